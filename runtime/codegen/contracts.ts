@@ -1,0 +1,71 @@
+/**
+ * The shapes of generated code. Everything in this folder turns schemas and checked expressions into
+ * JavaScript; emitter.ts is the only place where names and literals become code. Each generated function
+ * belongs to one stream or chain: sharing one between streams turns it megamorphic (5 times slower,
+ * research note "data plane", section 1).
+ */
+import type { Row } from '../model/schema.ts'
+import type { Timestamp } from '../model/time.ts'
+
+/** Where the rows of a segment of a chain go. `rows[0..count)` are valid; the array is reused by the caller. */
+export type RowsConsumer = (rows: Row[], count: number) => void
+
+/**
+ * One generated loop over the stateless operators of a chain up to its next stateful end.
+ * Reads rows[0..count), writes what passes to `out` and returns how many. A row whose expression throws is
+ * handed to `onError(error, row, operatorId)` and left out.
+ */
+export type ChainLoop = (rows: readonly Row[], count: number, out: Row[], onError: RowErrorHandler) => number
+
+export type RowErrorHandler = (error: unknown, row: Row, operatorId: string) => void
+
+/** rows[0..count) → key group of each, into `groups`. Equal keys give equal groups in every process for ever. */
+export type KeyGrouper = (rows: readonly Row[], count: number, groups: Uint16Array) => void
+
+/** Largest event time of rows[0..count); rows whose event time is null are reported by the scanner before. */
+export type MaxEventTime = (rows: readonly Row[], count: number) => Timestamp
+
+/**
+ * Columnar codec of one stream, the format of wire frames (see codec.ts for the layout).
+ * Encoding never fails for rows that obey the schema.
+ */
+export interface BatchCodec {
+  /** Encodes rows[index[0..count)] (or rows[0..count) without an index) into a fresh 8-byte-aligned buffer. */
+  encode(rows: readonly Row[], count: number, index?: Uint16Array | Uint32Array): Uint8Array
+  /** Decodes a buffer made by encode into `out` and returns the count. Throws FRAME_CORRUPT on bad bounds. */
+  decode(bytes: Uint8Array, out: Row[]): number
+}
+
+/**
+ * The panes of one windowed aggregate: typed columns in open-addressing tables per pane and key group.
+ * A hopping window's panes are gcd(size, slide) long and shared by the windows that overlap.
+ */
+export interface WindowTable {
+  /** Adds rows[0..count) whose key groups are in `groups`; returns how many were too late (their windows have all fired). */
+  add(rows: readonly Row[], count: number, groups: Uint16Array, watermark: Timestamp, onError: RowErrorHandler): number
+  /**
+   * Fires every window that ends at or before `watermark` (end ≤ watermark + 1), oldest first, in slices:
+   * emits at most about `budgetRows` rows through `emit` and returns true when there is more to do now.
+   * Resumable: the next call goes on where this one stopped; until it returns false no add and no snapshot may happen.
+   */
+  fire(watermark: Timestamp, budgetRows: number, emit: RowsConsumer): boolean
+  /** Number of live (pane, key) entries. */
+  size(): number
+  /** Bytes per key group: [group, bytes][] with only non-empty groups; consistent as of the call. */
+  snapshot(): [group: number, bytes: Uint8Array][]
+  /** Merges bytes written by snapshot (of this key group, by any parallelism). Called before the first add. */
+  restore(group: number, bytes: Uint8Array): void
+}
+
+/**
+ * Scans newline-free JSON texts of one schema into rows. Keys in any order, unknown keys skipped; falls back
+ * to JSON.parse where the fast path does not hold, so that it is always right. A bad record throws MillraceError
+ * RECORD_INVALID naming field, expected and found.
+ */
+export interface RowScanner {
+  /** Parses bytes[start..end) as one JSON object. */
+  row(bytes: Buffer, start: number, end: number): Row
+}
+
+/** Prints rows as JSON lines: fields in schema order, timestamps as ISO 8601 or epoch ms, no trailing newline. */
+export type RowPrinter = (row: Row) => string

@@ -1,0 +1,47 @@
+import type { Row, Schema } from '../model/schema.ts'
+import type { Attempt, CheckpointId } from '../model/ids.ts'
+import type { Ports } from '../ports/ports.ts'
+import type { Json } from './source.ts'
+
+/** What a connector's factory gets; made once per sink subtask and attempt. */
+export interface SinkContext {
+  /** Identity of the job for ever (its UID): names of transactions and pending files derive from it. */
+  jobUid: string
+  operatorId: string
+  slot: number
+  attempt: Attempt
+  schema: Schema
+  options: Readonly<Record<string, unknown>>
+  ports: Ports
+  baseDir: string
+}
+
+export interface SinkConnector {
+  validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
+  writer(context: SinkContext): SinkWriter
+}
+
+/** What is needed to commit one writer's output of one checkpoint: JSON, repeatable from the manifest alone. */
+export type Committable = Json
+
+/**
+ * Two-phase commit, one writer per subtask, never called concurrently.
+ *
+ * Order within an attempt: open(recovered) → (write* → prepareCommit(n) → commit(n) once n is complete)*.
+ * Output of an attempt that was never prepared into a completed checkpoint must never become visible.
+ */
+export interface SinkWriter {
+  /**
+   * Called first. Commits `recovered` (those of the restored manifest; some or all may be committed already,
+   * by a writer of an older attempt or another slot) and fences and aborts whatever older attempts left open.
+   */
+  open(recovered: readonly Committable[]): Promise<void>
+  /** The rows belong to the writer until it resolves; the array is reused afterwards. */
+  write(rows: readonly Row[], count: number): Promise<void>
+  /** At the barrier: everything written so far is durable but invisible. Returns what the manifest keeps. */
+  prepareCommit(checkpoint: CheckpointId): Promise<Committable[]>
+  /** Makes the output of `checkpoint` visible. May be called again with the same: idempotent. */
+  commit(committables: readonly Committable[]): Promise<void>
+  /** Ends without committing. After a crash it is never called. */
+  close(): Promise<void>
+}

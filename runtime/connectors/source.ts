@@ -1,0 +1,81 @@
+import type { RowClass } from '../codegen/row.ts'
+import type { SourceVerb } from '../plan/job-graph.ts'
+import type { Row, Schema } from '../model/schema.ts'
+import type { Timestamp } from '../model/time.ts'
+import type { Ports } from '../ports/ports.ts'
+
+/** Any JSON value; what crosses processes and lands in manifests. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/**
+ * A piece of a source and the position to resume from: the first record NOT yet emitted. Keeping the last
+ * emitted position instead is the classic mistake: that record would be emitted twice after every restore.
+ * `id` is stable for ever (path and byte range, topic and partition): a restore matches splits by it.
+ */
+export interface Split {
+  id: string
+  /** Connector-owned; null for a split never read. */
+  position: Json
+  /** A finished split stays in the snapshot so that a restore does not read it again. */
+  finished: boolean
+}
+
+/** What a connector's factory gets; made once per source and process. */
+export interface SourceContext {
+  operatorId: string
+  verb: SourceVerb
+  schema: Schema
+  ports: Ports
+  /** Folder that relative paths in the job refer to. */
+  baseDir: string
+  /** Called for every record that could not be read, with its place; the policy of the source is applied. */
+  onBadRecord(error: Error, where: string, raw: Uint8Array | string): void
+}
+
+export interface SourceConnector {
+  /** Checks options without touching the outside; returns problems with paths relative to the options. */
+  validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
+  enumerator(context: SourceContext): SplitEnumerator
+  /** Called once per subtask and attempt. */
+  reader(context: SourceContext, rows: RowClass): SourceReader
+}
+
+/** Runs in the coordinator, once per source and attempt, before the subtasks are deployed. */
+export interface SplitEnumerator {
+  /**
+   * All splits that exist now. `known` are those of the restored checkpoint: they come back with their
+   * positions, new ones at their start. Throws MillraceError naming broker/topic/path when it cannot tell.
+   */
+  discover(known: readonly Split[], parallelism: number): Promise<Split[]>
+  close(): Promise<void>
+}
+
+/** A batch of rows of one split, in the order of the split. */
+export interface SourceBatch {
+  split: string
+  /** Instances of the source's row class. The array belongs to the caller until the next poll. */
+  rows: Row[]
+}
+
+/**
+ * Reads the splits of one subtask. Never called concurrently.
+ * `poll` resolves to undefined when nothing is there right now: call again after `idleMs`, or when `poll`'s
+ * promise would block longer it must resolve undefined within about 100 ms so that barriers are not held up.
+ */
+export interface SourceReader {
+  open(splits: readonly Split[]): Promise<void>
+  /** At most `maxRows` rows of one split, none mixed. */
+  poll(maxRows: number): Promise<SourceBatch | undefined>
+  /** Splits as of the last batch returned by poll. Called between polls, never during one. */
+  snapshot(): Split[]
+  /** True when every split is finished and poll will never return rows again. */
+  isFinished(): boolean
+  /** Rows waiting in the outside system, when it can tell (Kafka lag). */
+  lagRecords?(): number | undefined
+  /** Called when a checkpoint is complete: for systems that like to be told offsets. May be repeated. */
+  notifyCheckpointComplete?(splits: readonly Split[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** Event-time position of a split's next record, for `rate: 1000x`; undefined when the split is finished. */
+export interface EventTimePeek { peekEventTime(split: Split): Promise<Timestamp | undefined> }

@@ -1,0 +1,78 @@
+import type { ErrorReport } from '../model/errors.ts'
+import type { Attempt, CheckpointId } from '../model/ids.ts'
+
+/**
+ * The REST surface of a coordinator (JSON over HTTP, port 8081; only GET is served without the job's token):
+ *   GET  /v1/job         → JobReport
+ *   PUT  /v1/target      JobTarget → JobReport; repeating the same target changes nothing
+ *   POST /v1/savepoints  SavepointRequest → SavepointReport; repeating an id asks for the same savepoint
+ *   GET  /v1/savepoints/{id} → SavepointReport (404 when unknown)
+ *   GET  /metrics        → Prometheus text      GET /healthz → 200
+ */
+export interface JobTarget {
+  /** Changes when and only when `spec` does: the operator's hash of it. */
+  revision: string
+  /** The StreamJob's spec. */
+  spec: unknown
+  desiredState: 'running' | 'suspended'
+  /** Start from this savepoint when the job has no checkpoint of its own. */
+  restoreFrom?: string
+}
+
+/** Where a job is in its life; the legal steps are in coordinator/job-phase.ts. */
+export type JobPhase =
+  /** No target yet, or the target waits for workers to register. */
+  | 'waiting'
+  | 'deploying'
+  | 'running'
+  /** A savepoint is under way, after which the next attempt is deployed (rescale, suspend, changed graph). */
+  | 'switching'
+  /** A worker was lost or failed; the next attempt starts when all are there. */
+  | 'recovering'
+  | 'suspended'
+  | 'finished'
+  | 'failed'
+
+export interface JobReport {
+  job: string
+  phase: JobPhase
+  /** The newest attempt claimed; 0 before the first. */
+  attempt: Attempt
+  /** The revision that runs (or is being deployed) now, and the one asked for. */
+  revision: string | null
+  targetRevision: string | null
+  /** Subtasks the target needs and those registered: `count-0`, …. */
+  expectedWorkers: readonly string[]
+  registeredWorkers: readonly string[]
+  /** Subtasks of the running attempt: surplus pods outside of it may go. */
+  runningWorkers: readonly string[]
+  checkpoint: CheckpointReport | null
+  /** Checkpoints in a row that did not complete. */
+  checkpointFailures: number
+  restarts: number
+  /** From the last record before the newest switch or recovery to the first one after; null before one. */
+  lastPauseMs: number | null
+  recordsIn: number
+  recordsOut: number
+  badRecords: number
+  lateRecords: number
+  /** Why the job is not running, or why checkpoints fail. */
+  error: ErrorReport | null
+}
+
+export interface CheckpointReport {
+  attempt: Attempt
+  id: CheckpointId
+  kind: 'checkpoint' | 'savepoint'
+  path: string
+  completedAt: number
+  durationMs: number
+  sizeBytes: number
+}
+
+export interface SavepointRequest { id: string }
+
+export type SavepointReport =
+  | { id: string; phase: 'inProgress' }
+  | { id: string; phase: 'completed'; checkpoint: CheckpointReport }
+  | { id: string; phase: 'failed'; error: ErrorReport }

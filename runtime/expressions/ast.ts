@@ -1,0 +1,27 @@
+import type { FieldType } from '../model/schema.ts'
+
+/** The type of an expression: a field's type and whether it may be null. */
+export interface ExpressionType { type: FieldType; nullable: boolean }
+
+/**
+ * A checked expression: every identifier is resolved, every node typed. Generated code is emitted from this
+ * tree and from nothing else. Text → tree: parse.ts; tree → JavaScript: codegen/expression.ts.
+ */
+export type Expression = ExpressionType & (
+  | { kind: 'literal'; value: string | number | boolean | null }
+  | { kind: 'field'; name: string }
+  | { kind: 'unary'; operator: '-' | '+' | '!'; operand: Expression }
+  | { kind: 'binary'; operator: BinaryOperator; left: Expression; right: Expression }
+  | { kind: 'logical'; operator: '&&' | '||' | '??'; left: Expression; right: Expression }
+  | { kind: 'conditional'; test: Expression; then: Expression; otherwise: Expression }
+  /** A listed function (`Math.floor`) or method (`string.slice`, the receiver is the first argument). */
+  | { kind: 'call'; function: string; arguments: readonly Expression[] }
+  /** A listed property: `string.length`, or a step into a json value. */
+  | { kind: 'member'; object: Expression; property: string | number }
+  | { kind: 'template'; parts: readonly Expression[] }
+)
+
+export type BinaryOperator =
+  | '+' | '-' | '*' | '/' | '%' | '**'
+  | '===' | '!==' | '<' | '<=' | '>' | '>='
+  | '&' | '|' | '^' | '<<' | '>>' | '>>>'

@@ -1,0 +1,31 @@
+/**
+ * The types a field of a stream can have, and their JavaScript values in a row:
+ * long → number (an exact integer, |v| ≤ 2^53), double → finite number, boolean, string,
+ * timestamp → number (ms since the epoch), json → any JSON value. A nullable field may be null.
+ */
+export const FIELD_TYPES = ['long', 'double', 'boolean', 'string', 'timestamp', 'json'] as const
+export type FieldType = (typeof FIELD_TYPES)[number]
+
+export interface Field {
+  name: string
+  type: FieldType
+  nullable: boolean
+}
+
+/** The fields of a stream, in the order in which rows carry and print them. */
+export interface Schema { fields: readonly Field[] }
+
+/** A row seen without its schema; generated code knows the exact class. Rows are immutable. */
+export type Row = Readonly<{ [field: string]: unknown }>
+
+/**
+ * Field names are identifiers that are no property of Object.prototype, so a row can carry them as
+ * plain properties and generated code can never be steered by a name.
+ */
+export function isFieldName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !(name in Object.prototype)
+}
+
+export function fieldOf(schema: Schema, name: string): Field | undefined {
+  return schema.fields.find((field) => field.name === name)
+}

@@ -1,0 +1,33 @@
+import type { OperatorNode } from './job-graph.ts'
+
+/** Chains, slots and channels: what runs where. A pure function of the graph (`executionPlan`). */
+export interface ExecutionPlan {
+  chains: readonly Chain[]
+  exchanges: readonly Exchange[]
+  maxParallelism: number
+}
+
+/** Neighbouring operators that run as one subtask, in order; the first is a source or reads exchanges. */
+export interface Chain {
+  /** The id of its first operator. */
+  id: string
+  operators: readonly OperatorNode[]
+  parallelism: number
+}
+
+/** An edge between chains. Channel (p, c) connects producer slot p with consumer slot c. */
+export interface Exchange {
+  /** `<producing operator>→<consuming operator>`. */
+  id: string
+  /** The last operator of the producing chain (or an inner one that has several readers). */
+  producer: { chain: string; operator: string }
+  consumer: { chain: string; operator: string }
+  partitioning: Partitioning
+}
+
+export type Partitioning =
+  /** Slot i to slot i; equal parallelism. */
+  | { kind: 'forward' }
+  /** Round robin over batches. */
+  | { kind: 'rebalance' }
+  | { kind: 'hash'; keyBy: readonly string[] }

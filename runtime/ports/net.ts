@@ -1,0 +1,34 @@
+/** Ordered, reliable byte connections. Real: TCP; virtual: queues with delays and faults. */
+export interface Net {
+  /** Resolves once connections are accepted; rejects with MillraceError LISTEN_FAILED. Port 0 picks a free one. */
+  listen(address: NetAddress, onConnection: (connection: Connection) => void): Promise<Listener>
+  /** Rejects with MillraceError CONNECT_FAILED (retriable). */
+  connect(address: NetAddress): Promise<Connection>
+}
+
+export interface NetAddress { host: string; port: number }
+
+export interface Listener {
+  readonly address: NetAddress
+  close(): Promise<void>
+}
+
+export interface Connection {
+  readonly remote: string
+  /** Bytes accepted but not yet handed to the network; a writer should wait for onDrain above its limit. */
+  readonly bufferedBytes: number
+  /** Never throws; after close the bytes are dropped. The buffer belongs to the connection from here on. */
+  write(bytes: Uint8Array): void
+  /** Set once, before the first await after getting the connection, so that no byte is missed. */
+  onData(handle: (bytes: Uint8Array) => void): void
+  /** Called when bufferedBytes has fallen to zero after having been above the high-water mark. */
+  onDrain(handle: () => void): void
+  /** Called exactly once, whatever ended the connection; `error` when it was not a clean end. */
+  onClose(handle: (error?: Error) => void): void
+  pause(): void
+  resume(): void
+  /** Sends what is buffered, then closes. */
+  end(): void
+  /** Closes at once; what is buffered may be lost. */
+  destroy(): void
+}

@@ -1,0 +1,19 @@
+import type { Clock } from './clock.ts'
+import type { Files } from './files.ts'
+import type { Net } from './net.ts'
+import type { Rng } from './rng.ts'
+import type { Store } from './store.ts'
+import type { Logger } from './logger.ts'
+
+/** Everything a coordinator or worker needs from outside its process. Connectors bring their own clients. */
+export interface Ports {
+  clock: Clock
+  rng: Rng
+  net: Net
+  files: Files
+  logger: Logger
+  /** Opens the store named in the job (`file:///…`, or a plain path). Throws MillraceError STORE_UNSUPPORTED. */
+  openStore(url: string): Store
+  /** Where the console sink prints, one line without its end. */
+  printLine(line: string): void
+}

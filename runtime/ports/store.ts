@@ -1,0 +1,16 @@
+/**
+ * Object storage as the checkpoint protocol needs it. Paths are relative, `/`-separated, never start with `/`.
+ *
+ * The one law: `createIfAbsent` is atomic, of two callers exactly one gets 'created'. A put is visible whole or
+ * not at all. Everything else may be slow, repeated or fail (MillraceError STORE_UNAVAILABLE, retriable).
+ * No safety decision is made here; see runtime/checkpoint.
+ */
+export interface Store {
+  get(path: string): Promise<Uint8Array | undefined>
+  put(path: string, bytes: Uint8Array): Promise<void>
+  createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'>
+  /** All paths under a prefix, sorted. */
+  list(prefix: string): Promise<string[]>
+  /** Deleting what is absent is no error. */
+  delete(path: string): Promise<void>
+}
