@@ -14,6 +14,8 @@ export interface SinkContext {
   options: Readonly<Record<string, unknown>>
   ports: Ports
   baseDir: string
+  /** As SourceContext.reportTrouble. */
+  reportTrouble(error: Error | null): void
 }
 
 export interface SinkConnector {

@@ -30,14 +30,22 @@ export interface SourceContext {
   baseDir: string
   /** Called for every record that could not be read, with its place; the policy of the source is applied. */
   onBadRecord(error: Error, where: string, raw: Uint8Array | string): void
+  /**
+   * Tells the user that the outside system cannot be used right now (a MillraceError naming it) while the
+   * connector goes on trying; null when it works again.
+   */
+  reportTrouble(error: Error | null): void
 }
+
+/** What a reader knows besides: which of how many subtasks it is. */
+export interface ReaderContext extends SourceContext { slot: number; parallelism: number }
 
 export interface SourceConnector {
   /** Checks options without touching the outside; returns problems with paths relative to the options. */
   validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
   enumerator(context: SourceContext): SplitEnumerator
   /** Called once per subtask and attempt. */
-  reader(context: SourceContext, rows: RowClass): SourceReader
+  reader(context: ReaderContext, rows: RowClass): SourceReader
 }
 
 /** Runs in the coordinator, once per source and attempt, before the subtasks are deployed. */

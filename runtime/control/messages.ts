@@ -48,7 +48,7 @@ export interface Deployment {
 
 /** Worker → coordinator. The first message of a connection is `register`. */
 export type WorkerMessage =
-  | { kind: 'register'; worker: string; chain: string; slot: number; data: NetAddress; seen: Attempt; running: Attempt | null }
+  | { kind: 'register'; worker: string; token: string; chain: string; slot: number; data: NetAddress; seen: Attempt; running: Attempt | null }
   | { kind: 'heartbeat'; metrics: SubtaskMetrics | null }
   | { kind: 'running'; attempt: Attempt }
   | { kind: 'snapshot'; attempt: Attempt; checkpoint: CheckpointId; snapshot: SubtaskSnapshot }
@@ -63,13 +63,15 @@ export type WorkerMessage =
 
 /** Coordinator → worker. */
 export type CoordinatorMessage =
+  /** Stop whatever runs for an older attempt, refuse it from now on, and answer `stopped` with this attempt. */
   | { kind: 'fence'; attempt: Attempt }
   | { kind: 'deploy'; deployment: Deployment }
-  | { kind: 'trigger'; attempt: Attempt; checkpoint: CheckpointId }
+  /** Sources put the barrier into their streams; with `thenStop` they emit nothing after it. */
+  | { kind: 'trigger'; attempt: Attempt; checkpoint: CheckpointId; thenStop: boolean }
   | { kind: 'complete'; attempt: Attempt; checkpoint: CheckpointId }
   | { kind: 'abort'; attempt: Attempt; checkpoint: CheckpointId }
   | { kind: 'stop'; attempt: Attempt }
-  | { kind: 'exit' }
+  | { kind: 'heartbeat' }
 
 /** Counters since the attempt started, and gauges. */
 export interface SubtaskMetrics {
@@ -84,4 +86,6 @@ export interface SubtaskMetrics {
   watermark: number | null
   stateEntries: number
   lagRecords: number | null
+  /** What a connector cannot reach right now while it goes on trying. */
+  trouble: ErrorReport | null
 }

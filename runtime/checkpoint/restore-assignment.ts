@@ -1,0 +1,68 @@
+import type { Committable } from '../connectors/sink.ts'
+import type { Split } from '../connectors/source.ts'
+import type { StateFile, SubtaskRestore } from '../control/messages.ts'
+import { subtaskId, type SubtaskId } from '../model/ids.ts'
+import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
+import { keyGroupsOfSlot } from '../plan/key-groups.ts'
+import type { Manifest } from './manifest.ts'
+
+/**
+ * Who starts from what: splits are dealt round robin in their order, a state file goes to every subtask whose
+ * key groups it holds, committables are dealt round robin (any writer of the sink can commit them). Pure; any
+ * parallelism to any other. `splits` are those of the enumerators, positions of the checkpoint already in them.
+ */
+export function assignRestore(
+  plan: ExecutionPlan, manifest: Manifest | undefined, splits: Readonly<Record<string, readonly Split[]>>,
+): Record<SubtaskId, SubtaskRestore> {
+  const restores: Record<SubtaskId, SubtaskRestore> = {}
+  for (const chain of plan.chains) {
+    for (let slot = 0; slot < chain.parallelism; slot++) {
+      restores[subtaskId(chain.id, slot)] = {
+        splits: byOperator(chain, (operator) => splits[operator]?.filter((_, index) => index % chain.parallelism === slot)),
+        state: byOperator(chain, (operator) => stateOf(manifest, operator, chain, slot, plan.maxParallelism)),
+        committables: byOperator(chain, (operator) =>
+          committablesOf(manifest, operator).filter((_, index) => index % chain.parallelism === slot)),
+      }
+    }
+  }
+  return restores
+}
+
+function byOperator<T>(chain: Chain, pick: (operator: string) => readonly T[] | undefined): Record<string, readonly T[]> {
+  const picked: Record<string, readonly T[]> = {}
+  for (const operator of chain.operators) {
+    const items = pick(operator.id)
+    if (items && items.length > 0) picked[operator.id] = items
+  }
+  return picked
+}
+
+function stateOf(manifest: Manifest | undefined, operator: string, chain: Chain, slot: number, maxParallelism: number): StateFile[] {
+  const range = keyGroupsOfSlot(slot, maxParallelism, chain.parallelism)
+  return snapshotsOf(manifest)
+    .map((snapshot) => snapshot.state[operator])
+    .filter((file) => file !== undefined)
+    .filter((file) => file.groups.some(([group]) => group >= range.first && group < range.endExclusive))
+}
+
+function committablesOf(manifest: Manifest | undefined, operator: string): Committable[] {
+  return snapshotsOf(manifest).flatMap((snapshot) => snapshot.committables[operator] ?? [])
+}
+
+/** The splits a checkpoint holds, by source. */
+export function splitsOf(manifest: Manifest | undefined, operator: string): Split[] {
+  return snapshotsOf(manifest).flatMap((snapshot) => snapshot.splits[operator] ?? [])
+}
+
+/** In the order of subtask ids, so that every process derives the same assignment. */
+function snapshotsOf(manifest: Manifest | undefined): Manifest['subtasks'][string][] {
+  if (!manifest) return []
+  return Object.keys(manifest.subtasks).sort().map((id) => manifest.subtasks[id]).filter((snapshot) => snapshot !== undefined)
+}
+
+/** Operators that hold state in the checkpoint and are gone from the plan: a restore would lose it. */
+export function droppedState(plan: ExecutionPlan, manifest: Manifest): string[] {
+  const present = new Set(plan.chains.flatMap((chain) => chain.operators.map((operator) => operator.id)))
+  const held = snapshotsOf(manifest).flatMap((snapshot) => [...Object.keys(snapshot.state), ...Object.keys(snapshot.splits)])
+  return [...new Set(held)].filter((operator) => !present.has(operator)).sort()
+}

@@ -1,0 +1,101 @@
+import type { BatchCodec, KeyGrouper } from '../codegen/contracts.ts'
+import type { Row } from '../model/schema.ts'
+import type { Attempt, CheckpointId } from '../model/ids.ts'
+import type { Timestamp } from '../model/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import { slotOfKeyGroup } from '../plan/key-groups.ts'
+import type { ChannelWriter } from './channel-writer.ts'
+
+/** Rows of one batch on the wire; also what a channel gathers before it must be flushed. */
+export const BATCH_ROWS = 1024
+/** How long a row may wait for its batch to fill. */
+const FLUSH_AFTER_MS = 2
+
+/** How rows find their channel. */
+export type Routing =
+  | { kind: 'one'; channel: number }
+  | { kind: 'roundRobin' }
+  | { kind: 'hash'; grouper: KeyGrouper; maxParallelism: number }
+
+/**
+ * The producing side of one exchange: gathers rows per channel, encodes full batches, and flushes after
+ * 2 ms and always before a watermark or barrier, so that order within a channel holds.
+ */
+export class RecordWriter {
+  readonly #channels: readonly ChannelWriter[]
+  readonly #codec: BatchCodec
+  readonly #routing: Routing
+  readonly #clock: Clock
+  readonly #pending: Row[][]
+  readonly #groups = new Uint16Array(BATCH_ROWS)
+  readonly #slotOfGroup: Uint16Array
+  #turn = 0
+  #cancelFlush: (() => void) | undefined
+
+  constructor(channels: readonly ChannelWriter[], codec: BatchCodec, routing: Routing, clock: Clock) {
+    this.#channels = channels
+    this.#codec = codec
+    this.#routing = routing
+    this.#clock = clock
+    this.#pending = channels.map(() => [])
+    const groups = routing.kind === 'hash' ? routing.maxParallelism : 0
+    this.#slotOfGroup = Uint16Array.from({ length: groups }, (_, group) => slotOfKeyGroup(group, groups, channels.length))
+  }
+
+  /** Takes rows[0..count), count ≤ 1024. The rows are kept, the array is not. */
+  write(rows: readonly Row[], count: number): void {
+    switch (this.#routing.kind) {
+      case 'one': this.#append(this.#routing.channel, rows, count); break
+      case 'roundRobin': this.#append(this.#turn++ % this.#channels.length, rows, count); break
+      case 'hash': this.#partition(this.#routing.grouper, rows, count); break
+    }
+    this.#cancelFlush ??= this.#clock.after(FLUSH_AFTER_MS, () => { this.#cancelFlush = undefined; this.flush() })
+  }
+
+  #partition(grouper: KeyGrouper, rows: readonly Row[], count: number): void {
+    const groups = this.#groups
+    grouper(rows, count, groups)
+    for (let i = 0; i < count; i++) {
+      const channel = this.#slotOfGroup[groups[i] as number] as number
+      const pending = this.#pending[channel] as Row[]
+      if (pending.push(rows[i] as Row) === BATCH_ROWS) this.#flushChannel(channel)
+    }
+  }
+
+  #append(channel: number, rows: readonly Row[], count: number): void {
+    const pending = this.#pending[channel] as Row[]
+    for (let i = 0; i < count; i++) {
+      if (pending.push(rows[i] as Row) === BATCH_ROWS) this.#flushChannel(channel)
+    }
+  }
+
+  #flushChannel(channel: number): void {
+    const pending = this.#pending[channel] as Row[]
+    if (pending.length === 0) return
+    this.#channels[channel]?.write({ kind: 'batch', bytes: this.#codec.encode(pending, pending.length) })
+    pending.length = 0
+  }
+
+  flush(): void {
+    for (let channel = 0; channel < this.#channels.length; channel++) this.#flushChannel(channel)
+  }
+
+  watermark(time: Timestamp): void {
+    this.flush()
+    for (const channel of this.#channels) channel.write({ kind: 'watermark', time })
+  }
+
+  barrier(attempt: Attempt, checkpoint: CheckpointId): void {
+    this.flush()
+    for (const channel of this.#channels) channel.write({ kind: 'barrier', attempt, checkpoint })
+  }
+
+  get isFull(): boolean { return this.#channels.some((channel) => channel.isFull) }
+
+  get failure(): Error | undefined { return this.#channels.find((channel) => channel.failure)?.failure }
+
+  close(): void {
+    this.#cancelFlush?.()
+    for (const channel of this.#channels) channel.close()
+  }
+}

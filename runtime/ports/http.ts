@@ -1,0 +1,21 @@
+import type { NetAddress } from './net.ts'
+
+/** A small HTTP server: whole requests in, whole responses out. Bodies are capped at 4 MB. */
+export interface Http {
+  serve(address: NetAddress, handle: HttpHandler): Promise<HttpServer>
+}
+
+export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>
+
+export interface HttpRequest {
+  method: string
+  /** Without the query. */
+  path: string
+  /** The bearer token of the Authorization header. */
+  token: string | undefined
+  body: string
+}
+
+export interface HttpResponse { status: number; contentType: string; body: string }
+
+export interface HttpServer { readonly address: NetAddress; close(): Promise<void> }
