@@ -1,0 +1,66 @@
+import { mkdir, open, rename, unlink } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
+
+/**
+ * Replaces `path` whole or not at all: a temporary file in the same folder, flushed, renamed, and the folder
+ * flushed (without that a rename may be lost in a crash of the machine). Creates folders.
+ */
+export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = await writeTemporary(path, bytes)
+  try {
+    await rename(temporary, path)
+  } catch (error) {
+    await unlinkIfPresent(temporary)
+    throw error
+  }
+  await syncFolder(dirname(path))
+}
+
+/** Writes and flushes the bytes beside `path`, under a name that starts with a dot; the caller moves or deletes it. */
+export async function writeTemporary(path: string, bytes: Uint8Array): Promise<string> {
+  const folder = dirname(path)
+  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const file = await openCreatingFolders(temporary, folder)
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } catch (error) {
+    await file.close()
+    await unlinkIfPresent(temporary)
+    throw error
+  }
+  await file.close()
+  return temporary
+}
+
+async function openCreatingFolders(path: string, folder: string): ReturnType<typeof open> {
+  try {
+    return await open(path, 'wx')
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+    await mkdir(folder, { recursive: true })
+    return open(path, 'wx')
+  }
+}
+
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+export async function unlinkIfPresent(path: string): Promise<void> {
+  try {
+    await unlink(path)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+  }
+}
+
+export function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

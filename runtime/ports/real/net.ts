@@ -1,0 +1,106 @@
+import { createServer, Socket } from 'node:net'
+import type { AddressInfo, SocketConstructorOpts } from 'node:net'
+import { MillraceError } from '../../model/errors.ts'
+import type { Connection, Listener, Net, NetAddress } from '../net.ts'
+
+/** Bytes a socket buffers before `onDrain` is owed: a few frames, so that the loop is never idle for a turn. */
+const HIGH_WATER_MARK = 1024 * 1024
+const CONNECT_TIMEOUT_MS = 10_000
+
+/** TCP without Nagle's delay: frames are batched by the exchange already. */
+export const realNet: Net = { listen, connect }
+
+function listen(address: NetAddress, onConnection: (connection: Connection) => void): Promise<Listener> {
+  const open = new Set<Socket>()
+  const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER_MARK }, (socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    onConnection(new TcpConnection(socket))
+  })
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(new MillraceError('LISTEN_FAILED', `cannot listen on ${address.host}:${address.port}`, {
+        domain: 'platform', cause, hint: 'another process may use the port, or the address is not of this machine',
+      }))
+    })
+    server.listen(address.port, address.host, () => {
+      const bound = server.address() as AddressInfo
+      resolve({
+        address: { host: address.host, port: bound.port },
+        close: () => new Promise((closed) => {
+          server.close(() => { closed() })
+          for (const socket of open) socket.destroy()
+        }),
+      })
+    })
+  })
+}
+
+function connect(address: NetAddress): Promise<Connection> {
+  // The socket passes its options on to the stream below it; the declared type leaves that out.
+  const options: SocketConstructorOpts & { highWaterMark: number } = { highWaterMark: HIGH_WATER_MARK }
+  const socket = new Socket(options)
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void => {
+      socket.destroy()
+      reject(new MillraceError('CONNECT_FAILED', `cannot connect to ${address.host}:${address.port}`, {
+        domain: 'dependency', retriable: true, cause,
+      }))
+    }
+    const timer = setTimeout(() => { fail(new Error(`no answer within ${CONNECT_TIMEOUT_MS} ms`)) }, CONNECT_TIMEOUT_MS)
+    socket.once('error', (cause) => { clearTimeout(timer); fail(cause) })
+    socket.connect({ host: address.host, port: address.port }, () => {
+      clearTimeout(timer)
+      socket.removeAllListeners('error')
+      socket.setNoDelay(true)
+      resolve(new TcpConnection(socket))
+    })
+  })
+}
+
+class TcpConnection implements Connection {
+  readonly remote: string
+  readonly #socket: Socket
+  #error: Error | undefined
+  #closed = false
+  #onClose: ((error?: Error) => void) | undefined
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    this.remote = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`
+    // An error is always followed by 'close', which reports it.
+    socket.on('error', (error) => { this.#error = error })
+    socket.on('close', () => { this.#closed = true; this.#reportClose() })
+  }
+
+  get bufferedBytes(): number { return this.#socket.writableLength }
+
+  write(bytes: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(bytes)
+  }
+
+  onData(handle: (bytes: Uint8Array) => void): void { this.#socket.on('data', handle) }
+
+  onDrain(handle: () => void): void { this.#socket.on('drain', handle) }
+
+  onClose(handle: (error?: Error) => void): void {
+    this.#onClose = handle
+    if (this.#closed) queueMicrotask(() => { this.#reportClose() })
+  }
+
+  pause(): void { this.#socket.pause() }
+
+  resume(): void { this.#socket.resume() }
+
+  end(): void { this.#socket.end() }
+
+  destroy(): void { this.#socket.destroy() }
+
+  #reportClose(): void {
+    const handle = this.#onClose
+    if (!handle) return
+    this.#onClose = undefined
+    if (this.#error) handle(this.#error)
+    else handle()
+  }
+}

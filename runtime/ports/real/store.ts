@@ -1,0 +1,99 @@
+import { link, readdir, readFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { MillraceError } from '../../model/errors.ts'
+import type { Store } from '../store.ts'
+import { isErrno, syncFolder, unlinkIfPresent, writeDurably, writeTemporary } from './durable-file.ts'
+
+/** Opens `file:///folder` or a plain path. Throws STORE_UNSUPPORTED for any other scheme. */
+export function openFileStore(url: string): Store {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  if (scheme !== undefined && scheme !== 'file') {
+    throw new MillraceError('STORE_UNSUPPORTED', `checkpoint store ${JSON.stringify(url)} has scheme ${JSON.stringify(scheme)}; only file is supported`, {
+      domain: 'user', hint: 'use file:///folder or a plain path',
+    })
+  }
+  return new FileStore(resolve(scheme === 'file' ? fileURLToPath(url) : url))
+}
+
+/** A folder as a store. Files whose names start with a dot are temporary and never listed. */
+class FileStore implements Store {
+  readonly #root: string
+
+  constructor(root: string) { this.#root = root }
+
+  get(path: string): Promise<Uint8Array | undefined> {
+    return this.#attempt('read', path, async (file) => {
+      try {
+        return await readFile(file)
+      } catch (error) {
+        if (isErrno(error, 'ENOENT')) return undefined
+        throw error
+      }
+    })
+  }
+
+  put(path: string, bytes: Uint8Array): Promise<void> {
+    return this.#attempt('write', path, (file) => writeDurably(file, bytes))
+  }
+
+  /** link(2) fails when the name exists and makes the whole content visible at once: the atomic step. */
+  createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+    return this.#attempt('create', path, async (file) => {
+      const temporary = await writeTemporary(file, bytes)
+      try {
+        await link(temporary, file)
+      } catch (error) {
+        if (isErrno(error, 'EEXIST')) return 'exists'
+        throw error
+      } finally {
+        await unlinkIfPresent(temporary)
+      }
+      await syncFolder(dirname(file))
+      return 'created'
+    })
+  }
+
+  /** Any prefix, as in object stores: it may end inside a name. */
+  list(prefix: string): Promise<string[]> {
+    return this.#attempt('list', prefix, async () => {
+      const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+      const found: string[] = []
+      await this.#walk(join(this.#root, folder), found)
+      return found.filter((path) => path.startsWith(prefix)).sort()
+    })
+  }
+
+  delete(path: string): Promise<void> {
+    return this.#attempt('delete', path, unlinkIfPresent)
+  }
+
+  async #walk(folder: string, found: string[]): Promise<void> {
+    let entries
+    try {
+      entries = await readdir(folder, { withFileTypes: true })
+    } catch (error) {
+      if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return
+      throw error
+    }
+    for (const entry of entries) {
+      if (entry.name.startsWith('.')) continue
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) await this.#walk(path, found)
+      else found.push(relative(this.#root, path).split(sep).join('/'))
+    }
+  }
+
+  async #attempt<T>(verb: string, path: string, run: (file: string) => Promise<T>): Promise<T> {
+    if (path.startsWith('/') || path.split('/').includes('..')) {
+      throw new MillraceError('STORE_PATH_INVALID', `store path ${JSON.stringify(path)} must be relative and stay inside the store`)
+    }
+    try {
+      return await run(join(this.#root, path))
+    } catch (cause) {
+      throw new MillraceError('STORE_UNAVAILABLE', `cannot ${verb} ${JSON.stringify(path)} in checkpoint store ${this.#root}`, {
+        domain: 'dependency', retriable: true, cause, hint: 'check that the folder exists, is writable and has space',
+      })
+    }
+  }
+}

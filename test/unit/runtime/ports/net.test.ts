@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import type { Connection } from '../../../../runtime/ports/net.ts'
+import { realNet } from '../../../../runtime/ports/real/net.ts'
+
+test('bytes written on one side arrive in order on the other, and an end closes both sides once', async () => {
+  const received: number[] = []
+  const closes: string[] = []
+  let accepted: (connection: Connection) => void
+  const server = new Promise<Connection>((resolve) => { accepted = resolve })
+  const listener = await realNet.listen({ host: '127.0.0.1', port: 0 }, (connection) => {
+    connection.onData((bytes) => { received.push(...bytes) })
+    connection.onClose(() => { closes.push('server') })
+    accepted(connection)
+  })
+  const client = await realNet.connect(listener.address)
+  const closed = new Promise<void>((resolve) => { client.onClose(() => { closes.push('client'); resolve() }) })
+  client.onData(() => undefined)
+  await server
+  client.write(new Uint8Array([1, 2]))
+  client.write(new Uint8Array([3]))
+  client.end()
+  await closed
+  await expect.poll(() => closes.toSorted()).toEqual(['client', 'server'])
+  expect(received).toEqual([1, 2, 3])
+  client.write(new Uint8Array([4]))
+  await listener.close()
+})
+
+test('a connection to a port where nobody listens fails with both values and may be retried', async () => {
+  const listener = await realNet.listen({ host: '127.0.0.1', port: 0 }, () => undefined)
+  await listener.close()
+  await expect(realNet.connect(listener.address)).rejects.toMatchObject({ code: 'CONNECT_FAILED', retriable: true })
+})
+
+test('a writer above the high-water mark is told when everything has been sent', async () => {
+  let seen = 0
+  const listener = await realNet.listen({ host: '127.0.0.1', port: 0 }, (connection) => {
+    connection.onData((bytes) => { seen += bytes.length })
+  })
+  const client = await realNet.connect(listener.address)
+  const drained = new Promise<void>((resolve) => { client.onDrain(resolve) })
+  const total = 8 * 1024 * 1024
+  client.write(new Uint8Array(total))
+  await drained
+  expect(client.bufferedBytes).toBe(0)
+  client.end()
+  await expect.poll(() => seen).toBe(total)
+  await listener.close()
+})
