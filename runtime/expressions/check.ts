@@ -1,0 +1,291 @@
+import type { Expression as Syntax, Literal, MemberExpression, CallExpression, BinaryExpression, LogicalExpression, ConditionalExpression, UnaryExpression, TemplateLiteral } from 'acorn'
+import type { BinaryOperator, Expression } from './ast.ts'
+import { binaryType, combinedType, describeType } from './typing.ts'
+import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isJsonKey, signatureText } from './functions.ts'
+import { expressionError } from './expression-error.ts'
+import { suggestion } from './suggest.ts'
+import { fieldOf, type FieldType, type Schema } from '../model/schema.ts'
+
+/** Deepest tree, in nodes; keeps every later pass away from the end of the stack. */
+const MAX_DEPTH = 200
+
+/**
+ * Syntax tree → checked tree; the only way from user text to `Expression`, by allow list: a kind of node that is
+ * not handled here is refused.
+ *
+ * Types. `+ - *  % & | ^ << >> >>>` of longs give long, `/` and `**` double; a double anywhere gives double, bits
+ * want longs. `+` joins strings with strings only. timestamp ± number is a timestamp, timestamp − timestamp a long.
+ * Comparisons want equal kinds, where long, double and timestamp are one kind.
+ *
+ * Nulls. Arithmetic, `!`, calls, templates and members: null in, null out. `< <= > >=` with null is false.
+ * `===` and `!==` as in JavaScript: null equals null only. `&&`, `||`, and the test of `?:`: null counts as false,
+ * with JavaScript's result. `??` takes the null away. A missing member of a json value is null.
+ */
+export function checkExpression(syntax: Syntax, text: string, schema: Schema): Expression {
+  return new Checker(text, schema).typed(syntax, 0)
+}
+
+class Checker {
+  readonly #text: string
+  readonly #schema: Schema
+
+  constructor(text: string, schema: Schema) {
+    this.#text = text
+    this.#schema = schema
+  }
+
+  /** As check, but a bare `null` is refused: here nothing says of which type it would be. */
+  typed(node: Syntax, depth: number): Expression {
+    const expression = this.check(node, depth + 1)
+    if (isBareNull(expression)) throw this.#error(node, 'EXPRESSION_TYPE', 'null has no type here', 'null may stand in ===, !==, ?? and ?:, beside something that has a type')
+    return expression
+  }
+
+  check(node: Syntax, depth: number): Expression {
+    if (depth > MAX_DEPTH) throw this.#error(node, 'EXPRESSION_TOO_LARGE', `the expression is nested more than ${MAX_DEPTH} deep`)
+    switch (node.type) {
+      case 'ParenthesizedExpression': return this.check(node.expression, depth + 1)
+      // a?.b is a.b here: a null in gives a null out anyway
+      case 'ChainExpression': return this.check(node.expression, depth + 1)
+      case 'Literal': return this.#literal(node)
+      case 'TemplateLiteral': return this.#template(node, depth)
+      case 'Identifier': return this.#identifier(node, node.name)
+      case 'UnaryExpression': return this.#unary(node, depth)
+      case 'BinaryExpression': return this.#binary(node, depth)
+      case 'LogicalExpression': return this.#logical(node, depth)
+      case 'ConditionalExpression': return this.#conditional(node, depth)
+      case 'MemberExpression': return this.#member(node, depth)
+      case 'CallExpression': return this.#call(node, depth)
+      default: throw this.#forbidden(node, `${WHAT_IT_IS[node.type] ?? node.type} cannot stand in an expression`)
+    }
+  }
+
+  #literal(node: Literal): Expression {
+    const { value } = node
+    if (value === null && node.raw === 'null') return { kind: 'literal', value, type: 'json', nullable: true }
+    if (typeof value === 'string') return { kind: 'literal', value, type: 'string', nullable: false }
+    if (typeof value === 'boolean') return { kind: 'literal', value, type: 'boolean', nullable: false }
+    if (typeof value === 'number') return this.#number(node, value)
+    throw this.#forbidden(node, typeof value === 'bigint' ? 'a BigInt cannot stand in an expression' : 'a regular expression cannot stand in an expression')
+  }
+
+  #number(node: Literal, value: number): Expression {
+    if (!Number.isFinite(value)) throw this.#error(node, 'EXPRESSION_TYPE', `the number ${node.raw ?? ''} is too large for a double`)
+    const isLong = Number.isInteger(value) && !/[.eE]/.test(node.raw?.startsWith('0x') === true ? '' : node.raw ?? '')
+    if (isLong && !Number.isSafeInteger(value)) {
+      throw this.#error(node, 'EXPRESSION_TYPE', `the number ${node.raw ?? ''} is not exact: a long goes to ±2^53`, 'write it with a decimal point to have a double')
+    }
+    return { kind: 'literal', value, type: isLong ? 'long' : 'double', nullable: false }
+  }
+
+  #template(node: TemplateLiteral, depth: number): Expression {
+    const parts: Expression[] = []
+    node.quasis.forEach((quasi, index) => {
+      const value = quasi.value.cooked ?? ''
+      if (value !== '') parts.push({ kind: 'literal', value, type: 'string', nullable: false })
+      const inner = node.expressions[index]
+      if (inner === undefined) return
+      const part = this.typed(inner, depth)
+      if (part.type === 'json') throw this.#error(inner, 'EXPRESSION_TYPE', 'a json value has no text of its own', 'use String(…) or JSON.stringify(…)')
+      parts.push(part)
+    })
+    return { kind: 'template', parts, type: 'string', nullable: parts.some((part) => part.nullable) }
+  }
+
+  #identifier(node: Syntax, name: string): Expression {
+    const field = fieldOf(this.#schema, name)
+    if (field !== undefined) return { kind: 'field', name: field.name, type: field.type, nullable: field.nullable }
+    if (name === 'undefined') throw this.#forbidden(node, 'there is no undefined in a stream', 'use null')
+    if (FUNCTIONS.has(name) || NAMESPACES.has(name)) throw this.#forbidden(node, `${name} can only be called, e.g. ${exampleOf(name)}`)
+    throw this.#error(node, 'UNKNOWN_FIELD', `there is no field "${name}"`, suggestion(name, this.#schema.fields.map((known) => known.name)))
+  }
+
+  #unary(node: UnaryExpression, depth: number): Expression {
+    const { operator } = node
+    if (operator !== '-' && operator !== '+' && operator !== '!') throw this.#forbidden(node, `the operator ${operator} cannot stand in an expression`)
+    const operand = this.typed(node.argument, depth)
+    const { type, nullable } = operand
+    if (operator === '!') {
+      if (type !== 'boolean') throw this.#error(node, 'EXPRESSION_TYPE', `! wants a boolean, this is ${describeType(operand)}`)
+      return { kind: 'unary', operator, operand, type, nullable }
+    }
+    if (type !== 'long' && type !== 'double') {
+      throw this.#error(node, 'EXPRESSION_TYPE', `${operator} wants a number, this is ${describeType(operand)}`, 'convert it with Number(…)')
+    }
+    return { kind: 'unary', operator, operand, type, nullable }
+  }
+
+  #binary(node: BinaryExpression, depth: number): Expression {
+    const { operator } = node
+    if (operator === '==' || operator === '!=') {
+      throw this.#forbidden(node, `${operator} compares across types`, `use ${operator}=`)
+    }
+    if (!isBinaryOperator(operator) || node.left.type === 'PrivateIdentifier') throw this.#forbidden(node, `the operator ${operator} cannot stand in an expression`)
+    const [left, right] = withNullTyped(this.check(node.left, depth + 1), this.check(node.right, depth + 1))
+    const result = binaryType(operator, left, right)
+    if ('problem' in result) throw this.#error(node, 'EXPRESSION_TYPE', result.problem, result.hint)
+    return { kind: 'binary', operator, left, right, ...result }
+  }
+
+  #logical(node: LogicalExpression, depth: number): Expression {
+    const { operator } = node
+    const [left, right] = withNullTyped(this.check(node.left, depth + 1), this.check(node.right, depth + 1))
+    if (operator === '??') {
+      const type = this.#combined(node, 'both sides of ??', left, right)
+      return { kind: 'logical', operator, left, right, type, nullable: left.nullable && right.nullable }
+    }
+    for (const side of [left, right]) {
+      if (side.type !== 'boolean') throw this.#error(node, 'EXPRESSION_TYPE', `${operator} wants booleans, one side is ${describeType(side)}`, operator === '||' ? 'for a default value use ??' : undefined)
+    }
+    return { kind: 'logical', operator, left, right, type: 'boolean', nullable: operator === '||' ? right.nullable : left.nullable || right.nullable }
+  }
+
+  #conditional(node: ConditionalExpression, depth: number): Expression {
+    const test = this.typed(node.test, depth)
+    if (test.type !== 'boolean') throw this.#error(node.test, 'EXPRESSION_TYPE', `the test before ? must be boolean, this is ${describeType(test)}`)
+    const [then, otherwise] = withNullTyped(this.check(node.consequent, depth + 1), this.check(node.alternate, depth + 1))
+    const type = this.#combined(node, 'both answers of ?:', then, otherwise)
+    return { kind: 'conditional', test, then, otherwise, type, nullable: then.nullable || otherwise.nullable }
+  }
+
+  #combined(node: Syntax, what: string, left: Expression, right: Expression): FieldType {
+    const type = combinedType(left.type, right.type)
+    if (type !== undefined) return type
+    throw this.#error(node, 'EXPRESSION_TYPE', `${what} must have one type, these are ${describeType(left)} and ${describeType(right)}`)
+  }
+
+  #member(node: MemberExpression, depth: number): Expression {
+    const path = this.#namespacePath(node)
+    if (path !== undefined) {
+      const value = CONSTANTS.get(path)
+      if (value !== undefined) return { kind: 'literal', value, type: Number.isInteger(value) ? 'long' : 'double', nullable: false }
+      if (FUNCTIONS.has(path)) throw this.#forbidden(node, `${path} can only be called`)
+      throw this.#error(node, 'UNKNOWN_FUNCTION', `there is no ${path}`, suggestion(path, [...FUNCTIONS.keys(), ...CONSTANTS.keys()].filter(isGlobalName)))
+    }
+    const property = this.#property(node, depth)
+    const object = this.#object(node, depth)
+    if (typeof property === 'string' && !isJsonKey(property)) throw this.#forbidden(node.property, `the member ${property} cannot be used`)
+    if (object.type === 'json') return { kind: 'member', object, property, type: 'json', nullable: true }
+    if (object.type === 'string' && property === 'length') return { kind: 'member', object, property, type: 'long', nullable: object.nullable }
+    if (typeof property === 'number') throw this.#forbidden(node, `only a json value has [${property}], this is ${describeType(object)}`, object.type === 'string' ? `use .charAt(${property})` : undefined)
+    if (FUNCTIONS.has(`${receiverOf(object.type)}.${property}`)) throw this.#forbidden(node, `.${property} can only be called: .${property}(…)`)
+    throw this.#forbidden(node.property, `${describeType(object)} has no member ${property}`, object.type === 'string' ? suggestion(property, ['length', ...methodsOf('string')]) : undefined)
+  }
+
+  /** `Math.floor` when this is a member of one of the listed namespaces. */
+  #namespacePath(node: MemberExpression): string | undefined {
+    const { object, property } = node
+    if (object.type !== 'Identifier' || !NAMESPACES.has(object.name)) return undefined
+    if (node.computed || property.type !== 'Identifier') throw this.#forbidden(node, `members of ${object.name} are written with a dot`)
+    return `${object.name}.${property.name}`
+  }
+
+  /** A name after a dot, or a literal in brackets: nothing is ever looked up by a computed name. */
+  #property(node: MemberExpression, depth: number): string | number {
+    const { property } = node
+    if (property.type === 'PrivateIdentifier') throw this.#forbidden(node, 'private names cannot be used')
+    if (!node.computed) {
+      if (property.type === 'Identifier') return property.name
+      throw this.#forbidden(node, 'this member cannot be used')
+    }
+    const key = this.check(property, depth + 1)
+    if (key.kind === 'literal' && typeof key.value === 'string') return key.value
+    if (key.kind === 'literal' && typeof key.value === 'number' && Number.isSafeInteger(key.value) && key.value >= 0) return key.value
+    throw this.#forbidden(property, 'only a literal string or a whole number ≥ 0 can stand in […]')
+  }
+
+  #object(node: MemberExpression, depth: number): Expression {
+    if (node.object.type === 'Super') throw this.#forbidden(node, 'super cannot stand in an expression')
+    return this.typed(node.object, depth)
+  }
+
+  #call(node: CallExpression, depth: number): Expression {
+    const { callee } = node
+    if (callee.type === 'Identifier') return this.#callOf(node, callee.name, [], depth)
+    if (callee.type !== 'MemberExpression') throw this.#forbidden(callee, 'only listed functions and methods can be called')
+    const path = this.#namespacePath(callee)
+    if (path !== undefined) return this.#callOf(node, path, [], depth)
+    const property = this.#property(callee, depth)
+    if (typeof property === 'string' && property !== 'toString' && !isJsonKey(property)) throw this.#forbidden(callee.property, `the member ${property} cannot be used`)
+    const receiver = this.#object(callee, depth)
+    if (receiver.type === 'json') throw this.#error(node, 'EXPRESSION_TYPE', 'a json value has no methods', 'convert it first: String(…).…')
+    return this.#callOf(node, `${receiverOf(receiver.type)}.${property}`, [receiver], depth)
+  }
+
+  #callOf(node: CallExpression, name: string, receiver: readonly Expression[], depth: number): Expression {
+    const listed = FUNCTIONS.get(name)
+    if (listed === undefined || (receiver.length === 0 && listed.emission.emit === 'method')) throw this.#unknownFunction(node, name, receiver)
+    const given = [...receiver]
+    for (const argument of node.arguments) {
+      if (argument.type === 'SpreadElement') throw this.#forbidden(argument, 'arguments cannot be spread')
+      given.push(this.typed(argument, depth))
+    }
+    const type = callType(listed, given)
+    if (type === undefined) {
+      const shown = given.slice(receiver.length).map(describeType).join(', ')
+      throw this.#error(node, 'EXPRESSION_TYPE', `${name} takes ${signatureText(name, listed)}, not (${shown})`)
+    }
+    return { kind: 'call', function: name, arguments: given, ...type }
+  }
+
+  #unknownFunction(node: CallExpression, name: string, receiver: readonly Expression[]): Error {
+    const [object] = receiver
+    if (name === 'Math.random' || name === 'Date.now') return this.#forbidden(node, `${name} gives another answer each time, so a restored job would differ`)
+    if (object === undefined) return this.#error(node, 'UNKNOWN_FUNCTION', `there is no function ${name}`, suggestion(name, [...FUNCTIONS.keys()].filter(isGlobalName)))
+    const kind = receiverOf(object.type)
+    const method = name.slice(kind.length + 1)
+    return this.#error(node, 'UNKNOWN_FUNCTION', `${describeType(object)} has no method ${method}`, suggestion(method, methodsOf(kind)))
+  }
+
+  #error(node: { start: number }, code: string, message: string, hint?: string): Error {
+    return expressionError(this.#text, node.start, code, message, hint)
+  }
+
+  #forbidden(node: { start: number }, message: string, hint?: string): Error {
+    return this.#error(node, 'EXPRESSION_FORBIDDEN', message, hint)
+  }
+}
+
+const WHAT_IT_IS: Readonly<Record<string, string>> = {
+  AssignmentExpression: 'an assignment', UpdateExpression: '++ or --', NewExpression: 'new', ThisExpression: 'this',
+  FunctionExpression: 'a function', ArrowFunctionExpression: 'a function', ClassExpression: 'a class',
+  ObjectExpression: 'an object literal', ArrayExpression: 'an array literal', SequenceExpression: 'a comma list',
+  TaggedTemplateExpression: 'a tagged template', AwaitExpression: 'await', YieldExpression: 'yield',
+  ImportExpression: 'import', MetaProperty: 'a meta property',
+}
+
+const BINARY_OPERATORS: ReadonlySet<string> = new Set<BinaryOperator>([
+  '+', '-', '*', '/', '%', '**', '===', '!==', '<', '<=', '>', '>=', '&', '|', '^', '<<', '>>', '>>>'])
+
+function isBinaryOperator(operator: string): operator is BinaryOperator {
+  return BINARY_OPERATORS.has(operator)
+}
+
+/** True for a `null` that has not yet been given a type by what stands beside it. */
+function isBareNull(expression: Expression): boolean {
+  return expression.kind === 'literal' && expression.value === null && expression.type === 'json'
+}
+
+/** A bare null takes the type of what stands beside it. */
+function withNullTyped(left: Expression, right: Expression): [Expression, Expression] {
+  if (isBareNull(left) && !isBareNull(right)) return [{ ...left, type: right.type }, right]
+  if (isBareNull(right) && !isBareNull(left)) return [left, { ...right, type: left.type }]
+  return [left, right]
+}
+
+function receiverOf(type: FieldType): string {
+  return type === 'long' || type === 'double' ? 'number' : type
+}
+
+function methodsOf(receiver: string): string[] {
+  return [...FUNCTIONS.keys()].filter((name) => name.startsWith(`${receiver}.`)).map((name) => name.slice(receiver.length + 1))
+}
+
+/** `Math.floor` and `parseInt`, not `string.slice`. */
+function isGlobalName(name: string): boolean {
+  return FUNCTIONS.get(name)?.emission.emit !== 'method'
+}
+
+function exampleOf(name: string): string {
+  return FUNCTIONS.has(name) ? `${name}(…)` : `${[...FUNCTIONS.keys()].find((key) => key.startsWith(`${name}.`)) ?? name}(…)`
+}
