@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config'
 
 /** One project per ring (see CONTRIBUTING): a file run by its path gets the time its ring allows. */
 function ring(name: string, testSeconds: number, hookSeconds: number, parallel: { readonly files: boolean }) {
@@ -12,7 +12,7 @@ function ring(name: string, testSeconds: number, hookSeconds: number, parallel: 
       fileParallelism: parallel.files,
       pool: 'forks' as const,
     },
-  };
+  }
 }
 
 export default defineConfig({
@@ -26,4 +26,4 @@ export default defineConfig({
       ring('cluster', 900, 3000, { files: false }),
     ],
   },
-});
+})

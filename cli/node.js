@@ -1,20 +1,20 @@
 // Runs a TypeScript file of this project with the Node that `npm ci` put into node_modules (Node 26 runs .ts directly).
 // Plain JavaScript, and nothing newer than Node 20, so that whatever `node` is on the PATH can start it:
 //   node cli/node.js path/to/script.ts args...
-import { spawn } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
-import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { spawn } from 'node:child_process'
+import { existsSync, realpathSync } from 'node:fs'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
-const NEEDED = 26;
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const NEEDED = 26
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** The path of a Node that is new enough, or undefined when neither node_modules nor this process has one. */
 export function findNode26() {
-  const installed = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.exe' : 'node');
-  if (existsSync(installed)) return realpathSync(installed);
-  return Number(process.versions.node.split('.')[0]) >= NEEDED ? process.execPath : undefined;
+  const installed = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.exe' : 'node')
+  if (existsSync(installed)) return realpathSync(installed)
+  return Number(process.versions.node.split('.')[0]) >= NEEDED ? process.execPath : undefined
 }
 
 /**
@@ -22,31 +22,31 @@ export function findNode26() {
  * SIGTERM and SIGHUP are passed on; SIGINT too, unless a terminal has already sent it to both processes.
  */
 export function execNode26(script, args) {
-  const node = findNode26();
+  const node = findNode26()
   if (node === undefined) {
     const why = existsSync(join(root, 'node_modules'))
       ? `npm has no Node ${NEEDED} package for ${process.platform}-${process.arch} here, and this is Node ${process.versions.node}: install Node ${NEEDED} and run the same command with it`
-      : `the packages are not installed: run \`npm ci\` in ${root} first`;
-    process.stderr.write(`millrace: can not run ${script}: ${why}\n`);
-    process.exit(1);
+      : `the packages are not installed: run \`npm ci\` in ${root} first`
+    process.stderr.write(`millrace: can not run ${script}: ${why}\n`)
+    process.exit(1)
   }
-  const child = spawn(node, [script, ...args], { stdio: 'inherit' });
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  const child = spawn(node, [script, ...args], { stdio: 'inherit' })
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   process.on('SIGINT', () => {
-    if (!process.stdin.isTTY) child.kill('SIGINT');
-  });
+    if (!process.stdin.isTTY) child.kill('SIGINT')
+  })
   child.on('error', (error) => {
-    process.stderr.write(`millrace: can not start ${node}: ${error.message}\n`);
-    process.exit(1);
-  });
-  child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]));
+    process.stderr.write(`millrace: can not start ${node}: ${error.message}\n`)
+    process.exit(1)
+  })
+  child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]))
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
-  const [script, ...args] = process.argv.slice(2);
+  const [script, ...args] = process.argv.slice(2)
   if (script === undefined) {
-    process.stderr.write('usage: node cli/node.js path/to/script.ts args...\n');
-    process.exit(2);
+    process.stderr.write('usage: node cli/node.js path/to/script.ts args...\n')
+    process.exit(2)
   }
-  execNode26(script, args);
+  execNode26(script, args)
 }

@@ -488,7 +488,6 @@ tool (
 	github.com/containernetworking/plugins/plugins/ipam/host-local
 	github.com/containernetworking/plugins/plugins/main/bridge
 	github.com/containernetworking/plugins/plugins/main/loopback
-	github.com/containernetworking/plugins/plugins/meta/portmap
 	github.com/coredns/coredns
 	helm.sh/helm/v4/cmd/helm
 	sigs.k8s.io/cri-tools/cmd/crictl
