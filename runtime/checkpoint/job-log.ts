@@ -1,4 +1,4 @@
-import type { CheckpointReport, JobTarget } from '../control/job-report.ts'
+import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt } from '../model/ids.ts'
 import type { Store } from '../ports/store.ts'

@@ -1,4 +1,4 @@
-import type { SubtaskSnapshot } from '../control/messages.ts'
+import type { SubtaskSnapshot } from '../model/snapshot.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 
@@ -40,4 +40,9 @@ export function decodeManifest(path: string, bytes: Uint8Array): Manifest {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} lacks attempt, id or subtasks`, { domain: 'platform' })
   }
   return value as Manifest
+}
+
+/** Where a checkpoint's files lie in the job's folder of the store. */
+export function checkpointFolder(attempt: Attempt, checkpoint: CheckpointId): string {
+  return `checkpoints/${attempt}-${checkpoint}`
 }

@@ -1,4 +1,4 @@
-import type { SubtaskSnapshot } from '../control/messages.ts'
+import type { SubtaskSnapshot } from '../model/snapshot.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 
 export type AckResult = 'accepted' | 'completes' | 'duplicate' | 'unknown'

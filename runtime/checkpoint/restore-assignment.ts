@@ -1,6 +1,4 @@
-import type { Committable } from '../connectors/sink.ts'
-import type { Split } from '../connectors/source.ts'
-import type { StateFile, SubtaskRestore } from '../control/messages.ts'
+import type { Committable, Split, StateFile, SubtaskRestore } from '../model/snapshot.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import { keyGroupsOfSlot } from '../plan/key-groups.ts'

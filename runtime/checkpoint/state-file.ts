@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { StateFile } from '../control/messages.ts'
+import type { StateFile } from '../model/snapshot.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { KeyGroupRange } from '../plan/key-groups.ts'
 import type { Store } from '../ports/store.ts'

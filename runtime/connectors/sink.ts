@@ -1,7 +1,7 @@
 import type { Row, Schema } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'
-import type { Json } from './source.ts'
+import type { Committable } from '../model/snapshot.ts'
 
 /** What a connector's factory gets; made once per sink subtask and attempt. */
 export interface SinkContext {
@@ -23,8 +23,7 @@ export interface SinkConnector {
   writer(context: SinkContext): SinkWriter
 }
 
-/** What is needed to commit one writer's output of one checkpoint: JSON, repeatable from the manifest alone. */
-export type Committable = Json
+export type { Committable } from '../model/snapshot.ts'
 
 /**
  * Two-phase commit, one writer per subtask, never called concurrently.

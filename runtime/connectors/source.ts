@@ -1,24 +1,11 @@
 import type { RowClass } from '../codegen/row.ts'
 import type { SourceVerb } from '../plan/job-graph.ts'
 import type { Row, Schema } from '../model/schema.ts'
+import type { Split } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { Ports } from '../ports/ports.ts'
 
-/** Any JSON value; what crosses processes and lands in manifests. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
-
-/**
- * A piece of a source and the position to resume from: the first record NOT yet emitted. Keeping the last
- * emitted position instead is the classic mistake: that record would be emitted twice after every restore.
- * `id` is stable for ever (path and byte range, topic and partition): a restore matches splits by it.
- */
-export interface Split {
-  id: string
-  /** Connector-owned; null for a split never read. */
-  position: Json
-  /** A finished split stays in the snapshot so that a restore does not read it again. */
-  finished: boolean
-}
+export type { Json, Split } from '../model/snapshot.ts'
 
 /** What a connector's factory gets; made once per source and process. */
 export interface SourceContext {

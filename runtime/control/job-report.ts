@@ -1,5 +1,6 @@
 import type { ErrorReport } from '../model/errors.ts'
-import type { Attempt, CheckpointId } from '../model/ids.ts'
+import type { Attempt } from '../model/ids.ts'
+import type { CheckpointReport } from '../model/job.ts'
 
 /**
  * The REST surface of a coordinator (JSON over HTTP, port 8081; only GET is served without the job's token):
@@ -9,15 +10,7 @@ import type { Attempt, CheckpointId } from '../model/ids.ts'
  *   GET  /v1/savepoints/{id} → SavepointReport (404 when unknown)
  *   GET  /metrics        → Prometheus text      GET /healthz → 200
  */
-export interface JobTarget {
-  /** Changes when and only when `spec` does: the operator's hash of it. */
-  revision: string
-  /** The StreamJob's spec. */
-  spec: unknown
-  desiredState: 'running' | 'suspended'
-  /** Start from this savepoint when the job has no checkpoint of its own. */
-  restoreFrom?: string
-}
+export type { CheckpointReport, JobTarget } from '../model/job.ts'
 
 /** Where a job is in its life; the legal steps are in coordinator/job-phase.ts. */
 export type JobPhase =
@@ -58,16 +51,6 @@ export interface JobReport {
   lateRecords: number
   /** Why the job is not running, or why checkpoints fail. */
   error: ErrorReport | null
-}
-
-export interface CheckpointReport {
-  attempt: Attempt
-  id: CheckpointId
-  kind: 'checkpoint' | 'savepoint'
-  path: string
-  completedAt: number
-  durationMs: number
-  sizeBytes: number
 }
 
 export interface SavepointRequest { id: string }

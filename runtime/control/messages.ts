@@ -1,35 +1,7 @@
 import type { ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
-import type { Committable } from '../connectors/sink.ts'
-import type { Split } from '../connectors/source.ts'
+import type { SubtaskRestore, SubtaskSnapshot } from '../model/snapshot.ts'
 import type { NetAddress } from '../ports/net.ts'
-
-/** What one subtask puts into a checkpoint. State bytes are in the store before this is sent. */
-export interface SubtaskSnapshot {
-  /** Positions of the source's splits, by source operator id. */
-  splits: Readonly<Record<string, readonly Split[]>>
-  /** Keyed-state files, by operator id. */
-  state: Readonly<Record<string, StateFile>>
-  /** What the sinks prepared, by sink operator id. */
-  committables: Readonly<Record<string, readonly Committable[]>>
-}
-
-/** One subtask's keyed state of one operator: key-group blocks behind each other. */
-export interface StateFile {
-  path: string
-  sizeBytes: number
-  sha256: string
-  /** [key group, offset, length] in ascending key group. */
-  groups: readonly (readonly [number, number, number])[]
-}
-
-/** What a subtask starts from: the parts of a checkpoint that are now its own. */
-export interface SubtaskRestore {
-  splits: Readonly<Record<string, readonly Split[]>>
-  /** Files that contain key groups of this subtask, by operator id; it reads only its own groups. */
-  state: Readonly<Record<string, readonly StateFile[]>>
-  committables: Readonly<Record<string, readonly Committable[]>>
-}
 
 /** Everything a worker needs to run its subtask in one attempt. */
 export interface Deployment {

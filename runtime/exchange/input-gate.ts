@@ -32,16 +32,18 @@ export class InputGate {
   readonly #channels: Channel[] = []
   readonly #aligner: BarrierAligner
   readonly #merger: WatermarkMerger
+  readonly #onReady: () => void
   #next = 0
-  #wake: (() => void) | undefined
   #failure: Error | undefined
 
-  constructor(channels: number) {
+  /** `onReady` is called whenever poll may have something new, or throw. */
+  constructor(channels: number, onReady: () => void) {
+    this.#onReady = onReady
     this.#aligner = new BarrierAligner(channels)
     this.#merger = new WatermarkMerger(channels)
   }
 
-  /** Adds a connection whose hello has been sent. Must be called exactly `channels` times before the first poll. */
+  /** Adds a connection whose hello has been sent and which was paused before. Must be called exactly `channels` times before the first poll. */
   add(exchange: string, connection: Connection): void {
     const channel: Channel = { exchange, connection, queue: [], queuedBytes: 0, paused: false }
     this.#channels.push(channel)
@@ -57,6 +59,7 @@ export class InputGate {
       this.fail(new MillraceError('CHANNEL_LOST', `channel ${exchange} from ${connection.remote} was closed`,
         { domain: 'platform', retriable: true, cause: error }))
     })
+    connection.resume()
   }
 
   #enqueue(channel: Channel, frame: Frame): void {
@@ -71,7 +74,7 @@ export class InputGate {
       channel.paused = true
       channel.connection.pause()
     }
-    this.#wakeUp()
+    this.#onReady()
   }
 
   /** The next element, or undefined when there is none now. Throws what made the gate fail. */
@@ -120,27 +123,15 @@ export class InputGate {
     }
   }
 
-  /** Resolves when poll may have something new, or when the gate fails. */
-  wait(): Promise<void> {
-    if (this.#failure) return Promise.resolve()
-    return new Promise((resolve) => { this.#wake = resolve })
-  }
-
   /** Makes the next poll throw; the first reason stays. */
   fail(error: Error): void {
     this.#failure ??= error
-    this.#wakeUp()
-  }
-
-  #wakeUp(): void {
-    const wake = this.#wake
-    this.#wake = undefined
-    wake?.()
+    this.#onReady()
   }
 
   close(): void {
     this.#failure ??= new MillraceError('GATE_CLOSED', 'the subtask was stopped', { domain: 'platform' })
     for (const channel of this.#channels) channel.connection.destroy()
-    this.#wakeUp()
+    this.#onReady()
   }
 }

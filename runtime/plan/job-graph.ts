@@ -60,6 +60,11 @@ export interface WindowVerb {
    * field is the windowEnd of an earlier window, whose row belongs to that window's last millisecond, as in Flink.
    */
   time: { field: string; shiftMs: number }
+  /**
+   * The field of the input that carries its event time, followed by the validator from the source through
+   * maps; behind another window it is `windowEnd` with offset -1 (the last instant of that window, as in Flink).
+   */
+  eventTime: { field: string; offsetMs: number }
   aggregates: readonly Aggregate[]
 }
 

@@ -1,0 +1,22 @@
+import type { Attempt, CheckpointId } from './ids.ts'
+
+/** What a coordinator is asked to run. */
+export interface JobTarget {
+  /** Changes when and only when `spec` does: the operator's hash of it. */
+  revision: string
+  /** The StreamJob's spec. */
+  spec: unknown
+  desiredState: 'running' | 'suspended'
+}
+
+/** A completed checkpoint, as the log and the reports name it. */
+export interface CheckpointReport {
+  attempt: Attempt
+  id: CheckpointId
+  kind: 'checkpoint' | 'savepoint'
+  /** The manifest, relative to the job's folder in the store. */
+  path: string
+  completedAt: number
+  durationMs: number
+  sizeBytes: number
+}

@@ -1,0 +1,46 @@
+import type { SubtaskId } from './ids.ts'
+
+/** Any JSON value; what crosses processes and lands in manifests. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/**
+ * A piece of a source and the position to resume from: the first record NOT yet emitted. Keeping the last
+ * emitted position instead is the classic mistake: that record would be emitted twice after every restore.
+ * `id` is stable for ever (path and byte range, topic and partition): a restore matches splits by it.
+ */
+export interface Split {
+  id: string
+  /** Connector-owned; null for a split never read. */
+  position: Json
+  /** A finished split stays in the snapshot so that a restore does not read it again. */
+  finished: boolean
+}
+
+/** What is needed to commit one writer's output of one checkpoint: repeatable from the manifest alone. */
+export type Committable = Json
+
+/** One subtask's keyed state of one operator: key-group blocks behind each other. */
+export interface StateFile {
+  path: string
+  sizeBytes: number
+  sha256: string
+  /** [key group, offset, length] in ascending key group. */
+  groups: readonly (readonly [number, number, number])[]
+}
+
+/** What one subtask puts into a checkpoint, by operator id. State bytes are in the store before it is sent. */
+export interface SubtaskSnapshot {
+  splits: Readonly<Record<string, readonly Split[]>>
+  state: Readonly<Record<string, StateFile>>
+  committables: Readonly<Record<string, readonly Committable[]>>
+}
+
+/** What a subtask starts from: the parts of a checkpoint that are now its own, by operator id. */
+export interface SubtaskRestore {
+  splits: Readonly<Record<string, readonly Split[]>>
+  /** Files that contain key groups of this subtask; it reads only its own groups. */
+  state: Readonly<Record<string, readonly StateFile[]>>
+  committables: Readonly<Record<string, readonly Committable[]>>
+}
+
+export type SubtaskRestores = Readonly<Record<SubtaskId, SubtaskRestore>>

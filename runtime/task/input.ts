@@ -1,0 +1,28 @@
+import type { CheckpointId } from '../model/ids.ts'
+import type { Row } from '../model/schema.ts'
+import type { Split } from '../model/snapshot.ts'
+import type { Timestamp } from '../model/time.ts'
+
+/** What a subtask does next. */
+export type InputStep =
+  | { kind: 'rows'; rows: Row[]; count: number }
+  | { kind: 'watermark'; time: Timestamp }
+  | { kind: 'barrier'; checkpoint: CheckpointId }
+  /** Nothing now: wait for the signal, or look again after `retryMs`. */
+  | { kind: 'idle'; retryMs: number | undefined }
+
+/** Where a subtask's batches come from: a source's reader, or the channels of other subtasks. */
+export interface Input {
+  /** Never called concurrently. Throws when the input is lost. */
+  next(): InputStep | Promise<InputStep>
+  /** Makes the next step of a source a barrier; inputs that are fed by channels get theirs in band. */
+  trigger(checkpoint: CheckpointId, mode: TriggerMode): void
+  /** Positions of the source's splits, by operator id; called right after a barrier step. */
+  snapshot(): Readonly<Record<string, readonly Split[]>>
+  notifyComplete(): Promise<void>
+  lagRecords(): number | undefined
+  close(): Promise<void>
+}
+
+/** `stopAfter`: nothing is emitted behind the barrier. */
+export type TriggerMode = 'continue' | 'stopAfter'

@@ -1,0 +1,82 @@
+import type { MaxEventTime } from '../codegen/contracts.ts'
+import type { SourceReader } from '../connectors/source.ts'
+import { BATCH_ROWS } from '../exchange/record-writer.ts'
+import type { CheckpointId } from '../model/ids.ts'
+import type { Split } from '../model/snapshot.ts'
+import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
+import type { Input, InputStep, TriggerMode } from './input.ts'
+import { WatermarkGenerator } from './watermark-generator.ts'
+
+/** How soon a reader that had nothing is asked again. */
+const POLL_AGAIN_MS = 5
+
+/** Feeds a subtask from a source's reader: rows, then the watermark they allow, barriers when asked. */
+export class SourceInput implements Input {
+  readonly #operatorId: string
+  readonly #reader: SourceReader
+  readonly #maxEventTime: MaxEventTime | undefined
+  readonly #generator: WatermarkGenerator
+  #barrier: CheckpointId | undefined
+  #watermark: Timestamp | undefined
+  #lastSplit: string | undefined
+  #stopAfterBarrier = false
+  #stopped = false
+  #ended = false
+
+  constructor(parts: {
+    operatorId: string; reader: SourceReader; splits: readonly Split[]
+    eventTime: { max: MaxEventTime; outOfOrdernessMs: number } | undefined
+  }) {
+    this.#operatorId = parts.operatorId
+    this.#reader = parts.reader
+    this.#maxEventTime = parts.eventTime?.max
+    this.#generator = new WatermarkGenerator(parts.eventTime?.outOfOrdernessMs ?? 0,
+      parts.splits.filter((split) => !split.finished).map((split) => split.id))
+  }
+
+  trigger(checkpoint: CheckpointId, mode: TriggerMode): void {
+    this.#barrier = checkpoint
+    this.#stopAfterBarrier = mode === 'stopAfter'
+  }
+
+  async next(): Promise<InputStep> {
+    if (this.#watermark !== undefined) return this.#takeWatermark(this.#watermark)
+    if (this.#barrier !== undefined) return this.#takeBarrier(this.#barrier)
+    if (this.#stopped || this.#ended) return { kind: 'idle', retryMs: undefined }
+    const batch = await this.#reader.poll(BATCH_ROWS)
+    if (batch?.split !== this.#lastSplit) this.#noteFinishedSplits()
+    this.#lastSplit = batch?.split
+    if (this.#reader.isFinished()) this.#ended = true
+    if (batch && this.#maxEventTime) {
+      this.#generator.onEventTime(batch.split, this.#maxEventTime(batch.rows, batch.rows.length))
+      this.#watermark = this.#generator.advance()
+    }
+    if (this.#ended) this.#watermark = MAX_TIMESTAMP
+    if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length }
+    if (this.#maxEventTime) this.#watermark ??= this.#generator.advance()
+    return this.#watermark === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeWatermark(this.#watermark)
+  }
+
+  #takeWatermark(time: Timestamp): InputStep {
+    this.#watermark = undefined
+    return { kind: 'watermark', time }
+  }
+
+  #takeBarrier(checkpoint: CheckpointId): InputStep {
+    this.#barrier = undefined
+    if (this.#stopAfterBarrier) this.#stopped = true
+    return { kind: 'barrier', checkpoint }
+  }
+
+  #noteFinishedSplits(): void {
+    for (const split of this.#reader.snapshot()) if (split.finished) this.#generator.onFinished(split.id)
+  }
+
+  snapshot(): Readonly<Record<string, readonly Split[]>> { return { [this.#operatorId]: this.#reader.snapshot() } }
+
+  async notifyComplete(): Promise<void> { await this.#reader.notifyCheckpointComplete?.(this.#reader.snapshot()) }
+
+  lagRecords(): number | undefined { return this.#reader.lagRecords?.() }
+
+  close(): Promise<void> { return this.#reader.close() }
+}

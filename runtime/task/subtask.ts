@@ -1,0 +1,183 @@
+import { checkpointFolder } from '../checkpoint/manifest.ts'
+import { writeStateFile, type GroupState } from '../checkpoint/state-file.ts'
+import type { SinkWriter } from '../connectors/sink.ts'
+import type { SubtaskMetrics } from '../control/messages.ts'
+import { errorReport, type ErrorReport } from '../model/errors.ts'
+import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
+import type { Committable, StateFile, SubtaskSnapshot } from '../model/snapshot.ts'
+import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Store } from '../ports/store.ts'
+import type { Input, TriggerMode } from './input.ts'
+import type { OperatorChain } from './operator-chain.ts'
+import { Signal } from './signal.ts'
+import type { ExchangeStage } from './stage.ts'
+
+/** What a subtask tells its worker; every call carries facts of its own attempt only. */
+export interface SubtaskEvents {
+  snapshot(checkpoint: CheckpointId, snapshot: SubtaskSnapshot): void
+  declined(checkpoint: CheckpointId, error: ErrorReport): void
+  committed(checkpoint: CheckpointId): void
+  drained(): void
+}
+
+export interface SubtaskParts {
+  id: SubtaskId
+  attempt: Attempt
+  input: Input
+  chain: OperatorChain
+  exchange: ExchangeStage | undefined
+  sinks: ReadonlyMap<string, SinkWriter>
+  store: Store
+  clock: Clock
+  signal: Signal
+  counters: SubtaskCounters
+  events: SubtaskEvents
+}
+
+/** Counted where it happens, read by the worker's heartbeat. */
+export class SubtaskCounters {
+  recordsIn = 0
+  recordsOut = 0
+  badRecords = 0
+  lateRecords = 0
+  firstRecordAt: number | null = null
+  lastRecordAt: number | null = null
+  trouble: ErrorReport | null = null
+}
+
+/**
+ * One subtask in one attempt: a single loop takes a step of the input, hands it through the chain and, between
+ * steps, does what it was told (commit). Everything that touches operators happens in this loop, one at a time.
+ */
+export class Subtask {
+  readonly #parts: SubtaskParts
+  readonly #commands: (() => Promise<void>)[] = []
+  /** Prepared and not yet known to be complete: also those of aborted checkpoints, which the next one carries. */
+  readonly #prepared: { checkpoint: CheckpointId; operator: string; committables: readonly Committable[] }[] = []
+  #watermark: Timestamp | null = null
+  #stopping = false
+  #done: Promise<void> | undefined
+
+  constructor(parts: SubtaskParts) { this.#parts = parts }
+
+  /** Resolves when stopped; rejects with what made the subtask fail. Called once. */
+  run(): Promise<void> {
+    this.#done = this.#loop()
+    return this.#done
+  }
+
+  trigger(checkpoint: CheckpointId, mode: TriggerMode): void {
+    this.#parts.input.trigger(checkpoint, mode)
+    this.#parts.signal.raise()
+  }
+
+  /** The checkpoint is in the log: its output may become visible. */
+  complete(checkpoint: CheckpointId): void {
+    this.#commands.push(() => this.#commit(checkpoint))
+    this.#parts.signal.raise()
+  }
+
+  /** Ends the loop at the next step and releases every connection; nothing is committed. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#parts.signal.raise()
+    this.#parts.exchange?.writers.forEach((writer) => { writer.close() })
+    this.#parts.exchange?.wake()
+    await this.#parts.input.close()
+    // A failure of the loop has been reported by whoever awaits run.
+    await this.#done?.catch(() => undefined)
+    for (const sink of this.#parts.sinks.values()) await sink.close()
+  }
+
+  metrics(): SubtaskMetrics {
+    let stateEntries = 0
+    for (const window of this.#parts.chain.windows.values()) stateEntries += window.table.size()
+    return {
+      attempt: this.#parts.attempt, ...this.#parts.counters, watermark: this.#watermark,
+      stateEntries, lagRecords: this.#parts.input.lagRecords() ?? null,
+    }
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stopping) {
+      const command = this.#commands.shift()
+      if (command) { await command(); continue }
+      try {
+        await this.#step()
+      } catch (error) {
+        // Closing the connections makes the step that waits on them fail: that is the stop, not a failure.
+        if (!this.#stopping) throw error
+      }
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { input, chain, counters, clock } = this.#parts
+    const step = await input.next()
+    if (this.#stopping) return
+    switch (step.kind) {
+      case 'rows':
+        counters.recordsIn += step.count
+        counters.lastRecordAt = clock.now()
+        counters.firstRecordAt ??= counters.lastRecordAt
+        await chain.head.process(step.rows, step.count)
+        break
+      case 'watermark':
+        await chain.head.onWatermark(step.time)
+        this.#watermark = step.time
+        if (step.time === MAX_TIMESTAMP) this.#parts.events.drained()
+        break
+      case 'barrier': await this.#checkpoint(step.checkpoint); break
+      case 'idle': await this.#idle(step.retryMs); break
+    }
+  }
+
+  async #idle(retryMs: number | undefined): Promise<void> {
+    const cancel = retryMs === undefined ? undefined : this.#parts.clock.after(retryMs, () => { this.#parts.signal.raise() })
+    await this.#parts.signal.wait()
+    cancel?.()
+  }
+
+  /**
+   * The barrier goes on first, so that others can align while this subtask copies and uploads; alignment is what
+   * users feel as latency. Copying is synchronous; the upload goes on behind the loop.
+   */
+  async #checkpoint(checkpoint: CheckpointId): Promise<void> {
+    const { exchange, chain, input, attempt } = this.#parts
+    for (const writer of exchange?.writers ?? []) writer.barrier(attempt, checkpoint)
+    const states = [...chain.windows].map(([operator, window]) => [operator, window.table.snapshot()] as const)
+    const splits = input.snapshot()
+    for (const [operator, writer] of this.#parts.sinks) {
+      this.#prepared.push({ checkpoint, operator, committables: await writer.prepareCommit(checkpoint) })
+    }
+    const committables: Record<string, readonly Committable[]> = {}
+    for (const { operator, committables: prepared } of this.#prepared) {
+      committables[operator] = [...(committables[operator] ?? []), ...prepared]
+    }
+    void this.#upload(checkpoint, states).then(
+      (state) => { if (!this.#stopping) this.#parts.events.snapshot(checkpoint, { splits, state, committables }) },
+      (error: unknown) => { if (!this.#stopping) this.#parts.events.declined(checkpoint, errorReport(error)) })
+  }
+
+  async #upload(checkpoint: CheckpointId, states: readonly (readonly [string, GroupState[]])[]): Promise<Record<string, StateFile>> {
+    const files: Record<string, StateFile> = {}
+    for (const [operator, groups] of states) {
+      if (groups.length === 0) continue
+      const path = `${checkpointFolder(this.#parts.attempt, checkpoint)}/${operator}.${this.#parts.id}.state`
+      files[operator] = await writeStateFile(this.#parts.store, path, groups)
+    }
+    return files
+  }
+
+  async #commit(checkpoint: CheckpointId): Promise<void> {
+    while (this.#prepared[0] && this.#prepared[0].checkpoint <= checkpoint) {
+      const { operator, committables } = this.#prepared[0]
+      if (committables.length > 0) await this.#parts.sinks.get(operator)?.commit(committables)
+      this.#prepared.shift()
+    }
+    await this.#parts.input.notifyComplete()
+    if (!this.#stopping) this.#parts.events.committed(checkpoint)
+  }
+}
+
