@@ -1,0 +1,145 @@
+import { describeWithCauses } from '../../runtime/model/errors.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Logger } from '../../runtime/ports/logger.ts'
+import type { Rng } from '../../runtime/ports/rng.ts'
+import type { Kube, ObjectRef } from '../kube/kube.ts'
+import type { KubeObject } from '../kube/objects.ts'
+import type { ResourceType } from '../kube/resource-type.ts'
+import { Informer } from './informer.ts'
+import type { OperatorMetrics } from './metrics.ts'
+import { WorkQueue } from './work-queue.ts'
+
+/**
+ * One pass over one object: makes the world a step more like what the object says and returns. Called again
+ * after every change, after `requeueAfterMs`, and with back-off after a throw; never twice at once for a key.
+ * The object may be gone: read it first. Nothing may be remembered between passes that matters after a crash.
+ */
+export type Reconcile = (ref: ObjectRef) => Promise<ReconcileResult>
+
+export interface ReconcileResult {
+  /** Look again after this time even if nothing changes; absent: only changes and the resync wake it. */
+  requeueAfterMs?: number
+}
+
+/** Other objects whose changes wake a key: e.g. the pods of a job. */
+export interface AlsoWatch<T extends KubeObject> {
+  resource: ResourceType<T>
+  labelSelector?: string
+  /** The objects to reconcile when this one changes. */
+  wakes: (object: T) => readonly ObjectRef[]
+}
+
+export interface ControllerOptions<T extends KubeObject> {
+  name: string
+  resource: ResourceType<T>
+  /** Absent: every namespace. */
+  namespaces?: readonly string[]
+  reconcile: Reconcile
+  alsoWatch?: readonly AlsoWatch<KubeObject>[]
+  /** How many objects are reconciled side by side; default 4. */
+  concurrency?: number
+  /** Every object is looked at again this often; default 5 min. */
+  resyncMs?: number
+}
+
+export interface ControllerParts { kube: Kube; clock: Clock; rng: Rng; logger: Logger; metrics: OperatorMetrics }
+
+/** watch → queue → reconcile; knows nothing of our kinds. */
+export class Controller<T extends KubeObject> {
+  readonly name: string
+  readonly #options: ControllerOptions<T>
+  readonly #parts: ControllerParts
+  readonly #queue: WorkQueue
+  readonly #informers: Informer<KubeObject>[] = []
+  readonly #primary: Informer<T>[] = []
+  #cancelResync: (() => void) | undefined
+
+  constructor(parts: ControllerParts, options: ControllerOptions<T>) {
+    this.name = options.name
+    this.#parts = { ...parts, logger: parts.logger.with({ controller: options.name }) }
+    this.#options = options
+    this.#queue = new WorkQueue({
+      clock: parts.clock, rng: parts.rng, concurrency: options.concurrency ?? 4,
+      handle: (key) => this.#pass(key),
+    })
+  }
+
+  /** Starts watching; with `act: false` caches warm up but nothing is reconciled until begin(). */
+  watch(): void {
+    for (const namespace of this.#options.namespaces ?? [undefined]) {
+      const scope = namespace === undefined ? {} : { namespace }
+      const primary = new Informer<T>(this.#parts, {
+        resource: this.#options.resource, scope,
+        onChange: (object) => { this.#queue.add(keyOf(refOf(object))) },
+      })
+      this.#primary.push(primary)
+      for (const also of this.#options.alsoWatch ?? []) this.#informers.push(this.#alsoInformer(also, scope))
+      primary.start()
+    }
+    for (const informer of this.#informers) informer.start()
+  }
+
+  #alsoInformer(also: AlsoWatch<KubeObject>, scope: { namespace?: string }): Informer<KubeObject> {
+    return new Informer<KubeObject>(this.#parts, {
+      resource: also.resource,
+      scope: { ...scope, ...(also.labelSelector === undefined ? {} : { labelSelector: also.labelSelector }) },
+      onChange: (object) => { for (const ref of also.wakes(object)) this.#queue.add(keyOf(ref)) },
+    })
+  }
+
+  /** Begins to reconcile (this process leads now). */
+  begin(): void {
+    this.#queue.resume()
+    this.#scheduleResync()
+  }
+
+  /** Stops watching and taking up work; resolves when the passes under way have ended. */
+  async stop(): Promise<void> {
+    this.#cancelResync?.()
+    for (const informer of [...this.#primary, ...this.#informers]) informer.stop()
+    await this.#queue.stop()
+  }
+
+  hasSynced(): boolean {
+    return this.#primary.length > 0 && [...this.#primary, ...this.#informers].every((informer) => informer.hasSynced())
+  }
+
+  /** What the cache knows, for metrics; may be behind. */
+  cached(): T[] {
+    return this.#primary.flatMap((informer) => informer.items())
+  }
+
+  queueDepth(): number { return this.#queue.depth() }
+
+  #scheduleResync(): void {
+    this.#cancelResync = this.#parts.clock.after(this.#options.resyncMs ?? 300_000, () => {
+      for (const object of this.cached()) this.#queue.add(keyOf(refOf(object)))
+      this.#scheduleResync()
+    })
+  }
+
+  async #pass(key: string): Promise<{ requeueAfterMs?: number }> {
+    const { clock, logger, metrics } = this.#parts
+    const startedAt = clock.now()
+    try {
+      const result = await this.#options.reconcile(refOfKey(key))
+      metrics.reconciled(this.name, 'ok', clock.now() - startedAt)
+      return result
+    } catch (error) {
+      metrics.reconciled(this.name, 'error', clock.now() - startedAt)
+      logger.warn('reconcile failed, will be tried again', { object: key, error: describeWithCauses(error) })
+      throw error
+    }
+  }
+}
+
+function refOf(object: KubeObject): ObjectRef {
+  return { namespace: object.metadata.namespace ?? '', name: object.metadata.name }
+}
+
+function keyOf(ref: ObjectRef): string { return `${ref.namespace}/${ref.name}` }
+
+function refOfKey(key: string): ObjectRef {
+  const slash = key.indexOf('/')
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
+}

@@ -1,0 +1,127 @@
+import type { Clock } from '../../runtime/ports/clock.ts'
+import { sleep } from '../../runtime/ports/clock.ts'
+import type { Logger } from '../../runtime/ports/logger.ts'
+import type { Rng } from '../../runtime/ports/rng.ts'
+import type { Kube, Scope, Watch, WatchEvent } from '../kube/kube.ts'
+import type { KubeObject } from '../kube/objects.ts'
+import type { ResourceType } from '../kube/resource-type.ts'
+import type { OperatorMetrics } from './metrics.ts'
+
+export interface InformerOptions<T extends KubeObject> {
+  resource: ResourceType<T>
+  scope: Scope
+  /** Called with the new state of an object, or the last known one when it was deleted. */
+  onChange: (object: T) => void
+}
+
+export interface InformerParts { kube: Kube; clock: Clock; rng: Rng; logger: Logger; metrics: OperatorMetrics }
+
+const FIRST_RETRY_MS = 500
+const LONGEST_RETRY_MS = 30_000
+
+/**
+ * A cache of one resource: list, then watch from there, watch again when the server ends it, list again after
+ * 410 or a failure. Objects only ever move to newer resourceVersions, so what a relist answers late cannot undo
+ * what a watch has told.
+ */
+export class Informer<T extends KubeObject> {
+  readonly #parts: InformerParts
+  readonly #options: InformerOptions<T>
+  readonly #objects = new Map<string, T>()
+  #watch: Watch | undefined
+  #synced = false
+  #stopped = false
+
+  constructor(parts: InformerParts, options: InformerOptions<T>) {
+    this.#parts = parts
+    this.#options = options
+  }
+
+  start(): void { void this.#run() }
+
+  stop(): void {
+    this.#stopped = true
+    this.#watch?.stop()
+  }
+
+  /** True once the first list has been read. */
+  hasSynced(): boolean { return this.#synced }
+
+  items(): T[] { return [...this.#objects.values()] }
+
+  async #run(): Promise<void> {
+    let failures = 0
+    let resourceVersion: string | undefined
+    while (!this.#stopped) {
+      try {
+        resourceVersion ??= await this.#relist()
+        resourceVersion = await this.#watchFrom(resourceVersion)
+        failures = 0
+      } catch (error) {
+        if (this.#stopped) return
+        failures += 1
+        resourceVersion = undefined
+        this.#parts.logger.warn('watch failed, listing again', { resource: this.#options.resource.plural, failures, error })
+        const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10))
+        await sleep(this.#parts.clock, full / 2 + (full / 2) * this.#parts.rng.next())
+      }
+    }
+  }
+
+  async #relist(): Promise<string> {
+    const { items, resourceVersion } = await this.#parts.kube.list(this.#options.resource, this.#options.scope)
+    const listed = new Set<string>()
+    for (const object of items) {
+      listed.add(keyOf(object))
+      this.#keep(object)
+    }
+    for (const [key, object] of this.#objects) {
+      if (listed.has(key)) continue
+      this.#objects.delete(key)
+      this.#options.onChange(object)
+    }
+    this.#synced = true
+    return resourceVersion
+  }
+
+  /** Resolves with the version to go on from, or undefined when a list is needed. */
+  async #watchFrom(from: string): Promise<string | undefined> {
+    let resourceVersion = from
+    const { kube, metrics } = this.#parts
+    this.#watch = kube.watch(this.#options.resource, { ...this.#options.scope, resourceVersion: from }, (event) => {
+      resourceVersion = this.#on(event) ?? resourceVersion
+    })
+    const end = await this.#watch.ended
+    if (this.#stopped) return resourceVersion
+    metrics.watchRestarted(this.#options.resource.plural, end.kind)
+    if (end.kind === 'failed') throw end.error
+    return end.kind === 'gone' ? undefined : resourceVersion
+  }
+
+  #on(event: WatchEvent<T>): string | undefined {
+    if (this.#stopped) return undefined
+    if (event.type === 'BOOKMARK') return event.resourceVersion
+    if (event.type === 'DELETED') {
+      this.#objects.delete(keyOf(event.object))
+      this.#options.onChange(event.object)
+    } else {
+      this.#keep(event.object)
+    }
+    return event.object.metadata.resourceVersion
+  }
+
+  #keep(object: T): void {
+    const key = keyOf(object)
+    const known = this.#objects.get(key)
+    if (known !== undefined && known.metadata.uid === object.metadata.uid && !isNewer(object, known)) return
+    this.#objects.set(key, object)
+    this.#options.onChange(object)
+  }
+}
+
+function keyOf(object: KubeObject): string { return `${object.metadata.namespace ?? ''}/${object.metadata.name}` }
+
+/** resourceVersions are decimal numbers that may be compared (guaranteed since Kubernetes 1.35). */
+function isNewer(a: KubeObject, b: KubeObject): boolean {
+  return BigInt(a.metadata.resourceVersion ?? '0') > BigInt(b.metadata.resourceVersion ?? '0')
+}

@@ -1,0 +1,150 @@
+import { differences } from './compare-spec.ts'
+import type { JsonObject, SupervisorVersion } from './druid-client.ts'
+import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
+import type { DesiredSupervisor } from './supervisor-spec.ts'
+import { OWNER_KEY, dataSourceOfSupervisor, isSuspended, isTombstone, ownerOf, topicOf } from './supervisor-spec.ts'
+
+/** What Druid showed in one look. */
+export interface Observation {
+  live: JsonObject | undefined
+  /** Read only when there is no live supervisor; newest first. */
+  history: readonly SupervisorVersion[]
+}
+
+/** The one thing to do now, and the reason a user is told. */
+export type Decision =
+  /** Nothing to do; `rejected` is set while Druid runs something older than what was asked for. */
+  | { act: 'nothing'; drift: readonly string[]; rejected?: string }
+  | { act: 'apply'; reason: ApplyReason; message: string; spec: JsonObject }
+  /** Ingestion stopped because the supervisor fell over: `spec` is the last one that Druid accepted. */
+  | { act: 'restore'; message: string; spec: JsonObject; rejects: boolean }
+  | { act: 'suspend' | 'resume'; reason: 'Suspended' | 'Resumed' | 'DriftCorrected'; message: string }
+  /** Druid has something that must not be touched; a person has to look. */
+  | { act: 'refuse'; reason: RefuseReason; message: string }
+
+export type ApplyReason = 'Created' | 'Updated' | 'Adopted' | 'DriftCorrected' | 'RecreatedAfterTerminate'
+export type RefuseReason = 'OwnedByAnother' | 'NotAdopted' | 'TopicChanged' | 'DataSourceChanged' | 'SupervisorTypeChanged'
+
+type Policies = Pick<DruidDatasource['spec'], 'driftPolicy' | 'adoption'>
+
+/** Pure: the same observation gives the same decision, so a pass may be repeated after a crash at any call. */
+export function decide(
+  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, observed: Observation,
+): Decision {
+  return observed.live === undefined
+    ? decideAbsent(desired, policies, status, observed.history)
+    : decideLive(desired, policies, status, observed.live)
+}
+
+function decideAbsent(
+  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, history: readonly SupervisorVersion[],
+): Decision {
+  const newest = history[0]?.spec
+  const isOurs = status.applied !== undefined
+  if (newest === undefined || (isTombstone(newest) && !isOurs)) {
+    return apply('Created', `created supervisor '${desired.id}' reading topic '${desired.topic}'`, desired.spec)
+  }
+  if (isTombstone(newest)) {
+    if ((policies.driftPolicy ?? 'Enforce') !== 'Enforce') return { act: 'nothing', drift: ['terminated'] }
+    return apply('RecreatedAfterTerminate', `supervisor '${desired.id}' had been terminated by someone else and was created again`, desired.spec)
+  }
+  return decideVanished(desired, policies, status, newest)
+}
+
+/** Druid stops a supervisor before it builds its successor; when that throws, nothing runs (apache/druid#18827). */
+function decideVanished(
+  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, lastGood: JsonObject,
+): Decision {
+  const refusal = refuseForeign(desired, policies, status, lastGood) ?? refuseImmutable(desired, lastGood)
+  if (refusal) return refusal
+  const same = differences(desired.spec, lastGood).length === 0
+  const rejects = !same && status.applying?.hash === desired.hash
+  return {
+    act: 'restore', rejects,
+    spec: same ? desired.spec : { ...lastGood, suspended: desired.suspended },
+    message: `supervisor '${desired.id}' was gone although nobody had terminated it; posted ${same ? 'its' : 'the last good'} specification again`,
+  }
+}
+
+function decideLive(
+  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, live: JsonObject,
+): Decision {
+  const refusal = refuseForeign(desired, policies, status, live) ?? refuseImmutable(desired, live)
+  if (refusal) return refusal
+  if (status.rejected?.hash === desired.hash) {
+    return switchRun(desired, policies, status, live) ?? { act: 'nothing', drift: [], rejected: status.rejected.message }
+  }
+  if (ownerOf(live) === undefined && status.applied === undefined) {
+    return apply('Adopted', `adopted the supervisor '${desired.id}' that was there already`, desired.spec)
+  }
+  if (status.applied?.hash !== desired.hash) {
+    return apply('Updated', `sent the specification to supervisor '${desired.id}'`, desired.spec)
+  }
+  return decideDrift(desired, policies, status, live)
+}
+
+function decideDrift(
+  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, live: JsonObject,
+): Decision {
+  const drift = differences(desired.spec, live)
+  if (ownerOf(live) === undefined) drift.push(`context.${OWNER_KEY}`)
+  if (drift.length > 0 && (policies.driftPolicy ?? 'Enforce') === 'Enforce') {
+    return apply('DriftCorrected', `someone else changed ${drift.slice(0, 5).join(', ')} of supervisor '${desired.id}'; corrected`, desired.spec)
+  }
+  const run = switchRun(desired, policies, status, live)
+  if (run) return run
+  if (isSuspended(live) !== desired.suspended) drift.push('suspended')
+  return { act: 'nothing', drift: policies.driftPolicy === 'Ignore' ? [] : drift }
+}
+
+/** The run state alone differs. A wish of the resource is always followed, a change by others by policy. */
+function switchRun(
+  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, live: JsonObject,
+): Decision | undefined {
+  if (isSuspended(live) === desired.suspended) return undefined
+  const act = desired.suspended ? 'suspend' : 'resume'
+  if (status.applied?.suspended !== desired.suspended) {
+    return { act, reason: desired.suspended ? 'Suspended' : 'Resumed', message: `supervisor '${desired.id}': ${act}` }
+  }
+  if ((policies.driftPolicy ?? 'Enforce') !== 'Enforce') return undefined
+  return { act, reason: 'DriftCorrected', message: `someone else had ${desired.suspended ? 'resumed' : 'suspended'} supervisor '${desired.id}'; corrected` }
+}
+
+/** A supervisor marked by another resource is never touched; an unmarked one by `spec.adoption`. */
+function refuseForeign(
+  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, live: JsonObject,
+): Decision | undefined {
+  const owner = ownerOf(live)
+  if (owner === desired.owner) return undefined
+  if (owner !== undefined) {
+    return refuse('OwnedByAnother', `supervisor '${desired.id}' belongs to the DruidDatasource ${owner}, not to ${desired.owner}`)
+  }
+  // the mark was taken away by hand from what we had applied: that is drift, not somebody else's supervisor
+  if (status.applied !== undefined) return undefined
+  const adoption = policies.adoption ?? 'IfEqual'
+  const paths = differences(desired.spec, live)
+  if (adoption === 'Always' || (adoption === 'IfEqual' && paths.length === 0)) return undefined
+  const why = adoption === 'Never' ? 'adoption is Never' : `it differs at ${paths.slice(0, 5).join(', ')}`
+  return refuse('NotAdopted', `supervisor '${desired.id}' was there already and is left as it is: ${why}`)
+}
+
+/** Druid 33 accepts a new topic and then mixes its offsets with those of the old one; 34 and newer refuse. */
+function refuseImmutable(desired: DesiredSupervisor, live: JsonObject): Decision | undefined {
+  if (live['type'] !== 'kafka') {
+    return refuse('SupervisorTypeChanged', `supervisor '${desired.id}' is of type '${String(live['type'])}', not 'kafka'`)
+  }
+  if (topicOf(live) !== desired.topic) {
+    return refuse('TopicChanged', `supervisor '${desired.id}' reads topic '${String(topicOf(live))}' and cannot change to '${desired.topic}': use a new datasource for a new topic`)
+  }
+  const dataSource = dataSourceOfSupervisor(live)
+  if (dataSource === desired.id) return undefined
+  return refuse('DataSourceChanged', `supervisor '${desired.id}' writes to datasource '${String(dataSource)}'`)
+}
+
+function apply(reason: ApplyReason, message: string, spec: JsonObject): Decision {
+  return { act: 'apply', reason, message, spec }
+}
+
+function refuse(reason: RefuseReason, message: string): Decision {
+  return { act: 'refuse', reason, message }
+}

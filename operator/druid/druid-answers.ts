@@ -1,0 +1,91 @@
+import { MillraceError } from '../../runtime/model/errors.ts'
+import type { DruidTask, JsonObject, SupervisorStatus, SupervisorVersion } from './druid-client.ts'
+import type { Json } from './json.ts'
+import { isJsonObject } from './json.ts'
+
+/** An answer of Druid: `json` is undefined when the body is none. */
+export interface DruidAnswer { status: number; json: Json | undefined; text: string }
+
+const MAX_TEXT = 600
+
+/**
+ * Turns an answer that is no success into the error of the port's contract. Druid has six shapes of error bodies
+ * (JSON with `error`, `errorMessage` or `message`, plain text, HTML, nothing), so the status code decides and the
+ * body only speaks.
+ */
+export function answerError(call: string, answer: DruidAnswer): MillraceError {
+  const said = druidText(answer)
+  const { status } = answer
+  if (status === 400 || status === 415) {
+    return new MillraceError('DRUID_REJECTED', said, { domain: 'user' })
+  }
+  if (status === 401 || status === 403) {
+    return new MillraceError('DRUID_UNAUTHORIZED', `Druid answered ${status} to ${call}: ${said}`, {
+      domain: 'platform', retriable: true, hint: 'Check username and password of this Druid in the operator\'s configuration.',
+    })
+  }
+  if (status === 503 || status === 504 || status === 429 || (status >= 300 && status < 400)) {
+    return new MillraceError('DRUID_UNREACHABLE', `Druid answered ${status} to ${call}: ${said}`, {
+      domain: 'dependency', retriable: true,
+      hint: status < 400 ? 'Redirects are not followed: the URL must be that of a Router with druid.router.managementProxy.enabled=true.' : 'There may be no leader right now.',
+    })
+  }
+  return new MillraceError('DRUID_FAILED', `Druid answered ${status} to ${call}: ${said}`, {
+    domain: 'dependency', retriable: true,
+    ...(status === 404 ? { hint: 'Is druid.router.managementProxy.enabled=true on the Router?' } : {}),
+  })
+}
+
+/** What Druid says about it, without stack traces. */
+function druidText({ json, text }: DruidAnswer): string {
+  if (isJsonObject(json)) {
+    for (const key of ['errorMessage', 'error', 'message', 'Access-Check-Result']) {
+      const value = json[key]
+      if (typeof value === 'string' && value !== '') return value.slice(0, MAX_TEXT)
+    }
+  }
+  const plain = text.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ').trim()
+  return plain === '' ? 'no text' : plain.slice(0, MAX_TEXT)
+}
+
+export function parseVersions(json: Json | undefined): SupervisorVersion[] {
+  return objects(json).flatMap(({ spec, version }) => (isJsonObject(spec) ? [{ spec, version: String(version) }] : []))
+}
+
+export function parseStatus(json: Json | undefined): SupervisorStatus | undefined {
+  const payload = isJsonObject(json) ? json['payload'] : undefined
+  if (!isJsonObject(payload)) return undefined
+  const { state, detailedState, aggregateLag, minimumLag } = payload
+  const lag = isJsonObject(minimumLag) ? minimumLag : {}
+  return {
+    state: String(state ?? 'UNKNOWN'),
+    detailedState: String(detailedState ?? state ?? 'UNKNOWN'),
+    healthy: payload['healthy'] === true,
+    suspended: payload['suspended'] === true,
+    partitions: Number(payload['partitions'] ?? 0),
+    aggregateLag: typeof aggregateLag === 'number' ? aggregateLag : undefined,
+    lagByPartition: Object.fromEntries(Object.entries(lag).map(([partition, value]) => [partition, Number(value)])),
+    activeTasks: objects(payload['activeTasks']).length,
+    publishingTasks: objects(payload['publishingTasks']).length,
+    recentErrors: objects(payload['recentErrors']).map(({ timestamp, exceptionClass, message }) => ({
+      time: String(timestamp ?? ''), message: String(message ?? exceptionClass ?? 'unknown').slice(0, MAX_TEXT),
+    })),
+  }
+}
+
+export function parseTasks(json: Json | undefined): DruidTask[] {
+  return objects(json).map((task) => ({
+    id: String(task['id']),
+    type: String(task['type']),
+    status: String(task['status'] ?? task['statusCode']),
+    errorMessage: typeof task['errorMsg'] === 'string' ? firstLine(task['errorMsg']) : undefined,
+  }))
+}
+
+export function objects(json: Json | undefined): JsonObject[] {
+  return Array.isArray(json) ? (json as readonly Json[]).filter(isJsonObject) : []
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? '').slice(0, MAX_TEXT)
+}

@@ -1,0 +1,53 @@
+import type { Json } from './json.ts'
+
+/**
+ * The Druid HTTP API as the operator uses it, bound to one endpoint of the operator's configuration.
+ * Absent supervisors are `undefined` or 'absent', never an error. Everything else that fails is a MillraceError:
+ * DRUID_UNREACHABLE (connection, timeout, 503, 307: retriable), DRUID_UNAUTHORIZED (401, 403),
+ * DRUID_REJECTED (400, in Druid's own words; the author of the resource has to act),
+ * DRUID_FAILED (other 5xx; retriable, and after a POST the supervisor may have vanished: look again).
+ */
+export interface DruidClient {
+  /** The specification with every default written out, as Druid echoes it. */
+  supervisor(id: string): Promise<JsonObject | undefined>
+  /** Newest first. A `noop` specification is the tombstone of a terminated supervisor. */
+  history(id: string): Promise<SupervisorVersion[]>
+  status(id: string): Promise<SupervisorStatus | undefined>
+  /**
+   * Creates or updates; an unmodified specification restarts nothing (Druid 33 and newer). A rejection by timeout
+   * says nothing about what Druid did. Writes to one endpoint are sent one after the other, because Druid
+   * holds one lock for all of its supervisors.
+   */
+  applySupervisor(spec: JsonObject): Promise<void>
+  suspend(id: string): Promise<Outcome>
+  resume(id: string): Promise<Outcome>
+  terminate(id: string): Promise<Outcome>
+  /** Tasks of the datasource, newest first. */
+  tasks(dataSource: string, state: 'running' | 'complete', max: number): Promise<DruidTask[]>
+  /** Rows of an SQL query as objects. */
+  query(sql: string): Promise<JsonObject[]>
+}
+
+/** 'already' when Druid says that the supervisor is in the asked state. */
+export type Outcome = 'done' | 'already' | 'absent'
+
+export type JsonObject = { readonly [key: string]: Json }
+
+export interface SupervisorVersion { spec: JsonObject; version: string }
+
+export interface SupervisorStatus {
+  state: string
+  detailedState: string
+  healthy: boolean
+  suspended: boolean
+  partitions: number
+  /** Absent while Druid has not read the end offsets yet. */
+  aggregateLag: number | undefined
+  /** By partition; negative when the stored offset lies beyond the end of the topic. */
+  lagByPartition: Readonly<Record<string, number>>
+  activeTasks: number
+  publishingTasks: number
+  recentErrors: readonly { time: string; message: string }[]
+}
+
+export interface DruidTask { id: string; type: string; status: string; errorMessage: string | undefined }

@@ -1,0 +1,95 @@
+/**
+ * The DruidDatasource resource as crds/druiddatasources.yaml defines it; defaults are filled in by the API server.
+ * Durations are Millrace's (`30s`, `1h`).
+ */
+export interface DruidDatasource {
+  apiVersion: string
+  kind: string
+  metadata: {
+    name: string
+    namespace: string
+    uid: string
+    generation: number
+    resourceVersion: string
+    deletionTimestamp?: string
+    finalizers?: string[]
+  }
+  spec: DruidDatasourceSpec
+  status?: DruidDatasourceStatus
+}
+
+export interface DruidDatasourceSpec {
+  /** Name of an endpoint in the operator's configuration; never a URL, so that a resource cannot aim credentials. */
+  druid?: { name?: string }
+  /** The datasource in Druid, and the id of its supervisor; the resource's own name when absent. */
+  dataSource?: string
+  kafka: {
+    brokers: string
+    topic: string
+    consumerProperties?: Readonly<Record<string, string | number | boolean>>
+  }
+  timestamp: { column: string; format?: string }
+  dimensions?: readonly { name: string; type?: DimensionType }[]
+  /** Druid aggregators as Druid writes them. */
+  metrics?: readonly Readonly<Record<string, unknown>>[]
+  granularity?: { segment?: string; query?: string; rollup?: boolean }
+  ingestion?: {
+    taskCount?: number
+    replicas?: number
+    taskDuration?: string
+    completionTimeout?: string
+    startDelay?: string
+    period?: string
+    useEarliestOffset?: boolean
+    lateMessageRejectionPeriod?: string
+    earlyMessageRejectionPeriod?: string
+  }
+  /** Druid's tuningConfig; only names that Druid knows (Druid itself ignores misspelt ones silently). */
+  tuning?: Readonly<Record<string, unknown>>
+  suspended?: boolean
+  driftPolicy?: 'Enforce' | 'Warn' | 'Ignore'
+  adoption?: 'IfEqual' | 'Always' | 'Never'
+  deletionPolicy?: 'Suspend' | 'Terminate' | 'Retain'
+  deletionTimeout?: string
+  syncInterval?: string
+}
+
+export type DimensionType = 'string' | 'long' | 'float' | 'double' | 'json' | 'auto'
+
+export interface Condition {
+  type: string
+  status: 'True' | 'False' | 'Unknown'
+  reason: string
+  message: string
+  lastTransitionTime: string
+  observedGeneration: number
+}
+
+export interface DruidDatasourceStatus {
+  observedGeneration?: number
+  conditions?: Condition[]
+  dataSource?: string
+  topic?: string
+  state?: string
+  detailedState?: string
+  healthy?: boolean
+  suspended?: boolean
+  /** Records not read yet, summed over the partitions, as Druid counts them. */
+  lag?: number
+  activeTasks?: number
+  publishingTasks?: number
+  recentErrors?: { time: string; message: string }[]
+  /** Intent: the specification whose POST has begun. Written before the POST, removed when its end is known. */
+  applying?: { hash: string }
+  /** What Druid accepted from us last. */
+  applied?: { hash: string; suspended: boolean; time: string }
+  /** A specification that Druid refused: not sent again until the resource changes. */
+  rejected?: { hash: string; message: string }
+  /** Paths in the supervisor that were changed by someone else. */
+  drift?: string[]
+}
+
+/** Name of the datasource in Druid, which is also the supervisor's id. */
+export function dataSourceOf(resource: Pick<DruidDatasource, 'metadata' | 'spec'>): string {
+  return resource.spec.dataSource ?? resource.metadata.name
+}

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto'
+import { parseDurationMs } from '../../runtime/model/time.ts'
+import type { DruidDatasource } from './druid-datasource.ts'
+import { dataSourceOf } from './druid-datasource.ts'
+import type { JsonObject } from './druid-client.ts'
+import { isoPeriod } from './iso-period.ts'
+import type { Json } from './json.ts'
+import { canonicalJson, isJsonObject } from './json.ts'
+
+/** Key in the supervisor's context that names the resource it belongs to, as `namespace/name`. */
+export const OWNER_KEY = 'millrace.dev/owner'
+
+/** The Kafka supervisor that a DruidDatasource asks for. */
+export interface DesiredSupervisor {
+  id: string
+  owner: string
+  topic: string
+  /** Keys sorted at every level. */
+  spec: JsonObject
+  suspended: boolean
+  /** Of everything but `suspended`: pausing is no new specification. */
+  hash: string
+}
+
+/**
+ * Expects a spec without problems (validate-spec.ts). Where Druid's default loses data it is not used:
+ * `useEarliestOffset` is true and `rollup` false here; `isolation.level` is stated because exactly-once hangs on it.
+ */
+export function desiredSupervisor(resource: DruidDatasource): DesiredSupervisor {
+  const { spec, metadata } = resource
+  const id = dataSourceOf(resource)
+  const owner = `${metadata.namespace}/${metadata.name}`
+  const suspended = spec.suspended ?? false
+  const body = {
+    type: 'kafka',
+    context: { [OWNER_KEY]: owner, useConcurrentLocks: true },
+    spec: {
+      dataSchema: dataSchema(id, resource),
+      ioConfig: ioConfig(resource),
+      tuningConfig: { resetOffsetAutomatically: false, ...spec.tuning, type: 'kafka' },
+    },
+  }
+  const text = canonicalJson(body)
+  return {
+    id, owner, topic: spec.kafka.topic, suspended,
+    spec: parseObject(canonicalJson({ ...body, suspended })),
+    hash: createHash('sha256').update(text).digest('hex').slice(0, 16),
+  }
+}
+
+function dataSchema(id: string, { spec }: DruidDatasource): unknown {
+  return {
+    dataSource: id,
+    timestampSpec: { column: spec.timestamp.column, format: spec.timestamp.format ?? 'auto' },
+    dimensionsSpec: {
+      dimensions: (spec.dimensions ?? []).map(({ name, type }) => ({ type: type ?? 'string', name })),
+    },
+    metricsSpec: spec.metrics ?? [],
+    granularitySpec: {
+      type: 'uniform',
+      segmentGranularity: spec.granularity?.segment ?? 'DAY',
+      queryGranularity: queryGranularity(spec.granularity?.query ?? 'NONE'),
+      rollup: spec.granularity?.rollup ?? false,
+    },
+  }
+}
+
+/** Druid echoes NONE and ALL as objects, the others by name. */
+function queryGranularity(name: string): unknown {
+  return name === 'NONE' || name === 'ALL' ? { type: name.toLowerCase() } : name
+}
+
+function ioConfig({ spec }: DruidDatasource): unknown {
+  const ingestion = spec.ingestion ?? {}
+  return {
+    topic: spec.kafka.topic,
+    inputFormat: { type: 'json' },
+    consumerProperties: {
+      ...textValues(spec.kafka.consumerProperties ?? {}),
+      'isolation.level': 'read_committed',
+      'bootstrap.servers': spec.kafka.brokers,
+    },
+    taskCount: ingestion.taskCount ?? 1,
+    replicas: ingestion.replicas ?? 1,
+    taskDuration: period(ingestion.taskDuration ?? '1h'),
+    completionTimeout: period(ingestion.completionTimeout ?? '30m'),
+    startDelay: period(ingestion.startDelay),
+    period: period(ingestion.period),
+    useEarliestOffset: ingestion.useEarliestOffset ?? true,
+    lateMessageRejectionPeriod: period(ingestion.lateMessageRejectionPeriod),
+    earlyMessageRejectionPeriod: period(ingestion.earlyMessageRejectionPeriod),
+  }
+}
+
+function period(duration: string | undefined): string | undefined {
+  const ms = duration === undefined ? undefined : parseDurationMs(duration)
+  return ms === undefined ? undefined : isoPeriod(ms)
+}
+
+function textValues(properties: Readonly<Record<string, string | number | boolean>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, String(value)]))
+}
+
+function parseObject(text: string): JsonObject {
+  const value: unknown = JSON.parse(text)
+  return isJsonObject(value) ? value : {}
+}
+
+/** Who the supervisor belongs to; undefined when Millrace did not make it. */
+export function ownerOf(spec: JsonObject): string | undefined {
+  const owner = member(spec, 'context', OWNER_KEY)
+  return typeof owner === 'string' ? owner : undefined
+}
+
+export function topicOf(spec: JsonObject): string | undefined {
+  const topic = member(spec, 'spec', 'ioConfig', 'topic')
+  return typeof topic === 'string' ? topic : undefined
+}
+
+export function dataSourceOfSupervisor(spec: JsonObject): string | undefined {
+  const name = member(spec, 'spec', 'dataSchema', 'dataSource')
+  return typeof name === 'string' ? name : undefined
+}
+
+export function isSuspended(spec: JsonObject): boolean {
+  return spec['suspended'] === true
+}
+
+/** What a terminated supervisor leaves in its history. */
+export function isTombstone(spec: JsonObject): boolean {
+  return spec['type'] === 'noop'
+}
+
+function member(value: Json, ...path: readonly string[]): Json | undefined {
+  let current: Json | undefined = value
+  for (const key of path) current = isJsonObject(current) ? current[key] : undefined
+  return current
+}

@@ -1,0 +1,125 @@
+import { parseDurationMs } from '../../runtime/model/time.ts'
+import type { DruidDatasource, DruidDatasourceSpec } from './druid-datasource.ts'
+import { dataSourceOf } from './druid-datasource.ts'
+
+export interface SpecProblem { path: string; message: string; hint?: string }
+
+/**
+ * Consumer properties that cannot make Druid load classes, read files or talk to another host
+ * (the class of CVE-2023-25194): no JAAS, no stores, no interceptors, no config providers.
+ */
+const CONSUMER_PROPERTIES: readonly string[] = [
+  'client.id', 'client.rack', 'connections.max.idle.ms', 'default.api.timeout.ms', 'fetch.max.bytes',
+  'fetch.max.wait.ms', 'fetch.min.bytes', 'max.partition.fetch.bytes', 'max.poll.records', 'receive.buffer.bytes',
+  'reconnect.backoff.max.ms', 'reconnect.backoff.ms', 'request.timeout.ms', 'retry.backoff.ms', 'security.protocol',
+  'send.buffer.bytes', 'session.timeout.ms',
+]
+
+/** Druid takes unknown names with a 200 and ignores them, so a typing mistake would stay silent. */
+const TUNING_NUMBERS: readonly string[] = [
+  'maxRowsInMemory', 'maxBytesInMemory', 'maxRowsPerSegment', 'maxTotalRows', 'maxPendingPersists',
+  'handoffConditionTimeout', 'workerThreads', 'chatRetries', 'maxParseExceptions', 'maxSavedParseExceptions',
+  'numPersistThreads', 'maxColumnsToMerge',
+]
+const TUNING_OTHERS: readonly string[] = [
+  'intermediatePersistPeriod', 'intermediateHandoffPeriod', 'indexSpec', 'indexSpecForIntermediatePersists',
+  'reportParseExceptions', 'logParseExceptions', 'httpTimeout', 'shutdownTimeout', 'offsetFetchPeriod',
+  'releaseLocksOnHandoff', 'skipBytesInMemoryOverheadCheck', 'appendableIndexSpec',
+]
+
+/** Shortest `taskDuration`: below a minute every task of Druid 33 dies at once. */
+const SHORTEST_TASK_MS = 60_000
+
+/** What the CRD's schema cannot say. Values that make Druid lose a running supervisor are refused here. */
+export function specProblems(resource: DruidDatasource): SpecProblem[] {
+  const { spec } = resource
+  return [
+    ...nameProblems(dataSourceOf(resource)),
+    ...brokerProblems(spec.kafka.brokers),
+    ...allowedNames('spec.kafka.consumerProperties', spec.kafka.consumerProperties ?? {}, CONSUMER_PROPERTIES),
+    ...tuningProblems(spec.tuning ?? {}),
+    ...durationProblems(spec),
+    ...ingestionProblems(spec.ingestion ?? {}),
+    ...columnProblems(spec),
+  ]
+}
+
+/** Druid's own rules for identifiers, and nothing that a URL path could read as something else. */
+function nameProblems(name: string): SpecProblem[] {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) return []
+  return [{ path: 'spec.dataSource', message: `'${name}' is no datasource name`,
+    hint: 'Use letters, digits, "_", "-" and ".", at most 128, not starting with "." or "-".' }]
+}
+
+/** Druid answers 200 to brokers without a port and then never starts a task. */
+function brokerProblems(brokers: string): SpecProblem[] {
+  return brokers.split(',')
+    .filter((broker) => !/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(broker))
+    .map((broker) => ({ path: 'spec.kafka.brokers', message: `'${broker}' is no broker address`,
+      hint: 'Write host:port, several separated by commas without spaces.' }))
+}
+
+function allowedNames(path: string, values: Readonly<Record<string, unknown>>, allowed: readonly string[]): SpecProblem[] {
+  return Object.keys(values).filter((name) => !allowed.includes(name)).map((name) => ({
+    path: `${path}[${name}]`, message: `'${name}' is not allowed`, hint: `Allowed are ${allowed.join(', ')}.`,
+  }))
+}
+
+function tuningProblems(tuning: Readonly<Record<string, unknown>>): SpecProblem[] {
+  const problems = allowedNames('spec.tuning', tuning, [...TUNING_NUMBERS, ...TUNING_OTHERS])
+  for (const name of TUNING_NUMBERS) {
+    const value = tuning[name]
+    const least = name === 'maxColumnsToMerge' ? -1 : name === 'workerThreads' || name === 'numPersistThreads' ? 1 : 0
+    if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least)) continue
+    problems.push({ path: `spec.tuning.${name}`, message: `${JSON.stringify(value)} is no whole number of at least ${least}` })
+  }
+  return problems
+}
+
+function durationProblems(spec: DruidDatasourceSpec): SpecProblem[] {
+  const { taskDuration, completionTimeout, startDelay, period, lateMessageRejectionPeriod, earlyMessageRejectionPeriod } = spec.ingestion ?? {}
+  const durations: Readonly<Record<string, string | undefined>> = {
+    'spec.ingestion.taskDuration': taskDuration, 'spec.ingestion.completionTimeout': completionTimeout,
+    'spec.ingestion.startDelay': startDelay, 'spec.ingestion.period': period,
+    'spec.ingestion.lateMessageRejectionPeriod': lateMessageRejectionPeriod,
+    'spec.ingestion.earlyMessageRejectionPeriod': earlyMessageRejectionPeriod,
+    'spec.deletionTimeout': spec.deletionTimeout, 'spec.syncInterval': spec.syncInterval,
+  }
+  const problems: SpecProblem[] = []
+  for (const [path, text] of Object.entries(durations)) {
+    if (text === undefined) continue
+    const ms = parseDurationMs(text)
+    if (ms === undefined) {
+      problems.push({ path, message: `'${text}' is no duration`, hint: 'Write 500ms, 10s, 1m, 2h or 7d.' })
+    } else if (path.endsWith('taskDuration') && ms < SHORTEST_TASK_MS) {
+      problems.push({ path, message: `'${text}' is shorter than 1m, which makes every task of Druid fail` })
+    }
+  }
+  return problems
+}
+
+function ingestionProblems({ taskCount, replicas }: NonNullable<DruidDatasourceSpec['ingestion']>): SpecProblem[] {
+  const problems: SpecProblem[] = []
+  for (const [path, value] of [['taskCount', taskCount], ['replicas', replicas]] as const) {
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) continue
+    problems.push({ path: `spec.ingestion.${path}`, message: `${value} is no whole number of at least 1` })
+  }
+  return problems
+}
+
+function columnProblems(spec: DruidDatasourceSpec): SpecProblem[] {
+  const problems: SpecProblem[] = []
+  const seen = new Set(['__time'])
+  const check = (name: unknown, path: string): void => {
+    if (typeof name !== 'string' || name === '') problems.push({ path, message: 'a name is missing' })
+    else if (seen.has(name)) problems.push({ path, message: `the column '${name}' is there twice` })
+    else seen.add(name)
+  }
+  spec.dimensions?.forEach((dimension, index) => check(dimension.name, `spec.dimensions[${index}].name`))
+  spec.metrics?.forEach((metric, index) => {
+    check(metric['name'], `spec.metrics[${index}].name`)
+    if (metric['type'] !== 'javascript') return
+    problems.push({ path: `spec.metrics[${index}].type`, message: 'javascript would run code inside Druid and is not allowed' })
+  })
+  return problems
+}

@@ -1,0 +1,57 @@
+import { MillraceError } from '../../runtime/model/errors.ts'
+import type { ErrorDomain } from '../../runtime/model/errors.ts'
+
+/**
+ * A call to the API server that did not succeed. `status` is the HTTP status, 0 when no answer came;
+ * `reason` is Kubernetes' own word (`NotFound`, `AlreadyExists`, `Conflict`, `Invalid`, …).
+ */
+export class KubeError extends MillraceError {
+  readonly status: number
+  readonly reason: string
+  /** What the server asked us to wait, if it did. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(message: string, answer: { status: number; reason: string; retryAfterMs?: number; cause?: unknown }) {
+    super(`KUBE_${answer.reason.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()}`, message, {
+      domain: domainOf(answer.status),
+      retriable: answer.status === 0 || answer.status === 429 || answer.status >= 500,
+      ...(answer.cause === undefined ? {} : { cause: answer.cause }),
+    })
+    this.name = 'KubeError'
+    this.status = answer.status
+    this.reason = answer.reason
+    this.retryAfterMs = answer.retryAfterMs
+  }
+}
+
+function domainOf(status: number): ErrorDomain {
+  if (status === 400 || status === 422) return 'bug'
+  return 'platform'
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 404
+}
+
+/** Somebody else changed the object, or a precondition did not hold. AlreadyExists is not a conflict. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 409 && error.reason !== 'AlreadyExists'
+}
+
+export function isAlreadyExists(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 409 && error.reason === 'AlreadyExists'
+}
+
+export function isForbidden(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 403
+}
+
+/** The resourceVersion asked for is no longer there: list again. */
+export function isGone(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 410
+}
+
+/** The server refused the object itself (schema, CEL, admission). */
+export function isInvalid(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 422
+}
