@@ -56,11 +56,6 @@ export interface WindowVerb {
   /** A tumbling window has slideMs = sizeMs. Windows are aligned to the epoch: [start, start + sizeMs). */
   window: { sizeMs: number; slideMs: number }
   /**
-   * The input field (a timestamp, never null) that carries event time, and what to add to it: 0, or −1 where the
-   * field is the windowEnd of an earlier window, whose row belongs to that window's last millisecond, as in Flink.
-   */
-  time: { field: string; shiftMs: number }
-  /**
    * The field of the input that carries its event time, followed by the validator from the source through
    * maps; behind another window it is `windowEnd` with offset -1 (the last instant of that window, as in Flink).
    */

@@ -1,0 +1,25 @@
+import type { Schema } from '../model/schema.ts'
+
+/** What is wrong with a connector's options; `path` is relative to them (`topic`, `paths[0]`, empty for all). */
+export interface OptionProblem { path: string; message: string }
+
+export type Options = Readonly<Record<string, unknown>>
+
+/**
+ * The connectors by name, as far as reading a job needs them: it looks at options and touches nothing outside.
+ * The connectors themselves fit these shapes; the plan does not import them.
+ */
+export interface ConnectorChecks {
+  sources: Readonly<Record<string, SourceCheck>>
+  sinks: Readonly<Record<string, SinkCheck>>
+}
+
+export interface SourceCheck {
+  validate(options: Options): readonly OptionProblem[]
+  /** The schema that this source always has; a job then writes none. Called only with options that passed. */
+  fixedSchema?(options: Options): Schema
+}
+
+export interface SinkCheck {
+  validate(options: Options): readonly OptionProblem[]
+}

@@ -1,0 +1,97 @@
+import type { ConnectorChecks } from './connector-checks.ts'
+import { readEntries, type Entry } from './graph-entries.ts'
+import type { JobGraph, OperatorNode } from './job-graph.ts'
+import { describe, isFields, join, Problems, type Problem } from './problems.ts'
+import { readDuration } from './source-verb.ts'
+import { nodeOf, readOperator, type Stream } from './verbs.ts'
+import { parseDurationMs } from '../model/time.ts'
+
+export const DEFAULT_MAX_PARALLELISM = 128
+/** Key groups are numbered in 16 bits, as in Flink. */
+export const LARGEST_MAX_PARALLELISM = 32_768
+const DEFAULT_CHECKPOINT_INTERVAL_MS = 10_000
+const SHORTEST_CHECKPOINT_INTERVAL_MS = 10
+
+/** Fields of a StreamJob's spec that say what is computed. */
+const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'graph'] as const
+/** Fields that say how it is kept running; the operator reads them and the API server checks their form. */
+const PLATFORM_FIELDS = ['image', 'imagePullPolicy', 'imagePullSecrets', 'serviceAccountName', 'env', 'resources', 'podTemplate', 'desiredState', 'suspend', 'restartNonce', 'savepoints', 'restore', 'upgrade', 'deletion'] as const
+
+export type Validation = { graph: JobGraph } | { problems: readonly Problem[] }
+
+/**
+ * The one reading of a StreamJob's spec, for CLI, operator and coordinator alike. Pure, never throws: all that is
+ * wrong comes back at once, in the order of the text. Paths begin at `spec`.
+ */
+export function validateJob(spec: unknown, connectors: ConnectorChecks): Validation {
+  const problems = new Problems()
+  const fields = problems.fields(spec, 'spec', [...JOB_FIELDS, ...PLATFORM_FIELDS])
+  if (fields === undefined) return { problems: problems.found }
+  const maxParallelism = readCount(fields['maxParallelism'], DEFAULT_MAX_PARALLELISM, 'spec.maxParallelism', problems)
+  if (maxParallelism > LARGEST_MAX_PARALLELISM) problems.report('TOO_LARGE', 'spec.maxParallelism', `is ${maxParallelism}, at most ${LARGEST_MAX_PARALLELISM} is taken`)
+  const parallelism = readReplicas(fields['replicas'], maxParallelism, 'spec.replicas', problems) ?? 1
+  readCheckpoints(fields['checkpoints'], problems)
+  const operators = readGraph(fields['graph'], maxParallelism, connectors, problems)
+  if (problems.found.length > 0) return { problems: problems.found }
+  return { graph: { operators, parallelism, maxParallelism } }
+}
+
+export interface CheckpointSettings {
+  intervalMs: number
+  /** URL or path as written; absent: where the one who runs the job keeps checkpoints. */
+  store?: string
+}
+
+/** Checkpoint settings of a spec that validateJob passed, defaults filled in. */
+export function checkpointSettings(spec: unknown): CheckpointSettings {
+  const checkpoints = isFields(spec) && isFields(spec['checkpoints']) ? spec['checkpoints'] : {}
+  const { interval, store } = checkpoints
+  return {
+    intervalMs: (typeof interval === 'string' ? parseDurationMs(interval) : undefined) ?? DEFAULT_CHECKPOINT_INTERVAL_MS,
+    ...(typeof store === 'string' ? { store } : {}),
+  }
+}
+
+function readGraph(list: unknown, maxParallelism: number, connectors: ConnectorChecks, problems: Problems): OperatorNode[] {
+  const entries = readEntries(list, 'spec.graph', problems)
+  const streams = new Map<string, Stream>()
+  const nodes: OperatorNode[] = []
+  for (const entry of entries) {
+    const inputs = entry.from.map((id): Stream => streams.get(id) ?? { time: { kind: 'unknown' } })
+    const read = readOperator(entry, inputs, connectors, problems)
+    streams.set(entry.id, read.stream)
+    const node = nodeOf(entry, read, readOwnReplicas(entry, maxParallelism, problems))
+    if (node !== undefined) nodes.push(node)
+  }
+  return nodes
+}
+
+function readOwnReplicas(entry: Entry, maxParallelism: number, problems: Problems): number | undefined {
+  return readReplicas(entry.fields['replicas'], maxParallelism, join(entry.path, 'replicas'), problems)
+}
+
+function readReplicas(value: unknown, maxParallelism: number, path: string, problems: Problems): number | undefined {
+  if (value === undefined) return undefined
+  const replicas = problems.count(value, path)
+  if (replicas !== undefined && replicas > maxParallelism) {
+    problems.report('REPLICAS_ABOVE_MAX', path, `replicas ${replicas} is above maxParallelism ${maxParallelism}`, 'maxParallelism is fixed once the job has state: choose it before the first start')
+    return undefined
+  }
+  return replicas
+}
+
+function readCount(value: unknown, otherwise: number, path: string, problems: Problems): number {
+  return value === undefined ? otherwise : problems.count(value, path) ?? otherwise
+}
+
+function readCheckpoints(value: unknown, problems: Problems): void {
+  if (value === undefined) return
+  const fields = problems.fields(value, 'spec.checkpoints', ['interval', 'store'])
+  if (fields === undefined) return
+  const { interval, store } = fields
+  const ms = interval === undefined ? undefined : readDuration(interval, 'spec.checkpoints.interval', problems)
+  if (ms !== undefined && ms < SHORTEST_CHECKPOINT_INTERVAL_MS) {
+    problems.report('DURATION_INVALID', 'spec.checkpoints.interval', `${describe(interval)} is shorter than ${SHORTEST_CHECKPOINT_INTERVAL_MS}ms`)
+  }
+  if (store !== undefined) problems.text(store, 'spec.checkpoints.store', 1024)
+}

@@ -1,0 +1,96 @@
+import { MillraceError, type Position } from '../model/errors.ts'
+import { suggestion } from '../expressions/suggest.ts'
+
+/** One thing wrong with a job, found by reading alone. */
+export interface Problem {
+  /** Stable, SCREAMING_SNAKE. */
+  code: string
+  /** Where in the resource: `spec.graph[2].aggregate.top`. */
+  path: string
+  message: string
+  hint?: string
+  /** Inside the text of an expression. */
+  position?: Position
+}
+
+export type Fields = Readonly<Record<string, unknown>>
+
+/** Collects problems, so that one reading finds them all. Readers return undefined after reporting. */
+export class Problems {
+  readonly found: Problem[] = []
+
+  report(code: string, path: string, message: string, hint?: string): void {
+    this.found.push({ code, path, message, ...(hint === undefined ? {} : { hint }) })
+  }
+
+  /** Runs a reader of an expression; its coded error becomes a problem at `path`. */
+  attempt<T>(path: string, read: () => T): T | undefined {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
+      this.found.push({
+        code: error.code, path, message: error.message,
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        ...(error.position === undefined ? {} : { position: error.position }),
+      })
+      return undefined
+    }
+  }
+
+  /** A mapping with no fields but `known`; unknown ones are reported and it is still returned. */
+  fields(value: unknown, path: string, known?: readonly string[]): Fields | undefined {
+    if (!isFields(value)) {
+      this.report('TYPE_MISMATCH', path, `must be a mapping, not ${describe(value)}`)
+      return undefined
+    }
+    for (const name of Object.keys(value)) {
+      if (known?.includes(name) === false) this.report('UNKNOWN_FIELD', join(path, name), `unknown field "${name}"`, suggestion(name, known))
+    }
+    return value
+  }
+
+  text(value: unknown, path: string, maxLength = 4096): string | undefined {
+    if (typeof value !== 'string' || value === '') {
+      this.report('TYPE_MISMATCH', path, `must be a text, not ${describe(value)}`)
+      return undefined
+    }
+    if (value.length > maxLength) {
+      this.report('TOO_LARGE', path, `has ${value.length} characters, at most ${maxLength} are taken`)
+      return undefined
+    }
+    return value
+  }
+
+  /** A whole number from 1 on. */
+  count(value: unknown, path: string): number | undefined {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
+    this.report('TYPE_MISMATCH', path, `must be a whole number ≥ 1, not ${describe(value)}`)
+    return undefined
+  }
+}
+
+/** `spec.graph` + `id` → `spec.graph.id`; a strange name is quoted, so that the path can be read back. */
+export function join(path: string, name: string | number): string {
+  if (typeof name === 'number') return `${path}[${name}]`
+  return /^[A-Za-z_$][-\w$]*$/.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`
+}
+
+/** As join for a path that is relative to `path`, as connectors report them: empty, `topic`, `paths[0]`. */
+export function joinRelative(path: string, relative: string): string {
+  if (relative === '' || relative.startsWith('[')) return path + relative
+  return `${path}.${relative}`
+}
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A value in words, short: it may be of any size and is shown to the user. */
+export function describe(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a mapping'
+  const text = JSON.stringify(value)
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}

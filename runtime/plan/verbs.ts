@@ -1,0 +1,190 @@
+import type { ConnectorChecks } from './connector-checks.ts'
+import type { Entry } from './graph-entries.ts'
+import type { OperatorNode, Verb } from './job-graph.ts'
+import { describe, isFields, join, Problems } from './problems.ts'
+import { checkFieldName, MAX_FIELDS, readConnector, readSource, reportOptions } from './source-verb.ts'
+import { readWindow } from './window-verb.ts'
+import type { Expression } from '../expressions/ast.ts'
+import { parseCondition, parseExpression } from '../expressions/parse.ts'
+import { suggestion } from '../expressions/suggest.ts'
+import { describeType } from '../expressions/typing.ts'
+import { fieldOf, type Field, type Schema } from '../model/schema.ts'
+
+/** What is known of the stream that comes out of an operator. */
+export interface Stream {
+  /** Absent when it could not be worked out; the reason has been reported and readers of the stream stay silent. */
+  schema?: Schema
+  time: StreamTime
+}
+
+/** The field that carries event time, or why there is none. */
+export type StreamTime =
+  | { kind: 'field'; field: string; offsetMs: number }
+  | { kind: 'none'; why: string }
+  /** Already reported. */
+  | { kind: 'unknown' }
+
+/** An operator as far as it could be read; `verb` is absent when something was reported. */
+export interface ReadOperator {
+  stream: Stream
+  verb?: Verb
+  keyBy?: readonly string[]
+}
+
+type Input = Stream & { schema: Schema }
+
+/** Reads one entry's verb against the streams of its inputs. */
+export function readOperator(entry: Entry, inputs: readonly Stream[], connectors: ConnectorChecks, problems: Problems): ReadOperator {
+  if (entry.verb === 'source') return readSourceOperator(entry, connectors, problems)
+  const { schema, time } = union(entry, inputs, problems)
+  if (entry.verb === 'sink') return readSink(entry, { time, ...(schema === undefined ? {} : { schema }) }, connectors, problems)
+  if (schema === undefined) return { stream: { time: { kind: 'unknown' } } }
+  const input: Input = { schema, time }
+  switch (entry.verb) {
+    case 'filter': return readFilter(entry, input, problems)
+    case 'map': return readMap(entry, input, [], problems)
+    case 'set': return readMap(entry, input, schema.fields, problems)
+    case 'keyBy': return readKeyBy(entry, input, problems)
+  }
+}
+
+function readSourceOperator(entry: Entry, connectors: ConnectorChecks, problems: Problems): ReadOperator {
+  const read = readSource(entry, connectors, problems)
+  if (read === undefined) return { stream: { time: { kind: 'unknown' } } }
+  const { verb, schema } = read
+  const time: StreamTime = verb.eventTime !== undefined ? { kind: 'field', field: verb.eventTime.field, offsetMs: 0 }
+    : entry.fields['eventTime'] !== undefined ? { kind: 'unknown' }
+    : { kind: 'none', why: `the source "${entry.id}" declares no eventTime` }
+  return { verb, stream: { time, ...(schema === undefined ? {} : { schema }) } }
+}
+
+/** Several inputs are one stream when their schemas are the same, field by field. */
+function union(entry: Entry, inputs: readonly Stream[], problems: Problems): Stream {
+  const [first, ...others] = inputs
+  if (first?.schema === undefined || others.some((other) => other.schema === undefined)) return { time: { kind: 'unknown' } }
+  let { time } = first
+  for (const [index, other] of others.entries()) {
+    if (schemaText(other.schema) !== schemaText(first.schema)) {
+      problems.report('SCHEMA_MISMATCH', join(join(entry.path, 'from'), index + 1),
+        `"${entry.from[index + 1] ?? ''}" gives {${schemaText(other.schema)}}, "${entry.from[0] ?? ''}" gives {${schemaText(first.schema)}}`,
+        'inputs of one operator need the same fields in the same order: bring them there with map')
+      return { time: { kind: 'unknown' } }
+    }
+    if (time.kind === 'field' && other.time.kind !== 'unknown' && JSON.stringify(other.time) !== JSON.stringify(time)) {
+      time = other.time.kind === 'none' ? other.time : { kind: 'none', why: `its inputs carry event time in different fields, "${time.field}" and "${other.time.field}"` }
+    }
+  }
+  return { schema: first.schema, time }
+}
+
+function schemaText(schema: Schema | undefined): string {
+  return schema?.fields.map((field) => `${field.name}: ${describeType(field)}`).join(', ') ?? ''
+}
+
+function readSink(entry: Entry, input: Stream, connectors: ConnectorChecks, problems: Problems): ReadOperator {
+  const choice = readConnector(entry.fields['sink'], join(entry.path, 'sink'), connectors.sinks, 'sink', problems)
+  if (choice === undefined || !reportOptions(connectors.sinks[choice.name]?.validate(choice.options) ?? [], choice.path, problems)) return { stream: input }
+  return { stream: input, verb: { kind: 'sink', connector: choice.name, options: choice.options } }
+}
+
+function readFilter(entry: Entry, input: Input, problems: Problems): ReadOperator {
+  const path = join(entry.path, 'filter')
+  const text = readExpressionText(entry.fields['filter'], path, problems)
+  if (text === undefined) return { stream: input }
+  const condition = problems.attempt(path, () => parseCondition(text, input.schema))
+  return condition === undefined ? { stream: input } : { stream: input, verb: { kind: 'filter', condition } }
+}
+
+/** `map` starts from no fields, `set` from the input's: named ones are replaced in place, new ones go to the end. */
+function readMap(entry: Entry, input: Input, kept: readonly Field[], problems: Problems): ReadOperator {
+  const path = join(entry.path, entry.verb)
+  const unknown: ReadOperator = { stream: { time: { kind: 'unknown' } } }
+  const written = problems.fields(entry.fields[entry.verb], path)
+  if (written === undefined) return unknown
+  const computed = new Map<string, { field: Field; value: Expression }>(kept.map((field) => [field.name, { field, value: { kind: 'field', ...field } }]))
+  let isSound = true
+  for (const [name, value] of Object.entries(written)) {
+    const read = readComputedField(name, value, input.schema, join(path, name), problems)
+    if (read === undefined) isSound = false
+    else computed.set(name, read)
+  }
+  if (computed.size === 0 || computed.size > MAX_FIELDS) {
+    if (isSound) problems.report('TOO_LARGE', path, `gives ${computed.size} fields, 1 to ${MAX_FIELDS} are taken`)
+    isSound = false
+  }
+  if (!isSound) return unknown
+  const fields = [...computed.values()]
+  const stream: Stream = { schema: { fields: fields.map(({ field }) => field) }, time: timeAfterMap(entry, input.time, fields) }
+  return { stream, verb: { kind: 'map', fields } }
+}
+
+function readComputedField(name: string, value: unknown, schema: Schema, path: string, problems: Problems): { field: Field; value: Expression } | undefined {
+  if (!checkFieldName(name, path, problems)) return undefined
+  const text = readExpressionText(value, path, problems)
+  const expression = text === undefined ? undefined : problems.attempt(path, () => parseExpression(text, schema))
+  if (expression === undefined) return undefined
+  return { field: { name, type: expression.type, nullable: expression.nullable }, value: expression }
+}
+
+/** Event time lives in a field, so it is passed on where that field is, under whatever name. */
+function timeAfterMap(entry: Entry, time: StreamTime, fields: readonly { field: Field; value: Expression }[]): StreamTime {
+  if (time.kind !== 'field') return time
+  const carriers = fields.filter(({ value }) => value.kind === 'field' && value.name === time.field)
+  const carrier = carriers.find(({ field }) => field.name === time.field) ?? carriers[0]
+  if (carrier !== undefined) return { ...time, field: carrier.field.name }
+  return { kind: 'none', why: `"${entry.id}" does not pass on "${time.field}", the event time` }
+}
+
+function readKeyBy(entry: Entry, input: Input, problems: Problems): ReadOperator {
+  const keyBy = readKeys(entry, input.schema, problems)
+  const isWindow = 'window' in entry.fields || 'aggregate' in entry.fields
+  if (isWindow) return readWindow(entry, input, keyBy, problems)
+  return keyBy === undefined ? { stream: input } : { stream: input, verb: { kind: 'keyBy' }, keyBy }
+}
+
+function readKeys(entry: Entry, schema: Schema, problems: Problems): readonly string[] | undefined {
+  const path = join(entry.path, 'keyBy')
+  const written = entry.fields['keyBy']
+  const names: unknown[] = Array.isArray(written) ? written : [written]
+  if (names.length === 0) problems.report('TYPE_MISMATCH', path, 'names no field')
+  const keys = names.map((name, index) => readKey(name, schema, Array.isArray(written) ? join(path, index) : path, problems))
+  const sound = keys.filter((key) => key !== undefined)
+  if (new Set(sound).size < sound.length) {
+    problems.report('DUPLICATE_FIELD', path, 'names the same field twice')
+    return undefined
+  }
+  return sound.length === names.length && sound.length > 0 ? sound : undefined
+}
+
+function readKey(name: unknown, schema: Schema, path: string, problems: Problems): string | undefined {
+  const key = problems.text(name, path, 256)
+  if (key === undefined) return undefined
+  const field = fieldOf(schema, key)
+  if (field === undefined) {
+    problems.report('UNKNOWN_FIELD', path, `there is no field "${key}"`, suggestion(key, schema.fields.map((known) => known.name)))
+    return undefined
+  }
+  if (field.type === 'json') {
+    problems.report('TYPE_MISMATCH', path, `"${key}" is json, which has no equality`, 'compute a field of another type with set and key by that')
+    return undefined
+  }
+  return key
+}
+
+/** YAML reads `filter: true` and `map: { one: 1 }` as a boolean and a number; they mean the expressions. */
+export function readExpressionText(value: unknown, path: string, problems: Problems): string | undefined {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'string') return value
+  problems.report('TYPE_MISMATCH', path, `must be an expression, not ${describe(value)}`, isFields(value) ? 'quote it when it begins with {' : undefined)
+  return undefined
+}
+
+export function nodeOf(entry: Entry, read: ReadOperator, replicas: number | undefined): OperatorNode | undefined {
+  const { verb, stream, keyBy } = read
+  if (verb === undefined || stream.schema === undefined) return undefined
+  return {
+    id: entry.id, from: entry.from, schema: stream.schema, verb,
+    ...(replicas === undefined ? {} : { parallelism: replicas }),
+    ...(keyBy === undefined ? {} : { keyBy }),
+  }
+}
