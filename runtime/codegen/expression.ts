@@ -1,0 +1,124 @@
+import type { Expression } from '../expressions/ast.ts'
+import { FUNCTIONS } from '../expressions/functions.ts'
+import { MillraceError } from '../model/errors.ts'
+import type { Field } from '../model/schema.ts'
+import type { Emitter } from './emitter.ts'
+
+/**
+ * Checked expressions → JavaScript. Null rules: arithmetic, templates, calls and members with a null operand
+ * give null and do not look at the rest; `<` and its like with a null are false; `===`, `!==`, `??`, `&&`, `||`
+ * and the test of `?:` do what JavaScript does (null is equal to null only, and is not true).
+ *
+ * One instance per generated function: it hands out the function's temporary variables.
+ */
+export class ExpressionEmitter {
+  readonly #code: Emitter
+  readonly #row: string
+  #temporaries = 0
+
+  /** `row` is the JavaScript name of the variable that holds the row the expression reads. */
+  constructor(code: Emitter, row: string) {
+    this.#code = code
+    this.#row = row
+  }
+
+  /** The declaration that must stand before the first use of what `emit` returned; empty when there is none. */
+  declarations(): string {
+    return this.#temporaries === 0 ? '' : `let ${Array.from({ length: this.#temporaries }, (_, n) => `${this.#row}t${n}`).join(', ')}`
+  }
+
+  /** JavaScript that computes the expression: never undefined, null only where the expression is nullable. */
+  emit(expression: Expression): string {
+    switch (expression.kind) {
+      case 'literal': return this.#code.literal(expression.value)
+      case 'field': return `${this.#row}${this.#code.property(expression.name)}`
+      case 'unary': return this.#strict([expression.operand], ([operand]) => `(${expression.operator} ${operand})`, 'null')
+      case 'binary': return this.#binary(expression)
+      case 'logical': return `(${this.emit(expression.left)} ${expression.operator} ${this.emit(expression.right)})`
+      case 'conditional': return `(${this.emit(expression.test)} ? ${this.emit(expression.then)} : ${this.emit(expression.otherwise)})`
+      case 'call': return this.#call(expression.function, expression.arguments)
+      case 'member': return this.#member(expression.object, expression.property)
+      case 'template': return this.#strict(expression.parts, (parts) => `(${[`''`, ...parts].join(' + ')})`, 'null')
+    }
+  }
+
+  /** `build` of the emitted operands, or `whenNull` as soon as one that may be null is null. */
+  #strict(operands: readonly Expression[], build: (emitted: readonly string[]) => string, whenNull: 'null' | 'false'): string {
+    const tests: string[] = []
+    const emitted = operands.map((operand) => {
+      const text = this.emit(operand)
+      if (!operand.nullable) return text
+      const temporary = `${this.#row}t${this.#temporaries++}`
+      tests.push(`(${temporary} = ${text}) === null`)
+      return temporary
+    })
+    const result = build(emitted)
+    return tests.length === 0 ? result : `(${tests.join(' || ')} ? ${whenNull} : ${result})`
+  }
+
+  #binary(expression: Expression & { kind: 'binary' }): string {
+    const { operator, left, right } = expression
+    const build = ([l, r]: readonly string[]): string => `(${l} ${operator} ${r})`
+    switch (operator) {
+      case '===': case '!==': return build([this.emit(left), this.emit(right)])
+      case '<': case '<=': case '>': case '>=': return this.#strict([left, right], build, 'false')
+      // a unary minus may not stand before ** without parentheses; every operand here has its own
+      default: return this.#strict([left, right], build, 'null')
+    }
+  }
+
+  #call(name: string, args: readonly Expression[]): string {
+    const listed = FUNCTIONS.get(name)
+    if (listed === undefined) throw new MillraceError('UNKNOWN_FUNCTION', `expression calls ${JSON.stringify(name)}, which is not listed`)
+    const { emission, signatures } = listed
+    const mayGiveNothing = signatures.some((signature) => signature.resultNullable === true)
+    return this.#strict(args, (emitted) => {
+      const [receiver, ...rest] = emitted
+      const call = emission.emit === 'global' ? `${emission.name}(${emitted.join(', ')})` : `(${receiver}).${emission.name}(${rest.join(', ')})`
+      return mayGiveNothing ? `(${call} ?? null)` : call
+    }, 'null')
+  }
+
+  #member(object: Expression, property: string | number): string {
+    if (object.type === 'json') return `jsonStep(${this.emit(object)}, ${this.#code.literal(property)})`
+    if (object.type === 'string' && property === 'length') return this.#strict([object], ([text]) => `${text}.length`, 'null')
+    throw new MillraceError('UNKNOWN_MEMBER', `${object.type} has no member ${JSON.stringify(property)}`)
+  }
+}
+
+/** What emitted expressions and checks refer to: spread it into the scope of Emitter.compile. */
+export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue }
+
+/** One step into a json value: its own properties only, so nothing ever reaches a prototype. */
+function jsonStep(value: unknown, key: string | number): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return null
+  return (value as Readonly<Record<string | number, unknown>>)[key] ?? null
+}
+
+/**
+ * A statement that throws VALUE_INVALID when the variable does not hold a value of the field's type as far as
+ * arithmetic can break it: NaN, infinity, a long that is no exact integer, null where none may be.
+ */
+export function valueCheck(code: Emitter, field: Field, variable: string, source: { nullable: boolean }): string {
+  const wrong = wrongNumber(field, variable)
+  const tests: string[] = []
+  if (wrong !== undefined) tests.push(source.nullable ? `${variable} !== null && ${wrong}` : wrong)
+  if (source.nullable && !field.nullable) tests.push(`${variable} === null`)
+  return tests.length === 0 ? '' : `if (${tests.join(' || ')}) refuseValue(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable})`
+}
+
+function wrongNumber(field: Field, variable: string): string | undefined {
+  switch (field.type) {
+    // small integers, the common case, take one comparison; NaN and infinity are no integers
+    case 'long': case 'timestamp': return `((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
+    case 'double': return `(${variable} - ${variable} !== 0)`
+    case 'boolean': case 'string': case 'json': return undefined
+  }
+}
+
+function refuseValue(field: string, type: string, value: unknown): never {
+  const reason = value === null ? 'it may not be null'
+    : type === 'double' ? 'it must be finite'
+      : 'it must be an integer of at most 2^53 - 1'
+  throw new MillraceError('VALUE_INVALID', `field '${field}' (${type}) would be ${String(value)}: ${reason}`, { domain: 'user' })
+}
