@@ -78,6 +78,7 @@ export function parseTasks(json: Json | undefined): DruidTask[] {
     id: String(task['id']),
     type: String(task['type']),
     status: String(task['status'] ?? task['statusCode']),
+    createdAt: Date.parse(String(task['createdTime'])),
     errorMessage: typeof task['errorMsg'] === 'string' ? firstLine(task['errorMsg']) : undefined,
   }))
 }

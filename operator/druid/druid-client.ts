@@ -50,4 +50,11 @@ export interface SupervisorStatus {
   recentErrors: readonly { time: string; message: string }[]
 }
 
-export interface DruidTask { id: string; type: string; status: string; errorMessage: string | undefined }
+export interface DruidTask {
+  id: string
+  type: string
+  status: string
+  /** Milliseconds since the epoch by Druid's clock. */
+  createdAt: number
+  errorMessage: string | undefined
+}

@@ -1,22 +1,20 @@
+import type { Condition, KubeObject } from '../kube/objects.ts'
+import type { ResourceType } from '../kube/resource-type.ts'
+
 /**
  * The DruidDatasource resource as crds/druiddatasources.yaml defines it; defaults are filled in by the API server.
  * Durations are Millrace's (`30s`, `1h`).
  */
-export interface DruidDatasource {
-  apiVersion: string
-  kind: string
-  metadata: {
-    name: string
-    namespace: string
-    uid: string
-    generation: number
-    resourceVersion: string
-    deletionTimestamp?: string
-    finalizers?: string[]
-  }
+export interface DruidDatasource extends KubeObject {
   spec: DruidDatasourceSpec
   status?: DruidDatasourceStatus
 }
+
+export const druidDatasources: ResourceType<DruidDatasource> =
+  { group: 'millrace.dev', version: 'v1alpha1', plural: 'druiddatasources', kind: 'DruidDatasource' }
+
+/** On a resource from before its supervisor is made until its deletion policy has been carried out. */
+export const FINALIZER = 'millrace.dev/druid-supervisor'
 
 export interface DruidDatasourceSpec {
   /** Name of an endpoint in the operator's configuration; never a URL, so that a resource cannot aim credentials. */
@@ -55,15 +53,6 @@ export interface DruidDatasourceSpec {
 }
 
 export type DimensionType = 'string' | 'long' | 'float' | 'double' | 'json' | 'auto'
-
-export interface Condition {
-  type: string
-  status: 'True' | 'False' | 'Unknown'
-  reason: string
-  message: string
-  lastTransitionTime: string
-  observedGeneration: number
-}
 
 export interface DruidDatasourceStatus {
   observedGeneration?: number

@@ -29,7 +29,7 @@ export interface DesiredSupervisor {
 export function desiredSupervisor(resource: DruidDatasource): DesiredSupervisor {
   const { spec, metadata } = resource
   const id = dataSourceOf(resource)
-  const owner = `${metadata.namespace}/${metadata.name}`
+  const owner = `${metadata.namespace ?? 'default'}/${metadata.name}`
   const suspended = spec.suspended ?? false
   const body = {
     type: 'kafka',

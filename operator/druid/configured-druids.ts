@@ -1,0 +1,11 @@
+import type { DruidClient } from './druid-client.ts'
+import type { DruidEndpoints } from './druid-reconcile-parts.ts'
+import type { DruidEndpoint } from './http-druid-client.ts'
+import { HttpDruidClient } from './http-druid-client.ts'
+
+/** One client for each Druid of the operator's configuration. Throws MillraceError DRUID_ENDPOINT_INVALID. */
+export function configuredDruids(endpoints: Readonly<Record<string, DruidEndpoint>>): DruidEndpoints {
+  const clients = new Map<string, DruidClient>()
+  for (const [name, endpoint] of Object.entries(endpoints)) clients.set(name, new HttpDruidClient(endpoint))
+  return { client: (name) => clients.get(name) }
+}

@@ -1,0 +1,15 @@
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { EventRecorder } from '../kube/events.ts'
+import type { Kube } from '../kube/kube.ts'
+import type { DruidClient } from './druid-client.ts'
+
+/** The Druids of the operator's configuration, by name. */
+export interface DruidEndpoints { client(name: string): DruidClient | undefined }
+
+/** What reconciling DruidDatasources needs from outside. */
+export interface DruidReconcileParts {
+  kube: Kube
+  clock: Clock
+  events: Pick<EventRecorder, 'record'>
+  druids: DruidEndpoints
+}

@@ -1,0 +1,224 @@
+import { MillraceError, describeWithCauses } from '../../runtime/model/errors.ts'
+import { parseDurationMs } from '../../runtime/model/time.ts'
+import type { Reconcile, ReconcileResult } from '../controller/controller.ts'
+import { isNotFound } from '../kube/errors.ts'
+import type { EventNote } from '../kube/events.ts'
+import { isoSeconds } from '../kube/events.ts'
+import type { Kube, ObjectRef } from '../kube/kube.ts'
+import type { Decision, Observation } from './decide.ts'
+import { decide } from './decide.ts'
+import { finalize } from './finalize.ts'
+import type { DruidClient } from './druid-client.ts'
+import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
+import { FINALIZER, druidDatasources } from './druid-datasource.ts'
+import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
+import { isTransitional } from './health.ts'
+import { canonicalJson } from './json.ts'
+import type { PassResult } from './status.ts'
+import { conditionOf, statusAfter, statusPatch } from './status.ts'
+import type { DesiredSupervisor } from './supervisor-spec.ts'
+import { desiredSupervisor } from './supervisor-spec.ts'
+import { specProblems } from './validate-spec.ts'
+
+const DEFAULT_SYNC_MS = 15_000
+const SOON_MS = 3_000
+const COMPLETED_TASKS_SEEN = 5
+
+/**
+ * Reconciles DruidDatasources (see Reconcile): finalizer, observe, decide, intent, one act, status.
+ * Only the time of the next look is remembered, so that our own status writes do not wake us at once.
+ */
+export function druidReconciler(parts: DruidReconcileParts): Reconcile {
+  const nextLook = new Map<string, { generation: number | undefined; at: number }>()
+  return async (ref) => {
+    const resource = await read(parts.kube, ref)
+    const key = `${ref.namespace}/${ref.name}`
+    if (!resource || resource.metadata.deletionTimestamp !== undefined) {
+      nextLook.delete(key)
+      return resource ? finalize(parts, resource) : {}
+    }
+    if (!(resource.metadata.finalizers ?? []).includes(FINALIZER)) return addFinalizer(parts.kube, ref, resource)
+    const { generation } = resource.metadata
+    const planned = nextLook.get(key)
+    const now = parts.clock.now()
+    if (planned && planned.generation === generation && now < planned.at) return { requeueAfterMs: planned.at - now }
+    nextLook.delete(key)
+    const afterMs = await new Pass(parts, resource).run()
+    nextLook.set(key, { generation, at: parts.clock.now() + afterMs })
+    return { requeueAfterMs: afterMs }
+  }
+}
+
+async function read(kube: Kube, ref: ObjectRef): Promise<DruidDatasource | undefined> {
+  try {
+    return await kube.get(druidDatasources, ref)
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+/** In a pass of its own, before anything is done in Druid that would have to be undone. */
+async function addFinalizer(kube: Kube, ref: ObjectRef, { metadata }: DruidDatasource): Promise<ReconcileResult> {
+  await kube.patch(druidDatasources, ref, {
+    metadata: { resourceVersion: metadata.resourceVersion, finalizers: [...(metadata.finalizers ?? []), FINALIZER] },
+  })
+  return { requeueAfterMs: 0 }
+}
+
+/** One pass over one resource that is not being deleted. */
+class Pass {
+  readonly #parts: DruidReconcileParts
+  #resource: DruidDatasource
+  #status: DruidDatasourceStatus
+
+  constructor(parts: DruidReconcileParts, resource: DruidDatasource) {
+    this.#parts = parts
+    this.#resource = resource
+    this.#status = { ...resource.status }
+  }
+
+  /** Returns after how many milliseconds to look again. */
+  async run(): Promise<number> {
+    const before = this.#status
+    const result = await this.#result()
+    const next = statusAfter(this.#resource, this.#status, result, this.#parts.clock.now())
+    await this.#write(next)
+    for (const note of transitionNotes(before, next)) await this.#parts.events.record(this.#resource, note)
+    const syncMs = parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
+    const soon = result.kind === 'unreachable' || (result.kind === 'seen' && result.decision.act !== 'refuse' && isTransitional(result.supervisor))
+    return soon ? Math.min(SOON_MS, syncMs) : syncMs
+  }
+
+  async #result(): Promise<PassResult> {
+    const problems = specProblems(this.#resource)
+    if (problems.length > 0) return { kind: 'invalid', problems }
+    const name = this.#resource.spec.druid?.name ?? 'default'
+    const client = this.#parts.druids.client(name)
+    if (!client) {
+      return { kind: 'invalid', problems: [{ path: 'spec.druid.name', message: `the operator knows no Druid named '${name}'`, hint: 'Add it to druid in the operator\'s configuration.' }] }
+    }
+    try {
+      return await this.#synchronise(client, desiredSupervisor(this.#resource))
+    } catch (error) {
+      if (error instanceof MillraceError && error.code.startsWith('DRUID_')) {
+        return { kind: 'unreachable', reason: REASONS[error.code] ?? 'DruidFailed', message: describeWithCauses(error) }
+      }
+      throw error
+    }
+  }
+
+  async #synchronise(client: DruidClient, desired: DesiredSupervisor): Promise<PassResult> {
+    if (this.#status.rejected && this.#status.rejected.hash !== desired.hash) delete this.#status.rejected
+    const decision = await this.#act(client, desired, decide(desired, this.#resource.spec, this.#status, await observe(client, desired.id)))
+    const supervisor = decision.act === 'refuse' ? undefined : await client.status(desired.id)
+    const completedTasks = supervisor ? await client.tasks(desired.id, 'complete', COMPLETED_TASKS_SEEN) : []
+    return { kind: 'seen', decision, supervisor, completedTasks }
+  }
+
+  /** Does what was decided; returns what then holds. */
+  async #act(client: DruidClient, desired: DesiredSupervisor, decision: Decision): Promise<Decision> {
+    if (decision.act === 'nothing' || decision.act === 'refuse') return decision
+    if (decision.act === 'apply') return this.#apply(client, desired, decision)
+    if (decision.act === 'restore') return this.#restore(client, desired, decision, undefined)
+    const outcome = decision.act === 'suspend' ? await client.suspend(desired.id) : await client.resume(desired.id)
+    if (outcome === 'absent') throw new MillraceError('DRUID_FAILED', `supervisor '${desired.id}' went away meanwhile`, { domain: 'dependency', retriable: true })
+    if (this.#status.applied) this.#status.applied = { ...this.#status.applied, suspended: desired.suspended }
+    await this.#tell(decision.reason === 'DriftCorrected' ? 'Warning' : 'Normal', decision.reason, decision.message)
+    return this.#settled(desired)
+  }
+
+  async #apply(client: DruidClient, desired: DesiredSupervisor, decision: Extract<Decision, { act: 'apply' }>): Promise<Decision> {
+    if (this.#status.applying?.hash !== desired.hash) await this.#write({ ...this.#status, applying: { hash: desired.hash } })
+    try {
+      await client.applySupervisor(decision.spec)
+    } catch (error) {
+      return this.#afterRefusal(client, desired, error)
+    }
+    if (!(await client.supervisor(desired.id))) return this.#afterRefusal(client, desired, vanished(desired.id))
+    this.#recordApplied(desired)
+    const warns = decision.reason === 'DriftCorrected' || decision.reason === 'RecreatedAfterTerminate'
+    await this.#tell(warns ? 'Warning' : 'Normal', decision.reason, decision.message)
+    return this.#settled(desired)
+  }
+
+  /** Druid said no: is what ran before still there? */
+  async #afterRefusal(client: DruidClient, desired: DesiredSupervisor, error: unknown): Promise<Decision> {
+    if (!(error instanceof MillraceError) || (error.code !== 'DRUID_REJECTED' && error.code !== 'DRUID_FAILED')) throw error
+    const next = decide(desired, this.#resource.spec, this.#status, await observe(client, desired.id))
+    if (next.act === 'restore' && next.rejects) return this.#restore(client, desired, next, error.message)
+    if (error.code === 'DRUID_FAILED') throw error
+    return this.#reject(desired, error.message)
+  }
+
+  async #restore(
+    client: DruidClient, desired: DesiredSupervisor, decision: Extract<Decision, { act: 'restore' }>, why: string | undefined,
+  ): Promise<Decision> {
+    await client.applySupervisor(decision.spec)
+    await this.#tell('Warning', 'LostAndRestored', decision.message)
+    if (decision.rejects) return this.#reject(desired, why ?? 'the supervisor was gone after the specification had been sent')
+    if (decision.spec === desired.spec) this.#recordApplied(desired)
+    return this.#settled(desired)
+  }
+
+  async #reject(desired: DesiredSupervisor, message: string): Promise<Decision> {
+    delete this.#status.applying
+    this.#status.rejected = { hash: desired.hash, message }
+    await this.#tell('Warning', 'Rejected', `Druid refused the specification: ${message}`)
+    return this.#settled(desired)
+  }
+
+  #recordApplied(desired: DesiredSupervisor): void {
+    delete this.#status.applying
+    delete this.#status.rejected
+    this.#status.applied = { hash: desired.hash, suspended: desired.suspended, time: isoSeconds(this.#parts.clock.now()) }
+  }
+
+  #settled(desired: DesiredSupervisor): Decision {
+    const rejected = this.#status.rejected?.hash === desired.hash ? this.#status.rejected.message : undefined
+    return { act: 'nothing', drift: [], ...(rejected === undefined ? {} : { rejected }) }
+  }
+
+  async #tell(type: EventNote['type'], reason: string, message: string): Promise<void> {
+    await this.#parts.events.record(this.#resource, { type, reason, message })
+  }
+
+  /** With the version that was read, so that two operators cannot both act on an intent. */
+  async #write(status: DruidDatasourceStatus): Promise<void> {
+    const stored = this.#resource.status ?? {}
+    if (canonicalJson(stored) !== canonicalJson(status)) {
+      const { namespace = 'default', name, resourceVersion } = this.#resource.metadata
+      this.#resource = await this.#parts.kube.patchStatus(druidDatasources, { namespace, name }, {
+        metadata: { resourceVersion }, status: statusPatch(stored, status),
+      })
+    }
+    this.#status = { ...status }
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  DRUID_UNREACHABLE: 'DruidUnreachable', DRUID_UNAUTHORIZED: 'Unauthorized', DRUID_FAILED: 'DruidFailed', DRUID_REJECTED: 'Rejected',
+}
+
+async function observe(client: DruidClient, id: string): Promise<Observation> {
+  const live = await client.supervisor(id)
+  return { live, history: live ? [] : await client.history(id) }
+}
+
+function vanished(id: string): MillraceError {
+  return new MillraceError('DRUID_FAILED', `Druid accepted the specification and has no supervisor '${id}'`, { domain: 'dependency', retriable: true })
+}
+
+/** Conditions that turned bad, or good again, since the last pass. */
+function transitionNotes(before: DruidDatasourceStatus, after: DruidDatasourceStatus): EventNote[] {
+  const notes: EventNote[] = []
+  for (const type of ['Stalled', 'Reachable', 'Healthy', 'Drifted']) {
+    const was = conditionOf(before, type)
+    const is = conditionOf(after, type)
+    if (!is || (was?.status === is.status && was.reason === is.reason) || is.reason === 'Rejected') continue
+    const bad = is.status === (type === 'Stalled' || type === 'Drifted' ? 'True' : 'False')
+    if (bad) notes.push({ type: 'Warning', reason: is.reason, message: is.message })
+    else if (was?.status === 'False' && type !== 'Stalled' && type !== 'Drifted') notes.push({ type: 'Normal', reason: type, message: is.message || `${type} again` })
+  }
+  return notes
+}
