@@ -24,7 +24,7 @@ export interface Signature {
 /** `number` takes long and double, `any` every type. A long is accepted where a double is asked for. */
 export type ParameterType = FieldType | 'number' | 'any'
 
-/** How a call is written; arguments are emitted expressions. NaN and infinity as a result are errors of the record. */
+/** How a call is written; arguments are emitted expressions. What becomes of NaN: codegen/expression.ts. */
 export type Emission =
   /** `name(a, b)` with a name of the language, e.g. `Math.floor`. */
   | { emit: 'global'; name: string }

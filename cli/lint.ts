@@ -1,0 +1,115 @@
+import { errorReport, MillraceError, type Position } from '../runtime/model/errors.ts'
+import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
+import { readJobFiles, type JobFile } from '../runtime/plan/job-file.ts'
+import { validateJob } from '../runtime/plan/job-spec.ts'
+import type { Problem } from '../runtime/plan/problems.ts'
+
+export interface LintOptions {
+  output: 'text' | 'json'
+  connectors: ConnectorChecks
+}
+
+/** What lint needs of the world. */
+export interface LintIo {
+  /** The text of a file; rejects when it cannot be read. */
+  readText(path: string): Promise<string>
+  /** Findings: standard output. */
+  out(text: string): void
+  /** Everything else: standard error. */
+  err(text: string): void
+}
+
+/** One line of `-o json`; its keys are stable. */
+export interface Finding {
+  file: string
+  line: number
+  column: number
+  severity: 'error'
+  code: string
+  path: string
+  message: string
+  hint?: string
+}
+
+/** Checks job files by reading them. Exit code: 0 all good, 1 something is wrong with a job, 2 nothing could be read. */
+export async function lint(files: readonly string[], options: LintOptions, io: LintIo): Promise<0 | 1 | 2> {
+  if (files.length === 0) {
+    io.err('nothing to lint: name one or more job files, e.g. millrace lint job.yaml\n')
+    return 2
+  }
+  const findings: Finding[] = []
+  let jobs = 0
+  let unread = 0
+  for (const file of files) {
+    const text = await readOrReport(file, io)
+    if (text === undefined) {
+      unread += 1
+      continue
+    }
+    const found = lintText(file, text, options.connectors)
+    jobs += found.jobs
+    findings.push(...found.findings)
+    if (options.output === 'text') for (const finding of found.findings) io.out(findingText(finding, text))
+  }
+  if (options.output === 'json') io.out(`${JSON.stringify({ files: files.length - unread, jobs, findings }, null, 2)}\n`)
+  else io.err(`${count(files.length - unread, 'file')} read, ${count(jobs, 'job')}, ${count(findings.length, 'error')}\n`)
+  if (unread > 0) return 2
+  return findings.length > 0 ? 1 : 0
+}
+
+/** All findings of one file, in the order of its lines. */
+export function lintText(file: string, text: string, connectors: ConnectorChecks): { jobs: number; findings: Finding[] } {
+  let jobs: JobFile[]
+  try {
+    jobs = readJobFiles(text)
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
+    return { jobs: 0, findings: [findingOf(file, error.position ?? { line: 1, column: 1 }, { ...errorReport(error), path: '' })] }
+  }
+  const findings = jobs.flatMap((job) => {
+    const result = validateJob(job.spec, connectors)
+    const problems = [...job.problems, ...('problems' in result ? result.problems : [])]
+    return problems.map((problem) => findingOf(file, job.locate(problem), problem))
+  })
+  return { jobs: jobs.length, findings: findings.toSorted((a, b) => a.line - b.line || a.column - b.column) }
+}
+
+function findingOf(file: string, at: Position, problem: Pick<Problem, 'code' | 'path' | 'message' | 'hint'>): Finding {
+  const { code, path, message, hint } = problem
+  return { file, line: at.line, column: at.column, severity: 'error', code, path, message, ...(hint === undefined ? {} : { hint }) }
+}
+
+/** `job.yaml:12:15 error UNKNOWN_FIELD spec.graph[1].filter: … did you mean "price"?`, the line, and a caret. */
+function findingText(finding: Finding, text: string): string {
+  const { file, line, column, severity, code, path, message, hint } = finding
+  const head = `${file}:${line}:${column} ${severity} ${code} ${path === '' ? '' : `${path}: `}${message}${hint === undefined ? '' : `; ${hint}`}`
+  const written = text.split('\n')[line - 1]?.trimEnd()
+  if (written === undefined || written === '') return `${printable(head)}\n`
+  const { shown, caret } = aroundColumn(written, column)
+  const gutter = ' '.repeat(String(line).length)
+  return `${printable(head)}\n  ${line} | ${printable(shown)}\n  ${gutter} | ${' '.repeat(caret)}^\n`
+}
+
+/** A long line is cut so that the caret stays on the screen. */
+function aroundColumn(written: string, column: number): { shown: string; caret: number } {
+  const first = column > 100 ? column - 60 : 0
+  return { shown: written.slice(first, first + 120), caret: column - 1 - first }
+}
+
+/** Control characters of a file must not steer the terminal it is shown on. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ')
+}
+
+async function readOrReport(file: string, io: LintIo): Promise<string | undefined> {
+  try {
+    return await io.readText(file)
+  } catch (error) {
+    io.err(`cannot read ${file}: ${errorReport(error).message}\n`)
+    return undefined
+  }
+}
+
+function count(amount: number, what: string): string {
+  return `${amount} ${what}${amount === 1 ? '' : 's'}`
+}

@@ -1,0 +1,52 @@
+import type { Chain, ExecutionPlan, Exchange, Partitioning } from './execution-plan.ts'
+import type { JobGraph, OperatorNode } from './job-graph.ts'
+import { subtaskId, type SubtaskId } from '../model/ids.ts'
+
+/**
+ * Graph → chains and exchanges; pure, and the same for the same graph in every process. Operators are chained
+ * where a row can be handed over within a loop: one input, which has no other reader, equal parallelism, no key.
+ * `parallelism` replaces the job's default (`spec.replicas`), never an operator's own.
+ */
+export function executionPlan(graph: JobGraph, parallelism = graph.parallelism): ExecutionPlan {
+  const byId = new Map(graph.operators.map((operator) => [operator.id, operator]))
+  const slots = (operator: OperatorNode): number => operator.parallelism ?? parallelism
+  const readers = new Map<string, number>()
+  for (const input of graph.operators.flatMap((operator) => operator.from)) readers.set(input, (readers.get(input) ?? 0) + 1)
+
+  const chains: { id: string; operators: OperatorNode[]; parallelism: number }[] = []
+  const chainOf = new Map<string, (typeof chains)[number]>()
+  const exchanges: Exchange[] = []
+  for (const operator of graph.operators) {
+    const inputs = operator.from.flatMap((id) => byId.get(id) ?? [])
+    const [only] = inputs
+    const isChained = only !== undefined && inputs.length === 1 && readers.get(only.id) === 1
+      && operator.keyBy === undefined && slots(only) === slots(operator)
+    const chain = (isChained ? chainOf.get(only.id) : undefined) ?? { id: operator.id, operators: [], parallelism: slots(operator) }
+    if (chain.operators.length === 0) chains.push(chain)
+    chain.operators.push(operator)
+    chainOf.set(operator.id, chain)
+    if (isChained) continue
+    for (const input of inputs) {
+      exchanges.push({
+        id: `${input.id}→${operator.id}`,
+        producer: { chain: chainOf.get(input.id)?.id ?? input.id, operator: input.id },
+        consumer: { chain: chain.id, operator: operator.id },
+        partitioning: partitioningOf(operator, slots(input) === slots(operator)),
+      })
+    }
+  }
+  return { chains, exchanges, maxParallelism: graph.maxParallelism }
+}
+
+function partitioningOf(consumer: OperatorNode, sameParallelism: boolean): Partitioning {
+  if (consumer.keyBy !== undefined) return { kind: 'hash', keyBy: consumer.keyBy }
+  return { kind: sameParallelism ? 'forward' : 'rebalance' }
+}
+
+export interface SubtaskPlace { id: SubtaskId; chain: Chain; slot: number }
+
+/** Every subtask of the plan: chains in order, slots from 0. One pod each. */
+export function subtasksOf(plan: ExecutionPlan): SubtaskPlace[] {
+  return plan.chains.flatMap((chain) =>
+    Array.from({ length: chain.parallelism }, (_, slot) => ({ id: subtaskId(chain.id, slot), chain, slot })))
+}

@@ -1,0 +1,119 @@
+import { isFields, type Fields } from './problems.ts'
+import { DEFAULT_MAX_PARALLELISM } from './job-spec.ts'
+import type { JobGraph, OperatorNode } from './job-graph.ts'
+
+/**
+ * What an edit asks for. none: nothing that runs is touched. rescale: parallelism only, in place. graph: a new
+ * plan, through a savepoint. incompatible: the state of the running job has no place in the new one.
+ */
+export type ChangeClass = 'none' | 'rescale' | 'graph' | 'incompatible'
+
+export interface Change {
+  class: ChangeClass
+  /** What changed, one sentence each; empty for none. */
+  reasons: readonly string[]
+}
+
+type Finding = { class: Exclude<ChangeClass, 'none'>; reason: string }
+
+/**
+ * Compares two specs that validateJob passed; pure. Looks at what is computed, not at image or pods: those are the
+ * operator's to compare. The gravest finding gives the class. The order of the operators and the ways to write the
+ * same thing (`from: a`, `from: [a]`) do not matter; the order of fields and aggregates does, as it is the order
+ * of columns in rows and state.
+ */
+export function changeClass(runningSpec: unknown, wantedSpec: unknown): Change {
+  const running = isFields(runningSpec) ? runningSpec : {}
+  const wanted = isFields(wantedSpec) ? wantedSpec : {}
+  return changeOf([...settingsFindings(running, wanted), ...graphFindings(running, wanted)])
+}
+
+/**
+ * Changes of types that the specs alone do not show: a key or an aggregate whose type changed because something
+ * upstream did. To be asked in addition where both graphs are at hand.
+ */
+export function stateChange(running: JobGraph, wanted: JobGraph): Change {
+  const wantedById = new Map(wanted.operators.map((operator) => [operator.id, operator]))
+  return changeOf(running.operators.flatMap((before): Finding[] => {
+    const after = wantedById.get(before.id)
+    if (before.verb.kind !== 'window' || after === undefined || stateShape(before) === stateShape(after)) return []
+    return [{ class: 'incompatible', reason: `"${before.id}" keeps state as ${stateShape(before)}, it would become ${stateShape(after)}` }]
+  }))
+}
+
+function changeOf(findings: readonly Finding[]): Change {
+  const gravest = (['incompatible', 'graph', 'rescale'] as const).find((level) => findings.some((finding) => finding.class === level))
+  return { class: gravest ?? 'none', reasons: findings.map((finding) => finding.reason) }
+}
+
+function stateShape(operator: OperatorNode): string {
+  return operator.schema.fields.map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`).join(', ')
+}
+
+function settingsFindings(running: Fields, wanted: Fields): Finding[] {
+  const findings: Finding[] = []
+  const replicas = [running['replicas'] ?? 1, wanted['replicas'] ?? 1]
+  if (replicas[0] !== replicas[1]) findings.push({ class: 'rescale', reason: `replicas ${text(replicas[0])} → ${text(replicas[1])}` })
+  const most = [running['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM, wanted['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM]
+  if (most[0] !== most[1]) findings.push({ class: 'incompatible', reason: `maxParallelism ${text(most[0])} → ${text(most[1])}: state is divided into that many key groups` })
+  if (text(running['checkpoints'] ?? {}) !== text(wanted['checkpoints'] ?? {})) findings.push({ class: 'graph', reason: 'checkpoints changed' })
+  return findings
+}
+
+function graphFindings(running: Fields, wanted: Fields): Finding[] {
+  const before = entriesOf(running['graph'])
+  const after = entriesOf(wanted['graph'])
+  const findings: Finding[] = []
+  for (const [id, entry] of before) {
+    const other = after.get(id)
+    if (other === undefined) findings.push(removed(id, entry))
+    else findings.push(...entryFindings(id, entry, other))
+  }
+  for (const id of after.keys()) {
+    if (!before.has(id)) findings.push({ class: 'graph', reason: `"${id}" is new` })
+  }
+  return findings
+}
+
+function removed(id: string, entry: Fields): Finding {
+  if ('window' in entry) return { class: 'incompatible', reason: `"${id}" keeps state and is gone` }
+  return { class: 'graph', reason: `"${id}" is gone` }
+}
+
+function entryFindings(id: string, before: Fields, after: Fields): Finding[] {
+  const findings: Finding[] = []
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const [old, now] = [before[name], after[name]].map((value) => normal(name, value))
+    if (old === now) continue
+    if (name === 'replicas') findings.push({ class: 'rescale', reason: `"${id}": replicas ${old ?? 'as the job'} → ${now ?? 'as the job'}` })
+    else if (STATE_FIELDS.includes(name) && 'window' in before) findings.push({ class: 'incompatible', reason: `"${id}": ${name} changed, and its state was kept by the old one` })
+    else findings.push({ class: 'graph', reason: `"${id}": ${name} changed` })
+  }
+  return findings
+}
+
+/** Of a windowed operator: what its state is made of. */
+const STATE_FIELDS: readonly string[] = ['keyBy', 'window', 'aggregate']
+
+/** Fields for which `a` and `[a]` are the same. */
+const LIST_FIELDS: readonly string[] = ['from', 'keyBy']
+/** Fields whose mappings have an order that counts. */
+const ORDERED_FIELDS: readonly string[] = ['schema', 'map', 'set', 'aggregate']
+
+function normal(name: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  if (LIST_FIELDS.includes(name) && !Array.isArray(value)) return text([value])
+  return ORDERED_FIELDS.includes(name) ? JSON.stringify(value) : text(value)
+}
+
+/** JSON with sorted keys: equal for equal values. */
+function text(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => isFields(inner)
+    ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    : inner)
+}
+
+function entriesOf(graph: unknown): Map<string, Fields> {
+  const list: unknown[] = Array.isArray(graph) ? graph : []
+  return new Map(list.filter(isFields).map((entry) => [String(entry['id']), entry]))
+}
