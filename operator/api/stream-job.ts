@@ -1,0 +1,103 @@
+import type { Condition, KubeObject } from '../kube/objects.ts'
+import type { ResourceType } from '../kube/resource-type.ts'
+
+export const GROUP = 'millrace.dev'
+export const API_VERSION = `${GROUP}/v1alpha1`
+/** Held until the job has let go of everything outside: a final savepoint was tried and its pods are gone. */
+export const FINALIZER = `${GROUP}/release`
+
+export const streamJobs: ResourceType<StreamJob> = { group: GROUP, version: 'v1alpha1', plural: 'streamjobs', kind: 'StreamJob' }
+
+/** crds/streamjobs.yaml in types; a test holds both together. */
+export interface StreamJob extends KubeObject {
+  spec: StreamJobSpec
+  status?: StreamJobStatus
+}
+
+export interface StreamJobSpec {
+  /** Parallelism of every operator that has none of its own. */
+  replicas?: number
+  maxParallelism?: number
+  checkpoints?: { interval?: string; store?: string }
+  /** Read by validateJob only. */
+  graph: readonly unknown[]
+  desiredState?: 'Running' | 'Suspended'
+  image?: string
+  imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
+  imagePullSecrets?: readonly { name: string }[]
+  env?: readonly EnvVar[]
+  /** Of every worker container. */
+  resources?: Readonly<Record<string, unknown>>
+  podTemplate?: Readonly<Record<string, unknown>>
+  /** Any new text restarts the pods through a savepoint. */
+  restartNonce?: string
+  restore?: { savepoint: string }
+  deletion?: { deadline?: string; savepoint?: 'Take' | 'Skip' }
+}
+
+export interface EnvVar { name: string; value?: string; valueFrom?: Readonly<Record<string, unknown>> }
+
+export type StreamJobPhase =
+  | 'Pending' | 'Deploying' | 'Running' | 'Rescaling' | 'Upgrading' | 'Recovering'
+  | 'Suspending' | 'Suspended' | 'Finished' | 'Failed' | 'Deleting'
+
+export interface StreamJobStatus {
+  observedGeneration?: number
+  phase?: StreamJobPhase
+  /** Why, in one CamelCase word and in one sentence: those of the Ready condition. */
+  reason?: string
+  message?: string
+  /** The n-th start of the job. */
+  attempt?: number
+  /** Hash of the spec that runs. */
+  revision?: string | null
+  /** Of the scale subresource: `selector` matches exactly `replicas` pods. */
+  replicas?: number
+  selector?: string
+  /** `ready/wanted`. */
+  pods?: string
+  checkpoint?: CheckpointStatus | null
+  restarts?: number
+  /** The operation under way: written before its first act, so that a restarted operator goes on with it. */
+  operation?: Operation | null
+  lastOperation?: LastOperation
+  /** The newest spec that passed; its text is in the ConfigMap `<job>-last-good`. */
+  lastGood?: { generation: number; hash: string }
+  finishedAt?: string | null
+  conditions?: Condition[]
+}
+
+export interface CheckpointStatus {
+  attempt: number
+  id: number
+  kind: 'checkpoint' | 'savepoint'
+  completedAt: string
+  path: string
+  sizeBytes: number
+  durationMs: number
+  /** Checkpoints in a row that failed since. */
+  failures: number
+}
+
+export type OperationType = 'Deploy' | 'Rescale' | 'Upgrade' | 'Recover' | 'Suspend' | 'Resume' | 'Delete'
+
+export interface Operation {
+  /** Idempotency key of everything done for it. */
+  id: string
+  type: OperationType
+  step: 'savepoint' | 'replace' | 'removePods' | 'deploy'
+  /** How often its savepoint was asked for anew. */
+  tries: number
+  startedAt: string
+  /** When waiting for others ends and the step's fallback is taken. */
+  deadline: string
+}
+
+export interface LastOperation {
+  id: string
+  type: OperationType
+  result: 'Succeeded' | 'WithoutSavepoint' | 'Superseded'
+  startedAt: string
+  finishedAt: string
+  pauseMs: number | null
+}

@@ -1,0 +1,32 @@
+import type { ErrorReport } from '../../runtime/model/errors.ts'
+import type { Condition, KubeObject } from '../kube/objects.ts'
+import type { ResourceType } from '../kube/resource-type.ts'
+import { GROUP } from './stream-job.ts'
+
+export const streamSavepoints: ResourceType<StreamSavepoint> =
+  { group: GROUP, version: 'v1alpha1', plural: 'streamsavepoints', kind: 'StreamSavepoint' }
+
+/** crds/streamsavepoints.yaml in types. */
+export interface StreamSavepoint extends KubeObject {
+  spec: {
+    /** Name of a StreamJob in the same namespace. */
+    job: string
+    timeout?: string
+  }
+  status?: StreamSavepointStatus
+}
+
+export interface StreamSavepointStatus {
+  observedGeneration?: number
+  phase?: 'Pending' | 'InProgress' | 'Completed' | 'Failed'
+  /** What the coordinator knows this savepoint by: repeating it asks for the same one. */
+  id?: string
+  path?: string
+  attempt?: number
+  sizeBytes?: number
+  durationMs?: number
+  startedAt?: string
+  completedAt?: string
+  error?: ErrorReport
+  conditions?: Condition[]
+}

@@ -1,0 +1,17 @@
+import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../runtime/control/job-report.ts'
+
+/** Where one job's coordinator listens, and what proves to it that we may write. Never log it. */
+export interface JobEndpoint { host: string; port: number; token: string }
+
+/**
+ * The coordinator as the operator sees it (runtime/control/job-report.ts). Real: real/job-http-client.ts; the
+ * simulation calls the coordinator directly. Calls throw MillraceError: COORDINATOR_UNREACHABLE (retriable),
+ * COORDINATOR_REFUSED with the coordinator's own text otherwise. Every call is safe to repeat.
+ */
+export interface JobClient {
+  report(at: JobEndpoint): Promise<JobReport>
+  putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport>
+  requestSavepoint(at: JobEndpoint, request: SavepointRequest): Promise<SavepointReport>
+  /** Undefined when the coordinator has not heard of this savepoint. */
+  savepoint(at: JobEndpoint, id: string): Promise<SavepointReport | undefined>
+}

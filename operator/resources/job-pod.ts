@@ -1,0 +1,120 @@
+import type { EnvVar, StreamJob, StreamJobSpec } from '../api/stream-job.ts'
+import type { Pod } from '../kube/objects.ts'
+import { hashOf } from './hash.ts'
+import { HASH_ANNOTATION, jobLabels, ownedBy } from './labels.ts'
+import type { Role } from './labels.ts'
+import { CONTAINER_NAME, podTemplateOf, TMP_VOLUME } from './pod-template.ts'
+
+export const CONTROL_PORT = 6121
+export const DATA_PORT = 6122
+export const HTTP_PORT = 8081
+
+/** What pods of a job are made from, besides its spec. */
+export interface PodSettings {
+  /** The runtime image of jobs that name none. */
+  image: string
+  imagePullPolicy: string
+  /** The checkpoint store of jobs that name none. */
+  store: string
+  /** Workers find their coordinator by the name of its Service, or by the address its pod has. */
+  addressing: 'service' | 'podIP'
+}
+
+export interface PodContext {
+  job: StreamJob
+  /** The spec that is to run: the last good one. */
+  spec: StreamJobSpec
+  settings: PodSettings
+  /** Name of the Secret that holds the job's token. */
+  tokenSecret: string
+}
+
+export interface RolePart {
+  role: Role
+  name: string
+  labels: Record<string, string>
+  env: readonly EnvVar[]
+  resources: Readonly<Record<string, unknown>>
+  readinessProbe: Readonly<Record<string, unknown>>
+  ports: readonly { name: string; containerPort: number }[]
+}
+
+/**
+ * A pod of a job. The user's template goes under the fixed fields, so whatever it says the pod satisfies Pod
+ * Security "restricted" and carries no service account token.
+ */
+export function jobPod(context: PodContext, part: RolePart): Pod {
+  const { job, spec } = context
+  const template = podTemplateOf(spec.podTemplate)
+  const podSpec = {
+    ...template.spec,
+    restartPolicy: 'OnFailure',
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    ...(spec.imagePullSecrets === undefined ? {} : { imagePullSecrets: spec.imagePullSecrets }),
+    securityContext: podSecurity(template.spec['securityContext']),
+    volumes: [...listOf(template.spec['volumes']), { name: TMP_VOLUME, emptyDir: {} }],
+    containers: [container(context, part)],
+  }
+  const annotations: Record<string, string> = {
+    ...template.annotations,
+    ...(spec.restartNonce === undefined ? {} : { 'millrace.dev/restart-nonce': spec.restartNonce }),
+  }
+  const labels = { ...template.labels, ...jobLabels(job.metadata.name, part.role), ...part.labels }
+  return {
+    apiVersion: 'v1', kind: 'Pod',
+    metadata: {
+      name: part.name, ...(job.metadata.namespace === undefined ? {} : { namespace: job.metadata.namespace }),
+      labels, annotations: { ...annotations, [HASH_ANNOTATION]: hashOf({ podSpec, annotations, labels }) },
+      ownerReferences: [ownedBy(job)],
+    },
+    spec: podSpec,
+  }
+}
+
+function container({ job, spec, settings, tokenSecret }: PodContext, part: RolePart): Record<string, unknown> {
+  const template = podTemplateOf(spec.podTemplate).container
+  const { envFrom } = template
+  return {
+    name: CONTAINER_NAME,
+    image: spec.image ?? settings.image,
+    imagePullPolicy: spec.imagePullPolicy ?? settings.imagePullPolicy,
+    args: [part.role],
+    ...(envFrom === undefined ? {} : { envFrom }),
+    env: [...listOf(template['env']), ...(spec.env ?? []), ...commonEnv(job, spec, settings, tokenSecret), ...part.env],
+    ports: part.ports,
+    resources: part.resources,
+    readinessProbe: part.readinessProbe,
+    volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: '/tmp' }],
+    securityContext: {
+      allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true, capabilities: { drop: ['ALL'] },
+    },
+  }
+}
+
+/** Last wins in Kubernetes: ours come after the user's. */
+function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, tokenSecret: string): EnvVar[] {
+  return [
+    { name: 'MILLRACE_JOB', value: job.metadata.name },
+    { name: 'MILLRACE_NAMESPACE', value: job.metadata.namespace ?? '' },
+    { name: 'MILLRACE_JOB_UID', value: job.metadata.uid ?? '' },
+    { name: 'MILLRACE_STORE', value: spec.checkpoints?.store ?? settings.store },
+    { name: 'MILLRACE_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+    { name: 'MILLRACE_CONTROL_PORT', value: String(CONTROL_PORT) },
+    { name: 'MILLRACE_HTTP_PORT', value: String(HTTP_PORT) },
+    { name: 'MILLRACE_DATA_PORT', value: String(DATA_PORT) },
+    { name: 'MILLRACE_TOKEN', valueFrom: { secretKeyRef: { name: tokenSecret, key: 'token' } } },
+  ]
+}
+
+const DEFAULT_USER = 65_532
+
+function podSecurity(template: unknown): Record<string, unknown> {
+  const wanted = typeof template === 'object' && template !== null ? template : {}
+  return {
+    runAsUser: DEFAULT_USER, runAsGroup: DEFAULT_USER, fsGroup: DEFAULT_USER, ...wanted,
+    runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' },
+  }
+}
+
+function listOf(value: unknown): unknown[] { return Array.isArray(value) ? value : [] }

@@ -1,0 +1,33 @@
+import type { OwnerReference } from '../kube/objects.ts'
+import type { StreamJob } from '../api/stream-job.ts'
+import { API_VERSION } from '../api/stream-job.ts'
+
+export const JOB_LABEL = 'millrace.dev/job'
+export const ROLE_LABEL = 'millrace.dev/role'
+export const CHAIN_LABEL = 'millrace.dev/chain'
+export const SLOT_LABEL = 'millrace.dev/slot'
+/** Hash of the pod as rendered: a pod whose hash differs is replaced. */
+export const HASH_ANNOTATION = 'millrace.dev/pod-hash'
+/** The coordinator address that a worker was started with. */
+export const COORDINATOR_ANNOTATION = 'millrace.dev/coordinator'
+
+export type Role = 'coordinator' | 'worker'
+
+export function jobLabels(job: string, role: Role): Record<string, string> {
+  return {
+    [JOB_LABEL]: job, [ROLE_LABEL]: role,
+    'app.kubernetes.io/name': 'millrace', 'app.kubernetes.io/instance': job,
+    'app.kubernetes.io/component': role, 'app.kubernetes.io/managed-by': 'millrace-operator',
+  }
+}
+
+export function selectorOf(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(',')
+}
+
+export function ownedBy(job: StreamJob): OwnerReference {
+  return {
+    apiVersion: API_VERSION, kind: 'StreamJob', name: job.metadata.name, uid: job.metadata.uid ?? '',
+    controller: true, blockOwnerDeletion: true,
+  }
+}

@@ -1,0 +1,60 @@
+import type { SubtaskId } from '../../runtime/model/ids.ts'
+import { subtaskId } from '../../runtime/model/ids.ts'
+import type { Pod } from '../kube/objects.ts'
+import { coordinatorName } from './coordinator-pod.ts'
+import { DATA_PORT, CONTROL_PORT, jobPod } from './job-pod.ts'
+import type { PodContext } from './job-pod.ts'
+import { CHAIN_LABEL, COORDINATOR_ANNOTATION, SLOT_LABEL } from './labels.ts'
+import { podTemplateOf } from './pod-template.ts'
+
+export interface WorkerRef { chain: string; slot: number }
+
+export function workerName(job: string, worker: WorkerRef): string { return `${job}-${subtaskId(worker.chain, worker.slot)}` }
+
+/** The subtask a pod stands for, from its labels; undefined for a coordinator. */
+export function subtaskOf(pod: Pod): SubtaskId | undefined {
+  const { [CHAIN_LABEL]: chain, [SLOT_LABEL]: slot } = pod.metadata.labels ?? {}
+  return chain === undefined || slot === undefined ? undefined : subtaskId(chain, Number(slot))
+}
+
+/** One pod per operator chain and slot. Its coordinator's address is added by withCoordinator, outside of the hash. */
+export function workerPod(context: PodContext, worker: WorkerRef): Pod {
+  const { job, spec } = context
+  return jobPod(context, {
+    role: 'worker', name: workerName(job.metadata.name, worker),
+    labels: { [CHAIN_LABEL]: worker.chain, [SLOT_LABEL]: String(worker.slot) },
+    env: [{ name: 'MILLRACE_CHAIN', value: worker.chain }, { name: 'MILLRACE_SLOT', value: String(worker.slot) }],
+    resources: spec.resources ?? containerResources(spec.podTemplate) ?? { requests: { cpu: '100m', memory: '128Mi' } },
+    ports: [{ name: 'data', containerPort: DATA_PORT }],
+    readinessProbe: { tcpSocket: { port: DATA_PORT }, periodSeconds: 2, timeoutSeconds: 2 },
+  })
+}
+
+/**
+ * Where workers find the coordinator: the name of its Service, or the address its pod has now (undefined while
+ * it has none). A worker that was started with another address is replaced.
+ */
+export function coordinatorAddress(context: PodContext, coordinator: Pod | undefined): string | undefined {
+  const { job, settings } = context
+  if (settings.addressing === 'service') return `${coordinatorName(job.metadata.name)}.${job.metadata.namespace ?? 'default'}.svc:${CONTROL_PORT}`
+  const ip = coordinator?.status?.podIP
+  if (ip === undefined || ip === '') return undefined
+  return ip.includes(':') ? `[${ip}]:${CONTROL_PORT}` : `${ip}:${CONTROL_PORT}`
+}
+
+export function withCoordinator(pod: Pod, address: string): Pod {
+  const { containers } = pod.spec as { containers: { env: unknown[] }[] }
+  return {
+    ...pod,
+    metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, [COORDINATOR_ANNOTATION]: address } },
+    spec: {
+      ...pod.spec,
+      containers: containers.map((one) => ({ ...one, env: [...one.env, { name: 'MILLRACE_COORDINATOR', value: address }] })),
+    },
+  }
+}
+
+function containerResources(template: unknown): Record<string, unknown> | undefined {
+  const resources = podTemplateOf(template).container['resources']
+  return typeof resources === 'object' && resources !== null ? { ...resources } : undefined
+}
