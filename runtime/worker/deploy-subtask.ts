@@ -14,7 +14,7 @@ import { InputGate } from '../exchange/input-gate.ts'
 import { RecordWriter, type Routing } from '../exchange/record-writer.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
-import type { Schema } from '../model/schema.ts'
+import { fieldOf, type Field, type Schema } from '../model/schema.ts'
 import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { ErrorPolicy, OperatorNode, SourceVerb } from '../plan/job-graph.ts'
 import { keyGroupsOfSlot } from '../plan/key-groups.ts'
@@ -189,7 +189,7 @@ class Deployer {
     return new SourceInput({
       operatorId: operator.id, reader, splits,
       eventTime: verb.eventTime && {
-        max: compileMaxEventTime(verb.eventTime.field), outOfOrdernessMs: verb.eventTime.outOfOrdernessMs,
+        max: compileMaxEventTime(eventTimeField(operator, verb.eventTime.field)), outOfOrdernessMs: verb.eventTime.outOfOrdernessMs,
       },
     })
   }
@@ -262,4 +262,10 @@ function policyOf(plan: ExecutionPlan, chain: Chain): ErrorPolicy {
   if (first.verb.kind === 'source') return first.verb.onError
   const input = plan.exchanges.find((exchange) => exchange.consumer.chain === chain.id)
   return input ? policyOf(plan, chainOf(plan, input.producer.chain)) : { kind: 'skip' }
+}
+
+function eventTimeField(operator: OperatorNode, name: string): Field {
+  const field = fieldOf(operator.schema, name)
+  if (!field) throw new MillraceError('UNKNOWN_FIELD', `source ${operator.id} has no field ${name} for its event time`, { domain: 'user' })
+  return field
 }

@@ -1,0 +1,163 @@
+import { checkpointFolder, encodeManifest } from '../checkpoint/manifest.ts'
+import type { JobLog } from '../checkpoint/job-log.ts'
+import { PendingCheckpoint, sizeOfSnapshots } from '../checkpoint/pending-checkpoint.ts'
+import type { CoordinatorMessage, WorkerMessage } from '../control/messages.ts'
+import { MillraceError } from '../model/errors.ts'
+import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
+import type { CheckpointReport, JobTarget } from '../model/job.ts'
+import type { ExecutionPlan } from '../plan/execution-plan.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Store } from '../ports/store.ts'
+
+export interface CheckpointRequest {
+  kind: CheckpointReport['kind']
+  /** Sources emit nothing behind the barrier: the attempt ends with this checkpoint. */
+  thenStop: boolean
+  /** The savepoint's id, so that asking again finds it. */
+  savepoint: string | null
+  final: boolean
+}
+
+export interface AttemptParts {
+  attempt: Attempt
+  target: JobTarget
+  plan: ExecutionPlan
+  subtasks: readonly SubtaskId[]
+  job: string
+  firstCheckpoint: CheckpointId
+  timeoutMs: number
+  clock: Clock
+  store: Store
+  log: JobLog
+  send(subtask: SubtaskId, message: CoordinatorMessage): void
+}
+
+/** One attempt that runs on all its workers: its checkpoints, and what its subtasks have reported. */
+export class AttemptRun {
+  readonly parts: AttemptParts
+  readonly drained = new Set<SubtaskId>()
+  readonly #committed = new Map<SubtaskId, CheckpointId>()
+  #failure: Error | undefined
+  #nextId: CheckpointId
+  #pending: { checkpoint: PendingCheckpoint; resolve(): void; reject(error: Error): void } | undefined
+  #queue: Promise<unknown> = Promise.resolve()
+  #commitWaiters: (() => void)[] = []
+
+  constructor(parts: AttemptParts) {
+    this.parts = parts
+    this.#nextId = parts.firstCheckpoint
+  }
+
+  get failure(): Error | undefined { return this.#failure }
+
+  /** Ends the attempt: everything that waits for it rejects. The first reason stays. */
+  fail(error: Error): void {
+    this.#failure ??= error
+    this.#pending?.reject(error)
+    this.#wakeCommitWaiters()
+  }
+
+  isDrained(): boolean { return this.parts.subtasks.every((subtask) => this.drained.has(subtask)) }
+
+  onMessage(subtask: SubtaskId, message: WorkerMessage): void {
+    switch (message.kind) {
+      case 'drained': this.drained.add(subtask); break
+      case 'committed':
+        this.#committed.set(subtask, message.checkpoint)
+        this.#wakeCommitWaiters()
+        break
+      case 'snapshot': {
+        const pending = this.#pending
+        if (pending?.checkpoint.id !== message.checkpoint) break
+        if (pending.checkpoint.acknowledge(subtask, message.snapshot) === 'completes') pending.resolve()
+        break
+      }
+      case 'declined':
+        if (this.#pending?.checkpoint.id === message.checkpoint) {
+          this.#pending.reject(new MillraceError(message.error.code, `subtask ${subtask}: ${message.error.message}`,
+            { domain: message.error.domain, retriable: message.error.retriable }))
+        }
+        break
+      default: break
+    }
+  }
+
+  /**
+   * Takes a checkpoint behind those already asked for. Resolves once it is in the log and the subtasks were told;
+   * rejects when a subtask declined, time ran out or the attempt failed. A failed one leaves the job running.
+   */
+  take(request: CheckpointRequest): Promise<CheckpointReport> {
+    const result = this.#queue.then(() => this.#take(request))
+    this.#queue = result.catch(() => undefined)
+    return result
+  }
+
+  async #take(request: CheckpointRequest): Promise<CheckpointReport> {
+    if (this.#failure) throw this.#failure
+    const { attempt, subtasks, clock } = this.parts
+    const pending = new PendingCheckpoint(attempt, this.#nextId++, clock.now(), subtasks)
+    try {
+      await this.#collect(pending, request.thenStop)
+      return await this.#complete(pending, request)
+    } catch (error) {
+      this.#broadcast({ kind: 'abort', attempt, checkpoint: pending.id })
+      throw error
+    } finally {
+      this.#pending = undefined
+    }
+  }
+
+  #collect(checkpoint: PendingCheckpoint, thenStop: boolean): Promise<void> {
+    const { attempt, clock, timeoutMs } = this.parts
+    return new Promise<void>((resolve, reject) => {
+      const cancel = clock.after(timeoutMs, () => {
+        settle.reject(new MillraceError('CHECKPOINT_TIMEOUT', `checkpoint ${attempt}-${checkpoint.id} had no snapshot of ${checkpoint.missing.join(', ')} after ${timeoutMs} ms`,
+          { domain: 'platform', retriable: true }))
+      })
+      const settle = {
+        checkpoint,
+        resolve: (): void => { cancel(); resolve() },
+        reject: (error: Error): void => { cancel(); reject(error) },
+      }
+      this.#pending = settle
+      this.#broadcast({ kind: 'trigger', attempt, checkpoint: checkpoint.id, thenStop })
+    })
+  }
+
+  /** The manifest first, then its entry in the log: with the entry it is complete, and only then told. */
+  async #complete(pending: PendingCheckpoint, request: CheckpointRequest): Promise<CheckpointReport> {
+    const { attempt, target, plan, clock, store, log, job } = this.parts
+    const path = `${checkpointFolder(attempt, pending.id)}/manifest.json`
+    const completedAt = clock.now()
+    const report: CheckpointReport = {
+      attempt, id: pending.id, kind: request.kind, path, completedAt,
+      durationMs: completedAt - pending.startedAt, sizeBytes: sizeOfSnapshots(pending.snapshots),
+    }
+    await store.put(path, encodeManifest({
+      version: 1, job, attempt, id: pending.id, kind: request.kind, completedAt, durationMs: report.durationMs, sizeBytes: report.sizeBytes,
+      maxParallelism: plan.maxParallelism, revision: target.revision, subtasks: pending.snapshots,
+    }))
+    if (this.#failure) throw this.#failure
+    await log.append(attempt, { kind: 'checkpoint', checkpoint: report, savepoint: request.savepoint, final: request.final })
+    this.#broadcast({ kind: 'complete', attempt, checkpoint: pending.id })
+    return report
+  }
+
+  #broadcast(message: CoordinatorMessage): void {
+    for (const subtask of this.parts.subtasks) this.parts.send(subtask, message)
+  }
+
+  /** Resolves when every subtask has committed this checkpoint: its output is visible. */
+  async committed(checkpoint: CheckpointId): Promise<void> {
+    while (!this.parts.subtasks.every((subtask) => (this.#committed.get(subtask) ?? 0) >= checkpoint)) {
+      if (this.#failure) throw this.#failure
+      await new Promise<void>((resolve) => { this.#commitWaiters.push(resolve) })
+    }
+  }
+
+  #wakeCommitWaiters(): void {
+    const waiters = this.#commitWaiters
+    this.#commitWaiters = []
+    for (const wake of waiters) wake()
+  }
+}

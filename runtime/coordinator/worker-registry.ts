@@ -1,0 +1,124 @@
+import { onMessages, sendMessage } from '../control/json-lines.ts'
+import type { CoordinatorMessage, SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
+import { describeWithCauses } from '../model/errors.ts'
+import { subtaskId, type SubtaskId } from '../model/ids.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
+
+/** How long a worker may be silent before it counts as lost. */
+const SILENCE_MS = 10_000
+
+export interface RegisteredWorker {
+  name: string
+  subtask: SubtaskId
+  data: NetAddress
+  metrics: SubtaskMetrics | null
+}
+
+export interface RegistryEvents {
+  registered(worker: RegisteredWorker): void
+  /** The connection is gone or another process took the slot; nothing more comes from it. */
+  lost(subtask: SubtaskId): void
+  message(subtask: SubtaskId, message: WorkerMessage): void
+}
+
+interface Entry { worker: RegisteredWorker; connection: Connection; lastHeardAt: number }
+
+/** The control connections of a job's workers, one per subtask: the newest process of a slot wins. */
+export class WorkerRegistry {
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #token: string
+  readonly #events: RegistryEvents
+  readonly #entries = new Map<SubtaskId, Entry>()
+  #listener: Listener | undefined
+  #cancelWatch: () => void = () => undefined
+
+  constructor(clock: Clock, logger: Logger, token: string, events: RegistryEvents) {
+    this.#clock = clock
+    this.#logger = logger
+    this.#token = token
+    this.#events = events
+  }
+
+  async listen(net: Net, address: NetAddress): Promise<NetAddress> {
+    this.#listener = await net.listen(address, (connection) => { this.#onConnection(connection) })
+    this.#watchSilence()
+    return this.#listener.address
+  }
+
+  subtasks(): SubtaskId[] { return [...this.#entries.keys()].sort() }
+
+  worker(subtask: SubtaskId): RegisteredWorker | undefined { return this.#entries.get(subtask)?.worker }
+
+  /** Drops silently when the worker is gone: its loss is told by an event of its own. */
+  send(subtask: SubtaskId, message: CoordinatorMessage): void {
+    const entry = this.#entries.get(subtask)
+    if (entry) sendMessage(entry.connection, message)
+  }
+
+  #onConnection(connection: Connection): void {
+    let entry: Entry | undefined
+    connection.onClose(() => { if (entry) this.#forget(entry) })
+    onMessages(connection, (raw) => {
+      const message = raw as WorkerMessage
+      if (!entry) { entry = this.#register(connection, message); return }
+      entry.lastHeardAt = this.#clock.now()
+      if (this.#entries.get(entry.worker.subtask) !== entry) return
+      if (message.kind === 'heartbeat') {
+        entry.worker.metrics = message.metrics
+        sendMessage(connection, { kind: 'heartbeat' } satisfies CoordinatorMessage)
+        return
+      }
+      this.#events.message(entry.worker.subtask, message)
+    }, (error) => { this.#logger.warn('control connection broken', { remote: connection.remote, reason: describeWithCauses(error) }) })
+  }
+
+  #register(connection: Connection, message: WorkerMessage): Entry | undefined {
+    if (message.kind !== 'register' || message.token !== this.#token) {
+      this.#logger.warn('worker refused', { remote: connection.remote, reason: message.kind === 'register' ? 'wrong token' : `first message is ${message.kind}` })
+      connection.destroy()
+      return undefined
+    }
+    const subtask = subtaskId(message.chain, message.slot)
+    const older = this.#entries.get(subtask)
+    if (older) {
+      this.#forget(older)
+      older.connection.destroy()
+    }
+    const entry: Entry = {
+      worker: { name: message.worker, subtask, data: message.data, metrics: null }, connection, lastHeardAt: this.#clock.now(),
+    }
+    this.#entries.set(subtask, entry)
+    this.#logger.info('worker registered', { worker: message.worker, subtask, seen: message.seen })
+    this.#events.registered(entry.worker)
+    return entry
+  }
+
+  #forget(entry: Entry): void {
+    if (this.#entries.get(entry.worker.subtask) !== entry) return
+    this.#entries.delete(entry.worker.subtask)
+    this.#events.lost(entry.worker.subtask)
+  }
+
+  #watchSilence(): void {
+    this.#cancelWatch = this.#clock.after(SILENCE_MS / 4, () => {
+      for (const entry of [...this.#entries.values()]) {
+        if (this.#clock.now() - entry.lastHeardAt < SILENCE_MS) continue
+        this.#logger.warn('worker silent', { subtask: entry.worker.subtask, silentMs: this.#clock.now() - entry.lastHeardAt })
+        this.#forget(entry)
+        entry.connection.destroy()
+      }
+      this.#watchSilence()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#cancelWatch()
+    const entries = [...this.#entries.values()]
+    this.#entries.clear()
+    for (const entry of entries) entry.connection.destroy()
+    await this.#listener?.close()
+  }
+}

@@ -1,0 +1,52 @@
+import { createReadStream } from 'node:fs'
+import { builtinConnectors } from './builtin-connectors.ts'
+import { readCoordinatorSettings, readRuntimeConfig, readWorkerSettings } from './config.ts'
+import { describeWithCauses, MillraceError } from './model/errors.ts'
+import { realHttp } from './ports/real/http.ts'
+import { createLogger } from './ports/real/logger.ts'
+import { realPorts } from './ports/real/ports.ts'
+import { createWorker, startCoordinator } from './processes.ts'
+
+/** Entry point of the runtime image: `main.ts coordinator | worker`, settings in the environment (config.ts). */
+const role = process.argv[2]
+const logger = createLogger({ to: 'stderr', level: process.env['MILLRACE_LOG_LEVEL'] === 'debug' ? 'debug' : 'info', fields: { role: role ?? 'none' } })
+
+try {
+  exitWithParent()
+  const config = readRuntimeConfig(process.env)
+  const ports = realPorts({ logger, printLine: (line) => { process.stdout.write(`${line}\n`) } })
+  const connectors = builtinConnectors()
+  if (role === 'coordinator') {
+    const running = await startCoordinator(config, readCoordinatorSettings(process.env, config.host), ports, realHttp, connectors)
+    logger.info('coordinator ready', { control: running.control.port, http: running.http.port })
+    onTermination(() => running.close())
+    await running.ended
+  } else if (role === 'worker') {
+    const worker = createWorker(config, readWorkerSettings(process.env, config.host), ports, connectors)
+    onTermination(() => worker.close())
+    await worker.run()
+  } else {
+    throw new MillraceError('ROLE_UNKNOWN', `role ${String(role)} is neither coordinator nor worker`, { domain: 'user' })
+  }
+  process.exit(0)
+} catch (error) {
+  logger.error('process ends', { reason: describeWithCauses(error), code: error instanceof MillraceError ? error.code : 'UNEXPECTED' })
+  process.exit(1)
+}
+
+/** On a laptop the starter holds the other end of a pipe: when it dies, however it dies, so does this process. */
+function exitWithParent(): void {
+  const fd = process.env['MILLRACE_PARENT_FD']
+  if (fd === undefined) return
+  const end = (): void => { process.exit(143) }
+  createReadStream('', { fd: Number(fd) }).on('end', end).on('error', end).resume()
+}
+
+/** A pod is told to go by SIGTERM and must have gone within its grace period. */
+function onTermination(close: () => Promise<void>): void {
+  const end = (): void => {
+    void close().then(() => process.exit(0), () => process.exit(1))
+  }
+  process.once('SIGTERM', end)
+  process.once('SIGINT', end)
+}
