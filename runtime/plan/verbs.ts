@@ -3,9 +3,9 @@ import type { Entry } from './graph-entries.ts'
 import type { OperatorNode, Verb } from './job-graph.ts'
 import { describe, isFields, join, Problems } from './problems.ts'
 import { checkFieldName, MAX_FIELDS, readConnector, readSource, reportOptions } from './source-verb.ts'
-import { readWindow } from './window-verb.ts'
+import { checkWindowForm, readWindow } from './window-verb.ts'
 import type { Expression } from '../expressions/ast.ts'
-import { parseCondition, parseExpression } from '../expressions/parse.ts'
+import { parseCondition, parseExpression, parseSyntax } from '../expressions/parse.ts'
 import { suggestion } from '../expressions/suggest.ts'
 import { describeType } from '../expressions/typing.ts'
 import { fieldOf, type Field, type Schema } from '../model/schema.ts'
@@ -38,7 +38,10 @@ export function readOperator(entry: Entry, inputs: readonly Stream[], connectors
   if (entry.verb === 'source') return readSourceOperator(entry, connectors, problems)
   const { schema, time } = union(entry, inputs, problems)
   if (entry.verb === 'sink') return readSink(entry, { time, ...(schema === undefined ? {} : { schema }) }, connectors, problems)
-  if (schema === undefined) return { stream: { time: { kind: 'unknown' } } }
+  if (schema === undefined) {
+    checkForm(entry, problems)
+    return { stream: { time: { kind: 'unknown' } } }
+  }
   const input: Input = { schema, time }
   switch (entry.verb) {
     case 'filter': return readFilter(entry, input, problems)
@@ -46,6 +49,24 @@ export function readOperator(entry: Entry, inputs: readonly Stream[], connectors
     case 'set': return readMap(entry, input, schema.fields, problems)
     case 'keyBy': return readKeyBy(entry, input, problems)
   }
+}
+
+/** What can be said of an operator whose input could not be worked out: everything but fields and types. */
+function checkForm(entry: Entry, problems: Problems): void {
+  const path = join(entry.path, entry.verb)
+  const value = entry.fields[entry.verb]
+  if (entry.verb === 'keyBy') checkWindowForm(entry, problems)
+  if (entry.verb === 'filter') checkSyntax(value, path, problems)
+  if (entry.verb === 'map' || entry.verb === 'set') {
+    for (const [name, text] of Object.entries(problems.fields(value, path) ?? {})) {
+      if (checkFieldName(name, join(path, name), problems)) checkSyntax(text, join(path, name), problems)
+    }
+  }
+}
+
+function checkSyntax(value: unknown, path: string, problems: Problems): void {
+  const text = readExpressionText(value, path, problems)
+  if (text !== undefined) problems.attempt(path, () => parseSyntax(text))
 }
 
 function readSourceOperator(entry: Entry, connectors: ConnectorChecks, problems: Problems): ReadOperator {

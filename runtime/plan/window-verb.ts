@@ -26,6 +26,14 @@ export function readWindow(entry: Entry, input: Stream & { schema: Schema }, key
   return { stream, keyBy, verb: { kind: 'window', window, eventTime, aggregates } }
 }
 
+/** As readWindow where the fields of the input are not known: the extent, and that there are aggregates. */
+export function checkWindowForm(entry: Entry, problems: Problems): void {
+  const { window, aggregate } = entry.fields
+  if (window === undefined && aggregate === undefined) return
+  readExtent(window, entry.path, problems)
+  if (aggregate !== undefined) problems.fields(aggregate, join(entry.path, 'aggregate'))
+}
+
 const BOUNDS: readonly Field[] = [
   { name: 'windowStart', type: 'timestamp', nullable: false },
   { name: 'windowEnd', type: 'timestamp', nullable: false },

@@ -1,0 +1,283 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Expression } from '../../../../runtime/expressions/ast.ts'
+import { parseAggregate } from '../../../../runtime/expressions/aggregate.ts'
+import { FUNCTIONS } from '../../../../runtime/expressions/functions.ts'
+import { parseCondition, parseExpression } from '../../../../runtime/expressions/parse.ts'
+import { MillraceError } from '../../../../runtime/model/errors.ts'
+import type { Schema } from '../../../../runtime/model/schema.ts'
+
+const schema: Schema = {
+  fields: [
+    { name: 'price', type: 'long', nullable: false },
+    { name: 'delay', type: 'double', nullable: true },
+    { name: 'channel', type: 'string', nullable: false },
+    { name: 'city', type: 'string', nullable: true },
+    { name: 'at', type: 'timestamp', nullable: false },
+    { name: 'late', type: 'boolean', nullable: false },
+    { name: 'payload', type: 'json', nullable: false },
+  ],
+}
+
+function typeOf(text: string): string {
+  const { type, nullable } = parseExpression(text, schema)
+  return nullable ? `${type}?` : type
+}
+
+function failure(text: string, parse: (text: string, schema: Schema) => unknown = parseExpression): MillraceError {
+  try {
+    parse(text, schema)
+  } catch (error) {
+    if (error instanceof MillraceError) return error
+    throw error
+  }
+  throw new Error(`${text} was taken`)
+}
+
+describe('types', () => {
+  test.each([
+    ['price', 'long'],
+    ['price + 1', 'long'],
+    ['price / 2', 'double'],
+    ['price ** 2', 'double'],
+    ['price % 7', 'long'],
+    ['price * 1.5', 'double'],
+    ['1.0', 'double'],
+    ['0xff', 'long'],
+    ['-price', 'long'],
+    ['delay + 1', 'double?'],
+    ['delay > 5', 'boolean'],
+    ['delay === null', 'boolean'],
+    ['delay ?? 0', 'double'],
+    ['delay === null ? 0 : price', 'long'],
+    ['late ? null : price', 'long?'],
+    ['late && price > 3', 'boolean'],
+    ['!late', 'boolean'],
+    ["channel + 'x'", 'string'],
+    ['`${channel}-${price}`', 'string'],
+    ['`${city}`', 'string?'],
+    ['channel.length', 'long'],
+    ['city?.length', 'long?'],
+    ['city.toUpperCase()', 'string?'],
+    ["channel.startsWith('a')", 'boolean'],
+    ["channel.replace('a', 'b').trim().padStart(10, '0')", 'string'],
+    ["channel.split(',')[0]", 'json?'],
+    ['Math.floor(delay ?? 0)', 'long'],
+    ['Math.max(price, 1)', 'long'],
+    ['Math.max(price, 1.5)', 'double'],
+    ['Math.PI', 'double'],
+    ['Number(channel)', 'double'],
+    ['Number(at)', 'long'],
+    ['String(price)', 'string'],
+    ["at - Date.parse('2001-01-01')", 'long'],
+    ["at > Date.parse('2001-01-01')", 'boolean'],
+    ['at < 1000', 'boolean'],
+    ['at + 1000', 'timestamp'],
+    ['payload.user.name', 'json?'],
+    ["payload['user-id'][0]", 'json?'],
+    ["payload.kind === 'view'", 'boolean'],
+    ['Number(payload.amount) * 2', 'double?'],
+    ['JSON.parse(channel).a', 'json?'],
+    ['price & 255', 'long'],
+  ])('%s is %s', (text, type) => {
+    expect(typeOf(text)).toBe(type)
+  })
+
+  test('null takes the type of what stands beside it', () => {
+    expect(parseExpression('price !== null', schema)).toMatchObject({ kind: 'binary', right: { kind: 'literal', value: null, type: 'long', nullable: true } })
+  })
+
+  test('a method has its receiver as the first argument', () => {
+    expect(parseExpression('channel.slice(1, 2)', schema)).toMatchObject({ kind: 'call', function: 'string.slice', arguments: [{ kind: 'field', name: 'channel' }, { value: 1 }, { value: 2 }] })
+  })
+})
+
+describe('mistakes', () => {
+  test.each([
+    ['prcie > 100', 'UNKNOWN_FIELD', 1, 'did you mean "price"?'],
+    ['price > 1 && chanel === "x"', 'UNKNOWN_FIELD', 14, 'did you mean "channel"?'],
+    ['price >', 'EXPRESSION_SYNTAX', 8, undefined],
+    ['price price', 'EXPRESSION_SYNTAX', 7, undefined],
+    ['', 'EXPRESSION_SYNTAX', 1, undefined],
+    ['price == 1', 'EXPRESSION_FORBIDDEN', 1, 'use ==='],
+    ['price != 1', 'EXPRESSION_FORBIDDEN', 1, 'use !=='],
+    ['price === channel', 'EXPRESSION_TYPE', 1, 'convert the text first: Number(…)'],
+    ["at > '2001-01-01'", 'EXPRESSION_TYPE', 1, 'read the text as a time: Date.parse(…)'],
+    ["price + ' USD'", 'EXPRESSION_TYPE', 1, 'join text with a template: `${a} ${b}`'],
+    ['payload.a + 1', 'EXPRESSION_TYPE', 1, 'convert the json value first: Number(…), String(…) or Boolean(…)'],
+    ['price || 1', 'EXPRESSION_TYPE', 1, 'for a default value use ??'],
+    ['price ? 1 : 2', 'EXPRESSION_TYPE', 1, undefined],
+    ['null', 'EXPRESSION_TYPE', 1, 'null may stand in ===, !==, ?? and ?:, beside something that has a type'],
+    ['undefined', 'EXPRESSION_FORBIDDEN', 1, 'use null'],
+    ['9007199254740993', 'EXPRESSION_TYPE', 1, 'write it with a decimal point to have a double'],
+    ['1e999', 'EXPRESSION_TYPE', 1, undefined],
+    ['1n', 'EXPRESSION_FORBIDDEN', 1, undefined],
+    ['Math.flor(price)', 'UNKNOWN_FUNCTION', 1, 'did you mean "Math.floor"?'],
+    ['channel.toUppercase()', 'UNKNOWN_FUNCTION', 1, 'did you mean "toUpperCase"?'],
+    ['Math.random()', 'EXPRESSION_FORBIDDEN', 1, undefined],
+    ["Math.floor('1')", 'EXPRESSION_TYPE', 1, undefined],
+    ["channel.replace(channel)", 'EXPRESSION_TYPE', 1, undefined],
+  ])('%s gives %s', (text, code, column, hint) => {
+    const error = failure(text)
+    expect({ code: error.code, hint: error.hint }).toEqual({ code, hint })
+    expect(error.position).toEqual({ line: 1, column })
+    expect(error.domain).toBe('user')
+  })
+
+  test('a mistake on the second line is placed there', () => {
+    expect(failure('price +\n  foo').position).toEqual({ line: 2, column: 3 })
+  })
+
+  test('a condition that is not boolean is refused', () => {
+    expect(failure('price', parseCondition).code).toBe('EXPRESSION_TYPE')
+  })
+
+  test.each([
+    ['a long text', 'price + '.repeat(600) + '1'],
+    ['many brackets', '('.repeat(2000) + '1' + ')'.repeat(2000)],
+    ['many prefixes', '!'.repeat(4000) + 'late'],
+    ['a long chain', 'price+'.repeat(500) + '1'],
+    ['many questions', 'late?1:'.repeat(400) + '1'],
+  ])('%s is refused as too large', (_, text) => {
+    expect(failure(text).code).toBe('EXPRESSION_TOO_LARGE')
+  })
+})
+
+describe('ways out of an expression', () => {
+  test.each([
+    "(1).constructor.constructor('return process')()",
+    "channel.constructor('return process')()",
+    "''['constructor']['constructor']('return process')()",
+    "payload['const' + 'ructor']",
+    'payload[`constructor`]',
+    'payload[channel]',
+    "payload['\\u0063onstructor']",
+    'payload.__proto__.polluted',
+    "payload['__proto__']",
+    'payload.prototype',
+    'payload.__defineGetter__',
+    'payload?.constructor',
+    'payload.a.hasOwnProperty',
+    'payload.toString()',
+    "payload.map(x => x)",
+    'Math.constructor',
+    "Math['floor'](1)",
+    'Math.floor.constructor',
+    'Math.floor.call(1)',
+    'Math',
+    'JSON',
+    'String.fromCharCode(1)',
+    'String.raw`x`',
+    'Date',
+    'new Date()',
+    'Date.now()',
+    'globalThis',
+    'process.exit()',
+    'require("fs")',
+    'import("fs")',
+    'this',
+    'arguments[0]',
+    'eval("1")',
+    'Function("return 1")()',
+    '(() => process)()',
+    'function () { return 1 }',
+    'class {}',
+    'price = 1',
+    'price++',
+    'delete payload.a',
+    'typeof price',
+    'void 0',
+    "'a' in payload",
+    'payload instanceof Object',
+    '{}',
+    '({}).constructor',
+    '[].constructor',
+    '[price]',
+    '/x/.constructor',
+    '(price, late)',
+    '1, 2',
+    'price; late',
+    'channel.replace(/a/, "b")',
+    'channel.replace("a", () => 1)',
+    'Math.max(...payload)',
+    'channel`x`',
+    'await price',
+    'yield price',
+    'new.target',
+    'import.meta',
+    'super.x',
+    'a"];process.exit()//',
+    'price /* */ // ; process.exit()',
+    'price\u2028process.exit()',
+    '-->',
+    '<!-- x',
+    'undefined?.x',
+    'channel[0]',
+    'channel.at',
+    'string.slice(channel, 1)',
+  ])('%s is refused with a coded error', (text) => {
+    expect(failure(text).domain).toBe('user')
+  })
+
+  test('whatever the text, there is a checked tree or a coded error', () => {
+    const pieces = fc.constantFrom('price', 'delay', 'city', 'payload', 'at', 'late', 'Math', 'Math.max', 'constructor', '__proto__', '(', ')', '[', ']',
+      '.', '?.', '?', ':', '??', '&&', '||', '===', '==', '+', '-', '**', '!', ',', "'a'", '"', '`', '${', '}', '{', '0', '1.5', 'null', '=>', '=', ';', '/', '\n', ' ', '\\', '\u2028', 'slice', 'length', 'new', 'this')
+    const texts = fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.array(pieces, { maxLength: 25 }).map((some) => some.join('')))
+    fc.assert(fc.property(texts, (text) => {
+      let expression: Expression
+      try {
+        expression = parseExpression(text, schema)
+      } catch (error) {
+        expect(error).toBeInstanceOf(MillraceError)
+        expect(error).toMatchObject({ domain: 'user', position: { line: expect.any(Number), column: expect.any(Number) } })
+        return
+      }
+      expectOnlyListed(expression)
+    }), { numRuns: 3000 })
+  })
+})
+
+/** Every name in the tree is a field, a listed function, or a member that leads to no prototype. */
+function expectOnlyListed(expression: Expression): void {
+  switch (expression.kind) {
+    case 'literal': return
+    case 'field': {
+      expect(schema.fields.map((field) => field.name)).toContain(expression.name)
+      return
+    }
+    case 'unary': return expectOnlyListed(expression.operand)
+    case 'binary': case 'logical': return [expression.left, expression.right].forEach(expectOnlyListed)
+    case 'conditional': return [expression.test, expression.then, expression.otherwise].forEach(expectOnlyListed)
+    case 'template': return expression.parts.forEach(expectOnlyListed)
+    case 'call': {
+      expect(FUNCTIONS.has(expression.function)).toBe(true)
+      return expression.arguments.forEach(expectOnlyListed)
+    }
+    case 'member': {
+      expect(String(expression.property) in Object.prototype).toBe(false)
+      return expectOnlyListed(expression.object)
+    }
+  }
+}
+
+describe('aggregates', () => {
+  test.each([
+    ['count()', 'count', 'long', false],
+    ['sum(price)', 'sum', 'long', false],
+    ['sum(delay)', 'sum', 'double', true],
+    ['avg(price * 2)', 'avg', 'double', false],
+    ['max(at)', 'max', 'timestamp', false],
+    ['min(city)', 'min', 'string', true],
+    ['sum(delay === null ? 0 : 1)', 'sum', 'long', false],
+  ])('%s gives %s as %s', (text, name, type, nullable) => {
+    expect(parseAggregate(text, schema)).toMatchObject({ function: name, result: { type, nullable } })
+  })
+
+  test.each([
+    ['price', 'AGGREGATE_INVALID'], ['count(price)', 'AGGREGATE_INVALID'], ['sum()', 'AGGREGATE_INVALID'], ['sum(price, 1)', 'AGGREGATE_INVALID'],
+    ['summ(price)', 'AGGREGATE_INVALID'], ['sum(...payload)', 'AGGREGATE_INVALID'], ['sum(channel)', 'EXPRESSION_TYPE'], ['avg(city)', 'EXPRESSION_TYPE'],
+    ['sum(payload)', 'EXPRESSION_TYPE'], ['sum(at)', 'EXPRESSION_TYPE'], ['sum(null)', 'EXPRESSION_TYPE'], ['sum(prise)', 'UNKNOWN_FIELD'], ['sum(price', 'EXPRESSION_SYNTAX'],
+  ])('%s is refused with %s', (text, code) => {
+    expect(failure(text, parseAggregate).code).toBe(code)
+  })
+})
