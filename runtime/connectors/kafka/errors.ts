@@ -1,0 +1,31 @@
+import { MillraceError } from '../../model/errors.ts'
+import { KafkaBrokerError } from '../../ports/kafka.ts'
+import { isForbiddenCode, isRetriableCode, kafkaErrorName } from './error-codes.ts'
+
+/** True when the same call may succeed later: nobody answered, or the answer passes by itself. */
+export function isRetriable(error: unknown): boolean {
+  if (error instanceof KafkaBrokerError) return isRetriableCode(error.errorCode)
+  return error instanceof MillraceError && error.retriable
+}
+
+export function topicUnknown(topic: string, bootstrap: string): MillraceError {
+  return new MillraceError('KAFKA_TOPIC_UNKNOWN', `the Kafka at ${bootstrap} has no topic ${JSON.stringify(topic)}`, {
+    domain: 'user', retriable: true, hint: 'Create the topic, or give a sink createTopic: { partitions: … }.',
+  })
+}
+
+/** What a user gets for a refusal that Kafka will not take back. */
+export function refused(what: string, bootstrap: string, errorCode: number, cause?: unknown): MillraceError {
+  const forbidden = isForbiddenCode(errorCode)
+  return new MillraceError(forbidden ? 'KAFKA_NOT_AUTHORIZED' : 'KAFKA_REFUSED', `the Kafka at ${bootstrap} refused ${what}: ${kafkaErrorName(errorCode)}`, {
+    domain: forbidden ? 'user' : 'dependency', cause, retriable: isRetriableCode(errorCode),
+    ...(forbidden ? { hint: 'Grant the job\'s Kafka user the missing permission.' } : {}),
+  })
+}
+
+/** Turns anything a client threw into the one error class; MillraceErrors pass unchanged. */
+export function asMillraceError(what: string, bootstrap: string, error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error
+  if (error instanceof KafkaBrokerError) return refused(what, bootstrap, error.errorCode, error)
+  return new MillraceError('KAFKA_FAILED', `${what} failed at the Kafka at ${bootstrap}`, { domain: 'bug', cause: error })
+}

@@ -1,0 +1,197 @@
+import { MillraceError } from '../../model/errors.ts'
+import type { FetchedPartition, Isolation, KafkaClient, TopicPartition } from '../../ports/kafka.ts'
+import { KafkaBrokerError } from '../../ports/kafka.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Rng } from '../../ports/rng.ts'
+import { KAFKA_ERROR, isRetriableCode, kafkaErrorName } from './error-codes.ts'
+import { asMillraceError, isRetriable, refused, topicUnknown } from './errors.ts'
+import { readOffset } from './record-batch-reader.ts'
+import { Backoff } from './retry.ts'
+import type { TroubleReporter } from './retry.ts'
+import { existing } from './split-enumerator.ts'
+import { splitId } from './split-position.ts'
+
+const MAX_WAIT_MS = 500
+const PARTITION_BYTES = 1024 * 1024
+const RESPONSE_BYTES = 4 * 1024 * 1024
+/** Leaders are looked up again at least this often. */
+const METADATA_AGE_MS = 30_000
+
+/** A partition as the fetcher sees it; `fetchOffset` runs ahead of what the reader has emitted. */
+export interface FetchState extends TopicPartition {
+  fetchOffset: number
+  /** Set by the reader: nothing more is wanted. */
+  finished: boolean
+  /** What the broker last said readers of this isolation can see; undefined until it has answered. */
+  visibleEnd: number | undefined
+}
+
+/** One fetched piece of a partition, and the offset it was asked from. */
+export interface FetchedChunk { state: FetchState; from: number; fetched: FetchedPartition }
+
+/**
+ * Fetches in the background, one loop per leader, at most one response ahead of the reader. Ends a round of loops on
+ * any error and begins a new one with fresh metadata and the offsets reached: a change of leader, a lost connection
+ * and a restarted broker are the same case. What can never pass (offset out of range) is kept for `take` to throw.
+ */
+export class PartitionFetcher {
+  readonly #client: KafkaClient
+  readonly #isolation: Isolation
+  readonly #states: readonly FetchState[]
+  readonly #clock: Clock
+  readonly #rng: Rng
+  readonly #trouble: TroubleReporter
+  readonly #ready: FetchedChunk[] = []
+  #failure: MillraceError | undefined
+  #closed = false
+  #onArrival: (() => void) | undefined
+  /** Loops that wait for the reader to take what they brought. */
+  #onTaken: (() => void)[] = []
+
+  constructor(parts: { client: KafkaClient; isolation: Isolation; states: readonly FetchState[]; clock: Clock; rng: Rng; trouble: TroubleReporter }) {
+    this.#client = parts.client
+    this.#isolation = parts.isolation
+    this.#states = parts.states
+    this.#clock = parts.clock
+    this.#rng = parts.rng
+    this.#trouble = parts.trouble
+  }
+
+  /** Called once. Runs until `close`. */
+  start(): void {
+    void this.#run().catch((error: unknown) => { this.#fail(asMillraceError('reading', this.#client.bootstrap, error)) })
+  }
+
+  /** The next chunk in the order of arrival, if any. Throws what ended the fetching for good. */
+  take(): FetchedChunk | undefined {
+    const chunk = this.#ready.shift()
+    if (chunk === undefined && this.#failure !== undefined) throw this.#failure
+    if (this.#ready.length === 0) for (const resume of this.#onTaken.splice(0)) resume()
+    return chunk
+  }
+
+  /** Resolves when something can be taken, or after `ms`. */
+  arrival(ms: number): Promise<void> {
+    if (this.#ready.length > 0 || this.#failure !== undefined || this.#closed) return Promise.resolve()
+    return new Promise((resolve) => {
+      const arrived = (): void => { this.#onArrival = undefined; cancel(); resolve() }
+      const cancel = this.#clock.after(ms, arrived)
+      this.#onArrival = arrived
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#ready.length = 0
+    for (const resume of this.#onTaken.splice(0)) resume()
+    this.#onArrival?.()
+  }
+
+  #isOver(): boolean { return this.#closed || this.#failure !== undefined || this.#states.every((state) => state.finished) }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff()
+    while (!this.#isOver()) {
+      try {
+        await this.#round(backoff)
+      } catch (error) {
+        if (!isRetriable(error)) throw error
+        this.#trouble.fails(asMillraceError('reading', this.#client.bootstrap, error))
+        await new Promise<void>((resolve) => { this.#clock.after(backoff.nextMs(this.#rng), resolve) })
+      }
+    }
+  }
+
+  /** One loop per leader until one of them fails or the metadata is old. */
+  async #round(backoff: Backoff): Promise<void> {
+    const leaders = await this.#leaders()
+    const round = { until: this.#clock.now() + METADATA_AGE_MS, failed: false }
+    const loops = [...leaders].map(([leader, states]) =>
+      this.#loop(leader, states, () => round.failed || this.#clock.now() >= round.until, backoff)
+        .catch((error: unknown) => { round.failed = true; throw error }))
+    const results = await Promise.allSettled(loops)
+    // A final error of one loop must not hide behind a passing one of another.
+    const errors = results.flatMap((result) => result.status === 'rejected' ? [result.reason as unknown] : [])
+    const worst = errors.find((error) => !isRetriable(error)) ?? errors[0]
+    if (worst !== undefined) throw worst
+  }
+
+  async #leaders(): Promise<Map<number, FetchState[]>> {
+    const wanted = this.#states.filter((state) => !state.finished)
+    const { topics } = await this.#client.metadata([...new Set(wanted.map((state) => state.topic))])
+    const leaders = new Map<number, FetchState[]>()
+    for (const state of wanted) {
+      const partition = existing(topics, state.topic, this.#client.bootstrap).partitions.find((candidate) => candidate.partition === state.partition)
+      const leader = partition?.leader ?? -1
+      if (leader < 0) throw new KafkaBrokerError(`a lookup of the leader of ${splitId(state)}`, KAFKA_ERROR.LEADER_NOT_AVAILABLE, 'no leader')
+      leaders.set(leader, [...(leaders.get(leader) ?? []), state])
+    }
+    return leaders
+  }
+
+  async #loop(leader: number, states: readonly FetchState[], isRoundOver: () => boolean, backoff: Backoff): Promise<void> {
+    for (;;) {
+      const wanted = states.filter((state) => !state.finished)
+      if (wanted.length === 0 || isRoundOver() || this.#isOver()) return
+      const answer = await this.#client.fetch(leader, {
+        isolation: this.#isolation, maxWaitMs: MAX_WAIT_MS, maxBytes: RESPONSE_BYTES, partitionMaxBytes: PARTITION_BYTES,
+        partitions: wanted.map((state) => ({ topic: state.topic, partition: state.partition, offset: state.fetchOffset })),
+      })
+      if (this.#closed) return
+      let error: Error | undefined
+      for (const fetched of answer) error = this.#accept(wanted, fetched) ?? error
+      if (error !== undefined) throw error
+      this.#trouble.works()
+      backoff.reset()
+      if (this.#ready.length > 0) {
+        this.#onArrival?.()
+        await new Promise<void>((resolve) => { this.#onTaken.push(resolve) })
+      }
+    }
+  }
+
+  /** Queues what came and moves on; returns the error that ends the round. */
+  #accept(wanted: readonly FetchState[], fetched: FetchedPartition): Error | undefined {
+    const state = wanted.find((candidate) => candidate.topic === fetched.topic && candidate.partition === fetched.partition)
+    if (state === undefined) return undefined
+    if (fetched.errorCode !== 0) return this.#partitionError(state, fetched)
+    const from = state.fetchOffset
+    state.visibleEnd = this.#isolation === 'read_committed' ? fetched.lastStableOffset : fetched.highWatermark
+    state.fetchOffset = Math.max(from, endOfBatches(fetched.records))
+    if (fetched.records.length > 0) this.#ready.push({ state, from, fetched })
+    return undefined
+  }
+
+  #partitionError(state: FetchState, fetched: FetchedPartition): Error {
+    const { errorCode, logStartOffset, highWatermark } = fetched
+    const where = `${splitId(state)} of the Kafka at ${this.#client.bootstrap}`
+    if (errorCode === KAFKA_ERROR.OFFSET_OUT_OF_RANGE) {
+      const range = highWatermark < 0 ? '' : `; the broker holds ${logStartOffset} to ${highWatermark}`
+      return new MillraceError('KAFKA_OFFSET_OUT_OF_RANGE', `${where} no longer has offset ${state.fetchOffset}${range}`, {
+        domain: 'dependency',
+        hint: 'Records were deleted before they were read (retention), or the topic was made anew. Restore a savepoint within the range, or start without state.',
+      })
+    }
+    if (errorCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION) return topicUnknown(state.topic, this.#client.bootstrap)
+    if (isRetriableCode(errorCode)) return new KafkaBrokerError(`Fetch of ${where}`, errorCode, kafkaErrorName(errorCode))
+    return refused(`a fetch of ${splitId(state)}`, this.#client.bootstrap, errorCode)
+  }
+
+  #fail(error: MillraceError): void {
+    if (this.#closed) return
+    this.#failure = error
+    this.#onArrival?.()
+  }
+}
+
+/** The offset behind the last whole batch, from the batch headers alone; -1 when there is none. */
+export function endOfBatches(records: Buffer): number {
+  let end = -1
+  for (let at = 0; at + 27 <= records.length;) {
+    const next = at + 12 + records.readInt32BE(at + 8)
+    if (next > records.length || next <= at) break
+    end = readOffset(records, at) + records.readInt32BE(at + 23) + 1
+    at = next
+  }
+  return end
+}

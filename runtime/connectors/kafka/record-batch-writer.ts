@@ -1,0 +1,98 @@
+import { crc32c } from '@node-rs/crc32'
+import { CODEC, compress } from './compression.ts'
+import type { WritableCodec } from './compression.ts'
+import { BATCH_HEADER_BYTES } from './record-batch-reader.ts'
+
+/** Whose batch it is, for the broker's de-duplication; -1 everywhere for a producer without an id. */
+export interface BatchOwner { producerId: bigint; epoch: number; sequence: number; transactional: boolean }
+
+/** More than the varints and the attributes of one record can take. */
+const RECORD_OVERHEAD_BYTES = 32
+
+/**
+ * Encodes records into one record batch (format 2): bytes go straight into one growing buffer and the header is
+ * written at the end. Used once.
+ */
+export class RecordBatchWriter {
+  count = 0
+  #bytes: Buffer
+  #at = BATCH_HEADER_BYTES
+  #firstTimestamp = 0
+  #lastTimestamp = 0
+
+  constructor(expectedBytes: number) {
+    this.#bytes = Buffer.allocUnsafe(BATCH_HEADER_BYTES + expectedBytes)
+  }
+
+  /** Size before compression. */
+  get sizeBytes(): number { return this.#at }
+
+  /** `timestamp` is ms since the epoch; those of one batch lie within 24 days of each other. */
+  append(key: Buffer | null, value: Buffer, timestamp: number): void {
+    if (this.count === 0) this.#firstTimestamp = this.#lastTimestamp = timestamp
+    else if (timestamp > this.#lastTimestamp) this.#lastTimestamp = timestamp
+    const keyLength = key === null ? -1 : key.length
+    const timestampDelta = timestamp - this.#firstTimestamp
+    this.#reserve(Math.max(0, keyLength) + value.length + RECORD_OVERHEAD_BYTES)
+    this.#varint(1 + varintBytes(timestampDelta) + varintBytes(this.count) + varintBytes(keyLength) + Math.max(0, keyLength) + varintBytes(value.length) + value.length + 1)
+    this.#bytes[this.#at++] = 0
+    this.#varint(timestampDelta)
+    this.#varint(this.count)
+    this.#varint(keyLength)
+    if (key !== null) this.#copy(key)
+    this.#varint(value.length)
+    this.#copy(value)
+    this.#bytes[this.#at++] = 0
+    this.count++
+  }
+
+  finish(owner: BatchOwner, codec: WritableCodec): Buffer {
+    const batch = codec === 'none' ? this.#bytes.subarray(0, this.#at) : this.#compressed(codec)
+    batch.writeBigInt64BE(0n, 0)
+    batch.writeInt32BE(batch.length - 12, 8)
+    batch.writeInt32BE(-1, 12)
+    batch[16] = 2
+    batch.writeInt16BE(CODEC[codec] | (owner.transactional ? 0b10000 : 0), 21)
+    batch.writeInt32BE(this.count - 1, 23)
+    batch.writeBigInt64BE(BigInt(this.#firstTimestamp), 27)
+    batch.writeBigInt64BE(BigInt(this.#lastTimestamp), 35)
+    batch.writeBigInt64BE(owner.producerId, 43)
+    batch.writeInt16BE(owner.epoch, 51)
+    batch.writeInt32BE(owner.sequence, 53)
+    batch.writeInt32BE(this.count, 57)
+    batch.writeUInt32BE(crc32c(batch.subarray(21)), 17)
+    return batch
+  }
+
+  #compressed(codec: WritableCodec): Buffer {
+    const records = compress(codec, this.#bytes.subarray(BATCH_HEADER_BYTES, this.#at))
+    const batch = Buffer.allocUnsafe(BATCH_HEADER_BYTES + records.length)
+    records.copy(batch, BATCH_HEADER_BYTES)
+    return batch
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at + bytes))
+    this.#bytes.copy(grown, 0, 0, this.#at)
+    this.#bytes = grown
+  }
+
+  #copy(bytes: Buffer): void {
+    bytes.copy(this.#bytes, this.#at)
+    this.#at += bytes.length
+  }
+
+  #varint(value: number): void {
+    let rest = zigzag(value)
+    while (rest > 127) { this.#bytes[this.#at++] = (rest & 127) | 128; rest >>>= 7 }
+    this.#bytes[this.#at++] = rest
+  }
+}
+
+function zigzag(value: number): number { return ((value << 1) ^ (value >> 31)) >>> 0 }
+
+function varintBytes(value: number): number {
+  const bits = zigzag(value)
+  return bits < 0x80 ? 1 : bits < 0x4000 ? 2 : bits < 0x200000 ? 3 : bits < 0x10000000 ? 4 : 5
+}

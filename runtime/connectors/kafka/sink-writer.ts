@@ -1,0 +1,205 @@
+import type { RowPrinter } from '../../codegen/contracts.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { CheckpointId } from '../../model/ids.ts'
+import type { Row } from '../../model/schema.ts'
+import type { KafkaClient, KafkaConnect } from '../../ports/kafka.ts'
+import { KafkaBrokerError } from '../../ports/kafka.ts'
+import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
+import { BatchProducer, PATIENCE_MS } from './batch-producer.ts'
+import { clientOptions } from './client-options.ts'
+import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
+import { asMillraceError } from './errors.ts'
+import { partitionOfKey } from './murmur2.ts'
+import type { KafkaSinkOptions } from './options.ts'
+import { retrying, TroubleReporter } from './retry.ts'
+import type { RetryEnvironment } from './retry.ts'
+import { preparedFromJson, preparedToJson, Transactions } from './transactions.ts'
+import type { OpenTransaction } from './transactions.ts'
+
+/** Asks the commit of an attempt's first checkpoint to fence older attempts; see `commit`. */
+const FENCE: Committable = { fence: 'olderAttempts' }
+/** Rows without a key go to one partition for so long, so that batches fill. */
+const ROWS_PER_PARTITION = 1024
+
+interface Opened { client: KafkaClient; environment: RetryEnvironment; producer: BatchProducer; transactions: Transactions }
+
+/**
+ * Writes rows as JSON into a topic.
+ *
+ * exactlyOnce: everything between two barriers is one transaction, prepared at the barrier and committed when the
+ * checkpoint is complete, as the note "Kafka clients" section 4 measured it. Fencing: committables are dealt to the
+ * new writers at will, so a writer that opens cannot know whether a transaction it sees open is another writer's to
+ * commit. But when the first checkpoint of this attempt is complete, every writer has opened, hence committed what
+ * was restored: then whatever older attempts still hold open belongs to no checkpoint and is aborted. Nothing of it
+ * can become visible before: only the coordinator's word commits, and it has fenced the older attempts.
+ *
+ * atLeastOnce: an idempotent producer without transactions; the barrier waits for every acknowledgement.
+ */
+export class KafkaSinkWriter implements SinkWriter {
+  readonly #context: SinkContext
+  readonly #options: KafkaSinkOptions
+  readonly #print: RowPrinter
+  readonly #connect: KafkaConnect
+  #opened: Opened | undefined
+  #client: KafkaClient | undefined
+  #transaction: OpenTransaction | undefined
+  #hasFenceCommittable = false
+  #rowsInPartition = 0
+  #partition: number
+  #closed = false
+
+  constructor(context: SinkContext, options: KafkaSinkOptions, print: RowPrinter, connect: KafkaConnect) {
+    this.#context = context
+    this.#options = options
+    this.#print = print
+    this.#connect = connect
+    this.#partition = context.slot
+  }
+
+  async open(recovered: readonly Committable[]): Promise<void> {
+    const { ports, jobUid, operatorId, slot, attempt } = this.#context
+    const { brokers, security, topic, transactionTimeoutMs, compression } = this.#options
+    const client = this.#connect(await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports.files))
+    this.#client = client
+    const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
+    const environment: RetryEnvironment = { clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, isClosed: () => this.#closed }
+    const producer = new BatchProducer({ client, environment, topic, codec: compression })
+    const transactions = new Transactions({ client, environment, jobUid, operatorId, slot, attempt, topic, timeoutMs: transactionTimeoutMs })
+    this.#opened = { client, environment, producer, transactions }
+    await this.#guard('opening the sink', async () => {
+      await this.#ensureTopic(client, environment)
+      await retrying(environment, `looking up topic ${topic}`, PATIENCE_MS, () => producer.loadTopic())
+      await this.commit(recovered.filter((committable) => !isFence(committable)))
+      if (this.#options.delivery === 'atLeastOnce') await this.#beginIdempotent()
+    })
+  }
+
+  async write(rows: readonly Row[], count: number): Promise<void> {
+    const { producer } = this.#open()
+    await this.#guard('writing', async () => {
+      if (this.#options.delivery === 'exactlyOnce' && this.#transaction === undefined && count > 0) await this.#beginTransaction()
+      const now = this.#context.ports.clock.now()
+      for (let i = 0; i < count; i++) {
+        const row = rows[i]
+        if (row === undefined) continue
+        const value = Buffer.from(this.#print(row))
+        const key = this.#options.key === undefined ? null : fieldBytes(row[this.#options.key])
+        const waiting = producer.append(this.#choosePartition(row, key, producer.partitions), key, value, now)
+        if (waiting !== undefined) await waiting
+      }
+      // Outside of transactions readers wait for these records; within one nobody sees them before the barrier.
+      if (this.#options.delivery === 'atLeastOnce') producer.push()
+    })
+  }
+
+  async prepareCommit(checkpoint: CheckpointId): Promise<Committable[]> {
+    const { producer, transactions } = this.#open()
+    return this.#guard('preparing a commit', async () => {
+      await producer.flush()
+      const committables: Committable[] = []
+      if (this.#options.delivery === 'exactlyOnce' && !this.#hasFenceCommittable) {
+        this.#hasFenceCommittable = true
+        committables.push(FENCE)
+      }
+      const transaction = this.#transaction
+      if (transaction === undefined) return committables
+      const prepared = await transactions.prepare(transaction, checkpoint)
+      this.#transaction = undefined
+      return [...committables, preparedToJson(prepared)]
+    })
+  }
+
+  async commit(committables: readonly Committable[]): Promise<void> {
+    const { transactions } = this.#open()
+    await this.#guard('committing', async () => {
+      for (const committable of committables) if (!isFence(committable)) await transactions.commit(preparedFromJson(committable))
+      if (!committables.some(isFence)) return
+      const fenced = await transactions.fenceOlderAttempts()
+      if (fenced.length > 0) this.#context.ports.logger.info('aborted transactions of older attempts', { operator: this.#context.operatorId, transactions: fenced })
+    })
+  }
+
+  /** What was not prepared is aborted, so that readers do not wait for the timeout; best effort. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const transaction = this.#transaction
+    this.#transaction = undefined
+    if (transaction !== undefined && this.#opened !== undefined) {
+      await this.#opened.transactions.abort(transaction).catch((error: unknown) => {
+        this.#context.ports.logger.debug('open transaction left to its timeout', { transaction: transaction.transactionalId, reason: String(error) })
+      })
+    }
+    await this.#client?.close()
+  }
+
+  async #ensureTopic(client: KafkaClient, environment: RetryEnvironment): Promise<void> {
+    const { topic, createTopic } = this.#options
+    if (createTopic === undefined) return
+    try {
+      const { topics } = await retrying(environment, `looking up topic ${topic}`, PATIENCE_MS, () => client.metadata([topic]))
+      if (topics.some((candidate) => candidate.name === topic && candidate.errorCode === 0)) return
+      await retrying(environment, `creating topic ${topic}`, PATIENCE_MS, () => client.createTopic(topic, createTopic.partitions, createTopic.replication))
+    } catch (error) {
+      // Another slot was first.
+      if (!(error instanceof KafkaBrokerError) || error.errorCode !== KAFKA_ERROR.TOPIC_ALREADY_EXISTS) throw error
+    }
+  }
+
+  async #beginTransaction(): Promise<void> {
+    const { producer, transactions } = this.#open()
+    const transaction = await transactions.begin()
+    this.#transaction = transaction
+    producer.useSession({
+      producerId: transaction.producerId, epoch: transaction.epoch, transaction,
+      begin: (partition) => transactions.addPartition(transaction, partition),
+    })
+  }
+
+  async #beginIdempotent(): Promise<void> {
+    const { client, environment, producer } = this.#open()
+    const { producerId, epoch } = await retrying(environment, 'asking for a producer id', PATIENCE_MS, () => client.initProducerId(null, 0))
+    producer.useSession({ producerId, epoch, transaction: null, begin: () => Promise.resolve() })
+  }
+
+  #choosePartition(row: Row, key: Buffer | null, partitions: number): number {
+    const { partitionBy } = this.#options
+    const by = partitionBy === undefined ? key : fieldBytes(row[partitionBy])
+    if (by !== null) return partitionOfKey(by, partitions)
+    if (this.#rowsInPartition++ === ROWS_PER_PARTITION) {
+      this.#rowsInPartition = 1
+      this.#partition++
+    }
+    return this.#partition % partitions
+  }
+
+  #open(): Opened {
+    if (this.#opened === undefined) throw new MillraceError('KAFKA_SINK_NOT_OPEN', `the Kafka sink ${this.#context.operatorId} was used before open`)
+    return this.#opened
+  }
+
+  /** Every error that leaves the writer is a MillraceError; being fenced says so. */
+  async #guard<T>(what: string, act: () => Promise<T>): Promise<T> {
+    try {
+      return await act()
+    } catch (error) {
+      const { topic } = this.#options
+      const bootstrap = this.#client?.bootstrap ?? ''
+      if (error instanceof KafkaBrokerError && isFencedCode(error.errorCode)) {
+        throw new MillraceError('KAFKA_PRODUCER_FENCED', `${what} to topic ${topic} of the Kafka at ${bootstrap}: slot ${this.#context.slot} of attempt ${this.#context.attempt} was fenced, or its transaction timed out`, {
+          domain: 'platform', retriable: true, cause: error,
+        })
+      }
+      throw asMillraceError(`${what} to topic ${topic}`, bootstrap, error)
+    }
+  }
+}
+
+function isFence(committable: Committable): boolean {
+  return typeof committable === 'object' && committable !== null && 'fence' in committable
+}
+
+/** Texts as they are, everything else as its JSON; null stays null. */
+function fieldBytes(value: unknown): Buffer | null {
+  if (value === null || value === undefined) return null
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
+}

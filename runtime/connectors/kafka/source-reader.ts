@@ -1,0 +1,168 @@
+import type { RowScanner } from '../../codegen/contracts.ts'
+import type { Row } from '../../model/schema.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { KafkaClient, KafkaConnect } from '../../ports/kafka.ts'
+import type { ReaderContext, SourceBatch, SourceReader, Split } from '../source.ts'
+import { clientOptions } from './client-options.ts'
+import type { KafkaSourceOptions } from './options.ts'
+import { PartitionFetcher } from './partition-fetcher.ts'
+import type { FetchState } from './partition-fetcher.ts'
+import { RecordBatchReader } from './record-batch-reader.ts'
+import { RecordColumns } from './record-columns.ts'
+import { TroubleReporter } from './retry.ts'
+import { partitionOf, positionOf } from './split-position.ts'
+
+/** Half of what the contract allows, so that barriers are not held up. */
+const POLL_WAIT_MS = 50
+
+interface ReadState extends FetchState {
+  id: string
+  /** Offset of the first record not yet emitted. */
+  next: number
+  end: number
+}
+
+/** The chunk being emitted: its batches, and how far the decoded one is read. */
+interface CurrentChunk { state: ReadState; batches: RecordBatchReader; index: number }
+
+/** Reads partitions from given offsets without a consumer group: offsets live in checkpoints only. */
+export class KafkaSourceReader implements SourceReader {
+  readonly #context: ReaderContext
+  readonly #options: KafkaSourceOptions
+  readonly #connect: KafkaConnect
+  readonly #scanner: RowScanner
+  readonly #columns = new RecordColumns()
+  readonly #rows: Row[] = []
+  #states: ReadState[] = []
+  #client: KafkaClient | undefined
+  #fetcher: PartitionFetcher | undefined
+  #current: CurrentChunk | undefined
+  #closed = false
+
+  constructor(context: ReaderContext, options: KafkaSourceOptions, scanner: RowScanner, connect: KafkaConnect) {
+    this.#context = context
+    this.#options = options
+    this.#scanner = scanner
+    this.#connect = connect
+  }
+
+  async open(splits: readonly Split[]): Promise<void> {
+    this.#states = splits.map((split) => {
+      const { next, end = Infinity } = positionOf(split)
+      return { ...partitionOf(split), id: split.id, next, end, fetchOffset: next, finished: split.finished || next >= end, visibleEnd: undefined }
+    })
+    if (this.isFinished()) return
+    const { ports, operatorId, slot } = this.#context
+    const client = this.#connect(await clientOptions(this.#options.brokers, this.#options.security, `millrace-${operatorId}-${slot}`, ports.files))
+    this.#client = client
+    const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
+    this.#fetcher = new PartitionFetcher({ client, isolation: this.#options.isolation, states: this.#states, clock: ports.clock, rng: ports.rng, trouble })
+    this.#fetcher.start()
+  }
+
+  async poll(maxRows: number): Promise<SourceBatch | undefined> {
+    const ready = this.#nextRows(maxRows)
+    if (ready !== undefined || this.#fetcher === undefined || this.#closed || this.isFinished()) return ready
+    await this.#fetcher.arrival(POLL_WAIT_MS)
+    return this.#closed ? undefined : this.#nextRows(maxRows)
+  }
+
+  snapshot(): Split[] {
+    return this.#states.map(({ id, next, end, finished }) => ({ id, position: end === Infinity ? { next } : { next, end }, finished }))
+  }
+
+  /** A source without partitions of its own is finished only when bounded: more subtasks than partitions is no end. */
+  isFinished(): boolean {
+    return this.#states.length === 0 ? this.#options.bounded : this.#states.every((state) => state.finished)
+  }
+
+  /** Undefined until the broker has told the end of every partition. */
+  lagRecords(): number | undefined {
+    let lag = 0
+    for (const { finished, visibleEnd, end, next } of this.#states) {
+      if (finished) continue
+      if (visibleEnd === undefined) return undefined
+      lag += Math.max(0, Math.min(end, visibleEnd) - next)
+    }
+    return lag
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#fetcher?.close()
+    await this.#client?.close()
+  }
+
+  /** Rows of one split from what is here already; bad records are reported and passed over. */
+  #nextRows(maxRows: number): SourceBatch | undefined {
+    const rows = this.#rows
+    rows.length = 0
+    while (this.#current !== undefined || this.#takeChunk()) {
+      const current = this.#current
+      if (current === undefined) break
+      this.#readRows(current, maxRows)
+      if (rows.length > 0) return { split: current.state.id, rows }
+    }
+    return undefined
+  }
+
+  #takeChunk(): boolean {
+    const chunk = this.#fetcher?.take()
+    if (chunk === undefined) return false
+    const state = this.#states.find((candidate) => candidate === chunk.state)
+    if (state === undefined) throw new MillraceError('KAFKA_CHUNK_UNKNOWN', `fetched a partition that was not asked for: ${chunk.state.topic}/${chunk.state.partition}`)
+    // What was fetched behind the end of a bounded split is not wanted.
+    if (state.finished) return this.#takeChunk()
+    const { records, aborted } = chunk.fetched
+    this.#current = { state, batches: new RecordBatchReader(records, Math.max(chunk.from, state.next), aborted, state.id), index: 0 }
+    this.#columns.count = 0
+    return true
+  }
+
+  #readRows(current: CurrentChunk, maxRows: number): void {
+    const { state, batches } = current
+    const columns = this.#columns
+    for (let scanned = 0; scanned < maxRows && this.#rows.length < maxRows; scanned++) {
+      while (current.index >= columns.count) {
+        state.next = Math.max(state.next, batches.nextOffset)
+        if (this.#endIfReached(state) || !this.#nextBatch(current)) return
+      }
+      const index = current.index++
+      const offset = columns.offsets[index] ?? 0
+      state.next = offset
+      if (this.#endIfReached(state)) return
+      state.next = offset + 1
+      this.#readRow(state, offset, index)
+    }
+  }
+
+  #readRow(state: ReadState, offset: number, index: number): void {
+    const { bytes, valueStarts, valueEnds } = this.#columns
+    const start = valueStarts[index] ?? 0
+    const end = valueEnds[index] ?? 0
+    const where = `${state.id} offset ${offset}`
+    try {
+      if (end < start) throw new MillraceError('RECORD_INVALID', `${where}: the record has no value (a tombstone), a JSON object was expected`, { domain: 'user' })
+      this.#rows.push(this.#scanner.row(bytes, start, end))
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      this.#context.onBadRecord(error, where, bytes.subarray(start, Math.max(start, end)))
+    }
+  }
+
+  #nextBatch(current: CurrentChunk): boolean {
+    current.index = 0
+    if (current.batches.next(this.#columns)) return true
+    current.state.next = Math.max(current.state.next, current.batches.nextOffset)
+    this.#endIfReached(current.state)
+    this.#current = undefined
+    return false
+  }
+
+  #endIfReached(state: ReadState): boolean {
+    if (state.next < state.end) return false
+    state.finished = true
+    this.#current = undefined
+    return true
+  }
+}

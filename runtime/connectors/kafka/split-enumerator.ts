@@ -1,0 +1,103 @@
+import type { KafkaClient, KafkaConnect, KafkaTopic, TopicPartition } from '../../ports/kafka.ts'
+import { EARLIEST, KafkaBrokerError, LATEST } from '../../ports/kafka.ts'
+import type { SourceContext, Split, SplitEnumerator } from '../source.ts'
+import { clientOptions } from './client-options.ts'
+import { KAFKA_ERROR } from './error-codes.ts'
+import { asMillraceError, refused, topicUnknown } from './errors.ts'
+import type { KafkaSourceOptions } from './options.ts'
+import { retrying, TroubleReporter } from './retry.ts'
+import { splitId } from './split-position.ts'
+
+/** Below the 15 s within which a user hears of a wrong address. */
+const PATIENCE_MS = 8000
+
+/** One split per partition, with the offset to start from already looked up: `latest` means the start of the job,
+ *  not the moment in which some reader first gets to it. */
+export class KafkaSplitEnumerator implements SplitEnumerator {
+  readonly #context: SourceContext
+  readonly #options: KafkaSourceOptions
+  readonly #connect: KafkaConnect
+  #client: KafkaClient | undefined
+  #closed = false
+
+  constructor(context: SourceContext, options: KafkaSourceOptions, connect: KafkaConnect) {
+    this.#context = context
+    this.#options = options
+    this.#connect = connect
+  }
+
+  async discover(known: readonly Split[]): Promise<Split[]> {
+    const { ports } = this.#context
+    const { brokers, security } = this.#options
+    const client = this.#client ??= this.#connect(await clientOptions(brokers, security, `millrace-${this.#context.operatorId}`, ports.files))
+    const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
+    try {
+      return await retrying({ clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, isClosed: () => this.#closed },
+        'looking up partitions', PATIENCE_MS, () => this.#look(client, known))
+    } catch (error) {
+      throw asMillraceError('looking up partitions', client.bootstrap, error)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#client?.close()
+  }
+
+  async #look(client: KafkaClient, known: readonly Split[]): Promise<Split[]> {
+    const leaders = await this.#leaders(client)
+    const knownIds = new Set(known.map((split) => split.id))
+    const fresh = [...leaders.values()].flat().filter((at) => !knownIds.has(splitId(at)))
+    // What a bounded source reads was fixed at its first start.
+    if (fresh.length === 0 || (this.#options.bounded && known.length > 0)) return [...known]
+    // A partition added while the job was down is read from its beginning whatever startFrom says: its records came
+    // after the job's first start.
+    const startFrom = known.length > 0 ? { kind: 'earliest' as const } : this.#options.startFrom
+    const timestamp = startFrom.kind === 'timestamp' ? startFrom.time : startFrom.kind === 'earliest' ? EARLIEST : LATEST
+    const [starts, ends] = await Promise.all([
+      this.#offsets(client, leaders, knownIds, timestamp), this.#offsets(client, leaders, knownIds, LATEST),
+    ])
+    return [...known, ...fresh.map((at) => {
+      const id = splitId(at)
+      const end = ends.get(id) ?? 0
+      const start = starts.get(id) ?? -1
+      // -1: the time asked for lies behind the last record.
+      const next = start < 0 ? end : start
+      return { id, position: this.#options.bounded ? { next, end } : { next }, finished: this.#options.bounded && next >= end }
+    })]
+  }
+
+  async #leaders(client: KafkaClient): Promise<Map<number, TopicPartition[]>> {
+    const { topics } = await client.metadata(this.#options.topics)
+    const leaders = new Map<number, TopicPartition[]>()
+    for (const name of this.#options.topics) {
+      for (const { partition, leader } of existing(topics, name, client.bootstrap).partitions) {
+        if (leader < 0) throw new KafkaBrokerError(`a lookup of the leader of ${name}/${partition}`, KAFKA_ERROR.LEADER_NOT_AVAILABLE, 'no leader')
+        leaders.set(leader, [...(leaders.get(leader) ?? []), { topic: name, partition }])
+      }
+    }
+    return leaders
+  }
+
+  async #offsets(client: KafkaClient, leaders: ReadonlyMap<number, TopicPartition[]>, without: ReadonlySet<string>, timestamp: number): Promise<Map<string, number>> {
+    const found = new Map<string, number>()
+    await Promise.all([...leaders].map(async ([leader, partitions]) => {
+      const asked = partitions.filter((at) => !without.has(splitId(at)))
+      if (asked.length === 0) return
+      const answers = await client.listOffsets(leader, this.#options.isolation, asked.map((at) => ({ ...at, timestamp })))
+      for (const answer of answers) {
+        if (answer.errorCode !== 0) throw new KafkaBrokerError(`ListOffsets of ${splitId(answer)}`, answer.errorCode, `error ${answer.errorCode}`)
+        found.set(splitId(answer), answer.offset)
+      }
+    }))
+    return found
+  }
+}
+
+/** The topic, or the error that says why it can not be used. */
+export function existing(topics: readonly KafkaTopic[], name: string, bootstrap: string): KafkaTopic {
+  const topic = topics.find((candidate) => candidate.name === name)
+  if (topic === undefined || topic.errorCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION) throw topicUnknown(name, bootstrap)
+  if (topic.errorCode !== 0) throw refused(`metadata of topic ${JSON.stringify(name)}`, bootstrap, topic.errorCode)
+  return topic
+}

@@ -1,0 +1,35 @@
+import { MillraceError } from '../../model/errors.ts'
+import type { TopicPartition } from '../../ports/kafka.ts'
+import type { Json, Split } from '../source.ts'
+
+/** `next` is the offset of the first record not yet emitted; a bounded split ends before `end`. */
+export interface SplitPosition { next: number; end?: number }
+
+/** Stable for ever. Topic names hold no slash. */
+export function splitId(at: TopicPartition): string { return `${at.topic}/${at.partition}` }
+
+export function partitionOf(split: Split): TopicPartition {
+  const match = /^([^/]+)\/(\d+)$/.exec(split.id)
+  if (match?.[1] === undefined) throw unreadable(split)
+  return { topic: match[1], partition: Number(match[2]) }
+}
+
+export function positionOf(split: Split): SplitPosition {
+  const { position } = split
+  if (!isObject(position)) throw unreadable(split)
+  const { next, end } = position
+  if (!isOffset(next) || (end !== undefined && !isOffset(end))) throw unreadable(split)
+  return end === undefined ? { next } : { next, end }
+}
+
+function isObject(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isOffset(value: Json | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function unreadable(split: Split): MillraceError {
+  return new MillraceError('KAFKA_SPLIT_INVALID', `a Kafka source can not resume from split ${JSON.stringify(split.id)} at ${JSON.stringify(split.position)}: expected topic/partition and { next }`)
+}

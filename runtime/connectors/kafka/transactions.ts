@@ -1,0 +1,177 @@
+import { MillraceError } from '../../model/errors.ts'
+import type { CheckpointId } from '../../model/ids.ts'
+import type { KafkaClient, TransactionKey } from '../../ports/kafka.ts'
+import { KafkaBrokerError } from '../../ports/kafka.ts'
+import type { Json } from '../source.ts'
+import { PATIENCE_MS } from './batch-producer.ts'
+import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
+import { refused } from './errors.ts'
+import { retrying } from './retry.ts'
+import type { RetryEnvironment } from './retry.ts'
+
+/**
+ * What a manifest keeps of a prepared transaction; any process can commit it from this alone.
+ * `marker`: the how-manieth transaction under this id it is. The transaction itself contains a committed offset of
+ * this value for the group named like the id, so that whether it was committed can be asked for ever after, even when
+ * the id has moved on and the broker no longer knows its epoch. The answer to EndTxn cannot tell that.
+ */
+export interface PreparedTransaction { transactionalId: string; producerId: string; epoch: number; topic: string; marker: number }
+
+interface OpenTransaction extends TransactionKey { use: TransactionalId }
+
+/** An id and how many transactions it has had. */
+interface TransactionalId { name: string; uses: number }
+
+/**
+ * The transactions of one sink writer in one attempt.
+ *
+ * Ids are `millrace-<jobUid>-<operator>-<slot>-<attempt>-<n>`. The attempt is part of them so that a zombie of an
+ * older attempt, whatever it calls, never touches a transaction of a newer one. `n` counts a small pool: the next
+ * transaction begins while the last one still waits for its checkpoint, and an id is used again only after its
+ * transaction is committed. Each use asks for a fresh epoch, so that an EndTxn that comes late can never end the next
+ * transaction of the same id (jepsen: bufstream 0.1.0).
+ */
+export class Transactions {
+  readonly #client: KafkaClient
+  readonly #environment: RetryEnvironment
+  readonly #prefix: string
+  readonly #slot: number
+  readonly #attempt: number
+  readonly #topic: string
+  readonly #timeoutMs: number
+  readonly #free: TransactionalId[] = []
+  readonly #pending = new Map<string, TransactionalId>()
+  #made = 0
+
+  constructor(parts: {
+    client: KafkaClient; environment: RetryEnvironment; jobUid: string; operatorId: string
+    slot: number; attempt: number; topic: string; timeoutMs: number
+  }) {
+    this.#client = parts.client
+    this.#environment = parts.environment
+    this.#prefix = transactionPrefix(parts.jobUid, parts.operatorId)
+    this.#slot = parts.slot
+    this.#attempt = parts.attempt
+    this.#topic = parts.topic
+    this.#timeoutMs = parts.timeoutMs
+  }
+
+  async begin(): Promise<OpenTransaction> {
+    const use = this.#free.shift() ?? { name: `${this.#prefix}${this.#slot}-${this.#attempt}-${this.#made++}`, uses: 0 }
+    const { producerId, epoch } = await this.#initProducerId(use.name)
+    use.uses++
+    return { transactionalId: use.name, producerId, epoch, use }
+  }
+
+  async addPartition(transaction: OpenTransaction, partition: number): Promise<void> {
+    await this.#try(`adding ${this.#topic}/${partition} to transaction ${transaction.transactionalId}`,
+      () => this.#client.addPartitions(transaction, [{ topic: this.#topic, partition }]))
+  }
+
+  /** Everything written must have been acknowledged. Afterwards the transaction is left to `commit`. */
+  async prepare(transaction: OpenTransaction, checkpoint: CheckpointId): Promise<PreparedTransaction> {
+    const { transactionalId, producerId, epoch, use } = transaction
+    const metadata = `attempt ${this.#attempt}, checkpoint ${checkpoint}`
+    await this.#try(`marking transaction ${transactionalId}`,
+      () => this.#client.addOffset(transaction, transactionalId, { topic: this.#topic, partition: 0, offset: use.uses, metadata }))
+    this.#pending.set(transactionalId, use)
+    return { transactionalId, producerId: String(producerId), epoch, topic: this.#topic, marker: use.uses }
+  }
+
+  /**
+   * Idempotent, by any process. Throws KAFKA_TRANSACTION_LOST when the broker has aborted what the checkpoint
+   * counts on: those records are gone and nobody must believe otherwise.
+   */
+  async commit(prepared: PreparedTransaction): Promise<void> {
+    const { transactionalId, epoch } = prepared
+    const key = { transactionalId, producerId: BigInt(prepared.producerId), epoch }
+    try {
+      await this.#try(`committing transaction ${transactionalId}`, () => this.#client.endTransaction(key, 'commit'))
+    } catch (error) {
+      if (!(error instanceof KafkaBrokerError) || !isFencedCode(error.errorCode)) throw error
+      if (!(await this.#wasCommitted(prepared))) throw lost(prepared, this.#client.bootstrap, error)
+    }
+    const use = this.#pending.get(transactionalId)
+    if (use === undefined || use.uses !== prepared.marker) return
+    this.#pending.delete(transactionalId)
+    this.#free.push(use)
+  }
+
+  /** Gives up what was written since the last prepare; what cannot be reached is left to the timeout and the fence. */
+  async abort(transaction: OpenTransaction): Promise<void> {
+    await this.#client.endTransaction(transaction, 'abort')
+  }
+
+  /**
+   * Aborts every transaction that an older attempt of this operator has left open, in any slot: also slots that no
+   * longer exist, which nobody else would ever clean up, and whose open transactions hold back every reader.
+   * Must be called only when all transactions of the restored checkpoint are committed.
+   */
+  async fenceOlderAttempts(): Promise<string[]> {
+    const all = await this.#try('listing transactions', () => this.#client.listTransactions())
+    const leftOver = all.filter(({ transactionalId, state }) => state === 'Ongoing' && this.#isOlder(transactionalId)).map(({ transactionalId }) => transactionalId)
+    for (const transactionalId of leftOver) await this.#initProducerId(transactionalId)
+    return leftOver
+  }
+
+  #isOlder(transactionalId: string): boolean {
+    if (!transactionalId.startsWith(this.#prefix)) return false
+    const match = /^\d+-(\d+)-\d+$/.exec(transactionalId.slice(this.#prefix.length))
+    return match !== null && Number(match[1]) < this.#attempt
+  }
+
+  async #wasCommitted(prepared: PreparedTransaction): Promise<boolean> {
+    const marked = await this.#try(`reading the marker of transaction ${prepared.transactionalId}`,
+      () => this.#client.groupOffset(prepared.transactionalId, { topic: prepared.topic, partition: 0 }))
+    // A later marker counts too: the id was used again, and that only ever happens after a commit.
+    return marked !== undefined && marked >= prepared.marker
+  }
+
+  async #initProducerId(transactionalId: string): Promise<{ producerId: bigint; epoch: number }> {
+    try {
+      return await this.#try(`beginning transaction ${transactionalId}`, () => this.#client.initProducerId(transactionalId, this.#timeoutMs))
+    } catch (error) {
+      if (error instanceof KafkaBrokerError && error.errorCode === KAFKA_ERROR.INVALID_TRANSACTION_TIMEOUT) {
+        throw new MillraceError('KAFKA_TRANSACTION_TIMEOUT_REFUSED', `the Kafka at ${this.#client.bootstrap} refused a transaction timeout of ${this.#timeoutMs} ms: larger than its transaction.max.timeout.ms`, {
+          domain: 'user', cause: error, hint: 'Lower transactionTimeout, or raise transaction.max.timeout.ms at the brokers.',
+        })
+      }
+      throw error
+    }
+  }
+
+  /** Retries what passes; errors that tell of a fence come out as they are, other refusals as MillraceErrors. */
+  async #try<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await retrying(this.#environment, what, PATIENCE_MS, call)
+    } catch (error) {
+      if (!(error instanceof KafkaBrokerError) || isFencedCode(error.errorCode) || error.errorCode === KAFKA_ERROR.INVALID_TRANSACTION_TIMEOUT) throw error
+      throw refused(what, this.#client.bootstrap, error.errorCode, error)
+    }
+  }
+}
+
+export type { OpenTransaction }
+
+export function transactionPrefix(jobUid: string, operatorId: string): string {
+  return `millrace-${jobUid}-${operatorId}-`
+}
+
+export function preparedToJson(prepared: PreparedTransaction): Json { return { ...prepared } }
+
+export function preparedFromJson(json: Json): PreparedTransaction {
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
+    const { transactionalId, producerId, epoch, topic, marker } = json as { readonly [key: string]: Json }
+    if (typeof transactionalId === 'string' && typeof producerId === 'string' && /^\d+$/.test(producerId) && typeof epoch === 'number'
+      && typeof topic === 'string' && typeof marker === 'number') return { transactionalId, producerId, epoch, topic, marker }
+  }
+  throw new MillraceError('KAFKA_COMMITTABLE_INVALID', `a Kafka sink cannot commit ${JSON.stringify(json)}: it is no prepared transaction`)
+}
+
+function lost(prepared: PreparedTransaction, bootstrap: string, cause: KafkaBrokerError): MillraceError {
+  return new MillraceError('KAFKA_TRANSACTION_LOST',
+    `the Kafka at ${bootstrap} has aborted transaction ${prepared.transactionalId} (producer ${prepared.producerId}, epoch ${prepared.epoch}), which a completed checkpoint counts on: its records for topic ${prepared.topic} are lost`, {
+      domain: 'dependency', cause,
+      hint: 'The job was down for longer than transactionTimeout. Restore an older savepoint and write the topic anew, or accept the gap by starting from offsets behind it; use a transactionTimeout longer than any outage.',
+    })
+}

@@ -1,0 +1,113 @@
+import type * as PlatformaticKafka from '@platformatic/kafka'
+import type { Connection, ConnectionOptions } from '@platformatic/kafka'
+import { MillraceError } from '../../model/errors.ts'
+import { KafkaBrokerError } from '../kafka.ts'
+import type { KafkaClientOptions } from '../kafka.ts'
+
+type Platformatic = typeof PlatformaticKafka
+
+const CONNECT_TIMEOUT_MS = 4000
+/** Above the longest wait of a fetch, below what a user may have to wait for news of a dead broker. */
+const REQUEST_TIMEOUT_MS = 5000
+
+/**
+ * One connection to one address, opened when first used and again after it broke: platformatic's Connection for TLS,
+ * SASL and re-authentication. A request that was not answered in time ends the connection, so that nothing waits
+ * behind it.
+ */
+export class KafkaConnection {
+  readonly address: string
+  readonly #host: string
+  readonly #port: number
+  readonly #options: KafkaClientOptions
+  #opening: Promise<Connection> | undefined
+  #closed = false
+
+  constructor(host: string, port: number, options: KafkaClientOptions) {
+    this.address = `${host}:${port}`
+    this.#host = host
+    this.#port = port
+    this.#options = options
+  }
+
+  /** Runs one request. Rejects with KAFKA_UNREACHABLE or, when the broker refused, with KafkaBrokerError. */
+  async call<T>(name: string, request: (connection: Connection, platformatic: Platformatic) => Promise<T>): Promise<T> {
+    const platformatic = await import('@platformatic/kafka')
+    const connection = await this.#open(platformatic)
+    try {
+      return await request(connection, platformatic)
+    } catch (error) {
+      const refusal = refusalOf(name, error, platformatic)
+      if (refusal !== undefined) throw refusal
+      this.#drop(connection)
+      throw this.#unreachable(name, error)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const opening = this.#opening
+    this.#opening = undefined
+    // It may still be opening; a failure to open has been told to whoever waits for it.
+    const connection = await opening?.catch(() => undefined)
+    await connection?.close()
+  }
+
+  #open(platformatic: Platformatic): Promise<Connection> {
+    if (this.#closed) return Promise.reject(new MillraceError('KAFKA_CLOSED', `the connection to ${this.address} is closed`))
+    return this.#opening ??= this.#connect(platformatic)
+  }
+
+  async #connect(platformatic: Platformatic): Promise<Connection> {
+    const connection = new platformatic.Connection(this.#options.clientId, connectionOptions(this.#options))
+    // Without a listener an 'error' would end the process; what matters arrives through the requests.
+    connection.on('error', () => { this.#drop(connection) })
+    connection.on('close', () => { this.#forget(connection) })
+    try {
+      await connection.connect(this.#host, this.#port)
+    } catch (error) {
+      this.#opening = undefined
+      throw this.#unreachable('connecting', error)
+    }
+    this.#current = connection
+    return connection
+  }
+
+  #current: Connection | undefined
+
+  #forget(connection: Connection): void {
+    if (this.#current !== connection) return
+    this.#current = undefined
+    this.#opening = undefined
+  }
+
+  #drop(connection: Connection): void {
+    this.#forget(connection)
+    connection.socket?.destroy()
+  }
+
+  #unreachable(doing: string, cause: unknown): MillraceError {
+    return new MillraceError('KAFKA_UNREACHABLE', `cannot reach Kafka at ${this.address} (${doing})`, {
+      domain: 'dependency', retriable: true, cause, hint: 'Check brokers, tls and sasl of the connector, and that the brokers are up.',
+    })
+  }
+}
+
+function connectionOptions({ tls, sasl }: KafkaClientOptions): ConnectionOptions {
+  return {
+    connectTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxInflights: 16,
+    ...(tls === undefined ? {} : { tls: tls.caPem === undefined ? {} : { ca: tls.caPem }, tlsServerName: true }),
+    ...(sasl === undefined ? {} : { sasl }),
+  }
+}
+
+/** The first protocol error inside what a codec threw; undefined when no broker answered. */
+function refusalOf(call: string, error: unknown, platformatic: Platformatic): KafkaBrokerError | undefined {
+  if (error instanceof KafkaBrokerError) return error
+  if (!(error instanceof platformatic.ResponseError)) return undefined
+  for (const inner of error.errors) {
+    const { apiId, apiCode } = inner as { apiId?: unknown; apiCode?: unknown }
+    if (typeof apiCode === 'number') return new KafkaBrokerError(call, apiCode, `${String(apiId)} (${apiCode})`)
+  }
+  return undefined
+}
