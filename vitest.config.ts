@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
+const RINGS = ['unit', 'simulation', 'embedded', 'services', 'cluster']
+
 /** One project per ring (see CONTRIBUTING): a file run by its path gets the time its ring allows. */
 function ring(name: string, testSeconds: number, hookSeconds: number, parallel: { readonly files: boolean }) {
   return {
@@ -10,6 +12,7 @@ function ring(name: string, testSeconds: number, hookSeconds: number, parallel: 
       hookTimeout: hookSeconds * 1000,
       teardownTimeout: 60_000,
       fileParallelism: parallel.files,
+      sequence: { groupOrder: RINGS.indexOf(name) },
       pool: 'forks' as const,
     },
   }
