@@ -1,4 +1,4 @@
-import { describe, join, Problems, type Fields } from './problems.ts'
+import { describe, isFields, join, Problems, type Fields } from './problems.ts'
 import { nearest, suggestion } from '../expressions/suggest.ts'
 
 export const MAX_OPERATORS = 64
@@ -46,7 +46,7 @@ export function readEntries(list: unknown, path: string, problems: Problems): En
     if (entry !== undefined) entries.push(entry)
   })
   checkInputs(entries, seen, problems)
-  checkConsumers(entries, problems)
+  checkConsumers(entries, list, problems)
   return inOrder(entries, problems)
 }
 
@@ -136,8 +136,9 @@ function checkInputs(entries: readonly Entry[], seen: ReadonlyMap<string, string
   }
 }
 
-function checkConsumers(entries: readonly Entry[], problems: Problems): void {
-  const read = new Set(entries.flatMap((entry) => entry.from))
+/** `list` as written: an entry that could not be read still reads from its inputs. */
+function checkConsumers(entries: readonly Entry[], list: readonly unknown[], problems: Problems): void {
+  const read = new Set(list.flatMap((item): unknown[] => (isFields(item) ? [item['from']].flat() : [])))
   for (const entry of entries) {
     if (entry.verb !== 'sink' && !read.has(entry.id)) {
       problems.report('OPERATOR_UNUSED', entry.path, `nobody reads from "${entry.id}"`, `add an operator with from: ${entry.id}, at the end a sink`)

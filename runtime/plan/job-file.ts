@@ -22,7 +22,7 @@ export interface JobFile {
 export function readJobFiles(text: string): JobFile[] {
   if (text.length > LARGEST_FILE) throw fileError('FILE_TOO_LARGE', `the file has ${text.length} characters, at most ${LARGEST_FILE} are taken`, START)
   const lines = new LineCounter()
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false })
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
   const jobs: JobFile[] = []
   const kinds: string[] = []
   for (const document of Array.isArray(documents) ? documents : []) {

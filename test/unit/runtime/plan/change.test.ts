@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { changeClass, stateChange } from '../../../../runtime/plan/change.ts'
+import { BIDS, graphOf, specOf } from './sample-job.ts'
+
+test.each([
+  ['nothing', (yaml: string) => yaml, 'none', []],
+  ['lists for single names', (yaml: string) => yaml.replace('from: bids', 'from: [bids]').replace('keyBy: auction', 'keyBy: [auction]'), 'none', []],
+  ['the image', (yaml: string) => `${yaml}\nimage: other`, 'none', []],
+  ['replicas', (yaml: string) => yaml.replace('replicas: 2', 'replicas: 3'), 'rescale', ['replicas 2 → 3']],
+  ['no replicas', (yaml: string) => yaml.replace('replicas: 2', ''), 'rescale', ['replicas 2 → 1']],
+  ['own replicas', (yaml: string) => yaml.replace('from: hot', 'from: hot\n    replicas: 1'), 'rescale', ['"out": replicas as the job → 1']],
+  ['a filter', (yaml: string) => yaml.replace('> 100', '> 200'), 'graph', ['"dear": filter changed']],
+  ['a filter and replicas', (yaml: string) => yaml.replace('> 100', '> 200').replace('replicas: 2', 'replicas: 3'), 'graph', ['replicas 2 → 3', '"dear": filter changed']],
+  ['a new sink', (yaml: string) => `${yaml}  - { id: more, from: dear, sink: console }`, 'graph', ['"more" is new']],
+  ['the checkpoint store', (yaml: string) => yaml.replace('s3://lake/millrace', 's3://other'), 'graph', ['checkpoints changed']],
+  ['the window', (yaml: string) => yaml.replace('size: 10s', 'size: 20s'), 'incompatible', ['"hot": window changed, and its state was kept by the old one']],
+  ['the key', (yaml: string) => yaml.replace('keyBy: auction', 'keyBy: bidder'), 'incompatible', ['"hot": keyBy changed, and its state was kept by the old one']],
+  ['the order of aggregates', (yaml: string) => yaml.replace('bids: count(), top: max(price)', 'top: max(price), bids: count()'), 'incompatible', ['"hot": aggregate changed, and its state was kept by the old one']],
+  ['the id of a window', (yaml: string) => yaml.replace('id: hot', 'id: warm').replace('from: hot', 'from: warm'), 'incompatible', ['"hot" keeps state and is gone', '"out": from changed', '"warm" is new']],
+  ['maxParallelism', (yaml: string) => `${yaml}\nmaxParallelism: 64`, 'incompatible', ['maxParallelism 128 → 64: state is divided into that many key groups']],
+])('a change of %s is classed', (_, edit, expected, reasons) => {
+  expect(changeClass(specOf(BIDS), specOf(edit(BIDS)))).toEqual({ class: expected, reasons })
+})
+
+test('a type that changes upstream of a window is incompatible with its state', () => {
+  const wanted = graphOf(BIDS.replace('auction: long', 'auction: string'))
+  expect(stateChange(graphOf(BIDS), wanted).class).toBe('incompatible')
+  expect(stateChange(graphOf(BIDS), graphOf(BIDS.replace('> 100', '> 200'))).class).toBe('none')
+})

@@ -1,0 +1,54 @@
+import { parse } from 'yaml'
+import type { ConnectorChecks } from '../../../../runtime/plan/connector-checks.ts'
+import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
+import { validateJob } from '../../../../runtime/plan/job-spec.ts'
+import type { Problem } from '../../../../runtime/plan/problems.ts'
+
+const anything = { validate: () => [] }
+
+/** Stand-ins for the connectors: `kafka` wants a topic, `nexmark` has its own schema. */
+export const CHECKS: ConnectorChecks = {
+  sources: {
+    kafka: { validate: (options) => (options['topic'] === undefined ? [{ path: 'topic', message: 'is missing' }] : []) },
+    file: anything,
+    nexmark: { validate: () => [], fixedSchema: () => ({ fields: [{ name: 'at', type: 'timestamp', nullable: false }, { name: 'price', type: 'long', nullable: false }] }) },
+  },
+  sinks: { kafka: anything, file: anything, console: anything, druid: anything },
+}
+
+/** The job of the design, section 3. */
+export const BIDS = `
+replicas: 2
+checkpoints: { interval: 5s, store: "s3://lake/millrace" }
+graph:
+  - id: bids
+    source: { kafka: { brokers: "kafka:9092", topic: bids, format: json } }
+    schema: { auction: long, bidder: long, price: long, at: timestamp, channel: string }
+    eventTime: { field: at, outOfOrderness: 4s }
+  - id: dear
+    from: bids
+    filter: price > 100 && channel !== 'test'
+  - id: hot
+    from: dear
+    keyBy: auction
+    window: { hop: 2s, size: 10s }
+    aggregate: { bids: count(), top: max(price) }
+  - id: out
+    from: hot
+    sink: { druid: { datasource: hot-auctions } }
+`
+
+export function specOf(yaml: string): unknown {
+  return parse(yaml)
+}
+
+export function problemsOf(yaml: string): readonly Problem[] {
+  const result = validateJob(specOf(yaml), CHECKS)
+  return 'problems' in result ? result.problems : []
+}
+
+export function graphOf(yaml: string): JobGraph {
+  const result = validateJob(specOf(yaml), CHECKS)
+  if ('graph' in result) return result.graph
+  throw new Error(`the job is not sound: ${JSON.stringify(result.problems)}`)
+}
