@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheFolder, hashOfFiles, listingOf } from './cache-folder.ts'
 import { acquireLock, withLock } from './lock.ts'
@@ -33,6 +33,8 @@ export interface KubeNode {
 export function kubeBedMissing(): string | undefined {
   if (process.platform !== 'linux') return 'a Kubernetes node needs Linux'
   if (process.getuid?.() !== 0) return 'a Kubernetes node needs root'
+  const power = powersMissing()
+  if (power !== undefined) return power
   const go = findProgram('go')
   const needed = GO_NEEDED.join('.')
   if (go === undefined) return `no go on the PATH (Go ${needed} or newer builds Kubernetes)`
@@ -42,6 +44,20 @@ export function kubeBedMissing(): string | undefined {
     return `Go ${needed} or newer builds Kubernetes, and this is ${version}`
   }
   return programsMissing(PROGRAMS)
+}
+
+/** Root in an ordinary container is not enough: pods need mounts, a bridge and control groups. */
+function powersMissing(): string | undefined {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`)
+  for (const [name, bit] of [['CAP_SYS_ADMIN', 21n], ['CAP_NET_ADMIN', 12n]] as const) {
+    if (((effective >> bit) & 1n) === 0n) return `a Kubernetes node needs ${name}, which this container does not have`
+  }
+  try {
+    accessSync('/sys/fs/cgroup', constants.W_OK)
+    return undefined
+  } catch (error) {
+    return `a Kubernetes node makes control groups: ${error instanceof Error ? error.message : String(error)}`
+  }
 }
 
 /**
@@ -78,7 +94,7 @@ export async function startKubeNode(): Promise<KubeNode> {
   const env = { ...process.env, KUBE_BED_BIN: bin, KUBE_BED_STATE: state, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` }
   const down = join(SOURCES, 'down.sh')
   await runCommand(down, [], { bed: 'kube', doing: 'removing what an earlier run left', env })
-  const watcher = watch(`KUBE_BED_BIN='${bin}' KUBE_BED_STATE='${state}' '${down}'`)
+  const watcher = watch(`PATH="$PATH:/usr/sbin:/sbin" KUBE_BED_BIN='${bin}' KUBE_BED_STATE='${state}' '${down}'`)
   const stop = async (): Promise<void> => {
     await runCommand(down, [], { bed: 'kube', doing: 'stopping the node', env })
     watcher.dismiss()
