@@ -1,0 +1,152 @@
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { recorded } from './druid-fixtures.ts'
+
+type Spec = Record<string, unknown>
+
+/**
+ * The part of Druid's API that the operator uses, on loopback, answering with what a real 33.0.0 answered:
+ * defaults written out, objects doubled at the top level, 400 in its words, and the supervisor that is gone after an
+ * update it could not build.
+ */
+export class FakeDruid {
+  readonly calls: { method: string; path: string; authorization: string | undefined }[] = []
+  readonly supervisors = new Map<string, { spec: Spec; suspended: boolean; restarts: number }>()
+  readonly history = new Map<string, { spec: Spec; version: string }[]>()
+  /** Answers of `GET …/status` in place of the usual ones. */
+  status: string | undefined
+  runningTasks = 'none'
+  completedTasks = 'none'
+  /** 'refuse' closes every connection; a number is the status of every answer. */
+  failure: 'refuse' | number | undefined
+  /** Called before a write is carried out. */
+  beforeWrite: () => void = () => undefined
+  /** Whether writes are carried out and their answers lost. */
+  losesAnswers = false
+  readonly #server = createServer((request, response) => { void this.#serve(request, response) })
+  #version = 0
+
+  async start(): Promise<string> {
+    await new Promise<void>((resolve) => { this.#server.listen(0, '127.0.0.1', resolve) })
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => { this.#server.close(resolve) })
+  }
+
+  writes(): string[] {
+    return this.calls.filter(({ method }) => method === 'POST').map(({ path }) => path)
+  }
+
+  /** As if its constructor had thrown: gone without a tombstone. */
+  lose(id: string): void { this.supervisors.delete(id) }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const url = new URL(request.url ?? '/', 'http://fake')
+    const method = request.method ?? ''
+    this.calls.push({ method, path: url.pathname + url.search, authorization: request.headers.authorization })
+    if (this.failure === 'refuse') { request.socket.destroy(); return }
+    if (this.failure !== undefined) {
+      response.writeHead(this.failure, { location: 'http://169.254.169.254/' }).end()
+      return
+    }
+    if (method === 'POST') this.beforeWrite()
+    const { status, text } = this.#answer(method, url, Buffer.concat(chunks).toString('utf8'))
+    if (method === 'POST' && this.losesAnswers) { request.socket.destroy(); return }
+    response.writeHead(status).end(text)
+  }
+
+  #answer(method: string, url: URL, body: string): { status: number; text: string } {
+    if (url.pathname === '/druid/indexer/v1/tasks') {
+      const name = url.searchParams.get('state') === 'running' ? this.runningTasks : this.completedTasks
+      return name === 'none' ? json([]) : replay(name)
+    }
+    const [, id, verb] = /^\/druid\/indexer\/v1\/supervisor(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? []
+    if (id === undefined) return this.#post(JSON.parse(body) as Spec, url.searchParams.get('skipRestartIfUnmodified') === 'true')
+    if (verb === 'history') {
+      const versions = this.history.get(id)
+      return versions ? json(versions) : replay('supervisor-get-404', id)
+    }
+    const supervisor = this.supervisors.get(id)
+    if (!supervisor) return replay('supervisor-get-404', id)
+    if (method === 'GET' && verb === undefined) return json(echo(supervisor))
+    if (verb === 'status') return replay(this.status ?? (supervisor.suspended ? 'supervisor-status-suspended' : 'supervisor-status-running'))
+    if (verb === 'terminate') {
+      this.supervisors.delete(id)
+      this.#remember(id, { type: 'noop', id: null, dataSources: [id], suspended: false, source: 'noop' })
+      return json({ id })
+    }
+    return this.#switch(id, supervisor, verb === 'suspend')
+  }
+
+  #switch(id: string, supervisor: { spec: Spec; suspended: boolean }, suspended: boolean): { status: number; text: string } {
+    if (supervisor.suspended === suspended) {
+      const answer = replay(suspended ? 'supervisor-suspend-again' : 'supervisor-resume-again')
+      return { ...answer, text: answer.text.replace('[ops]', `[${id}]`) }
+    }
+    supervisor.suspended = suspended
+    this.#remember(id, echo({ spec: supervisor.spec, suspended }))
+    return json(echo({ spec: supervisor.spec, suspended }))
+  }
+
+  #post(posted: Spec, skip: boolean): { status: number; text: string } {
+    const inner = part(posted, 'spec')
+    const id = String(part(inner, 'dataSchema')['dataSource'])
+    const metrics = part(inner, 'dataSchema')['metricsSpec'] as { type: string }[]
+    if (metrics.some(({ type }) => type === 'nonsense')) return replay('supervisor-post-bad-unknown-type')
+    if (part(inner, 'ioConfig')['topic'] === undefined) return replay('supervisor-post-bad-no-topic')
+    if (metrics.some(({ type }) => type === 'deadly')) {
+      this.supervisors.delete(id)
+      return replay('supervisor-post-bad-taskCount-negative')
+    }
+    const before = this.supervisors.get(id)
+    const suspended = posted['suspended'] === true
+    const next = { spec: posted, suspended, restarts: (before?.restarts ?? -1) + 1 }
+    if (skip && before && JSON.stringify(echo(before)) === JSON.stringify(echo(next))) return json({ id })
+    this.supervisors.set(id, next)
+    this.#remember(id, echo(next))
+    return json({ id })
+  }
+
+  #remember(id: string, spec: Spec): void {
+    this.#version += 1
+    this.history.set(id, [{ spec, version: `2026-11-21T07:00:00.${String(this.#version).padStart(3, '0')}Z` }, ...(this.history.get(id) ?? [])])
+  }
+}
+
+/** What GET answers: the recorded defaults under what was posted, the inner objects twice. */
+function echo({ spec, suspended }: { spec: Spec; suspended: boolean }): Spec {
+  const template = part(recorded('supervisor-get').response.json as Spec, 'spec')
+  const inner = part(spec, 'spec')
+  const { dimensionsSpec, metricsSpec, ...schemaDefaults } = part(template, 'dataSchema')
+  const posted = part(inner, 'dataSchema')
+  const full = {
+    dataSchema: {
+      ...schemaDefaults, ...posted,
+      timestampSpec: { missingValue: null, ...part(posted, 'timestampSpec') },
+      dimensionsSpec: { includeAllDimensions: false, useSchemaDiscovery: false, ...part(posted, 'dimensionsSpec'), dimensionExclusions: ['__time'] },
+    },
+    ioConfig: { ...part(template, 'ioConfig'), ...part(inner, 'ioConfig') },
+    tuningConfig: { ...part(template, 'tuningConfig'), ...part(inner, 'tuningConfig') },
+  }
+  return { type: spec['type'], spec: full, ...full, context: spec['context'] ?? {}, suspended }
+}
+
+function part(object: Spec, key: string): Spec {
+  return (object[key] ?? {}) as Spec
+}
+
+function json(value: unknown): { status: number; text: string } {
+  return { status: 200, text: JSON.stringify(value) }
+}
+
+function replay(name: string, id?: string): { status: number; text: string } {
+  const { status, json: body, text } = recorded(name).response
+  const said = text ?? JSON.stringify(body)
+  return { status, text: id === undefined ? said : said.replace('[nope]', `[${id}]`) }
+}

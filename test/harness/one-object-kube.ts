@@ -1,0 +1,83 @@
+import { KubeError } from '../../operator/kube/errors.ts'
+import type { EventNote } from '../../operator/kube/events.ts'
+import type { Kube, MergePatch, ObjectRef } from '../../operator/kube/kube.ts'
+import type { KubeObject } from '../../operator/kube/objects.ts'
+
+/** An API server that holds one object: optimistic locking, generation, finalizers and deletion as the real one. */
+export class OneObjectKube {
+  readonly events: EventNote[] = []
+  statusWrites = 0
+  #object: Record<string, unknown> | undefined
+  #version = 1
+
+  constructor(object: KubeObject) {
+    const { metadata } = object
+    this.#object = structuredClone({ ...object, metadata: { uid: 'uid-1', generation: 1, resourceVersion: '1', ...metadata } })
+  }
+
+  get object(): KubeObject | undefined { return this.#object as unknown as KubeObject | undefined }
+
+  /** As `kubectl patch`: a changed spec is a new generation. */
+  edit(patch: MergePatch): void {
+    const generation = (this.object?.metadata.generation ?? 0) + 1
+    this.#merge({ ...patch, metadata: { generation } })
+  }
+
+  delete(at: string): void { this.#merge({ metadata: { deletionTimestamp: at } }) }
+
+  readonly recorder = {
+    record: (_about: KubeObject, note: EventNote): Promise<void> => {
+      this.events.push(note)
+      return Promise.resolve()
+    },
+  }
+
+  asKube(): Kube {
+    const refuse = (): never => { throw new Error('this Kube holds one object only') }
+    return {
+      get: <T extends KubeObject>(_type: unknown, ref: ObjectRef) => Promise.resolve().then(() => this.#read(ref) as T),
+      patch: <T extends KubeObject>(_type: unknown, ref: ObjectRef, patch: MergePatch) => this.#patched<T>(ref, patch),
+      patchStatus: <T extends KubeObject>(_type: unknown, ref: ObjectRef, patch: MergePatch) => {
+        this.statusWrites += 1
+        return this.#patched<T>(ref, patch)
+      },
+      list: refuse, watch: refuse, create: refuse, apply: refuse, delete: refuse,
+    }
+  }
+
+  #read(ref: ObjectRef): unknown {
+    if (this.object?.metadata.name !== ref.name) throw new KubeError('not found', { status: 404, reason: 'NotFound' })
+    return structuredClone(this.#object)
+  }
+
+  async #patched<T>(ref: ObjectRef, patch: MergePatch): Promise<T> {
+    this.#read(ref)
+    const wanted = (patch['metadata'] as { resourceVersion?: string } | undefined)?.resourceVersion
+    if (wanted !== undefined && wanted !== this.object?.metadata.resourceVersion) {
+      throw new KubeError('the object has been modified', { status: 409, reason: 'Conflict' })
+    }
+    this.#merge(patch)
+    const answer = structuredClone(this.#object)
+    const { deletionTimestamp, finalizers = [] } = this.object?.metadata ?? {}
+    if (deletionTimestamp !== undefined && finalizers.length === 0) this.#object = undefined
+    return await Promise.resolve(answer as T)
+  }
+
+  #merge(patch: MergePatch): void {
+    this.#version += 1
+    const merged = mergePatch(this.#object, patch) as Record<string, unknown>
+    merged['metadata'] = { ...(merged['metadata'] as object), resourceVersion: String(this.#version) }
+    this.#object = merged
+  }
+}
+
+/** RFC 7386. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return structuredClone(patch)
+  const result: Record<string, unknown> = typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key]
+    else result[key] = mergePatch(result[key], value)
+  }
+  return result
+}

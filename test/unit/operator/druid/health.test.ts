@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { parseStatus, parseTasks } from '../../../../operator/druid/druid-answers.ts'
+import { healthOf, isTransitional } from '../../../../operator/druid/health.ts'
+import { recordedJson } from '../../../harness/druid-fixtures.ts'
+
+const now = Date.parse('2026-11-21T07:31:00Z')
+
+function statusOf(name: string) {
+  return parseStatus(recordedJson(name))
+}
+
+test.each([
+  ['supervisor-status-running', 'True', 'Running'],
+  ['supervisor-status-suspended', 'True', 'Suspended'],
+  ['supervisor-status-initial', 'True', 'Pending'],
+  ['supervisor-status-after-bad-topic-missing', 'False', 'UnableToConnectToStream'],
+  ['supervisor-status-after-bad-bootstrap-no-port', 'False', 'NotStarting'],
+  ['supervisor-status-offset-out-of-range', 'False', 'OffsetsOutOfRange'],
+])('%s is seen as Healthy=%s, %s', (name, status, reason) => {
+  expect(healthOf(statusOf(name), [], now)).toMatchObject({ status, reason })
+})
+
+test('a supervisor whose tasks all fail is unhealthy although Druid calls it healthy', () => {
+  const tasks = parseTasks(recordedJson('tasks-failed-stream') as never)
+  const health = healthOf(statusOf('supervisor-status-running'), tasks, now)
+  expect(health).toMatchObject({ status: 'False', reason: 'TasksFailing' })
+  expect(health.message).toContain('Max parse exceptions[0] exceeded')
+  expect(health.message).not.toContain('\tat ')
+})
+
+test('tasks that failed long ago do not count', () => {
+  const tasks = parseTasks(recordedJson('tasks-failed-stream') as never)
+  expect(healthOf(statusOf('supervisor-status-running'), tasks, now + 3_600_000)).toMatchObject({ status: 'True' })
+})
+
+test('a supervisor is looked at again soon until it runs or is suspended', () => {
+  expect(isTransitional(statusOf('supervisor-status-initial'))).toBe(true)
+  expect(isTransitional(statusOf('supervisor-status-running'))).toBe(false)
+  expect(isTransitional(statusOf('supervisor-status-suspended'))).toBe(false)
+})

@@ -1,0 +1,85 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { HttpDruidClient } from '../../../../operator/druid/http-druid-client.ts'
+import { desiredSupervisor } from '../../../../operator/druid/supervisor-spec.ts'
+import { describeWithCauses } from '../../../../runtime/model/errors.ts'
+import { FakeDruid } from '../../../harness/fake-druid.ts'
+import { sampleDatasource } from './sample.ts'
+
+const spec = desiredSupervisor(sampleDatasource()).spec
+let druid: FakeDruid
+let routerUrl: string
+
+beforeEach(async () => {
+  druid = new FakeDruid()
+  routerUrl = await druid.start()
+})
+afterEach(() => druid.stop())
+
+describe('the HTTP client', () => {
+  test('says absent for a supervisor that Druid does not know', async () => {
+    const client = new HttpDruidClient({ routerUrl })
+    expect(await client.supervisor('nope')).toBeUndefined()
+    expect(await client.status('nope')).toBeUndefined()
+    expect(await client.history('nope')).toEqual([])
+    expect(await client.terminate('nope')).toBe('absent')
+  })
+
+  test('counts a repeated suspend and resume as success', async () => {
+    const client = new HttpDruidClient({ routerUrl })
+    await client.applySupervisor(spec)
+    expect([await client.suspend('clicks'), await client.suspend('clicks')]).toEqual(['done', 'already'])
+    expect([await client.resume('clicks'), await client.resume('clicks')]).toEqual(['done', 'already'])
+  })
+
+  test('asks Druid not to restart what has not changed', async () => {
+    const client = new HttpDruidClient({ routerUrl })
+    await client.applySupervisor(spec)
+    await client.applySupervisor(spec)
+    expect(druid.supervisors.get('clicks')?.restarts).toBe(0)
+  })
+
+  test.each([
+    [503, 'DRUID_UNREACHABLE', true], [307, 'DRUID_UNREACHABLE', true], [401, 'DRUID_UNAUTHORIZED', true],
+    [403, 'DRUID_UNAUTHORIZED', true], [500, 'DRUID_FAILED', true], [400, 'DRUID_REJECTED', false],
+    [404, 'DRUID_FAILED', true],
+  ])('answers status %i with %s', async (status, code, retriable) => {
+    druid.failure = status
+    await expect(new HttpDruidClient({ routerUrl }).supervisor('clicks')).rejects.toMatchObject({ code, retriable })
+    expect(druid.calls).toHaveLength(1)
+  })
+
+  test('says that Druid cannot be reached when the connection breaks', async () => {
+    druid.failure = 'refuse'
+    await expect(new HttpDruidClient({ routerUrl }).status('clicks')).rejects.toMatchObject({ code: 'DRUID_UNREACHABLE', retriable: true })
+  })
+
+  test('gives a refusal in the words of Druid', async () => {
+    const bad = desiredSupervisor(sampleDatasource({ metrics: [{ type: 'nonsense', name: 'x' }] })).spec
+    await expect(new HttpDruidClient({ routerUrl }).applySupervisor(bad)).rejects.toThrow(/Could not resolve type id/)
+  })
+
+  test('sends the credentials of the endpoint and never shows them', async () => {
+    const passwordFile = join(await mkdtemp(join(tmpdir(), 'druid-')), 'password')
+    await writeFile(passwordFile, 'hunter2\n')
+    const client = new HttpDruidClient({ routerUrl, username: 'millrace', passwordFile })
+    await client.supervisor('clicks')
+    expect(druid.calls[0]?.authorization).toBe(`Basic ${Buffer.from('millrace:hunter2').toString('base64')}`)
+    druid.failure = 401
+    const error: unknown = await client.supervisor('clicks').catch((caught: unknown) => caught)
+    expect(describeWithCauses(error)).not.toMatch(/hunter2|Basic /)
+  })
+
+  test('goes on with the next write after one has failed', async () => {
+    const client = new HttpDruidClient({ routerUrl })
+    const bad = desiredSupervisor(sampleDatasource({ metrics: [{ type: 'nonsense', name: 'x' }] })).spec
+    const results = await Promise.allSettled([client.applySupervisor(bad), client.applySupervisor(spec)])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+  })
+
+  test.each(['ftp://druid', 'druid:8888', 'http://user:secret@druid:8888'])('refuses the endpoint %s', (url) => {
+    expect(() => new HttpDruidClient({ routerUrl: url })).toThrow(/must be an http or https URL/)
+  })
+})

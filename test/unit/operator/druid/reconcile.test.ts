@@ -1,0 +1,324 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { DruidDatasource, DruidDatasourceSpec } from '../../../../operator/druid/druid-datasource.ts'
+import { configuredDruids } from '../../../../operator/druid/configured-druids.ts'
+import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
+import { conditionOf } from '../../../../operator/druid/status.ts'
+import type { Reconcile } from '../../../../operator/controller/controller.ts'
+import { FakeDruid } from '../../../harness/fake-druid.ts'
+import { OneObjectKube } from '../../../harness/one-object-kube.ts'
+import { sampleDatasource } from './sample.ts'
+
+const ref = { namespace: 'shop', name: 'clicks' }
+let druid: FakeDruid
+let routerUrl: string
+let kube: OneObjectKube
+let reconcile: Reconcile
+let now = Date.parse('2026-11-21T08:00:00Z')
+
+beforeEach(async () => {
+  druid = new FakeDruid()
+  routerUrl = await druid.start()
+})
+afterEach(() => druid.stop())
+
+function apply(changes: Partial<DruidDatasourceSpec> = {}): void {
+  kube = new OneObjectKube(sampleDatasource(changes))
+  restartOperator()
+}
+
+/** A new process remembers nothing. */
+function restartOperator(): void {
+  reconcile = druidReconciler({
+    kube: kube.asKube(), events: kube.recorder, druids: configuredDruids({ default: { routerUrl } }),
+    clock: { now: () => now, after: () => () => undefined, nextTurn: () => undefined },
+  })
+}
+
+/** Passes until the next look lies in the future, as the controller does. */
+async function settle(): Promise<number | undefined> {
+  now += 60_000
+  for (let pass = 0; pass < 5; pass += 1) {
+    const { requeueAfterMs } = await reconcile(ref)
+    if (requeueAfterMs !== 0) return requeueAfterMs
+  }
+  throw new Error('the reconciler does not come to rest')
+}
+
+function condition(type: string): string {
+  const found = conditionOf((kube.object as DruidDatasource | undefined)?.status, type)
+  return found ? `${found.status}/${found.reason}` : 'absent'
+}
+
+function status() { return (kube.object as DruidDatasource | undefined)?.status ?? {} }
+
+function reasons(): string[] { return kube.events.map(({ reason }) => reason) }
+
+describe('a DruidDatasource', () => {
+  test('becomes a supervisor, and its state is told', async () => {
+    apply()
+    await settle()
+    expect(druid.supervisors.has('clicks')).toBe(true)
+    expect(condition('Ready')).toBe('True/Running')
+    expect(status()).toMatchObject({ dataSource: 'clicks', topic: 'clicks', state: 'RUNNING', lag: 0, activeTasks: 1, healthy: true, suspended: false, observedGeneration: 1 })
+    expect(status().applying).toBeUndefined()
+    expect(reasons()).toEqual(['Created'])
+  })
+
+  test('has its finalizer before Druid hears of it', async () => {
+    apply()
+    await reconcile(ref)
+    expect(kube.object?.metadata.finalizers).toHaveLength(1)
+    expect(druid.calls).toEqual([])
+  })
+
+  test('has its intent in the status before Druid gets the specification', async () => {
+    apply()
+    const intents: unknown[] = []
+    druid.beforeWrite = () => { intents.push(status().applying) }
+    await settle()
+    expect(intents).toEqual([{ hash: status().applied?.hash }])
+  })
+
+  test('is not restarted when the answer to its creation is lost and the operator dies', async () => {
+    apply()
+    druid.losesAnswers = true
+    await settle()
+    expect(condition('Ready')).toBe('Unknown/DruidUnreachable')
+    druid.losesAnswers = false
+    restartOperator()
+    await settle()
+    expect(druid.supervisors.get('clicks')?.restarts).toBe(0)
+    expect(condition('Ready')).toBe('True/Running')
+    expect(status().applying).toBeUndefined()
+  })
+
+  test('is not posted again by further passes, and its status is not written when nothing has changed', async () => {
+    apply()
+    await settle()
+    const { statusWrites } = kube
+    const writes = druid.writes().length
+    await settle()
+    await settle()
+    expect(druid.writes().length).toBe(writes)
+    expect(kube.statusWrites).toBe(statusWrites)
+  })
+
+  test('does not ask Druid when its own status write wakes it', async () => {
+    apply()
+    await settle()
+    const calls = druid.calls.length
+    await reconcile(ref)
+    expect(druid.calls.length).toBe(calls)
+  })
+
+  test('is updated when its specification changes', async () => {
+    apply()
+    await settle()
+    kube.edit({ spec: { ingestion: { taskCount: 2 } } })
+    await settle()
+    expect(druid.supervisors.get('clicks')?.restarts).toBe(1)
+    expect(reasons()).toEqual(['Created', 'Updated'])
+  })
+
+  test('is suspended and resumed without a new specification', async () => {
+    apply()
+    await settle()
+    kube.edit({ spec: { suspended: true } })
+    await settle()
+    expect(condition('Ready')).toBe('True/Suspended')
+    kube.edit({ spec: { suspended: false } })
+    await settle()
+    expect(condition('Ready')).toBe('True/Running')
+    expect(druid.writes().filter((path) => path.includes('skipRestart'))).toHaveLength(1)
+  })
+
+  test('says what Druid refused in its own words while the old specification goes on', async () => {
+    apply()
+    await settle()
+    kube.edit({ spec: { metrics: [{ type: 'nonsense', name: 'x' }] } })
+    await settle()
+    const writes = druid.writes().length
+    await settle()
+    expect(druid.writes().length).toBe(writes)
+    expect(condition('Ready')).toBe('False/Rejected')
+    expect(condition('Stalled')).toBe('True/Rejected')
+    expect(conditionOf(status(), 'Ready')?.message).toContain('Could not resolve type id')
+    expect(status().state).toBe('RUNNING')
+    kube.edit({ spec: sampleDatasource().spec })
+    await settle()
+    expect(condition('Ready')).toBe('True/Running')
+    expect(status().rejected).toBeUndefined()
+  })
+
+  test('gets its last good supervisor back when an update makes Druid lose it', async () => {
+    apply()
+    await settle()
+    kube.edit({ spec: { metrics: [{ type: 'deadly', name: 'x' }] } })
+    await settle()
+    expect(JSON.stringify(druid.supervisors.get('clicks')?.spec)).toContain('longSum')
+    expect(condition('Ready')).toBe('False/Rejected')
+    expect(reasons()).toEqual(['Created', 'LostAndRestored', 'Rejected'])
+    await settle()
+    expect(reasons()).toHaveLength(3)
+  })
+
+  test('gets its last good supervisor back when the operator dies between the fatal update and its answer', async () => {
+    apply()
+    await settle()
+    kube.edit({ spec: { metrics: [{ type: 'deadly', name: 'x' }] } })
+    const before = status().applied
+    await settle()
+    druid.lose('clicks')
+    kube.edit({ status: { applied: before, rejected: null, applying: { hash: status().rejected?.hash } } })
+    restartOperator()
+    await settle()
+    expect(druid.supervisors.has('clicks')).toBe(true)
+    expect(condition('Ready')).toBe('False/Rejected')
+  })
+
+  test('comes back after it fell over by itself', async () => {
+    apply()
+    await settle()
+    druid.lose('clicks')
+    await settle()
+    expect(druid.supervisors.has('clicks')).toBe(true)
+    expect(condition('Ready')).toBe('True/Running')
+    expect(reasons()).toContain('LostAndRestored')
+  })
+
+  test('has changes by others corrected', async () => {
+    apply()
+    await settle()
+    const supervisor = druid.supervisors.get('clicks')
+    const spec = structuredClone(supervisor?.spec) as { spec: { ioConfig: { taskCount: number } } }
+    spec.spec.ioConfig.taskCount = 7
+    druid.supervisors.set('clicks', { spec: spec as never, suspended: true, restarts: 0 })
+    await settle()
+    expect(druid.supervisors.get('clicks')?.spec).toMatchObject({ spec: { ioConfig: { taskCount: 1 } } })
+    expect(druid.supervisors.get('clicks')?.suspended).toBe(false)
+    expect(reasons()).toContain('DriftCorrected')
+  })
+
+  test('only tells of changes by others under driftPolicy Warn', async () => {
+    apply({ driftPolicy: 'Warn' })
+    await settle()
+    const supervisor = druid.supervisors.get('clicks')
+    if (supervisor) supervisor.suspended = true
+    await settle()
+    expect(condition('Drifted')).toBe('True/ChangedByOthers')
+    expect(status().drift).toEqual(['suspended'])
+    expect(druid.supervisors.get('clicks')?.suspended).toBe(true)
+  })
+
+  test('says that Druid cannot be reached and goes on when it can', async () => {
+    druid.failure = 503
+    apply()
+    expect(await settle()).toBeLessThanOrEqual(15_000)
+    expect(condition('Reachable')).toBe('False/DruidUnreachable')
+    expect(condition('Ready')).toBe('Unknown/DruidUnreachable')
+    druid.failure = undefined
+    await settle()
+    expect(condition('Reachable')).toBe('True/Reached')
+    expect(condition('Ready')).toBe('True/Running')
+    expect(reasons()).toEqual(['DruidUnreachable', 'Created', 'Reachable'])
+  })
+
+  test('is unhealthy with the reason of Druid when the topic is missing', async () => {
+    druid.status = 'supervisor-status-after-bad-topic-missing'
+    apply()
+    await settle()
+    expect(condition('Healthy')).toBe('False/UnableToConnectToStream')
+    expect(status().recentErrors?.at(-1)?.message).toContain('No partitions found for stream')
+    expect(reasons()).toContain('UnableToConnectToStream')
+  })
+
+  test.each<[string, Partial<DruidDatasourceSpec>, RegExp]>([
+    ['a wrong field', { ingestion: { taskDuration: '1s' } }, /shorter than 1m/],
+    ['a Druid that the operator does not know', { druid: { name: 'elsewhere' } }, /knows no Druid named 'elsewhere'/],
+  ])('is stalled by %s and Druid is not called', async (_, changes, message) => {
+    apply(changes)
+    await settle()
+    expect(condition('Stalled')).toBe('True/SpecInvalid')
+    expect(conditionOf(status(), 'Ready')?.message).toMatch(message)
+    expect(druid.calls).toEqual([])
+  })
+
+  test('does not touch a supervisor of another resource, neither now nor when it is deleted', async () => {
+    apply()
+    await settle()
+    kube = new OneObjectKube({ ...sampleDatasource({ deletionPolicy: 'Terminate' }), metadata: { name: 'clicks', namespace: 'shop', uid: 'u2' } })
+    const foreign = structuredClone(druid.supervisors.get('clicks')?.spec) as Record<string, unknown>
+    druid.supervisors.set('clicks', { spec: { ...foreign, context: { 'millrace.dev/owner': 'bank/clicks' } }, suspended: false, restarts: 0 })
+    restartOperator()
+    const writes = druid.writes().length
+    await settle()
+    expect(condition('Stalled')).toBe('True/OwnedByAnother')
+    kube.delete(new Date(now).toISOString())
+    await settle()
+    expect(kube.object).toBeUndefined()
+    expect(druid.writes().length).toBe(writes)
+  })
+})
+
+describe('a deleted DruidDatasource', () => {
+  async function deleted(changes: Partial<DruidDatasourceSpec>): Promise<void> {
+    apply(changes)
+    await settle()
+    kube.delete(new Date(now + 60_000).toISOString())
+    await settle()
+  }
+
+  test('leaves its supervisor suspended by default', async () => {
+    await deleted({})
+    expect(kube.object).toBeUndefined()
+    expect(druid.supervisors.get('clicks')?.suspended).toBe(true)
+  })
+
+  test('leaves its supervisor running under Retain', async () => {
+    await deleted({ deletionPolicy: 'Retain' })
+    expect(kube.object).toBeUndefined()
+    expect(druid.supervisors.get('clicks')?.suspended).toBe(false)
+  })
+
+  test('terminates its supervisor under Terminate and waits for its tasks', async () => {
+    druid.runningTasks = 'tasks-running'
+    await deleted({ deletionPolicy: 'Terminate' })
+    expect(druid.supervisors.has('clicks')).toBe(false)
+    expect(kube.object).toBeDefined()
+    druid.runningTasks = 'none'
+    await settle()
+    expect(kube.object).toBeUndefined()
+  })
+
+  test('goes when the supervisor is gone already', async () => {
+    apply({ deletionPolicy: 'Terminate' })
+    await settle()
+    druid.lose('clicks')
+    kube.delete(new Date(now).toISOString())
+    await settle()
+    expect(kube.object).toBeUndefined()
+  })
+
+  test('goes at its deadline while Druid cannot be reached, and says what is left behind', async () => {
+    apply({ deletionTimeout: '5m' })
+    await settle()
+    druid.failure = 'refuse'
+    kube.delete(new Date(now + 60_000).toISOString())
+    await settle()
+    expect(kube.object).toBeDefined()
+    expect(reasons()).toContain('DeletionWaits')
+    now += 5 * 60_000
+    await settle()
+    expect(kube.object).toBeUndefined()
+    expect(kube.events.at(-1)).toMatchObject({ type: 'Warning', reason: 'DeletedWithLeftovers' })
+    expect(kube.events.at(-1)?.message).toContain("supervisor 'clicks'")
+  })
+
+  test('is taken up again by an equal one after its supervisor was suspended', async () => {
+    await deleted({})
+    apply()
+    await settle()
+    expect(druid.supervisors.get('clicks')?.suspended).toBe(false)
+    expect(condition('Ready')).toBe('True/Running')
+  })
+})
