@@ -47,13 +47,21 @@ export interface WindowTable {
    * Fires every window that ends at or before `watermark` (end ≤ watermark + 1), oldest first, in slices:
    * emits at most about `budgetRows` rows through `emit` and returns true when there is more to do now.
    * Resumable: the next call goes on where this one stopped; until it returns false no add and no snapshot may happen.
+   * A result whose sum over several panes leaves the exact range goes to `onError`; without it, fire throws.
    */
-  fire(watermark: Timestamp, budgetRows: number, emit: RowsConsumer): boolean
+  fire(watermark: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean
   /** Number of live (pane, key) entries. */
   size(): number
-  /** Bytes per key group: [group, bytes][] with only non-empty groups; consistent as of the call. */
+  /**
+   * Bytes per key group: [group, bytes][] with only the groups that ever had a row; consistent as of the call.
+   * A group without live entries is still written: it carries how far its windows have fired.
+   */
   snapshot(): [group: number, bytes: Uint8Array][]
-  /** Merges bytes written by snapshot (of this key group, by any parallelism). Called before the first add. */
+  /**
+   * Merges bytes written by snapshot (of this key group, by any parallelism). Called before the first add.
+   * Windows that had fired do not fire again, whatever the watermark starts from.
+   * Throws STATE_CORRUPT, or STATE_INCOMPATIBLE when window, keys or aggregates are not those of the snapshot.
+   */
   restore(group: number, bytes: Uint8Array): void
 }
 
