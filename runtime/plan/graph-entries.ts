@@ -1,4 +1,4 @@
-import { describe, isFields, join, Problems, type Fields } from './problems.ts'
+import { describe, isFields, join, type Problems, type Fields } from './problems.ts'
 import { nearest, suggestion } from '../expressions/suggest.ts'
 
 export const MAX_OPERATORS = 64

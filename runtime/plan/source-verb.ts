@@ -1,7 +1,7 @@
 import type { ConnectorChecks, Options } from './connector-checks.ts'
 import type { Entry } from './graph-entries.ts'
 import type { ErrorPolicy, SourceVerb } from './job-graph.ts'
-import { describe, isFields, join, joinRelative, Problems, type Fields } from './problems.ts'
+import { describe, isFields, join, joinRelative, type Problems, type Fields } from './problems.ts'
 import { suggestion } from '../expressions/suggest.ts'
 import { FIELD_TYPES, fieldOf, isFieldName, type Field, type Schema } from '../model/schema.ts'
 import { parseDurationMs } from '../model/time.ts'

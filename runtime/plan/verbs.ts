@@ -1,7 +1,7 @@
 import type { ConnectorChecks } from './connector-checks.ts'
 import type { Entry } from './graph-entries.ts'
 import type { OperatorNode, Verb } from './job-graph.ts'
-import { describe, isFields, join, Problems } from './problems.ts'
+import { describe, isFields, join, type Problems } from './problems.ts'
 import { checkFieldName, MAX_FIELDS, readConnector, readSource, reportOptions } from './source-verb.ts'
 import { checkWindowForm, readWindow } from './window-verb.ts'
 import type { Expression } from '../expressions/ast.ts'

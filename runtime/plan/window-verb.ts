@@ -1,6 +1,6 @@
 import type { Entry } from './graph-entries.ts'
 import type { Aggregate, WindowVerb } from './job-graph.ts'
-import { describe, join, Problems } from './problems.ts'
+import { describe, join, type Problems } from './problems.ts'
 import { checkFieldName, MAX_FIELDS, readDuration } from './source-verb.ts'
 import type { ReadOperator, Stream } from './verbs.ts'
 import { parseAggregate } from '../expressions/aggregate.ts'
