@@ -1,0 +1,24 @@
+import { compileJsonPrinter } from '../../codegen/json-printer.ts'
+import type { SinkConnector } from '../sink.ts'
+import type { SourceConnector } from '../source.ts'
+import { FileEnumerator } from './enumerator.ts'
+import { parseSinkOptions, resolvePath, sinkProblems, sourceProblems } from './options.ts'
+import { FileReader } from './reader.ts'
+import { FileWriter } from './writer.ts'
+
+/** `source: { file: { path | paths, format: json | parquet, rate } }`: bounded, exact positions. */
+export const fileSource: SourceConnector = {
+  validate: sourceProblems,
+  enumerator: (context) => new FileEnumerator(context),
+  reader: (context, rows) => new FileReader(context, rows),
+}
+
+/** `sink: { file: { path: DIR, format: json, timestampFormat } }`: exactly once. */
+export const fileSink: SinkConnector = {
+  validate: sinkProblems,
+  writer(context) {
+    const options = parseSinkOptions(context.options)
+    return new FileWriter(context, resolvePath(context.baseDir, options.path),
+      compileJsonPrinter(context.schema, { timestampFormat: options.timestampFormat }))
+  },
+}

@@ -1,0 +1,139 @@
+import type { RowScanner } from '../../codegen/contracts.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { Row } from '../../model/schema.ts'
+import type { Files } from '../../ports/files.ts'
+import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
+
+const NEWLINE = 10
+const CARRIAGE_RETURN = 13
+const READ_BYTES = 1024 * 1024
+/** A longer line is no record but a mistake; without a bound it would fill the memory. */
+const MAX_LINE_BYTES = 16 * 1024 * 1024
+const RAW_BYTES_KEPT = 64 * 1024
+
+export interface JsonSplitParts {
+  files: Files
+  path: string
+  start: number
+  end: number
+  /** Offset of the next line, from an earlier chunk's `nextAfter`; undefined for a split never read. */
+  next: number | undefined
+  scanner: RowScanner
+  /** The row's field that may not be null although the schema lets it. */
+  eventTimeField: string | undefined
+  onBadRecord: BadRecordHandler
+}
+
+/**
+ * The JSON lines that start in bytes [start, end) of a file: a line belongs to the split in which its first byte
+ * lies, so a split that starts inside a line skips to the next one and the last line is read past `end`
+ * (as Hadoop's LineRecordReader). `\r\n` is understood, a last line may lack its newline, blank lines are skipped.
+ */
+export class JsonSplit implements SplitStream {
+  readonly #parts: JsonSplitParts
+  #buffer: Buffer = Buffer.alloc(0)
+  /** Offset in the file of buffer[0], and index in the buffer of the next unread byte. */
+  #bufferOffset: number
+  #cursor = 0
+  #fileEnded = false
+  #skipFirst: boolean
+
+  constructor(parts: JsonSplitParts) {
+    this.#parts = parts
+    // One byte early: when it is a newline, a line starts exactly at `start`.
+    this.#skipFirst = parts.next === undefined && parts.start > 0
+    this.#bufferOffset = parts.next ?? Math.max(0, parts.start - 1)
+  }
+
+  async read(maxRows: number): Promise<RowChunk | undefined> {
+    const chunk: RowChunk = { rows: [], nextAfter: [] }
+    if (this.#skipFirst) {
+      this.#skipFirst = false
+      if (!await this.#nextLine()) return undefined
+    }
+    while (chunk.rows.length < maxRows && this.#bufferOffset + this.#cursor < this.#parts.end) {
+      const line = await this.#nextLine()
+      if (!line) break
+      const row = this.#parse(line)
+      if (row === undefined) continue
+      chunk.rows.push(row)
+      chunk.nextAfter.push(this.#bufferOffset + this.#cursor)
+    }
+    return chunk.rows.length > 0 ? chunk : undefined
+  }
+
+  /** Moves behind the next line; returns its bounds in the buffer, undefined at the end of the file. */
+  async #nextLine(): Promise<{ from: number; to: number } | undefined> {
+    let searchFrom = this.#cursor
+    for (;;) {
+      const newline = this.#buffer.indexOf(NEWLINE, searchFrom)
+      if (newline >= 0) return this.#take(newline, newline + 1)
+      if (this.#fileEnded) return this.#cursor < this.#buffer.length ? this.#take(this.#buffer.length, this.#buffer.length) : undefined
+      if (this.#buffer.length - this.#cursor > MAX_LINE_BYTES) await this.#dropLongLine()
+      else await this.#readMore()
+      searchFrom = this.#cursor
+    }
+  }
+
+  #take(to: number, next: number): { from: number; to: number } {
+    const from = this.#cursor
+    this.#cursor = next
+    return { from, to: to > from && this.#buffer[to - 1] === CARRIAGE_RETURN ? to - 1 : to }
+  }
+
+  async #readMore(): Promise<void> {
+    const kept = this.#buffer.subarray(this.#cursor)
+    this.#bufferOffset += this.#cursor
+    this.#cursor = 0
+    const bytes = await this.#parts.files.read(this.#parts.path, this.#bufferOffset + kept.length, READ_BYTES)
+    this.#fileEnded = bytes.length < READ_BYTES
+    this.#buffer = kept.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([kept, bytes])
+  }
+
+  async #dropLongLine(): Promise<void> {
+    const where = this.#place(this.#cursor)
+    const raw = this.#buffer.subarray(this.#cursor, this.#cursor + RAW_BYTES_KEPT)
+    this.#parts.onBadRecord(new MillraceError('RECORD_INVALID', `line is longer than ${MAX_LINE_BYTES} bytes`, { domain: 'user' }), where, raw)
+    let newline = -1
+    while (newline < 0 && !this.#fileEnded) {
+      this.#cursor = this.#buffer.length
+      await this.#readMore()
+      newline = this.#buffer.indexOf(NEWLINE)
+    }
+    this.#cursor = newline < 0 ? this.#buffer.length : newline + 1
+  }
+
+  #parse(line: { from: number; to: number }): Row | undefined {
+    if (isBlank(this.#buffer, line.from, line.to)) return undefined
+    try {
+      const row = this.#parts.scanner.row(this.#buffer, line.from, line.to)
+      const field = this.#parts.eventTimeField
+      if (field !== undefined && row[field] === null) {
+        throw new MillraceError('RECORD_INVALID', `event-time field ${field} is null or missing`, { domain: 'user' })
+      }
+      return row
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      this.#parts.onBadRecord(error, this.#place(line.from), this.#buffer.subarray(line.from, Math.min(line.to, line.from + RAW_BYTES_KEPT)))
+      return undefined
+    }
+  }
+
+  #place(index: number): string { return `${this.#parts.path} at byte ${this.#bufferOffset + index}` }
+}
+
+function isBlank(bytes: Buffer, from: number, to: number): boolean {
+  for (let index = from; index < to; index++) {
+    const byte = bytes[index]
+    if (byte !== 32 && byte !== 9 && byte !== CARRIAGE_RETURN) return false
+  }
+  return true
+}
+
+/** Cuts a file of `size` bytes into ranges of about `target`: equal ones, so that none is a stub. */
+export function byteRanges(size: number, target: number): { start: number; end: number }[] {
+  const count = Math.max(1, Math.ceil(size / target))
+  return Array.from({ length: count }, (_, index) => ({
+    start: Math.floor((size * index) / count), end: Math.floor((size * (index + 1)) / count),
+  }))
+}

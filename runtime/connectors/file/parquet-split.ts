@@ -1,0 +1,135 @@
+import { zstdDecompressSync } from 'node:zlib'
+import { parquetMetadataAsync, parquetScan } from 'hyparquet'
+import type { AsyncBuffer, Compressors, DecodedArray, FileMetaData, ParquetParsers } from 'hyparquet'
+import { compressors as pureCompressors } from 'hyparquet-compressors'
+import type { RowClass } from '../../codegen/row.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { Field, Schema } from '../../model/schema.ts'
+import type { Files } from '../../ports/files.ts'
+import { columnConverter, type ColumnConverter } from './parquet-values.ts'
+import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
+
+/** The machine's own zstd is several times faster than the one in JavaScript. */
+const COMPRESSORS: Compressors = { ...pureCompressors, ZSTD: (input) => zstdDecompressSync(input) }
+
+/** Times as milliseconds since the epoch instead of Date objects; local timestamps are read as UTC. */
+const PARSERS: Partial<ParquetParsers> = {
+  timestampFromMilliseconds: (millis: bigint) => Number(millis),
+  timestampFromMicroseconds: (micros: bigint) => Math.floor(Number(micros) / 1000),
+  timestampFromNanoseconds: (nanos: bigint) => Number(nanos / 1_000_000n),
+  dateFromDays: (days: number) => days * 86_400_000,
+}
+
+/** A Parquet file with its footer read. */
+export interface ParquetFile { path: string; buffer: AsyncBuffer; metadata: FileMetaData }
+
+/** Throws FILE_UNREADABLE naming the path. */
+export async function openParquetFile(files: Files, path: string): Promise<ParquetFile> {
+  try {
+    const buffer: AsyncBuffer = {
+      byteLength: await files.sizeBytes(path),
+      async slice(start, end) {
+        const bytes = await files.read(path, start, (end ?? this.byteLength) - start)
+        return bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer as ArrayBuffer : bytes.slice().buffer
+      },
+    }
+    return { path, buffer, metadata: await parquetMetadataAsync(buffer) }
+  } catch (cause) {
+    throw new MillraceError('FILE_UNREADABLE', `cannot read ${path} as Parquet`, { domain: 'user', cause })
+  }
+}
+
+export interface ParquetSplitParts {
+  file: ParquetFile
+  group: number
+  /** Number of the next row in the group. */
+  next: number | undefined
+  schema: Schema
+  rows: RowClass
+  eventTimeField: string | undefined
+  onBadRecord: BadRecordHandler
+}
+
+interface Column { field: Field; convert: ColumnConverter; values: DecodedArray }
+
+/** The rows of one row group. Its needed columns are decoded at the first read, rows are made chunk by chunk. */
+export class ParquetSplit implements SplitStream {
+  readonly #parts: ParquetSplitParts
+  readonly #groupRows: number
+  #next: number
+  #columns: Column[] | undefined
+
+  constructor(parts: ParquetSplitParts) {
+    this.#parts = parts
+    this.#next = parts.next ?? 0
+    const group = parts.file.metadata.row_groups[parts.group]
+    if (!group) {
+      throw new MillraceError('FILE_CHANGED', `${parts.file.path} has ${parts.file.metadata.row_groups.length} row groups, the checkpoint knows number ${parts.group}`, {
+        domain: 'user', hint: 'files must not change while a job reads them',
+      })
+    }
+    this.#groupRows = Number(group.num_rows)
+  }
+
+  async read(maxRows: number): Promise<RowChunk | undefined> {
+    const columns = this.#columns ??= await this.#readColumns()
+    const chunk: RowChunk = { rows: [], nextAfter: [] }
+    const values: unknown[] = new Array(columns.length)
+    while (chunk.rows.length < maxRows && this.#next < this.#groupRows) {
+      const index = this.#next++
+      if (!this.#fill(values, columns, index)) continue
+      chunk.rows.push(new this.#parts.rows(...values))
+      chunk.nextAfter.push(this.#next)
+    }
+    return chunk.rows.length > 0 ? chunk : undefined
+  }
+
+  #fill(values: unknown[], columns: readonly Column[], index: number): boolean {
+    for (let at = 0; at < columns.length; at++) {
+      const column = columns[at]
+      if (!column) continue
+      const value = column.convert(column.values[index])
+      if (value === undefined || (value === null && (!column.field.nullable || column.field.name === this.#parts.eventTimeField))) {
+        this.#reportBad(column, index)
+        return false
+      }
+      values[at] = value
+    }
+    return true
+  }
+
+  #reportBad(column: Column, index: number): void {
+    const found = column.values[index]
+    const error = new MillraceError('RECORD_INVALID', `field ${column.field.name} must be ${column.field.type}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${String(found).slice(0, 100)}`}`, { domain: 'user' })
+    const raw = Object.fromEntries((this.#columns ?? []).map(({ field, values }) => [field.name, values[index]]))
+    this.#parts.onBadRecord(error, `${this.#parts.file.path} at row ${index} of row group ${this.#parts.group}`,
+      JSON.stringify(raw, (_, value: unknown) => typeof value === 'bigint' ? String(value) : value))
+  }
+
+  async #readColumns(): Promise<Column[]> {
+    const { file, group, schema } = this.#parts
+    const rowStart = file.metadata.row_groups.slice(0, group).reduce((sum, before) => sum + Number(before.num_rows), 0)
+    const present = new Set(file.metadata.row_groups[group]?.columns.map((column) => column.meta_data?.path_in_schema[0]))
+    const missing = schema.fields.filter((field) => !present.has(field.name))
+    const refused = missing.find((field) => !field.nullable)
+    if (refused) {
+      throw new MillraceError('SCHEMA_MISMATCH', `${file.path} has no column ${refused.name}; it has ${[...present].join(', ')}`, {
+        domain: 'user', hint: `correct the name or make the field nullable (${refused.name}: ${refused.type}?)`,
+      })
+    }
+    const absent = new Array<null>(this.#groupRows).fill(null)
+    const range = { rowStart, rowEnd: rowStart + this.#groupRows }
+    try {
+      const scan = await parquetScan({
+        file: file.buffer, metadata: file.metadata, compressors: COMPRESSORS, parsers: PARSERS, ...range,
+        columns: schema.fields.map((field) => field.name).filter((name) => present.has(name)),
+      })
+      return await Promise.all(schema.fields.map(async (field) => ({
+        field, convert: columnConverter(field.type),
+        values: present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : absent,
+      })))
+    } catch (cause) {
+      throw new MillraceError('FILE_UNREADABLE', `cannot read row group ${group} of ${file.path}`, { domain: 'user', cause })
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import type { FieldType } from '../../model/schema.ts'
+
+/** A value as Parquet gives it → as a row carries it; null stays null, undefined says that it does not fit. */
+export type ColumnConverter = (value: unknown) => unknown
+
+/** The converter of one column; a fresh closure each, so that each sees the types of its own column only. */
+export function columnConverter(type: FieldType): ColumnConverter {
+  const convert = CONVERTERS[type]
+  return (value) => (value === null || value === undefined ? null : convert(value))
+}
+
+const CONVERTERS: Readonly<Record<FieldType, (value: unknown) => unknown>> = {
+  long: exactInteger,
+  double: (value) => {
+    if (typeof value === 'bigint') return Number(value)
+    return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+  },
+  boolean: (value) => (typeof value === 'boolean' ? value : undefined),
+  string: (value) => (typeof value === 'string' ? value : undefined),
+  timestamp: (value) => {
+    if (typeof value !== 'string') return exactInteger(value)
+    const time = Date.parse(value)
+    return Number.isNaN(time) ? undefined : time
+  },
+  json: jsonValue,
+}
+
+function exactInteger(value: unknown): number | undefined {
+  const number = typeof value === 'bigint' ? Number(value) : value
+  return Number.isSafeInteger(number) ? number as number : undefined
+}
+
+function jsonValue(value: unknown): unknown {
+  if (typeof value === 'bigint') return exactInteger(value) ?? String(value)
+  if (value instanceof Date) return value.toISOString()
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (Array.isArray(value)) return value.map(jsonValue)
+  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonValue(inner)]))
+  return value
+}

@@ -1,0 +1,95 @@
+import type { RowClass } from '../../codegen/row.ts'
+import type { Split } from '../../model/snapshot.ts'
+import type { Timestamp } from '../../model/time.ts'
+import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
+import { FileAccess, nullableEventTime } from './file-access.ts'
+import { pacing, type Pacing } from './pacing.ts'
+import { SplitCursor } from './split-cursor.ts'
+
+/**
+ * Reads the splits of one slot. Without replay one after the other; with `rate: 1000x` the rows of all splits as
+ * their event time comes, on a clock whose origin all slots share. A split is opened only when its first row is due,
+ * so that a year of row groups is not decoded at once.
+ */
+export class FileReader implements SourceReader {
+  readonly #context: ReaderContext
+  readonly #access: FileAccess
+  #cursors: SplitCursor[] = []
+  #pacing: Pacing | undefined
+
+  constructor(context: ReaderContext, rows: RowClass) {
+    this.#context = context
+    this.#access = new FileAccess({
+      ports: context.ports, baseDir: context.baseDir, schema: context.schema, rows,
+      eventTimeField: nullableEventTime(context.schema, context.verb.eventTime?.field),
+      onBadRecord: (error, where, raw) => { context.onBadRecord(error, where, raw) },
+    })
+  }
+
+  async open(splits: readonly Split[]): Promise<void> {
+    const { verb, ports, parallelism } = this.#context
+    this.#cursors = splits.map((split) =>
+      new SplitCursor(split, verb.eventTime?.field, (next) => this.#access.open(split.id, next)))
+    const origin = verb.rate?.kind === 'replay' ? await this.#originTime() : undefined
+    this.#pacing = pacing(verb.rate, origin, parallelism, ports.clock.now())
+  }
+
+  async poll(maxRows: number): Promise<SourceBatch | undefined> {
+    const now = this.#context.ports.clock.now()
+    const allowed = this.#pacing?.allowance(maxRows, now) ?? maxRows
+    if (allowed < 1) return undefined
+    const dueTime = this.#pacing?.dueTime(now) ?? Infinity
+    const cursor = await this.#nextCursor(dueTime)
+    const rows = cursor?.take(allowed, dueTime)
+    if (!cursor || !rows || rows.length === 0) return undefined
+    this.#pacing?.onEmitted(rows.length)
+    return { split: cursor.id, rows }
+  }
+
+  snapshot(): Split[] { return this.#cursors.map((cursor) => cursor.snapshot()) }
+
+  isFinished(): boolean { return this.#cursors.every((cursor) => cursor.finished) }
+
+  headTimes(): (readonly [split: string, time: Timestamp])[] {
+    const heads: (readonly [string, Timestamp])[] = []
+    for (const cursor of this.#cursors) {
+      const time = cursor.finished ? undefined : cursor.headTime()
+      if (time !== undefined) heads.push([cursor.id, time])
+    }
+    return heads
+  }
+
+  async close(): Promise<void> { this.#cursors = [] }
+
+  /** The split to read from now, filled; undefined when none has a row that is due. */
+  async #nextCursor(dueTime: Timestamp): Promise<SplitCursor | undefined> {
+    for (;;) {
+      const cursor = dueTime === Infinity ? this.#cursors.find((candidate) => !candidate.finished) : this.#earliest()
+      if (!cursor || (cursor.headTime() ?? -Infinity) > dueTime) return undefined
+      await cursor.fill()
+      if (!cursor.finished) return cursor
+    }
+  }
+
+  #earliest(): SplitCursor | undefined {
+    let earliest: SplitCursor | undefined
+    for (const cursor of this.#cursors) {
+      if (cursor.finished) continue
+      if (!earliest || (cursor.headTime() ?? -Infinity) < (earliest.headTime() ?? -Infinity)) earliest = cursor
+    }
+    return earliest
+  }
+
+  /** The enumerator's, the same in every slot; splits that did not come from it are peeked at here. */
+  async #originTime(): Promise<Timestamp | undefined> {
+    const given = this.#cursors.find((cursor) => cursor.originTime !== undefined)?.originTime
+    if (given !== undefined) return given
+    let origin: Timestamp | undefined
+    for (const cursor of this.#cursors) {
+      await cursor.fill()
+      const time = cursor.finished ? undefined : cursor.headTime()
+      if (time !== undefined && (origin === undefined || time < origin)) origin = time
+    }
+    return origin
+  }
+}

@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
+import type { RowPrinter } from '../../codegen/contracts.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { CheckpointId } from '../../model/ids.ts'
+import type { Row } from '../../model/schema.ts'
+import type { Committable } from '../../model/snapshot.ts'
+import type { SinkContext, SinkWriter } from '../sink.ts'
+
+const BUFFER_CHARACTERS = 256 * 1024
+const SUFFIX = '.pending'
+
+/**
+ * Exactly-once part files. Rows go into `.part-<job>-<operator>-<slot>-<attempt>-<n>.jsonl.pending`, which is flushed
+ * at the barrier and renamed to the name without dot and suffix when the checkpoint is complete. Names carry the
+ * attempt, so a writer of an older attempt can never touch a newer one's file.
+ */
+export class FileWriter implements SinkWriter {
+  readonly #context: SinkContext
+  readonly #folder: string
+  readonly #print: RowPrinter
+  readonly #prefix: string
+  #part = 0
+  #pending: { from: string; to: string } | undefined
+  #lines: string[] = []
+  #characters = 0
+  #cleaned = false
+
+  constructor(context: SinkContext, folder: string, print: RowPrinter) {
+    this.#context = context
+    this.#folder = folder
+    this.#print = print
+    // The UID may be long and names are short: eight digits tell the jobs of one folder apart.
+    const job = createHash('sha256').update(context.jobUid).digest('hex').slice(0, 8)
+    this.#prefix = `part-${job}-${context.operatorId}-`
+  }
+
+  /** Recovered files may be anyone's, and others may still have to commit theirs: nothing is deleted yet. */
+  async open(recovered: readonly Committable[]): Promise<void> {
+    await this.#publish(recovered)
+  }
+
+  async write(rows: readonly Row[], count: number): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      const row = rows[index]
+      if (row === undefined) continue
+      const line = this.#print(row)
+      this.#lines.push(line)
+      this.#characters += line.length
+    }
+    if (this.#characters >= BUFFER_CHARACTERS) await this.#flush()
+  }
+
+  async prepareCommit(_checkpoint: CheckpointId): Promise<Committable[]> {
+    await this.#flush()
+    const pending = this.#pending
+    if (!pending) return []
+    await this.#context.ports.files.sync(pending.from)
+    this.#pending = undefined
+    return [pending]
+  }
+
+  /**
+   * A complete checkpoint of this attempt proves that every writer has opened, and so committed what it recovered:
+   * from here on pending files of older attempts are nobody's.
+   */
+  async commit(committables: readonly Committable[]): Promise<void> {
+    await this.#publish(committables)
+    if (this.#cleaned) return
+    this.#cleaned = true
+    await this.#deleteLeftovers()
+  }
+
+  async close(): Promise<void> {
+    this.#lines = []
+    this.#characters = 0
+    if (this.#pending) await this.#context.ports.files.delete(this.#pending.from)
+    this.#pending = undefined
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#lines.length === 0) return
+    const { from } = this.#pending ??= await this.#newPart()
+    const bytes = Buffer.from(`${this.#lines.join('\n')}\n`)
+    this.#lines = []
+    this.#characters = 0
+    await this.#attempt('write', from, () => this.#context.ports.files.append(from, bytes))
+  }
+
+  /** Skips names that exist: they are of an earlier run whose store was thrown away, and its output stays. */
+  async #newPart(): Promise<{ from: string; to: string }> {
+    const { files } = this.#context.ports
+    for (;;) {
+      const name = `${this.#prefix}${this.#context.slot}-${this.#context.attempt}-${this.#part++}.jsonl`
+      const part = { from: join(this.#folder, `.${name}${SUFFIX}`), to: join(this.#folder, name) }
+      if (await files.exists(part.to)) continue
+      await files.delete(part.from)
+      return part
+    }
+  }
+
+  async #publish(committables: readonly Committable[]): Promise<void> {
+    const { files } = this.#context.ports
+    for (const committable of committables) {
+      const { from, to } = parseCommittable(committable)
+      if (await files.exists(from)) {
+        await this.#attempt('commit', to, () => files.rename(from, to))
+      } else if (!await files.exists(to)) {
+        throw new MillraceError('SINK_OUTPUT_LOST', `checkpointed output ${from} is gone and ${to} does not exist either`, {
+          domain: 'platform', hint: 'part files must stay in the folder until the next checkpoint; restore from another checkpoint, or put the file back',
+        })
+      }
+    }
+  }
+
+  async #deleteLeftovers(): Promise<void> {
+    const { files, logger } = this.#context.ports
+    for (const path of await files.glob(join(this.#folder, `.${this.#prefix}*${SUFFIX}`))) {
+      const attempt = /-\d+-(\d+)-\d+\.jsonl\.pending$/.exec(basename(path))?.[1]
+      if (attempt === undefined || Number(attempt) >= this.#context.attempt) continue
+      logger.info('deleting output that no checkpoint holds', { operator: this.#context.operatorId, path })
+      await files.delete(path)
+    }
+  }
+
+  async #attempt(verb: string, path: string, run: () => Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (cause) {
+      throw new MillraceError('FILE_UNWRITABLE', `cannot ${verb} ${path}`, {
+        domain: 'dependency', retriable: true, cause, hint: `check that ${dirname(path)} is writable and has space`,
+      })
+    }
+  }
+}
+
+function parseCommittable(committable: Committable): { from: string; to: string } {
+  if (typeof committable === 'object' && committable !== null && 'from' in committable && 'to' in committable) {
+    const { from, to } = committable
+    if (typeof from === 'string' && typeof to === 'string') return { from, to }
+  }
+  throw new MillraceError('COMMITTABLE_INVALID', `${JSON.stringify(committable)} is no committable of a file sink`)
+}

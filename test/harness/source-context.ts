@@ -1,0 +1,24 @@
+import type { SourceContext } from '../../runtime/connectors/source.ts'
+import type { Schema } from '../../runtime/model/schema.ts'
+import type { SourceVerb } from '../../runtime/plan/job-graph.ts'
+import type { Ports } from '../../runtime/ports/ports.ts'
+import { createLogger } from '../../runtime/ports/real/logger.ts'
+import { realPorts } from '../../runtime/ports/real/ports.ts'
+
+/** Real ports that log errors only and forget what is printed. */
+export function quietPorts(): Ports {
+  return realPorts({ logger: createLogger({ to: 'stderr', level: 'error' }), printLine: () => undefined })
+}
+
+/** A source's context over real ports; bad records are collected in `bad`. */
+export function sourceContext(parts: {
+  verb: Pick<SourceVerb, 'connector' | 'options'> & Partial<SourceVerb>; schema: Schema; baseDir: string; ports?: Ports
+}): SourceContext & { bad: { where: string; reason: string; raw: string }[] } {
+  const bad: { where: string; reason: string; raw: string }[] = []
+  return {
+    operatorId: 'source', verb: { kind: 'source', onError: { kind: 'skip' }, ...parts.verb },
+    schema: parts.schema, ports: parts.ports ?? quietPorts(), baseDir: parts.baseDir, bad,
+    onBadRecord(error, where, raw) { bad.push({ where, reason: error.message, raw: Buffer.from(raw as Uint8Array).toString() }) },
+    reportTrouble(error) { if (error) throw error },
+  }
+}

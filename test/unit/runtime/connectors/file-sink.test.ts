@@ -1,0 +1,49 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { fileSink } from '../../../../runtime/connectors/file/connector.ts'
+import type { Schema } from '../../../../runtime/model/schema.ts'
+import { expectExactlyOnceSink } from '../../../harness/connector-conformance.ts'
+import { quietPorts } from '../../../harness/source-context.ts'
+
+const SCHEMA: Schema = { fields: [{ name: 'id', type: 'long', nullable: false }] }
+
+let folder = ''
+beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'millrace-sink-')) })
+afterEach(async () => { await rm(folder, { recursive: true }) })
+
+const context = (jobUid: string) => ({
+  jobUid, operatorId: 'out', schema: SCHEMA, options: { path: 'results', format: 'json' }, ports: quietPorts(), baseDir: folder,
+  reportTrouble(error: Error | null) { if (error) throw error },
+})
+
+async function visibleLines(): Promise<string[]> {
+  const results = join(folder, 'results')
+  const names = await readdir(results).catch((error: NodeJS.ErrnoException) => { if (error.code === 'ENOENT') return []; throw error })
+  const texts = await Promise.all(names.filter((name) => !name.startsWith('.')).map((name) => readFile(join(results, name), 'utf8')))
+  return texts.flatMap((text) => text.split('\n')).filter((line) => line !== '')
+}
+
+test('part files hold every completed checkpoint once, through crashes, repeated recovery and other parallelism', async () => {
+  await expectExactlyOnceSink({
+    connector: fileSink, context: context('job-1'), row: (n) => ({ id: n }), visible: visibleLines, show: (row) => JSON.stringify(row),
+  })
+  const hidden = (await readdir(join(folder, 'results'))).filter((name) => name.startsWith('.'))
+  expect(hidden).toEqual([])
+})
+
+test('a second run with the same job and a new store leaves the first run\'s output alone', async () => {
+  for (let run = 0; run < 2; run++) {
+    const writer = fileSink.writer({ ...context('job-1'), slot: 0, attempt: 1 })
+    await writer.open([])
+    await writer.write([{ id: run }], 1)
+    await writer.commit(await writer.prepareCommit(1))
+  }
+  expect((await visibleLines()).sort()).toEqual(['{"id":0}', '{"id":1}'])
+})
+
+test('checkpointed output that is gone fails loudly', async () => {
+  const writer = fileSink.writer({ ...context('job-1'), slot: 0, attempt: 2 })
+  await expect(writer.open([{ from: join(folder, '.gone'), to: join(folder, 'gone') }])).rejects.toMatchObject({ code: 'SINK_OUTPUT_LOST' })
+})

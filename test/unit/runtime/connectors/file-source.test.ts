@@ -1,0 +1,151 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { fileSource } from '../../../../runtime/connectors/file/connector.ts'
+import { byteRanges } from '../../../../runtime/connectors/file/json-split.ts'
+import { compileRowClass } from '../../../../runtime/codegen/row.ts'
+import type { Schema } from '../../../../runtime/model/schema.ts'
+import type { Clock } from '../../../../runtime/ports/clock.ts'
+import { expectExactRestores, readAll } from '../../../harness/connector-conformance.ts'
+import { quietPorts, sourceContext } from '../../../harness/source-context.ts'
+
+const SCHEMA: Schema = { fields: [{ name: 'id', type: 'long', nullable: false }, { name: 'at', type: 'timestamp', nullable: false }] }
+const FLIGHTS: Schema = {
+  fields: [
+    { name: 'date', type: 'timestamp', nullable: false }, { name: 'delay', type: 'double', nullable: true },
+    { name: 'origin', type: 'string', nullable: false },
+  ],
+}
+
+let folder = ''
+beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'millrace-files-')) })
+afterEach(async () => { await rm(folder, { recursive: true }) })
+
+async function writeLines(name: string, first: number, count: number, separator: string): Promise<void> {
+  const lines = Array.from({ length: count }, (_, index) => JSON.stringify({ id: first + index, at: 1000 * (first + index), more: 'é'.repeat(index % 7) }))
+  await writeFile(join(folder, name), lines.join(separator))
+}
+
+function jsonContext(paths: readonly string[] = ['*.jsonl']) {
+  return sourceContext({
+    verb: { connector: 'file', options: { paths, format: 'json' }, eventTime: { field: 'at', outOfOrdernessMs: 0 } }, schema: SCHEMA, baseDir: folder,
+  })
+}
+
+describe('JSON lines', () => {
+  test('any interruption with any change of parallelism gives every row once', async () => {
+    await writeLines('a.jsonl', 0, 40, '\n')
+    await writeLines('b.jsonl', 100, 25, '\r\n')
+    await writeLines('c.jsonl', 200, 1, '\n')
+    const source = { connector: fileSource, context: jsonContext(), maxRows: 3, interruptions: 25 }
+    expect(await readAll(source)).toHaveLength(66)
+    await expectExactRestores(source, 1, 3)
+    await expectExactRestores(source, 3, 2)
+  })
+
+  test('wherever a file is cut, every line is read by exactly one split', async () => {
+    const text = '{"id":1,"at":1}\n{"id":2,"at":2}\r\n\n{"id":3,"at":3}'
+    await writeFile(join(folder, 'x.jsonl'), text)
+    for (let target = 1; target <= text.length; target++) {
+      const ids: unknown[] = []
+      for (const { start, end } of byteRanges(text.length, target)) {
+        const context = { ...jsonContext(), slot: 0, parallelism: 1 }
+        const reader = fileSource.reader(context, compileRowClass(SCHEMA))
+        await reader.open([{ id: `x.jsonl:${start}-${end}`, position: null, finished: false }])
+        while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.rows ?? []).map((row) => row['id']))
+      }
+      expect(ids, `cut every ${target} bytes`).toEqual([1, 2, 3])
+    }
+  })
+
+  test('a record that cannot be read is reported with path and byte offset and left out', async () => {
+    await writeFile(join(folder, 'bad.jsonl'), '{"id":1,"at":1}\n{"id":"x","at":2}\nnonsense\n{"id":4,"at":4}\n')
+    const context = jsonContext(['bad.jsonl'])
+    expect(await readAll({ connector: fileSource, context, maxRows: 10, interruptions: 1 })).toHaveLength(2)
+    expect(context.bad.map((record) => record.where)).toEqual([`${folder}/bad.jsonl at byte 16`, `${folder}/bad.jsonl at byte 34`])
+    expect(context.bad.map((record) => record.raw)).toEqual(['{"id":"x","at":2}', 'nonsense'])
+  })
+
+  test('a pattern that matches nothing is an error that names it', async () => {
+    await expect(fileSource.enumerator(jsonContext(['*.none'])).discover([], 1)).rejects.toMatchObject({ code: 'FILE_MISSING' })
+  })
+})
+
+describe('Parquet', () => {
+  const context = () => sourceContext({
+    verb: { connector: 'file', options: { path: 'node_modules/vega-datasets/data/flights-3m.parquet', format: 'parquet' }, eventTime: { field: 'date', outOfOrdernessMs: 0 } },
+    schema: FLIGHTS, baseDir: process.cwd(),
+  })
+
+  test('one split per row group, each knowing the event time of its first row', async () => {
+    const splits = await fileSource.enumerator(context()).discover([], 4)
+    expect(splits).toHaveLength(11)
+    expect(splits[1]).toEqual({
+      id: 'node_modules/vega-datasets/data/flights-3m.parquet#1', finished: false,
+      position: { headTime: Date.UTC(2001, 0, 17, 15, 35), originTime: Date.UTC(2001, 0, 1, 0, 1) },
+    })
+  })
+
+  test('a reader restored in the middle of a row group goes on with the next row', async () => {
+    const open = async (position: unknown) => {
+      const reader = fileSource.reader({ ...context(), slot: 0, parallelism: 1 }, compileRowClass(FLIGHTS))
+      await reader.open([{ id: 'node_modules/vega-datasets/data/flights-3m.parquet#3', position: position as null, finished: false }])
+      return reader
+    }
+    const whole = await open(null)
+    const first = (await whole.poll(1000))?.rows ?? []
+    const second = (await whole.poll(24))?.rows ?? []
+    const restored = await open({ next: 1000 })
+    expect((await restored.poll(24))?.rows).toEqual(second)
+    expect(first).toHaveLength(1000)
+    expect(typeof first[0]?.['date']).toBe('number')
+    expect(whole.snapshot()[0]?.position).toEqual({ next: 1024 })
+  })
+})
+
+describe('rate', () => {
+  function steppedClock(): { clock: Clock; advance: (ms: number) => void } {
+    let now = 1_000_000
+    return { clock: { ...quietPorts().clock, now: () => now }, advance: (ms) => { now += ms } }
+  }
+
+  async function readerWith(rate: { kind: 'replay'; speed: number } | { kind: 'records'; perSecond: number }, clock: Clock, slot: number, parallelism: number) {
+    const base = sourceContext({
+      verb: { connector: 'file', options: { paths: ['*.jsonl'], format: 'json' }, eventTime: { field: 'at', outOfOrdernessMs: 0 }, rate },
+      schema: SCHEMA, baseDir: folder, ports: { ...quietPorts(), clock },
+    })
+    const splits = await fileSource.enumerator(base).discover([], parallelism)
+    const reader = fileSource.reader({ ...base, slot, parallelism }, compileRowClass(SCHEMA))
+    await reader.open(splits.filter((_, index) => index % parallelism === slot))
+    return async () => {
+      const ids: unknown[] = []
+      for (let batch = await reader.poll(100); batch; batch = await reader.poll(100)) ids.push(...batch.rows.map((row) => row['id']))
+      return ids
+    }
+  }
+
+  test('a replay gives each slot the rows whose event time has come on the clock of all', async () => {
+    await writeLines('a.jsonl', 10, 3, '\n')
+    await writeLines('b.jsonl', 11, 3, '\n')
+    const { clock, advance } = steppedClock()
+    const pollA = await readerWith({ kind: 'replay', speed: 10 }, clock, 0, 2)
+    const pollB = await readerWith({ kind: 'replay', speed: 10 }, clock, 1, 2)
+    expect([await pollA(), await pollB()]).toEqual([[10], []])
+    advance(100)
+    expect([await pollA(), await pollB()]).toEqual([[11], [11]])
+    advance(200)
+    expect([await pollA(), await pollB()]).toEqual([[12], [12, 13]])
+  })
+
+  test('a record rate is shared by the slots', async () => {
+    await writeLines('a.jsonl', 0, 50, '\n')
+    const { clock, advance } = steppedClock()
+    const poll = await readerWith({ kind: 'records', perSecond: 20 }, clock, 0, 2)
+    expect(await poll()).toEqual([])
+    advance(500)
+    expect(await poll()).toEqual([0, 1, 2, 3, 4])
+    advance(60_000)
+    expect(await poll()).toHaveLength(10)
+  })
+})
