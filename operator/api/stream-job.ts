@@ -62,7 +62,7 @@ export interface StreamJobStatus {
   operation?: Operation | null
   lastOperation?: LastOperation
   /** The newest spec that passed; its text is in the ConfigMap `<job>-last-good`. */
-  lastGood?: { generation: number; hash: string }
+  lastGood?: { generation: number; hash: string; change: 'none' | 'rescale' | 'graph' | 'incompatible' }
   finishedAt?: string | null
   conditions?: Condition[]
 }

@@ -2,6 +2,7 @@ import { describeWithCauses } from '../../runtime/model/errors.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import type { Rng } from '../../runtime/ports/rng.ts'
+import { isConflict } from '../kube/errors.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
 import type { KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
@@ -126,6 +127,11 @@ export class Controller<T extends KubeObject> {
       metrics.reconciled(this.name, 'ok', clock.now() - startedAt)
       return result
     } catch (error) {
+      if (isConflict(error)) {
+        // Somebody else was faster: routine. The next pass decides on what is there now.
+        metrics.reconciled(this.name, 'conflict', clock.now() - startedAt)
+        return { requeueAfterMs: 50 }
+      }
       metrics.reconciled(this.name, 'error', clock.now() - startedAt)
       logger.warn('reconcile failed, will be tried again', { object: key, error: describeWithCauses(error) })
       throw error

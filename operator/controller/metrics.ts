@@ -33,7 +33,7 @@ export class OperatorMetrics {
     })
   }
 
-  reconciled(controller: string, result: 'ok' | 'error', durationMs: number): void {
+  reconciled(controller: string, result: 'ok' | 'conflict' | 'error', durationMs: number): void {
     this.#reconciles.inc({ controller, result })
     this.#reconcileSeconds.observe({ controller }, durationMs / 1000)
   }

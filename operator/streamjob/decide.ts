@@ -1,0 +1,223 @@
+import { FINALIZER } from '../api/stream-job.ts'
+import type { Operation, OperationType } from '../api/stream-job.ts'
+import type { Pod } from '../kube/objects.ts'
+import { COORDINATOR_ANNOTATION, HASH_ANNOTATION, ROLE_LABEL } from '../resources/labels.ts'
+import { subtaskOf, withCoordinator } from '../resources/worker-pod.ts'
+import { decideDelete } from './decide-delete.ts'
+import { decideSuspend } from './decide-suspend.ts'
+import { decideUpgrade } from './decide-upgrade.ts'
+import type { Decision } from './decision.ts'
+import type { Observed } from './observed.ts'
+import { begin, ending, settled, working } from './operation.ts'
+import { blockedPod } from './pod-trouble.ts'
+import type { Wanted } from './wanted.ts'
+import { wantsToRun } from './wanted.ts'
+
+/** Deleted this long after the job finished: until then their logs can be read. */
+const KEEP_FINISHED_MS = 10 * 60_000
+const SOON_MS = 1_000
+const STEADY_MS = 5_000
+
+/**
+ * What to do next for a job: one step, from what is, whatever was done before. Pure. The order is the order of
+ * importance: go, keep the spec, suspend, replace pods that differ, have all pods, tell the coordinator, tidy up.
+ */
+export function decide(observed: Observed): Decision {
+  const { job, wanted } = observed
+  if (job.metadata.deletionTimestamp !== undefined) return decideDelete(observed)
+  if (job.metadata.finalizers?.includes(FINALIZER) !== true) {
+    return settled(observed, { act: { kind: 'addFinalizer' }, phase: 'Pending', reason: 'Accepted', message: 'The job was seen.', requeueAfterMs: 0 })
+  }
+  if (observed.keepSpec !== undefined) return keepSpec(observed)
+  if (wanted === undefined) {
+    return settled(observed, { phase: 'Pending', reason: 'SpecInvalid', message: 'The spec has never been valid; nothing runs.', stalled: true })
+  }
+  if (!wantsToRun(job)) return decideSuspend(observed)
+  return decideRun(observed, wanted)
+}
+
+function keepSpec(observed: Observed): Decision {
+  const before = observed.job.status
+  const change = observed.keepSpec?.change
+  return {
+    act: { kind: 'keepSpec' }, phase: before?.phase ?? 'Pending', reason: before?.reason ?? 'Accepted',
+    message: before?.message ?? 'The spec is valid.', operation: before?.operation ?? null, requeueAfterMs: 0,
+    events: change === undefined || change.class === 'none' ? [] : [{ type: 'Normal', reason: 'SpecChanged', message: `${change.class}: ${change.reasons.join('; ')}` }],
+  }
+}
+
+function decideRun(observed: Observed, wanted: Wanted): Decision {
+  if (isFinished(observed, wanted)) return finished(observed)
+  if (observed.waitsFor !== undefined) {
+    const { code, message } = observed.waitsFor
+    const phase = observed.pods.length === 0 ? 'Pending' : observed.job.status?.phase ?? 'Pending'
+    return settled(observed, { phase, reason: camel(code), message, requeueAfterMs: STEADY_MS, events: [{ type: 'Warning', reason: camel(code), message }] })
+  }
+  if (observed.taken.length > 0) {
+    const message = `The pod ${observed.taken[0] ?? ''} exists and belongs to someone else: rename this job or remove that pod.`
+    return settled(observed, { phase: 'Pending', reason: 'NameTaken', message, stalled: true, requeueAfterMs: STEADY_MS, events: [{ type: 'Warning', reason: 'NameTaken', message }] })
+  }
+  const broken = brokenPods(observed)
+  if (broken.length > 0) return replaceBroken(observed, broken)
+  return decideUpgrade(observed, stalePods(observed, wanted)) ?? havePods(observed, wanted) ?? lead(observed, wanted)
+}
+
+function isFinished({ job, coordinator }: Observed, wanted: Wanted): boolean {
+  if (coordinator.kind === 'reached') return coordinator.report.phase === 'finished' && coordinator.report.revision === wanted.revision
+  return job.status?.phase === 'Finished' && job.status.revision === wanted.revision
+}
+
+function finished(observed: Observed): Decision {
+  const { job, now, pods } = observed
+  const finishedAt = job.status?.finishedAt === undefined || job.status.finishedAt === null ? now : Date.parse(job.status.finishedAt)
+  const isOld = now - finishedAt >= KEEP_FINISHED_MS
+  return settled(observed, {
+    act: isOld && pods.length > 0 ? { kind: 'deletePods', pods } : { kind: 'none' },
+    phase: 'Finished', reason: 'Finished', message: 'All inputs have ended and every result is committed.',
+    events: job.status?.phase === 'Finished' ? [] : [{ type: 'Normal', reason: 'Finished', message: 'All inputs have ended and every result is committed.' }],
+    ...(pods.length > 0 ? { requeueAfterMs: Math.max(SOON_MS, finishedAt + KEEP_FINISHED_MS - now) } : {}),
+  })
+}
+
+/** Evicted, node lost, or a process that went away without an error: they never come back by themselves. */
+function brokenPods({ pods }: Observed): Pod[] {
+  return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded'))
+}
+
+function replaceBroken(observed: Observed, broken: readonly Pod[]): Decision {
+  const operation = begin(observed, 'Recover', 'deploy')
+  return working(operation, {
+    act: { kind: 'deletePods', pods: broken }, message: `Replacing ${namesOf(broken)}.`, requeueAfterMs: SOON_MS,
+    events: broken.map((pod) => ({ type: 'Warning', reason: 'PodFailed', message: `${pod.metadata.name} ended: ${pod.status?.reason ?? pod.status?.phase ?? 'unknown'}${pod.status?.message === undefined ? '' : `: ${pod.status.message}`}` })),
+  })
+}
+
+/** Pods that were rendered from another image, environment or template. */
+function stalePods({ pods }: Observed, wanted: Wanted): Pod[] {
+  const hashes = new Map([wanted.coordinator, ...wanted.workers].map((pod) => [pod.metadata.name, hashIn(pod)]))
+  return pods.filter((pod) => {
+    const hash = hashes.get(pod.metadata.name)
+    return hash !== undefined && hash !== hashIn(pod) && pod.metadata.deletionTimestamp === undefined
+  })
+}
+
+function hashIn(pod: Pod): string | undefined { return pod.metadata.annotations?.[HASH_ANNOTATION] }
+
+/** Creates what is missing; undefined when every pod of the plan is there. */
+function havePods(observed: Observed, wanted: Wanted): Decision | undefined {
+  const { pods, coordinatorAddress } = observed
+  const present = new Set(pods.map((pod) => pod.metadata.name))
+  const lost = pods.filter((pod) => pod.metadata.labels?.[ROLE_LABEL] === 'worker' && pod.metadata.deletionTimestamp === undefined
+    && coordinatorAddress !== undefined && pod.metadata.annotations?.[COORDINATOR_ANNOTATION] !== coordinatorAddress)
+  if (lost.length > 0) {
+    return working(begin(observed, 'Recover', 'deploy'), {
+      act: { kind: 'deletePods', pods: lost }, message: 'The coordinator has a new address; its workers are started anew.', requeueAfterMs: SOON_MS,
+    })
+  }
+  const workers = coordinatorAddress === undefined ? [] : wanted.workers.map((pod) => withCoordinator(pod, coordinatorAddress))
+  const missing = [wanted.coordinator, ...workers].filter((pod) => !present.has(pod.metadata.name))
+  const operation = begin(observed, missingBecause(observed, wanted), 'deploy')
+  if (missing.length > 0) {
+    const events = observed.job.status?.operation?.id === operation.id ? [] : [{ type: 'Normal' as const, reason: operation.type === 'Recover' ? 'Recovering' : eventOf(operation), message: whyMissing(observed, wanted, operation, missing) }]
+    return working(operation, { act: { kind: 'createPods', pods: missing }, message: `Creating ${namesOf(missing)}.`, events, requeueAfterMs: SOON_MS })
+  }
+  if (coordinatorAddress === undefined) return waitForPods(observed, operation)
+  return undefined
+}
+
+function missingBecause(observed: Observed, wanted: Wanted): OperationType {
+  const { job, coordinator } = observed
+  const underWay = job.status?.operation
+  if (underWay?.type === 'Upgrade' || underWay?.type === 'Resume') return underWay.type
+  if (job.status?.phase === 'Suspended' || underWay?.type === 'Suspend') return 'Resume'
+  const runs = coordinator.kind === 'reached' ? coordinator.report.revision : job.status?.revision
+  if (runs === undefined || runs === null) return 'Deploy'
+  if (runs !== wanted.revision) return changeOperation(observed)
+  return 'Recover'
+}
+
+function eventOf(operation: Operation): string {
+  return { Deploy: 'Deploying', Rescale: 'Rescaling', Upgrade: 'UpgradeStarted', Recover: 'Recovering', Suspend: 'Suspending', Resume: 'Resumed', Delete: 'Deleting' }[operation.type]
+}
+
+function whyMissing(observed: Observed, wanted: Wanted, operation: Operation, missing: readonly Pod[]): string {
+  if (operation.type === 'Recover') return `${namesOf(missing)} went away and is created again.`
+  if (operation.type === 'Rescale') return `${wanted.workers.length} workers are wanted, ${observed.pods.filter((pod) => subtaskOf(pod) !== undefined).length} are there.`
+  return `Creating a coordinator and ${wanted.workers.length} workers.`
+}
+
+/** All pods are there: the coordinator does the rest, and is told what is wanted until it says so itself. */
+function lead(observed: Observed, wanted: Wanted): Decision {
+  const { coordinator, job } = observed
+  if (coordinator.kind !== 'reached') {
+    return waitForPods(observed, begin(observed, job.status?.revision === undefined || job.status.revision === null ? 'Deploy' : 'Recover', 'deploy'))
+  }
+  const { report } = coordinator
+  if (report.targetRevision !== wanted.revision || report.phase === 'suspended') {
+    const type = report.revision === null ? missingBecause(observed, wanted) : report.phase === 'suspended' ? 'Resume' : changeOperation(observed)
+    const operation = begin(observed, type, 'deploy')
+    return working(operation, { act: { kind: 'putTarget', desiredState: 'running' }, message: `The coordinator is told about revision ${wanted.revision}.`, requeueAfterMs: 300 })
+  }
+  if (report.phase === 'failed') {
+    const message = report.error?.message ?? 'The job failed.'
+    const reason = report.error === null ? 'Failed' : camel(report.error.code)
+    return settled(observed, { phase: 'Failed', reason, message, stalled: true, requeueAfterMs: STEADY_MS, events: [{ type: 'Warning', reason, message }] })
+  }
+  if (report.phase !== 'running' || report.revision !== wanted.revision) {
+    const type = underWay(observed) ?? (report.phase === 'recovering' ? 'Recover' : report.revision === wanted.revision || report.revision === null ? 'Deploy' : changeOperation(observed))
+    return waitForPods(observed, begin(observed, type, 'deploy'))
+  }
+  return tidyUp(observed, wanted, report.runningWorkers)
+}
+
+/** A job that is to run again resumes, whatever became of its suspension. */
+function underWay({ job }: Observed): OperationType | undefined {
+  const type = job.status?.operation?.type
+  return type === 'Suspend' ? 'Resume' : type
+}
+
+/** What bringing the running job to the wanted revision is called. */
+function changeOperation({ job }: Observed): OperationType {
+  return job.status?.lastGood?.change === 'rescale' ? 'Rescale' : 'Upgrade'
+}
+
+function tidyUp(observed: Observed, wanted: Wanted, runningWorkers: readonly string[]): Decision {
+  const names = new Set(wanted.workers.map((pod) => pod.metadata.name))
+  const surplus = observed.pods.filter((pod) => {
+    const subtask = subtaskOf(pod)
+    return subtask !== undefined && !names.has(pod.metadata.name) && !runningWorkers.includes(subtask) && pod.metadata.deletionTimestamp === undefined
+  })
+  const message = `${runningWorkers.length} workers run.`
+  return ending(observed, 'Succeeded', {
+    act: surplus.length > 0 ? { kind: 'deletePods', pods: surplus } : { kind: 'none' },
+    phase: 'Running', reason: 'Running', message, requeueAfterMs: STEADY_MS,
+  })
+}
+
+/** Nothing to do but to look again; says what holds it up. */
+function waitForPods(observed: Observed, operation: Operation): Decision {
+  const { coordinator, pods } = observed
+  const blocked = blockedPod(pods)
+  if (blocked !== undefined) {
+    return { ...working(operation, { act: { kind: 'none' }, message: blocked.message, requeueAfterMs: STEADY_MS, events: [{ type: 'Warning', ...blocked }] }), reason: blocked.reason, stalled: true }
+  }
+  if (coordinator.kind === 'reached') {
+    const { phase, error, expectedWorkers, registeredWorkers } = coordinator.report
+    if (error !== null) {
+      return { ...working(operation, { act: { kind: 'none' }, message: error.message, requeueAfterMs: SOON_MS, events: [{ type: 'Warning', reason: camel(error.code), message: error.message }] }), reason: camel(error.code) }
+    }
+    return working(operation, { act: { kind: 'none' }, message: `The coordinator is ${phase}: ${registeredWorkers.length} of ${expectedWorkers.length} workers have registered.`, requeueAfterMs: 500 })
+  }
+  const message = coordinator.kind === 'absent' ? 'Waiting for the coordinator pod to have an address.' : `Waiting for the coordinator: ${coordinator.why.message}`
+  return working(operation, { act: { kind: 'none' }, message, requeueAfterMs: 500 })
+}
+
+function namesOf(pods: readonly Pod[]): string {
+  const names = pods.map((pod) => pod.metadata.name)
+  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
+}
+
+/** `CHECKPOINT_STORE_UNAVAILABLE` → `CheckpointStoreUnavailable`, as reasons are written. */
+export function camel(code: string): string {
+  return code.toLowerCase().replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+}

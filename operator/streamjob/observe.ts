@@ -1,0 +1,163 @@
+import { changeClass } from '../../runtime/plan/change.ts'
+import type { Change } from '../../runtime/plan/change.ts'
+import type { ConnectorChecks } from '../../runtime/plan/connector-checks.ts'
+import type { Problem } from '../../runtime/plan/problems.ts'
+import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
+import type { ErrorReport } from '../../runtime/model/errors.ts'
+import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
+import { streamSavepoints } from '../api/stream-savepoint.ts'
+import type { JobClient, JobEndpoint } from '../job-client.ts'
+import { isNotFound } from '../kube/errors.ts'
+import type { Kube } from '../kube/kube.ts'
+import type { KubeObject, Pod } from '../kube/objects.ts'
+import { pods as podResource } from '../kube/resource-type.ts'
+import { coordinatorName } from '../resources/coordinator-pod.ts'
+import { hashOf, jobToken } from '../resources/hash.ts'
+import { configMaps, lastGoodName, tokenSecretName } from '../resources/job-objects.ts'
+import { HTTP_PORT } from '../resources/job-pod.ts'
+import type { PodContext, PodSettings } from '../resources/job-pod.ts'
+import { JOB_LABEL } from '../resources/labels.ts'
+import { coordinatorAddress } from '../resources/worker-pod.ts'
+import { bindDruidSinks } from './druid-sinks.ts'
+import type { Observed } from './observed.ts'
+import { savepointId } from './operation.ts'
+import { jobSpecOf, specProblems, wantedOf } from './wanted.ts'
+import type { Wanted } from './wanted.ts'
+
+export interface ObserveParts {
+  kube: Kube
+  clock: Clock
+  jobClient: JobClient
+  connectors: ConnectorChecks
+  settings: PodSettings
+  /** Key of all job tokens (resources/hash.ts). */
+  tokenKey: string
+}
+
+/**
+ * Reads all that a pass needs: the pods of the job, its last good spec when the newest one is bad, what its
+ * coordinator says. Reads from the API server, not from a cache, so a pass never acts on what it has itself changed.
+ */
+export async function observe(parts: ObserveParts, job: StreamJob): Promise<Observed> {
+  const { kube, clock } = parts
+  const namespace = job.metadata.namespace ?? ''
+  const all = await kube.list(podResource, { namespace, labelSelector: `${JOB_LABEL}=${job.metadata.name}` })
+  const own = all.items.filter((pod) => isOwnedBy(pod, job))
+  const spec = await chooseSpec(parts, job)
+  const bound = spec.chosen === undefined ? undefined : await bindDruidSinks(kube, namespace, jobSpecOf(spec.chosen))
+  const context = spec.chosen === undefined ? undefined : contextOf(parts, job, spec.chosen)
+  const wanted = context === undefined || bound === undefined ? undefined : wantedOf(context, parts.connectors, bound.jobSpec)
+  const coordinatorPod = own.find((pod) => pod.metadata.name === coordinatorName(job.metadata.name) && pod.metadata.deletionTimestamp === undefined)
+  const coordinator = await askCoordinator(parts, job, coordinatorPod)
+  const restore = await restoreOf(kube, job)
+  return {
+    now: clock.now(), job, wanted, problems: spec.problems, keepSpec: spec.keep, pods: own,
+    taken: takenNames(all.items, own, wanted),
+    coordinatorAddress: context === undefined ? undefined : coordinatorAddress(context, coordinatorPod),
+    coordinator: coordinator.view, savepoint: coordinator.savepoint,
+    restoreFrom: restore.path, waitsFor: restore.waitsFor ?? bound?.waitsFor,
+  }
+}
+
+export function endpointOf(parts: Pick<ObserveParts, 'tokenKey'>, job: KubeObject, podIP: string): JobEndpoint {
+  return { host: podIP, port: HTTP_PORT, token: jobToken(parts.tokenKey, job.metadata.uid ?? '') }
+}
+
+export function contextOf(parts: Pick<ObserveParts, 'settings' | 'tokenKey'>, job: StreamJob, spec: StreamJobSpec): PodContext {
+  const token = jobToken(parts.tokenKey, job.metadata.uid ?? '')
+  return { job, spec, settings: parts.settings, tokenSecret: tokenSecretName(job.metadata.name, token) }
+}
+
+interface ChosenSpec {
+  chosen: StreamJobSpec | undefined
+  problems: readonly Problem[]
+  keep: Observed['keepSpec']
+}
+
+/** The newest spec when it is good and its state fits what has run; else the last good one. */
+async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
+  const problems = specProblems(job.spec, parts.connectors)
+  const isKept = job.status?.lastGood?.hash === keptHash(job.spec)
+  if (problems.length === 0 && isKept) return { chosen: job.spec, problems, keep: undefined }
+  const last = job.status?.lastGood === undefined ? undefined : await readLastGood(parts.kube, job)
+  // The kept one was good; an operator of another version may see it otherwise.
+  const usable = last !== undefined && specProblems(last, parts.connectors).length === 0 ? last : undefined
+  if (problems.length > 0) return { chosen: usable, problems, keep: undefined }
+  const change = usable === undefined ? undefined : changeClass(jobSpecOf(usable), jobSpecOf(job.spec))
+  if (change?.class === 'incompatible' && (job.status?.attempt ?? 0) > 0) {
+    return { chosen: usable, problems: [incompatible(change)], keep: undefined }
+  }
+  return { chosen: job.spec, problems, keep: { change } }
+}
+
+function incompatible(change: Change): Problem {
+  return {
+    code: 'STATE_INCOMPATIBLE', path: 'spec', message: change.reasons.join('; '),
+    hint: 'give the changed operator a new id to start it without state, or undo the change',
+  }
+}
+
+/** What runs depends on all of the spec but whether it should run and how it is to be deleted. */
+export function keptHash(spec: StreamJobSpec): string {
+  return hashOf({ ...spec, desiredState: undefined, deletion: undefined })
+}
+
+async function readLastGood(kube: Kube, job: StreamJob): Promise<StreamJobSpec | undefined> {
+  try {
+    const { data } = await kube.get(configMaps, { namespace: job.metadata.namespace ?? '', name: lastGoodName(job.metadata.name) })
+    if (data?.['uid'] !== job.metadata.uid || data?.['spec'] === undefined) return undefined
+    return JSON.parse(data['spec']) as StreamJobSpec
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+async function askCoordinator(
+  parts: ObserveParts, job: StreamJob, pod: Pod | undefined,
+): Promise<{ view: Observed['coordinator']; savepoint: SavepointReport | undefined }> {
+  const ip = pod?.status?.podIP
+  if (ip === undefined || ip === '') return { view: { kind: 'absent' }, savepoint: undefined }
+  const endpoint = endpointOf(parts, job, ip)
+  const operation = job.status?.operation
+  try {
+    const report: JobReport = await parts.jobClient.report(endpoint)
+    const asksForSavepoint = operation?.type === 'Upgrade' && operation.step === 'savepoint'
+    const savepoint = asksForSavepoint ? await parts.jobClient.savepoint(endpoint, savepointId(operation)) : undefined
+    return { view: { kind: 'reached', report }, savepoint }
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    return { view: { kind: 'unreachable', why: errorReport(error) }, savepoint: undefined }
+  }
+}
+
+/** `spec.restore.savepoint` must be completed before the job first starts. */
+async function restoreOf(kube: Kube, job: StreamJob): Promise<{ path: string | undefined; waitsFor: ErrorReport | undefined }> {
+  const name = job.spec.restore?.savepoint
+  if (name === undefined || (job.status?.attempt ?? 0) > 0) return { path: undefined, waitsFor: undefined }
+  try {
+    const savepoint = await kube.get(streamSavepoints, { namespace: job.metadata.namespace ?? '', name })
+    if (savepoint.status?.phase === 'Completed' && savepoint.status.path !== undefined) return { path: savepoint.status.path, waitsFor: undefined }
+    return { path: undefined, waitsFor: waiting(`The StreamSavepoint ${name} is ${savepoint.status?.phase ?? 'Pending'}, not Completed.`) }
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+    return { path: undefined, waitsFor: waiting(`There is no StreamSavepoint ${name} in this namespace.`) }
+  }
+}
+
+function waiting(message: string): ErrorReport {
+  return { code: 'SAVEPOINT_NOT_READY', message, domain: 'user', retriable: true }
+}
+
+function isOwnedBy(pod: Pod, job: StreamJob): boolean {
+  return pod.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid) === true
+}
+
+/** Pods of a deleted namesake are in the way only until they are gone; they are not ours to touch. */
+function takenNames(all: readonly Pod[], own: readonly Pod[], wanted: Wanted | undefined): string[] {
+  if (wanted === undefined) return []
+  const names = new Set([wanted.coordinator, ...wanted.workers].map((pod) => pod.metadata.name))
+  return all.filter((pod) => names.has(pod.metadata.name) && !own.includes(pod)).map((pod) => pod.metadata.name)
+}

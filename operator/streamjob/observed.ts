@@ -1,0 +1,36 @@
+import type { ErrorReport } from '../../runtime/model/errors.ts'
+import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
+import type { Change } from '../../runtime/plan/change.ts'
+import type { Problem } from '../../runtime/plan/problems.ts'
+import type { StreamJob } from '../api/stream-job.ts'
+import type { Pod } from '../kube/objects.ts'
+import type { Wanted } from './wanted.ts'
+
+/** All that one pass knows: read at its start, never changed. Plain data. */
+export interface Observed {
+  now: number
+  job: StreamJob
+  /** From the newest spec that passed; undefined when none ever did. */
+  wanted: Wanted | undefined
+  /** What is wrong with the newest spec; then `wanted` is from an older one. */
+  problems: readonly Problem[]
+  /** The newest spec passed and is not yet kept as the last good one; what it changes when there was one before. */
+  keepSpec: { change: Change | undefined } | undefined
+  /** Pods owned by this job, by uid; those being deleted among them. */
+  pods: readonly Pod[]
+  /** Names of pods that we need and that belong to someone else. */
+  taken: readonly string[]
+  /** Where workers find the coordinator; undefined while that is not known. */
+  coordinatorAddress: string | undefined
+  coordinator:
+    | { kind: 'reached'; report: JobReport }
+    | { kind: 'unreachable'; why: ErrorReport }
+    /** There is no pod, or it has no address yet. */
+    | { kind: 'absent' }
+  /** What the coordinator says of the savepoint of the operation under way. */
+  savepoint: SavepointReport | undefined
+  /** Path of `spec.restore.savepoint` when that is completed. */
+  restoreFrom: string | undefined
+  /** Something outside that the job needs before it may start: a savepoint to restore, a DruidDatasource. */
+  waitsFor: ErrorReport | undefined
+}

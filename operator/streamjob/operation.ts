@@ -1,0 +1,75 @@
+import { parseDurationMs } from '../../runtime/model/time.ts'
+import type { LastOperation, Operation, OperationType, StreamJob } from '../api/stream-job.ts'
+import type { EventNote } from '../kube/events.ts'
+import type { Act, Decision } from './decision.ts'
+import type { Observed } from './observed.ts'
+import { maySupersede, PHASE_OF, REASON_OF } from './phases.ts'
+
+/** How long a step waits for a coordinator before its fallback is taken. */
+const PATIENCE_MS: Readonly<Record<OperationType, number>> = {
+  Deploy: 300_000, Rescale: 300_000, Upgrade: 120_000, Recover: 300_000, Suspend: 120_000, Resume: 300_000, Delete: 0,
+}
+
+/** The operation under way when `type` may not take its place, else a new one of that type. */
+export function begin(observed: Observed, type: OperationType, step: Operation['step']): Operation {
+  const { job, now } = observed
+  const underWay = job.status?.operation
+  if (underWay !== undefined && underWay !== null && (underWay.type === type || !maySupersede(underWay.type, type))) return underWay
+  const uid = (job.metadata.uid ?? '').replaceAll('-', '').slice(0, 8)
+  const patienceMs = type === 'Delete' ? deletionDeadlineMs(job) / 2 : PATIENCE_MS[type]
+  return {
+    id: `${uid}-g${job.metadata.generation ?? 0}-${type.toLowerCase()}-${now.toString(36)}`, type, step, tries: 0,
+    startedAt: new Date(now).toISOString(), deadline: new Date(now + patienceMs).toISOString(),
+  }
+}
+
+/** What the coordinator knows the savepoint of this operation by; a failed one is tried anew under another id. */
+export function savepointId(operation: Operation): string { return `${operation.id}-${operation.tries}` }
+
+export function deletionDeadlineMs(job: StreamJob): number {
+  return parseDurationMs(job.spec.deletion?.deadline ?? '60s') ?? 60_000
+}
+
+interface Step { act: Act; message: string; requeueAfterMs: number; events?: readonly EventNote[] }
+
+/** A decision in the course of an operation. */
+export function working(operation: Operation, step: Step): Decision {
+  return {
+    act: step.act, phase: PHASE_OF[operation.type], reason: REASON_OF[operation.type], message: step.message,
+    operation, events: step.events ?? [], requeueAfterMs: step.requeueAfterMs,
+  }
+}
+
+type Outcome = Omit<Decision, 'operation' | 'events' | 'act' | 'ended'> & { act?: Act; events?: readonly EventNote[] }
+
+/** A decision outside of any operation; one that was under way is given up. */
+export function settled(observed: Observed, outcome: Outcome): Decision {
+  const underWay = observed.job.status?.operation
+  return {
+    ...outcome, act: outcome.act ?? { kind: 'none' }, operation: null, events: outcome.events ?? [],
+    ...(underWay === undefined || underWay === null ? {} : { ended: { type: underWay.type, result: 'Superseded' } }),
+  }
+}
+
+/** As settled, when the operation under way (if any) has reached its end. */
+export function ending(observed: Observed, result: LastOperation['result'], outcome: Outcome): Decision {
+  const underWay = observed.job.status?.operation
+  const decision = settled(observed, outcome)
+  if (underWay === undefined || underWay === null) return decision
+  return { ...decision, ended: { type: underWay.type, result }, events: [...decision.events, completedEvent(underWay.type, result, observed)] }
+}
+
+const COMPLETED: Readonly<Record<OperationType, string>> = {
+  Deploy: 'Running', Rescale: 'RescaleCompleted', Upgrade: 'UpgradeCompleted', Recover: 'Recovered',
+  Suspend: 'Suspended', Resume: 'Resumed', Delete: 'Deleted',
+}
+
+function completedEvent(type: OperationType, result: LastOperation['result'], { coordinator }: Observed): EventNote {
+  if (result === 'WithoutSavepoint') {
+    return { type: 'Warning', reason: COMPLETED[type], message: 'No savepoint could be taken: the job goes on from its newest checkpoint.' }
+  }
+  if (coordinator.kind !== 'reached') return { type: 'Normal', reason: COMPLETED[type], message: `${type} succeeded.` }
+  const { attempt, lastPauseMs } = coordinator.report
+  const pause = lastPauseMs === null || type === 'Deploy' ? '' : `, records paused for ${lastPauseMs} ms`
+  return { type: 'Normal', reason: COMPLETED[type], message: `Attempt ${attempt} runs${pause}.` }
+}

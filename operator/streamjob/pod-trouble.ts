@@ -1,0 +1,29 @@
+import type { Pod } from '../kube/objects.ts'
+
+export interface Trouble { reason: string; message: string }
+
+const WAITING: Readonly<Record<string, string>> = {
+  ErrImagePull: 'ImagePullFailed', ImagePullBackOff: 'ImagePullFailed', InvalidImageName: 'ImagePullFailed', ErrImageNeverPull: 'ImagePullFailed',
+  CreateContainerConfigError: 'PodConfigInvalid', CreateContainerError: 'PodConfigInvalid', RunContainerError: 'PodConfigInvalid',
+  CrashLoopBackOff: 'PodCrashLooping',
+}
+
+/** The first pod that will not start by waiting alone, and why. */
+export function blockedPod(pods: readonly Pod[]): Trouble | undefined {
+  for (const pod of pods) {
+    const trouble = troubleOf(pod)
+    if (trouble !== undefined) return { reason: trouble.reason, message: `${pod.metadata.name}: ${trouble.message}` }
+  }
+  return undefined
+}
+
+function troubleOf(pod: Pod): Trouble | undefined {
+  const unscheduled = pod.status?.conditions?.find((one) => one.type === 'PodScheduled' && one.status === 'False' && one.reason === 'Unschedulable')
+  if (unscheduled !== undefined) return { reason: 'Unschedulable', message: unscheduled.message ?? 'no node takes it' }
+  for (const container of pod.status?.containerStatuses ?? []) {
+    const { reason = '', message } = container.state?.waiting ?? {}
+    const known = WAITING[reason]
+    if (known !== undefined) return { reason: known, message: message === undefined ? reason : `${reason}: ${message}` }
+  }
+  return undefined
+}

@@ -1,0 +1,156 @@
+import type { JobTarget } from '../../runtime/control/job-report.ts'
+import type { Logger } from '../../runtime/ports/logger.ts'
+import type { ReconcileResult } from '../controller/controller.ts'
+import type { OperatorMetrics } from '../controller/metrics.ts'
+import { FINALIZER, streamJobs } from '../api/stream-job.ts'
+import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
+import type { EventRecorder } from '../kube/events.ts'
+import type { ObjectRef } from '../kube/kube.ts'
+import type { Pod } from '../kube/objects.ts'
+import { pods as podResource, secrets, services } from '../kube/resource-type.ts'
+import { coordinatorName } from '../resources/coordinator-pod.ts'
+import { jobToken } from '../resources/hash.ts'
+import { configMaps, coordinatorService, lastGoodConfigMap, tokenSecret } from '../resources/job-objects.ts'
+import { decide } from './decide.ts'
+import type { Act, Decision } from './decision.ts'
+import { endpointOf, keptHash, observe } from './observe.ts'
+import type { ObserveParts } from './observe.ts'
+import type { Observed } from './observed.ts'
+import { statusOf } from './status.ts'
+
+export interface StreamJobParts extends ObserveParts { events: EventRecorder; logger: Logger; metrics: OperatorMetrics }
+
+const FIELD_MANAGER = 'millrace-operator'
+
+/** observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. */
+export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef): Promise<ReconcileResult> {
+  const job = await readJob(parts, ref)
+  if (job === undefined) return {}
+  const observed = await observe(parts, job)
+  const decision = decide(observed)
+  const current = await writeStatus(parts, observed, decision)
+  await carryOut(parts, { ...observed, job: current }, decision.act)
+  await tell(parts, observed, decision)
+  return decision.requeueAfterMs === undefined ? {} : { requeueAfterMs: decision.requeueAfterMs }
+}
+
+async function readJob({ kube }: StreamJobParts, ref: ObjectRef): Promise<StreamJob | undefined> {
+  try {
+    return await kube.get(streamJobs, ref)
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+/** Writes only what differs, on the version that the decision was made on: a conflict ends the pass before its act. */
+async function writeStatus({ kube }: StreamJobParts, { job, ...rest }: Observed, decision: Decision): Promise<StreamJob> {
+  const status = statusOf({ job, ...rest }, decision)
+  if (JSON.stringify(sorted(status)) === JSON.stringify(sorted(job.status ?? {}))) return job
+  const { resourceVersion } = job.metadata
+  return kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status })
+}
+
+async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Promise<void> {
+  const { job } = observed
+  switch (act.kind) {
+    case 'none': return
+    case 'addFinalizer': return setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])
+    case 'release': return setFinalizers(parts, job, (job.metadata.finalizers ?? []).filter((one) => one !== FINALIZER))
+    case 'keepSpec': return keepSpec(parts, observed)
+    case 'createPods': return createPods(parts, job, act.pods)
+    case 'deletePods': return deletePods(parts, job, act.pods)
+    case 'putTarget': return putTarget(parts, observed, act.desiredState)
+    case 'requestSavepoint': {
+      const endpoint = coordinatorEndpoint(parts, observed)
+      if (endpoint !== undefined) await parts.jobClient.requestSavepoint(endpoint, { id: act.id })
+      return
+    }
+  }
+}
+
+async function setFinalizers({ kube }: StreamJobParts, job: StreamJob, finalizers: string[]): Promise<void> {
+  const { resourceVersion } = job.metadata
+  await kube.patch(streamJobs, refOf(job), { metadata: { resourceVersion, finalizers } })
+    .catch((error: unknown) => { if (!isNotFound(error)) throw error })
+}
+
+/** First the text, then the status that points to it. */
+async function keepSpec({ kube }: StreamJobParts, { job, keepSpec: keep }: Observed): Promise<void> {
+  await kube.apply(configMaps, lastGoodConfigMap(job, job.spec), FIELD_MANAGER)
+  const lastGood: StreamJobStatus['lastGood'] = {
+    generation: job.metadata.generation ?? 0, hash: keptHash(job.spec), change: keep?.change?.class ?? 'graph',
+  }
+  await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion: job.metadata.resourceVersion }, status: { lastGood } })
+}
+
+async function createPods({ kube, settings, tokenKey, logger }: StreamJobParts, job: StreamJob, pods: readonly Pod[]): Promise<void> {
+  const token = jobToken(tokenKey, job.metadata.uid ?? '')
+  await unlessThere(kube.create(secrets, tokenSecret(job, token)))
+  if (settings.addressing === 'service') await unlessThere(kube.create(services, coordinatorService(job)))
+  for (const pod of pods) await unlessThere(kube.create(podResource, pod))
+  logger.info('pods created', { job: job.metadata.name, namespace: job.metadata.namespace, pods: pods.map((pod) => pod.metadata.name) })
+}
+
+/** Whoever is there already is seen by the next pass: it is ours, or the name is taken. */
+async function unlessThere(creation: Promise<unknown>): Promise<void> {
+  try {
+    await creation
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+  }
+}
+
+async function deletePods({ kube, logger }: StreamJobParts, job: StreamJob, pods: readonly Pod[]): Promise<void> {
+  for (const { metadata } of pods) {
+    try {
+      await kube.delete(podResource, { namespace: metadata.namespace ?? '', name: metadata.name },
+        metadata.uid === undefined ? {} : { preconditions: { uid: metadata.uid } })
+    } catch (error) {
+      // Gone, or another pod of that name by now: the next pass sees which.
+      if (!isNotFound(error) && !isConflict(error)) throw error
+    }
+  }
+  logger.info('pods deleted', { job: job.metadata.name, namespace: job.metadata.namespace, pods: pods.map((pod) => pod.metadata.name) })
+}
+
+async function putTarget(parts: StreamJobParts, observed: Observed, desiredState: JobTarget['desiredState']): Promise<void> {
+  const { wanted, restoreFrom } = observed
+  const endpoint = coordinatorEndpoint(parts, observed)
+  if (endpoint === undefined || wanted === undefined) return
+  await parts.jobClient.putTarget(endpoint, {
+    revision: wanted.revision, spec: wanted.jobSpec, desiredState, ...(restoreFrom === undefined ? {} : { restoreFrom }),
+  })
+}
+
+function coordinatorEndpoint(parts: StreamJobParts, { job, pods }: Observed): ReturnType<typeof endpointOf> | undefined {
+  const pod = pods.find((one) => one.metadata.name === coordinatorName(job.metadata.name))
+  return pod?.status?.podIP === undefined ? undefined : endpointOf(parts, job, pod.status.podIP)
+}
+
+/** Events and metrics come last: losing them loses nothing. */
+async function tell({ events, metrics }: StreamJobParts, observed: Observed, decision: Decision): Promise<void> {
+  const { job } = observed
+  const ended = job.status?.operation
+  if (decision.ended !== undefined && ended !== undefined && ended !== null) {
+    const pauseMs = observed.coordinator.kind === 'reached' ? observed.coordinator.report.lastPauseMs : null
+    metrics.operationEnded(decision.ended.type, decision.ended.result, observed.now - Date.parse(ended.startedAt), pauseMs)
+  }
+  for (const note of decision.events) await events.record(job, note)
+  const [problem] = observed.problems
+  if (problem !== undefined) {
+    await events.record(job, { type: 'Warning', reason: 'Rejected', message: `${problem.path}: ${problem.message} [${problem.code}]` })
+  }
+  const error = observed.coordinator.kind === 'reached' ? observed.coordinator.report.error : null
+  if (error !== null && decision.phase === 'Running') await events.record(job, { type: 'Warning', reason: 'JobException', message: error.message })
+}
+
+function refOf(job: StreamJob): ObjectRef { return { namespace: job.metadata.namespace ?? '', name: job.metadata.name } }
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined && member !== null)
+    .sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]))
+}

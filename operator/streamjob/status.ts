@@ -1,0 +1,109 @@
+import type { JobReport } from '../../runtime/control/job-report.ts'
+import type { CheckpointStatus, LastOperation, StreamJobStatus } from '../api/stream-job.ts'
+import type { Fact } from '../kube/conditions.ts'
+import { withConditions } from '../kube/conditions.ts'
+import { isoSeconds } from '../kube/events.ts'
+import { CHAIN_LABEL, JOB_LABEL, selectorOf } from '../resources/labels.ts'
+import { camel } from './decide.ts'
+import type { Decision } from './decision.ts'
+import type { Observed } from './observed.ts'
+import { wantsToRun } from './wanted.ts'
+
+/** What status should say after this decision and before its act. Pure. */
+export function statusOf(observed: Observed, decision: Decision): StreamJobStatus {
+  const { job, coordinator, now } = observed
+  const before = job.status ?? {}
+  const report = coordinator.kind === 'reached' ? coordinator.report : undefined
+  const ready = readyFact(observed, decision)
+  const lastOperation = lastOperationOf(observed, decision)
+  return {
+    observedGeneration: job.metadata.generation ?? 0,
+    phase: decision.phase,
+    reason: ready.reason,
+    message: ready.message,
+    attempt: report?.attempt ?? before.attempt ?? 0,
+    revision: report?.revision ?? before.revision ?? null,
+    ...scaleOf(observed),
+    pods: podsOf(observed),
+    checkpoint: checkpointOf(report) ?? before.checkpoint ?? null,
+    restarts: report?.restarts ?? before.restarts ?? 0,
+    operation: decision.operation,
+    ...(lastOperation === undefined ? {} : { lastOperation }),
+    ...(before.lastGood === undefined ? {} : { lastGood: before.lastGood }),
+    finishedAt: decision.phase === 'Finished' ? before.finishedAt ?? isoSeconds(now) : null,
+    conditions: withConditions(before.conditions ?? [], [
+      ready, reconcilingFact(decision), stalledFact(observed, decision), healthyFact(report),
+    ], { generation: job.metadata.generation ?? 0, now }),
+  }
+}
+
+/** The desired state is reached for this generation. */
+function readyFact(observed: Observed, decision: Decision): Fact {
+  const [problem] = observed.problems
+  if (problem !== undefined && observed.job.metadata.deletionTimestamp === undefined) {
+    return { type: 'Ready', status: 'False', reason: problem.code === 'STATE_INCOMPATIBLE' ? 'StateIncompatible' : 'SpecInvalid', message: problemText(observed) }
+  }
+  const isReady = decision.phase === 'Running' || decision.phase === 'Finished' || (decision.phase === 'Suspended' && !wantsToRun(observed.job))
+  return { type: 'Ready', status: isReady ? 'True' : 'False', reason: decision.reason, message: decision.message }
+}
+
+function problemText({ problems, wanted }: Observed): string {
+  const lines = problems.slice(0, 5).map(({ code, path, message, hint, position }) => {
+    const at = position === undefined ? '' : ` (line ${position.line}, column ${position.column})`
+    return `${path}${at}: ${message} [${code}]${hint === undefined ? '' : `; ${hint}`}`
+  })
+  if (problems.length > 5) lines.push(`and ${problems.length - 5} more`)
+  lines.push(wanted === undefined ? 'Nothing runs.' : 'The last valid spec stays in force.')
+  return lines.join('\n')
+}
+
+function reconcilingFact(decision: Decision): Fact {
+  const isWorking = decision.operation !== null
+  return { type: 'Reconciling', status: isWorking ? 'True' : 'False', reason: isWorking ? decision.reason : 'Settled', message: isWorking ? decision.message : '' }
+}
+
+function stalledFact(observed: Observed, decision: Decision): Fact {
+  if (observed.problems.length > 0) return { type: 'Stalled', status: 'True', reason: 'SpecInvalid', message: 'The newest spec is not applied: correct it.' }
+  if (decision.stalled === true) return { type: 'Stalled', status: 'True', reason: decision.reason, message: decision.message }
+  return { type: 'Stalled', status: 'False', reason: 'Progressing', message: '' }
+}
+
+/** Records flow and checkpoints complete; does not gate Ready. */
+function healthyFact(report: JobReport | undefined): Fact {
+  if (report === undefined) return { type: 'Healthy', status: 'Unknown', reason: 'NotReached', message: 'The coordinator says nothing.' }
+  if (report.error !== null) return { type: 'Healthy', status: 'False', reason: camel(report.error.code), message: report.error.message }
+  if (report.checkpointFailures > 0) {
+    return { type: 'Healthy', status: 'False', reason: 'CheckpointsFailing', message: `${report.checkpointFailures} checkpoints in a row did not complete.` }
+  }
+  return { type: 'Healthy', status: 'True', reason: 'Healthy', message: '' }
+}
+
+function checkpointOf(report: JobReport | undefined): CheckpointStatus | undefined {
+  const newest = report?.checkpoint
+  if (report === undefined || newest === undefined || newest === null) return undefined
+  const { attempt, id, kind, path, sizeBytes, durationMs, completedAt } = newest
+  return { attempt, id, kind, path, sizeBytes, durationMs, completedAt: isoSeconds(completedAt), failures: report.checkpointFailures }
+}
+
+function lastOperationOf({ job, now, coordinator }: Observed, decision: Decision): LastOperation | undefined {
+  const ended = job.status?.operation
+  if (decision.ended === undefined || ended === undefined || ended === null) return job.status?.lastOperation
+  return {
+    id: ended.id, type: decision.ended.type, result: decision.ended.result, startedAt: ended.startedAt, finishedAt: new Date(now).toISOString(),
+    pauseMs: coordinator.kind === 'reached' && decision.ended.result === 'Succeeded' ? coordinator.report.lastPauseMs : null,
+  }
+}
+
+/** The pods of one chain: what an HPA multiplies must be what `spec.replicas` means. */
+function scaleOf({ job, wanted, pods }: Observed): { replicas: number; selector: string } {
+  if (wanted === undefined) return { replicas: job.status?.replicas ?? 0, selector: job.status?.selector ?? '' }
+  const labels = { [JOB_LABEL]: job.metadata.name, [CHAIN_LABEL]: wanted.scaleChain }
+  return { replicas: pods.filter((pod) => pod.metadata.labels?.[CHAIN_LABEL] === wanted.scaleChain).length, selector: selectorOf(labels) }
+}
+
+function podsOf({ job, wanted, pods }: Observed): string {
+  const ready = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined
+    && pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true)
+  const needed = wanted === undefined || !wantsToRun(job) ? 0 : wanted.workers.length + 1
+  return `${ready.length}/${needed}`
+}

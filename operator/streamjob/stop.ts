@@ -1,0 +1,46 @@
+import type { Operation } from '../api/stream-job.ts'
+import type { Act, Decision } from './decision.ts'
+import type { Observed } from './observed.ts'
+import { working } from './operation.ts'
+import { blockedPod } from './pod-trouble.ts'
+
+/** Whether the pods of a job may go: its state is safe, cannot be made safer, or time is up. */
+export type StopStep =
+  | { kind: 'remove'; withSavepoint: 'yes' | 'no' | 'notNeeded' }
+  | { kind: 'ask'; message: string }
+  | { kind: 'wait'; message: string }
+
+/**
+ * How to stop: the coordinator takes a savepoint and stops at its barrier in one (a target that is suspended); pods
+ * go only after that. When it cannot be reached until the operation's deadline, the newest checkpoint must do.
+ */
+export function stopStep(observed: Observed, operation: Operation): StopStep {
+  const { coordinator, now, pods } = observed
+  const isLate = now >= Date.parse(operation.deadline)
+  if (coordinator.kind === 'reached') {
+    const { phase, attempt } = coordinator.report
+    if (phase === 'suspended') return { kind: 'remove', withSavepoint: 'yes' }
+    if (phase === 'finished' || attempt === 0) return { kind: 'remove', withSavepoint: 'notNeeded' }
+    if (phase === 'failed' || isLate) return { kind: 'remove', withSavepoint: 'no' }
+    return { kind: 'ask', message: `The coordinator (${phase}) is asked for a savepoint and to stop.` }
+  }
+  if (observed.job.status?.attempt === undefined || observed.job.status.attempt === 0) return { kind: 'remove', withSavepoint: 'notNeeded' }
+  if (coordinator.kind === 'absent' || isLate || blockedPod(pods) !== undefined) return { kind: 'remove', withSavepoint: 'no' }
+  return { kind: 'wait', message: `Waiting for the coordinator to take a savepoint: ${coordinator.why.message}` }
+}
+
+/** Carries a stop on by one step; `removing` is recorded before the first pod goes. */
+export function carryOnStopping(observed: Observed, operation: Operation): Decision {
+  const live = observed.pods.filter((pod) => pod.metadata.deletionTimestamp === undefined)
+  const remove: Act = live.length > 0 ? { kind: 'deletePods', pods: live } : { kind: 'none' }
+  if (operation.step === 'removePods') return working(operation, { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500 })
+  const step = stopStep(observed, operation)
+  if (step.kind === 'remove') {
+    const events = step.withSavepoint === 'no'
+      ? [{ type: 'Warning' as const, reason: 'StoppedWithoutSavepoint', message: 'The coordinator gave no savepoint: the newest checkpoint is what is left.' }]
+      : []
+    return working({ ...operation, step: 'removePods' }, { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500, events })
+  }
+  const act: Act = step.kind === 'ask' && observed.wanted !== undefined ? { kind: 'putTarget', desiredState: 'suspended' } : { kind: 'none' }
+  return working(operation, { act, message: step.message, requeueAfterMs: 500 })
+}

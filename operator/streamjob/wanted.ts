@@ -1,0 +1,65 @@
+import { executionPlan, subtasksOf } from '../../runtime/plan/chaining.ts'
+import type { ConnectorChecks } from '../../runtime/plan/connector-checks.ts'
+import type { ExecutionPlan } from '../../runtime/plan/execution-plan.ts'
+import { validateJob } from '../../runtime/plan/job-spec.ts'
+import type { Problem } from '../../runtime/plan/problems.ts'
+import { isFields } from '../../runtime/plan/problems.ts'
+import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
+import type { Pod } from '../kube/objects.ts'
+import { coordinatorPod } from '../resources/coordinator-pod.ts'
+import { hashOf } from '../resources/hash.ts'
+import type { PodContext } from '../resources/job-pod.ts'
+import { podProblems } from '../resources/pod-template.ts'
+import { workerPod } from '../resources/worker-pod.ts'
+
+/** What should be there for a spec that passed: pure, the same in every pass. */
+export interface Wanted {
+  spec: StreamJobSpec
+  /** What the coordinator gets: only the fields that say what is computed. */
+  jobSpec: Readonly<Record<string, unknown>>
+  /** Hash of jobSpec. */
+  revision: string
+  coordinator: Pod
+  workers: readonly Pod[]
+  /** The chain that the scale subresource speaks of. */
+  scaleChain: string
+}
+
+/** Everything that is wrong with a spec; empty when it may run. */
+export function specProblems(spec: StreamJobSpec, connectors: ConnectorChecks): readonly Problem[] {
+  const validation = validateJob(spec, connectors)
+  const platform = isFields(spec) ? podProblems(spec) : []
+  return 'problems' in validation ? [...validation.problems, ...platform] : platform
+}
+
+/** Only for a spec without problems; throws otherwise, since that would be a mistake of ours. */
+export function wantedOf(context: PodContext, connectors: ConnectorChecks, jobSpec: Readonly<Record<string, unknown>>): Wanted {
+  const validation = validateJob(context.spec, connectors)
+  if ('problems' in validation) throw new Error(`a spec with problems was asked for: ${validation.problems[0]?.message ?? ''}`)
+  const plan = executionPlan(validation.graph)
+  return {
+    spec: context.spec, jobSpec, revision: hashOf(jobSpec),
+    coordinator: coordinatorPod(context),
+    workers: subtasksOf(plan).map(({ chain, slot }) => workerPod(context, { chain: chain.id, slot })),
+    scaleChain: scaleChainOf(plan),
+  }
+}
+
+const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'graph'] as const
+
+/** The fields that the coordinator reads; an edit of any other leaves the job's revision as it is. */
+export function jobSpecOf(spec: StreamJobSpec): Record<string, unknown> {
+  return Object.fromEntries(JOB_FIELDS.flatMap((name) => (spec[name] === undefined ? [] : [[name, spec[name]]])))
+}
+
+/**
+ * `spec.replicas` scales every chain without its own parallelism. The HPA counts the pods of one of them, or it
+ * would multiply: the chain of the first such source, else that of the first source.
+ */
+function scaleChainOf(plan: ExecutionPlan): string {
+  const sources = plan.chains.filter((chain) => chain.operators[0]?.verb.kind === 'source')
+  const unpinned = sources.find((chain) => chain.operators[0]?.parallelism === undefined)
+  return (unpinned ?? sources[0] ?? plan.chains[0])?.id ?? ''
+}
+
+export function wantsToRun(job: StreamJob): boolean { return job.spec.desiredState !== 'Suspended' }
