@@ -76,7 +76,9 @@ function graphFindings(running: Fields, wanted: Fields): Finding[] {
 }
 
 function removed(id: string, entry: Fields): Finding {
+  // the coordinator refuses the same: STATE_WOULD_BE_LOST
   if ('window' in entry) return { class: 'incompatible', reason: `"${id}" keeps state and is gone` }
+  if ('source' in entry) return { class: 'incompatible', reason: `"${id}" keeps how far it has read and is gone` }
   return { class: 'graph', reason: `"${id}" is gone` }
 }
 

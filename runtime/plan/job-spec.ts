@@ -15,13 +15,13 @@ const SHORTEST_CHECKPOINT_INTERVAL_MS = 10
 /** Fields of a StreamJob's spec that say what is computed. */
 const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'graph'] as const
 /** Fields that say how it is kept running; the operator reads them and the API server checks their form. */
-const PLATFORM_FIELDS = ['image', 'imagePullPolicy', 'imagePullSecrets', 'serviceAccountName', 'env', 'resources', 'podTemplate', 'desiredState', 'suspend', 'restartNonce', 'savepoints', 'restore', 'upgrade', 'deletion'] as const
+const PLATFORM_FIELDS = ['image', 'imagePullPolicy', 'imagePullSecrets', 'env', 'resources', 'podTemplate', 'desiredState', 'restartNonce', 'restore', 'deletion'] as const
 
 export type Validation = { graph: JobGraph } | { problems: readonly Problem[] }
 
 /**
  * The one reading of a StreamJob's spec, for CLI, operator and coordinator alike. Pure, never throws: all that is
- * wrong comes back at once, in the order of the text. Paths begin at `spec`.
+ * wrong comes back at once. Paths begin at `spec`.
  */
 export function validateJob(spec: unknown, connectors: ConnectorChecks): Validation {
   const problems = new Problems()

@@ -17,6 +17,7 @@ test.each([
   ['the key', (yaml: string) => yaml.replace('keyBy: auction', 'keyBy: bidder'), 'incompatible', ['"hot": keyBy changed, and its state was kept by the old one']],
   ['the order of aggregates', (yaml: string) => yaml.replace('bids: count(), top: max(price)', 'top: max(price), bids: count()'), 'incompatible', ['"hot": aggregate changed, and its state was kept by the old one']],
   ['the id of a window', (yaml: string) => yaml.replace('id: hot', 'id: warm').replace('from: hot', 'from: warm'), 'incompatible', ['"hot" keeps state and is gone', '"out": from changed', '"warm" is new']],
+  ['the id of a source', (yaml: string) => yaml.replace('id: bids', 'id: offers').replace('from: bids', 'from: offers'), 'incompatible', ['"bids" keeps how far it has read and is gone', '"dear": from changed', '"offers" is new']],
   ['maxParallelism', (yaml: string) => `${yaml}\nmaxParallelism: 64`, 'incompatible', ['maxParallelism 128 → 64: state is divided into that many key groups']],
 ])('a change of %s is classed', (_, edit, expected, reasons) => {
   expect(changeClass(specOf(BIDS), specOf(edit(BIDS)))).toEqual({ class: expected, reasons })
