@@ -2,6 +2,7 @@ import { KubeError } from '../../operator/kube/errors.ts'
 import type { EventNote } from '../../operator/kube/events.ts'
 import type { Kube, MergePatch, ObjectRef } from '../../operator/kube/kube.ts'
 import type { KubeObject } from '../../operator/kube/objects.ts'
+import { applyMergePatch } from './merge-patch.ts'
 
 /** An API server that holds one object: optimistic locking, generation, finalizers and deletion as the real one. */
 export class OneObjectKube {
@@ -65,19 +66,8 @@ export class OneObjectKube {
 
   #merge(patch: MergePatch): void {
     this.#version += 1
-    const merged = mergePatch(this.#object, patch) as Record<string, unknown>
+    const merged = applyMergePatch(this.#object, patch) as Record<string, unknown>
     merged['metadata'] = { ...(merged['metadata'] as object), resourceVersion: String(this.#version) }
     this.#object = merged
   }
-}
-
-/** RFC 7386. */
-function mergePatch(target: unknown, patch: unknown): unknown {
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return structuredClone(patch)
-  const result: Record<string, unknown> = typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {}
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key]
-    else result[key] = mergePatch(result[key], value)
-  }
-  return result
 }
