@@ -15,7 +15,7 @@ try {
   exitWithParent()
   const config = readRuntimeConfig(process.env)
   const ports = realPorts({ logger, printLine: (line) => { process.stdout.write(`${line}\n`) } })
-  const connectors = builtinConnectors()
+  const connectors = builtinConnectors
   if (role === 'coordinator') {
     const running = await startCoordinator(config, readCoordinatorSettings(process.env, config.host), ports, realHttp, connectors)
     logger.info('coordinator ready', { control: running.control.port, http: running.http.port })

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
+import { lint } from './lint.ts'
+import { run } from './run.ts'
+
+const HELP = `millrace: stream jobs on Kubernetes and on this machine
+
+  millrace run job.yaml    runs a job here: coordinator and workers as processes, no Kubernetes
+  millrace lint job.yaml   checks job files and says file, line and column
+  millrace dev [job.yaml]  serves a small Kubernetes API with the operator, for kubectl
+
+  run:   --in-process  all in one process      --resume ID  goes on with an earlier run's state
+         --log info|debug|silent  (silent)
+  dev:   --example     applies examples/flights.yaml and shows what happens
+  all:   -o json       for programs            --help
+
+Example: millrace run examples/flights.yaml
+`
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  const code = error instanceof MillraceError ? `${error.code} ` : ''
+  const hint = error instanceof MillraceError && error.hint !== undefined ? `\n  ${error.hint}` : ''
+  process.stderr.write(`millrace: ${code}${describeWithCauses(error)}${hint}\n`)
+  process.exitCode = isUsage(error) ? 2 : 1
+}
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args, allowPositionals: true,
+    options: {
+      'in-process': { type: 'boolean', default: false }, example: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
+      output: { type: 'string', short: 'o', default: 'text' }, resume: { type: 'string' }, log: { type: 'string', default: 'silent' },
+    },
+  })
+  const [verb, ...files] = positionals
+  if (values.help || verb === undefined) { process.stdout.write(HELP); return verb === undefined && !values.help ? 2 : 0 }
+  const output = oneOf('output', values.output, ['text', 'json'] as const)
+  switch (verb) {
+    case 'run': return run({
+      file: oneFile(verb, files), inProcess: values['in-process'], output, resume: values.resume,
+      logLevel: oneOf('log', values.log, ['info', 'debug', 'silent'] as const),
+    })
+    case 'lint': return lint(files, { output, connectors: builtinConnectors }, {
+      readText: (path) => readFile(path, 'utf8'), out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) },
+    })
+    case 'dev': {
+      // Loaded here only: `run` and `lint` start without the operator and the API server.
+      const { dev } = await import('./dev.ts')
+      return dev({ files: values.example ? [...files, 'examples/flights.yaml'] : files, live: values.example })
+    }
+    default: throw new MillraceError('USAGE', `there is no command ${JSON.stringify(verb)}`, { domain: 'user', hint: 'millrace --help lists them' })
+  }
+}
+
+function oneFile(verb: string, files: readonly string[]): string {
+  const [file, another] = files
+  if (file !== undefined && another === undefined) return file
+  throw new MillraceError('USAGE', `millrace ${verb} takes one job file, not ${files.length}`, { domain: 'user', hint: `millrace ${verb} job.yaml` })
+}
+
+function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {
+  const found = known.find((candidate) => candidate === value)
+  if (found !== undefined) return found
+  throw new MillraceError('USAGE', `--${name} is ${JSON.stringify(value)}, not ${known.join(' or ')}`, { domain: 'user' })
+}
+
+function isUsage(error: unknown): boolean {
+  return (error instanceof MillraceError && error.code === 'USAGE') || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
+}

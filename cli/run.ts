@@ -1,0 +1,119 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import { readRuntimeConfig } from '../runtime/config.ts'
+import type { JobReport } from '../runtime/control/job-report.ts'
+import { MillraceError } from '../runtime/model/errors.ts'
+import type { JobTarget } from '../runtime/model/job.ts'
+import { subtasksOf } from '../runtime/plan/chaining.ts'
+import { readJobFile } from '../runtime/plan/job-file.ts'
+import { planJob, type PlannedJob } from '../runtime/plan/planned-job.ts'
+import { realHttp } from '../runtime/ports/real/http.ts'
+import { createLogger } from '../runtime/ports/real/logger.ts'
+import { realPorts } from '../runtime/ports/real/ports.ts'
+import { createWorker, startCoordinator } from '../runtime/processes.ts'
+import { lintText } from './lint.ts'
+import { LocalJob } from './local-job.ts'
+
+const POLL_MS = 250
+
+export interface RunOptions {
+  file: string
+  inProcess: boolean
+  output: 'text' | 'json'
+  logLevel: 'info' | 'debug' | 'silent'
+  /** Goes on with the state of an earlier run that had this id. */
+  resume: string | undefined
+}
+
+/**
+ * `millrace run job.yaml`: the job on this machine, no Kubernetes. Exit code 0 when a bounded job has finished,
+ * 1 when it failed or its file is wrong. Interrupted by SIGINT it ends every process and exits with 130.
+ */
+export async function run(options: RunOptions): Promise<number> {
+  const text = readFileSync(options.file, 'utf8')
+  const { findings } = lintText(options.file, text, builtinConnectors)
+  if (findings.length > 0) {
+    for (const { file, line, column, code, path, message, hint } of findings) {
+      process.stderr.write(`${file}:${line}:${column} error ${code} ${path}: ${message}${hint === undefined ? '' : `; ${hint}`}\n`)
+    }
+    return 1
+  }
+  const job = readJobFile(text)
+  const planned = planJob(job.spec, builtinConnectors)
+  const baseDir = dirname(resolve(options.file))
+  const store = resolve(planned.checkpoints.store?.replace(/^file:\/\//, '') ?? '.millrace/checkpoints')
+  mkdirSync(store, { recursive: true })
+  const uid = options.resume ?? `run-${randomBytes(6).toString('hex')}`
+  const target: JobTarget = { revision: createHash('sha256').update(JSON.stringify(job.spec)).digest('hex').slice(0, 12), spec: job.spec, desiredState: 'running' }
+  const settings = { name: job.name, uid, token: randomBytes(16).toString('hex'), store, baseDir, logLevel: options.logLevel }
+  const started = options.inProcess ? await startInProcess(settings, planned, target) : await startProcesses(settings, planned, target)
+  const interrupted = new Promise<number>((done) => { process.once('SIGINT', () => { done(130) }) })
+  try {
+    return await Promise.race([watch(started, options), interrupted])
+  } finally {
+    await started.close()
+  }
+}
+
+interface StartedJob { report(): Promise<JobReport | undefined>; close(): Promise<void> }
+
+type JobSettings = ConstructorParameters<typeof LocalJob>[0]
+
+async function startProcesses(settings: JobSettings, planned: PlannedJob, target: JobTarget): Promise<StartedJob> {
+  const job = new LocalJob(settings)
+  await job.start(subtasksOf(planned.plan))
+  await job.setTarget(target)
+  return job
+}
+
+async function startInProcess(settings: JobSettings, planned: PlannedJob, target: JobTarget): Promise<StartedJob> {
+  const config = readRuntimeConfig({
+    MILLRACE_JOB: settings.name, MILLRACE_JOB_UID: settings.uid, MILLRACE_TOKEN: settings.token, MILLRACE_NAMESPACE: 'local',
+    MILLRACE_STORE: settings.store, MILLRACE_BASE_DIR: settings.baseDir,
+  })
+  const logger = createLogger({ to: 'stderr', level: settings.logLevel === 'silent' ? 'error' : settings.logLevel })
+  const ports = realPorts({ logger, printLine: (line) => { process.stdout.write(`${line}\n`) } })
+  const anywhere = { host: '127.0.0.1', port: 0 }
+  const running = await startCoordinator(config, { control: anywhere, http: anywhere }, ports, realHttp, builtinConnectors)
+  const workers = subtasksOf(planned.plan).map(({ id, chain, slot }) =>
+    createWorker(config, { name: id, chain: chain.id, slot, coordinator: running.control, data: anywhere }, ports, builtinConnectors))
+  for (const worker of workers) void worker.run().catch((error: unknown) => { logger.error('worker ended', { reason: error }) })
+  running.coordinator.setTarget(target)
+  return {
+    report: () => Promise.resolve(running.coordinator.report()),
+    close: async () => {
+      await Promise.all(workers.map((worker) => worker.close()))
+      await running.close()
+    },
+  }
+}
+
+async function watch(job: StartedJob, options: RunOptions): Promise<number> {
+  let shown = ''
+  for (;;) {
+    const report = await job.report()
+    if (report) shown = showProgress(report, shown, options)
+    if (report?.phase === 'finished') return 0
+    if (report?.phase === 'failed') throw new MillraceError(report.error?.code ?? 'JOB_FAILED', report.error?.message ?? 'the job failed', { domain: report.error?.domain ?? 'bug', ...(report.error?.hint === undefined ? {} : { hint: report.error.hint }) })
+    await new Promise((done) => { setTimeout(done, POLL_MS) })
+  }
+}
+
+/** One line to standard error whenever there is something new; results own standard output. */
+function showProgress(report: JobReport, shown: string, options: RunOptions): string {
+  const line = options.output === 'json' ? JSON.stringify(report) : progressLine(report)
+  if (line !== shown) process.stderr.write(`${line}\n`)
+  return line
+}
+
+function progressLine({ job, phase, attempt, recordsIn, recordsOut, badRecords, checkpoint, registeredWorkers, expectedWorkers, error }: JobReport): string {
+  const parts = [`${job}: ${phase}`, `attempt ${attempt}`]
+  if (phase === 'waiting') parts.push(`${registeredWorkers.length}/${expectedWorkers.length} workers`)
+  if (recordsIn > 0) parts.push(`${recordsIn} in, ${recordsOut} out`)
+  if (badRecords > 0) parts.push(`${badRecords} bad`)
+  if (checkpoint) parts.push(`checkpoint ${checkpoint.attempt}-${checkpoint.id}`)
+  if (error) parts.push(`${error.code}: ${error.message}`)
+  return parts.join(', ')
+}

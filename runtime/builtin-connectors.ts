@@ -1,0 +1,11 @@
+import { consoleSink } from './connectors/console/connector.ts'
+import { druidSink } from './connectors/druid/connector.ts'
+import { fileSink, fileSource } from './connectors/file/connector.ts'
+import { kafkaSink, kafkaSource } from './connectors/kafka/connector.ts'
+import { nexmarkSource } from './connectors/nexmark/connector.ts'
+
+/** Every connector of the runtime image, by its name in the graph. */
+export const builtinConnectors = {
+  sources: { file: fileSource, kafka: kafkaSource, nexmark: nexmarkSource },
+  sinks: { console: consoleSink, druid: druidSink(kafkaSink), file: fileSink, kafka: kafkaSink },
+}
