@@ -1,3 +1,4 @@
+import { compileJsonScanner } from '../../codegen/json-scanner.ts'
 import type { RowClass } from '../../codegen/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Schema } from '../../model/schema.ts'
@@ -6,7 +7,6 @@ import type { Ports } from '../../ports/ports.ts'
 import { JsonSplit } from './json-split.ts'
 import { resolvePath } from './options.ts'
 import { openParquetFile, ParquetSplit, type ParquetFile } from './parquet-split.ts'
-import { compileJsonScanner } from './plain-scanner.ts'
 import { parseSplitId } from './split-id.ts'
 import type { BadRecordHandler, SplitStream } from './split-stream.ts'
 
