@@ -18,6 +18,8 @@ export interface PodSettings {
   store: string
   /** Workers find their coordinator by the name of its Service, or by the address its pod has. */
   addressing: 'service' | 'podIP'
+  /** Given to every pod besides its own, from the operator's configuration. */
+  env?: readonly EnvVar[]
 }
 
 export interface PodContext {
@@ -81,7 +83,7 @@ function container({ job, spec, settings, tokenSecret }: PodContext, part: RoleP
     imagePullPolicy: spec.imagePullPolicy ?? settings.imagePullPolicy,
     args: [part.role],
     ...(envFrom === undefined ? {} : { envFrom }),
-    env: [...listOf(template['env']), ...(spec.env ?? []), ...commonEnv(job, spec, settings, tokenSecret), ...part.env],
+    env: [...listOf(template['env']), ...(spec.env ?? []), ...(settings.env ?? []), ...commonEnv(job, spec, settings, tokenSecret), ...part.env],
     ports: part.ports,
     resources: part.resources,
     readinessProbe: part.readinessProbe,

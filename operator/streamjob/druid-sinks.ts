@@ -1,41 +1,34 @@
 import type { ErrorReport } from '../../runtime/model/errors.ts'
-import { isFields } from '../../runtime/plan/problems.ts'
-import type { Fields } from '../../runtime/plan/problems.ts'
 import { druidDatasources } from '../druid/druid-datasource.ts'
+import type { DruidDatasource } from '../druid/druid-datasource.ts'
+import { referredDatasources, resolveDruidSinks } from '../druid/resolve-sinks.ts'
 import { isNotFound } from '../kube/errors.ts'
 import type { Kube } from '../kube/kube.ts'
 
 export interface BoundSpec {
   jobSpec: Readonly<Record<string, unknown>>
-  /** A DruidDatasource that is named and not there. */
+  /** A DruidDatasource that is named and not there, or does not fit. */
   waitsFor: ErrorReport | undefined
 }
 
-/**
- * `sink: { druid: { datasource } }` names a DruidDatasource of the same namespace: its brokers and topic are written
- * beside the name, since pods may not ask the API server. What the user wrote there stays.
- */
+/** Writes brokers and topic of the DruidDatasources that the sinks name into the spec; pods cannot ask for them. */
 export async function bindDruidSinks(kube: Kube, namespace: string, jobSpec: Readonly<Record<string, unknown>>): Promise<BoundSpec> {
-  const graph: unknown[] = Array.isArray(jobSpec['graph']) ? jobSpec['graph'] : []
-  const bound: unknown[] = []
-  for (const entry of graph) {
-    const options = druidOptions(entry)
-    const name = options?.['datasource']
-    if (options === undefined || typeof name !== 'string' || !isFields(entry)) { bound.push(entry); continue }
-    try {
-      const { brokers, topic } = (await kube.get(druidDatasources, { namespace, name })).spec.kafka
-      bound.push({ ...entry, sink: { druid: { brokers, topic, ...options } } })
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-      const message = `The sink "${String(entry['id'])}" names the DruidDatasource ${name}, which is not in this namespace.`
-      return { jobSpec, waitsFor: { code: 'DATASOURCE_MISSING', message, domain: 'user', retriable: true } }
-    }
+  const found = new Map<string, DruidDatasource>()
+  for (const name of new Set(referredDatasources(jobSpec))) {
+    const datasource = await readDatasource(kube, namespace, name)
+    if (datasource !== undefined) found.set(name, datasource)
   }
-  return { jobSpec: bound.length === 0 ? jobSpec : { ...jobSpec, graph: bound }, waitsFor: undefined }
+  const { spec, problems: [problem] } = resolveDruidSinks(jobSpec, found)
+  if (problem === undefined) return { jobSpec: spec, waitsFor: undefined }
+  const message = `${problem.path}: ${problem.message}${problem.hint === undefined ? '' : `; ${problem.hint}`}`
+  return { jobSpec: spec, waitsFor: { code: 'DATASOURCE_MISSING', message, domain: 'user', retriable: true, path: problem.path } }
 }
 
-function druidOptions(entry: unknown): Fields | undefined {
-  if (!isFields(entry) || !isFields(entry['sink'])) return undefined
-  const { druid } = entry['sink']
-  return isFields(druid) ? druid : undefined
+async function readDatasource(kube: Kube, namespace: string, name: string): Promise<DruidDatasource | undefined> {
+  try {
+    return await kube.get(druidDatasources, { namespace, name })
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
 }

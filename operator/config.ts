@@ -1,0 +1,101 @@
+import { parseArgs } from 'node:util'
+import { MillraceError } from '../runtime/model/errors.ts'
+import type { DruidEndpoint } from './druid/http-druid-client.ts'
+import type { PodSettings } from './resources/job-pod.ts'
+
+/** All settings of the operator process. Flags win over the environment; secrets come by environment or file only. */
+export interface OperatorConfig {
+  namespaces: readonly string[] | undefined
+  pods: PodSettings
+  tokenKey: string
+  leaderElection: { namespace: string; name: string } | undefined
+  health: { host: string; port: number }
+  druids: Readonly<Record<string, DruidEndpoint>>
+  kubeconfig: string | undefined
+  logLevel: 'debug' | 'info' | 'warn' | 'error'
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const FLAGS = {
+  namespaces: { type: 'string' }, image: { type: 'string' }, 'image-pull-policy': { type: 'string' }, store: { type: 'string' },
+  addressing: { type: 'string' }, 'leader-election': { type: 'string' }, 'lease-namespace': { type: 'string' }, 'lease-name': { type: 'string' },
+  'health-host': { type: 'string' }, 'health-port': { type: 'string' }, druids: { type: 'string' }, kubeconfig: { type: 'string' }, 'log-level': { type: 'string' },
+} as const
+
+type FlagName = keyof typeof FLAGS
+
+/** `--image x` or `MILLRACE_IMAGE=x`. Throws CONFIG_INVALID naming the setting; never shows the value of a secret. */
+export function readConfig(args: readonly string[], env: Environment): OperatorConfig {
+  const { values } = parseArgs({ args: [...args], options: FLAGS, strict: true })
+  const setting = (name: FlagName): string | undefined => {
+    const value = values[name] ?? env[`MILLRACE_${name.replaceAll('-', '_').toUpperCase()}`]
+    return value === '' ? undefined : value
+  }
+  const namespaces = setting('namespaces')?.split(',').map((one) => one.trim()).filter((one) => one !== '')
+  return {
+    namespaces,
+    pods: {
+      image: needed(setting('image'), 'image', 'the runtime image of jobs that name none'),
+      imagePullPolicy: oneOf('image-pull-policy', setting('image-pull-policy') ?? 'IfNotPresent', ['Always', 'IfNotPresent', 'Never']),
+      store: needed(setting('store'), 'store', 'where jobs that name no checkpoint store keep their checkpoints'),
+      addressing: oneOf('addressing', setting('addressing') ?? 'service', ['service', 'podIP']),
+    },
+    tokenKey: tokenKeyOf(env['MILLRACE_TOKEN_KEY']),
+    leaderElection: (setting('leader-election') ?? 'on') === 'off' ? undefined
+      : { namespace: setting('lease-namespace') ?? env['POD_NAMESPACE'] ?? 'default', name: setting('lease-name') ?? 'millrace-operator' },
+    health: { host: setting('health-host') ?? '0.0.0.0', port: portOf(setting('health-port') ?? '8080') },
+    druids: druidsOf(setting('druids')),
+    kubeconfig: setting('kubeconfig'),
+    logLevel: oneOf('log-level', setting('log-level') ?? 'info', ['debug', 'info', 'warn', 'error']),
+  }
+}
+
+function needed(value: string | undefined, name: string, meaning: string): string {
+  if (value === undefined) throw invalid(name, `is not set: ${meaning}`)
+  return value
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value)
+  if (found === undefined) throw invalid(name, `is ${JSON.stringify(value)}, not one of ${allowed.join(', ')}`)
+  return found
+}
+
+function portOf(value: string): number {
+  const port = Number(value)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid('health-port', `is ${JSON.stringify(value)}, not a port`)
+  return port
+}
+
+function tokenKeyOf(value: string | undefined): string {
+  if (value === undefined || value.length < 32) {
+    throw invalid('token-key', `must have at least 32 characters, it has ${value?.length ?? 0}`, 'Set MILLRACE_TOKEN_KEY from a Secret; the chart makes one.')
+  }
+  return value
+}
+
+/** `{"name": {"routerUrl": "http://router:8888", "username": "u", "passwordFile": "/path"}}` */
+function druidsOf(text: string | undefined): Record<string, DruidEndpoint> {
+  if (text === undefined) return {}
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new MillraceError('CONFIG_INVALID', 'the setting druids is no JSON', { domain: 'user', cause })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('druids', 'is not a mapping from names to endpoints')
+  return Object.fromEntries(Object.entries(value).map(([name, endpoint]) => [name, endpointOf(name, endpoint)]))
+}
+
+function endpointOf(name: string, value: unknown): DruidEndpoint {
+  const { routerUrl, username, passwordFile } = typeof value === 'object' && value !== null ? value as Record<string, unknown> : {}
+  if (typeof routerUrl !== 'string' || !URL.canParse(routerUrl)) throw invalid('druids', `has no valid routerUrl for ${JSON.stringify(name)}`)
+  return {
+    routerUrl, ...(typeof username === 'string' ? { username } : {}), ...(typeof passwordFile === 'string' ? { passwordFile } : {}),
+  }
+}
+
+function invalid(name: string, why: string, hint?: string): MillraceError {
+  return new MillraceError('CONFIG_INVALID', `the setting ${name} ${why}`, { domain: 'user', hint: hint ?? `Set --${name} or MILLRACE_${name.replaceAll('-', '_').toUpperCase()}.` })
+}

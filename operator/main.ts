@@ -1,0 +1,54 @@
+import { hostname } from 'node:os'
+import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import { describeWithCauses } from '../runtime/model/errors.ts'
+import { realClock } from '../runtime/ports/real/clock.ts'
+import { realHttp } from '../runtime/ports/real/http.ts'
+import { createLogger } from '../runtime/ports/real/logger.ts'
+import { realRng } from '../runtime/ports/real/rng.ts'
+import { readConfig } from './config.ts'
+import { configuredDruids } from './druid/configured-druids.ts'
+import { serveHealth } from './health-server.ts'
+import { startOperator } from './operator.ts'
+import { JobHttpClient } from './real/job-http-client.ts'
+import { kubeConnection } from './real/kube-config.ts'
+import { KubeHttpClient } from './real/kube-http-client.ts'
+
+/** Entry point of the operator image: `main.ts [operator] [flags]`; settings in config.ts. Wiring only. */
+const logger = createLogger({ to: 'stderr', level: process.env['MILLRACE_LOG_LEVEL'] === 'debug' ? 'debug' : 'info' })
+
+process.on('unhandledRejection', (reason) => {
+  logger.error('the operator ends: a promise was rejected and nobody listened', { reason: describeWithCauses(reason) })
+  process.exit(1)
+})
+
+try {
+  const args = process.argv.slice(2)
+  const config = readConfig(args[0] === 'operator' ? args.slice(1) : args, process.env)
+  const kube = new KubeHttpClient(await kubeConnection(config.kubeconfig))
+  const identity = `${hostname()}-${realRng.id()}`
+  const operator = startOperator({
+    kube, clock: realClock, rng: realRng, logger, jobClient: new JobHttpClient(), connectors: builtinConnectors(),
+    druids: configuredDruids(config.druids),
+    settings: {
+      ...(config.namespaces === undefined ? {} : { namespaces: config.namespaces }),
+      pods: config.pods, tokenKey: config.tokenKey,
+      ...(config.leaderElection === undefined ? {} : {
+        // A process that has lost the lease cannot know what it still had under way: only a new one may act.
+        leaderElection: { lease: config.leaderElection, identity, onLost: () => { process.exit(1) } },
+      }),
+    },
+  })
+  const health = await serveHealth(realHttp, config.health, operator)
+  logger.info('operator started', { identity, health: health.address.port, namespaces: config.namespaces ?? 'all' })
+  let ending = false
+  const end = (): void => {
+    if (ending) return
+    ending = true
+    void operator.stop().then(() => process.exit(0), () => process.exit(1))
+  }
+  process.once('SIGTERM', end)
+  process.once('SIGINT', end)
+} catch (error) {
+  logger.error('the operator could not start', { reason: describeWithCauses(error) })
+  process.exit(1)
+}

@@ -1,0 +1,137 @@
+import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
+import type { Clock } from '../runtime/ports/clock.ts'
+import type { Logger } from '../runtime/ports/logger.ts'
+import type { Rng } from '../runtime/ports/rng.ts'
+import { streamJobs } from './api/stream-job.ts'
+import type { StreamJob } from './api/stream-job.ts'
+import { streamSavepoints } from './api/stream-savepoint.ts'
+import { Controller } from './controller/controller.ts'
+import { LeaderElection } from './controller/leader-election.ts'
+import { OperatorMetrics } from './controller/metrics.ts'
+import { druidDatasources } from './druid/druid-datasource.ts'
+import type { DruidEndpoints } from './druid/druid-reconcile-parts.ts'
+import { druidReconciler } from './druid/reconcile.ts'
+import { referredDatasources } from './druid/resolve-sinks.ts'
+import type { JobClient } from './job-client.ts'
+import { EventRecorder } from './kube/events.ts'
+import type { Kube, ObjectRef } from './kube/kube.ts'
+import type { KubeObject } from './kube/objects.ts'
+import { pods } from './kube/resource-type.ts'
+import type { PodSettings } from './resources/job-pod.ts'
+import { JOB_LABEL } from './resources/labels.ts'
+import { reconcileSavepoint } from './savepoint/reconcile.ts'
+import { reconcileStreamJob } from './streamjob/reconcile.ts'
+
+/** Everything from outside comes in here, so that the whole operator runs in one process under virtual time. */
+export interface OperatorParts {
+  kube: Kube
+  clock: Clock
+  rng: Rng
+  logger: Logger
+  jobClient: JobClient
+  druids: DruidEndpoints
+  connectors: ConnectorChecks
+  settings: OperatorSettings
+}
+
+export interface OperatorSettings {
+  /** Absent: all namespaces. */
+  namespaces?: readonly string[]
+  pods: PodSettings
+  /** Secret of this operator, from which every job's token is derived; the same after a restart. */
+  tokenKey: string
+  /** Absent: acts at once, without a lease; then no second operator may run. */
+  leaderElection?: { lease: ObjectRef; identity: string; onLost: () => void }
+}
+
+export interface RunningOperator {
+  readonly metrics: OperatorMetrics
+  /** Its caches are filled; a standby is ready too. */
+  isReady(): boolean
+  /** Ends the passes under way and gives the lease back. */
+  stop(): Promise<void>
+}
+
+/** Starts watching and, once leading, acting. Returns at once. */
+export function startOperator(parts: OperatorParts): RunningOperator {
+  const { kube, clock, rng, settings } = parts
+  const metrics = new OperatorMetrics()
+  const logger = parts.logger.with({ component: 'operator' })
+  const events = new EventRecorder({ kube, clock, rng, logger, instance: settings.leaderElection?.identity ?? 'operator' })
+  const controllers = controllersOf(parts, { metrics, logger, events })
+  for (const controller of controllers) controller.watch()
+
+  const lead = (): void => {
+    metrics.leading(true)
+    for (const controller of controllers) controller.begin()
+  }
+  const stopControllers = async (): Promise<void> => { await Promise.all(controllers.map((controller) => controller.stop())) }
+  const election = settings.leaderElection === undefined ? undefined : new LeaderElection({
+    kube, clock, logger, lease: settings.leaderElection.lease, identity: settings.leaderElection.identity, onLead: lead,
+    onLost: () => {
+      metrics.leading(false)
+      void stopControllers()
+      settings.leaderElection?.onLost()
+    },
+  })
+  if (election === undefined) lead()
+  else election.start()
+
+  return {
+    metrics,
+    isReady: () => controllers.every((controller) => controller.hasSynced()),
+    async stop() {
+      // First the work, then the lease: who takes over must not meet a pass of ours.
+      await stopControllers()
+      await election?.stop()
+    },
+  }
+}
+
+interface Shared { metrics: OperatorMetrics; logger: Logger; events: EventRecorder }
+
+/** What all controllers have in common, whatever their kind. */
+type Steering = Pick<Controller<KubeObject>, 'watch' | 'begin' | 'stop' | 'hasSynced'>
+
+function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared): Steering[] {
+  const { kube, clock, rng, jobClient, connectors, settings } = parts
+  const machinery = { kube, clock, rng, logger, metrics }
+  const scope = settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }
+  const { tokenKey } = settings
+  const jobs: Controller<StreamJob> = new Controller<StreamJob>(machinery, {
+    name: 'streamjob', resource: streamJobs, ...scope, concurrency: 8,
+    reconcile: (ref) => reconcileStreamJob({ kube, clock, jobClient, connectors, settings: settings.pods, tokenKey, events, logger, metrics }, ref),
+    alsoWatch: [
+      { resource: pods, labelSelector: JOB_LABEL, wakes: jobOfPod },
+      { resource: druidDatasources, wakes: (datasource) => jobsReading(jobs, datasource) },
+    ],
+  })
+  metrics.gauge('jobs', 'StreamJobs by phase', 'phase', () => countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'))
+  const savepoints = new Controller(machinery, {
+    name: 'streamsavepoint', resource: streamSavepoints, ...scope,
+    reconcile: (ref) => reconcileSavepoint({ kube, clock, jobClient, tokenKey, events }, ref),
+  })
+  const datasources = new Controller(machinery, {
+    name: 'druiddatasource', resource: druidDatasources, ...scope,
+    reconcile: druidReconciler({ kube, clock, events, druids: parts.druids }),
+  })
+  return [jobs, savepoints, datasources]
+}
+
+function jobOfPod(pod: KubeObject): ObjectRef[] {
+  const name = pod.metadata.labels?.[JOB_LABEL]
+  return name === undefined ? [] : [{ namespace: pod.metadata.namespace ?? '', name }]
+}
+
+function jobsReading(jobs: Controller<StreamJob>, datasource: KubeObject): ObjectRef[] {
+  const { namespace = '', name } = datasource.metadata
+  return jobs.cached()
+    .filter((job) => job.metadata.namespace === namespace && referredDatasources(job.spec).includes(name))
+    .map((job) => ({ namespace, name: job.metadata.name }))
+}
+
+function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1)
+  return counts
+}

@@ -1,0 +1,56 @@
+import { Agent, request } from 'undici'
+import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../../runtime/control/job-report.ts'
+import { MillraceError } from '../../runtime/model/errors.ts'
+import type { JobClient, JobEndpoint } from '../job-client.ts'
+
+const TIMEOUT_MS = 5_000
+/** A coordinator runs its user's image: what it answers is not trusted to be small. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+/** Coordinators over HTTP, addressed by pod IP. */
+export class JobHttpClient implements JobClient {
+  readonly #agent = new Agent({ connect: { timeout: 2_000 }, keepAliveTimeout: 20_000, maxResponseSize: MAX_ANSWER_BYTES })
+
+  async close(): Promise<void> { await this.#agent.destroy() }
+
+  async report(at: JobEndpoint): Promise<JobReport> {
+    return this.#expect<JobReport>(await this.#call(at, 'GET', '/v1/job'))
+  }
+
+  async putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport> {
+    return this.#expect<JobReport>(await this.#call(at, 'PUT', '/v1/target', target))
+  }
+
+  async requestSavepoint(at: JobEndpoint, savepoint: SavepointRequest): Promise<SavepointReport> {
+    return this.#expect<SavepointReport>(await this.#call(at, 'POST', '/v1/savepoints', savepoint))
+  }
+
+  async savepoint(at: JobEndpoint, id: string): Promise<SavepointReport | undefined> {
+    const answer = await this.#call(at, 'GET', `/v1/savepoints/${encodeURIComponent(id)}`)
+    return answer.status === 404 ? undefined : this.#expect<SavepointReport>(answer)
+  }
+
+  #expect<T>(answer: Answer): T {
+    if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.text) as T
+    throw new MillraceError('COORDINATOR_REFUSED', `${answer.what} was refused (${answer.status}): ${answer.text.slice(0, 500)}`, {
+      domain: 'platform', retriable: answer.status >= 500 || answer.status === 401 || answer.status === 409,
+    })
+  }
+
+  async #call(at: JobEndpoint, method: 'GET' | 'PUT' | 'POST', path: string, body?: unknown): Promise<Answer> {
+    const host = at.host.includes(':') ? `[${at.host}]` : at.host
+    const what = `${method} http://${host}:${at.port}${path}`
+    try {
+      const answer = await request(`http://${host}:${at.port}${path}`, {
+        method, dispatcher: this.#agent, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS,
+        headers: { authorization: `Bearer ${at.token}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      return { what, status: answer.statusCode, text: await answer.body.text() }
+    } catch (cause) {
+      throw new MillraceError('COORDINATOR_UNREACHABLE', `${what} got no answer`, { domain: 'platform', retriable: true, cause })
+    }
+  }
+}
+
+interface Answer { what: string; status: number; text: string }

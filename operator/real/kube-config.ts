@@ -1,0 +1,58 @@
+import type { RequestOptions } from 'node:https'
+import { KubeConfig } from '@kubernetes/client-node'
+import { Agent } from 'undici'
+import { MillraceError } from '../../runtime/model/errors.ts'
+
+/** Where the API server is and how to prove who we are; certificates are bound to the agent. */
+export interface KubeConnection {
+  server: string
+  agent: Agent
+  /** Asked for at every request: tokens in files are rotated. */
+  headers(): Promise<Record<string, string>>
+}
+
+/** From a kubeconfig file, or else as kubectl finds it: $KUBECONFIG, the pod's service account, ~/.kube/config. */
+export function kubeConnection(kubeconfig: string | undefined): Promise<KubeConnection> {
+  const config = new KubeConfig()
+  if (kubeconfig === undefined) config.loadFromDefault()
+  else config.loadFromFile(kubeconfig)
+  return connectionOf(config)
+}
+
+/** From the text of a kubeconfig: for the embedded server, which hands one out. */
+export function kubeConnectionFromText(text: string): Promise<KubeConnection> {
+  const config = new KubeConfig()
+  config.loadFromString(text)
+  return connectionOf(config)
+}
+
+async function connectionOf(config: KubeConfig): Promise<KubeConnection> {
+  const cluster = config.getCurrentCluster()
+  if (cluster === null) {
+    throw new MillraceError('KUBE_CONFIG_MISSING', 'no cluster is configured', { domain: 'user', hint: 'Name a kubeconfig with --kubeconfig or KUBECONFIG.' })
+  }
+  const options: RequestOptions = {}
+  await config.applyToHTTPSOptions(options)
+  const { ca, cert, key, rejectUnauthorized } = options
+  const agent = new Agent({
+    connections: 32, keepAliveTimeout: 30_000,
+    connect: {
+      timeout: 10_000,
+      ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }),
+      ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+      ...(cluster.tlsServerName === undefined ? {} : { servername: cluster.tlsServerName }),
+    },
+  })
+  return { server: cluster.server.replace(/\/$/, ''), agent, headers: () => headersOf(config) }
+}
+
+async function headersOf(config: KubeConfig): Promise<Record<string, string>> {
+  const options: RequestOptions = {}
+  await config.applyToHTTPSOptions(options)
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    if (typeof value === 'string') headers[name] = value
+  }
+  if (typeof options.auth === 'string') headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`
+  return headers
+}
