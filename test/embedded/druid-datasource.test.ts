@@ -67,10 +67,11 @@ describe('the API server with the DruidDatasource CRD', () => {
     expect(() => create(changes)).toThrow(message)
   })
 
-  test('refuses another topic and another datasource, and takes other changes', () => {
+  test('refuses another topic, datasource and Druid, and takes other changes', () => {
     const name = create({ dataSource: 'first' })
     expect(() => { edit(name, { kafka: { brokers: 'k:9092', topic: 'u' } }) }).toThrow(/topic cannot change/)
     expect(() => { edit(name, { dataSource: 'second' }) }).toThrow(/dataSource cannot change/)
+    expect(() => { edit(name, { druid: { name: 'other' } }) }).toThrow(/druid.name cannot change/)
     edit(name, { suspended: true, kafka: { brokers: 'other:9092', topic: 't' } })
     expect(specOf(name)).toMatchObject({ suspended: true, kafka: { brokers: 'other:9092' } })
   })
