@@ -33,7 +33,7 @@ export class KafkaDeadLetters {
       clock: ports.clock, rng: ports.rng, bootstrap: client.bootstrap, isClosed: () => isClosed,
       trouble: new TroubleReporter(ports.clock, reportTrouble),
     }
-    const producer = new BatchProducer({ client, environment, topic: value.topic, codec: 'zstd' })
+    const producer = new BatchProducer({ client, environment, topic: value.topic, codec: 'none' })
     try {
       await retrying(environment, `looking up topic ${value.topic}`, PATIENCE_MS, () => producer.loadTopic())
       const { producerId, epoch } = await retrying(environment, 'asking for a producer id', PATIENCE_MS, () => client.initProducerId(null, 0))

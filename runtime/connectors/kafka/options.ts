@@ -155,7 +155,7 @@ export function readSinkOptions(options: Options): { value: KafkaSinkOptions; pr
     delivery: reader.oneOf('delivery', ['exactlyOnce', 'atLeastOnce'], 'exactlyOnce'),
     key: reader.text('key'), partitionBy: reader.text('partitionBy'),
     transactionTimeoutMs: readTransactionTimeout(reader),
-    compression: reader.oneOf('compression', ['none', 'gzip', 'zstd'], 'zstd'),
+    compression: reader.oneOf('compression', ['none', 'gzip', 'zstd'], 'none'),
     createTopic: readCreateTopic(reader),
     timestampFormat: reader.oneOf('timestampFormat', ['iso', 'epochMillis'], 'iso'),
     security: reader.security(),
