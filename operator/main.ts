@@ -27,7 +27,7 @@ try {
   const kube = new KubeHttpClient(await kubeConnection(config.kubeconfig))
   const identity = `${hostname()}-${realRng.id()}`
   const operator = startOperator({
-    kube, clock: realClock, rng: realRng, logger, jobClient: new JobHttpClient(), connectors: builtinConnectors(),
+    kube, clock: realClock, rng: realRng, logger, jobClient: new JobHttpClient(), connectors: builtinConnectors,
     druids: configuredDruids(config.druids),
     settings: {
       ...(config.namespaces === undefined ? {} : { namespaces: config.namespaces }),
