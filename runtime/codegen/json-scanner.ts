@@ -59,6 +59,10 @@ function parseRecord(bytes: Buffer, start: number, end: number): unknown {
 /** Null: not as expected, take the slow path. */
 type FastScan = (bytes: Buffer, start: number, end: number) => Row | null
 
+const POWERS = Float64Array.from({ length: 23 }, (_, n) => Number(`1e${n}`))
+/** Bytes at which the scan of a string stops to think: quote, backslash, control characters, all that is not ASCII. */
+const STOP = Uint8Array.from({ length: 256 }, (_, byte) => byte < 32 || byte === 34 || byte === 92 || byte > 127 ? 1 : 0)
+
 /** Undefined when the layout lacks a field that may not be missing. */
 function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout): FastScan | undefined {
   const keys = new Set(layout.members.map((member) => member.key))
@@ -67,7 +71,7 @@ function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout)
   const strings = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name))
   const code = new Emitter()
   emitHelpers(code)
-  code.line(`return function scan(b, start, end) { let p = start, c = 0, m = 0, k = 0, neg = false, wide = false`)
+  code.line(`return function scan(b, start, end) { let p = start, c = 0, wide = false`)
   schema.fields.forEach((field, index) => code.line(`let v${index} = null${field.type === 'string' ? `, q${index} = -1, e${index} = -1` : ''}`))
   for (const { key, lead } of layout.members) {
     emitExpectedBytes(code, lead)
@@ -80,7 +84,7 @@ function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout)
   // one native read for all strings of the record; where a byte is not ASCII, offsets in bytes are no offsets in characters
   if (strings.length > 0) emitStrings(code, schema, strings)
   code.line(`return new Row(${schema.fields.map((_, index) => `v${index}`).join(', ')}) }`)
-  return code.compile<FastScan>({ Row: rowClass, isoTimestamp, POWERS: Float64Array.from({ length: 23 }, (_, n) => Number(`1e${n}`)) })
+  return code.compile<FastScan>({ Row: rowClass, isoTimestamp, POWERS, STOP })
 }
 
 function emitExpectedBytes(code: Emitter, expected: Uint8Array): void {
@@ -95,8 +99,8 @@ function emitValue(code: Emitter, field: Field, index: number): void {
   code.line(`if (p + 1 >= end) return null; c = b[p]`)
   if (field.nullable) code.line(`if (c === 110) { p = literal(b, p, end, 117, 108, 108); if (p < 0) return null } else {`)
   switch (field.type) {
-    case 'long': emitInteger(code); code.line(`${v} = neg ? 0 - m : m`); break
-    case 'double': emitDouble(code, v); break
+    case 'long': code.line(`{`); emitInteger(code); code.line(`${v} = neg ? 0 - m : m }`); break
+    case 'double': code.line(`{`); emitDouble(code, v); code.line(`}`); break
     case 'timestamp':
       code.line(`if (c === 34) { ${v} = isoAt(b, p + 1, end); if (${v} !== ${v}) return null; p += b[p + 21] === 34 ? 22 : 26 } else {`)
       emitInteger(code)
@@ -108,7 +112,7 @@ function emitValue(code: Emitter, field: Field, index: number): void {
       break
     case 'string':
       code.line(`if (c !== 34) return null; q${index} = ++p`)
-      code.line(`while ((c = b[p]) !== 34) { if (c < 32 || c === 92 || ++p >= end) return null; if (c > 127) wide = true }`)
+      code.line(`for (;;) { while (STOP[b[p]] === 0) p++; if (p >= end) return null; c = b[p]; if (c === 34) break; if (c < 128) return null; wide = true; p++ }`)
       code.line(`e${index} = p++`)
       break
     case 'json': throw new MillraceError('SCANNER_TYPE', `json field '${field.name}' has no fast path`)
@@ -116,10 +120,14 @@ function emitValue(code: Emitter, field: Field, index: number): void {
   if (field.nullable) code.line(`}`)
 }
 
-/** Leaves |value| in m and the sign in neg. At most 15 digits, so m is exact; `01` and `-` are left to JSON.parse. */
+/**
+ * Declares m, |value|, and neg, its sign. At most 15 digits, so m is exact; `01` and `-` are left to JSON.parse.
+ * The first nine digits stay in an int32: half the latency of the same in a double.
+ */
 function emitInteger(code: Emitter): void {
-  code.line(`neg = c === 45; if (neg) c = b[++p]; k = p; m = c - 48; if (!(m >= 0 && m <= 9)) return null`)
-  code.line(`while (++p < end && (c = b[p] - 48) >= 0 && c <= 9) m = m * 10 + c`)
+  code.line(`const neg = c === 45; if (neg) c = b[++p]; const k = p; let w = c - 48 | 0; if (!(c >= 48 && c <= 57)) return null`)
+  code.line(`const nine = p + 9 < end ? p + 9 : end; while (++p < nine && (c = b[p]) >= 48 && c <= 57) w = Math.imul(w, 10) + (c - 48) | 0`)
+  code.line(`let m = w; if (p === nine) { p--; while (++p < end && (c = b[p]) >= 48 && c <= 57) m = m * 10 + (c - 48) }`)
   code.line(`if (p - k > 15 || (p - k > 1 && b[k] === 48)) return null`)
 }
 
@@ -129,7 +137,7 @@ function emitInteger(code: Emitter): void {
  */
 function emitDouble(code: Emitter, v: string): void {
   emitInteger(code)
-  code.line(`if (p < end && b[p] === 46) { const point = p; while (++p < end && (c = b[p] - 48) >= 0 && c <= 9) m = m * 10 + c`)
+  code.line(`if (p < end && b[p] === 46) { const point = p; while (++p < end && (c = b[p]) >= 48 && c <= 57) m = m * 10 + (c - 48)`)
   code.line(`if (p - point < 2 || p - k > 16) return null; m /= POWERS[p - point - 1] }`)
   code.line(`${v} = neg ? 0 - m : m`)
 }
