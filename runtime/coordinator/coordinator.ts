@@ -7,6 +7,7 @@ import type { JobPhase, JobReport, SavepointReport } from '../control/job-report
 import type { WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses, errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId, type Attempt, type SubtaskId } from '../model/ids.ts'
+import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { PlannedJob } from '../plan/planned-job.ts'
@@ -350,10 +351,11 @@ export class Coordinator {
     if (!log) return
     this.#setPhase('deploying')
     const subtasks = subtasksOf(wanted.plan)
+    const beforeClaim = log.view().newest
     const attempt = await log.claim(wanted.target)
     this.#attempt = attempt
     await this.#stopWorkers(this.#registry.subtasks(), attempt, 'fence')
-    const newest = log.view().newest
+    const newest = isPlanted('readBeforeFence') ? beforeClaim : log.view().newest
     const manifest = newest && await this.#readManifest(newest)
     const splits = await discoverSplits(wanted.plan, manifest, this.#connectors, this.#ports, this.#config.baseDir)
     if (this.#closed) return

@@ -1,3 +1,4 @@
+import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointId } from '../model/ids.ts'
 
 /** What the gate does after a barrier came in on a channel. */
@@ -23,7 +24,7 @@ export class BarrierAligner {
 
   constructor(channels: number) { this.#channels = channels }
 
-  isBlocked(channel: number): boolean { return this.#arrived.has(channel) }
+  isBlocked(channel: number): boolean { return this.#arrived.has(channel) && !isPlanted('noAlign') }
 
   onBarrier(channel: number, checkpoint: CheckpointId): Alignment {
     if (checkpoint <= this.#over || checkpoint < this.#checkpoint) return { kind: 'late' }

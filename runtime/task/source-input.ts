@@ -47,13 +47,13 @@ export class SourceInput implements Input {
     if (batch?.split !== this.#lastSplit) this.#noteFinishedSplits()
     this.#lastSplit = batch?.split
     if (this.#reader.isFinished()) this.#ended = true
-    if (batch && this.#maxEventTime) {
-      this.#generator.onEventTime(batch.split, this.#maxEventTime(batch.rows, batch.rows.length))
+    if (this.#maxEventTime) {
+      this.#noteHeadTimes()
+      if (batch) this.#generator.onEventTime(batch.split, this.#maxEventTime(batch.rows, batch.rows.length))
       this.#watermark = this.#generator.advance()
     }
     if (this.#ended) this.#watermark = MAX_TIMESTAMP
     if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length }
-    if (this.#maxEventTime) this.#watermark ??= this.#generator.advance()
     return this.#watermark === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeWatermark(this.#watermark)
   }
 
@@ -66,6 +66,11 @@ export class SourceInput implements Input {
     this.#barrier = undefined
     if (this.#stopAfterBarrier) this.#stopped = true
     return { kind: 'barrier', checkpoint }
+  }
+
+  /** A known next record counts as seen: it will come with a time at or after the watermark that follows. */
+  #noteHeadTimes(): void {
+    for (const [split, time] of this.#reader.headTimes?.() ?? []) this.#generator.onEventTime(split, time)
   }
 
   #noteFinishedSplits(): void {

@@ -14,6 +14,7 @@ import { InputGate } from '../exchange/input-gate.ts'
 import { RecordWriter, type Routing } from '../exchange/record-writer.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
+import { isPlanted } from '../model/planted-bugs.ts'
 import { fieldOf, type Field, type Schema } from '../model/schema.ts'
 import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { ErrorPolicy, OperatorNode, SourceVerb } from '../plan/job-graph.ts'
@@ -167,7 +168,7 @@ class Deployer {
         reportTrouble: (error) => { this.#counters.trouble = error ? errorReport(error) : null },
       })
       this.#opened.push(() => writer.close())
-      await writer.open(deployment.restore.committables[operator.id] ?? [])
+      await writer.open(isPlanted('noRecommit') ? [] : deployment.restore.committables[operator.id] ?? [])
       this.#checkCurrent()
       sinks.set(operator.id, writer)
     }

@@ -49,6 +49,7 @@ class End implements Connection {
 
   receive(bytes: Uint8Array): void {
     if (this.#closed || this.#world.isDead(this.owner)) return
+    if (this.#world.isPaused(this.owner)) { this.#world.schedule(this.owner, 0, () => { this.receive(bytes) }); return }
     this.#inbox.push(bytes)
     this.#pump()
   }
@@ -85,6 +86,7 @@ class End implements Connection {
   /** The other side is gone: what has arrived is still read. */
   lose(error: Error | undefined): void {
     if (this.#closed) return
+    if (this.#world.isPaused(this.owner)) { this.#world.schedule(this.owner, 0, () => { this.lose(error) }); return }
     this.#closed = { error }
     if (this.#inbox.length === 0) this.#tellClose()
   }
@@ -122,8 +124,7 @@ export class VirtualNetwork {
   #listen(owner: string, address: NetAddress, onConnection: (connection: Connection) => void): Listener {
     const bound = { host: address.host, port: address.port === 0 ? this.#nextPort++ : address.port }
     const key = `${bound.host}:${bound.port}`
-    const taken = this.#listeners.get(key)
-    if (taken && !this.#world.isDead(taken.owner)) throw new MillraceError('LISTEN_FAILED', `${key} is taken by ${taken.owner}`, { domain: 'platform' })
+    // The newest listener has the address, as a Service points at the newest pod while an older one may still live.
     const listener = { owner, onConnection }
     this.#listeners.set(key, listener)
     return {
@@ -171,7 +172,8 @@ export class VirtualNetwork {
   cutOne(owner: string): void {
     const open = this.#ends.filter((end) => end.owner === owner && end.isOpen)
     const victim = open[Math.floor(this.#world.random() * open.length)]
-    victim?.reset()
-    victim?.lose(new Error('connection reset by peer'))
+    const error = new Error('connection reset by peer')
+    victim?.peer?.lose(error)
+    victim?.lose(error)
   }
 }

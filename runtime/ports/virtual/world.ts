@@ -14,6 +14,7 @@ export class VirtualWorld {
   #heap: Scheduled[] = []
   #state: number
   readonly #dead = new Set<string>()
+  readonly #pausedUntil = new Map<string, number>()
   /** Events run so far: crash points are numbered by it. */
   steps = 0
 
@@ -38,6 +39,11 @@ export class VirtualWorld {
 
   /** From now on nothing of this owner runs any more. */
   kill(owner: string): void { this.#dead.add(owner) }
+
+  /** Nothing of this owner runs for so long; what is due then runs behind it, in order. */
+  pause(owner: string, ms: number): void { this.#pausedUntil.set(owner, this.#now + ms) }
+
+  isPaused(owner: string): boolean { return (this.#pausedUntil.get(owner) ?? 0) > this.#now }
 
   isDead(owner: string): boolean { return this.#dead.has(owner) }
 
@@ -65,6 +71,11 @@ export class VirtualWorld {
       if (!next || next.at > end) return false
       this.#now = Math.max(this.#now, next.at)
       if (this.#dead.has(next.owner)) continue
+      if (this.isPaused(next.owner)) {
+        next.at = this.#pausedUntil.get(next.owner) ?? next.at
+        push(this.#heap, next)
+        continue
+      }
       this.steps += 1
       next.run()
       await drained()
