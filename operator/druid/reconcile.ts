@@ -96,7 +96,7 @@ class Pass {
     const name = this.#resource.spec.druid?.name ?? 'default'
     const client = this.#parts.druids.client(name)
     if (!client) {
-      return { kind: 'invalid', problems: [{ path: 'spec.druid.name', message: `the operator knows no Druid named '${name}'`, hint: 'Add it to druid in the operator\'s configuration.' }] }
+      return { kind: 'invalid', problems: [{ path: 'spec.druid.name', message: `the operator knows no Druid named '${name}'`, hint: 'Add it to druids in the operator\'s configuration.' }] }
     }
     try {
       return await this.#synchronise(client, desiredSupervisor(this.#resource))
