@@ -78,7 +78,7 @@ interface ChosenSpec {
 
 /** The newest spec when it is good and its state fits what has run; else the last good one. */
 async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
-  const problems = specProblems(job.spec, parts.connectors)
+  const problems = [...nameProblems(job.metadata.name), ...specProblems(job.spec, parts.connectors)]
   const isKept = job.status?.lastGood?.hash === keptHash(job.spec)
   if (problems.length === 0 && isKept) return { chosen: job.spec, problems, keep: undefined }
   const last = job.status?.lastGood === undefined ? undefined : await readLastGood(parts.kube, job)
@@ -90,6 +90,12 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
     return { chosen: usable, problems: [incompatible(change)], keep: undefined }
   }
   return { chosen: job.spec, problems, keep: { change } }
+}
+
+/** Pods and the Service are named after the job; a Service takes no dots and begins with a letter. */
+function nameProblems(name: string): Problem[] {
+  if (/^[a-z]([-a-z0-9]{0,49}[a-z0-9])?$/.test(name)) return []
+  return [{ code: 'NAME_INVALID', path: 'metadata.name', message: `"${name}" cannot name a Service`, hint: 'at most 51 of a-z, 0-9 and -, a letter first' }]
 }
 
 function incompatible(change: Change): Problem {
