@@ -2,18 +2,18 @@ import type { IncomingMessage } from 'node:http'
 import { parse as parseYaml } from 'yaml'
 import type { Json } from './objects.ts'
 import { isObject } from './objects.ts'
+import { readProtobufBody } from './protobuf-body.ts'
 import { ApiStatusError, badRequest } from './status-error.ts'
 
 const maxBodyBytes = 3 * 1024 * 1024
 const maxDepth = 100
 
-/** Reads a body of JSON, or of YAML for apply. Throws 400 when it is neither, 413 above 3 MiB, 415 for protobuf. */
+/** Reads a body of JSON, or of YAML for apply. Throws 400 when it is neither, 413 above 3 MiB, 415 for most kinds in protobuf. */
 export async function readBody(request: IncomingMessage): Promise<Json> {
-  const type = mediaTypeOf(request)
-  if (type.includes('protobuf')) {
-    throw new ApiStatusError(415, 'UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`)
-  }
-  const text = await readText(request)
+  const bytes = await readBytes(request)
+  if (bytes.length === 0) return null
+  if (mediaTypeOf(request).includes('protobuf')) return readProtobufBody(bytes)
+  const text = bytes.toString('utf8')
   if (text.trim() === '') return null
   const value = parseText(text)
   checkShape(value, 0)
@@ -25,7 +25,7 @@ export function mediaTypeOf(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request) {
@@ -34,7 +34,7 @@ async function readText(request: IncomingMessage): Promise<string> {
     if (size > maxBodyBytes) throw new ApiStatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${maxBodyBytes}`)
     chunks.push(bytes)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 function parseText(text: string): Json {

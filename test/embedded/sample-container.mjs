@@ -1,10 +1,11 @@
 // A container for the tests of the embedded node: it does what its first argument says.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { createReadStream } from 'node:fs'
+import { Socket } from 'node:net'
 
 const [what, ...rest] = process.argv.slice(2)
-const lifeline = createReadStream('', { fd: Number(process.env.MILLRACE_PARENT_FD) })
+// A socket, not a file stream: a file stream blocks a pool thread, and process.exit() then waits for that thread.
+const lifeline = new Socket({ fd: Number(process.env.MILLRACE_PARENT_FD) })
 lifeline.on('end', () => process.exit(0))
 lifeline.on('error', () => process.exit(0))
 lifeline.resume()
