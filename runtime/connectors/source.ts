@@ -63,6 +63,12 @@ export interface SourceReader {
   poll(maxRows: number): Promise<SourceBatch | undefined>
   /** Splits as of the last batch returned by poll. Called between polls, never during one. */
   snapshot(): Split[]
+  /**
+   * Event times of the next record of unfinished splits, where they are known without having been given out (read
+   * ahead, or looked up by the enumerator): the watermark counts them as seen. Without it a split that waits for
+   * its turn holds the watermark back. Called after open and after each poll.
+   */
+  headTimes?(): Iterable<readonly [split: string, time: Timestamp]>
   /** True when every split is finished and poll will never return rows again. */
   isFinished(): boolean
   /** Rows waiting in the outside system, when it can tell (Kafka lag). */
