@@ -6,7 +6,7 @@ ARG BASE=gcr.io/distroless/cc-debian12:nonroot
 FROM ${BASE}
 COPY dist/lib/ /usr/local/lib/
 COPY dist/node /usr/local/bin/node
-COPY dist/main.mjs dist/runtime.mjs dist/operator.mjs /app/
+COPY dist/app/ /app/
 ENV NODE_ENV=production LD_LIBRARY_PATH=/usr/local/lib
 WORKDIR /app
 USER 65532:65532

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 
 /**
- * Fills dist/ with what the Dockerfile copies: the two bundles, the entry that picks one, the Node binary of the npm
+ * Fills dist/ with what the Dockerfile copies: app/ (the two bundles, the entry that picks one), the Node binary of the npm
  * platform package and the one library it needs that slim base images lack.
  *   node cli/node.js scripts/bundle.ts [--out dist] [--runtime runtime/main.ts] [--operator operator/main.ts]
  */
@@ -19,14 +19,15 @@ const { values: options } = parseArgs({
 })
 const out = resolve(options.out)
 rmSync(out, { recursive: true, force: true })
-mkdirSync(join(out, 'lib'), { recursive: true })
+const app = join(out, 'app')
+for (const folder of [app, join(out, 'lib')]) mkdirSync(folder, { recursive: true })
 
-await bundle(options.runtime, join(out, 'runtime.mjs'))
-await bundle(options.operator, join(out, 'operator.mjs'))
-copyFileSync(join(import.meta.dirname, 'image-entry.js'), join(out, 'main.mjs'))
+await bundle(options.runtime, join(app, 'runtime.mjs'))
+await bundle(options.operator, join(app, 'operator.mjs'))
+copyFileSync(join(import.meta.dirname, 'image-entry.js'), join(app, 'main.mjs'))
 copyFileSync(process.execPath, join(out, 'node'))
 copyLibatomic()
-process.stdout.write(`${out}: ${['runtime.mjs', 'operator.mjs', 'node'].map((name) => `${name} ${megabytes(join(out, name))}`).join(', ')}\n`)
+process.stdout.write(`${out}: ${['app/runtime.mjs', 'app/operator.mjs', 'node'].map((name) => `${name} ${megabytes(join(out, name))}`).join(', ')}\n`)
 
 async function bundle(entry: string, target: string): Promise<void> {
   if (!existsSync(entry)) throw new Error(`can not bundle ${entry}: there is no such file`)
@@ -42,6 +43,11 @@ async function bundle(entry: string, target: string): Promise<void> {
     sourcemap: false,
     legalComments: 'none',
     logLevel: 'warning',
+    // this package reads its WebAssembly from a path beside its source; its other build holds it inside
+    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
+    // native addons (the checksum of the Kafka client) lie beside the bundle
+    loader: { '.node': 'copy' },
+    assetNames: '[name]',
     // CommonJS packages inside of an ES module still call require for Node's own modules
     banner: { js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);" },
   })
