@@ -5,6 +5,8 @@ import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import { lint } from './lint.ts'
 import { run } from './run.ts'
 
+const EXAMPLE = 'examples/flights.yaml'
+
 const HELP = `millrace: stream jobs on Kubernetes and on this machine
 
   millrace run job.yaml    runs a job here: coordinator and workers as processes, no Kubernetes
@@ -50,7 +52,7 @@ async function main(args: string[]): Promise<number> {
     case 'dev': {
       // Loaded here only: `run` and `lint` start without the operator and the API server.
       const { dev } = await import('./dev.ts')
-      return dev({ files: values.example ? [...files, 'examples/flights.yaml'] : files, live: values.example })
+      return dev({ files: values.example ? [...files, EXAMPLE] : files })
     }
     default: throw new MillraceError('USAGE', `there is no command ${JSON.stringify(verb)}`, { domain: 'user', hint: 'millrace --help lists them' })
   }

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parse } from 'yaml'
+import { startApiServer, type EmbeddedApiServer } from '../embedded/api-server.ts'
+import { startNode, type EmbeddedNode } from '../embedded/node/node.ts'
+import type { JsonObject } from '../embedded/objects.ts'
+import { configuredDruids } from '../operator/druid/configured-druids.ts'
+import type { DruidEndpoint } from '../operator/druid/http-druid-client.ts'
+import { startOperator, type RunningOperator } from '../operator/operator.ts'
+import { JobHttpClient } from '../operator/real/job-http-client.ts'
+import { kubeConnection } from '../operator/real/kube-config.ts'
+import { KubeHttpClient } from '../operator/real/kube-http-client.ts'
+import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import type { Logger } from '../runtime/ports/logger.ts'
+import { realClock } from '../runtime/ports/real/clock.ts'
+import { realRng } from '../runtime/ports/real/rng.ts'
+
+const RUNTIME_MAIN = fileURLToPath(new URL('../runtime/main.ts', import.meta.url))
+const CRD_FOLDER = fileURLToPath(new URL('../crds', import.meta.url))
+
+export interface LocalClusterOptions {
+  /** Everything it keeps: kubeconfig, pod logs, checkpoints. */
+  dir: string
+  /** What relative paths in jobs refer to. */
+  baseDir: string
+  logger: Logger
+  druids?: Readonly<Record<string, DruidEndpoint>>
+}
+
+/** API server and node in this process, and the unchanged operator talking to them over HTTPS. */
+export interface LocalCluster {
+  server: EmbeddedApiServer
+  node: EmbeddedNode
+  operator: RunningOperator
+  /** Ends the operator and every pod; jobs keep their checkpoints. */
+  close(): Promise<void>
+}
+
+export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
+  const { dir } = options
+  mkdirSync(join(dir, 'checkpoints'), { recursive: true })
+  const server = await startApiServer({ dir, crds: readCrds() })
+  const node = await startNode({
+    server, dir, commandFor: ({ args }) => ({
+      command: process.execPath, args: ['--max-semi-space-size=16', RUNTIME_MAIN, ...args], env: { MILLRACE_BASE_DIR: options.baseDir },
+    }),
+  })
+  const operator = await startLocalOperator(server, options)
+  return {
+    server, node, operator,
+    close: async () => {
+      await operator.stop()
+      await node.close()
+      await server.close()
+    },
+  }
+}
+
+/** The operator alone, so that tests can end it and start another. */
+export async function startLocalOperator(server: EmbeddedApiServer, options: LocalClusterOptions): Promise<RunningOperator> {
+  const kube = new KubeHttpClient(await kubeConnection(server.kubeconfigPath))
+  return startOperator({
+    kube, clock: realClock, rng: realRng, logger: options.logger, jobClient: new JobHttpClient(),
+    connectors: builtinConnectors, druids: configuredDruids(options.druids ?? {}),
+    settings: {
+      pods: { image: 'local', imagePullPolicy: 'Never', store: `file://${join(options.dir, 'checkpoints')}`, addressing: 'podIP' },
+      tokenKey: tokenKey(options.dir),
+    },
+  })
+}
+
+export function readCrds(): JsonObject[] {
+  return readdirSync(CRD_FOLDER).filter((name) => name.endsWith('.yaml')).map((name) => parse(readFileSync(join(CRD_FOLDER, name), 'utf8')) as JsonObject)
+}
+
+/** Job tokens are derived from it, so it outlives a restart. */
+function tokenKey(dir: string): string {
+  const path = join(dir, 'token-key')
+  if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('hex'), { mode: 0o600 })
+  return readFileSync(path, 'utf8')
+}

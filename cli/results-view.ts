@@ -1,0 +1,47 @@
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+const TAIL_BYTES = 64 * 1024
+
+/** The newest committed rows of a file sink's folder: whole lines at the end of its newest part files. */
+export function newestRows(folder: string, count: number): Record<string, unknown>[] {
+  if (!existsSync(folder)) return []
+  const parts = readdirSync(folder).filter((name) => !name.startsWith('.')).map((name) => join(folder, name))
+    .map((path) => ({ path, changed: statSync(path).mtimeMs })).sort((a, b) => b.changed - a.changed).slice(0, 4)
+  const rows: Record<string, unknown>[] = []
+  for (const { path } of parts) {
+    for (const line of tailLines(path).slice(-count)) rows.push(JSON.parse(line) as Record<string, unknown>)
+    if (rows.length >= count) break
+  }
+  return rows.slice(0, count)
+}
+
+function tailLines(path: string): string[] {
+  const size = statSync(path).size
+  const start = Math.max(0, size - TAIL_BYTES)
+  const buffer = Buffer.alloc(size - start)
+  const file = openSync(path, 'r')
+  try {
+    readSync(file, buffer, 0, buffer.length, start)
+  } finally {
+    closeSync(file)
+  }
+  const lines = buffer.toString('utf8').split('\n').filter((line) => line !== '')
+  return start === 0 ? lines : lines.slice(1)
+}
+
+/** Rows as an aligned table, numbers to the right. */
+export function table(rows: readonly Record<string, unknown>[]): string {
+  const columns = Object.keys(rows[0] ?? {})
+  const cells = rows.map((row) => columns.map((column) => cell(row[column])))
+  const widths = columns.map((column, index) => Math.max(column.length, ...cells.map((line) => line[index]?.length ?? 0)))
+  const numeric = columns.map((column) => rows.every((row) => typeof row[column] === 'number'))
+  const print = (line: readonly string[]): string =>
+    line.map((text, index) => numeric[index] ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)).join('  ').trimEnd()
+  return [print(columns), ...cells.map(print)].join('\n')
+}
+
+function cell(value: unknown): string {
+  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toFixed(1)
+  return typeof value === 'string' ? value.replace(':00.000Z', 'Z') : JSON.stringify(value ?? null)
+}
