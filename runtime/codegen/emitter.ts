@@ -19,7 +19,7 @@ export class Emitter {
   /** A JavaScript literal of the value; strings are quoted, also U+2028 and U+2029. */
   literal(value: string | number | boolean | null): string {
     if (typeof value === 'string') return JSON.stringify(value).replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029')
-    if (Object.is(value, -0)) return '-0'
+    if (Object.is(value, -0)) return '(-0)'
     if (typeof value === 'number' && value < 0) return `(${value})`
     return String(value)
   }

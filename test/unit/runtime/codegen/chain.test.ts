@@ -68,7 +68,7 @@ describe('chain loop', () => {
     ['s.toUpperCase().slice(1)', { s: 'abc' }, 'BC'], ['s.at(9)', { s: 'abc' }, null], ['Math.max(n, m)', { n: 1, m: 5 }, 5], ['Math.max(n, m)', { n: 1 }, null],
     ['j.a.b[1]', { j: { a: { b: [1, 2] } } }, 2], ['j.a.b', { j: 5 }, null], ['j.map', { j: [1] }, null], ['j.length', { j: [1, 2] }, 2],
     ['b ? 1 : 2', {}, 2], ['!b', {}, null], ['b && true', {}, null], ['b || false', {}, false], ["`${s}!`", { s: 'ž"\u2028' }, 'ž"\u2028!'], ["s === '\\u2028`${x}'", { s: '\u2028`${x}' }, true],
-    ['`${s}!`', {}, null], ['t - 1', { t: 5 }, 4], ['1 - -n', { n: 2 }, 3], ['+n', { n: 2 }, 2], ['- -n', { n: 2 }, 2],
+    ['`${s}!`', {}, null], ['t - 1', { t: 5 }, 4], ['1 - -n', { n: 2 }, 3], ['+n', { n: 2 }, 2], ['- -n', { n: 2 }, 2], ['(-0) ** n', { n: 2 }, 0],
   ])('%s of %j is %j', (text, values, expected) => {
     expect(value(text, values)).toEqual(expected)
   })
