@@ -9,39 +9,42 @@ type Step = { kind: 'member'; name: string } | { kind: 'index'; index: number } 
  * Returns all matches; a path it cannot read matches nothing.
  */
 export function evaluateJsonPath(value: Json, path: string): Json[] {
+  const steps = parse(path)
+  if (steps === undefined) return []
   let found: Json[] = [value]
-  for (const step of parse(path) ?? [{ kind: 'index', index: -1 } as const]) found = found.flatMap((item) => take(item, step))
+  for (const step of steps) found = found.flatMap((item) => take(item, step))
   return found
 }
 
-const token = /\.([A-Za-z0-9_-]+)|\['([^']+)'\]|\[(\d+)\]|\[\*\]|\[\?\(@((?:\.[A-Za-z0-9_-]+)+)\s*==\s*("[^"]*"|'[^']*'|[^)]+)\)\]/y
+/** Groups: quoted or plain member (dots in it escaped by a backslash), index, path and literal of a filter. */
+const token = new RegExp([
+  String.raw`\.((?:[A-Za-z0-9_/-]|\\.)+)`, String.raw`\['([^']+)'\]`, String.raw`\[(\d+)\]`, String.raw`\[\*\]`,
+  String.raw`\[\?\(@((?:\.[A-Za-z0-9_-]+)+)\s*==\s*("[^"]*"|'[^']*'|[^)]+)\)\]`,
+].join('|'), 'y')
 
 function parse(path: string): Step[] | undefined {
-  const text = path.replace(/^\{(.*)\}$/, '$1').replace(/^\$/, '').replaceAll(/\\\./g, '\u0001')
+  const text = path.replace(/^\{(.*)\}$/, '$1').replace(/^\$/, '')
   const steps: Step[] = []
-  let position = 0
-  while (position < text.length) {
-    token.lastIndex = position
-    const match = (text.includes('\u0001') ? /\.([A-Za-z0-9_\u0001/-]+)|\[(\d+)\]/y : token)
-    match.lastIndex = position
-    const part = match.exec(text)
+  token.lastIndex = 0
+  while (token.lastIndex < text.length) {
+    const part = token.exec(text)
     if (part === null) return undefined
     steps.push(stepOf(part))
-    position = match.lastIndex
   }
   return steps
 }
 
-function stepOf(part: RegExpExecArray): Step {
-  const name = part[1] ?? part[2]
-  if (name !== undefined && !/^\[\d/.test(part[0])) return { kind: 'member', name: name.replaceAll('\u0001', '.') }
-  if (part[4] !== undefined) {
-    const literal = part[5] ?? ''
-    const wanted: Json = /^["']/.test(literal) ? literal.slice(1, -1) : literal === 'true' ? true : literal === 'false' ? false : Number(literal)
-    return { kind: 'filter', path: part[4].slice(1).split('.'), wanted }
-  }
-  const index = part[3] ?? part[2]
-  return index === undefined ? { kind: 'all' } : { kind: 'index', index: Number(index) }
+function stepOf([, plain, quoted, index, filterPath, literal = '']: RegExpExecArray): Step {
+  if (plain !== undefined) return { kind: 'member', name: plain.replaceAll('\\.', '.') }
+  if (quoted !== undefined) return { kind: 'member', name: quoted }
+  if (index !== undefined) return { kind: 'index', index: Number(index) }
+  if (filterPath === undefined) return { kind: 'all' }
+  return { kind: 'filter', path: filterPath.slice(1).split('.'), wanted: literalValue(literal.trim()) }
+}
+
+function literalValue(text: string): Json {
+  if (/^["']/.test(text)) return text.slice(1, -1)
+  return text === 'true' ? true : text === 'false' ? false : Number(text)
 }
 
 function take(value: Json, step: Step): Json[] {

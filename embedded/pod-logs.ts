@@ -25,12 +25,11 @@ export interface LogSource {
 /** Answers `pods/NAME/log`. */
 export function streamLogs(source: LogSource, pod: KubeObject, query: URLSearchParams, response: ServerResponse, now: number): void {
   const options = logOptionsOf(pod, query, now)
-  let stop: (() => void) | undefined
   let left = options.limitBytes ?? Number.POSITIVE_INFINITY
   const begin = (): void => {
     if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/plain' })
   }
-  stop = source.read(pod, options, (line) => {
+  const stop = source.read(pod, options, (line) => {
     begin()
     if (left <= 0) return
     const bytes = Buffer.from(`${line}\n`).subarray(0, left)
@@ -42,7 +41,7 @@ export function streamLogs(source: LogSource, pod: KubeObject, query: URLSearchP
   })
   begin()
   if (options.isFollowing) response.flushHeaders()
-  response.on('close', () => stop?.())
+  response.on('close', () => stop())
 }
 
 function logOptionsOf(pod: KubeObject, query: URLSearchParams, now: number): LogOptions {

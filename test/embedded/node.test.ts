@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { arrayAt, numberAt, objectAt, stringAt } from '../../embedded/objects.ts'
 import type { KubeObject } from '../../embedded/objects.ts'
@@ -129,6 +131,14 @@ describe('the embedded node', { timeout: 30_000 }, () => {
     expect(pids.some(isAlive)).toBe(false)
   })
 
+  test('leaves no process behind when the process it lives in is killed', async () => {
+    const host = spawn(process.execPath, [new URL('./node-host.ts', import.meta.url).pathname], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const pid = Number(await new Promise<string>((resolve) => host.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
+    expect(isAlive(pid)).toBe(true)
+    host.kill('SIGKILL')
+    while (isAlive(pid)) await setTimeout(20)
+  })
+
   test('refuses an image nobody knows how to run, with the reason in the status', async () => {
     const { server } = await start({ node: { commandFor: () => undefined } })
     server.local('test').create('pods', 'default', samplePod('foreign', [], { restartPolicy: 'Never' }))
@@ -144,7 +154,7 @@ async function untilAnswers(url: string): Promise<void> {
       get(url, (response) => {
         response.resume()
         resolve(true)
-      }).on('error', () => setTimeout(() => resolve(false), 20))
+      }).on('error', () => setImmediate(() => resolve(false)))
     })
     if (isAnswered) return
   }
