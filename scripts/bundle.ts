@@ -40,6 +40,7 @@ async function bundle(entry: string, target: string): Promise<void> {
     target: 'node26',
     minifyWhitespace: true,
     minifySyntax: true,
+    lineLimit: 160, // Node prints the whole line of an uncaught error
     sourcemap: false,
     legalComments: 'none',
     logLevel: 'warning',

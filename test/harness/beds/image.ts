@@ -8,8 +8,8 @@ import { runCommand } from './run-command.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const BASE = 'localhost/millrace-base:1'
-// loaded by name at run time, so ldd does not show it: user and host lookups of glibc
-const LOADED_LATER = /^lib(nss_(dns|files)|resolv)\.so\.2$/
+// parts of glibc that ldd does not show: loaded by name for user and host lookups, or linked by native addons only
+const LOADED_LATER = /^lib(nss_(dns|files)\.so\.2|resolv\.so\.2|rt\.so\.1)$/
 
 export interface BuiltImage {
   /** What a pod writes into `image:`. */
