@@ -17,6 +17,9 @@ import type { RetryEnvironment } from './retry.ts'
  */
 export interface PreparedTransaction { transactionalId: string; producerId: string; epoch: number; topic: string; marker: number }
 
+/** States in which the owner of an epoch may still write: begun with or without records. */
+const UNENDED: ReadonlySet<string> = new Set(['Ongoing', 'Empty'])
+
 interface OpenTransaction extends TransactionKey { use: TransactionalId }
 
 /** An id and how many transactions it has had. */
@@ -109,9 +112,23 @@ export class Transactions {
    */
   async fenceOlderAttempts(): Promise<string[]> {
     const all = await this.#try('listing transactions', () => this.#client.listTransactions())
-    const leftOver = all.filter(({ transactionalId, state }) => state === 'Ongoing' && this.#isOlder(transactionalId)).map(({ transactionalId }) => transactionalId)
-    for (const transactionalId of leftOver) await this.#initProducerId(transactionalId)
+    const leftOver = all.filter(({ transactionalId, state }) => UNENDED.has(state) && this.#isOlder(transactionalId)).map(({ transactionalId }) => transactionalId)
+    for (const transactionalId of leftOver) await this.#fence(transactionalId)
     return leftOver
+  }
+
+  /** The new epoch shuts out the old owner; an empty transaction aborted under it leaves the id in an ended state, so
+   *  that the next attempt does not fence it again. Whoever else fences it at the same time does the same work. */
+  async #fence(transactionalId: string): Promise<void> {
+    const key = { transactionalId, ...await this.#initProducerId(transactionalId) }
+    try {
+      await this.#try(`fencing transaction ${transactionalId}`, async () => {
+        await this.#client.addPartitions(key, [{ topic: this.#topic, partition: 0 }])
+        await this.#client.endTransaction(key, 'abort')
+      })
+    } catch (error) {
+      if (!(error instanceof KafkaBrokerError) || !isFencedCode(error.errorCode)) throw error
+    }
   }
 
   #isOlder(transactionalId: string): boolean {

@@ -43,16 +43,24 @@ export class VirtualKafka {
   readonly #topics = new Map<string, Partition[]>()
   readonly #transactions = new Map<string, Transaction>()
   readonly #offsets = new Map<string, number>()
-  readonly #changed = new Set<() => void>()
+  readonly #waiting = new Set<() => void>()
+  /** Counts changes that a waiting fetch must see. */
+  version = 0
   #nextProducerId = 1000n
 
   createTopic(name: string, partitions: number): void {
     this.#topics.set(name, Array.from({ length: partitions }, () => ({ leader: 1, batches: [], end: 0, start: 0, aborted: [], open: new Map(), sequences: new Map() })))
   }
 
-  deleteTopic(name: string): void { this.#topics.delete(name) }
+  deleteTopic(name: string): void {
+    this.#topics.delete(name)
+    this.#wake()
+  }
 
-  moveLeader(topic: string, partition: number, leader: number): void { this.#partition({ topic, partition }).leader = leader }
+  moveLeader(topic: string, partition: number, leader: number): void {
+    this.#partition({ topic, partition }).leader = leader
+    this.#wake()
+  }
 
   /** Retention: everything below is gone. */
   deleteBelow(topic: string, partition: number, offset: number): void { this.#partition({ topic, partition }).start = offset }
@@ -111,9 +119,10 @@ export class VirtualKafka {
     })
   }
 
-  /** Resolves at the next change of any log, for fetches that wait. */
-  change(): Promise<void> {
-    return new Promise((resolve) => { this.#changed.add(resolve) })
+  /** Resolves when anything has changed since `version`, for fetches that wait. */
+  changeSince(version: number): Promise<void> {
+    if (version !== this.version) return Promise.resolve()
+    return new Promise((resolve) => { this.#waiting.add(resolve) })
   }
 
   produce(broker: number, transactionalId: string | null, batches: readonly ProduceBatch[]): ProduceAnswer[] {
@@ -147,8 +156,13 @@ export class VirtualKafka {
     bytes.writeBigInt64BE(BigInt(log.end), 0)
     log.batches.push({ base: log.end, end: log.end + count, bytes, producerId, control })
     log.end += count
-    for (const wake of this.#changed) wake()
-    this.#changed.clear()
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.version++
+    for (const wake of this.#waiting) wake()
+    this.#waiting.clear()
   }
 
   initProducerId(transactionalId: string | null): { producerId: bigint; epoch: number } {
@@ -243,10 +257,11 @@ class VirtualKafkaClient implements KafkaClient {
   }
   async fetch(broker: number, request: FetchRequest): Promise<FetchedPartition[]> {
     for (;;) {
+      const { version } = this.#kafka
       const answer = await this.#call('fetch', () => this.#kafka.fetch(broker, request))
       if (answer.some(({ errorCode, records }) => errorCode !== 0 || records.length > 0)) return answer
       // A real one would answer empty after maxWaitMs; here nothing changes until something is written.
-      await this.#kafka.change()
+      await this.#kafka.changeSince(version)
     }
   }
   produce(broker: number, transactionalId: string | null, batches: readonly ProduceBatch[]): Promise<ProduceAnswer[]> {
