@@ -10,6 +10,8 @@ import type { SourceReader, Split } from '../../runtime/connectors/source.ts'
 import { compileRowClass } from '../../runtime/codegen/row.ts'
 import type { Row } from '../../runtime/model/schema.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
+import { loadFlights } from '../../cli/load-flights.ts'
+import { LATEST } from '../../runtime/ports/kafka.ts'
 import { connectKafka } from '../../runtime/ports/real/kafka-client.ts'
 import { realPorts } from '../../runtime/ports/real/ports.ts'
 import { kafkaBedMissing, startKafka } from '../harness/beds/kafka-bed.ts'
@@ -258,6 +260,16 @@ describe.skipIf(why !== undefined)(`Kafka connector on a real Kafka${why === und
     await expect(enumerator.discover([], 1)).rejects.toMatchObject({ code: 'KAFKA_UNREACHABLE', message: expect.stringContaining('127.0.0.1:1') as unknown })
     expect(context.reported.trouble[0]).toMatchObject({ code: 'KAFKA_UNREACHABLE' })
     await enumerator.close()
+  })
+
+  test('when flights are loaded, the topic holds as many as were told', async () => {
+    const topic = `flights${++topics}`
+    expect(await loadFlights({ brokers: bed.bootstrap, topic, partitions: 2, limit: 20_000, onProgress: () => undefined })).toBe(20_000)
+    const client = connectKafka({ brokers: [bed.bootstrap], clientId: 'count' })
+    const { topics: [described] } = await client.metadata([topic])
+    const ends = await client.listOffsets(described?.partitions[0]?.leader ?? -1, 'read_committed', [0, 1].map((partition) => ({ topic, partition, timestamp: LATEST })))
+    expect(ends.reduce((sum, { offset }) => sum + offset, 0)).toBe(20_000)
+    await client.close()
   })
 
   test('when records are bad, dead letters keep them with their place', async () => {
