@@ -49,6 +49,7 @@ export function jobPod(context: PodContext, part: RolePart): Pod {
   const { job, spec } = context
   const template = podTemplateOf(spec.podTemplate)
   const podSpec = {
+    terminationGracePeriodSeconds: GRACE_SECONDS,
     ...template.spec,
     restartPolicy: 'OnFailure',
     automountServiceAccountToken: false,
@@ -87,7 +88,7 @@ function container({ job, spec, settings, tokenSecret }: PodContext, part: RoleP
     ports: part.ports,
     resources: part.resources,
     readinessProbe: part.readinessProbe,
-    volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: '/tmp' }],
+    volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: TMP_PATH }],
     securityContext: {
       allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true, capabilities: { drop: ['ALL'] },
     },
@@ -97,6 +98,7 @@ function container({ job, spec, settings, tokenSecret }: PodContext, part: RoleP
 /** Last wins in Kubernetes: ours come after the user's. */
 function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, tokenSecret: string): EnvVar[] {
   return [
+    { name: 'TMPDIR', value: TMP_PATH },
     { name: 'MILLRACE_JOB', value: job.metadata.name },
     { name: 'MILLRACE_NAMESPACE', value: job.metadata.namespace ?? '' },
     { name: 'MILLRACE_JOB_UID', value: job.metadata.uid ?? '' },
@@ -110,6 +112,10 @@ function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, t
 }
 
 const DEFAULT_USER = 65_532
+/** Not /tmp: what a user mounts or names there must not be hidden by it. */
+const TMP_PATH = '/var/run/millrace/tmp'
+/** State is safe without a farewell: long waits would only lengthen the pause of an upgrade. */
+const GRACE_SECONDS = 10
 
 function podSecurity(template: unknown): Record<string, unknown> {
   const wanted = typeof template === 'object' && template !== null ? template : {}

@@ -142,6 +142,13 @@ async function tell({ events, metrics }: StreamJobParts, observed: Observed, dec
   if (problem !== undefined) {
     await events.record(job, { type: 'Warning', reason: 'Rejected', message: `${problem.path}: ${problem.message} [${problem.code}]` })
   }
+  const known = job.status?.attempt ?? 0
+  if (observed.coordinator.kind === 'reached' && observed.coordinator.report.attempt > 0 && observed.coordinator.report.attempt < known) {
+    await events.record(job, {
+      type: 'Warning', reason: 'StateMissing',
+      message: `The coordinator starts attempt ${observed.coordinator.report.attempt} after attempt ${known}: it does not find the job's checkpoints in the store.`,
+    })
+  }
   const error = observed.coordinator.kind === 'reached' ? observed.coordinator.report.error : null
   if (error !== null && decision.phase === 'Running') await events.record(job, { type: 'Warning', reason: 'JobException', message: error.message })
 }
