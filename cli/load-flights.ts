@@ -15,6 +15,7 @@ import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { Schema } from '../runtime/model/schema.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
+import { connectKafka } from '../runtime/ports/real/kafka-client.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 
 const FLIGHTS = new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url).pathname
@@ -37,7 +38,7 @@ export async function loadFlights(options: LoadOptions): Promise<number> {
   const enumerator = fileSource.enumerator(context)
   const splits = await enumerator.discover([], 1)
   await enumerator.close()
-  const writer = kafkaSink.writer({
+  const writer = kafkaSink(connectKafka).writer({
     jobUid: 'load-flights', operatorId: 'load-flights', slot: 0, attempt: 1, schema: SCHEMA, ports, baseDir: '.', reportTrouble,
     options: { brokers: options.brokers, topic: options.topic, delivery: 'atLeastOnce', createTopic: { partitions: options.partitions } },
   })

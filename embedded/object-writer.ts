@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { FieldManager } from './managed-fields.ts'
 import { applyConfiguration, trackUpdate } from './managed-fields.ts'
-import type { JsonObject, KubeObject, ObjectMeta } from './objects.ts'
+import type { Json, JsonObject, KubeObject, ObjectMeta } from './objects.ts'
 import { clone, isObject, jsonEqual, numberAt } from './objects.ts'
 import type { ResourceDefinition, ResourceRegistry } from './resources.ts'
 import { apiVersionOf } from './resources.ts'
@@ -166,7 +166,7 @@ export class ObjectWriter {
 
   #store(definition: ResourceDefinition, object: KubeObject, options: WriteOptions, subresource?: string): KubeObject {
     if (options.effect === 'dry-run') return object
-    return this.#storage.put(definition, object, { ...originOf(options), ...(subresource === undefined ? {} : { subresource }) })
+    return this.#storage.put(definition, inKeyOrder(object), { ...originOf(options), ...(subresource === undefined ? {} : { subresource }) })
   }
 
   #manager(definition: ResourceDefinition, options: WriteOptions, subresource?: string): FieldManager {
@@ -206,6 +206,15 @@ export class ObjectWriter {
     if (metadata.name === '') throw badRequest('name or generateName is required')
     object.metadata = metadata
   }
+}
+
+/** A real API server writes the keys of every map in order; whoever reads an object back must not see another. */
+function inKeyOrder(object: KubeObject): KubeObject { return sortedKeys(object) as KubeObject }
+
+function sortedKeys(value: Json | undefined): Json | undefined {
+  if (Array.isArray(value)) return value.map((item) => sortedKeys(item) as Json)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, sortedKeys(item)]))
 }
 
 /** Times of the API have no fractions of a second. */

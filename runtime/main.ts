@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { Socket } from 'node:net'
 import { builtinConnectors } from './builtin-connectors.ts'
 import { readCoordinatorSettings, readRuntimeConfig, readWorkerSettings } from './config.ts'
 import { describeWithCauses, MillraceError } from './model/errors.ts'
@@ -39,7 +39,8 @@ function exitWithParent(): void {
   const fd = process.env['MILLRACE_PARENT_FD']
   if (fd === undefined) return
   const end = (): void => { process.exit(143) }
-  createReadStream('', { fd: Number(fd) }).on('end', end).on('error', end).resume()
+  // A socket, not a file stream: a read of a file would keep a thread that holds up the exit.
+  new Socket({ fd: Number(fd) }).on('end', end).on('error', end).resume()
 }
 
 /** A pod is told to go by SIGTERM and must have gone within its grace period. */

@@ -11,7 +11,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
 import type { Input, TriggerMode } from './input.ts'
 import type { OperatorChain } from './operator-chain.ts'
-import { Signal } from './signal.ts'
+import type { Signal } from './signal.ts'
 import type { ExchangeStage } from './stage.ts'
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { kafkaSink as sink, kafkaSource as source } from '../../runtime/connectors/kafka/connector.ts'
+import { kafkaSink, kafkaSource } from '../../runtime/connectors/kafka/connector.ts'
 import { KafkaDeadLetters } from '../../runtime/connectors/kafka/dead-letters.ts'
 import type { SinkWriter } from '../../runtime/connectors/sink.ts'
 import type { SourceReader, Split } from '../../runtime/connectors/source.ts'
@@ -20,6 +20,8 @@ import { EVENT_SCHEMA, sinkContext, sourceContext } from '../harness/kafka/conne
 
 const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, with: () => silent }
 const ports = realPorts({ logger: silent, printLine: () => undefined })
+const source = kafkaSource(connectKafka)
+const sink = kafkaSink(connectKafka)
 const why = await kafkaBedMissing()
 
 describe.skipIf(why !== undefined)(`Kafka connector on a real Kafka${why === undefined ? '' : ` (left out: ${why})`}`, () => {

@@ -1,18 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { lintText } from '../../../cli/lint.ts'
-import { consoleSink } from '../../../runtime/connectors/console/connector.ts'
-import { druidSink } from '../../../runtime/connectors/druid/connector.ts'
-import { fileSink, fileSource } from '../../../runtime/connectors/file/connector.ts'
-import { kafkaSink, kafkaSource } from '../../../runtime/connectors/kafka/connector.ts'
-import { nexmarkSource } from '../../../runtime/connectors/nexmark/connector.ts'
-import type { ConnectorChecks } from '../../../runtime/plan/connector-checks.ts'
-
-/** The connectors as they are, not stand-ins. */
-const CONNECTORS: ConnectorChecks = {
-  sources: { file: fileSource, kafka: kafkaSource, nexmark: nexmarkSource },
-  sinks: { console: consoleSink, druid: druidSink(kafkaSink), file: fileSink, kafka: kafkaSink },
-}
+import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 
 const EXAMPLES = new URL('../../../examples/', import.meta.url)
 
@@ -20,7 +9,7 @@ test('every example job passes lint with the real connectors', () => {
   const jobs = readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml'))
     .map((name) => ({ name, text: readFileSync(new URL(name, EXAMPLES), 'utf8') }))
     .filter(({ text }) => /^kind: StreamJob$/m.test(text))
-  expect(jobs.flatMap(({ name, text }) => lintText(name, text, CONNECTORS).findings)).toEqual([])
+  expect(jobs.flatMap(({ name, text }) => lintText(name, text, builtinConnectors).findings)).toEqual([])
 })
 
 test('a job over every connector passes lint, and a wrong option of each is named', () => {
@@ -36,8 +25,8 @@ spec:
     - { id: out-b, from: lines, sink: { file: { path: out, format: json${extra} } } }
     - { id: out-c, from: topic, sink: { kafka: { brokers: "kafka:9092", topic: out, format: json${extra} } } }
 `
-  expect(lintText('job.yaml', job(''), CONNECTORS).findings).toEqual([])
-  expect(lintText('job.yaml', job(', nonsense: 1'), CONNECTORS).findings.map((finding) => [finding.code, finding.path])).toEqual([
+  expect(lintText('job.yaml', job(''), builtinConnectors).findings).toEqual([])
+  expect(lintText('job.yaml', job(', nonsense: 1'), builtinConnectors).findings.map((finding) => [finding.code, finding.path])).toEqual([
     ['OPTION_INVALID', 'spec.graph[0].source.nexmark.nonsense'],
     ['OPTION_INVALID', 'spec.graph[1].source.file.nonsense'],
     ['OPTION_INVALID', 'spec.graph[2].source.kafka.nonsense'],
