@@ -12,6 +12,7 @@ import type { Row } from '../../runtime/model/schema.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import { loadFlights } from '../../cli/load-flights.ts'
 import { LATEST } from '../../runtime/ports/kafka.ts'
+import type { Isolation } from '../../runtime/ports/kafka.ts'
 import { connectKafka } from '../../runtime/ports/real/kafka-client.ts'
 import { realPorts } from '../../runtime/ports/real/ports.ts'
 import { kafkaBedMissing, startKafka } from '../harness/beds/kafka-bed.ts'
@@ -73,6 +74,16 @@ describe.skipIf(why !== undefined)(`Kafka connector on a real Kafka${why === und
     return numbers.sort((a, b) => a - b)
   }
 
+  /** EndTxn is answered before the markers are in the logs: waits until no transaction holds back the readers. */
+  async function settled(topic: string): Promise<void> {
+    const client = connectKafka({ brokers: [bed.bootstrap], clientId: 'settled' })
+    const { topics: [described] } = await client.metadata([topic])
+    const asked = (described?.partitions ?? []).map(({ partition }) => ({ topic, partition, timestamp: LATEST }))
+    const ends = async (isolation: Isolation): Promise<number[]> => (await client.listOffsets(described?.partitions[0]?.leader ?? -1, isolation, asked)).map(({ offset }) => offset)
+    await expect.poll(async () => JSON.stringify(await ends('read_committed')) === JSON.stringify(await ends('read_uncommitted')), { timeout: 20_000 }).toBe(true)
+    await client.close()
+  }
+
   async function openSink(topic: string, which: { slot?: number; attempt?: number }, recovered: Parameters<SinkWriter['open']>[0] = [], more: Record<string, unknown> = {}): Promise<SinkWriter> {
     const writer = sink.writer(sinkContext(ports, { brokers: bed.bootstrap, topic, transactionTimeout: '1m', ...more }, which))
     await writer.open(recovered)
@@ -80,6 +91,7 @@ describe.skipIf(why !== undefined)(`Kafka connector on a real Kafka${why === und
   }
 
   async function readAll(topic: string, splits?: readonly Split[]): Promise<{ numbers: number[]; splits: Split[] }> {
+    await settled(topic)
     const context = sourceContext(ports, { brokers: bed.bootstrap, topic, bounded: true })
     const enumerator = source.enumerator(context)
     const found = await enumerator.discover(splits ?? [], 1)
@@ -186,6 +198,7 @@ describe.skipIf(why !== undefined)(`Kafka connector on a real Kafka${why === und
     await write(writer, 0, 1000)
     await writer.commit(await writer.prepareCommit(1))
     await writer.close()
+    await settled(topic)
     const context = sourceContext(ports, { brokers: bed.bootstrap, topic, bounded: true })
     const enumerator = source.enumerator(context)
     const reader = source.reader(context, compileRowClass(EVENT_SCHEMA))
