@@ -89,6 +89,7 @@ export class Coordinator {
     this.#planJob = planJob
     this.#registry = new WorkerRegistry(ports.clock, ports.logger, config.token, {
       registered: () => { this.#wake() },
+      metrics: (metrics) => { this.#pause.observe(metrics) },
       lost: (subtask) => { this.#onLost(subtask) },
       message: (subtask, message) => { this.#onMessage(subtask, message) },
     })
@@ -162,7 +163,6 @@ export class Coordinator {
   report(): JobReport {
     const workers = this.#registry.subtasks().map((subtask) => this.#registry.worker(subtask)).filter((worker) => worker !== undefined)
     const metrics = workers.map((worker) => worker.metrics).filter((metric) => metric !== null && metric.attempt === this.#attempt)
-    this.#pause.observe(this.#attempt, metrics.filter((metric) => metric !== null))
     const sum = (pick: 'recordsIn' | 'recordsOut' | 'badRecords' | 'lateRecords'): number =>
       metrics.reduce((total, metric) => total + (metric?.[pick] ?? 0), 0)
     const trouble = metrics.find((metric) => metric?.trouble)?.trouble ?? null

@@ -4,25 +4,24 @@ import type { Attempt } from '../model/ids.ts'
 /** Measures the pause of a switch or recovery: last record of one attempt to the first of the next. */
 export class PauseClock {
   #attempt: Attempt = 0
+  /** Newest record of the running attempt, and of the one before it. */
   #lastRecordAt: number | null = null
   #before: number | null = null
+  #firstRecordAt: number | null = null
   #lastPauseMs: number | null = null
 
   get lastPauseMs(): number | null { return this.#lastPauseMs }
 
-  /** Facts from the workers' heartbeats; called as often as one likes. */
-  observe(attempt: Attempt, metrics: readonly SubtaskMetrics[]): void {
+  /** Facts of one subtask, from its heartbeats and from the last one before it stops. */
+  observe({ attempt, firstRecordAt, lastRecordAt }: SubtaskMetrics): void {
+    if (attempt < this.#attempt || firstRecordAt === null || lastRecordAt === null) return
     if (attempt > this.#attempt) {
-      this.#before = this.#lastRecordAt
       this.#attempt = attempt
+      this.#before = this.#lastRecordAt
+      this.#firstRecordAt = null
     }
-    const firsts = metrics.map((metric) => metric.firstRecordAt).filter((time) => time !== null)
-    if (this.#before !== null && firsts.length > 0) {
-      this.#lastPauseMs = Math.max(0, Math.min(...firsts) - this.#before)
-      this.#before = null
-    }
-    for (const { lastRecordAt } of metrics) {
-      if (lastRecordAt !== null && lastRecordAt > (this.#lastRecordAt ?? 0)) this.#lastRecordAt = lastRecordAt
-    }
+    this.#lastRecordAt = Math.max(this.#lastRecordAt ?? lastRecordAt, lastRecordAt)
+    this.#firstRecordAt = Math.min(this.#firstRecordAt ?? firstRecordAt, firstRecordAt)
+    if (this.#before !== null) this.#lastPauseMs = Math.max(0, this.#firstRecordAt - this.#before)
   }
 }

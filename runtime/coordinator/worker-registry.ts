@@ -18,6 +18,7 @@ export interface RegisteredWorker {
 
 export interface RegistryEvents {
   registered(worker: RegisteredWorker): void
+  metrics(metrics: SubtaskMetrics): void
   /** The connection is gone or another process took the slot; nothing more comes from it. */
   lost(subtask: SubtaskId): void
   message(subtask: SubtaskId, message: WorkerMessage): void
@@ -68,6 +69,7 @@ export class WorkerRegistry {
       if (this.#entries.get(entry.worker.subtask) !== entry) return
       if (message.kind === 'heartbeat') {
         entry.worker.metrics = message.metrics
+        if (message.metrics) this.#events.metrics(message.metrics)
         sendMessage(connection, { kind: 'heartbeat' } satisfies CoordinatorMessage)
         return
       }

@@ -127,6 +127,8 @@ export class ChainWorker {
   async #stopOlder(attempt: Attempt): Promise<void> {
     const running = this.#running
     this.#running = undefined
+    // The last facts of an attempt: between heartbeats they would be lost.
+    if (running) this.#link.send({ kind: 'heartbeat', metrics: running.subtask.metrics() })
     await running?.subtask.stop()
     this.#link.send({ kind: 'stopped', attempt })
   }

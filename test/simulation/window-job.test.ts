@@ -40,7 +40,7 @@ describe('a windowed job under virtual time', () => {
     expect(wrong).toEqual([])
   }, 3_600_000)
 
-  test.each<PlantedBug>(['noAlign', 'commitOnSnapshot', 'noRecommit'])('the planted bug %s is found', async (bug) => {
+  test.each<PlantedBug>(['noAlign', 'commitOnSnapshot', 'noRecommit', 'readBeforeFence'])('the planted bug %s is found', async (bug) => {
     const found = await withPlantedBug(bug, async () => {
       for (let seed = 0; seed < PLANT_BUDGET; seed++) if (wrongness(await simulate(seededSimulation(seed), 60_000)) !== undefined) return seed
       return undefined
