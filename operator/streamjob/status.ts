@@ -16,8 +16,10 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
   const report = coordinator.kind === 'reached' ? coordinator.report : undefined
   const ready = readyFact(observed, decision)
   const lastOperation = lastOperationOf(observed, decision)
+  // A spec that is only being kept is not acted on yet: Ready must not speak of it.
+  const generation = decision.act.kind === 'keepSpec' ? before.observedGeneration ?? 0 : job.metadata.generation ?? 0
   return {
-    observedGeneration: job.metadata.generation ?? 0,
+    observedGeneration: generation,
     phase: decision.phase,
     reason: ready.reason,
     message: ready.message,
@@ -33,7 +35,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     finishedAt: decision.phase === 'Finished' ? before.finishedAt ?? isoSeconds(now) : null,
     conditions: withConditions(before.conditions ?? [], [
       ready, reconcilingFact(decision), stalledFact(observed, decision), healthyFact(report),
-    ], { generation: job.metadata.generation ?? 0, now }),
+    ], { generation, now }),
   }
 }
 

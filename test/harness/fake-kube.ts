@@ -1,0 +1,155 @@
+import { KubeError } from '../../operator/kube/errors.ts'
+import type { DeleteOptions, Kube, MergePatch, ObjectList, ObjectRef, Scope, Watch, WatchEnd, WatchEvent, WatchOptions } from '../../operator/kube/kube.ts'
+import type { KubeObject } from '../../operator/kube/objects.ts'
+import type { ResourceType } from '../../operator/kube/resource-type.ts'
+import { applyMergePatch } from './merge-patch.ts'
+
+interface Watcher { plural: string; scope: Scope; onEvent: (event: WatchEvent<KubeObject>) => void; end: (end: WatchEnd) => void }
+
+/**
+ * The API server as far as the operator needs it: optimistic locking, generations, finalizers, owner references,
+ * label selectors, watches. `before` may throw to make a call fail, or end a watch to make a gap.
+ */
+export class FakeKube implements Kube {
+  readonly objects = new Map<string, KubeObject>()
+  readonly calls: string[] = []
+  readonly watchers = new Set<Watcher>()
+  before: (call: string) => void = () => undefined
+  #version = 1
+
+  readonly now: () => number
+
+  constructor(now: () => number) { this.now = now }
+
+  async get<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): Promise<T> {
+    this.#enter('get', resource, ref.name)
+    return copy(this.#find(resource, ref)) as T
+  }
+
+  async list<T extends KubeObject>(resource: ResourceType<T>, scope: Scope): Promise<ObjectList<T>> {
+    this.#enter('list', resource, '')
+    const items = [...this.objects].filter(([key, object]) => key.startsWith(`${resource.plural}/`) && inScope(object, scope)).map(([, object]) => copy(object) as T)
+    return { items, resourceVersion: String(this.#version) }
+  }
+
+  watch<T extends KubeObject>(resource: ResourceType<T>, options: WatchOptions, onEvent: (event: WatchEvent<T>) => void): Watch {
+    this.calls.push(`watch ${resource.plural} ${options.resourceVersion}`)
+    let end: (end: WatchEnd) => void = () => undefined
+    const ended = new Promise<WatchEnd>((resolve) => { end = resolve })
+    const watcher: Watcher = { plural: resource.plural, scope: options, onEvent: onEvent as Watcher['onEvent'], end: (how) => { this.watchers.delete(watcher); end(how) } }
+    this.watchers.add(watcher)
+    return { ended, stop: () => { watcher.end({ kind: 'closed' }) } }
+  }
+
+  async create<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> {
+    this.#enter('create', resource, object.metadata.name)
+    const key = keyOf(resource, { namespace: object.metadata.namespace ?? '', name: object.metadata.name })
+    if (this.objects.has(key)) throw new KubeError(`${key} exists`, { status: 409, reason: 'AlreadyExists' })
+    const stored = copy(object)
+    stored.metadata.uid ??= `uid-${this.#version}`
+    stored.metadata.generation = 1
+    stored.metadata.creationTimestamp = new Date(this.now()).toISOString()
+    return this.#store(resource, key, stored, 'ADDED') as T
+  }
+
+  async patch<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> {
+    this.#enter('patch', resource, ref.name)
+    const { status: _, ...rest } = patch
+    return this.#change(resource, ref, rest) as T
+  }
+
+  async patchStatus<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> {
+    this.#enter('patchStatus', resource, ref.name)
+    return this.#change(resource, ref, { metadata: patch['metadata'] ?? {}, status: patch['status'] }) as T
+  }
+
+  async apply<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> {
+    const ref = { namespace: object.metadata.namespace ?? '', name: object.metadata.name }
+    if (!this.objects.has(keyOf(resource, ref))) return this.create(resource, object)
+    this.#enter('apply', resource, ref.name)
+    return this.#change(resource, ref, copy(object) as unknown as MergePatch) as T
+  }
+
+  async delete<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
+    this.#enter('delete', resource, ref.name)
+    const object = this.#find(resource, ref)
+    const { uid } = options.preconditions ?? {}
+    if (uid !== undefined && uid !== object.metadata.uid) throw new KubeError('uid differs', { status: 409, reason: 'Conflict' })
+    object.metadata.deletionTimestamp ??= new Date(this.now()).toISOString()
+    this.#finishOrKeep(resource, keyOf(resource, ref), object)
+  }
+
+  /** What a user, the kubelet or a crash does: no conflict, no call recorded. */
+  update<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, change: (object: T) => void): void {
+    const key = keyOf(resource, ref)
+    const before = this.#find(resource, ref)
+    const object = copy(before)
+    change(object as T)
+    if (JSON.stringify(specOf(before)) !== JSON.stringify(specOf(object))) object.metadata.generation = (before.metadata.generation ?? 0) + 1
+    this.#finishOrKeep(resource, key, object)
+  }
+
+  peek<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): T | undefined {
+    return this.objects.get(keyOf(resource, ref)) as T | undefined
+  }
+
+  endWatches(how: WatchEnd): void { for (const watcher of [...this.watchers]) watcher.end(how) }
+
+  #change(resource: ResourceType<KubeObject>, ref: ObjectRef, patch: MergePatch): KubeObject {
+    const before = this.#find(resource, ref)
+    const { resourceVersion } = (patch['metadata'] ?? {}) as { resourceVersion?: string }
+    if (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion) {
+      throw new KubeError(`${ref.name} has been modified`, { status: 409, reason: 'Conflict' })
+    }
+    const object = applyMergePatch(copy(before), patch) as KubeObject
+    if (JSON.stringify(specOf(before)) !== JSON.stringify(specOf(object))) object.metadata.generation = (before.metadata.generation ?? 0) + 1
+    return this.#finishOrKeep(resource, keyOf(resource, ref), object)
+  }
+
+  #finishOrKeep(resource: ResourceType<KubeObject>, key: string, object: KubeObject): KubeObject {
+    if (object.metadata.deletionTimestamp === undefined || (object.metadata.finalizers?.length ?? 0) > 0) return this.#store(resource, key, object, 'MODIFIED')
+    this.#store(resource, key, object, 'DELETED')
+    this.objects.delete(key)
+    for (const [ownedKey, owned] of [...this.objects]) {
+      if (owned.metadata.ownerReferences?.some(({ uid }) => uid === object.metadata.uid) === true) this.objects.delete(ownedKey)
+    }
+    return object
+  }
+
+  #store(resource: ResourceType<KubeObject>, key: string, object: KubeObject, type: 'ADDED' | 'MODIFIED' | 'DELETED'): KubeObject {
+    this.#version += 1
+    object.metadata.resourceVersion = String(this.#version)
+    this.objects.set(key, object)
+    for (const watcher of [...this.watchers]) {
+      if (watcher.plural === resource.plural && inScope(object, watcher.scope)) watcher.onEvent({ type, object: copy(object) })
+    }
+    return copy(object)
+  }
+
+  #find(resource: ResourceType<KubeObject>, ref: ObjectRef): KubeObject {
+    const found = this.objects.get(keyOf(resource, ref))
+    if (found === undefined) throw new KubeError(`${resource.plural} "${ref.name}" not found`, { status: 404, reason: 'NotFound' })
+    return found
+  }
+
+  #enter(verb: string, resource: ResourceType<KubeObject>, name: string): void {
+    const call = `${verb} ${resource.plural} ${name}`.trim()
+    this.calls.push(call)
+    this.before(call)
+  }
+}
+
+function keyOf(resource: ResourceType<KubeObject>, ref: ObjectRef): string { return `${resource.plural}/${ref.namespace}/${ref.name}` }
+
+function copy<T>(value: T): T { return structuredClone(value) }
+
+function specOf(object: KubeObject): unknown { return (object as { spec?: unknown }).spec }
+
+function inScope(object: KubeObject, { namespace, labelSelector }: Scope): boolean {
+  if (namespace !== undefined && object.metadata.namespace !== namespace) return false
+  return (labelSelector ?? '').split(',').filter((term) => term !== '').every((term) => {
+    const [name = '', value] = term.split('=')
+    const label = object.metadata.labels?.[name]
+    return value === undefined ? label !== undefined : label === value
+  })
+}

@@ -1,0 +1,204 @@
+import { planJob } from '../../runtime/plan/planned-job.ts'
+import { subtasksOf } from '../../runtime/plan/chaining.ts'
+import type { ConnectorChecks } from '../../runtime/plan/connector-checks.ts'
+import type { JobReport, JobTarget, SavepointReport } from '../../runtime/control/job-report.ts'
+import { MillraceError } from '../../runtime/model/errors.ts'
+import type { StreamJob, StreamJobSpec } from '../../operator/api/stream-job.ts'
+import { API_VERSION, streamJobs } from '../../operator/api/stream-job.ts'
+import { OperatorMetrics } from '../../operator/controller/metrics.ts'
+import type { JobClient, JobEndpoint } from '../../operator/job-client.ts'
+import { EventRecorder } from '../../operator/kube/events.ts'
+import { isConflict, KubeError } from '../../operator/kube/errors.ts'
+import type { KubeEvent, Pod } from '../../operator/kube/objects.ts'
+import { kubeEvents, pods } from '../../operator/kube/resource-type.ts'
+import { subtaskOf } from '../../operator/resources/worker-pod.ts'
+import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
+import { FakeKube } from './fake-kube.ts'
+import { ManualClock } from './manual-clock.ts'
+import { silentLogger } from './silent-logger.ts'
+
+export const REF = { namespace: 'shop', name: 'counts' }
+
+export const anyConnectors: ConnectorChecks = {
+  sources: { nexmark: { validate: () => [] } }, sinks: { console: { validate: () => [] } },
+}
+
+export function countsSpec(changes: Partial<StreamJobSpec> = {}): StreamJobSpec {
+  return {
+    replicas: 2, maxParallelism: 128, desiredState: 'Running',
+    graph: [
+      { id: 'bids', source: { nexmark: {} }, schema: { auction: 'long', price: 'long', at: 'timestamp' }, eventTime: { field: 'at' } },
+      { id: 'hot', from: 'bids', keyBy: 'auction', window: { tumble: '10s' }, aggregate: { bids: 'count()' } },
+      { id: 'out', from: 'hot', sink: { console: {} } },
+    ],
+    ...changes,
+  }
+}
+
+/** What survives every pod: the checkpoint store. */
+interface Store { attempt: number; savepoints: Map<string, SavepointReport>; savepointsTaken: number }
+
+interface Coordinator { uid: string; target: JobTarget | undefined; report: JobReport }
+
+/**
+ * One job in a small cluster without processes: FakeKube, a kubelet that starts and ends pods at once, coordinators
+ * that keep the contract of job-report.ts, and the real reconciler. Nothing is remembered between its passes.
+ */
+export class OperatorWorld implements JobClient {
+  readonly clock = new ManualClock()
+  readonly kube = new FakeKube(() => this.clock.now())
+  readonly store: Store = { attempt: 0, savepoints: new Map(), savepointsTaken: 0 }
+  readonly targets: JobTarget[] = []
+  /** Coordinators do not answer. */
+  unreachable = false
+  /** The kubelet does not end pods. */
+  stuck = false
+  savepointFails = false
+  #coordinator: Coordinator | undefined
+  #addresses = 0
+
+  create(spec: StreamJobSpec = countsSpec()): Promise<StreamJob> {
+    return this.kube.create(streamJobs, { apiVersion: API_VERSION, kind: 'StreamJob', metadata: { ...REF, uid: 'job-uid-1' }, spec })
+  }
+
+  edit(change: (spec: Record<string, unknown>) => void): void {
+    this.kube.update(streamJobs, REF, (job) => { change(job.spec as unknown as Record<string, unknown>) })
+  }
+
+  job(): StreamJob | undefined { return this.kube.peek(streamJobs, REF) }
+
+  podNames(): string[] { return this.#pods().map((pod) => pod.metadata.name).sort() }
+
+  async eventReasons(): Promise<string[]> {
+    return [...this.kube.objects.values()].filter((one): one is KubeEvent => one.kind === kubeEvents.kind).map((event) => event.reason)
+  }
+
+  condition(type: string): string {
+    const found = this.job()?.status?.conditions?.find((one) => one.type === type)
+    return found === undefined ? 'absent' : `${found.status}/${found.reason}`
+  }
+
+  /** One pass of a fresh operator; answers what the controller would do next. A conflict is routine. */
+  async pass(): Promise<number | undefined> {
+    const { kube, clock } = this
+    const metrics = new OperatorMetrics()
+    const rng = { next: () => 0.5, id: () => `${this.kube.calls.length}` }
+    try {
+      const result = await reconcileStreamJob({
+        kube, clock, jobClient: this, connectors: anyConnectors, tokenKey: 'k'.repeat(32), logger: silentLogger, metrics,
+        events: new EventRecorder({ kube, clock, rng, logger: silentLogger, instance: 'test' }),
+        settings: { image: 'millrace:1', imagePullPolicy: 'IfNotPresent', store: 'file:///checkpoints', addressing: 'podIP' },
+      }, REF)
+      return result.requeueAfterMs
+    } catch (error) {
+      if (isConflict(error)) return 50
+      throw error
+    }
+  }
+
+  /** Passes, with the kubelet at work in between, until the condition holds. */
+  async until(what: string, holds: (job: StreamJob | undefined) => boolean, most = 60): Promise<void> {
+    for (let pass = 0; pass < most; pass += 1) {
+      const nextMs = await this.pass()
+      this.kubelet()
+      if (holds(this.job())) return
+      await this.clock.advance(Math.max(100, nextMs ?? 1000))
+    }
+    throw new Error(`not reached: ${what}; ${JSON.stringify(this.job()?.status)}; pods ${this.podNames().join(' ')}`)
+  }
+
+  async untilRunning(): Promise<void> {
+    await this.until('running', (job) => job?.status?.phase === 'Running' && job.status.observedGeneration === job.metadata.generation
+      && job.status.operation === undefined && this.condition('Ready').startsWith('True'))
+  }
+
+  kubelet(): void {
+    for (const pod of this.#pods()) {
+      const ref = { namespace: REF.namespace, name: pod.metadata.name }
+      if (pod.metadata.deletionTimestamp === undefined && pod.status?.podIP === undefined) {
+        this.#addresses += 1
+        const podIP = `10.0.0.${this.#addresses}`
+        this.kube.update(pods, ref, (one) => { one.status = { phase: 'Running', podIP, conditions: [{ type: 'Ready', status: 'True' }] } })
+      }
+    }
+  }
+
+  kill(name: string): void {
+    if (this.kube.peek(pods, { namespace: REF.namespace, name }) === undefined) throw new Error(`no pod ${name}`)
+    this.kube.update(pods, { namespace: REF.namespace, name }, (pod) => { pod.metadata.deletionTimestamp = 'now'; delete pod.metadata.finalizers })
+  }
+
+  /** What the coordinator behind this address says now. Its life goes on a step at every question. */
+  async report(at: JobEndpoint): Promise<JobReport> { return { ...this.#step(at).report } }
+
+  async putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport> {
+    this.#step(at).target = structuredClone(target)
+    this.targets.push(structuredClone(target))
+    return this.report(at)
+  }
+
+  async requestSavepoint(at: JobEndpoint, { id }: { id: string }): Promise<SavepointReport> {
+    const { report } = this.#step(at)
+    const known = this.store.savepoints.get(id)
+    if (known !== undefined) return known
+    this.store.savepointsTaken += 1
+    this.store.savepoints.set(id, this.savepointFails
+      ? { id, phase: 'failed', error: { code: 'STORE_UNAVAILABLE', message: 'the store is full', domain: 'dependency', retriable: true } }
+      : { id, phase: 'completed', checkpoint: { attempt: report.attempt, id: this.store.savepointsTaken, kind: 'savepoint', path: id, completedAt: this.clock.now(), durationMs: 1, sizeBytes: 1 } })
+    return { id, phase: 'inProgress' }
+  }
+
+  async savepoint(at: JobEndpoint, id: string): Promise<SavepointReport | undefined> {
+    this.#step(at)
+    return this.store.savepoints.get(id)
+  }
+
+  #pods(): Pod[] {
+    return [...this.kube.objects.values()].filter((object): object is Pod => object.kind === 'Pod')
+  }
+
+  #step(at: JobEndpoint): Coordinator {
+    const pod = this.#pods().find((one) => one.status?.podIP === at.host && one.metadata.name === 'counts-coordinator')
+    if (pod === undefined || this.unreachable) throw new MillraceError('COORDINATOR_UNREACHABLE', `${at.host} does not answer`, { domain: 'platform', retriable: true })
+    const known = this.#coordinator
+    const coordinator: Coordinator = known?.uid === pod.metadata.uid && known !== undefined ? known : { uid: pod.metadata.uid ?? '', target: undefined, report: freshReport() }
+    this.#coordinator = coordinator
+    const { report, target } = coordinator
+    if (target === undefined) return coordinator
+    const expected = subtasksOf(planJob(target.spec, anyConnectors).plan).map(({ id }) => id)
+    const registered = this.#pods().filter((one) => one.metadata.annotations?.['millrace.dev/coordinator']?.startsWith(`${at.host}:`)).flatMap((one) => subtaskOf(one) ?? [])
+    Object.assign(report, { targetRevision: target.revision, expectedWorkers: expected, registeredWorkers: registered })
+    this.#live(report, target, expected, registered)
+    return coordinator
+  }
+
+  #live(report: JobReport, target: JobTarget, expected: string[], registered: string[]): void {
+    if (report.phase === 'finished' || report.phase === 'failed') return
+    if (target.desiredState === 'suspended') { report.phase = 'suspended'; return }
+    const lost = report.runningWorkers.some((id) => !registered.includes(id))
+    const isWanted = report.phase === 'running' && report.revision === target.revision && !lost
+    if (isWanted) return
+    if (!expected.every((id) => registered.includes(id))) {
+      if (lost) report.phase = 'recovering'
+      return
+    }
+    this.store.attempt += 1
+    Object.assign(report, { phase: 'running', attempt: this.store.attempt, revision: target.revision, runningWorkers: expected })
+  }
+
+  /** The running coordinator, to make it say something. */
+  coordinatorReport(): JobReport {
+    if (this.#coordinator === undefined) throw new Error('no coordinator has been asked yet')
+    return this.#coordinator.report
+  }
+}
+
+function freshReport(): JobReport {
+  return {
+    job: 'counts', phase: 'waiting', attempt: 0, revision: null, targetRevision: null, expectedWorkers: [], registeredWorkers: [], runningWorkers: [],
+    checkpoint: null, checkpointFailures: 0, restarts: 0, lastPauseMs: null, recordsIn: 0, recordsOut: 0, badRecords: 0, lateRecords: 0, error: null,
+  }
+}
+
+/** An API call that fails as when the operator dies at it: nothing after it happens. */
+export function crash(call: string): never { throw new KubeError(`crashed at ${call}`, { status: 0, reason: 'Crashed' }) }
