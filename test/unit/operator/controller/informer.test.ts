@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { Informer } from '../../../../operator/controller/informer.ts'
+import { OperatorMetrics } from '../../../../operator/controller/metrics.ts'
+import type { Pod } from '../../../../operator/kube/objects.ts'
+import { pods } from '../../../../operator/kube/resource-type.ts'
+import { FakeKube } from '../../../harness/fake-kube.ts'
+import { ManualClock, settle } from '../../../harness/manual-clock.ts'
+import { silentLogger } from '../../../harness/silent-logger.ts'
+
+const ref = (name: string): { namespace: string; name: string } => ({ namespace: 'shop', name })
+const pod = (name: string): Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: ref(name), spec: {} })
+
+async function started(names: string[] = []): Promise<{ kube: FakeKube; clock: ManualClock; informer: Informer<Pod>; seen: string[] }> {
+  const clock = new ManualClock()
+  const kube = new FakeKube(() => clock.now())
+  for (const name of names) await kube.create(pods, pod(name))
+  const seen: string[] = []
+  const informer = new Informer<Pod>(
+    { kube, clock, rng: { next: () => 0, id: () => 'x' }, logger: silentLogger, metrics: new OperatorMetrics() },
+    { resource: pods, scope: { namespace: 'shop' }, onChange: (object) => { seen.push(object.metadata.name) } })
+  informer.start()
+  await settle()
+  return { kube, clock, informer, seen }
+}
+
+describe('an informer', () => {
+  test('reports what is there and then what changes', async () => {
+    const { kube, seen, informer } = await started(['a'])
+    await kube.create(pods, pod('b'))
+    await kube.delete(pods, ref('a'))
+    expect(seen).toEqual(['a', 'b', 'a'])
+    expect(informer.items().map((one) => one.metadata.name)).toEqual(['b'])
+    expect(informer.hasSynced()).toBe(true)
+  })
+
+  test('goes on from the last version when the server ends the watch, without a list', async () => {
+    const { kube, seen } = await started(['a'])
+    await kube.create(pods, pod('b'))
+    kube.endWatches({ kind: 'closed' })
+    await settle()
+    expect(kube.calls.filter((call) => call.startsWith('list'))).toHaveLength(1)
+    await kube.create(pods, pod('c'))
+    expect(seen).toEqual(['a', 'b', 'c'])
+  })
+
+  test('lists again after 410 and tells what vanished in the gap', async () => {
+    const { kube, seen, informer } = await started(['a', 'b'])
+    kube.objects.delete('pods/shop/a')
+    kube.endWatches({ kind: 'gone' })
+    await settle()
+    expect(seen).toEqual(['a', 'b', 'a'])
+    expect(informer.items().map((one) => one.metadata.name)).toEqual(['b'])
+  })
+
+  test('tries again with back-off when the API server does not answer', async () => {
+    const { kube, clock, seen } = await started()
+    let refusals = 2
+    kube.before = () => { if (refusals-- > 0) throw new Error('connection refused') }
+    kube.endWatches({ kind: 'failed', error: new Error('reset') })
+    await settle()
+    await clock.advance(5_000)
+    await kube.create(pods, pod('late'))
+    expect(seen).toContain('late')
+  })
+
+  test('keeps the newer state of an object when a late list shows an older one', async () => {
+    const { kube, informer } = await started(['a'])
+    const old = structuredClone(kube.peek(pods, ref('a')))
+    kube.update(pods, ref('a'), (one) => { one.metadata.labels = { is: 'new' } })
+    if (old !== undefined) kube.objects.set('pods/shop/a', old)
+    kube.endWatches({ kind: 'gone' })
+    await settle()
+    expect(informer.items()[0]?.metadata.labels).toEqual({ is: 'new' })
+  })
+
+  test('that is stopped reports no more', async () => {
+    const { kube, seen, informer } = await started(['a'])
+    informer.stop()
+    await kube.create(pods, pod('b'))
+    expect(seen).toEqual(['a'])
+  })
+})

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { describe, expect, test } from 'vitest'
+import type { StreamJobSpec, StreamJobStatus } from '../../../operator/api/stream-job.ts'
+import type { StreamSavepoint, StreamSavepointStatus } from '../../../operator/api/stream-savepoint.ts'
+import type { DruidDatasourceSpec, DruidDatasourceStatus } from '../../../operator/druid/druid-datasource.ts'
+
+interface Schema { type?: string; properties?: Record<string, Schema>; items?: Schema; default?: unknown; 'x-kubernetes-preserve-unknown-fields'?: boolean; description?: string }
+interface Crd {
+  spec: {
+    names: { shortNames: string[]; categories: string[]; plural: string }
+    versions: { subresources: { status?: object; scale?: Record<string, string> }; schema: { openAPIV3Schema: Schema }; additionalPrinterColumns: { name: string }[] }[]
+  }
+}
+
+/** Every name of a type, checked by the compiler: a field that is added or removed there fails to compile here. */
+type FieldsOf<T> = Record<keyof Required<T>, true>
+
+const streamJobSpec: FieldsOf<StreamJobSpec> = {
+  replicas: true, maxParallelism: true, checkpoints: true, graph: true, desiredState: true, image: true, imagePullPolicy: true, imagePullSecrets: true,
+  env: true, resources: true, podTemplate: true, restartNonce: true, restore: true, deletion: true,
+}
+const streamJobStatus: FieldsOf<StreamJobStatus> = {
+  observedGeneration: true, phase: true, reason: true, message: true, attempt: true, revision: true, replicas: true, selector: true, pods: true,
+  checkpoint: true, restarts: true, operation: true, lastOperation: true, lastGood: true, finishedAt: true, conditions: true,
+}
+const savepointSpec: FieldsOf<StreamSavepoint['spec']> = { job: true, timeout: true }
+const savepointStatus: FieldsOf<StreamSavepointStatus> = {
+  observedGeneration: true, phase: true, id: true, path: true, attempt: true, sizeBytes: true, durationMs: true, startedAt: true, completedAt: true, error: true, conditions: true,
+}
+const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
+  druid: true, dataSource: true, kafka: true, timestamp: true, dimensions: true, metrics: true, granularity: true, ingestion: true, tuning: true,
+  suspended: true, driftPolicy: true, adoption: true, deletionPolicy: true, deletionTimeout: true, syncInterval: true,
+}
+const datasourceStatus: FieldsOf<DruidDatasourceStatus> = {
+  observedGeneration: true, conditions: true, dataSource: true, topic: true, state: true, detailedState: true, healthy: true, suspended: true, lag: true,
+  activeTasks: true, publishingTasks: true, recentErrors: true, applying: true, applied: true, rejected: true, drift: true,
+}
+
+const CASES = [
+  { file: 'streamjobs', spec: streamJobSpec, status: streamJobStatus, shortName: 'sj' },
+  { file: 'streamsavepoints', spec: savepointSpec, status: savepointStatus, shortName: 'ssp' },
+  { file: 'druiddatasources', spec: datasourceSpec, status: datasourceStatus, shortName: 'dds' },
+]
+
+function read(file: string): Crd { return parse(readFileSync(`crds/${file}.yaml`, 'utf8')) as Crd }
+
+describe.each(CASES)('crds/$file.yaml', ({ file, spec, status, shortName }) => {
+  const crd = read(file)
+  const [version] = crd.spec.versions
+  const schema = version?.schema.openAPIV3Schema ?? {}
+
+  test('says the same as the TypeScript types', () => {
+    expect(Object.keys(schema.properties?.['spec']?.properties ?? {}).sort()).toEqual(Object.keys(spec).sort())
+    expect(Object.keys(schema.properties?.['status']?.properties ?? {}).sort()).toEqual(Object.keys(status).sort())
+  })
+
+  test('has a short name, the category streams, a status subresource and columns', () => {
+    expect(crd.spec.names).toMatchObject({ shortNames: [shortName], categories: ['streams'] })
+    expect(version?.subresources.status).toEqual({})
+    expect(version?.additionalPrinterColumns.map(({ name }) => name)).toContain('Age')
+  })
+
+  test('is small: kubectl apply keeps a copy of it in an annotation', () => {
+    expect(JSON.stringify(crd).length).toBeLessThan(60_000)
+  })
+
+  test('is structural: every node has a type or keeps what it does not know', () => {
+    const untyped: string[] = []
+    const visit = (node: Schema, path: string): void => {
+      if (node.type === undefined && node['x-kubernetes-preserve-unknown-fields'] !== true) untyped.push(path)
+      for (const [name, member] of Object.entries(node.properties ?? {})) visit(member, `${path}.${name}`)
+      if (node.items !== undefined) visit(node.items, `${path}[]`)
+    }
+    visit(schema, file)
+    expect(untyped).toEqual([])
+  })
+})
+
+test('the scale subresource of a StreamJob has a value to show from the first moment', () => {
+  const [version] = read('streamjobs').spec.versions
+  expect(version?.subresources.scale).toEqual({ specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' })
+  expect(version?.schema.openAPIV3Schema.properties?.['spec']?.properties?.['replicas']?.default).toBe(1)
+})

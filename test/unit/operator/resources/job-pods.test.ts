@@ -1,0 +1,215 @@
+import { describe, expect, test } from 'vitest'
+import { API_VERSION } from '../../../../operator/api/stream-job.ts'
+import type { StreamJobSpec } from '../../../../operator/api/stream-job.ts'
+import { coordinatorPod } from '../../../../operator/resources/coordinator-pod.ts'
+import { jobToken } from '../../../../operator/resources/hash.ts'
+import type { PodContext } from '../../../../operator/resources/job-pod.ts'
+import { HASH_ANNOTATION } from '../../../../operator/resources/labels.ts'
+import { podProblems } from '../../../../operator/resources/pod-template.ts'
+import { coordinatorAddress, withCoordinator, workerPod } from '../../../../operator/resources/worker-pod.ts'
+import { countsSpec } from '../../../harness/operator-world.ts'
+
+function contextOf(changes: Partial<StreamJobSpec> = {}, addressing: 'service' | 'podIP' = 'service'): PodContext {
+  const spec = countsSpec(changes)
+  return {
+    spec, tokenSecret: 'counts-token-1', settings: { image: 'millrace:1', imagePullPolicy: 'IfNotPresent', store: 'file:///checkpoints', addressing },
+    job: { apiVersion: API_VERSION, kind: 'StreamJob', metadata: { name: 'counts', namespace: 'shop', uid: 'u-1' }, spec },
+  }
+}
+
+const worker = (changes: Partial<StreamJobSpec> = {}): ReturnType<typeof workerPod> => workerPod(contextOf(changes), { chain: 'hot', slot: 1 })
+
+describe('pods of a job', () => {
+  test('are named, labelled and owned as promised', () => {
+    expect(worker().metadata).toMatchObject({
+      name: 'counts-hot-1', namespace: 'shop',
+      labels: { 'millrace.dev/job': 'counts', 'millrace.dev/chain': 'hot', 'millrace.dev/slot': '1', 'millrace.dev/role': 'worker' },
+      ownerReferences: [{ apiVersion: API_VERSION, kind: 'StreamJob', name: 'counts', uid: 'u-1', controller: true }],
+    })
+    expect(coordinatorPod(contextOf()).metadata.name).toBe('counts-coordinator')
+  })
+
+  test('are rendered as in the golden form', () => {
+    expect(withCoordinator(worker(), 'counts-coordinator.shop.svc:6121').spec).toMatchInlineSnapshot(`
+      {
+        "automountServiceAccountToken": false,
+        "containers": [
+          {
+            "args": [
+              "worker",
+            ],
+            "env": [
+              {
+                "name": "TMPDIR",
+                "value": "/var/run/millrace/tmp",
+              },
+              {
+                "name": "MILLRACE_JOB",
+                "value": "counts",
+              },
+              {
+                "name": "MILLRACE_NAMESPACE",
+                "value": "shop",
+              },
+              {
+                "name": "MILLRACE_JOB_UID",
+                "value": "u-1",
+              },
+              {
+                "name": "MILLRACE_STORE",
+                "value": "file:///checkpoints",
+              },
+              {
+                "name": "MILLRACE_POD_IP",
+                "valueFrom": {
+                  "fieldRef": {
+                    "fieldPath": "status.podIP",
+                  },
+                },
+              },
+              {
+                "name": "MILLRACE_CONTROL_PORT",
+                "value": "6121",
+              },
+              {
+                "name": "MILLRACE_HTTP_PORT",
+                "value": "8081",
+              },
+              {
+                "name": "MILLRACE_DATA_PORT",
+                "value": "6122",
+              },
+              {
+                "name": "MILLRACE_TOKEN",
+                "valueFrom": {
+                  "secretKeyRef": {
+                    "key": "token",
+                    "name": "counts-token-1",
+                  },
+                },
+              },
+              {
+                "name": "MILLRACE_CHAIN",
+                "value": "hot",
+              },
+              {
+                "name": "MILLRACE_SLOT",
+                "value": "1",
+              },
+              {
+                "name": "MILLRACE_COORDINATOR",
+                "value": "counts-coordinator.shop.svc:6121",
+              },
+            ],
+            "image": "millrace:1",
+            "imagePullPolicy": "IfNotPresent",
+            "name": "millrace",
+            "ports": [
+              {
+                "containerPort": 6122,
+                "name": "data",
+              },
+            ],
+            "readinessProbe": {
+              "periodSeconds": 2,
+              "tcpSocket": {
+                "port": 6122,
+              },
+              "timeoutSeconds": 2,
+            },
+            "resources": {
+              "requests": {
+                "cpu": "100m",
+                "memory": "128Mi",
+              },
+            },
+            "securityContext": {
+              "allowPrivilegeEscalation": false,
+              "capabilities": {
+                "drop": [
+                  "ALL",
+                ],
+              },
+              "readOnlyRootFilesystem": true,
+              "runAsNonRoot": true,
+            },
+            "volumeMounts": [
+              {
+                "mountPath": "/var/run/millrace/tmp",
+                "name": "millrace-tmp",
+              },
+            ],
+          },
+        ],
+        "enableServiceLinks": false,
+        "restartPolicy": "OnFailure",
+        "securityContext": {
+          "fsGroup": 65532,
+          "runAsGroup": 65532,
+          "runAsNonRoot": true,
+          "runAsUser": 65532,
+          "seccompProfile": {
+            "type": "RuntimeDefault",
+          },
+        },
+        "terminationGracePeriodSeconds": 10,
+        "volumes": [
+          {
+            "emptyDir": {},
+            "name": "millrace-tmp",
+          },
+        ],
+      }
+    `)
+  })
+
+  test('satisfy Pod Security "restricted" and carry no token whatever the template says', () => {
+    const pod = worker({
+      podTemplate: { spec: {
+        automountServiceAccountToken: true, hostNetwork: true, restartPolicy: 'Never', securityContext: { runAsNonRoot: false, runAsUser: 1000 },
+        containers: [{ name: 'millrace', securityContext: { privileged: true }, args: ['sh'] }],
+      } },
+    })
+    expect(pod.spec).toMatchObject({
+      automountServiceAccountToken: false, restartPolicy: 'OnFailure',
+      securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [{ args: ['worker'], securityContext: { allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: { drop: ['ALL'] } } }],
+    })
+  })
+
+  test('with a forbidden template are refused with the path of each field', () => {
+    const problems = podProblems({
+      env: [{ name: 'MILLRACE_TOKEN', value: 'x' }],
+      podTemplate: {
+        metadata: { labels: { 'millrace.dev/job': 'other' } },
+        spec: { hostNetwork: true, securityContext: { runAsUser: 0 }, volumes: [{ name: 'v', hostPath: { path: '/' } }], containers: [{ name: 'side' }] },
+      },
+    })
+    expect(problems.map(({ path }) => path)).toEqual([
+      'spec.podTemplate.metadata.labels["millrace.dev/job"]', 'spec.podTemplate.spec.hostNetwork', 'spec.podTemplate.spec.securityContext.runAsUser',
+      'spec.podTemplate.spec.volumes[0].hostPath', 'spec.podTemplate.spec.containers', 'spec.env[0].name',
+    ])
+  })
+
+  test('change their hash with image, environment and template, and not with replicas', () => {
+    const hash = (changes: Partial<StreamJobSpec>): string | undefined => worker(changes).metadata.annotations?.[HASH_ANNOTATION]
+    const base = hash({})
+    expect(hash({ replicas: 7 })).toBe(base)
+    for (const changes of [{ image: 'x' }, { env: [{ name: 'A', value: 'b' }] }, { restartNonce: '1' }, { podTemplate: { spec: { nodeSelector: { a: 'b' } } } }]) {
+      expect(hash(changes)).not.toBe(base)
+    }
+  })
+
+  test('find their coordinator by Service name, or by the address its pod has', () => {
+    expect(coordinatorAddress(contextOf(), undefined)).toBe('counts-coordinator.shop.svc:6121')
+    const context = contextOf({}, 'podIP')
+    expect(coordinatorAddress(context, undefined)).toBeUndefined()
+    expect(coordinatorAddress(context, { ...coordinatorPod(context), status: { podIP: '10.1.2.3' } })).toBe('10.1.2.3:6121')
+  })
+
+  test('of different jobs have different tokens, the same after a restart of the operator', () => {
+    const key = 'k'.repeat(32)
+    expect(jobToken(key, 'a')).toBe(jobToken(key, 'a'))
+    expect(jobToken(key, 'a')).not.toBe(jobToken(key, 'b'))
+  })
+})
