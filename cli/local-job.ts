@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { JobReport } from '../runtime/control/job-report.ts'
-import { MillraceError, type ErrorReport } from '../runtime/model/errors.ts'
+import { describeWithCauses, MillraceError, type ErrorReport } from '../runtime/model/errors.ts'
 import type { JobTarget } from '../runtime/model/job.ts'
 import type { SubtaskPlace } from '../runtime/plan/chaining.ts'
 
@@ -28,6 +28,9 @@ export class LocalJob {
   #controlPort = 0
   #httpPort = 0
   #ending = false
+  /** The newest target a coordinator took, and the hand-over under way: one at a time, so that none overtakes a newer. */
+  #target: JobTarget | undefined
+  #handOver: Promise<void> = Promise.resolve()
 
   constructor(options: LocalJobOptions) { this.#options = options }
 
@@ -64,7 +67,19 @@ export class LocalJob {
     this.#children.set(name, child)
     child.once('exit', () => {
       if (this.#ending) return
-      setTimeout(() => { if (!this.#ending) this.#spawn(name, args, env) }, RESPAWN_MS)
+      setTimeout(() => {
+        if (this.#ending) return
+        this.#spawn(name, args, env)
+        if (name === 'coordinator') this.#remindOfTarget()
+      }, RESPAWN_MS)
+    })
+  }
+
+  /** A coordinator that died before it claimed an attempt for its target has the target from nowhere else. */
+  #remindOfTarget(): void {
+    const remind = async (): Promise<void> => { if (this.#target) await this.#put(this.#target) }
+    this.#handOver = this.#handOver.then(remind).catch((error: unknown) => {
+      process.stderr.write(`job ${this.#options.name}: the new coordinator refused its target: ${describeWithCauses(error)}\n`)
     })
   }
 
@@ -75,8 +90,18 @@ export class LocalJob {
   }
 
   /** Hands over a target, waiting for the coordinator to answer. Throws what it refuses the target with. */
-  async setTarget(target: JobTarget): Promise<void> {
-    for (;;) {
+  setTarget(target: JobTarget): Promise<void> {
+    const given = this.#handOver.then(async () => {
+      await this.#put(target)
+      this.#target = target
+    })
+    // Who asked hears of a refusal; the next hand-over goes on all the same.
+    this.#handOver = given.catch(() => undefined)
+    return given
+  }
+
+  async #put(target: JobTarget): Promise<void> {
+    while (!this.#ending) {
       const response = await this.#request('PUT', '/v1/target', target).catch(() => undefined)
       if (response?.ok) return
       if (response) {

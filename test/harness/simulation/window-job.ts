@@ -12,32 +12,42 @@ function bid(file: number, line: number): Bid {
   return { auction: hash % 11, price: (hash >>> 8) % 1000, at: START + line * 100 + (hash % 7) * 30, channel: ['a', 'b', 'c'][hash % 3] as string }
 }
 
+export interface WindowJobSettings {
+  folder: string
+  interval: string
+  /** As fast as it goes when left out. */
+  rate?: string
+}
+
+const SIMULATED: WindowJobSettings = { folder: '/data', interval: '120ms', rate: '150/s' }
+
 /** Files → filter → keyed hopping window → files, exactly once. */
-export function windowJob(replicas: number): object {
+export function windowJob(replicas: number, { folder, interval, rate }: WindowJobSettings = SIMULATED) {
   return {
-    replicas, checkpoints: { interval: '120ms' },
+    replicas, checkpoints: { interval },
     graph: [
       {
-        id: 'bids', source: { file: { path: '/data/in-*.jsonl', format: 'json', rate: '150/s' } },
+        id: 'bids', source: { file: { path: `${folder}/in-*.jsonl`, format: 'json', ...(rate === undefined ? {} : { rate }) } },
         schema: { auction: 'long', price: 'long', at: 'timestamp', channel: 'string' }, eventTime: { field: 'at', outOfOrderness: '300ms' },
       },
       { id: 'dear', from: 'bids', filter: "price > 100 && channel !== 'c'" },
       { id: 'hot', from: 'dear', keyBy: 'auction', window: { hop: '500ms', size: '2s' }, aggregate: { bids: 'count()', top: 'max(price)', total: 'sum(price)' } },
-      { id: 'out', from: 'hot', sink: { file: { path: '/data/out', format: 'json', timestampFormat: 'epochMillis' } } },
+      { id: 'out', from: 'hot', sink: { file: { path: `${folder}/out`, format: 'json', timestampFormat: 'epochMillis' } } },
     ],
   }
 }
 
-export function inputFiles(): Map<string, string> {
+/** The text of each file by its path, with so many lines each. */
+export function inputFiles(folder = SIMULATED.folder, lines = LINES): Map<string, string> {
   return new Map(Array.from({ length: FILES }, (_, file) =>
-    [`/data/in-${file}.jsonl`, Array.from({ length: LINES }, (_, line) => `${JSON.stringify(bid(file, line))}\n`).join('')]))
+    [`${folder}/in-${file}.jsonl`, Array.from({ length: lines }, (_, line) => `${JSON.stringify(bid(file, line))}\n`).join('')]))
 }
 
-/** The output lines, computed plainly and apart from the engine; sorted. */
-export function expectedOutput(): string[] {
+/** The output lines for files of so many lines, computed plainly and apart from the engine; sorted. */
+export function expectedOutput(lines = LINES): string[] {
   const windows = new Map<string, { auction: number; start: number; bids: number; top: number; total: number }>()
   for (let file = 0; file < FILES; file++) {
-    for (let line = 0; line < LINES; line++) {
+    for (let line = 0; line < lines; line++) {
       const { auction, price, at, channel } = bid(file, line)
       if (price <= 100 || channel === 'c') continue
       for (let start = Math.floor(at / 500) * 500; start > at - 2000; start -= 500) {
@@ -68,7 +78,7 @@ export function seededSimulation(seed: number): Simulation {
   }
 }
 
-function mulberry(seed: number): () => number {
+export function mulberry(seed: number): () => number {
   let state = Math.imul(seed + 1, 0x85ebca6b) >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -1,0 +1,42 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+import { ROOT } from './source-files.ts'
+
+export interface Ended { code: number | null; stdout: string; stderr: string }
+
+/** `node cli/bin.js ...args` as its own process: itself, and how it ends. */
+export function startMillrace(...args: string[]): { process: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [join(ROOT, 'cli', 'bin.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text })
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => { resolve({ code, stdout, stderr }) })
+  })
+  return { process: child, ended }
+}
+
+interface ProcessLine { pid: number; parent: number; command: string }
+
+/** Processes that run; those that ended and wait for their parent to ask are left out. */
+function processes(): ProcessLine[] {
+  return execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat=,args='], { encoding: 'utf8', maxBuffer: 16 << 20 }).split('\n').flatMap((line) => {
+    const [, pid, parent, state, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
+    return pid === undefined || state?.startsWith('Z') ? [] : [{ pid: Number(pid), parent: Number(parent), command: command ?? '' }]
+  })
+}
+
+/** All that `pid` has started, and they in turn. */
+export function descendantsOf(pid: number): ProcessLine[] {
+  const all = processes()
+  const below = (parent: number): ProcessLine[] => all.filter((line) => line.parent === parent).flatMap((line) => [line, ...below(line.pid)])
+  return below(pid)
+}
+
+/** Which of these still run. */
+export function runningOf(pids: readonly number[]): number[] {
+  const wanted = new Set(pids)
+  return processes().map(({ pid }) => pid).filter((pid) => wanted.has(pid))
+}
