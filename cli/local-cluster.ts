@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 import { startApiServer, type EmbeddedApiServer } from '../embedded/api-server.ts'
+import type { RestartBackoff } from '../embedded/node/container-runner.ts'
 import { startNode, type EmbeddedNode } from '../embedded/node/node.ts'
 import type { JsonObject } from '../embedded/objects.ts'
 import { configuredDruids } from '../operator/druid/configured-druids.ts'
@@ -27,6 +28,8 @@ export interface LocalClusterOptions {
   baseDir: string
   logger: Logger
   druids?: Readonly<Record<string, DruidEndpoint>>
+  /** How soon processes that ended start again; the node's default when left out. */
+  backoff?: RestartBackoff
 }
 
 /** API server and node in this process, and the unchanged operator talking to them over HTTPS. */
@@ -43,7 +46,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   mkdirSync(join(dir, 'checkpoints'), { recursive: true })
   const server = await startApiServer({ dir, crds: readCrds() })
   const node = await startNode({
-    server, dir, commandFor: ({ args }) => ({
+    server, dir, ...(options.backoff === undefined ? {} : { backoff: options.backoff }), commandFor: ({ args }) => ({
       command: process.execPath, args: ['--max-semi-space-size=16', RUNTIME_MAIN, ...args], env: { MILLRACE_BASE_DIR: options.baseDir },
     }),
   })

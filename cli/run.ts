@@ -43,8 +43,7 @@ export async function run(options: RunOptions): Promise<number> {
   const job = readJobFile(text)
   const planned = planJob(job.spec, builtinConnectors)
   const baseDir = dirname(resolve(options.file))
-  const store = resolve(planned.checkpoints.store?.replace(/^file:\/\//, '') ?? '.millrace/checkpoints')
-  mkdirSync(store, { recursive: true })
+  const store = storeUrl(planned.checkpoints.store)
   const uid = options.resume ?? `run-${randomBytes(6).toString('hex')}`
   const target: JobTarget = { revision: createHash('sha256').update(JSON.stringify(job.spec)).digest('hex').slice(0, 12), spec: job.spec, desiredState: 'running' }
   const settings = { name: job.name, uid, token: randomBytes(16).toString('hex'), store, baseDir, logLevel: options.logLevel }
@@ -55,6 +54,14 @@ export async function run(options: RunOptions): Promise<number> {
   } finally {
     await started.close()
   }
+}
+
+/** A path is relative to the current folder; another kind of store is for the runtime to open, or to refuse. */
+function storeUrl(written: string | undefined): string {
+  if (written !== undefined && /^[a-z0-9+]+:\/\//.test(written)) return written
+  const folder = resolve(written ?? '.millrace/checkpoints')
+  mkdirSync(folder, { recursive: true })
+  return folder
 }
 
 interface StartedJob { report(): Promise<JobReport | undefined>; close(): Promise<void> }

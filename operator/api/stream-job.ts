@@ -31,7 +31,6 @@ export interface StreamJobSpec {
   podTemplate?: Readonly<Record<string, unknown>>
   /** Any new text restarts the pods through a savepoint. */
   restartNonce?: string
-  restore?: { savepoint: string }
   deletion?: { deadline?: string; savepoint?: 'Take' | 'Skip' }
 }
 

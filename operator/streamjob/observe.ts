@@ -3,11 +3,9 @@ import type { Change } from '../../runtime/plan/change.ts'
 import type { ConnectorChecks } from '../../runtime/plan/connector-checks.ts'
 import type { Problem } from '../../runtime/plan/problems.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
-import type { ErrorReport } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
-import { streamSavepoints } from '../api/stream-savepoint.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
 import { isNotFound } from '../kube/errors.ts'
 import type { Kube } from '../kube/kube.ts'
@@ -51,13 +49,12 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   const wanted = context === undefined || bound === undefined ? undefined : wantedOf(context, parts.connectors, bound.jobSpec)
   const coordinatorPod = own.find((pod) => pod.metadata.name === coordinatorName(job.metadata.name) && pod.metadata.deletionTimestamp === undefined)
   const coordinator = await askCoordinator(parts, job, coordinatorPod)
-  const restore = await restoreOf(kube, job)
   return {
     now: clock.now(), job, wanted, problems: spec.problems, keepSpec: spec.keep, pods: own,
     taken: takenNames(all.items, own, wanted),
     coordinatorAddress: context === undefined ? undefined : coordinatorAddress(context, coordinatorPod),
     coordinator: coordinator.view, savepoint: coordinator.savepoint,
-    restoreFrom: restore.path, waitsFor: restore.waitsFor ?? bound?.waitsFor,
+    waitsFor: bound?.waitsFor,
   }
 }
 
@@ -137,24 +134,6 @@ async function askCoordinator(
     if (!(error instanceof MillraceError)) throw error
     return { view: { kind: 'unreachable', why: errorReport(error) }, savepoint: undefined }
   }
-}
-
-/** `spec.restore.savepoint` must be completed before the job first starts. */
-async function restoreOf(kube: Kube, job: StreamJob): Promise<{ path: string | undefined; waitsFor: ErrorReport | undefined }> {
-  const name = job.spec.restore?.savepoint
-  if (name === undefined || (job.status?.attempt ?? 0) > 0) return { path: undefined, waitsFor: undefined }
-  try {
-    const savepoint = await kube.get(streamSavepoints, { namespace: job.metadata.namespace ?? '', name })
-    if (savepoint.status?.phase === 'Completed' && savepoint.status.path !== undefined) return { path: savepoint.status.path, waitsFor: undefined }
-    return { path: undefined, waitsFor: waiting(`The StreamSavepoint ${name} is ${savepoint.status?.phase ?? 'Pending'}, not Completed.`) }
-  } catch (error) {
-    if (!isNotFound(error)) throw error
-    return { path: undefined, waitsFor: waiting(`There is no StreamSavepoint ${name} in this namespace.`) }
-  }
-}
-
-function waiting(message: string): ErrorReport {
-  return { code: 'SAVEPOINT_NOT_READY', message, domain: 'user', retriable: true }
 }
 
 function isOwnedBy(pod: Pod, job: StreamJob): boolean {

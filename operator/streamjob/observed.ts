@@ -29,8 +29,6 @@ export interface Observed {
     | { kind: 'absent' }
   /** What the coordinator says of the savepoint of the operation under way. */
   savepoint: SavepointReport | undefined
-  /** Path of `spec.restore.savepoint` when that is completed. */
-  restoreFrom: string | undefined
-  /** Something outside that the job needs before it may start: a savepoint to restore, a DruidDatasource. */
+  /** Something outside that the job needs before it may start: a DruidDatasource. */
   waitsFor: ErrorReport | undefined
 }

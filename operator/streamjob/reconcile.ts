@@ -116,11 +116,11 @@ async function deletePods({ kube, logger }: StreamJobParts, job: StreamJob, pods
 }
 
 async function putTarget(parts: StreamJobParts, observed: Observed, desiredState: JobTarget['desiredState']): Promise<void> {
-  const { wanted, restoreFrom } = observed
+  const { wanted } = observed
   const endpoint = coordinatorEndpoint(parts, observed)
   if (endpoint === undefined || wanted === undefined) return
   await parts.jobClient.putTarget(endpoint, {
-    revision: wanted.revision, spec: wanted.jobSpec, desiredState, ...(restoreFrom === undefined ? {} : { restoreFrom }),
+    revision: wanted.revision, spec: wanted.jobSpec, desiredState,
   })
 }
 

@@ -6,8 +6,7 @@ import type { JobLog } from './job-log.ts'
 const KEPT = 3
 
 /**
- * Deletes what no restore needs any more: the files of checkpoints behind the newest three, and leftovers of
- * aborted ones of older attempts. Files first, the log's entry last, so that a crash between leaves an entry
+ * Deletes what no restore needs any more: the files of checkpoints behind the newest three. Files first, the log's entry last, so that a crash between leaves an entry
  * whose files are gone only for checkpoints that newer ones stand behind. Called by the newest attempt only.
  */
 export async function retire(log: JobLog, store: Store, attempt: Attempt): Promise<void> {

@@ -341,7 +341,7 @@ export class Coordinator {
   }
 
   async #stopAtSavepoint(run: AttemptRun): Promise<CheckpointReport> {
-    const checkpoint = await run.take({ kind: 'savepoint', thenStop: true, savepoint: `switch-${run.parts.attempt}`, final: false })
+    const checkpoint = await run.take({ kind: 'savepoint', thenStop: true, savepoint: null, final: false })
     this.#newest = checkpoint
     return checkpoint
   }

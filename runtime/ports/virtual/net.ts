@@ -108,6 +108,8 @@ class End implements Connection {
 export class VirtualNetwork {
   readonly #world: VirtualWorld
   readonly #listeners = new Map<string, { owner: string; onConnection: (connection: Connection) => void }>()
+  /** Processes in the order of their start. */
+  readonly #owners: string[] = []
   #ends: End[] = []
   #nextPort = 20_000
 
@@ -115,6 +117,7 @@ export class VirtualNetwork {
 
   /** The network as one process sees it; connections and listeners belong to it and die with it. */
   netOf(owner: string): Net {
+    if (!this.#owners.includes(owner)) this.#owners.push(owner)
     return {
       listen: (address, onConnection) => Promise.resolve(this.#listen(owner, address, onConnection)),
       connect: (address) => this.#connect(owner, address),
@@ -124,9 +127,10 @@ export class VirtualNetwork {
   #listen(owner: string, address: NetAddress, onConnection: (connection: Connection) => void): Listener {
     const bound = { host: address.host, port: address.port === 0 ? this.#nextPort++ : address.port }
     const key = `${bound.host}:${bound.port}`
-    // The newest listener has the address, as a Service points at the newest pod while an older one may still live.
+    // The newest process has the address, as a Service points at the newest pod while an older one may still live.
     const listener = { owner, onConnection }
-    this.#listeners.set(key, listener)
+    const taken = this.#listeners.get(key)
+    if (!taken || this.#owners.indexOf(taken.owner) <= this.#owners.indexOf(owner)) this.#listeners.set(key, listener)
     return {
       address: bound,
       close: () => {

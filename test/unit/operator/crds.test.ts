@@ -18,7 +18,7 @@ type FieldsOf<T> = Record<keyof Required<T>, true>
 
 const streamJobSpec: FieldsOf<StreamJobSpec> = {
   replicas: true, maxParallelism: true, checkpoints: true, graph: true, desiredState: true, image: true, imagePullPolicy: true, imagePullSecrets: true,
-  env: true, resources: true, podTemplate: true, restartNonce: true, restore: true, deletion: true,
+  env: true, resources: true, podTemplate: true, restartNonce: true, deletion: true,
 }
 const streamJobStatus: FieldsOf<StreamJobStatus> = {
   observedGeneration: true, phase: true, reason: true, message: true, attempt: true, revision: true, replicas: true, selector: true, pods: true,
