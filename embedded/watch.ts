@@ -31,10 +31,11 @@ export function streamWatch(storage: Storage, request: WatchRequest, response: S
   }
   const timers: NodeJS.Timeout[] = []
   let stop = (): void => undefined
-  response.on('close', () => {
+  const release = (): void => {
     for (const timer of timers) clearTimeout(timer)
     stop()
-  })
+  }
+  response.on('close', release)
   try {
     const from = startingVersion(storage, request, send)
     stop = storage.watch(request.definition, from, (event) => deliver(event, request, send))
@@ -48,6 +49,7 @@ export function streamWatch(storage: Storage, request: WatchRequest, response: S
   if (bookmarkIntervalMs !== undefined) timers.push(setInterval(() => send('BOOKMARK', bookmark(storage, request, {})), bookmarkIntervalMs))
   timers.push(setTimeout(() => {
     if (bookmarkIntervalMs !== undefined) send('BOOKMARK', bookmark(storage, request, {}))
+    release() // now, not on close: an event or a bookmark due in between would be written after the end
     response.end()
   }, request.timeoutMs))
 }
