@@ -4,7 +4,7 @@ import { simulate, type SimulationResult } from '../harness/simulation/simulated
 import { expectedOutput, inputFiles, seededSimulation, windowJob } from '../harness/simulation/window-job.ts'
 
 /** More with MILLRACE_SIM_SEEDS; one seed again with MILLRACE_SIM_FIRST_SEED. */
-const SEEDS = Number(process.env['MILLRACE_SIM_SEEDS'] ?? 150)
+const SEEDS = Number(process.env['MILLRACE_SIM_SEEDS'] ?? 120)
 const FIRST_SEED = Number(process.env['MILLRACE_SIM_FIRST_SEED'] ?? 0)
 /** Every planted bug must be found within so many seeds. */
 const PLANT_BUDGET = 200
