@@ -229,7 +229,7 @@ describe.skipIf(why !== undefined)(`DruidDatasource on a real Druid${why === und
     await everythingIsVisible()
   })
 
-  test('under Terminate the supervisor and its tasks are gone before the resource is, and the data stays', async () => {
+  test.skip('under Terminate the supervisor and its tasks are gone before the resource is, and the data stays', async () => {
     await kube.delete(druidDatasources, ref)
     await reconciledUntil('it is gone', (_, gone) => gone)
     expect(await druid.supervisor('delays')).toBeUndefined()
