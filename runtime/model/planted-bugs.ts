@@ -2,15 +2,14 @@
  * Bugs that the simulation plants to prove that it would find them (recipe R3). Outside of tests the set is
  * empty and nothing can be added from a job, an environment variable or the network.
  */
-export type PlantedBug =
-  /** Barriers do not hold back the channels they came on. */
-  | 'noAlign'
-  /** Output becomes visible before its checkpoint is complete. */
-  | 'commitOnSnapshot'
-  /** What a checkpoint prepared is not committed again by a restore. */
-  | 'noRecommit'
-  /** The newest checkpoint is read before older coordinators are fenced. */
-  | 'readBeforeFence'
+export const PLANTED_BUGS = {
+  noAlign: 'barriers do not hold back the channels they came on',
+  commitOnSnapshot: 'output becomes visible before its checkpoint is complete',
+  noRecommit: 'what a checkpoint prepared is not committed again by a restore',
+  readBeforeFence: 'the newest checkpoint is read before older coordinators are fenced',
+} as const
+
+export type PlantedBug = keyof typeof PLANTED_BUGS
 
 const planted = new Set<PlantedBug>()
 

@@ -1,0 +1,21 @@
+import type { Scenario, Verdict } from './scenario.ts'
+import { simulate, type SimulationResult } from './simulated-job.ts'
+import { expectedOutput, seededSimulation } from './window-job.ts'
+
+const expected = JSON.stringify(expectedOutput())
+
+/** Undefined when the job has ended with the plain computation's rows. */
+export function jobWrongness({ finished, virtualMs, report, output }: SimulationResult): string | undefined {
+  if (!finished) return `not finished after ${virtualMs} virtual ms: ${JSON.stringify(report)}`
+  return JSON.stringify(output) === expected ? undefined : `${output.length} rows instead of ${JSON.parse(expected).length}, or other ones`
+}
+
+/** Coordinator and workers of one job, without an operator: killed, paused, cut off, rescaled. */
+export const jobScenario: Scenario = {
+  name: 'job',
+  finds: ['noAlign', 'commitOnSnapshot', 'noRecommit', 'readBeforeFence'],
+  async run(seed): Promise<Verdict> {
+    const result = await simulate(seededSimulation(seed), 120_000)
+    return { wrong: jobWrongness(result), steps: result.steps, log: result.log }
+  },
+}
