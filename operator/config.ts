@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { DruidEndpoint } from './druid/http-druid-client.ts'
 import type { PodSettings } from './resources/job-pod.ts'
+import type { StoreVolume } from './resources/store-volume.ts'
+import { storeFolder } from './resources/store-volume.ts'
 
 /** All settings of the operator process. Flags win over the environment; secrets come by environment or file only. */
 export interface OperatorConfig {
@@ -19,6 +21,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const FLAGS = {
   namespaces: { type: 'string' }, image: { type: 'string' }, 'image-pull-policy': { type: 'string' }, store: { type: 'string' },
+  'store-claim': { type: 'string' },
   addressing: { type: 'string' }, 'leader-election': { type: 'string' }, 'lease-namespace': { type: 'string' }, 'lease-name': { type: 'string' },
   'health-host': { type: 'string' }, 'health-port': { type: 'string' }, druids: { type: 'string' }, kubeconfig: { type: 'string' }, 'log-level': { type: 'string' },
 } as const
@@ -33,12 +36,13 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
     return value === '' ? undefined : value
   }
   const namespaces = setting('namespaces')?.split(',').map((one) => one.trim()).filter((one) => one !== '')
+  const store = needed(setting('store'), 'store', 'where jobs that name no checkpoint store keep their checkpoints')
   return {
     namespaces,
     pods: {
       image: needed(setting('image'), 'image', 'the runtime image of jobs that name none'),
       imagePullPolicy: oneOf('image-pull-policy', setting('image-pull-policy') ?? 'IfNotPresent', ['Always', 'IfNotPresent', 'Never']),
-      store: needed(setting('store'), 'store', 'where jobs that name no checkpoint store keep their checkpoints'),
+      store, ...storeVolumeOf(store, setting('store-claim')),
       addressing: oneOf('addressing', setting('addressing') ?? 'service', ['service', 'podIP']),
     },
     tokenKey: tokenKeyOf(env['MILLRACE_TOKEN_KEY']),
@@ -54,6 +58,14 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
 function needed(value: string | undefined, name: string, meaning: string): string {
   if (value === undefined) throw invalid(name, `is not set: ${meaning}`)
   return value
+}
+
+/** The claim is mounted where the store lies, so that must be a folder. */
+function storeVolumeOf(store: string, claim: string | undefined): { storeVolume?: StoreVolume } {
+  if (claim === undefined) return {}
+  const path = storeFolder(store)
+  if (path === undefined || path === '/') throw invalid('store-claim', `is ${JSON.stringify(claim)} and the store ${JSON.stringify(store)} is no folder it could be mounted at`)
+  return { storeVolume: { claim, path } }
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

@@ -4,6 +4,8 @@ import { hashOf } from './hash.ts'
 import { HASH_ANNOTATION, jobLabels, ownedBy } from './labels.ts'
 import type { Role } from './labels.ts'
 import { CONTAINER_NAME, podTemplateOf, TMP_VOLUME } from './pod-template.ts'
+import { mountedStore } from './store-volume.ts'
+import type { MountedVolumes, StoreVolume } from './store-volume.ts'
 
 export const CONTROL_PORT = 6121
 export const DATA_PORT = 6122
@@ -16,6 +18,8 @@ export interface PodSettings {
   imagePullPolicy: string
   /** The checkpoint store of jobs that name none. */
   store: string
+  /** Mounted into the pods of jobs whose store lies in it; absent where pods see the operator's own file system. */
+  storeVolume?: StoreVolume
   /** Workers find their coordinator by the name of its Service, or by the address its pod has. */
   addressing: 'service' | 'podIP'
   /** Given to every pod besides its own, from the operator's configuration. */
@@ -46,8 +50,9 @@ export interface RolePart {
  * Security "restricted" and carries no service account token.
  */
 export function jobPod(context: PodContext, part: RolePart): Pod {
-  const { job, spec } = context
+  const { job, spec, settings } = context
   const template = podTemplateOf(spec.podTemplate)
+  const store = mountedStore(storeOf(spec, settings), settings.storeVolume, template)
   const podSpec = {
     terminationGracePeriodSeconds: GRACE_SECONDS,
     ...template.spec,
@@ -56,8 +61,8 @@ export function jobPod(context: PodContext, part: RolePart): Pod {
     enableServiceLinks: false,
     ...(spec.imagePullSecrets === undefined ? {} : { imagePullSecrets: spec.imagePullSecrets }),
     securityContext: podSecurity(template.spec['securityContext']),
-    volumes: [...listOf(template.spec['volumes']), { name: TMP_VOLUME, emptyDir: {} }],
-    containers: [container(context, part)],
+    volumes: [...listOf(template.spec['volumes']), { name: TMP_VOLUME, emptyDir: {} }, ...store.volumes],
+    containers: [container(context, part, store)],
   }
   const annotations: Record<string, string> = {
     ...template.annotations,
@@ -75,7 +80,7 @@ export function jobPod(context: PodContext, part: RolePart): Pod {
   }
 }
 
-function container({ job, spec, settings, tokenSecret }: PodContext, part: RolePart): Record<string, unknown> {
+function container({ job, spec, settings, tokenSecret }: PodContext, part: RolePart, store: MountedVolumes): Record<string, unknown> {
   const template = podTemplateOf(spec.podTemplate).container
   const { envFrom } = template
   return {
@@ -88,12 +93,14 @@ function container({ job, spec, settings, tokenSecret }: PodContext, part: RoleP
     ports: part.ports,
     resources: part.resources,
     readinessProbe: part.readinessProbe,
-    volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: TMP_PATH }],
+    volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: TMP_PATH }, ...store.mounts],
     securityContext: {
       allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true, capabilities: { drop: ['ALL'] },
     },
   }
 }
+
+function storeOf(spec: StreamJobSpec, settings: PodSettings): string { return spec.checkpoints?.store ?? settings.store }
 
 /** Last wins in Kubernetes: ours come after the user's. */
 function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, tokenSecret: string): EnvVar[] {
@@ -102,7 +109,7 @@ function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, t
     { name: 'MILLRACE_JOB', value: job.metadata.name },
     { name: 'MILLRACE_NAMESPACE', value: job.metadata.namespace ?? '' },
     { name: 'MILLRACE_JOB_UID', value: job.metadata.uid ?? '' },
-    { name: 'MILLRACE_STORE', value: spec.checkpoints?.store ?? settings.store },
+    { name: 'MILLRACE_STORE', value: storeOf(spec, settings) },
     { name: 'MILLRACE_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
     { name: 'MILLRACE_CONTROL_PORT', value: String(CONTROL_PORT) },
     { name: 'MILLRACE_HTTP_PORT', value: String(HTTP_PORT) },
@@ -120,7 +127,9 @@ const GRACE_SECONDS = 10
 function podSecurity(template: unknown): Record<string, unknown> {
   const wanted = typeof template === 'object' && template !== null ? template : {}
   return {
-    runAsUser: DEFAULT_USER, runAsGroup: DEFAULT_USER, fsGroup: DEFAULT_USER, ...wanted,
+    runAsUser: DEFAULT_USER, runAsGroup: DEFAULT_USER, fsGroup: DEFAULT_USER,
+    // else the kubelet would visit every file of the checkpoint volume before each start
+    fsGroupChangePolicy: 'OnRootMismatch', ...wanted,
     runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' },
   }
 }

@@ -19,11 +19,17 @@ export function blockedPod(pods: readonly Pod[]): Trouble | undefined {
 
 function troubleOf(pod: Pod): Trouble | undefined {
   const unscheduled = pod.status?.conditions?.find((one) => one.type === 'PodScheduled' && one.status === 'False' && one.reason === 'Unschedulable')
-  if (unscheduled !== undefined) return { reason: 'Unschedulable', message: unscheduled.message ?? 'no node takes it' }
+  if (unscheduled !== undefined) return { reason: 'Unschedulable', message: withHint(unscheduled.message ?? 'no node takes it') }
   for (const container of pod.status?.containerStatuses ?? []) {
     const { reason = '', message } = container.state?.waiting ?? {}
     const known = WAITING[reason]
     if (known !== undefined) return { reason: known, message: message === undefined ? reason : `${reason}: ${message}` }
   }
   return undefined
+}
+
+/** A claim lives in one namespace, and the chart makes it in the operator's. */
+function withHint(message: string): string {
+  if (!/persistentvolumeclaim .* not found/.test(message)) return message
+  return `${message} Create that claim in the job's namespace; for checkpoints it must be shared by all pods of the job (docs/checkpoints.md).`
 }

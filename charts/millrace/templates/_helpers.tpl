@@ -10,6 +10,10 @@
 {{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
 {{- end }}
 
+{{- define "millrace.storeClaim" -}}
+{{- .Values.jobs.storeVolume.claimName | default (printf "%s-checkpoints" (include "millrace.name" .)) }}
+{{- end }}
+
 {{- define "millrace.selector" -}}
 app.kubernetes.io/name: millrace-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -22,7 +26,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
-{{/* What the operator may do where it works. A test compares it with what the code calls. */}}
+{{/* What the operator may do where it works: what it calls, and nothing else. */}}
 {{- define "millrace.rules" -}}
 - apiGroups: [millrace.dev]
   resources: [streamjobs, streamsavepoints, druiddatasources]

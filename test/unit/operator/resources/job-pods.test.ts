@@ -145,6 +145,7 @@ describe('pods of a job', () => {
         "restartPolicy": "OnFailure",
         "securityContext": {
           "fsGroup": 65532,
+          "fsGroupChangePolicy": "OnRootMismatch",
           "runAsGroup": 65532,
           "runAsNonRoot": true,
           "runAsUser": 65532,
@@ -189,6 +190,33 @@ describe('pods of a job', () => {
       'spec.podTemplate.metadata.labels["millrace.dev/job"]', 'spec.podTemplate.spec.hostNetwork', 'spec.podTemplate.spec.securityContext.runAsUser',
       'spec.podTemplate.spec.volumes[0].hostPath', 'spec.podTemplate.spec.containers', 'spec.env[0].name',
     ])
+  })
+
+  describe('with a claim for the checkpoint store', () => {
+    const podWith = (changes: Partial<StreamJobSpec>): ReturnType<typeof coordinatorPod> => {
+      const context = contextOf(changes)
+      return coordinatorPod({ ...context, settings: { ...context.settings, storeVolume: { claim: 'shared', path: '/checkpoints' } } })
+    }
+    const mounted = { volumes: expect.arrayContaining([{ name: 'millrace-store', persistentVolumeClaim: { claimName: 'shared' } }]) as unknown }
+    const mounts = (pod: ReturnType<typeof coordinatorPod>): string[] =>
+      (pod.spec as { containers: { volumeMounts: { mountPath: string }[] }[] }).containers[0]?.volumeMounts.map(({ mountPath }) => mountPath) ?? []
+
+    test('mount it where the operator keeps its store when the job names no store, or one in it', () => {
+      for (const changes of [{}, { checkpoints: { store: 'file:///checkpoints/mine' } }, { checkpoints: { store: '/checkpoints/' } }]) {
+        expect(podWith(changes).spec).toMatchObject(mounted)
+        expect(mounts(podWith(changes))).toEqual(['/var/run/millrace/tmp', '/checkpoints'])
+      }
+    })
+
+    test('leave it away when the template mounts that folder itself, or the store lies elsewhere', () => {
+      const template = (mountPath: string): Partial<StreamJobSpec> => ({ podTemplate: { spec: {
+        volumes: [{ name: 'own', emptyDir: {} }], containers: [{ name: 'millrace', volumeMounts: [{ name: 'own', mountPath }] }],
+      } } })
+      for (const changes of [template('/checkpoints'), template('/checkpoints/'), { checkpoints: { store: 'file:///app' } }, { checkpoints: { store: 'file:///checkpoints/../app' } }]) {
+        expect(podWith(changes).spec).not.toMatchObject(mounted)
+      }
+      expect(podWith(template('/other')).spec).toMatchObject(mounted)
+    })
   })
 
   test('change their hash with image, environment and template, and not with replicas', () => {
