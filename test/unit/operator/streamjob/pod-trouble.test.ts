@@ -4,7 +4,7 @@ import { blockedPod } from '../../../../operator/streamjob/pod-trouble.ts'
 
 function unscheduled(message: string): Pod {
   return {
-    apiVersion: 'v1', kind: 'Pod', metadata: { name: 'counts-coordinator' },
+    apiVersion: 'v1', kind: 'Pod', metadata: { name: 'counts-coordinator' }, spec: {},
     status: { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }] },
   }
 }
