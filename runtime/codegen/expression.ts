@@ -14,12 +14,17 @@ import type { Emitter } from './emitter.ts'
 export class ExpressionEmitter {
   readonly #code: Emitter
   readonly #row: string
+  readonly #rows: Readonly<Record<string, string>>
   #temporaries = 0
 
-  /** `row` is the JavaScript name of the variable that holds the row the expression reads. */
-  constructor(code: Emitter, row: string) {
+  /**
+   * `row` is the JavaScript name of the variable that holds the row the expression reads; `rows` those of the rows that
+   * have a name in its scope, by that name. Temporaries are called after `row`.
+   */
+  constructor(code: Emitter, row: string, rows: Readonly<Record<string, string>> = {}) {
     this.#code = code
     this.#row = row
+    this.#rows = rows
   }
 
   /** The declaration that must stand before the first use of what `emit` returned; empty when there is none. */
@@ -31,7 +36,7 @@ export class ExpressionEmitter {
   emit(expression: Expression): string {
     switch (expression.kind) {
       case 'literal': return this.#code.literal(expression.value)
-      case 'field': return `${this.#row}${this.#code.property(expression.name)}`
+      case 'field': return `${this.#variable(expression.of)}${this.#code.property(expression.name)}`
       case 'unary': return this.#strict([expression.operand], ([operand]) => `(${expression.operator} ${operand})`, 'null')
       case 'binary': return this.#binary(expression)
       case 'logical': return `(${this.emit(expression.left)} ${expression.operator} ${this.emit(expression.right)})`
@@ -40,6 +45,12 @@ export class ExpressionEmitter {
       case 'member': return this.#member(expression.object, expression.property)
       case 'template': return this.#strict(expression.parts, (parts) => `(${[`''`, ...parts].join(' + ')})`, 'null')
     }
+  }
+
+  #variable(of: string | undefined): string {
+    const variable = of === undefined ? this.#row : this.#rows[of]
+    if (variable === undefined) throw new MillraceError('ROW_UNKNOWN', `expression reads the row ${JSON.stringify(of)}, which is not in its scope`)
+    return variable
   }
 
   /** `build` of the emitted operands, or `whenNull` as soon as one that may be null is null. */

@@ -1,4 +1,5 @@
 import { MillraceError } from '../model/errors.ts'
+import type { DeadLetterConnector } from './dead-letters.ts'
 import type { SinkConnector } from './sink.ts'
 import type { SourceConnector } from './source.ts'
 
@@ -14,6 +15,10 @@ export function sourceConnector(connectors: Connectors, name: string): SourceCon
 
 export function sinkConnector(connectors: Connectors, name: string): SinkConnector {
   return connectors.sinks[name] ?? unknownConnector('sink', name, connectors.sinks)
+}
+
+export function deadLetterConnector(connectors: Connectors, name: string): DeadLetterConnector {
+  return connectors.sinks[name]?.deadLetters ?? unknownConnector('dead letter', name, connectors.sinks)
 }
 
 function unknownConnector(role: string, name: string, known: object): never {

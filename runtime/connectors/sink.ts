@@ -2,6 +2,7 @@ import type { Row, Schema } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Committable } from '../model/snapshot.ts'
+import type { DeadLetterConnector } from './dead-letters.ts'
 
 /** What a connector's factory gets; made once per sink subtask and attempt. */
 export interface SinkContext {
@@ -14,6 +15,8 @@ export interface SinkContext {
   options: Readonly<Record<string, unknown>>
   ports: Ports
   baseDir: string
+  /** Aborted when the subtask is to stop: a call that waits for the outside rejects soon, and `close` follows. */
+  stopping: AbortSignal
   /** As SourceContext.reportTrouble. */
   reportTrouble(error: Error | null): void
 }
@@ -21,6 +24,8 @@ export interface SinkContext {
 export interface SinkConnector {
   validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
   writer(context: SinkContext): SinkWriter
+  /** Takes the dead letters of sources (`onError`); absent when it cannot. */
+  deadLetters?: DeadLetterConnector
 }
 
 export type { Committable } from '../model/snapshot.ts'

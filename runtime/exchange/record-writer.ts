@@ -15,6 +15,7 @@ const FLUSH_AFTER_MS = 2
 export type Routing =
   | { kind: 'one'; channel: number }
   | { kind: 'roundRobin' }
+  | { kind: 'broadcast' }
   | { kind: 'hash'; grouper: KeyGrouper; maxParallelism: number }
 
 /**
@@ -47,6 +48,7 @@ export class RecordWriter {
     switch (this.#routing.kind) {
       case 'one': this.#append(this.#routing.channel, rows, count); break
       case 'roundRobin': this.#append(this.#turn++ % this.#channels.length, rows, count); break
+      case 'broadcast': for (let channel = 0; channel < this.#channels.length; channel++) this.#append(channel, rows, count); break
       case 'hash': this.#partition(this.#routing.grouper, rows, count); break
     }
     this.#cancelFlush ??= this.#clock.after(FLUSH_AFTER_MS, () => { this.#cancelFlush = undefined; this.flush() })

@@ -9,7 +9,8 @@ export interface ExpressionType { type: FieldType; nullable: boolean }
  */
 export type Expression = ExpressionType & (
   | { kind: 'literal'; value: string | number | boolean | null }
-  | { kind: 'field'; name: string }
+  /** `of` names the row it is read from where an expression reads several (scope.ts). */
+  | { kind: 'field'; name: string; of?: string }
   | { kind: 'unary'; operator: '-' | '+' | '!'; operand: Expression }
   | { kind: 'binary'; operator: BinaryOperator; left: Expression; right: Expression }
   | { kind: 'logical'; operator: '&&' | '||' | '??'; left: Expression; right: Expression }

@@ -4,7 +4,8 @@ import { binaryType, combinedType, describeType } from './typing.ts'
 import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isJsonKey, signatureText } from './functions.ts'
 import { expressionError } from './expression-error.ts'
 import { suggestion } from './suggest.ts'
-import { fieldOf, type FieldType, type Schema } from '../model/schema.ts'
+import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
+import { fieldOf, type FieldType } from '../model/schema.ts'
 
 /** Deepest tree, in nodes; keeps every later pass away from the end of the stack. */
 const MAX_DEPTH = 200
@@ -21,17 +22,17 @@ const MAX_DEPTH = 200
  * `===` and `!==` as in JavaScript: null equals null only. `&&`, `||`, and the test of `?:`: null counts as false,
  * with JavaScript's result. `??` takes the null away. A missing member of a json value is null.
  */
-export function checkExpression(syntax: Syntax, text: string, schema: Schema): Expression {
-  return new Checker(text, schema).typed(syntax, 0)
+export function checkExpression(syntax: Syntax, text: string, scope: Scope): Expression {
+  return new Checker(text, scope).typed(syntax, 0)
 }
 
 class Checker {
   readonly #text: string
-  readonly #schema: Schema
+  readonly #scope: Scope
 
-  constructor(text: string, schema: Schema) {
+  constructor(text: string, scope: Scope) {
     this.#text = text
-    this.#schema = schema
+    this.#scope = scope
   }
 
   /** As check, but a bare `null` is refused: here nothing says of which type it would be. */
@@ -93,11 +94,16 @@ class Checker {
   }
 
   #identifier(node: Syntax, name: string): Expression {
-    const field = fieldOf(this.#schema, name)
-    if (field !== undefined) return { kind: 'field', name: field.name, type: field.type, nullable: field.nullable }
+    const [found, other] = lookup(this.#scope, name)
+    if (found !== undefined && other !== undefined) {
+      throw this.#error(node, 'FIELD_AMBIGUOUS', `"${name}" is a field of ${found.of ?? ''} and of ${other.of ?? ''}`, `write ${found.of ?? ''}.${name} or ${other.of ?? ''}.${name}`)
+    }
+    if (found !== undefined) return fieldExpression(found)
+    const row = rowOf(this.#scope, name)
+    if (row !== undefined) throw this.#forbidden(node, `${name} is a whole row`, `write one of its fields, e.g. ${name}.${row.fields[0]?.name ?? 'field'}`)
     if (name === 'undefined') throw this.#forbidden(node, 'there is no undefined in a stream', 'use null')
     if (FUNCTIONS.has(name) || NAMESPACES.has(name)) throw this.#forbidden(node, `${name} can only be called, e.g. ${exampleOf(name)}`)
-    throw this.#error(node, 'UNKNOWN_FIELD', `there is no field "${name}"`, suggestion(name, this.#schema.fields.map((known) => known.name)))
+    throw this.#error(node, 'UNKNOWN_FIELD', `there is no field "${name}"`, suggestion(name, namesOf(this.#scope)))
   }
 
   #unary(node: UnaryExpression, depth: number): Expression {
@@ -163,6 +169,8 @@ class Checker {
       throw this.#error(node, 'UNKNOWN_FUNCTION', `there is no ${path}`, suggestion(path, [...FUNCTIONS.keys(), ...CONSTANTS.keys()].filter(isGlobalName)))
     }
     const property = this.#property(node, depth)
+    const row = node.object.type === 'Identifier' ? rowOf(this.#scope, node.object.name) : undefined
+    if (row !== undefined && node.object.type === 'Identifier') return this.#fieldOfRow(node, node.object.name, property)
     const object = this.#object(node, depth)
     if (typeof property === 'string' && !isJsonKey(property)) throw this.#forbidden(node.property, `the member ${property} cannot be used`)
     if (object.type === 'json') return { kind: 'member', object, property, type: 'json', nullable: true }
@@ -170,6 +178,13 @@ class Checker {
     if (typeof property === 'number') throw this.#forbidden(node, `only a json value has [${property}], this is ${describeType(object)}`, object.type === 'string' ? `use .charAt(${property})` : undefined)
     if (FUNCTIONS.has(`${receiverOf(object.type)}.${property}`)) throw this.#forbidden(node, `.${property} can only be called: .${property}(…)`)
     throw this.#forbidden(node.property, `${describeType(object)} has no member ${property}`, object.type === 'string' ? suggestion(property, ['length', ...methodsOf('string')]) : undefined)
+  }
+
+  #fieldOfRow(node: MemberExpression, of: string, property: string | number): Expression {
+    const schema = rowOf(this.#scope, of)
+    const field = schema === undefined ? undefined : fieldOf(schema, String(property))
+    if (field !== undefined) return fieldExpression({ field, of })
+    throw this.#error(node.property, 'UNKNOWN_FIELD', `${of} has no field "${property}"`, suggestion(String(property), schema?.fields.map((known) => known.name) ?? []))
   }
 
   /** `Math.floor` when this is a member of one of the listed namespaces. */
@@ -244,6 +259,10 @@ class Checker {
   #forbidden(node: { start: number }, message: string, hint?: string): Error {
     return this.#error(node, 'EXPRESSION_FORBIDDEN', message, hint)
   }
+}
+
+function fieldExpression({ field: { name, type, nullable }, of }: ScopedField): Expression {
+  return { kind: 'field', name, type, nullable, ...(of === undefined ? {} : { of }) }
 }
 
 const WHAT_IT_IS: Readonly<Record<string, string>> = {

@@ -2,23 +2,23 @@ import { parseExpressionAt, type Expression as Syntax } from 'acorn'
 import type { Expression } from './ast.ts'
 import { checkExpression } from './check.ts'
 import { expressionError } from './expression-error.ts'
-import type { Schema } from '../model/schema.ts'
+import type { Scope } from './scope.ts'
 
 /** Longest expression, in UTF-16 units. */
 export const MAX_EXPRESSION_LENGTH = 4096
 
 /**
- * Text of a JavaScript expression over the fields of `schema` → checked, typed tree. Pure.
+ * Text of a JavaScript expression over the fields of the scope → checked, typed tree. Pure.
  * Types and nulls: see check.ts. Throws MillraceError (domain user) with the position inside the text and one of
- * EXPRESSION_SYNTAX, EXPRESSION_TOO_LARGE, EXPRESSION_FORBIDDEN, EXPRESSION_TYPE, UNKNOWN_FIELD, UNKNOWN_FUNCTION.
+ * EXPRESSION_SYNTAX, EXPRESSION_TOO_LARGE, EXPRESSION_FORBIDDEN, EXPRESSION_TYPE, UNKNOWN_FIELD, FIELD_AMBIGUOUS, UNKNOWN_FUNCTION.
  */
-export function parseExpression(text: string, schema: Schema): Expression {
-  return checkExpression(parseSyntax(text), text, schema)
+export function parseExpression(text: string, scope: Scope): Expression {
+  return checkExpression(parseSyntax(text), text, scope)
 }
 
 /** As parseExpression, for a filter: the result must be a boolean. Null counts as false. */
-export function parseCondition(text: string, schema: Schema): Expression {
-  const expression = parseExpression(text, schema)
+export function parseCondition(text: string, scope: Scope): Expression {
+  const expression = parseExpression(text, scope)
   if (expression.type === 'boolean') return expression
   throw expressionError(text, text.length - text.trimStart().length, 'EXPRESSION_TYPE', `a condition must be boolean, this is ${expression.type}`,
     'compare it with something, e.g. `… > 0` or `… !== null`')

@@ -1,3 +1,5 @@
+import { MillraceError } from './errors.ts'
+
 /**
  * The types a field of a stream can have, and their JavaScript values in a row:
  * long → number (an exact integer, |v| ≤ 2^53), double → finite number, boolean, string,
@@ -24,6 +26,15 @@ export type Row = Readonly<{ [field: string]: unknown }>
  */
 export function isFieldName(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !(name in Object.prototype)
+}
+
+/** The named fields, in the order of the names. Throws UNKNOWN_FIELD: plans name only fields that are there. */
+export function fieldsOf(schema: Schema, names: readonly string[]): Field[] {
+  return names.map((name) => {
+    const field = fieldOf(schema, name)
+    if (field === undefined) throw new MillraceError('UNKNOWN_FIELD', `there is no field ${name} among ${schema.fields.map((known) => known.name).join(', ')}`, { domain: 'user' })
+    return field
+  })
 }
 
 export function fieldOf(schema: Schema, name: string): Field | undefined {

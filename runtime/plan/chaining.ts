@@ -1,5 +1,5 @@
 import type { Chain, ExecutionPlan, Exchange, Partitioning } from './execution-plan.ts'
-import type { JobGraph, OperatorNode } from './job-graph.ts'
+import { keysOfInput, operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from './job-graph.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
 
 /**
@@ -11,35 +11,39 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
   const byId = new Map(graph.operators.map((operator) => [operator.id, operator]))
   const slots = (operator: OperatorNode): number => operator.parallelism ?? parallelism
   const readers = new Map<string, number>()
-  for (const input of graph.operators.flatMap((operator) => operator.from)) readers.set(input, (readers.get(input) ?? 0) + 1)
+  for (const input of graph.operators.flatMap((operator) => operator.from).map(operatorOfInput)) readers.set(input, (readers.get(input) ?? 0) + 1)
 
   const chains: { id: string; operators: OperatorNode[]; parallelism: number }[] = []
   const chainOf = new Map<string, (typeof chains)[number]>()
   const exchanges: Exchange[] = []
   for (const operator of graph.operators) {
-    const inputs = operator.from.flatMap((id) => byId.get(id) ?? [])
+    const inputs = operator.from.flatMap((name) => byId.get(operatorOfInput(name)) ?? [])
     const [only] = inputs
     const isChained = only !== undefined && inputs.length === 1 && readers.get(only.id) === 1
-      && operator.keyBy === undefined && slots(only) === slots(operator)
+      && outputOfInput(operator.from[0] ?? '') === undefined && operator.keyBy === undefined && operator.distribution === undefined && slots(only) === slots(operator)
     const chain = (isChained ? chainOf.get(only.id) : undefined) ?? { id: operator.id, operators: [], parallelism: slots(operator) }
     if (chain.operators.length === 0) chains.push(chain)
     chain.operators.push(operator)
     chainOf.set(operator.id, chain)
     if (isChained) continue
-    for (const input of inputs) {
+    for (const [index, input] of inputs.entries()) {
+      const name = operator.from[index] ?? input.id
+      const output = outputOfInput(name)
       exchanges.push({
-        id: `${input.id}→${operator.id}`,
-        producer: { chain: chainOf.get(input.id)?.id ?? input.id, operator: input.id },
-        consumer: { chain: chain.id, operator: operator.id },
-        partitioning: partitioningOf(operator, slots(input) === slots(operator)),
+        id: `${name}→${operator.id}`,
+        producer: { chain: chainOf.get(input.id)?.id ?? input.id, operator: input.id, ...(output === undefined ? {} : { output }) },
+        consumer: { chain: chain.id, operator: operator.id, input: index },
+        partitioning: partitioningOf(operator, index, slots(input) === slots(operator)),
       })
     }
   }
   return { chains, exchanges, maxParallelism: graph.maxParallelism }
 }
 
-function partitioningOf(consumer: OperatorNode, sameParallelism: boolean): Partitioning {
-  if (consumer.keyBy !== undefined) return { kind: 'hash', keyBy: consumer.keyBy }
+function partitioningOf(consumer: OperatorNode, input: number, sameParallelism: boolean): Partitioning {
+  const keyBy = keysOfInput(consumer, input)
+  if (keyBy !== undefined) return { kind: 'hash', keyBy }
+  if (consumer.distribution?.[input]?.kind === 'broadcast') return { kind: 'broadcast' }
   return { kind: sameParallelism ? 'forward' : 'rebalance' }
 }
 

@@ -1,3 +1,4 @@
+import { stateFieldsOf, verbOf } from './graph-entries.ts'
 import { isFields, type Fields } from './problems.ts'
 import { DEFAULT_MAX_PARALLELISM } from './job-spec.ts'
 import type { JobGraph, OperatorNode } from './job-graph.ts'
@@ -77,7 +78,7 @@ function graphFindings(running: Fields, wanted: Fields): Finding[] {
 
 function removed(id: string, entry: Fields): Finding {
   // the coordinator refuses the same: STATE_WOULD_BE_LOST
-  if ('window' in entry) return { class: 'incompatible', reason: `"${id}" keeps state and is gone` }
+  if (stateFields(entry) !== undefined) return { class: 'incompatible', reason: `"${id}" keeps state and is gone` }
   if ('source' in entry) return { class: 'incompatible', reason: `"${id}" keeps how far it has read and is gone` }
   return { class: 'graph', reason: `"${id}" is gone` }
 }
@@ -88,14 +89,16 @@ function entryFindings(id: string, before: Fields, after: Fields): Finding[] {
     const [old, now] = [before[name], after[name]].map((value) => normal(name, value))
     if (old === now) continue
     if (name === 'replicas') findings.push({ class: 'rescale', reason: `"${id}": replicas ${old ?? 'as the job'} → ${now ?? 'as the job'}` })
-    else if (STATE_FIELDS.includes(name) && 'window' in before) findings.push({ class: 'incompatible', reason: `"${id}": ${name} changed, and its state was kept by the old one` })
+    else if (stateFields(before)?.includes(name) === true) findings.push({ class: 'incompatible', reason: `"${id}": ${name} changed, and its state was kept by the old one` })
     else findings.push({ class: 'graph', reason: `"${id}": ${name} changed` })
   }
   return findings
 }
 
-/** Of a windowed operator: what its state is made of. */
-const STATE_FIELDS: readonly string[] = ['keyBy', 'window', 'aggregate']
+function stateFields(entry: Fields): readonly string[] | undefined {
+  const verb = verbOf(entry)
+  return verb === undefined ? undefined : stateFieldsOf(verb)
+}
 
 /** Fields for which `a` and `[a]` are the same. */
 const LIST_FIELDS: readonly string[] = ['from', 'keyBy']

@@ -22,4 +22,6 @@ export interface SourceCheck {
 
 export interface SinkCheck {
   validate(options: Options): readonly OptionProblem[]
+  /** Present when dead letters of sources can go there; they have options of their own. */
+  deadLetters?: { validate(options: Options): readonly OptionProblem[] }
 }

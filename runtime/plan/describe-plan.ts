@@ -37,7 +37,7 @@ function verbText({ verb, keyBy }: OperatorNode): string {
     case 'sink': return `sink ${verb.connector}`
     case 'map': return `map to ${verb.fields.map(({ field }) => field.name).join(', ')}`
     case 'keyBy': return `key by ${keyBy?.join(', ') ?? ''}`
-    case 'filter': return 'filter'
+    default: return verb.kind
     case 'window': {
       const { sizeMs, slideMs } = verb.window
       const extent = sizeMs === slideMs ? `tumbling ${sizeMs} ms` : `hopping ${sizeMs} ms by ${slideMs} ms`

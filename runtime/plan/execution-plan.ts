@@ -17,11 +17,12 @@ export interface Chain {
 
 /** An edge between chains. Channel (p, c) connects producer slot p with consumer slot c. */
 export interface Exchange {
-  /** `<producing operator>→<consuming operator>`. */
+  /** `<producing operator>→<consuming operator>`; a side output is `<operator>.<output>`. */
   id: string
   /** The last operator of the producing chain (or an inner one that has several readers). */
-  producer: { chain: string; operator: string }
-  consumer: { chain: string; operator: string }
+  producer: { chain: string; operator: string; output?: string }
+  /** `input` is the place in the consumer's `from`. */
+  consumer: { chain: string; operator: string; input: number }
   partitioning: Partitioning
 }
 
@@ -31,3 +32,5 @@ export type Partitioning =
   /** Round robin over batches. */
   | { kind: 'rebalance' }
   | { kind: 'hash'; keyBy: readonly string[] }
+  /** Every row to every slot. */
+  | { kind: 'broadcast' }

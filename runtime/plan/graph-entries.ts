@@ -1,20 +1,62 @@
+import { operatorOfInput } from './job-graph.ts'
 import { describe, isFields, join, type Problems, type Fields } from './problems.ts'
 import { nearest, suggestion } from '../expressions/suggest.ts'
 
 export const MAX_OPERATORS = 64
 
-/** What an entry may be; `window` and `aggregate` go with `keyBy`. */
-export const VERBS = ['source', 'filter', 'map', 'set', 'keyBy', 'sink'] as const
+/** What an entry may be. Those that are keyed stand beside a `keyBy`, which alone is a verb too. */
+export const VERBS = [
+  'source', 'filter', 'map', 'set', 'flatMap', 'union', 'sideOutput', 'asyncMap', 'keyBy', 'window', 'aggregate', 'reduce',
+  'join', 'dedupe', 'topN', 'pattern', 'process', 'broadcast', 'sink',
+] as const
 export type VerbName = (typeof VERBS)[number]
 
-const COMMON_FIELDS = ['id', 'from', 'replicas'] as const
-const FIELDS_OF: Readonly<Record<VerbName, readonly string[]>> = {
-  source: ['source', 'schema', 'eventTime', 'onError'],
-  filter: ['filter'], map: ['map'], set: ['set'],
-  keyBy: ['keyBy', 'window', 'aggregate'],
-  sink: ['sink'],
+interface VerbForm {
+  /** Fields that may stand beside the common ones. */
+  fields: readonly string[]
+  /** Other verbs that are but a part of this one when they stand beside it. */
+  takes?: readonly VerbName[]
+  /** Fields its state is made of: with another value the state has no place in the new operator. */
+  state?: readonly string[]
 }
-const ALL_FIELDS: readonly string[] = [...COMMON_FIELDS, ...Object.values(FIELDS_OF).flat()]
+
+const COMMON_FIELDS = ['id', 'from', 'replicas'] as const
+const FORMS: Readonly<Record<VerbName, VerbForm>> = {
+  source: { fields: ['source', 'schema', 'eventTime', 'onError'] },
+  filter: { fields: ['filter'] },
+  map: { fields: ['map'] },
+  set: { fields: ['set'] },
+  flatMap: { fields: ['flatMap'] },
+  union: { fields: ['union'] },
+  sideOutput: { fields: ['sideOutput'] },
+  asyncMap: { fields: ['asyncMap'] },
+  keyBy: { fields: ['keyBy'] },
+  window: { fields: ['keyBy', 'window', 'aggregate'], takes: ['keyBy', 'aggregate'], state: ['keyBy', 'window', 'aggregate'] },
+  aggregate: { fields: ['keyBy', 'aggregate', 'emit', 'ttl'], takes: ['keyBy'], state: ['keyBy', 'aggregate'] },
+  reduce: { fields: ['keyBy', 'reduce', 'ttl'], takes: ['keyBy'], state: ['keyBy'] },
+  join: { fields: ['join'], state: ['join'] },
+  dedupe: { fields: ['keyBy', 'dedupe'], takes: ['keyBy'], state: ['keyBy', 'dedupe'] },
+  topN: { fields: ['keyBy', 'topN'], takes: ['keyBy'], state: ['keyBy', 'topN'] },
+  pattern: { fields: ['keyBy', 'pattern'], takes: ['keyBy'], state: ['keyBy', 'pattern'] },
+  process: { fields: ['keyBy', 'process'], takes: ['keyBy'], state: ['keyBy'] },
+  broadcast: { fields: ['broadcast'], state: [] },
+  sink: { fields: ['sink'] },
+}
+const ALL_FIELDS: readonly string[] = [...new Set([...COMMON_FIELDS, ...Object.values(FORMS).flatMap((form) => form.fields)])]
+
+/** The verb of an entry whose fields may be wrong in other ways; undefined when it has none or several. */
+export function verbOf(fields: Fields): VerbName | undefined {
+  const [verb, second] = verbsOf(fields)
+  return second === undefined ? verb : undefined
+}
+
+function verbsOf(fields: Fields): VerbName[] {
+  const named = VERBS.filter((verb) => verb in fields)
+  return named.filter((verb) => !named.some((other) => FORMS[other].takes?.includes(verb)))
+}
+
+/** Fields a verb's state is made of; undefined when it keeps none. */
+export function stateFieldsOf(verb: VerbName): readonly string[] | undefined { return FORMS[verb].state }
 
 /** An entry of the graph list, its place in the graph checked, its verb not yet. */
 export interface Entry {
@@ -76,9 +118,9 @@ function readId(value: unknown, path: string, seen: Map<string, string>, problem
 }
 
 function readVerb(fields: Fields, path: string, problems: Problems): VerbName | undefined {
-  const verbs = VERBS.filter((verb) => verb in fields)
+  const verbs = verbsOf(fields)
   const [verb, second] = verbs
-  const allowed = verb === undefined ? ALL_FIELDS : [...COMMON_FIELDS, ...FIELDS_OF[verb]]
+  const allowed = verb === undefined ? ALL_FIELDS : [...COMMON_FIELDS, ...FORMS[verb].fields]
   const unknown = Object.keys(fields).filter((name) => !allowed.includes(name) && !VERBS.some((known) => known === name))
   for (const name of unknown) reportUnknown(name, verb, allowed, path, problems)
   if (second !== undefined) {
@@ -87,8 +129,7 @@ function readVerb(fields: Fields, path: string, problems: Problems): VerbName | 
   }
   const meantAVerb = unknown.some((name) => VERBS.some((known) => known === nearest(name, ALL_FIELDS)))
   if (verb === undefined && !meantAVerb) {
-    const needsKey = 'window' in fields || 'aggregate' in fields
-    problems.report('VERB_MISSING', path, needsKey ? 'a window needs keyBy beside it' : 'does nothing', needsKey ? 'add keyBy: a field or a list of fields' : `write one of ${VERBS.join(', ')}`)
+    problems.report('VERB_MISSING', path, 'does nothing', `write one of ${VERBS.join(', ')}`)
   }
   return verb
 }
@@ -127,10 +168,11 @@ function checkInputs(entries: readonly Entry[], seen: ReadonlyMap<string, string
   for (const entry of entries) {
     entry.from.forEach((name, index) => {
       const path = Array.isArray(entry.fields['from']) ? join(join(entry.path, 'from'), index) : join(entry.path, 'from')
-      if (!seen.has(name)) {
-        problems.report('UNKNOWN_INPUT', path, `there is no operator "${name}"`, suggestion(name, [...seen.keys()].filter((id) => id !== entry.id && !sinks.has(id))))
-      } else if (sinks.has(name)) {
-        problems.report('SINK_HAS_CONSUMER', path, `"${name}" is a sink, nothing comes out of it`, `read from what "${name}" reads`)
+      const id = operatorOfInput(name)
+      if (!seen.has(id)) {
+        problems.report('UNKNOWN_INPUT', path, `there is no operator "${id}"`, suggestion(id, [...seen.keys()].filter((known) => known !== entry.id && !sinks.has(known))))
+      } else if (sinks.has(id)) {
+        problems.report('SINK_HAS_CONSUMER', path, `"${id}" is a sink, nothing comes out of it`, `read from what "${id}" reads`)
       }
     })
   }
@@ -138,7 +180,8 @@ function checkInputs(entries: readonly Entry[], seen: ReadonlyMap<string, string
 
 /** `list` as written: an entry that could not be read still reads from its inputs. */
 function checkConsumers(entries: readonly Entry[], list: readonly unknown[], problems: Problems): void {
-  const read = new Set(list.flatMap((item): unknown[] => (isFields(item) ? [item['from']].flat() : [])))
+  const read = new Set(list.flatMap((item): unknown[] => (isFields(item) ? [item['from']].flat() : []))
+    .map((name) => (typeof name === 'string' ? operatorOfInput(name) : name)))
   for (const entry of entries) {
     if (entry.verb !== 'sink' && !read.has(entry.id)) {
       problems.report('OPERATOR_UNUSED', entry.path, `nobody reads from "${entry.id}"`, `add an operator with from: ${entry.id}, at the end a sink`)
@@ -153,7 +196,7 @@ function inOrder(entries: readonly Entry[], problems: Problems): Entry[] {
   let waiting = [...entries]
   const done = new Set<string>()
   for (;;) {
-    const free = waiting.filter((entry) => entry.from.every((name) => done.has(name) || !byId.has(name)))
+    const free = waiting.filter((entry) => entry.from.map(operatorOfInput).every((id) => done.has(id) || !byId.has(id)))
     if (free.length === 0) break
     for (const entry of free) {
       ordered.push(entry)
@@ -172,7 +215,7 @@ function reportCycle(waiting: readonly Entry[], problems: Problems): void {
   let current = waiting[0]
   while (current !== undefined && !walked.includes(current)) {
     walked.push(current)
-    current = current.from.map((name) => byId.get(name)).find((entry) => entry !== undefined)
+    current = current.from.map((name) => byId.get(operatorOfInput(name))).find((entry) => entry !== undefined)
   }
   if (current === undefined) return
   const cycle = walked.slice(walked.indexOf(current)).toReversed()

@@ -1,5 +1,16 @@
 import type { Expression } from '../expressions/ast.ts'
 import type { Field, Schema } from '../model/schema.ts'
+import type { AsyncMapVerb } from './async-map-verb.ts'
+import type { BroadcastVerb } from './broadcast-verb.ts'
+import type { DedupeVerb } from './dedupe-verb.ts'
+import type { FlatMapVerb } from './flat-map-verb.ts'
+import type { JoinVerb } from './join-verb.ts'
+import type { PatternVerb } from './pattern-verb.ts'
+import type { ProcessVerb } from './process-verb.ts'
+import type { ReduceVerb } from './reduce-verb.ts'
+import type { RunningAggregateVerb } from './running-aggregate-verb.ts'
+import type { SideOutputVerb } from './side-output-verb.ts'
+import type { TopNVerb } from './top-n-verb.ts'
 
 /**
  * What the user wrote, checked and typed: the output of `validateJob` (job-spec.ts) and the input of the
@@ -14,15 +25,35 @@ export interface JobGraph {
 export interface OperatorNode {
   /** The user's id: state is matched by it for ever. */
   id: string
-  /** Ids of the inputs; empty for a source; more than one is a union of equal schemas. */
+  /** The inputs: ids of operators, or `id.output` for a side output. Empty for a source. What several mean is the verb's. */
   from: readonly string[]
   /** Schema of what comes out; a sink repeats its input's. */
   schema: Schema
   /** Own parallelism, when it differs from the job's default. */
   parallelism?: number
-  /** Field names by which the input is partitioned; absent: no exchange is asked for. */
+  /** Schemas of what comes out of the side outputs, by name. */
+  sideOutputs?: Readonly<Record<string, Schema>>
+  /** Field names by which the inputs are partitioned; absent: no exchange is asked for. */
   keyBy?: readonly string[]
+  /** Of operators whose inputs are spread in different ways, in the order of `from`; instead of keyBy. */
+  distribution?: readonly Distribution[]
   verb: Verb
+}
+
+/** How an input is spread over the slots of the operator that reads it. */
+export type Distribution = { kind: 'hash'; keyBy: readonly string[] } | { kind: 'broadcast' } | { kind: 'any' }
+
+/** The operator of an input as `from` names it: `late-ones.late` is an output of `late-ones`. */
+export function operatorOfInput(input: string): string { return input.split('.', 1)[0] ?? input }
+
+/** The side output an input names. */
+export function outputOfInput(input: string): string | undefined { return input.split('.')[1] }
+
+/** By which fields an input is hashed; undefined where it is not. */
+export function keysOfInput(node: OperatorNode, input: number): readonly string[] | undefined {
+  const distribution = node.distribution?.[input]
+  if (distribution !== undefined) return distribution.kind === 'hash' ? distribution.keyBy : undefined
+  return node.keyBy
 }
 
 export type Verb =
@@ -31,7 +62,19 @@ export type Verb =
   /** A new row: its fields in schema order, each computed from the input row. `map` and `set` both end here. */
   | { kind: 'map'; fields: readonly { field: Field; value: Expression }[] }
   | { kind: 'keyBy' }
+  | { kind: 'union' }
   | WindowVerb
+  | RunningAggregateVerb
+  | ReduceVerb
+  | JoinVerb
+  | DedupeVerb
+  | TopNVerb
+  | PatternVerb
+  | ProcessVerb
+  | AsyncMapVerb
+  | BroadcastVerb
+  | FlatMapVerb
+  | SideOutputVerb
   | { kind: 'sink'; connector: string; options: Readonly<Record<string, unknown>> }
 
 export interface SourceVerb {

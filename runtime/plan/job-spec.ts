@@ -1,9 +1,11 @@
 import type { ConnectorChecks } from './connector-checks.ts'
 import { readEntries, type Entry } from './graph-entries.ts'
-import type { JobGraph, OperatorNode } from './job-graph.ts'
+import { operatorOfInput, type JobGraph, type OperatorNode } from './job-graph.ts'
 import { describe, isFields, join, Problems, type Problem } from './problems.ts'
 import { readDuration } from './source-verb.ts'
-import { nodeOf, readOperator, type Stream } from './verbs.ts'
+import type { Stream } from './read-operator.ts'
+import { nodeOf, readOperator } from './verbs.ts'
+import { suggestion } from '../expressions/suggest.ts'
 import { parseDurationMs } from '../model/time.ts'
 
 export const DEFAULT_MAX_PARALLELISM = 128
@@ -57,13 +59,26 @@ function readGraph(list: unknown, maxParallelism: number, connectors: ConnectorC
   const streams = new Map<string, Stream>()
   const nodes: OperatorNode[] = []
   for (const entry of entries) {
-    const inputs = entry.from.map((id): Stream => streams.get(id) ?? { time: { kind: 'unknown' } })
+    const inputs = entry.from.map((name, index): Stream => streams.get(name) ?? unknownInput(entry, name, index, streams, problems))
     const read = readOperator(entry, inputs, connectors, problems)
     streams.set(entry.id, read.stream)
+    for (const [output, stream] of Object.entries(read.sideOutputs ?? {})) streams.set(`${entry.id}.${output}`, stream)
     const node = nodeOf(entry, read, readOwnReplicas(entry, maxParallelism, problems))
     if (node !== undefined) nodes.push(node)
   }
   return nodes
+}
+
+/** That an operator is missing was reported before; that it lacks a side output is known only now. */
+function unknownInput(entry: Entry, name: string, index: number, streams: ReadonlyMap<string, Stream>, problems: Problems): Stream {
+  const operator = operatorOfInput(name)
+  if (operator !== name && streams.get(operator)?.schema !== undefined) {
+    const path = Array.isArray(entry.fields['from']) ? join(join(entry.path, 'from'), index) : join(entry.path, 'from')
+    const outputs = [...streams.keys()].filter((known) => known.startsWith(`${operator}.`))
+    problems.report('UNKNOWN_INPUT', path, `"${operator}" has no side output "${name.slice(operator.length + 1)}"`,
+      outputs.length === 0 ? 'it has none at all' : suggestion(name, outputs))
+  }
+  return { time: { kind: 'unknown' } }
 }
 
 function readOwnReplicas(entry: Entry, maxParallelism: number, problems: Problems): number | undefined {

@@ -72,7 +72,7 @@ function readOnError(value: unknown, path: string, connectors: ConnectorChecks, 
   }
   const fields = problems.fields(value, path, ['deadLetter'])
   if (fields === undefined) return { kind: 'skip' }
-  const letterBoxes = Object.fromEntries(Object.entries(connectors.sinks).filter(([name]) => name === 'file'))
+  const letterBoxes = Object.fromEntries(Object.entries(connectors.sinks).flatMap(([name, { deadLetters }]) => deadLetters ? [[name, deadLetters]] : []))
   const choice = readConnector(fields['deadLetter'], join(path, 'deadLetter'), letterBoxes, 'dead letter sink', problems)
   if (choice === undefined) return { kind: 'skip' }
   reportOptions(letterBoxes[choice.name]?.validate(choice.options) ?? [], choice.path, problems)

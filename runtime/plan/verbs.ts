@@ -1,41 +1,32 @@
+import { readAsyncMap } from './async-map-verb.ts'
+import { readBroadcast } from './broadcast-verb.ts'
 import type { ConnectorChecks } from './connector-checks.ts'
+import { readDedupe } from './dedupe-verb.ts'
+import { readExpressionText } from './expression-text.ts'
+import { readFlatMap } from './flat-map-verb.ts'
 import type { Entry } from './graph-entries.ts'
-import type { OperatorNode, Verb } from './job-graph.ts'
-import { describe, isFields, join, type Problems } from './problems.ts'
+import { readJoin } from './join-verb.ts'
+import type { OperatorNode } from './job-graph.ts'
+import { readKeys } from './key-fields.ts'
+import { readPattern } from './pattern-verb.ts'
+import { readProcess } from './process-verb.ts'
+import type { Input, ReadOperator, Stream, StreamTime } from './read-operator.ts'
+import { readReduce } from './reduce-verb.ts'
+import { readRunningAggregate } from './running-aggregate-verb.ts'
+import { readSideOutput } from './side-output-verb.ts'
+import { join, type Problems } from './problems.ts'
+import { readTopN } from './top-n-verb.ts'
 import { checkFieldName, MAX_FIELDS, readConnector, readSource, reportOptions } from './source-verb.ts'
 import { checkWindowForm, readWindow } from './window-verb.ts'
 import type { Expression } from '../expressions/ast.ts'
 import { parseCondition, parseExpression, parseSyntax } from '../expressions/parse.ts'
-import { suggestion } from '../expressions/suggest.ts'
 import { describeType } from '../expressions/typing.ts'
-import { fieldOf, type Field, type Schema } from '../model/schema.ts'
-
-/** What is known of the stream that comes out of an operator. */
-export interface Stream {
-  /** Absent when it could not be worked out; the reason has been reported and readers of the stream stay silent. */
-  schema?: Schema
-  time: StreamTime
-}
-
-/** The field that carries event time, or why there is none. */
-export type StreamTime =
-  | { kind: 'field'; field: string; offsetMs: number }
-  | { kind: 'none'; why: string }
-  /** Already reported. */
-  | { kind: 'unknown' }
-
-/** An operator as far as it could be read; `verb` is absent when something was reported. */
-export interface ReadOperator {
-  stream: Stream
-  verb?: Verb
-  keyBy?: readonly string[]
-}
-
-type Input = Stream & { schema: Schema }
+import type { Field, Schema } from '../model/schema.ts'
 
 /** Reads one entry's verb against the streams of its inputs. */
 export function readOperator(entry: Entry, inputs: readonly Stream[], connectors: ConnectorChecks, problems: Problems): ReadOperator {
   if (entry.verb === 'source') return readSourceOperator(entry, connectors, problems)
+  if (entry.verb === 'join' || entry.verb === 'broadcast') return readSeveral(entry, inputs, problems)
   const { schema, time } = union(entry, inputs, problems)
   if (entry.verb === 'sink') return readSink(entry, { time, ...(schema === undefined ? {} : { schema }) }, connectors, problems)
   if (schema === undefined) {
@@ -47,15 +38,33 @@ export function readOperator(entry: Entry, inputs: readonly Stream[], connectors
     case 'filter': return readFilter(entry, input, problems)
     case 'map': return readMap(entry, input, [], problems)
     case 'set': return readMap(entry, input, schema.fields, problems)
+    case 'flatMap': return readFlatMap(entry, [input], problems)
+    case 'union': return { stream: input, verb: { kind: 'union' } }
+    case 'sideOutput': return readSideOutput(entry, [input], problems)
+    case 'asyncMap': return readAsyncMap(entry, [input], problems)
     case 'keyBy': return readKeyBy(entry, input, problems)
+    case 'window': return readWindow(entry, input, readKeys(entry, schema, problems), problems)
+    case 'aggregate': return readRunningAggregate(entry, [input], problems)
+    case 'reduce': return readReduce(entry, [input], problems)
+    case 'dedupe': return readDedupe(entry, [input], problems)
+    case 'topN': return readTopN(entry, [input], problems)
+    case 'pattern': return readPattern(entry, [input], problems)
+    case 'process': return readProcess(entry, [input], problems)
   }
+}
+
+/** Verbs to which their inputs are not one stream. */
+function readSeveral(entry: Entry, inputs: readonly Stream[], problems: Problems): ReadOperator {
+  const known = inputs.flatMap((input) => (input.schema === undefined ? [] : [{ schema: input.schema, time: input.time }]))
+  if (known.length < inputs.length) return { stream: { time: { kind: 'unknown' } } }
+  return entry.verb === 'join' ? readJoin(entry, known, problems) : readBroadcast(entry, known, problems)
 }
 
 /** What can be said of an operator whose input could not be worked out: everything but fields and types. */
 function checkForm(entry: Entry, problems: Problems): void {
   const path = join(entry.path, entry.verb)
   const value = entry.fields[entry.verb]
-  if (entry.verb === 'keyBy') checkWindowForm(entry, problems)
+  if (entry.verb === 'window') checkWindowForm(entry, problems)
   if (entry.verb === 'filter') checkSyntax(value, path, problems)
   if (entry.verb === 'map' || entry.verb === 'set') {
     for (const [name, text] of Object.entries(problems.fields(value, path) ?? {})) {
@@ -158,54 +167,22 @@ function timeAfterMap(entry: Entry, time: StreamTime, fields: readonly { field: 
 
 function readKeyBy(entry: Entry, input: Input, problems: Problems): ReadOperator {
   const keyBy = readKeys(entry, input.schema, problems)
-  const isWindow = 'window' in entry.fields || 'aggregate' in entry.fields
-  if (isWindow) return readWindow(entry, input, keyBy, problems)
   return keyBy === undefined ? { stream: input } : { stream: input, verb: { kind: 'keyBy' }, keyBy }
 }
 
-function readKeys(entry: Entry, schema: Schema, problems: Problems): readonly string[] | undefined {
-  const path = join(entry.path, 'keyBy')
-  const written = entry.fields['keyBy']
-  const names: unknown[] = Array.isArray(written) ? written : [written]
-  if (names.length === 0) problems.report('TYPE_MISMATCH', path, 'names no field')
-  const keys = names.map((name, index) => readKey(name, schema, Array.isArray(written) ? join(path, index) : path, problems))
-  const sound = keys.filter((key) => key !== undefined)
-  if (new Set(sound).size < sound.length) {
-    problems.report('DUPLICATE_FIELD', path, 'names the same field twice')
-    return undefined
-  }
-  return sound.length === names.length && sound.length > 0 ? sound : undefined
-}
-
-function readKey(name: unknown, schema: Schema, path: string, problems: Problems): string | undefined {
-  const key = problems.text(name, path, 256)
-  if (key === undefined) return undefined
-  const field = fieldOf(schema, key)
-  if (field === undefined) {
-    problems.report('UNKNOWN_FIELD', path, `there is no field "${key}"`, suggestion(key, schema.fields.map((known) => known.name)))
-    return undefined
-  }
-  if (field.type === 'json') {
-    problems.report('TYPE_MISMATCH', path, `"${key}" is json, which has no equality`, 'compute a field of another type with set and key by that')
-    return undefined
-  }
-  return key
-}
-
-/** YAML reads `filter: true` and `map: { one: 1 }` as a boolean and a number; they mean the expressions. */
-export function readExpressionText(value: unknown, path: string, problems: Problems): string | undefined {
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (typeof value === 'string') return value
-  problems.report('TYPE_MISMATCH', path, `must be an expression, not ${describe(value)}`, isFields(value) ? 'quote it when it begins with {' : undefined)
-  return undefined
-}
-
 export function nodeOf(entry: Entry, read: ReadOperator, replicas: number | undefined): OperatorNode | undefined {
-  const { verb, stream, keyBy } = read
+  const { verb, stream, keyBy, distribution } = read
   if (verb === undefined || stream.schema === undefined) return undefined
   return {
     id: entry.id, from: entry.from, schema: stream.schema, verb,
     ...(replicas === undefined ? {} : { parallelism: replicas }),
     ...(keyBy === undefined ? {} : { keyBy }),
+    ...(distribution === undefined ? {} : { distribution }),
+    ...sideOutputsOf(read),
   }
+}
+
+function sideOutputsOf({ sideOutputs = {} }: ReadOperator): Pick<OperatorNode, 'sideOutputs'> {
+  const known = Object.entries(sideOutputs).flatMap(([name, { schema }]) => (schema === undefined ? [] : [[name, schema] as const]))
+  return known.length === 0 ? {} : { sideOutputs: Object.fromEntries(known) }
 }

@@ -2,7 +2,7 @@ import type { Entry } from './graph-entries.ts'
 import type { Aggregate, WindowVerb } from './job-graph.ts'
 import { describe, join, type Problems } from './problems.ts'
 import { checkFieldName, MAX_FIELDS, readDuration } from './source-verb.ts'
-import type { ReadOperator, Stream } from './verbs.ts'
+import type { Input, ReadOperator, Stream } from './read-operator.ts'
 import { parseAggregate } from '../expressions/aggregate.ts'
 import { fieldOf, type Field, type Schema } from '../model/schema.ts'
 
@@ -13,7 +13,7 @@ const MAX_OVERLAP = 10_000
  * `keyBy` + `window` + `aggregate`. Out come the key fields, `windowStart`, `windowEnd`, and the aggregates in the
  * order written. `keyBy` is undefined when it was reported.
  */
-export function readWindow(entry: Entry, input: Stream & { schema: Schema }, keyBy: readonly string[] | undefined, problems: Problems): ReadOperator {
+export function readWindow(entry: Entry, input: Input, keyBy: readonly string[] | undefined, problems: Problems): ReadOperator {
   const eventTime = readTime(entry, input, problems)
   const window = readExtent(entry.fields['window'], entry.path, problems)
   const aggregates = readAggregates(entry, input.schema, keyBy ?? [], problems)

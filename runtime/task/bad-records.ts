@@ -1,7 +1,8 @@
+import type { DeadLetters } from '../connectors/dead-letters.ts'
 import { describeWithCauses, MillraceError } from '../model/errors.ts'
 import type { Row } from '../model/schema.ts'
 import type { ErrorPolicy } from '../plan/job-graph.ts'
-import type { Ports } from '../ports/ports.ts'
+import type { Logger } from '../ports/logger.ts'
 
 /** How many bad records are logged before only the counter moves. */
 const LOGGED = 5
@@ -12,48 +13,46 @@ const SHOWN_CHARACTERS = 200
 export class BadRecords {
   readonly #policy: ErrorPolicy
   readonly #counters: { badRecords: number }
-  readonly #ports: Ports
-  readonly #deadLetters: string | undefined
-  #writing: Promise<void> = Promise.resolve()
+  readonly #logger: Logger
+  readonly #deadLetters: DeadLetters | undefined
 
-  constructor(policy: ErrorPolicy, counters: { badRecords: number }, ports: Ports, baseDir: string) {
-    this.#policy = policy
-    this.#counters = counters
-    this.#ports = ports
-    this.#deadLetters = policy.kind === 'deadLetter' ? deadLetterPath(policy.options, baseDir) : undefined
+  /** `deadLetters` is there exactly when the policy asks for it. */
+  constructor(parts: { policy: ErrorPolicy; counters: { badRecords: number }; logger: Logger; deadLetters: DeadLetters | undefined }) {
+    this.#policy = parts.policy
+    this.#counters = parts.counters
+    this.#logger = parts.logger
+    this.#deadLetters = parts.deadLetters
   }
 
   onRow(error: unknown, row: Row, operatorId: string): void {
     this.#handle(error, `operator ${operatorId}`, JSON.stringify(row))
   }
 
-  onRaw(error: Error, where: string, raw: Uint8Array | string): void {
-    this.#handle(error, where, typeof raw === 'string' ? raw : Buffer.from(raw).toString('utf8'))
-  }
+  onRaw(error: Error, where: string, raw: Uint8Array | string): void { this.#handle(error, where, raw) }
+
+  /** After each batch of input: undefined, or a promise to wait for when too many dead letters are on their way. */
+  push(): Promise<void> | undefined { return this.#deadLetters?.push() }
+
+  /** Before a checkpoint is acknowledged. Rejects when a dead letter could not be written: its record must come again. */
+  async flush(): Promise<void> { await this.#deadLetters?.flush() }
+
+  async close(): Promise<void> { await this.#deadLetters?.close() }
 
   /** Throws when the policy is `fail`: the subtask fails with the record named. */
-  #handle(error: unknown, where: string, record: string): void {
+  #handle(error: unknown, where: string, record: Uint8Array | string): void {
     this.#counters.badRecords += 1
-    const shown = record.length > SHOWN_CHARACTERS ? `${record.slice(0, SHOWN_CHARACTERS)}…` : record
     if (this.#policy.kind === 'fail') {
-      throw new MillraceError('RECORD_REFUSED', `${where}: ${describeWithCauses(error)}; record ${shown}`,
+      throw new MillraceError('RECORD_REFUSED', `${where}: ${describeWithCauses(error)}; record ${shown(record)}`,
         { domain: 'user', cause: error, hint: 'onError: skip counts and leaves out such records.' })
     }
     if (this.#counters.badRecords <= LOGGED) {
-      this.#ports.logger.warn('record left out', { where, reason: describeWithCauses(error), record: shown, total: this.#counters.badRecords })
+      this.#logger.warn('record left out', { where, reason: describeWithCauses(error), record: shown(record), total: this.#counters.badRecords })
     }
-    if (this.#deadLetters !== undefined) this.#append(this.#deadLetters, where, error, record)
-  }
-
-  #append(path: string, where: string, error: unknown, record: string): void {
-    const line = `${JSON.stringify({ where, reason: describeWithCauses(error), record })}\n`
-    this.#writing = this.#writing.then(() => this.#ports.files.append(path, Buffer.from(line, 'utf8'))).catch((cause: unknown) => {
-      this.#ports.logger.error('dead letter not written', { path, reason: describeWithCauses(cause) })
-    })
+    this.#deadLetters?.add({ where, reason: describeWithCauses(error), record })
   }
 }
 
-function deadLetterPath(options: Readonly<Record<string, unknown>>, baseDir: string): string | undefined {
-  if (typeof options['path'] !== 'string') return undefined
-  return options['path'].startsWith('/') ? options['path'] : `${baseDir}/${options['path']}`
+function shown(record: Uint8Array | string): string {
+  const text = typeof record === 'string' ? record : Buffer.from(record).toString('utf8')
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
 }

@@ -1,27 +1,40 @@
 import type { BatchCodec } from '../codegen/contracts.ts'
 import type { InputGate } from '../exchange/input-gate.ts'
+import { MillraceError } from '../model/errors.ts'
 import type { Row } from '../model/schema.ts'
 import type { Input, InputStep } from './input.ts'
+
+/** How the rows of one exchange are read. */
+export interface ExchangeReader { codec: BatchCodec; input: number }
 
 /** Feeds a subtask from the channels of other subtasks. */
 export class GateInput implements Input {
   readonly #gate: InputGate
-  readonly #codec: BatchCodec
-  readonly #rows: Row[] = []
+  readonly #readers: ReadonlyMap<string, ExchangeReader>
+  /** One array per input, so that each holds rows of one class. */
+  readonly #rows: Row[][] = []
 
-  constructor(gate: InputGate, codec: BatchCodec) {
+  /** `readers` by the id of the exchange. */
+  constructor(gate: InputGate, readers: ReadonlyMap<string, ExchangeReader>) {
     this.#gate = gate
-    this.#codec = codec
+    this.#readers = readers
   }
 
   next(): InputStep {
     const element = this.#gate.poll()
     switch (element?.kind) {
       case undefined: return { kind: 'idle', retryMs: undefined }
-      case 'batch': return { kind: 'rows', rows: this.#rows, count: this.#codec.decode(element.bytes, this.#rows) }
+      case 'batch': return this.#decode(element.exchange, element.bytes)
       case 'watermark': return { kind: 'watermark', time: element.time }
       case 'barrier': return { kind: 'barrier', checkpoint: element.checkpoint }
     }
+  }
+
+  #decode(exchange: string, bytes: Uint8Array): InputStep {
+    const reader = this.#readers.get(exchange)
+    if (reader === undefined) throw new MillraceError('CHANNEL_UNKNOWN', `rows came over ${exchange}, which is no input`)
+    const rows = this.#rows[reader.input] ??= []
+    return { kind: 'rows', rows, count: reader.codec.decode(bytes, rows), input: reader.input }
   }
 
   trigger(): void { /* The barrier comes in band. */ }

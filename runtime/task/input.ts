@@ -5,7 +5,8 @@ import type { Timestamp } from '../model/time.ts'
 
 /** What a subtask does next. */
 export type InputStep =
-  | { kind: 'rows'; rows: Row[]; count: number }
+  /** `input`: the place of the stream in the first operator's `from`. */
+  | { kind: 'rows'; rows: Row[]; count: number; input: number }
   | { kind: 'watermark'; time: Timestamp }
   | { kind: 'barrier'; checkpoint: CheckpointId }
   /** Nothing now: wait for the signal, or look again after `retryMs`. */

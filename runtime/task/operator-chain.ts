@@ -1,39 +1,39 @@
 import { compileChainLoop, type ChainStep } from '../codegen/chain.ts'
-import { compileKeyGrouper } from '../codegen/key-grouper.ts'
-import type { RowErrorHandler } from '../codegen/contracts.ts'
-import { compileRowClass, type RowClass } from '../codegen/row.ts'
-import { compileWindowTable } from '../codegen/window-table.ts'
+import { compileRowClass } from '../codegen/row.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import { MillraceError } from '../model/errors.ts'
-import { fieldOf, type Field, type Schema } from '../model/schema.ts'
+import { createOperatorStage, isStaged } from '../operators/factories.ts'
+import { LoopStage } from '../operators/loop-stage.ts'
+import type { OperatorContext, StreamCode } from '../operators/operator-context.ts'
+import type { OperatorStage, OperatorState, Stage } from '../operators/stage.ts'
 import type { OperatorNode } from '../plan/job-graph.ts'
-import type { Clock } from '../ports/clock.ts'
-import { LoopStage, SinkStage, WindowStage, type Stage } from './stage.ts'
+import { SinkStage } from './stage.ts'
 
-/** The operators of one subtask, compiled: where batches go in, and the stateful stages by operator id. */
+/** The operators of one subtask, compiled: where batches go in, and the stages that do more than map rows. */
 export interface OperatorChain {
   head: Stage
-  windows: ReadonlyMap<string, WindowStage>
+  /** By operator id, in the order of the chain. */
+  operators: ReadonlyMap<string, OperatorStage>
+  states: ReadonlyMap<string, OperatorState>
 }
 
-export interface ChainParts {
+export interface ChainParts extends Pick<OperatorContext, 'slot' | 'parallelism' | 'maxParallelism' | 'clock' | 'after' | 'onError' | 'onLate'> {
   /** Without the source: what happens to its rows. */
   operators: readonly OperatorNode[]
-  input: { schema: Schema; rowClass: RowClass }
+  /** The streams that come in, in the order of the first operator's `from`. */
+  inputs: readonly StreamCode[]
   /** The end behind the last operator, unless that is a sink. */
   end: Stage | undefined
+  /** The end behind a side output; undefined when nobody reads it. */
+  sideEnd(operatorId: string, output: string): Stage | undefined
   sinks: ReadonlyMap<string, SinkWriter>
-  maxParallelism: number
-  clock: Clock
-  onError: RowErrorHandler
-  onLate(count: number): void
   onOut(count: number): void
 }
 
 /** Compiles a chain from its end to its head. Each call generates code of its own. */
 export function compileOperatorChain(parts: ChainParts): OperatorChain {
   const streams = streamsOf(parts)
-  const windows = new Map<string, WindowStage>()
+  const stages: [string, OperatorStage][] = []
   let next: Stage | undefined = parts.end
   let steps: ChainStep[] = []
   const closeLoop = (): Stage => {
@@ -44,40 +44,37 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
   }
   for (let index = parts.operators.length - 1; index >= 0; index--) {
     const operator = parts.operators[index] as OperatorNode
-    const input = streams[index] as { schema: Schema; rowClass: RowClass }
-    const output = streams[index + 1] as { schema: Schema; rowClass: RowClass }
-    switch (operator.verb.kind) {
-      case 'filter': steps.unshift({ kind: 'filter', operatorId: operator.id, condition: operator.verb.condition }); break
-      case 'map': steps.unshift({ kind: 'map', operatorId: operator.id, fields: operator.verb.fields, rowClass: output.rowClass }); break
-      case 'keyBy': break
-      case 'sink': next = new SinkStage(sinkOf(parts, operator.id), parts.onOut); break
-      case 'window': {
-        const keys = keyFields(input.schema, operator)
-        const stage = new WindowStage({
-          table: compileWindowTable({
-            keys, window: operator.verb.window, aggregates: operator.verb.aggregates, inputSchema: input.schema,
-            outputRowClass: output.rowClass, eventTime: operator.verb.eventTime, maxParallelism: parts.maxParallelism,
-          }),
-          grouper: compileKeyGrouper(keys, parts.maxParallelism),
-          next: closeLoop(), clock: parts.clock, onError: parts.onError, onLate: parts.onLate,
-        })
-        windows.set(operator.id, stage)
-        next = stage
-        break
-      }
-      case 'source': throw new MillraceError('CHAIN_SOURCE', `source ${operator.id} stands inside a chain`)
-    }
+    const { verb } = operator
+    const output = streams[index + 1] as StreamCode
+    if (verb.kind === 'filter') steps.unshift({ kind: 'filter', operatorId: operator.id, condition: verb.condition })
+    else if (verb.kind === 'map') steps.unshift({ kind: 'map', operatorId: operator.id, fields: verb.fields, rowClass: output.rowClass })
+    else if (verb.kind === 'sink') next = new SinkStage(sinkOf(parts, operator.id), parts.onOut)
+    else if (isStaged(verb)) {
+      const inputs = index === 0 ? parts.inputs : [streams[index] as StreamCode]
+      const { slot, parallelism, maxParallelism, clock, after, onError, onLate } = parts
+      const stage = createOperatorStage(verb, {
+        node: operator, inputs, output, next: closeLoop(), side: (name) => parts.sideEnd(operator.id, name),
+        slot, parallelism, maxParallelism, clock, after, onError, onLate,
+      })
+      stages.unshift([operator.id, stage])
+      next = stage
+    } else if (verb.kind === 'source') throw new MillraceError('CHAIN_SOURCE', `source ${operator.id} stands inside a chain`)
   }
-  return { head: closeLoop(), windows }
+  return {
+    head: closeLoop(), operators: new Map(stages),
+    states: new Map(stages.flatMap(([id, { state }]) => (state === undefined ? [] : [[id, state] as const]))),
+  }
 }
 
-/** Schema and row class before the first operator and after each. Filters keep both. */
-function streamsOf(parts: ChainParts): { schema: Schema; rowClass: RowClass }[] {
-  const streams = [parts.input]
+/** The stream before the first operator and after each. Operators that make no rows of their own keep the stream. */
+function streamsOf(parts: ChainParts): StreamCode[] {
+  const [first] = parts.inputs
+  if (first === undefined) throw new MillraceError('INPUT_MISSING', 'a chain has no input')
+  const streams = [first]
   for (const operator of parts.operators) {
-    const before = streams[streams.length - 1] as { schema: Schema; rowClass: RowClass }
-    const makesRows = operator.verb.kind === 'map' || operator.verb.kind === 'window'
-    streams.push(makesRows ? { schema: operator.schema, rowClass: compileRowClass(operator.schema) } : before)
+    const before = streams[streams.length - 1] as StreamCode
+    const keepsRows = ['filter', 'keyBy', 'union', 'sink', 'sideOutput', 'source'].includes(operator.verb.kind)
+    streams.push(keepsRows ? before : { schema: operator.schema, rowClass: compileRowClass(operator.schema) })
   }
   return streams
 }
@@ -86,12 +83,4 @@ function sinkOf(parts: ChainParts, operatorId: string): SinkWriter {
   const writer = parts.sinks.get(operatorId)
   if (!writer) throw new MillraceError('CHAIN_SINK', `sink ${operatorId} has no writer`)
   return writer
-}
-
-export function keyFields(schema: Schema, operator: OperatorNode): Field[] {
-  return (operator.keyBy ?? []).map((name) => {
-    const field = fieldOf(schema, name)
-    if (!field) throw new MillraceError('UNKNOWN_FIELD', `operator ${operator.id} is keyed by ${name}, which its input lacks`, { domain: 'user' })
-    return field
-  })
 }

@@ -53,7 +53,7 @@ export class SourceInput implements Input {
       this.#watermark = this.#generator.advance()
     }
     if (this.#ended) this.#watermark = MAX_TIMESTAMP
-    if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length }
+    if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length, input: 0 }
     return this.#watermark === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeWatermark(this.#watermark)
   }
 

@@ -9,8 +9,10 @@ import type { Committable, StateFile, SubtaskSnapshot } from '../model/snapshot.
 import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
+import type { BadRecords } from './bad-records.ts'
 import type { Input, TriggerMode } from './input.ts'
 import type { OperatorChain } from './operator-chain.ts'
+import type { Mailbox } from './mailbox.ts'
 import type { Signal } from './signal.ts'
 import type { ExchangeStage } from './stage.ts'
 
@@ -33,11 +35,18 @@ export interface SubtaskParts {
   attempt: Attempt
   input: Input
   chain: OperatorChain
-  exchange: ExchangeStage | undefined
+  /** The chain's ends that lead to other chains. */
+  exchanges: readonly ExchangeStage[]
+  /** Those of `exchanges` that stand behind side outputs. */
+  sideEnds: readonly ExchangeStage[]
   sinks: ReadonlyMap<string, SinkWriter>
+  badRecords: BadRecords
+  /** Its signal is what sinks were given: aborted by `stop`, so that none of their calls holds it up. */
+  stopping: AbortController
   store: Store
   clock: Clock
   signal: Signal
+  mailbox: Mailbox
   counters: SubtaskCounters
   events: SubtaskEvents
 }
@@ -59,7 +68,6 @@ export class SubtaskCounters {
  */
 export class Subtask {
   readonly #parts: SubtaskParts
-  readonly #commands: (() => Promise<void>)[] = []
   /** Prepared and not yet known to be complete: also those of aborted checkpoints, which the next one carries. */
   readonly #prepared: { checkpoint: CheckpointId; operator: string; committables: readonly Committable[] }[] = []
   #watermark: Timestamp | null = null
@@ -81,25 +89,33 @@ export class Subtask {
 
   /** The checkpoint is in the log: its output may become visible. */
   complete(checkpoint: CheckpointId): void {
-    this.#commands.push(() => this.#commit(checkpoint))
-    this.#parts.signal.raise()
+    this.#parts.mailbox.put(() => this.#commit(checkpoint))
   }
 
-  /** Ends the loop at the next step and releases every connection; nothing is committed. */
+  /**
+   * Ends the loop at the next step, giving up calls that wait for the outside, and releases every connection. Nothing
+   * is committed; what sinks have open and unprepared is aborted.
+   */
   async stop(): Promise<void> {
     this.#stopping = true
+    this.#parts.stopping.abort()
     this.#parts.signal.raise()
-    this.#parts.exchange?.writers.forEach((writer) => { writer.close() })
-    this.#parts.exchange?.wake()
+    this.#parts.mailbox.close()
+    for (const exchange of this.#parts.exchanges) {
+      for (const writer of exchange.writers) writer.close()
+      exchange.wake()
+    }
     await this.#parts.input.close()
     // A failure of the loop has been reported by whoever awaits run.
     await this.#done?.catch(() => undefined)
+    for (const operator of this.#parts.chain.operators.values()) await operator.close?.()
     for (const sink of this.#parts.sinks.values()) await sink.close()
+    await this.#parts.badRecords.close()
   }
 
   metrics(): SubtaskMetrics {
     let stateEntries = 0
-    for (const window of this.#parts.chain.windows.values()) stateEntries += window.table.size()
+    for (const state of this.#parts.chain.states.values()) stateEntries += state.size()
     return {
       attempt: this.#parts.attempt, ...this.#parts.counters, watermark: this.#watermark,
       stateEntries, lagRecords: this.#parts.input.lagRecords() ?? null,
@@ -109,19 +125,18 @@ export class Subtask {
   async #loop(): Promise<void> {
     for (let steps = 1; !this.#stopping; steps++) {
       if (steps % STEPS_PER_TURN === 0) await new Promise<void>((resolve) => { this.#parts.clock.nextTurn(resolve) })
-      const command = this.#commands.shift()
-      if (command) { await command(); continue }
+      const mail = this.#parts.mailbox.take()
       try {
-        await this.#step()
+        await (mail ? mail() : this.#step())
       } catch (error) {
-        // Closing the connections makes the step that waits on them fail: that is the stop, not a failure.
+        // Closing the connections makes what waits on them fail: that is the stop, not a failure.
         if (!this.#stopping) throw error
       }
     }
   }
 
   async #step(): Promise<void> {
-    const { input, chain, counters, clock } = this.#parts
+    const { input, chain, counters, clock, badRecords } = this.#parts
     const step = await input.next()
     if (this.#stopping) return
     switch (step.kind) {
@@ -129,15 +144,20 @@ export class Subtask {
         counters.recordsIn += step.count
         counters.lastRecordAt = clock.now()
         counters.firstRecordAt ??= counters.lastRecordAt
-        await chain.head.process(step.rows, step.count)
+        await chain.head.process(step.rows, step.count, step.input)
+        await badRecords.push()
         break
       case 'watermark':
         await chain.head.onWatermark(step.time)
+        for (const end of this.#parts.sideEnds) await end.onWatermark(step.time)
         this.#watermark = step.time
         if (step.time === MAX_TIMESTAMP) this.#parts.events.drained()
         break
       case 'barrier': await this.#checkpoint(step.checkpoint); break
-      case 'idle': await this.#idle(step.retryMs); break
+      case 'idle':
+        await badRecords.push()
+        await this.#idle(step.retryMs)
+        break
     }
   }
 
@@ -152,10 +172,12 @@ export class Subtask {
    * users feel as latency. Copying is synchronous; the upload goes on behind the loop.
    */
   async #checkpoint(checkpoint: CheckpointId): Promise<void> {
-    const { exchange, chain, input, attempt } = this.#parts
-    for (const writer of exchange?.writers ?? []) writer.barrier(attempt, checkpoint)
-    const states = [...chain.windows].map(([operator, window]) => [operator, window.table.snapshot()] as const)
+    const { exchanges, chain, input, attempt } = this.#parts
+    for (const operator of chain.operators.values()) await operator.drain?.()
+    for (const writer of exchanges.flatMap((exchange) => exchange.writers)) writer.barrier(attempt, checkpoint)
+    const states = [...chain.states].map(([operator, state]) => [operator, state.snapshot()] as const)
     const splits = input.snapshot()
+    await this.#parts.badRecords.flush()
     for (const [operator, writer] of this.#parts.sinks) {
       this.#prepared.push({ checkpoint, operator, committables: await writer.prepareCommit(checkpoint) })
     }

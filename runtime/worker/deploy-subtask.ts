@@ -4,7 +4,7 @@ import { compileKeyGrouper } from '../codegen/key-grouper.ts'
 import { compileMaxEventTime } from '../codegen/max-event-time.ts'
 import { compileRowClass, type RowClass } from '../codegen/row.ts'
 import type { Connectors } from '../connectors/registry.ts'
-import { sinkConnector, sourceConnector } from '../connectors/registry.ts'
+import { deadLetterConnector, sinkConnector, sourceConnector } from '../connectors/registry.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { Deployment } from '../control/messages.ts'
 import { ChannelWriter } from '../exchange/channel-writer.ts'
@@ -15,7 +15,9 @@ import { RecordWriter, type Routing } from '../exchange/record-writer.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
-import { fieldOf, type Field, type Schema } from '../model/schema.ts'
+import { fieldOf, fieldsOf, type Field, type Schema } from '../model/schema.ts'
+import type { StreamCode } from '../operators/operator-context.ts'
+import type { OperatorState } from '../operators/stage.ts'
 import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { ErrorPolicy, OperatorNode, SourceVerb } from '../plan/job-graph.ts'
 import { keyGroupsOfSlot } from '../plan/key-groups.ts'
@@ -23,9 +25,10 @@ import type { Connection } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
 import { BadRecords } from '../task/bad-records.ts'
-import { GateInput } from '../task/gate-input.ts'
+import { GateInput, type ExchangeReader } from '../task/gate-input.ts'
 import type { Input } from '../task/input.ts'
-import { compileOperatorChain, keyFields } from '../task/operator-chain.ts'
+import { Mailbox } from '../task/mailbox.ts'
+import { compileOperatorChain } from '../task/operator-chain.ts'
 import { Signal } from '../task/signal.ts'
 import { SourceInput } from '../task/source-input.ts'
 import { ExchangeStage } from '../task/stage.ts'
@@ -39,6 +42,8 @@ export interface DeployContext {
   store: Store
   channels: ChannelServer
   events: SubtaskEvents
+  /** Aborted when the subtask, or its deployment, is to end: whatever waits for the outside is then given up. */
+  stopping: AbortController
   /** False once a newer attempt has come: what was awaited must then be given up. */
   isCurrent(): boolean
 }
@@ -57,16 +62,14 @@ class Deployer {
   readonly #chain: Chain
   readonly #signal = new Signal()
   readonly #counters = new SubtaskCounters()
-  readonly #badRecords: BadRecords
   readonly #opened: (() => Promise<void> | void)[] = []
 
   constructor(context: DeployContext) {
     this.#context = context
-    const { plan, deployment, ports } = context
+    const { plan, deployment } = context
     const chain = plan.chains.find((candidate) => candidate.id === deployment.chain)
     if (!chain) throw new MillraceError('CHAIN_UNKNOWN', `the plan has no chain ${deployment.chain}`)
     this.#chain = chain
-    this.#badRecords = new BadRecords(policyOf(plan, chain), this.#counters, ports, deployment.baseDir)
   }
 
   async deploy(): Promise<Subtask> {
@@ -81,65 +84,86 @@ class Deployer {
   async #build(): Promise<Subtask> {
     const { deployment, plan, ports, store, events } = this.#context
     const source = this.#chain.operators[0] as OperatorNode
-    const input = { schema: this.#inputSchema(), rowClass: compileRowClass(this.#inputSchema()) }
-    const exchange = this.#exchangeStage()
+    const inputs = this.#inputStreams()
+    const ends = this.#exchangeStages()
+    const mailbox = new Mailbox(ports.clock, this.#signal)
+    this.#opened.push(() => { mailbox.close() })
+    const badRecords = await this.#openBadRecords()
     const sinks = await this.#openSinks()
     const chain = compileOperatorChain({
       operators: source.verb.kind === 'source' ? this.#chain.operators.slice(1) : this.#chain.operators,
-      input, end: exchange, sinks, maxParallelism: plan.maxParallelism, clock: ports.clock,
-      onError: (error, row, operatorId) => { this.#badRecords.onRow(error, row, operatorId) },
+      inputs, end: ends.get('main'), sideEnd: (operatorId, output) => ends.get(`${operatorId}.${output}`), sinks,
+      slot: deployment.slot, parallelism: this.#chain.parallelism, maxParallelism: plan.maxParallelism,
+      clock: ports.clock, after: (delayMs, action) => mailbox.after(delayMs, action),
+      onError: (error, row, operatorId) => { badRecords.onRow(error, row, operatorId) },
       onLate: (count) => { this.#counters.lateRecords += count },
       onOut: (count) => { this.#counters.recordsOut += count },
     })
-    const range = keyGroupsOfSlot(deployment.slot, plan.maxParallelism, this.#chain.parallelism)
-    for (const [operator, files] of Object.entries(deployment.restore.state)) {
-      for (const file of files) {
-        for (const [group, bytes] of await readStateFile(store, file, range)) chain.windows.get(operator)?.table.restore(group, bytes)
-        this.#checkCurrent()
-      }
-    }
+    for (const close of [...chain.operators.values()].map((operator) => operator.close?.bind(operator))) if (close) this.#opened.push(close)
+    for (const [operator, state] of chain.states) await this.#restore(operator, state)
     const inputOf = source.verb.kind === 'source'
-      ? await this.#sourceInput(source, source.verb, input.rowClass) : await this.#gateInput(input)
+      ? await this.#sourceInput(source, source.verb, (inputs[0] as StreamCode).rowClass, badRecords) : await this.#gateInput(inputs)
     return new Subtask({
-      id: subtaskId(deployment.chain, deployment.slot), attempt: deployment.attempt, input: inputOf, chain, exchange, sinks,
-      store, clock: ports.clock, signal: this.#signal, counters: this.#counters, events,
+      id: subtaskId(deployment.chain, deployment.slot), attempt: deployment.attempt, input: inputOf, chain, sinks,
+      exchanges: [...ends.values()], sideEnds: [...ends].flatMap(([name, end]) => (name === 'main' ? [] : [end])), mailbox,
+      badRecords, stopping: this.#context.stopping, store, clock: ports.clock, signal: this.#signal, counters: this.#counters, events,
     })
   }
 
-  /** A union's inputs have equal schemas, so that of the first stands for all. */
-  #inputSchema(): Schema {
+  async #restore(operator: string, state: OperatorState): Promise<void> {
+    const { deployment, plan, store } = this.#context
+    const range = state.scope === 'broadcast' ? { first: 0, endExclusive: 1 }
+      : keyGroupsOfSlot(deployment.slot, plan.maxParallelism, this.#chain.parallelism)
+    for (const file of deployment.restore.state[operator] ?? []) {
+      for (const [group, bytes] of await readStateFile(store, file, range)) state.restore(group, bytes)
+      this.#checkCurrent()
+    }
+  }
+
+  /** One per input of the first operator. The inputs of a union have equal schemas and are read as one stream. */
+  #inputStreams(): StreamCode[] {
     const first = this.#chain.operators[0] as OperatorNode
-    if (first.verb.kind === 'source') return first.schema
-    const exchange = this.#inputs()[0] as Exchange
-    return producerOf(this.#context.plan, exchange).schema
+    const isOneStream = first.distribution === undefined
+    const schemas = first.verb.kind === 'source' ? [first.schema]
+      : first.from.map((_, input) => schemaOf(this.#context.plan, this.#inputs().find((exchange) => exchange.consumer.input === input) as Exchange))
+    return (isOneStream ? schemas.slice(0, 1) : schemas).map((schema) => ({ schema, rowClass: compileRowClass(schema) }))
   }
 
   #inputs(): Exchange[] {
     return this.#context.plan.exchanges.filter((exchange) => exchange.consumer.chain === this.#chain.id)
   }
 
-  #exchangeStage(): ExchangeStage | undefined {
-    const { plan, deployment, channels, ports } = this.#context
-    const outputs = plan.exchanges.filter((exchange) => exchange.producer.chain === this.#chain.id)
-    if (outputs.length === 0) return undefined
+  /** By `main`, or by `operator.output` for side outputs. A chain that ends in a sink has no main end. */
+  #exchangeStages(): Map<string, ExchangeStage> {
+    const { plan, deployment, channels } = this.#context
+    const outputs = Map.groupBy(plan.exchanges.filter((exchange) => exchange.producer.chain === this.#chain.id),
+      ({ producer: { operator, output } }) => (output === undefined ? 'main' : `${operator}.${output}`))
+    if (this.#chain.operators.at(-1)?.verb.kind !== 'sink' && !outputs.has('main')) outputs.set('main', [])
     const channelWriters = new Map<string, ChannelWriter[]>()
-    const stage: ExchangeStage = new ExchangeStage(outputs.map((exchange) => {
-      const consumers = chainOf(plan, exchange.consumer.chain).parallelism
-      const writers = Array.from({ length: consumers }, (_, slot) =>
-        new ChannelWriter(`${exchange.id} ${deployment.slot}→${slot}`, () => { stage.wake(); this.#signal.raise() }))
-      channelWriters.set(exchange.id, exchange.partitioning.kind === 'forward' ? sparse(writers, deployment.slot) : writers)
-      const producer = producerOf(plan, exchange)
-      // Encoding reads fields by name, so any class of the schema will do; decoding is the consumer's.
-      const codec = compileBatchCodec(producer.schema, compileRowClass(producer.schema))
-      return exchange.partitioning.kind === 'forward'
-        ? new RecordWriter([writers[deployment.slot] as ChannelWriter], codec, { kind: 'one', channel: 0 }, ports.clock)
-        : new RecordWriter(writers, codec, this.#routing(exchange), ports.clock)
-    }), (count) => { this.#counters.recordsOut += count })
+    const stages = new Map([...outputs].map(([name, exchanges]) => [name, this.#exchangeStage(exchanges, channelWriters)]))
+    if (stages.size === 0) return stages
     channels.offer({
       jobUid: deployment.jobUid, attempt: deployment.attempt,
       find: (exchange, producerSlot, consumerSlot) =>
         producerSlot === deployment.slot ? channelWriters.get(exchange)?.[consumerSlot] : undefined,
     })
+    return stages
+  }
+
+  #exchangeStage(outputs: readonly Exchange[], channelWriters: Map<string, ChannelWriter[]>): ExchangeStage {
+    const { plan, deployment, ports } = this.#context
+    const stage: ExchangeStage = new ExchangeStage(outputs.map((exchange) => {
+      const consumers = chainOf(plan, exchange.consumer.chain).parallelism
+      const writers = Array.from({ length: consumers }, (_, slot) =>
+        new ChannelWriter(`${exchange.id} ${deployment.slot}→${slot}`, () => { stage.wake(); this.#signal.raise() }))
+      channelWriters.set(exchange.id, exchange.partitioning.kind === 'forward' ? sparse(writers, deployment.slot) : writers)
+      const schema = schemaOf(plan, exchange)
+      // Encoding reads fields by name, so any class of the schema will do; decoding is the consumer's.
+      const codec = compileBatchCodec(schema, compileRowClass(schema))
+      return exchange.partitioning.kind === 'forward'
+        ? new RecordWriter([writers[deployment.slot] as ChannelWriter], codec, { kind: 'one', channel: 0 }, ports.clock)
+        : new RecordWriter(writers, codec, this.#routing(exchange), ports.clock)
+    }), (count) => { this.#counters.recordsOut += count })
     this.#opened.push(() => { for (const writer of stage.writers) writer.close() })
     return stage
   }
@@ -149,12 +173,26 @@ class Deployer {
     switch (exchange.partitioning.kind) {
       case 'forward': return { kind: 'one', channel: this.#context.deployment.slot }
       case 'rebalance': return { kind: 'roundRobin' }
+      case 'broadcast': return { kind: 'broadcast' }
       case 'hash': {
-        const consumer = operatorOf(plan, exchange.consumer.operator)
-        const keys = keyFields(producerOf(plan, exchange).schema, consumer)
+        const keys = fieldsOf(schemaOf(plan, exchange), exchange.partitioning.keyBy)
         return { kind: 'hash', grouper: compileKeyGrouper(keys, plan.maxParallelism), maxParallelism: plan.maxParallelism }
       }
     }
+  }
+
+  #reportTrouble(error: Error | null): void { this.#counters.trouble = error ? errorReport(error) : null }
+
+  async #openBadRecords(): Promise<BadRecords> {
+    const { plan, deployment, ports, connectors } = this.#context
+    const policy = policyOf(plan, this.#chain)
+    const deadLetters = policy.kind !== 'deadLetter' ? undefined : await deadLetterConnector(connectors, policy.connector).open({
+      slot: deployment.slot, options: policy.options, ports, baseDir: deployment.baseDir, stopping: this.#context.stopping.signal,
+      reportTrouble: (error) => { this.#reportTrouble(error) },
+    })
+    if (deadLetters) this.#opened.push(() => deadLetters.close())
+    this.#checkCurrent()
+    return new BadRecords({ policy, counters: this.#counters, logger: ports.logger, deadLetters })
   }
 
   async #openSinks(): Promise<Map<string, SinkWriter>> {
@@ -164,8 +202,8 @@ class Deployer {
       if (operator.verb.kind !== 'sink') continue
       const writer = sinkConnector(connectors, operator.verb.connector).writer({
         jobUid: deployment.jobUid, operatorId: operator.id, slot: deployment.slot, attempt: deployment.attempt,
-        schema: operator.schema, options: operator.verb.options, ports, baseDir: deployment.baseDir,
-        reportTrouble: (error) => { this.#counters.trouble = error ? errorReport(error) : null },
+        schema: operator.schema, options: operator.verb.options, ports, baseDir: deployment.baseDir, stopping: this.#context.stopping.signal,
+        reportTrouble: (error) => { this.#reportTrouble(error) },
       })
       this.#opened.push(() => writer.close())
       await writer.open(isPlanted('noRecommit') ? [] : deployment.restore.committables[operator.id] ?? [])
@@ -175,13 +213,13 @@ class Deployer {
     return sinks
   }
 
-  async #sourceInput(operator: OperatorNode, verb: SourceVerb, rowClass: RowClass): Promise<Input> {
+  async #sourceInput(operator: OperatorNode, verb: SourceVerb, rowClass: RowClass, badRecords: BadRecords): Promise<Input> {
     const { deployment, connectors, ports } = this.#context
     const reader = sourceConnector(connectors, verb.connector).reader({
       operatorId: operator.id, verb, schema: operator.schema, ports, baseDir: deployment.baseDir,
       slot: deployment.slot, parallelism: this.#chain.parallelism,
-      onBadRecord: (error, where, raw) => { this.#badRecords.onRaw(error, where, raw) },
-      reportTrouble: (error) => { this.#counters.trouble = error ? errorReport(error) : null },
+      onBadRecord: (error, where, raw) => { badRecords.onRaw(error, where, raw) },
+      reportTrouble: (error) => { this.#reportTrouble(error) },
     }, rowClass)
     this.#opened.push(() => reader.close())
     const splits = deployment.restore.splits[operator.id] ?? []
@@ -195,14 +233,15 @@ class Deployer {
     })
   }
 
-  async #gateInput(input: { schema: Schema; rowClass: RowClass }): Promise<Input> {
+  async #gateInput(inputs: readonly StreamCode[]): Promise<Input> {
     const wanted = this.#inputs().flatMap((exchange) => this.#channelsOf(exchange))
     const gate = new InputGate(wanted.length, () => { this.#signal.raise() })
     this.#opened.push(() => { gate.close() })
     const connections = await Promise.all(wanted.map((channel) => this.#connect(channel)))
     this.#checkCurrent()
     connections.forEach((connection, index) => { gate.add((wanted[index] as WantedChannel).exchange.id, connection) })
-    return new GateInput(gate, compileBatchCodec(input.schema, input.rowClass))
+    const readers = inputs.map(({ schema, rowClass }, input) => ({ codec: compileBatchCodec(schema, rowClass), input }))
+    return new GateInput(gate, new Map(this.#inputs().map((exchange) => [exchange.id, readers[exchange.consumer.input] ?? readers[0] as ExchangeReader])))
   }
 
   #channelsOf(exchange: Exchange): WantedChannel[] {
@@ -253,8 +292,12 @@ function operatorOf(plan: ExecutionPlan, id: string): OperatorNode {
   return operator
 }
 
-function producerOf(plan: ExecutionPlan, exchange: Exchange): OperatorNode {
-  return operatorOf(plan, exchange.producer.operator)
+/** Of the rows that travel over an exchange. */
+function schemaOf(plan: ExecutionPlan, { producer }: Exchange): Schema {
+  const operator = operatorOf(plan, producer.operator)
+  const schema = producer.output === undefined ? operator.schema : operator.sideOutputs?.[producer.output]
+  if (schema === undefined) throw new MillraceError('OUTPUT_UNKNOWN', `operator ${operator.id} has no output ${producer.output ?? ''}`)
+  return schema
 }
 
 /** Rows carry no mark of their source: a chain follows the policy of the first source upstream of it. */

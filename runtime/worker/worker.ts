@@ -43,6 +43,8 @@ export class ChainWorker {
   #data: NetAddress
   #seen: Attempt = 0
   #running: { attempt: Attempt; subtask: Subtask } | undefined
+  /** Gives the deployment under way up. */
+  #deploying: AbortController | undefined
   /** Attempts are stopped and deployed one after another. */
   #work: Promise<void> = Promise.resolve()
   #closed = false
@@ -69,6 +71,7 @@ export class ChainWorker {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#deploying?.abort()
     this.#link.close()
     await this.#work
     await this.#running?.subtask.stop()
@@ -112,6 +115,8 @@ export class ChainWorker {
     if (attempt > this.#seen) {
       this.#seen = attempt
       this.#channels.fence(attempt)
+      // A deployment that waits for the outside must not hold up the newer attempt.
+      this.#deploying?.abort()
     }
     this.#work = this.#work.then(async () => {
       if (attempt < this.#seen || this.#closed) return
@@ -137,8 +142,10 @@ export class ChainWorker {
     const { attempt } = deployment
     if (this.#running) throw new MillraceError('DEPLOY_TWICE', `attempt ${attempt} was deployed while attempt ${this.#running.attempt} runs`)
     const send = (message: WorkerMessage): void => { if (this.#running?.attempt === attempt) this.#link.send(message) }
+    const stopping = new AbortController()
+    this.#deploying = stopping
     const subtask = await deploySubtask({
-      deployment, plan: this.#plan(deployment.spec), ports: this.#ports, connectors: this.#connectors,
+      deployment, stopping, plan: this.#plan(deployment.spec), ports: this.#ports, connectors: this.#connectors,
       store: scopedStore(this.#ports.openStore(deployment.store), this.#config.storeFolder), channels: this.#channels,
       isCurrent: () => this.#seen === attempt && !this.#closed,
       events: {
@@ -147,7 +154,7 @@ export class ChainWorker {
         committed: (checkpoint) => { send({ kind: 'committed', attempt, checkpoint }) },
         drained: () => { send({ kind: 'drained', attempt }) },
       },
-    })
+    }).finally(() => { this.#deploying = undefined })
     this.#running = { attempt, subtask }
     send({ kind: 'running', attempt })
     this.#ports.logger.info('subtask running', { attempt, subtask: subtaskId(deployment.chain, deployment.slot) })

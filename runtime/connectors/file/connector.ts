@@ -1,6 +1,7 @@
 import { compileJsonPrinter } from '../../codegen/json-printer.ts'
 import type { SinkConnector } from '../sink.ts'
 import type { SourceConnector } from '../source.ts'
+import { fileDeadLetters } from './dead-letters.ts'
 import { FileEnumerator } from './enumerator.ts'
 import { parseSinkOptions, resolvePath, sinkProblems, sourceProblems } from './options.ts'
 import { FileReader } from './reader.ts'
@@ -21,4 +22,5 @@ export const fileSink: SinkConnector = {
     return new FileWriter(context, resolvePath(context.baseDir, options.path),
       compileJsonPrinter(context.schema, { timestampFormat: options.timestampFormat }))
   },
+  deadLetters: fileDeadLetters,
 }

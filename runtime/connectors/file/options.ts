@@ -64,7 +64,7 @@ function pathsOf(options: Options): readonly string[] | undefined {
 
 function isText(value: unknown): value is string { return typeof value === 'string' && value !== '' }
 
-function unknownOptions(options: Options, known: readonly string[]): OptionProblem[] {
+export function unknownOptions(options: Options, known: readonly string[]): OptionProblem[] {
   return Object.keys(options).filter((name) => !known.includes(name))
     .map((name) => ({ path: name, message: `unknown option; known are ${known.join(', ')}` }))
 }

@@ -5,6 +5,7 @@ import { KAFKA_ERROR, isFencedCode, isRetriableCode, kafkaErrorName } from './er
 import { refused } from './errors.ts'
 import type { WritableCodec } from './compression.ts'
 import { RecordBatchWriter } from './record-batch-writer.ts'
+import type { RecordHeader } from './record-batch-writer.ts'
 import { retrying } from './retry.ts'
 import type { RetryEnvironment } from './retry.ts'
 import { existing } from './split-enumerator.ts'
@@ -13,7 +14,7 @@ import { existing } from './split-enumerator.ts'
 const BATCH_BYTES = 256 * 1024
 /** How much may wait for the broker before the writer of rows has to. */
 const WAITING_BYTES = 4 * 1024 * 1024
-/** After this the subtask fails and the job starts again from its checkpoint. */
+/** After this the subtask fails and the job starts again from its checkpoint; a stop ends it at once. */
 export const PATIENCE_MS = 30_000
 
 /** Whose records are sent: an idempotent producer, within a transaction or without. */
@@ -75,7 +76,7 @@ export class BatchProducer {
   }
 
   /** Resolves at once unless too much is waiting. Rejects with what sending earlier records failed with. */
-  append(partition: number, key: Buffer | null, value: Buffer, timestamp: number): Promise<void> | undefined {
+  append(partition: number, key: Buffer | null, value: Buffer, timestamp: number, headers?: readonly RecordHeader[]): Promise<void> | undefined {
     this.#throwFailure()
     let batch = this.#openBatches.get(partition)
     if (batch !== undefined && batch.sizeBytes + value.length > BATCH_BYTES) {
@@ -86,7 +87,7 @@ export class BatchProducer {
       batch = new RecordBatchWriter(16 * 1024)
       this.#openBatches.set(partition, batch)
     }
-    batch.append(key, value, timestamp)
+    batch.append(key, value, timestamp, headers)
     return this.#waitingBytes > WAITING_BYTES ? this.#sent() : undefined
   }
 

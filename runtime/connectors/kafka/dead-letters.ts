@@ -1,6 +1,7 @@
-import type { KafkaConnect } from '../../ports/kafka.ts'
+import type { KafkaClient, KafkaConnect } from '../../ports/kafka.ts'
 import { MillraceError } from '../../model/errors.ts'
-import type { Ports } from '../../ports/ports.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { DeadLetter, DeadLetterConnector, DeadLetterContext, DeadLetters } from '../dead-letters.ts'
 import { BatchProducer, PATIENCE_MS } from './batch-producer.ts'
 import { clientOptions } from './client-options.ts'
 import { asMillraceError } from './errors.ts'
@@ -8,51 +9,84 @@ import { readDeadLetterOptions } from './options.ts'
 import { retrying, TroubleReporter } from './retry.ts'
 import type { RetryEnvironment } from './retry.ts'
 
+const REASON = Buffer.from('millrace.reason')
+
 /**
- * Writes records that could not be read to a topic, at least once: the value is the record as it was, the key its
- * place (topic/partition offset n), so that it can be found, and repeated ones recognised.
+ * Dead letters into a topic, at least once: the value is the record as it was, the key its place (`topic/partition
+ * offset n`), so that it can be found and a repeated one recognised; the header `millrace.reason` says what was wrong.
  */
-export class KafkaDeadLetters {
-  readonly #ports: Ports
-  readonly #producer: BatchProducer
-  readonly #close: () => Promise<void>
-
-  constructor(ports: Ports, producer: BatchProducer, close: () => Promise<void>) {
-    this.#ports = ports
-    this.#producer = producer
-    this.#close = close
+export function kafkaDeadLetters(connect: KafkaConnect): DeadLetterConnector {
+  return {
+    validate: (options) => readDeadLetterOptions(options).problems,
+    open: (context) => openKafkaDeadLetters(connect, context),
   }
+}
 
-  /** Rejects with KAFKA_OPTIONS_INVALID, KAFKA_TOPIC_UNKNOWN or KAFKA_UNREACHABLE. */
-  static async open(connect: KafkaConnect, options: Readonly<Record<string, unknown>>, ports: Ports, reportTrouble: (error: Error | null) => void): Promise<KafkaDeadLetters> {
-    const { value, problems } = readDeadLetterOptions(options)
-    if (problems.length > 0) throw new MillraceError('KAFKA_OPTIONS_INVALID', problems.map(({ path, message }) => `${path}: ${message}`).join('; '), { domain: 'user' })
-    const client = connect(await clientOptions(value.brokers, value.security, 'millrace-dead-letters', ports.files))
-    let isClosed = false
-    const environment: RetryEnvironment = {
-      clock: ports.clock, rng: ports.rng, bootstrap: client.bootstrap, isClosed: () => isClosed,
-      trouble: new TroubleReporter(ports.clock, reportTrouble),
-    }
-    const producer = new BatchProducer({ client, environment, topic: value.topic, codec: 'none' })
+/** Rejects with KAFKA_OPTIONS_INVALID, KAFKA_TOPIC_UNKNOWN or KAFKA_UNREACHABLE. */
+async function openKafkaDeadLetters(connect: KafkaConnect, { options, ports, slot, stopping, reportTrouble }: DeadLetterContext): Promise<DeadLetters> {
+  const { value, problems } = readDeadLetterOptions(options)
+  if (problems.length > 0) throw new MillraceError('KAFKA_OPTIONS_INVALID', problems.map(({ path, message }) => `${path}: ${message}`).join('; '), { domain: 'user' })
+  const client = connect(await clientOptions(value.brokers, value.security, 'millrace-dead-letters', ports.files))
+  const environment: RetryEnvironment = {
+    clock: ports.clock, rng: ports.rng, bootstrap: client.bootstrap, signal: stopping,
+    trouble: new TroubleReporter(ports.clock, reportTrouble),
+  }
+  const producer = new BatchProducer({ client, environment, topic: value.topic, codec: 'none' })
+  try {
+    await retrying(environment, `looking up topic ${value.topic}`, PATIENCE_MS, () => producer.loadTopic())
+    const { producerId, epoch } = await retrying(environment, 'asking for a producer id', PATIENCE_MS, () => client.initProducerId(null, 0))
+    producer.useSession({ producerId, epoch, transaction: null, begin: () => Promise.resolve() })
+  } catch (error) {
+    await client.close()
+    throw asMillraceError(`opening dead letter topic ${value.topic}`, client.bootstrap, error)
+  }
+  return new KafkaDeadLetters({
+    client, producer, partition: slot % producer.partitions, clock: ports.clock,
+    failure: (error) => asMillraceError(`writing dead letters to topic ${value.topic}`, client.bootstrap, error),
+  })
+}
+
+interface LetterParts { client: KafkaClient; producer: BatchProducer; partition: number; clock: Clock; failure(error: unknown): MillraceError }
+
+class KafkaDeadLetters implements DeadLetters {
+  readonly #parts: LetterParts
+  #isFull = false
+
+  constructor(parts: LetterParts) { this.#parts = parts }
+
+  add({ where, reason, record }: DeadLetter): void {
+    const { producer, partition, clock, failure } = this.#parts
+    const value = typeof record === 'string' ? Buffer.from(record) : Buffer.from(record.buffer, record.byteOffset, record.byteLength)
     try {
-      await retrying(environment, `looking up topic ${value.topic}`, PATIENCE_MS, () => producer.loadTopic())
-      const { producerId, epoch } = await retrying(environment, 'asking for a producer id', PATIENCE_MS, () => client.initProducerId(null, 0))
-      producer.useSession({ producerId, epoch, transaction: null, begin: () => Promise.resolve() })
+      const room = producer.append(partition, Buffer.from(where), value, clock.now(), [{ name: REASON, value: Buffer.from(reason) }])
+      // The producer keeps what sending fails with: the next push throws it.
+      room?.catch(() => undefined)
+      this.#isFull ||= room !== undefined
     } catch (error) {
-      await client.close()
-      throw asMillraceError(`opening dead letter topic ${value.topic}`, client.bootstrap, error)
+      throw failure(error)
     }
-    return new KafkaDeadLetters(ports, producer, async () => { isClosed = true; await client.close() })
   }
 
-  /** Undefined when there is room; otherwise wait for it. */
-  add(where: string, raw: Uint8Array | string): Promise<void> | undefined {
-    const value = typeof raw === 'string' ? Buffer.from(raw) : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-    return this.#producer.append(0, Buffer.from(where), value, this.#ports.clock.now())
+  push(): Promise<void> | undefined {
+    const { producer, failure } = this.#parts
+    try {
+      producer.push()
+    } catch (error) {
+      throw failure(error)
+    }
+    if (!this.#isFull) return undefined
+    this.#isFull = false
+    return this.flush()
   }
 
-  /** Before a checkpoint is acknowledged: resolves when the brokers have everything added so far. */
-  flush(): Promise<void> { return this.#producer.flush() }
+  async flush(): Promise<void> {
+    const { producer, failure } = this.#parts
+    try {
+      await producer.flush()
+    } catch (error) {
+      throw failure(error)
+    }
+  }
 
-  close(): Promise<void> { return this.#close() }
+  close(): Promise<void> { return this.#parts.client.close() }
 }

@@ -6,8 +6,11 @@ import { BATCH_HEADER_BYTES } from './record-batch-reader.ts'
 /** Whose batch it is, for the broker's de-duplication; -1 everywhere for a producer without an id. */
 export interface BatchOwner { producerId: bigint; epoch: number; sequence: number; transactional: boolean }
 
+export interface RecordHeader { name: Buffer; value: Buffer }
+
 /** More than the varints and the attributes of one record can take. */
 const RECORD_OVERHEAD_BYTES = 32
+const NO_HEADERS: readonly RecordHeader[] = []
 
 /**
  * Encodes records into one record batch (format 2): bytes go straight into one growing buffer and the header is
@@ -28,13 +31,14 @@ export class RecordBatchWriter {
   get sizeBytes(): number { return this.#at }
 
   /** `timestamp` is ms since the epoch; those of one batch lie within 24 days of each other. */
-  append(key: Buffer | null, value: Buffer, timestamp: number): void {
+  append(key: Buffer | null, value: Buffer, timestamp: number, headers: readonly RecordHeader[] = NO_HEADERS): void {
     if (this.count === 0) this.#firstTimestamp = this.#lastTimestamp = timestamp
     else if (timestamp > this.#lastTimestamp) this.#lastTimestamp = timestamp
     const keyLength = key === null ? -1 : key.length
     const timestampDelta = timestamp - this.#firstTimestamp
-    this.#reserve(Math.max(0, keyLength) + value.length + RECORD_OVERHEAD_BYTES)
-    this.#varint(1 + varintBytes(timestampDelta) + varintBytes(this.count) + varintBytes(keyLength) + Math.max(0, keyLength) + varintBytes(value.length) + value.length + 1)
+    const headerBytes = headersBytes(headers)
+    this.#reserve(Math.max(0, keyLength) + value.length + headerBytes + RECORD_OVERHEAD_BYTES)
+    this.#varint(1 + varintBytes(timestampDelta) + varintBytes(this.count) + varintBytes(keyLength) + Math.max(0, keyLength) + varintBytes(value.length) + value.length + headerBytes)
     this.#bytes[this.#at++] = 0
     this.#varint(timestampDelta)
     this.#varint(this.count)
@@ -42,7 +46,13 @@ export class RecordBatchWriter {
     if (key !== null) this.#copy(key)
     this.#varint(value.length)
     this.#copy(value)
-    this.#bytes[this.#at++] = 0
+    this.#varint(headers.length)
+    for (const header of headers) {
+      this.#varint(header.name.length)
+      this.#copy(header.name)
+      this.#varint(header.value.length)
+      this.#copy(header.value)
+    }
     this.count++
   }
 
@@ -88,6 +98,12 @@ export class RecordBatchWriter {
     while (rest > 127) { this.#bytes[this.#at++] = (rest & 127) | 128; rest >>>= 7 }
     this.#bytes[this.#at++] = rest
   }
+}
+
+function headersBytes(headers: readonly RecordHeader[]): number {
+  let bytes = varintBytes(headers.length)
+  for (const { name, value } of headers) bytes += varintBytes(name.length) + name.length + varintBytes(value.length) + value.length
+  return bytes
 }
 
 function zigzag(value: number): number { return ((value << 1) ^ (value >> 31)) >>> 0 }

@@ -63,8 +63,8 @@ export interface RetryEnvironment {
   rng: Rng
   trouble: TroubleReporter
   bootstrap: string
-  /** True once the caller was closed: the next pause ends with KAFKA_CLOSED. */
-  isClosed(): boolean
+  /** Once aborted, the call or the pause under way is left alone and KAFKA_CLOSED is thrown. */
+  signal: AbortSignal
 }
 
 /**
@@ -73,23 +73,32 @@ export interface RetryEnvironment {
  * caller can tell them apart.
  */
 export async function retrying<T>(environment: RetryEnvironment, what: string, patienceMs: number, call: () => Promise<T>): Promise<T> {
-  const { clock, rng, trouble } = environment
+  const { clock, rng, trouble, signal } = environment
   const backoff = new Backoff()
   const deadline = clock.now() + patienceMs
   trouble.starts()
   for (;;) {
-    if (environment.isClosed()) throw new MillraceError('KAFKA_CLOSED', `${what} was given up: the connector is closed`, { retriable: true })
     try {
-      const result = await call()
+      const result = await unlessAborted(signal, what, call)
       trouble.works()
       return result
     } catch (error) {
-      if (!isRetriable(error)) throw error
+      if (signal.aborted || !isRetriable(error)) throw error
       const known = asMillraceError(what, environment.bootstrap, error)
       trouble.fails(known)
       if (clock.now() >= deadline) throw known
       const isConcurrent = error instanceof KafkaBrokerError && error.errorCode === KAFKA_ERROR.CONCURRENT_TRANSACTIONS
-      await sleep(clock, isConcurrent ? CONCURRENT_WAIT_MS : backoff.nextMs(rng))
+      await unlessAborted(signal, what, () => sleep(clock, isConcurrent ? CONCURRENT_WAIT_MS : backoff.nextMs(rng)))
     }
   }
+}
+
+/** What `act` gives, or KAFKA_CLOSED as soon as the signal is aborted; `act` then goes on unheard. */
+function unlessAborted<T>(signal: AbortSignal, what: string, act: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => { reject(new MillraceError('KAFKA_CLOSED', `${what} was given up: the connector is closed`, { domain: 'platform', retriable: true })) }
+    if (signal.aborted) { giveUp(); return }
+    signal.addEventListener('abort', giveUp, { once: true })
+    act().then(resolve, reject).finally(() => { signal.removeEventListener('abort', giveUp) })
+  })
 }

@@ -46,7 +46,7 @@ export class KafkaSinkWriter implements SinkWriter {
   #hasFenceCommittable = false
   #rowsInPartition = 0
   #partition: number
-  #closed = false
+  readonly #closing = new AbortController()
 
   constructor(context: SinkContext, options: KafkaSinkOptions, print: RowPrinter, connect: KafkaConnect) {
     this.#context = context
@@ -62,7 +62,8 @@ export class KafkaSinkWriter implements SinkWriter {
     const client = this.#connect(await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports.files))
     this.#client = client
     const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
-    const environment: RetryEnvironment = { clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, isClosed: () => this.#closed }
+    const signal = AbortSignal.any([this.#context.stopping, this.#closing.signal])
+    const environment: RetryEnvironment = { clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, signal }
     const producer = new BatchProducer({ client, environment, topic, codec: compression })
     const transactions = new Transactions({ client, environment, jobUid, operatorId, slot, attempt, topic, timeoutMs: transactionTimeoutMs })
     this.#opened = { client, environment, producer, transactions }
@@ -121,7 +122,7 @@ export class KafkaSinkWriter implements SinkWriter {
 
   /** What was not prepared is aborted, so that readers do not wait for the timeout; best effort. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort()
     const transaction = this.#transaction
     this.#transaction = undefined
     if (transaction !== undefined && this.#opened !== undefined) {

@@ -18,7 +18,7 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
   readonly #options: KafkaSourceOptions
   readonly #connect: KafkaConnect
   #client: KafkaClient | undefined
-  #closed = false
+  readonly #closing = new AbortController()
 
   constructor(context: SourceContext, options: KafkaSourceOptions, connect: KafkaConnect) {
     this.#context = context
@@ -32,7 +32,7 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
     const client = this.#client ??= this.#connect(await clientOptions(brokers, security, `millrace-${this.#context.operatorId}`, ports.files))
     const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
     try {
-      return await retrying({ clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, isClosed: () => this.#closed },
+      return await retrying({ clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, signal: this.#closing.signal },
         'looking up partitions', PATIENCE_MS, () => this.#look(client, known))
     } catch (error) {
       throw asMillraceError('looking up partitions', client.bootstrap, error)
@@ -40,7 +40,7 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort()
     await this.#client?.close()
   }
 

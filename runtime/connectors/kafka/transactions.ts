@@ -17,6 +17,9 @@ import type { RetryEnvironment } from './retry.ts'
  */
 export interface PreparedTransaction { transactionalId: string; producerId: string; epoch: number; topic: string; marker: number }
 
+/** How long a writer that ends tries to abort its transaction; within the time in which its process has to go. */
+const ABORT_PATIENCE_MS = 2500
+
 /** States in which the owner of an epoch may still write: begun with or without records. */
 const UNENDED: ReadonlySet<string> = new Set(['Ongoing', 'Empty'])
 
@@ -100,9 +103,19 @@ export class Transactions {
     this.#free.push(use)
   }
 
-  /** Gives up what was written since the last prepare; what cannot be reached is left to the timeout and the fence. */
+  /**
+   * Gives up what was written since the last prepare. Tries for a short time only, also when the writer was told to
+   * stop; rejects when Kafka could not be told: the transaction is then left to its timeout and the next fence.
+   */
   async abort(transaction: OpenTransaction): Promise<void> {
-    await this.#client.endTransaction(transaction, 'abort')
+    const late = new AbortController()
+    const cancel = this.#environment.clock.after(ABORT_PATIENCE_MS, () => { late.abort() })
+    try {
+      await retrying({ ...this.#environment, signal: late.signal }, `aborting transaction ${transaction.transactionalId}`, ABORT_PATIENCE_MS,
+        () => this.#client.endTransaction(transaction, 'abort'))
+    } finally {
+      cancel()
+    }
   }
 
   /**

@@ -1,0 +1,37 @@
+import type { RowErrorHandler } from '../codegen/contracts.ts'
+import type { RowClass } from '../codegen/row.ts'
+import type { Schema } from '../model/schema.ts'
+import type { OperatorNode } from '../plan/job-graph.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Stage } from './stage.ts'
+
+/** A stream as generated code sees it: decoded rows are instances of the class. */
+export interface StreamCode { schema: Schema; rowClass: RowClass }
+
+/** What an operator's stage is made from, and all it may touch of the world. */
+export interface OperatorContext {
+  node: OperatorNode
+  /** In the order of `node.from`; a chained operator has one. */
+  inputs: readonly StreamCode[]
+  /** Of `node.schema`. */
+  output: StreamCode
+  /** Takes what comes out. */
+  next: Stage
+  /** The stage behind a named side output; undefined when nobody reads it. Its watermarks are not the operator's business. */
+  side(name: string): Stage | undefined
+  /** Which of how many slots this is. */
+  slot: number
+  parallelism: number
+  maxParallelism: number
+  /** Reads time; anything timed goes through `after`. */
+  clock: Clock
+  /**
+   * Processing time: `action` runs once, between two batches of this subtask and never during one, at the earliest after
+   * `delayMs`. An error of it fails the subtask. Nothing runs any more once the attempt has ended. Returns how to cancel.
+   */
+  after(delayMs: number, action: () => Promise<void>): () => void
+  /** Rows that make the operator throw: `onError` of the source decides. */
+  onError: RowErrorHandler
+  /** Rows that came too late. */
+  onLate(count: number): void
+}

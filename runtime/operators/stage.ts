@@ -1,0 +1,41 @@
+import type { GroupState } from '../checkpoint/state-file.ts'
+import type { Row } from '../model/schema.ts'
+import type { Timestamp } from '../model/time.ts'
+
+/**
+ * A stretch of a subtask's chain: takes batches and watermarks in order and hands on what comes of them.
+ * Never called concurrently; a call resolves when the batch has gone all the way, which is how a slow end
+ * holds back the input. rows[0..count) are the stage's until it resolves, count ≤ 1024. `input` is the place of
+ * the stream in the operator's `from`; it is 0 inside a chain and matters only to operators of several inputs.
+ */
+export interface Stage {
+  process(rows: Row[], count: number, input: number): Promise<void>
+  onWatermark(time: Timestamp): Promise<void>
+}
+
+/** The stage of an operator that does more than map rows one by one. */
+export interface OperatorStage extends Stage {
+  /** What a checkpoint holds of it; absent: it keeps nothing. */
+  readonly state?: OperatorState
+  /** Called before a barrier goes on: what was taken in must have gone out or be in `state` when it resolves. */
+  drain?(): Promise<void>
+  /** Called once, when the attempt ends, in whatever way. */
+  close?(): Promise<void>
+}
+
+export interface OperatorState {
+  /**
+   * keyed: blocks by key group, dealt to whoever owns the group. broadcast: every slot holds the same; slot 0 writes
+   * it as group 0, and every slot gets it back.
+   */
+  readonly scope: 'keyed' | 'broadcast'
+  /** Number of live entries, for the metrics. */
+  size(): number
+  /** Bytes per key group, consistent as of the call; only groups that hold something. */
+  snapshot(): GroupState[]
+  /**
+   * Takes back a block written by snapshot, at any parallelism; before the first batch. Throws STATE_CORRUPT, or
+   * STATE_INCOMPATIBLE when the operator's state had another shape.
+   */
+  restore(group: number, bytes: Uint8Array): void
+}

@@ -1,0 +1,11 @@
+import type { Entry } from './graph-entries.ts'
+import { join, type Problems } from './problems.ts'
+import type { Input, ReadOperator } from './read-operator.ts'
+
+export interface ProcessVerb { kind: 'process' }
+
+export function readProcess(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
+  void inputs
+  problems.report('VERB_UNSUPPORTED', join(entry.path, 'process'), 'process is not there yet')
+  return { stream: { time: { kind: 'unknown' } } }
+}

@@ -1,0 +1,11 @@
+import type { Entry } from './graph-entries.ts'
+import { join, type Problems } from './problems.ts'
+import type { Input, ReadOperator } from './read-operator.ts'
+
+export interface SideOutputVerb { kind: 'sideOutput' }
+
+export function readSideOutput(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
+  void inputs
+  problems.report('VERB_UNSUPPORTED', join(entry.path, 'sideOutput'), 'sideOutput is not there yet')
+  return { stream: { time: { kind: 'unknown' } } }
+}
