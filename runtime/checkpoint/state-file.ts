@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { StateFile } from '../model/snapshot.ts'
+import type { GroupState, StateFile } from '../model/snapshot.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { KeyGroupRange } from '../plan/key-groups.ts'
 import type { Store } from '../ports/store.ts'
-
-/** One key group's state of one operator. */
-export type GroupState = readonly [group: number, bytes: Uint8Array]
 
 /** Writes the blocks behind each other into one file of the store; its table stands in the manifest. */
 export async function writeStateFile(store: Store, path: string, groups: readonly GroupState[]): Promise<StateFile> {

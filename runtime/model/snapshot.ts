@@ -44,3 +44,6 @@ export interface SubtaskRestore {
 }
 
 export type SubtaskRestores = Readonly<Record<SubtaskId, SubtaskRestore>>
+
+/** One key group's state of one operator. */
+export type GroupState = readonly [group: number, bytes: Uint8Array]

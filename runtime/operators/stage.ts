@@ -1,4 +1,4 @@
-import type { GroupState } from '../checkpoint/state-file.ts'
+import type { GroupState } from '../model/snapshot.ts'
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 

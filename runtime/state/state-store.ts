@@ -1,0 +1,91 @@
+import type { Field, Row, Schema } from '../model/schema.ts'
+import type { Timestamp } from '../model/time.ts'
+import type { GroupState } from '../model/snapshot.ts'
+
+/**
+ * A key as tables know it, made and taken apart by a KeyCodec: the value itself where the key is one number or one text
+ * that is never null, a text that holds all fields otherwise.
+ */
+export type StateKey = number | string
+
+/** Generated for one list of key fields (codegen/key-codec.ts). */
+export interface KeyCodec {
+  /** The key of a row that has the fields. */
+  of(row: Row): StateKey
+  /** The values of the key's fields, in their order. */
+  values(key: StateKey): readonly unknown[]
+}
+
+/** What one operator keeps under its key: named tables that are checkpointed as one, by key group. */
+export interface StateShape {
+  key: readonly Field[]
+  tables: Readonly<Record<string, TableShape>>
+}
+
+export type TableShape =
+  | { kind: 'value'; schema: Schema; ttlMs?: number }
+  | { kind: 'list'; schema: Schema; ttlMs?: number }
+  /** Rows under a second key; `userKey` names the fields of it. */
+  | { kind: 'map'; userKey: readonly Field[]; schema: Schema; ttlMs?: number }
+  | { kind: 'timers' }
+
+/**
+ * Rows given to a table are copied or kept, as the table likes, and must not change; rows that come out are objects of
+ * one's own that stay valid. A row whose time to live (counted from its last write, in processing time) is over is absent.
+ */
+export interface ValueTable {
+  get(group: number, key: StateKey): Row | undefined
+  set(group: number, key: StateKey, row: Row): void
+  delete(group: number, key: StateKey): boolean
+  /** Every key of the group, in no order; the table must not be changed meanwhile. */
+  each(group: number, visit: (key: StateKey, row: Row) => void): void
+  readonly size: number
+}
+
+export interface ListTable {
+  append(group: number, key: StateKey, row: Row): void
+  /** In the order of appending; empty when there are none. */
+  rows(group: number, key: StateKey): Row[]
+  /** Drops the rows for which `keep` is false and returns how many those were. */
+  retain(group: number, key: StateKey, keep: (row: Row) => boolean): number
+  delete(group: number, key: StateKey): boolean
+  each(group: number, visit: (key: StateKey, rows: Row[]) => void): void
+  /** Rows, not keys. */
+  readonly size: number
+}
+
+export interface MapTable {
+  get(group: number, key: StateKey, userKey: StateKey): Row | undefined
+  set(group: number, key: StateKey, userKey: StateKey, row: Row): void
+  delete(group: number, key: StateKey, userKey: StateKey): boolean
+  /** The entries under one key in the order in which they first came, as in a JavaScript Map. */
+  entries(group: number, key: StateKey): [userKey: StateKey, row: Row][]
+  clear(group: number, key: StateKey): void
+  readonly size: number
+}
+
+/** Moments of event time at which a key wants to be called. */
+export interface TimerTable {
+  /** One per key and time: asking twice is asking once. */
+  at(group: number, key: StateKey, time: Timestamp): void
+  cancel(group: number, key: StateKey, time: Timestamp): void
+  /**
+   * Takes out timers that are due at or before `time`, earliest first, at most `limit`; new ones set by `fire` and due
+   * take part. True when there are more: call again after a turn of the loop.
+   */
+  due(time: Timestamp, limit: number, fire: (group: number, key: StateKey, time: Timestamp) => void): boolean
+  readonly size: number
+}
+
+export interface StateStore {
+  value(name: string): ValueTable
+  list(name: string): ListTable
+  map(name: string): MapTable
+  timers(name: string): TimerTable
+  /** Live entries of all tables. */
+  size(): number
+  /** One block per key group that holds anything: all its tables, with the shape they were written with. */
+  snapshot(): GroupState[]
+  /** Before the first change. Throws STATE_CORRUPT, or STATE_INCOMPATIBLE when a table it holds has another shape now. */
+  restore(group: number, bytes: Uint8Array): void
+}
