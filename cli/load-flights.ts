@@ -19,6 +19,7 @@ import { connectKafka } from '../runtime/ports/real/kafka-client.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 
 const FLIGHTS = new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url).pathname
+const NEVER = new AbortController().signal
 const ROWS_PER_POLL = 1024
 const SCHEMA: Schema = {
   fields: [
@@ -39,7 +40,7 @@ export async function loadFlights(options: LoadOptions): Promise<number> {
   const splits = await enumerator.discover([], 1)
   await enumerator.close()
   const writer = kafkaSink(connectKafka).writer({
-    jobUid: 'load-flights', operatorId: 'load-flights', slot: 0, attempt: 1, schema: SCHEMA, ports, baseDir: '.', reportTrouble,
+    jobUid: 'load-flights', operatorId: 'load-flights', slot: 0, attempt: 1, schema: SCHEMA, ports, baseDir: '.', stopping: NEVER, reportTrouble,
     options: { brokers: options.brokers, topic: options.topic, delivery: 'atLeastOnce', createTopic: { partitions: options.partitions } },
   })
   let written = 0

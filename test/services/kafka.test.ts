@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kafkaSink, kafkaSource } from '../../runtime/connectors/kafka/connector.ts'
-import { KafkaDeadLetters } from '../../runtime/connectors/kafka/dead-letters.ts'
+import { kafkaDeadLetters } from '../../runtime/connectors/kafka/dead-letters.ts'
 import type { SinkWriter } from '../../runtime/connectors/sink.ts'
 import type { SourceReader, Split } from '../../runtime/connectors/source.ts'
 import { compileRowClass } from '../../runtime/codegen/row.ts'
@@ -72,6 +72,23 @@ describe.skipIf(why !== undefined)(`Kafka connector on a real Kafka${why === und
     })
     await consumer.disconnect()
     return numbers.sort((a, b) => a - b)
+  }
+
+  async function readLetters(topic: string, count: number): Promise<{ partition: number; key: string; value: string; reason: string }[]> {
+    const consumer = kafka.consumer({ groupId: `letters-${topic}` })
+    await consumer.connect()
+    await consumer.subscribe({ topics: [topic], fromBeginning: true })
+    const found: { partition: number; key: string; value: string; reason: string }[] = []
+    await new Promise<void>((resolve, reject) => {
+      consumer.on(consumer.events.CRASH, ({ payload }) => { reject(payload.error) })
+      void consumer.run({ eachMessage: ({ partition, message }) => {
+        found.push({ partition, key: String(message.key), value: message.value?.toString('hex') ?? '', reason: String(message.headers?.['millrace.reason']) })
+        if (found.length === count) resolve()
+        return Promise.resolve()
+      } }).catch(reject)
+    })
+    await consumer.disconnect()
+    return found
   }
 
   /** EndTxn is answered before the markers are in the logs: waits until no transaction holds back the readers. */
@@ -287,12 +304,35 @@ describe.skipIf(why !== undefined)(`Kafka connector on a real Kafka${why === und
     await client.close()
   })
 
-  test('when records are bad, dead letters keep them with their place', async () => {
-    const topic = await newTopic(1)
-    const letters = await KafkaDeadLetters.open(connectKafka, { brokers: bed.bootstrap, topic }, ports, () => undefined)
-    await letters.add('in/0 offset 7', '{"n":1}')
+  test('when records are bad, dead letters keep them with their place and what was wrong, whatever their bytes are', async () => {
+    const topic = await newTopic(2)
+    const letters = await kafkaDeadLetters(connectKafka).open({
+      slot: 3, options: { brokers: bed.bootstrap, topic }, ports, baseDir: '.', stopping: new AbortController().signal, reportTrouble: () => undefined,
+    })
+    const broken = Buffer.from([0xff, 0x00, 0xfe])
+    letters.add({ where: 'in/0 offset 7', reason: 'no JSON', record: broken })
+    for (let n = 0; n < 30_000; n++) {
+      letters.add({ where: `in/0 offset ${8 + n}`, reason: 'ä', record: `{"n":${n},"filler":"${'x'.repeat(300)}"}` })
+      if (n % 1000 === 0) await letters.push()
+    }
     await letters.flush()
     await letters.close()
-    expect(await readBack(topic, 1)).toEqual([1])
+    const found = await readLetters(topic, 30_001)
+    expect(found.slice(0, 2)).toEqual([
+      { partition: 1, key: 'in/0 offset 7', value: broken.toString('hex'), reason: 'no JSON' },
+      { partition: 1, key: 'in/0 offset 8', value: Buffer.from(`{"n":0,"filler":"${'x'.repeat(300)}"}`).toString('hex'), reason: 'ä' },
+    ])
+    expect(found.map(({ key }) => key)).toEqual(range(7, 30_008).map((offset) => `in/0 offset ${offset}`))
+  })
+
+  test('when a topic for dead letters is missing, it is told at the start', async () => {
+    const stop = new AbortController()
+    const opening = kafkaDeadLetters(connectKafka).open({
+      slot: 0, options: { brokers: bed.bootstrap, topic: 'no-letters' }, ports, baseDir: '.', stopping: stop.signal,
+      // Its patience is 30 s; the first word about it comes after 3 s.
+      reportTrouble: (error) => { if (error !== null) stop.abort(error) },
+    })
+    await expect(opening).rejects.toMatchObject({ code: 'KAFKA_CLOSED' })
+    expect(stop.signal.reason).toMatchObject({ code: 'KAFKA_TOPIC_UNKNOWN', message: expect.stringContaining('no-letters') as unknown })
   })
 })

@@ -34,10 +34,10 @@ export function sourceContext(ports: Ports, options: Record<string, unknown>): R
   }
 }
 
-export function sinkContext(ports: Ports, options: Record<string, unknown>, which: { slot?: number; attempt?: number } = {}): SinkContext & { reported: Reported } {
+export function sinkContext(ports: Ports, options: Record<string, unknown>, which: { slot?: number; attempt?: number; stopping?: AbortSignal } = {}): SinkContext & { reported: Reported } {
   const reported: Reported = { bad: [], trouble: [] }
   return {
     jobUid: 'job-1', operatorId: 'out', slot: which.slot ?? 0, attempt: which.attempt ?? 1, schema: EVENT_SCHEMA, options, ports, baseDir: '.',
-    reported, reportTrouble: (error) => { reported.trouble.push(error) },
+    stopping: which.stopping ?? new AbortController().signal, reported, reportTrouble: (error) => { reported.trouble.push(error) },
   }
 }

@@ -15,6 +15,7 @@ afterEach(async () => { await rm(folder, { recursive: true }) })
 
 const context = (jobUid: string) => ({
   jobUid, operatorId: 'out', schema: SCHEMA, options: { path: 'results', format: 'json' }, ports: quietPorts(), baseDir: folder,
+  stopping: new AbortController().signal,
   reportTrouble(error: Error | null) { if (error) throw error },
 })
 

@@ -59,6 +59,7 @@ describe('a sound job', () => {
   test.each([
     ['fail', { kind: 'fail' }], ['skip', { kind: 'skip' }],
     ['{ deadLetter: { file: { path: bad } } }', { kind: 'deadLetter', connector: 'file', options: { path: 'bad' } }],
+    ['{ deadLetter: { kafka: { topic: bad } } }', { kind: 'deadLetter', connector: 'kafka', options: { topic: 'bad' } }],
   ])('onError: %s is read', (policy, expected) => {
     const graph = graphOf(`graph: [{ id: b, source: { file: { path: x } }, schema: { v: long }, onError: ${policy} }, ${SINK}]`)
     expect(graph.operators[0]?.verb).toMatchObject({ onError: expected })

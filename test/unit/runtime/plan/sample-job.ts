@@ -1,10 +1,13 @@
 import { parse } from 'yaml'
-import type { ConnectorChecks } from '../../../../runtime/plan/connector-checks.ts'
+import type { ConnectorChecks, SinkCheck } from '../../../../runtime/plan/connector-checks.ts'
 import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
 import { validateJob } from '../../../../runtime/plan/job-spec.ts'
 import type { Problem } from '../../../../runtime/plan/problems.ts'
 
 const anything = { validate: () => [] }
+const LETTERS: NonNullable<SinkCheck['deadLetters']> = {
+  validate: (options) => (options['topic'] === undefined && options['path'] === undefined ? [{ path: 'topic', message: 'is missing' }] : []),
+}
 
 /** Stand-ins for the connectors: `kafka` wants a topic, `nexmark` has its own schema. */
 export const CHECKS: ConnectorChecks = {
@@ -13,7 +16,7 @@ export const CHECKS: ConnectorChecks = {
     file: anything,
     nexmark: { validate: () => [], fixedSchema: () => ({ fields: [{ name: 'at', type: 'timestamp', nullable: false }, { name: 'price', type: 'long', nullable: false }] }) },
   },
-  sinks: { kafka: anything, file: anything, console: anything, druid: anything },
+  sinks: { kafka: { ...anything, deadLetters: LETTERS }, file: { ...anything, deadLetters: LETTERS }, console: anything, druid: anything },
 }
 
 /** The job of the design, section 3. */

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { scopedStore } from '../../runtime/checkpoint/scoped-store.ts'
+import type { Connectors } from '../../runtime/connectors/registry.ts'
+import type { JobReport } from '../../runtime/control/job-report.ts'
+import { Coordinator } from '../../runtime/coordinator/coordinator.ts'
+import { subtasksOf } from '../../runtime/plan/chaining.ts'
+import { planJob } from '../../runtime/plan/planned-job.ts'
+import type { Ports } from '../../runtime/ports/ports.ts'
+import { ChainWorker } from '../../runtime/worker/worker.ts'
+import { quietPorts } from './source-context.ts'
+import { until } from './until.ts'
+
+const LOOPBACK = { host: '127.0.0.1', port: 0 }
+
+/** The real coordinator and workers of one job in this process, over loopback, with connectors of the test's choice. */
+export class InProcessJob {
+  readonly folder = mkdtempSync(join(tmpdir(), 'millrace-job-'))
+  readonly workers = new Map<string, ChainWorker>()
+  readonly #ports: Ports
+  readonly #coordinator: Coordinator
+  readonly #connectors: Connectors
+  readonly #spec: object
+
+  constructor(spec: object, connectors: Connectors, ports: Ports = quietPorts()) {
+    this.#spec = spec
+    this.#connectors = connectors
+    this.#ports = ports
+    this.#coordinator = new Coordinator(
+      { job: 'job', jobUid: 'job-uid', token: 'token', control: LOOPBACK, baseDir: this.folder, storeUrl: join(this.folder, 'store') },
+      ports, connectors, scopedStore(ports.openStore(join(this.folder, 'store')), 'job'), (read) => planJob(read, connectors))
+  }
+
+  async start(): Promise<void> {
+    const control = await this.#coordinator.start()
+    for (const { id, chain, slot } of subtasksOf(planJob(this.#spec, this.#connectors).plan)) {
+      const worker = new ChainWorker({ name: id, chain: chain.id, slot, token: 'token', coordinator: control, data: LOOPBACK, storeFolder: 'job' },
+        this.#ports, this.#connectors, (read) => planJob(read, this.#connectors).plan)
+      this.workers.set(id, worker)
+      void worker.run()
+    }
+    this.want('running')
+  }
+
+  want(desiredState: 'running' | 'suspended'): void { this.#coordinator.setTarget({ revision: '1', spec: this.#spec, desiredState }) }
+
+  reportWith(what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
+    return until(`the job is ${what}`, () => {
+      const report = this.#coordinator.report()
+      return matches(report) ? report : undefined
+    }).catch((cause: unknown) => { throw new Error(`last report ${JSON.stringify(this.#coordinator.report())}`, { cause }) })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.workers.values()].map((worker) => worker.close()))
+    await this.#coordinator.close()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}

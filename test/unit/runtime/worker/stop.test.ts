@@ -1,0 +1,71 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { nexmarkSource } from '../../../../runtime/connectors/nexmark/connector.ts'
+import { kafkaSink } from '../../../../runtime/connectors/kafka/connector.ts'
+import type { KafkaClient } from '../../../../runtime/ports/kafka.ts'
+import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
+import { InProcessJob } from '../../../harness/in-process-job.ts'
+import { until } from '../../../harness/until.ts'
+
+const cleanups: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup()
+})
+
+/** Bids into a Kafka in memory, the calls named in `stuck` get no answer, ever. */
+async function startJob(kafka: VirtualKafka, stuck: Set<keyof KafkaClient>, interval: string): Promise<InProcessJob> {
+  const waiting: string[] = []
+  const sink = kafkaSink((options) => new Proxy(kafka.connect(options), {
+    get(client, name: keyof KafkaClient) {
+      const member = client[name]
+      if (typeof member !== 'function') return member
+      return (...args: never[]): unknown => {
+        if (!stuck.has(name)) return (member as (...args: never[]) => unknown).apply(client, args)
+        waiting.push(name)
+        return new Promise(() => undefined)
+      }
+    },
+  }))
+  const job = new InProcessJob({
+    checkpoints: { interval },
+    graph: [
+      { id: 'bids', source: { nexmark: { events: 100_000_000, rate: '2000/s' } } },
+      { id: 'out', from: 'bids', sink: { kafka: { brokers: 'k:9092', topic: 't' } } },
+    ],
+  }, { sources: { nexmark: nexmarkSource }, sinks: { kafka: sink } })
+  cleanups.push(() => job.close())
+  await job.start()
+  await until('a call is stuck, or records flow', () => waiting.length > 0 || kafka.transactionIds('Ongoing').length > 0 ? true : undefined)
+  return job
+}
+
+function virtualKafka(): VirtualKafka {
+  const kafka = new VirtualKafka()
+  kafka.createTopic('t', 1)
+  return kafka
+}
+
+describe('stopping a worker', () => {
+  test('while its sink waits for Kafka, it does not wait with it, and the open transaction is aborted', async () => {
+    const kafka = virtualKafka()
+    const job = await startJob(kafka, new Set(['produce']), '1h')
+    await until('the transaction is open', () => kafka.transactionIds('Ongoing').length === 1 ? true : undefined)
+    for (const worker of job.workers.values()) await worker.close()
+    expect(kafka.transactionIds('Ongoing')).toEqual([])
+    expect(kafka.transactionIds('CompleteAbort').length).toBe(1)
+  })
+
+  test('while its sink is being opened, it does not wait for Kafka', async () => {
+    const job = await startJob(virtualKafka(), new Set(['metadata']), '1h')
+    for (const worker of job.workers.values()) await worker.close()
+  })
+
+  test('when the job is suspended, no transaction is left open and readers wait for nothing', async () => {
+    const kafka = virtualKafka()
+    const job = await startJob(kafka, new Set(), '50ms')
+    await job.reportWith('past three checkpoints', ({ checkpoint }) => (checkpoint?.id ?? 0) >= 3)
+    job.want('suspended')
+    await job.reportWith('suspended', ({ phase }) => phase === 'suspended')
+    expect(kafka.transactionIds('Ongoing')).toEqual([])
+    expect(kafka.transactionIds('CompleteCommit').length).toBeGreaterThan(0)
+  })
+})
