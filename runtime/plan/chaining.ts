@@ -1,5 +1,6 @@
 import type { Chain, ExecutionPlan, Exchange, Partitioning } from './execution-plan.ts'
 import { keysOfInput, operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from './job-graph.ts'
+import { requiredSchema } from './required-fields.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
 
 /**
@@ -34,10 +35,15 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
         producer: { chain: chainOf.get(input.id)?.id ?? input.id, operator: input.id, ...(output === undefined ? {} : { output }) },
         consumer: { chain: chain.id, operator: operator.id, input: index },
         partitioning: partitioningOf(operator, index, slots(input) === slots(operator)),
+        schema: output === undefined ? input.schema : input.sideOutputs?.[output] ?? input.schema,
       })
     }
   }
-  return { chains, exchanges, maxParallelism: graph.maxParallelism }
+  const narrowed = exchanges.map((exchange): Exchange => {
+    const consumer = chainOf.get(exchange.consumer.operator)
+    return consumer === undefined ? exchange : { ...exchange, schema: requiredSchema(exchange.schema, consumer, exchanges) }
+  })
+  return { chains, exchanges: narrowed, maxParallelism: graph.maxParallelism }
 }
 
 function partitioningOf(consumer: OperatorNode, input: number, sameParallelism: boolean): Partitioning {

@@ -1,4 +1,5 @@
 import type { OperatorNode } from './job-graph.ts'
+import type { Schema } from '../model/schema.ts'
 
 /** Chains, slots and channels: what runs where. A pure function of the graph (`executionPlan`). */
 export interface ExecutionPlan {
@@ -24,6 +25,8 @@ export interface Exchange {
   /** `input` is the place in the consumer's `from`. */
   consumer: { chain: string; operator: string; input: number }
   partitioning: Partitioning
+  /** Of the rows that travel: the columns of the producer's rows that the consumer reads. */
+  schema: Schema
 }
 
 export type Partitioning =

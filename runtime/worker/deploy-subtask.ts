@@ -15,7 +15,7 @@ import { RecordWriter, type Routing } from '../exchange/record-writer.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
-import { fieldOf, fieldsOf, type Field, type Schema } from '../model/schema.ts'
+import { fieldOf, fieldsOf, type Field } from '../model/schema.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
 import type { OperatorState } from '../operators/stage.ts'
 import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
@@ -125,7 +125,7 @@ class Deployer {
     const first = this.#chain.operators[0] as OperatorNode
     const isOneStream = first.distribution === undefined
     const schemas = first.verb.kind === 'source' ? [first.schema]
-      : first.from.map((_, input) => schemaOf(this.#context.plan, this.#inputs().find((exchange) => exchange.consumer.input === input) as Exchange))
+      : first.from.map((_, input) => (this.#inputs().find((exchange) => exchange.consumer.input === input) as Exchange).schema)
     return (isOneStream ? schemas.slice(0, 1) : schemas).map((schema) => ({ schema, rowClass: compileRowClass(schema) }))
   }
 
@@ -157,7 +157,7 @@ class Deployer {
       const writers = Array.from({ length: consumers }, (_, slot) =>
         new ChannelWriter(`${exchange.id} ${deployment.slot}→${slot}`, () => { stage.wake(); this.#signal.raise() }))
       channelWriters.set(exchange.id, exchange.partitioning.kind === 'forward' ? sparse(writers, deployment.slot) : writers)
-      const schema = schemaOf(plan, exchange)
+      const { schema } = exchange
       // Encoding reads fields by name, so any class of the schema will do; decoding is the consumer's.
       const codec = compileBatchCodec(schema, compileRowClass(schema))
       return exchange.partitioning.kind === 'forward'
@@ -175,7 +175,7 @@ class Deployer {
       case 'rebalance': return { kind: 'roundRobin' }
       case 'broadcast': return { kind: 'broadcast' }
       case 'hash': {
-        const keys = fieldsOf(schemaOf(plan, exchange), exchange.partitioning.keyBy)
+        const keys = fieldsOf(exchange.schema, exchange.partitioning.keyBy)
         return { kind: 'hash', grouper: compileKeyGrouper(keys, plan.maxParallelism), maxParallelism: plan.maxParallelism }
       }
     }
@@ -284,20 +284,6 @@ function chainOf(plan: ExecutionPlan, id: string): Chain {
   const chain = plan.chains.find((candidate) => candidate.id === id)
   if (!chain) throw new MillraceError('CHAIN_UNKNOWN', `the plan has no chain ${id}`)
   return chain
-}
-
-function operatorOf(plan: ExecutionPlan, id: string): OperatorNode {
-  const operator = plan.chains.flatMap((chain) => chain.operators).find((candidate) => candidate.id === id)
-  if (!operator) throw new MillraceError('OPERATOR_UNKNOWN', `the plan has no operator ${id}`)
-  return operator
-}
-
-/** Of the rows that travel over an exchange. */
-function schemaOf(plan: ExecutionPlan, { producer }: Exchange): Schema {
-  const operator = operatorOf(plan, producer.operator)
-  const schema = producer.output === undefined ? operator.schema : operator.sideOutputs?.[producer.output]
-  if (schema === undefined) throw new MillraceError('OUTPUT_UNKNOWN', `operator ${operator.id} has no output ${producer.output ?? ''}`)
-  return schema
 }
 
 /** Rows carry no mark of their source: a chain follows the policy of the first source upstream of it. */
