@@ -98,5 +98,6 @@ export interface LastOperation {
   result: 'Succeeded' | 'WithoutSavepoint' | 'Superseded'
   startedAt: string
   finishedAt: string
-  pauseMs: number | null
+  /** Absent or null until the first record after it was seen, and for operations that pause nothing. */
+  pauseMs?: number | null
 }

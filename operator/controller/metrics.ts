@@ -42,10 +42,9 @@ export class OperatorMetrics {
 
   leading(isLeader: boolean): void { this.#leader.set(isLeader ? 1 : 0) }
 
-  operationEnded(type: string, result: string, durationMs: number, pauseMs: number | null): void {
-    this.#operationSeconds.observe({ type, result }, durationMs / 1000)
-    if (pauseMs !== null) this.#pauseSeconds.observe({ type }, pauseMs / 1000)
-  }
+  operationEnded(type: string, result: string, durationMs: number): void { this.#operationSeconds.observe({ type, result }, durationMs / 1000) }
+
+  paused(type: string, pauseMs: number): void { this.#pauseSeconds.observe({ type }, pauseMs / 1000) }
 
   /** A number read when scraped, by label: e.g. jobs per phase. */
   gauge(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void {

@@ -64,12 +64,28 @@ const COMPLETED: Readonly<Record<OperationType, string>> = {
   Suspend: 'Suspended', Resume: 'Resumed', Delete: 'Deleted',
 }
 
-function completedEvent(type: OperationType, result: LastOperation['result'], { coordinator }: Observed): EventNote {
+const PAUSING: readonly OperationType[] = ['Rescale', 'Upgrade', 'Recover']
+
+/**
+ * The pause of the operation that ends now, or of the last one, in the one pass that learns it: the first record after it
+ * may come later than its end.
+ */
+export function learntPause({ job, coordinator }: Observed, { ended, operation }: Pick<Decision, 'ended' | 'operation'>): { type: OperationType; pauseMs: number } | undefined {
+  if (coordinator.kind !== 'reached' || coordinator.report.lastPauseMs === null) return undefined
+  const { attempt, lastPauseMs } = coordinator.report
+  const last = job.status?.lastOperation
+  const isStillOpen = operation === null && (last?.pauseMs ?? null) === null && job.status?.attempt === attempt
+  const of = ended ?? (isStillOpen ? last : undefined)
+  return of?.result === 'Succeeded' && PAUSING.includes(of.type) ? { type: of.type, pauseMs: lastPauseMs } : undefined
+}
+
+function completedEvent(type: OperationType, result: LastOperation['result'], observed: Observed): EventNote {
+  const { coordinator } = observed
   if (result === 'WithoutSavepoint') {
     return { type: 'Warning', reason: COMPLETED[type], message: 'No savepoint could be taken: the job goes on from its newest checkpoint.' }
   }
   if (coordinator.kind !== 'reached') return { type: 'Normal', reason: COMPLETED[type], message: `${type} succeeded.` }
-  const { attempt, lastPauseMs } = coordinator.report
-  const pause = lastPauseMs === null || type === 'Deploy' ? '' : `, records paused for ${lastPauseMs} ms`
-  return { type: 'Normal', reason: COMPLETED[type], message: `Attempt ${attempt} runs${pause}.` }
+  const learnt = learntPause(observed, { ended: { type, result }, operation: null })
+  const pause = learnt === undefined ? '' : `, records paused for ${learnt.pauseMs} ms`
+  return { type: 'Normal', reason: COMPLETED[type], message: `Attempt ${coordinator.report.attempt} runs${pause}.` }
 }

@@ -17,6 +17,7 @@ import type { Act, Decision } from './decision.ts'
 import { endpointOf, keptHash, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
+import { learntPause } from './operation.ts'
 import { statusOf } from './status.ts'
 
 export interface StreamJobParts extends ObserveParts { events: EventRecorder; logger: Logger; metrics: OperatorMetrics }
@@ -134,9 +135,10 @@ async function tell({ events, metrics }: StreamJobParts, observed: Observed, dec
   const { job } = observed
   const ended = job.status?.operation
   if (decision.ended !== undefined && ended !== undefined && ended !== null) {
-    const pauseMs = observed.coordinator.kind === 'reached' ? observed.coordinator.report.lastPauseMs : null
-    metrics.operationEnded(decision.ended.type, decision.ended.result, observed.now - Date.parse(ended.startedAt), pauseMs)
+    metrics.operationEnded(decision.ended.type, decision.ended.result, observed.now - Date.parse(ended.startedAt))
   }
+  const pause = learntPause(observed, decision)
+  if (pause !== undefined) metrics.paused(pause.type, pause.pauseMs)
   for (const note of decision.events) await events.record(job, note)
   const [problem] = observed.problems
   if (problem !== undefined) {

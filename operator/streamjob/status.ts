@@ -7,6 +7,7 @@ import { CHAIN_LABEL, JOB_LABEL, selectorOf } from '../resources/labels.ts'
 import { camel } from './decide.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
+import { learntPause } from './operation.ts'
 import { wantsToRun } from './wanted.ts'
 
 /** What status should say after this decision and before its act. Pure. */
@@ -87,12 +88,17 @@ function checkpointOf(report: JobReport | undefined): CheckpointStatus | undefin
   return { attempt, id, kind, path, sizeBytes, durationMs, completedAt: isoSeconds(completedAt), failures: report.checkpointFailures }
 }
 
-function lastOperationOf({ job, now, coordinator }: Observed, decision: Decision): LastOperation | undefined {
+function lastOperationOf(observed: Observed, decision: Decision): LastOperation | undefined {
+  const { job, now } = observed
   const ended = job.status?.operation
-  if (decision.ended === undefined || ended === undefined || ended === null) return job.status?.lastOperation
+  const pause = learntPause(observed, decision)
+  if (decision.ended === undefined || ended === undefined || ended === null) {
+    const last = job.status?.lastOperation
+    return last === undefined || pause === undefined ? last : { ...last, pauseMs: pause.pauseMs }
+  }
   return {
     id: ended.id, type: decision.ended.type, result: decision.ended.result, startedAt: ended.startedAt, finishedAt: new Date(now).toISOString(),
-    pauseMs: coordinator.kind === 'reached' && decision.ended.result === 'Succeeded' ? coordinator.report.lastPauseMs : null,
+    pauseMs: pause?.pauseMs ?? null,
   }
 }
 

@@ -43,7 +43,7 @@ export interface JobReport {
   /** Checkpoints in a row that did not complete. */
   checkpointFailures: number
   restarts: number
-  /** From the last record before the newest switch or recovery to the first one after; null before one. */
+  /** From the last record before this attempt to its first one; null until there is one, and for the first attempt. */
   lastPauseMs: number | null
   recordsIn: number
   recordsOut: number

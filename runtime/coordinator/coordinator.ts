@@ -172,7 +172,7 @@ export class Coordinator {
       expectedWorkers: this.#wanted ? subtasksOf(this.#wanted.plan) : [],
       registeredWorkers: this.#registry.subtasks(), runningWorkers: this.#run ? [...this.#run.parts.subtasks] : [],
       checkpoint: this.#newest, checkpointFailures: this.#checkpointFailures, restarts: this.#restarts,
-      lastPauseMs: this.#pause.lastPauseMs, recordsIn: sum('recordsIn'), recordsOut: sum('recordsOut'),
+      lastPauseMs: this.#pause.pauseBefore(this.#attempt), recordsIn: sum('recordsIn'), recordsOut: sum('recordsOut'),
       badRecords: sum('badRecords'), lateRecords: sum('lateRecords'),
       error: this.#error ? errorReport(this.#error) : trouble,
     }

@@ -10,7 +10,8 @@ export class PauseClock {
   #firstRecordAt: number | null = null
   #lastPauseMs: number | null = null
 
-  get lastPauseMs(): number | null { return this.#lastPauseMs }
+  /** The pause before that attempt; null until a record of it was seen, and when nothing ran before it. */
+  pauseBefore(attempt: Attempt): number | null { return attempt === this.#attempt ? this.#lastPauseMs : null }
 
   /** Facts of one subtask, from its heartbeats and from the last one before it stops. */
   observe({ attempt, firstRecordAt, lastRecordAt }: SubtaskMetrics): void {
@@ -19,6 +20,7 @@ export class PauseClock {
       this.#attempt = attempt
       this.#before = this.#lastRecordAt
       this.#firstRecordAt = null
+      this.#lastPauseMs = null
     }
     this.#lastRecordAt = Math.max(this.#lastRecordAt ?? lastRecordAt, lastRecordAt)
     this.#firstRecordAt = Math.min(this.#firstRecordAt ?? firstRecordAt, firstRecordAt)

@@ -47,6 +47,19 @@ describe('a StreamJob', () => {
     expect(world.podNames()).toEqual(['counts-bids-0', 'counts-coordinator', 'counts-hot-0'])
   })
 
+  test('that is scaled has the pause of that step in its status as soon as a record was seen, and keeps it', async () => {
+    const world = await runningJob()
+    world.edit((spec) => { spec['replicas'] = 3 })
+    await world.untilRunning()
+    expect(world.job()?.status?.lastOperation?.pauseMs ?? null).toBeNull()
+    world.coordinatorReport().lastPauseMs = 700
+    await world.pass()
+    expect(world.job()?.status?.lastOperation).toMatchObject({ type: 'Rescale', pauseMs: 700 })
+    world.coordinatorReport().lastPauseMs = 800
+    await world.pass()
+    expect(world.job()?.status?.lastOperation).toMatchObject({ type: 'Rescale', pauseMs: 700 })
+  })
+
   test('whose selector an autoscaler uses matches exactly as many pods as replicas says', async () => {
     const world = await runningJob()
     world.edit((spec) => { spec['replicas'] = 3 })

@@ -10,10 +10,19 @@ test('the pause lasts from the newest record of one attempt to the oldest of the
   const clock = new PauseClock()
   clock.observe(metrics(1, 10, 100))
   clock.observe(metrics(1, 12, 130))
-  expect(clock.lastPauseMs).toBeNull()
+  expect(clock.pauseBefore(1)).toBeNull()
   clock.observe(metrics(2, 200, 300))
   clock.observe(metrics(2, 170, 310))
-  expect(clock.lastPauseMs).toBe(40)
+  expect(clock.pauseBefore(2)).toBe(40)
+})
+
+test('before the first record of an attempt its pause is unknown, and never that of an earlier one', () => {
+  const clock = new PauseClock()
+  clock.observe(metrics(1, 10, 100))
+  clock.observe(metrics(2, 150, 160))
+  expect(clock.pauseBefore(3)).toBeNull()
+  clock.observe(metrics(3, 500, 510))
+  expect(clock.pauseBefore(3)).toBe(340)
 })
 
 test('a late word of an older attempt, or of a subtask without records, changes nothing', () => {
@@ -22,5 +31,5 @@ test('a late word of an older attempt, or of a subtask without records, changes 
   clock.observe(metrics(2, 150, 160))
   clock.observe(metrics(1, 10, 149))
   clock.observe(metrics(3, null, null))
-  expect(clock.lastPauseMs).toBe(50)
+  expect(clock.pauseBefore(2)).toBe(50)
 })
