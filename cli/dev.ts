@@ -4,6 +4,7 @@ import { parseAllDocuments } from 'yaml'
 import type { EmbeddedApiServer } from '../embedded/api-server.ts'
 import type { JsonObject } from '../embedded/objects.ts'
 import { stringAt, valueAt } from '../embedded/objects.ts'
+import { druidsOf } from '../operator/config.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { startLocalCluster } from './local-cluster.ts'
@@ -19,7 +20,7 @@ export interface DevOptions {
 
 /**
  * `millrace dev`: the embedded API server and node with the unchanged operator, until Ctrl-C. Everything it keeps
- * lies in `.millrace/` of the current folder. Exit code 0.
+ * lies in `.millrace/` of the current folder; the Druids it knows are in MILLRACE_DRUIDS, as for the operator. Exit code 0.
  */
 export async function dev(options: DevOptions): Promise<number> {
   const startedAt = performance.now()
@@ -27,7 +28,7 @@ export async function dev(options: DevOptions): Promise<number> {
   const jobs = options.files.flatMap((file) => readResources(file))
   const cluster = await startLocalCluster({
     dir, baseDir: options.files[0] === undefined ? process.cwd() : dirname(resolve(options.files[0])),
-    logger: createLogger({ to: 'stderr', level: 'error' }),
+    logger: createLogger({ to: 'stderr', level: 'error' }), druids: druidsOf(process.env['MILLRACE_DRUIDS']),
   })
   const ended = new Promise<void>((done) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { done() })

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { readRuntimeConfig } from '../runtime/config.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
@@ -43,7 +44,7 @@ export async function run(options: RunOptions): Promise<number> {
   const job = readJobFile(text)
   const planned = planJob(job.spec, builtinConnectors)
   const baseDir = dirname(resolve(options.file))
-  const store = storeUrl(planned.checkpoints.store)
+  const store = openedStore(planned.checkpoints.store)
   const uid = options.resume ?? `run-${randomBytes(6).toString('hex')}`
   const target: JobTarget = { revision: createHash('sha256').update(JSON.stringify(job.spec)).digest('hex').slice(0, 12), spec: job.spec, desiredState: 'running' }
   const settings = { name: job.name, uid, token: randomBytes(16).toString('hex'), store, baseDir, logLevel: options.logLevel }
@@ -56,11 +57,16 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-/** A path is relative to the current folder; another kind of store is for the runtime to open, or to refuse. */
-function storeUrl(written: string | undefined): string {
-  if (written !== undefined && /^[a-z0-9+]+:\/\//.test(written)) return written
-  const folder = resolve(written ?? '.millrace/checkpoints')
-  mkdirSync(folder, { recursive: true })
+/** The store's folder, made when it is missing. Throws STORE_UNAVAILABLE when it cannot be written: nothing is started then. */
+function openedStore(written: string | undefined): string {
+  const folder = written !== undefined && /^file:/i.test(written) ? fileURLToPath(written) : resolve(written ?? '.millrace/checkpoints')
+  try {
+    mkdirSync(folder, { recursive: true })
+    accessSync(folder, constants.W_OK)
+  } catch (cause) {
+    throw new MillraceError('STORE_UNAVAILABLE', `checkpoint store ${folder} cannot be written`,
+      { domain: 'dependency', cause, hint: 'name another folder in spec.checkpoints.store, or free this one' })
+  }
   return folder
 }
 

@@ -9,6 +9,7 @@ import type { FieldError } from './status-error.ts'
 const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false })
   .registerVariable('self', 'dyn')
   .registerVariable('oldSelf', 'dyn')
+  .registerFunction('string.format(list): string', formatted)
 
 type CelProgram = (variables: Record<string, unknown>) => unknown
 const programs = new Map<string, CelProgram>()
@@ -119,4 +120,15 @@ const reservedNames = new Set(['true', 'false', 'null', 'in', 'as', 'break', 'co
 
 function escapeName(name: string): string {
   return reservedNames.has(name) ? `__${name}__` : name
+}
+
+/** The verbs of the Kubernetes extension `format` that messages use; another one makes the message fall back, as any mistake in it. */
+function formatted(text: string, values: readonly unknown[]): string {
+  let next = 0
+  return text.replace(/%(.)/g, (_, verb: string) => {
+    if (verb === '%') return '%'
+    if (verb !== 'd' && verb !== 's') throw new Error(`format does not know %${verb}`)
+    if (next >= values.length) throw new Error('format has fewer values than verbs')
+    return String(values[next++])
+  })
 }

@@ -88,7 +88,7 @@ function tokenKeyOf(value: string | undefined): string {
 }
 
 /** `{"name": {"routerUrl": "http://router:8888", "username": "u", "passwordFile": "/path"}}` */
-function druidsOf(text: string | undefined): Record<string, DruidEndpoint> {
+export function druidsOf(text: string | undefined): Record<string, DruidEndpoint> {
   if (text === undefined) return {}
   let value: unknown
   try {

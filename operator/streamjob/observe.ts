@@ -122,7 +122,9 @@ async function askCoordinator(
   parts: ObserveParts, job: StreamJob, pod: Pod | undefined,
 ): Promise<{ view: Observed['coordinator']; savepoint: SavepointReport | undefined }> {
   const ip = pod?.status?.podIP
-  if (ip === undefined || ip === '') return { view: { kind: 'absent' }, savepoint: undefined }
+  // Pods are going: nothing that their coordinator says matters any more, and waiting for it takes from the deadline.
+  const isRemoved = job.metadata.deletionTimestamp !== undefined && job.status?.operation?.type === 'Delete' && job.status.operation.step === 'removePods'
+  if (ip === undefined || ip === '' || isRemoved) return { view: { kind: 'absent' }, savepoint: undefined }
   const endpoint = endpointOf(parts, job, ip)
   const operation = job.status?.operation
   try {

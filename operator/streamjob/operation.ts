@@ -16,10 +16,10 @@ export function begin(observed: Observed, type: OperationType, step: Operation['
   const underWay = job.status?.operation
   if (underWay !== undefined && underWay !== null && (underWay.type === type || !maySupersede(underWay.type, type))) return underWay
   const uid = (job.metadata.uid ?? '').replaceAll('-', '').slice(0, 8)
-  const patienceMs = type === 'Delete' ? deletionDeadlineMs(job) / 2 : PATIENCE_MS[type]
+  const deadline = type === 'Delete' ? Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job) / 2 : now + PATIENCE_MS[type]
   return {
     id: `${uid}-g${job.metadata.generation ?? 0}-${type.toLowerCase()}-${now.toString(36)}`, type, step, tries: 0,
-    startedAt: new Date(now).toISOString(), deadline: new Date(now + patienceMs).toISOString(),
+    startedAt: new Date(now).toISOString(), deadline: new Date(deadline).toISOString(),
   }
 }
 

@@ -142,7 +142,7 @@ async function tell({ events, metrics }: StreamJobParts, observed: Observed, dec
   for (const note of decision.events) await events.record(job, note)
   const [problem] = observed.problems
   if (problem !== undefined) {
-    await events.record(job, { type: 'Warning', reason: 'Rejected', message: `${problem.path}: ${problem.message} [${problem.code}]` })
+    await events.record(job, { type: 'Warning', reason: 'Rejected', message: `${problem.path}: ${problem.message} [${problem.code}]${problem.hint === undefined ? '' : `; ${problem.hint}`}` })
   }
   const known = job.status?.attempt ?? 0
   if (observed.coordinator.kind === 'reached' && observed.coordinator.report.attempt > 0 && observed.coordinator.report.attempt < known) {

@@ -1,4 +1,5 @@
 import type { Operation } from '../api/stream-job.ts'
+import type { EventNote } from '../kube/events.ts'
 import type { Act, Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { working } from './operation.ts'
@@ -9,6 +10,10 @@ export type StopStep =
   | { kind: 'remove'; withSavepoint: 'yes' | 'no' | 'notNeeded' }
   | { kind: 'ask'; message: string }
   | { kind: 'wait'; message: string }
+
+export const STOPPED_WITHOUT_SAVEPOINT: EventNote = {
+  type: 'Warning', reason: 'StoppedWithoutSavepoint', message: 'The coordinator gave no savepoint: the newest checkpoint is what is left.',
+}
 
 /**
  * How to stop: the coordinator takes a savepoint and stops at its barrier in one (a target that is suspended); pods
@@ -36,9 +41,7 @@ export function carryOnStopping(observed: Observed, operation: Operation): Decis
   if (operation.step === 'removePods') return working(operation, { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500 })
   const step = stopStep(observed, operation)
   if (step.kind === 'remove') {
-    const events = step.withSavepoint === 'no'
-      ? [{ type: 'Warning' as const, reason: 'StoppedWithoutSavepoint', message: 'The coordinator gave no savepoint: the newest checkpoint is what is left.' }]
-      : []
+    const events = step.withSavepoint === 'no' ? [STOPPED_WITHOUT_SAVEPOINT] : []
     return working({ ...operation, step: 'removePods' }, { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500, events })
   }
   const act: Act = step.kind === 'ask' && observed.wanted !== undefined ? { kind: 'putTarget', desiredState: 'suspended' } : { kind: 'none' }

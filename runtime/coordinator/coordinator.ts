@@ -357,7 +357,7 @@ export class Coordinator {
     await this.#stopWorkers(this.#registry.subtasks(), attempt, 'fence')
     const newest = isPlanted('readBeforeFence') ? beforeClaim : log.view().newest
     const manifest = newest && await this.#readManifest(newest)
-    const splits = await discoverSplits(wanted.plan, manifest, this.#connectors, this.#ports, this.#config.baseDir)
+    const splits = await this.#discover(wanted.plan, manifest)
     if (this.#closed) return
     const run = new AttemptRun({
       attempt, target: wanted.target, plan: wanted.plan, subtasks, job: this.#config.job, firstCheckpoint: (newest?.id ?? 0) + 1,
@@ -373,6 +373,19 @@ export class Coordinator {
     this.#ports.logger.info('attempt running', { attempt, subtasks: subtasks.length, from: newest ? `${newest.attempt}-${newest.id}` : 'nothing' })
     this.#scheduleCheckpoint(run, wanted.checkpoints.intervalMs)
     this.#driveAgain = true
+  }
+
+  /** A source that does not answer is told at once, not only when it is given up. */
+  async #discover(plan: ExecutionPlan, manifest: Manifest | undefined): ReturnType<typeof discoverSplits> {
+    let told: Error | undefined
+    return discoverSplits(plan, manifest, this.#connectors, {
+      ports: this.#ports, baseDir: this.#config.baseDir,
+      reportTrouble: (error) => {
+        if (error) this.#error = error
+        else if (this.#error === told) this.#error = undefined
+        told = error ?? undefined
+      },
+    })
   }
 
   /** Resolves when every subtask runs; a `drained` may come before that and is kept by the run. */

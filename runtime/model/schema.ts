@@ -22,11 +22,14 @@ export type Row = Readonly<{ [field: string]: unknown }>
 
 /**
  * Field names are identifiers that are no property of Object.prototype, so a row can carry them as
- * plain properties and generated code can never be steered by a name.
+ * plain properties and generated code can never be steered by a name. `true`, `false` and `null` are values in
+ * expressions: a field of that name could not be read.
  */
 export function isFieldName(name: string): boolean {
-  return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !(name in Object.prototype)
+  return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !(name in Object.prototype) && !VALUES.includes(name)
 }
+
+const VALUES: readonly string[] = ['true', 'false', 'null']
 
 /** The named fields, in the order of the names. Throws UNKNOWN_FIELD: plans name only fields that are there. */
 export function fieldsOf(schema: Schema, names: readonly string[]): Field[] {

@@ -7,6 +7,7 @@ import type { Stream } from './read-operator.ts'
 import { nodeOf, readOperator } from './verbs.ts'
 import { suggestion } from '../expressions/suggest.ts'
 import { parseDurationMs } from '../model/time.ts'
+import { unsupportedScheme } from '../ports/store.ts'
 
 export const DEFAULT_MAX_PARALLELISM = 128
 /** Key groups are numbered in 16 bits, as in Flink. */
@@ -108,5 +109,7 @@ function readCheckpoints(value: unknown, problems: Problems): void {
   if (ms !== undefined && ms < SHORTEST_CHECKPOINT_INTERVAL_MS) {
     problems.report('DURATION_INVALID', 'spec.checkpoints.interval', `${describe(interval)} is shorter than ${SHORTEST_CHECKPOINT_INTERVAL_MS}ms`)
   }
-  if (store !== undefined) problems.text(store, 'spec.checkpoints.store', 1024)
+  const url = store === undefined ? undefined : problems.text(store, 'spec.checkpoints.store', 1024)
+  const scheme = url === undefined ? undefined : unsupportedScheme(url)
+  if (scheme !== undefined) problems.report('STORE_UNSUPPORTED', 'spec.checkpoints.store', `there is no store of kind "${scheme}"`, 'use file:///folder or a plain path')
 }

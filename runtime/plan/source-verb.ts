@@ -138,7 +138,10 @@ function readField(name: string, type: unknown, path: string, problems: Problems
 /** Names of fields are written into generated code and must be plain identifiers. */
 export function checkFieldName(name: string, path: string, problems: Problems): boolean {
   if (isFieldName(name)) return true
-  problems.report('FIELD_NAME_INVALID', path, `${describe(name)} cannot be a field name`, 'letters, digits and _, no digit first, and no name that every JavaScript object has')
+  const hint = name === 'true' || name === 'false'
+    ? 'kubectl takes an unquoted y, n, yes, no, on or off for true or false: write it in quotes'
+    : 'letters, digits and _, no digit first, and no name that every JavaScript object has'
+  problems.report('FIELD_NAME_INVALID', path, `${describe(name)} cannot be a field name`, hint)
   return false
 }
 

@@ -1,3 +1,12 @@
+/** The one kind of store there is, as a URL begins; a plain path is of that kind too. */
+const STORE_SCHEME = 'file'
+
+/** The scheme of a store's URL when there is no such store; undefined when it can be opened. */
+export function unsupportedScheme(url: string): string | undefined {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  return scheme === STORE_SCHEME ? undefined : scheme
+}
+
 /**
  * Object storage as the checkpoint protocol needs it. Paths are relative, `/`-separated, never start with `/`.
  *

@@ -32,10 +32,12 @@ import { compileOperatorChain } from '../task/operator-chain.ts'
 import { Signal } from '../task/signal.ts'
 import { SourceInput } from '../task/source-input.ts'
 import { ExchangeStage } from '../task/stage.ts'
-import { Subtask, SubtaskCounters, type SubtaskEvents } from '../task/subtask.ts'
+import { Subtask, type SubtaskCounters, type SubtaskEvents } from '../task/subtask.ts'
 
 export interface DeployContext {
   deployment: Deployment
+  /** Counted into from the start: what a sink or source cannot reach is seen while it is being opened. */
+  counters: SubtaskCounters
   plan: ExecutionPlan
   ports: Ports
   connectors: Connectors
@@ -61,11 +63,12 @@ class Deployer {
   readonly #context: DeployContext
   readonly #chain: Chain
   readonly #signal = new Signal()
-  readonly #counters = new SubtaskCounters()
+  readonly #counters: SubtaskCounters
   readonly #opened: (() => Promise<void> | void)[] = []
 
   constructor(context: DeployContext) {
     this.#context = context
+    this.#counters = context.counters
     const { plan, deployment } = context
     const chain = plan.chains.find((candidate) => candidate.id === deployment.chain)
     if (!chain) throw new MillraceError('CHAIN_UNKNOWN', `the plan has no chain ${deployment.chain}`)

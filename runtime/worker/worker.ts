@@ -1,13 +1,13 @@
 import { scopedStore } from '../checkpoint/scoped-store.ts'
 import type { Connectors } from '../connectors/registry.ts'
-import type { CoordinatorMessage, Deployment, WorkerMessage } from '../control/messages.ts'
+import type { CoordinatorMessage, Deployment, SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { ChannelServer } from '../exchange/channel-server.ts'
 import { describeWithCauses, errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId, type Attempt } from '../model/ids.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { NetAddress } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
-import type { Subtask } from '../task/subtask.ts'
+import { SubtaskCounters, type Subtask } from '../task/subtask.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
 import { deploySubtask } from './deploy-subtask.ts'
 
@@ -43,8 +43,8 @@ export class ChainWorker {
   #data: NetAddress
   #seen: Attempt = 0
   #running: { attempt: Attempt; subtask: Subtask } | undefined
-  /** Gives the deployment under way up. */
-  #deploying: AbortController | undefined
+  /** The deployment under way: gives it up, and what it has counted so far. */
+  #deploying: { attempt: Attempt; counters: SubtaskCounters; stopping: AbortController } | undefined
   /** Attempts are stopped and deployed one after another. */
   #work: Promise<void> = Promise.resolve()
   #closed = false
@@ -71,7 +71,7 @@ export class ChainWorker {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#deploying?.abort()
+    this.#deploying?.stopping.abort()
     this.#link.close()
     await this.#work
     await this.#running?.subtask.stop()
@@ -87,8 +87,15 @@ export class ChainWorker {
 
   #heartbeat(): void {
     if (this.#closed) return
-    this.#link.send({ kind: 'heartbeat', metrics: this.#running?.subtask.metrics() ?? null })
+    this.#link.send({ kind: 'heartbeat', metrics: this.#running?.subtask.metrics() ?? this.#deployingMetrics() })
     this.#ports.clock.after(HEARTBEAT_MS, () => { this.#heartbeat() })
+  }
+
+  /** A sink that cannot be opened, a source that does not answer: told while they are still being tried. */
+  #deployingMetrics(): SubtaskMetrics | null {
+    if (!this.#deploying) return null
+    const { attempt, counters } = this.#deploying
+    return { attempt, ...counters, watermark: null, stateEntries: 0, lagRecords: null }
   }
 
   #onMessage(message: CoordinatorMessage): void {
@@ -116,7 +123,7 @@ export class ChainWorker {
       this.#seen = attempt
       this.#channels.fence(attempt)
       // A deployment that waits for the outside must not hold up the newer attempt.
-      this.#deploying?.abort()
+      this.#deploying?.stopping.abort()
     }
     this.#work = this.#work.then(async () => {
       if (attempt < this.#seen || this.#closed) return
@@ -143,9 +150,10 @@ export class ChainWorker {
     if (this.#running) throw new MillraceError('DEPLOY_TWICE', `attempt ${attempt} was deployed while attempt ${this.#running.attempt} runs`)
     const send = (message: WorkerMessage): void => { if (this.#running?.attempt === attempt) this.#link.send(message) }
     const stopping = new AbortController()
-    this.#deploying = stopping
+    const counters = new SubtaskCounters()
+    this.#deploying = { attempt, counters, stopping }
     const subtask = await deploySubtask({
-      deployment, stopping, plan: this.#plan(deployment.spec), ports: this.#ports, connectors: this.#connectors,
+      deployment, counters, stopping, plan: this.#plan(deployment.spec), ports: this.#ports, connectors: this.#connectors,
       store: scopedStore(this.#ports.openStore(deployment.store), this.#config.storeFolder), channels: this.#channels,
       isCurrent: () => this.#seen === attempt && !this.#closed,
       events: {

@@ -2,18 +2,18 @@ import { link, readdir, readFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
-import type { Store } from '../store.ts'
+import { unsupportedScheme, type Store } from '../store.ts'
 import { isErrno, syncFolder, unlinkIfPresent, writeDurably, writeTemporary } from './durable-file.ts'
 
 /** Opens `file:///folder` or a plain path. Throws STORE_UNSUPPORTED for any other scheme. */
 export function openFileStore(url: string): Store {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
-  if (scheme !== undefined && scheme !== 'file') {
+  const scheme = unsupportedScheme(url)
+  if (scheme !== undefined) {
     throw new MillraceError('STORE_UNSUPPORTED', `checkpoint store ${JSON.stringify(url)} has scheme ${JSON.stringify(scheme)}; only file is supported`, {
       domain: 'user', hint: 'use file:///folder or a plain path',
     })
   }
-  return new FileStore(resolve(scheme === 'file' ? fileURLToPath(url) : url))
+  return new FileStore(resolve(/^file:/i.test(url) ? fileURLToPath(url) : url))
 }
 
 /** A folder as a store. Files whose names start with a dot are temporary and never listed. */
@@ -92,8 +92,14 @@ class FileStore implements Store {
       return await run(join(this.#root, path))
     } catch (cause) {
       throw new MillraceError('STORE_UNAVAILABLE', `cannot ${verb} ${JSON.stringify(path)} in checkpoint store ${this.#root}`, {
-        domain: 'dependency', retriable: true, cause, hint: 'check that the folder exists, is writable and has space',
+        domain: 'dependency', retriable: true, cause: withoutPath(cause), hint: 'check that the folder exists, is writable and has space',
       })
     }
   }
+}
+
+/** A temporary file's name is new at every try: with it in the text, the same trouble would look new each time. */
+function withoutPath(cause: unknown): unknown {
+  if (!(cause instanceof Error && 'syscall' in cause)) return cause
+  return new Error(cause.message.replace(/, \w+ '.*$/s, ''))
 }

@@ -54,6 +54,13 @@ describe('CEL rules', () => {
     expect(validateCel({ min: 1, max: 2 }, { min: 1, max: 3 }, rules, 'spec').map((error) => error.message)).toEqual(['Invalid value: "object": max may only grow'])
   })
 
+  test('a message is formatted as on a real server, and one that cannot be falls back to the plain message', () => {
+    const formatted = (messageExpression: string): string[] => validateCel({ min: 5, max: 4 }, undefined,
+      { ...rules, 'x-kubernetes-validations': [{ rule: 'self.min <= self.max', messageExpression, message: 'plain' }] }, 'spec').map((error) => error.message)
+    expect(formatted("'min %d, max %s, 100 %%'.format([self.min, self.max])")).toEqual(['Invalid value: "object": min 5, max 4, 100 %'])
+    expect(formatted("'min %d, max %d'.format([self.min])")).toEqual(['Invalid value: "object": plain'])
+  })
+
   test('reserved names are escaped and fieldPath names the field', () => {
     expect(validateCel({ min: 1, max: 2, namespace: 'x' }, undefined, rules, 'spec').map((error) => error.field)).toEqual(['spec.namespace'])
   })

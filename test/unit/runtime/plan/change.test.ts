@@ -12,7 +12,7 @@ test.each([
   ['a filter', (yaml: string) => yaml.replace('> 100', '> 200'), 'graph', ['"dear": filter changed']],
   ['a filter and replicas', (yaml: string) => yaml.replace('> 100', '> 200').replace('replicas: 2', 'replicas: 3'), 'graph', ['replicas 2 → 3', '"dear": filter changed']],
   ['a new sink', (yaml: string) => `${yaml}  - { id: more, from: dear, sink: console }`, 'graph', ['"more" is new']],
-  ['the checkpoint store', (yaml: string) => yaml.replace('s3://lake/millrace', 's3://other'), 'graph', ['checkpoints changed']],
+  ['the checkpoint store', (yaml: string) => yaml.replace('file:///checkpoints', 'file:///other'), 'graph', ['checkpoints changed']],
   ['the window', (yaml: string) => yaml.replace('size: 10s', 'size: 20s'), 'incompatible', ['"hot": window changed, and its state was kept by the old one']],
   ['the key', (yaml: string) => yaml.replace('keyBy: auction', 'keyBy: bidder'), 'incompatible', ['"hot": keyBy changed, and its state was kept by the old one']],
   ['the order of aggregates', (yaml: string) => yaml.replace('bids: count(), top: max(price)', 'top: max(price), bids: count()'), 'incompatible', ['"hot": aggregate changed, and its state was kept by the old one']],

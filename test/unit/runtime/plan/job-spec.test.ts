@@ -75,7 +75,7 @@ describe('a sound job', () => {
   })
 
   test('checkpoint settings have defaults', () => {
-    expect(checkpointSettings(specOf(BIDS))).toEqual({ intervalMs: 5000, store: 's3://lake/millrace' })
+    expect(checkpointSettings(specOf(BIDS))).toEqual({ intervalMs: 5000, store: 'file:///checkpoints' })
     expect(checkpointSettings({})).toEqual({ intervalMs: 10_000 })
   })
 })
@@ -108,6 +108,7 @@ const BAD: [what: string, yaml: string, code: string, path: string][] = [
   ['a field name of Object.prototype', `graph: [{ id: b, source: { kafka: { topic: t } }, schema: { __proto__: long } }, ${SINK}]`, 'FIELD_NAME_INVALID', 'spec.graph[0].schema.__proto__'],
   ['an unknown event-time field', `graph: [{ id: b, source: { kafka: { topic: t } }, schema: { at: timestamp }, eventTime: { field: ta } }, ${SINK}]`, 'UNKNOWN_FIELD', 'spec.graph[0].eventTime.field'],
   ['an event time that is no timestamp', `graph: [{ id: b, source: { kafka: { topic: t } }, schema: { at: long }, eventTime: { field: at } }, ${SINK}]`, 'TYPE_MISMATCH', 'spec.graph[0].eventTime.field'],
+  ['a field name that YAML 1.1 made a boolean', `graph: [{ id: b, source: { kafka: { topic: t } }, schema: { 'false': long } }, ${SINK}]`, 'FIELD_NAME_INVALID', 'spec.graph[0].schema.false'],
   ['a bad duration', `graph: [{ id: b, source: { kafka: { topic: t } }, schema: { at: timestamp }, eventTime: { field: at, outOfOrderness: 4 } }, ${SINK}]`, 'DURATION_INVALID', 'spec.graph[0].eventTime.outOfOrderness'],
   ['a bad rate', `graph: [{ id: b, source: { file: { rate: fast } }, schema: { at: timestamp } }, ${SINK}]`, 'RATE_INVALID', 'spec.graph[0].source.file.rate'],
   ['a replay without event time', `graph: [{ id: b, source: { file: { rate: 10x } }, schema: { at: timestamp } }, ${SINK}]`, 'EVENT_TIME_MISSING', 'spec.graph[0].source.file.rate'],
@@ -136,6 +137,7 @@ const BAD: [what: string, yaml: string, code: string, path: string][] = [
   ['own replicas above maxParallelism', around('filter: v > 1, replicas: 129'), 'REPLICAS_ABOVE_MAX', 'spec.graph[1].replicas'],
   ['zero replicas', `replicas: 0\n${around('filter: v > 1')}`, 'TYPE_MISMATCH', 'spec.replicas'],
   ['negative replicas', `replicas: -1\n${around('filter: v > 1')}`, 'TYPE_MISMATCH', 'spec.replicas'],
+  ['a store of another kind', `checkpoints: { store: s3://bucket }\n${around('filter: v > 1')}`, 'STORE_UNSUPPORTED', 'spec.checkpoints.store'],
   ['a bad interval', `checkpoints: { interval: soon }\n${around('filter: v > 1')}`, 'DURATION_INVALID', 'spec.checkpoints.interval'],
   ['an unknown checkpoint field', `checkpoints: { intervall: 1s }\n${around('filter: v > 1')}`, 'UNKNOWN_FIELD', 'spec.checkpoints.intervall'],
   ['an expression of 5 kB', around(`filter: "v > ${' '.repeat(5000)} 1"`), 'EXPRESSION_TOO_LARGE', 'spec.graph[1].filter'],

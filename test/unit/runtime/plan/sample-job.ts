@@ -22,7 +22,7 @@ export const CHECKS: ConnectorChecks = {
 /** The job of the design, section 3. */
 export const BIDS = `
 replicas: 2
-checkpoints: { interval: 5s, store: "s3://lake/millrace" }
+checkpoints: { interval: 5s, store: "file:///checkpoints" }
 graph:
   - id: bids
     source: { kafka: { brokers: "kafka:9092", topic: bids, format: json } }

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describeWithCauses } from '../../../../runtime/model/errors.ts'
 import { openFileStore } from '../../../../runtime/ports/real/store.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -44,5 +45,8 @@ describe('file store', () => {
     await writeFile(join(folder, 'file'), 'in the way')
     const store = openFileStore(join(folder, 'file'))
     await expect(store.put('x', text('y'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retriable: true })
+    const texts = await Promise.all([store.put('x', text('y')), store.put('x', text('y'))].map((put) => put.catch(describeWithCauses)))
+    expect(texts[0]).toContain('ENOTDIR: not a directory')
+    expect(texts[1]).toBe(texts[0])
   })
 })
