@@ -1,20 +1,11 @@
+import type { StateKey } from '../codegen/key-codec.ts'
+import type { RowClass } from '../codegen/row.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { GroupState } from '../model/snapshot.ts'
+import { MapStateStore } from './map-state-store.ts'
 
-/**
- * A key as tables know it, made and taken apart by a KeyCodec: the value itself where the key is one number or one text
- * that is never null, a text that holds all fields otherwise.
- */
-export type StateKey = number | string
-
-/** Generated for one list of key fields (codegen/key-codec.ts). */
-export interface KeyCodec {
-  /** The key of a row that has the fields. */
-  of(row: Row): StateKey
-  /** The values of the key's fields, in their order. */
-  values(key: StateKey): readonly unknown[]
-}
+export type { KeyCodec, StateKey } from '../codegen/key-codec.ts'
 
 /** What one operator keeps under its key: named tables that are checkpointed as one, by key group. */
 export interface StateShape {
@@ -22,11 +13,14 @@ export interface StateShape {
   tables: Readonly<Record<string, TableShape>>
 }
 
+/** What a table of rows holds and for how long. `rowClass` is that of the rows that come out; absent: a generated one. */
+interface RowsShape { schema: Schema; ttlMs?: number; rowClass?: RowClass }
+
 export type TableShape =
-  | { kind: 'value'; schema: Schema; ttlMs?: number }
-  | { kind: 'list'; schema: Schema; ttlMs?: number }
+  | ({ kind: 'value' } & RowsShape)
+  | ({ kind: 'list' } & RowsShape)
   /** Rows under a second key; `userKey` names the fields of it. */
-  | { kind: 'map'; userKey: readonly Field[]; schema: Schema; ttlMs?: number }
+  | ({ kind: 'map'; userKey: readonly Field[] } & RowsShape)
   | { kind: 'timers' }
 
 /**
@@ -88,4 +82,15 @@ export interface StateStore {
   snapshot(): GroupState[]
   /** Before the first change. Throws STATE_CORRUPT, or STATE_INCOMPATIBLE when a table it holds has another shape now. */
   restore(group: number, bytes: Uint8Array): void
+}
+
+export interface StateOptions {
+  maxParallelism: number
+  /** Processing time in ms, for times to live. */
+  now(): number
+}
+
+/** Empty tables of a shape. Throws KEY_TYPE_UNSUPPORTED for a json field in a key. */
+export function createStateStore(shape: StateShape, options: StateOptions): StateStore {
+  return new MapStateStore(shape, options)
 }
