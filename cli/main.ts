@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
+import { endWithStarter } from './end-with-starter.ts'
 import { lint } from './lint.ts'
 import { run } from './run.ts'
 
@@ -21,6 +22,7 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
 Example: millrace run examples/flights.yaml
 `
 
+endWithStarter()
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {

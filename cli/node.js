@@ -30,7 +30,8 @@ export function execNode26(script, args) {
     process.stderr.write(`millrace: can not run ${script}: ${why}\n`)
     process.exit(1)
   }
-  const child = spawn(node, [script, ...args], { stdio: 'inherit' })
+  // Nothing is written to descriptor 3: it ends with this process, SIGKILL included, and whoever watches it ends too.
+  const child = spawn(node, [script, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'pipe'], env: { ...process.env, MILLRACE_STARTER_FD: '3' } })
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   process.on('SIGINT', () => {
     if (!process.stdin.isTTY) child.kill('SIGINT')

@@ -7,6 +7,7 @@ import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
 import { formatDuration } from './harness/beds/progress.ts'
+import { endWithStarter } from '../cli/end-with-starter.ts'
 
 /** `npm test`: the checks, then every ring this machine can carry, one after the other. See CONTRIBUTING. */
 
@@ -49,6 +50,7 @@ interface Outcome {
   readonly skipped: number
 }
 
+endWithStarter()
 const selected = selectedRings()
 const outcomes: Outcome[] = [await check('types', 'typescript/bin/tsc', ['--noEmit'])]
 outcomes.push(await check('lint', 'oxlint/bin/oxlint', ['--deny-warnings']))

@@ -2,11 +2,16 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { ROOT } from './source-files.ts'
 
+export interface StartedMillrace { process: ChildProcess; ended: Promise<Ended> }
+
 export interface Ended { code: number | null; stdout: string; stderr: string }
 
 /** `node cli/bin.js ...args` as its own process: itself, and how it ends. */
-export function startMillrace(...args: string[]): { process: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [join(ROOT, 'cli', 'bin.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+export function startMillrace(...args: string[]): StartedMillrace { return startMillraceIn(process.cwd(), ...args) }
+
+/** The same in another folder: `dev` keeps what it has in the current one. */
+export function startMillraceIn(cwd: string, ...args: string[]): StartedMillrace {
+  const child = spawn(process.execPath, [join(ROOT, 'cli', 'bin.js'), ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text })
