@@ -33,9 +33,14 @@ export interface SourceConnector {
   enumerator(context: SourceContext): SplitEnumerator
   /** Called once per subtask and attempt. */
   reader(context: ReaderContext, rows: RowClass): SourceReader
+  /**
+   * How often the coordinator looks for new splits while an attempt runs; undefined or absent: never. Readers then have
+   * `addSplits`.
+   */
+  lookAgainMs?(options: Readonly<Record<string, unknown>>): number | undefined
 }
 
-/** Runs in the coordinator, once per source and attempt, before the subtasks are deployed. */
+/** Runs in the coordinator, before the subtasks of an attempt are deployed and whenever it looks for new splits. */
 export interface SplitEnumerator {
   /**
    * All splits that exist now. `known` are those of the restored checkpoint: they come back with their
@@ -59,6 +64,8 @@ export interface SourceBatch {
  */
 export interface SourceReader {
   open(splits: readonly Split[]): Promise<void>
+  /** Called between polls: splits that came to be while the subtask runs. */
+  addSplits?(splits: readonly Split[]): void
   /** At most `maxRows` rows of one split, none mixed. */
   poll(maxRows: number): Promise<SourceBatch | undefined>
   /** Splits as of the last batch returned by poll. Called between polls, never during one. */

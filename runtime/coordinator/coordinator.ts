@@ -18,7 +18,7 @@ import type { Store } from '../ports/store.ts'
 import { AttemptRun } from './attempt-run.ts'
 import { nextPhase } from './job-phase.ts'
 import { PauseClock } from './pause-clock.ts'
-import { discoverSplits } from './splits.ts'
+import { discoverSplits, watchSplits, type SplitParts } from './splits.ts'
 import { WorkerRegistry } from './worker-registry.ts'
 
 /** How long a worker may take to stop, and to start, an attempt. */
@@ -357,7 +357,8 @@ export class Coordinator {
     await this.#stopWorkers(this.#registry.subtasks(), attempt, 'fence')
     const newest = isPlanted('readBeforeFence') ? beforeClaim : log.view().newest
     const manifest = newest && await this.#readManifest(newest)
-    const splits = await this.#discover(wanted.plan, manifest)
+    const sources = { plan: wanted.plan, connectors: this.#connectors, ports: this.#ports, baseDir: this.#config.baseDir }
+    const splits = await this.#discover(sources, manifest)
     if (this.#closed) return
     const run = new AttemptRun({
       attempt, target: wanted.target, plan: wanted.plan, subtasks, job: this.#config.job, firstCheckpoint: (newest?.id ?? 0) + 1,
@@ -372,20 +373,25 @@ export class Coordinator {
     this.#setPhase('running')
     this.#ports.logger.info('attempt running', { attempt, subtasks: subtasks.length, from: newest ? `${newest.attempt}-${newest.id}` : 'nothing' })
     this.#scheduleCheckpoint(run, wanted.checkpoints.intervalMs)
+    // The readers tell of a source that does not answer.
+    watchSplits({ ...sources, reportTrouble: () => undefined }, splits, {
+      isCurrent: () => this.#run === run && !this.#closed,
+      deal: (subtask, operator, fresh) => { this.#registry.send(subtask, { kind: 'splits', attempt, operator, splits: fresh }) },
+    })
     this.#driveAgain = true
   }
 
   /** A source that does not answer is told at once, not only when it is given up. */
-  async #discover(plan: ExecutionPlan, manifest: Manifest | undefined): ReturnType<typeof discoverSplits> {
+  async #discover(sources: Omit<SplitParts, 'reportTrouble'>, manifest: Manifest | undefined): ReturnType<typeof discoverSplits> {
     let told: Error | undefined
-    return discoverSplits(plan, manifest, this.#connectors, {
-      ports: this.#ports, baseDir: this.#config.baseDir,
+    return discoverSplits({
+      ...sources,
       reportTrouble: (error) => {
         if (error) this.#error = error
         else if (this.#error === told) this.#error = undefined
         told = error ?? undefined
       },
-    })
+    }, manifest)
   }
 
   /** Resolves when every subtask runs; a `drained` may come before that and is kept by the run. */

@@ -2,31 +2,75 @@ import { splitsOf } from '../checkpoint/restore-assignment.ts'
 import type { Manifest } from '../checkpoint/manifest.ts'
 import { sourceConnector, type Connectors } from '../connectors/registry.ts'
 import type { SourceContext } from '../connectors/source.ts'
+import { describeWithCauses } from '../model/errors.ts'
+import { subtaskId, type SubtaskId } from '../model/ids.ts'
 import type { Split } from '../model/snapshot.ts'
-import type { ExecutionPlan } from '../plan/execution-plan.ts'
+import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
+import type { OperatorNode, SourceVerb } from '../plan/job-graph.ts'
+
+/** What looking for splits needs; `reportTrouble` hears of a system that is away while it is still being tried. */
+export interface SplitParts extends Pick<SourceContext, 'ports' | 'baseDir' | 'reportTrouble'> { plan: ExecutionPlan; connectors: Connectors }
+
+interface Source { chain: Chain; operator: OperatorNode; verb: SourceVerb }
 
 /**
  * The splits of every source: those of the checkpoint with their positions, new ones at their start. Rejects
- * with the connector's error, which names the broker, topic or path that it cannot reach; `reportTrouble` hears of it
- * while it is still being tried.
+ * with the connector's error, which names the broker, topic or path that it cannot reach.
  */
-export async function discoverSplits(
-  plan: ExecutionPlan, manifest: Manifest | undefined, connectors: Connectors, context: Pick<SourceContext, 'ports' | 'baseDir' | 'reportTrouble'>,
-): Promise<Record<string, Split[]>> {
+export async function discoverSplits(parts: SplitParts, manifest: Manifest | undefined): Promise<Record<string, Split[]>> {
   const splits: Record<string, Split[]> = {}
-  for (const chain of plan.chains) {
-    for (const operator of chain.operators) {
-      if (operator.verb.kind !== 'source') continue
-      const enumerator = sourceConnector(connectors, operator.verb.connector).enumerator({
-        operatorId: operator.id, verb: operator.verb, schema: operator.schema, ...context,
-        onBadRecord: (error, where) => { context.ports.logger.warn('record left out', { where, reason: error.message }) },
-      })
-      try {
-        splits[operator.id] = await enumerator.discover(splitsOf(manifest, operator.id), chain.parallelism)
-      } finally {
-        await enumerator.close()
-      }
-    }
-  }
+  for (const source of sourcesOf(parts.plan)) splits[source.operator.id] = await discover(parts, source, splitsOf(manifest, source.operator.id))
   return splits
+}
+
+/**
+ * While an attempt runs, looks again for splits of sources that can get more, and deals what is new by the rule of
+ * `assignRestore`. A look that fails changes nothing; the readers tell of a system that is away. Until a checkpoint
+ * holds a new split, every attempt finds it anew at its start: records read of it so far count for nothing then.
+ */
+export function watchSplits(
+  parts: SplitParts, handedOut: Readonly<Record<string, readonly Split[]>>,
+  attempt: { isCurrent(): boolean; deal(subtask: SubtaskId, operator: string, splits: readonly Split[]): void },
+): void {
+  const { clock, logger } = parts.ports
+  for (const source of sourcesOf(parts.plan)) {
+    const operator = source.operator.id
+    const everyMs = sourceConnector(parts.connectors, source.verb.connector).lookAgainMs?.(source.verb.options)
+    if (everyMs === undefined) continue
+    let known = handedOut[operator] ?? []
+    const look = async (): Promise<void> => {
+      const found = await discover(parts, source, known)
+      const ids = new Set(known.map(({ id }) => id))
+      const fresh = found.filter(({ id }) => !ids.has(id))
+      if (fresh.length === 0 || !attempt.isCurrent()) return
+      logger.info('new splits', { operator, splits: fresh.map(({ id }) => id) })
+      for (const [index, split] of fresh.entries()) {
+        attempt.deal(subtaskId(source.chain.id, (known.length + index) % source.chain.parallelism), operator, [split])
+      }
+      known = [...known, ...fresh]
+    }
+    const again = (): void => {
+      clock.after(everyMs, () => {
+        if (!attempt.isCurrent()) return
+        void look().catch((error: unknown) => { logger.debug('no look for new splits', { operator, reason: describeWithCauses(error) }) }).finally(again)
+      })
+    }
+    again()
+  }
+}
+
+function sourcesOf(plan: ExecutionPlan): Source[] {
+  return plan.chains.flatMap((chain) => chain.operators.flatMap((operator) => operator.verb.kind === 'source' ? [{ chain, operator, verb: operator.verb }] : []))
+}
+
+async function discover({ connectors, ports, baseDir, reportTrouble }: SplitParts, { chain, operator, verb }: Source, known: readonly Split[]): Promise<Split[]> {
+  const enumerator = sourceConnector(connectors, verb.connector).enumerator({
+    operatorId: operator.id, verb, schema: operator.schema, ports, baseDir, reportTrouble,
+    onBadRecord: (error, where) => { ports.logger.warn('record left out', { where, reason: error.message }) },
+  })
+  try {
+    return await enumerator.discover(known, chain.parallelism)
+  } finally {
+    await enumerator.close()
+  }
 }

@@ -39,6 +39,8 @@ export class GateInput implements Input {
 
   trigger(): void { /* The barrier comes in band. */ }
 
+  addSplits(): void { /* Only sources have splits. */ }
+
   snapshot(): Readonly<Record<string, never>> { return {} }
 
   notifyComplete(): Promise<void> { return Promise.resolve() }

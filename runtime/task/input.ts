@@ -18,6 +18,8 @@ export interface Input {
   next(): InputStep | Promise<InputStep>
   /** Makes the next step of a source a barrier; inputs that are fed by channels get theirs in band. */
   trigger(checkpoint: CheckpointId, mode: TriggerMode): void
+  /** New splits of a source. Called between steps; inputs that are fed by channels have none. */
+  addSplits(splits: readonly Split[]): void
   /** Positions of the source's splits, by operator id; called right after a barrier step. */
   snapshot(): Readonly<Record<string, readonly Split[]>>
   notifyComplete(): Promise<void>

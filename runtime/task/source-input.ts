@@ -1,6 +1,7 @@
 import type { MaxEventTime } from '../codegen/contracts.ts'
 import type { SourceReader } from '../connectors/source.ts'
 import { BATCH_ROWS } from '../exchange/record-writer.ts'
+import { MillraceError } from '../model/errors.ts'
 import type { CheckpointId } from '../model/ids.ts'
 import type { Split } from '../model/snapshot.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
@@ -66,6 +67,12 @@ export class SourceInput implements Input {
     this.#barrier = undefined
     if (this.#stopAfterBarrier) this.#stopped = true
     return { kind: 'barrier', checkpoint }
+  }
+
+  addSplits(splits: readonly Split[]): void {
+    if (!this.#reader.addSplits) throw new MillraceError('SPLITS_FIXED', `source ${this.#operatorId} was given new splits while it runs, and its connector takes none`)
+    this.#reader.addSplits(splits)
+    for (const split of splits) this.#generator.onAdded(split.id)
   }
 
   /** A known next record counts as seen: it will come with a time at or after the watermark that follows. */

@@ -5,7 +5,7 @@ import type { SubtaskMetrics } from '../control/messages.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
 import { errorReport, type ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
-import type { Committable, GroupState, StateFile, SubtaskSnapshot } from '../model/snapshot.ts'
+import type { Committable, GroupState, Split, StateFile, SubtaskSnapshot } from '../model/snapshot.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
@@ -90,6 +90,14 @@ export class Subtask {
   /** The checkpoint is in the log: its output may become visible. */
   complete(checkpoint: CheckpointId): void {
     this.#parts.mailbox.put(() => this.#commit(checkpoint))
+  }
+
+  /** Its source has more to read from now on. */
+  addSplits(splits: readonly Split[]): void {
+    this.#parts.mailbox.put(() => {
+      this.#parts.input.addSplits(splits)
+      return Promise.resolve()
+    })
   }
 
   /**

@@ -19,6 +19,9 @@ export class WatermarkGenerator {
     if (largest > (this.#largest.get(split) ?? MIN_TIMESTAMP)) this.#largest.set(split, largest)
   }
 
+  /** A split that came to be later holds the watermark where it is until it has given something. */
+  onAdded(split: string): void { this.#largest.set(split, MIN_TIMESTAMP) }
+
   onFinished(split: string): void { this.#largest.delete(split) }
 
   /** The new watermark when it has advanced since the last call. */

@@ -110,6 +110,7 @@ export class ChainWorker {
       case 'deploy': this.#enqueue(attempt, () => this.#deploy(message.deployment)); break
       case 'trigger': this.#current(attempt)?.trigger(message.checkpoint, message.thenStop ? 'stopAfter' : 'continue'); break
       case 'complete': this.#current(attempt)?.complete(message.checkpoint); break
+      case 'splits': this.#current(attempt)?.addSplits(message.splits); break
       case 'abort': break
     }
   }

@@ -20,6 +20,8 @@ export interface KafkaSourceOptions {
   startFrom: StartFrom
   isolation: Isolation
   bounded: boolean
+  /** How often new partitions are looked for. */
+  partitionDiscoveryMs: number
   security: KafkaSecurity
 }
 
@@ -42,6 +44,7 @@ export interface KafkaDeadLetterOptions { brokers: string[]; topic: string; secu
 
 /** The broker's own limit (transaction.max.timeout.ms) is 15 minutes unless raised. */
 const DEFAULT_TRANSACTION_TIMEOUT_MS = 15 * 60_000
+const DEFAULT_PARTITION_DISCOVERY_MS = 30_000
 const MECHANISMS = { 'plain': 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512' } as const
 const CONNECTION_FIELDS = ['brokers', 'tls', 'sasl']
 
@@ -136,12 +139,13 @@ class OptionReader {
 }
 
 export function readSourceOptions(options: Options): { value: KafkaSourceOptions; problems: OptionProblem[] } {
-  const reader = new OptionReader(options, [...CONNECTION_FIELDS, 'topic', 'topics', 'format', 'startFrom', 'isolation', 'bounded'])
+  const reader = new OptionReader(options, [...CONNECTION_FIELDS, 'topic', 'topics', 'format', 'startFrom', 'isolation', 'bounded', 'partitionDiscovery'])
   reader.oneOf('format', ['json'], 'json')
   const value: KafkaSourceOptions = {
     brokers: reader.brokers(), topics: readTopics(reader), startFrom: readStartFrom(reader),
     isolation: reader.oneOf('isolation', ['read_committed', 'read_uncommitted'], 'read_committed'),
-    bounded: reader.flag('bounded'), security: reader.security(),
+    bounded: reader.flag('bounded'), partitionDiscoveryMs: readDuration(reader, 'partitionDiscovery', '100ms', DEFAULT_PARTITION_DISCOVERY_MS),
+    security: reader.security(),
   }
   if (value.bounded && value.startFrom.kind === 'latest') reader.problem('startFrom', 'a bounded source that starts at the latest offset reads nothing')
   return { value, problems: reader.problems }
@@ -154,7 +158,7 @@ export function readSinkOptions(options: Options): { value: KafkaSinkOptions; pr
     brokers: reader.brokers(), topic: reader.topic('topic'),
     delivery: reader.oneOf('delivery', ['exactlyOnce', 'atLeastOnce'], 'exactlyOnce'),
     key: reader.text('key'), partitionBy: reader.text('partitionBy'),
-    transactionTimeoutMs: readTransactionTimeout(reader),
+    transactionTimeoutMs: readDuration(reader, 'transactionTimeout', '1s', DEFAULT_TRANSACTION_TIMEOUT_MS),
     compression: reader.oneOf('compression', ['none', 'gzip', 'zstd'], 'none'),
     createTopic: readCreateTopic(reader),
     timestampFormat: reader.oneOf('timestampFormat', ['iso', 'epochMillis'], 'iso'),
@@ -192,13 +196,13 @@ function readStartFrom(reader: OptionReader): StartFrom {
   return { kind: 'timestamp', time }
 }
 
-function readTransactionTimeout(reader: OptionReader): number {
-  const text = reader.text('transactionTimeout')
-  if (text === undefined) return DEFAULT_TRANSACTION_TIMEOUT_MS
+function readDuration(reader: OptionReader, name: string, least: string, byDefaultMs: number): number {
+  const text = reader.text(name)
+  if (text === undefined) return byDefaultMs
   const ms = parseDurationMs(text)
-  if (ms === undefined || ms < 1000 || ms > 0x7fffffff) {
-    reader.problem('transactionTimeout', `must be a duration of at least 1s, found ${JSON.stringify(text)}`)
-    return DEFAULT_TRANSACTION_TIMEOUT_MS
+  if (ms === undefined || ms < (parseDurationMs(least) ?? 0) || ms > 0x7fffffff) {
+    reader.problem(name, `must be a duration of at least ${least}, found ${JSON.stringify(text)}`)
+    return byDefaultMs
   }
   return ms
 }

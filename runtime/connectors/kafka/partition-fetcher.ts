@@ -37,13 +37,16 @@ export interface FetchedChunk { state: FetchState; from: number; fetched: Fetche
 export class PartitionFetcher {
   readonly #client: KafkaClient
   readonly #isolation: Isolation
-  readonly #states: readonly FetchState[]
+  readonly #states: FetchState[]
   readonly #clock: Clock
   readonly #rng: Rng
   readonly #trouble: TroubleReporter
   readonly #ready: FetchedChunk[] = []
   #failure: MillraceError | undefined
   #closed = false
+  #running = false
+  /** Set to end the round of loops: there is more to fetch. */
+  #grown = false
   #onArrival: (() => void) | undefined
   /** Loops that wait for the reader to take what they brought. */
   #onTaken: (() => void)[] = []
@@ -51,15 +54,25 @@ export class PartitionFetcher {
   constructor(parts: { client: KafkaClient; isolation: Isolation; states: readonly FetchState[]; clock: Clock; rng: Rng; trouble: TroubleReporter }) {
     this.#client = parts.client
     this.#isolation = parts.isolation
-    this.#states = parts.states
+    this.#states = [...parts.states]
     this.#clock = parts.clock
     this.#rng = parts.rng
     this.#trouble = parts.trouble
   }
 
-  /** Called once. Runs until `close`. */
+  /** Called once. Runs until `close`, or until nothing is left to fetch. */
   start(): void {
-    void this.#run().catch((error: unknown) => { this.#fail(asMillraceError('reading', this.#client.bootstrap, error)) })
+    this.#running = true
+    void this.#run()
+      .catch((error: unknown) => { this.#fail(asMillraceError('reading', this.#client.bootstrap, error)) })
+      .finally(() => { this.#running = false })
+  }
+
+  /** Fetches these too, from the next round on, which begins with the next answer. */
+  add(states: readonly FetchState[]): void {
+    this.#states.push(...states)
+    this.#grown = true
+    if (!this.#running && !this.#closed) this.start()
   }
 
   /** The next chunk in the order of arrival, if any. Throws what ended the fetching for good. */
@@ -104,10 +117,11 @@ export class PartitionFetcher {
 
   /** One loop per leader until one of them fails or the metadata is old. */
   async #round(backoff: Backoff): Promise<void> {
+    this.#grown = false
     const leaders = await this.#leaders()
     const round = { until: this.#clock.now() + METADATA_AGE_MS, failed: false }
     const loops = [...leaders].map(([leader, states]) =>
-      this.#loop(leader, states, () => round.failed || this.#clock.now() >= round.until, backoff)
+      this.#loop(leader, states, () => round.failed || this.#grown || this.#clock.now() >= round.until, backoff)
         .catch((error: unknown) => { round.failed = true; throw error }))
     const results = await Promise.allSettled(loops)
     // A final error of one loop must not hide behind a passing one of another.

@@ -47,10 +47,7 @@ export class KafkaSourceReader implements SourceReader {
   }
 
   async open(splits: readonly Split[]): Promise<void> {
-    this.#states = splits.map((split) => {
-      const { next, end = Infinity } = positionOf(split)
-      return { ...partitionOf(split), id: split.id, next, end, fetchOffset: next, finished: split.finished || next >= end, visibleEnd: undefined }
-    })
+    this.#states = splits.map(stateOf)
     if (this.isFinished()) return
     const { ports, operatorId, slot } = this.#context
     const client = this.#connect(await clientOptions(this.#options.brokers, this.#options.security, `millrace-${operatorId}-${slot}`, ports.files))
@@ -58,6 +55,13 @@ export class KafkaSourceReader implements SourceReader {
     const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
     this.#fetcher = new PartitionFetcher({ client, isolation: this.#options.isolation, states: this.#states, clock: ports.clock, rng: ports.rng, trouble })
     this.#fetcher.start()
+  }
+
+  addSplits(splits: readonly Split[]): void {
+    const known = new Set(this.#states.map(({ id }) => id))
+    const added = splits.filter(({ id }) => !known.has(id)).map(stateOf)
+    this.#states.push(...added)
+    this.#fetcher?.add(added)
   }
 
   async poll(maxRows: number): Promise<SourceBatch | undefined> {
@@ -165,4 +169,9 @@ export class KafkaSourceReader implements SourceReader {
     this.#current = undefined
     return true
   }
+}
+
+function stateOf(split: Split): ReadState {
+  const { next, end = Infinity } = positionOf(split)
+  return { ...partitionOf(split), id: split.id, next, end, fetchOffset: next, finished: split.finished || next >= end, visibleEnd: undefined }
 }

@@ -12,6 +12,10 @@ export function createKafkaSource(connect: KafkaConnect, compileScanner: (schema
   return {
     validate: (options) => readSourceOptions(options).problems,
     enumerator: (context) => new KafkaSplitEnumerator(context, readSourceOptions(context.verb.options).value, connect),
+    lookAgainMs: (options) => {
+      const { bounded, partitionDiscoveryMs } = readSourceOptions(options).value
+      return bounded ? undefined : partitionDiscoveryMs
+    },
     reader: (context, rows) =>
       new KafkaSourceReader(context, readSourceOptions(context.verb.options).value, compileScanner(context.schema, rows), connect),
   }

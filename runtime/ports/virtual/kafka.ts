@@ -49,8 +49,14 @@ export class VirtualKafka {
   #nextProducerId = 1000n
 
   createTopic(name: string, partitions: number): void {
-    this.#topics.set(name, Array.from({ length: partitions }, () => ({ leader: 1, batches: [], end: 0, start: 0, aborted: [], open: new Map(), sequences: new Map() })))
+    this.#topics.set(name, Array.from({ length: partitions }, newPartition))
   }
+
+  /** More partitions, empty. */
+  growTopic(name: string, by: number): void { this.#topics.get(name)?.push(...Array.from({ length: by }, newPartition)) }
+
+  /** The longest wait of every fetch that waits is over: it answers with what there is. */
+  endWaits(): void { this.#wake() }
 
   deleteTopic(name: string): void {
     this.#topics.delete(name)
@@ -256,13 +262,12 @@ class VirtualKafkaClient implements KafkaClient {
     return this.#call('listOffsets', () => this.#kafka.listOffsets(broker, isolation, asked))
   }
   async fetch(broker: number, request: FetchRequest): Promise<FetchedPartition[]> {
-    for (;;) {
-      const { version } = this.#kafka
-      const answer = await this.#call('fetch', () => this.#kafka.fetch(broker, request))
-      if (answer.some(({ errorCode, records }) => errorCode !== 0 || records.length > 0)) return answer
-      // A real one would answer empty after maxWaitMs; here nothing changes until something is written.
-      await this.#kafka.changeSince(version)
-    }
+    const { version } = this.#kafka
+    const answer = await this.#call('fetch', () => this.#kafka.fetch(broker, request))
+    if (answer.some(({ errorCode, records }) => errorCode !== 0 || records.length > 0)) return answer
+    // A real one would answer empty after maxWaitMs; here nothing changes until something is written, anywhere.
+    await this.#kafka.changeSince(version)
+    return this.#call('fetch', () => this.#kafka.fetch(broker, request))
   }
   produce(broker: number, transactionalId: string | null, batches: readonly ProduceBatch[]): Promise<ProduceAnswer[]> {
     return this.#call('produce', () => this.#kafka.produce(broker, transactionalId, batches))
@@ -302,6 +307,10 @@ class VirtualKafkaClient implements KafkaClient {
   #unreachable(name: string): MillraceError {
     return new MillraceError('KAFKA_UNREACHABLE', `cannot reach Kafka at ${this.bootstrap} (${name})`, { domain: 'dependency', retriable: true })
   }
+}
+
+function newPartition(): Partition {
+  return { leader: 1, batches: [], end: 0, start: 0, aborted: [], open: new Map(), sequences: new Map() }
 }
 
 function refusal(call: string, errorCode: number): KafkaBrokerError { return new KafkaBrokerError(call, errorCode, `error ${errorCode}`) }
