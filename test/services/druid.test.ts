@@ -147,6 +147,11 @@ describe.skipIf(why !== undefined)(`DruidDatasource on a real Druid${why === und
     }, () => `${seen}\nwanted ${wanted}`)
   }
 
+  async function visibleRows(): Promise<number> {
+    const [row] = await druid.query('SELECT COUNT(*) AS n FROM "delays"')
+    return Number(row?.['n'])
+  }
+
   async function runningTasks(): Promise<string[]> {
     return (await druid.tasks('delays', 'running', 10)).map((task) => task.id)
   }
@@ -229,11 +234,28 @@ describe.skipIf(why !== undefined)(`DruidDatasource on a real Druid${why === und
     await everythingIsVisible()
   })
 
-  test.skip('under Terminate the supervisor and its tasks are gone before the resource is, and the data stays', async () => {
+  test('under Terminate the supervisor and its tasks are gone before the resource is, and the data stays', async () => {
     await kube.delete(druidDatasources, ref)
     await reconciledUntil('it is gone', (_, gone) => gone)
     expect(await druid.supervisor('delays')).toBeUndefined()
     expect(await runningTasks()).toEqual([])
+    // What a task could not publish before it was ended is not in Druid now; the next resource reads it again.
+    await create({ deletionPolicy: 'Terminate' })
+    await everythingIsVisible()
+  })
+
+  test('when a task ends without publishing while its resource is deleted, the next resource reads its rows again, once', async () => {
+    await produce(3)
+    await reconciledUntil('it runs', (status) => ready(status) === 'True/Running' && status.activeTasks === 1)
+    await everythingIsVisible()
+    const [task = ''] = await runningTasks()
+    const shutdown = await fetch(`${druidBed.routerUrl}/druid/indexer/v1/task/${task}/shutdown`, { method: 'POST' })
+    expect(shutdown.status).toBe(200)
+    await kube.delete(druidDatasources, ref)
+    await reconciledUntil('it is gone', (_, gone) => gone)
+    expect(await runningTasks()).toEqual([])
+    await waitFor('the rows that nobody published are gone', LONG_MS, async () => await visibleRows() < produced.length)
+    await create()
     await everythingIsVisible()
   })
 })
