@@ -24,14 +24,14 @@ export interface Finding {
   file: string
   line: number
   column: number
-  severity: 'error'
+  severity: 'error' | 'warning'
   code: string
   path: string
   message: string
   hint?: string
 }
 
-/** Checks job files by reading them. Exit code: 0 all good, 1 something is wrong with a job, 2 nothing could be read. */
+/** Checks job files by reading them. Exit code: 0 all good, warnings or not, 1 something is wrong with a job, 2 nothing could be read. */
 export async function lint(files: readonly string[], options: LintOptions, io: LintIo): Promise<0 | 1 | 2> {
   if (files.length === 0) {
     io.err('nothing to lint: name one or more job files, e.g. millrace lint job.yaml\n')
@@ -52,9 +52,9 @@ export async function lint(files: readonly string[], options: LintOptions, io: L
     if (options.output === 'text') for (const finding of found.findings) io.out(findingText(finding, text))
   }
   if (options.output === 'json') io.out(`${JSON.stringify({ files: files.length - unread, jobs, findings }, null, 2)}\n`)
-  else io.err(`${count(files.length - unread, 'file')} read, ${count(jobs, 'job')}, ${count(findings.length, 'error')}\n`)
+  else io.err(`${count(files.length - unread, 'file')} read, ${count(jobs, 'job')}, ${summary(findings)}\n`)
   if (unread > 0) return 2
-  return findings.length > 0 ? 1 : 0
+  return findings.some((finding) => finding.severity === 'error') ? 1 : 0
 }
 
 /** All findings of one file, in the order of its lines. */
@@ -69,14 +69,24 @@ export function lintText(file: string, text: string, connectors: ConnectorChecks
   const findings = jobs.flatMap((job) => {
     const result = validateJob(job.spec, connectors)
     const problems = [...job.problems, ...('problems' in result ? result.problems : [])]
-    return problems.map((problem) => findingOf(file, job.locate(problem), problem))
+    const warnings = 'warnings' in result ? result.warnings : []
+    return [
+      ...problems.map((problem) => findingOf(file, job.locate(problem), problem)),
+      ...warnings.map((warning) => findingOf(file, job.locate(warning), warning, 'warning')),
+    ]
   })
   return { jobs: jobs.length, findings: findings.toSorted((a, b) => a.line - b.line || a.column - b.column) }
 }
 
-function findingOf(file: string, at: Position, problem: Pick<Problem, 'code' | 'path' | 'message' | 'hint'>): Finding {
+function findingOf(file: string, at: Position, problem: Pick<Problem, 'code' | 'path' | 'message' | 'hint'>, severity: Finding['severity'] = 'error'): Finding {
   const { code, path, message, hint } = problem
-  return { file, line: at.line, column: at.column, severity: 'error', code, path, message, ...(hint === undefined ? {} : { hint }) }
+  return { file, line: at.line, column: at.column, severity, code, path, message, ...(hint === undefined ? {} : { hint }) }
+}
+
+function summary(findings: readonly Finding[]): string {
+  const errors = findings.filter((finding) => finding.severity === 'error').length
+  const warnings = findings.length - errors
+  return `${count(errors, 'error')}${warnings === 0 ? '' : `, ${count(warnings, 'warning')}`}`
 }
 
 /** `job.yaml:12:15 error UNKNOWN_FIELD spec.graph[1].filter: … did you mean "price"?`, the line, and a caret. */

@@ -5,7 +5,7 @@ import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isJsonKey, signatureText } 
 import { expressionError } from './expression-error.ts'
 import { suggestion } from './suggest.ts'
 import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
-import { fieldOf, type FieldType } from '../model/schema.ts'
+import { fieldOf, type FieldType, type Schema } from '../model/schema.ts'
 
 /** Deepest tree, in nodes; keeps every later pass away from the end of the stack. */
 const MAX_DEPTH = 200
@@ -100,7 +100,7 @@ class Checker {
     }
     if (found !== undefined) return fieldExpression(found)
     const row = rowOf(this.#scope, name)
-    if (row !== undefined) throw this.#forbidden(node, `${name} is a whole row`, `write one of its fields, e.g. ${name}.${row.fields[0]?.name ?? 'field'}`)
+    if (row !== undefined) throw this.#forbidden(node, `${name} is a whole row`, `write one of its fields, e.g. ${name}.${row.schema.fields[0]?.name ?? 'field'}`)
     if (name === 'undefined') throw this.#forbidden(node, 'there is no undefined in a stream', 'use null')
     if (FUNCTIONS.has(name) || NAMESPACES.has(name)) throw this.#forbidden(node, `${name} can only be called, e.g. ${exampleOf(name)}`)
     throw this.#error(node, 'UNKNOWN_FIELD', `there is no field "${name}"`, suggestion(name, namesOf(this.#scope)))
@@ -170,7 +170,7 @@ class Checker {
     }
     const property = this.#property(node, depth)
     const row = node.object.type === 'Identifier' ? rowOf(this.#scope, node.object.name) : undefined
-    if (row !== undefined && node.object.type === 'Identifier') return this.#fieldOfRow(node, node.object.name, property)
+    if (row !== undefined && node.object.type === 'Identifier') return this.#fieldOfRow(node, row, property)
     const object = this.#object(node, depth)
     if (typeof property === 'string' && !isJsonKey(property)) throw this.#forbidden(node.property, `the member ${property} cannot be used`)
     if (object.type === 'json') return { kind: 'member', object, property, type: 'json', nullable: true }
@@ -180,11 +180,10 @@ class Checker {
     throw this.#forbidden(node.property, `${describeType(object)} has no member ${property}`, object.type === 'string' ? suggestion(property, ['length', ...methodsOf('string')]) : undefined)
   }
 
-  #fieldOfRow(node: MemberExpression, of: string, property: string | number): Expression {
-    const schema = rowOf(this.#scope, of)
-    const field = schema === undefined ? undefined : fieldOf(schema, String(property))
+  #fieldOfRow(node: MemberExpression, { schema, of }: { schema: Schema; of: string }, property: string | number): Expression {
+    const field = fieldOf(schema, String(property))
     if (field !== undefined) return fieldExpression({ field, of })
-    throw this.#error(node.property, 'UNKNOWN_FIELD', `${of} has no field "${property}"`, suggestion(String(property), schema?.fields.map((known) => known.name) ?? []))
+    throw this.#error(node.property, 'UNKNOWN_FIELD', `${of} has no field "${property}"`, suggestion(String(property), schema.fields.map((known) => known.name)))
   }
 
   /** `Math.floor` when this is a member of one of the listed namespaces. */

@@ -2,9 +2,10 @@ import { fieldOf, type Field, type Schema } from '../model/schema.ts'
 
 /**
  * What the names of an expression mean: the fields of one row, or of several rows that each have a name. With several,
- * `left.price` is a field of the row `left`; a bare `price` is allowed where only one of the rows has it.
+ * `left.price` is a field of the row `left`; a bare `price` is allowed where only one of the rows has it. `aliases` are
+ * further names of the rows.
  */
-export type Scope = Schema | { rows: Readonly<Record<string, Schema>> }
+export type Scope = Schema | { rows: Readonly<Record<string, Schema>>; aliases?: Readonly<Record<string, string>> }
 
 export interface ScopedField { field: Field; of?: string }
 
@@ -20,9 +21,12 @@ export function lookup(scope: Scope, name: string): ScopedField[] {
   })
 }
 
-/** The schema of a row of this name. */
-export function rowOf(scope: Scope, name: string): Schema | undefined {
-  return 'rows' in scope && Object.hasOwn(scope.rows, name) ? scope.rows[name] : undefined
+/** The schema of a row of this name, and the name it has in `rows`. */
+export function rowOf(scope: Scope, name: string): { schema: Schema; of: string } | undefined {
+  if (!('rows' in scope)) return undefined
+  const of = scope.aliases !== undefined && Object.hasOwn(scope.aliases, name) ? scope.aliases[name] ?? name : name
+  const schema = Object.hasOwn(scope.rows, of) ? scope.rows[of] : undefined
+  return schema === undefined ? undefined : { schema, of }
 }
 
 /** Every name that means a field, as a user would write it. */

@@ -3,7 +3,8 @@ import { readEntries, type Entry } from './graph-entries.ts'
 import { operatorOfInput, type JobGraph, type OperatorNode } from './job-graph.ts'
 import { describe, isFields, join, Problems, type Problem } from './problems.ts'
 import { readDuration } from './source-verb.ts'
-import type { Stream } from './read-operator.ts'
+import { readModules } from './modules.ts'
+import type { Stream, Surroundings } from './read-operator.ts'
 import { nodeOf, readOperator } from './verbs.ts'
 import { suggestion } from '../expressions/suggest.ts'
 import { parseDurationMs } from '../model/time.ts'
@@ -16,11 +17,12 @@ const DEFAULT_CHECKPOINT_INTERVAL_MS = 10_000
 const SHORTEST_CHECKPOINT_INTERVAL_MS = 10
 
 /** Fields of a StreamJob's spec that say what is computed. */
-const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'graph'] as const
+const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'modules', 'graph'] as const
 /** Fields that say how it is kept running; the operator reads them and the API server checks their form. */
 const PLATFORM_FIELDS = ['image', 'imagePullPolicy', 'imagePullSecrets', 'env', 'resources', 'podTemplate', 'desiredState', 'restartNonce', 'deletion'] as const
 
-export type Validation = { graph: JobGraph } | { problems: readonly Problem[] }
+/** `warnings` are what a sound job should be asked about; they stop nothing. */
+export type Validation = { graph: JobGraph; warnings: readonly Problem[] } | { problems: readonly Problem[] }
 
 /**
  * The one reading of a StreamJob's spec, for CLI, operator and coordinator alike. Pure, never throws: all that is
@@ -34,9 +36,12 @@ export function validateJob(spec: unknown, connectors: ConnectorChecks): Validat
   if (maxParallelism > LARGEST_MAX_PARALLELISM) problems.report('TOO_LARGE', 'spec.maxParallelism', `is ${maxParallelism}, at most ${LARGEST_MAX_PARALLELISM} is taken`)
   const parallelism = readReplicas(fields['replicas'], maxParallelism, 'spec.replicas', problems) ?? 1
   readCheckpoints(fields['checkpoints'], problems)
-  const operators = readGraph(fields['graph'], maxParallelism, connectors, problems)
+  const modules = readModules(fields['modules'], 'spec.modules', problems)
+  // one whose place is wrong is still a module: what names it is not to blame
+  const named = new Set(isFields(fields['modules']) ? Object.keys(fields['modules']) : [])
+  const operators = readGraph(fields['graph'], maxParallelism, { connectors, modules: named }, problems)
   if (problems.found.length > 0) return { problems: problems.found }
-  return { graph: { operators, parallelism, maxParallelism } }
+  return { graph: { operators, parallelism, maxParallelism }, warnings: problems.warnings }
 }
 
 export interface CheckpointSettings {
@@ -55,13 +60,13 @@ export function checkpointSettings(spec: unknown): CheckpointSettings {
   }
 }
 
-function readGraph(list: unknown, maxParallelism: number, connectors: ConnectorChecks, problems: Problems): OperatorNode[] {
+function readGraph(list: unknown, maxParallelism: number, around: Surroundings, problems: Problems): OperatorNode[] {
   const entries = readEntries(list, 'spec.graph', problems)
   const streams = new Map<string, Stream>()
   const nodes: OperatorNode[] = []
   for (const entry of entries) {
     const inputs = entry.from.map((name, index): Stream => streams.get(name) ?? unknownInput(entry, name, index, streams, problems))
-    const read = readOperator(entry, inputs, connectors, problems)
+    const read = readOperator(entry, inputs, around, problems)
     streams.set(entry.id, read.stream)
     for (const [output, stream] of Object.entries(read.sideOutputs ?? {})) streams.set(`${entry.id}.${output}`, stream)
     const node = nodeOf(entry, read, readOwnReplicas(entry, maxParallelism, problems))

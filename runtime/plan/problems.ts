@@ -18,6 +18,12 @@ export type Fields = Readonly<Record<string, unknown>>
 /** Collects problems, so that one reading finds them all. Readers return undefined after reporting. */
 export class Problems {
   readonly found: Problem[] = []
+  /** What may well be meant so, but costs more than it looks. */
+  readonly warnings: Problem[] = []
+
+  warn(code: string, path: string, message: string, hint?: string): void {
+    this.warnings.push({ code, path, message, ...(hint === undefined ? {} : { hint }) })
+  }
 
   report(code: string, path: string, message: string, hint?: string): void {
     this.found.push({ code, path, message, ...(hint === undefined ? {} : { hint }) })
