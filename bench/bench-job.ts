@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { readRuntimeConfig } from '../runtime/config.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
 import { planJob } from '../runtime/plan/planned-job.ts'
@@ -11,18 +10,28 @@ import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { startCoordinator, type RunningCoordinator } from '../runtime/processes.ts'
+import { workerBundle } from './worker-bundle.ts'
 import { benchConnectors, type Latencies, type WorkerFigures } from './bench-connectors.ts'
 
 export type Figures = WorkerFigures & { cpuMs: number; peakRssMb: number; latencies: Latencies | null }
 
-const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url))
 const TOKEN = 'bench'
+/** As the image starts a worker (Dockerfile). */
+const WORKER_FLAGS = ['--max-semi-space-size=16']
 
 /** One job: the coordinator in this process, every subtask a real worker process, all pinned to one core where that can be done. */
 export class BenchJob {
   readonly #folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+  readonly #worker: string
+  readonly #env: Readonly<Record<string, string>>
   readonly #workers = new Map<string, { process: ChildProcess; output: string }>()
   #running: RunningCoordinator | undefined
+
+  /** `env` goes to every worker. */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#worker = workerBundle()
+    this.#env = env
+  }
 
   /** Starts coordinator and workers for the graph; nothing runs before `target`. */
   async start(spec: object): Promise<void> {
@@ -72,12 +81,12 @@ export class BenchJob {
     for (const { id, chain, slot } of subtasksOf(planJob(spec, benchConnectors).plan)) {
       if (this.#workers.has(id)) continue
       const control = this.#running?.control
-      const command = [process.execPath, '--max-semi-space-size=16', WORKER]
+      const command = [process.execPath, ...WORKER_FLAGS, this.#worker]
       const pinned = process.platform === 'linux' ? ['taskset', '-c', '0', ...command] : command
       const child = spawn(pinned[0] ?? '', pinned.slice(1), {
         stdio: ['ignore', 'pipe', 'inherit'],
         env: {
-          ...process.env, ...this.#environment(), MILLRACE_CHAIN: chain.id, MILLRACE_SLOT: String(slot), MILLRACE_POD_NAME: id,
+          ...process.env, ...this.#environment(), ...this.#env, MILLRACE_CHAIN: chain.id, MILLRACE_SLOT: String(slot), MILLRACE_POD_NAME: id,
           MILLRACE_COORDINATOR: `${control?.host}:${control?.port}`, MILLRACE_DATA_PORT: '0',
         },
       })

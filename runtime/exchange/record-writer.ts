@@ -19,8 +19,8 @@ export type Routing =
   | { kind: 'hash'; grouper: KeyGrouper; maxParallelism: number }
 
 /**
- * The producing side of one exchange: gathers rows per channel, encodes full batches, and flushes after
- * 2 ms and always before a watermark or barrier, so that order within a channel holds.
+ * The producing side of one exchange: gathers rows per channel, encodes full batches, and flushes when the subtask has
+ * nothing to do, at the latest after 2 ms, and always before a watermark or barrier, so that order within a channel holds.
  */
 export class RecordWriter {
   readonly #channels: readonly ChannelWriter[]

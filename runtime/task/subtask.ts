@@ -164,6 +164,8 @@ export class Subtask {
       case 'barrier': await this.#checkpoint(step.checkpoint); break
       case 'idle':
         await badRecords.push()
+        // Nothing will fill the batches soon: what waits goes now.
+        for (const writer of this.#parts.exchanges.flatMap((exchange) => exchange.writers)) writer.flush()
         await this.#idle(step.retryMs)
         break
     }

@@ -1,0 +1,48 @@
+/**
+ * The Nexmark queries as jobs, and the bar for each: Flink 2.2.1's best on the machine of the first measurements, in
+ * nanoseconds of CPU per event without the generator, and the share of it that Millrace must not exceed.
+ */
+export interface Query {
+  /** The job over the first `events` events of Nexmark. */
+  spec(events: number): object
+  /** What it is compared with: how Flink's best was written. */
+  form: string
+  flinkNs: number
+  share: number
+  /** Events of a long and a short run, where the usual ones are too many or too few. */
+  events?: { short: number; long: number }
+}
+
+export const bids = (events: number, rate?: string): object => ({
+  id: 'bids', source: { nexmark: { events, ...(rate === undefined ? {} : { rate }) } }, eventTime: { field: 'dateTime', outOfOrderness: '4s' },
+})
+export const out = (from: string): object => ({ id: 'out', from, sink: { blackhole: {} } })
+export const job = (...graph: object[]): object => ({ replicas: 1, checkpoints: { interval: '10s' }, graph })
+export const HOT = { id: 'counts', from: 'bids', keyBy: 'auction', window: { hop: '2s', size: '10s' }, aggregate: { bids: 'count()' } }
+
+export const QUERIES: Readonly<Record<string, Query>> = {
+  q0: { form: 'DataStream, one thread', flinkNs: 39, share: 1, spec: (events) => job(bids(events), out('bids')) },
+  q1: {
+    form: 'DataStream, one thread', flinkNs: 63, share: 1,
+    spec: (events) => job(bids(events), { id: 'euros', from: 'bids', set: { price: '0.908 * price' } }, out('euros')),
+  },
+  q2: {
+    form: 'DataStream, one thread', flinkNs: 16, share: 1,
+    spec: (events) => job(bids(events), { id: 'some', from: 'bids', filter: 'auction % 123 === 0' }, { id: 'two', from: 'some', map: { auction: 'auction', price: 'price' } }, out('two')),
+  },
+  q5: {
+    form: 'DataStream', flinkNs: 1310, share: 1 / 5,
+    spec: (events) => job(bids(events), HOT, { id: 'slices', from: 'counts', map: { slice: 'windowStart', windowEnd: 'windowEnd', bids: 'bids' } },
+      { id: 'top', from: 'slices', keyBy: 'slice', window: { tumble: '2s' }, aggregate: { top: 'max(bids)' } }, out('top')),
+  },
+  'q7-tumbling': {
+    form: 'DataStream, plain tumbling maximum', flinkNs: 134, share: 1 / 2,
+    spec: (events) => job(bids(events), { id: 'all', from: 'bids', map: { one: '1', price: 'price', at: 'dateTime' } },
+      { id: 'top', from: 'all', keyBy: 'one', window: { tumble: '10s' }, aggregate: { price: 'max(price)' } }, out('top')),
+  },
+  q22: {
+    form: 'SQL', flinkNs: 1110, share: 1 / 4,
+    spec: (events) => job(bids(events), { id: 'split', from: 'bids', set: { parts: "url.split('/')" } },
+      { id: 'dirs', from: 'split', map: { auction: 'auction', bidder: 'bidder', price: 'price', channel: 'channel', dir1: 'String(parts[3])', dir2: 'String(parts[4])', dir3: 'String(parts[5])' } }, out('dirs')),
+  },
+}
