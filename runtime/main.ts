@@ -14,7 +14,7 @@ const logger = createLogger({ to: 'stderr', level: process.env['MILLRACE_LOG_LEV
 try {
   exitWithParent()
   const config = readRuntimeConfig(process.env)
-  const ports = realPorts({ logger, printLine: (line) => { process.stdout.write(`${line}\n`) } })
+  const ports = realPorts({ logger, modulesFolder: process.env['MILLRACE_MODULES'], printLine: (line) => { process.stdout.write(`${line}\n`) } })
   const connectors = builtinConnectors
   if (role === 'coordinator') {
     const running = await startCoordinator(config, readCoordinatorSettings(process.env, config.host), ports, realHttp, connectors)

@@ -16,7 +16,7 @@ import type { OperatorContext } from './operator-context.ts'
 import type { OperatorStage } from './stage.ts'
 
 /** Verbs that are a stage of their own; the others are loops, sources, sinks, or only say how rows travel. */
-type StagedVerb = Exclude<Verb, { kind: 'source' | 'filter' | 'map' | 'keyBy' | 'union' | 'sink' }>
+type StagedVerb = Exclude<Verb, { kind: 'source' | 'filter' | 'map' | 'userFilter' | 'userMap' | 'keyBy' | 'union' | 'sink' }>
 
 type Factories = { readonly [Kind in StagedVerb['kind']]: (verb: Extract<StagedVerb, { kind: Kind }>, context: OperatorContext) => OperatorStage }
 

@@ -43,7 +43,7 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
     const consumer = chainOf.get(exchange.consumer.operator)
     return consumer === undefined ? exchange : { ...exchange, schema: requiredSchema(exchange.schema, consumer, exchanges) }
   })
-  return { chains, exchanges: narrowed, maxParallelism: graph.maxParallelism }
+  return { chains, exchanges: narrowed, maxParallelism: graph.maxParallelism, ...(graph.modules === undefined ? {} : { modules: graph.modules }) }
 }
 
 function partitioningOf(consumer: OperatorNode, input: number, sameParallelism: boolean): Partitioning {

@@ -1,11 +1,13 @@
 import type { OperatorNode } from './job-graph.ts'
 import type { Schema } from '../model/schema.ts'
+import type { ModuleSource } from '../model/user-module.ts'
 
 /** Chains, slots and channels: what runs where. A pure function of the graph (`executionPlan`). */
 export interface ExecutionPlan {
   chains: readonly Chain[]
   exchanges: readonly Exchange[]
   maxParallelism: number
+  modules?: Readonly<Record<string, ModuleSource>>
 }
 
 /** Neighbouring operators that run as one subtask, in order; the first is a source or reads exchanges. */

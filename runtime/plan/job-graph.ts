@@ -1,5 +1,6 @@
 import type { Expression } from '../expressions/ast.ts'
 import type { Field, Schema } from '../model/schema.ts'
+import type { FunctionRef, ModuleSource } from '../model/user-module.ts'
 import type { AsyncMapVerb } from './async-map-verb.ts'
 import type { BroadcastVerb } from './broadcast-verb.ts'
 import type { DedupeVerb } from './dedupe-verb.ts'
@@ -20,6 +21,8 @@ export interface JobGraph {
   operators: readonly OperatorNode[]
   parallelism: number
   maxParallelism: number
+  /** Where the user's functions lie, by the name of the module. */
+  modules?: Readonly<Record<string, ModuleSource>>
 }
 
 export interface OperatorNode {
@@ -59,6 +62,9 @@ export function keysOfInput(node: OperatorNode, input: number): readonly string[
 export type Verb =
   | SourceVerb
   | { kind: 'filter'; condition: Expression }
+  /** A function of the user instead of an expression. */
+  | { kind: 'userFilter'; function: FunctionRef }
+  | { kind: 'userMap'; function: FunctionRef }
   /** A new row: its fields in schema order, each computed from the input row. `map` and `set` both end here. */
   | { kind: 'map'; fields: readonly { field: Field; value: Expression }[] }
   | { kind: 'keyBy' }

@@ -41,7 +41,7 @@ export function validateJob(spec: unknown, connectors: ConnectorChecks): Validat
   const named = new Set(isFields(fields['modules']) ? Object.keys(fields['modules']) : [])
   const operators = readGraph(fields['graph'], maxParallelism, { connectors, modules: named }, problems)
   if (problems.found.length > 0) return { problems: problems.found }
-  return { graph: { operators, parallelism, maxParallelism }, warnings: problems.warnings }
+  return { graph: { operators, parallelism, maxParallelism, modules }, warnings: problems.warnings }
 }
 
 export interface CheckpointSettings {

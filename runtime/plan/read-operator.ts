@@ -1,3 +1,4 @@
+import type { ConnectorChecks } from './connector-checks.ts'
 import type { Distribution, Verb } from './job-graph.ts'
 import type { Schema } from '../model/schema.ts'
 
@@ -25,4 +26,11 @@ export interface ReadOperator {
   keyBy?: readonly string[]
   distribution?: readonly Distribution[]
   sideOutputs?: Readonly<Record<string, Stream>>
+}
+
+/** What an operator may name besides its inputs. */
+export interface Surroundings {
+  connectors: ConnectorChecks
+  /** Names of `spec.modules`. */
+  modules: ReadonlySet<string>
 }

@@ -109,7 +109,7 @@ function readSourceSchema(fields: Fields, path: string, choice: ConnectorChoice 
 }
 
 /** `{ price: long, delay: double? }` → Schema. */
-function readSchema(value: unknown, path: string, problems: Problems): Schema | undefined {
+export function readSchema(value: unknown, path: string, problems: Problems): Schema | undefined {
   const written = problems.fields(value, path)
   if (written === undefined) return undefined
   const names = Object.keys(written)
@@ -122,7 +122,7 @@ function readSchema(value: unknown, path: string, problems: Problems): Schema | 
   return sound.length < fields.length ? undefined : { fields: sound }
 }
 
-function readField(name: string, type: unknown, path: string, problems: Problems): Field | undefined {
+export function readField(name: string, type: unknown, path: string, problems: Problems): Field | undefined {
   if (!checkFieldName(name, path, problems)) return undefined
   if (typeof type !== 'string') {
     problems.report('TYPE_MISMATCH', path, `must be a type, not ${describe(type)}`, `known here: ${FIELD_TYPES.join(', ')}`)

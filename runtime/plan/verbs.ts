@@ -10,13 +10,14 @@ import type { OperatorNode } from './job-graph.ts'
 import { readKeys } from './key-fields.ts'
 import { readPattern } from './pattern-verb.ts'
 import { readProcess } from './process-verb.ts'
-import type { Input, ReadOperator, Stream, StreamTime } from './read-operator.ts'
+import type { Input, ReadOperator, Stream, StreamTime, Surroundings } from './read-operator.ts'
 import { readReduce } from './reduce-verb.ts'
 import { readRunningAggregate } from './running-aggregate-verb.ts'
 import { readSideOutput } from './side-output-verb.ts'
-import { join, type Problems } from './problems.ts'
+import { isFields, join, type Fields, type Problems } from './problems.ts'
 import { readTopN } from './top-n-verb.ts'
 import { checkFieldName, MAX_FIELDS, readConnector, readSource, reportOptions } from './source-verb.ts'
+import { isFunction, readFunction, readOutput, timeAfterFunction } from './user-function.ts'
 import { checkWindowForm, readWindow } from './window-verb.ts'
 import type { Expression } from '../expressions/ast.ts'
 import { parseCondition, parseExpression, parseSyntax } from '../expressions/parse.ts'
@@ -24,7 +25,7 @@ import { describeType } from '../expressions/typing.ts'
 import type { Field, Schema } from '../model/schema.ts'
 
 /** Reads one entry's verb against the streams of its inputs. */
-export function readOperator(entry: Entry, inputs: readonly Stream[], connectors: ConnectorChecks, problems: Problems): ReadOperator {
+export function readOperator(entry: Entry, inputs: readonly Stream[], { connectors, modules }: Surroundings, problems: Problems): ReadOperator {
   if (entry.verb === 'source') return readSourceOperator(entry, connectors, problems)
   if (entry.verb === 'join' || entry.verb === 'broadcast') return readSeveral(entry, inputs, problems)
   const { schema, time } = union(entry, inputs, problems)
@@ -35,13 +36,14 @@ export function readOperator(entry: Entry, inputs: readonly Stream[], connectors
   }
   const input: Input = { schema, time }
   switch (entry.verb) {
-    case 'filter': return readFilter(entry, input, problems)
-    case 'map': return readMap(entry, input, [], problems)
+    case 'filter': return readFilter(entry, input, modules, problems)
+    case 'map': return isFunction(entry.fields['map']) && isFields(entry.fields['map']['output'])
+      ? readUserMap(entry, entry.fields['map'], input, modules, problems) : readMap(entry, input, [], problems)
     case 'set': return readMap(entry, input, schema.fields, problems)
-    case 'flatMap': return readFlatMap(entry, [input], problems)
+    case 'flatMap': return readFlatMap(entry, [input], modules, problems)
     case 'union': return { stream: input, verb: { kind: 'union' } }
-    case 'sideOutput': return readSideOutput(entry, [input], problems)
-    case 'asyncMap': return readAsyncMap(entry, [input], problems)
+    case 'sideOutput': return readSideOutput(entry, [input], modules, problems)
+    case 'asyncMap': return readAsyncMap(entry, [input], modules, problems)
     case 'keyBy': return readKeyBy(entry, input, problems)
     case 'window': return readWindow(entry, input, readKeys(entry, schema, problems), problems)
     case 'aggregate': return readRunningAggregate(entry, [input], problems)
@@ -49,7 +51,7 @@ export function readOperator(entry: Entry, inputs: readonly Stream[], connectors
     case 'dedupe': return readDedupe(entry, [input], problems)
     case 'topN': return readTopN(entry, [input], problems)
     case 'pattern': return readPattern(entry, [input], problems)
-    case 'process': return readProcess(entry, [input], problems)
+    case 'process': return readProcess(entry, [input], modules, problems)
   }
 }
 
@@ -65,6 +67,7 @@ function checkForm(entry: Entry, problems: Problems): void {
   const path = join(entry.path, entry.verb)
   const value = entry.fields[entry.verb]
   if (entry.verb === 'window') checkWindowForm(entry, problems)
+  if (isFunction(value)) return
   if (entry.verb === 'filter') checkSyntax(value, path, problems)
   if (entry.verb === 'map' || entry.verb === 'set') {
     for (const [name, text] of Object.entries(problems.fields(value, path) ?? {})) {
@@ -117,12 +120,29 @@ function readSink(entry: Entry, input: Stream, connectors: ConnectorChecks, prob
   return { stream: input, verb: { kind: 'sink', connector: choice.name, options: choice.options } }
 }
 
-function readFilter(entry: Entry, input: Input, problems: Problems): ReadOperator {
+function readFilter(entry: Entry, input: Input, modules: ReadonlySet<string>, problems: Problems): ReadOperator {
   const path = join(entry.path, 'filter')
-  const text = readExpressionText(entry.fields['filter'], path, problems)
+  const value = entry.fields['filter']
+  if (isFunction(value)) {
+    problems.fields(value, path, ['module', 'function'])
+    const ref = readFunction(value, path, modules, problems)
+    return ref === undefined ? { stream: input } : { stream: input, verb: { kind: 'userFilter', function: ref } }
+  }
+  const text = readExpressionText(value, path, problems)
   if (text === undefined) return { stream: input }
   const condition = problems.attempt(path, () => parseCondition(text, input.schema))
   return condition === undefined ? { stream: input } : { stream: input, verb: { kind: 'filter', condition } }
+}
+
+/** `map: { module, function, output: { field: type } }`; that `output` is a mapping tells it from three expressions. */
+function readUserMap(entry: Entry, fields: Fields, input: Input, modules: ReadonlySet<string>, problems: Problems): ReadOperator {
+  const path = join(entry.path, 'map')
+  problems.fields(fields, path, ['module', 'function', 'output', 'eventTime'])
+  const ref = readFunction(fields, path, modules, problems)
+  const schema = readOutput(fields, path, problems)
+  if (schema === undefined) return { stream: { time: { kind: 'unknown' } } }
+  const stream: Stream = { schema, time: timeAfterFunction(entry, fields, path, input.time, schema, problems) }
+  return ref === undefined ? { stream } : { stream, verb: { kind: 'userMap', function: ref } }
 }
 
 /** `map` starts from no fields, `set` from the input's: named ones are replaced in place, new ones go to the end. */

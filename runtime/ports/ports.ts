@@ -1,5 +1,7 @@
 import type { Clock } from './clock.ts'
 import type { Files } from './files.ts'
+import type { HttpClient } from './http-client.ts'
+import type { ModuleLoader } from './modules.ts'
 import type { Net } from './net.ts'
 import type { Rng } from './rng.ts'
 import type { Store } from './store.ts'
@@ -12,6 +14,10 @@ export interface Ports {
   net: Net
   files: Files
   logger: Logger
+  /** Calls services that a job asks. */
+  httpClient: HttpClient
+  /** Loads the modules a job names. */
+  modules: ModuleLoader
   /** Opens the store named in the job (`file:///…`, or a plain path). Throws MillraceError STORE_UNSUPPORTED. */
   openStore(url: string): Store
   /** Where the console sink prints, one line without its end. */

@@ -34,6 +34,7 @@ export function jumpingPorts(): Ports {
   return {
     clock: jumpingClock(), rng: { next: () => 0.5, id: () => '0123456789abcdef' }, logger: silent, printLine: () => undefined,
     openStore: () => unused('openStore'),
+    get httpClient() { return unused('httpClient') }, get modules() { return unused('modules') },
     get net() { return unused('net') }, get files() { return undefined as never },
   }
 }

@@ -4,7 +4,11 @@ import { Coordinator } from '../../../runtime/coordinator/coordinator.ts'
 import type { JobReport } from '../../../runtime/control/job-report.ts'
 import { planJob } from '../../../runtime/plan/planned-job.ts'
 import { subtasksOf, type SubtaskPlace } from '../../../runtime/plan/chaining.ts'
+import { MillraceError } from '../../../runtime/model/errors.ts'
+import type { Clock } from '../../../runtime/ports/clock.ts'
+import type { HttpClient } from '../../../runtime/ports/http-client.ts'
 import type { Logger } from '../../../runtime/ports/logger.ts'
+import type { ModuleExports, ModuleLoader } from '../../../runtime/ports/modules.ts'
 import type { Ports } from '../../../runtime/ports/ports.ts'
 import { VirtualFiles } from '../../../runtime/ports/virtual/files.ts'
 import { VirtualNetwork } from '../../../runtime/ports/virtual/net.ts'
@@ -15,6 +19,7 @@ import { ChainWorker } from '../../../runtime/worker/worker.ts'
 const JOB_UID = 'simulated'
 const CONTROL = { host: 'coordinator', port: 6121 }
 const RESTART_MS = 40
+const NO_HTTP: HttpClient = { send: () => Promise.reject(new MillraceError('HTTP_FAILED', 'no service is part of the simulation')) }
 
 /** What happens to the job's processes, when: `at` counts events of the simulation. */
 export interface Fault {
@@ -33,6 +38,10 @@ export interface Simulation {
   faults: readonly Fault[]
   /** Share of store calls that fail. */
   storeFaultRate: number
+  /** What the job's modules export, by name; each process gets what a call of this gives. */
+  modules?: () => Readonly<Record<string, ModuleExports>>
+  /** What services answer, as seen by a process with this clock; without it no call of a job gets an answer. */
+  http?: (clock: Clock) => HttpClient
 }
 
 export interface SimulationResult {
@@ -118,7 +127,18 @@ class SimulatedJob {
   #ports(owner: string): Ports {
     return {
       clock: this.world.clockOf(owner), rng: this.world.rngOf(), net: this.#network.netOf(owner), files: this.#files.filesOf(owner),
+      httpClient: this.#simulation.http?.(this.world.clockOf(owner)) ?? NO_HTTP, modules: this.#modules(),
       logger: this.#logger(owner), openStore: () => this.#store.storeOf(owner), printLine: () => undefined,
+    }
+  }
+
+  #modules(): ModuleLoader {
+    const loaded = this.#simulation.modules?.() ?? {}
+    return {
+      load: (name) => {
+        const exports = loaded[name]
+        return exports === undefined ? Promise.reject(new MillraceError('MODULE_UNAVAILABLE', `module ${name} is not part of the simulation`)) : Promise.resolve(exports)
+      },
     }
   }
 

@@ -1,0 +1,53 @@
+import { statSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { MillraceError } from '../../model/errors.ts'
+import { MODULES_FOLDER, type ModuleSource } from '../../model/user-module.ts'
+import type { ModuleExports, ModuleLoader } from '../modules.ts'
+
+/** What `import … from 'millrace'` means in a module of the user, wherever that lies. In the image modules are bundled. */
+const API = new URL('../../api/millrace.ts', import.meta.url)
+
+/** Loads modules by Node's import: TypeScript runs as it is, its types are not looked at. */
+export class NodeModules implements ModuleLoader {
+  readonly #folder: string
+
+  /** `folder` is where ConfigMaps are mounted. */
+  constructor(folder: string = MODULES_FOLDER) { this.#folder = folder }
+
+  load(name: string, source: ModuleSource, baseDir: string): Promise<ModuleExports> {
+    return importFile(`module ${name}`, this.#fileOf(name, source, baseDir))
+  }
+
+  #fileOf(name: string, source: ModuleSource, baseDir: string): string {
+    switch (source.kind) {
+      case 'path': return resolve(baseDir, source.path)
+      case 'image': return source.path
+      case 'configMap': return join(this.#folder, name, source.key)
+    }
+  }
+}
+
+/** Runs the file and resolves with its exports. Rejects with MODULE_UNAVAILABLE. */
+export async function importFile(what: string, file: string): Promise<ModuleExports> {
+  resolveApi()
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) {
+    throw new MillraceError('MODULE_UNAVAILABLE', `${what}: there is no file ${file}`, { domain: 'user' })
+  }
+  try {
+    return await import(pathToFileURL(file).href) as ModuleExports
+  } catch (cause) {
+    throw new MillraceError('MODULE_UNAVAILABLE', `${what} cannot be loaded from ${file}`, { domain: 'user', cause })
+  }
+}
+
+let isResolved = false
+
+function resolveApi(): void {
+  if (isResolved || statSync(fileURLToPath(API), { throwIfNoEntry: false }) === undefined) return
+  isResolved = true
+  registerHooks({
+    resolve: (specifier, context, next) => (specifier === 'millrace' ? { url: API.href, format: 'module-typescript', shortCircuit: true } : next(specifier, context)),
+  })
+}
