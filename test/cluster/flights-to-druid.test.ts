@@ -1,0 +1,185 @@
+import { execFile } from 'node:child_process'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { streamJobs } from '../../operator/api/stream-job.ts'
+import type { StreamJobSpec } from '../../operator/api/stream-job.ts'
+import { kubeConnection } from '../../operator/real/kube-config.ts'
+import { KubeHttpClient } from '../../operator/real/kube-http-client.ts'
+import type { Manifest } from '../../runtime/checkpoint/manifest.ts'
+import { startDruid } from '../harness/beds/druid-bed.ts'
+import type { DruidBed } from '../harness/beds/druid-bed.ts'
+import { buildImage } from '../harness/beds/image.ts'
+import { startKafka } from '../harness/beds/kafka-bed.ts'
+import type { KafkaBed } from '../harness/beds/kafka-bed.ts'
+import { startKubeNode } from '../harness/beds/kube-bed.ts'
+import type { KubeNode } from '../harness/beds/kube-bed.ts'
+import { druidRows, expectEveryWindowOnce, FlightsFeed, PARTITIONS, rescaleWhileFlowing, ROOT } from '../harness/flights-to-druid.ts'
+import type { JobAccess } from '../harness/flights-to-druid.ts'
+import { until } from '../harness/until.ts'
+
+const PREFILLED = 50_000
+const FLIGHTS = 600_000
+const NAME = 'flights-to-druid'
+const LONG_MS = 120_000
+const run = promisify(execFile)
+
+/** The README's way onto a cluster, command by command: image, chart, loader, example; then kubectl scale, delete, helm uninstall. */
+describe('flights from Kafka into Druid on a real Kubernetes node', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
+  const volume = join(dir, 'volume')
+  let node: KubeNode
+  let kafka: KafkaBed
+  let druid: DruidBed
+  let api: KubeHttpClient
+  let feed: FlightsFeed
+  let example = ''
+  let install: string[] = []
+
+  const started = Date.now()
+  /** For the reader of the run: what the figures were. */
+  const say = (text: string): void => { process.stdout.write(`  [path B, ${Math.round((Date.now() - started) / 1000)} s] ${text}\n`) }
+  const kubectl = async (...args: string[]): Promise<string> => (await run(node.bin.kubectl, args, { env: { ...process.env, KUBECONFIG: node.kubeconfig }, maxBuffer: 1e8 })).stdout
+  const helm = async (...args: string[]): Promise<string> => (await run(node.bin.helm, args, { env: { ...process.env, KUBECONFIG: node.kubeconfig } })).stdout
+
+  beforeAll(async () => {
+    const image = await buildImage()
+    node = await startKubeNode()
+    await node.importImage(image.tar)
+    kafka = await startKafka({ dir: join(dir, 'kafka'), podAddress: node.gateway })
+    druid = await startDruid({ dir: join(dir, 'druid'), host: node.gateway })
+    api = new KubeHttpClient(await kubeConnection(node.kubeconfig))
+    await kubectl('label', 'namespace', 'default', 'pod-security.kubernetes.io/enforce=restricted')
+    await kubectl('apply', '-f', volumeFile())
+    example = join(dir, 'flights-to-druid.yaml')
+    writeFileSync(example, readFileSync(join(ROOT, 'examples/flights-to-druid.yaml'), 'utf8').replaceAll('kafka:9092', kafka.podBootstrap ?? ''))
+    const [repository = '', tag = ''] = image.name.split(':')
+    install = [
+      'install', 'millrace', join(ROOT, 'charts/millrace'), '--set', `image.repository=${repository}`, '--set', `image.tag=${tag}`,
+      '--set', `druids.default.routerUrl=${druid.routerUrl}`,
+    ]
+  })
+
+  afterAll(async () => {
+    await feed?.close()
+    await api?.close()
+    await node?.stop()
+    await druid?.stop()
+    await kafka?.stop()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  /** What a cluster's storage would make for the claim: hostPath is out, since fsGroup does nothing there. */
+  function volumeFile(): string {
+    mkdirSync(volume)
+    const file = join(dir, 'volume.json')
+    writeFileSync(file, JSON.stringify({
+      apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'checkpoints' },
+      spec: {
+        capacity: { storage: '10Gi' }, accessModes: ['ReadWriteMany'], persistentVolumeReclaimPolicy: 'Retain', local: { path: volume },
+        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'Exists' }] }] } },
+      },
+    }))
+    return file
+  }
+
+  const job: JobAccess = {
+    pollMs: 250,
+    status: async () => (await api.get(streamJobs, { namespace: 'default', name: NAME })).status ?? {},
+    scale: async (replicas) => { await kubectl('scale', `sj/${NAME}`, `--replicas=${replicas}`) },
+  }
+
+  const ready = (): Promise<string> => kubectl('rollout', 'status', 'deployment/millrace', '--timeout=120s')
+  const operatorLog = (): Promise<string> => kubectl('logs', 'deployment/millrace', '--tail=-1')
+
+  /** The newest checkpoint of each attempt that the volume holds, as this machine sees it. */
+  function newestOfAttempts(): Map<number, string> {
+    const newest = new Map<number, Manifest>()
+    for (const path of globSync(join(volume, 'default', NAME, '*/checkpoints/*/manifest.json'))) {
+      const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest
+      if (manifest.id >= (newest.get(manifest.attempt)?.id ?? 0)) newest.set(manifest.attempt, manifest)
+    }
+    return new Map([...newest].map(([attempt, { kind }]) => [attempt, kind]))
+  }
+
+  test('when the job is scaled 2 → 3 → 1 by kubectl while records flow, Druid has every window once and right', async () => {
+    await helm(...install)
+    await ready()
+    say('helm install: the operator is ready')
+    const load = ['cli/node.js', 'cli/load-flights.ts', '--brokers', kafka.bootstrap, '--topic', 'flights', '--partitions', String(PARTITIONS), '--limit', String(PREFILLED)]
+    expect((await run(process.execPath, load, { cwd: ROOT })).stdout).toContain(`${PREFILLED} flights are in topic flights`)
+    feed = await FlightsFeed.connect(kafka.bootstrap, PREFILLED, FLIGHTS)
+    await kubectl('apply', '-f', example)
+    say(`the loader has written ${PREFILLED} flights, the example is applied`)
+    const endedBy: (string | undefined)[] = []
+    const steps = await rescaleWhileFlowing(feed, job, () => { endedBy.push(newestOfAttempts().get(endedBy.length + 1)) })
+    for (const { replicas, operation } of steps) say(`scaled to ${replicas}: pause ${operation?.pauseMs} ms, ${operation?.startedAt} to ${operation?.finishedAt}`)
+    expect(endedBy, 'how each attempt before a rescale ended').toEqual(['savepoint', 'savepoint'])
+    say(`${feed.written.length} flights written in all`)
+    const rows = await expectEveryWindowOnce(feed, job, druid.routerUrl)
+    const sum = (column: 2 | 3 | 4): number => rows.reduce((total, row) => total + row[column], 0)
+    say(`Druid: ${rows.length} windows, ${sum(2)} flights, ${sum(3)} late, ${sum(4)} minutes of delay, all as computed plainly`)
+    say(`\n${await kubectl('get', 'streams,pods')}`)
+  }, 900_000)
+
+  test('when a job is applied in a namespace without the claim, its status says which claim is missing and where', async () => {
+    const { spec } = await api.get(streamJobs, { namespace: 'default', name: NAME })
+    await kubectl('create', 'namespace', 'elsewhere')
+    await api.create(streamJobs, { apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { namespace: 'elsewhere', name: 'homeless' }, spec: consoleSpec(spec) })
+    const stalled = await until('the job is stalled', async () => {
+      const { status } = await api.get(streamJobs, { namespace: 'elsewhere', name: 'homeless' })
+      return status?.conditions?.find((one) => one.type === 'Stalled' && one.status === 'True')
+    }, LONG_MS, 250)
+    expect(stalled).toMatchObject({ reason: 'Unschedulable' })
+    expect(stalled.message).toContain('"millrace-checkpoints" not found')
+    expect(stalled.message).toContain("Create that claim in the job's namespace")
+    // the job first: in a namespace that goes, nobody may create the events of its deletion
+    await kubectl('delete', 'sj', 'homeless', '-n', 'elsewhere', '--timeout=90s')
+    await kubectl('delete', 'namespace', 'elsewhere', '--timeout=90s')
+  })
+
+  test('when the example is deleted, the job and its pods go, Druid keeps its rows and the supervisor rests', async () => {
+    const rows = (await druidRows(druid.routerUrl)).length
+    await kubectl('delete', '-f', example, '--timeout=90s')
+    await until('no pod is left', async () => (await kubectl('get', 'pods', '-l', `millrace.dev/job=${NAME}`, '-o', 'name')) === '' ? true : undefined, LONG_MS, 250)
+    for (const kind of ['secrets', 'services', 'configmaps']) {
+      await until(`no ${kind} are left`, async () => (await kubectl('get', kind, '-l', `millrace.dev/job=${NAME}`, '-o', 'name')) === '' ? true : undefined, LONG_MS, 250)
+    }
+    const supervisor = await (await fetch(`${druid.overlordUrl}/druid/indexer/v1/supervisor/flight-delays/status`)).json() as { payload: { suspended: boolean } }
+    expect(supervisor.payload.suspended).toBe(true)
+    expect((await druidRows(druid.routerUrl)).length).toBe(rows)
+  })
+
+  test('while all that happened the operator was refused nothing by the API server', async () => {
+    const log = await operatorLog()
+    expect(log).toContain('operator started')
+    expect(log.split('\n').filter((line) => /forbidden|\b40[13]\b/i.test(line))).toEqual([])
+  })
+
+  test('when the release is uninstalled, only the key, the claim and the CRDs stay, and the next install takes them up', async () => {
+    const key = await kubectl('get', 'secret', 'millrace-token-key', '-o', 'jsonpath={.data.key}')
+    await helm('uninstall', 'millrace', '--wait', '--timeout', '90s')
+    const kinds = 'deployments,services,serviceaccounts,secrets,persistentvolumeclaims,roles,rolebindings,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings'
+    const left = async (kinds: string): Promise<string[]> =>
+      (await kubectl('get', kinds, '-l', 'app.kubernetes.io/name=millrace-operator', '-o', 'name')).split('\n').filter((name) => name !== '')
+    await until('the pod of the operator is gone', async () => (await left('pods')).length === 0 ? true : undefined, LONG_MS, 250)
+    expect(await left(kinds)).toEqual(['secret/millrace-token-key', 'persistentvolumeclaim/millrace-checkpoints'])
+    expect(await kubectl('get', 'crds', '-o', 'name')).toContain('streamjobs.millrace.dev')
+    await helm(...install)
+    await ready()
+    expect(await kubectl('get', 'secret', 'millrace-token-key', '-o', 'jsonpath={.data.key}')).toBe(key)
+    say('uninstalled and installed again')
+  })
+})
+
+/** The example's job without anything outside of its pods. */
+function consoleSpec(spec: StreamJobSpec): StreamJobSpec {
+  return {
+    ...spec, replicas: 1, graph: [
+      { id: 'bids', source: { nexmark: { events: 1_000_000, rate: '1/s' } } },
+      { id: 'out', from: 'bids', sink: 'console' },
+    ],
+  }
+}
