@@ -10,6 +10,8 @@ import type { Timestamp } from '../model/time.ts'
 export type Frame =
   | { kind: 'batch'; bytes: Uint8Array }
   | { kind: 'watermark'; time: Timestamp }
+  /** No watermark is to be waited for, until the next one comes. */
+  | { kind: 'idle' }
   | { kind: 'barrier'; attempt: Attempt; checkpoint: CheckpointId }
   /** First frame from the consumer: which channel this connection is. */
   | { kind: 'hello'; hello: ChannelHello }
@@ -24,7 +26,7 @@ export interface ChannelHello {
   consumerSlot: number
 }
 
-const KIND = { batch: 1, watermark: 2, barrier: 3, hello: 4, refused: 5 } as const
+const KIND = { batch: 1, watermark: 2, barrier: 3, hello: 4, refused: 5, idle: 6 } as const
 const HEADER_BYTES = 8
 /** No honest frame is longer: 1024 rows of 64 kB each. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024 + 4096
@@ -33,6 +35,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
   switch (frame.kind) {
     case 'batch': return withHeader(KIND.batch, frame.bytes)
     case 'watermark': return withHeader(KIND.watermark, bytesOf(frame.time))
+    case 'idle': return withHeader(KIND.idle, new Uint8Array(0))
     case 'barrier': return withHeader(KIND.barrier, bytesOf(frame.attempt, frame.checkpoint))
     case 'hello': return withHeader(KIND.hello, Buffer.from(JSON.stringify(frame.hello), 'utf8'))
     case 'refused': return withHeader(KIND.refused, bytesOf(frame.seen))
@@ -115,6 +118,7 @@ function decodeFrame(frame: Uint8Array): Frame {
   switch (kind) {
     case KIND.batch: return { kind: 'batch', bytes: frame.subarray(HEADER_BYTES) }
     case KIND.watermark: needs(8); return { kind: 'watermark', time: number(0) }
+    case KIND.idle: return { kind: 'idle' }
     case KIND.barrier: needs(16); return { kind: 'barrier', attempt: number(0), checkpoint: number(1) }
     case KIND.hello: return { kind: 'hello', hello: parseHello(frame.subarray(HEADER_BYTES)) }
     case KIND.refused: needs(8); return { kind: 'refused', seen: number(0) }

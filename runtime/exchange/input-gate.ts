@@ -10,6 +10,8 @@ import { WatermarkMerger } from './watermark-merger.ts'
 export type GateElement =
   | { kind: 'batch'; exchange: string; bytes: Uint8Array }
   | { kind: 'watermark'; time: Timestamp }
+  /** All channels are idle. */
+  | { kind: 'idle' }
   /** The barrier has come on all channels. */
   | { kind: 'barrier'; checkpoint: CheckpointId }
 
@@ -114,6 +116,11 @@ export class InputGate {
       case 'watermark': {
         const time = this.#merger.advance(index, frame.time)
         return time === undefined ? undefined : { kind: 'watermark', time }
+      }
+      case 'idle': {
+        const signal = this.#merger.idle(index)
+        if (signal === undefined) return undefined
+        return signal === 'idle' ? { kind: 'idle' } : { kind: 'watermark', time: signal }
       }
       case 'barrier':
         return this.#aligner.onBarrier(index, frame.checkpoint).kind === 'aligned'

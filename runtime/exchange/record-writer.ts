@@ -87,6 +87,12 @@ export class RecordWriter {
     for (const channel of this.#channels) channel.write({ kind: 'watermark', time })
   }
 
+  /** The subtask expects nothing for now: readers need not wait for its watermark. */
+  idle(): void {
+    this.flush()
+    for (const channel of this.#channels) channel.write({ kind: 'idle' })
+  }
+
   barrier(attempt: Attempt, checkpoint: CheckpointId): void {
     this.flush()
     for (const channel of this.#channels) channel.write({ kind: 'barrier', attempt, checkpoint })

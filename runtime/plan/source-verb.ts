@@ -147,13 +147,15 @@ export function checkFieldName(name: string, path: string, problems: Problems): 
 
 function readEventTime(value: unknown, path: string, schema: Schema | undefined, problems: Problems): SourceVerb['eventTime'] {
   if (value === undefined) return undefined
-  const fields = problems.fields(value, path, ['field', 'outOfOrderness'])
+  const fields = problems.fields(value, path, ['field', 'outOfOrderness', 'idleAfter'])
   if (fields === undefined) return undefined
   const field = problems.text(fields['field'], join(path, 'field'), 256)
   if (field !== undefined && schema !== undefined) checkTimeField(field, schema, join(path, 'field'), problems)
   const disorder = fields['outOfOrderness']
   const outOfOrdernessMs = disorder === undefined ? 0 : readDuration(disorder, join(path, 'outOfOrderness'), problems)
-  return field === undefined || outOfOrdernessMs === undefined ? undefined : { field, outOfOrdernessMs }
+  const idleAfterMs = fields['idleAfter'] === undefined ? undefined : readDuration(fields['idleAfter'], join(path, 'idleAfter'), problems)
+  if (idleAfterMs === 0) problems.report('DURATION_INVALID', join(path, 'idleAfter'), 'must be longer than nothing', 'leave it out to wait for every split')
+  return field === undefined || outOfOrdernessMs === undefined ? undefined : { field, outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }) }
 }
 
 function checkTimeField(name: string, schema: Schema, path: string, problems: Problems): void {

@@ -26,6 +26,7 @@ export class GateInput implements Input {
       case undefined: return { kind: 'idle', retryMs: undefined }
       case 'batch': return this.#decode(element.exchange, element.bytes)
       case 'watermark': return { kind: 'watermark', time: element.time }
+      case 'idle': return { kind: 'idleInput' }
       case 'barrier': return { kind: 'barrier', checkpoint: element.checkpoint }
     }
   }

@@ -9,6 +9,8 @@ export type InputStep =
   | { kind: 'rows'; rows: Row[]; count: number; input: number }
   | { kind: 'watermark'; time: Timestamp }
   | { kind: 'barrier'; checkpoint: CheckpointId }
+  /** No watermark is to be expected before rows come again. */
+  | { kind: 'idleInput' }
   /** Nothing now: wait for the signal, or look again after `retryMs`. */
   | { kind: 'idle'; retryMs: number | undefined }
 

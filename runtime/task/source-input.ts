@@ -4,9 +4,10 @@ import { BATCH_ROWS } from '../exchange/record-writer.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { CheckpointId } from '../model/ids.ts'
 import type { Split } from '../model/snapshot.ts'
-import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
+import { MAX_TIMESTAMP } from '../model/time.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Input, InputStep, TriggerMode } from './input.ts'
-import { WatermarkGenerator } from './watermark-generator.ts'
+import { WatermarkGenerator, type TimeSignal } from './watermark-generator.ts'
 
 /** How soon a reader that had nothing is asked again. */
 const POLL_AGAIN_MS = 5
@@ -18,7 +19,7 @@ export class SourceInput implements Input {
   readonly #maxEventTime: MaxEventTime | undefined
   readonly #generator: WatermarkGenerator
   #barrier: CheckpointId | undefined
-  #watermark: Timestamp | undefined
+  #time: TimeSignal | undefined
   #lastSplit: string | undefined
   #stopAfterBarrier = false
   #stopped = false
@@ -26,12 +27,14 @@ export class SourceInput implements Input {
 
   constructor(parts: {
     operatorId: string; reader: SourceReader; splits: readonly Split[]
-    eventTime: { max: MaxEventTime; outOfOrdernessMs: number } | undefined
+    eventTime: { max: MaxEventTime; outOfOrdernessMs: number; idleAfterMs?: number } | undefined
+    clock: Clock
   }) {
     this.#operatorId = parts.operatorId
     this.#reader = parts.reader
     this.#maxEventTime = parts.eventTime?.max
-    this.#generator = new WatermarkGenerator(parts.eventTime?.outOfOrdernessMs ?? 0,
+    const { outOfOrdernessMs = 0, idleAfterMs } = parts.eventTime ?? {}
+    this.#generator = new WatermarkGenerator({ outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }), now: () => parts.clock.now() },
       parts.splits.filter((split) => !split.finished).map((split) => split.id))
   }
 
@@ -41,7 +44,7 @@ export class SourceInput implements Input {
   }
 
   async next(): Promise<InputStep> {
-    if (this.#watermark !== undefined) return this.#takeWatermark(this.#watermark)
+    if (this.#time !== undefined) return this.#takeTime(this.#time)
     if (this.#barrier !== undefined) return this.#takeBarrier(this.#barrier)
     if (this.#stopped || this.#ended) return { kind: 'idle', retryMs: undefined }
     const batch = await this.#reader.poll(BATCH_ROWS)
@@ -51,16 +54,16 @@ export class SourceInput implements Input {
     if (this.#maxEventTime) {
       this.#noteHeadTimes()
       if (batch) this.#generator.onEventTime(batch.split, this.#maxEventTime(batch.rows, batch.rows.length))
-      this.#watermark = this.#generator.advance()
+      this.#time = this.#generator.advance()
     }
-    if (this.#ended) this.#watermark = MAX_TIMESTAMP
+    if (this.#ended) this.#time = MAX_TIMESTAMP
     if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length, input: 0 }
-    return this.#watermark === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeWatermark(this.#watermark)
+    return this.#time === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeTime(this.#time)
   }
 
-  #takeWatermark(time: Timestamp): InputStep {
-    this.#watermark = undefined
-    return { kind: 'watermark', time }
+  #takeTime(time: TimeSignal): InputStep {
+    this.#time = undefined
+    return time === 'idle' ? { kind: 'idleInput' } : { kind: 'watermark', time }
   }
 
   #takeBarrier(checkpoint: CheckpointId): InputStep {

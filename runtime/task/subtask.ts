@@ -57,6 +57,8 @@ export class SubtaskCounters {
   recordsOut = 0
   badRecords = 0
   lateRecords = 0
+  /** How long functions of the user held up the process, by operator. */
+  readonly blockedMs: Record<string, number> = {}
   firstRecordAt: number | null = null
   lastRecordAt: number | null = null
   trouble: ErrorReport | null = null
@@ -160,6 +162,9 @@ export class Subtask {
         for (const end of this.#parts.sideEnds) await end.onWatermark(step.time)
         this.#watermark = step.time
         if (step.time === MAX_TIMESTAMP) this.#parts.events.drained()
+        break
+      case 'idleInput':
+        for (const writer of this.#parts.exchanges.flatMap((exchange) => exchange.writers)) writer.idle()
         break
       case 'barrier': await this.#checkpoint(step.checkpoint); break
       case 'idle':

@@ -1,36 +1,71 @@
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../model/time.ts'
 
+/** What a source says of its time: a new watermark, or that nothing is to be expected of it for now. */
+export type TimeSignal = Timestamp | 'idle'
+
+/** A gap between two looks that is longer was spent elsewhere, e.g. behind a slow sink: no split was idle then (FLIP-471). */
+const LONGEST_LOOK_MS = 1_000
+
 /**
  * Bounded out-of-orderness per split, as Flink's BoundedOutOfOrdernessWatermarks: a split's watermark is its
  * largest event time − bound − 1; the source's is the smallest of its unfinished splits, and the end of time
- * when all have finished. Splits that have given nothing yet hold it back.
+ * when all have finished. Splits that have given nothing yet hold it back. With `idleAfterMs`, a split that gave nothing
+ * for so long is left out until it gives something again; when all are, the source is idle (Flink's WatermarksWithIdleness).
  */
 export class WatermarkGenerator {
   readonly #outOfOrdernessMs: number
-  readonly #largest = new Map<string, Timestamp>()
+  readonly #idleAfterMs: number
+  readonly #now: () => number
+  readonly #splits = new Map<string, { largest: Timestamp; activeAt: number }>()
   #current: Timestamp = MIN_TIMESTAMP
+  #isIdle = false
+  /** Time spent looking; what a split's idleness is measured in. */
+  #looked = 0
+  #lookedAt: number
 
-  constructor(outOfOrdernessMs: number, splits: Iterable<string>) {
-    this.#outOfOrdernessMs = outOfOrdernessMs
-    for (const split of splits) this.#largest.set(split, MIN_TIMESTAMP)
+  constructor(options: { outOfOrdernessMs: number; idleAfterMs?: number; now: () => number }, splits: Iterable<string>) {
+    this.#outOfOrdernessMs = options.outOfOrdernessMs
+    this.#idleAfterMs = options.idleAfterMs ?? Infinity
+    this.#now = options.now
+    this.#lookedAt = options.now()
+    for (const split of splits) this.#splits.set(split, { largest: MIN_TIMESTAMP, activeAt: 0 })
   }
 
   onEventTime(split: string, largest: Timestamp): void {
-    if (largest > (this.#largest.get(split) ?? MIN_TIMESTAMP)) this.#largest.set(split, largest)
+    const known = this.#splits.get(split)
+    if (known === undefined) { this.#splits.set(split, { largest, activeAt: this.#looked }); return }
+    known.activeAt = this.#looked
+    if (largest > known.largest) known.largest = largest
   }
 
-  /** A split that came to be later holds the watermark where it is until it has given something. */
-  onAdded(split: string): void { this.#largest.set(split, MIN_TIMESTAMP) }
+  /** A split that came to be while the source runs: as those it began with. */
+  onAdded(split: string): void { if (!this.#splits.has(split)) this.#splits.set(split, { largest: MIN_TIMESTAMP, activeAt: this.#looked }) }
 
-  onFinished(split: string): void { this.#largest.delete(split) }
+  onFinished(split: string): void { this.#splits.delete(split) }
 
-  /** The new watermark when it has advanced since the last call. */
-  advance(): Timestamp | undefined {
-    let smallest = MAX_TIMESTAMP
-    for (const largest of this.#largest.values()) smallest = Math.min(smallest, largest)
+  /** Called at every look at the source. The new watermark when it has advanced or time goes on after idleness. */
+  advance(): TimeSignal | undefined {
+    this.#look()
+    const active = [...this.#splits.values()].filter(({ activeAt }) => this.#looked - activeAt < this.#idleAfterMs)
+    if (active.length === 0 && this.#splits.size > 0) return this.#goIdle()
+    const smallest = active.reduce((least, { largest }) => Math.min(least, largest), MAX_TIMESTAMP)
     const watermark = smallest === MAX_TIMESTAMP || smallest === MIN_TIMESTAMP ? smallest : smallest - this.#outOfOrdernessMs - 1
-    if (watermark <= this.#current) return undefined
-    this.#current = watermark
-    return watermark
+    const wakes = this.#isIdle && watermark > MIN_TIMESTAMP
+    if (watermark <= this.#current && !wakes) return undefined
+    this.#isIdle = false
+    this.#current = Math.max(this.#current, watermark)
+    return this.#current
+  }
+
+  #look(): void {
+    const now = this.#now()
+    this.#looked += Math.min(now - this.#lookedAt, LONGEST_LOOK_MS)
+    this.#lookedAt = now
+  }
+
+  #goIdle(): 'idle' | undefined {
+    if (this.#isIdle) return undefined
+    this.#isIdle = true
+    return 'idle'
   }
 }

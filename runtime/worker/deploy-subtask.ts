@@ -17,10 +17,13 @@ import { subtaskId } from '../model/ids.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
 import { fieldOf, fieldsOf, type Field } from '../model/schema.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
+import { UserFunctions } from '../operators/user-functions.ts'
 import type { OperatorState } from '../operators/stage.ts'
 import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { ErrorPolicy, OperatorNode, SourceVerb } from '../plan/job-graph.ts'
 import { keyGroupsOfSlot } from '../plan/key-groups.ts'
+import { functionsOf } from '../plan/user-function.ts'
+import type { ModuleExports } from '../ports/modules.ts'
 import type { Connection } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
@@ -98,6 +101,8 @@ class Deployer {
       inputs, end: ends.get('main'), sideEnd: (operatorId, output) => ends.get(`${operatorId}.${output}`), sinks,
       slot: deployment.slot, parallelism: this.#chain.parallelism, maxParallelism: plan.maxParallelism,
       clock: ports.clock, after: (delayMs, action) => mailbox.after(delayMs, action),
+      functions: await this.#loadFunctions(), httpClient: ports.httpClient, stopping: this.#context.stopping.signal,
+      onBlocked: (operatorId, name, ms) => { this.#onBlocked(operatorId, name, ms) },
       onError: (error, row, operatorId) => { badRecords.onRow(error, row, operatorId) },
       onLate: (count) => { this.#counters.lateRecords += count },
       onOut: (count) => { this.#counters.recordsOut += count },
@@ -184,6 +189,23 @@ class Deployer {
     }
   }
 
+  /** Only those that this chain calls: another's may be of no use here, or not be there yet. */
+  async #loadFunctions(): Promise<UserFunctions> {
+    const { plan, deployment, ports } = this.#context
+    const loaded = new Map<string, ModuleExports>()
+    for (const name of new Set(this.#chain.operators.flatMap((operator) => functionsOf(operator.verb)).map((ref) => ref.module))) {
+      const source = plan.modules?.[name]
+      if (source !== undefined) loaded.set(name, await ports.modules.load(name, source, deployment.baseDir))
+      this.#checkCurrent()
+    }
+    return new UserFunctions(loaded)
+  }
+
+  #onBlocked(operatorId: string, name: string, ms: number): void {
+    this.#counters.blockedMs[operatorId] = (this.#counters.blockedMs[operatorId] ?? 0) + ms
+    this.#context.ports.logger.warn('a function of the job held up its whole process', { operator: operatorId, function: name, ms })
+  }
+
   #reportTrouble(error: Error | null): void { this.#counters.trouble = error ? errorReport(error) : null }
 
   async #openBadRecords(): Promise<BadRecords> {
@@ -232,7 +254,9 @@ class Deployer {
       operatorId: operator.id, reader, splits,
       eventTime: verb.eventTime && {
         max: compileMaxEventTime(eventTimeField(operator, verb.eventTime.field)), outOfOrdernessMs: verb.eventTime.outOfOrdernessMs,
+        ...(verb.eventTime.idleAfterMs === undefined ? {} : { idleAfterMs: verb.eventTime.idleAfterMs }),
       },
+      clock: ports.clock,
     })
   }
 

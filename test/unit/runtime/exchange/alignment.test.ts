@@ -51,4 +51,16 @@ describe('merged watermarks', () => {
       }
     }))
   })
+
+  test('an idle input no longer holds back; when all are idle the whole is, until one goes on', () => {
+    const merger = new WatermarkMerger(2)
+    merger.advance(0, 10)
+    expect(merger.idle(1)).toBe(10)
+    expect(merger.idle(0)).toBe('idle')
+    expect(merger.idle(0)).toBeUndefined()
+    expect(merger.advance(1, 5)).toBe(10)
+    expect(merger.advance(1, 20)).toBe(20)
+    expect(merger.advance(0, 15)).toBeUndefined()
+    expect(merger.current).toBe(20)
+  })
 })
