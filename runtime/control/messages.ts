@@ -54,6 +54,8 @@ export interface SubtaskMetrics {
   recordsOut: number
   badRecords: number
   lateRecords: number
+  /** How long functions of the user held up the process, more than a second at a time, by operator. */
+  blockedMs?: Readonly<Record<string, number>>
   /** Wall time (ms since the epoch) of the last record that left the subtask. */
   lastRecordAt: number | null
   firstRecordAt: number | null

@@ -1,25 +1,37 @@
-import type { ChainLoop, RowErrorHandler } from '../codegen/contracts.ts'
+import { compileChainLoop, type ChainStep } from '../codegen/chain.ts'
+import type { ChainLoop } from '../codegen/contracts.ts'
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
+import { watched } from './blocking.ts'
+import type { OperatorContext } from './operator-context.ts'
 import type { Stage } from './stage.ts'
 
-/** filter and map: one generated loop. */
+type LoopContext = Pick<OperatorContext, 'clock' | 'onBlocked' | 'onError'>
+
+/** filter and map, by expression or function: one generated loop. */
 export class LoopStage implements Stage {
   readonly #loop: ChainLoop
   readonly #next: Stage
-  readonly #onError: RowErrorHandler
+  readonly #context: LoopContext
+  /** The operators of the loop that call the user's code. */
+  readonly #calling: readonly string[]
   readonly #out: Row[] = []
 
-  constructor(loop: ChainLoop, onError: RowErrorHandler, next: Stage) {
-    this.#loop = loop
-    this.#onError = onError
+  constructor(steps: readonly ChainStep[], context: LoopContext, next: Stage) {
+    this.#loop = compileChainLoop(steps)
+    this.#calling = steps.flatMap((step) => (step.kind === 'userFilter' || step.kind === 'userMap' ? [step.operatorId] : []))
+    this.#context = context
     this.#next = next
   }
 
   async process(rows: Row[], count: number): Promise<void> {
-    const passed = this.#loop(rows, count, this.#out, this.#onError)
+    const passed = this.#calling.length === 0 ? this.#run(rows, count) : watched(this.#context.clock, (ms) => { this.#onBlocked(ms) }, () => this.#run(rows, count))
     if (passed > 0) await this.#next.process(this.#out, passed, 0)
   }
+
+  #run(rows: Row[], count: number): number { return this.#loop(rows, count, this.#out, this.#context.onError) }
+
+  #onBlocked(ms: number): void { this.#context.onBlocked(this.#calling[0] ?? '', this.#calling.join(', '), ms) }
 
   onWatermark(time: Timestamp): Promise<void> { return this.#next.onWatermark(time) }
 }

@@ -3,7 +3,9 @@ import type { RowClass } from '../codegen/row.ts'
 import type { Schema } from '../model/schema.ts'
 import type { OperatorNode } from '../plan/job-graph.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { HttpClient } from '../ports/http-client.ts'
 import type { Stage } from './stage.ts'
+import type { UserFunctions } from './user-functions.ts'
 
 /** A stream as generated code sees it: decoded rows are instances of the class. */
 export interface StreamCode { schema: Schema; rowClass: RowClass }
@@ -30,6 +32,13 @@ export interface OperatorContext {
    * `delayMs`. An error of it fails the subtask. Nothing runs any more once the attempt has ended. Returns how to cancel.
    */
   after(delayMs: number, action: () => Promise<void>): () => void
+  /** The user's code, loaded. */
+  functions: UserFunctions
+  httpClient: HttpClient
+  /** Aborts when the attempt ends: what waits for the outside then gives up. */
+  stopping: AbortSignal
+  /** Code of the user held up everything else in this process for so long. `name` is the function's. */
+  onBlocked(operatorId: string, name: string, ms: number): void
   /** Rows that make the operator throw: `onError` of the source decides. */
   onError: RowErrorHandler
   /** Rows that came too late. */

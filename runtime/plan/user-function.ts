@@ -4,6 +4,7 @@ import type { FunctionRef } from '../model/user-module.ts'
 import { suggestion } from '../expressions/suggest.ts'
 import { describeType } from '../expressions/typing.ts'
 import type { Entry } from './graph-entries.ts'
+import type { Verb } from './job-graph.ts'
 import { isFields, join, type Fields, type Problems } from './problems.ts'
 import type { StreamTime } from './read-operator.ts'
 import { readSchema } from './source-verb.ts'
@@ -45,4 +46,15 @@ export function timeAfterFunction(entry: Entry, fields: Fields, path: string, ti
     field === undefined ? `there is no field "${name}" in output` : `"${name}" is ${describeType(field)}, event time must be a timestamp that is never null`,
     field === undefined ? suggestion(name, output.fields.map((known) => known.name)) : undefined)
   return { kind: 'unknown' }
+}
+
+/** Every function an operator calls. */
+export function functionsOf(verb: Verb): readonly FunctionRef[] {
+  switch (verb.kind) {
+    case 'userFilter': case 'userMap': case 'process': return [verb.function]
+    case 'flatMap': return 'function' in verb ? [verb.function] : []
+    case 'sideOutput': return verb.outputs.flatMap((output) => ('function' in output ? [output.function] : []))
+    case 'asyncMap': return verb.call.kind === 'function' ? [verb.call.function] : []
+    default: return []
+  }
 }

@@ -1,4 +1,5 @@
-import { compileChainLoop, type ChainStep } from '../codegen/chain.ts'
+import type { ChainStep } from '../codegen/chain.ts'
+import { compileRowMaker } from '../codegen/row-maker.ts'
 import { compileRowClass } from '../codegen/row.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import { MillraceError } from '../model/errors.ts'
@@ -17,7 +18,7 @@ export interface OperatorChain {
   states: ReadonlyMap<string, OperatorState>
 }
 
-export interface ChainParts extends Pick<OperatorContext, 'slot' | 'parallelism' | 'maxParallelism' | 'clock' | 'after' | 'onError' | 'onLate'> {
+export interface ChainParts extends Pick<OperatorContext, 'slot' | 'parallelism' | 'maxParallelism' | 'clock' | 'after' | 'functions' | 'httpClient' | 'stopping' | 'onBlocked' | 'onError' | 'onLate'> {
   /** Without the source: what happens to its rows. */
   operators: readonly OperatorNode[]
   /** The streams that come in, in the order of the first operator's `from`. */
@@ -38,7 +39,7 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
   let steps: ChainStep[] = []
   const closeLoop = (): Stage => {
     if (!next) throw new MillraceError('CHAIN_OPEN', 'a chain ends neither in a sink nor in an exchange')
-    if (steps.length > 0) next = new LoopStage(compileChainLoop(steps), parts.onError, next)
+    if (steps.length > 0) next = new LoopStage(steps, parts, next)
     steps = []
     return next
   }
@@ -48,13 +49,15 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
     const output = streams[index + 1] as StreamCode
     if (verb.kind === 'filter') steps.unshift({ kind: 'filter', operatorId: operator.id, condition: verb.condition })
     else if (verb.kind === 'map') steps.unshift({ kind: 'map', operatorId: operator.id, fields: verb.fields, rowClass: output.rowClass })
-    else if (verb.kind === 'sink') next = new SinkStage(sinkOf(parts, operator.id), parts.onOut)
+    else if (verb.kind === 'userFilter') steps.unshift({ kind: 'userFilter', operatorId: operator.id, call: parts.functions.function(verb.function) })
+    else if (verb.kind === 'userMap') {
+      steps.unshift({ kind: 'userMap', operatorId: operator.id, call: parts.functions.function(verb.function), make: compileRowMaker(operator.schema, output.rowClass) })
+    } else if (verb.kind === 'sink') next = new SinkStage(sinkOf(parts, operator.id), parts.onOut)
     else if (isStaged(verb)) {
       const inputs = index === 0 ? parts.inputs : [streams[index] as StreamCode]
-      const { slot, parallelism, maxParallelism, clock, after, onError, onLate } = parts
       const stage = createOperatorStage(verb, {
         node: operator, inputs, output, next: closeLoop(), side: (name) => parts.sideEnd(operator.id, name),
-        slot, parallelism, maxParallelism, clock, after, onError, onLate,
+        ...surroundingsOf(parts),
       })
       stages.unshift([operator.id, stage])
       next = stage
@@ -66,6 +69,10 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
   }
 }
 
+function surroundingsOf({ slot, parallelism, maxParallelism, clock, after, functions, httpClient, stopping, onBlocked, onError, onLate }: ChainParts) {
+  return { slot, parallelism, maxParallelism, clock, after, functions, httpClient, stopping, onBlocked, onError, onLate }
+}
+
 /** The stream before the first operator and after each. Operators that make no rows of their own keep the stream. */
 function streamsOf(parts: ChainParts): StreamCode[] {
   const [first] = parts.inputs
@@ -73,7 +80,7 @@ function streamsOf(parts: ChainParts): StreamCode[] {
   const streams = [first]
   for (const operator of parts.operators) {
     const before = streams[streams.length - 1] as StreamCode
-    const keepsRows = ['filter', 'keyBy', 'union', 'sink', 'sideOutput', 'source'].includes(operator.verb.kind)
+    const keepsRows = ['filter', 'userFilter', 'keyBy', 'union', 'sink', 'sideOutput', 'source'].includes(operator.verb.kind)
     streams.push(keepsRows ? before : { schema: operator.schema, rowClass: compileRowClass(operator.schema) })
   }
   return streams

@@ -1,8 +1,46 @@
-import { MillraceError } from '../../model/errors.ts'
+import { compileRouter, type Router } from '../../codegen/router.ts'
+import type { Row } from '../../model/schema.ts'
+import type { Timestamp } from '../../model/time.ts'
 import type { SideOutputVerb } from '../../plan/side-output-verb.ts'
+import { watched } from '../blocking.ts'
 import type { OperatorContext } from '../operator-context.ts'
-import type { OperatorStage } from '../stage.ts'
+import type { OperatorStage, Stage } from '../stage.ts'
 
+/** Deals rows to named outputs; without state. Flink's OutputTag. */
 export function createSideOutputStage(verb: SideOutputVerb, context: OperatorContext): OperatorStage {
-  throw new MillraceError('VERB_UNSUPPORTED', `operator ${context.node.id}: ${verb.kind} is not there yet`)
+  return new SideOutputStage(verb, context)
+}
+
+class SideOutputStage implements OperatorStage {
+  readonly #route: Router
+  readonly #context: OperatorContext
+  /** The main output, then those with a condition; undefined where nobody reads. */
+  readonly #ends: readonly (Stage | undefined)[]
+  readonly #outs: Row[][]
+  readonly #counts: number[]
+  readonly #isUserCode: boolean
+
+  constructor(verb: SideOutputVerb, context: OperatorContext) {
+    const { functions, node } = context
+    this.#route = compileRouter(verb.outputs.map((output) => ('function' in output ? { call: functions.function(output.function) } : output)), node.id)
+    this.#context = context
+    this.#ends = [context.next, ...verb.outputs.map(({ name }) => context.side(name))]
+    this.#outs = this.#ends.map(() => [])
+    this.#counts = this.#ends.map(() => 0)
+    this.#isUserCode = verb.outputs.some((output) => 'function' in output)
+  }
+
+  async process(rows: Row[], count: number): Promise<void> {
+    const { clock, node, onBlocked, onError } = this.#context
+    this.#counts.fill(0)
+    const route = (): void => { this.#route(rows, count, this.#outs, this.#counts, onError) }
+    if (this.#isUserCode) watched(clock, (ms) => { onBlocked(node.id, 'sideOutput', ms) }, route)
+    else route()
+    for (const [index, end] of this.#ends.entries()) {
+      const dealt = this.#counts[index] ?? 0
+      if (dealt > 0) await end?.process(this.#outs[index] as Row[], dealt, 0)
+    }
+  }
+
+  onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
 }
