@@ -268,7 +268,7 @@ export class Coordinator {
       this.#driveAgain = true
       return
     }
-    if (this.#userFailures >= USER_FAILURES) { this.#setPhase('failed'); return }
+    if (this.#userFailures >= USER_FAILURES) { await this.#giveUp(); return }
     if (this.#phase === 'deploying' || this.#phase === 'running' || this.#phase === 'switching') this.#setPhase('recovering')
     await this.#backOff()
     this.#driveAgain = true
@@ -283,8 +283,16 @@ export class Coordinator {
     this.#error = failure
     this.#countUserFailure(failure)
     this.#ports.logger.warn('attempt ended', { attempt: run.parts.attempt, reason: failure ? describeWithCauses(failure) : 'unknown' })
-    if (this.#userFailures >= USER_FAILURES) { this.#setPhase('failed'); return }
+    if (this.#userFailures >= USER_FAILURES) { await this.#giveUp(); return }
     await this.#backOff()
+  }
+
+  /** No attempt will follow that would stop what still runs of this one, and its sinks would hold back their readers. */
+  async #giveUp(): Promise<void> {
+    this.#setPhase('failed')
+    await this.#stopWorkers(this.#registry.subtasks(), this.#attempt, 'stop').catch((error: unknown) => {
+      this.#ports.logger.warn('a failed job was not stopped everywhere', { attempt: this.#attempt, reason: describeWithCauses(error) })
+    })
   }
 
   #countUserFailure(error: Error | undefined): void {

@@ -1,6 +1,10 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { fileSink, fileSource } from '../../../../runtime/connectors/file/connector.ts'
 import { nexmarkSource } from '../../../../runtime/connectors/nexmark/connector.ts'
 import { kafkaSink } from '../../../../runtime/connectors/kafka/connector.ts'
+import type { SourceConnector } from '../../../../runtime/connectors/source.ts'
 import type { KafkaClient } from '../../../../runtime/ports/kafka.ts'
 import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
@@ -67,5 +71,33 @@ describe('stopping a worker', () => {
     await job.reportWith('suspended', ({ phase }) => phase === 'suspended')
     expect(kafka.transactionIds('Ongoing')).toEqual([])
     expect(kafka.transactionIds('CompleteCommit').length).toBeGreaterThan(0)
+  })
+
+  test('when the job has failed for good, what still ran of it is stopped and leaves no transaction open', async () => {
+    const kafka = virtualKafka()
+    const whenOpen: SourceConnector = {
+      ...fileSource,
+      reader: (context, rows) => {
+        const reader = fileSource.reader(context, rows)
+        const poll = reader.poll.bind(reader)
+        reader.poll = (most) => kafka.transactionIds('Ongoing').length > 0 ? poll(most) : Promise.resolve(undefined)
+        return reader
+      },
+    }
+    const job = new InProcessJob({
+      checkpoints: { interval: '1h' },
+      graph: [
+        { id: 'bids', source: { nexmark: { events: 100_000_000, rate: '2000/s' } } },
+        { id: 'out', from: 'bids', sink: { kafka: { brokers: 'k:9092', topic: 't' } } },
+        { id: 'bad', source: { file: { path: 'in.jsonl', format: 'json' } }, schema: { n: 'long' }, onError: 'fail' },
+        { id: 'none', from: 'bad', sink: { file: { path: 'out' } } },
+      ],
+    }, { sources: { nexmark: nexmarkSource, file: whenOpen }, sinks: { kafka: kafkaSink((options) => kafka.connect(options)), file: fileSink } })
+    cleanups.push(() => job.close())
+    writeFileSync(join(job.folder, 'in.jsonl'), 'no JSON\n')
+    await job.start()
+    await job.reportWith('failed', ({ phase }) => phase === 'failed')
+    await until('no transaction is open', () => kafka.transactionIds('Ongoing').length === 0 ? true : undefined)
+    expect(kafka.transactionIds('CompleteCommit')).toEqual([])
   })
 })
