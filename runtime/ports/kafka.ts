@@ -52,6 +52,8 @@ export interface KafkaMetadata {
 }
 export interface KafkaTopic {
   name: string
+  /** Another one when the topic is deleted and made again; undefined while there is none. */
+  id: string | undefined
   errorCode: number
   /** `leader` is -1 while none is elected. */
   partitions: readonly { partition: number; leader: number; errorCode: number }[]

@@ -14,6 +14,13 @@ export function topicUnknown(topic: string, bootstrap: string): MillraceError {
   })
 }
 
+/** The offsets that are kept belong to a topic that is gone: read from the new one they would mean other records. */
+export function topicReplaced(topic: string, bootstrap: string): MillraceError {
+  return new MillraceError('KAFKA_TOPIC_REPLACED', `the topic ${JSON.stringify(topic)} of the Kafka at ${bootstrap} was deleted and made again: the offsets this job holds are those of the old one`, {
+    domain: 'dependency', hint: 'Read the new topic under another operator id or in a new job; what the old one still held is lost.',
+  })
+}
+
 /** What a user gets for a refusal that Kafka will not take back. */
 export function refused(what: string, bootstrap: string, errorCode: number, cause?: unknown): MillraceError {
   const forbidden = isForbiddenCode(errorCode)

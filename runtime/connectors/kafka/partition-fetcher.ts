@@ -8,7 +8,7 @@ import { asMillraceError, isRetriable, refused, topicUnknown } from './errors.ts
 import { readOffset } from './record-batch-reader.ts'
 import { Backoff } from './retry.ts'
 import type { TroubleReporter } from './retry.ts'
-import { existing } from './split-enumerator.ts'
+import { existing, sameTopic } from './split-enumerator.ts'
 import { splitId } from './split-position.ts'
 
 const MAX_WAIT_MS = 500
@@ -24,6 +24,8 @@ export interface FetchState extends TopicPartition {
   finished: boolean
   /** What the broker last said readers of this isolation can see; undefined until it has answered. */
   visibleEnd: number | undefined
+  /** The topic that the offset belongs to, when that is known. */
+  topicId: string | undefined
 }
 
 /** One fetched piece of a partition, and the offset it was asked from. */
@@ -135,7 +137,8 @@ export class PartitionFetcher {
     const { topics } = await this.#client.metadata([...new Set(wanted.map((state) => state.topic))])
     const leaders = new Map<number, FetchState[]>()
     for (const state of wanted) {
-      const partition = existing(topics, state.topic, this.#client.bootstrap).partitions.find((candidate) => candidate.partition === state.partition)
+      const topic = sameTopic(existing(topics, state.topic, this.#client.bootstrap), state.topicId, this.#client.bootstrap)
+      const partition = topic.partitions.find((candidate) => candidate.partition === state.partition)
       const leader = partition?.leader ?? -1
       if (leader < 0) throw new KafkaBrokerError(`a lookup of the leader of ${splitId(state)}`, KAFKA_ERROR.LEADER_NOT_AVAILABLE, 'no leader')
       leaders.set(leader, [...(leaders.get(leader) ?? []), state])

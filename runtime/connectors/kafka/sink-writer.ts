@@ -183,11 +183,12 @@ export class KafkaSinkWriter implements SinkWriter {
     try {
       return await act()
     } catch (error) {
-      const { topic } = this.#options
+      const { topic, transactionTimeoutMs } = this.#options
       const bootstrap = this.#client?.bootstrap ?? ''
       if (error instanceof KafkaBrokerError && isFencedCode(error.errorCode)) {
-        throw new MillraceError('KAFKA_PRODUCER_FENCED', `${what} to topic ${topic} of the Kafka at ${bootstrap}: slot ${this.#context.slot} of attempt ${this.#context.attempt} was fenced, or its transaction timed out`, {
+        throw new MillraceError('KAFKA_PRODUCER_FENCED', `${what} to topic ${topic} of the Kafka at ${bootstrap}: slot ${this.#context.slot} of attempt ${this.#context.attempt} was fenced by a newer attempt, or its transaction was open for longer than transactionTimeout (${transactionTimeoutMs} ms)`, {
           domain: 'platform', retriable: true, cause: error,
+          hint: 'A transaction lasts from one checkpoint to the end of the next: transactionTimeout must be several times checkpoints.interval.',
         })
       }
       throw asMillraceError(`${what} to topic ${topic}`, bootstrap, error)

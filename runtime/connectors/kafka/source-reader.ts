@@ -10,7 +10,7 @@ import type { FetchState } from './partition-fetcher.ts'
 import { RecordBatchReader } from './record-batch-reader.ts'
 import { RecordColumns } from './record-columns.ts'
 import { TroubleReporter } from './retry.ts'
-import { partitionOf, positionOf } from './split-position.ts'
+import { partitionOf, positionAt, positionOf } from './split-position.ts'
 
 /** Half of what the contract allows, so that barriers are not held up. */
 const POLL_WAIT_MS = 50
@@ -72,7 +72,7 @@ export class KafkaSourceReader implements SourceReader {
   }
 
   snapshot(): Split[] {
-    return this.#states.map(({ id, next, end, finished }) => ({ id, position: end === Infinity ? { next } : { next, end }, finished }))
+    return this.#states.map(({ id, next, end, topicId, finished }) => ({ id, position: positionAt(next, end === Infinity ? undefined : end, topicId), finished }))
   }
 
   /** A source without partitions of its own is finished only when bounded: more subtasks than partitions is no end. */
@@ -172,6 +172,6 @@ export class KafkaSourceReader implements SourceReader {
 }
 
 function stateOf(split: Split): ReadState {
-  const { next, end = Infinity } = positionOf(split)
-  return { ...partitionOf(split), id: split.id, next, end, fetchOffset: next, finished: split.finished || next >= end, visibleEnd: undefined }
+  const { next, end = Infinity, topicId } = positionOf(split)
+  return { ...partitionOf(split), id: split.id, next, end, topicId, fetchOffset: next, finished: split.finished || next >= end, visibleEnd: undefined }
 }

@@ -3,10 +3,10 @@ import { EARLIEST, KafkaBrokerError, LATEST } from '../../ports/kafka.ts'
 import type { SourceContext, Split, SplitEnumerator } from '../source.ts'
 import { clientOptions } from './client-options.ts'
 import { KAFKA_ERROR } from './error-codes.ts'
-import { asMillraceError, refused, topicUnknown } from './errors.ts'
+import { asMillraceError, refused, topicReplaced, topicUnknown } from './errors.ts'
 import type { KafkaSourceOptions } from './options.ts'
 import { retrying, TroubleReporter } from './retry.ts'
-import { splitId } from './split-position.ts'
+import { partitionOf, positionAt, positionOf, splitId } from './split-position.ts'
 
 /** Below the 15 s within which a user hears of a wrong address. */
 const PATIENCE_MS = 8000
@@ -45,7 +45,13 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
   }
 
   async #look(client: KafkaClient, known: readonly Split[]): Promise<Split[]> {
-    const leaders = await this.#leaders(client)
+    const { topics } = await client.metadata(this.#options.topics)
+    const leaders = this.#leaders(client, topics)
+    for (const split of known) {
+      const { topic } = partitionOf(split)
+      // A topic that the job no longer reads is nobody's business here.
+      if (this.#options.topics.includes(topic)) sameTopic(existing(topics, topic, client.bootstrap), positionOf(split).topicId, client.bootstrap)
+    }
     const knownIds = new Set(known.map((split) => split.id))
     const fresh = [...leaders.values()].flat().filter((at) => !knownIds.has(splitId(at)))
     // What a bounded source reads was fixed at its first start.
@@ -63,12 +69,12 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
       const start = starts.get(id) ?? -1
       // -1: the time asked for lies behind the last record.
       const next = start < 0 ? end : start
-      return { id, position: this.#options.bounded ? { next, end } : { next }, finished: this.#options.bounded && next >= end }
+      const topicId = topics.find(({ name }) => name === at.topic)?.id
+      return { id, position: positionAt(next, this.#options.bounded ? end : undefined, topicId), finished: this.#options.bounded && next >= end }
     })]
   }
 
-  async #leaders(client: KafkaClient): Promise<Map<number, TopicPartition[]>> {
-    const { topics } = await client.metadata(this.#options.topics)
+  #leaders(client: KafkaClient, topics: readonly KafkaTopic[]): Map<number, TopicPartition[]> {
     const leaders = new Map<number, TopicPartition[]>()
     for (const name of this.#options.topics) {
       for (const { partition, leader } of existing(topics, name, client.bootstrap).partitions) {
@@ -99,5 +105,11 @@ export function existing(topics: readonly KafkaTopic[], name: string, bootstrap:
   const topic = topics.find((candidate) => candidate.name === name)
   if (topic === undefined || topic.errorCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION) throw topicUnknown(name, bootstrap)
   if (topic.errorCode !== 0) throw refused(`metadata of topic ${JSON.stringify(name)}`, bootstrap, topic.errorCode)
+  return topic
+}
+
+/** The topic, or KAFKA_TOPIC_REPLACED when it is not the one that the offsets were taken from. */
+export function sameTopic(topic: KafkaTopic, knownId: string | undefined, bootstrap: string): KafkaTopic {
+  if (knownId !== undefined && topic.id !== undefined && topic.id !== knownId) throw topicReplaced(topic.name, bootstrap)
   return topic
 }

@@ -2,8 +2,11 @@ import { MillraceError } from '../../model/errors.ts'
 import type { TopicPartition } from '../../ports/kafka.ts'
 import type { Json, Split } from '../source.ts'
 
-/** `next` is the offset of the first record not yet emitted; a bounded split ends before `end`. */
-export interface SplitPosition { next: number; end?: number }
+/**
+ * `next` is the offset of the first record not yet emitted; a bounded split ends before `end`. `topicId` is that of the
+ * topic the offset is meant for; positions of older checkpoints have none.
+ */
+export interface SplitPosition { next: number; end?: number; topicId?: string }
 
 /** Stable for ever. Topic names hold no slash. */
 export function splitId(at: TopicPartition): string { return `${at.topic}/${at.partition}` }
@@ -17,9 +20,13 @@ export function partitionOf(split: Split): TopicPartition {
 export function positionOf(split: Split): SplitPosition {
   const { position } = split
   if (!isObject(position)) throw unreadable(split)
-  const { next, end } = position
-  if (!isOffset(next) || (end !== undefined && !isOffset(end))) throw unreadable(split)
-  return end === undefined ? { next } : { next, end }
+  const { next, end, topicId } = position
+  if (!isOffset(next) || (end !== undefined && !isOffset(end)) || (topicId !== undefined && typeof topicId !== 'string')) throw unreadable(split)
+  return positionAt(next, end, topicId)
+}
+
+export function positionAt(next: number, end: number | undefined, topicId: string | undefined): { next: number; end?: number; topicId?: string } {
+  return { next, ...(end === undefined ? {} : { end }), ...(topicId === undefined ? {} : { topicId }) }
 }
 
 function isObject(value: Json): value is { readonly [key: string]: Json } {

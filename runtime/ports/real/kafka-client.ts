@@ -50,8 +50,8 @@ class RealKafkaClient implements KafkaClient {
     this.#brokers = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, addressOf(host, port)]))
     return {
       brokers: response.brokers.map(({ nodeId, host, port }) => ({ id: nodeId, host, port })),
-      topics: response.topics.map(({ name, errorCode, partitions }) => ({
-        name: name ?? '', errorCode,
+      topics: response.topics.map(({ name, topicId, errorCode, partitions }) => ({
+        name: name ?? '', id: errorCode === 0 ? topicId : undefined, errorCode,
         partitions: partitions
           .map((partition) => ({ partition: partition.partitionIndex, leader: partition.leaderId, errorCode: partition.errorCode }))
           .sort((a, b) => a.partition - b.partition),

@@ -41,6 +41,7 @@ export class VirtualKafka {
   /** Asked before each call; the test or the simulation decides. */
   fault: (call: string) => KafkaFault = () => undefined
   readonly #topics = new Map<string, Partition[]>()
+  readonly #topicIds = new Map<string, string>()
   readonly #transactions = new Map<string, Transaction>()
   readonly #offsets = new Map<string, number>()
   readonly #waiting = new Set<() => void>()
@@ -50,6 +51,7 @@ export class VirtualKafka {
 
   createTopic(name: string, partitions: number): void {
     this.#topics.set(name, Array.from({ length: partitions }, newPartition))
+    this.#topicIds.set(name, `id-${++this.version}`)
   }
 
   /** More partitions, empty. */
@@ -90,7 +92,7 @@ export class VirtualKafka {
     return {
       brokers: [1, 2].map((id) => ({ id, host: `broker-${id}`, port: 9092 })),
       topics: topics.map((name) => ({
-        name, errorCode: this.#topics.has(name) ? 0 : ERROR.UNKNOWN_TOPIC,
+        name, id: this.#topics.has(name) ? this.#topicIds.get(name) : undefined, errorCode: this.#topics.has(name) ? 0 : ERROR.UNKNOWN_TOPIC,
         partitions: (this.#topics.get(name) ?? []).map(({ leader }, partition) => ({ partition, leader, errorCode: 0 })),
       })),
     }

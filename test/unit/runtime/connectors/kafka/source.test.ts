@@ -152,10 +152,28 @@ describe('the Kafka source', () => {
   })
 
   test('when a partition was added while the job was down, it is read from its beginning', async () => {
-    kafka.createTopic('t', 2)
+    kafka.growTopic('t', 1)
     put(events(0, 2), undefined, 1)
     const { splits } = await start({ startFrom: 'latest' }, [{ id: 't/0', position: { next: 0 }, finished: false }])
-    expect(splits).toEqual([{ id: 't/0', position: { next: 0 }, finished: false }, { id: 't/1', position: { next: 0 }, finished: false }])
+    expect(splits).toMatchObject([{ id: 't/0', position: { next: 0 }, finished: false }, { id: 't/1', position: { next: 0 }, finished: false }])
+  })
+
+  test('when the topic is deleted and made again, its records are never taken for those of the old one', async () => {
+    put(events(0, 5))
+    const first = await start()
+    expect(await take(first.reader, 3)).toEqual(range(0, 3))
+    const snapshot = first.reader.snapshot()
+    await first.reader.close()
+    const running = await start({}, snapshot)
+    expect(await take(running.reader, 2)).toEqual(range(3, 5))
+    kafka.deleteTopic('t')
+    while (running.context.reported.trouble.length === 0) expect(await running.reader.poll(10)).toBeUndefined()
+    expect(running.context.reported.trouble[0]).toMatchObject({ code: 'KAFKA_TOPIC_UNKNOWN' })
+    kafka.createTopic('t', 1)
+    put(events(100, 120))
+    await expect(take(running.reader, 1)).rejects.toMatchObject({ code: 'KAFKA_TOPIC_REPLACED', message: expect.stringContaining('"t"') as unknown })
+    await expect(start({}, snapshot)).rejects.toMatchObject({ code: 'KAFKA_TOPIC_REPLACED' })
+    await running.reader.close()
   })
 
   test('when records wait, the lag says how many', async () => {
