@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util'
 import { PLANTED_BUGS, withPlantedBug, type PlantedBug } from '../runtime/model/planted-bugs.ts'
+import { clusterScenario } from './harness/simulation/cluster-scenario.ts'
 import { jobScenario } from './harness/simulation/job-scenario.ts'
 import type { Scenario } from './harness/simulation/scenario.ts'
 
 /** Many seeds of the simulation, or one of them again with its log. Deterministic: a seed always runs the same. */
-const SCENARIOS: readonly Scenario[] = [jobScenario]
+const SCENARIOS: readonly Scenario[] = [jobScenario, clusterScenario]
 const PROGRESS_EVERY_MS = 10_000
 /** One seed in so many runs twice and must run the same. */
 const TWICE_EVERY = 100

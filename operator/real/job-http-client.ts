@@ -7,11 +7,21 @@ const TIMEOUT_MS = 5_000
 /** A coordinator runs its user's image: what it answers is not trusted to be small. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
+export interface JobRequest { method: 'GET' | 'PUT' | 'POST'; path: string; body?: string }
+
+/** How requests travel: over undici, or under virtual time. Rejects with whatever kept the answer away. */
+export interface JobTransport {
+  send(at: JobEndpoint, request: JobRequest): Promise<{ status: number; text: string }>
+  close(): Promise<void>
+}
+
 /** Coordinators over HTTP, addressed by pod IP. */
 export class JobHttpClient implements JobClient {
-  readonly #agent = new Agent({ connect: { timeout: 2_000 }, keepAliveTimeout: 20_000, maxResponseSize: MAX_ANSWER_BYTES })
+  readonly #transport: JobTransport
 
-  async close(): Promise<void> { await this.#agent.destroy() }
+  constructor(transport: JobTransport = undiciTransport()) { this.#transport = transport }
+
+  async close(): Promise<void> { await this.#transport.close() }
 
   async report(at: JobEndpoint): Promise<JobReport> {
     return this.#expect<JobReport>(await this.#call(at, 'GET', '/v1/job'))
@@ -37,16 +47,10 @@ export class JobHttpClient implements JobClient {
     })
   }
 
-  async #call(at: JobEndpoint, method: 'GET' | 'PUT' | 'POST', path: string, body?: unknown): Promise<Answer> {
-    const host = at.host.includes(':') ? `[${at.host}]` : at.host
-    const what = `${method} http://${host}:${at.port}${path}`
+  async #call(at: JobEndpoint, method: JobRequest['method'], path: string, body?: unknown): Promise<Answer> {
+    const what = `${method} ${urlOf(at, path)}`
     try {
-      const answer = await request(`http://${host}:${at.port}${path}`, {
-        method, dispatcher: this.#agent, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS,
-        headers: { authorization: `Bearer ${at.token}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      })
-      return { what, status: answer.statusCode, text: await answer.body.text() }
+      return { what, ...await this.#transport.send(at, { method, path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }) }
     } catch (cause) {
       throw new MillraceError('COORDINATOR_UNREACHABLE', `${what} got no answer`, { domain: 'platform', retriable: true, cause })
     }
@@ -54,3 +58,22 @@ export class JobHttpClient implements JobClient {
 }
 
 interface Answer { what: string; status: number; text: string }
+
+function undiciTransport(): JobTransport {
+  const agent = new Agent({ connect: { timeout: 2_000 }, keepAliveTimeout: 20_000, maxResponseSize: MAX_ANSWER_BYTES })
+  return {
+    async send(at, { method, path, body }) {
+      const answer = await request(urlOf(at, path), {
+        method, dispatcher: agent, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS,
+        headers: { authorization: `Bearer ${at.token}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body }),
+      })
+      return { status: answer.statusCode, text: await answer.body.text() }
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+function urlOf({ host, port }: JobEndpoint, path: string): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
+}

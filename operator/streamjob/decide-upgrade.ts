@@ -1,3 +1,4 @@
+import { isPlanted } from '../../runtime/model/planted-bugs.ts'
 import type { Pod } from '../kube/objects.ts'
 import type { Operation } from '../api/stream-job.ts'
 import type { Decision } from './decision.ts'
@@ -12,7 +13,7 @@ import { blockedPod } from './pod-trouble.ts'
 export function decideUpgrade(observed: Observed, stale: readonly Pod[]): Decision | undefined {
   if (stale.length === 0) return undefined
   const operation = begin(observed, 'Upgrade', 'savepoint')
-  if (operation.step !== 'savepoint') return replace(operation, stale)
+  if (operation.step !== 'savepoint' || isPlanted('upgradeWithoutSavepoint')) return replace(operation, stale)
   const step = savepointStep(observed, operation)
   if (step.kind === 'replace') return replace(operation, stale)
   if (step.kind === 'ask') {

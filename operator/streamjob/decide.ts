@@ -1,3 +1,4 @@
+import { isPlanted } from '../../runtime/model/planted-bugs.ts'
 import { FINALIZER } from '../api/stream-job.ts'
 import type { Operation, OperationType } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
@@ -153,6 +154,7 @@ function lead(observed: Observed, wanted: Wanted): Decision {
     return waitForPods(observed, begin(observed, job.status?.revision === undefined || job.status.revision === null ? 'Deploy' : 'Recover', 'deploy'))
   }
   const { report } = coordinator
+  if (isPlanted('surplusFirst') && surplusPods(observed, wanted, []).length > 0) return tidyUp(observed, wanted, [])
   if (report.targetRevision !== wanted.revision || report.phase === 'suspended') {
     const type = report.revision === null ? missingBecause(observed, wanted) : report.phase === 'suspended' ? 'Resume' : changeOperation(observed)
     const operation = begin(observed, type, 'deploy')
@@ -182,15 +184,20 @@ function changeOperation({ job }: Observed): OperationType {
 }
 
 function tidyUp(observed: Observed, wanted: Wanted, runningWorkers: readonly string[]): Decision {
-  const names = new Set(wanted.workers.map((pod) => pod.metadata.name))
-  const surplus = observed.pods.filter((pod) => {
-    const subtask = subtaskOf(pod)
-    return subtask !== undefined && !names.has(pod.metadata.name) && !runningWorkers.includes(subtask) && pod.metadata.deletionTimestamp === undefined
-  })
+  const surplus = surplusPods(observed, wanted, runningWorkers)
   const message = `${runningWorkers.length} workers run.`
   return ending(observed, 'Succeeded', {
     act: surplus.length > 0 ? { kind: 'deletePods', pods: surplus } : { kind: 'none' },
     phase: 'Running', reason: 'Running', message, requeueAfterMs: STEADY_MS,
+  })
+}
+
+/** Pods of workers that are neither wanted nor running. */
+function surplusPods({ pods }: Observed, wanted: Wanted, runningWorkers: readonly string[]): Pod[] {
+  const names = new Set(wanted.workers.map((pod) => pod.metadata.name))
+  return pods.filter((pod) => {
+    const subtask = subtaskOf(pod)
+    return subtask !== undefined && !names.has(pod.metadata.name) && !runningWorkers.includes(subtask) && pod.metadata.deletionTimestamp === undefined
   })
 }
 

@@ -3,6 +3,7 @@ import type { Change } from '../../runtime/plan/change.ts'
 import type { ConnectorChecks } from '../../runtime/plan/connector-checks.ts'
 import type { Problem } from '../../runtime/plan/problems.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
+import { isPlanted } from '../../runtime/model/planted-bugs.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
@@ -42,7 +43,7 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   const { kube, clock } = parts
   const namespace = job.metadata.namespace ?? ''
   const all = await kube.list(podResource, { namespace, labelSelector: `${JOB_LABEL}=${job.metadata.name}` })
-  const own = all.items.filter((pod) => isOwnedBy(pod, job))
+  const own = all.items.filter((pod) => isOwnedBy(pod, job) && !(isPlanted('forgetTerminating') && pod.metadata.deletionTimestamp !== undefined))
   const spec = await chooseSpec(parts, job)
   const bound = spec.chosen === undefined ? undefined : await bindDruidSinks(kube, namespace, jobSpecOf(spec.chosen))
   const context = spec.chosen === undefined ? undefined : contextOf(parts, job, spec.chosen)

@@ -1,4 +1,5 @@
 import type { JobTarget } from '../../runtime/control/job-report.ts'
+import { isPlanted } from '../../runtime/model/planted-bugs.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
 import type { OperatorMetrics } from '../controller/metrics.ts'
@@ -30,6 +31,7 @@ export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef):
   if (job === undefined) return {}
   const observed = await observe(parts, job)
   const decision = decide(observed)
+  if (isPlanted('actBeforeIntent')) await carryOut(parts, observed, decision.act)
   const current = await writeStatus(parts, observed, decision)
   await carryOut(parts, { ...observed, job: current }, decision.act)
   await tell(parts, observed, decision)

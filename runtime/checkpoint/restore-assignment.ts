@@ -1,5 +1,6 @@
 import type { Committable, Split, StateFile, SubtaskRestore } from '../model/snapshot.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
+import { isPlanted } from '../model/planted-bugs.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import { keyGroupsOfSlot } from '../plan/key-groups.ts'
 import type { Manifest } from './manifest.ts'
@@ -37,7 +38,8 @@ function byOperator<T>(chain: Chain, pick: (operator: string) => readonly T[] | 
 
 function stateOf(manifest: Manifest | undefined, operator: string, chain: Chain, slot: number, maxParallelism: number): StateFile[] {
   const range = keyGroupsOfSlot(slot, maxParallelism, chain.parallelism)
-  return snapshotsOf(manifest)
+  const own = isPlanted('stateBySlot') ? [manifest?.subtasks[subtaskId(chain.id, slot)]].filter((snapshot) => snapshot !== undefined) : snapshotsOf(manifest)
+  return own
     .map((snapshot) => snapshot.state[operator])
     .filter((file) => file !== undefined)
     .filter((file) => file.groups.some(([group]) => group >= range.first && group < range.endExclusive))

@@ -4,6 +4,7 @@ import { PendingCheckpoint, sizeOfSnapshots } from '../checkpoint/pending-checkp
 import type { CoordinatorMessage, WorkerMessage } from '../control/messages.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
+import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -138,6 +139,7 @@ export class AttemptRun {
       maxParallelism: plan.maxParallelism, revision: target.revision, subtasks: pending.snapshots,
     }))
     if (this.#failure) throw this.#failure
+    if (isPlanted('completeBeforeLog')) this.#broadcast({ kind: 'complete', attempt, checkpoint: pending.id })
     await log.append(attempt, { kind: 'checkpoint', checkpoint: report, savepoint: request.savepoint, final: request.final })
     this.#broadcast({ kind: 'complete', attempt, checkpoint: pending.id })
     return report

@@ -344,7 +344,7 @@ export class Coordinator {
   /** The job stands at a savepoint's barrier; its processes stay for the next attempt. */
   async #switch(run: AttemptRun): Promise<void> {
     this.#setPhase('switching')
-    await this.#stopAtSavepoint(run)
+    if (!isPlanted('switchWithoutSavepoint')) await this.#stopAtSavepoint(run)
     this.#run = undefined
   }
 

@@ -7,6 +7,13 @@ export const PLANTED_BUGS = {
   commitOnSnapshot: 'output becomes visible before its checkpoint is complete',
   noRecommit: 'what a checkpoint prepared is not committed again by a restore',
   readBeforeFence: 'the newest checkpoint is read before older coordinators are fenced',
+  completeBeforeLog: 'sinks are told to commit before the checkpoint is in the log',
+  stateBySlot: 'a restore gives each slot the state of the same slot, whatever its key groups are',
+  switchWithoutSavepoint: 'a running attempt is given up for another spec without a savepoint',
+  actBeforeIntent: 'the operator acts before its status says what for',
+  forgetTerminating: 'pods that are still ending count as gone',
+  upgradeWithoutSavepoint: 'pods are replaced without a savepoint',
+  surplusFirst: 'a smaller job loses its surplus pods before it has been rescaled',
 } as const
 
 export type PlantedBug = keyof typeof PLANTED_BUGS

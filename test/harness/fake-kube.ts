@@ -6,13 +6,17 @@ import { applyMergePatch } from './merge-patch.ts'
 
 interface Watcher { plural: string; scope: Scope; onEvent: (event: WatchEvent<KubeObject>) => void; end: (end: WatchEnd) => void }
 
+interface Change { version: number; plural: string; type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: KubeObject }
+
 /**
  * The API server as far as the operator needs it: optimistic locking, generations, finalizers, owner references,
- * label selectors, watches. `before` may throw to make a call fail, or end a watch to make a gap.
+ * label selectors, watches that go on where another one ended, deletion of what was owned. `before` may throw to
+ * make a call fail, or end a watch to make a gap.
  */
 export class FakeKube implements Kube {
   readonly objects = new Map<string, KubeObject>()
   readonly calls: string[] = []
+  readonly #history: Change[] = []
   readonly watchers = new Set<Watcher>()
   before: (call: string) => void = () => undefined
   #version = 1
@@ -38,6 +42,9 @@ export class FakeKube implements Kube {
     const ended = new Promise<WatchEnd>((resolve) => { end = resolve })
     const watcher: Watcher = { plural: resource.plural, scope: options, onEvent: onEvent as Watcher['onEvent'], end: (how) => { this.watchers.delete(watcher); end(how) } }
     this.watchers.add(watcher)
+    for (const { version, plural, type, object } of [...this.#history]) {
+      if (version > Number(options.resourceVersion) && plural === resource.plural && inScope(object, options)) watcher.onEvent({ type, object: copy(object) })
+    }
     return { ended, stop: () => { watcher.end({ kind: 'closed' }) } }
   }
 
@@ -49,7 +56,7 @@ export class FakeKube implements Kube {
     stored.metadata.uid ??= `uid-${this.#version}`
     stored.metadata.generation = 1
     stored.metadata.creationTimestamp = new Date(this.now()).toISOString()
-    return this.#store(resource, key, stored, 'ADDED') as T
+    return this.#store(resource.plural, key, stored, 'ADDED') as T
   }
 
   async patch<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> {
@@ -76,7 +83,7 @@ export class FakeKube implements Kube {
     const { uid } = options.preconditions ?? {}
     if (uid !== undefined && uid !== object.metadata.uid) throw new KubeError('uid differs', { status: 409, reason: 'Conflict' })
     object.metadata.deletionTimestamp ??= new Date(this.now()).toISOString()
-    this.#finishOrKeep(resource, keyOf(resource, ref), object)
+    this.#finishOrKeep(resource.plural, keyOf(resource, ref), object)
   }
 
   /** What a user, the kubelet or a crash does: no conflict, no call recorded. */
@@ -86,7 +93,7 @@ export class FakeKube implements Kube {
     const object = copy(before)
     change(object as T)
     if (JSON.stringify(specOf(before)) !== JSON.stringify(specOf(object))) object.metadata.generation = (before.metadata.generation ?? 0) + 1
-    this.#finishOrKeep(resource, key, object)
+    this.#finishOrKeep(resource.plural, key, object)
   }
 
   peek<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): T | undefined {
@@ -103,25 +110,29 @@ export class FakeKube implements Kube {
     }
     const object = applyMergePatch(copy(before), patch) as KubeObject
     if (JSON.stringify(specOf(before)) !== JSON.stringify(specOf(object))) object.metadata.generation = (before.metadata.generation ?? 0) + 1
-    return this.#finishOrKeep(resource, keyOf(resource, ref), object)
+    return this.#finishOrKeep(resource.plural, keyOf(resource, ref), object)
   }
 
-  #finishOrKeep(resource: ResourceType<KubeObject>, key: string, object: KubeObject): KubeObject {
-    if (object.metadata.deletionTimestamp === undefined || (object.metadata.finalizers?.length ?? 0) > 0) return this.#store(resource, key, object, 'MODIFIED')
-    this.#store(resource, key, object, 'DELETED')
+  #finishOrKeep(plural: string, key: string, object: KubeObject): KubeObject {
+    if (object.metadata.deletionTimestamp === undefined || (object.metadata.finalizers?.length ?? 0) > 0) return this.#store(plural, key, object, 'MODIFIED')
     this.objects.delete(key)
+    this.#store(plural, key, object, 'DELETED')
     for (const [ownedKey, owned] of [...this.objects]) {
-      if (owned.metadata.ownerReferences?.some(({ uid }) => uid === object.metadata.uid) === true) this.objects.delete(ownedKey)
+      if (owned.metadata.ownerReferences?.some(({ uid }) => uid === object.metadata.uid) !== true) continue
+      const going = copy(owned)
+      going.metadata.deletionTimestamp ??= new Date(this.now()).toISOString()
+      this.#finishOrKeep(ownedKey.slice(0, ownedKey.indexOf('/')), ownedKey, going)
     }
     return object
   }
 
-  #store(resource: ResourceType<KubeObject>, key: string, object: KubeObject, type: 'ADDED' | 'MODIFIED' | 'DELETED'): KubeObject {
+  #store(plural: string, key: string, object: KubeObject, type: Change['type']): KubeObject {
     this.#version += 1
     object.metadata.resourceVersion = String(this.#version)
-    this.objects.set(key, object)
+    if (type !== 'DELETED') this.objects.set(key, object)
+    this.#history.push({ version: this.#version, plural, type, object: copy(object) })
     for (const watcher of [...this.watchers]) {
-      if (watcher.plural === resource.plural && inScope(object, watcher.scope)) watcher.onEvent({ type, object: copy(object) })
+      if (watcher.plural === plural && inScope(object, watcher.scope)) watcher.onEvent({ type, object: copy(object) })
     }
     return copy(object)
   }

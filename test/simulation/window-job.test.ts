@@ -7,6 +7,8 @@ import { inputFiles, windowJob } from '../harness/simulation/window-job.ts'
 
 /** More, and one again: test/simulate.ts. */
 const SEEDS = 120
+/** A guard against hanging, also on a machine that is busy with other things. */
+const LIMIT_MS = 600_000
 
 describe('a windowed job under virtual time', () => {
   test('a run without faults gives the plain computation\'s rows', async () => {
@@ -21,9 +23,9 @@ describe('a windowed job under virtual time', () => {
 
   test('whatever is killed, paused, cut off or rescaled, every row is there once', async () => {
     expect(await wrongSeeds(jobScenario, SEEDS)).toEqual([])
-  })
+  }, LIMIT_MS)
 
   test.each(jobScenario.finds)('the planted bug %s is found', async (bug) => {
     expect(await withPlantedBug(bug, () => firstWrongSeed(jobScenario, PLANT_BUDGET))).toBeDefined()
-  })
+  }, LIMIT_MS)
 })

@@ -2,12 +2,21 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Connection, Listener, Net, NetAddress } from '../net.ts'
 import type { VirtualWorld } from './world.ts'
 
+const CONNECT_TIMEOUT_MS = 2_000
+
+/** What lies between two ends. */
+interface Carrier {
+  cut(bytes: Uint8Array): Uint8Array[]
+  /** Acts now, or when `from` and `to` can reach each other again. */
+  carry(from: string, to: string, act: () => void): void
+}
+
 /** One end of a virtual connection. */
 class End implements Connection {
   readonly owner: string
   readonly remote: string
   readonly #world: VirtualWorld
-  readonly #cut: (bytes: Uint8Array) => Uint8Array[]
+  readonly #network: Carrier
   peer: End | undefined
   bufferedBytes = 0
   #onData: ((bytes: Uint8Array) => void) | undefined
@@ -20,17 +29,17 @@ class End implements Connection {
   /** Bytes arrive in order, however long each takes. */
   #lastArrival = 0
 
-  constructor(world: VirtualWorld, owner: string, remote: string, cut: (bytes: Uint8Array) => Uint8Array[]) {
+  constructor(world: VirtualWorld, owner: string, remote: string, network: Carrier) {
     this.#world = world
     this.owner = owner
     this.remote = remote
-    this.#cut = cut
+    this.#network = network
   }
 
   write(bytes: Uint8Array): void {
     const peer = this.peer
     if (this.#closed || !peer) return
-    for (const part of this.#cut(bytes)) {
+    for (const part of this.#network.cut(bytes)) {
       this.bufferedBytes += part.length
       this.#deliver(() => {
         this.bufferedBytes -= part.length
@@ -43,8 +52,9 @@ class End implements Connection {
   #deliver(act: () => void): void {
     const at = Math.max(this.#lastArrival, this.#world.now + this.#world.random() * 3)
     this.#lastArrival = at
+    const to = this.peer?.owner ?? this.owner
     // The network carries what was sent, also when its sender has died meanwhile.
-    this.#world.schedule('network', at - this.#world.now, act)
+    this.#world.schedule('network', at - this.#world.now, () => { this.#network.carry(this.owner, to, act) })
   }
 
   receive(bytes: Uint8Array): void {
@@ -95,7 +105,7 @@ class End implements Connection {
   reset(): void {
     const peer = this.peer
     this.#closed = { error: undefined }
-    if (peer) this.#world.schedule('network', 1, () => { peer.lose(new Error('connection reset by peer')) })
+    if (peer) this.#deliver(() => { peer.lose(new Error('connection reset by peer')) })
   }
 
   get isOpen(): boolean { return this.#closed === undefined }
@@ -112,8 +122,23 @@ export class VirtualNetwork {
   readonly #owners: string[] = []
   #ends: End[] = []
   #nextPort = 20_000
+  /** Whether bytes get from one process to another now; what does not waits, as TCP sends again. */
+  reaches: (from: string, to: string) => boolean = () => true
+  #held: { from: string; to: string; act: () => void }[] = []
 
   constructor(world: VirtualWorld) { this.#world = world }
+
+  /** To be called when `reaches` has changed: what waited goes on, in order. */
+  retry(): void {
+    const held = this.#held
+    this.#held = []
+    for (const { from, to, act } of held) this.#carry(from, to, act)
+  }
+
+  #carry(from: string, to: string, act: () => void): void {
+    if (this.reaches(from, to)) act()
+    else this.#held.push({ from, to, act })
+  }
 
   /** The network as one process sees it; connections and listeners belong to it and die with it. */
   netOf(owner: string): Net {
@@ -149,8 +174,15 @@ export class VirtualNetwork {
           reject(new MillraceError('CONNECT_FAILED', `nobody listens on ${key}`, { domain: 'platform', retriable: true }))
           return
         }
-        const here = new End(this.#world, owner, key, (bytes) => this.#cut(bytes))
-        const there = new End(this.#world, listener.owner, owner, (bytes) => this.#cut(bytes))
+        if (!this.reaches(owner, listener.owner)) {
+          this.#world.schedule(owner, CONNECT_TIMEOUT_MS, () => {
+            reject(new MillraceError('CONNECT_FAILED', `${key} did not answer within ${CONNECT_TIMEOUT_MS} ms`, { domain: 'platform', retriable: true }))
+          })
+          return
+        }
+        const carrier: Carrier = { cut: (bytes) => this.#cut(bytes), carry: (from, to, act) => { this.#carry(from, to, act) } }
+        const here = new End(this.#world, owner, key, carrier)
+        const there = new End(this.#world, listener.owner, owner, carrier)
         here.peer = there
         there.peer = here
         this.#ends.push(here, there)

@@ -8,6 +8,8 @@ export type StoreFault = 'before' | 'after' | undefined
 /** A store in memory, shared by all processes of the simulation; every call takes virtual time and may fail. */
 export class VirtualStore {
   readonly objects = new Map<string, Uint8Array>()
+  /** Told of each object that is created, in order. */
+  onCreated: (path: string, bytes: Uint8Array) => void = () => undefined
   readonly #world: VirtualWorld
   readonly #fault: () => StoreFault
 
@@ -25,6 +27,7 @@ export class VirtualStore {
       createIfAbsent: (path, bytes) => call(() => {
         if (this.objects.has(path)) return 'exists' as const
         this.objects.set(path, bytes.slice())
+        this.onCreated(path, bytes)
         return 'created' as const
       }),
       list: (prefix) => call(() => [...this.objects.keys()].filter((path) => path.startsWith(prefix)).sort()),

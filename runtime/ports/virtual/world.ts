@@ -49,7 +49,7 @@ export class VirtualWorld {
 
   clockOf(owner: string): Clock {
     return {
-      now: () => this.#now,
+      now: () => Math.floor(this.#now),
       after: (ms, run) => this.schedule(owner, ms, run),
       nextTurn: (run) => { this.schedule(owner, 0, run) },
     }

@@ -13,7 +13,7 @@ export function jobWrongness({ finished, virtualMs, report, output }: Simulation
 /** Coordinator and workers of one job, without an operator: killed, paused, cut off, rescaled. */
 export const jobScenario: Scenario = {
   name: 'job',
-  finds: ['noAlign', 'commitOnSnapshot', 'noRecommit', 'readBeforeFence'],
+  finds: ['noAlign', 'commitOnSnapshot', 'noRecommit', 'readBeforeFence', 'completeBeforeLog', 'stateBySlot'],
   async run(seed): Promise<Verdict> {
     const result = await simulate(seededSimulation(seed), 120_000)
     return { wrong: jobWrongness(result), steps: result.steps, log: result.log }

@@ -4,22 +4,13 @@ import { Coordinator } from '../../../runtime/coordinator/coordinator.ts'
 import type { JobReport } from '../../../runtime/control/job-report.ts'
 import { planJob } from '../../../runtime/plan/planned-job.ts'
 import { subtasksOf, type SubtaskPlace } from '../../../runtime/plan/chaining.ts'
-import { MillraceError } from '../../../runtime/model/errors.ts'
-import type { Clock } from '../../../runtime/ports/clock.ts'
-import type { HttpClient } from '../../../runtime/ports/http-client.ts'
-import type { Logger } from '../../../runtime/ports/logger.ts'
-import type { ModuleExports, ModuleLoader } from '../../../runtime/ports/modules.ts'
-import type { Ports } from '../../../runtime/ports/ports.ts'
-import { VirtualFiles } from '../../../runtime/ports/virtual/files.ts'
-import { VirtualNetwork } from '../../../runtime/ports/virtual/net.ts'
-import { VirtualStore, type StoreFault } from '../../../runtime/ports/virtual/store.ts'
-import { VirtualWorld } from '../../../runtime/ports/virtual/world.ts'
+import type { StoreFault } from '../../../runtime/ports/virtual/store.ts'
 import { ChainWorker } from '../../../runtime/worker/worker.ts'
+import { SimulatedMachines, type OutsideOfJobs } from './simulated-machines.ts'
 
 const JOB_UID = 'simulated'
 const CONTROL = { host: 'coordinator', port: 6121 }
 const RESTART_MS = 40
-const NO_HTTP: HttpClient = { send: () => Promise.reject(new MillraceError('HTTP_FAILED', 'no service is part of the simulation')) }
 
 /** What happens to the job's processes, when: `at` counts events of the simulation. */
 export interface Fault {
@@ -29,7 +20,7 @@ export interface Fault {
   who: 'coordinator' | number
 }
 
-export interface Simulation {
+export interface Simulation extends OutsideOfJobs {
   seed: number
   spec: unknown
   /** Another spec (rescale) handed over after so many events. */
@@ -38,10 +29,6 @@ export interface Simulation {
   faults: readonly Fault[]
   /** Share of store calls that fail. */
   storeFaultRate: number
-  /** What the job's modules export, by name; each process gets what a call of this gives. */
-  modules?: () => Readonly<Record<string, ModuleExports>>
-  /** What services answer, as seen by a process with this clock; without it no call of a job gets an answer. */
-  http?: (clock: Clock) => HttpClient
 }
 
 export interface SimulationResult {
@@ -56,14 +43,10 @@ export interface SimulationResult {
 
 /** The real coordinator and workers of one job under virtual time, started again whenever they end. */
 class SimulatedJob {
-  readonly world: VirtualWorld
-  readonly #network: VirtualNetwork
-  readonly #store: VirtualStore
-  readonly #files: VirtualFiles
+  readonly #machines: SimulatedMachines
   readonly #simulation: Simulation
   readonly #names = new Map<string, string>()
   readonly #starts = new Map<string, number>()
-  readonly log: string[] = []
   coordinator: Coordinator | undefined
   #spec: unknown
   #settled = false
@@ -71,27 +54,24 @@ class SimulatedJob {
   constructor(simulation: Simulation) {
     this.#simulation = simulation
     this.#spec = simulation.spec
-    this.world = new VirtualWorld(simulation.seed)
-    this.#network = new VirtualNetwork(this.world)
-    this.#store = new VirtualStore(this.world, () => this.#storeFault())
-    this.#files = new VirtualFiles(this.world)
-    for (const [path, text] of simulation.files) this.#files.contents.set(path, Buffer.from(text, 'utf8'))
+    this.#machines = new SimulatedMachines({ ...simulation, storeFault: () => this.#storeFault() })
   }
 
   #storeFault(): StoreFault {
-    if (this.#settled || this.world.random() >= this.#simulation.storeFaultRate) return undefined
-    return this.world.random() < 0.5 ? 'before' : 'after'
+    if (this.#settled || this.#machines.world.random() >= this.#simulation.storeFaultRate) return undefined
+    return this.#machines.world.random() < 0.5 ? 'before' : 'after'
   }
 
   async run(untilMs: number): Promise<SimulationResult> {
-    const start = this.world.now
+    const { world } = this.#machines
+    const start = world.now
     this.#startCoordinator()
     for (const place of this.#places()) this.#startWorker(place)
     const pending = [...this.#simulation.faults].sort((a, b) => a.at - b.at)
     let rescaled = this.#simulation.rescale === undefined
-    const finished = await this.world.run(() => {
-      while (pending[0] && pending[0].at <= this.world.steps) this.#strike(pending.shift() as Fault)
-      if (!rescaled && this.world.steps >= (this.#simulation.rescale?.at ?? 0)) {
+    const finished = await world.run(() => {
+      while (pending[0] && pending[0].at <= world.steps) this.#strike(pending.shift() as Fault)
+      if (!rescaled && world.steps >= (this.#simulation.rescale?.at ?? 0)) {
         rescaled = true
         this.#rescale()
       }
@@ -99,8 +79,8 @@ class SimulatedJob {
       return this.#settled && this.coordinator?.report().phase === 'finished'
     }, untilMs)
     return {
-      finished, report: this.coordinator?.report(), steps: this.world.steps, virtualMs: this.world.now - start,
-      output: this.#output(), log: this.log,
+      finished, report: this.coordinator?.report(), steps: world.steps, virtualMs: world.now - start,
+      output: this.#machines.committedLines('/data/out'), log: this.#machines.log,
     }
   }
 
@@ -124,42 +104,16 @@ class SimulatedJob {
     return owner
   }
 
-  #ports(owner: string): Ports {
-    return {
-      clock: this.world.clockOf(owner), rng: this.world.rngOf(), net: this.#network.netOf(owner), files: this.#files.filesOf(owner),
-      httpClient: this.#simulation.http?.(this.world.clockOf(owner)) ?? NO_HTTP, modules: this.#modules(),
-      logger: this.#logger(owner), openStore: () => this.#store.storeOf(owner), printLine: () => undefined,
-    }
-  }
-
-  #modules(): ModuleLoader {
-    const loaded = this.#simulation.modules?.() ?? {}
-    return {
-      load: (name) => {
-        const exports = loaded[name]
-        return exports === undefined ? Promise.reject(new MillraceError('MODULE_UNAVAILABLE', `module ${name} is not part of the simulation`)) : Promise.resolve(exports)
-      },
-    }
-  }
-
-  #logger(owner: string): Logger {
-    const write = (level: string) => (message: string, fields: object = {}): void => {
-      this.log.push(`${this.world.now} ${this.world.steps} ${level} ${owner} ${message} ${JSON.stringify(fields)}`)
-    }
-    const logger: Logger = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error'), with: () => logger }
-    return logger
-  }
-
   #startCoordinator(): void {
     const owner = this.#owner('coordinator')
-    const ports = this.#ports(owner)
+    const ports = this.#machines.portsOf(owner)
     const coordinator = new Coordinator(
       { job: 'job', jobUid: JOB_UID, token: 'token', control: CONTROL, baseDir: '/data', storeUrl: '/store' },
       ports, builtinConnectors, scopedStore(ports.openStore('/store'), 'job'), (spec) => planJob(spec, builtinConnectors))
     this.coordinator = coordinator
     const again = (reason: string): void => {
-      this.log.push(`${this.world.now} ${this.world.steps} ended ${owner} ${reason}`)
-      this.#end(owner)
+      this.#machines.note(`ended ${owner} ${reason}`)
+      this.#machines.end(owner)
       if (this.#names.get('coordinator') === owner) this.#later(() => { this.#startCoordinator() })
     }
     coordinator.ended().catch((error: unknown) => { again(String(error)) })
@@ -170,16 +124,11 @@ class SimulatedJob {
     const owner = this.#owner(id)
     const worker = new ChainWorker(
       { name: owner, chain: chain.id, slot, token: 'token', coordinator: CONTROL, data: { host: owner, port: 6122 }, storeFolder: 'job' },
-      this.#ports(owner), builtinConnectors, (spec) => planJob(spec, builtinConnectors).plan)
-    worker.run().catch((error: unknown) => { this.log.push(`${this.world.now} worker ${owner} ended: ${String(error)}`) })
+      this.#machines.portsOf(owner), builtinConnectors, (spec) => planJob(spec, builtinConnectors).plan)
+    worker.run().catch((error: unknown) => { this.#machines.note(`worker ${owner} ended: ${String(error)}`) })
   }
 
-  #later(act: () => void): void { this.world.schedule('supervisor', RESTART_MS, act) }
-
-  #end(owner: string): void {
-    this.world.kill(owner)
-    this.#network.kill(owner)
-  }
+  #later(act: () => void): void { this.#machines.world.schedule('supervisor', RESTART_MS, act) }
 
   /** `zombie`: the process stops for a while, is replaced, wakes up, and is ended only some time later. */
   #strike(fault: Fault): void {
@@ -187,13 +136,13 @@ class SimulatedJob {
     const name = fault.who === 'coordinator' ? 'coordinator' : workers[fault.who % workers.length]
     const owner = name === undefined ? undefined : this.#names.get(name)
     if (name === undefined || owner === undefined) return
-    this.log.push(`${this.world.now} ${this.world.steps} FAULT ${fault.kind} ${owner}`)
-    if (fault.kind === 'cut') { this.#network.cutOne(owner); return }
-    if (fault.kind === 'kill') this.#end(owner)
+    this.#machines.note(`FAULT ${fault.kind} ${owner}`)
+    if (fault.kind === 'cut') { this.#machines.network.cutOne(owner); return }
+    if (fault.kind === 'kill') this.#machines.end(owner)
     else {
-      const pauseMs = 100 + this.world.random() * 3_000
-      this.world.pause(owner, pauseMs)
-      this.world.schedule('supervisor', pauseMs + 300 + this.world.random() * 500, () => { this.#end(owner) })
+      const pauseMs = 100 + this.#machines.world.random() * 3_000
+      this.#machines.world.pause(owner, pauseMs)
+      this.#machines.world.schedule('supervisor', pauseMs + 300 + this.#machines.world.random() * 500, () => { this.#machines.end(owner) })
     }
     this.#later(() => {
       if (this.#names.get(name) !== owner) return
@@ -201,11 +150,6 @@ class SimulatedJob {
       const place = this.#places().find(({ id }) => id === name)
       if (place) this.#startWorker(place)
     })
-  }
-
-  #output(): string[] {
-    return [...this.#files.contents].filter(([path]) => path.startsWith('/data/out/') && !path.slice('/data/out/'.length).startsWith('.'))
-      .flatMap(([, bytes]) => Buffer.from(bytes).toString('utf8').split('\n').filter((line) => line !== '')).sort()
   }
 }
 

@@ -1,0 +1,23 @@
+import { describe, expect, test } from 'vitest'
+import { withPlantedBug } from '../../runtime/model/planted-bugs.ts'
+import { clusterScenario } from '../harness/simulation/cluster-scenario.ts'
+import { firstWrongSeed, PLANT_BUDGET, wrongSeeds } from '../harness/simulation/scenario.ts'
+
+/** More, and one again: test/simulate.ts. */
+const SEEDS = 80
+/** A guard against hanging, also on a machine that is busy with other things. */
+const LIMIT_MS = 600_000
+
+describe('the life of a StreamJob under virtual time, with the operator', () => {
+  test('the same seed runs the same twice', async () => {
+    expect(await clusterScenario.run(3)).toEqual(await clusterScenario.run(3))
+  })
+
+  test('whatever is edited, killed, cut off or lost on its way, the rules hold, every row is there once, and nothing is left behind', async () => {
+    expect(await wrongSeeds(clusterScenario, SEEDS)).toEqual([])
+  }, LIMIT_MS)
+
+  test.each(clusterScenario.finds)('the planted bug %s is found', async (bug) => {
+    expect(await withPlantedBug(bug, () => firstWrongSeed(clusterScenario, PLANT_BUDGET))).toBeDefined()
+  }, LIMIT_MS)
+})
