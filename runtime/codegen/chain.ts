@@ -4,7 +4,7 @@ import type { Field, Row } from '../model/schema.ts'
 import type { ChainLoop } from './contracts.ts'
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter, valueCheck } from './expression.ts'
-import type { RowMaker } from './row-maker.ts'
+import { refusePromise, type RowMaker } from './row-maker.ts'
 import type { RowClass } from './row.ts'
 
 export type ChainStep =
@@ -62,6 +62,7 @@ function leaveRow(step: number): string { return step === 0 ? 'continue' : 'step
 
 /** What a condition of the user gave that is neither true nor false. */
 export function refuseCondition(value: unknown): never {
+  if (value instanceof Promise) refusePromise(value)
   throw new MillraceError('VALUE_INVALID', `the condition gave ${typeof value === 'object' && value !== null ? 'an object' : String(value)}, not true or false`, { domain: 'user' })
 }
 

@@ -65,10 +65,14 @@ function refuseObject(value: unknown): never {
   throw new MillraceError('VALUE_INVALID', `the function gave ${shown(value)}, not a row`, { domain: 'user' })
 }
 
+/** What the promise comes to is nobody's business any more: a rejection must not end the process. */
+export function refusePromise(promise: Promise<unknown>): never {
+  promise.catch(() => undefined)
+  throw new MillraceError('VALUE_INVALID', 'the function gave a promise', { domain: 'user', hint: 'only asyncMap waits for its function' })
+}
+
 function refuseField(name: string, type: string, value: unknown, row: object): never {
-  if (row instanceof Promise) {
-    throw new MillraceError('VALUE_INVALID', 'the function gave a promise, not a row', { domain: 'user', hint: 'only asyncMap waits for its function' })
-  }
+  if (row instanceof Promise) refusePromise(row)
   const message = value === undefined ? `field '${name}' (${type}) is missing` : `field '${name}' (${type}) would be ${shown(value)}: ${REASONS[type] ?? `it must be a ${type}`}`
   throw new MillraceError('VALUE_INVALID', message, { domain: 'user', ...(value instanceof Date ? { hint: 'write getTime(): a timestamp is milliseconds since the epoch' } : {}) })
 }

@@ -1,4 +1,4 @@
-import { compileRowMaker } from '../../codegen/row-maker.ts'
+import { compileRowMaker, refusePromise } from '../../codegen/row-maker.ts'
 import { compileUnnest, type RowExpander } from '../../codegen/unnest.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
@@ -27,7 +27,8 @@ function expanderOf(verb: FlatMapVerb, { inputs: [input], output, functions, nod
 
 function iterable(value: unknown): Iterable<unknown> {
   if (typeof value === 'object' && value !== null && Symbol.iterator in value) return value as Iterable<unknown>
-  throw new MillraceError('VALUE_INVALID', `the function gave ${value instanceof Promise ? 'a promise' : `the ${typeof value} ${String(value)}`}, not a list of rows`,
+  if (value instanceof Promise) refusePromise(value)
+  throw new MillraceError('VALUE_INVALID', `the function gave the ${typeof value} ${String(value)}, not a list of rows`,
     { domain: 'user', hint: 'return [] for none, or write a generator' })
 }
 

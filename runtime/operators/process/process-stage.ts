@@ -1,8 +1,165 @@
+import type { KeyGrouper } from '../../codegen/contracts.ts'
+import { compileKeyCodec, type KeyCodec } from '../../codegen/key-codec.ts'
+import { compileKeyGrouper } from '../../codegen/key-grouper.ts'
+import { compileRowMaker, refusePromise, type RowMaker } from '../../codegen/row-maker.ts'
+import { compileRowClass } from '../../codegen/row.ts'
+import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
+import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
+import { MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { ProcessVerb } from '../../plan/process-verb.ts'
+import { createStateStore, type StateStore, type TimerTable } from '../../state/state-store.ts'
+import { watched } from '../blocking.ts'
+import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
-import type { OperatorStage } from '../stage.ts'
+import type { OperatorStage, OperatorState, Stage } from '../stage.ts'
+import type { UserFunction, UserFunctions } from '../user-functions.ts'
+import { ProcessContext, tablesOf, TIMERS, TurnHolder } from './process-context.ts'
 
+/** Timers that may fire before the loop gets its turn. */
+const FIRE_SLICE = 1024
+
+/**
+ * A user's function over each row, with state and timers of event time under its key. Flink's KeyedProcessFunction, and its
+ * ProcessFunction where there is no key. A call that throws puts out nothing; what it did to its state stays.
+ */
 export function createProcessStage(verb: ProcessVerb, context: OperatorContext): OperatorStage {
-  throw new MillraceError('VERB_UNSUPPORTED', `operator ${context.node.id}: ${verb.kind} is not there yet`)
+  return new ProcessStage(verb, context)
+}
+
+interface Side { make: RowMaker; out: Row[]; end: Stage | undefined }
+
+class ProcessStage implements OperatorStage {
+  readonly state?: OperatorState
+  readonly #context: OperatorContext
+  readonly #functions: Functions
+  readonly #view: ProcessContext
+  readonly #turn = new TurnHolder()
+  readonly #keyed: { grouper: KeyGrouper; codec: KeyCodec; timers: TimerTable; fields: readonly Field[] } | undefined
+  readonly #eventTime: ProcessVerb['eventTime']
+  readonly #groups = new Uint16Array(BATCH_ROWS)
+  readonly #sides: ReadonlyMap<string, Side>
+  #out: Row[] = []
+
+  constructor(verb: ProcessVerb, context: OperatorContext) {
+    const { node, inputs: [input], output, maxParallelism, clock } = context
+    if (input === undefined) throw new MillraceError('INPUT_MISSING', `process ${node.id} has no input`)
+    this.#context = context
+    this.#functions = functionsOf(verb, context.functions)
+    this.#eventTime = verb.eventTime
+    const keys = fieldsOf(input.schema, node.keyBy ?? [])
+    const store = keys.length === 0 ? undefined : createStateStore({ key: keys, tables: tablesOf(verb.state) }, { maxParallelism, now: () => clock.now() })
+    if (store !== undefined) {
+      this.state = stateOf(store)
+      this.#keyed = { grouper: compileKeyGrouper(keys, maxParallelism), codec: compileKeyCodec(keys), timers: store.timers(TIMERS), fields: keys }
+    }
+    this.#sides = new Map(Object.entries(node.sideOutputs ?? {}).map(([name, schema]) =>
+      [name, { make: compileRowMaker(schema, compileRowClass(schema)), out: [], end: context.side(name) }]))
+    const make = compileRowMaker(output.schema, output.rowClass)
+    this.#view = new ProcessContext({
+      turn: this.#turn, keys, declared: verb.state, store, hasEventTime: verb.eventTime !== undefined, watermark: MIN_TIMESTAMP,
+      emit: (row) => { this.#out.push(make(row)) }, emitSide: (name, row) => { this.#emitSide(name, row) },
+    })
+  }
+
+  async process(rows: Row[], count: number): Promise<void> {
+    this.#keyed?.grouper(rows, count, this.#groups)
+    for (let at = 0; at < count;) {
+      at = this.#watched(() => this.#slice(rows, at, count))
+      await this.#flush()
+    }
+  }
+
+  /** Rows until there is a batch to hand on; returns how far it came. */
+  #slice(rows: readonly Row[], from: number, count: number): number {
+    let at = from
+    for (; at < count && this.#out.length < BATCH_ROWS; at++) {
+      const row = rows[at] as Row
+      const key = this.#keyed?.codec.of(row) ?? ''
+      this.#call(this.#functions.onRow, row, { group: this.#groups[at] ?? 0, key, row, timestamp: this.#timeOf(row) })
+    }
+    return at
+  }
+
+  #timeOf(row: Row): Timestamp | null {
+    const time = this.#eventTime === undefined ? null : row[this.#eventTime.field]
+    return typeof time === 'number' ? time + (this.#eventTime?.offsetMs ?? 0) : null
+  }
+
+  async onWatermark(time: Timestamp): Promise<void> {
+    this.#view.watermark = time
+    for (let more = this.#keyed !== undefined; more;) {
+      more = this.#watched(() => this.#fire(time))
+      await this.#flush()
+      if (more) await new Promise<void>((resolve) => { this.#context.clock.nextTurn(resolve) })
+    }
+    await this.#context.next.onWatermark(time)
+  }
+
+  #fire(time: Timestamp): boolean {
+    const { onTimer } = this.#functions
+    return this.#keyed?.timers.due(time, FIRE_SLICE, (group, key, at) => {
+      if (onTimer !== undefined) this.#call(onTimer, at, { group, key, row: undefined, timestamp: at })
+    }) ?? false
+  }
+
+  #call(call: UserFunction, argument: Row | Timestamp, turn: { group: number; key: string | number; row: Row | undefined; timestamp: Timestamp | null }): void {
+    const before = this.#out.length
+    const sides = [...this.#sides.values()].map((side) => [side, side.out.length] as const)
+    this.#turn.set(turn)
+    try {
+      const result = call(argument, this.#view)
+      if (result instanceof Promise) refusePromise(result)
+    } catch (error) {
+      this.#out.length = before
+      for (const [side, length] of sides) side.out.length = length
+      this.#context.onError(error, turn.row ?? { ...this.#view.key, timer: turn.timestamp }, this.#context.node.id)
+    } finally {
+      this.#turn.set(undefined)
+    }
+  }
+
+  #emitSide(name: string, row: unknown): void {
+    const side = this.#sides.get(name)
+    if (side === undefined) {
+      throw new MillraceError('OUTPUT_UNKNOWN', `there is no side output ${JSON.stringify(name)}; declared are ${[...this.#sides.keys()].join(', ') || 'none'}`, { domain: 'user' })
+    }
+    const made = side.make(row)
+    if (side.end !== undefined) side.out.push(made)
+  }
+
+  async #flush(): Promise<void> {
+    const out = this.#out
+    this.#out = []
+    await emitBatches(this.#context.next, out)
+    for (const side of this.#sides.values()) {
+      const rows = side.out
+      if (rows.length === 0 || side.end === undefined) continue
+      side.out = []
+      await emitBatches(side.end, rows)
+    }
+  }
+
+  #watched<T>(run: () => T): T {
+    const { clock, node, onBlocked } = this.#context
+    return watched(clock, (ms) => { onBlocked(node.id, this.#functions.name, ms) }, run)
+  }
+}
+
+function stateOf(store: StateStore): OperatorState {
+  return { scope: 'keyed', size: () => store.size(), snapshot: () => store.snapshot(), restore: (group, bytes) => { store.restore(group, bytes) } }
+}
+
+interface Functions { name: string; onRow: UserFunction; onTimer: UserFunction | undefined }
+
+/** A function, or an object (an instance of a class too) with `onRow` and, where timers are set, `onTimer`. */
+function functionsOf(verb: ProcessVerb, functions: UserFunctions): Functions {
+  const found = functions.find(verb.function)
+  const name = verb.function.function
+  if (typeof found === 'function') return { name, onRow: found as UserFunction, onTimer: undefined }
+  const { onRow, onTimer } = (typeof found === 'object' && found !== null ? found : {}) as { onRow?: unknown; onTimer?: unknown }
+  if (typeof onRow !== 'function' || (onTimer !== undefined && typeof onTimer !== 'function')) {
+    throw new MillraceError('FUNCTION_MISSING', `${name} of module ${verb.function.module} is neither a function nor an object with onRow(row, context) and, if need be, onTimer(time, context)`, { domain: 'user' })
+  }
+  return { name, onRow: (row, view) => onRow.call(found, row, view), onTimer: onTimer === undefined ? undefined : (time, view) => onTimer.call(found, time, view) }
 }
