@@ -16,7 +16,7 @@ import { startKafka } from '../harness/beds/kafka-bed.ts'
 import type { KafkaBed } from '../harness/beds/kafka-bed.ts'
 import { startKubeNode } from '../harness/beds/kube-bed.ts'
 import type { KubeNode } from '../harness/beds/kube-bed.ts'
-import { druidRows, expectEveryWindowOnce, FlightsFeed, PARTITIONS, rescaleWhileFlowing, ROOT } from '../harness/flights-to-druid.ts'
+import { druidRows, expectEveryWindowOnce, FlightsFeed, PARTITIONS, rescaleWhileFlowing, ROOT, untilJob } from '../harness/flights-to-druid.ts'
 import type { JobAccess } from '../harness/flights-to-druid.ts'
 import { until } from '../harness/until.ts'
 
@@ -124,10 +124,41 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
     say(`\n${await kubectl('get', 'streams,pods')}`)
   }, 900_000)
 
+  test('when the release is upgraded, a new operator takes over and the job goes on in the same pods', async () => {
+    const pods = (): Promise<string> => kubectl('get', 'pods', '-l', `millrace.dev/job=${NAME}`, '-o', 'jsonpath={.items[*].metadata.uid}')
+    const before = { pods: await pods(), attempt: (await job.status()).attempt, operator: await operatorLog() }
+    await helm('upgrade', 'millrace', join(ROOT, 'charts/millrace'), '--reuse-values', '--set', 'podAnnotations.upgraded=yes')
+    await ready()
+    await until('the new operator leads', async () => (await kubectl('logs', '-l', 'app.kubernetes.io/name=millrace-operator', '--tail=-1')).includes('"leading"') ? true : undefined, LONG_MS, 250)
+    const checkpoint = (await job.status()).checkpoint?.id ?? 0
+    const { attempt, phase } = await untilJob(job, 'shows a later checkpoint', (status) => (status.checkpoint?.id ?? 0) > checkpoint)
+    expect({ attempt, phase, pods: await pods() }).toEqual({ attempt: before.attempt, phase: 'Running', pods: before.pods })
+    expect(refusals(before.operator)).toEqual([])
+    expect(await operatorLog()).not.toBe(before.operator)
+    say('helm upgrade: the job went on')
+  })
+
+  test('when an author who may not create pods sets what decides about pods, the API server refuses it', async () => {
+    await kubectl('create', 'role', 'author', '--verb=get,create,update,patch', '--resource=streamjobs.millrace.dev')
+    await kubectl('create', 'rolebinding', 'author', '--role=author', '--user=author')
+    const suspended = (name: string, changes: Partial<StreamJobSpec>): string => {
+      const file = join(dir, `${name}.json`)
+      writeFileSync(file, JSON.stringify({ ...kindOfJob, metadata: { namespace: 'default', name }, spec: { ...consoleSpec, desiredState: 'Suspended', ...changes } }))
+      return file
+    }
+    await kubectl('apply', '--as=author', '-f', suspended('plain', {}))
+    for (const changes of [{ image: 'other:1' }, { env: [{ name: 'A', value: 'b' }] }, { podTemplate: { spec: {} } }, { imagePullSecrets: [{ name: 's' }] }]) {
+      const field = Object.keys(changes)[0] ?? ''
+      await expect(kubectl('apply', '--as=author', '-f', suspended('plain', changes))).rejects.toThrow(`setting spec.${field} needs the right to create pods`)
+    }
+    await kubectl('apply', '-f', suspended('plain', { image: 'other:1' }))
+    await kubectl('apply', '--as=author', '-f', suspended('plain', { image: 'other:1', replicas: 3 }))
+    await kubectl('delete', 'sj', 'plain', '--timeout=90s')
+  })
+
   test('when a job is applied in a namespace without the claim, its status says which claim is missing and where', async () => {
-    const { spec } = await api.get(streamJobs, { namespace: 'default', name: NAME })
     await kubectl('create', 'namespace', 'elsewhere')
-    await api.create(streamJobs, { apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { namespace: 'elsewhere', name: 'homeless' }, spec: consoleSpec(spec) })
+    await api.create(streamJobs, { ...kindOfJob, metadata: { namespace: 'elsewhere', name: 'homeless' }, spec: consoleSpec })
     const stalled = await until('the job is stalled', async () => {
       const { status } = await api.get(streamJobs, { namespace: 'elsewhere', name: 'homeless' })
       return status?.conditions?.find((one) => one.type === 'Stalled' && one.status === 'True')
@@ -155,10 +186,10 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
   test('while all that happened the operator was refused nothing by the API server', async () => {
     const log = await operatorLog()
     expect(log).toContain('operator started')
-    expect(log.split('\n').filter((line) => /forbidden|\b40[13]\b/i.test(line))).toEqual([])
+    expect(refusals(log)).toEqual([])
   })
 
-  test('when the release is uninstalled, only the key, the claim and the CRDs stay, and the next install takes them up', async () => {
+  test('when the release is uninstalled, only the key, the claim and the CRDs stay; the next one, for one namespace, runs a job with them', async () => {
     const key = await kubectl('get', 'secret', 'millrace-token-key', '-o', 'jsonpath={.data.key}')
     await helm('uninstall', 'millrace', '--wait', '--timeout', '90s')
     const kinds = 'deployments,services,serviceaccounts,secrets,persistentvolumeclaims,roles,rolebindings,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings'
@@ -167,19 +198,25 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
     await until('the pod of the operator is gone', async () => (await left('pods')).length === 0 ? true : undefined, LONG_MS, 250)
     expect(await left(kinds)).toEqual(['secret/millrace-token-key', 'persistentvolumeclaim/millrace-checkpoints'])
     expect(await kubectl('get', 'crds', '-o', 'name')).toContain('streamjobs.millrace.dev')
-    await helm(...install)
+    await helm(...install, '--set', 'watchNamespaces={default}')
     await ready()
     expect(await kubectl('get', 'secret', 'millrace-token-key', '-o', 'jsonpath={.data.key}')).toBe(key)
-    say('uninstalled and installed again')
+    await api.create(streamJobs, { ...kindOfJob, metadata: { namespace: 'default', name: 'again' }, spec: consoleSpec })
+    await until('the job runs', async () => (await api.get(streamJobs, { namespace: 'default', name: 'again' })).status?.phase === 'Running' ? true : undefined, LONG_MS, 250)
+    await kubectl('delete', 'sj', 'again', '--timeout=90s')
+    expect(refusals(await operatorLog())).toEqual([])
+    say('uninstalled, and installed again for one namespace')
   })
 })
 
-/** The example's job without anything outside of its pods. */
-function consoleSpec(spec: StreamJobSpec): StreamJobSpec {
-  return {
-    ...spec, replicas: 1, graph: [
-      { id: 'bids', source: { nexmark: { events: 1_000_000, rate: '1/s' } } },
-      { id: 'out', from: 'bids', sink: 'console' },
-    ],
-  }
+const kindOfJob = { apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob' } as const
+
+/** A job that needs nothing outside of its pods. */
+const consoleSpec: StreamJobSpec = {
+  graph: [
+    { id: 'bids', source: { nexmark: { events: 1_000_000, rate: '1/s' } } },
+    { id: 'out', from: 'bids', sink: 'console' },
+  ],
 }
+
+function refusals(log: string): string[] { return log.split('\n').filter((line) => /forbidden|\b40[13]\b/i.test(line)) }
