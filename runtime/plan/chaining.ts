@@ -41,7 +41,7 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
   }
   const narrowed = exchanges.map((exchange): Exchange => {
     const consumer = chainOf.get(exchange.consumer.operator)
-    return consumer === undefined ? exchange : { ...exchange, schema: requiredSchema(exchange.schema, consumer, exchanges) }
+    return consumer === undefined ? exchange : { ...exchange, schema: requiredSchema(exchange.schema, consumer, exchanges, exchange.consumer.input) }
   })
   return { chains, exchanges: narrowed, maxParallelism: graph.maxParallelism, ...(graph.modules === undefined ? {} : { modules: graph.modules }) }
 }

@@ -1,7 +1,10 @@
 import type { Expression } from '../expressions/ast.ts'
+import { fieldsIn } from '../expressions/fields-in.ts'
 import type { Schema } from '../model/schema.ts'
+import { aggregateExpressions } from './aggregate-fields.ts'
 import type { Chain, Exchange } from './execution-plan.ts'
 import type { OperatorNode } from './job-graph.ts'
+import { fieldsJoined } from './join-verb.ts'
 
 /** Field names, or all of them. */
 type Fields = ReadonlySet<string> | 'all'
@@ -10,24 +13,26 @@ type Fields = ReadonlySet<string> | 'all'
  * The part of a stream that the chain behind an exchange looks at: columns nobody reads are not sent. Works backwards from
  * the chain's end; an operator that is not known here reads all.
  */
-export function requiredSchema(schema: Schema, consumer: Chain, outputs: readonly Exchange[]): Schema {
+export function requiredSchema(schema: Schema, consumer: Chain, outputs: readonly Exchange[], input = 0): Schema {
   const sidesOf = new Set(outputs.filter(({ producer }) => producer.chain === consumer.id && producer.output !== undefined).map(({ producer }) => producer.operator))
   let required: Fields = 'all'
-  for (const operator of consumer.operators.toReversed()) required = sidesOf.has(operator.id) ? 'all' : fieldsRead(operator, required)
+  for (const operator of consumer.operators.toReversed()) required = sidesOf.has(operator.id) ? 'all' : fieldsRead(operator, required, input)
   if (required === 'all') return schema
   const fields = schema.fields.filter((field) => required.has(field.name))
   // a row of no fields still has to travel, and be counted
   return { fields: fields.length === 0 ? schema.fields.slice(0, 1) : fields }
 }
 
-/** What an operator reads of its input so that `wanted` comes out of it. */
-function fieldsRead(operator: OperatorNode, wanted: Fields): Fields {
+/** What an operator reads of one of its inputs so that `wanted` comes out of it. */
+function fieldsRead(operator: OperatorNode, wanted: Fields, input: number): Fields {
   const { verb, keyBy = [] } = operator
   switch (verb.kind) {
     case 'filter': return union(wanted, expressionFields(verb.condition))
     case 'map': return new Set([...keyBy, ...verb.fields.flatMap(({ value }) => expressionFields(value))])
     case 'keyBy': case 'union': return union(wanted, keyBy)
-    case 'window': return new Set([...keyBy, verb.eventTime.field, ...verb.aggregates.flatMap(({ argument }) => (argument === undefined ? [] : expressionFields(argument)))])
+    case 'window': return new Set([...keyBy, ...(verb.eventTime === undefined ? [] : [verb.eventTime.field]), ...aggregateExpressions(verb.aggregates).flatMap(expressionFields)])
+    // only the first of a chain has several inputs
+    case 'join': return fieldsJoined(verb, input === 0 ? 'left' : 'right')
     default: return 'all'
   }
 }
@@ -37,15 +42,4 @@ function union(wanted: Fields, names: readonly string[]): Fields {
 }
 
 /** The fields an expression over one row reads. */
-export function expressionFields(expression: Expression): string[] {
-  switch (expression.kind) {
-    case 'literal': return []
-    case 'field': return [expression.name]
-    case 'unary': return expressionFields(expression.operand)
-    case 'binary': case 'logical': return [expression.left, expression.right].flatMap(expressionFields)
-    case 'conditional': return [expression.test, expression.then, expression.otherwise].flatMap(expressionFields)
-    case 'call': return expression.arguments.flatMap(expressionFields)
-    case 'member': return expressionFields(expression.object)
-    case 'template': return expression.parts.flatMap(expressionFields)
-  }
-}
+export function expressionFields(expression: Expression): string[] { return fieldsIn(expression).map(({ name }) => name) }

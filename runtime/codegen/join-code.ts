@@ -1,0 +1,368 @@
+import type { Expression } from '../expressions/ast.ts'
+import { fieldsIn } from '../expressions/fields-in.ts'
+import { fieldsOf, fieldOf, type Field, type Row, type Schema } from '../model/schema.ts'
+import { MillraceError } from '../model/errors.ts'
+import { fieldsKept, isOuter, type JoinSide, type JoinVerb } from '../plan/join-verb.ts'
+import type { RowErrorHandler } from './contracts.ts'
+import { Emitter } from './emitter.ts'
+import { EXPRESSION_SCOPE, ExpressionEmitter, valueCheck } from './expression.ts'
+import { emitHashHelpers, keyHashExpression } from './key-hash.ts'
+import { emitRowLog, keyParameters, ROW_LOG_SCOPE, type RowLog } from './row-log.ts'
+import { compileRowClass, type RowClass } from './row.ts'
+
+/** A stretch of time of one side: its rows in parts by the top bits of their hash, so that no part is large. */
+export interface JoinPane {
+  readonly start: number
+  readonly end: number
+  readonly parts: (RowLog | undefined)[]
+}
+
+/** What the generated loops read and fill; one per join, set before each call. */
+export interface JoinHost {
+  /** Rows before this moment of event time are late: the watermark (interval), or one more than it (window). */
+  passed: number
+  /** The same as restored, by key group, while the watermark has not come up to it. */
+  held: Float64Array | null
+  /** Which key groups ever had a row. */
+  readonly seen: Uint8Array
+  /** Processing time. */
+  now: number
+  /** Rows of the running batch that were late. */
+  readonly late: Row[]
+  paneAt(side: 0 | 1, time: number): JoinPane
+  part(side: 0 | 1, pane: JoinPane, part: number): RowLog
+}
+
+export interface JoinSideCode {
+  create(): RowLog
+  /**
+   * Takes rows[from..count): puts matches among the panes of the other side to `out` and keeps what may yet match.
+   * Stops early when `out` is full; returns where to go on. A window join only keeps.
+   */
+  take(rows: readonly Row[], from: number, count: number, others: readonly JoinPane[], host: JoinHost, out: Row[], onError: RowErrorHandler): number
+  /** Puts out the rows of an outer side, from row `from`, that had no match; stops early as `take` does. */
+  alone(log: RowLog, from: number, window: { start: number; end: number }, host: JoinHost, out: Row[], onError: RowErrorHandler): number
+  /** Row `index` as a snapshot keeps it. */
+  stored(log: RowLog, index: number): Row
+  storedSchema: Schema
+  storedClass: RowClass
+  /** Takes back a stored row. */
+  restore(rows: readonly Row[], count: number, host: JoinHost): void
+}
+
+export interface JoinCode {
+  left: JoinSideCode
+  right: JoinSideCode
+  /** A closing window: rows of a left log against the right logs of the same part; stops early as `take` does. */
+  fire(log: RowLog, from: number, rights: readonly RowLog[], window: { start: number; end: number }, host: JoinHost, out: Row[], onError: RowErrorHandler): number
+}
+
+export interface JoinCodeOptions {
+  verb: JoinVerb
+  inputs: Readonly<Record<JoinSide, Schema>>
+  output: { schema: Schema; rowClass: RowClass }
+  maxParallelism: number
+  /** Each pane has 2^partBits parts. */
+  partBits: number
+  operatorId: string
+}
+
+/** `out` is full at so many rows. */
+export const JOIN_OUT_ROWS = 2048
+
+/** Generates one join: the state of both sides and the loops over it. */
+export function compileJoin(options: JoinCodeOptions): JoinCode {
+  return new JoinGenerator(options).compile()
+}
+
+interface Side {
+  readonly name: 'Left' | 'Right'
+  readonly side: JoinSide
+  readonly index: 0 | 1
+  readonly fields: readonly Field[]
+  readonly keys: readonly Field[]
+  readonly time: { field: Field; offsetMs: number } | undefined
+  readonly storedSchema: Schema
+  readonly storedClass: RowClass
+}
+
+type Variables = Readonly<Record<JoinSide, string>>
+
+class JoinGenerator {
+  readonly #options: JoinCodeOptions
+  readonly #verb: JoinVerb
+  readonly #code = new Emitter()
+  readonly #left: Side
+  readonly #right: Side
+
+  constructor(options: JoinCodeOptions) {
+    this.#options = options
+    this.#verb = options.verb
+    this.#left = this.#sideOf('left')
+    this.#right = this.#sideOf('right')
+  }
+
+  compile(): JoinCode {
+    const code = this.#code
+    emitHashHelpers(code)
+    for (const side of [this.#left, this.#right]) {
+      emitRowLog(code, side)
+      code.line(`const cursor${side.name} = new ${side.name}Cursor()`)
+      code.line(`const nothing${side.name} = { ${side.fields.map((field) => `${code.property(field.name).slice(1)}: null`).join(', ')} }`)
+      this.#emitStored(side)
+    }
+    for (const side of [this.#left, this.#right]) {
+      if (this.#verb.extent.kind === 'window') this.#emitCollect(side)
+      else this.#emitTake(side, side === this.#left ? this.#right : this.#left)
+      this.#emitAlone(side)
+    }
+    if (this.#verb.extent.kind === 'window') this.#emitFire()
+    else code.line(`const fire = undefined`)
+    const sideCode = ({ name }: Side): string => `{ create: () => new ${name}Log(), take: take${name}, alone: alone${name}, stored: stored${name}, restore: restore${name} }`
+    code.line(`return { left: ${sideCode(this.#left)}, right: ${sideCode(this.#right)}, fire }`)
+    const compiled = code.compile<JoinCode>({
+      ...EXPRESSION_SCOPE, ...ROW_LOG_SCOPE, refuseTime, Row: this.#options.output.rowClass,
+      StoredLeft: this.#left.storedClass, StoredRight: this.#right.storedClass, operatorId: this.#options.operatorId,
+    })
+    const withStored = (made: JoinSideCode, { storedSchema, storedClass }: Side): JoinSideCode => ({ ...made, storedSchema, storedClass })
+    return { left: withStored(compiled.left, this.#left), right: withStored(compiled.right, this.#right), fire: compiled.fire }
+  }
+
+  #sideOf(side: JoinSide): Side {
+    const schema = this.#options.inputs[side]
+    const kept = fieldsKept(this.#verb, side)
+    const fields = schema.fields.filter((field) => kept.has(field.name))
+    const time = this.#verb.times?.[side]
+    const field = time === undefined ? undefined : fieldOf(schema, time.field)
+    if (time !== undefined && field === undefined) throw new MillraceError('UNKNOWN_FIELD', `event time ${time.field} is no field of the join's ${side} input`)
+    const storedSchema = { fields: [...fields, freeField(fields, 'at', 'double'), freeField(fields, 'matched', 'boolean')] }
+    return {
+      name: side === 'left' ? 'Left' : 'Right', side, index: side === 'left' ? 0 : 1, fields, keys: fieldsOf(schema, this.#verb.keys[side]),
+      time: time === undefined || field === undefined ? undefined : { field, offsetMs: time.offsetMs },
+      storedSchema, storedClass: compileRowClass(storedSchema),
+    }
+  }
+
+  /** A right row of which no more than its being there is asked is kept once per key. */
+  #isKeptOnce({ side }: Side): boolean {
+    const { type, where, extent } = this.#verb
+    const isForEver = extent.kind === 'window' || (extent.kind === 'regular' && extent.ttlMs === undefined)
+    return side === 'right' && (type === 'semi' || type === 'anti') && where === undefined && isForEver
+  }
+
+  /** Rows of this side that have no match come out by themselves, once their time is over. */
+  #isAwaited({ side }: Side): boolean {
+    return isOuter(this.#verb.type, side) || (side === 'left' && this.#verb.type === 'anti')
+  }
+
+  #group(): string {
+    const { maxParallelism } = this.#options
+    return (maxParallelism & (maxParallelism - 1)) === 0 ? `h & ${maxParallelism - 1}` : `(h >>> 0) % ${maxParallelism}`
+  }
+
+  get #part(): string { return `h >>> ${32 - this.#options.partBits}` }
+
+  /** k0…, isLinked, h of the row in the variable. */
+  #emitKey({ keys }: Side, row: string): void {
+    keys.forEach((field, index) => { this.#code.line(`const k${index} = ${row}${this.#code.property(field.name)}`) })
+    const tests = keys.flatMap((field, index) => (field.nullable ? [`k${index} !== null`] : []))
+    this.#code.line(`const isLinked = ${tests.length === 0 ? 'true' : tests.join(' && ')}`)
+    this.#code.line(`const h = ${keyHashExpression(keys, keyParameters(keys))}`)
+  }
+
+  #emitTime(side: Side, row: string): void {
+    const { time } = side
+    if (time === undefined) {
+      this.#code.line(`const time = host.now`)
+      return
+    }
+    const value = `${row}${this.#code.property(time.field.name)}`
+    if (time.field.nullable) this.#code.line(`if (${value} === null) refuseTime(${this.#code.literal(time.field.name)})`)
+    this.#code.line(`const time = ${value}${time.offsetMs === 0 ? '' : ` + ${this.#code.literal(time.offsetMs)}`}`)
+  }
+
+  #args(side: Side): string { return ['h', ...keyParameters(side.keys)].join(', ') }
+
+  /** Puts row `row` into its pane. */
+  #emitKeep(side: Side, row: string, matched: string): void {
+    const code = this.#code
+    code.line(`if (!(time >= from && time < to)) { pane = host.paneAt(${side.index}, time); from = pane.start; to = pane.end; parts = pane.parts }`)
+    code.line(`const own = parts[${this.#part}] ?? host.part(${side.index}, pane, ${this.#part})`)
+    if (this.#isKeptOnce(side)) code.line(`if (isLinked && own.find(${this.#args(side)}) < 0)`)
+    code.line(`own.add(${row}, time, ${matched}, isLinked, ${this.#args(side)})`)
+  }
+
+  #emitLateness(row: string, test: (passed: string) => string): void {
+    this.#code.line(`if (${test('host.passed')} || (held !== null && ${test('held[g]')})) { host.late.push(${row}); continue }`)
+  }
+
+  /** interval and regular: look for matches now, then keep the row. */
+  #emitTake(side: Side, other: Side): void {
+    const code = this.#code
+    const { type, extent } = this.#verb
+    const row = side.side === 'left' ? 'l' : 'r'
+    const cursor = `cursor${other.name}`
+    const variables: Variables = side.side === 'left' ? { left: 'l', right: cursor } : { left: cursor, right: 'r' }
+    const endsAtMatch = side.side === 'left' && (type === 'semi' || type === 'anti')
+    code.line(`function take${side.name}(rows, i, count, others, host, out, onError) {`)
+    code.line(`const held = host.held, seen = host.seen; let pane, parts, from = Infinity, to = -Infinity`)
+    code.line(`for (; i < count && out.length < ${JOIN_OUT_ROWS}; i++) { const ${row} = rows[i]; try {`)
+    this.#emitTime(side, row)
+    this.#emitKey(side, row)
+    code.line(`const g = ${this.#group()}; seen[g] = 1; let matched = 0`)
+    if (extent.kind === 'interval') {
+      this.#emitLateness(row, (passed) => `time < ${passed}`)
+      const [below, above] = side.side === 'left' ? [extent.beforeMs, extent.afterMs] : [extent.afterMs, extent.beforeMs]
+      code.line(`const lo = time - ${below}, hi = time + ${above}`)
+    }
+    code.line(`if (isLinked) search: for (let p = 0; p < others.length; p++) { const there = others[p]`)
+    if (extent.kind === 'interval') code.line(`if (there.end <= lo || there.start > hi) continue`)
+    code.line(`const t = there.parts[${this.#part}]; if (t === undefined) continue; const last = t.find(${this.#args(side)}); if (last < 0) continue`)
+    code.line(`let e = last; do { e = t.next[e]`)
+    if (extent.kind === 'interval') code.line(`const at = t.time[e]; if (at < lo || at > hi) continue`)
+    if (extent.kind === 'regular' && extent.ttlMs !== undefined) code.line(`if (t.time[e] + ${extent.ttlMs} <= time) continue`)
+    if (side.side === 'right' && (type === 'semi' || type === 'anti')) code.line(`if (t.m[e] === 1) continue`)
+    code.line(`${cursor}.t = t; ${cursor}.e = e`)
+    this.#emitMatch(variables, other, () => {
+      code.line(`matched = 1; ${this.#isAwaited(other) || (other.side === 'left' && type === 'semi') ? 't.m[e] = 1' : ''}`)
+    }, [])
+    if (endsAtMatch) code.line(`break search`)
+    code.line(`} while (e !== last) }`)
+    if (endsAtMatch) code.line(`if (matched === 0) {`)
+    // a row whose key is null matches nothing, ever
+    code.line(this.#isAwaited(side) ? `{` : `if (isLinked) {`)
+    this.#emitKeep(side, row, 'matched')
+    code.line(`}${endsAtMatch ? ' }' : ''}`)
+    code.line(`} catch (error) { onError(error, ${row}, operatorId) } }`)
+    code.line(`return i }`)
+  }
+
+  /** A found pair: the condition, `onMatch`, and what comes out. `continue`s when the condition does not hold. */
+  #emitMatch(variables: Variables, stored: Side, onMatch: () => void, bounds: readonly string[]): void {
+    const code = this.#code
+    const { type, where, fields } = this.#verb
+    const wheresTexts = where !== undefined && readsText(where, stored)
+    code.line(`{`)
+    if (wheresTexts) code.line(`cursor${stored.name}.load()`)
+    if (where !== undefined) {
+      const expressions = new ExpressionEmitter(code, 'w', variables)
+      const test = expressions.emit(where)
+      code.line(`${expressions.declarations()}; if (!(${test})) continue`)
+    }
+    onMatch()
+    if (type !== 'anti') {
+      if (!wheresTexts && fields.some(({ value }) => readsText(value, stored))) code.line(`cursor${stored.name}.load()`)
+      this.#emitRow(variables, bounds)
+    }
+    code.line(`}`)
+  }
+
+  /** Pushes the row of a pair, or of a row and nothing. */
+  #emitRow(variables: Variables, bounds: readonly string[]): void {
+    const code = this.#code
+    const expressions = new ExpressionEmitter(code, 'x', variables)
+    const values = this.#verb.fields.map(({ value }) => expressions.emit(value))
+    const declared = expressions.declarations()
+    if (declared !== '') code.line(declared)
+    this.#verb.fields.forEach(({ field, value }, index) => {
+      code.line(`const f${index} = ${values[index] ?? 'null'}`)
+      // a field taken over as it is was checked where it was made
+      if (value.kind === 'field') return
+      const check = valueCheck(code, field, `f${index}`, value)
+      if (check !== '') code.line(check)
+    })
+    code.line(`out.push(new Row(${[...this.#verb.fields.map((_, index) => `f${index}`), ...bounds].join(', ')}))`)
+  }
+
+  #emitCollect(side: Side): void {
+    const code = this.#code
+    const { extent } = this.#verb
+    if (extent.kind !== 'window') return
+    const row = 'r'
+    code.line(`function take${side.name}(rows, i, count, others, host, out, onError) {`)
+    code.line(`const held = host.held, seen = host.seen; let pane, parts, from = Infinity, to = -Infinity`)
+    code.line(`for (; i < count; i++) { const ${row} = rows[i]; try {`)
+    this.#emitTime(side, row)
+    this.#emitKey(side, row)
+    code.line(`const g = ${this.#group()}; seen[g] = 1`)
+    code.line(`const end = Math.floor(time / ${extent.slideMs}) * ${extent.slideMs} + ${extent.sizeMs}`)
+    this.#emitLateness(row, (passed) => `end <= ${passed}`)
+    if (!this.#isAwaited(side)) code.line(`if (!isLinked) continue`)
+    this.#emitKeep(side, row, '0')
+    code.line(`} catch (error) { onError(error, ${row}, operatorId) } }`)
+    code.line(`return i }`)
+  }
+
+  #emitFire(): void {
+    const code = this.#code
+    const { type } = this.#verb
+    const left = this.#left
+    const bounds = ['window.start', 'window.end']
+    const needsLeft = this.#verb.fields.some(({ value }) => readsText(value, left)) || (this.#verb.where !== undefined && readsText(this.#verb.where, left))
+      || left.keys.some((key) => key.type === 'string')
+    code.line(`function fire(t, i, rights, window, host, out, onError) { const l = cursorLeft, held = host.held; l.t = t`)
+    code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { l.e = i; const h = t.h[i]`)
+    code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
+    if (needsLeft) code.line(`l.load()`)
+    code.line(`try { let matched = 0`)
+    left.keys.forEach((field, index) => { code.line(`const k${index} = l${code.property(field.name)}`) })
+    const linked = left.keys.flatMap((field, index) => (field.nullable ? [`k${index} !== null`] : []))
+    code.line(`if (${linked.length === 0 ? 'true' : linked.join(' && ')}) search: for (let p = 0; p < rights.length; p++) { const o = rights[p]`)
+    code.line(`const last = o.find(${this.#args(left)}); if (last < 0) continue; cursorRight.t = o`)
+    code.line(`let e = last; do { e = o.next[e]; cursorRight.e = e`)
+    this.#emitMatch({ left: 'l', right: 'cursorRight' }, this.#right, () => {
+      code.line(`matched = 1; ${isOuter(type, 'right') ? 'o.m[e] = 1' : ''}`)
+    }, bounds)
+    if (type === 'semi' || type === 'anti') code.line(`break search`)
+    code.line(`} while (e !== last) }`)
+    if (this.#isAwaited(left)) {
+      code.line(`if (matched === 0) {`)
+      this.#emitRow({ left: 'l', right: 'nothingRight' }, bounds)
+      code.line(`}`)
+    }
+    code.line(`} catch (error) { onError(error, storedLeft(t, i), operatorId) } }`)
+    code.line(`return i }`)
+  }
+
+  #emitAlone(side: Side): void {
+    const code = this.#code
+    const cursor = `cursor${side.name}`
+    code.line(`function alone${side.name}(t, i, window, host, out, onError) { const held = host.held; ${cursor}.t = t`)
+    code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { if (t.m[i] === 1) continue; const h = t.h[i]`)
+    if (this.#verb.extent.kind === 'window') code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
+    code.line(`${cursor}.e = i; ${cursor}.load(); try {`)
+    this.#emitRow(side.side === 'left' ? { left: cursor, right: 'nothingRight' } : { left: 'nothingLeft', right: cursor },
+      this.#verb.extent.kind === 'window' ? ['window.start', 'window.end'] : [])
+    code.line(`} catch (error) { onError(error, stored${side.name}(t, i), operatorId) } }`)
+    code.line(`return i }`)
+  }
+
+  #emitStored(side: Side): void {
+    const code = this.#code
+    const { name, fields, storedSchema } = side
+    const [at, matched] = storedSchema.fields.slice(-2).map((field) => code.property(field.name))
+    code.line(`function stored${name}(t, i) { const c = cursor${name}; c.t = t; c.e = i; c.load()`)
+    code.line(`return new Stored${name}(${[...fields.map((field) => `c${code.property(field.name)}`), 't.time[i]', 't.m[i] === 1'].join(', ')}) }`)
+    code.line(`function restore${name}(rows, count, host) { let pane, parts, from = Infinity, to = -Infinity`)
+    code.line(`for (let i = 0; i < count; i++) { const r = rows[i], time = r${at}`)
+    this.#emitKey(side, 'r')
+    this.#emitKeep(side, 'r', `r${matched} ? 1 : 0`)
+    code.line(`} }`)
+  }
+}
+
+/** A name that is not among the fields. */
+function freeField(fields: readonly Field[], name: string, type: 'double' | 'boolean'): Field {
+  let free = name
+  while (fields.some((field) => field.name === free)) free += '_'
+  return { name: free, type, nullable: false }
+}
+
+/** True when the expression reads a text of the side. */
+function readsText(expression: Expression, { side }: Side): boolean {
+  return fieldsIn(expression).some(({ of, type }) => of === side && (type === 'string' || type === 'json'))
+}
+
+function refuseTime(field: string): never {
+  throw new MillraceError('RECORD_INVALID', `event time '${field}' is null`, { domain: 'user' })
+}

@@ -1,0 +1,143 @@
+import { MillraceError } from '../model/errors.ts'
+import type { Field } from '../model/schema.ts'
+import type { Emitter } from './emitter.ts'
+
+/**
+ * Rows of one schema under a key, as generated code keeps them: typed columns in the order of arrival, the texts of a row
+ * as one stretch of bytes, and an open-addressing index (linear probing, Fibonacci hashing) from each key to its newest
+ * row. Rows of a key form a ring, newest to oldest to newer, so that they come back in their order. Nothing of it lies
+ * on the heap, rows are only ever added, and all of it is dropped at once.
+ */
+export interface RowLog {
+  /** Number of rows; columns hold them at [0, n). */
+  readonly n: number
+  /** Hash of each row's key. */
+  readonly h: Int32Array
+  readonly time: Float64Array
+  /** 1 for a row that had a match. */
+  readonly m: Uint8Array
+  /** Room without rows. */
+  clear(): void
+}
+
+export interface RowLogShape {
+  /** Name of the classes: `Left` gives LeftLog and LeftCursor. */
+  name: string
+  fields: readonly Field[]
+  /** Of `fields`, in the order of the key. */
+  keys: readonly Field[]
+}
+
+const isText = (field: Field): boolean => field.type === 'string' || field.type === 'json'
+
+/** Emits the two classes. The unit's scope must hold ROW_LOG_SCOPE. */
+export function emitRowLog(code: Emitter, shape: RowLogShape): void {
+  const { name, fields } = shape
+  const texts = fields.filter(isText)
+  const columns = columnsOf(fields)
+  code.line(`class ${name}Log {`)
+  code.line(`constructor() { this.n = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
+  for (const [column, array] of columns) code.line(`this.${column} = new ${array}(16)`)
+  if (texts.length > 0) code.line(`this.text = Buffer.allocUnsafeSlow(256); this.used = 0`)
+  code.line(`}`)
+  code.line(`clear() { this.n = 0; this.index.fill(0)${texts.length > 0 ? '; this.used = 0' : ''} }`)
+  code.line(`grow() { const cap = this.cap * 2, old = this.index; let c`)
+  for (const [column, array] of columns) code.line(`c = this.${column}; this.${column} = new ${array}(cap); this.${column}.set(c)`)
+  code.line(`this.cap = cap; this.mask = cap * 2 - 1; this.shift--; const index = this.index = new Int32Array(cap * 2), mask = this.mask`)
+  code.line(`for (let i = 0; i < old.length; i++) { const e = old[i]; if (e === 0) continue`)
+  code.line(`let p = Math.imul(this.h[e - 1], 0x9e3779b1) >>> this.shift; while (index[p] !== 0) p = p + 1 & mask; index[p] = e } }`)
+  emitFind(code, shape)
+  emitAdd(code, shape)
+  if (texts.length > 0) emitTexts(code)
+  code.line(`}`)
+  emitCursor(code, name, fields)
+}
+
+/** What emitted row logs refer to. */
+export const ROW_LOG_SCOPE: Readonly<Record<string, unknown>> = { Buffer, refuseText, parseJson: JSON.parse, printJson: JSON.stringify }
+
+function columnsOf(fields: readonly Field[]): (readonly [string, string])[] {
+  const own = fields.map((field, index) => (isText(field) ? [`l${index}`, 'Int32Array'] : field.type === 'boolean' ? [`c${index}`, 'Uint8Array'] : [`c${index}`, 'Float64Array']) as readonly [string, string])
+  const texts: (readonly [string, string])[] = fields.some(isText) ? [['o', 'Int32Array'], ['w', 'Uint8Array']] : []
+  return [['h', 'Int32Array'], ['next', 'Int32Array'], ['time', 'Float64Array'], ['m', 'Uint8Array'], ...texts, ...own]
+}
+
+/** `keyParameters({ keys: 2 fields })`: k0, k1. */
+export function keyParameters(keys: readonly Field[]): string[] { return keys.map((_, index) => `k${index}`) }
+
+/** find: the newest row of a key none of whose values is null, or -1. */
+function emitFind(code: Emitter, { fields, keys }: RowLogShape): void {
+  code.line(`find(${['h', ...keyParameters(keys)].join(', ')}) {`)
+  code.line(`const index = this.index, mask = this.mask; let p = Math.imul(h, 0x9e3779b1) >>> this.shift, e`)
+  code.line(`while ((e = index[p] - 1) >= 0) { if (${sameKey(fields, keys)}) return e; p = p + 1 & mask }`)
+  code.line(`return -1 }`)
+}
+
+function sameKey(fields: readonly Field[], keys: readonly Field[]): string {
+  const tests = keys.map((key, index) => {
+    const at = fields.findIndex((field) => field.name === key.name)
+    if (key.type === 'string') return `this.l${at}[e] === k${index}.length && this.textOf(e).startsWith(k${index}, ${textStart(fields, at, 'this')})`
+    return key.type === 'boolean' ? `this.c${at}[e] === (k${index} ? 1 : 0)` : `this.c${at}[e] === k${index}`
+  })
+  return ['this.h[e] === h', ...tests].join(' && ')
+}
+
+/** Where a text field begins within the text of row e. */
+function textStart(fields: readonly Field[], at: number, table: string): string {
+  const before = fields.slice(0, at).flatMap((field, index) => (!isText(field) ? [] : [field.nullable ? `(${table}.l${index}[e] > 0 ? ${table}.l${index}[e] : 0)` : `${table}.l${index}[e]`]))
+  return before.length === 0 ? '0' : before.join(' + ')
+}
+
+/** add: takes row r; one whose key holds a null (isLinked false) is kept but never found. */
+function emitAdd(code: Emitter, { fields, keys }: RowLogShape): void {
+  code.line(`add(${['r', 'time', 'matched', 'isLinked', 'h', ...keyParameters(keys)].join(', ')}) {`)
+  code.line(`if (this.n === this.cap) this.grow(); const e = this.n`)
+  const texts: string[] = []
+  fields.forEach((field, index) => {
+    const value = `r${code.property(field.name)}`
+    if (isText(field)) {
+      code.line(`const s${index} = ${field.type === 'json' ? field.nullable ? `${value} === null ? null : printJson(${value})` : `printJson(${value})` : value}`)
+      code.line(`this.l${index}[e] = ${field.nullable ? `s${index} === null ? -1 : ` : ''}s${index}.length`)
+      texts.push(field.nullable ? `(s${index} === null ? '' : s${index})` : `s${index}`)
+    } else if (field.type === 'boolean') code.line(`this.c${index}[e] = ${field.nullable ? `${value} === null ? 2 : ` : ''}${value} ? 1 : 0`)
+    else code.line(field.nullable ? `{ const v = ${value}; this.c${index}[e] = v === null ? NaN : v }` : `this.c${index}[e] = ${value}`)
+  })
+  if (texts.length > 0) code.line(`this.put(e, ${texts.join(' + ')})`)
+  // nothing above leaves a trace when it throws: the row is there once n says so
+  code.line(`this.h[e] = h; this.time[e] = time; this.m[e] = matched; this.next[e] = e; this.n = e + 1`)
+  code.line(`if (!isLinked) return`)
+  code.line(`const index = this.index, mask = this.mask, row = e; let p = Math.imul(h, 0x9e3779b1) >>> this.shift`)
+  code.line(`for (let e; (e = index[p] - 1) >= 0; p = p + 1 & mask) if (${sameKey(fields, keys)}) { this.next[row] = this.next[e]; this.next[e] = row; break }`)
+  code.line(`index[p] = row + 1 }`)
+}
+
+/** The text of a row: ASCII (w 0), else UTF-8 (1), else, with lone surrogates, UTF-16 (2). */
+function emitTexts(code: Emitter): void {
+  code.line(`put(e, s) { const n = s.length; if (this.used + n * 3 > this.text.length) this.room(n * 3)`)
+  code.line(`const at = this.used; let size = n === 0 ? 0 : this.text.utf8Write(s, at), w = 0`)
+  code.line(`if (size !== n) { if (s.isWellFormed()) w = 1; else { w = 2; size = this.text.ucs2Write(s, at) } }`)
+  code.line(`this.o[e] = at; this.w[e] = w; this.used = at + size }`)
+  code.line(`room(n) { const need = this.used + n; if (need > 2147483647) refuseText()`)
+  code.line(`const old = this.text; this.text = Buffer.allocUnsafeSlow(Math.min(2147483647, Math.max(need, old.length * 2))); old.copy(this.text, 0, 0, this.used) }`)
+  code.line(`textOf(e) { const a = this.o[e], b = e + 1 < this.n ? this.o[e + 1] : this.used, w = this.w[e]`)
+  code.line(`return w === 0 ? this.text.latin1Slice(a, b) : w === 1 ? this.text.utf8Slice(a, b) : this.text.ucs2Slice(a, b) }`)
+}
+
+/** Reads row e of log t like an object of the row's class; `load` first where texts are read. */
+function emitCursor(code: Emitter, name: string, fields: readonly Field[]): void {
+  code.line(`class ${name}Cursor { constructor() { this.t = new ${name}Log(); this.e = 0; this.s = '' }`)
+  code.line(`load() { ${fields.some(isText) ? 'this.s = this.t.textOf(this.e)' : ''} }`)
+  fields.forEach((field, index) => {
+    const head = `get ${code.property(field.name).slice(1)}() { const t = this.t, e = this.e;`
+    if (isText(field)) {
+      const text = `this.s.slice(a, a + n)`
+      code.line(`${head} const n = t.l${index}[e]; ${field.nullable ? 'if (n < 0) return null; ' : ''}const a = ${textStart(fields, index, 't')}; return ${field.type === 'json' ? `parseJson(${text})` : text} }`)
+    } else if (field.type === 'boolean') code.line(`${head} return ${field.nullable ? `t.c${index}[e] === 2 ? null : ` : ''}t.c${index}[e] === 1 }`)
+    else code.line(`${head} const v = t.c${index}[e]; return ${field.nullable ? 'v !== v ? null : ' : ''}v }`)
+  })
+  code.line(`}`)
+}
+
+function refuseText(): never {
+  throw new MillraceError('STATE_TOO_LARGE', 'the texts of the rows that a join keeps in one of its parts exceed 2^31 bytes', { domain: 'user', hint: 'keep rows for less long, or run the job with more replicas' })
+}

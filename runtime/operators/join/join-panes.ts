@@ -1,0 +1,54 @@
+import type { JoinPane } from '../../codegen/join-code.ts'
+import type { RowLog } from '../../codegen/row-log.ts'
+
+/** An emptied log that is larger than this is let go. */
+const KEPT_ROWS = 1 << 16
+
+/** The rows of one side by stretches of time, so that old ones are dropped whole. Without a length there is one, for ever. */
+export class JoinPanes {
+  /** In the order of time. */
+  readonly panes: JoinPane[] = []
+  readonly #paneMs: number | undefined
+  readonly #parts: number
+  readonly #create: () => RowLog
+  readonly #spare: RowLog[] = []
+
+  constructor(paneMs: number | undefined, partBits: number, create: () => RowLog) {
+    this.#paneMs = paneMs
+    this.#parts = 1 << partBits
+    this.#create = create
+  }
+
+  /** The pane of a moment; one that is not there yet enters with its first part, so that refused rows leave nothing. */
+  at(time: number): JoinPane {
+    const paneMs = this.#paneMs
+    const start = paneMs === undefined ? -Infinity : Math.floor(time / paneMs) * paneMs
+    return this.panes.find((pane) => pane.start === start)
+      ?? { start, end: paneMs === undefined ? Infinity : start + paneMs, parts: new Array<RowLog | undefined>(this.#parts).fill(undefined) }
+  }
+
+  part(pane: JoinPane, part: number): RowLog {
+    if (!this.panes.includes(pane)) {
+      const behind = this.panes.findIndex((other) => other.start > pane.start)
+      this.panes.splice(behind < 0 ? this.panes.length : behind, 0, pane)
+    }
+    return pane.parts[part] ??= this.#spare.pop() ?? this.#create()
+  }
+
+  get first(): JoinPane | undefined { return this.panes[0] }
+
+  drop(pane: JoinPane): void {
+    this.panes.splice(this.panes.indexOf(pane), 1)
+    for (const log of pane.parts) {
+      if (log === undefined || log.h.length > KEPT_ROWS) continue
+      log.clear()
+      this.#spare.push(log)
+    }
+  }
+
+  size(): number {
+    let rows = 0
+    for (const pane of this.panes) for (const log of pane.parts) rows += log?.n ?? 0
+    return rows
+  }
+}
