@@ -37,24 +37,35 @@ export interface BatchCodec {
 }
 
 /**
- * The panes of one windowed aggregate: typed columns in open-addressing tables per pane and key group.
- * A hopping window's panes are gcd(size, slide) long and shared by the windows that overlap.
+ * The state of one windowed aggregate: typed columns in open-addressing tables per key group. `time` is the watermark, or,
+ * where rows count at the time they come, the clock's, which must not go back.
  */
 export interface WindowTable {
-  /** Adds rows[0..count) whose key groups are in `groups`; returns how many were too late (their windows have all fired). */
-  add(rows: readonly Row[], count: number, groups: Uint16Array, watermark: Timestamp, onError: RowErrorHandler): number
   /**
-   * Fires every window that ends at or before `watermark` (end ≤ watermark + 1), oldest first, in slices:
+   * Adds rows[0..count) whose key groups are in `groups`. Rows whose windows are all gone are put into `late` from its
+   * beginning; returns how many those are.
+   */
+  add(rows: readonly Row[], count: number, groups: Uint16Array, time: Timestamp, onError: RowErrorHandler, late?: Row[]): number
+  /**
+   * Fires every window that ends at or before `watermark` (end ≤ watermark + 1; of processing time end ≤ time), in slices:
    * emits at most about `budgetRows` rows through `emit` and returns true when there is more to do now.
    * Resumable: the next call goes on where this one stopped; until it returns false no add and no snapshot may happen.
    * A result whose sum over several panes leaves the exact range goes to `onError`; without it, fire throws.
    */
-  fire(watermark: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean
-  /** Number of live (pane, key) entries. */
+  fire(time: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean
+  /** After add: emits, for windows that had fired and are kept for late rows, the keys that late rows changed. */
+  refire(watermark: Timestamp, emit: RowsConsumer, onError?: RowErrorHandler): void
+  /** Emits what windows that have not fired hold for the keys that changed since the last call. Needs tracking. */
+  early(emit: RowsConsumer, onError?: RowErrorHandler): void
+  /** End of the next window to fire; undefined when there is none. */
+  nextEnd(): Timestamp | undefined
+  /** How far windows have fired; minus infinity at first. */
+  firedUntil(): Timestamp
+  /** Number of live entries. */
   size(): number
   /**
-   * Bytes per key group: [group, bytes][] with only the groups that ever had a row; consistent as of the call.
-   * A group without live entries is still written: it carries how far its windows have fired.
+   * Bytes per key group: [group, bytes][]; consistent as of the call. Once windows have fired it holds every own group,
+   * also one without rows: it carries how far its windows have fired.
    */
   snapshot(): [group: number, bytes: Uint8Array][]
   /**

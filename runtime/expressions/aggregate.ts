@@ -1,54 +1,168 @@
+import type { CallExpression, Expression as Syntax } from 'acorn'
 import type { Expression, ExpressionType } from './ast.ts'
 import { checkExpression } from './check.ts'
 import { expressionError } from './expression-error.ts'
 import { parseSyntax } from './parse.ts'
 import { suggestion } from './suggest.ts'
 import { describeType } from './typing.ts'
-import type { Schema } from '../model/schema.ts'
+import type { FieldType, Schema } from '../model/schema.ts'
 
-export const AGGREGATES = ['count', 'sum', 'min', 'max', 'avg'] as const
-export type AggregateName = (typeof AGGREGATES)[number]
+/** What is computed; countIf and countDistinctIf are forms of writing count and countDistinct with a filter. */
+export type AggregateFunction =
+  | 'count' | 'sum' | 'min' | 'max' | 'avg' | 'stddev' | 'countDistinct' | 'approxCountDistinct' | 'first' | 'last'
+  | 'argMin' | 'argMax' | 'percentile' | 'collect' | 'histogram'
+
+/** How each is written: the usage, and how many arguments. */
+const FORMS = {
+  count: ['count() or count(x)', 0, 1], countIf: ['countIf(condition)', 1, 1], sum: ['sum(x)', 1, 1], min: ['min(x)', 1, 1],
+  max: ['max(x)', 1, 1], avg: ['avg(x)', 1, 1], stddev: ['stddev(x)', 1, 1], countDistinct: ['countDistinct(x)', 1, 1],
+  countDistinctIf: ['countDistinctIf(x, condition)', 2, 2], approxCountDistinct: ['approxCountDistinct(x)', 1, 1],
+  first: ['first(x)', 1, 1], last: ['last(x)', 1, 1], argMin: ['argMin(value, by)', 2, 2], argMax: ['argMax(value, by)', 2, 2],
+  percentile: ['percentile(x, 0.99)', 2, 2], collect: ['collect(x)', 1, 1], histogram: ['histogram(x, from, to, buckets)', 4, 4],
+} as const satisfies Record<string, readonly [usage: string, least: number, most: number]>
+
+type AggregateName = keyof typeof FORMS
+
+export const AGGREGATES = Object.keys(FORMS) as readonly AggregateName[]
+
+const MAX_BUCKETS = 1000
 
 export interface ParsedAggregate {
-  function: AggregateName
-  /** Absent for count(). */
+  function: AggregateFunction
+  /** Absent for count(), which counts rows. Rows where it is null are skipped. */
   argument?: Expression
+  /** Of argMin and argMax: what is compared. */
+  by?: Expression
+  /** Of countDistinct: only rows for which it is true. */
+  filter?: Expression
+  /** Of percentile: the share; of histogram: from, to, buckets. */
+  parameters?: readonly number[]
   result: ExpressionType
 }
 
 /**
- * `count()` or `sum|min|max|avg(expression)` → checked. sum keeps long or double, avg is double, min and max keep
+ * `sum(expression)` and its like → checked. sum keeps long or double, avg and stddev are double, min and max keep
  * the argument's type; over a nullable argument the result is null when every value was null, as in SQL.
  * Errors as parseExpression, with AGGREGATE_INVALID where the form is wrong.
  */
 export function parseAggregate(text: string, schema: Schema): ParsedAggregate {
   const call = parseSyntax(text)
-  const usage = 'write count(), sum(x), min(x), max(x) or avg(x)'
   if (call.type !== 'CallExpression' || call.callee.type !== 'Identifier') {
-    throw expressionError(text, call.start, 'AGGREGATE_INVALID', 'this is no aggregate', usage)
+    throw expressionError(text, call.start, 'AGGREGATE_INVALID', 'this is no aggregate', 'write count(), sum(x), min(x), max(x), avg(x) or another of docs/verbs/aggregate.md')
   }
   const { name } = call.callee
   const known = AGGREGATES.find((aggregate) => aggregate === name)
   if (known === undefined) throw expressionError(text, call.start, 'AGGREGATE_INVALID', `there is no aggregate ${name}`, suggestion(name, AGGREGATES))
-  const [argument, ...more] = call.arguments
-  if (known === 'count') {
-    if (argument === undefined) return { function: known, result: { type: 'long', nullable: false } }
-    throw expressionError(text, argument.start, 'AGGREGATE_INVALID', 'count() counts rows and takes nothing', 'to count values: sum(x !== null ? 1 : 0)')
-  }
-  if (argument === undefined || more.length > 0 || argument.type === 'SpreadElement') {
-    throw expressionError(text, call.start, 'AGGREGATE_INVALID', `${known} takes one expression, not ${call.arguments.length}`, usage)
-  }
-  const checked = checkExpression(argument, text, schema)
-  const result = resultOf(known, checked)
-  if (result !== undefined) return { function: known, argument: checked, result }
-  throw expressionError(text, argument.start, 'EXPRESSION_TYPE', `${known} does not take ${describeType(checked)}`,
-    checked.type === 'string' || checked.type === 'json' ? `convert it: ${known}(Number(…))` : undefined)
+  return new AggregateReader(text, schema, call, known).read()
 }
 
-function resultOf(name: Exclude<AggregateName, 'count'>, argument: ExpressionType): ExpressionType | undefined {
-  const { type, nullable } = argument
-  const isNumber = type === 'long' || type === 'double'
-  if (name === 'avg') return isNumber ? { type: 'double', nullable } : undefined
-  if (name === 'sum') return isNumber ? { type, nullable } : undefined
-  return isNumber || type === 'timestamp' || type === 'string' ? { type, nullable } : undefined
+class AggregateReader {
+  readonly #text: string
+  readonly #schema: Schema
+  readonly #name: AggregateName
+  readonly #arguments: readonly Syntax[]
+
+  constructor(text: string, schema: Schema, call: CallExpression, name: AggregateName) {
+    this.#text = text
+    this.#schema = schema
+    this.#name = name
+    const [usage, least, most] = FORMS[name]
+    const given = call.arguments.flatMap((argument) => (argument.type === 'SpreadElement' ? [] : [argument]))
+    if (given.length < call.arguments.length || given.length < least || given.length > most) {
+      throw expressionError(text, call.start, 'AGGREGATE_INVALID', `${name} takes ${takes(least, most)}, not ${call.arguments.length}`, `write ${usage}`)
+    }
+    this.#arguments = given
+  }
+
+  read(): ParsedAggregate {
+    const name = this.#name
+    switch (name) {
+      case 'count': return this.#arguments.length === 0 ? { function: name, result: LONG } : { function: name, argument: this.#argument(0), result: LONG }
+      case 'countIf': return { function: 'count', argument: oneWhere(this.#condition(0)), result: LONG }
+      case 'countDistinct': case 'approxCountDistinct': return { function: name, argument: this.#typed(0, HASHED), result: LONG }
+      case 'countDistinctIf': return { function: 'countDistinct', argument: this.#typed(0, HASHED), filter: this.#condition(1), result: LONG }
+      case 'sum': return this.#keeping(name, NUMBERS)
+      case 'min': case 'max': return this.#keeping(name, ORDERED)
+      case 'first': case 'last': return this.#keeping(name, undefined)
+      case 'avg': { const argument = this.#typed(0, NUMBERS); return { function: name, argument, result: { type: 'double', nullable: argument.nullable } } }
+      case 'stddev': return { function: name, argument: this.#typed(0, NUMBERS), result: { type: 'double', nullable: true } }
+      case 'argMin': case 'argMax': return this.#extremeRow(name)
+      case 'collect': return { function: name, argument: this.#argument(0), result: { type: 'json', nullable: false } }
+      case 'percentile': return this.#percentile()
+      case 'histogram': return this.#histogram()
+    }
+  }
+
+  #keeping(name: 'sum' | 'min' | 'max' | 'first' | 'last', types: readonly FieldType[] | undefined): ParsedAggregate {
+    const argument = types === undefined ? this.#argument(0) : this.#typed(0, types)
+    return { function: name, argument, result: { type: argument.type, nullable: argument.nullable } }
+  }
+
+  #extremeRow(name: 'argMin' | 'argMax'): ParsedAggregate {
+    const argument = this.#argument(0)
+    const by = this.#typed(1, ORDERED)
+    return { function: name, argument, by, result: { type: argument.type, nullable: argument.nullable || by.nullable } }
+  }
+
+  #percentile(): ParsedAggregate {
+    const argument = this.#typed(0, NUMBERS)
+    const share = this.#number(1)
+    if (share < 0 || share > 1) throw this.#wrong(1, `the share ${share} is not between 0 and 1`, 'percentile(x, 0.99) is the 99th percentile')
+    return { function: 'percentile', argument, parameters: [share], result: { type: 'double', nullable: argument.nullable } }
+  }
+
+  #histogram(): ParsedAggregate {
+    const argument = this.#typed(0, NUMBERS)
+    const [from, to, buckets] = [this.#number(1), this.#number(2), this.#number(3)]
+    if (to <= from) throw this.#wrong(2, `the histogram ends at ${to} and begins at ${from}`)
+    if (!Number.isInteger(buckets) || buckets < 1 || buckets > MAX_BUCKETS) throw this.#wrong(3, `${buckets} buckets: a whole number from 1 to ${MAX_BUCKETS} is taken`)
+    return { function: 'histogram', argument, parameters: [from, to, buckets], result: { type: 'json', nullable: false } }
+  }
+
+  #argument(index: number): Expression {
+    return checkExpression(this.#arguments[index] as Syntax, this.#text, this.#schema)
+  }
+
+  #typed(index: number, types: readonly FieldType[]): Expression {
+    const argument = this.#argument(index)
+    if (types.includes(argument.type)) return argument
+    const isConvertible = argument.type === 'string' || argument.type === 'json'
+    throw expressionError(this.#text, this.#arguments[index]?.start ?? 0, 'EXPRESSION_TYPE', `${this.#name} does not take ${describeType(argument)}`,
+      isConvertible ? `convert it: ${this.#name}(${types.includes('string') ? 'String' : 'Number'}(…))` : undefined)
+  }
+
+  #condition(index: number): Expression {
+    const condition = this.#argument(index)
+    if (condition.type === 'boolean') return condition
+    throw expressionError(this.#text, this.#arguments[index]?.start ?? 0, 'EXPRESSION_TYPE', `a condition must be boolean, this is ${describeType(condition)}`, 'compare it with something')
+  }
+
+  #number(index: number): number {
+    const argument = this.#argument(index)
+    const isNegative = argument.kind === 'unary' && argument.operator === '-'
+    const literal = isNegative ? argument.operand : argument
+    if (literal.kind !== 'literal' || typeof literal.value !== 'number') throw this.#wrong(index, 'here a number must be written out: it is part of the shape of the state')
+    return isNegative ? -literal.value : literal.value
+  }
+
+  #wrong(index: number, message: string, hint = `write ${FORMS[this.#name][0]}`): Error {
+    return expressionError(this.#text, this.#arguments[index]?.start ?? 0, 'AGGREGATE_INVALID', message, hint)
+  }
+}
+
+const LONG: ExpressionType = { type: 'long', nullable: false }
+const NUMBERS: readonly FieldType[] = ['long', 'double']
+const ORDERED: readonly FieldType[] = ['long', 'double', 'timestamp', 'string']
+const HASHED: readonly FieldType[] = [...ORDERED, 'boolean']
+
+/** `condition ? 1 : null`: what is null is not counted. */
+function oneWhere(condition: Expression): Expression {
+  const one: Expression = { kind: 'literal', value: 1, ...LONG }
+  const none: Expression = { kind: 'literal', value: null, type: 'long', nullable: true }
+  return { kind: 'conditional', test: condition, then: one, otherwise: none, type: 'long', nullable: true }
+}
+
+function takes(least: number, most: number): string {
+  if (most === 0) return 'nothing'
+  return least === most ? `${most} argument${most === 1 ? '' : 's'}` : `${least} or ${most} arguments`
 }

@@ -1,5 +1,6 @@
 import type { Chain, ExecutionPlan, Exchange } from './execution-plan.ts'
 import type { OperatorNode } from './job-graph.ts'
+import type { WindowVerb } from './window-verb.ts'
 import { describeType } from '../expressions/typing.ts'
 
 /**
@@ -38,10 +39,16 @@ function verbText({ verb, keyBy }: OperatorNode): string {
     case 'map': return `map to ${verb.fields.map(({ field }) => field.name).join(', ')}`
     case 'keyBy': return `key by ${keyBy?.join(', ') ?? ''}`
     default: return verb.kind
-    case 'window': {
-      const { sizeMs, slideMs } = verb.window
-      const extent = sizeMs === slideMs ? `tumbling ${sizeMs} ms` : `hopping ${sizeMs} ms by ${slideMs} ms`
-      return `${extent} by ${keyBy?.join(', ') ?? ''}: ${verb.aggregates.map(({ field, function: name }) => `${field.name} = ${name}`).join(', ')}`
-    }
+    case 'window': return `${extentText(verb)} by ${keyBy?.join(', ') ?? ''}: ${verb.aggregates.map(({ field, function: name }) => `${field.name} = ${name}`).join(', ')}`
+  }
+}
+
+function extentText({ window, eventTime }: WindowVerb): string {
+  const clock = eventTime === undefined ? ' of processing time' : ''
+  switch (window.kind) {
+    case 'hop': return `${window.sizeMs === window.slideMs ? `tumbling ${window.sizeMs} ms` : `hopping ${window.sizeMs} ms by ${window.slideMs} ms`}${clock}`
+    case 'session': return `sessions ${window.gapMs} ms apart${clock}`
+    case 'count': return `last ${window.rows} rows every ${window.every}`
+    case 'global': return 'all rows'
   }
 }

@@ -31,7 +31,7 @@ const FORMS: Readonly<Record<VerbName, VerbForm>> = {
   sideOutput: { fields: ['sideOutput'] },
   asyncMap: { fields: ['asyncMap'] },
   keyBy: { fields: ['keyBy'] },
-  window: { fields: ['keyBy', 'window', 'aggregate'], takes: ['keyBy', 'aggregate'], state: ['keyBy', 'window', 'aggregate'] },
+  window: { fields: ['keyBy', 'window', 'aggregate', 'lateness', 'emit'], takes: ['keyBy', 'aggregate'], state: ['keyBy', 'window', 'aggregate'] },
   aggregate: { fields: ['keyBy', 'aggregate', 'emit', 'ttl'], takes: ['keyBy'], state: ['keyBy', 'aggregate'] },
   reduce: { fields: ['keyBy', 'reduce', 'ttl'], takes: ['keyBy'], state: ['keyBy'] },
   join: { fields: ['join'], state: ['join'] },

@@ -12,6 +12,7 @@ import type { ReduceVerb } from './reduce-verb.ts'
 import type { RunningAggregateVerb } from './running-aggregate-verb.ts'
 import type { SideOutputVerb } from './side-output-verb.ts'
 import type { TopNVerb } from './top-n-verb.ts'
+import type { WindowVerb } from './window-verb.ts'
 
 /**
  * What the user wrote, checked and typed: the output of `validateJob` (job-spec.ts) and the input of the
@@ -88,7 +89,8 @@ export interface SourceVerb {
   connector: string
   /** As written under the connector's name; checked by the connector's own options.ts. */
   options: Readonly<Record<string, unknown>>
-  eventTime?: { field: string; outOfOrdernessMs: number }
+  /** `idleAfterMs`: a split that gives nothing for so long no longer holds the watermark back. */
+  eventTime?: { field: string; outOfOrdernessMs: number; idleAfterMs?: number }
   onError: ErrorPolicy
   /** Replay pace of a bounded source. */
   rate?: { kind: 'replay'; speed: number } | { kind: 'records'; perSecond: number }
@@ -99,23 +101,3 @@ export type ErrorPolicy =
   | { kind: 'fail' }
   | { kind: 'skip' }
   | { kind: 'deadLetter'; connector: string; options: Readonly<Record<string, unknown>> }
-
-export interface WindowVerb {
-  kind: 'window'
-  /** A tumbling window has slideMs = sizeMs. Windows are aligned to the epoch: [start, start + sizeMs). */
-  window: { sizeMs: number; slideMs: number }
-  /**
-   * The field of the input that carries its event time, followed by the validator from the source through
-   * maps; behind another window it is `windowEnd` with offset -1 (the last instant of that window, as in Flink).
-   */
-  eventTime: { field: string; offsetMs: number }
-  aggregates: readonly Aggregate[]
-}
-
-export interface Aggregate {
-  /** The output field. */
-  field: Field
-  function: 'count' | 'sum' | 'min' | 'max' | 'avg'
-  /** Absent for count(): rows are counted. Otherwise nulls are skipped. */
-  argument?: Expression
-}

@@ -4,12 +4,10 @@ export interface PlainAggregate { name: string; function: 'count' | 'sum' | 'min
 
 /**
  * Windowed aggregation as one would write it down: every window keeps the rows of every key. The slow twin of
- * codegen/window-table.ts. `groupOf` matters only for what a restore forgets: groups that never had a row.
+ * codegen/window-table.ts. It knows after a restart what it had fired.
  */
 export class PlainWindow {
   readonly #windows = new Map<number, Map<string, { key: unknown[]; rows: Row[] }>>()
-  readonly #seen = new Set<number>()
-  readonly #passedByGroup = new Map<number, number>()
   #passed = -Infinity
   readonly #keys: readonly string[]
   readonly #sizeMs: number
@@ -24,13 +22,11 @@ export class PlainWindow {
   }
 
   /** Returns whether the row came too late. */
-  add(row: Row, time: number, group: number): boolean {
-    const passed = Math.max(this.#passed, this.#passedByGroup.get(group) ?? -Infinity)
+  add(row: Row, time: number): boolean {
     const starts: number[] = []
     for (let start = Math.floor(time / this.#slideMs) * this.#slideMs; start > time - this.#sizeMs; start -= this.#slideMs) starts.push(start)
-    const open = starts.filter((start) => start + this.#sizeMs > passed)
+    const open = starts.filter((start) => start + this.#sizeMs > this.#passed)
     for (const start of open) this.#put(start, row)
-    if (open.length > 0) this.#seen.add(group)
     return starts.length > 0 && open.length === 0
   }
 
@@ -43,12 +39,6 @@ export class PlainWindow {
     }
     this.#passed = Math.max(this.#passed, watermark + 1)
     return rows
-  }
-
-  /** What a restore from a snapshot of this moment does. */
-  restart(): void {
-    for (const group of this.#seen) this.#passedByGroup.set(group, Math.max(this.#passed, this.#passedByGroup.get(group) ?? -Infinity))
-    this.#passed = -Infinity
   }
 
   #put(start: number, row: Row): void {

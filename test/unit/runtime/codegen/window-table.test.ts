@@ -6,14 +6,14 @@ import { compileWindowTable, type WindowTableOptions } from '../../../../runtime
 import type { WindowTable } from '../../../../runtime/codegen/contracts.ts'
 import type { Field, FieldType, Row, Schema } from '../../../../runtime/model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../../../../runtime/model/time.ts'
-import type { Aggregate } from '../../../../runtime/plan/job-graph.ts'
-import { PlainWindow } from '../../../harness/plain/plain-window.ts'
+import type { Aggregate } from '../../../../runtime/plan/aggregate-fields.ts'
+import { PlainWindow, type PlainAggregate } from '../../../harness/plain/plain-window.ts'
 
 const GROUPS = 8
 const field = (name: string, type: FieldType, nullable = false): Field => ({ name, type, nullable })
 const unexpected = (error: unknown): never => { throw error }
 
-function aggregate(name: string, kind: Aggregate['function'], argument?: Field): Aggregate {
+function aggregate(name: string, kind: PlainAggregate['function'], argument?: Field): Aggregate {
   const type = kind === 'count' ? 'long' : kind === 'avg' ? 'double' : argument?.type ?? 'long'
   const output = field(name, type, argument?.nullable ?? false)
   if (argument === undefined) return { field: output, function: kind }
@@ -161,7 +161,7 @@ describe('window table', () => {
 function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number }, steps: readonly Step[]): void {
   const { rowClass, grouper, create } = setUp(keys, VALUES, AGGREGATES, window)
   const plain = new PlainWindow(keys.map((key) => key.name), window.sizeMs, window.slideMs,
-    AGGREGATES.map((one) => ({ name: one.field.name, function: one.function, ...(one.argument?.kind === 'field' ? { argument: one.argument.name } : {}) })))
+    AGGREGATES.map((one) => ({ name: one.field.name, function: one.function as PlainAggregate['function'], ...(one.argument?.kind === 'field' ? { argument: one.argument.name } : {}) })))
   let tables = [create()]
   let watermark = MIN_TIMESTAMP
   let fired = -16
@@ -176,7 +176,7 @@ function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number },
           const mine = rows.flatMap((row, index) => (groups[index] ?? 0) % tables.length === slot ? [{ row, group: groups[index] ?? 0 }] : [])
           late += table.add(mine.map(({ row }) => row), mine.length, Uint16Array.from(mine, ({ group }) => group), watermark, unexpected)
         })
-        expect(late).toBe(rows.filter((row, index) => plain.add(row, row['at'] as number, groups[index] ?? 0)).length)
+        expect(late).toBe(rows.filter((row) => plain.add(row, row['at'] as number)).length)
         break
       }
       case 'fire': {
@@ -189,7 +189,6 @@ function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number },
         const state = tables.flatMap((table) => table.snapshot())
         tables = Array.from({ length: step.parallelism }, create)
         for (const [group, bytes] of state) tables[group % tables.length]?.restore(group, bytes)
-        plain.restart()
         watermark = MIN_TIMESTAMP
       }
     }

@@ -269,12 +269,20 @@ describe('aggregates', () => {
     ['max(at)', 'max', 'timestamp', false],
     ['min(city)', 'min', 'string', true],
     ['sum(delay === null ? 0 : 1)', 'sum', 'long', false],
+    ['count(city)', 'count', 'long', false],
+    ['countIf(price > 5)', 'count', 'long', false],
+    ['countDistinctIf(city, price > 5)', 'countDistinct', 'long', false],
+    ['argMax(city, price)', 'argMax', 'string', true],
+    ['last(payload)', 'last', 'json', false],
+    ['percentile(delay, 0.5)', 'percentile', 'double', true],
+    ['histogram(price, -10, 10, 4)', 'histogram', 'json', false],
   ])('%s gives %s as %s', (text, name, type, nullable) => {
     expect(parseAggregate(text, schema)).toMatchObject({ function: name, result: { type, nullable } })
   })
 
   test.each([
-    ['price', 'AGGREGATE_INVALID'], ['count(price)', 'AGGREGATE_INVALID'], ['sum()', 'AGGREGATE_INVALID'], ['sum(price, 1)', 'AGGREGATE_INVALID'],
+    ['price', 'AGGREGATE_INVALID'], ['count(price, at)', 'AGGREGATE_INVALID'], ['countIf(price)', 'EXPRESSION_TYPE'], ['argMax(price)', 'AGGREGATE_INVALID'], ['percentile(price, 2)', 'AGGREGATE_INVALID'],
+    ['percentile(price, price)', 'AGGREGATE_INVALID'], ['histogram(price, 5, 1, 3)', 'AGGREGATE_INVALID'], ['countDistinct(payload)', 'EXPRESSION_TYPE'], ['sum()', 'AGGREGATE_INVALID'], ['sum(price, 1)', 'AGGREGATE_INVALID'],
     ['summ(price)', 'AGGREGATE_INVALID'], ['sum(...payload)', 'AGGREGATE_INVALID'], ['sum(channel)', 'EXPRESSION_TYPE'], ['avg(city)', 'EXPRESSION_TYPE'],
     ['sum(payload)', 'EXPRESSION_TYPE'], ['sum(at)', 'EXPRESSION_TYPE'], ['sum(null)', 'EXPRESSION_TYPE'], ['sum(prise)', 'UNKNOWN_FIELD'], ['sum(price', 'EXPRESSION_SYNTAX'],
   ])('%s is refused with %s', (text, code) => {

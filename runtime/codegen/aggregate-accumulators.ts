@@ -1,0 +1,81 @@
+import type { Aggregate } from '../plan/aggregate-fields.ts'
+import type { Accumulator } from './accumulators/accumulator.ts'
+import { CollectedValues } from './accumulators/collected-values.ts'
+import { DistinctNumbers, DistinctTexts } from './accumulators/distinct-values.ts'
+import { Histogram } from './accumulators/histogram.ts'
+import { HyperLogLog } from './accumulators/hyper-log-log.ts'
+import { QuantileSketch } from './accumulators/quantile-sketch.ts'
+import { declareValue, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
+
+/** Aggregates of one more expression share a set up to as many bits as a typed column holds. */
+const MAX_SHARED = 31
+
+/** approxCountDistinct, percentile, collect, histogram: an object in column a. */
+export function accumulatorAggregate(aggregate: Aggregate, index: number): AggregateCode {
+  const { argument } = aggregate
+  if (argument === undefined) throw unsupported(aggregate, undefined)
+  const { make, result, read } = kindOf(aggregate)
+  const [x, a] = [`x${index}`, `a${index}`]
+  const value = argument.type === 'string' && aggregate.function === 'collect' ? `copyText(${x})` : x
+  return {
+    columns: [{ name: a, array: 'Object', read }],
+    start: `t.${a}[e] = ${make}`,
+    declare: (code, emit) => { declareValue(code, x, aggregate.field.name, emit(argument), argument) },
+    store: (code) => { code.line(whenPresent(argument, x, `t.${a}[e].add(${value})`)) },
+    combine: (code) => { code.line(`t.${a}[d].merge(s.${a}[e])`) },
+    result: `t.${a}[e].result(${result})`,
+  }
+}
+
+function kindOf(aggregate: Aggregate): { make: string; result: string; read: (bytes: Uint8Array) => Accumulator } {
+  const { parameters = [] } = aggregate
+  switch (aggregate.function) {
+    case 'approxCountDistinct': return { make: 'new HyperLogLog()', result: '', read: (bytes) => HyperLogLog.read(bytes) }
+    case 'percentile': return { make: 'new QuantileSketch()', result: String(Number(parameters[0])), read: (bytes) => QuantileSketch.read(bytes) }
+    case 'collect': return { make: 'new CollectedValues()', result: '', read: (bytes) => CollectedValues.read(bytes) }
+    case 'histogram': {
+      const [from = 0, to = 1, buckets = 1] = parameters.map(Number)
+      return { make: `new Histogram(${from}, ${to}, ${buckets})`, result: '', read: (bytes) => new Histogram(from, to, buckets).fill(bytes) }
+    }
+    default: throw unsupported(aggregate, aggregate.argument?.type)
+  }
+}
+
+/** countDistinct: those over equal expressions share one set; the first of them owns its column. */
+export function distinctAggregates(aggregates: readonly Aggregate[]): (index: number) => AggregateCode {
+  const groups: { text: string; members: number[] }[] = []
+  aggregates.forEach((aggregate, index) => {
+    if (aggregate.function !== 'countDistinct') return
+    const text = JSON.stringify(aggregate.argument)
+    const group = groups.find((known) => known.text === text && known.members.length < MAX_SHARED)
+    if (group === undefined) groups.push({ text, members: [index] })
+    else group.members.push(index)
+  })
+  return (index) => {
+    const { members = [index] } = groups.find((group) => group.members.includes(index)) ?? {}
+    return distinctCode(aggregates, index, members)
+  }
+}
+
+function distinctCode(aggregates: readonly Aggregate[], index: number, members: readonly number[]): AggregateCode {
+  const aggregate = aggregates[index] as Aggregate
+  const { argument, filter } = aggregate
+  if (argument === undefined) throw unsupported(aggregate, undefined)
+  const owner = members[0] ?? index
+  const [x, a] = [`x${owner}`, `a${owner}`]
+  const isOwner = owner === index
+  const Values = argument.type === 'string' ? DistinctTexts : DistinctNumbers
+  const bits = members.map((member, bit) => (aggregates[member]?.filter === undefined ? String(2 ** bit) : `(f${member} ? ${2 ** bit} : 0)`)).join(' | ')
+  const value = argument.type === 'boolean' ? `${x} ? 1 : 0` : x
+  return {
+    columns: isOwner ? [{ name: a, array: 'Object', read: (bytes) => new Values(members.length).fill(bytes) }] : [],
+    start: isOwner ? `t.${a}[e] = new ${Values.name}(${members.length})` : '',
+    declare: (code, emit) => {
+      if (isOwner) declareValue(code, x, aggregate.field.name, emit(argument), argument)
+      if (filter !== undefined) code.line(`const f${index} = ${emit(filter)} === true`)
+    },
+    store: (code) => { if (isOwner) code.line(whenPresent(argument, x, `t.${a}[e].add(${value}, ${bits})`)) },
+    combine: (code) => { if (isOwner) code.line(`t.${a}[d].merge(s.${a}[e])`) },
+    result: `t.${a}[e].counts[${members.indexOf(index)}]`,
+  }
+}
