@@ -17,7 +17,9 @@ export interface Stage {
 export interface OperatorStage extends Stage {
   /** What a checkpoint holds of it; absent: it keeps nothing. */
   readonly state?: OperatorState
-  /** Called before a barrier goes on: what was taken in must have gone out or be in `state` when it resolves. */
+  /** Of one that holds rows back beyond its calls: the newest watermark it has handed on. */
+  passedWatermark?(): Timestamp
+  /** Called before a barrier goes on, and before an input is told to be idle: what was taken in must have gone out or be in `state` when it resolves. */
   drain?(): Promise<void>
   /** Called once, when the attempt ends, in whatever way. */
   close?(): Promise<void>

@@ -5,8 +5,9 @@ import type { SubtaskMetrics } from '../control/messages.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
 import { errorReport, type ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
+import type { Row } from '../model/schema.ts'
 import type { Committable, GroupState, Split, StateFile, SubtaskSnapshot } from '../model/snapshot.ts'
-import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
+import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
 import type { BadRecords } from './bad-records.ts'
@@ -39,6 +40,8 @@ export interface SubtaskParts {
   exchanges: readonly ExchangeStage[]
   /** Those of `exchanges` that stand behind side outputs. */
   sideEnds: readonly ExchangeStage[]
+  /** Those of them that belong to the source itself, by name. */
+  sourceSides: ReadonlyMap<string, ExchangeStage>
   sinks: ReadonlyMap<string, SinkWriter>
   badRecords: BadRecords
   /** Its signal is what sinks were given: aborted by `stop`, so that none of their calls holds it up. */
@@ -73,6 +76,7 @@ export class Subtask {
   /** Prepared and not yet known to be complete: also those of aborted checkpoints, which the next one carries. */
   readonly #prepared: { checkpoint: CheckpointId; operator: string; committables: readonly Committable[] }[] = []
   #watermark: Timestamp | null = null
+  #sideWatermark: Timestamp = MIN_TIMESTAMP
   #stopping = false
   #done: Promise<void> | undefined
 
@@ -137,7 +141,10 @@ export class Subtask {
       if (steps % STEPS_PER_TURN === 0) await new Promise<void>((resolve) => { this.#parts.clock.nextTurn(resolve) })
       const mail = this.#parts.mailbox.take()
       try {
-        await (mail ? mail() : this.#step())
+        if (mail) {
+          await mail()
+          await this.#passSideWatermark()
+        } else await this.#step()
       } catch (error) {
         // Closing the connections makes what waits on them fail: that is the stop, not a failure.
         if (!this.#stopping) throw error
@@ -154,16 +161,18 @@ export class Subtask {
         counters.recordsIn += step.count
         counters.lastRecordAt = clock.now()
         counters.firstRecordAt ??= counters.lastRecordAt
-        await chain.head.process(step.rows, step.count, step.input)
+        if (step.count > 0) await chain.head.process(step.rows, step.count, step.input)
+        if (step.sides !== undefined) await this.#putSides(step.sides)
         await badRecords.push()
         break
       case 'watermark':
         await chain.head.onWatermark(step.time)
-        for (const end of this.#parts.sideEnds) await end.onWatermark(step.time)
         this.#watermark = step.time
+        await this.#passSideWatermark()
         if (step.time === MAX_TIMESTAMP) this.#parts.events.drained()
         break
       case 'idleInput':
+        for (const operator of chain.operators.values()) await operator.drain?.()
         for (const writer of this.#parts.exchanges.flatMap((exchange) => exchange.writers)) writer.idle()
         break
       case 'barrier': await this.#checkpoint(step.checkpoint); break
@@ -173,6 +182,24 @@ export class Subtask {
         for (const writer of this.#parts.exchanges.flatMap((exchange) => exchange.writers)) writer.flush()
         await this.#idle(step.retryMs)
         break
+    }
+  }
+
+  /** Side outputs stand anywhere in the chain: behind rows that an operator holds back no watermark may be ahead of them. */
+  async #passSideWatermark(): Promise<void> {
+    const { sideEnds, chain } = this.#parts
+    if (sideEnds.length === 0 || this.#watermark === null) return
+    let passed = this.#watermark
+    for (const operator of chain.operators.values()) passed = Math.min(passed, operator.passedWatermark?.() ?? passed)
+    if (passed <= this.#sideWatermark) return
+    this.#sideWatermark = passed
+    for (const end of sideEnds) await end.onWatermark(passed)
+  }
+
+  async #putSides(sides: Readonly<Record<string, Row[]>>): Promise<void> {
+    for (const [name, rows] of Object.entries(sides)) {
+      this.#parts.counters.recordsIn += rows.length
+      if (rows.length > 0) await this.#parts.sourceSides.get(name)?.process(rows, rows.length)
     }
   }
 

@@ -1,0 +1,74 @@
+import { compileRowMaker } from '../../codegen/row-maker.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { Row } from '../../model/schema.ts'
+import type { AsyncMapVerb, HttpCall, TemplatePart } from '../../plan/async-map-verb.ts'
+import { watched } from '../blocking.ts'
+import type { OperatorContext } from '../operator-context.ts'
+
+/** One try for one row; rejects with what the service or the function did. Resolves with a row of the output. */
+export type AsyncCall = (row: Row, view: CallView) => Promise<Row>
+
+/** What an asynchronous function sees besides its row. */
+export interface CallView {
+  /** Aborted when the time of this try is over, and when the attempt ends. */
+  signal: AbortSignal
+  /** Which try this is, from 1. */
+  attempt: number
+}
+
+export function createAsyncCall(verb: AsyncMapVerb, context: OperatorContext): AsyncCall {
+  return verb.call.kind === 'http' ? httpCall(verb.call, context) : functionCall(verb, context)
+}
+
+function functionCall(verb: AsyncMapVerb, { functions, output, clock, node, onBlocked }: OperatorContext): AsyncCall {
+  if (verb.call.kind !== 'function') throw new MillraceError('VERB_UNSUPPORTED', `asyncMap ${node.id} calls no function`)
+  const ref = verb.call.function
+  const call = functions.function(ref)
+  const make = compileRowMaker(output.schema, output.rowClass)
+  return async (row, view) => make(await watched(clock, (ms) => { onBlocked(node.id, ref.function, ms) }, () => call(row, view)))
+}
+
+function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): AsyncCall {
+  const make = compileRowMaker(output.schema, output.rowClass)
+  const kept = output.schema.fields.filter(({ name }) => !call.answer.some((field) => field.name === name))
+  return async (row, { signal }) => {
+    const { status, body } = await httpClient.send({
+      method: call.method, url: filled(call.url, row, (value) => encodeURIComponent(text(value))), signal,
+      headers: {
+        accept: 'application/json', ...(call.method === 'POST' ? { 'content-type': 'application/json' } : {}),
+        ...Object.fromEntries(call.headers.map(({ name, value }) => [name, filled(value, row, text)])),
+      },
+      ...(call.method === 'POST' ? { body: call.body === undefined ? JSON.stringify(row) : filled(call.body, row, (value) => JSON.stringify(value)) } : {}),
+    })
+    const answer = answerOf(status, body)
+    return make(Object.fromEntries([...kept.map(({ name }) => [name, row[name]]), ...call.answer.map(({ name }) => [name, answer[name]])]))
+  }
+}
+
+function filled(template: readonly TemplatePart[], row: Row, print: (value: unknown) => string): string {
+  return template.map((part) => (typeof part === 'string' ? part : print(row[part.field]))).join('')
+}
+
+function text(value: unknown): string {
+  return value === null || value === undefined ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+/** 429 and 5xx may be other the next time; any other answer that is not 2xx is about the row. */
+function answerOf(status: number, body: string): Readonly<Record<string, unknown>> {
+  if (status < 200 || status > 299) {
+    throw new MillraceError('HTTP_STATUS', `the service answered ${status}${body === '' ? '' : `: ${body.slice(0, 200)}`}`, { domain: 'dependency', retriable: status === 429 || status >= 500 })
+  }
+  try {
+    const answer: unknown = JSON.parse(body)
+    if (typeof answer === 'object' && answer !== null && !Array.isArray(answer)) return answer as Record<string, unknown>
+  } catch (cause) {
+    throw new MillraceError('HTTP_ANSWER', `the service answered no JSON: ${body.slice(0, 200)}`, { domain: 'dependency', cause })
+  }
+  throw new MillraceError('HTTP_ANSWER', `the service answered no JSON object: ${body.slice(0, 200)}`, { domain: 'dependency' })
+}
+
+/** False for what would be the same at the next try: a wrong result, an answer that is about the row. */
+export function isWorthRetrying(error: unknown): boolean {
+  if (error instanceof MillraceError) return error.retriable
+  return true
+}
