@@ -25,7 +25,12 @@ export interface SourceContext {
 }
 
 /** What a reader knows besides: which of how many subtasks it is. */
-export interface ReaderContext extends SourceContext { slot: number; parallelism: number }
+export interface ReaderContext extends SourceContext {
+  slot: number
+  parallelism: number
+  /** Row classes of the side outputs that somebody reads. */
+  sides?: Readonly<Record<string, RowClass>>
+}
 
 export interface SourceConnector {
   /** Checks options without touching the outside; returns problems with paths relative to the options. */
@@ -55,6 +60,8 @@ export interface SourceBatch {
   split: string
   /** Instances of the source's row class. The array belongs to the caller until the next poll. */
   rows: Row[]
+  /** Rows of side outputs from the same stretch of the split, at most 1024 of each; their times count as those of `rows`. */
+  sides?: Readonly<Record<string, Row[]>>
 }
 
 /**

@@ -12,7 +12,7 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
   const byId = new Map(graph.operators.map((operator) => [operator.id, operator]))
   const slots = (operator: OperatorNode): number => operator.parallelism ?? parallelism
   const readers = new Map<string, number>()
-  for (const input of graph.operators.flatMap((operator) => operator.from).map(operatorOfInput)) readers.set(input, (readers.get(input) ?? 0) + 1)
+  for (const input of graph.operators.flatMap((operator) => operator.from)) readers.set(input, (readers.get(input) ?? 0) + 1)
 
   const chains: { id: string; operators: OperatorNode[]; parallelism: number }[] = []
   const chainOf = new Map<string, (typeof chains)[number]>()

@@ -18,6 +18,8 @@ export interface SourceCheck {
   validate(options: Options): readonly OptionProblem[]
   /** The schema that this source always has; a job then writes none. Called only with options that passed. */
   fixedSchema?(options: Options): Schema
+  /** Side outputs of a source with a fixed schema: other kinds of rows from the same splits, under the same event time. */
+  fixedSides?(options: Options): Readonly<Record<string, Schema>>
 }
 
 export interface SinkCheck {

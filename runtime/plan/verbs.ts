@@ -22,7 +22,7 @@ import { checkWindowForm, readWindow } from './window-verb.ts'
 import type { Expression } from '../expressions/ast.ts'
 import { parseCondition, parseExpression, parseSyntax } from '../expressions/parse.ts'
 import { describeType } from '../expressions/typing.ts'
-import type { Field, Schema } from '../model/schema.ts'
+import { fieldOf, type Field, type Schema } from '../model/schema.ts'
 
 /** Reads one entry's verb against the streams of its inputs. */
 export function readOperator(entry: Entry, inputs: readonly Stream[], { connectors, modules }: Surroundings, problems: Problems): ReadOperator {
@@ -88,7 +88,14 @@ function readSourceOperator(entry: Entry, connectors: ConnectorChecks, problems:
   const time: StreamTime = verb.eventTime !== undefined ? { kind: 'field', field: verb.eventTime.field, offsetMs: 0 }
     : entry.fields['eventTime'] !== undefined ? { kind: 'unknown' }
     : { kind: 'none', why: `the source "${entry.id}" declares no eventTime` }
-  return { verb, stream: { time, ...(schema === undefined ? {} : { schema }) } }
+  const sides = schema === undefined ? {} : connectors.sources[verb.connector]?.fixedSides?.(verb.options) ?? {}
+  const sideOutputs = Object.fromEntries(Object.entries(sides).map(([name, side]) => [name, { schema: side, time: timeOfSide(entry, name, side, time) }]))
+  return { verb, stream: { time, ...(schema === undefined ? {} : { schema }) }, sideOutputs }
+}
+
+function timeOfSide(entry: Entry, name: string, schema: Schema, time: StreamTime): StreamTime {
+  if (time.kind !== 'field' || fieldOf(schema, time.field)?.type === 'timestamp') return time
+  return { kind: 'none', why: `"${entry.id}.${name}" has no field "${time.field}"` }
 }
 
 /** Several inputs are one stream when their schemas are the same, field by field. */

@@ -5,8 +5,8 @@ import type { Timestamp } from '../model/time.ts'
 
 /** What a subtask does next. */
 export type InputStep =
-  /** `input`: the place of the stream in the first operator's `from`. */
-  | { kind: 'rows'; rows: Row[]; count: number; input: number }
+  /** `input`: the place of the stream in the first operator's `from`. `sides`: rows of a source's side outputs. */
+  | { kind: 'rows'; rows: Row[]; count: number; input: number; sides?: Readonly<Record<string, Row[]>> }
   | { kind: 'watermark'; time: Timestamp }
   | { kind: 'barrier'; checkpoint: CheckpointId }
   /** No watermark is to be expected before rows come again. */

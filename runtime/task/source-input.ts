@@ -53,11 +53,13 @@ export class SourceInput implements Input {
     if (this.#reader.isFinished()) this.#ended = true
     if (this.#maxEventTime) {
       this.#noteHeadTimes()
-      if (batch) this.#generator.onEventTime(batch.split, this.#maxEventTime(batch.rows, batch.rows.length))
+      for (const rows of batch ? [batch.rows, ...Object.values(batch.sides ?? {})] : []) {
+        if (batch && rows.length > 0) this.#generator.onEventTime(batch.split, this.#maxEventTime(rows, rows.length))
+      }
       this.#time = this.#generator.advance()
     }
     if (this.#ended) this.#time = MAX_TIMESTAMP
-    if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length, input: 0 }
+    if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length, input: 0, ...(batch.sides === undefined ? {} : { sides: batch.sides }) }
     return this.#time === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeTime(this.#time)
   }
 

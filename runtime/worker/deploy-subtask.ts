@@ -110,10 +110,10 @@ class Deployer {
     for (const close of [...chain.operators.values()].map((operator) => operator.close?.bind(operator))) if (close) this.#opened.push(close)
     for (const [operator, state] of chain.states) await this.#restore(operator, state)
     const inputOf = source.verb.kind === 'source'
-      ? await this.#sourceInput(source, source.verb, (inputs[0] as StreamCode).rowClass, badRecords) : await this.#gateInput(inputs)
+      ? await this.#sourceInput(source, source.verb, { rows: (inputs[0] as StreamCode).rowClass, sides: [...sidesOf(source, ends).keys()] }, badRecords) : await this.#gateInput(inputs)
     return new Subtask({
       id: subtaskId(deployment.chain, deployment.slot), attempt: deployment.attempt, input: inputOf, chain, sinks,
-      exchanges: [...ends.values()], sideEnds: [...ends].flatMap(([name, end]) => (name === 'main' ? [] : [end])), mailbox,
+      exchanges: [...ends.values()], sideEnds: [...ends].flatMap(([name, end]) => (name === 'main' ? [] : [end])), sourceSides: sidesOf(source, ends), mailbox,
       badRecords, stopping: this.#context.stopping, store, clock: ports.clock, signal: this.#signal, counters: this.#counters, events,
     })
   }
@@ -238,14 +238,15 @@ class Deployer {
     return sinks
   }
 
-  async #sourceInput(operator: OperatorNode, verb: SourceVerb, rowClass: RowClass, badRecords: BadRecords): Promise<Input> {
+  async #sourceInput(operator: OperatorNode, verb: SourceVerb, streams: { rows: RowClass; sides: readonly string[] }, badRecords: BadRecords): Promise<Input> {
     const { deployment, connectors, ports } = this.#context
     const reader = sourceConnector(connectors, verb.connector).reader({
       operatorId: operator.id, verb, schema: operator.schema, ports, baseDir: deployment.baseDir,
       slot: deployment.slot, parallelism: this.#chain.parallelism,
+      sides: Object.fromEntries(streams.sides.flatMap((name) => (operator.sideOutputs?.[name] === undefined ? [] : [[name, compileRowClass(operator.sideOutputs[name])]]))),
       onBadRecord: (error, where, raw) => { badRecords.onRaw(error, where, raw) },
       reportTrouble: (error) => { this.#reportTrouble(error) },
-    }, rowClass)
+    }, streams.rows)
     this.#opened.push(() => reader.close())
     const splits = deployment.restore.splits[operator.id] ?? []
     await reader.open(splits)
@@ -298,6 +299,14 @@ class Deployer {
 }
 
 interface WantedChannel { exchange: Exchange; producerSlot: number }
+
+/** The ends behind a source's own side outputs, by name. */
+function sidesOf(source: OperatorNode, ends: ReadonlyMap<string, ExchangeStage>): Map<string, ExchangeStage> {
+  return new Map(Object.keys(source.verb.kind === 'source' ? source.sideOutputs ?? {} : {}).flatMap((name) => {
+    const end = ends.get(`${source.id}.${name}`)
+    return end === undefined ? [] : [[name, end] as const]
+  }))
+}
 
 /** A forward exchange offers one channel: slot to slot. */
 function sparse(writers: readonly ChannelWriter[], slot: number): ChannelWriter[] {

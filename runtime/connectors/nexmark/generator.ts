@@ -56,9 +56,11 @@ export class NexmarkGenerator {
   }
 
   event(n: number): Person | Auction | Bid {
-    const phase = n % 50
-    if (phase >= 4) return this.#bid(n)
-    return phase >= 1 ? this.#auction(n) : this.#person(n)
+    switch (kindOf(n)) {
+      case 'bid': return this.#bid(n)
+      case 'auction': return this.#auction(n)
+      case 'person': return this.#person(n)
+    }
   }
 
   timeOf(n: number): number { return NEXMARK_START + Math.floor((n * 1000) / this.#eventsPerSecond) }
@@ -162,6 +164,12 @@ export class NexmarkGenerator {
     const first = Math.max(last - 100, 0)
     return first + this.#draw(last - first + 11)
   }
+}
+
+/** What event n is. */
+export function kindOf(n: number): 'bid' | 'auction' | 'person' {
+  const phase = n % 50
+  return phase >= 4 ? 'bid' : phase >= 1 ? 'auction' : 'person'
 }
 
 /** The lowbias32 mixer. */
