@@ -19,6 +19,8 @@ export interface StreamJobSpec {
   replicas?: number
   maxParallelism?: number
   checkpoints?: { interval?: string; store?: string }
+  /** Where the code of user functions lies; the operator never loads it. Read by validateJob and by modules-volume.ts. */
+  modules?: Readonly<Record<string, unknown>>
   /** Read by validateJob only. */
   graph: readonly unknown[]
   desiredState?: 'Running' | 'Suspended'

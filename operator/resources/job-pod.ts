@@ -4,8 +4,10 @@ import { hashOf } from './hash.ts'
 import { HASH_ANNOTATION, jobLabels, ownedBy } from './labels.ts'
 import type { Role } from './labels.ts'
 import { CONTAINER_NAME, podTemplateOf, TMP_VOLUME } from './pod-template.ts'
+import { mountedModules } from './modules-volume.ts'
+import type { MountedModules } from './modules-volume.ts'
 import { mountedStore } from './store-volume.ts'
-import type { MountedVolumes, StoreVolume } from './store-volume.ts'
+import type { StoreVolume } from './store-volume.ts'
 
 export const CONTROL_PORT = 6121
 export const DATA_PORT = 6122
@@ -53,6 +55,9 @@ export function jobPod(context: PodContext, part: RolePart): Pod {
   const { job, spec, settings } = context
   const template = podTemplateOf(spec.podTemplate)
   const store = mountedStore(storeOf(spec, settings), settings.storeVolume, template)
+  // only workers run the user's code
+  const modules = mountedModules(part.role === 'worker' ? spec.modules : {})
+  const mounted = { volumes: [...store.volumes, ...modules.volumes], mounts: [...store.mounts, ...modules.mounts], env: modules.env }
   const podSpec = {
     terminationGracePeriodSeconds: GRACE_SECONDS,
     ...template.spec,
@@ -61,8 +66,8 @@ export function jobPod(context: PodContext, part: RolePart): Pod {
     enableServiceLinks: false,
     ...(spec.imagePullSecrets === undefined ? {} : { imagePullSecrets: spec.imagePullSecrets }),
     securityContext: podSecurity(template.spec['securityContext']),
-    volumes: [...listOf(template.spec['volumes']), { name: TMP_VOLUME, emptyDir: {} }, ...store.volumes],
-    containers: [container(context, part, store)],
+    volumes: [...listOf(template.spec['volumes']), { name: TMP_VOLUME, emptyDir: {} }, ...mounted.volumes],
+    containers: [container(context, part, mounted)],
   }
   const annotations: Record<string, string> = {
     ...template.annotations,
@@ -80,7 +85,7 @@ export function jobPod(context: PodContext, part: RolePart): Pod {
   }
 }
 
-function container({ job, spec, settings, tokenSecret }: PodContext, part: RolePart, store: MountedVolumes): Record<string, unknown> {
+function container({ job, spec, settings, tokenSecret }: PodContext, part: RolePart, mounted: MountedModules): Record<string, unknown> {
   const template = podTemplateOf(spec.podTemplate).container
   const { envFrom } = template
   return {
@@ -89,11 +94,11 @@ function container({ job, spec, settings, tokenSecret }: PodContext, part: RoleP
     imagePullPolicy: spec.imagePullPolicy ?? settings.imagePullPolicy,
     args: [part.role],
     ...(envFrom === undefined ? {} : { envFrom }),
-    env: [...listOf(template['env']), ...(spec.env ?? []), ...(settings.env ?? []), ...commonEnv(job, spec, settings, tokenSecret), ...part.env],
+    env: [...listOf(template['env']), ...(spec.env ?? []), ...(settings.env ?? []), ...commonEnv(job, spec, settings, tokenSecret), ...mounted.env, ...part.env],
     ports: part.ports,
     resources: part.resources,
     readinessProbe: part.readinessProbe,
-    volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: TMP_PATH }, ...store.mounts],
+    volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: TMP_PATH }, ...mounted.mounts],
     securityContext: {
       allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true, capabilities: { drop: ['ALL'] },
     },

@@ -79,7 +79,7 @@ function volumeProblems(volumes: unknown, path: string): Problem[] {
   return volumes.flatMap((volume: unknown, index) => {
     const { name, ...kinds } = fieldsOf(volume)
     const at = join(path, index)
-    if (name === TMP_VOLUME || name === STORE_VOLUME) return [problem('POD_FIELD_FORBIDDEN', at, `the name "${name}" is taken`)]
+    if (name === TMP_VOLUME || name === STORE_VOLUME || name === MODULES_VOLUME) return [problem('POD_FIELD_FORBIDDEN', at, `the name "${name}" is taken`)]
     return Object.keys(kinds).filter((kind) => !VOLUME_KINDS.includes(kind))
       .map((kind) => problem('POD_FIELD_FORBIDDEN', join(at, kind), 'is not allowed by Pod Security "restricted"', `take one of ${VOLUME_KINDS.join(', ')}`))
   })
@@ -87,6 +87,7 @@ function volumeProblems(volumes: unknown, path: string): Problem[] {
 
 export const TMP_VOLUME = 'millrace-tmp'
 export const STORE_VOLUME = 'millrace-store'
+export const MODULES_VOLUME = 'millrace-modules'
 
 function envProblems(env: unknown, path: string): Problem[] {
   if (!Array.isArray(env)) return []

@@ -57,6 +57,7 @@ function settingsFindings(running: Fields, wanted: Fields): Finding[] {
   if (replicas[0] !== replicas[1]) findings.push({ class: 'rescale', reason: `replicas ${text(replicas[0])} → ${text(replicas[1])}` })
   const most = [running['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM, wanted['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM]
   if (most[0] !== most[1]) findings.push({ class: 'incompatible', reason: `maxParallelism ${text(most[0])} → ${text(most[1])}: state is divided into that many key groups` })
+  if (text(running['modules'] ?? {}) !== text(wanted['modules'] ?? {})) findings.push({ class: 'graph', reason: 'modules changed' })
   if (text(running['checkpoints'] ?? {}) !== text(wanted['checkpoints'] ?? {})) findings.push({ class: 'graph', reason: 'checkpoints changed' })
   return findings
 }
@@ -97,6 +98,8 @@ function entryFindings(id: string, before: Fields, after: Fields): Finding[] {
 
 function stateFields(entry: Fields): readonly string[] | undefined {
   const verb = verbOf(entry)
+  // without a key a function has no state
+  if (verb === 'process' && entry['keyBy'] === undefined) return undefined
   return verb === undefined ? undefined : stateFieldsOf(verb)
 }
 

@@ -219,6 +219,19 @@ describe('pods of a job', () => {
     })
   })
 
+  test('of workers mount the modules that lie in ConfigMaps, each in a folder of its name; coordinators run no code of the user', () => {
+    const modules = { totals: { configMap: 'counts-functions', key: 'totals.mjs' }, own: { image: '/app/own.mjs' } }
+    expect(worker({ modules }).spec).toMatchObject({
+      volumes: expect.arrayContaining([{ name: 'millrace-modules', projected: { sources: [{ configMap: { name: 'counts-functions', items: [{ key: 'totals.mjs', path: 'totals/totals.mjs' }] } }] } }]),
+      containers: [{
+        volumeMounts: expect.arrayContaining([{ name: 'millrace-modules', mountPath: '/etc/millrace/modules', readOnly: true }]),
+        env: expect.arrayContaining([{ name: 'MILLRACE_MODULES', value: '/etc/millrace/modules' }]),
+      }],
+    })
+    expect(JSON.stringify(coordinatorPod(contextOf({ modules })))).not.toContain('millrace-modules')
+    expect(worker({ modules }).metadata.annotations?.[HASH_ANNOTATION]).not.toBe(worker().metadata.annotations?.[HASH_ANNOTATION])
+  })
+
   test('change their hash with image, environment and template, and not with replicas', () => {
     const hash = (changes: Partial<StreamJobSpec>): string | undefined => worker(changes).metadata.annotations?.[HASH_ANNOTATION]
     const base = hash({})
