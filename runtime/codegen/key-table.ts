@@ -20,6 +20,8 @@ export interface KeyTable {
   clear(): void
   /** The entry of the key that entry `x` of the other table has; made when it is not there. */
   findOf(other: KeyTable, x: number): number
+  /** Gives the entry the values of no rows. */
+  start(e: number): void
   [column: string]: unknown
 }
 
@@ -30,6 +32,8 @@ export interface KeyTableOptions {
   extra?: { columns: readonly Column[]; start: string }
   /** Statements of the constructor and of `clear`. */
   fields?: { create: string; clear: string }
+  /** The entries of a key are a chain through the column nx; only its head, where hd is 1, stands in the index. */
+  chained?: 'by nx'
 }
 
 /** All columns of the table, in the order in which a snapshot holds them. */
@@ -55,7 +59,8 @@ export function emitKeyTable(code: Emitter, options: KeyTableOptions): void {
   for (const column of columns) if (isHeapColumn(column)) code.line(`this.${column.name}.length = 0`)
   code.line(`${fields?.clear ?? ''} }`)
   code.line(`free(h) { const index = this.index, mask = this.mask; let p = Math.imul(h, 0x9e3779b1) >>> this.shift; while (index[p] !== 0) p = p + 1 & mask; return p }`)
-  emitGrow(code, typed)
+  emitGrow(code, typed, options)
+  if (options.chained !== undefined) emitChain(code, keys)
   emitFinders(code, keys)
   code.line(`enter(h, p) { if (this.n === this.cap) { this.grow(); p = this.free(h) }`)
   code.line(`const t = this, e = this.n++; this.index[p] = e + 1; this.h[e] = h; this.start(e); return e }`)
@@ -68,11 +73,18 @@ export function emitKeyTable(code: Emitter, options: KeyTableOptions): void {
 }
 
 /** Entries of a restored table have no index and no `cap`: growing only ever happens to one that was made here. */
-function emitGrow(code: Emitter, typed: readonly Column[]): void {
+function emitGrow(code: Emitter, typed: readonly Column[], { chained }: KeyTableOptions): void {
   code.line(`grow() { const cap = this.cap * 2; let old`)
   for (const { name, array } of typed) code.line(`old = this.${name}; this.${name} = new ${array}(cap); this.${name}.set(old)`)
   code.line(`this.cap = cap; this.mask = cap * 2 - 1; this.shift--; this.reindex() }`)
-  code.line(`reindex() { this.index = new Int32Array(this.cap * 2); for (let e = 0; e < this.n; e++) this.index[this.free(this.h[e])] = e + 1 }`)
+  code.line(`reindex() { this.index = new Int32Array(this.cap * 2); for (let e = 0; e < this.n; e++) ${chained === undefined ? '' : 'if (this.hd[e] === 1) '}this.index[this.free(this.h[e])] = e + 1 }`)
+}
+
+/** `chain(x)`: one more entry of the key of entry x, behind it. */
+function emitChain(code: Emitter, keys: readonly Field[]): void {
+  const columns = keyColumns(keys).map(({ name }) => `this.${name}[e] = this.${name}[x]`)
+  code.line(`chain(x) { if (this.n === this.cap) this.grow()`)
+  code.line(`const e = this.n++; this.h[e] = this.h[x]; this.start(e); this.hd[e] = 0; ${columns.join('; ')}; this.nx[e] = this.nx[x]; this.nx[x] = e + 1; return e }`)
 }
 
 function emitFinders(code: Emitter, keys: readonly Field[]): void {

@@ -1,5 +1,6 @@
 import type { KeyGrouper, RowErrorHandler, WindowTable } from '../../codegen/contracts.ts'
 import { compileKeyGrouper } from '../../codegen/key-grouper.ts'
+import { compileSessionWindows } from '../../codegen/session-windows.ts'
 import { compileWindowTable, type KeyedTableOptions } from '../../codegen/window-table.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
@@ -149,6 +150,7 @@ export class WindowStage implements OperatorStage {
 function tableOf({ window }: WindowVerb, options: KeyedTableOptions): WindowTable {
   switch (window.kind) {
     case 'hop': return compileWindowTable({ ...options, window })
+    case 'session': return compileSessionWindows({ ...options, gapMs: window.gapMs })
     default: throw new MillraceError('VERB_UNSUPPORTED', `windows of the kind ${window.kind} are not there yet`)
   }
 }

@@ -1,0 +1,331 @@
+import { MillraceError } from '../model/errors.ts'
+import type { Row } from '../model/schema.ts'
+import type { Timestamp } from '../model/time.ts'
+import type { KeyGroupRange } from '../plan/key-groups.ts'
+import type { RowErrorHandler, RowsConsumer, WindowTable } from './contracts.ts'
+import { readGroup, writeFired, writeGroup } from './pane-snapshot.ts'
+import { compileSessionTable, SESSION, type SessionGroupView, type SessionHost, type SessionTable, type SessionTableCode } from './session-table.ts'
+import { rowTime, tableShape, type KeyedTableOptions } from './window-table.ts'
+
+export interface SessionWindowsOptions extends KeyedTableOptions { gapMs: number }
+
+const EMIT_ROWS = 1024
+/** Sessions wait in buckets of a part of the gap: fewer parts are scanned more often, more are more lists. */
+const BUCKETS_PER_GAP = 16
+/** Fewer ended sessions than this are not worth making a table anew. */
+const FEW_ENDED = 64
+
+/**
+ * The state of windows by session: a key's rows that follow one another by at most the gap. Touching sessions become one, as
+ * in Flink's MergingWindowSet over EventTimeSessionWindows: a row at t is [t, t + gap), ends included when they touch.
+ * A late row belongs nowhere when the session it would make, or make longer, is over.
+ */
+export function compileSessionWindows(options: SessionWindowsOptions): WindowTable {
+  const { keys, aggregates, outputRowClass, gapMs } = options
+  const latenessMs = options.latenessMs ?? 0
+  const operatorId = options.operatorId ?? 'window'
+  const code = compileSessionTable({ keys, aggregates, outputRowClass, gapMs, latenessMs, operatorId, time: rowTime(options), tracking: options.tracking ?? 'none' })
+  return new SessionWindows(code, options, operatorId)
+}
+
+/** In column tm: the entry has not held any session; it holds none any more, or one that is just firing. */
+const NEVER = Infinity
+const ENDED = -Infinity
+
+interface SessionGroup extends SessionGroupView {
+  id: number
+  /** Entries by when they are to be looked at: bucket of column tm; those that moved on are still listed where they were. */
+  buckets: Map<number, number[]>
+  /** No entry is to be looked at before. */
+  next: number
+  /** Entries without a session. */
+  ended: number
+  lates: number[]
+}
+
+class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
+  readonly #code: SessionTableCode
+  readonly #gapMs: number
+  readonly #latenessMs: number
+  readonly #isEventTime: boolean
+  readonly #bucketMs: number
+  readonly #shape: string
+  readonly #own: KeyGroupRange
+  readonly #operatorId: string
+  readonly #groups: (SessionGroup | undefined)[]
+  /** How far sessions of each key group have fired. */
+  readonly #fired: Float64Array
+  readonly #lateIn: SessionGroup[] = []
+  readonly #out: Row[] = []
+
+  constructor(code: SessionTableCode, options: SessionWindowsOptions, operatorId: string) {
+    this.#code = code
+    this.#gapMs = options.gapMs
+    this.#latenessMs = options.latenessMs ?? 0
+    this.#isEventTime = options.eventTime !== undefined
+    this.#bucketMs = Math.max(1, Math.ceil(options.gapMs / BUCKETS_PER_GAP))
+    this.#shape = tableShape({ session: options.gapMs }, options)
+    this.#own = options.groups ?? { first: 0, endExclusive: options.maxParallelism }
+    this.#operatorId = operatorId
+    this.#groups = new Array<SessionGroup | undefined>(options.maxParallelism).fill(undefined)
+    this.#fired = new Float64Array(options.maxParallelism).fill(-Infinity)
+  }
+
+  add(rows: readonly Row[], count: number, groups: Uint16Array, time: Timestamp, onError: RowErrorHandler, late: Row[] = []): number {
+    return this.#code.add(rows, count, groups, this.#passed(time), this, late, onError)
+  }
+
+  /** What ends at or before is over. */
+  #passed(time: Timestamp): number { return this.#isEventTime ? time + 1 : time }
+
+  groupAt(id: number): SessionGroup {
+    const known = this.#groups[id]
+    if (known !== undefined) return known
+    const made: SessionGroup = { id, table: this.#code.create(), earlies: [], buckets: new Map(), next: Infinity, ended: 0, lates: [] }
+    this.#groups[id] = made
+    return made
+  }
+
+  session(group: SessionGroup, head: number, time: number, passed: number): number {
+    const { table } = group
+    const over = Math.max(passed, this.#fired[group.id] ?? -Infinity) - this.#latenessMs
+    let until = time + this.#gapMs
+    const joined: number[] = []
+    let unused = -1
+    for (let entry = head; entry >= 0; entry = (table.nx[entry] as number) - 1) {
+      if (table.st[entry] === SESSION.none) unused = unused < 0 ? entry : unused
+      else if (time <= (table.we[entry] as number) && time + this.#gapMs >= (table.ws[entry] as number)) {
+        joined.push(entry)
+        until = Math.max(until, table.we[entry] as number)
+      }
+    }
+    if (this.#isEventTime && until <= over) {
+      // the head was made for this row: nothing else tells that it holds no session
+      if (unused === head && table.tm[head] === NEVER) {
+        table.tm[head] = ENDED
+        group.ended++
+      }
+      return -1
+    }
+    if (joined.length === 0) return this.#open(group, unused >= 0 ? unused : table.chain(head), time, passed)
+    joined.sort((a, b) => (table.ws[a] as number) - (table.ws[b] as number))
+    const [first = head, ...others] = joined
+    for (const other of others) this.#join(group, first, other)
+    return first
+  }
+
+  #open(group: SessionGroup, entry: number, time: number, passed: number): number {
+    const { table } = group
+    const [next, isHead, isListed] = [table.nx[entry] as number, table.hd[entry] as number, table.u[entry] as number]
+    if (table.tm[entry] === ENDED) group.ended--
+    table.start(entry)
+    table.nx[entry] = next
+    table.hd[entry] = isHead
+    table.u[entry] = isListed
+    table.ws[entry] = time
+    table.we[entry] = time + this.#gapMs
+    this.#settle(group, entry, passed)
+    return entry
+  }
+
+  /** An open session is looked at when it ends, one that has fired when late rows may no longer come. */
+  #settle(group: SessionGroup, entry: number, passed: number): void {
+    const { table } = group
+    const end = table.we[entry] as number
+    const isOpen = !this.#isEventTime || end > Math.max(passed, this.#fired[group.id] ?? -Infinity)
+    table.st[entry] = isOpen ? SESSION.open : SESSION.fired
+    this.#lookAt(group, entry, isOpen ? end : end + this.#latenessMs)
+  }
+
+  #lookAt(group: SessionGroup, entry: number, time: number): void {
+    group.table.tm[entry] = time
+    const bucket = Math.floor(time / this.#bucketMs)
+    const entries = group.buckets.get(bucket)
+    if (entries === undefined) group.buckets.set(bucket, [entry])
+    else entries.push(entry)
+    if (time < group.next) group.next = time
+  }
+
+  #join(group: SessionGroup, first: number, other: number): void {
+    const { table } = group
+    this.#code.combine(table, first, table, other)
+    table.we[first] = Math.max(table.we[first] as number, table.we[other] as number)
+    if (table.st[other] === SESSION.open && table.st[first] === SESSION.fired) {
+      table.st[first] = SESSION.open
+      this.#lookAt(group, first, table.we[first])
+    }
+    this.#end(group, other)
+  }
+
+  #end(group: SessionGroup, entry: number): void {
+    const { table } = group
+    table.st[entry] = SESSION.none
+    table.we[entry] = -Infinity
+    table.tm[entry] = ENDED
+    group.ended++
+  }
+
+  late(group: SessionGroup, entry: number, passed: number): void {
+    const { table } = group
+    if ((table.we[entry] as number) > Math.max(passed, this.#fired[group.id] ?? -Infinity)) {
+      this.#settle(group, entry, passed)
+      return
+    }
+    if (group.lates.length === 0) this.#lateIn.push(group)
+    group.lates.push(entry)
+  }
+
+  refire(_watermark: Timestamp, emit: RowsConsumer, onError?: RowErrorHandler): void {
+    for (const group of this.#lateIn.splice(0)) {
+      const { table } = group
+      const entries = [...new Set(group.lates)].filter((entry) => table.st[entry] === SESSION.fired)
+      group.lates.length = 0
+      this.#emit(table, entries, emit, onError)
+    }
+  }
+
+  early(emit: RowsConsumer, onError?: RowErrorHandler): void {
+    for (const group of this.#groups) {
+      if (group === undefined || group.earlies.length === 0) continue
+      const { table } = group
+      const entries = [...new Set(group.earlies)]
+      for (const entry of entries) table.u[entry] = 0
+      group.earlies = []
+      this.#emit(table, entries.filter((entry) => table.st[entry] === SESSION.open), emit, onError)
+    }
+  }
+
+  #emit(table: SessionTable, entries: readonly number[], emit: RowsConsumer, onError: RowErrorHandler | undefined): void {
+    for (let at = 0; at < entries.length; at += EMIT_ROWS) {
+      const some = entries.slice(at, at + EMIT_ROWS)
+      const made = this.#code.rowsOf(table, some, some.length, this.#out, (row) => { this.#refuse(row, onError) })
+      if (made > 0) emit(this.#out, made)
+    }
+  }
+
+  #refuse(row: Row, onError: RowErrorHandler | undefined): void {
+    const error = new MillraceError('VALUE_INVALID', 'a sum of a session leaves the exact range', { domain: 'user', hint: 'sum doubles, or smaller numbers' })
+    if (onError === undefined) throw error
+    onError(error, row, this.#operatorId)
+  }
+
+  fire(time: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean {
+    const passed = this.#passed(time)
+    let left = Math.max(1, budgetRows)
+    for (const group of this.#groups) {
+      if (group === undefined || group.next > passed) continue
+      // the groups that are done are passed over next time: nothing in them is due
+      if (left <= 0) return true
+      const due = this.#due(group, passed)
+      this.#emit(group.table, due, emit, onError)
+      left -= due.length
+      for (const entry of due) this.#afterFiring(group, entry)
+      if (group.ended > FEW_ENDED && group.ended * 2 > group.table.n) this.#compact(group)
+    }
+    for (let group = this.#own.first; group < this.#own.endExclusive; group++) if (passed > (this.#fired[group] ?? -Infinity)) this.#fired[group] = passed
+    return false
+  }
+
+  /** Takes the sessions that are to fire out of their buckets, and ends those that no late row can reach any more. */
+  #due(group: SessionGroup, passed: number): number[] {
+    const { table, buckets } = group
+    const due: number[] = []
+    const last = Math.floor(passed / this.#bucketMs)
+    for (const [bucket, entries] of [...buckets]) {
+      if (bucket > last) continue
+      buckets.delete(bucket)
+      for (const entry of entries) {
+        const at = table.tm[entry] as number
+        if (Math.floor(at / this.#bucketMs) !== bucket || at === ENDED) continue
+        this.#lookedAt(group, entry, passed, due)
+      }
+    }
+    group.next = Infinity
+    for (const [bucket, entries] of buckets) {
+      const earliest = bucket > last ? bucket * this.#bucketMs : entries.reduce((least, entry) => Math.min(least, table.tm[entry] as number), Infinity)
+      if (earliest < group.next) group.next = earliest
+    }
+    return due
+  }
+
+  #lookedAt(group: SessionGroup, entry: number, passed: number, due: number[]): void {
+    const { table } = group
+    const end = table.we[entry] as number
+    const isOpen = table.st[entry] === SESSION.open
+    const until = isOpen ? end : end + this.#latenessMs
+    if (until > passed) this.#lookAt(group, entry, until)
+    else if (isOpen) {
+      // a second listing of the same entry finds it gone
+      table.tm[entry] = ENDED
+      due.push(entry)
+    } else this.#end(group, entry)
+  }
+
+  #afterFiring(group: SessionGroup, entry: number): void {
+    const { table } = group
+    if (this.#latenessMs === 0) {
+      this.#end(group, entry)
+      return
+    }
+    table.st[entry] = SESSION.fired
+    this.#lookAt(group, entry, (table.we[entry] as number) + this.#latenessMs)
+  }
+
+  #compact(group: SessionGroup): void {
+    const { table: old, earlies } = group
+    group.table = this.#code.create()
+    group.buckets = new Map()
+    group.next = Infinity
+    group.ended = 0
+    const moved = this.#adopt(group, old)
+    group.earlies = earlies.flatMap((entry) => moved.get(entry) ?? [])
+    for (const entry of group.earlies) group.table.u[entry] = 1
+  }
+
+  /** Adds all sessions of another table; where they went to. */
+  #adopt(group: SessionGroup, from: SessionTable): Map<number, number> {
+    const { table } = group
+    const moved = new Map<number, number>()
+    for (let entry = 0; entry < from.n; entry++) {
+      if (from.st[entry] === SESSION.none) continue
+      const head = table.findOf(from, entry)
+      const to = table.st[head] === SESSION.none ? head : table.chain(head)
+      this.#code.combine(table, to, from, entry)
+      table.ws[to] = from.ws[entry] as number
+      table.we[to] = from.we[entry] as number
+      table.st[to] = from.st[entry] as number
+      this.#lookAt(group, to, table.st[to] === SESSION.open ? table.we[to] : table.we[to] + this.#latenessMs)
+      moved.set(entry, to)
+    }
+    return moved
+  }
+
+  nextEnd(): Timestamp | undefined {
+    let next = Infinity
+    for (const group of this.#groups) if (group !== undefined && group.next < next) next = group.next
+    return next === Infinity ? undefined : next
+  }
+
+  firedUntil(): Timestamp { return this.#fired.reduce((most, end) => Math.max(most, end), -Infinity) }
+
+  size(): number { return this.#groups.reduce((sum, group) => sum + (group === undefined ? 0 : group.table.n - group.ended), 0) }
+
+  snapshot(): [group: number, bytes: Uint8Array][] {
+    const written: [number, Uint8Array][] = []
+    for (let id = this.#own.first; id < this.#own.endExclusive; id++) {
+      const fired = this.#fired[id] ?? -Infinity
+      const group = this.#groups[id]
+      if (group !== undefined && group.table.n > group.ended) {
+        written.push([id, writeGroup({ fired: fired === -Infinity ? null : fired, panes: [{ start: 0, table: group.table }] }, this.#shape, this.#code.columns)])
+      } else if (fired !== -Infinity) written.push([id, writeFired(fired)])
+    }
+    return written
+  }
+
+  restore(id: number, bytes: Uint8Array): void {
+    const state = readGroup(bytes, this.#shape, this.#code.columns, this.#code.create)
+    this.#fired[id] = Math.max(this.#fired[id] ?? -Infinity, state.fired ?? -Infinity)
+    for (const { table } of state.panes) this.#adopt(this.groupAt(id), table as SessionTable)
+  }
+}
+

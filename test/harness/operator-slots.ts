@@ -1,0 +1,73 @@
+import { compileKeyGrouper } from '../../runtime/codegen/key-grouper.ts'
+import { fieldsOf, type Row } from '../../runtime/model/schema.ts'
+import type { Timestamp } from '../../runtime/model/time.ts'
+import type { JobGraph } from '../../runtime/plan/job-graph.ts'
+import { keyGroupsOfSlot, slotOfKeyGroup } from '../../runtime/plan/key-groups.ts'
+import { ManualClock } from './manual-clock.ts'
+import { OperatorBed } from './operator-bed.ts'
+
+/** A keyed operator of one input in several slots, each with the key groups it owns; rescaled by snapshot and restore. */
+export class OperatorSlots {
+  readonly clock = new ManualClock(0)
+  beds: OperatorBed[] = []
+  readonly #graph: JobGraph
+  readonly #id: string
+  readonly #groupOf: (row: Row) => number
+
+  constructor(graph: JobGraph, id: string, parallelism: number) {
+    this.#graph = graph
+    this.#id = id
+    const node = graph.operators.find((operator) => operator.id === id)
+    const input = graph.operators.find((operator) => operator.id === node?.from[0])
+    if (node === undefined || input === undefined) throw new Error(`there is no operator ${id} with an input`)
+    const grouper = compileKeyGrouper(fieldsOf(input.schema, node.keyBy ?? []), graph.maxParallelism)
+    const groups = new Uint16Array(1)
+    this.#groupOf = (row) => { grouper([row], 1, groups); return groups[0] ?? 0 }
+    this.#start(parallelism)
+  }
+
+  #start(parallelism: number): void {
+    this.beds = Array.from({ length: parallelism }, (_, slot) => new OperatorBed(this.#graph, this.#id, { clock: this.clock, slot, parallelism }))
+  }
+
+  async process(rows: readonly Row[]): Promise<void> {
+    for (const [slot, bed] of this.beds.entries()) {
+      const mine = rows.filter((row) => slotOfKeyGroup(this.#groupOf(row), this.#graph.maxParallelism, this.beds.length) === slot)
+      if (mine.length > 0) await bed.process(mine)
+    }
+  }
+
+  async watermark(time: Timestamp): Promise<void> { for (const bed of this.beds) await bed.watermark(time) }
+
+  /** Moves the clock and runs what it has brought. */
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms)
+    await this.runMails()
+  }
+
+  async runMails(): Promise<void> { for (const bed of this.beds) await bed.runMails() }
+
+  async rescale(parallelism: number): Promise<void> {
+    for (const bed of this.beds) await bed.stage.drain?.()
+    const rows = this.take()
+    const late = this.takeSide('late')
+    const state = this.beds.flatMap((bed) => bed.stage.state?.snapshot() ?? [])
+    for (const bed of this.beds) await bed.stage.close?.()
+    this.#start(parallelism)
+    for (const [slot, bed] of this.beds.entries()) {
+      const { first, endExclusive } = keyGroupsOfSlot(slot, this.#graph.maxParallelism, parallelism)
+      for (const [group, bytes] of state) if (group >= first && group < endExclusive) bed.stage.state?.restore(group, bytes)
+    }
+    this.beds[0]?.out.rows.push(...rows)
+    this.beds[0]?.side('late').rows.push(...late)
+  }
+
+  /** What has come out since the last call. */
+  take(): Row[] { return this.beds.flatMap((bed) => bed.out.rows.splice(0)) }
+
+  takeSide(name: string): Row[] { return this.beds.flatMap((bed) => bed.side(name).rows.splice(0)) }
+
+  errors(): string[] { return this.beds.flatMap((bed) => bed.errors.map(({ error }) => error.message)) }
+
+  size(): number { return this.beds.reduce((sum, bed) => sum + (bed.stage.state?.size() ?? 0), 0) }
+}

@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Row } from '../../../../runtime/model/schema.ts'
+import { MAX_TIMESTAMP } from '../../../../runtime/model/time.ts'
+import type { Aggregate } from '../../../../runtime/plan/aggregate-fields.ts'
+import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
+import type { WindowExtent } from '../../../../runtime/plan/window-verb.ts'
+import { aroundOperator } from '../../../harness/operator-bed.ts'
+import { OperatorSlots } from '../../../harness/operator-slots.ts'
+import { plainAggregate } from '../../../harness/plain/plain-aggregate.ts'
+import { PlainTimeWindow, type PlainResult } from '../../../harness/plain/plain-time-window.ts'
+
+const SCHEMA = { at: 'timestamp', k: 'long', city: 'string', whole: 'long', maybe: 'long?', name: 'string?', flag: 'boolean' }
+const AGGREGATES = {
+  n: 'count()', some: 'count(maybe)', big: 'countIf(whole > 3)', total: 'sum(whole)', most: 'max(name)', mean: 'avg(maybe)', spread: 'stddev(whole)',
+  kinds: 'countDistinct(whole)', bigKinds: 'countDistinctIf(whole, flag)', names: 'countDistinct(name)', about: 'approxCountDistinct(whole)',
+  first: 'first(name)', last: 'last(whole)', lastMaybe: 'last(maybe)', cheapest: 'argMin(city, whole)', dearest: 'argMax(maybe, whole)', byName: 'argMax(whole, name)',
+  middle: 'percentile(whole, 0.5)', all: 'collect(whole)', hist: 'histogram(whole, 0, 10, 5)',
+}
+
+interface Input { at: number; k: number; city: string; whole: number; maybe: number | null; name: string | null; flag: boolean }
+
+const inputRow: fc.Arbitrary<Input> = fc.record({
+  at: fc.integer({ min: -30, max: 60 }), k: fc.integer({ min: 0, max: 3 }), city: fc.constantFrom('Brno', 'Žilina'), whole: fc.integer({ min: -2, max: 12 }),
+  maybe: fc.option(fc.integer({ min: -5, max: 5 }), { nil: null }), name: fc.option(fc.constantFrom('a', 'ů', 'bb'), { nil: null }), flag: fc.boolean(),
+})
+type Step = { kind: 'rows'; rows: Input[] } | { kind: 'watermark'; forward: number } | { kind: 'rescale'; parallelism: number }
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('rows' as const), rows: fc.array(inputRow, { maxLength: 12 }) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('watermark' as const), forward: fc.integer({ min: 0, max: 15 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('rescale' as const), parallelism: fc.integer({ min: 1, max: 4 }) }) },
+)
+
+function windowGraph(window: unknown, more: object = {}, aggregate: object = AGGREGATES): JobGraph {
+  return aroundOperator(SCHEMA, { keyBy: ['k', 'city'], window, aggregate, ...more }, { eventTime: 'at', sides: ['late'] })
+}
+
+function aggregatesOf(graph: JobGraph): readonly Aggregate[] {
+  const verb = graph.operators.find(({ id }) => id === 'op')?.verb
+  return verb?.kind === 'window' ? verb.aggregates : []
+}
+
+/** Comparable: doubles to nine digits. */
+function texts(rows: readonly Row[]): string[] {
+  return rows.map((row) => JSON.stringify(row, (_, value: unknown) => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(9)) : value))).sort()
+}
+
+function resultRow({ key, start, end, rows: members }: PlainResult, aggregates: readonly Aggregate[], extent: WindowExtent): Row {
+  const [k, city] = JSON.parse(key) as [number, string]
+  // rows of a hopping window count pane by pane, and within a pane as they came
+  const rows = extent.kind !== 'hop' ? members : members.toSorted((a, b) => Math.floor(Number(a['at']) / paneOf(extent)) - Math.floor(Number(b['at']) / paneOf(extent)))
+  return { k, city, windowStart: start, windowEnd: end, ...Object.fromEntries(aggregates.map((aggregate) => [aggregate.field.name, plainAggregate(aggregate, rows, (row) => row['at'] as number)])) }
+}
+
+const paneOf = ({ sizeMs, slideMs }: { sizeMs: number; slideMs: number }): number => (sizeMs === slideMs ? sizeMs : 2)
+const keyOf = ({ k, city }: Input): string => JSON.stringify([k, city])
+
+async function runScenario(window: object, extent: WindowExtent & { kind: 'hop' | 'session' }, latenessMs: number, steps: readonly Step[]): Promise<void> {
+  const graph = windowGraph(window, latenessMs === 0 ? {} : { lateness: `${latenessMs}ms` })
+  const aggregates = aggregatesOf(graph)
+  const slots = new OperatorSlots(graph, 'op', 2)
+  const plain = new PlainTimeWindow(extent, latenessMs)
+  let watermark = -40
+  for (const one of [...steps, { kind: 'watermark' as const, forward: MAX_TIMESTAMP }]) {
+    if (one.kind === 'rows') {
+      await slots.process(one.rows as unknown as Row[])
+      const late = one.rows.filter((row) => !plain.add(keyOf(row), row.at, row as unknown as Row))
+      expect(texts(slots.takeSide('late'))).toEqual(texts(late as unknown as Row[]))
+      expect(texts(slots.take())).toEqual(texts(plain.takeChanged().map((result) => resultRow(result, aggregates, extent))))
+    } else if (one.kind === 'watermark') {
+      watermark = Math.min(MAX_TIMESTAMP, watermark + one.forward)
+      await slots.watermark(watermark)
+      expect(texts(slots.take())).toEqual(texts(plain.fire(watermark + 1).map((result) => resultRow(result, aggregates, extent))))
+    } else {
+      await slots.rescale(one.parallelism)
+      // the watermark is not in the state: what has fired must be
+      await slots.watermark(watermark)
+      expect(slots.take()).toEqual([])
+    }
+  }
+  expect(slots.errors()).toEqual([])
+}
+
+const CASES: readonly [name: string, window: object, extent: WindowExtent & { kind: 'hop' | 'session' }][] = [
+  ['tumbling windows', { tumble: '10ms' }, { kind: 'hop', sizeMs: 10, slideMs: 10 }],
+  ['hopping windows', { hop: '4ms', size: '10ms' }, { kind: 'hop', sizeMs: 10, slideMs: 4 }],
+  ['sessions', { session: '5ms' }, { kind: 'session', gapMs: 5 }],
+]
+
+describe('the window operator', () => {
+  describe.each(CASES)('%s', (_, window, extent) => {
+    test.each([0, 7, 1000])('with %i ms of lateness give what rows kept in lists give, over any rows, watermarks and rescales', async (latenessMs) => {
+      await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 18 }), (steps) => runScenario(window, extent, latenessMs, steps)), { numRuns: 30 })
+    })
+  })
+})
