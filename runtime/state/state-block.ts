@@ -6,7 +6,8 @@ import type { StateShape, TableShape } from './state-store.ts'
  * The state of one key group of an operator that keeps tables, little-endian:
  *   u32 magic 'MST' and the version 1 | u32 bytes of the header | header: JSON, padded with spaces to 8 bytes
  *   the parts of each table in the order of the header, each padded to 8 bytes
- * The header says what the tables hold, so that a block can be read without the job that wrote it.
+ * The header says what the tables hold and how, so that a block can be read without the job that wrote it. A part is a
+ * stretch of the table's log (codegen/record-layout.ts); a map has a second log, which stands behind as `name/members`.
  */
 const MAGIC = 0x54534d
 const VERSION = 1
@@ -22,23 +23,25 @@ interface TableHeader extends TableText {
   parts: readonly number[]
 }
 
-/** A table's shape without what may change between versions of a job: time to live. */
+/** A table's shape, and how its rows lie. */
 interface TableText {
   kind: TableShape['kind']
   fields?: readonly FieldText[]
   userKey?: readonly FieldText[]
   /** True when each row carries the time of its last write. */
   timed: boolean
+  /** Fields of the rows that carry the key. */
+  keyIn?: readonly string[]
 }
 
 /** `price:double`, with a `?` behind when it may be null. */
 type FieldText = string
 
-/** The parts of one table, as its frames or records. */
+/** The parts of one table. */
 export interface TableParts { name: string; parts: readonly Uint8Array[] }
 
-/** One table of a block that is read back. `timed` is that of the writer. */
-export interface ReadTable { name: string; timed: boolean; parts: Uint8Array[] }
+/** One table of a block that is read back, its rows as they lay for the writer. */
+export interface ReadTable { name: string; timed: boolean; keyIn: readonly string[] | undefined; parts: Uint8Array[] }
 
 export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Uint8Array {
   const header: BlockHeader = {
@@ -79,7 +82,7 @@ export function readBlock(shape: StateShape, bytes: Uint8Array): ReadTable[] {
       at += padded(size)
       return part
     })
-    return { name: table.name, timed: table.timed, parts }
+    return { name: table.name, timed: table.timed, keyIn: table.keyIn, parts }
   })
 }
 
@@ -98,7 +101,7 @@ function readHeader(bytes: Uint8Array, size: number): BlockHeader {
 }
 
 function checkTable(shape: StateShape, table: TableHeader): void {
-  const now = shape.tables[table.name]
+  const now = shape.tables[tableName(table.name)]
   if (now === undefined) throw incompatible(`there is a table ${table.name} in it, the operator now has only ${Object.keys(shape.tables).join(', ')}`)
   checkSame(`table ${table.name}`, describeTable(table), describeTable(tableText(now)))
 }
@@ -116,14 +119,20 @@ function corrupt(what: string): MillraceError {
 }
 
 function tableOf(shape: StateShape, name: string): TableShape {
-  const table = shape.tables[name]
+  const table = shape.tables[tableName(name)]
   if (table === undefined) throw new MillraceError('TABLE_UNKNOWN', `there is no table ${name} among ${Object.keys(shape.tables).join(', ')}`)
   return table
 }
 
+/** The table a log belongs to. */
+export function tableName(log: string): string { return log.split('/', 1)[0] ?? log }
+
 function tableText(shape: TableShape): TableText {
   if (shape.kind === 'timers') return { kind: 'timers', timed: true }
-  const rows = { kind: shape.kind, fields: shape.schema.fields.map(fieldText), timed: shape.ttlMs !== undefined }
+  const rows = {
+    kind: shape.kind, fields: shape.schema.fields.map(fieldText), timed: shape.ttlMs !== undefined,
+    ...(shape.keyIn === undefined ? {} : { keyIn: shape.keyIn }),
+  }
   return shape.kind === 'map' ? { ...rows, userKey: shape.userKey.map(fieldText) } : rows
 }
 

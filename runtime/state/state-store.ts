@@ -3,7 +3,7 @@ import type { RowClass } from '../codegen/row.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { GroupState } from '../model/snapshot.ts'
-import { MapStateStore } from './map-state-store.ts'
+import { LogStateStore } from './log-state-store.ts'
 
 export type { KeyCodec, StateKey } from '../codegen/key-codec.ts'
 
@@ -13,8 +13,15 @@ export interface StateShape {
   tables: Readonly<Record<string, TableShape>>
 }
 
-/** What a table of rows holds and for how long. `rowClass` is that of the rows that come out; absent: a generated one. */
-interface RowsShape { schema: Schema; ttlMs?: number; rowClass?: RowClass }
+/** What a table of rows holds and for how long. */
+interface RowsShape {
+  schema: Schema
+  ttlMs?: number
+  /** Of the rows that come out; absent: a generated one. */
+  rowClass?: RowClass
+  /** Fields of the rows that always carry the key they are kept under, in its order: it is not kept a second time then. */
+  keyIn?: readonly string[]
+}
 
 export type TableShape =
   | ({ kind: 'value' } & RowsShape)
@@ -76,7 +83,7 @@ export interface StateStore {
   list(name: string): ListTable
   map(name: string): MapTable
   timers(name: string): TimerTable
-  /** Live entries of all tables. */
+  /** Entries of all tables; those whose time is over count until they are come across. */
   size(): number
   /** One block per key group that holds anything: all its tables, with the shape they were written with. */
   snapshot(): GroupState[]
@@ -92,5 +99,5 @@ export interface StateOptions {
 
 /** Empty tables of a shape. Throws KEY_TYPE_UNSUPPORTED for a json field in a key. */
 export function createStateStore(shape: StateShape, options: StateOptions): StateStore {
-  return new MapStateStore(shape, options)
+  return new LogStateStore(shape, options)
 }

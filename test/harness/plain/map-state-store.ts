@@ -1,10 +1,10 @@
-import type { StateKey } from '../codegen/key-codec.ts'
-import { MillraceError } from '../model/errors.ts'
-import type { GroupState } from '../model/snapshot.ts'
-import type { Row } from '../model/schema.ts'
-import type { Timestamp } from '../model/time.ts'
-import { readBlock, writeBlock } from './state-block.ts'
-import type { ListTable, MapTable, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from './state-store.ts'
+import type { StateKey } from '../../../runtime/codegen/key-codec.ts'
+import { MillraceError } from '../../../runtime/model/errors.ts'
+import type { GroupState } from '../../../runtime/model/snapshot.ts'
+import type { Row } from '../../../runtime/model/schema.ts'
+import type { Timestamp } from '../../../runtime/model/time.ts'
+import { readBlock, writeBlock } from '../../../runtime/state/state-block.ts'
+import type { ListTable, MapTable, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from '../../../runtime/state/state-store.ts'
 import { TableFrames, type TableEntry } from './table-frames.ts'
 
 interface Kept { row: Row; at: number }

@@ -1,10 +1,10 @@
-import { compileBatchCodec } from '../codegen/codec.ts'
-import type { BatchCodec } from '../codegen/contracts.ts'
-import { compileKeyCodec, type KeyCodec, type StateKey } from '../codegen/key-codec.ts'
-import { compileRowClass, type RowClass } from '../codegen/row.ts'
-import { MillraceError } from '../model/errors.ts'
-import type { Field, Row, Schema } from '../model/schema.ts'
-import type { TableShape } from './state-store.ts'
+import { compileBatchCodec } from '../../../runtime/codegen/codec.ts'
+import type { BatchCodec } from '../../../runtime/codegen/contracts.ts'
+import { compileKeyCodec, type KeyCodec, type StateKey } from '../../../runtime/codegen/key-codec.ts'
+import { compileRowClass, type RowClass } from '../../../runtime/codegen/row.ts'
+import { MillraceError } from '../../../runtime/model/errors.ts'
+import type { Field, Row, Schema } from '../../../runtime/model/schema.ts'
+import type { TableShape } from '../../../runtime/state/state-store.ts'
 
 /** One row (or timer) of a table as it stands in a block. */
 export interface TableEntry {

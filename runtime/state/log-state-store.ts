@@ -1,0 +1,140 @@
+import { compileKeyCodec, isPlainKey } from '../codegen/key-codec.ts'
+import { RecordArena } from '../codegen/record-arena.ts'
+import type { RecordSpec } from '../codegen/record-layout.ts'
+import { RecordTable } from '../codegen/record-table.ts'
+import { compileRowClass } from '../codegen/row.ts'
+import { MillraceError } from '../model/errors.ts'
+import type { Field, Schema } from '../model/schema.ts'
+import type { GroupState } from '../model/snapshot.ts'
+import { LogMaps } from './map-table.ts'
+import { Lifetime, LogLists, LogValues } from './row-tables.ts'
+import { readBlock, tableName, writeBlock, type ReadTable } from './state-block.ts'
+import type { ListTable, MapTable, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from './state-store.ts'
+import { LogTimers } from './timer-table.ts'
+
+const MEMBERS = '/members'
+
+type LogTable = { kind: 'value'; table: LogValues } | { kind: 'list'; table: LogLists } | { kind: 'map'; table: LogMaps } | { kind: 'timers'; table: LogTimers }
+
+/**
+ * Keyed state as logs of records in one arena: rows are bytes, so that the garbage collector never sees them, and a
+ * snapshot copies logs instead of visiting rows.
+ */
+export class LogStateStore implements StateStore {
+  readonly #shape: StateShape
+  readonly #options: StateOptions
+  readonly #arena = new RecordArena()
+  readonly #tables = new Map<string, LogTable>()
+  /** By name in blocks. */
+  readonly #logs = new Map<string, RecordTable>()
+
+  constructor(shape: StateShape, options: StateOptions) {
+    this.#shape = shape
+    this.#options = options
+    compileKeyCodec(shape.key)
+    for (const [name, table] of Object.entries(shape.tables)) this.#tables.set(name, this.#create(name, table))
+  }
+
+  value(name: string): ValueTable { return this.#table(name, 'value').table }
+  list(name: string): ListTable { return this.#table(name, 'list').table }
+  map(name: string): MapTable { return this.#table(name, 'map').table }
+  timers(name: string): TimerTable { return this.#table(name, 'timers').table }
+
+  size(): number { return [...this.#tables.values()].reduce((sum, { table }) => sum + table.size, 0) }
+
+  snapshot(): GroupState[] {
+    const states: GroupState[] = []
+    for (let group = 0; group < this.#options.maxParallelism; group++) {
+      const tables = [...this.#logs].map(([name, log]) => ({ name, parts: log.snapshot(group) })).filter(({ parts }) => parts.length > 0)
+      if (tables.length > 0) states.push([group, writeBlock(this.#shape, tables)])
+    }
+    return states
+  }
+
+  restore(group: number, bytes: Uint8Array): void {
+    const tables = readBlock(this.#shape, bytes)
+    const other = tables.find((table) => !this.#liesAsNow(table))
+    if (other !== undefined) {
+      this.#restoreOther(group, bytes, tables)
+      return
+    }
+    for (const { name, parts } of tables) this.#log(name).restore(group, parts)
+    for (const table of this.#tables.values()) if (table.kind === 'timers' || table.kind === 'map') table.table.restored(group)
+  }
+
+  /** False when a time to live has come or gone since, or the key is kept elsewhere: the records have other words then. */
+  #liesAsNow({ name, timed, keyIn }: ReadTable): boolean {
+    const shape = this.#shape.tables[tableName(name)]
+    return shape === undefined || shape.kind === 'timers' || timed === (shape.ttlMs !== undefined) && String(keyIn) === String(shape.keyIn)
+  }
+
+  /** Reads the block into a store of its writer's shape and takes the rows over. Their time to live begins anew. */
+  #restoreOther(group: number, bytes: Uint8Array, read: readonly ReadTable[]): void {
+    const tables = Object.entries(this.#shape.tables).map(([name, shape]) => [name, asWritten(shape, read.find((table) => table.name === name))] as const)
+    const other = new LogStateStore({ ...this.#shape, tables: Object.fromEntries(tables) }, this.#options)
+    other.restore(group, bytes)
+    for (const [name, from] of other.#tables) takeOver(group, from, this.#tables.get(name) as LogTable)
+  }
+
+  #create(name: string, shape: TableShape): LogTable {
+    const { key } = this.#shape
+    if (shape.kind === 'timers') {
+      const bare = { schema: NO_FIELDS, rowClass: compileRowClass(NO_FIELDS), timed: false, sequenced: false, chained: false }
+      return { kind: 'timers', table: new LogTimers(this.#createLog(name, { key, user: 'number', ...bare })) }
+    }
+    const { schema, ttlMs, rowClass = compileRowClass(schema), keyIn } = shape
+    const life = new Lifetime(ttlMs, () => this.#options.now())
+    const rows = { key, schema, rowClass, timed: life.timed, ...(keyIn === undefined ? {} : { keyIn }) }
+    switch (shape.kind) {
+      case 'value': return { kind: 'value', table: new LogValues(this.#createLog(name, { ...rows, sequenced: false, chained: false }), life) }
+      case 'list': return { kind: 'list', table: new LogLists(this.#createLog(name, { ...rows, sequenced: false, chained: true }), life) }
+      case 'map': {
+        const user = userKind(shape.userKey)
+        const member: Schema = { fields: [{ name: 'u', type: user === 'number' ? 'double' : 'string', nullable: false }, { name: 'seq', type: 'double', nullable: false }] }
+        const memberClass = compileRowClass(member)
+        const entries = this.#createLog(name, { ...rows, user, sequenced: true, chained: false })
+        const members = this.#createLog(name + MEMBERS, { key, schema: member, rowClass: memberClass, timed: false, sequenced: false, chained: true })
+        return { kind: 'map', table: new LogMaps(entries, members, memberClass, life) }
+      }
+    }
+  }
+
+  #createLog(name: string, spec: RecordSpec): RecordTable {
+    const log = new RecordTable(spec, this.#arena, this.#options.maxParallelism)
+    this.#logs.set(name, log)
+    return log
+  }
+
+  #log(name: string): RecordTable {
+    const log = this.#logs.get(name)
+    if (log === undefined) throw new MillraceError('STATE_CORRUPT', `a block of state holds a log ${name}, there are ${[...this.#logs.keys()].join(', ')}`)
+    return log
+  }
+
+  #table<K extends LogTable['kind']>(name: string, kind: K): Extract<LogTable, { kind: K }> {
+    const table = this.#tables.get(name)
+    if (table?.kind !== kind) throw new MillraceError('TABLE_UNKNOWN', `there is no ${kind} table ${name} among ${[...this.#tables].map(([known, { kind: of }]) => `${known} (${of})`).join(', ')}`)
+    return table as Extract<LogTable, { kind: K }>
+  }
+}
+
+const NO_FIELDS: Schema = { fields: [] }
+
+function userKind(fields: readonly Field[]): 'number' | 'text' {
+  compileKeyCodec(fields)
+  return isPlainKey(fields) && fields[0]?.type !== 'string' ? 'number' : 'text'
+}
+
+/** The shape of a table whose rows lie as in a block; no time of theirs is over. */
+function asWritten(shape: TableShape, read: ReadTable | undefined): TableShape {
+  if (shape.kind === 'timers' || read === undefined) return shape
+  const { ttlMs: _ttl, keyIn: _keyIn, ...bare } = shape
+  return { ...bare, ...(read.timed ? { ttlMs: Infinity } : {}), ...(read.keyIn === undefined ? {} : { keyIn: read.keyIn }) }
+}
+
+function takeOver(group: number, from: LogTable, into: LogTable): void {
+  if (from.kind === 'value' && into.kind === 'value') from.table.each(group, (key, row) => { into.table.set(group, key, row) })
+  if (from.kind === 'list' && into.kind === 'list') from.table.each(group, (key, rows) => { for (const row of rows) into.table.append(group, key, row) })
+  if (from.kind === 'map' && into.kind === 'map') from.table.each(group, (key, userKey, row) => { into.table.set(group, key, userKey, row) })
+  if (from.kind === 'timers' && into.kind === 'timers') from.table.each(group, (key, time) => { into.table.at(group, key, time) })
+}

@@ -1,0 +1,112 @@
+import type { StateKey } from '../codegen/key-codec.ts'
+import type { RowClass } from '../codegen/row.ts'
+import type { RecordTable } from '../codegen/record-table.ts'
+import type { Row } from '../model/schema.ts'
+import type { Lifetime } from './row-tables.ts'
+import type { MapTable } from './state-store.ts'
+
+/** Members may outnumber the entries by this much before those whose entry is gone are looked for. */
+const SPARE_MEMBERS = 1024
+
+/**
+ * Rows under a key and a user key. `entries` holds them by both, each with a number that counts first insertions;
+ * `members` lists under the key (user key, number), which gives the order. A member whose entry is gone, or has come
+ * anew under another number, is stale: it is skipped, and won back when it is met or when there are too many.
+ */
+export class LogMaps implements MapTable {
+  readonly #entries: RecordTable
+  readonly #members: RecordTable
+  readonly #member: RowClass
+  readonly #life: Lifetime
+  #lastSeq = 0
+
+  constructor(entries: RecordTable, members: RecordTable, member: RowClass, life: Lifetime) {
+    this.#entries = entries
+    this.#members = members
+    this.#member = member
+    this.#life = life
+  }
+
+  get(group: number, key: StateKey, userKey: StateKey): Row | undefined {
+    const a = this.#live(group, key, userKey)
+    return a === 0 ? undefined : this.#entries.code.row(a)
+  }
+
+  set(group: number, key: StateKey, userKey: StateKey, row: Row): void {
+    const old = this.#live(group, key, userKey)
+    const seq = old === 0 ? ++this.#lastSeq : this.#entries.code.seq(old)
+    this.#entries.code.put(this.#entries.groupAt(group), key, userKey, row, this.#life.stamp(), seq)
+    if (old === 0) {
+      this.#members.code.append(this.#members.groupAt(group), key, undefined, new this.#member(userKey, seq), 0, 0)
+      this.#members.rows++
+      if (this.#members.rows > this.#entries.size * 2 + SPARE_MEMBERS) this.#tidy()
+    }
+    if (this.#life.timed) this.#entries.sweep(group, this.#life.test(this.#entries))
+  }
+
+  delete(group: number, key: StateKey, userKey: StateKey): boolean {
+    const found = this.#live(group, key, userKey) !== 0
+    this.#entries.remove(group, key, userKey)
+    return found
+  }
+
+  entries(group: number, key: StateKey): [userKey: StateKey, row: Row][] {
+    const entries: [StateKey, Row][] = []
+    let stale = 0
+    for (const a of this.#members.chain(this.#members.find(group, key))) {
+      const entry = this.#entryOf(group, key, a)
+      if (entry === 0) stale++
+      else entries.push([this.#userKey(a), this.#entries.code.row(entry)])
+    }
+    if (stale > entries.length) this.#members.retain(group, key, (a) => this.#entryOf(group, key, a) !== 0)
+    return entries
+  }
+
+  clear(group: number, key: StateKey): void {
+    for (const a of [...this.#members.chain(this.#members.find(group, key))]) {
+      if (this.#entryOf(group, key, a) !== 0) this.#entries.remove(group, key, this.#userKey(a))
+    }
+    this.#members.remove(group, key)
+  }
+
+  /** Every entry of the group, the entries of a key in their order. */
+  each(group: number, visit: (key: StateKey, userKey: StateKey, row: Row) => void): void {
+    for (const key of this.#keys(group)) for (const [userKey, row] of this.entries(group, key)) visit(key, userKey, row)
+  }
+
+  /** After a group was restored: its numbers are taken, also those of stale members. */
+  restored(group: number): void {
+    this.#members.each(group, (newest) => {
+      for (const a of this.#members.chain(newest)) this.#lastSeq = Math.max(this.#lastSeq, this.#members.code.row(a)['seq'] as number)
+    })
+  }
+
+  get size(): number { return this.#entries.size }
+
+  #keys(group: number): StateKey[] {
+    const keys: StateKey[] = []
+    this.#members.each(group, (a) => { keys.push(this.#members.code.key(a)) })
+    return keys
+  }
+
+  #live(group: number, key: StateKey, userKey: StateKey): number {
+    const a = this.#entries.find(group, key, userKey)
+    return a === 0 || this.#life.timed && !this.#life.test(this.#entries)(a) ? 0 : a
+  }
+
+  #userKey(member: number): StateKey { return this.#members.code.row(member)['u'] as StateKey }
+
+  /** The entry a member stands for, 0 when that is gone. */
+  #entryOf(group: number, key: StateKey, member: number): number {
+    const { u, seq } = this.#members.code.row(member) as { u: StateKey; seq: number }
+    const a = this.#live(group, key, u)
+    return a !== 0 && this.#entries.code.seq(a) === seq ? a : 0
+  }
+
+  #tidy(): void {
+    this.#members.groups.forEach((of, group) => {
+      if (of === undefined) return
+      for (const key of this.#keys(group)) this.#members.retain(group, key, (a) => this.#entryOf(group, key, a) !== 0)
+    })
+  }
+}
