@@ -1,6 +1,8 @@
+import type { JobReport } from '../../runtime/control/job-report.ts'
 import { isPlanted } from '../../runtime/model/planted-bugs.ts'
 import type { Pod } from '../kube/objects.ts'
 import type { Operation } from '../api/stream-job.ts'
+import { subtaskOf } from '../resources/worker-pod.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { begin, savepointId, working } from './operation.ts'
@@ -44,15 +46,22 @@ function savepointStep({ coordinator, savepoint, pods, now }: Observed, operatio
   if (savepoint?.phase === 'completed') return { kind: 'replace' }
   const isLate = now >= Date.parse(operation.deadline)
   if (coordinator.kind === 'reached') {
-    const { phase } = coordinator.report
+    const { report } = coordinator
+    const { phase } = report
     if (phase === 'running') {
       if (savepoint?.phase === 'failed') return { kind: 'again', why: savepoint.error.message }
       return savepoint === undefined ? { kind: 'ask' } : { kind: 'wait', message: 'The savepoint is being taken.' }
     }
-    const nothingRuns = phase === 'waiting' || phase === 'failed' || phase === 'suspended' || phase === 'finished'
+    const nothingRuns = phase === 'waiting' || phase === 'failed' || phase === 'suspended' || phase === 'finished' || lacksPods(report, pods)
     if (nothingRuns || isLate || blockedPod(pods) !== undefined) return { kind: 'replace' }
     return { kind: 'wait', message: `The job is ${phase}: a savepoint is taken when it runs.` }
   }
   if (coordinator.kind === 'absent' || isLate || blockedPod(pods) !== undefined) return { kind: 'replace' }
   return { kind: 'wait', message: `Waiting for the coordinator, to take a savepoint: ${coordinator.why.message}` }
+}
+
+/** A job that is not running and lacks a pod cannot run before pods are created: no savepoint would hold more than its newest checkpoint. */
+function lacksPods({ expectedWorkers }: JobReport, pods: readonly Pod[]): boolean {
+  const living = new Set(pods.filter((pod) => pod.metadata.deletionTimestamp === undefined).map((pod) => subtaskOf(pod)))
+  return expectedWorkers.some((subtask) => !living.has(subtask))
 }

@@ -11,6 +11,7 @@ export const PLANTED_BUGS = {
   stateBySlot: 'a restore gives each slot the state of the same slot, whatever its key groups are',
   switchWithoutSavepoint: 'a running attempt is given up for another spec without a savepoint',
   actBeforeIntent: 'the operator acts before its status says what for',
+  blindStatus: 'the operator writes its status on whatever version is there',
   forgetTerminating: 'pods that are still ending count as gone',
   upgradeWithoutSavepoint: 'pods are replaced without a savepoint',
   surplusFirst: 'a smaller job loses its surplus pods before it has been rescaled',

@@ -18,7 +18,7 @@ export type ClusterFault =
   /** Stands still, so that another one takes over, and goes on where it was. */
   | { kind: 'pauseOperator'; ms: number }
   | { kind: 'cutOperator'; ms: number }
-  | { kind: 'killProcess' | 'cutConnection' | 'evict'; pod: number }
+  | { kind: 'killProcess' | 'cutConnection' | 'evict' | 'deletePod'; pod: number }
   | { kind: 'pauseProcess'; pod: number; ms: number }
   | { kind: 'cutNode'; node: 'a' | 'b'; ms: number; then: 'wait' | 'forceDelete' }
 
@@ -26,9 +26,13 @@ export interface ClusterPlan {
   seed: number
   replicas: number
   edits: readonly { at: number; edit: Edit }[]
+  /** When the user asks for a savepoint. */
+  savepoints: readonly number[]
+  /** Comes to its end undisturbed and is deleted then, or is deleted with the last edit, in the middle of everything. */
+  ending: 'finish' | 'delete'
   faults: readonly { at: number; fault: ClusterFault }[]
-  /** The operator dies when it sends this call to the API server (counted over all of them), or when that has acted. */
-  crashes: readonly { call: number; when: 'before' | 'after' }[]
+  /** The operator dies when it sends its n-th write to the API server (counted over all of them), or when that has acted. */
+  crashes: readonly { write: number; when: 'before' | 'after' }[]
   operators: 1 | 2
   addressing: 'service' | 'podIP'
   /** Shares of calls. */
@@ -38,7 +42,7 @@ export interface ClusterPlan {
 }
 
 const INTERVAL = '1500ms'
-const PACE = '12/s'
+const PACE = '9/s'
 
 /** A life drawn from a seed: some edits, often in the middle of what the one before has begun, and faults. */
 export function clusterPlan(seed: number): ClusterPlan {
@@ -53,10 +57,10 @@ export function clusterPlan(seed: number): ClusterPlan {
     edits.push({ at, edit: drawEdit(random, edits.length) })
   }
   const faults: { at: number; fault: ClusterFault }[] = []
-  for (let left = below(4); left > 0; left--) faults.push({ at: below(at + 4_000), fault: isJobSpared ? operatorFault(random, operators) : anyFault(random, operators) })
+  for (let left = below(isJobSpared ? 4 : 8); left > 0; left--) faults.push({ at: below(at + 4_000), fault: isJobSpared ? operatorFault(random, operators) : anyFault(random, operators) })
   return {
-    seed, replicas: 1 + below(2), edits, faults: faults.sort((a, b) => a.at - b.at),
-    crashes: Array.from({ length: below(3) }, () => ({ call: below(120), when: random() < 0.5 ? 'before' as const : 'after' as const })),
+    seed, replicas: 1 + below(2), edits, savepoints: Array.from({ length: below(3) }, () => below(at + 2_000)), ending: random() < 0.85 ? 'finish' : 'delete', faults: faults.sort((a, b) => a.at - b.at),
+    crashes: Array.from({ length: below(5) }, () => ({ write: below(50), when: random() < 0.5 ? 'before' as const : 'after' as const })),
     operators, addressing: random() < 0.5 ? 'service' : 'podIP', isJobSpared,
     rates: {
       kube: random() < 0.5 ? 0 : 0.03, watch: random() < 0.5 ? 0 : 0.1, jobApi: random() < 0.5 ? 0 : 0.05,
@@ -88,7 +92,8 @@ function anyFault(random: () => number, operators: 1 | 2): ClusterFault {
   if (draw < 0.2) return operatorFault(random, operators)
   if (draw < 0.55) return { kind: 'killProcess', pod }
   if (draw < 0.65) return { kind: 'cutConnection', pod }
-  if (draw < 0.75) return { kind: 'evict', pod }
+  if (draw < 0.72) return { kind: 'evict', pod }
+  if (draw < 0.78) return { kind: 'deletePod', pod }
   if (draw < 0.88) return { kind: 'pauseProcess', pod, ms: 200 + random() * 15_000 }
   return { kind: 'cutNode', node: random() < 0.5 ? 'a' : 'b', ms: 2_000 + random() * 20_000, then: random() < 0.5 ? 'wait' : 'forceDelete' }
 }

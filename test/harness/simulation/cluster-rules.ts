@@ -30,7 +30,8 @@ export class ClusterRules {
   /** A pod of the newest attempt is going or has gone: it may end without a savepoint. */
   #isDisturbed = false
   #lastEntry: LogEntry | undefined
-  readonly #savepoints: string[] = []
+  /** Ids of the savepoints in the log. */
+  readonly savepoints: string[] = []
 
   constructor(kube: FakeKube, job: { name: string; isSpared: boolean; isRunning: () => boolean }) {
     this.#kube = kube
@@ -60,7 +61,7 @@ export class ClusterRules {
       return
     }
     if (this.#isJobSpared && this.#claimed?.pods.has(name) === true && this.#isRunning()) {
-      this.#must(operation !== undefined && operation !== null && this.#savepoints.some((id) => id.startsWith(operation.id)),
+      this.#must(operation !== undefined && operation !== null && this.savepoints.some((id) => id.startsWith(operation.id)),
         `pod ${name} of the running attempt ${this.#attempt} is deleted (${operation?.type ?? 'no operation'}) before a savepoint was taken`)
     }
   }
@@ -86,7 +87,7 @@ export class ClusterRules {
         this.#must(attempt === this.#attempt, `a checkpoint of attempt ${attempt} completes after attempt ${this.#attempt} was claimed`)
         this.#must(id > this.#checkpoint, `checkpoint ${id} comes after ${this.#checkpoint}`)
         this.#checkpoint = id
-        if (entry.savepoint !== null) this.#savepoints.push(entry.savepoint)
+        if (entry.savepoint !== null) this.savepoints.push(entry.savepoint)
         break
       }
       case 'suspended':

@@ -1,3 +1,4 @@
+import { streamSavepoints, type StreamSavepoint } from '../../../operator/api/stream-savepoint.ts'
 import { API_VERSION, streamJobs, type StreamJob, type StreamJobSpec } from '../../../operator/api/stream-job.ts'
 import { pods } from '../../../operator/kube/resource-type.ts'
 import type { LogEntry } from '../../../runtime/checkpoint/job-log.ts'
@@ -13,7 +14,10 @@ import { inputFiles } from './window-job.ts'
 
 const REF = { namespace: 'shop', name: 'counts' }
 const USER = 'user'
-const LIMIT_MS = 3_600_000
+const WRITES: ReadonlySet<KubeCall['verb']> = new Set(['create', 'patch', 'patchStatus', 'apply', 'delete'])
+const LIMIT_MS = 1_200_000
+/** Once faults are over, so long to come right: longer than any one of the runtime's patience, shorter than two. */
+const SETTLING_LIMIT_MS = 90_000
 const DELETION_LIMIT_MS = 90_000
 
 export interface ClusterResult {
@@ -39,8 +43,9 @@ class SimulatedCluster {
   readonly #operators: VirtualOperators
   readonly #rules: ClusterRules
   #stage: Stage = 'edits'
-  #calls = 0
+  #writes = 0
   #deletedAt = 0
+  #settlingAt = 0
   readonly #wrong: string[] = []
 
   constructor(plan: ClusterPlan) {
@@ -61,7 +66,7 @@ class SimulatedCluster {
     this.#http.fault = () => this.#fails(plan.rates.jobApi)
     this.#kube.fault = (call) => this.#kubeFault(call)
     this.#kube.watchFault = () => this.#watchFault()
-    this.#kube.onArrival = (call) => { if (!this.#operators.isLate(call.owner)) this.#rules.onOperatorCall(call) }
+    this.#kube.onArrival = (call) => { if (!call.isLate && !this.#operators.isLate(call.owner)) this.#rules.onOperatorCall(call) }
     this.#kube.onEffect = (call) => { this.#crashAt(call, 'after') }
     store.onCreated = (path, bytes) => {
       if (!/\/log\/\d+$/.test(path)) return
@@ -89,10 +94,9 @@ class SimulatedCluster {
     }
     for (const { at, fault } of this.#plan.faults) world.schedule(USER, at, () => { this.#strike(fault) })
     const last = Math.max(...this.#plan.edits.map(({ at }) => at), ...this.#plan.faults.map(({ at, fault }) => at + ('ms' in fault ? fault.ms : 0)))
-    world.schedule(USER, last + 1, () => {
-      this.#stage = 'settling'
-      this.#edit('SETTLE', settledSpec)
-    })
+    for (const [index, at] of this.#plan.savepoints.entries()) world.schedule(USER, at, () => { this.#askForSavepoint(`by-hand-${index}`) })
+    if (this.#plan.ending === 'finish') world.schedule(USER, last + 1, () => { this.#settle() })
+    else world.schedule(USER, Math.max(...this.#plan.edits.map(({ at }) => at)), () => { this.#delete() })
     if (!await world.run(() => this.#step(), LIMIT_MS)) this.#wrong.push(`still ${this.#stage} after ${world.now - startedAt} ms: ${this.#describe()}`)
     this.#rules.checkEvents()
     return {
@@ -105,17 +109,33 @@ class SimulatedCluster {
   #step(): boolean {
     if (this.#stage === 'settling' && this.#isSettled()) {
       this.#stage = 'finishing'
+      this.#checkSettling()
       this.#edit('FINISH', finishingSpec)
     } else if (this.#stage === 'finishing' && this.#isObserved(this.#job(), 'Finished')) {
-      this.#stage = 'deleting'
-      this.#deletedAt = this.#machines.world.now
-      this.#machines.note('DELETE')
-      void this.#server.delete(streamJobs, REF)
-    } else if (this.#stage === 'deleting' && this.#job() === undefined && this.#nodes.processes().length === 0) {
-      this.#stage = 'done'
-      this.#checkEnd()
+      this.#delete()
+    } else if (this.#stage === 'deleting' && this.#job() === undefined) {
+      this.#collectGarbage()
+      if (this.#nodes.processes().length === 0) this.#checkEnd()
     }
     return this.#stage === 'done' || this.#rules.broken.length > 0
+  }
+
+  #settle(): void {
+    this.#stage = 'settling'
+    this.#settlingAt = this.#machines.world.now
+    this.#edit('SETTLE', settledSpec)
+  }
+
+  #delete(): void {
+    this.#stage = 'deleting'
+    this.#deletedAt = this.#machines.world.now
+    this.#machines.note('DELETE')
+    void this.#server.delete(streamJobs, REF)
+  }
+
+  #askForSavepoint(name: string): void {
+    this.#machines.note(`SAVEPOINT ${name}`)
+    void this.#server.create(streamSavepoints, { apiVersion: API_VERSION, kind: 'StreamSavepoint', metadata: { namespace: REF.namespace, name }, spec: { job: REF.name } })
   }
 
   #job(): StreamJob | undefined { return this.#server.peek(streamJobs, REF) }
@@ -129,19 +149,44 @@ class SimulatedCluster {
     return names.length === 1 + 2 * (job?.spec.replicas ?? 0) && this.#nodes.running().length === names.length
   }
 
+  #checkSettling(): void {
+    const tookMs = this.#machines.world.now - this.#settlingAt
+    if (tookMs > SETTLING_LIMIT_MS) this.#wrong.push(`came right only ${Math.round(tookMs)} ms after the last fault`)
+  }
+
   #isObserved(job: StreamJob | undefined, phase: string): boolean {
     const { status, metadata } = job ?? {}
     return status?.phase === phase && status.observedGeneration === metadata?.generation && (status?.operation ?? null) === null
   }
 
+  /** What a late call has created for an owner that is gone. */
+  #collectGarbage(): void {
+    for (const [key, { kind, metadata }] of [...this.#server.objects]) {
+      if ((metadata.ownerReferences?.length ?? 0) > 0 && kind !== pods.kind) this.#server.objects.delete(key)
+      if (kind === pods.kind && metadata.deletionTimestamp === undefined) void this.#server.delete(pods, { namespace: REF.namespace, name: metadata.name })
+    }
+  }
+
   #checkEnd(): void {
+    this.#stage = 'done'
     const left = [...this.#server.objects.values()].filter(({ kind }) => kind === pods.kind || kind === 'Secret' || kind === 'ConfigMap' || kind === 'Service')
     if (left.length > 0) this.#wrong.push(`left behind: ${left.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ')}`)
+    this.#checkSavepoints()
     const tookMs = this.#machines.world.now - this.#deletedAt
     if (tookMs > DELETION_LIMIT_MS) this.#wrong.push(`the deletion took ${tookMs} ms`)
   }
 
+  /** What is called completed is in the store. */
+  #checkSavepoints(): void {
+    for (const object of this.#server.objects.values()) {
+      if (object.kind !== streamSavepoints.kind) continue
+      const { phase, id = '' } = (object as StreamSavepoint).status ?? {}
+      if (phase === 'Completed' && !this.#rules.savepoints.includes(id)) this.#wrong.push(`${object.metadata.name} is completed, and no savepoint ${id} is in the store`)
+    }
+  }
+
   #edit(what: string, change: (spec: StreamJobSpec) => StreamJobSpec): void {
+    if (this.#stage === 'deleting') return
     this.#machines.note(what)
     this.#server.update(streamJobs, REF, (job) => { job.spec = change(job.spec) })
   }
@@ -155,6 +200,7 @@ class SimulatedCluster {
       case 'cutOperator': this.#operators.cutOne(fault.ms); break
       case 'killProcess': this.#nodes.killProcess(nameOf(fault.pod)); break
       case 'cutConnection': this.#nodes.cutOneConnection(nameOf(fault.pod)); break
+      case 'deletePod': this.#nodes.deletePod(nameOf(fault.pod)); break
       case 'evict': this.#nodes.evict(nameOf(fault.pod)); break
       case 'pauseProcess': this.#nodes.pauseProcess(nameOf(fault.pod), fault.ms); break
       case 'cutNode':
@@ -164,8 +210,10 @@ class SimulatedCluster {
     }
   }
 
-  /** Faults end with the edits: from then on everything must come right. */
-  #happens(rate: number): boolean { return this.#stage === 'edits' && rate > 0 && this.#machines.world.random() < rate }
+  /** Faults end with the edits: from then on everything must come right. A deletion must end among them. */
+  #areFaultsOn(): boolean { return this.#stage === 'edits' || (this.#stage === 'deleting' && this.#plan.ending === 'delete') }
+
+  #happens(rate: number): boolean { return this.#areFaultsOn() && rate > 0 && this.#machines.world.random() < rate }
 
   #fails(rate: number): 'before' | 'after' | undefined {
     if (!this.#happens(rate)) return undefined
@@ -174,14 +222,14 @@ class SimulatedCluster {
 
   #kubeFault(call: KubeCall): KubeFault {
     if (this.#crashAt(call, 'before')) return 'before'
-    if (this.#happens(this.#plan.rates.kube / 3)) return 'throttled'
+    if (this.#happens(this.#plan.rates.kube / 3)) return this.#machines.world.random() < 0.5 ? 'throttled' : 'late'
     return this.#fails(this.#plan.rates.kube)
   }
 
   #crashAt(call: KubeCall, when: 'before' | 'after'): boolean {
-    if (call.plural === 'leases') return false
-    if (when === 'before') this.#calls += 1
-    if (this.#stage !== 'edits' || !this.#plan.crashes.some((one) => one.call === this.#calls && one.when === when)) return false
+    if (!WRITES.has(call.verb) || call.plural === 'leases') return false
+    if (when === 'before') this.#writes += 1
+    if (!this.#areFaultsOn() || !this.#plan.crashes.some((one) => one.write === this.#writes && one.when === when)) return false
     this.#operators.kill(call.owner, `${when} ${call.verb} ${call.plural} ${call.name}`)
     return true
   }

@@ -6,6 +6,7 @@ import type { FakeKube } from '../fake-kube.ts'
 import type { SimulatedMachines } from './simulated-machines.ts'
 
 const TIMEOUT_MS = 10_000
+const LATEST_MS = 15_000
 /** A pod stays until its node has ended its processes. */
 export const KUBELET_FINALIZER = 'simulated/kubelet'
 
@@ -14,10 +15,12 @@ export interface KubeCall {
   verb: 'get' | 'list' | 'create' | 'patch' | 'patchStatus' | 'apply' | 'delete'
   plural: string
   name: string
+  /** It has been on its way for long: its sender may think otherwise by now, or be dead. */
+  isLate: boolean
 }
 
-/** What a call suffers: no answer with the effect undone or done, a refusal, or nothing. */
-export type KubeFault = 'before' | 'after' | 'throttled' | undefined
+/** What a call suffers: no answer with the effect undone or done, an effect long after, a refusal, or nothing. */
+export type KubeFault = 'before' | 'after' | 'late' | 'throttled' | undefined
 
 /** What a watch suffers at an event: told twice, told late, ended in one of the ways servers end watches, or nothing. */
 export type WatchFault = 'twice' | 'late' | WatchEnd['kind'] | undefined
@@ -45,7 +48,7 @@ export class VirtualKube {
   kubeOf(owner: string): Kube {
     const { server } = this
     const call = <T>(verb: KubeCall['verb'], resource: ResourceType<KubeObject>, name: string, act: () => Promise<T>): Promise<T> =>
-      this.#call({ owner, verb, plural: resource.plural, name }, act)
+      this.#call({ owner, verb, plural: resource.plural, name, isLate: false }, act)
     return {
       get: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): Promise<T> => call('get', resource, ref.name, () => server.get(resource, ref)),
       list: <T extends KubeObject>(resource: ResourceType<T>, scope: Scope): Promise<ObjectList<T>> => call('list', resource, '', () => server.list(resource, scope)),
@@ -72,10 +75,10 @@ export class VirtualKube {
       }
       // Settling twice does nothing: the first of answer and time-out counts.
       world.schedule(owner, TIMEOUT_MS, () => { reject(new KubeError(`${what} got no answer`, { status: 0, reason: 'Timeout' })) })
-      world.schedule('network', this.#delay(), () => {
+      world.schedule('network', fault === 'late' ? world.random() * LATEST_MS : this.#delay(), () => {
         if (fault === 'before' || !this.reaches(owner, 'api-server')) return
         if (fault === 'throttled') { answer(() => { reject(new KubeError(`${what} was refused`, { status: 429, reason: 'TooManyRequests' })) }); return }
-        this.onArrival(call)
+        this.onArrival({ ...call, isLate: fault === 'late' })
         const done = act()
         void done.then((result) => {
           this.onEffect(call)

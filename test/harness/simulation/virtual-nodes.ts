@@ -99,6 +99,14 @@ export class VirtualNodes {
     this.#status(run, { phase: 'Failed', reason: 'Evicted', message: 'The node was low on memory.' })
   }
 
+  /** As `kubectl delete pod`. */
+  deletePod(name: string): void {
+    const run = this.#find(name)
+    if (run === undefined || this.#current(run) === undefined) return
+    this.#machines.note(`FAULT delete pod ${name}`)
+    void this.#kube.delete(pods, refOf(run.pod))
+  }
+
   /** Nothing passes to or from the node for so long, and its kubelet does nothing; what runs there runs on. */
   cutOff(node: NodeName, ms: number): void {
     if (this.#cut.has(node)) return

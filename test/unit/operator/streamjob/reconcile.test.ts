@@ -98,6 +98,16 @@ describe('a StreamJob', () => {
     expect(await world.eventReasons()).toContain('SavepointFailed')
   })
 
+  test('that has lost a worker when its image is changed is upgraded at once, since nothing runs that a savepoint could hold', async () => {
+    const world = await runningJob()
+    world.kill('counts-hot-1')
+    world.edit((spec) => { spec['image'] = 'millrace:2' })
+    const startedAt = world.clock.now()
+    await world.until('upgraded', (job) => job?.status?.lastOperation?.type === 'Upgrade' && job.status.phase === 'Running')
+    expect(world.clock.now() - startedAt).toBeLessThan(30_000)
+    expect(world.podNames()).toEqual(TWO)
+  })
+
   test('whose new spec is wrong says where and goes on with the last good one', async () => {
     const world = await runningJob()
     world.edit((spec) => { (spec['graph'] as Record<string, unknown>[])[1]!['keyBy'] = 'auktion' })
