@@ -15,6 +15,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['ports'],
   ['telemetry'],
   ['expressions'],
+  ['api'],
   ['plan'],
   ['codegen'],
   ['formats'],

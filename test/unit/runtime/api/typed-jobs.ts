@@ -1,0 +1,145 @@
+/**
+ * What the type checker must let through and what it must not; tsc is the test (`npm run check`, and typed-api.test.ts).
+ * A line under `@ts-expect-error` that compiles is an error.
+ */
+import { avg, count, expr, file, hop, job, max, nexmark, print, session, stream, sum, tumble } from '../../../../runtime/api/millrace.ts'
+import type { Row, Stream } from '../../../../runtime/api/millrace.ts'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function holds<T extends true>(): T | undefined { return undefined }
+type RowOf<T> = T extends Stream<infer S> ? Row<S> : never
+
+const flights = stream('flights', file({ path: './flights.jsonl', format: 'json' }), {
+  schema: { origin: 'string', delay: 'double?', distance: 'long', at: 'timestamp', tags: 'json' },
+  eventTime: { field: 'at', outOfOrderness: '1m' },
+})
+holds<Equal<RowOf<typeof flights>['delay'], number | null>>()
+holds<Equal<RowOf<typeof flights>['origin'], string>>()
+
+export function filters(): void {
+  flights.filter('far', (row) => row.distance > 1000 && row.origin !== 'ATL')
+  flights.filter('late', 'delay > 15')
+  // @ts-expect-error there is no such field
+  flights.filter('typo', (row) => row.distence > 1000)
+  // @ts-expect-error it may be null
+  flights.filter('null', (row) => row.delay > 15)
+  // @ts-expect-error a condition is a boolean
+  flights.filter('number', (row) => row.distance)
+}
+
+export function maps(): void {
+  const hours = flights.map('hours', { origin: 'string', hours: 'double', note: 'string?' }, (row) => ({ origin: row.origin, hours: (row.delay ?? 0) / 60 }))
+  holds<Equal<RowOf<typeof hours>, { readonly origin: string; readonly hours: number; readonly note: string | null }>>()
+  hours.filter('long', (row) => row.hours > 1)
+  // @ts-expect-error a field of the wrong type
+  flights.map('wrong', { origin: 'string' }, (row) => ({ origin: row.distance }))
+  // @ts-expect-error a declared field is missing
+  flights.map('missing', { origin: 'string', hours: 'double' }, (row) => ({ origin: row.origin }))
+  // @ts-expect-error there is no such type
+  flights.map('type', { origin: 'text' }, (row) => ({ origin: row.origin }))
+  // @ts-expect-error gone with the map
+  hours.filter('gone', (row) => row.distance > 1)
+
+  const euros = flights.set('euros', { price: expr('double', 'distance * 0.1'), delay: expr('double', 'delay ?? 0') })
+  euros.filter('set', (row) => row.price + row.delay + row.distance > 1)
+  const few = flights.select('few', 'origin', 'at')
+  holds<Equal<RowOf<typeof few>, { readonly origin: string; readonly at: number }>>()
+  // @ts-expect-error there is no such field
+  flights.select('none', 'orgin')
+
+  const tags = flights.unnest('tags', 'tags', { as: 'tag', type: 'string' })
+  tags.filter('tagged', (row) => row.tag.startsWith('x') && row.distance > 1)
+  // @ts-expect-error only json holds arrays
+  flights.unnest('no-array', 'distance', { as: 'tag', type: 'string' })
+  flights.flatMap('words', { word: 'string' }, function* words(row) { for (const word of row.origin.split(' ')) yield { word } })
+  // @ts-expect-error rows of another shape
+  flights.flatMap('no-words', { word: 'string' }, (row) => [{ word: row.distance }])
+}
+
+export function windows(): void {
+  const perOrigin = flights.keyBy('origin').window('per-origin', tumble('1h'), { flights: count(), delay: avg('delay'), far: max('distance'), sum: sum('distance') })
+  holds<Equal<RowOf<typeof perOrigin>, {
+    readonly origin: string; readonly windowStart: number; readonly windowEnd: number; readonly flights: number; readonly delay: number | null; readonly far: number; readonly sum: number
+  }>>()
+  perOrigin.side.late.filter('late', (row) => row.distance > 0)
+  perOrigin.keyBy('windowEnd').window('again', hop('1h', '2h'), { most: max('flights') }).filter('most', (row) => row.most > 1)
+  flights.keyBy('origin', 'distance').window('both', session('10m'), { n: count() }).filter('both', (row) => row.origin !== '' && row.distance > 0)
+  // @ts-expect-error there is no such field
+  flights.keyBy('orgin')
+  // @ts-expect-error json has no equality
+  flights.keyBy('tags')
+  // @ts-expect-error there is no such field
+  flights.keyBy('origin').window('w', tumble('1h'), { delay: avg('dely') })
+  // @ts-expect-error a text has no average
+  flights.keyBy('origin').window('w', tumble('1h'), { delay: avg('origin') })
+  // @ts-expect-error no duration
+  flights.keyBy('origin').window('w', tumble('1 hour'), { n: count() })
+  // @ts-expect-error the source's fields are gone behind a window
+  perOrigin.filter('gone', (row) => row.distance > 1)
+  // @ts-expect-error event time is a timestamp
+  stream('times', file({ path: 'x', format: 'json' }), { schema: { at: 'long' }, eventTime: { field: 'at' } })
+}
+
+export function joins(): void {
+  const bids = stream('bids', nexmark('bid', { events: 1000 }))
+  const auctions = stream('auctions', nexmark('auction', { events: 1000 }))
+  const both = bids.join('both', auctions, {
+    on: { auction: 'id' }, type: 'left', within: { before: '10s' }, select: { auction: 'left.auction', seller: 'right.seller', margin: expr('long?', 'left.price - right.reserve') },
+  })
+  holds<Equal<RowOf<typeof both>, { readonly auction: number; readonly seller: number | null; readonly margin: number | null }>>()
+  // @ts-expect-error the right side has no such field
+  bids.join('wrong', auctions, { on: { auction: 'id' }, select: { seller: 'right.sellr' } })
+  // @ts-expect-error no key of the left side
+  bids.join('wrong', auctions, { on: { auctoin: 'id' }, select: { seller: 'right.seller' } })
+}
+
+export function processes(): void {
+  const totals = flights.keyBy('origin').process('totals', {
+    output: { origin: 'string', total: 'long' },
+    sideOutputs: { late: { origin: 'string' } },
+    state: { total: { value: { sum: 'long' } }, seen: { list: { at: 'timestamp' }, ttl: '1h' }, by: { map: { rows: 'long' }, key: { distance: 'long' } } },
+    onRow(row, context) {
+      const sum = (context.state.total.get()?.sum ?? 0) + row.distance
+      context.state.total.set({ sum })
+      context.state.by.set(row.distance, { rows: (context.state.by.get(row.distance)?.rows ?? 0) + 1 })
+      context.timers.at(row.at + 1000)
+      context.emit({ origin: context.key.origin, total: sum })
+      if (row.at < context.watermark) context.sideOutput('late', { origin: row.origin })
+      // @ts-expect-error not of the declared state
+      context.state.total.set({ summ: 1 })
+      // @ts-expect-error there is no such state
+      context.state.totals.clear()
+      // @ts-expect-error there is no such output
+      context.sideOutput('early', { origin: row.origin })
+      // @ts-expect-error not of the declared output
+      context.emit({ origin: row.origin })
+      // @ts-expect-error the key is the origin only
+      void context.key.distance
+    },
+    onTimer(time, context) { context.emit({ origin: context.key.origin, total: time }) },
+  })
+  totals.filter('big', (row) => row.total > 1)
+  totals.side.late.filter('side', (row) => row.origin !== '')
+  // @ts-expect-error there is no such side output
+  void totals.side.early
+  // @ts-expect-error without a key there is no state
+  flights.process('no-key', { output: { n: 'long' }, onRow(_row, context) { context.state.clear() } })
+  flights.asyncMap('async', { output: { origin: 'string', city: 'string?' }, call: async (row, { signal }) => ({ origin: row.origin, city: String(signal.aborted) }), capacity: 10, timeout: '1s' })
+    .filter('city', (row) => row.city !== null)
+  // @ts-expect-error it must be asynchronous
+  flights.asyncMap('sync', { output: { origin: 'string' }, call: (row) => ({ origin: row.origin }) })
+  flights.asyncHttp('http', { output: { city: 'string' }, http: { url: 'http://cities/{origin}' } }).filter('http-city', (row) => row.city !== row.origin)
+}
+
+export function outputs(): unknown {
+  const dealt = flights.sideOutput('dealt', { far: 'distance > 1000', big: (row) => row.distance > 10 })
+  dealt.side.far.filter('far', (row) => row.distance > 1)
+  // @ts-expect-error there is no such output
+  void dealt.side.near
+  dealt.union('all', dealt.side.far)
+  // @ts-expect-error another shape
+  dealt.union('other', dealt.select('one', 'origin'))
+  // @ts-expect-error a stream is no sink
+  job({ name: 'wrong', sinks: [dealt] })
+  return job({ name: 'right', sinks: [dealt.sink('out', print())] })
+}
