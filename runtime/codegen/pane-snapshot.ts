@@ -100,7 +100,7 @@ export function readGroup(bytes: Uint8Array, shape: string, columns: readonly Co
       { domain: 'user', hint: 'give the changed operator a new id to start it with empty state' })
   }
   const reader = new PartReader(aligned, 8 + (new Uint32Array(aligned.buffer, aligned.byteOffset, 2)[1] ?? 0))
-  const panes = header.panes.map((pane) => ({ start: pane.start, table: readTable(pane, columns, create(), reader) }))
+  const panes = header.panes.map((pane) => ({ start: pane.start, table: readTable(pane, header.columns.map((column) => ({ ...columns.find(({ name }) => name === column.name), ...column })), create(), reader) }))
   return { fired: header.fired, panes }
 }
 

@@ -8,7 +8,7 @@ import { createJoinStage } from './join/join-stage.ts'
 import { createPatternStage } from './pattern/pattern-stage.ts'
 import { createProcessStage } from './process/process-stage.ts'
 import { createReduceStage } from './reduce/reduce-stage.ts'
-import { createRunningAggregateStage } from './running-aggregate/running-aggregate-stage.ts'
+import { createRunningAggregateStage, createTimelessWindowStage } from './running-aggregate/running-aggregate-stage.ts'
 import { createSideOutputStage } from './side-output/side-output-stage.ts'
 import { createTopNStage } from './top-n/top-n-stage.ts'
 import { WindowStage } from './window/window-stage.ts'
@@ -21,7 +21,7 @@ type StagedVerb = Exclude<Verb, { kind: 'source' | 'filter' | 'map' | 'userFilte
 type Factories = { readonly [Kind in StagedVerb['kind']]: (verb: Extract<StagedVerb, { kind: Kind }>, context: OperatorContext) => OperatorStage }
 
 const FACTORIES: Factories = {
-  window: (verb, context) => new WindowStage(verb, context),
+  window: (verb, context) => (verb.window.kind === 'count' || verb.window.kind === 'global' ? createTimelessWindowStage(verb, context) : new WindowStage(verb, context)),
   join: createJoinStage,
   dedupe: createDedupeStage,
   topN: createTopNStage,

@@ -37,7 +37,7 @@ export function stateChange(running: JobGraph, wanted: JobGraph): Change {
   const wantedById = new Map(wanted.operators.map((operator) => [operator.id, operator]))
   return changeOf(running.operators.flatMap((before): Finding[] => {
     const after = wantedById.get(before.id)
-    if (before.verb.kind !== 'window' || after === undefined || stateShape(before) === stateShape(after)) return []
+    if (!['window', 'aggregate', 'reduce'].includes(before.verb.kind) || after === undefined || stateShape(before) === stateShape(after)) return []
     return [{ class: 'incompatible', reason: `"${before.id}" keeps state as ${stateShape(before)}, it would become ${stateShape(after)}` }]
   }))
 }

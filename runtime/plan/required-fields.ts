@@ -31,6 +31,7 @@ function fieldsRead(operator: OperatorNode, wanted: Fields, input: number): Fiel
     case 'map': return new Set([...keyBy, ...verb.fields.flatMap(({ value }) => expressionFields(value))])
     case 'keyBy': case 'union': return union(wanted, keyBy)
     case 'window': return new Set([...keyBy, ...(verb.eventTime === undefined ? [] : [verb.eventTime.field]), ...aggregateExpressions(verb.aggregates).flatMap(expressionFields)])
+    case 'aggregate': return new Set([...keyBy, ...aggregateExpressions(verb.aggregates).flatMap(expressionFields)])
     // only the first of a chain has several inputs
     case 'join': return fieldsJoined(verb, input === 0 ? 'left' : 'right')
     default: return 'all'

@@ -1,8 +1,73 @@
+import type { KeyGrouper } from '../../codegen/contracts.ts'
+import { compileKeyCodec, type KeyCodec } from '../../codegen/key-codec.ts'
+import { compileKeyGrouper } from '../../codegen/key-grouper.ts'
+import { compileReducer, type Reducer } from '../../codegen/reducer.ts'
+import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
+import { fieldsOf, type Row } from '../../model/schema.ts'
+import type { Timestamp } from '../../model/time.ts'
 import type { ReduceVerb } from '../../plan/reduce-verb.ts'
+import { createStateStore, type ValueTable } from '../../state/state-store.ts'
 import type { OperatorContext } from '../operator-context.ts'
-import type { OperatorStage } from '../stage.ts'
+import type { OperatorStage, OperatorState } from '../stage.ts'
 
+const TABLE = 'reduced'
+
+/** Flink's StreamGroupedReduceOperator: the first row of a key comes out as it is, each further one reduced with what came out last. */
 export function createReduceStage(verb: ReduceVerb, context: OperatorContext): OperatorStage {
-  throw new MillraceError('VERB_UNSUPPORTED', `operator ${context.node.id}: ${verb.kind} is not there yet`)
+  return new ReduceStage(verb, context)
+}
+
+class ReduceStage implements OperatorStage {
+  readonly state: OperatorState
+  readonly #context: OperatorContext
+  readonly #grouper: KeyGrouper
+  readonly #codec: KeyCodec
+  readonly #rows: ValueTable
+  readonly #reduce: Reducer
+  readonly #groups = new Uint16Array(BATCH_ROWS)
+  readonly #out: Row[] = []
+
+  constructor(verb: ReduceVerb, context: OperatorContext) {
+    const { node, inputs: [input], output, maxParallelism, clock } = context
+    if (input === undefined) throw new MillraceError('INPUT_MISSING', `reduce ${node.id} has no input`)
+    const keys = fieldsOf(input.schema, node.keyBy ?? [])
+    const store = createStateStore({
+      key: keys, tables: { [TABLE]: { kind: 'value', schema: node.schema, ...(verb.ttlMs === undefined ? {} : { ttlMs: verb.ttlMs }) } },
+    }, { maxParallelism, now: () => clock.now() })
+    this.state = {
+      scope: 'keyed', size: () => store.size(), snapshot: () => store.snapshot(),
+      restore: (group, bytes) => { store.restore(group, bytes) },
+    }
+    this.#context = context
+    this.#grouper = compileKeyGrouper(keys, maxParallelism)
+    this.#codec = compileKeyCodec(keys)
+    this.#rows = store.value(TABLE)
+    this.#reduce = compileReducer(verb.fields, output.rowClass)
+  }
+
+  async process(rows: Row[], count: number): Promise<void> {
+    this.#grouper(rows, count, this.#groups)
+    let made = 0
+    for (let i = 0; i < count; i++) {
+      const row = rows[i] as Row
+      try {
+        this.#out[made] = this.#next(row, this.#groups[i] as number)
+        made++
+      } catch (error) {
+        this.#context.onError(error, row, this.#context.node.id)
+      }
+    }
+    if (made > 0) await this.#context.next.process(this.#out, made, 0)
+  }
+
+  #next(row: Row, group: number): Row {
+    const key = this.#codec.of(row)
+    const previous = this.#rows.get(group, key)
+    const next = previous === undefined ? row : this.#reduce(previous, row)
+    this.#rows.set(group, key, next)
+    return next
+  }
+
+  onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
 }

@@ -9,6 +9,7 @@ import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.t
 import { keyGroupsOfSlot } from '../../plan/key-groups.ts'
 import type { WindowVerb } from '../../plan/window-verb.ts'
 import type { Clock } from '../../ports/clock.ts'
+import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState, Stage } from '../stage.ts'
 
@@ -140,10 +141,7 @@ export class WindowStage implements OperatorStage {
   async #put(make: (emit: (rows: Row[], count: number) => void) => void): Promise<void> {
     const made: Row[] = []
     make((rows, count) => { for (let i = 0; i < count; i++) made.push(rows[i] as Row) })
-    for (let at = 0; at < made.length; at += BATCH_ROWS) {
-      const batch = made.slice(at, at + BATCH_ROWS)
-      await this.#next.process(batch, batch.length, 0)
-    }
+    await emitBatches(this.#next, made)
   }
 }
 
@@ -151,6 +149,6 @@ function tableOf({ window }: WindowVerb, options: KeyedTableOptions): WindowTabl
   switch (window.kind) {
     case 'hop': return compileWindowTable({ ...options, window })
     case 'session': return compileSessionWindows({ ...options, gapMs: window.gapMs })
-    default: throw new MillraceError('VERB_UNSUPPORTED', `windows of the kind ${window.kind} are not there yet`)
+    default: throw new MillraceError('WINDOW_KIND', `a window of the kind ${window.kind} does not go by time`)
   }
 }
