@@ -13,6 +13,8 @@ export interface LintOptions {
 export interface LintIo {
   /** The text of a file; rejects when it cannot be read. */
   readText(path: string): Promise<string>
+  /** What is wrong with a job written as a module, which is run for that; undefined for any other file. */
+  moduleFindings?(path: string): Promise<readonly Finding[]> | undefined
   /** Findings: standard output. */
   out(text: string): void
   /** Everything else: standard error. */
@@ -41,12 +43,13 @@ export async function lint(files: readonly string[], options: LintOptions, io: L
   let jobs = 0
   let unread = 0
   for (const file of files) {
-    const text = await readOrReport(file, io)
+    const module = await io.moduleFindings?.(file)
+    const text = module === undefined ? await readOrReport(file, io) : ''
     if (text === undefined) {
       unread += 1
       continue
     }
-    const found = lintText(file, text, options.connectors)
+    const found = module === undefined ? lintText(file, text, options.connectors) : { jobs: 1, findings: module }
     jobs += found.jobs
     findings.push(...found.findings)
     if (options.output === 'text') for (const finding of found.findings) io.out(findingText(finding, text))
@@ -78,7 +81,7 @@ export function lintText(file: string, text: string, connectors: ConnectorChecks
   return { jobs: jobs.length, findings: findings.toSorted((a, b) => a.line - b.line || a.column - b.column) }
 }
 
-function findingOf(file: string, at: Position, problem: Pick<Problem, 'code' | 'path' | 'message' | 'hint'>, severity: Finding['severity'] = 'error'): Finding {
+export function findingOf(file: string, at: Position, problem: Pick<Problem, 'code' | 'path' | 'message' | 'hint'>, severity: Finding['severity'] = 'error'): Finding {
   const { code, path, message, hint } = problem
   return { file, line: at.line, column: at.column, severity, code, path, message, ...(hint === undefined ? {} : { hint }) }
 }
@@ -90,7 +93,7 @@ function summary(findings: readonly Finding[]): string {
 }
 
 /** `job.yaml:12:15 error UNKNOWN_FIELD spec.graph[1].filter: … did you mean "price"?`, the line, and a caret. */
-function findingText(finding: Finding, text: string): string {
+export function findingText(finding: Finding, text: string): string {
   const { file, line, column, severity, code, path, message, hint } = finding
   const head = `${file}:${line}:${column} ${severity} ${code} ${path === '' ? '' : `${path}: `}${message}${hint === undefined ? '' : `; ${hint}`}`
   const written = text.split('\n')[line - 1]?.trimEnd()

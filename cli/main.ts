@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import { endWithStarter } from './end-with-starter.ts'
+import { compile } from './compile.ts'
+import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 import { lint } from './lint.ts'
 import { run } from './run.ts'
 
@@ -10,8 +12,9 @@ const EXAMPLE = 'examples/flights.yaml'
 
 const HELP = `millrace: stream jobs on Kubernetes and on this machine
 
-  millrace run job.yaml    runs a job here: coordinator and workers as processes, no Kubernetes
+  millrace run job.yaml    runs a job here: coordinator and workers as processes, no Kubernetes; also a job.ts
   millrace lint job.yaml   checks job files and says file, line and column
+  millrace compile job.ts  prints the StreamJob of a job in TypeScript, with its code, for kubectl apply
   millrace dev [job.yaml]  serves a small Kubernetes API with the operator, for kubectl
 
   run:   --in-process  all in one process      --resume ID  goes on with an earlier run's state
@@ -48,8 +51,11 @@ async function main(args: string[]): Promise<number> {
       file: oneFile(verb, files), inProcess: values['in-process'], output, resume: values.resume,
       logLevel: oneOf('log', values.log, ['info', 'debug', 'silent'] as const),
     })
+    case 'compile': return compile(oneFile(verb, files), builtinConnectors)
     case 'lint': return lint(files, { output, connectors: builtinConnectors }, {
-      readText: (path) => readFile(path, 'utf8'), out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) },
+      readText: (path) => readFile(path, 'utf8'),
+      moduleFindings: (path) => (isJobModule(path) ? loadJobModule(path).then((job) => findingsOfModule(path, job, builtinConnectors)) : undefined),
+      out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) },
     })
     case 'dev': {
       // Loaded here only: `run` and `lint` start without the operator and the API server.

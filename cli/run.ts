@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
@@ -8,14 +8,14 @@ import type { JobReport } from '../runtime/control/job-report.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { JobTarget } from '../runtime/model/job.ts'
 import { subtasksOf } from '../runtime/plan/chaining.ts'
-import { readJobFile } from '../runtime/plan/job-file.ts'
 import { planJob, type PlannedJob } from '../runtime/plan/planned-job.ts'
 import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { createWorker, startCoordinator } from '../runtime/processes.ts'
-import { lintText } from './lint.ts'
+import { findingText } from './lint.ts'
 import { LocalJob } from './local-job.ts'
+import { readJob } from './read-job.ts'
 
 const POLL_MS = 250
 
@@ -29,19 +29,13 @@ export interface RunOptions {
 }
 
 /**
- * `millrace run job.yaml`: the job on this machine, no Kubernetes. Exit code 0 when a bounded job has finished,
+ * `millrace run job.yaml` or `job.ts`: the job on this machine, no Kubernetes. Exit code 0 when a bounded job has finished,
  * 1 when it failed or its file is wrong. Interrupted by SIGINT it ends every process and exits with 130.
  */
 export async function run(options: RunOptions): Promise<number> {
-  const text = readFileSync(options.file, 'utf8')
-  const { findings } = lintText(options.file, text, builtinConnectors)
-  if (findings.length > 0) {
-    for (const { file, line, column, code, path, message, hint } of findings) {
-      process.stderr.write(`${file}:${line}:${column} error ${code} ${path}: ${message}${hint === undefined ? '' : `; ${hint}`}\n`)
-    }
-    return 1
-  }
-  const job = readJobFile(text)
+  const job = await readJob(options.file, builtinConnectors)
+  for (const finding of job.findings) process.stderr.write(findingText(finding, ''))
+  if (job.findings.some((finding) => finding.severity === 'error')) return 1
   const planned = planJob(job.spec, builtinConnectors)
   const baseDir = dirname(resolve(options.file))
   const store = openedStore(planned.checkpoints.store)

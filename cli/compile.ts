@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { basename, dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
+import type { Job } from '../runtime/api/job.ts'
+import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
+import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
+import { findingText } from './lint.ts'
+import { findingsOfModule, loadJobModule } from './job-module.ts'
+
+const API = fileURLToPath(new URL('../runtime/api/millrace.ts', import.meta.url))
+/** What the API server takes in one object, less what surrounds the text. */
+const LARGEST_TEXT = 1_000_000
+const KEY = 'job.mjs'
+
+/**
+ * `millrace compile job.ts`: the StreamJob, and before it the ConfigMap with everything its functions need in one text, as
+ * YAML for kubectl. The ConfigMap is named after its text and never changes: new code is a new ConfigMap, and so an upgrade
+ * of the job like any other. Exit code 1 when the job is wrong.
+ */
+export async function compile(file: string, connectors: ConnectorChecks): Promise<number> {
+  const job = await loadJobModule(file)
+  const findings = findingsOfModule(file, job, connectors)
+  for (const finding of findings) process.stderr.write(findingText(finding, ''))
+  if (findings.some((finding) => finding.severity === 'error')) return 1
+  process.stdout.write(compiledYaml(job, Object.keys(job.functions).length === 0 ? undefined : await bundleOf(file)))
+  return 0
+}
+
+/** `text` is that of the module; undefined when the job has no functions. */
+export function compiledYaml(job: Job, text: string | undefined): string {
+  const streamJob = (spec: object): object => ({ apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name: job.name }, spec })
+  if (text === undefined) return stringify(streamJob(job.spec({ kind: 'path', path: KEY })), YAML)
+  const name = `${job.name}-functions-${createHash('sha256').update(text).digest('hex').slice(0, 10)}`
+  const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: { 'millrace.dev/job': job.name } }, immutable: true, data: { [KEY]: text } }
+  return `${stringify(configMap, YAML)}---\n${stringify(streamJob(job.spec({ kind: 'configMap', name, key: KEY })), YAML)}`
+}
+
+const YAML = { lineWidth: 0 } as const
+
+/** The file and all it imports as one module, the same on every machine. Throws BUNDLER_MISSING, BUNDLE_FAILED, TOO_LARGE. */
+export async function bundleOf(file: string): Promise<string> {
+  const { build } = await import('esbuild').catch((cause: unknown) => {
+    throw new MillraceError('BUNDLER_MISSING', 'esbuild is not installed', { domain: 'user', cause, hint: 'npm install esbuild, or bring the module in an image: modules: { NAME: { image: /app/functions.mjs } }' })
+  })
+  const result = await build({
+    entryPoints: [resolve(file)], absWorkingDir: dirname(resolve(file)), bundle: true, write: false, platform: 'node', format: 'esm', target: 'node26',
+    alias: { millrace: API }, minifyWhitespace: true, lineLimit: 160, legalComments: 'none', charset: 'utf8', logLevel: 'silent',
+  }).catch((cause: unknown) => {
+    throw new MillraceError('BUNDLE_FAILED', `${basename(file)} cannot be bundled: ${describeWithCauses(cause)}`, { domain: 'user' })
+  })
+  const text = result.outputFiles[0]?.text ?? ''
+  if (Buffer.byteLength(text) <= LARGEST_TEXT) return text
+  throw new MillraceError('TOO_LARGE', `the code of ${basename(file)} has ${Buffer.byteLength(text)} bytes, a ConfigMap takes ${LARGEST_TEXT}`,
+    { domain: 'user', hint: 'bring the module in an image: modules: { NAME: { image: /app/functions.mjs } }' })
+}

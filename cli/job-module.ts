@@ -1,0 +1,53 @@
+import { basename, resolve } from 'node:path'
+import type { Job } from '../runtime/api/job.ts'
+import { describeType } from '../runtime/expressions/typing.ts'
+import { MillraceError } from '../runtime/model/errors.ts'
+import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
+import type { JobGraph } from '../runtime/plan/job-graph.ts'
+import { validateJob } from '../runtime/plan/job-spec.ts'
+import type { Problem } from '../runtime/plan/problems.ts'
+import { importFile } from '../runtime/ports/real/modules.ts'
+import { findingOf, type Finding } from './lint.ts'
+
+/** A job that is written as a module. */
+export function isJobModule(file: string): boolean { return /\.m?[jt]s$/.test(file) }
+
+/** Runs the file and takes the job it exports by default. Throws MODULE_UNAVAILABLE or NO_JOB. */
+export async function loadJobModule(file: string): Promise<Job> {
+  const exports = await importFile(basename(file), resolve(file))
+  const found = exports['default']
+  // not instanceof: a module may bring an API of its own, as one that was bundled does
+  if (typeof found === 'object' && found !== null && 'spec' in found && typeof found.spec === 'function' && 'graph' in found && 'functions' in found) return found as Job
+  throw new MillraceError('NO_JOB', `${basename(file)} exports no job by default`, { domain: 'user', hint: "end it with: export default job({ name: 'my-job', sinks: [out] })" })
+}
+
+/** As `millrace run` runs it: its functions come from the file itself. */
+export function localSpec(job: Job, file: string): unknown { return job.spec({ kind: 'path', path: `./${basename(file)}` }) }
+
+/** As lint tells them; a module has no places, only paths in the spec it makes. */
+export function findingsOfModule(file: string, job: Job, connectors: ConnectorChecks): Finding[] {
+  const { problems, warnings } = moduleProblems(job, localSpec(job, file), connectors)
+  const at = { line: 1, column: 1 }
+  return [...problems.map((problem) => findingOf(file, at, problem)), ...warnings.map((warning) => findingOf(file, at, warning, 'warning'))]
+}
+
+/** Everything wrong with a job: what is wrong with its spec, and where a declared type is not the one that comes out. */
+function moduleProblems(job: Job, spec: unknown, connectors: ConnectorChecks): { problems: readonly Problem[]; warnings: readonly Problem[] } {
+  const validation = validateJob(spec, connectors)
+  if ('problems' in validation) return { problems: validation.problems, warnings: [] }
+  return { problems: declaredProblems(job, validation.graph), warnings: validation.warnings }
+}
+
+function declaredProblems(job: Job, graph: JobGraph): Problem[] {
+  return Object.entries(job.declared).flatMap(([id, declared]) => {
+    const index = job.graph.findIndex((entry) => entry['id'] === id)
+    const fields = graph.operators.find((operator) => operator.id === id)?.schema.fields ?? []
+    return Object.entries(declared).flatMap(([name, type]): Problem[] => {
+      const field = fields.find((candidate) => candidate.name === name)
+      const found = field === undefined ? undefined : describeType(field)
+      if (found === type) return []
+      const message = found === undefined ? `"${id}" puts out no field "${name}"` : `"${name}" of "${id}" is ${found}, declared is ${type}`
+      return [{ code: 'DECLARED_TYPE', path: `spec.graph[${index}]`, message, hint: found === undefined ? 'leave it out of the declared output' : `write '${found}' where it is declared` }]
+    })
+  })
+}
