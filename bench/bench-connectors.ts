@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { nexmarkSource } from '../runtime/connectors/nexmark/connector.ts'
+import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import type { Connectors } from '../runtime/connectors/registry.ts'
 import type { SinkConnector } from '../runtime/connectors/sink.ts'
 import type { SourceConnector } from '../runtime/connectors/source.ts'
 import type { Row, Schema } from '../runtime/model/schema.ts'
@@ -94,4 +95,8 @@ const ticks: SourceConnector & { fixedSchema(): Schema } = {
   },
 }
 
-export const benchConnectors = { sources: { nexmark: nexmarkSource, ticks }, sinks: { blackhole } }
+export const benchConnectors: Connectors = {
+  ...builtinConnectors,
+  sources: { ...builtinConnectors.sources, ticks },
+  sinks: { ...builtinConnectors.sinks, blackhole },
+}

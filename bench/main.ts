@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { bareNs, engineCost } from './engine-cost.ts'
 import { figureOf, figureText, type Figure } from './figure.ts'
+import { kafka } from './kafka-figures.ts'
 import { idle, latency, rescale, start } from './process-figures.ts'
 import { QUERIES } from './queries.ts'
 import { writeReadme } from './readme.ts'
@@ -19,7 +20,7 @@ const events = options.events === undefined ? undefined : { short: Math.round(Nu
 const SECTIONS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   generator: async () => [figureOf('generator alone', 'ns/event', Array.from({ length: rounds }, () => bareNs(4_000_000, 8_000_000)))],
   ...Object.fromEntries(Object.entries(QUERIES).map(([name, query]) => [name, async () => [await engineCost(name, query, rounds, events ?? query.events)]])),
-  latency, start, idle, rescale,
+  latency, start, idle, rescale, kafka: () => kafka(rounds),
 }
 
 const unknown = positionals.filter((name) => !(name in SECTIONS))

@@ -20,6 +20,8 @@ export const out = (from: string): object => ({ id: 'out', from, sink: { blackho
 export const job = (...graph: object[]): object => ({ replicas: 1, checkpoints: { interval: '10s' }, graph })
 export const HOT = { id: 'counts', from: 'bids', keyBy: 'auction', window: { hop: '2s', size: '10s' }, aggregate: { bids: 'count()' } }
 
+const CATEGORY_10 = { id: 'some', from: 'bids.auctions', filter: 'category === 10' }
+
 export const QUERIES: Readonly<Record<string, Query>> = {
   q0: { form: 'DataStream, one thread', flinkNs: 39, share: 1, spec: (events) => job(bids(events), out('bids')) },
   q1: {
@@ -44,5 +46,35 @@ export const QUERIES: Readonly<Record<string, Query>> = {
     form: 'SQL', flinkNs: 1110, share: 1 / 4,
     spec: (events) => job(bids(events), { id: 'split', from: 'bids', set: { parts: "url.split('/')" } },
       { id: 'dirs', from: 'split', map: { auction: 'auction', bidder: 'bidder', price: 'price', channel: 'channel', dir1: 'String(parts[3])', dir2: 'String(parts[4])', dir3: 'String(parts[5])' } }, out('dirs')),
+  },
+  q3: {
+    form: 'SQL', flinkNs: 570, share: 1 / 3,
+    spec: (events) => job(bids(events), CATEGORY_10, { id: 'west', from: 'bids.persons', filter: "state === 'OR' || state === 'ID' || state === 'CA'" },
+      { id: 'local', from: ['some', 'west'], join: { on: { seller: 'id' }, ttl: 'forever', select: { name: 'west.name', city: 'west.city', state: 'west.state', id: 'some.id' } } }, out('local')),
+  },
+  q7: {
+    form: 'SQL', flinkNs: 4950, share: 1 / 6,
+    spec: (events) => job(bids(events), { id: 'all', from: 'bids', map: { one: '1', price: 'price', at: 'dateTime' } },
+      { id: 'top', from: 'all', keyBy: 'one', window: { tumble: '10s' }, aggregate: { price: 'max(price)' } },
+      // dateTime between windowEnd - 10s and windowEnd; the event time of a window's result is its last millisecond
+      { id: 'highest', from: ['bids', 'top'], join: {
+        on: 'price', within: { before: '1ms', after: '9999ms' },
+        select: { auction: 'bids.auction', bidder: 'bids.bidder', price: 'bids.price', dateTime: 'bids.dateTime', extra: 'bids.extra' },
+      } }, out('highest')),
+  },
+  q8: {
+    form: 'SQL', flinkNs: 860, share: 1 / 3,
+    spec: (events) => job(bids(events),
+      { id: 'new', from: ['bids.persons', 'bids.auctions'], join: { on: { id: 'seller' }, type: 'semi', window: { tumble: '10s' }, select: { id: 'persons.id', name: 'persons.name' } } },
+      out('new')),
+  },
+  q20: {
+    form: 'SQL', flinkNs: 3500, share: 1 / 4,
+    spec: (events) => job(bids(events), CATEGORY_10,
+      { id: 'expanded', from: ['bids', 'some'], join: { on: { auction: 'id' }, ttl: 'forever', select: {
+        auction: 'bids.auction', bidder: 'bids.bidder', price: 'bids.price', channel: 'bids.channel', url: 'bids.url', bidDateTime: 'bids.dateTime', bidExtra: 'bids.extra',
+        itemName: 'some.itemName', description: 'some.description', initialBid: 'some.initialBid', reserve: 'some.reserve', auctionDateTime: 'some.dateTime',
+        expires: 'some.expires', seller: 'some.seller', category: 'some.category', auctionExtra: 'some.extra',
+      } } }, out('expanded')),
   },
 }
