@@ -4,6 +4,7 @@ import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import { endWithStarter } from './end-with-starter.ts'
 import { compile } from './compile.ts'
+import { inspectSavepoint } from './inspect-savepoint.ts'
 import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 import { lint } from './lint.ts'
 import { run } from './run.ts'
@@ -15,9 +16,11 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
   millrace run job.yaml    runs a job here: coordinator and workers as processes, no Kubernetes; also a job.ts
   millrace lint job.yaml   checks job files and says file, line and column
   millrace compile job.ts  prints the StreamJob of a job in TypeScript, with its code, for kubectl apply
+  millrace savepoint inspect PATH  says what is in a savepoint or checkpoint
   millrace dev [job.yaml]  serves a small Kubernetes API with the operator, for kubectl
 
   run:   --in-process  all in one process      --resume ID  goes on with an earlier run's state
+         --restore PATH  starts from a savepoint or checkpoint of another job
          --log info|debug|silent  (silent)
   dev:   --example     applies examples/flights.yaml and shows what happens
   all:   -o json       for programs            --help
@@ -40,7 +43,7 @@ async function main(args: string[]): Promise<number> {
     args, allowPositionals: true,
     options: {
       'in-process': { type: 'boolean', default: false }, example: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
-      output: { type: 'string', short: 'o', default: 'text' }, resume: { type: 'string' }, log: { type: 'string', default: 'silent' },
+      output: { type: 'string', short: 'o', default: 'text' }, resume: { type: 'string' }, restore: { type: 'string' }, log: { type: 'string', default: 'silent' },
     },
   })
   const [verb, ...files] = positionals
@@ -48,7 +51,7 @@ async function main(args: string[]): Promise<number> {
   const output = oneOf('output', values.output, ['text', 'json'] as const)
   switch (verb) {
     case 'run': return run({
-      file: oneFile(verb, files), inProcess: values['in-process'], output, resume: values.resume,
+      file: oneFile(verb, files), inProcess: values['in-process'], output, resume: values.resume, restore: values.restore,
       logLevel: oneOf('log', values.log, ['info', 'debug', 'silent'] as const),
     })
     case 'compile': return compile(oneFile(verb, files), builtinConnectors)
@@ -57,6 +60,11 @@ async function main(args: string[]): Promise<number> {
       moduleFindings: (path) => (isJobModule(path) ? loadJobModule(path).then((job) => findingsOfModule(path, job, builtinConnectors)) : undefined),
       out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) },
     })
+    case 'savepoint': {
+      const [what, ...paths] = files
+      if (what !== 'inspect') throw new MillraceError('USAGE', `there is no command savepoint ${JSON.stringify(what ?? '')}`, { domain: 'user', hint: 'millrace savepoint inspect PATH' })
+      return inspectSavepoint(oneFile('savepoint inspect', paths, 'PATH'), output, (text) => { process.stdout.write(text) })
+    }
     case 'dev': {
       // Loaded here only: `run` and `lint` start without the operator and the API server.
       const { dev } = await import('./dev.ts')
@@ -66,10 +74,10 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-function oneFile(verb: string, files: readonly string[]): string {
+function oneFile(verb: string, files: readonly string[], what = 'job.yaml'): string {
   const [file, another] = files
   if (file !== undefined && another === undefined) return file
-  throw new MillraceError('USAGE', `millrace ${verb} takes one job file, not ${files.length}`, { domain: 'user', hint: `millrace ${verb} job.yaml` })
+  throw new MillraceError('USAGE', `millrace ${verb} takes one ${what}, not ${files.length}`, { domain: 'user', hint: `millrace ${verb} ${what}` })
 }
 
 function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {

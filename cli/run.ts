@@ -9,6 +9,7 @@ import { MillraceError } from '../runtime/model/errors.ts'
 import type { JobTarget } from '../runtime/model/job.ts'
 import { subtasksOf } from '../runtime/plan/chaining.ts'
 import { planJob, type PlannedJob } from '../runtime/plan/planned-job.ts'
+import { isFields } from '../runtime/plan/problems.ts'
 import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
@@ -26,6 +27,8 @@ export interface RunOptions {
   logLevel: 'info' | 'debug' | 'silent'
   /** Goes on with the state of an earlier run that had this id. */
   resume: string | undefined
+  /** Starts from a savepoint or checkpoint of another job or run. */
+  restore: string | undefined
 }
 
 /**
@@ -40,15 +43,31 @@ export async function run(options: RunOptions): Promise<number> {
   const baseDir = dirname(resolve(options.file))
   const store = openedStore(planned.checkpoints.store)
   const uid = options.resume ?? `run-${randomBytes(6).toString('hex')}`
-  const target: JobTarget = { revision: createHash('sha256').update(JSON.stringify(job.spec)).digest('hex').slice(0, 12), spec: job.spec, desiredState: 'running' }
+  const restore = restoreLocation(options, job.spec)
+  const target: JobTarget = { ...(restore === undefined ? {} : { restore }), revision: createHash('sha256').update(JSON.stringify(job.spec)).digest('hex').slice(0, 12), spec: job.spec, desiredState: 'running' }
   const settings = { name: job.name, uid, token: randomBytes(16).toString('hex'), store, baseDir, logLevel: options.logLevel }
-  const started = options.inProcess ? await startInProcess(settings, planned, target) : await startProcesses(settings, planned, target)
   const interrupted = new Promise<number>((done) => { process.once('SIGINT', () => { done(130) }) })
+  const over = new AbortController()
+  const starting = options.inProcess ? startInProcess(settings, planned, target) : startProcesses(settings, planned, target)
   try {
-    return await Promise.race([watch(started, options), interrupted])
+    return await Promise.race([starting.then((started) => watch(started, options, over.signal)), interrupted])
   } finally {
-    await started.close()
+    over.abort()
+    await (await starting).close()
   }
+}
+
+/** `--restore`, else what the job file says. Throws USAGE where that needs a cluster or a fresh run. */
+function restoreLocation({ restore, resume }: RunOptions, spec: unknown): string | undefined {
+  if (restore !== undefined && resume !== undefined) {
+    throw new MillraceError('USAGE', '--resume goes on with a run of its own, --restore starts a new one from another state: give one of both', { domain: 'user' })
+  }
+  const written = isFields(spec) && isFields(spec['restore']) ? spec['restore'] : {}
+  if (restore === undefined && written['savepoint'] !== undefined && resume === undefined) {
+    throw new MillraceError('USAGE', `spec.restore.savepoint names an object of a cluster, and this is none`, { domain: 'user', hint: 'give the folder of the savepoint: --restore PATH' })
+  }
+  const location = restore ?? (typeof written['path'] === 'string' ? written['path'] : undefined)
+  return location === undefined || /^[a-z0-9+]+:/i.test(location) ? location : resolve(location)
 }
 
 /** The store's folder, made when it is missing. Throws STORE_UNAVAILABLE when it cannot be written: nothing is started then. */
@@ -97,15 +116,17 @@ async function startInProcess(settings: JobSettings, planned: PlannedJob, target
   }
 }
 
-async function watch(job: StartedJob, options: RunOptions): Promise<number> {
+/** Shows how the job gets on, until it has ended or `over` says that nobody looks any more. */
+async function watch(job: StartedJob, options: RunOptions, over: AbortSignal): Promise<number> {
   let shown = ''
-  for (;;) {
+  while (!over.aborted) {
     const report = await job.report()
     if (report) shown = showProgress(report, shown, options)
     if (report?.phase === 'finished') return 0
     if (report?.phase === 'failed') throw new MillraceError(report.error?.code ?? 'JOB_FAILED', report.error?.message ?? 'the job failed', { domain: report.error?.domain ?? 'bug', ...(report.error?.hint === undefined ? {} : { hint: report.error.hint }) })
     await new Promise((done) => { setTimeout(done, POLL_MS) })
   }
+  return 0
 }
 
 /** One line to standard error whenever there is something new; results own standard output. */

@@ -14,4 +14,6 @@ export interface JobClient {
   requestSavepoint(at: JobEndpoint, request: SavepointRequest): Promise<SavepointReport>
   /** Undefined when the coordinator has not heard of this savepoint. */
   savepoint(at: JobEndpoint, id: string): Promise<SavepointReport | undefined>
+  /** Deletes a savepoint's files; one that is unknown is gone already. COORDINATOR_REFUSED (retriable) while the job would restore from it. */
+  deleteSavepoint(at: JobEndpoint, id: string): Promise<void>
 }

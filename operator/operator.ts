@@ -109,7 +109,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
   metrics.gauge('jobs', 'StreamJobs by phase', 'phase', () => countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'))
   const savepoints = new Controller(machinery, {
     name: 'streamsavepoint', resource: streamSavepoints, ...scope,
-    reconcile: (ref) => reconcileSavepoint({ kube, clock, jobClient, tokenKey, events }, ref),
+    reconcile: (ref) => reconcileSavepoint({ kube, clock, jobClient, tokenKey, events, store: settings.pods.store }, ref),
   })
   const datasources = new Controller(machinery, {
     name: 'druiddatasource', resource: druidDatasources, ...scope,

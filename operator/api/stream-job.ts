@@ -33,6 +33,8 @@ export interface StreamJobSpec {
   podTemplate?: Readonly<Record<string, unknown>>
   /** Any new text restarts the pods through a savepoint. */
   restartNonce?: string
+  /** What the job's first start takes its state from. Exactly one of both. */
+  restore?: { savepoint?: string; path?: string }
   deletion?: { deadline?: string; savepoint?: 'Take' | 'Skip' }
 }
 

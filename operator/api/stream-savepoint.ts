@@ -12,6 +12,8 @@ export interface StreamSavepoint extends KubeObject {
     /** Name of a StreamJob in the same namespace. */
     job: string
     timeout?: string
+    /** What becomes of the files when this object is deleted. */
+    deletionPolicy?: 'Retain' | 'Delete'
   }
   status?: StreamSavepointStatus
 }
@@ -21,7 +23,8 @@ export interface StreamSavepointStatus {
   phase?: 'Pending' | 'InProgress' | 'Completed' | 'Failed'
   /** What the coordinator knows this savepoint by: repeating it asks for the same one. */
   id?: string
-  path?: string
+  /** Folder of the savepoint: what spec.restore.path of a job, and `millrace savepoint inspect`, take. */
+  location?: string
   attempt?: number
   sizeBytes?: number
   durationMs?: number

@@ -55,3 +55,13 @@ export function isGone(error: unknown): boolean {
 export function isInvalid(error: unknown): boolean {
   return error instanceof KubeError && error.status === 422
 }
+
+/** What is read, or undefined when it is not there. */
+export async function unlessNotFound<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}

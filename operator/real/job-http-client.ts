@@ -7,7 +7,7 @@ const TIMEOUT_MS = 5_000
 /** A coordinator runs its user's image: what it answers is not trusted to be small. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
-export interface JobRequest { method: 'GET' | 'PUT' | 'POST'; path: string; body?: string }
+export interface JobRequest { method: 'GET' | 'PUT' | 'POST' | 'DELETE'; path: string; body?: string }
 
 /** How requests travel: over undici, or under virtual time. Rejects with whatever kept the answer away. */
 export interface JobTransport {
@@ -38,6 +38,11 @@ export class JobHttpClient implements JobClient {
   async savepoint(at: JobEndpoint, id: string): Promise<SavepointReport | undefined> {
     const answer = await this.#call(at, 'GET', `/v1/savepoints/${encodeURIComponent(id)}`)
     return answer.status === 404 ? undefined : this.#expect<SavepointReport>(answer)
+  }
+
+  async deleteSavepoint(at: JobEndpoint, id: string): Promise<void> {
+    const answer = await this.#call(at, 'DELETE', `/v1/savepoints/${encodeURIComponent(id)}`)
+    if (answer.status !== 204) this.#expect(answer)
   }
 
   #expect<T>(answer: Answer): T {

@@ -1,4 +1,4 @@
-import type { SavepointReport } from '../../runtime/control/job-report.ts'
+import type { CheckpointReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { ErrorReport } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
@@ -7,69 +7,72 @@ import type { StreamJob } from '../api/stream-job.ts'
 import { streamSavepoints } from '../api/stream-savepoint.ts'
 import type { StreamSavepoint, StreamSavepointStatus } from '../api/stream-savepoint.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
-import type { JobClient, JobEndpoint } from '../job-client.ts'
 import { withConditions } from '../kube/conditions.ts'
-import { isNotFound } from '../kube/errors.ts'
+import { unlessNotFound } from '../kube/errors.ts'
 import { isoSeconds } from '../kube/events.ts'
-import type { EventNote, EventRecorder } from '../kube/events.ts'
-import type { Kube, ObjectRef } from '../kube/kube.ts'
-import { pods as podResource } from '../kube/resource-type.ts'
-import { coordinatorName } from '../resources/coordinator-pod.ts'
-import { jobToken } from '../resources/hash.ts'
-import { HTTP_PORT } from '../resources/job-pod.ts'
-import type { Clock } from '../../runtime/ports/clock.ts'
-
-export interface SavepointParts { kube: Kube; clock: Clock; jobClient: JobClient; tokenKey: string; events: EventRecorder }
+import type { EventNote } from '../kube/events.ts'
+import type { ObjectRef } from '../kube/kube.ts'
+import { coordinatorOf } from './job-coordinator.ts'
+import type { SavepointParts } from './job-coordinator.ts'
+import { holdWhenDeleting, releaseSavepoint } from './release.ts'
 
 const DEFAULT_TIMEOUT_MS = 10 * 60_000
 const POLL_MS = 500
 
-/** One savepoint request from Pending to Completed or Failed; what has ended is never touched again. */
+/** One savepoint request from Pending to Completed or Failed; what has ended only waits for its deletion. */
 export async function reconcileSavepoint(parts: SavepointParts, ref: ObjectRef): Promise<ReconcileResult> {
-  const savepoint = await readOrNothing(parts.kube.get(streamSavepoints, ref))
-  if (savepoint === undefined || savepoint.metadata.deletionTimestamp !== undefined) return {}
+  const savepoint = await unlessNotFound(parts.kube.get(streamSavepoints, ref))
+  if (savepoint === undefined) return {}
+  if (savepoint.metadata.deletionTimestamp !== undefined) return releaseSavepoint(parts, savepoint)
+  if (await holdWhenDeleting(parts, savepoint) === 'written') return {} // the write wakes us again
   const { phase } = savepoint.status ?? {}
   if (phase === 'Completed' || phase === 'Failed') return {}
   // The id comes from the uid, so it need not be written before the coordinator is asked: a repeat has the same.
   const id = `ssp-${savepoint.metadata.uid ?? ''}`
-  const next = nextStatus(savepoint, id, await askFor(parts, savepoint, id), parts.clock.now())
+  const next = nextStatus(savepoint, id, await askFor(parts, savepoint, id), { now: parts.clock.now(), store: parts.store })
   await write(parts, savepoint, next)
   return next.phase === 'Completed' || next.phase === 'Failed' ? {} : { requeueAfterMs: POLL_MS }
 }
 
-type Answer = { kind: 'report'; report: SavepointReport } | { kind: 'refused'; error: ErrorReport } | { kind: 'notYet'; why: string }
+/** A report comes with the job it is of, since that says where its files are. */
+type Answer = { kind: 'report'; report: SavepointReport; job: StreamJob } | { kind: 'refused'; error: ErrorReport } | { kind: 'notYet'; why: string }
 
 async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: string): Promise<Answer> {
-  const job = await readOrNothing(parts.kube.get(streamJobs, { namespace: savepoint.metadata.namespace ?? '', name: savepoint.spec.job }))
+  const job = await unlessNotFound(parts.kube.get(streamJobs, { namespace: savepoint.metadata.namespace ?? '', name: savepoint.spec.job }))
   if (job === undefined) return { kind: 'notYet', why: `There is no StreamJob ${savepoint.spec.job} in this namespace.` }
-  const endpoint = await endpointOf(parts, job)
+  const kept = keptBySuspension(job)
+  if (kept !== undefined) return { kind: 'report', report: kept, job }
+  const endpoint = await coordinatorOf(parts, job)
   if (endpoint === undefined) return { kind: 'notYet', why: `The job ${job.metadata.name} has no coordinator (${job.status?.phase ?? 'Pending'}).` }
   try {
     const known = await parts.jobClient.savepoint(endpoint, id)
-    if (known !== undefined) return { kind: 'report', report: known }
+    if (known !== undefined) return { kind: 'report', report: known, job }
     const { phase } = await parts.jobClient.report(endpoint)
+    if (phase === 'finished') return { kind: 'refused', error: { code: 'JOB_FINISHED', message: `The job ${job.metadata.name} has finished: there is nothing left to go on with.`, domain: 'user', retriable: false } }
     if (phase !== 'running') return { kind: 'notYet', why: `The job ${job.metadata.name} is ${phase}; the savepoint is taken when it runs.` }
-    return { kind: 'report', report: await parts.jobClient.requestSavepoint(endpoint, { id }) }
+    return { kind: 'report', report: await parts.jobClient.requestSavepoint(endpoint, { id }), job }
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     return error.retriable ? { kind: 'notYet', why: error.message } : { kind: 'refused', error: errorReport(error) }
   }
 }
 
-async function endpointOf({ kube, tokenKey }: SavepointParts, job: StreamJob): Promise<JobEndpoint | undefined> {
-  const pod = await readOrNothing(kube.get(podResource, { namespace: job.metadata.namespace ?? '', name: coordinatorName(job.metadata.name) }))
-  const host = pod?.metadata.deletionTimestamp === undefined ? pod?.status?.podIP : undefined
-  return host === undefined || host === '' ? undefined : { host, port: HTTP_PORT, token: jobToken(tokenKey, job.metadata.uid ?? '') }
+/** A suspended job stands at a savepoint, which its coordinator has named so (suspend in runtime/coordinator). */
+function keptBySuspension(job: StreamJob): SavepointReport | undefined {
+  const { phase, checkpoint } = job.status ?? {}
+  if (phase !== 'Suspended' || checkpoint?.kind !== 'savepoint') return undefined
+  const { attempt, id, kind, path, sizeBytes, durationMs } = checkpoint
+  return { id: `suspended-${attempt}`, phase: 'completed', checkpoint: { attempt, id, kind, path, sizeBytes, durationMs, completedAt: Date.parse(checkpoint.completedAt) } }
 }
 
 /** Pure. */
-export function nextStatus(savepoint: StreamSavepoint, id: string, answer: Answer, now: number): StreamSavepointStatus {
+export function nextStatus(savepoint: StreamSavepoint, id: string, answer: Answer, { now, store }: { now: number; store: string }): StreamSavepointStatus {
   const startedAt = savepoint.status?.startedAt ?? isoSeconds(now)
   const base = { observedGeneration: savepoint.metadata.generation ?? 0, id, startedAt }
   const done = (fields: Pick<StreamSavepointStatus, 'phase'> & Partial<StreamSavepointStatus>, reason: string, message: string): StreamSavepointStatus => ({
     ...base, ...fields,
     conditions: withConditions(savepoint.status?.conditions ?? [],
-      [{ type: 'Ready', status: fields.phase === 'Completed' ? 'True' : 'False', reason, message }], { generation: base.observedGeneration, now }),
+      ['Completed', 'Ready'].map((type) => ({ type, status: fields.phase === 'Completed' ? 'True' : 'False', reason, message })), { generation: base.observedGeneration, now }),
   })
   const failed = (error: ErrorReport): StreamSavepointStatus => done({ phase: 'Failed', completedAt: isoSeconds(now), error }, 'Failed', error.message)
   if (answer.kind === 'refused') return failed(answer.error)
@@ -77,8 +80,9 @@ export function nextStatus(savepoint: StreamSavepoint, id: string, answer: Answe
     const { report } = answer
     if (report.phase === 'failed') return failed(report.error)
     if (report.phase === 'completed') {
-      const { path, attempt, sizeBytes, durationMs, completedAt } = report.checkpoint
-      return done({ phase: 'Completed', path, attempt, sizeBytes, durationMs, completedAt: isoSeconds(completedAt) }, 'Completed', `Kept at ${path}.`)
+      const { attempt, sizeBytes, durationMs, completedAt } = report.checkpoint
+      const location = locationOf(answer.job, report.checkpoint, store)
+      return done({ phase: 'Completed', id: report.id, location, attempt, sizeBytes, durationMs, completedAt: isoSeconds(completedAt) }, 'Completed', `Kept at ${location}.`)
     }
   }
   const timeoutMs = parseDurationMs(savepoint.spec.timeout ?? '10m') ?? DEFAULT_TIMEOUT_MS
@@ -87,6 +91,11 @@ export function nextStatus(savepoint: StreamSavepoint, id: string, answer: Answe
     return failed({ code: 'SAVEPOINT_TIMEOUT', message: `Not completed within ${timeoutMs} ms. ${why}`, domain: 'dependency', retriable: true })
   }
   return answer.kind === 'notYet' ? done({ phase: 'Pending' }, 'Waiting', why) : done({ phase: 'InProgress' }, 'InProgress', why)
+}
+
+/** The job's folder in its store is made of namespace, name and uid (runtime/config.ts). */
+function locationOf({ metadata: { namespace, name, uid }, spec }: StreamJob, { path }: CheckpointReport, store: string): string {
+  return `${(spec.checkpoints?.store ?? store).replace(/\/+$/, '')}/${namespace ?? ''}/${name}/${uid ?? ''}/${path.slice(0, path.lastIndexOf('/'))}`
 }
 
 async function write({ kube, events }: SavepointParts, savepoint: StreamSavepoint, status: StreamSavepointStatus): Promise<void> {
@@ -100,16 +109,7 @@ async function write({ kube, events }: SavepointParts, savepoint: StreamSavepoin
 }
 
 function eventOf(status: StreamSavepointStatus): EventNote | undefined {
-  if (status.phase === 'Completed') return { type: 'Normal', reason: 'SavepointCompleted', message: `${status.path ?? ''}, ${status.sizeBytes ?? 0} bytes in ${status.durationMs ?? 0} ms` }
+  if (status.phase === 'Completed') return { type: 'Normal', reason: 'SavepointCompleted', message: `${status.location ?? ''}, ${status.sizeBytes ?? 0} bytes in ${status.durationMs ?? 0} ms` }
   if (status.phase === 'Failed') return { type: 'Warning', reason: 'SavepointFailed', message: status.error?.message ?? 'unknown' }
   return status.phase === 'InProgress' ? { type: 'Normal', reason: 'SavepointStarted', message: `Asked for as ${status.id ?? ''}` } : undefined
-}
-
-async function readOrNothing<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
 }

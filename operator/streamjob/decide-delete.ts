@@ -2,6 +2,7 @@ import { FINALIZER } from '../api/stream-job.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { begin, deletionDeadlineMs, ending, working } from './operation.ts'
+import { hasStarted } from './restore-source.ts'
 import { carryOnStopping, STOPPED_WITHOUT_SAVEPOINT } from './stop.ts'
 
 /** The job is being deleted: a last savepoint when it can be had, no pods, and an end within the deadline in any case. */
@@ -15,7 +16,7 @@ export function decideDelete(observed: Observed): Decision {
   const deadline = Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job)
   if (now < deadline) return carryOnStopping(observed, operation)
   const message = `Not gone within ${deletionDeadlineMs(job) / 1000} s, left behind: ${pods.map((pod) => `pod ${pod.metadata.name}`).join(', ')}.`
-  const hadNoSavepoint = operation.step === 'savepoint' && (job.status?.attempt ?? 0) > 0
+  const hadNoSavepoint = operation.step === 'savepoint' && hasStarted(job)
   return working(operation, {
     act: { kind: 'release' }, message, requeueAfterMs: 500,
     events: [...(hadNoSavepoint ? [STOPPED_WITHOUT_SAVEPOINT] : []), { type: 'Warning', reason: 'DeletedWithLeftovers', message }],

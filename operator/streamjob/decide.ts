@@ -11,6 +11,7 @@ import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { begin, ending, settled, working } from './operation.ts'
 import { blockedPod } from './pod-trouble.ts'
+import { hasStarted } from './restore-source.ts'
 import type { Wanted } from './wanted.ts'
 import { wantsToRun } from './wanted.ts'
 
@@ -155,10 +156,14 @@ function lead(observed: Observed, wanted: Wanted): Decision {
   }
   const { report } = coordinator
   if (isPlanted('surplusFirst') && surplusPods(observed, wanted, []).length > 0) return tidyUp(observed, wanted, [])
-  if (report.targetRevision !== wanted.revision || report.phase === 'suspended') {
+  const isOtherStart = report.attempt === 0 && report.restore !== wanted.restore && !hasStarted(job)
+  if (report.targetRevision !== wanted.revision || report.phase === 'suspended' || isOtherStart) {
     const type = report.revision === null ? missingBecause(observed, wanted) : report.phase === 'suspended' ? 'Resume' : changeOperation(observed)
     const operation = begin(observed, type, 'deploy')
-    return working(operation, { act: { kind: 'putTarget', desiredState: 'running' }, message: `The coordinator is told about revision ${wanted.revision}.`, requeueAfterMs: 300 })
+    return working(operation, {
+      act: { kind: 'putTarget', desiredState: 'running' }, message: `The coordinator is told about revision ${wanted.revision}.`, requeueAfterMs: 300,
+      events: wanted.restore === undefined ? [] : [{ type: 'Normal', reason: 'RestoreStarted', message: `The job starts from ${wanted.restore}.` }],
+    })
   }
   if (report.phase === 'failed') {
     const message = report.error?.message ?? 'The job failed.'

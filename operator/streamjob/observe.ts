@@ -22,6 +22,7 @@ import { coordinatorAddress } from '../resources/worker-pod.ts'
 import { bindDruidSinks } from './druid-sinks.ts'
 import type { Observed } from './observed.ts'
 import { savepointId } from './operation.ts'
+import { hasStarted, restoreSource } from './restore-source.ts'
 import { jobSpecOf, specProblems, wantedOf } from './wanted.ts'
 import type { Wanted } from './wanted.ts'
 
@@ -46,8 +47,10 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   const own = all.items.filter((pod) => isOwnedBy(pod, job) && !(isPlanted('forgetTerminating') && pod.metadata.deletionTimestamp !== undefined))
   const spec = await chooseSpec(parts, job)
   const bound = spec.chosen === undefined ? undefined : await bindDruidSinks(kube, namespace, jobSpecOf(spec.chosen))
+  const source = spec.chosen === undefined ? undefined : await restoreSource(kube, job, spec.chosen)
   const context = spec.chosen === undefined ? undefined : contextOf(parts, job, spec.chosen)
-  const wanted = context === undefined || bound === undefined ? undefined : wantedOf(context, parts.connectors, bound.jobSpec)
+  const wanted = context === undefined || bound === undefined ? undefined
+    : wantedOf(context, parts.connectors, { jobSpec: bound.jobSpec, restore: source?.location })
   const coordinatorPod = own.find((pod) => pod.metadata.name === coordinatorName(job.metadata.name) && pod.metadata.deletionTimestamp === undefined)
   const coordinator = await askCoordinator(parts, job, coordinatorPod)
   return {
@@ -55,7 +58,7 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     taken: takenNames(all.items, own, wanted),
     coordinatorAddress: context === undefined ? undefined : coordinatorAddress(context, coordinatorPod),
     coordinator: coordinator.view, savepoint: coordinator.savepoint,
-    waitsFor: bound?.waitsFor,
+    waitsFor: bound?.waitsFor ?? source?.waitsFor,
   }
 }
 
@@ -83,11 +86,19 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
   // The kept one was good; an operator of another version may see it otherwise.
   const usable = last !== undefined && specProblems(last, parts.connectors).length === 0 ? last : undefined
   if (problems.length > 0) return { chosen: usable, problems, keep: undefined }
+  if (usable !== undefined && hasStarted(job) && job.spec.restore !== undefined && hashOf(job.spec.restore) !== hashOf(usable.restore ?? null)) {
+    return { chosen: usable, problems: [RESTORE_TOO_LATE], keep: undefined }
+  }
   const change = usable === undefined ? undefined : changeClass(jobSpecOf(usable), jobSpecOf(job.spec))
-  if (change?.class === 'incompatible' && (job.status?.attempt ?? 0) > 0) {
+  if (change?.class === 'incompatible' && hasStarted(job)) {
     return { chosen: usable, problems: [incompatible(change)], keep: undefined }
   }
   return { chosen: job.spec, problems, keep: { change } }
+}
+
+const RESTORE_TOO_LATE: Problem = {
+  code: 'RESTORE_TOO_LATE', path: 'spec.restore', message: 'the job has started and has state of its own',
+  hint: 'take it out again; to start from a savepoint, create another job',
 }
 
 /** Pods and the Service are named after the job; a Service takes no dots and begins with a letter. */

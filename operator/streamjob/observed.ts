@@ -29,6 +29,6 @@ export interface Observed {
     | { kind: 'absent' }
   /** What the coordinator says of the savepoint of the operation under way. */
   savepoint: SavepointReport | undefined
-  /** Something outside that the job needs before it may start: a DruidDatasource. */
+  /** Something outside that the job needs before it may start: a DruidDatasource, a savepoint. */
   waitsFor: ErrorReport | undefined
 }

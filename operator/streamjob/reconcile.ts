@@ -123,7 +123,7 @@ async function putTarget(parts: StreamJobParts, observed: Observed, desiredState
   const endpoint = coordinatorEndpoint(parts, observed)
   if (endpoint === undefined || wanted === undefined) return
   await parts.jobClient.putTarget(endpoint, {
-    revision: wanted.revision, spec: wanted.jobSpec, desiredState,
+    revision: wanted.revision, spec: wanted.jobSpec, desiredState, ...(wanted.restore === undefined ? {} : { restore: wanted.restore }),
   })
 }
 

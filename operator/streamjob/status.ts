@@ -24,7 +24,8 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     phase: decision.phase,
     reason: ready.reason,
     message: ready.message,
-    attempt: report?.attempt ?? before.attempt ?? 0,
+    // A coordinator that cannot read its log yet does not know.
+    attempt: report !== undefined && report.attempt > 0 ? report.attempt : before.attempt ?? 0,
     revision: report?.revision ?? before.revision ?? null,
     ...scaleOf(observed),
     pods: podsOf(observed),

@@ -4,6 +4,7 @@ import type { Act, Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { working } from './operation.ts'
 import { blockedPod } from './pod-trouble.ts'
+import { hasStarted } from './restore-source.ts'
 
 /** Whether the pods of a job may go: its state is safe, cannot be made safer, or time is up. */
 export type StopStep =
@@ -20,16 +21,17 @@ export const STOPPED_WITHOUT_SAVEPOINT: EventNote = {
  * go only after that. When it cannot be reached until the operation's deadline, the newest checkpoint must do.
  */
 export function stopStep(observed: Observed, operation: Operation): StopStep {
-  const { coordinator, now, pods } = observed
+  const { coordinator, now, pods, job } = observed
+  const hasRun = hasStarted(job)
   const isLate = now >= Date.parse(operation.deadline)
   if (coordinator.kind === 'reached') {
     const { phase, attempt } = coordinator.report
     if (phase === 'suspended') return { kind: 'remove', withSavepoint: 'yes' }
-    if (phase === 'finished' || attempt === 0) return { kind: 'remove', withSavepoint: 'notNeeded' }
+    if (phase === 'finished' || (attempt === 0 && !hasRun)) return { kind: 'remove', withSavepoint: 'notNeeded' }
     if (phase === 'failed' || isLate) return { kind: 'remove', withSavepoint: 'no' }
     return { kind: 'ask', message: `The coordinator (${phase}) is asked for a savepoint and to stop.` }
   }
-  if (observed.job.status?.attempt === undefined || observed.job.status.attempt === 0) return { kind: 'remove', withSavepoint: 'notNeeded' }
+  if (!hasRun) return { kind: 'remove', withSavepoint: 'notNeeded' }
   if (coordinator.kind === 'absent' || isLate || blockedPod(pods) !== undefined) return { kind: 'remove', withSavepoint: 'no' }
   return { kind: 'wait', message: `Waiting for the coordinator to take a savepoint: ${coordinator.why.message}` }
 }

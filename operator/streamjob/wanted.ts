@@ -19,6 +19,8 @@ export interface Wanted {
   jobSpec: Readonly<Record<string, unknown>>
   /** Hash of jobSpec. */
   revision: string
+  /** What a job that has never started is to start from. */
+  restore: string | undefined
   coordinator: Pod
   workers: readonly Pod[]
   /** The chain that the scale subresource speaks of. */
@@ -33,12 +35,12 @@ export function specProblems(spec: StreamJobSpec, connectors: ConnectorChecks): 
 }
 
 /** Only for a spec without problems; throws otherwise, since that would be a mistake of ours. */
-export function wantedOf(context: PodContext, connectors: ConnectorChecks, jobSpec: Readonly<Record<string, unknown>>): Wanted {
+export function wantedOf(context: PodContext, connectors: ConnectorChecks, { jobSpec, restore }: Pick<Wanted, 'jobSpec' | 'restore'>): Wanted {
   const validation = validateJob(context.spec, connectors)
   if ('problems' in validation) throw new Error(`a spec with problems was asked for: ${validation.problems[0]?.message ?? ''}`)
   const plan = executionPlan(validation.graph)
   return {
-    spec: context.spec, jobSpec, revision: hashOf(jobSpec),
+    spec: context.spec, jobSpec, revision: hashOf(jobSpec), restore,
     coordinator: coordinatorPod(context),
     workers: subtasksOf(plan).map(({ chain, slot }) => workerPod(context, { chain: chain.id, slot })),
     scaleChain: scaleChainOf(plan),

@@ -18,6 +18,8 @@ export interface Manifest {
   maxParallelism: number
   /** The spec that ran, so that a restore can say what changed. */
   revision: string
+  /** That spec itself: whether another job can take the state over is decided by it. */
+  spec: unknown
   subtasks: Readonly<Record<SubtaskId, SubtaskSnapshot>>
 }
 

@@ -17,8 +17,8 @@ export async function writeStateFile(store: Store, path: string, groups: readonl
   return { path, sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), groups: table }
 }
 
-/** Reads the blocks of the key groups in `range`. Throws STATE_MISSING or STATE_CORRUPT naming the file. */
-export async function readStateFile(store: Store, file: StateFile, range: KeyGroupRange): Promise<GroupState[]> {
+/** The file's bytes, as long and with the checksum that its manifest says. Throws STATE_MISSING or STATE_CORRUPT naming it. */
+export async function checkedStateFile(store: Store, file: StateFile): Promise<Uint8Array> {
   const bytes = await store.get(file.path)
   if (!bytes) throw new MillraceError('STATE_MISSING', `state file ${file.path} is not in the store`, { domain: 'platform' })
   const sha256 = createHash('sha256').update(bytes).digest('hex')
@@ -26,6 +26,12 @@ export async function readStateFile(store: Store, file: StateFile, range: KeyGro
     throw new MillraceError('STATE_CORRUPT', `state file ${file.path} has ${bytes.length} bytes and sha256 ${sha256}; the manifest says ${file.sizeBytes} and ${file.sha256}`,
       { domain: 'platform' })
   }
+  return bytes
+}
+
+/** Reads the blocks of the key groups in `range`. Throws STATE_MISSING or STATE_CORRUPT naming the file. */
+export async function readStateFile(store: Store, file: StateFile, range: KeyGroupRange): Promise<GroupState[]> {
+  const bytes = await checkedStateFile(store, file)
   return file.groups
     .filter(([group]) => group >= range.first && group < range.endExclusive)
     .map(([group, offset, length]) => [group, bytes.subarray(offset, offset + length)] as const)

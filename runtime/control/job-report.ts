@@ -8,6 +8,7 @@ import type { CheckpointReport } from '../model/job.ts'
  *   PUT  /v1/target      JobTarget → JobReport; repeating the same target changes nothing
  *   POST /v1/savepoints  SavepointRequest → SavepointReport; repeating an id asks for the same savepoint
  *   GET  /v1/savepoints/{id} → SavepointReport (404 when unknown)
+ *   DELETE /v1/savepoints/{id} deletes its files (204, also when unknown; 409 while the job would restore from it)
  *   GET  /metrics        → Prometheus text      GET /healthz → 200
  */
 export type { CheckpointReport, JobTarget } from '../model/job.ts'
@@ -34,6 +35,8 @@ export interface JobReport {
   /** The revision that runs (or is being deployed) now, and the one asked for. */
   revision: string | null
   targetRevision: string | null
+  /** What the target asks to start from, when it does. */
+  restore?: string
   /** Subtasks the target needs and those registered: `count-0`, …. */
   expectedWorkers: readonly string[]
   registeredWorkers: readonly string[]

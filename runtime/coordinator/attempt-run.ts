@@ -136,7 +136,7 @@ export class AttemptRun {
     }
     await store.put(path, encodeManifest({
       version: 1, job, attempt, id: pending.id, kind: request.kind, completedAt, durationMs: report.durationMs, sizeBytes: report.sizeBytes,
-      maxParallelism: plan.maxParallelism, revision: target.revision, subtasks: pending.snapshots,
+      maxParallelism: plan.maxParallelism, revision: target.revision, spec: target.spec, subtasks: pending.snapshots,
     }))
     if (this.#failure) throw this.#failure
     if (isPlanted('completeBeforeLog')) this.#broadcast({ kind: 'complete', attempt, checkpoint: pending.id })

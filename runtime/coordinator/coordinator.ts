@@ -1,7 +1,8 @@
 import { JobLog } from '../checkpoint/job-log.ts'
 import { decodeManifest, type Manifest } from '../checkpoint/manifest.ts'
 import { assignRestore, droppedState } from '../checkpoint/restore-assignment.ts'
-import { retire } from '../checkpoint/retention.ts'
+import { discardSavepoint, retire } from '../checkpoint/retention.ts'
+import { importSavedState, openSavedState, type SavedState } from '../checkpoint/saved-state.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import type { JobPhase, JobReport, SavepointReport } from '../control/job-report.ts'
 import type { WorkerMessage } from '../control/messages.ts'
@@ -18,6 +19,7 @@ import type { Store } from '../ports/store.ts'
 import { AttemptRun } from './attempt-run.ts'
 import { nextPhase } from './job-phase.ts'
 import { PauseClock } from './pause-clock.ts'
+import { checkFit } from './restore-fit.ts'
 import { discoverSplits, watchSplits, type SplitParts } from './splits.ts'
 import { WorkerRegistry } from './worker-registry.ts'
 
@@ -63,6 +65,8 @@ export class Coordinator {
   readonly #stopWaiters = new Map<SubtaskId, { attempt: Attempt; resolve(): void }>()
   #startWaiters: { attempt: Attempt; missing: Set<SubtaskId>; settle(error?: Error): void } | undefined
   #log: JobLog | undefined
+  /** What the first attempt starts from, found to fit this revision. */
+  #saved: (SavedState & { revision: string }) | undefined
   #wanted: Wanted | undefined
   #phase: JobPhase = 'waiting'
   #run: AttemptRun | undefined
@@ -95,19 +99,29 @@ export class Coordinator {
     })
   }
 
-  /** Opens the log and the control port. Resolves with the control address; rejects when either cannot be used. */
+  /**
+   * Opens the log and the control port. Resolves with the control address; rejects when that cannot be used. A store
+   * that cannot be read is tried again, and told in the report meanwhile: a process that ends could tell nobody why.
+   */
   async start(): Promise<NetAddress> {
-    this.#log = await JobLog.open(this.#store)
-    const view = this.#log.view()
+    await this.#openLog().catch((error: unknown) => { this.#error = error instanceof Error ? error : new Error(String(error)) })
+    const address = await this.#registry.listen(this.#ports.net, this.#config.control)
+    this.#wake()
+    return address
+  }
+
+  async #openLog(): Promise<void> {
+    const log = await JobLog.open(this.#store)
+    const view = log.view()
     this.#attempt = view.attempt
     this.#newest = view.newest ?? null
     for (const { savepoint, checkpoint } of view.checkpoints) {
       if (savepoint !== null) this.#savepoints.set(savepoint, { id: savepoint, phase: 'completed', checkpoint })
     }
-    if (view.target) this.#accept(view.ended === 'suspended' ? { ...view.target, desiredState: 'suspended' } : view.target)
-    const address = await this.#registry.listen(this.#ports.net, this.#config.control)
-    this.#wake()
-    return address
+    // Whoever asked for a target meanwhile knows better than the log.
+    if (view.target && !this.#wanted) this.#accept(view.ended === 'suspended' ? { ...view.target, desiredState: 'suspended' } : view.target)
+    this.#log = log
+    this.#error = undefined
   }
 
   /** Resolves after close; rejects with ATTEMPT_SUPERSEDED when another coordinator has taken over. */
@@ -125,7 +139,8 @@ export class Coordinator {
 
   /** Asks for a target; the same again changes nothing. Throws SPEC_INVALID or STATE_WOULD_BE_LOST and keeps what runs. */
   setTarget(target: JobTarget): void {
-    if (this.#wanted && this.#wanted.target.revision === target.revision && this.#wanted.target.desiredState === target.desiredState) return
+    const before = this.#wanted?.target
+    if (before?.revision === target.revision && before.desiredState === target.desiredState && before.restore === target.restore) return
     this.#accept(target)
     this.#userFailures = 0
     this.#backoffMs = FIRST_BACKOFF_MS
@@ -146,18 +161,32 @@ export class Coordinator {
     return report
   }
 
+  /** Deletes a savepoint's files; unknown ones are gone already. Throws SAVEPOINT_IN_USE, or JOB_NOT_RUNNING: only a running attempt may delete. */
+  async deleteSavepoint(id: string): Promise<void> {
+    const known = this.#savepoints.get(id)
+    if (!known) return
+    if (!this.#run || !this.#log) throw this.#notRunning()
+    if (known.phase === 'inProgress') throw new MillraceError('SAVEPOINT_IN_USE', `savepoint ${id} is being taken`, { domain: 'platform', retriable: true })
+    await discardSavepoint(this.#log, this.#store, id)
+    this.#savepoints.delete(id)
+  }
+
   findSavepoint(id: string): SavepointReport | undefined { return this.#savepoints.get(id) }
 
   async #takeSavepoint(id: string): Promise<void> {
     try {
       const run = this.#run
-      if (!run || this.#phase !== 'running') throw new MillraceError('JOB_NOT_RUNNING', `job ${this.#config.job} is ${this.#phase}`, { domain: 'platform', retriable: true })
+      if (!run || this.#phase !== 'running') throw this.#notRunning()
       const checkpoint = await run.take({ kind: 'savepoint', thenStop: false, savepoint: id, final: false })
       this.#newest = checkpoint
       this.#savepoints.set(id, { id, phase: 'completed', checkpoint })
     } catch (error) {
       this.#savepoints.set(id, { id, phase: 'failed', error: errorReport(error) })
     }
+  }
+
+  #notRunning(): MillraceError {
+    return new MillraceError('JOB_NOT_RUNNING', `job ${this.#config.job} is ${this.#phase}`, { domain: 'platform', retriable: true })
   }
 
   report(): JobReport {
@@ -169,6 +198,7 @@ export class Coordinator {
     return {
       job: this.#config.job, phase: this.#phase, attempt: this.#attempt, revision: this.#revision,
       targetRevision: this.#wanted?.target.revision ?? null,
+      ...(this.#wanted?.target.restore === undefined ? {} : { restore: this.#wanted.target.restore }),
       expectedWorkers: this.#wanted ? subtasksOf(this.#wanted.plan) : [],
       registeredWorkers: this.#registry.subtasks(), runningWorkers: this.#run ? [...this.#run.parts.subtasks] : [],
       checkpoint: this.#newest, checkpointFailures: this.#checkpointFailures, restarts: this.#restarts,
@@ -235,6 +265,7 @@ export class Coordinator {
 
   /** One step towards the target. */
   async #drive(): Promise<void> {
+    if (!this.#log) await this.#openLog()
     const wanted = this.#wanted
     const log = this.#log
     if (!wanted || !log) return
@@ -245,6 +276,7 @@ export class Coordinator {
     if (run?.isDrained()) { await this.#finish(run); return }
     if (wanted.target.desiredState === 'suspended') { await this.#suspend(run); return }
     if (run && sameRevision) return
+    if (!run && log.view().newest === undefined && !await this.#canRestore(wanted)) { this.#setPhase('failed'); return }
     const missing = subtasksOf(wanted.plan).filter((subtask) => !this.#registry.worker(subtask))
     if (missing.length > 0) {
       if (!run && this.#phase !== 'recovering') this.#setPhase('waiting')
@@ -322,7 +354,10 @@ export class Coordinator {
   async #suspend(run: AttemptRun | undefined): Promise<void> {
     if (run) {
       this.#setPhase('switching')
-      const checkpoint = await this.#stopAtSavepoint(run)
+      // A savepoint with a name is not retired: other jobs may be started from it while this one is suspended, and after.
+      const id = `suspended-${run.parts.attempt}`
+      const checkpoint = await this.#stopAtSavepoint(run, id)
+      this.#savepoints.set(id, { id, phase: 'completed', checkpoint })
       await run.committed(checkpoint.id)
       await this.#log?.append(run.parts.attempt, { kind: 'suspended', attempt: run.parts.attempt })
       this.#run = undefined
@@ -341,15 +376,44 @@ export class Coordinator {
     return true
   }
 
+  /** Looks at what the first attempt is to start from, before anything is claimed or started. False: it does not fit. */
+  async #canRestore(wanted: Wanted): Promise<boolean> {
+    const { restore, revision } = wanted.target
+    if (restore === undefined || (this.#saved?.location === restore && this.#saved.revision === revision)) return true
+    try {
+      const saved = await openSavedState(this.#ports.openStore, restore)
+      checkFit(saved, wanted, this.#planJob)
+      this.#saved = { ...saved, revision }
+      this.#error = undefined
+      return true
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
+      this.#error = error
+      this.#ports.logger.warn('refused to restore', { from: restore, reason: describeWithCauses(error) })
+      return false
+    }
+  }
+
+  /** Makes the saved state this job's own first checkpoint. The claim before it keeps others from doing so too. */
+  async #importSaved(attempt: Attempt): Promise<CheckpointReport | undefined> {
+    const log = this.#log
+    if (!this.#saved || !log || this.#wanted?.target.restore === undefined) return undefined
+    const checkpoint = await importSavedState(this.#saved, this.#store, this.#config.job)
+    await log.append(attempt, { kind: 'checkpoint', checkpoint, savepoint: null, final: false })
+    this.#newest = checkpoint
+    this.#ports.logger.info('state taken over', { from: this.#saved.location, checkpoint: checkpoint.path })
+    return checkpoint
+  }
+
   /** The job stands at a savepoint's barrier; its processes stay for the next attempt. */
   async #switch(run: AttemptRun): Promise<void> {
     this.#setPhase('switching')
-    if (!isPlanted('switchWithoutSavepoint')) await this.#stopAtSavepoint(run)
+    if (!isPlanted('switchWithoutSavepoint')) await this.#stopAtSavepoint(run, null)
     this.#run = undefined
   }
 
-  async #stopAtSavepoint(run: AttemptRun): Promise<CheckpointReport> {
-    const checkpoint = await run.take({ kind: 'savepoint', thenStop: true, savepoint: null, final: false })
+  async #stopAtSavepoint(run: AttemptRun, savepoint: string | null): Promise<CheckpointReport> {
+    const checkpoint = await run.take({ kind: 'savepoint', thenStop: true, savepoint, final: false })
     this.#newest = checkpoint
     return checkpoint
   }
@@ -363,7 +427,7 @@ export class Coordinator {
     const attempt = await log.claim(wanted.target)
     this.#attempt = attempt
     await this.#stopWorkers(this.#registry.subtasks(), attempt, 'fence')
-    const newest = isPlanted('readBeforeFence') ? beforeClaim : log.view().newest
+    const newest = (isPlanted('readBeforeFence') ? beforeClaim : log.view().newest) ?? await this.#importSaved(attempt)
     const manifest = newest && await this.#readManifest(newest)
     const sources = { plan: wanted.plan, connectors: this.#connectors, ports: this.#ports, baseDir: this.#config.baseDir }
     const splits = await this.#discover(sources, manifest)

@@ -7,19 +7,19 @@ import type { Coordinator } from './coordinator.ts'
 
 /** The REST surface described in control/job-report.ts. Writing needs the job's token. */
 export function httpApi(coordinator: Coordinator, token: string): HttpHandler {
-  return (request) => Promise.resolve(answer(coordinator, token, request))
+  return (request) => answer(coordinator, token, request)
 }
 
-function answer(coordinator: Coordinator, token: string, request: HttpRequest): HttpResponse {
+async function answer(coordinator: Coordinator, token: string, request: HttpRequest): Promise<HttpResponse> {
   try {
-    return route(coordinator, token, request)
+    return await route(coordinator, token, request)
   } catch (error) {
-    const status = error instanceof MillraceError && error.domain === 'user' ? 422 : 500
+    const status = !(error instanceof MillraceError) ? 500 : error.domain === 'user' ? 422 : error.code === 'SAVEPOINT_IN_USE' ? 409 : 500
     return json(status, { error: errorReport(error) })
   }
 }
 
-function route(coordinator: Coordinator, token: string, { method, path, body, token: shown }: HttpRequest): HttpResponse {
+async function route(coordinator: Coordinator, token: string, { method, path, body, token: shown }: HttpRequest): Promise<HttpResponse> {
   const savepoint = /^\/v1\/savepoints\/([A-Za-z0-9._-]{1,128})$/.exec(path)?.[1]
   if (method === 'GET' && path === '/healthz') return { status: 200, contentType: 'text/plain', body: 'ok\n' }
   if (method === 'GET' && path === '/v1/job') return json(200, coordinator.report())
@@ -34,6 +34,10 @@ function route(coordinator: Coordinator, token: string, { method, path, body, to
     return json(200, coordinator.report())
   }
   if (method === 'POST' && path === '/v1/savepoints') return json(202, coordinator.savepoint(parseSavepointId(body)))
+  if (method === 'DELETE' && savepoint !== undefined) {
+    await coordinator.deleteSavepoint(savepoint)
+    return { status: 204, contentType: 'text/plain', body: '' }
+  }
   return json(404, { error: { code: 'PATH_UNKNOWN', message: `${method} ${path} is not served` } })
 }
 
@@ -52,7 +56,8 @@ function parseTarget(body: string): JobTarget {
   if (typeof value.revision !== 'string' || (value.desiredState !== 'running' && value.desiredState !== 'suspended') || value.spec === undefined) {
     throw new MillraceError('TARGET_INVALID', 'a target needs revision, spec and desiredState (running or suspended)', { domain: 'user' })
   }
-  return { revision: value.revision, spec: value.spec, desiredState: value.desiredState }
+  if (value.restore !== undefined && typeof value.restore !== 'string') throw new MillraceError('TARGET_INVALID', 'a target is restored from a path or URL', { domain: 'user' })
+  return { revision: value.revision, spec: value.spec, desiredState: value.desiredState, ...(value.restore === undefined ? {} : { restore: value.restore }) }
 }
 
 function parseSavepointId(body: string): string {

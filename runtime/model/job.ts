@@ -7,6 +7,8 @@ export interface JobTarget {
   /** The StreamJob's spec. */
   spec: unknown
   desiredState: 'running' | 'suspended'
+  /** What a job without a checkpoint of its own starts from: where a savepoint or checkpoint of any job lies. */
+  restore?: string
 }
 
 /** A completed checkpoint, as the log and the reports name it. */

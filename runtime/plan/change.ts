@@ -29,11 +29,17 @@ export function changeClass(runningSpec: unknown, wantedSpec: unknown): Change {
   return changeOf([...settingsFindings(running, wanted), ...graphFindings(running, wanted)])
 }
 
+/** Why state that was kept under one spec has no place in another, one sentence each; empty when it has. Pure. */
+export function incompatibilities(keptSpec: unknown, wantedSpec: unknown): readonly string[] {
+  const [kept, wanted] = [keptSpec, wantedSpec].map((spec) => (isFields(spec) ? spec : {})) as [Fields, Fields]
+  return [...settingsFindings(kept, wanted), ...graphFindings(kept, wanted)].filter((finding) => finding.class === 'incompatible').map((finding) => finding.reason)
+}
+
 /**
  * Changes of types that the specs alone do not show: a key or an aggregate whose type changed because something
  * upstream did. To be asked in addition where both graphs are at hand.
  */
-export function stateChange(running: JobGraph, wanted: JobGraph): Change {
+export function stateChange(running: Pick<JobGraph, 'operators'>, wanted: Pick<JobGraph, 'operators'>): Change {
   const wantedById = new Map(wanted.operators.map((operator) => [operator.id, operator]))
   return changeOf(running.operators.flatMap((before): Finding[] => {
     const after = wantedById.get(before.id)

@@ -19,7 +19,7 @@ const SHORTEST_CHECKPOINT_INTERVAL_MS = 10
 /** Fields of a StreamJob's spec that say what is computed. */
 const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'modules', 'graph'] as const
 /** Fields that say how it is kept running; the operator reads them and the API server checks their form. */
-const PLATFORM_FIELDS = ['image', 'imagePullPolicy', 'imagePullSecrets', 'env', 'resources', 'podTemplate', 'desiredState', 'restartNonce', 'deletion'] as const
+const PLATFORM_FIELDS = ['image', 'imagePullPolicy', 'imagePullSecrets', 'env', 'resources', 'podTemplate', 'desiredState', 'restartNonce', 'restore', 'deletion'] as const
 
 /** `warnings` are what a sound job should be asked about; they stop nothing. */
 export type Validation = { graph: JobGraph; warnings: readonly Problem[] } | { problems: readonly Problem[] }

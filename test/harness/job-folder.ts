@@ -32,5 +32,11 @@ export class JobFolder {
       .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').filter((line) => line !== '')).sort()
   }
 
+  /** Where the state of each run of `millrace run` lies. */
+  runs(): string[] {
+    const folder = join(this.store, 'local', 'hot-auctions')
+    return readdirSync(folder).map((run) => join(folder, run))
+  }
+
   delete(): void { rmSync(this.path, { recursive: true, force: true }) }
 }

@@ -153,6 +153,11 @@ export class OperatorWorld implements JobClient {
     return this.store.savepoints.get(id)
   }
 
+  async deleteSavepoint(at: JobEndpoint, id: string): Promise<void> {
+    this.#step(at)
+    this.store.savepoints.delete(id)
+  }
+
   #pods(): Pod[] {
     return [...this.kube.objects.values()].filter((object): object is Pod => object.kind === 'Pod')
   }

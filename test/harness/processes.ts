@@ -1,4 +1,5 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from './source-files.ts'
 
@@ -25,12 +26,23 @@ export function startMillraceIn(cwd: string, ...args: string[]): StartedMillrace
 
 interface ProcessLine { pid: number; parent: number; command: string }
 
-/** Processes that run; those that ended and wait for their parent to ask are left out. */
+/** Processes that run; those that ended and wait for their parent to ask are left out. Read from /proc, which needs no other program. */
 function processes(): ProcessLine[] {
-  return execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat=,args='], { encoding: 'utf8', maxBuffer: 16 << 20 }).split('\n').flatMap((line) => {
-    const [, pid, parent, state, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
-    return pid === undefined || state?.startsWith('Z') ? [] : [{ pid: Number(pid), parent: Number(parent), command: command ?? '' }]
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    try {
+      // `pid (name) state parent …`; a name may hold anything, so it is cut off at its last bracket.
+      const [state, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+      if (state === 'Z' || state === 'X') return []
+      return [{ pid: Number(pid), parent: Number(parent), command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() }]
+    } catch (error) {
+      if (isGone(error)) return [] // it ended between the listing and the reading
+      throw error
+    }
   })
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')
 }
 
 /** All that `pid` has started, and they in turn. */

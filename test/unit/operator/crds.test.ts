@@ -18,15 +18,15 @@ type FieldsOf<T> = Record<keyof Required<T>, true>
 
 const streamJobSpec: FieldsOf<StreamJobSpec> = {
   replicas: true, maxParallelism: true, checkpoints: true, modules: true, graph: true, desiredState: true, image: true, imagePullPolicy: true, imagePullSecrets: true,
-  env: true, resources: true, podTemplate: true, restartNonce: true, deletion: true,
+  env: true, resources: true, podTemplate: true, restartNonce: true, restore: true, deletion: true,
 }
 const streamJobStatus: FieldsOf<StreamJobStatus> = {
   observedGeneration: true, phase: true, reason: true, message: true, attempt: true, revision: true, replicas: true, selector: true, pods: true,
   checkpoint: true, restarts: true, operation: true, lastOperation: true, lastGood: true, finishedAt: true, conditions: true,
 }
-const savepointSpec: FieldsOf<StreamSavepoint['spec']> = { job: true, timeout: true }
+const savepointSpec: FieldsOf<StreamSavepoint['spec']> = { job: true, timeout: true, deletionPolicy: true }
 const savepointStatus: FieldsOf<StreamSavepointStatus> = {
-  observedGeneration: true, phase: true, id: true, path: true, attempt: true, sizeBytes: true, durationMs: true, startedAt: true, completedAt: true, error: true, conditions: true,
+  observedGeneration: true, phase: true, id: true, location: true, attempt: true, sizeBytes: true, durationMs: true, startedAt: true, completedAt: true, error: true, conditions: true,
 }
 const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
   druid: true, dataSource: true, kafka: true, timestamp: true, dimensions: true, metrics: true, granularity: true, ingestion: true, tuning: true,

@@ -19,7 +19,7 @@ function plan(parallelism: number, operator = 'count'): ExecutionPlan {
 }
 
 function manifest(subtasks: Record<string, SubtaskSnapshot>): Manifest {
-  return { version: 1, job: 'job', attempt: 1, id: 1, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes: 0, maxParallelism: GROUPS, revision: 'r', subtasks }
+  return { version: 1, job: 'job', attempt: 1, id: 1, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes: 0, maxParallelism: GROUPS, spec: {}, revision: 'r', subtasks }
 }
 
 async function snapshots(store: MemoryStore, parallelism: number): Promise<Record<string, SubtaskSnapshot>> {

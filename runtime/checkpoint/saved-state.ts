@@ -1,0 +1,56 @@
+import type { SubtaskSnapshot } from '../model/snapshot.ts'
+import { MillraceError } from '../model/errors.ts'
+import type { CheckpointReport } from '../model/job.ts'
+import type { Store } from '../ports/store.ts'
+import { JobLog } from './job-log.ts'
+import { checkpointFolder, decodeManifest, encodeManifest, type Manifest } from './manifest.ts'
+import { checkedStateFile } from './state-file.ts'
+
+/** A savepoint or checkpoint of any job, found by where it lies. */
+export interface SavedState {
+  location: string
+  manifest: Manifest
+  /** The folder of the job that wrote it: what paths in the manifest are relative to. */
+  store: Store
+}
+
+/**
+ * Opens `<store>/<namespace>/<job>/<uid>/checkpoints/<attempt>-<id>`, as a StreamSavepoint's status.location says it,
+ * or the job's folder itself: then its newest checkpoint. A URL or a path. Throws RESTORE_MISSING when nothing is
+ * there, MANIFEST_VERSION or MANIFEST_CORRUPT when it cannot be read, STORE_UNAVAILABLE when the store cannot.
+ */
+export async function openSavedState(openStore: (url: string) => Store, location: string): Promise<SavedState> {
+  const trimmed = location.replace(/(\/manifest\.json)?\/*$/, '')
+  const [, folder = trimmed, checkpoint] = /^(.*)\/(checkpoints\/\d+-\d+)$/.exec(trimmed) ?? []
+  const store = openStore(folder)
+  const path = checkpoint === undefined ? (await JobLog.open(store)).view().newest?.path : `${checkpoint}/manifest.json`
+  const bytes = path === undefined ? undefined : await store.get(path)
+  if (path === undefined || !bytes) {
+    throw new MillraceError('RESTORE_MISSING', `there is no savepoint at ${location}`,
+      { domain: 'user', hint: 'give the folder …/checkpoints/ATTEMPT-ID, or that of the job for its newest checkpoint' })
+  }
+  return { location, store, manifest: decodeManifest(path, bytes) }
+}
+
+/**
+ * Copies a saved state into a job's own folder as checkpoint `0-<id>`, every file checked on the way, so that the job
+ * stands on its own from then on. Repeating it writes the same again. Throws STATE_MISSING or STATE_CORRUPT.
+ */
+export async function importSavedState(saved: SavedState, store: Store, job: string): Promise<CheckpointReport> {
+  const { manifest } = saved
+  const folder = checkpointFolder(0, manifest.id)
+  const subtasks: Record<string, SubtaskSnapshot> = {}
+  for (const [subtask, snapshot] of Object.entries(manifest.subtasks)) {
+    const state: Record<string, SubtaskSnapshot['state'][string]> = {}
+    for (const [operator, file] of Object.entries(snapshot.state)) {
+      const path = `${folder}/${operator}.${subtask}.state`
+      await store.put(path, await checkedStateFile(saved.store, file))
+      state[operator] = { ...file, path }
+    }
+    subtasks[subtask] = { ...snapshot, state }
+  }
+  const path = `${folder}/manifest.json`
+  await store.put(path, encodeManifest({ ...manifest, job, attempt: 0, subtasks }))
+  const { id, kind, completedAt, durationMs, sizeBytes } = manifest
+  return { attempt: 0, id, kind, path, completedAt, durationMs, sizeBytes }
+}

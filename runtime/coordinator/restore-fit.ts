@@ -1,0 +1,38 @@
+import { droppedState } from '../checkpoint/restore-assignment.ts'
+import type { SavedState } from '../checkpoint/saved-state.ts'
+import { MillraceError } from '../model/errors.ts'
+import { incompatibilities, stateChange } from '../plan/change.ts'
+import type { ExecutionPlan } from '../plan/execution-plan.ts'
+import type { JobGraph } from '../plan/job-graph.ts'
+import type { PlannedJob } from '../plan/planned-job.ts'
+import type { JobTarget } from '../model/job.ts'
+
+/**
+ * Whether a job may start from a saved state: every source and every operator with state is still there, keeps its
+ * state in the same shape, and state is divided into as many key groups. Throws RESTORE_INCOMPATIBLE with all that
+ * does not fit.
+ */
+export function checkFit({ location, manifest }: SavedState, wanted: PlannedJob & { target: JobTarget }, planJob: (spec: unknown) => PlannedJob): void {
+  const bySpec = [...incompatibilities(manifest.spec, wanted.target.spec), ...shapeReasons(planOf(manifest.spec, planJob), wanted.plan)]
+  const reasons = bySpec.length > 0 ? bySpec : droppedState(wanted.plan, manifest).map((operator) => `"${operator}" keeps state and is gone`)
+  if (reasons.length === 0) return
+  throw new MillraceError('RESTORE_INCOMPATIBLE', `the state at ${location} does not fit: ${reasons.join('; ')}`, {
+    domain: 'user', path: 'spec.restore', hint: 'keep the ids, keys, windows and aggregates of operators with state, and maxParallelism',
+  })
+}
+
+/** Undefined when this version no longer takes the spec that the state was kept under. */
+function planOf(spec: unknown, planJob: (spec: unknown) => PlannedJob): ExecutionPlan | undefined {
+  try {
+    return planJob(spec).plan
+  } catch (error) {
+    if (error instanceof MillraceError && error.domain === 'user') return undefined
+    throw error
+  }
+}
+
+function shapeReasons(kept: ExecutionPlan | undefined, wanted: ExecutionPlan): readonly string[] {
+  if (kept === undefined) return []
+  const operatorsOf = (plan: ExecutionPlan): Pick<JobGraph, 'operators'> => ({ operators: plan.chains.flatMap((chain) => chain.operators) })
+  return stateChange(operatorsOf(kept), operatorsOf(wanted)).reasons
+}
