@@ -54,6 +54,10 @@ export function readAsyncMap(entry: Entry, inputs: readonly Input[], modules: Re
   const output = readOutput(fields, path, problems)
   if (output === undefined) return { stream: { time: { kind: 'unknown' } } }
   if (isHttp) return readHttpForm(fields, path, { input, output, settings }, problems)
+  if (fields['function'] === undefined && fields['module'] === undefined) {
+    problems.report('CALL_MISSING', path, 'calls nothing', 'write { module: NAME, function: EXPORT } or { http: { url: … } }')
+    return { stream: { schema: output, time: { kind: 'unknown' } } }
+  }
   const ref = readFunction(fields, path, modules, problems)
   const stream: Stream = { schema: output, time: timeAfterFunction(entry, fields, path, input.time, output, problems) }
   if (ref === undefined || settings === undefined) return { stream }

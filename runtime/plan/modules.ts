@@ -41,7 +41,10 @@ function readConfigMap(fields: Fields, path: string, problems: Problems): Module
     problems.report('MODULE_INVALID', join(path, 'configMap'), `${describe(name)} cannot be a ConfigMap`)
     return undefined
   }
-  return isFileOfCode(key, join(path, 'key'), problems) && /^[-._a-zA-Z0-9]+$/.test(key) && !key.startsWith('.') ? { kind: 'configMap', name, key } : undefined
+  if (!isFileOfCode(key, join(path, 'key'), problems)) return undefined
+  if (/^[A-Za-z0-9_-][-._A-Za-z0-9]*$/.test(key)) return { kind: 'configMap', name, key }
+  problems.report('MODULE_INVALID', join(path, 'key'), `${describe(key)} cannot be a key of a ConfigMap`)
+  return undefined
 }
 
 function readPath(fields: Fields, path: string, problems: Problems): ModuleSource | undefined {
