@@ -84,7 +84,7 @@ export function stageFor(bytes: number): Stage {
 
 /** Views over a frame as it arrived; copied first when it does not lie aligned. */
 export function batchOf(bytes: Uint8Array): Stage {
-  const aligned = (bytes.byteOffset & 7) === 0 ? bytes : bytes.slice()
+  const aligned = (bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes)
   return new Stage(aligned.buffer, aligned.byteOffset, aligned.byteLength)
 }
 

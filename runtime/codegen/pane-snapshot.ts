@@ -83,14 +83,15 @@ function objectBytes(objects: readonly Accumulator[]): Uint8Array {
 }
 
 function readObjects(bytes: Uint8Array, entries: number, read: NonNullable<Column['read']>): Accumulator[] {
-  const lengths = new Uint32Array(bytes.slice(0, entries * 4).buffer)
+  const lengths = new Uint32Array(new Uint8Array(bytes.subarray(0, entries * 4)).buffer)
   let at = entries * 4
   return Array.from(lengths, (length) => read(bytes.subarray(at, at += length)))
 }
 
 /** Reads what writeGroup or writeFired wrote. The tables have columns but no index: good for merging from. */
 export function readGroup(bytes: Uint8Array, shape: string, columns: readonly Column[], create: () => KeyTable): GroupState {
-  const aligned = (bytes.byteOffset & 7) === 0 ? bytes : bytes.slice()
+  // a Buffer's slice would be no copy
+  const aligned = (bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes)
   if (bytes.byteLength === 16 && new Uint32Array(aligned.buffer, aligned.byteOffset, 1)[0] === FIRED_MAGIC) {
     return { fired: new Float64Array(aligned.buffer, aligned.byteOffset + 8, 1)[0] ?? null, panes: [] }
   }

@@ -44,13 +44,13 @@ export function readWindow(entry: Entry, input: Input, keyBy: readonly string[] 
   const bounds = read?.window.kind === 'count' || read?.window.kind === 'global' ? [] : BOUNDS
   const eventTime = read?.clock === 'event' || read === undefined ? readTime(entry, input, problems) : undefined
   const times = readTimes(entry, read, problems)
+  const sideOutputs: Record<string, Stream> = read === undefined || read.clock === 'event' ? { late: input } : {}
   const taken = [...(keyBy ?? []), ...bounds.map((bound) => bound.name)]
   const aggregates = readAggregates(entry, input.schema, taken, problems)
   const clash = keyBy?.find((key) => bounds.some((bound) => bound.name === key))
   if (clash !== undefined) {
     problems.report('DUPLICATE_FIELD', join(entry.path, 'keyBy'), `the window puts out a field "${clash}" of its own`, `rename the key with set before`)
   }
-  const sideOutputs = { late: input }
   if (keyBy === undefined || aggregates === undefined || clash !== undefined) return { stream: { time: { kind: 'unknown' } }, sideOutputs }
   const schema: Schema = { fields: [...keyFields(input.schema, keyBy), ...bounds, ...aggregates.map((aggregate) => aggregate.field)] }
   const stream: Stream = { schema, time: timeBehind(entry, read?.clock ?? 'event') }

@@ -67,7 +67,8 @@ export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Ui
  * `shape`, or a table is not there any more. Tables new in `shape` are simply not among the result.
  */
 export function readBlock(shape: StateShape, bytes: Uint8Array): ReadTable[] {
-  const aligned = (bytes.byteOffset & 7) === 0 ? bytes : bytes.slice()
+  // a Buffer's slice would be no copy
+  const aligned = (bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes)
   const [mark, headBytes] = aligned.byteLength < 8 ? [0, 0] : new Uint32Array(aligned.buffer, aligned.byteOffset, 2)
   if (((mark ?? 0) & 0xffffff) !== MAGIC) throw corrupt(`${bytes.byteLength} bytes do not start with its header`)
   if ((mark ?? 0) >>> 24 !== VERSION) throw new MillraceError('STATE_INCOMPATIBLE', `state tables have version ${(mark ?? 0) >>> 24}, this release reads ${VERSION}`)

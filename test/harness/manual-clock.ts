@@ -18,6 +18,9 @@ export class ManualClock implements Clock {
 
   nextTurn(run: () => void): void { setImmediate(run) }
 
+  /** As a machine's clock may be; timers stay where they are. */
+  setBack(to: number): void { this.#now = to }
+
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms
     await settle()

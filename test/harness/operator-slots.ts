@@ -56,7 +56,7 @@ export class OperatorSlots {
     this.#start(parallelism)
     for (const [slot, bed] of this.beds.entries()) {
       const { first, endExclusive } = keyGroupsOfSlot(slot, this.#graph.maxParallelism, parallelism)
-      for (const [group, bytes] of state) if (group >= first && group < endExclusive) bed.stage.state?.restore(group, bytes)
+      for (const [group, bytes] of state) if (group >= first && group < endExclusive) bed.stage.state?.restore(group, asRead(bytes))
     }
     this.beds[0]?.out.rows.push(...rows)
     this.beds[0]?.side('late').rows.push(...late)
@@ -71,3 +71,6 @@ export class OperatorSlots {
 
   size(): number { return this.beds.reduce((sum, bed) => sum + (bed.stage.state?.size() ?? 0), 0) }
 }
+
+/** Bytes as a store gives them: a Buffer somewhere in a larger one. */
+function asRead(bytes: Uint8Array): Uint8Array { return Buffer.concat([new Uint8Array(3), bytes, new Uint8Array(5)]).subarray(3, 3 + bytes.byteLength) }

@@ -78,7 +78,7 @@ export class DistinctNumbers implements DistinctValues {
   /** Takes back what `write` gave, into an empty one. */
   fill(bytes: Uint8Array): this {
     const size = bytes.byteLength / 12
-    const copy = bytes.slice()
+    const copy = new Uint8Array(bytes)
     const values = new Float64Array(copy.buffer, 0, size)
     const bits = new Uint32Array(copy.buffer, size * 8, size)
     for (let from = 0; from < size; from++) this.add(values[from] as number, bits[from] as number)

@@ -68,7 +68,7 @@ export class HyperLogLog implements Accumulator {
   static read(bytes: Uint8Array): HyperLogLog {
     const made = new HyperLogLog()
     if (bytes.byteLength === REGISTERS) {
-      made.#registers = bytes.slice()
+      made.#registers = new Uint8Array(bytes)
       made.#sparse = undefined
     } else for (let at = 0; at < bytes.byteLength; at += 3) made.#raise((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8), bytes[at + 2] ?? 0)
     return made

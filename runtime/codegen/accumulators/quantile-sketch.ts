@@ -59,7 +59,7 @@ export class QuantileSketch implements Accumulator {
   }
 
   static read(bytes: Uint8Array): QuantileSketch {
-    const numbers = new Float64Array(bytes.slice().buffer)
+    const numbers = new Float64Array(new Uint8Array(bytes).buffer)
     const made = new QuantileSketch()
     const [zeros = 0, count = 0, least = Infinity, most = -Infinity, positive = 0] = numbers
     made.#zeros = zeros

@@ -80,7 +80,7 @@ export class JoinSnapshots {
 
   /** Hands the rows of a block to `take`, in the order in which they came; returns how far the join had come. */
   read(bytes: Uint8Array, take: (side: 0 | 1, rows: readonly Row[], count: number) => void): number | undefined {
-    const aligned = (bytes.byteOffset & 7) === 0 ? bytes : bytes.slice()
+    const aligned = (bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes)
     const [magic, size] = aligned.byteLength < 8 ? [0, 0] : new Uint32Array(aligned.buffer, aligned.byteOffset, 2)
     if (magic !== MAGIC || size === undefined || 8 + size > aligned.byteLength) throw corrupt('it does not begin with a header')
     const header = readHeader(aligned.subarray(8, 8 + size))

@@ -5,7 +5,7 @@ import { MAX_TIMESTAMP } from '../../../../runtime/model/time.ts'
 import type { Aggregate } from '../../../../runtime/plan/aggregate-fields.ts'
 import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
 import type { WindowExtent } from '../../../../runtime/plan/window-verb.ts'
-import { aroundOperator } from '../../../harness/operator-bed.ts'
+import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { plainAggregate } from '../../../harness/plain/plain-aggregate.ts'
 import { PlainTimeWindow, type PlainResult } from '../../../harness/plain/plain-time-window.ts'
@@ -32,7 +32,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 function windowGraph(window: unknown, more: object = {}, aggregate: object = AGGREGATES): JobGraph {
-  return aroundOperator(SCHEMA, { keyBy: ['k', 'city'], window, aggregate, ...more }, { eventTime: 'at', sides: ['late'] })
+  return aroundOperator(SCHEMA, { keyBy: ['k', 'city'], window, aggregate, ...more }, { eventTime: 'at', sides: 'time' in Object(window) ? [] : ['late'] })
 }
 
 function aggregatesOf(graph: JobGraph): readonly Aggregate[] {
@@ -93,4 +93,99 @@ describe('the window operator', () => {
       await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 18 }), (steps) => runScenario(window, extent, latenessMs, steps)), { numRuns: 30 })
     })
   })
+
+  test('late rows that nobody reads are counted and let go', async () => {
+    const graph = aroundOperator(SCHEMA, { keyBy: 'k', window: { tumble: '10ms' }, aggregate: { n: 'count()' } }, { eventTime: 'at' })
+    const bed = new OperatorBed(graph, 'op', { sides: [] })
+    await bed.watermark(100)
+    await bed.process([{ ...ROW, at: 5 }, { ...ROW, at: 105 }])
+    await bed.end()
+    expect([bed.late, bed.out.rows.map(({ n }) => n)]).toEqual([1, [1]])
+  })
+
+  test('a group that never had a row knows after a restore how far its windows have fired', async () => {
+    const slots = new OperatorSlots(windowGraph({ tumble: '10ms' }, {}, { n: 'count()' }), 'op', 1)
+    await slots.watermark(100)
+    await slots.rescale(3)
+    await slots.process([{ ...ROW, at: 5 }])
+    expect(slots.takeSide('late')).toHaveLength(1)
+  })
+
+  test('a key whose late rows merge sessions that had fired comes again as the session they make', async () => {
+    const slots = new OperatorSlots(windowGraph({ session: '10ms' }, { lateness: '1h' }, { n: 'count()' }), 'op', 1)
+    await slots.process([{ ...ROW, at: 0 }, { ...ROW, at: 15 }])
+    await slots.watermark(50)
+    expect(bounds(slots.take())).toEqual([[0, 10, 1], [15, 25, 1]])
+    await slots.process([{ ...ROW, at: 8 }])
+    expect(bounds(slots.take())).toEqual([[0, 25, 3]])
+  })
 })
+
+describe('windows of processing time', () => {
+  test.each([
+    ['tumble', { tumble: '10s' }, [[0, 10_000, 2], [10_000, 20_000, 1]]],
+    ['hop', { hop: '5s', size: '10s' }, [[-5000, 5000, 1], [0, 10_000, 2], [5000, 15_000, 2], [10_000, 20_000, 1]]],
+    ['session', { session: '6s' }, [[1000, 12_000, 2], [12_500, 18_500, 1]]],
+  ])('that %s fire by the clock, whatever the watermark says', async (_, extent, expected) => {
+    const slots = new OperatorSlots(windowGraph({ ...extent, time: 'processing' }, {}, { n: 'count()' }), 'op', 2)
+    for (const waitMs of [1000, 5000, 6500]) {
+      await slots.advance(waitMs)
+      await slots.process([{ ...ROW, at: 7 }])
+      await slots.watermark(1)
+    }
+    for (let second = 0; second < 20; second++) await slots.advance(1000)
+    expect(bounds(slots.take())).toEqual(expected)
+    expect(slots.size()).toBe(0)
+  })
+
+  test('that were restored after their time fire at once, and those still open at the end of a bounded input with it', async () => {
+    const slots = new OperatorSlots(windowGraph({ tumble: '10s', time: 'processing' }, {}, { n: 'count()' }), 'op', 1)
+    await slots.process([ROW])
+    await slots.clock.advance(60_000)
+    await slots.rescale(2)
+    await slots.process([ROW])
+    await slots.advance(0)
+    expect(bounds(slots.take())).toEqual([[0, 10_000, 1]])
+    await slots.watermark(MAX_TIMESTAMP)
+    expect(bounds(slots.take())).toEqual([[60_000, 70_000, 1]])
+  })
+
+  test('do not lose a row to a clock that was set back', async () => {
+    const slots = new OperatorSlots(windowGraph({ tumble: '10s', time: 'processing' }, {}, { n: 'count()' }), 'op', 1)
+    await slots.advance(25_000)
+    await slots.process([ROW])
+    await slots.advance(10_000)
+    slots.clock.setBack(34_000)
+    await slots.process([ROW])
+    await slots.watermark(MAX_TIMESTAMP)
+    expect(bounds(slots.take())).toEqual([[20_000, 30_000, 1], [30_000, 40_000, 1]])
+  })
+})
+
+describe('early results', () => {
+  test.each(CASES)('of %s hold what the window holds, for keys that changed, and the window itself comes as ever', async (_, window) => {
+    const slots = new OperatorSlots(windowGraph(window, { emit: { early: '100ms' } }, { n: 'count()' }), 'op', 1)
+    const plain = new OperatorSlots(windowGraph(window, {}, { n: 'count()' }), 'op', 1)
+    const early: Row[] = []
+    for (const rows of [[{ ...ROW, at: 1 }, { ...ROW, at: 3 }], [{ ...ROW, at: 4 }, { ...ROW, k: 2, at: 2 }], []]) {
+      await slots.process(rows)
+      await plain.process(rows)
+      await slots.advance(100)
+      early.push(...slots.take())
+    }
+    await slots.watermark(MAX_TIMESTAMP)
+    await plain.watermark(MAX_TIMESTAMP)
+    const final = plain.take()
+    expect(texts(slots.take())).toEqual(texts(final))
+    // the last early row of each key and window is the final one, as nothing came after it
+    const last = new Map(early.map((row) => [JSON.stringify([row['k'], row['windowStart']]), row]))
+    expect(texts([...last.values()])).toEqual(texts(final))
+    expect(early.length).toBeGreaterThan(final.length)
+  })
+})
+
+const ROW = { at: 0, k: 1, city: 'Brno', whole: 1, maybe: null, name: null, flag: true }
+
+function bounds(rows: readonly Row[]): unknown[][] {
+  return rows.map((row) => [row['windowStart'], row['windowEnd'], row['n']]).sort((a, b) => Number(a[0]) - Number(b[0]))
+}

@@ -1,0 +1,65 @@
+import { inputFiles, mulberry } from './window-job.ts'
+import { simulate, type Fault, type Simulation } from './simulated-job.ts'
+
+/** A job of bids from files, some operators, and a sink `out` into files; what it must give is the tester's to say. */
+export interface VerbJob {
+  /** Between the source `bids` and what reads `from`. Side outputs that are read need a sink of their own. */
+  graph: readonly object[]
+  from: string
+  eventTime?: object
+  /** What the modules of the job, named as here, export; and what services answer. */
+  modules?: NonNullable<Simulation['modules']>
+  moduleNames?: readonly string[]
+  http?: NonNullable<Simulation['http']>
+  /** Undefined when the rows that came out are right. */
+  wrongness(rows: readonly Record<string, unknown>[]): string | undefined
+}
+
+/** Every bid of the input files. */
+export const BIDS: readonly { auction: number; price: number; at: number; channel: string }[] = [...inputFiles().values()]
+  .flatMap((text) => text.trimEnd().split('\n')).map((line) => JSON.parse(line) as (typeof BIDS)[number])
+
+function specOf({ graph, from, eventTime, moduleNames = [] }: VerbJob, replicas: number): object {
+  return {
+    replicas, checkpoints: { interval: '120ms' }, modules: Object.fromEntries(moduleNames.map((name) => [name, { path: `./${name}.ts` }])),
+    graph: [
+      {
+        id: 'bids', source: { file: { path: '/data/in-*.jsonl', format: 'json', rate: '150/s' } },
+        schema: { auction: 'long', price: 'long', at: 'timestamp', channel: 'string' }, eventTime: eventTime ?? { field: 'at', outOfOrderness: '300ms' },
+      },
+      ...graph,
+      { id: 'out', from, sink: { file: { path: '/data/out', format: 'json', timestampFormat: 'epochMillis' } } },
+    ],
+  }
+}
+
+/**
+ * Runs the job under so many seeds, the first without faults, with kills, pauses and cut connections and rescales drawn from
+ * each; what went wrong, by seed.
+ */
+export async function wrongVerbSeeds(job: VerbJob, seeds: number): Promise<string[]> {
+  const wrong: string[] = []
+  for (let seed = 0; seed < seeds; seed++) {
+    const random = mulberry(seed * 7919)
+    const faults = Array.from({ length: seed === 0 ? 0 : 1 + Math.floor(random() * 4) }, (): Fault => ({
+      at: Math.floor(random() * 4_000), kind: (['kill', 'zombie', 'cut'] as const)[Math.floor(random() * 3)] ?? 'kill',
+      who: random() < 0.3 ? 'coordinator' : Math.floor(random() * 8),
+    }))
+    const replicas = 1 + Math.floor(random() * 3)
+    const rescale = seed % 2 === 0 ? undefined : { at: Math.floor(random() * 3_000), spec: specOf(job, 1 + Math.floor(random() * 3)) }
+    const result = await simulate({ seed, spec: specOf(job, replicas), files: inputFiles(), faults, storeFaultRate: 0,
+      ...(rescale === undefined ? {} : { rescale }), ...(job.modules === undefined ? {} : { modules: job.modules }), ...(job.http === undefined ? {} : { http: job.http }),
+    }, 120_000)
+    const reason = result.finished ? job.wrongness(result.output.map((line) => JSON.parse(line) as Record<string, unknown>)) : `not finished: ${JSON.stringify(result.report)}`
+    if (reason !== undefined) wrong.push(`seed ${seed}: ${reason}`)
+  }
+  return wrong
+}
+
+/** For upserts: whether the greatest `value` of every key is the one expected. */
+export function finalWrongness(rows: readonly Record<string, unknown>[], keyOf: (row: Record<string, unknown>) => string, value: string, expected: ReadonlyMap<string, number>): string | undefined {
+  const last = new Map<string, number>()
+  for (const row of rows) last.set(keyOf(row), Math.max(last.get(keyOf(row)) ?? -Infinity, Number(row[value])))
+  const text = (values: ReadonlyMap<string, number>): string => JSON.stringify([...values].sort(([a], [b]) => (a < b ? -1 : 1)))
+  return text(last) === text(expected) ? undefined : `${value} is ${text(last)}, not ${text(expected)}`
+}
