@@ -39,10 +39,12 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
       })
     }
   }
-  const narrowed = exchanges.map((exchange): Exchange => {
+  // an exchange stands behind those that its producer reads: the last is narrowed first
+  let narrowed: Exchange[] = []
+  for (const exchange of exchanges.toReversed()) {
     const consumer = chainOf.get(exchange.consumer.operator)
-    return consumer === undefined ? exchange : { ...exchange, schema: requiredSchema(exchange.schema, consumer, exchanges, exchange.consumer.input) }
-  })
+    narrowed = [consumer === undefined ? exchange : { ...exchange, schema: requiredSchema(exchange.schema, consumer, narrowed, exchange.consumer.input) }, ...narrowed]
+  }
   return { chains, exchanges: narrowed, maxParallelism: graph.maxParallelism, ...(graph.modules === undefined ? {} : { modules: graph.modules }) }
 }
 

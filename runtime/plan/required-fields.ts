@@ -11,11 +11,13 @@ type Fields = ReadonlySet<string> | 'all'
 
 /**
  * The part of a stream that the chain behind an exchange looks at: columns nobody reads are not sent. Works backwards from
- * the chain's end; an operator that is not known here reads all.
+ * the chain's end, and from the exchanges behind it, which must have been narrowed before; an operator that is not known
+ * here reads all.
  */
 export function requiredSchema(schema: Schema, consumer: Chain, outputs: readonly Exchange[], input = 0): Schema {
   const sidesOf = new Set(outputs.filter(({ producer }) => producer.chain === consumer.id && producer.output !== undefined).map(({ producer }) => producer.operator))
-  let required: Fields = 'all'
+  const behind = outputs.filter(({ producer }) => producer.chain === consumer.id && producer.output === undefined)
+  let required: Fields = behind.length === 0 ? 'all' : new Set(behind.flatMap((exchange) => exchange.schema.fields.map(({ name }) => name)))
   for (const operator of consumer.operators.toReversed()) required = sidesOf.has(operator.id) ? 'all' : fieldsRead(operator, required, input)
   if (required === 'all') return schema
   const fields = schema.fields.filter((field) => required.has(field.name))

@@ -11,6 +11,11 @@ import { WatermarkGenerator, type TimeSignal } from './watermark-generator.ts'
 
 /** How soon a reader that had nothing is asked again. */
 const POLL_AGAIN_MS = 5
+/**
+ * While rows flow, watermarks follow each other at this distance at least (Flink's default is 200 ms): each one flushes
+ * every exchange behind it, and small frames cost more than the rows in them.
+ */
+const WATERMARK_EVERY_MS = 10
 
 /** Feeds a subtask from a source's reader: rows, then the watermark they allow, barriers when asked. */
 export class SourceInput implements Input {
@@ -18,6 +23,8 @@ export class SourceInput implements Input {
   readonly #reader: SourceReader
   readonly #maxEventTime: MaxEventTime | undefined
   readonly #generator: WatermarkGenerator
+  readonly #clock: Clock
+  #lastTimeAt = -Infinity
   #barrier: CheckpointId | undefined
   #time: TimeSignal | undefined
   #lastSplit: string | undefined
@@ -33,6 +40,7 @@ export class SourceInput implements Input {
     this.#operatorId = parts.operatorId
     this.#reader = parts.reader
     this.#maxEventTime = parts.eventTime?.max
+    this.#clock = parts.clock
     const { outOfOrdernessMs = 0, idleAfterMs } = parts.eventTime ?? {}
     this.#generator = new WatermarkGenerator({ outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }), now: () => parts.clock.now() },
       parts.splits.filter((split) => !split.finished).map((split) => split.id))
@@ -56,7 +64,7 @@ export class SourceInput implements Input {
       for (const rows of batch ? [batch.rows, ...Object.values(batch.sides ?? {})] : []) {
         if (batch && rows.length > 0) this.#generator.onEventTime(batch.split, this.#maxEventTime(rows, rows.length))
       }
-      this.#time = this.#generator.advance()
+      if (batch === undefined || this.#clock.now() - this.#lastTimeAt >= WATERMARK_EVERY_MS) this.#time = this.#generator.advance()
     }
     if (this.#ended) this.#time = MAX_TIMESTAMP
     if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length, input: 0, ...(batch.sides === undefined ? {} : { sides: batch.sides }) }
@@ -65,6 +73,7 @@ export class SourceInput implements Input {
 
   #takeTime(time: TimeSignal): InputStep {
     this.#time = undefined
+    this.#lastTimeAt = this.#clock.now()
     return time === 'idle' ? { kind: 'idleInput' } : { kind: 'watermark', time }
   }
 

@@ -27,3 +27,9 @@ test('each reader of a stream gets its own part of it', () => {
   const yaml = `graph: [${SOURCE}, { id: b, from: a, map: { v: v } }, { id: c, from: b, sink: console }, { id: d, from: a, map: { n: "1" } }, { id: e, from: d, sink: console }]`
   expect(carried(yaml)).toEqual({ 'a→b': ['v'], 'a→d': ['k'] })
 })
+
+test('a chain that only hands rows on gets what the chains behind it read', () => {
+  const yaml = `graph: [${SOURCE}, { id: b, from: a, map: { k: k, v: v, w: w, at: at } }, { id: r, from: b, keyBy: w },
+    { id: f, from: r, filter: v > 1 }, { id: win, from: f, keyBy: k, window: { tumble: 1s }, aggregate: { n: count() } }, { id: e, from: win, sink: console }]`
+  expect(carried(yaml)).toEqual({ 'b→r': ['k', 'v', 'w', 'at'], 'f→win': ['k', 'at'] })
+})
