@@ -11,8 +11,8 @@ import { VirtualWorld } from '../../../runtime/ports/virtual/world.ts'
 
 /** What jobs reach besides each other. */
 export interface OutsideOfJobs {
-  /** What the job's modules export, by name; each process gets what a call of this gives. */
-  modules?: () => Readonly<Record<string, ModuleExports>>
+  /** What the job's modules export, by name, to a process with this clock. */
+  modules?: (clock: Clock) => Readonly<Record<string, ModuleExports>>
   /** What services answer, as seen by a process with this clock; without it no call of a job gets an answer. */
   http?: (clock: Clock) => HttpClient
 }
@@ -49,13 +49,13 @@ export class SimulatedMachines {
   portsOf(owner: string): Ports {
     return {
       clock: this.world.clockOf(owner), rng: this.world.rngOf(), net: this.network.netOf(owner), files: this.files.filesOf(owner),
-      httpClient: this.#settings.http?.(this.world.clockOf(owner)) ?? NO_HTTP, modules: this.#modules(),
+      httpClient: this.#settings.http?.(this.world.clockOf(owner)) ?? NO_HTTP, modules: this.#modules(owner),
       logger: this.loggerOf(owner), openStore: () => this.store.storeOf(owner), printLine: () => undefined,
     }
   }
 
-  #modules(): ModuleLoader {
-    const loaded = this.#settings.modules?.() ?? {}
+  #modules(owner: string): ModuleLoader {
+    const loaded = this.#settings.modules?.(this.world.clockOf(owner)) ?? {}
     return {
       load: (name) => {
         const exports = loaded[name]
