@@ -5,7 +5,7 @@ import type { Operation } from '../api/stream-job.ts'
 import { subtaskOf } from '../resources/worker-pod.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
-import { begin, savepointId, working } from './operation.ts'
+import { begin, renewed, savepointId, working } from './operation.ts'
 import { blockedPod } from './pod-trouble.ts'
 
 /**
@@ -14,9 +14,12 @@ import { blockedPod } from './pod-trouble.ts'
  */
 export function decideUpgrade(observed: Observed, stale: readonly Pod[]): Decision | undefined {
   if (stale.length === 0) return undefined
-  const operation = begin(observed, 'Upgrade', 'savepoint')
-  if (operation.step !== 'savepoint' || isPlanted('upgradeWithoutSavepoint')) return replace(operation, stale)
-  const step = savepointStep(observed, operation)
+  const underWay = begin(observed, 'Upgrade', 'savepoint')
+  if (isPlanted('upgradeWithoutSavepoint')) return replace(underWay, stale)
+  if (underWay.step === 'replace' && !hasGoneOn(observed)) return replace(underWay, stale)
+  const isAsking = underWay.step === 'savepoint'
+  const operation = isAsking ? underWay : renewed(observed, underWay)
+  const step = savepointStep(isAsking ? observed : { ...observed, savepoint: undefined }, operation)
   if (step.kind === 'replace') return replace(operation, stale)
   if (step.kind === 'ask') {
     return working(operation, {
@@ -38,6 +41,12 @@ function replace(operation: Operation, stale: readonly Pod[]): Decision {
   return working({ ...operation, step: 'replace' }, {
     act: { kind: 'deletePods', pods: stale }, message: `Replacing ${stale.length} pods.`, requeueAfterMs: 300,
   })
+}
+
+/** The job runs an attempt that the operation's savepoint is not of: pods differ anew, or an upgrade of the graph alone came to the pods. */
+function hasGoneOn({ coordinator, savepoint }: Observed): boolean {
+  if (coordinator.kind !== 'reached' || coordinator.report.phase !== 'running') return false
+  return savepoint?.phase !== 'completed' || savepoint.checkpoint.attempt !== coordinator.report.attempt
 }
 
 type SavepointStep = { kind: 'ask' } | { kind: 'again'; why: string } | { kind: 'wait'; message: string } | { kind: 'replace' }

@@ -141,7 +141,7 @@ async function askCoordinator(
   const operation = job.status?.operation
   try {
     const report: JobReport = await parts.jobClient.report(endpoint)
-    const asksForSavepoint = operation?.type === 'Upgrade' && operation.step === 'savepoint'
+    const asksForSavepoint = operation?.type === 'Upgrade' && (operation.step === 'savepoint' || operation.step === 'replace')
     const savepoint = asksForSavepoint ? await parts.jobClient.savepoint(endpoint, savepointId(operation)) : undefined
     return { view: { kind: 'reached', report }, savepoint }
   } catch (error) {

@@ -23,6 +23,11 @@ export function begin(observed: Observed, type: OperationType, step: Operation['
   }
 }
 
+/** The operation once more from its savepoint on: what it had was taken before the job went on. */
+export function renewed({ now }: Observed, operation: Operation): Operation {
+  return { ...operation, step: 'savepoint', tries: operation.tries + 1, deadline: new Date(now + PATIENCE_MS[operation.type]).toISOString() }
+}
+
 /** What the coordinator knows the savepoint of this operation by; a failed one is tried anew under another id. */
 export function savepointId(operation: Operation): string { return `${operation.id}-${operation.tries}` }
 

@@ -108,6 +108,16 @@ describe('a StreamJob', () => {
     expect(world.podNames()).toEqual(TWO)
   })
 
+  test('that runs again after an upgrade when its image is changed once more takes another savepoint', async () => {
+    const world = await runningJob()
+    world.edit((spec) => { spec['image'] = 'millrace:2' })
+    await world.until('about to run again', (job) => job?.status?.message?.startsWith('The coordinator is told') === true)
+    world.edit((spec) => { spec['image'] = 'millrace:3' })
+    await world.untilRunning()
+    expect(world.store.savepointsTaken).toBe(2)
+    expect(world.coordinatorReport().attempt).toBe(3)
+  })
+
   test('whose new spec is wrong says where and goes on with the last good one', async () => {
     const world = await runningJob()
     world.edit((spec) => { (spec['graph'] as Record<string, unknown>[])[1]!['keyBy'] = 'auktion' })
