@@ -22,6 +22,15 @@ export const HOT = { id: 'counts', from: 'bids', keyBy: 'auction', window: { hop
 
 const CATEGORY_10 = { id: 'some', from: 'bids.auctions', filter: 'category === 10' }
 
+// the day as a number, where the original formats it as text
+const DAYS = { id: 'days', from: 'bids', set: { day: 'Math.floor(dateTime / 86400000)', minute: 'Math.floor(dateTime / 60000) % 1440' } }
+const RANKS = { rank1: 'price < 10000', rank2: 'price >= 10000 && price < 1000000', rank3: 'price >= 1000000' }
+const rankCounts = Object.fromEntries(Object.entries(RANKS).map(([name, condition]) => [`${name}Bids`, `countIf(${condition})`]))
+const rankDistinct = (name: string, field: string): object => ({
+  [`total${name}`]: `countDistinct(${field})`, ...Object.fromEntries(Object.entries(RANKS).map(([rank, condition]) => [`${rank}${name}`, `countDistinctIf(${field}, ${condition})`])),
+})
+const STATISTICS = { totalBids: 'count()', ...rankCounts, ...rankDistinct('Bidders', 'bidder'), ...rankDistinct('Auctions', 'auction') }
+
 export const QUERIES: Readonly<Record<string, Query>> = {
   q0: { form: 'DataStream, one thread', flinkNs: 39, share: 1, spec: (events) => job(bids(events), out('bids')) },
   q1: {
@@ -41,6 +50,27 @@ export const QUERIES: Readonly<Record<string, Query>> = {
     form: 'DataStream, plain tumbling maximum', flinkNs: 134, share: 1 / 2,
     spec: (events) => job(bids(events), { id: 'all', from: 'bids', map: { one: '1', price: 'price', at: 'dateTime' } },
       { id: 'top', from: 'all', keyBy: 'one', window: { tumble: '10s' }, aggregate: { price: 'max(price)' } }, out('top')),
+  },
+  q11: {
+    form: 'DataStream', flinkNs: 1000, share: 1 / 4,
+    spec: (events) => job(bids(events), { id: 'sessions', from: 'bids', keyBy: 'bidder', window: { session: '10s' }, aggregate: { bids: 'count()' } }, out('sessions')),
+  },
+  q12: {
+    form: 'SQL', flinkNs: 1670, share: 1 / 4,
+    spec: (events) => job(bids(events), { id: 'counts', from: 'bids', keyBy: 'bidder', window: { tumble: '10s', time: 'processing' }, aggregate: { bids: 'count()' } }, out('counts')),
+  },
+  q15: {
+    form: 'SQL', flinkNs: 1820, share: 1 / 4,
+    spec: (events) => job(bids(events), DAYS, { id: 'statistics', from: 'days', keyBy: 'day', aggregate: STATISTICS }, out('statistics')),
+  },
+  q16: {
+    form: 'SQL', flinkNs: 4350, share: 1 / 4,
+    spec: (events) => job(bids(events), DAYS, { id: 'statistics', from: 'days', keyBy: ['channel', 'day'], aggregate: { minute: 'max(minute)', ...STATISTICS } }, out('statistics')),
+  },
+  q17: {
+    form: 'SQL', flinkNs: 1490, share: 1 / 4,
+    spec: (events) => job(bids(events), DAYS, { id: 'statistics', from: 'days', keyBy: ['auction', 'day'],
+      aggregate: { totalBids: 'count()', ...rankCounts, minPrice: 'min(price)', maxPrice: 'max(price)', avgPrice: 'avg(price)', sumPrice: 'sum(price)' } }, out('statistics')),
   },
   q22: {
     form: 'SQL', flinkNs: 1110, share: 1 / 4,

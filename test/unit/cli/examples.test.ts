@@ -6,7 +6,7 @@ import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 const EXAMPLES = new URL('../../../examples/', import.meta.url)
 
 test('every example job passes lint with the real connectors', () => {
-  const jobs = readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml'))
+  const jobs = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.yaml'))
     .map((name) => ({ name, text: readFileSync(new URL(name, EXAMPLES), 'utf8') }))
     .filter(({ text }) => /^kind: StreamJob$/m.test(text))
   expect(jobs.flatMap(({ name, text }) => lintText(name, text, builtinConnectors).findings)).toEqual([])
