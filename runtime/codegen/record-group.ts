@@ -14,6 +14,8 @@ export class RecordGroup implements Log {
   n = 0
   seg = 0
   readonly segs: number[] = []
+  /** How far the search for records whose time is over has come. */
+  sweepAt = 0
   readonly #compact: (group: RecordGroup, segment: number) => void
 
   constructor(id: number, compact: (group: RecordGroup, segment: number) => void) {

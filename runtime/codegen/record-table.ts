@@ -1,19 +1,22 @@
 import { MillraceError } from '../model/errors.ts'
 import type { StateKey } from './key-codec.ts'
 import type { RecordArena } from './record-arena.ts'
-import { compileRecordCode, type RecordCode, type RowKeyCode } from './record-code.ts'
+import { compileRecordCode, type RecordCode } from './record-code.ts'
 import { RecordGroup } from './record-group.ts'
 import { APPEND, KIND, KIND_SHIFT, layoutOf, TOMBSTONE, UNITS, VALUE, type RecordSpec } from './record-layout.ts'
+import type { RecordLoop } from './record-loops.ts'
 
-/** Entries looked at per so many writes, to find those whose time to live is over. */
-const SWEEP = 16
+/** After so many writes… */
+const SWEEP_WRITES = 16
+/** …so many places of an index are looked at for records whose time to live is over: where all die by it, half of what is there is dead. */
+const SWEEP_PLACES = 64
 
 /**
  * One table of records in an arena, by key group: what does not depend on the row's fields. A log per group holds every
  * record ever written and not yet won back; replaying it in order gives the table.
  */
 export class RecordTable {
-  readonly code: RecordCode & Partial<RowKeyCode>
+  readonly code: RecordCode
   readonly groups: (RecordGroup | undefined)[]
   /** Rows of a table of lists. */
   rows = 0
@@ -22,23 +25,22 @@ export class RecordTable {
   readonly #previousWord: number
   readonly #fixedBytes: number
   readonly #chain: number[] = []
-  #sweepAt = 0
   #writes = 0
 
-  constructor(spec: RecordSpec, arena: RecordArena, maxParallelism: number, numberField?: string) {
+  constructor(spec: RecordSpec, arena: RecordArena, maxParallelism: number, loop?: RecordLoop) {
     this.#spec = spec
     this.#arena = arena
     const layout = layoutOf(spec)
     this.#previousWord = layout.previousWord
     this.#fixedBytes = layout.fixedBytes
-    this.code = compileRecordCode(spec, arena, numberField)
+    this.code = compileRecordCode(spec, arena, loop)
     this.groups = new Array<RecordGroup | undefined>(maxParallelism).fill(undefined)
   }
 
   /** Rows that are there, those whose time is over included until they are found. */
   get size(): number { return this.#spec.chained ? this.rows : this.groups.reduce((sum, of) => sum + (of?.n ?? 0), 0) }
 
-  groupAt(group: number): RecordGroup { return this.groups[group] ??= new RecordGroup(group, this.#compact) }
+  readonly groupAt = (group: number): RecordGroup => this.groups[group] ??= new RecordGroup(group, this.#compact)
 
   /** Address of what is under the key, of a list the newest; 0 when there is nothing. */
   find(group: number, key: StateKey, user?: StateKey): number {
@@ -94,14 +96,17 @@ export class RecordTable {
 
   /** After a write: has a look at some entries, and takes out those that `lives` denies. */
   sweep(group: number, lives: (a: number) => boolean): void {
-    if (++this.#writes % SWEEP !== 0) return
+    if (++this.#writes % SWEEP_WRITES !== 0) return
     const of = this.groups[group]
     if (of === undefined) return
-    for (let n = 0; n < SWEEP; n++) {
-      const i = (this.#sweepAt += 2) & of.index.length - 1
+    for (let n = Math.min(SWEEP_PLACES, of.index.length / 2); n > 0; n--) {
+      const i = (of.sweepAt += 2) & of.index.length - 1
       const a = of.index[i + 1] ?? 0
       // no tombstone: a restore finds its time over as well
-      if (a !== 0 && !lives(a)) this.#drop(of, i)
+      if (a === 0 || lives(a)) continue
+      this.#drop(of, i)
+      // another may have moved up to this place
+      of.sweepAt -= 2
     }
   }
 

@@ -1,6 +1,7 @@
 import { compileKeyCodec, isPlainKey } from '../codegen/key-codec.ts'
 import { RecordArena } from '../codegen/record-arena.ts'
 import type { RecordSpec } from '../codegen/record-layout.ts'
+import type { RecordLoop } from '../codegen/record-loops.ts'
 import { RecordTable } from '../codegen/record-table.ts'
 import { compileRowClass } from '../codegen/row.ts'
 import { MillraceError } from '../model/errors.ts'
@@ -23,14 +24,17 @@ type LogTable = { kind: 'value'; table: LogValues } | { kind: 'list'; table: Log
 export class LogStateStore implements StateStore {
   readonly #shape: StateShape
   readonly #options: StateOptions
+  readonly #loops: Readonly<Record<string, RecordLoop>>
   readonly #arena = new RecordArena()
   readonly #tables = new Map<string, LogTable>()
   /** By name in blocks. */
   readonly #logs = new Map<string, RecordTable>()
 
-  constructor(shape: StateShape, options: StateOptions) {
+  /** `loops`: work generated into tables, by their names. */
+  constructor(shape: StateShape, options: StateOptions, loops: Readonly<Record<string, RecordLoop>> = {}) {
     this.#shape = shape
     this.#options = options
+    this.#loops = loops
     compileKeyCodec(shape.key)
     for (const [name, table] of Object.entries(shape.tables)) this.#tables.set(name, this.#create(name, table))
   }
@@ -39,6 +43,9 @@ export class LogStateStore implements StateStore {
   list(name: string): ListTable { return this.#table(name, 'list').table }
   map(name: string): MapTable { return this.#table(name, 'map').table }
   timers(name: string): TimerTable { return this.#table(name, 'timers').table }
+
+  /** The records of a table, for a loop over them. */
+  records(name: string): RecordTable { return this.#log(name) }
 
   size(): number { return [...this.#tables.values()].reduce((sum, { table }) => sum + table.size, 0) }
 
@@ -100,7 +107,7 @@ export class LogStateStore implements StateStore {
   }
 
   #createLog(name: string, spec: RecordSpec): RecordTable {
-    const log = new RecordTable(spec, this.#arena, this.#options.maxParallelism)
+    const log = new RecordTable(spec, this.#arena, this.#options.maxParallelism, this.#loops[name])
     this.#logs.set(name, log)
     return log
   }

@@ -1,8 +1,71 @@
+import type { KeyGrouper } from '../../codegen/contracts.ts'
+import { compileKeyGrouper } from '../../codegen/key-grouper.ts'
+import type { LoopCode } from '../../codegen/record-loops.ts'
+import type { RecordTable } from '../../codegen/record-table.ts'
+import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
+import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
+import type { Timestamp } from '../../model/time.ts'
 import type { DedupeVerb } from '../../plan/dedupe-verb.ts'
+import { LogStateStore } from '../../state/log-state-store.ts'
 import type { OperatorContext } from '../operator-context.ts'
-import type { OperatorStage } from '../stage.ts'
+import { refuseUnordered } from '../order-field.ts'
+import type { OperatorStage, OperatorState } from '../stage.ts'
 
-export function createDedupeStage(verb: DedupeVerb, context: OperatorContext): OperatorStage {
-  throw new MillraceError('VERB_UNSUPPORTED', `operator ${context.node.id}: ${verb.kind} is not there yet`)
+export function createDedupeStage(verb: DedupeVerb, context: OperatorContext): OperatorStage { return new DedupeStage(verb, context) }
+
+/**
+ * One row per key. `first`: what comes first passes, the rest of the key is dropped (Flink's
+ * ProcTimeDeduplicateKeepFirstRowFunction). `last`: a row passes when it is not older than the last that passed (Flink's
+ * RowTimeDeduplicateFunction), so that what comes out is a stream of upserts by key. Of a row only the key and the
+ * order are kept: nothing else decides.
+ */
+class DedupeStage implements OperatorStage {
+  readonly state: OperatorState
+  readonly #context: OperatorContext
+  readonly #table: RecordTable
+  readonly #loop: LoopCode
+  readonly #grouper: KeyGrouper
+  readonly #groups = new Uint16Array(BATCH_ROWS)
+  readonly #ttlMs: number | undefined
+  readonly #orderBy: Field | undefined
+
+  constructor(verb: DedupeVerb, context: OperatorContext) {
+    const { node, inputs: [input], maxParallelism, clock } = context
+    if (input === undefined) throw new MillraceError('INPUT_MISSING', `dedupe ${node.id} has no input`)
+    const keyIn = node.keyBy ?? []
+    const key = fieldsOf(input.schema, keyIn)
+    const { keep, ttlMs } = verb
+    const schema = keep.which === 'first' ? { fields: key } : keptFields(input.schema, key, keep.orderBy)
+    const store = new LogStateStore(
+      { key, tables: { kept: { kind: 'value', schema, keyIn, ...(ttlMs === undefined ? {} : { ttlMs }) } } },
+      { maxParallelism, now: () => clock.now() },
+      { kept: keep.which === 'first' ? { kind: 'first' } : { kind: 'latest', field: keep.orderBy } })
+    this.state = { scope: 'keyed', size: () => store.size(), snapshot: () => store.snapshot(), restore: (group, bytes) => { store.restore(group, bytes) } }
+    this.#context = context
+    this.#table = store.records('kept')
+    this.#loop = this.#table.code.loop as LoopCode
+    this.#grouper = compileKeyGrouper(key, maxParallelism)
+    this.#ttlMs = ttlMs
+    this.#orderBy = keep.which === 'first' ? undefined : fieldsOf(input.schema, [keep.orderBy])[0]
+  }
+
+  async process(rows: Row[], count: number): Promise<void> {
+    const { next, clock, node, onError } = this.#context
+    const ordered = this.#orderBy?.nullable === true ? refuseUnordered(rows, count, this.#orderBy.name, node.id, onError) : count
+    this.#grouper(rows, ordered, this.#groups)
+    const now = this.#ttlMs === undefined ? 0 : clock.now()
+    const since = now - (this.#ttlMs ?? 0)
+    const out: Row[] = []
+    this.#loop.keep(rows, ordered, this.#groups, this.#table.groupAt, now, since, out)
+    if (this.#ttlMs !== undefined) for (let i = 0; i < ordered; i++) this.#table.sweep(this.#groups[i] ?? 0, (a) => this.#table.code.at(a) > since)
+    if (out.length > 0) await next.process(out, out.length, 0)
+  }
+
+  onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+}
+
+function keptFields(schema: Schema, key: readonly Field[], orderBy: string): Schema {
+  if (key.some(({ name }) => name === orderBy)) return { fields: key }
+  return { fields: [...key, ...fieldsOf(schema, [orderBy]).map((field) => ({ ...field, nullable: false }))] }
 }

@@ -1,0 +1,43 @@
+import type { Row } from '../../../runtime/model/schema.ts'
+
+/** What dedupe and topN mean, as lists of rows: the slow twins of their tests. `keyOf` gives a text per key. */
+export class PlainDedupe {
+  readonly #kept = new Map<string, { order: number; at: number }>()
+  readonly #keep: 'first' | 'last'
+  readonly #ttlMs: number
+
+  constructor(keep: 'first' | 'last', ttlMs = Infinity) {
+    this.#keep = keep
+    this.#ttlMs = ttlMs
+  }
+
+  /** True when the row passes. */
+  take(key: string, order: number, now: number): boolean {
+    const kept = this.#kept.get(key)
+    const lives = kept !== undefined && now - kept.at < this.#ttlMs
+    if (lives && (this.#keep === 'first' || order < kept.order)) return false
+    this.#kept.set(key, { order, at: now })
+    return true
+  }
+}
+
+export class PlainTopN {
+  readonly #best = new Map<string, { rows: Row[]; at: number }>()
+  readonly #settings: { n: number; by: string; order: 'asc' | 'desc'; rank?: string; ttlMs?: number }
+
+  constructor(settings: { n: number; by: string; order: 'asc' | 'desc'; rank?: string; ttlMs?: number }) { this.#settings = settings }
+
+  /** What comes out for the row. */
+  take(key: string, row: Row, now: number): Row[] {
+    const { n, by, order, rank, ttlMs = Infinity } = this.#settings
+    const known = this.#best.get(key)
+    const before = known !== undefined && now - known.at < ttlMs ? known.rows : []
+    const sign = order === 'asc' ? 1 : -1
+    // sorting is stable: of equal rows the earlier stays first
+    const after = [...before, row].sort((a, b) => sign * (Number(a[by]) - Number(b[by]))).slice(0, n)
+    const place = after.indexOf(row)
+    if (place < 0) return []
+    this.#best.set(key, { rows: after, at: now })
+    return rank === undefined ? [row] : after.slice(place).map((ranked, i) => ({ ...ranked, [rank]: place + i + 1 }))
+  }
+}

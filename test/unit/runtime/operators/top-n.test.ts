@@ -1,0 +1,69 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Row } from '../../../../runtime/model/schema.ts'
+import { ManualClock } from '../../../harness/manual-clock.ts'
+import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
+import { OperatorSlots } from '../../../harness/operator-slots.ts'
+import { PlainTopN } from '../../../harness/plain/plain-keyed.ts'
+
+const SCHEMA = { a: 'string?', b: 'long', price: 'double', n: 'long', text: 'string?' }
+
+const arbitraryRow = fc.record({
+  a: fc.option(fc.constantFrom('', 'x', 'ž日', '\ud83d'), { nil: null }), b: fc.constantFrom(0, 1), price: fc.constantFrom(-1, 0, 0.5, 1, 2, 3, 1e300), n: fc.nat(1e6),
+  text: fc.option(fc.constantFrom('p', 'q'.repeat(300), '日本'), { nil: null }),
+})
+const arbitraryRun = fc.array(fc.record({ rows: fc.array(arbitraryRow, { maxLength: 30 }), passMs: fc.nat(60), parallelism: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }) }), { maxLength: 12 })
+
+const keyOf = (row: Row): string => JSON.stringify([row['a'], row['b']])
+/** Per key what came out for it, in order: keys of different slots may come in any. */
+function byKey(rows: readonly Row[]): Record<string, Row[]> {
+  const keys: Record<string, Row[]> = {}
+  for (const row of rows) (keys[keyOf(row)] ??= []).push({ ...row })
+  return keys
+}
+
+describe('topN', () => {
+  test.each([
+    ['desc', {}], ['asc', {}], ['desc', { rank: 'place' }], ['asc', { rank: 'place' }], ['desc', { ttl: '100ms' }], ['desc', { ttl: '100ms', rank: 'place' }],
+  ] as const)('%s with %j puts out what the plain one does, over any number of slots', async (order, more) => {
+    await fc.assert(fc.asyncProperty(arbitraryRun, fc.integer({ min: 1, max: 4 }), async (batches, n) => {
+      const graph = aroundOperator(SCHEMA, { keyBy: ['a', 'b'], topN: { n, by: 'price', order, ...more } })
+      const slots = new OperatorSlots(graph, 'op', 1)
+      const plain = new PlainTopN({ n, by: 'price', order, ...('rank' in more ? { rank: 'place' } : {}), ...('ttl' in more ? { ttlMs: 100 } : {}) })
+      for (const { rows, passMs, parallelism } of batches) {
+        await slots.advance(passMs)
+        if (parallelism !== undefined) await slots.rescale(parallelism)
+        const expected = rows.flatMap((row) => plain.take(keyOf(row), row, slots.clock.now()))
+        await slots.process(rows)
+        expect(byKey(slots.take())).toEqual(byKey(expected))
+      }
+    }), { numRuns: 30 })
+  })
+
+  test('of equal rows the earlier keeps its place, and a row that only equals the worst does not enter', async () => {
+    const bed = new OperatorBed(aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 2, by: 'price', rank: 'place' } }), 'op')
+    const row = (n: number, price: number): Row => ({ a: null, b: 1, text: null, n, price })
+    await bed.process([row(1, 5), row(2, 5), row(3, 5), row(4, 6)])
+    expect(bed.out.rows.map(({ n, place }) => [n, place])).toEqual([[1, 1], [2, 2], [4, 1], [1, 2]])
+  })
+
+  test('when one row of a batch moves many, they come out in batches a stage may be given', async () => {
+    const bed = new OperatorBed(aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 1000, by: 'price', order: 'desc', rank: 'place' } }), 'op')
+    const sizes: number[] = []
+    const { process } = bed.out
+    bed.out.process = (rows, count) => { sizes.push(count); return process.call(bed.out, rows, count) }
+    await bed.process(Array.from({ length: 200 }, (_, n) => ({ a: null, b: 1, text: null, n, price: n })))
+    expect(bed.out.rows.length).toBe(200 * 201 / 2)
+    expect(sizes.every((size) => size >= 1 && size <= 1024)).toBe(true)
+  })
+
+  test('when keys come and their time to live ends, rankings and rows go', async () => {
+    const clock = new ManualClock()
+    const bed = new OperatorBed(aroundOperator({ id: 'long', v: 'long' }, { keyBy: 'id', topN: { n: 2, by: 'v', rank: 'place', ttl: '100ms' } }), 'op', { clock })
+    for (let n = 0; n < 200; n++) {
+      await bed.process(Array.from({ length: 50 }, (_, i) => ({ id: n * 50 + i, v: i })))
+      await clock.advance(10)
+    }
+    expect(bed.stage.state?.size()).toBeLessThan(8000)
+  })
+})
