@@ -7,7 +7,7 @@ import type { Manifest } from './manifest.ts'
 
 /**
  * Who starts from what: splits are dealt round robin in their order, a state file goes to every subtask whose
- * key groups it holds, committables are dealt round robin (any writer of the sink can commit them). Pure; any
+ * key groups it holds (that of a broadcast to all), committables are dealt round robin (any writer of the sink can commit them). Pure; any
  * parallelism to any other. `splits` are those of the enumerators, positions of the checkpoint already in them.
  */
 export function assignRestore(
@@ -37,7 +37,9 @@ function byOperator<T>(chain: Chain, pick: (operator: string) => readonly T[] | 
 }
 
 function stateOf(manifest: Manifest | undefined, operator: string, chain: Chain, slot: number, maxParallelism: number): StateFile[] {
-  const range = keyGroupsOfSlot(slot, maxParallelism, chain.parallelism)
+  // state that every slot has is kept once, as group 0
+  const isBroadcast = chain.operators.find(({ id }) => id === operator)?.verb.kind === 'broadcast'
+  const range = isBroadcast ? { first: 0, endExclusive: 1 } : keyGroupsOfSlot(slot, maxParallelism, chain.parallelism)
   const own = isPlanted('stateBySlot') ? [manifest?.subtasks[subtaskId(chain.id, slot)]].filter((snapshot) => snapshot !== undefined) : snapshotsOf(manifest)
   return own
     .map((snapshot) => snapshot.state[operator])

@@ -5,8 +5,9 @@ import { MillraceError } from '../model/errors.ts'
 import { fieldsKept, isOuter, type JoinSide, type JoinVerb } from '../plan/join-verb.ts'
 import type { RowErrorHandler } from './contracts.ts'
 import { Emitter } from './emitter.ts'
-import { EXPRESSION_SCOPE, ExpressionEmitter, valueCheck } from './expression.ts'
+import { EXPRESSION_SCOPE } from './expression.ts'
 import { emitHashHelpers, keyHashExpression } from './key-hash.ts'
+import { emitPairRow, emitPairTest, type PairVariables } from './pair-row.ts'
 import { emitRowLog, keyParameters, ROW_LOG_SCOPE, type RowLog } from './row-log.ts'
 import { compileRowClass, type RowClass } from './row.ts'
 
@@ -85,8 +86,6 @@ interface Side {
   readonly storedSchema: Schema
   readonly storedClass: RowClass
 }
-
-type Variables = Readonly<Record<JoinSide, string>>
 
 class JoinGenerator {
   readonly #options: JoinCodeOptions
@@ -202,7 +201,7 @@ class JoinGenerator {
     const { type, extent } = this.#verb
     const row = side.side === 'left' ? 'l' : 'r'
     const cursor = `cursor${other.name}`
-    const variables: Variables = side.side === 'left' ? { left: 'l', right: cursor } : { left: cursor, right: 'r' }
+    const variables: PairVariables = side.side === 'left' ? { left: 'l', right: cursor } : { left: cursor, right: 'r' }
     const endsAtMatch = side.side === 'left' && (type === 'semi' || type === 'anti')
     code.line(`function take${side.name}(rows, i, count, others, host, out, onError) {`)
     code.line(`const held = host.held, seen = host.seen; let pane, parts, from = Infinity, to = -Infinity`)
@@ -238,40 +237,19 @@ class JoinGenerator {
   }
 
   /** A found pair: the condition, `onMatch`, and what comes out. `continue`s when the condition does not hold. */
-  #emitMatch(variables: Variables, stored: Side, onMatch: () => void, bounds: readonly string[]): void {
+  #emitMatch(variables: PairVariables, stored: Side, onMatch: () => void, bounds: readonly string[]): void {
     const code = this.#code
     const { type, where, fields } = this.#verb
     const wheresTexts = where !== undefined && readsText(where, stored)
     code.line(`{`)
     if (wheresTexts) code.line(`cursor${stored.name}.load()`)
-    if (where !== undefined) {
-      const expressions = new ExpressionEmitter(code, 'w', variables)
-      const test = expressions.emit(where)
-      code.line(`${expressions.declarations()}; if (!(${test})) continue`)
-    }
+    emitPairTest(code, where, variables)
     onMatch()
     if (type !== 'anti') {
       if (!wheresTexts && fields.some(({ value }) => readsText(value, stored))) code.line(`cursor${stored.name}.load()`)
-      this.#emitRow(variables, bounds)
+      emitPairRow(code, fields, variables, bounds)
     }
     code.line(`}`)
-  }
-
-  /** Pushes the row of a pair, or of a row and nothing. */
-  #emitRow(variables: Variables, bounds: readonly string[]): void {
-    const code = this.#code
-    const expressions = new ExpressionEmitter(code, 'x', variables)
-    const values = this.#verb.fields.map(({ value }) => expressions.emit(value))
-    const declared = expressions.declarations()
-    if (declared !== '') code.line(declared)
-    this.#verb.fields.forEach(({ field, value }, index) => {
-      code.line(`const f${index} = ${values[index] ?? 'null'}`)
-      // a field taken over as it is was checked where it was made
-      if (value.kind === 'field') return
-      const check = valueCheck(code, field, `f${index}`, value)
-      if (check !== '') code.line(check)
-    })
-    code.line(`out.push(new Row(${[...this.#verb.fields.map((_, index) => `f${index}`), ...bounds].join(', ')}))`)
   }
 
   #emitCollect(side: Side): void {
@@ -317,7 +295,7 @@ class JoinGenerator {
     code.line(`} while (e !== last) }`)
     if (this.#isAwaited(left)) {
       code.line(`if (matched === 0) {`)
-      this.#emitRow({ left: 'l', right: 'nothingRight' }, bounds)
+      emitPairRow(code, this.#verb.fields, { left: 'l', right: 'nothingRight' }, bounds)
       code.line(`}`)
     }
     code.line(`} catch (error) { onError(error, storedLeft(t, i), operatorId) } }`)
@@ -331,7 +309,7 @@ class JoinGenerator {
     code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { if (t.m[i] === 1) continue; const h = t.h[i]`)
     if (this.#verb.extent.kind === 'window') code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
     code.line(`${cursor}.e = i; ${cursor}.load(); try {`)
-    this.#emitRow(side.side === 'left' ? { left: cursor, right: 'nothingRight' } : { left: 'nothingLeft', right: cursor },
+    emitPairRow(code, this.#verb.fields, side.side === 'left' ? { left: cursor, right: 'nothingRight' } : { left: 'nothingLeft', right: cursor },
       this.#verb.extent.kind === 'window' ? ['window.start', 'window.end'] : [])
     code.line(`} catch (error) { onError(error, stored${side.name}(t, i), operatorId) } }`)
     code.line(`return i }`)

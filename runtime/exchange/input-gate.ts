@@ -24,6 +24,8 @@ interface Channel {
   queue: Frame[]
   queuedBytes: number
   paused: boolean
+  /** Its watermarks say nothing about the time of the others. */
+  isTimeless: boolean
 }
 
 /**
@@ -46,9 +48,10 @@ export class InputGate {
   }
 
   /** Adds a connection whose hello has been sent and which was paused before. Must be called exactly `channels` times before the first poll. */
-  add(exchange: string, connection: Connection): void {
-    const channel: Channel = { exchange, connection, queue: [], queuedBytes: 0, paused: false }
+  add(exchange: string, connection: Connection, watermarks: 'count' | 'do not count' = 'count'): void {
+    const channel: Channel = { exchange, connection, queue: [], queuedBytes: 0, paused: false, isTimeless: watermarks === 'do not count' }
     this.#channels.push(channel)
+    if (channel.isTimeless) this.#merger.idle(this.#channels.length - 1)
     const decoder = new FrameDecoder()
     connection.onData((bytes) => {
       try {
@@ -114,10 +117,12 @@ export class InputGate {
         }
         return { kind: 'batch', exchange: channel.exchange, bytes: frame.bytes }
       case 'watermark': {
+        if (channel.isTimeless) return undefined
         const time = this.#merger.advance(index, frame.time)
         return time === undefined ? undefined : { kind: 'watermark', time }
       }
       case 'idle': {
+        if (channel.isTimeless) return undefined
         const signal = this.#merger.idle(index)
         if (signal === undefined) return undefined
         return signal === 'idle' ? { kind: 'idle' } : { kind: 'watermark', time: signal }

@@ -64,7 +64,7 @@ export function readJoin(entry: Entry, inputs: readonly Input[], problems: Probl
   if (type === undefined || keys === undefined) return unknown
   const schemas = { left: left.schema, right: right.schema }
   const aliases = aliasesOf(entry.from)
-  const where = readWhere(fields['where'], { rows: schemas, aliases }, join(path, 'where'), problems)
+  const where = readCondition(fields['where'], { rows: schemas, aliases }, join(path, 'where'), problems)
   const taken = extent?.kind === 'window' ? BOUNDS.map((bound) => bound.name) : []
   const select = readJoinSelect(fields['select'], { type, schemas, aliases, keys, taken }, join(path, 'select'), problems)
   if (select === undefined) return unknown
@@ -111,7 +111,7 @@ function readTimes(entry: Entry, inputs: readonly [Input, Input], kind: 'window'
 }
 
 /** Inputs are also called by their ids, or by the name of the side output, where those are identifiers. */
-function aliasesOf(from: readonly string[]): Record<string, JoinSide> {
+export function aliasesOf(from: readonly string[]): Record<string, JoinSide> {
   const names = from.map((input) => input.split('.').at(-1) ?? input)
   const [left = '', right = ''] = names
   if (left === right) return {}
@@ -119,7 +119,8 @@ function aliasesOf(from: readonly string[]): Record<string, JoinSide> {
   return { ...(usable(left) ? { [left]: 'left' as const } : {}), ...(usable(right) ? { [right]: 'right' as const } : {}) }
 }
 
-function readWhere(value: unknown, scope: Scope, path: string, problems: Problems): Expression | undefined {
+/** A condition over the rows of a scope; undefined when there is none or it was reported. */
+export function readCondition(value: unknown, scope: Scope, path: string, problems: Problems): Expression | undefined {
   if (value === undefined) return undefined
   const text = readExpressionText(value, path, problems)
   return text === undefined ? undefined : problems.attempt(path, () => parseCondition(text, scope))
@@ -129,11 +130,16 @@ function readWhere(value: unknown, scope: Scope, path: string, problems: Problem
 function timeField(select: readonly JoinField[], times: JoinVerb['times']): { field: string; side: JoinSide } | undefined {
   if (times === undefined) return undefined
   for (const side of ['left', 'right'] as const) {
-    const carriers = select.filter(({ field, value }) => !field.nullable && value.kind === 'field' && value.of === side && value.name === times[side].field)
-    const carrier = carriers.find(({ field }) => field.name === times[side].field) ?? carriers[0]
-    if (carrier !== undefined) return { field: carrier.field.name, side }
+    const field = carrierOf(select, side, times[side].field)
+    if (field !== undefined) return { field, side }
   }
   return undefined
+}
+
+/** The selected field that is a side's field of this name as it is. */
+export function carrierOf(select: readonly JoinField[], side: JoinSide, name: string): string | undefined {
+  const carriers = select.filter(({ field, value }) => !field.nullable && value.kind === 'field' && value.of === side && value.name === name)
+  return (carriers.find(({ field }) => field.name === name) ?? carriers[0])?.field.name
 }
 
 function timeAfter(entry: Entry, extent: JoinExtent, select: readonly JoinField[], times: JoinVerb['times']): StreamTime {

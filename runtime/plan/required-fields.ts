@@ -2,6 +2,7 @@ import type { Expression } from '../expressions/ast.ts'
 import { fieldsIn } from '../expressions/fields-in.ts'
 import type { Schema } from '../model/schema.ts'
 import { aggregateExpressions } from './aggregate-fields.ts'
+import type { BroadcastVerb } from './broadcast-verb.ts'
 import type { Chain, Exchange } from './execution-plan.ts'
 import type { OperatorNode } from './job-graph.ts'
 import { fieldsJoined } from './join-verb.ts'
@@ -36,12 +37,19 @@ function fieldsRead(operator: OperatorNode, wanted: Fields, input: number): Fiel
     case 'aggregate': return new Set([...keyBy, ...aggregateExpressions(verb.aggregates).flatMap(expressionFields)])
     // only the first of a chain has several inputs
     case 'join': return fieldsJoined(verb, input === 0 ? 'left' : 'right')
+    // all of a rule is kept, so that other conditions find it whole
+    case 'broadcast': return input === 0 ? fieldsOfEvent(verb) : 'all'
     default: return 'all'
   }
 }
 
 function union(wanted: Fields, names: readonly string[]): Fields {
   return wanted === 'all' ? 'all' : new Set([...wanted, ...names])
+}
+
+function fieldsOfEvent({ fields, where }: BroadcastVerb): Fields {
+  const expressions = [...fields.map(({ value }) => value), ...(where === undefined ? [] : [where])]
+  return new Set(expressions.flatMap(fieldsIn).filter(({ of }) => of === 'left').map(({ name }) => name))
 }
 
 /** The fields an expression over one row reads. */

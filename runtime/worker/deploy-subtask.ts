@@ -267,7 +267,10 @@ class Deployer {
     this.#opened.push(() => { gate.close() })
     const connections = await Promise.all(wanted.map((channel) => this.#connect(channel)))
     this.#checkCurrent()
-    connections.forEach((connection, index) => { gate.add((wanted[index] as WantedChannel).exchange.id, connection) })
+    connections.forEach((connection, index) => {
+      const { exchange } = wanted[index] as WantedChannel
+      gate.add(exchange.id, connection, exchange.partitioning.kind === 'broadcast' ? 'do not count' : 'count')
+    })
     const readers = inputs.map(({ schema, rowClass }, input) => ({ codec: compileBatchCodec(schema, rowClass), input }))
     return new GateInput(gate, new Map(this.#inputs().map((exchange) => [exchange.id, readers[exchange.consumer.input] ?? readers[0] as ExchangeReader])))
   }
