@@ -20,9 +20,12 @@ const MAX_LAYOUTS = 16
 export function compileJsonScanner(schema: Schema, rowClass: RowClass): RowScanner {
   const readRecord = compileRecordReader(schema, rowClass)
   const canBeFast = schema.fields.every((field) => field.type !== 'json')
+  const hasStrings = schema.fields.some((field) => field.type === 'string')
   let fast: FastScan | undefined
   let layoutsLeft = canBeFast ? MAX_LAYOUTS : 0
   let misses = MISSES_TO_LEARN
+  let opened: Buffer | undefined
+  let text = ''
   const slow = (bytes: Buffer, start: number, end: number): Row => {
     const row = readRecord(parseRecord(bytes, start, end))
     if (++misses >= MISSES_TO_LEARN && layoutsLeft > 0) {
@@ -34,9 +37,13 @@ export function compileJsonScanner(schema: Schema, rowClass: RowClass): RowScann
     return row
   }
   return {
+    open(bytes) {
+      opened = canBeFast ? bytes : undefined
+      text = canBeFast && hasStrings ? bytes.toString('latin1') : ''
+    },
     row(bytes, start, end) {
       if (fast !== undefined) {
-        const row = fast(bytes, start, end)
+        const row = bytes === opened ? fast(bytes, start, end, text, 0) : fast(bytes, start, end, '', start)
         if (row !== null) {
           misses = 0
           return row
@@ -56,8 +63,11 @@ function parseRecord(bytes: Buffer, start: number, end: number): unknown {
   }
 }
 
-/** Null: not as expected, take the slow path. */
-type FastScan = (bytes: Buffer, start: number, end: number) => Row | null
+/**
+ * Null: not as expected, take the slow path. `text` are the bytes from `base` on, one character each; empty: cut the
+ * record's own out of the bytes.
+ */
+type FastScan = (bytes: Buffer, start: number, end: number, text: string, base: number) => Row | null
 
 const POWERS = Float64Array.from({ length: 23 }, (_, n) => Number(`1e${n}`))
 /** Bytes at which the scan of a string stops to think: quote, backslash, control characters, all that is not ASCII. */
@@ -71,7 +81,7 @@ function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout)
   const strings = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name))
   const code = new Emitter()
   emitHelpers(code)
-  code.line(`return function scan(b, start, end) { let p = start, c = 0, wide = false`)
+  code.line(`return function scan(b, start, end, text, base) { let p = start, c = 0, wide = false`)
   schema.fields.forEach((field, index) => code.line(`let v${index} = null${field.type === 'string' ? `, q${index} = -1, e${index} = -1` : ''}`))
   for (const { key, lead } of layout.members) {
     emitExpectedBytes(code, lead)
@@ -147,11 +157,8 @@ function emitStrings(code: Emitter, schema: Schema, strings: readonly Field[]): 
   code.line(`if (wide) {`)
   for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = b.toString('utf8', q${index}, e${index})`)
   code.line(`} else {`)
-  if (indexes.length === 1) code.line(`if (q${indexes[0]} >= 0) v${indexes[0]} = b.latin1Slice(q${indexes[0]}, e${indexes[0]})`)
-  else {
-    code.line(`const text = b.latin1Slice(start, end)`)
-    for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = text.slice(q${index} - start, e${index} - start)`)
-  }
+  code.line(`if (text === '') text = b.latin1Slice(start, end)`)
+  for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = text.slice(q${index} - base, e${index} - base)`)
   code.line(`}`)
 }
 

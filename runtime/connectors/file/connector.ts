@@ -1,4 +1,4 @@
-import { compileJsonPrinter } from '../../codegen/json-printer.ts'
+import { compileJsonWriter } from '../../codegen/json-writer.ts'
 import type { SinkConnector } from '../sink.ts'
 import type { SourceConnector } from '../source.ts'
 import { fileDeadLetters } from './dead-letters.ts'
@@ -20,7 +20,7 @@ export const fileSink: SinkConnector = {
   writer(context) {
     const options = parseSinkOptions(context.options)
     return new FileWriter(context, resolvePath(context.baseDir, options.path),
-      compileJsonPrinter(context.schema, { timestampFormat: options.timestampFormat }))
+      compileJsonWriter(context.schema, { timestampFormat: options.timestampFormat }))
   },
   deadLetters: fileDeadLetters,
 }

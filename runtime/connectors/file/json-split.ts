@@ -88,6 +88,7 @@ export class JsonSplit implements SplitStream {
     const bytes = await this.#parts.files.read(this.#parts.path, this.#bufferOffset + kept.length, READ_BYTES)
     this.#fileEnded = bytes.length < READ_BYTES
     this.#buffer = kept.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([kept, bytes])
+    this.#parts.scanner.open?.(this.#buffer)
   }
 
   async #dropLongLine(): Promise<void> {

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
-import type { RowPrinter } from '../../codegen/contracts.ts'
+import type { RowWriter } from '../../codegen/contracts.ts'
+import { RecordBuffer } from '../../formats/record-buffer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Committable } from '../../model/snapshot.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 
-const BUFFER_CHARACTERS = 256 * 1024
+const BUFFER_BYTES = 256 * 1024
 const SUFFIX = '.pending'
 
 /**
@@ -18,18 +19,16 @@ const SUFFIX = '.pending'
 export class FileWriter implements SinkWriter {
   readonly #context: SinkContext
   readonly #folder: string
-  readonly #print: RowPrinter
+  readonly #lines: RecordBuffer
   readonly #prefix: string
   #part = 0
   #pending: { from: string; to: string } | undefined
-  #lines: string[] = []
-  #characters = 0
   #cleaned = false
 
-  constructor(context: SinkContext, folder: string, print: RowPrinter) {
+  constructor(context: SinkContext, folder: string, writer: RowWriter) {
     this.#context = context
     this.#folder = folder
-    this.#print = print
+    this.#lines = new RecordBuffer(writer)
     // The UID may be long and names are short: eight digits tell the jobs of one folder apart.
     const job = createHash('sha256').update(context.jobUid).digest('hex').slice(0, 8)
     this.#prefix = `part-${job}-${context.operatorId}-`
@@ -43,12 +42,9 @@ export class FileWriter implements SinkWriter {
   async write(rows: readonly Row[], count: number): Promise<void> {
     for (let index = 0; index < count; index++) {
       const row = rows[index]
-      if (row === undefined) continue
-      const line = this.#print(row)
-      this.#lines.push(line)
-      this.#characters += line.length
+      if (row !== undefined) this.#lines.addLine(row)
     }
-    if (this.#characters >= BUFFER_CHARACTERS) await this.#flush()
+    if (this.#lines.sizeBytes >= BUFFER_BYTES) await this.#flush()
   }
 
   async prepareCommit(_checkpoint: CheckpointId): Promise<Committable[]> {
@@ -72,18 +68,15 @@ export class FileWriter implements SinkWriter {
   }
 
   async close(): Promise<void> {
-    this.#lines = []
-    this.#characters = 0
+    this.#lines.take()
     if (this.#pending) await this.#context.ports.files.delete(this.#pending.from)
     this.#pending = undefined
   }
 
   async #flush(): Promise<void> {
-    if (this.#lines.length === 0) return
+    if (this.#lines.sizeBytes === 0) return
     const { from } = this.#pending ??= await this.#newPart()
-    const bytes = Buffer.from(`${this.#lines.join('\n')}\n`)
-    this.#lines = []
-    this.#characters = 0
+    const bytes = this.#lines.take()
     await this.#attempt('write', from, () => this.#context.ports.files.append(from, bytes))
   }
 

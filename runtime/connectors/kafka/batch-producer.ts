@@ -1,4 +1,6 @@
+import type { RowWriter } from '../../codegen/contracts.ts'
 import { MillraceError } from '../../model/errors.ts'
+import type { Row } from '../../model/schema.ts'
 import type { KafkaClient, ProduceAnswer, TransactionKey } from '../../ports/kafka.ts'
 import { KafkaBrokerError } from '../../ports/kafka.ts'
 import { KAFKA_ERROR, isFencedCode, isRetriableCode, kafkaErrorName } from './error-codes.ts'
@@ -12,6 +14,10 @@ import { existing } from './split-enumerator.ts'
 
 /** A batch is sent when it has this many bytes, before compression; the broker's limit is 1 MB by default. */
 const BATCH_BYTES = 256 * 1024
+/** What a batch is thought to take before one has been sealed. */
+const FIRST_BATCH_BYTES = 16 * 1024
+/** A writer wants room for the longest form of a row. */
+const SPARE_BYTES = 4 * 1024
 /** How much may wait for the broker before the writer of rows has to. */
 const WAITING_BYTES = 4 * 1024 * 1024
 /** After this the subtask fails and the job starts again from its checkpoint; a stop ends it at once. */
@@ -47,6 +53,7 @@ export class BatchProducer {
   #begun = new Set<number>()
   #session: ProducerSession | undefined
   #waitingBytes = 0
+  #expectedBytes = FIRST_BATCH_BYTES
   #sending: Promise<void> | undefined
   #failure: unknown
 
@@ -83,12 +90,26 @@ export class BatchProducer {
       this.#seal(partition, batch)
       batch = undefined
     }
-    if (batch === undefined) {
-      batch = new RecordBatchWriter(16 * 1024)
-      this.#openBatches.set(partition, batch)
-    }
+    batch ??= this.#newBatch(partition)
     batch.append(key, value, timestamp, headers)
     return this.#waitingBytes > WAITING_BYTES ? this.#sent() : undefined
+  }
+
+  /** As append; the row becomes the value as `writer` writes it. */
+  appendRow(partition: number, key: Buffer | null, row: Row, writer: RowWriter, timestamp: number): Promise<void> | undefined {
+    this.#throwFailure()
+    const batch = this.#openBatches.get(partition) ?? this.#newBatch(partition)
+    if (!batch.appendRow(key, row, writer, timestamp, BATCH_BYTES)) {
+      this.#seal(partition, batch)
+      this.#newBatch(partition).appendRow(key, row, writer, timestamp, BATCH_BYTES)
+    }
+    return this.#waitingBytes > WAITING_BYTES ? this.#sent() : undefined
+  }
+
+  #newBatch(partition: number): RecordBatchWriter {
+    const batch = new RecordBatchWriter(this.#expectedBytes)
+    this.#openBatches.set(partition, batch)
+    return batch
   }
 
   /** Sends what is there without waiting for the answer. */
@@ -107,6 +128,7 @@ export class BatchProducer {
     const session = this.#session
     if (session === undefined) throw new MillraceError('KAFKA_NO_SESSION', 'records were appended before a producer session began')
     this.#openBatches.delete(partition)
+    this.#expectedBytes = Math.max(FIRST_BATCH_BYTES, Math.min(batch.sizeBytes, BATCH_BYTES) + SPARE_BYTES)
     const sequence = this.#sequences.get(partition) ?? 0
     // Sequences wrap to 0 behind 2^31 - 1 (kafka: DefaultRecordBatch.incrementSequence).
     this.#sequences.set(partition, (sequence + batch.count) % 2 ** 31)

@@ -1,4 +1,6 @@
 import { crc32c } from '@node-rs/crc32'
+import type { RowWriter } from '../../codegen/contracts.ts'
+import type { Row } from '../../model/schema.ts'
 import { CODEC, compress } from './compression.ts'
 import type { WritableCodec } from './compression.ts'
 import { BATCH_HEADER_BYTES } from './record-batch-reader.ts'
@@ -22,6 +24,9 @@ export class RecordBatchWriter {
   #at = BATCH_HEADER_BYTES
   #firstTimestamp = 0
   #lastTimestamp = 0
+  /** How long the varints of the last row's record and value were: the next one's are mostly as long. */
+  #lengthBytes = 2
+  #valueLengthBytes = 2
 
   constructor(expectedBytes: number) {
     this.#bytes = Buffer.allocUnsafe(BATCH_HEADER_BYTES + expectedBytes)
@@ -32,10 +37,8 @@ export class RecordBatchWriter {
 
   /** `timestamp` is ms since the epoch; those of one batch lie within 24 days of each other. */
   append(key: Buffer | null, value: Buffer, timestamp: number, headers: readonly RecordHeader[] = NO_HEADERS): void {
-    if (this.count === 0) this.#firstTimestamp = this.#lastTimestamp = timestamp
-    else if (timestamp > this.#lastTimestamp) this.#lastTimestamp = timestamp
+    const timestampDelta = this.#noteTimestamp(timestamp)
     const keyLength = key === null ? -1 : key.length
-    const timestampDelta = timestamp - this.#firstTimestamp
     const headerBytes = headersBytes(headers)
     this.#reserve(Math.max(0, keyLength) + value.length + headerBytes + RECORD_OVERHEAD_BYTES)
     this.#varint(1 + varintBytes(timestampDelta) + varintBytes(this.count) + varintBytes(keyLength) + Math.max(0, keyLength) + varintBytes(value.length) + value.length + headerBytes)
@@ -54,6 +57,41 @@ export class RecordBatchWriter {
       this.#copy(header.value)
     }
     this.count++
+  }
+
+  /**
+   * Appends a record whose value is the row as `writer` writes it, straight into the batch: what stands before the value
+   * and tells its length is written afterwards. False, and nothing done, when the batch would be longer than `mostBytes`
+   * and is not empty.
+   */
+  appendRow(key: Buffer | null, row: Row, writer: RowWriter, timestamp: number, mostBytes: number): boolean {
+    const keyLength = key === null ? -1 : key.length
+    const timestampDelta = this.count === 0 ? 0 : timestamp - this.#firstTimestamp
+    const between = 1 + varintBytes(timestampDelta) + varintBytes(this.count) + varintBytes(keyLength) + Math.max(0, keyLength)
+    const guess = this.#at + this.#lengthBytes + between + this.#valueLengthBytes
+    let length = writer.encodeInto(row, this.#bytes, guess)
+    while (length < 0 || guess + length + RECORD_OVERHEAD_BYTES > this.#bytes.length) {
+      this.#reserve(this.#bytes.length)
+      length = writer.encodeInto(row, this.#bytes, guess)
+    }
+    const body = between + varintBytes(length) + length + 1
+    const valueAt = this.#at + varintBytes(body) + between + varintBytes(length)
+    if (valueAt + length > mostBytes && this.count > 0) return false
+    if (valueAt !== guess) this.#bytes.copyWithin(valueAt, guess, guess + length)
+    this.#lengthBytes = varintBytes(body)
+    this.#valueLengthBytes = varintBytes(length)
+    this.#noteTimestamp(timestamp)
+    this.#varint(body)
+    this.#bytes[this.#at++] = 0
+    this.#varint(timestampDelta)
+    this.#varint(this.count)
+    this.#varint(keyLength)
+    if (key !== null) this.#copy(key)
+    this.#varint(length)
+    this.#at += length
+    this.#bytes[this.#at++] = 0
+    this.count++
+    return true
   }
 
   finish(owner: BatchOwner, codec: WritableCodec): Buffer {
@@ -86,6 +124,13 @@ export class RecordBatchWriter {
     const grown = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at + bytes))
     this.#bytes.copy(grown, 0, 0, this.#at)
     this.#bytes = grown
+  }
+
+  /** Returns how much later than the first of the batch. */
+  #noteTimestamp(timestamp: number): number {
+    if (this.count === 0) this.#firstTimestamp = this.#lastTimestamp = timestamp
+    else if (timestamp > this.#lastTimestamp) this.#lastTimestamp = timestamp
+    return timestamp - this.#firstTimestamp
   }
 
   #copy(bytes: Buffer): void {

@@ -1,4 +1,4 @@
-import type { RowPrinter } from '../../codegen/contracts.ts'
+import type { RowWriter } from '../../codegen/contracts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
 import type { Row } from '../../model/schema.ts'
@@ -38,7 +38,7 @@ interface Opened { client: KafkaClient; environment: RetryEnvironment; producer:
 export class KafkaSinkWriter implements SinkWriter {
   readonly #context: SinkContext
   readonly #options: KafkaSinkOptions
-  readonly #print: RowPrinter
+  readonly #writer: RowWriter
   readonly #connect: KafkaConnect
   #opened: Opened | undefined
   #client: KafkaClient | undefined
@@ -48,10 +48,10 @@ export class KafkaSinkWriter implements SinkWriter {
   #partition: number
   readonly #closing = new AbortController()
 
-  constructor(context: SinkContext, options: KafkaSinkOptions, print: RowPrinter, connect: KafkaConnect) {
+  constructor(context: SinkContext, options: KafkaSinkOptions, writer: RowWriter, connect: KafkaConnect) {
     this.#context = context
     this.#options = options
-    this.#print = print
+    this.#writer = writer
     this.#connect = connect
     this.#partition = context.slot
   }
@@ -83,9 +83,8 @@ export class KafkaSinkWriter implements SinkWriter {
       for (let i = 0; i < count; i++) {
         const row = rows[i]
         if (row === undefined) continue
-        const value = Buffer.from(this.#print(row))
         const key = this.#options.key === undefined ? null : fieldBytes(row[this.#options.key])
-        const waiting = producer.append(this.#choosePartition(row, key, producer.partitions), key, value, now)
+        const waiting = producer.appendRow(this.#choosePartition(row, key, producer.partitions), key, row, this.#writer, now)
         if (waiting !== undefined) await waiting
       }
       // Outside of transactions readers wait for these records; within one nobody sees them before the barrier.

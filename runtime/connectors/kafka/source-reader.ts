@@ -144,19 +144,21 @@ export class KafkaSourceReader implements SourceReader {
     const { bytes, valueStarts, valueEnds } = this.#columns
     const start = valueStarts[index] ?? 0
     const end = valueEnds[index] ?? 0
-    const where = `${state.id} offset ${offset}`
     try {
-      if (end < start) throw new MillraceError('RECORD_INVALID', `${where}: the record has no value (a tombstone), a JSON object was expected`, { domain: 'user' })
+      if (end < start) throw new MillraceError('RECORD_INVALID', `${state.id} offset ${offset}: the record has no value (a tombstone), a JSON object was expected`, { domain: 'user' })
       this.#rows.push(this.#scanner.row(bytes, start, end))
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
-      this.#context.onBadRecord(error, where, bytes.subarray(start, Math.max(start, end)))
+      this.#context.onBadRecord(error, `${state.id} offset ${offset}`, bytes.subarray(start, Math.max(start, end)))
     }
   }
 
   #nextBatch(current: CurrentChunk): boolean {
     current.index = 0
-    if (current.batches.next(this.#columns)) return true
+    if (current.batches.next(this.#columns)) {
+      this.#scanner.open?.(this.#columns.bytes)
+      return true
+    }
     current.state.next = Math.max(current.state.next, current.batches.nextOffset)
     this.#endIfReached(current.state)
     this.#current = undefined

@@ -1,4 +1,4 @@
-import type { RowScanner } from '../../../runtime/codegen/contracts.ts'
+import type { RowScanner, RowWriter } from '../../../runtime/codegen/contracts.ts'
 import type { ReaderContext } from '../../../runtime/connectors/source.ts'
 import type { SinkContext } from '../../../runtime/connectors/sink.ts'
 import type { Ports } from '../../../runtime/ports/ports.ts'
@@ -20,7 +20,13 @@ export function plainScanner(): RowScanner {
   }
 }
 
-export const plainPrinter = () => (row: Row): string => JSON.stringify(row)
+export const plainWriter = (): RowWriter => ({
+  encodeInto(row, buffer, at) {
+    const value = Buffer.from(JSON.stringify(row))
+    if (at + value.length > buffer.length) return -1
+    return value.copy(buffer, at)
+  },
+})
 
 export interface Reported { bad: { where: string; raw: string }[]; trouble: (Error | null)[] }
 

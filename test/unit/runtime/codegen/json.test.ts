@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compileJsonPrinter } from '../../../../runtime/codegen/json-printer.ts'
+import { compileJsonWriter } from '../../../../runtime/codegen/json-writer.ts'
 import { compileJsonScanner } from '../../../../runtime/codegen/json-scanner.ts'
 import { compileRowClass } from '../../../../runtime/codegen/row.ts'
-import { isoPrinter, parseIsoTimestamp } from '../../../../runtime/codegen/timestamp-text.ts'
+import { parseIsoTimestamp } from '../../../../runtime/codegen/timestamp-text.ts'
+import type { RowWriter } from '../../../../runtime/codegen/contracts.ts'
 import type { Field, FieldType, Row, Schema } from '../../../../runtime/model/schema.ts'
 import { arbitraryRows, HOSTILE_NAMES } from '../../../harness/plain/random-rows.ts'
 
@@ -66,6 +67,24 @@ describe('JSON scanner', () => {
     }), { numRuns: 1500 })
   })
 
+  test('records of a buffer that was opened are read as others, also when another is opened between', () => {
+    fc.assert(fc.property(arbitraryRows(8), ({ schema, rows }) => {
+      const records = rows.map((values) => Buffer.from(JSON.stringify(Object.fromEntries(schema.fields.map(({ name }, index) => [name, values[index]])))))
+      const bytes = Buffer.concat(records.flatMap((record) => [Buffer.from('ž,'), record]))
+      const [opened, plain] = [compileJsonScanner(schema, compileRowClass(schema)), compileJsonScanner(schema, compileRowClass(schema))]
+      for (const buffer of [bytes, Buffer.from(bytes), bytes]) {
+        opened.open?.(buffer)
+        let at = 0
+        for (const record of records) {
+          at += 3
+          expect({ ...opened.row(buffer, at, at + record.length) }).toEqual({ ...plain.row(buffer, at, at + record.length) })
+          expect({ ...opened.row(record, 0, record.length) }).toEqual({ ...plain.row(record, 0, record.length) })
+          at += record.length
+        }
+      }
+    }), { numRuns: 100 })
+  })
+
   test('numbers take every form JSON has', () => {
     const scan = scannerOf(schemaOf(['n', 'long'], ['d', 'double']))
     for (const [n, d] of [['1', '2'], ['-0', '-0.0'], ['9007199254740991', '0.1'], ['1e3', '1.7976931348623157e308'], ['12.0', '123456789012345.6'], ['-42', '5e-324'], ['0', '0.30000000000000004']]) {
@@ -102,32 +121,48 @@ describe('JSON scanner', () => {
 
   test.each(HOSTILE_NAMES)('the field name %j is refused', (name) => {
     expect(codeOf(() => compileJsonScanner(schemaOf([name, 'long']), class {} as never))).toBe('FIELD_NAME_INVALID')
-    expect(codeOf(() => compileJsonPrinter(schemaOf([name, 'long']), { timestampFormat: 'iso' }))).toBe('FIELD_NAME_INVALID')
+    expect(codeOf(() => compileJsonWriter(schemaOf([name, 'long']), { timestampFormat: 'iso' }))).toBe('FIELD_NAME_INVALID')
   })
 })
 
-describe('JSON printer', () => {
-  test('rows of random schemas print as JSON.stringify prints them, timestamps in the asked form', () => {
+/** Writes into a buffer that grows until the row fits; nothing before or behind the record may change. */
+function textOf(writer: RowWriter, row: Row): string {
+  for (let room = 1; ; room *= 2) {
+    const buffer = Buffer.alloc(room + 12, 7)
+    const length = writer.encodeInto(row, buffer.subarray(0, room + 5), 5)
+    expect(buffer.subarray(0, 5).toString('hex') + buffer.subarray(room + 5).toString('hex')).toBe('07'.repeat(12))
+    if (length >= 0) return buffer.toString('utf8', 5, 5 + length)
+  }
+}
+
+describe('JSON writer', () => {
+  test('rows of random schemas are written as JSON.stringify prints them, timestamps in the asked form', () => {
     fc.assert(fc.property(arbitraryRows(5), fc.constantFrom('iso' as const, 'epochMillis' as const), ({ schema, rows }, timestampFormat) => {
       const rowClass = compileRowClass(schema)
-      const print = compileJsonPrinter(schema, { timestampFormat })
+      const writer = compileJsonWriter(schema, { timestampFormat })
       for (const values of rows) {
         const plain = Object.fromEntries(schema.fields.map((field, index) => [field.name,
           field.type === 'timestamp' && timestampFormat === 'iso' && values[index] !== null ? new Date(values[index] as number).toISOString() : values[index]]))
-        const text = print(new rowClass(...values))
-        expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(plain)))
-        expect(text).not.toContain('\n')
+        expect(textOf(writer, new rowClass(...values))).toBe(JSON.stringify(plain))
       }
     }), { numRuns: 300 })
   })
 })
 
+describe('JSON writer of values that JSON cannot say', () => {
+  test.each([['double', NaN], ['double', Infinity], ['double', -Infinity], ['long', NaN], ['timestamp', NaN]] as const)('a %s of %d is refused by name', (type, value) => {
+    const writer = compileJsonWriter(schemaOf(['bad', type]), { timestampFormat: 'iso' })
+    expect(() => textOf(writer, { bad: value })).toThrow(expect.objectContaining({ code: 'VALUE_INVALID', message: expect.stringContaining('bad') as unknown }) as Error)
+  })
+})
+
 describe('timestamps', () => {
   test('every moment prints as Date prints it and reads back', () => {
-    const print = isoPrinter()
+    const writer = compileJsonWriter(schemaOf(['t', 'timestamp']), { timestampFormat: 'iso' })
+    const print = (t: number): unknown => (JSON.parse(textOf(writer, { t })) as Row)['t']
     fc.assert(fc.property(fc.oneof(fc.integer({ min: -8.64e15, max: 8.64e15 }), fc.integer({ min: 1e12, max: 1e12 + 1e9 })), (time) => {
       expect(print(time)).toBe(new Date(time).toISOString())
-      expect(parseIsoTimestamp(print(time))).toBe(time)
+      expect(parseIsoTimestamp(String(print(time)))).toBe(time)
     }), { numRuns: 2000 })
   })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { RecordBatchReader } from '../../../../../runtime/connectors/kafka/record-batch-reader.ts'
 import { RecordBatchWriter } from '../../../../../runtime/connectors/kafka/record-batch-writer.ts'
+import { plainWriter } from '../../../../harness/kafka/connector-contexts.ts'
 import { RecordColumns } from '../../../../../runtime/connectors/kafka/record-columns.ts'
 
 /** Made by kafkajs 2.2.4: producer 7, epoch 3, sequence 5, transactional; keys k1, null, k3. */
@@ -68,5 +69,26 @@ describe('record batches', () => {
       })
       expect(reader.nextOffset).toBe(records.length)
     }), { numRuns: 50 })
+  })
+
+  test('when rows are written straight into the batch, the bytes are those of the same values appended', () => {
+    const row = fc.record({ key: fc.option(fc.uint8Array({ maxLength: 300 })), text: fc.oneof(fc.string({ maxLength: 60 }), fc.integer({ min: 0, max: 20_000 }).map((length) => 'x'.repeat(length))), at: fc.integer({ min: -100_000, max: 2 ** 30 }) })
+    fc.assert(fc.property(fc.array(row, { minLength: 1, maxLength: 200 }), (rows) => {
+      const [appended, written] = [new RecordBatchWriter(8), new RecordBatchWriter(8)]
+      for (const { key, text, at } of rows) {
+        const keyBytes = key === null ? null : Buffer.from(key)
+        appended.append(keyBytes, Buffer.from(JSON.stringify({ text })), 1_700_000_000_000 + at)
+        expect(written.appendRow(keyBytes, { text }, plainWriter(), 1_700_000_000_000 + at, Infinity)).toBe(true)
+      }
+      expect(written.finish(OWNER, 'none').equals(appended.finish(OWNER, 'none'))).toBe(true)
+    }), { numRuns: 60 })
+  })
+
+  test('when a row would make a batch too long, it is left out, but one row always fits', () => {
+    const batch = new RecordBatchWriter(8)
+    expect(batch.appendRow(null, { text: 'x'.repeat(500) }, plainWriter(), 1, 400)).toBe(true)
+    expect(batch.appendRow(null, { text: 'y' }, plainWriter(), 1, 585)).toBe(false)
+    expect(batch.appendRow(null, { text: 'z' }, plainWriter(), 1, 700)).toBe(true)
+    expect(valuesOf(batch.finish(OWNER, 'none')).map(({ value }) => value.at(-3))).toEqual(['x', 'z'])
   })
 })

@@ -5,7 +5,7 @@ import type { Committable, SinkWriter } from '../../../../../runtime/connectors/
 import { compileRowClass } from '../../../../../runtime/codegen/row.ts'
 import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
-import { EVENT_SCHEMA, plainPrinter, plainScanner, sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
+import { EVENT_SCHEMA, plainWriter, plainScanner, sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 
 let kafka: VirtualKafka
@@ -18,7 +18,7 @@ beforeEach(() => {
 })
 
 async function open(which: { slot?: number; attempt?: number }, recovered: readonly Committable[] = [], more: Record<string, unknown> = {}): Promise<SinkWriter> {
-  const sink = createKafkaSink((options) => kafka.connect(options), plainPrinter)
+  const sink = createKafkaSink((options) => kafka.connect(options), plainWriter)
   const writer = sink.writer(sinkContext(ports, { brokers: 'k:9092', topic: 't', ...more }, which))
   await writer.open(recovered)
   return writer
@@ -153,7 +153,7 @@ describe('the Kafka sink', () => {
   })
 
   test('when Kafka stays away, trouble is reported within 15 s, then the writer gives up for the job to restart', async () => {
-    const sink = createKafkaSink((options) => kafka.connect(options), plainPrinter)
+    const sink = createKafkaSink((options) => kafka.connect(options), plainWriter)
     const context = sinkContext(ports, { brokers: 'k:9092', topic: 't' })
     const writer = sink.writer(context)
     await writer.open([])
