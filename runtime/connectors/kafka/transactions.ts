@@ -113,6 +113,9 @@ export class Transactions {
     try {
       await retrying({ ...this.#environment, signal: late.signal }, `aborting transaction ${transaction.transactionalId}`, ABORT_PATIENCE_MS,
         () => this.#client.endTransaction(transaction, 'abort'))
+    } catch (error) {
+      // Begun, and nothing was sent in it yet: it holds nobody back.
+      if (!(error instanceof KafkaBrokerError) || error.errorCode !== KAFKA_ERROR.INVALID_TXN_STATE) throw error
     } finally {
       cancel()
     }

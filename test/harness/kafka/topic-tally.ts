@@ -1,6 +1,6 @@
 import type { Kafka } from 'kafkajs'
 
-/** How often each `n` stands in a topic. */
+/** How often each `n` stands in a topic; records whose `n` is null do not count. */
 export type Tally = ReadonlyMap<number, number>
 
 /** No JSON: a job that reads the topic leaves it out. */
@@ -33,8 +33,8 @@ export async function tally(kafka: Kafka, topic: string, until: (seen: Tally) =>
     if (String(message.value) === END) {
       ended.add(partition)
     } else {
-      const { n } = JSON.parse(String(message.value)) as { n: number }
-      seen.set(n, (seen.get(n) ?? 0) + 1)
+      const { n } = JSON.parse(String(message.value)) as { n: number | null }
+      if (n !== null) seen.set(n, (seen.get(n) ?? 0) + 1)
     }
     note()
     return Promise.resolve()
