@@ -1,3 +1,4 @@
+import { dealtBy, type DealtBy } from './dealt-by.ts'
 import type { Chain, ExecutionPlan, Exchange, Partitioning } from './execution-plan.ts'
 import { keysOfInput, operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from './job-graph.ts'
 import { requiredSchema } from './required-fields.ts'
@@ -5,7 +6,8 @@ import { subtaskId, type SubtaskId } from '../model/ids.ts'
 
 /**
  * Graph → chains and exchanges; pure, and the same for the same graph in every process. Operators are chained
- * where a row can be handed over within a loop: one input, which has no other reader, equal parallelism, no key.
+ * where a row can be handed over within a loop: one input, which has no other reader, equal parallelism, no key, or the
+ * one by which the rows are dealt already.
  * `parallelism` replaces the job's default (`spec.replicas`), never an operator's own.
  */
 export function executionPlan(graph: JobGraph, parallelism = graph.parallelism): ExecutionPlan {
@@ -17,11 +19,15 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
   const chains: { id: string; operators: OperatorNode[]; parallelism: number }[] = []
   const chainOf = new Map<string, (typeof chains)[number]>()
   const exchanges: Exchange[] = []
+  const dealt = new Map<string, DealtBy>()
   for (const operator of graph.operators) {
     const inputs = operator.from.flatMap((name) => byId.get(operatorOfInput(name)) ?? [])
     const [only] = inputs
+    const before = only === undefined || outputOfInput(operator.from[0] ?? '') !== undefined || slots(only) !== slots(operator) ? [] : dealt.get(only.id) ?? []
+    dealt.set(operator.id, dealtBy(operator, before))
+    const lieRight = operator.keyBy === undefined || before.some((fields) => fields.join() === operator.keyBy?.join())
     const isChained = only !== undefined && inputs.length === 1 && readers.get(only.id) === 1
-      && outputOfInput(operator.from[0] ?? '') === undefined && operator.keyBy === undefined && operator.distribution === undefined && slots(only) === slots(operator)
+      && outputOfInput(operator.from[0] ?? '') === undefined && lieRight && operator.distribution === undefined && slots(only) === slots(operator)
     const chain = (isChained ? chainOf.get(only.id) : undefined) ?? { id: operator.id, operators: [], parallelism: slots(operator) }
     if (chain.operators.length === 0) chains.push(chain)
     chain.operators.push(operator)
