@@ -1,6 +1,8 @@
 import { MillraceError } from '../model/errors.ts'
-import type { Field, Row, Schema } from '../model/schema.ts'
+import type { Field, LogicalType, Row, Schema } from '../model/schema.ts'
+import { valueTypeText } from '../model/value-type.ts'
 import { Emitter } from './emitter.ts'
+import { valueReader } from './logical-values.ts'
 import type { RowClass } from './row.ts'
 import { parseIsoTimestamp } from './timestamp-text.ts'
 
@@ -14,13 +16,15 @@ export function compileRecordReader(schema: Schema, rowClass: RowClass): RecordR
   schema.fields.forEach((field, index) => {
     const v = `v${index}`
     code.line(`let ${v} = o${code.property(field.name)}`)
-    const refuse = `refuseField(${code.literal(field.name)}, ${code.literal(field.type)}, ${v})`
-    const read = readStatement(field, v, refuse)
+    const refuse = `refuseField(${index}, ${v})`
+    const read = field.logical === undefined ? readStatement(field, v, refuse) : `const w${index} = read${index}(${v}); if (w${index} === undefined) ${refuse}; ${v} = w${index}`
     if (field.nullable) code.line(`if (${v} === undefined || ${v} === null) ${v} = null; else { ${read} }`)
     else code.line(`if (${v} === undefined || ${v} === null) ${refuse}; ${read}`)
   })
   code.line(`return new Row(${schema.fields.map((_, index) => `v${index}`).join(', ')}) }`)
-  return code.compile<RecordReader>({ Row: rowClass, refuseField, refuseRecord, parseIso: parseIsoTimestamp })
+  const readers = schema.fields.flatMap((field, index) => field.logical === undefined ? [] : [[`read${index}`, valueReader(field)] as const])
+  const refuseField = (index: number, value: unknown): never => refuse(schema.fields[index], value)
+  return code.compile<RecordReader>({ Row: rowClass, refuseField, refuseRecord, parseIso: parseIsoTimestamp, ...Object.fromEntries(readers) })
 }
 
 function readStatement(field: Field, v: string, refuse: string): string {
@@ -40,9 +44,16 @@ const EXPECTED: Readonly<Record<Field['type'], string>> = {
   timestamp: 'epoch milliseconds or ISO 8601', json: 'a JSON value',
 }
 
-function refuseField(name: string, type: Field['type'], value: unknown): never {
+const LOGICAL: Readonly<Record<LogicalType['kind'], string>> = {
+  date: 'a day as YYYY-MM-DD or days since 1970-01-01', bytes: 'base64', decimal: 'a number of no more digits than that', array: 'an array of such values',
+  row: 'an object of such fields',
+}
+
+/** Throws RECORD_INVALID for a value that the field cannot take. */
+function refuse(field: Field | undefined, value: unknown): never {
   const found = value === undefined ? 'nothing' : clipped(JSON.stringify(value))
-  throw new MillraceError('RECORD_INVALID', `field '${name}' (${type}) must be ${EXPECTED[type]}, found ${found}`, { domain: 'user' })
+  const said = field === undefined ? 'a field' : `field '${field.name}' (${valueTypeText({ ...field, nullable: false })}) must be ${field.logical === undefined ? EXPECTED[field.type] : LOGICAL[field.logical.kind]}`
+  throw new MillraceError('RECORD_INVALID', `${said}, found ${found}`, { domain: 'user' })
 }
 
 function refuseRecord(value: unknown): never {

@@ -19,7 +19,7 @@ const MAX_LAYOUTS = 16
  */
 export function compileJsonScanner(schema: Schema, rowClass: RowClass): RowScanner {
   const readRecord = compileRecordReader(schema, rowClass)
-  const canBeFast = schema.fields.every((field) => field.type !== 'json')
+  const canBeFast = schema.fields.every((field) => field.type !== 'json' && field.logical === undefined)
   const hasStrings = schema.fields.some((field) => field.type === 'string')
   let fast: FastScan | undefined
   let layoutsLeft = canBeFast ? MAX_LAYOUTS : 0

@@ -2,6 +2,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Field, Schema } from '../model/schema.ts'
 import type { RowWriter } from './contracts.ts'
 import { Emitter } from './emitter.ts'
+import { valuePrinter } from './logical-values.ts'
 import { isoDate } from './timestamp-text.ts'
 
 export interface JsonWriterOptions { timestampFormat: 'iso' | 'epochMillis' }
@@ -24,31 +25,35 @@ export function compileJsonWriter(schema: Schema, options: JsonWriterOptions): R
     code.property(field.name) // refuses hostile names before they stand in a literal
     return `${index === 0 ? '{' : ','}${JSON.stringify(field.name)}:`
   })
+  const printers = new Map(schema.fields.flatMap((field, index) => {
+    const print = field.logical === undefined ? undefined : valuePrinter(field, options.timestampFormat)
+    return print === undefined ? [] : [[index, print] as const]
+  }))
+  const isText = (field: Field, index: number): boolean => field.type === 'string' || field.type === 'json' || printers.has(index)
   const leadBytes = leads.reduce((total, lead) => total + lead.length, 0)
   code.line(`return function encodeInto(r, b, at) {`)
-  schema.fields.forEach((field, index) => code.line(`const v${index} = ${loaded(field, `r${code.property(field.name)}`)}`))
-  const texts = schema.fields.flatMap((field, index) => isText(field) ? [field.nullable ? `(v${index} === null ? 0 : v${index}.length)` : `v${index}.length`] : [])
+  schema.fields.forEach((field, index) => code.line(`const v${index} = ${loaded(field, index, printers.has(index), `r${code.property(field.name)}`)}`))
+  const texts = schema.fields.flatMap((field, index) => isText(field, index) ? [field.nullable ? `(v${index} === null ? 0 : v${index}.length)` : `v${index}.length`] : [])
   const room = 2 + leadBytes + schema.fields.length * NUMBER_BYTES
   code.line(`if (at + ${code.literal(room)}${texts.length === 0 ? '' : ` + ${code.literal(UNIT_BYTES)} * (${texts.join(' + ')})`} > b.length) return -1`)
   code.line(`let p = at`)
   schema.fields.forEach((field, index) => {
     emitBytes(code, leads[index] ?? '', leadBytes)
-    const write = written(code, field, `v${index}`, options)
+    const write = printers.has(index) ? `p += b.utf8Write(v${index}, p)` : written(code, field, `v${index}`, options)
     code.line(field.nullable ? `if (v${index} === null) p = word(b, p, 'null'); else { ${write} }` : write)
   })
   code.line(schema.fields.length === 0 ? `b[p++] = 123; b[p++] = 125` : `b[p++] = 125`)
   code.line(`return p - at }`)
-  return { encodeInto: code.compile<RowWriter['encodeInto']>({ quote: JSON.stringify, isoDate, refuseNumber, PLAIN }) }
+  return { encodeInto: code.compile<RowWriter['encodeInto']>({ quote: JSON.stringify, isoDate, refuseNumber, PLAIN, ...Object.fromEntries([...printers].map(([index, print]) => [`print${index}`, print])) }) }
 }
 
 /** Bytes that stand for themselves in a JSON text. */
 const PLAIN = Uint8Array.from({ length: 128 }, (_, byte) => byte < 32 || byte === 34 || byte === 92 ? 0 : 1)
 
-const isText = (field: Field): boolean => field.type === 'string' || field.type === 'json'
-
-function loaded(field: Field, value: string): string {
-  if (field.type !== 'json') return value
-  return field.nullable ? `${value} === null ? null : quote(${value})` : `quote(${value})`
+function loaded(field: Field, index: number, isPrinted: boolean, value: string): string {
+  if (!isPrinted && field.type !== 'json') return value
+  const text = `quote(${isPrinted ? `print${index}(${value})` : value})`
+  return field.nullable ? `${value} === null ? null : ${text}` : text
 }
 
 function emitBytes(code: Emitter, text: string, leadBytes: number): void {

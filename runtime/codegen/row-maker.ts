@@ -1,6 +1,8 @@
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
+import { parseValueType, valueTypeText } from '../model/value-type.ts'
 import { Emitter } from './emitter.ts'
+import { valueReader, type ValueReader } from './logical-values.ts'
 import type { RowClass } from './row.ts'
 
 /**
@@ -29,6 +31,12 @@ export function compileRowMaker(schema: Schema, rowClass: RowClass): RowMaker {
 export function emitUserValue(code: Emitter, field: Field, variable: string, origin: string): void {
   const wrong = wrongValue(field, variable)
   const refusal = `refuseField(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable}, ${origin})`
+  if (field.logical !== undefined) {
+    const text = code.literal(valueTypeText({ ...field, nullable: false }))
+    code.line(`if (${variable} === undefined || ${variable} === null) { ${field.nullable ? `${variable} = null` : refusal} }`)
+    code.line(`else { const fit = fitValue(${text}, ${variable}); if (fit === undefined) refuseField(${code.literal(field.name)}, ${text}, ${variable}, ${origin}); ${variable} = fit }`)
+    return
+  }
   if (field.nullable) code.line(`if (${variable} === undefined) ${variable} = null; else if (${variable} !== null && ${wrong}) ${refusal}`)
   else code.line(`if (${wrong}) ${refusal}`)
 }
@@ -59,7 +67,21 @@ function isJson(value: unknown, depth: number): boolean {
 }
 
 /** What emitted checks of values refer to. */
-export const USER_VALUE_SCOPE: Readonly<Record<string, unknown>> = { refuseField, isJson }
+export const USER_VALUE_SCOPE: Readonly<Record<string, unknown>> = { refuseField, isJson, fitValue }
+
+const READERS = new Map<string, ValueReader>()
+
+/** The value as rows carry it: of bytes also from a Uint8Array or a text of one character per byte; undefined when it does not fit. */
+function fitValue(typeText: string, value: unknown): unknown {
+  if (typeText === 'bytes' && typeof value === 'string') return /^[\0-\xff]*$/.test(value) ? value : undefined
+  let read = READERS.get(typeText)
+  if (read === undefined) {
+    const type = parseValueType(typeText)
+    if (type === undefined) throw new MillraceError('TYPE_UNKNOWN', `there is no type ${typeText}`)
+    READERS.set(typeText, read = valueReader(type))
+  }
+  return read(value)
+}
 
 function refuseObject(value: unknown): never {
   throw new MillraceError('VALUE_INVALID', `the function gave ${shown(value)}, not a row`, { domain: 'user' })
@@ -79,7 +101,7 @@ function refuseField(name: string, type: string, value: unknown, row: object): n
 
 const REASONS: Readonly<Record<string, string>> = {
   long: 'it must be an integer of at most 2^53 - 1', timestamp: 'it must be whole milliseconds since the epoch', double: 'it must be a finite number',
-  json: 'it must be something JSON can say',
+  json: 'it must be something JSON can say', bytes: 'it must be a Uint8Array, or a text of one character per byte',
 }
 
 function shown(value: unknown): string {

@@ -95,13 +95,13 @@ class AggregateReader {
 
   #keeping(name: 'sum' | 'min' | 'max' | 'first' | 'last', types: readonly FieldType[] | undefined): ParsedAggregate {
     const argument = types === undefined ? this.#argument(0) : this.#typed(0, types)
-    return { function: name, argument, result: { type: argument.type, nullable: argument.nullable } }
+    return { function: name, argument, result: resultOf(argument, argument.nullable) }
   }
 
   #extremeRow(name: 'argMin' | 'argMax'): ParsedAggregate {
     const argument = this.#argument(0)
     const by = this.#typed(1, ORDERED)
-    return { function: name, argument, by, result: { type: argument.type, nullable: argument.nullable || by.nullable } }
+    return { function: name, argument, by, result: resultOf(argument, argument.nullable || by.nullable) }
   }
 
   #percentile(): ParsedAggregate {
@@ -165,4 +165,9 @@ function oneWhere(condition: Expression): Expression {
 function takes(least: number, most: number): string {
   if (most === 0) return 'nothing'
   return least === most ? `${most} argument${most === 1 ? '' : 's'}` : `${least} or ${most} arguments`
+}
+
+/** One of the argument's values: of all it says about them. */
+function resultOf({ type, logical }: ExpressionType, nullable: boolean): ExpressionType {
+  return { type, nullable, ...(logical === undefined ? {} : { logical }) }
 }

@@ -1,7 +1,7 @@
-import type { FieldType } from '../model/schema.ts'
+import type { ValueType } from '../model/schema.ts'
 
-/** The type of an expression: a field's type and whether it may be null. */
-export interface ExpressionType { type: FieldType; nullable: boolean }
+/** The type of an expression: that of a field. Only fields and their members have a logical type; what is computed has none. */
+export type ExpressionType = ValueType
 
 /**
  * A checked expression: every identifier is resolved, every node typed. Generated code is emitted from this

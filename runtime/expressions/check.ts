@@ -5,7 +5,7 @@ import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isJsonKey, signatureText } 
 import { expressionError } from './expression-error.ts'
 import { suggestion } from './suggest.ts'
 import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
-import { fieldOf, type FieldType, type Schema } from '../model/schema.ts'
+import { fieldOf, namedField, type Field, type FieldType, type Schema } from '../model/schema.ts'
 
 /** Deepest tree, in nodes; keeps every later pass away from the end of the stack. */
 const MAX_DEPTH = 200
@@ -173,11 +173,20 @@ class Checker {
     if (row !== undefined && node.object.type === 'Identifier') return this.#fieldOfRow(node, row, property)
     const object = this.#object(node, depth)
     if (typeof property === 'string' && !isJsonKey(property)) throw this.#forbidden(node.property, `the member ${property} cannot be used`)
+    if (object.logical?.kind === 'row') return this.#memberOfRow(node, object, object.logical.fields, property)
+    if (object.logical?.kind === 'array' && typeof property === 'number') return { kind: 'member', object, property, ...object.logical.items, nullable: true }
     if (object.type === 'json') return { kind: 'member', object, property, type: 'json', nullable: true }
     if (object.type === 'string' && property === 'length') return { kind: 'member', object, property, type: 'long', nullable: object.nullable }
     if (typeof property === 'number') throw this.#forbidden(node, `only a json value has [${property}], this is ${describeType(object)}`, object.type === 'string' ? `use .charAt(${property})` : undefined)
     if (FUNCTIONS.has(`${receiverOf(object.type)}.${property}`)) throw this.#forbidden(node, `.${property} can only be called: .${property}(…)`)
     throw this.#forbidden(node.property, `${describeType(object)} has no member ${property}`, object.type === 'string' ? suggestion(property, ['length', ...methodsOf('string')]) : undefined)
+  }
+
+  #memberOfRow(node: MemberExpression, object: Expression, fields: readonly Field[], property: string | number): Expression {
+    const field = fields.find((known) => known.name === property)
+    if (field === undefined) throw this.#error(node.property, 'UNKNOWN_FIELD', `the row has no field "${property}"`, suggestion(String(property), fields.map((known) => known.name)))
+    const { name: _name, ...type } = field
+    return { kind: 'member', object, property, ...type, nullable: object.nullable || field.nullable }
   }
 
   #fieldOfRow(node: MemberExpression, { schema, of }: { schema: Schema; of: string }, property: string | number): Expression {
@@ -260,8 +269,8 @@ class Checker {
   }
 }
 
-function fieldExpression({ field: { name, type, nullable }, of }: ScopedField): Expression {
-  return { kind: 'field', name, type, nullable, ...(of === undefined ? {} : { of }) }
+function fieldExpression({ field, of }: ScopedField): Expression {
+  return { kind: 'field', ...namedField(field.name, field), ...(of === undefined ? {} : { of }) }
 }
 
 const WHAT_IT_IS: Readonly<Record<string, string>> = {

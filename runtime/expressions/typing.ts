@@ -1,11 +1,15 @@
 import type { BinaryOperator, ExpressionType } from './ast.ts'
 import type { FieldType } from '../model/schema.ts'
+import { valueTypeText } from '../model/value-type.ts'
 
 /** Why operands do not fit their operator. */
 export interface TypeProblem { problem: string; hint?: string }
 
 /** The type of `left operator right`, or why there is none. The rules stand at checkExpression. */
 export function binaryType(operator: BinaryOperator, left: ExpressionType, right: ExpressionType): ExpressionType | TypeProblem {
+  if (operator !== '===' && operator !== '!==' && (left.logical?.kind === 'decimal' || right.logical?.kind === 'decimal')) {
+    return { problem: `${operator} does not take ${describeType(left)} and ${describeType(right)}`, hint: 'a decimal is compared with === only; convert it first: Number(…)' }
+  }
   switch (operator) {
     case '===': case '!==': return equalityType(operator, left, right)
     case '<': case '<=': case '>': case '>=': return orderType(operator, left, right)
@@ -22,7 +26,7 @@ export function combinedType(left: FieldType, right: FieldType): FieldType | und
 
 /** `long?`, as types are written in a schema. */
 export function describeType(type: ExpressionType): string {
-  return type.nullable ? `${type.type}?` : type.type
+  return valueTypeText(type)
 }
 
 function equalityType(operator: string, left: ExpressionType, right: ExpressionType): ExpressionType | TypeProblem {

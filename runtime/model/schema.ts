@@ -8,10 +8,30 @@ import { MillraceError } from './errors.ts'
 export const FIELD_TYPES = ['long', 'double', 'boolean', 'string', 'timestamp', 'json'] as const
 export type FieldType = (typeof FIELD_TYPES)[number]
 
-export interface Field {
-  name: string
+/**
+ * What the values of a field mean beyond their type. Between the ends of a job they are values of that type and nothing
+ * else, for keys, state, frames and functions; formats and the members of expressions know the difference.
+ * date: long, days since 1970-01-01. bytes: string, one character of 0 to 255 per byte. decimal: string, the number with
+ * all digits of its scale (`-12.30`), so equal numbers are equal texts. row, array: json of this shape.
+ */
+export type LogicalType =
+  | { kind: 'date' }
+  | { kind: 'bytes' }
+  | { kind: 'decimal'; precision: number; scale: number }
+  | { kind: 'row'; fields: readonly Field[] }
+  | { kind: 'array'; items: ValueType }
+
+export interface ValueType {
   type: FieldType
   nullable: boolean
+  logical?: LogicalType
+}
+
+export interface Field extends ValueType { name: string }
+
+/** A field of that name whose values are of the type of `value`, an expression or another field. */
+export function namedField(name: string, { type, nullable, logical }: ValueType): Field {
+  return { name, type, nullable, ...(logical === undefined ? {} : { logical }) }
 }
 
 /** The fields of a stream, in the order in which rows carry and print them. */

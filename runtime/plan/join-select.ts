@@ -4,7 +4,7 @@ import { checkFieldName, MAX_FIELDS } from './source-verb.ts'
 import type { Expression } from '../expressions/ast.ts'
 import { parseExpression } from '../expressions/parse.ts'
 import type { Scope } from '../expressions/scope.ts'
-import type { Field, Schema } from '../model/schema.ts'
+import { namedField, type Field, type Schema } from '../model/schema.ts'
 import type { JoinType } from './join-verb.ts'
 
 export interface JoinField { field: Field; value: Expression }
@@ -47,7 +47,7 @@ function readField(name: string, value: unknown, scope: Scope, { taken }: Select
   }
   const text = readExpressionText(value, path, problems)
   const expression = text === undefined ? undefined : problems.attempt(path, () => parseExpression(text, scope))
-  return expression === undefined ? undefined : { field: { name, type: expression.type, nullable: expression.nullable }, value: expression }
+  return expression === undefined ? undefined : { field: namedField(name, expression), value: expression }
 }
 
 /** All fields of both sides; a key that is called the same on both comes once. */
@@ -70,8 +70,9 @@ function defaultSelect({ left, right }: { left: Schema; right: Schema | undefine
   return undefined
 }
 
-function fieldOfRow({ name, type, nullable: mayBeNull }: Field, of: 'left' | 'right'): JoinField {
-  return { field: { name, type, nullable: mayBeNull }, value: { kind: 'field', name, type, nullable: mayBeNull, of } }
+function fieldOfRow(given: Field, of: 'left' | 'right'): JoinField {
+  const field = namedField(given.name, given)
+  return { field, value: { kind: 'field', ...field, of } }
 }
 
 function nullable(schema: Schema): Schema {

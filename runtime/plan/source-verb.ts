@@ -3,7 +3,8 @@ import type { Entry } from './graph-entries.ts'
 import type { ErrorPolicy, SourceVerb } from './job-graph.ts'
 import { describe, isFields, join, joinRelative, type Problems, type Fields } from './problems.ts'
 import { suggestion } from '../expressions/suggest.ts'
-import { FIELD_TYPES, fieldOf, isFieldName, type Field, type Schema } from '../model/schema.ts'
+import { fieldOf, isFieldName, namedField, type Field, type Schema } from '../model/schema.ts'
+import { KNOWN_TYPES, parseValueType } from '../model/value-type.ts'
 import { parseDurationMs } from '../model/time.ts'
 
 export const MAX_FIELDS = 256
@@ -104,7 +105,7 @@ function readSourceSchema(fields: Fields, path: string, choice: ConnectorChoice 
     return own.fixed
   }
   if (written !== undefined) return readSchema(written, schemaPath, problems)
-  if (choice !== undefined) problems.report('SCHEMA_MISSING', path, 'the source has no schema', 'write schema: { field: type, … }, types: ' + FIELD_TYPES.join(', ') + '; a ? behind the type lets it be null')
+  if (choice !== undefined) problems.report('SCHEMA_MISSING', path, 'the source has no schema', 'write schema: { field: type, … }, types: ' + KNOWN_TYPES.join(', ') + '; a ? behind the type lets it be null')
   return undefined
 }
 
@@ -125,14 +126,12 @@ export function readSchema(value: unknown, path: string, problems: Problems): Sc
 export function readField(name: string, type: unknown, path: string, problems: Problems): Field | undefined {
   if (!checkFieldName(name, path, problems)) return undefined
   if (typeof type !== 'string') {
-    problems.report('TYPE_MISMATCH', path, `must be a type, not ${describe(type)}`, `known here: ${FIELD_TYPES.join(', ')}`)
+    problems.report('TYPE_MISMATCH', path, `must be a type, not ${describe(type)}`, `known here: ${KNOWN_TYPES.join(', ')}`)
     return undefined
   }
-  const nullable = type.endsWith('?')
-  const base = nullable ? type.slice(0, -1) : type
-  const known = FIELD_TYPES.find((candidate) => candidate === base)
-  if (known === undefined) problems.report('UNKNOWN_TYPE', path, `there is no type ${describe(type)}`, suggestion(base, FIELD_TYPES))
-  return known === undefined ? undefined : { name, type: known, nullable }
+  const known = parseValueType(type)
+  if (known === undefined) problems.report('UNKNOWN_TYPE', path, `there is no type ${describe(type)}`, suggestion(type.replace(/\?$/, ''), KNOWN_TYPES))
+  return known === undefined ? undefined : namedField(name, known)
 }
 
 /** Names of fields are written into generated code and must be plain identifiers. */

@@ -22,7 +22,7 @@ import { checkWindowForm, readWindow } from './window-verb.ts'
 import type { Expression } from '../expressions/ast.ts'
 import { parseCondition, parseExpression, parseSyntax } from '../expressions/parse.ts'
 import { describeType } from '../expressions/typing.ts'
-import { fieldOf, type Field, type Schema } from '../model/schema.ts'
+import { fieldOf, namedField, type Field, type Schema } from '../model/schema.ts'
 
 /** Reads one entry's verb against the streams of its inputs. */
 export function readOperator(entry: Entry, inputs: readonly Stream[], { connectors, modules }: Surroundings, problems: Problems): ReadOperator {
@@ -180,7 +180,7 @@ function readComputedField(name: string, value: unknown, schema: Schema, path: s
   const text = readExpressionText(value, path, problems)
   const expression = text === undefined ? undefined : problems.attempt(path, () => parseExpression(text, schema))
   if (expression === undefined) return undefined
-  return { field: { name, type: expression.type, nullable: expression.nullable }, value: expression }
+  return { field: namedField(name, expression), value: expression }
 }
 
 /** Event time lives in a field, so it is passed on where that field is, under whatever name. */

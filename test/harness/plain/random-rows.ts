@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { FIELD_TYPES, type Field, type FieldType, type Schema } from '../../../runtime/model/schema.ts'
+import { FIELD_TYPES, namedField, type Field, type FieldType, type LogicalType, type Schema, type ValueType } from '../../../runtime/model/schema.ts'
 
 /** Random schemas and rows for the properties of generated code. Values are what rows may hold, -0 aside. */
 export const arbitrarySchema: fc.Arbitrary<Schema> = fc.uniqueArray(
@@ -34,5 +34,54 @@ export function arbitraryRows(maxLength: number): fc.Arbitrary<{ schema: Schema;
     rows: fc.array(fc.tuple(...schema.fields.map(arbitraryFieldValue)) as fc.Arbitrary<unknown[]>, { maxLength }),
   }))
 }
+
+const fieldName = fc.stringMatching(/^[a-z_][A-Za-z0-9_]{0,6}$/).filter((name) => !(name in Object.prototype) && !['true', 'false', 'null'].includes(name))
+
+function arbitraryLogical(depth: number): fc.Arbitrary<{ type: FieldType; logical?: LogicalType }> {
+  const flat: fc.Arbitrary<{ type: FieldType; logical?: LogicalType }>[] = [
+    fc.constantFrom(...FIELD_TYPES).map((type) => ({ type })),
+    fc.constantFrom({ type: 'long' as const, logical: { kind: 'date' as const } }, { type: 'string' as const, logical: { kind: 'bytes' as const } }),
+    fc.tuple(fc.integer({ min: 1, max: 38 }), fc.nat(38)).map(([precision, scale]) => ({ type: 'string' as const, logical: { kind: 'decimal' as const, precision, scale: Math.min(scale, precision) } })),
+  ]
+  if (depth === 0) return fc.oneof(...flat)
+  const inner = arbitraryValueType(depth - 1)
+  return fc.oneof(...flat,
+    inner.map((items) => ({ type: 'json' as const, logical: { kind: 'array' as const, items } })),
+    fc.uniqueArray(fc.tuple(fieldName, inner), { minLength: 1, maxLength: 4, selector: ([name]) => name })
+      .map((fields) => ({ type: 'json' as const, logical: { kind: 'row' as const, fields: fields.map(([name, type]) => namedField(name, type)) } })))
+}
+
+/** Types with logical ones among them, nested up to `depth`. */
+export function arbitraryValueType(depth: number): fc.Arbitrary<ValueType> {
+  return fc.tuple(arbitraryLogical(depth), fc.boolean()).map(([type, nullable]) => ({ ...type, nullable }))
+}
+
+/** Values of the type as rows carry them. */
+export function arbitraryOf(type: ValueType): fc.Arbitrary<unknown> {
+  const value = arbitraryPresent(type)
+  return type.nullable ? fc.option(value, { nil: null, freq: 4 }) : value
+}
+
+function arbitraryPresent({ type, logical }: ValueType): fc.Arbitrary<unknown> {
+  switch (logical?.kind) {
+    case undefined: return arbitraryValue(type)
+    case 'date': return fc.integer({ min: -700_000, max: 2_900_000 })
+    case 'bytes': return fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
+    case 'decimal': {
+      const { precision, scale } = logical
+      return fc.bigInt({ min: -(10n ** BigInt(precision)) + 1n, max: 10n ** BigInt(precision) - 1n }).map((unscaled) => {
+        const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, '0')
+        return `${unscaled < 0n ? '-' : ''}${scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`}`
+      })
+    }
+    case 'array': return fc.array(arbitraryOf(logical.items), { maxLength: 4 })
+    case 'row': return fc.record(Object.fromEntries(logical.fields.map((field) => [field.name, arbitraryOf(field)]))).map((row) => ({ ...row }))
+  }
+}
+
+/** Schemas with logical types, and rows of them. */
+export const arbitraryTypedRows: fc.Arbitrary<{ schema: Schema; rows: unknown[][] }> = fc.uniqueArray(fc.tuple(fieldName, arbitraryValueType(2)), { minLength: 1, maxLength: 5, selector: ([name]) => name })
+  .map((fields) => ({ fields: fields.map(([name, type]) => namedField(name, type)) }))
+  .chain((schema) => fc.record({ schema: fc.constant(schema), rows: fc.array(fc.tuple(...schema.fields.map(arbitraryOf)) as fc.Arbitrary<unknown[]>, { maxLength: 5 }) }))
 
 export const HOSTILE_NAMES = ['a b', 'constructor', '__proto__', 'x;process.exit()', 'a.b', '', 'toString', "x']", 'x\n', 'ž', 'hasOwnProperty']
