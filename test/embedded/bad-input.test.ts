@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startLocalCluster, type LocalCluster } from '../../cli/local-cluster.ts'
+import { API_VERSION } from '../../operator/api/stream-job.ts'
+import type { DruidDatasource } from '../../operator/druid/druid-datasource.ts'
+import type { KubeEvent } from '../../operator/kube/objects.ts'
 import { ClusterJob, conditionOf } from '../harness/cluster-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { descendantsOf } from '../harness/processes.ts'
@@ -117,6 +120,22 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
     renameSync(`${store}-away`, store)
     await job.whenSeen('healthy again', (one) => conditionOf(one, 'Healthy')?.status === 'True' && one.status?.checkpoint?.failures === 0)
     expect((await job.read())?.status).toMatchObject({ attempt: 1, restarts: 0 })
+  })
+
+  test('when Druid cannot be reached, the DruidDatasource says so, and its deletion ends in time and names what is left', async () => {
+    const local = cluster.server.local('test')
+    local.create('druiddatasources.millrace.dev', 'default', {
+      apiVersion: API_VERSION, kind: 'DruidDatasource', metadata: { name: 'nobody' },
+      spec: { kafka: { brokers: NOBODY, topic: 't' }, timestamp: { column: 'at' }, dimensions: [{ name: 'word' }], deletionTimeout: '3s' },
+    })
+    const read = (): DruidDatasource | undefined => local.get('druiddatasources.millrace.dev', 'default', 'nobody') as DruidDatasource | undefined
+    const seen = await until('it is told', () => read()?.status?.conditions?.find(({ type, status }) => type === 'Reachable' && status === 'False'))
+    expect(seen.message).toContain(NOBODY)
+    local.remove('druiddatasources.millrace.dev', 'default', 'nobody')
+    await until('it is gone', () => read() === undefined ? true : undefined)
+    const events = local.list('events', 'default') as unknown as KubeEvent[]
+    expect(events.filter(({ involvedObject }) => involvedObject.name === 'nobody').map(({ reason, message }) => `${reason}: ${message}`))
+      .toContainEqual(expect.stringMatching(/^DeletedWithLeftovers: .*supervisor/))
   })
 
   test('when nothing of it answers, its deletion ends within the deadline and names what is left', async () => {
