@@ -63,7 +63,7 @@ export function clusterPlan(seed: number): ClusterPlan {
     crashes: Array.from({ length: below(5) }, () => ({ write: below(50), when: random() < 0.5 ? 'before' as const : 'after' as const })),
     operators, addressing: random() < 0.5 ? 'service' : 'podIP', isJobSpared,
     rates: {
-      kube: random() < 0.5 ? 0 : 0.03, watch: random() < 0.5 ? 0 : 0.1, jobApi: random() < 0.5 ? 0 : 0.05,
+      kube: random() < 0.4 ? 0 : 0.06, watch: random() < 0.5 ? 0 : 0.1, jobApi: random() < 0.5 ? 0 : 0.05,
       store: isJobSpared || random() < 0.6 ? 0 : 0.02,
     },
   }

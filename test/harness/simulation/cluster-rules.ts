@@ -2,6 +2,7 @@ import { streamJobs, type StreamJob } from '../../../operator/api/stream-job.ts'
 import { pods, kubeEvents } from '../../../operator/kube/resource-type.ts'
 import type { KubeEvent, Pod } from '../../../operator/kube/objects.ts'
 import { coordinatorName } from '../../../operator/resources/coordinator-pod.ts'
+import { deletionDeadlineMs } from '../../../operator/streamjob/operation.ts'
 import { workerName } from '../../../operator/resources/worker-pod.ts'
 import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 import type { LogEntry } from '../../../runtime/checkpoint/job-log.ts'
@@ -24,14 +25,18 @@ export class ClusterRules {
   /** Says `running` while some coordinator runs an attempt. */
   readonly #isRunning: () => boolean
   #before: { generation: number; attempt: number } = { generation: 0, attempt: 0 }
+  #operation: string | undefined
+  readonly #ended = new Set<string>()
   #attempt = 0
   #checkpoint = 0
   #claimed: { revision: string; pods: ReadonlySet<string> } | undefined
   /** A pod of the newest attempt is going or has gone: it may end without a savepoint. */
   #isDisturbed = false
+  #isOverdue = false
   #lastEntry: LogEntry | undefined
-  /** Ids of the savepoints in the log. */
-  readonly savepoints: string[] = []
+  /** Ids of the savepoints in the log, and where they are. */
+  readonly #savepoints: string[] = []
+  readonly keptPaths: string[] = []
 
   constructor(kube: FakeKube, job: { name: string; isSpared: boolean; isRunning: () => boolean }) {
     this.#kube = kube
@@ -40,7 +45,7 @@ export class ClusterRules {
     this.#isRunning = job.isRunning
     kube.watch(streamJobs, { resourceVersion: '0' }, (event) => {
       if (event.type === 'BOOKMARK') return
-      if (event.type === 'DELETED') this.#onGone()
+      if (event.type === 'DELETED') this.#onGone(event.object)
       else this.#onStatus(event.object)
     })
     kube.watch(pods, { resourceVersion: '0' }, (event) => {
@@ -61,7 +66,7 @@ export class ClusterRules {
       return
     }
     if (this.#isJobSpared && this.#claimed?.pods.has(name) === true && this.#isRunning()) {
-      this.#must(operation !== undefined && operation !== null && this.savepoints.some((id) => id.startsWith(operation.id)),
+      this.#must(operation !== undefined && operation !== null && this.#savepoints.some((id) => id.startsWith(operation.id)),
         `pod ${name} of the running attempt ${this.#attempt} is deleted (${operation?.type ?? 'no operation'}) before a savepoint was taken`)
     }
   }
@@ -87,7 +92,10 @@ export class ClusterRules {
         this.#must(attempt === this.#attempt, `a checkpoint of attempt ${attempt} completes after attempt ${this.#attempt} was claimed`)
         this.#must(id > this.#checkpoint, `checkpoint ${id} comes after ${this.#checkpoint}`)
         this.#checkpoint = id
-        if (entry.savepoint !== null) this.savepoints.push(entry.savepoint)
+        if (entry.savepoint !== null) {
+          this.#savepoints.push(entry.savepoint)
+          this.keptPaths.push(entry.checkpoint.path)
+        }
         break
       }
       case 'suspended':
@@ -104,19 +112,27 @@ export class ClusterRules {
     this.#must(generation >= this.#before.generation, `observedGeneration goes back from ${this.#before.generation} to ${generation}`)
     this.#must(generation <= (job.metadata.generation ?? 0), `observedGeneration ${generation} is of a generation that does not exist`)
     this.#must(attempt >= this.#before.attempt, `status.attempt goes back from ${this.#before.attempt} to ${attempt}`)
+    const id = job.status?.operation?.id
+    if (id !== this.#operation) {
+      this.#must(id === undefined || !this.#ended.has(id), `the operation ${id ?? ''} is under way again after it had ended`)
+      if (this.#operation !== undefined) this.#ended.add(this.#operation)
+      this.#operation = id
+    }
     if (phase === 'Suspended') this.#must(this.#state().pods.length === 0, `the job is called suspended and has ${this.#state().pods.length} pods`)
     this.#before = { generation, attempt }
   }
 
-  #onGone(): void {
+  /** Within its deadline nothing may be left behind; behind it only what the garbage collector finds. */
+  #onGone(job: StreamJob): void {
     const { pods: left } = this.#state()
-    if (this.#isJobSpared) this.#must(left.length === 0, `the job is gone and has left ${left.length} pods`)
+    this.#isOverdue = this.#kube.now() >= Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job)
+    if (this.#isJobSpared && !this.#isOverdue) this.#must(left.length === 0, `the job is gone and has left ${left.length} pods`)
   }
 
   /** Events that only losses explain. */
   checkEvents(): void {
     if (!this.#isJobSpared) return
-    const alarming = ['StoppedWithoutSavepoint', 'StateMissing', 'DeletedWithLeftovers', 'PodFailed', 'NameTaken']
+    const alarming = ['StateMissing', 'PodFailed', 'NameTaken', ...(this.#isOverdue ? [] : ['StoppedWithoutSavepoint', 'DeletedWithLeftovers'])]
     for (const object of this.#kube.objects.values()) {
       if (object.kind !== kubeEvents.kind) continue
       const { reason, message } = object as KubeEvent

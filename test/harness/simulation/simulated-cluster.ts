@@ -176,12 +176,12 @@ class SimulatedCluster {
     if (tookMs > DELETION_LIMIT_MS) this.#wrong.push(`the deletion took ${tookMs} ms`)
   }
 
-  /** What is called completed is in the store. */
+  /** What is called completed has a name in the log, so that it is not retired. */
   #checkSavepoints(): void {
     for (const object of this.#server.objects.values()) {
       if (object.kind !== streamSavepoints.kind) continue
-      const { phase, id = '' } = (object as StreamSavepoint).status ?? {}
-      if (phase === 'Completed' && !this.#rules.savepoints.includes(id)) this.#wrong.push(`${object.metadata.name} is completed, and no savepoint ${id} is in the store`)
+      const { phase, location = '' } = (object as StreamSavepoint).status ?? {}
+      if (phase === 'Completed' && !this.#rules.keptPaths.some((kept) => `${location}/manifest.json`.endsWith(kept))) this.#wrong.push(`${object.metadata.name} is completed, and ${location} is no savepoint that is kept`)
     }
   }
 
@@ -222,8 +222,9 @@ class SimulatedCluster {
 
   #kubeFault(call: KubeCall): KubeFault {
     if (this.#crashAt(call, 'before')) return 'before'
-    if (this.#happens(this.#plan.rates.kube / 3)) return this.#machines.world.random() < 0.5 ? 'throttled' : 'late'
-    return this.#fails(this.#plan.rates.kube)
+    if (!this.#happens(this.#plan.rates.kube)) return undefined
+    const kinds = call.verb === 'patchStatus' ? ['late'] as const : ['before', 'after', 'late', 'throttled'] as const
+    return kinds[Math.floor(this.#machines.world.random() * kinds.length)]
   }
 
   #crashAt(call: KubeCall, when: 'before' | 'after'): boolean {

@@ -6,7 +6,8 @@ import type { FakeKube } from '../fake-kube.ts'
 import type { SimulatedMachines } from './simulated-machines.ts'
 
 const TIMEOUT_MS = 10_000
-const LATEST_MS = 15_000
+/** What is late comes mostly when its sender has given it up. */
+const LATE_MS = { from: 7_000, to: 20_000 }
 /** A pod stays until its node has ended its processes. */
 export const KUBELET_FINALIZER = 'simulated/kubelet'
 
@@ -75,7 +76,7 @@ export class VirtualKube {
       }
       // Settling twice does nothing: the first of answer and time-out counts.
       world.schedule(owner, TIMEOUT_MS, () => { reject(new KubeError(`${what} got no answer`, { status: 0, reason: 'Timeout' })) })
-      world.schedule('network', fault === 'late' ? world.random() * LATEST_MS : this.#delay(), () => {
+      world.schedule('network', fault === 'late' ? LATE_MS.from + world.random() * (LATE_MS.to - LATE_MS.from) : this.#delay(), () => {
         if (fault === 'before' || !this.reaches(owner, 'api-server')) return
         if (fault === 'throttled') { answer(() => { reject(new KubeError(`${what} was refused`, { status: 429, reason: 'TooManyRequests' })) }); return }
         this.onArrival({ ...call, isLate: fault === 'late' })
