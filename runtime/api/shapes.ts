@@ -14,16 +14,24 @@ interface ValueOfType extends Record<FieldType, unknown> {
   json: Json
 }
 
+/** The other types are meanings of these (model/schema.ts): a date is a number of days, bytes and decimals are texts. */
+type PresentType = FieldType | 'date' | 'bytes' | `decimal(${string})` | `array<${string}>` | `row{${string}}`
+
 /** A type as it is written in a schema: `long`, or `long?` where it may be null. */
-export type TypeText = FieldType | `${FieldType}?`
+export type TypeText = PresentType | `${PresentType}?`
 
 /** The fields of a stream and their types, in order. */
 export type Shape = Readonly<Record<string, TypeText>>
 
-export type BaseOf<T extends TypeText> = T extends `${infer Base extends FieldType}?` ? Base : T extends FieldType ? T : never
-export type IsNullable<T extends TypeText> = T extends `${string}?` ? true : false
-export type ValueOf<T extends TypeText> = IsNullable<T> extends true ? ValueOfType[BaseOf<T>] | null : ValueOfType[BaseOf<T>]
-export type Nullable<T extends TypeText> = T extends FieldType ? `${T}?` : T
+type Present<T extends string> = T extends `${infer Base}?` ? Base : T
+/** The plain type of a type. */
+export type BaseOf<T extends string> = Present<T> extends infer Base
+  ? Base extends FieldType ? Base : Base extends 'date' ? 'long' : Base extends 'bytes' | `decimal(${string})` ? 'string' : 'json' : never
+export type IsNullable<T extends string> = T extends `${string}?` ? true : false
+type PresentValue<Base> = Base extends FieldType ? ValueOfType[Base]
+  : Base extends `array<${infer Item}>` ? readonly ValueOf<Item>[] : Base extends 'date' ? number : Base extends `row{${string}}` ? { readonly [key: string]: Json } : string
+export type ValueOf<T extends string> = PresentValue<Present<T>> | (IsNullable<T> extends true ? null : never)
+export type Nullable<T extends TypeText> = T extends PresentType ? `${T}?` : T
 
 /** Shows a computed type as one object in messages. */
 export type Flat<T> = { [Name in keyof T]: T[Name] } & {}

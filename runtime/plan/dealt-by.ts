@@ -11,7 +11,7 @@ export function dealtBy(operator: OperatorNode, before: DealtBy): DealtBy {
   const { verb, keyBy } = operator
   switch (verb.kind) {
     case 'keyBy': case 'window': case 'aggregate': case 'dedupe': case 'topN': return keyBy === undefined ? [] : [keyBy]
-    case 'filter': case 'sideOutput': return before
+    case 'filter': case 'userFilter': case 'sideOutput': return before
     case 'map': return before.flatMap((fields) => passedOn(fields, undefined, verb.fields))
     case 'join': {
       const { left, right } = verb.keys

@@ -1,4 +1,4 @@
-import { fieldOf, type Field, type Schema } from '../model/schema.ts'
+import { fieldOf, namedField, type Field, type Schema } from '../model/schema.ts'
 import type { FunctionRef } from '../model/user-module.ts'
 import { suggestion } from '../expressions/suggest.ts'
 import type { Entry } from './graph-entries.ts'
@@ -15,7 +15,7 @@ export type FlatMapVerb =
 
 const USAGE = 'write { unnest: tags, as: tag, type: string }'
 
-/** `flatMap: { unnest: FIELD, as: NAME, type: TYPE, keepEmpty: true }` or `{ module, function, output }`. */
+/** `flatMap: { unnest: FIELD, as: NAME, type: TYPE, keepEmpty: true }`; the type of an `array<…>` is known or `{ module, function, output }`. */
 export function readFlatMap(entry: Entry, inputs: readonly Input[], modules: ReadonlySet<string>, problems: Problems): ReadOperator {
   const path = join(entry.path, 'flatMap')
   const unknown: ReadOperator = { stream: { time: { kind: 'unknown' } } }
@@ -40,13 +40,14 @@ function readUnnest(entry: Entry, fields: Fields, path: string, input: Input, pr
   const array = readArray(fields['unnest'], input.schema, join(path, 'unnest'), problems)
   const keepEmpty = fields['keepEmpty'] ?? false
   if (typeof keepEmpty !== 'boolean') problems.report('TYPE_MISMATCH', join(path, 'keepEmpty'), `must be true or false, not ${describe(keepEmpty)}`)
-  if (fields['type'] === undefined) {
+  const declared = array === undefined ? undefined : fieldOf(input.schema, array)?.logical
+  if (fields['type'] === undefined && declared?.kind !== 'array') {
     problems.report('SCHEMA_MISSING', path, 'does not say of which type the elements are', USAGE)
     return undefined
   }
   const name = fields['as'] === undefined ? array : problems.text(fields['as'], join(path, 'as'), 256)
   if (array === undefined || name === undefined || !checkFieldName(name, join(path, 'as'), problems)) return undefined
-  const element = readField(name, fields['type'], join(path, 'type'), problems)
+  const element = fields['type'] === undefined && declared?.kind === 'array' ? namedField(name, declared.items) : readField(name, fields['type'], join(path, 'type'), problems)
   if (element === undefined || typeof keepEmpty !== 'boolean') return undefined
   if (name !== array && fieldOf(input.schema, name) !== undefined) {
     problems.report('DUPLICATE_FIELD', join(path, 'as'), `there is a field "${name}" already`)
@@ -64,6 +65,6 @@ function readArray(value: unknown, schema: Schema, path: string, problems: Probl
   if (name === undefined) return undefined
   const field = fieldOf(schema, name)
   if (field === undefined) problems.report('UNKNOWN_FIELD', path, `there is no field "${name}"`, suggestion(name, schema.fields.map((known) => known.name)))
-  else if (field.type !== 'json') problems.report('TYPE_MISMATCH', path, `"${name}" is ${field.type}, only a json field can hold an array`, 'declare it as json at the source')
+  else if (field.type !== 'json') problems.report('TYPE_MISMATCH', path, `"${name}" is ${field.type}, only json and array fields hold arrays`, 'declare it as array<type> at the source')
   return field?.type === 'json' ? name : undefined
 }

@@ -56,6 +56,16 @@ export function maps(): void {
   flights.flatMap('no-words', { word: 'string' }, (row) => [{ word: row.distance }])
 }
 
+export function otherTypes(): void {
+  const orders = stream('orders', file({ path: 'x', format: 'json' }), { schema: { day: 'date', amount: 'decimal(10,2)', items: 'array<string>', counts: 'array<long?>?', address: 'row{city: string}' } })
+  holds<Equal<RowOf<typeof orders>['items'], readonly string[]>>()
+  holds<Equal<RowOf<typeof orders>['counts'], readonly (number | null)[] | null>>()
+  orders.filter('o', (row) => row.day > 1 && row.amount.startsWith('1') && row.items.length > 1 && row.address['city'] === 'x')
+  orders.unnest('items', 'items', { as: 'item', type: 'string' }).filter('i', (row) => row.item !== '')
+  // @ts-expect-error a decimal is a text: it keeps its digits
+  orders.filter('d', (row) => row.amount > 1)
+}
+
 export function windows(): void {
   const perOrigin = flights.keyBy('origin').window('per-origin', tumble('1h'), { flights: count(), delay: avg('delay'), far: max('distance'), sum: sum('distance') })
   holds<Equal<RowOf<typeof perOrigin>, {

@@ -16,6 +16,12 @@ describe('flatMap: unnest', () => {
     expect(one.out.rows).toEqual([{ id: 1, tag: 'a' }, { id: 1, tag: 'b' }, { id: 4, tag: 'c' }])
   })
 
+  test('when the array says of which type its elements are, the type need not be repeated', async () => {
+    const one = new OperatorBed(aroundOperator({ id: 'long', tags: 'array<string>?' }, { flatMap: { unnest: 'tags', as: 'tag' } }), 'op')
+    await one.process([{ id: 1, tags: ['a', 'b'] }, { id: 2, tags: null }])
+    expect(one.out.rows).toEqual([{ id: 1, tag: 'a' }, { id: 1, tag: 'b' }])
+  })
+
   test('when keepEmpty is set, an empty or null array gives one row with null', async () => {
     const one = bed({ unnest: 'tags', as: 'tag', type: 'string', keepEmpty: true })
     await one.process([{ id: 2, tags: [] }, { id: 3, tags: null }, { id: 4, tags: ['c'] }])

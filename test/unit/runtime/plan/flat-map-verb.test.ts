@@ -20,7 +20,7 @@ describe('flatMap', () => {
     ['nothing', null, 'TYPE_MISMATCH flatMap: must be a mapping, not nothing'],
     ['no type', { unnest: 'tags' }, 'SCHEMA_MISSING flatMap: does not say of which type the elements are; write { unnest: tags, as: tag, type: string }'],
     ['an unknown field', { unnest: 'tgas', type: 'string' }, 'UNKNOWN_FIELD flatMap.unnest: there is no field "tgas"; did you mean "tags"?'],
-    ['a field that is no json', { unnest: 'name', type: 'string' }, 'TYPE_MISMATCH flatMap.unnest: "name" is string, only a json field can hold an array; declare it as json at the source'],
+    ['a field that is no json', { unnest: 'name', type: 'string' }, 'TYPE_MISMATCH flatMap.unnest: "name" is string, only json and array fields hold arrays; declare it as array<type> at the source'],
     ['a name that is taken', { unnest: 'tags', as: 'name', type: 'string' }, 'DUPLICATE_FIELD flatMap.as: there is a field "name" already'],
     ['a name that is none', { unnest: 'tags', as: 'a-b', type: 'string' }, 'FIELD_NAME_INVALID flatMap.as: "a-b" cannot be a field name'],
     ['an unknown type', { unnest: 'tags', type: 'text' }, 'UNKNOWN_TYPE flatMap.type: there is no type "text"'],
