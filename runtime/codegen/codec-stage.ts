@@ -64,6 +64,7 @@ export class Stage {
 
   #withRoom(p: number, bytes: number): Stage {
     if (p + bytes <= this.size) return this
+    needed = Math.min(KEPT_BYTES, Math.max(needed, p + bytes))
     const grown = new Stage(new ArrayBuffer((p + bytes + 7) & ~7), 0, (p + bytes + 7) & ~7)
     grown.u8.set(this.u8.subarray(0, p))
     this.#grown = grown
@@ -72,11 +73,14 @@ export class Stage {
 }
 
 let shared = new Stage(new ArrayBuffer(256 << 10), 0, 256 << 10)
+/** What batches turned out to need with their texts: a stage that is too small for them would be copied for each. */
+let needed = 0
 
 /** The stage of this process, at least `bytes` large. Encoding is synchronous, so one is enough for all streams. */
 export function stageFor(bytes: number): Stage {
-  if (bytes <= shared.size) return shared
-  const size = (bytes * 2 + 7) & ~7
+  const wanted = Math.max(bytes, needed)
+  if (wanted <= shared.size) return shared
+  const size = (wanted * 2 + 7) & ~7
   const stage = new Stage(new ArrayBuffer(size), 0, size)
   if (size <= KEPT_BYTES) shared = stage
   return stage
