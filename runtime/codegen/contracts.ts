@@ -87,9 +87,14 @@ export interface RowScanner {
    * one text instead of one per record. Without it, and for records of other buffers, `row` does the same, slower.
    */
   open?(bytes: Buffer): void
+  /** What must be there before these records can be read (a schema from a registry); undefined when nothing is missing. */
+  prepare?(records: RecordBounds): Promise<void> | undefined
   /** Parses bytes[start..end) as one record. */
   row(bytes: Buffer, start: number, end: number): Row
 }
+
+/** Where records lie in a buffer: bytes[valueStarts[i]..valueEnds[i]) for i < count; a null record ends before it starts. */
+export interface RecordBounds { bytes: Buffer; count: number; valueStarts: Int32Array; valueEnds: Int32Array }
 
 /** Writes rows of one stream as the bytes of one record each, without anything between them. */
 export interface RowWriter {

@@ -23,6 +23,8 @@ export interface SinkContext {
 
 export interface SinkConnector {
   validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
+  /** As validate, of what the schema and the options are together. Called with options that passed. */
+  checkSchema?(options: Readonly<Record<string, unknown>>, schema: Schema): { path: string; message: string }[]
   writer(context: SinkContext): SinkWriter
   /** Takes the dead letters of sources (`onError`); absent when it cannot. */
   deadLetters?: DeadLetterConnector

@@ -35,6 +35,8 @@ export interface ReaderContext extends SourceContext {
 export interface SourceConnector {
   /** Checks options without touching the outside; returns problems with paths relative to the options. */
   validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
+  /** As validate, of what the schema and the options are together. Called with options that passed. */
+  checkSchema?(options: Readonly<Record<string, unknown>>, schema: Schema): { path: string; message: string }[]
   enumerator(context: SourceContext): SplitEnumerator
   /** Called once per subtask and attempt. */
   reader(context: ReaderContext, rows: RowClass): SourceReader

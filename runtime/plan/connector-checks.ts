@@ -16,6 +16,8 @@ export interface ConnectorChecks {
 
 export interface SourceCheck {
   validate(options: Options): readonly OptionProblem[]
+  /** What of the schema the source cannot give. Called only with options that passed. */
+  checkSchema?(options: Options, schema: Schema): readonly OptionProblem[]
   /** The schema that this source always has; a job then writes none. Called only with options that passed. */
   fixedSchema?(options: Options): Schema
   /** Side outputs of a source with a fixed schema: other kinds of rows from the same splits, under the same event time. */
@@ -24,6 +26,8 @@ export interface SourceCheck {
 
 export interface SinkCheck {
   validate(options: Options): readonly OptionProblem[]
+  /** What of the schema the sink cannot take. Called only with options that passed. */
+  checkSchema?(options: Options, schema: Schema): readonly OptionProblem[]
   /** Present when dead letters of sources can go there; they have options of their own. */
   deadLetters?: { validate(options: Options): readonly OptionProblem[] }
 }

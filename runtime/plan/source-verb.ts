@@ -23,6 +23,7 @@ export function readSource(entry: Entry, connectors: ConnectorChecks, problems: 
   const isSound = choice !== undefined && reportOptions(check?.validate(options) ?? [], choice.path, problems)
   const fixed = isSound ? check?.fixedSchema?.(options) : undefined
   const schema = readSourceSchema(fields, path, choice, { fixed, canHaveFixed: check?.fixedSchema !== undefined }, problems)
+  if (isSound && schema !== undefined) reportOptions(check?.checkSchema?.(options, schema) ?? [], choice.path, problems)
   const eventTime = readEventTime(fields['eventTime'], join(path, 'eventTime'), schema, problems)
   if (choice !== undefined && rate?.kind === 'replay' && fields['eventTime'] === undefined) {
     problems.report('EVENT_TIME_MISSING', join(choice.path, 'rate'), 'replays event time, but the source declares none', 'add eventTime: { field: … } or write a rate of records, e.g. 5000/s')

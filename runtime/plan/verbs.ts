@@ -124,6 +124,7 @@ function schemaText(schema: Schema | undefined): string {
 function readSink(entry: Entry, input: Stream, connectors: ConnectorChecks, problems: Problems): ReadOperator {
   const choice = readConnector(entry.fields['sink'], join(entry.path, 'sink'), connectors.sinks, 'sink', problems)
   if (choice === undefined || !reportOptions(connectors.sinks[choice.name]?.validate(choice.options) ?? [], choice.path, problems)) return { stream: input }
+  if (input.schema !== undefined) reportOptions(connectors.sinks[choice.name]?.checkSchema?.(choice.options, input.schema) ?? [], choice.path, problems)
   return { stream: input, verb: { kind: 'sink', connector: choice.name, options: choice.options } }
 }
 

@@ -4,7 +4,7 @@ import type { Schema } from '../../model/schema.ts'
 import type { Split } from '../../model/snapshot.ts'
 import type { SourceContext, SplitEnumerator } from '../source.ts'
 import { FileAccess, nullableEventTime } from './file-access.ts'
-import { byteRanges } from './json-split.ts'
+import { byteRanges } from './line-split.ts'
 import { parseSourceOptions, resolvePath, stableName } from './options.ts'
 import { SplitCursor } from './split-cursor.ts'
 import { formatPosition, parsePosition, parseSplitId, splitId, type FileRange } from './split-id.ts'
@@ -13,7 +13,7 @@ const MIN_SPLIT_BYTES = 1024 * 1024
 const MAX_SPLIT_BYTES = 64 * 1024 * 1024
 
 /**
- * Lists the files and cuts them: JSON lines into byte ranges, Parquet by row group. A file keeps the cut of its
+ * Lists the files and cuts them: lines into byte ranges, Parquet by row group. A file keeps the cut of its
  * first listing for ever; new files are added when the job starts again. Of every split the event time of its next
  * record is looked up, for the watermark and for replay.
  */
@@ -25,9 +25,12 @@ export class FileEnumerator implements SplitEnumerator {
   constructor(context: SourceContext) {
     this.#context = context
     this.#eventTimeField = context.verb.eventTime?.field
-    const schema: Schema = { fields: context.schema.fields.filter((field) => field.name === this.#eventTimeField) }
+    const { format } = parseSourceOptions(context.verb.options)
+    // Where fields have their places in a record, not names, all of them are needed.
+    const isNamed = format === 'parquet' || format.isNamed === true
+    const schema: Schema = { fields: context.schema.fields.filter((field) => !isNamed || field.name === this.#eventTimeField) }
     this.#access = new FileAccess({
-      ports: context.ports, baseDir: context.baseDir, schema, rows: compileRowClass(schema),
+      ports: context.ports, baseDir: context.baseDir, format, schema, rows: compileRowClass(schema),
       eventTimeField: nullableEventTime(schema, this.#eventTimeField),
       // The readers come across the same record and report it.
       onBadRecord: () => undefined,

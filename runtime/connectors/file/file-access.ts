@@ -1,10 +1,10 @@
-import { compileJsonScanner } from '../../codegen/json-scanner.ts'
 import type { RowClass } from '../../codegen/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Schema } from '../../model/schema.ts'
 import type { RowScanner } from '../../codegen/contracts.ts'
 import type { Ports } from '../../ports/ports.ts'
-import { JsonSplit } from './json-split.ts'
+import type { RecordFormat } from '../../formats/format.ts'
+import { LineSplit } from './line-split.ts'
 import { resolvePath } from './options.ts'
 import { openParquetFile, ParquetSplit, type ParquetFile } from './parquet-split.ts'
 import { parseSplitId } from './split-id.ts'
@@ -13,17 +13,21 @@ import type { BadRecordHandler, SplitStream } from './split-stream.ts'
 export interface FileAccessParts {
   ports: Ports
   baseDir: string
+  format: RecordFormat | 'parquet'
   schema: Schema
   rows: RowClass
   eventTimeField: string | undefined
   onBadRecord: BadRecordHandler
 }
 
-/** Opens splits of both formats; footers are read once per file, the scanner is generated once. */
+const MAX_HEAD_BYTES = 64 * 1024
+
+/** Opens splits of all formats; footers are read once per file, a scanner is generated once. */
 export class FileAccess {
   readonly #parts: FileAccessParts
   readonly #parquet = new Map<string, Promise<ParquetFile>>()
-  #scanner: RowScanner | undefined
+  /** By the first line of the file, where it has one that tells its columns. */
+  readonly #scanners = new Map<string | undefined, RowScanner>()
 
   constructor(parts: FileAccessParts) { this.#parts = parts }
 
@@ -38,8 +42,24 @@ export class FileAccess {
     if (range.kind === 'rowGroup') {
       return new ParquetSplit({ file: await this.parquetFile(path), group: range.group, next, schema, rows, eventTimeField, onBadRecord })
     }
-    const scanner = this.#scanner ??= compileJsonScanner(schema, rows)
-    return new JsonSplit({ files: ports.files, path, start: range.start, end: range.end, next, scanner, eventTimeField, onBadRecord })
+    const scanner = await this.#scannerOf(path)
+    return new LineSplit({ files: ports.files, path, start: range.start, end: range.end, next, hasHead: this.#hasHead, scanner, eventTimeField, onBadRecord })
+  }
+
+  get #hasHead(): boolean {
+    const { format } = this.#parts
+    return format !== 'parquet' && format.file?.head !== undefined
+  }
+
+  async #scannerOf(path: string): Promise<RowScanner> {
+    const { ports, baseDir, schema, rows, format } = this.#parts
+    if (format === 'parquet') throw new MillraceError('SPLIT_INVALID', `${path} is Parquet, but its split is a range of bytes`)
+    const head = this.#hasHead ? firstLine(await ports.files.read(path, 0, MAX_HEAD_BYTES)) : undefined
+    const known = this.#scanners.get(head)
+    if (known !== undefined) return known
+    const scanner = await format.scanner({ schema, ports, baseDir }, rows, head)
+    this.#scanners.set(head, scanner)
+    return scanner
   }
 
   parquetFile(path: string): Promise<ParquetFile> {
@@ -55,4 +75,9 @@ export class FileAccess {
 /** The event-time field when the schema lets it be null (a null one is then a bad record), for the readers to check. */
 export function nullableEventTime(schema: Schema, field: string | undefined): string | undefined {
   return schema.fields.some((candidate) => candidate.name === field && candidate.nullable) ? field : undefined
+}
+
+function firstLine(bytes: Uint8Array): string {
+  const end = bytes.indexOf(10)
+  return Buffer.from(bytes.subarray(0, end < 0 ? bytes.length : end)).toString('utf8').replace(/\r$/, '')
 }

@@ -1,9 +1,12 @@
 import { isAbsolute, join, relative } from 'node:path'
+import type { FormatProblem, RecordFormat } from '../../formats/format.ts'
+import { readFormat } from '../../formats/formats.ts'
 import { MillraceError } from '../../model/errors.ts'
+import type { Schema } from '../../model/schema.ts'
 
-export interface FileSourceOptions { paths: readonly string[]; format: 'json' | 'parquet' }
+export interface FileSourceOptions { paths: readonly string[]; format: RecordFormat | 'parquet' }
 
-export interface FileSinkOptions { path: string; timestampFormat: 'iso' | 'epochMillis' }
+export interface FileSinkOptions { path: string; format: RecordFormat }
 
 export interface OptionProblem { path: string; message: string }
 
@@ -18,15 +21,14 @@ export function sourceProblems(options: Options): OptionProblem[] {
   const paths = pathsOf(options)
   if ((options['path'] === undefined) === (options['paths'] === undefined)) problems.push({ path: 'path', message: 'exactly one of path and paths is needed' })
   else if (paths === undefined) problems.push({ path: options['path'] === undefined ? 'paths' : 'path', message: 'must be a path or glob, or a list of them' })
-  if (options['format'] !== 'json' && options['format'] !== 'parquet') problems.push(choiceProblem('format', options['format'], ['json', 'parquet']))
+  if (options['format'] !== 'parquet') problems.push(...fileFormat(options['format'], 'iso').problems)
   return problems
 }
 
 export function sinkProblems(options: Options): OptionProblem[] {
   const problems = unknownOptions(options, SINK_OPTIONS)
   if (!isText(options['path'])) problems.push({ path: 'path', message: 'the folder for the part files is needed' })
-  const format = options['format'] ?? 'json'
-  if (format !== 'json') problems.push(choiceProblem('format', format, ['json']))
+  problems.push(...fileFormat(options['format'] ?? 'json', 'iso').problems)
   const timestampFormat = options['timestampFormat'] ?? 'iso'
   if (timestampFormat !== 'iso' && timestampFormat !== 'epochMillis') {
     problems.push(choiceProblem('timestampFormat', timestampFormat, ['iso', 'epochMillis']))
@@ -37,13 +39,29 @@ export function sinkProblems(options: Options): OptionProblem[] {
 /** Throws OPTIONS_INVALID for options that `sourceProblems` would refuse. */
 export function parseSourceOptions(options: Options): FileSourceOptions {
   refuse(sourceProblems(options))
-  return { paths: pathsOf(options) ?? [], format: options['format'] === 'parquet' ? 'parquet' : 'json' }
+  return { paths: pathsOf(options) ?? [], format: options['format'] === 'parquet' ? 'parquet' : fileFormat(options['format'], 'iso').format }
 }
 
 /** Throws OPTIONS_INVALID for options that `sinkProblems` would refuse. */
 export function parseSinkOptions(options: Options): FileSinkOptions {
   refuse(sinkProblems(options))
-  return { path: String(options['path']), timestampFormat: options['timestampFormat'] === 'epochMillis' ? 'epochMillis' : 'iso' }
+  return { path: String(options['path']), format: fileFormat(options['format'] ?? 'json', options['timestampFormat'] === 'epochMillis' ? 'epochMillis' : 'iso').format }
+}
+
+/** What of the schema the format of the options cannot carry; the options have passed. */
+export function schemaProblems(options: Options, schema: Schema): OptionProblem[] {
+  if (options['format'] === 'parquet') return []
+  return fileFormat(options['format'] ?? 'json', 'iso').format.check(schema).map(underFormat)
+}
+
+function fileFormat(value: unknown, timestampFormat: 'iso' | 'epochMillis'): { format: RecordFormat; problems: OptionProblem[] } {
+  const { format, problems } = readFormat(value, { timestampFormat })
+  if (problems.length > 0) return { format, problems: problems.map(underFormat) }
+  return { format, problems: format.file === undefined ? [{ path: 'format', message: 'this format does not tell the records of a file apart; it is for Kafka' }] : [] }
+}
+
+function underFormat({ path, message }: FormatProblem): OptionProblem {
+  return { path: path === '' ? 'format' : `format.${path}`, message }
 }
 
 export function resolvePath(baseDir: string, path: string): string {

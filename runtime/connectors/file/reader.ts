@@ -3,6 +3,7 @@ import type { Split } from '../../model/snapshot.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
 import { FileAccess, nullableEventTime } from './file-access.ts'
+import { parseSourceOptions } from './options.ts'
 import { pacing, type Pacing } from './pacing.ts'
 import { SplitCursor } from './split-cursor.ts'
 
@@ -20,7 +21,7 @@ export class FileReader implements SourceReader {
   constructor(context: ReaderContext, rows: RowClass) {
     this.#context = context
     this.#access = new FileAccess({
-      ports: context.ports, baseDir: context.baseDir, schema: context.schema, rows,
+      ports: context.ports, baseDir: context.baseDir, format: parseSourceOptions(context.verb.options).format, schema: context.schema, rows,
       eventTimeField: nullableEventTime(context.schema, context.verb.eventTime?.field),
       onBadRecord: (error, where, raw) => { context.onBadRecord(error, where, raw) },
     })

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
-import type { RowWriter } from '../../codegen/contracts.ts'
+import type { RecordFormat } from '../../formats/format.ts'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
@@ -12,23 +12,24 @@ const BUFFER_BYTES = 256 * 1024
 const SUFFIX = '.pending'
 
 /**
- * Exactly-once part files. Rows go into `.part-<job>-<operator>-<slot>-<attempt>-<n>.jsonl.pending`, which is flushed
+ * Exactly-once part files. Rows go into `.part-<job>-<operator>-<slot>-<attempt>-<n>.<format>.pending`, which is flushed
  * at the barrier and renamed to the name without dot and suffix when the checkpoint is complete. Names carry the
  * attempt, so a writer of an older attempt can never touch a newer one's file.
  */
 export class FileWriter implements SinkWriter {
   readonly #context: SinkContext
   readonly #folder: string
-  readonly #lines: RecordBuffer
+  readonly #format: RecordFormat
+  #lines: RecordBuffer | undefined
   readonly #prefix: string
   #part = 0
   #pending: { from: string; to: string } | undefined
   #cleaned = false
 
-  constructor(context: SinkContext, folder: string, writer: RowWriter) {
+  constructor(context: SinkContext, folder: string, format: RecordFormat) {
     this.#context = context
     this.#folder = folder
-    this.#lines = new RecordBuffer(writer)
+    this.#format = format
     // The UID may be long and names are short: eight digits tell the jobs of one folder apart.
     const job = createHash('sha256').update(context.jobUid).digest('hex').slice(0, 8)
     this.#prefix = `part-${job}-${context.operatorId}-`
@@ -36,15 +37,18 @@ export class FileWriter implements SinkWriter {
 
   /** Recovered files may be anyone's, and others may still have to commit theirs: nothing is deleted yet. */
   async open(recovered: readonly Committable[]): Promise<void> {
+    const { schema, ports, baseDir } = this.#context
+    this.#lines = new RecordBuffer(await this.#format.writer({ schema, ports, baseDir }))
     await this.#publish(recovered)
   }
 
   async write(rows: readonly Row[], count: number): Promise<void> {
+    const lines = this.#open()
     for (let index = 0; index < count; index++) {
       const row = rows[index]
-      if (row !== undefined) this.#lines.addLine(row)
+      if (row !== undefined) lines.addLine(row)
     }
-    if (this.#lines.sizeBytes >= BUFFER_BYTES) await this.#flush()
+    if (lines.sizeBytes >= BUFFER_BYTES) await this.#flush()
   }
 
   async prepareCommit(_checkpoint: CheckpointId): Promise<Committable[]> {
@@ -68,15 +72,16 @@ export class FileWriter implements SinkWriter {
   }
 
   async close(): Promise<void> {
-    this.#lines.take()
+    this.#lines = undefined
     if (this.#pending) await this.#context.ports.files.delete(this.#pending.from)
     this.#pending = undefined
   }
 
   async #flush(): Promise<void> {
-    if (this.#lines.sizeBytes === 0) return
+    const lines = this.#open()
+    if (lines.sizeBytes === 0) return
     const { from } = this.#pending ??= await this.#newPart()
-    const bytes = this.#lines.take()
+    const bytes = lines.take()
     await this.#attempt('write', from, () => this.#context.ports.files.append(from, bytes))
   }
 
@@ -84,12 +89,19 @@ export class FileWriter implements SinkWriter {
   async #newPart(): Promise<{ from: string; to: string }> {
     const { files } = this.#context.ports
     for (;;) {
-      const name = `${this.#prefix}${this.#context.slot}-${this.#context.attempt}-${this.#part++}.jsonl`
+      const name = `${this.#prefix}${this.#context.slot}-${this.#context.attempt}-${this.#part++}.${this.#format.file?.suffix ?? 'bin'}`
       const part = { from: join(this.#folder, `.${name}${SUFFIX}`), to: join(this.#folder, name) }
       if (await files.exists(part.to)) continue
       await files.delete(part.from)
+      const head = this.#format.file?.head?.(this.#context.schema)
+      if (head !== undefined) await this.#attempt('write', part.from, () => files.append(part.from, Buffer.from(`${head}\n`)))
       return part
     }
+  }
+
+  #open(): RecordBuffer {
+    if (this.#lines === undefined) throw new MillraceError('FILE_SINK_NOT_OPEN', `the file sink ${this.#context.operatorId} was used before open`)
+    return this.#lines
   }
 
   async #publish(committables: readonly Committable[]): Promise<void> {
@@ -109,7 +121,7 @@ export class FileWriter implements SinkWriter {
   async #deleteLeftovers(): Promise<void> {
     const { files, logger } = this.#context.ports
     for (const path of await files.glob(join(this.#folder, `.${this.#prefix}*${SUFFIX}`))) {
-      const attempt = /-\d+-(\d+)-\d+\.jsonl\.pending$/.exec(basename(path))?.[1]
+      const attempt = /-\d+-(\d+)-\d+\.\w+\.pending$/.exec(basename(path))?.[1]
       if (attempt === undefined || Number(attempt) >= this.#context.attempt) continue
       logger.info('deleting output that no checkpoint holds', { operator: this.#context.operatorId, path })
       await files.delete(path)

@@ -1,3 +1,6 @@
+import type { RecordFormat } from '../../formats/format.ts'
+import { readFormat } from '../../formats/formats.ts'
+import type { Schema } from '../../model/schema.ts'
 import { parseDurationMs } from '../../model/time.ts'
 import type { Isolation, KafkaClientOptions } from '../../ports/kafka.ts'
 import type { WritableCodec } from './compression.ts'
@@ -20,6 +23,7 @@ export interface KafkaSourceOptions {
   startFrom: StartFrom
   isolation: Isolation
   bounded: boolean
+  format: RecordFormat
   /** How often new partitions are looked for. */
   partitionDiscoveryMs: number
   security: KafkaSecurity
@@ -36,7 +40,7 @@ export interface KafkaSinkOptions {
   transactionTimeoutMs: number
   compression: WritableCodec
   createTopic: { partitions: number; replication: number } | undefined
-  timestampFormat: 'iso' | 'epochMillis'
+  format: RecordFormat
   security: KafkaSecurity
 }
 
@@ -84,6 +88,12 @@ class OptionReader {
     const found = allowed.find((candidate) => candidate === value)
     if (found === undefined) this.problem(name, `must be one of ${allowed.join(', ')}, found ${JSON.stringify(value)}`)
     return found ?? byDefault
+  }
+
+  format(timestampFormat: 'iso' | 'epochMillis'): RecordFormat {
+    const { format, problems } = readFormat(this.#options['format'] ?? 'json', { timestampFormat })
+    for (const { path, message } of problems) this.problem(path === '' ? 'format' : `format.${path}`, message)
+    return format
   }
 
   topic(name: string): string {
@@ -140,8 +150,8 @@ class OptionReader {
 
 export function readSourceOptions(options: Options): { value: KafkaSourceOptions; problems: OptionProblem[] } {
   const reader = new OptionReader(options, [...CONNECTION_FIELDS, 'topic', 'topics', 'format', 'startFrom', 'isolation', 'bounded', 'partitionDiscovery'])
-  reader.oneOf('format', ['json'], 'json')
   const value: KafkaSourceOptions = {
+    format: reader.format('iso'),
     brokers: reader.brokers(), topics: readTopics(reader), startFrom: readStartFrom(reader),
     isolation: reader.oneOf('isolation', ['read_committed', 'read_uncommitted'], 'read_committed'),
     bounded: reader.flag('bounded'), partitionDiscoveryMs: readDuration(reader, 'partitionDiscovery', '100ms', DEFAULT_PARTITION_DISCOVERY_MS),
@@ -153,18 +163,23 @@ export function readSourceOptions(options: Options): { value: KafkaSourceOptions
 
 export function readSinkOptions(options: Options): { value: KafkaSinkOptions; problems: OptionProblem[] } {
   const reader = new OptionReader(options, [...CONNECTION_FIELDS, 'topic', 'format', 'delivery', 'key', 'partitionBy', 'transactionTimeout', 'compression', 'createTopic', 'timestampFormat'])
-  reader.oneOf('format', ['json'], 'json')
+  const timestampFormat = reader.oneOf('timestampFormat', ['iso', 'epochMillis'], 'iso')
   const value: KafkaSinkOptions = {
+    format: reader.format(timestampFormat),
     brokers: reader.brokers(), topic: reader.topic('topic'),
     delivery: reader.oneOf('delivery', ['exactlyOnce', 'atLeastOnce'], 'exactlyOnce'),
     key: reader.text('key'), partitionBy: reader.text('partitionBy'),
     transactionTimeoutMs: readDuration(reader, 'transactionTimeout', '1s', DEFAULT_TRANSACTION_TIMEOUT_MS),
     compression: reader.oneOf('compression', ['none', 'gzip', 'zstd'], 'none'),
     createTopic: readCreateTopic(reader),
-    timestampFormat: reader.oneOf('timestampFormat', ['iso', 'epochMillis'], 'iso'),
     security: reader.security(),
   }
   return { value, problems: reader.problems }
+}
+
+/** What of the schema the format cannot carry. */
+export function formatProblems(format: RecordFormat, schema: Schema): OptionProblem[] {
+  return format.check(schema).map(({ path, message }) => ({ path: path === '' ? 'format' : `format.${path}`, message }))
 }
 
 export function readDeadLetterOptions(options: Options): { value: KafkaDeadLetterOptions; problems: OptionProblem[] } {

@@ -21,10 +21,10 @@ const FENCE: Committable = { fence: 'olderAttempts' }
 /** Rows without a key go to one partition for so long, so that batches fill. */
 const ROWS_PER_PARTITION = 1024
 
-interface Opened { client: KafkaClient; environment: RetryEnvironment; producer: BatchProducer; transactions: Transactions }
+interface Opened { client: KafkaClient; writer: RowWriter; environment: RetryEnvironment; producer: BatchProducer; transactions: Transactions }
 
 /**
- * Writes rows as JSON into a topic.
+ * Writes rows into a topic, one record each.
  *
  * exactlyOnce: everything between two barriers is one transaction, prepared at the barrier and committed when the
  * checkpoint is complete, as the note "Kafka clients" section 4 measured it. Fencing: committables are dealt to the
@@ -38,7 +38,7 @@ interface Opened { client: KafkaClient; environment: RetryEnvironment; producer:
 export class KafkaSinkWriter implements SinkWriter {
   readonly #context: SinkContext
   readonly #options: KafkaSinkOptions
-  readonly #writer: RowWriter
+  readonly #openWriter: () => Promise<RowWriter>
   readonly #connect: KafkaConnect
   #opened: Opened | undefined
   #client: KafkaClient | undefined
@@ -48,10 +48,10 @@ export class KafkaSinkWriter implements SinkWriter {
   #partition: number
   readonly #closing = new AbortController()
 
-  constructor(context: SinkContext, options: KafkaSinkOptions, writer: RowWriter, connect: KafkaConnect) {
+  constructor(context: SinkContext, options: KafkaSinkOptions, openWriter: () => Promise<RowWriter>, connect: KafkaConnect) {
     this.#context = context
     this.#options = options
-    this.#writer = writer
+    this.#openWriter = openWriter
     this.#connect = connect
     this.#partition = context.slot
   }
@@ -66,7 +66,7 @@ export class KafkaSinkWriter implements SinkWriter {
     const environment: RetryEnvironment = { clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, signal }
     const producer = new BatchProducer({ client, environment, topic, codec: compression })
     const transactions = new Transactions({ client, environment, jobUid, operatorId, slot, attempt, topic, timeoutMs: transactionTimeoutMs })
-    this.#opened = { client, environment, producer, transactions }
+    this.#opened = { client, writer: await this.#openWriter(), environment, producer, transactions }
     await this.#guard('opening the sink', async () => {
       await this.#ensureTopic(client, environment)
       await retrying(environment, `looking up topic ${topic}`, PATIENCE_MS, () => producer.loadTopic())
@@ -76,7 +76,7 @@ export class KafkaSinkWriter implements SinkWriter {
   }
 
   async write(rows: readonly Row[], count: number): Promise<void> {
-    const { producer } = this.#open()
+    const { producer, writer } = this.#open()
     await this.#guard('writing', async () => {
       if (this.#options.delivery === 'exactlyOnce' && this.#transaction === undefined && count > 0) await this.#beginTransaction()
       const now = this.#context.ports.clock.now()
@@ -84,7 +84,7 @@ export class KafkaSinkWriter implements SinkWriter {
         const row = rows[i]
         if (row === undefined) continue
         const key = this.#options.key === undefined ? null : fieldBytes(row[this.#options.key])
-        const waiting = producer.appendRow(this.#choosePartition(row, key, producer.partitions), key, row, this.#writer, now)
+        const waiting = producer.appendRow(this.#choosePartition(row, key, producer.partitions), key, row, writer, now)
         if (waiting !== undefined) await waiting
       }
       // Outside of transactions readers wait for these records; within one nobody sees them before the barrier.

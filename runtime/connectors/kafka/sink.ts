@@ -1,17 +1,21 @@
 import type { RowWriter } from '../../codegen/contracts.ts'
-import type { Schema } from '../../model/schema.ts'
+import type { FormatContext, RecordFormat } from '../../formats/format.ts'
 import type { KafkaConnect } from '../../ports/kafka.ts'
 import type { SinkConnector } from '../sink.ts'
-import { readSinkOptions } from './options.ts'
+import { formatProblems, readSinkOptions } from './options.ts'
 import { KafkaSinkWriter } from './sink-writer.ts'
 
+type WriterOf = (format: RecordFormat, context: FormatContext) => RowWriter | Promise<RowWriter>
+
 /** The Kafka sink over any client: sockets, or a broker in memory. */
-export function createKafkaSink(connect: KafkaConnect, compileWriter: (schema: Schema, options: { timestampFormat: 'iso' | 'epochMillis' }) => RowWriter): SinkConnector {
+export function createKafkaSink(connect: KafkaConnect, writerOf: WriterOf = (format, context) => format.writer(context)): SinkConnector {
   return {
     validate: (options) => readSinkOptions(options).problems,
+    checkSchema: (options, schema) => formatProblems(readSinkOptions(options).value.format, schema),
     writer: (context) => {
       const options = readSinkOptions(context.options).value
-      return new KafkaSinkWriter(context, options, compileWriter(context.schema, { timestampFormat: options.timestampFormat }), connect)
+      const { schema, ports, baseDir } = context
+      return new KafkaSinkWriter(context, options, async () => writerOf(options.format, { schema, ports, baseDir, topic: options.topic }), connect)
     },
   }
 }

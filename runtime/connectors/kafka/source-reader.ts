@@ -30,7 +30,10 @@ export class KafkaSourceReader implements SourceReader {
   readonly #context: ReaderContext
   readonly #options: KafkaSourceOptions
   readonly #connect: KafkaConnect
-  readonly #scanner: RowScanner
+  readonly #openScanner: () => Promise<RowScanner>
+  #scanner: RowScanner | undefined
+  /** What the scanner waits for before the decoded batch can be read. */
+  #preparing: Promise<void> | undefined
   readonly #columns = new RecordColumns()
   readonly #rows: Row[] = []
   #states: ReadState[] = []
@@ -39,10 +42,10 @@ export class KafkaSourceReader implements SourceReader {
   #current: CurrentChunk | undefined
   #closed = false
 
-  constructor(context: ReaderContext, options: KafkaSourceOptions, scanner: RowScanner, connect: KafkaConnect) {
+  constructor(context: ReaderContext, options: KafkaSourceOptions, openScanner: () => Promise<RowScanner>, connect: KafkaConnect) {
     this.#context = context
     this.#options = options
-    this.#scanner = scanner
+    this.#openScanner = openScanner
     this.#connect = connect
   }
 
@@ -52,6 +55,7 @@ export class KafkaSourceReader implements SourceReader {
     const { ports, operatorId, slot } = this.#context
     const client = this.#connect(await clientOptions(this.#options.brokers, this.#options.security, `millrace-${operatorId}-${slot}`, ports.files))
     this.#client = client
+    this.#scanner = await this.#openScanner()
     const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
     this.#fetcher = new PartitionFetcher({ client, isolation: this.#options.isolation, states: this.#states, clock: ports.clock, rng: ports.rng, trouble })
     this.#fetcher.start()
@@ -65,6 +69,10 @@ export class KafkaSourceReader implements SourceReader {
   }
 
   async poll(maxRows: number): Promise<SourceBatch | undefined> {
+    if (this.#preparing !== undefined) {
+      await this.#preparing
+      this.#preparing = undefined
+    }
     const ready = this.#nextRows(maxRows)
     if (ready !== undefined || this.#fetcher === undefined || this.#closed || this.isFinished()) return ready
     await this.#fetcher.arrival(POLL_WAIT_MS)
@@ -105,6 +113,7 @@ export class KafkaSourceReader implements SourceReader {
       const current = this.#current
       if (current === undefined) break
       this.#readRows(current, maxRows)
+      if (this.#preparing !== undefined && rows.length === 0) return undefined
       if (rows.length > 0) return { split: current.state.id, rows }
     }
     return undefined
@@ -131,6 +140,7 @@ export class KafkaSourceReader implements SourceReader {
         state.next = Math.max(state.next, batches.nextOffset)
         if (this.#endIfReached(state) || !this.#nextBatch(current)) return
       }
+      if (this.#preparing !== undefined) return
       const index = current.index++
       const offset = columns.offsets[index] ?? 0
       state.next = offset
@@ -141,12 +151,13 @@ export class KafkaSourceReader implements SourceReader {
   }
 
   #readRow(state: ReadState, offset: number, index: number): void {
+    const scanner = this.#scanner
     const { bytes, valueStarts, valueEnds } = this.#columns
     const start = valueStarts[index] ?? 0
     const end = valueEnds[index] ?? 0
     try {
-      if (end < start) throw new MillraceError('RECORD_INVALID', `${state.id} offset ${offset}: the record has no value (a tombstone), a JSON object was expected`, { domain: 'user' })
-      this.#rows.push(this.#scanner.row(bytes, start, end))
+      if (end < start) throw new MillraceError('RECORD_INVALID', `${state.id} offset ${offset}: the record has no value (a tombstone)`, { domain: 'user' })
+      if (scanner !== undefined) this.#rows.push(scanner.row(bytes, start, end))
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       this.#context.onBadRecord(error, `${state.id} offset ${offset}`, bytes.subarray(start, Math.max(start, end)))
@@ -156,7 +167,8 @@ export class KafkaSourceReader implements SourceReader {
   #nextBatch(current: CurrentChunk): boolean {
     current.index = 0
     if (current.batches.next(this.#columns)) {
-      this.#scanner.open?.(this.#columns.bytes)
+      this.#scanner?.open?.(this.#columns.bytes)
+      this.#preparing = this.#scanner?.prepare?.(this.#columns)
       return true
     }
     current.state.next = Math.max(current.state.next, current.batches.nextOffset)

@@ -1,22 +1,30 @@
 import type { RowScanner } from '../../codegen/contracts.ts'
 import type { RowClass } from '../../codegen/row.ts'
-import type { Schema } from '../../model/schema.ts'
+import type { FormatContext, RecordFormat } from '../../formats/format.ts'
 import type { KafkaConnect } from '../../ports/kafka.ts'
 import type { SourceConnector } from '../source.ts'
-import { readSourceOptions } from './options.ts'
+import { formatProblems, readSourceOptions } from './options.ts'
 import { KafkaSourceReader } from './source-reader.ts'
 import { KafkaSplitEnumerator } from './split-enumerator.ts'
 
+type ScannerOf = (format: RecordFormat, context: FormatContext, rows: RowClass) => RowScanner | Promise<RowScanner>
+
 /** The Kafka source over any client: sockets, or a broker in memory. */
-export function createKafkaSource(connect: KafkaConnect, compileScanner: (schema: Schema, rows: RowClass) => RowScanner): SourceConnector {
+export function createKafkaSource(connect: KafkaConnect, scannerOf: ScannerOf = (format, context, rows) => format.scanner(context, rows)): SourceConnector {
   return {
     validate: (options) => readSourceOptions(options).problems,
+    checkSchema: (options, schema) => formatProblems(readSourceOptions(options).value.format, schema),
     enumerator: (context) => new KafkaSplitEnumerator(context, readSourceOptions(context.verb.options).value, connect),
     lookAgainMs: (options) => {
       const { bounded, partitionDiscoveryMs } = readSourceOptions(options).value
       return bounded ? undefined : partitionDiscoveryMs
     },
-    reader: (context, rows) =>
-      new KafkaSourceReader(context, readSourceOptions(context.verb.options).value, compileScanner(context.schema, rows), connect),
+    reader: (context, rows) => {
+      const options = readSourceOptions(context.verb.options).value
+      const { schema, ports, baseDir } = context
+      const [topic, second] = options.topics
+      const format = { schema, ports, baseDir, ...(topic === undefined || second !== undefined ? {} : { topic }) }
+      return new KafkaSourceReader(context, options, async () => scannerOf(options.format, format, rows), connect)
+    },
   }
 }

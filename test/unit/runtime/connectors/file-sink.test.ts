@@ -48,3 +48,15 @@ test('checkpointed output that is gone fails loudly', async () => {
   const writer = fileSink.writer({ ...context('job-1'), slot: 0, attempt: 2 })
   await expect(writer.open([{ from: join(folder, '.gone'), to: join(folder, 'gone') }])).rejects.toMatchObject({ code: 'SINK_OUTPUT_LOST' })
 })
+
+test('as CSV with a head, every part begins with the names of the fields, through crashes too', async () => {
+  await expectExactlyOnceSink({
+    connector: fileSink, context: { ...context('job-1'), options: { path: 'results', format: { csv: { header: true } } } }, row: (n) => ({ id: n }),
+    visible: async () => (await visibleLines()).filter((line) => line !== 'id'), show: (row) => String(row['id']),
+  })
+  const names = await readdir(join(folder, 'results'))
+  for (const name of names) {
+    expect(name).toMatch(/^part-.*\.csv$/)
+    expect((await readFile(join(folder, 'results', name), 'utf8')).split('\n')[0]).toBe('id')
+  }
+})

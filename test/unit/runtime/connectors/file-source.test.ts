@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fileSource } from '../../../../runtime/connectors/file/connector.ts'
-import { byteRanges } from '../../../../runtime/connectors/file/json-split.ts'
+import { byteRanges } from '../../../../runtime/connectors/file/line-split.ts'
 import { compileRowClass } from '../../../../runtime/codegen/row.ts'
 import type { Schema } from '../../../../runtime/model/schema.ts'
 import type { Clock } from '../../../../runtime/ports/clock.ts'
@@ -57,6 +57,23 @@ describe('JSON lines', () => {
       }
       expect(ids, `cut every ${target} bytes`).toEqual([1, 2, 3])
     }
+  })
+
+  test('a CSV file with a head, wherever it is cut, gives every line but the head once, columns by name', async () => {
+    const text = 'at,"id"\r\n10001,1\n10002,2\n\n10003,3'
+    await writeFile(join(folder, 'x.csv'), text)
+    const context = { ...sourceContext({ verb: { connector: 'file', options: { path: 'x.csv', format: { csv: { header: true } } }, eventTime: { field: 'at', outOfOrdernessMs: 0 } }, schema: SCHEMA, baseDir: folder }), slot: 0, parallelism: 1 }
+    for (let target = 1; target <= text.length; target++) {
+      const ids: unknown[] = []
+      for (const { start, end } of byteRanges(text.length, target)) {
+        const reader = fileSource.reader(context, compileRowClass(context.schema))
+        await reader.open([{ id: `x.csv:${start}-${end}`, position: null, finished: false }])
+        while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.rows ?? []).map((row) => row['id']))
+      }
+      expect(ids, `cut every ${target} bytes`).toEqual([1, 2, 3])
+    }
+    expect(context.bad).toEqual([])
+    expect(await fileSource.enumerator(context).discover([], 1)).toMatchObject([{ position: { headTime: 10001 } }])
   })
 
   test('a record that cannot be read is reported with path and byte offset and left out', async () => {

@@ -11,13 +11,15 @@ const READ_BYTES = 1024 * 1024
 const MAX_LINE_BYTES = 16 * 1024 * 1024
 const RAW_BYTES_KEPT = 64 * 1024
 
-export interface JsonSplitParts {
+export interface LineSplitParts {
   files: Files
   path: string
   start: number
   end: number
   /** Offset of the next line, from an earlier chunk's `nextAfter`; undefined for a split never read. */
   next: number | undefined
+  /** The first line of the file is no record. */
+  hasHead: boolean
   scanner: RowScanner
   /** The row's field that may not be null although the schema lets it. */
   eventTimeField: string | undefined
@@ -25,12 +27,12 @@ export interface JsonSplitParts {
 }
 
 /**
- * The JSON lines that start in bytes [start, end) of a file: a line belongs to the split in which its first byte
+ * The records, one a line, that start in bytes [start, end) of a file: a line belongs to the split in which its first byte
  * lies, so a split that starts inside a line skips to the next one and the last line is read past `end`
  * (as Hadoop's LineRecordReader). `\r\n` is understood, a last line may lack its newline, blank lines are skipped.
  */
-export class JsonSplit implements SplitStream {
-  readonly #parts: JsonSplitParts
+export class LineSplit implements SplitStream {
+  readonly #parts: LineSplitParts
   #buffer: Buffer = Buffer.alloc(0)
   /** Offset in the file of buffer[0], and index in the buffer of the next unread byte. */
   #bufferOffset: number
@@ -38,10 +40,10 @@ export class JsonSplit implements SplitStream {
   #fileEnded = false
   #skipFirst: boolean
 
-  constructor(parts: JsonSplitParts) {
+  constructor(parts: LineSplitParts) {
     this.#parts = parts
     // One byte early: when it is a newline, a line starts exactly at `start`.
-    this.#skipFirst = parts.next === undefined && parts.start > 0
+    this.#skipFirst = parts.next === undefined && (parts.start > 0 || parts.hasHead)
     this.#bufferOffset = parts.next ?? Math.max(0, parts.start - 1)
   }
 

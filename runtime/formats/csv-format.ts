@@ -1,0 +1,136 @@
+import type { RowScanner } from '../codegen/contracts.ts'
+import { clipped } from '../codegen/json-record.ts'
+import { valuePrinter, valueReader } from '../codegen/logical-values.ts'
+import type { RowClass } from '../codegen/row.ts'
+import { MillraceError } from '../model/errors.ts'
+import type { Field, Row, Schema, ValueType } from '../model/schema.ts'
+import type { FormatReader, FormatUse } from './format.ts'
+import { readFlag, readText, unknownOptions } from './options.ts'
+import { refuseRecord, refuseToWrite, refuseValue } from './record-errors.ts'
+import { textWriter } from './text-writer.ts'
+
+interface CsvOptions { delimiter: string; nullText: string; hasHead: boolean }
+
+/** A cell's text, and whether it stood in quotes: then it is never null. */
+interface Cell { text: string; isQuoted: boolean }
+
+/**
+ * RFC 4180: cells between delimiters, in quotes where they hold a delimiter, a quote (doubled) or a line end. In files a
+ * record is a line, so there no cell can hold a line end. With a head the columns are found by name, without in the order
+ * of the schema.
+ */
+export const csvFormat: FormatReader = (given, use, problem) => {
+  unknownOptions(given, ['delimiter', 'header', 'nullText'], problem)
+  const options: CsvOptions = { delimiter: readText(given, 'delimiter', ',', problem), nullText: readText(given, 'nullText', '', problem), hasHead: readFlag(given, 'header', problem) }
+  if (options.delimiter.length !== 1 || '"\r\n'.includes(options.delimiter)) problem('delimiter', `must be one character, no quote and no line end, found ${JSON.stringify(options.delimiter)}`)
+  return {
+    file: { suffix: 'csv', ...(options.hasHead ? { head: ({ fields }: Schema) => fields.map(({ name }) => quoted(name, options)).join(options.delimiter) } : {}) },
+    check: () => [],
+    scanner: ({ schema }, rows, head) => csvScanner(schema, rows, options, head),
+    writer: ({ schema }) => textWriter(csvText(schema, options, use)),
+  }
+}
+
+function csvScanner({ fields }: Schema, Rows: RowClass, options: CsvOptions, head: string | undefined): RowScanner {
+  const columns = head === undefined ? fields.map(({ name }) => name) : cellsOf(head, options).map(({ text }) => text.replace(/^\uFEFF/, ''))
+  const readers = fields.map((field) => {
+    const column = columns.indexOf(field.name)
+    if (column < 0 && !field.nullable) {
+      throw new MillraceError('COLUMN_MISSING', `the head of the file has no column "${field.name}": ${clipped(head ?? '')}`, { domain: 'user', hint: 'give the field a type with ? to have it null where the column is missing' })
+    }
+    return { field, column, read: textReader(field) }
+  })
+  return {
+    row(bytes, start, end) {
+      const cells = cellsOf(bytes.toString('utf8', start, end), options)
+      if (cells.length !== columns.length) refuseRecord(`a record has ${cells.length} cells, not ${columns.length}: ${clipped(bytes.toString('utf8', start, end))}`)
+      return new Rows(...readers.map(({ field, column, read }) => {
+        const cell = cells[column]
+        if (cell === undefined || (!cell.isQuoted && cell.text === options.nullText)) {
+          if (field.nullable) return null
+          if (field.type !== 'string' || field.logical !== undefined || cell === undefined || cell.text !== '') refuseValue(field, null)
+        }
+        return read(cell.text) ?? refuseValue(field, cell.text)
+      }))
+    },
+  }
+}
+
+/** Throws RECORD_INVALID for quotes that are not closed, or that stand within a cell. */
+function cellsOf(text: string, { delimiter }: CsvOptions): Cell[] {
+  if (!text.includes('"')) return text.split(delimiter).map((cell) => ({ text: cell, isQuoted: false }))
+  const cells: Cell[] = []
+  for (let at = 0; ;) {
+    const isQuoted = text[at] === '"'
+    const end = isQuoted ? closingQuote(text, at) + 1 : nextDelimiter(text, at, delimiter)
+    if (isQuoted && end < text.length && text[end] !== delimiter) refuseRecord(`a cell goes on behind its closing quote: ${clipped(text.slice(at))}`)
+    const inner = isQuoted ? text.slice(at + 1, end - 1).replaceAll('""', '"') : text.slice(at, end)
+    if (!isQuoted && inner.includes('"')) refuseRecord(`a quote stands within a cell that does not begin with one: ${clipped(inner)}`)
+    cells.push({ text: inner, isQuoted })
+    if (end >= text.length) return cells
+    at = end + 1
+  }
+}
+
+function closingQuote(text: string, open: number): number {
+  for (let at = open + 1; ; at += 2) {
+    at = text.indexOf('"', at)
+    if (at < 0) refuseRecord(`a quote is not closed: ${clipped(text.slice(open))}`)
+    if (text[at + 1] !== '"') return at
+  }
+}
+
+function nextDelimiter(text: string, at: number, delimiter: string): number {
+  const found = text.indexOf(delimiter, at)
+  return found < 0 ? text.length : found
+}
+
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+
+/** Text → value as rows carry it; undefined when it is none. */
+function textReader(type: ValueType): (text: string) => unknown {
+  const read = valueReader(type)
+  if (type.type === 'json') {
+    return (text) => {
+      const value = parsedJson(text)
+      return value === undefined ? undefined : read(value)
+    }
+  }
+  if (type.logical !== undefined) return read
+  switch (type.type) {
+    case 'long': return (text) => /^[+-]?\d+$/.test(text) ? read(Number(text)) : undefined
+    case 'double': return (text) => NUMBER.test(text) ? read(Number(text)) : undefined
+    case 'boolean': return (text) => text === 'true' ? true : text === 'false' ? false : undefined
+    case 'timestamp': return (text) => read(/^-?\d{5,}$/.test(text) ? Number(text) : text)
+    case 'string': return read
+  }
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    return refuseRecord(`a cell is no JSON: ${clipped(text)}`, cause)
+  }
+}
+
+function csvText({ fields }: Schema, options: CsvOptions, { timestampFormat }: FormatUse): (row: Row) => string {
+  const cells = fields.map((field) => cellText(field, options, timestampFormat))
+  return (row) => cells.map((cell) => cell(row)).join(options.delimiter)
+}
+
+function cellText(field: Field, options: CsvOptions, timestampFormat: 'iso' | 'epochMillis'): (row: Row) => string {
+  const print = valuePrinter(field, timestampFormat)
+  return (row) => {
+    const value = row[field.name] ?? null
+    if (value === null) return options.nullText
+    if (typeof value === 'number' && !Number.isFinite(value)) refuseToWrite(field, value, 'CSV cannot say')
+    const printed = print === undefined ? value : print(value)
+    return quoted(field.type !== 'json' && typeof printed === 'string' ? printed : JSON.stringify(printed), options)
+  }
+}
+
+function quoted(text: string, { delimiter, nullText }: CsvOptions): string {
+  const isPlain = text !== nullText && !text.includes(delimiter) && !text.includes('"') && !text.includes('\n') && !text.includes('\r')
+  return isPlain ? text : `"${text.replaceAll('"', '""')}"`
+}

@@ -1,0 +1,40 @@
+import type { RowScanner, RowWriter } from '../codegen/contracts.ts'
+import type { RowClass } from '../codegen/row.ts'
+import type { Schema } from '../model/schema.ts'
+import type { Ports } from '../ports/ports.ts'
+
+/** What is wrong with a format's options or with a schema for it; `path` is relative to the options (`delimiter`, or empty). */
+export interface FormatProblem { path: string; message: string }
+
+export interface FormatContext {
+  schema: Schema
+  ports: Pick<Ports, 'files' | 'httpClient'>
+  /** Folder that relative paths in the job refer to. */
+  baseDir: string
+  /** Of Kafka: what the subjects of a schema registry are named after. */
+  topic?: string
+}
+
+/** Bytes of one record ↔ row, as one source or sink is told to. Made by readFormat; a scanner or writer belongs to one stream. */
+export interface RecordFormat {
+  /** How the records of a file are told apart; undefined: only what brings whole messages (Kafka) can carry them. */
+  file?: {
+    /** Of the files a sink writes. */
+    suffix: string
+    /** The first line of a file is no record: a sink begins its files with it, a source gives it to `scanner`. */
+    head?(schema: Schema): string
+  }
+  /** Records name their fields, so a schema of some of them reads them too. */
+  isNamed?: boolean
+  /** What of the schema the format cannot carry. */
+  check(schema: Schema): FormatProblem[]
+  /** May ask files or a registry. Throws MillraceError when the format's own schema cannot be had or does not fit. */
+  scanner(context: FormatContext, rows: RowClass, head?: string): RowScanner | Promise<RowScanner>
+  writer(context: FormatContext): RowWriter | Promise<RowWriter>
+}
+
+/** What a sink says beside its format. */
+export interface FormatUse { timestampFormat: 'iso' | 'epochMillis' }
+
+/** Options of one format → the format; undefined when something was wrong with them. */
+export type FormatReader = (options: Readonly<Record<string, unknown>>, use: FormatUse, problem: (path: string, message: string) => void) => RecordFormat

@@ -1,0 +1,16 @@
+import { compileJsonScanner } from '../codegen/json-scanner.ts'
+import { compileJsonWriter } from '../codegen/json-writer.ts'
+import type { FormatReader } from './format.ts'
+import { unknownOptions } from './options.ts'
+
+/** One JSON object per record; in files one per line. */
+export const jsonFormat: FormatReader = (options, use, problem) => {
+  unknownOptions(options, [], problem)
+  return {
+    file: { suffix: 'jsonl' },
+    isNamed: true,
+    check: () => [],
+    scanner: ({ schema }, rows) => compileJsonScanner(schema, rows),
+    writer: ({ schema }) => compileJsonWriter(schema, use),
+  }
+}

@@ -1,0 +1,22 @@
+type Report = (path: string, message: string) => void
+type Options = Readonly<Record<string, unknown>>
+
+export function unknownOptions(options: Options, known: readonly string[], problem: Report): void {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) problem(name, known.length === 0 ? 'unknown option; there are none' : `unknown option; known are ${known.join(', ')}`)
+  }
+}
+
+export function readText(options: Options, name: string, byDefault: string, problem: Report): string {
+  const value = options[name] ?? byDefault
+  if (typeof value === 'string') return value
+  problem(name, `must be a text, found ${JSON.stringify(value)}`)
+  return byDefault
+}
+
+export function readFlag(options: Options, name: string, problem: Report): boolean {
+  const value = options[name] ?? false
+  if (typeof value === 'boolean') return value
+  problem(name, `must be true or false, found ${JSON.stringify(value)}`)
+  return false
+}

@@ -1,0 +1,45 @@
+import { latin1 } from '../codegen/logical-values.ts'
+import type { Field, Schema } from '../model/schema.ts'
+import type { FormatProblem, FormatReader } from './format.ts'
+import { unknownOptions } from './options.ts'
+import { refuseRecord, refuseToWrite } from './record-errors.ts'
+import { textWriter } from './text-writer.ts'
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** The whole record is the value of the one field, a string (UTF-8) or bytes. */
+export const rawFormat: FormatReader = (options, _use, problem) => {
+  unknownOptions(options, [], problem)
+  return {
+    file: { suffix: 'txt' },
+    check: checkRaw,
+    scanner({ schema }, Rows) {
+      const isBytes = schema.fields[0]?.logical?.kind === 'bytes'
+      return { row: (bytes, start, end) => new Rows(isBytes ? latin1(bytes.subarray(start, end)) : utf8Text(bytes.subarray(start, end))) }
+    },
+    writer({ schema }) {
+      const [field] = schema.fields as [Field]
+      if (field.logical?.kind !== 'bytes') return textWriter((row) => String(row[field.name] ?? refuseToWrite(field, null, 'raw cannot say')))
+      return {
+        encodeInto(row, buffer, at) {
+          const value = String(row[field.name])
+          return at + value.length > buffer.length ? -1 : buffer.write(value, at, 'latin1')
+        },
+      }
+    },
+  }
+}
+
+function checkRaw({ fields }: Schema): FormatProblem[] {
+  const [field, second] = fields
+  const fits = field !== undefined && second === undefined && field.type === 'string' && !field.nullable && field.logical?.kind !== 'decimal'
+  return fits ? [] : [{ path: '', message: 'raw wants a schema of one field, a string or bytes that is never null' }]
+}
+
+function utf8Text(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch (cause) {
+    refuseRecord('the record is no UTF-8; declare its field as bytes', cause)
+  }
+}
