@@ -219,7 +219,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       const due = this.#due(group, passed)
       this.#emit(group.table, due, emit, onError)
       left -= due.length
-      for (const entry of due) this.#afterFiring(group, entry)
+      for (const entry of due) this.#afterFiring(group, entry, passed)
       if (group.ended > FEW_ENDED && group.ended * 2 > group.table.n) this.#compact(group)
     }
     for (let group = this.#own.first; group < this.#own.endExclusive; group++) if (passed > (this.#fired[group] ?? -Infinity)) this.#fired[group] = passed
@@ -261,9 +261,9 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     } else this.#end(group, entry)
   }
 
-  #afterFiring(group: SessionGroup, entry: number): void {
+  #afterFiring(group: SessionGroup, entry: number, passed: number): void {
     const { table } = group
-    if (this.#latenessMs === 0) {
+    if ((table.we[entry] as number) + this.#latenessMs <= passed) {
       this.#end(group, entry)
       return
     }

@@ -21,7 +21,7 @@ export interface Connection {
   write(bytes: Uint8Array): void
   /** Set once, before the first await after getting the connection, so that no byte is missed. */
   onData(handle: (bytes: Uint8Array) => void): void
-  /** Called when bufferedBytes has fallen to zero after having been above the high-water mark. */
+  /** Called when bufferedBytes has fallen to zero after having been above the high-water mark, which is at most 256 KiB. */
   onDrain(handle: () => void): void
   /** Called exactly once, whatever ended the connection; `error` when it was not a clean end. */
   onClose(handle: (error?: Error) => void): void

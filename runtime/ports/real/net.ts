@@ -3,8 +3,11 @@ import type { AddressInfo, SocketConstructorOpts } from 'node:net'
 import { MillraceError } from '../../model/errors.ts'
 import type { Connection, Listener, Net, NetAddress } from '../net.ts'
 
-/** Bytes a socket buffers before `onDrain` is owed: a few frames, so that the loop is never idle for a turn. */
-const HIGH_WATER_MARK = 1024 * 1024
+/**
+ * Bytes a socket buffers before `onDrain` is owed. A writer that waits with less than this buffered waits for ever: it must
+ * be well below the limit of every writer (exchange/channel-writer.ts).
+ */
+const HIGH_WATER_MARK = 256 * 1024
 const CONNECT_TIMEOUT_MS = 10_000
 
 /** TCP without Nagle's delay: frames are batched by the exchange already. */

@@ -47,3 +47,25 @@ test('a writer above the high-water mark is told when everything has been sent',
   await expect.poll(() => seen).toBe(total)
   await listener.close()
 })
+
+test('a writer that stops as soon as its channel is full is told when everything has been sent', async () => {
+  const received: { resume(): void }[] = []
+  const listener = await realNet.listen({ host: '127.0.0.1', port: 0 }, (connection) => {
+    connection.pause()
+    connection.onData(() => undefined)
+    received.push(connection)
+  })
+  const client = await realNet.connect(listener.address)
+  await expect.poll(() => received.length).toBe(1)
+  const drained = new Promise<void>((resolve) => { client.onDrain(resolve) })
+  // as a producer does: it writes a batch at a time and waits once more than 512 KiB are buffered
+  while (client.bufferedBytes <= 512 * 1024) {
+    client.write(new Uint8Array(100 * 1024))
+    await new Promise((resolve) => { setImmediate(resolve) })
+  }
+  received[0]?.resume()
+  await drained
+  expect(client.bufferedBytes).toBe(0)
+  client.end()
+  await listener.close()
+})
