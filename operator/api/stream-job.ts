@@ -74,6 +74,8 @@ export interface CheckpointStatus {
   attempt: number
   id: number
   kind: 'checkpoint' | 'savepoint'
+  /** Null: not a savepoint that is kept. */
+  savepoint?: string | null
   completedAt: string
   path: string
   sizeBytes: number

@@ -57,12 +57,12 @@ async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: str
   }
 }
 
-/** A suspended job stands at a savepoint, which its coordinator has named so (suspend in runtime/coordinator). */
+/** A suspended job stands at a savepoint that is kept, unless its coordinator could not take one: then nothing is answered for it. */
 function keptBySuspension(job: StreamJob): SavepointReport | undefined {
   const { phase, checkpoint } = job.status ?? {}
-  if (phase !== 'Suspended' || checkpoint?.kind !== 'savepoint') return undefined
-  const { attempt, id, kind, path, sizeBytes, durationMs } = checkpoint
-  return { id: `suspended-${attempt}`, phase: 'completed', checkpoint: { attempt, id, kind, path, sizeBytes, durationMs, completedAt: Date.parse(checkpoint.completedAt) } }
+  if (phase !== 'Suspended' || !checkpoint?.savepoint) return undefined
+  const { attempt, id, kind, savepoint, path, sizeBytes, durationMs } = checkpoint
+  return { id: savepoint, phase: 'completed', checkpoint: { attempt, id, kind, path, sizeBytes, durationMs, completedAt: Date.parse(checkpoint.completedAt) } }
 }
 
 /** Pure. */

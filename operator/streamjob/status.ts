@@ -85,8 +85,8 @@ function healthyFact(report: JobReport | undefined): Fact {
 function checkpointOf(report: JobReport | undefined): CheckpointStatus | undefined {
   const newest = report?.checkpoint
   if (report === undefined || newest === undefined || newest === null) return undefined
-  const { attempt, id, kind, path, sizeBytes, durationMs, completedAt } = newest
-  return { attempt, id, kind, path, sizeBytes, durationMs, completedAt: isoSeconds(completedAt), failures: report.checkpointFailures }
+  const { attempt, id, kind, savepoint, path, sizeBytes, durationMs, completedAt } = newest
+  return { attempt, id, kind, savepoint: savepoint ?? null, path, sizeBytes, durationMs, completedAt: isoSeconds(completedAt), failures: report.checkpointFailures }
 }
 
 function lastOperationOf(observed: Observed, decision: Decision): LastOperation | undefined {

@@ -131,7 +131,7 @@ export class AttemptRun {
     const path = `${checkpointFolder(attempt, pending.id)}/manifest.json`
     const completedAt = clock.now()
     const report: CheckpointReport = {
-      attempt, id: pending.id, kind: request.kind, path, completedAt,
+      attempt, id: pending.id, kind: request.kind, ...(request.savepoint === null ? {} : { savepoint: request.savepoint }), path, completedAt,
       durationMs: completedAt - pending.startedAt, sizeBytes: sizeOfSnapshots(pending.snapshots),
     }
     await store.put(path, encodeManifest({

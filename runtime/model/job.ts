@@ -16,6 +16,8 @@ export interface CheckpointReport {
   attempt: Attempt
   id: CheckpointId
   kind: 'checkpoint' | 'savepoint'
+  /** What a savepoint was asked for by; one without a name is retired as checkpoints are. */
+  savepoint?: string
   /** The manifest, relative to the job's folder in the store. */
   path: string
   completedAt: number
