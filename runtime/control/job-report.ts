@@ -52,6 +52,8 @@ export interface JobReport {
   recordsOut: number
   badRecords: number
   lateRecords: number
+  /** How long functions of the user held up their processes, more than a second at a time, by operator; in this attempt. */
+  blockedMs?: Readonly<Record<string, number>>
   /** Why the job is not running, or why checkpoints fail. */
   error: ErrorReport | null
 }

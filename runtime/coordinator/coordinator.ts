@@ -203,7 +203,7 @@ export class Coordinator {
       registeredWorkers: this.#registry.subtasks(), runningWorkers: this.#run ? [...this.#run.parts.subtasks] : [],
       checkpoint: this.#newest, checkpointFailures: this.#checkpointFailures, restarts: this.#restarts,
       lastPauseMs: this.#pause.pauseBefore(this.#attempt), recordsIn: sum('recordsIn'), recordsOut: sum('recordsOut'),
-      badRecords: sum('badRecords'), lateRecords: sum('lateRecords'),
+      badRecords: sum('badRecords'), lateRecords: sum('lateRecords'), blockedMs: blockedOf(metrics.map((metric) => metric?.blockedMs ?? {})),
       error: this.#error ? errorReport(this.#error) : trouble,
     }
   }
@@ -560,4 +560,11 @@ export function subtasksOf(plan: ExecutionPlan): SubtaskId[] {
 
 function failureOf(subtask: SubtaskId, error: { code: string; message: string; domain: MillraceError['domain']; retriable: boolean }): MillraceError {
   return new MillraceError(error.code, `subtask ${subtask}: ${error.message}`, { domain: error.domain, retriable: error.retriable })
+}
+
+/** Summed over the slots of each operator. */
+function blockedOf(slots: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const [operator, ms] of slots.flatMap((slot) => Object.entries(slot))) sums[operator] = (sums[operator] ?? 0) + ms
+  return sums
 }

@@ -95,5 +95,12 @@ function metricsText(report: JobReport): string {
     ['millrace_job_pause_seconds', 'gauge', 'Last record before to first after the newest switch or recovery', report.lastPauseMs === null ? null : report.lastPauseMs / 1000],
   ]
   return rows.filter(([, , , value]) => value !== null)
-    .map(([name, type, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`).join('')
+    .map(([name, type, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`).join('') + blockedText(report.blockedMs ?? {})
+}
+
+/** Ids of operators need no quoting. */
+function blockedText(blockedMs: Readonly<Record<string, number>>): string {
+  const name = 'millrace_operator_blocked_seconds'
+  const lines = Object.entries(blockedMs).map(([operator, ms]) => `${name}{operator="${operator}"} ${ms / 1000}\n`)
+  return lines.length === 0 ? '' : `# HELP ${name} How long functions of the job held up their processes in this attempt\n# TYPE ${name} gauge\n${lines.join('')}`
 }

@@ -64,8 +64,8 @@ describe('the typed API', () => {
 
   test('compiled, the ConfigMap is named after its text and the StreamJob names it', () => {
     const written = job({ name: 'right', sinks: [stream('bids', nexmark('bid', { events: 10 })).filter('dear', (bid) => bid.price > 1).sink('out', print())] })
-    const [configMap, streamJob] = parseAllDocuments(compiledYaml(written, 'export default 1\n')).map((document) => document.toJS() as Record<string, never>)
-    const { name } = configMap?.['metadata'] as unknown as { name: string }
+    const [configMap, streamJob] = parseAllDocuments(compiledYaml(written, 'export default 1\n')).map((document) => document.toJS() as { metadata: { name: string } })
+    const name = configMap?.metadata.name ?? ''
     expect(name).toMatch(/^right-functions-[0-9a-f]{10}$/)
     expect(configMap).toMatchObject({ kind: 'ConfigMap', immutable: true, data: { 'job.mjs': 'export default 1\n' } })
     expect(streamJob).toMatchObject({ kind: 'StreamJob', metadata: { name: 'right' }, spec: { modules: { job: { configMap: name, key: 'job.mjs' } } } })
