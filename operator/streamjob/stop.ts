@@ -31,7 +31,8 @@ export function stopStep(observed: Observed, operation: Operation): StopStep {
     if (phase === 'failed' || isLate) return { kind: 'remove', withSavepoint: 'no' }
     return { kind: 'ask', message: `The coordinator (${phase}) is asked for a savepoint and to stop.` }
   }
-  if (!hasRun) return { kind: 'remove', withSavepoint: 'notNeeded' }
+  // What was removing pods already has had its savepoint, or has said that there is none.
+  if (!hasRun || job.status?.operation?.step === 'removePods') return { kind: 'remove', withSavepoint: 'notNeeded' }
   if (coordinator.kind === 'absent' || isLate || blockedPod(pods) !== undefined) return { kind: 'remove', withSavepoint: 'no' }
   return { kind: 'wait', message: `Waiting for the coordinator to take a savepoint: ${coordinator.why.message}` }
 }

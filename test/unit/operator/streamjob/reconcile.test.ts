@@ -221,6 +221,18 @@ describe('deleting a StreamJob', () => {
     expect(world.targets.at(-1)?.desiredState).toBe('suspended')
   })
 
+  test('while its suspension removes the pods says nothing of a missing savepoint, since one was taken', async () => {
+    const world = await runningJob()
+    world.kube.update(pods, { namespace: REF.namespace, name: 'counts-hot-0' }, (pod) => { pod.metadata.finalizers = ['kept/for-a-while'] })
+    world.edit((spec) => { spec['desiredState'] = 'Suspended' })
+    await world.until('one pod is left, on its way out', () => world.podNames().join() === 'counts-hot-0')
+    await world.kube.delete(streamJobs, REF)
+    await world.pass()
+    world.kube.update(pods, { namespace: REF.namespace, name: 'counts-hot-0' }, (pod) => { delete pod.metadata.finalizers })
+    await world.until('gone', (job) => job === undefined)
+    expect(await world.eventReasons()).not.toContain('StoppedWithoutSavepoint')
+  })
+
   test('ends within the deadline when nothing answers, and names what was left behind', async () => {
     const world = await runningJob()
     world.unreachable = true
