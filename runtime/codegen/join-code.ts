@@ -8,7 +8,7 @@ import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE } from './expression.ts'
 import { emitHashHelpers, keyHashExpression } from './key-hash.ts'
 import { emitPairRow, emitPairTest, type PairVariables } from './pair-row.ts'
-import { emitRowLog, keyParameters, ROW_LOG_SCOPE, type RowLog } from './row-log.ts'
+import { emitRecords, emitRowLog, keyParameters, ROW_LOG_SCOPE, type RowLog } from './row-log.ts'
 import { compileRowClass, type RowClass } from './row.ts'
 
 /** A stretch of time of one side: its rows in parts by the top bits of their hash, so that no part is large. */
@@ -43,12 +43,14 @@ export interface JoinSideCode {
   take(rows: readonly Row[], from: number, count: number, others: readonly JoinPane[], host: JoinHost, out: Row[], onError: RowErrorHandler): number
   /** Puts out the rows of an outer side, from row `from`, that had no match; stops early as `take` does. */
   alone(log: RowLog, from: number, window: { start: number; end: number }, host: JoinHost, out: Row[], onError: RowErrorHandler): number
-  /** Row `index` as a snapshot keeps it. */
-  stored(log: RowLog, index: number): Row
-  storedSchema: Schema
-  storedClass: RowClass
-  /** Takes back a stored row. */
-  restore(rows: readonly Row[], count: number, host: JoinHost): void
+  /** Adds to words[g] what the rows of each key group take in a snapshot, in words of 4 bytes. */
+  measure(log: RowLog, words: Int32Array): void
+  /** Writes the rows as records, each at word places[g] of its group's views, which moves on. */
+  dump(log: RowLog, places: Int32Array, ints: readonly Int32Array[], doubles: readonly Float64Array[]): void
+  /** Takes back the records of words [from, to). False when they do not fit into that. */
+  restore(block: { ints: Int32Array; doubles: Float64Array; bytes: Buffer }, from: number, to: number, host: JoinHost): boolean
+  /** What is kept, as text: a restore wants the same. */
+  shape: string
 }
 
 export interface JoinCode {
@@ -83,8 +85,6 @@ interface Side {
   readonly fields: readonly Field[]
   readonly keys: readonly Field[]
   readonly time: { field: Field; offsetMs: number } | undefined
-  readonly storedSchema: Schema
-  readonly storedClass: RowClass
 }
 
 class JoinGenerator {
@@ -106,6 +106,7 @@ class JoinGenerator {
     emitHashHelpers(code)
     for (const side of [this.#left, this.#right]) {
       emitRowLog(code, side)
+      emitRecords(code, side, this.#group())
       code.line(`const cursor${side.name} = new ${side.name}Cursor()`)
       code.line(`const nothing${side.name} = { ${side.fields.map((field) => `${code.property(field.name).slice(1)}: null`).join(', ')} }`)
       this.#emitStored(side)
@@ -117,14 +118,14 @@ class JoinGenerator {
     }
     if (this.#verb.extent.kind === 'window') this.#emitFire()
     else code.line(`const fire = undefined`)
-    const sideCode = ({ name }: Side): string => `{ create: () => new ${name}Log(), take: take${name}, alone: alone${name}, stored: stored${name}, restore: restore${name} }`
+    const sideCode = ({ name }: Side): string => `{ create: () => new ${name}Log(), take: take${name}, alone: alone${name}, measure: measure${name}, dump: dump${name}, restore: restore${name} }`
     code.line(`return { left: ${sideCode(this.#left)}, right: ${sideCode(this.#right)}, fire }`)
     const compiled = code.compile<JoinCode>({
       ...EXPRESSION_SCOPE, ...ROW_LOG_SCOPE, refuseTime, Row: this.#options.output.rowClass,
-      StoredLeft: this.#left.storedClass, StoredRight: this.#right.storedClass, operatorId: this.#options.operatorId,
+      KeptLeft: compileRowClass({ fields: this.#left.fields }), KeptRight: compileRowClass({ fields: this.#right.fields }), operatorId: this.#options.operatorId,
     })
-    const withStored = (made: JoinSideCode, { storedSchema, storedClass }: Side): JoinSideCode => ({ ...made, storedSchema, storedClass })
-    return { left: withStored(compiled.left, this.#left), right: withStored(compiled.right, this.#right), fire: compiled.fire }
+    const withShape = (made: JoinSideCode, { fields }: Side): JoinSideCode => ({ ...made, shape: fields.map(({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`).join(', ') })
+    return { left: withShape(compiled.left, this.#left), right: withShape(compiled.right, this.#right), fire: compiled.fire }
   }
 
   #sideOf(side: JoinSide): Side {
@@ -134,11 +135,9 @@ class JoinGenerator {
     const time = this.#verb.times?.[side]
     const field = time === undefined ? undefined : fieldOf(schema, time.field)
     if (time !== undefined && field === undefined) throw new MillraceError('UNKNOWN_FIELD', `event time ${time.field} is no field of the join's ${side} input`)
-    const storedSchema = { fields: [...fields, freeField(fields, 'at', 'double'), freeField(fields, 'matched', 'boolean')] }
     return {
       name: side === 'left' ? 'Left' : 'Right', side, index: side === 'left' ? 0 : 1, fields, keys: fieldsOf(schema, this.#verb.keys[side]),
       time: time === undefined || field === undefined ? undefined : { field, offsetMs: time.offsetMs },
-      storedSchema, storedClass: compileRowClass(storedSchema),
     }
   }
 
@@ -183,9 +182,9 @@ class JoinGenerator {
   #args(side: Side): string { return ['h', ...keyParameters(side.keys)].join(', ') }
 
   /** Puts row `row` into its pane. */
-  #emitKeep(side: Side, row: string, matched: string): void {
+  #emitKeep(side: Side, row: string, matched: string, until = 'to'): void {
     const code = this.#code
-    code.line(`if (!(time >= from && time < to)) { pane = host.paneAt(${side.index}, time); from = pane.start; to = pane.end; parts = pane.parts }`)
+    code.line(`if (!(time >= from && time < ${until})) { pane = host.paneAt(${side.index}, time); from = pane.start; ${until} = pane.end; parts = pane.parts }`)
     code.line(`const own = parts[${this.#part}] ?? host.part(${side.index}, pane, ${this.#part})`)
     if (this.#isKeptOnce(side)) code.line(`if (isLinked && own.find(${this.#args(side)}) < 0)`)
     code.line(`own.add(${row}, time, ${matched}, isLinked, ${this.#args(side)})`)
@@ -298,7 +297,7 @@ class JoinGenerator {
       emitPairRow(code, this.#verb.fields, { left: 'l', right: 'nothingRight' }, bounds)
       code.line(`}`)
     }
-    code.line(`} catch (error) { onError(error, storedLeft(t, i), operatorId) } }`)
+    code.line(`} catch (error) { onError(error, keptLeft(t, i), operatorId) } }`)
     code.line(`return i }`)
   }
 
@@ -311,29 +310,21 @@ class JoinGenerator {
     code.line(`${cursor}.e = i; ${cursor}.load(); try {`)
     emitPairRow(code, this.#verb.fields, side.side === 'left' ? { left: cursor, right: 'nothingRight' } : { left: 'nothingLeft', right: cursor },
       this.#verb.extent.kind === 'window' ? ['window.start', 'window.end'] : [])
-    code.line(`} catch (error) { onError(error, stored${side.name}(t, i), operatorId) } }`)
+    code.line(`} catch (error) { onError(error, kept${side.name}(t, i), operatorId) } }`)
     code.line(`return i }`)
   }
 
   #emitStored(side: Side): void {
     const code = this.#code
-    const { name, fields, storedSchema } = side
-    const [at, matched] = storedSchema.fields.slice(-2).map((field) => code.property(field.name))
-    code.line(`function stored${name}(t, i) { const c = cursor${name}; c.t = t; c.e = i; c.load()`)
-    code.line(`return new Stored${name}(${[...fields.map((field) => `c${code.property(field.name)}`), 't.time[i]', 't.m[i] === 1'].join(', ')}) }`)
-    code.line(`function restore${name}(rows, count, host) { let pane, parts, from = Infinity, to = -Infinity`)
-    code.line(`for (let i = 0; i < count; i++) { const r = rows[i], time = r${at}`)
+    const { name, fields } = side
+    code.line(`function kept${name}(t, i) { const c = cursor${name}; c.t = t; c.e = i; c.load(); return new Kept${name}(${fields.map((field) => `c${code.property(field.name)}`).join(', ')}) }`)
+    code.line(`function restore${name}({ ints, doubles, bytes }, p, to, host) { let pane, parts, from = Infinity, until = -Infinity; const one = new ${name}Log()`)
+    code.line(`while (p < to) { p = parse${name}(p, ints, doubles, bytes, one); if (p < 0 || p > to) return false`)
+    code.line(`const time = one.time[0], matched = one.m[0], r = kept${name}(one, 0)`)
     this.#emitKey(side, 'r')
-    this.#emitKeep(side, 'r', `r${matched} ? 1 : 0`)
-    code.line(`} }`)
+    this.#emitKeep(side, 'r', 'matched', 'until')
+    code.line(`} return true }`)
   }
-}
-
-/** A name that is not among the fields. */
-function freeField(fields: readonly Field[], name: string, type: 'double' | 'boolean'): Field {
-  let free = name
-  while (fields.some((field) => field.name === free)) free += '_'
-  return { name: free, type, nullable: false }
 }
 
 /** True when the expression reads a text of the side. */

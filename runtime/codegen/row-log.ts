@@ -38,9 +38,9 @@ export function emitRowLog(code: Emitter, shape: RowLogShape): void {
   code.line(`class ${name}Log {`)
   code.line(`constructor() { this.n = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
   for (const [column, array] of columns) code.line(`this.${column} = new ${array}(16)`)
-  if (texts.length > 0) code.line(`this.text = Buffer.allocUnsafeSlow(256); this.used = 0`)
+  if (texts.length > 0) code.line(`this.text = Buffer.allocUnsafeSlow(256); this.words = new Int32Array(this.text.buffer); this.used = 0; this.version = 0`)
   code.line(`}`)
-  code.line(`clear() { this.n = 0; this.index.fill(0)${texts.length > 0 ? '; this.used = 0' : ''} }`)
+  code.line(`clear() { this.n = 0; this.index.fill(0)${texts.length > 0 ? '; this.used = 0; this.version++' : ''} }`)
   code.line(`grow() { const cap = this.cap * 2, old = this.index; let c`)
   for (const [column, array] of columns) code.line(`c = this.${column}; this.${column} = new ${array}(cap); this.${column}.set(c)`)
   code.line(`this.cap = cap; this.mask = cap * 2 - 1; this.shift--; const index = this.index = new Int32Array(cap * 2), mask = this.mask`)
@@ -58,7 +58,7 @@ export const ROW_LOG_SCOPE: Readonly<Record<string, unknown>> = { Buffer, refuse
 
 function columnsOf(fields: readonly Field[]): (readonly [string, string])[] {
   const own = fields.map((field, index) => (isText(field) ? [`l${index}`, 'Int32Array'] : field.type === 'boolean' ? [`c${index}`, 'Uint8Array'] : [`c${index}`, 'Float64Array']) as readonly [string, string])
-  const texts: (readonly [string, string])[] = fields.some(isText) ? [['o', 'Int32Array'], ['w', 'Uint8Array']] : []
+  const texts: (readonly [string, string])[] = fields.some(isText) ? [['o', 'Int32Array'], ['b', 'Int32Array'], ['w', 'Uint8Array']] : []
   return [['h', 'Int32Array'], ['next', 'Int32Array'], ['time', 'Float64Array'], ['m', 'Uint8Array'], ...texts, ...own]
 }
 
@@ -111,22 +111,64 @@ function emitAdd(code: Emitter, { fields, keys }: RowLogShape): void {
   code.line(`index[p] = row + 1 }`)
 }
 
-/** The text of a row: ASCII (w 0), else UTF-8 (1), else, with lone surrogates, UTF-16 (2). */
+/**
+ * The text of a row, from word o on, b bytes: ASCII (w 0), else UTF-8 (1), else, with lone surrogates, UTF-16 (2). Rows
+ * begin at words, so that a snapshot copies words.
+ */
 function emitTexts(code: Emitter): void {
-  code.line(`put(e, s) { const n = s.length; if (this.used + n * 3 > this.text.length) this.room(n * 3)`)
-  code.line(`const at = this.used; let size = n === 0 ? 0 : this.text.utf8Write(s, at), w = 0`)
+  code.line(`put(e, s) { const n = s.length; if (this.used * 4 + n * 3 > this.text.length) this.room(n * 3)`)
+  code.line(`const at = this.used * 4; let size = n === 0 ? 0 : this.text.utf8Write(s, at), w = 0`)
   code.line(`if (size !== n) { if (s.isWellFormed()) w = 1; else { w = 2; size = this.text.ucs2Write(s, at) } }`)
-  code.line(`this.o[e] = at; this.w[e] = w; this.used = at + size }`)
-  code.line(`room(n) { const need = this.used + n; if (need > 2147483647) refuseText()`)
-  code.line(`const old = this.text; this.text = Buffer.allocUnsafeSlow(Math.min(2147483647, Math.max(need, old.length * 2))); old.copy(this.text, 0, 0, this.used) }`)
-  code.line(`textOf(e) { const a = this.o[e], b = e + 1 < this.n ? this.o[e + 1] : this.used, w = this.w[e]`)
+  code.line(`this.o[e] = this.used; this.b[e] = size; this.w[e] = w; this.used += size + 3 >> 2 }`)
+  code.line(`room(n) { const need = this.used * 4 + n; if (need > 2147483640) refuseText()`)
+  code.line(`const old = this.text; this.text = Buffer.allocUnsafeSlow(Math.min(2147483640, Math.max(need + 7 & ~7, old.length * 2)))`)
+  code.line(`old.copy(this.text, 0, 0, this.used * 4); this.words = new Int32Array(this.text.buffer, 0, this.text.length >> 2) }`)
+  code.line(`textOf(e) { const a = this.o[e] * 4, b = a + this.b[e], w = this.w[e]`)
   code.line(`return w === 0 ? this.text.latin1Slice(a, b) : w === 1 ? this.text.utf8Slice(a, b) : this.text.ucs2Slice(a, b) }`)
+}
+
+/** Words before the text of a record: time and numbers as doubles, then flags, bytes of text, lengths, booleans. */
+function recordHead(fields: readonly Field[]): { numbers: readonly number[]; others: readonly number[]; words: number } {
+  const all = fields.map((_, index) => index)
+  const numbers = all.filter((index) => !isText(fields[index] as Field) && fields[index]?.type !== 'boolean')
+  const others = all.filter((index) => !numbers.includes(index))
+  return { numbers, others, words: 2 + numbers.length * 2 + 2 + others.length }
+}
+
+/**
+ * Emits measure, dump and parse of a snapshot's records. A record is padded to 8 bytes: f64 time, f64 per number (NaN
+ * is null), i32 matched | encoding of the text << 1, i32 bytes of text, i32 per text (its length, −1 for null) and boolean
+ * (2 for null) in the order of the fields, the text.
+ */
+export function emitRecords(code: Emitter, { name, fields }: RowLogShape, group: string): void {
+  const { numbers, others, words } = recordHead(fields)
+  const hasText = fields.some(isText)
+  const size = hasText ? `(${words + 1} + (t.b[e] + 3 >> 2) & ~1)` : `${words + (words & 1)}`
+  code.line(`function measure${name}(t, words) { for (let e = 0; e < t.n; e++) { const h = t.h[e]; words[${group}] += ${size} } }`)
+  code.line(`function dump${name}(t, places, ints, doubles) { for (let e = 0; e < t.n; e++) { const h = t.h[e], g = ${group}; let p = places[g]; places[g] = p + ${size}`)
+  code.line(`const I = ints[g], D = doubles[g]; let d = p >> 1; D[d++] = t.time[e]`)
+  for (const index of numbers) code.line(`D[d++] = t.c${index}[e]`)
+  code.line(`p = d * 2; I[p++] = t.m[e]${hasText ? ' | t.w[e] << 1' : ''}; I[p++] = ${hasText ? 't.b[e]' : '0'}`)
+  for (const index of others) code.line(`I[p++] = t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[e]`)
+  if (hasText) code.line(`for (let w = t.words, q = t.o[e], end = q + (t.b[e] + 3 >> 2); q < end; q++) I[p++] = w[q]`)
+  code.line(`} }`)
+  // parse: the record at word p of the views becomes the row of `into`, a cursor over a log of one row; returns the next p
+  code.line(`function parse${name}(p, I, D, B, t) { let d = p >> 1; t.time[0] = D[d++]`)
+  for (const index of numbers) code.line(`t.c${index}[0] = D[d++]`)
+  code.line(`let q = d * 2; const flags = I[q++], bytes = I[q++]; t.m[0] = flags & 1`)
+  for (const index of others) code.line(`t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[0] = I[q++]`)
+  if (hasText) {
+    code.line(`if (q * 4 + bytes > B.length || bytes < 0) return -1; t.used = 0; if (bytes > t.text.length) t.room(bytes)`)
+    code.line(`B.copy(t.text, 0, q * 4, q * 4 + bytes); t.o[0] = 0; t.b[0] = bytes; t.w[0] = flags >> 1; t.version++`)
+  }
+  code.line(`return q + (bytes + 3 >> 2) + 1 & ~1 }`)
 }
 
 /** Reads row e of log t like an object of the row's class; `load` first where texts are read. */
 function emitCursor(code: Emitter, name: string, fields: readonly Field[]): void {
-  code.line(`class ${name}Cursor { constructor() { this.t = new ${name}Log(); this.e = 0; this.s = '' }`)
-  code.line(`load() { ${fields.some(isText) ? 'this.s = this.t.textOf(this.e)' : ''} }`)
+  code.line(`class ${name}Cursor { constructor() { this.t = new ${name}Log(); this.e = 0; this.s = ''; this.st = null; this.se = 0; this.sv = 0 }`)
+  // the same row is often wanted again, by the next row that comes
+  code.line(`load() { ${fields.some(isText) ? 'const t = this.t; if (this.st === t && this.se === this.e && this.sv === t.version) return; this.s = t.textOf(this.e); this.st = t; this.se = this.e; this.sv = t.version' : ''} }`)
   fields.forEach((field, index) => {
     const head = `get ${code.property(field.name).slice(1)}() { const t = this.t, e = this.e;`
     if (isText(field)) {

@@ -55,7 +55,7 @@ class JoinStage implements OperatorStage, JoinHost {
       scope: 'keyed', size: () => this.#panes[0].size() + this.#panes[1].size(),
       snapshot: (): GroupState[] => snapshots.write(this.#panes, this.seen, (group) => Math.max(this.passed, this.held?.[group] ?? -Infinity)),
       restore: (group, bytes) => {
-        const passed = snapshots.read(bytes, (side, rows, count) => { this.#sideCode(side).restore(rows, count, this) })
+        const passed = snapshots.read(bytes, this)
         this.seen[group] = 1
         this.held ??= new Float64Array(maxParallelism).fill(-Infinity)
         this.held[group] = Math.max(this.held[group] ?? -Infinity, passed ?? -Infinity)
@@ -194,6 +194,5 @@ function greatestCommonDivisor(a: number, b: number): number { return b === 0 ? 
 
 /** What a restore must find again: how rows meet, and what is kept of them. */
 function shapeOf({ type, extent, keys }: JoinVerb, code: JoinCode): string {
-  const fields = (side: JoinSideCode): string[] => side.storedSchema.fields.map(({ name, type: of, nullable }) => `${name}: ${of}${nullable ? '?' : ''}`)
-  return JSON.stringify({ type, extent: extent.kind === 'regular' ? extent.kind : extent, on: keys, left: fields(code.left), right: fields(code.right) })
+  return JSON.stringify({ type, extent: extent.kind === 'regular' ? extent.kind : extent, on: keys, left: code.left.shape, right: code.right.shape })
 }
