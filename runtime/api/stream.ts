@@ -166,6 +166,22 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
     return outputOf(this.#node(id, { aggregate: aggregateTexts(aggregate), ...options }))
   }
 
+  /** One row per key; `keep: 'last'` gives upserts. */
+  dedupe(id: string, options: OperatorOptions & DedupeOptions<S>): Stream<S> {
+    const { replicas, ...dedupe } = options
+    return outputOf(this.#node(id, { dedupe, ...(replicas === undefined ? {} : { replicas }) }))
+  }
+
+  /** The n best rows of every key; with `rank` upserts by key and rank. */
+  topN<const T extends TopNOptions<S>>(id: string, options: T): Stream<T extends { readonly rank: infer Rank extends string } ? Flat<S & { [Name in Rank]: 'long' }> : S> {
+    return outputOf(this.#node(id, { topN: options }))
+  }
+
+  /** Each row combined with what came out last for its key: expressions over `previous` and `current`. */
+  reduce(id: string, fields: Readonly<Partial<Record<Exclude<keyof S & string, K>, string>>>, options: OperatorOptions & { ttl?: Duration } = {}): Stream<S> {
+    return outputOf(this.#node(id, { reduce: fields, ...options }))
+  }
+
   /** A function over each row with state and timers under its key. */
   process<const O extends Shape, const St extends StateShape = Readonly<Record<never, never>>, const Sides extends Shapes = NoShapes>(
     id: string, definition: KeyedProcessDefinition<S, K, O, St, Sides>, options: OperatorOptions = {},
@@ -181,6 +197,10 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
     return { id, from: [this.#from], fields: { keyBy: this.#keys, ...fields }, functions: {} }
   }
 }
+
+type OrderField<S extends Shape> = FieldsOf<S, 'long' | 'double' | 'timestamp'>
+export interface DedupeOptions<S extends Shape> { readonly keep: 'first' | 'last'; readonly orderBy?: OrderField<S>; readonly ttl?: Duration }
+export interface TopNOptions<S extends Shape> { readonly n: number; readonly by: OrderField<S>; readonly order?: 'asc' | 'desc'; readonly rank?: string; readonly ttl?: Duration }
 
 export interface StreamOptions<S extends Shape> extends OperatorOptions {
   readonly eventTime?: { readonly field: FieldsOf<S, 'timestamp'>; readonly outOfOrderness?: Duration }

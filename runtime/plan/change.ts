@@ -2,6 +2,8 @@ import { stateFieldsOf, verbOf } from './graph-entries.ts'
 import { isFields, type Fields } from './problems.ts'
 import { DEFAULT_MAX_PARALLELISM } from './job-spec.ts'
 import type { JobGraph, OperatorNode } from './job-graph.ts'
+import type { ProcessVerb } from './process-verb.ts'
+import { fieldsOf, type Field } from '../model/schema.ts'
 
 /**
  * What an edit asks for. none: nothing that runs is touched. rescale: parallelism only, in place. graph: a new
@@ -43,7 +45,8 @@ export function stateChange(running: Pick<JobGraph, 'operators'>, wanted: Pick<J
   const wantedById = new Map(wanted.operators.map((operator) => [operator.id, operator]))
   return changeOf(running.operators.flatMap((before): Finding[] => {
     const after = wantedById.get(before.id)
-    if (!['window', 'aggregate', 'reduce'].includes(before.verb.kind) || after === undefined || stateShape(before) === stateShape(after)) return []
+    if (before.verb.kind === 'process' && after?.verb.kind === 'process') return tableFindings(before.id, before.verb.state, after.verb.state)
+    if (!['window', 'aggregate', 'reduce', 'dedupe', 'topN'].includes(before.verb.kind) || after === undefined || stateShape(before) === stateShape(after)) return []
     return [{ class: 'incompatible', reason: `"${before.id}" keeps state as ${stateShape(before)}, it would become ${stateShape(after)}` }]
   }))
 }
@@ -53,8 +56,29 @@ function changeOf(findings: readonly Finding[]): Change {
   return { class: gravest ?? 'none', reasons: findings.map((finding) => finding.reason) }
 }
 
+/** Tables of a process: new ones begin empty, others must stay as they were. */
+function tableFindings(id: string, before: ProcessVerb['state'], after: ProcessVerb['state']): Finding[] {
+  return Object.entries(before).flatMap(([name, declared]): Finding[] => {
+    const now = after[name]
+    const [old, wanted] = [tableShape(declared), now === undefined ? 'nothing' : tableShape(now)]
+    return old === wanted ? [] : [{ class: 'incompatible', reason: `"${id}" keeps "${name}" as ${old}, it would become ${wanted}` }]
+  })
+}
+
+function tableShape(declared: ProcessVerb['state'][string]): string {
+  const fields = [...(declared.kind === 'map' ? declared.userKey : []), ...declared.schema.fields]
+  return `${declared.kind} of ${fields.map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`).join(', ')}`
+}
+
 function stateShape(operator: OperatorNode): string {
-  return operator.schema.fields.map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`).join(', ')
+  return keptFields(operator).map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`).join(', ')
+}
+
+/** The fields whose types state is made of. */
+function keptFields({ verb, keyBy = [], schema }: OperatorNode): readonly Field[] {
+  if (verb.kind === 'dedupe') return fieldsOf(schema, [...keyBy, ...(verb.keep.which === 'last' ? [verb.keep.orderBy] : [])])
+  if (verb.kind === 'topN' && verb.rank === undefined) return fieldsOf(schema, [...keyBy, verb.by])
+  return schema.fields
 }
 
 function settingsFindings(running: Fields, wanted: Fields): Finding[] {

@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { join, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
 import { MODULES_FOLDER, type ModuleSource } from '../../model/user-module.ts'
 import type { ModuleExports, ModuleLoader } from '../modules.ts'
@@ -17,7 +17,11 @@ export class NodeModules implements ModuleLoader {
   constructor(folder: string = MODULES_FOLDER) { this.#folder = folder }
 
   load(name: string, source: ModuleSource, baseDir: string): Promise<ModuleExports> {
-    return importFile(`module ${name}`, this.#fileOf(name, source, baseDir))
+    const file = this.#fileOf(name, source, baseDir)
+    return importFile(`module ${name}`, file).catch((error: unknown) => {
+      if (source.kind !== 'configMap' || existsSync(file)) throw error
+      throw new MillraceError('MODULE_UNAVAILABLE', `module ${name}: there is no file ${file}`, { domain: 'user', cause: error, hint: 'modules of ConfigMaps are there in a cluster only; write { path: … } to run the job here' })
+    })
   }
 
   #fileOf(name: string, source: ModuleSource, baseDir: string): string {
@@ -32,7 +36,7 @@ export class NodeModules implements ModuleLoader {
 /** Runs the file and resolves with its exports. Rejects with MODULE_UNAVAILABLE. */
 export async function importFile(what: string, file: string): Promise<ModuleExports> {
   resolveApi()
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) {
+  if (!existsSync(file)) {
     throw new MillraceError('MODULE_UNAVAILABLE', `${what}: there is no file ${file}`, { domain: 'user' })
   }
   try {
@@ -45,7 +49,7 @@ export async function importFile(what: string, file: string): Promise<ModuleExpo
 let isResolved = false
 
 function resolveApi(): void {
-  if (isResolved || statSync(fileURLToPath(API), { throwIfNoEntry: false }) === undefined) return
+  if (isResolved || !existsSync(API)) return
   isResolved = true
   registerHooks({
     resolve: (specifier, context, next) => (specifier === 'millrace' ? { url: API.href, format: 'module-typescript', shortCircuit: true } : next(specifier, context)),

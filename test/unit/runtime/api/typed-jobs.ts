@@ -90,6 +90,20 @@ export function windows(): void {
   stream('times', file({ path: 'x', format: 'json' }), { schema: { at: 'long' }, eventTime: { field: 'at' } })
 }
 
+export function keyed(): void {
+  const bids = stream('bids', nexmark('bid', { events: 1000 })).keyBy('auction')
+  bids.dedupe('newest', { keep: 'last', orderBy: 'dateTime', ttl: '1d' }).filter('n', (row) => row.price > 1)
+  bids.topN('best', { n: 3, by: 'price', rank: 'place' }).filter('first', (row) => row.place === 1 && row.price > 1)
+  bids.reduce('highest', { price: 'Math.max(previous.price, current.price)' }).filter('h', (row) => row.price > 1)
+  bids.aggregate('total', { bids: count(), sum: sum('price') }).filter('t', (row) => row.sum > row.bids)
+  // @ts-expect-error a text has no order
+  bids.topN('worst', { n: 3, by: 'channel' })
+  // @ts-expect-error there is no such field
+  bids.dedupe('wrong', { keep: 'last', orderBy: 'dateTme' })
+  // @ts-expect-error the key cannot be reduced
+  bids.reduce('key', { auction: 'current.auction' })
+}
+
 export function joins(): void {
   const bids = stream('bids', nexmark('bid', { events: 1000 }))
   const auctions = stream('auctions', nexmark('auction', { events: 1000 }))

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { aroundOperator } from '../../../harness/operator-bed.ts'
 import { changeClass, stateChange } from '../../../../runtime/plan/change.ts'
 import { BIDS, graphOf, specOf } from './sample-job.ts'
 
@@ -27,4 +28,13 @@ test('a type that changes upstream of a window is incompatible with its state', 
   const wanted = graphOf(BIDS.replace('auction: long', 'auction: string'))
   expect(stateChange(graphOf(BIDS), wanted).class).toBe('incompatible')
   expect(stateChange(graphOf(BIDS), graphOf(BIDS.replace('> 100', '> 200'))).class).toBe('none')
+})
+
+test('tables of a process may be added; changed or taken away they have no place for what they held', () => {
+  const graph = (state: object) => aroundOperator({ k: 'string' }, { keyBy: 'k', process: { module: 'user', function: 'f', output: { k: 'string' }, state } }, { modules: { user: { path: './f.ts' } } })
+  const last = { value: { price: 'long' } }
+  const seen = { list: { price: 'long' } }
+  expect(stateChange(graph({ last }), graph({ seen, last }))).toEqual({ class: 'none', reasons: [] })
+  expect(stateChange(graph({ last, seen }), graph({ last })).reasons).toEqual(['"op" keeps "seen" as list of price: long, it would become nothing'])
+  expect(stateChange(graph({ last }), graph({ last: { value: { price: 'double' } } })).class).toBe('incompatible')
 })
