@@ -39,6 +39,9 @@ function fieldsRead(operator: OperatorNode, wanted: Fields, input: number): Fiel
     case 'join': return fieldsJoined(verb, input === 0 ? 'left' : 'right')
     // all of a rule is kept, so that other conditions find it whole
     case 'broadcast': return input === 0 ? fieldsOfEvent(verb) : 'all'
+    case 'dedupe': return union(wanted, [...keyBy, ...(verb.keep.which === 'last' ? [verb.keep.orderBy] : [])])
+    // ranked rows are state: it does not depend on who reads what
+    case 'topN': return verb.rank === undefined ? union(wanted, [...keyBy, verb.by]) : 'all'
     default: return 'all'
   }
 }
