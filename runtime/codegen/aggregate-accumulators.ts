@@ -57,25 +57,30 @@ export function distinctAggregates(aggregates: readonly Aggregate[]): (index: nu
   }
 }
 
+/** The counts are columns a of each; the values are those of the first, in column d. */
 function distinctCode(aggregates: readonly Aggregate[], index: number, members: readonly number[]): AggregateCode {
   const aggregate = aggregates[index] as Aggregate
   const { argument, filter } = aggregate
   if (argument === undefined) throw unsupported(aggregate, undefined)
   const owner = members[0] ?? index
-  const [x, a] = [`x${owner}`, `a${owner}`]
+  const [x, d] = [`x${owner}`, `d${owner}`]
   const isOwner = owner === index
   const Values = argument.type === 'string' ? DistinctTexts : DistinctNumbers
   const bits = members.map((member, bit) => (aggregates[member]?.filter === undefined ? String(2 ** bit) : `(f${member} ? ${2 ** bit} : 0)`)).join(' | ')
   const value = argument.type === 'boolean' ? `${x} ? 1 : 0` : x
+  const count = (entry: string): string => `if (fresh !== 0) { ${members.map((member, bit) => `if ((fresh & ${2 ** bit}) !== 0) t.a${member}[${entry}]++`).join('; ')} }`
   return {
-    columns: isOwner ? [{ name: a, array: 'Object', read: (bytes) => new Values(members.length).fill(bytes) }] : [],
-    start: isOwner ? `t.${a}[e] = new ${Values.name}(${members.length})` : '',
+    columns: [{ name: `a${index}`, array: 'Float64Array' }, ...(isOwner ? [{ name: d, array: 'Whole' as const, create: `new ${Values.name}()`, read: (bytes: Uint8Array) => new Values().fill(bytes) }] : [])],
+    start: `t.a${index}[e] = 0${isOwner ? `; t.${d}.forget(e)` : ''}`,
     declare: (code, emit) => {
       if (isOwner) declareValue(code, x, aggregate.field.name, emit(argument), argument)
       if (filter !== undefined) code.line(`const f${index} = ${emit(filter)} === true`)
     },
-    store: (code) => { if (isOwner) code.line(whenPresent(argument, x, `t.${a}[e].add(${value}, ${bits})`)) },
-    combine: (code) => { if (isOwner) code.line(`t.${a}[d].merge(s.${a}[e])`) },
-    result: `t.${a}[e].counts[${members.indexOf(index)}]`,
+    store: (code) => { if (isOwner) code.line(whenPresent(argument, x, `{ const fresh = t.${d}.mark(e, ${value}, ${bits}); ${count('e')} }`)) },
+    combine: (code) => {
+      if (!isOwner) return
+      code.line(`{ const pairs = s.${d}.pairs(e); for (let i = 0; i < pairs.length; i += 2) { const fresh = t.${d}.mark(d, pairs[i], pairs[i + 1]); ${count('d')} } }`)
+    },
+    result: `t.a${index}[e]`,
   }
 }

@@ -3,13 +3,15 @@ import type { Accumulator } from './accumulators/accumulator.ts'
 
 /**
  * One column of a keyed table. Numbers lie in typed arrays, so state puts no changing number on the heap; `Array` holds
- * JSON values (copied strings), `Object` accumulators.
+ * JSON values (copied strings), `Object` accumulators; `Whole` is one object for all entries of the table.
  */
 export interface Column {
   name: string
-  array: 'Float64Array' | 'Int32Array' | 'Uint8Array' | 'Array' | 'Object'
-  /** Of Object: makes an accumulator from its bytes. */
+  array: 'Float64Array' | 'Int32Array' | 'Uint8Array' | 'Array' | 'Object' | 'Whole'
+  /** Of Object and Whole: makes one from its bytes. */
   read?: (bytes: Uint8Array) => Accumulator
+  /** Of Whole: the code that makes an empty one; it has `clear`. */
+  create?: string
 }
 
 /** Columns that grow by themselves. */

@@ -48,15 +48,18 @@ const indexesOf = (keys: readonly Field[], isText: 'text' | 'number'): number[] 
 export function emitKeyTable(code: Emitter, options: KeyTableOptions): void {
   const { keys, codes, extra, fields } = options
   const columns = keyTableColumns(options)
-  const typed = columns.filter((column) => !isHeapColumn(column))
+  const typed = columns.filter((column) => !isHeapColumn(column) && column.array !== 'Whole')
   const texts = indexesOf(keys, 'text')
   code.line(`class Table {`)
   code.line(`constructor() { this.n = 0; this.chars = 0; this.cap = 8; this.mask = 15; this.shift = 28; this.index = new Int32Array(16)`)
   code.line(`this.text = new Uint8Array(${texts.length > 0 ? '64' : '0'})`)
-  for (const column of columns) code.line(`this.${column.name} = ${isHeapColumn(column) ? '[]' : `new ${column.array}(8)`}`)
+  for (const column of columns) code.line(`this.${column.name} = ${column.create ?? (isHeapColumn(column) ? '[]' : `new ${column.array}(8)`)}`)
   code.line(`${fields?.create ?? ''} }`)
   code.line(`clear() { this.n = 0; this.chars = 0; this.index.fill(0)`)
-  for (const column of columns) if (isHeapColumn(column)) code.line(`this.${column.name}.length = 0`)
+  for (const column of columns) {
+    if (isHeapColumn(column)) code.line(`this.${column.name}.length = 0`)
+    else if (column.array === 'Whole') code.line(`this.${column.name}.clear()`)
+  }
   code.line(`${fields?.clear ?? ''} }`)
   code.line(`free(h) { const index = this.index, mask = this.mask; let p = Math.imul(h, 0x9e3779b1) >>> this.shift; while (index[p] !== 0) p = p + 1 & mask; return p }`)
   emitGrow(code, typed, options)

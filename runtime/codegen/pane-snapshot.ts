@@ -8,7 +8,7 @@ import type { KeyTable } from './key-table.ts'
  *   u32 magic 'MWT1' | u32 bytes of the header | header: JSON, padded with spaces to 8 bytes
  *   per pane of the header, per column of the header: entries × the column's width, padded to 8 bytes
  *     (an Array column is JSON text; an Object column is the u32 length of every object, then their bytes; how many bytes
- *     either has stands in the pane's `texts`), then the text of the string keys
+ *     either has stands in the pane's `texts`, as for a Whole column, which is one object's bytes), then the text of the string keys
  * The header says what it describes: the shape (window, keys, aggregates), the columns, and per pane its start,
  * its entries, the units of text and their width. A group without entries is but: u32 magic 'MWF1' | u32 0 | f64 fired.
  */
@@ -66,6 +66,11 @@ export function writeFired(fired: number): Uint8Array {
 }
 
 function columnBytes(table: KeyTable, column: Column, texts: number[]): Uint8Array {
+  if (column.array === 'Whole') {
+    const bytes = (table[column.name] as Accumulator).write()
+    texts.push(bytes.byteLength)
+    return bytes
+  }
   if (isHeapColumn(column)) {
     const values = (table[column.name] as unknown[]).slice(0, table.n)
     const bytes = column.array === 'Array' ? Buffer.from(JSON.stringify(values)) : objectBytes(values as Accumulator[])
@@ -128,10 +133,11 @@ function readTable(pane: PaneHeader, columns: readonly Column[], table: KeyTable
   return table
 }
 
-function readColumn(entries: number, column: Column, texts: number[], reader: PartReader): Numbers | unknown[] {
+function readColumn(entries: number, column: Column, texts: number[], reader: PartReader): Numbers | unknown[] | Accumulator {
   switch (column.array) {
     case 'Array': return JSON.parse(Buffer.from(reader.take(texts.shift() ?? 0)).toString('utf8')) as unknown[]
     case 'Object': return readObjects(reader.take(texts.shift() ?? 0), entries, column.read ?? unreadable)
+    case 'Whole': return (column.read ?? unreadable)(reader.take(texts.shift() ?? 0))
     case 'Uint8Array': return reader.take(entries)
     case 'Int32Array': { const part = reader.take(entries * 4); return new Int32Array(part.buffer, part.byteOffset, entries) }
     case 'Float64Array': { const part = reader.take(entries * 8); return new Float64Array(part.buffer, part.byteOffset, entries) }

@@ -39,18 +39,27 @@ describe('accumulators', () => {
     }
   })
 
-  test('countDistinct keeps a bit per aggregate, for numbers of any size and for texts', () => {
-    const [some, more] = [new DistinctNumbers(2), new DistinctNumbers(2)]
-    for (const value of [0, 1, -1, 2 ** 40, 0.5, 1]) some.add(value, value > 0 ? 3 : 1)
-    more.add(1, 1)
-    more.add(-1, 2)
-    more.add(7, 0)
-    const merged = new DistinctNumbers(2).fill(some.write())
-    merged.merge(more)
-    expect([some.counts, merged.counts]).toEqual([[5, 3], [5, 4]])
-    const texts = new DistinctTexts(1)
-    for (const text of ['a', 'b', 'a', '']) texts.add(text, 1)
-    expect(new DistinctTexts(1).fill(texts.write()).counts).toEqual([3])
+  test('countDistinct tells which aggregates see a value for the first time, by entry, for numbers of any size and for texts', () => {
+    const numbers = new DistinctNumbers()
+    expect([[0, 1, 1], [0, 1, 3], [0, 1, 3], [1, 1, 2], [0, -1, 0], [0, 2 ** 40, 1], [0, 0.5, 1]].map(([entry = 0, value = 0, bits = 0]) => numbers.mark(entry, value, bits))).toEqual([1, 2, 0, 2, 0, 1, 1])
+    const texts = new DistinctTexts()
+    expect(['a', 'b', 'a', ''].map((text) => texts.mark(0, text, 1))).toEqual([1, 1, 0, 1])
+  })
+
+  test('countDistinct forgets an entry, finds room in what it forgot, and reads back what it wrote', () => {
+    for (const [values, of] of [[new DistinctNumbers(), (n: number) => n * 3], [new DistinctTexts(), (n: number) => `text ${n}`]] as const) {
+      const mark = values.mark.bind(values) as (entry: number, value: number | string, bits: number) => number
+      for (let round = 0; round < 20; round++) {
+        for (let n = 0; n < 100; n++) expect(mark(round % 3, of(n), 1)).toBe(1)
+        expect(mark(round % 3, of(7), 1)).toBe(0)
+        values.forget((round + 1) % 3)
+      }
+      const read = values instanceof DistinctNumbers ? new DistinctNumbers().fill(values.write()) : new DistinctTexts().fill(values.write())
+      const all = (of: typeof values, entry: number): unknown[] => of.pairs(entry).filter((_, at) => at % 2 === 0).sort()
+      for (const entry of [0, 1, 2]) expect(all(read, entry)).toEqual(all(values, entry))
+      values.clear()
+      expect(values.pairs(0)).toEqual([])
+    }
   })
 
   test('a histogram counts each value once, its ends as they say', () => {

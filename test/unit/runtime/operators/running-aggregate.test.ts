@@ -101,7 +101,7 @@ describe('the running aggregate', () => {
         const expected = rows.map((row) => { plain.add(row, 0); return plain.result(keyOf(row)) })
         expect(texts(slots.take())).toEqual(texts(expected))
       })
-    }), { numRuns: 30 })
+    }), { numRuns: 100 })
   })
 
   test('at intervals gives what has changed since, also before a checkpoint', async () => {
@@ -150,7 +150,7 @@ describe('windows without time', () => {
         })
         expect(texts(slots.take())).toEqual(texts(expected))
       })
-    }), { numRuns: 25 })
+    }), { numRuns: 100 })
   })
 
   test('a global window comes with the end of its input, and early what has changed', async () => {
@@ -164,6 +164,6 @@ describe('windows without time', () => {
       expect(texts([...early.values()])).toEqual(expected)
       await slots.watermark(MAX_TIMESTAMP)
       expect(texts(slots.take())).toEqual(expected)
-    }), { numRuns: 25 })
+    }), { numRuns: 100 })
   })
 })
