@@ -8,7 +8,7 @@ export interface FormatProblem { path: string; message: string }
 
 export interface FormatContext {
   schema: Schema
-  ports: Pick<Ports, 'files' | 'httpClient'>
+  ports: Pick<Ports, 'files' | 'httpClient' | 'clock'>
   /** Folder that relative paths in the job refer to. */
   baseDir: string
   /** Of Kafka: what the subjects of a schema registry are named after. */

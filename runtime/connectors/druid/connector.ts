@@ -31,6 +31,7 @@ function datasourceProblems(options: Options): { path: string; message: string }
   if (delivery !== undefined && delivery !== 'exactlyOnce') {
     problems.push({ path: 'delivery', message: `must be exactlyOnce, found ${JSON.stringify(delivery)}: Druid never takes a duplicate out again` })
   }
+  if (options['format'] !== undefined && options['format'] !== 'json') problems.push({ path: 'format', message: `must be json, found ${JSON.stringify(options['format'])}: that is what the supervisor of the datasource reads` })
   for (const [given, missing] of [['brokers', 'topic'], ['topic', 'brokers']] as const) {
     if (options[given] !== undefined && options[missing] === undefined) {
       problems.push({ path: missing, message: `is needed beside ${given}` })

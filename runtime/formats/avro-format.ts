@@ -1,0 +1,74 @@
+import { MillraceError } from '../model/errors.ts'
+import type { Schema } from '../model/schema.ts'
+import { avroRecordReader } from './avro-reader.ts'
+import { avroSchemaOf, parseAvroSchema } from './avro-schema.ts'
+import { avroRecordWriter } from './avro-writer.ts'
+import { binaryScanner, binaryWriter, wireHeader, wireScanner } from './binary-scanner.ts'
+import type { FormatContext, FormatReader } from './format.ts'
+import { unknownOptions } from './options.ts'
+import { registryProblem, SchemaRegistry } from './schema-registry.ts'
+
+/**
+ * Avro's binary encoding (specification 1.12). With `registry` each record names its schema by id and fields are matched by
+ * name, so producers may go on to later schemas; without, all records have `schema`, or the one that the fields of the
+ * stream make (avroSchemaOf).
+ */
+export const avroFormat: FormatReader = (options, _use, problem) => {
+  unknownOptions(options, ['schema', 'registry', 'subject'], problem)
+  const { registry, subject } = options
+  const wrong = registryProblem(registry)
+  if (wrong !== undefined) problem('registry', wrong)
+  if (subject !== undefined && (typeof subject !== 'string' || subject === '' || registry === undefined)) problem('subject', 'must be a text, beside a registry')
+  const given = readSchema(options['schema'], (message) => { problem('schema', message) })
+  const url = typeof registry === 'string' ? registry : undefined
+  const schemaFor = (schema: Schema): unknown => given ?? avroSchemaOf(schema.fields, 'Row')
+  return {
+    check: ({ fields }) => given === undefined || url !== undefined ? [] : attempt(() => avroRecordReader(parseAvroSchema(given), fields)),
+    scanner({ schema, ports }, rows) {
+      if (url === undefined) return binaryScanner(avroRecordReader(parseAvroSchema(schemaFor(schema)), schema.fields), rows)
+      const source = new SchemaRegistry(url, ports)
+      return wireScanner(async (id) => {
+        const found = await source.schema(id)
+        if (found?.kind !== 'AVRO') throw new MillraceError('AVRO_SCHEMA_INVALID', found === undefined ? `the registry has no schema ${id}` : `schema ${id} is ${found.kind}, not Avro`, { domain: 'user' })
+        return avroRecordReader(parseAvroSchema(jsonOf(found.text)), schema.fields)
+      }, rows)
+    },
+    async writer(context) {
+      const schema = schemaFor(context.schema)
+      const write = avroRecordWriter(parseAvroSchema(schema), context.schema.fields)
+      if (url === undefined) return binaryWriter(write, new Uint8Array(0))
+      const id = await new SchemaRegistry(url, context.ports).register(subjectOf(subject, context), { kind: 'AVRO', text: JSON.stringify(schema) })
+      return binaryWriter(write, wireHeader(id))
+    },
+  }
+}
+
+/** Confluent's TopicNameStrategy. */
+export function subjectOf(subject: unknown, { topic }: FormatContext): string {
+  return typeof subject === 'string' ? subject : `${topic ?? ''}-value`
+}
+
+function readSchema(value: unknown, problem: (message: string) => void): unknown {
+  if (value === undefined) return undefined
+  const found = attempt(() => parseAvroSchema(typeof value === 'string' ? jsonOf(value) : value))
+  for (const { message } of found) problem(message)
+  return found.length > 0 ? undefined : typeof value === 'string' ? jsonOf(value) : value
+}
+
+function attempt(act: () => unknown): { path: string; message: string }[] {
+  try {
+    act()
+    return []
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    return [{ path: '', message: error.message }]
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new MillraceError('AVRO_SCHEMA_INVALID', `an Avro schema is no JSON: ${text.slice(0, 80)}`, { domain: 'user', cause })
+  }
+}

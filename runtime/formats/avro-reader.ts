@@ -1,0 +1,217 @@
+import { decimalText } from '../codegen/logical-values.ts'
+import { MillraceError } from '../model/errors.ts'
+import type { Field, ValueType } from '../model/schema.ts'
+import { valueTypeText } from '../model/value-type.ts'
+import type { AvroType } from './avro-schema.ts'
+import { exactLong, type ByteInput } from './byte-input.ts'
+import { refuseRecord, refuseValue } from './record-errors.ts'
+
+/** Reads one value as rows carry it. */
+type Read = (input: ByteInput) => unknown
+
+/** More items than this in one list are taken for a broken record: items may take no bytes at all. */
+const MAX_ITEMS = 1_000_000
+
+/**
+ * Records written with `written` → values in the order of `fields`. Fields are matched by name, those that nobody wants are
+ * passed over. Throws AVRO_SCHEMA_MISMATCH where a field is missing or has a type that can not become the one wanted.
+ */
+export function avroRecordReader(written: AvroType & { kind: 'record' }, fields: readonly Field[]): (input: ByteInput) => unknown[] {
+  const places = fields.map((field) => {
+    if (!written.fields.some(({ name }) => name === field.name) && !field.nullable) {
+      throw mismatch(`the Avro record ${written.name} has no field "${field.name}"`, 'give the field a type with ? to have it null where records lack it')
+    }
+    return field.name
+  })
+  const steps = written.fields.map(({ name, type }) => {
+    const place = places.indexOf(name)
+    const field = fields[place]
+    return { place, read: field === undefined ? jsonReader(type) : fieldReader(type, field) }
+  })
+  return (input) => {
+    const values: unknown[] = fields.map(() => null)
+    for (const { place, read } of steps) {
+      const value = read(input)
+      if (place >= 0) values[place] = value
+    }
+    return values
+  }
+}
+
+function mismatch(message: string, hint?: string): MillraceError {
+  return new MillraceError('AVRO_SCHEMA_MISMATCH', message, { domain: 'user', ...(hint === undefined ? {} : { hint }) })
+}
+
+function fieldReader(type: AvroType, field: Field): Read {
+  const read = typedReader(type, field)
+  if (read === undefined) throw mismatch(`field "${field.name}" is ${valueTypeText(field)}, in Avro it is ${kindText(type)}`)
+  return (input) => read(input) ?? (field.nullable ? null : refuseValue(field, null))
+}
+
+function kindText(type: AvroType): string {
+  return type.kind === 'union' ? `a union of ${type.branches.map(kindText).join(', ')}` : type.kind
+}
+
+/** Undefined when no value of the Avro type can be one of the wanted type. The reader gives null for null. */
+function typedReader(type: AvroType, wanted: ValueType): Read | undefined {
+  if (type.kind === 'union') return unionReader(type.branches, wanted)
+  if (type.kind === 'null') return () => null
+  switch (wanted.logical?.kind) {
+    case 'date': return type.kind === 'int' ? readLong : undefined
+    case 'bytes': return type.kind === 'bytes' ? (input) => input.latin1(readLength(input)) : type.kind === 'fixed' ? (input) => input.latin1(type.size) : undefined
+    case 'decimal': return decimalReader(type, wanted.logical)
+    case 'array': return type.kind === 'array' ? listReader(type.items, wanted.logical.items) : undefined
+    case 'row': return type.kind === 'record' ? rowReader(type, wanted.logical.fields) : undefined
+    case undefined: return plainReader(type, wanted)
+  }
+}
+
+function plainReader(type: AvroType, wanted: ValueType): Read | undefined {
+  const isInteger = type.kind === 'int' || type.kind === 'long'
+  switch (wanted.type) {
+    case 'long': return isInteger ? readLong : undefined
+    case 'timestamp': return type.kind !== 'long' ? undefined : type.logical?.kind === 'timestamp-micros' ? (input) => Math.floor(readLong(input) / 1000) : readLong
+    case 'double': return isInteger ? readLong : type.kind === 'float' ? (input) => finite(input.float()) : type.kind === 'double' ? (input) => finite(input.double()) : undefined
+    case 'boolean': return type.kind === 'boolean' ? readBoolean : undefined
+    case 'string': return type.kind === 'string' ? readText : type.kind === 'enum' ? symbolReader(type.symbols) : undefined
+    case 'json': return jsonReader(type)
+  }
+}
+
+function readLong(input: ByteInput): number {
+  const low = input.varint()
+  const high = input.high
+  if (high === 0) return (low >>> 1) ^ -(low & 1)
+  // (word >>> 1) ^ -sign, over two words
+  const sign = -(low & 1)
+  const value = exactLong(((low >>> 1) | (high << 31)) ^ sign, (high >>> 1) ^ sign)
+  return value ?? refuseRecord('a long lies beyond 2^53')
+}
+
+function readLength(input: ByteInput): number { return readLong(input) }
+
+function readText(input: ByteInput): string { return input.text(readLength(input)) }
+
+function readBoolean(input: ByteInput): boolean {
+  const byte = input.byte()
+  return byte > 1 ? refuseRecord(`a boolean is ${byte}`) : byte === 1
+}
+
+function finite(value: number): number {
+  return Number.isFinite(value) ? value + 0 : refuseRecord(`a number is ${value}`)
+}
+
+function symbolReader(symbols: readonly string[]): Read {
+  return (input) => {
+    const index = readLong(input)
+    return symbols[index] ?? refuseRecord(`an enum has no symbol ${index}`)
+  }
+}
+
+function unionReader(branches: readonly AvroType[], wanted: ValueType): Read | undefined {
+  const readers = branches.map((branch) => typedReader(branch, wanted))
+  if (readers.every((read, index) => read === undefined || branches[index]?.kind === 'null')) return undefined
+  return (input) => {
+    const index = readLong(input)
+    const read = readers[index]
+    if (read === undefined) refuseRecord(`a union holds ${branches[index]?.kind ?? `branch ${index}`}, ${valueTypeText(wanted)} was expected`)
+    return read(input)
+  }
+}
+
+function decimalReader(type: AvroType, { precision, scale }: { precision: number; scale: number }): Read | undefined {
+  if ((type.kind !== 'bytes' && type.kind !== 'fixed') || type.logical?.kind !== 'decimal') return undefined
+  const writtenScale = type.logical.scale
+  return (input) => {
+    const unscaled = signedInteger(input.latin1(type.kind === 'fixed' ? type.size : readLength(input)))
+    const text = unscaledText(unscaled, writtenScale)
+    return decimalText(text, precision, scale) ?? refuseRecord(`a decimal is ${text}, which has more digits than decimal(${precision},${scale})`)
+  }
+}
+
+/** Two's complement, most significant byte first. */
+function signedInteger(bytes: string): bigint {
+  if (bytes === '') return 0n
+  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${Buffer.from(bytes, 'latin1').toString('hex')}`))
+}
+
+function unscaledText(unscaled: bigint, scale: number): string {
+  const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, '0')
+  return `${unscaled < 0n ? '-' : ''}${scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`}`
+}
+
+function listReader(items: AvroType, wanted: ValueType): Read | undefined {
+  const read = typedReader(items, wanted)
+  if (read === undefined) return undefined
+  return (input) => readBlocks(input, () => read(input) ?? (wanted.nullable ? null : refuseRecord('an item of an array is null')))
+}
+
+function rowReader(type: AvroType & { kind: 'record' }, fields: readonly Field[]): Read {
+  const read = avroRecordReader(type, fields)
+  return (input) => input.nested(() => {
+    const values = read(input)
+    return Object.fromEntries(fields.map((field, index) => [field.name, values[index]]))
+  })
+}
+
+/** Any type as the JSON value that comes nearest: dates and times as numbers, bytes as base64. */
+function jsonReader(type: AvroType): Read {
+  switch (type.kind) {
+    case 'null': return () => null
+    case 'boolean': return readBoolean
+    case 'int': case 'long': return readLong
+    case 'float': return (input) => finite(input.float())
+    case 'double': return (input) => finite(input.double())
+    case 'bytes': return (input) => Buffer.from(input.latin1(readLength(input)), 'latin1').toString('base64')
+    case 'fixed': return (input) => Buffer.from(input.latin1(type.size), 'latin1').toString('base64')
+    case 'string': return type.logical?.kind === 'json' ? (input) => parsed(readText(input)) : readText
+    case 'enum': return symbolReader(type.symbols)
+    case 'array': return lazily((read) => (input) => readBlocks(input, () => read(input)), () => jsonReader(type.items))
+    case 'map': return lazily((read) => (input) => Object.fromEntries(readBlocks(input, () => [readText(input), read(input)] as const)), () => jsonReader(type.values))
+    case 'union': {
+      const readers = type.branches.map((branch) => lazily((read) => read, () => jsonReader(branch)))
+      return (input) => {
+        const index = readLong(input)
+        const read = readers[index]
+        return read === undefined ? refuseRecord(`a union has no branch ${index}`) : read(input)
+      }
+    }
+    case 'record': return (input) => input.nested(() => Object.fromEntries(type.fields.map(({ name, type: inner }) => [name, memoized(inner)(input)])))
+  }
+}
+
+const JSON_READERS = new WeakMap<AvroType, Read>()
+
+/** Types can contain themselves, so readers of inner types are made when first needed. */
+function memoized(type: AvroType): Read {
+  let read = JSON_READERS.get(type)
+  if (read === undefined) JSON_READERS.set(type, read = jsonReader(type))
+  return read
+}
+
+function lazily(wrap: (read: Read) => Read, make: () => Read): Read {
+  let made: Read | undefined
+  return (input) => (made ??= wrap(make()))(input)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    return refuseRecord('a text that should be JSON is none', cause)
+  }
+}
+
+/** Blocks of items: a count, or a negative count and then the bytes of the block. */
+function readBlocks<T>(input: ByteInput, read: () => T): T[] {
+  return input.nested(() => {
+    const items: T[] = []
+    for (let count = readLong(input); count !== 0; count = readLong(input)) {
+      if (count < 0) readLong(input)
+      const size = Math.abs(count)
+      if (items.length + size > MAX_ITEMS) refuseRecord(`a list of the record has more than ${MAX_ITEMS} items`)
+      for (let i = 0; i < size; i++) items.push(read())
+    }
+    return items
+  })
+}

@@ -1,0 +1,78 @@
+import { refuseRecord } from './record-errors.ts'
+
+/** Deepest nesting of records and lists that is read: a hostile record could nest as deep as it is long. */
+const MAX_DEPTH = 100
+
+/** Reads the parts of one binary record; every read past the end is RECORD_INVALID. */
+export class ByteInput {
+  bytes: Buffer = Buffer.alloc(0)
+  at = 0
+  end = 0
+  #depth = 0
+
+  open(bytes: Buffer, start: number, end: number): void {
+    this.bytes = bytes
+    this.at = start
+    this.end = end
+    this.#depth = 0
+  }
+
+  get isAtEnd(): boolean { return this.at >= this.end }
+
+  byte(): number {
+    if (this.at >= this.end) refuseRecord('the record ends within a value')
+    return this.bytes[this.at++] ?? 0
+  }
+
+  /** Moves over `length` bytes and returns where they begin. */
+  take(length: number): number {
+    if (length < 0 || length > this.end - this.at) refuseRecord(`a value of ${length} bytes begins ${this.end - this.at} bytes before the end of the record`)
+    const from = this.at
+    this.at += length
+    return from
+  }
+
+  /** A base-128 varint of up to 64 bits, as two words. Returns the low one; the high one is in `high`. */
+  varint(): number {
+    let byte = this.byte()
+    let low = byte & 127
+    this.high = 0
+    for (let shift = 7; byte > 127; shift += 7) {
+      if (shift > 63) refuseRecord('a varint has more than ten bytes')
+      byte = this.byte()
+      const part = byte & 127
+      if (shift < 28) low |= part << shift
+      else if (shift === 28) { low |= part << 28; this.high = part >>> 4 } else this.high |= part << (shift - 32)
+    }
+    return low >>> 0
+  }
+
+  high = 0
+
+  text(length: number): string {
+    const from = this.take(length)
+    return this.bytes.toString('utf8', from, this.at)
+  }
+
+  latin1(length: number): string {
+    const from = this.take(length)
+    return this.bytes.toString('latin1', from, this.at)
+  }
+
+  float(): number { return this.bytes.readFloatLE(this.take(4)) }
+  double(): number { return this.bytes.readDoubleLE(this.take(8)) }
+
+  /** Runs `read` one level deeper. */
+  nested<T>(read: () => T): T {
+    if (++this.#depth > MAX_DEPTH) refuseRecord(`the record is nested more than ${MAX_DEPTH} deep`)
+    const value = read()
+    this.#depth--
+    return value
+  }
+}
+
+/** The words of a 64-bit integer → an exact number, or undefined beyond 2^53 - 1. */
+export function exactLong(low: number, high: number): number | undefined {
+  const value = (high | 0) * 4_294_967_296 + (low >>> 0)
+  return Number.isSafeInteger(value) ? value : undefined
+}

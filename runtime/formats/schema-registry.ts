@@ -1,0 +1,75 @@
+import { MillraceError } from '../model/errors.ts'
+import type { FormatContext } from './format.ts'
+
+const PATIENCE_MS = 10_000
+const MIME = 'application/vnd.schemaregistry.v1+json'
+/** Before a record in the wire format: a zero byte and the id of the schema (Confluent, "Wire Format"). */
+export const WIRE_HEADER_BYTES = 5
+
+/** A schema as a registry keeps it. */
+export interface RegisteredSchema { kind: 'AVRO' | 'PROTOBUF' | 'JSON'; text: string }
+
+/** A schema registry that speaks Confluent's REST API (Confluent, Karapace, Apicurio's compatible endpoint). */
+export class SchemaRegistry {
+  readonly #url: string
+  readonly #ports: FormatContext['ports']
+
+  constructor(url: string, ports: FormatContext['ports']) {
+    this.#url = url.replace(/\/+$/, '')
+    this.#ports = ports
+  }
+
+  /** Undefined when there is no schema of that id. Throws REGISTRY_UNAVAILABLE (retriable). */
+  async schema(id: number): Promise<RegisteredSchema | undefined> {
+    const answer = await this.#ask('GET', `/schemas/ids/${id}`)
+    if (answer.status === 404) return undefined
+    const { schema, schemaType = 'AVRO' } = this.#fields(answer)
+    if (typeof schema !== 'string' || (schemaType !== 'AVRO' && schemaType !== 'PROTOBUF' && schemaType !== 'JSON')) throw this.#refused(`schema ${id}`, answer)
+    return { kind: schemaType, text: schema }
+  }
+
+  /** The id of the schema under the subject, after registering it where it is new. Throws REGISTRY_REFUSED when it does not fit the older ones. */
+  async register(subject: string, { kind, text }: RegisteredSchema): Promise<number> {
+    const answer = await this.#ask('POST', `/subjects/${encodeURIComponent(subject)}/versions`, JSON.stringify({ schema: text, ...(kind === 'AVRO' ? {} : { schemaType: kind }) }))
+    const { id } = this.#fields(answer)
+    if (typeof id !== 'number') throw this.#refused(`registering subject ${subject}`, answer)
+    return id
+  }
+
+  async #ask(method: 'GET' | 'POST', path: string, body?: string): Promise<{ status: number; body: string }> {
+    const controller = new AbortController()
+    const cancel = this.#ports.clock.after(PATIENCE_MS, () => { controller.abort(new Error(`no answer within ${PATIENCE_MS} ms`)) })
+    try {
+      const answer = await this.#ports.httpClient.send({ method, url: `${this.#url}${path}`, headers: { accept: MIME, ...(body === undefined ? {} : { 'content-type': MIME }) }, signal: controller.signal, ...(body === undefined ? {} : { body }) })
+      if (answer.status >= 500) throw new Error(`it answered ${answer.status}: ${answer.body.slice(0, 200)}`)
+      return answer
+    } catch (cause) {
+      throw new MillraceError('REGISTRY_UNAVAILABLE', `the schema registry at ${this.#url} cannot be asked for ${path}`, { domain: 'dependency', retriable: true, cause })
+    } finally {
+      cancel()
+    }
+  }
+
+  #fields(answer: { status: number; body: string }): Readonly<Record<string, unknown>> {
+    if (answer.status !== 200) throw this.#refused('a request', answer)
+    try {
+      return JSON.parse(answer.body) as Readonly<Record<string, unknown>>
+    } catch (cause) {
+      throw new MillraceError('REGISTRY_REFUSED', `what the schema registry at ${this.#url} answered is no JSON: ${answer.body.slice(0, 200)}`, { domain: 'dependency', cause })
+    }
+  }
+
+  #refused(what: string, { status, body }: { status: number; body: string }): MillraceError {
+    return new MillraceError('REGISTRY_REFUSED', `the schema registry at ${this.#url} refused ${what} with status ${status}: ${body.slice(0, 300)}`, {
+      domain: 'user', hint: 'A schema that is not compatible with the older ones of its subject is refused; the compatibility level of the subject decides.',
+    })
+  }
+}
+
+/** The option `registry`: an http(s) address without credentials. */
+export function registryProblem(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) return `must be an http or https address, found ${JSON.stringify(value)}`
+  return url.username === '' && url.password === '' ? undefined : 'must not carry a password: specs are read by many'
+}
