@@ -42,10 +42,10 @@ export interface BatchCodec {
  */
 export interface WindowTable {
   /**
-   * Adds rows[0..count) whose key groups are in `groups`. Rows whose windows are all gone are put into `late` from its
+   * Adds rows[0..count). Rows whose windows are all gone are put into `late` from its
    * beginning; returns how many those are.
    */
-  add(rows: readonly Row[], count: number, groups: Uint16Array, time: Timestamp, onError: RowErrorHandler, late?: Row[]): number
+  add(rows: readonly Row[], count: number, time: Timestamp, onError: RowErrorHandler, late?: Row[]): number
   /**
    * Fires every window that ends at or before `watermark` (end ≤ watermark + 1; of processing time end ≤ time), in slices:
    * emits at most about `budgetRows` rows through `emit` and returns true when there is more to do now.

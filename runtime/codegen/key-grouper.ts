@@ -2,7 +2,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import type { KeyGrouper } from './contracts.ts'
 import { Emitter } from './emitter.ts'
-import { emitHashHelpers, keyHashExpression } from './key-hash.ts'
+import { emitHashHelpers, keyGroupExpression, keyHashExpression } from './key-hash.ts'
 
 /**
  * Generates the function that gives each row its key group, by the hash documented in key-hash.ts.
@@ -20,8 +20,7 @@ export function compileKeyGrouper(keyFields: readonly Field[], maxParallelism: n
   code.line(`const r = rows[i]`)
   keyFields.forEach((field, index) => code.line(`const k${index} = r${code.property(field.name)}`))
   const hash = keyHashExpression(keyFields, keyFields.map((_, index) => `k${index}`))
-  const powerOfTwo = (maxParallelism & (maxParallelism - 1)) === 0
-  code.line(powerOfTwo ? `groups[i] = ${hash} & ${code.literal(maxParallelism - 1)}` : `groups[i] = (${hash} >>> 0) % ${code.literal(maxParallelism)}`)
+  code.line(`groups[i] = ${keyGroupExpression(hash, maxParallelism)}`)
   code.line(`} }`)
   return code.compile<KeyGrouper>({})
 }

@@ -46,6 +46,12 @@ export function keyHashExpression(keys: readonly Field[], values: readonly strin
     .reduce((left, right) => `mix32(Math.imul(${left}, 31) + ${right} | 0)`)
 }
 
+/** The key group of a hash held in the variable; the same that a key grouper gives. */
+export function keyGroupExpression(hash: string, maxParallelism: number): string {
+  const powerOfTwo = (maxParallelism & (maxParallelism - 1)) === 0
+  return powerOfTwo ? `${hash} & ${maxParallelism - 1}` : `(${hash} >>> 0) % ${maxParallelism}`
+}
+
 function fieldHash(field: Field, value: string): string {
   const hash = presentHash(field, value)
   return field.nullable ? `(${value} === null ? ${NULL_HASH} : ${hash})` : hash

@@ -7,7 +7,7 @@ import { storedKey, type Column } from './columns.ts'
 import type { RowErrorHandler } from './contracts.ts'
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'
-import { emitHashHelpers, keyHashExpression } from './key-hash.ts'
+import { emitHashHelpers, keyGroupExpression, keyHashExpression } from './key-hash.ts'
 import { emitKeyTable, emitMerge, emitRows, keyTableColumns, textOf, type KeyTable } from './key-table.ts'
 import type { RowClass } from './row.ts'
 
@@ -42,7 +42,7 @@ export interface PaneTableCode {
    * Adds rows; `passed` is watermark + 1, or the time of all rows where `time` is the clock's. Rows that came too late go
    * to `late`; returns how many.
    */
-  add(rows: readonly Row[], count: number, groups: Uint16Array, passed: number, host: PaneHost, late: Row[], onError: RowErrorHandler): number
+  add(rows: readonly Row[], count: number, passed: number, host: PaneHost, late: Row[], onError: RowErrorHandler): number
   /** Adds all entries of `from` to `into`. `from` needs no index. */
   merge(into: PaneTable, from: PaneTable): void
   /** As merge, but only entries whose keys `into` has; `from` needs its index. */
@@ -58,6 +58,7 @@ export interface PaneTableOptions {
   keys: readonly Field[]
   aggregates: readonly Aggregate[]
   time: RowTime
+  maxParallelism: number
   latenessMs: number
   tracking: 'early' | 'none'
   windows: 'touching' | 'with gaps'
@@ -96,16 +97,16 @@ function emitAdd(code: Emitter, options: PaneTableOptions, codes: readonly Aggre
   emitTime(body, time)
   body.line(`if (!(time >= from && time < to)) { pane = host.paneAt(time); from = pane.start; to = pane.end; lastEnd = pane.lastEnd + ${latenessMs}; tables = pane.tables }`)
   if (options.windows === 'with gaps') body.line(`if (pane.inGap) continue`)
-  body.line(time.kind === 'event' ? `const g = groups[i]; if (lastEnd <= passed || lastEnd <= fired[g]) { late[lates++] = r; continue }` : `const g = groups[i]`)
+  emitKey(body, keys, options.maxParallelism)
+  if (time.kind === 'event') body.line(`if (lastEnd <= passed || lastEnd <= fired[g]) { late[lates++] = r; continue }`)
   for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
-  emitKey(body, keys)
   body.line(`let t = tables[g]; if (t === undefined) t = host.tableAt(pane, g)`)
   body.line(`const e = t.find(${keyArguments(keys)})`)
   for (const { prepare } of codes) prepare?.(body)
   for (const { store } of codes) store(body)
   if (latenessMs > 0) body.line(`if ((pane.firstEnd <= passed || pane.firstEnd <= fired[g]) && (t.u[e] & 1) === 0) { t.u[e] |= 1; if (t.lates.push(e) === 1) host.lateIn(pane, g) }`)
   if (options.tracking === 'early') body.line(`if ((t.u[e] & 2) === 0) { t.u[e] |= 2; t.earlies.push(e) }`)
-  code.line(`function add(rows, count, groups, passed, host, late, onError) {`)
+  code.line(`function add(rows, count, passed, host, late, onError) {`)
   code.line(`const fired = host.fired; let lates = 0, i = 0, pane, from = Infinity, to = -Infinity, lastEnd = 0, tables`)
   code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
   code.line(body.text())
@@ -124,10 +125,11 @@ export function emitTime(code: Emitter, time: RowTime): void {
   code.line(`const time = ${value}${time.offsetMs === 0 ? '' : ` + ${code.literal(time.offsetMs)}`}`)
 }
 
-/** Declares the key's values of row r and their hash h. */
-export function emitKey(code: Emitter, keys: readonly Field[]): void {
+/** Declares the key's values of row r, their hash h and its key group g: one pass instead of a key grouper's and this one. */
+export function emitKey(code: Emitter, keys: readonly Field[], maxParallelism: number): void {
   keys.forEach((field, index) => code.line(`const v${index} = r${code.property(field.name)}`))
   code.line(`const h = ${keyHashExpression(keys, keys.map((_, index) => `v${index}`))}`)
+  code.line(`const g = ${keyGroupExpression('h', maxParallelism)}`)
 }
 
 /** What `find` is called with. */

@@ -43,7 +43,7 @@ export class RunningAggregates implements RunningHost<RunningGroup> {
     const { keys, aggregates, emission, outputRowClass, operatorId } = options
     const part = emission.kind === 'counted' ? greatestCommonDivisor(emission.rows, emission.every) : 1
     const tableEmission: RunningEmission = emission.kind === 'counted' ? { kind: 'full', rows: part } : emission
-    this.#code = compileRunningTable({ keys, aggregates, outputRowClass, operatorId, emission: tableEmission, ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }) })
+    this.#code = compileRunningTable({ keys, aggregates, outputRowClass, maxParallelism: options.maxParallelism, operatorId, emission: tableEmission, ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }) })
     this.#shape = tableShape(emission.kind === 'counted' ? { rows: emission.rows, every: emission.every } : {}, options)
     this.#operatorId = operatorId
     this.#ttlMs = options.ttlMs
@@ -53,8 +53,8 @@ export class RunningAggregates implements RunningHost<RunningGroup> {
   }
 
   /** Adds rows[0..count); `out` gets what comes at once (at most one row for each) and the number of it is returned. */
-  add(rows: readonly Row[], count: number, groups: Uint16Array, now: number, out: Row[], onError: RowErrorHandler): number {
-    return this.#code.add(rows, count, groups, now, this, out, onError)
+  add(rows: readonly Row[], count: number, now: number, out: Row[], onError: RowErrorHandler): number {
+    return this.#code.add(rows, count, now, this, out, onError)
   }
 
   groupAt(id: number): RunningGroup {

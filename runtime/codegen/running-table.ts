@@ -43,7 +43,7 @@ export interface RunningTableCode {
   columns: readonly Column[]
   create(): RunningTable
   /** Adds rows at the time `now`; results that come at once go to `out`; returns how many. */
-  add<Group extends RunningGroupView>(rows: readonly Row[], count: number, groups: Uint16Array, now: number, host: RunningHost<Group>, out: Row[], onError: RowErrorHandler): number
+  add<Group extends RunningGroupView>(rows: readonly Row[], count: number, now: number, host: RunningHost<Group>, out: Row[], onError: RowErrorHandler): number
   combine(t: RunningTable, d: number, s: RunningTable, e: number): void
   rowsOf(table: RunningTable, entries: readonly number[], count: number, out: Row[], onRow: (row: Row) => void): number
 }
@@ -51,6 +51,7 @@ export interface RunningTableCode {
 export interface RunningTableOptions {
   keys: readonly Field[]
   aggregates: readonly Aggregate[]
+  maxParallelism: number
   emission: RunningEmission
   /** A key nothing came for in so long is as if it had never been. */
   ttlMs?: number
@@ -84,8 +85,8 @@ function emitAdd(code: Emitter, options: RunningTableOptions, codes: readonly Ag
   const body = new Emitter()
   const expressions = new ExpressionEmitter(body, 'r')
   for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
-  emitKey(body, keys)
-  body.line(`const s = host.groupAt(groups[i]), t = s.table, e = t.find(${keyArguments(keys)})`)
+  emitKey(body, keys, options.maxParallelism)
+  body.line(`const s = host.groupAt(g), t = s.table, e = t.find(${keyArguments(keys)})`)
   if (ttlMs !== undefined) body.line(`if (t.tt[e] + ${code.literal(ttlMs)} <= now) { const listed = t.u[e]; t.start(e); t.u[e] = listed }`)
   for (const { prepare } of codes) prepare?.(body)
   for (const { store } of codes) store(body)
@@ -98,7 +99,7 @@ function emitAdd(code: Emitter, options: RunningTableOptions, codes: readonly Ag
   // rows have no order but that of their arrival
   code.line(`const time = 0, one = [0], last = []`)
   code.line(`function refuse() { throw new RangeError('a sum was kept that is not exact') }`)
-  code.line(`function add(rows, count, groups, now, host, out, onError) { let made = 0, i = 0`)
+  code.line(`function add(rows, count, now, host, out, onError) { let made = 0, i = 0`)
   code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
   code.line(body.text())
   code.line(`} } catch (error) { onError(error, rows[i], operatorId); i++ } }`)

@@ -49,7 +49,7 @@ export interface SessionTableCode {
   columns: readonly Column[]
   create(): SessionTable
   /** As PaneTableCode.add. */
-  add<Group extends SessionGroupView>(rows: readonly Row[], count: number, groups: Uint16Array, passed: number, host: SessionHost<Group>, late: Row[], onError: RowErrorHandler): number
+  add<Group extends SessionGroupView>(rows: readonly Row[], count: number, passed: number, host: SessionHost<Group>, late: Row[], onError: RowErrorHandler): number
   /** Adds entry e of table s to entry d of table t, whose rows came before. */
   combine(t: SessionTable, d: number, s: SessionTable, e: number): void
   rowsOf(table: SessionTable, entries: readonly number[], count: number, out: Row[], onRow: (row: Row) => void): number
@@ -59,6 +59,7 @@ export interface SessionTableOptions {
   keys: readonly Field[]
   aggregates: readonly Aggregate[]
   time: RowTime
+  maxParallelism: number
   gapMs: number
   latenessMs: number
   tracking: 'early' | 'none'
@@ -95,8 +96,8 @@ function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly Ag
   const expressions = new ExpressionEmitter(body, 'r')
   emitTime(body, options.time)
   for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
-  emitKey(body, keys)
-  body.line(`const s = host.groupAt(groups[i]), t = s.table`)
+  emitKey(body, keys, options.maxParallelism)
+  body.line(`const s = host.groupAt(g), t = s.table`)
   body.line(`let e = t.find(${keyArguments(keys)})`)
   body.line(`const until = time + ${code.literal(gapMs)}`)
   body.line(`if (!(time <= t.we[e] && until >= t.ws[e] && t.st[e] === ${SESSION.open} && t.nx[e] === 0)) {`)
@@ -107,7 +108,7 @@ function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly Ag
   body.line(`if (until > t.we[e]) t.we[e] = until`)
   if (latenessMs > 0) body.line(`if (t.st[e] === ${SESSION.fired}) host.late(s, e, passed)`)
   if (options.tracking === 'early') body.line(`if (t.u[e] === 0) { t.u[e] = 1; s.earlies.push(e) }`)
-  code.line(`function add(rows, count, groups, passed, host, late, onError) { let lates = 0, i = 0`)
+  code.line(`function add(rows, count, passed, host, late, onError) { let lates = 0, i = 0`)
   code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
   code.line(body.text())
   code.line(`} } catch (error) { onError(error, rows[i], operatorId); i++ } }`)

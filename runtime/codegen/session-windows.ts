@@ -21,10 +21,10 @@ const FEW_ENDED = 64
  * A late row belongs nowhere when the session it would make, or make longer, is over.
  */
 export function compileSessionWindows(options: SessionWindowsOptions): WindowTable {
-  const { keys, aggregates, outputRowClass, gapMs } = options
+  const { keys, aggregates, outputRowClass, gapMs, maxParallelism } = options
   const latenessMs = options.latenessMs ?? 0
   const operatorId = options.operatorId ?? 'window'
-  const code = compileSessionTable({ keys, aggregates, outputRowClass, gapMs, latenessMs, operatorId, time: rowTime(options), tracking: options.tracking ?? 'none' })
+  const code = compileSessionTable({ keys, aggregates, outputRowClass, gapMs, maxParallelism, latenessMs, operatorId, time: rowTime(options), tracking: options.tracking ?? 'none' })
   return new SessionWindows(code, options, operatorId)
 }
 
@@ -71,8 +71,8 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     this.#fired = new Float64Array(options.maxParallelism).fill(-Infinity)
   }
 
-  add(rows: readonly Row[], count: number, groups: Uint16Array, time: Timestamp, onError: RowErrorHandler, late: Row[] = []): number {
-    return this.#code.add(rows, count, groups, this.#passed(time), this, late, onError)
+  add(rows: readonly Row[], count: number, time: Timestamp, onError: RowErrorHandler, late: Row[] = []): number {
+    return this.#code.add(rows, count, this.#passed(time), this, late, onError)
   }
 
   /** What ends at or before is over. */

@@ -45,7 +45,7 @@ export function compileWindowTable(options: WindowTableOptions): WindowTable {
   }
   const operatorId = options.operatorId ?? 'window'
   const code = compilePaneTable({
-    keys, aggregates, operatorId, outputRowClass: options.outputRowClass, time: rowTime(options),
+    keys, aggregates, operatorId, maxParallelism: options.maxParallelism, outputRowClass: options.outputRowClass, time: rowTime(options),
     latenessMs: options.latenessMs ?? 0, tracking: options.tracking ?? 'none', windows: slideMs > sizeMs ? 'with gaps' : 'touching',
   })
   return new PaneWindows(code, options, tableShape({ window: options.window }, options), operatorId)
@@ -127,9 +127,9 @@ class PaneWindows implements WindowTable, PaneHost {
     this.#merged = code.create()
   }
 
-  add(rows: readonly Row[], count: number, groups: Uint16Array, time: Timestamp, onError: RowErrorHandler, late: Row[] = []): number {
+  add(rows: readonly Row[], count: number, time: Timestamp, onError: RowErrorHandler, late: Row[] = []): number {
     this.#refuseWhileFiring('add')
-    return this.#code.add(rows, count, groups, this.#isEventTime ? time + 1 : time, this, late, onError)
+    return this.#code.add(rows, count, this.#isEventTime ? time + 1 : time, this, late, onError)
   }
 
   lateIn(pane: Pane, group: number): void { this.#lateIn.push({ pane, group }) }

@@ -1,7 +1,5 @@
-import type { KeyGrouper, RowErrorHandler } from '../../codegen/contracts.ts'
-import { compileKeyGrouper } from '../../codegen/key-grouper.ts'
+import type { RowErrorHandler } from '../../codegen/contracts.ts'
 import { RunningAggregates, type RunningAggregatesOptions } from '../../codegen/running-aggregates.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'
@@ -44,9 +42,7 @@ class RunningAggregateStage implements OperatorStage {
   readonly #policy: Policy
   readonly #context: OperatorContext
   readonly #table: RunningAggregates
-  readonly #grouper: KeyGrouper
   readonly #onError: RowErrorHandler
-  readonly #groups = new Uint16Array(BATCH_ROWS)
   readonly #out: Row[] = []
   #cancelEmission: (() => void) | undefined
   #cancelExpiry: (() => void) | undefined
@@ -67,14 +63,12 @@ class RunningAggregateStage implements OperatorStage {
     this.#policy = policy
     this.#context = context
     this.#table = table
-    this.#grouper = compileKeyGrouper(keys, maxParallelism)
     this.#onError = context.onError
     this.#waitForExpiry()
   }
 
   async process(rows: Row[], count: number): Promise<void> {
-    this.#grouper(rows, count, this.#groups)
-    const made = this.#table.add(rows, count, this.#groups, this.#policy.ttlMs === undefined ? 0 : this.#context.clock.now(), this.#out, this.#onError)
+    const made = this.#table.add(rows, count, this.#policy.ttlMs === undefined ? 0 : this.#context.clock.now(), this.#out, this.#onError)
     if (made > 0) await this.#context.next.process(this.#out, made, 0)
     const { changes } = this.#policy
     if (changes === 'atOnce') await this.#emitChanged()

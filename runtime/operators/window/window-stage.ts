@@ -1,8 +1,6 @@
-import type { KeyGrouper, RowErrorHandler, WindowTable } from '../../codegen/contracts.ts'
-import { compileKeyGrouper } from '../../codegen/key-grouper.ts'
+import type { RowErrorHandler, WindowTable } from '../../codegen/contracts.ts'
 import { compileSessionWindows } from '../../codegen/session-windows.ts'
 import { compileWindowTable, type KeyedTableOptions } from '../../codegen/window-table.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
@@ -25,14 +23,12 @@ const FIRE_SLICE_ROWS = 4096
 export class WindowStage implements OperatorStage {
   readonly state: OperatorState
   readonly #table: WindowTable
-  readonly #grouper: KeyGrouper
   readonly #next: Stage
   readonly #late: Stage | undefined
   readonly #clock: Clock
   readonly #after: OperatorContext['after']
   readonly #onError: RowErrorHandler
   readonly #onLate: (count: number) => void
-  readonly #groups = new Uint16Array(BATCH_ROWS)
   readonly #lateRows: Row[] = []
   readonly #isEventTime: boolean
   readonly #earlyMs: number | undefined
@@ -54,7 +50,6 @@ export class WindowStage implements OperatorStage {
       restore: (group, bytes) => { table.restore(group, bytes) },
     }
     this.#table = table
-    this.#grouper = compileKeyGrouper(keys, maxParallelism)
     this.#next = context.next
     this.#late = context.side('late')
     this.#clock = context.clock
@@ -68,10 +63,9 @@ export class WindowStage implements OperatorStage {
   }
 
   async process(rows: Row[], count: number): Promise<void> {
-    this.#grouper(rows, count, this.#groups)
     const lateRows = this.#lateRows
     const time = this.#isEventTime ? this.#time : this.#now()
-    const late = this.#table.add(rows, count, this.#groups, time, this.#onError, lateRows)
+    const late = this.#table.add(rows, count, time, this.#onError, lateRows)
     if (late > 0) {
       this.#onLate(late)
       if (this.#late !== undefined) await this.#late.process(lateRows, late, 0)

@@ -87,13 +87,11 @@ describe('window table', () => {
   test('a sum of longs that would leave the exact range is an error of its row, and the row is in no aggregate', () => {
     const keys = [field('k', 'long')]
     const values = [field('v', 'long')]
-    const { rowClass, grouper, create } = setUp(keys, values, [aggregate('n', 'count'), aggregate('sum', 'sum', values[0])], { sizeMs: 10, slideMs: 10 })
+    const { rowClass, create } = setUp(keys, values, [aggregate('n', 'count'), aggregate('sum', 'sum', values[0])], { sizeMs: 10, slideMs: 10 })
     const table = create()
     const rows = [new rowClass(0, 1, Number.MAX_SAFE_INTEGER), new rowClass(1, 1, 1), new rowClass(2, 1, -1)]
-    const groups = new Uint16Array(3)
-    grouper(rows, 3, groups)
     const errors: [string, Row][] = []
-    table.add(rows, 3, groups, MIN_TIMESTAMP, (error, row) => { errors.push([(error as { code: string }).code, row]) })
+    table.add(rows, 3, MIN_TIMESTAMP, (error, row) => { errors.push([(error as { code: string }).code, row]) })
     expect(errors).toEqual([['VALUE_INVALID', rows[1]]])
     expect(fireAll(table, MAX_TIMESTAMP, 100)).toEqual([{ k: 1, windowStart: 0, windowEnd: 10, n: 2, sum: Number.MAX_SAFE_INTEGER - 1 }])
   })
@@ -101,12 +99,10 @@ describe('window table', () => {
   test('when only the panes together leave the exact range, firing hands the result to the error handler', () => {
     const keys = [field('k', 'long')]
     const values = [field('v', 'long')]
-    const { rowClass, grouper, create } = setUp(keys, values, [aggregate('sum', 'sum', values[0])], { sizeMs: 10, slideMs: 5 })
+    const { rowClass, create } = setUp(keys, values, [aggregate('sum', 'sum', values[0])], { sizeMs: 10, slideMs: 5 })
     const table = create()
     const rows = [new rowClass(0, 1, Number.MAX_SAFE_INTEGER), new rowClass(5, 1, 7)]
-    const groups = new Uint16Array(2)
-    grouper(rows, 2, groups)
-    table.add(rows, 2, groups, MIN_TIMESTAMP, unexpected)
+    table.add(rows, 2, MIN_TIMESTAMP, unexpected)
     const refused: Row[] = []
     const emitted: Row[] = []
     while (table.fire(MAX_TIMESTAMP, 10, (batch, count) => { emitted.push(...batch.slice(0, count)) }, (_, row) => { refused.push(row) }));
@@ -116,23 +112,20 @@ describe('window table', () => {
 
   test('a key of -0 is the key 0', () => {
     const keys = [field('k', 'double')]
-    const { rowClass, grouper, create } = setUp(keys, [], [aggregate('n', 'count')], { sizeMs: 10, slideMs: 10 })
+    const { rowClass, create } = setUp(keys, [], [aggregate('n', 'count')], { sizeMs: 10, slideMs: 10 })
     const table = create()
     const rows = [new rowClass(0, 0), new rowClass(0, -0)]
-    const groups = new Uint16Array(2)
-    grouper(rows, 2, groups)
-    table.add(rows, 2, groups, MIN_TIMESTAMP, unexpected)
+    table.add(rows, 2, MIN_TIMESTAMP, unexpected)
     expect(fireAll(table, MAX_TIMESTAMP, 10)).toEqual([{ k: 0, windowStart: 0, windowEnd: 10, n: 2 }])
   })
 
-  test('thousands of keys in one group survive growing, snapshot and restore', () => {
+  test('thousands of keys survive growing, snapshot and restore', () => {
     const keys = [field('k', 'string')]
     const values = [field('v', 'long')]
     const { rowClass, create } = setUp(keys, values, [aggregate('sum', 'sum', values[0])], { sizeMs: 1000, slideMs: 1000 })
     const rows = Array.from({ length: 20_000 }, (_, n) => new rowClass(n % 1000, `key ${n % 5000} ${n % 7 === 0 ? 'ž' : ''}${n % 5000 === 4000 ? '日' : ''}`, n))
-    const groups = new Uint16Array(rows.length).fill(3)
     const first = create()
-    first.add(rows, rows.length, groups, MIN_TIMESTAMP, unexpected)
+    first.add(rows, rows.length, MIN_TIMESTAMP, unexpected)
     const second = create()
     for (const [group, bytes] of first.snapshot()) second.restore(group, bytes)
     expect(second.size()).toBe(first.size())
@@ -144,13 +137,11 @@ describe('window table', () => {
 
   test('a snapshot of another shape, or cut short, is refused with a code', () => {
     const keys = [field('k', 'string')]
-    const { rowClass, grouper, create } = setUp(keys, [], [aggregate('n', 'count')], { sizeMs: 10, slideMs: 10 })
+    const { rowClass, create } = setUp(keys, [], [aggregate('n', 'count')], { sizeMs: 10, slideMs: 10 })
     const other = setUp(keys, [], [aggregate('n', 'count')], { sizeMs: 20, slideMs: 10 })
     const table = create()
     const rows = [new rowClass(0, 'x')]
-    const groups = new Uint16Array(1)
-    grouper(rows, 1, groups)
-    table.add(rows, 1, groups, MIN_TIMESTAMP, unexpected)
+    table.add(rows, 1, MIN_TIMESTAMP, unexpected)
     const [[group, bytes] = [0, new Uint8Array()]] = table.snapshot()
     expect(() => { other.create().restore(group, bytes) }).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
     expect(() => { create().restore(group, bytes.subarray(0, bytes.length - 8)) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
@@ -173,8 +164,8 @@ function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number },
         grouper(rows, rows.length, groups)
         let late = 0
         tables.forEach((table, slot) => {
-          const mine = rows.flatMap((row, index) => (groups[index] ?? 0) % tables.length === slot ? [{ row, group: groups[index] ?? 0 }] : [])
-          late += table.add(mine.map(({ row }) => row), mine.length, Uint16Array.from(mine, ({ group }) => group), watermark, unexpected)
+          const mine = rows.flatMap((row, index) => (groups[index] ?? 0) % tables.length === slot ? [row] : [])
+          late += table.add(mine, mine.length, watermark, unexpected)
         })
         expect(late).toBe(rows.filter((row) => plain.add(row, row['at'] as number)).length)
         break
