@@ -25,6 +25,8 @@ export interface AggregateCode {
   result: string
   /** The test that the result is beyond what it may be: a sum over several tables that is no longer exact. */
   refused?: string
+  /** What the code refers to beside AGGREGATE_SCOPE. */
+  scope?: Readonly<Record<string, unknown>>
 }
 
 /** Declares the variable as the checked value; -0 becomes 0, so that equal values give equal results. */

@@ -9,6 +9,7 @@ import { accumulatorAggregate, distinctAggregates } from './aggregate-accumulato
 import type { AggregateCode } from './aggregate-code.ts'
 import { numberAggregate } from './aggregate-numbers.ts'
 import { rowAggregate } from './aggregate-rows.ts'
+import { userAggregate } from './user-aggregate.ts'
 
 /** The code of the aggregates of one operator, in their order. */
 export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[] {
@@ -19,12 +20,17 @@ export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[
       case 'first': case 'last': case 'argMin': case 'argMax': return rowAggregate(aggregate, index)
       case 'approxCountDistinct': case 'percentile': case 'collect': case 'histogram': return accumulatorAggregate(aggregate, index)
       case 'countDistinct': return distinct(index)
+      case 'user': return userAggregate(aggregate, index)
     }
   })
 }
 
 /** What the code refers to: spread it into the scope of Emitter.compile. */
-export const AGGREGATE_SCOPE: Readonly<Record<string, unknown>> = {
+export function aggregateScope(codes: readonly AggregateCode[]): Readonly<Record<string, unknown>> {
+  return { ...AGGREGATE_SCOPE, ...Object.assign({}, ...codes.map(({ scope }) => scope ?? {})) as object }
+}
+
+const AGGREGATE_SCOPE: Readonly<Record<string, unknown>> = {
   copyText, refuseSum, CollectedValues, DistinctNumbers, DistinctTexts, Histogram, HyperLogLog, QuantileSketch,
 }
 

@@ -2,7 +2,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Field, Row } from '../model/schema.ts'
 import type { Aggregate } from '../plan/aggregate-fields.ts'
 import type { AggregateCode } from './aggregate-code.ts'
-import { AGGREGATE_SCOPE, aggregateCodes } from './aggregate-codes.ts'
+import { aggregateCodes, aggregateScope } from './aggregate-codes.ts'
 import { storedKey, type Column } from './columns.ts'
 import type { RowErrorHandler } from './contracts.ts'
 import { Emitter } from './emitter.ts'
@@ -86,7 +86,7 @@ export function compilePaneTable(options: PaneTableOptions): PaneTableCode {
   emitMerge(code, codes)
   emitRows(code, keys, codes, ['windowStart', 'windowEnd'])
   code.line(`return { create: () => new Table(), add, merge, mergeKnown, rows }`)
-  const compiled = code.compile<Omit<PaneTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...AGGREGATE_SCOPE, Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
+  const compiled = code.compile<Omit<PaneTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
   return { columns, ...compiled }
 }
 

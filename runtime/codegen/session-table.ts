@@ -1,7 +1,7 @@
 import type { Field, Row } from '../model/schema.ts'
 import type { Aggregate } from '../plan/aggregate-fields.ts'
 import type { AggregateCode } from './aggregate-code.ts'
-import { AGGREGATE_SCOPE, aggregateCodes } from './aggregate-codes.ts'
+import { aggregateCodes, aggregateScope } from './aggregate-codes.ts'
 import type { Column } from './columns.ts'
 import type { RowErrorHandler } from './contracts.ts'
 import { Emitter } from './emitter.ts'
@@ -82,7 +82,7 @@ export function compileSessionTable(options: SessionTableOptions): SessionTableC
   emitMerge(code, codes)
   emitRowsOf(code, keys, codes, ['t.ws[e]', 't.we[e]'])
   code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
-  const compiled = code.compile<Omit<SessionTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...AGGREGATE_SCOPE, Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
+  const compiled = code.compile<Omit<SessionTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
   return { columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }), ...compiled }
 }
 

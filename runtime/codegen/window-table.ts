@@ -62,8 +62,8 @@ export function rowTime({ eventTime, inputSchema }: Pick<KeyedTableOptions, 'eve
 export function tableShape(extent: object, { keys, aggregates }: { keys: readonly Field[]; aggregates: readonly Aggregate[] }): string {
   return JSON.stringify({
     ...extent, keys: keys.map(({ name, type, nullable }) => [name, type, nullable]),
-    aggregates: aggregates.map(({ field, function: name, argument, by, parameters }) =>
-      [field.name, name, argument?.type ?? null, argument?.nullable ?? false, ...(by === undefined ? [] : [by.type, by.nullable]), ...(parameters ?? [])]),
+    aggregates: aggregates.map(({ field, function: name, argument, by, parameters, user }) =>
+      [field.name, name, argument?.type ?? null, argument?.nullable ?? false, ...(by === undefined ? [] : [by.type, by.nullable]), ...(parameters ?? []), ...(user === undefined ? [] : user.state.fields.map((part) => [part.name, part.type, part.nullable]))]),
   })
 }
 

@@ -1,5 +1,6 @@
 import { MillraceError } from '../model/errors.ts'
 import type { FunctionRef } from '../model/user-module.ts'
+import type { Aggregate } from '../plan/aggregate-fields.ts'
 import type { ModuleExports } from '../ports/modules.ts'
 
 /** Any function of the user. What it gives is checked before it is believed. */
@@ -16,6 +17,11 @@ export class UserFunctions {
     const found = this.find(ref)
     if (typeof found === 'function') return found as UserFunction
     throw missing(ref, `is ${found === null ? 'null' : `a ${typeof found}`}, not a function`)
+  }
+
+  /** Aggregates with the code of those the user wrote. */
+  bound(aggregates: readonly Aggregate[]): readonly Aggregate[] {
+    return aggregates.map((aggregate) => (aggregate.user === undefined ? aggregate : { ...aggregate, user: { ...aggregate.user, code: this.find(aggregate.user.function) } }))
   }
 
   /**

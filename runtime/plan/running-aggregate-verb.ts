@@ -16,12 +16,12 @@ export interface RunningAggregateVerb {
 }
 
 /** `keyBy` + `aggregate` without a window: the key fields and the aggregates as they are now, again and again. */
-export function readRunningAggregate(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
+export function readRunningAggregate(entry: Entry, inputs: readonly Input[], modules: ReadonlySet<string>, problems: Problems): ReadOperator {
   const nothing: ReadOperator = { stream: { time: { kind: 'unknown' } } }
   const [input] = inputs
   if (input === undefined) return nothing
   const keyBy = readKeys(entry, input.schema, problems)
-  const aggregates = readAggregates(entry, input.schema, keyBy ?? [], problems)
+  const aggregates = readAggregates(entry, input.schema, keyBy ?? [], modules, problems)
   const emit = readEmit(entry, problems)
   const ttlMs = readTtl(entry, problems)
   if (keyBy === undefined || aggregates === undefined) return nothing

@@ -55,6 +55,7 @@ export function functionsOf(verb: Verb): readonly FunctionRef[] {
     case 'flatMap': return 'function' in verb ? [verb.function] : []
     case 'sideOutput': return verb.outputs.flatMap((output) => ('function' in output ? [output.function] : []))
     case 'asyncMap': return verb.call.kind === 'function' ? [verb.call.function] : []
+    case 'window': case 'aggregate': return verb.aggregates.flatMap(({ user }) => (user === undefined ? [] : [user.function]))
     default: return []
   }
 }

@@ -39,14 +39,14 @@ const MAX_OVERLAP = 10_000
  * `keyBy` + `window` + `aggregate`. Out come the key fields, for windows of time `windowStart` and `windowEnd`, and the
  * aggregates in the order written; rows that came too late come out of `late`. `keyBy` is undefined when it was reported.
  */
-export function readWindow(entry: Entry, input: Input, keyBy: readonly string[] | undefined, problems: Problems): ReadOperator {
+export function readWindow(entry: Entry, input: Input, keyBy: readonly string[] | undefined, modules: ReadonlySet<string>, problems: Problems): ReadOperator {
   const read = readExtent(entry.fields['window'], entry.path, problems)
   const bounds = read?.window.kind === 'count' || read?.window.kind === 'global' ? [] : BOUNDS
   const eventTime = read?.clock === 'event' || read === undefined ? readTime(entry, input, problems) : undefined
   const times = readTimes(entry, read, problems)
   const sideOutputs: Record<string, Stream> = read === undefined || read.clock === 'event' ? { late: input } : {}
   const taken = [...(keyBy ?? []), ...bounds.map((bound) => bound.name)]
-  const aggregates = readAggregates(entry, input.schema, taken, problems)
+  const aggregates = readAggregates(entry, input.schema, taken, modules, problems)
   const clash = keyBy?.find((key) => bounds.some((bound) => bound.name === key))
   if (clash !== undefined) {
     problems.report('DUPLICATE_FIELD', join(entry.path, 'keyBy'), `the window puts out a field "${clash}" of its own`, `rename the key with set before`)

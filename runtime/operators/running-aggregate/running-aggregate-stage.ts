@@ -53,7 +53,7 @@ class RunningAggregateStage implements OperatorStage {
     const keys = fieldsOf(input.schema, node.keyBy ?? [])
     const { aggregates, emission, ttlMs } = policy
     const table = new RunningAggregates({
-      keys, aggregates, emission, inputSchema: input.schema, outputRowClass: output.rowClass, maxParallelism, operatorId: node.id,
+      keys, aggregates: context.functions.bound(aggregates), emission, inputSchema: input.schema, outputRowClass: output.rowClass, maxParallelism, operatorId: node.id,
       ...(ttlMs === undefined ? {} : { ttlMs }),
     })
     this.state = {

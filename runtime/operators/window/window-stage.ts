@@ -41,7 +41,7 @@ export class WindowStage implements OperatorStage {
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `window ${node.id} has no input`)
     const keys = fieldsOf(input.schema, node.keyBy ?? [])
     const table = tableOf(verb, {
-      keys, aggregates: verb.aggregates, inputSchema: input.schema, outputRowClass: output.rowClass, maxParallelism,
+      keys, aggregates: context.functions.bound(verb.aggregates), inputSchema: input.schema, outputRowClass: output.rowClass, maxParallelism,
       groups: keyGroupsOfSlot(slot, maxParallelism, parallelism), operatorId: node.id, latenessMs: verb.latenessMs,
       tracking: verb.earlyMs === undefined ? 'none' : 'early', ...(verb.eventTime === undefined ? {} : { eventTime: verb.eventTime }),
     })
