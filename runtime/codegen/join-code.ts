@@ -9,6 +9,7 @@ import { EXPRESSION_SCOPE } from './expression.ts'
 import { emitHashHelpers, keyHashExpression } from './key-hash.ts'
 import { emitPairRow, emitPairTest, type PairVariables } from './pair-row.ts'
 import { emitRecords, emitRowLog, keyParameters, ROW_LOG_SCOPE, type RowLog } from './row-log.ts'
+import type { RowTexts } from './row-texts.ts'
 import { compileRowClass, type RowClass } from './row.ts'
 
 /** A stretch of time of one side: its rows in parts by the top bits of their hash, so that no part is large. */
@@ -16,6 +17,8 @@ export interface JoinPane {
   readonly start: number
   readonly end: number
   readonly parts: (RowLog | undefined)[]
+  /** The texts of all its rows. */
+  readonly texts: RowTexts
 }
 
 /** What the generated loops read and fill; one per join, set before each call. */
@@ -35,7 +38,7 @@ export interface JoinHost {
 }
 
 export interface JoinSideCode {
-  create(): RowLog
+  create(texts: RowTexts): RowLog
   /**
    * Takes rows[from..count): puts matches among the panes of the other side to `out` and keeps what may yet match.
    * Stops early when `out` is full; returns where to go on. A window join only keeps.
@@ -118,7 +121,7 @@ class JoinGenerator {
     }
     if (this.#verb.extent.kind === 'window') this.#emitFire()
     else code.line(`const fire = undefined`)
-    const sideCode = ({ name }: Side): string => `{ create: () => new ${name}Log(), take: take${name}, alone: alone${name}, measure: measure${name}, dump: dump${name}, restore: restore${name} }`
+    const sideCode = ({ name }: Side): string => `{ create: (texts) => new ${name}Log(texts), take: take${name}, alone: alone${name}, measure: measure${name}, dump: dump${name}, restore: restore${name} }`
     code.line(`return { left: ${sideCode(this.#left)}, right: ${sideCode(this.#right)}, fire }`)
     const compiled = code.compile<JoinCode>({
       ...EXPRESSION_SCOPE, ...ROW_LOG_SCOPE, refuseTime, Row: this.#options.output.rowClass,
@@ -184,10 +187,12 @@ class JoinGenerator {
   /** Puts row `row` into its pane. */
   #emitKeep(side: Side, row: string, matched: string, until = 'to'): void {
     const code = this.#code
-    code.line(`if (!(time >= from && time < ${until})) { pane = host.paneAt(${side.index}, time); from = pane.start; ${until} = pane.end; parts = pane.parts }`)
+    code.line(`if (!(time >= from && time < ${until})) { if (pane !== undefined) pane.texts.flush(); pane = host.paneAt(${side.index}, time); from = pane.start; ${until} = pane.end; parts = pane.parts }`)
     code.line(`const own = parts[${this.#part}] ?? host.part(${side.index}, pane, ${this.#part})`)
     if (this.#isKeptOnce(side)) code.line(`if (isLinked && own.find(${this.#args(side)}) < 0)`)
-    code.line(`own.add(${row}, time, ${matched}, isLinked, ${this.#args(side)})`)
+    // the text of a key is compared with that of the next row
+    const flush = side.keys.some((key) => key.type === 'string') ? '; pane.texts.flush()' : ''
+    code.line(`{ own.add(${row}, time, ${matched}, isLinked, ${this.#args(side)})${flush} }`)
   }
 
   #emitLateness(row: string, test: (passed: string) => string): void {
@@ -232,7 +237,7 @@ class JoinGenerator {
     this.#emitKeep(side, row, 'matched')
     code.line(`}${endsAtMatch ? ' }' : ''}`)
     code.line(`} catch (error) { onError(error, ${row}, operatorId) } }`)
-    code.line(`return i }`)
+    code.line(`if (pane !== undefined) pane.texts.flush(); return i }`)
   }
 
   /** A found pair: the condition, `onMatch`, and what comes out. `continue`s when the condition does not hold. */
@@ -267,7 +272,7 @@ class JoinGenerator {
     if (!this.#isAwaited(side)) code.line(`if (!isLinked) continue`)
     this.#emitKeep(side, row, '0')
     code.line(`} catch (error) { onError(error, ${row}, operatorId) } }`)
-    code.line(`return i }`)
+    code.line(`if (pane !== undefined) pane.texts.flush(); return i }`)
   }
 
   #emitFire(): void {
@@ -318,12 +323,12 @@ class JoinGenerator {
     const code = this.#code
     const { name, fields } = side
     code.line(`function kept${name}(t, i) { const c = cursor${name}; c.t = t; c.e = i; c.load(); return new Kept${name}(${fields.map((field) => `c${code.property(field.name)}`).join(', ')}) }`)
-    code.line(`function restore${name}({ ints, doubles, bytes }, p, to, host) { let pane, parts, from = Infinity, until = -Infinity; const one = new ${name}Log()`)
+    code.line(`function restore${name}({ ints, doubles, bytes }, p, to, host) { let pane, parts, from = Infinity, until = -Infinity; const one = new ${name}Log(null)`)
     code.line(`while (p < to) { p = parse${name}(p, ints, doubles, bytes, one); if (p < 0 || p > to) return false`)
     code.line(`const time = one.time[0], matched = one.m[0], r = kept${name}(one, 0)`)
     this.#emitKey(side, 'r')
     this.#emitKeep(side, 'r', 'matched', 'until')
-    code.line(`} return true }`)
+    code.line(`} if (pane !== undefined) pane.texts.flush(); return true }`)
   }
 }
 

@@ -1,10 +1,10 @@
-import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import type { Emitter } from './emitter.ts'
+import { textAt, type RowTexts } from './row-texts.ts'
 
 /**
  * Rows of one schema under a key, as generated code keeps them: typed columns in the order of arrival, the texts of a row
- * as one stretch of bytes, and an open-addressing index (linear probing, Fibonacci hashing) from each key to its newest
+ * as one stretch among the texts of the pane, and an open-addressing index (linear probing, Fibonacci hashing) from each key to its newest
  * row. Rows of a key form a ring, newest to oldest to newer, so that they come back in their order. Nothing of it lies
  * on the heap, rows are only ever added, and all of it is dropped at once.
  */
@@ -16,8 +16,8 @@ export interface RowLog {
   readonly time: Float64Array
   /** 1 for a row that had a match. */
   readonly m: Uint8Array
-  /** Room without rows. */
-  clear(): void
+  /** Room without rows, whose texts will lie there. */
+  clear(texts: RowTexts): void
 }
 
 export interface RowLogShape {
@@ -36,11 +36,10 @@ export function emitRowLog(code: Emitter, shape: RowLogShape): void {
   const texts = fields.filter(isText)
   const columns = columnsOf(fields)
   code.line(`class ${name}Log {`)
-  code.line(`constructor() { this.n = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
+  code.line(`constructor(texts) { this.texts = texts; this.version = 0; this.n = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
   for (const [column, array] of columns) code.line(`this.${column} = new ${array}(16)`)
-  if (texts.length > 0) code.line(`this.text = Buffer.allocUnsafeSlow(256); this.words = new Int32Array(this.text.buffer); this.used = 0; this.version = 0`)
   code.line(`}`)
-  code.line(`clear() { this.n = 0; this.index.fill(0)${texts.length > 0 ? '; this.used = 0; this.version++' : ''} }`)
+  code.line(`clear(texts) { this.texts = texts; this.version++; this.n = 0; this.index.fill(0) }`)
   code.line(`grow() { const cap = this.cap * 2, old = this.index; let c`)
   for (const [column, array] of columns) code.line(`c = this.${column}; this.${column} = new ${array}(cap); this.${column}.set(c)`)
   code.line(`this.cap = cap; this.mask = cap * 2 - 1; this.shift--; const index = this.index = new Int32Array(cap * 2), mask = this.mask`)
@@ -48,13 +47,13 @@ export function emitRowLog(code: Emitter, shape: RowLogShape): void {
   code.line(`let p = Math.imul(this.h[e - 1], 0x9e3779b1) >>> this.shift; while (index[p] !== 0) p = p + 1 & mask; index[p] = e } }`)
   emitFind(code, shape)
   emitAdd(code, shape)
-  if (texts.length > 0) emitTexts(code)
+  if (texts.length > 0) code.line(`textOf(e) { return this.texts.of(this.o[e], this.b[e], this.w[e]) }`)
   code.line(`}`)
   emitCursor(code, name, fields)
 }
 
 /** What emitted row logs refer to. */
-export const ROW_LOG_SCOPE: Readonly<Record<string, unknown>> = { Buffer, refuseText, parseJson: JSON.parse, printJson: JSON.stringify }
+export const ROW_LOG_SCOPE: Readonly<Record<string, unknown>> = { textAt, parseJson: JSON.parse, printJson: JSON.stringify }
 
 function columnsOf(fields: readonly Field[]): (readonly [string, string])[] {
   const own = fields.map((field, index) => (isText(field) ? [`l${index}`, 'Int32Array'] : field.type === 'boolean' ? [`c${index}`, 'Uint8Array'] : [`c${index}`, 'Float64Array']) as readonly [string, string])
@@ -102,29 +101,13 @@ function emitAdd(code: Emitter, { fields, keys }: RowLogShape): void {
     } else if (field.type === 'boolean') code.line(`this.c${index}[e] = ${field.nullable ? `${value} === null ? 2 : ` : ''}${value} ? 1 : 0`)
     else code.line(field.nullable ? `{ const v = ${value}; this.c${index}[e] = v === null ? NaN : v }` : `this.c${index}[e] = ${value}`)
   })
-  if (texts.length > 0) code.line(`this.put(e, ${texts.join(' + ')})`)
-  // nothing above leaves a trace when it throws: the row is there once n says so
+  if (texts.length > 0) code.line(`this.texts.add(this, e, ${texts.join(' + ')})`)
+  // nothing above but room leaves a trace when it throws: the row is there once n says so
   code.line(`this.h[e] = h; this.time[e] = time; this.m[e] = matched; this.next[e] = e; this.n = e + 1`)
   code.line(`if (!isLinked) return`)
   code.line(`const index = this.index, mask = this.mask, row = e; let p = Math.imul(h, 0x9e3779b1) >>> this.shift`)
   code.line(`for (let e; (e = index[p] - 1) >= 0; p = p + 1 & mask) if (${sameKey(fields, keys)}) { this.next[row] = this.next[e]; this.next[e] = row; break }`)
   code.line(`index[p] = row + 1 }`)
-}
-
-/**
- * The text of a row, from word o on, b bytes: ASCII (w 0), else UTF-8 (1), else, with lone surrogates, UTF-16 (2). Rows
- * begin at words, so that a snapshot copies words.
- */
-function emitTexts(code: Emitter): void {
-  code.line(`put(e, s) { const n = s.length; if (this.used * 4 + n * 3 > this.text.length) this.room(n * 3)`)
-  code.line(`const at = this.used * 4; let size = n === 0 ? 0 : this.text.utf8Write(s, at), w = 0`)
-  code.line(`if (size !== n) { if (s.isWellFormed()) w = 1; else { w = 2; size = this.text.ucs2Write(s, at) } }`)
-  code.line(`this.o[e] = this.used; this.b[e] = size; this.w[e] = w; this.used += size + 3 >> 2 }`)
-  code.line(`room(n) { const need = this.used * 4 + n; if (need > 2147483640) refuseText()`)
-  code.line(`const old = this.text; this.text = Buffer.allocUnsafeSlow(Math.min(2147483640, Math.max(need + 7 & ~7, old.length * 2)))`)
-  code.line(`old.copy(this.text, 0, 0, this.used * 4); this.words = new Int32Array(this.text.buffer, 0, this.text.length >> 2) }`)
-  code.line(`textOf(e) { const a = this.o[e] * 4, b = a + this.b[e], w = this.w[e]`)
-  code.line(`return w === 0 ? this.text.latin1Slice(a, b) : w === 1 ? this.text.utf8Slice(a, b) : this.text.ucs2Slice(a, b) }`)
 }
 
 /** Words before the text of a record: time and numbers as doubles, then flags, bytes of text, lengths, booleans. */
@@ -150,23 +133,23 @@ export function emitRecords(code: Emitter, { name, fields }: RowLogShape, group:
   for (const index of numbers) code.line(`D[d++] = t.c${index}[e]`)
   code.line(`p = d * 2; I[p++] = t.m[e]${hasText ? ' | t.w[e] << 1' : ''}; I[p++] = ${hasText ? 't.b[e]' : '0'}`)
   for (const index of others) code.line(`I[p++] = t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[e]`)
-  if (hasText) code.line(`for (let w = t.words, q = t.o[e], end = q + (t.b[e] + 3 >> 2); q < end; q++) I[p++] = w[q]`)
+  if (hasText) code.line(`for (let W = t.texts.words[t.o[e] >>> 18], q = t.o[e] & 262143, end = q + (t.b[e] + 3 >> 2); q < end; q++) I[p++] = W[q]`)
   code.line(`} }`)
-  // parse: the record at word p of the views becomes the row of `into`, a cursor over a log of one row; returns the next p
+  // parse: the record at word p of the views becomes row 0 of log t, its text loaded into the cursor; returns the next p
   code.line(`function parse${name}(p, I, D, B, t) { let d = p >> 1; t.time[0] = D[d++]`)
   for (const index of numbers) code.line(`t.c${index}[0] = D[d++]`)
   code.line(`let q = d * 2; const flags = I[q++], bytes = I[q++]; t.m[0] = flags & 1`)
   for (const index of others) code.line(`t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[0] = I[q++]`)
   if (hasText) {
-    code.line(`if (q * 4 + bytes > B.length || bytes < 0) return -1; t.used = 0; if (bytes > t.text.length) t.room(bytes)`)
-    code.line(`B.copy(t.text, 0, q * 4, q * 4 + bytes); t.o[0] = 0; t.b[0] = bytes; t.w[0] = flags >> 1; t.version++`)
+    code.line(`if (q * 4 + bytes > B.length || bytes < 0) return -1`)
+    code.line(`const c = cursor${name}; c.s = textAt(B, q * 4, bytes, flags >> 1); c.st = t; c.se = 0; c.sv = t.version`)
   }
   code.line(`return q + (bytes + 3 >> 2) + 1 & ~1 }`)
 }
 
 /** Reads row e of log t like an object of the row's class; `load` first where texts are read. */
 function emitCursor(code: Emitter, name: string, fields: readonly Field[]): void {
-  code.line(`class ${name}Cursor { constructor() { this.t = new ${name}Log(); this.e = 0; this.s = ''; this.st = null; this.se = 0; this.sv = 0 }`)
+  code.line(`class ${name}Cursor { constructor() { this.t = new ${name}Log(null); this.e = 0; this.s = ''; this.st = null; this.se = 0; this.sv = 0 }`)
   // the same row is often wanted again, by the next row that comes
   code.line(`load() { ${fields.some(isText) ? 'const t = this.t; if (this.st === t && this.se === this.e && this.sv === t.version) return; this.s = t.textOf(this.e); this.st = t; this.se = this.e; this.sv = t.version' : ''} }`)
   fields.forEach((field, index) => {
@@ -178,8 +161,4 @@ function emitCursor(code: Emitter, name: string, fields: readonly Field[]): void
     else code.line(`${head} const v = t.c${index}[e]; return ${field.nullable ? 'v !== v ? null : ' : ''}v }`)
   })
   code.line(`}`)
-}
-
-function refuseText(): never {
-  throw new MillraceError('STATE_TOO_LARGE', 'the texts of the rows that a join keeps in one of its parts exceed 2^31 bytes', { domain: 'user', hint: 'keep rows for less long, or run the job with more replicas' })
 }

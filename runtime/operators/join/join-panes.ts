@@ -1,5 +1,6 @@
 import type { JoinPane } from '../../codegen/join-code.ts'
 import type { RowLog } from '../../codegen/row-log.ts'
+import { RowTexts } from '../../codegen/row-texts.ts'
 
 /** An emptied log that is larger than this is let go. */
 const KEPT_ROWS = 1 << 16
@@ -10,10 +11,11 @@ export class JoinPanes {
   readonly panes: JoinPane[] = []
   readonly #paneMs: number | undefined
   readonly #parts: number
-  readonly #create: () => RowLog
+  readonly #create: (texts: RowTexts) => RowLog
   readonly #spare: RowLog[] = []
+  readonly #chunks: Buffer[] = []
 
-  constructor(paneMs: number | undefined, partBits: number, create: () => RowLog) {
+  constructor(paneMs: number | undefined, partBits: number, create: (texts: RowTexts) => RowLog) {
     this.#paneMs = paneMs
     this.#parts = 1 << partBits
     this.#create = create
@@ -24,7 +26,7 @@ export class JoinPanes {
     const paneMs = this.#paneMs
     const start = paneMs === undefined ? -Infinity : Math.floor(time / paneMs) * paneMs
     return this.panes.find((pane) => pane.start === start)
-      ?? { start, end: paneMs === undefined ? Infinity : start + paneMs, parts: new Array<RowLog | undefined>(this.#parts).fill(undefined) }
+      ?? { start, end: paneMs === undefined ? Infinity : start + paneMs, parts: new Array<RowLog | undefined>(this.#parts).fill(undefined), texts: new RowTexts(this.#chunks) }
   }
 
   part(pane: JoinPane, part: number): RowLog {
@@ -32,16 +34,23 @@ export class JoinPanes {
       const behind = this.panes.findIndex((other) => other.start > pane.start)
       this.panes.splice(behind < 0 ? this.panes.length : behind, 0, pane)
     }
-    return pane.parts[part] ??= this.#spare.pop() ?? this.#create()
+    return pane.parts[part] ??= this.#emptyLog(pane.texts)
+  }
+
+  #emptyLog(texts: RowTexts): RowLog {
+    const spare = this.#spare.pop()
+    if (spare === undefined) return this.#create(texts)
+    spare.clear(texts)
+    return spare
   }
 
   get first(): JoinPane | undefined { return this.panes[0] }
 
   drop(pane: JoinPane): void {
     this.panes.splice(this.panes.indexOf(pane), 1)
+    pane.texts.release()
     for (const log of pane.parts) {
       if (log === undefined || log.h.length > KEPT_ROWS) continue
-      log.clear()
       this.#spare.push(log)
     }
   }
