@@ -1,4 +1,5 @@
-import type { FieldsOf, Flat, IsNullable, Nullable, Shape, TypeText } from './shapes.ts'
+import { ownFunction, type UserCode } from './graph.ts'
+import type { FieldsOf, Flat, IsNullable, NewRow, Nullable, Row, Shape, TypeText, ValueOf } from './shapes.ts'
 import type { FieldType } from '../model/schema.ts'
 
 type Numeric = 'long' | 'double'
@@ -23,10 +24,17 @@ type AggregateFunction = keyof Signatures
 /** An aggregate over the rows of a key or a window; over a field, or over nothing (`count()`). */
 export interface Aggregate<F extends AggregateFunction = AggregateFunction, Name extends string = string> { readonly function: F; readonly field: Name | undefined }
 
-/** Aggregates that are possible over rows of this shape: a field that is not there, or of another type, does not compile. */
-export type AggregateOver<S extends Shape> = { [F in AggregateFunction]: Aggregate<F, FieldsOf<S, Signatures[F]['takes']>> }[AggregateFunction]
+/** An aggregate of one's own over rows of R: fields it keeps, and four functions over them. */
+export interface CustomAggregate<R, T extends TypeText = TypeText> {
+  readonly output: T
+  readonly state: Shape
+  readonly add: (state: never, row: R) => object
+}
 
-type Result<S extends Shape, A> = A extends Aggregate<infer F, infer Name> ? ResultType<Signatures[F]['gives'], Name extends keyof S ? S[Name] : 'long'> : never
+/** Aggregates that are possible over rows of this shape: a field that is not there, or of another type, does not compile. */
+export type AggregateOver<S extends Shape> = CustomAggregate<Row<S>> | { [F in AggregateFunction]: Aggregate<F, FieldsOf<S, Signatures[F]['takes']>> }[AggregateFunction]
+
+type Result<S extends Shape, A> = A extends CustomAggregate<never, infer T> ? T : A extends Aggregate<infer F, infer Name> ? ResultType<Signatures[F]['gives'], Name extends keyof S ? S[Name] : 'long'> : never
 type ResultType<Gives, T extends TypeText> = Gives extends 'same' ? T
   : Gives extends 'count' ? 'long'
     : Gives extends 'double' ? (IsNullable<T> extends true ? Nullable<'double'> : 'double')
@@ -50,7 +58,29 @@ export function approxCountDistinct<const Name extends string>(field: Name): Agg
 export function first<const Name extends string>(field: Name): Aggregate<'first', Name> { return { function: 'first', field } }
 export function last<const Name extends string>(field: Name): Aggregate<'last', Name> { return { function: 'last', field } }
 
-/** `sum(price)`, as the graph holds it. */
-export function aggregateTexts(aggregates: Readonly<Record<string, Aggregate>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(aggregates).map(([name, aggregate]) => [name, `${aggregate.function}(${aggregate.field ?? ''})`]))
+/**
+ * An aggregate of one's own. `add` and `merge` return new rows of `state`, which is what checkpoints hold; `merge` brings
+ * panes and sessions together, the earlier first.
+ */
+export function custom<const St extends Shape, const T extends TypeText, R>(definition: {
+  state: St
+  output: T
+  init: () => NewRow<St>
+  add: (state: Row<St>, row: R) => NewRow<St>
+  merge: (earlier: Row<St>, later: Row<St>) => NewRow<St>
+  result: (state: Row<St>) => ValueOf<T>
+}): CustomAggregate<R, T> {
+  return definition
+}
+
+type AnyAggregate = Aggregate | CustomAggregate<never>
+
+/** `sum(price)` and functions by name, as the graph holds them; functions are called after operator and field. */
+export function aggregateFields(id: string, aggregates: Readonly<Record<string, AnyAggregate>>): { written: Record<string, unknown>; functions: Record<string, UserCode> } {
+  const entries = Object.entries(aggregates)
+  return {
+    written: Object.fromEntries(entries.map(([name, aggregate]) => [name, 'state' in aggregate
+      ? { ...ownFunction(`${id}.${name}`), state: aggregate.state, output: aggregate.output } : `${aggregate.function}(${aggregate.field ?? ''})`])),
+    functions: Object.fromEntries(entries.flatMap(([name, aggregate]) => ('state' in aggregate ? [[`${id}.${name}`, aggregate]] : []))),
+  }
 }

@@ -1,4 +1,4 @@
-import { aggregateTexts, type AggregateOver, type Results } from './aggregates.ts'
+import { aggregateFields, type AggregateOver, type Results } from './aggregates.ts'
 import type { Sink, Source } from './connectors.ts'
 import { textsOf, typesOf, type Expressions, type ShapeOf } from './expressions.ts'
 import { ownFunction, type GraphNode, type NodeOutput, type UserCode } from './graph.ts'
@@ -156,14 +156,16 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
   window<const W extends Window, const A extends Readonly<Record<string, AggregateOver<S>>>>(
     id: string, window: W, aggregate: A, options: OperatorOptions & { lateness?: Duration; emit?: { early: Duration } } = {},
   ): WithSides<WindowShape<S, K, W, Results<S, A>>, { late: S }> {
-    return outputWithSides(this.#node(id, { window: window.written, aggregate: aggregateTexts(aggregate), ...options }), ['late'])
+    const { written, functions } = aggregateFields(id, aggregate)
+    return outputWithSides({ ...this.#node(id, { window: window.written, aggregate: written, ...options }), functions }, ['late'])
   }
 
   /** A running aggregate: a row with the key and the newest values for each row that comes. */
   aggregate<const A extends Readonly<Record<string, AggregateOver<S>>>>(
     id: string, aggregate: A, options: OperatorOptions & { ttl?: Duration; emit?: unknown } = {},
   ): Stream<Flat<Pick<S, K> & Results<S, A>>> {
-    return outputOf(this.#node(id, { aggregate: aggregateTexts(aggregate), ...options }))
+    const { written, functions } = aggregateFields(id, aggregate)
+    return outputOf({ ...this.#node(id, { aggregate: written, ...options }), functions })
   }
 
   /** One row per key; `keep: 'last'` gives upserts. */

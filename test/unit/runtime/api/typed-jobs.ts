@@ -2,7 +2,7 @@
  * What the type checker must let through and what it must not; tsc is the test (`npm run check`, and typed-api.test.ts).
  * A line under `@ts-expect-error` that compiles is an error.
  */
-import { avg, count, expr, file, hop, job, max, nexmark, print, session, stream, sum, tumble } from '../../../../runtime/api/millrace.ts'
+import { avg, count, custom, expr, file, hop, job, max, nexmark, print, session, stream, sum, tumble } from '../../../../runtime/api/millrace.ts'
 import type { Row, Stream } from '../../../../runtime/api/millrace.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -96,6 +96,16 @@ export function keyed(): void {
   bids.topN('best', { n: 3, by: 'price', rank: 'place' }).filter('first', (row) => row.place === 1 && row.price > 1)
   bids.reduce('highest', { price: 'Math.max(previous.price, current.price)' }).filter('h', (row) => row.price > 1)
   bids.aggregate('total', { bids: count(), sum: sum('price') }).filter('t', (row) => row.sum > row.bids)
+  const spread = custom({
+    state: { low: 'long?', high: 'long?' }, output: 'long',
+    init: () => ({}),
+    add: (state, row: { price: number }) => ({ low: Math.min(state.low ?? row.price, row.price), high: Math.max(state.high ?? row.price, row.price) }),
+    merge: (a, b) => ({ low: Math.min(a.low ?? Infinity, b.low ?? Infinity), high: Math.max(a.high ?? -Infinity, b.high ?? -Infinity) }),
+    result: (state) => (state.high ?? 0) - (state.low ?? 0),
+  })
+  bids.window('spreads', tumble('10s'), { spread, bids: count() }).filter('s', (row) => row.spread > row.bids)
+  // @ts-expect-error rows of another kind
+  flights.keyBy('origin').window('spreads', tumble('10s'), { spread })
   // @ts-expect-error a text has no order
   bids.topN('worst', { n: 3, by: 'channel' })
   // @ts-expect-error there is no such field
