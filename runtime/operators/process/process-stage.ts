@@ -27,6 +27,8 @@ export function createProcessStage(verb: ProcessVerb, context: OperatorContext):
   return new ProcessStage(verb, context)
 }
 
+const NO_SIDES: readonly (readonly [Side, number])[] = []
+
 interface Side { make: RowMaker; out: Row[]; end: Stage | undefined }
 
 class ProcessStage implements OperatorStage {
@@ -105,7 +107,7 @@ class ProcessStage implements OperatorStage {
 
   #call(call: UserFunction, argument: Row | Timestamp, turn: { group: number; key: string | number; row: Row | undefined; timestamp: Timestamp | null }): void {
     const before = this.#out.length
-    const sides = [...this.#sides.values()].map((side) => [side, side.out.length] as const)
+    const sides = this.#sides.size === 0 ? NO_SIDES : [...this.#sides.values()].map((side) => [side, side.out.length] as const)
     this.#turn.set(turn)
     try {
       const result = call(argument, this.#view)
