@@ -2,8 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
+import { connectKafka } from '../runtime/ports/real/kafka-client.ts'
+import { createLogger } from '../runtime/ports/real/logger.ts'
+import { realPorts } from '../runtime/ports/real/ports.ts'
 import { endWithStarter } from './end-with-starter.ts'
 import { compile } from './compile.ts'
+import { infer } from './infer.ts'
 import { inspectSavepoint } from './inspect-savepoint.ts'
 import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 import { lint } from './lint.ts'
@@ -16,12 +20,14 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
   millrace run job.yaml    runs a job here: coordinator and workers as processes, no Kubernetes; also a job.ts
   millrace lint job.yaml   checks job files and says file, line and column
   millrace compile job.ts  prints the StreamJob of a job in TypeScript, with its code, for kubectl apply
+  millrace infer FILE|TOPIC  prints the schema that a sample of JSON lines or CSV suggests
   millrace savepoint inspect PATH  says what is in a savepoint or checkpoint
   millrace dev [job.yaml]  serves a small Kubernetes API with the operator, for kubectl
 
   run:   --in-process  all in one process      --resume ID  goes on with an earlier run's state
          --restore PATH  starts from a savepoint or checkpoint of another job
          --log info|debug|silent  (silent)
+  infer: --brokers host:port  reads a topic instead of a file
   dev:   --example     applies examples/flights.yaml and shows what happens
   all:   -o json       for programs            --help
 
@@ -43,7 +49,7 @@ async function main(args: string[]): Promise<number> {
     args, allowPositionals: true,
     options: {
       'in-process': { type: 'boolean', default: false }, example: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
-      output: { type: 'string', short: 'o', default: 'text' }, resume: { type: 'string' }, restore: { type: 'string' }, log: { type: 'string', default: 'silent' },
+      output: { type: 'string', short: 'o', default: 'text' }, resume: { type: 'string' }, restore: { type: 'string' }, log: { type: 'string', default: 'silent' }, brokers: { type: 'string' },
     },
   })
   const [verb, ...files] = positionals
@@ -55,6 +61,9 @@ async function main(args: string[]): Promise<number> {
       logLevel: oneOf('log', values.log, ['info', 'debug', 'silent'] as const),
     })
     case 'compile': return compile(oneFile(verb, files), builtinConnectors)
+    case 'infer': return infer({ from: oneFile(verb, files, 'FILE'), brokers: values.brokers, output }, {
+      ports: realPorts({ logger: createLogger({ to: 'stderr', level: 'error' }), printLine: () => undefined }), connect: connectKafka, out: (text) => { process.stdout.write(text) },
+    })
     case 'lint': return lint(files, { output, connectors: builtinConnectors }, {
       readText: (path) => readFile(path, 'utf8'),
       moduleFindings: (path) => (isJobModule(path) ? loadJobModule(path).then((job) => findingsOfModule(path, job, builtinConnectors)) : undefined),

@@ -12,7 +12,7 @@ import { textWriter } from './text-writer.ts'
 interface CsvOptions { delimiter: string; nullText: string; hasHead: boolean }
 
 /** A cell's text, and whether it stood in quotes: then it is never null. */
-interface Cell { text: string; isQuoted: boolean }
+export interface Cell { text: string; isQuoted: boolean }
 
 /**
  * RFC 4180: cells between delimiters, in quotes where they hold a delimiter, a quote (doubled) or a line end. In files a
@@ -32,7 +32,7 @@ export const csvFormat: FormatReader = (given, use, problem) => {
 }
 
 function csvScanner({ fields }: Schema, Rows: RowClass, options: CsvOptions, head: string | undefined): RowScanner {
-  const columns = head === undefined ? fields.map(({ name }) => name) : cellsOf(head, options).map(({ text }) => text.replace(/^\uFEFF/, ''))
+  const columns = head === undefined ? fields.map(({ name }) => name) : cellsOf(head, options.delimiter).map(({ text }) => text.replace(/^\uFEFF/, ''))
   const readers = fields.map((field) => {
     const column = columns.indexOf(field.name)
     if (column < 0 && !field.nullable) {
@@ -42,7 +42,7 @@ function csvScanner({ fields }: Schema, Rows: RowClass, options: CsvOptions, hea
   })
   return {
     row(bytes, start, end) {
-      const cells = cellsOf(bytes.toString('utf8', start, end), options)
+      const cells = cellsOf(bytes.toString('utf8', start, end), options.delimiter)
       if (cells.length !== columns.length) refuseRecord(`a record has ${cells.length} cells, not ${columns.length}: ${clipped(bytes.toString('utf8', start, end))}`)
       return new Rows(...readers.map(({ field, column, read }) => {
         const cell = cells[column]
@@ -57,7 +57,7 @@ function csvScanner({ fields }: Schema, Rows: RowClass, options: CsvOptions, hea
 }
 
 /** Throws RECORD_INVALID for quotes that are not closed, or that stand within a cell. */
-function cellsOf(text: string, { delimiter }: CsvOptions): Cell[] {
+export function cellsOf(text: string, delimiter: string): Cell[] {
   if (!text.includes('"')) return text.split(delimiter).map((cell) => ({ text: cell, isQuoted: false }))
   const cells: Cell[] = []
   for (let at = 0; ;) {

@@ -18,7 +18,7 @@ describe('Kafka options', () => {
     [{ brokers: 'a:1', topic: 't', topics: ['u'] }, 'topics'],
     [{ brokers: 'a:1', topic: 't', startFrom: 'soon' }, 'startFrom'],
     [{ brokers: 'a:1', topic: 't', bounded: true, startFrom: 'latest' }, 'startFrom'],
-    [{ brokers: 'a:1', topic: 't', format: 'avro' }, 'format'],
+    [{ brokers: 'a:1', topic: 't', format: 'xml' }, 'format'],
     [{ brokers: 'a:1', topic: 't', isolated: true }, 'isolated'],
     [{ brokers: 'a:1', topic: 't', sasl: { username: 'u' } }, 'sasl.passwordFile'],
     [{ brokers: 'a:1', topic: 't', sasl: { username: 'u', passwordFile: '/p', password: 'x' } }, 'sasl.password'],

@@ -1,0 +1,109 @@
+import { createKafkaSource } from '../runtime/connectors/kafka/source.ts'
+import { cellsOf } from '../runtime/formats/csv-format.ts'
+import { inferSchema, valueOfCell, type InferredSchema } from '../runtime/formats/infer-schema.ts'
+import { compileRowClass } from '../runtime/codegen/row.ts'
+import { MillraceError } from '../runtime/model/errors.ts'
+import type { Schema } from '../runtime/model/schema.ts'
+import { valueTypeText } from '../runtime/model/value-type.ts'
+import type { KafkaConnect } from '../runtime/ports/kafka.ts'
+import type { Ports } from '../runtime/ports/ports.ts'
+
+const MAX_RECORDS = 10_000
+const SAMPLE_BYTES = 4 * 1024 * 1024
+/** A topic that gives nothing for so long has given all there is. */
+const PATIENCE_MS = 10_000
+/** Records that are further out of order than this are not in order of time at all. */
+const MAX_DISORDER_MS = 3_600_000
+
+export interface InferOptions {
+  /** A file of JSON lines or CSV, or with `brokers` a topic of JSON records. */
+  from: string
+  brokers: string | undefined
+  output: 'text' | 'json'
+}
+
+/** What infer needs of the world. */
+export interface InferIo { ports: Ports; connect: KafkaConnect; out(text: string): void }
+
+/** `millrace infer FILE|TOPIC`: prints the schema block that a sample of the records suggests. Exit code 0, or 1 without records. */
+export async function infer({ from, brokers, output }: InferOptions, { ports, connect, out }: InferIo): Promise<0 | 1> {
+  const records = brokers === undefined ? await recordsOfFile(from, ports) : await recordsOfTopic(from, brokers, ports, connect)
+  const inferred = inferSchema(records)
+  if (inferred.records === 0) throw new MillraceError('SAMPLE_EMPTY', `${from} holds no record that is a JSON object or a line of CSV`, { domain: 'user' })
+  out(output === 'json' ? `${JSON.stringify(reportOf(inferred))}\n` : textOf(inferred, from))
+  return 0
+}
+
+async function recordsOfFile(path: string, { files }: Ports): Promise<unknown[]> {
+  if (!await files.exists(path)) throw new MillraceError('FILE_MISSING', `there is no file ${path}`, { domain: 'user', hint: 'for a topic of Kafka say --brokers host:port' })
+  const bytes = await files.read(path, 0, SAMPLE_BYTES)
+  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split(/\r?\n/)
+  // the last line of a part of a file may be part of a line
+  if (bytes.length === SAMPLE_BYTES) lines.pop()
+  const sample = lines.filter((line) => line.trim() !== '').slice(0, MAX_RECORDS + 1)
+  return path.endsWith('.csv') ? recordsOfCsv(sample) : sample.map((line, index) => parsed(line, `${path} line ${index + 1}`))
+}
+
+/** The first line names the columns. */
+function recordsOfCsv([head = '', ...lines]: readonly string[]): unknown[] {
+  const delimiter = [';', '\t', '|'].find((candidate) => head.includes(candidate) && !head.includes(',')) ?? ','
+  const names = cellsOf(head, delimiter).map(({ text }) => text.replace(/^\uFEFF/, ''))
+  return lines.map((line) => {
+    const cells = cellsOf(line, delimiter)
+    return Object.fromEntries(names.map((name, index) => [name, valueOfCell(cells[index]?.text ?? '')]))
+  })
+}
+
+async function recordsOfTopic(topic: string, brokers: string, ports: Ports, connect: KafkaConnect): Promise<unknown[]> {
+  const schema: Schema = { fields: [{ name: 'record', type: 'string', nullable: false }] }
+  const source = createKafkaSource(connect)
+  const options = { brokers, topic, format: 'raw', bounded: true }
+  const [problem] = source.validate(options)
+  if (problem !== undefined) throw new MillraceError('OPTIONS_INVALID', `${problem.path}: ${problem.message}`, { domain: 'user' })
+  const context = {
+    operatorId: 'infer', verb: { kind: 'source', connector: 'kafka', options, onError: { kind: 'skip' } } as const, schema, ports, baseDir: '.', slot: 0, parallelism: 1,
+    onBadRecord: () => undefined, reportTrouble: () => undefined,
+  }
+  const enumerator = source.enumerator(context)
+  const reader = source.reader(context, compileRowClass(schema))
+  const texts: string[] = []
+  try {
+    await reader.open(await enumerator.discover([], 1))
+    for (let until = ports.clock.now() + PATIENCE_MS; !reader.isFinished() && texts.length < MAX_RECORDS && ports.clock.now() < until;) {
+      const batch = await reader.poll(1024)
+      if (batch === undefined) continue
+      until = ports.clock.now() + PATIENCE_MS
+      for (const row of batch.rows) texts.push(String(row['record']))
+    }
+  } finally {
+    await reader.close()
+    await enumerator.close()
+  }
+  return texts.map((text, index) => parsed(text, `record ${index + 1} of ${topic}`))
+}
+
+function parsed(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new MillraceError('RECORD_INVALID', `${where} is no JSON: ${text.slice(0, 80)}`, { domain: 'user', cause })
+  }
+}
+
+function reportOf({ records, fields, leftOut, eventTime }: InferredSchema): object {
+  return { records, schema: Object.fromEntries(fields.map((field) => [field.name, valueTypeText(field)])), eventTime: eventTime ?? null, leftOut }
+}
+
+function textOf({ records, fields, leftOut, eventTime }: InferredSchema, from: string): string {
+  const lines = [`# from ${records} records of ${from}`, 'schema:', ...fields.map((field) => `  ${field.name}: ${quotedType(valueTypeText(field))}`)]
+  if (eventTime !== undefined) {
+    const isOrdered = eventTime.disorderMs <= MAX_DISORDER_MS
+    const disorder = eventTime.disorderMs > 0 && isOrdered ? `, outOfOrderness: ${Math.ceil(eventTime.disorderMs / 1000)}s` : ''
+    lines.push(`eventTime: { field: ${eventTime.field}${disorder} }${isOrdered ? '' : ' # the sample is not in order of it: choose an outOfOrderness'}`)
+  }
+  for (const name of leftOut) lines.push(`# left out, no name of a field: ${JSON.stringify(name)}`)
+  return `${lines.join('\n')}\n`
+}
+
+/** Braces and commas mean something in YAML. */
+function quotedType(text: string): string { return /[{}<>,: ]/.test(text) ? `'${text}'` : text }

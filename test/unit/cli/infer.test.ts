@@ -1,0 +1,58 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { infer } from '../../../cli/infer.ts'
+import { RecordBatchWriter } from '../../../runtime/connectors/kafka/record-batch-writer.ts'
+import { VirtualKafka } from '../../../runtime/ports/virtual/kafka.ts'
+import { jumpingPorts } from '../../harness/kafka/jumping-clock.ts'
+import { quietPorts } from '../../harness/source-context.ts'
+
+const RECORDS = ['{"id":1,"at":"2001-01-01T00:00:05Z","address":{"city":"Brno"},"a b":1}', '{"id":2.5,"at":"2001-01-01T00:00:01Z","address":{"city":"Praha","zip":1}}']
+const kafka = new VirtualKafka()
+let folder = ''
+beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'millrace-infer-')) })
+afterEach(async () => { await rm(folder, { recursive: true }) })
+
+async function said(from: string, brokers?: string, output: 'text' | 'json' = 'text'): Promise<string> {
+  let out = ''
+  const ports = brokers === undefined ? quietPorts() : jumpingPorts()
+  expect(await infer({ from, brokers, output }, { ports, connect: (options) => kafka.connect(options), out: (text) => { out += text } })).toBe(0)
+  return out
+}
+
+describe('millrace infer', () => {
+  test('of JSON lines it prints a schema block with the likely event time', async () => {
+    const path = join(folder, 'x.jsonl')
+    await writeFile(path, RECORDS.join('\n'))
+    expect(await said(path)).toBe(`# from 2 records of ${path}
+schema:
+  id: double
+  at: timestamp
+  address: 'row{city: string, zip: long?}'
+eventTime: { field: at, outOfOrderness: 4s }
+# left out, no name of a field: "a b"
+`)
+  })
+
+  test('of CSV it takes the names from the first line and finds the delimiter', async () => {
+    const path = join(folder, 'x.csv')
+    await writeFile(path, 'a;b\r\n1;"x;y"\r\n;z\r\n')
+    expect(JSON.parse(await said(path, undefined, 'json'))).toEqual({ records: 2, schema: { a: 'long?', b: 'string' }, eventTime: null, leftOut: [] })
+  })
+
+  test('of a topic it reads what is there now', async () => {
+    kafka.createTopic('t', 1)
+    const batch = new RecordBatchWriter(64)
+    for (const record of RECORDS) batch.append(null, Buffer.from(record), 1_700_000_000_000)
+    const { producerId, epoch } = kafka.initProducerId(null)
+    kafka.produce(1, null, [{ topic: 't', partition: 0, batch: batch.finish({ producerId, epoch, sequence: 0, transactional: false }, 'none') }])
+    expect(await said('t', 'k:9092')).toContain('  id: double\n')
+  })
+
+  test.each([['none.jsonl', undefined, 'FILE_MISSING'], ['empty.jsonl', '', 'SAMPLE_EMPTY'], ['bad.jsonl', '{"a":1}\n{a}', 'RECORD_INVALID']])('%s is refused', async (name, text, code) => {
+    const path = join(folder, name)
+    if (text !== undefined) await writeFile(path, text)
+    await expect(said(path)).rejects.toMatchObject({ code })
+  })
+})
