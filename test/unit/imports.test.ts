@@ -68,6 +68,14 @@ describe('imports', () => {
     expect(wrong).toEqual([])
   })
 
+  test('nothing the operator is made of can load code of a user', () => {
+    const all = [...runtime, ...edges(sourceFiles('operator'))]
+    const reached = new Set(['operator/main.ts'])
+    for (const path of reached) for (const { from, to } of all) if (from === path) reached.add(to)
+    expect(reached.size).toBeGreaterThan(50)
+    expect([...reached].filter((path) => path.startsWith('runtime/api/') || path === 'runtime/ports/real/modules.ts' || path.startsWith('runtime/worker/'))).toEqual([])
+  })
+
   test('neither imports a real port from a file that thinks', () => {
     const real = runtime.filter(({ from, to }) => to.startsWith('runtime/ports/real/') && !from.startsWith('runtime/ports/real/'))
     expect(real.filter(({ from }) => layerOf(from) !== TOP)).toEqual([])
