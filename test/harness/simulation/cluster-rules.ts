@@ -33,6 +33,8 @@ export class ClusterRules {
   /** A pod of the newest attempt is going or has gone: it may end without a savepoint. */
   #isDisturbed = false
   #isOverdue = false
+  /** Pods of calls that came late: they may appear when nobody expects them any more, and the garbage collector finds them. */
+  readonly #late = new Set<string>()
   #lastEntry: LogEntry | undefined
   /** Ids of the savepoints in the log, and where they are. */
   readonly #savepoints: string[] = []
@@ -56,8 +58,9 @@ export class ClusterRules {
   }
 
   /** A call of an operator is about to act. */
-  onOperatorCall({ verb, plural, name }: KubeCall): void {
+  onOperatorCall({ verb, plural, name, isLate }: KubeCall): void {
     if (plural !== pods.plural || (verb !== 'create' && verb !== 'delete')) return
+    if (isLate) { this.#late.add(name); return }
     const { job } = this.#state()
     if (job === undefined) return
     const operation = job.status?.operation
@@ -124,7 +127,7 @@ export class ClusterRules {
 
   /** Within its deadline nothing may be left behind; behind it only what the garbage collector finds. */
   #onGone(job: StreamJob): void {
-    const { pods: left } = this.#state()
+    const left = this.#state().pods.filter(({ metadata }) => !this.#late.has(metadata.name))
     this.#isOverdue = this.#kube.now() >= Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job)
     if (this.#isJobSpared && !this.#isOverdue) this.#must(left.length === 0, `the job is gone and has left ${left.length} pods`)
   }

@@ -66,7 +66,7 @@ class SimulatedCluster {
     this.#http.fault = () => this.#fails(plan.rates.jobApi)
     this.#kube.fault = (call) => this.#kubeFault(call)
     this.#kube.watchFault = () => this.#watchFault()
-    this.#kube.onArrival = (call) => { if (!call.isLate && !this.#operators.isLate(call.owner)) this.#rules.onOperatorCall(call) }
+    this.#kube.onArrival = (call) => { if (!this.#operators.isLate(call.owner)) this.#rules.onOperatorCall(call) }
     this.#kube.onEffect = (call) => { this.#crashAt(call, 'after') }
     store.onCreated = (path, bytes) => {
       if (!/\/log\/\d+$/.test(path)) return
@@ -115,7 +115,7 @@ class SimulatedCluster {
       this.#delete()
     } else if (this.#stage === 'deleting' && this.#job() === undefined) {
       this.#collectGarbage()
-      if (this.#nodes.processes().length === 0) this.#checkEnd()
+      if (this.#nodes.processes().length === 0 && !this.#hasPods()) this.#checkEnd()
     }
     return this.#stage === 'done' || this.#rules.broken.length > 0
   }
@@ -158,6 +158,8 @@ class SimulatedCluster {
     const { status, metadata } = job ?? {}
     return status?.phase === phase && status.observedGeneration === metadata?.generation && (status?.operation ?? null) === null
   }
+
+  #hasPods(): boolean { return [...this.#server.objects.values()].some(({ kind }) => kind === pods.kind) }
 
   /** What a late call has created for an owner that is gone. */
   #collectGarbage(): void {
