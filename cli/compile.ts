@@ -19,12 +19,19 @@ const KEY = 'job.mjs'
  * of the job like any other. Exit code 1 when the job is wrong.
  */
 export async function compile(file: string, connectors: ConnectorChecks): Promise<number> {
+  const text = await compiledText(file, connectors)
+  if (text === undefined) return 1
+  process.stdout.write(text)
+  return 0
+}
+
+/** The YAML; undefined when the job is wrong, which has then been said. */
+export async function compiledText(file: string, connectors: ConnectorChecks): Promise<string | undefined> {
   const job = await loadJobModule(file)
   const findings = findingsOfModule(file, job, connectors)
   for (const finding of findings) process.stderr.write(findingText(finding, ''))
-  if (findings.some((finding) => finding.severity === 'error')) return 1
-  process.stdout.write(compiledYaml(job, Object.keys(job.functions).length === 0 ? undefined : await bundleOf(file)))
-  return 0
+  if (findings.some((finding) => finding.severity === 'error')) return undefined
+  return compiledYaml(job, Object.keys(job.functions).length === 0 ? undefined : await bundleOf(file))
 }
 
 /** `text` is that of the module; undefined when the job has no functions. */

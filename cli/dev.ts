@@ -5,8 +5,11 @@ import type { EmbeddedApiServer } from '../embedded/api-server.ts'
 import type { JsonObject } from '../embedded/objects.ts'
 import { stringAt, valueAt } from '../embedded/objects.ts'
 import { druidsOf } from '../operator/config.ts'
+import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
+import { compiledText } from './compile.ts'
+import { isJobModule } from './job-module.ts'
 import { startLocalCluster } from './local-cluster.ts'
 import { newestRows, table } from './results-view.ts'
 
@@ -25,7 +28,7 @@ export interface DevOptions {
 export async function dev(options: DevOptions): Promise<number> {
   const startedAt = performance.now()
   const dir = resolve('.millrace')
-  const jobs = options.files.flatMap((file) => readResources(file))
+  const objects = (await Promise.all(options.files.map((file) => readResources(file)))).flat()
   const cluster = await startLocalCluster({
     dir, baseDir: options.files[0] === undefined ? process.cwd() : dirname(resolve(options.files[0])),
     logger: createLogger({ to: 'stderr', level: 'error' }), druids: druidsOf(process.env['MILLRACE_DRUIDS']),
@@ -34,9 +37,9 @@ export async function dev(options: DevOptions): Promise<number> {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { done() })
   })
   try {
-    print(welcome(cluster.server, jobs[0]?.name, performance.now() - startedAt))
-    for (const { resource, namespace, object } of jobs) cluster.server.local('millrace-dev').create(resource, namespace, object)
-    const stop = showWhatHappens(cluster.server, jobs.flatMap((job) => job.resultFolders))
+    print(welcome(cluster.server, objects.find(({ resource }) => resource === RESOURCES['StreamJob'])?.name, performance.now() - startedAt))
+    for (const { resource, namespace, object } of objects) cluster.server.local('millrace-dev').create(resource, namespace, object)
+    const stop = showWhatHappens(cluster.server, objects.flatMap((object) => object.resultFolders))
     await ended
     stop()
     print('\nending every process …')
@@ -67,10 +70,13 @@ interface Resource { resource: string; namespace: string; name: string; object: 
 
 const RESOURCES: Readonly<Record<string, string>> = {
   StreamJob: 'streamjobs.millrace.dev', StreamSavepoint: 'streamsavepoints.millrace.dev', DruidDatasource: 'druiddatasources.millrace.dev',
+  ConfigMap: 'configmaps',
 }
 
-function readResources(file: string): Resource[] {
-  const documents = parseAllDocuments(readFileSync(file, 'utf8'))
+async function readResources(file: string): Promise<Resource[]> {
+  const text = isJobModule(file) ? await compiledText(file, builtinConnectors) : readFileSync(file, 'utf8')
+  if (text === undefined) throw new MillraceError('SPEC_INVALID', `${file} was not applied`, { domain: 'user' })
+  const documents = parseAllDocuments(text)
   return (Array.isArray(documents) ? documents : []).map((document) => {
     const [mistake] = document.errors
     if (mistake) throw new MillraceError('YAML_SYNTAX', `${file}: ${mistake.message}`, { domain: 'user' })
