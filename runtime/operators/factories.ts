@@ -5,6 +5,7 @@ import { createBroadcastStage } from './broadcast/broadcast-stage.ts'
 import { createDedupeStage } from './dedupe/dedupe-stage.ts'
 import { createFlatMapStage } from './flat-map/flat-map-stage.ts'
 import { createJoinStage } from './join/join-stage.ts'
+import { createLookupStage } from './join/lookup-stage.ts'
 import { createPatternStage } from './pattern/pattern-stage.ts'
 import { createProcessStage } from './process/process-stage.ts'
 import { createReduceStage } from './reduce/reduce-stage.ts'
@@ -23,6 +24,7 @@ type Factories = { readonly [Kind in StagedVerb['kind']]: (verb: Extract<StagedV
 const FACTORIES: Factories = {
   window: (verb, context) => (verb.window.kind === 'count' || verb.window.kind === 'global' ? createTimelessWindowStage(verb, context) : new WindowStage(verb, context)),
   join: createJoinStage,
+  lookup: createLookupStage,
   dedupe: createDedupeStage,
   topN: createTopNStage,
   pattern: createPatternStage,

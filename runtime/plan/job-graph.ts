@@ -6,6 +6,7 @@ import type { BroadcastVerb } from './broadcast-verb.ts'
 import type { DedupeVerb } from './dedupe-verb.ts'
 import type { FlatMapVerb } from './flat-map-verb.ts'
 import type { JoinVerb } from './join-verb.ts'
+import type { LookupVerb } from './lookup-verb.ts'
 import type { PatternVerb } from './pattern-verb.ts'
 import type { ProcessVerb } from './process-verb.ts'
 import type { ReduceVerb } from './reduce-verb.ts'
@@ -74,6 +75,7 @@ export type Verb =
   | RunningAggregateVerb
   | ReduceVerb
   | JoinVerb
+  | LookupVerb
   | DedupeVerb
   | TopNVerb
   | PatternVerb

@@ -3,6 +3,7 @@ import { readExpressionText } from './expression-text.ts'
 import { readJoinExtent, type JoinExtent } from './join-extent.ts'
 import { readJoinKeys } from './join-keys.ts'
 import { readJoinSelect, type JoinField } from './join-select.ts'
+import { readLookup } from './lookup-verb.ts'
 import { join, type Problems } from './problems.ts'
 import type { Input, ReadOperator, Stream, StreamTime } from './read-operator.ts'
 import type { Expression } from '../expressions/ast.ts'
@@ -40,22 +41,27 @@ const BOUNDS: readonly Field[] = [
   { name: 'windowEnd', type: 'timestamp', nullable: false },
 ]
 
-const KNOWN = ['on', 'type', 'window', 'within', 'ttl', 'where', 'select'] as const
+const KNOWN = ['on', 'type', 'window', 'within', 'ttl', 'where', 'select', 'lookup'] as const
 
 /**
- * `join` of two inputs. Out come the fields of `select` (all of both sides by default), a window join adds `windowStart`
- * and `windowEnd`; rows too late for it come out of `lateLeft` and `lateRight`.
+ * `join` of two inputs, or of one with a service (lookup). Of two come out the fields of `select` (all of both sides by
+ * default), a window join adds `windowStart` and `windowEnd`; rows too late for it come out of `lateLeft` and `lateRight`.
  */
 export function readJoin(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
   const unknown: ReadOperator = { stream: { time: { kind: 'unknown' } } }
   const path = join(entry.path, 'join')
   const fields = problems.fields(entry.fields['join'], path, KNOWN)
   const [left, right, third] = inputs
+  if (fields?.['lookup'] !== undefined && left !== undefined && right === undefined) return readLookup(entry, fields, left, problems)
   if (left === undefined || right === undefined || third !== undefined) {
     problems.report('INPUT_MISSING', join(entry.path, 'from'), `a join has two inputs, not ${inputs.length}`, 'write from: [left, right]; join the result with a third in an entry of its own')
     return unknown
   }
   if (fields === undefined) return unknown
+  if (fields['lookup'] !== undefined) {
+    problems.report('JOIN_INVALID', join(entry.path, 'from'), 'a lookup joins one stream with a service', 'write from: the id of that stream')
+    return unknown
+  }
   const type = readType(fields['type'], join(path, 'type'), problems)
   const keys = readJoinKeys(fields['on'], { path, inputs: [left, right], names: entry.from }, problems)
   const extent = readJoinExtent(fields, path, problems)

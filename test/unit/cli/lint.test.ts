@@ -54,3 +54,16 @@ test('control characters of a file do not reach the terminal', async () => {
   const { out } = await run({ 'job.yaml': JOB.replace('from: hot', 'from: "\\e[31mhot" # \u009b31m') })
   expect(out).not.toMatch(/[\u001b\u009b]/)
 })
+
+test('a warning is shown and counted, and the job passes', async () => {
+  const job = JOB.replace(/    - id: out[^]*/, `    - id: both
+      from: [bids, hot]
+      join: { on: auction, select: { price: bids.price } }
+    - id: out
+      from: both
+      sink: console
+`)
+  const { code, out, err } = await run({ 'job.yaml': job })
+  expect(out).toMatch(/^job\.yaml:\d+:\d+ warning JOIN_UNBOUNDED spec\.graph\[3\]\.join: keeps every row of both sides for ever/)
+  expect({ code, err }).toEqual({ code: 0, err: '1 file read, 1 job, 0 errors, 1 warning\n' })
+})

@@ -1,0 +1,90 @@
+import { MillraceError } from '../../model/errors.ts'
+import type { LookupVerb } from '../../plan/lookup-verb.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { HttpAnswer, HttpClient, OutgoingRequest } from '../../ports/http-client.ts'
+import { createAsyncMapStage } from '../async-map/async-map-stage.ts'
+import type { OperatorContext } from '../operator-context.ts'
+import type { OperatorStage } from '../stage.ts'
+
+const NOT_FOUND = 404
+
+/**
+ * Flink's lookup join (AsyncLookupJoinRunner): asyncMap's calls, with answers kept for a while and 404 meaning that there
+ * is no match. What is kept is no state: after a restore the service is asked anew.
+ */
+export function createLookupStage(verb: LookupVerb, context: OperatorContext): OperatorStage {
+  const service = new NotFoundIsAnswer(verb, context.httpClient)
+  return createAsyncMapStage(verb.call, {
+    ...context,
+    httpClient: verb.cache === undefined ? service : new CachedAnswers(service, verb.cache, context.clock),
+    onError: (error, row, operator) => { if (!(error instanceof MillraceError && error.code === 'LOOKUP_MISSING')) context.onError(error, row, operator) },
+  })
+}
+
+/** A row the service does not know: no answer, whose fields are all null, or, of an inner join, no row. */
+class NotFoundIsAnswer implements HttpClient {
+  readonly #type: LookupVerb['type']
+  readonly #client: HttpClient
+
+  constructor({ type }: LookupVerb, client: HttpClient) {
+    this.#type = type
+    this.#client = client
+  }
+
+  async send(request: OutgoingRequest): Promise<HttpAnswer> {
+    const answer = await this.#client.send(request)
+    return answer.status === NOT_FOUND && this.#type === 'left' ? { ...answer, status: 200, body: '{}' } : missing(answer)
+  }
+}
+
+/** Kept, a missing row is an answer too; it becomes an error only where it is handed out. */
+function missing(answer: HttpAnswer): HttpAnswer {
+  if (answer.status !== NOT_FOUND) return answer
+  throw new MillraceError('LOOKUP_MISSING', 'the service knows no such row', { domain: 'user' })
+}
+
+interface Kept { answer: HttpAnswer | undefined; until: number }
+
+/** Answers by request, the one used longest ago given up first. Answers that may be other the next time are not kept. */
+class CachedAnswers implements HttpClient {
+  readonly #client: HttpClient
+  readonly #rows: number
+  readonly #ttlMs: number
+  readonly #clock: Clock
+  /** In the order of their last use; undefined: there is no such row. */
+  readonly #kept = new Map<string, Kept>()
+
+  constructor(client: HttpClient, { rows, ttlMs }: NonNullable<LookupVerb['cache']>, clock: Clock) {
+    this.#client = client
+    this.#rows = rows
+    this.#ttlMs = ttlMs
+    this.#clock = clock
+  }
+
+  async send(request: OutgoingRequest): Promise<HttpAnswer> {
+    const key = JSON.stringify([request.method, request.url, request.headers, request.body ?? null])
+    const kept = this.#kept.get(key)
+    if (kept !== undefined) this.#kept.delete(key)
+    if (kept !== undefined && kept.until > this.#clock.now()) {
+      this.#kept.set(key, kept)
+      return kept.answer ?? missing({ status: NOT_FOUND, body: '' })
+    }
+    const answer = await this.#ask(request)
+    if (answer === undefined || (answer.status >= 200 && answer.status <= 299)) this.#keep(key, answer)
+    return answer ?? missing({ status: NOT_FOUND, body: '' })
+  }
+
+  async #ask(request: OutgoingRequest): Promise<HttpAnswer | undefined> {
+    try {
+      return await this.#client.send(request)
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'LOOKUP_MISSING') return undefined
+      throw error
+    }
+  }
+
+  #keep(key: string, answer: HttpAnswer | undefined): void {
+    this.#kept.set(key, { answer, until: this.#clock.now() + this.#ttlMs })
+    if (this.#kept.size > this.#rows) for (const oldest of this.#kept.keys()) { this.#kept.delete(oldest); break }
+  }
+}
