@@ -10,8 +10,8 @@ import { rowTime, tableShape, type KeyedTableOptions } from './window-table.ts'
 export interface SessionWindowsOptions extends KeyedTableOptions { gapMs: number }
 
 const EMIT_ROWS = 1024
-/** Sessions wait in buckets of a part of the gap: fewer parts are scanned more often, more are more lists. */
-const BUCKETS_PER_GAP = 16
+/** Sessions wait in buckets of a part of the gap: of fewer parts each is scanned longer, more are more lists. */
+const BUCKETS_PER_GAP = 64
 /** Fewer ended sessions than this are not worth making a table anew. */
 const FEW_ENDED = 64
 
@@ -34,14 +34,16 @@ const ENDED = -Infinity
 
 interface SessionGroup extends SessionGroupView {
   id: number
-  /** Entries by when they are to be looked at: bucket of column tm; those that moved on are still listed where they were. */
-  buckets: Map<number, number[]>
-  /** No entry is to be looked at before. */
-  next: number
+  /** How often the table was made anew: entries listed before are others now. */
+  tables: number
   /** Entries without a session. */
   ended: number
   lates: number[]
+  due: number[]
 }
+
+/** Sessions to be looked at in one stretch of time; those that moved on are still listed where they were. */
+interface Bucket { groups: SessionGroup[]; entries: number[]; tables: number[] }
 
 class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
   readonly #code: SessionTableCode
@@ -56,6 +58,10 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
   /** How far sessions of each key group have fired. */
   readonly #fired: Float64Array
   readonly #lateIn: SessionGroup[] = []
+  /** By column tm over the width of a bucket: one wheel for all groups, so that a watermark looks at one of them. */
+  readonly #buckets = new Map<number, Bucket>()
+  /** No session is to be looked at before. */
+  #next = Infinity
   readonly #out: Row[] = []
 
   constructor(code: SessionTableCode, options: SessionWindowsOptions, operatorId: string) {
@@ -81,7 +87,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
   groupAt(id: number): SessionGroup {
     const known = this.#groups[id]
     if (known !== undefined) return known
-    const made: SessionGroup = { id, table: this.#code.create(), earlies: [], buckets: new Map(), next: Infinity, ended: 0, lates: [] }
+    const made: SessionGroup = { id, table: this.#code.create(), tables: 0, earlies: [], ended: 0, lates: [], due: [] }
     this.#groups[id] = made
     return made
   }
@@ -139,11 +145,16 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
 
   #lookAt(group: SessionGroup, entry: number, time: number): void {
     group.table.tm[entry] = time
-    const bucket = Math.floor(time / this.#bucketMs)
-    const entries = group.buckets.get(bucket)
-    if (entries === undefined) group.buckets.set(bucket, [entry])
-    else entries.push(entry)
-    if (time < group.next) group.next = time
+    const at = Math.floor(time / this.#bucketMs)
+    let bucket = this.#buckets.get(at)
+    if (bucket === undefined) {
+      bucket = { groups: [], entries: [], tables: [] }
+      this.#buckets.set(at, bucket)
+    }
+    bucket.groups.push(group)
+    bucket.entries.push(entry)
+    bucket.tables.push(group.tables)
+    if (time < this.#next) this.#next = time
   }
 
   #join(group: SessionGroup, first: number, other: number): void {
@@ -211,44 +222,56 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
 
   fire(time: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean {
     const passed = this.#passed(time)
-    let left = Math.max(1, budgetRows)
-    for (const group of this.#groups) {
-      if (group === undefined || group.next > passed) continue
-      // the groups that are done are passed over next time: nothing in them is due
-      if (left <= 0) return true
-      const due = this.#due(group, passed)
-      this.#emit(group.table, due, emit, onError)
-      left -= due.length
-      for (const entry of due) this.#afterFiring(group, entry, passed)
-      if (group.ended > FEW_ENDED && group.ended * 2 > group.table.n) this.#compact(group)
+    if (passed >= this.#next) {
+      let left = Math.max(1, budgetRows)
+      const last = Math.floor(passed / this.#bucketMs)
+      // what is left in a bucket that was looked at is not due: the next call finds the later ones
+      for (const at of [...this.#buckets.keys()].filter((bucket) => bucket <= last).sort((a, b) => a - b)) {
+        if (left <= 0) return true
+        left -= this.#fireBucket(at, passed, emit, onError)
+      }
+      this.#setNext(last)
     }
     for (let group = this.#own.first; group < this.#own.endExclusive; group++) if (passed > (this.#fired[group] ?? -Infinity)) this.#fired[group] = passed
     return false
   }
 
-  /** Takes the sessions that are to fire out of their buckets, and ends those that no late row can reach any more. */
-  #due(group: SessionGroup, passed: number): number[] {
-    const { table, buckets } = group
-    const due: number[] = []
-    const last = Math.floor(passed / this.#bucketMs)
-    for (const [bucket, entries] of [...buckets]) {
-      if (bucket > last) continue
-      buckets.delete(bucket)
-      for (const entry of entries) {
-        const at = table.tm[entry] as number
-        if (Math.floor(at / this.#bucketMs) !== bucket || at === ENDED) continue
-        this.#lookedAt(group, entry, passed, due)
-      }
+  /** Fires what is due in the bucket and returns how many sessions those were. */
+  #fireBucket(at: number, passed: number, emit: RowsConsumer, onError: RowErrorHandler | undefined): number {
+    const { groups, entries, tables } = this.#buckets.get(at) as Bucket
+    this.#buckets.delete(at)
+    const touched: SessionGroup[] = []
+    for (let i = 0; i < entries.length; i++) {
+      const group = groups[i] as SessionGroup
+      const entry = entries[i] as number
+      if (group.tables !== tables[i] || Math.floor((group.table.tm[entry] as number) / this.#bucketMs) !== at) continue
+      if (this.#lookedAt(group, entry, passed) && group.due.length === 1) touched.push(group)
     }
-    group.next = Infinity
-    for (const [bucket, entries] of buckets) {
-      const earliest = bucket > last ? bucket * this.#bucketMs : entries.reduce((least, entry) => Math.min(least, table.tm[entry] as number), Infinity)
-      if (earliest < group.next) group.next = earliest
+    let fired = 0
+    for (const group of touched) {
+      const due = group.due
+      group.due = []
+      fired += due.length
+      this.#emit(group.table, due, emit, onError)
+      for (const entry of due) this.#afterFiring(group, entry, passed)
+      if (group.ended > FEW_ENDED && group.ended * 2 > group.table.n) this.#compact(group)
     }
-    return due
+    return fired
   }
 
-  #lookedAt(group: SessionGroup, entry: number, passed: number, due: number[]): void {
+  #setNext(last: number): void {
+    this.#next = Infinity
+    for (const [at, { groups, entries, tables }] of this.#buckets) {
+      if (at > last) this.#next = Math.min(this.#next, at * this.#bucketMs)
+      else for (let i = 0; i < entries.length; i++) {
+        const time = groups[i]?.table.tm[entries[i] as number] as number
+        if (groups[i]?.tables === tables[i] && time > ENDED) this.#next = Math.min(this.#next, time)
+      }
+    }
+  }
+
+  /** True when the session is to fire: it is in the group's list then. */
+  #lookedAt(group: SessionGroup, entry: number, passed: number): boolean {
     const { table } = group
     const end = table.we[entry] as number
     const isOpen = table.st[entry] === SESSION.open
@@ -257,8 +280,9 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     else if (isOpen) {
       // a second listing of the same entry finds it gone
       table.tm[entry] = ENDED
-      due.push(entry)
+      return group.due.push(entry) > 0
     } else this.#end(group, entry)
+    return false
   }
 
   #afterFiring(group: SessionGroup, entry: number, passed: number): void {
@@ -274,8 +298,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
   #compact(group: SessionGroup): void {
     const { table: old, earlies } = group
     group.table = this.#code.create()
-    group.buckets = new Map()
-    group.next = Infinity
+    group.tables++
     group.ended = 0
     const moved = this.#adopt(group, old)
     group.earlies = earlies.flatMap((entry) => moved.get(entry) ?? [])
@@ -301,9 +324,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
   }
 
   nextEnd(): Timestamp | undefined {
-    let next = Infinity
-    for (const group of this.#groups) if (group !== undefined && group.next < next) next = group.next
-    return next === Infinity ? undefined : next
+    return this.#next === Infinity ? undefined : this.#next
   }
 
   firedUntil(): Timestamp { return this.#fired.reduce((most, end) => Math.max(most, end), -Infinity) }
