@@ -15,6 +15,8 @@ export const PLANTED_BUGS = {
   forgetTerminating: 'pods that are still ending count as gone',
   upgradeWithoutSavepoint: 'pods are replaced without a savepoint',
   surplusFirst: 'a smaller job loses its surplus pods before it has been rescaled',
+  noDrain: 'a barrier goes on while calls of rows before it are under way',
+  watermarkAhead: 'a watermark goes on before the results of calls of rows before it',
 } as const
 
 export type PlantedBug = keyof typeof PLANTED_BUGS

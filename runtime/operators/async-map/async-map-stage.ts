@@ -1,4 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
+import { isPlanted } from '../../model/planted-bugs.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { AsyncMapVerb } from '../../plan/async-map-verb.ts'
@@ -32,6 +33,8 @@ class AsyncMapStage implements OperatorStage {
   #calls = 0
   #passed: Timestamp = MIN_TIMESTAMP
   #isMailed = false
+  /** The input has ended: there are no more rows. */
+  #isEnded = false
   /** Wakes who waits for a call to be done. */
   #wake: (() => void) | undefined
 
@@ -51,6 +54,8 @@ class AsyncMapStage implements OperatorStage {
   }
 
   async onWatermark(time: Timestamp): Promise<void> {
+    if (time === MAX_TIMESTAMP) this.#isEnded = true
+    if (isPlanted('watermarkAhead') && !this.#isEnded) return this.#context.next.onWatermark(time)
     const last = this.#pending.at(-1)
     if (last?.kind === 'watermark') last.time = time
     else this.#pending.push({ kind: 'watermark', time })
@@ -61,6 +66,7 @@ class AsyncMapStage implements OperatorStage {
   passedWatermark(): Timestamp { return this.#passed }
 
   async drain(): Promise<void> {
+    if (isPlanted('noDrain') && !this.#isEnded) return
     await this.#handOn()
     while (this.#pending.length > 0) await this.#handOnNext()
   }

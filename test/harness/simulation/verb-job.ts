@@ -1,3 +1,5 @@
+import type { PlantedBug } from '../../../runtime/model/planted-bugs.ts'
+import type { Scenario, Verdict } from './scenario.ts'
 import { inputFiles, mulberry } from './window-job.ts'
 import { simulate, type Fault, type Simulation } from './simulated-job.ts'
 
@@ -33,27 +35,35 @@ function specOf({ graph, from, eventTime, moduleNames = [] }: VerbJob, replicas:
   }
 }
 
-/**
- * Runs the job under so many seeds, the first without faults, with kills, pauses and cut connections and rescales drawn from
- * each; what went wrong, by seed.
- */
+/** Runs the job once, with kills, pauses, cut connections and a rescale drawn from the seed; seed 0 without. */
+async function verbVerdict(job: VerbJob, seed: number): Promise<Verdict> {
+  const random = mulberry(seed * 7919)
+  const faults = Array.from({ length: seed === 0 ? 0 : 1 + Math.floor(random() * 4) }, (): Fault => ({
+    at: Math.floor(random() * 4_000), kind: (['kill', 'zombie', 'cut'] as const)[Math.floor(random() * 3)] ?? 'kill',
+    who: random() < 0.3 ? 'coordinator' : Math.floor(random() * 8),
+  }))
+  const replicas = 1 + Math.floor(random() * 3)
+  const rescale = seed % 2 === 0 ? undefined : { at: Math.floor(random() * 3_000), spec: specOf(job, 1 + Math.floor(random() * 3)) }
+  const { finished, report, output, steps, log } = await simulate({ seed, spec: specOf(job, replicas), files: inputFiles(), faults, storeFaultRate: 0,
+    ...(rescale === undefined ? {} : { rescale }), ...(job.modules === undefined ? {} : { modules: job.modules }), ...(job.http === undefined ? {} : { http: job.http }),
+  }, 120_000)
+  const wrong = finished ? job.wrongness(output.map((line) => JSON.parse(line) as Record<string, unknown>)) : `not finished: ${JSON.stringify(report)}`
+  return { wrong, steps, log }
+}
+
+/** Runs the job under so many seeds; what went wrong, by seed. */
 export async function wrongVerbSeeds(job: VerbJob, seeds: number): Promise<string[]> {
   const wrong: string[] = []
   for (let seed = 0; seed < seeds; seed++) {
-    const random = mulberry(seed * 7919)
-    const faults = Array.from({ length: seed === 0 ? 0 : 1 + Math.floor(random() * 4) }, (): Fault => ({
-      at: Math.floor(random() * 4_000), kind: (['kill', 'zombie', 'cut'] as const)[Math.floor(random() * 3)] ?? 'kill',
-      who: random() < 0.3 ? 'coordinator' : Math.floor(random() * 8),
-    }))
-    const replicas = 1 + Math.floor(random() * 3)
-    const rescale = seed % 2 === 0 ? undefined : { at: Math.floor(random() * 3_000), spec: specOf(job, 1 + Math.floor(random() * 3)) }
-    const result = await simulate({ seed, spec: specOf(job, replicas), files: inputFiles(), faults, storeFaultRate: 0,
-      ...(rescale === undefined ? {} : { rescale }), ...(job.modules === undefined ? {} : { modules: job.modules }), ...(job.http === undefined ? {} : { http: job.http }),
-    }, 120_000)
-    const reason = result.finished ? job.wrongness(result.output.map((line) => JSON.parse(line) as Record<string, unknown>)) : `not finished: ${JSON.stringify(result.report)}`
+    const { wrong: reason } = await verbVerdict(job, seed)
     if (reason !== undefined) wrong.push(`seed ${seed}: ${reason}`)
   }
   return wrong
+}
+
+/** The jobs, one after the other from seed to seed, as a scenario of test/simulate.ts. */
+export function verbScenario(name: string, jobs: readonly [VerbJob, ...VerbJob[]], finds: readonly PlantedBug[]): Scenario {
+  return { name, finds, run: (seed) => verbVerdict(jobs[seed % jobs.length] ?? jobs[0], seed) }
 }
 
 /** For upserts: whether the greatest `value` of every key is the one expected. */
