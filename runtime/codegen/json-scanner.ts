@@ -81,7 +81,9 @@ function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout)
   const strings = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name))
   const code = new Emitter()
   emitHelpers(code)
+  code.line(`let viewed, view`)
   code.line(`return function scan(b, start, end, text, base) { let p = start, c = 0, wide = false`)
+  code.line(`if (b !== viewed) { viewed = b; view = new DataView(b.buffer, b.byteOffset, b.length) }`)
   schema.fields.forEach((field, index) => code.line(`let v${index} = null${field.type === 'string' ? `, q${index} = -1, e${index} = -1` : ''}`))
   for (const { key, lead } of layout.members) {
     emitExpectedBytes(code, lead)
@@ -99,7 +101,12 @@ function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout)
 
 function emitExpectedBytes(code: Emitter, expected: Uint8Array): void {
   if (expected.length === 0) return
-  const tests = Array.from(expected, (byte, index) => `b[p${index === 0 ? '' : ` + ${index}`}] !== ${code.literal(byte)}`)
+  const bytes = Buffer.from(expected)
+  const at = (index: number): string => index === 0 ? 'p' : `p + ${index}`
+  const tests: string[] = []
+  let index = 0
+  for (; index + 4 <= bytes.length; index += 4) tests.push(`view.getUint32(${at(index)}) !== ${bytes.readUInt32BE(index)}`)
+  for (; index < bytes.length; index++) tests.push(`b[${at(index)}] !== ${bytes.readUInt8(index)}`)
   code.line(`if (p + ${code.literal(expected.length)} > end || ${tests.join(' || ')}) return null`)
   code.line(`p += ${code.literal(expected.length)}`)
 }
