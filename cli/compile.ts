@@ -4,11 +4,15 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { Job } from '../runtime/api/job.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
+import type { ModuleSource } from '../runtime/model/user-module.ts'
 import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
 import { findingText } from './lint.ts'
 import { findingsOfModule, loadJobModule } from './job-module.ts'
 
 const API = fileURLToPath(new URL('../runtime/api/millrace.ts', import.meta.url))
+/** The StreamJob with a ConfigMap that holds its code, or one whose code is in its image; or the code alone. */
+export type CompiledForm = { kind: 'configMap' } | { kind: 'image'; path: string } | { kind: 'code' }
+
 /** What the API server takes in one object, less what surrounds the text. */
 const LARGEST_TEXT = 1_000_000
 const KEY = 'job.mjs'
@@ -18,29 +22,36 @@ const KEY = 'job.mjs'
  * YAML for kubectl. The ConfigMap is named after its text and never changes: new code is a new ConfigMap, and so an upgrade
  * of the job like any other. Exit code 1 when the job is wrong.
  */
-export async function compile(file: string, connectors: ConnectorChecks): Promise<number> {
-  const text = await compiledText(file, connectors)
+export async function compile(file: string, connectors: ConnectorChecks, form: CompiledForm = { kind: 'configMap' }): Promise<number> {
+  const text = await compiledText(file, connectors, form)
   if (text === undefined) return 1
   process.stdout.write(text)
   return 0
 }
 
 /** The YAML; undefined when the job is wrong, which has then been said. */
-export async function compiledText(file: string, connectors: ConnectorChecks): Promise<string | undefined> {
+export async function compiledText(file: string, connectors: ConnectorChecks, form: CompiledForm = { kind: 'configMap' }): Promise<string | undefined> {
   const job = await loadJobModule(file)
   const findings = findingsOfModule(file, job, connectors)
   for (const finding of findings) process.stderr.write(findingText(finding, ''))
   if (findings.some((finding) => finding.severity === 'error')) return undefined
-  return compiledYaml(job, Object.keys(job.functions).length === 0 ? undefined : await bundleOf(file))
+  switch (form.kind) {
+    case 'code': return bundleOf(file)
+    case 'image': return stringify(streamJobOf(job, form), YAML)
+    case 'configMap': return compiledYaml(job, Object.keys(job.functions).length === 0 ? undefined : await bundleOf(file))
+  }
 }
 
 /** `text` is that of the module; undefined when the job has no functions. */
 export function compiledYaml(job: Job, text: string | undefined): string {
-  const streamJob = (spec: object): object => ({ apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name: job.name }, spec })
-  if (text === undefined) return stringify(streamJob(job.spec({ kind: 'path', path: KEY })), YAML)
+  if (text === undefined) return stringify(streamJobOf(job, { kind: 'path', path: KEY }), YAML)
   const name = `${job.name}-functions-${createHash('sha256').update(text).digest('hex').slice(0, 10)}`
   const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: { 'millrace.dev/job': job.name } }, immutable: true, data: { [KEY]: text } }
-  return `${stringify(configMap, YAML)}---\n${stringify(streamJob(job.spec({ kind: 'configMap', name, key: KEY })), YAML)}`
+  return `${stringify(configMap, YAML)}---\n${stringify(streamJobOf(job, { kind: 'configMap', name, key: KEY }), YAML)}`
+}
+
+function streamJobOf(job: Job, module: ModuleSource): object {
+  return { apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name: job.name }, spec: job.spec(module) }
 }
 
 const YAML = { lineWidth: 0 } as const

@@ -27,6 +27,8 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
   run:   --in-process  all in one process      --resume ID  goes on with an earlier run's state
          --restore PATH  starts from a savepoint or checkpoint of another job
          --log info|debug|silent  (silent)
+  compile: --code  prints the code alone, for an image
+           --image PATH  names the code's file in the image instead of a ConfigMap
   infer: --brokers host:port  reads a topic instead of a file
   dev:   --example     applies examples/flights.yaml and shows what happens
   all:   -o json       for programs            --help
@@ -50,6 +52,7 @@ async function main(args: string[]): Promise<number> {
     options: {
       'in-process': { type: 'boolean', default: false }, example: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
       output: { type: 'string', short: 'o', default: 'text' }, resume: { type: 'string' }, restore: { type: 'string' }, log: { type: 'string', default: 'silent' }, brokers: { type: 'string' },
+      code: { type: 'boolean', default: false }, image: { type: 'string' },
     },
   })
   const [verb, ...files] = positionals
@@ -60,7 +63,7 @@ async function main(args: string[]): Promise<number> {
       file: oneFile(verb, files), inProcess: values['in-process'], output, resume: values.resume, restore: values.restore,
       logLevel: oneOf('log', values.log, ['info', 'debug', 'silent'] as const),
     })
-    case 'compile': return compile(oneFile(verb, files), builtinConnectors)
+    case 'compile': return compile(oneFile(verb, files, 'job.ts'), builtinConnectors, values.code ? { kind: 'code' } : values.image === undefined ? { kind: 'configMap' } : { kind: 'image', path: values.image })
     case 'infer': return infer({ from: oneFile(verb, files, 'FILE'), brokers: values.brokers, output }, {
       ports: realPorts({ logger: createLogger({ to: 'stderr', level: 'error' }), printLine: () => undefined }), connect: connectKafka, out: (text) => { process.stdout.write(text) },
     })
