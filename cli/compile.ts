@@ -64,6 +64,8 @@ export async function bundleOf(file: string): Promise<string> {
   const result = await build({
     entryPoints: [resolve(file)], absWorkingDir: dirname(resolve(file)), bundle: true, write: false, platform: 'node', format: 'esm', target: 'node26',
     alias: { millrace: API }, minifyWhitespace: true, lineLimit: 160, legalComments: 'none', charset: 'utf8', logLevel: 'silent',
+    // CommonJS packages inside of an ES module still call require for Node's own modules
+    banner: { js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);" },
   }).catch((cause: unknown) => {
     throw new MillraceError('BUNDLE_FAILED', `${basename(file)} cannot be bundled: ${describeWithCauses(cause)}`, { domain: 'user' })
   })
