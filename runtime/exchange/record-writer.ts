@@ -36,7 +36,8 @@ export class RecordWriter {
   constructor(channels: readonly ChannelWriter[], codec: BatchCodec, routing: Routing, clock: Clock) {
     this.#channels = channels
     this.#codec = codec
-    this.#routing = routing
+    // with one reader there is nothing to choose, and no key to hash
+    this.#routing = channels.length === 1 ? { kind: 'one', channel: 0 } : routing
     this.#clock = clock
     this.#pending = channels.map(() => [])
     const groups = routing.kind === 'hash' ? routing.maxParallelism : 0
