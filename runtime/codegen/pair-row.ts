@@ -3,8 +3,8 @@ import type { Field } from '../model/schema.ts'
 import type { Emitter } from './emitter.ts'
 import { ExpressionEmitter, valueCheck } from './expression.ts'
 
-/** The JavaScript variables that hold the two rows of a pair. */
-export type PairVariables = Readonly<Record<'left' | 'right', string>>
+/** The JavaScript variables that hold the rows, `left` and `right` of a pair. */
+export type PairVariables = Readonly<Record<string, string>>
 
 /** Pushes the row that comes of a pair to `out`; `more` are values behind the fields. The scope must hold Row and EXPRESSION_SCOPE. */
 export function emitPairRow(code: Emitter, fields: readonly { field: Field; value: Expression }[], variables: PairVariables, more: readonly string[] = []): void {

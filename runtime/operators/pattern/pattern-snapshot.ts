@@ -1,0 +1,157 @@
+import { compileBatchCodec } from '../../codegen/codec.ts'
+import type { BatchCodec } from '../../codegen/contracts.ts'
+import type { Cell } from '../../codegen/pattern-view.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { Row } from '../../model/schema.ts'
+import type { Timestamp } from '../../model/time.ts'
+import type { StreamCode } from '../operator-context.ts'
+import type { State } from './pattern-automaton.ts'
+import type { KeyRuns } from './pattern-runs.ts'
+
+/*
+ * The state of one key group of a pattern, little-endian:
+ *   u32 magic 'MPT1' | u32 bytes of the header | header: JSON, padded with spaces to 8 bytes
+ *   f64 numbers, as many as the header says: per key
+ *     seq | rows that wait, and of each row and time | cells, and of each prev, step, row, seq and time, what is before first
+ *     | runs, and of each state and cell | matches that wait, of each its cell
+ *   one frame of the stream's codec: the rows, to which the numbers are indices; a cell's prev is -1 when it is the first
+ */
+const MAGIC = 0x3154504d
+
+interface Header { version: 1; passed: number | null; shape: string; keys: number; numbers: number }
+
+/** A key with what has not been shown to the automaton yet. */
+export interface KeyState extends KeyRuns {
+  waitingRows: { row: Row; time: Timestamp }[]
+}
+
+/** Writes and reads blocks of one pattern. */
+export class PatternSnapshots {
+  readonly #codec: BatchCodec
+  readonly #shape: string
+  readonly #states: readonly State[]
+
+  /** `shape`: the keys, the steps and the rows, as text; a block of another shape is refused. */
+  constructor({ schema, rowClass }: StreamCode, states: readonly State[], shape: string) {
+    this.#codec = compileBatchCodec(schema, rowClass)
+    this.#states = states
+    this.#shape = shape
+  }
+
+  write(keys: readonly KeyState[], passed: Timestamp | undefined): Uint8Array {
+    const rows = new Map<Row, number>()
+    const numbers: number[] = []
+    const indexOf = (row: Row): number => rows.get(row) ?? (rows.set(row, rows.size), rows.size - 1)
+    for (const key of keys) writeKey(key, numbers, indexOf)
+    const header: Header = { version: 1, passed: passed ?? null, shape: this.#shape, keys: keys.length, numbers: numbers.length }
+    const head = Buffer.from(JSON.stringify(header))
+    const start = 8 + (head.length + 7 & ~7)
+    const list = [...rows.keys()]
+    const frame = this.#codec.encode(list, list.length)
+    const bytes = new Uint8Array(start + numbers.length * 8 + frame.byteLength)
+    new Uint32Array(bytes.buffer, 0, 2).set([MAGIC, start - 8])
+    bytes.fill(32, 8, start).set(head, 8)
+    new Float64Array(bytes.buffer, start, numbers.length).set(numbers)
+    bytes.set(frame, start + numbers.length * 8)
+    return bytes
+  }
+
+  /** The keys of a block, and how far the pattern had come. Throws STATE_CORRUPT or STATE_INCOMPATIBLE. */
+  read(bytes: Uint8Array): { keys: KeyState[]; passed: Timestamp | undefined } {
+    const aligned = new Uint8Array(bytes)
+    const [magic, size = 0] = aligned.byteLength < 8 ? [] : new Uint32Array(aligned.buffer, 0, 2)
+    if (magic !== MAGIC || size % 8 !== 0 || 8 + size > aligned.byteLength) throw corrupt('it does not begin with a header')
+    const header = readHeader(aligned.subarray(8, 8 + size))
+    if (header.shape !== this.#shape) {
+      throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern was written for ${header.shape}, the job now has ${this.#shape}`,
+        { domain: 'user', hint: 'give the changed pattern a new id to start it with empty state' })
+    }
+    const end = 8 + size + header.numbers * 8
+    if (end > aligned.byteLength) throw corrupt(`its ${header.numbers} numbers go beyond its ${aligned.byteLength} bytes`)
+    const rows: Row[] = []
+    this.#codec.decode(aligned.slice(end), rows)
+    const numbers = new Numbers(new Float64Array(aligned.buffer, 8 + size, header.numbers))
+    const keys = Array.from({ length: header.keys }, () => this.#readKey(numbers, rows))
+    numbers.expectEnd()
+    return { keys, passed: header.passed ?? undefined }
+  }
+
+  #readKey(numbers: Numbers, rows: readonly Row[]): KeyState {
+    const seq = numbers.next()
+    const waitingRows = numbers.list(() => ({ row: numbers.of(rows), time: numbers.next() }))
+    const cells: Cell[] = []
+    const count = numbers.next()
+    for (let i = 0; i < count; i++) {
+      const prev = numbers.next()
+      const cell = { prev: prev < 0 ? null : at(cells, prev), step: numbers.next(), row: numbers.of(rows), seq: numbers.next(), time: numbers.next(), view: undefined } as Omit<Cell, 'first'> as Cell
+      cell.first = cell.prev === null ? cell : cell.prev.first
+      cells.push(cell)
+    }
+    const runs = numbers.list(() => ({ state: numbers.of(this.#states), cell: numbers.of(cells) }))
+    return { seq, waitingRows, runs, waiting: numbers.list(() => numbers.of(cells)) }
+  }
+}
+
+function writeKey({ seq, waitingRows, runs, waiting }: KeyState, numbers: number[], indexOf: (row: Row) => number): void {
+  numbers.push(seq, waitingRows.length)
+  for (const { row, time } of waitingRows) numbers.push(indexOf(row), time)
+  const cells = new Map<Cell, number>()
+  const ends = [...runs.map(({ cell }) => cell), ...waiting]
+  for (const end of ends) {
+    const missing: Cell[] = []
+    for (let cell: Cell | null = end; cell !== null && !cells.has(cell); cell = cell.prev) missing.push(cell)
+    for (const cell of missing.reverse()) cells.set(cell, cells.size)
+  }
+  numbers.push(cells.size)
+  for (const { prev, step, row, seq: place, time } of cells.keys()) numbers.push(prev === null ? -1 : cells.get(prev) ?? -1, step, indexOf(row), place, time)
+  numbers.push(runs.length)
+  for (const { state, cell } of runs) numbers.push(state.id, cells.get(cell) ?? -1)
+  numbers.push(waiting.length)
+  for (const cell of waiting) numbers.push(cells.get(cell) ?? -1)
+}
+
+class Numbers {
+  readonly #values: Float64Array
+  #at = 0
+
+  constructor(values: Float64Array) { this.#values = values }
+
+  next(): number {
+    const value = this.#values[this.#at++]
+    if (value === undefined) throw corrupt(`its ${this.#values.length} numbers end too early`)
+    return value
+  }
+
+  of<T>(list: readonly T[]): T { return at(list, this.next()) }
+
+  list<T>(read: () => T): T[] {
+    const count = this.next()
+    if (!(count >= 0 && count <= this.#values.length)) throw corrupt(`it has a list of ${count}`)
+    return Array.from({ length: count }, read)
+  }
+
+  expectEnd(): void {
+    if (this.#at !== this.#values.length) throw corrupt(`${this.#values.length - this.#at} of its numbers belong to no key`)
+  }
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  const value = list[index]
+  if (value === undefined) throw corrupt(`there is no place ${index} among ${list.length}`)
+  return value
+}
+
+function readHeader(bytes: Uint8Array): Header {
+  let header: Header
+  try {
+    header = JSON.parse(Buffer.from(bytes).toString('utf8')) as Header
+  } catch (cause) {
+    throw new MillraceError('STATE_CORRUPT', 'the header of a pattern\'s state does not parse', { cause })
+  }
+  if (header.version !== 1) throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern has version ${String(header.version)}, this release reads 1`)
+  return header
+}
+
+function corrupt(what: string): MillraceError {
+  return new MillraceError('STATE_CORRUPT', `the state of a pattern is corrupt: ${what}`)
+}
