@@ -88,6 +88,8 @@ interface Side {
   readonly fields: readonly Field[]
   readonly keys: readonly Field[]
   readonly time: { field: Field; offsetMs: number } | undefined
+  readonly isTimed: boolean
+  readonly isMarked: boolean
 }
 
 class JoinGenerator {
@@ -141,6 +143,7 @@ class JoinGenerator {
     return {
       name: side === 'left' ? 'Left' : 'Right', side, index: side === 'left' ? 0 : 1, fields, keys: fieldsOf(schema, this.#verb.keys[side]),
       time: time === undefined || field === undefined ? undefined : { field, offsetMs: time.offsetMs },
+      isTimed: this.#verb.extent.kind !== 'regular' || this.#verb.extent.ttlMs !== undefined, isMarked: this.#verb.type !== 'inner',
     }
   }
 
@@ -325,7 +328,7 @@ class JoinGenerator {
     code.line(`function kept${name}(t, i) { const c = cursor${name}; c.t = t; c.e = i; c.load(); return new Kept${name}(${fields.map((field) => `c${code.property(field.name)}`).join(', ')}) }`)
     code.line(`function restore${name}({ ints, doubles, bytes }, p, to, host) { let pane, parts, from = Infinity, until = -Infinity; const one = new ${name}Log(null)`)
     code.line(`while (p < to) { p = parse${name}(p, ints, doubles, bytes, one); if (p < 0 || p > to) return false`)
-    code.line(`const time = one.time[0], matched = one.m[0], r = kept${name}(one, 0)`)
+    code.line(`const time = ${side.isTimed ? 'one.time[0]' : '0'}, matched = ${side.isMarked ? 'one.m[0]' : '0'}, r = kept${name}(one, 0)`)
     this.#emitKey(side, 'r')
     this.#emitKeep(side, 'r', 'matched', 'until')
     code.line(`} if (pane !== undefined) pane.texts.flush(); return true }`)

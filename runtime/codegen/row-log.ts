@@ -13,8 +13,7 @@ export interface RowLog {
   readonly n: number
   /** Hash of each row's key. */
   readonly h: Int32Array
-  readonly time: Float64Array
-  /** 1 for a row that had a match. */
+  /** 1 for a row that had a match; where it is marked. */
   readonly m: Uint8Array
   /** Room without rows, whose texts will lie there. */
   clear(texts: RowTexts): void
@@ -26,6 +25,10 @@ export interface RowLogShape {
   fields: readonly Field[]
   /** Of `fields`, in the order of the key. */
   keys: readonly Field[]
+  /** Whether rows carry the time they are kept by; without it there is one pane for ever. */
+  isTimed: boolean
+  /** Whether rows note that they had a match. */
+  isMarked: boolean
 }
 
 const isText = (field: Field): boolean => field.type === 'string' || field.type === 'json'
@@ -34,15 +37,17 @@ const isText = (field: Field): boolean => field.type === 'string' || field.type 
 export function emitRowLog(code: Emitter, shape: RowLogShape): void {
   const { name, fields } = shape
   const texts = fields.filter(isText)
-  const columns = columnsOf(fields)
+  const columns = columnsOf(shape)
   code.line(`class ${name}Log {`)
-  code.line(`constructor(texts) { this.texts = texts; this.version = 0; this.n = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
+  code.line(`constructor(texts) { this.texts = texts; this.version = 0; this.n = 0; this.keyCount = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
   for (const [column, array] of columns) code.line(`this.${column} = new ${array}(16)`)
   code.line(`}`)
-  code.line(`clear(texts) { this.texts = texts; this.version++; this.n = 0; this.index.fill(0) }`)
-  code.line(`grow() { const cap = this.cap * 2, old = this.index; let c`)
+  code.line(`clear(texts) { this.texts = texts; this.version++; this.n = 0; this.keyCount = 0; this.index.fill(0) }`)
+  // room that is not written to yet takes no memory, copying does
+  code.line(`grow() { const cap = this.cap = this.cap * 4; let c`)
   for (const [column, array] of columns) code.line(`c = this.${column}; this.${column} = new ${array}(cap); this.${column}.set(c)`)
-  code.line(`this.cap = cap; this.mask = cap * 2 - 1; this.shift--; const index = this.index = new Int32Array(cap * 2), mask = this.mask`)
+  code.line(`}`)
+  code.line(`reindex() { const old = this.index, index = this.index = new Int32Array(old.length * 2), mask = this.mask = index.length - 1; this.shift--`)
   code.line(`for (let i = 0; i < old.length; i++) { const e = old[i]; if (e === 0) continue`)
   code.line(`let p = Math.imul(this.h[e - 1], 0x9e3779b1) >>> this.shift; while (index[p] !== 0) p = p + 1 & mask; index[p] = e } }`)
   emitFind(code, shape)
@@ -55,10 +60,11 @@ export function emitRowLog(code: Emitter, shape: RowLogShape): void {
 /** What emitted row logs refer to. */
 export const ROW_LOG_SCOPE: Readonly<Record<string, unknown>> = { textAt, parseJson: JSON.parse, printJson: JSON.stringify }
 
-function columnsOf(fields: readonly Field[]): (readonly [string, string])[] {
+function columnsOf({ fields, isTimed, isMarked }: RowLogShape): (readonly [string, string])[] {
   const own = fields.map((field, index) => (isText(field) ? [`l${index}`, 'Int32Array'] : field.type === 'boolean' ? [`c${index}`, 'Uint8Array'] : [`c${index}`, 'Float64Array']) as readonly [string, string])
   const texts: (readonly [string, string])[] = fields.some(isText) ? [['o', 'Int32Array'], ['b', 'Int32Array'], ['w', 'Uint8Array']] : []
-  return [['h', 'Int32Array'], ['next', 'Int32Array'], ['time', 'Float64Array'], ['m', 'Uint8Array'], ...texts, ...own]
+  const marks: (readonly [string, string])[] = [...(isTimed ? [['time', 'Float64Array'] as const] : []), ...(isMarked ? [['m', 'Uint8Array'] as const] : [])]
+  return [['h', 'Int32Array'], ['next', 'Int32Array'], ...marks, ...texts, ...own]
 }
 
 /** `keyParameters({ keys: 2 fields })`: k0, k1. */
@@ -88,9 +94,9 @@ function textStart(fields: readonly Field[], at: number, table: string): string 
 }
 
 /** add: takes row r; one whose key holds a null (isLinked false) is kept but never found. */
-function emitAdd(code: Emitter, { fields, keys }: RowLogShape): void {
+function emitAdd(code: Emitter, { fields, keys, isTimed, isMarked }: RowLogShape): void {
   code.line(`add(${['r', 'time', 'matched', 'isLinked', 'h', ...keyParameters(keys)].join(', ')}) {`)
-  code.line(`if (this.n === this.cap) this.grow(); const e = this.n`)
+  code.line(`if (this.n === this.cap) this.grow(); if (this.keyCount * 2 > this.mask) this.reindex(); const e = this.n`)
   const texts: string[] = []
   fields.forEach((field, index) => {
     const value = `r${code.property(field.name)}`
@@ -103,11 +109,11 @@ function emitAdd(code: Emitter, { fields, keys }: RowLogShape): void {
   })
   if (texts.length > 0) code.line(`this.texts.add(this, e, ${texts.join(' + ')})`)
   // nothing above but room leaves a trace when it throws: the row is there once n says so
-  code.line(`this.h[e] = h; this.time[e] = time; this.m[e] = matched; this.next[e] = e; this.n = e + 1`)
+  code.line(`this.h[e] = h; ${isTimed ? 'this.time[e] = time; ' : ''}${isMarked ? 'this.m[e] = matched; ' : ''}this.next[e] = e; this.n = e + 1`)
   code.line(`if (!isLinked) return`)
   code.line(`const index = this.index, mask = this.mask, row = e; let p = Math.imul(h, 0x9e3779b1) >>> this.shift`)
-  code.line(`for (let e; (e = index[p] - 1) >= 0; p = p + 1 & mask) if (${sameKey(fields, keys)}) { this.next[row] = this.next[e]; this.next[e] = row; break }`)
-  code.line(`index[p] = row + 1 }`)
+  code.line(`for (let e; (e = index[p] - 1) >= 0; p = p + 1 & mask) if (${sameKey(fields, keys)}) { this.next[row] = this.next[e]; this.next[e] = row; index[p] = row + 1; return }`)
+  code.line(`this.keyCount++; index[p] = row + 1 }`)
 }
 
 /** Words before the text of a record: time and numbers as doubles, then flags, bytes of text, lengths, booleans. */
@@ -123,22 +129,22 @@ function recordHead(fields: readonly Field[]): { numbers: readonly number[]; oth
  * is null), i32 matched | encoding of the text << 1, i32 bytes of text, i32 per text (its length, −1 for null) and boolean
  * (2 for null) in the order of the fields, the text.
  */
-export function emitRecords(code: Emitter, { name, fields }: RowLogShape, group: string): void {
+export function emitRecords(code: Emitter, { name, fields, isTimed, isMarked }: RowLogShape, group: string): void {
   const { numbers, others, words } = recordHead(fields)
   const hasText = fields.some(isText)
   const size = hasText ? `(${words + 1} + (t.b[e] + 3 >> 2) & ~1)` : `${words + (words & 1)}`
   code.line(`function measure${name}(t, words) { for (let e = 0; e < t.n; e++) { const h = t.h[e]; words[${group}] += ${size} } }`)
   code.line(`function dump${name}(t, places, ints, doubles) { for (let e = 0; e < t.n; e++) { const h = t.h[e], g = ${group}; let p = places[g]; places[g] = p + ${size}`)
-  code.line(`const I = ints[g], D = doubles[g]; let d = p >> 1; D[d++] = t.time[e]`)
+  code.line(`const I = ints[g], D = doubles[g]; let d = p >> 1; D[d++] = ${isTimed ? 't.time[e]' : '0'}`)
   for (const index of numbers) code.line(`D[d++] = t.c${index}[e]`)
-  code.line(`p = d * 2; I[p++] = t.m[e]${hasText ? ' | t.w[e] << 1' : ''}; I[p++] = ${hasText ? 't.b[e]' : '0'}`)
+  code.line(`p = d * 2; I[p++] = ${isMarked ? 't.m[e]' : '0'}${hasText ? ' | t.w[e] << 1' : ''}; I[p++] = ${hasText ? 't.b[e]' : '0'}`)
   for (const index of others) code.line(`I[p++] = t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[e]`)
   if (hasText) code.line(`for (let W = t.texts.words[t.o[e] >>> 18], q = t.o[e] & 262143, end = q + (t.b[e] + 3 >> 2); q < end; q++) I[p++] = W[q]`)
   code.line(`} }`)
   // parse: the record at word p of the views becomes row 0 of log t, its text loaded into the cursor; returns the next p
-  code.line(`function parse${name}(p, I, D, B, t) { let d = p >> 1; t.time[0] = D[d++]`)
+  code.line(`function parse${name}(p, I, D, B, t) { let d = p >> 1; ${isTimed ? 't.time[0] = D[d]; ' : ''}d++`)
   for (const index of numbers) code.line(`t.c${index}[0] = D[d++]`)
-  code.line(`let q = d * 2; const flags = I[q++], bytes = I[q++]; t.m[0] = flags & 1`)
+  code.line(`let q = d * 2; const flags = I[q++], bytes = I[q++]${isMarked ? '; t.m[0] = flags & 1' : ''}`)
   for (const index of others) code.line(`t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[0] = I[q++]`)
   if (hasText) {
     code.line(`if (q * 4 + bytes > B.length || bytes < 0) return -1`)
