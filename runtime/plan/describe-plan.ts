@@ -2,6 +2,7 @@ import type { Chain, ExecutionPlan, Exchange } from './execution-plan.ts'
 import type { OperatorNode } from './job-graph.ts'
 import type { WindowVerb } from './window-verb.ts'
 import { describeType } from '../expressions/typing.ts'
+import type { FunctionRef } from '../model/user-module.ts'
 
 /**
  * The plan as text, for `millrace explain`: one paragraph per chain with its slots, operators and output, and
@@ -38,10 +39,18 @@ function verbText({ verb, keyBy }: OperatorNode): string {
     case 'sink': return `sink ${verb.connector}`
     case 'map': return `map to ${verb.fields.map(({ field }) => field.name).join(', ')}`
     case 'keyBy': return `key by ${keyBy?.join(', ') ?? ''}`
+    case 'userFilter': return `filter by ${functionText(verb.function)}`
+    case 'userMap': return `map by ${functionText(verb.function)}`
+    case 'flatMap': return 'unnest' in verb ? `unnest ${verb.unnest.array}` : `flatMap by ${functionText(verb.function)}`
+    case 'sideOutput': return `side outputs ${verb.outputs.map(({ name }) => name).join(', ')}`
+    case 'process': return `process by ${functionText(verb.function)}${keyBy === undefined ? '' : `, keyed by ${keyBy.join(', ')}`}`
+    case 'asyncMap': return `asyncMap by ${verb.call.kind === 'http' ? verb.call.method : functionText(verb.call.function)}, ${verb.order}, ${verb.capacity} at once`
     default: return verb.kind
     case 'window': return `${extentText(verb)} by ${keyBy?.join(', ') ?? ''}: ${verb.aggregates.map(({ field, function: name }) => `${field.name} = ${name}`).join(', ')}`
   }
 }
+
+function functionText({ module, function: name }: FunctionRef): string { return `${module}.${name}` }
 
 function extentText({ window, eventTime }: WindowVerb): string {
   const clock = eventTime === undefined ? ' of processing time' : ''
