@@ -97,7 +97,9 @@ export class WindowStage implements OperatorStage {
 
   /** Goes on from where windows have fired: neither a clock set back nor one that is behind another machine's undoes that. */
   #now(): Timestamp {
-    this.#time = Math.max(this.#time, this.#clock.now(), this.#table.firedUntil())
+    // only what was restored can be ahead of this: whatever fires here moves it
+    if (this.#time === MIN_TIMESTAMP) this.#time = Math.max(MIN_TIMESTAMP, this.#table.firedUntil())
+    this.#time = Math.max(this.#time, this.#clock.now())
     return this.#time
   }
 
