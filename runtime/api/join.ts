@@ -30,6 +30,20 @@ type Bounds<J> = J extends { window: Window } ? { windowStart: 'timestamp'; wind
 export type Joined<L extends Shape, R extends Shape, J extends JoinOptions<L, R>> =
   Flat<{ -readonly [Name in keyof J['select']]: SelectedType<Left<L, J>, Right<R, J>, J['select'][Name]> } & Bounds<J>> extends infer S extends Shape ? S : never
 
+/** Events (`left`) matched with rules (`right`) that are in force. */
+export interface BroadcastOptions<L extends Shape, R extends Shape> {
+  /** A rule takes the place of the one with the same key. */
+  readonly key: readonly KeyField<R>[]
+  readonly where?: string
+  /** A rule for which it is true takes away the one with its key. */
+  readonly remove?: string
+  readonly select: Readonly<Record<string, Selected<L, R>>>
+}
+
+/** The fields that come out of a broadcast. */
+export type Matched<L extends Shape, R extends Shape, B extends BroadcastOptions<L, R>> =
+  { -readonly [Name in keyof B['select']]: SelectedType<L, R, B['select'][Name]> } & {} extends infer S extends Shape ? S : never
+
 /** The options as the graph holds them. */
 export function joinFields(options: { readonly window?: Window; readonly select: Readonly<Record<string, string | Expression<TypeText>>> }): Readonly<Record<string, unknown>> {
   const { window, select, ...rest } = options

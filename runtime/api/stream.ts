@@ -2,7 +2,7 @@ import { aggregateFields, type AggregateOver, type Results } from './aggregates.
 import type { Sink, Source } from './connectors.ts'
 import { textsOf, typesOf, type Expressions, type ShapeOf } from './expressions.ts'
 import { ownFunction, type GraphNode, type NodeOutput, type UserCode } from './graph.ts'
-import { joinDeclares, joinFields, type Joined, type JoinOptions } from './join.ts'
+import { joinDeclares, joinFields, type BroadcastOptions, type Joined, type JoinOptions, type Matched } from './join.ts'
 import type { AsyncContext, AsyncSettings, HttpRequest, KeyedContext, ProcessContext, StateShape } from './process.ts'
 import type { FieldsOf, Flat, KeyField, Merged, NewRow, Row, Shape, TypeText } from './shapes.ts'
 import type { Duration, Window } from './windows.ts'
@@ -115,6 +115,11 @@ export class Stream<S extends Shape> {
   /** Rows of this stream (`left`) with rows of the other (`right`) whose key fields are equal. */
   join<const R extends Shape, const J extends JoinOptions<S, R>>(id: string, right: Stream<R>, options: J): Stream<Joined<S, R, J>> {
     return outputOf({ id, from: [this.#from, right.#from], fields: { join: joinFields(options) }, functions: {}, declares: joinDeclares(options) })
+  }
+
+  /** Every event of this stream with each rule of the other that holds for it. */
+  broadcast<const R extends Shape, const B extends BroadcastOptions<S, R>>(id: string, rules: Stream<R>, options: B): Stream<Matched<S, R, B>> {
+    return outputOf({ id, from: [this.#from, rules.#from], fields: { broadcast: joinFields(options) }, functions: {}, declares: joinDeclares(options) })
   }
 
   /** Any verb of the graph as its entry is written; `output` says what comes out, which is checked with the job. */

@@ -127,6 +127,14 @@ export function joins(): void {
   bids.join('wrong', auctions, { on: { auctoin: 'id' }, select: { seller: 'right.seller' } })
 }
 
+export function rules(): void {
+  const limits = stream('limits', file({ path: 'limits', format: 'json' }), { schema: { origin: 'string', limit: 'long', gone: 'boolean?' } })
+  const over = flights.broadcast('over', limits, { key: ['origin'], where: 'left.origin === right.origin && left.distance > right.limit', remove: 'right.gone', select: { origin: 'left.origin', limit: 'right.limit' } })
+  holds<Equal<RowOf<typeof over>, { readonly origin: string; readonly limit: number }>>()
+  // @ts-expect-error no field of the rules
+  flights.broadcast('wrong', limits, { key: ['origin'], select: { limit: 'right.limt' } })
+}
+
 export function processes(): void {
   const totals = flights.keyBy('origin').process('totals', {
     output: { origin: 'string', total: 'long' },
