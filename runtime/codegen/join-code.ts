@@ -187,12 +187,12 @@ class JoinGenerator {
 
   #args(side: Side): string { return ['h', ...keyParameters(side.keys)].join(', ') }
 
-  /** Puts row `row` into its pane. */
+  /** Puts row `row` into its pane; of a side kept once, whose key is no null then, `isNew` says whether it was the first. */
   #emitKeep(side: Side, row: string, matched: string, until = 'to'): void {
     const code = this.#code
     code.line(`if (!(time >= from && time < ${until})) { if (pane !== undefined) pane.texts.flush(); pane = host.paneAt(${side.index}, time); from = pane.start; ${until} = pane.end; parts = pane.parts }`)
     code.line(`const own = parts[${this.#part}] ?? host.part(${side.index}, pane, ${this.#part})`)
-    if (this.#isKeptOnce(side)) code.line(`if (isLinked && own.find(${this.#args(side)}) < 0)`)
+    if (this.#isKeptOnce(side)) code.line(`const isNew = own.find(${this.#args(side)}) < 0; if (isNew)`)
     // the text of a key is compared with that of the next row
     const flush = side.keys.some((key) => key.type === 'string') ? '; pane.texts.flush()' : ''
     code.line(`{ own.add(${row}, time, ${matched}, isLinked, ${this.#args(side)})${flush} }`)
@@ -221,6 +221,13 @@ class JoinGenerator {
       const [below, above] = side.side === 'left' ? [extent.beforeMs, extent.afterMs] : [extent.afterMs, extent.beforeMs]
       code.line(`const lo = time - ${below}, hi = time + ${above}`)
     }
+    // who waited for such a row has been put out by the first of its key
+    const isOnce = this.#isKeptOnce(side)
+    if (isOnce) {
+      code.line(`if (!isLinked) continue`)
+      this.#emitKeep(side, row, '0')
+      code.line(`if (!isNew) continue`)
+    }
     code.line(`if (isLinked) search: for (let p = 0; p < others.length; p++) { const there = others[p]`)
     if (extent.kind === 'interval') code.line(`if (there.end <= lo || there.start > hi) continue`)
     code.line(`const t = there.parts[${this.#part}]; if (t === undefined) continue; const last = t.find(${this.#args(side)}); if (last < 0) continue`)
@@ -236,9 +243,11 @@ class JoinGenerator {
     code.line(`} while (e !== last) }`)
     if (endsAtMatch) code.line(`if (matched === 0) {`)
     // a row whose key is null matches nothing, ever
-    code.line(this.#isAwaited(side) ? `{` : `if (isLinked) {`)
-    this.#emitKeep(side, row, 'matched')
-    code.line(`}${endsAtMatch ? ' }' : ''}`)
+    if (!isOnce) {
+      code.line(this.#isAwaited(side) ? `{` : `if (isLinked) {`)
+      this.#emitKeep(side, row, 'matched')
+      code.line(`}${endsAtMatch ? ' }' : ''}`)
+    }
     code.line(`} catch (error) { onError(error, ${row}, operatorId) } }`)
     code.line(`if (pane !== undefined) pane.texts.flush(); return i }`)
   }
