@@ -5,7 +5,7 @@ import { avroSchemaOf, parseAvroSchema } from './avro-schema.ts'
 import { avroRecordWriter } from './avro-writer.ts'
 import { binaryScanner, binaryWriter, wireHeader, wireScanner } from './binary-scanner.ts'
 import type { FormatContext, FormatReader } from './format.ts'
-import { unknownOptions } from './options.ts'
+import { schemaProblems, unknownOptions } from './options.ts'
 import { registryProblem, SchemaRegistry } from './schema-registry.ts'
 
 /**
@@ -23,7 +23,7 @@ export const avroFormat: FormatReader = (options, _use, problem) => {
   const url = typeof registry === 'string' ? registry : undefined
   const schemaFor = (schema: Schema): unknown => given ?? avroSchemaOf(schema.fields, 'Row')
   return {
-    check: ({ fields }) => given === undefined || url !== undefined ? [] : attempt(() => avroRecordReader(parseAvroSchema(given), fields)),
+    check: ({ fields }) => given === undefined || url !== undefined ? [] : schemaProblems(() => avroRecordReader(parseAvroSchema(given), fields)),
     scanner({ schema, ports }, rows) {
       if (url === undefined) return binaryScanner(avroRecordReader(parseAvroSchema(schemaFor(schema)), schema.fields), rows)
       const source = new SchemaRegistry(url, ports)
@@ -50,19 +50,9 @@ export function subjectOf(subject: unknown, { topic }: FormatContext): string {
 
 function readSchema(value: unknown, problem: (message: string) => void): unknown {
   if (value === undefined) return undefined
-  const found = attempt(() => parseAvroSchema(typeof value === 'string' ? jsonOf(value) : value))
+  const found = schemaProblems(() => parseAvroSchema(typeof value === 'string' ? jsonOf(value) : value))
   for (const { message } of found) problem(message)
   return found.length > 0 ? undefined : typeof value === 'string' ? jsonOf(value) : value
-}
-
-function attempt(act: () => unknown): { path: string; message: string }[] {
-  try {
-    act()
-    return []
-  } catch (error) {
-    if (!(error instanceof MillraceError)) throw error
-    return [{ path: '', message: error.message }]
-  }
 }
 
 function jsonOf(text: string): unknown {

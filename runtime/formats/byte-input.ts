@@ -62,6 +62,17 @@ export class ByteInput {
   float(): number { return this.bytes.readFloatLE(this.take(4)) }
   double(): number { return this.bytes.readDoubleLE(this.take(8)) }
 
+  /** Runs `read` with the end of the record at the end of the next `length` bytes, all of which it must take. */
+  within<T>(length: number, read: () => T): T {
+    const outer = this.end
+    this.at = this.take(length)
+    this.end = this.at + length
+    const value = read()
+    if (this.at !== this.end) refuseRecord(`${this.end - this.at} bytes are left behind a part of the record`)
+    this.end = outer
+    return value
+  }
+
   /** Runs `read` one level deeper. */
   nested<T>(read: () => T): T {
     if (++this.#depth > MAX_DEPTH) refuseRecord(`the record is nested more than ${MAX_DEPTH} deep`)

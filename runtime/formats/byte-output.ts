@@ -1,3 +1,6 @@
+/** Of the length before a block; it is moved back to where the length ends. */
+const BLOCK_ROOM = 5
+
 /** Writes the parts of one binary record into a buffer that may be too short: then nothing more is written and `isFull` says so. */
 export class ByteOutput {
   bytes: Buffer = Buffer.alloc(0)
@@ -16,7 +19,10 @@ export class ByteOutput {
 
   /** A base-128 varint of a number of 0 to 2^64. */
   varint(value: number): void {
-    if (!this.#has(10)) return
+    if (this.#has(10)) this.#varintHere(value)
+  }
+
+  #varintHere(value: number): void {
     let rest = value
     while (rest > 127) {
       this.bytes[this.at++] = (rest % 128) | 128
@@ -41,6 +47,11 @@ export class ByteOutput {
     this.bytes[this.at++] = Number(rest)
   }
 
+  /** The low 32 bits of an integer, least significant byte first. */
+  word(value: number): void {
+    if (this.#has(4)) this.at = this.bytes.writeInt32LE(value | 0, this.at)
+  }
+
   float(value: number): void {
     if (this.#has(4)) this.at = this.bytes.writeFloatLE(value, this.at)
   }
@@ -54,6 +65,20 @@ export class ByteOutput {
     const bytes = encoding === 'latin1' ? value.length : Buffer.byteLength(value)
     length(this, bytes)
     if (this.#has(bytes)) this.at += this.bytes.write(value, this.at, encoding)
+  }
+
+  /** What `write` writes, behind its length as a varint. */
+  block(write: () => void): void {
+    if (!this.#has(BLOCK_ROOM)) return
+    const from = this.at
+    this.at += BLOCK_ROOM
+    write()
+    const length = this.at - from - BLOCK_ROOM
+    if (this.isFull) return
+    this.at = from
+    this.#varintHere(length)
+    this.bytes.copyWithin(this.at, from + BLOCK_ROOM, from + BLOCK_ROOM + length)
+    this.at += length
   }
 
   #has(bytes: number): boolean {

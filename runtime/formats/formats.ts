@@ -2,9 +2,10 @@ import { avroFormat } from './avro-format.ts'
 import { csvFormat } from './csv-format.ts'
 import type { FormatProblem, FormatReader, FormatUse, RecordFormat } from './format.ts'
 import { jsonFormat } from './json-format.ts'
+import { protobufFormat } from './protobuf-format.ts'
 import { rawFormat } from './raw-format.ts'
 
-const FORMATS: Readonly<Record<string, FormatReader>> = { avro: avroFormat, csv: csvFormat, json: jsonFormat, raw: rawFormat }
+const FORMATS: Readonly<Record<string, FormatReader>> = { avro: avroFormat, csv: csvFormat, json: jsonFormat, protobuf: protobufFormat, raw: rawFormat }
 
 const SINK_DEFAULT: FormatUse = { timestampFormat: 'iso' }
 

@@ -1,3 +1,6 @@
+import { MillraceError } from '../model/errors.ts'
+import type { FormatProblem } from './format.ts'
+
 type Report = (path: string, message: string) => void
 type Options = Readonly<Record<string, unknown>>
 
@@ -19,4 +22,15 @@ export function readFlag(options: Options, name: string, problem: Report): boole
   if (typeof value === 'boolean') return value
   problem(name, `must be true or false, found ${JSON.stringify(value)}`)
   return false
+}
+
+/** What is wrong, when `act` refuses a schema. */
+export function schemaProblems(act: () => unknown): FormatProblem[] {
+  try {
+    act()
+    return []
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    return [{ path: '', message: error.message }]
+  }
 }
