@@ -6,7 +6,7 @@ import { hashOf } from './hash.ts'
 import { CONTROL_PORT, HTTP_PORT } from './job-pod.ts'
 import { jobLabels, JOB_LABEL, ownedBy, ROLE_LABEL } from './labels.ts'
 
-export interface ConfigMap extends KubeObject { data?: Record<string, string> }
+export interface ConfigMap extends KubeObject { data?: Record<string, string>; immutable?: boolean }
 export const configMaps: ResourceType<ConfigMap> = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
 
 /** The name follows the token: a Secret of a deleted namesake, or of another operator key, is never mistaken for ours. */

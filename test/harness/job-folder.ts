@@ -25,6 +25,12 @@ export class JobFolder {
     writeFileSync(this.jobFile, JSON.stringify(job, null, 2))
   }
 
+  /** Every line of the input. */
+  input(): string[] {
+    return readdirSync(this.path).filter((name) => /^in-.*\.jsonl$/.test(name))
+      .flatMap((name) => readFileSync(join(this.path, name), 'utf8').split('\n').filter((line) => line !== ''))
+  }
+
   /** Committed output lines, sorted: pending part files begin with a dot and do not count. */
   output(): string[] {
     const folder = join(this.path, 'out')
