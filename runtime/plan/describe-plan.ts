@@ -1,4 +1,5 @@
 import type { Chain, ExecutionPlan, Exchange } from './execution-plan.ts'
+import type { JoinExtent } from './join-extent.ts'
 import type { OperatorNode } from './job-graph.ts'
 import type { WindowVerb } from './window-verb.ts'
 import { describeType } from '../expressions/typing.ts'
@@ -45,6 +46,9 @@ function verbText({ verb, keyBy }: OperatorNode): string {
     case 'sideOutput': return `side outputs ${verb.outputs.map(({ name }) => name).join(', ')}`
     case 'process': return `process by ${functionText(verb.function)}${keyBy === undefined ? '' : `, keyed by ${keyBy.join(', ')}`}`
     case 'asyncMap': return `asyncMap by ${verb.call.kind === 'http' ? verb.call.method : functionText(verb.call.function)}, ${verb.order}, ${verb.capacity} at once`
+    case 'join': return `${verb.type} join on ${verb.keys.left.map((left, index) => `${left} = ${verb.keys.right[index] ?? ''}`).join(', ')}, ${joinExtentText(verb.extent)}`
+    case 'lookup': return `${verb.type} lookup by ${verb.call.call.kind === 'http' ? verb.call.call.method : 'function'}${verb.cache === undefined ? '' : `, ${verb.cache.rows} answers kept for ${verb.cache.ttlMs} ms`}`
+    case 'broadcast': return `each row with every rule, by ${verb.key.join(', ')}`
     default: return verb.kind
     case 'window': return `${extentText(verb)} by ${keyBy?.join(', ') ?? ''}: ${verb.aggregates.map(({ field, function: name }) => `${field.name} = ${name}`).join(', ')}`
   }
@@ -59,5 +63,13 @@ function extentText({ window, eventTime }: WindowVerb): string {
     case 'session': return `sessions ${window.gapMs} ms apart${clock}`
     case 'count': return `last ${window.rows} rows every ${window.every}`
     case 'global': return 'all rows'
+  }
+}
+
+function joinExtentText(extent: JoinExtent): string {
+  switch (extent.kind) {
+    case 'window': return extent.sizeMs === extent.slideMs ? `in windows of ${extent.sizeMs} ms` : `in windows of ${extent.sizeMs} ms every ${extent.slideMs} ms`
+    case 'interval': return `the right at most ${extent.beforeMs} ms before and ${extent.afterMs} ms after`
+    case 'regular': return extent.ttlMs === undefined ? 'rows kept for ever' : `rows kept for ${extent.ttlMs} ms`
   }
 }

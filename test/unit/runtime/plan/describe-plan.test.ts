@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { executionPlan } from '../../../../runtime/plan/chaining.ts'
 import { describePlan } from '../../../../runtime/plan/describe-plan.ts'
-import { aroundOperator } from '../../../harness/operator-bed.ts'
+import { aroundOperator, bedGraph } from '../../../harness/operator-bed.ts'
 
 const SCHEMA = { id: 'long', tags: 'json', at: 'timestamp' }
 const OUTPUT = { id: 'long' }
@@ -15,4 +15,14 @@ test.each([
   [{ asyncMap: { http: { url: 'http://a/{id}' }, output: { x: 'long' } } }, 'asyncMap by GET, ordered, 100 at once'],
 ])('%j is described as "%s"', (entry, text) => {
   expect(describePlan(executionPlan(aroundOperator(SCHEMA, entry, { modules: { user: { path: './f.ts' } } })))).toContain(text)
+})
+
+test.each([
+  [{ join: { on: 'id', type: 'semi', window: { tumble: '1s' } } }, 'semi join on id = id, in windows of 1000 ms'],
+  [{ join: { on: { id: 'id' }, within: { before: '1s' }, select: { id: 'a.id' } } }, 'inner join on id = id, the right at most 1000 ms before and 0 ms after'],
+  [{ join: { on: 'id', ttl: '1m', select: { id: 'a.id' } } }, 'inner join on id = id, rows kept for 60000 ms'],
+  [{ broadcast: { key: 'id', select: { id: 'a.id' } } }, 'each row with every rule, by id'],
+])('%j of two streams is described as "%s"', (entry, text) => {
+  const source = (id: string) => ({ id, source: 'list', schema: SCHEMA, eventTime: { field: 'at' } })
+  expect(describePlan(executionPlan(bedGraph({ graph: [source('a'), source('b'), { id: 'op', from: ['a', 'b'], ...entry }, { id: 'out', from: 'op', sink: 'console' }] })))).toContain(text)
 })
