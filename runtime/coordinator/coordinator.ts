@@ -6,7 +6,7 @@ import { importSavedState, openSavedState, type SavedState } from '../checkpoint
 import type { Connectors } from '../connectors/registry.ts'
 import type { JobPhase, JobReport, SavepointReport } from '../control/job-report.ts'
 import type { WorkerMessage } from '../control/messages.ts'
-import { describeWithCauses, errorReport, MillraceError } from '../model/errors.ts'
+import { describeWithCauses, errorReport, MillraceError, type ErrorReport } from '../model/errors.ts'
 import { subtaskId, type Attempt, type SubtaskId } from '../model/ids.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
@@ -558,8 +558,8 @@ export function subtasksOf(plan: ExecutionPlan): SubtaskId[] {
   return plan.chains.flatMap((chain) => Array.from({ length: chain.parallelism }, (_, slot) => subtaskId(chain.id, slot))).sort()
 }
 
-function failureOf(subtask: SubtaskId, error: { code: string; message: string; domain: MillraceError['domain']; retriable: boolean }): MillraceError {
-  return new MillraceError(error.code, `subtask ${subtask}: ${error.message}`, { domain: error.domain, retriable: error.retriable })
+function failureOf(subtask: SubtaskId, { code, message, domain, retriable, hint }: ErrorReport): MillraceError {
+  return new MillraceError(code, `subtask ${subtask}: ${message}`, { domain, retriable, ...(hint === undefined ? {} : { hint }) })
 }
 
 /** Summed over the slots of each operator. */

@@ -9,6 +9,12 @@ import type { ModuleExports, ModuleLoader } from '../modules.ts'
 /** What `import … from 'millrace'` means in a module of the user, wherever that lies. In the image modules are bundled. */
 const API = new URL('../../api/millrace.ts', import.meta.url)
 
+const HINTS: Readonly<Record<ModuleSource['kind'], string>> = {
+  path: 'a path is that of a file beside the job, for millrace run; in a cluster take a ConfigMap (millrace compile) or an image',
+  configMap: 'ConfigMaps are there in a cluster only; write { path: … } to run the job here',
+  image: 'the file must be in the image that spec.image names',
+}
+
 /** Loads modules by Node's import: TypeScript runs as it is, its types are not looked at. */
 export class NodeModules implements ModuleLoader {
   readonly #folder: string
@@ -18,10 +24,8 @@ export class NodeModules implements ModuleLoader {
 
   load(name: string, source: ModuleSource, baseDir: string): Promise<ModuleExports> {
     const file = this.#fileOf(name, source, baseDir)
-    return importFile(`module ${name}`, file).catch((error: unknown) => {
-      if (source.kind !== 'configMap' || existsSync(file)) throw error
-      throw new MillraceError('MODULE_UNAVAILABLE', `module ${name}: there is no file ${file}`, { domain: 'user', cause: error, hint: 'modules of ConfigMaps are there in a cluster only; write { path: … } to run the job here' })
-    })
+    if (existsSync(file)) return importFile(`module ${name}`, file)
+    return Promise.reject(new MillraceError('MODULE_UNAVAILABLE', `module ${name}: there is no file ${file}`, { domain: 'user', hint: HINTS[source.kind] }))
   }
 
   #fileOf(name: string, source: ModuleSource, baseDir: string): string {
