@@ -169,6 +169,8 @@ export class KafkaSourceReader implements SourceReader {
     if (current.batches.next(this.#columns)) {
       this.#scanner?.open?.(this.#columns.bytes)
       this.#preparing = this.#scanner?.prepare?.(this.#columns)
+      // The poll that awaits it tells the error; when none comes any more, nobody needs it.
+      this.#preparing?.catch(() => undefined)
       return true
     }
     current.state.next = Math.max(current.state.next, current.batches.nextOffset)
