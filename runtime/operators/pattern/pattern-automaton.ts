@@ -21,6 +21,8 @@ export interface State {
 export interface Edge {
   action: 'take' | 'ignore' | 'proceed'
   to: State
+  /** Place of the step from whose state it goes. */
+  step: number
   /** Absent: always. */
   when?: PatternCondition
   /** The place of the `not` step whose guard this is. */
@@ -73,12 +75,12 @@ class AutomatonCompiler {
     const comes = this.#where(i)
     if (this.#steps[i]?.follows === 'next') {
       const next = this.#state(i, 'normal')
-      next.edges.push({ action: 'proceed', to: sink, when: not(comes) }, { action: 'proceed', to: this.#stop, when: comes })
+      next.edges.push({ action: 'proceed', step: i, to: sink, when: not(comes) }, { action: 'proceed', step: i, to: this.#stop, when: comes })
       return next
     }
     if (sink.kind !== 'final') return sink
     const pending = this.#state(i, 'pending')
-    pending.edges.push({ action: 'proceed', to: this.#stop, when: comes, guard: i }, { action: 'ignore', to: pending, when: not(comes) })
+    pending.edges.push({ action: 'proceed', step: i, to: this.#stop, when: comes, guard: i }, { action: 'ignore', step: i, to: pending, when: not(comes) })
     return pending
   }
 
@@ -106,15 +108,15 @@ class AutomatonCompiler {
   #single(i: number, { to, proceed, take, ignore, isFirst }: { to: State; proceed?: State; take: PatternCondition; ignore: PatternCondition | undefined; isFirst: boolean }): State {
     const state = this.#state(i, 'normal')
     const guarded = [state]
-    state.edges.push({ action: 'take', to, when: take })
-    if (proceed !== undefined) state.edges.push({ action: 'proceed', to: proceed })
+    state.edges.push({ action: 'take', step: i, to, when: take })
+    if (proceed !== undefined) state.edges.push({ action: 'proceed', step: i, to: proceed })
     if (ignore !== undefined) {
       const waiting = proceed === undefined ? state : this.#state(i, 'normal')
       if (waiting !== state) {
-        waiting.edges.push({ action: 'take', to, when: take }, { action: 'ignore', to: waiting, when: ignore })
+        waiting.edges.push({ action: 'take', step: i, to, when: take }, { action: 'ignore', step: i, to: waiting, when: ignore })
         guarded.push(waiting)
       }
-      state.edges.push({ action: 'ignore', to: waiting, when: ignore })
+      state.edges.push({ action: 'ignore', step: i, to: waiting, when: ignore })
     }
     for (const guard of isFirst ? this.#guards(i) : this.#guardsBehind(i)) for (const one of guarded) this.#guard(one, guard)
     return state
@@ -123,12 +125,12 @@ class AutomatonCompiler {
   /** createLooping. */
   #looping(i: number, behind: State, take: PatternCondition, ignore: PatternCondition | undefined): State {
     const loop = this.#state(i, 'normal')
-    loop.edges.push({ action: 'proceed', to: behind }, { action: 'take', to: loop, when: take })
+    loop.edges.push({ action: 'proceed', step: i, to: behind }, { action: 'take', step: i, to: loop, when: take })
     const guarded = [loop]
     if (ignore !== undefined) {
       const waiting = this.#state(i, 'normal')
-      waiting.edges.push({ action: 'take', to: loop, when: take }, { action: 'ignore', to: waiting, when: ignore })
-      loop.edges.push({ action: 'ignore', to: waiting, when: ignore })
+      waiting.edges.push({ action: 'take', step: i, to: loop, when: take }, { action: 'ignore', step: i, to: waiting, when: ignore })
+      loop.edges.push({ action: 'ignore', step: i, to: waiting, when: ignore })
       guarded.push(waiting)
     }
     for (const guard of this.#guardsBehind(i)) for (const one of guarded) this.#guard(one, guard)
@@ -136,7 +138,7 @@ class AutomatonCompiler {
   }
 
   #guard(state: State, guard: number): void {
-    state.edges.push({ action: 'proceed', to: this.#stop, when: this.#where(guard), guard })
+    state.edges.push({ action: 'proceed', step: state.step, to: this.#stop, when: this.#where(guard), guard })
   }
 
   /** getCurrentNotCondition: the rows that must not come until a step takes one, seen from the step at `i`. */

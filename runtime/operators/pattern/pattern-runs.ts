@@ -3,7 +3,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { AfterMatch, PatternVerb } from '../../plan/pattern-verb.ts'
-import type { Automaton, State } from './pattern-automaton.ts'
+import type { Automaton, Edge, State } from './pattern-automaton.ts'
 
 /** A match under way: where it stands and what it has taken. */
 export interface Run { state: State; cell: Cell }
@@ -34,6 +34,9 @@ export class PatternMatcher {
   readonly #start: State
   readonly #verb: Pick<PatternVerb, 'withinMs' | 'after' | 'maxRuns'>
   readonly #events: PatternEvents
+  /** Used anew by each step. */
+  readonly #shown: State[] = []
+  readonly #edges: Edge[] = []
 
   constructor(automaton: Automaton, verb: Pick<PatternVerb, 'withinMs' | 'after' | 'maxRuns'>, events: PatternEvents) {
     this.#start = automaton.start
@@ -51,6 +54,7 @@ export class PatternMatcher {
     const taken = { row, time, seq: key.seq }
     for (const run of key.runs) this.#step(run.state, run.cell, taken, runs, matches)
     this.#step(this.#start, null, taken, runs, matches)
+    if (runs.length === 0 && matches.length === 0 && key.runs.length === 0) return
     if (runs.length > this.#verb.maxRuns && runs.length > key.runs.length) {
       throw new MillraceError('PATTERN_LIMIT', `this row would bring its key to ${runs.length} matches under way, at most ${this.#verb.maxRuns} are taken`,
         { domain: 'user', hint: 'shorten within, narrow the conditions, or raise maxRuns' })
@@ -80,15 +84,17 @@ export class PatternMatcher {
   }
 
   /** computeNextStates: everything that comes of one run and the row. */
-  #step(state: State, cell: Cell | null, { row, time, seq }: { row: Row; time: Timestamp; seq: number }, runs: Run[], matches: Cell[]): void {
-    const edges: { action: 'take' | 'ignore'; to: State; step: number }[] = []
-    const shown = [state]
+  #step(state: State, cell: Cell | null, taken: Pick<Cell, 'row' | 'time' | 'seq'>, runs: Run[], matches: Cell[]): void {
+    const [shown, edges] = [this.#shown, this.#edges]
+    edges.length = 0
+    shown.length = 1
+    shown[0] = state
     for (let at = shown.pop(); at !== undefined; at = shown.pop()) {
       for (const edge of at.edges) {
-        if (edge.when?.(row, cell) === false) continue
+        if (edge.when?.(taken.row, cell) === false) continue
         if (edge.to.kind === 'stop') return
         if (edge.action === 'proceed') shown.push(edge.to)
-        else edges.push({ action: edge.action, to: edge.to, step: at.step })
+        else edges.push(edge)
       }
     }
     for (const { action, to, step } of edges) {
@@ -97,7 +103,7 @@ export class PatternMatcher {
         if (cell !== null) runs.push({ state: to, cell })
         continue
       }
-      const next = cellAfter(cell, { step, row, time, seq })
+      const next = cellAfter(cell, taken, step)
       if (to.completes) matches.push(next)
       if (to.kind !== 'final') runs.push({ state: to, cell: next })
     }
@@ -124,9 +130,9 @@ export class PatternMatcher {
   }
 }
 
-function cellAfter(prev: Cell | null, taken: Pick<Cell, 'step' | 'row' | 'time' | 'seq'>): Cell {
-  const cell = { prev, ...taken, view: undefined } as Omit<Cell, 'first'> as Cell
-  cell.first = prev === null ? cell : prev.first
+function cellAfter(prev: Cell | null, { row, time, seq }: Pick<Cell, 'row' | 'time' | 'seq'>, step: number): Cell {
+  const cell = { prev, first: prev?.first, step, row, seq, time, view: undefined } as Omit<Cell, 'first'> & { first?: Cell } as Cell
+  if (prev === null) cell.first = cell
   return cell
 }
 

@@ -8,7 +8,7 @@ import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
 import type { GroupState } from '../../model/snapshot.ts'
-import { MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
+import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import { keyGroupsOfSlot } from '../../plan/key-groups.ts'
 import type { PatternVerb } from '../../plan/pattern-verb.ts'
 import { TimerHeap } from '../../state/timer-heap.ts'
@@ -28,10 +28,17 @@ const SLICE_ROWS = 1024
 interface LiveKey extends KeyState {
   group: number
   key: StateKey
-  /** When it must be looked at; its entry in the heap. Infinity: never. */
-  due: Timestamp
+  /** What the heap knows it by. */
+  number: number
+  /** The earliest entry of the heap for its rows, and the one for its runs; Infinity: none. */
+  rowEntry: Timestamp
+  runEntry: Timestamp
   isSorted: boolean
 }
+
+/** What an entry of the heap is for. */
+const FOR_ROWS = 0
+const FOR_RUNS = 1
 
 /**
  * Sequences of rows under one key: Flink's CepOperator. Rows wait until the watermark has passed them and are then shown to
@@ -53,10 +60,10 @@ class PatternStage implements OperatorStage {
   readonly #groups = new Uint16Array(BATCH_ROWS)
   /** By key group. */
   readonly #live: (Map<StateKey, LiveKey> | undefined)[] = []
+  /** When keys must be looked at, by their numbers; looking once too often does no harm. */
   readonly #heap = new TimerHeap()
-  /** Keys by the number that the heap knows them by. */
-  readonly #timed: (LiveKey | undefined)[] = []
-  readonly #free: number[] = []
+  readonly #numbered: (LiveKey | undefined)[] = []
+  readonly #freeNumbers: number[] = []
   /** How far each group had come when it was restored. */
   readonly #passed: Float64Array
   #watermark: Timestamp = MIN_TIMESTAMP
@@ -104,6 +111,7 @@ class PatternStage implements OperatorStage {
 
   async onWatermark(time: Timestamp): Promise<void> {
     this.#watermark = Math.max(this.#watermark, time)
+    if (time === MAX_TIMESTAMP && this.#verb.withinMs === undefined) this.#endRuns()
     for (let more = true; more;) {
       more = this.#advance(time)
       await this.#flush()
@@ -116,7 +124,9 @@ class PatternStage implements OperatorStage {
     const keys = this.#live[group] ??= new Map<StateKey, LiveKey>()
     const known = keys.get(key)
     if (known !== undefined) return known
-    const live: LiveKey = { group, key, due: Infinity, isSorted: true, seq: 0, waitingRows: [], runs: [], waiting: [] }
+    const number = this.#freeNumbers.pop() ?? this.#numbered.length
+    const live: LiveKey = { group, key, number, rowEntry: Infinity, runEntry: Infinity, isSorted: true, seq: 0, waitingRows: [], runs: [], waiting: [] }
+    this.#numbered[number] = live
     keys.set(key, live)
     return live
   }
@@ -125,15 +135,7 @@ class PatternStage implements OperatorStage {
     const last = live.waitingRows.at(-1)
     if (last !== undefined && time < last.time) live.isSorted = false
     live.waitingRows.push({ row, time })
-    if (time < live.due) this.#schedule(live, time)
-  }
-
-  /** An entry of the heap whose key is due at another time by then is void. */
-  #schedule(live: LiveKey, due: Timestamp): void {
-    live.due = due
-    const number = this.#free.pop() ?? this.#timed.length
-    this.#timed[number] = live
-    this.#heap.push(due, number, 0)
+    if (time < live.rowEntry) this.#heap.push(live.rowEntry = time, live.number, FOR_ROWS)
   }
 
   /** Looks at keys that are due until a slice is full; true when there are more. */
@@ -141,12 +143,13 @@ class PatternStage implements OperatorStage {
     const heap = this.#heap
     for (let budget = SLICE_ROWS; heap.size > 0 && heap.time <= time;) {
       if (budget <= 0) return true
-      const { time: due, group: number } = heap
+      const { time: due, group: number, hash: what } = heap
       heap.pop()
-      const live = this.#timed[number]
-      this.#timed[number] = undefined
-      this.#free.push(number)
-      if (live?.due === due) budget -= 1 + this.#advanceKey(live, time, budget)
+      const live = this.#numbered[number]
+      if (live === undefined) continue
+      if (what === FOR_RUNS && due === live.runEntry) live.runEntry = Infinity
+      if (what === FOR_ROWS && due === live.rowEntry) live.rowEntry = Infinity
+      budget -= 1 + this.#advanceKey(live, time, budget)
     }
     return false
   }
@@ -165,18 +168,28 @@ class PatternStage implements OperatorStage {
         this.#context.onError(error, waiting.row, this.#context.node.id)
       }
     }
-    live.waitingRows.splice(0, shown)
-    const next = live.waitingRows[0]?.time ?? Infinity
-    if (next > time) this.#matcher.expire(live, time)
-    this.#reschedule(live)
+    if (shown === live.waitingRows.length) live.waitingRows.length = 0
+    else live.waitingRows.splice(0, shown)
+    if ((live.waitingRows[0]?.time ?? Infinity) > time) this.#matcher.expire(live, time)
+    this.#schedule(live)
     return shown
   }
 
-  #reschedule(live: LiveKey): void {
-    live.due = Infinity
-    const due = Math.min(live.waitingRows[0]?.time ?? Infinity, this.#matcher.nextExpiry(live) ?? Infinity)
-    if (due < Infinity) this.#schedule(live, due)
-    else if (live.runs.length === 0 && live.waiting.length === 0) this.#live[live.group]?.delete(live.key)
+  /** A key in which nothing is left goes, unless the heap will come back to it: it may well be needed again before. */
+  #schedule(live: LiveKey): void {
+    const row = live.waitingRows[0]?.time
+    if (row !== undefined && row < live.rowEntry) this.#heap.push(live.rowEntry = row, live.number, FOR_ROWS)
+    const end = this.#matcher.nextExpiry(live)
+    if (end !== undefined && end < MAX_TIMESTAMP && end < live.runEntry) this.#heap.push(live.runEntry = end, live.number, FOR_RUNS)
+    if (!isEmpty(live) || live.runEntry < Infinity) return
+    this.#live[live.group]?.delete(live.key)
+    this.#numbered[live.number] = undefined
+    this.#freeNumbers.push(live.number)
+  }
+
+  /** At the end of the input nothing can be completed any more. */
+  #endRuns(): void {
+    for (const keys of this.#live) for (const live of keys?.values() ?? []) this.#heap.push(MAX_TIMESTAMP, live.number, FOR_RUNS)
   }
 
   #emit(rowOf: PatternCode['select'], cell: Cell, time: Timestamp, out: Row[]): void {
@@ -207,7 +220,7 @@ class PatternStage implements OperatorStage {
     const { first, endExclusive } = keyGroupsOfSlot(slot, maxParallelism, parallelism)
     const blocks: GroupState[] = []
     for (let group = first; group < endExclusive; group++) {
-      const keys = [...this.#live[group]?.values() ?? []]
+      const keys = [...this.#live[group]?.values() ?? []].filter((live) => !isEmpty(live))
       const passed = Math.max(this.#watermark, this.#passed[group] ?? MIN_TIMESTAMP)
       if (keys.length > 0 || passed > MIN_TIMESTAMP) blocks.push([group, this.#snapshots.write(keys, passed > MIN_TIMESTAMP ? passed : undefined)])
     }
@@ -222,10 +235,12 @@ class PatternStage implements OperatorStage {
       if (row === undefined) continue
       const live = Object.assign(this.#keyOf(group, this.#keys.of(row)), key)
       live.waitingRows.sort((one, other) => one.time - other.time)
-      this.#reschedule(live)
+      this.#schedule(live)
     }
   }
 }
+
+function isEmpty({ waitingRows, runs, waiting }: KeyState): boolean { return waitingRows.length === 0 && runs.length === 0 && waiting.length === 0 }
 
 /** Everything that the numbers of a snapshot refer to. What is selected is not among it. */
 function shapeOf({ steps, eventTime, withinMs, after }: PatternVerb, keyBy: readonly string[], schema: { fields: readonly { name: string; type: string; nullable: boolean }[] }): string {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { plainPattern, type PlainPattern } from '../../harness/plain/plain-pattern.ts'
 import { BIDS, wrongVerbSeeds } from '../../harness/simulation/verb-job.ts'
 
-const SEEDS = 4
+const SEEDS = 3
 const price = (row: object | undefined): number => Number((row as { price?: unknown } | undefined)?.price)
 const ONE = { not: false, min: 1, max: 1, optional: false, greedy: false, loop: 'relaxed', follows: 'followedBy' } as const
 
