@@ -97,6 +97,46 @@ describe('a state store', () => {
     for (const one of [store, other]) expect(one.value('last').get(0, 'b')).toBeUndefined()
   })
 
+  test('takes a snapshot over when a time to live has come or gone since, or the key lies in the rows', () => {
+    let now = 0
+    const clock = (): number => now
+    const rows = { fields: [field('k', 'string'), ...SCHEMA.fields] }
+    const shapeOf = (more: { ttlMs?: number; keyIn?: readonly string[] }): StateShape => ({
+      key: SHAPE.key,
+      tables: { last: { kind: 'value', schema: rows, ...more }, all: { kind: 'list', schema: rows, ...more }, by: { kind: 'map', userKey: [field('u', 'long')], schema: rows, ...more }, at: { kind: 'timers' } },
+    })
+    const kinds = [shapeOf({}), shapeOf({ ttlMs: 100 }), shapeOf({ keyIn: ['k'] }), shapeOf({ ttlMs: 50, keyIn: ['k'] })]
+    for (const from of kinds) for (const into of kinds) {
+      now = 0
+      const store = open(from, clock)
+      const one = (n: number): Row => ({ k: 'ž', ...row(n, 'x') })
+      store.value('last').set(2, 'ž', one(1))
+      for (const n of [1, 2, 3]) store.list('all').append(2, 'ž', one(n))
+      for (const u of [5, 4]) store.map('by').set(2, 'ž', u, one(u))
+      store.timers('at').at(2, 'ž', 7)
+      now = 30
+      const other = reopened(store, into, clock)
+      expect([other.value('last').get(2, 'ž')?.['n'], other.list('all').rows(2, 'ž').map(({ n }) => n), other.map('by').entries(2, 'ž').map(([u, { k }]) => [u, k]), other.size()])
+        .toEqual([1, [1, 2, 3], [[5, 'ž'], [4, 'ž']], 7])
+    }
+  })
+
+  test('keeps rows larger than a segment and texts longer than a length word, under any key, and reads them from bytes that lie anywhere', () => {
+    const store = open()
+    const sizes = [65_535, 65_536, 100_000, 262_144, 400_000, 3_000_000]
+    for (const round of [1, 2]) for (const size of sizes) store.value('last').set(1, `key ${size}`, row(size, (round === 1 ? 'a' : 'ž').repeat(size)))
+    store.value('last').delete(1, 'key 400000')
+    const long = 'k'.repeat(300_000)
+    store.list('all').append(1, long, row(1))
+    store.list('all').append(1, long, row(2))
+    const other = open()
+    for (const [group, bytes] of store.snapshot()) other.restore(group, Buffer.concat([Buffer.alloc(3), bytes]).subarray(3))
+    for (const one of [store, other]) {
+      for (const size of sizes) expect(one.value('last').get(1, `key ${size}`)?.['s']).toBe(size === 400_000 ? undefined : 'ž'.repeat(size))
+      expect(one.list('all').rows(1, long).map(({ n }) => n)).toEqual([1, 2])
+    }
+  })
+
   test('refuses a snapshot whose table or key had other fields, and takes one that lacks a table', () => {
     const store = open()
     store.value('last').set(0, 'a', row(1))
