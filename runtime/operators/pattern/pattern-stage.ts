@@ -6,7 +6,7 @@ import type { Cell } from '../../codegen/pattern-view.ts'
 import { compileRowClass } from '../../codegen/row.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { fieldsOf, type Row } from '../../model/schema.ts'
+import { fieldsOf, type Row, type Schema } from '../../model/schema.ts'
 import type { GroupState } from '../../model/snapshot.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import { keyGroupsOfSlot } from '../../plan/key-groups.ts'
@@ -242,8 +242,10 @@ class PatternStage implements OperatorStage {
 
 function isEmpty({ waitingRows, runs, waiting }: KeyState): boolean { return waitingRows.length === 0 && runs.length === 0 && waiting.length === 0 }
 
-/** Everything that the numbers of a snapshot refer to. What is selected is not among it. */
-function shapeOf({ steps, eventTime, withinMs, after }: PatternVerb, keyBy: readonly string[], schema: { fields: readonly { name: string; type: string; nullable: boolean }[] }): string {
-  const fields = schema.fields.map(({ name, type, nullable }) => `${name}:${type}${nullable ? '?' : ''}`).join(', ')
-  return JSON.stringify({ keyBy, fields, eventTime, withinMs, after, steps })
+/** What the numbers of a snapshot refer to: the form of the steps. Conditions and what is selected are not among it. */
+function shapeOf({ steps, eventTime, withinMs, after }: PatternVerb, keyBy: readonly string[], { fields }: Schema): string {
+  const forms = steps.map(({ name, not, follows, min, max, optional, greedy, loop, until }) =>
+    [name, not ? 'not' : `${min}..${max ?? ''}`, follows, loop, ...(optional ? ['optional'] : []), ...(greedy ? ['greedy'] : []), ...(until === undefined ? [] : ['until'])].join(' '))
+  const columns = fields.map(({ name, type, nullable }) => `${name}:${type}${nullable ? '?' : ''}`)
+  return `steps (${forms.join(', ')}) within ${withinMs ?? 'no'} ms, after ${after.kind}${'step' in after ? ` ${after.step}` : ''}, by (${keyBy.join(', ')}) of (${columns.join(', ')}) at ${eventTime.field}`
 }
