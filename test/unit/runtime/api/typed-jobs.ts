@@ -1,5 +1,5 @@
 /**
- * What the type checker must let through and what it must not; tsc is the test (`npm run check`, and typed-api.test.ts).
+ * What the type checker must let through and what it must not; tsc is the test (`npm run check`, the first step of `npm test`).
  * A line under `@ts-expect-error` that compiles is an error.
  */
 import { avg, count, custom, expr, file, hop, job, max, nexmark, print, session, stream, sum, tumble } from '../../../../runtime/api/millrace.ts'
