@@ -77,6 +77,14 @@ export const QUERIES: Readonly<Record<string, Query>> = {
     spec: (events) => job(bids(events), DAYS, { id: 'statistics', from: 'days', keyBy: ['auction', 'day'],
       aggregate: { totalBids: 'count()', ...rankCounts, minPrice: 'min(price)', maxPrice: 'max(price)', avgPrice: 'avg(price)', sumPrice: 'sum(price)' } }, out('statistics')),
   },
+  q18: {
+    form: 'DataStream', flinkNs: 2180, share: 1 / 3,
+    spec: (events) => job(bids(events), { id: 'last', from: 'bids', keyBy: ['bidder', 'auction'], dedupe: { keep: 'last' } }, out('last')),
+  },
+  q19: {
+    form: 'SQL', flinkNs: 3610, share: 1 / 3,
+    spec: (events) => job(bids(events), { id: 'top', from: 'bids', keyBy: 'auction', topN: { n: 10, by: 'price', rank: 'place' } }, out('top')),
+  },
   q22: {
     form: 'SQL', flinkNs: 1110, share: 1 / 4,
     spec: (events) => job(bids(events), { id: 'split', from: 'bids', set: { parts: "url.split('/')" } },
