@@ -4,6 +4,7 @@ import type { RowScanner } from './contracts.ts'
 import { Emitter } from './emitter.ts'
 import { learnLayout, type JsonLayout } from './json-layout.ts'
 import { clipped, compileRecordReader } from './json-record.ts'
+import { notPlain } from './plain-bytes.ts'
 import type { RowClass } from './row.ts'
 import { isoTimestamp } from './timestamp-text.ts'
 
@@ -129,6 +130,7 @@ function emitValue(code: Emitter, field: Field, index: number): void {
       break
     case 'string':
       code.line(`if (c !== 34) return null; q${index} = ++p`)
+      code.line(`while (p + 4 <= end) { const x = view.getInt32(p); if (${notPlain('x')}) break; p += 4 }`)
       code.line(`for (;;) { while (STOP[b[p]] === 0) p++; if (p >= end) return null; c = b[p]; if (c === 34) break; if (c < 128) return null; wide = true; p++ }`)
       code.line(`e${index} = p++`)
       break

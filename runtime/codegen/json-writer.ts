@@ -3,6 +3,7 @@ import type { Field, Schema } from '../model/schema.ts'
 import type { RowWriter } from './contracts.ts'
 import { Emitter } from './emitter.ts'
 import { valuePrinter } from './logical-values.ts'
+import { notPlain } from './plain-bytes.ts'
 import { isoDate } from './timestamp-text.ts'
 
 export interface JsonWriterOptions { timestampFormat: 'iso' | 'epochMillis' }
@@ -86,8 +87,10 @@ function refuseNumber(name: string, value: number): never {
   throw new MillraceError('VALUE_INVALID', `field '${name}' is ${String(value)}, which JSON cannot say`, { domain: 'user', hint: 'a number must be finite' })
 }
 
-/** Functions that write one value at p and return the place behind it. Nine digits stay in an int32. A unit
- * of a text that is cut from another one costs several nanoseconds, a call a hundred: longer ones are written by a call and checked after. */
+/**
+ * Functions that write one value at p and return the place behind it. Nine digits stay in an int32. A unit of a text that is
+ * cut from another one costs several nanoseconds to ask for, a call a hundred: longer texts are written by a call and checked after.
+ */
 function emitHelpers(code: Emitter): void {
   code.line(`
 function word(b, p, s) { const n = s.length; for (let i = 0; i < n; i++) b[p + i] = s.charCodeAt(i); return p + n }
@@ -113,6 +116,7 @@ function quoted(b, p, s) {
     let q = p + 1
     const end = q + n
     if (b.utf8Write(s, q) !== n) return p + b.utf8Write(quote(s), p)
+    while (q + 4 <= end) { const x = view.getInt32(q); if (${notPlain('x')}) break; q += 4 }
     while (q < end && PLAIN[b[q]] === 1) q++
     if (q < end) return p + b.utf8Write(quote(s), p)
     b[end] = 34

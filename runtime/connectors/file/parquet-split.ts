@@ -12,12 +12,12 @@ import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
 /** The machine's own zstd is several times faster than the one in JavaScript. */
 const COMPRESSORS: Compressors = { ...pureCompressors, ZSTD: (input) => zstdDecompressSync(input) }
 
-/** Times as milliseconds since the epoch instead of Date objects; local timestamps are read as UTC. */
+/** Times as milliseconds since the epoch instead of Date objects, which are days; local timestamps are read as UTC. */
 const PARSERS: Partial<ParquetParsers> = {
   timestampFromMilliseconds: (millis: bigint) => Number(millis),
   timestampFromMicroseconds: (micros: bigint) => Math.floor(Number(micros) / 1000),
   timestampFromNanoseconds: (nanos: bigint) => Number(nanos / 1_000_000n),
-  dateFromDays: (days: number) => days * 86_400_000,
+  dateFromDays: (days: number) => new Date(days * 86_400_000),
 }
 
 /** A Parquet file with its footer read. */
@@ -125,7 +125,7 @@ export class ParquetSplit implements SplitStream {
         columns: schema.fields.map((field) => field.name).filter((name) => present.has(name)),
       })
       return await Promise.all(schema.fields.map(async (field) => ({
-        field, convert: columnConverter(field.type),
+        field, convert: columnConverter(field),
         values: present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : absent,
       })))
     } catch (cause) {

@@ -1,12 +1,20 @@
-import type { FieldType } from '../../model/schema.ts'
+import { valueReader } from '../../codegen/logical-values.ts'
+import { isoDate } from '../../codegen/timestamp-text.ts'
+import type { FieldType, ValueType } from '../../model/schema.ts'
 
 /** A value as Parquet gives it → as a row carries it; null stays null, undefined says that it does not fit. */
 export type ColumnConverter = (value: unknown) => unknown
 
 /** The converter of one column; a fresh closure each, so that each sees the types of its own column only. */
-export function columnConverter(type: FieldType): ColumnConverter {
-  const convert = CONVERTERS[type]
+export function columnConverter(type: ValueType): ColumnConverter {
+  const convert = type.logical === undefined ? CONVERTERS[type.type] : logicalConverter(type)
   return (value) => (value === null || value === undefined ? null : convert(value))
+}
+
+/** A binary column that Parquet takes for a text is no bytes any more: what was no UTF-8 is lost. */
+function logicalConverter(type: ValueType): ColumnConverter {
+  const read = valueReader(type)
+  return type.logical?.kind === 'bytes' ? (value) => value instanceof Uint8Array ? read(value) : undefined : (value) => read(jsonValue(value))
 }
 
 const CONVERTERS: Readonly<Record<FieldType, (value: unknown) => unknown>> = {
@@ -18,6 +26,7 @@ const CONVERTERS: Readonly<Record<FieldType, (value: unknown) => unknown>> = {
   boolean: (value) => (typeof value === 'boolean' ? value : undefined),
   string: (value) => (typeof value === 'string' ? value : undefined),
   timestamp: (value) => {
+    if (value instanceof Date) return value.getTime()
     if (typeof value !== 'string') return exactInteger(value)
     const time = Date.parse(value)
     return Number.isNaN(time) ? undefined : time
@@ -32,7 +41,8 @@ function exactInteger(value: unknown): number | undefined {
 
 function jsonValue(value: unknown): unknown {
   if (typeof value === 'bigint') return exactInteger(value) ?? String(value)
-  if (value instanceof Date) return value.toISOString()
+  // only days come as Date
+  if (value instanceof Date) return isoDate(value.getTime())
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (Array.isArray(value)) return value.map(jsonValue)
   if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonValue(inner)]))
