@@ -1,5 +1,5 @@
 import type { Expression as Syntax, Literal, MemberExpression, CallExpression, BinaryExpression, LogicalExpression, ConditionalExpression, UnaryExpression, TemplateLiteral } from 'acorn'
-import type { BinaryOperator, Expression } from './ast.ts'
+import type { BinaryOperator, Expression, ExpressionType } from './ast.ts'
 import { binaryType, combinedType, describeType } from './typing.ts'
 import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isJsonKey, signatureText } from './functions.ts'
 import { expressionError } from './expression-error.ts'
@@ -138,7 +138,7 @@ class Checker {
     const [left, right] = withNullTyped(this.check(node.left, depth + 1), this.check(node.right, depth + 1))
     if (operator === '??') {
       const type = this.#combined(node, 'both sides of ??', left, right)
-      return { kind: 'logical', operator, left, right, type, nullable: left.nullable && right.nullable }
+      return { kind: 'logical', operator, left, right, ...type, nullable: left.nullable && right.nullable }
     }
     for (const side of [left, right]) {
       if (side.type !== 'boolean') throw this.#error(node, 'EXPRESSION_TYPE', `${operator} wants booleans, one side is ${describeType(side)}`, operator === '||' ? 'for a default value use ??' : undefined)
@@ -151,12 +151,12 @@ class Checker {
     if (test.type !== 'boolean') throw this.#error(node.test, 'EXPRESSION_TYPE', `the test before ? must be boolean, this is ${describeType(test)}`)
     const [then, otherwise] = withNullTyped(this.check(node.consequent, depth + 1), this.check(node.alternate, depth + 1))
     const type = this.#combined(node, 'both answers of ?:', then, otherwise)
-    return { kind: 'conditional', test, then, otherwise, type, nullable: then.nullable || otherwise.nullable }
+    return { kind: 'conditional', test, then, otherwise, ...type, nullable: then.nullable || otherwise.nullable }
   }
 
-  #combined(node: Syntax, what: string, left: Expression, right: Expression): FieldType {
+  #combined(node: Syntax, what: string, left: Expression, right: Expression): Pick<ExpressionType, 'type' | 'logical'> {
     const type = combinedType(left.type, right.type)
-    if (type !== undefined) return type
+    if (type !== undefined) return { type, ...sharedLogical(left, right) }
     throw this.#error(node, 'EXPRESSION_TYPE', `${what} must have one type, these are ${describeType(left)} and ${describeType(right)}`)
   }
 
@@ -295,9 +295,15 @@ function isBareNull(expression: Expression): boolean {
 
 /** A bare null takes the type of what stands beside it. */
 function withNullTyped(left: Expression, right: Expression): [Expression, Expression] {
-  if (isBareNull(left) && !isBareNull(right)) return [{ ...left, type: right.type }, right]
-  if (isBareNull(right) && !isBareNull(left)) return [left, { ...right, type: left.type }]
+  if (isBareNull(left) && !isBareNull(right)) return [{ ...left, type: right.type, ...sharedLogical(right, right) }, right]
+  if (isBareNull(right) && !isBareNull(left)) return [left, { ...right, type: left.type, ...sharedLogical(left, left) }]
   return [left, right]
+}
+
+/** What both say of their values beyond their type. */
+function sharedLogical(left: ExpressionType, right: ExpressionType): Pick<ExpressionType, 'logical'> {
+  if (left.logical === undefined || describeType({ ...left, nullable: false }) !== describeType({ ...right, nullable: false })) return {}
+  return { logical: left.logical }
 }
 
 function receiverOf(type: FieldType): string {

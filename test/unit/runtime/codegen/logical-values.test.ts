@@ -70,6 +70,8 @@ describe('values of logical types', () => {
     expect(typeOf('tags[0]')).toBe('string?')
     expect(typeOf('prices[1].amount * 2')).toBe('double?')
     expect(typeOf('address')).toBe('row{city: string, zip: long?}?')
+    expect(typeOf('address ?? address')).toBe('row{city: string, zip: long?}?')
+    expect(typeOf('address === null ? null : tags')).toBe('array<string>?')
     expect(() => typeOf('address.town')).toThrow(expect.objectContaining({ code: 'UNKNOWN_FIELD' }) as Error)
     const Rows = compileRowClass(schema)
     const loop = compileChainLoop([{ kind: 'filter', operatorId: 'f', condition: parseCondition("address.city === 'Brno' && (prices[1].amount ?? 0) > 2 && tags[0] !== null", schema) }])
