@@ -39,6 +39,8 @@ class TopNStage implements OperatorStage {
   readonly #grouper: KeyGrouper
   readonly #groups = new Uint16Array(BATCH_ROWS)
   readonly #ttlMs: number | undefined
+  /** Slots of the ranking at hand. */
+  readonly #slots: Int32Array
 
   constructor(verb: TopNVerb, context: OperatorContext) {
     const { node, inputs: [input], output, maxParallelism, clock } = context
@@ -62,6 +64,7 @@ class TopNStage implements OperatorStage {
     this.#withRank = slots ? compileRankRow(input.schema, output.rowClass) : (row) => row
     this.#grouper = compileKeyGrouper(key, maxParallelism)
     this.#ttlMs = ttlMs
+    this.#slots = new Int32Array(count)
   }
 
   async process(rows: Row[], count: number): Promise<void> {
@@ -88,14 +91,18 @@ class TopNStage implements OperatorStage {
 
   /** Stores a row that was ranked and puts it out with all behind it. */
   #enter(rows: MapTable, row: Row, group: number, place: number, out: Row[]): void {
-    const slots = Array.from({ length: this.#loop.ranked() - place }, (_, i) => this.#loop.slot(place + i))
+    const { ranked, slot } = this.#loop
+    const end = ranked()
+    // read before anything is written: writing may move the ranking
+    for (let i = place; i < end; i++) this.#slots[i] = slot(i)
     const key = this.#keys.of(row)
-    rows.set(group, key, slots[0] ?? 0, row)
-    slots.forEach((slot, i) => {
-      const ranked = i === 0 ? row : rows.get(group, key, slot)
-      if (ranked === undefined) throw new MillraceError('STATE_CORRUPT', `topN ${this.#context.node.id}: the row at rank ${place + i + 1} of a key is gone`)
-      out.push(this.#withRank(ranked, place + i + 1))
-    })
+    rows.set(group, key, this.#slots[place] ?? 0, row)
+    out.push(this.#withRank(row, place + 1))
+    for (let i = place + 1; i < end; i++) {
+      const moved = rows.get(group, key, this.#slots[i] ?? 0)
+      if (moved === undefined) throw new MillraceError('STATE_CORRUPT', `topN ${this.#context.node.id}: the row at rank ${i + 1} of a key is gone`)
+      out.push(this.#withRank(moved, i + 1))
+    }
   }
 
   /** When a ranking's time is over its rows go with it. */
