@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { infer } from '../../cli/infer.ts'
+import { kafkaSink, kafkaSource } from '../../runtime/connectors/kafka/connector.ts'
+import { compileRowClass } from '../../runtime/codegen/row.ts'
+import type { Row } from '../../runtime/model/schema.ts'
+import { connectKafka } from '../../runtime/ports/real/kafka-client.ts'
+import { kafkaBedMissing, startKafka } from '../harness/beds/kafka-bed.ts'
+import type { KafkaBed } from '../harness/beds/kafka-bed.ts'
+import { schemaOf } from '../harness/formats.ts'
+import { sinkContext, sourceContext } from '../harness/kafka/connector-contexts.ts'
+import { registryPorts } from '../harness/schema-registry.ts'
+import { quietPorts } from '../harness/source-context.ts'
+
+const REGISTRY = 'http://registry:8081'
+const PROTO = 'syntax = "proto3"; message R { int64 id = 1; optional string name = 2; bytes hash = 3; repeated string tags = 4; }'
+const SCHEMA = schemaOf({ id: 'long', name: 'string?', hash: 'bytes', tags: 'array<string>' })
+const ROWS = Array.from({ length: 5000 }, (_, id): Row => ({ id, name: id % 3 === 0 ? null : `ž"${id}`, hash: '\0\xff', tags: id % 2 === 0 ? [] : ['a,b', '"'] }))
+const why = await kafkaBedMissing()
+
+describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ? '' : ` (left out: ${why})`}`, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-formats-'))
+  const ports = { ...quietPorts(), httpClient: registryPorts().ports.httpClient }
+  let bed: KafkaBed
+
+  beforeAll(async () => { bed = await startKafka({ dir }) })
+  afterAll(async () => {
+    await bed?.stop()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  async function write(topic: string, format: unknown): Promise<void> {
+    const options = { brokers: bed.bootstrap, topic, format, key: 'id', createTopic: { partitions: 2 } }
+    const writer = kafkaSink(connectKafka).writer({ ...sinkContext(ports, options), schema: SCHEMA })
+    await writer.open([])
+    await writer.write(ROWS, ROWS.length)
+    await writer.commit(await writer.prepareCommit(1))
+    await writer.close()
+  }
+
+  async function readBack(topic: string, format: unknown): Promise<Row[]> {
+    const source = kafkaSource(connectKafka)
+    const context = { ...sourceContext(ports, { brokers: bed.bootstrap, topic, format, bounded: true }), schema: SCHEMA }
+    const enumerator = source.enumerator(context)
+    const reader = source.reader(context, compileRowClass(SCHEMA))
+    await reader.open(await enumerator.discover([], 1))
+    const rows: Row[] = []
+    while (!reader.isFinished()) rows.push(...((await reader.poll(1024))?.rows ?? []).map((row) => ({ ...row })))
+    await reader.close()
+    await enumerator.close()
+    expect(context.reported.bad).toEqual([])
+    return rows.sort((a, b) => Number(a['id']) - Number(b['id']))
+  }
+
+  test.each([
+    ['json', 'json'], ['csv', { csv: { delimiter: ';' } }], ['avro', 'avro'], ['avro-registry', { avro: { registry: REGISTRY } }], ['protobuf', { protobuf: { schema: PROTO } }], ['protobuf-registry', { protobuf: { schema: PROTO, registry: REGISTRY } }],
+  ])('what the sink writes as %s the source reads back', async (topic, format) => {
+    await write(topic, format)
+    // the broker ends a transaction in its partitions after it has answered
+    await expect.poll(async () => (await readBack(topic, format)).length, { timeout: 20_000 }).toBe(ROWS.length)
+    expect(await readBack(topic, format)).toEqual(ROWS)
+  })
+
+  test('millrace infer reads the topic of JSON records', async () => {
+    await write('sample', 'json')
+    await expect.poll(async () => (await readBack('sample', 'json')).length, { timeout: 20_000 }).toBe(ROWS.length)
+    let out = ''
+    await infer({ from: 'sample', brokers: bed.bootstrap, output: 'json' }, { ports, connect: connectKafka, out: (text) => { out += text } })
+    expect(JSON.parse(out)).toMatchObject({ records: ROWS.length, schema: { id: 'long', name: 'string?', hash: 'string', tags: 'array<string>' } })
+  })
+})
