@@ -68,7 +68,8 @@ export class WorkerRegistry {
       entry.lastHeardAt = this.#clock.now()
       if (this.#entries.get(entry.worker.subtask) !== entry) return
       if (message.kind === 'heartbeat') {
-        entry.worker.metrics = message.metrics
+        // A worker that runs nothing has no trouble, but what its last attempt counted stays in the report of a finished job.
+        entry.worker.metrics = message.metrics ?? (entry.worker.metrics && { ...entry.worker.metrics, trouble: null })
         if (message.metrics) this.#events.metrics(message.metrics)
         sendMessage(connection, { kind: 'heartbeat' } satisfies CoordinatorMessage)
         return

@@ -160,7 +160,11 @@ export class ChainWorker {
       events: {
         snapshot: (checkpoint, snapshot) => { send({ kind: 'snapshot', attempt, checkpoint, snapshot }) },
         declined: (checkpoint, error) => { send({ kind: 'declined', attempt, checkpoint, error }) },
-        committed: (checkpoint) => { send({ kind: 'committed', attempt, checkpoint }) },
+        committed: (checkpoint) => {
+          // First, so that the report of a job that ends with this checkpoint counts everything.
+          send({ kind: 'heartbeat', metrics: this.#running?.subtask.metrics() ?? null })
+          send({ kind: 'committed', attempt, checkpoint })
+        },
         drained: () => { send({ kind: 'drained', attempt }) },
       },
     }).finally(() => { this.#deploying = undefined })
