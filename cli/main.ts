@@ -7,6 +7,7 @@ import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { endWithStarter } from './end-with-starter.ts'
 import { compile } from './compile.ts'
+import { explain } from './explain.ts'
 import { infer } from './infer.ts'
 import { inspectSavepoint } from './inspect-savepoint.ts'
 import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
@@ -19,6 +20,7 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
 
   millrace run job.yaml    runs a job here: coordinator and workers as processes, no Kubernetes; also a job.ts
   millrace lint job.yaml   checks job files and says file, line and column
+  millrace explain job.yaml  shows the chains and slots a job becomes, and what travels between them
   millrace compile job.ts  prints the StreamJob of a job in TypeScript, with its code, for kubectl apply
   millrace infer FILE|TOPIC  prints the schema that a sample of JSON lines or CSV suggests
   millrace savepoint inspect PATH  says what is in a savepoint or checkpoint
@@ -63,6 +65,7 @@ async function main(args: string[]): Promise<number> {
       file: oneFile(verb, files), inProcess: values['in-process'], output, resume: values.resume, restore: values.restore,
       logLevel: oneOf('log', values.log, ['info', 'debug', 'silent'] as const),
     })
+    case 'explain': return explain(oneFile(verb, files), output, builtinConnectors, { out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) } })
     case 'compile': return compile(oneFile(verb, files, 'job.ts'), builtinConnectors, values.code ? { kind: 'code' } : values.image === undefined ? { kind: 'configMap' } : { kind: 'image', path: values.image })
     case 'infer': return infer({ from: oneFile(verb, files, 'FILE'), brokers: values.brokers, output }, {
       ports: realPorts({ logger: createLogger({ to: 'stderr', level: 'error' }), printLine: () => undefined }), connect: connectKafka, out: (text) => { process.stdout.write(text) },
