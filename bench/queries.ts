@@ -112,7 +112,7 @@ export const QUERIES: Readonly<Record<string, Query>> = {
       out('new')),
   },
   q20: {
-    form: 'SQL', flinkNs: 3500, share: 1 / 4,
+    form: 'SQL', flinkNs: 3500, share: 1 / 4, events: { short: 1_000_000, long: 4_000_000 },
     spec: (events) => job(bids(events), CATEGORY_10,
       { id: 'expanded', from: ['bids', 'some'], join: { on: { auction: 'id' }, ttl: 'forever', select: {
         auction: 'bids.auction', bidder: 'bids.bidder', price: 'bids.price', channel: 'bids.channel', url: 'bids.url', bidDateTime: 'bids.dateTime', bidExtra: 'bids.extra',
