@@ -73,7 +73,8 @@ function finished(observed: Observed): Decision {
   const { job, now, pods } = observed
   const finishedAt = job.status?.finishedAt === undefined || job.status.finishedAt === null ? now : Date.parse(job.status.finishedAt)
   const isOld = now - finishedAt >= KEEP_FINISHED_MS
-  return settled(observed, {
+  // whatever was under way has brought the wanted revision to its end
+  return ending(observed, 'Succeeded', {
     act: isOld && pods.length > 0 ? { kind: 'deletePods', pods } : { kind: 'none' },
     phase: 'Finished', reason: 'Finished', message: 'All inputs have ended and every result is committed.',
     events: job.status?.phase === 'Finished' ? [] : [{ type: 'Normal', reason: 'Finished', message: 'All inputs have ended and every result is committed.' }],

@@ -73,14 +73,15 @@ describe('a StreamJob whose functions come from a ConfigMap', () => {
   test('it runs in pods, and an edit of its code is an upgrade through a savepoint: every row once, state goes on', async () => {
     const first = await compiled(1, ", rate: '100/s'")
     // before the job runs: compiling takes seconds on a busy machine, and the edit must come while rows are left
-    const second = await compiled(2, ", rate: '300/s'")
+    const second = await compiled(2, '')
     const job = await ClusterJob.create(cluster, 'numbered', first.spec)
     try {
       await job.whenReady('Running')
       await job.whenReported('reading', ({ recordsIn, checkpoint }) => recordsIn > 200 && checkpoint !== null)
       expect(second.configMap.metadata.name).not.toBe(first.configMap.metadata.name)
       await job.edit(second.spec)
-      await job.whenReady('Finished')
+      const finished = await job.whenReady('Finished')
+      expect(finished.status).toMatchObject({ lastOperation: { type: 'Upgrade', result: 'Succeeded' } })
       const rows = folder.output().map((line) => JSON.parse(line) as Numbered)
       const dear = folder.input().map((line) => JSON.parse(line) as Numbered).filter((bid) => bid.price > 100)
       const bare = (all: readonly Numbered[]): string[] => all.map(({ auction, price, at, channel }) => JSON.stringify({ auction, price, at, channel })).sort()

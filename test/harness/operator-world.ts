@@ -54,6 +54,8 @@ export class OperatorWorld implements JobClient {
   /** The kubelet does not end pods. */
   stuck = false
   savepointFails = false
+  /** An attempt has read all of its input before anybody asks again. */
+  finishesAtOnce = false
   #coordinator: Coordinator | undefined
   #addresses = 0
 
@@ -188,7 +190,7 @@ export class OperatorWorld implements JobClient {
       return
     }
     this.store.attempt += 1
-    Object.assign(report, { phase: 'running', attempt: this.store.attempt, revision: target.revision, runningWorkers: expected })
+    Object.assign(report, { phase: this.finishesAtOnce ? 'finished' : 'running', attempt: this.store.attempt, revision: target.revision, runningWorkers: expected })
   }
 
   /** The running coordinator, to make it say something. */

@@ -196,6 +196,14 @@ describe('a StreamJob', () => {
     expect(world.condition('Ready')).toBe('True/Finished')
   })
 
+  test('that finishes before its rescale is seen to run has been rescaled all the same', async () => {
+    const world = await runningJob()
+    world.finishesAtOnce = true
+    world.edit((spec) => { spec['replicas'] = 3 })
+    await world.until('finished', (job) => job?.status?.phase === 'Finished')
+    expect(world.job()?.status).toMatchObject({ attempt: 2, lastOperation: { type: 'Rescale', result: 'Succeeded' } })
+  })
+
   test('that failed says why and is stalled', async () => {
     const world = await runningJob()
     Object.assign(world.coordinatorReport(), { phase: 'failed', error: { code: 'SOURCE_UNREACHABLE', message: 'broker kafka:9092 does not answer', domain: 'dependency', retriable: false } })
