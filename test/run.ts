@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { join, relative } from 'node:path'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
@@ -13,6 +13,7 @@ import { endWithStarter } from '../cli/end-with-starter.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const HEARTBEAT_MS = 60_000
+const LINES_OF_A_FAILURE = 12
 
 interface Ring {
   readonly name: string
@@ -48,6 +49,8 @@ interface Outcome {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** Each with the name of the test and what it said first. */
+  readonly failures?: readonly string[]
 }
 
 endWithStarter()
@@ -107,7 +110,7 @@ async function runRing(ring: Ring): Promise<Outcome> {
   return { name: ring.name, ...counts, verdict }
 }
 
-type Counts = Pick<Outcome, 'passed' | 'failed' | 'skipped'>
+type Counts = Pick<Outcome, 'passed' | 'failed' | 'skipped' | 'failures'>
 
 /** What this runner reads of vitest's JSON report. */
 interface VitestReport {
@@ -115,7 +118,15 @@ interface VitestReport {
   readonly numFailedTests: number
   readonly numPendingTests: number
   readonly numTodoTests: number
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly { readonly status: string }[] }[]
+  readonly testResults: readonly TestFile[]
+}
+
+interface TestFile {
+  readonly status: string
+  /** Why the file as a whole failed. */
+  readonly message: string
+  readonly name: string
+  readonly assertionResults: readonly { readonly status: string; readonly fullName: string; readonly failureMessages: readonly string[] }[]
 }
 
 async function runVitest(ring: Ring): Promise<Counts> {
@@ -135,10 +146,23 @@ async function runVitest(ring: Ring): Promise<Counts> {
       passed: result.numPassedTests,
       failed: failed === 0 && !ok ? 1 : failed,
       skipped: result.numPendingTests + result.numTodoTests,
+      failures: result.testResults.flatMap(failuresOf),
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function failuresOf(file: TestFile): string[] {
+  if (file.status !== 'failed') return []
+  const name = relative(ROOT, file.name)
+  const failed = file.assertionResults.filter((test) => test.status === 'failed')
+  if (failed.length === 0) return [`${name}\n${beginning(file.message)}`]
+  return failed.map((test) => `${name} > ${test.fullName}\n${beginning(test.failureMessages[0] ?? '')}`)
+}
+
+function beginning(message: string): string {
+  return stripVTControlCharacters(message).split('\n').slice(0, LINES_OF_A_FAILURE).map((line) => `    ${line.slice(0, 300)}`).join('\n')
 }
 
 /** Runs a script with this Node, its output passed through; false when it fails or takes longer than its limit. */
@@ -171,7 +195,11 @@ function headline(name: string): void {
 }
 
 function report(all: readonly Outcome[]): void {
-  const sum = (field: keyof Counts): number => all.reduce((total, outcome) => total + outcome[field], 0)
+  const sum = (field: 'passed' | 'failed' | 'skipped'): number => all.reduce((total, outcome) => total + outcome[field], 0)
+  // once more at the end: a long log is often kept only from there
+  const failures = all.flatMap((outcome) => outcome.failures ?? [])
+  if (failures.length > 0) headline('failed')
+  for (const failure of failures) process.stdout.write(`${failure}\n`)
   headline('all')
   for (const outcome of all) process.stdout.write(`${outcome.name.padEnd(12)}${outcome.verdict}\n`)
   const skipped = sum('skipped') === 0 ? '' : `, ${sum('skipped')} skipped`

@@ -1,4 +1,4 @@
-import { stateFieldsOf, verbOf } from './graph-entries.ts'
+import { freeFieldsOf, stateFieldsOf, verbOf } from './graph-entries.ts'
 import { isFields, type Fields } from './problems.ts'
 import { DEFAULT_MAX_PARALLELISM } from './job-spec.ts'
 import type { JobGraph, OperatorNode } from './job-graph.ts'
@@ -120,10 +120,19 @@ function entryFindings(id: string, before: Fields, after: Fields): Finding[] {
     const [old, now] = [before[name], after[name]].map((value) => normal(name, value))
     if (old === now) continue
     if (name === 'replicas') findings.push({ class: 'rescale', reason: `"${id}": replicas ${old ?? 'as the job'} → ${now ?? 'as the job'}` })
-    else if (stateFields(before)?.includes(name) === true) findings.push({ class: 'incompatible', reason: `"${id}": ${name} changed, and its state was kept by the old one` })
+    else if (stateFields(before)?.includes(name) === true && !onlyFree(before, before[name], after[name])) findings.push({ class: 'incompatible', reason: `"${id}": ${name} changed, and its state was kept by the old one` })
     else findings.push({ class: 'graph', reason: `"${id}": ${name} changed` })
   }
   return findings
+}
+
+/** True when two values of a field that state is made of differ in nothing that state is made of. */
+function onlyFree(entry: Fields, old: unknown, now: unknown): boolean {
+  const verb = verbOf(entry)
+  const free = verb === undefined ? [] : freeFieldsOf(verb)
+  if (free.length === 0 || !isFields(old) || !isFields(now)) return false
+  const bound = (fields: Fields): string => text(Object.fromEntries(Object.entries(fields).filter(([name]) => !free.includes(name))))
+  return bound(old) === bound(now)
 }
 
 function stateFields(entry: Fields): readonly string[] | undefined {

@@ -18,6 +18,8 @@ interface VerbForm {
   takes?: readonly VerbName[]
   /** Fields its state is made of: with another value the state has no place in the new operator. */
   state?: readonly string[]
+  /** What of those may change all the same, by their own fields. */
+  free?: readonly string[]
 }
 
 const COMMON_FIELDS = ['id', 'from', 'replicas'] as const
@@ -35,8 +37,8 @@ const FORMS: Readonly<Record<VerbName, VerbForm>> = {
   aggregate: { fields: ['keyBy', 'aggregate', 'emit', 'ttl'], takes: ['keyBy'], state: ['keyBy', 'aggregate'] },
   reduce: { fields: ['keyBy', 'reduce', 'ttl'], takes: ['keyBy'], state: ['keyBy'] },
   join: { fields: ['join'], state: ['join'] },
-  dedupe: { fields: ['keyBy', 'dedupe'], takes: ['keyBy'], state: ['keyBy', 'dedupe'] },
-  topN: { fields: ['keyBy', 'topN'], takes: ['keyBy'], state: ['keyBy', 'topN'] },
+  dedupe: { fields: ['keyBy', 'dedupe'], takes: ['keyBy'], state: ['keyBy', 'dedupe'], free: ['ttl'] },
+  topN: { fields: ['keyBy', 'topN'], takes: ['keyBy'], state: ['keyBy', 'topN'], free: ['ttl'] },
   pattern: { fields: ['keyBy', 'pattern'], takes: ['keyBy'], state: ['keyBy', 'pattern'] },
   process: { fields: ['keyBy', 'process'], takes: ['keyBy'], state: ['keyBy'] },
   broadcast: { fields: ['broadcast'], state: [] },
@@ -57,6 +59,9 @@ function verbsOf(fields: Fields): VerbName[] {
 
 /** Fields a verb's state is made of; undefined when it keeps none. */
 export function stateFieldsOf(verb: VerbName): readonly string[] | undefined { return FORMS[verb].state }
+
+/** Fields inside of those that say nothing about how state lies. */
+export function freeFieldsOf(verb: VerbName): readonly string[] { return FORMS[verb].free ?? [] }
 
 /** An entry of the graph list, its place in the graph checked, its verb not yet. */
 export interface Entry {

@@ -139,12 +139,14 @@ describe.skipIf(why !== undefined)(`DruidDatasource on a real Druid${why === und
   async function everythingIsVisible(): Promise<void> {
     const wanted = JSON.stringify(expectedSums())
     let seen = ''
+    let state: object = {}
     await waitFor('Druid shows exactly the committed rows', LONG_MS, async () => {
       await reconcile(ref)
       seen = await druid.query('SELECT origin, COUNT(*) AS n, SUM(flights) AS flights, SUM(delay) AS delay FROM "delays" GROUP BY 1 ORDER BY 1')
         .then(JSON.stringify, String)
+      state = { supervisor: await druid.status('delays'), running: await druid.tasks('delays', 'running', 10), complete: await druid.tasks('delays', 'complete', 5) }
       return seen === wanted
-    }, () => `${seen}\nwanted ${wanted}`)
+    }, () => `${seen}\nwanted ${wanted}\n${JSON.stringify(state, null, 1)}`)
   }
 
   async function visibleRows(): Promise<number> {
@@ -201,6 +203,7 @@ describe.skipIf(why !== undefined)(`DruidDatasource on a real Druid${why === und
   })
 
   test('a specification that Druid refuses is told in its words while the old one goes on', async () => {
+    await reconciledUntil('one task is left', (status) => status.activeTasks === 1 && status.publishingTasks === 0)
     const tasks = await runningTasks()
     await edit({ metrics: [{ type: 'longestSum', name: 'x', fieldName: 'flights' }] })
     await reconciledUntil('it was refused', (status) => ready(status) === 'False/Rejected')

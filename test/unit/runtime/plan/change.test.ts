@@ -30,6 +30,17 @@ test('a type that changes upstream of a window is incompatible with its state', 
   expect(stateChange(graphOf(BIDS), graphOf(BIDS.replace('> 100', '> 200'))).class).toBe('none')
 })
 
+test.each([
+  ['dedupe', { keep: 'last', ttl: '1h' }, { keep: 'last', ttl: '2h' }, 'graph'],
+  ['dedupe', { keep: 'last', ttl: '1h' }, { keep: 'last' }, 'graph'],
+  ['dedupe', { keep: 'last', ttl: '1h' }, { keep: 'first', ttl: '1h' }, 'incompatible'],
+  ['topN', { n: 3, by: 'v', ttl: '1h' }, { by: 'v', n: 3, ttl: '30d' }, 'graph'],
+  ['topN', { n: 3, by: 'v', ttl: '1h' }, { n: 4, by: 'v', ttl: '1h' }, 'incompatible'],
+])('%s from %j to %j is classed: only how long its state lives may change', (verb, from, to, expected) => {
+  const spec = (settings: object): object => ({ graph: [{ id: 'in', source: {} }, { id: 'op', from: 'in', keyBy: 'k', [verb]: settings }] })
+  expect(changeClass(spec(from) as never, spec(to) as never).class).toBe(expected)
+})
+
 test('tables of a process may be added; changed or taken away they have no place for what they held', () => {
   const graph = (state: object) => aroundOperator({ k: 'string' }, { keyBy: 'k', process: { module: 'user', function: 'f', output: { k: 'string' }, state } }, { modules: { user: { path: './f.ts' } } })
   const last = { value: { price: 'long' } }
