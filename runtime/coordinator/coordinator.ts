@@ -79,6 +79,7 @@ export class Coordinator {
   #backoffMs = FIRST_BACKOFF_MS
   #userFailures = 0
   #error: Error | undefined
+  #cancelCheckpoint = (): void => undefined
   #driving = false
   #driveAgain = false
   #closed = false
@@ -131,6 +132,8 @@ export class Coordinator {
 
   async close(): Promise<void> {
     this.#closed = true
+    // the next one's time would hold up the end of a process that does more than this job
+    this.#cancelCheckpoint()
     this.#run?.fail(new MillraceError('COORDINATOR_CLOSED', 'the coordinator is stopping', { domain: 'platform', retriable: true }))
     this.#run = undefined
     await this.#registry.close()
@@ -523,7 +526,7 @@ export class Coordinator {
   }
 
   #scheduleCheckpoint(run: AttemptRun, intervalMs: number): void {
-    this.#ports.clock.after(intervalMs, () => { void this.#periodicCheckpoint(run, intervalMs) })
+    this.#cancelCheckpoint = this.#ports.clock.after(intervalMs, () => { void this.#periodicCheckpoint(run, intervalMs) })
   }
 
   async #periodicCheckpoint(run: AttemptRun, intervalMs: number): Promise<void> {

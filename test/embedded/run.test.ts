@@ -57,6 +57,13 @@ describe('millrace run', () => {
       expect(folder.output()).toEqual(expectedOutput(1_000))
     })
 
+  test('when a job in one process has finished its process ends, however far off the next checkpoint is', async () => {
+    const folder = jobFolder(100)
+    folder.writeJob(folder.spec(1, { interval: '1h' }))
+    const { code, stderr } = await startMillrace('run', folder.jobFile, '--in-process').ended
+    expect(code, stderr).toBe(0)
+  })
+
   test('when the spec is wrong it ends with 1, naming file, line and column, without a stack trace', async () => {
     const folder = jobFolder(1)
     folder.writeJob(folder.spec(1, { interval: '300ms' }))
