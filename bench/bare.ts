@@ -1,4 +1,4 @@
-import { compileRowClass } from '../runtime/codegen/row.ts'
+import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import { NEXMARK_BIDS } from '../runtime/connectors/nexmark/connector.ts'
 import { NexmarkGenerator } from '../runtime/connectors/nexmark/generator.ts'
 import type { Row } from '../runtime/model/schema.ts'

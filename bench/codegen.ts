@@ -3,12 +3,12 @@
  * Median of several rounds; each round goes over the same batches of 1024 rows.
  */
 import { compileChainLoop } from '../runtime/codegen/chain.ts'
-import { compileBatchCodec } from '../runtime/codegen/codec.ts'
-import { compileJsonWriter } from '../runtime/codegen/json-writer.ts'
-import { compileJsonScanner } from '../runtime/codegen/json-scanner.ts'
-import { compileKeyGrouper } from '../runtime/codegen/key-grouper.ts'
-import { compileRowClass } from '../runtime/codegen/row.ts'
-import { compileWindowTable } from '../runtime/codegen/window-table.ts'
+import { compileBatchCodec } from '../runtime/codegen/rows/codec.ts'
+import { compileJsonWriter } from '../runtime/codegen/json/json-writer.ts'
+import { compileJsonScanner } from '../runtime/codegen/json/json-scanner.ts'
+import { compileKeyGrouper } from '../runtime/codegen/keys/key-grouper.ts'
+import { compileRowClass } from '../runtime/codegen/rows/row.ts'
+import { compileWindowTable } from '../runtime/codegen/windows/window-table.ts'
 import { parseCondition, parseExpression } from '../runtime/expressions/parse.ts'
 import type { Field, FieldType, Row, Schema } from '../runtime/model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../runtime/model/time.ts'

@@ -1,7 +1,7 @@
 import { createKafkaSource } from '../runtime/connectors/kafka/source.ts'
 import { cellsOf } from '../runtime/formats/csv-format.ts'
 import { inferSchema, valueOfCell, type InferredSchema } from '../runtime/formats/infer-schema.ts'
-import { compileRowClass } from '../runtime/codegen/row.ts'
+import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { Schema } from '../runtime/model/schema.ts'
 import { valueTypeText } from '../runtime/model/value-type.ts'

@@ -6,7 +6,7 @@
  * Uses the runtime's own file source and Kafka sink.
  */
 import { parseArgs } from 'node:util'
-import { compileRowClass } from '../runtime/codegen/row.ts'
+import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import { fileSource } from '../runtime/connectors/file/connector.ts'
 import { kafkaSink } from '../runtime/connectors/kafka/connector.ts'
 import type { SinkWriter } from '../runtime/connectors/sink.ts'

@@ -3,8 +3,8 @@ import type { BroadcastVerb } from '../plan/broadcast-verb.ts'
 import type { RowErrorHandler } from './contracts.ts'
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'
-import { emitPairRow, emitPairTest } from './pair-row.ts'
-import type { RowClass } from './row.ts'
+import { emitPairRow, emitPairTest } from './rows/pair-row.ts'
+import type { RowClass } from './rows/row.ts'
 
 export interface BroadcastCode {
   /**

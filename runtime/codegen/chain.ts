@@ -4,8 +4,8 @@ import type { Field, Row } from '../model/schema.ts'
 import type { ChainLoop } from './contracts.ts'
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter, valueCheck } from './expression.ts'
-import { refusePromise, type RowMaker } from './row-maker.ts'
-import type { RowClass } from './row.ts'
+import { refusePromise, type RowMaker } from './rows/row-maker.ts'
+import type { RowClass } from './rows/row.ts'
 
 export type ChainStep =
   | { kind: 'filter'; operatorId: string; condition: Expression }

@@ -6,11 +6,11 @@ import { fieldsKept, isOuter, type JoinSide, type JoinVerb } from '../plan/join-
 import type { RowErrorHandler } from './contracts.ts'
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE } from './expression.ts'
-import { emitHashHelpers, keyHashExpression } from './key-hash.ts'
-import { emitPairRow, emitPairTest, type PairVariables } from './pair-row.ts'
-import { emitRecords, emitRowLog, keyParameters, ROW_LOG_SCOPE, type RowLog } from './row-log.ts'
-import type { RowTexts } from './row-texts.ts'
-import { compileRowClass, type RowClass } from './row.ts'
+import { emitHashHelpers, keyHashExpression } from './keys/key-hash.ts'
+import { emitPairRow, emitPairTest, type PairVariables } from './rows/pair-row.ts'
+import { emitRecords, emitRowLog, keyParameters, ROW_LOG_SCOPE, type RowLog } from './rows/row-log.ts'
+import type { RowTexts } from './rows/row-texts.ts'
+import { compileRowClass, type RowClass } from './rows/row.ts'
 
 /** A stretch of time of one side: its rows in parts by the top bits of their hash, so that no part is large. */
 export interface JoinPane {

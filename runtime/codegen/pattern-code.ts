@@ -6,9 +6,9 @@ import { CURRENT_ROW, firstRow, KEY_ROW, MATCH_ROW, TOTAL_FUNCTIONS, totalField,
 import type { PatternVerb, SelectedField } from '../plan/pattern-verb.ts'
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'
-import { emitPairRow } from './pair-row.ts'
+import { emitPairRow } from './rows/pair-row.ts'
 import { PatternViews, type AskedTotal, type Cell } from './pattern-view.ts'
-import { compileRowClass, type RowClass } from './row.ts'
+import { compileRowClass, type RowClass } from './rows/row.ts'
 
 /** Whether a row fits a match that has come as far as the cell; null: it has not begun. */
 export type PatternCondition = (row: Row, cell: Cell | null) => boolean

@@ -1,8 +1,8 @@
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
 import { Emitter } from './emitter.ts'
-import { emitUserValue, USER_VALUE_SCOPE } from './row-maker.ts'
-import type { RowClass } from './row.ts'
+import { emitUserValue, USER_VALUE_SCOPE } from './rows/row-maker.ts'
+import type { RowClass } from './rows/row.ts'
 
 /** Puts the rows a row becomes behind those in `out`. Throws VALUE_INVALID; what it has put there by then is for the caller to drop. */
 export type RowExpander = (row: Row, out: Row[]) => void

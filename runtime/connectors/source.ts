@@ -1,4 +1,4 @@
-import type { RowClass } from '../codegen/row.ts'
+import type { RowClass } from '../codegen/rows/row.ts'
 import type { SourceVerb } from '../plan/job-graph.ts'
 import type { Row, Schema } from '../model/schema.ts'
 import type { Split } from '../model/snapshot.ts'

@@ -1,5 +1,5 @@
 import type { RecordBounds, RowScanner, RowWriter } from '../codegen/contracts.ts'
-import type { RowClass } from '../codegen/row.ts'
+import type { RowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Row } from '../model/schema.ts'
 import { ByteInput } from './byte-input.ts'

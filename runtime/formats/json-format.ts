@@ -1,5 +1,5 @@
-import { compileJsonScanner } from '../codegen/json-scanner.ts'
-import { compileJsonWriter } from '../codegen/json-writer.ts'
+import { compileJsonScanner } from '../codegen/json/json-scanner.ts'
+import { compileJsonWriter } from '../codegen/json/json-writer.ts'
 import type { FormatReader } from './format.ts'
 import { unknownOptions } from './options.ts'
 

@@ -1,4 +1,4 @@
-import { clipped } from '../codegen/json-record.ts'
+import { clipped } from '../codegen/json/json-record.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'

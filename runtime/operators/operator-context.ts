@@ -1,5 +1,5 @@
 import type { RowErrorHandler } from '../codegen/contracts.ts'
-import type { RowClass } from '../codegen/row.ts'
+import type { RowClass } from '../codegen/rows/row.ts'
 import type { Schema } from '../model/schema.ts'
 import type { OperatorNode } from '../plan/job-graph.ts'
 import type { Clock } from '../ports/clock.ts'

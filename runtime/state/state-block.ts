@@ -7,7 +7,7 @@ import type { StateShape, TableShape } from './state-store.ts'
  *   u32 magic 'MST' and the version 1 | u32 bytes of the header | header: JSON, padded with spaces to 8 bytes
  *   the parts of each table in the order of the header, each padded to 8 bytes
  * The header says what the tables hold and how, so that a block can be read without the job that wrote it. A part is a
- * stretch of the table's log (codegen/record-layout.ts); a map has a second log, which stands behind as `name/members`.
+ * stretch of the table's log (codegen/records/record-layout.ts); a map has a second log, which stands behind as `name/members`.
  */
 const MAGIC = 0x54534d
 const VERSION = 1

@@ -1,11 +1,11 @@
-import type { StateKey } from '../codegen/key-codec.ts'
-import type { RowClass } from '../codegen/row.ts'
+import type { StateKey } from '../codegen/keys/key-codec.ts'
+import type { RowClass } from '../codegen/rows/row.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { GroupState } from '../model/snapshot.ts'
 import { LogStateStore } from './log-state-store.ts'
 
-export type { KeyCodec, StateKey } from '../codegen/key-codec.ts'
+export type { KeyCodec, StateKey } from '../codegen/keys/key-codec.ts'
 
 /** What one operator keeps under its key: named tables that are checkpointed as one, by key group. */
 export interface StateShape {

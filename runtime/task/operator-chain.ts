@@ -1,6 +1,6 @@
 import type { ChainStep } from '../codegen/chain.ts'
-import { compileRowMaker } from '../codegen/row-maker.ts'
-import { compileRowClass } from '../codegen/row.ts'
+import { compileRowMaker } from '../codegen/rows/row-maker.ts'
+import { compileRowClass } from '../codegen/rows/row.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import { MillraceError } from '../model/errors.ts'
 import { createOperatorStage, isStaged } from '../operators/factories.ts'

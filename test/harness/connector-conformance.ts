@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { compileRowClass } from '../../runtime/codegen/row.ts'
+import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { SinkConnector, SinkContext, SinkWriter } from '../../runtime/connectors/sink.ts'
 import type { ReaderContext, SourceConnector, SourceContext, SourceReader } from '../../runtime/connectors/source.ts'
 import type { Row } from '../../runtime/model/schema.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { RowScanner, RowWriter } from '../../runtime/codegen/contracts.ts'
-import { compileRowClass } from '../../runtime/codegen/row.ts'
+import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { FormatContext, RecordFormat } from '../../runtime/formats/format.ts'
 import { readFormat } from '../../runtime/formats/formats.ts'
 import { namedField, type Row, type Schema } from '../../runtime/model/schema.ts'

@@ -1,4 +1,4 @@
-import { compileRowClass } from '../../runtime/codegen/row.ts'
+import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../runtime/model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../runtime/model/time.ts'
 import { createOperatorStage, isStaged } from '../../runtime/operators/factories.ts'

@@ -1,4 +1,4 @@
-import { compileKeyGrouper } from '../../runtime/codegen/key-grouper.ts'
+import { compileKeyGrouper } from '../../runtime/codegen/keys/key-grouper.ts'
 import { fieldsOf, type Row } from '../../runtime/model/schema.ts'
 import type { Timestamp } from '../../runtime/model/time.ts'
 import type { JobGraph } from '../../runtime/plan/job-graph.ts'

@@ -7,7 +7,7 @@ import { kafkaSink, kafkaSource } from '../../runtime/connectors/kafka/connector
 import { kafkaDeadLetters } from '../../runtime/connectors/kafka/dead-letters.ts'
 import type { SinkWriter } from '../../runtime/connectors/sink.ts'
 import type { SourceReader, Split } from '../../runtime/connectors/source.ts'
-import { compileRowClass } from '../../runtime/codegen/row.ts'
+import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../runtime/model/schema.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import { loadFlights } from '../../cli/load-flights.ts'

@@ -1,4 +1,4 @@
-import { compileJsonWriter } from '../../codegen/json-writer.ts'
+import { compileJsonWriter } from '../../codegen/json/json-writer.ts'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
 import type { SinkConnector } from '../sink.ts'
 

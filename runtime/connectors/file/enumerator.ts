@@ -1,4 +1,4 @@
-import { compileRowClass } from '../../codegen/row.ts'
+import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Schema } from '../../model/schema.ts'
 import type { Split } from '../../model/snapshot.ts'

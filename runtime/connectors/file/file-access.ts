@@ -1,4 +1,4 @@
-import type { RowClass } from '../../codegen/row.ts'
+import type { RowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Schema } from '../../model/schema.ts'
 import type { RowScanner } from '../../codegen/contracts.ts'

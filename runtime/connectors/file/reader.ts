@@ -1,4 +1,4 @@
-import type { RowClass } from '../../codegen/row.ts'
+import type { RowClass } from '../../codegen/rows/row.ts'
 import type { Split } from '../../model/snapshot.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'

@@ -1,5 +1,5 @@
 import type { RowScanner } from '../../codegen/contracts.ts'
-import type { RowClass } from '../../codegen/row.ts'
+import type { RowClass } from '../../codegen/rows/row.ts'
 import type { FormatContext, RecordFormat } from '../../formats/format.ts'
 import type { KafkaConnect } from '../../ports/kafka.ts'
 import type { SourceConnector } from '../source.ts'

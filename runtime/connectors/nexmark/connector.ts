@@ -1,4 +1,4 @@
-import type { RowClass } from '../../codegen/row.ts'
+import type { RowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { Split } from '../../model/snapshot.ts'

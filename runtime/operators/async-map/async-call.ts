@@ -1,4 +1,4 @@
-import { compileRowMaker } from '../../codegen/row-maker.ts'
+import { compileRowMaker } from '../../codegen/rows/row-maker.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import type { AsyncMapVerb, HttpCall, TemplatePart } from '../../plan/async-map-verb.ts'

@@ -1,6 +1,6 @@
 import { compileBroadcast, type BroadcastCode } from '../../codegen/broadcast-code.ts'
-import { compileKeyCodec, type KeyCodec, type StateKey } from '../../codegen/key-codec.ts'
-import type { RowClass } from '../../codegen/row.ts'
+import { compileKeyCodec, type KeyCodec, type StateKey } from '../../codegen/keys/key-codec.ts'
+import type { RowClass } from '../../codegen/rows/row.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row, type Schema } from '../../model/schema.ts'

@@ -1,4 +1,4 @@
-import { compileRowMaker, refusePromise } from '../../codegen/row-maker.ts'
+import { compileRowMaker, refusePromise } from '../../codegen/rows/row-maker.ts'
 import { compileUnnest, type RowExpander } from '../../codegen/unnest.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'

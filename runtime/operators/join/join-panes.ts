@@ -1,6 +1,6 @@
 import type { JoinPane } from '../../codegen/join-code.ts'
-import type { RowLog } from '../../codegen/row-log.ts'
-import { RowTexts } from '../../codegen/row-texts.ts'
+import type { RowLog } from '../../codegen/rows/row-log.ts'
+import { RowTexts } from '../../codegen/rows/row-texts.ts'
 
 /** An emptied log that is larger than this is let go. */
 const KEPT_ROWS = 1 << 16

@@ -1,5 +1,5 @@
 import { compileJoin, type JoinCode, type JoinHost, type JoinPane, type JoinSideCode } from '../../codegen/join-code.ts'
-import type { RowLog } from '../../codegen/row-log.ts'
+import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { GroupState } from '../../model/snapshot.ts'

@@ -1,4 +1,4 @@
-import { compileBatchCodec } from '../../codegen/codec.ts'
+import { compileBatchCodec } from '../../codegen/rows/codec.ts'
 import type { BatchCodec } from '../../codegen/contracts.ts'
 import type { Cell } from '../../codegen/pattern-view.ts'
 import { MillraceError } from '../../model/errors.ts'

@@ -4,7 +4,7 @@ export interface PlainAggregate { name: string; function: 'count' | 'sum' | 'min
 
 /**
  * Windowed aggregation as one would write it down: every window keeps the rows of every key. The slow twin of
- * codegen/window-table.ts. It knows after a restart what it had fired.
+ * codegen/windows/window-table.ts. It knows after a restart what it had fired.
  */
 export class PlainWindow {
   readonly #windows = new Map<number, Map<string, { key: unknown[]; rows: Row[] }>>()

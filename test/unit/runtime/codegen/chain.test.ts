@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileChainLoop, type ChainStep } from '../../../../runtime/codegen/chain.ts'
-import { compileRowClass } from '../../../../runtime/codegen/row.ts'
+import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import type { BinaryOperator, Expression } from '../../../../runtime/expressions/ast.ts'
 import { parseExpression } from '../../../../runtime/expressions/parse.ts'
 import type { Field, FieldType, Row, Schema } from '../../../../runtime/model/schema.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compileRowClass } from '../../../../runtime/codegen/row.ts'
+import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import { NEXMARK_BIDS, NEXMARK_PERSONS, nexmarkSource } from '../../../../runtime/connectors/nexmark/connector.ts'
 import { expectExactRestores, readAll } from '../../../harness/connector-conformance.ts'
 import { sourceContext } from '../../../harness/source-context.ts'

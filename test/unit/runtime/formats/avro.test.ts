@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MillraceError } from '../../../../runtime/model/errors.ts'
-import { compileRowClass } from '../../../../runtime/codegen/row.ts'
+import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import { readFormat } from '../../../../runtime/formats/formats.ts'
 import { arbitraryTypedRows } from '../../../harness/plain/random-rows.ts'
 import { bytesOf, codecOf, contextOf, formatOf, rowOf, schemaOf } from '../../../harness/formats.ts'

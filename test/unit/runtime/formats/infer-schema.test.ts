@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compileJsonScanner } from '../../../../runtime/codegen/json-scanner.ts'
-import { compileRowClass } from '../../../../runtime/codegen/row.ts'
+import { compileJsonScanner } from '../../../../runtime/codegen/json/json-scanner.ts'
+import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import { inferSchema, valueOfCell } from '../../../../runtime/formats/infer-schema.ts'
 import { valueTypeText } from '../../../../runtime/model/value-type.ts'
 

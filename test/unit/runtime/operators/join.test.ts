@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compileKeyGrouper } from '../../../../runtime/codegen/key-grouper.ts'
+import { compileKeyGrouper } from '../../../../runtime/codegen/keys/key-grouper.ts'
 import type { Row } from '../../../../runtime/model/schema.ts'
 import { fieldsOf } from '../../../../runtime/model/schema.ts'
 import { JOIN_TYPES, type JoinType } from '../../../../runtime/plan/join-verb.ts'

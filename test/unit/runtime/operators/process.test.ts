@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
-import { compileKeyGrouper } from '../../../../runtime/codegen/key-grouper.ts'
+import { compileKeyGrouper } from '../../../../runtime/codegen/keys/key-grouper.ts'
 import { keyGroupsOfSlot, slotOfKeyGroup } from '../../../../runtime/plan/key-groups.ts'
 import { aroundOperator, OperatorBed, type BedOptions } from '../../../harness/operator-bed.ts'
 import { PlainTotals, totals, TOTALS_ENTRY, TOTALS_SCHEMA } from '../../../harness/plain/plain-totals.ts'

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { kafkaSink, kafkaSource } from '../../../../../runtime/connectors/kafka/connector.ts'
-import { compileRowClass } from '../../../../../runtime/codegen/row.ts'
+import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../../../../runtime/model/schema.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'

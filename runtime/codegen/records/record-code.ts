@@ -1,0 +1,149 @@
+import type { Row } from '../../model/schema.ts'
+import { compileKeyCodec, type StateKey } from '../keys/key-codec.ts'
+import { emitHashHelpers } from '../keys/key-hash.ts'
+import type { RecordArena } from './record-arena.ts'
+import { LOCATE, RecordEmitter } from './record-emitter.ts'
+import type { RecordGroup } from './record-group.ts'
+import { APPEND, BOXED, layoutOf, ONE_BYTE, UNITS, VALUE, type RecordSpec } from './record-layout.ts'
+import { emitLoop, loopScope, type LoopCode, type RecordLoop } from './record-loops.ts'
+
+/** The generated functions of one table; an address is segment << 15 | offset / 8, an entry the word of the index it stands at. */
+export interface RecordCode {
+  /** Entry of a key, -1 when it is not there. */
+  find(group: RecordGroup, key: StateKey, user: StateKey | undefined): number
+  /** Entry of the key that record `a` has, -1 when it is not in the index. */
+  findOf(group: RecordGroup, a: number): number
+  /** Writes the row as the only one under its key; over the old record where it fits. */
+  put(group: RecordGroup, key: StateKey, user: StateKey | undefined, row: Row, at: number, seq: number): void
+  /** Writes the row behind those under its key. */
+  append(group: RecordGroup, key: StateKey, user: StateKey | undefined, row: Row, at: number, seq: number): void
+  row(a: number): Row
+  key(a: number): StateKey
+  user(a: number): StateKey
+  at(a: number): number
+  seq(a: number): number
+  /** Characters the texts of a record claim, or -1 when its bytes cannot be right: for records from outside. */
+  claims(a: number, bytes: number): number
+  /** Of a table that has a loop. */
+  readonly loop?: LoopCode
+}
+
+const HELPERS = `
+const SI = A.i32, SD = A.f64, SB = A.buffer
+function boxOf(S, q) { const b = (q << 2) + FIXED; return JSON.parse(SB[S].utf8Slice(b, b + SI[S][q + LENGTHS])) }
+function sameText(S, I, q, w, j, from, length, text) {
+  if (w & BOXED) return boxOf(S, q)[j] === text
+  if (length !== text.length) return false
+  const B = SB[S], b = (q << 2) + FIXED + from
+  if (!(w & ONE_BYTE)) return textAt(S, q, w, j, from, length) === text
+  if (length > 48) return B.latin1Slice(b, b + length) === text
+  for (let c = 0; c < length; c++) if (B[b + c] !== text.charCodeAt(c)) return false
+  return true
+}
+function endOf(S, q, w) { const u = w & UNITS; return u === 0 ? (A.base[S] << 2) + A.end[S] : (q << 2) + u * 8 }
+function textAt(S, q, w, j, from, length) {
+  if (w & BOXED) return boxOf(S, q)[j]
+  const b = (q << 2) + FIXED
+  return w & ONE_BYTE ? SB[S].latin1Slice(b + from, b + from + length) : SB[S].utf8Slice(b, endOf(S, q, w)).slice(from, from + length)
+}`
+
+/** Generates the functions of one table over an arena. */
+export function compileRecordCode(spec: RecordSpec, arena: RecordArena, loop?: RecordLoop): RecordCode {
+  const layout = layoutOf(spec)
+  const emitter = new RecordEmitter(spec, layout)
+  const { code } = emitter
+  code.line(`const FIXED = ${layout.fixedBytes}, LENGTHS = ${layout.lengthsWord}, BOXED = ${BOXED}, ONE_BYTE = ${ONE_BYTE}, UNITS = ${UNITS}`)
+  emitHashHelpers(code)
+  code.line(HELPERS)
+  emitSame(emitter)
+  emitFind(emitter)
+  emitPut(emitter)
+  if (spec.chained) emitAppend(emitter)
+  emitReaders(emitter)
+  emitRow(emitter)
+  if (loop !== undefined) emitLoop(emitter, loop)
+  code.line(`return { find, findOf, put, row, key, user, at, seq, claims${spec.chained ? ', append' : ''}${loop === undefined ? '' : ', loop'} }`)
+  const keys = compileKeyCodec(layout.keyFields ?? spec.key)
+  return code.compile<RecordCode>({
+    A: arena, Row: spec.rowClass, keys, quote: JSON.stringify, bytesOf: (text: string) => Buffer.byteLength(text),
+    ...(loop === undefined ? {} : loopScope(spec, loop)),
+  })
+}
+
+function emitSame(emitter: RecordEmitter): void {
+  const { spec, layout: { keyFields, keyKind } } = emitter
+  emitter.code.line(`function same(a, ${emitter.parts.join(', ')}) { ${LOCATE}`)
+  const tests = keyFields === undefined
+    ? [keyKind === 'number' ? `${emitter.numberAt('key')} === k0` : emitter.sameText('key', 'k0')]
+    : keyFields.map((field, index) => emitter.sameField(field, `k${index}`))
+  if (spec.user !== undefined) tests.push(spec.user === 'number' ? `${emitter.numberAt('user')} === u0` : emitter.sameText('user', 'u0'))
+  emitter.code.line(`return ${tests.join(' && ')} }`)
+}
+
+function emitFind(emitter: RecordEmitter): void {
+  const { code } = emitter
+  code.line(`function find(g, key, user) { ${emitter.keyFromParameters()}; ${emitter.hash()}`)
+  code.line(emitter.probe())
+  code.line(`return a === 0 ? -1 : i }`)
+  code.line(`function findOf(g, a) { ${LOCATE}; ${emitter.keyFromRecord()}; return place(g, I[q + 1], ${emitter.parts.join(', ')}) }`)
+  code.line(`function place(g, h, ${emitter.parts.join(', ')}) {`)
+  code.line(emitter.probe())
+  code.line(`return a === 0 ? -1 : i }`)
+}
+
+/**
+ * Always encoded at the log's end first, for only then its bytes are known; then over the old record where it fits. That
+ * keeps its size, so a row of less than half is written anew: else every record would end as large as its key's largest row.
+ */
+function emitPut(emitter: RecordEmitter): void {
+  const { code } = emitter
+  code.line(`function put(g, key, user, r, at, seq) { ${emitter.keyFromParameters()}; ${emitter.hash()}`)
+  code.line(emitter.room())
+  code.line(emitter.probe())
+  emitter.write(String(VALUE), '0')
+  code.line(`if (a !== 0) { const Z = a >>> 15, J = SI[Z], y = A.base[Z] + ((a & 32767) << 1), v = J[y] & UNITS`)
+  code.line(`if (u !== 0 && u <= v && v <= u * 2) { const head = I[q] & ~UNITS | v; for (let c = 1; c < u * 2; c++) J[y + c] = I[q + c]; J[y] = head; return }`)
+  code.line(`A.kill(Z, v === 0 ? A.end[Z] : v * 8)`)
+  code.line(`} else { g.n++; x[i] = h }`)
+  code.line(`${emitter.commit()}; if (A.debt) A.maintain() }`)
+}
+
+function emitAppend(emitter: RecordEmitter): void {
+  const { code } = emitter
+  code.line(`function append(g, key, user, r, at, seq) { ${emitter.keyFromParameters()}; ${emitter.hash()}`)
+  code.line(emitter.room())
+  code.line(emitter.probe())
+  emitter.write(`(a === 0 ? ${VALUE} : ${APPEND})`, 'a')
+  code.line(`if (a === 0) { g.n++; x[i] = h }`)
+  code.line(`${emitter.commit()}; if (A.debt) A.maintain() }`)
+}
+
+function emitReaders(emitter: RecordEmitter): void {
+  const { code, spec } = emitter
+  const { keyFields, keyKind, texts, fixedBytes, lengthsWord } = emitter.layout
+  code.line(`function at(a) { ${LOCATE}; return ${spec.timed ? emitter.numberAt('at') : '0'} }`)
+  code.line(`function seq(a) { ${LOCATE}; return ${spec.sequenced ? emitter.numberAt('seq') : '0'} }`)
+  code.line(`function user(a) { ${LOCATE}; return ${spec.user === undefined ? '0' : spec.user === 'number' ? emitter.numberAt('user') : emitter.textAt('user')} }`)
+  if (keyFields === undefined) code.line(`function key(a) { ${LOCATE}; return ${keyKind === 'number' ? emitter.numberAt('key') : emitter.textAt('key')} }`)
+  else code.line(`function key(a) { return keys.of(row(a)) }`)
+  code.line(`function claims(a, bytes) { if (bytes < ${fixedBytes}) return -1; ${LOCATE}`)
+  if (texts.length === 0) code.line(`return 0 }`)
+  else code.line(`if (w & BOXED) return I[q + ${lengthsWord}] >>> 0; return ${texts.map((_, j) => emitter.lengthAt(j)).join(' + ')} }`)
+}
+
+/** One native call for all texts of a row; each is then a slice of the one string. */
+function emitRow(emitter: RecordEmitter): void {
+  const { code } = emitter
+  const { texts } = emitter.layout
+  code.line(`function row(a) { ${LOCATE}`)
+  if (texts.length > 0) {
+    code.line(`let ${texts.map((_, j) => `t${j}`).join(', ')}`)
+    code.line(`if (w & BOXED) [${texts.map((_, j) => `t${j}`).join(', ')}] = boxOf(S, q)`)
+    code.line(`else { ${texts.map((_, j) => `const e${j} = ${j === 0 ? '' : `e${j - 1} + `}${emitter.lengthAt(j)}`).join('; ')}`)
+    const last = `e${texts.length - 1}`
+    code.line(`const b = (q << 2) + FIXED, s = ${last} === 0 ? '' : w & ONE_BYTE ? SB[S].latin1Slice(b, b + ${last}) : SB[S].utf8Slice(b, endOf(S, q, w))`)
+    texts.forEach((_, j) => { code.line(`t${j} = s.slice(${j === 0 ? '0' : `e${j - 1}`}, e${j})`) })
+    code.line(`}`)
+  }
+  code.line(`return new Row(${emitter.spec.schema.fields.map((field) => emitter.decoded(field)).join(', ')}) }`)
+}

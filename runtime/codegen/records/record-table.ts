@@ -1,0 +1,290 @@
+import { MillraceError } from '../../model/errors.ts'
+import type { StateKey } from '../keys/key-codec.ts'
+import type { RecordArena } from './record-arena.ts'
+import { compileRecordCode, type RecordCode } from './record-code.ts'
+import { RecordGroup } from './record-group.ts'
+import { APPEND, KIND, KIND_SHIFT, layoutOf, TOMBSTONE, UNITS, VALUE, type RecordSpec } from './record-layout.ts'
+import type { RecordLoop } from './record-loops.ts'
+
+/** After so many writes… */
+const SWEEP_WRITES = 16
+/** …so many places of an index are looked at for records whose time to live is over: where all die by it, half of what is there is dead. */
+const SWEEP_PLACES = 64
+
+/**
+ * One table of records in an arena, by key group: what does not depend on the row's fields. A log per group holds every
+ * record ever written and not yet won back; replaying it in order gives the table.
+ */
+export class RecordTable {
+  readonly code: RecordCode
+  readonly groups: (RecordGroup | undefined)[]
+  /** Rows of a table of lists. */
+  rows = 0
+  readonly #arena: RecordArena
+  readonly #spec: RecordSpec
+  readonly #previousWord: number
+  readonly #fixedBytes: number
+  readonly #chain: number[] = []
+  #writes = 0
+
+  constructor(spec: RecordSpec, arena: RecordArena, maxParallelism: number, loop?: RecordLoop) {
+    this.#spec = spec
+    this.#arena = arena
+    const layout = layoutOf(spec)
+    this.#previousWord = layout.previousWord
+    this.#fixedBytes = layout.fixedBytes
+    this.code = compileRecordCode(spec, arena, loop)
+    this.groups = new Array<RecordGroup | undefined>(maxParallelism).fill(undefined)
+  }
+
+  /** Rows that are there, those whose time is over included until they are found. */
+  get size(): number { return this.#spec.chained ? this.rows : this.groups.reduce((sum, of) => sum + (of?.n ?? 0), 0) }
+
+  readonly groupAt = (group: number): RecordGroup => this.groups[group] ??= new RecordGroup(group, this.#compact)
+
+  /** Address of what is under the key, of a list the newest; 0 when there is nothing. */
+  find(group: number, key: StateKey, user?: StateKey): number {
+    const of = this.groups[group]
+    if (of === undefined) return 0
+    const i = this.code.find(of, key, user)
+    return i < 0 ? 0 : of.index[i + 1] ?? 0
+  }
+
+  /** Takes out all that is under the key. */
+  remove(group: number, key: StateKey, user?: StateKey): void {
+    const of = this.groups[group]
+    const i = of === undefined ? -1 : this.code.find(of, key, user)
+    if (of === undefined || i < 0) return
+    this.#bury(of, i)
+    this.#pay()
+  }
+
+  /** Addresses of a list's records, oldest first, valid until the next change; the array is reused. */
+  chain(a: number): readonly number[] {
+    const { i32, base } = this.#arena
+    const chain = this.#chain
+    chain.length = 0
+    while (a !== 0) {
+      chain.push(a)
+      if (!this.#spec.chained) break
+      const segment = a >>> 15
+      const q = (base[segment] ?? 0) + ((a & 32767) << 1)
+      const head = i32[segment]?.[q] ?? 0
+      a = (head >>> KIND_SHIFT & KIND) === APPEND ? i32[segment]?.[q + this.#previousWord] ?? 0 : 0
+    }
+    return chain.reverse()
+  }
+
+  /** Keeps of a list only the records `keep` accepts; returns how many went. They lie behind each other afterwards. */
+  retain(group: number, key: StateKey, keep: (a: number) => boolean): number {
+    const of = this.groups[group]
+    const i = of === undefined ? -1 : this.code.find(of, key, undefined)
+    if (of === undefined || i < 0) return 0
+    const all = [...this.chain(of.index[i + 1] ?? 0)]
+    const kept = all.filter(keep)
+    if (kept.length === all.length) return 0
+    if (kept.length === 0) this.#bury(of, i)
+    else this.#rebuild(of, i, all, kept)
+    this.#pay()
+    return all.length - kept.length
+  }
+
+  each(group: number, visit: (a: number) => void): void {
+    const index = this.groups[group]?.index ?? []
+    for (let i = 1; i < index.length; i += 2) if (index[i] !== 0) visit(index[i] ?? 0)
+  }
+
+  /** After a write: has a look at some entries, and takes out those that `lives` denies. */
+  sweep(group: number, lives: (a: number) => boolean): void {
+    if (++this.#writes % SWEEP_WRITES !== 0) return
+    const of = this.groups[group]
+    if (of === undefined) return
+    for (let n = Math.min(SWEEP_PLACES, of.index.length / 2); n > 0; n--) {
+      const i = (of.sweepAt += 2) & of.index.length - 1
+      const a = of.index[i + 1] ?? 0
+      // no tombstone: a restore finds its time over as well
+      if (a === 0 || lives(a)) continue
+      this.#drop(of, i)
+      // another may have moved up to this place
+      of.sweepAt -= 2
+    }
+  }
+
+  /** The group's log, segment by segment; empty when nothing is in the table. The bytes are the arena's own. */
+  snapshot(group: number): Uint8Array[] {
+    const of = this.groups[group]
+    if (of === undefined || of.n === 0) return []
+    const { buffer, base, end } = this.#arena
+    return of.segs.map((segment) => {
+      const from = (base[segment] ?? 0) * 4
+      return buffer[segment]?.subarray(from, from + (end[segment] ?? 0)) ?? new Uint8Array()
+    })
+  }
+
+  /** Replays a log's parts. Throws STATE_CORRUPT. */
+  restore(group: number, parts: readonly Uint8Array[]): void {
+    const of = this.groupAt(group)
+    const arena = this.#arena
+    for (const part of parts) {
+      const bytes = part.byteLength
+      if (bytes % 8 !== 0) throw corrupt(`a log of ${bytes} bytes is no row of records`)
+      if (bytes === 0) continue
+      if ((arena.end[of.seg] ?? 0) + bytes > (arena.size[of.seg] ?? 0)) arena.roll(of, bytes)
+      const segment = of.seg
+      const from = arena.end[segment] ?? 0
+      arena.buffer[segment]?.set(part, (arena.base[segment] ?? 0) * 4 + from)
+      arena.end[segment] = from + bytes
+      this.#replay(of, segment, from)
+    }
+    this.#pay()
+  }
+
+  #replay(of: RecordGroup, segment: number, from: number): void {
+    const arena = this.#arena
+    const words = arena.i32[segment] ?? new Int32Array()
+    const end = arena.end[segment] ?? 0
+    for (let o = from; o < end;) {
+      const a = segment << 15 | o >> 3
+      const q = (arena.base[segment] ?? 0) + (o >> 2)
+      const head = words[q] ?? 0
+      const bytes = (head & UNITS) * 8 || end - o
+      const claims = o + bytes > end ? -1 : this.code.claims(a, bytes)
+      if (claims < 0 || claims > bytes - this.#fixedBytes) throw corrupt(`a record of ${bytes} bytes at ${o} of ${end} has ${claims} characters`)
+      o += bytes
+      this.#enter(of, a, bytes, head >>> KIND_SHIFT & KIND)
+    }
+  }
+
+  #enter(of: RecordGroup, a: number, bytes: number, kind: number): void {
+    const arena = this.#arena
+    const q = (arena.base[a >>> 15] ?? 0) + ((a & 32767) << 1)
+    const words = arena.i32[a >>> 15] ?? new Int32Array()
+    let i = this.code.findOf(of, a)
+    // what went on with a list whose beginning is gone was garbage: a tombstone or a new beginning follows, or its time is over
+    if (kind === TOMBSTONE || kind === APPEND && i < 0) {
+      if (i >= 0) this.#drop(of, i)
+      arena.kill(a >>> 15, bytes)
+      return
+    }
+    this.rows++
+    if (i < 0) {
+      if ((of.n + 1) * 8 > of.index.length * 3) of.grow()
+      i = this.#freeEntry(of, words[q + 1] ?? 0)
+      of.n++
+    } else if (kind === APPEND) {
+      words[q + this.#previousWord] = of.index[i + 1] ?? 0
+    } else {
+      const old = this.chain(of.index[i + 1] ?? 0)
+      this.rows -= old.length
+      for (const one of old) arena.kill(one >>> 15, this.#bytesOf(one))
+    }
+    of.index[i + 1] = a
+  }
+
+  #freeEntry(of: RecordGroup, h: number): number {
+    const mask = of.index.length - 1
+    let i = h >>> of.shift << 1
+    while (of.index[i + 1] !== 0) i = i + 2 & mask
+    of.index[i] = h
+    return i
+  }
+
+  /** Takes an entry out so that a replay does so too. */
+  #bury(of: RecordGroup, i: number): void {
+    const a = of.index[i + 1] ?? 0
+    const tombstone = this.#move(of, a, TOMBSTONE, 0)
+    this.#arena.kill(tombstone >>> 15, this.#bytesOf(tombstone))
+    this.#drop(of, i)
+  }
+
+  #drop(of: RecordGroup, i: number): void {
+    const all = this.chain(of.index[i + 1] ?? 0)
+    for (const a of all) this.#arena.kill(a >>> 15, this.#bytesOf(a))
+    this.rows -= all.length
+    of.unlink(i)
+  }
+
+  /** Writes the kept records of a list anew at the log's end. */
+  #rebuild(of: RecordGroup, i: number, all: readonly number[], kept: readonly number[]): void {
+    let previous = 0
+    for (const a of kept) previous = this.#move(of, a, previous === 0 ? VALUE : APPEND, previous)
+    for (const a of all) this.#arena.kill(a >>> 15, this.#bytesOf(a))
+    this.rows -= all.length - kept.length
+    of.index[i + 1] = previous
+  }
+
+  /** Copies a record to the end of its group's log. */
+  #move(of: RecordGroup, a: number, kind: number, previous: number): number {
+    const arena = this.#arena
+    const bytes = this.#bytesOf(a)
+    if ((arena.end[of.seg] ?? 0) + bytes > (arena.size[of.seg] ?? 0)) arena.roll(of, bytes)
+    const from = a >>> 15
+    const to = of.seg
+    const o = arena.end[to] ?? 0
+    const words = arena.i32[to] ?? new Int32Array()
+    const source = arena.i32[from] ?? new Int32Array()
+    const d = (arena.base[to] ?? 0) + (o >> 2)
+    const q = (arena.base[from] ?? 0) + ((a & 32767) << 1)
+    const count = bytes >> 2
+    if (count <= 64) for (let k = 0; k < count; k++) words[d + k] = source[q + k] ?? 0
+    else words.set(source.subarray(q, q + count), d)
+    words[d] = (words[d] ?? 0) & ~(KIND << KIND_SHIFT) | kind << KIND_SHIFT
+    if (this.#spec.chained) words[d + this.#previousWord] = previous
+    arena.end[to] = o + bytes
+    return to << 15 | o >> 3
+  }
+
+  #bytesOf(a: number): number {
+    const arena = this.#arena
+    const segment = a >>> 15
+    const units = (arena.i32[segment]?.[(arena.base[segment] ?? 0) + ((a & 32767) << 1)] ?? 0) & UNITS
+    return units === 0 ? arena.end[segment] ?? 0 : units * 8
+  }
+
+  #pay(): void { if (this.#arena.debt) this.#arena.maintain() }
+
+  /** Moves what lives in a segment to the end of the group's log. A tombstone goes when nothing older can be under its key. */
+  readonly #compact = (of: RecordGroup, segment: number): void => {
+    const arena = this.#arena
+    const end = arena.end[segment] ?? 0
+    const isOldest = of.segs[0] === segment
+    const rebuilt = new Set<number>()
+    for (let o = 0; o < end;) {
+      const a = segment << 15 | o >> 3
+      const q = (arena.base[segment] ?? 0) + (o >> 2)
+      const head = arena.i32[segment]?.[q] ?? 0
+      o += this.#bytesOf(a)
+      if ((head >>> KIND_SHIFT & KIND) === TOMBSTONE) {
+        if (!isOldest && this.code.findOf(of, a) < 0) this.#keepTombstone(of, a)
+      } else if (this.#spec.chained) this.#compactChain(of, a, segment, rebuilt)
+      else this.#compactRecord(of, a, arena.i32[segment]?.[q + 1] ?? 0)
+    }
+  }
+
+  #keepTombstone(of: RecordGroup, a: number): void {
+    const moved = this.#move(of, a, TOMBSTONE, 0)
+    this.#arena.kill(moved >>> 15, this.#bytesOf(moved))
+  }
+
+  /** It lives when the index points at it: no key is compared. */
+  #compactRecord(of: RecordGroup, a: number, h: number): void {
+    const { index } = of
+    const mask = index.length - 1
+    let i = h >>> of.shift << 1
+    while (index[i + 1] !== 0 && index[i + 1] !== a) i = i + 2 & mask
+    if (index[i + 1] === a) index[i + 1] = this.#move(of, a, VALUE, 0)
+  }
+
+  #compactChain(of: RecordGroup, a: number, segment: number, rebuilt: Set<number>): void {
+    const i = this.code.findOf(of, a)
+    const head = i < 0 ? 0 : of.index[i + 1] ?? 0
+    if (head === 0 || rebuilt.has(head)) return
+    const all = [...this.chain(head)]
+    if (all.some((one) => one >>> 15 === segment)) this.#rebuild(of, i, all, all)
+    rebuilt.add(of.index[i + 1] ?? 0)
+  }
+}
+
+function corrupt(what: string): MillraceError {
+  return new MillraceError('STATE_CORRUPT', `state of a table is corrupt: ${what}`)
+}

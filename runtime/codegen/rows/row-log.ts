@@ -1,0 +1,170 @@
+import type { Field } from '../../model/schema.ts'
+import type { Emitter } from '../emitter.ts'
+import { textAt, type RowTexts } from './row-texts.ts'
+
+/**
+ * Rows of one schema under a key, as generated code keeps them: typed columns in the order of arrival, the texts of a row
+ * as one stretch among the texts of the pane, and an open-addressing index (linear probing, Fibonacci hashing) from each key to its newest
+ * row. Rows of a key form a ring, newest to oldest to newer, so that they come back in their order. Nothing of it lies
+ * on the heap, rows are only ever added, and all of it is dropped at once.
+ */
+export interface RowLog {
+  /** Number of rows; columns hold them at [0, n). */
+  readonly n: number
+  /** Hash of each row's key. */
+  readonly h: Int32Array
+  /** 1 for a row that had a match; where it is marked. */
+  readonly m: Uint8Array
+  /** Room without rows, whose texts will lie there. */
+  clear(texts: RowTexts): void
+}
+
+export interface RowLogShape {
+  /** Name of the classes: `Left` gives LeftLog and LeftCursor. */
+  name: string
+  fields: readonly Field[]
+  /** Of `fields`, in the order of the key. */
+  keys: readonly Field[]
+  /** Whether rows carry the time they are kept by; without it there is one pane for ever. */
+  isTimed: boolean
+  /** Whether rows note that they had a match. */
+  isMarked: boolean
+}
+
+const isText = (field: Field): boolean => field.type === 'string' || field.type === 'json'
+
+/** Emits the two classes. The unit's scope must hold ROW_LOG_SCOPE. */
+export function emitRowLog(code: Emitter, shape: RowLogShape): void {
+  const { name, fields } = shape
+  const texts = fields.filter(isText)
+  const columns = columnsOf(shape)
+  code.line(`class ${name}Log {`)
+  code.line(`constructor(texts) { this.texts = texts; this.version = 0; this.n = 0; this.keyCount = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
+  for (const [column, array] of columns) code.line(`this.${column} = new ${array}(16)`)
+  code.line(`}`)
+  code.line(`clear(texts) { this.texts = texts; this.version++; this.n = 0; this.keyCount = 0; this.index.fill(0) }`)
+  // room that is not written to yet takes no memory, copying does
+  code.line(`grow() { const cap = this.cap = this.cap * 4; let c`)
+  for (const [column, array] of columns) code.line(`c = this.${column}; this.${column} = new ${array}(cap); this.${column}.set(c)`)
+  code.line(`}`)
+  code.line(`reindex() { const old = this.index, index = this.index = new Int32Array(old.length * 2), mask = this.mask = index.length - 1; this.shift--`)
+  code.line(`for (let i = 0; i < old.length; i++) { const e = old[i]; if (e === 0) continue`)
+  code.line(`let p = Math.imul(this.h[e - 1], 0x9e3779b1) >>> this.shift; while (index[p] !== 0) p = p + 1 & mask; index[p] = e } }`)
+  emitFind(code, shape)
+  emitAdd(code, shape)
+  if (texts.length > 0) code.line(`textOf(e) { return this.texts.of(this.o[e], this.b[e], this.w[e]) }`)
+  code.line(`}`)
+  emitCursor(code, name, fields)
+}
+
+/** What emitted row logs refer to. */
+export const ROW_LOG_SCOPE: Readonly<Record<string, unknown>> = { textAt, parseJson: JSON.parse, printJson: JSON.stringify }
+
+function columnsOf({ fields, isTimed, isMarked }: RowLogShape): (readonly [string, string])[] {
+  const own = fields.map((field, index) => (isText(field) ? [`l${index}`, 'Int32Array'] : field.type === 'boolean' ? [`c${index}`, 'Uint8Array'] : [`c${index}`, 'Float64Array']) as readonly [string, string])
+  const texts: (readonly [string, string])[] = fields.some(isText) ? [['o', 'Int32Array'], ['b', 'Int32Array'], ['w', 'Uint8Array']] : []
+  const marks: (readonly [string, string])[] = [...(isTimed ? [['time', 'Float64Array'] as const] : []), ...(isMarked ? [['m', 'Uint8Array'] as const] : [])]
+  return [['h', 'Int32Array'], ['next', 'Int32Array'], ...marks, ...texts, ...own]
+}
+
+/** `keyParameters({ keys: 2 fields })`: k0, k1. */
+export function keyParameters(keys: readonly Field[]): string[] { return keys.map((_, index) => `k${index}`) }
+
+/** find: the newest row of a key none of whose values is null, or -1. */
+function emitFind(code: Emitter, { fields, keys }: RowLogShape): void {
+  code.line(`find(${['h', ...keyParameters(keys)].join(', ')}) {`)
+  code.line(`const index = this.index, mask = this.mask; let p = Math.imul(h, 0x9e3779b1) >>> this.shift, e`)
+  code.line(`while ((e = index[p] - 1) >= 0) { if (${sameKey(fields, keys)}) return e; p = p + 1 & mask }`)
+  code.line(`return -1 }`)
+}
+
+function sameKey(fields: readonly Field[], keys: readonly Field[]): string {
+  const tests = keys.map((key, index) => {
+    const at = fields.findIndex((field) => field.name === key.name)
+    if (key.type === 'string') return `this.l${at}[e] === k${index}.length && this.textOf(e).startsWith(k${index}, ${textStart(fields, at, 'this')})`
+    return key.type === 'boolean' ? `this.c${at}[e] === (k${index} ? 1 : 0)` : `this.c${at}[e] === k${index}`
+  })
+  return ['this.h[e] === h', ...tests].join(' && ')
+}
+
+/** Where a text field begins within the text of row e. */
+function textStart(fields: readonly Field[], at: number, table: string): string {
+  const before = fields.slice(0, at).flatMap((field, index) => (!isText(field) ? [] : [field.nullable ? `(${table}.l${index}[e] > 0 ? ${table}.l${index}[e] : 0)` : `${table}.l${index}[e]`]))
+  return before.length === 0 ? '0' : before.join(' + ')
+}
+
+/** add: takes row r; one whose key holds a null (isLinked false) is kept but never found. */
+function emitAdd(code: Emitter, { fields, keys, isTimed, isMarked }: RowLogShape): void {
+  code.line(`add(${['r', 'time', 'matched', 'isLinked', 'h', ...keyParameters(keys)].join(', ')}) {`)
+  code.line(`if (this.n === this.cap) this.grow(); if (this.keyCount * 2 > this.mask) this.reindex(); const e = this.n`)
+  const texts: string[] = []
+  fields.forEach((field, index) => {
+    const value = `r${code.property(field.name)}`
+    if (isText(field)) {
+      code.line(`const s${index} = ${field.type === 'json' ? field.nullable ? `${value} === null ? null : printJson(${value})` : `printJson(${value})` : value}`)
+      code.line(`this.l${index}[e] = ${field.nullable ? `s${index} === null ? -1 : ` : ''}s${index}.length`)
+      texts.push(field.nullable ? `(s${index} === null ? '' : s${index})` : `s${index}`)
+    } else if (field.type === 'boolean') code.line(`this.c${index}[e] = ${field.nullable ? `${value} === null ? 2 : ` : ''}${value} ? 1 : 0`)
+    else code.line(field.nullable ? `{ const v = ${value}; this.c${index}[e] = v === null ? NaN : v }` : `this.c${index}[e] = ${value}`)
+  })
+  if (texts.length > 0) code.line(`this.texts.add(this, e, ${texts.join(' + ')})`)
+  // nothing above but room leaves a trace when it throws: the row is there once n says so
+  code.line(`this.h[e] = h; ${isTimed ? 'this.time[e] = time; ' : ''}${isMarked ? 'this.m[e] = matched; ' : ''}this.next[e] = e; this.n = e + 1`)
+  code.line(`if (!isLinked) return`)
+  code.line(`const index = this.index, mask = this.mask, row = e; let p = Math.imul(h, 0x9e3779b1) >>> this.shift`)
+  code.line(`for (let e; (e = index[p] - 1) >= 0; p = p + 1 & mask) if (${sameKey(fields, keys)}) { this.next[row] = this.next[e]; this.next[e] = row; index[p] = row + 1; return }`)
+  code.line(`this.keyCount++; index[p] = row + 1 }`)
+}
+
+/** Words before the text of a record: time and numbers as doubles, then flags, bytes of text, lengths, booleans. */
+function recordHead(fields: readonly Field[]): { numbers: readonly number[]; others: readonly number[]; words: number } {
+  const all = fields.map((_, index) => index)
+  const numbers = all.filter((index) => !isText(fields[index] as Field) && fields[index]?.type !== 'boolean')
+  const others = all.filter((index) => !numbers.includes(index))
+  return { numbers, others, words: 2 + numbers.length * 2 + 2 + others.length }
+}
+
+/**
+ * Emits measure, dump and parse of a snapshot's records. A record is padded to 8 bytes: f64 time, f64 per number (NaN
+ * is null), i32 matched | encoding of the text << 1, i32 bytes of text, i32 per text (its length, −1 for null) and boolean
+ * (2 for null) in the order of the fields, the text.
+ */
+export function emitRecords(code: Emitter, { name, fields, isTimed, isMarked }: RowLogShape, group: string): void {
+  const { numbers, others, words } = recordHead(fields)
+  const hasText = fields.some(isText)
+  const size = hasText ? `(${words + 1} + (t.b[e] + 3 >> 2) & ~1)` : `${words + (words & 1)}`
+  code.line(`function measure${name}(t, words) { for (let e = 0; e < t.n; e++) { const h = t.h[e]; words[${group}] += ${size} } }`)
+  code.line(`function dump${name}(t, places, ints, doubles) { for (let e = 0; e < t.n; e++) { const h = t.h[e], g = ${group}; let p = places[g]; places[g] = p + ${size}`)
+  code.line(`const I = ints[g], D = doubles[g]; let d = p >> 1; D[d++] = ${isTimed ? 't.time[e]' : '0'}`)
+  for (const index of numbers) code.line(`D[d++] = t.c${index}[e]`)
+  code.line(`p = d * 2; I[p++] = ${isMarked ? 't.m[e]' : '0'}${hasText ? ' | t.w[e] << 1' : ''}; I[p++] = ${hasText ? 't.b[e]' : '0'}`)
+  for (const index of others) code.line(`I[p++] = t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[e]`)
+  if (hasText) code.line(`for (let W = t.texts.words[t.o[e] >>> 18], q = t.o[e] & 262143, end = q + (t.b[e] + 3 >> 2); q < end; q++) I[p++] = W[q]`)
+  code.line(`} }`)
+  // parse: the record at word p of the views becomes row 0 of log t, its text loaded into the cursor; returns the next p
+  code.line(`function parse${name}(p, I, D, B, t) { let d = p >> 1; ${isTimed ? 't.time[0] = D[d]; ' : ''}d++`)
+  for (const index of numbers) code.line(`t.c${index}[0] = D[d++]`)
+  code.line(`let q = d * 2; const flags = I[q++], bytes = I[q++]${isMarked ? '; t.m[0] = flags & 1' : ''}`)
+  for (const index of others) code.line(`t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[0] = I[q++]`)
+  if (hasText) {
+    code.line(`if (q * 4 + bytes > B.length || bytes < 0) return -1`)
+    code.line(`const c = cursor${name}; c.s = textAt(B, q * 4, bytes, flags >> 1); c.st = t; c.se = 0; c.sv = t.version`)
+  }
+  code.line(`return q + (bytes + 3 >> 2) + 1 & ~1 }`)
+}
+
+/** Reads row e of log t like an object of the row's class; `load` first where texts are read. */
+function emitCursor(code: Emitter, name: string, fields: readonly Field[]): void {
+  code.line(`class ${name}Cursor { constructor() { this.t = new ${name}Log(null); this.e = 0; this.s = ''; this.st = null; this.se = 0; this.sv = 0 }`)
+  // the same row is often wanted again, by the next row that comes
+  code.line(`load() { ${fields.some(isText) ? 'const t = this.t; if (this.st === t && this.se === this.e && this.sv === t.version) return; this.s = t.textOf(this.e); this.st = t; this.se = this.e; this.sv = t.version' : ''} }`)
+  fields.forEach((field, index) => {
+    const head = `get ${code.property(field.name).slice(1)}() { const t = this.t, e = this.e;`
+    if (isText(field)) {
+      const text = `this.s.slice(a, a + n)`
+      code.line(`${head} const n = t.l${index}[e]; ${field.nullable ? 'if (n < 0) return null; ' : ''}const a = ${textStart(fields, index, 't')}; return ${field.type === 'json' ? `parseJson(${text})` : text} }`)
+    } else if (field.type === 'boolean') code.line(`${head} return ${field.nullable ? `t.c${index}[e] === 2 ? null : ` : ''}t.c${index}[e] === 1 }`)
+    else code.line(`${head} const v = t.c${index}[e]; return ${field.nullable ? 'v !== v ? null : ' : ''}v }`)
+  })
+  code.line(`}`)
+}

@@ -1,0 +1,112 @@
+import { MillraceError } from '../../model/errors.ts'
+import type { Field, Row, Schema } from '../../model/schema.ts'
+import { parseValueType, valueTypeText } from '../../model/value-type.ts'
+import { Emitter } from '../emitter.ts'
+import { valueReader, type ValueReader } from './logical-values.ts'
+import type { RowClass } from './row.ts'
+
+/**
+ * What a function of the user gave → a row of the declared schema. Throws VALUE_INVALID naming field, type and value.
+ * Fields that are not declared are left out; a missing field of a nullable type is null.
+ */
+export type RowMaker = (value: unknown) => Row
+
+/** Generates the maker of one stream. Nothing is converted: a value that does not fit is an error. */
+export function compileRowMaker(schema: Schema, rowClass: RowClass): RowMaker {
+  const code = new Emitter()
+  code.line(`return function makeRow(o) {`)
+  code.line(`if (typeof o !== 'object' || o === null) refuseObject(o)`)
+  schema.fields.forEach((field, index) => {
+    code.line(`let v${index} = o${code.property(field.name)}`)
+    emitUserValue(code, field, `v${index}`, 'o')
+  })
+  code.line(`return new Row(${schema.fields.map((_, index) => `v${index}`).join(', ')}) }`)
+  return code.compile<RowMaker>({ Row: rowClass, refuseObject, ...USER_VALUE_SCOPE })
+}
+
+/**
+ * Statements that leave a value of the field's type in the variable, undefined having become null, or throw VALUE_INVALID.
+ * `origin` is what it came from; USER_VALUE_SCOPE must be in scope.
+ */
+export function emitUserValue(code: Emitter, field: Field, variable: string, origin: string): void {
+  const wrong = wrongValue(field, variable)
+  const refusal = `refuseField(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable}, ${origin})`
+  if (field.logical !== undefined) {
+    const text = code.literal(valueTypeText({ ...field, nullable: false }))
+    code.line(`if (${variable} === undefined || ${variable} === null) { ${field.nullable ? `${variable} = null` : refusal} }`)
+    code.line(`else { const fit = fitValue(${text}, ${variable}); if (fit === undefined) refuseField(${code.literal(field.name)}, ${text}, ${variable}, ${origin}); ${variable} = fit }`)
+    return
+  }
+  if (field.nullable) code.line(`if (${variable} === undefined) ${variable} = null; else if (${variable} !== null && ${wrong}) ${refusal}`)
+  else code.line(`if (${wrong}) ${refusal}`)
+}
+
+/** A test that is true for whatever is no value of the field's type, undefined and null too. */
+function wrongValue(field: Field, variable: string): string {
+  switch (field.type) {
+    // small integers, the common case, take one comparison
+    case 'long': case 'timestamp': return `((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
+    case 'double': return `(typeof ${variable} !== 'number' || ${variable} - ${variable} !== 0)`
+    case 'boolean': return `typeof ${variable} !== 'boolean'`
+    case 'string': return `typeof ${variable} !== 'string'`
+    case 'json': return `(${variable} === null || !isJson(${variable}, 0))`
+  }
+}
+
+const DEEPEST_JSON = 200
+
+/** What JSON can say: prints and reads back as the same. */
+function isJson(value: unknown, depth: number): boolean {
+  if (typeof value === 'object' && value !== null) {
+    if (depth > DEEPEST_JSON) return false
+    if (Array.isArray(value)) return value.every((item) => isJson(item, depth + 1))
+    const prototype: unknown = Object.getPrototypeOf(value)
+    return (prototype === Object.prototype || prototype === null) && Object.values(value).every((item) => isJson(item, depth + 1))
+  }
+  return value === null || typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
+}
+
+/** What emitted checks of values refer to. */
+export const USER_VALUE_SCOPE: Readonly<Record<string, unknown>> = { refuseField, isJson, fitValue }
+
+const READERS = new Map<string, ValueReader>()
+
+/** The value as rows carry it: of bytes also from a Uint8Array or a text of one character per byte; undefined when it does not fit. */
+function fitValue(typeText: string, value: unknown): unknown {
+  if (typeText === 'bytes' && typeof value === 'string') return /^[\0-\xff]*$/.test(value) ? value : undefined
+  let read = READERS.get(typeText)
+  if (read === undefined) {
+    const type = parseValueType(typeText)
+    if (type === undefined) throw new MillraceError('TYPE_UNKNOWN', `there is no type ${typeText}`)
+    READERS.set(typeText, read = valueReader(type))
+  }
+  return read(value)
+}
+
+function refuseObject(value: unknown): never {
+  throw new MillraceError('VALUE_INVALID', `the function gave ${shown(value)}, not a row`, { domain: 'user' })
+}
+
+/** What the promise comes to is nobody's business any more: a rejection must not end the process. */
+export function refusePromise(promise: Promise<unknown>): never {
+  promise.catch(() => undefined)
+  throw new MillraceError('VALUE_INVALID', 'the function gave a promise', { domain: 'user', hint: 'only asyncMap waits for its function' })
+}
+
+function refuseField(name: string, type: string, value: unknown, row: object): never {
+  if (row instanceof Promise) refusePromise(row)
+  const message = value === undefined ? `field '${name}' (${type}) is missing` : `field '${name}' (${type}) would be ${shown(value)}: ${REASONS[type] ?? `it must be a ${type}`}`
+  throw new MillraceError('VALUE_INVALID', message, { domain: 'user', ...(value instanceof Date ? { hint: 'write getTime(): a timestamp is milliseconds since the epoch' } : {}) })
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  long: 'it must be an integer of at most 2^53 - 1', timestamp: 'it must be whole milliseconds since the epoch', double: 'it must be a finite number',
+  json: 'it must be something JSON can say', bytes: 'it must be a Uint8Array, or a text of one character per byte',
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+  if (Array.isArray(value)) return 'a list'
+  if (value instanceof Date) return 'a Date'
+  return typeof value === 'object' && value !== null ? 'an object' : typeof value === 'bigint' ? `${value}n` : String(value)
+}

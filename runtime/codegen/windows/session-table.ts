@@ -1,0 +1,116 @@
+import type { Field, Row } from '../../model/schema.ts'
+import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { AggregateCode } from '../aggregates/aggregate-code.ts'
+import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
+import type { Column } from '../rows/columns.ts'
+import type { RowErrorHandler } from '../contracts.ts'
+import { Emitter } from '../emitter.ts'
+import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
+import { emitHashHelpers } from '../keys/key-hash.ts'
+import { emitKeyTable, emitMerge, emitRowsOf, keyTableColumns, textOf, type KeyTable } from '../keys/key-table.ts'
+import { emitKey, emitTime, keyArguments, refuseNullTime, type RowTime } from './pane-table.ts'
+import type { RowClass } from '../rows/row.ts'
+
+/** What a session is, in column st. */
+export const SESSION = { none: 0, open: 1, fired: 2 } as const
+
+/**
+ * The sessions of one key group, [ws, we) each, those of a key in a chain. An entry whose session has ended stays for the
+ * next session of its key until the table is made anew.
+ */
+export interface SessionTable extends KeyTable {
+  ws: Float64Array
+  we: Float64Array
+  /** When the session is to be looked at; Infinity before the first, -Infinity after the last. */
+  tm: Float64Array
+  st: Uint8Array
+  /** Next entry of the chain + 1. */
+  nx: Int32Array
+  hd: Uint8Array
+  /** 1: listed as changed. */
+  u: Uint8Array
+  /** One more entry of the key of entry x, behind it. */
+  chain(x: number): number
+}
+
+/** What the generated loop knows of a key group. */
+export interface SessionGroupView { table: SessionTable; earlies: number[] }
+
+export interface SessionHost<Group extends SessionGroupView> {
+  groupAt(group: number): Group
+  /** The session that takes a row of this time, merged from those it joins, or -1 when it comes too late. */
+  session(group: Group, head: number, time: number, passed: number): number
+  /** A row has been added to a session that had fired. */
+  late(group: Group, entry: number, passed: number): void
+}
+
+export interface SessionTableCode {
+  /** Of a snapshot; the others can be told from these. */
+  columns: readonly Column[]
+  create(): SessionTable
+  /** As PaneTableCode.add. */
+  add<Group extends SessionGroupView>(rows: readonly Row[], count: number, passed: number, host: SessionHost<Group>, late: Row[], onError: RowErrorHandler): number
+  /** Adds entry e of table s to entry d of table t, whose rows came before. */
+  combine(t: SessionTable, d: number, s: SessionTable, e: number): void
+  rowsOf(table: SessionTable, entries: readonly number[], count: number, out: Row[], onRow: (row: Row) => void): number
+}
+
+export interface SessionTableOptions {
+  keys: readonly Field[]
+  aggregates: readonly Aggregate[]
+  time: RowTime
+  maxParallelism: number
+  gapMs: number
+  latenessMs: number
+  tracking: 'early' | 'none'
+  outputRowClass: RowClass
+  operatorId: string
+}
+
+const KEPT: readonly Column[] = [{ name: 'ws', array: 'Float64Array' }, { name: 'we', array: 'Float64Array' }, { name: 'st', array: 'Uint8Array' }]
+const DERIVED: readonly Column[] = [{ name: 'tm', array: 'Float64Array' }, { name: 'nx', array: 'Int32Array' }, { name: 'hd', array: 'Uint8Array' }, { name: 'u', array: 'Uint8Array' }]
+
+/** Generates the table class of one operator of sessions and the functions over it. */
+export function compileSessionTable(options: SessionTableOptions): SessionTableCode {
+  const { keys } = options
+  const codes = aggregateCodes(options.aggregates)
+  const start = 't.ws[e] = 0; t.we[e] = -Infinity; t.tm[e] = Infinity; t.st[e] = 0; t.nx[e] = 0; t.hd[e] = 1; t.u[e] = 0'
+  const code = new Emitter()
+  emitHashHelpers(code)
+  emitKeyTable(code, { keys, codes, extra: { columns: [...KEPT, ...DERIVED], start }, chained: 'by nx' })
+  emitAdd(code, options, codes)
+  emitMerge(code, codes)
+  emitRowsOf(code, keys, codes, ['t.ws[e]', 't.we[e]'])
+  code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
+  const compiled = code.compile<Omit<SessionTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
+  return { columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }), ...compiled }
+}
+
+/**
+ * Arguments are checked before a session is looked for, and its bounds move after sums are known to fit: a row that is
+ * refused leaves no trace. The common case, a row that falls into the only session of its key, takes three comparisons.
+ */
+function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly AggregateCode[]): void {
+  const { keys, gapMs, latenessMs } = options
+  const body = new Emitter()
+  const expressions = new ExpressionEmitter(body, 'r')
+  emitTime(body, options.time)
+  for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
+  emitKey(body, keys, options.maxParallelism)
+  body.line(`const s = host.groupAt(g), t = s.table`)
+  body.line(`let e = t.find(${keyArguments(keys)})`)
+  body.line(`const until = time + ${code.literal(gapMs)}`)
+  body.line(`if (!(time <= t.we[e] && until >= t.ws[e] && t.st[e] === ${SESSION.open} && t.nx[e] === 0)) {`)
+  body.line(`e = host.session(s, e, time, passed); if (e < 0) { late[lates++] = r; continue } }`)
+  for (const { prepare } of codes) prepare?.(body)
+  for (const { store } of codes) store(body)
+  body.line(`if (time < t.ws[e]) t.ws[e] = time`)
+  body.line(`if (until > t.we[e]) t.we[e] = until`)
+  if (latenessMs > 0) body.line(`if (t.st[e] === ${SESSION.fired}) host.late(s, e, passed)`)
+  if (options.tracking === 'early') body.line(`if (t.u[e] === 0) { t.u[e] = 1; s.earlies.push(e) }`)
+  code.line(`function add(rows, count, passed, host, late, onError) { let lates = 0, i = 0`)
+  code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
+  code.line(body.text())
+  code.line(`} } catch (error) { onError(error, rows[i], operatorId); i++ } }`)
+  code.line(`return lates }`)
+}

@@ -1,0 +1,93 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { RecordArena } from '../../../../../runtime/codegen/records/record-arena.ts'
+import { RecordTable } from '../../../../../runtime/codegen/records/record-table.ts'
+import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
+import type { Row, Schema } from '../../../../../runtime/model/schema.ts'
+
+const SCHEMA: Schema = { fields: [{ name: 'n', type: 'long', nullable: false }, { name: 's', type: 'string', nullable: false }] }
+const GROUPS = 3
+
+function tableOf(kind: 'value' | 'list'): { arena: RecordArena; table: RecordTable } {
+  const arena = new RecordArena()
+  const spec = { key: [{ name: 'k', type: 'long', nullable: false }] as const, schema: SCHEMA, rowClass: compileRowClass(SCHEMA), timed: false, sequenced: false, chained: kind === 'list' }
+  return { arena, table: new RecordTable(spec, arena, GROUPS) }
+}
+
+const row = (n: number, length: number): Row => ({ n, s: 'x'.repeat(length) })
+const numbersOf = (table: RecordTable, group: number, key: number): unknown[] => table.chain(table.find(group, key)).map((a) => table.code.row(a)['n'])
+
+const operation = fc.record({ what: fc.constantFrom('write', 'write', 'write', 'write', 'remove', 'retain', 'compact', 'restore'), group: fc.nat(GROUPS - 1), key: fc.nat(5), length: fc.nat(200), pick: fc.nat(1000) })
+
+describe('a record table', () => {
+  test.each(['value', 'list'] as const)('of %s records keeps what was written whatever segment is compacted and whenever it is restored', (kind) => {
+    fc.assert(fc.property(fc.array(operation, { minLength: 20, maxLength: 200, size: 'max' }), (operations) => {
+      let { arena, table } = tableOf(kind)
+      const plain = new Map<string, number[]>()
+      operations.forEach(({ what, group, key, length, pick }, n) => {
+        const name = `${group} ${key}`
+        if (what === 'write' && kind === 'value') {
+          table.code.put(table.groupAt(group), key, undefined, row(n, length), 0, 0)
+          plain.set(name, [n])
+        } else if (what === 'write') {
+          table.code.append(table.groupAt(group), key, undefined, row(n, length), 0, 0)
+          table.rows++
+          plain.set(name, [...plain.get(name) ?? [], n])
+        } else if (what === 'remove') {
+          table.remove(group, key)
+          plain.delete(name)
+        } else if (what === 'retain') {
+          table.retain(group, key, (a) => table.code.row(a)['n'] as number % 3 !== pick % 3)
+          const left = (plain.get(name) ?? []).filter((one) => one % 3 !== pick % 3)
+          if (left.length === 0) plain.delete(name)
+          else plain.set(name, left)
+        } else if (what === 'compact') {
+          const segs = table.groups[group]?.segs ?? []
+          if (segs.length > 0) arena.compact(segs[pick % segs.length] ?? 0)
+        } else {
+          const next = tableOf(kind)
+          for (let g = 0; g < GROUPS; g++) next.table.restore(g, table.snapshot(g))
+          arena = next.arena
+          table = next.table
+        }
+      })
+      for (let group = 0; group < GROUPS; group++) for (let key = 0; key < 6; key++) expect(numbersOf(table, group, key)).toEqual(plain.get(`${group} ${key}`) ?? [])
+      expect(table.size).toBe([...plain.values()].reduce((sum, list) => sum + list.length, 0))
+    }), { numRuns: 60 })
+  })
+
+  test('keeps its memory bounded while the same keys are overwritten by rows of changing size for long', () => {
+    const { arena, table } = tableOf('value')
+    const group = table.groupAt(0)
+    let live = 0
+    for (let n = 0; n < 150_000; n++) table.code.put(group, n % 2000, undefined, row(n, n * 7919 % 200), 0, 0)
+    for (let key = 0; key < 2000; key++) {
+      const kept = table.code.row(table.find(0, key))
+      expect((kept['n'] as number) % 2000).toBe(key)
+      live += 40 + (kept['s'] as string).length
+    }
+    expect(arena.takenBytes).toBeLessThan(live * 2 + (1 << 20))
+  })
+
+  test('keeps its memory bounded while lists grow and are cut', () => {
+    const { arena, table } = tableOf('list')
+    const group = table.groupAt(0)
+    for (let n = 0; n < 30_000; n++) {
+      table.code.append(group, n % 500, undefined, row(n, 100), 0, 0)
+      table.rows++
+      if (n > 5000) table.retain(0, n % 500, (a) => table.code.row(a)['n'] as number > n - 5000)
+    }
+    expect(table.size).toBe(5000)
+    expect(arena.takenBytes).toBeLessThan(3 << 20)
+  })
+
+  test('takes little when there is little', () => {
+    const arena = new RecordArena()
+    const spec = { key: [{ name: 'k', type: 'long', nullable: false }] as const, schema: SCHEMA, rowClass: compileRowClass(SCHEMA), timed: false, sequenced: false, chained: false }
+    for (let n = 0; n < 10; n++) {
+      const table = new RecordTable(spec, arena, 128)
+      for (let group = 0; group < 128; group++) table.code.put(table.groupAt(group), 1, undefined, row(1, 10), 0, 0)
+    }
+    expect(arena.takenBytes).toBeLessThan(1 << 20)
+  })
+})

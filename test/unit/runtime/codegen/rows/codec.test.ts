@@ -1,0 +1,80 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { compileBatchCodec } from '../../../../../runtime/codegen/rows/codec.ts'
+import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
+import { MillraceError } from '../../../../../runtime/model/errors.ts'
+import type { Row, Schema } from '../../../../../runtime/model/schema.ts'
+import { arbitraryRows, HOSTILE_NAMES } from '../../../../harness/plain/random-rows.ts'
+
+const texts: Schema = { fields: [{ name: 'a', type: 'string', nullable: false }, { name: 'b', type: 'string', nullable: true }] }
+
+describe('batch codec', () => {
+  test('random rows of random schemas come back as they went', () => {
+    fc.assert(fc.property(arbitraryRows(40), ({ schema, rows }) => {
+      const rowClass = compileRowClass(schema)
+      const codec = compileBatchCodec(schema, rowClass)
+      const sent = rows.map((values) => new rowClass(...values))
+      const bytes = codec.encode(sent, sent.length)
+      const received: Row[] = []
+      expect(bytes.byteOffset % 8).toBe(0)
+      expect(bytes.byteLength % 8).toBe(0)
+      expect(codec.decode(bytes, received)).toBe(sent.length)
+      expect(received).toEqual(sent)
+      expect(received.every((row) => row instanceof rowClass)).toBe(true)
+    }), { numRuns: 400 })
+  })
+
+  test('with an index only the rows it names are encoded, in its order', () => {
+    const rowClass = compileRowClass(texts)
+    const codec = compileBatchCodec(texts, rowClass)
+    const rows = ['x', 'y', 'z'].map((text) => new rowClass(text, null))
+    const received: Row[] = []
+    expect(codec.decode(codec.encode(rows, 2, new Uint16Array([2, 0, 1])), received)).toBe(2)
+    expect(received.slice(0, 2).map((row) => row['a'])).toEqual(['z', 'x'])
+  })
+
+  test('strings longer than 64 K and larger than the stage come back, and the next batch is not harmed', () => {
+    const rowClass = compileRowClass(texts)
+    const codec = compileBatchCodec(texts, rowClass)
+    const large = [new rowClass('ž'.repeat(3_000_000), 'short'), new rowClass('', 'x'.repeat(65_536)), new rowClass('\ud800'.repeat(400_000), null)]
+    const small = [new rowClass('a', 'b')]
+    for (const rows of [large, small]) {
+      const received: Row[] = []
+      codec.decode(codec.encode(rows, rows.length), received)
+      expect(received.every((row, index) => row['a'] === rows[index]?.['a'] && row['b'] === rows[index]?.['b'])).toBe(true)
+    }
+  })
+
+  test('a frame at an odd offset of its buffer is decoded', () => {
+    const rowClass = compileRowClass(texts)
+    const codec = compileBatchCodec(texts, rowClass)
+    const bytes = codec.encode([new rowClass('one', 'two')], 1)
+    const shifted = new Uint8Array(bytes.length + 3)
+    shifted.set(bytes, 3)
+    const received: Row[] = []
+    expect(codec.decode(shifted.subarray(3), received)).toBe(1)
+    expect(received).toEqual([new rowClass('one', 'two')])
+  })
+
+  test('a damaged or shortened frame gives rows or FRAME_CORRUPT, nothing else', () => {
+    fc.assert(fc.property(arbitraryRows(10), fc.nat(), fc.nat(255), fc.nat(), ({ schema, rows }, at, byte, cut) => {
+      const rowClass = compileRowClass(schema)
+      const codec = compileBatchCodec(schema, rowClass)
+      const bytes = codec.encode(rows.map((values) => new rowClass(...values)), rows.length)
+      const bad = bytes.slice(0, bytes.length - cut % 2 * (cut % bytes.length))
+      if (bad.length > 0) bad[at % Math.min(bad.length, 64)] = byte
+      try {
+        codec.decode(bad, [])
+      } catch (error) {
+        expect(error).toBeInstanceOf(MillraceError)
+        expect((error as MillraceError).code).toBe('FRAME_CORRUPT')
+      }
+    }), { numRuns: 500 })
+  })
+
+  test.each(HOSTILE_NAMES)('the field name %j is refused', (name) => {
+    const schema: Schema = { fields: [{ name, type: 'long', nullable: false }] }
+    expect(() => compileRowClass(schema)).toThrow(expect.objectContaining({ code: 'FIELD_NAME_INVALID' }))
+    expect(() => compileBatchCodec(schema, class {} as never)).toThrow(expect.objectContaining({ code: 'FIELD_NAME_INVALID' }))
+  })
+})
