@@ -22,18 +22,22 @@ rmSync(out, { recursive: true, force: true })
 const app = join(out, 'app')
 for (const folder of [app, join(out, 'lib')]) mkdirSync(folder, { recursive: true })
 
-await bundle(options.runtime, join(app, 'runtime.mjs'))
-await bundle(options.operator, join(app, 'operator.mjs'))
+await bundle(options.runtime, 'runtime')
+await bundle(options.operator, 'operator')
 copyFileSync(join(import.meta.dirname, 'image-entry.js'), join(app, 'main.mjs'))
 copyFileSync(process.execPath, join(out, 'node'))
 copyLibatomic()
 process.stdout.write(`${out}: ${['app/runtime.mjs', 'app/operator.mjs', 'node'].map((name) => `${name} ${megabytes(join(out, name))}`).join(', ')}\n`)
 
-async function bundle(entry: string, target: string): Promise<void> {
+/** What is imported dynamically becomes files of its own beside `<name>.mjs`, which are loaded when they are needed. */
+async function bundle(entry: string, name: string): Promise<void> {
   if (!existsSync(entry)) throw new Error(`can not bundle ${entry}: there is no such file`)
   await build({
-    entryPoints: [entry],
-    outfile: target,
+    entryPoints: { [name]: entry },
+    outdir: app,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: `${name}-[name]-[hash]`,
+    splitting: true,
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -6,7 +6,7 @@ import type { Ports } from '../../ports/ports.ts'
 import type { RecordFormat } from '../../formats/format.ts'
 import { LineSplit } from './line-split.ts'
 import { resolvePath } from './options.ts'
-import { openParquetFile, ParquetSplit, type ParquetFile } from './parquet-split.ts'
+import type { ParquetFile } from './parquet-split.ts'
 import { parseSplitId } from './split-id.ts'
 import type { BadRecordHandler, SplitStream } from './split-stream.ts'
 
@@ -40,6 +40,7 @@ export class FileAccess {
       throw new MillraceError('FILE_MISSING', `${path} is gone; it was there when the job first listed its files`, { domain: 'user', path })
     }
     if (range.kind === 'rowGroup') {
+      const { ParquetSplit } = await parquet()
       return new ParquetSplit({ file: await this.parquetFile(path), group: range.group, next, schema, rows, eventTimeField, onBadRecord })
     }
     const scanner = await this.#scannerOf(path)
@@ -65,12 +66,15 @@ export class FileAccess {
   parquetFile(path: string): Promise<ParquetFile> {
     let file = this.#parquet.get(path)
     if (!file) {
-      file = openParquetFile(this.#parts.ports.files, path)
+      file = parquet().then(({ openParquetFile }) => openParquetFile(this.#parts.ports.files, path))
       this.#parquet.set(path, file)
     }
     return file
   }
 }
+
+/** Parquet is decoded by packages of 200 KB of code, which most workers never run. */
+function parquet() { return import('./parquet-split.ts') }
 
 /** The event-time field when the schema lets it be null (a null one is then a bad record), for the readers to check. */
 export function nullableEventTime(schema: Schema, field: string | undefined): string | undefined {

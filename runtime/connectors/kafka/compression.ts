@@ -1,6 +1,6 @@
-import { lz4Decompress, snappyDecompress } from '@platformatic/wasm-utils'
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { MillraceError } from '../../model/errors.ts'
+import { batchCodecs } from './batch-codecs.ts'
 
 /** Codec numbers in the attributes of a record batch. */
 export const CODEC = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
@@ -17,7 +17,7 @@ export function decompress(codec: number, bytes: Buffer): Buffer {
   switch (codec) {
     case CODEC.gzip: return gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES })
     case CODEC.snappy: return unpackSnappy(bytes)
-    case CODEC.lz4: return lz4Decompress(bytes)
+    case CODEC.lz4: return batchCodecs().lz4Decompress(bytes)
     case CODEC.zstd: return zstdDecompressSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES })
     default: throw new MillraceError('KAFKA_CODEC_UNKNOWN', `a record batch is compressed with codec ${codec}, known are 0 to 4`, { domain: 'dependency' })
   }
@@ -32,6 +32,7 @@ export function compress(codec: WritableCodec, bytes: Buffer): Buffer {
 }
 
 function unpackSnappy(bytes: Buffer): Buffer {
+  const { snappyDecompress } = batchCodecs()
   if (!bytes.subarray(0, XERIAL.length).equals(XERIAL)) return snappyDecompress(bytes)
   const blocks: Buffer[] = []
   for (let at = XERIAL_HEADER_BYTES; at + 4 <= bytes.length;) {

@@ -2,6 +2,7 @@ import type { KafkaClient, KafkaConnect } from '../../ports/kafka.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DeadLetter, DeadLetterConnector, DeadLetterContext, DeadLetters } from '../dead-letters.ts'
+import { loadBatchCodecs } from './batch-codecs.ts'
 import { BatchProducer, PATIENCE_MS } from './batch-producer.ts'
 import { clientOptions } from './client-options.ts'
 import { asMillraceError } from './errors.ts'
@@ -26,6 +27,7 @@ export function kafkaDeadLetters(connect: KafkaConnect): DeadLetterConnector {
 async function openKafkaDeadLetters(connect: KafkaConnect, { options, ports, slot, stopping, reportTrouble }: DeadLetterContext): Promise<DeadLetters> {
   const { value, problems } = readDeadLetterOptions(options)
   if (problems.length > 0) throw new MillraceError('KAFKA_OPTIONS_INVALID', problems.map(({ path, message }) => `${path}: ${message}`).join('; '), { domain: 'user' })
+  await loadBatchCodecs()
   const client = connect(await clientOptions(value.brokers, value.security, 'millrace-dead-letters', ports.files))
   const environment: RetryEnvironment = {
     clock: ports.clock, rng: ports.rng, bootstrap: client.bootstrap, signal: stopping,

@@ -1,6 +1,6 @@
-import { crc32c } from '@node-rs/crc32'
 import { MillraceError } from '../../model/errors.ts'
 import type { AbortedTransaction } from '../../ports/kafka.ts'
+import { batchCodecs } from './batch-codecs.ts'
 import { decompress } from './compression.ts'
 import type { RecordColumns } from './record-columns.ts'
 
@@ -73,7 +73,7 @@ export class RecordBatchReader {
       throw new MillraceError('KAFKA_BATCH_UNSUPPORTED', `${this.#where} has a record batch of format ${bytes[start + 16]} at offset ${readOffset(bytes, start)}; only format 2 (Kafka 0.11 and later) is read`, { domain: 'dependency' })
     }
     const expected = bytes.readUInt32BE(start + 17)
-    const found = crc32c(bytes.subarray(start + CRC_STARTS_AT, end))
+    const found = batchCodecs().crc32c(bytes.subarray(start + CRC_STARTS_AT, end))
     if (expected !== found) {
       throw new MillraceError('KAFKA_BATCH_CORRUPT', `${this.#where} has a broken record batch at offset ${readOffset(bytes, start)}: its checksum is ${expected}, its bytes give ${found}`, { domain: 'dependency', retriable: true })
     }

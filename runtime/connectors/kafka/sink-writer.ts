@@ -5,6 +5,7 @@ import type { Row } from '../../model/schema.ts'
 import type { KafkaClient, KafkaConnect } from '../../ports/kafka.ts'
 import { KafkaBrokerError } from '../../ports/kafka.ts'
 import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
+import { loadBatchCodecs } from './batch-codecs.ts'
 import { BatchProducer, PATIENCE_MS } from './batch-producer.ts'
 import { clientOptions } from './client-options.ts'
 import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
@@ -59,6 +60,7 @@ export class KafkaSinkWriter implements SinkWriter {
   async open(recovered: readonly Committable[]): Promise<void> {
     const { ports, jobUid, operatorId, slot, attempt } = this.#context
     const { brokers, security, topic, transactionTimeoutMs, compression } = this.#options
+    await loadBatchCodecs()
     const client = this.#connect(await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports.files))
     this.#client = client
     const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })

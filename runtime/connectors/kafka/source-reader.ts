@@ -3,10 +3,11 @@ import type { Row } from '../../model/schema.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { KafkaClient, KafkaConnect } from '../../ports/kafka.ts'
 import type { ReaderContext, SourceBatch, SourceReader, Split } from '../source.ts'
+import { loadBatchCodecs } from './batch-codecs.ts'
 import { clientOptions } from './client-options.ts'
 import type { KafkaSourceOptions } from './options.ts'
 import { PartitionFetcher } from './partition-fetcher.ts'
-import type { FetchState } from './partition-fetcher.ts'
+import type { FetchedChunk, FetchState } from './partition-fetcher.ts'
 import { RecordBatchReader } from './record-batch-reader.ts'
 import { RecordColumns } from './record-columns.ts'
 import { TroubleReporter } from './retry.ts'
@@ -23,7 +24,7 @@ interface ReadState extends FetchState {
 }
 
 /** The chunk being emitted: its batches, and how far the decoded one is read. */
-interface CurrentChunk { state: ReadState; batches: RecordBatchReader; index: number }
+interface CurrentChunk { state: ReadState; chunk: FetchedChunk; batches: RecordBatchReader; index: number }
 
 /** Reads partitions from given offsets without a consumer group: offsets live in checkpoints only. */
 export class KafkaSourceReader implements SourceReader {
@@ -56,6 +57,7 @@ export class KafkaSourceReader implements SourceReader {
     const client = this.#connect(await clientOptions(this.#options.brokers, this.#options.security, `millrace-${operatorId}-${slot}`, ports.files))
     this.#client = client
     this.#scanner = await this.#openScanner()
+    await loadBatchCodecs()
     const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
     this.#fetcher = new PartitionFetcher({ client, isolation: this.#options.isolation, states: this.#states, clock: ports.clock, rng: ports.rng, trouble })
     this.#fetcher.start()
@@ -66,6 +68,17 @@ export class KafkaSourceReader implements SourceReader {
     const added = splits.filter(({ id }) => !known.has(id)).map(stateOf)
     this.#states.push(...added)
     this.#fetcher?.add(added)
+  }
+
+  /** The chunk that is being read of a paused partition goes back; its batch is decoded again, from the next offset on. */
+  pauseSplits(paused: ReadonlySet<string>): void {
+    for (const state of this.#states) state.paused = paused.has(state.id)
+    if (this.#current?.state.paused === true) {
+      this.#fetcher?.putBack(this.#current.chunk)
+      this.#current = undefined
+      this.#preparing = undefined
+    }
+    this.#fetcher?.onPauseChanged()
   }
 
   async poll(maxRows: number): Promise<SourceBatch | undefined> {
@@ -127,7 +140,7 @@ export class KafkaSourceReader implements SourceReader {
     // What was fetched behind the end of a bounded split is not wanted.
     if (state.finished) return this.#takeChunk()
     const { records, aborted } = chunk.fetched
-    this.#current = { state, batches: new RecordBatchReader(records, Math.max(chunk.from, state.next), aborted, state.id), index: 0 }
+    this.#current = { state, chunk, batches: new RecordBatchReader(records, Math.max(chunk.from, state.next), aborted, state.id), index: 0 }
     this.#columns.count = 0
     return true
   }
@@ -189,5 +202,5 @@ export class KafkaSourceReader implements SourceReader {
 
 function stateOf(split: Split): ReadState {
   const { next, end = Infinity, topicId } = positionOf(split)
-  return { ...partitionOf(split), id: split.id, next, end, topicId, fetchOffset: next, finished: split.finished || next >= end, visibleEnd: undefined }
+  return { ...partitionOf(split), id: split.id, next, end, topicId, fetchOffset: next, finished: split.finished || next >= end, paused: false, visibleEnd: undefined }
 }

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { infer } from '../../../cli/infer.ts'
+import { loadBatchCodecs } from '../../../runtime/connectors/kafka/batch-codecs.ts'
 import { RecordBatchWriter } from '../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { VirtualKafka } from '../../../runtime/ports/virtual/kafka.ts'
 import { jumpingPorts } from '../../harness/kafka/jumping-clock.ts'
 import { quietPorts } from '../../harness/source-context.ts'
+
+await loadBatchCodecs()
 
 const RECORDS = ['{"id":1,"at":"2001-01-01T00:00:05Z","address":{"city":"Brno"},"a b":1}', '{"id":2.5,"at":"2001-01-01T00:00:01Z","address":{"city":"Praha","zip":1}}']
 const kafka = new VirtualKafka()

@@ -1,9 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
 import { RecordBatchReader } from '../../../../../runtime/connectors/kafka/record-batch-reader.ts'
 import { RecordBatchWriter } from '../../../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { plainWriter } from '../../../../harness/kafka/connector-contexts.ts'
 import { RecordColumns } from '../../../../../runtime/connectors/kafka/record-columns.ts'
+
+await loadBatchCodecs()
 
 /** Made by kafkajs 2.2.4: producer 7, epoch 3, sequence 5, transactional; keys k1, null, k3. */
 const BY_KAFKAJS = '0000000000000000000000a20000000002a23b75f70010000000020000018bcfe568000000018bcfe568c80000000000000007000300000005000000031e000000046b310e7b226e223a317d001c00c80102010e7b226e223a327d00a00100900304046b338c017878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787800'

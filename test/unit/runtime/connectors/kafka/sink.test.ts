@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
 import { createKafkaSink } from '../../../../../runtime/connectors/kafka/sink.ts'
 import { createKafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
 import type { Committable, SinkWriter } from '../../../../../runtime/connectors/sink.ts'
@@ -7,6 +8,8 @@ import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { EVENT_SCHEMA, plainWriter, plainScanner, sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
+
+await loadBatchCodecs()
 
 let kafka: VirtualKafka
 let ports: Ports

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
 import { createKafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
 import { RecordBatchWriter } from '../../../../../runtime/connectors/kafka/record-batch-writer.ts'
 import type { SourceReader, Split } from '../../../../../runtime/connectors/source.ts'
@@ -7,6 +8,8 @@ import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { EVENT_SCHEMA, plainScanner, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
+
+await loadBatchCodecs()
 
 let kafka: VirtualKafka
 let ports: Ports

@@ -1,0 +1,26 @@
+import { MillraceError } from '../../model/errors.ts'
+
+/** What batches need of native and WebAssembly code. */
+interface BatchCodecs {
+  crc32c(bytes: Buffer): number
+  lz4Decompress(bytes: Buffer): Buffer
+  snappyDecompress(bytes: Buffer): Buffer
+}
+
+let codecs: BatchCodecs | undefined
+
+/**
+ * Called by whatever reads or writes batches before its first one. The code is not imported by the modules that use it:
+ * it takes 13 MB, and most workers have nothing to do with Kafka.
+ */
+export async function loadBatchCodecs(): Promise<void> {
+  if (codecs !== undefined) return
+  const [{ crc32c }, { lz4Decompress, snappyDecompress }] = await Promise.all([import('@node-rs/crc32'), import('@platformatic/wasm-utils')])
+  codecs = { crc32c, lz4Decompress, snappyDecompress }
+}
+
+/** Synchronous, as batches are read and written; throws when nothing has been loaded. */
+export function batchCodecs(): BatchCodecs {
+  if (codecs === undefined) throw new MillraceError('KAFKA_CODECS_MISSING', 'a record batch was read or written before loadBatchCodecs')
+  return codecs
+}
