@@ -17,6 +17,7 @@ import { createWorker, startCoordinator } from '../runtime/processes.ts'
 import { findingText } from './lint.ts'
 import { LocalJob } from './local-job.ts'
 import { readJob } from './read-job.ts'
+import { RunProgress } from './run-progress.ts'
 
 const POLL_MS = 250
 
@@ -118,30 +119,17 @@ async function startInProcess(settings: JobSettings, planned: PlannedJob, target
 
 /** Shows how the job gets on, until it has ended or `over` says that nobody looks any more. */
 async function watch(job: StartedJob, options: RunOptions, over: AbortSignal): Promise<number> {
+  const progress = new RunProgress()
   let shown = ''
   while (!over.aborted) {
     const report = await job.report()
-    if (report) shown = showProgress(report, shown, options)
+    // Results own standard output.
+    const line = report && (options.output === 'json' ? JSON.stringify(report) : progress.next(report, Date.now()))
+    if (line !== undefined && line !== shown) process.stderr.write(`${line}\n`)
+    shown = line ?? shown
     if (report?.phase === 'finished') return 0
     if (report?.phase === 'failed') throw new MillraceError(report.error?.code ?? 'JOB_FAILED', report.error?.message ?? 'the job failed', { domain: report.error?.domain ?? 'bug', ...(report.error?.hint === undefined ? {} : { hint: report.error.hint }) })
     await new Promise((done) => { setTimeout(done, POLL_MS) })
   }
   return 0
-}
-
-/** One line to standard error whenever there is something new; results own standard output. */
-function showProgress(report: JobReport, shown: string, options: RunOptions): string {
-  const line = options.output === 'json' ? JSON.stringify(report) : progressLine(report)
-  if (line !== shown) process.stderr.write(`${line}\n`)
-  return line
-}
-
-function progressLine({ job, phase, attempt, recordsIn, recordsOut, badRecords, checkpoint, registeredWorkers, expectedWorkers, error }: JobReport): string {
-  const parts = [`${job}: ${phase}`, `attempt ${attempt}`]
-  if (phase === 'waiting') parts.push(`${registeredWorkers.length}/${expectedWorkers.length} workers`)
-  if (recordsIn > 0) parts.push(`${recordsIn} in, ${recordsOut} out`)
-  if (badRecords > 0) parts.push(`${badRecords} bad`)
-  if (checkpoint) parts.push(`checkpoint ${checkpoint.attempt}-${checkpoint.id}`)
-  if (error) parts.push(`${error.code}: ${error.message}`)
-  return parts.join(', ')
 }

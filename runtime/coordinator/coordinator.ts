@@ -5,17 +5,19 @@ import { discardSavepoint, retire } from '../checkpoint/retention.ts'
 import { importSavedState, openSavedState, type SavedState } from '../checkpoint/saved-state.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import type { JobPhase, JobReport, SavepointReport } from '../control/job-report.ts'
-import type { WorkerMessage } from '../control/messages.ts'
+import type { SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses, errorReport, MillraceError, type ErrorReport } from '../model/errors.ts'
 import { subtaskId, type Attempt, type SubtaskId } from '../model/ids.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
+import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../model/time.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { PlannedJob } from '../plan/planned-job.ts'
 import { sleep } from '../ports/clock.ts'
 import type { NetAddress } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
+import { AttemptFailures } from './attempt-failures.ts'
 import { AttemptRun } from './attempt-run.ts'
 import { nextPhase } from './job-phase.ts'
 import { PauseClock } from './pause-clock.ts'
@@ -27,10 +29,6 @@ import { WorkerRegistry } from './worker-registry.ts'
 const STOP_TIMEOUT_MS = 15_000
 const START_TIMEOUT_MS = 60_000
 const CHECKPOINT_TIMEOUT_MS = 60_000
-const FIRST_BACKOFF_MS = 100
-const LAST_BACKOFF_MS = 15_000
-/** The same mistake of the user this often, without a checkpoint between, ends the job as failed. */
-const USER_FAILURES = 3
 
 export interface CoordinatorConfig {
   job: string
@@ -76,8 +74,7 @@ export class Coordinator {
   #newest: CheckpointReport | null = null
   #checkpointFailures = 0
   #restarts = 0
-  #backoffMs = FIRST_BACKOFF_MS
-  #userFailures = 0
+  readonly #failures = new AttemptFailures()
   #error: Error | undefined
   #cancelCheckpoint = (): void => undefined
   #driving = false
@@ -145,8 +142,7 @@ export class Coordinator {
     const before = this.#wanted?.target
     if (before?.revision === target.revision && before.desiredState === target.desiredState && before.restore === target.restore) return
     this.#accept(target)
-    this.#userFailures = 0
-    this.#backoffMs = FIRST_BACKOFF_MS
+    this.#failures.forget()
     this.#wake()
   }
 
@@ -206,7 +202,7 @@ export class Coordinator {
       registeredWorkers: this.#registry.subtasks(), runningWorkers: this.#run ? [...this.#run.parts.subtasks] : [],
       checkpoint: this.#newest, checkpointFailures: this.#checkpointFailures, restarts: this.#restarts,
       lastPauseMs: this.#pause.pauseBefore(this.#attempt), recordsIn: sum('recordsIn'), recordsOut: sum('recordsOut'),
-      badRecords: sum('badRecords'), lateRecords: sum('lateRecords'), blockedMs: blockedOf(metrics.map((metric) => metric?.blockedMs ?? {})),
+      badRecords: sum('badRecords'), lateRecords: sum('lateRecords'), ...gaugesOf(metrics.filter((metric) => metric !== null)), blockedMs: blockedOf(metrics.map((metric) => metric?.blockedMs ?? {})),
       error: this.#error ? errorReport(this.#error) : trouble,
     }
   }
@@ -278,7 +274,7 @@ export class Coordinator {
     if (!run && log.view().ended === 'finished' && log.view().target?.revision === wanted.target.revision) { this.#setPhase('finished'); return }
     if (run?.isDrained()) { await this.#finish(run); return }
     if (wanted.target.desiredState === 'suspended') { await this.#suspend(run); return }
-    if (run && sameRevision) return
+    if ((run && sameRevision) || this.#failures.isHopeless) return
     if (!run && log.view().newest === undefined && !await this.#canRestore(wanted)) { this.#setPhase('failed'); return }
     const missing = subtasksOf(wanted.plan).filter((subtask) => !this.#registry.worker(subtask))
     if (missing.length > 0) {
@@ -289,21 +285,21 @@ export class Coordinator {
       if (await this.#wouldLoseState(run, wanted)) return
       await this.#switch(run)
     }
-    if (this.#userFailures < USER_FAILURES) await this.#deploy(wanted)
+    await this.#deploy(wanted)
   }
 
   async #onDriveError(error: Error): Promise<void> {
     if (this.#closed) return
     if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') { this.#onSuperseded(this.#log?.view().attempt ?? 0); return }
     this.#error = error
-    if (!this.#run) this.#countUserFailure(error)
-    this.#ports.logger.warn('attempt failed', { attempt: this.#attempt, reason: describeWithCauses(error), retryMs: this.#backoffMs })
+    this.#ports.logger.warn('attempt failed', { attempt: this.#attempt, reason: describeWithCauses(error) })
     if (this.#run) {
       this.#run.fail(error)
       this.#driveAgain = true
       return
     }
-    if (this.#userFailures >= USER_FAILURES) { await this.#giveUp(); return }
+    this.#failures.add(error)
+    if (this.#failures.isHopeless) { await this.#giveUp(); return }
     if (this.#phase === 'deploying' || this.#phase === 'running' || this.#phase === 'switching') this.#setPhase('recovering')
     await this.#backOff()
     this.#driveAgain = true
@@ -316,9 +312,9 @@ export class Coordinator {
     this.#setPhase('recovering')
     const failure = run.failure
     this.#error = failure
-    this.#countUserFailure(failure)
+    if (failure) this.#failures.add(failure)
     this.#ports.logger.warn('attempt ended', { attempt: run.parts.attempt, reason: failure ? describeWithCauses(failure) : 'unknown' })
-    if (this.#userFailures >= USER_FAILURES) { await this.#giveUp(); return }
+    if (this.#failures.isHopeless) { await this.#giveUp(); return }
     await this.#backOff()
   }
 
@@ -330,17 +326,7 @@ export class Coordinator {
     })
   }
 
-  #countUserFailure(error: Error | undefined): void {
-    const byUser = error instanceof MillraceError && error.domain === 'user' && !error.retriable
-    this.#userFailures = byUser ? this.#userFailures + 1 : 0
-  }
-
-  /** Waits longer each time, until a checkpoint completes. */
-  async #backOff(): Promise<void> {
-    const waitMs = this.#backoffMs
-    this.#backoffMs = Math.min(LAST_BACKOFF_MS, this.#backoffMs * 2)
-    await sleep(this.#ports.clock, waitMs)
-  }
+  async #backOff(): Promise<void> { await sleep(this.#ports.clock, this.#failures.nextWaitMs()) }
 
   /** Bounded inputs have ended everywhere: one last checkpoint makes everything visible. */
   async #finish(run: AttemptRun): Promise<void> {
@@ -536,8 +522,7 @@ export class Coordinator {
       if (this.#run !== run) return
       this.#newest = checkpoint
       this.#checkpointFailures = 0
-      this.#userFailures = 0
-      this.#backoffMs = FIRST_BACKOFF_MS
+      this.#failures.forget()
       if (this.#error instanceof MillraceError && this.#error.code.startsWith('CHECKPOINT')) this.#error = undefined
       if (this.#log) await retire(this.#log, this.#store, run.parts.attempt)
     } catch (error) {
@@ -563,6 +548,17 @@ export function subtasksOf(plan: ExecutionPlan): SubtaskId[] {
 
 function failureOf(subtask: SubtaskId, { code, message, domain, retriable, hint }: ErrorReport): MillraceError {
   return new MillraceError(code, `subtask ${subtask}: ${message}`, { domain, retriable, ...(hint === undefined ? {} : { hint }) })
+}
+
+/** Of a job whose sources have been read to the end there is no watermark to tell. */
+function gaugesOf(metrics: readonly SubtaskMetrics[]): Pick<JobReport, 'lagRecords' | 'watermark' | 'pausedSplits'> {
+  const lags = metrics.map((metric) => metric.lagRecords).filter((lag) => lag !== null)
+  const watermarks = metrics.map((metric) => metric.watermark).filter((time) => time !== null).filter((time) => time > MIN_TIMESTAMP && time < MAX_TIMESTAMP)
+  return {
+    lagRecords: lags.length === 0 ? null : lags.reduce((sum, lag) => sum + lag, 0),
+    watermark: watermarks.length === 0 ? null : watermarks.reduce((least, time) => Math.min(least, time)),
+    pausedSplits: metrics.reduce((sum, metric) => sum + (metric.pausedSplits ?? 0), 0),
+  }
 }
 
 /** Summed over the slots of each operator. */

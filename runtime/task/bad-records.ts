@@ -1,5 +1,5 @@
 import type { DeadLetters } from '../connectors/dead-letters.ts'
-import { describeWithCauses, MillraceError } from '../model/errors.ts'
+import { describeWithCauses, MillraceError, type ErrorDetails } from '../model/errors.ts'
 import type { Row } from '../model/schema.ts'
 import type { ErrorPolicy } from '../plan/job-graph.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -43,13 +43,18 @@ export class BadRecords {
     this.#counters.badRecords += 1
     if (this.#policy.kind === 'fail') {
       throw new MillraceError('RECORD_REFUSED', `${where}: ${describeWithCauses(error)}; record ${shown(record)}`,
-        { domain: 'user', cause: error, hint: 'onError: skip counts and leaves out such records.' })
+        { ...blame(error), cause: error, hint: 'onError: skip counts and leaves out such records.' })
     }
     if (this.#counters.badRecords <= LOGGED) {
       this.#logger.warn('record left out', { where, reason: describeWithCauses(error), record: shown(record), total: this.#counters.badRecords })
     }
     this.#deadLetters?.add({ where, reason: describeWithCauses(error), record })
   }
+}
+
+/** A service that is away is no mistake in the record: the same one may pass later. */
+function blame(error: unknown): Pick<ErrorDetails, 'domain' | 'retriable'> {
+  return error instanceof MillraceError && error.retriable ? { domain: error.domain, retriable: true } : { domain: 'user' }
 }
 
 function shown(record: Uint8Array | string): string {

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
+import { mayPass } from '../../ports/file-errors.ts'
 import type { Files } from '../../ports/files.ts'
 import type { DeadLetter, DeadLetterConnector, DeadLetters } from '../dead-letters.ts'
 import { resolvePath, unknownOptions } from './options.ts'
@@ -51,7 +52,7 @@ class FileDeadLetters implements DeadLetters {
     try {
       await act()
     } catch (cause) {
-      throw new MillraceError('DEAD_LETTER_UNWRITTEN', `cannot write dead letters to ${this.#path}`, { domain: 'platform', retriable: true, cause })
+      throw new MillraceError('DEAD_LETTER_UNWRITTEN', `cannot write dead letters to ${this.#path}`, { domain: 'platform', retriable: mayPass(cause), cause })
     }
   }
 }

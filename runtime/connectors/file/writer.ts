@@ -6,6 +6,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Committable } from '../../model/snapshot.ts'
+import { mayPass } from '../../ports/file-errors.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 
 const BUFFER_BYTES = 256 * 1024
@@ -133,7 +134,7 @@ export class FileWriter implements SinkWriter {
       await run()
     } catch (cause) {
       throw new MillraceError('FILE_UNWRITABLE', `cannot ${verb} ${path}`, {
-        domain: 'dependency', retriable: true, cause, hint: `check that ${dirname(path)} is writable and has space`,
+        domain: 'dependency', retriable: mayPass(cause), cause, hint: `check that ${dirname(path)} is writable and has space`,
       })
     }
   }

@@ -2,6 +2,7 @@ import { link, readdir, readFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
+import { mayPass } from '../file-errors.ts'
 import { unsupportedScheme, type Store } from '../store.ts'
 import { isErrno, syncFolder, unlinkIfPresent, writeDurably, writeTemporary } from './durable-file.ts'
 
@@ -92,7 +93,7 @@ class FileStore implements Store {
       return await run(join(this.#root, path))
     } catch (cause) {
       throw new MillraceError('STORE_UNAVAILABLE', `cannot ${verb} ${JSON.stringify(path)} in checkpoint store ${this.#root}`, {
-        domain: 'dependency', retriable: true, cause: withoutPath(cause), hint: 'check that the folder exists, is writable and has space',
+        domain: 'dependency', retriable: mayPass(cause), cause: withoutPath(cause), hint: 'check that the folder exists, is writable and has space',
       })
     }
   }

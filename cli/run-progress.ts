@@ -1,0 +1,42 @@
+import type { JobReport } from '../runtime/control/job-report.ts'
+
+/** How often the same trouble is told again while it lasts. */
+const REMIND_MS = 60_000
+
+/** The lines `millrace run` shows for the reports it gets: one whenever there is something new, none for the end. */
+export class RunProgress {
+  #line = ''
+  #trouble = ''
+  #toldAt = -Infinity
+
+  /** The line for this report, or undefined when it says nothing new. An error that comes back attempt after attempt is told once a minute. */
+  next(report: JobReport, nowMs: number): string | undefined {
+    // Why it failed is what the command ends with.
+    if (report.phase === 'failed') return undefined
+    const trouble = report.error && report.phase !== 'running' ? `${report.error.code} ${report.checkpoint?.attempt}-${report.checkpoint?.id}` : ''
+    const isTold = this.#trouble !== '' && (trouble === this.#trouble || isBetween(report))
+    if (isTold && nowMs - this.#toldAt < REMIND_MS) return undefined
+    const line = progressLine(report)
+    if (line === this.#line) return undefined
+    if (trouble !== '') this.#toldAt = nowMs
+    this.#trouble = trouble
+    this.#line = line
+    return line
+  }
+}
+
+/** On the way into another attempt, which may well end as the last one did. */
+function isBetween({ phase, error, recordsIn }: JobReport): boolean {
+  return error === null && (phase !== 'running' || recordsIn === 0)
+}
+
+function progressLine({ job, phase, attempt, recordsIn, recordsOut, badRecords, checkpoint, registeredWorkers, expectedWorkers, error }: JobReport): string {
+  const parts = [`${job}: ${phase}`, `attempt ${attempt}`]
+  if (phase === 'waiting') parts.push(`${registeredWorkers.length}/${expectedWorkers.length} workers`)
+  if (recordsIn > 0) parts.push(`${recordsIn} in, ${recordsOut} out`)
+  if (badRecords > 0) parts.push(`${badRecords} bad`)
+  if (checkpoint) parts.push(`checkpoint ${checkpoint.attempt}-${checkpoint.id}`)
+  // What may pass is waited for, with all there is to know; what stays is told in full where the job gives up.
+  if (error) parts.push(error.retriable ? `${error.code}: ${error.message}` : error.code)
+  return parts.join(', ')
+}

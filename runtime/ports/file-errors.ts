@@ -1,0 +1,7 @@
+/** Refusals of a file system that stay until somebody acts; a full disk, a late answer or a lost mount may pass. */
+const LASTING = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL'])
+
+/** Whether the same call may succeed later without anyone's help, as far as the error of the file system tells. */
+export function mayPass(error: unknown): boolean {
+  return !(error instanceof Error && 'code' in error && typeof error.code === 'string' && LASTING.has(error.code))
+}

@@ -1,0 +1,23 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { JobFolder } from '../harness/job-folder.ts'
+import { startMillrace } from '../harness/processes.ts'
+
+describe('errors that stay', () => {
+  test('when the output that a restored checkpoint counts on is gone, the run gives up with 1 and says why once', async () => {
+    const folder = new JobFolder(50)
+    try {
+      folder.writeJob(folder.spec(1, { interval: '300ms' }))
+      expect((await startMillrace('run', folder.jobFile).ended).code).toBe(0)
+      const [first] = folder.runs()
+      rmSync(join(folder.path, 'out'), { recursive: true })
+      const { code, stderr } = await startMillrace('run', folder.jobFile, '--restore', first ?? '').ended
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^millrace: SINK_OUTPUT_LOST subtask .* is gone/m) })
+      expect(stderr.match(/SINK_OUTPUT_LOST/g)?.length, stderr).toBeLessThanOrEqual(2)
+      expect(stderr.match(/is gone/g), stderr).toHaveLength(1)
+    } finally {
+      folder.delete()
+    }
+  })
+})
