@@ -85,7 +85,7 @@ function operatorContents({ manifest }: SavedState, id: string, node: OperatorNo
 async function problemsOf({ store, manifest }: SavedState): Promise<string[]> {
   const problems: string[] = []
   for (const { state } of Object.values(manifest.subtasks)) {
-    for (const file of Object.values(state)) await checkedStateFile(store, file).catch((error: unknown) => { problems.push(describeWithCauses(error)) })
+    for (const file of Object.values(state).flat()) await checkedStateFile(store, file).catch((error: unknown) => { problems.push(describeWithCauses(error)) })
   }
   return problems
 }

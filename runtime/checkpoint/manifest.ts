@@ -1,13 +1,14 @@
-import type { SubtaskSnapshot } from '../model/snapshot.ts'
+import type { StateFile, SubtaskSnapshot } from '../model/snapshot.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 
 /**
  * What a checkpoint is, on disk: written last, after every file it names is durable. Restoring needs this and
- * the files it names, nothing else. JSON with version 1; paths are relative to the job's folder in the store.
+ * the files it names, nothing else. JSON; paths are relative to the job's folder in the store. Version 1 had one file per
+ * operator and subtask where version 2 has a list.
  */
 export interface Manifest {
-  version: 1
+  version: 2
   job: string
   attempt: Attempt
   id: CheckpointId
@@ -27,24 +28,38 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return Buffer.from(JSON.stringify(manifest), 'utf8')
 }
 
-/** Throws MANIFEST_CORRUPT naming the path when the bytes are no manifest of this version. */
+/** A manifest of either version. Throws MANIFEST_CORRUPT naming the path when the bytes are none, MANIFEST_VERSION for a later one. */
 export function decodeManifest(path: string, bytes: Uint8Array): Manifest {
-  let value: Partial<Manifest>
+  let value: Partial<Manifest> | Partial<FirstManifest>
   try {
-    value = JSON.parse(Buffer.from(bytes).toString('utf8')) as Partial<Manifest>
+    value = JSON.parse(Buffer.from(bytes).toString('utf8')) as Partial<Manifest> | Partial<FirstManifest>
   } catch (cause) {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} is not JSON`, { domain: 'platform', cause })
   }
-  if (value.version !== 1) {
-    throw new MillraceError('MANIFEST_VERSION', `${path} has version ${String(value.version)}; this program reads 1`, { domain: 'user' })
+  if (value.version !== 1 && value.version !== 2) {
+    throw new MillraceError('MANIFEST_VERSION', `${path} has version ${String((value as { version?: unknown }).version)}; this program reads 1 and 2`, { domain: 'user' })
   }
   if (typeof value.attempt !== 'number' || typeof value.id !== 'number' || typeof value.subtasks !== 'object') {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} lacks attempt, id or subtasks`, { domain: 'platform' })
   }
-  return value as Manifest
+  return value.version === 1 ? listed(value as FirstManifest) : value as Manifest
+}
+
+type FirstSubtask = Omit<SubtaskSnapshot, 'state'> & { state: Readonly<Record<string, StateFile>> }
+type FirstManifest = Omit<Manifest, 'version' | 'subtasks'> & { version: 1; subtasks: Readonly<Record<SubtaskId, FirstSubtask>> }
+
+function listed(first: FirstManifest): Manifest {
+  const subtasks = Object.entries(first.subtasks).map(([id, snapshot]) =>
+    [id, { ...snapshot, state: Object.fromEntries(Object.entries(snapshot.state).map(([operator, file]) => [operator, [file]])) }] as const)
+  return { ...first, version: 2, subtasks: Object.fromEntries(subtasks) }
 }
 
 /** Where a checkpoint's files lie in the job's folder of the store. */
 export function checkpointFolder(attempt: Attempt, checkpoint: CheckpointId): string {
   return `checkpoints/${attempt}-${checkpoint}`
+}
+
+/** Where a checkpoint keeps the state of an operator in a subtask: the file at `index` of its list. */
+export function stateFilePath(folder: string, operator: string, subtask: SubtaskId, index: number): string {
+  return `${folder}/${operator}.${subtask}${index === 0 ? '' : `.${index}`}.state`
 }

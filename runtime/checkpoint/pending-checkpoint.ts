@@ -31,5 +31,5 @@ export class PendingCheckpoint {
 }
 
 export function sizeOfSnapshots(snapshots: Readonly<Record<SubtaskId, SubtaskSnapshot>>): number {
-  return Object.values(snapshots).flatMap((snapshot) => Object.values(snapshot.state)).reduce((sum, file) => sum + file.sizeBytes, 0)
+  return Object.values(snapshots).flatMap((snapshot) => Object.values(snapshot.state).flat()).reduce((sum, file) => sum + file.sizeBytes, 0)
 }

@@ -42,8 +42,7 @@ function stateOf(manifest: Manifest | undefined, operator: string, chain: Chain,
   const range = isBroadcast ? { first: 0, endExclusive: 1 } : keyGroupsOfSlot(slot, maxParallelism, chain.parallelism)
   const own = isPlanted('stateBySlot') ? [manifest?.subtasks[subtaskId(chain.id, slot)]].filter((snapshot) => snapshot !== undefined) : snapshotsOf(manifest)
   return own
-    .map((snapshot) => snapshot.state[operator])
-    .filter((file) => file !== undefined)
+    .flatMap((snapshot) => snapshot.state[operator] ?? [])
     .filter((file) => file.groups.some(([group]) => group >= range.first && group < range.endExclusive))
 }
 

@@ -1,9 +1,9 @@
-import type { SubtaskSnapshot } from '../model/snapshot.ts'
+import type { StateFile, SubtaskSnapshot } from '../model/snapshot.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { CheckpointReport } from '../model/job.ts'
 import type { Store } from '../ports/store.ts'
 import { JobLog } from './job-log.ts'
-import { checkpointFolder, decodeManifest, encodeManifest, type Manifest } from './manifest.ts'
+import { checkpointFolder, decodeManifest, encodeManifest, stateFilePath, type Manifest } from './manifest.ts'
 import { checkedStateFile } from './state-file.ts'
 
 /** A savepoint or checkpoint of any job, found by where it lies. */
@@ -41,11 +41,14 @@ export async function importSavedState(saved: SavedState, store: Store, job: str
   const folder = checkpointFolder(0, manifest.id)
   const subtasks: Record<string, SubtaskSnapshot> = {}
   for (const [subtask, snapshot] of Object.entries(manifest.subtasks)) {
-    const state: Record<string, SubtaskSnapshot['state'][string]> = {}
-    for (const [operator, file] of Object.entries(snapshot.state)) {
-      const path = `${folder}/${operator}.${subtask}.state`
-      await store.put(path, await checkedStateFile(saved.store, file))
-      state[operator] = { ...file, path }
+    const state: Record<string, StateFile[]> = {}
+    for (const [operator, files] of Object.entries(snapshot.state)) {
+      for (const file of files) {
+        const copies = state[operator] ??= []
+        const path = stateFilePath(folder, operator, subtask, copies.length)
+        await store.put(path, await checkedStateFile(saved.store, file))
+        copies.push({ ...file, path })
+      }
     }
     subtasks[subtask] = { ...snapshot, state }
   }

@@ -4,17 +4,76 @@ import { MillraceError } from '../model/errors.ts'
 import type { KeyGroupRange } from '../plan/key-groups.ts'
 import type { Store } from '../ports/store.ts'
 
-/** Writes the blocks behind each other into one file of the store; its table stands in the manifest. */
-export async function writeStateFile(store: Store, path: string, groups: readonly GroupState[]): Promise<StateFile> {
-  const bytes = Buffer.concat(groups.map(([, block]) => block))
-  let offset = 0
-  const table = groups.map(([group, block]) => {
-    const row = [group, offset, block.length] as const
-    offset += block.length
-    return row
-  })
-  await store.put(path, bytes)
-  return { path, sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), groups: table }
+/** A file is closed before it grows beyond this; only a single larger block makes a larger one. */
+const FILE_BYTES = 64 * 1024 * 1024
+/** Bytes copied and hashed in one go, about a millisecond. */
+const SLICE_BYTES = 1024 * 1024
+
+export interface StateFileWriting {
+  store: Store
+  /** Path of the file with that index. */
+  pathOf(index: number): string
+  /** Gives the loop a turn. */
+  turn(): Promise<void>
+  fileBytes?: number
+}
+
+/**
+ * Writes blocks behind each other into as many files as it takes; their tables stand in the manifest. A block is asked
+ * for when it is its turn and is copied at once. `bytes`: of all blocks together; more than there are costs memory only.
+ */
+export async function writeStateFiles(writing: StateFileWriting, blocks: Iterable<GroupState>, bytes: number): Promise<StateFile[]> {
+  const { store, pathOf, turn, fileBytes = FILE_BYTES } = writing
+  const files: StateFile[] = []
+  let left = bytes
+  let untilTurn = SLICE_BYTES
+  let open: FileBytes | undefined
+  const close = async (): Promise<void> => {
+    if (open !== undefined) files.push(await open.put(store, pathOf(files.length)))
+    open = undefined
+  }
+  for (const [group, block] of blocks) {
+    if (open?.hasRoom(block.length) === false) await close()
+    open ??= new FileBytes(Math.max(block.length, Math.min(fileBytes, left)))
+    open.begin(group, block.length)
+    for (let at = 0; at < block.length;) {
+      const slice = block.subarray(at, at + untilTurn)
+      open.append(slice)
+      at += slice.length
+      untilTurn -= slice.length
+      if (untilTurn > 0) continue
+      await turn()
+      untilTurn = SLICE_BYTES
+    }
+    left -= block.length
+  }
+  await close()
+  return files
+}
+
+/** A file that is being put together. */
+class FileBytes {
+  readonly #bytes: Uint8Array
+  readonly #hash = createHash('sha256')
+  readonly #groups: [number, number, number][] = []
+  #used = 0
+
+  constructor(bytes: number) { this.#bytes = Buffer.allocUnsafeSlow(bytes) }
+
+  hasRoom(bytes: number): boolean { return this.#used + bytes <= this.#bytes.length }
+
+  begin(group: number, bytes: number): void { this.#groups.push([group, this.#used, bytes]) }
+
+  append(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.#used)
+    this.#hash.update(bytes)
+    this.#used += bytes.length
+  }
+
+  async put(store: Store, path: string): Promise<StateFile> {
+    await store.put(path, this.#bytes.subarray(0, this.#used))
+    return { path, sizeBytes: this.#used, sha256: this.#hash.digest('hex'), groups: this.#groups }
+  }
 }
 
 /** The file's bytes, as long and with the checksum that its manifest says. Throws STATE_MISSING or STATE_CORRUPT naming it. */

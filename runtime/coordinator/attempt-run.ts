@@ -9,6 +9,7 @@ import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
+import { AlignmentGroups } from './alignment.ts'
 
 export interface CheckpointRequest {
   kind: CheckpointReport['kind']
@@ -37,6 +38,7 @@ export interface AttemptParts {
 export class AttemptRun {
   readonly parts: AttemptParts
   readonly drained = new Set<SubtaskId>()
+  readonly #alignment: AlignmentGroups
   readonly #committed = new Map<SubtaskId, CheckpointId>()
   #failure: Error | undefined
   #nextId: CheckpointId
@@ -47,6 +49,7 @@ export class AttemptRun {
   constructor(parts: AttemptParts) {
     this.parts = parts
     this.#nextId = parts.firstCheckpoint
+    this.#alignment = new AlignmentGroups(parts.plan, parts.clock, (subtask, minimum) => { parts.send(subtask, { kind: 'align', attempt: parts.attempt, minimum }) })
   }
 
   get failure(): Error | undefined { return this.#failure }
@@ -63,6 +66,7 @@ export class AttemptRun {
   onMessage(subtask: SubtaskId, message: WorkerMessage): void {
     switch (message.kind) {
       case 'drained': this.drained.add(subtask); break
+      case 'aligned': this.#alignment.onReport(subtask, message.minimum); break
       case 'committed':
         this.#committed.set(subtask, message.checkpoint)
         this.#wakeCommitWaiters()
@@ -135,7 +139,7 @@ export class AttemptRun {
       durationMs: completedAt - pending.startedAt, sizeBytes: sizeOfSnapshots(pending.snapshots),
     }
     await store.put(path, encodeManifest({
-      version: 1, job, attempt, id: pending.id, kind: request.kind, completedAt, durationMs: report.durationMs, sizeBytes: report.sizeBytes,
+      version: 2, job, attempt, id: pending.id, kind: request.kind, completedAt, durationMs: report.durationMs, sizeBytes: report.sizeBytes,
       maxParallelism: plan.maxParallelism, revision: target.revision, spec: target.spec, subtasks: pending.snapshots,
     }))
     if (this.#failure) throw this.#failure

@@ -19,19 +19,20 @@ export interface Split {
 /** What is needed to commit one writer's output of one checkpoint: repeatable from the manifest alone. */
 export type Committable = Json
 
-/** One subtask's keyed state of one operator: key-group blocks behind each other. */
+/** Keyed state of one operator in one subtask, or a part of it: blocks behind each other. */
 export interface StateFile {
   path: string
   sizeBytes: number
   sha256: string
-  /** [key group, offset, length] in ascending key group. */
+  /** [key group, offset, length] of every block, in the order in which the blocks of a group are to be restored. */
   groups: readonly (readonly [number, number, number])[]
 }
 
 /** What one subtask puts into a checkpoint, by operator id. State bytes are in the store before it is sent. */
 export interface SubtaskSnapshot {
   splits: Readonly<Record<string, readonly Split[]>>
-  state: Readonly<Record<string, StateFile>>
+  /** The files of an operator in the order in which they are to be restored. */
+  state: Readonly<Record<string, readonly StateFile[]>>
   committables: Readonly<Record<string, readonly Committable[]>>
 }
 
@@ -45,5 +46,5 @@ export interface SubtaskRestore {
 
 export type SubtaskRestores = Readonly<Record<SubtaskId, SubtaskRestore>>
 
-/** One key group's state of one operator. */
+/** A block of state: of one operator and key group all there is, or a part. */
 export type GroupState = readonly [group: number, bytes: Uint8Array]

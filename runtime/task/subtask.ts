@@ -1,5 +1,5 @@
-import { checkpointFolder } from '../checkpoint/manifest.ts'
-import { writeStateFile } from '../checkpoint/state-file.ts'
+import { checkpointFolder, stateFilePath } from '../checkpoint/manifest.ts'
+import { writeStateFiles } from '../checkpoint/state-file.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { SubtaskMetrics } from '../control/messages.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
@@ -29,6 +29,8 @@ export interface SubtaskEvents {
   declined(checkpoint: CheckpointId, error: ErrorReport): void
   committed(checkpoint: CheckpointId): void
   drained(): void
+  /** The least watermark of its source's splits, when the source is aligned with others. */
+  aligned(minimum: Timestamp | null): void
 }
 
 export interface SubtaskParts {
@@ -106,6 +108,14 @@ export class Subtask {
     })
   }
 
+  /** How far its source's group has come: what waited may go on. */
+  align(minimum: Timestamp | null): void {
+    this.#parts.mailbox.put(() => {
+      this.#parts.input.onGroupMinimum(minimum)
+      return Promise.resolve()
+    })
+  }
+
   /**
    * Ends the loop at the next step, giving up calls that wait for the outside, and releases every connection. Nothing
    * is committed; what sinks have open and unprepared is aborted.
@@ -132,7 +142,7 @@ export class Subtask {
     for (const state of this.#parts.chain.states.values()) stateEntries += state.size()
     return {
       attempt: this.#parts.attempt, ...this.#parts.counters, watermark: this.#watermark,
-      stateEntries, lagRecords: this.#parts.input.lagRecords() ?? null,
+      stateEntries, lagRecords: this.#parts.input.lagRecords() ?? null, pausedSplits: this.#parts.input.pausedSplits(),
     }
   }
 
@@ -233,12 +243,15 @@ export class Subtask {
       (error: unknown) => { if (!this.#stopping) this.#parts.events.declined(checkpoint, errorReport(error)) })
   }
 
-  async #upload(checkpoint: CheckpointId, states: readonly (readonly [string, GroupState[]])[]): Promise<Record<string, StateFile>> {
-    const files: Record<string, StateFile> = {}
+  async #upload(checkpoint: CheckpointId, states: readonly (readonly [string, GroupState[]])[]): Promise<Record<string, StateFile[]>> {
+    const { attempt, id, store, clock } = this.#parts
+    const folder = checkpointFolder(attempt, checkpoint)
+    const turn = (): Promise<void> => new Promise((resolve) => { clock.nextTurn(resolve) })
+    const files: Record<string, StateFile[]> = {}
     for (const [operator, groups] of states) {
       if (groups.length === 0) continue
-      const path = `${checkpointFolder(this.#parts.attempt, checkpoint)}/${operator}.${this.#parts.id}.state`
-      files[operator] = await writeStateFile(this.#parts.store, path, groups)
+      const bytes = groups.reduce((sum, [, block]) => sum + block.length, 0)
+      files[operator] = await writeStateFiles({ store, pathOf: (index) => stateFilePath(folder, operator, id, index), turn }, groups, bytes)
     }
     return files
   }

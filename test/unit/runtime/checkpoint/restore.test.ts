@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Manifest } from '../../../../runtime/checkpoint/manifest.ts'
+import { decodeManifest, type Manifest } from '../../../../runtime/checkpoint/manifest.ts'
 import { PendingCheckpoint } from '../../../../runtime/checkpoint/pending-checkpoint.ts'
 import { assignRestore, droppedState } from '../../../../runtime/checkpoint/restore-assignment.ts'
-import { readStateFile, writeStateFile } from '../../../../runtime/checkpoint/state-file.ts'
-import type { SubtaskSnapshot } from '../../../../runtime/model/snapshot.ts'
+import { readStateFile, writeStateFiles } from '../../../../runtime/checkpoint/state-file.ts'
+import type { GroupState, StateFile, SubtaskSnapshot } from '../../../../runtime/model/snapshot.ts'
 import type { ExecutionPlan } from '../../../../runtime/plan/execution-plan.ts'
 import { keyGroupsOfSlot } from '../../../../runtime/plan/key-groups.ts'
 import { MemoryStore } from '../../../harness/memory-store.ts'
@@ -19,16 +19,22 @@ function plan(parallelism: number, operator = 'count'): ExecutionPlan {
 }
 
 function manifest(subtasks: Record<string, SubtaskSnapshot>): Manifest {
-  return { version: 1, job: 'job', attempt: 1, id: 1, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes: 0, maxParallelism: GROUPS, spec: {}, revision: 'r', subtasks }
+  return { version: 2, job: 'job', attempt: 1, id: 1, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes: 0, maxParallelism: GROUPS, spec: {}, revision: 'r', subtasks }
 }
 
-async function snapshots(store: MemoryStore, parallelism: number): Promise<Record<string, SubtaskSnapshot>> {
+/** Blocks in files of at most `fileBytes`. */
+function write(store: MemoryStore, name: string, blocks: readonly GroupState[], fileBytes: number): Promise<StateFile[]> {
+  const bytes = blocks.reduce((sum, [, block]) => sum + block.length, 0)
+  return writeStateFiles({ store, pathOf: (index) => `${name}.${index}`, turn: () => Promise.resolve(), fileBytes }, blocks, bytes)
+}
+
+async function snapshots(store: MemoryStore, parallelism: number, fileBytes = 1000): Promise<Record<string, SubtaskSnapshot>> {
   const subtasks: Record<string, SubtaskSnapshot> = {}
   for (let slot = 0; slot < parallelism; slot++) {
     const { first, endExclusive } = keyGroupsOfSlot(slot, GROUPS, parallelism)
     const groups = Array.from({ length: endExclusive - first }, (_, index) => [first + index, Buffer.from(`group ${first + index}`)] as const)
     subtasks[`count-${slot}`] = {
-      splits: {}, state: { count: await writeStateFile(store, `state-${slot}`, groups) }, committables: { count: [`pending of ${slot}`] },
+      splits: {}, state: { count: await write(store, `state-${slot}`, groups, fileBytes) }, committables: { count: [`pending of ${slot}`] },
     }
   }
   return subtasks
@@ -36,9 +42,9 @@ async function snapshots(store: MemoryStore, parallelism: number): Promise<Recor
 
 describe('restore', () => {
   test('from any parallelism to any other every key group lands once, in the slot that owns it', async () => {
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 8 }), async (before, after) => {
+    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 200 }), async (before, after, fileBytes) => {
       const store = new MemoryStore()
-      const restores = assignRestore(plan(after), manifest(await snapshots(store, before)), {})
+      const restores = assignRestore(plan(after), manifest(await snapshots(store, before, fileBytes)), {})
       const landed: string[] = []
       for (let slot = 0; slot < after; slot++) {
         const range = keyGroupsOfSlot(slot, GROUPS, after)
@@ -58,14 +64,38 @@ describe('restore', () => {
 
   test('every flipped bit of a state file is refused', async () => {
     const store = new MemoryStore()
-    const file = await writeStateFile(store, 'state', [[0, Buffer.from('hello')], [1, Buffer.from('world')]])
-    const bytes = store.objects.get('state') as Uint8Array
+    const [file] = await write(store, 'state', [[0, Buffer.from('hello')], [1, Buffer.from('world')]], 1000) as [StateFile]
+    const bytes = store.objects.get('state.0') as Uint8Array
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const damaged = Uint8Array.from(bytes)
       damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-      store.objects.set('state', damaged)
+      store.objects.set('state.0', damaged)
       await expect(readStateFile(store, file, { first: 0, endExclusive: 2 })).rejects.toMatchObject({ code: 'STATE_CORRUPT' })
     }
+  })
+
+  test('files stay below their limit, unless one block is larger, and what is in them is what was written', async () => {
+    const block = fc.tuple(fc.nat({ max: 3 }), fc.uint8Array({ minLength: 1, maxLength: 40 }))
+    await fc.assert(fc.asyncProperty(fc.array(block, { minLength: 1 }), fc.integer({ min: 1, max: 60 }), async (blocks, fileBytes) => {
+      const store = new MemoryStore()
+      const files = await write(store, 'state', blocks, fileBytes)
+      for (const { sizeBytes, groups } of files) expect(sizeBytes <= fileBytes || groups.length === 1).toBe(true)
+      const read = await Promise.all(files.map((file) => readStateFile(store, file, { first: 0, endExclusive: 4 })))
+      expect(read.flat().map(([group, bytes]) => [group, Buffer.from(bytes)])).toEqual(blocks.map(([group, bytes]) => [group, Buffer.from(bytes)]))
+    }))
+  })
+
+  test('a block of several megabytes lets the loop turn while it is copied', async () => {
+    let turns = 0
+    const writing = { store: new MemoryStore(), pathOf: String, turn: () => { turns += 1; return Promise.resolve() } }
+    await writeStateFiles(writing, [[0, new Uint8Array(5 << 20)]], 5 << 20)
+    expect(turns).toBe(5)
+  })
+
+  test('a manifest of version 1 is read with its one file per operator', () => {
+    const file = { path: 'x', sizeBytes: 1, sha256: '', groups: [[0, 0, 1]] }
+    const first = { ...manifest({}), version: 1, subtasks: { 'count-0': { splits: {}, state: { count: file }, committables: {} } } }
+    expect(decodeManifest('m', Buffer.from(JSON.stringify(first)))).toEqual(manifest({ 'count-0': { splits: {}, state: { count: [file as unknown as StateFile] }, committables: {} } }))
   })
 
   test('an operator that held state and is gone from the plan is named', async () => {
