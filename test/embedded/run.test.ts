@@ -8,7 +8,8 @@ import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { planJob } from '../../runtime/plan/planned-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { descendantsOf, runningOf, startMillrace } from '../harness/processes.ts'
-import { expectedOutput, mulberry } from '../harness/simulation/window-job.ts'
+import { mulberry } from '../../sim/seeded-random.ts'
+import { expectedOutput } from '../harness/simulation/window-job.ts'
 import { until } from '../harness/until.ts'
 
 const STACK_TRACE = /^\s+at .*:\d+:\d+/m

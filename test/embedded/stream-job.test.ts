@@ -8,7 +8,8 @@ import { ClusterJob, conditionOf } from '../harness/cluster-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { runningOf } from '../harness/processes.ts'
 import { silentLogger } from '../harness/silent-logger.ts'
-import { expectedOutput, mulberry, windowJob } from '../harness/simulation/window-job.ts'
+import { mulberry } from '../../sim/seeded-random.ts'
+import { expectedOutput, windowJob } from '../harness/simulation/window-job.ts'
 import { until } from '../harness/until.ts'
 
 const KILLS = 20

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { withPlantedBug } from '../../runtime/model/planted-bugs.ts'
 import { jobScenario, jobWrongness } from '../harness/simulation/job-scenario.ts'
 import { firstWrongSeed, PLANT_BUDGET, wrongSeeds } from '../harness/simulation/scenario.ts'
-import { simulate } from '../harness/simulation/simulated-job.ts'
+import { simulate } from '../../sim/simulated-job.ts'
 import { inputFiles, windowJob } from '../harness/simulation/window-job.ts'
 
 /** More, and one again: test/simulate.ts. */

@@ -6,7 +6,7 @@ import type { JobReport } from '../../../runtime/control/job-report.ts'
 import { subtasksOf } from '../../../runtime/plan/chaining.ts'
 import { planJob } from '../../../runtime/plan/planned-job.ts'
 import { JobFolder } from '../job-folder.ts'
-import { mulberry } from '../simulation/window-job.ts'
+import { mulberry } from '../../../sim/seeded-random.ts'
 import { until } from '../until.ts'
 import { faultSpec, LINES, type FaultJob, type OutputRow } from './fault-jobs.ts'
 

@@ -1,5 +1,6 @@
 import type { StreamJobSpec } from '../../../operator/api/stream-job.ts'
-import { mulberry, windowJob } from './window-job.ts'
+import { mulberry } from '../../../sim/seeded-random.ts'
+import { windowJob } from './window-job.ts'
 
 /** What a user writes into the spec. */
 export type Edit =

@@ -1,5 +1,5 @@
 import type { Scenario, Verdict } from './scenario.ts'
-import { simulate, type SimulationResult } from './simulated-job.ts'
+import { simulate, type SimulationResult } from '../../../sim/simulated-job.ts'
 import { expectedOutput, seededSimulation } from './window-job.ts'
 
 const expected = JSON.stringify(expectedOutput())

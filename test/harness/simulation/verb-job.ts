@@ -1,7 +1,8 @@
 import type { PlantedBug } from '../../../runtime/model/planted-bugs.ts'
 import type { Scenario, Verdict } from './scenario.ts'
-import { inputFiles, mulberry } from './window-job.ts'
-import { simulate, type Fault, type Simulation } from './simulated-job.ts'
+import { mulberry } from '../../../sim/seeded-random.ts'
+import { simulate, type Fault, type Simulation } from '../../../sim/simulated-job.ts'
+import { inputFiles } from './window-job.ts'
 
 /** A job of bids from files, some operators, and a sink `out` into files; what it must give is the tester's to say. */
 export interface VerbJob {
@@ -9,6 +10,8 @@ export interface VerbJob {
   graph: readonly object[]
   from: string
   eventTime?: object
+  /** Instead of the usual ones, by path; the source reads /data/in-*.jsonl. */
+  files?: ReadonlyMap<string, string>
   /** What the modules of the job, named as here, export; and what services answer. */
   modules?: NonNullable<Simulation['modules']>
   moduleNames?: readonly string[]
@@ -44,7 +47,7 @@ async function verbVerdict(job: VerbJob, seed: number): Promise<Verdict> {
   }))
   const replicas = 1 + Math.floor(random() * 3)
   const rescale = seed % 2 === 0 ? undefined : { at: Math.floor(random() * 3_000), spec: specOf(job, 1 + Math.floor(random() * 3)) }
-  const { finished, report, output, steps, log } = await simulate({ seed, spec: specOf(job, replicas), files: inputFiles(), faults, storeFaultRate: 0,
+  const { finished, report, output, steps, log } = await simulate({ seed, spec: specOf(job, replicas), files: job.files ?? inputFiles(), faults, storeFaultRate: 0,
     ...(rescale === undefined ? {} : { rescale }), ...(job.modules === undefined ? {} : { modules: job.modules }), ...(job.http === undefined ? {} : { http: job.http }),
   }, 120_000)
   const wrong = finished ? job.wrongness(output.map((line) => JSON.parse(line) as Record<string, unknown>)) : `not finished: ${JSON.stringify(report)}`

@@ -3,7 +3,7 @@ import type { DeleteOptions, Kube, MergePatch, ObjectList, ObjectRef, Scope, Wat
 import type { KubeObject } from '../../../operator/kube/objects.ts'
 import { pods, type ResourceType } from '../../../operator/kube/resource-type.ts'
 import type { FakeKube } from '../fake-kube.ts'
-import type { SimulatedMachines } from './simulated-machines.ts'
+import type { SimulatedMachines } from '../../../sim/simulated-machines.ts'
 
 const TIMEOUT_MS = 10_000
 /** What is late comes mostly when its sender has given it up. */

@@ -8,7 +8,7 @@ import { createWorker, startCoordinator } from '../../../runtime/processes.ts'
 import type { Pod, PodStatus, Secret } from '../../../operator/kube/objects.ts'
 import { pods, secrets } from '../../../operator/kube/resource-type.ts'
 import type { FakeKube } from '../fake-kube.ts'
-import type { SimulatedMachines } from './simulated-machines.ts'
+import type { SimulatedMachines } from '../../../sim/simulated-machines.ts'
 
 const KUBELET = 'kubelet'
 const GRACE_MS = 10_000

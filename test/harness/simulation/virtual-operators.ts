@@ -2,7 +2,7 @@ import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 import type { VirtualHttp } from '../../../runtime/ports/virtual/http.ts'
 import { startOperator, type OperatorSettings, type RunningOperator } from '../../../operator/operator.ts'
 import { JobHttpClient } from '../../../operator/real/job-http-client.ts'
-import type { SimulatedMachines } from './simulated-machines.ts'
+import type { SimulatedMachines } from '../../../sim/simulated-machines.ts'
 import type { VirtualKube } from './virtual-kube.ts'
 
 const SUPERVISOR = 'supervisor'

@@ -1,4 +1,5 @@
-import type { Fault, Simulation } from './simulated-job.ts'
+import { mulberry } from '../../../sim/seeded-random.ts'
+import type { Fault, Simulation } from '../../../sim/simulated-job.ts'
 
 /** A bid as the simulated files hold them: a function of (file, line), so that the result can be computed apart. */
 export interface Bid { auction: number; price: number; at: number; channel: string }
@@ -75,16 +76,5 @@ export function seededSimulation(seed: number): Simulation {
   return {
     seed, spec: windowJob(replicas), files: inputFiles(), faults, storeFaultRate: random() < 0.5 ? 0 : 0.03,
     ...(random() < 0.5 ? { rescale: { at: Math.floor(random() * 3_000), spec: windowJob(1 + Math.floor(random() * 3)) } } : {}),
-  }
-}
-
-export function mulberry(seed: number): () => number {
-  let state = Math.imul(seed + 1, 0x85ebca6b) >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
   }
 }

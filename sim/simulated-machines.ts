@@ -1,13 +1,13 @@
-import { MillraceError } from '../../../runtime/model/errors.ts'
-import type { Clock } from '../../../runtime/ports/clock.ts'
-import type { HttpClient } from '../../../runtime/ports/http-client.ts'
-import type { Logger } from '../../../runtime/ports/logger.ts'
-import type { ModuleExports, ModuleLoader } from '../../../runtime/ports/modules.ts'
-import type { Ports } from '../../../runtime/ports/ports.ts'
-import { VirtualFiles } from '../../../runtime/ports/virtual/files.ts'
-import { VirtualNetwork } from '../../../runtime/ports/virtual/net.ts'
-import { VirtualStore, type StoreFault } from '../../../runtime/ports/virtual/store.ts'
-import { VirtualWorld } from '../../../runtime/ports/virtual/world.ts'
+import { MillraceError } from '../runtime/model/errors.ts'
+import type { Clock } from '../runtime/ports/clock.ts'
+import type { HttpClient } from '../runtime/ports/http-client.ts'
+import type { Logger } from '../runtime/ports/logger.ts'
+import type { ModuleExports, ModuleLoader } from '../runtime/ports/modules.ts'
+import type { Ports } from '../runtime/ports/ports.ts'
+import { VirtualFiles } from '../runtime/ports/virtual/files.ts'
+import { VirtualNetwork } from '../runtime/ports/virtual/net.ts'
+import { VirtualStore, type StoreFault } from '../runtime/ports/virtual/store.ts'
+import { VirtualWorld } from '../runtime/ports/virtual/world.ts'
 
 /** What jobs reach besides each other. */
 export interface OutsideOfJobs {
