@@ -81,7 +81,7 @@ export class BenchJob {
     for (const { id, chain, slot } of subtasksOf(planJob(spec, benchConnectors).plan)) {
       if (this.#workers.has(id)) continue
       const control = this.#running?.control
-      const command = [process.execPath, ...WORKER_FLAGS, this.#worker]
+      const command = [process.execPath, ...WORKER_FLAGS, this.#worker, 'worker']
       const pinned = process.platform === 'linux' ? ['taskset', '-c', '0', ...command] : command
       const child = spawn(pinned[0] ?? '', pinned.slice(1), {
         stdio: ['ignore', 'pipe', 'inherit'],

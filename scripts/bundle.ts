@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 
 /**
- * Fills dist/ with what the Dockerfile copies: app/ (the two bundles, the entry that picks one), the Node binary of the npm
- * platform package and the one library it needs that slim base images lack.
+ * Fills dist/ with what the Dockerfile copies: app/ (the two bundles, the entry that picks one, V8's cache), the Node
+ * binary of the npm platform package and the one library it needs that slim base images lack.
  *   node cli/node.js scripts/bundle.ts [--out dist] [--runtime runtime/main.ts] [--operator operator/main.ts]
  */
 const ROOT = join(import.meta.dirname, '..')
@@ -25,6 +25,7 @@ for (const folder of [app, join(out, 'lib')]) mkdirSync(folder, { recursive: tru
 await bundle(options.runtime, 'runtime')
 await bundle(options.operator, 'operator')
 copyFileSync(join(import.meta.dirname, 'image-entry.js'), join(app, 'main.mjs'))
+fillCompileCache()
 copyFileSync(process.execPath, join(out, 'node'))
 copyLibatomic()
 process.stdout.write(`${out}: ${['app/runtime.mjs', 'app/operator.mjs', 'node'].map((name) => `${name} ${megabytes(join(out, name))}`).join(', ')}\n`)
@@ -56,6 +57,19 @@ async function bundle(entry: string, name: string): Promise<void> {
     // CommonJS packages inside of an ES module still call require for Node's own modules
     banner: { js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);" },
   })
+}
+
+/**
+ * Loads the bundle of the runtime once, with the flags of the image, and keeps what V8 compiled: a worker starts 30 ms
+ * earlier. The bundle ends at once, since it is told neither role nor job.
+ */
+function fillCompileCache(): void {
+  spawnSync(process.execPath, ['--max-semi-space-size=16', join(app, 'main.mjs'), 'worker'], { env: {}, stdio: 'ignore' })
+  const cache = join(app, 'cache')
+  const files = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(cache, name)).isFile())
+  if (files.length === 0) throw new Error(`${join(app, 'main.mjs')} left nothing in ${cache}`)
+  // the image runs as another user
+  for (const name of files) chmodSync(join(cache, name), 0o644)
 }
 
 /** Node's binary links libatomic, which neither distroless/cc nor most slim images hold. */
