@@ -52,7 +52,7 @@ export class LogStateStore implements StateStore {
   snapshot(): GroupState[] {
     const states: GroupState[] = []
     for (let group = 0; group < this.#options.maxParallelism; group++) {
-      const tables = [...this.#logs].map(([name, log]) => ({ name, parts: log.snapshot(group) })).filter(({ parts }) => parts.length > 0)
+      const tables = [...this.#logs].map(([name, log]) => ({ name, parts: log.segments(group).map((segment) => this.#arena.bytesOf(segment, 0, this.#arena.end[segment] ?? 0)) })).filter(({ parts }) => parts.length > 0)
       if (tables.length > 0) states.push([group, writeBlock(this.#shape, tables)])
     }
     return states

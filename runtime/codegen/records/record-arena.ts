@@ -1,4 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
+import { UNITS } from './record-layout.ts'
 
 /** Bytes of a full segment. A record's address is segment << 15 | offset / 8, so a segment cannot be larger. */
 export const SEGMENT_BYTES = 1 << 18
@@ -43,18 +44,28 @@ export class RecordArena {
   end = new Int32Array(64)
   /** Bytes of records that nobody refers to any more. */
   dead = new Int32Array(64)
+  /** Bytes that a barrier has passed: they never change again. */
+  frozen = new Int32Array(64)
+  /** Tells a segment from others that had its number before. */
+  serial = new Int32Array(64)
   /** Set when a segment was taken: call `maintain` once the running operation is over. */
   debt = false
   readonly #logs: (Log | undefined)[] = [undefined]
   readonly #freeIds: number[] = []
   /** Free segments by the logarithm of their size: [slab, base in words]. */
-  readonly #free: [Slab, number][][] = Array.from({ length: 19 }, () => [])
+  readonly #spare: [Slab, number][][] = Array.from({ length: 19 }, () => [])
   readonly #slabs: (Slab | undefined)[] = [undefined]
   #slab: Slab | undefined
   #slabUsed = 0
   #reserved = 0
   #taken = 0
   #garbage = 0
+  #serials = 0
+  #freezes = 0
+  /** Those of barriers whose bytes are still wanted. */
+  readonly #wanted = new Set<number>()
+  /** Segments that were given back since: `until` is the last freeze that may refer to them. */
+  #held: { id: number; until: number }[] = []
 
   /** Bytes of all segments in use, garbage and room at their ends included. */
   get takenBytes(): number { return this.#taken }
@@ -80,36 +91,103 @@ export class RecordArena {
     const id = this.#freeIds.pop() ?? this.#logs.length
     if (id >= MAX_SEGMENTS) throw new MillraceError('STATE_TOO_LARGE', `the state of one operator in one slot exceeds ${MAX_SEGMENTS} segments of ${SEGMENT_BYTES} bytes`, { domain: 'user', hint: 'run the operator with more replicas' })
     if (id >= this.base.length) this.#growTables()
-    const [slab, base] = bytes > SEGMENT_BYTES ? [createSlab(bytes), 0] as const : this.#free[log2(bytes)]?.pop() ?? this.#cut(bytes)
+    const [slab, base] = bytes > SEGMENT_BYTES ? [createSlab(bytes), 0] as const : this.#spare[log2(bytes)]?.pop() ?? this.#cut(bytes)
     this.#slabs[id] = slab
     this.i32[id] = slab.i32
     this.f64[id] = slab.f64
     this.buffer[id] = slab.buffer
     this.base[id] = base
     this.size[id] = bytes
-    this.end[id] = this.dead[id] = 0
+    this.end[id] = this.dead[id] = this.frozen[id] = 0
+    this.serial[id] = ++this.#serials
     this.#logs[id] = log
     this.#taken += bytes
     log.seg = id
     log.segs.push(id)
   }
 
-  /** Gives a log's segment back; nothing may refer to its records. */
+  /** Gives a log's segment back, but keeps it for barriers before; no index may refer to its records. */
   release(id: number): void {
     const log = this.#logs[id]
-    const slab = this.#slabs[id]
-    if (log === undefined || slab === undefined) return
+    if (log === undefined) return
     log.segs.splice(log.segs.indexOf(id), 1)
     if (log.seg === id) log.seg = 0
-    const size = this.size[id] ?? 0
-    this.#taken -= size
+    this.#taken -= this.size[id] ?? 0
     this.#garbage -= this.dead[id] ?? 0
-    if (size <= SEGMENT_BYTES) this.#free[log2(size)]?.push([slab, this.base[id] ?? 0])
-    this.#logs[id] = this.#slabs[id] = undefined
+    this.dead[id] = 0
+    this.#logs[id] = undefined
+    if (this.#wanted.size === 0) this.#free(id)
+    else this.#held.push({ id, until: this.#freezes })
+  }
+
+  /**
+   * At a barrier: what has been written stays as it is, in memory too until `thaw` is called with the number given. What is
+   * changed later is written anew at the log's end.
+   */
+  freeze(): number {
+    this.frozen.set(this.end)
+    this.#wanted.add(++this.#freezes)
+    return this.#freezes
+  }
+
+  /** The bytes of a freeze are not wanted any more. */
+  thaw(freeze: number): void {
+    this.#wanted.delete(freeze)
+    const oldest = Math.min(...this.#wanted)
+    const free = this.#held.filter(({ until }) => until < oldest)
+    this.#held = this.#held.filter(({ until }) => until >= oldest)
+    for (const { id } of free) this.#free(id)
+  }
+
+  /** The arena's own bytes of a segment. */
+  bytesOf(segment: number, from: number, to: number): Uint8Array {
+    const start = (this.base[segment] ?? 0) * 4
+    return this.buffer[segment]?.subarray(start + from, start + to) ?? new Uint8Array()
+  }
+
+  /** Bytes of the record at `a`. */
+  recordBytes(a: number): number {
+    const segment = a >>> 15
+    const units = (this.i32[segment]?.[(this.base[segment] ?? 0) + ((a & 32767) << 1)] ?? 0) & UNITS
+    return units === 0 ? this.end[segment] ?? 0 : units * 8
+  }
+
+  /** Copies the record at `a` to the log's end and returns its address there; the old one counts as it did. */
+  copy(log: Log, a: number): number {
+    const bytes = this.recordBytes(a)
+    if ((this.end[log.seg] ?? 0) + bytes > (this.size[log.seg] ?? 0)) this.roll(log, bytes)
+    const from = a >>> 15
+    const to = log.seg
+    const o = this.end[to] ?? 0
+    const words = this.i32[to] ?? NO_SLAB.i32
+    const source = this.i32[from] ?? NO_SLAB.i32
+    const d = (this.base[to] ?? 0) + (o >> 2)
+    const q = (this.base[from] ?? 0) + ((a & 32767) << 1)
+    const count = bytes >> 2
+    if (count <= 64) for (let k = 0; k < count; k++) words[d + k] = source[q + k] ?? 0
+    else words.set(source.subarray(q, q + count), d)
+    this.end[to] = o + bytes
+    return to << 15 | o >> 3
+  }
+
+  /** For a record that is about to be changed in place: where it may be, at the log's end when a barrier has passed it. */
+  own(log: Log, a: number): number {
+    if ((a & 32767) << 3 >= (this.frozen[a >>> 15] ?? 0)) return a
+    const copy = this.copy(log, a)
+    this.kill(a >>> 15, this.recordBytes(a))
+    return copy
+  }
+
+  #free(id: number): void {
+    const slab = this.#slabs[id]
+    if (slab === undefined) return
+    const size = this.size[id] ?? 0
+    if (size <= SEGMENT_BYTES) this.#spare[log2(size)]?.push([slab, this.base[id] ?? 0])
+    this.#slabs[id] = undefined
     this.i32[id] = NO_SLAB.i32
     this.f64[id] = NO_SLAB.f64
     this.buffer[id] = NO_SLAB.buffer
-    this.size[id] = this.end[id] = this.dead[id] = 0
+    this.size[id] = this.end[id] = this.frozen[id] = 0
     this.#freeIds.push(id)
   }
 
@@ -162,7 +240,7 @@ export class RecordArena {
     while (this.#slab !== undefined && this.#slab.buffer.length - this.#slabUsed >= FIRST_SEGMENT_BYTES) {
       const left = this.#slab.buffer.length - this.#slabUsed
       const bytes = Math.min(SEGMENT_BYTES, 1 << 31 - Math.clz32(left))
-      this.#free[log2(bytes)]?.push([this.#slab, this.#slabUsed >> 2])
+      this.#spare[log2(bytes)]?.push([this.#slab, this.#slabUsed >> 2])
       this.#slabUsed += bytes
     }
   }
@@ -172,6 +250,8 @@ export class RecordArena {
     this.size = grown(this.size)
     this.end = grown(this.end)
     this.dead = grown(this.dead)
+    this.frozen = grown(this.frozen)
+    this.serial = grown(this.serial)
   }
 }
 

@@ -92,7 +92,8 @@ function emitFind(emitter: RecordEmitter): void {
 }
 
 /**
- * Always encoded at the log's end first, for only then its bytes are known; then over the old record where it fits. That
+ * Always encoded at the log's end first, for only then its bytes are known; then over the old record where it fits and no
+ * barrier has passed. That
  * keeps its size, so a row of less than half is written anew: else every record would end as large as its key's largest row.
  */
 function emitPut(emitter: RecordEmitter): void {
@@ -102,7 +103,7 @@ function emitPut(emitter: RecordEmitter): void {
   code.line(emitter.probe())
   emitter.write(String(VALUE), '0')
   code.line(`if (a !== 0) { const Z = a >>> 15, J = SI[Z], y = A.base[Z] + ((a & 32767) << 1), v = J[y] & UNITS`)
-  code.line(`if (u !== 0 && u <= v && v <= u * 2) { const head = I[q] & ~UNITS | v; for (let c = 1; c < u * 2; c++) J[y + c] = I[q + c]; J[y] = head; return }`)
+  code.line(`if ((a & 32767) << 3 >= A.frozen[Z] && u !== 0 && u <= v && v <= u * 2) { const head = I[q] & ~UNITS | v; for (let c = 1; c < u * 2; c++) J[y + c] = I[q + c]; J[y] = head; return }`)
   code.line(`A.kill(Z, v === 0 ? A.end[Z] : v * 8)`)
   code.line(`} else { g.n++; x[i] = h }`)
   code.line(`${emitter.commit()}; if (A.debt) A.maintain() }`)

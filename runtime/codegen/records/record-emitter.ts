@@ -62,6 +62,9 @@ while ((a = x[i + 1]) !== 0) { if (x[i] === h && same(a, ${this.parts.join(', ')
   /** After `write`: the record counts, and the entry points at it. */
   commit(): string { return `A.end[S] = o + bytes; x[i + 1] = S << 15 | o >> 3` }
 
+  /** Before a record found by `probe` is changed in place: `a` is then where it may be. */
+  own(): string { return `a = x[i + 1] = A.own(g, a)` }
+
   /** Encodes `r` at the end of g's log without moving that end. Leaves S, o, I, q, u (units) and bytes. */
   write(kind: string, previous: string): void {
     const { code } = this

@@ -110,18 +110,13 @@ export class RecordTable {
     }
   }
 
-  /** The group's log, segment by segment; empty when nothing is in the table. The bytes are the arena's own. */
-  snapshot(group: number): Uint8Array[] {
+  /** The segments of a group's log in order; none when nothing is in the table. */
+  segments(group: number): number[] {
     const of = this.groups[group]
-    if (of === undefined || of.n === 0) return []
-    const { buffer, base, end } = this.#arena
-    return of.segs.map((segment) => {
-      const from = (base[segment] ?? 0) * 4
-      return buffer[segment]?.subarray(from, from + (end[segment] ?? 0)) ?? new Uint8Array()
-    })
+    return of === undefined || of.n === 0 ? [] : [...of.segs]
   }
 
-  /** Replays a log's parts. Throws STATE_CORRUPT. */
+  /** Replays a log's parts behind those it was given before. Throws STATE_CORRUPT. */
   restore(group: number, parts: readonly Uint8Array[]): void {
     const of = this.groupAt(group)
     const arena = this.#arena
@@ -176,7 +171,7 @@ export class RecordTable {
     } else {
       const old = this.chain(of.index[i + 1] ?? 0)
       this.rows -= old.length
-      for (const one of old) arena.kill(one >>> 15, this.#bytesOf(one))
+      for (const one of old) arena.kill(one >>> 15, this.#arena.recordBytes(one))
     }
     of.index[i + 1] = a
   }
@@ -193,13 +188,13 @@ export class RecordTable {
   #bury(of: RecordGroup, i: number): void {
     const a = of.index[i + 1] ?? 0
     const tombstone = this.#move(of, a, TOMBSTONE, 0)
-    this.#arena.kill(tombstone >>> 15, this.#bytesOf(tombstone))
+    this.#arena.kill(tombstone >>> 15, this.#arena.recordBytes(tombstone))
     this.#drop(of, i)
   }
 
   #drop(of: RecordGroup, i: number): void {
     const all = this.chain(of.index[i + 1] ?? 0)
-    for (const a of all) this.#arena.kill(a >>> 15, this.#bytesOf(a))
+    for (const a of all) this.#arena.kill(a >>> 15, this.#arena.recordBytes(a))
     this.rows -= all.length
     of.unlink(i)
   }
@@ -208,7 +203,7 @@ export class RecordTable {
   #rebuild(of: RecordGroup, i: number, all: readonly number[], kept: readonly number[]): void {
     let previous = 0
     for (const a of kept) previous = this.#move(of, a, previous === 0 ? VALUE : APPEND, previous)
-    for (const a of all) this.#arena.kill(a >>> 15, this.#bytesOf(a))
+    for (const a of all) this.#arena.kill(a >>> 15, this.#arena.recordBytes(a))
     this.rows -= all.length - kept.length
     of.index[i + 1] = previous
   }
@@ -216,29 +211,12 @@ export class RecordTable {
   /** Copies a record to the end of its group's log. */
   #move(of: RecordGroup, a: number, kind: number, previous: number): number {
     const arena = this.#arena
-    const bytes = this.#bytesOf(a)
-    if ((arena.end[of.seg] ?? 0) + bytes > (arena.size[of.seg] ?? 0)) arena.roll(of, bytes)
-    const from = a >>> 15
-    const to = of.seg
-    const o = arena.end[to] ?? 0
-    const words = arena.i32[to] ?? new Int32Array()
-    const source = arena.i32[from] ?? new Int32Array()
-    const d = (arena.base[to] ?? 0) + (o >> 2)
-    const q = (arena.base[from] ?? 0) + ((a & 32767) << 1)
-    const count = bytes >> 2
-    if (count <= 64) for (let k = 0; k < count; k++) words[d + k] = source[q + k] ?? 0
-    else words.set(source.subarray(q, q + count), d)
+    const to = arena.copy(of, a)
+    const words = arena.i32[to >>> 15] ?? new Int32Array()
+    const d = (arena.base[to >>> 15] ?? 0) + ((to & 32767) << 1)
     words[d] = (words[d] ?? 0) & ~(KIND << KIND_SHIFT) | kind << KIND_SHIFT
     if (this.#spec.chained) words[d + this.#previousWord] = previous
-    arena.end[to] = o + bytes
-    return to << 15 | o >> 3
-  }
-
-  #bytesOf(a: number): number {
-    const arena = this.#arena
-    const segment = a >>> 15
-    const units = (arena.i32[segment]?.[(arena.base[segment] ?? 0) + ((a & 32767) << 1)] ?? 0) & UNITS
-    return units === 0 ? arena.end[segment] ?? 0 : units * 8
+    return to
   }
 
   #pay(): void { if (this.#arena.debt) this.#arena.maintain() }
@@ -253,7 +231,7 @@ export class RecordTable {
       const a = segment << 15 | o >> 3
       const q = (arena.base[segment] ?? 0) + (o >> 2)
       const head = arena.i32[segment]?.[q] ?? 0
-      o += this.#bytesOf(a)
+      o += this.#arena.recordBytes(a)
       if ((head >>> KIND_SHIFT & KIND) === TOMBSTONE) {
         if (!isOldest && this.code.findOf(of, a) < 0) this.#keepTombstone(of, a)
       } else if (this.#spec.chained) this.#compactChain(of, a, segment, rebuilt)
@@ -263,7 +241,7 @@ export class RecordTable {
 
   #keepTombstone(of: RecordGroup, a: number): void {
     const moved = this.#move(of, a, TOMBSTONE, 0)
-    this.#arena.kill(moved >>> 15, this.#bytesOf(moved))
+    this.#arena.kill(moved >>> 15, this.#arena.recordBytes(moved))
   }
 
   /** It lives when the index points at it: no key is compared. */

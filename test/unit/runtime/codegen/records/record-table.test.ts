@@ -17,6 +17,8 @@ function tableOf(kind: 'value' | 'list'): { arena: RecordArena; table: RecordTab
 const row = (n: number, length: number): Row => ({ n, s: 'x'.repeat(length) })
 const numbersOf = (table: RecordTable, group: number, key: number): unknown[] => table.chain(table.find(group, key)).map((a) => table.code.row(a)['n'])
 
+const bytesOf = (arena: RecordArena, table: RecordTable, group: number): Uint8Array[] => table.segments(group).map((segment) => arena.bytesOf(segment, 0, arena.end[segment] ?? 0))
+
 const operation = fc.record({ what: fc.constantFrom('write', 'write', 'write', 'write', 'remove', 'retain', 'compact', 'restore'), group: fc.nat(GROUPS - 1), key: fc.nat(5), length: fc.nat(200), pick: fc.nat(1000) })
 
 describe('a record table', () => {
@@ -46,7 +48,7 @@ describe('a record table', () => {
           if (segs.length > 0) arena.compact(segs[pick % segs.length] ?? 0)
         } else {
           const next = tableOf(kind)
-          for (let g = 0; g < GROUPS; g++) next.table.restore(g, table.snapshot(g))
+          for (let g = 0; g < GROUPS; g++) next.table.restore(g, bytesOf(arena, table, g))
           arena = next.arena
           table = next.table
         }
@@ -54,6 +56,48 @@ describe('a record table', () => {
       for (let group = 0; group < GROUPS; group++) for (let key = 0; key < 6; key++) expect(numbersOf(table, group, key)).toEqual(plain.get(`${group} ${key}`) ?? [])
       expect(table.size).toBe([...plain.values()].reduce((sum, list) => sum + list.length, 0))
     }), { numRuns: 60 })
+  })
+
+  test.each(['value', 'list'] as const)('of %s records frozen at any point keeps every byte of then until it is thawed, whatever is done meanwhile', (kind) => {
+    fc.assert(fc.property(fc.array(operation, { minLength: 20, maxLength: 200, size: 'max' }), fc.nat(150), fc.nat(20), (operations, at, warm) => {
+      const { arena, table } = tableOf(kind)
+      const act = ({ what, group, key, length, pick }: (typeof operations)[number], n: number): void => {
+        if (what === 'write' && kind === 'value') table.code.put(table.groupAt(group), key, undefined, row(n, length), 0, 0)
+        else if (what === 'write') {
+          table.code.append(table.groupAt(group), key, undefined, row(n, length), 0, 0)
+          table.rows++
+        } else if (what === 'remove') table.remove(group, key)
+        else if (what === 'retain') table.retain(group, key, (a) => table.code.row(a)['n'] as number % 3 !== pick % 3)
+        else if (what === 'compact') arena.compact(table.groups[group]?.segs[pick % (table.groups[group]?.segs.length ?? 1)] ?? 0)
+      }
+      operations.slice(0, warm).forEach(act)
+      // an earlier freeze that ends in the middle
+      const other = arena.freeze()
+      operations.slice(warm, warm + at).forEach(act)
+      const freeze = arena.freeze()
+      const frozen = Array.from({ length: GROUPS }, (_, group) => table.segments(group).map((segment) => ({ segment, end: arena.end[segment] ?? 0 })))
+      const copy = Array.from({ length: GROUPS }, (_, group) => bytesOf(arena, table, group).map((bytes) => bytes.slice()))
+      operations.slice(warm + at).forEach(act)
+      arena.thaw(other)
+      operations.forEach(act)
+      const kept = frozen.map((segments) => segments.map(({ segment, end }) => arena.bytesOf(segment, 0, end)))
+
+      expect(kept.map((parts) => parts.map((bytes) => Buffer.from(bytes)))).toEqual(copy.map((parts) => parts.map((bytes) => Buffer.from(bytes))))
+      arena.thaw(freeze)
+    }), { numRuns: 60 })
+  })
+
+  test('gives back the memory that a freeze held, once it is thawed', () => {
+    const { arena, table } = tableOf('value')
+    const group = table.groupAt(0)
+    const taken: number[] = []
+    for (let round = 0; round < 20; round++) {
+      const freeze = arena.freeze()
+      for (let n = 0; n < 5000; n++) table.code.put(group, n, undefined, row(n, 100), 0, 0)
+      arena.thaw(freeze)
+      taken.push(arena.buffer.length)
+    }
+    expect(taken.at(-1)).toBeLessThan((taken[5] ?? 0) * 1.5)
   })
 
   test('keeps its memory bounded while the same keys are overwritten by rows of changing size for long', () => {
