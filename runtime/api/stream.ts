@@ -210,7 +210,7 @@ export interface DedupeOptions<S extends Shape> { readonly keep: 'first' | 'last
 export interface TopNOptions<S extends Shape> { readonly n: number; readonly by: OrderField<S>; readonly order?: 'asc' | 'desc'; readonly rank?: string; readonly ttl?: Duration }
 
 export interface StreamOptions<S extends Shape> extends OperatorOptions {
-  readonly eventTime?: { readonly field: FieldsOf<S, 'timestamp'>; readonly outOfOrderness?: Duration }
+  readonly eventTime?: { readonly field: FieldsOf<S, 'timestamp'>; readonly outOfOrderness?: Duration; readonly idleAfter?: Duration; readonly align?: { readonly group: string; readonly maxDrift: Duration } }
   readonly onError?: 'fail' | 'skip' | { readonly deadLetter: Readonly<Record<string, unknown>> }
 }
 

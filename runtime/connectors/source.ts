@@ -85,6 +85,11 @@ export interface SourceReader {
    * its turn holds the watermark back. Called after open and after each poll.
    */
   headTimes?(): Iterable<readonly [split: string, time: Timestamp]>
+  /**
+   * Splits of which poll is to give nothing until it is told otherwise, all of them: those left out go on where they
+   * stand. Called between polls. A reader without it cannot take part in watermark alignment.
+   */
+  pauseSplits?(paused: ReadonlySet<string>): void
   /** True when every split is finished and poll will never return rows again. */
   isFinished(): boolean
   /** Rows waiting in the outside system, when it can tell (Kafka lag). */

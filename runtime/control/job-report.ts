@@ -54,6 +54,11 @@ export interface JobReport {
   lateRecords: number
   /** How long functions of the user held up their processes, more than a second at a time, by operator; in this attempt. */
   blockedMs?: Readonly<Record<string, number>>
+  /** Records that wait in the outside systems, of the sources that can tell; the least watermark of all subtasks that have one. */
+  lagRecords?: number | null
+  watermark?: number | null
+  /** Splits that wait for others of their alignment group. */
+  pausedSplits?: number
   /** Why the job is not running, or why checkpoints fail. */
   error: ErrorReport | null
 }

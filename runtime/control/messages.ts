@@ -28,6 +28,8 @@ export type WorkerMessage =
   /** All input has ended and everything was emitted; the subtask waits for the final checkpoint. */
   | { kind: 'drained'; attempt: Attempt }
   | { kind: 'committed'; attempt: Attempt; checkpoint: CheckpointId }
+  /** The least watermark of an aligned source's splits; null when nobody is to wait for them (idle, finished). */
+  | { kind: 'aligned'; attempt: Attempt; minimum: number | null }
   | { kind: 'stopped'; attempt: Attempt }
   | { kind: 'failed'; attempt: Attempt; error: ErrorReport }
   /** The worker has seen a newer attempt than the sender's: claim again or exit. */
@@ -45,6 +47,8 @@ export type CoordinatorMessage =
   | { kind: 'complete'; attempt: Attempt; checkpoint: CheckpointId }
   | { kind: 'abort'; attempt: Attempt; checkpoint: CheckpointId }
   | { kind: 'stop'; attempt: Attempt }
+  /** The least watermark of the group that the worker's source is aligned with; null: nothing holds it back. */
+  | { kind: 'align'; attempt: Attempt; minimum: number | null }
   | { kind: 'heartbeat' }
 
 /** Counters since the attempt started, and gauges. */
@@ -62,6 +66,8 @@ export interface SubtaskMetrics {
   watermark: number | null
   stateEntries: number
   lagRecords: number | null
+  /** Splits that wait for others of their alignment group. */
+  pausedSplits?: number
   /** What a connector cannot reach right now while it goes on trying. */
   trouble: ErrorReport | null
 }

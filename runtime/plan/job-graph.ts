@@ -92,11 +92,14 @@ export interface SourceVerb {
   /** As written under the connector's name; checked by the connector's own options.ts. */
   options: Readonly<Record<string, unknown>>
   /** `idleAfterMs`: a split that gives nothing for so long no longer holds the watermark back. */
-  eventTime?: { field: string; outOfOrdernessMs: number; idleAfterMs?: number }
+  eventTime?: { field: string; outOfOrdernessMs: number; idleAfterMs?: number; align?: WatermarkAlignment }
   onError: ErrorPolicy
   /** Replay pace of a bounded source. */
   rate?: { kind: 'replay'; speed: number } | { kind: 'records'; perSecond: number }
 }
+
+/** A split that is more than `maxDriftMs` ahead of the slowest one of all sources of the group waits for it. */
+export interface WatermarkAlignment { group: string; maxDriftMs: number }
 
 /** What happens to a record that does not parse, lacks its event time, or makes an expression throw. */
 export type ErrorPolicy =

@@ -1,6 +1,6 @@
 import type { ConnectorChecks, Options } from './connector-checks.ts'
 import type { Entry } from './graph-entries.ts'
-import type { ErrorPolicy, SourceVerb } from './job-graph.ts'
+import type { ErrorPolicy, SourceVerb, WatermarkAlignment } from './job-graph.ts'
 import { describe, isFields, join, joinRelative, type Problems, type Fields } from './problems.ts'
 import { suggestion } from '../expressions/suggest.ts'
 import { fieldOf, isFieldName, namedField, type Field, type Schema } from '../model/schema.ts'
@@ -147,7 +147,7 @@ export function checkFieldName(name: string, path: string, problems: Problems): 
 
 function readEventTime(value: unknown, path: string, schema: Schema | undefined, problems: Problems): SourceVerb['eventTime'] {
   if (value === undefined) return undefined
-  const fields = problems.fields(value, path, ['field', 'outOfOrderness', 'idleAfter'])
+  const fields = problems.fields(value, path, ['field', 'outOfOrderness', 'idleAfter', 'align'])
   if (fields === undefined) return undefined
   const field = problems.text(fields['field'], join(path, 'field'), 256)
   if (field !== undefined && schema !== undefined) checkTimeField(field, schema, join(path, 'field'), problems)
@@ -155,7 +155,19 @@ function readEventTime(value: unknown, path: string, schema: Schema | undefined,
   const outOfOrdernessMs = disorder === undefined ? 0 : readDuration(disorder, join(path, 'outOfOrderness'), problems)
   const idleAfterMs = fields['idleAfter'] === undefined ? undefined : readDuration(fields['idleAfter'], join(path, 'idleAfter'), problems)
   if (idleAfterMs === 0) problems.report('DURATION_INVALID', join(path, 'idleAfter'), 'must be longer than nothing', 'leave it out to wait for every split')
-  return field === undefined || outOfOrdernessMs === undefined ? undefined : { field, outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }) }
+  const align = readAlignment(fields['align'], join(path, 'align'), problems)
+  if (field === undefined || outOfOrdernessMs === undefined) return undefined
+  return { field, outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }), ...(align === undefined ? {} : { align }) }
+}
+
+function readAlignment(value: unknown, path: string, problems: Problems): WatermarkAlignment | undefined {
+  if (value === undefined) return undefined
+  const fields = problems.fields(value, path, ['group', 'maxDrift'])
+  if (fields === undefined) return undefined
+  const group = problems.text(fields['group'], join(path, 'group'), 64)
+  const maxDriftMs = readDuration(fields['maxDrift'], join(path, 'maxDrift'), problems)
+  if (maxDriftMs === 0) problems.report('DURATION_INVALID', join(path, 'maxDrift'), 'must be longer than nothing', 'no two splits are at the very same time: write how far apart they may be, e.g. 30s')
+  return group === undefined || maxDriftMs === undefined ? undefined : { group, maxDriftMs }
 }
 
 function checkTimeField(name: string, schema: Schema, path: string, problems: Problems): void {

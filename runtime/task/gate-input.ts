@@ -42,6 +42,10 @@ export class GateInput implements Input {
 
   addSplits(): void { /* Only sources have splits. */ }
 
+  onGroupMinimum(): void { /* Only sources are aligned. */ }
+
+  pausedSplits(): number { return 0 }
+
   snapshot(): Readonly<Record<string, never>> { return {} }
 
   notifyComplete(): Promise<void> { return Promise.resolve() }

@@ -22,6 +22,10 @@ export interface Input {
   trigger(checkpoint: CheckpointId, mode: TriggerMode): void
   /** New splits of a source. Called between steps; inputs that are fed by channels have none. */
   addSplits(splits: readonly Split[]): void
+  /** The least watermark of the source's alignment group. Called between steps; only of consequence to aligned sources. */
+  onGroupMinimum(minimum: Timestamp | null): void
+  /** Splits that wait for others of the group. */
+  pausedSplits(): number
   /** Positions of the source's splits, by operator id; called right after a barrier step. */
   snapshot(): Readonly<Record<string, readonly Split[]>>
   notifyComplete(): Promise<void>

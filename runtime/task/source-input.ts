@@ -4,9 +4,10 @@ import { BATCH_ROWS } from '../exchange/record-writer.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { CheckpointId } from '../model/ids.ts'
 import type { Split } from '../model/snapshot.ts'
-import { MAX_TIMESTAMP } from '../model/time.ts'
+import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Input, InputStep, TriggerMode } from './input.ts'
+import { SplitAlignment, type AlignmentParts } from './split-alignment.ts'
 import { WatermarkGenerator, type TimeSignal } from './watermark-generator.ts'
 
 /** How soon a reader that had nothing is asked again. */
@@ -24,6 +25,7 @@ export class SourceInput implements Input {
   readonly #maxEventTime: MaxEventTime | undefined
   readonly #generator: WatermarkGenerator
   readonly #clock: Clock
+  readonly #alignment: SplitAlignment | undefined
   #lastTimeAt = -Infinity
   #barrier: CheckpointId | undefined
   #time: TimeSignal | undefined
@@ -35,6 +37,7 @@ export class SourceInput implements Input {
   constructor(parts: {
     operatorId: string; reader: SourceReader; splits: readonly Split[]
     eventTime: { max: MaxEventTime; outOfOrdernessMs: number; idleAfterMs?: number } | undefined
+    align?: Pick<AlignmentParts, 'maxDriftMs' | 'tell'>
     clock: Clock
   }) {
     this.#operatorId = parts.operatorId
@@ -44,6 +47,16 @@ export class SourceInput implements Input {
     const { outOfOrdernessMs = 0, idleAfterMs } = parts.eventTime ?? {}
     this.#generator = new WatermarkGenerator({ outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }), now: () => parts.clock.now() },
       parts.splits.filter((split) => !split.finished).map((split) => split.id))
+    this.#alignment = parts.align && this.#aligned(parts.align)
+  }
+
+  #aligned(align: Pick<AlignmentParts, 'maxDriftMs' | 'tell'>): SplitAlignment {
+    const reader = this.#reader
+    const pauseSplits = reader.pauseSplits?.bind(reader)
+    if (pauseSplits === undefined) throw new MillraceError('ALIGNMENT_UNSUPPORTED', `source ${this.#operatorId} is to be aligned with others, and its connector cannot pause splits`, { domain: 'user', hint: 'take eventTime.align out of it' })
+    // or the first poll would read ahead
+    this.#noteHeadTimes()
+    return new SplitAlignment({ ...align, generator: this.#generator, clock: this.#clock, pause: pauseSplits })
   }
 
   trigger(checkpoint: CheckpointId, mode: TriggerMode): void {
@@ -55,8 +68,8 @@ export class SourceInput implements Input {
     if (this.#time !== undefined) return this.#takeTime(this.#time)
     if (this.#barrier !== undefined) return this.#takeBarrier(this.#barrier)
     if (this.#stopped || this.#ended) return { kind: 'idle', retryMs: undefined }
-    const batch = await this.#reader.poll(BATCH_ROWS)
-    if (batch?.split !== this.#lastSplit) this.#noteFinishedSplits()
+    const batch = this.#alignment?.everythingWaits() === true ? undefined : await this.#reader.poll(BATCH_ROWS)
+    if (batch === undefined || batch.split !== this.#lastSplit) this.#noteFinishedSplits()
     this.#lastSplit = batch?.split
     if (this.#reader.isFinished()) this.#ended = true
     if (this.#maxEventTime) {
@@ -67,6 +80,8 @@ export class SourceInput implements Input {
       if (batch === undefined || this.#clock.now() - this.#lastTimeAt >= WATERMARK_EVERY_MS) this.#time = this.#generator.advance()
     }
     if (this.#ended) this.#time = MAX_TIMESTAMP
+    if (this.#ended) this.#alignment?.end()
+    else this.#alignment?.afterPoll(batch === undefined ? 'nothing' : 'rows')
     if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length, input: 0, ...(batch.sides === undefined ? {} : { sides: batch.sides }) }
     return this.#time === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeTime(this.#time)
   }
@@ -88,6 +103,10 @@ export class SourceInput implements Input {
     this.#reader.addSplits(splits)
     for (const split of splits) this.#generator.onAdded(split.id)
   }
+
+  onGroupMinimum(minimum: Timestamp | null): void { this.#alignment?.onGroupMinimum(minimum) }
+
+  pausedSplits(): number { return this.#alignment?.pausedSplits ?? 0 }
 
   /** A known next record counts as seen: it will come with a time at or after the watermark that follows. */
   #noteHeadTimes(): void {

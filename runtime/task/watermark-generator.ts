@@ -6,6 +6,9 @@ export type TimeSignal = Timestamp | 'idle'
 /** A gap between two looks that is longer was spent elsewhere, e.g. behind a slow sink: no split was idle then (FLIP-471). */
 const LONGEST_LOOK_MS = 1_000
 
+/** So long the group waits for a split that has never given anything: it may be empty. */
+const SILENT_MS = 1_000
+
 /**
  * Bounded out-of-orderness per split, as Flink's BoundedOutOfOrdernessWatermarks: a split's watermark is its
  * largest event time − bound − 1; the source's is the smallest of its unfinished splits, and the end of time
@@ -19,6 +22,7 @@ export class WatermarkGenerator {
   readonly #splits = new Map<string, { largest: Timestamp; activeAt: number }>()
   #current: Timestamp = MIN_TIMESTAMP
   #isIdle = false
+  #paused: ReadonlySet<string> = new Set()
   /** Time spent looking; what a split's idleness is measured in. */
   #looked = 0
   #lookedAt: number
@@ -41,7 +45,24 @@ export class WatermarkGenerator {
   /** A split that came to be while the source runs: as those it began with. */
   onAdded(split: string): void { if (!this.#splits.has(split)) this.#splits.set(split, { largest: MIN_TIMESTAMP, activeAt: this.#looked }) }
 
+  /** These are held up by alignment: they give nothing, and are not idle for it (as in Flink since FLINK-35886). */
+  setPaused(paused: ReadonlySet<string>): void { this.#paused = paused }
+
+  /**
+   * The watermark of each split that others of an alignment group are to wait for: the idle ones left out. One that has
+   * given nothing yet stands at the beginning of time at first, and after `SILENT_MS` of looking does not count any more.
+   */
+  *alignedTimes(): Iterable<readonly [split: string, watermark: Timestamp]> {
+    for (const [split, { largest, activeAt }] of this.#splits) {
+      const silentMs = this.#looked - activeAt
+      if (silentMs >= this.#idleAfterMs || (largest === MIN_TIMESTAMP && silentMs >= SILENT_MS)) continue
+      yield [split, largest === MIN_TIMESTAMP ? MIN_TIMESTAMP : largest - this.#outOfOrdernessMs - 1]
+    }
+  }
+
   onFinished(split: string): void { this.#splits.delete(split) }
+
+  get unfinishedSplits(): number { return this.#splits.size }
 
   /** Called at every look at the source. The new watermark when it has advanced or time goes on after idleness. */
   advance(): TimeSignal | undefined {
@@ -61,6 +82,10 @@ export class WatermarkGenerator {
     const now = this.#now()
     this.#looked += Math.min(now - this.#lookedAt, LONGEST_LOOK_MS)
     this.#lookedAt = now
+    for (const split of this.#paused) {
+      const known = this.#splits.get(split)
+      if (known !== undefined) known.activeAt = this.#looked
+    }
   }
 
   #goIdle(): 'idle' | undefined {

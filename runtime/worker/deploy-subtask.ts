@@ -257,6 +257,9 @@ class Deployer {
         max: compileMaxEventTime(eventTimeField(operator, verb.eventTime.field)), outOfOrdernessMs: verb.eventTime.outOfOrdernessMs,
         ...(verb.eventTime.idleAfterMs === undefined ? {} : { idleAfterMs: verb.eventTime.idleAfterMs }),
       },
+      ...(verb.eventTime?.align === undefined ? {} : {
+        align: { maxDriftMs: verb.eventTime.align.maxDriftMs, tell: (minimum) => { this.#context.events.aligned(minimum) } },
+      }),
       clock: ports.clock,
     })
   }

@@ -100,6 +100,11 @@ export class ChainWorker {
 
   #onMessage(message: CoordinatorMessage): void {
     if (message.kind === 'heartbeat') return
+    if (message.kind === 'align') {
+      // sent by a timer: one that comes late says nothing of who is in charge
+      this.#current(message.attempt)?.align(message.minimum)
+      return
+    }
     const attempt = message.kind === 'deploy' ? message.deployment.attempt : message.attempt
     if (attempt < this.#seen) {
       this.#link.send({ kind: 'refused', attempt, seen: this.#seen })
@@ -166,6 +171,7 @@ export class ChainWorker {
           send({ kind: 'committed', attempt, checkpoint })
         },
         drained: () => { send({ kind: 'drained', attempt }) },
+        aligned: (minimum) => { send({ kind: 'aligned', attempt, minimum }) },
       },
     }).finally(() => { this.#deploying = undefined })
     this.#running = { attempt, subtask }

@@ -16,6 +16,7 @@ export class FileReader implements SourceReader {
   readonly #context: ReaderContext
   readonly #access: FileAccess
   #cursors: SplitCursor[] = []
+  #paused: ReadonlySet<string> = new Set()
   #pacing: Pacing | undefined
 
   constructor(context: ReaderContext, rows: RowClass) {
@@ -51,6 +52,8 @@ export class FileReader implements SourceReader {
 
   isFinished(): boolean { return this.#cursors.every((cursor) => cursor.finished) }
 
+  pauseSplits(paused: ReadonlySet<string>): void { this.#paused = paused }
+
   headTimes(): (readonly [split: string, time: Timestamp])[] {
     const heads: (readonly [string, Timestamp])[] = []
     for (const cursor of this.#cursors) {
@@ -65,7 +68,7 @@ export class FileReader implements SourceReader {
   /** The split to read from now, filled; undefined when none has a row that is due. */
   async #nextCursor(dueTime: Timestamp): Promise<SplitCursor | undefined> {
     for (;;) {
-      const cursor = dueTime === Infinity ? this.#cursors.find((candidate) => !candidate.finished) : this.#earliest()
+      const cursor = dueTime === Infinity ? this.#cursors.find((candidate) => this.#isReadable(candidate)) : this.#earliest()
       if (!cursor || (cursor.headTime() ?? -Infinity) > dueTime) return undefined
       await cursor.fill()
       if (!cursor.finished) return cursor
@@ -75,11 +78,13 @@ export class FileReader implements SourceReader {
   #earliest(): SplitCursor | undefined {
     let earliest: SplitCursor | undefined
     for (const cursor of this.#cursors) {
-      if (cursor.finished) continue
+      if (!this.#isReadable(cursor)) continue
       if (!earliest || (cursor.headTime() ?? -Infinity) < (earliest.headTime() ?? -Infinity)) earliest = cursor
     }
     return earliest
   }
+
+  #isReadable(cursor: SplitCursor): boolean { return !cursor.finished && !this.#paused.has(cursor.id) }
 
   /** The enumerator's, the same in every slot; splits that did not come from it are peeked at here. */
   async #originTime(): Promise<Timestamp | undefined> {

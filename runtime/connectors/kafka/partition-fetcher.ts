@@ -22,6 +22,8 @@ export interface FetchState extends TopicPartition {
   fetchOffset: number
   /** Set by the reader: nothing more is wanted. */
   finished: boolean
+  /** Set by the reader: what is fetched of it waits, and nothing more is asked for. */
+  paused: boolean
   /** What the broker last said readers of this isolation can see; undefined until it has answered. */
   visibleEnd: number | undefined
   /** The topic that the offset belongs to, when that is known. */
@@ -52,6 +54,8 @@ export class PartitionFetcher {
   #onArrival: (() => void) | undefined
   /** Loops that wait for the reader to take what they brought. */
   #onTaken: (() => void)[] = []
+  /** Loops whose partitions are all paused. */
+  #onResumed: (() => void)[] = []
 
   constructor(parts: { client: KafkaClient; isolation: Isolation; states: readonly FetchState[]; clock: Clock; rng: Rng; trouble: TroubleReporter }) {
     this.#client = parts.client
@@ -74,20 +78,38 @@ export class PartitionFetcher {
   add(states: readonly FetchState[]): void {
     this.#states.push(...states)
     this.#grown = true
+    for (const resume of this.#onResumed.splice(0)) resume()
     if (!this.#running && !this.#closed) this.start()
   }
 
-  /** The next chunk in the order of arrival, if any. Throws what ended the fetching for good. */
+  /** The next chunk in the order of arrival, if any, of a partition that is not paused. Throws what ended the fetching for good. */
   take(): FetchedChunk | undefined {
-    const chunk = this.#ready.shift()
+    const at = this.#ready.findIndex((chunk) => !chunk.state.paused)
+    const chunk = at < 0 ? undefined : this.#ready.splice(at, 1)[0]
     if (chunk === undefined && this.#failure !== undefined) throw this.#failure
-    if (this.#ready.length === 0) for (const resume of this.#onTaken.splice(0)) resume()
+    this.#fetchOn()
     return chunk
+  }
+
+  /** What was taken and not read to its end, to be taken again before anything else of its partition. */
+  putBack(chunk: FetchedChunk): void { this.#ready.unshift(chunk) }
+
+  /** Some partitions have been paused, or are no longer. */
+  onPauseChanged(): void {
+    if (this.#hasReadable()) this.#onArrival?.()
+    this.#fetchOn()
+    for (const resume of this.#onResumed.splice(0)) resume()
+  }
+
+  #hasReadable(): boolean { return this.#ready.some((chunk) => !chunk.state.paused) }
+
+  #fetchOn(): void {
+    if (!this.#hasReadable()) for (const resume of this.#onTaken.splice(0)) resume()
   }
 
   /** Resolves when something can be taken, or after `ms`. */
   arrival(ms: number): Promise<void> {
-    if (this.#ready.length > 0 || this.#failure !== undefined || this.#closed) return Promise.resolve()
+    if (this.#hasReadable() || this.#failure !== undefined || this.#closed) return Promise.resolve()
     return new Promise((resolve) => {
       const arrived = (): void => { this.#onArrival = undefined; cancel(); resolve() }
       const cancel = this.#clock.after(ms, arrived)
@@ -98,7 +120,7 @@ export class PartitionFetcher {
   close(): void {
     this.#closed = true
     this.#ready.length = 0
-    for (const resume of this.#onTaken.splice(0)) resume()
+    for (const resume of [...this.#onTaken.splice(0), ...this.#onResumed.splice(0)]) resume()
     this.#onArrival?.()
   }
 
@@ -124,7 +146,9 @@ export class PartitionFetcher {
     const round = { until: this.#clock.now() + METADATA_AGE_MS, failed: false }
     const loops = [...leaders].map(([leader, states]) =>
       this.#loop(leader, states, () => round.failed || this.#grown || this.#clock.now() >= round.until, backoff)
-        .catch((error: unknown) => { round.failed = true; throw error }))
+        .catch((error: unknown) => { round.failed = true; throw error })
+        // the others end with it, also those that wait
+        .finally(() => { for (const resume of this.#onResumed.splice(0)) resume() }))
     const results = await Promise.allSettled(loops)
     // A final error of one loop must not hide behind a passing one of another.
     const errors = results.flatMap((result) => result.status === 'rejected' ? [result.reason as unknown] : [])
@@ -148,8 +172,13 @@ export class PartitionFetcher {
 
   async #loop(leader: number, states: readonly FetchState[], isRoundOver: () => boolean, backoff: Backoff): Promise<void> {
     for (;;) {
-      const wanted = states.filter((state) => !state.finished)
-      if (wanted.length === 0 || isRoundOver() || this.#isOver()) return
+      const unfinished = states.filter((state) => !state.finished)
+      if (unfinished.length === 0 || isRoundOver() || this.#isOver()) return
+      const wanted = unfinished.filter((state) => !state.paused)
+      if (wanted.length === 0) {
+        await new Promise<void>((resolve) => { this.#onResumed.push(resolve) })
+        continue
+      }
       const answer = await this.#client.fetch(leader, {
         isolation: this.#isolation, maxWaitMs: MAX_WAIT_MS, maxBytes: RESPONSE_BYTES, partitionMaxBytes: PARTITION_BYTES,
         partitions: wanted.map((state) => ({ topic: state.topic, partition: state.partition, offset: state.fetchOffset })),
@@ -160,7 +189,7 @@ export class PartitionFetcher {
       if (error !== undefined) throw error
       this.#trouble.works()
       backoff.reset()
-      if (this.#ready.length > 0) {
+      if (this.#hasReadable()) {
         this.#onArrival?.()
         await new Promise<void>((resolve) => { this.#onTaken.push(resolve) })
       }

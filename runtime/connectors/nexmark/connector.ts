@@ -88,6 +88,7 @@ class NexmarkReader implements SourceReader {
   readonly #context: ReaderContext
   readonly #limit: { perMs: number } | undefined
   #cursors: Cursor[] = []
+  #paused: ReadonlySet<string> = new Set()
   #startedAt = 0
   #emitted = 0
 
@@ -130,6 +131,8 @@ class NexmarkReader implements SourceReader {
 
   isFinished(): boolean { return this.#cursors.every((cursor) => cursor.next >= this.#events) }
 
+  pauseSplits(paused: ReadonlySet<string>): void { this.#paused = paused }
+
   headTimes(): (readonly [split: string, time: Timestamp])[] {
     return this.#cursors.filter((cursor) => cursor.next < this.#events).map((cursor) => [cursor.id, this.#generator.timeOf(cursor.next)] as const)
   }
@@ -138,7 +141,7 @@ class NexmarkReader implements SourceReader {
 
   #earliest(): Cursor | undefined {
     let earliest: Cursor | undefined
-    for (const cursor of this.#cursors) if (!earliest || cursor.next < earliest.next) earliest = cursor
+    for (const cursor of this.#cursors) if (!this.#paused.has(cursor.id) && (!earliest || cursor.next < earliest.next)) earliest = cursor
     return earliest
   }
 

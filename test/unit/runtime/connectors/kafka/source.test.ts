@@ -22,15 +22,15 @@ beforeEach(() => {
 
 let producers = 0n
 /** One batch of values into t/0, in a transaction of its own when an outcome is given. */
-function put(values: readonly string[], outcome?: 'commit' | 'abort' | 'open', partition = 0): void {
+function put(values: readonly string[], outcome?: 'commit' | 'abort' | 'open', partition = 0, topic = 't'): void {
   const id = outcome === undefined ? null : `tx-${++producers}`
   const { producerId, epoch } = kafka.initProducerId(id)
-  if (id !== null) kafka.addPartitions({ transactionalId: id, producerId, epoch }, [{ topic: 't', partition }])
+  if (id !== null) kafka.addPartitions({ transactionalId: id, producerId, epoch }, [{ topic, partition }])
   const writer = new RecordBatchWriter(64)
   for (const value of values) writer.append(null, Buffer.from(value), 1_700_000_000_000)
   const batch = writer.finish({ producerId, epoch, sequence: 0, transactional: id !== null }, 'none')
-  const leader = kafka.metadata(['t']).topics[0]?.partitions[partition]?.leader ?? 1
-  expect(kafka.produce(leader, id, [{ topic: 't', partition, batch }])[0]?.errorCode).toBe(0)
+  const leader = kafka.metadata([topic]).topics[0]?.partitions[partition]?.leader ?? 1
+  expect(kafka.produce(leader, id, [{ topic, partition, batch }])[0]?.errorCode).toBe(0)
   if (id !== null && outcome !== undefined && outcome !== 'open') kafka.endTransaction({ transactionalId: id, producerId, epoch }, outcome)
 }
 const events = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `{"n":${from + i},"name":"x"}`)
@@ -66,6 +66,29 @@ describe('the Kafka source', () => {
       expect([...head, ...await take(second.reader, 100)]).toEqual(range(0, 12))
       expect(second.reader.isFinished()).toBe(true)
       await second.reader.close()
+    }
+  })
+
+  test('a paused partition gives nothing until it is resumed, then exactly what it has left, and the other goes on', async () => {
+    kafka.createTopic('two', 2)
+    for (let at = 0; at < 12; at += 4) {
+      put(events(at, at + 4), 'commit', 0, 'two')
+      put(events(100 + at, 104 + at), 'commit', 1, 'two')
+    }
+    for (let stop = 1; stop <= 12; stop++) {
+      const { reader } = await start({ topic: 'two', bounded: true })
+      const head = await take(reader, stop, 3)
+      reader.pauseSplits?.(new Set(['two/0']))
+      const other: number[] = []
+      for (let polls = 0; polls < 12; polls++) other.push(...((await reader.poll(3))?.rows ?? []).map((row) => Number(row['n'])))
+      expect(other.every((n) => n >= 100)).toBe(true)
+      expect([...head, ...other].filter((n) => n >= 100)).toEqual(range(100, 112))
+      expect(reader.isFinished()).toBe(head.filter((n) => n < 100).length === 12)
+      reader.pauseSplits?.(new Set())
+      // a fetch of the other one is under way: a broker answers it after a while, this one when something is written
+      put(events(0, 1))
+      expect([...head, ...await take(reader, 100)].filter((n) => n < 100)).toEqual(range(0, 12))
+      await reader.close()
     }
   })
 
