@@ -48,3 +48,26 @@ export type SubtaskRestores = Readonly<Record<SubtaskId, SubtaskRestore>>
 
 /** A block of state: of one operator and key group all there is, or a part. */
 export type GroupState = readonly [group: number, bytes: Uint8Array]
+
+/** What a checkpoint writes: what has come since the last one was written, or all there is. */
+export type SnapshotExtent = 'changes' | 'whole'
+
+/** An operator's state as of a barrier: it stays so, whatever the operator does meanwhile, until it is released. */
+export interface FrozenState {
+  /** Called once, when what was frozen before has been released. */
+  read(): StateReading
+  /**
+   * Called once, at the end: with the files into which the blocks have gone, row by row of their tables in the order of the
+   * blocks; without them when they were not all written.
+   */
+  release(files?: readonly StateFile[]): void
+}
+
+export interface StateReading {
+  /** Files that earlier checkpoints wrote, with those of their blocks that still hold: to be restored before `blocks`. */
+  kept: readonly StateFile[]
+  /** Of all blocks together, or somewhat more. */
+  bytes: number
+  /** What is to be written. Each block is made when it is asked for. */
+  blocks: Iterable<GroupState>
+}

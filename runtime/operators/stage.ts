@@ -1,4 +1,4 @@
-import type { GroupState } from '../model/snapshot.ts'
+import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 
@@ -35,8 +35,13 @@ export interface OperatorState {
   size(): number
   /** Bytes per key group, consistent as of the call; only groups that hold something. */
   snapshot(): GroupState[]
+  /** The same without a copy, in the time of a barrier: its blocks are read while work goes on. Absent where `snapshot` does. */
+  freeze?(extent: SnapshotExtent): FrozenState
+  /** Called once, after the last block was restored. */
+  restored?(): void
   /**
-   * Takes back a block written by snapshot, at any parallelism; before the first batch. Throws STATE_CORRUPT, or
+   * Takes back a block written by either, at any parallelism; before the first batch. Blocks of one group come in the order
+   * in which they were given. Throws STATE_CORRUPT, or
    * STATE_INCOMPATIBLE when the operator's state had another shape.
    */
   restore(group: number, bytes: Uint8Array): void

@@ -6,7 +6,8 @@ import { RecordTable } from '../codegen/records/record-table.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Schema } from '../model/schema.ts'
-import type { GroupState } from '../model/snapshot.ts'
+import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
+import { LogSnapshots, type GroupLog } from './log-snapshots.ts'
 import { LogMaps } from './map-table.ts'
 import { Lifetime, LogLists, LogValues } from './row-tables.ts'
 import { readBlock, tableName, writeBlock, type ReadTable } from './state-block.ts'
@@ -19,7 +20,7 @@ type LogTable = { kind: 'value'; table: LogValues } | { kind: 'list'; table: Log
 
 /**
  * Keyed state as logs of records in one arena: rows are bytes, so that the garbage collector never sees them, and a
- * snapshot copies logs instead of visiting rows.
+ * snapshot is stretches of the logs, copied while work goes on.
  */
 export class LogStateStore implements StateStore {
   readonly #shape: StateShape
@@ -29,12 +30,18 @@ export class LogStateStore implements StateStore {
   readonly #tables = new Map<string, LogTable>()
   /** By name in blocks. */
   readonly #logs = new Map<string, RecordTable>()
+  readonly #snapshots: LogSnapshots
+  /** Groups of which blocks have come. */
+  readonly #restored = new Set<number>()
+  /** By table, what was written with other words in its records. */
+  readonly #others = new Map<string, LogStateStore>()
 
   /** `loops`: work generated into tables, by their names. */
   constructor(shape: StateShape, options: StateOptions, loops: Readonly<Record<string, RecordLoop>> = {}) {
     this.#shape = shape
     this.#options = options
     this.#loops = loops
+    this.#snapshots = new LogSnapshots(this.#arena, (name, part) => writeBlock(shape, [{ name, parts: [part] }]))
     compileKeyCodec(shape.key)
     for (const [name, table] of Object.entries(shape.tables)) this.#tables.set(name, this.#create(name, table))
   }
@@ -50,23 +57,37 @@ export class LogStateStore implements StateStore {
   size(): number { return [...this.#tables.values()].reduce((sum, { table }) => sum + table.size, 0) }
 
   snapshot(): GroupState[] {
-    const states: GroupState[] = []
-    for (let group = 0; group < this.#options.maxParallelism; group++) {
-      const tables = [...this.#logs].map(([name, log]) => ({ name, parts: log.segments(group).map((segment) => this.#arena.bytesOf(segment, 0, this.#arena.end[segment] ?? 0)) })).filter(({ parts }) => parts.length > 0)
-      if (tables.length > 0) states.push([group, writeBlock(this.#shape, tables)])
-    }
+    const frozen = this.freeze('whole')
+    const states = [...frozen.read().blocks]
+    frozen.release()
     return states
   }
 
-  restore(group: number, bytes: Uint8Array): void {
-    const tables = readBlock(this.#shape, bytes)
-    const other = tables.find((table) => !this.#liesAsNow(table))
-    if (other !== undefined) {
-      this.#restoreOther(group, bytes, tables)
-      return
+  freeze(extent: SnapshotExtent): FrozenState {
+    const logs: GroupLog[] = []
+    for (let group = 0; group < this.#options.maxParallelism; group++) {
+      for (const [name, log] of this.#logs) logs.push({ group, name, segments: log.segments(group) })
     }
-    for (const { name, parts } of tables) this.#log(name).restore(group, parts)
-    for (const table of this.#tables.values()) if (table.kind === 'timers' || table.kind === 'map') table.table.restored(group)
+    return this.#snapshots.freeze(logs, extent)
+  }
+
+  restore(group: number, bytes: Uint8Array): void {
+    this.#restored.add(group)
+    for (const table of readBlock(this.#shape, bytes)) {
+      const into = this.#liesAsNow(table) ? this : this.#other(table)
+      into.#log(table.name).restore(group, table.parts)
+    }
+  }
+
+  restored(): void {
+    for (const [name, other] of this.#others) {
+      for (const group of this.#restored) takeOver(group, other.#tables.get(name) as LogTable, this.#tables.get(name) as LogTable)
+    }
+    this.#others.clear()
+    for (const group of this.#restored) {
+      for (const table of this.#tables.values()) if (table.kind === 'timers' || table.kind === 'map') table.table.restored(group)
+    }
+    this.#restored.clear()
   }
 
   /** False when a time to live has come or gone since, or the key is kept elsewhere: the records have other words then. */
@@ -75,12 +96,15 @@ export class LogStateStore implements StateStore {
     return shape === undefined || shape.kind === 'timers' || timed === (shape.ttlMs !== undefined) && String(keyIn) === String(shape.keyIn)
   }
 
-  /** Reads the block into a store of its writer's shape and takes the rows over. Their time to live begins anew. */
-  #restoreOther(group: number, bytes: Uint8Array, read: readonly ReadTable[]): void {
-    const tables = Object.entries(this.#shape.tables).map(([name, shape]) => [name, asWritten(shape, read.find((table) => table.name === name))] as const)
-    const other = new LogStateStore({ ...this.#shape, tables: Object.fromEntries(tables) }, this.#options)
-    other.restore(group, bytes)
-    for (const [name, from] of other.#tables) takeOver(group, from, this.#tables.get(name) as LogTable)
+  /** A store of the shape the table was written in: its rows are taken over at the end, and their time to live begins anew. */
+  #other(table: ReadTable): LogStateStore {
+    const name = tableName(table.name)
+    const known = this.#others.get(name)
+    if (known !== undefined) return known
+    const tables = { [name]: asWritten(this.#shape.tables[name] as TableShape, table) }
+    const other = new LogStateStore({ ...this.#shape, tables }, this.#options)
+    this.#others.set(name, other)
+    return other
   }
 
   #create(name: string, shape: TableShape): LogTable {
@@ -133,8 +157,8 @@ function userKind(fields: readonly Field[]): 'number' | 'text' {
 }
 
 /** The shape of a table whose rows lie as in a block; no time of theirs is over. */
-function asWritten(shape: TableShape, read: ReadTable | undefined): TableShape {
-  if (shape.kind === 'timers' || read === undefined) return shape
+function asWritten(shape: TableShape, read: ReadTable): TableShape {
+  if (shape.kind === 'timers') return shape
   const { ttlMs: _ttl, keyIn: _keyIn, ...bare } = shape
   return { ...bare, ...(read.timed ? { ttlMs: Infinity } : {}), ...(read.keyIn === undefined ? {} : { keyIn: read.keyIn }) }
 }

@@ -2,7 +2,7 @@ import type { StateKey } from '../codegen/keys/key-codec.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
-import type { GroupState } from '../model/snapshot.ts'
+import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
 import { LogStateStore } from './log-state-store.ts'
 
 export type { KeyCodec, StateKey } from '../codegen/keys/key-codec.ts'
@@ -85,8 +85,12 @@ export interface StateStore {
   timers(name: string): TimerTable
   /** Entries of all tables; those whose time is over count until they are come across. */
   size(): number
-  /** One block per key group that holds anything: all its tables, with the shape they were written with. */
+  /** Blocks by key group, with the shape they were written with; several of a group are to be restored in their order. */
   snapshot(): GroupState[]
+  /** The same to be read while work goes on. */
+  freeze(extent: SnapshotExtent): FrozenState
+  /** Called once, after the last block. */
+  restored(): void
   /** Before the first change. Throws STATE_CORRUPT, or STATE_INCOMPATIBLE when a table it holds has another shape now. */
   restore(group: number, bytes: Uint8Array): void
 }

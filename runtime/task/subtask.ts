@@ -1,12 +1,11 @@
-import { checkpointFolder, stateFilePath } from '../checkpoint/manifest.ts'
-import { writeStateFiles } from '../checkpoint/state-file.ts'
+import { copiedState, SnapshotUpload } from '../checkpoint/snapshot-upload.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { SubtaskMetrics } from '../control/messages.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
 import { errorReport, type ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { Row } from '../model/schema.ts'
-import type { Committable, GroupState, Split, StateFile, SubtaskSnapshot } from '../model/snapshot.ts'
+import type { Committable, Split, SubtaskSnapshot } from '../model/snapshot.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
@@ -75,6 +74,7 @@ export class SubtaskCounters {
  */
 export class Subtask {
   readonly #parts: SubtaskParts
+  readonly #uploads: SnapshotUpload
   /** Prepared and not yet known to be complete: also those of aborted checkpoints, which the next one carries. */
   readonly #prepared: { checkpoint: CheckpointId; operator: string; committables: readonly Committable[] }[] = []
   #watermark: Timestamp | null = null
@@ -82,7 +82,10 @@ export class Subtask {
   #stopping = false
   #done: Promise<void> | undefined
 
-  constructor(parts: SubtaskParts) { this.#parts = parts }
+  constructor(parts: SubtaskParts) {
+    this.#parts = parts
+    this.#uploads = new SnapshotUpload({ subtask: parts.id, attempt: parts.attempt, store: parts.store, clock: parts.clock })
+  }
 
   /** Resolves when stopped; rejects with what made the subtask fail. Called once. */
   run(): Promise<void> {
@@ -123,6 +126,7 @@ export class Subtask {
   async stop(): Promise<void> {
     this.#stopping = true
     this.#parts.stopping.abort()
+    this.#uploads.stop()
     this.#parts.signal.raise()
     this.#parts.mailbox.close()
     for (const exchange of this.#parts.exchanges) {
@@ -220,14 +224,14 @@ export class Subtask {
   }
 
   /**
-   * The barrier goes on first, so that others can align while this subtask copies and uploads; alignment is what
-   * users feel as latency. Copying is synchronous; the upload goes on behind the loop.
+   * The barrier goes on first, so that others can align while this subtask freezes its state; alignment is what users feel
+   * as latency. What is frozen is read and uploaded behind the loop; only state that cannot be frozen is copied here.
    */
   async #checkpoint(checkpoint: CheckpointId): Promise<void> {
     const { exchanges, chain, input, attempt } = this.#parts
     for (const operator of chain.operators.values()) await operator.drain?.()
     for (const writer of exchanges.flatMap((exchange) => exchange.writers)) writer.barrier(attempt, checkpoint)
-    const states = [...chain.states].map(([operator, state]) => [operator, state.snapshot()] as const)
+    const states = [...chain.states].map(([operator, state]) => [operator, state.freeze?.('whole') ?? copiedState(state.snapshot())] as const)
     const splits = input.snapshot()
     await this.#parts.badRecords.flush()
     for (const [operator, writer] of this.#parts.sinks) {
@@ -238,22 +242,9 @@ export class Subtask {
     for (const { operator, committables: prepared } of this.#prepared) {
       committables[operator] = [...(committables[operator] ?? []), ...prepared]
     }
-    void this.#upload(checkpoint, states).then(
+    void this.#uploads.upload(checkpoint, states).then(
       (state) => { if (!this.#stopping) this.#parts.events.snapshot(checkpoint, { splits, state, committables }) },
       (error: unknown) => { if (!this.#stopping) this.#parts.events.declined(checkpoint, errorReport(error)) })
-  }
-
-  async #upload(checkpoint: CheckpointId, states: readonly (readonly [string, GroupState[]])[]): Promise<Record<string, StateFile[]>> {
-    const { attempt, id, store, clock } = this.#parts
-    const folder = checkpointFolder(attempt, checkpoint)
-    const turn = (): Promise<void> => new Promise((resolve) => { clock.nextTurn(resolve) })
-    const files: Record<string, StateFile[]> = {}
-    for (const [operator, groups] of states) {
-      if (groups.length === 0) continue
-      const bytes = groups.reduce((sum, [, block]) => sum + block.length, 0)
-      files[operator] = await writeStateFiles({ store, pathOf: (index) => stateFilePath(folder, operator, id, index), turn }, groups, bytes)
-    }
-    return files
   }
 
   async #commit(checkpoint: CheckpointId): Promise<void> {

@@ -126,6 +126,7 @@ class Deployer {
       for (const [group, bytes] of await readStateFile(store, file, range)) state.restore(group, bytes)
       this.#checkCurrent()
     }
+    state.restored?.()
   }
 
   /** One per input of the first operator. The inputs of a union have equal schemas and are read as one stream. */

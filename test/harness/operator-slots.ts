@@ -57,6 +57,7 @@ export class OperatorSlots {
     for (const [slot, bed] of this.beds.entries()) {
       const { first, endExclusive } = keyGroupsOfSlot(slot, this.#graph.maxParallelism, parallelism)
       for (const [group, bytes] of state) if (group >= first && group < endExclusive) bed.stage.state?.restore(group, asRead(bytes))
+      bed.stage.state?.restored?.()
     }
     this.beds[0]?.out.rows.push(...rows)
     this.beds[0]?.side('late').rows.push(...late)

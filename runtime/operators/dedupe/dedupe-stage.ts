@@ -11,6 +11,7 @@ import { LogStateStore } from '../../state/log-state-store.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import { refuseUnordered } from '../order-field.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
+import { storedState } from '../stored-state.ts'
 
 export function createDedupeStage(verb: DedupeVerb, context: OperatorContext): OperatorStage { return new DedupeStage(verb, context) }
 
@@ -41,7 +42,7 @@ class DedupeStage implements OperatorStage {
       { key, tables: { kept: { kind: 'value', schema, keyIn, ...(ttlMs === undefined ? {} : { ttlMs }) } } },
       { maxParallelism, now: () => clock.now() },
       { kept: keep.which === 'first' ? { kind: 'first' } : { kind: 'latest', field: keep.orderBy } })
-    this.state = { scope: 'keyed', size: () => store.size(), snapshot: () => store.snapshot(), restore: (group, bytes) => { store.restore(group, bytes) } }
+    this.state = storedState(store)
     this.#context = context
     this.#table = store.records('kept')
     this.#loop = this.#table.code.loop as LoopCode

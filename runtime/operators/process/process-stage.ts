@@ -8,11 +8,12 @@ import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import { MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { ProcessVerb } from '../../plan/process-verb.ts'
-import { createStateStore, type StateStore, type TimerTable } from '../../state/state-store.ts'
+import { createStateStore, type TimerTable } from '../../state/state-store.ts'
 import { watched } from '../blocking.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState, Stage } from '../stage.ts'
+import { storedState } from '../stored-state.ts'
 import type { UserFunction, UserFunctions } from '../user-functions.ts'
 import { ProcessContext, tablesOf, TIMERS, TurnHolder } from './process-context.ts'
 
@@ -52,7 +53,7 @@ class ProcessStage implements OperatorStage {
     const keys = fieldsOf(input.schema, node.keyBy ?? [])
     const store = keys.length === 0 ? undefined : createStateStore({ key: keys, tables: tablesOf(verb.state) }, { maxParallelism, now: () => clock.now() })
     if (store !== undefined) {
-      this.state = stateOf(store)
+      this.state = storedState(store)
       this.#keyed = { grouper: compileKeyGrouper(keys, maxParallelism), codec: compileKeyCodec(keys), timers: store.timers(TIMERS), fields: keys }
     }
     this.#sides = new Map(Object.entries(node.sideOutputs ?? {}).map(([name, schema]) =>
@@ -146,10 +147,6 @@ class ProcessStage implements OperatorStage {
     const { clock, node, onBlocked } = this.#context
     return watched(clock, (ms) => { onBlocked(node.id, this.#functions.name, ms) }, run)
   }
-}
-
-function stateOf(store: StateStore): OperatorState {
-  return { scope: 'keyed', size: () => store.size(), snapshot: () => store.snapshot(), restore: (group, bytes) => { store.restore(group, bytes) } }
 }
 
 interface Functions { name: string; onRow: UserFunction; onTimer: UserFunction | undefined }

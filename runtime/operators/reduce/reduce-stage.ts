@@ -10,6 +10,7 @@ import type { ReduceVerb } from '../../plan/reduce-verb.ts'
 import { createStateStore, type ValueTable } from '../../state/state-store.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
+import { storedState } from '../stored-state.ts'
 
 const TABLE = 'reduced'
 
@@ -35,10 +36,7 @@ class ReduceStage implements OperatorStage {
     const store = createStateStore({
       key: keys, tables: { [TABLE]: { kind: 'value', schema: node.schema, ...(verb.ttlMs === undefined ? {} : { ttlMs: verb.ttlMs }) } },
     }, { maxParallelism, now: () => clock.now() })
-    this.state = {
-      scope: 'keyed', size: () => store.size(), snapshot: () => store.snapshot(),
-      restore: (group, bytes) => { store.restore(group, bytes) },
-    }
+    this.state = storedState(store)
     this.#context = context
     this.#grouper = compileKeyGrouper(keys, maxParallelism)
     this.#codec = compileKeyCodec(keys)

@@ -16,6 +16,7 @@ import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import { refuseUnordered } from '../order-field.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
+import { storedState } from '../stored-state.ts'
 
 const SLOT: Field = { name: 'slot', type: 'long', nullable: false }
 
@@ -54,7 +55,7 @@ class TopNStage implements OperatorStage {
     const rows: TableShape = { kind: 'map', userKey: [SLOT], schema: input.schema, rowClass: compileRowClass(input.schema) }
     const loop: RecordLoop = { kind: 'rank', field: verb.by, count, order, slots }
     const store = new LogStateStore({ key, tables: { places, ...(slots ? { rows } : {}) } }, { maxParallelism, now: () => clock.now() }, { places: loop })
-    this.state = { scope: 'keyed', size: () => store.size(), snapshot: () => store.snapshot(), restore: (group, bytes) => { store.restore(group, bytes) } }
+    this.state = storedState(store)
     this.#context = context
     this.#by = by
     this.#places = store.records('places')

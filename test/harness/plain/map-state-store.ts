@@ -1,6 +1,6 @@
 import type { StateKey } from '../../../runtime/codegen/keys/key-codec.ts'
 import { MillraceError } from '../../../runtime/model/errors.ts'
-import type { GroupState } from '../../../runtime/model/snapshot.ts'
+import type { FrozenState, GroupState } from '../../../runtime/model/snapshot.ts'
 import type { Row } from '../../../runtime/model/schema.ts'
 import type { Timestamp } from '../../../runtime/model/time.ts'
 import { readBlock, writeBlock } from '../../../runtime/state/state-block.ts'
@@ -49,6 +49,13 @@ export class MapStateStore implements StateStore {
       return tables.every((table) => table.parts.length === 0) ? [] : [[group, writeBlock(this.#shape, tables)]]
     })
   }
+
+  freeze(): FrozenState {
+    const blocks = this.snapshot()
+    return { read: () => ({ kept: [], bytes: blocks.reduce((sum, [, bytes]) => sum + bytes.length, 0), blocks }), release: () => undefined }
+  }
+
+  restored(): void { /* Every block was taken in as it came. */ }
 
   restore(group: number, bytes: Uint8Array): void {
     for (const { name, timed, parts } of readBlock(this.#shape, bytes)) {

@@ -37,6 +37,7 @@ class Slots {
     this.beds.forEach((bed, slot) => {
       const { first, endExclusive } = keyGroupsOfSlot(slot, graph.maxParallelism, parallelism)
       for (const [group, bytes] of blocks) if (group >= first && group < endExclusive) bed.stage.state?.restore(group, bytes)
+      bed.stage.state?.restored?.()
     })
   }
 

@@ -57,6 +57,7 @@ class Slots {
     const states = this.stores.flatMap((store) => store.snapshot())
     this.stores = Array.from({ length: parallelism }, () => this.#create())
     for (const [group, bytes] of states) this.of(group).restore(group, bytes)
+    for (const store of this.stores) store.restored()
   }
 }
 

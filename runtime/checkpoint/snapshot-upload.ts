@@ -1,0 +1,71 @@
+import { MillraceError } from '../model/errors.ts'
+import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
+import type { FrozenState, GroupState, StateFile } from '../model/snapshot.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Store } from '../ports/store.ts'
+import { checkpointFolder, stateFilePath } from './manifest.ts'
+import { writeStateFiles } from './state-file.ts'
+
+/** State that was copied at the barrier, under the contract of what is read later. */
+export function copiedState(blocks: readonly GroupState[]): FrozenState {
+  const bytes = blocks.reduce((sum, [, block]) => sum + block.length, 0)
+  return { read: () => ({ kept: [], bytes, blocks }), release: () => undefined }
+}
+
+/**
+ * Brings what a subtask has frozen into the store, between turns of the loop: one checkpoint after the other, since what
+ * the next one need not write hangs on what this one has written.
+ */
+export class SnapshotUpload {
+  readonly #subtask: SubtaskId
+  readonly #attempt: Attempt
+  readonly #store: Store
+  readonly #clock: Clock
+  #last: Promise<unknown> = Promise.resolve()
+  #stopped = false
+
+  constructor(parts: { subtask: SubtaskId; attempt: Attempt; store: Store; clock: Clock }) {
+    this.#subtask = parts.subtask
+    this.#attempt = parts.attempt
+    this.#store = parts.store
+    this.#clock = parts.clock
+  }
+
+  /** The files of each operator that has any, all in the store. Releases every state, whatever comes of it. */
+  upload(checkpoint: CheckpointId, states: readonly (readonly [operator: string, state: FrozenState])[]): Promise<Record<string, readonly StateFile[]>> {
+    const files = this.#last.then(() => this.#upload(checkpoint, states))
+    this.#last = files.catch(() => undefined)
+    return files
+  }
+
+  /** What is under way rejects at its next turn. */
+  stop(): void { this.#stopped = true }
+
+  async #upload(checkpoint: CheckpointId, states: readonly (readonly [string, FrozenState])[]): Promise<Record<string, readonly StateFile[]>> {
+    const folder = checkpointFolder(this.#attempt, checkpoint)
+    const files: Record<string, readonly StateFile[]> = {}
+    const waiting = new Set(states.map(([, state]) => state))
+    try {
+      for (const [operator, state] of states) {
+        const { kept, blocks, bytes } = state.read()
+        const pathOf = (index: number): string => stateFilePath(folder, operator, this.#subtask, index)
+        const written = await writeStateFiles({ store: this.#store, pathOf, turn: () => this.#turn() }, blocks, bytes)
+        waiting.delete(state)
+        state.release(written)
+        if (kept.length + written.length > 0) files[operator] = [...kept, ...written]
+      }
+    } finally {
+      for (const state of waiting) state.release()
+    }
+    return files
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#clock.nextTurn(() => {
+        if (this.#stopped) reject(new MillraceError('SUBTASK_STOPPED', `${this.#subtask} was stopped while its state was written`, { domain: 'platform', retriable: true }))
+        else resolve()
+      })
+    })
+  }
+}
