@@ -6,6 +6,7 @@ import { connectKafka } from '../runtime/ports/real/kafka-client.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { endWithStarter } from './end-with-starter.ts'
+import type { Comparison } from '../sim/comparison.ts'
 import { compile } from './compile.ts'
 import { explain } from './explain.ts'
 import { infer } from './infer.ts'
@@ -21,6 +22,7 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
   millrace run job.yaml    runs a job here: coordinator and workers as processes, no Kubernetes; also a job.ts
   millrace lint job.yaml   checks job files and says file, line and column
   millrace explain job.yaml  shows the chains and slots a job becomes, and what travels between them
+  millrace sim job.yaml    runs it under virtual time with kills, cut networks, failing disks; its output must stay the same
   millrace compile job.ts  prints the StreamJob of a job in TypeScript, with its code, for kubectl apply
   millrace infer FILE|TOPIC  prints the schema that a sample of JSON lines or CSV suggests
   millrace savepoint inspect PATH  says what is in a savepoint or checkpoint
@@ -29,6 +31,9 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
   run:   --in-process  all in one process      --resume ID  goes on with an earlier run's state
          --restore PATH  starts from a savepoint or checkpoint of another job
          --log info|debug|silent  (silent)
+  sim:   --seeds N     how many runs, each with faults of its own (100)   --seed K  that one again, with its log
+         --limit N     takes the first N rows of each file
+         --key a,b [--order c]  compares these fields only, with --order of the last row of each key
   compile: --code  prints the code alone, for an image
            --image PATH  names the code's file in the image instead of a ConfigMap
   infer: --brokers host:port  reads a topic instead of a file
@@ -54,6 +59,7 @@ async function main(args: string[]): Promise<number> {
     options: {
       'in-process': { type: 'boolean', default: false }, example: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
       output: { type: 'string', short: 'o', default: 'text' }, resume: { type: 'string' }, restore: { type: 'string' }, log: { type: 'string', default: 'silent' }, brokers: { type: 'string' },
+      seeds: { type: 'string' }, seed: { type: 'string' }, limit: { type: 'string' }, key: { type: 'string' }, order: { type: 'string' },
       code: { type: 'boolean', default: false }, image: { type: 'string' },
     },
   })
@@ -70,6 +76,16 @@ async function main(args: string[]): Promise<number> {
     case 'infer': return infer({ from: oneFile(verb, files, 'FILE'), brokers: values.brokers, output }, {
       ports: realPorts({ logger: createLogger({ to: 'stderr', level: 'error' }), printLine: () => undefined }), connect: connectKafka, out: (text) => { process.stdout.write(text) },
     })
+    case 'sim': {
+      // Loaded here only, as the operator below.
+      const { sim } = await import('./sim.ts')
+      if (values.seed !== undefined && values.seeds !== undefined) throw new MillraceError('USAGE', '--seed takes one run, --seeds many: give one of both', { domain: 'user' })
+      return sim({
+        file: oneFile(verb, files), output, limit: values.limit === undefined ? undefined : wholeNumber('limit', values.limit, 1),
+        comparison: comparisonOf(values.key, values.order),
+        seeds: values.seed === undefined ? { kind: 'many', count: wholeNumber('seeds', values.seeds ?? '100', 1) } : { kind: 'one', seed: wholeNumber('seed', values.seed, 0) },
+      }, { out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) } })
+    }
     case 'lint': return lint(files, { output, connectors: builtinConnectors }, {
       readText: (path) => readFile(path, 'utf8'),
       moduleFindings: (path) => (isJobModule(path) ? loadJobModule(path).then((job) => findingsOfModule(path, job, builtinConnectors)) : undefined),
@@ -99,6 +115,18 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
   const found = known.find((candidate) => candidate === value)
   if (found !== undefined) return found
   throw new MillraceError('USAGE', `--${name} is ${JSON.stringify(value)}, not ${known.join(' or ')}`, { domain: 'user' })
+}
+
+function comparisonOf(key: string | undefined, order: string | undefined): Comparison {
+  if (key !== undefined) return order === undefined ? { kind: 'fields', key: key.split(',') } : { kind: 'last', key: key.split(','), order }
+  if (order === undefined) return { kind: 'whole' }
+  throw new MillraceError('USAGE', '--order says which row of each key counts: --key is missing', { domain: 'user' })
+}
+
+function wholeNumber(name: string, value: string, least: number): number {
+  const number = Number(value)
+  if (Number.isSafeInteger(number) && number >= least && value.trim() !== '') return number
+  throw new MillraceError('USAGE', `--${name} is ${JSON.stringify(value)}, not a whole number from ${least} on`, { domain: 'user' })
 }
 
 function isUsage(error: unknown): boolean {

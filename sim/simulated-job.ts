@@ -11,24 +11,37 @@ import { SimulatedMachines, type OutsideOfJobs } from './simulated-machines.ts'
 const JOB_UID = 'simulated'
 const CONTROL = { host: 'coordinator', port: 6121 }
 const RESTART_MS = 40
+/** How much longer a slow store may take for a call. */
+const SLOW_STORE_MS = 1_500
 
-/** What happens to the job's processes, when: `at` counts events of the simulation. */
-export interface Fault {
-  at: number
-  kind: 'kill' | 'zombie' | 'cut'
-  /** `coordinator` or the index of a worker. */
-  who: 'coordinator' | number
-}
+/**
+ * What happens, and when: `at` counts events of the simulation. A process is killed, stops and wakes when it has been
+ * replaced (`zombie`), loses one connection (`cut`) or for a while all of them (`partition`); the store fails or is slow
+ * for a while, or the disk of store and files is full.
+ */
+export type Fault = { at: number } & (
+  | { kind: 'kill' | 'zombie' | 'cut'; who: Victim }
+  | { kind: 'partition'; who: Victim; forMs: number }
+  | { kind: 'storeDown' | 'storeSlow' | 'diskFull'; forMs: number })
+
+/** `coordinator` or the index of a worker. */
+export type Victim = 'coordinator' | number
 
 export interface Simulation extends OutsideOfJobs {
   seed: number
   spec: unknown
   /** Another spec (rescale) handed over after so many events. */
   rescale?: { at: number; spec: unknown }
-  files: ReadonlyMap<string, string>
+  files: ReadonlyMap<string, string | Uint8Array>
   faults: readonly Fault[]
   /** Share of store calls that fail. */
   storeFaultRate: number
+  /** Paths in the store that nothing may be written to or read from, ever. */
+  storeRefuses?: (path: string) => boolean
+  /** From which the job's paths count. */
+  baseDir?: string
+  /** Where its sinks write; of several, each line of the output begins with its folder. */
+  outputFolders?: readonly string[]
 }
 
 export interface SimulationResult {
@@ -50,14 +63,25 @@ class SimulatedJob {
   coordinator: Coordinator | undefined
   #spec: unknown
   #settled = false
+  readonly #cutOff = new Set<string>()
+  /** Until when, in virtual time. */
+  readonly #trouble = { storeDown: 0, storeSlow: 0, diskFull: 0 }
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation
     this.#spec = simulation.spec
-    this.#machines = new SimulatedMachines({ ...simulation, storeFault: () => this.#storeFault() })
+    this.#machines = new SimulatedMachines({ ...simulation, storeFault: (path) => this.#storeFault(path) })
+    const { world, network, store, files } = this.#machines
+    network.reaches = (from, to) => !this.#cutOff.has(from) && !this.#cutOff.has(to)
+    store.delayMs = () => (this.#lasts('storeSlow') ? world.random() * SLOW_STORE_MS : 0)
+    files.refusal = () => (this.#lasts('diskFull') ? Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }) : undefined)
   }
 
-  #storeFault(): StoreFault {
+  #lasts(trouble: 'storeDown' | 'storeSlow' | 'diskFull'): boolean { return this.#machines.world.now < this.#trouble[trouble] }
+
+  #storeFault(path: string): StoreFault {
+    if (this.#simulation.storeRefuses?.(path)) return 'refused'
+    if (this.#lasts('storeDown') || this.#lasts('diskFull')) return 'before'
     if (this.#settled || this.#machines.world.random() >= this.#simulation.storeFaultRate) return undefined
     return this.#machines.world.random() < 0.5 ? 'before' : 'after'
   }
@@ -69,19 +93,26 @@ class SimulatedJob {
     for (const place of this.#places()) this.#startWorker(place)
     const pending = [...this.#simulation.faults].sort((a, b) => a.at - b.at)
     let rescaled = this.#simulation.rescale === undefined
-    const finished = await world.run(() => {
+    await world.run(() => {
       while (pending[0] && pending[0].at <= world.steps) this.#strike(pending.shift() as Fault)
       if (!rescaled && world.steps >= (this.#simulation.rescale?.at ?? 0)) {
         rescaled = true
         this.#rescale()
       }
       this.#settled = pending.length === 0 && rescaled
-      return this.#settled && this.coordinator?.report().phase === 'finished'
+      const phase = this.coordinator?.report().phase
+      return this.#settled && (phase === 'finished' || phase === 'failed')
     }, untilMs)
+    const report = this.coordinator?.report()
     return {
-      finished, report: this.coordinator?.report(), steps: world.steps, virtualMs: world.now - start,
-      output: this.#machines.committedLines('/data/out'), log: this.#machines.log,
+      finished: this.#settled && report?.phase === 'finished', report, steps: world.steps, virtualMs: world.now - start,
+      output: this.#output(), log: this.#machines.log,
     }
+  }
+
+  #output(): string[] {
+    const folders = this.#simulation.outputFolders ?? ['/data/out']
+    return folders.flatMap((folder) => this.#machines.committedLines(folder).map((line) => (folders.length === 1 ? line : `${folder} ${line}`)))
   }
 
   #places(): SubtaskPlace[] { return subtasksOf(planJob(this.#spec, builtinConnectors).plan) }
@@ -108,7 +139,7 @@ class SimulatedJob {
     const owner = this.#owner('coordinator')
     const ports = this.#machines.portsOf(owner)
     const coordinator = new Coordinator(
-      { job: 'job', jobUid: JOB_UID, token: 'token', control: CONTROL, baseDir: '/data', storeUrl: '/store' },
+      { job: 'job', jobUid: JOB_UID, token: 'token', control: CONTROL, baseDir: this.#simulation.baseDir ?? '/data', storeUrl: '/store' },
       ports, builtinConnectors, scopedStore(ports.openStore('/store'), 'job'), (spec) => planJob(spec, builtinConnectors))
     this.coordinator = coordinator
     const again = (reason: string): void => {
@@ -132,17 +163,28 @@ class SimulatedJob {
 
   /** `zombie`: the process stops for a while, is replaced, wakes up, and is ended only some time later. */
   #strike(fault: Fault): void {
+    const { world, network } = this.#machines
+    if (!('who' in fault)) {
+      this.#machines.note(`FAULT ${fault.kind} for ${fault.forMs} ms`)
+      this.#trouble[fault.kind] = Math.max(this.#trouble[fault.kind], world.now + fault.forMs)
+      return
+    }
     const workers = [...this.#names.keys()].filter((name) => name !== 'coordinator').sort()
     const name = fault.who === 'coordinator' ? 'coordinator' : workers[fault.who % workers.length]
     const owner = name === undefined ? undefined : this.#names.get(name)
     if (name === undefined || owner === undefined) return
-    this.#machines.note(`FAULT ${fault.kind} ${owner}`)
-    if (fault.kind === 'cut') { this.#machines.network.cutOne(owner); return }
+    this.#machines.note(`FAULT ${fault.kind} ${owner}${fault.kind === 'partition' ? ` for ${fault.forMs} ms` : ''}`)
+    if (fault.kind === 'cut') { network.cutOne(owner); return }
+    if (fault.kind === 'partition') {
+      this.#cutOff.add(owner)
+      world.schedule('supervisor', fault.forMs, () => { this.#cutOff.delete(owner); network.retry() })
+      return
+    }
     if (fault.kind === 'kill') this.#machines.end(owner)
     else {
-      const pauseMs = 100 + this.#machines.world.random() * 3_000
-      this.#machines.world.pause(owner, pauseMs)
-      this.#machines.world.schedule('supervisor', pauseMs + 300 + this.#machines.world.random() * 500, () => { this.#machines.end(owner) })
+      const pauseMs = 100 + world.random() * 3_000
+      world.pause(owner, pauseMs)
+      world.schedule('supervisor', pauseMs + 300 + world.random() * 500, () => { this.#machines.end(owner) })
     }
     this.#later(() => {
       if (this.#names.get(name) !== owner) return

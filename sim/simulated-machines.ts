@@ -20,8 +20,8 @@ export interface OutsideOfJobs {
 export interface MachineSettings extends OutsideOfJobs {
   seed: number
   /** What the volume holds at first, by path. */
-  files: ReadonlyMap<string, string>
-  storeFault: () => StoreFault
+  files: ReadonlyMap<string, string | Uint8Array>
+  storeFault: (path: string) => StoreFault
 }
 
 const NO_HTTP: HttpClient = { send: () => Promise.reject(new MillraceError('HTTP_FAILED', 'no service is part of the simulation')) }
@@ -42,7 +42,7 @@ export class SimulatedMachines {
     this.network = new VirtualNetwork(this.world)
     this.store = new VirtualStore(this.world, settings.storeFault)
     this.files = new VirtualFiles(this.world)
-    for (const [path, text] of settings.files) this.files.contents.set(path, Buffer.from(text, 'utf8'))
+    for (const [path, text] of settings.files) this.files.contents.set(path, typeof text === 'string' ? Buffer.from(text, 'utf8') : text)
   }
 
   /** Everything outside of one process. */

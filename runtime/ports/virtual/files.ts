@@ -4,6 +4,8 @@ import type { VirtualWorld } from './world.ts'
 /** Files in memory, shared by all processes of the simulation as a mounted volume is. */
 export class VirtualFiles {
   readonly contents = new Map<string, Uint8Array>()
+  /** What whoever writes gets instead of its effect, when it begins now. */
+  refusal: () => Error | undefined = () => undefined
   readonly #world: VirtualWorld
 
   constructor(world: VirtualWorld) { this.#world = world }
@@ -19,14 +21,19 @@ export class VirtualFiles {
         }
       })
     })
+    const write = <T>(act: () => T): Promise<T> => {
+      const refusal = this.refusal()
+      return refusal === undefined ? call(act) : call(() => { throw refusal })
+    }
     return {
       glob: (pattern) => call(() => [...this.contents.keys()].filter((path) => matches(pattern, path)).sort()),
       sizeBytes: (path) => call(() => this.#get(path).length),
-      read: (path, offset, length) => call(() => this.#get(path).slice(offset, offset + length)),
-      write: (path, bytes) => call(() => { this.contents.set(path, bytes.slice()) }),
-      append: (path, bytes) => call(() => { this.contents.set(path, Buffer.concat([this.contents.get(path) ?? Buffer.alloc(0), bytes])) }),
-      sync: () => call(() => undefined),
-      rename: (from, to) => call(() => {
+      // a copy of its own, as from a disk: a reader may take the whole buffer for its bytes
+      read: (path, offset, length) => call(() => new Uint8Array(this.#get(path).subarray(offset, offset + length))),
+      write: (path, bytes) => write(() => { this.contents.set(path, bytes.slice()) }),
+      append: (path, bytes) => write(() => { this.contents.set(path, Buffer.concat([this.contents.get(path) ?? Buffer.alloc(0), bytes])) }),
+      sync: () => write(() => undefined),
+      rename: (from, to) => write(() => {
         const bytes = this.#get(from)
         this.contents.delete(from)
         this.contents.set(to, bytes)

@@ -6,6 +6,7 @@ import type { JobReport } from '../../../runtime/control/job-report.ts'
 import { subtasksOf } from '../../../runtime/plan/chaining.ts'
 import { planJob } from '../../../runtime/plan/planned-job.ts'
 import { JobFolder } from '../job-folder.ts'
+import { difference } from '../../../sim/difference.ts'
 import { mulberry } from '../../../sim/seeded-random.ts'
 import { until } from '../until.ts'
 import { faultSpec, LINES, type FaultJob, type OutputRow } from './fault-jobs.ts'
@@ -87,17 +88,6 @@ async function runStraight(job: FaultJob): Promise<string[]> {
 function settledOutput(job: FaultJob, folder: JobFolder): string[] {
   const lines = folder.output()
   return job.settled === undefined ? lines : job.settled(lines.map((line) => JSON.parse(line) as OutputRow))
-}
-
-/** What is missing and what is too much, or undefined. Both sorted. */
-function difference(found: readonly string[], expected: readonly string[]): string | undefined {
-  const counts = new Map<string, number>()
-  for (const line of expected) counts.set(line, (counts.get(line) ?? 0) + 1)
-  for (const line of found) counts.set(line, (counts.get(line) ?? 0) - 1)
-  const [missing, surplus] = [[...counts].filter(([, n]) => n > 0), [...counts].filter(([, n]) => n < 0)]
-  if (missing.length === 0 && surplus.length === 0) return undefined
-  const told = (lines: readonly [string, number][]): string => `${lines.length}${lines.length === 0 ? '' : `, as ${lines.slice(0, 3).map(([line]) => line).join(' ')}`}`
-  return `${found.length} rows instead of ${expected.length}; missing ${told(missing)}; too often ${told(surplus)}`
 }
 
 class FaultRun {
