@@ -13,6 +13,7 @@ import { infer } from './infer.ts'
 import { inspectSavepoint } from './inspect-savepoint.ts'
 import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 import { lint } from './lint.ts'
+import { readSavepoint } from './read-savepoint.ts'
 import { run } from './run.ts'
 
 const EXAMPLE = 'examples/flights.yaml'
@@ -26,6 +27,7 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
   millrace compile job.ts  prints the StreamJob of a job in TypeScript, with its code, for kubectl apply
   millrace infer FILE|TOPIC  prints the schema that a sample of JSON lines or CSV suggests
   millrace savepoint inspect PATH  says what is in a savepoint or checkpoint
+  millrace savepoint read PATH  prints the state of an operator, entry by entry
   millrace dev [job.yaml]  serves a small Kubernetes API with the operator, for kubectl
 
   run:   --in-process  all in one process      --resume ID  goes on with an earlier run's state
@@ -37,6 +39,7 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
   compile: --code  prints the code alone, for an image
            --image PATH  names the code's file in the image instead of a ConfigMap
   infer: --brokers host:port  reads a topic instead of a file
+  savepoint read: --operator ID  --table NAME  --key auction=5  --limit N
   dev:   --example     applies examples/flights.yaml and shows what happens
   all:   -o json       for programs            --help
 
@@ -60,7 +63,7 @@ async function main(args: string[]): Promise<number> {
       'in-process': { type: 'boolean', default: false }, example: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
       output: { type: 'string', short: 'o', default: 'text' }, resume: { type: 'string' }, restore: { type: 'string' }, log: { type: 'string', default: 'silent' }, brokers: { type: 'string' },
       seeds: { type: 'string' }, seed: { type: 'string' }, limit: { type: 'string' }, key: { type: 'string' }, order: { type: 'string' },
-      code: { type: 'boolean', default: false }, image: { type: 'string' },
+      code: { type: 'boolean', default: false }, image: { type: 'string' }, operator: { type: 'string' }, table: { type: 'string' },
     },
   })
   const [verb, ...files] = positionals
@@ -93,7 +96,13 @@ async function main(args: string[]): Promise<number> {
     })
     case 'savepoint': {
       const [what, ...paths] = files
-      if (what !== 'inspect') throw new MillraceError('USAGE', `there is no command savepoint ${JSON.stringify(what ?? '')}`, { domain: 'user', hint: 'millrace savepoint inspect PATH' })
+      if (what === 'read') {
+        return readSavepoint({
+          path: oneFile('savepoint read', paths, 'PATH'), operator: values.operator, table: values.table, key: values.key, output,
+          limit: values.limit === undefined ? Infinity : wholeNumber('limit', values.limit, 1),
+        }, (text) => { process.stdout.write(text) })
+      }
+      if (what !== 'inspect') throw new MillraceError('USAGE', `there is no command savepoint ${JSON.stringify(what ?? '')}`, { domain: 'user', hint: 'millrace savepoint inspect PATH, millrace savepoint read PATH' })
       return inspectSavepoint(oneFile('savepoint inspect', paths, 'PATH'), output, (text) => { process.stdout.write(text) })
     }
     case 'dev': {

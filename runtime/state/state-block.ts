@@ -1,5 +1,6 @@
 import { MillraceError } from '../model/errors.ts'
-import type { Field } from '../model/schema.ts'
+import { namedField, type Field } from '../model/schema.ts'
+import { parseValueType } from '../model/value-type.ts'
 import type { StateShape, TableShape } from './state-store.ts'
 
 /*
@@ -85,6 +86,31 @@ export function readBlock(shape: StateShape, bytes: Uint8Array): ReadTable[] {
     })
     return { name: table.name, timed: table.timed, keyIn: table.keyIn, parts }
   })
+}
+
+/** True when the bytes are a block of tables; operators that keep something else write blocks of their own. */
+export function isTableBlock(bytes: Uint8Array): boolean {
+  return bytes.byteLength >= 8 && (Buffer.from(bytes.buffer, bytes.byteOffset, 4).readUInt32LE() & 0xffffff) === MAGIC
+}
+
+/** The shape the tables of a block were written with, for reading them without the job. No time of theirs is over. Throws STATE_CORRUPT. */
+export function shapeOfBlock(bytes: Uint8Array): StateShape {
+  const aligned = (bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes)
+  const header = readHeader(aligned, new Uint32Array(aligned.buffer, aligned.byteOffset, 2)[1] ?? 0)
+  const own = header.tables.filter(({ name }) => tableName(name) === name)
+  return { key: header.key.map(fieldOfText), tables: Object.fromEntries(own.map((table) => [table.name, shapeOfTable(table)])) }
+}
+
+function shapeOfTable({ kind, fields = [], userKey = [], timed, keyIn }: TableText): TableShape {
+  if (kind === 'timers') return { kind }
+  const rows = { schema: { fields: fields.map(fieldOfText) }, ...(timed ? { ttlMs: Infinity } : {}), ...(keyIn === undefined ? {} : { keyIn }) }
+  return kind === 'map' ? { kind, userKey: userKey.map(fieldOfText), ...rows } : { kind, ...rows }
+}
+
+function fieldOfText(text: FieldText): Field {
+  const [name = '', type] = [text.slice(0, text.indexOf(':')), parseValueType(text.slice(text.indexOf(':') + 1))]
+  if (type === undefined) throw corrupt(`it has a field ${JSON.stringify(text)}`)
+  return namedField(name, type)
 }
 
 function readHeader(bytes: Uint8Array, size: number): BlockHeader {

@@ -1,6 +1,6 @@
 import { compileBroadcast, type BroadcastCode } from '../../codegen/broadcast-code.ts'
 import { compileKeyCodec, type KeyCodec, type StateKey } from '../../codegen/keys/key-codec.ts'
-import type { RowClass } from '../../codegen/rows/row.ts'
+import { compileRowClass, type RowClass } from '../../codegen/rows/row.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row, type Schema } from '../../model/schema.ts'
@@ -69,6 +69,9 @@ class BroadcastStage implements OperatorStage {
     }
   }
 }
+
+/** The rules of a block, in the order in which their keys came. Throws STATE_CORRUPT or STATE_INCOMPATIBLE. */
+export function readRules(schema: Schema, block: Uint8Array): Row[] { return new Rules(schema, compileRowClass(schema)).read(block) }
 
 class Rules {
   readonly byKey = new Map<StateKey, Row>()

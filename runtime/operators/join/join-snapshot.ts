@@ -64,24 +64,30 @@ export class JoinSnapshots {
 
   /** Gives the rows of a block back to the join; returns how far it had come. */
   read(bytes: Uint8Array, host: JoinHost): number | undefined {
-    const aligned = (bytes.byteOffset & 7) === 0 ? bytes : bytes.slice()
-    const [magic, size] = aligned.byteLength < 8 ? [0, 0] : new Uint32Array(aligned.buffer, aligned.byteOffset, 2)
-    if (magic !== MAGIC || size === undefined || 8 + size > aligned.byteLength || size % 8 !== 0) throw corrupt('it does not begin with a header')
-    const header = readHeader(aligned.subarray(8, 8 + size))
+    const { header, sides: [left, right], ...views } = readJoinBlock(bytes)
     if (header.shape !== this.#shape) {
       throw new MillraceError('STATE_INCOMPATIBLE', `the state of a join was written for ${header.shape}, the job now has ${this.#shape}`,
         { domain: 'user', hint: 'give the changed join a new id to start it with empty state' })
     }
-    const first = (8 + size) / 4
-    const [left, right] = header.words
-    if (first * 4 + (left + right) * 4 !== aligned.byteLength) throw corrupt(`it has ${aligned.byteLength} bytes, its rows take ${(first + left + right) * 4}`)
-    const views = {
-      ints: new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2), doubles: new Float64Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 3),
-      bytes: Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength),
-    }
-    const areSound = this.#sides[0].restore(views, first, first + left, host) && this.#sides[1].restore(views, first + left, first + left + right, host)
+    const areSound = this.#sides[0].restore(views, ...left, host) && this.#sides[1].restore(views, ...right, host)
     if (!areSound) throw corrupt('a row goes beyond its end')
     return header.passed ?? undefined
+  }
+}
+
+/** A block's header, its words and where the records of each side are among them. Throws STATE_CORRUPT or STATE_INCOMPATIBLE. */
+export function readJoinBlock(block: Uint8Array): { header: Header; ints: Int32Array; doubles: Float64Array; bytes: Buffer; sides: readonly [[from: number, to: number], [from: number, to: number]] } {
+  const aligned = (block.byteOffset & 7) === 0 ? block : new Uint8Array(block)
+  const [magic, size] = aligned.byteLength < 8 ? [0, 0] : new Uint32Array(aligned.buffer, aligned.byteOffset, 2)
+  if (magic !== MAGIC || size === undefined || 8 + size > aligned.byteLength || size % 8 !== 0) throw corrupt('it does not begin with a header')
+  const header = readHeader(aligned.subarray(8, 8 + size))
+  const first = (8 + size) / 4
+  const [left, right] = header.words
+  if (first * 4 + (left + right) * 4 !== aligned.byteLength) throw corrupt(`it has ${aligned.byteLength} bytes, its rows take ${(first + left + right) * 4}`)
+  return {
+    header, sides: [[first, first + left], [first + left, first + left + right]],
+    ints: new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2), doubles: new Float64Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 3),
+    bytes: Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength),
   }
 }
 

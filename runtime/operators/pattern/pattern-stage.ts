@@ -243,7 +243,7 @@ class PatternStage implements OperatorStage {
 function isEmpty({ waitingRows, runs, waiting }: KeyState): boolean { return waitingRows.length === 0 && runs.length === 0 && waiting.length === 0 }
 
 /** What the numbers of a snapshot refer to: the form of the steps. Conditions and what is selected are not among it. */
-function shapeOf({ steps, eventTime, withinMs, after }: PatternVerb, keyBy: readonly string[], { fields }: Schema): string {
+export function shapeOf({ steps, eventTime, withinMs, after }: PatternVerb, keyBy: readonly string[], { fields }: Schema): string {
   const forms = steps.map(({ name, not, follows, min, max, optional, greedy, loop, until }) =>
     [name, not ? 'not' : `${min}..${max ?? ''}`, follows, loop, ...(optional ? ['optional'] : []), ...(greedy ? ['greedy'] : []), ...(until === undefined ? [] : ['until'])].join(' '))
   const columns = fields.map(({ name, type, nullable }) => `${name}:${type}${nullable ? '?' : ''}`)

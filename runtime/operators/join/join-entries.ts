@@ -1,0 +1,53 @@
+import { textAt } from '../../codegen/rows/row-texts.ts'
+import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
+import { fieldsKept, type JoinVerb } from '../../plan/join-verb.ts'
+import type { StateEntry } from '../../state/state-entries.ts'
+import { readJoinBlock } from './join-snapshot.ts'
+
+/** The rows a block of a join keeps, those of the left side first. Only the fields that the join needs are there. */
+export function joinEntries(verb: JoinVerb, inputs: readonly [left: Schema, right: Schema], block: Uint8Array): StateEntry[] {
+  const { ints, doubles, bytes, sides } = readJoinBlock(block)
+  const isTimed = verb.extent.kind !== 'regular' || verb.extent.ttlMs !== undefined
+  return (['left', 'right'] as const).flatMap((side, index): StateEntry[] => {
+    const schema = inputs[index as 0 | 1]
+    const kept = fieldsKept(verb, side)
+    const fields = schema.fields.filter((field) => kept.has(field.name))
+    const [from, to] = sides[index as 0 | 1]
+    const keys = fieldsOf(schema, verb.keys[side])
+    return readRecords(fields, { ints, doubles, bytes }, from, to).map(({ row, time, isMatched }) => ({
+      table: side, key: { fields: keys, row }, value: { fields, row },
+      ...(isTimed ? { time } : {}), ...(isMatched ? { note: 'has had a match' } : {}),
+    }))
+  })
+}
+
+/** The records of words [from, to), as emitRecords of codegen/rows/row-log.ts says they lie. */
+function readRecords(fields: readonly Field[], { ints, doubles, bytes }: { ints: Int32Array; doubles: Float64Array; bytes: Buffer }, from: number, to: number): { row: Row; time: number; isMatched: boolean }[] {
+  const isText = ({ type }: Field): boolean => type === 'string' || type === 'json'
+  const records: { row: Row; time: number; isMatched: boolean }[] = []
+  for (let at = from; at < to;) {
+    let double = at >> 1
+    const time = doubles[double++] ?? 0
+    const values = new Map<string, unknown>()
+    for (const field of fields) {
+      if (isText(field) || field.type === 'boolean') continue
+      const number = doubles[double++] ?? NaN
+      values.set(field.name, Number.isNaN(number) ? null : number)
+    }
+    let word = double * 2
+    const flags = ints[word++] ?? 0
+    const textBytes = ints[word++] ?? 0
+    const lengths = fields.filter((field) => isText(field) || field.type === 'boolean').map((field) => [field, ints[word++] ?? 0] as const)
+    const text = textBytes === 0 ? '' : textAt(bytes, word * 4, textBytes, flags >> 1)
+    let start = 0
+    for (const [field, length] of lengths) {
+      if (field.type === 'boolean') { values.set(field.name, length === 2 ? null : length === 1); continue }
+      const part = text.slice(start, start + Math.max(0, length))
+      start += part.length
+      values.set(field.name, length < 0 ? null : field.type === 'json' ? JSON.parse(part) as unknown : part)
+    }
+    records.push({ row: Object.fromEntries(values) as Row, time, isMatched: (flags & 1) === 1 })
+    at = (word + (textBytes + 3 >> 2) + 1) & ~1
+  }
+  return records
+}

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import type { Row } from '../../../../runtime/model/schema.ts'
+import { stateEntries } from '../../../../runtime/operators/state-reader.ts'
+import type { StateEntry } from '../../../../runtime/state/state-entries.ts'
+import { ManualClock } from '../../../harness/manual-clock.ts'
+import { bedGraph, OperatorBed } from '../../../harness/operator-bed.ts'
+
+const SCHEMA = { id: 'long', name: 'string?', tag: 'json?', open: 'boolean?', price: 'double?', at: 'timestamp' }
+
+/** Rows of every type, each with nulls, and texts that are no Latin. */
+const rows = (offset: number): Row[] => Array.from({ length: 40 }, (_, index) => ({
+  id: offset + index % 7, name: index % 5 === 0 ? null : `naïve ${'☂é'.repeat(index % 3)}${index}`, tag: index % 4 === 0 ? null : { list: [index, 'ü'] },
+  open: index % 3 === 0 ? null : index % 2 === 0, price: index % 6 === 0 ? null : index / 8, at: 1_000_000 + index,
+}))
+
+const text = (row: Row): string => JSON.stringify(Object.fromEntries(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1))))
+
+test('of a join every row of both sides is read as it came in', async () => {
+  const source = (id: string): object => ({ id, source: 'list', schema: SCHEMA, eventTime: { field: 'at' } })
+  const names = Object.keys(SCHEMA)
+  const select = Object.fromEntries(['l', 'r'].flatMap((side) => names.map((name) => [`${side}_${name}`, `${side}.${name}`])))
+  const graph = bedGraph({ graph: [
+    source('l'), source('r'), { id: 'op', from: ['l', 'r'], join: { on: 'id', within: { before: '1h', after: '1h' }, select } }, { id: 'out', from: 'op', sink: 'console' },
+  ] })
+  const bed = new OperatorBed(graph, 'op')
+  const [lefts, rights] = [rows(0), rows(3)]
+  await bed.process(lefts, 0)
+  await bed.process(rights, 1)
+  expect(bed.errors).toEqual([])
+  const node = graph.operators.find(({ id }) => id === 'op')
+  const input = graph.operators[0]?.schema
+  if (node === undefined || input === undefined) throw new Error('the graph lacks the join')
+  const entries: StateEntry[] = []
+  for (const [group, block] of bed.stage.state?.snapshot() ?? []) entries.push(...await stateEntries({ node, inputs: [input, input], maxParallelism: graph.maxParallelism }, group, [block], new ManualClock()))
+  const side = (table: string): string[] => entries.filter((entry) => entry.table === table).map(({ value }) => text(value?.row ?? {})).sort()
+  expect(side('left')).toEqual(lefts.map(text).sort())
+  expect(side('right')).toEqual(rights.map(text).sort())
+})
+
+test('what only the code of the job could tell is refused with a reason', async () => {
+  const graph = bedGraph({ graph: [
+    { id: 'l', source: 'list', schema: SCHEMA }, { id: 'op', from: 'l', keyBy: 'id', window: { count: 10 }, aggregate: { n: 'count()' } }, { id: 'out', from: 'op', sink: 'console' },
+  ] })
+  const bed = new OperatorBed(graph, 'op')
+  await bed.process(rows(0))
+  const node = graph.operators.find(({ id }) => id === 'op')
+  const [input] = graph.operators
+  const [group, block] = bed.stage.state?.snapshot()[0] ?? []
+  if (node === undefined || input === undefined || group === undefined || block === undefined) throw new Error('the window keeps nothing')
+  await expect(stateEntries({ node, inputs: [input.schema], maxParallelism: graph.maxParallelism }, group, [block], new ManualClock())).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
+})
