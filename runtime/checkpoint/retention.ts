@@ -2,19 +2,21 @@ import { MillraceError } from '../model/errors.ts'
 import type { Attempt } from '../model/ids.ts'
 import type { Store } from '../ports/store.ts'
 import type { JobLog, LogView } from './job-log.ts'
+import { decodeManifest } from './manifest.ts'
 
 /** Completed checkpoints kept besides savepoints, which are the user's. */
 const KEPT = 3
 
 /**
- * Deletes what no restore needs any more: the files of checkpoints behind the newest three. Files first, the log's entry last, so that a crash between leaves an entry
- * whose files are gone only for checkpoints that newer ones stand behind. Called by the newest attempt only.
+ * Deletes what no restore needs any more: checkpoints behind the newest three, and the files that no checkpoint or
+ * savepoint left refers to. Files first, then the manifest, the log's entry last, so that a crash between leaves an
+ * entry whose files are gone only for checkpoints that newer ones stand behind. Called by the newest attempt only.
  */
 export async function retire(log: JobLog, store: Store, attempt: Attempt): Promise<void> {
   const view = log.view()
   if (view.attempt !== attempt) return
   const checkpoints = view.checkpoints.filter((item) => item.savepoint === null && item.checkpoint !== view.newest)
-  for (const item of checkpoints.slice(0, Math.max(0, checkpoints.length - KEPT + 1))) await discard(log, store, item)
+  await discard(log, store, checkpoints.slice(0, Math.max(0, checkpoints.length - KEPT + 1)))
 }
 
 /**
@@ -27,12 +29,29 @@ export async function discardSavepoint(log: JobLog, store: Store, id: string): P
     if (item.checkpoint === view.newest) {
       throw new MillraceError('SAVEPOINT_IN_USE', `savepoint ${id} is the newest checkpoint: the job would restore from it`, { domain: 'platform', retriable: true })
     }
-    await discard(log, store, item)
+    await discard(log, store, [item])
   }
 }
 
-async function discard(log: JobLog, store: Store, { sequence, checkpoint }: LogView['checkpoints'][number]): Promise<void> {
-  const folder = checkpoint.path.slice(0, checkpoint.path.lastIndexOf('/') + 1)
-  for (const path of await store.list(folder)) await store.delete(path)
-  await log.forget(sequence)
+async function discard(log: JobLog, store: Store, items: LogView['checkpoints']): Promise<void> {
+  if (items.length === 0) return
+  const gone = new Set(items.map(({ sequence }) => sequence))
+  const left = log.view().checkpoints.filter(({ sequence }) => !gone.has(sequence))
+  const wanted = new Set<string>()
+  for (const { checkpoint } of left) for (const path of await filesOf(store, checkpoint.path)) wanted.add(path)
+  for (const { sequence, checkpoint: { path } } of items) {
+    const own = await store.list(path.slice(0, path.lastIndexOf('/') + 1))
+    const files = new Set([...own, ...await filesOf(store, path)]).difference(wanted)
+    files.delete(path)
+    for (const file of files) await store.delete(file)
+    await store.delete(path)
+    await log.forget(sequence)
+  }
+}
+
+/** What a manifest refers to; nothing when it is gone. */
+async function filesOf(store: Store, path: string): Promise<string[]> {
+  const bytes = await store.get(path)
+  if (!bytes) return []
+  return Object.values(decodeManifest(path, bytes).subtasks).flatMap(({ state }) => Object.values(state).flat().map((file) => file.path))
 }

@@ -1,6 +1,6 @@
 import type { ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
-import type { Split, SubtaskRestore, SubtaskSnapshot } from '../model/snapshot.ts'
+import type { SnapshotExtent, Split, SubtaskRestore, SubtaskSnapshot } from '../model/snapshot.ts'
 import type { NetAddress } from '../ports/net.ts'
 
 /** Everything a worker needs to run its subtask in one attempt. */
@@ -40,8 +40,11 @@ export type CoordinatorMessage =
   /** Stop whatever runs for an older attempt, refuse it from now on, and answer `stopped` with this attempt. */
   | { kind: 'fence'; attempt: Attempt }
   | { kind: 'deploy'; deployment: Deployment }
-  /** Sources put the barrier into their streams; with `thenStop` they emit nothing after it. */
-  | { kind: 'trigger'; attempt: Attempt; checkpoint: CheckpointId; thenStop: boolean }
+  /**
+   * Sources put the barrier into their streams; with `thenStop` they emit nothing after it. `extent`: whether files of earlier
+   * checkpoints may be part of this one; of a savepoint they may not.
+   */
+  | { kind: 'trigger'; attempt: Attempt; checkpoint: CheckpointId; extent: SnapshotExtent; thenStop: boolean }
   /** Splits of a source that came to be while the attempt runs; part of every checkpoint triggered after this. */
   | { kind: 'splits'; attempt: Attempt; operator: string; splits: readonly Split[] }
   | { kind: 'complete'; attempt: Attempt; checkpoint: CheckpointId }

@@ -102,7 +102,7 @@ export class AttemptRun {
     const { attempt, subtasks, clock } = this.parts
     const pending = new PendingCheckpoint(attempt, this.#nextId++, clock.now(), subtasks)
     try {
-      await this.#collect(pending, request.thenStop)
+      await this.#collect(pending, request)
       return await this.#complete(pending, request)
     } catch (error) {
       this.#broadcast({ kind: 'abort', attempt, checkpoint: pending.id })
@@ -112,7 +112,7 @@ export class AttemptRun {
     }
   }
 
-  #collect(checkpoint: PendingCheckpoint, thenStop: boolean): Promise<void> {
+  #collect(checkpoint: PendingCheckpoint, { kind, thenStop }: CheckpointRequest): Promise<void> {
     const { attempt, clock, timeoutMs } = this.parts
     return new Promise<void>((resolve, reject) => {
       const cancel = clock.after(timeoutMs, () => {
@@ -125,7 +125,7 @@ export class AttemptRun {
         reject: (error: Error): void => { cancel(); reject(error) },
       }
       this.#pending = settle
-      this.#broadcast({ kind: 'trigger', attempt, checkpoint: checkpoint.id, thenStop })
+      this.#broadcast({ kind: 'trigger', attempt, checkpoint: checkpoint.id, extent: kind === 'savepoint' ? 'whole' : 'changes', thenStop })
     })
   }
 

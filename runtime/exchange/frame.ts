@@ -1,5 +1,6 @@
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
+import type { SnapshotExtent } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
 
 /**
@@ -12,7 +13,7 @@ export type Frame =
   | { kind: 'watermark'; time: Timestamp }
   /** No watermark is to be waited for, until the next one comes. */
   | { kind: 'idle' }
-  | { kind: 'barrier'; attempt: Attempt; checkpoint: CheckpointId }
+  | { kind: 'barrier'; attempt: Attempt; checkpoint: CheckpointId; extent: SnapshotExtent }
   /** First frame from the consumer: which channel this connection is. */
   | { kind: 'hello'; hello: ChannelHello }
   /** First frame from the producer when it will not serve the channel. */
@@ -27,6 +28,7 @@ export interface ChannelHello {
 }
 
 const KIND = { batch: 1, watermark: 2, barrier: 3, hello: 4, refused: 5, idle: 6 } as const
+const EXTENTS: readonly SnapshotExtent[] = ['changes', 'whole']
 const HEADER_BYTES = 8
 /** No honest frame is longer: 1024 rows of 64 kB each. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024 + 4096
@@ -36,7 +38,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case 'batch': return withHeader(KIND.batch, frame.bytes)
     case 'watermark': return withHeader(KIND.watermark, bytesOf(frame.time))
     case 'idle': return withHeader(KIND.idle, new Uint8Array(0))
-    case 'barrier': return withHeader(KIND.barrier, bytesOf(frame.attempt, frame.checkpoint))
+    case 'barrier': return withHeader(KIND.barrier, bytesOf(frame.attempt, frame.checkpoint, EXTENTS.indexOf(frame.extent)))
     case 'hello': return withHeader(KIND.hello, Buffer.from(JSON.stringify(frame.hello), 'utf8'))
     case 'refused': return withHeader(KIND.refused, bytesOf(frame.seen))
   }
@@ -119,7 +121,7 @@ function decodeFrame(frame: Uint8Array): Frame {
     case KIND.batch: return { kind: 'batch', bytes: frame.subarray(HEADER_BYTES) }
     case KIND.watermark: needs(8); return { kind: 'watermark', time: number(0) }
     case KIND.idle: return { kind: 'idle' }
-    case KIND.barrier: needs(16); return { kind: 'barrier', attempt: number(0), checkpoint: number(1) }
+    case KIND.barrier: needs(24); return { kind: 'barrier', attempt: number(0), checkpoint: number(1), extent: EXTENTS[number(2)] ?? 'whole' }
     case KIND.hello: return { kind: 'hello', hello: parseHello(frame.subarray(HEADER_BYTES)) }
     case KIND.refused: needs(8); return { kind: 'refused', seen: number(0) }
     default: throw new MillraceError('FRAME_CORRUPT', `frame kind ${kind} is none of ${Object.values(KIND).join(', ')}`)

@@ -1,5 +1,6 @@
 import { MillraceError } from '../model/errors.ts'
 import type { CheckpointId } from '../model/ids.ts'
+import type { SnapshotExtent } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { Connection } from '../ports/net.ts'
 import { BarrierAligner } from './barrier-aligner.ts'
@@ -13,7 +14,7 @@ export type GateElement =
   /** All channels are idle. */
   | { kind: 'idle' }
   /** The barrier has come on all channels. */
-  | { kind: 'barrier'; checkpoint: CheckpointId }
+  | { kind: 'barrier'; checkpoint: CheckpointId; extent: SnapshotExtent }
 
 /** Bytes queued on one channel above which its connection is no longer read. */
 const MAX_QUEUED_BYTES = 512 * 1024
@@ -129,7 +130,7 @@ export class InputGate {
       }
       case 'barrier':
         return this.#aligner.onBarrier(index, frame.checkpoint).kind === 'aligned'
-          ? { kind: 'barrier', checkpoint: frame.checkpoint } : undefined
+          ? { kind: 'barrier', checkpoint: frame.checkpoint, extent: frame.extent } : undefined
       default:
         throw new MillraceError('FRAME_CORRUPT', `channel ${channel.exchange} carried a ${frame.kind} after its start`)
     }

@@ -1,6 +1,7 @@
 import type { BatchCodec, KeyGrouper } from '../codegen/contracts.ts'
 import type { Row } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
+import type { SnapshotExtent } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { slotOfKeyGroup } from '../plan/key-groups.ts'
@@ -94,9 +95,9 @@ export class RecordWriter {
     for (const channel of this.#channels) channel.write({ kind: 'idle' })
   }
 
-  barrier(attempt: Attempt, checkpoint: CheckpointId): void {
+  barrier(attempt: Attempt, checkpoint: CheckpointId, extent: SnapshotExtent): void {
     this.flush()
-    for (const channel of this.#channels) channel.write({ kind: 'barrier', attempt, checkpoint })
+    for (const channel of this.#channels) channel.write({ kind: 'barrier', attempt, checkpoint, extent })
   }
 
   get isFull(): boolean { return this.#channels.some((channel) => channel.isFull) }

@@ -27,7 +27,7 @@ export class GateInput implements Input {
       case 'batch': return this.#decode(element.exchange, element.bytes)
       case 'watermark': return { kind: 'watermark', time: element.time }
       case 'idle': return { kind: 'idleInput' }
-      case 'barrier': return { kind: 'barrier', checkpoint: element.checkpoint }
+      case 'barrier': return { kind: 'barrier', checkpoint: element.checkpoint, extent: element.extent }
     }
   }
 

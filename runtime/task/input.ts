@@ -1,6 +1,6 @@
 import type { CheckpointId } from '../model/ids.ts'
 import type { Row } from '../model/schema.ts'
-import type { Split } from '../model/snapshot.ts'
+import type { SnapshotExtent, Split } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
 
 /** What a subtask does next. */
@@ -8,7 +8,7 @@ export type InputStep =
   /** `input`: the place of the stream in the first operator's `from`. `sides`: rows of a source's side outputs. */
   | { kind: 'rows'; rows: Row[]; count: number; input: number; sides?: Readonly<Record<string, Row[]>> }
   | { kind: 'watermark'; time: Timestamp }
-  | { kind: 'barrier'; checkpoint: CheckpointId }
+  | { kind: 'barrier'; checkpoint: CheckpointId; extent: SnapshotExtent }
   /** No watermark is to be expected before rows come again. */
   | { kind: 'idleInput' }
   /** Nothing now: wait for the signal, or look again after `retryMs`. */
@@ -19,7 +19,7 @@ export interface Input {
   /** Never called concurrently. Throws when the input is lost. */
   next(): InputStep | Promise<InputStep>
   /** Makes the next step of a source a barrier; inputs that are fed by channels get theirs in band. */
-  trigger(checkpoint: CheckpointId, mode: TriggerMode): void
+  trigger(checkpoint: CheckpointId, extent: SnapshotExtent, mode: TriggerMode): void
   /** New splits of a source. Called between steps; inputs that are fed by channels have none. */
   addSplits(splits: readonly Split[]): void
   /** The least watermark of the source's alignment group. Called between steps; only of consequence to aligned sources. */

@@ -3,7 +3,7 @@ import type { SourceReader } from '../connectors/source.ts'
 import { BATCH_ROWS } from '../exchange/record-writer.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { CheckpointId } from '../model/ids.ts'
-import type { Split } from '../model/snapshot.ts'
+import type { SnapshotExtent, Split } from '../model/snapshot.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Input, InputStep, TriggerMode } from './input.ts'
@@ -27,7 +27,7 @@ export class SourceInput implements Input {
   readonly #clock: Clock
   readonly #alignment: SplitAlignment | undefined
   #lastTimeAt = -Infinity
-  #barrier: CheckpointId | undefined
+  #barrier: { checkpoint: CheckpointId; extent: SnapshotExtent } | undefined
   #time: TimeSignal | undefined
   #lastSplit: string | undefined
   #stopAfterBarrier = false
@@ -59,8 +59,8 @@ export class SourceInput implements Input {
     return new SplitAlignment({ ...align, generator: this.#generator, clock: this.#clock, pause: pauseSplits })
   }
 
-  trigger(checkpoint: CheckpointId, mode: TriggerMode): void {
-    this.#barrier = checkpoint
+  trigger(checkpoint: CheckpointId, extent: SnapshotExtent, mode: TriggerMode): void {
+    this.#barrier = { checkpoint, extent }
     this.#stopAfterBarrier = mode === 'stopAfter'
   }
 
@@ -92,10 +92,10 @@ export class SourceInput implements Input {
     return time === 'idle' ? { kind: 'idleInput' } : { kind: 'watermark', time }
   }
 
-  #takeBarrier(checkpoint: CheckpointId): InputStep {
+  #takeBarrier(barrier: { checkpoint: CheckpointId; extent: SnapshotExtent }): InputStep {
     this.#barrier = undefined
     if (this.#stopAfterBarrier) this.#stopped = true
-    return { kind: 'barrier', checkpoint }
+    return { kind: 'barrier', ...barrier }
   }
 
   addSplits(splits: readonly Split[]): void {

@@ -5,7 +5,7 @@ import { isPlanted } from '../model/planted-bugs.ts'
 import { errorReport, type ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { Row } from '../model/schema.ts'
-import type { Committable, Split, SubtaskSnapshot } from '../model/snapshot.ts'
+import type { Committable, SnapshotExtent, Split, SubtaskSnapshot } from '../model/snapshot.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
@@ -93,8 +93,8 @@ export class Subtask {
     return this.#done
   }
 
-  trigger(checkpoint: CheckpointId, mode: TriggerMode): void {
-    this.#parts.input.trigger(checkpoint, mode)
+  trigger(checkpoint: CheckpointId, extent: SnapshotExtent, mode: TriggerMode): void {
+    this.#parts.input.trigger(checkpoint, extent, mode)
     this.#parts.signal.raise()
   }
 
@@ -189,7 +189,7 @@ export class Subtask {
         for (const operator of chain.operators.values()) await operator.drain?.()
         for (const writer of this.#parts.exchanges.flatMap((exchange) => exchange.writers)) writer.idle()
         break
-      case 'barrier': await this.#checkpoint(step.checkpoint); break
+      case 'barrier': await this.#checkpoint(step.checkpoint, step.extent); break
       case 'idle':
         await badRecords.push()
         // Nothing will fill the batches soon: what waits goes now.
@@ -227,11 +227,11 @@ export class Subtask {
    * The barrier goes on first, so that others can align while this subtask freezes its state; alignment is what users feel
    * as latency. What is frozen is read and uploaded behind the loop; only state that cannot be frozen is copied here.
    */
-  async #checkpoint(checkpoint: CheckpointId): Promise<void> {
+  async #checkpoint(checkpoint: CheckpointId, extent: SnapshotExtent): Promise<void> {
     const { exchanges, chain, input, attempt } = this.#parts
     for (const operator of chain.operators.values()) await operator.drain?.()
-    for (const writer of exchanges.flatMap((exchange) => exchange.writers)) writer.barrier(attempt, checkpoint)
-    const states = [...chain.states].map(([operator, state]) => [operator, state.freeze?.('whole') ?? copiedState(state.snapshot())] as const)
+    for (const writer of exchanges.flatMap((exchange) => exchange.writers)) writer.barrier(attempt, checkpoint, extent)
+    const states = [...chain.states].map(([operator, state]) => [operator, state.freeze?.(extent) ?? copiedState(state.snapshot())] as const)
     const splits = input.snapshot()
     await this.#parts.badRecords.flush()
     for (const [operator, writer] of this.#parts.sinks) {

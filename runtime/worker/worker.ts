@@ -113,7 +113,7 @@ export class ChainWorker {
     switch (message.kind) {
       case 'fence': case 'stop': this.#enqueue(attempt, () => this.#stopOlder(attempt)); break
       case 'deploy': this.#enqueue(attempt, () => this.#deploy(message.deployment)); break
-      case 'trigger': this.#current(attempt)?.trigger(message.checkpoint, message.thenStop ? 'stopAfter' : 'continue'); break
+      case 'trigger': this.#current(attempt)?.trigger(message.checkpoint, message.extent, message.thenStop ? 'stopAfter' : 'continue'); break
       case 'complete': this.#current(attempt)?.complete(message.checkpoint); break
       case 'splits': this.#current(attempt)?.addSplits(message.splits); break
       case 'abort': break

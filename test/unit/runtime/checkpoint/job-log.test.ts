@@ -1,7 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { JobLog, type LogEntry } from '../../../../runtime/checkpoint/job-log.ts'
-import { retire } from '../../../../runtime/checkpoint/retention.ts'
+import { decodeManifest, encodeManifest } from '../../../../runtime/checkpoint/manifest.ts'
+import { discardSavepoint, retire } from '../../../../runtime/checkpoint/retention.ts'
 import type { JobTarget } from '../../../../runtime/model/job.ts'
+import type { StateFile } from '../../../../runtime/model/snapshot.ts'
 import { MemoryStore } from '../../../harness/memory-store.ts'
 
 const target: JobTarget = { revision: 'r1', spec: {}, desiredState: 'running' }
@@ -11,6 +14,21 @@ function checkpoint(attempt: number, id: number, savepoint: string | null = null
     kind: 'checkpoint', savepoint, final: false,
     checkpoint: { attempt, id, kind: savepoint === null ? 'checkpoint' : 'savepoint', path: `checkpoints/${attempt}-${id}/manifest.json`, completedAt: id, durationMs: 1, sizeBytes: 1 },
   }
+}
+
+function manifestOf(state: Record<string, readonly string[]>): Uint8Array {
+  const files = Object.entries(state).map(([operator, paths]) => [operator, paths.map((path): StateFile => ({ path, sizeBytes: 0, sha256: '', groups: [] }))] as const)
+  return encodeManifest({
+    version: 2, job: 'j', attempt: 1, id: 1, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes: 0, maxParallelism: 1, revision: '', spec: {},
+    subtasks: { 'op-0': { splits: {}, state: Object.fromEntries(files), committables: {} } },
+  })
+}
+
+/** The files that any checkpoint in the log refers to. */
+function referredBy(store: MemoryStore, log: JobLog): string[] {
+  const paths = log.view().checkpoints.flatMap(({ checkpoint: { path } }) =>
+    Object.values(decodeManifest(path, store.objects.get(path) ?? new Uint8Array()).subtasks).flatMap(({ state }) => Object.values(state).flat().map((file) => file.path)))
+  return [...new Set(paths)].sort()
 }
 
 describe('the log of a job', () => {
@@ -60,7 +78,7 @@ describe('the log of a job', () => {
     const log = await JobLog.open(store)
     await log.claim(target)
     for (let id = 2; id < 10; id++) {
-      await store.put(`checkpoints/2-${id}/manifest.json`, Buffer.from('{}'))
+      await store.put(`checkpoints/2-${id}/manifest.json`, manifestOf({}))
       await log.append(2, checkpoint(2, id, id === 3 ? 'mine' : null))
     }
     await retire(log, store, 2)
@@ -70,6 +88,30 @@ describe('the log of a job', () => {
     expect(store.objects.has('checkpoints/2-3/manifest.json')).toBe(true)
     expect(store.objects.has('checkpoints/2-4/manifest.json')).toBe(false)
     await expect(old.append(1, checkpoint(1, 99))).rejects.toMatchObject({ code: 'ATTEMPT_SUPERSEDED' })
+  })
+
+  test('a file lives as long as any checkpoint or savepoint refers to it, and no longer', async () => {
+    const steps = fc.array(fc.record({ refers: fc.array(fc.nat(6), { maxLength: 3 }), savepoint: fc.boolean(), discards: fc.boolean() }), { minLength: 5, maxLength: 25 })
+    await fc.assert(fc.asyncProperty(steps, async (all) => {
+      const store = new MemoryStore()
+      const log = await JobLog.open(store)
+      await log.claim(target)
+      for (const [id, { refers, savepoint, discards }] of all.entries()) {
+        const file = (of: number): string => `checkpoints/1-${of}/state`
+        await store.put(file(id), new Uint8Array())
+        // what a subtask refers to is what its checkpoint before still had
+        const before = referredBy(store, log).filter((path) => refers.some((back) => path === file(id - back)))
+        await store.put(`checkpoints/1-${id}/manifest.json`, manifestOf({ op: [...(savepoint ? [] : before), file(id)] }))
+        await log.append(1, checkpoint(1, id, savepoint ? `s${id}` : null))
+        await retire(log, store, 1)
+        if (discards) {
+          const given = log.view().checkpoints.find((item) => item.savepoint !== null && item.checkpoint !== log.view().newest)
+          if (given?.savepoint != null) await discardSavepoint(log, store, given.savepoint)
+        }
+        const files = [...store.objects.keys()].filter((path) => path.endsWith('/state')).sort()
+        expect(files).toEqual(referredBy(store, log))
+      }
+    }))
   })
 
   test('a job that ended is remembered until the next claim', async () => {

@@ -6,7 +6,7 @@ import { MillraceError } from '../../../../runtime/model/errors.ts'
 const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.integer({ min: 1, max: 40 }).chain((words) => fc.uint8Array({ minLength: words * 8, maxLength: words * 8 })).map((bytes): Frame => ({ kind: 'batch', bytes })),
   fc.maxSafeInteger().map((time): Frame => ({ kind: 'watermark', time })),
-  fc.record({ attempt: fc.nat(), checkpoint: fc.nat() }).map((ids): Frame => ({ kind: 'barrier', ...ids })),
+  fc.record({ attempt: fc.nat(), checkpoint: fc.nat(), extent: fc.constantFrom('changes' as const, 'whole' as const) }).map((ids): Frame => ({ kind: 'barrier', ...ids })),
   fc.nat().map((seen): Frame => ({ kind: 'refused', seen })),
   fc.record({ jobUid: fc.string(), attempt: fc.nat(), exchange: fc.string({ unit: 'grapheme' }), producerSlot: fc.nat(), consumerSlot: fc.nat() })
     .map((hello): Frame => ({ kind: 'hello', hello })))
