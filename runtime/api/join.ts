@@ -1,23 +1,36 @@
 import type { Expression } from './expressions.ts'
-import type { AllNullable, Flat, KeyField, Shape, TypeText } from './shapes.ts'
+import type { AsyncSettings, HttpRequest } from './process.ts'
+import type { AllNullable, Flat, KeyField, Merged, Shape, TypeText } from './shapes.ts'
 import type { Duration, Window } from './windows.ts'
 
-export type JoinType = 'inner' | 'left' | 'right' | 'full'
+type PairType = 'inner' | 'left' | 'right' | 'full'
 
 /** A field of one side, `left.price`, or an expression over both. */
 export type Selected<L extends Shape, R extends Shape> = `left.${keyof L & string}` | `right.${keyof R & string}` | Expression<TypeText>
 
 /** Which rows meet: in the same window, within a distance in event time, or all that were kept (`ttl`, or forever). */
-export interface JoinOptions<L extends Shape, R extends Shape> {
+interface Meeting<L extends Shape, R extends Shape> {
   readonly on: (KeyField<L> & KeyField<R>) | readonly (KeyField<L> & KeyField<R>)[] | Readonly<Partial<Record<KeyField<L>, KeyField<R>>>>
-  readonly type?: JoinType
   readonly window?: Window<'bounds'>
-  readonly within?: { readonly before?: Duration; readonly after?: Duration }
+  readonly within?: { readonly before: Duration; readonly after?: Duration } | { readonly before?: Duration; readonly after: Duration }
   readonly ttl?: Duration | 'forever'
   /** An expression over `left.…` and `right.…`. */
   readonly where?: string
+}
+
+/** Pairs, and of outer joins rows without one. */
+interface PairOptions<L extends Shape, R extends Shape> extends Meeting<L, R> {
+  readonly type?: PairType
   readonly select: Readonly<Record<string, Selected<L, R>>>
 }
+
+/** Rows of the left that have a pair (`semi`), or none (`anti`): whole, or the fields selected. */
+interface PickOptions<L extends Shape, R extends Shape> extends Meeting<L, R> {
+  readonly type: 'semi' | 'anti'
+  readonly select?: Readonly<Record<string, `left.${keyof L & string}` | Expression<TypeText>>>
+}
+
+export type JoinOptions<L extends Shape, R extends Shape> = PairOptions<L, R> | PickOptions<L, R>
 
 type Left<L extends Shape, J> = J extends { type: 'right' | 'full' } ? AllNullable<L> : L
 type Right<R extends Shape, J> = J extends { type: 'left' | 'full' } ? AllNullable<R> : R
@@ -28,7 +41,24 @@ type Bounds<J> = J extends { window: Window } ? { windowStart: 'timestamp'; wind
 
 /** The fields that come out of a join. */
 export type Joined<L extends Shape, R extends Shape, J extends JoinOptions<L, R>> =
-  Flat<{ -readonly [Name in keyof J['select']]: SelectedType<Left<L, J>, Right<R, J>, J['select'][Name]> } & Bounds<J>> extends infer S extends Shape ? S : never
+  Flat<(J extends { select: infer Select } ? { -readonly [Name in keyof Select]: SelectedType<Left<L, J>, Right<R, J>, Select[Name]> } : L) & Bounds<J>> extends infer S extends Shape ? S : never
+
+/** Rows that come too late for a join that goes by event time. */
+export type LateSides<L extends Shape, R extends Shape, J> = J extends { window: Window } | { within: object } ? { lateLeft: L; lateRight: R } : Readonly<Record<never, never>>
+
+/** A table that a service holds: a request for each row. */
+export interface LookupOptions<O extends Shape> extends AsyncSettings {
+  readonly http: HttpRequest
+  /** Fields of the answer. */
+  readonly output: O
+  /** What becomes of a row the service does not know: dropped, or its fields of the answer are null. */
+  readonly type?: 'inner' | 'left'
+  /** Answers kept per slot. */
+  readonly cache?: { readonly rows: number; readonly ttl?: Duration }
+}
+
+/** The fields that come out of a lookup. */
+export type LookedUp<S extends Shape, O extends Shape, J> = Merged<S, J extends { type: 'left' } ? AllNullable<O> : O>
 
 /** Events (`left`) matched with rules (`right`) that are in force. */
 export interface BroadcastOptions<L extends Shape, R extends Shape> {
@@ -45,15 +75,19 @@ export type Matched<L extends Shape, R extends Shape, B extends BroadcastOptions
   { -readonly [Name in keyof B['select']]: SelectedType<L, R, B['select'][Name]> } & {} extends infer S extends Shape ? S : never
 
 /** The options as the graph holds them. */
-export function joinFields(options: { readonly window?: Window; readonly select: Readonly<Record<string, string | Expression<TypeText>>> }): Readonly<Record<string, unknown>> {
+export function joinFields(options: { readonly window?: Window; readonly select?: Selection }): Readonly<Record<string, unknown>> {
   const { window, select, ...rest } = options
-  return {
-    ...rest, ...(window === undefined ? {} : { window: window.written }),
-    select: Object.fromEntries(Object.entries(select).map(([name, value]) => [name, typeof value === 'string' ? value : value.text])),
-  }
+  return { ...rest, ...(window === undefined ? {} : { window: window.written }), ...(select === undefined ? {} : { select: selectedTexts(select) }) }
+}
+
+/** What is selected, by name: an expression that types itself, or one whose type is declared. */
+export type Selection = Readonly<Record<string, string | Expression<TypeText>>>
+
+export function selectedTexts(select: Selection): Record<string, string> {
+  return Object.fromEntries(Object.entries(select).map(([name, value]) => [name, typeof value === 'string' ? value : value.text]))
 }
 
 /** The types of selected expressions, as they were declared. */
-export function joinDeclares({ select }: { readonly select: Readonly<Record<string, string | Expression<TypeText>>> }): Readonly<Record<string, TypeText>> {
+export function joinDeclares({ select = {} }: { readonly select?: Selection }): Readonly<Record<string, TypeText>> {
   return Object.fromEntries(Object.entries(select).flatMap(([name, value]) => (typeof value === 'string' ? [] : [[name, value.type]])))
 }

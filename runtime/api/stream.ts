@@ -2,7 +2,8 @@ import { aggregateFields, type AggregateOver, type Results } from './aggregates.
 import type { Sink, Source } from './connectors.ts'
 import { textsOf, typesOf, type Expressions, type ShapeOf } from './expressions.ts'
 import { ownFunction, type GraphNode, type NodeOutput, type UserCode } from './graph.ts'
-import { joinDeclares, joinFields, type BroadcastOptions, type Joined, type JoinOptions, type Matched } from './join.ts'
+import { joinDeclares, joinFields, selectedTexts, type BroadcastOptions, type Joined, type JoinOptions, type LateSides, type LookedUp, type LookupOptions, type Matched, type Selection } from './join.ts'
+import type { Found, PatternOptions, PatternSelected, PatternSteps, TimedOut } from './pattern.ts'
 import type { AsyncContext, AsyncSettings, HttpRequest, KeyedContext, ProcessContext, StateShape } from './process.ts'
 import type { FieldsOf, Flat, KeyField, Merged, NewRow, Row, Shape, TypeText } from './shapes.ts'
 import type { Duration, Window } from './windows.ts'
@@ -112,9 +113,17 @@ export class Stream<S extends Shape> {
     return this.#then(id, { asyncMap: definition, ...options })
   }
 
-  /** Rows of this stream (`left`) with rows of the other (`right`) whose key fields are equal. */
-  join<const R extends Shape, const J extends JoinOptions<S, R>>(id: string, right: Stream<R>, options: J): Stream<Joined<S, R, J>> {
-    return outputOf({ id, from: [this.#from, right.#from], fields: { join: joinFields(options) }, functions: {}, declares: joinDeclares(options) })
+  /** Rows of this stream (`left`) with rows of the other (`right`) whose key fields are equal. Those too late for it: `side.lateLeft`, `side.lateRight`. */
+  join<const R extends Shape, const J extends JoinOptions<S, R>>(id: string, right: Stream<R>, options: J): WithSides<Joined<S, R, J>, LateSides<S, R, J>> {
+    const isTimed = options.window !== undefined || options.within !== undefined
+    const node: GraphNode = { id, from: [this.#from, right.#from], fields: { join: joinFields(options) }, functions: {}, declares: joinDeclares(options) }
+    return outputWithSides(node, isTimed ? ['lateLeft', 'lateRight'] : [])
+  }
+
+  /** Each row with what a service knows of it; answers may be kept for a while. */
+  lookup<const O extends Shape, const J extends LookupOptions<O>>(id: string, definition: J & { readonly output: O }, options: OperatorOptions = {}): Stream<LookedUp<S, O, J>> {
+    const { type, ...lookup } = definition
+    return this.#then(id, { join: { ...(type === undefined ? {} : { type }), lookup }, ...options })
   }
 
   /** Every event of this stream with each rule of the other that holds for it. */
@@ -187,6 +196,15 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
   /** Each row combined with what came out last for its key: expressions over `previous` and `current`. */
   reduce(id: string, fields: Readonly<Partial<Record<Exclude<keyof S & string, K>, string>>>, options: OperatorOptions & { ttl?: Duration } = {}): Stream<S> {
     return outputOf(this.#node(id, { reduce: fields, ...options }))
+  }
+
+  /** A row for each sequence of rows that fits. Of those not complete in time `side.timedOut`, rows that came too late `side.late`. */
+  pattern<const Steps extends PatternSteps, const Select extends Readonly<Record<string, PatternSelected<S, K, Steps>>>>(
+    id: string, pattern: PatternOptions<Steps, Select>, options: OperatorOptions = {},
+  ): WithSides<Found<S, Steps, Select>, { late: S; timedOut: TimedOut<S, Steps, Select> }> {
+    const select: Selection = pattern.select
+    const node = this.#node(id, { pattern: { ...pattern, select: selectedTexts(select) }, ...options })
+    return outputWithSides({ ...node, declares: joinDeclares({ select }) }, ['late', 'timedOut'])
   }
 
   /** A function over each row with state and timers under its key. */

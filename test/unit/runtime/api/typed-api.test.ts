@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { compiledYaml } from '../../../../cli/compile.ts'
 import { findingsOfModule } from '../../../../cli/job-module.ts'
 import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
-import { count, expr, file, job, kafka, max, nexmark, print, stream, tumble } from '../../../../runtime/api/millrace.ts'
-import { parseAllDocuments } from 'yaml'
+import { count, expr, file, hop, job, kafka, max, nexmark, print, stream, tumble, type Shape, type Stream } from '../../../../runtime/api/millrace.ts'
+import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
+import { validateJob } from '../../../../runtime/plan/job-spec.ts'
+import { parse, parseAllDocuments } from 'yaml'
 
 const LOCAL = { kind: 'path', path: './job.ts' } as const
 
@@ -59,5 +61,42 @@ describe('the typed API', () => {
     expect(configMap).toMatchObject({ kind: 'ConfigMap', immutable: true, data: { 'job.mjs': 'export default 1\n' } })
     expect(streamJob).toMatchObject({ kind: 'StreamJob', metadata: { name: 'right' }, spec: { modules: { job: { configMap: name, key: 'job.mjs' } } } })
     expect(compiledYaml(written, 'export default 2\n')).not.toContain(name)
+  })
+
+  const BIDS_YAML = '{ id: bids, source: { nexmark: { type: bid, events: 10 } }, eventTime: { field: dateTime, outOfOrderness: 1s, idleAfter: 1m, align: { group: nexmark, maxDrift: 5s } } }'
+  const AUCTIONS_YAML = '{ id: auctions, source: { nexmark: { type: auction, events: 10 } }, eventTime: { field: dateTime } }'
+  const LIMITS_YAML = '{ id: limits, source: { file: { path: limits.jsonl, format: json } }, schema: { channel: string, limit: long } }'
+  const bids = stream('bids', nexmark('bid', { events: 10 }), { eventTime: { field: 'dateTime', outOfOrderness: '1s', idleAfter: '1m', align: { group: 'nexmark', maxDrift: '5s' } } })
+  const auctions = stream('auctions', nexmark('auction', { events: 10 }), { eventTime: { field: 'dateTime' } })
+  const limits = stream('limits', file({ path: 'limits.jsonl', format: 'json' }), { schema: { channel: 'string', limit: 'long' } })
+  const graphOf = (spec: unknown): JobGraph => {
+    const validation = validateJob(spec, builtinConnectors)
+    if ('graph' in validation) return validation.graph
+    throw new Error(validation.problems.map(({ path, message }) => `${path}: ${message}`).join('\n'))
+  }
+
+  test.each<[string, Stream<Shape>, string[]]>([
+    ['a semi join', auctions.join('op', bids, { on: { id: 'auction' }, type: 'semi', within: { after: '10s' }, where: 'right.price > left.reserve', select: { auction: 'left.id', twice: expr('long', 'left.reserve * 2') } }),
+      [AUCTIONS_YAML, BIDS_YAML, '{ id: op, from: [auctions, bids], join: { on: { id: auction }, type: semi, within: { after: 10s }, where: right.price > left.reserve, select: { auction: left.id, twice: left.reserve * 2 } } }']],
+    ['an anti join of whole rows', auctions.join('op', bids, { on: { id: 'auction' }, type: 'anti', window: hop('5s', '10s') }),
+      [AUCTIONS_YAML, BIDS_YAML, '{ id: op, from: [auctions, bids], join: { on: { id: auction }, type: anti, window: { hop: 5s, size: 10s } } }']],
+    ['what comes too late for a join', auctions.join('op', bids, { on: { id: 'auction' }, within: { before: '1s' }, select: { auction: 'left.id' } }).side.lateRight,
+      [AUCTIONS_YAML, BIDS_YAML, '{ id: op, from: [auctions, bids], join: { on: { id: auction }, within: { before: 1s }, select: { auction: left.id } } }']],
+    ['a lookup', bids.lookup('op', { type: 'left', http: { url: 'http://sellers:8080/of/{bidder}' }, output: { name: 'string' }, cache: { rows: 10, ttl: '1m' }, retry: { attempts: 3 } }),
+      [BIDS_YAML, '{ id: op, from: bids, join: { type: left, lookup: { http: { url: "http://sellers:8080/of/{bidder}" }, output: { name: string }, cache: { rows: 10, ttl: 1m }, retry: { attempts: 3 } } } }']],
+    ['a pattern', bids.keyBy('auction', 'bidder').pattern('op', {
+      steps: [{ name: 'opening' }, { name: 'raised', follows: 'next', where: 'price > opening.price', times: '2+', greedy: true }, { name: 'lower', where: 'price < raised.price' }],
+      within: '10s', after: { skipToLast: 'raised' }, select: { auction: 'auction', at: 'match.time', raises: 'raised.count', average: expr('double?', 'raised.avg(price)') },
+    }),
+      [BIDS_YAML, `{ id: op, from: bids, keyBy: [auction, bidder], pattern: {
+        steps: [{ name: opening }, { name: raised, follows: next, where: price > opening.price, times: 2+, greedy: true }, { name: lower, where: price < raised.price }],
+        within: 10s, after: { skipToLast: raised }, select: { auction: auction, at: match.time, raises: raised.count, average: raised.avg(price) } } }`]],
+    ['a broadcast', bids.broadcast('op', limits, { key: ['channel'], where: 'left.price > right.limit', select: { price: 'left.price', limit: 'right.limit' } }),
+      [BIDS_YAML, LIMITS_YAML, '{ id: op, from: [bids, limits], broadcast: { key: [channel], where: left.price > right.limit, select: { price: left.price, limit: right.limit } } }']],
+  ])('%s is the same graph as its YAML', (name, made, entries) => {
+    const written = job({ name: 'job', sinks: [made.sink('out', print())] })
+    expect(findingsOfModule('job.ts', written, builtinConnectors)).toEqual([])
+    const from = name.startsWith('what comes') ? 'op.lateRight' : 'op'
+    expect(graphOf(written.spec(LOCAL))).toEqual(graphOf({ graph: [...entries.map((entry) => parse(entry) as unknown), { id: 'out', from, sink: 'console' }] }))
   })
 })

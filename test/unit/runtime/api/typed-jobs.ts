@@ -127,6 +127,65 @@ export function joins(): void {
   bids.join('wrong', auctions, { on: { auctoin: 'id' }, select: { seller: 'right.seller' } })
 }
 
+export function otherJoins(): void {
+  const bids = stream('bids', nexmark('bid', { events: 1000 }), { eventTime: { field: 'dateTime', align: { group: 'nexmark', maxDrift: '5s' } } })
+  const auctions = stream('auctions', nexmark('auction', { events: 1000 }))
+  const answered = auctions.join('answered', bids, { on: { id: 'auction' }, type: 'semi', within: { after: '10s' }, where: 'right.price > left.reserve', select: { auction: 'left.id', twice: expr('long', 'left.reserve * 2') } })
+  holds<Equal<RowOf<typeof answered>, { readonly auction: number; readonly twice: number }>>()
+  answered.side.lateRight.filter('late', (row) => row.price > 1)
+  auctions.join('unanswered', bids, { on: { id: 'auction' }, type: 'anti', window: tumble('10s') }).filter('whole', (row) => row.itemName !== '' && row.windowEnd > row.dateTime)
+  // @ts-expect-error of the right side a semi join gives nothing
+  auctions.join('wrong', bids, { on: { id: 'auction' }, type: 'semi', within: { after: '1s' }, select: { price: 'right.price' } })
+  // @ts-expect-error pairs need a choice of fields
+  auctions.join('wrong', bids, { on: { id: 'auction' }, within: { after: '1s' } })
+  // @ts-expect-error neither before nor after
+  auctions.join('wrong', bids, { on: { id: 'auction' }, within: {}, select: { price: 'right.price' } })
+  // @ts-expect-error without event time nothing comes late
+  void auctions.join('regular', bids, { on: { id: 'auction' }, type: 'semi', ttl: '1h' }).side.lateLeft
+
+  const named = flights.lookup('named', { http: { url: 'http://cities/{origin}' }, output: { city: 'string', people: 'long?' }, cache: { rows: 1000, ttl: '1h' }, timeout: '2s' })
+  holds<Equal<RowOf<typeof named>['city'], string>>()
+  const perhaps = flights.lookup('perhaps', { type: 'left', http: { url: 'http://cities/{origin}' }, output: { city: 'string' } })
+  holds<Equal<RowOf<typeof perhaps>['city'], string | null>>()
+  perhaps.filter('far', (row) => row.distance > 1)
+  // @ts-expect-error a lookup has no rows of its own to give without a match
+  flights.lookup('wrong', { type: 'right', http: { url: 'http://cities/{origin}' }, output: { city: 'string' } })
+}
+
+export function patterns(): void {
+  const bids = stream('bids', nexmark('bid', { events: 1000 }), { eventTime: { field: 'dateTime' } }).keyBy('auction', 'bidder')
+  const rising = bids.pattern('rising', {
+    steps: [
+      { name: 'opening' }, { name: 'pause', where: "channel === 'x'", not: true }, { name: 'raised', where: 'price > opening.price', times: '2+', greedy: true },
+      { name: 'again', times: '0..2' }, { name: 'lower', optional: true, where: 'price < raised.price' },
+    ],
+    within: '10s', after: { skipToLast: 'raised' },
+    select: {
+      auction: 'auction', at: 'match.time', since: 'opening.first.dateTime', raises: 'raised.count', to: 'raised.price', channel: 'again.last.channel', lower: 'lower.price',
+      average: expr('double?', 'raised.avg(price)'),
+    },
+  })
+  holds<Equal<RowOf<typeof rising>, {
+    readonly auction: number; readonly at: number; readonly since: number; readonly raises: number; readonly to: number; readonly channel: string | null; readonly lower: number | null
+    readonly average: number | null
+  }>>()
+  holds<Equal<RowOf<typeof rising.side.timedOut>['since'], number | null>>()
+  holds<Equal<RowOf<typeof rising.side.timedOut>['raises'], number>>()
+  rising.side.late.filter('late', (row) => row.price > 1)
+  // @ts-expect-error no field of a step
+  bids.pattern('wrong', { steps: [{ name: 'a' }], select: { price: 'a.prise' } })
+  // @ts-expect-error no such step
+  bids.pattern('wrong', { steps: [{ name: 'a' }], select: { price: 'b.price' } })
+  // @ts-expect-error what must not come has no rows
+  bids.pattern('wrong', { steps: [{ name: 'a' }, { name: 'b', not: true }, { name: 'c' }], select: { price: 'b.price' } })
+  // @ts-expect-error the rows of a match differ in all but the key
+  bids.pattern('wrong', { steps: [{ name: 'a' }], select: { price: 'price' } })
+  // @ts-expect-error no such step to go on at
+  bids.pattern('wrong', { steps: [{ name: 'a' }], after: { skipToLast: 'b' }, select: { price: 'a.price' } })
+  // @ts-expect-error no duration
+  bids.pattern('wrong', { steps: [{ name: 'a' }], within: '10 seconds', select: { price: 'a.price' } })
+}
+
 export function rules(): void {
   const limits = stream('limits', file({ path: 'limits', format: 'json' }), { schema: { origin: 'string', limit: 'long', gone: 'boolean?' } })
   const over = flights.broadcast('over', limits, { key: ['origin'], where: 'left.origin === right.origin && left.distance > right.limit', remove: 'right.gone', select: { origin: 'left.origin', limit: 'right.limit' } })
