@@ -14,9 +14,7 @@ let codecs: BatchCodecs | undefined
  * it takes 13 MB, and most workers have nothing to do with Kafka.
  */
 export async function loadBatchCodecs(): Promise<void> {
-  if (codecs !== undefined) return
-  const [{ crc32c }, { lz4Decompress, snappyDecompress }] = await Promise.all([import('@node-rs/crc32'), import('@platformatic/wasm-utils')])
-  codecs = { crc32c, lz4Decompress, snappyDecompress }
+  codecs ??= await import('./native-codecs.ts')
 }
 
 /** Synchronous, as batches are read and written; throws when nothing has been loaded. */
