@@ -1,15 +1,15 @@
-import { createHash } from 'node:crypto'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import type { Connectors } from '../runtime/connectors/registry.ts'
 import type { SinkConnector } from '../runtime/connectors/sink.ts'
 import type { SourceConnector } from '../runtime/connectors/source.ts'
 import type { Row, Schema } from '../runtime/model/schema.ts'
 import { compileReadAll } from './read-all.ts'
+import { RowHash, type HashedRows } from './row-hash.ts'
 
 /** What a worker process has seen; printed when it ends. */
-export interface WorkerFigures { rows: number; checksum: number; hash: number; firstRowAt: number | null }
+export interface WorkerFigures { rows: number; checksum: number; hash: number; finalRows: number; firstRowAt: number | null }
 
-export const figures: WorkerFigures = { rows: 0, checksum: 0, hash: 0, firstRowAt: null }
+export const figures: WorkerFigures = { rows: 0, checksum: 0, hash: 0, finalRows: 0, firstRowAt: null }
 
 /** Of every row with `emittedAt`, in the order of arrival. */
 const latenciesMs: number[] = []
@@ -26,14 +26,15 @@ export function latencies(): Latencies | null {
 /** Microseconds matter for latency, so not Date.now. */
 function wallMs(): number { return performance.timeOrigin + performance.now() }
 
-/** Hashing costs more than most queries, so only the run that checks results does it. */
-const isHashing = process.env['MILLRACE_BENCH_HASH'] === '1'
+/** What is hashed, as JSON. Hashing costs more than most queries, so only the run that checks results does it. */
+const hashed = process.env['MILLRACE_BENCH_HASH']
 
 /** Counts rows and reads every field of each; keeps latencies of `emittedAt`. */
 const blackhole: SinkConnector = {
   validate: () => [],
   writer: ({ schema }) => {
     const readAll = compileReadAll(schema)
+    const hash = hashed === undefined ? undefined : new RowHash(schema, JSON.parse(hashed) as HashedRows)
     const isTimed = schema.fields.some((field) => field.name === 'emittedAt')
     return {
       open: async () => undefined,
@@ -42,7 +43,7 @@ const blackhole: SinkConnector = {
         figures.rows += count
         figures.checksum += readAll(rows, count)
         if (isTimed) noteLatencies(rows, count)
-        if (isHashing) for (let index = 0; index < count; index++) figures.hash = (figures.hash + hashOf(JSON.stringify(rows[index]))) % 2 ** 48
+        if (hash !== undefined) noteHash(hash, rows, count)
       },
       prepareCommit: async () => [],
       commit: async () => undefined,
@@ -51,9 +52,10 @@ const blackhole: SinkConnector = {
   },
 }
 
-/** The sum of the rows' hashes does not depend on their order. */
-function hashOf(text: string): number {
-  return Number.parseInt(createHash('md5').update(text).digest('hex').slice(0, 12), 16)
+function noteHash(hash: RowHash, rows: readonly Row[], count: number): void {
+  for (let index = 0; index < count; index++) hash.add(rows[index] ?? {})
+  figures.hash = hash.sum
+  figures.finalRows = hash.finalRows
 }
 
 function noteLatencies(rows: readonly Row[], count: number): void {

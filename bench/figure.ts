@@ -17,6 +17,8 @@ export interface Figure {
   atLeast?: boolean
   /** What Flink has, in the same unit. */
   flink?: number
+  /** Whether `flink` was measured in this run, and what became of the comparison of its result rows with Millrace's. */
+  flinkRun?: { rows: 'equal' | 'DIFFERENT' | 'not compared' }
   note?: string
 }
 
@@ -34,9 +36,9 @@ export function isReached({ value, target, atLeast }: Figure): boolean | undefin
 }
 
 export function figureText(figure: Figure): string {
-  const { name, unit, value, min, max, runs, target, flink, note } = figure
+  const { name, unit, value, min, max, runs, target, flink, flinkRun, note } = figure
   const spread = runs > 1 ? ` (${short(min)} – ${short(max)}, ${runs} runs)` : ''
-  const bar = target === undefined ? '' : `   ${isReached(figure) === true ? 'reached' : 'NOT REACHED'}: ${figure.atLeast === true ? '≥' : '≤'} ${short(target)}${flink === undefined ? '' : `, Flink ${short(flink)}`}`
+  const bar = target === undefined ? '' : `   ${isReached(figure) === true ? 'reached' : 'NOT REACHED'}: ${figure.atLeast === true ? '≥' : '≤'} ${short(target)}${flink === undefined ? '' : `, Flink ${short(flink)}${flinkRun === undefined ? '' : ` in this run, rows ${flinkRun.rows}`}`}`
   return `${name.padEnd(34)} ${short(value).padStart(9)} ${unit}${spread}${bar}${note === undefined ? '' : `   ${note}`}`
 }
 
