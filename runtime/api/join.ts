@@ -46,9 +46,8 @@ export type Joined<L extends Shape, R extends Shape, J extends JoinOptions<L, R>
 /** Rows that come too late for a join that goes by event time. */
 export type LateSides<L extends Shape, R extends Shape, J> = J extends { window: Window } | { within: object } ? { lateLeft: L; lateRight: R } : Readonly<Record<never, never>>
 
-/** A table that a service holds: a request for each row. */
-export interface LookupOptions<O extends Shape> extends AsyncSettings {
-  readonly http: HttpRequest
+/** A table that a service or a Druid holds: a request for each row. */
+interface Lookup<O extends Shape> extends AsyncSettings {
   /** Fields of the answer. */
   readonly output: O
   /** What becomes of a row the service does not know: dropped, or its fields of the answer are null. */
@@ -56,6 +55,17 @@ export interface LookupOptions<O extends Shape> extends AsyncSettings {
   /** Answers kept per slot. */
   readonly cache?: { readonly rows: number; readonly ttl?: Duration }
 }
+
+/** A query with a `?` for each of `parameters`, which are fields of the row; it gives one row at most. */
+export interface DruidQuery<S extends Shape> {
+  /** Of a Router or Broker. */
+  readonly url: string
+  readonly query: string
+  readonly parameters: KeyField<S> | readonly KeyField<S>[]
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type LookupOptions<S extends Shape, O extends Shape> = Lookup<O> & ({ readonly http: HttpRequest; readonly druid?: undefined } | { readonly druid: DruidQuery<S>; readonly http?: undefined })
 
 /** The fields that come out of a lookup. */
 export type LookedUp<S extends Shape, O extends Shape, J> = Merged<S, J extends { type: 'left' } ? AllNullable<O> : O>

@@ -121,7 +121,7 @@ export class Stream<S extends Shape> {
   }
 
   /** Each row with what a service knows of it; answers may be kept for a while. */
-  lookup<const O extends Shape, const J extends LookupOptions<O>>(id: string, definition: J & { readonly output: O }, options: OperatorOptions = {}): Stream<LookedUp<S, O, J>> {
+  lookup<const O extends Shape, const J extends LookupOptions<S, O>>(id: string, definition: J & { readonly output: O }, options: OperatorOptions = {}): Stream<LookedUp<S, O, J>> {
     const { type, ...lookup } = definition
     return this.#then(id, { join: { ...(type === undefined ? {} : { type }), lookup }, ...options })
   }

@@ -1,3 +1,4 @@
+import { valueReader, type ValueReader } from '../../codegen/rows/logical-values.ts'
 import { compileRowMaker } from '../../codegen/rows/row-maker.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
@@ -30,6 +31,8 @@ function functionCall(verb: AsyncMapVerb, { functions, output, clock, node, onBl
 
 function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): AsyncCall {
   const make = compileRowMaker(output.schema, output.rowClass)
+  // as a source reads JSON: times and dates as ISO texts too; what does not fit is left for the maker to refuse
+  const answered = call.answer.map((field) => ({ name: field.name, read: valueReader(field) }))
   const kept = output.schema.fields.filter(({ name }) => !call.answer.some((field) => field.name === name))
   return async (row, { signal }) => {
     const { status, body } = await httpClient.send({
@@ -41,9 +44,11 @@ function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): Asyn
       ...(call.method === 'POST' ? { body: call.body === undefined ? JSON.stringify(row) : filled(call.body, row, (value) => JSON.stringify(value)) } : {}),
     })
     const answer = answerOf(status, body)
-    return make(Object.fromEntries([...kept.map(({ name }) => [name, row[name]]), ...call.answer.map(({ name }) => [name, answer[name]])]))
+    return make(Object.fromEntries([...kept.map(({ name }) => [name, row[name]]), ...answered.map(({ name, read }) => [name, valueOf(answer[name], read)])]))
   }
 }
+
+function valueOf(value: unknown, read: ValueReader): unknown { return value === null || value === undefined ? value : read(value) ?? value }
 
 function filled(template: readonly TemplatePart[], row: Row, print: (value: unknown) => string): string {
   return template.map((part) => (typeof part === 'string' ? part : print(row[part.field]))).join('')

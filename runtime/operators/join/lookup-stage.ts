@@ -7,18 +7,46 @@ import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage } from '../stage.ts'
 
 const NOT_FOUND = 404
+/** A query that is answered so has asked at the wrong place: no match is another thing. */
+const ASKED_WRONGLY = 400
 
 /**
  * Flink's lookup join (AsyncLookupJoinRunner): asyncMap's calls, with answers kept for a while and 404 meaning that there
  * is no match. What is kept is no state: after a restore the service is asked anew.
  */
 export function createLookupStage(verb: LookupVerb, context: OperatorContext): OperatorStage {
-  const service = new NotFoundIsAnswer(verb, context.httpClient)
+  const service = new NotFoundIsAnswer(verb, verb.answer === 'rows' ? new RowIsAnswer(context.httpClient) : context.httpClient)
   return createAsyncMapStage(verb.call, {
     ...context,
     httpClient: verb.cache === undefined ? service : new CachedAnswers(service, verb.cache, context.clock),
     onError: (error, row, operator) => { if (!(error instanceof MillraceError && error.code === 'LOOKUP_MISSING')) context.onError(error, row, operator) },
   })
+}
+
+/** Of a query: the one row of its result, 404 when it has none. More are an error of the row: which of them is meant? */
+class RowIsAnswer implements HttpClient {
+  readonly #client: HttpClient
+
+  constructor(client: HttpClient) { this.#client = client }
+
+  async send(request: OutgoingRequest): Promise<HttpAnswer> {
+    const answer = await this.#client.send(request)
+    if (answer.status !== 200) return answer.status === NOT_FOUND ? { ...answer, status: ASKED_WRONGLY } : answer
+    const rows = rowsOf(answer.body)
+    const [row, second] = rows
+    if (second !== undefined) throw new MillraceError('LOOKUP_AMBIGUOUS', `the query gave ${rows.length} rows for one`, { domain: 'user', hint: 'let it give one at most: LIMIT 1, or an aggregate' })
+    return row === undefined ? { ...answer, status: NOT_FOUND, body: '' } : { ...answer, body: JSON.stringify(row) }
+  }
+}
+
+function rowsOf(body: string): readonly unknown[] {
+  try {
+    const rows: unknown = JSON.parse(body)
+    if (Array.isArray(rows)) return rows
+  } catch (cause) {
+    throw new MillraceError('HTTP_ANSWER', `the service answered no JSON: ${body.slice(0, 200)}`, { domain: 'dependency', cause })
+  }
+  throw new MillraceError('HTTP_ANSWER', `the service answered no list of rows: ${body.slice(0, 200)}`, { domain: 'dependency' })
 }
 
 /** A row the service does not know: no answer, whose fields are all null, or, of an inner join, no row. */

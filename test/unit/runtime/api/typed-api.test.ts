@@ -84,6 +84,8 @@ describe('the typed API', () => {
       [AUCTIONS_YAML, BIDS_YAML, '{ id: op, from: [auctions, bids], join: { on: { id: auction }, within: { before: 1s }, select: { auction: left.id } } }']],
     ['a lookup', bids.lookup('op', { type: 'left', http: { url: 'http://sellers:8080/of/{bidder}' }, output: { name: 'string' }, cache: { rows: 10, ttl: '1m' }, retry: { attempts: 3 } }),
       [BIDS_YAML, '{ id: op, from: bids, join: { type: left, lookup: { http: { url: "http://sellers:8080/of/{bidder}" }, output: { name: string }, cache: { rows: 10, ttl: 1m }, retry: { attempts: 3 } } } }']],
+    ['a lookup in Druid', bids.lookup('op', { druid: { url: 'http://druid:8888', query: 'SELECT name FROM sellers WHERE id = ?', parameters: 'bidder' }, output: { name: 'string' } }),
+      [BIDS_YAML, '{ id: op, from: bids, join: { lookup: { druid: { url: "http://druid:8888", query: SELECT name FROM sellers WHERE id = ?, parameters: bidder }, output: { name: string } } } }']],
     ['a pattern', bids.keyBy('auction', 'bidder').pattern('op', {
       steps: [{ name: 'opening' }, { name: 'raised', follows: 'next', where: 'price > opening.price', times: '2+', greedy: true }, { name: 'lower', where: 'price < raised.price' }],
       within: '10s', after: { skipToLast: 'raised' }, select: { auction: 'auction', at: 'match.time', raises: 'raised.count', average: expr('double?', 'raised.avg(price)') },

@@ -148,6 +148,9 @@ export function otherJoins(): void {
   const perhaps = flights.lookup('perhaps', { type: 'left', http: { url: 'http://cities/{origin}' }, output: { city: 'string' } })
   holds<Equal<RowOf<typeof perhaps>['city'], string | null>>()
   perhaps.filter('far', (row) => row.distance > 1)
+  flights.lookup('druid', { druid: { url: 'http://druid:8888', query: 'SELECT city FROM cities WHERE origin = ?', parameters: ['origin'] }, output: { city: 'string' } }).filter('c', (row) => row.city !== row.origin)
+  // @ts-expect-error no field of the row
+  flights.lookup('wrong', { druid: { url: 'http://druid:8888', query: 'SELECT city FROM cities WHERE origin = ?', parameters: ['orgin'] }, output: { city: 'string' } })
   // @ts-expect-error a lookup has no rows of its own to give without a match
   flights.lookup('wrong', { type: 'right', http: { url: 'http://cities/{origin}' }, output: { city: 'string' } })
 }

@@ -63,6 +63,84 @@ describe('a lookup join', () => {
   })
 })
 
+const DRUID = { url: 'http://druid:8888/', query: "SELECT name, since FROM sellers WHERE id = ? AND tag = ? AND note <> 'what?' LIMIT 1", parameters: ['id', 'tag'] }
+const SELLER = { name: 'string', since: 'timestamp?' }
+
+describe('a lookup in Druid', () => {
+  interface Asked { url: string; method: string; body: { query: string; parameters: { type: string; value: unknown }[]; resultFormat: string } }
+
+  function druidBed(lookup: object, answer: (id: number) => HttpAnswer) {
+    const asked: Asked[] = []
+    const bed = new OperatorBed(aroundOperator({ id: 'long', tag: 'string?', open: 'boolean?', at: 'timestamp?' }, { join: { type: 'left', lookup: { druid: DRUID, output: SELLER, ...lookup } } }), 'op', { http: { send: ({ url, method, body }) => {
+      const request = { url, method, body: JSON.parse(body ?? '') as Asked['body'] }
+      asked.push(request)
+      return Promise.resolve(answer(Number(request.body.parameters[0]?.value)))
+    } } })
+    const put = async (...rows: object[]): Promise<void> => { await bed.process(rows as []); await bed.stage.drain?.() }
+    return { bed, asked, put }
+  }
+
+  const answers = (id: number): HttpAnswer => ({ status: 200, body: JSON.stringify(id > 9 ? [] : [{ name: `s${id}`, since: '2026-01-02T00:00:00.000Z' }]) })
+
+  test('when it is asked, values are parameters of their types and the text of the query stays as it is, whatever they hold', async () => {
+    const { bed, asked, put } = druidBed({}, answers)
+    await put({ id: 1, tag: "x' OR '1' = '1\"}" }, { id: 10, tag: null })
+    expect(asked.map(({ url, method }) => [method, url])).toEqual([['POST', 'http://druid:8888/druid/v2/sql'], ['POST', 'http://druid:8888/druid/v2/sql']])
+    expect(asked.map(({ body }) => body)).toEqual([
+      { query: DRUID.query, resultFormat: 'object', parameters: [{ type: 'BIGINT', value: 1 }, { type: 'VARCHAR', value: "x' OR '1' = '1\"}" }] },
+      { query: DRUID.query, resultFormat: 'object', parameters: [{ type: 'BIGINT', value: 10 }, { type: 'VARCHAR', value: null }] },
+    ])
+    expect(bed.out.rows.map((row) => [row['name'], row['since']])).toEqual([['s1', Date.parse('2026-01-02')], [null, null]])
+    expect(bed.errors).toEqual([])
+  })
+
+  test('every type that a parameter can have goes as what Druid calls it', async () => {
+    const { asked, put } = druidBed({ druid: { url: 'https://druid', query: 'SELECT name FROM s WHERE open = ? AND at_time < ?', parameters: ['open', 'at'] } }, answers)
+    await put({ id: 1, open: true, at: 1_700_000_000_000 })
+    expect(asked[0]?.body.parameters).toEqual([{ type: 'BOOLEAN', value: true }, { type: 'TIMESTAMP', value: 1_700_000_000_000 }])
+  })
+
+  test('when answers are kept, no match is one too', async () => {
+    const { bed, asked, put } = druidBed({ cache: { rows: 10 } }, answers)
+    await put({ id: 1, tag: 'a' })
+    await put({ id: 10, tag: 'a' })
+    await put({ id: 1, tag: 'a' }, { id: 10, tag: 'a' }, { id: 1, tag: 'b' })
+    expect(asked).toHaveLength(3)
+    expect(bed.out.rows.map((row) => row['name'])).toEqual(['s1', null, 's1', null, 's1'])
+  })
+
+  test.each([
+    ['several rows', { status: 200, body: '[{"name":"a"},{"name":"b"}]' }, 'LOOKUP_AMBIGUOUS'],
+    ['an object', { status: 200, body: '{"name":"a"}' }, 'HTTP_ANSWER'],
+    ['no JSON', { status: 200, body: '<html>' }, 'HTTP_ANSWER'],
+    ['404, which is no match of the query', { status: 404, body: '' }, 'HTTP_STATUS'],
+    ['what Druid says of a wrong query', { status: 400, body: '{"error":"druidException","errorMessage":"Object \'sellers\' not found"}' }, 'HTTP_STATUS'],
+    ['a row of another type', { status: 200, body: '[{"name":7}]' }, 'VALUE_INVALID'],
+  ])('when it answers %s, that is an error of the row', async (_, answer, code) => {
+    const { bed, put } = druidBed({}, () => answer)
+    await put({ id: 1, tag: 'a' })
+    expect(bed.errors.map(({ error }) => error.code)).toEqual([code])
+    expect(bed.out.rows).toEqual([])
+  })
+})
+
+test.each([
+  ['both services', { http: HTTP, druid: DRUID }, 'CALL_MISSING', ''],
+  ['a value in the text of the query', { druid: { ...DRUID, query: 'SELECT name FROM s WHERE id = {id}' } }, 'OPTION_INVALID', '.druid.query'],
+  ['a query that asks the same for all', { druid: { ...DRUID, query: "SELECT name FROM s WHERE id = '?' -- ?" } }, 'OPTION_INVALID', '.druid.query'],
+  ['too few parameters', { druid: { ...DRUID, parameters: 'id' } }, 'OPTION_INVALID', '.druid.parameters'],
+  ['no parameters', { druid: { url: DRUID.url, query: DRUID.query } }, 'TYPE_MISMATCH', '.druid.parameters'],
+  ['a parameter that is no field', { druid: { ...DRUID, parameters: ['id', 'tga'] } }, 'UNKNOWN_FIELD', '.druid.parameters[1]'],
+  ['a json parameter', { druid: { ...DRUID, parameters: ['id', 'raw'] } }, 'TYPE_MISMATCH', '.druid.parameters[1]'],
+  ['an address with a field', { druid: { ...DRUID, url: 'http://{tag}:8888' } }, 'OPTION_INVALID', '.druid.url'],
+  ['a wrong header', { druid: { ...DRUID, headers: { 'x y': '1' } } }, 'OPTION_INVALID', '.druid.headers["x y"]'],
+])('a lookup in Druid with %s is refused', (_, lookup, code, path) => {
+  const result = validateJob({ graph: [
+    { id: 'in', source: 'file', schema: { id: 'long', tag: 'string?', raw: 'json' } }, { id: 'op', from: 'in', join: { lookup: { output: SELLER, ...lookup } } }, { id: 'out', from: 'op', sink: 'console' },
+  ] }, CHECKS)
+  expect('problems' in result ? result.problems.map((problem) => [problem.code, problem.path]) : []).toEqual([[code, `spec.graph[1].join.lookup${path}`]])
+})
+
 test.each([
   ['another type', { type: 'semi', lookup: { http: HTTP, output: { name: 'string' } } }, 'UNKNOWN_VALUE', 'join.type'],
   ['a key beside it', { on: 'id', lookup: { http: HTTP, output: { name: 'string' } } }, 'UNKNOWN_FIELD', 'join.on'],
