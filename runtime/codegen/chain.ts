@@ -6,6 +6,7 @@ import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter, valueCheck } from './expression.ts'
 import { refusePromise, type RowMaker } from './rows/row-maker.ts'
 import type { RowClass } from './rows/row.ts'
+import { withPartsInPlace } from './split-steps.ts'
 
 export type ChainStep =
   | { kind: 'filter'; operatorId: string; condition: Expression }
@@ -20,7 +21,8 @@ export type ChainStep =
  * not the row, and the loop is entered again after a bad row: the path of good rows pays nothing for it. What `onError`
  * throws leaves the loop. The row given to it is the one that came into the chain.
  */
-export function compileChainLoop(steps: readonly ChainStep[]): ChainLoop {
+export function compileChainLoop(written: readonly ChainStep[]): ChainLoop {
+  const steps = withPartsInPlace(written)
   const code = new Emitter()
   code.line(`return function chain(rows, count, out, onError) {`)
   code.line(`let n = 0, i = 0, step = 0`)

@@ -3,6 +3,8 @@ import { FUNCTIONS } from '../expressions/functions.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import type { Emitter } from './emitter.ts'
+import { splitPart } from './split-part.ts'
+import { isIndex, isSplit } from './split-steps.ts'
 
 /**
  * Checked expressions → JavaScript. Null rules: arithmetic, templates, calls and members with a null operand
@@ -91,6 +93,10 @@ export class ExpressionEmitter {
   }
 
   #member(object: Expression, property: string | number): string {
+    if (isSplit(object) && isIndex(property)) {
+      const [text, separator] = object.arguments
+      return this.#strict([text], ([emitted]) => `splitPart(${emitted}, ${this.#code.literal(separator.value)}, ${property})`, 'null')
+    }
     if (object.type === 'json') return `jsonStep(${this.emit(object)}, ${this.#code.literal(property)})`
     if (object.type === 'string' && property === 'length') return this.#strict([object], ([text]) => `${text}.length`, 'null')
     throw new MillraceError('UNKNOWN_MEMBER', `${object.type} has no member ${JSON.stringify(property)}`)
@@ -98,7 +104,7 @@ export class ExpressionEmitter {
 }
 
 /** What emitted expressions and checks refer to: spread it into the scope of Emitter.compile. */
-export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue }
+export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue, splitPart }
 
 /** One step into a json value: its own properties only, so nothing ever reaches a prototype. */
 function jsonStep(value: unknown, key: string | number): unknown {

@@ -84,6 +84,31 @@ describe('chain loop', () => {
       expect(out.map((one) => one['v'])).toEqual(rows.map((one) => evaluate(expression, one)))
     }), { numRuns: 500 })
   })
+
+  test('parts of a split are those of the array, wherever they are read and in whatever order, with a text of null too', () => {
+    const partOf = fc.record({ text: fc.array(fc.constantFrom('/', '//', 'a', 'é'), { maxLength: 9 }).map((pieces) => pieces.join('')), indexes: fc.array(fc.nat(5), { minLength: 3, maxLength: 3 }), separator: fc.constantFrom('/', '//', 'x') })
+    fc.assert(fc.property(fc.array(partOf, { minLength: 1, maxLength: 6 }), fc.boolean(), (cases, isNull) => {
+      for (const { indexes: [i, j, k], separator } of cases) {
+        const split = mapStep('split', schema, { copy: 's', parts: `s.split('${separator}')` })
+        const between: Schema = { fields: split.fields.map((one) => one.field) }
+        const steps = [split, filterStep('some', `String(parts[${i}]) !== 'x'`, between), mapStep('take', between, { a: `String(parts[${j}])`, b: `String(parts[${k}]) ?? 'none'`, c: 'copy' })]
+        const rows = cases.map(({ text }, index) => row({ s: isNull && index === 1 ? null : text }))
+        const expected = rows.map((one) => {
+          const parts = (one['s'] as string | null)?.split(separator)
+          return { a: parts?.[j ?? 0] ?? null, b: parts?.[k ?? 0] ?? 'none', c: one['s'] }
+        })
+        expect(run(steps, rows).out).toEqual(expected)
+      }
+    }))
+  })
+
+  test('a split that is read as a whole, or handed on, stays an array', () => {
+    const split = mapStep('split', schema, { copy: 's', parts: "s.split('/')" })
+    const between: Schema = { fields: split.fields.map((one) => one.field) }
+    expect(run([split, mapStep('take', between, { first: 'parts[0]', parts: 'parts' })], [row({ s: 'a/b' })]).out).toEqual([{ first: 'a', parts: ['a', 'b'] }])
+    expect(run([split, filterStep('some', "String(parts[1]) === 'b'", between)], [row({ s: 'a/b' }), row({ s: 'a' })]).out).toEqual([{ copy: 'a/b', parts: ['a', 'b'] }])
+    expect(value("s.split('')[1]", { s: 'ab' })).toBe('b')
+  })
 })
 
 const typed = <E>(expression: E, type: FieldType, nullable: boolean): E & { type: FieldType; nullable: boolean } => ({ ...expression, type, nullable })
