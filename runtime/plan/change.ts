@@ -131,14 +131,17 @@ function onlyFree(entry: Fields, old: unknown, now: unknown): boolean {
   const verb = verbOf(entry)
   const free = verb === undefined ? [] : freeFieldsOf(verb)
   if (free.length === 0 || !isFields(old) || !isFields(now)) return false
-  const bound = (fields: Fields): string => text(Object.fromEntries(Object.entries(fields).filter(([name]) => !free.includes(name))))
+  const without = (fields: Fields, within: string): Fields => Object.fromEntries(Object.entries(fields).filter(([name]) => !free.includes(within + name)))
+  const bound = (fields: Fields): string => text(Object.fromEntries(Object.entries(without(fields, '')).map(([name, value]) =>
+    [name, Array.isArray(value) ? value.map((item: unknown) => (isFields(item) ? without(item, `${name}.`) : item)) : value])))
   return bound(old) === bound(now)
 }
 
 function stateFields(entry: Fields): readonly string[] | undefined {
   const verb = verbOf(entry)
-  // without a key a function has no state
+  // without a key a function has no state, and of a table that a service holds there is none here
   if (verb === 'process' && entry['keyBy'] === undefined) return undefined
+  if (verb === 'join' && isFields(entry['join']) && entry['join']['lookup'] !== undefined) return undefined
   return verb === undefined ? undefined : stateFieldsOf(verb)
 }
 

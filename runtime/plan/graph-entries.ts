@@ -18,7 +18,7 @@ interface VerbForm {
   takes?: readonly VerbName[]
   /** Fields its state is made of: with another value the state has no place in the new operator. */
   state?: readonly string[]
-  /** What of those may change all the same, by their own fields. */
+  /** What of those may change all the same, by their own fields; `steps.where` is the field of each in a list. */
   free?: readonly string[]
 }
 
@@ -39,7 +39,7 @@ const FORMS: Readonly<Record<VerbName, VerbForm>> = {
   join: { fields: ['join'], state: ['join'] },
   dedupe: { fields: ['keyBy', 'dedupe'], takes: ['keyBy'], state: ['keyBy', 'dedupe'], free: ['ttl'] },
   topN: { fields: ['keyBy', 'topN'], takes: ['keyBy'], state: ['keyBy', 'topN'], free: ['ttl'] },
-  pattern: { fields: ['keyBy', 'pattern'], takes: ['keyBy'], state: ['keyBy', 'pattern'] },
+  pattern: { fields: ['keyBy', 'pattern'], takes: ['keyBy'], state: ['keyBy', 'pattern'], free: ['select', 'maxRuns', 'steps.where'] },
   process: { fields: ['keyBy', 'process'], takes: ['keyBy'], state: ['keyBy'] },
   broadcast: { fields: ['broadcast'], state: [] },
   sink: { fields: ['sink'] },

@@ -101,7 +101,7 @@ function checkType(type: JoinType, extent: JoinExtent, path: string, problems: P
   if (extent.kind !== 'regular' || type === 'inner' || type === 'semi') return
   problems.report('JOIN_UNSUPPORTED', join(path, 'type'),
     `a ${type} join that is bound neither by a window nor by within would put out rows without a match and take them back when one comes, which no stream here can say`,
-    'give it window or within: then a row without a match is final once its time is over')
+    `give it within: { before: 1h, after: 1h } or a window: then a row without a match is final once its time is over${type === 'left' ? '; or ask a table for the other side, with lookup and type: left' : ''}; ${type === 'anti' ? 'semi' : 'inner'} needs neither`)
 }
 
 function readTimes(entry: Entry, inputs: readonly [Input, Input], kind: 'window' | 'interval', problems: Problems): JoinVerb['times'] {

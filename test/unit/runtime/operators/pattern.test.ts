@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
 import { MAX_TIMESTAMP } from '../../../../runtime/model/time.ts'
-import { aroundOperator } from '../../../harness/operator-bed.ts'
+import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { plainPattern, type PlainCondition, type PlainPattern, type PlainStep, type Taken } from '../../../harness/plain/plain-pattern.ts'
 
@@ -133,3 +133,18 @@ describe('pattern', () => {
   })
 })
 
+
+test('under changed conditions and another choice of fields matches under way go on with the rows they have', async () => {
+  const graphOf = (least: number, select: object) => aroundOperator(SCHEMA, {
+    keyBy: 'key', pattern: { steps: [{ name: 'a', where: 'v === 0' }, { name: 'b', where: `v >= ${least} && v > a.v`, times: 2 }], within: '1m', select, maxRuns: least },
+  }, { eventTime: 'at' })
+  const old = new OperatorBed(graphOf(1, { key: 'key', first: 'a.id' }), 'op')
+  await old.process([{ key: 'k', id: 1, v: 0, at: 1 }, { key: 'k', id: 2, v: 1, at: 2 }, { key: 'k', id: 3, v: 1, at: 30 }])
+  await old.watermark(10)
+  const changed = new OperatorBed(graphOf(5, { key: 'key', ids: 'a.id + b.first.id + b.id', at: 'match.time' }), 'op')
+  for (const [group, block] of old.stage.state?.snapshot() ?? []) changed.stage.state?.restore(group, block)
+  changed.stage.state?.restored?.()
+  await changed.process([{ key: 'k', id: 40, v: 4, at: 40 }, { key: 'k', id: 50, v: 5, at: 50 }])
+  await changed.end()
+  expect(changed.out.rows).toEqual([{ key: 'k', ids: 53, at: 50 }])
+})

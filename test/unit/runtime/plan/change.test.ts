@@ -41,6 +41,28 @@ test.each([
   expect(changeClass(spec(from) as never, spec(to) as never).class).toBe(expected)
 })
 
+const STEPS = [{ name: 'a', where: 'v > 1' }, { name: 'b', where: 'v > 2', times: '2+' }]
+test.each([
+  ['what is selected', { steps: STEPS, select: { n: 'b.count' } }, 'graph'],
+  ['the conditions of steps', { steps: [{ name: 'a' }, { name: 'b', where: 'v > 3', times: '2+' }], select: { k: 'k' } }, 'graph'],
+  ['how many matches may be under way', { steps: STEPS, select: { k: 'k' }, maxRuns: 7 }, 'graph'],
+  ['how often a step comes', { steps: [{ name: 'a', where: 'v > 1' }, { name: 'b', where: 'v > 2', times: '3+' }], select: { k: 'k' } }, 'incompatible'],
+  ['the name of a step', { steps: [{ name: 'a', where: 'v > 1' }, { name: 'c', where: 'v > 2', times: '2+' }], select: { k: 'k' } }, 'incompatible'],
+  ['a step more', { steps: [...STEPS, { name: 'c' }], select: { k: 'k' } }, 'incompatible'],
+  ['within', { steps: STEPS, select: { k: 'k' }, within: '10s' }, 'incompatible'],
+])('a change of a pattern in %s is classed: rows are kept by the form of its steps', (_, pattern, expected) => {
+  const spec = (of: object): object => ({ graph: [{ id: 'in', source: {} }, { id: 'op', from: 'in', keyBy: 'k', pattern: of }] })
+  expect(changeClass(spec({ steps: STEPS, select: { k: 'k' } }), spec(pattern)).class).toBe(expected)
+})
+
+test('a lookup keeps nothing: it may change, go, and take the place of nothing but another', () => {
+  const spec = (...entries: object[]): object => ({ graph: [{ id: 'in', source: {} }, ...entries] })
+  const lookup = (url: string): object => ({ id: 'op', from: 'in', join: { lookup: { http: { url }, output: { name: 'string' } } } })
+  expect(changeClass(spec(lookup('http://a')), spec(lookup('http://b')))).toEqual({ class: 'graph', reasons: ['"op": join changed'] })
+  expect(changeClass(spec(lookup('http://a')), spec())).toEqual({ class: 'graph', reasons: ['"op" is gone'] })
+  expect(changeClass(spec({ id: 'op', from: ['in', 'other'], join: { on: 'k', ttl: '1h' } }), spec(lookup('http://a'))).class).toBe('incompatible')
+})
+
 test('tables of a process may be added; changed or taken away they have no place for what they held', () => {
   const graph = (state: object) => aroundOperator({ k: 'string' }, { keyBy: 'k', process: { module: 'user', function: 'f', output: { k: 'string' }, state } }, { modules: { user: { path: './f.ts' } } })
   const last = { value: { price: 'long' } }
