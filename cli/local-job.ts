@@ -35,6 +35,9 @@ export class LocalJob {
 
   constructor(options: LocalJobOptions) { this.#options = options }
 
+  /** Where the coordinator answers. */
+  get httpPort(): number { return this.#httpPort }
+
   /** The processes by name: `coordinator`, and each subtask's id. */
   get processes(): ReadonlyMap<string, ChildProcess> { return this.#children }
 

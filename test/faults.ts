@@ -1,16 +1,19 @@
 import { parseArgs } from 'node:util'
 import { endWithStarter } from '../cli/end-with-starter.ts'
+import { enterBed, isInBed } from './harness/faults/fault-bed.ts'
 import { FAULT_JOBS, type FaultJob } from './harness/faults/fault-jobs.ts'
-import { runWithFaults } from './harness/faults/fault-run.ts'
+import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
+import { endFaultRuns, runWithFaults } from './harness/faults/fault-run.ts'
 
 /**
- * Real processes under faults drawn from seeds: killed, frozen beyond every timeout and replaced, rescaled. The seed draws
+ * Real processes under faults drawn from seeds: killed, frozen beyond every timeout and replaced, rescaled, their packets lost,
+ * their disk full, their broker killed. Network and disk are disturbed as root on Linux, in namespaces of their own. The seed draws
  * what happens and at which progress; when the system gets there is its own, so a replay comes close, not to the step.
  */
 const USAGE = `usage: node cli/node.js test/faults.ts [--job ${FAULT_JOBS.map(({ name }) => name).join('|')}] [--seeds N] [--first N] [--log]
 
   --job    only this one; all in turn when left out
-  --seeds  how many seeds in all, default 18
+  --seeds  how many seeds in all, default 20
   --first  the first of them, default 0
   --log    prints what happens in every run
 `
@@ -23,11 +26,13 @@ if (typeof wish === 'string') {
   process.stderr.write(`faults: ${wish}\n${USAGE}`)
   process.exitCode = 2
 } else {
-  process.exitCode = await runSeeds(wish) === 0 ? 0 : 1
+  const whyNoKafka = await kafkaBedMissing()
+  if (whyNoKafka === undefined && !isInBed()) await fetchKafka()
+  process.exitCode = await enterBed() ?? (await runSeeds({ ...wish, jobs: wish.jobs.filter(({ over }) => over !== 'kafka' || whyNoKafka === undefined) }) === 0 ? 0 : 1)
 }
 
 function readWish(): Wish | string {
-  const { values } = parseArgs({ options: { job: { type: 'string' }, seeds: { type: 'string', default: '18' }, first: { type: 'string', default: '0' }, log: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({ options: { job: { type: 'string' }, seeds: { type: 'string', default: '20' }, first: { type: 'string', default: '0' }, log: { type: 'boolean', default: false } } })
   const jobs = FAULT_JOBS.filter(({ name }) => values.job === undefined || values.job === name)
   if (jobs.length === 0) return `there is no job "${values.job ?? ''}"`
   const [seeds, first] = [Number(values.seeds), Number(values.first)]
@@ -42,6 +47,7 @@ async function runSeeds({ jobs, seeds, first, log }: Wish): Promise<number> {
   const seconds = (): number => Math.round((Date.now() - startedAt) / 1000)
   const failed: string[] = []
   let faults = 0
+  process.stdout.write(`network and disk ${isInBed() ? 'are' : 'cannot be'} disturbed\n`)
   for (let seed = first; seed < first + seeds; seed++) {
     const job = jobs[seed % jobs.length] as FaultJob
     const verdict = await runWithFaults(job, { seed, ...(log === 'print' ? { say: (line: string) => process.stdout.write(`  ${line}\n`) } : {}) })
@@ -52,6 +58,7 @@ async function runSeeds({ jobs, seeds, first, log }: Wish): Promise<number> {
     failed.push(place)
     process.stdout.write(`  ${verdict.wrong}\n${verdict.log.map((line) => `  ${line}\n`).join('')}  again: node cli/node.js test/faults.ts --job ${job.name} --first ${seed} --seeds 1 --log\n`)
   }
+  await endFaultRuns()
   process.stdout.write(`seeds ${first} to ${first + seeds - 1}: ${faults} faults, ${failed.length} failed${failed.length === 0 ? '' : ` (${failed.join(', ')})`}, ${seconds()} s\n`)
   return failed.length
 }

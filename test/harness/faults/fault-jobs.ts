@@ -8,6 +8,8 @@ export type OutputRow = Readonly<Record<string, unknown>>
 /** A job from the bids of the input files to a file sink `out`, whose result does not hang on the order in which rows came. */
 export interface FaultJob {
   name: string
+  /** Where the bids come from and the output goes; files when left out. */
+  over?: 'kafka'
   /** Between the source `bids` and what reads `from`. */
   graph: readonly object[]
   from: string
@@ -46,7 +48,7 @@ const DEAR = { id: 'dear', from: 'bids', filter: 'price >= 800' }
 const OF_A = { id: 'of-a', from: 'bids', filter: "channel === 'a'" }
 const PAIR = { auction: 'left.auction', leftAt: 'left.at', leftPrice: 'left.price', rightAt: 'right.at', rightPrice: 'right.price' }
 
-export const FAULT_JOBS: readonly FaultJob[] = [
+const FAULT_JOBS_OVER_FILES: readonly FaultJob[] = [
   {
     name: 'hop', from: 'hot',
     graph: [
@@ -111,19 +113,27 @@ export const FAULT_JOBS: readonly FaultJob[] = [
   },
 ]
 
-export interface FaultJobPlace { folder: string; store: string; replicas: number; rate?: string }
+const counting = FAULT_JOBS_OVER_FILES.find(({ name }) => name === 'aggregate')
+
+/** Every job over files, and running sums from Kafka to Kafka: each bid gives a row, and the row names how many came before. */
+export const FAULT_JOBS: readonly FaultJob[] = [...FAULT_JOBS_OVER_FILES, ...(counting === undefined ? [] : [{ ...counting, name: 'kafka', over: 'kafka' as const }])]
+
+/** The bids as the records of a topic. */
+export const bidLines = (): string[] => bids().map(lineOf)
+
+export interface FaultJobPlace { folder: string; store: string; replicas: number; rate?: string; kafka?: { brokers: string; input: string; output: string } }
 
 /** The spec of a job over the input of a folder; paths of modules count from the folder of `functions.ts`. */
-export function faultSpec({ graph, from }: FaultJob, { folder, store, replicas, rate }: FaultJobPlace): object {
+export function faultSpec({ graph, from }: FaultJob, { folder, store, replicas, rate, kafka }: FaultJobPlace): object {
   return {
     replicas, checkpoints: { interval: '150ms', store }, modules: { own: { path: './functions.ts' } },
     graph: [
       {
-        id: 'bids', source: { file: { path: `${folder}/in-*.jsonl`, format: 'json', ...(rate === undefined ? {} : { rate }) } },
+        id: 'bids', source: kafka === undefined ? { file: { path: `${folder}/in-*.jsonl`, format: 'json', ...(rate === undefined ? {} : { rate }) } } : { kafka: { brokers: kafka.brokers, topic: kafka.input, format: 'json' } },
         schema: { auction: 'long', price: 'long', at: 'timestamp', channel: 'string' }, eventTime: { field: 'at', outOfOrderness: '300ms' },
       },
       ...graph,
-      { id: 'out', from, sink: { file: { path: `${folder}/out`, format: 'json', timestampFormat: 'epochMillis' } } },
+      { id: 'out', from, sink: kafka === undefined ? { file: { path: `${folder}/out`, format: 'json', timestampFormat: 'epochMillis' } } : { kafka: { brokers: kafka.brokers, topic: kafka.output } } },
     ],
   }
 }

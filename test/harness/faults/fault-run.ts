@@ -9,13 +9,18 @@ import { JobFolder } from '../job-folder.ts'
 import { difference } from '../../../sim/difference.ts'
 import { mulberry } from '../../../sim/seeded-random.ts'
 import { until } from '../until.ts'
-import { faultSpec, LINES, type FaultJob, type OutputRow } from './fault-jobs.ts'
+import { faultBed, type FaultBed } from './fault-bed.ts'
+import { bidLines, faultSpec, LINES, type FaultJob, type OutputRow } from './fault-jobs.ts'
+import { KafkaPlace } from './kafka-place.ts'
 
 /** While faults come: slow enough that the job outlives them. */
-const SLOW = '60/s'
+const SLOW = '30/s'
+/** Between the batches of a topic, likewise. */
+const FEED_EVERY_MS = 600
 const LIMIT_MS = 120_000
 
-export type FaultKind = 'kill' | 'killCoordinator' | 'killTwo' | 'freeze'
+/** `silence`: packets of a process are lost for a while; `diskFull`: that of store and output is. These two in a bed only. */
+export type FaultKind = 'kill' | 'killCoordinator' | 'killTwo' | 'freeze' | 'silence' | 'diskFull' | 'killBroker'
 
 export interface FaultVerdict {
   /** Undefined when the output is right. */
@@ -45,10 +50,10 @@ export async function runWithFaults(job: FaultJob, { seed, kinds, say = () => un
   const run = new FaultRun(job, random, say)
   try {
     await run.start(1 + Math.floor(random() * 3))
-    const drawn = kinds ?? Array.from({ length: 2 + Math.floor(random() * 4) }, () => kindOf(random()))
+    const drawn = kinds ?? Array.from({ length: 2 + Math.floor(random() * 4) }, () => kindOf(random(), job))
     for (const kind of drawn) await run.fault(kind)
     await run.finish(1 + Math.floor(random() * 3), random() < 0.5 ? 'disturbed' : 'quiet')
-    return { wrong: difference(settledOutput(job, run.folder), expected), faults: run.faults, log: run.log }
+    return { wrong: difference(settledOutput(job, await run.output()), expected), faults: run.faults, log: run.log }
   } catch (error) {
     return { wrong: error instanceof Error ? error.message : String(error), faults: run.faults, log: run.log }
   } finally {
@@ -56,15 +61,25 @@ export async function runWithFaults(job: FaultJob, { seed, kinds, say = () => un
   }
 }
 
-function kindOf(drawn: number): FaultKind {
-  if (drawn < 0.5) return 'kill'
-  if (drawn < 0.75) return 'killCoordinator'
-  return drawn < 0.9 ? 'killTwo' : 'freeze'
+/** What cannot be done here, or to this job, is a kill instead. */
+function kindOf(drawn: number, job: FaultJob): FaultKind {
+  if (drawn < 0.25) return 'kill'
+  if (drawn < 0.4) return 'killCoordinator'
+  if (drawn < 0.5) return 'killTwo'
+  if (drawn < 0.6) return 'freeze'
+  if (drawn < 0.7) return job.over === 'kafka' ? 'killBroker' : 'kill'
+  if (faultBed() === undefined) return 'kill'
+  return drawn < 0.85 ? 'silence' : 'diskFull'
 }
+
+let kafka: Promise<KafkaPlace> | undefined
+
+/** Ends what all runs share. */
+export async function endFaultRuns(): Promise<void> { await (await kafka)?.stop() }
 
 /** The output of a run without faults, checked against the plain computation where there is one. */
 function straightOutput(job: FaultJob): Promise<string[]> {
-  const known = straightOutputs.get(job.name) ?? runStraight(job)
+  const known = straightOutputs.get(job.name) ?? (job.over === 'kafka' ? Promise.resolve(job.plain?.() ?? []) : runStraight(job))
   straightOutputs.set(job.name, known)
   return known
 }
@@ -74,7 +89,7 @@ async function runStraight(job: FaultJob): Promise<string[]> {
   try {
     await run.start(2, 'fast')
     await run.reportWith('finished', ({ phase }) => phase === 'finished')
-    const output = settledOutput(job, run.folder)
+    const output = settledOutput(job, await run.output())
     const plain = job.plain?.()
     const wrong = plain === undefined ? undefined : difference(output, plain)
     if (wrong !== undefined) throw new Error(`${job.name} without any fault differs from the plain computation: ${wrong}`)
@@ -85,8 +100,7 @@ async function runStraight(job: FaultJob): Promise<string[]> {
   }
 }
 
-function settledOutput(job: FaultJob, folder: JobFolder): string[] {
-  const lines = folder.output()
+function settledOutput(job: FaultJob, lines: string[]): string[] {
   return job.settled === undefined ? lines : job.settled(lines.map((line) => JSON.parse(line) as OutputRow))
 }
 
@@ -102,6 +116,8 @@ class FaultRun {
   /** Processes beside those of the job: what stands in for a frozen one. */
   readonly #standIns = new Set<ChildProcess>()
   readonly #frozen = new Set<ChildProcess>()
+  readonly #bed: FaultBed | undefined = faultBed()
+  #topics: { place: KafkaPlace; input: string; output: string; feed: { hurry(): Promise<void> } } | undefined
 
   constructor(fault: FaultJob, random: () => number, say: (line: string) => void) {
     this.#fault = fault
@@ -111,6 +127,7 @@ class FaultRun {
   }
 
   async start(replicas: number, pace: 'slow' | 'fast' = 'slow'): Promise<void> {
+    if (this.#fault.over === 'kafka') await this.#startTopics()
     const spec = this.#spec(replicas, pace)
     await this.#job.start(subtasksOf(planJob(spec, builtinConnectors).plan))
     await this.#job.setTarget({ revision: pace, spec, desiredState: 'running' })
@@ -124,9 +141,32 @@ class FaultRun {
     await this.#job.setTarget({ revision: 'last', spec, desiredState: 'running' })
     this.#note(`to full speed, ${replicas} replicas, ${how}`)
     if (how === 'disturbed') this.#kill(this.#anyName())
+    if (this.#topics) { await this.#readTopicToItsEnd(this.#topics, spec); return }
     await this.reportWith('finished', ({ phase, targetRevision }) => phase === 'finished' && targetRevision === 'last')
     this.#note('finished')
   }
+
+  async #startTopics(): Promise<void> {
+    kafka ??= KafkaPlace.start()
+    const place = await kafka
+    const topics = await place.topics()
+    this.#topics = { place, ...topics, feed: place.feed(topics.input, bidLines(), FEED_EVERY_MS) }
+  }
+
+  /** A topic has no end: when all has been written and the job has caught up, it is suspended, which leaves nothing uncommitted. */
+  async #readTopicToItsEnd({ feed }: { feed: { hurry(): Promise<void> } }, spec: object): Promise<void> {
+    await feed.hurry()
+    const isThrough = ({ phase, error, lagRecords, targetRevision, revision }: JobReport): boolean =>
+      phase === 'running' && error === null && lagRecords === 0 && targetRevision === 'last' && revision === 'last'
+    const { attempt, checkpoint } = await this.reportWith('through', isThrough)
+    await this.reportWith('at rest', (report) => isThrough(report) && (report.attempt > attempt || (report.checkpoint?.id ?? 0) > (checkpoint?.id ?? 0) + 8))
+    await this.#job.setTarget({ revision: 'last', spec, desiredState: 'suspended' })
+    await this.reportWith('suspended', ({ phase }) => phase === 'suspended')
+    this.#note('suspended')
+  }
+
+  /** What has been committed. */
+  output(): Promise<string[]> { return this.#topics ? this.#topics.place.read(this.#topics.output) : Promise.resolve(this.folder.output()) }
 
   /** One fault, at the progress the seed draws. */
   async fault(kind: FaultKind): Promise<void> {
@@ -134,6 +174,9 @@ class FaultRun {
     if (before.phase === 'finished') throw new Error('the input was through before the faults were: it has to be longer or slower')
     this.faults += 1
     if (kind === 'freeze') await this.#freeze(this.#anyWorker())
+    else if (kind === 'silence') await this.#silence(this.#anyName())
+    else if (kind === 'diskFull') await this.#fillDisk()
+    else if (kind === 'killBroker') await this.#killBroker()
     else if (kind === 'killTwo') { this.#kill(this.#anyWorker()); this.#kill(this.#anyName()) }
     else this.#kill(kind === 'killCoordinator' ? 'coordinator' : this.#anyWorker())
   }
@@ -153,6 +196,54 @@ class FaultRun {
   #kill(name: string): void {
     this.#note(`SIGKILL ${name}`)
     this.#job.processes.get(name)?.kill('SIGKILL')
+  }
+
+  /** Its packets are lost, on every connection and to its listening ports, for a moment or until the other side has noticed. */
+  async #silence(name: string): Promise<void> {
+    const process = this.#job.processes.get(name)
+    if (process?.pid === undefined || !isAlive(process) || this.#bed === undefined) { this.#note(`${name} is away already`); return }
+    const { attempt } = await this.reportWith('answering', () => true)
+    const forMs = this.#random() < 0.5 ? 200 + this.#random() * 6_000 : undefined
+    this.#note(`silence around ${name} ${forMs === undefined ? 'until it is noticed' : `for ${Math.round(forMs)} ms`}`)
+    this.#bed.silence(process.pid, this.#job.httpPort)
+    try {
+      if (forMs !== undefined) await new Promise((resolve) => { setTimeout(resolve, forMs) })
+      else await this.reportWith(`aware of the silence around ${name}`, (report) => report.attempt > attempt || report.phase !== 'running')
+    } finally {
+      this.#bed.heal()
+    }
+    await this.#getsOn('silence is over')
+  }
+
+  /** Nothing can be written, neither checkpoints nor output, until that has shown. */
+  async #fillDisk(): Promise<void> {
+    if (this.#bed === undefined) return
+    this.#note('disk full')
+    this.#bed.fillDisk()
+    try {
+      await this.reportWith('in trouble', ({ phase, error }) => phase === 'finished' || error !== null)
+      await new Promise((resolve) => { setTimeout(resolve, this.#random() * 3_000) })
+    } finally {
+      this.#bed.freeDisk()
+    }
+    await this.#getsOn('disk free')
+  }
+
+  async #killBroker(): Promise<void> {
+    if (this.#topics === undefined) return
+    this.#note('SIGKILL broker')
+    const { bed } = this.#topics.place
+    await bed.kill()
+    await this.reportWith('in trouble', ({ error }) => error !== null)
+    await bed.restart()
+    await this.#getsOn('broker back')
+  }
+
+  /** The trouble is over: two more checkpoints must come by themselves. */
+  async #getsOn(what: string): Promise<void> {
+    const { checkpoint } = await this.reportWith('answering', () => true)
+    this.#note(`${what}, checkpoint ${checkpoint?.attempt}-${checkpoint?.id}`)
+    await this.reportWith(`further, as the ${what}`, ({ phase, checkpoint: now }) => phase === 'finished' || (phase === 'running' && (now?.id ?? 0) >= (checkpoint?.id ?? 0) + 2))
   }
 
   /**
@@ -194,12 +285,14 @@ class FaultRun {
   async close(): Promise<void> {
     for (const frozen of this.#frozen) frozen.kill('SIGKILL')
     for (const standIn of this.#standIns) standIn.kill('SIGKILL')
+    await this.#topics?.feed.hurry()
     await this.#job.close()
     this.folder.delete()
   }
 
   #spec(replicas: number, pace: 'slow' | 'fast'): object {
-    return faultSpec(this.#fault, { folder: this.folder.path, store: this.folder.store, replicas, ...(pace === 'slow' ? { rate: SLOW } : {}) })
+    return faultSpec(this.#fault, { folder: this.folder.path, store: this.folder.store, replicas, ...(pace === 'slow' ? { rate: SLOW } : {}),
+      ...(this.#topics ? { kafka: { brokers: this.#topics.place.bed.bootstrap, input: this.#topics.input, output: this.#topics.output } } : {}) })
   }
 
   #anyName(): string { return this.#pick([...this.#job.processes.keys()]) }

@@ -1,0 +1,91 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const INSIDE = 'MILLRACE_FAULTS_BED'
+const DISK_MB = 64
+
+/** A network and a disk of this process and all below it: what is done to them nobody else feels, and nothing of it stays. */
+export interface FaultBed {
+  /** Drops what goes over the connections and listening ports that this process has now, but for `spared`; what it opens later goes through. */
+  silence(pid: number, spared: number): void
+  /** Lets everything through again. */
+  heal(): void
+  fillDisk(): void
+  freeDisk(): void
+}
+
+/** Whether this process is inside; false: network and disk cannot be disturbed here. */
+export function isInBed(): boolean { return process.env[INSIDE] !== undefined }
+
+/**
+ * Runs this program again, with the same arguments, in a network and a mount namespace of its own, and resolves with its
+ * exit code; with undefined when this machine or this user cannot. Ends with this process.
+ */
+export function enterBed(): Promise<number | undefined> {
+  if (isInBed() || process.platform !== 'linux' || process.getuid?.() !== 0) return Promise.resolve(undefined)
+  const setUp = `ip link set lo up && mount -t tmpfs -o size=${DISK_MB}m tmpfs "$0" && iptables -L OUTPUT > /dev/null && exec "$@"`
+  const disk = mkdtempSync(join(tmpdir(), 'millrace-disk-'))
+  const args = ['--net', '--mount', '--propagation', 'private', 'sh', '-c', setUp, disk, process.execPath, ...process.argv.slice(1)]
+  return new Promise((resolve, reject) => {
+    const child = spawn('unshare', args, { stdio: ['inherit', 'inherit', 'inherit', 'pipe'], env: { ...process.env, [INSIDE]: tmpdir(), TMPDIR: disk, MILLRACE_STARTER_FD: '3' } })
+    child.once('error', reject)
+    child.once('exit', (code) => {
+      rmSync(disk, { recursive: true, force: true })
+      resolve(code ?? 1)
+    })
+  })
+}
+
+/** A folder of the machine's own disk, which is never filled. */
+export function folderOutsideOfBed(): string { return mkdtempSync(join(process.env[INSIDE] ?? tmpdir(), 'millrace-outside-')) }
+
+export function faultBed(): FaultBed | undefined {
+  if (!isInBed()) return undefined
+  const ballast = join(tmpdir(), 'ballast')
+  return {
+    silence: (pid, spared) => {
+      for (const port of portsOf(pid)) {
+        if (port === spared) continue
+        for (const side of ['--sport', '--dport']) execFileSync('iptables', ['-A', 'OUTPUT', '-p', 'tcp', side, String(port), '-j', 'DROP'])
+      }
+    },
+    heal: () => { execFileSync('iptables', ['-F', 'OUTPUT']) },
+    fillDisk: () => { fill(ballast) },
+    freeDisk: () => { rmSync(ballast, { force: true }) },
+  }
+}
+
+function fill(path: string): void {
+  const file = openSync(path, 'w')
+  try {
+    for (let bytes = 1024 * 1024; bytes >= 1024; bytes /= 4) writeUntilFull(file, Buffer.alloc(bytes))
+  } finally {
+    closeSync(file)
+  }
+}
+
+function writeUntilFull(file: number, bytes: Uint8Array): void {
+  try {
+    while (writeSync(file, bytes) === bytes.length) continue
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+  }
+}
+
+/** Local TCP ports of a process, of connections and of listeners. */
+function portsOf(pid: number): number[] {
+  const sockets = new Set(readdirSync(`/proc/${pid}/fd`).flatMap((fd) => /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1] ?? []))
+  const lines = ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, 'utf8').trim().split('\n').slice(1))
+  return [...new Set(lines.map((line) => line.trim().split(/\s+/)).filter((columns) => sockets.has(columns[9] ?? '')).map((columns) => parseInt(columns[1]?.split(':')[1] ?? '', 16)))]
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '' // closed meanwhile
+    throw error
+  }
+}
