@@ -1,3 +1,4 @@
+import type { Expression } from './expressions.ts'
 import { ownFunction, type UserCode } from './graph.ts'
 import type { FieldsOf, Flat, IsNullable, NewRow, Nullable, Row, Shape, TypeText, ValueOf } from './shapes.ts'
 import type { FieldType } from '../model/schema.ts'
@@ -18,11 +19,24 @@ interface Signatures {
   approxCountDistinct: { takes: Exclude<AnyType, 'json'>; gives: 'count' }
   first: { takes: AnyType; gives: 'same' }
   last: { takes: AnyType; gives: 'same' }
+  countIf: { takes: AnyType; gives: 'count' }
+  countDistinctIf: { takes: Exclude<AnyType, 'json'>; gives: 'count' }
+  percentile: { takes: Numeric; gives: 'double' }
+  collect: { takes: AnyType; gives: 'json' }
+  histogram: { takes: Numeric; gives: 'json' }
 }
 type AggregateFunction = keyof Signatures
 
 /** An aggregate over the rows of a key or a window; over a field, or over nothing (`count()`). */
-export interface Aggregate<F extends AggregateFunction = AggregateFunction, Name extends string = string> { readonly function: F; readonly field: Name | undefined }
+export interface Aggregate<F extends AggregateFunction = AggregateFunction, Name extends string = string> {
+  readonly function: F
+  readonly field: Name | undefined
+  /** What stands behind the field in the call. */
+  readonly more?: readonly (string | number)[]
+}
+
+/** A field of the row in which another is least or greatest. */
+export interface ExtremeRow<Name extends string = string, By extends string = string> { readonly function: 'argMin' | 'argMax'; readonly field: Name; readonly by: By }
 
 /** An aggregate of one's own over rows of R: fields it keeps, and four functions over them. */
 export interface CustomAggregate<R, T extends TypeText = TypeText> {
@@ -32,9 +46,10 @@ export interface CustomAggregate<R, T extends TypeText = TypeText> {
 }
 
 /** Aggregates that are possible over rows of this shape: a field that is not there, or of another type, does not compile. */
-export type AggregateOver<S extends Shape> = CustomAggregate<Row<S>> | { [F in AggregateFunction]: Aggregate<F, FieldsOf<S, Signatures[F]['takes']>> }[AggregateFunction]
+export type AggregateOver<S extends Shape> = CustomAggregate<Row<S>> | ExtremeRow<keyof S & string, FieldsOf<S, Ordered>> | Expression<TypeText> | { [F in AggregateFunction]: Aggregate<F, FieldsOf<S, Signatures[F]['takes']>> }[AggregateFunction]
 
-type Result<S extends Shape, A> = A extends CustomAggregate<never, infer T> ? T : A extends Aggregate<infer F, infer Name> ? ResultType<Signatures[F]['gives'], Name extends keyof S ? S[Name] : 'long'> : never
+type ExtremeType<S extends Shape, Name, By> = Name extends keyof S ? By extends keyof S ? IsNullable<S[By]> extends true ? Nullable<S[Name]> : S[Name] : never : never
+type Result<S extends Shape, A> = A extends CustomAggregate<never, infer T> ? T : A extends Expression<infer T> ? T : A extends ExtremeRow<infer Name, infer By> ? ExtremeType<S, Name, By> : A extends Aggregate<infer F, infer Name> ? ResultType<Signatures[F]['gives'], Name extends keyof S ? S[Name] : 'long'> : never
 type ResultType<Gives, T extends TypeText> = Gives extends 'same' ? T
   : Gives extends 'count' ? 'long'
     : Gives extends 'double' ? (IsNullable<T> extends true ? Nullable<'double'> : 'double')
@@ -58,6 +73,20 @@ export function approxCountDistinct<const Name extends string>(field: Name): Agg
 export function first<const Name extends string>(field: Name): Aggregate<'first', Name> { return { function: 'first', field } }
 export function last<const Name extends string>(field: Name): Aggregate<'last', Name> { return { function: 'last', field } }
 
+/** How many rows meet the condition, an expression. */
+export function countIf(condition: string): Aggregate<'countIf', never> { return { function: 'countIf', field: undefined, more: [condition] } }
+export function countDistinctIf<const Name extends string>(field: Name, condition: string): Aggregate<'countDistinctIf', Name> { return { function: 'countDistinctIf', field, more: [condition] } }
+/** The value that the share of values, 0.99 say, does not exceed; by a sketch. */
+export function percentile<const Name extends string>(field: Name, share: number): Aggregate<'percentile', Name> { return { function: 'percentile', field, more: [share] } }
+/** All values, as an array. */
+export function collect<const Name extends string>(field: Name): Aggregate<'collect', Name> { return { function: 'collect', field } }
+export function histogram<const Name extends string>(field: Name, range: { from: number; to: number; buckets: number }): Aggregate<'histogram', Name> {
+  return { function: 'histogram', field, more: [range.from, range.to, range.buckets] }
+}
+/** The field as it is in the row in which `by` is least. */
+export function argMin<const Name extends string, const By extends string>(field: Name, by: By): ExtremeRow<Name, By> { return { function: 'argMin', field, by } }
+export function argMax<const Name extends string, const By extends string>(field: Name, by: By): ExtremeRow<Name, By> { return { function: 'argMax', field, by } }
+
 /**
  * An aggregate of one's own. `add` and `merge` return new rows of `state`, which is what checkpoints hold; `merge` brings
  * panes and sessions together, the earlier first.
@@ -73,14 +102,21 @@ export function custom<const St extends Shape, const T extends TypeText, R>(defi
   return definition
 }
 
-type AnyAggregate = Aggregate | CustomAggregate<never>
+type AnyAggregate = Aggregate | ExtremeRow | Expression<TypeText> | CustomAggregate<never>
 
-/** `sum(price)` and functions by name, as the graph holds them; functions are called after operator and field. */
-export function aggregateFields(id: string, aggregates: Readonly<Record<string, AnyAggregate>>): { written: Record<string, unknown>; functions: Record<string, UserCode> } {
+/** `sum(price)` and functions by name, as the graph holds them; functions are called after operator and field. `declares`: types that were written down. */
+export function aggregateFields(id: string, aggregates: Readonly<Record<string, AnyAggregate>>): { written: Record<string, unknown>; functions: Record<string, UserCode>; declares: Record<string, TypeText> } {
   const entries = Object.entries(aggregates)
   return {
     written: Object.fromEntries(entries.map(([name, aggregate]) => [name, 'state' in aggregate
-      ? { ...ownFunction(`${id}.${name}`), state: aggregate.state, output: aggregate.output } : `${aggregate.function}(${aggregate.field ?? ''})`])),
+      ? { ...ownFunction(`${id}.${name}`), state: aggregate.state, output: aggregate.output } : callOf(aggregate)])),
+    declares: Object.fromEntries(entries.flatMap(([name, aggregate]) => ('text' in aggregate ? [[name, aggregate.type]] : []))),
     functions: Object.fromEntries(entries.flatMap(([name, aggregate]) => ('state' in aggregate ? [[`${id}.${name}`, aggregate]] : []))),
   }
+}
+
+function callOf(aggregate: Aggregate | ExtremeRow | Expression<TypeText>): string {
+  if ('text' in aggregate) return aggregate.text
+  const behind = 'by' in aggregate ? [aggregate.by] : aggregate.more ?? []
+  return `${aggregate.function}(${[...(aggregate.field === undefined ? [] : [aggregate.field]), ...behind].join(', ')})`
 }

@@ -170,16 +170,16 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
   window<const W extends Window, const A extends Readonly<Record<string, AggregateOver<S>>>>(
     id: string, window: W, aggregate: A, options: OperatorOptions & { lateness?: Duration; emit?: { early: Duration } } = {},
   ): WithSides<WindowShape<S, K, W, Results<S, A>>, { late: S }> {
-    const { written, functions } = aggregateFields(id, aggregate)
-    return outputWithSides({ ...this.#node(id, { window: window.written, aggregate: written, ...options }), functions }, ['late'])
+    const { written, ...code } = aggregateFields(id, aggregate)
+    return outputWithSides({ ...this.#node(id, { window: window.written, aggregate: written, ...options }), ...code }, ['late'])
   }
 
   /** A running aggregate: a row with the key and the newest values for each row that comes. */
   aggregate<const A extends Readonly<Record<string, AggregateOver<S>>>>(
     id: string, aggregate: A, options: OperatorOptions & { ttl?: Duration; emit?: unknown } = {},
   ): Stream<Flat<Pick<S, K> & Results<S, A>>> {
-    const { written, functions } = aggregateFields(id, aggregate)
-    return outputOf({ ...this.#node(id, { aggregate: written, ...options }), functions })
+    const { written, ...code } = aggregateFields(id, aggregate)
+    return outputOf({ ...this.#node(id, { aggregate: written, ...options }), ...code })
   }
 
   /** One row per key; `keep: 'last'` gives upserts. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { compiledYaml } from '../../../../cli/compile.ts'
 import { findingsOfModule } from '../../../../cli/job-module.ts'
 import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
-import { count, expr, file, hop, job, kafka, max, nexmark, print, stream, tumble, type Shape, type Stream } from '../../../../runtime/api/millrace.ts'
+import { argMax, argMin, collect, count, countDistinctIf, countIf, expr, file, histogram, hop, job, kafka, max, nexmark, percentile, print, stream, tumble, type Shape, type Stream } from '../../../../runtime/api/millrace.ts'
 import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
 import { validateJob } from '../../../../runtime/plan/job-spec.ts'
 import { parse, parseAllDocuments } from 'yaml'
@@ -93,6 +93,13 @@ describe('the typed API', () => {
       [BIDS_YAML, `{ id: op, from: bids, keyBy: [auction, bidder], pattern: {
         steps: [{ name: opening }, { name: raised, follows: next, where: price > opening.price, times: 2+, greedy: true }, { name: lower, where: price < raised.price }],
         within: 10s, after: { skipToLast: raised }, select: { auction: auction, at: match.time, raises: raised.count, average: raised.avg(price) } } }`]],
+    ['every aggregate', bids.keyBy('auction').window('op', hop('5s', '10s'), {
+      dear: countIf('price > 100'), dearBidders: countDistinctIf('bidder', 'price > 100'), usual: percentile('price', 0.5), all: collect('price'),
+      spread: histogram('price', { from: -1, to: 99, buckets: 4 }), winner: argMax('bidder', 'price'), first: argMin('channel', 'dateTime'), euros: expr('double', 'sum(price * 0.9)'),
+    }),
+      [BIDS_YAML, `{ id: op, from: bids, keyBy: [auction], window: { hop: 5s, size: 10s }, aggregate: {
+        dear: countIf(price > 100), dearBidders: "countDistinctIf(bidder, price > 100)", usual: "percentile(price, 0.5)", all: collect(price), spread: "histogram(price, -1, 99, 4)",
+        winner: "argMax(bidder, price)", first: "argMin(channel, dateTime)", euros: sum(price * 0.9) } }`]],
     ['a broadcast', bids.broadcast('op', limits, { key: ['channel'], where: 'left.price > right.limit', select: { price: 'left.price', limit: 'right.limit' } }),
       [BIDS_YAML, LIMITS_YAML, '{ id: op, from: [bids, limits], broadcast: { key: [channel], where: left.price > right.limit, select: { price: left.price, limit: right.limit } } }']],
   ])('%s is the same graph as its YAML', (name, made, entries) => {

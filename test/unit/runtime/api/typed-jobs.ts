@@ -2,7 +2,7 @@
  * What the type checker must let through and what it must not; tsc is the test (`npm run check`, the first step of `npm test`).
  * A line under `@ts-expect-error` that compiles is an error.
  */
-import { avg, count, custom, expr, file, hop, job, max, nexmark, print, session, stream, sum, tumble } from '../../../../runtime/api/millrace.ts'
+import { argMax, argMin, avg, collect, count, countDistinctIf, countIf, custom, expr, file, histogram, hop, job, max, nexmark, percentile, print, session, stream, sum, tumble } from '../../../../runtime/api/millrace.ts'
 import type { Row, Stream } from '../../../../runtime/api/millrace.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -74,6 +74,17 @@ export function windows(): void {
   perOrigin.side.late.filter('late', (row) => row.distance > 0)
   perOrigin.keyBy('windowEnd').window('again', hop('1h', '2h'), { most: max('flights') }).filter('most', (row) => row.most > 1)
   flights.keyBy('origin', 'distance').window('both', session('10m'), { n: count() }).filter('both', (row) => row.origin !== '' && row.distance > 0)
+  const more = flights.keyBy('origin').window('more', tumble('1h'), {
+    late: countIf('delay > 15'), tags: countDistinctIf('distance', 'delay > 15'), usual: percentile('delay', 0.5), far: percentile('distance', 0.99), all: collect('at'),
+    delays: histogram('delay', { from: 0, to: 60, buckets: 6 }), farthest: argMax('at', 'distance'), latest: argMin('distance', 'delay'), miles: expr('double', 'sum(distance * 0.62)'),
+  })
+  holds<Equal<RowOf<typeof more>['usual'], number | null>>()
+  holds<Equal<RowOf<typeof more>['latest'], number | null>>()
+  more.filter('more', (row) => row.late + row.tags + row.far + row.farthest + row.miles > 1 && Array.isArray(row.all))
+  // @ts-expect-error a text has no percentile
+  flights.keyBy('origin').window('w', tumble('1h'), { p: percentile('origin', 0.5) })
+  // @ts-expect-error there is no such field to compare by
+  flights.keyBy('origin').window('w', tumble('1h'), { p: argMax('origin', 'dely') })
   // @ts-expect-error there is no such field
   flights.keyBy('orgin')
   // @ts-expect-error json has no equality
