@@ -7,6 +7,7 @@ import type { RowWriter } from '../runtime/codegen/contracts.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { Field, Row, Schema } from '../runtime/model/schema.ts'
 import type { StateFile } from '../runtime/model/snapshot.ts'
+import { declaredName } from '../runtime/operators/process/process-context.ts'
 import { stateEntries, type WrittenBy } from '../runtime/operators/state-reader.ts'
 import { operatorOfInput, outputOfInput, type JobGraph } from '../runtime/plan/job-graph.ts'
 import { validateJob } from '../runtime/plan/job-spec.ts'
@@ -50,7 +51,7 @@ export async function readSavepoint(wish: ReadWish, out: (text: string) => void)
   for (const group of groupsOf(files, groupOfKey(by, wanted))) {
     for (const entry of await stateEntries(by, group, await open.blocksOf(group), realClock)) {
       if (left === 0) return 0
-      if (wish.table !== undefined && entry.table !== wish.table) continue
+      if (wish.table !== undefined && declaredName(entry.table) !== wish.table) continue
       const printed = print.entry(group, entry)
       if (!matches(printed.key, wanted)) continue
       out(wish.output === 'json' ? `${JSON.stringify(printed)}\n` : textOf(printed))
@@ -146,7 +147,7 @@ class EntryPrinter {
 
   entry(keyGroup: number, { table, key, member, value, time, note }: StateEntry): PrintedEntry {
     return {
-      table: table.replace(/^state\./, ''), keyGroup,
+      table: declaredName(table), keyGroup,
       ...(key === undefined ? {} : { key: this.#json(key) }), ...(member === undefined ? {} : { member: this.#json(member) }),
       ...(value === undefined ? {} : { value: this.#json(value) }), ...(time === undefined ? {} : { time: timeText(time) }), ...(note === undefined ? {} : { note }),
     }

@@ -1,15 +1,16 @@
 import { RunningAggregates } from '../codegen/aggregates/running-aggregates.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
-import { fieldsOf, type Row, type Schema } from '../model/schema.ts'
+import { fieldsOf, type Field, type Row, type Schema } from '../model/schema.ts'
 import { MAX_TIMESTAMP } from '../model/time.ts'
 import type { OperatorNode } from '../plan/job-graph.ts'
 import type { Clock } from '../ports/clock.ts'
 import { isTableBlock } from '../state/state-block.ts'
-import { tableEntries, type StateEntry } from '../state/state-entries.ts'
+import { tableEntries, type StateEntry, type TypedRow } from '../state/state-entries.ts'
 import { readRules } from './broadcast/broadcast-stage.ts'
 import { joinEntries } from './join/join-entries.ts'
 import { patternEntries } from './pattern/pattern-entries.ts'
+import { declaredName } from './process/process-context.ts'
 import { UserFunctions } from './user-functions.ts'
 import { WindowStage } from './window/window-stage.ts'
 
@@ -22,7 +23,7 @@ export type WrittenBy = { node: OperatorNode; inputs: readonly Schema[]; maxPara
  * job, and what a restore would throw.
  */
 export async function stateEntries(by: WrittenBy, group: number, blocks: readonly Uint8Array[], clock: Clock): Promise<StateEntry[]> {
-  if (blocks.every(isTableBlock)) return tableEntries(group, blocks)
+  if (blocks.every(isTableBlock)) return tableEntries(group, blocks).map((entry) => withMeanings(entry, by))
   if (by === undefined) throw unreadable('the operator that wrote it is not known: this version does not take the job of the savepoint')
   const { node, inputs } = by
   const [input, second] = inputs
@@ -43,6 +44,19 @@ export async function stateEntries(by: WrittenBy, group: number, blocks: readonl
     }
     default: throw unreadable(`operator ${node.id} is a ${verb.kind} and keeps none`)
   }
+}
+
+/** Blocks say only what JavaScript makes of a value: that a number is a date, and a text bytes, the job says. */
+function withMeanings(entry: StateEntry, by: WrittenBy): StateEntry {
+  if (by === undefined) return entry
+  const { node: { verb, schema }, inputs } = by
+  const known = [...inputs, schema].flatMap(({ fields }) => fields)
+  const declared = verb.kind === 'process' ? verb.state[declaredName(entry.table)] : undefined
+  const meant = (typed: TypedRow | undefined, fields: readonly Field[]): TypedRow | undefined => typed && {
+    ...typed, fields: typed.fields.map((field) => fields.find(({ name, type, nullable }) => name === field.name && type === field.type && nullable === field.nullable) ?? field),
+  }
+  const [key, member, value] = [meant(entry.key, known), meant(entry.member, declared?.kind === 'map' ? declared.userKey : known), meant(entry.value, declared?.schema.fields ?? known)]
+  return { ...entry, ...(key && { key }), ...(member && { member }), ...(value && { value }) }
 }
 
 /** Every window that is open, with its result so far: what has fired already and waits for late rows is not among them. */

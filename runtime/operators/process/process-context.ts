@@ -14,6 +14,8 @@ export interface Turn { group: number; key: StateKey; row: Row | undefined; time
 /** Names a table must not share with a user's. */
 export const TIMERS = 'timers'
 export function tableName(state: string): string { return `state.${state}` }
+/** The inverse: what the job calls the table. */
+export function declaredName(table: string): string { return table.replace(/^state\./, '') }
 
 /** The tables of the store for what a process declares. */
 export function tablesOf(state: Readonly<Record<string, StateDeclaration>>): Record<string, TableShape> {

@@ -50,6 +50,7 @@ describe('the state of the kept savepoints', () => {
 
   test('a table of a process is called as the job calls it, and its timers have their times', async () => {
     expect(new Set((await read('process')).map(({ table }) => table))).toEqual(new Set(['streak', 'timers']))
+    expect(new Set((await read('process', { table: 'streak' })).map(({ table }) => table))).toEqual(new Set(['streak']))
     expect((await read('process', { table: 'timers', limit: 1 }))[0]).toEqual({ table: 'timers', keyGroup: 14, key: { bidder: 1007 }, time: '2015-07-15T00:00:22.400Z' })
   })
 

@@ -37,6 +37,20 @@ test('of a join every row of both sides is read as it came in', async () => {
   expect(side('right')).toEqual(rights.map(text).sort())
 })
 
+test('of tables dates, bytes and decimals have their meaning, which the blocks do not say', async () => {
+  const schema = { day: 'date', name: 'string', amount: 'decimal(10,2)', photo: 'bytes?' }
+  const graph = bedGraph({ graph: [{ id: 'in', source: 'list', schema }, { id: 'op', from: 'in', keyBy: 'day', reduce: { amount: 'current.amount' } }, { id: 'out', from: 'op', sink: 'console' }] })
+  const bed = new OperatorBed(graph, 'op')
+  await bed.process([{ day: 20_000, name: 'a', amount: '1.50', photo: '\u00ff' }])
+  expect(bed.errors).toEqual([])
+  const [input, node] = graph.operators
+  const [group, block] = bed.stage.state?.snapshot()[0] ?? []
+  if (node === undefined || input === undefined || group === undefined || block === undefined) throw new Error('the reduce keeps nothing')
+  const [entry] = await stateEntries({ node, inputs: [input.schema], maxParallelism: graph.maxParallelism }, group, [block], new ManualClock())
+  expect(entry?.key?.fields.map(({ logical }) => logical?.kind)).toEqual(['date'])
+  expect(entry?.value?.fields.map(({ logical }) => logical?.kind)).toEqual(['date', undefined, 'decimal', 'bytes'])
+})
+
 test('what only the code of the job could tell is refused with a reason', async () => {
   const graph = bedGraph({ graph: [
     { id: 'l', source: 'list', schema: SCHEMA }, { id: 'op', from: 'l', keyBy: 'id', window: { count: 10 }, aggregate: { n: 'count()' } }, { id: 'out', from: 'op', sink: 'console' },
