@@ -54,5 +54,10 @@ export class ChannelWriter {
     return (this.#connection ? this.#connection.bufferedBytes : this.#waitingBytes) > MAX_IN_FLIGHT_BYTES
   }
 
-  close(): void { this.#connection?.destroy() }
+  /** What waits for room fails, also when the consumer has never come. */
+  close(): void {
+    this.#failure ??= new MillraceError('CHANNEL_CLOSED', `channel ${this.#name} was closed by its producer`, { domain: 'platform', retriable: true })
+    this.#connection?.destroy()
+    this.#onChange()
+  }
 }

@@ -129,10 +129,7 @@ export class Subtask {
     this.#uploads.stop()
     this.#parts.signal.raise()
     this.#parts.mailbox.close()
-    for (const exchange of this.#parts.exchanges) {
-      for (const writer of exchange.writers) writer.close()
-      exchange.wake()
-    }
+    for (const writer of this.#parts.exchanges.flatMap((exchange) => exchange.writers)) writer.close()
     await this.#parts.input.close()
     // A failure of the loop has been reported by whoever awaits run.
     await this.#done?.catch(() => undefined)
