@@ -74,7 +74,7 @@ export function compileRunningTable(options: RunningTableOptions): RunningTableC
   emitKeyTable(code, { keys, codes, extra: { columns: [...KEPT, { name: 'u', array: 'Uint8Array' }], start }, chained: 'by nx' })
   emitAdd(code, options, codes)
   emitMerge(code, codes)
-  emitRowsOf(code, keys, codes, [])
+  emitRowsOf(code, keys, codes, [], 'keysStay')
   code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
   const compiled = code.compile<Omit<RunningTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf })
   return { columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }), ...compiled }

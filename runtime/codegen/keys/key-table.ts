@@ -36,6 +36,9 @@ export interface KeyTableOptions {
   chained?: 'by nx'
 }
 
+/** So many key texts of a table stay strings, none longer than so many characters. */
+const KEPT_TEXTS = 256, LONGEST_KEPT = 256
+
 /** All columns of the table, in the order in which a snapshot holds them. */
 export function keyTableColumns({ keys, codes, extra }: KeyTableOptions): Column[] {
   return [{ name: 'h', array: 'Int32Array' }, ...keyColumns(keys), ...(extra?.columns ?? []), ...codes.flatMap(({ columns }) => columns)]
@@ -53,9 +56,10 @@ export function emitKeyTable(code: Emitter, options: KeyTableOptions): void {
   code.line(`class Table {`)
   code.line(`constructor() { this.n = 0; this.chars = 0; this.cap = 8; this.mask = 15; this.shift = 28; this.index = new Int32Array(16)`)
   code.line(`this.text = new Uint8Array(${texts.length > 0 ? '64' : '0'})`)
+  if (texts.length > 0) code.line(`this.textAt = null; this.lastTexts = []`)
   for (const column of columns) code.line(`this.${column.name} = ${column.create ?? (isHeapColumn(column) ? '[]' : `new ${column.array}(8)`)}`)
   code.line(`${fields?.create ?? ''} }`)
-  code.line(`clear() { this.n = 0; this.chars = 0; this.index.fill(0)`)
+  code.line(`clear() { this.n = 0; this.chars = 0; this.index.fill(0)${texts.length > 0 ? '; this.textAt = null' : ''}`)
   for (const column of columns) {
     if (isHeapColumn(column)) code.line(`this.${column.name}.length = 0`)
     else if (column.array === 'Whole') code.line(`this.${column.name}.clear()`)
@@ -70,6 +74,11 @@ export function emitKeyTable(code: Emitter, options: KeyTableOptions): void {
   code.line(`start(e) { const t = this; ${[extra?.start ?? '', ...codes.map(({ start }) => start)].filter((start) => start !== '').join('; ')} }`)
   code.line(`room(n) { const need = this.chars + n; if (need > 2147483647) throw new RangeError('the string keys of a table exceed 2^31 characters')`)
   code.line(`if (need > this.text.length) { const old = this.text; this.text = new old.constructor(Math.max(need, old.length * 2)); this.text.set(old) } }`)
+  // the same keys come out again and again, and making a string of bytes is a native call
+  if (texts.length > 0) {
+    code.line(`keyText(i, e, o, l) { if (l === 0) return ''; if (l > ${LONGEST_KEPT}) return textOf(this.text, o, o + l); if (this.textAt === null) this.textAt = new Int32Array(${KEPT_TEXTS})`)
+    code.line(`const p = e * ${keys.length} + i & ${KEPT_TEXTS - 1}; if (this.textAt[p] !== o + 1) { this.textAt[p] = o + 1; this.lastTexts[p] = textOf(this.text, o, o + l) } return this.lastTexts[p] }`)
+  }
   code.line(`widen() { if (this.text instanceof Uint8Array) this.text = Uint16Array.from(this.text) }`)
   for (const index of texts) emitTextKey(code, index)
   code.line(`}`)
@@ -155,11 +164,11 @@ export function emitRows(code: Emitter, keys: readonly Field[], codes: readonly 
   code.line(`} return n }`)
 }
 
-/** Emits `rowsOf(t, entries, count, out, onRow)`: the output rows of the entries listed. */
-export function emitRowsOf(code: Emitter, keys: readonly Field[], codes: readonly AggregateCode[], between: readonly string[]): void {
+/** Emits `rowsOf(t, entries, count, out, onRow)`: the output rows of the entries listed. `keysStay`: no key is ever taken out of a table. */
+export function emitRowsOf(code: Emitter, keys: readonly Field[], codes: readonly AggregateCode[], between: readonly string[], lifetime: 'keysStay' | 'keysGo'): void {
   code.line(`function rowsOf(t, entries, count, out, onRow) { let n = 0`)
   code.line(`for (let i = 0; i < count; i++) { const e = entries[i]`)
-  emitRow(code, [...keys.map((field, index) => keyResult(field, index, (offset, length) => `textOf(t.text, ${offset}, ${offset} + ${length})`)), ...between], codes)
+  emitRow(code, [...keys.map((field, index) => keyResult(field, index, (offset, length) => lifetime === 'keysStay' ? `t.keyText(${index}, e, ${offset}, ${length})` : `textOf(t.text, ${offset}, ${offset} + ${length})`)), ...between], codes)
   code.line(`} return n }`)
 }
 

@@ -80,7 +80,7 @@ export function compileSessionTable(options: SessionTableOptions): SessionTableC
   emitKeyTable(code, { keys, codes, extra: { columns: [...KEPT, ...DERIVED], start }, chained: 'by nx' })
   emitAdd(code, options, codes)
   emitMerge(code, codes)
-  emitRowsOf(code, keys, codes, ['t.ws[e]', 't.we[e]'])
+  emitRowsOf(code, keys, codes, ['t.ws[e]', 't.we[e]'], 'keysGo')
   code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
   const compiled = code.compile<Omit<SessionTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
   return { columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }), ...compiled }

@@ -1,11 +1,12 @@
 import { mix32 } from './value-hash.ts'
 
-/** Words of a record: its value (two), the entry it belongs to, the next record of that entry, the bits. */
+/** Words of a record: its value (two), one more than the entry it belongs to, one more than the next record of that entry, the bits. */
 const WORDS = 6
 const ENTRY = 2
 const NEXT = 3
 const BITS = 4
-/** In ENTRY of a record whose entry was emptied. */
+/** In ENTRY of a place that was never taken, and of a record whose entry was emptied. */
+const FREE = 0
 const GONE = -1
 
 const double = new Float64Array(1)
@@ -14,80 +15,78 @@ const words = new Int32Array(double.buffer)
 /**
  * countDistinct of all aggregates over one expression, for all entries of a table: each value of an entry once, with a bit
  * for every aggregate that has counted it (Flink's generated distinct accumulators share a map in the same way). One table
- * of (entry, value) instead of a set per entry: a probe touches two lines of memory, and there is no object per key.
+ * of (entry, value) instead of a set per entry, there is no object per key; and the records stand in the table itself
+ * (linear probing, load ≤ 5/8), so that a probe touches one line of memory.
  */
 export class DistinctNumbers {
-  #cap = 8
-  #index = new Int32Array(16)
-  /** Records from 1 on, the same memory seen in two ways. */
-  #reals = new Float64Array((this.#cap + 1) * (WORDS / 2))
+  #mask = 15
+  /** The same memory seen in two ways. */
+  #reals = new Float64Array(16 * (WORDS / 2))
   #words = new Int32Array(this.#reals.buffer)
+  /** Places taken, those of records that are gone included. */
   #records = 0
   #gone = 0
-  /** By entry, its newest record, 0 for none. */
+  /** By entry, one more than the place of its newest record, 0 for none. */
   #first = new Int32Array(8)
 
   /** Marks the value of the entry; which of the bits were not set before. */
   mark(entry: number, value: number, bits: number): number {
     if (bits === 0) return 0
-    const index = this.#index
-    const mask = index.length - 1
+    const all = this.#words
+    const mask = this.#mask
     let place = hashOf(entry, value) & mask
-    for (let record = index[place] as number; record !== 0; record = index[place] as number) {
-      const at = record * WORDS
-      if (this.#words[at + ENTRY] === entry && this.#reals[record * (WORDS / 2)] === value) {
-        const known = this.#words[at + BITS] as number
-        this.#words[at + BITS] = known | bits
+    for (let owner = all[place * WORDS + ENTRY] as number; owner !== FREE; owner = all[place * WORDS + ENTRY] as number) {
+      if (owner === entry + 1 && this.#reals[place * (WORDS / 2)] === value) {
+        const known = all[place * WORDS + BITS] as number
+        all[place * WORDS + BITS] = known | bits
         return bits & ~known
       }
       place = (place + 1) & mask
     }
-    this.#append(entry, value, bits, place)
+    if ((this.#records + 1) * 8 > (mask + 1) * 5) {
+      this.#remake()
+      place = this.#freeFor(entry, value)
+    }
+    this.#put(entry, value, bits, place)
     return bits
   }
 
-  #append(entry: number, value: number, bits: number, place: number): void {
-    let free = place
-    if (this.#records === this.#cap) {
-      this.#remake()
-      const mask = this.#index.length - 1
-      free = hashOf(entry, value) & mask
-      while (this.#index[free] !== 0) free = (free + 1) & mask
-    }
+  #freeFor(entry: number, value: number): number {
+    let place = hashOf(entry, value) & this.#mask
+    while (this.#words[place * WORDS + ENTRY] !== FREE) place = (place + 1) & this.#mask
+    return place
+  }
+
+  #put(entry: number, value: number, bits: number, place: number): void {
     if (entry >= this.#first.length) {
       const old = this.#first
       this.#first = new Int32Array(Math.max(entry + 1, old.length * 2))
       this.#first.set(old)
     }
-    const record = ++this.#records
-    const at = record * WORDS
-    this.#reals[record * (WORDS / 2)] = value
-    this.#words[at + ENTRY] = entry
+    const at = place * WORDS
+    this.#records++
+    this.#reals[place * (WORDS / 2)] = value
+    this.#words[at + ENTRY] = entry + 1
     this.#words[at + NEXT] = this.#first[entry] as number
     this.#words[at + BITS] = bits
-    this.#first[entry] = record
-    this.#index[free] = record
+    this.#first[entry] = place + 1
   }
 
   /** Makes room: without the records that are gone, twice as much unless those were half. */
   #remake(): void {
-    const [reals, old, count] = [this.#reals, this.#words, this.#records]
-    if (this.#gone * 2 < count) this.#cap *= 2
-    this.#index = new Int32Array(this.#cap * 2)
-    this.#reals = new Float64Array((this.#cap + 1) * (WORDS / 2))
+    const [reals, old] = [this.#reals, this.#words]
+    const size = (this.#mask + 1) * (this.#gone * 2 < this.#records ? 2 : 1)
+    this.#mask = size - 1
+    this.#reals = new Float64Array(size * (WORDS / 2))
     this.#words = new Int32Array(this.#reals.buffer)
     this.#records = 0
     this.#gone = 0
     this.#first.fill(0)
-    const mask = this.#index.length - 1
-    for (let record = 1; record <= count; record++) {
-      const at = record * WORDS
-      const entry = old[at + ENTRY] as number
-      if (entry === GONE) continue
-      const value = reals[record * (WORDS / 2)] as number
-      let place = hashOf(entry, value) & mask
-      while (this.#index[place] !== 0) place = (place + 1) & mask
-      this.#append(entry, value, old[at + BITS] as number, place)
+    for (let at = 0; at < old.length; at += WORDS) {
+      const entry = (old[at + ENTRY] as number) - 1
+      if (entry < 0) continue
+      const value = reals[at / 2] as number
+      this.#put(entry, value, old[at + BITS] as number, this.#freeFor(entry, value))
     }
   }
 
@@ -95,7 +94,7 @@ export class DistinctNumbers {
   forget(entry: number): void {
     if (entry >= this.#first.length) return
     for (let record = this.#first[entry] as number; record !== 0; record = this.#next(record)) {
-      this.#words[record * WORDS + ENTRY] = GONE
+      this.#words[(record - 1) * WORDS + ENTRY] = GONE
       this.#gone++
     }
     this.#first[entry] = 0
@@ -103,13 +102,13 @@ export class DistinctNumbers {
 
   clear(): void {
     if (this.#records === 0) return
-    this.#index.fill(0)
+    this.#words.fill(0)
     this.#first.fill(0)
     this.#records = 0
     this.#gone = 0
   }
 
-  #next(record: number): number { return this.#words[record * WORDS + NEXT] as number }
+  #next(record: number): number { return this.#words[(record - 1) * WORDS + NEXT] as number }
 
   /** The values of the entry, each followed by its bits: a copy, since marking may move records. */
   pairs(entry: number): number[] {
@@ -118,9 +117,9 @@ export class DistinctNumbers {
     return pairs
   }
 
-  #valueOf(record: number): number { return this.#reals[record * (WORDS / 2)] as number }
+  #valueOf(record: number): number { return this.#reals[(record - 1) * (WORDS / 2)] as number }
 
-  #bitsOf(record: number): number { return this.#words[record * WORDS + BITS] as number }
+  #bitsOf(record: number): number { return this.#words[(record - 1) * WORDS + BITS] as number }
 
   /** The values, then their entries, then their bits. */
   write(): Uint8Array {
@@ -129,9 +128,9 @@ export class DistinctNumbers {
     const values = new Float64Array(bytes.buffer, 0, size)
     const entries = new Int32Array(bytes.buffer, size * 8, size)
     const bits = new Int32Array(bytes.buffer, size * 12, size)
-    for (let record = 1, to = 0; record <= this.#records; record++) {
-      const entry = this.#words[record * WORDS + ENTRY] as number
-      if (entry === GONE) continue
+    for (let record = 1, to = 0; record <= this.#mask + 1; record++) {
+      const entry = (this.#words[(record - 1) * WORDS + ENTRY] as number) - 1
+      if (entry < 0) continue
       values[to] = this.#valueOf(record)
       entries[to] = entry
       bits[to++] = this.#bitsOf(record)
