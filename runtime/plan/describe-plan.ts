@@ -1,6 +1,7 @@
+import type { Aggregate } from './aggregate-fields.ts'
 import type { Chain, ExecutionPlan, Exchange } from './execution-plan.ts'
 import type { JoinExtent } from './join-extent.ts'
-import type { OperatorNode } from './job-graph.ts'
+import type { OperatorNode, WatermarkAlignment } from './job-graph.ts'
 import type { WindowVerb } from './window-verb.ts'
 import { describeType } from '../expressions/typing.ts'
 import type { FunctionRef } from '../model/user-module.ts'
@@ -36,7 +37,7 @@ function partitioningText({ partitioning }: Exchange): string {
 
 function verbText({ verb, keyBy }: OperatorNode): string {
   switch (verb.kind) {
-    case 'source': return `source ${verb.connector}${verb.eventTime === undefined ? '' : `, event time ${verb.eventTime.field}`}`
+    case 'source': return `source ${verb.connector}${verb.eventTime === undefined ? '' : `, event time ${verb.eventTime.field}${alignmentText(verb.eventTime.align)}`}`
     case 'sink': return `sink ${verb.connector}`
     case 'map': return `map to ${verb.fields.map(({ field }) => field.name).join(', ')}`
     case 'keyBy': return `key by ${keyBy?.join(', ') ?? ''}`
@@ -47,12 +48,23 @@ function verbText({ verb, keyBy }: OperatorNode): string {
     case 'process': return `process by ${functionText(verb.function)}${keyBy === undefined ? '' : `, keyed by ${keyBy.join(', ')}`}`
     case 'asyncMap': return `asyncMap by ${verb.call.kind === 'http' ? verb.call.method : functionText(verb.call.function)}, ${verb.order}, ${verb.capacity} at once`
     case 'join': return `${verb.type} join on ${verb.keys.left.map((left, index) => `${left} = ${verb.keys.right[index] ?? ''}`).join(', ')}, ${joinExtentText(verb.extent)}`
-    case 'lookup': return `${verb.type} lookup by ${verb.call.call.kind === 'http' ? verb.call.call.method : 'function'}${verb.cache === undefined ? '' : `, ${verb.cache.rows} answers kept for ${verb.cache.ttlMs} ms`}`
+    case 'lookup': return `${verb.type} lookup ${verb.answer === 'rows' ? 'in Druid' : verb.call.call.kind === 'http' ? `by ${verb.call.call.method}` : 'by function'}${verb.cache === undefined ? '' : `, ${verb.cache.rows} answers kept for ${verb.cache.ttlMs} ms`}`
     case 'broadcast': return `each row with every rule, by ${verb.key.join(', ')}`
+    case 'dedupe': return `${verb.keep.which === 'first' ? 'the first' : `the newest by ${verb.keep.orderBy}`} of ${keyBy?.join(', ') ?? ''}${keptText(verb)}`
+    case 'topN': return `the ${verb.n} ${verb.order === 'desc' ? 'greatest' : 'least'} by ${verb.by} of ${keyBy?.join(', ') ?? ''}${keptText(verb)}`
+    case 'reduce': return `reduce ${verb.fields.map(({ field }) => field.name).join(', ')} by ${keyBy?.join(', ') ?? ''}${keptText(verb)}`
+    case 'aggregate': return `running by ${keyBy?.join(', ') ?? ''}: ${aggregatesText(verb.aggregates)}${keptText(verb)}`
+    case 'pattern': return `pattern ${verb.steps.map(({ name, not }) => (not ? `no ${name}` : name)).join(', ')} by ${keyBy?.join(', ') ?? ''}${verb.withinMs === undefined ? '' : `, within ${verb.withinMs} ms`}`
+    case 'window': return `${extentText(verb)} by ${keyBy?.join(', ') ?? ''}: ${aggregatesText(verb.aggregates)}`
     default: return verb.kind
-    case 'window': return `${extentText(verb)} by ${keyBy?.join(', ') ?? ''}: ${verb.aggregates.map(({ field, function: name }) => `${field.name} = ${name}`).join(', ')}`
   }
 }
+
+function alignmentText(align: WatermarkAlignment | undefined): string { return align === undefined ? '' : `, at most ${align.maxDriftMs} ms ahead of ${align.group}` }
+
+function aggregatesText(aggregates: readonly Aggregate[]): string { return aggregates.map(({ field, function: name }) => `${field.name} = ${name}`).join(', ') }
+
+function keptText({ ttlMs }: { ttlMs?: number }): string { return ttlMs === undefined ? '' : `, kept for ${ttlMs} ms` }
 
 function functionText({ module, function: name }: FunctionRef): string { return `${module}.${name}` }
 
