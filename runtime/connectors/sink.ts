@@ -1,3 +1,4 @@
+import type { PassedTexts } from '../codegen/json/passed-texts.ts'
 import type { Row, Schema } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'
@@ -15,6 +16,8 @@ export interface SinkContext {
   options: Readonly<Record<string, unknown>>
   ports: Ports
   baseDir: string
+  /** Texts of the rows that lie in the bytes they came in until `write` resolves; only given where `takesTexts`. */
+  passed?: PassedTexts
   /** Aborted when the subtask is to stop: a call that waits for the outside rejects soon, and `close` follows. */
   stopping: AbortSignal
   /** As SourceContext.reportTrouble. */
@@ -25,6 +28,8 @@ export interface SinkConnector {
   validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
   /** As validate, of what the schema and the options are together. Called with options that passed. */
   checkSchema?(options: Readonly<Record<string, unknown>>, schema: Schema): { path: string; message: string }[]
+  /** The text fields that its writers only write, and find in `passed`. Called with options that passed. */
+  takesTexts?(options: Readonly<Record<string, unknown>>, schema: Schema): ReadonlySet<string>
   writer(context: SinkContext): SinkWriter
   /** Takes the dead letters of sources (`onError`); absent when it cannot. */
   deadLetters?: DeadLetterConnector

@@ -1,3 +1,4 @@
+import type { PassedTexts } from '../codegen/json/passed-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { SourceVerb } from '../plan/job-graph.ts'
 import type { Row, Schema } from '../model/schema.ts'
@@ -30,6 +31,8 @@ export interface ReaderContext extends SourceContext {
   parallelism: number
   /** Row classes of the side outputs that somebody reads. */
   sides?: Readonly<Record<string, RowClass>>
+  /** Texts of its rows that may stay in the bytes they came in until the next poll; only given where `passesTexts`. */
+  passed?: PassedTexts
 }
 
 export interface SourceConnector {
@@ -37,6 +40,8 @@ export interface SourceConnector {
   validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
   /** As validate, of what the schema and the options are together. Called with options that passed. */
   checkSchema?(options: Readonly<Record<string, unknown>>, schema: Schema): { path: string; message: string }[]
+  /** Whether its readers know `passed`. Called with options that passed. */
+  passesTexts?(options: Readonly<Record<string, unknown>>): boolean
   enumerator(context: SourceContext): SplitEnumerator
   /** Called once per subtask and attempt. */
   reader(context: ReaderContext, rows: RowClass): SourceReader

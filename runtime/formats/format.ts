@@ -1,4 +1,5 @@
 import type { RowScanner, RowWriter } from '../codegen/contracts.ts'
+import type { PassedTexts } from '../codegen/json/passed-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { Schema } from '../model/schema.ts'
 import type { Ports } from '../ports/ports.ts'
@@ -13,6 +14,8 @@ export interface FormatContext {
   baseDir: string
   /** Of Kafka: what the subjects of a schema registry are named after. */
   topic?: string
+  /** Texts that a scanner may leave in the bytes they came in, and a writer finds there; of formats that `passTexts`. */
+  passed?: PassedTexts
 }
 
 /** Bytes of one record ↔ row, as one source or sink is told to. Made by readFormat; a scanner or writer belongs to one stream. */
@@ -26,6 +29,8 @@ export interface RecordFormat {
   }
   /** Records name their fields, so a schema of some of them reads them too. */
   isNamed?: boolean
+  /** Its scanner and its writer know `passed` of the context. */
+  passesTexts?: boolean
   /** What of the schema the format cannot carry. */
   check(schema: Schema): FormatProblem[]
   /** May ask files or a registry. Throws MillraceError when the format's own schema cannot be had or does not fit. */

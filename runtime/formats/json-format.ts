@@ -9,8 +9,9 @@ export const jsonFormat: FormatReader = (options, use, problem) => {
   return {
     file: { suffix: 'jsonl' },
     isNamed: true,
+    passesTexts: true,
     check: () => [],
-    scanner: ({ schema }, rows) => compileJsonScanner(schema, rows),
-    writer: ({ schema }) => compileJsonWriter(schema, use),
+    scanner: ({ schema, passed }, rows) => compileJsonScanner(schema, rows, passed),
+    writer: ({ schema, passed }) => compileJsonWriter(schema, use, passed),
   }
 }

@@ -1,4 +1,5 @@
 import { readStateFile } from '../checkpoint/state-file.ts'
+import { PassedTexts } from '../codegen/json/passed-texts.ts'
 import { compileBatchCodec } from '../codegen/rows/codec.ts'
 import { compileKeyGrouper } from '../codegen/keys/key-grouper.ts'
 import { compileMaxEventTime } from '../codegen/max-event-time.ts'
@@ -36,6 +37,7 @@ import { Signal } from '../task/signal.ts'
 import { SourceInput } from '../task/source-input.ts'
 import { ExchangeStage } from '../task/stage.ts'
 import { Subtask, type SubtaskCounters, type SubtaskEvents } from '../task/subtask.ts'
+import { passedFields } from './passed-fields.ts'
 
 export interface DeployContext {
   deployment: Deployment
@@ -95,7 +97,8 @@ class Deployer {
     const mailbox = new Mailbox(ports.clock, this.#signal)
     this.#opened.push(() => { mailbox.close() })
     const badRecords = await this.#openBadRecords()
-    const sinks = await this.#openSinks()
+    const passed = ends.size === 0 ? this.#passedTexts(source) : undefined
+    const sinks = await this.#openSinks(passed)
     const chain = compileOperatorChain({
       operators: source.verb.kind === 'source' ? this.#chain.operators.slice(1) : this.#chain.operators,
       inputs, end: ends.get('main'), sideEnd: (operatorId, output) => ends.get(`${operatorId}.${output}`), sinks,
@@ -103,14 +106,14 @@ class Deployer {
       clock: ports.clock, after: (delayMs, action) => mailbox.after(delayMs, action),
       functions: await this.#loadFunctions(), httpClient: ports.httpClient, stopping: this.#context.stopping.signal,
       onBlocked: (operatorId, name, ms) => { this.#onBlocked(operatorId, name, ms) },
-      onError: (error, row, operatorId) => { badRecords.onRow(error, row, operatorId) },
+      onError: (error, row, operatorId) => { badRecords.onRow(error, passed?.shown(row) ?? row, operatorId) },
       onLate: (count) => { this.#counters.lateRecords += count },
       onOut: (count) => { this.#counters.recordsOut += count },
     })
     for (const close of [...chain.operators.values()].map((operator) => operator.close?.bind(operator))) if (close) this.#opened.push(close)
     for (const [operator, state] of chain.states) await this.#restore(operator, state)
     const inputOf = source.verb.kind === 'source'
-      ? await this.#sourceInput(source, source.verb, { rows: (inputs[0] as StreamCode).rowClass, sides: [...sidesOf(source, ends).keys()] }, badRecords) : await this.#gateInput(inputs)
+      ? await this.#sourceInput(source, source.verb, { rows: (inputs[0] as StreamCode).rowClass, sides: [...sidesOf(source, ends).keys()], passed }, badRecords) : await this.#gateInput(inputs)
     return new Subtask({
       id: subtaskId(deployment.chain, deployment.slot), attempt: deployment.attempt, input: inputOf, chain, sinks,
       exchanges: [...ends.values()], sideEnds: [...ends].flatMap(([name, end]) => (name === 'main' ? [] : [end])), sourceSides: sidesOf(source, ends), mailbox,
@@ -221,7 +224,16 @@ class Deployer {
     return new BadRecords({ policy, counters: this.#counters, logger: ports.logger, deadLetters })
   }
 
-  async #openSinks(): Promise<Map<string, SinkWriter>> {
+  /** Where source and sink of the chain agree on it. */
+  #passedTexts({ verb, sideOutputs }: OperatorNode): PassedTexts | undefined {
+    const { connectors } = this.#context
+    const last = this.#chain.operators.at(-1)
+    if (verb.kind !== 'source' || sideOutputs !== undefined || last?.verb.kind !== 'sink' || sourceConnector(connectors, verb.connector).passesTexts?.(verb.options) !== true) return undefined
+    const fields = passedFields(this.#chain.operators, sinkConnector(connectors, last.verb.connector).takesTexts?.(last.verb.options, last.schema) ?? new Set())
+    return fields && new PassedTexts(fields.source, fields.sink)
+  }
+
+  async #openSinks(passed: PassedTexts | undefined): Promise<Map<string, SinkWriter>> {
     const { deployment, connectors, ports } = this.#context
     const sinks = new Map<string, SinkWriter>()
     for (const operator of this.#chain.operators) {
@@ -230,6 +242,7 @@ class Deployer {
         jobUid: deployment.jobUid, operatorId: operator.id, slot: deployment.slot, attempt: deployment.attempt,
         schema: operator.schema, options: operator.verb.options, ports, baseDir: deployment.baseDir, stopping: this.#context.stopping.signal,
         reportTrouble: (error) => { this.#reportTrouble(error) },
+        ...(passed === undefined ? {} : { passed }),
       })
       this.#opened.push(() => writer.close())
       await writer.open(isPlanted('noRecommit') ? [] : deployment.restore.committables[operator.id] ?? [])
@@ -239,7 +252,7 @@ class Deployer {
     return sinks
   }
 
-  async #sourceInput(operator: OperatorNode, verb: SourceVerb, streams: { rows: RowClass; sides: readonly string[] }, badRecords: BadRecords): Promise<Input> {
+  async #sourceInput(operator: OperatorNode, verb: SourceVerb, streams: { rows: RowClass; sides: readonly string[]; passed: PassedTexts | undefined }, badRecords: BadRecords): Promise<Input> {
     const { deployment, connectors, ports } = this.#context
     const reader = sourceConnector(connectors, verb.connector).reader({
       operatorId: operator.id, verb, schema: operator.schema, ports, baseDir: deployment.baseDir,
@@ -247,6 +260,7 @@ class Deployer {
       sides: Object.fromEntries(streams.sides.flatMap((name) => (operator.sideOutputs?.[name] === undefined ? [] : [[name, compileRowClass(operator.sideOutputs[name])]]))),
       onBadRecord: (error, where, raw) => { badRecords.onRaw(error, where, raw) },
       reportTrouble: (error) => { this.#reportTrouble(error) },
+      ...(streams.passed === undefined ? {} : { passed: streams.passed }),
     }, streams.rows)
     this.#opened.push(() => reader.close())
     const splits = deployment.restore.splits[operator.id] ?? []

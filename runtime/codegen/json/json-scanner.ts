@@ -4,6 +4,7 @@ import type { RowScanner } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { learnLayout, type JsonLayout } from './json-layout.ts'
 import { clipped, compileRecordReader } from './json-record.ts'
+import type { PassedTexts } from './passed-texts.ts'
 import { notPlain } from '../rows/plain-bytes.ts'
 import type { RowClass } from '../rows/row.ts'
 import { isoTimestamp } from '../rows/timestamp-text.ts'
@@ -16,12 +17,13 @@ const MAX_LAYOUTS = 16
  * Generates the scanner of one stream. Records are read by JSON.parse until a layout is learned from one; then
  * generated code compares the bytes between values with that layout and reads the values in place. It gives up
  * on whatever it does not expect (other keys, escapes, exponents, bad values) and JSON.parse takes that record,
- * so only the slow path ever refuses one.
+ * so only the slow path ever refuses one. The fields that are `passed` hold places in the bytes where the fast path made
+ * the row.
  */
-export function compileJsonScanner(schema: Schema, rowClass: RowClass): RowScanner {
+export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: PassedTexts): RowScanner {
   const readRecord = compileRecordReader(schema, rowClass)
   const canBeFast = schema.fields.every((field) => field.type !== 'json' && field.logical === undefined)
-  const hasStrings = schema.fields.some((field) => field.type === 'string')
+  const hasStrings = schema.fields.some((field) => field.type === 'string' && passed?.source.has(field.name) !== true)
   let fast: FastScan | undefined
   let layoutsLeft = canBeFast ? MAX_LAYOUTS : 0
   let misses = MISSES_TO_LEARN
@@ -33,7 +35,7 @@ export function compileJsonScanner(schema: Schema, rowClass: RowClass): RowScann
       misses = 0
       layoutsLeft--
       const layout = learnLayout(bytes, start, end)
-      if (layout !== undefined) fast = compileFastScan(schema, rowClass, layout) ?? fast
+      if (layout !== undefined) fast = compileFastScan(schema, rowClass, layout, passed) ?? fast
     }
     return row
   }
@@ -75,7 +77,7 @@ const POWERS = Float64Array.from({ length: 23 }, (_, n) => Number(`1e${n}`))
 const STOP = Uint8Array.from({ length: 256 }, (_, byte) => byte < 32 || byte === 34 || byte === 92 || byte > 127 ? 1 : 0)
 
 /** Undefined when the layout lacks a field that may not be missing. */
-function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout): FastScan | undefined {
+function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout, passed: PassedTexts | undefined): FastScan | undefined {
   const keys = new Set(layout.members.map((member) => member.key))
   if (schema.fields.some((field) => !field.nullable && !keys.has(field.name))) return undefined
   const wanted = new Map(schema.fields.map((field, index) => [field.name, { field, index }]))
@@ -95,9 +97,9 @@ function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout)
   emitExpectedBytes(code, layout.tail)
   code.line(`if (p !== end) return null`)
   // one native read for all strings of the record; where a byte is not ASCII, offsets in bytes are no offsets in characters
-  if (strings.length > 0) emitStrings(code, schema, strings)
+  if (strings.length > 0) emitStrings(code, schema, strings, passed)
   code.line(`return new Row(${schema.fields.map((_, index) => `v${index}`).join(', ')}) }`)
-  return code.compile<FastScan>({ Row: rowClass, isoTimestamp, POWERS, STOP })
+  return code.compile<FastScan>({ Row: rowClass, isoTimestamp, POWERS, STOP, passed })
 }
 
 function emitExpectedBytes(code: Emitter, expected: Uint8Array): void {
@@ -161,13 +163,14 @@ function emitDouble(code: Emitter, v: string): void {
   code.line(`${v} = neg ? 0 - m : m`)
 }
 
-function emitStrings(code: Emitter, schema: Schema, strings: readonly Field[]): void {
+function emitStrings(code: Emitter, schema: Schema, strings: readonly Field[], passed: PassedTexts | undefined): void {
   const indexes = strings.map((field) => schema.fields.indexOf(field))
+  const isPassed = (index: number): boolean => passed?.source.has(schema.fields[index]?.name ?? '') === true
   code.line(`if (wide) {`)
   for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = b.toString('utf8', q${index}, e${index})`)
   code.line(`} else {`)
-  code.line(`if (text === '') text = b.latin1Slice(start, end)`)
-  for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = text.slice(q${index} - base, e${index} - base)`)
+  if (!indexes.every(isPassed)) code.line(`if (text === '') text = b.latin1Slice(start, end)`)
+  for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = ${isPassed(index) ? `passed.add(b, q${index}, e${index})` : `text.slice(q${index} - base, e${index} - base)`}`)
   code.line(`}`)
 }
 

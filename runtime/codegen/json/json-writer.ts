@@ -5,6 +5,7 @@ import { Emitter } from '../emitter.ts'
 import { valuePrinter } from '../rows/logical-values.ts'
 import { notPlain } from '../rows/plain-bytes.ts'
 import { isoDate } from '../rows/timestamp-text.ts'
+import type { PassedTexts } from './passed-texts.ts'
 
 export interface JsonWriterOptions { timestampFormat: 'iso' | 'epochMillis' }
 
@@ -19,7 +20,7 @@ const MAX_INLINE_LEAD_BYTES = 2000
  * Generates the writer of one stream's JSON records: one object, no newline, fields in schema order, nulls written. Bytes
  * go straight into the buffer; a text per row, flattened and copied, cost three times as much.
  */
-export function compileJsonWriter(schema: Schema, options: JsonWriterOptions): RowWriter {
+export function compileJsonWriter(schema: Schema, options: JsonWriterOptions, passed?: PassedTexts): RowWriter {
   const code = new Emitter()
   emitHelpers(code)
   const leads = schema.fields.map((field, index) => {
@@ -34,19 +35,22 @@ export function compileJsonWriter(schema: Schema, options: JsonWriterOptions): R
   const leadBytes = leads.reduce((total, lead) => total + lead.length, 0)
   code.line(`return function encodeInto(r, b, at) {`)
   schema.fields.forEach((field, index) => code.line(`const v${index} = ${loaded(field, index, printers.has(index), `r${code.property(field.name)}`)}`))
-  const texts = schema.fields.flatMap((field, index) => isText(field, index) ? [field.nullable ? `(v${index} === null ? 0 : v${index}.length)` : `v${index}.length`] : [])
+  const isPassed = (field: Field): boolean => passed?.sink.has(field.name) === true
+  const length = (field: Field, v: string): string => isPassed(field) ? `(typeof ${v} === 'number' ? passed.length(${v}) : ${v}.length)` : `${v}.length`
+  const texts = schema.fields.flatMap((field, index) => isText(field, index) ? [field.nullable ? `(v${index} === null ? 0 : ${length(field, `v${index}`)})` : length(field, `v${index}`)] : [])
   const room = 2 + leadBytes + schema.fields.length * NUMBER_BYTES
   code.line(`if (at + ${code.literal(room)}${texts.length === 0 ? '' : ` + ${code.literal(UNIT_BYTES)} * (${texts.join(' + ')})`} > b.length) return -1`)
   code.line(`let p = at`)
   code.line(`if (b !== viewed) { viewed = b; view = new DataView(b.buffer, b.byteOffset, b.length) }`)
   schema.fields.forEach((field, index) => {
     emitBytes(code, leads[index] ?? '', leadBytes)
-    const write = printers.has(index) ? `p += b.utf8Write(v${index}, p)` : written(code, field, `v${index}`, options)
+    const whole = printers.has(index) ? `p += b.utf8Write(v${index}, p)` : written(code, field, `v${index}`, options)
+    const write = isPassed(field) ? `if (typeof v${index} === 'number') { b[p] = 34; p = passed.write(v${index}, view, p + 1); b[p++] = 34 } else ${whole}` : whole
     code.line(field.nullable ? `if (v${index} === null) p = word(b, p, 'null'); else { ${write} }` : write)
   })
   code.line(schema.fields.length === 0 ? `b[p++] = 123; b[p++] = 125` : `b[p++] = 125`)
   code.line(`return p - at }`)
-  return { encodeInto: code.compile<RowWriter['encodeInto']>({ quote: JSON.stringify, isoDate, refuseNumber, PLAIN, ...Object.fromEntries([...printers].map(([index, print]) => [`print${index}`, print])) }) }
+  return { encodeInto: code.compile<RowWriter['encodeInto']>({ quote: JSON.stringify, isoDate, refuseNumber, PLAIN, passed, ...Object.fromEntries([...printers].map(([index, print]) => [`print${index}`, print])) }) }
 }
 
 /** Bytes that stand for themselves in a JSON text. */

@@ -12,10 +12,14 @@ export function createKafkaSink(connect: KafkaConnect, writerOf: WriterOf = (for
   return {
     validate: (options) => readSinkOptions(options).problems,
     checkSchema: (options, schema) => formatProblems(readSinkOptions(options).value.format, schema),
+    takesTexts: (options, schema) => {
+      const { format, key, partitionBy } = readSinkOptions(options).value
+      return new Set(format.passesTexts === true ? schema.fields.map(({ name }) => name).filter((name) => name !== key && name !== partitionBy) : [])
+    },
     writer: (context) => {
       const options = readSinkOptions(context.options).value
       const { schema, ports, baseDir } = context
-      return new KafkaSinkWriter(context, options, async () => writerOf(options.format, { schema, ports, baseDir, topic: options.topic }), connect)
+      return new KafkaSinkWriter(context, options, async () => writerOf(options.format, { schema, ports, baseDir, topic: options.topic, ...(context.passed === undefined ? {} : { passed: context.passed }) }), connect)
     },
   }
 }

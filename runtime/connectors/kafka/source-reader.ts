@@ -122,6 +122,7 @@ export class KafkaSourceReader implements SourceReader {
   #nextRows(maxRows: number): SourceBatch | undefined {
     const rows = this.#rows
     rows.length = 0
+    this.#context.passed?.clear()
     while (this.#current !== undefined || this.#takeChunk()) {
       const current = this.#current
       if (current === undefined) break

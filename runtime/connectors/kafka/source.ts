@@ -19,11 +19,12 @@ export function createKafkaSource(connect: KafkaConnect, scannerOf: ScannerOf = 
       const { bounded, partitionDiscoveryMs } = readSourceOptions(options).value
       return bounded ? undefined : partitionDiscoveryMs
     },
+    passesTexts: (options) => readSourceOptions(options).value.format.passesTexts === true,
     reader: (context, rows) => {
       const options = readSourceOptions(context.verb.options).value
       const { schema, ports, baseDir } = context
       const [topic, second] = options.topics
-      const format = { schema, ports, baseDir, ...(topic === undefined || second !== undefined ? {} : { topic }) }
+      const format = { schema, ports, baseDir, ...(context.passed === undefined ? {} : { passed: context.passed }), ...(topic === undefined || second !== undefined ? {} : { topic }) }
       return new KafkaSourceReader(context, options, async () => scannerOf(options.format, format, rows), connect)
     },
   }
