@@ -31,6 +31,9 @@ export interface RowLogShape {
   isMarked: boolean
 }
 
+/** So many texts that were read stay strings, none of more than so many bytes. A pane's texts never change. */
+const KEPT_TEXTS = 512, LONGEST_KEPT = 2048
+
 const isText = (field: Field): boolean => field.type === 'string' || field.type === 'json'
 
 /** Emits the two classes. The unit's scope must hold ROW_LOG_SCOPE. */
@@ -155,9 +158,17 @@ export function emitRecords(code: Emitter, { name, fields, isTimed, isMarked }: 
 
 /** Reads row e of log t like an object of the row's class; `load` first where texts are read. */
 function emitCursor(code: Emitter, name: string, fields: readonly Field[]): void {
-  code.line(`class ${name}Cursor { constructor() { this.t = new ${name}Log(null); this.e = 0; this.s = ''; this.st = null; this.se = 0; this.sv = 0 }`)
-  // the same row is often wanted again, by the next row that comes
-  code.line(`load() { ${fields.some(isText) ? 'const t = this.t; if (this.st === t && this.se === this.e && this.sv === t.version) return; this.s = t.textOf(this.e); this.st = t; this.se = this.e; this.sv = t.version' : ''} }`)
+  code.line(`class ${name}Cursor { constructor() { this.t = new ${name}Log(null); this.e = 0; this.s = ''; this.st = null; this.se = 0; this.sv = 0`)
+  code.line(`this.ks = []; this.ko = new Int32Array(${KEPT_TEXTS}); this.kt = [] }`)
+  // the same row is often wanted again, by the next row that comes or by one soon after: making a string of bytes is a native call
+  code.line(`load() {`)
+  if (fields.some(isText)) {
+    code.line(`const t = this.t, e = this.e; if (this.st === t && this.se === e && this.sv === t.version) return`)
+    code.line(`this.st = t; this.se = e; this.sv = t.version; const b = t.b[e]; if (b === 0 || b > ${LONGEST_KEPT}) { this.s = t.textOf(e); return }`)
+    code.line(`const o = t.o[e], p = Math.imul(o, 0x9e3779b1) >>> ${32 - Math.log2(KEPT_TEXTS)}; if (this.ko[p] === o && this.kt[p] === t.texts) { this.s = this.ks[p]; return }`)
+    code.line(`this.ko[p] = o; this.kt[p] = t.texts; this.s = this.ks[p] = t.textOf(e)`)
+  }
+  code.line(`}`)
   fields.forEach((field, index) => {
     const head = `get ${code.property(field.name).slice(1)}() { const t = this.t, e = this.e;`
     if (isText(field)) {
