@@ -9,7 +9,7 @@ import { readInput } from './simulated-input.ts'
 /** How long the input takes in virtual time, and between checkpoints: some twenty of them, whatever the job is like. */
 const SPAN_S = 2.4
 const INTERVAL = '120ms'
-const ORDER_BOUND: ReadonlySet<string> = new Set(['aggregate', 'reduce', 'topN', 'dedupe'])
+const ORDER_BOUND: ReadonlySet<string> = new Set(['broadcast', 'aggregate', 'reduce', 'topN', 'dedupe'])
 /** In the simulation's own file system. */
 const OUTPUT = '/simulated-output'
 
