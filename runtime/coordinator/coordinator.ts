@@ -21,7 +21,7 @@ import { AttemptFailures } from './attempt-failures.ts'
 import { AttemptRun } from './attempt-run.ts'
 import { nextPhase } from './job-phase.ts'
 import { PauseClock } from './pause-clock.ts'
-import { checkFit } from './restore-fit.ts'
+import { checkFit, misfits } from './restore-fit.ts'
 import { discoverSplits, watchSplits, type SplitParts } from './splits.ts'
 import { WorkerRegistry } from './worker-registry.ts'
 
@@ -355,13 +355,14 @@ export class Coordinator {
     this.#setPhase('suspended')
   }
 
-  /** A graph without an operator whose state is held is refused; the job goes on as before. */
+  /** A graph without an operator whose state is held, or in which it has another shape, is refused; the job goes on as before. */
   async #wouldLoseState(run: AttemptRun, wanted: Wanted): Promise<boolean> {
     const dropped = this.#newest ? droppedState(wanted.plan, await this.#readManifest(this.#newest)) : []
-    if (dropped.length === 0) return false
+    const changed = dropped.length > 0 ? [] : misfits({ spec: run.parts.target.spec, plan: run.parts.plan }, { spec: wanted.target.spec, plan: wanted.plan })
+    if (dropped.length === 0 && changed.length === 0) return false
     this.#wanted = { target: run.parts.target, plan: run.parts.plan, checkpoints: wanted.checkpoints }
-    this.#error = new MillraceError('STATE_WOULD_BE_LOST', `the new graph lacks ${dropped.join(', ')}, whose state the job holds`,
-      { domain: 'user', path: 'spec.graph', hint: 'Keep the ids of stateful operators and sources; the job goes on as before.' })
+    this.#error = new MillraceError('STATE_WOULD_BE_LOST', dropped.length > 0 ? `the new graph lacks ${dropped.join(', ')}, whose state the job holds` : `state has no place in the new graph: ${changed.join('; ')}`,
+      { domain: 'user', path: 'spec.graph', hint: 'Keep the ids of sources, and ids, keys and types of operators with state, or give what changed a new id; the job goes on as before.' })
     return true
   }
 

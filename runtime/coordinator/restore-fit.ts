@@ -31,6 +31,12 @@ function planOf(spec: unknown, planJob: (spec: unknown) => PlannedJob): Executio
   }
 }
 
+/** Why what a running job keeps would have no place in another, as far as specs and plans tell; empty when it has. */
+export function misfits(running: { spec: unknown; plan: ExecutionPlan }, wanted: { spec: unknown; plan: ExecutionPlan }): readonly string[] {
+  const bySpec = incompatibilities(running.spec, wanted.spec)
+  return bySpec.length > 0 ? bySpec : shapeReasons(running.plan, wanted.plan)
+}
+
 function shapeReasons(kept: ExecutionPlan | undefined, wanted: ExecutionPlan): readonly string[] {
   if (kept === undefined) return []
   const operatorsOf = (plan: ExecutionPlan): Pick<JobGraph, 'operators'> => ({ operators: plan.chains.flatMap((chain) => chain.operators) })

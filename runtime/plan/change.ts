@@ -1,9 +1,10 @@
 import { freeFieldsOf, stateFieldsOf, verbOf } from './graph-entries.ts'
 import { isFields, type Fields } from './problems.ts'
 import { DEFAULT_MAX_PARALLELISM } from './job-spec.ts'
-import type { JobGraph, OperatorNode } from './job-graph.ts'
+import { operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from './job-graph.ts'
+import { fieldsKept } from './join-verb.ts'
 import type { ProcessVerb } from './process-verb.ts'
-import { fieldsOf, type Field } from '../model/schema.ts'
+import { fieldsOf, type Field, type Schema } from '../model/schema.ts'
 
 /**
  * What an edit asks for. none: nothing that runs is touched. rescale: parallelism only, in place. graph: a new
@@ -45,9 +46,10 @@ export function stateChange(running: Pick<JobGraph, 'operators'>, wanted: Pick<J
   const wantedById = new Map(wanted.operators.map((operator) => [operator.id, operator]))
   return changeOf(running.operators.flatMap((before): Finding[] => {
     const after = wantedById.get(before.id)
-    if (before.verb.kind === 'process' && after?.verb.kind === 'process') return tableFindings(before.id, before.verb.state, after.verb.state)
-    if (!['window', 'aggregate', 'reduce', 'dedupe', 'topN'].includes(before.verb.kind) || after === undefined || stateShape(before) === stateShape(after)) return []
-    return [{ class: 'incompatible', reason: `"${before.id}" keeps state as ${stateShape(before)}, it would become ${stateShape(after)}` }]
+    if (after === undefined || after.verb.kind !== before.verb.kind) return []
+    const [kept, now] = [stateShape(before, running), stateShape(after, wanted)]
+    const shape: Finding[] = kept === now ? [] : [{ class: 'incompatible', reason: `"${before.id}" keeps state as ${kept}, it would become ${now}` }]
+    return before.verb.kind === 'process' && after.verb.kind === 'process' ? [...shape, ...tableFindings(before.id, before.verb.state, after.verb.state)] : shape
   }))
 }
 
@@ -70,15 +72,29 @@ function tableShape(declared: ProcessVerb['state'][string]): string {
   return `${declared.kind} of ${fields.map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`).join(', ')}`
 }
 
-function stateShape(operator: OperatorNode): string {
-  return keptFields(operator).map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`).join(', ')
+function stateShape(operator: OperatorNode, graph: Pick<JobGraph, 'operators'>): string {
+  return keptFields(operator, graph).map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`).join(', ')
 }
 
-/** The fields whose types state is made of. */
-function keptFields({ verb, keyBy = [], schema }: OperatorNode): readonly Field[] {
-  if (verb.kind === 'dedupe') return fieldsOf(schema, [...keyBy, ...(verb.keep.which === 'last' ? [verb.keep.orderBy] : [])])
-  if (verb.kind === 'topN' && verb.rank === undefined) return fieldsOf(schema, [...keyBy, verb.by])
-  return schema.fields
+/** The fields whose types state is made of; none of operators without state. */
+function keptFields({ verb, keyBy = [], schema, from }: OperatorNode, graph: Pick<JobGraph, 'operators'>): readonly Field[] {
+  const inputFields = (input: number): readonly Field[] => schemaOfInput(from[input] ?? '', graph)?.fields ?? []
+  switch (verb.kind) {
+    case 'dedupe': return fieldsOf(schema, [...keyBy, ...(verb.keep.which === 'last' ? [verb.keep.orderBy] : [])])
+    case 'topN': return verb.rank === undefined ? fieldsOf(schema, [...keyBy, verb.by]) : schema.fields
+    case 'window': case 'aggregate': case 'reduce': return schema.fields
+    case 'pattern': return inputFields(0)
+    case 'process': return inputFields(0).filter(({ name }) => keyBy.includes(name))
+    case 'broadcast': return inputFields(1)
+    case 'join': return (['left', 'right'] as const).flatMap((side, input) => inputFields(input).filter(({ name }) => fieldsKept(verb, side).has(name)))
+    default: return []
+  }
+}
+
+function schemaOfInput(input: string, { operators }: Pick<JobGraph, 'operators'>): Schema | undefined {
+  const node = operators.find(({ id }) => id === operatorOfInput(input))
+  const output = outputOfInput(input)
+  return output === undefined ? node?.schema : node?.sideOutputs?.[output]
 }
 
 function settingsFindings(running: Fields, wanted: Fields): Finding[] {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { aroundOperator } from '../../../harness/operator-bed.ts'
+import { aroundOperator, bedGraph } from '../../../harness/operator-bed.ts'
 import { changeClass, stateChange } from '../../../../runtime/plan/change.ts'
 import { BIDS, graphOf, specOf } from './sample-job.ts'
 
@@ -28,6 +28,21 @@ test('a type that changes upstream of a window is incompatible with its state', 
   const wanted = graphOf(BIDS.replace('auction: long', 'auction: string'))
   expect(stateChange(graphOf(BIDS), wanted).class).toBe('incompatible')
   expect(stateChange(graphOf(BIDS), graphOf(BIDS.replace('> 100', '> 200'))).class).toBe('none')
+})
+
+test.each<[string, object, object, object, string[]]>([
+  ['a field that a join keeps', { id: 'op', from: ['in', 'other'], join: { on: 'k', ttl: '1h', select: { k: 'left.k', v: 'right.v' } } }, { k: 'long', v: 'long' }, { k: 'long', v: 'double' }, ['"op" keeps state as k: long, k: long, v: long, it would become k: long, k: long, v: double']],
+  ['a field that a join does not keep', { id: 'op', from: ['in', 'other'], join: { on: 'k', ttl: '1h', select: { k: 'left.k' } } }, { k: 'long', v: 'long' }, { k: 'long', v: 'double', w: 'string' }, []],
+  ['a field of the rows of a pattern', { id: 'op', from: 'in', keyBy: 'k', pattern: { steps: [{ name: 'a' }], select: { k: 'k' } } }, { k: 'long', at: 'timestamp' }, { k: 'long', at: 'timestamp', w: 'string' }, ['"op" keeps state as k: long, at: timestamp, it would become k: long, at: timestamp, w: string']],
+  ['the key of a process', { id: 'op', from: 'in', keyBy: 'k', process: { module: 'user', function: 'f', output: { n: 'long' } } }, { k: 'long', v: 'long' }, { k: 'string', v: 'long' }, ['"op" keeps state as k: long, it would become k: string']],
+  ['a rule', { id: 'op', from: ['in', 'other'], broadcast: { key: 'k', select: { k: 'left.k' } } }, { k: 'long', v: 'long' }, { k: 'long', v: 'string' }, ['"op" keeps state as k: long, v: long, it would become k: long, v: string']],
+  ['a field that nobody keeps', { id: 'op', from: 'in', filter: 'k > 1' }, { k: 'long', v: 'long' }, { k: 'long', v: 'string' }, []],
+])('a change of %s upstream is found where both graphs are at hand', (_, entry, before, after, reasons) => {
+  const graph = (schema: object) => {
+    const source = (id: string): object => ({ id, source: 'list', schema, ...('at' in schema ? { eventTime: { field: 'at' } } : {}) })
+    return bedGraph({ modules: { user: { path: './f.ts' } }, graph: [source('in'), source('other'), entry, { id: 'out', from: 'op', sink: 'console' }, { id: 'out-other', from: 'other', sink: 'console' }, { id: 'out-in', from: 'in', sink: 'console' }] })
+  }
+  expect(stateChange(graph(before), graph(after)).reasons).toEqual(reasons)
 })
 
 test.each([
