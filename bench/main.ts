@@ -7,6 +7,7 @@ import { kafka } from './kafka-figures.ts'
 import { idle, latency, rescale, start } from './process-figures.ts'
 import { QUERIES } from './queries.ts'
 import { writeReadme } from './readme.ts'
+import { state } from './state.ts'
 
 /**
  * `npm run bench [-- name…] [--events N] [--rounds N] [--with-flink] [--json]`: the figures of bench/README.md, each in fresh worker
@@ -25,7 +26,7 @@ const flink = options['with-flink'] ? flinkOf(Number(options['flink-seconds'])) 
 const SECTIONS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   generator: async () => [figureOf('generator alone', 'ns/event', Array.from({ length: rounds }, () => bareNs(4_000_000, 8_000_000)))],
   ...Object.fromEntries(Object.entries(QUERIES).map(([name, query]) => [name, async () => [await engineCost(name, query, rounds, events ?? query.events, name in FLINK_QUERIES ? flink : undefined)]])),
-  latency, start, idle, rescale, kafka: () => kafka(rounds),
+  latency, start, idle, rescale, state: () => Promise.resolve(state()), kafka: () => kafka(rounds),
 }
 
 const unknown = positionals.filter((name) => !(name in SECTIONS))

@@ -23,6 +23,7 @@ export class SnapshotUpload {
   readonly #clock: Clock
   #last: Promise<unknown> = Promise.resolve()
   #stopped = false
+  #abortedUntil: CheckpointId = 0
 
   constructor(parts: { subtask: SubtaskId; attempt: Attempt; store: Store; clock: Clock }) {
     this.#subtask = parts.subtask
@@ -38,6 +39,12 @@ export class SnapshotUpload {
     return files
   }
 
+  /**
+   * Nobody waits for this checkpoint and those before it any more: uploads that have not begun reject. One that is under way
+   * goes on, for then the next one has less to write: else a state that takes longer than a checkpoint may would never be saved.
+   */
+  abort(checkpoint: CheckpointId): void { this.#abortedUntil = checkpoint }
+
   /** What is under way rejects at its next turn. */
   stop(): void { this.#stopped = true }
 
@@ -46,6 +53,7 @@ export class SnapshotUpload {
     const files: Record<string, readonly StateFile[]> = {}
     const waiting = new Set(states.map(([, state]) => state))
     try {
+      if (checkpoint <= this.#abortedUntil) throw new MillraceError('CHECKPOINT_ABORTED', `checkpoint ${this.#attempt}-${checkpoint} was given up before ${this.#subtask} wrote its state`, { domain: 'platform', retriable: true })
       for (const [operator, state] of states) {
         const { kept, blocks, bytes } = state.read()
         const pathOf = (index: number): string => stateFilePath(folder, operator, this.#subtask, index)

@@ -28,8 +28,13 @@ export async function writeStateFiles(writing: StateFileWriting, blocks: Iterabl
   let left = bytes
   let untilTurn = SLICE_BYTES
   let open: FileBytes | undefined
+  let putting: Promise<StateFile> | undefined
+  // one file goes to the store while the next is put together
   const close = async (): Promise<void> => {
-    if (open !== undefined) files.push(await open.put(store, pathOf(files.length)))
+    if (putting !== undefined) files.push(await putting)
+    putting = open?.put(store, pathOf(files.length))
+    // whoever awaits it next hears of a failure; until then it is not unheard
+    putting?.catch(() => undefined)
     open = undefined
   }
   for (const [group, block] of blocks) {
@@ -47,6 +52,7 @@ export async function writeStateFiles(writing: StateFileWriting, blocks: Iterabl
     }
     left -= block.length
   }
+  await close()
   await close()
   return files
 }

@@ -103,6 +103,9 @@ export class Subtask {
     this.#parts.mailbox.put(() => this.#commit(checkpoint))
   }
 
+  /** The checkpoint was given up. */
+  abort(checkpoint: CheckpointId): void { this.#uploads.abort(checkpoint) }
+
   /** Its source has more to read from now on. */
   addSplits(splits: readonly Split[]): void {
     this.#parts.mailbox.put(() => {

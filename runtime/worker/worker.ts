@@ -116,7 +116,7 @@ export class ChainWorker {
       case 'trigger': this.#current(attempt)?.trigger(message.checkpoint, message.extent, message.thenStop ? 'stopAfter' : 'continue'); break
       case 'complete': this.#current(attempt)?.complete(message.checkpoint); break
       case 'splits': this.#current(attempt)?.addSplits(message.splits); break
-      case 'abort': break
+      case 'abort': this.#current(attempt)?.abort(message.checkpoint); break
     }
   }
 

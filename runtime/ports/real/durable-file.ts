@@ -23,7 +23,8 @@ export async function writeTemporary(path: string, bytes: Uint8Array): Promise<s
   const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
   const file = await openCreatingFolders(temporary, folder)
   try {
-    await file.writeFile(bytes)
+    // writeFile would come back to the loop for every half megabyte, and wait there for its turn
+    for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten
     await file.sync()
   } catch (error) {
     await file.close()

@@ -1,0 +1,33 @@
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { figureOf, type Figure } from './figure.ts'
+import type { StateFigures } from './state-run.ts'
+
+const MB = 1024 * 1024
+
+/** Targets of the worst turn of the loop in ms, and of the bytes of a row. */
+const CASES = [
+  { kind: 'numbers', keys: 1_000_000, turnMs: 20 }, { kind: 'rows', keys: 1_000_000, turnMs: 35 },
+  { kind: 'numbers', keys: 10_000_000, turnMs: 20 }, { kind: 'rows', keys: 10_000_000, turnMs: 35 },
+] as const
+
+/**
+ * What it costs to keep 1 and 10 million keys and to write them into checkpoints while they are updated at random. Pauses
+ * are CPU of the loop's thread, so that other load on the machine does not count.
+ */
+export function state(): Figure[] {
+  return CASES.flatMap(({ kind, keys, turnMs }) => {
+    const flags = ['--max-semi-space-size=16']
+    const output = execFileSync(process.execPath, [...flags, join(import.meta.dirname, 'state-run.ts'), kind, String(keys)], { encoding: 'utf8' })
+    const { bytesPerKey, updatesPerCpuSecond, updatesPerCpuSecondCheckpointing, worstMs, wholeBytes, changedBytes } = JSON.parse(output) as StateFigures
+    const of = (name: string): string => `${keys / 1e6} M ${kind}, ${name}`
+    return [
+      figureOf(of('memory per key'), 'B', [bytesPerKey], kind === 'rows' ? { target: 160 } : {}),
+      figureOf(of('updates'), '/CPU s', [updatesPerCpuSecond], { target: 1e6, atLeast: true, note: `${Math.round(updatesPerCpuSecondCheckpointing)} while checkpoints are written` }),
+      figureOf(of('barrier of a snapshot'), 'ms', [worstMs.barrier], { target: 1 }),
+      figureOf(of('worst turn while writing'), 'ms', [worstMs.turnCheckpointing], { target: turnMs, note: `${worstMs.turn.toFixed(1)} without a checkpoint; on the clock ${worstMs.turnCheckpointingElapsed.toFixed(0)}` }),
+      figureOf(of('checkpoint of all'), 'MB', [wholeBytes / MB]),
+      figureOf(of('checkpoint when 10 % changed'), 'MB', changedBytes.map((bytes) => bytes / MB), { target: wholeBytes * 0.12 / MB }),
+    ]
+  })
+}
