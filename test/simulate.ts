@@ -2,12 +2,13 @@ import { parseArgs } from 'node:util'
 import { PLANTED_BUGS, withPlantedBug, type PlantedBug } from '../runtime/model/planted-bugs.ts'
 import { alignmentScenario } from './harness/simulation/alignment-job.ts'
 import { clusterScenario } from './harness/simulation/cluster-scenario.ts'
+import { crashPointScenario } from './harness/simulation/crash-points.ts'
 import { jobScenario } from './harness/simulation/job-scenario.ts'
 import type { Scenario } from './harness/simulation/scenario.ts'
 import { userCodeScenario } from './harness/simulation/user-code-job.ts'
 
 /** Many seeds of the simulation, or one of them again with its log. Deterministic: a seed always runs the same. */
-const SCENARIOS: readonly Scenario[] = [jobScenario, clusterScenario, userCodeScenario, alignmentScenario]
+const SCENARIOS: readonly Scenario[] = [jobScenario, clusterScenario, userCodeScenario, alignmentScenario, crashPointScenario]
 const PROGRESS_EVERY_MS = 10_000
 /** One seed in so many runs twice and must run the same. */
 const TWICE_EVERY = 100
