@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
+import type { JobReport } from '../../../../runtime/control/job-report.ts'
 import { AlignmentGroups } from '../../../../runtime/coordinator/alignment.ts'
+import type { Coordinator } from '../../../../runtime/coordinator/coordinator.ts'
+import { httpApi } from '../../../../runtime/coordinator/http-api.ts'
 import type { Chain } from '../../../../runtime/plan/execution-plan.ts'
 import type { OperatorNode } from '../../../../runtime/plan/job-graph.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
@@ -46,4 +49,11 @@ test('when all are finished or idle nothing holds anybody back', () => {
   const { groups, told } = groupsOf(source('a', 1, 'g'))
   groups.onReport('a-0', null)
   expect(told()).toEqual(['a-0 null'])
+})
+
+test('how many splits wait, the lag and the watermark are metrics; what nobody can tell is left out', async () => {
+  const textOf = async (report: Partial<JobReport>): Promise<string> =>
+    (await httpApi({ report: () => ({ lastPauseMs: null, checkpoint: null, ...report }) } as unknown as Coordinator, 'token')({ method: 'GET', path: '/metrics', token: undefined, body: '' })).body
+  expect(await textOf({ pausedSplits: 3, lagRecords: 70, watermark: 1_700_000_000_500 })).toMatch(/^millrace_job_lag_records 70\n[^]*^millrace_job_watermark_timestamp_seconds 1700000000.5\n[^]*^millrace_job_paused_splits 3$/m)
+  expect(await textOf({ pausedSplits: 0, lagRecords: null, watermark: null })).not.toMatch(/lag_records|watermark/)
 })
