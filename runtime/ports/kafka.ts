@@ -14,7 +14,7 @@ export interface KafkaClient {
   listOffsets(broker: number, isolation: Isolation, asked: readonly OffsetQuery[]): Promise<OffsetAnswer[]>
   /** Waits up to `maxWaitMs` at the broker for the first byte. */
   fetch(broker: number, request: FetchRequest): Promise<FetchedPartition[]>
-  /** acks=all. `batches` holds at most one record batch per partition. */
+  /** acks=all. `batches` holds at most one record batch per partition; their bytes may change once it has settled. */
   produce(broker: number, transactionalId: string | null, batches: readonly ProduceBatch[]): Promise<ProduceAnswer[]>
   /** A fresh producer id or the next epoch. An open transaction of that id is aborted, older epochs are fenced. */
   initProducerId(transactionalId: string | null, transactionTimeoutMs: number): Promise<{ producerId: bigint; epoch: number }>

@@ -20,6 +20,7 @@ const FIRST_BATCH_BYTES = 16 * 1024
 const SPARE_BYTES = 4 * 1024
 /** How much may wait for the broker before the writer of rows has to. */
 const WAITING_BYTES = 4 * 1024 * 1024
+const MAX_SPARES = 16
 /** After this the subtask fails and the job starts again from its checkpoint; a stop ends it at once. */
 export const PATIENCE_MS = 30_000
 
@@ -33,7 +34,7 @@ export interface ProducerSession {
   begin(partition: number): Promise<void>
 }
 
-interface SealedBatch { partition: number; bytes: Buffer; session: ProducerSession; unpackedBytes: number; count: number }
+interface SealedBatch { partition: number; bytes: Buffer; session: ProducerSession; count: number; buffer: Buffer }
 
 /**
  * Collects records into batches and sends them in order: at most one request per leader is under way, and what was
@@ -47,6 +48,8 @@ export class BatchProducer {
   readonly #codec: WritableCodec
   readonly #openBatches = new Map<number, RecordBatchWriter>()
   readonly #sealed: SealedBatch[] = []
+  /** Buffers of full batches that were acknowledged: fresh ones of that size made V8 collect everything every 40 MB. */
+  readonly #spares: Buffer[] = []
   #leaders = new Map<number, number>()
   #partitions = 0
   #sequences = new Map<number, number>()
@@ -107,7 +110,7 @@ export class BatchProducer {
   }
 
   #newBatch(partition: number): RecordBatchWriter {
-    const batch = new RecordBatchWriter(this.#expectedBytes)
+    const batch = new RecordBatchWriter(this.#expectedBytes, this.#spares.pop())
     this.#openBatches.set(partition, batch)
     return batch
   }
@@ -133,7 +136,7 @@ export class BatchProducer {
     // Sequences wrap to 0 behind 2^31 - 1 (kafka: DefaultRecordBatch.incrementSequence).
     this.#sequences.set(partition, (sequence + batch.count) % 2 ** 31)
     const bytes = batch.finish({ producerId: session.producerId, epoch: session.epoch, sequence, transactional: session.transaction !== null }, this.#codec)
-    this.#sealed.push({ partition, bytes, session, unpackedBytes: batch.sizeBytes, count: batch.count })
+    this.#sealed.push({ partition, bytes, session, count: batch.count, buffer: batch.buffer })
     this.#waitingBytes += bytes.length
     if (this.#sending === undefined) {
       this.#sending = this.#drain()
@@ -161,7 +164,10 @@ export class BatchProducer {
       }
       const left = new Set(turn)
       await retrying(this.#environment, `writing to topic ${this.#topic}`, PATIENCE_MS, () => this.#send(left))
-      for (const batch of turn) this.#waitingBytes -= batch.bytes.length
+      for (const batch of turn) {
+        this.#waitingBytes -= batch.bytes.length
+        if (batch.buffer.length >= BATCH_BYTES && this.#spares.length < MAX_SPARES) this.#spares.push(batch.buffer)
+      }
       const done = new Set(turn)
       this.#sealed.splice(0, this.#sealed.length, ...this.#sealed.filter((batch) => !done.has(batch)))
     }

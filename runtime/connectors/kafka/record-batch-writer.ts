@@ -28,9 +28,13 @@ export class RecordBatchWriter {
   #lengthBytes = 2
   #valueLengthBytes = 2
 
-  constructor(expectedBytes: number) {
-    this.#bytes = Buffer.allocUnsafe(BATCH_HEADER_BYTES + expectedBytes)
+  /** `spare` is the buffer of an earlier batch to write into; without one, a fresh one for `expectedBytes`. */
+  constructor(expectedBytes: number, spare?: Buffer) {
+    this.#bytes = spare ?? Buffer.allocUnsafe(BATCH_HEADER_BYTES + expectedBytes)
   }
+
+  /** The buffer written into: whoever needs the bytes of `finish` no longer may give it to another batch. */
+  get buffer(): Buffer { return this.#bytes }
 
   /** Size before compression. */
   get sizeBytes(): number { return this.#at }
