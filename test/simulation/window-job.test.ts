@@ -3,7 +3,7 @@ import { withPlantedBug } from '../../runtime/model/planted-bugs.ts'
 import { jobScenario, jobWrongness } from '../harness/simulation/job-scenario.ts'
 import { firstWrongSeed, PLANT_BUDGET, wrongSeeds } from '../harness/simulation/scenario.ts'
 import { simulate } from '../../sim/simulated-job.ts'
-import { inputFiles, windowJob } from '../harness/simulation/window-job.ts'
+import { expectedOutput, inputFiles, windowJob } from '../harness/simulation/window-job.ts'
 
 /** More, and one again: test/simulate.ts. */
 const SEEDS = 120
@@ -15,6 +15,13 @@ describe('a windowed job under virtual time', () => {
     const result = await simulate({ seed: 1, spec: windowJob(2), files: inputFiles(), faults: [], storeFaultRate: 0 })
     expect(jobWrongness(result)).toBeUndefined()
     expect(result.report?.restarts).toBe(0)
+  })
+
+  test('when there are more slots than pieces of input, those without any hold up neither watermark nor checkpoint', async () => {
+    const lines = 4
+    const { finished, report, output } = await simulate({ seed: 1, spec: windowJob(9, { folder: '/data', interval: '120ms', rate: '20/s' }), files: inputFiles('/data', lines), faults: [], storeFaultRate: 0 })
+    expect({ finished, output, restarts: report?.restarts }).toEqual({ finished: true, output: expectedOutput(lines), restarts: 0 })
+    expect(report?.checkpoint?.id).toBeGreaterThan(2)
   })
 
   test('the same seed runs the same twice', async () => {
