@@ -73,6 +73,9 @@ export interface JoinCodeOptions {
   operatorId: string
 }
 
+/** Looking ahead pays for so many rows. */
+const LEAST_LOOK = 64
+
 /** `out` is full at so many rows. */
 export const JOIN_OUT_ROWS = 2048
 
@@ -210,8 +213,10 @@ class JoinGenerator {
     const cursor = `cursor${other.name}`
     const variables: PairVariables = side.side === 'left' ? { left: 'l', right: cursor } : { left: cursor, right: 'r' }
     const endsAtMatch = side.side === 'left' && (type === 'semi' || type === 'anti')
+    this.#emitLook(side)
     code.line(`function take${side.name}(rows, i, count, others, host, out, onError) {`)
     code.line(`const held = host.held, seen = host.seen; let pane, parts, from = Infinity, to = -Infinity`)
+    this.#emitLookCall(side)
     code.line(`for (; i < count && out.length < ${JOIN_OUT_ROWS}; i++) { const ${row} = rows[i]; try {`)
     this.#emitTime(side, row)
     this.#emitKey(side, row)
@@ -250,6 +255,28 @@ class JoinGenerator {
     }
     code.line(`} catch (error) { onError(error, ${row}, operatorId) } }`)
     code.line(`if (pane !== undefined) pane.texts.flush(); return i }`)
+  }
+
+  /**
+   * `look`: reads what adding the rows to a pane will read of its index, in two passes. The reads do not depend on each
+   * other, so that the cache misses of a batch overlap. Not for texts, whose hash is dear.
+   */
+  #emitLook(side: Side): void {
+    if (!canLook(side)) return
+    const code = this.#code
+    code.line(`const hashes${side.name} = new Int32Array(1024), entries${side.name} = new Int32Array(1024); let looked${side.name} = 0`)
+    code.line(`function look${side.name}(rows, i, count, parts) { const H = hashes${side.name}, E = entries${side.name}; let z = 0`)
+    code.line(`for (let j = i; j < count; j++) { const r = rows[j]`)
+    this.#emitKey(side, 'r')
+    code.line(`const t = parts[${this.#part}]; H[j] = h; E[j] = t === undefined ? 0 : t.index[Math.imul(h, 0x9e3779b1) >>> t.shift] }`)
+    code.line(`for (let j = i; j < count; j++) if (E[j] !== 0) { const h = H[j]; z ^= parts[${this.#part}].h[E[j] - 1] }`)
+    code.line(`looked${side.name} = z }`)
+  }
+
+  #emitLookCall(side: Side): void {
+    if (!canLook(side)) return
+    const time = side.time === undefined ? 'host.now' : `rows[i]${this.#code.property(side.time.field.name)} + ${this.#code.literal(side.time.offsetMs)}`
+    this.#code.line(`if (count - i >= ${LEAST_LOOK}) { const at = ${time}; if (at - at === 0) look${side.name}(rows, i, count, host.paneAt(${side.index}, at).parts) }`)
   }
 
   /** A found pair: the condition, `onMatch`, and what comes out. `continue`s when the condition does not hold. */
@@ -343,6 +370,8 @@ class JoinGenerator {
     code.line(`} if (pane !== undefined) pane.texts.flush(); return true }`)
   }
 }
+
+function canLook({ keys }: Side): boolean { return keys.every(({ type }) => type !== 'string') }
 
 /** True when the expression reads a text of the side. */
 function readsText(expression: Expression, { side }: Side): boolean {
