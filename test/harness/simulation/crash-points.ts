@@ -12,7 +12,9 @@ const RATE = '60/s'
 const REPLICAS = 2
 const LIMIT_MS = 120_000
 const JOBS = FAULT_JOBS.filter(({ over }) => over === undefined)
-const KINDS = ['kill', 'zombie'] as const
+const KINDS = ['kill', 'zombie', 'together'] as const
+/** How many events after two processes have fallen asleep together a third one dies. */
+const LATER = 400
 
 /** A run without faults: what must come out, and where it can be struck. */
 interface Straight { output: readonly string[]; steps: number; victims: readonly Victim[] }
@@ -20,31 +22,34 @@ interface Straight { output: readonly string[]; steps: number; victims: readonly
 const straightRuns = new Map<FaultJob, Promise<Straight>>()
 
 /**
- * Each event of a short run × each process × kill or zombie, one job per verb. Seed n strikes the job n modulo their number;
+ * Each event of a short run × each process × what happens to it, one job per verb: it dies, it sleeps and wakes when it has been
+ * replaced, or it does so together with the coordinator, as with the machine they share, and another dies later. Seed n strikes the job n modulo their number;
  * a job's points come in an order that spreads any number of seeds evenly over the whole run, and none comes twice before
  * all have come.
  */
-export const crashPointScenario: Scenario = { name: 'crash-points', finds: ['commitOnSnapshot', 'noRecommit'], run: runPoint }
+export const crashPointScenario: Scenario = { name: 'crash-points', finds: ['commitOnSnapshot', 'noRecommit', 'noAlign'], run: runPoint }
 
 async function runPoint(seed: number): Promise<Verdict> {
   const job = JOBS[seed % JOBS.length] as FaultJob
   const straight = await straightOf(job)
-  const fault = faultAt(straight, Math.floor(seed / JOBS.length))
-  const result = await run(job, [fault])
+  const faults = faultsAt(straight, Math.floor(seed / JOBS.length))
+  const result = await run(job, faults)
   const wrong = result.finished ? difference(settled(job, result.output), straight.output) : `not finished: ${JSON.stringify(result.report)}`
-  return { wrong: wrong === undefined ? undefined : `${job.name}, ${JSON.stringify(fault)}: ${wrong}`, steps: result.steps, log: result.log }
+  return { wrong: wrong === undefined ? undefined : `${job.name}, ${JSON.stringify(faults)}: ${wrong}`, steps: result.steps, log: result.log }
 }
 
 const pointsOf = ({ steps, victims }: Straight): number => steps * victims.length * KINDS.length
 
-function faultAt(straight: Straight, index: number): Fault {
+function faultsAt(straight: Straight, index: number): Fault[] {
   const points = pointsOf(straight)
   const point = (index * strideOf(points)) % points
   const { victims } = straight
-  return {
-    at: Math.floor(point / (victims.length * KINDS.length)),
-    who: victims[Math.floor(point / KINDS.length) % victims.length] ?? 'coordinator', kind: KINDS[point % KINDS.length] ?? 'kill',
-  }
+  const at = Math.floor(point / (victims.length * KINDS.length))
+  const place = Math.floor(point / KINDS.length) % victims.length
+  const who = victims[place] ?? 'coordinator'
+  const kind = KINDS[point % KINDS.length] ?? 'kill'
+  if (kind !== 'together') return [{ at, who, kind }]
+  return [{ at, who, kind: 'zombie' }, { at, who: 'coordinator', kind: 'zombie' }, { at: at + LATER, who: victims[(place + 1) % victims.length] ?? 0, kind: 'kill' }]
 }
 
 /** About the golden section, and without a divisor in common: every point is met once. */
