@@ -35,7 +35,7 @@ export async function engineCost(name: string, query: Query, rounds: number, eve
   const bar = flink === undefined ? query.flinkNs : Math.min(...flinkCosts)
   return figureOf(name, 'ns/event', costs, {
     events: counted, cpuSeconds: value, eventsPerCpuSecond: Math.round(counted / value), rows: checked.rows, rowsHash: checked.hash.toString(16),
-    target: bar * query.share, flink: bar, ...(flink === undefined ? {} : { flinkRun: { rows: comparedRows(name, checked) } }),
+    target: bar * query.share, flink: bar, ...(query.limits === undefined ? {} : { limits: query.limits }), ...(flink === undefined ? {} : { flinkRun: { rows: comparedRows(name, checked) } }),
   })
 }
 

@@ -20,6 +20,8 @@ export interface Figure {
   /** Whether `flink` was measured in this run, and what became of the comparison of its result rows with Millrace's. */
   flinkRun?: { rows: 'equal' | 'DIFFERENT' | 'not compared' }
   note?: string
+  /** What keeps it from its target, from a profile. */
+  limits?: string
 }
 
 export function figureOf(name: string, unit: string, values: readonly number[], more: Partial<Figure> = {}): Figure {

@@ -16,13 +16,13 @@ export function writeReadme(figures: readonly Figure[]): void {
 
 function figureTable(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => {
-    const { name, unit, value, min, max, runs, flink, flinkRun, target, atLeast, eventsPerCpuSecond, rowsHash, note } = figure
+    const { name, unit, value, min, max, runs, flink, flinkRun, target, atLeast, eventsPerCpuSecond, rowsHash, note, limits } = figure
     const reached = isReached(figure)
     const more = [
       eventsPerCpuSecond === undefined ? '' : `${short(eventsPerCpuSecond / 1000)} k events per CPU s with the generator`,
       rowsHash === undefined ? '' : `rows ${rowsHash}`, flinkRun === undefined ? '' : `Flink's rows: ${flinkRun.rows}`, note ?? '',
     ].filter((part) => part !== '').join('; ')
-    return `| ${name} | ${short(value)}${runs > 1 ? ` (${short(min)} – ${short(max)})` : ''} ${unit} | ${flink === undefined ? '' : short(flink)}${flink === undefined || flinkRun !== undefined ? '' : ' (stored)'} | ${target === undefined ? '' : `${atLeast === true ? '≥' : '≤'} ${short(target)} ${reached === true ? '✓' : '✗'}`} | ${more} |`
+    return `| ${name} | ${short(value)}${runs > 1 ? ` (${short(min)} – ${short(max)})` : ''} ${unit} | ${flink === undefined ? '' : short(flink)}${flink === undefined || flinkRun !== undefined ? '' : ' (stored)'} | ${target === undefined ? '' : `${atLeast === true ? '≥' : '≤'} ${short(target)} ${reached === true ? '✓' : '✗'}`} | ${more} | ${reached === false ? limits ?? '' : ''} |`
   })
-  return ['| figure | Millrace | Flink | to reach | |', '|---|---|---|---|---|', ...rows].join('\n')
+  return ['| figure | Millrace | Flink | to reach | | what limits it |', '|---|---|---|---|---|---|', ...rows].join('\n')
 }
