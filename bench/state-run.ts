@@ -29,7 +29,9 @@ export interface StateFigures {
 }
 
 const BATCH = 1000
+/** As a subtask takes its turns. */
 const BATCHES_PER_TURN = 8
+const TURN_MS = 5
 const GROUPS = 128
 const PADS = Array.from({ length: 64 }, (_, i) => 'lorem-ipsum-dolor-sit-amet-consectetur-adipiscing'.slice(i % 7, 20 + i % 23))
 
@@ -75,14 +77,17 @@ const processCpu = (): number => { const { user, system } = process.cpuUsage(); 
 
 interface Load { updates: number; cpuSeconds: number; worstCpuMs: number; worstElapsedMs: number }
 
-/** Batches, and after every eighth a turn of the loop, as a subtask has it; until `isOver`. */
+/** Batches, and between them turns of the loop, until `isOver`. */
 async function work(keyAt: (i: number) => number, isOver: (updates: number) => boolean): Promise<Load> {
   const load: Load = { updates: 0, cpuSeconds: 0, worstCpuMs: 0, worstElapsedMs: 0 }
   const from = processCpu()
   let [cpu, at] = [threadCpu(), performance.now()]
   while (!isOver(load.updates)) {
-    for (let batch = 0; batch < BATCHES_PER_TURN; batch++) update(keyAt)
-    load.updates += BATCH * BATCHES_PER_TURN
+    const until = Date.now() + TURN_MS
+    for (let batch = 0; batch < BATCHES_PER_TURN && Date.now() < until; batch++) {
+      update(keyAt)
+      load.updates += BATCH
+    }
     await new Promise<void>((resolve) => { realClock.nextTurn(resolve) })
     const [cpuNow, now] = [threadCpu(), performance.now()]
     load.worstCpuMs = Math.max(load.worstCpuMs, cpuNow - cpu)

@@ -17,10 +17,11 @@ import type { Signal } from './signal.ts'
 import type { ExchangeStage } from './stage.ts'
 
 /**
- * After so many steps the loop lets the process turn: when source and sink answer without waiting, nothing else
- * does, and heartbeats, triggers and fences would wait until the input ends. A batch takes about 0.5 ms.
+ * After so many steps, or milliseconds, the loop lets the process turn: when source and sink answer without waiting,
+ * nothing else does, and heartbeats, triggers, fences and state that is being written would wait until the input ends.
  */
 const STEPS_PER_TURN = 8
+const TURN_MS = 5
 
 /** What a subtask tells its worker; every call carries facts of its own attempt only. */
 export interface SubtaskEvents {
@@ -151,8 +152,13 @@ export class Subtask {
   }
 
   async #loop(): Promise<void> {
-    for (let steps = 1; !this.#stopping; steps++) {
-      if (steps % STEPS_PER_TURN === 0) await new Promise<void>((resolve) => { this.#parts.clock.nextTurn(resolve) })
+    const { clock } = this.#parts
+    for (let steps = 1, turnAt = clock.now(); !this.#stopping; steps++) {
+      if (steps >= STEPS_PER_TURN || clock.now() - turnAt >= TURN_MS) {
+        await new Promise<void>((resolve) => { clock.nextTurn(resolve) })
+        steps = 0
+        turnAt = clock.now()
+      }
       const mail = this.#parts.mailbox.take()
       try {
         if (mail) {
