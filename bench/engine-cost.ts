@@ -15,8 +15,9 @@ interface Run { cpuMs: number; rows: number; hash: number; finalRows: number; pe
 /**
  * What the engine costs per event, as in the note on the Flink baseline: CPU of all workers between `short` and `long`
  * events (start-up and warm-up cancel, garbage collection and compiling count), less what the generator and the reading
- * of its rows cost without an engine, measured the same way in between. `rounds` alternate the two. With `flink`, each
- * round also runs Flink, its best is what ours is compared with, and the result rows of the two must be the same.
+ * of its rows cost without an engine, measured the same way before and after: what slows the machine down slows both.
+ * `rounds` repeat all. With `flink`, each round also runs Flink, its best is what ours is compared with, and the result
+ * rows of the two must be the same.
  */
 export async function engineCost(name: string, query: Query, rounds: number, events = query.events ?? EVENTS, flink?: FlinkSeconds): Promise<Figure> {
   const checked = await runToEnd(query.spec(HASHED_EVENTS), { MILLRACE_BENCH_HASH: JSON.stringify(FLINK_QUERIES[name]?.compared ?? {}) })
@@ -25,8 +26,9 @@ export async function engineCost(name: string, query: Query, rounds: number, eve
   const cpuSeconds: number[] = []
   const counted = events.long - events.short
   for (let round = 0; round < rounds; round++) {
-    const bare = bareNs(events.short, counted)
+    const before = bareNs(events.short, counted)
     const [short, long] = [await runToEnd(query.spec(events.short)), await runToEnd(query.spec(events.long))]
+    const bare = (before + bareNs(events.short, counted)) / 2
     cpuSeconds.push((long.cpuMs - short.cpuMs) / 1000)
     costs.push(((long.cpuMs - short.cpuMs) * 1e6) / counted - bare)
     if (flink !== undefined) flinkCosts.push(flinkNs(name, flink))

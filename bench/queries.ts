@@ -99,7 +99,7 @@ export const QUERIES: Readonly<Record<string, Query>> = {
   },
   q22: {
     form: 'SQL', flinkNs: 1110, share: 1 / 4,
-    limits: 'not profiled; guess: split makes an array of texts',
+    limits: 'not measured again since a part of a split is cut out without an array of the others',
     spec: (events) => job(bids(events), { id: 'split', from: 'bids', set: { parts: "url.split('/')" } },
       { id: 'dirs', from: 'split', map: { auction: 'auction', bidder: 'bidder', price: 'price', channel: 'channel', dir1: 'String(parts[3])', dir2: 'String(parts[4])', dir3: 'String(parts[5])' } }, out('dirs')),
   },
