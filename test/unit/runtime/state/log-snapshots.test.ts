@@ -107,7 +107,7 @@ function change(store: StateStore, { what, group, key, n, length }: Operation, r
 
 describe('snapshots of a log store', () => {
   test('that are read while work goes on, with changes only or whole, failing or not, restore to what was there at their barrier', () => {
-    fc.assert(fc.property(fc.array(operation, { minLength: 30, maxLength: 300, size: 'max' }), (operations) => {
+    fc.assert(fc.property(fc.array(operation, { minLength: 30, maxLength: 200, size: 'max' }), (operations) => {
       const store = open()
       const twin = open()
       const uploads = new Uploads()
@@ -131,7 +131,7 @@ describe('snapshots of a log store', () => {
       freeze('changes')
       while (uploads.step());
       for (const { files, expected } of uploads.done) expect(contents(restored(files, uploads.bytesOf))).toEqual(expected)
-    }), { numRuns: 150 })
+    }), { numRuns: 60 })
   })
 
   test('write what has come since the last, and refer for the rest to its files, of which there are few', () => {
