@@ -20,14 +20,15 @@ export interface FaultBed {
 export function isInBed(): boolean { return process.env[INSIDE] !== undefined }
 
 /**
- * Runs this program again, with the same arguments, in a network and a mount namespace of its own, and resolves with its
+ * Runs this program again, with the same arguments, in namespaces of its own for network, mounts and processes, and resolves with its
  * exit code; with undefined when this machine or this user cannot. Ends with this process.
  */
 export function enterBed(): Promise<number | undefined> {
   if (isInBed() || process.platform !== 'linux' || process.getuid?.() !== 0) return Promise.resolve(undefined)
   const setUp = `ip link set lo up && mount -t tmpfs -o size=${DISK_MB}m tmpfs "$0" && iptables -L OUTPUT > /dev/null && exec "$@"`
   const disk = mkdtempSync(join(tmpdir(), 'millrace-disk-'))
-  const args = ['--net', '--mount', '--propagation', 'private', 'sh', '-c', setUp, disk, process.execPath, ...process.argv.slice(1)]
+  // Of processes too: with the first of them all end, also those that are stopped.
+  const args = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', setUp, disk, process.execPath, ...process.argv.slice(1)]
   return new Promise((resolve, reject) => {
     const child = spawn('unshare', args, { stdio: ['inherit', 'inherit', 'inherit', 'pipe'], env: { ...process.env, [INSIDE]: tmpdir(), TMPDIR: disk, MILLRACE_STARTER_FD: '3' } })
     child.once('error', reject)
