@@ -11,7 +11,7 @@ describe('how many attempts an error may end', () => {
     { what: 'output that is gone', error: lasting('SINK_OUTPUT_LOST'), attempts: 5 },
     { what: 'corrupt state', error: lasting('STATE_CORRUPT'), attempts: 5 },
     { what: 'offsets that the broker lacks', error: lasting('KAFKA_OFFSET_OUT_OF_RANGE', 'dependency'), attempts: 10 },
-    { what: 'an error nobody foresaw', error: new TypeError('x is not a function'), attempts: 10 },
+    { what: 'an error nobody foresaw', error: new TypeError('x is not a function'), attempts: 30 },
     { what: 'a checkpoint that is late again and again', error: passing('CHECKPOINT_TIMEOUT'), attempts: 10 },
     { what: 'a store that is away', error: passing('STORE_UNAVAILABLE'), attempts: Infinity },
     { what: 'a worker that is gone', error: passing('WORKER_LOST'), attempts: Infinity },
