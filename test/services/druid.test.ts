@@ -16,12 +16,14 @@ import { conditionOf } from '../../operator/druid/status.ts'
 import { isNotFound } from '../../operator/kube/errors.ts'
 import type { Kube } from '../../operator/kube/kube.ts'
 import { realClock } from '../../runtime/ports/real/clock.ts'
+import { realHttpClient } from '../../runtime/ports/real/http-client.ts'
 import { druidBedMissing, startDruid } from '../harness/beds/druid-bed.ts'
 import type { DruidBed } from '../harness/beds/druid-bed.ts'
 import { startKafka } from '../harness/beds/kafka-bed.ts'
 import type { KafkaBed } from '../harness/beds/kafka-bed.ts'
 import { waitFor } from '../harness/beds/wait-for.ts'
 import { localClusterKube } from '../harness/local-cluster-kube.ts'
+import { aroundOperator, OperatorBed } from '../harness/operator-bed.ts'
 
 const why = await druidBedMissing()
 const ref = { namespace: 'default', name: 'delays' }
@@ -169,6 +171,23 @@ describe.skipIf(why !== undefined)(`DruidDatasource on a real Druid${why === und
     await everythingIsVisible()
     await reconciledUntil('lag is told', (status) => status.lag !== undefined && conditionOf(status, 'Healthy')?.status === 'True')
     expect(events).toEqual(['Created'])
+  })
+
+  test('a lookup join asks it with bound parameters, and no row of it is no match', async () => {
+    const graph = aroundOperator({ at: 'timestamp', place: 'string' }, { join: { type: 'left', lookup: {
+      druid: { url: druidBed.routerUrl, query: 'SELECT __time AS seen, origin AS found, flights, delay FROM "delays" WHERE __time = ? AND origin = ?', parameters: ['at', 'place'] },
+      output: { seen: 'timestamp', found: 'string', flights: 'long', delay: 'double' },
+    } } })
+    const bed = new OperatorBed(graph, 'op', { clock: realClock, http: realHttpClient })
+    const known = produced.slice(0, 20)
+    const text = "' OR 1 = 1 --"
+    await bed.process([...known.map(({ windowStart, origin }) => ({ at: Date.parse(windowStart), place: origin })), { at: Date.parse(known[0]?.windowStart ?? ''), place: text }])
+    await bed.stage.drain?.()
+    expect(bed.errors).toEqual([])
+    expect(bed.out.rows).toEqual([
+      ...known.map(({ windowStart, origin, flights, delay }) => ({ at: Date.parse(windowStart), place: origin, seen: Date.parse(windowStart), found: origin, flights, delay })),
+      { at: Date.parse(known[0]?.windowStart ?? ''), place: text, seen: null, found: null, flights: null, delay: null },
+    ])
   })
 
   test('applying it twice, also by an operator that remembers nothing, leaves its tasks alone', async () => {
