@@ -4,7 +4,7 @@ import { figureOf, figureText, type Figure } from './figure.ts'
 import { buildFlink, checkEvents, lackingForFlink, type FlinkSeconds } from './flink.ts'
 import { FLINK_QUERIES } from './flink-queries.ts'
 import { kafka } from './kafka-figures.ts'
-import { idle, latency, rescale, start } from './process-figures.ts'
+import { idle, latency, rescale, rescaleWithState, start } from './process-figures.ts'
 import { QUERIES } from './queries.ts'
 import { writeReadme } from './readme.ts'
 import { state } from './state.ts'
@@ -26,7 +26,7 @@ const flink = options['with-flink'] ? flinkOf(Number(options['flink-seconds'])) 
 const SECTIONS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   generator: async () => [figureOf('generator alone', 'ns/event', Array.from({ length: rounds }, () => bareNs(4_000_000, 8_000_000)))],
   ...Object.fromEntries(Object.entries(QUERIES).map(([name, query]) => [name, async () => [await engineCost(name, query, rounds, events ?? query.events, name in FLINK_QUERIES ? flink : undefined)]])),
-  latency, start, idle, rescale, state: () => Promise.resolve(state()), kafka: () => kafka(rounds),
+  latency, start, idle, rescale, 'rescale-state': rescaleWithState, state: () => Promise.resolve(state()), kafka: () => kafka(rounds),
 }
 
 const unknown = positionals.filter((name) => !(name in SECTIONS))

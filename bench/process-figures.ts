@@ -57,3 +57,26 @@ export async function rescale(): Promise<Figure[]> {
   await bench.end()
   return [figureOf('rescale 1 → 2, last record to first', 'ms', lastPauseMs === null ? [] : [lastPauseMs])]
 }
+
+const STATE_BYTES = 1e9
+
+/**
+ * 2 → 4 slots with a gigabyte of rows in state: filled as fast as it goes, then at a rate, as a job of that size would run.
+ * Whole processes on one core write the savepoint, read it and index it again.
+ */
+export async function rescaleWithState(): Promise<Figure[]> {
+  const largest = { id: 'largest', from: 'bids', keyBy: ['bidder', 'auction'], reduce: { price: 'Math.max(previous.price, current.price)' } }
+  const at = (replicas: number, rate?: string): object => ({ ...job(bids(1_000_000_000, rate), largest, out('largest')), replicas })
+  const bench = new BenchJob()
+  await bench.start(at(4))
+  bench.target(at(2))
+  await bench.until((report) => (report.checkpoint?.sizeBytes ?? 0) > STATE_BYTES)
+  bench.target(at(2, '50000/s'))
+  await bench.until((report) => report.attempt === 2 && report.phase === 'running' && report.lastPauseMs !== null)
+  bench.target(at(4, '50000/s'))
+  const { lastPauseMs, checkpoint } = await bench.until((report) => report.attempt === 3 && report.phase === 'running' && report.lastPauseMs !== null)
+  await bench.end()
+  return [figureOf('rescale 2 → 4 with a gigabyte of state', 'ms', lastPauseMs === null ? [] : [lastPauseMs], {
+    target: 1000, flink: 14_300, note: `savepoint of ${Math.round((checkpoint?.sizeBytes ?? 0) / 1e6)} MB`, limits: 'the savepoint is written whole, read and indexed again while nothing flows',
+  })]
+}
