@@ -63,7 +63,7 @@ function smallEntry(entry: Entry, pace: 'slow' | 'fast'): Entry {
   if (source?.file !== undefined) return { ...entry, source: { file: { path: './departures.jsonl', format: 'json', ...rate('file') } } }
   if (sink !== undefined) return { ...entry, sink: { file: { path: `./out/${id}`, format: 'json' } } }
   if (typeof filter === 'string') {
-    return { ...entry, filter: filter.replace(/^(bids|times) > \d+$/, '$1 > 1').replace(/price > \d{6,}/, 'price > 1000').replace("state === 'OR'", "state !== ''") }
+    return { ...entry, filter: filter.replace(/^(bids|times) > \d+$/, '$1 > 1').replace(/price > \d{6,}/, 'price > 1000').replace("state === 'OR'", "state !== ''").replace("origin === 'DRO' || origin === 'AKN'", "origin !== ''") }
   }
   return entry
 }
