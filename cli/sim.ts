@@ -24,7 +24,7 @@ export interface SimConsole { out(text: string): void; err(text: string): void }
 /**
  * `millrace sim job.yaml`: the job in this process under virtual time, killed, paused, cut off, rescaled, its store failing,
  * slow or full, as each seed draws it; its output must be that of a run without faults. 0 when it always is, 1 when it is
- * not or the job cannot be simulated (SIM_OUTSIDE, SIM_ORDER, SIM_FAILED).
+ * not or the job cannot be simulated (SIM_OUTSIDE, SIM_ORDER, SIM_EMPTY, SIM_FAILED).
  */
 export async function sim(options: SimOptions, { out, err }: SimConsole): Promise<number> {
   const { file, seeds, limit, comparison, output } = options

@@ -22,13 +22,17 @@ const LIMIT_MS = 600_000
 const STRAIGHT = { faults: [], storeFaultRate: 0 } as const
 
 /**
- * The run without faults. Throws SIM_FAILED when the job does not even come to its end so, and SIM_ORDER when its output
+ * The run without faults. Throws SIM_FAILED when the job does not even come to its end so, SIM_EMPTY when it puts out
+ * nothing, and SIM_ORDER when its output
  * is another with other replicas and another order of events, or will be: then nothing could be said about runs with faults.
  */
 export async function straightRun(job: UserJob, comparison: Comparison): Promise<StraightRun> {
   if (comparison.kind === 'whole' && job.orderBound.length > 0) throw orderMatters(`${job.orderBound.join(', ')} puts out rows as others arrive`)
   const first = await simulate({ seed: 0, ...simulationOf(job, job.replicas), ...STRAIGHT }, LIMIT_MS)
   if (!first.finished) throw new MillraceError('SIM_FAILED', `without any fault the job does not come to its end: ${troubleOf(first)}`, { domain: 'user' })
+  if (first.output.length === 0) {
+    throw new MillraceError('SIM_EMPTY', 'without any fault the job puts out no row, so there is nothing to compare', { domain: 'user', hint: 'give it input that gets as far as its sinks, or a larger --limit' })
+  }
   const second = await simulate({ seed: 1, ...simulationOf(job, Math.min(job.maxReplicas, job.replicas + 1)), ...STRAIGHT }, LIMIT_MS)
   const other = second.finished ? difference(comparedLines(second.output, comparison), comparedLines(first.output, comparison)) : troubleOf(second)
   if (other !== undefined) throw orderMatters(`two runs without any fault differ: ${other}`)

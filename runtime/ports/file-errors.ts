@@ -1,5 +1,5 @@
-/** Refusals of a file system that stay until somebody acts; a full disk, a late answer or a lost mount may pass. */
-const LASTING = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL'])
+/** Refusals of a file system that stay until somebody acts; a full disk, a late answer, a mount that is lost or read-only may pass. */
+const LASTING = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL'])
 
 /** Whether the same call may succeed later without anyone's help, as far as the error of the file system tells. */
 export function mayPass(error: unknown): boolean {

@@ -70,6 +70,11 @@ describe('a job of a user in simulation', () => {
     expect((await runSeed(job, straight, 1)).wrong).toBeUndefined()
   })
 
+  test('when it puts out nothing, that is said instead of calling every seed right', async () => {
+    const job = await prepared(graphOf(BIDS, { id: 'none', from: 'bids', filter: 'price < 0' }, { id: 'out', from: 'none', sink: 'console' }))
+    await expect(straightRun(job, WHOLE)).rejects.toMatchObject({ code: 'SIM_EMPTY' })
+  })
+
   test('when it fails without any fault, that is said instead of anything about seeds', async () => {
     appendFileSync(join(folder.path, 'in-1.jsonl'), 'no json\n')
     const { graph: [source, ...others], ...spec } = folder.spec(1, { interval: '1s' })

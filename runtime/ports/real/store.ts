@@ -2,7 +2,6 @@ import { link, readdir, readFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
-import { mayPass } from '../file-errors.ts'
 import { unsupportedScheme, type Store } from '../store.ts'
 import { isErrno, syncFolder, unlinkIfPresent, writeDurably, writeTemporary } from './durable-file.ts'
 
@@ -92,8 +91,9 @@ class FileStore implements Store {
     try {
       return await run(join(this.#root, path))
     } catch (cause) {
+      // whatever it is: a volume that was remounted or given other rights must not leave hundreds of jobs to be started by hand
       throw new MillraceError('STORE_UNAVAILABLE', `cannot ${verb} ${JSON.stringify(path)} in checkpoint store ${this.#root}`, {
-        domain: 'dependency', retriable: mayPass(cause), cause: withoutPath(cause), hint: 'check that the folder exists, is writable and has space',
+        domain: 'dependency', retriable: true, cause: withoutPath(cause), hint: 'check that the folder exists, is writable and has space',
       })
     }
   }
