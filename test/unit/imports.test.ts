@@ -76,6 +76,12 @@ describe('imports', () => {
     expect([...reached].filter((path) => path.startsWith('runtime/api/') || path === 'runtime/ports/real/modules.ts' || path.startsWith('runtime/worker/'))).toEqual([])
   })
 
+  test('the simulation stands on the runtime alone, so that it can be shipped without the tests', () => {
+    const simulation = edges(sourceFiles('sim'))
+    expect(simulation.length).toBeGreaterThan(10)
+    expect(simulation.filter(({ to }) => !to.startsWith('sim/') && !to.startsWith('runtime/'))).toEqual([])
+  })
+
   test('neither imports a real port from a file that thinks', () => {
     const real = runtime.filter(({ from, to }) => to.startsWith('runtime/ports/real/') && !from.startsWith('runtime/ports/real/'))
     expect(real.filter(({ from }) => layerOf(from) !== TOP)).toEqual([])
