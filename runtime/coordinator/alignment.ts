@@ -20,7 +20,6 @@ interface Group {
  * until when none of them reads further than the drift they were given.
  */
 export class AlignmentGroups {
-  readonly #groups = new Map<string, Group>()
   readonly #groupOf = new Map<SubtaskId, Group>()
   readonly #clock: Clock
   readonly #announce: (subtask: SubtaskId, minimum: Timestamp | null) => void
@@ -28,9 +27,8 @@ export class AlignmentGroups {
   constructor(plan: Pick<ExecutionPlan, 'chains'>, clock: Clock, announce: (subtask: SubtaskId, minimum: Timestamp | null) => void) {
     this.#clock = clock
     this.#announce = announce
-    for (const [name, members] of membersOf(plan)) {
+    for (const members of membersOf(plan).values()) {
       const group: Group = { members, minima: new Map(), announced: undefined, announcedAt: -Infinity, isScheduled: false }
-      this.#groups.set(name, group)
       for (const member of members) this.#groupOf.set(member, group)
     }
   }

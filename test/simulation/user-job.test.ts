@@ -70,6 +70,12 @@ describe('a job of a user in simulation', () => {
     expect((await runSeed(job, straight, 1)).wrong).toBeUndefined()
   })
 
+  test('when rules are a stream of their own, their order against events counts as that of rows', async () => {
+    const persons = { id: 'persons', source: { nexmark: { events: 200, type: 'person' } } }
+    const alarms = { id: 'alarms', from: ['bids', 'persons'], broadcast: { key: 'id', where: 'bids.bidder === persons.id', select: { bidder: 'bids.bidder' } } }
+    await expect(straightRun(await prepared(graphOf(BIDS, persons, alarms, { id: 'out', from: 'alarms', sink: 'console' })), WHOLE)).rejects.toMatchObject({ code: 'SIM_ORDER' })
+  })
+
   test('when it puts out nothing, that is said instead of calling every seed right', async () => {
     const job = await prepared(graphOf(BIDS, { id: 'none', from: 'bids', filter: 'price < 0' }, { id: 'out', from: 'none', sink: 'console' }))
     await expect(straightRun(job, WHOLE)).rejects.toMatchObject({ code: 'SIM_EMPTY' })

@@ -57,6 +57,23 @@ describe('topN', () => {
     expect(sizes.every((size) => size >= 1 && size <= 1024)).toBe(true)
   })
 
+  test.each([
+    ['comes', {}, { ttl: '1h' }, 'place'], ['goes', { ttl: '1h' }, {}, 'place'], ['changes', { ttl: '1h' }, { ttl: '2h' }, 'place'],
+    ['comes', {}, { ttl: '1h' }, undefined], ['goes', { ttl: '1h' }, {}, undefined],
+  ])('when its time to live %s, from %j to %j, the rankings stay (rank: %s)', async (_, before, after, rank) => {
+    const bedOf = (ttl: object): OperatorBed => new OperatorBed(aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 2, by: 'price', ...(rank === undefined ? {} : { rank }), ...ttl } }), 'op')
+    const row = (n: number, price: number): Row => ({ a: null, b: 1, text: `text ${n}`, n, price })
+    const [old, now, straight] = [bedOf(before), bedOf(after), bedOf(before)]
+    const [first, second] = [[row(1, 5), row(2, 7)], [row(3, 6), row(4, 4), row(5, 9)]]
+    await old.process(first)
+    for (const [group, bytes] of old.stage.state?.snapshot() ?? []) now.stage.state?.restore(group, bytes)
+    now.stage.state?.restored?.()
+    await now.process(second)
+    await straight.process([...first, ...second])
+    expect(now.out.rows.length).toBeGreaterThan(0)
+    expect(now.out.rows.map((one) => ({ ...one }))).toEqual(straight.out.rows.slice(old.out.rows.length).map((one) => ({ ...one })))
+  })
+
   test('when keys come and their time to live ends, rankings and rows go', async () => {
     const clock = new ManualClock()
     const bed = new OperatorBed(aroundOperator({ id: 'long', v: 'long' }, { keyBy: 'id', topN: { n: 2, by: 'v', rank: 'place', ttl: '100ms' } }), 'op', { clock })
