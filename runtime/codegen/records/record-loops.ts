@@ -21,8 +21,6 @@ export interface LoopCode {
   offer(group: RecordGroup, row: Row, at: number, since: number): number
   /** How many are ranked under the key of the last offer. */
   ranked(): number
-  /** Whether the row of the last offer took a slot of its own; else it took that of one which left. */
-  grew(): boolean
   /** The slot of the row at a place; that of the row which entered last is free to be written. */
   slot(place: number): number
 }
@@ -85,7 +83,7 @@ function emitRank(emitter: RecordEmitter, { field: by, count, order, slots }: Ex
   const at = (name: string): number => 1 + (numbers.get(name) ?? 0)
   const better = order === 'desc' ? '>' : '<'
   code.line(`const COUNT = ${at(RANK_COUNT)}, VALUES = ${at('millrace_rank_value_0')}, SLOTS = ${slots ? at('millrace_rank_slot_0') : 0}, MOST = ${count}`)
-  code.line(`let entry = 0, more = false`)
+  code.line(`let entry = 0`)
   code.line(`function offer(g, r0, at, since) { if (A.debt) A.maintain(); ${emitter.keyFromRow('r0')}; ${emitter.hash()}; const value = r0${code.property(by)}`)
   code.line(emitter.room())
   code.line(emitter.probe())
@@ -98,15 +96,14 @@ function emitRank(emitter: RecordEmitter, { field: by, count, order, slots }: Ex
   if (spec.timed) code.line(`if (${emitter.numberAt('at')} <= since) c = 0`)
   code.line(`let k = c; while (k > 0 && value ${better} D[p + VALUES + k - 1]) k--`)
   if (slots) code.line(`const slot = c < MOST ? c : D[p + SLOTS + MOST - 1]`)
-  code.line(`more = c < MOST; if (more) c++`)
+  code.line(`if (c < MOST) c++`)
   code.line(`for (let j = c - 1; j > k; j--) { D[p + VALUES + j] = D[p + VALUES + j - 1]${slots ? '; D[p + SLOTS + j] = D[p + SLOTS + j - 1]' : ''} }`)
   code.line(`D[p + VALUES + k] = value; D[p + COUNT] = c${slots ? '; D[p + SLOTS + k] = slot' : ''}`)
   if (spec.timed) code.line(`${emitter.numberAt('at')} = at`)
   code.line(`return k }`)
   code.line(`function ranked() { const a = entry; ${LOCATE}; return D[(q >> 1) + COUNT] }`)
   code.line(`function slot(place) { const a = entry; ${LOCATE}; return D[(q >> 1) + SLOTS + place] }`)
-  code.line(`function grew() { return more }`)
-  code.line(`const loop = { offer, ranked, grew, slot }`)
+  code.line(`const loop = { offer, ranked, slot }`)
 }
 
 /** A field of a fresh record: of the key its part, of the ranking nothing yet. */

@@ -11,13 +11,12 @@ import { fieldOf, fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { TopNVerb } from '../../plan/top-n-verb.ts'
 import { LogStateStore } from '../../state/log-state-store.ts'
-import type { TableShape } from '../../state/state-store.ts'
+import type { MapTable, TableShape } from '../../state/state-store.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import { refuseUnordered } from '../order-field.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
-import { RankedRows } from './ranked-rows.ts'
 
 const SLOT: Field = { name: 'slot', type: 'long', nullable: false }
 
@@ -35,7 +34,7 @@ class TopNStage implements OperatorStage {
   readonly #by: Field
   readonly #places: RecordTable
   readonly #loop: LoopCode
-  readonly #rows: RankedRows | undefined
+  readonly #rows: MapTable | undefined
   readonly #keys: KeyCodec
   readonly #withRank: (row: Row, rank: number) => Row
   readonly #grouper: KeyGrouper
@@ -61,7 +60,7 @@ class TopNStage implements OperatorStage {
     this.#by = by
     this.#places = store.records('places')
     this.#loop = this.#places.code.loop as LoopCode
-    this.#rows = slots ? new RankedRows(store, 'rows', input.schema) : undefined
+    this.#rows = slots ? store.map('rows') : undefined
     this.#keys = compileKeyCodec(key)
     this.#withRank = slots ? compileRankRow(input.schema, output.rowClass) : (row) => row
     this.#grouper = compileKeyGrouper(key, maxParallelism)
@@ -75,7 +74,6 @@ class TopNStage implements OperatorStage {
     this.#grouper(rows, ordered, this.#groups)
     const now = this.#ttlMs === undefined ? 0 : clock.now()
     const since = now - (this.#ttlMs ?? 0)
-    this.#rows?.expect(rows, ordered)
     for (let i = 0; i < ordered;) {
       const out: Row[] = []
       for (; i < ordered && out.length < BATCH_ROWS; i++) this.#offer(rows[i] as Row, this.#groups[i] ?? 0, now, since, out)
@@ -93,22 +91,16 @@ class TopNStage implements OperatorStage {
   }
 
   /** Stores a row that was ranked and puts it out with all behind it. */
-  #enter(rows: RankedRows, row: Row, group: number, place: number, out: Row[]): void {
-    const { ranked, slot, grew } = this.#loop
+  #enter(rows: MapTable, row: Row, group: number, place: number, out: Row[]): void {
+    const { ranked, slot } = this.#loop
     const end = ranked()
     // read before anything is written: writing may move the ranking
     for (let i = place; i < end; i++) this.#slots[i] = slot(i)
     const key = this.#keys.of(row)
-    const entered = this.#slots[place] ?? 0
-    // of a ranking whose time was over a slot may hold a row though the ranking grew
-    if (this.#ttlMs === undefined && grew()) rows.add(group, key, entered, row)
-    else rows.set(group, key, entered, row)
-    const atHand = rows.atHand(key)
-    atHand[entered] = row
+    rows.set(group, key, this.#slots[place] ?? 0, row)
     out.push(this.#withRank(row, place + 1))
     for (let i = place + 1; i < end; i++) {
-      const at = this.#slots[i] ?? 0
-      const moved = atHand[at] ??= rows.get(group, key, at)
+      const moved = rows.get(group, key, this.#slots[i] ?? 0)
       if (moved === undefined) throw new MillraceError('STATE_CORRUPT', `topN ${this.#context.node.id}: the row at rank ${i + 1} of a key is gone`)
       out.push(this.#withRank(moved, i + 1))
     }
