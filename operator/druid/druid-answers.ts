@@ -65,12 +65,20 @@ export function parseStatus(json: Json | undefined): SupervisorStatus | undefine
     partitions: Number(payload['partitions'] ?? 0),
     aggregateLag: typeof aggregateLag === 'number' ? aggregateLag : undefined,
     lagByPartition: Object.fromEntries(Object.entries(lag).map(([partition, value]) => [partition, Number(value)])),
+    unread: unreadOf(payload),
     activeTasks: objects(payload['activeTasks']).length,
     publishingTasks: objects(payload['publishingTasks']).length,
     recentErrors: objects(payload['recentErrors']).map(({ timestamp, exceptionClass, message }) => ({
       time: String(timestamp ?? ''), message: String(message ?? exceptionClass ?? 'unknown').slice(0, MAX_TEXT),
     })),
   }
+}
+
+function unreadOf({ latestOffsets, activeTasks }: JsonObject): string[] {
+  const reading = objects(activeTasks).map((task) => task['startingOffsets']).filter(isJsonObject)
+  if (reading.length === 0 || !isJsonObject(latestOffsets)) return []
+  const read = new Set(reading.flatMap((offsets) => Object.keys(offsets)))
+  return Object.keys(latestOffsets).filter((partition) => !read.has(partition))
 }
 
 export function parseTasks(json: Json | undefined): DruidTask[] {

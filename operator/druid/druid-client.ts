@@ -22,6 +22,8 @@ export interface DruidClient {
   suspend(id: string): Promise<Outcome>
   resume(id: string): Promise<Outcome>
   terminate(id: string): Promise<Outcome>
+  /** Has the tasks of these groups publish what they have read, and new ones go on; groups that do not exist are passed over. */
+  handOff(id: string, groups: readonly number[]): Promise<void>
   /** Tasks of the datasource, newest first. */
   tasks(dataSource: string, state: 'running' | 'complete', max: number): Promise<DruidTask[]>
   /** Rows of an SQL query as objects. */
@@ -45,6 +47,8 @@ export interface SupervisorStatus {
   aggregateLag: number | undefined
   /** By partition; negative when the stored offset lies beyond the end of the topic. */
   lagByPartition: Readonly<Record<string, number>>
+  /** Partitions of the topic that none of the reading tasks has; empty while no task reads. */
+  unread: readonly string[]
   activeTasks: number
   publishingTasks: number
   recentErrors: readonly { time: string; message: string }[]

@@ -1,5 +1,6 @@
 import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
+import type { UnreadPartitions } from './unread-partitions.ts'
 
 /**
  * The DruidDatasource resource as crds/druiddatasources.yaml defines it; defaults are filled in by the API server.
@@ -65,6 +66,8 @@ export interface DruidDatasourceStatus {
   suspended?: boolean
   /** Records not read yet, summed over the partitions, as Druid counts them. */
   lag?: number
+  /** Set while partitions have no task that reads them. */
+  unread?: UnreadPartitions
   activeTasks?: number
   publishingTasks?: number
   recentErrors?: { time: string; message: string }[]

@@ -1,4 +1,5 @@
 import type { DruidTask, SupervisorStatus } from './druid-client.ts'
+import { isStuck, type UnreadPartitions } from './unread-partitions.ts'
 
 export interface Health { status: 'True' | 'False' | 'Unknown'; reason: string; message: string }
 
@@ -7,10 +8,10 @@ const RECENT_MS = 5 * 60_000
 
 /**
  * Whether rows are flowing, which Druid's own `healthy` does not tell: it stays true for a supervisor that cannot
- * build its Kafka client, whose tasks all fail, or whose offsets lie beyond the end of the topic (all seen on 33.0.0).
+ * build its Kafka client, whose tasks all fail or leave partitions unread, or whose offsets lie beyond the end of the topic (all seen on 33.0.0).
  * `tasks` are the newest completed ones; `now` in milliseconds since the epoch.
  */
-export function healthOf(status: SupervisorStatus | undefined, tasks: readonly DruidTask[], now: number): Health {
+export function healthOf(status: SupervisorStatus | undefined, tasks: readonly DruidTask[], unread: UnreadPartitions | undefined, now: number): Health {
   if (!status) return { status: 'Unknown', reason: 'NoSupervisor', message: 'Druid has no such supervisor' }
   const trouble = status.recentErrors.at(-1)?.message
   const beyond = Object.entries(status.lagByPartition).filter(([, lag]) => lag < 0)
@@ -22,6 +23,9 @@ export function healthOf(status: SupervisorStatus | undefined, tasks: readonly D
     return unhealthy(camelCase(status.detailedState), trouble ?? `Druid says ${status.detailedState}`)
   }
   if (status.state === 'PENDING' && trouble !== undefined) return unhealthy('NotStarting', trouble)
+  if (unread && isStuck(unread, now)) {
+    return unhealthy('PartitionsUnread', `no task has read partition ${unread.partitions.join(', ')} since ${unread.since}`)
+  }
   const failed = tasks.filter((task) => task.status === 'FAILED' && now - task.createdAt < RECENT_MS)
   if (failed.length >= FAILING_TASKS) {
     return unhealthy('TasksFailing', `the newest tasks failed: ${failed[0]?.errorMessage ?? 'Druid gives no reason'}`)

@@ -60,6 +60,10 @@ export class HttpDruidClient implements DruidClient {
 
   terminate(id: string): Promise<Outcome> { return this.#command(id, 'terminate') }
 
+  async handOff(id: string, groups: readonly number[]): Promise<void> {
+    expectOk(`hand-off of supervisor '${id}'`, await this.#write('POST', `${supervisorPath(id)}/taskGroups/handoff`, { taskGroupIds: [...groups] }))
+  }
+
   async tasks(dataSource: string, state: 'running' | 'complete', max: number): Promise<DruidTask[]> {
     const query = new URLSearchParams({ state, datasource: dataSource, ...(state === 'complete' ? { max: String(max) } : {}) })
     const answer = await this.#call('GET', `/druid/indexer/v1/tasks?${query.toString()}`)

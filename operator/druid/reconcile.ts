@@ -8,7 +8,7 @@ import type { Kube, ObjectRef } from '../kube/kube.ts'
 import type { Decision, Observation } from './decide.ts'
 import { decide } from './decide.ts'
 import { finalize } from './finalize.ts'
-import type { DruidClient } from './druid-client.ts'
+import type { DruidClient, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
 import { FINALIZER, druidDatasources } from './druid-datasource.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
@@ -18,6 +18,7 @@ import type { PassResult } from './status.ts'
 import { conditionOf, statusAfter, statusPatch } from './status.ts'
 import type { DesiredSupervisor } from './supervisor-spec.ts'
 import { desiredSupervisor } from './supervisor-spec.ts'
+import { unreadAfter, wantsHandOff } from './unread-partitions.ts'
 import { specProblems } from './validate-spec.ts'
 
 const DEFAULT_SYNC_MS = 15_000
@@ -86,7 +87,7 @@ class Pass {
     await this.#write(next)
     for (const note of transitionNotes(before, next)) await this.#parts.events.record(this.#resource, note)
     const syncMs = parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
-    const soon = result.kind === 'unreachable' || (result.kind === 'seen' && result.decision.act !== 'refuse' && isTransitional(result.supervisor))
+    const soon = result.kind === 'unreachable' || (result.kind === 'seen' && result.decision.act !== 'refuse' && (isTransitional(result.supervisor) || next.unread !== undefined))
     return soon ? Math.min(SOON_MS, syncMs) : syncMs
   }
 
@@ -112,8 +113,21 @@ class Pass {
     if (this.#status.rejected && this.#status.rejected.hash !== desired.hash) delete this.#status.rejected
     const decision = await this.#act(client, desired, decide(desired, this.#resource.spec, this.#status, await observe(client, desired.id)))
     const supervisor = decision.act === 'refuse' ? undefined : await client.status(desired.id)
+    await this.#watchPartitions(client, desired.id, supervisor)
     const completedTasks = supervisor ? await client.tasks(desired.id, 'complete', COMPLETED_TASKS_SEEN) : []
     return { kind: 'seen', decision, supervisor, completedTasks }
+  }
+
+  /** Partitions that Druid leaves without a reader are dealt anew. */
+  async #watchPartitions(client: DruidClient, id: string, supervisor: SupervisorStatus | undefined): Promise<void> {
+    const now = this.#parts.clock.now()
+    const { unread: before, ...rest } = this.#status
+    const unread = unreadAfter(before, supervisor, now)
+    this.#status = unread === undefined ? rest : { ...rest, unread }
+    if (!supervisor || !unread || !wantsHandOff(unread, now)) return
+    await client.handOff(id, Array.from({ length: supervisor.partitions }, (_, group) => group))
+    this.#status.unread = { ...unread, handedOff: isoSeconds(now) }
+    await this.#tell('Warning', 'TasksHandedOff', `no task of supervisor '${id}' has read partition ${unread.partitions.join(', ')} since ${unread.since}; told its tasks to publish, so that new ones read all`)
   }
 
   /** Does what was decided; returns what then holds. */

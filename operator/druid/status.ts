@@ -5,6 +5,7 @@ import type { DruidTask, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
 import { healthOf } from './health.ts'
+import type { UnreadPartitions } from './unread-partitions.ts'
 import type { SpecProblem } from './validate-spec.ts'
 
 /** How a pass ended. */
@@ -24,7 +25,7 @@ export function statusAfter(
   resource: DruidDatasource, base: DruidDatasourceStatus, result: PassResult, now: number,
 ): DruidDatasourceStatus {
   const generation = resource.metadata.generation ?? 0
-  const verdicts = verdictsOf(result, now)
+  const verdicts = verdictsOf(result, base.unread, now)
   const next: DruidDatasourceStatus = {
     ...base,
     observedGeneration: generation,
@@ -56,7 +57,7 @@ function withDruidView(
 }
 
 /** One verdict per condition; a condition left out keeps what it said. */
-function verdictsOf(result: PassResult, now: number): Record<string, Verdict> {
+function verdictsOf(result: PassResult, unread: UnreadPartitions | undefined, now: number): Record<string, Verdict> {
   if (result.kind === 'invalid') {
     const message = result.problems.map(({ path, message: text, hint }) => `${path}: ${text}.${hint === undefined ? '' : ` ${hint}`}`).join(' ')
     return { Ready: no('SpecInvalid', message), Reconciling: no('SpecInvalid', ''), Stalled: yes('SpecInvalid', message), Applied: no('SpecInvalid', message) }
@@ -69,7 +70,7 @@ function verdictsOf(result: PassResult, now: number): Record<string, Verdict> {
       Reachable: no(result.reason, result.message),
     }
   }
-  return { Reachable: yes('Reached', ''), ...verdictsOfDecision(result), Healthy: healthOf(result.supervisor, result.completedTasks, now) }
+  return { Reachable: yes('Reached', ''), ...verdictsOfDecision(result), Healthy: healthOf(result.supervisor, result.completedTasks, unread, now) }
 }
 
 function verdictsOfDecision({ decision, supervisor }: Extract<PassResult, { kind: 'seen' }>): Record<string, Verdict> {

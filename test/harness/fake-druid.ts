@@ -16,6 +16,8 @@ export class FakeDruid {
   readonly history = new Map<string, { spec: Spec; version: string }[]>()
   /** Answers of `GET …/status` in place of the usual ones. */
   status: string | undefined
+  /** A partition that no task of a running supervisor has. */
+  unread: string | undefined
   runningTasks = 'none'
   completedTasks = 'none'
   /** 'refuse' closes every connection; a number is the status of every answer. */
@@ -66,6 +68,7 @@ export class FakeDruid {
       const name = url.searchParams.get('state') === 'running' ? this.runningTasks : this.completedTasks
       return name === 'none' ? json([]) : replay(name)
     }
+    if (url.pathname.endsWith('/taskGroups/handoff')) return replay('supervisor-handoff')
     const [, id, verb] = /^\/druid\/indexer\/v1\/supervisor(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? []
     if (id === undefined) return this.#post(JSON.parse(body) as Spec, url.searchParams.get('skipRestartIfUnmodified') === 'true')
     if (verb === 'history') {
@@ -75,13 +78,21 @@ export class FakeDruid {
     const supervisor = this.supervisors.get(id)
     if (!supervisor) return replay('supervisor-get-404', id)
     if (method === 'GET' && verb === undefined) return json(echo(supervisor))
-    if (verb === 'status') return replay(this.status ?? (supervisor.suspended ? 'supervisor-status-suspended' : 'supervisor-status-running'))
+    if (verb === 'status') return this.#status(supervisor.suspended)
     if (verb === 'terminate') {
       this.supervisors.delete(id)
       this.#remember(id, { type: 'noop', id: null, dataSources: [id], suspended: false, source: 'noop' })
       return json({ id })
     }
     return this.#switch(id, supervisor, verb === 'suspend')
+  }
+
+  #status(suspended: boolean): { status: number; text: string } {
+    const answer = replay(this.status ?? (suspended ? 'supervisor-status-suspended' : 'supervisor-status-running'))
+    if (this.unread === undefined) return answer
+    const body = JSON.parse(answer.text) as { payload: { activeTasks: { startingOffsets: Record<string, number> }[] } }
+    for (const task of body.payload.activeTasks) delete task.startingOffsets[this.unread]
+    return json(body)
   }
 
   #switch(id: string, supervisor: { spec: Spec; suspended: boolean }, suspended: boolean): { status: number; text: string } {

@@ -29,6 +29,12 @@ const why = await druidBedMissing()
 const ref = { namespace: 'default', name: 'delays' }
 const AIRPORTS = ['ATL', 'ORD', 'DFW', 'LAX', 'DEN', 'PHX', 'MSP']
 const LONG_MS = 150_000
+/**
+ * Rows that a task has not published yet are shown after a moment. Now and then a Druid whose tasks are threads of one
+ * process loses sight of a whole segment of them, when its number had been given back by a task that ended without
+ * publishing (seen twice after quick changes of a supervisor; lag zero). What is published is always seen.
+ */
+const SHOWN_MS = 45_000
 
 interface Delays { windowStart: string; origin: string; flights: number; delay: number }
 
@@ -142,11 +148,17 @@ describe.skipIf(why !== undefined)(`DruidDatasource on a real Druid${why === und
     const wanted = JSON.stringify(expectedSums())
     let seen = ''
     let state: object = {}
+    const shownAt = Date.now() + SHOWN_MS
+    let handedOff = false
     await waitFor('Druid shows exactly the committed rows', LONG_MS, async () => {
       await reconcile(ref)
       seen = await druid.query('SELECT origin, COUNT(*) AS n, SUM(flights) AS flights, SUM(delay) AS delay FROM "delays" GROUP BY 1 ORDER BY 1')
         .then(JSON.stringify, String)
       state = { supervisor: await druid.status('delays'), running: await druid.tasks('delays', 'running', 10), complete: await druid.tasks('delays', 'complete', 5) }
+      if (seen !== wanted && !handedOff && Date.now() > shownAt) {
+        await druid.handOff('delays', [0, 1])
+        handedOff = true
+      }
       return seen === wanted
     }, () => `${seen}\nwanted ${wanted}\n${JSON.stringify(state, null, 1)}`)
   }

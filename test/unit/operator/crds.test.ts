@@ -34,7 +34,7 @@ const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
 }
 const datasourceStatus: FieldsOf<DruidDatasourceStatus> = {
   observedGeneration: true, conditions: true, dataSource: true, topic: true, state: true, detailedState: true, healthy: true, suspended: true, lag: true,
-  activeTasks: true, publishingTasks: true, recentErrors: true, applying: true, applied: true, rejected: true, drift: true,
+  unread: true, activeTasks: true, publishingTasks: true, recentErrors: true, applying: true, applied: true, rejected: true, drift: true,
 }
 
 const CASES = [

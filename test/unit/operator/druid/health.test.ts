@@ -17,12 +17,12 @@ test.each([
   ['supervisor-status-after-bad-bootstrap-no-port', 'False', 'NotStarting'],
   ['supervisor-status-offset-out-of-range', 'False', 'OffsetsOutOfRange'],
 ])('%s is seen as Healthy=%s, %s', (name, status, reason) => {
-  expect(healthOf(statusOf(name), [], now)).toMatchObject({ status, reason })
+  expect(healthOf(statusOf(name), [], undefined, now)).toMatchObject({ status, reason })
 })
 
 test('a supervisor whose tasks all fail is unhealthy although Druid calls it healthy', () => {
   const tasks = parseTasks(recordedJson('tasks-failed-stream') as never)
-  const health = healthOf(statusOf('supervisor-status-running'), tasks, now)
+  const health = healthOf(statusOf('supervisor-status-running'), tasks, undefined, now)
   expect(health).toMatchObject({ status: 'False', reason: 'TasksFailing' })
   expect(health.message).toContain('Max parse exceptions[0] exceeded')
   expect(health.message).not.toContain('\tat ')
@@ -30,7 +30,13 @@ test('a supervisor whose tasks all fail is unhealthy although Druid calls it hea
 
 test('tasks that failed long ago do not count', () => {
   const tasks = parseTasks(recordedJson('tasks-failed-stream') as never)
-  expect(healthOf(statusOf('supervisor-status-running'), tasks, now + 3_600_000)).toMatchObject({ status: 'True' })
+  expect(healthOf(statusOf('supervisor-status-running'), tasks, undefined, now + 3_600_000)).toMatchObject({ status: 'True' })
+})
+
+test('a partition without a reader is trouble only when it stays so', () => {
+  const unread = { partitions: ['1'], since: '2026-11-21T07:31:00Z' }
+  expect(healthOf(statusOf('supervisor-status-running'), [], unread, now + 29_000)).toMatchObject({ status: 'True' })
+  expect(healthOf(statusOf('supervisor-status-running'), [], unread, now + 30_000)).toMatchObject({ status: 'False', reason: 'PartitionsUnread', message: expect.stringContaining('partition 1') as unknown })
 })
 
 test('a supervisor is looked at again soon until it runs or is suspended', () => {

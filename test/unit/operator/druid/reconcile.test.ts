@@ -132,6 +132,36 @@ describe('a DruidDatasource', () => {
     expect(druid.writes().filter((path) => path.includes('skipRestart'))).toHaveLength(1)
   })
 
+  test('has its tasks handed off when Druid leaves a partition without a reader, and again only after a while', async () => {
+    const handOffs = (): number => druid.writes().filter((path) => path.endsWith('/clicks/taskGroups/handoff')).length
+    apply()
+    await settle()
+    druid.unread = '1'
+    const again = await settle()
+    expect(again).toBe(3_000)
+    expect(handOffs()).toBe(0)
+    expect(condition('Healthy')).toBe('True/Running')
+    now += 27_000
+    await reconcile(ref)
+    expect(handOffs()).toBe(0)
+    now += 3_000
+    await reconcile(ref)
+    expect(handOffs()).toBe(1)
+    expect(condition('Healthy')).toBe('False/PartitionsUnread')
+    now += 15_000
+    await reconcile(ref)
+    expect(handOffs()).toBe(1)
+    now += 15_000
+    await reconcile(ref)
+    expect(handOffs()).toBe(2)
+    druid.unread = undefined
+    await settle()
+    expect(status().unread).toBeUndefined()
+    expect(condition('Healthy')).toBe('True/Running')
+    expect(handOffs()).toBe(2)
+    expect(reasons()).toEqual(['Created', 'TasksHandedOff', 'PartitionsUnread', 'TasksHandedOff', 'Healthy'])
+  })
+
   test('says what Druid refused in its own words while the old specification goes on', async () => {
     apply()
     await settle()
