@@ -75,18 +75,19 @@ function writeUntilFull(file: number, bytes: Uint8Array): void {
   }
 }
 
-/** Local TCP ports of a process, of connections and of listeners. */
+/** Local TCP ports of a process, of connections and of listeners; none when it has just ended. */
 function portsOf(pid: number): number[] {
-  const sockets = new Set(readdirSync(`/proc/${pid}/fd`).flatMap((fd) => /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1] ?? []))
-  const lines = ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, 'utf8').trim().split('\n').slice(1))
+  const files = unlessGone(() => readdirSync(`/proc/${pid}/fd`)) ?? []
+  const sockets = new Set(files.flatMap((fd) => /^socket:\[(\d+)\]$/.exec(unlessGone(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? '')?.[1] ?? []))
+  const lines = ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/self/net/${table}`, 'utf8').trim().split('\n').slice(1))
   return [...new Set(lines.map((line) => line.trim().split(/\s+/)).filter((columns) => sockets.has(columns[9] ?? '')).map((columns) => parseInt(columns[1]?.split(':')[1] ?? '', 16)))]
 }
 
-function linkOf(path: string): string {
+function unlessGone<T>(read: () => T): T | undefined {
   try {
-    return readlinkSync(path)
+    return read()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '' // closed meanwhile
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return undefined
     throw error
   }
 }
