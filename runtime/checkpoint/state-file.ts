@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { GroupState, StateFile } from '../model/snapshot.ts'
 import { MillraceError } from '../model/errors.ts'
-import type { KeyGroupRange } from '../plan/key-groups.ts'
 import type { Store } from '../ports/store.ts'
+import type { BlockRow, FileRest } from './state-rest.ts'
 
 /** A file is closed before it grows beyond this; only a single larger block makes a larger one. */
 const FILE_BYTES = 64 * 1024 * 1024
 /** Bytes copied and hashed in one go, about a millisecond. */
 const SLICE_BYTES = 1024 * 1024
+/** Bytes of blocks whose records are indexed in one go, about as long. */
+const BLOCKS_BYTES = 256 * 1024
+const NO_BYTES = new Uint8Array()
 
 export interface StateFileWriting {
   store: Store
@@ -83,10 +86,10 @@ class FileBytes {
 }
 
 /** The file's bytes, as long and with the checksum that its manifest says. Throws STATE_MISSING or STATE_CORRUPT naming it. */
-export async function checkedStateFile(store: Store, file: StateFile): Promise<Uint8Array> {
+export async function checkedStateFile(store: Store, file: StateFile, turn?: () => Promise<void>): Promise<Uint8Array> {
   const bytes = await store.get(file.path)
   if (!bytes) throw new MillraceError('STATE_MISSING', `state file ${file.path} is not in the store`, { domain: 'platform' })
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const sha256 = await checksum(bytes, turn)
   if (bytes.length !== file.sizeBytes || sha256 !== file.sha256) {
     throw new MillraceError('STATE_CORRUPT', `state file ${file.path} has ${bytes.length} bytes and sha256 ${sha256}; the manifest says ${file.sizeBytes} and ${file.sha256}`,
       { domain: 'platform' })
@@ -94,10 +97,39 @@ export async function checkedStateFile(store: Store, file: StateFile): Promise<U
   return bytes
 }
 
-/** Reads the blocks of the key groups in `range`. Throws STATE_MISSING or STATE_CORRUPT naming the file. */
-export async function readStateFile(store: Store, file: StateFile, range: KeyGroupRange): Promise<GroupState[]> {
-  const bytes = await checkedStateFile(store, file)
-  return file.groups
-    .filter(([group]) => group >= range.first && group < range.endExclusive)
-    .map(([group, offset, length]) => [group, bytes.subarray(offset, offset + length)] as const)
+async function checksum(bytes: Uint8Array, turn?: () => Promise<void>): Promise<string> {
+  const hash = createHash('sha256')
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    hash.update(bytes.subarray(at, at + SLICE_BYTES))
+    if (at + SLICE_BYTES < bytes.length) await turn?.()
+  }
+  return hash.digest('hex')
+}
+
+/**
+ * The blocks of a rest in their order, each checked; the next file comes from the store while one is used. `turn` gives the
+ * loop a turn after what takes about a millisecond. Throws as checkedStateFile.
+ */
+export async function* readBlocks(store: Store, rest: readonly FileRest[], turn: () => Promise<void>): AsyncGenerator<{ file: StateFile; row: BlockRow; bytes: Uint8Array }> {
+  const read = (index: number): Promise<Uint8Array> | undefined => {
+    const one = rest[index]
+    const bytes = one && checkedStateFile(store, one.file, turn)
+    // whoever awaits it hears of a failure; until then it is not unheard
+    bytes?.catch(() => undefined)
+    return bytes
+  }
+  let next = read(0)
+  let untilTurn = BLOCKS_BYTES
+  for (const [index, { file, blocks }] of rest.entries()) {
+    const bytes = await next
+    next = read(index + 1)
+    for (const row of blocks) {
+      const [, offset, length] = row
+      yield { file, row, bytes: bytes?.subarray(offset, offset + length) ?? NO_BYTES }
+      untilTurn -= length
+      if (untilTurn > 0) continue
+      await turn()
+      untilTurn = BLOCKS_BYTES
+    }
+  }
 }

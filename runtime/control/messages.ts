@@ -1,21 +1,31 @@
 import type { ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
-import type { SnapshotExtent, Split, SubtaskRestore, SubtaskSnapshot } from '../model/snapshot.ts'
+import type { SnapshotExtent, Split, StateFile, SubtaskRestore, SubtaskSnapshot } from '../model/snapshot.ts'
 import type { NetAddress } from '../ports/net.ts'
 
-/** Everything a worker needs to run its subtask in one attempt. */
-export interface Deployment {
-  attempt: Attempt
-  jobUid: string
+/** Which subtask of what job, whatever the attempt. */
+export interface SubtaskSpec {
   /** The job section of the StreamJob (`spec`), validated by the coordinator; the worker derives the same plan. */
   spec: unknown
   baseDir: string
   store: string
   chain: string
   slot: number
+}
+
+/** Everything a worker needs to run its subtask in one attempt. */
+export interface Deployment extends SubtaskSpec {
+  attempt: Attempt
+  jobUid: string
   /** Data addresses of all subtasks that this one reads from. */
   upstream: Readonly<Record<SubtaskId, NetAddress>>
   restore: SubtaskRestore
+}
+
+/** A subtask that is to follow a running attempt, and the files of a checkpoint of that attempt that concern it. */
+export interface Preparation extends SubtaskSpec {
+  checkpoint: CheckpointId
+  state: Readonly<Record<string, readonly StateFile[]>>
 }
 
 /** Worker → coordinator. The first message of a connection is `register`. */
@@ -30,6 +40,10 @@ export type WorkerMessage =
   | { kind: 'committed'; attempt: Attempt; checkpoint: CheckpointId }
   /** The least watermark of an aligned source's splits; null when nobody is to wait for them (idle, finished). */
   | { kind: 'aligned'; attempt: Attempt; minimum: number | null }
+  /** A preparation goes on; it is done; it has come to nothing, which is no failure. */
+  | { kind: 'preparing'; attempt: Attempt; checkpoint: CheckpointId }
+  | { kind: 'prepared'; attempt: Attempt; checkpoint: CheckpointId }
+  | { kind: 'unprepared'; attempt: Attempt; checkpoint: CheckpointId; error: ErrorReport }
   | { kind: 'stopped'; attempt: Attempt }
   | { kind: 'failed'; attempt: Attempt; error: ErrorReport }
   /** The worker has seen a newer attempt than the sender's: claim again or exit. */
@@ -40,6 +54,12 @@ export type CoordinatorMessage =
   /** Stop whatever runs for an older attempt, refuse it from now on, and answer `stopped` with this attempt. */
   | { kind: 'fence'; attempt: Attempt }
   | { kind: 'deploy'; deployment: Deployment }
+  /**
+   * Restore this beside whatever runs and keep it ready: a deployment of the same subtask and spec then needs only what came
+   * since. `attempt` is the one that runs; it is not to be disturbed. `unprepare`: it will not come.
+   */
+  | { kind: 'prepare'; attempt: Attempt; preparation: Preparation }
+  | { kind: 'unprepare'; attempt: Attempt }
   /**
    * Sources put the barrier into their streams; with `thenStop` they emit nothing after it. `extent`: whether files of earlier
    * checkpoints may be part of this one; of a savepoint they may not.

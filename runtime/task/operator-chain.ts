@@ -27,6 +27,7 @@ export interface ChainParts extends Pick<OperatorContext, 'slot' | 'parallelism'
   end: Stage | undefined
   /** The end behind a side output; undefined when nobody reads it. */
   sideEnd(operatorId: string, output: string): Stage | undefined
+  /** Looked at when rows come: they are opened by then. */
   sinks: ReadonlyMap<string, SinkWriter>
   onOut(count: number): void
 }
@@ -52,7 +53,7 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
     else if (verb.kind === 'userFilter') steps.unshift({ kind: 'userFilter', operatorId: operator.id, call: parts.functions.function(verb.function) })
     else if (verb.kind === 'userMap') {
       steps.unshift({ kind: 'userMap', operatorId: operator.id, call: parts.functions.function(verb.function), make: compileRowMaker(operator.schema, output.rowClass) })
-    } else if (verb.kind === 'sink') next = new SinkStage(sinkOf(parts, operator.id), parts.onOut)
+    } else if (verb.kind === 'sink') next = new SinkStage(() => sinkOf(parts, operator.id), parts.onOut)
     else if (isStaged(verb)) {
       const inputs = index === 0 ? parts.inputs : [streams[index] as StreamCode]
       const stage = createOperatorStage(verb, {

@@ -4,17 +4,18 @@ import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { Stage } from '../operators/stage.ts'
 
+/** A chain's end in a sink, whose writer may be opened only once the chain has been compiled. */
 export class SinkStage implements Stage {
-  readonly #writer: SinkWriter
+  readonly #writer: () => SinkWriter
   readonly #onOut: (count: number) => void
 
-  constructor(writer: SinkWriter, onOut: (count: number) => void) {
+  constructor(writer: () => SinkWriter, onOut: (count: number) => void) {
     this.#writer = writer
     this.#onOut = onOut
   }
 
   async process(rows: Row[], count: number): Promise<void> {
-    await this.#writer.write(rows, count)
+    await this.#writer().write(rows, count)
     this.#onOut(count)
   }
 

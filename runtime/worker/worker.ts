@@ -1,15 +1,18 @@
 import { scopedStore } from '../checkpoint/scoped-store.ts'
 import type { Connectors } from '../connectors/registry.ts'
-import type { CoordinatorMessage, Deployment, SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
+import type { CoordinatorMessage, Deployment, Preparation, SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { ChannelServer } from '../exchange/channel-server.ts'
 import { describeWithCauses, errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId, type Attempt } from '../model/ids.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { NetAddress } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
-import { SubtaskCounters, type Subtask } from '../task/subtask.ts'
+import type { Store } from '../ports/store.ts'
+import type { Subtask, SubtaskEvents } from '../task/subtask.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
 import { deploySubtask } from './deploy-subtask.ts'
+import { Preparer } from './preparer.ts'
+import type { SubtaskDraft } from './subtask-draft.ts'
 
 const HEARTBEAT_MS = 1_000
 
@@ -24,6 +27,8 @@ export interface WorkerConfig {
   data: NetAddress
   /** This job's folder in the store. */
   storeFolder: string
+  /** Bytes of memory that the process may still take; absent: as many as it likes. */
+  roomInMemory?: () => number
 }
 
 /** Derives the plan from a spec; the same function in coordinator and worker. */
@@ -37,14 +42,14 @@ export class ChainWorker {
   readonly #config: WorkerConfig
   readonly #ports: Ports
   readonly #connectors: Connectors
-  readonly #plan: Planner
   readonly #channels: ChannelServer
   readonly #link: CoordinatorLink
   #data: NetAddress
   #seen: Attempt = 0
   #running: { attempt: Attempt; subtask: Subtask } | undefined
-  /** The deployment under way: gives it up, and what it has counted so far. */
-  #deploying: { attempt: Attempt; counters: SubtaskCounters; stopping: AbortController } | undefined
+  /** The deployment under way. */
+  #deploying: { attempt: Attempt; draft: SubtaskDraft } | undefined
+  readonly #preparer: Preparer
   /** Attempts are stopped and deployed one after another. */
   #work: Promise<void> = Promise.resolve()
   #closed = false
@@ -53,9 +58,11 @@ export class ChainWorker {
     this.#config = config
     this.#ports = ports
     this.#connectors = connectors
-    this.#plan = plan
     this.#data = config.data
     this.#channels = new ChannelServer((error) => { ports.logger.warn('data connection refused', { reason: describeWithCauses(error) }) })
+    this.#preparer = new Preparer({
+      ports, connectors, plan, openStore: (url) => this.#openStore(url), roomInMemory: config.roomInMemory ?? (() => Infinity),
+    })
     this.#link = new CoordinatorLink({
       net: ports.net, clock: ports.clock, logger: ports.logger, address: config.coordinator,
       greeting: () => this.#greeting(), onMessage: (message) => { this.#onMessage(message) },
@@ -71,7 +78,8 @@ export class ChainWorker {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#deploying?.stopping.abort()
+    this.#deploying?.draft.stopping.abort()
+    this.#preparer.forget()
     this.#link.close()
     await this.#work
     await this.#running?.subtask.stop()
@@ -94,8 +102,8 @@ export class ChainWorker {
   /** A sink that cannot be opened, a source that does not answer: told while they are still being tried. */
   #deployingMetrics(): SubtaskMetrics | null {
     if (!this.#deploying) return null
-    const { attempt, counters } = this.#deploying
-    return { attempt, ...counters, watermark: null, stateEntries: 0, lagRecords: null }
+    const { attempt, draft } = this.#deploying
+    return { attempt, ...draft.counters, watermark: null, stateEntries: 0, lagRecords: null }
   }
 
   #onMessage(message: CoordinatorMessage): void {
@@ -111,8 +119,14 @@ export class ChainWorker {
       return
     }
     switch (message.kind) {
-      case 'fence': case 'stop': this.#enqueue(attempt, () => this.#stopOlder(attempt)); break
+      case 'fence': this.#enqueue(attempt, () => this.#stopOlder(attempt)); break
+      case 'stop':
+        this.#preparer.forget()
+        this.#enqueue(attempt, () => this.#stopOlder(attempt))
+        break
       case 'deploy': this.#enqueue(attempt, () => this.#deploy(message.deployment)); break
+      case 'prepare': this.#prepare(attempt, message.preparation); break
+      case 'unprepare': this.#preparer.forget(); break
       case 'trigger': this.#current(attempt)?.trigger(message.checkpoint, message.extent, message.thenStop ? 'stopAfter' : 'continue'); break
       case 'complete': this.#current(attempt)?.complete(message.checkpoint); break
       case 'splits': this.#current(attempt)?.addSplits(message.splits); break
@@ -129,7 +143,7 @@ export class ChainWorker {
       this.#seen = attempt
       this.#channels.fence(attempt)
       // A deployment that waits for the outside must not hold up the newer attempt.
-      this.#deploying?.stopping.abort()
+      this.#deploying?.draft.stopping.abort()
     }
     this.#work = this.#work.then(async () => {
       if (attempt < this.#seen || this.#closed) return
@@ -151,33 +165,64 @@ export class ChainWorker {
     this.#link.send({ kind: 'stopped', attempt })
   }
 
+  #prepare(attempt: Attempt, preparation: Preparation): void {
+    const { checkpoint } = preparation
+    this.#preparer.prepare(preparation, () => { this.#link.send({ kind: 'preparing', attempt, checkpoint }) }).then(
+      () => { this.#link.send({ kind: 'prepared', attempt, checkpoint }) },
+      (error: unknown) => { this.#link.send({ kind: 'unprepared', attempt, checkpoint, error: errorReport(error) }) })
+  }
+
   async #deploy(deployment: Deployment): Promise<void> {
     const { attempt } = deployment
     if (this.#running) throw new MillraceError('DEPLOY_TWICE', `attempt ${attempt} was deployed while attempt ${this.#running.attempt} runs`)
     const send = (message: WorkerMessage): void => { if (this.#running?.attempt === attempt) this.#link.send(message) }
-    const stopping = new AbortController()
-    const counters = new SubtaskCounters()
-    this.#deploying = { attempt, counters, stopping }
-    const subtask = await deploySubtask({
-      deployment, counters, stopping, plan: this.#plan(deployment.spec), ports: this.#ports, connectors: this.#connectors,
-      store: scopedStore(this.#ports.openStore(deployment.store), this.#config.storeFolder), channels: this.#channels,
-      isCurrent: () => this.#seen === attempt && !this.#closed,
-      events: {
-        snapshot: (checkpoint, snapshot) => { send({ kind: 'snapshot', attempt, checkpoint, snapshot }) },
-        declined: (checkpoint, error) => { send({ kind: 'declined', attempt, checkpoint, error }) },
-        committed: (checkpoint) => {
-          // First, so that the report of a job that ends with this checkpoint counts everything.
-          send({ kind: 'heartbeat', metrics: this.#running?.subtask.metrics() ?? null })
-          send({ kind: 'committed', attempt, checkpoint })
-        },
-        drained: () => { send({ kind: 'drained', attempt }) },
-        aligned: (minimum) => { send({ kind: 'aligned', attempt, minimum }) },
-      },
+    const checkCurrent = (): void => { this.#checkCurrent(attempt) }
+    const store = this.#openStore(deployment.store)
+    const draft = await this.#filledDraft(deployment, store, checkCurrent)
+    const subtask = await deploySubtask(draft, {
+      deployment, store, checkCurrent, ports: this.#ports, connectors: this.#connectors, channels: this.#channels, events: this.#eventsOf(attempt, send),
     }).finally(() => { this.#deploying = undefined })
     this.#running = { attempt, subtask }
     send({ kind: 'running', attempt })
     this.#ports.logger.info('subtask running', { attempt, subtask: subtaskId(deployment.chain, deployment.slot) })
     void subtask.run().catch((error: unknown) => { this.#onFailure(attempt, error) })
+  }
+
+  /** With the state of the deployment: what was prepared and what came since, or all of it. */
+  async #filledDraft(deployment: Deployment, store: Store, checkWanted: () => void): Promise<SubtaskDraft> {
+    const { draft, state } = await this.#preparer.draftFor(deployment, checkWanted)
+    this.#deploying = { attempt: deployment.attempt, draft }
+    try {
+      checkWanted()
+      await state.fill(deployment.restore.state, { store, clock: this.#ports.clock, checkWanted })
+      state.finish()
+      return draft
+    } catch (error) {
+      this.#deploying = undefined
+      await draft.discard()
+      throw error
+    }
+  }
+
+  #openStore(url: string): Store { return scopedStore(this.#ports.openStore(url), this.#config.storeFolder) }
+
+  #checkCurrent(attempt: Attempt): void {
+    if (this.#seen === attempt && !this.#closed) return
+    throw new MillraceError('ATTEMPT_SUPERSEDED', `attempt ${attempt} ended while it was deployed`, { domain: 'platform', retriable: true })
+  }
+
+  #eventsOf(attempt: Attempt, send: (message: WorkerMessage) => void): SubtaskEvents {
+    return {
+      snapshot: (checkpoint, snapshot) => { send({ kind: 'snapshot', attempt, checkpoint, snapshot }) },
+      declined: (checkpoint, error) => { send({ kind: 'declined', attempt, checkpoint, error }) },
+      committed: (checkpoint) => {
+        // First, so that the report of a job that ends with this checkpoint counts everything.
+        send({ kind: 'heartbeat', metrics: this.#running?.subtask.metrics() ?? null })
+        send({ kind: 'committed', attempt, checkpoint })
+      },
+      drained: () => { send({ kind: 'drained', attempt }) },
+      aligned: (minimum) => { send({ kind: 'aligned', attempt, minimum }) },
+    }
   }
 
   #onFailure(attempt: Attempt, error: unknown): void {

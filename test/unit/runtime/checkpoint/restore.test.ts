@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { decodeManifest, type Manifest } from '../../../../runtime/checkpoint/manifest.ts'
 import { PendingCheckpoint } from '../../../../runtime/checkpoint/pending-checkpoint.ts'
 import { assignRestore, droppedState } from '../../../../runtime/checkpoint/restore-assignment.ts'
-import { readStateFile, writeStateFiles } from '../../../../runtime/checkpoint/state-file.ts'
+import { readBlocks, writeStateFiles } from '../../../../runtime/checkpoint/state-file.ts'
+import { restOf } from '../../../../runtime/checkpoint/state-rest.ts'
 import type { GroupState, StateFile, SubtaskSnapshot } from '../../../../runtime/model/snapshot.ts'
 import type { ExecutionPlan } from '../../../../runtime/plan/execution-plan.ts'
-import { keyGroupsOfSlot } from '../../../../runtime/plan/key-groups.ts'
+import { keyGroupsOfSlot, type KeyGroupRange } from '../../../../runtime/plan/key-groups.ts'
 import { MemoryStore } from '../../../harness/memory-store.ts'
 
 const GROUPS = 32
@@ -26,6 +27,12 @@ function manifest(subtasks: Record<string, SubtaskSnapshot>): Manifest {
 function write(store: MemoryStore, name: string, blocks: readonly GroupState[], fileBytes: number): Promise<StateFile[]> {
   const bytes = blocks.reduce((sum, [, block]) => sum + block.length, 0)
   return writeStateFiles({ store, pathOf: (index) => `${name}.${index}`, turn: () => Promise.resolve(), fileBytes }, blocks, bytes)
+}
+
+async function read(store: MemoryStore, files: readonly StateFile[], range: KeyGroupRange): Promise<GroupState[]> {
+  const blocks: GroupState[] = []
+  for await (const { row: [group], bytes } of readBlocks(store, restOf(new Map(), files, range) ?? [], () => Promise.resolve())) blocks.push([group, bytes])
+  return blocks
 }
 
 async function snapshots(store: MemoryStore, parallelism: number, fileBytes = 1000): Promise<Record<string, SubtaskSnapshot>> {
@@ -48,12 +55,10 @@ describe('restore', () => {
       const landed: string[] = []
       for (let slot = 0; slot < after; slot++) {
         const range = keyGroupsOfSlot(slot, GROUPS, after)
-        for (const file of restores[`count-${slot}`]?.state['count'] ?? []) {
-          for (const [group, bytes] of await readStateFile(store, file, range)) {
-            expect(group >= range.first && group < range.endExclusive).toBe(true)
-            expect(Buffer.from(bytes).toString()).toBe(`group ${group}`)
-            landed.push(String(group))
-          }
+        for (const [group, bytes] of await read(store, restores[`count-${slot}`]?.state['count'] ?? [], range)) {
+          expect(group >= range.first && group < range.endExclusive).toBe(true)
+          expect(Buffer.from(bytes).toString()).toBe(`group ${group}`)
+          landed.push(String(group))
         }
       }
       expect(landed.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: GROUPS }, (_, group) => group))
@@ -70,7 +75,7 @@ describe('restore', () => {
       const damaged = Uint8Array.from(bytes)
       damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7))
       store.objects.set('state.0', damaged)
-      await expect(readStateFile(store, file, { first: 0, endExclusive: 2 })).rejects.toMatchObject({ code: 'STATE_CORRUPT' })
+      await expect(read(store, [file], { first: 0, endExclusive: 2 })).rejects.toMatchObject({ code: 'STATE_CORRUPT' })
     }
   })
 
@@ -80,8 +85,7 @@ describe('restore', () => {
       const store = new MemoryStore()
       const files = await write(store, 'state', blocks, fileBytes)
       for (const { sizeBytes, groups } of files) expect(sizeBytes <= fileBytes || groups.length === 1).toBe(true)
-      const read = await Promise.all(files.map((file) => readStateFile(store, file, { first: 0, endExclusive: 4 })))
-      expect(read.flat().map(([group, bytes]) => [group, Buffer.from(bytes)])).toEqual(blocks.map(([group, bytes]) => [group, Buffer.from(bytes)]))
+      expect((await read(store, files, { first: 0, endExclusive: 4 })).map(([group, bytes]) => [group, Buffer.from(bytes)])).toEqual(blocks.map(([group, bytes]) => [group, Buffer.from(bytes)]))
     }))
   })
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decodeManifest, encodeManifest } from '../../../../runtime/checkpoint/manifest.ts'
 import { importSavedState, openSavedState } from '../../../../runtime/checkpoint/saved-state.ts'
-import { readStateFile, writeStateFiles } from '../../../../runtime/checkpoint/state-file.ts'
+import { checkedStateFile, writeStateFiles } from '../../../../runtime/checkpoint/state-file.ts'
 import type { GroupState, StateFile } from '../../../../runtime/model/snapshot.ts'
 import { MemoryStore } from '../../../harness/memory-store.ts'
 
@@ -26,7 +26,10 @@ describe('a checkpoint of another job', () => {
     const manifest = decodeManifest(report.path, own.objects.get(report.path) ?? new Uint8Array())
     const copies = manifest.subtasks['op-0']?.state['op'] ?? []
     expect(copies.every(({ path }) => path.startsWith('checkpoints/0-2/'))).toBe(true)
-    const blocks = await Promise.all(copies.map((file) => readStateFile(own, file, { first: 0, endExclusive: 4 })))
-    expect(blocks.flat().map(([group, bytes]) => [group, Buffer.from(bytes).toString()])).toEqual([[0, 'one'], [3, 'three'], [0, 'two']])
+    const blocks = await Promise.all(copies.map(async (file) => {
+      const bytes = await checkedStateFile(own, file)
+      return file.groups.map(([group, offset, length]) => [group, Buffer.from(bytes.subarray(offset, offset + length)).toString()])
+    }))
+    expect(blocks.flat()).toEqual([[0, 'one'], [3, 'three'], [0, 'two']])
   })
 })

@@ -1,0 +1,97 @@
+import { readBlocks } from '../checkpoint/state-file.ts'
+import { restOf, type BlockPlace, type FileRest } from '../checkpoint/state-rest.ts'
+import { MillraceError } from '../model/errors.ts'
+import { isPlanted } from '../model/planted-bugs.ts'
+import type { StateFile } from '../model/snapshot.ts'
+import type { OperatorState } from '../operators/stage.ts'
+import { keyGroupsOfSlot, type KeyGroupRange } from '../plan/key-groups.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Store } from '../ports/store.ts'
+import type { SubtaskDraft } from './subtask-draft.ts'
+
+/** The files of each operator, in the order in which they are to be restored. */
+export type FilesByOperator = Readonly<Record<string, readonly StateFile[]>>
+
+export interface FillContext {
+  store: Store
+  clock: Clock
+  /** Called between blocks; throws when the state is not wanted any more. What was restored until then stays known. */
+  checkWanted(): void
+  /** Called after each file of which something was restored. */
+  onFile?(): void
+}
+
+interface OperatorRest { state: OperatorState; rest: readonly FileRest[]; restored: Map<number, BlockPlace[]> }
+
+/** The state of a draft: what of which files it has been given back, so that more can be added. */
+export class DraftState {
+  readonly #draft: SubtaskDraft
+  readonly #restored = new Map<string, Map<number, BlockPlace[]>>()
+
+  constructor(draft: SubtaskDraft) { this.#draft = draft }
+
+  /** Files of operators that write only what has changed: of the others no checkpoint begins as the one before. */
+  growing(files: FilesByOperator): FilesByOperator {
+    return Object.fromEntries(Object.entries(files).filter(([operator]) => this.#draft.operators.states.get(operator)?.freeze !== undefined))
+  }
+
+  /** Whether what has been restored is a beginning of these files: otherwise the draft is of no use for them. */
+  isBeginningOf(files: FilesByOperator): boolean { return this.#rests(files) !== undefined }
+
+  /** Bytes of blocks that `fill` would restore. */
+  bytesLeft(files: FilesByOperator): number {
+    return (this.#rests(files) ?? []).reduce((sum, { rest }) => sum + rest.reduce((of, { blocks }) => of + blocks.reduce((bytes, [, , length]) => bytes + length, 0), 0), 0)
+  }
+
+  /**
+   * Restores what is in these files and has not been restored yet, in slices between turns of the loop. Only where
+   * `isBeginningOf` says so. After any error but that of `checkWanted` the draft is of no use.
+   */
+  async fill(files: FilesByOperator, context: FillContext): Promise<void> {
+    const rests = this.#rests(files)
+    if (rests === undefined) throw new MillraceError('STATE_CONTRADICTS', 'state was to be added to that of other files')
+    for (const one of rests) await this.#restore(one, context)
+  }
+
+  /** Called once, after all has been filled and before the subtask runs. */
+  finish(): void { for (const state of this.#draft.operators.states.values()) state.restored?.() }
+
+  #rests(files: FilesByOperator): OperatorRest[] | undefined {
+    const rests: OperatorRest[] = []
+    for (const [operator, state] of this.#draft.operators.states) {
+      const restored = this.#restoredOf(operator)
+      const rest = isPlanted('preparedIsEnough') && restored.size > 0 ? [] : restOf(restored, files[operator] ?? [], this.#rangeOf(state))
+      if (rest === undefined) return undefined
+      rests.push({ state, rest, restored })
+    }
+    return rests
+  }
+
+  #restoredOf(operator: string): Map<number, BlockPlace[]> {
+    const known = this.#restored.get(operator) ?? new Map<number, BlockPlace[]>()
+    this.#restored.set(operator, known)
+    return known
+  }
+
+  async #restore({ state, rest, restored }: OperatorRest, { store, clock, checkWanted, onFile }: FillContext): Promise<void> {
+    const turn = (): Promise<void> => new Promise((resolve) => { clock.nextTurn(resolve) })
+    let current: StateFile | undefined
+    for await (const { file, row: [group, offset, length], bytes } of readBlocks(store, rest, turn)) {
+      checkWanted()
+      if (current !== undefined && current !== file) onFile?.()
+      current = file
+      state.restore(group, bytes)
+      const place = { path: file.path, sha256: file.sha256, offset, length }
+      const places = restored.get(group)
+      if (places) places.push(place)
+      else restored.set(group, [place])
+    }
+    if (current !== undefined) onFile?.()
+    checkWanted()
+  }
+
+  #rangeOf(state: OperatorState): KeyGroupRange {
+    const { plan, chain, slot } = this.#draft
+    return state.scope === 'broadcast' ? { first: 0, endExclusive: 1 } : keyGroupsOfSlot(slot, plan.maxParallelism, chain.parallelism)
+  }
+}

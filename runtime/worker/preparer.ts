@@ -1,0 +1,136 @@
+import type { Connectors } from '../connectors/registry.ts'
+import type { Deployment, Preparation, SubtaskSpec } from '../control/messages.ts'
+import { MillraceError } from '../model/errors.ts'
+import type { ExecutionPlan } from '../plan/execution-plan.ts'
+import type { Ports } from '../ports/ports.ts'
+import type { Store } from '../ports/store.ts'
+import { DraftState } from './draft-state.ts'
+import { SubtaskDraft } from './subtask-draft.ts'
+
+/** A draft and what its state holds by now. */
+export interface Prepared { draft: SubtaskDraft; state: DraftState }
+
+export interface PreparerParts {
+  ports: Ports
+  connectors: Connectors
+  plan(spec: unknown): ExecutionPlan
+  openStore(url: string): Store
+  /** Bytes that may still be taken without harm to what runs. */
+  roomInMemory(): number
+}
+
+/** Of the bytes of state in files; the indexes over it take the rest. */
+const BYTES_IN_MEMORY = 1.5
+
+/** One subtask that may come to run: filled by one preparation after the other until it is taken or given up. */
+interface Subject { spec: SubtaskSpec; prepared: Prepared | undefined; work: Promise<void>; isWanted: boolean }
+
+/**
+ * What a worker holds ready for an attempt that may come: a draft whose state is filled beside whatever runs. At most one;
+ * that for another spec replaces it.
+ */
+export class Preparer {
+  readonly #parts: PreparerParts
+  #subject: Subject | undefined
+
+  constructor(parts: PreparerParts) { this.#parts = parts }
+
+  /**
+   * Adds what the files hold beyond those of earlier preparations for the same spec, or begins anew where they do not go on
+   * from them. Resolves when all is restored; rejects when it could not be, or is not wanted any more. `onProgress` is
+   * called now and then.
+   */
+  prepare(preparation: Preparation, onProgress: () => void): Promise<void> {
+    if (this.#subject === undefined || !isSame(this.#subject.spec, preparation)) {
+      this.forget()
+      this.#subject = { spec: preparation, prepared: undefined, work: Promise.resolve(), isWanted: true }
+    }
+    const subject = this.#subject
+    const result = subject.work.then(() => this.#fill(subject, preparation, onProgress))
+    subject.work = result.catch(() => undefined)
+    return result
+  }
+
+  /**
+   * A draft for a deployment: the one that was prepared for it, with what it holds by then, when that is a beginning of the
+   * files it is to have; else a new one. It is the caller's from then on. Rejects with what `checkWanted` throws.
+   */
+  async draftFor(deployment: Deployment, checkWanted: () => void): Promise<Prepared> {
+    const prepared = await this.#take(deployment)
+    if (prepared !== undefined) {
+      if (prepared.state.isBeginningOf(deployment.restore.state)) return prepared
+      await prepared.draft.discard()
+    }
+    return this.#begin(deployment, checkWanted)
+  }
+
+  async #take(spec: SubtaskSpec): Promise<Prepared | undefined> {
+    const subject = this.#subject
+    if (subject === undefined || !isSame(subject.spec, spec)) { this.forget(); return undefined }
+    this.#subject = undefined
+    subject.isWanted = false
+    await subject.work
+    return subject.prepared
+  }
+
+  /** Gives up what is there, or under way. */
+  forget(): void {
+    const subject = this.#subject
+    this.#subject = undefined
+    if (subject === undefined) return
+    subject.isWanted = false
+    // nothing in a draft leads outside: closing it cannot fail but by a bug, which the next deployment would meet as well
+    subject.work = subject.work.then(() => this.#drop(subject))
+  }
+
+  async #fill(subject: Subject, preparation: Preparation, onProgress: () => void): Promise<void> {
+    const check = (): void => {
+      if (!subject.isWanted) throw new MillraceError(NOT_WANTED, `${subject.spec.chain}-${subject.spec.slot} is not to be prepared any more`, { domain: 'platform', retriable: true })
+    }
+    check()
+    try {
+      const { state } = await this.#draftOf(subject, preparation, check)
+      const files = state.growing(preparation.state)
+      this.#checkRoom(state.bytesLeft(files))
+      await state.fill(files, { store: this.#parts.openStore(preparation.store), clock: this.#parts.ports.clock, checkWanted: check, onFile: onProgress })
+    } catch (error) {
+      // filled up to some block, it can be gone on from
+      if (error instanceof MillraceError && error.code === NOT_WANTED) throw error
+      await this.#drop(subject)
+      throw error
+    }
+  }
+
+  /** What is there already, when these files go on from it. */
+  async #draftOf(subject: Subject, { state }: Preparation, check: () => void): Promise<Prepared> {
+    const before = subject.prepared
+    if (before?.state.isBeginningOf(before.state.growing(state)) === true) return before
+    await this.#drop(subject)
+    return subject.prepared = await this.#begin(subject.spec, check)
+  }
+
+  async #drop(subject: Subject): Promise<void> {
+    const { prepared } = subject
+    subject.prepared = undefined
+    await prepared?.draft.discard()
+  }
+
+  async #begin({ spec, chain, slot, baseDir }: SubtaskSpec, checkWanted: () => void): Promise<Prepared> {
+    const { ports, connectors, plan } = this.#parts
+    const draft = await SubtaskDraft.compile({ plan: plan(spec), chain, slot, baseDir, ports, connectors, checkWanted })
+    return { draft, state: new DraftState(draft) }
+  }
+
+  #checkRoom(bytes: number): void {
+    const room = this.#parts.roomInMemory()
+    if (bytes * BYTES_IN_MEMORY <= room) return
+    throw new MillraceError('PREPARATION_TOO_LARGE', `${bytes} bytes of state do not fit into memory beside what runs; there are ${room} bytes of room`, { domain: 'platform' })
+  }
+}
+
+const NOT_WANTED = 'PREPARATION_OVER'
+
+function isSame(one: SubtaskSpec, other: SubtaskSpec): boolean {
+  const { chain, slot, baseDir, store, spec } = other
+  return one.chain === chain && one.slot === slot && one.baseDir === baseDir && one.store === store && JSON.stringify(one.spec) === JSON.stringify(spec)
+}
