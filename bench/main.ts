@@ -41,8 +41,10 @@ for (const [name, section] of Object.entries(SECTIONS)) {
     figures.push(figure)
     process.stdout.write(`${options.json ? JSON.stringify(figure) : figureText(figure)}\n`)
   }
+  // a run takes long: what it has is kept should it be cut off
+  if (positionals.length === 0) writeReadme(figures, 'keep others')
 }
-if (positionals.length === 0) writeReadme(figures)
+if (positionals.length === 0) writeReadme(figures, 'only these')
 process.exit(0)
 
 function flinkOf(counted: number): FlinkSeconds | undefined {
