@@ -26,7 +26,7 @@ export class LogStateStore implements StateStore {
   readonly #shape: StateShape
   readonly #options: StateOptions
   readonly #loops: Readonly<Record<string, RecordLoop>>
-  readonly #arena = new RecordArena()
+  readonly #arena: RecordArena
   readonly #tables = new Map<string, LogTable>()
   /** By name in blocks. */
   readonly #logs = new Map<string, RecordTable>()
@@ -41,6 +41,7 @@ export class LogStateStore implements StateStore {
     this.#shape = shape
     this.#options = options
     this.#loops = loops
+    this.#arena = new RecordArena(options.spill)
     this.#snapshots = new LogSnapshots(this.#arena, (name, part) => writeBlock(shape, [{ name, parts: [part] }]))
     compileKeyCodec(shape.key)
     for (const [name, table] of Object.entries(shape.tables)) this.#tables.set(name, this.#create(name, table))
@@ -85,7 +86,7 @@ export class LogStateStore implements StateStore {
     }
     this.#others.clear()
     for (const group of this.#restored) {
-      for (const table of this.#tables.values()) if (table.kind === 'timers' || table.kind === 'map') table.table.restored(group)
+      for (const table of this.#tables.values()) if (table.kind === 'timers') table.table.restored(group)
     }
     this.#restored.clear()
   }
@@ -110,7 +111,7 @@ export class LogStateStore implements StateStore {
   #create(name: string, shape: TableShape): LogTable {
     const { key } = this.#shape
     if (shape.kind === 'timers') {
-      const bare = { schema: NO_FIELDS, rowClass: compileRowClass(NO_FIELDS), timed: false, sequenced: false, chained: false }
+      const bare = { schema: NO_FIELDS, rowClass: compileRowClass(NO_FIELDS), timed: false, sequenced: false, chained: false, resident: true }
       return { kind: 'timers', table: new LogTimers(this.#createLog(name, { key, user: 'number', ...bare })) }
     }
     const { schema, ttlMs, rowClass = compileRowClass(schema), keyIn } = shape

@@ -25,9 +25,12 @@ export class LogMaps implements MapTable {
     this.#members = members
     this.#member = member
     this.#life = life
+    // its numbers are taken, also those of stale members
+    members.onRestored = (a) => { this.#lastSeq = Math.max(this.#lastSeq, members.code.row(a)['seq'] as number) }
   }
 
   get(group: number, key: StateKey, userKey: StateKey): Row | undefined {
+    this.#entries.settle()
     const a = this.#live(group, key, userKey)
     return a === 0 ? undefined : this.#entries.code.row(a)
   }
@@ -41,7 +44,7 @@ export class LogMaps implements MapTable {
       this.#members.rows++
       if (this.#members.rows > this.#entries.size * 2 + SPARE_MEMBERS) this.#tidy()
     }
-    if (this.#life.timed) this.#entries.sweep(group, this.#life.test(this.#entries))
+    if (this.#life.timed) this.#entries.sweep(group, this.#life.since())
   }
 
   delete(group: number, key: StateKey, userKey: StateKey): boolean {
@@ -51,6 +54,7 @@ export class LogMaps implements MapTable {
   }
 
   entries(group: number, key: StateKey): [userKey: StateKey, row: Row][] {
+    this.#members.settle()
     const entries: [StateKey, Row][] = []
     let stale = 0
     for (const a of this.#members.chain(this.#members.find(group, key))) {
@@ -59,26 +63,22 @@ export class LogMaps implements MapTable {
       else entries.push([this.#userKey(a), this.#entries.code.row(entry)])
     }
     if (stale > entries.length) this.#members.retain(group, key, (a) => this.#entryOf(group, key, a) !== 0)
+    else this.#members.gather(group, key)
     return entries
   }
 
   clear(group: number, key: StateKey): void {
-    for (const a of [...this.#members.chain(this.#members.find(group, key))]) {
-      if (this.#entryOf(group, key, a) !== 0) this.#entries.remove(group, key, this.#userKey(a))
-    }
+    this.#members.holding(() => {
+      for (const a of this.#members.chain(this.#members.find(group, key))) {
+        if (this.#entryOf(group, key, a) !== 0) this.#entries.remove(group, key, this.#userKey(a))
+      }
+    })
     this.#members.remove(group, key)
   }
 
   /** Every entry of the group, the entries of a key in their order. */
   each(group: number, visit: (key: StateKey, userKey: StateKey, row: Row) => void): void {
     for (const key of this.#keys(group)) for (const [userKey, row] of this.entries(group, key)) visit(key, userKey, row)
-  }
-
-  /** After a group was restored: its numbers are taken, also those of stale members. */
-  restored(group: number): void {
-    this.#members.each(group, (newest) => {
-      for (const a of this.#members.chain(newest)) this.#lastSeq = Math.max(this.#lastSeq, this.#members.code.row(a)['seq'] as number)
-    })
   }
 
   get size(): number { return this.#entries.size }

@@ -18,11 +18,14 @@ export class Lifetime {
   /** The time to write beside a record. */
   stamp(): number { return this.timed ? this.#now() : 0 }
 
+  /** Records last written at or before it are gone. */
+  since(): number { return this.#now() - this.#ttlMs }
+
   /** For one operation: whether a record of `table` lives. */
   test(table: RecordTable): (a: number) => boolean {
     if (!this.timed) return () => true
     const { code } = table
-    const since = this.#now() - this.#ttlMs
+    const since = this.since()
     return (a) => code.at(a) > since
   }
 }
@@ -38,13 +41,14 @@ export class LogValues implements ValueTable {
   }
 
   get(group: number, key: StateKey): Row | undefined {
+    this.#table.settle()
     const a = this.#table.find(group, key)
     return a === 0 || this.#life.timed && !this.#life.test(this.#table)(a) ? undefined : this.#table.code.row(a)
   }
 
   set(group: number, key: StateKey, row: Row): void {
     this.#table.code.put(this.#table.groupAt(group), key, undefined, row, this.#life.stamp(), 0)
-    if (this.#life.timed) this.#table.sweep(group, this.#life.test(this.#table))
+    if (this.#life.timed) this.#table.sweep(group, this.#life.since())
   }
 
   delete(group: number, key: StateKey): boolean {
@@ -77,10 +81,15 @@ export class LogLists implements ListTable {
   append(group: number, key: StateKey, row: Row): void {
     this.#table.code.append(this.#table.groupAt(group), key, undefined, row, this.#life.stamp(), 0)
     this.#table.rows++
-    if (this.#life.timed) this.#table.sweep(group, this.#life.test(this.#table))
+    if (this.#life.timed) this.#table.sweep(group, this.#life.since())
   }
 
-  rows(group: number, key: StateKey): Row[] { return this.#rowsOf(this.#table.find(group, key), this.#life.test(this.#table)) }
+  rows(group: number, key: StateKey): Row[] {
+    this.#table.settle()
+    const rows = this.#rowsOf(this.#table.find(group, key), this.#life.test(this.#table))
+    this.#table.gather(group, key)
+    return rows
+  }
 
   retain(group: number, key: StateKey, keep: (row: Row) => boolean): number {
     const lives = this.#life.test(this.#table)

@@ -1,4 +1,5 @@
 import type { StateKey } from '../codegen/keys/key-codec.ts'
+import type { SpillSettings } from '../codegen/records/cold-segments.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
@@ -99,6 +100,8 @@ export interface StateOptions {
   maxParallelism: number
   /** Processing time in ms, for times to live. */
   now(): number
+  /** How much may lie in memory; absent: all. Timers always do. */
+  spill?: SpillSettings
 }
 
 /** Empty tables of a shape. Throws KEY_TYPE_UNSUPPORTED for a json field in a key. */

@@ -1,22 +1,26 @@
 import { MillraceError } from '../../model/errors.ts'
-import { UNITS } from './record-layout.ts'
+import type { SpillSettings } from './cold-segments.ts'
+import { FIRST_SEGMENT_BYTES, NO_SLAB, powerOfTwo, SEGMENT_BYTES } from './segment-memory.ts'
+import { Segments } from './segments.ts'
 
-/** Bytes of a full segment. A record's address is segment << 15 | offset / 8, so a segment cannot be larger. */
-export const SEGMENT_BYTES = 1 << 18
-const FIRST_SEGMENT_BYTES = 512
-const FIRST_SLAB_BYTES = 1 << 14
-const SLAB_BYTES = 1 << 26
 const MAX_SEGMENTS = 1 << 17
 
 /** Below this, garbage is not worth a pass. */
 const MIN_GARBAGE_BYTES = 1 << 16
-/** Garbage may be this share of all segments. */
+/** Garbage may be this share of all segments in memory… */
 const GARBAGE_SHARE = 0.3
+/** …and this of those on disk, where room costs less and winning it back a read and a write. */
+const COLD_GARBAGE_SHARE = 0.6
+/** While places are preferred: room for as much again as there is, which no preparation of a switch should come near. */
+const GARBAGE_SHARE_OF_PLACES = 0.6
 /** Segments compacted per segment taken: each frees at least its share of garbage, so that garbage cannot outgrow the bound. */
 const COMPACTIONS_PER_ROLL = 4
-
-/** Typed views over one stretch of memory. */
-interface Slab { readonly i32: Int32Array; readonly f64: Float64Array; readonly buffer: Buffer }
+/** Of a segment on disk at least this must be garbage: else the oldest is compacted, whose tombstones go. */
+const MIN_COLD_GAIN = 0.3
+/** A segment that has to leave memory is compacted instead when this much of it is garbage. */
+const MIN_EVICTED_GAIN = 0.5
+/** A full segment is this part of the limit at most: each log keeps its active one in memory. */
+const SEGMENTS_IN_LIMIT = 512
 
 /** A log of records to which an arena gives segments. */
 export interface Log {
@@ -24,58 +28,66 @@ export interface Log {
   seg: number
   /** All segments in the order in which they were taken, the active one last. */
   readonly segs: number[]
+  /** Its segments stay in memory. */
+  readonly resident: boolean
   /** Moves what lives in a segment to the log's end. */
   compact(segment: number): void
+  /** When the newest record of a segment was written; Infinity where records do not say. */
+  newestIn(segment: number): number
 }
 
 /**
  * The memory of a store's records: logs append to segments cut from slabs, and what is garbage in a segment is won back
  * by moving the rest (research note "row state"; after LFS, Rosenblum and Ousterhout 1992, with greedy choice of the
- * segment). A log's segments double from 512 bytes, so that many small logs take little. The tables are indexed by segment.
+ * segment). A log's segments double from 512 bytes, so that many small logs take little.
+ *
+ * With a limit, the oldest segments leave memory for a file, and a record of theirs that is read goes to the log's end
+ * again (FIFO with reinsertion, Eytan et al. 2020), so that the log's end is what is in use.
  */
-export class RecordArena {
-  /** The slab's views, and in words where the segment begins in them. */
-  readonly i32: Int32Array[] = []
-  readonly f64: Float64Array[] = []
-  readonly buffer: Buffer[] = []
-  base = new Int32Array(64)
-  size = new Int32Array(64)
-  /** Bytes written. */
-  end = new Int32Array(64)
-  /** Bytes of records that nobody refers to any more. */
-  dead = new Int32Array(64)
-  /** Bytes that a barrier has passed: they never change again. */
-  frozen = new Int32Array(64)
-  /** Tells a segment from others that had its number before. */
-  serial = new Int32Array(64)
+export class RecordArena extends Segments {
+  /** Above 0 while somebody holds addresses: nothing is moved then but what they ask for. */
+  holders = 0
   /** Set when a segment was taken: call `maintain` once the running operation is over. */
   debt = false
-  readonly #logs: (Log | undefined)[] = [undefined]
+  readonly #logs: (Log | undefined)[]
   readonly #freeIds: number[] = []
-  /** Free segments by the logarithm of their size: [slab, base in words]. */
-  readonly #spare: [Slab, number][][] = Array.from({ length: 19 }, () => [])
-  readonly #slabs: (Slab | undefined)[] = [undefined]
-  #slab: Slab | undefined
-  #slabUsed = 0
-  #reserved = 0
+  readonly #limit: number
+  readonly #largest: number
+  /** Segments as they were taken, [number, serial]: those that left memory or were given back are still among them. */
+  #queue: [id: number, serial: number][] = []
+  /** Bytes of live segments on disk, and the garbage in them. */
+  #coldBytes = 0
+  #coldGarbage = 0
+  #maintaining = false
   #taken = 0
   #garbage = 0
-  #serials = 0
+  #share = GARBAGE_SHARE
   #freezes = 0
   /** Those of barriers whose bytes are still wanted. */
   readonly #wanted = new Set<number>()
   /** Segments that were given back since: `until` is the last freeze that may refer to them. */
   #held: { id: number; until: number }[] = []
 
+  /** `spill`: how much may lie in memory; absent: all. */
+  constructor(spill?: SpillSettings) {
+    super(spill)
+    this.#logs = new Array<Log | undefined>(this.firstId).fill(undefined)
+    this.#limit = spill?.limitBytes ?? Infinity
+    this.#largest = spill === undefined ? SEGMENT_BYTES : Math.min(SEGMENT_BYTES, Math.max(FIRST_SEGMENT_BYTES, powerOfTwo(this.#limit / SEGMENTS_IN_LIMIT)))
+  }
+
+  /** Bytes of the segments on disk that are in use. */
+  get coldBytes(): number { return this.#coldBytes }
+
   /** Bytes of all segments in use, garbage and room at their ends included. */
-  get takenBytes(): number { return this.#taken }
+  get takenBytes(): number { return this.#taken + this.#coldBytes }
 
   /** Closes the log's active segment and gives it one with room for `need` bytes. */
   roll(log: Log, need: number): void {
     let used = 0
     for (let i = log.segs.length - 1; i >= 0 && used < SEGMENT_BYTES; i--) used += this.end[log.segs[i] ?? 0] ?? 0
     if (log.seg !== 0) this.kill(log.seg, (this.size[log.seg] ?? 0) - (this.end[log.seg] ?? 0))
-    const size = Math.min(SEGMENT_BYTES, Math.max(FIRST_SEGMENT_BYTES, powerOfTwo(used)))
+    const size = Math.min(this.#largest, Math.max(FIRST_SEGMENT_BYTES, powerOfTwo(used)))
     this.take(log, need > SEGMENT_BYTES ? need + 7 & ~7 : Math.max(size, powerOfTwo(need)))
     this.debt = true
   }
@@ -83,23 +95,16 @@ export class RecordArena {
   /** Counts bytes of a segment as garbage. */
   kill(segment: number, bytes: number): void {
     this.dead[segment] = (this.dead[segment] ?? 0) + bytes
-    this.#garbage += bytes
+    if ((this.base[segment] ?? 0) < 0) this.#coldGarbage += bytes
+    else this.#garbage += bytes
   }
 
   /** Takes a segment of exactly `bytes`: a power of two, or any multiple of 8 above SEGMENT_BYTES for one huge record. */
   take(log: Log, bytes: number): void {
     const id = this.#freeIds.pop() ?? this.#logs.length
     if (id >= MAX_SEGMENTS) throw new MillraceError('STATE_TOO_LARGE', `the state of one operator in one slot exceeds ${MAX_SEGMENTS} segments of ${SEGMENT_BYTES} bytes`, { domain: 'user', hint: 'run the operator with more replicas' })
-    if (id >= this.base.length) this.#growTables()
-    const [slab, base] = bytes > SEGMENT_BYTES ? [createSlab(bytes), 0] as const : this.#spare[log2(bytes)]?.pop() ?? this.#cut(bytes)
-    this.#slabs[id] = slab
-    this.i32[id] = slab.i32
-    this.f64[id] = slab.f64
-    this.buffer[id] = slab.buffer
-    this.base[id] = base
-    this.size[id] = bytes
-    this.end[id] = this.dead[id] = this.frozen[id] = 0
-    this.serial[id] = ++this.#serials
+    this.open(id, bytes)
+    if (this.spills && !log.resident) this.#queue.push([id, this.serial[id] ?? 0])
     this.#logs[id] = log
     this.#taken += bytes
     log.seg = id
@@ -112,8 +117,13 @@ export class RecordArena {
     if (log === undefined) return
     log.segs.splice(log.segs.indexOf(id), 1)
     if (log.seg === id) log.seg = 0
-    this.#taken -= this.size[id] ?? 0
-    this.#garbage -= this.dead[id] ?? 0
+    if (this.isCold(id)) {
+      this.#coldBytes -= this.end[id] ?? 0
+      this.#coldGarbage -= this.dead[id] ?? 0
+    } else {
+      this.#taken -= this.size[id] ?? 0
+      this.#garbage -= this.dead[id] ?? 0
+    }
     this.dead[id] = 0
     this.#logs[id] = undefined
     if (this.#wanted.size === 0) this.#free(id)
@@ -122,13 +132,17 @@ export class RecordArena {
 
   /**
    * At a barrier: what has been written stays as it is, in memory too until `thaw` is called with the number given. What is
-   * changed later is written anew at the log's end.
+   * changed later is written anew at the log's end. Throws what the disk refused since the last barrier.
    */
   freeze(): number {
+    this.checkDisk()
     this.frozen.set(this.end)
     this.#wanted.add(++this.#freezes)
     return this.#freezes
   }
+
+  /** With `places` what has been written is moved only when much more of it is garbage: what is written later then mostly stands behind what a snapshot has. */
+  prefer(what: 'room' | 'places'): void { this.#share = what === 'places' ? GARBAGE_SHARE_OF_PLACES : GARBAGE_SHARE }
 
   /** The bytes of a freeze are not wanted any more. */
   thaw(freeze: number): void {
@@ -139,23 +153,11 @@ export class RecordArena {
     for (const { id } of free) this.#free(id)
   }
 
-  /** The arena's own bytes of a segment. */
-  bytesOf(segment: number, from: number, to: number): Uint8Array {
-    const start = (this.base[segment] ?? 0) * 4
-    return this.buffer[segment]?.subarray(start + from, start + to) ?? new Uint8Array()
-  }
-
-  /** Bytes of the record at `a`. */
-  recordBytes(a: number): number {
-    const segment = a >>> 15
-    const units = (this.i32[segment]?.[(this.base[segment] ?? 0) + ((a & 32767) << 1)] ?? 0) & UNITS
-    return units === 0 ? this.end[segment] ?? 0 : units * 8
-  }
-
   /** Copies the record at `a` to the log's end and returns its address there; the old one counts as it did. */
   copy(log: Log, a: number): number {
     const bytes = this.recordBytes(a)
     if ((this.end[log.seg] ?? 0) + bytes > (this.size[log.seg] ?? 0)) this.roll(log, bytes)
+    if (this.isCold(a >>> 15)) a = this.load(a)
     const from = a >>> 15
     const to = log.seg
     const o = this.end[to] ?? 0
@@ -178,25 +180,31 @@ export class RecordArena {
     return copy
   }
 
+  /** Copies a record on disk to the log's end, for it is in use, and returns its address there. */
+  promote(log: Log, a: number): number {
+    const copy = this.copy(log, a)
+    this.kill(a >>> 15, this.recordBytes(copy))
+    return copy
+  }
+
   #free(id: number): void {
-    const slab = this.#slabs[id]
-    if (slab === undefined) return
-    const size = this.size[id] ?? 0
-    if (size <= SEGMENT_BYTES) this.#spare[log2(size)]?.push([slab, this.base[id] ?? 0])
-    this.#slabs[id] = undefined
-    this.i32[id] = NO_SLAB.i32
-    this.f64[id] = NO_SLAB.f64
-    this.buffer[id] = NO_SLAB.buffer
-    this.size[id] = this.end[id] = this.frozen[id] = 0
+    this.close(id)
     this.#freeIds.push(id)
   }
 
-  /** Between operations: compacts the segments with most garbage while there is too much of it. */
+  /** Between operations: compacts the segments with most garbage while there is too much of it, and sees that memory keeps its limit. */
   maintain(): void {
-    for (let steps = COMPACTIONS_PER_ROLL; steps > 0 && this.#garbage > MIN_GARBAGE_BYTES && this.#garbage > this.#taken * GARBAGE_SHARE; steps--) {
-      const segment = this.#worst()
-      if (segment === 0) break
-      this.compact(segment)
+    if (this.#maintaining || this.holders > 0) return
+    this.#maintaining = true
+    try {
+      for (let steps = COMPACTIONS_PER_ROLL; steps > 0 && this.#garbage > MIN_GARBAGE_BYTES && this.#garbage > this.#taken * this.#share; steps--) {
+        const segment = this.#worst()
+        if (segment === 0) break
+        this.compact(segment)
+      }
+      if (this.spills) this.#spill()
+    } finally {
+      this.#maintaining = false
     }
     this.debt = false
   }
@@ -205,8 +213,12 @@ export class RecordArena {
   compact(segment: number): void {
     const log = this.#logs[segment]
     if (log === undefined) return
-    if (log.seg === segment) log.seg = 0
-    log.compact(segment)
+    const isCold = this.isCold(segment)
+    if (!isCold || this.#gain(segment) < (this.end[segment] ?? 0)) {
+      if (isCold) this.#return(segment)
+      if (log.seg === segment) log.seg = 0
+      log.compact(segment)
+    }
     this.release(segment)
   }
 
@@ -215,7 +227,7 @@ export class RecordArena {
     let most = 0
     for (let id = 1; id < this.#logs.length; id++) {
       const dead = this.dead[id] ?? 0
-      if (dead > most && this.#logs[id]?.seg !== id) {
+      if (dead > most && !this.isCold(id) && this.#logs[id]?.seg !== id) {
         most = dead
         worst = id
       }
@@ -223,50 +235,74 @@ export class RecordArena {
     return worst
   }
 
-  #cut(bytes: number): [Slab, number] {
-    if (this.#slab === undefined || this.#slabUsed + bytes > this.#slab.buffer.length) {
-      this.#keepRest()
-      this.#slab = createSlab(Math.max(bytes, Math.min(SLAB_BYTES, Math.max(FIRST_SLAB_BYTES, powerOfTwo(this.#reserved)))))
-      this.#slabUsed = 0
-      this.#reserved += this.#slab.buffer.length
+  /** Bytes of a segment that would not be written anew; its end when nothing would. */
+  #gain(id: number): number {
+    const end = this.end[id] ?? 0
+    const log = this.#logs[id]
+    if (log?.seg === id) return 0
+    const dead = (this.dead[id] ?? 0) - (this.isCold(id) ? 0 : (this.size[id] ?? 0) - end)
+    return log?.segs[0] === id ? dead : dead - (this.stones[id] ?? 0)
+  }
+
+  #spill(): void {
+    for (let steps = COMPACTIONS_PER_ROLL; steps > 0 && this.#coldGarbage > MIN_GARBAGE_BYTES && this.#coldGarbage > this.#coldBytes * COLD_GARBAGE_SHARE; steps--) {
+      this.compact(this.#worstCold())
     }
-    const base = this.#slabUsed >> 2
-    this.#slabUsed += bytes
-    return [this.#slab, base]
+    if (this.#queue.length > this.#logs.length * 2) this.#queue = this.#queue.filter(([id, serial]) => this.serial[id] === serial && !this.isCold(id))
+    for (let left = this.#queue.length; left > 0 && this.residentBytes > this.#limit; left--) this.#evictNext()
   }
 
-  /** What a slab has left when something larger is wanted goes to the free segments. */
-  #keepRest(): void {
-    while (this.#slab !== undefined && this.#slab.buffer.length - this.#slabUsed >= FIRST_SEGMENT_BYTES) {
-      const left = this.#slab.buffer.length - this.#slabUsed
-      const bytes = Math.min(SEGMENT_BYTES, 1 << 31 - Math.clz32(left))
-      this.#spare[log2(bytes)]?.push([this.#slab, this.#slabUsed >> 2])
-      this.#slabUsed += bytes
+  /** Where most is won, or if that is little anywhere, the oldest. */
+  #worstCold(): number {
+    let [worst, most, oldest, first] = [0, 0, 0, Infinity]
+    for (let id = 1; id < this.#logs.length; id++) {
+      if (!this.isCold(id) || this.#logs[id] === undefined) continue
+      const gain = this.#gain(id)
+      const serial = this.serial[id] ?? 0
+      if (gain > most) [worst, most] = [id, gain]
+      if (serial < first) [oldest, first] = [id, serial]
     }
+    return most >= (this.end[worst] ?? 0) * MIN_COLD_GAIN ? worst : oldest
   }
 
-  #growTables(): void {
-    this.base = grown(this.base)
-    this.size = grown(this.size)
-    this.end = grown(this.end)
-    this.dead = grown(this.dead)
-    this.frozen = grown(this.frozen)
-    this.serial = grown(this.serial)
+  #evictNext(): void {
+    const next = this.#queue.shift()
+    if (next === undefined) return
+    const [id, serial] = next
+    if (this.serial[id] !== serial || this.isCold(id)) return
+    const log = this.#logs[id]
+    if (log?.seg === id) this.#queue.push(next)
+    else if (log !== undefined && this.#gain(id) > (this.end[id] ?? 0) * MIN_EVICTED_GAIN) this.compact(id)
+    else this.#evict(id, log)
   }
-}
 
-const NO_SLAB = createSlab(0)
+  /** Also segments that are only held for a barrier. */
+  #evict(id: number, log: Log | undefined): void {
+    const end = this.end[id] ?? 0
+    this.newest[id] = log?.newestIn(id) ?? Infinity
+    this.toDisk(id)
+    if (log === undefined) return
+    const size = this.size[id] ?? 0
+    const dead = this.dead[id] ?? 0
+    this.#taken -= size
+    this.#garbage -= dead
+    this.dead[id] = dead - (size - end)
+    this.#coldBytes += end
+    this.#coldGarbage += dead - (size - end)
+  }
 
-function createSlab(bytes: number): Slab {
-  const memory = new ArrayBuffer(bytes)
-  return { i32: new Int32Array(memory), f64: new Float64Array(memory), buffer: Buffer.from(memory) }
-}
+  /** Back into memory, to be compacted. */
+  #return(id: number): void {
+    const end = this.end[id] ?? 0
+    const size = this.size[id] ?? 0
+    this.toMemory(id)
+    const dead = this.dead[id] ?? 0
+    this.#coldBytes -= end
+    this.#coldGarbage -= dead
+    this.dead[id] = dead + size - end
+    this.#taken += size
+    this.#garbage += dead + size - end
+    this.#queue.push([id, this.serial[id] ?? 0])
+  }
 
-function powerOfTwo(least: number): number { return least <= 1 ? 1 : 1 << 32 - Math.clz32(least - 1) }
-function log2(power: number): number { return 31 - Math.clz32(power) }
-
-function grown(old: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const wider = new Int32Array(old.length * 2)
-  wider.set(old)
-  return wider
 }

@@ -2,7 +2,7 @@ import type { Row } from '../../model/schema.ts'
 import { compileKeyCodec, type StateKey } from '../keys/key-codec.ts'
 import { emitHashHelpers } from '../keys/key-hash.ts'
 import type { RecordArena } from './record-arena.ts'
-import { LOCATE, RecordEmitter } from './record-emitter.ts'
+import { RecordEmitter } from './record-emitter.ts'
 import type { RecordGroup } from './record-group.ts'
 import { APPEND, BOXED, layoutOf, ONE_BYTE, UNITS, VALUE, type RecordSpec } from './record-layout.ts'
 import { emitLoop, loopScope, type LoopCode, type RecordLoop } from './record-loops.ts'
@@ -50,7 +50,7 @@ function textAt(S, q, w, j, from, length) {
 /** Generates the functions of one table over an arena. */
 export function compileRecordCode(spec: RecordSpec, arena: RecordArena, loop?: RecordLoop): RecordCode {
   const layout = layoutOf(spec)
-  const emitter = new RecordEmitter(spec, layout)
+  const emitter = new RecordEmitter(spec, layout, arena.spills)
   const { code } = emitter
   code.line(`const FIXED = ${layout.fixedBytes}, LENGTHS = ${layout.lengthsWord}, BOXED = ${BOXED}, ONE_BYTE = ${ONE_BYTE}, UNITS = ${UNITS}`)
   emitHashHelpers(code)
@@ -72,7 +72,7 @@ export function compileRecordCode(spec: RecordSpec, arena: RecordArena, loop?: R
 
 function emitSame(emitter: RecordEmitter): void {
   const { spec, layout: { keyFields, keyKind } } = emitter
-  emitter.code.line(`function same(a, ${emitter.parts.join(', ')}) { ${LOCATE}`)
+  emitter.code.line(`function same(a, ${emitter.parts.join(', ')}) { ${emitter.locate()}`)
   const tests = keyFields === undefined
     ? [keyKind === 'number' ? `${emitter.numberAt('key')} === k0` : emitter.sameText('key', 'k0')]
     : keyFields.map((field, index) => emitter.sameField(field, `k${index}`))
@@ -84,8 +84,9 @@ function emitFind(emitter: RecordEmitter): void {
   const { code } = emitter
   code.line(`function find(g, key, user) { ${emitter.keyFromParameters()}; ${emitter.hash()}`)
   code.line(emitter.probe())
+  code.line(emitter.promote())
   code.line(`return a === 0 ? -1 : i }`)
-  code.line(`function findOf(g, a) { ${LOCATE}; ${emitter.keyFromRecord()}; return place(g, I[q + 1], ${emitter.parts.join(', ')}) }`)
+  code.line(`function findOf(g, a) { ${emitter.locate()}; ${emitter.keyFromRecord()}; return place(g, I[q + 1], ${emitter.parts.join(', ')}) }`)
   code.line(`function place(g, h, ${emitter.parts.join(', ')}) {`)
   code.line(emitter.probe())
   code.line(`return a === 0 ? -1 : i }`)
@@ -102,10 +103,8 @@ function emitPut(emitter: RecordEmitter): void {
   code.line(emitter.room())
   code.line(emitter.probe())
   emitter.write(String(VALUE), '0')
-  code.line(`if (a !== 0) { const Z = a >>> 15, J = SI[Z], y = A.base[Z] + ((a & 32767) << 1), v = J[y] & UNITS`)
-  code.line(`if ((a & 32767) << 3 >= A.frozen[Z] && u !== 0 && u <= v && v <= u * 2) { const head = I[q] & ~UNITS | v; for (let c = 1; c < u * 2; c++) J[y + c] = I[q + c]; J[y] = head; return }`)
-  code.line(`A.kill(Z, v === 0 ? A.end[Z] : v * 8)`)
-  code.line(`} else { g.n++; x[i] = h }`)
+  code.line(`if (a === 0) { g.n++; x[i] = h } else`)
+  code.line(emitter.supersede(`if ((a & 32767) << 3 >= A.frozen[Z] && u !== 0 && u <= v && v <= u * 2) { const head = I[q] & ~UNITS | v; for (let c = 1; c < u * 2; c++) J[y + c] = I[q + c]; J[y] = head; return }`))
   code.line(`${emitter.commit()}; if (A.debt) A.maintain() }`)
 }
 
@@ -122,12 +121,12 @@ function emitAppend(emitter: RecordEmitter): void {
 function emitReaders(emitter: RecordEmitter): void {
   const { code, spec } = emitter
   const { keyFields, keyKind, texts, fixedBytes, lengthsWord } = emitter.layout
-  code.line(`function at(a) { ${LOCATE}; return ${spec.timed ? emitter.numberAt('at') : '0'} }`)
-  code.line(`function seq(a) { ${LOCATE}; return ${spec.sequenced ? emitter.numberAt('seq') : '0'} }`)
-  code.line(`function user(a) { ${LOCATE}; return ${spec.user === undefined ? '0' : spec.user === 'number' ? emitter.numberAt('user') : emitter.textAt('user')} }`)
-  if (keyFields === undefined) code.line(`function key(a) { ${LOCATE}; return ${keyKind === 'number' ? emitter.numberAt('key') : emitter.textAt('key')} }`)
+  code.line(`function at(a) { ${emitter.locate()}; return ${spec.timed ? emitter.numberAt('at') : '0'} }`)
+  code.line(`function seq(a) { ${emitter.locate()}; return ${spec.sequenced ? emitter.numberAt('seq') : '0'} }`)
+  code.line(`function user(a) { ${emitter.locate()}; return ${spec.user === undefined ? '0' : spec.user === 'number' ? emitter.numberAt('user') : emitter.textAt('user')} }`)
+  if (keyFields === undefined) code.line(`function key(a) { ${emitter.locate()}; return ${keyKind === 'number' ? emitter.numberAt('key') : emitter.textAt('key')} }`)
   else code.line(`function key(a) { return keys.of(row(a)) }`)
-  code.line(`function claims(a, bytes) { if (bytes < ${fixedBytes}) return -1; ${LOCATE}`)
+  code.line(`function claims(a, bytes) { if (bytes < ${fixedBytes}) return -1; ${emitter.locate()}`)
   if (texts.length === 0) code.line(`return 0 }`)
   else code.line(`if (w & BOXED) return I[q + ${lengthsWord}] >>> 0; return ${texts.map((_, j) => emitter.lengthAt(j)).join(' + ')} }`)
 }
@@ -136,7 +135,7 @@ function emitReaders(emitter: RecordEmitter): void {
 function emitRow(emitter: RecordEmitter): void {
   const { code } = emitter
   const { texts } = emitter.layout
-  code.line(`function row(a) { ${LOCATE}`)
+  code.line(`function row(a) { ${emitter.locate()}`)
   if (texts.length > 0) {
     code.line(`let ${texts.map((_, j) => `t${j}`).join(', ')}`)
     code.line(`if (w & BOXED) [${texts.map((_, j) => `t${j}`).join(', ')}] = boxOf(S, q)`)

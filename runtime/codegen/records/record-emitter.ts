@@ -3,7 +3,7 @@ import { Emitter } from '../emitter.ts'
 import { keyHashExpression } from '../keys/key-hash.ts'
 import { isNumeric, KIND_SHIFT, type RecordLayout, type RecordSpec } from './record-layout.ts'
 
-/** Where record `a` lies: its segment, that segment's words and numbers, its first word there and what stands in it. */
+/** Where record `a`, which is in memory, lies: its segment, that segment's words and numbers, its first word there and what stands in it. */
 export const LOCATE = `const S = a >>> 15, I = SI[S], D = SD[S], q = A.base[S] + ((a & 32767) << 1), w = I[q]`
 
 /** Pieces of generated code that know a table's layout. In them `g` is the group, `r` the row, `h` the hash, `a` an address. */
@@ -11,11 +11,14 @@ export class RecordEmitter {
   readonly code = new Emitter()
   readonly spec: RecordSpec
   readonly layout: RecordLayout
+  /** Whether records may be on disk. */
+  readonly #spills: boolean
   /** Names of the key's parts in generated code. */
   readonly parts: readonly string[]
 
-  constructor(spec: RecordSpec, layout: RecordLayout) {
+  constructor(spec: RecordSpec, layout: RecordLayout, spills: boolean) {
     this.spec = spec
+    this.#spills = spills
     this.layout = layout
     this.parts = [...(layout.keyFields ?? ['']).map((_, index) => `k${index}`), ...(spec.user === undefined ? [] : ['u0'])]
   }
@@ -49,6 +52,26 @@ export class RecordEmitter {
     const user = this.spec.user === undefined ? undefined : `${this.spec.user === 'number' ? 'hashNumber' : 'hashString'}(u0)`
     return `const h = Math.imul(${user === undefined ? key : `mix32(Math.imul(${key}, 31) + ${user} | 0)`}, 0x9e3779b1)`
   }
+
+  /** LOCATE for a record that may be on disk: `a` is then a copy of it, only to be read, until the next one is located. */
+  locate(): string { return `${this.#spills ? 'if (A.base[a >>> 15] < 0) a = A.load(a); ' : ''}${LOCATE}` }
+
+  /** Before a row of a batch, when no address is held: what reading on disk has put into memory is paid for. */
+  settle(): string { return this.#spills ? 'if (A.debt) A.maintain()' : '' }
+
+  /** After `probe` found a record that is to be read on: on disk, it is not to be read from there again. */
+  promote(): string { return this.#spills && !this.spec.chained ? `if (a !== 0 && A.base[a >>> 15] < 0) a = x[i + 1] = A.promote(g, a)` : '' }
+
+  /** A record found by `probe` was superseded; `inMemory` may see to it otherwise. */
+  supersede(inMemory: string): string {
+    const onDisk = this.#spills ? `if (A.base[a >>> 15] < 0) A.kill(a >>> 15, A.recordBytes(a)); else ` : ''
+    return `${onDisk}{ const Z = a >>> 15, J = SI[Z], y = A.base[Z] + ((a & 32767) << 1), v = J[y] & UNITS
+${inMemory}
+A.kill(Z, v === 0 ? A.end[Z] : v * 8) }`
+  }
+
+  /** A look at record `T[j]` of a batch, for its cache lines. */
+  touch(): string { return this.#spills ? `if (a !== 0 && A.base[a >>> 15] >= 0)` : `if (a !== 0)` }
 
   /** Leaves the entry in `i` and its address in `a`, 0 when the key is not there: `i` is then where it would go. */
   probe(): string {

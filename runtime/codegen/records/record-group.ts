@@ -1,5 +1,12 @@
 import type { Log } from './record-arena.ts'
 
+/** The table a group belongs to. */
+export interface GroupOwner {
+  readonly resident: boolean
+  compact(group: RecordGroup, segment: number): void
+  newestIn(segment: number): number
+}
+
 /**
  * The records of one table and key group: an open-addressing index (linear probing, load ≤ 3/4, the hash's upper bits
  * choose the place, since within a group the lower bits are equal) from hash to address, and the log the addresses
@@ -16,14 +23,16 @@ export class RecordGroup implements Log {
   readonly segs: number[] = []
   /** How far the search for records whose time is over has come. */
   sweepAt = 0
-  readonly #compact: (group: RecordGroup, segment: number) => void
+  readonly #owner: GroupOwner
 
-  constructor(id: number, compact: (group: RecordGroup, segment: number) => void) {
+  constructor(id: number, owner: GroupOwner) {
     this.id = id
-    this.#compact = compact
+    this.#owner = owner
   }
 
-  compact(segment: number): void { this.#compact(this, segment) }
+  get resident(): boolean { return this.#owner.resident }
+  compact(segment: number): void { this.#owner.compact(this, segment) }
+  newestIn(segment: number): number { return this.#owner.newestIn(segment) }
 
   /** Doubles the index. Entries are placed by their upper bits, so the pass runs over both in order. */
   grow(): void {

@@ -39,6 +39,8 @@ export interface RecordSpec {
   sequenced: boolean
   /** Several records under a key, in order. */
   chained: boolean
+  /** Its records stay in memory whatever the limit. */
+  resident?: boolean
 }
 
 /** Something that is kept as text: the key, the user key, or a field of the row. */

@@ -2,7 +2,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { StateKey } from '../keys/key-codec.ts'
 import type { RecordArena } from './record-arena.ts'
 import { compileRecordCode, type RecordCode } from './record-code.ts'
-import { RecordGroup } from './record-group.ts'
+import { RecordGroup, type GroupOwner } from './record-group.ts'
 import { APPEND, KIND, KIND_SHIFT, layoutOf, TOMBSTONE, UNITS, VALUE, type RecordSpec } from './record-layout.ts'
 import type { RecordLoop } from './record-loops.ts'
 
@@ -15,21 +15,29 @@ const SWEEP_PLACES = 64
  * One table of records in an arena, by key group: what does not depend on the row's fields. A log per group holds every
  * record ever written and not yet won back; replaying it in order gives the table.
  */
-export class RecordTable {
+export class RecordTable implements GroupOwner {
   readonly code: RecordCode
   readonly groups: (RecordGroup | undefined)[]
+  readonly resident: boolean
   /** Rows of a table of lists. */
   rows = 0
+  /** Called with each record that a restore brings back, in memory. */
+  onRestored: ((a: number) => void) | undefined
   readonly #arena: RecordArena
   readonly #spec: RecordSpec
   readonly #previousWord: number
   readonly #fixedBytes: number
   readonly #chain: number[] = []
+  /** Whether some of the last chain are on disk. */
+  #isChainCold = false
   #writes = 0
+  /** Records last written at or before it are gone. */
+  #since = -Infinity
 
   constructor(spec: RecordSpec, arena: RecordArena, maxParallelism: number, loop?: RecordLoop) {
     this.#spec = spec
     this.#arena = arena
+    this.resident = spec.resident === true
     const layout = layoutOf(spec)
     this.#previousWord = layout.previousWord
     this.#fixedBytes = layout.fixedBytes
@@ -40,7 +48,7 @@ export class RecordTable {
   /** Rows that are there, those whose time is over included until they are found. */
   get size(): number { return this.#spec.chained ? this.rows : this.groups.reduce((sum, of) => sum + (of?.n ?? 0), 0) }
 
-  readonly groupAt = (group: number): RecordGroup => this.groups[group] ??= new RecordGroup(group, this.#compact)
+  readonly groupAt = (group: number): RecordGroup => this.groups[group] ??= new RecordGroup(group, this)
 
   /** Address of what is under the key, of a list the newest; 0 when there is nothing. */
   find(group: number, key: StateKey, user?: StateKey): number {
@@ -48,6 +56,28 @@ export class RecordTable {
     if (of === undefined) return 0
     const i = this.code.find(of, key, user)
     return i < 0 ? 0 : of.index[i + 1] ?? 0
+  }
+
+  /** Meanwhile all addresses stay valid that are not removed or written over. */
+  holding<T>(act: () => T): T {
+    this.#arena.holders++
+    try {
+      return act()
+    } finally {
+      this.#arena.holders--
+    }
+  }
+
+  /** Before an operation that only reads: reading what is on disk puts it into memory, and that is paid for here. */
+  settle(): void { this.#pay() }
+
+  /** Writes a list anew at the log's end when some of the last chain, which was this one, are on disk. */
+  gather(group: number, key: StateKey): void {
+    const of = this.groups[group]
+    const i = of === undefined || !this.#isChainCold || this.#arena.holders > 0 ? -1 : this.code.find(of, key, undefined)
+    if (of === undefined || i < 0) return
+    const all = [...this.chain(of.index[i + 1] ?? 0)]
+    this.#rebuild(of, i, all, all)
   }
 
   /** Takes out all that is under the key. */
@@ -61,12 +91,18 @@ export class RecordTable {
 
   /** Addresses of a list's records, oldest first, valid until the next change; the array is reused. */
   chain(a: number): readonly number[] {
-    const { i32, base } = this.#arena
+    const arena = this.#arena
+    const { i32, base } = arena
     const chain = this.#chain
     chain.length = 0
+    this.#isChainCold = false
     while (a !== 0) {
       chain.push(a)
       if (!this.#spec.chained) break
+      if (arena.isCold(a >>> 15)) {
+        this.#isChainCold = true
+        a = arena.load(a)
+      }
       const segment = a >>> 15
       const q = (base[segment] ?? 0) + ((a & 32767) << 1)
       const head = i32[segment]?.[q] ?? 0
@@ -81,8 +117,13 @@ export class RecordTable {
     const i = of === undefined ? -1 : this.code.find(of, key, undefined)
     if (of === undefined || i < 0) return 0
     const all = [...this.chain(of.index[i + 1] ?? 0)]
-    const kept = all.filter(keep)
-    if (kept.length === all.length) return 0
+    const isCold = this.#isChainCold
+    const kept = this.holding(() => all.filter(keep))
+    if (kept.length === all.length) {
+      if (isCold) this.#rebuild(of, i, all, all)
+      this.#pay()
+      return 0
+    }
     if (kept.length === 0) this.#bury(of, i)
     else this.#rebuild(of, i, all, kept)
     this.#pay()
@@ -94,16 +135,25 @@ export class RecordTable {
     for (let i = 1; i < index.length; i += 2) if (index[i] !== 0) visit(index[i] ?? 0)
   }
 
-  /** After a write: has a look at some entries, and takes out those that `lives` denies. */
-  sweep(group: number, lives: (a: number) => boolean): void {
+  /**
+   * After a write: has a look at some entries, and takes out those last written at or before `since`; `onGone` is told of
+   * each before. Those on disk are seen to when all of their segment are so old.
+   */
+  sweep(group: number, since: number, onGone?: (a: number) => void): void {
     if (++this.#writes % SWEEP_WRITES !== 0) return
     const of = this.groups[group]
     if (of === undefined) return
+    // without `onGone` compaction may take them out as well
+    if (onGone === undefined) this.#since = since
+    const arena = this.#arena
+    const oldest = of.segs[0] ?? 0
+    if (arena.isCold(oldest) && (arena.newest[oldest] ?? 0) <= since) arena.compact(oldest)
     for (let n = Math.min(SWEEP_PLACES, of.index.length / 2); n > 0; n--) {
       const i = (of.sweepAt += 2) & of.index.length - 1
       const a = of.index[i + 1] ?? 0
       // no tombstone: a restore finds its time over as well
-      if (a === 0 || lives(a)) continue
+      if (a === 0 || arena.isCold(a >>> 15) || this.code.at(a) > since) continue
+      onGone?.(a)
       this.#drop(of, i)
       // another may have moved up to this place
       of.sweepAt -= 2
@@ -159,8 +209,10 @@ export class RecordTable {
     if (kind === TOMBSTONE || kind === APPEND && i < 0) {
       if (i >= 0) this.#drop(of, i)
       arena.kill(a >>> 15, bytes)
+      if (kind === TOMBSTONE) arena.stones[a >>> 15] = (arena.stones[a >>> 15] ?? 0) + bytes
       return
     }
+    this.onRestored?.(a)
     this.rows++
     if (i < 0) {
       if ((of.n + 1) * 8 > of.index.length * 3) of.grow()
@@ -187,8 +239,7 @@ export class RecordTable {
   /** Takes an entry out so that a replay does so too. */
   #bury(of: RecordGroup, i: number): void {
     const a = of.index[i + 1] ?? 0
-    const tombstone = this.#move(of, a, TOMBSTONE, 0)
-    this.#arena.kill(tombstone >>> 15, this.#arena.recordBytes(tombstone))
+    this.#putTombstone(of, a)
     this.#drop(of, i)
   }
 
@@ -222,7 +273,7 @@ export class RecordTable {
   #pay(): void { if (this.#arena.debt) this.#arena.maintain() }
 
   /** Moves what lives in a segment to the end of the group's log. A tombstone goes when nothing older can be under its key. */
-  readonly #compact = (of: RecordGroup, segment: number): void => {
+  compact(of: RecordGroup, segment: number): void {
     const arena = this.#arena
     const end = arena.end[segment] ?? 0
     const isOldest = of.segs[0] === segment
@@ -233,15 +284,31 @@ export class RecordTable {
       const head = arena.i32[segment]?.[q] ?? 0
       o += this.#arena.recordBytes(a)
       if ((head >>> KIND_SHIFT & KIND) === TOMBSTONE) {
-        if (!isOldest && this.code.findOf(of, a) < 0) this.#keepTombstone(of, a)
+        if (!isOldest && this.code.findOf(of, a) < 0) this.#putTombstone(of, a)
       } else if (this.#spec.chained) this.#compactChain(of, a, segment, rebuilt)
       else this.#compactRecord(of, a, arena.i32[segment]?.[q + 1] ?? 0)
     }
   }
 
-  #keepTombstone(of: RecordGroup, a: number): void {
+  newestIn(segment: number): number {
+    if (!this.#spec.timed) return Infinity
+    const arena = this.#arena
+    let newest = -Infinity
+    for (let o = 0; o < (arena.end[segment] ?? 0);) {
+      const a = segment << 15 | o >> 3
+      newest = Math.max(newest, this.code.at(a))
+      o += arena.recordBytes(a)
+    }
+    return newest
+  }
+
+  /** Copies a record to the log's end as a tombstone. */
+  #putTombstone(of: RecordGroup, a: number): void {
+    const arena = this.#arena
     const moved = this.#move(of, a, TOMBSTONE, 0)
-    this.#arena.kill(moved >>> 15, this.#arena.recordBytes(moved))
+    const bytes = arena.recordBytes(moved)
+    arena.kill(moved >>> 15, bytes)
+    arena.stones[moved >>> 15] = (arena.stones[moved >>> 15] ?? 0) + bytes
   }
 
   /** It lives when the index points at it: no key is compared. */
@@ -250,7 +317,10 @@ export class RecordTable {
     const mask = index.length - 1
     let i = h >>> of.shift << 1
     while (index[i + 1] !== 0 && index[i + 1] !== a) i = i + 2 & mask
-    if (index[i + 1] === a) index[i + 1] = this.#move(of, a, VALUE, 0)
+    if (index[i + 1] !== a) return
+    // no tombstone: a restore finds its time over as well
+    if (this.#spec.timed && this.code.at(a) <= this.#since) this.#drop(of, i)
+    else index[i + 1] = this.#move(of, a, VALUE, 0)
   }
 
   #compactChain(of: RecordGroup, a: number, segment: number, rebuilt: Set<number>): void {
@@ -258,7 +328,14 @@ export class RecordTable {
     const head = i < 0 ? 0 : of.index[i + 1] ?? 0
     if (head === 0 || rebuilt.has(head)) return
     const all = [...this.chain(head)]
-    if (all.some((one) => one >>> 15 === segment)) this.#rebuild(of, i, all, all)
+    if (all.some((one) => one >>> 15 === segment)) {
+      const kept = this.#spec.timed ? all.filter((one) => this.code.at(one) > this.#since) : all
+      if (kept.length > 0) this.#rebuild(of, i, all, kept)
+      else {
+        this.#drop(of, i)
+        return
+      }
+    }
     rebuilt.add(of.index[i + 1] ?? 0)
   }
 }

@@ -59,7 +59,7 @@ class DedupeStage implements OperatorStage {
     const since = now - (this.#ttlMs ?? 0)
     const out: Row[] = []
     this.#loop.keep(rows, ordered, this.#groups, this.#table.groupAt, now, since, out)
-    if (this.#ttlMs !== undefined) for (let i = 0; i < ordered; i++) this.#table.sweep(this.#groups[i] ?? 0, (a) => this.#table.code.at(a) > since)
+    if (this.#ttlMs !== undefined) for (let i = 0; i < ordered; i++) this.#table.sweep(this.#groups[i] ?? 0, since)
     if (out.length > 0) await next.process(out, out.length, 0)
   }
 

@@ -87,7 +87,8 @@ class TopNStage implements OperatorStage {
     const place = this.#loop.offer(this.#places.groupAt(group), row, now, since)
     if (place >= 0 && this.#rows === undefined) out.push(row)
     if (place >= 0 && this.#rows !== undefined) this.#enter(this.#rows, row, group, place, out)
-    if (this.#ttlMs !== undefined) this.#places.sweep(group, (a) => this.#lives(group, a, since))
+    // when a ranking's time is over its rows go with it
+    if (this.#ttlMs !== undefined) this.#places.sweep(group, since, (a) => { this.#rows?.clear(group, this.#places.code.key(a)) })
   }
 
   /** Stores a row that was ranked and puts it out with all behind it. */
@@ -104,12 +105,5 @@ class TopNStage implements OperatorStage {
       if (moved === undefined) throw new MillraceError('STATE_CORRUPT', `topN ${this.#context.node.id}: the row at rank ${i + 1} of a key is gone`)
       out.push(this.#withRank(moved, i + 1))
     }
-  }
-
-  /** When a ranking's time is over its rows go with it. */
-  #lives(group: number, a: number, since: number): boolean {
-    if (this.#places.code.at(a) > since) return true
-    this.#rows?.clear(group, this.#places.code.key(a))
-    return false
   }
 }

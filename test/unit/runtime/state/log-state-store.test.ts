@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { SpillSettings } from '../../../../runtime/codegen/records/cold-segments.ts'
 import { compileKeyCodec, type StateKey } from '../../../../runtime/codegen/keys/key-codec.ts'
 import { fieldsOf, type Field, type FieldType, type Row, type Schema } from '../../../../runtime/model/schema.ts'
 import { slotOfKeyGroup } from '../../../../runtime/plan/key-groups.ts'
+import { VirtualScratch } from '../../../../runtime/ports/virtual/scratch.ts'
 import { createStateStore, type StateShape, type StateStore } from '../../../../runtime/state/state-store.ts'
 import { MapStateStore } from '../../../harness/plain/map-state-store.ts'
 import { arbitraryFieldValue, arbitrarySchema } from '../../../harness/plain/random-rows.ts'
@@ -17,9 +19,10 @@ const USERS: readonly (readonly Field[])[] = [[field('u', 'long')], [field('u', 
 /** In rows: text that is short, long, over a length word, over a segment, and no UTF-8. */
 const LENGTHS = [0, 3, 50, 500, 70_000, 300_000]
 
-interface World { key: readonly Field[]; user: readonly Field[]; schema: Schema; keyInRows: boolean; ttlMs: number | undefined; keys: unknown[][]; users: unknown[][]; rows: unknown[][] }
+interface World { limitBytes: number | undefined; key: readonly Field[]; user: readonly Field[]; schema: Schema; keyInRows: boolean; ttlMs: number | undefined; keys: unknown[][]; users: unknown[][]; rows: unknown[][] }
 
 const arbitraryWorld: fc.Arbitrary<World> = fc.record({
+  limitBytes: fc.constantFrom(undefined, 0, 20_000),
   key: fc.constantFrom(...KEYS), user: fc.constantFrom(...USERS), keyInRows: fc.boolean(), ttlMs: fc.option(fc.constantFrom(40, 400), { nil: undefined }),
   schema: arbitrarySchema.map(({ fields }) => ({ fields: fields.map((one) => ({ ...one, name: `f_${one.name}` })) })),
 }).chain((base) => {
@@ -27,7 +30,7 @@ const arbitraryWorld: fc.Arbitrary<World> = fc.record({
   const tuples = (fields: readonly Field[], count: number): fc.Arbitrary<unknown[][]> =>
     fc.array(fc.tuple(...fields.map(arbitraryFieldValue)) as fc.Arbitrary<unknown[]>, { minLength: 1, maxLength: count })
   return fc.record({
-    key: fc.constant(base.key), user: fc.constant(base.user), schema: fc.constant(schema), keyInRows: fc.constant(base.keyInRows), ttlMs: fc.constant(base.ttlMs),
+    limitBytes: fc.constant(base.limitBytes), key: fc.constant(base.key), user: fc.constant(base.user), schema: fc.constant(schema), keyInRows: fc.constant(base.keyInRows), ttlMs: fc.constant(base.ttlMs),
     keys: tuples(base.key, 8), users: tuples(base.user, 6), rows: tuples(schema.fields, 20),
   })
 })
@@ -69,6 +72,8 @@ function randomOf(seed: number): (below: number) => number {
   }
 }
 
+const spillOf = ({ limitBytes }: World): { spill?: SpillSettings } => (limitBytes === undefined ? {} : { spill: { limitBytes, open: () => new VirtualScratch().open() } })
+
 const bare = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null, (_, inner: unknown) => (Object.is(inner, -0) ? 0 : inner)))
 
 /** Runs the same random operations on both kinds and compares all that comes out. */
@@ -76,7 +81,7 @@ function runBoth(world: World, seed: number, operations: number): void {
   const shape = shapeOf(world)
   let now = 1000
   const options = { maxParallelism: GROUPS, now: () => now }
-  const slots = [new Slots(() => createStateStore(shape, options)), new Slots(() => new MapStateStore(shape, options))]
+  const slots = [new Slots(() => createStateStore(shape, { ...options, ...spillOf(world) })), new Slots(() => new MapStateStore(shape, options))]
   const random = randomOf(seed)
   const codec = compileKeyCodec(world.key)
   const users = compileKeyCodec(world.user)
@@ -147,6 +152,6 @@ function contents(slots: Slots): unknown {
 
 describe('the log-structured state store', () => {
   test('does what plain Maps do under random work, over snapshots restored to any number of slots', () => {
-    fc.assert(fc.property(arbitraryWorld, fc.nat(), (world, seed) => { runBoth(world, seed, 400) }), { numRuns: 12 })
+    fc.assert(fc.property(arbitraryWorld, fc.nat(), (world, seed) => { runBoth(world, seed, 400) }), { numRuns: 24 })
   })
 })

@@ -4,12 +4,20 @@ import { RecordArena } from '../../../../../runtime/codegen/records/record-arena
 import { RecordTable } from '../../../../../runtime/codegen/records/record-table.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import type { Row, Schema } from '../../../../../runtime/model/schema.ts'
+import { VirtualScratch } from '../../../../../runtime/ports/virtual/scratch.ts'
 
 const SCHEMA: Schema = { fields: [{ name: 'n', type: 'long', nullable: false }, { name: 's', type: 'string', nullable: false }] }
 const GROUPS = 3
 
-function tableOf(kind: 'value' | 'list'): { arena: RecordArena; table: RecordTable } {
-  const arena = new RecordArena()
+/** Of which records, and how many bytes may lie in memory. */
+const CASES = [
+  { kind: 'value', limitBytes: Infinity }, { kind: 'list', limitBytes: Infinity },
+  { kind: 'value', limitBytes: 0 }, { kind: 'list', limitBytes: 0 }, { kind: 'value', limitBytes: 4096 }, { kind: 'list', limitBytes: 4096 },
+] as const
+
+function tableOf(kind: 'value' | 'list', limitBytes = Infinity): { arena: RecordArena; table: RecordTable } {
+  const scratch = new VirtualScratch()
+  const arena = limitBytes === Infinity ? new RecordArena() : new RecordArena({ limitBytes, open: () => scratch.open() })
   const spec = { key: [{ name: 'k', type: 'long', nullable: false }] as const, schema: SCHEMA, rowClass: compileRowClass(SCHEMA), timed: false, sequenced: false, chained: kind === 'list' }
   return { arena, table: new RecordTable(spec, arena, GROUPS) }
 }
@@ -19,12 +27,12 @@ const numbersOf = (table: RecordTable, group: number, key: number): unknown[] =>
 
 const bytesOf = (arena: RecordArena, table: RecordTable, group: number): Uint8Array[] => table.segments(group).map((segment) => arena.bytesOf(segment, 0, arena.end[segment] ?? 0))
 
-const operation = fc.record({ what: fc.constantFrom('write', 'write', 'write', 'write', 'remove', 'retain', 'compact', 'restore'), group: fc.nat(GROUPS - 1), key: fc.nat(5), length: fc.nat(200), pick: fc.nat(1000) })
+const operation = fc.record({ what: fc.constantFrom('write', 'write', 'write', 'write', 'read', 'read', 'remove', 'retain', 'compact', 'restore'), group: fc.nat(GROUPS - 1), key: fc.nat(5), length: fc.nat(200), pick: fc.nat(1000) })
 
 describe('a record table', () => {
-  test.each(['value', 'list'] as const)('of %s records keeps what was written whatever segment is compacted and whenever it is restored', (kind) => {
+  test.each(CASES)('of $kind records with $limitBytes bytes in memory keeps what was written whatever segment is compacted and whenever it is restored', ({ kind, limitBytes }) => {
     fc.assert(fc.property(fc.array(operation, { minLength: 20, maxLength: 200, size: 'max' }), (operations) => {
-      let { arena, table } = tableOf(kind)
+      let { arena, table } = tableOf(kind, limitBytes)
       const plain = new Map<string, number[]>()
       operations.forEach(({ what, group, key, length, pick }, n) => {
         const name = `${group} ${key}`
@@ -38,6 +46,11 @@ describe('a record table', () => {
         } else if (what === 'remove') {
           table.remove(group, key)
           plain.delete(name)
+        } else if (what === 'read') {
+          table.settle()
+          const read = numbersOf(table, group, key)
+          table.gather(group, key)
+          expect(read).toEqual(plain.get(name) ?? [])
         } else if (what === 'retain') {
           table.retain(group, key, (a) => table.code.row(a)['n'] as number % 3 !== pick % 3)
           const left = (plain.get(name) ?? []).filter((one) => one % 3 !== pick % 3)
@@ -47,7 +60,7 @@ describe('a record table', () => {
           const segs = table.groups[group]?.segs ?? []
           if (segs.length > 0) arena.compact(segs[pick % segs.length] ?? 0)
         } else {
-          const next = tableOf(kind)
+          const next = tableOf(kind, limitBytes)
           for (let g = 0; g < GROUPS; g++) next.table.restore(g, bytesOf(arena, table, g))
           arena = next.arena
           table = next.table
@@ -58,14 +71,17 @@ describe('a record table', () => {
     }), { numRuns: 60 })
   })
 
-  test.each(['value', 'list'] as const)('of %s records frozen at any point keeps every byte of then until it is thawed, whatever is done meanwhile', (kind) => {
+  test.each(CASES)('of $kind records with $limitBytes bytes in memory frozen at any point keeps every byte of then until it is thawed, whatever is done meanwhile', ({ kind, limitBytes }) => {
     fc.assert(fc.property(fc.array(operation, { minLength: 20, maxLength: 200, size: 'max' }), fc.nat(150), fc.nat(20), (operations, at, warm) => {
-      const { arena, table } = tableOf(kind)
+      const { arena, table } = tableOf(kind, limitBytes)
       const act = ({ what, group, key, length, pick }: (typeof operations)[number], n: number): void => {
         if (what === 'write' && kind === 'value') table.code.put(table.groupAt(group), key, undefined, row(n, length), 0, 0)
         else if (what === 'write') {
           table.code.append(table.groupAt(group), key, undefined, row(n, length), 0, 0)
           table.rows++
+        } else if (what === 'read') {
+          table.chain(table.find(group, key))
+          table.gather(group, key)
         } else if (what === 'remove') table.remove(group, key)
         else if (what === 'retain') table.retain(group, key, (a) => table.code.row(a)['n'] as number % 3 !== pick % 3)
         else if (what === 'compact') arena.compact(table.groups[group]?.segs[pick % (table.groups[group]?.segs.length ?? 1)] ?? 0)
@@ -76,13 +92,13 @@ describe('a record table', () => {
       operations.slice(warm, warm + at).forEach(act)
       const freeze = arena.freeze()
       const frozen = Array.from({ length: GROUPS }, (_, group) => table.segments(group).map((segment) => ({ segment, end: arena.end[segment] ?? 0 })))
-      const copy = Array.from({ length: GROUPS }, (_, group) => bytesOf(arena, table, group).map((bytes) => bytes.slice()))
+      const copy = Array.from({ length: GROUPS }, (_, group) => bytesOf(arena, table, group).map((bytes) => Buffer.from(bytes)))
       operations.slice(warm + at).forEach(act)
       arena.thaw(other)
       operations.forEach(act)
       const kept = frozen.map((segments) => segments.map(({ segment, end }) => arena.bytesOf(segment, 0, end)))
 
-      expect(kept.map((parts) => parts.map((bytes) => Buffer.from(bytes)))).toEqual(copy.map((parts) => parts.map((bytes) => Buffer.from(bytes))))
+      expect(kept.map((parts) => parts.map((bytes) => Buffer.from(bytes)))).toEqual(copy)
       arena.thaw(freeze)
     }), { numRuns: 60 })
   })

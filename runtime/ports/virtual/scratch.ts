@@ -1,0 +1,34 @@
+import type { ScratchFile } from '../scratch.ts'
+
+/** A disk in memory on which scratch files lie. */
+export class VirtualScratch {
+  /** Files that are open. */
+  openFiles = 0
+  usedBytes = 0
+  readonly #capacityBytes: number
+
+  constructor(capacityBytes = Infinity) { this.#capacityBytes = capacityBytes }
+
+  open(): ScratchFile {
+    let content = Buffer.alloc(0)
+    this.openFiles++
+    return {
+      write: (bytes, at) => {
+        const more = Math.max(0, at + bytes.length - content.length)
+        if (this.usedBytes + more > this.#capacityBytes) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+        this.usedBytes += more
+        if (more > 0) content = Buffer.concat([content, Buffer.alloc(more)])
+        content.set(bytes, at)
+      },
+      read: (into, at) => {
+        if (at + into.length > content.length) throw new Error(`the file has ${content.length} bytes, ${into.length} were to be read at ${at}`)
+        into.set(content.subarray(at, at + into.length))
+      },
+      close: () => {
+        this.openFiles--
+        this.usedBytes -= content.length
+        content = Buffer.alloc(0)
+      },
+    }
+  }
+}
