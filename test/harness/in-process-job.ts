@@ -22,9 +22,12 @@ export class InProcessJob {
   readonly #coordinator: Coordinator
   readonly #connectors: Connectors
   readonly #spec: object
+  readonly #restore: string | undefined
 
-  constructor(spec: object, connectors: Connectors, ports: Ports = quietPorts()) {
+  /** `restore`: where the saved state lies that it starts from. */
+  constructor(spec: object, connectors: Connectors, ports: Ports = quietPorts(), restore?: string) {
     this.#spec = spec
+    this.#restore = restore
     this.#connectors = connectors
     this.#ports = ports
     this.#coordinator = new Coordinator(
@@ -43,13 +46,15 @@ export class InProcessJob {
     this.want('running')
   }
 
-  want(desiredState: 'running' | 'suspended'): void { this.#coordinator.setTarget({ revision: '1', spec: this.#spec, desiredState }) }
+  want(desiredState: 'running' | 'suspended'): void { this.#coordinator.setTarget({ revision: '1', spec: this.#spec, desiredState, ...(this.#restore === undefined ? {} : { restore: this.#restore }) }) }
+
+  report(): JobReport { return this.#coordinator.report() }
 
   reportWith(what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
     return until(`the job is ${what}`, () => {
-      const report = this.#coordinator.report()
+      const report = this.report()
       return matches(report) ? report : undefined
-    }).catch((cause: unknown) => { throw new Error(`last report ${JSON.stringify(this.#coordinator.report())}`, { cause }) })
+    }).catch((cause: unknown) => { throw new Error(`last report ${JSON.stringify(this.report())}`, { cause }) })
   }
 
   async close(): Promise<void> {
