@@ -28,7 +28,7 @@ export interface ChannelHello {
 }
 
 const KIND = { batch: 1, watermark: 2, barrier: 3, hello: 4, refused: 5, idle: 6 } as const
-const EXTENTS: readonly SnapshotExtent[] = ['changes', 'whole']
+const EXTENTS: readonly SnapshotExtent[] = ['changes', 'whole', 'appended']
 const HEADER_BYTES = 8
 /** No honest frame is longer: 1024 rows of 64 kB each. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024 + 4096

@@ -49,8 +49,13 @@ export type SubtaskRestores = Readonly<Record<SubtaskId, SubtaskRestore>>
 /** A block of state: of one operator and key group all there is, or a part. */
 export type GroupState = readonly [group: number, bytes: Uint8Array]
 
-/** What a checkpoint writes: what has come since the last one was written, or all there is. */
-export type SnapshotExtent = 'changes' | 'whole'
+/**
+ * What a checkpoint writes: what has come since the last one was written, or all there is. `appended` is `changes` for a
+ * switch that is being prepared: until a barrier of another extent, the files of each checkpoint are to begin with those of
+ * the one before, so that who has restored these needs only the rest. Nothing is merged, and operators whose state
+ * `appends` keep back what else would break it, as far as memory allows.
+ */
+export type SnapshotExtent = 'changes' | 'whole' | 'appended'
 
 /** An operator's state as of a barrier: it stays so, whatever the operator does meanwhile, until it is released. */
 export interface FrozenState {

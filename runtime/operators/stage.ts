@@ -37,6 +37,8 @@ export interface OperatorState {
   snapshot(): GroupState[]
   /** The same without a copy, in the time of a barrier: its blocks are read while work goes on. Absent where `snapshot` does. */
   freeze?(extent: SnapshotExtent): FrozenState
+  /** True when it does its part for checkpoints of extent `appended`: only such state is restored before a switch. */
+  readonly appends?: boolean
   /** Called once, after the last block was restored. */
   restored?(): void
   /**

@@ -66,7 +66,7 @@ export class IncrementalSnapshots<Mark, Log extends GrowingLog<Mark>> {
     return {
       read: () => {
         const logs = frozen.logs()
-        if (extent === 'changes') ({ kept, level } = this.#toKeep(logs, frozen))
+        if (extent !== 'whole') ({ kept, level } = this.#toKeep(logs, frozen, extent))
         reading = new StretchesRead(logs, kept, frozen)
         return { kept: kept.flatMap(filesOf), bytes: reading.bytes, blocks: reading.blocks() }
       },
@@ -80,12 +80,12 @@ export class IncrementalSnapshots<Mark, Log extends GrowingLog<Mark>> {
   }
 
   /** The generations that need not be written again, without what they held of logs that are gone. */
-  #toKeep(logs: readonly Log[], frozen: FrozenLogs<Mark, Log>): { kept: Generation<Mark>[]; level: number } {
+  #toKeep(logs: readonly Log[], frozen: FrozenLogs<Mark, Log>, extent: 'changes' | 'appended'): { kept: Generation<Mark>[]; level: number } {
     const live = logs.reduce((sum, log) => sum + frozen.bytes({ log, from: undefined }), 0)
     const all = this.#generations
     const written = all.reduce((sum, { files }) => sum + files.reduce((of, { sizeBytes }) => of + sizeBytes, 0), 0)
-    if (all.length === 0 || written > live * MAX_SPREAD) return { kept: [], level: Infinity }
-    const { count, level } = mergedFrom(all)
+    if (all.length === 0 || extent === 'changes' && written > live * MAX_SPREAD) return { kept: [], level: Infinity }
+    const { count, level } = extent === 'appended' ? { count: all.length, level: 0 } : mergedFrom(all)
     const serials = new Set(logs.map(({ serial }) => serial))
     const kept = all.slice(0, count).map((one) => ({ ...one, stretches: one.stretches.filter(({ serial }) => serials.has(serial)) }))
     return { kept: kept.filter(({ stretches }) => stretches.length > 0), level }

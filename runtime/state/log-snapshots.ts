@@ -26,6 +26,7 @@ export class LogSnapshots {
   freeze(logs: readonly GroupLog[], extent: SnapshotExtent): FrozenState {
     const arena = this.#arena
     const freeze = arena.freeze()
+    if (extent !== 'whole') arena.prefer(extent === 'appended' ? 'places' : 'room')
     const [ends, serials] = [arena.end.slice(), arena.serial.slice()]
     return this.#snapshots.freeze({
       logs: () => logs.flatMap(({ group, name, segments }) => segments.map((segment) => ({ group, name, segment, serial: serials[segment] ?? 0, end: ends[segment] ?? 0 }))),

@@ -67,7 +67,8 @@ export class LogStateStore implements StateStore {
   freeze(extent: SnapshotExtent): FrozenState {
     const logs: GroupLog[] = []
     for (let group = 0; group < this.#options.maxParallelism; group++) {
-      for (const [name, log] of this.#logs) logs.push({ group, name, segments: log.segments(group) })
+      // one that holds nothing now may hold something at the next barrier, and was part of what is to be gone on from
+      for (const [name, log] of this.#logs) logs.push({ group, name, segments: extent === 'appended' ? [...log.groups[group]?.segs ?? []] : log.segments(group) })
     }
     return this.#snapshots.freeze(logs, extent)
   }

@@ -30,9 +30,9 @@ export class DraftState {
 
   constructor(draft: SubtaskDraft) { this.#draft = draft }
 
-  /** Files of operators that write only what has changed: of the others no checkpoint begins as the one before. */
+  /** The files of operators whose state appends: of the others hardly a checkpoint begins as the one before. */
   growing(files: FilesByOperator): FilesByOperator {
-    return Object.fromEntries(Object.entries(files).filter(([operator]) => this.#draft.operators.states.get(operator)?.freeze !== undefined))
+    return Object.fromEntries(Object.entries(files).filter(([operator]) => this.#draft.operators.states.get(operator)?.appends === true))
   }
 
   /** Whether what has been restored is a beginning of these files: otherwise the draft is of no use for them. */
