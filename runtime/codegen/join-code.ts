@@ -6,14 +6,16 @@ import { fieldsKept, isOuter, type JoinSide, type JoinVerb } from '../plan/join-
 import type { RowErrorHandler } from './contracts.ts'
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE } from './expression.ts'
-import { emitHashHelpers, keyHashExpression } from './keys/key-hash.ts'
+import { emitHashHelpers, keyGroupExpression, keyHashExpression } from './keys/key-hash.ts'
 import { emitPairRow, emitPairTest, type PairVariables } from './rows/pair-row.ts'
-import { emitRecords, emitRowLog, keyParameters, ROW_LOG_SCOPE, type RowLog } from './rows/row-log.ts'
+import { emitRecords, emitRowLog, keyParameters, recordWords, ROW_LOG_SCOPE, type RowLog } from './rows/row-log.ts'
 import type { RowTexts } from './rows/row-texts.ts'
 import { compileRowClass, type RowClass } from './rows/row.ts'
 
 /** A stretch of time of one side: its rows in parts by the top bits of their hash, so that no part is large. */
 export interface JoinPane {
+  /** No other pane of its side ever had it. */
+  readonly serial: number
   readonly start: number
   readonly end: number
   readonly parts: (RowLog | undefined)[]
@@ -35,6 +37,18 @@ export interface JoinHost {
   readonly late: Row[]
   paneAt(side: 0 | 1, time: number): JoinPane
   part(side: 0 | 1, pane: JoinPane, part: number): RowLog
+  /** The newest row of a log is one of the group that was restored. Called for a side whose rows are marked later. */
+  rowRestored(side: 0 | 1, log: RowLog, group: number): void
+}
+
+/** Rows of this side that have no match come out by themselves, once their time is over. */
+export function isAwaited({ type }: JoinVerb, side: JoinSide): boolean {
+  return isOuter(type, side) || (side === 'left' && type === 'anti')
+}
+
+/** Rows of this side are kept without a match and marked when one comes; in a window only while it fires. */
+export function isMarkedLater(verb: JoinVerb, side: JoinSide): boolean {
+  return verb.extent.kind !== 'window' && (isAwaited(verb, side) || (side === 'left' && verb.type === 'semi'))
 }
 
 export interface JoinSideCode {
@@ -46,14 +60,16 @@ export interface JoinSideCode {
   take(rows: readonly Row[], from: number, count: number, others: readonly JoinPane[], host: JoinHost, out: Row[], onError: RowErrorHandler): number
   /** Puts out the rows of an outer side, from row `from`, that had no match; stops early as `take` does. */
   alone(log: RowLog, from: number, window: { start: number; end: number }, host: JoinHost, out: Row[], onError: RowErrorHandler): number
-  /** Adds to words[g] what the rows of each key group take in a snapshot, in words of 4 bytes. */
-  measure(log: RowLog, words: Int32Array): void
-  /** Writes the rows as records, each at word places[g] of its group's views, which moves on. */
-  dump(log: RowLog, places: Int32Array, ints: readonly Int32Array[], doubles: readonly Float64Array[]): void
+  /** Adds to words[g] what rows [from, to) of each key group take in a snapshot, in words of 4 bytes. */
+  measure(log: RowLog, from: number, to: number, words: Int32Array): void
+  /** Writes rows [from, to) as records, each at word places[g] of its group's views, which moves on. */
+  dump(log: RowLog, from: number, to: number, places: Int32Array, ints: readonly Int32Array[], doubles: readonly Float64Array[]): void
   /** Takes back the records of words [from, to). False when they do not fit into that. */
   restore(block: { ints: Int32Array; doubles: Float64Array; bytes: Buffer }, from: number, to: number, host: JoinHost): boolean
   /** What is kept, as text: a restore wants the same. */
   shape: string
+  /** Words of a row in a snapshot without its text, or one more. */
+  recordWords: number
 }
 
 export interface JoinCode {
@@ -132,7 +148,9 @@ class JoinGenerator {
       ...EXPRESSION_SCOPE, ...ROW_LOG_SCOPE, refuseTime, Row: this.#options.output.rowClass,
       KeptLeft: compileRowClass({ fields: this.#left.fields }), KeptRight: compileRowClass({ fields: this.#right.fields }), operatorId: this.#options.operatorId,
     })
-    const withShape = (made: JoinSideCode, { fields }: Side): JoinSideCode => ({ ...made, shape: fields.map(({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`).join(', ') })
+    const withShape = (made: JoinSideCode, { fields }: Side): JoinSideCode => ({
+      ...made, shape: fields.map(({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`).join(', '), recordWords: recordWords(fields),
+    })
     return { left: withShape(compiled.left, this.#left), right: withShape(compiled.right, this.#right), fire: compiled.fire }
   }
 
@@ -157,15 +175,7 @@ class JoinGenerator {
     return side === 'right' && (type === 'semi' || type === 'anti') && where === undefined && isForEver
   }
 
-  /** Rows of this side that have no match come out by themselves, once their time is over. */
-  #isAwaited({ side }: Side): boolean {
-    return isOuter(this.#verb.type, side) || (side === 'left' && this.#verb.type === 'anti')
-  }
-
-  #group(): string {
-    const { maxParallelism } = this.#options
-    return (maxParallelism & (maxParallelism - 1)) === 0 ? `h & ${maxParallelism - 1}` : `(h >>> 0) % ${maxParallelism}`
-  }
+  #group(): string { return keyGroupExpression('h', this.#options.maxParallelism) }
 
   get #part(): string { return `h >>> ${32 - this.#options.partBits}` }
 
@@ -242,14 +252,14 @@ class JoinGenerator {
     if (side.side === 'right' && (type === 'semi' || type === 'anti')) code.line(`if (t.m[e] === 1) continue`)
     code.line(`${cursor}.t = t; ${cursor}.e = e`)
     this.#emitMatch(variables, other, () => {
-      code.line(`matched = 1; ${this.#isAwaited(other) || (other.side === 'left' && type === 'semi') ? 't.m[e] = 1' : ''}`)
+      code.line(`matched = 1; ${isMarkedLater(this.#verb, other.side) ? 't.m[e] = 1' : ''}`)
     }, [])
     if (endsAtMatch) code.line(`break search`)
     code.line(`} while (e !== last) }`)
     if (endsAtMatch) code.line(`if (matched === 0) {`)
     // a row whose key is null matches nothing, ever
     if (!isOnce) {
-      code.line(this.#isAwaited(side) ? `{` : `if (isLinked) {`)
+      code.line(isAwaited(this.#verb, side.side) ? `{` : `if (isLinked) {`)
       this.#emitKeep(side, row, 'matched')
       code.line(`}${endsAtMatch ? ' }' : ''}`)
     }
@@ -308,7 +318,7 @@ class JoinGenerator {
     code.line(`const g = ${this.#group()}; seen[g] = 1`)
     code.line(`const end = Math.floor(time / ${extent.slideMs}) * ${extent.slideMs} + ${extent.sizeMs}`)
     this.#emitLateness(row, (passed) => `end <= ${passed}`)
-    if (!this.#isAwaited(side)) code.line(`if (!isLinked) continue`)
+    if (!isAwaited(this.#verb, side.side)) code.line(`if (!isLinked) continue`)
     this.#emitKeep(side, row, '0')
     code.line(`} catch (error) { onError(error, ${row}, operatorId) } }`)
     code.line(`if (pane !== undefined) pane.texts.flush(); return i }`)
@@ -336,7 +346,7 @@ class JoinGenerator {
     }, bounds)
     if (type === 'semi' || type === 'anti') code.line(`break search`)
     code.line(`} while (e !== last) }`)
-    if (this.#isAwaited(left)) {
+    if (isAwaited(this.#verb, left.side)) {
       code.line(`if (matched === 0) {`)
       emitPairRow(code, this.#verb.fields, { left: 'l', right: 'nothingRight' }, bounds)
       code.line(`}`)
@@ -367,6 +377,7 @@ class JoinGenerator {
     code.line(`const time = ${side.isTimed ? 'one.time[0]' : '0'}, matched = ${side.isMarked ? 'one.m[0]' : '0'}, r = kept${name}(one, 0)`)
     this.#emitKey(side, 'r')
     this.#emitKeep(side, 'r', 'matched', 'until')
+    if (isMarkedLater(this.#verb, side.side)) code.line(`host.rowRestored(${side.index}, own, ${this.#group()})`)
     code.line(`} if (pane !== undefined) pane.texts.flush(); return true }`)
   }
 }

@@ -36,7 +36,7 @@ export async function stateEntries(by: WrittenBy, group: number, blocks: readonl
     case 'aggregate': return aggregateEntries(by, input, group, blocks)
     case 'join':
       if (second === undefined) throw unreadable(`join ${node.id} has one input`)
-      return blocks.flatMap((block) => joinEntries(verb, [input, second], block))
+      return joinEntries(verb, [input, second], blocks)
     case 'pattern': return blocks.flatMap((block) => patternEntries(verb, node, input, block))
     case 'broadcast': {
       if (second === undefined) throw unreadable(`broadcast ${node.id} has one input`)

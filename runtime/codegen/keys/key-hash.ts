@@ -52,6 +52,9 @@ export function keyGroupExpression(hash: string, maxParallelism: number): string
   return powerOfTwo ? `${hash} & ${maxParallelism - 1}` : `(${hash} >>> 0) % ${maxParallelism}`
 }
 
+/** The same outside of generated code. */
+export function keyGroupOf(hash: number, maxParallelism: number): number { return (hash >>> 0) % maxParallelism }
+
 function fieldHash(field: Field, value: string): string {
   const hash = presentHash(field, value)
   return field.nullable ? `(${value} === null ? ${NULL_HASH} : ${hash})` : hash

@@ -127,20 +127,23 @@ function recordHead(fields: readonly Field[]): { numbers: readonly number[]; oth
   return { numbers, others, words: 2 + numbers.length * 2 + 2 + others.length }
 }
 
+/** Words of a record without its text, or one more. */
+export function recordWords(fields: readonly Field[]): number { return recordHead(fields).words + 1 }
+
 /**
  * Emits measure, dump and parse of a snapshot's records. A record is padded to 8 bytes: f64 time, f64 per number (NaN
- * is null), i32 matched | encoding of the text << 1, i32 bytes of text, i32 per text (its length, −1 for null) and boolean
- * (2 for null) in the order of the fields, the text.
+ * is null), i32 matched (written by version 1 alone) | encoding of the text << 1, i32 bytes of text, i32 per text (its
+ * length, −1 for null) and boolean (2 for null) in the order of the fields, the text.
  */
 export function emitRecords(code: Emitter, { name, fields, isTimed, isMarked }: RowLogShape, group: string): void {
   const { numbers, others, words } = recordHead(fields)
   const hasText = fields.some(isText)
   const size = hasText ? `(${words + 1} + (t.b[e] + 3 >> 2) & ~1)` : `${words + (words & 1)}`
-  code.line(`function measure${name}(t, words) { for (let e = 0; e < t.n; e++) { const h = t.h[e]; words[${group}] += ${size} } }`)
-  code.line(`function dump${name}(t, places, ints, doubles) { for (let e = 0; e < t.n; e++) { const h = t.h[e], g = ${group}; let p = places[g]; places[g] = p + ${size}`)
+  code.line(`function measure${name}(t, e, to, words) { for (; e < to; e++) { const h = t.h[e]; words[${group}] += ${size} } }`)
+  code.line(`function dump${name}(t, e, to, places, ints, doubles) { for (; e < to; e++) { const h = t.h[e], g = ${group}; let p = places[g]; places[g] = p + ${size}`)
   code.line(`const I = ints[g], D = doubles[g]; let d = p >> 1; D[d++] = ${isTimed ? 't.time[e]' : '0'}`)
   for (const index of numbers) code.line(`D[d++] = t.c${index}[e]`)
-  code.line(`p = d * 2; I[p++] = ${isMarked ? 't.m[e]' : '0'}${hasText ? ' | t.w[e] << 1' : ''}; I[p++] = ${hasText ? 't.b[e]' : '0'}`)
+  code.line(`p = d * 2; I[p++] = ${hasText ? 't.w[e] << 1' : '0'}; I[p++] = ${hasText ? 't.b[e]' : '0'}`)
   for (const index of others) code.line(`I[p++] = t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[e]`)
   if (hasText) code.line(`for (let W = t.texts.words[t.o[e] >>> 18], q = t.o[e] & 262143, end = q + (t.b[e] + 3 >> 2); q < end; q++) I[p++] = W[q]`)
   code.line(`} }`)

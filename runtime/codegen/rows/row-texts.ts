@@ -22,8 +22,9 @@ export class RowTexts {
   readonly words: Int32Array[] = []
   readonly #chunks: Buffer[] = []
   readonly #pool: Buffer[]
-  /** Words taken of the last chunk. */
+  /** Words taken of the last chunk, and of those before. */
   #used = 0
+  #usedBefore = 0
   #blob = ''
   #pending = 0
   readonly #logs: TextPlaces[] = []
@@ -31,6 +32,9 @@ export class RowTexts {
 
   /** `pool`: emptied chunks of the same side. */
   constructor(pool: Buffer[]) { this.#pool = pool }
+
+  /** Words that the texts take. */
+  get taken(): number { return this.#usedBefore + this.#used }
 
   /** Takes the text of a row; it can be read after `flush`. */
   add(log: TextPlaces, row: number, text: string): void {
@@ -81,6 +85,7 @@ export class RowTexts {
     const chunk = bytes <= CHUNK_BYTES ? this.#pool.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES) : Buffer.allocUnsafeSlow((bytes + 7) & ~7)
     this.#chunks.push(chunk)
     this.words.push(new Int32Array(chunk.buffer, 0, chunk.length >> 2))
+    this.#usedBefore += this.#used
     this.#used = 0
   }
 

@@ -2,27 +2,29 @@ import { textAt } from '../../codegen/rows/row-texts.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
 import { fieldsKept, type JoinVerb } from '../../plan/join-verb.ts'
 import type { StateEntry } from '../../state/state-entries.ts'
-import { readJoinBlock } from './join-snapshot.ts'
+import { readJoinBlock, type JoinBlock } from './join-block.ts'
+import { MarksRead } from './join-marks.ts'
 
-/** The rows a block of a join keeps, those of the left side first. Only the fields that the join needs are there. */
-export function joinEntries(verb: JoinVerb, inputs: readonly [left: Schema, right: Schema], block: Uint8Array): StateEntry[] {
-  const { ints, doubles, bytes, sides } = readJoinBlock(block)
+/** The rows that the blocks of one group keep, those of the left side first. Only the fields that the join needs are there. */
+export function joinEntries(verb: JoinVerb, inputs: readonly [left: Schema, right: Schema], blocks: readonly Uint8Array[]): StateEntry[] {
+  const read = blocks.map(readJoinBlock)
   const isTimed = verb.extent.kind !== 'regular' || verb.extent.ttlMs !== undefined
   return (['left', 'right'] as const).flatMap((side, index): StateEntry[] => {
     const schema = inputs[index as 0 | 1]
     const kept = fieldsKept(verb, side)
     const fields = schema.fields.filter((field) => kept.has(field.name))
-    const [from, to] = sides[index as 0 | 1]
     const keys = fieldsOf(schema, verb.keys[side])
-    return readRecords(fields, { ints, doubles, bytes }, from, to).map(({ row, time, isMatched }) => ({
+    const marks = new MarksRead()
+    for (const block of read) if (block.header.marks?.side === index) marks.add(block)
+    return read.flatMap((block) => readRecords(fields, block, block.sides[index as 0 | 1])).map(({ row, time, isMatched }, place) => ({
       table: side, key: { fields: keys, row }, value: { fields, row },
-      ...(isTimed ? { time } : {}), ...(isMatched ? { note: 'has had a match' } : {}),
+      ...(isTimed ? { time } : {}), ...(isMatched || marks.has(place) ? { note: 'has had a match' } : {}),
     }))
   })
 }
 
 /** The records of words [from, to), as emitRecords of codegen/rows/row-log.ts says they lie. */
-function readRecords(fields: readonly Field[], { ints, doubles, bytes }: { ints: Int32Array; doubles: Float64Array; bytes: Buffer }, from: number, to: number): { row: Row; time: number; isMatched: boolean }[] {
+function readRecords(fields: readonly Field[], { ints, doubles, bytes }: JoinBlock, [from, to]: readonly [number, number]): { row: Row; time: number; isMatched: boolean }[] {
   const isText = ({ type }: Field): boolean => type === 'string' || type === 'json'
   const records: { row: Row; time: number; isMatched: boolean }[] = []
   for (let at = from; at < to;) {

@@ -14,6 +14,10 @@ export class JoinPanes {
   readonly #create: (texts: RowTexts) => RowLog
   readonly #spare: RowLog[] = []
   readonly #chunks: Buffer[] = []
+  /** How many snapshots still read a pane; those that were dropped meanwhile. */
+  readonly #readers = new Map<JoinPane, number>()
+  readonly #dropped = new Set<JoinPane>()
+  #serials = 0
 
   constructor(paneMs: number | undefined, partBits: number, create: (texts: RowTexts) => RowLog) {
     this.#paneMs = paneMs
@@ -26,7 +30,7 @@ export class JoinPanes {
     const paneMs = this.#paneMs
     const start = paneMs === undefined ? -Infinity : Math.floor(time / paneMs) * paneMs
     return this.panes.find((pane) => pane.start === start)
-      ?? { start, end: paneMs === undefined ? Infinity : start + paneMs, parts: new Array<RowLog | undefined>(this.#parts).fill(undefined), texts: new RowTexts(this.#chunks) }
+      ?? { serial: this.#serials++, start, end: paneMs === undefined ? Infinity : start + paneMs, parts: new Array<RowLog | undefined>(this.#parts).fill(undefined), texts: new RowTexts(this.#chunks) }
   }
 
   part(pane: JoinPane, part: number): RowLog {
@@ -48,6 +52,26 @@ export class JoinPanes {
 
   drop(pane: JoinPane): void {
     this.panes.splice(this.panes.indexOf(pane), 1)
+    if (this.#readers.has(pane)) this.#dropped.add(pane)
+    else this.#recycle(pane)
+  }
+
+  /** The panes there are: their rows stay, whatever is dropped, until they are given to `release`. */
+  freeze(): JoinPane[] {
+    for (const pane of this.panes) this.#readers.set(pane, (this.#readers.get(pane) ?? 0) + 1)
+    return [...this.panes]
+  }
+
+  release(panes: readonly JoinPane[]): void {
+    for (const pane of panes) {
+      const readers = (this.#readers.get(pane) ?? 0) - 1
+      if (readers > 0) { this.#readers.set(pane, readers); continue }
+      this.#readers.delete(pane)
+      if (this.#dropped.delete(pane)) this.#recycle(pane)
+    }
+  }
+
+  #recycle(pane: JoinPane): void {
     pane.texts.release()
     for (const log of pane.parts) {
       if (log === undefined || log.h.length > KEPT_ROWS) continue

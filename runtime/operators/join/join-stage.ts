@@ -1,11 +1,11 @@
-import { compileJoin, type JoinCode, type JoinHost, type JoinPane, type JoinSideCode } from '../../codegen/join-code.ts'
+import { compileJoin, isAwaited, type JoinCode, type JoinHost, type JoinPane, type JoinSideCode } from '../../codegen/join-code.ts'
 import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { GroupState } from '../../model/snapshot.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'
-import { isOuter, type JoinSide, type JoinVerb } from '../../plan/join-verb.ts'
+import { isOuter, type JoinVerb } from '../../plan/join-verb.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { JoinPanes } from './join-panes.ts'
@@ -35,6 +35,7 @@ class JoinStage implements OperatorStage, JoinHost {
   readonly #context: OperatorContext
   readonly #code: JoinCode
   readonly #panes: readonly [JoinPanes, JoinPanes]
+  readonly #snapshots: JoinSnapshots
   readonly #out: Row[] = []
   /** Start of the first window that has not fired. */
   #nextWindow = -Infinity
@@ -50,18 +51,15 @@ class JoinStage implements OperatorStage, JoinHost {
     this.#code = code
     this.#panes = [new JoinPanes(paneMs, partBits, code.left.create), new JoinPanes(paneMs, partBits, code.right.create)]
     this.seen = new Uint8Array(maxParallelism)
-    const snapshots = new JoinSnapshots([code.left, code.right], shapeOf(verb, code))
+    this.#snapshots = new JoinSnapshots({ verb, sides: [code.left, code.right], panes: this.#panes, host: this, shape: shapeOf(verb, code), maxParallelism })
     this.state = {
       scope: 'keyed', size: () => this.#panes[0].size() + this.#panes[1].size(),
-      snapshot: (): GroupState[] => snapshots.write(this.#panes, this.seen, (group) => Math.max(this.passed, this.held?.[group] ?? -Infinity)),
-      restore: (group, bytes) => {
-        const passed = snapshots.read(bytes, this)
-        this.seen[group] = 1
-        this.held ??= new Float64Array(maxParallelism).fill(-Infinity)
-        this.held[group] = Math.max(this.held[group] ?? -Infinity, passed ?? -Infinity)
-      },
+      snapshot: () => this.#snapshot(), freeze: (extent) => this.#snapshots.freeze(extent),
+      restore: (group, bytes) => { this.#restore(group, bytes) }, restored: () => { this.#snapshots.restored() },
     }
   }
+
+  rowRestored(side: 0 | 1, log: RowLog, group: number): void { this.#snapshots.rowRestored(side, log, group) }
 
   paneAt(side: 0 | 1, time: number): JoinPane {
     if (!Number.isFinite(time)) throw new MillraceError('RECORD_INVALID', `the time of a row is ${String(time)}, not a number of ms`, { domain: 'user' })
@@ -94,6 +92,20 @@ class JoinStage implements OperatorStage, JoinHost {
     }
     if (this.held?.every((passed) => passed <= this.passed) === true) this.held = null
     await this.#context.next.onWatermark(time === MAX_TIMESTAMP ? time : time - this.#verb.watermarkDelayMs)
+  }
+
+  #snapshot(): GroupState[] {
+    const frozen = this.#snapshots.freeze('whole')
+    const states = [...frozen.read().blocks]
+    frozen.release()
+    return states
+  }
+
+  #restore(group: number, bytes: Uint8Array): void {
+    const passed = this.#snapshots.read(group, bytes)
+    this.seen[group] = 1
+    this.held ??= new Float64Array(this.#context.maxParallelism).fill(-Infinity)
+    this.held[group] = Math.max(this.held[group] ?? -Infinity, passed ?? -Infinity)
   }
 
   #sideCode(side: 0 | 1): JoinSideCode { return side === 0 ? this.#code.left : this.#code.right }
@@ -175,10 +187,6 @@ class JoinStage implements OperatorStage, JoinHost {
 
 function logsOf(panes: readonly JoinPane[] | undefined, part: number): RowLog[] {
   return (panes ?? []).flatMap((pane) => pane.parts[part] ?? [])
-}
-
-function isAwaited({ type }: JoinVerb, side: JoinSide): boolean {
-  return isOuter(type, side) || (side === 'left' && type === 'anti')
 }
 
 /** Of event time; of processing time where rows live for a while; undefined: one pane for ever. */

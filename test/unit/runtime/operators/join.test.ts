@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileKeyGrouper } from '../../../../runtime/codegen/keys/key-grouper.ts'
+import { copiedState } from '../../../../runtime/checkpoint/snapshot-upload.ts'
+import type { GroupState, SnapshotExtent } from '../../../../runtime/model/snapshot.ts'
 import type { Row } from '../../../../runtime/model/schema.ts'
-import { fieldsOf } from '../../../../runtime/model/schema.ts'
+import { emptyJoinBlock, readJoinBlock } from '../../../../runtime/operators/join/join-block.ts'
 import { JOIN_TYPES, type JoinType } from '../../../../runtime/plan/join-verb.ts'
 import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
 import { keyGroupsOfSlot, slotOfKeyGroup } from '../../../../runtime/plan/key-groups.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { bedGraph, OperatorBed } from '../../../harness/operator-bed.ts'
+import { Uploads } from '../../../harness/uploads.ts'
 import { plainJoin, plainWindowJoin, type PlainPair, type PlainRow } from '../../../harness/plain/plain-join.ts'
 
 const GROUPS = 12
@@ -48,35 +51,86 @@ const line = (row: Row | PlainPair, type: JoinType): string => {
 }
 let windowSize = 0
 
-/** Runs batches through one slot, then, from a snapshot on, through several. */
-async function run(graph: JobGraph, batches: readonly (readonly Event[])[], snapshotAt: number, slots: number): Promise<{ rows: Row[]; late: number; errors: number }> {
-  const clock = new ManualClock()
-  let beds = [new OperatorBed(graph, 'op', { clock })]
-  const rows: Row[] = []
-  const group = compileKeyGrouper(fieldsOf(graph.operators[0]?.schema ?? { fields: [] }, ['key']), GROUPS)
-  let highest = 0
-  let late = 0
-  let errors = 0
-  const collect = (): void => { for (const bed of beds) { rows.push(...bed.out.rows); late += bed.late; errors += bed.errors.length } }
-  for (const [index, batch] of batches.entries()) {
-    if (index === snapshotAt) {
-      const blocks = beds[0]?.stage.state?.snapshot() ?? []
-      collect()
-      beds = Array.from({ length: slots }, (_, slot) => new OperatorBed(graph, 'op', { clock, slot, parallelism: slots }))
-      beds.forEach((bed, slot) => {
-        const range = keyGroupsOfSlot(slot, GROUPS, slots)
-        for (const [at, bytes] of blocks) if (at >= range.first && at < range.endExclusive) bed.stage.state?.restore(at, bytes)
-      })
-    }
+/** What happens besides: checkpoints that are begun before batches, read a block at a time while rows come, or fail; restores. */
+interface Course {
+  /** Before each batch, `blocks` of what is being read are read. */
+  steps: readonly { what: 'nothing' | 'changes' | 'whole' | 'fail'; blocks: number }[]
+  /** From the state at a batch the job goes on in other slots; those before it took so many batches more. */
+  restores: readonly { at: number; slots: number; more: number }[]
+}
+
+const arbitraryCourse = fc.record({
+  steps: fc.array(fc.record({ what: fc.constantFrom('nothing', 'changes', 'changes', 'whole', 'fail'), blocks: fc.nat(30) }), { minLength: 12, maxLength: 12 }),
+  restores: fc.array(fc.record({ at: fc.nat(12), slots: fc.integer({ min: 1, max: 3 }), more: fc.nat(3) }), { maxLength: 2 }),
+})
+
+/** One attempt: its slots and what their checkpoints wrote. */
+class Slots {
+  readonly beds: OperatorBed[]
+  readonly #uploads: Uploads<undefined>[]
+  readonly #group = compileKeyGrouper([{ name: 'key', type: 'string', nullable: true }], GROUPS)
+
+  constructor(graph: JobGraph, clock: ManualClock, count: number) {
+    this.beds = Array.from({ length: count }, (_, slot) => new OperatorBed(graph, 'op', { clock, slot, parallelism: count }))
+    this.#uploads = this.beds.map(() => new Uploads())
+  }
+
+  async take(batch: readonly Event[], watermark: number): Promise<void> {
     for (const { side, row } of batch) {
       const groups = new Uint16Array(1)
-      group([rowOf(row)], 1, groups)
-      await beds[slotOfKeyGroup(groups[0] ?? 0, GROUPS, beds.length)]?.process([rowOf(row)], side)
-      highest = Math.max(highest, row.at)
+      this.#group([rowOf(row)], 1, groups)
+      await this.beds[slotOfKeyGroup(groups[0] ?? 0, GROUPS, this.beds.length)]?.process([rowOf(row)], side)
     }
-    if (highest > 0) for (const bed of beds) await bed.watermark(highest - 21)
+    for (const bed of this.beds) await bed.watermark(watermark)
   }
-  for (const bed of beds) await bed.end()
+
+  freeze(extent: SnapshotExtent): void {
+    for (const [slot, { stage }] of this.beds.entries()) this.#uploads[slot]?.add(stage.state?.freeze?.(extent) ?? copiedState([]), undefined)
+  }
+
+  read(blocks: number): void { for (const uploads of this.#uploads) for (let block = 0; block < blocks && uploads.step(); block++); }
+
+  fail(): void { for (const uploads of this.#uploads) uploads.fail() }
+
+  /** Of the last checkpoint that was written. */
+  blocks(): GroupState[] { return this.#uploads.flatMap((uploads) => uploads.blocks(uploads.done.at(-1)?.files ?? [])) }
+
+  restore(blocks: readonly GroupState[]): void {
+    this.beds.forEach(({ stage: { state } }, slot) => {
+      const range = keyGroupsOfSlot(slot, GROUPS, this.beds.length)
+      for (const [group, bytes] of blocks) if (group >= range.first && group < range.endExclusive) state?.restore(group, bytes)
+      state?.restored?.()
+    })
+  }
+}
+
+async function run(graph: JobGraph, batches: readonly (readonly Event[])[], { steps, restores }: Course): Promise<{ rows: Row[]; late: number; errors: number }> {
+  const clock = new ManualClock()
+  const rows: Row[] = []
+  let slots = new Slots(graph, clock, 1)
+  let [late, errors] = [0, 0]
+  const collect = (): void => { for (const bed of slots.beds) { rows.push(...bed.out.rows); late += bed.late; errors += bed.errors.length } }
+  const take = (index: number): Promise<void> => {
+    const highest = Math.max(...batches.slice(0, index + 1).flat().map(({ row }) => row.at))
+    return slots.take(batches[index] ?? [], highest > 0 ? highest - 21 : -Infinity)
+  }
+  for (const index of batches.keys()) {
+    const { what, blocks } = steps[index] ?? { what: 'nothing', blocks: 0 }
+    if (what === 'fail') slots.fail()
+    else if (what !== 'nothing') slots.freeze(what)
+    slots.read(blocks)
+    for (const restore of restores.filter(({ at }) => at === index)) {
+      slots.freeze('changes')
+      collect()
+      for (let more = index; more < Math.min(index + restore.more, batches.length); more++) await take(more)
+      slots.read(Infinity)
+      const written = slots.blocks()
+      slots = new Slots(graph, clock, restore.slots)
+      slots.restore(written)
+    }
+    await take(index)
+  }
+  for (const bed of slots.beds) await bed.end()
   collect()
   return { rows, late, errors }
 }
@@ -85,16 +139,16 @@ const lefts = (batches: readonly (readonly Event[])[]): PlainRow[] => batches.fl
 const rights = (batches: readonly (readonly Event[])[]): PlainRow[] => batches.flat().filter(({ side }) => side === 1).map(({ row }) => row)
 const sorted = (lines: readonly string[]): string[] => [...lines].sort()
 
-describe('a join against the nested loop, with a snapshot on the way that is restored into other slots', () => {
+describe('a join against the nested loop, with checkpoints on the way that are restored into other slots', () => {
   const condition = 'left.n <= right.n || right.id > 10'
   const meets = (left: PlainRow, right: PlainRow): boolean => left.id % 3 <= right.id % 3 || right.id > 10
 
   test.each(JOIN_TYPES)('when rows meet in a window, a %s join gives the same rows', async (type) => {
-    await fc.assert(fc.asyncProperty(arbitraryBatches, fc.nat(12), fc.integer({ min: 1, max: 3 }), fc.boolean(), fc.boolean(), async (batches, at, slots, hops, hasWhere) => {
+    await fc.assert(fc.asyncProperty(arbitraryBatches, arbitraryCourse, fc.boolean(), fc.boolean(), async (batches, course, hops, hasWhere) => {
       const window = hops ? { sizeMs: 90, slideMs: 30 } : { sizeMs: 50, slideMs: 50 }
       windowSize = window.sizeMs
       const graph = joinGraph({ on: 'key', type, window: hops ? { hop: '30ms', size: '90ms' } : { tumble: '50ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
-      const { rows, late, errors } = await run(graph, batches, at, slots)
+      const { rows, late, errors } = await run(graph, batches, course)
       const expected = batches.flat().length === 0 ? [] : plainWindowJoin(type, lefts(batches), rights(batches), window, hasWhere ? meets : () => true)
       expect({ late, errors }).toEqual({ late: 0, errors: 0 })
       expect(sorted(rows.map((row) => line(row, type)))).toEqual(sorted(expected.map((pair) => line(pair, type))))
@@ -102,9 +156,9 @@ describe('a join against the nested loop, with a snapshot on the way that is res
   })
 
   test.each(JOIN_TYPES)('when rows meet within an interval, a %s join gives the same rows', async (type) => {
-    await fc.assert(fc.asyncProperty(arbitraryBatches, fc.nat(12), fc.integer({ min: 1, max: 3 }), fc.boolean(), async (batches, at, slots, hasWhere) => {
+    await fc.assert(fc.asyncProperty(arbitraryBatches, arbitraryCourse, fc.boolean(), async (batches, course, hasWhere) => {
       const graph = joinGraph({ on: 'key', type, within: { before: '30ms', after: '12ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
-      const { rows, late, errors } = await run(graph, batches, at, slots)
+      const { rows, late, errors } = await run(graph, batches, course)
       const meet = (left: PlainRow, right: PlainRow): boolean => left.at - 30 <= right.at && right.at <= left.at + 12 && (!hasWhere || meets(left, right))
       expect({ late, errors }).toEqual({ late: 0, errors: 0 })
       expect(sorted(rows.map((row) => line(row, type)))).toEqual(sorted(plainJoin(type, lefts(batches), rights(batches), meet).map((pair) => line(pair, type))))
@@ -112,9 +166,9 @@ describe('a join against the nested loop, with a snapshot on the way that is res
   })
 
   test.each(['inner', 'semi'] as const)('when rows are kept for ever, a %s join gives the same rows', async (type) => {
-    await fc.assert(fc.asyncProperty(arbitraryBatches, fc.nat(12), fc.integer({ min: 1, max: 3 }), fc.boolean(), async (batches, at, slots, hasWhere) => {
+    await fc.assert(fc.asyncProperty(arbitraryBatches, arbitraryCourse, fc.boolean(), async (batches, course, hasWhere) => {
       const graph = joinGraph({ on: 'key', type, ttl: 'forever', select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
-      const { rows } = await run(graph, batches, at, slots)
+      const { rows } = await run(graph, batches, course)
       expect(sorted(rows.map((row) => line(row, type)))).toEqual(sorted(plainJoin(type, lefts(batches), rights(batches), hasWhere ? meets : () => true).map((pair) => line(pair, type))))
     }), { numRuns: 60 })
   })
@@ -158,6 +212,7 @@ describe('late rows and watermarks', () => {
     expect(first.out.rows).toHaveLength(1)
     const second = new OperatorBed(graph, 'op')
     for (const [group, bytes] of first.stage.state?.snapshot() ?? []) second.stage.state?.restore(group, bytes)
+    second.stage.state?.restored?.()
     await second.process([row('x', 60, 2), row('x', 160, 3)], 0)
     await second.end()
     expect(second.out.rows.map((out) => out['leftId'])).toEqual([3])
@@ -195,3 +250,51 @@ describe('rows that throw', () => {
     })
   })
 })
+
+describe('checkpoints', () => {
+  test.each([['inner', 0.02], ['full', 0.05]] as const)('of a %s join that keeps many rows and gets few write those alone, into files of which there are few', async (type, share) => {
+    const bed = new OperatorBed(joinGraph({ on: 'key', type, within: { before: '1h', after: '1h' }, select: BOTH }), 'op')
+    const uploads = new Uploads<number>()
+    const checkpoint = (): number => {
+      const before = uploads.writtenBytes
+      uploads.add(bed.stage.state?.freeze?.('changes') ?? copiedState([]), bed.stage.state?.size() ?? 0)
+      while (uploads.step());
+      return uploads.writtenBytes - before
+    }
+    for (let id = 0; id < 20_000; id += 1000) await bed.process(Array.from({ length: 1000 }, (_, n) => row(`k${(id + n) % 5000}`, 1000, id + n)), id / 1000 % 2)
+    const first = checkpoint()
+    const others: number[] = []
+    for (let n = 0; n < 30; n++) {
+      await bed.process([row(`k${n}`, 2000, n)], n % 2)
+      others.push(checkpoint())
+    }
+    expect(Math.max(...others.slice(0, 6))).toBeLessThan(first * share)
+    expect(uploads.done.at(-1)?.files.length).toBeLessThan(40)
+    const again = new OperatorBed(joinGraph({ on: 'key', type, within: { before: '1h', after: '1h' }, select: BOTH }), 'op')
+    for (const [group, bytes] of uploads.blocks(uploads.done.at(-1)?.files ?? [])) again.stage.state?.restore(group, bytes)
+    again.stage.state?.restored?.()
+    expect(again.stage.state?.size()).toBe(20_030)
+  })
+
+  test('of version 1, whose rows say themselves that they had a match, are restored', async () => {
+    const graph = joinGraph({ on: 'key', type: 'left', within: { before: '1s', after: '1s' }, select: { id: 'left.id' } })
+    const [old, now] = [new OperatorBed(graph, 'op'), new OperatorBed(graph, 'op')]
+    await old.process([row('x', 50, 1), row('x', 51, 2)], 0)
+    const [group, block] = old.stage.state?.snapshot()[0] ?? [0, new Uint8Array()]
+    now.stage.state?.restore(group, asVersion1(block, 0))
+    now.stage.state?.restored?.()
+    await now.end()
+    expect(now.out.rows).toEqual([{ id: 2 }])
+  })
+})
+
+/** A block with rows as release 0.1.0 wrote it, of which one had a match. */
+function asVersion1(block: Uint8Array, matched: number): Uint8Array {
+  const { header: { shape = '', words }, sides: [[from, to]] } = readJoinBlock(block)
+  const { bytes, start } = emptyJoinBlock({ version: 1, passed: null, shape, words })
+  bytes.set(block.subarray(from * 4, to * 4), start)
+  // f64 time and id, then the flags
+  const size = (to - from) / 2 * 4
+  bytes.set([1], start + matched * size + 2 * 8)
+  return bytes
+}

@@ -31,10 +31,33 @@ test('of a join every row of both sides is read as it came in', async () => {
   const input = graph.operators[0]?.schema
   if (node === undefined || input === undefined) throw new Error('the graph lacks the join')
   const entries: StateEntry[] = []
-  for (const [group, block] of bed.stage.state?.snapshot() ?? []) entries.push(...await stateEntries({ node, inputs: [input, input], maxParallelism: graph.maxParallelism }, group, [block], new ManualClock()))
+  for (const [group, blocks] of Map.groupBy(bed.stage.state?.snapshot() ?? [], ([of]) => of)) {
+    entries.push(...await stateEntries({ node, inputs: [input, input], maxParallelism: graph.maxParallelism }, group, blocks.map(([, block]) => block), new ManualClock()))
+  }
   const side = (table: string): string[] => entries.filter((entry) => entry.table === table).map(({ value }) => text(value?.row ?? {})).sort()
   expect(side('left')).toEqual(lefts.map(text).sort())
   expect(side('right')).toEqual(rights.map(text).sort())
+})
+
+test('of an outer join the rows that have had a match are told from those that wait for one', async () => {
+  const source = (id: string): object => ({ id, source: 'list', schema: SCHEMA, eventTime: { field: 'at' } })
+  const graph = bedGraph({ graph: [
+    source('l'), source('r'), { id: 'op', from: ['l', 'r'], join: { on: 'id', type: 'full', within: { before: '1h', after: '1h' }, select: { l: 'l.id', r: 'r.id' } } }, { id: 'out', from: 'op', sink: 'console' },
+  ] })
+  const bed = new OperatorBed(graph, 'op')
+  await bed.process(rows(0), 0)
+  await bed.process(rows(5).slice(0, 30), 1)
+  const node = graph.operators.find(({ id }) => id === 'op')
+  const input = graph.operators[0]?.schema
+  if (node === undefined || input === undefined) throw new Error('the graph lacks the join')
+  const matched = new Set<string>()
+  for (const [group, blocks] of Map.groupBy(bed.stage.state?.snapshot() ?? [], ([of]) => of)) {
+    for (const { table, key, note } of await stateEntries({ node, inputs: [input, input], maxParallelism: graph.maxParallelism }, group, blocks.map(([, block]) => block), new ManualClock())) {
+      matched.add(`${table} ${String(key?.row['id'])} ${note ?? 'waits'}`)
+    }
+  }
+  const side = (table: string, from: number): string[] => Array.from({ length: 7 }, (_, index) => `${table} ${from + index} ${[5, 6].includes(from + index) ? 'has had a match' : 'waits'}`)
+  expect([...matched].sort()).toEqual([...side('left', 0), ...side('right', 5)].sort())
 })
 
 test('of tables dates, bytes and decimals have their meaning, which the blocks do not say', async () => {

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Field, Row } from '../../../../runtime/model/schema.ts'
-import type { FrozenState, GroupState, SnapshotExtent, StateFile, StateReading } from '../../../../runtime/model/snapshot.ts'
+import type { SnapshotExtent, StateFile } from '../../../../runtime/model/snapshot.ts'
 import { createStateStore, type StateShape, type StateStore } from '../../../../runtime/state/state-store.ts'
+import { Uploads } from '../../../harness/uploads.ts'
 
 const GROUPS = 3
 const KEYS = ['a', 'b', 'c', 'd']
@@ -25,61 +26,11 @@ function contents(store: StateStore): unknown {
   return { rows, timers: timers.sort(), size: store.value('last').size + store.list('all').size + store.map('by').size }
 }
 
-function restored(files: readonly StateFile[], bytesOf: ReadonlyMap<string, Buffer>): StateStore {
+function restored(files: readonly StateFile[], uploads: Uploads<unknown>): StateStore {
   const store = open()
-  for (const { path, groups } of files) {
-    const bytes = bytesOf.get(path)
-    if (bytes === undefined) throw new Error(`${path} was never written`)
-    for (const [group, offset, length] of groups) store.restore(group, bytes.subarray(offset, offset + length))
-  }
+  for (const [group, bytes] of uploads.blocks(files)) store.restore(group, bytes)
   store.restored()
   return store
-}
-
-/** Reads what was frozen, one at a time and a block at a time, into files. */
-class Uploads {
-  readonly bytesOf = new Map<string, Buffer>()
-  readonly done: { files: readonly StateFile[]; expected: unknown }[] = []
-  readonly #waiting: { frozen: FrozenState; expected: unknown }[] = []
-  #current: { frozen: FrozenState; expected: unknown; reading: StateReading; blocks: Iterator<GroupState>; read: GroupState[] } | undefined
-
-  add(frozen: FrozenState, expected: unknown): void { this.#waiting.push({ frozen, expected }) }
-
-  step(): boolean {
-    if (this.#current === undefined) {
-      const next = this.#waiting.shift()
-      if (next === undefined) return false
-      const reading = next.frozen.read()
-      this.#current = { ...next, reading, blocks: reading.blocks[Symbol.iterator](), read: [] }
-    }
-    const { frozen, expected, reading, blocks, read } = this.#current
-    const block = blocks.next()
-    if (block.done !== true) {
-      read.push(block.value)
-      return true
-    }
-    const bytes = read.reduce((sum, [, of]) => sum + of.length, 0)
-    expect(bytes).toBeLessThanOrEqual(reading.bytes)
-    const half = read.length >> 1
-    const files = [read.slice(0, half), read.slice(half)].filter((blocksOf) => blocksOf.length > 0).map((blocksOf) => this.#write(blocksOf))
-    frozen.release(files)
-    this.done.push({ files: [...reading.kept, ...files], expected })
-    this.#current = undefined
-    return true
-  }
-
-  /** What is under way is not written. */
-  fail(): void {
-    this.#current?.frozen.release()
-    this.#current = undefined
-  }
-
-  #write(blocks: readonly GroupState[]): StateFile {
-    const path = `file ${this.bytesOf.size}`
-    this.bytesOf.set(path, Buffer.concat(blocks.map(([, bytes]) => bytes)))
-    let offset = 0
-    return { path, sizeBytes: this.bytesOf.get(path)?.length ?? 0, sha256: '', groups: blocks.map(([group, bytes]) => [group, (offset += bytes.length) - bytes.length, bytes.length]) }
-  }
 }
 
 const operation = fc.record({
@@ -110,7 +61,7 @@ describe('snapshots of a log store', () => {
     fc.assert(fc.property(fc.array(operation, { minLength: 30, maxLength: 200, size: 'max' }), (operations) => {
       const store = open()
       const twin = open()
-      const uploads = new Uploads()
+      const uploads = new Uploads<unknown>()
       const freeze = (extent: SnapshotExtent): void => {
         // the twin is never frozen while it changes
         const same = open()
@@ -130,33 +81,32 @@ describe('snapshots of a log store', () => {
       while (uploads.step());
       freeze('changes')
       while (uploads.step());
-      for (const { files, expected } of uploads.done) expect(contents(restored(files, uploads.bytesOf))).toEqual(expected)
+      for (const { files, expected } of uploads.done) expect(contents(restored(files, uploads))).toEqual(expected)
     }), { numRuns: 60 })
   })
 
   test('write what has come since the last, and refer for the rest to its files, of which there are few', () => {
     const store = open()
-    const uploads = new Uploads()
+    const uploads = new Uploads<unknown>()
     const sizes: number[] = []
-    const written = (): number => [...uploads.bytesOf.values()].reduce((sum, bytes) => sum + bytes.length, 0)
     const text = 'x'.repeat(200)
     for (let n = 0; n < 20_000; n++) store.list('all').append(n % GROUPS, `k${n}`, { n, s: text })
     for (let checkpoint = 0; checkpoint < 100; checkpoint++) {
-      const before = written()
+      const before = uploads.writtenBytes
       for (let n = 0; n < 20; n++) store.list('all').append(n % GROUPS, `k${n * 997 % 20_000}`, { n, s: text })
       uploads.add(store.freeze('changes'), undefined)
       while (uploads.step());
-      sizes.push(written() - before)
+      sizes.push(uploads.writtenBytes - before)
     }
     const [first = 0, ...others] = sizes
     expect(others.reduce((sum, size) => sum + size, 0)).toBeLessThan(first / 3)
     expect(uploads.done.at(-1)?.files.length).toBeLessThan(40)
-    expect(restored(uploads.done.at(-1)?.files ?? [], uploads.bytesOf).size()).toBe(22_000)
+    expect(restored(uploads.done.at(-1)?.files ?? [], uploads).size()).toBe(22_000)
   })
 
   test('refer to no file of a snapshot that was not written', () => {
     const store = open()
-    const uploads = new Uploads()
+    const uploads = new Uploads<unknown>()
     const add = (n: number): void => { store.value('last').set(0, 'a', { n, s: '' }) }
     for (let n = 0; n < 4; n++) {
       add(n)
@@ -166,12 +116,12 @@ describe('snapshots of a log store', () => {
       else while (uploads.step());
     }
     expect(uploads.done.map(({ expected }) => expected)).toEqual([0, 2])
-    for (const { files, expected } of uploads.done) expect(restored(files, uploads.bytesOf).value('last').get(0, 'a')?.['n']).toBe(expected)
+    for (const { files, expected } of uploads.done) expect(restored(files, uploads).value('last').get(0, 'a')?.['n']).toBe(expected)
   })
 
   test('that are whole refer to nothing, and nothing refers to them', () => {
     const store = open()
-    const uploads = new Uploads()
+    const uploads = new Uploads<unknown>()
     for (let n = 0; n < 6; n++) {
       store.value('last').set(0, `k${n}`, { n, s: 'x'.repeat(2000) })
       uploads.add(store.freeze(n % 2 === 0 ? 'changes' : 'whole'), undefined)
