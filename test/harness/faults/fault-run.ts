@@ -116,6 +116,7 @@ class FaultRun {
   /** Processes beside those of the job: what stands in for a frozen one. */
   readonly #standIns = new Set<ChildProcess>()
   readonly #frozen = new Set<ChildProcess>()
+  readonly #killed = new WeakSet<ChildProcess>()
   readonly #bed: FaultBed | undefined = faultBed()
   #topics: { place: KafkaPlace; input: string; output: string; feed: { hurry(): Promise<void> } } | undefined
 
@@ -195,13 +196,16 @@ class FaultRun {
 
   #kill(name: string): void {
     this.#note(`SIGKILL ${name}`)
-    this.#job.processes.get(name)?.kill('SIGKILL')
+    const victim = this.#job.processes.get(name)
+    if (victim === undefined) return
+    victim.kill('SIGKILL')
+    this.#killed.add(victim)
   }
 
   /** Its packets are lost, on every connection and to its listening ports, for a moment or until the other side has noticed. */
   async #silence(name: string): Promise<void> {
     const process = this.#job.processes.get(name)
-    if (process?.pid === undefined || !isAlive(process) || this.#bed === undefined) { this.#note(`${name} is away already`); return }
+    if (process?.pid === undefined || this.#isAway(process) || this.#bed === undefined) { this.#note(`${name} is away already`); return }
     const { attempt } = await this.reportWith('answering', () => true)
     const forMs = this.#random() < 0.5 ? 200 + this.#random() * 6_000 : undefined
     this.#note(`silence around ${name} ${forMs === undefined ? 'until it is noticed' : `for ${Math.round(forMs)} ms`}`)
@@ -252,7 +256,7 @@ class FaultRun {
    */
   async #freeze(name: string): Promise<void> {
     const sleeper = this.#job.processes.get(name)
-    if (sleeper?.pid === undefined || !isAlive(sleeper)) { this.#note(`${name} is away already`); return }
+    if (sleeper?.pid === undefined || this.#isAway(sleeper)) { this.#note(`${name} is away already`); return }
     this.#note(`SIGSTOP ${name}`)
     const environment = environmentOf(sleeper.pid)
     sleeper.kill('SIGSTOP')
@@ -270,6 +274,9 @@ class FaultRun {
     standIn.kill('SIGKILL')
     this.#standIns.delete(standIn)
   }
+
+  /** Also before its end has been noticed. */
+  #isAway(child: ChildProcess): boolean { return this.#killed.has(child) || child.exitCode !== null || child.signalCode !== null }
 
   reportWith(what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
     let last: JobReport | undefined
@@ -310,8 +317,6 @@ class FaultRun {
     this.#say(line)
   }
 }
-
-const isAlive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null
 
 /** What a running process was started with: one that takes its place gets the same. */
 function environmentOf(pid: number): Record<string, string> {
