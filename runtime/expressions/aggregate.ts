@@ -125,10 +125,10 @@ class AggregateReader {
 
   #typed(index: number, types: readonly FieldType[]): Expression {
     const argument = this.#argument(index)
-    if (types.includes(argument.type)) return argument
-    const isConvertible = argument.type === 'string' || argument.type === 'json'
+    if (types.includes(argument.type) && !isUnfit(argument, types)) return argument
+    const hint = conversion(argument, types)
     throw expressionError(this.#text, this.#arguments[index]?.start ?? 0, 'EXPRESSION_TYPE', `${this.#name} does not take ${describeType(argument)}`,
-      isConvertible ? `convert it: ${this.#name}(${types.includes('string') ? 'String' : 'Number'}(…))` : undefined)
+      hint === undefined ? undefined : `convert it: ${hint}(…)`)
   }
 
   #condition(index: number): Expression {
@@ -154,6 +154,18 @@ const LONG: ExpressionType = { type: 'long', nullable: false }
 const NUMBERS: readonly FieldType[] = ['long', 'double']
 const ORDERED: readonly FieldType[] = ['long', 'double', 'timestamp', 'string']
 const HASHED: readonly FieldType[] = [...ORDERED, 'boolean']
+
+/** Values whose JavaScript type could be taken and would be misread: the text of a decimal says nothing of its order, and dates are not added. */
+function isUnfit({ logical }: Expression, types: readonly FieldType[]): boolean {
+  return (logical?.kind === 'decimal' && types !== HASHED) || (logical?.kind === 'date' && types === NUMBERS)
+}
+
+/** The function that makes of such a value one of the types. */
+function conversion({ type, logical }: Expression, types: readonly FieldType[]): string | undefined {
+  if (logical?.kind === 'decimal') return 'Number'
+  if (type === 'json' && types.includes('string')) return logical === undefined ? 'String' : 'JSON.stringify'
+  return type === 'string' || type === 'json' ? 'Number' : undefined
+}
 
 /** `condition ? 1 : null`: what is null is not counted. */
 function oneWhere(condition: Expression): Expression {

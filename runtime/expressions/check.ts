@@ -5,6 +5,7 @@ import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isJsonKey, signatureText } 
 import { expressionError } from './expression-error.ts'
 import { suggestion } from './suggest.ts'
 import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
+import { decimalText } from '../model/decimal-text.ts'
 import { fieldOf, namedField, type Field, type FieldType, type Schema } from '../model/schema.ts'
 
 /** Deepest tree, in nodes; keeps every later pass away from the end of the stack. */
@@ -57,7 +58,7 @@ class Checker {
       case 'ConditionalExpression': return this.#conditional(node, depth)
       case 'MemberExpression': return this.#member(node, depth)
       case 'CallExpression': return this.#call(node, depth)
-      default: throw this.#forbidden(node, `${WHAT_IT_IS[node.type] ?? node.type} cannot stand in an expression`)
+      default: throw this.#forbidden(node, `${WHAT_IT_IS[node.type] ?? node.type} cannot stand in an expression`, node.type === 'AssignmentExpression' ? 'compare with ===' : undefined)
     }
   }
 
@@ -102,6 +103,7 @@ class Checker {
     const row = rowOf(this.#scope, name)
     if (row !== undefined) throw this.#forbidden(node, `${name} is a whole row`, `write one of its fields, e.g. ${name}.${row.schema.fields[0]?.name ?? 'field'}`)
     if (name === 'undefined') throw this.#forbidden(node, 'there is no undefined in a stream', 'use null')
+    if (name === 'NaN' || name === 'Infinity') throw this.#forbidden(node, `there is no ${name} in a stream: where it comes up, the row is an error`, 'ask Number.isFinite(…)')
     if (FUNCTIONS.has(name) || NAMESPACES.has(name)) throw this.#forbidden(node, `${name} can only be called, e.g. ${exampleOf(name)}`)
     throw this.#error(node, 'UNKNOWN_FIELD', `there is no field "${name}"`, suggestion(name, namesOf(this.#scope)))
   }
@@ -127,8 +129,10 @@ class Checker {
       throw this.#forbidden(node, `${operator} compares across types`, `use ${operator}=`)
     }
     if (!isBinaryOperator(operator) || node.left.type === 'PrivateIdentifier') throw this.#forbidden(node, `the operator ${operator} cannot stand in an expression`)
-    const [left, right] = withNullTyped(this.check(node.left, depth + 1), this.check(node.right, depth + 1))
-    const result = binaryType(operator, left, right)
+    const sides = withNullTyped(this.check(node.left, depth + 1), this.check(node.right, depth + 1))
+    const [left, right] = [asDecimalOf(sides[1], sides[0]), asDecimalOf(sides[0], sides[1])]
+    const isNullTest = (operator === '===' || operator === '!==') && sides.some((side) => side.kind === 'literal' && side.value === null)
+    const result = isNullTest ? { type: 'boolean' as const, nullable: false } : binaryType(operator, left, right)
     if ('problem' in result) throw this.#error(node, 'EXPRESSION_TYPE', result.problem, result.hint)
     return { kind: 'binary', operator, left, right, ...result }
   }
@@ -231,6 +235,7 @@ class Checker {
     const property = this.#property(callee, depth)
     if (typeof property === 'string' && property !== 'toString' && !isJsonKey(property)) throw this.#forbidden(callee.property, `the member ${property} cannot be used`)
     const receiver = this.#object(callee, depth)
+    if (receiver.logical?.kind === 'array' || receiver.logical?.kind === 'row') throw this.#error(node, 'EXPRESSION_TYPE', `${describeType(receiver)} has no methods`, receiver.logical.kind === 'array' ? 'there are [0], .length, flatMap: { unnest: … }, and functions of a module' : 'write one of its fields')
     if (receiver.type === 'json') throw this.#error(node, 'EXPRESSION_TYPE', 'a json value has no methods', 'convert it first: String(…).…')
     return this.#callOf(node, `${receiverOf(receiver.type)}.${property}`, [receiver], depth)
   }
@@ -254,7 +259,7 @@ class Checker {
   #unknownFunction(node: CallExpression, name: string, receiver: readonly Expression[]): Error {
     const [object] = receiver
     if (name === 'Math.random' || name === 'Date.now') return this.#forbidden(node, `${name} gives another answer each time, so a restored job would differ`)
-    if (object === undefined) return this.#error(node, 'UNKNOWN_FUNCTION', `there is no function ${name}`, suggestion(name, [...FUNCTIONS.keys()].filter(isGlobalName)))
+    if (object === undefined) return this.#error(node, 'UNKNOWN_FUNCTION', `there is no function ${name}`, sayingOf(name) ?? suggestion(name, [...FUNCTIONS.keys()].filter(isGlobalName)))
     const kind = receiverOf(object.type)
     const method = name.slice(kind.length + 1)
     return this.#error(node, 'UNKNOWN_FUNCTION', `${describeType(object)} has no method ${method}`, suggestion(method, methodsOf(kind)))
@@ -300,11 +305,35 @@ function withNullTyped(left: Expression, right: Expression): [Expression, Expres
   return [left, right]
 }
 
+/** A literal beside a decimal, with the digits that decimal has: `price === '9.5'` means 9.50. Anything else as it is. */
+function asDecimalOf({ logical }: Expression, literal: Expression): Expression {
+  if (logical?.kind !== 'decimal' || literal.kind !== 'literal' || typeof literal.value !== 'string') return literal
+  const value = decimalText(literal.value, logical.precision, logical.scale)
+  return value === undefined ? literal : { ...literal, value, logical }
+}
+
 /** What both say of their values beyond their type. */
 function sharedLogical(left: ExpressionType, right: ExpressionType): Pick<ExpressionType, 'logical'> {
   if (left.logical === undefined || describeType({ ...left, nullable: false }) !== describeType({ ...right, nullable: false })) return {}
   return { logical: left.logical }
 }
+
+/** How JavaScript says what SQL or another place calls a function of that name. */
+function sayingOf(name: string): string | undefined {
+  const word = name.toLowerCase()
+  const inNamespace = [...FUNCTIONS.keys()].find((known) => isGlobalName(known) && known.toLowerCase().endsWith(`.${word}`))
+  return inNamespace === undefined ? SAYINGS.get(word) : `write ${inNamespace}(…)`
+}
+
+const SAYINGS: ReadonlyMap<string, string> = new Map([
+  ...['coalesce', 'ifnull', 'nvl'].map((name) => [name, 'write a ?? b'] as const),
+  ...['if', 'iif', 'case'].map((name) => [name, 'write condition ? a : b'] as const),
+  ['upper', 'write text.toUpperCase()'], ['lower', 'write text.toLowerCase()'], ['concat', 'write `${a}${b}`'], ['substr', 'write text.slice(from, to)'],
+  ...['substring', 'trim'].map((name) => [name, `write text.${name}(…)`] as const),
+  ...['length', 'char_length', 'cardinality'].map((name) => [name, 'write text.length'] as const),
+  ['cast', 'write Number(…), String(…) or Date.parse(…)'], ['isnan', 'ask Number.isFinite(…)'],
+  ...['now', 'current_timestamp'].map((name) => [name, 'the time of day would differ after a restore: take a field of the row, or window: { …, time: processing }'] as const),
+])
 
 function receiverOf(type: FieldType): string {
   return type === 'long' || type === 'double' ? 'number' : type

@@ -34,7 +34,7 @@ export function parseSyntax(text: string): Syntax {
   const rest = text.slice(syntax.end)
   const skipped = rest.length - rest.trimStart().length
   if (skipped < rest.length) {
-    throw expressionError(text, syntax.end + skipped, 'EXPRESSION_SYNTAX', `the expression ends before ${quote(rest.trimStart())}`)
+    throw expressionError(text, syntax.end + skipped, 'EXPRESSION_SYNTAX', `the expression ends before ${quote(rest.trimStart())}`, sqlHint(rest.trimStart()))
   }
   return syntax
 }
@@ -47,12 +47,29 @@ function syntaxOf(text: string): Syntax {
       const { pos: offset } = cause as SyntaxError & { pos?: number }
       // acorn's answer to brackets nested thousands deep
       const code = cause.message.startsWith('Not enough stack') ? 'EXPRESSION_TOO_LARGE' : 'EXPRESSION_SYNTAX'
-      throw expressionError(text, offset ?? 0, code, cause.message.replace(/ \(\d+:\d+\)$/, ''))
+      throw expressionError(text, offset ?? 0, code, cause.message.replace(/ \(\d+:\d+\)$/, ''), isCutOff(text) ? 'within { } and [ ] of YAML a comma ends a text: put quotes around the expression' : undefined)
     }
     // the same in its tokenizer, or in a part of it that does not look
     if (cause instanceof RangeError) throw expressionError(text, 0, 'EXPRESSION_TOO_LARGE', 'the expression is nested too deeply')
     throw cause
   }
+}
+
+/** What stands in SQL where an expression has ended. */
+function sqlHint(rest: string): string | undefined {
+  const word = /^[A-Za-z]+/.exec(rest)?.[0].toLowerCase() ?? ''
+  return SQL_WORDS.get(word)
+}
+
+const SQL_WORDS: ReadonlyMap<string, string> = new Map([
+  ['and', 'write &&'], ['or', 'write ||'], ['is', 'write === null or !== null'], ['not', 'write !(…)'],
+  ['like', 'write .startsWith(…), .endsWith(…) or .includes(…)'], ['between', 'write a <= x && x <= b'], ['as', 'the name stands before the expression: name: expression'],
+])
+
+/** Whether brackets are left open, as by a comma that YAML took for its own. */
+function isCutOff(text: string): boolean {
+  const count = (pattern: RegExp): number => text.match(pattern)?.length ?? 0
+  return count(/[([]/g) > count(/[)\]]/g)
 }
 
 function quote(text: string): string {

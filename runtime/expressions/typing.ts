@@ -7,9 +7,8 @@ export interface TypeProblem { problem: string; hint?: string }
 
 /** The type of `left operator right`, or why there is none. The rules stand at checkExpression. */
 export function binaryType(operator: BinaryOperator, left: ExpressionType, right: ExpressionType): ExpressionType | TypeProblem {
-  if (operator !== '===' && operator !== '!==' && (left.logical?.kind === 'decimal' || right.logical?.kind === 'decimal')) {
-    return { problem: `${operator} does not take ${describeType(left)} and ${describeType(right)}`, hint: 'a decimal is compared with === only; convert it first: Number(…)' }
-  }
+  const hint = apartHint(operator, left, right)
+  if (hint !== undefined) return { problem: `${operator} does not take ${describeType(left)} and ${describeType(right)}`, hint }
   switch (operator) {
     case '===': case '!==': return equalityType(operator, left, right)
     case '<': case '<=': case '>': case '>=': return orderType(operator, left, right)
@@ -24,9 +23,34 @@ export function combinedType(left: FieldType, right: FieldType): FieldType | und
   return isNumber(left) && isNumber(right) ? 'double' : undefined
 }
 
+/** Whether values of both that mean the same are the same in a row: long and double are, decimals of two scales or a date and a long are not. */
+export function haveOneEquality(left: ExpressionType, right: ExpressionType): boolean {
+  return combinedType(left.type, right.type) !== undefined && meaning(left) === meaning(right)
+}
+
 /** `long?`, as types are written in a schema. */
 export function describeType(type: ExpressionType): string {
   return valueTypeText(type)
+}
+
+/** What to do about two values that are of one JavaScript type and say different things, or that nothing can compare. */
+function apartHint(operator: BinaryOperator, left: ExpressionType, right: ExpressionType): string | undefined {
+  const [one, other] = [left.logical?.kind, right.logical?.kind]
+  const isEquality = operator === '===' || operator === '!=='
+  if (one === 'decimal' || other === 'decimal') {
+    if (isEquality) return meaning(left) === meaning(right) ? undefined : 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'
+    return 'a decimal is compared with === only; convert it first: Number(…)'
+  }
+  if (isEquality && [one, other].every((kind) => kind === 'array' || kind === 'row')) return 'compare a field or element of them, or their texts: JSON.stringify(…)'
+  if ((one === 'date' && right.type === 'timestamp') || (other === 'date' && left.type === 'timestamp')) return 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'
+  if ((one === 'date' && right.type === 'string') || (other === 'date' && left.type === 'string')) return "a date counts days since 1970-01-01: Date.parse('2020-01-31') / 86400000"
+  return undefined
+}
+
+/** The same for types whose equal values are equal in rows. */
+function meaning({ type, logical }: ExpressionType): string {
+  if (logical?.kind === 'decimal') return `decimal of scale ${logical.scale}`
+  return logical === undefined ? kindOf(type) : valueTypeText({ type, logical, nullable: false })
 }
 
 function equalityType(operator: string, left: ExpressionType, right: ExpressionType): ExpressionType | TypeProblem {

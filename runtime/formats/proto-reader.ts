@@ -1,4 +1,4 @@
-import { decimalText } from '../codegen/rows/logical-values.ts'
+import { decimalText } from '../model/decimal-text.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, ValueType } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'

@@ -25,7 +25,7 @@ export function readDedupe(entry: Entry, inputs: readonly Input[], problems: Pro
   if (fields === undefined) return { stream: input }
   const keep = readKeep(fields, path, input, problems)
   const ttlMs = readTtl(fields['ttl'], join(path, 'ttl'), problems)
-  if (ttlMs === undefined) warnUnbounded(path, 'the keys', problems)
+  if (fields['ttl'] === undefined) warnUnbounded(path, 'the keys', problems)
   if (keyBy === undefined || keep === undefined || ttlMs === 'wrong') return { stream: input }
   return { stream: input, keyBy, verb: { kind: 'dedupe', keep, ...(ttlMs === undefined ? {} : { ttlMs }) } }
 }
@@ -69,14 +69,14 @@ export function readOrderField(value: unknown, path: string, schema: Schema, pro
   return undefined
 }
 
-/** Undefined when there is none. */
+/** Undefined when there is none, which `forever` says too. */
 export function readTtl(value: unknown, path: string, problems: Problems): number | 'wrong' | undefined {
-  if (value === undefined) return undefined
+  if (value === undefined || value === 'forever') return undefined
   const ms = readDuration(value, path, problems)
-  if (ms === 0) problems.report('DURATION_INVALID', path, 'nothing would be kept at all', 'leave it out to keep for ever, or write 1h')
+  if (ms === 0) problems.report('DURATION_INVALID', path, 'nothing would be kept at all', 'write 1h, or forever')
   return ms === undefined || ms === 0 ? 'wrong' : ms
 }
 
 export function warnUnbounded(path: string, what: string, problems: Problems): void {
-  problems.warn('STATE_UNBOUNDED', path, `without ttl ${what} are kept for ever: state grows with every new key`, 'add ttl: 1h, or as long as duplicates can come')
+  problems.warn('STATE_UNBOUNDED', path, `without ttl ${what} are kept for ever: state grows with every new key`, 'add ttl: 1h, or as long as rows of a key may be apart; write ttl: forever when it is meant so')
 }

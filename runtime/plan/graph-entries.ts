@@ -141,7 +141,9 @@ function readVerb(fields: Fields, path: string, problems: Problems): VerbName | 
 
 function reportUnknown(name: string, verb: VerbName | undefined, allowed: readonly string[], path: string, problems: Problems): void {
   const message = ALL_FIELDS.includes(name) ? `"${name}" does not go with ${verb ?? 'this'}` : `unknown field "${name}"`
-  problems.report('UNKNOWN_FIELD', join(path, name), message, suggestion(name, allowed))
+  // of what may stand here, else of what would make another verb of it
+  const meant = nearest(name, allowed) === undefined && !ALL_FIELDS.includes(name) && nearest(name, ALL_FIELDS) !== undefined ? ALL_FIELDS : allowed
+  problems.report('UNKNOWN_FIELD', join(path, name), message, suggestion(name, meant))
 }
 
 function readFrom(fields: Fields, verb: VerbName | undefined, path: string, problems: Problems): readonly string[] | undefined {

@@ -1,4 +1,4 @@
-import { describe, join, type Fields, type Problems } from './problems.ts'
+import { describe, isFields, join, type Fields, type Problems } from './problems.ts'
 import { readDuration } from './source-verb.ts'
 
 /** Which rows of the two sides can meet, and so how long they are kept. */
@@ -60,9 +60,8 @@ function readWindow(value: unknown, path: string, problems: Problems): JoinExten
 }
 
 function readWithin(value: unknown, path: string, problems: Problems): JoinExtent | undefined {
-  const fields = problems.fields(value, path, ['before', 'after'])
-  if (fields === undefined) return undefined
-  if (fields['before'] === undefined && fields['after'] === undefined) {
+  const fields = isFields(value) ? problems.fields(value, path, ['before', 'after']) : undefined
+  if (fields?.['before'] === undefined && fields?.['after'] === undefined) {
     problems.report('JOIN_INVALID', path, 'says neither before nor after', 'write { before: 10s, after: 0s }: how much earlier and later than left the right row may be')
     return undefined
   }

@@ -1,7 +1,7 @@
 import { readKeyNames } from './key-fields.ts'
 import { describe, isFields, join, type Problems } from './problems.ts'
 import type { Input } from './read-operator.ts'
-import { combinedType, describeType } from '../expressions/typing.ts'
+import { describeType, haveOneEquality } from '../expressions/typing.ts'
 import { fieldOf } from '../model/schema.ts'
 
 export interface JoinKeys { left: readonly string[]; right: readonly string[] }
@@ -40,7 +40,7 @@ function readPair(left: unknown, right: unknown, path: string, { inputs, names }
   if (leftKey === undefined || rightKey === undefined) return undefined
   const leftField = fieldOf(inputs[0].schema, left)
   const rightField = fieldOf(inputs[1].schema, right)
-  if (leftField !== undefined && rightField !== undefined && combinedType(leftField.type, rightField.type) === undefined) {
+  if (leftField !== undefined && rightField !== undefined && !haveOneEquality(leftField, rightField)) {
     problems.report('TYPE_MISMATCH', path, `"${left}" of "${names[0] ?? 'left'}" is ${describeType(leftField)}, "${right}" of "${names[1] ?? 'right'}" is ${describeType(rightField)}: they are never equal`,
       'bring one to the type of the other with set before')
     return undefined

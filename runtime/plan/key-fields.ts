@@ -1,12 +1,17 @@
 import type { Entry } from './graph-entries.ts'
-import { join, type Problems } from './problems.ts'
+import { describe, join, type Problems } from './problems.ts'
 import { suggestion } from '../expressions/suggest.ts'
+import { describeType } from '../expressions/typing.ts'
 import { fieldOf, type Schema } from '../model/schema.ts'
+
+/** Verbs that Flink has for a stream without keys too. */
+const OVER_ALL_ROWS: ReadonlySet<string> = new Set(['window', 'aggregate', 'reduce', 'topN', 'dedupe', 'pattern'])
 
 /** The `keyBy` of an entry: fields of its input that have equality. Undefined after reporting. */
 export function readKeys(entry: Entry, schema: Schema, problems: Problems): readonly string[] | undefined {
   if (entry.fields['keyBy'] === undefined) {
-    problems.report('KEY_MISSING', entry.path, `a ${entry.verb} needs keyBy beside it`, 'add keyBy: a field or a list of fields')
+    problems.report('KEY_MISSING', entry.path, `a ${entry.verb} needs keyBy beside it`,
+      `add keyBy: a field or a list of fields${OVER_ALL_ROWS.has(entry.verb) ? '; over all rows together: set: { all: 1 } before, and keyBy: all' : ''}`)
     return undefined
   }
   return readKeyNames(entry.fields['keyBy'], join(entry.path, 'keyBy'), schema, problems)
@@ -29,12 +34,16 @@ function readKey(name: unknown, schema: Schema, path: string, problems: Problems
   const key = problems.text(name, path, 256)
   if (key === undefined) return undefined
   const field = fieldOf(schema, key)
+  if (field === undefined && /[^\w$]/.test(key)) {
+    problems.report('KEY_INVALID', path, `${describe(key)} is an expression, a key must be a field`, `compute it before, with set: { name: … }, and key by that; it must give the same after a restore`)
+    return undefined
+  }
   if (field === undefined) {
     problems.report('UNKNOWN_FIELD', path, `there is no field "${key}"`, suggestion(key, schema.fields.map((known) => known.name)))
     return undefined
   }
   if (field.type === 'json') {
-    problems.report('TYPE_MISMATCH', path, `"${key}" is json, which has no equality`, 'compute a field of another type with set and key by that')
+    problems.report('TYPE_MISMATCH', path, `"${key}" is ${describeType(field)}, which has no equality`, 'compute a field of another type with set and key by that')
     return undefined
   }
   return key

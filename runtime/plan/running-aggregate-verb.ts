@@ -48,10 +48,10 @@ function readEmit(entry: Entry, problems: Problems): RunningAggregateVerb['emit'
   return ms === undefined || ms === 0 ? undefined : { kind: 'every', ms }
 }
 
-/** The `ttl` of an entry, `never` when it has none. Undefined after reporting. */
+/** The `ttl` of an entry, `never` when it has none or is `forever`. Undefined after reporting. */
 export function readTtl(entry: Entry, problems: Problems): number | 'never' | undefined {
   const { ttl } = entry.fields
-  if (ttl === undefined) return 'never'
+  if (ttl === undefined || ttl === 'forever') return 'never'
   const path = join(entry.path, 'ttl')
   const ms = readDuration(ttl, path, problems)
   if (ms === 0) problems.report('DURATION_INVALID', path, 'must be longer than nothing')

@@ -32,7 +32,7 @@ export function readTopN(entry: Entry, inputs: readonly Input[], problems: Probl
   const stream: Stream = rank === undefined || rank === 'wrong' ? input : { schema: withRank(input.schema, rank), time: input.time }
   const settings = readSettings(fields, path, input.schema, problems)
   const ttlMs = readTtl(fields['ttl'], join(path, 'ttl'), problems)
-  if (ttlMs === undefined) warnUnbounded(path, 'the rankings of all keys', problems)
+  if (fields['ttl'] === undefined) warnUnbounded(path, 'the rankings of all keys', problems)
   if (rank === 'wrong') return { stream: { time: { kind: 'unknown' } } }
   if (keyBy === undefined || settings === undefined || ttlMs === 'wrong') return { stream }
   return { stream, keyBy, verb: { kind: 'topN', ...settings, ...(rank === undefined ? {} : { rank }), ...(ttlMs === undefined ? {} : { ttlMs }) } }

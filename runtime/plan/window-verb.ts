@@ -1,6 +1,6 @@
 import { readAggregates, type Aggregate } from './aggregate-fields.ts'
 import type { Entry } from './graph-entries.ts'
-import { join, type Fields, type Problems } from './problems.ts'
+import { isFields, join, type Fields, type Problems } from './problems.ts'
 import { readDuration } from './source-verb.ts'
 import type { Input, ReadOperator, Stream, StreamTime } from './read-operator.ts'
 import { fieldOf, type Field, type Schema } from '../model/schema.ts'
@@ -105,9 +105,9 @@ function readTimes(entry: Entry, read: ReadExtent | undefined, problems: Problem
   }
   if (emit === undefined) return latenessMs === undefined ? undefined : { latenessMs }
   const emitPath = join(entry.path, 'emit')
-  const early = problems.fields(emit, emitPath, ['early'])?.['early']
+  if (!isFields(emit) || Object.keys(emit).length === 0) problems.report('EMIT_INVALID', emitPath, 'does not say when early results come', 'write emit: { early: 1s }')
+  const early = isFields(emit) ? problems.fields(emit, emitPath, ['early'])?.['early'] : undefined
   const earlyMs = early === undefined ? undefined : readLength(early, join(emitPath, 'early'), problems)
-  if (early === undefined) problems.report('WINDOW_INVALID', emitPath, 'says nothing', 'write emit: { early: 1s }')
   if (earlyMs !== undefined && read?.window.kind === 'count') {
     problems.report('WINDOW_INVALID', emitPath, 'a window of rows has no early result: it comes after every so many rows')
     return undefined

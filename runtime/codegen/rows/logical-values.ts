@@ -1,3 +1,4 @@
+import { decimalText } from '../../model/decimal-text.ts'
 import type { ValueType } from '../../model/schema.ts'
 import { isoDate, parseIsoTimestamp } from './timestamp-text.ts'
 
@@ -100,14 +101,4 @@ export function latin1(bytes: Uint8Array): string { return Buffer.from(bytes.buf
 function bytesOfBase64(text: string): string | undefined {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
   return Buffer.from(text, 'base64').toString('latin1')
-}
-
-/** The text of a decimal as rows carry it; undefined when it has more digits than the type, or is no number. */
-export function decimalText(text: string, precision: number, scale: number): string | undefined {
-  const [, sign = '', whole = '', fraction = ''] = /^([+-]?)(\d+)(?:\.(\d+))?$/.exec(text) ?? []
-  if (whole === '' || /[1-9]/.test(fraction.slice(scale))) return undefined
-  const digits = whole.replace(/^0+(?=\d)/, '')
-  if (digits !== '0' && digits.length > precision - scale) return undefined
-  const number = scale === 0 ? digits : `${digits}.${fraction.slice(0, scale).padEnd(scale, '0')}`
-  return sign === '-' && /[1-9]/.test(number) ? `-${number}` : number
 }

@@ -5,7 +5,8 @@ import { parseAggregate } from '../../../../runtime/expressions/aggregate.ts'
 import { FUNCTIONS } from '../../../../runtime/expressions/functions.ts'
 import { parseCondition, parseExpression } from '../../../../runtime/expressions/parse.ts'
 import { MillraceError } from '../../../../runtime/model/errors.ts'
-import type { Schema } from '../../../../runtime/model/schema.ts'
+import type { Field, Schema, ValueType } from '../../../../runtime/model/schema.ts'
+import { parseValueType } from '../../../../runtime/model/value-type.ts'
 
 const schema: Schema = {
   fields: [
@@ -25,13 +26,17 @@ function typeOf(text: string): string {
 }
 
 function failure(text: string, parse: (text: string, schema: Schema) => unknown = parseExpression): MillraceError {
+  return failureOf(() => parse(text, schema))
+}
+
+function failureOf(parse: () => unknown): MillraceError {
   try {
-    parse(text, schema)
+    parse()
   } catch (error) {
     if (error instanceof MillraceError) return error
     throw error
   }
-  throw new Error(`${text} was taken`)
+  throw new Error('it was taken')
 }
 
 describe('types', () => {
@@ -116,6 +121,14 @@ describe('mistakes', () => {
     ['channel.toUppercase()', 'UNKNOWN_FUNCTION', 1, 'did you mean "toUpperCase"?'],
     ['Math.random()', 'EXPRESSION_FORBIDDEN', 1, undefined],
     ["Math.floor('1')", 'EXPRESSION_TYPE', 1, undefined],
+    ['upper(channel)', 'UNKNOWN_FUNCTION', 1, 'write text.toUpperCase()'],
+    ['COALESCE(city, channel)', 'UNKNOWN_FUNCTION', 1, 'write a ?? b'],
+    ['ABS(price)', 'UNKNOWN_FUNCTION', 1, 'write Math.abs(…)'],
+    ['price > 1 AND price < 5', 'EXPRESSION_SYNTAX', 11, 'write &&'],
+    ['city IS NULL', 'EXPRESSION_SYNTAX', 6, 'write === null or !== null'],
+    ['price = 5', 'EXPRESSION_FORBIDDEN', 1, 'compare with ==='],
+    ['Math.max(price', 'EXPRESSION_SYNTAX', 15, 'within { } and [ ] of YAML a comma ends a text: put quotes around the expression'],
+    ['delay === NaN', 'EXPRESSION_FORBIDDEN', 11, 'ask Number.isFinite(…)'],
     ["channel.replace(channel)", 'EXPRESSION_TYPE', 1, undefined],
   ])('%s gives %s', (text, code, column, hint) => {
     const error = failure(text)
@@ -140,6 +153,41 @@ describe('mistakes', () => {
     ['many questions', 'late?1:'.repeat(400) + '1'],
   ])('%s is refused as too large', (_, text) => {
     expect(failure(text).code).toBe('EXPRESSION_TOO_LARGE')
+  })
+})
+
+describe('values that are more than their JavaScript type', () => {
+  const of = (name: string, text: string): Field => ({ name, ...(parseValueType(text) as ValueType) })
+  const logical: Schema = { fields: [of('price', 'decimal(10,2)'), of('other', 'decimal(12,2)?'), of('rate', 'decimal(10,3)'), of('day', 'date'), of('at', 'timestamp'), of('name', 'string'), of('tags', 'array<string>?'), of('more', 'array<string>')] }
+
+  test.each([
+    ['price === rate', 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
+    ['price === name', 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
+    ["price === '9.001'", 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
+    ['day >= at', 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'],
+    ['at - day', 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'],
+    ["day === '2020-01-31'", "a date counts days since 1970-01-01: Date.parse('2020-01-31') / 86400000"],
+    ['tags === more', 'compare a field or element of them, or their texts: JSON.stringify(…)'],
+    ["tags.includes('a')", 'there are [0], .length, flatMap: { unnest: … }, and functions of a module'],
+  ])('%s is refused: rows could never say so', (text, hint) => {
+    expect(failureOf(() => parseExpression(text, logical))).toMatchObject({ code: 'EXPRESSION_TYPE', hint })
+  })
+
+  test.each(['price === other', 'price !== null', 'tags === null', 'tags[0] === name', "day >= Date.parse('2020-01-31') / 86400000", 'day + 1 > 5', "Number(price) > Number(rate)"])('%s can be asked', (text) => {
+    expect(parseExpression(text, logical).type).toMatch(/boolean/)
+  })
+
+  test('a text beside a decimal gets its digits: 9.5 is 9.50 there', () => {
+    expect(parseExpression("price === '9.5'", logical)).toMatchObject({ right: { kind: 'literal', value: '9.50' } })
+  })
+
+  test.each([['max(price)', 'convert it: Number(…)'], ['argMin(name, rate)', 'convert it: Number(…)'], ['sum(day)', undefined]])('%s is refused: its text or number has another order or sum than the value', (text, hint) => {
+    const error = failureOf(() => parseAggregate(text, logical))
+    expect([error.code, error.hint]).toEqual(['EXPRESSION_TYPE', hint])
+  })
+
+  test.each(['countDistinct(price)', 'first(price)', 'min(day)', 'max(Number(price))'])('%s is taken', (text) => {
+    expect(parseAggregate(text, logical).function).toBeDefined()
   })
 })
 

@@ -25,6 +25,7 @@ describe('a dedupe that cannot be', () => {
   test.each([
     ['no key', { dedupe: { keep: 'first', ttl: '1h' } }, 'KEY_MISSING', ''],
     ['a key that is no field', { keyBy: 'aution', dedupe: { keep: 'first', ttl: '1h' } }, 'UNKNOWN_FIELD', 'keyBy'],
+    ['a key that differs from run to run', { keyBy: 'Math.random()', dedupe: { keep: 'first', ttl: '1h' } }, 'KEY_INVALID', 'keyBy'],
     ['a json key', { keyBy: 'raw', dedupe: { keep: 'first', ttl: '1h' } }, 'TYPE_MISMATCH', 'keyBy'],
     ['no rule', { ...KEYED, dedupe: { ttl: '1h' } }, 'DEDUPE_INVALID', 'dedupe.keep'],
     ['an unknown rule', { ...KEYED, dedupe: { keep: 'newest', ttl: '1h' } }, 'UNKNOWN_VALUE', 'dedupe.keep'],
@@ -57,5 +58,7 @@ describe('a dedupe', () => {
   test('without a time to live is warned of', () => {
     const result = validate({ ...KEYED, dedupe: { keep: 'first' } })
     expect('problems' in result ? result.problems : result.warnings).toMatchObject([{ code: 'STATE_UNBOUNDED', path: 'spec.graph[1].dedupe' }])
+    const forever = validate({ ...KEYED, dedupe: { keep: 'first', ttl: 'forever' } })
+    expect('problems' in forever ? forever.problems : forever.warnings).toEqual([])
   })
 })

@@ -38,6 +38,8 @@ describe('a join that cannot be', () => {
   test.each([
     ['no key', { ttl: '1h' }, 'KEY_MISSING', 'join'],
     ['keys of different types', { on: { channel: 'id' }, ttl: '1h' }, 'TYPE_MISMATCH', 'join.on.channel'],
+    ['a date beside a long', { on: { day: 'id' }, ttl: '1h' }, 'TYPE_MISMATCH', 'join.on.day', { bids: { ...BIDS, day: 'date' } }],
+    ['a decimal beside a string', { on: { amount: 'seller' }, ttl: '1h' }, 'TYPE_MISMATCH', 'join.on.amount', { bids: { ...BIDS, amount: 'decimal(10,2)' } }],
     ['a key that is an expression', { on: { 'Math.random()': 'id' }, ttl: '1h' }, 'KEY_INVALID', 'join.on["Math.random()"]'],
     ['a key that is no field of the left', { on: { auctoin: 'id' }, ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on.auctoin'],
     ['a key that is no field of the right', { on: { auction: 'idd' }, ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on.auction'],
@@ -60,8 +62,9 @@ describe('a join that cannot be', () => {
     ['a bound of the window as a field', { on: ON, window: { tumble: '1s' }, select: { windowEnd: 'left.at' } }, 'DUPLICATE_FIELD', 'join.select.windowEnd'],
     ['nothing selected', { on: ON, ttl: '1h', select: {} }, 'TOO_LARGE', 'join.select'],
     ['a text instead of options', 'auction', 'TYPE_MISMATCH', 'join'],
-  ])('%s is refused', (_, join, code, path) => {
-    expect(found(join).map((problem) => [problem.code, problem.path])).toEqual([[code, `spec.graph[2].${path}`]])
+    ['a text instead of an interval', { on: ON, within: '1s' }, 'JOIN_INVALID', 'join.within'],
+  ])('%s is refused', (_, join, code, path, options: Options = {}) => {
+    expect(found(join, options).map((problem) => [problem.code, problem.path])).toEqual([[code, `spec.graph[2].${path}`]])
   })
 
   test('one input is refused', () => {

@@ -37,6 +37,11 @@ describe('the window verb', () => {
     expect(problems.map((problem) => [problem.code, problem.path])).toContainEqual([code, path])
   })
 
+  test.each([['a misspelt verb', { windw: { tumble: '1s' } }, 'UNKNOWN_FIELD', 'windw', 'did you mean "window"?'], ['early results that are not said', { window: { tumble: '1s' }, emit: 'everyRow' }, 'EMIT_INVALID', 'emit', 'write emit: { early: 1s }']])(
+    'for %s there is one problem, with what was meant', (_, more, code, path, hint) => {
+      expect(problemsOf({ keyBy: 'k', aggregate: { n: 'count()' }, ...more })).toEqual([expect.objectContaining({ code, path: `spec.graph[1].${path}`, hint })])
+    })
+
   test('windows of time put out their bounds, those of rows do not', () => {
     const fields = (window: unknown): string[] => aroundOperator({ k: 'string', at: 'timestamp' }, windowed(window), { eventTime: 'at' }).operators[1]?.schema.fields.map(({ name }) => name) ?? []
     expect(fields({ session: '1s', time: 'processing' })).toEqual(['k', 'windowStart', 'windowEnd', 'n'])

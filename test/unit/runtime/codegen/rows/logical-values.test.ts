@@ -6,7 +6,7 @@ import { compileJsonScanner } from '../../../../../runtime/codegen/json/json-sca
 import { compileJsonWriter } from '../../../../../runtime/codegen/json/json-writer.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import { compileRowMaker } from '../../../../../runtime/codegen/rows/row-maker.ts'
-import { decimalText } from '../../../../../runtime/codegen/rows/logical-values.ts'
+import { decimalText } from '../../../../../runtime/model/decimal-text.ts'
 import { parseCondition, parseExpression } from '../../../../../runtime/expressions/parse.ts'
 import { namedField, type Row, type Schema } from '../../../../../runtime/model/schema.ts'
 import { parseValueType, valueTypeText } from '../../../../../runtime/model/value-type.ts'
