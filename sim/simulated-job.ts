@@ -17,12 +17,14 @@ const SLOW_STORE_MS = 1_500
 /**
  * What happens, and when: `at` counts events of the simulation. A process is killed, stops and wakes when it has been
  * replaced (`zombie`), loses one connection (`cut`) or for a while all of them (`partition`); the store fails or is slow
- * for a while, or the disk of store and files is full.
+ * for a while, the disk of store and files is full, or those of the machines, to which state goes.
  */
 export type Fault = { at: number } & (
   | { kind: 'kill' | 'zombie' | 'cut'; who: Victim }
   | { kind: 'partition'; who: Victim; forMs: number }
-  | { kind: 'storeDown' | 'storeSlow' | 'diskFull'; forMs: number })
+  | { kind: Trouble; forMs: number })
+
+type Trouble = 'storeDown' | 'storeSlow' | 'diskFull' | 'localDiskFull'
 
 /** `coordinator` or the index of a worker. */
 export type Victim = 'coordinator' | number
@@ -38,6 +40,8 @@ export interface Simulation extends OutsideOfJobs {
   storeFaultRate: number
   /** Paths in the store that nothing may be written to or read from, ever. */
   storeRefuses?: (path: string) => boolean
+  /** Bytes of each machine's local disk, for state that does not fit into memory; absent: no end. */
+  scratchBytes?: number
   /** From which the job's paths count. */
   baseDir?: string
   /** Where its sinks write; of several, each line of the output begins with its folder. */
@@ -65,7 +69,7 @@ class SimulatedJob {
   #settled = false
   readonly #cutOff = new Set<string>()
   /** Until when, in virtual time. */
-  readonly #trouble = { storeDown: 0, storeSlow: 0, diskFull: 0 }
+  readonly #trouble = { storeDown: 0, storeSlow: 0, diskFull: 0, localDiskFull: 0 }
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation
@@ -74,10 +78,11 @@ class SimulatedJob {
     const { world, network, store, files } = this.#machines
     network.reaches = (from, to) => !this.#cutOff.has(from) && !this.#cutOff.has(to)
     store.delayMs = () => (this.#lasts('storeSlow') ? world.random() * SLOW_STORE_MS : 0)
-    files.refusal = () => (this.#lasts('diskFull') ? Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }) : undefined)
+    files.refusal = () => (this.#lasts('diskFull') ? noSpace() : undefined)
+    this.#machines.scratchRefusal = () => (this.#lasts('localDiskFull') || this.#lasts('diskFull') ? noSpace() : undefined)
   }
 
-  #lasts(trouble: 'storeDown' | 'storeSlow' | 'diskFull'): boolean { return this.#machines.world.now < this.#trouble[trouble] }
+  #lasts(trouble: Trouble): boolean { return this.#machines.world.now < this.#trouble[trouble] }
 
   #storeFault(path: string): StoreFault {
     if (this.#simulation.storeRefuses?.(path)) return 'refused'
@@ -199,3 +204,5 @@ class SimulatedJob {
 export async function simulate(simulation: Simulation, untilMs = 600_000): Promise<SimulationResult> {
   return new SimulatedJob(simulation).run(untilMs)
 }
+
+function noSpace(): Error { return Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }) }

@@ -6,6 +6,7 @@ import type { ModuleExports, ModuleLoader } from '../runtime/ports/modules.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
 import { VirtualFiles } from '../runtime/ports/virtual/files.ts'
 import { VirtualNetwork } from '../runtime/ports/virtual/net.ts'
+import { VirtualScratch } from '../runtime/ports/virtual/scratch.ts'
 import { VirtualStore, type StoreFault } from '../runtime/ports/virtual/store.ts'
 import { VirtualWorld } from '../runtime/ports/virtual/world.ts'
 
@@ -22,6 +23,8 @@ export interface MachineSettings extends OutsideOfJobs {
   /** What the volume holds at first, by path. */
   files: ReadonlyMap<string, string | Uint8Array>
   storeFault: (path: string) => StoreFault
+  /** Bytes of each machine's local disk; absent: no end. */
+  scratchBytes?: number
 }
 
 const NO_HTTP: HttpClient = { send: () => Promise.reject(new MillraceError('HTTP_FAILED', 'no service is part of the simulation')) }
@@ -33,6 +36,8 @@ export class SimulatedMachines {
   readonly store: VirtualStore
   readonly files: VirtualFiles
   readonly log: string[] = []
+  /** What whoever writes to a local disk gets instead of its effect. */
+  scratchRefusal: () => Error | undefined = () => undefined
 
   readonly #settings: MachineSettings
 
@@ -47,10 +52,16 @@ export class SimulatedMachines {
 
   /** Everything outside of one process. */
   portsOf(owner: string): Ports {
+    const scratch = new VirtualScratch(this.#settings.scratchBytes)
+    scratch.refusal = () => this.scratchRefusal()
     return {
       clock: this.world.clockOf(owner), rng: this.world.rngOf(), net: this.network.netOf(owner), files: this.files.filesOf(owner),
       httpClient: this.#settings.http?.(this.world.clockOf(owner)) ?? NO_HTTP, modules: this.#modules(owner),
-      logger: this.loggerOf(owner), openStore: () => this.store.storeOf(owner), printLine: () => undefined,
+      logger: this.loggerOf(owner), openStore: () => this.store.storeOf(owner), openScratchFile: () => {
+        this.note(`scratch file ${owner}`)
+        return scratch.open()
+      },
+      printLine: () => undefined,
     }
   }
 

@@ -19,6 +19,8 @@ export interface StreamJobSpec {
   replicas?: number
   maxParallelism?: number
   checkpoints?: { interval?: string; store?: string }
+  /** How much of the rows that operators keep may lie in a worker's memory, and where the rest goes. */
+  state?: { memory: string; folder?: string }
   /** Where the code of user functions lies; the operator never loads it. Read by validateJob and by modules-volume.ts. */
   modules?: Readonly<Record<string, unknown>>
   /** Read by validateJob only. */

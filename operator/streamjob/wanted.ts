@@ -47,7 +47,7 @@ export function wantedOf(context: PodContext, connectors: ConnectorChecks, { job
   }
 }
 
-const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'modules', 'graph'] as const
+const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'state', 'modules', 'graph'] as const
 
 /** The fields that the coordinator reads; an edit of any other leaves the job's revision as it is. */
 export function jobSpecOf(spec: StreamJobSpec): Record<string, unknown> {

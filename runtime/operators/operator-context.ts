@@ -1,3 +1,4 @@
+import type { SpillSettings } from '../codegen/records/cold-segments.ts'
 import type { RowErrorHandler } from '../codegen/contracts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { Schema } from '../model/schema.ts'
@@ -25,6 +26,8 @@ export interface OperatorContext {
   slot: number
   parallelism: number
   maxParallelism: number
+  /** How much of the rows the operator keeps may lie in memory; absent: all. */
+  spill?: SpillSettings | undefined
   /** Reads time; anything timed goes through `after`. */
   clock: Clock
   /**

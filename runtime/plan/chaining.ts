@@ -51,7 +51,7 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
     const consumer = chainOf.get(exchange.consumer.operator)
     narrowed = [consumer === undefined ? exchange : { ...exchange, schema: requiredSchema(exchange.schema, consumer, narrowed, exchange.consumer.input) }, ...narrowed]
   }
-  return { chains, exchanges: narrowed, maxParallelism: graph.maxParallelism, ...(graph.modules === undefined ? {} : { modules: graph.modules }) }
+  return { chains, exchanges: narrowed, maxParallelism: graph.maxParallelism, ...(graph.modules === undefined ? {} : { modules: graph.modules }), ...(graph.state === undefined ? {} : { state: graph.state }) }
 }
 
 function partitioningOf(consumer: OperatorNode, input: number, sameParallelism: boolean): Partitioning {

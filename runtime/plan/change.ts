@@ -104,6 +104,7 @@ function settingsFindings(running: Fields, wanted: Fields): Finding[] {
   const most = [running['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM, wanted['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM]
   if (most[0] !== most[1]) findings.push({ class: 'incompatible', reason: `maxParallelism ${text(most[0])} → ${text(most[1])}: state is divided into that many key groups` })
   if (text(running['modules'] ?? {}) !== text(wanted['modules'] ?? {})) findings.push({ class: 'graph', reason: 'modules changed' })
+  if (text(running['state'] ?? {}) !== text(wanted['state'] ?? {})) findings.push({ class: 'graph', reason: 'state changed' })
   if (text(running['checkpoints'] ?? {}) !== text(wanted['checkpoints'] ?? {})) findings.push({ class: 'graph', reason: 'checkpoints changed' })
   return findings
 }

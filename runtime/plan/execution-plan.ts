@@ -1,4 +1,5 @@
 import type { OperatorNode } from './job-graph.ts'
+import type { StateLimit } from './state-limit.ts'
 import type { Schema } from '../model/schema.ts'
 import type { ModuleSource } from '../model/user-module.ts'
 
@@ -8,6 +9,8 @@ export interface ExecutionPlan {
   exchanges: readonly Exchange[]
   maxParallelism: number
   modules?: Readonly<Record<string, ModuleSource>>
+  /** Absent: all state lies in memory. */
+  state?: StateLimit
 }
 
 /** Neighbouring operators that run as one subtask, in order; the first is a source or reads exchanges. */

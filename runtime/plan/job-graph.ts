@@ -12,6 +12,7 @@ import type { ProcessVerb } from './process-verb.ts'
 import type { ReduceVerb } from './reduce-verb.ts'
 import type { RunningAggregateVerb } from './running-aggregate-verb.ts'
 import type { SideOutputVerb } from './side-output-verb.ts'
+import type { StateLimit } from './state-limit.ts'
 import type { TopNVerb } from './top-n-verb.ts'
 import type { WindowVerb } from './window-verb.ts'
 
@@ -25,6 +26,8 @@ export interface JobGraph {
   maxParallelism: number
   /** Where the user's functions lie, by the name of the module. */
   modules?: Readonly<Record<string, ModuleSource>>
+  /** Absent: all state lies in memory. */
+  state?: StateLimit
 }
 
 export interface OperatorNode {

@@ -3,6 +3,7 @@ import { readEntries, type Entry } from './graph-entries.ts'
 import { operatorOfInput, type JobGraph, type OperatorNode } from './job-graph.ts'
 import { describe, isFields, join, Problems, type Problem } from './problems.ts'
 import { readDuration } from './source-verb.ts'
+import { readStateLimit } from './state-limit.ts'
 import { readModules } from './modules.ts'
 import type { Stream, Surroundings } from './read-operator.ts'
 import { nodeOf, readOperator } from './verbs.ts'
@@ -17,7 +18,7 @@ const DEFAULT_CHECKPOINT_INTERVAL_MS = 10_000
 const SHORTEST_CHECKPOINT_INTERVAL_MS = 10
 
 /** Fields of a StreamJob's spec that say what is computed. */
-const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'modules', 'graph'] as const
+const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'state', 'modules', 'graph'] as const
 /** Fields that say how it is kept running; the operator reads them and the API server checks their form. */
 const PLATFORM_FIELDS = ['image', 'imagePullPolicy', 'imagePullSecrets', 'env', 'resources', 'podTemplate', 'desiredState', 'restartNonce', 'restore', 'deletion'] as const
 
@@ -36,12 +37,13 @@ export function validateJob(spec: unknown, connectors: ConnectorChecks): Validat
   if (maxParallelism > LARGEST_MAX_PARALLELISM) problems.report('TOO_LARGE', 'spec.maxParallelism', `is ${maxParallelism}, at most ${LARGEST_MAX_PARALLELISM} is taken`)
   const parallelism = readReplicas(fields['replicas'], maxParallelism, 'spec.replicas', problems) ?? 1
   readCheckpoints(fields['checkpoints'], problems)
+  const state = fields['state'] === undefined ? undefined : readStateLimit(fields['state'], 'spec.state', problems)
   const modules = readModules(fields['modules'], 'spec.modules', problems)
   // one whose place is wrong is still a module: what names it is not to blame
   const named = new Set(isFields(fields['modules']) ? Object.keys(fields['modules']) : [])
   const operators = readGraph(fields['graph'], maxParallelism, { connectors, modules: named }, problems)
   if (problems.found.length > 0) return { problems: problems.found }
-  return { graph: { operators, parallelism, maxParallelism, modules }, warnings: problems.warnings }
+  return { graph: { operators, parallelism, maxParallelism, modules, ...(state === undefined ? {} : { state }) }, warnings: problems.warnings }
 }
 
 export interface CheckpointSettings {

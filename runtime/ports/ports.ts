@@ -4,6 +4,7 @@ import type { HttpClient } from './http-client.ts'
 import type { ModuleLoader } from './modules.ts'
 import type { Net } from './net.ts'
 import type { Rng } from './rng.ts'
+import type { OpenScratchFile } from './scratch.ts'
 import type { Store } from './store.ts'
 import type { Logger } from './logger.ts'
 
@@ -20,6 +21,8 @@ export interface Ports {
   modules: ModuleLoader
   /** Opens the store named in the job (`file:///…`, or a plain path). Throws MillraceError STORE_UNSUPPORTED. */
   openStore(url: string): Store
+  /** For state that does not fit into memory. */
+  openScratchFile: OpenScratchFile
   /** Where the console sink prints, one line without its end. */
   printLine(line: string): void
 }

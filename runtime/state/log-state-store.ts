@@ -11,7 +11,7 @@ import { LogSnapshots, type GroupLog } from './log-snapshots.ts'
 import { LogMaps } from './map-table.ts'
 import { Lifetime, LogLists, LogValues } from './row-tables.ts'
 import { readBlock, tableName, writeBlock, type ReadTable } from './state-block.ts'
-import type { ListTable, MapTable, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from './state-store.ts'
+import type { ListTable, MapTable, StateMemory, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from './state-store.ts'
 import { LogTimers } from './timer-table.ts'
 
 const MEMBERS = '/members'
@@ -55,7 +55,14 @@ export class LogStateStore implements StateStore {
   /** The records of a table, for a loop over them. */
   records(name: string): RecordTable { return this.#log(name) }
 
+  memory(): StateMemory {
+    const { residentBytes, coldBytes, fileBytes } = this.#arena
+    return { residentBytes, onDiskBytes: coldBytes, fileBytes }
+  }
+
   size(): number { return [...this.#tables.values()].reduce((sum, { table }) => sum + table.size, 0) }
+
+  close(): void { this.#arena.closeDisk() }
 
   snapshot(): GroupState[] {
     const frozen = this.freeze('whole')
@@ -85,6 +92,7 @@ export class LogStateStore implements StateStore {
     for (const [name, other] of this.#others) {
       for (const group of this.#restored) takeOver(group, other.#tables.get(name) as LogTable, this.#tables.get(name) as LogTable)
     }
+    for (const other of this.#others.values()) other.close()
     this.#others.clear()
     for (const group of this.#restored) {
       for (const table of this.#tables.values()) if (table.kind === 'timers') table.table.restored(group)

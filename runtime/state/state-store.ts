@@ -84,6 +84,7 @@ export interface StateStore {
   list(name: string): ListTable
   map(name: string): MapTable
   timers(name: string): TimerTable
+  memory(): StateMemory
   /** Entries of all tables; those whose time is over count until they are come across. */
   size(): number
   /** Blocks by key group, with the shape they were written with; several of a group are to be restored in their order. */
@@ -92,16 +93,21 @@ export interface StateStore {
   freeze(extent: SnapshotExtent): FrozenState
   /** Called once, after the last block. */
   restored(): void
+  /** Gives back what is not memory; nothing may be asked afterwards. */
+  close(): void
   /** Before the first change. Throws STATE_CORRUPT, or STATE_INCOMPATIBLE when a table it holds has another shape now. */
   restore(group: number, bytes: Uint8Array): void
 }
+
+/** Bytes of rows in memory, of those on disk, and of the file they are in; garbage in them included. */
+export interface StateMemory { residentBytes: number; onDiskBytes: number; fileBytes: number }
 
 export interface StateOptions {
   maxParallelism: number
   /** Processing time in ms, for times to live. */
   now(): number
   /** How much may lie in memory; absent: all. Timers always do. */
-  spill?: SpillSettings
+  spill?: SpillSettings | undefined
 }
 
 /** Empty tables of a shape. Throws KEY_TYPE_UNSUPPORTED for a json field in a key. */

@@ -4,6 +4,8 @@ import type { Row } from '../model/schema.ts'
 import type { ErrorPolicy } from '../plan/job-graph.ts'
 import type { Logger } from '../ports/logger.ts'
 
+/** See codegen/records/cold-segments.ts. */
+const DISK_FAILURES = new Set(['STATE_DISK_FULL', 'STATE_DISK_FAILED'])
 /** How many bad records are logged before only the counter moves. */
 const LOGGED = 5
 /** How much of a record an error shows. */
@@ -40,6 +42,8 @@ export class BadRecords {
 
   /** Throws when the policy is `fail`: the subtask fails with the record named. */
   #handle(error: unknown, where: string, record: Uint8Array | string): void {
+    // no fault of the record's: what the operator keeps is not what it should be
+    if (error instanceof MillraceError && DISK_FAILURES.has(error.code)) throw error
     this.#counters.badRecords += 1
     if (this.#policy.kind === 'fail') {
       throw new MillraceError('RECORD_REFUSED', `${where}: ${describeWithCauses(error)}; record ${shown(record)}`,

@@ -18,7 +18,7 @@ export interface OperatorChain {
   states: ReadonlyMap<string, OperatorState>
 }
 
-export interface ChainParts extends Pick<OperatorContext, 'slot' | 'parallelism' | 'maxParallelism' | 'clock' | 'after' | 'functions' | 'httpClient' | 'stopping' | 'onBlocked' | 'onError' | 'onLate'> {
+export interface ChainParts extends Pick<OperatorContext, 'slot' | 'parallelism' | 'maxParallelism' | 'spill' | 'clock' | 'after' | 'functions' | 'httpClient' | 'stopping' | 'onBlocked' | 'onError' | 'onLate'> {
   /** Without the source: what happens to its rows. */
   operators: readonly OperatorNode[]
   /** The streams that come in, in the order of the first operator's `from`. */
@@ -70,8 +70,8 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
   }
 }
 
-function surroundingsOf({ slot, parallelism, maxParallelism, clock, after, functions, httpClient, stopping, onBlocked, onError, onLate }: ChainParts) {
-  return { slot, parallelism, maxParallelism, clock, after, functions, httpClient, stopping, onBlocked, onError, onLate }
+function surroundingsOf({ slot, parallelism, maxParallelism, spill, clock, after, functions, httpClient, stopping, onBlocked, onError, onLate }: ChainParts) {
+  return { slot, parallelism, maxParallelism, spill, clock, after, functions, httpClient, stopping, onBlocked, onError, onLate }
 }
 
 /** The stream before the first operator and after each. Operators that make no rows of their own keep the stream. */

@@ -23,6 +23,7 @@ import { Signal } from '../task/signal.ts'
 import { ExchangeStage } from '../task/stage.ts'
 import { SubtaskCounters } from '../task/subtask.ts'
 import { passedFields } from './passed-fields.ts'
+import { spillOf } from './spill.ts'
 
 /** Where a subtask stands, whatever the attempt. */
 export interface DraftParts {
@@ -113,7 +114,7 @@ export class SubtaskDraft {
     const operators = compileOperatorChain({
       operators: source.verb.kind === 'source' ? this.chain.operators.slice(1) : this.chain.operators,
       inputs: this.inputs, end: ends.get('main'), sideEnd: (operatorId, output) => ends.get(`${operatorId}.${output}`), sinks: this.sinks,
-      slot: this.slot, parallelism: this.chain.parallelism, maxParallelism: this.plan.maxParallelism,
+      slot: this.slot, parallelism: this.chain.parallelism, maxParallelism: this.plan.maxParallelism, spill: spillOf(this.plan, this.chain, ports.openScratchFile),
       clock: ports.clock, after: (delayMs, action) => mailbox.after(delayMs, action),
       functions, httpClient: ports.httpClient, stopping: this.stopping.signal,
       onBlocked: (operatorId, name, ms) => { this.#onBlocked(operatorId, name, ms) },

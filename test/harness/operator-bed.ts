@@ -8,6 +8,7 @@ import { UserFunctions } from '../../runtime/operators/user-functions.ts'
 import { operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from '../../runtime/plan/job-graph.ts'
 import { validateJob } from '../../runtime/plan/job-spec.ts'
 import type { ConnectorChecks } from '../../runtime/plan/connector-checks.ts'
+import { VirtualScratch } from '../../runtime/ports/virtual/scratch.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { HttpClient } from '../../runtime/ports/http-client.ts'
 import type { ModuleExports } from '../../runtime/ports/modules.ts'
@@ -67,6 +68,7 @@ export class OperatorBed {
       node, inputs: this.#inputs, output: keepsRows ? this.#inputs[0] as StreamCode : streamOf(node.schema), next: this.out,
       side: (name) => (options.sides?.includes(name) === false ? undefined : this.side(name)),
       slot: options.slot ?? 0, parallelism: options.parallelism ?? 1, maxParallelism: graph.maxParallelism, clock,
+      ...(graph.state === undefined ? {} : { spill: { limitBytes: graph.state.memoryBytes, open: () => new VirtualScratch().open() } }),
       after: (delayMs, action) => this.#after(clock, delayMs, action),
       functions: new UserFunctions(new Map(Object.entries(options.modules ?? {}))),
       httpClient: options.http ?? { send: () => Promise.reject(new Error('no service is part of this test')) },

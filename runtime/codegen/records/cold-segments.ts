@@ -40,6 +40,12 @@ export class ColdSegments {
   /** Of the file, with what is free in it. */
   get fileBytes(): number { return this.#fileBytes }
 
+  close(): void {
+    this.#file?.close()
+    this.#file = undefined
+    this.#at.length = 0
+  }
+
   /** Throws the failure that was thrown before, in case whoever it reached did not pass it on. */
   check(): void { if (this.#failure !== undefined) throw this.#failure }
 

@@ -88,6 +88,9 @@ export class Segments {
     return HUGE_COPY << 15
   }
 
+  /** Gives the file back; what is in it cannot be read any more. */
+  closeDisk(): void { this.#cold?.close() }
+
   /** Throws what the disk refused before. */
   protected checkDisk(): void { this.#cold?.check() }
 

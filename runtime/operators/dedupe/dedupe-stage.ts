@@ -24,6 +24,7 @@ export function createDedupeStage(verb: DedupeVerb, context: OperatorContext): O
 class DedupeStage implements OperatorStage {
   readonly state: OperatorState
   readonly #context: OperatorContext
+  readonly #store: LogStateStore
   readonly #table: RecordTable
   readonly #loop: LoopCode
   readonly #grouper: KeyGrouper
@@ -32,7 +33,7 @@ class DedupeStage implements OperatorStage {
   readonly #orderBy: Field | undefined
 
   constructor(verb: DedupeVerb, context: OperatorContext) {
-    const { node, inputs: [input], maxParallelism, clock } = context
+    const { node, inputs: [input], maxParallelism, spill, clock } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `dedupe ${node.id} has no input`)
     const keyIn = node.keyBy ?? []
     const key = fieldsOf(input.schema, keyIn)
@@ -40,9 +41,10 @@ class DedupeStage implements OperatorStage {
     const schema = keep.which === 'first' ? { fields: key } : keptFields(input.schema, key, keep.orderBy)
     const store = new LogStateStore(
       { key, tables: { kept: { kind: 'value', schema, keyIn, ...(ttlMs === undefined ? {} : { ttlMs }) } } },
-      { maxParallelism, now: () => clock.now() },
+      { maxParallelism, spill, now: () => clock.now() },
       { kept: keep.which === 'first' ? { kind: 'first' } : { kind: 'latest', field: keep.orderBy } })
     this.state = storedState(store)
+    this.#store = store
     this.#context = context
     this.#table = store.records('kept')
     this.#loop = this.#table.code.loop as LoopCode
@@ -64,6 +66,11 @@ class DedupeStage implements OperatorStage {
   }
 
   onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+
+  close(): Promise<void> {
+    this.#store.close()
+    return Promise.resolve()
+  }
 }
 
 function keptFields(schema: Schema, key: readonly Field[], orderBy: string): Schema {

@@ -8,7 +8,7 @@ import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import { MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { ProcessVerb } from '../../plan/process-verb.ts'
-import { createStateStore, type TimerTable } from '../../state/state-store.ts'
+import { createStateStore, type StateStore, type TimerTable } from '../../state/state-store.ts'
 import { watched } from '../blocking.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
@@ -35,6 +35,7 @@ interface Side { make: RowMaker; out: Row[]; end: Stage | undefined }
 class ProcessStage implements OperatorStage {
   readonly state?: OperatorState
   readonly #context: OperatorContext
+  readonly #store: StateStore | undefined
   readonly #functions: Functions
   readonly #view: ProcessContext
   readonly #turn = new TurnHolder()
@@ -45,13 +46,14 @@ class ProcessStage implements OperatorStage {
   #out: Row[] = []
 
   constructor(verb: ProcessVerb, context: OperatorContext) {
-    const { node, inputs: [input], output, maxParallelism, clock } = context
+    const { node, inputs: [input], output, maxParallelism, spill, clock } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `process ${node.id} has no input`)
     this.#context = context
     this.#functions = functionsOf(verb, context.functions)
     this.#eventTime = verb.eventTime
     const keys = fieldsOf(input.schema, node.keyBy ?? [])
-    const store = keys.length === 0 ? undefined : createStateStore({ key: keys, tables: tablesOf(verb.state) }, { maxParallelism, now: () => clock.now() })
+    const store = keys.length === 0 ? undefined : createStateStore({ key: keys, tables: tablesOf(verb.state) }, { maxParallelism, spill, now: () => clock.now() })
+    this.#store = store
     if (store !== undefined) {
       this.state = storedState(store)
       this.#keyed = { grouper: compileKeyGrouper(keys, maxParallelism), codec: compileKeyCodec(keys), timers: store.timers(TIMERS), fields: keys }
@@ -87,6 +89,11 @@ class ProcessStage implements OperatorStage {
   #timeOf(row: Row): Timestamp | null {
     const time = this.#eventTime === undefined ? null : row[this.#eventTime.field]
     return typeof time === 'number' ? time + (this.#eventTime?.offsetMs ?? 0) : null
+  }
+
+  close(): Promise<void> {
+    this.#store?.close()
+    return Promise.resolve()
   }
 
   async onWatermark(time: Timestamp): Promise<void> {

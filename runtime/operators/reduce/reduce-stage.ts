@@ -7,7 +7,7 @@ import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { ReduceVerb } from '../../plan/reduce-verb.ts'
-import { createStateStore, type ValueTable } from '../../state/state-store.ts'
+import { createStateStore, type StateStore, type ValueTable } from '../../state/state-store.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
@@ -22,6 +22,7 @@ export function createReduceStage(verb: ReduceVerb, context: OperatorContext): O
 class ReduceStage implements OperatorStage {
   readonly state: OperatorState
   readonly #context: OperatorContext
+  readonly #store: StateStore
   readonly #grouper: KeyGrouper
   readonly #codec: KeyCodec
   readonly #rows: ValueTable
@@ -30,13 +31,14 @@ class ReduceStage implements OperatorStage {
   readonly #out: Row[] = []
 
   constructor(verb: ReduceVerb, context: OperatorContext) {
-    const { node, inputs: [input], output, maxParallelism, clock } = context
+    const { node, inputs: [input], output, maxParallelism, spill, clock } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `reduce ${node.id} has no input`)
     const keys = fieldsOf(input.schema, node.keyBy ?? [])
     const store = createStateStore({
       key: keys, tables: { [TABLE]: { kind: 'value', schema: node.schema, ...(verb.ttlMs === undefined ? {} : { ttlMs: verb.ttlMs }) } },
-    }, { maxParallelism, now: () => clock.now() })
+    }, { maxParallelism, spill, now: () => clock.now() })
     this.state = storedState(store)
+    this.#store = store
     this.#context = context
     this.#grouper = compileKeyGrouper(keys, maxParallelism)
     this.#codec = compileKeyCodec(keys)
@@ -68,4 +70,9 @@ class ReduceStage implements OperatorStage {
   }
 
   onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+
+  close(): Promise<void> {
+    this.#store.close()
+    return Promise.resolve()
+  }
 }

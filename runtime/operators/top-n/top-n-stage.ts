@@ -31,6 +31,7 @@ export function createTopNStage(verb: TopNVerb, context: OperatorContext): Opera
 class TopNStage implements OperatorStage {
   readonly state: OperatorState
   readonly #context: OperatorContext
+  readonly #store: LogStateStore
   readonly #by: Field
   readonly #places: RecordTable
   readonly #loop: LoopCode
@@ -44,7 +45,7 @@ class TopNStage implements OperatorStage {
   readonly #slots: Int32Array
 
   constructor(verb: TopNVerb, context: OperatorContext) {
-    const { node, inputs: [input], output, maxParallelism, clock } = context
+    const { node, inputs: [input], output, maxParallelism, spill, clock } = context
     const by = input === undefined ? undefined : fieldOf(input.schema, verb.by)
     if (input === undefined || by === undefined) throw new MillraceError('INPUT_MISSING', `topN ${node.id} has no input with ${verb.by}`)
     const keyIn = node.keyBy ?? []
@@ -54,8 +55,9 @@ class TopNStage implements OperatorStage {
     const places: TableShape = { kind: 'value', schema: { fields: [...key, ...rankFields({ count, slots })] }, keyIn, ...(ttlMs === undefined ? {} : { ttlMs }) }
     const rows: TableShape = { kind: 'map', userKey: [SLOT], schema: input.schema, rowClass: compileRowClass(input.schema) }
     const loop: RecordLoop = { kind: 'rank', field: verb.by, count, order, slots }
-    const store = new LogStateStore({ key, tables: { places, ...(slots ? { rows } : {}) } }, { maxParallelism, now: () => clock.now() }, { places: loop })
+    const store = new LogStateStore({ key, tables: { places, ...(slots ? { rows } : {}) } }, { maxParallelism, spill, now: () => clock.now() }, { places: loop })
     this.state = storedState(store)
+    this.#store = store
     this.#context = context
     this.#by = by
     this.#places = store.records('places')
@@ -82,6 +84,11 @@ class TopNStage implements OperatorStage {
   }
 
   onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+
+  close(): Promise<void> {
+    this.#store.close()
+    return Promise.resolve()
+  }
 
   #offer(row: Row, group: number, now: number, since: number, out: Row[]): void {
     const place = this.#loop.offer(this.#places.groupAt(group), row, now, since)

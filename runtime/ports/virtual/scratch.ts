@@ -5,6 +5,8 @@ export class VirtualScratch {
   /** Files that are open. */
   openFiles = 0
   usedBytes = 0
+  /** What whoever writes gets instead of its effect. */
+  refusal: () => Error | undefined = () => undefined
   readonly #capacityBytes: number
 
   constructor(capacityBytes = Infinity) { this.#capacityBytes = capacityBytes }
@@ -14,6 +16,8 @@ export class VirtualScratch {
     this.openFiles++
     return {
       write: (bytes, at) => {
+        const refusal = this.refusal()
+        if (refusal !== undefined) throw refusal
         const more = Math.max(0, at + bytes.length - content.length)
         if (this.usedBytes + more > this.#capacityBytes) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
         this.usedBytes += more

@@ -33,7 +33,7 @@ export function jumpingPorts(): Ports {
   const unused = (name: string): never => { throw new Error(`the port ${name} is not part of this test`) }
   return {
     clock: jumpingClock(), rng: { next: () => 0.5, id: () => '0123456789abcdef' }, logger: silent, printLine: () => undefined,
-    openStore: () => unused('openStore'),
+    openStore: () => unused('openStore'), openScratchFile: () => unused('openScratchFile'),
     get httpClient() { return unused('httpClient') }, get modules() { return unused('modules') },
     get net() { return unused('net') }, get files() { return undefined as never },
   }

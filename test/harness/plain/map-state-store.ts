@@ -4,7 +4,7 @@ import type { FrozenState, GroupState } from '../../../runtime/model/snapshot.ts
 import type { Row } from '../../../runtime/model/schema.ts'
 import type { Timestamp } from '../../../runtime/model/time.ts'
 import { readBlock, writeBlock } from '../../../runtime/state/state-block.ts'
-import type { ListTable, MapTable, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from '../../../runtime/state/state-store.ts'
+import type { ListTable, MapTable, StateMemory, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from '../../../runtime/state/state-store.ts'
 import { TableFrames, type TableEntry } from './table-frames.ts'
 
 interface Kept { row: Row; at: number }
@@ -54,6 +54,10 @@ export class MapStateStore implements StateStore {
     const blocks = this.snapshot()
     return { read: () => ({ kept: [], bytes: blocks.reduce((sum, [, bytes]) => sum + bytes.length, 0), blocks }), release: () => undefined }
   }
+
+  memory(): StateMemory { return { residentBytes: 0, onDiskBytes: 0, fileBytes: 0 } }
+
+  close(): void { /* Everything is memory. */ }
 
   restored(): void { /* Every block was taken in as it came. */ }
 

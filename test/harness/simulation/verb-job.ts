@@ -10,6 +10,8 @@ export interface VerbJob {
   graph: readonly object[]
   from: string
   eventTime?: object
+  /** Limits memory; then something must have gone to disk. With few key groups, each of which keeps its newest rows in memory. */
+  state?: object
   /** Instead of the usual ones, by path; the source reads /data/in-*.jsonl. */
   files?: ReadonlyMap<string, string>
   /** What the modules of the job, named as here, export; and what services answer. */
@@ -24,9 +26,9 @@ export interface VerbJob {
 export const BIDS: readonly { auction: number; price: number; at: number; channel: string }[] = [...inputFiles().values()]
   .flatMap((text) => text.trimEnd().split('\n')).map((line) => JSON.parse(line) as (typeof BIDS)[number])
 
-function specOf({ graph, from, eventTime, moduleNames = [] }: VerbJob, replicas: number): object {
+export function specOf({ graph, from, eventTime, state, moduleNames = [] }: VerbJob, replicas: number): object {
   return {
-    replicas, checkpoints: { interval: '120ms' }, modules: Object.fromEntries(moduleNames.map((name) => [name, { path: `./${name}.ts` }])),
+    replicas, checkpoints: { interval: '120ms' }, ...(state === undefined ? {} : { state, maxParallelism: 4 }), modules: Object.fromEntries(moduleNames.map((name) => [name, { path: `./${name}.ts` }])),
     graph: [
       {
         id: 'bids', source: { file: { path: '/data/in-*.jsonl', format: 'json', rate: '150/s' } },
@@ -50,6 +52,7 @@ async function verbVerdict(job: VerbJob, seed: number): Promise<Verdict> {
   const { finished, report, output, steps, log } = await simulate({ seed, spec: specOf(job, replicas), files: job.files ?? inputFiles(), faults, storeFaultRate: 0,
     ...(rescale === undefined ? {} : { rescale }), ...(job.modules === undefined ? {} : { modules: job.modules }), ...(job.http === undefined ? {} : { http: job.http }),
   }, 120_000)
+  if (job.state !== undefined && !log.some((line) => line.includes(' scratch file '))) return { wrong: 'nothing went to disk', steps, log }
   const wrong = finished ? job.wrongness(output.map((line) => JSON.parse(line) as Record<string, unknown>)) : `not finished: ${JSON.stringify(report)}`
   return { wrong, steps, log }
 }

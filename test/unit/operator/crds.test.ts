@@ -17,7 +17,7 @@ interface Crd {
 type FieldsOf<T> = Record<keyof Required<T>, true>
 
 const streamJobSpec: FieldsOf<StreamJobSpec> = {
-  replicas: true, maxParallelism: true, checkpoints: true, modules: true, graph: true, desiredState: true, image: true, imagePullPolicy: true, imagePullSecrets: true,
+  replicas: true, maxParallelism: true, state: true, checkpoints: true, modules: true, graph: true, desiredState: true, image: true, imagePullPolicy: true, imagePullSecrets: true,
   env: true, resources: true, podTemplate: true, restartNonce: true, restore: true, deletion: true,
 }
 const streamJobStatus: FieldsOf<StreamJobStatus> = {

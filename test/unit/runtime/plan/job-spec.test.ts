@@ -74,6 +74,12 @@ describe('a sound job', () => {
     expect(graph.operators.at(-1)?.from).toEqual(['b1', 'b2'])
   })
 
+  test('how much state may lie in memory is read as Kubernetes writes it', () => {
+    const stateOf = (state: string): unknown => graphOf(`state: ${state}\n${around('filter: v > 1')}`).state
+    expect([stateOf('{ memory: 1.5Gi }'), stateOf('{ memory: 64Ki, folder: /disk }')]).toEqual([{ memoryBytes: 1.5 * 2 ** 30 }, { memoryBytes: 65_536, folder: '/disk' }])
+    expect(graphOf(around('filter: v > 1'))).not.toHaveProperty('state')
+  })
+
   test('checkpoint settings have defaults', () => {
     expect(checkpointSettings(specOf(BIDS))).toEqual({ intervalMs: 5000, store: 'file:///checkpoints' })
     expect(checkpointSettings({})).toEqual({ intervalMs: 10_000 })
@@ -97,6 +103,9 @@ const BAD: [what: string, yaml: string, code: string, path: string][] = [
   ['no input', `graph: [${SOURCE}, { id: y, from: a, sink: console }, { id: z, sink: console }]`, 'INPUT_MISSING', 'spec.graph[2]'],
   ['a cycle', `graph: [${SOURCE}, { id: b, from: [a, c], filter: v > 1 }, { id: c, from: b, filter: v > 2 }, ${SINK}]`, 'CYCLE', 'spec.graph[1].from'],
   ['an operator that reads itself', `graph: [${SOURCE}, { id: b, from: [a, b], filter: v > 1 }, ${SINK}]`, 'CYCLE', 'spec.graph[1].from'],
+  ['a state without size', `state: {}\n${around('filter: v > 1')}`, 'SIZE_INVALID', 'spec.state.memory'],
+  ['a size without unit', `state: { memory: 1000 }\n${around('filter: v > 1')}`, 'SIZE_INVALID', 'spec.state.memory'],
+  ['a folder that is not absolute', `state: { memory: 1Gi, folder: here }\n${around('filter: v > 1')}`, 'PATH_INVALID', 'spec.state.folder'],
   ['an operator nobody reads', `graph: [${SOURCE}, { id: b, from: a, filter: v > 1 }, { id: z, from: a, sink: console }]`, 'OPERATOR_UNUSED', 'spec.graph[1]'],
   ['a sink that is read', `graph: [${SOURCE}, { id: b, from: a, sink: console }, ${SINK}]`, 'SINK_HAS_CONSUMER', 'spec.graph[2].from'],
   ['an unknown connector', `graph: [{ id: b, source: { kafak: {} }, schema: { a: long } }, ${SINK}]`, 'UNKNOWN_CONNECTOR', 'spec.graph[0].source.kafak'],

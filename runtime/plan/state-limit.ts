@@ -1,0 +1,28 @@
+import { describe, type Problems } from './problems.ts'
+
+/** How much of the rows that operators keep may lie in the memory of one slot; the rest goes to a file in `folder`. */
+export interface StateLimit {
+  memoryBytes: number
+  /** Absolute; absent: where temporary files go. */
+  folder?: string
+}
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 }
+
+/** Reads `spec.state`. */
+export function readStateLimit(value: unknown, path: string, problems: Problems): StateLimit | undefined {
+  const fields = problems.fields(value, path, ['memory', 'folder'])
+  if (fields === undefined) return undefined
+  const { memory, folder } = fields
+  const memoryBytes = typeof memory === 'string' ? parseBytes(memory) : undefined
+  if (memoryBytes === undefined) problems.report('SIZE_INVALID', `${path}.memory`, `${describe(memory)} is no size`, 'write it as 512Mi or 2Gi, as Kubernetes does')
+  const text = folder === undefined ? undefined : problems.text(folder, `${path}.folder`, 1024)
+  if (text?.startsWith('/') === false) problems.report('PATH_INVALID', `${path}.folder`, `${describe(text)} is not absolute`)
+  return memoryBytes === undefined ? undefined : { memoryBytes, ...(text === undefined ? {} : { folder: text }) }
+}
+
+function parseBytes(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti)$/.exec(text)
+  const bytes = Math.floor(Number(match?.[1]) * (UNIT_BYTES[match?.[2] ?? ''] ?? NaN))
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined
+}
