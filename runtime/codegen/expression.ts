@@ -1,5 +1,6 @@
 import type { Expression } from '../expressions/ast.ts'
 import { FUNCTIONS } from '../expressions/functions.ts'
+import { expressionText } from '../expressions/text.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import type { Emitter } from './emitter.ts'
@@ -10,6 +11,9 @@ import { isIndex, isSplit } from './split-steps.ts'
  * Checked expressions → JavaScript. Null rules: arithmetic, templates, calls and members with a null operand
  * give null and do not look at the rest; `<` and its like with a null are false; `===`, `!==`, `??`, `&&`, `||`
  * and the test of `?:` do what JavaScript does (null is equal to null only, and is not true).
+ *
+ * Numbers: what is computed on the way and then compared, divided, made text or handed to a function must be finite, and
+ * exact where it is a long, as a field must be: else VALUE_INVALID names that part of the expression.
  *
  * One instance per generated function: it hands out the function's temporary variables.
  */
@@ -39,7 +43,7 @@ export class ExpressionEmitter {
     switch (expression.kind) {
       case 'literal': return this.#code.literal(expression.value)
       case 'field': return `${this.#variable(expression.of)}${this.#code.property(expression.name)}`
-      case 'unary': return this.#strict([expression.operand], ([operand]) => `(${expression.operator} ${operand})`, 'null')
+      case 'unary': return this.#strict([expression.operand], ([operand]) => `(${expression.operator} ${operand})`, 'null', () => true)
       case 'binary': return this.#binary(expression)
       case 'logical': return `(${this.emit(expression.left)} ${expression.operator} ${this.emit(expression.right)})`
       case 'conditional': return `(${this.emit(expression.test)} ? ${this.emit(expression.then)} : ${this.emit(expression.otherwise)})`
@@ -56,10 +60,10 @@ export class ExpressionEmitter {
   }
 
   /** `build` of the emitted operands, or `whenNull` as soon as one that may be null is null. */
-  #strict(operands: readonly Expression[], build: (emitted: readonly string[]) => string, whenNull: 'null' | 'false'): string {
+  #strict(operands: readonly Expression[], build: (emitted: readonly string[]) => string, whenNull: 'null' | 'false', passes: (operand: Expression) => boolean = () => false): string {
     const tests: string[] = []
     const emitted = operands.map((operand) => {
-      const text = this.emit(operand)
+      const text = passes(operand) ? this.emit(operand) : this.#checked(operand)
       if (!operand.nullable) return text
       const temporary = `${this.#row}t${this.#temporaries++}`
       tests.push(`(${temporary} = ${text}) === null`)
@@ -69,11 +73,20 @@ export class ExpressionEmitter {
     return tests.length === 0 ? result : `(${tests.join(' || ')} ? ${whenNull} : ${result})`
   }
 
+  /** As emit, for an operand from whose value something else is made. */
+  #checked(expression: Expression): string {
+    const text = this.emit(expression)
+    if (!mayBreak(expression)) return text
+    return `${expression.type === 'double' ? 'finite' : 'exact'}(${text}, ${this.#code.literal(shortText(expression))})`
+  }
+
   #binary(expression: Expression & { kind: 'binary' }): string {
     const { operator, left, right } = expression
     const build = ([l, r]: readonly string[]): string => `(${l} ${operator} ${r})`
     switch (operator) {
-      case '===': case '!==': return build([this.emit(left), this.emit(right)])
+      case '===': case '!==': return build([this.#checked(left), this.#checked(right)])
+      // what is not finite stays so through these
+      case '+': case '-': case '*': return this.#strict([left, right], build, 'null', ({ type }) => type === 'double')
       case '<': case '<=': case '>': case '>=': return this.#strict([left, right], build, 'false')
       // a unary minus may not stand before ** without parentheses; every operand here has its own
       default: return this.#strict([left, right], build, 'null')
@@ -87,9 +100,10 @@ export class ExpressionEmitter {
     const mayGiveNothing = signatures.some((signature) => signature.resultNullable === true)
     return this.#strict(args, (emitted) => {
       const [receiver, ...rest] = emitted
+      if (CAN_THROW.has(name)) return `${CAN_THROW.get(name) ?? ''}(${this.#code.literal(shortText({ kind: 'call', function: name, arguments: args, type: 'json', nullable: false }))}, ${emitted.join(', ')})`
       const call = emission.emit === 'global' ? `${emission.name}(${emitted.join(', ')})` : `(${receiver}).${emission.name}(${rest.join(', ')})`
       return mayGiveNothing ? `(${call} ?? null)` : call
-    }, 'null')
+    }, 'null', () => GUARDS.has(name))
   }
 
   #member(object: Expression, property: string | number): string {
@@ -103,8 +117,70 @@ export class ExpressionEmitter {
   }
 }
 
+/** Functions that are asked about a number before it is used. */
+const GUARDS: ReadonlySet<string> = new Set(['Number.isFinite', 'Number.isInteger'])
+
+/** Functions that give an exact or finite number for every such argument. */
+const TOTAL: ReadonlySet<string> = new Set(['Math.abs', 'Math.sign', 'Math.min', 'Math.max', 'Math.sin', 'Math.cos', 'Math.atan', 'Math.tanh', 'string.indexOf', 'string.lastIndexOf'])
+
+/** Listed functions that throw for some arguments, and what is called instead, with the call as written first. */
+const CAN_THROW: ReadonlyMap<string, string> = new Map([['JSON.parse', 'parseJsonText'], ['number.toFixed', 'fixedText']])
+
+/** Whether the number an expression computes can be none that a field could hold. */
+function mayBreak(expression: Expression): boolean {
+  if (expression.type !== 'long' && expression.type !== 'double' && expression.type !== 'timestamp') return false
+  switch (expression.kind) {
+    case 'literal': case 'field': case 'member': case 'template': return false
+    case 'unary': return mayBreak(expression.operand)
+    case 'conditional': return mayBreak(expression.then) || mayBreak(expression.otherwise)
+    case 'logical': return mayBreak(expression.left) || mayBreak(expression.right)
+    case 'binary': return !['&', '|', '^', '<<', '>>', '>>>'].includes(expression.operator) && !dividesSafely(expression)
+    case 'call': return !TOTAL.has(expression.function)
+  }
+}
+
+/** A literal that is far enough from zero: what is divided has been looked at. */
+function dividesSafely({ operator, right }: Expression & { kind: 'binary' }): boolean {
+  const by = right.kind === 'literal' && typeof right.value === 'number' ? Math.abs(right.value) : 0
+  return (operator === '%' && by > 0) || (operator === '/' && by >= 1)
+}
+
+const LONGEST_TEXT = 120
+
+function shortText(expression: Expression): string {
+  const text = expressionText(expression)
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text
+}
+
+/** `value`, which a part of an expression has given, or VALUE_INVALID. Null passes: who takes it looks for it. */
+function finite(value: number | null, text: string): number | null {
+  if (value === null || value - value === 0) return value
+  throw new MillraceError('VALUE_INVALID', `${text} is ${String(value)}: it must be finite`, { domain: 'user' })
+}
+
+function exact(value: number | null, text: string): number | null {
+  if (value === null || (value | 0) === value || Number.isSafeInteger(value)) return value
+  throw new MillraceError('VALUE_INVALID', `${text} is ${String(value)}: it must be an integer of at most 2^53 - 1`, { domain: 'user' })
+}
+
+function parseJsonText(call: string, text: string): unknown {
+  try {
+    return (JSON.parse(text) as unknown) ?? null
+  } catch (cause) {
+    throw new MillraceError('VALUE_INVALID', `${call} has no answer`, { domain: 'user', cause })
+  }
+}
+
+function fixedText(call: string, value: number, digits?: number): string {
+  try {
+    return value.toFixed(digits)
+  } catch (cause) {
+    throw new MillraceError('VALUE_INVALID', `${call} has no answer`, { domain: 'user', cause })
+  }
+}
+
 /** What emitted expressions and checks refer to: spread it into the scope of Emitter.compile. */
-export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue, splitPart }
+export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue, splitPart, finite, exact, parseJsonText, fixedText }
 
 /** One step into a json value: its own properties only, so nothing ever reaches a prototype. */
 function jsonStep(value: unknown, key: string | number): unknown {
@@ -116,12 +192,12 @@ function jsonStep(value: unknown, key: string | number): unknown {
  * A statement that throws VALUE_INVALID when the variable does not hold a value of the field's type as far as
  * arithmetic can break it: NaN, infinity, a long that is no exact integer, null where none may be.
  */
-export function valueCheck(code: Emitter, field: Field, variable: string, source: { nullable: boolean }): string {
+export function valueCheck(code: Emitter, field: Field, variable: string, source: Expression): string {
   const wrong = wrongNumber(field, variable)
   const tests: string[] = []
   if (wrong !== undefined) tests.push(source.nullable ? `${variable} !== null && ${wrong}` : wrong)
   if (source.nullable && !field.nullable) tests.push(`${variable} === null`)
-  return tests.length === 0 ? '' : `if (${tests.join(' || ')}) refuseValue(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable})`
+  return tests.length === 0 ? '' : `if (${tests.join(' || ')}) refuseValue(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable}, ${code.literal(shortText(source))})`
 }
 
 function wrongNumber(field: Field, variable: string): string | undefined {
@@ -133,9 +209,9 @@ function wrongNumber(field: Field, variable: string): string | undefined {
   }
 }
 
-function refuseValue(field: string, type: string, value: unknown): never {
+function refuseValue(field: string, type: string, value: unknown, text: string): never {
   const reason = value === null ? 'it may not be null'
     : type === 'double' ? 'it must be finite'
       : 'it must be an integer of at most 2^53 - 1'
-  throw new MillraceError('VALUE_INVALID', `field '${field}' (${type}) would be ${String(value)}: ${reason}`, { domain: 'user' })
+  throw new MillraceError('VALUE_INVALID', `field '${field}' (${type}) would be ${String(value)}: ${reason}${text === field ? '' : `; it is ${text}`}`, { domain: 'user' })
 }

@@ -49,7 +49,7 @@ describe('chain loop', () => {
     const rows = Array.from({ length: 7 }, (_, n) => row({ n, m: n === 2 ? Number.MAX_SAFE_INTEGER : 1 }))
     const { out, errors } = run(steps, rows)
     expect(out.length).toBe(4)
-    expect(errors).toEqual([['VALUE_INVALID', rows[2], 'big'], [undefined, rows[5], 'parsed']])
+    expect(errors).toEqual([['VALUE_INVALID', rows[2], 'big'], ['VALUE_INVALID', rows[5], 'parsed']])
   })
 
   test('what the handler throws leaves the loop', () => {
@@ -61,6 +61,34 @@ describe('chain loop', () => {
     '%s with %j is an error of the record, never NaN or an inexact long', (text, values) => {
       expect(run([mapStep('m', schema, { v: text })], [row(values)]).errors.map(([code]) => code)).toEqual(['VALUE_INVALID'])
     })
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ['Number(s) > 0', { s: 'x' }, "Number(s) is NaN: it must be finite"],
+    ['!(Math.sqrt(n) > 2)', { n: -1 }, 'Math.sqrt(n) is NaN: it must be finite'],
+    ['n / m > 2', { n: 1, m: 0 }, 'n / m is Infinity: it must be finite'],
+    ['n * 3 % 10 === 3', { n: 2 ** 53 - 1 }, 'n * 3 is 27021597764222972: it must be an integer of at most 2^53 - 1'],
+    ['n * 3 - n * 2 > 0', { n: 2 ** 53 - 1 }, 'n * 3 is 27021597764222972: it must be an integer of at most 2^53 - 1'],
+    ["`${d / 0}` === ''", { d: 1 }, 'd / 0 is Infinity: it must be finite'],
+    ['Number.parseInt(s) === 5', { s: 'x' }, 'Number.parseInt(s) is NaN: it must be an integer of at most 2^53 - 1'],
+    ["JSON.parse(s).a === 1", { s: '{' }, 'JSON.parse(s) has no answer'],
+    ["n.toFixed(m) === '1'", { m: 200 }, 'n.toFixed(m) has no answer'],
+  ])('a condition %s over %j is an error of the record that names what could not be, not a silent no', (text, values, message) => {
+    const messages: string[] = []
+    expect(compileChainLoop([filterStep('f', text)])([row(values)], 1, [], (error) => { messages.push((error as Error).message) })).toBe(0)
+    expect(messages).toEqual([message])
+  })
+
+  test.each<[string, Record<string, unknown>, boolean]>([
+    ['Number.isFinite(Number(s)) && Number(s) > 0', { s: 'x' }, false], ['Number.isInteger(Number(s))', { s: '1.5' }, false], ['Number.isFinite(n / m)', { m: 0 }, false], ['n / m > 2', { n: 1 }, false],
+  ])('a condition may ask first: %s over %j is %j', (text, values, expected) => {
+    expect(run([filterStep('f', text)], [row(values)])).toMatchObject({ out: expected ? [{}] : [], errors: [] })
+  })
+
+  test('a field that cannot hold its value says from which expression it came', () => {
+    const messages: string[] = []
+    compileChainLoop([mapStep('m', schema, { v: "n / (m ?? 0) + s.indexOf('it')" })])([row({ n: 1, s: '' })], 1, [], (error) => { messages.push((error as Error).message) })
+    expect(messages).toEqual(["field 'v' (double) would be Infinity: it must be finite; it is (n / (m ?? 0)) + s.indexOf('it')"])
+  })
 
   test.each<[string, Record<string, unknown>, unknown]>([
     ['m + 1', {}, null], ['m > 5', {}, false], ['m < 5', {}, false], ['m === null', {}, true], ['m !== null', { m: 0 }, true], ["s !== 'x'", {}, true],
@@ -80,8 +108,14 @@ describe('chain loop', () => {
       // json takes any value unchecked, so that NaN and infinity come out too
       const step: ChainStep = { kind: 'map', operatorId: 'm', fields: [{ field: field('v', 'json', true), value: expression }], rowClass: compileRowClass({ fields: [field('v', 'json', true)] }) }
       const out: Row[] = []
-      compileChainLoop([step])(rows, rows.length, out, (error) => { throw error })
-      expect(out.map((one) => one['v'])).toEqual(rows.map((one) => evaluate(expression, one)))
+      const failed = new Set<Row>()
+      compileChainLoop([step])(rows, rows.length, out, (error, bad) => {
+        expect(error).toMatchObject({ code: 'VALUE_INVALID' })
+        failed.add(bad)
+      })
+      const valueOf = (one: Row): unknown[] => { try { return [evaluate(expression, one)] } catch { return [] } }
+      expect(rows.map((one) => failed.has(one))).toEqual(rows.map((one) => valueOf(one).length === 0))
+      expect(out.map((one) => one['v'])).toEqual(rows.flatMap(valueOf))
     }), { numRuns: 500 })
   })
 
