@@ -1,6 +1,8 @@
 import type { StateFile, SubtaskSnapshot } from '../model/snapshot.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
+import type { CheckpointReport } from '../model/job.ts'
+import type { Store } from '../ports/store.ts'
 
 /**
  * What a checkpoint is, on disk: written last, after every file it names is durable. Restoring needs this and
@@ -43,6 +45,13 @@ export function decodeManifest(path: string, bytes: Uint8Array): Manifest {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} lacks attempt, id or subtasks`, { domain: 'platform' })
   }
   return value.version === 1 ? listed(value as FirstManifest) : value as Manifest
+}
+
+/** The manifest of a checkpoint in the log. Throws MANIFEST_MISSING, or as decodeManifest. */
+export async function readManifest(store: Store, { path }: CheckpointReport): Promise<Manifest> {
+  const bytes = await store.get(path)
+  if (!bytes) throw new MillraceError('MANIFEST_MISSING', `manifest ${path} is not in the store`, { domain: 'platform' })
+  return decodeManifest(path, bytes)
 }
 
 type FirstSubtask = Omit<SubtaskSnapshot, 'state'> & { state: Readonly<Record<string, StateFile>> }

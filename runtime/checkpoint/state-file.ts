@@ -9,7 +9,7 @@ const FILE_BYTES = 64 * 1024 * 1024
 /** Bytes copied and hashed in one go, about a millisecond. */
 const SLICE_BYTES = 1024 * 1024
 /** Bytes of blocks whose records are indexed in one go, about as long. */
-const BLOCKS_BYTES = 256 * 1024
+const BLOCKS_BYTES = 512 * 1024
 const NO_BYTES = new Uint8Array()
 
 export interface StateFileWriting {

@@ -62,7 +62,7 @@ export type CoordinatorMessage =
   | { kind: 'unprepare'; attempt: Attempt }
   /**
    * Sources put the barrier into their streams; with `thenStop` they emit nothing after it. `extent`: whether files of earlier
-   * checkpoints may be part of this one; of a savepoint they may not.
+   * checkpoints may be part of this one; of a savepoint with a name they may not.
    */
   | { kind: 'trigger'; attempt: Attempt; checkpoint: CheckpointId; extent: SnapshotExtent; thenStop: boolean }
   /** Splits of a source that came to be while the attempt runs; part of every checkpoint triggered after this. */

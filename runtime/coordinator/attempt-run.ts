@@ -6,6 +6,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
+import type { SnapshotExtent } from '../model/snapshot.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
@@ -13,6 +14,7 @@ import { AlignmentGroups } from './alignment.ts'
 
 export interface CheckpointRequest {
   kind: CheckpointReport['kind']
+  extent: SnapshotExtent
   /** Sources emit nothing behind the barrier: the attempt ends with this checkpoint. */
   thenStop: boolean
   /** The savepoint's id, so that asking again finds it. */
@@ -112,7 +114,7 @@ export class AttemptRun {
     }
   }
 
-  #collect(checkpoint: PendingCheckpoint, { kind, thenStop }: CheckpointRequest): Promise<void> {
+  #collect(checkpoint: PendingCheckpoint, { extent, thenStop }: CheckpointRequest): Promise<void> {
     const { attempt, clock, timeoutMs } = this.parts
     return new Promise<void>((resolve, reject) => {
       const cancel = clock.after(timeoutMs, () => {
@@ -125,7 +127,7 @@ export class AttemptRun {
         reject: (error: Error): void => { cancel(); reject(error) },
       }
       this.#pending = settle
-      this.#broadcast({ kind: 'trigger', attempt, checkpoint: checkpoint.id, extent: kind === 'savepoint' ? 'whole' : 'changes', thenStop })
+      this.#broadcast({ kind: 'trigger', attempt, checkpoint: checkpoint.id, extent, thenStop })
     })
   }
 

@@ -1,16 +1,15 @@
 import { JobLog } from '../checkpoint/job-log.ts'
-import { decodeManifest, type Manifest } from '../checkpoint/manifest.ts'
-import { assignRestore, droppedState } from '../checkpoint/restore-assignment.ts'
+import { readManifest } from '../checkpoint/manifest.ts'
+import { assignRestore } from '../checkpoint/restore-assignment.ts'
 import { discardSavepoint, retire } from '../checkpoint/retention.ts'
-import { importSavedState, openSavedState, type SavedState } from '../checkpoint/saved-state.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import type { JobPhase, JobReport, SavepointReport } from '../control/job-report.ts'
-import type { SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
-import { describeWithCauses, errorReport, MillraceError, type ErrorReport } from '../model/errors.ts'
-import { subtaskId, type Attempt, type SubtaskId } from '../model/ids.ts'
+import type { WorkerMessage } from '../control/messages.ts'
+import { describeWithCauses, errorReport, MillraceError } from '../model/errors.ts'
+import type { Attempt, SubtaskId } from '../model/ids.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
-import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../model/time.ts'
+import { subtasksOf } from '../plan/chaining.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { PlannedJob } from '../plan/planned-job.ts'
 import { sleep } from '../ports/clock.ts'
@@ -19,15 +18,21 @@ import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
 import { AttemptFailures } from './attempt-failures.ts'
 import { AttemptRun } from './attempt-run.ts'
+import { deploymentsOf } from './deployments.ts'
+import { DriveLoop } from './drive-loop.ts'
+import { InitialState } from './initial-state.ts'
+import { JobError } from './job-error.ts'
 import { nextPhase } from './job-phase.ts'
+import { summaryOf } from './job-summary.ts'
 import { PauseClock } from './pause-clock.ts'
-import { checkFit, misfits } from './restore-fit.ts'
-import { discoverSplits, watchSplits, type SplitParts } from './splits.ts'
+import { PeriodicCheckpoints } from './periodic-checkpoints.ts'
+import { lostState } from './restore-fit.ts'
+import { Savepoints } from './savepoints.ts'
+import { discoverSplits, watchSplits } from './splits.ts'
+import { SwitchPreparation } from './switch-preparation.ts'
+import { failureOf, WorkerOrders } from './worker-orders.ts'
 import { WorkerRegistry } from './worker-registry.ts'
 
-/** How long a worker may take to stop, and to start, an attempt. */
-const STOP_TIMEOUT_MS = 15_000
-const START_TIMEOUT_MS = 60_000
 const CHECKPOINT_TIMEOUT_MS = 60_000
 
 export interface CoordinatorConfig {
@@ -59,12 +64,13 @@ export class Coordinator {
   readonly #planJob: JobPlanner
   readonly #registry: WorkerRegistry
   readonly #pause = new PauseClock()
-  readonly #savepoints = new Map<string, SavepointReport>()
-  readonly #stopWaiters = new Map<SubtaskId, { attempt: Attempt; resolve(): void }>()
-  #startWaiters: { attempt: Attempt; missing: Set<SubtaskId>; settle(error?: Error): void } | undefined
+  readonly #savepoints: Savepoints
+  readonly #orders: WorkerOrders
+  readonly #initial: InitialState
+  readonly #checkpoints: PeriodicCheckpoints
+  readonly #loop = new DriveLoop(() => this.#step())
+  #preparation: SwitchPreparation | undefined
   #log: JobLog | undefined
-  /** What the first attempt starts from, found to fit this revision. */
-  #saved: (SavedState & { revision: string }) | undefined
   #wanted: Wanted | undefined
   #phase: JobPhase = 'waiting'
   #run: AttemptRun | undefined
@@ -75,10 +81,8 @@ export class Coordinator {
   #checkpointFailures = 0
   #restarts = 0
   readonly #failures = new AttemptFailures()
-  #error: Error | undefined
-  #cancelCheckpoint = (): void => undefined
-  #driving = false
-  #driveAgain = false
+  readonly #error = new JobError()
+  readonly #tellRefusal = this.#error.teller()
   #closed = false
   /** Resolves the promise of `run`; rejects it when this coordinator has been superseded. */
   #end: { resolve(): void; reject(error: Error): void } | undefined
@@ -95,6 +99,10 @@ export class Coordinator {
       lost: (subtask) => { this.#onLost(subtask) },
       message: (subtask, message) => { this.#onMessage(subtask, message) },
     })
+    this.#orders = new WorkerOrders({ clock: ports.clock, isThere: (subtask) => this.#registry.worker(subtask) !== undefined, send: (subtask, message) => { this.#registry.send(subtask, message) } })
+    this.#checkpoints = new PeriodicCheckpoints(ports.clock)
+    this.#initial = new InitialState({ job: config.job, store, logger: ports.logger, openStore: ports.openStore, planJob })
+    this.#savepoints = new Savepoints({ take: (id) => this.#takeSavepoint(id), discard: (id) => this.#discardSavepoint(id) })
   }
 
   /**
@@ -102,7 +110,7 @@ export class Coordinator {
    * that cannot be read is tried again, and told in the report meanwhile: a process that ends could tell nobody why.
    */
   async start(): Promise<NetAddress> {
-    await this.#openLog().catch((error: unknown) => { this.#error = error instanceof Error ? error : new Error(String(error)) })
+    await this.#openLog().catch((error: unknown) => { this.#error.current = error instanceof Error ? error : new Error(String(error)) })
     const address = await this.#registry.listen(this.#ports.net, this.#config.control)
     this.#wake()
     return address
@@ -113,13 +121,11 @@ export class Coordinator {
     const view = log.view()
     this.#attempt = view.attempt
     this.#newest = view.newest ?? null
-    for (const { savepoint, checkpoint } of view.checkpoints) {
-      if (savepoint !== null) this.#savepoints.set(savepoint, { id: savepoint, phase: 'completed', checkpoint })
-    }
+    this.#savepoints.add(view.checkpoints)
     // Whoever asked for a target meanwhile knows better than the log.
     if (view.target && !this.#wanted) this.#accept(view.ended === 'suspended' ? { ...view.target, desiredState: 'suspended' } : view.target)
     this.#log = log
-    this.#error = undefined
+    this.#error.current = undefined
   }
 
   /** Resolves after close; rejects with ATTEMPT_SUPERSEDED when another coordinator has taken over. */
@@ -130,7 +136,8 @@ export class Coordinator {
   async close(): Promise<void> {
     this.#closed = true
     // the next one's time would hold up the end of a process that does more than this job
-    this.#cancelCheckpoint()
+    this.#checkpoints.stop()
+    this.#preparation?.end()
     this.#run?.fail(new MillraceError('COORDINATOR_CLOSED', 'the coordinator is stopping', { domain: 'platform', retriable: true }))
     this.#run = undefined
     await this.#registry.close()
@@ -151,37 +158,22 @@ export class Coordinator {
   }
 
   /** Asks for a savepoint; the same id again asks for the same one. */
-  savepoint(id: string): SavepointReport {
-    const known = this.#savepoints.get(id)
-    if (known && known.phase !== 'failed') return known
-    const report: SavepointReport = { id, phase: 'inProgress' }
-    this.#savepoints.set(id, report)
-    void this.#takeSavepoint(id)
-    return report
-  }
+  savepoint(id: string): SavepointReport { return this.#savepoints.ask(id) }
+
+  findSavepoint(id: string): SavepointReport | undefined { return this.#savepoints.find(id) }
 
   /** Deletes a savepoint's files; unknown ones are gone already. Throws SAVEPOINT_IN_USE, or JOB_NOT_RUNNING: only a running attempt may delete. */
-  async deleteSavepoint(id: string): Promise<void> {
-    const known = this.#savepoints.get(id)
-    if (!known) return
+  deleteSavepoint(id: string): Promise<void> { return this.#savepoints.delete(id) }
+
+  async #discardSavepoint(id: string): Promise<void> {
     if (!this.#run || !this.#log) throw this.#notRunning()
-    if (known.phase === 'inProgress') throw new MillraceError('SAVEPOINT_IN_USE', `savepoint ${id} is being taken`, { domain: 'platform', retriable: true })
     await discardSavepoint(this.#log, this.#store, id)
-    this.#savepoints.delete(id)
   }
 
-  findSavepoint(id: string): SavepointReport | undefined { return this.#savepoints.get(id) }
-
-  async #takeSavepoint(id: string): Promise<void> {
-    try {
-      const run = this.#run
-      if (!run || this.#phase !== 'running') throw this.#notRunning()
-      const checkpoint = await run.take({ kind: 'savepoint', thenStop: false, savepoint: id, final: false })
-      this.#newest = checkpoint
-      this.#savepoints.set(id, { id, phase: 'completed', checkpoint })
-    } catch (error) {
-      this.#savepoints.set(id, { id, phase: 'failed', error: errorReport(error) })
-    }
+  async #takeSavepoint(id: string): Promise<CheckpointReport> {
+    const run = this.#run
+    if (!run || this.#phase !== 'running') throw this.#notRunning()
+    return this.#newest = await run.take({ kind: 'savepoint', extent: 'whole', thenStop: false, savepoint: id, final: false })
   }
 
   #notRunning(): MillraceError {
@@ -190,44 +182,35 @@ export class Coordinator {
 
   report(): JobReport {
     const workers = this.#registry.subtasks().map((subtask) => this.#registry.worker(subtask)).filter((worker) => worker !== undefined)
-    const metrics = workers.map((worker) => worker.metrics).filter((metric) => metric !== null && metric.attempt === this.#attempt)
-    const sum = (pick: 'recordsIn' | 'recordsOut' | 'badRecords' | 'lateRecords'): number =>
-      metrics.reduce((total, metric) => total + (metric?.[pick] ?? 0), 0)
-    const trouble = metrics.find((metric) => metric?.trouble)?.trouble ?? null
+    const metrics = workers.map((worker) => worker.metrics).filter((metric) => metric !== null).filter((metric) => metric.attempt === this.#attempt)
+    const trouble = metrics.find((metric) => metric.trouble)?.trouble ?? null
     return {
       job: this.#config.job, phase: this.#phase, attempt: this.#attempt, revision: this.#revision,
       targetRevision: this.#wanted?.target.revision ?? null,
       ...(this.#wanted?.target.restore === undefined ? {} : { restore: this.#wanted.target.restore }),
-      expectedWorkers: this.#wanted ? subtasksOf(this.#wanted.plan) : [],
+      expectedWorkers: this.#wanted ? subtaskIds(this.#wanted.plan) : [],
       registeredWorkers: this.#registry.subtasks(), runningWorkers: this.#run ? [...this.#run.parts.subtasks] : [],
       checkpoint: this.#newest, checkpointFailures: this.#checkpointFailures, restarts: this.#restarts,
-      lastPauseMs: this.#pause.pauseBefore(this.#attempt), recordsIn: sum('recordsIn'), recordsOut: sum('recordsOut'),
-      badRecords: sum('badRecords'), lateRecords: sum('lateRecords'), ...gaugesOf(metrics.filter((metric) => metric !== null)), blockedMs: blockedOf(metrics.map((metric) => metric?.blockedMs ?? {})),
-      error: this.#error ? errorReport(this.#error) : trouble,
+      lastPauseMs: this.#pause.pauseBefore(this.#attempt), ...summaryOf(metrics),
+      error: this.#error.current ? errorReport(this.#error.current) : trouble,
     }
   }
 
   #onLost(subtask: SubtaskId): void {
     const error = new MillraceError('WORKER_LOST', `worker ${subtask} is gone`, { domain: 'platform', retriable: true })
-    this.#stopWaiters.get(subtask)?.resolve()
+    this.#orders.onLost(subtask)
+    this.#preparation?.onLost(subtask)
     if (this.#run?.parts.subtasks.includes(subtask)) {
       this.#run.fail(error)
-      this.#startWaiters?.settle(error)
+      this.#orders.giveUpStart(error)
     }
     this.#wake()
   }
 
   #onMessage(subtask: SubtaskId, message: WorkerMessage): void {
     if (message.kind === 'refused') { this.#onSuperseded(message.seen); return }
-    if (message.kind === 'stopped') {
-      const waiter = this.#stopWaiters.get(subtask)
-      if (waiter?.attempt === message.attempt) waiter.resolve()
-    }
-    const starting = this.#startWaiters
-    if (starting && 'attempt' in message && message.attempt === starting.attempt) {
-      if (message.kind === 'running' && starting.missing.delete(subtask) && starting.missing.size === 0) starting.settle()
-      if (message.kind === 'failed') starting.settle(failureOf(subtask, message.error))
-    }
+    this.#orders.onMessage(subtask, message)
+    this.#preparation?.onMessage(subtask, message)
     if (this.#run && 'attempt' in message && message.attempt === this.#run.parts.attempt) {
       this.#run.onMessage(subtask, message)
       if (message.kind === 'failed') this.#run.fail(failureOf(subtask, message.error))
@@ -244,22 +227,15 @@ export class Coordinator {
     this.#end?.reject(error)
   }
 
-  #wake(): void {
-    this.#driveAgain = true
-    if (!this.#driving) void this.#driveAll()
-  }
+  #wake(): void { this.#loop.wake() }
 
-  async #driveAll(): Promise<void> {
-    this.#driving = true
-    while (this.#driveAgain && !this.#closed) {
-      this.#driveAgain = false
-      try {
-        await this.#drive()
-      } catch (error) {
-        await this.#onDriveError(error instanceof Error ? error : new Error(String(error)))
-      }
+  async #step(): Promise<void> {
+    if (this.#closed) return
+    try {
+      await this.#drive()
+    } catch (error) {
+      await this.#onDriveError(error instanceof Error ? error : new Error(String(error)))
     }
-    this.#driving = false
   }
 
   /** One step towards the target. */
@@ -268,6 +244,7 @@ export class Coordinator {
     const wanted = this.#wanted
     const log = this.#log
     if (!wanted || !log) return
+    this.#endStalePreparation(wanted.target)
     if (this.#run?.failure) await this.#abandon(this.#run)
     const run = this.#run
     const sameRevision = run?.parts.target.revision === wanted.target.revision
@@ -275,14 +252,14 @@ export class Coordinator {
     if (run?.isDrained()) { await this.#finish(run); return }
     if (wanted.target.desiredState === 'suspended') { await this.#suspend(run); return }
     if ((run && sameRevision) || this.#failures.isHopeless) return
-    if (!run && log.view().newest === undefined && !await this.#canRestore(wanted)) { this.#setPhase('failed'); return }
-    const missing = subtasksOf(wanted.plan).filter((subtask) => !this.#registry.worker(subtask))
+    if (!run && log.view().newest === undefined && !await this.#fitsInitial(wanted)) { this.#setPhase('failed'); return }
+    const missing = subtaskIds(wanted.plan).filter((subtask) => !this.#registry.worker(subtask))
     if (missing.length > 0) {
       if (!run && this.#phase !== 'recovering') this.#setPhase('waiting')
       return
     }
     if (run) {
-      if (await this.#wouldLoseState(run, wanted)) return
+      if (await this.#wouldLoseState(run, wanted) || !this.#isPrepared(run, wanted)) return
       await this.#switch(run)
     }
     await this.#deploy(wanted)
@@ -291,18 +268,18 @@ export class Coordinator {
   async #onDriveError(error: Error): Promise<void> {
     if (this.#closed) return
     if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') { this.#onSuperseded(this.#log?.view().attempt ?? 0); return }
-    this.#error = error
+    this.#error.current = error
     this.#ports.logger.warn('attempt failed', { attempt: this.#attempt, reason: describeWithCauses(error) })
     if (this.#run) {
       this.#run.fail(error)
-      this.#driveAgain = true
+      this.#wake()
       return
     }
     this.#failures.add(error)
     if (this.#failures.isHopeless) { await this.#giveUp(); return }
     if (this.#phase === 'deploying' || this.#phase === 'running' || this.#phase === 'switching') this.#setPhase('recovering')
     await this.#backOff()
-    this.#driveAgain = true
+    this.#wake()
   }
 
   /** The running attempt is over without a checkpoint of its own choice. */
@@ -311,7 +288,7 @@ export class Coordinator {
     this.#restarts += 1
     this.#setPhase('recovering')
     const failure = run.failure
-    this.#error = failure
+    this.#error.current = failure
     if (failure) this.#failures.add(failure)
     this.#ports.logger.warn('attempt ended', { attempt: run.parts.attempt, reason: failure ? describeWithCauses(failure) : 'unknown' })
     if (this.#failures.isHopeless) { await this.#giveUp(); return }
@@ -321,7 +298,7 @@ export class Coordinator {
   /** No attempt will follow that would stop what still runs of this one, and its sinks would hold back their readers. */
   async #giveUp(): Promise<void> {
     this.#setPhase('failed')
-    await this.#stopWorkers(this.#registry.subtasks(), this.#attempt, 'stop').catch((error: unknown) => {
+    await this.#orders.stop(this.#registry.subtasks(), this.#attempt, 'stop').catch((error: unknown) => {
       this.#ports.logger.warn('a failed job was not stopped everywhere', { attempt: this.#attempt, reason: describeWithCauses(error) })
     })
   }
@@ -330,12 +307,12 @@ export class Coordinator {
 
   /** Bounded inputs have ended everywhere: one last checkpoint makes everything visible. */
   async #finish(run: AttemptRun): Promise<void> {
-    const checkpoint = await run.take({ kind: 'checkpoint', thenStop: true, savepoint: null, final: true })
+    const checkpoint = await run.take({ kind: 'checkpoint', extent: 'changes', thenStop: true, savepoint: null, final: true })
     this.#newest = checkpoint
     await run.committed(checkpoint.id)
     await this.#log?.append(run.parts.attempt, { kind: 'finished', attempt: run.parts.attempt })
     this.#run = undefined
-    await this.#stopWorkers(run.parts.subtasks, run.parts.attempt, 'stop')
+    await this.#orders.stop(run.parts.subtasks, run.parts.attempt, 'stop')
     this.#setPhase('finished')
     this.#ports.logger.info('job finished', { attempt: run.parts.attempt, checkpoint: checkpoint.id })
   }
@@ -346,53 +323,50 @@ export class Coordinator {
       // A savepoint with a name is not retired: other jobs may be started from it while this one is suspended, and after.
       const id = `suspended-${run.parts.attempt}`
       const checkpoint = await this.#stopAtSavepoint(run, id)
-      this.#savepoints.set(id, { id, phase: 'completed', checkpoint })
+      this.#savepoints.completed(id, checkpoint)
       await run.committed(checkpoint.id)
       await this.#log?.append(run.parts.attempt, { kind: 'suspended', attempt: run.parts.attempt })
       this.#run = undefined
-      await this.#stopWorkers(run.parts.subtasks, run.parts.attempt, 'stop')
+      await this.#orders.stop(run.parts.subtasks, run.parts.attempt, 'stop')
     }
     this.#setPhase('suspended')
   }
 
   /** A graph without an operator whose state is held, or in which it has another shape, is refused; the job goes on as before. */
   async #wouldLoseState(run: AttemptRun, wanted: Wanted): Promise<boolean> {
-    const dropped = this.#newest ? droppedState(wanted.plan, await this.#readManifest(this.#newest)) : []
-    const changed = dropped.length > 0 ? [] : misfits({ spec: run.parts.target.spec, plan: run.parts.plan }, { spec: wanted.target.spec, plan: wanted.plan })
-    if (dropped.length === 0 && changed.length === 0) return false
+    const lost = lostState(run.parts, wanted, this.#newest === null ? undefined : await readManifest(this.#store, this.#newest))
+    if (lost === undefined) return false
     this.#wanted = { target: run.parts.target, plan: run.parts.plan, checkpoints: wanted.checkpoints }
-    this.#error = new MillraceError('STATE_WOULD_BE_LOST', dropped.length > 0 ? `the new graph lacks ${dropped.join(', ')}, whose state the job holds` : `state has no place in the new graph: ${changed.join('; ')}`,
-      { domain: 'user', path: 'spec.graph', hint: 'Keep the ids of sources, and ids, keys and types of operators with state, or give what changed a new id; the job goes on as before.' })
+    this.#error.current = lost
     return true
   }
 
-  /** Looks at what the first attempt is to start from, before anything is claimed or started. False: it does not fit. */
-  async #canRestore(wanted: Wanted): Promise<boolean> {
-    const { restore, revision } = wanted.target
-    if (restore === undefined || (this.#saved?.location === restore && this.#saved.revision === revision)) return true
-    try {
-      const saved = await openSavedState(this.#ports.openStore, restore)
-      checkFit(saved, wanted, this.#planJob)
-      this.#saved = { ...saved, revision }
-      this.#error = undefined
-      return true
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
-      this.#error = error
-      this.#ports.logger.warn('refused to restore', { from: restore, reason: describeWithCauses(error) })
-      return false
-    }
+  async #fitsInitial(wanted: Wanted): Promise<boolean> {
+    const refusal = await this.#initial.refusal(wanted)
+    this.#tellRefusal(refusal ?? null)
+    return refusal === undefined
   }
 
-  /** Makes the saved state this job's own first checkpoint. The claim before it keeps others from doing so too. */
-  async #importSaved(attempt: Attempt): Promise<CheckpointReport | undefined> {
-    const log = this.#log
-    if (!this.#saved || !log || this.#wanted?.target.restore === undefined) return undefined
-    const checkpoint = await importSavedState(this.#saved, this.#store, this.#config.job)
-    await log.append(attempt, { kind: 'checkpoint', checkpoint, savepoint: null, final: false })
-    this.#newest = checkpoint
-    this.#ports.logger.info('state taken over', { from: this.#saved.location, checkpoint: checkpoint.path })
-    return checkpoint
+  /** Has what can be done ahead of a switch done; false while that goes on, and a wake follows. */
+  #isPrepared(run: AttemptRun, { target, plan }: Wanted): boolean {
+    if (this.#preparation) return this.#preparation.isOver
+    // it says how large the state is: of one that is not known to be there nothing can be prepared
+    if (!this.#newest || this.#newest.sizeBytes === 0) return true
+    this.#preparation = new SwitchPreparation({
+      run, target, plan, baseDir: this.#config.baseDir, storeUrl: this.#config.storeUrl, clock: this.#ports.clock, logger: this.#ports.logger,
+      checkpoint: async () => this.#newest = await run.take({ kind: 'checkpoint', extent: 'appended', thenStop: false, savepoint: null, final: false }),
+      readManifest: (checkpoint) => readManifest(this.#store, checkpoint), send: (subtask, message) => { this.#registry.send(subtask, message) }, onOver: () => { this.#wake() },
+    })
+    return false
+  }
+
+  /** What was prepared is for one attempt and one target; when the attempt has failed, it may serve the next that has this target. */
+  #endStalePreparation(target: JobTarget): void {
+    const preparation = this.#preparation
+    if (!preparation || (preparation.isFor(this.#run, target) && !this.#run?.failure && !this.#run?.isDrained())) return
+    if (this.#run?.failure && target.desiredState === 'running') preparation.end()
+    else preparation.revoke()
+    this.#preparation = undefined
   }
 
   /** The job stands at a savepoint's barrier; its processes stay for the next attempt. */
@@ -400,10 +374,12 @@ export class Coordinator {
     this.#setPhase('switching')
     if (!isPlanted('switchWithoutSavepoint')) await this.#stopAtSavepoint(run, null)
     this.#run = undefined
+    this.#preparation = undefined
   }
 
+  /** Whole when it has a name: that of a switch is the next attempt's alone, which has restored most of it by then. */
   async #stopAtSavepoint(run: AttemptRun, savepoint: string | null): Promise<CheckpointReport> {
-    const checkpoint = await run.take({ kind: 'savepoint', thenStop: true, savepoint, final: false })
+    const checkpoint = await run.take({ kind: 'savepoint', extent: savepoint === null ? 'appended' : 'whole', thenStop: true, savepoint, final: false })
     this.#newest = checkpoint
     return checkpoint
   }
@@ -412,129 +388,60 @@ export class Coordinator {
     const log = this.#log
     if (!log) return
     this.#setPhase('deploying')
-    const subtasks = subtasksOf(wanted.plan)
+    const subtasks = subtaskIds(wanted.plan)
     const beforeClaim = log.view().newest
     const attempt = await log.claim(wanted.target)
     this.#attempt = attempt
-    await this.#stopWorkers(this.#registry.subtasks(), attempt, 'fence')
-    const newest = (isPlanted('readBeforeFence') ? beforeClaim : log.view().newest) ?? await this.#importSaved(attempt)
-    const manifest = newest && await this.#readManifest(newest)
+    await this.#orders.stop(this.#registry.subtasks(), attempt, 'fence')
+    const newest = (isPlanted('readBeforeFence') ? beforeClaim : log.view().newest) ?? await this.#initial.import(log, attempt, wanted.target)
+    this.#newest = newest ?? this.#newest
+    const manifest = newest && await readManifest(this.#store, newest)
     const sources = { plan: wanted.plan, connectors: this.#connectors, ports: this.#ports, baseDir: this.#config.baseDir }
-    const splits = await this.#discover(sources, manifest)
+    // A source that does not answer is told at once, not only when it is given up.
+    const splits = await discoverSplits({ ...sources, reportTrouble: this.#error.teller() }, manifest)
     if (this.#closed) return
     const run = new AttemptRun({
       attempt, target: wanted.target, plan: wanted.plan, subtasks, job: this.#config.job, firstCheckpoint: (newest?.id ?? 0) + 1,
       timeoutMs: CHECKPOINT_TIMEOUT_MS, clock: this.#ports.clock, store: this.#store, log,
       send: (subtask, message) => { this.#registry.send(subtask, message) },
     })
-    await this.#startWorkers(run, assignRestore(wanted.plan, manifest, splits))
-    if (this.#closed) return
+    const deployments = deploymentsOf(run.parts, this.#config, assignRestore(wanted.plan, manifest, splits), (subtask) => this.#registry.worker(subtask)?.data)
+    // Early messages of this attempt (drained) belong to the run, so it is in place before the deployments go out.
     this.#run = run
+    await this.#orders.start(attempt, deployments)
+    if (this.#closed) return
     this.#revision = wanted.target.revision
-    this.#error = undefined
+    this.#error.current = undefined
     this.#setPhase('running')
     this.#ports.logger.info('attempt running', { attempt, subtasks: subtasks.length, from: newest ? `${newest.attempt}-${newest.id}` : 'nothing' })
-    this.#scheduleCheckpoint(run, wanted.checkpoints.intervalMs)
+    this.#checkpoints.start(wanted.checkpoints.intervalMs, () => this.#periodicCheckpoint(run))
     // The readers tell of a source that does not answer.
     watchSplits({ ...sources, reportTrouble: () => undefined }, splits, {
       isCurrent: () => this.#run === run && !this.#closed,
       deal: (subtask, operator, fresh) => { this.#registry.send(subtask, { kind: 'splits', attempt, operator, splits: fresh }) },
     })
-    this.#driveAgain = true
+    this.#wake()
   }
 
-  /** A source that does not answer is told at once, not only when it is given up. */
-  async #discover(sources: Omit<SplitParts, 'reportTrouble'>, manifest: Manifest | undefined): ReturnType<typeof discoverSplits> {
-    let told: Error | undefined
-    return discoverSplits({
-      ...sources,
-      reportTrouble: (error) => {
-        if (error) this.#error = error
-        else if (this.#error === told) this.#error = undefined
-        told = error ?? undefined
-      },
-    }, manifest)
-  }
-
-  /** Resolves when every subtask runs; a `drained` may come before that and is kept by the run. */
-  #startWorkers(run: AttemptRun, restores: ReturnType<typeof assignRestore>): Promise<void> {
-    const { attempt, subtasks, plan, target } = run.parts
-    const upstream: Record<SubtaskId, NetAddress> = {}
-    for (const subtask of subtasks) {
-      const worker = this.#registry.worker(subtask)
-      if (!worker) throw new MillraceError('WORKER_LOST', `worker ${subtask} is gone`, { domain: 'platform', retriable: true })
-      upstream[subtask] = worker.data
-    }
-    return new Promise<void>((resolve, reject) => {
-      const cancel = this.#ports.clock.after(START_TIMEOUT_MS, () => {
-        this.#startWaiters?.settle(new MillraceError('START_TIMEOUT', `${[...this.#startWaiters.missing].join(', ')} did not start attempt ${attempt} within ${START_TIMEOUT_MS} ms`,
-          { domain: 'platform', retriable: true }))
-      })
-      this.#startWaiters = {
-        attempt, missing: new Set(subtasks),
-        settle: (error) => {
-          cancel()
-          this.#startWaiters = undefined
-          if (error) reject(error)
-          else resolve()
-        },
-      }
-      // Early messages of this attempt (drained) belong to the run, so it is in place before the deployments go out.
-      this.#run = run
-      for (const chain of plan.chains) {
-        for (let slot = 0; slot < chain.parallelism; slot++) {
-          const subtask = subtaskId(chain.id, slot)
-          this.#registry.send(subtask, { kind: 'deploy', deployment: {
-            attempt, jobUid: this.#config.jobUid, spec: target.spec, baseDir: this.#config.baseDir, store: this.#config.storeUrl,
-            chain: chain.id, slot, upstream, restore: restores[subtask] ?? { splits: {}, state: {}, committables: {} },
-          } })
-        }
-      }
-    })
-  }
-
-  /** Resolves when each of these workers runs nothing older than `attempt`, or is gone. */
-  async #stopWorkers(subtasks: readonly SubtaskId[], attempt: Attempt, kind: 'fence' | 'stop'): Promise<void> {
-    const present = subtasks.filter((subtask) => this.#registry.worker(subtask))
-    await Promise.all(present.map((subtask) => new Promise<void>((resolve, reject) => {
-      const cancel = this.#ports.clock.after(STOP_TIMEOUT_MS, () => {
-        this.#stopWaiters.delete(subtask)
-        reject(new MillraceError('STOP_TIMEOUT', `worker ${subtask} did not stop within ${STOP_TIMEOUT_MS} ms`, { domain: 'platform', retriable: true }))
-      })
-      this.#stopWaiters.set(subtask, { attempt, resolve: () => { cancel(); this.#stopWaiters.delete(subtask); resolve() } })
-      this.#registry.send(subtask, { kind, attempt })
-    })))
-  }
-
-  async #readManifest(checkpoint: CheckpointReport): Promise<Manifest> {
-    const bytes = await this.#store.get(checkpoint.path)
-    if (!bytes) throw new MillraceError('MANIFEST_MISSING', `manifest ${checkpoint.path} is not in the store`, { domain: 'platform' })
-    return decodeManifest(checkpoint.path, bytes)
-  }
-
-  #scheduleCheckpoint(run: AttemptRun, intervalMs: number): void {
-    this.#cancelCheckpoint = this.#ports.clock.after(intervalMs, () => { void this.#periodicCheckpoint(run, intervalMs) })
-  }
-
-  async #periodicCheckpoint(run: AttemptRun, intervalMs: number): Promise<void> {
-    if (this.#run !== run || this.#phase !== 'running' || this.#closed) return
+  async #periodicCheckpoint(run: AttemptRun): Promise<'goesOn' | 'over'> {
+    if (this.#run !== run || this.#phase !== 'running' || this.#closed) return 'over'
     try {
-      const checkpoint = await run.take({ kind: 'checkpoint', thenStop: false, savepoint: null, final: false })
-      if (this.#run !== run) return
+      const checkpoint = await run.take({ kind: 'checkpoint', extent: this.#preparation ? 'appended' : 'changes', thenStop: false, savepoint: null, final: false })
+      if (this.#run !== run) return 'over'
       this.#newest = checkpoint
       this.#checkpointFailures = 0
       this.#failures.forget()
-      if (this.#error instanceof MillraceError && this.#error.code.startsWith('CHECKPOINT')) this.#error = undefined
+      if (this.#error.current instanceof MillraceError && this.#error.current.code.startsWith('CHECKPOINT')) this.#error.current = undefined
       if (this.#log) await retire(this.#log, this.#store, run.parts.attempt)
     } catch (error) {
-      if (this.#run !== run) return
-      if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') { this.#onSuperseded(this.#log?.view().attempt ?? 0); return }
+      if (this.#run !== run) return 'over'
+      if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') { this.#onSuperseded(this.#log?.view().attempt ?? 0); return 'over' }
       this.#checkpointFailures += 1
-      this.#error = new MillraceError('CHECKPOINT_FAILED', `checkpoint failed ${this.#checkpointFailures} times in a row`,
+      this.#error.current = new MillraceError('CHECKPOINT_FAILED', `checkpoint failed ${this.#checkpointFailures} times in a row`,
         { domain: 'platform', retriable: true, cause: error })
       this.#ports.logger.warn('checkpoint failed', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
     }
-    this.#scheduleCheckpoint(run, intervalMs)
+    return 'goesOn'
   }
 
   #setPhase(phase: JobPhase): void {
@@ -543,28 +450,4 @@ export class Coordinator {
   }
 }
 
-export function subtasksOf(plan: ExecutionPlan): SubtaskId[] {
-  return plan.chains.flatMap((chain) => Array.from({ length: chain.parallelism }, (_, slot) => subtaskId(chain.id, slot))).sort()
-}
-
-function failureOf(subtask: SubtaskId, { code, message, domain, retriable, hint }: ErrorReport): MillraceError {
-  return new MillraceError(code, `subtask ${subtask}: ${message}`, { domain, retriable, ...(hint === undefined ? {} : { hint }) })
-}
-
-/** Of a job whose sources have been read to the end there is no watermark to tell. */
-function gaugesOf(metrics: readonly SubtaskMetrics[]): Pick<JobReport, 'lagRecords' | 'watermark' | 'pausedSplits'> {
-  const lags = metrics.map((metric) => metric.lagRecords).filter((lag) => lag !== null)
-  const watermarks = metrics.map((metric) => metric.watermark).filter((time) => time !== null).filter((time) => time > MIN_TIMESTAMP && time < MAX_TIMESTAMP)
-  return {
-    lagRecords: lags.length === 0 ? null : lags.reduce((sum, lag) => sum + lag, 0),
-    watermark: watermarks.length === 0 ? null : watermarks.reduce((least, time) => Math.min(least, time)),
-    pausedSplits: metrics.reduce((sum, metric) => sum + (metric.pausedSplits ?? 0), 0),
-  }
-}
-
-/** Summed over the slots of each operator. */
-function blockedOf(slots: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const sums: Record<string, number> = {}
-  for (const [operator, ms] of slots.flatMap((slot) => Object.entries(slot))) sums[operator] = (sums[operator] ?? 0) + ms
-  return sums
-}
+function subtaskIds(plan: ExecutionPlan): SubtaskId[] { return subtasksOf(plan).map(({ id }) => id).sort() }

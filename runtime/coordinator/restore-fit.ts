@@ -1,3 +1,4 @@
+import type { Manifest } from '../checkpoint/manifest.ts'
 import { droppedState } from '../checkpoint/restore-assignment.ts'
 import type { SavedState } from '../checkpoint/saved-state.ts'
 import { MillraceError } from '../model/errors.ts'
@@ -31,9 +32,18 @@ function planOf(spec: unknown, planJob: (spec: unknown) => PlannedJob): Executio
   }
 }
 
-/** Why what a running job keeps would have no place in another, as far as specs and plans tell; empty when it has. */
-export function misfits(running: { spec: unknown; plan: ExecutionPlan }, wanted: { spec: unknown; plan: ExecutionPlan }): readonly string[] {
-  const bySpec = incompatibilities(running.spec, wanted.spec)
+/** Why a running job must not become another: `newest` or what is kept since has no place in it. Undefined when all has. */
+export function lostState(running: { target: JobTarget; plan: ExecutionPlan }, wanted: { target: JobTarget; plan: ExecutionPlan }, newest: Manifest | undefined): MillraceError | undefined {
+  const dropped = newest ? droppedState(wanted.plan, newest) : []
+  const changed = dropped.length > 0 ? [] : misfits(running, wanted)
+  if (dropped.length === 0 && changed.length === 0) return undefined
+  return new MillraceError('STATE_WOULD_BE_LOST', dropped.length > 0 ? `the new graph lacks ${dropped.join(', ')}, whose state the job holds` : `state has no place in the new graph: ${changed.join('; ')}`,
+    { domain: 'user', path: 'spec.graph', hint: 'Keep the ids of sources, and ids, keys and types of operators with state, or give what changed a new id; the job goes on as before.' })
+}
+
+/** As far as specs and plans tell; empty when everything has a place. */
+function misfits(running: { target: JobTarget; plan: ExecutionPlan }, wanted: { target: JobTarget; plan: ExecutionPlan }): readonly string[] {
+  const bySpec = incompatibilities(running.target.spec, wanted.target.spec)
   return bySpec.length > 0 ? bySpec : shapeReasons(running.plan, wanted.plan)
 }
 

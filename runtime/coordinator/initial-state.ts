@@ -1,0 +1,54 @@
+import { importSavedState, openSavedState, type SavedState } from '../checkpoint/saved-state.ts'
+import type { JobLog } from '../checkpoint/job-log.ts'
+import { describeWithCauses, MillraceError } from '../model/errors.ts'
+import type { Attempt } from '../model/ids.ts'
+import type { CheckpointReport, JobTarget } from '../model/job.ts'
+import type { PlannedJob } from '../plan/planned-job.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Store } from '../ports/store.ts'
+import { checkFit } from './restore-fit.ts'
+
+export interface InitialStateParts {
+  job: string
+  store: Store
+  logger: Logger
+  openStore(url: string): Store
+  planJob(spec: unknown): PlannedJob
+}
+
+/** What the first attempt of a job starts from, when its target names a savepoint or checkpoint of any job. */
+export class InitialState {
+  readonly #parts: InitialStateParts
+  /** Found to fit that revision. */
+  #saved: (SavedState & { revision: string }) | undefined
+
+  constructor(parts: InitialStateParts) { this.#parts = parts }
+
+  /**
+   * Looks at it before anything is claimed or started. Resolves with why it does not fit, `undefined` when it does or none is
+   * named; rejects when it cannot be looked at now.
+   */
+  async refusal(wanted: PlannedJob & { target: JobTarget }): Promise<MillraceError | undefined> {
+    const { restore, revision } = wanted.target
+    if (restore === undefined || (this.#saved?.location === restore && this.#saved.revision === revision)) return undefined
+    try {
+      const saved = await openSavedState(this.#parts.openStore, restore)
+      checkFit(saved, wanted, this.#parts.planJob)
+      this.#saved = { ...saved, revision }
+      return undefined
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
+      this.#parts.logger.warn('refused to restore', { from: restore, reason: describeWithCauses(error) })
+      return error
+    }
+  }
+
+  /** Makes it this job's own first checkpoint. The claim before it keeps others from doing so too. */
+  async import(log: JobLog, attempt: Attempt, { restore }: JobTarget): Promise<CheckpointReport | undefined> {
+    if (!this.#saved || restore === undefined) return undefined
+    const checkpoint = await importSavedState(this.#saved, this.#parts.store, this.#parts.job)
+    await log.append(attempt, { kind: 'checkpoint', checkpoint, savepoint: null, final: false })
+    this.#parts.logger.info('state taken over', { from: this.#saved.location, checkpoint: checkpoint.path })
+    return checkpoint
+  }
+}
