@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
@@ -7,7 +8,7 @@ import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { ModuleSource } from '../runtime/model/user-module.ts'
 import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
 import { findingText } from './lint.ts'
-import { findingsOfModule, loadJobModule } from './job-module.ts'
+import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 
 const API = fileURLToPath(new URL('../runtime/api/millrace.ts', import.meta.url))
 /** The StreamJob with a ConfigMap that holds its code, or one whose code is in its image; or the code alone. */
@@ -31,9 +32,11 @@ export async function compile(file: string, connectors: ConnectorChecks, form: C
 
 /** The YAML; undefined when the job is wrong, which has then been said. */
 export async function compiledText(file: string, connectors: ConnectorChecks, form: CompiledForm = { kind: 'configMap' }): Promise<string | undefined> {
+  if (!isJobModule(file)) throw new MillraceError('USAGE', `${file} is no job in TypeScript`, { domain: 'user', hint: `a job in YAML is applied as it is: kubectl apply -f ${file}` })
   const job = await loadJobModule(file)
-  const findings = findingsOfModule(file, job, connectors)
-  for (const finding of findings) process.stderr.write(findingText(finding, ''))
+  const text = readFileSync(file, 'utf8')
+  const findings = findingsOfModule(file, job, connectors, text)
+  for (const finding of findings) process.stderr.write(findingText(finding, text))
   if (findings.some((finding) => finding.severity === 'error')) return undefined
   switch (form.kind) {
     case 'code': return bundleOf(file)

@@ -27,34 +27,41 @@ export interface InferIo { ports: Ports; connect: KafkaConnect; out(text: string
 
 /** `millrace infer FILE|TOPIC`: prints the schema block that a sample of the records suggests. Exit code 0, or 1 without records. */
 export async function infer({ from, brokers, output }: InferOptions, { ports, connect, out }: InferIo): Promise<0 | 1> {
-  const records = brokers === undefined ? await recordsOfFile(from, ports) : await recordsOfTopic(from, brokers, ports, connect)
-  const inferred = inferSchema(records)
-  if (inferred.records === 0) throw new MillraceError('SAMPLE_EMPTY', `${from} holds no record that is a JSON object or a line of CSV`, { domain: 'user' })
-  out(output === 'json' ? `${JSON.stringify(reportOf(inferred))}\n` : textOf(inferred, from))
+  const sample = brokers === undefined ? await sampleOfFile(from, ports) : await recordsOfTopic(from, brokers, ports, connect)
+  const inferred = inferSchema(sample.records)
+  const [broken] = sample.broken
+  if (inferred.records === 0 && broken !== undefined) throw broken
+  if (inferred.records === 0) throw new MillraceError('SAMPLE_EMPTY', `${from} holds no record that is a JSON object or a line of CSV`, { domain: 'user', hint: "one record is one line; an array of them: jq -c '.[]'" })
+  out(output === 'json' ? `${JSON.stringify({ ...reportOf(inferred), broken: sample.broken.length })}\n` : textOf(inferred, from, sample))
   return 0
 }
 
-async function recordsOfFile(path: string, { files }: Ports): Promise<unknown[]> {
+/** `broken` says of each record that could not be read why; a source leaves such out too. */
+interface Sample { records: unknown[]; broken: readonly MillraceError[]; format?: string }
+
+async function sampleOfFile(path: string, { files }: Ports): Promise<Sample> {
+  if (await files.exists(path) && (await files.glob(path)).length === 0) throw new MillraceError('FILE_MISSING', `${path} is a folder`, { domain: 'user', hint: 'name one of its files' })
   if (!await files.exists(path)) throw new MillraceError('FILE_MISSING', `there is no file ${path}`, { domain: 'user', hint: 'for a topic of Kafka say --brokers host:port' })
   const bytes = await files.read(path, 0, SAMPLE_BYTES)
   const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split(/\r?\n/)
   // the last line of a part of a file may be part of a line
   if (bytes.length === SAMPLE_BYTES) lines.pop()
   const sample = lines.filter((line) => line.trim() !== '').slice(0, MAX_RECORDS + 1)
-  return path.endsWith('.csv') ? recordsOfCsv(sample) : sample.map((line, index) => parsed(line, `${path} line ${index + 1}`))
+  return path.endsWith('.csv') ? sampleOfCsv(sample) : parsed(sample, (index) => `${path} line ${index + 1}`)
 }
 
 /** The first line names the columns. */
-function recordsOfCsv([head = '', ...lines]: readonly string[]): unknown[] {
+function sampleOfCsv([head = '', ...lines]: readonly string[]): Sample {
   const delimiter = [';', '\t', '|'].find((candidate) => head.includes(candidate) && !head.includes(',')) ?? ','
   const names = cellsOf(head, delimiter).map(({ text }) => text.replace(/^\uFEFF/, ''))
-  return lines.map((line) => {
+  const records = lines.map((line) => {
     const cells = cellsOf(line, delimiter)
     return Object.fromEntries(names.map((name, index) => [name, valueOfCell(cells[index]?.text ?? '')]))
   })
+  return { records, broken: [], format: `{ csv: { header: true${delimiter === ',' ? '' : `, delimiter: ${delimiter === '\t' ? '"\\t"' : `'${delimiter}'`}`} } }` }
 }
 
-async function recordsOfTopic(topic: string, brokers: string, ports: Ports, connect: KafkaConnect): Promise<unknown[]> {
+async function recordsOfTopic(topic: string, brokers: string, ports: Ports, connect: KafkaConnect): Promise<Sample> {
   const schema: Schema = { fields: [{ name: 'record', type: 'string', nullable: false }] }
   const source = createKafkaSource(connect)
   const options = { brokers, topic, format: 'raw', bounded: true }
@@ -79,29 +86,35 @@ async function recordsOfTopic(topic: string, brokers: string, ports: Ports, conn
     await reader.close()
     await enumerator.close()
   }
-  return texts.map((text, index) => parsed(text, `record ${index + 1} of ${topic}`))
+  return parsed(texts, (index) => `record ${index + 1} of ${topic}`)
 }
 
-function parsed(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new MillraceError('RECORD_INVALID', `${where} is no JSON: ${text.slice(0, 80)}`, { domain: 'user', cause })
-  }
+function parsed(texts: readonly string[], where: (index: number) => string): Sample {
+  const broken: MillraceError[] = []
+  const records = texts.flatMap((text, index): unknown[] => {
+    try {
+      return [JSON.parse(text)]
+    } catch (cause) {
+      broken.push(new MillraceError('RECORD_INVALID', `${where(index)} is no JSON: ${text.slice(0, 80)}`, { domain: 'user', cause }))
+      return []
+    }
+  })
+  return { records, broken }
 }
 
 function reportOf({ records, fields, leftOut, eventTime }: InferredSchema): object {
   return { records, schema: Object.fromEntries(fields.map((field) => [field.name, valueTypeText(field)])), eventTime: eventTime ?? null, leftOut }
 }
 
-function textOf({ records, fields, leftOut, eventTime }: InferredSchema, from: string): string {
-  const lines = [`# from ${records} records of ${from}`, 'schema:', ...fields.map((field) => `  ${field.name}: ${quotedType(valueTypeText(field))}`)]
+function textOf({ records, fields, leftOut, eventTime }: InferredSchema, from: string, { broken, format }: Sample): string {
+  const lines = [`# from ${records} records of ${from}`, ...(format === undefined ? [] : [`# format: ${format}`]), 'schema:', ...fields.map((field) => `  ${field.name}: ${quotedType(valueTypeText(field))}`)]
   if (eventTime !== undefined) {
     const isOrdered = eventTime.disorderMs <= MAX_DISORDER_MS
     const disorder = eventTime.disorderMs > 0 && isOrdered ? `, outOfOrderness: ${Math.ceil(eventTime.disorderMs / 1000)}s` : ''
     lines.push(`eventTime: { field: ${eventTime.field}${disorder} }${isOrdered ? '' : ' # the sample is not in order of it: choose an outOfOrderness'}`)
   }
   for (const name of leftOut) lines.push(`# left out, no name of a field: ${JSON.stringify(name)}`)
+  if (broken[0] !== undefined) lines.push(`# left out, could not be read: ${broken.length === 1 ? '' : `${broken.length} records, e.g. `}${broken[0].message}`)
   return `${lines.join('\n')}\n`
 }
 

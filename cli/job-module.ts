@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
 import type { Job } from '../runtime/api/job.ts'
 import { describeType } from '../runtime/expressions/typing.ts'
-import { MillraceError } from '../runtime/model/errors.ts'
+import { MillraceError, type Position } from '../runtime/model/errors.ts'
 import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
 import type { JobGraph } from '../runtime/plan/job-graph.ts'
 import { validateJob } from '../runtime/plan/job-spec.ts'
@@ -24,11 +24,23 @@ export async function loadJobModule(file: string): Promise<Job> {
 /** As `millrace run` runs it: its functions come from the file itself. */
 export function localSpec(job: Job, file: string): unknown { return job.spec({ kind: 'path', path: `./${basename(file)}` }) }
 
-/** As lint tells them; a module has no places, only paths in the spec it makes. */
-export function findingsOfModule(file: string, job: Job, connectors: ConnectorChecks): Finding[] {
+/**
+ * As lint tells them. A module has no places, only paths in the spec it makes: of an operator that is where its id first
+ * stands in the text as a literal, of anything else the beginning.
+ */
+export function findingsOfModule(file: string, job: Job, connectors: ConnectorChecks, text = ''): Finding[] {
   const { problems, warnings } = moduleProblems(job, localSpec(job, file), connectors)
-  const at = { line: 1, column: 1 }
-  return [...problems.map((problem) => findingOf(file, at, problem)), ...warnings.map((warning) => findingOf(file, at, warning, 'warning'))]
+  const found = (problem: Problem, severity: Finding['severity']): Finding => findingOf(file, placeOf(problem.path, text, job), problem, severity)
+  return [...problems.map((problem) => found(problem, 'error')), ...warnings.map((warning) => found(warning, 'warning'))]
+}
+
+function placeOf(path: string, text: string, job: Job): Position {
+  const index = /^spec\.graph\[(\d+)\]/.exec(path)?.[1]
+  const id = index === undefined ? undefined : job.graph[Number(index)]?.['id']
+  const offset = typeof id !== 'string' ? -1 : [`'${id}'`, `"${id}"`, `\`${id}\``].map((literal) => text.indexOf(literal)).filter((at) => at >= 0).toSorted((a, b) => a - b)[0] ?? -1
+  if (offset < 0) return { line: 1, column: 1 }
+  const before = text.slice(0, offset).split('\n')
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
 }
 
 /** Everything wrong with a job: what is wrong with its spec, and where a declared type is not the one that comes out. */

@@ -91,7 +91,7 @@ async function main(args: string[]): Promise<number> {
     }
     case 'lint': return lint(files, { output, connectors: builtinConnectors }, {
       readText: (path) => readFile(path, 'utf8'),
-      moduleFindings: (path) => (isJobModule(path) ? loadJobModule(path).then((job) => findingsOfModule(path, job, builtinConnectors)) : undefined),
+      moduleFindings: (path, text) => (isJobModule(path) ? loadJobModule(path).then((job) => findingsOfModule(path, job, builtinConnectors, text)) : undefined),
       out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) },
     })
     case 'savepoint': {

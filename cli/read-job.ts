@@ -11,7 +11,7 @@ export interface ReadJob { name: string; spec: unknown; findings: readonly Findi
 export async function readJob(file: string, connectors: ConnectorChecks): Promise<ReadJob> {
   if (isJobModule(file)) {
     const job = await loadJobModule(file)
-    return { name: job.name, spec: localSpec(job, file), findings: findingsOfModule(file, job, connectors) }
+    return { name: job.name, spec: localSpec(job, file), findings: findingsOfModule(file, job, connectors, readFileSync(file, 'utf8')) }
   }
   const text = readFileSync(file, 'utf8')
   const { findings } = lintText(file, text, connectors)

@@ -68,28 +68,26 @@ type Settings = Omit<AsyncMapVerb, 'kind' | 'call'>
 
 function readHttpForm(fields: Fields, path: string, around: { input: Input; output: Schema; settings: Settings | undefined }, problems: Problems): ReadOperator {
   const { input, output, settings } = around
+  const call = readHttp(fields['http'], join(path, 'http'), input.schema, output.fields, problems)
   const clash = output.fields.find((field) => fieldOf(input.schema, field.name) !== undefined)
   if (clash !== undefined) {
     problems.report('DUPLICATE_FIELD', join(join(path, 'output'), clash.name), `the row has a field "${clash.name}" already`, 'the fields of the answer are put behind those of the row')
     return { stream: { time: { kind: 'unknown' } } }
   }
-  const call = readHttp(fields['http'], join(path, 'http'), input.schema, output.fields, problems)
   const stream: Stream = { schema: { fields: [...input.schema.fields, ...output.fields] }, time: input.time }
   return call === undefined || settings === undefined ? { stream } : { stream, verb: { kind: 'asyncMap', call, ...settings } }
 }
 
 function readSettings(fields: Fields, path: string, problems: Problems): Settings | undefined {
-  const order = fields['order'] ?? 'ordered'
-  if (order !== 'ordered' && order !== 'unordered') {
-    problems.report('UNKNOWN_VALUE', join(path, 'order'), `${describe(order)} is no order`, suggestion(String(order), ['ordered', 'unordered']))
-    return undefined
-  }
+  const written = fields['order'] ?? 'ordered'
+  const order = written === 'ordered' || written === 'unordered' ? written : undefined
+  if (order === undefined) problems.report('UNKNOWN_VALUE', join(path, 'order'), `${describe(written)} is no order`, suggestion(String(written), ['ordered', 'unordered']))
   const capacity = fields['capacity'] === undefined ? 100 : problems.count(fields['capacity'], join(path, 'capacity'))
   const timeoutMs = fields['timeout'] === undefined ? DEFAULT_TIMEOUT_MS : readDuration(fields['timeout'], join(path, 'timeout'), problems)
   if (timeoutMs === 0) problems.report('DURATION_INVALID', join(path, 'timeout'), 'leaves no time for the call')
   if (capacity !== undefined && capacity > MAX_CAPACITY) problems.report('TOO_LARGE', join(path, 'capacity'), `is ${capacity}, at most ${MAX_CAPACITY} is taken`)
   const retry = readRetry(fields['retry'], join(path, 'retry'), problems)
-  return capacity === undefined || timeoutMs === undefined || retry === undefined ? undefined : { order, capacity, timeoutMs, retry }
+  return order === undefined || capacity === undefined || timeoutMs === undefined || retry === undefined ? undefined : { order, capacity, timeoutMs, retry }
 }
 
 /** `retry: { attempts: 3, backoff: 100ms, max: 10s }`. */

@@ -53,7 +53,7 @@ function fileError(code: string, message: string, position: Position, hint?: str
 
 function contentOf(document: Document, lines: LineCounter): unknown {
   const [error] = document.errors
-  if (error !== undefined) throw fileError('YAML_SYNTAX', error.message, positionAt(lines, error.pos[0]))
+  if (error !== undefined) throw fileError('YAML_SYNTAX', error.message, positionAt(lines, error.pos[0]), isAboutFlow(error.message) ? 'within { } and [ ] put quotes around an expression that has commas, brackets or quotes' : undefined)
   try {
     return document.toJS()
   } catch (cause) {
@@ -62,6 +62,9 @@ function contentOf(document: Document, lines: LineCounter): unknown {
     throw cause
   }
 }
+
+/** Messages that an expression without quotes in a flow mapping leads to. */
+function isAboutFlow(message: string): boolean { return /flow|Unexpected scalar at node end|Implicit map keys/.test(message) }
 
 function positionAt(lines: LineCounter, offset: number): Position {
   const { line, col } = lines.linePos(offset)

@@ -131,8 +131,22 @@ export function readField(name: string, type: unknown, path: string, problems: P
     return undefined
   }
   const known = parseValueType(type)
-  if (known === undefined) problems.report('UNKNOWN_TYPE', path, `there is no type ${describe(type)}`, suggestion(type.replace(/\?$/, ''), KNOWN_TYPES))
+  if (known === undefined) problems.report('UNKNOWN_TYPE', path, `there is no type ${describe(type)}`, typeHint(type))
   return known === undefined ? undefined : namedField(name, known)
+}
+
+/** What other systems call the types. */
+const TYPES_ELSEWHERE: readonly (readonly [type: string, names: RegExp])[] = [
+  ['long', /^(tiny|small|big)?int(eger)?(8|16|32|64)?$|^short$|^byte$|^number$/], ['double', /^(float|real)(32|64)?$/], ['string', /^(var)?char(\(\d+\))?$|^text$|^str$|^uuid$/],
+  ['boolean', /^bool$/], ['timestamp', /^timestamp(_ltz)?(\(\d\))?$|^datetime$/], ['bytes', /^(var)?binary(\(\d+\))?$|^blob$/],
+  ['decimal(10,2): up to 38 digits, so many of them behind the point', /^(decimal|numeric)\b/], ['json', /^(map|multiset)\b|^(object|any|variant)$/], ["array<type>", /^(array|list)\b/], ["'row{name: type}'", /^(row|struct|record)\b/],
+]
+
+function typeHint(written: string): string | undefined {
+  const name = written.replace(/\?$/, '').trim().toLowerCase()
+  const inner = /^array<(.*)>$/.exec(name)?.[1]
+  const meant = TYPES_ELSEWHERE.find(([, names]) => names.test(inner ?? name))?.[0]
+  return meant === undefined ? suggestion(name, KNOWN_TYPES) : `write ${inner === undefined ? meant : `array<${meant}>`}`
 }
 
 /** Names of fields are written into generated code and must be plain identifiers. */

@@ -1,6 +1,6 @@
 /** Files as the file source and sink see them: local or mounted folders. */
 export interface Files {
-  /** Paths matching a glob (`dir/*.jsonl`) or the path itself when it exists; sorted. */
+  /** Files matching a glob (`dir/*.jsonl`) or the path itself when it is a file; sorted. Folders are left out. */
   glob(pattern: string): Promise<string[]>
   sizeBytes(path: string): Promise<number>
   /** At most `length` bytes from `offset`; fewer only at the end of the file. */

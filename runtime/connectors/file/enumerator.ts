@@ -53,7 +53,7 @@ export class FileEnumerator implements SplitEnumerator {
       const paths = await ports.files.glob(resolvePath(baseDir, pattern))
       if (paths.length === 0) {
         throw new MillraceError('FILE_MISSING', `no file matches ${JSON.stringify(pattern)} in ${baseDir}`, {
-          domain: 'user', hint: 'relative paths count from the folder of the job file',
+          domain: 'user', hint: 'relative paths count from the folder of the job file; of a folder write the files: folder/*.jsonl',
         })
       }
       for (const path of paths) found.add(path)

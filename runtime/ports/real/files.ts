@@ -7,9 +7,9 @@ import { isErrno, syncFolder, unlinkIfPresent, writeDurably } from './durable-fi
 export const realFiles: Files = {
   async glob(pattern) {
     // A path that exists is meant literally, also when it contains `[` or `*`.
-    if (await exists(pattern)) return [pattern]
+    if (await exists(pattern)) return await isFolder(pattern) ? [] : [pattern]
     const paths: string[] = []
-    for await (const path of glob(pattern)) paths.push(path)
+    for await (const path of glob(pattern)) if (!await isFolder(path)) paths.push(path)
     return paths.sort()
   },
 
@@ -68,6 +68,16 @@ async function exists(path: string): Promise<boolean> {
     return true
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return false
+    throw error
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    // gone since it was listed, or a link that leads nowhere: whoever reads it says so
+    if (isErrno(error, 'ENOENT')) return false
     throw error
   }
 }

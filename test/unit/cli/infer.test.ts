@@ -41,7 +41,8 @@ eventTime: { field: at, outOfOrderness: 4s }
   test('of CSV it takes the names from the first line and finds the delimiter', async () => {
     const path = join(folder, 'x.csv')
     await writeFile(path, 'a;b\r\n1;"x;y"\r\n;z\r\n')
-    expect(JSON.parse(await said(path, undefined, 'json'))).toEqual({ records: 2, schema: { a: 'long?', b: 'string' }, eventTime: null, leftOut: [] })
+    expect(JSON.parse(await said(path, undefined, 'json'))).toEqual({ records: 2, schema: { a: 'long?', b: 'string' }, eventTime: null, leftOut: [], broken: 0 })
+    expect(await said(path)).toContain("# format: { csv: { header: true, delimiter: ';' } }\nschema:\n")
   })
 
   test('of a topic it reads what is there now', async () => {
@@ -53,7 +54,17 @@ eventTime: { field: at, outOfOrderness: 4s }
     expect(await said('t', 'k:9092')).toContain('  id: double\n')
   })
 
-  test.each([['none.jsonl', undefined, 'FILE_MISSING'], ['empty.jsonl', '', 'SAMPLE_EMPTY'], ['bad.jsonl', '{"a":1}\n{a}', 'RECORD_INVALID']])('%s is refused', async (name, text, code) => {
+  test('a record that cannot be read is left out and named, as a source does', async () => {
+    const path = join(folder, 'x.jsonl')
+    await writeFile(path, `${RECORDS.join('\n')}\n{"id":`)
+    const text = await said(path)
+    expect(text).toContain('# from 2 records')
+    expect(text).toContain(`# left out, could not be read: ${path} line 3 is no JSON: {"id":\n`)
+  })
+
+  test('a folder is refused', async () => { await expect(said(folder)).rejects.toMatchObject({ code: 'FILE_MISSING' }) })
+
+  test.each([['none.jsonl', undefined, 'FILE_MISSING'], ['empty.jsonl', '', 'SAMPLE_EMPTY'], ['bad.jsonl', '{"a"\n{a}', 'RECORD_INVALID']])('%s is refused', async (name, text, code) => {
     const path = join(folder, name)
     if (text !== undefined) await writeFile(path, text)
     await expect(said(path)).rejects.toMatchObject({ code })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { lint } from '../../../cli/lint.ts'
+import { MillraceError } from '../../../runtime/model/errors.ts'
 import { BIDS, CHECKS } from '../runtime/plan/sample-job.ts'
 
 const JOB = `apiVersion: millrace.dev/v1alpha1
@@ -66,4 +67,18 @@ test('a warning is shown and counted, and the job passes', async () => {
   const { code, out, err } = await run({ 'job.yaml': job })
   expect(out).toMatch(/^job\.yaml:\d+:\d+ warning JOIN_UNBOUNDED spec\.graph\[3\]\.join: keeps every row of both sides for ever/)
   expect({ code, err }).toEqual({ code: 0, err: '1 file read, 1 job, 0 errors, 1 warning\n' })
+})
+
+test('a module that cannot be loaded is a finding at the line that threw, and other files are read', async () => {
+  const cause = new Error('boom')
+  cause.stack = 'Error: boom\n    at file:///jobs/a.ts:2:7'
+  let out = ''
+  const code = await lint(['a.ts', 'job.yaml'], { output: 'text', connectors: CHECKS }, {
+    readText: async (path) => (path === 'a.ts' ? 'first\nthrow new Error()' : JOB),
+    moduleFindings: (path) => (path === 'a.ts' ? Promise.reject(new MillraceError('MODULE_UNAVAILABLE', 'a.ts cannot be loaded', { domain: 'user', cause })) : undefined),
+    out: (text) => { out += text },
+    err: (text) => { out += text },
+  })
+  expect(code).toBe(1)
+  expect(out).toBe('a.ts:2:7 error MODULE_UNAVAILABLE a.ts cannot be loaded: boom\n  2 | throw new Error()\n    |       ^\n2 files read, 2 jobs, 1 error\n')
 })

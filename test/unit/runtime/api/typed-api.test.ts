@@ -50,7 +50,8 @@ describe('the typed API', () => {
   test('what the planner refuses is told with its path', () => {
     const bids = stream('bids', nexmark('bid', { events: 10 }))
     const written = job({ name: 'wrong', sinks: [bids.filter('dear', 'prcie > 1').sink('out', print())] })
-    expect(findingsOfModule('job.ts', written, builtinConnectors)).toMatchObject([{ file: 'job.ts', code: 'UNKNOWN_FIELD', path: 'spec.graph[1].filter', hint: 'did you mean "price"?' }])
+    expect(findingsOfModule('job.ts', written, builtinConnectors)).toMatchObject([{ file: 'job.ts', line: 1, column: 1, code: 'UNKNOWN_FIELD', path: 'spec.graph[1].filter', hint: 'did you mean "price"?' }])
+    expect(findingsOfModule('job.ts', written, builtinConnectors, "const bids = …\nbids.filter('dear', 'prcie > 1')")).toMatchObject([{ line: 2, column: 13 }])
   })
 
   test('compiled, the ConfigMap is named after its text and the StreamJob names it', () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -86,6 +86,13 @@ describe('JSON lines', () => {
 
   test('a pattern that matches nothing is an error that names it', async () => {
     await expect(fileSource.enumerator(jsonContext(['*.none'])).discover([], 1)).rejects.toMatchObject({ code: 'FILE_MISSING' })
+  })
+
+  test('a folder is no file, and is passed over by a pattern that matches it', async () => {
+    await mkdir(join(folder, 'more'))
+    await expect(fileSource.enumerator(jsonContext(['more'])).discover([], 1)).rejects.toMatchObject({ code: 'FILE_MISSING', hint: expect.stringContaining('folder/*.jsonl') })
+    await writeFile(join(folder, 'more.jsonl'), '{"id":1,"at":1}\n')
+    expect(await fileSource.enumerator(jsonContext(['more*'])).discover([], 1)).toHaveLength(1)
   })
 })
 

@@ -81,3 +81,7 @@ test('whatever the text, there is a job or a coded error', () => {
     }
   }), { numRuns: 2000 })
 })
+
+test.each(['map: { a: tags[0] }', "map: { a: f(b, 'c'), d: 1 }"])('when %s lacks the quotes YAML wants, the hint says so', (text) => {
+  expect(() => readJobFiles(`${HEAD}spec: { graph: [{ id: a, ${text} }] }\n`)).toThrow(expect.objectContaining({ code: 'YAML_SYNTAX', hint: expect.stringContaining('put quotes around') }))
+})

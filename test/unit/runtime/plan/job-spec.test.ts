@@ -196,3 +196,8 @@ describe('a job that is not sound', () => {
     }
   })
 })
+
+test.each([['int', 'write long'], ['BIGINT', 'write long'], ['varchar(20)?', 'write string'], ['array<float>', 'write array<double>'], ['timestamp(3)', 'write timestamp'], ['lnog', 'did you mean "long"?']])(
+  'of a type %s that another system has it says what it is called here', (type, hint) => {
+    expect(validateJob({ graph: [{ id: 'a', source: 'file', schema: { x: type } }, { id: 'b', from: 'a', sink: 'console' }] }, CHECKS)).toMatchObject({ problems: [{ code: 'UNKNOWN_TYPE', path: 'spec.graph[0].schema.x', hint }] })
+  })
