@@ -52,6 +52,7 @@ export class LogValues implements ValueTable {
   }
 
   delete(group: number, key: StateKey): boolean {
+    if (!this.#life.timed) return this.#table.remove(group, key)
     const a = this.#table.find(group, key)
     if (a === 0) return false
     const found = this.#life.test(this.#table)(a)
@@ -103,6 +104,7 @@ export class LogLists implements ListTable {
   }
 
   delete(group: number, key: StateKey): boolean {
+    if (!this.#life.timed) return this.#table.remove(group, key)
     const a = this.#table.find(group, key)
     if (a === 0) return false
     const found = this.#life.test(this.#table)(a)

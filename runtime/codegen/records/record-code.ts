@@ -11,6 +11,8 @@ import { emitLoop, loopScope, type LoopCode, type RecordLoop } from './record-lo
 export interface RecordCode {
   /** Entry of a key, -1 when it is not there. */
   find(group: RecordGroup, key: StateKey, user: StateKey | undefined): number
+  /** The same for what is not read on: a record on disk stays there. */
+  look(group: RecordGroup, key: StateKey, user: StateKey | undefined): number
   /** Entry of the key that record `a` has, -1 when it is not in the index. */
   findOf(group: RecordGroup, a: number): number
   /** Writes the row as the only one under its key; over the old record where it fits. */
@@ -62,7 +64,7 @@ export function compileRecordCode(spec: RecordSpec, arena: RecordArena, loop?: R
   emitReaders(emitter)
   emitRow(emitter)
   if (loop !== undefined) emitLoop(emitter, loop)
-  code.line(`return { find, findOf, put, row, key, user, at, seq, claims${spec.chained ? ', append' : ''}${loop === undefined ? '' : ', loop'} }`)
+  code.line(`return { find, look, findOf, put, row, key, user, at, seq, claims${spec.chained ? ', append' : ''}${loop === undefined ? '' : ', loop'} }`)
   const keys = compileKeyCodec(layout.keyFields ?? spec.key)
   return code.compile<RecordCode>({
     A: arena, Row: spec.rowClass, keys, quote: JSON.stringify, bytesOf: (text: string) => Buffer.byteLength(text),
@@ -82,10 +84,12 @@ function emitSame(emitter: RecordEmitter): void {
 
 function emitFind(emitter: RecordEmitter): void {
   const { code } = emitter
-  code.line(`function find(g, key, user) { ${emitter.keyFromParameters()}; ${emitter.hash()}`)
-  code.line(emitter.probe())
-  code.line(emitter.promote())
-  code.line(`return a === 0 ? -1 : i }`)
+  for (const [name, then] of [['find', emitter.promote()], ['look', '']] as const) {
+    code.line(`function ${name}(g, key, user) { ${emitter.keyFromParameters()}; ${emitter.hash()}`)
+    code.line(emitter.probe())
+    code.line(then)
+    code.line(`return a === 0 ? -1 : i }`)
+  }
   code.line(`function findOf(g, a) { ${emitter.locate()}; ${emitter.keyFromRecord()}; return place(g, I[q + 1], ${emitter.parts.join(', ')}) }`)
   code.line(`function place(g, h, ${emitter.parts.join(', ')}) {`)
   code.line(emitter.probe())

@@ -21,6 +21,8 @@ export class RecordGroup implements Log {
   n = 0
   seg = 0
   readonly segs: number[] = []
+  /** Writes since it began. */
+  writes = 0
   /** How far the search for records whose time is over has come. */
   sweepAt = 0
   readonly #owner: GroupOwner

@@ -10,6 +10,8 @@ import type { RecordLoop } from './record-loops.ts'
 const SWEEP_WRITES = 16
 /** …so many places of an index are looked at for records whose time to live is over: where all die by it, half of what is there is dead. */
 const SWEEP_PLACES = 64
+/** Of segments on disk whose time is over, this many bytes. */
+const SWEEP_BYTES = 1 << 14
 
 /**
  * One table of records in an arena, by key group: what does not depend on the row's fields. A log per group holds every
@@ -30,7 +32,6 @@ export class RecordTable implements GroupOwner {
   readonly #chain: number[] = []
   /** Whether some of the last chain are on disk. */
   #isChainCold = false
-  #writes = 0
   /** Records last written at or before it are gone. */
   #since = -Infinity
 
@@ -80,13 +81,14 @@ export class RecordTable implements GroupOwner {
     this.#rebuild(of, i, all, all)
   }
 
-  /** Takes out all that is under the key. */
-  remove(group: number, key: StateKey, user?: StateKey): void {
+  /** Takes out all that is under the key; false when there is nothing. */
+  remove(group: number, key: StateKey, user?: StateKey): boolean {
     const of = this.groups[group]
-    const i = of === undefined ? -1 : this.code.find(of, key, user)
-    if (of === undefined || i < 0) return
+    const i = of === undefined ? -1 : this.code.look(of, key, user)
+    if (of === undefined || i < 0) return false
     this.#bury(of, i)
     this.#pay()
+    return true
   }
 
   /** Addresses of a list's records, oldest first, valid until the next change; the array is reused. */
@@ -140,14 +142,17 @@ export class RecordTable implements GroupOwner {
    * each before. Those on disk are seen to when all of their segment are so old.
    */
   sweep(group: number, since: number, onGone?: (a: number) => void): void {
-    if (++this.#writes % SWEEP_WRITES !== 0) return
     const of = this.groups[group]
-    if (of === undefined) return
+    if (of === undefined || ++of.writes % SWEEP_WRITES !== 0) return
     // without `onGone` compaction may take them out as well
     if (onGone === undefined) this.#since = since
     const arena = this.#arena
-    const oldest = of.segs[0] ?? 0
-    if (arena.isCold(oldest) && (arena.newest[oldest] ?? 0) <= since) arena.compact(oldest)
+    for (let bytes = 0; bytes < SWEEP_BYTES;) {
+      const oldest = of.segs[0] ?? 0
+      if (!arena.isCold(oldest) || (arena.newest[oldest] ?? 0) > since) break
+      bytes += arena.size[oldest] ?? 0
+      arena.compact(oldest)
+    }
     for (let n = Math.min(SWEEP_PLACES, of.index.length / 2); n > 0; n--) {
       const i = (of.sweepAt += 2) & of.index.length - 1
       const a = of.index[i + 1] ?? 0

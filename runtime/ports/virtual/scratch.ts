@@ -13,25 +13,27 @@ export class VirtualScratch {
 
   open(): ScratchFile {
     let content = Buffer.alloc(0)
+    let size = 0
     this.openFiles++
     return {
       write: (bytes, at) => {
         const refusal = this.refusal()
         if (refusal !== undefined) throw refusal
-        const more = Math.max(0, at + bytes.length - content.length)
+        const more = Math.max(0, at + bytes.length - size)
         if (this.usedBytes + more > this.#capacityBytes) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
         this.usedBytes += more
-        if (more > 0) content = Buffer.concat([content, Buffer.alloc(more)])
+        size += more
+        if (size > content.length) content = Buffer.concat([content, Buffer.alloc(Math.max(size, 2 * content.length) - content.length)])
         content.set(bytes, at)
       },
       read: (into, at) => {
-        if (at + into.length > content.length) throw new Error(`the file has ${content.length} bytes, ${into.length} were to be read at ${at}`)
+        if (at + into.length > size) throw new Error(`the file has ${size} bytes, ${into.length} were to be read at ${at}`)
         into.set(content.subarray(at, at + into.length))
       },
       close: () => {
         this.openFiles--
-        this.usedBytes -= content.length
-        content = Buffer.alloc(0)
+        this.usedBytes -= size
+        size = 0
       },
     }
   }
