@@ -4,8 +4,9 @@ import { describeType } from '../runtime/expressions/typing.ts'
 import { MillraceError, type Position } from '../runtime/model/errors.ts'
 import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
 import type { JobGraph } from '../runtime/plan/job-graph.ts'
+import { checkJobName } from '../runtime/plan/job-file.ts'
 import { validateJob } from '../runtime/plan/job-spec.ts'
-import type { Problem } from '../runtime/plan/problems.ts'
+import { Problems, type Problem } from '../runtime/plan/problems.ts'
 import { importFile } from '../runtime/ports/real/modules.ts'
 import { findingOf, type Finding } from './lint.ts'
 
@@ -45,9 +46,11 @@ function placeOf(path: string, text: string, job: Job): Position {
 
 /** Everything wrong with a job: what is wrong with its spec, and where a declared type is not the one that comes out. */
 function moduleProblems(job: Job, spec: unknown, connectors: ConnectorChecks): { problems: readonly Problem[]; warnings: readonly Problem[] } {
+  const name = new Problems()
+  checkJobName(job.name, name)
   const validation = validateJob(spec, connectors)
-  if ('problems' in validation) return { problems: validation.problems, warnings: [] }
-  return { problems: declaredProblems(job, validation.graph), warnings: validation.warnings }
+  if ('problems' in validation) return { problems: [...name.found, ...validation.problems], warnings: [] }
+  return { problems: [...name.found, ...declaredProblems(job, validation.graph)], warnings: validation.warnings }
 }
 
 function declaredProblems(job: Job, graph: JobGraph): Problem[] {

@@ -128,7 +128,7 @@ async function watch(job: StartedJob, options: RunOptions, over: AbortSignal): P
     if (line !== undefined && line !== shown) process.stderr.write(`${line}\n`)
     shown = line ?? shown
     if (report?.phase === 'finished') {
-      if (report.badRecords > 0 && options.output === 'text' && options.logLevel === 'silent') process.stderr.write(`${report.badRecords} records were left out as onError says; --log info shows the first of each operator, and why\n`)
+      if (report.badRecords > 0 && options.output === 'text' && options.logLevel === 'silent') process.stderr.write(`${report.badRecords} bad record${report.badRecords === 1 ? '' : 's'} left out, as onError says: --log info shows the first of each worker, and why\n`)
       return 0
     }
     if (report?.phase === 'failed') throw new MillraceError(report.error?.code ?? 'JOB_FAILED', report.error?.message ?? 'the job failed', { domain: report.error?.domain ?? 'bug', ...(report.error?.hint === undefined ? {} : { hint: report.error.hint }) })

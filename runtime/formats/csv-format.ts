@@ -36,7 +36,7 @@ function csvScanner({ fields }: Schema, Rows: RowClass, options: CsvOptions, hea
   const readers = fields.map((field) => {
     const column = columns.indexOf(field.name)
     if (column < 0 && !field.nullable) {
-      throw new MillraceError('COLUMN_MISSING', `the head of the file has no column "${field.name}": ${clipped(head ?? '')}`, { domain: 'user', hint: 'give the field a type with ? to have it null where the column is missing' })
+      throw new MillraceError('COLUMN_MISSING', `the head of the file has no column "${field.name}": ${clipped(head ?? '')}`, { domain: 'user', hint: headHint(columns) })
     }
     return { field, column, read: textReader(field) }
   })
@@ -54,6 +54,11 @@ function csvScanner({ fields }: Schema, Rows: RowClass, options: CsvOptions, hea
       }))
     },
   }
+}
+
+function headHint([only = '', another]: readonly string[]): string {
+  const delimiter = another === undefined ? [';', '\t', '|', ','].find((candidate) => only.includes(candidate)) : undefined
+  return delimiter === undefined ? 'give the field a type with ? to have it null where the column is missing' : `cells seem to end with ${JSON.stringify(delimiter)}: write format: { csv: { header: true, delimiter: ${JSON.stringify(delimiter)} } }`
 }
 
 /** Throws RECORD_INVALID for quotes that are not closed, or that stand within a cell. */

@@ -11,14 +11,14 @@ export function unknownOptions(options: Options, known: readonly string[], probl
 }
 
 export function readText(options: Options, name: string, byDefault: string, problem: Report): string {
-  const value = options[name] ?? byDefault
+  const value = options[name] === undefined ? byDefault : options[name]
   if (typeof value === 'string') return value
-  problem(name, `must be a text, found ${JSON.stringify(value)}`)
+  problem(name, `must be a text, found ${JSON.stringify(value)}${value === null ? '; YAML reads null, NULL, ~ and nothing so: put quotes around it' : ''}`)
   return byDefault
 }
 
 export function readFlag(options: Options, name: string, problem: Report): boolean {
-  const value = options[name] ?? false
+  const value = options[name] === undefined ? false : options[name]
   if (typeof value === 'boolean') return value
   problem(name, `must be true or false, found ${JSON.stringify(value)}`)
   return false

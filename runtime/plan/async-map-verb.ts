@@ -29,6 +29,8 @@ export interface HttpCall {
   body?: readonly TemplatePart[]
   /** Fields read from the JSON of the answer; they stand behind those of the row. */
   answer: readonly Field[]
+  /** What becomes of a row in which a field of the url or body is null, instead of a request: nothing, or nulls for an answer. */
+  ofNull?: 'dropped' | 'unanswered'
 }
 
 /** A text, or the value of a field. */

@@ -71,15 +71,18 @@ function positionAt(lines: LineCounter, offset: number): Position {
   return { line: Math.max(line, 1), column: Math.max(col, 1) }
 }
 
+export function checkJobName(name: string, problems: Problems): void {
+  if (/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) return
+  problems.report('ID_INVALID', 'metadata.name', `the name ${JSON.stringify(name)} goes into pod names`, 'at most 63 of a-z, 0-9 and -, a letter first, no - at the end')
+}
+
 function jobOf(content: Fields, source: Source): JobFile {
   const problems = new Problems()
   problems.fields(content, '', ['apiVersion', 'kind', 'metadata', 'spec', 'status'])
   if (content['apiVersion'] !== API_VERSION) problems.report('API_VERSION', 'apiVersion', `must be ${API_VERSION}`)
   const metadata = problems.fields(content['metadata'] ?? {}, 'metadata') ?? {}
   const name = problems.text(metadata['name'], 'metadata.name', 253) ?? ''
-  if (name !== '' && !/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
-    problems.report('ID_INVALID', 'metadata.name', `the name ${JSON.stringify(name)} goes into pod names`, 'at most 63 of a-z, 0-9 and -, a letter first, no - at the end')
-  }
+  if (name !== '') checkJobName(name, problems)
   return {
     name, spec: content['spec'],
     problems: problems.found.map((problem) => ({ ...problem, path: problem.path.replace(/^\./, '') })),

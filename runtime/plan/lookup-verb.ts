@@ -45,7 +45,13 @@ export function readLookup(entry: Entry, fields: Fields, input: Input, problems:
   const read = readCall(entry, path, { call, backend }, input, problems)
   const stream = type === 'left' ? withNullable(read.stream, input) : read.stream
   if (read.verb?.kind !== 'asyncMap' || (type !== 'inner' && type !== 'left') || (lookup['cache'] !== undefined && cache === undefined) || request === undefined) return { stream }
-  return { stream, verb: { kind: 'lookup', call: read.verb, answer: backend === 'http' ? 'object' : 'rows', type, ...(cache === undefined ? {} : { cache }) } }
+  const verb = backend === 'http' ? withoutNullKeys(read.verb, type) : read.verb
+  return { stream, verb: { kind: 'lookup', call: verb, answer: backend === 'http' ? 'object' : 'rows', type, ...(cache === undefined ? {} : { cache }) } }
+}
+
+/** Null is equal to nothing, so nobody is asked for it. A query has its own answer to that. */
+function withoutNullKeys(verb: AsyncMapVerb, type: 'inner' | 'left'): AsyncMapVerb {
+  return verb.call.kind === 'http' ? { ...verb, call: { ...verb.call, ofNull: type === 'inner' ? 'dropped' : 'unanswered' } } : verb
 }
 
 /** The request is that of asyncMap; only the place of problems differs. */

@@ -34,7 +34,14 @@ function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): Asyn
   // as a source reads JSON: times and dates as ISO texts too; what does not fit is left for the maker to refuse
   const answered = call.answer.map((field) => ({ name: field.name, read: valueReader(field) }))
   const kept = output.schema.fields.filter(({ name }) => !call.answer.some((field) => field.name === name))
+  const asked = [...call.url, ...(call.body ?? [])].flatMap((part) => (typeof part === 'string' ? [] : [part.field]))
+  const combined = (row: Row, answer: Readonly<Record<string, unknown>>): Row =>
+    make(Object.fromEntries([...kept.map(({ name }) => [name, row[name]]), ...answered.map(({ name, read }) => [name, valueOf(answer[name], read)])]))
   return async (row, { signal }) => {
+    if (call.ofNull !== undefined && asked.some((field) => row[field] === null)) {
+      if (call.ofNull === 'unanswered') return combined(row, {})
+      throw new MillraceError('LOOKUP_MISSING', 'null is equal to nothing', { domain: 'user' })
+    }
     const { status, body } = await httpClient.send({
       method: call.method, url: filled(call.url, row, (value) => encodeURIComponent(text(value))), signal,
       headers: {
@@ -43,8 +50,7 @@ function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): Asyn
       },
       ...(call.method === 'POST' ? { body: call.body === undefined ? JSON.stringify(row) : filled(call.body, row, (value) => JSON.stringify(value)) } : {}),
     })
-    const answer = answerOf(status, body)
-    return make(Object.fromEntries([...kept.map(({ name }) => [name, row[name]]), ...answered.map(({ name, read }) => [name, valueOf(answer[name], read)])]))
+    return combined(row, answerOf(status, body))
   }
 }
 

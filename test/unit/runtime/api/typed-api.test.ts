@@ -47,6 +47,11 @@ describe('the typed API', () => {
     ])
   })
 
+  test('a name that no pod can have is refused', () => {
+    const written = job({ name: 'My Job', sinks: [stream('bids', nexmark('bid', { events: 10 })).sink('out', print())] })
+    expect(findingsOfModule('job.ts', written, builtinConnectors)).toMatchObject([{ code: 'ID_INVALID', path: 'metadata.name' }])
+  })
+
   test('what the planner refuses is told with its path', () => {
     const bids = stream('bids', nexmark('bid', { events: 10 }))
     const written = job({ name: 'wrong', sinks: [bids.filter('dear', 'prcie > 1').sink('out', print())] })

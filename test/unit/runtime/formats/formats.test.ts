@@ -9,7 +9,7 @@ const refusal = (code: string, said: string): Error => expect.objectContaining({
 describe('the choice of a format', () => {
   test.each([
     ['xml', ''], [undefined, ''], [{}, ''], [{ csv: {}, json: {} }, ''], [{ csv: { delimiter: ';;' } }, 'csv.delimiter'], [{ csv: { delimiter: '"' } }, 'csv.delimiter'], [{ csv: { header: 1 } }, 'csv.header'],
-    [{ csv: { nullText: 1 } }, 'csv.nullText'], [{ csv: { quote: "'" } }, 'csv.quote'], [{ json: { lines: true } }, 'json.lines'], [{ constructor: {} }, ''], [{ csv: [] }, ''],
+    [{ csv: { nullText: 1 } }, 'csv.nullText'], [{ csv: { nullText: null } }, 'csv.nullText'], [{ csv: { quote: "'" } }, 'csv.quote'], [{ json: { lines: true } }, 'json.lines'], [{ constructor: {} }, ''], [{ csv: [] }, ''],
   ])('%j is a problem at %j', (value, path) => {
     expect(readFormat(value).problems.map((problem) => problem.path)).toEqual([path])
   })
@@ -60,6 +60,7 @@ describe('CSV', () => {
     expect(await scan('\ufeffx,b,a', '0,y,1')).toEqual({ a: 1, b: 'y' })
     expect(await scan('a', '1')).toEqual({ a: 1, b: null })
     await expect(scan('b', 'y')).rejects.toThrow(refusal('COLUMN_MISSING', '"a"'))
+    await expect(scan('a;b', 'x;y')).rejects.toMatchObject({ hint: expect.stringContaining('delimiter: ";"') })
     expect(format.file?.head?.(schema)).toBe('a,b')
   })
 

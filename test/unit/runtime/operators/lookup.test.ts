@@ -34,6 +34,19 @@ describe('a lookup join', () => {
     expect(bed.out.rows).toEqual([{ id: 10, name: null }, { id: 1, name: 's1' }, { id: 10, name: null }])
   })
 
+  test.each([['left', [{ id: null, name: null }, { id: 1, name: 's1' }]], ['inner', [{ id: 1, name: 's1' }]]] as const)(
+    'when what is asked for is null, nobody is asked, and a %s join has no match', async (type, rows) => {
+      const asked: string[] = []
+      const join = { type, lookup: { http: HTTP, output: { name: 'string' } } }
+      const bed = new OperatorBed(aroundOperator({ id: 'long?' }, { join }), 'op', { http: { send: ({ url }) => {
+        asked.push(url)
+        return Promise.resolve({ status: 200, body: '{"name":"s1"}' })
+      } } })
+      await bed.process([{ id: null }, { id: 1 }])
+      await bed.stage.drain?.()
+      expect({ rows: bed.out.rows, asked, errors: bed.errors }).toEqual({ rows, asked: ['http://sellers/of/1'], errors: [] })
+    })
+
   test('when answers are kept, the service is asked again only once they are old, or more were asked for than are kept', async () => {
     const { bed, asked, clock, put } = lookupBed({ lookup: { http: HTTP, output: { name: 'string' }, cache: { rows: 2, ttl: '10s' } } })
     await put(1)
