@@ -7,6 +7,7 @@ import { readStateLimit } from './state-limit.ts'
 import { readModules } from './modules.ts'
 import type { Stream, Surroundings } from './read-operator.ts'
 import { nodeOf, readOperator } from './verbs.ts'
+import { warnOfUpserts } from './upsert-warnings.ts'
 import { suggestion } from '../expressions/suggest.ts'
 import { parseDurationMs } from '../model/time.ts'
 import { unsupportedScheme } from '../ports/store.ts'
@@ -72,7 +73,9 @@ function readGraph(list: unknown, maxParallelism: number, around: Surroundings, 
     streams.set(entry.id, read.stream)
     for (const [output, stream] of Object.entries(read.sideOutputs ?? {})) streams.set(`${entry.id}.${output}`, stream)
     const node = nodeOf(entry, read, readOwnReplicas(entry, maxParallelism, problems))
-    if (node !== undefined) nodes.push(node)
+    if (node === undefined) continue
+    warnOfUpserts(node, entry.path, nodes, problems)
+    nodes.push(node)
   }
   return nodes
 }
