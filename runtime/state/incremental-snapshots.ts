@@ -29,12 +29,14 @@ export interface FrozenLogs<Mark, Log extends GrowingLog<Mark>> {
   blocks(stretch: Stretch<Mark, Log>): Iterable<GroupState>
   /**
    * What every checkpoint writes anew and restores last, for what changes all the time and is small. `stretches`: all that
-   * such a restore will have got before, in that order.
+   * such a restore will have got before, in that order. State that has it does not `append`.
    */
   readonly last?: {
     readonly bytes: number
     blocks(stretches: readonly (Stretch<Mark, Log> & { readonly to: Mark })[]): Iterable<GroupState>
   }
+  /** Checkpoints of extent `appended` go on naming what was written of logs that are gone: that it is restored does no harm. */
+  readonly keepsGone?: true
   /** Called once, at the end: nothing of it is read any more. */
   release(): void
 }
@@ -87,7 +89,8 @@ export class IncrementalSnapshots<Mark, Log extends GrowingLog<Mark>> {
     if (all.length === 0 || extent === 'changes' && written > live * MAX_SPREAD) return { kept: [], level: Infinity }
     const { count, level } = extent === 'appended' ? { count: all.length, level: 0 } : mergedFrom(all)
     const serials = new Set(logs.map(({ serial }) => serial))
-    const kept = all.slice(0, count).map((one) => ({ ...one, stretches: one.stretches.filter(({ serial }) => serials.has(serial)) }))
+    const keepsGone = extent === 'appended' && frozen.keepsGone === true
+    const kept = all.slice(0, count).map((one) => ({ ...one, stretches: one.stretches.filter(({ serial }) => keepsGone || serials.has(serial)) }))
     return { kept: kept.filter(({ stretches }) => stretches.length > 0), level }
   }
 }

@@ -49,6 +49,9 @@ export class JoinSnapshots {
     this.#marks = [new RestoredMarks(join.maxParallelism), new RestoredMarks(join.maxParallelism)]
   }
 
+  /** Marks are written anew each time: where there are any, no checkpoint begins as the one before. */
+  get appends(): boolean { return !(['left', 'right'] as const).some((side) => isMarkedLater(this.#join.verb, side)) }
+
   /** At a barrier. Takes time by the number of panes; where rows are marked later their marks, a byte each, are copied. */
   freeze(extent: SnapshotExtent): FrozenState {
     const { verb, panes, host } = this.#join
@@ -65,6 +68,8 @@ export class JoinSnapshots {
         bytes: marked.reduce((sum, { end }) => sum + rowsOf(end) / 8 + blocksOf(rowsOf(end), SLICE_MARKS, groups.length) * LONGEST_MARKS, 0),
         blocks: (stretches) => this.#markBlocks(stretches.filter(isOfPane)),
       },
+      // what lies behind the time that the join has passed meets nobody, and is dropped when that goes on
+      keepsGone: true,
       release: () => { for (const side of [0, 1] as const) panes[side].release((frozen[side] ?? []).map(({ pane }) => pane)) },
     }, extent)
   }

@@ -53,7 +53,7 @@ class JoinStage implements OperatorStage, JoinHost {
     this.seen = new Uint8Array(maxParallelism)
     this.#snapshots = new JoinSnapshots({ verb, sides: [code.left, code.right], panes: this.#panes, host: this, shape: shapeOf(verb, code), maxParallelism })
     this.state = {
-      scope: 'keyed', size: () => this.#panes[0].size() + this.#panes[1].size(),
+      scope: 'keyed', appends: this.#snapshots.appends, size: () => this.#panes[0].size() + this.#panes[1].size(),
       snapshot: () => this.#snapshot(), freeze: (extent) => this.#snapshots.freeze(extent),
       restore: (group, bytes) => { this.#restore(group, bytes) }, restored: () => { this.#snapshots.restored() },
     }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileKeyGrouper } from '../../../../runtime/codegen/keys/key-grouper.ts'
+import { restOf, type BlockPlace } from '../../../../runtime/checkpoint/state-rest.ts'
 import { copiedState } from '../../../../runtime/checkpoint/snapshot-upload.ts'
 import type { GroupState, SnapshotExtent } from '../../../../runtime/model/snapshot.ts'
 import type { Row } from '../../../../runtime/model/schema.ts'
@@ -274,6 +275,42 @@ describe('checkpoints', () => {
     for (const [group, bytes] of uploads.blocks(uploads.done.at(-1)?.files ?? [])) again.stage.state?.restore(group, bytes)
     again.stage.state?.restored?.()
     expect(again.stage.state?.size()).toBe(20_030)
+  })
+
+  test.each([
+    ['inner', { within: { before: '30ms', after: '12ms' } }], ['left', { window: { hop: '30ms', size: '90ms' } }], ['inner', { ttl: 'forever' }], ['inner', { ttl: '1h' }],
+  ] as const)('of extent appended of a %s join (%o) go on from each other, and who follows them joins as the one that wrote them', async (type, extent) => {
+    const graph = joinGraph({ on: 'key', type, ...extent, select: BOTH })
+    await fc.assert(fc.asyncProperty(arbitraryBatches, fc.nat(12), async (batches, at) => {
+      const clock = new ManualClock()
+      const [leader, follower] = [new OperatorBed(graph, 'op', { clock }), new OperatorBed(graph, 'op', { clock })]
+      const uploads = new Uploads<undefined>()
+      const followed = new Map<number, BlockPlace[]>()
+      const take = async (bed: OperatorBed, batch: readonly Event[]): Promise<void> => {
+        for (const { side, row: one } of batch) await bed.process([rowOf(one)], side)
+        if (batch.length > 0) await bed.watermark(Math.max(...batch.map(({ row: one }) => one.at)) - 41)
+      }
+      for (const batch of batches.slice(0, at)) {
+        await take(leader, batch)
+        uploads.add(leader.stage.state?.freeze?.('appended') ?? copiedState([]), undefined)
+        while (uploads.step());
+        const rest = restOf(followed, uploads.done.at(-1)?.files ?? [], { first: 0, endExclusive: GROUPS })
+        expect(rest).toBeDefined()
+        for (const { file, blocks } of rest ?? []) {
+          for (const [group, offset, length] of blocks) followed.set(group, [...followed.get(group) ?? [], { path: file.path, sha256: file.sha256, offset, length }])
+          for (const [group, bytes] of uploads.blocks([{ ...file, groups: blocks }])) follower.stage.state?.restore(group, bytes)
+        }
+      }
+      follower.stage.state?.restored?.()
+      const before = leader.out.rows.length
+      for (const bed of [leader, follower]) {
+        for (const batch of batches.slice(at)) await take(bed, batch)
+        await bed.end()
+      }
+      windowSize = 90
+      expect(sorted(follower.out.rows.map((one) => line(one, type)))).toEqual(sorted(leader.out.rows.slice(before).map((one) => line(one, type))))
+      expect(follower.errors).toEqual([])
+    }), { numRuns: 60 })
   })
 
   test('of version 1, whose rows say themselves that they had a match, are restored', async () => {
