@@ -32,8 +32,8 @@ export type Victim = 'coordinator' | number
 export interface Simulation extends OutsideOfJobs {
   seed: number
   spec: unknown
-  /** Another spec (rescale) handed over after so many events. */
-  rescale?: { at: number; spec: unknown }
+  /** Other specs, each handed over after so many events. */
+  rescales?: readonly { at: number; spec: unknown }[]
   files: ReadonlyMap<string, string | Uint8Array>
   faults: readonly Fault[]
   /** Share of store calls that fail. */
@@ -97,14 +97,11 @@ class SimulatedJob {
     this.#startCoordinator()
     for (const place of this.#places()) this.#startWorker(place)
     const pending = [...this.#simulation.faults].sort((a, b) => a.at - b.at)
-    let rescaled = this.#simulation.rescale === undefined
+    const rescales = [...this.#simulation.rescales ?? []].sort((a, b) => a.at - b.at)
     await world.run(() => {
       while (pending[0] && pending[0].at <= world.steps) this.#strike(pending.shift() as Fault)
-      if (!rescaled && world.steps >= (this.#simulation.rescale?.at ?? 0)) {
-        rescaled = true
-        this.#rescale()
-      }
-      this.#settled = pending.length === 0 && rescaled
+      while (rescales[0] && rescales[0].at <= world.steps) this.#rescale(rescales.shift()?.spec)
+      this.#settled = pending.length === 0 && rescales.length === 0
       const phase = this.coordinator?.report().phase
       return this.#settled && (phase === 'finished' || phase === 'failed')
     }, untilMs)
@@ -122,8 +119,8 @@ class SimulatedJob {
 
   #places(): SubtaskPlace[] { return subtasksOf(planJob(this.#spec, builtinConnectors).plan) }
 
-  #rescale(): void {
-    this.#spec = this.#simulation.rescale?.spec
+  #rescale(spec: unknown): void {
+    this.#spec = spec
     for (const place of this.#places()) if (!this.#names.has(place.id)) this.#startWorker(place)
     this.#handOver()
   }
@@ -196,6 +193,7 @@ class SimulatedJob {
       if (name === 'coordinator') { this.#startCoordinator(); return }
       const place = this.#places().find(({ id }) => id === name)
       if (place) this.#startWorker(place)
+      else this.#names.delete(name)
     })
   }
 }

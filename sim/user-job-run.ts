@@ -54,7 +54,7 @@ export async function runSeed(job: UserJob, straight: StraightRun, seed: number)
     seed, ...simulationOf(job, random() < 0.5 ? job.replicas : replicas()),
     faults: Array.from({ length: 1 + Math.floor(random() * 4) }, () => drawFault(random, at())),
     storeFaultRate: random() < 0.3 ? 0.03 : 0,
-    ...(random() < 0.5 ? { rescale: { at: at(), spec: job.specOf(replicas()) } } : {}),
+    ...(random() < 0.5 ? { rescales: [{ at: at(), spec: job.specOf(replicas()) }] } : {}),
   }, straight.virtualMs + LIMIT_MS)
   return {
     seed, wrong: result.finished ? difference(comparedLines(result.output, straight.comparison), straight.output) : `it does not come to its end: ${troubleOf(result)}`,

@@ -1,6 +1,11 @@
 import type { Scenario, Verdict } from './scenario.ts'
 import { simulate, type SimulationResult } from '../../../sim/simulated-job.ts'
+import { processJob } from './user-code-job.ts'
+import { switchVerdict } from './verb-job.ts'
 import { expectedOutput, seededSimulation } from './window-job.ts'
+
+/** One seed in so many is a job of rows in tables that is rescaled back and forth. */
+const SWITCHES_EVERY = 3
 
 const expected = JSON.stringify(expectedOutput())
 
@@ -13,8 +18,9 @@ export function jobWrongness({ finished, virtualMs, report, output }: Simulation
 /** Coordinator and workers of one job, without an operator: killed, paused, cut off, rescaled. */
 export const jobScenario: Scenario = {
   name: 'job',
-  finds: ['noAlign', 'commitOnSnapshot', 'noRecommit', 'readBeforeFence', 'completeBeforeLog', 'stateBySlot'],
+  finds: ['noAlign', 'commitOnSnapshot', 'noRecommit', 'readBeforeFence', 'completeBeforeLog', 'stateBySlot', 'preparedIsEnough', 'prefixUnchecked'],
   async run(seed): Promise<Verdict> {
+    if (seed % SWITCHES_EVERY === SWITCHES_EVERY - 1) return switchVerdict(processJob, seed)
     const result = await simulate(seededSimulation(seed), 120_000)
     return { wrong: jobWrongness(result), steps: result.steps, log: result.log }
   },

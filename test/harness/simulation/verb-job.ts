@@ -41,16 +41,48 @@ export function specOf({ graph, from, eventTime, state, moduleNames = [] }: Verb
 }
 
 /** Runs the job once, with kills, pauses, cut connections and a rescale drawn from the seed; seed 0 without. */
-async function verbVerdict(job: VerbJob, seed: number): Promise<Verdict> {
+function verbVerdict(job: VerbJob, seed: number): Promise<Verdict> {
   const random = mulberry(seed * 7919)
   const faults = Array.from({ length: seed === 0 ? 0 : 1 + Math.floor(random() * 4) }, (): Fault => ({
     at: Math.floor(random() * 4_000), kind: (['kill', 'zombie', 'cut'] as const)[Math.floor(random() * 3)] ?? 'kill',
     who: random() < 0.3 ? 'coordinator' : Math.floor(random() * 8),
   }))
   const replicas = 1 + Math.floor(random() * 3)
-  const rescale = seed % 2 === 0 ? undefined : { at: Math.floor(random() * 3_000), spec: specOf(job, 1 + Math.floor(random() * 3)) }
-  const { finished, report, output, steps, log } = await simulate({ seed, spec: specOf(job, replicas), files: job.files ?? inputFiles(), faults, storeFaultRate: 0,
-    ...(rescale === undefined ? {} : { rescale }), ...(job.modules === undefined ? {} : { modules: job.modules }), ...(job.http === undefined ? {} : { http: job.http }),
+  const rescales = seed % 2 === 0 ? [] : [{ at: Math.floor(random() * 3_000), spec: specOf(job, 1 + Math.floor(random() * 3)) }]
+  return verdictOf(job, { seed, spec: specOf(job, replicas), faults, rescales })
+}
+
+/**
+ * Runs the job once, rescaled some times, also back and forth, and struck while it is: workers and coordinator are killed, sleep
+ * or are cut off, the store is slow or away.
+ */
+export function switchVerdict(job: VerbJob, seed: number): Promise<Verdict> {
+  const random = mulberry(seed * 104_729)
+  const one = 1 + Math.floor(random() * 3)
+  const other = 1 + (one + Math.floor(random() * 2)) % 3
+  let rescaledAt = 300 + Math.floor(random() * 2_500)
+  const rescales = Array.from({ length: 1 + Math.floor(random() * 5) }, (_, index) => {
+    rescaledAt += 50 + Math.floor(random() * 1_000)
+    return { at: rescaledAt, spec: specOf(job, index % 2 === 0 ? other : one) }
+  })
+  const faults = Array.from({ length: Math.floor(random() * 4) }, (): Fault => {
+    const at = (rescales[Math.floor(random() * rescales.length)]?.at ?? 0) + Math.floor((random() - 0.3) * 600)
+    const drawn = random()
+    if (drawn < 0.3) return { at, kind: drawn < 0.2 ? 'storeSlow' : 'storeDown', forMs: Math.floor(random() * 1_500) }
+    return { at, kind: (['kill', 'zombie', 'cut'] as const)[Math.floor(random() * 3)] ?? 'kill', who: random() < 0.4 ? 'coordinator' : Math.floor(random() * 8) }
+  })
+  // a coordinator that dies between two rescales knows nothing of what it had prepared
+  if (random() < 0.5 && rescales[0] && rescales[1]) {
+    const at = rescales[0].at + 20 + Math.floor(random() * 300)
+    faults.push({ at, kind: 'kill', who: 'coordinator' })
+    rescales[1].at = at + Math.floor(random() * 60)
+  }
+  return verdictOf(job, { seed, spec: specOf(job, one), faults, rescales })
+}
+
+async function verdictOf(job: VerbJob, drawn: Pick<Simulation, 'seed' | 'spec' | 'faults' | 'rescales'>): Promise<Verdict> {
+  const { finished, report, output, steps, log } = await simulate({
+    ...drawn, files: job.files ?? inputFiles(), storeFaultRate: 0, ...(job.modules === undefined ? {} : { modules: job.modules }), ...(job.http === undefined ? {} : { http: job.http }),
   }, 120_000)
   if (job.state !== undefined && !log.some((line) => line.includes(' scratch file '))) return { wrong: 'nothing went to disk', steps, log }
   const wrong = finished ? job.wrongness(output.map((line) => JSON.parse(line) as Record<string, unknown>)) : `not finished: ${JSON.stringify(report)}`

@@ -75,6 +75,6 @@ export function seededSimulation(seed: number): Simulation {
   const replicas = 1 + Math.floor(random() * 3)
   return {
     seed, spec: windowJob(replicas), files: inputFiles(), faults, storeFaultRate: random() < 0.5 ? 0 : 0.03,
-    ...(random() < 0.5 ? { rescale: { at: Math.floor(random() * 3_000), spec: windowJob(1 + Math.floor(random() * 3)) } } : {}),
+    ...(random() < 0.5 ? { rescales: [{ at: Math.floor(random() * 3_000), spec: windowJob(1 + Math.floor(random() * 3)) }] } : {}),
   }
 }
