@@ -4,6 +4,7 @@ import { expressionText } from '../expressions/text.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import type { Emitter } from './emitter.ts'
+import { parseTime } from './rows/timestamp-text.ts'
 import { splitPart } from './split-part.ts'
 import { isIndex, isSplit } from './split-steps.ts'
 
@@ -101,6 +102,7 @@ export class ExpressionEmitter {
     return this.#strict(args, (emitted) => {
       const [receiver, ...rest] = emitted
       if (CAN_THROW.has(name)) return `${CAN_THROW.get(name) ?? ''}(${this.#code.literal(shortText({ kind: 'call', function: name, arguments: args, type: 'json', nullable: false }))}, ${emitted.join(', ')})`
+      if (name === 'Date.parse') return `parseTime(${emitted.join(', ')})`
       const call = emission.emit === 'global' ? `${emission.name}(${emitted.join(', ')})` : `(${receiver}).${emission.name}(${rest.join(', ')})`
       return mayGiveNothing ? `(${call} ?? null)` : call
     }, 'null', () => GUARDS.has(name))
@@ -180,7 +182,7 @@ function fixedText(call: string, value: number, digits?: number): string {
 }
 
 /** What emitted expressions and checks refer to: spread it into the scope of Emitter.compile. */
-export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue, splitPart, finite, exact, parseJsonText, fixedText }
+export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue, splitPart, finite, exact, parseJsonText, fixedText, parseTime }
 
 /** One step into a json value: its own properties only, so nothing ever reaches a prototype. */
 function jsonStep(value: unknown, key: string | number): unknown {

@@ -15,6 +15,11 @@ export function parseIsoTimestamp(text: string): Timestamp | undefined {
   return Number.isNaN(time) ? undefined : time - zoneOffsetMs(zone)
 }
 
+/** What `Date.parse` means in expressions: also texts that are not ISO, and the same on machines of every zone. NaN for no time. */
+export function parseTime(text: string): number {
+  return parseIsoTimestamp(text) ?? Date.parse(/(?:Z|GMT|UTC?|[+-]\d\d:?\d\d)(?: *\(.*\))?$/i.test(text) ? text : `${text} UTC`)
+}
+
 function zoneOffsetMs(zone: string): number {
   if (zone === 'Z') return 0
   const sign = zone.startsWith('-') ? -1 : 1

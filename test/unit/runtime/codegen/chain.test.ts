@@ -84,6 +84,18 @@ describe('chain loop', () => {
     expect(run([filterStep('f', text)], [row(values)])).toMatchObject({ out: expected ? [{}] : [], errors: [] })
   })
 
+  test.each([['2020-01-01T00:00:00', 1577836800000], ['2020-01-01 00:00', 1577836800000], ['2020-01-01', 1577836800000], ['2020-01-01T01:00:00+01:00', 1577836800000], ['Jan 1 2020', 1577836800000], ['Wed, 01 Jan 2020 01:00:00 GMT+0100', 1577836800000]])(
+    'the time of %s is the same on a machine in New York', (text, time) => {
+      const zone = process.env['TZ']
+      process.env['TZ'] = 'America/New_York'
+      try {
+        expect(value('Date.parse(s)', { s: text })).toBe(time)
+      } finally {
+        if (zone === undefined) delete process.env['TZ']
+        else process.env['TZ'] = zone
+      }
+    })
+
   test('a field that cannot hold its value says from which expression it came', () => {
     const messages: string[] = []
     compileChainLoop([mapStep('m', schema, { v: "n / (m ?? 0) + s.indexOf('it')" })])([row({ n: 1, s: '' })], 1, [], (error) => { messages.push((error as Error).message) })
