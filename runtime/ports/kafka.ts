@@ -14,6 +14,11 @@ export interface KafkaClient {
   listOffsets(broker: number, isolation: Isolation, asked: readonly OffsetQuery[]): Promise<OffsetAnswer[]>
   /** Waits up to `maxWaitMs` at the broker for the first byte. */
   fetch(broker: number, request: FetchRequest): Promise<FetchedPartition[]>
+  /**
+   * Says that nobody reads these records of an answer to `fetch` any more: the bytes may change from now on. At most once for each;
+   * records that are not told stay as they are. Absent where bytes are not used again.
+   */
+  recycle?(records: Buffer): void
   /** acks=all. `batches` holds at most one record batch per partition; their bytes may change once it has settled. */
   produce(broker: number, transactionalId: string | null, batches: readonly ProduceBatch[]): Promise<ProduceAnswer[]>
   /** A fresh producer id or the next epoch. An open transaction of that id is aborted, older epochs are fenced. */

@@ -85,15 +85,16 @@ export class RecordBatchWriter {
     this.#lengthBytes = varintBytes(body)
     this.#valueLengthBytes = varintBytes(length)
     this.#noteTimestamp(timestamp)
-    this.#varint(body)
-    this.#bytes[this.#at++] = 0
-    this.#varint(timestampDelta)
-    this.#varint(this.count)
-    this.#varint(keyLength)
-    if (key !== null) this.#copy(key)
-    this.#varint(length)
-    this.#at += length
-    this.#bytes[this.#at++] = 0
+    const bytes = this.#bytes
+    let at = putVarint(bytes, this.#at, body)
+    bytes[at] = 0
+    at = putVarint(bytes, at + 1, timestampDelta)
+    at = putVarint(bytes, at, this.count)
+    at = putVarint(bytes, at, keyLength)
+    if (key !== null) at += key.copy(bytes, at)
+    at = putVarint(bytes, at, length) + length
+    bytes[at] = 0
+    this.#at = at + 1
     this.count++
     return true
   }
@@ -142,11 +143,16 @@ export class RecordBatchWriter {
     this.#at += bytes.length
   }
 
-  #varint(value: number): void {
-    let rest = zigzag(value)
-    while (rest > 127) { this.#bytes[this.#at++] = (rest & 127) | 128; rest >>>= 7 }
-    this.#bytes[this.#at++] = rest
-  }
+  #varint(value: number): void { this.#at = putVarint(this.#bytes, this.#at, value) }
+}
+
+/** Returns the place behind it. */
+function putVarint(bytes: Buffer, at: number, value: number): number {
+  let rest = zigzag(value)
+  let p = at
+  for (; rest > 127; rest >>>= 7) bytes[p++] = (rest & 127) | 128
+  bytes[p++] = rest
+  return p
 }
 
 function headersBytes(headers: readonly RecordHeader[]): number {

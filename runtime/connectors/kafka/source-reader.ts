@@ -41,6 +41,8 @@ export class KafkaSourceReader implements SourceReader {
   #client: KafkaClient | undefined
   #fetcher: PartitionFetcher | undefined
   #current: CurrentChunk | undefined
+  /** Records of chunks that are read to their end, whose rows may still be looked at until the next poll. */
+  readonly #read: Buffer[] = []
   #closed = false
 
   constructor(context: ReaderContext, options: KafkaSourceOptions, openScanner: () => Promise<RowScanner>, connect: KafkaConnect) {
@@ -123,6 +125,7 @@ export class KafkaSourceReader implements SourceReader {
     const rows = this.#rows
     rows.length = 0
     this.#context.passed?.clear()
+    for (const records of this.#read.splice(0)) this.#client?.recycle?.(records)
     while (this.#current !== undefined || this.#takeChunk()) {
       const current = this.#current
       if (current === undefined) break
@@ -190,6 +193,7 @@ export class KafkaSourceReader implements SourceReader {
     current.state.next = Math.max(current.state.next, current.batches.nextOffset)
     this.#endIfReached(current.state)
     this.#current = undefined
+    this.#read.push(current.chunk.fetched.records)
     return false
   }
 

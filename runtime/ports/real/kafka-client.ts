@@ -1,5 +1,5 @@
 import type * as PlatformaticKafka from '@platformatic/kafka'
-import type { Connection, metadataV12, listOffsetsV7, ResponseParser, Writer } from '@platformatic/kafka'
+import type { Connection, metadataV12, listOffsetsV7 } from '@platformatic/kafka'
 import { MillraceError } from '../../model/errors.ts'
 import { KafkaBrokerError } from '../kafka.ts'
 import type {
@@ -7,6 +7,7 @@ import type {
   ProduceAnswer, ProduceBatch, TopicPartition, TransactionKey,
 } from '../kafka.ts'
 import { KafkaConnection } from './kafka-connection.ts'
+import { KafkaFrameBuffers } from './kafka-frame-buffers.ts'
 
 type Platformatic = typeof PlatformaticKafka
 type MetadataResponse = ReturnType<typeof metadataV12.parseResponse>
@@ -33,6 +34,7 @@ class RealKafkaClient implements KafkaClient {
   readonly #options: KafkaClientOptions
   readonly #connections = new Map<string, KafkaConnection>()
   readonly #coordinators = new Map<string, string>()
+  readonly #buffers = new KafkaFrameBuffers()
   #brokers: ReadonlyMap<number, string> = new Map()
   /** Where the last lookup worked: tried first. */
   #entry = 0
@@ -72,17 +74,18 @@ class RealKafkaClient implements KafkaClient {
 
   async fetch(broker: number, request: FetchRequest): Promise<FetchedPartition[]> {
     const frames = await import('./kafka-frames.ts')
-    const body = await (await this.#broker(broker, 'fetch')).call('Fetch', (connection) =>
-      rawCall(connection, frames.FETCH, () => frames.fetchRequest(request)))
+    const body = await (await this.#broker(broker, 'fetch')).callRecords('Fetch', frames.FETCH, frames.fetchRequest(request))
     const { errorCode, partitions } = frames.readFetchResponse(body)
     if (errorCode !== 0) throw new KafkaBrokerError('Fetch', errorCode, `error ${errorCode}`)
+    this.#buffers.holds(partitions.map(({ records }) => records).filter(({ length }) => length > 0))
     return partitions
   }
 
+  recycle(records: Buffer): void { this.#buffers.give(records) }
+
   async produce(broker: number, transactionalId: string | null, batches: readonly ProduceBatch[]): Promise<ProduceAnswer[]> {
     const frames = await import('./kafka-frames.ts')
-    const body = await (await this.#broker(broker, 'produce')).call('Produce', (connection) =>
-      rawCall(connection, frames.PRODUCE, () => frames.produceRequest(transactionalId, PRODUCE_TIMEOUT_MS, batches)))
+    const body = await (await this.#broker(broker, 'produce')).callRecords('Produce', frames.PRODUCE, frames.produceRequest(transactionalId, PRODUCE_TIMEOUT_MS, batches))
     return frames.readProduceResponse(body)
   }
 
@@ -158,7 +161,7 @@ class RealKafkaClient implements KafkaClient {
     let connection = this.#connections.get(key)
     if (connection === undefined) {
       const colon = address.lastIndexOf(':')
-      connection = new KafkaConnection(address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1)), this.#options)
+      connection = new KafkaConnection(address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1)), this.#options, this.#buffers)
       this.#connections.set(key, connection)
     }
     return connection
@@ -212,16 +215,4 @@ function addressOf(host: string, port: number): string {
 function answerInside<T>(error: unknown): T {
   if (error instanceof Error && 'response' in error && error.response !== undefined) return error.response as T
   throw error
-}
-
-/** One request whose answer is handed over as bytes: a contiguous view of the response body. */
-function rawCall(connection: Connection, { key, version }: { key: number; version: number }, write: () => Writer): Promise<Buffer> {
-  const body: ResponseParser<Buffer> = (_correlation, _key, _version, reader) => reader.buffer.slice(reader.position)
-  return new Promise((resolve, reject) => {
-    connection.send(key, version, write, body, true, true, (error, bytes) => {
-      if (error) reject(error)
-      else if (bytes === undefined) reject(new Error('an empty answer'))
-      else resolve(bytes)
-    })
-  })
 }

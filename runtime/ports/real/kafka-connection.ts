@@ -1,10 +1,13 @@
 import type * as PlatformaticKafka from '@platformatic/kafka'
-import type { Connection, ConnectionOptions } from '@platformatic/kafka'
+import type { Connection, ConnectionOptions, Writer } from '@platformatic/kafka'
 import { MillraceError } from '../../model/errors.ts'
 import { KafkaBrokerError } from '../kafka.ts'
 import type { KafkaClientOptions } from '../kafka.ts'
+import type { KafkaFrameBuffers } from './kafka-frame-buffers.ts'
+import { KafkaRecordChannel } from './kafka-record-channel.ts'
 
 type Platformatic = typeof PlatformaticKafka
+interface Opened { connection: Connection; records: KafkaRecordChannel }
 
 const CONNECT_TIMEOUT_MS = 4000
 /** Above the longest wait of a fetch, below what a user may have to wait for news of a dead broker. */
@@ -20,26 +23,37 @@ export class KafkaConnection {
   readonly #host: string
   readonly #port: number
   readonly #options: KafkaClientOptions
-  #opening: Promise<Connection> | undefined
+  readonly #buffers: KafkaFrameBuffers
+  #opening: Promise<Opened> | undefined
   #closed = false
 
-  constructor(host: string, port: number, options: KafkaClientOptions) {
+  constructor(host: string, port: number, options: KafkaClientOptions, buffers: KafkaFrameBuffers) {
     this.address = `${host}:${port}`
     this.#host = host
     this.#port = port
     this.#options = options
+    this.#buffers = buffers
   }
 
   /** Runs one request. Rejects with KAFKA_UNREACHABLE or, when the broker refused, with KafkaBrokerError. */
-  async call<T>(name: string, request: (connection: Connection, platformatic: Platformatic) => Promise<T>): Promise<T> {
+  call<T>(name: string, request: (connection: Connection, platformatic: Platformatic) => Promise<T>): Promise<T> {
+    return this.#with(name, ({ connection }, platformatic) => request(connection, platformatic))
+  }
+
+  /** As call, of a request that carries records: its answer as bytes, from the tags of the header on. */
+  callRecords(name: string, api: { key: number; version: number }, payload: Writer): Promise<Buffer> {
+    return this.#with(name, ({ records }) => records.request(api, payload))
+  }
+
+  async #with<T>(name: string, request: (opened: Opened, platformatic: Platformatic) => Promise<T>): Promise<T> {
     const platformatic = await import('@platformatic/kafka')
-    const connection = await this.#open(platformatic)
+    const opened = await this.#open(platformatic)
     try {
-      return await request(connection, platformatic)
+      return await request(opened, platformatic)
     } catch (error) {
       const refusal = refusalOf(name, error, platformatic)
       if (refusal !== undefined) throw refusal
-      this.#drop(connection)
+      this.#drop(opened.connection)
       throw this.#unreachable(name, error)
     }
   }
@@ -49,16 +63,16 @@ export class KafkaConnection {
     const opening = this.#opening
     this.#opening = undefined
     // It may still be opening; a failure to open has been told to whoever waits for it.
-    const connection = await opening?.catch(() => undefined)
-    await connection?.close()
+    const opened = await opening?.catch(() => undefined)
+    await opened?.connection.close()
   }
 
-  #open(platformatic: Platformatic): Promise<Connection> {
+  #open(platformatic: Platformatic): Promise<Opened> {
     if (this.#closed) return Promise.reject(new MillraceError('KAFKA_CLOSED', `the connection to ${this.address} is closed`))
     return this.#opening ??= this.#connect(platformatic)
   }
 
-  async #connect(platformatic: Platformatic): Promise<Connection> {
+  async #connect(platformatic: Platformatic): Promise<Opened> {
     const connection = new platformatic.Connection(this.#options.clientId, connectionOptions(this.#options))
     // Without a listener an 'error' would end the process; what matters arrives through the requests.
     connection.on('error', () => { this.#drop(connection) })
@@ -70,7 +84,7 @@ export class KafkaConnection {
       throw this.#unreachable('connecting', error)
     }
     this.#current = connection
-    return connection
+    return { connection, records: new KafkaRecordChannel(connection, this.#options.clientId, REQUEST_TIMEOUT_MS, this.#buffers) }
   }
 
   #current: Connection | undefined

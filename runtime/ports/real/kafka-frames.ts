@@ -24,9 +24,10 @@ export function fetchRequest(request: FetchRequest): Writer {
     .appendArray<never>([], () => undefined).appendString('').appendTaggedFields()
 }
 
-/** `body` begins behind the response header. The record bytes stay views of it. */
+/** `body` begins with the tags of the response header. The record bytes stay views of it. */
 export function readFetchResponse(body: Buffer): { errorCode: number; partitions: FetchedPartition[] } {
   const cursor = new Cursor(body)
+  cursor.tags()
   cursor.skip(4)
   const errorCode = cursor.int16()
   cursor.skip(4)
@@ -69,8 +70,10 @@ export function produceRequest(transactionalId: string | null, timeoutMs: number
     .appendTaggedFields()
 }
 
+/** As readFetchResponse. */
 export function readProduceResponse(body: Buffer): ProduceAnswer[] {
   const cursor = new Cursor(body)
+  cursor.tags()
   const answers: ProduceAnswer[] = []
   cursor.array(() => {
     const topic = cursor.string()
