@@ -16,7 +16,7 @@ export interface SinkContext {
   options: Readonly<Record<string, unknown>>
   ports: Ports
   baseDir: string
-  /** Texts of the rows that lie in the bytes they came in until `write` resolves; only given where `takesTexts`. */
+  /** Values of the rows that lie in the bytes they came in until `write` resolves; only given where `takesTexts`. */
   passed?: PassedTexts
   /** Aborted when the subtask is to stop: a call that waits for the outside rejects soon, and `close` follows. */
   stopping: AbortSignal
@@ -28,7 +28,7 @@ export interface SinkConnector {
   validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
   /** As validate, of what the schema and the options are together. Called with options that passed. */
   checkSchema?(options: Readonly<Record<string, unknown>>, schema: Schema): { path: string; message: string }[]
-  /** The text fields that its writers only write, and find in `passed`. Called with options that passed. */
+  /** The fields that its writers only write, as the source has them, and find in `passed`. Called with options that passed. */
   takesTexts?(options: Readonly<Record<string, unknown>>, schema: Schema): ReadonlySet<string>
   writer(context: SinkContext): SinkWriter
   /** Takes the dead letters of sources (`onError`); absent when it cannot. */

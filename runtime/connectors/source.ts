@@ -31,7 +31,7 @@ export interface ReaderContext extends SourceContext {
   parallelism: number
   /** Row classes of the side outputs that somebody reads. */
   sides?: Readonly<Record<string, RowClass>>
-  /** Texts of its rows that may stay in the bytes they came in until the next poll; only given where `passesTexts`. */
+  /** Values of its rows that may stay in the bytes they came in until the next poll; only given where `passesTexts`. */
   passed?: PassedTexts
 }
 

@@ -1,35 +1,38 @@
+import { canPass, canStay } from '../codegen/json/passed-texts.ts'
 import type { Expression } from '../expressions/ast.ts'
 import { fieldsIn } from '../expressions/fields-in.ts'
-import type { Field } from '../model/schema.ts'
 import type { OperatorNode } from '../plan/job-graph.ts'
 
 /**
- * The text fields that go through a chain of filters and maps by expression without being read: their names where they
- * come in and where they go out. `takes` are the fields that the sink at the end only writes. Undefined for other chains.
+ * The fields of a source that nothing looks at in a chain of filters and maps by expression, and those of the sink at its end
+ * that hold one of them as it is, each with its name at the source. `takes` are the fields that the sink only
+ * writes, as they come. Undefined for other chains.
  */
-export function passedFields(operators: readonly OperatorNode[], takes: ReadonlySet<string>): { source: Set<string>; sink: Set<string> } | undefined {
+export function passedFields(operators: readonly OperatorNode[], takes: ReadonlySet<string>): { source: Set<string>; sink: Map<string, string> } | undefined {
   const [source, ...behind] = operators
-  if (source === undefined || behind.at(-1)?.verb.kind !== 'sink') return undefined
-  const texts = new Set(source.schema.fields.filter(isText).map(({ name }) => name))
+  if (source === undefined || source.verb.kind !== 'source' || behind.at(-1)?.verb.kind !== 'sink') return undefined
+  const fields = new Map(source.schema.fields.filter(canStay).map((field) => [field.name, field]))
+  if (source.verb.eventTime !== undefined) fields.delete(source.verb.eventTime.field)
   /** Which field of the source a field holds as it is. */
-  let origins = new Map([...texts].map((name) => [name, name]))
+  let origins = new Map([...fields.keys()].map((name) => [name, name]))
   const read = (expression: Expression): void => {
-    for (const { name } of fieldsIn(expression)) texts.delete(origins.get(name) ?? '')
+    for (const { name } of fieldsIn(expression)) fields.delete(origins.get(name) ?? '')
   }
   for (const { verb } of behind.slice(0, -1)) {
     if (verb.kind === 'filter') read(verb.condition)
     else if (verb.kind === 'map') {
       const next = new Map<string, string>()
       for (const { field, value } of verb.fields) {
-        const origin = value.kind === 'field' && isText(field) ? origins.get(value.name) : undefined
+        const origin = value.kind === 'field' && value.type === field.type && (field.nullable || !value.nullable) && canPass(field) ? origins.get(value.name) : undefined
         if (origin === undefined) read(value)
         else next.set(field.name, origin)
       }
       origins = next
     } else return undefined
   }
-  for (const [name, origin] of origins) if (!takes.has(name)) texts.delete(origin)
-  return texts.size === 0 ? undefined : { source: texts, sink: new Set([...origins].flatMap(([name, origin]) => texts.has(origin) ? [name] : [])) }
+  for (const [name, origin] of origins) {
+    const field = fields.get(origin)
+    if (field !== undefined && !(takes.has(name) && canPass(field))) fields.delete(origin)
+  }
+  return fields.size === 0 ? undefined : { source: new Set(fields.keys()), sink: new Map([...origins].filter(([, origin]) => fields.has(origin))) }
 }
-
-function isText(field: Field): boolean { return field.type === 'string' && field.logical === undefined }

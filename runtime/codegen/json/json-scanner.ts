@@ -1,12 +1,13 @@
+import { isUtf8 } from 'node:buffer'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { RowScanner } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { learnLayout, type JsonLayout } from './json-layout.ts'
 import { clipped, compileRecordReader } from './json-record.ts'
-import type { PassedTexts } from './passed-texts.ts'
+import { MAX_RUNS, type PassedTexts } from './passed-texts.ts'
 import { notPlain } from '../rows/plain-bytes.ts'
-import type { RowClass } from '../rows/row.ts'
+import { compileRowClass, type RowClass } from '../rows/row.ts'
 import { isoTimestamp } from '../rows/timestamp-text.ts'
 
 /** Slow records in a row before the layout is learned anew, and how often that may happen in all. */
@@ -17,11 +18,10 @@ const MAX_LAYOUTS = 16
  * Generates the scanner of one stream. Records are read by JSON.parse until a layout is learned from one; then
  * generated code compares the bytes between values with that layout and reads the values in place. It gives up
  * on whatever it does not expect (other keys, escapes, exponents, bad values) and JSON.parse takes that record,
- * so only the slow path ever refuses one. The fields that are `passed` hold places in the bytes where the fast path made
- * the row.
+ * so only the slow path ever refuses one. The fields that are `passed` hold the number of their record there.
  */
 export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: PassedTexts): RowScanner {
-  const readRecord = compileRecordReader(schema, rowClass)
+  const readRecord = passed === undefined ? compileRecordReader(schema, rowClass) : passingReader(schema, rowClass, passed)
   const canBeFast = schema.fields.every((field) => field.type !== 'json' && field.logical === undefined)
   const hasStrings = schema.fields.some((field) => field.type === 'string' && passed?.source.has(field.name) !== true)
   let fast: FastScan | undefined
@@ -30,7 +30,7 @@ export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: 
   let opened: Buffer | undefined
   let text = ''
   const slow = (bytes: Buffer, start: number, end: number): Row => {
-    const row = readRecord(parseRecord(bytes, start, end))
+    const row = readRecord(parseRecord(bytes, start, end), bytes)
     if (++misses >= MISSES_TO_LEARN && layoutsLeft > 0) {
       misses = 0
       layoutsLeft--
@@ -54,6 +54,18 @@ export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: 
       }
       return slow(bytes, start, end)
     },
+  }
+}
+
+/** Of records whose passed values are written aside. It reads into rows of their own: both kinds in one class would make it slow. */
+function passingReader(schema: Schema, rowClass: RowClass, passed: PassedTexts): (record: unknown, bytes: Buffer) => Row {
+  const read = compileRecordReader(schema, compileRowClass(schema))
+  const code = new Emitter()
+  code.line(`return (o, record) => new Row(${schema.fields.map(({ name }) => passed.source.has(name) ? 'record' : `o${code.property(name)}`).join(', ')})`)
+  const withRecord = code.compile<(row: Row, record: number) => Row>({ Row: rowClass })
+  return (record, bytes) => {
+    const row = read(record)
+    return withRecord(row, passed.recordOf(bytes, row))
   }
 }
 
@@ -81,25 +93,93 @@ function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout,
   const keys = new Set(layout.members.map((member) => member.key))
   if (schema.fields.some((field) => !field.nullable && !keys.has(field.name))) return undefined
   const wanted = new Map(schema.fields.map((field, index) => [field.name, { field, index }]))
-  const strings = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name))
+  const isPassed = ({ name }: Field): boolean => passed?.source.has(name) === true
+  const strings = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name) && !isPassed(field))
   const code = new Emitter()
   emitHelpers(code)
   code.line(`let viewed, view`)
+  const joined = passed === undefined ? 0 : joinedRuns(layout, passed)
   code.line(`return function scan(b, start, end, text, base) { let p = start, c = 0, wide = false`)
   code.line(`if (b !== viewed) { viewed = b; view = new DataView(b.buffer, b.byteOffset, b.length) }`)
-  schema.fields.forEach((field, index) => code.line(`let v${index} = null${field.type === 'string' ? `, q${index} = -1, e${index} = -1` : ''}`))
+  if (passed !== undefined) code.line(`let joined = ${joined}`)
+  schema.fields.forEach((field, index) => code.line(`let v${index} = null${field.type === 'string' || isPassed(field) ? `, q${index} = -1, e${index} = -1` : ''}`))
   for (const { key, lead } of layout.members) {
     emitExpectedBytes(code, lead)
     const target = wanted.get(key)
     if (target === undefined) code.line(`p = skipScalar(b, p, end); if (p < 0) return null`)
+    else if (isPassed(target.field)) emitPassed(code, target.field, target.index)
     else emitValue(code, target.field, target.index)
   }
   emitExpectedBytes(code, layout.tail)
   code.line(`if (p !== end) return null`)
   // one native read for all strings of the record; where a byte is not ASCII, offsets in bytes are no offsets in characters
-  if (strings.length > 0) emitStrings(code, schema, strings, passed)
-  code.line(`return new Row(${schema.fields.map((_, index) => `v${index}`).join(', ')}) }`)
-  return code.compile<FastScan>({ Row: rowClass, isoTimestamp, POWERS, STOP, passed })
+  if (strings.length > 0) emitStrings(code, strings.map((field) => schema.fields.indexOf(field)))
+  if (passed !== undefined) emitRecord(code, schema, passed)
+  code.line(`return new Row(${schema.fields.map((field, index) => isPassed(field) ? 'record' : `v${index}`).join(', ')}) }`)
+  return code.compile<FastScan>({ Row: rowClass, isoTimestamp, isUtf8, POWERS, STOP, passed })
+}
+
+/** Bits of the runs whose texts lie side by side in this layout as the sink writes them. */
+function joinedRuns({ members }: JsonLayout, { runs }: PassedTexts): number {
+  let bits = 0
+  runs.slice(0, MAX_RUNS).forEach((run, index) => {
+    const first = members.findIndex(({ key }) => key === run[0]?.source)
+    const isJoined = first >= 0 && run.every(({ sink, source }, i) => {
+      const member = members[first + i]
+      return member?.key === source && (i === 0 || Buffer.from(member.lead).equals(Buffer.from(`,${JSON.stringify(sink)}:`)))
+    })
+    if (isJoined) bits |= 1 << index
+  })
+  return bits
+}
+
+/** Finds q and e, where the text of a value begins and ends, taking and refusing what emitValue does. */
+function emitPassed(code: Emitter, field: Field, index: number): void {
+  const [q, e] = [`q${index}`, `e${index}`]
+  if (field.type !== 'string' && field.type !== 'long' && field.type !== 'timestamp') {
+    code.line(`${q} = p`)
+    emitValue(code, field, index)
+    code.line(`${e} = p`)
+    return
+  }
+  code.line(`if (p + 1 >= end) return null; c = b[p]`)
+  if (field.nullable) code.line(`if (c === 110) { ${q} = p; p = literal(b, p, end, 117, 108, 108); if (p < 0) return null; ${e} = p } else {`)
+  if (field.type === 'string') {
+    emitStringEnd(code, `${q} = p++`)
+    code.line(`${e} = ++p`)
+  } else {
+    // an ISO time is written aside as the number that it is
+    if (field.type === 'timestamp') {
+      code.line(`if (c === 34) { v${index} = isoAt(b, p + 1, end); if (v${index} !== v${index}) return null; p += b[p + 21] === 34 ? 22 : 26; joined = 0 } else {`)
+    }
+    code.line(`{ ${q} = p; if (c === 45) c = b[++p]; const k = p; if (!(c >= 48 && c <= 57)) return null`)
+    code.line(`while (++p < end && (c = b[p]) >= 48 && c <= 57);`)
+    // -0 is written as 0
+    code.line(`if (p - k > 15 || (b[k] === 48 && (p - k > 1 || k !== ${q}))) return null`)
+    code.line(`${e} = p }`)
+    if (field.type === 'timestamp') code.line(`}`)
+  }
+  if (field.nullable) code.line(`}`)
+}
+
+/** Numbers the record and notes its places; what is not there as it is to be written is written aside. */
+function emitRecord(code: Emitter, schema: Schema, passed: PassedTexts): void {
+  const fields = schema.fields.map((field, index) => ({ field, index })).filter(({ field }) => passed.source.has(field.name))
+  // what is no UTF-8 has no text of its own: the slow path makes one
+  if (fields.some(({ field }) => field.type === 'string')) code.line(`if (wide && !isUtf8(b.subarray(start, end))) return null`)
+  code.line(`const record = passed.record(b), w = passed.places; w[record + 1] = joined`)
+  for (const { field, index } of fields) {
+    const at = `record + ${passed.startAt(field.name)}`
+    code.line(`if (q${index} >= 0) { w[${at}] = q${index}; w[${at} + 1] = e${index} - q${index} }`)
+    code.line(`else { const before = passed.sideBytes; w[${at}] = passed.aside(v${index}); w[${at} + 1] = passed.sideBytes - before }`)
+  }
+}
+
+/** From a byte c that must be a quote to the closing quote, where p then is. */
+function emitStringEnd(code: Emitter, begin: string): void {
+  code.line(`if (c !== 34) return null; ${begin}`)
+  code.line(`while (p + 4 <= end) { const x = view.getInt32(p); if (${notPlain('x')}) break; p += 4 }`)
+  code.line(`for (;;) { while (STOP[b[p]] === 0) p++; if (p >= end) return null; c = b[p]; if (c === 34) break; if (c < 128) return null; wide = true; p++ }`)
 }
 
 function emitExpectedBytes(code: Emitter, expected: Uint8Array): void {
@@ -131,9 +211,7 @@ function emitValue(code: Emitter, field: Field, index: number): void {
       code.line(`if (p < 0) return null`)
       break
     case 'string':
-      code.line(`if (c !== 34) return null; q${index} = ++p`)
-      code.line(`while (p + 4 <= end) { const x = view.getInt32(p); if (${notPlain('x')}) break; p += 4 }`)
-      code.line(`for (;;) { while (STOP[b[p]] === 0) p++; if (p >= end) return null; c = b[p]; if (c === 34) break; if (c < 128) return null; wide = true; p++ }`)
+      emitStringEnd(code, `q${index} = ++p`)
       code.line(`e${index} = p++`)
       break
     case 'json': throw new MillraceError('SCANNER_TYPE', `json field '${field.name}' has no fast path`)
@@ -163,14 +241,12 @@ function emitDouble(code: Emitter, v: string): void {
   code.line(`${v} = neg ? 0 - m : m`)
 }
 
-function emitStrings(code: Emitter, schema: Schema, strings: readonly Field[], passed: PassedTexts | undefined): void {
-  const indexes = strings.map((field) => schema.fields.indexOf(field))
-  const isPassed = (index: number): boolean => passed?.source.has(schema.fields[index]?.name ?? '') === true
+function emitStrings(code: Emitter, indexes: readonly number[]): void {
   code.line(`if (wide) {`)
   for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = b.toString('utf8', q${index}, e${index})`)
   code.line(`} else {`)
-  if (!indexes.every(isPassed)) code.line(`if (text === '') text = b.latin1Slice(start, end)`)
-  for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = ${isPassed(index) ? `passed.add(b, q${index}, e${index})` : `text.slice(q${index} - base, e${index} - base)`}`)
+  code.line(`if (text === '') text = b.latin1Slice(start, end)`)
+  for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = text.slice(q${index} - base, e${index} - base)`)
   code.line(`}`)
 }
 

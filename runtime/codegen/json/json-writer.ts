@@ -5,7 +5,7 @@ import { Emitter } from '../emitter.ts'
 import { valuePrinter } from '../rows/logical-values.ts'
 import { notPlain } from '../rows/plain-bytes.ts'
 import { isoDate } from '../rows/timestamp-text.ts'
-import type { PassedTexts } from './passed-texts.ts'
+import { MAX_RUNS, type PassedTexts } from './passed-texts.ts'
 
 export interface JsonWriterOptions { timestampFormat: 'iso' | 'epochMillis' }
 
@@ -33,24 +33,51 @@ export function compileJsonWriter(schema: Schema, options: JsonWriterOptions, pa
   }))
   const isText = (field: Field, index: number): boolean => field.type === 'string' || field.type === 'json' || printers.has(index)
   const leadBytes = leads.reduce((total, lead) => total + lead.length, 0)
-  code.line(`return function encodeInto(r, b, at) {`)
-  schema.fields.forEach((field, index) => code.line(`const v${index} = ${loaded(field, index, printers.has(index), `r${code.property(field.name)}`)}`))
+  const runs = passed === undefined ? [] : runsOf(schema, passed)
+  if (passed !== undefined) passed.runs = runs.map(({ fields }) => fields)
   const isPassed = (field: Field): boolean => passed?.sink.has(field.name) === true
-  const length = (field: Field, v: string): string => isPassed(field) ? `(typeof ${v} === 'number' ? passed.length(${v}) : ${v}.length)` : `${v}.length`
-  const texts = schema.fields.flatMap((field, index) => isText(field, index) ? [field.nullable ? `(v${index} === null ? 0 : ${length(field, `v${index}`)})` : length(field, `v${index}`)] : [])
+  const startAt = (field: Field): number => passed?.startAt(passed.sink.get(field.name) ?? '') ?? 0
+  code.line(`return function encodeInto(r, b, at) {`)
+  schema.fields.forEach((field, index) => code.line(`const v${index} = ${loaded(field, index, printers.has(index) && !isPassed(field), `r${code.property(field.name)}`)}`))
+  const lengths = schema.fields.flatMap((field, index) => isPassed(field) ? [`w[v${index} + ${startAt(field) + 1}]`] : [])
+  const texts = schema.fields.flatMap((field, index) => !isText(field, index) || isPassed(field) ? [] : [field.nullable ? `(v${index} === null ? 0 : v${index}.length)` : `v${index}.length`])
   const room = 2 + leadBytes + schema.fields.length * NUMBER_BYTES
-  code.line(`if (at + ${code.literal(room)}${texts.length === 0 ? '' : ` + ${code.literal(UNIT_BYTES)} * (${texts.join(' + ')})`} > b.length) return -1`)
+  if (lengths.length > 0) code.line(`const w = passed.places`)
+  code.line(`if (at + ${[code.literal(room), ...texts.map((text) => `${code.literal(UNIT_BYTES)} * ${text}`), ...lengths].join(' + ')} > b.length) return -1`)
   code.line(`let p = at`)
   code.line(`if (b !== viewed) { viewed = b; view = new DataView(b.buffer, b.byteOffset, b.length) }`)
   schema.fields.forEach((field, index) => {
-    emitBytes(code, leads[index] ?? '', leadBytes)
-    const whole = printers.has(index) ? `p += b.utf8Write(v${index}, p)` : written(code, field, `v${index}`, options)
-    const write = isPassed(field) ? `if (typeof v${index} === 'number') { b[p] = 34; p = passed.write(v${index}, view, p + 1); b[p++] = 34 } else ${whole}` : whole
-    code.line(field.nullable ? `if (v${index} === null) p = word(b, p, 'null'); else { ${write} }` : write)
+    const run = runs.findIndex(({ first, fields }) => index >= first && index < first + fields.length)
+    const { first = 0, fields = [] } = runs[run] ?? {}
+    const isInside = run >= 0 && run < MAX_RUNS && fields.length > 1
+    if (isInside && index === first) {
+      emitBytes(code, leads[index] ?? '', leadBytes)
+      const last = schema.fields[first + fields.length - 1] as Field
+      code.line(`if ((w[v${index} + 1] & ${1 << run}) !== 0) p = passed.writeRun(v${index}, ${startAt(field)}, ${startAt(last)}, view, p); else {`)
+    } else emitBytes(code, leads[index] ?? '', leadBytes)
+    if (isPassed(field)) code.line(`p = passed.write(v${index}, ${startAt(field)}, view, p)`)
+    else {
+      const write = printers.has(index) ? `p += b.utf8Write(v${index}, p)` : written(code, field, `v${index}`, options)
+      code.line(field.nullable ? `if (v${index} === null) p = word(b, p, 'null'); else { ${write} }` : write)
+    }
+    if (isInside && index === first + fields.length - 1) code.line(`}`)
   })
   code.line(schema.fields.length === 0 ? `b[p++] = 123; b[p++] = 125` : `b[p++] = 125`)
   code.line(`return p - at }`)
   return { encodeInto: code.compile<RowWriter['encodeInto']>({ quote: JSON.stringify, isoDate, refuseNumber, PLAIN, passed, ...Object.fromEntries([...printers].map(([index, print]) => [`print${index}`, print])) }) }
+}
+
+/** Where passed fields stand side by side. */
+function runsOf(schema: Schema, { sink }: PassedTexts): { first: number; fields: { sink: string; source: string }[] }[] {
+  const runs: { first: number; fields: { sink: string; source: string }[] }[] = []
+  schema.fields.forEach(({ name }, index) => {
+    const source = sink.get(name)
+    if (source === undefined) return
+    const last = runs.at(-1)
+    if (last !== undefined && last.first + last.fields.length === index) last.fields.push({ sink: name, source })
+    else runs.push({ first: index, fields: [{ sink: name, source }] })
+  })
+  return runs
 }
 
 /** Bytes that stand for themselves in a JSON text. */
@@ -83,7 +110,7 @@ function written(code: Emitter, field: Field, v: string, options: JsonWriterOpti
     case 'boolean': return `p = word(b, p, ${v} ? 'true' : 'false')`
     case 'timestamp': return options.timestampFormat === 'iso' ? `${refusal} p = iso(b, p, ${v})` : `${refusal} p = integer(b, p, ${v})`
     case 'long': return `${refusal} p = integer(b, p, ${v})`
-    case 'double': return `if ((${v} | 0) === ${v}) p = integer(b, p, ${v}); else { ${refusal} p = word(b, p, '' + ${v}) }`
+    case 'double': return `if ((${v} | 0) === ${v}) p = integer(b, p, ${v}); else { ${refusal} p = decimal(b, p, ${v}) }`
   }
 }
 
@@ -107,6 +134,17 @@ function integer(b, p, v) {
   }
   const w = v | 0
   return nine(b, p, w, w < 10 ? 1 : w < 100 ? 2 : w < 1000 ? 3 : w < 10000 ? 4 : w < 100000 ? 5 : w < 1000000 ? 6 : w < 10000000 ? 7 : w < 100000000 ? 8 : 9)
+}
+// Three decimals are enough for most. One number of at most 15 digits, and no other, is printed for a double (IEEE 754, 5.12.2), so it is the shortest.
+function decimal(b, p, v) {
+  const m = Math.round(v * 1000)
+  if (m / 1000 !== v || m > 999999999999999 || m < -999999999999999) return word(b, p, '' + v)
+  if (v < 0) b[p++] = 45
+  const size = m < 0 ? -m : m, whole = Math.floor(size / 1000), rest = size - whole * 1000
+  p = integer(b, p, whole)
+  if (rest === 0) return p
+  b[p++] = 46
+  return rest % 100 === 0 ? nine(b, p, rest / 100, 1) : rest % 10 === 0 ? nine(b, p, rest / 10, 2) : nine(b, p, rest, 3)
 }
 function nine(b, p, w, n) {
   for (let k = p + n - 1; k >= p; k--) { const tens = w / 10 | 0; b[k] = 48 + w - tens * 10; w = tens }

@@ -41,6 +41,7 @@ export interface KafkaSinkOptions {
   compression: WritableCodec
   createTopic: { partitions: number; replication: number } | undefined
   format: RecordFormat
+  timestampFormat: 'iso' | 'epochMillis'
   security: KafkaSecurity
 }
 
@@ -165,7 +166,7 @@ export function readSinkOptions(options: Options): { value: KafkaSinkOptions; pr
   const reader = new OptionReader(options, [...CONNECTION_FIELDS, 'topic', 'format', 'delivery', 'key', 'partitionBy', 'transactionTimeout', 'compression', 'createTopic', 'timestampFormat'])
   const timestampFormat = reader.oneOf('timestampFormat', ['iso', 'epochMillis'], 'iso')
   const value: KafkaSinkOptions = {
-    format: reader.format(timestampFormat),
+    format: reader.format(timestampFormat), timestampFormat,
     brokers: reader.brokers(), topic: reader.topic('topic'),
     delivery: reader.oneOf('delivery', ['exactlyOnce', 'atLeastOnce'], 'exactlyOnce'),
     key: reader.text('key'), partitionBy: reader.text('partitionBy'),

@@ -1,5 +1,6 @@
 import type { RowWriter } from '../../codegen/contracts.ts'
 import type { FormatContext, RecordFormat } from '../../formats/format.ts'
+import type { Field } from '../../model/schema.ts'
 import type { KafkaConnect } from '../../ports/kafka.ts'
 import type { SinkConnector } from '../sink.ts'
 import { formatProblems, readSinkOptions } from './options.ts'
@@ -13,8 +14,9 @@ export function createKafkaSink(connect: KafkaConnect, writerOf: WriterOf = (for
     validate: (options) => readSinkOptions(options).problems,
     checkSchema: (options, schema) => formatProblems(readSinkOptions(options).value.format, schema),
     takesTexts: (options, schema) => {
-      const { format, key, partitionBy } = readSinkOptions(options).value
-      return new Set(format.passesTexts === true ? schema.fields.map(({ name }) => name).filter((name) => name !== key && name !== partitionBy) : [])
+      const { format, timestampFormat, key, partitionBy } = readSinkOptions(options).value
+      const isTaken = ({ name, type }: Field): boolean => name !== key && name !== partitionBy && (type !== 'timestamp' || timestampFormat === 'epochMillis')
+      return new Set(format.passesTexts === true ? schema.fields.filter(isTaken).map(({ name }) => name) : [])
     },
     writer: (context) => {
       const options = readSinkOptions(context.options).value

@@ -15,7 +15,7 @@ afterEach(async () => {
 })
 
 const TEXTS = ['plain', '', 'a "quote" and \\', 'Grüße 流', 'tab\t', 'x'.repeat(300), null]
-const records = Array.from({ length: 3000 }, (_, n) => ({ n, name: `name ${n % 13}`, text: TEXTS[n % TEXTS.length], unread: 'u'.repeat(n % 5) }))
+const records = Array.from({ length: 3000 }, (_, n) => ({ n, name: `name ${n % 13}`, text: TEXTS[n % TEXTS.length], unread: 'u'.repeat(n % 5), id: n * 1e6, at: 1_700_000_000_000 + n }))
 
 /** Three batches, so that rows of one poll come from several. */
 function fill(kafka: VirtualKafka): void {
@@ -46,7 +46,7 @@ async function startJob(kafka: VirtualKafka, graph: object[], sink: object = {},
   const job = new InProcessJob({
     checkpoints: { interval: '50ms' },
     graph: [
-      { id: 'in', source: { kafka: { brokers: 'k:9092', topic: 'in', format: 'json', bounded: true } }, schema: { n: 'long', name: 'string', text: 'string?', unread: 'string' }, ...source },
+      { id: 'in', source: { kafka: { brokers: 'k:9092', topic: 'in', format: 'json', bounded: true } }, schema: { n: 'long', name: 'string', text: 'string?', unread: 'string', id: 'long', at: 'timestamp' }, ...source },
       ...graph, { id: 'out', from: 'last', sink: { kafka: { brokers: 'k:9092', topic: 'out', format: 'json', ...sink } } },
     ],
   }, { sources: { kafka: kafkaSource(connect) }, sinks: { kafka: kafkaSink(connect) } })
@@ -55,15 +55,15 @@ async function startJob(kafka: VirtualKafka, graph: object[], sink: object = {},
   return job
 }
 
-const MAPPED = [{ id: 'some', from: 'in', filter: 'n % 3 !== 0' }, { id: 'last', from: 'some', map: { text: 'text', copy: 'text', name: 'name', n: 'n * 2' } }]
+const MAPPED = [{ id: 'some', from: 'in', filter: 'n % 3 !== 0' }, { id: 'last', from: 'some', map: { text: 'text', copy: 'text', name: 'name', n: 'n * 2', id: 'id', at: 'at' } }]
 
-describe('texts that go from Kafka to Kafka unread', () => {
-  test.each([['', {}], [', where the sink looks at one for its key', { key: 'name' }]])('come out byte for byte as JSON writes them, whatever they hold%s', async (_, sink) => {
+describe('values that go from Kafka to Kafka unread', () => {
+  test.each([['', {}], [', where the sink looks at one for its key', { key: 'name' }], [', where it looks at a number', { key: 'id' }]])('come out byte for byte as JSON writes them, whatever they hold%s', async (_, sink) => {
     const kafka = new VirtualKafka()
     fill(kafka)
-    const job = await startJob(kafka, MAPPED, sink)
+    const job = await startJob(kafka, MAPPED, { ...sink, timestampFormat: 'epochMillis' })
     await job.reportWith('finished', ({ phase }) => phase === 'finished')
-    expect(written(kafka)).toEqual(records.filter(({ n }) => n % 3 !== 0).map(({ text, name, n }) => JSON.stringify({ text, copy: text, name, n: n * 2 })))
+    expect(written(kafka)).toEqual(records.filter(({ n }) => n % 3 !== 0).map(({ text, name, n, id, at }) => JSON.stringify({ text, copy: text, name, n: n * 2, id, at })))
   })
 
   test('when a row is refused, the error shows its texts', async () => {
@@ -71,6 +71,6 @@ describe('texts that go from Kafka to Kafka unread', () => {
     fill(kafka)
     const job = await startJob(kafka, [{ id: 'last', from: 'in', set: { n: 'n === 7 ? Number.MAX_SAFE_INTEGER + n : n' } }], {}, { onError: 'fail' })
     const { error } = await job.reportWith('failed', ({ phase }) => phase === 'failed')
-    expect(error?.message).toContain('{"n":7,"name":"name 7","text":"plain","unread":"uu"}')
+    expect(error?.message).toContain('{"n":7,"name":"name 7","text":"plain","unread":"uu","id":7000000,"at":1700000000007}')
   })
 })
