@@ -7,6 +7,7 @@ import { planJob } from './plan/planned-job.ts'
 import type { Http } from './ports/http.ts'
 import type { NetAddress } from './ports/net.ts'
 import type { Ports } from './ports/ports.ts'
+import { roomInMemory } from './ports/real/memory.ts'
 import { ChainWorker } from './worker/worker.ts'
 
 /** A coordinator that serves its API, as `runtime/main.ts` and `millrace run --in-process` start it. */
@@ -41,6 +42,6 @@ export async function startCoordinator(
 
 export function createWorker(config: RuntimeConfig, settings: WorkerSettings, ports: Ports, connectors: Connectors): ChainWorker {
   return new ChainWorker(
-    { ...settings, token: config.token, storeFolder: config.storeFolder }, ports, connectors,
+    { ...settings, token: config.token, storeFolder: config.storeFolder, roomInMemory }, ports, connectors,
     (spec) => planJob(spec, connectors).plan)
 }
