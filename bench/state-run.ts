@@ -53,12 +53,15 @@ const table = state.records('kept')
 const group = compileKeyGrouper([long('auction')], GROUPS)
 const groups = new Uint16Array(BATCH)
 const rows: Row[] = new Array<Row>(BATCH)
+const batchKeys: number[] = new Array<number>(BATCH)
 const out: Row[] = []
 
 function update(keyAt: (i: number) => number): void {
   for (let i = 0; i < BATCH; i++) rows[i] = makeRow(keyAt(i))
   group(rows, BATCH, groups)
   if (table.code.loop === undefined) {
+    for (let i = 0; i < BATCH; i++) batchKeys[i] = rows[i]?.['auction'] as number
+    table.code.touch(groups, batchKeys, BATCH, table.groupAt)
     for (let i = 0; i < BATCH; i++) table.code.put(table.groupAt(groups[i] ?? 0), rows[i]?.['auction'] as number, undefined, rows[i] as Row, 0, 0)
     return
   }

@@ -40,6 +40,8 @@ export class LogValues implements ValueTable {
     this.#life = life
   }
 
+  expect(groups: Uint16Array, keys: readonly StateKey[], count: number): void { this.#table.code.touch(groups, keys, count, this.#table.groupAt) }
+
   get(group: number, key: StateKey): Row | undefined {
     this.#table.settle()
     const a = this.#table.find(group, key)

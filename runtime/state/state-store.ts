@@ -36,6 +36,8 @@ export type TableShape =
  * one's own that stay valid. A row whose time to live (counted from its last write, in processing time) is over is absent.
  */
 export interface ValueTable {
+  /** Keys of a batch, at most 1024, that are about to be asked for: a look ahead, so that their cache misses overlap. */
+  expect(groups: Uint16Array, keys: readonly StateKey[], count: number): void
   get(group: number, key: StateKey): Row | undefined
   set(group: number, key: StateKey, row: Row): void
   delete(group: number, key: StateKey): boolean

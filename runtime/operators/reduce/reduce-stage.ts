@@ -7,7 +7,7 @@ import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { ReduceVerb } from '../../plan/reduce-verb.ts'
-import { createStateStore, type StateStore, type ValueTable } from '../../state/state-store.ts'
+import { createStateStore, type StateKey, type StateStore, type ValueTable } from '../../state/state-store.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
@@ -28,6 +28,7 @@ class ReduceStage implements OperatorStage {
   readonly #rows: ValueTable
   readonly #reduce: Reducer
   readonly #groups = new Uint16Array(BATCH_ROWS)
+  readonly #keys: StateKey[] = []
   readonly #out: Row[] = []
 
   constructor(verb: ReduceVerb, context: OperatorContext) {
@@ -48,11 +49,13 @@ class ReduceStage implements OperatorStage {
 
   async process(rows: Row[], count: number): Promise<void> {
     this.#grouper(rows, count, this.#groups)
+    for (let i = 0; i < count; i++) this.#keys[i] = this.#codec.of(rows[i] as Row)
+    this.#rows.expect(this.#groups, this.#keys, count)
     let made = 0
     for (let i = 0; i < count; i++) {
       const row = rows[i] as Row
       try {
-        this.#out[made] = this.#next(row, this.#groups[i] as number)
+        this.#out[made] = this.#next(row, this.#groups[i] as number, this.#keys[i] as StateKey)
         made++
       } catch (error) {
         this.#context.onError(error, row, this.#context.node.id)
@@ -61,8 +64,7 @@ class ReduceStage implements OperatorStage {
     if (made > 0) await this.#context.next.process(this.#out, made, 0)
   }
 
-  #next(row: Row, group: number): Row {
-    const key = this.#codec.of(row)
+  #next(row: Row, group: number, key: StateKey): Row {
     const previous = this.#rows.get(group, key)
     const next = previous === undefined ? row : this.#reduce(previous, row)
     this.#rows.set(group, key, next)

@@ -142,6 +142,8 @@ class PlainValues implements ValueTable, PlainTable {
 
   constructor(ttlMs: number, now: Now) { this.#aging = new Aging(ttlMs, now) }
 
+  expect(): void { /* Nothing is to be warmed. */ }
+
   get(group: number, key: StateKey): Row | undefined {
     const kept = this.#rows.get(group, key)
     return kept !== undefined && this.#aging.lives(kept) ? kept.row : undefined
