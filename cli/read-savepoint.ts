@@ -45,18 +45,26 @@ export async function readSavepoint(wish: ReadWish, out: (text: string) => void)
   const files = Object.keys(saved.manifest.subtasks).sort().flatMap((subtask) => saved.manifest.subtasks[subtask]?.state[operator] ?? [])
   const by = writtenBy(saved, operator)
   const wanted = keyFilter(wish.key)
+  const keys = by?.node.keyBy ?? []
+  const stray = [...wanted.keys()].find((name) => keys.length > 0 && !keys.includes(name))
+  if (stray !== undefined) throw new MillraceError('USAGE', `"${stray}" is no key of ${operator}`, { domain: 'user', hint: `--key ${keys.map((name) => `${name}=…`).join(',')}` })
   const print = new EntryPrinter()
   const open = new OpenFiles(saved, files)
+  const tables = new Set<string>()
   let left = wish.limit
   for (const group of groupsOf(files, groupOfKey(by, wanted))) {
     for (const entry of await stateEntries(by, group, await open.blocksOf(group), realClock)) {
       if (left === 0) return 0
+      tables.add(declaredName(entry.table))
       if (wish.table !== undefined && declaredName(entry.table) !== wish.table) continue
       const printed = print.entry(group, entry)
       if (!matches(printed.key, wanted)) continue
       out(wish.output === 'json' ? `${JSON.stringify(printed)}\n` : textOf(printed))
       left -= 1
     }
+  }
+  if (wish.table !== undefined && wish.key === undefined && !tables.has(wish.table)) {
+    throw new MillraceError('USAGE', `no table "${wish.table}" of ${operator} holds anything`, { domain: 'user', hint: tables.size === 0 ? 'its state is empty' : `--table ${[...tables].sort().join(' or ')}` })
   }
   return 0
 }

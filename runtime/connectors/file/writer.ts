@@ -93,7 +93,7 @@ export class FileWriter implements SinkWriter {
       const name = `${this.#prefix}${this.#context.slot}-${this.#context.attempt}-${this.#part++}.${this.#format.file?.suffix ?? 'bin'}`
       const part = { from: join(this.#folder, `.${name}${SUFFIX}`), to: join(this.#folder, name) }
       if (await files.exists(part.to)) continue
-      await files.delete(part.from)
+      await this.#attempt('write', part.from, () => files.delete(part.from))
       const head = this.#format.file?.head?.(this.#context.schema)
       if (head !== undefined) await this.#attempt('write', part.from, () => files.append(part.from, Buffer.from(`${head}\n`)))
       return part

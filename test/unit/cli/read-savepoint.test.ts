@@ -68,3 +68,8 @@ test('an operator that is not there, or left out where several keep state, is to
   await expect(read('window')).rejects.toMatchObject({ code: 'OPERATOR_UNKNOWN' })
   await expect(read('process', { key: 'bidder' })).rejects.toMatchObject({ code: 'USAGE' })
 })
+
+test('a table or a key that is not there is no empty answer', async () => {
+  await expect(read('process', { table: 'streaks' })).rejects.toMatchObject({ code: 'USAGE', hint: '--table streak or timers' })
+  await expect(read('process', { key: 'biddr=1' })).rejects.toMatchObject({ code: 'USAGE', hint: '--key bidder=…' })
+})

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -47,6 +47,14 @@ test('a second run with the same job and a new store leaves the first run\'s out
 test('checkpointed output that is gone fails loudly', async () => {
   const writer = fileSink.writer({ ...context('job-1'), slot: 0, attempt: 2 })
   await expect(writer.open([{ from: join(folder, '.gone'), to: join(folder, 'gone') }])).rejects.toMatchObject({ code: 'SINK_OUTPUT_LOST' })
+})
+
+test('a folder that is a file is refused for good, with its name', async () => {
+  await writeFile(join(folder, 'results'), '')
+  const writer = fileSink.writer({ ...context('job-1'), slot: 0, attempt: 1 })
+  await writer.open([])
+  await writer.write([{ id: 1 }], 1)
+  await expect(writer.prepareCommit(1)).rejects.toMatchObject({ code: 'FILE_UNWRITABLE', retriable: false, message: expect.stringContaining('results') })
 })
 
 test('as CSV with a head, every part begins with the names of the fields, through crashes too', async () => {
