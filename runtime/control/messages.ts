@@ -88,6 +88,8 @@ export interface SubtaskMetrics {
   firstRecordAt: number | null
   watermark: number | null
   stateEntries: number
+  /** Of rows in tables: in memory, and in a file on the local disk. */
+  stateBytes?: { memory: number; disk: number }
   lagRecords: number | null
   /** Splits that wait for others of their alignment group. */
   pausedSplits?: number

@@ -91,6 +91,8 @@ function metricsText(report: JobReport): string {
     ['millrace_job_lag_records', 'gauge', 'Records that wait in the systems the job reads from, as far as they can tell', report.lagRecords ?? null],
     ['millrace_job_watermark_timestamp_seconds', 'gauge', 'The least watermark of all subtasks', report.watermark == null ? null : report.watermark / 1000],
     ['millrace_job_paused_splits', 'gauge', 'Splits that wait for others of their alignment group', report.pausedSplits ?? null],
+    ['millrace_job_state_memory_bytes', 'gauge', 'Rows of dedupe, topN, reduce and process in the memory of all workers', report.stateBytes?.memory ?? null],
+    ['millrace_job_state_disk_bytes', 'gauge', 'Rows beyond that, in files on the local disks of all workers', report.stateBytes?.disk ?? null],
     ['millrace_job_checkpoint_failures', 'gauge', 'Checkpoints failed in a row', report.checkpointFailures],
     ['millrace_job_checkpoint_size_bytes', 'gauge', 'State in the newest checkpoint', report.checkpoint?.sizeBytes ?? null],
     ['millrace_job_checkpoint_duration_seconds', 'gauge', 'Time the newest checkpoint took', report.checkpoint ? report.checkpoint.durationMs / 1000 : null],

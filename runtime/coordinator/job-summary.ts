@@ -2,7 +2,7 @@ import type { JobReport } from '../control/job-report.ts'
 import type { SubtaskMetrics } from '../control/messages.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../model/time.ts'
 
-type Summary = Pick<JobReport, 'recordsIn' | 'recordsOut' | 'badRecords' | 'lateRecords' | 'lagRecords' | 'watermark' | 'pausedSplits' | 'blockedMs'>
+type Summary = Pick<JobReport, 'recordsIn' | 'recordsOut' | 'badRecords' | 'lateRecords' | 'lagRecords' | 'watermark' | 'pausedSplits' | 'stateBytes' | 'blockedMs'>
 
 /** What the newest metrics of an attempt's subtasks say of the job. */
 export function summaryOf(metrics: readonly SubtaskMetrics[]): Summary {
@@ -14,13 +14,17 @@ export function summaryOf(metrics: readonly SubtaskMetrics[]): Summary {
 }
 
 /** Of a job whose sources have been read to the end there is no watermark to tell. */
-function gaugesOf(metrics: readonly SubtaskMetrics[]): Pick<JobReport, 'lagRecords' | 'watermark' | 'pausedSplits'> {
+function gaugesOf(metrics: readonly SubtaskMetrics[]): Pick<JobReport, 'lagRecords' | 'watermark' | 'pausedSplits' | 'stateBytes'> {
   const lags = metrics.map((metric) => metric.lagRecords).filter((lag) => lag !== null)
   const watermarks = metrics.map((metric) => metric.watermark).filter((time) => time !== null).filter((time) => time > MIN_TIMESTAMP && time < MAX_TIMESTAMP)
   return {
     lagRecords: lags.length === 0 ? null : lags.reduce((sum, lag) => sum + lag, 0),
     watermark: watermarks.length === 0 ? null : watermarks.reduce((least, time) => Math.min(least, time)),
     pausedSplits: metrics.reduce((sum, metric) => sum + (metric.pausedSplits ?? 0), 0),
+    stateBytes: {
+      memory: metrics.reduce((sum, { stateBytes }) => sum + (stateBytes?.memory ?? 0), 0),
+      disk: metrics.reduce((sum, { stateBytes }) => sum + (stateBytes?.disk ?? 0), 0),
+    },
   }
 }
 

@@ -33,6 +33,8 @@ export interface OperatorState {
   readonly scope: 'keyed' | 'broadcast'
   /** Number of live entries, for the metrics. */
   size(): number
+  /** Where its bytes lie, for the metrics; absent where that is not known. */
+  memory?(): { residentBytes: number; fileBytes: number }
   /** Bytes per key group, consistent as of the call; only groups that hold something. */
   snapshot(): GroupState[]
   /** The same without a copy, in the time of a barrier: its blocks are read while work goes on. Absent where `snapshot` does. */

@@ -4,7 +4,7 @@ import type { OperatorState } from './stage.ts'
 /** The state of an operator that keeps all of it in a store. */
 export function storedState(store: StateStore): OperatorState {
   return {
-    scope: 'keyed', appends: true, size: () => store.size(), snapshot: () => store.snapshot(), freeze: (extent) => store.freeze(extent),
+    scope: 'keyed', appends: true, size: () => store.size(), memory: () => store.memory(), snapshot: () => store.snapshot(), freeze: (extent) => store.freeze(extent),
     restore: (group, bytes) => { store.restore(group, bytes) }, restored: () => { store.restored() },
   }
 }

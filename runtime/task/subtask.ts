@@ -144,10 +144,16 @@ export class Subtask {
 
   metrics(): SubtaskMetrics {
     let stateEntries = 0
-    for (const state of this.#parts.chain.states.values()) stateEntries += state.size()
+    const stateBytes = { memory: 0, disk: 0 }
+    for (const state of this.#parts.chain.states.values()) {
+      stateEntries += state.size()
+      const { residentBytes = 0, fileBytes = 0 } = state.memory?.() ?? {}
+      stateBytes.memory += residentBytes
+      stateBytes.disk += fileBytes
+    }
     return {
       attempt: this.#parts.attempt, ...this.#parts.counters, watermark: this.#watermark,
-      stateEntries, lagRecords: this.#parts.input.lagRecords() ?? null, pausedSplits: this.#parts.input.pausedSplits(),
+      stateEntries, stateBytes, lagRecords: this.#parts.input.lagRecords() ?? null, pausedSplits: this.#parts.input.pausedSplits(),
     }
   }
 

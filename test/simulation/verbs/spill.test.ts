@@ -32,9 +32,10 @@ describe('with most of its state on disk', () => {
 
   test('when a local disk is full the job fails over, and goes on once there is room', async () => {
     const faults = [{ at: 700, kind: 'localDiskFull', forMs: 2_000 }] as const
-    const { finished, output, log } = await simulate({ seed: 1, spec: specOf(dedupe, 2), files: inputFiles(), faults, storeFaultRate: 0 }, 120_000)
+    const { finished, report, output, log } = await simulate({ seed: 1, spec: specOf(dedupe, 2), files: inputFiles(), faults, storeFaultRate: 0 }, 120_000)
     expect(finished).toBe(true)
     expect(log.some((line) => line.includes('on the local disk failed: ENOSPC'))).toBe(true)
+    expect(report?.stateBytes?.disk).toBeGreaterThan(0)
     expect(dedupe.wrongness(output.map((line) => JSON.parse(line) as Record<string, unknown>))).toBeUndefined()
   })
 

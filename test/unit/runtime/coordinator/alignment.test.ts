@@ -51,9 +51,10 @@ test('when all are finished or idle nothing holds anybody back', () => {
   expect(told()).toEqual(['a-0 null'])
 })
 
-test('how many splits wait, the lag and the watermark are metrics; what nobody can tell is left out', async () => {
+test('how many splits wait, the lag, the watermark and where state lies are metrics; what nobody can tell is left out', async () => {
   const textOf = async (report: Partial<JobReport>): Promise<string> =>
     (await httpApi({ report: () => ({ lastPauseMs: null, checkpoint: null, ...report }) } as unknown as Coordinator, 'token')({ method: 'GET', path: '/metrics', token: undefined, body: '' })).body
   expect(await textOf({ pausedSplits: 3, lagRecords: 70, watermark: 1_700_000_000_500 })).toMatch(/^millrace_job_lag_records 70\n[^]*^millrace_job_watermark_timestamp_seconds 1700000000.5\n[^]*^millrace_job_paused_splits 3$/m)
-  expect(await textOf({ pausedSplits: 0, lagRecords: null, watermark: null })).not.toMatch(/lag_records|watermark/)
+  expect(await textOf({ stateBytes: { memory: 5, disk: 6 } })).toMatch(/^millrace_job_state_memory_bytes 5\n[^]*^millrace_job_state_disk_bytes 6$/m)
+  expect(await textOf({ pausedSplits: 0, lagRecords: null, watermark: null })).not.toMatch(/lag_records|watermark|state_/)
 })
