@@ -5,7 +5,7 @@ import { valueTypeText } from '../model/value-type.ts'
 
 /** Throws RECORD_INVALID: the field cannot take what was found. */
 export function refuseValue(field: Field, found: unknown): never {
-  const shown = typeof found === 'bigint' ? String(found) : found === undefined ? 'nothing' : JSON.stringify(found)
+  const shown = typeof found === 'bigint' || typeof found === 'number' ? String(found) : found === undefined ? 'nothing' : JSON.stringify(found)
   const wanted = found === null || found === undefined ? 'may not be null' : `must be a ${valueTypeText({ ...field, nullable: false })}`
   throw new MillraceError('RECORD_INVALID', `field '${field.name}' (${valueTypeText(field)}) ${wanted}, found ${clipped(shown)}`, { domain: 'user' })
 }

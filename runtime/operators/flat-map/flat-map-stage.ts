@@ -12,7 +12,7 @@ import type { OperatorStage } from '../stage.ts'
 
 /** One row becomes any number of rows; without state. A row of which one new row is wrong gives none. Flink's FlatMapFunction. */
 export function createFlatMapStage(verb: FlatMapVerb, context: OperatorContext): OperatorStage {
-  return new FlatMapStage(expanderOf(verb, context), context)
+  return new FlatMapStage(expanderOf(verb, context), 'unnest' in verb ? 'unnest' : verb.function.function, context)
 }
 
 function expanderOf(verb: FlatMapVerb, { inputs: [input], output, functions, node }: OperatorContext): RowExpander {
@@ -34,10 +34,13 @@ function iterable(value: unknown): Iterable<unknown> {
 
 class FlatMapStage implements OperatorStage {
   readonly #expand: RowExpander
+  /** What is named when it takes too long. */
+  readonly #name: string
   readonly #context: OperatorContext
 
-  constructor(expand: RowExpander, context: OperatorContext) {
+  constructor(expand: RowExpander, name: string, context: OperatorContext) {
     this.#expand = expand
+    this.#name = name
     this.#context = context
   }
 
@@ -45,7 +48,7 @@ class FlatMapStage implements OperatorStage {
     const { clock, next, node, onBlocked } = this.#context
     for (let at = 0; at < count;) {
       const out: Row[] = []
-      at = watched(clock, (ms) => { onBlocked(node.id, 'flatMap', ms) }, () => this.#fill(rows, at, count, out))
+      at = watched(clock, (ms) => { onBlocked(node.id, this.#name, ms) }, () => this.#fill(rows, at, count, out))
       await emitBatches(next, out)
     }
   }

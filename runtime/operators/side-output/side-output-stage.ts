@@ -18,7 +18,8 @@ class SideOutputStage implements OperatorStage {
   readonly #ends: readonly (Stage | undefined)[]
   readonly #outs: Row[][]
   readonly #counts: number[]
-  readonly #isUserCode: boolean
+  /** Functions of the user that conditions call. */
+  readonly #called: readonly string[]
 
   constructor(verb: SideOutputVerb, context: OperatorContext) {
     const { functions, node } = context
@@ -27,14 +28,14 @@ class SideOutputStage implements OperatorStage {
     this.#ends = [context.next, ...verb.outputs.map(({ name }) => context.side(name))]
     this.#outs = this.#ends.map(() => [])
     this.#counts = this.#ends.map(() => 0)
-    this.#isUserCode = verb.outputs.some((output) => 'function' in output)
+    this.#called = verb.outputs.flatMap((output) => ('function' in output ? [output.function.function] : []))
   }
 
   async process(rows: Row[], count: number): Promise<void> {
     const { clock, node, onBlocked, onError } = this.#context
     this.#counts.fill(0)
     const route = (): void => { this.#route(rows, count, this.#outs, this.#counts, onError) }
-    if (this.#isUserCode) watched(clock, (ms) => { onBlocked(node.id, 'sideOutput', ms) }, route)
+    if (this.#called.length > 0) watched(clock, (ms) => { onBlocked(node.id, this.#called.join(', '), ms) }, route)
     else route()
     for (const [index, end] of this.#ends.entries()) {
       const dealt = this.#counts[index] ?? 0

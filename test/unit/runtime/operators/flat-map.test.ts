@@ -80,7 +80,7 @@ describe('flatMap by a function', () => {
     const clock: Clock = { now: () => now, after: () => () => undefined, nextTurn: setImmediate }
     const one = bed(form, { clock, ...withSplit(() => { now += 1500; return [] }) })
     await one.process([{ id: 1, tags: null }])
-    expect(one.blocked).toEqual([{ operator: 'op', name: 'flatMap', ms: 1500 }])
+    expect(one.blocked).toEqual([{ operator: 'op', name: 'split', ms: 1500 }])
   })
 
   test('when the module does not export it, the operator is refused with what is exported', () => {
