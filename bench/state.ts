@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { figureOf, type Figure } from './figure.ts'
+import type { SpillFigures } from './spill-run.ts'
 import type { StateFigures } from './state-run.ts'
 
 const MB = 1024 * 1024
@@ -16,10 +17,8 @@ const CASES = [
  * are CPU of the loop's thread, so that other load on the machine does not count.
  */
 export function state(): Figure[] {
-  return CASES.flatMap(({ kind, keys, turnMs }) => {
-    const flags = ['--max-semi-space-size=16']
-    const output = execFileSync(process.execPath, [...flags, join(import.meta.dirname, 'state-run.ts'), kind, String(keys)], { encoding: 'utf8' })
-    const { bytesPerKey, updatesPerCpuSecond, updatesPerCpuSecondCheckpointing, worstMs, wholeBytes, changedBytes } = JSON.parse(output) as StateFigures
+  return [...CASES.flatMap(({ kind, keys, turnMs }) => {
+    const { bytesPerKey, updatesPerCpuSecond, updatesPerCpuSecondCheckpointing, worstMs, wholeBytes, changedBytes } = run('state-run.ts', kind, keys) as StateFigures
     const of = (name: string): string => `${keys / 1e6} M ${kind}, ${name}`
     return [
       figureOf(of('memory per key'), 'B', [bytesPerKey], kind === 'rows' ? { target: 160 } : {}),
@@ -29,5 +28,16 @@ export function state(): Figure[] {
       figureOf(of('checkpoint of all'), 'MB', [wholeBytes / MB]),
       figureOf(of('checkpoint when 10 % changed'), 'MB', changedBytes.map((bytes) => bytes / MB), { target: wholeBytes * 0.12 / MB }),
     ]
-  })
+  }), ...spilled()]
+}
+
+/** Three times as many rows as may lie in memory; the file is in the page cache, so that no disk is measured. */
+function spilled(): Figure[] {
+  const { loads } = run('spill-run.ts', 1_200_000, 55) as SpillFigures
+  return Object.entries(loads).map(([name, { perCpuSecond, residentMB, fileMB, worstBatchMs }]) =>
+    figureOf(`1.2 M rows, a third of them in memory, ${name}`, '/CPU s', [perCpuSecond], { note: `${residentMB.toFixed(0)} MB in memory, file of ${fileMB.toFixed(0)} MB, worst batch of 1000 ${worstBatchMs.toFixed(0)} ms` }))
+}
+
+function run(script: string, ...args: readonly (string | number)[]): unknown {
+  return JSON.parse(execFileSync(process.execPath, ['--max-semi-space-size=16', join(import.meta.dirname, script), ...args.map(String)], { encoding: 'utf8' }))
 }
