@@ -36,7 +36,7 @@ function progressLine({ job, phase, attempt, recordsIn, recordsOut, badRecords, 
   if (recordsIn > 0) parts.push(`${recordsIn} in, ${recordsOut} out`)
   if (badRecords > 0) parts.push(`${badRecords} bad`)
   if (checkpoint) parts.push(`checkpoint ${checkpoint.attempt}-${checkpoint.id}`)
-  // What may pass is waited for, with all there is to know; what stays is told in full where the job gives up.
-  if (error) parts.push(error.retriable ? `${error.code}: ${error.message}` : error.code)
+  // What may pass is waited for, and what nobody foresaw is tried for minutes: with all there is to know; what stays is told in full where the job gives up.
+  if (error) parts.push(error.retriable || error.domain === 'bug' ? `${error.code}: ${error.message}` : error.code)
   return parts.join(', ')
 }

@@ -1,8 +1,9 @@
 import type { Expression as Syntax, Literal, MemberExpression, CallExpression, BinaryExpression, LogicalExpression, ConditionalExpression, UnaryExpression, TemplateLiteral } from 'acorn'
 import type { BinaryOperator, Expression, ExpressionType } from './ast.ts'
 import { binaryType, combinedType, describeType } from './typing.ts'
-import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isJsonKey, signatureText } from './functions.ts'
+import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isGlobalName, isJsonKey, signatureText } from './functions.ts'
 import { expressionError } from './expression-error.ts'
+import { sayingOf } from './sayings.ts'
 import { suggestion } from './suggest.ts'
 import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
 import { decimalText } from '../model/decimal-text.ts'
@@ -248,6 +249,8 @@ class Checker {
       if (argument.type === 'SpreadElement') throw this.#forbidden(argument, 'arguments cannot be spread')
       given.push(this.typed(argument, depth))
     }
+    const row = given.find(({ logical }) => logical?.kind === 'row')
+    if (row !== undefined && name !== 'JSON.stringify' && name !== 'Boolean') throw this.#error(node, 'EXPRESSION_TYPE', `${name} does not take ${describeType(row)}`, 'write one of its fields, or JSON.stringify(…)')
     const type = callType(listed, given)
     if (type === undefined) {
       const shown = given.slice(receiver.length).map(describeType).join(', ')
@@ -318,34 +321,12 @@ function sharedLogical(left: ExpressionType, right: ExpressionType): Pick<Expres
   return { logical: left.logical }
 }
 
-/** How JavaScript says what SQL or another place calls a function of that name. */
-function sayingOf(name: string): string | undefined {
-  const word = name.toLowerCase()
-  const inNamespace = [...FUNCTIONS.keys()].find((known) => isGlobalName(known) && known.toLowerCase().endsWith(`.${word}`))
-  return inNamespace === undefined ? SAYINGS.get(word) : `write ${inNamespace}(…)`
-}
-
-const SAYINGS: ReadonlyMap<string, string> = new Map([
-  ...['coalesce', 'ifnull', 'nvl'].map((name) => [name, 'write a ?? b'] as const),
-  ...['if', 'iif', 'case'].map((name) => [name, 'write condition ? a : b'] as const),
-  ['upper', 'write text.toUpperCase()'], ['lower', 'write text.toLowerCase()'], ['concat', 'write `${a}${b}`'], ['substr', 'write text.slice(from, to)'],
-  ...['substring', 'trim'].map((name) => [name, `write text.${name}(…)`] as const),
-  ...['length', 'char_length', 'cardinality'].map((name) => [name, 'write text.length'] as const),
-  ['cast', 'write Number(…), String(…) or Date.parse(…)'], ['isnan', 'ask Number.isFinite(…)'],
-  ...['now', 'current_timestamp'].map((name) => [name, 'the time of day would differ after a restore: take a field of the row, or window: { …, time: processing }'] as const),
-])
-
 function receiverOf(type: FieldType): string {
   return type === 'long' || type === 'double' ? 'number' : type
 }
 
 function methodsOf(receiver: string): string[] {
   return [...FUNCTIONS.keys()].filter((name) => name.startsWith(`${receiver}.`)).map((name) => name.slice(receiver.length + 1))
-}
-
-/** `Math.floor` and `parseInt`, not `string.slice`. */
-function isGlobalName(name: string): boolean {
-  return FUNCTIONS.get(name)?.emission.emit !== 'method'
 }
 
 function exampleOf(name: string): string {

@@ -114,6 +114,11 @@ export const CONSTANTS: ReadonlyMap<string, number> = new Map([
 export const NAMESPACES: ReadonlySet<string> = new Set(
   [...FUNCTIONS.keys(), ...CONSTANTS.keys()].flatMap((name) => /^[A-Z]/.test(name) && name.includes('.') ? [name.slice(0, name.indexOf('.'))] : []))
 
+/** `Math.floor` and `parseInt`, not `string.slice`. */
+export function isGlobalName(name: string): boolean {
+  return FUNCTIONS.get(name)?.emission.emit !== 'method'
+}
+
 /** What may stand before a dot or brackets of a json value: never a way to a prototype, whatever the value holds. */
 export function isJsonKey(name: string): boolean {
   return !(name in Object.prototype) && name !== 'prototype' && name.length <= 128

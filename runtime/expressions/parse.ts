@@ -2,6 +2,7 @@ import { parseExpressionAt, type Expression as Syntax } from 'acorn'
 import type { Expression } from './ast.ts'
 import { checkExpression } from './check.ts'
 import { expressionError } from './expression-error.ts'
+import { sqlHint } from './sayings.ts'
 import type { Scope } from './scope.ts'
 
 /** Longest expression, in UTF-16 units. */
@@ -54,17 +55,6 @@ function syntaxOf(text: string): Syntax {
     throw cause
   }
 }
-
-/** What stands in SQL where an expression has ended. */
-function sqlHint(rest: string): string | undefined {
-  const word = /^[A-Za-z]+/.exec(rest)?.[0].toLowerCase() ?? ''
-  return SQL_WORDS.get(word)
-}
-
-const SQL_WORDS: ReadonlyMap<string, string> = new Map([
-  ['and', 'write &&'], ['or', 'write ||'], ['is', 'write === null or !== null'], ['not', 'write !(…)'],
-  ['like', 'write .startsWith(…), .endsWith(…) or .includes(…)'], ['between', 'write a <= x && x <= b'], ['as', 'the name stands before the expression: name: expression'],
-])
 
 /** Whether brackets are left open, as by a comma that YAML took for its own. */
 function isCutOff(text: string): boolean {

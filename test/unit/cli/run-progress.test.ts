@@ -30,6 +30,11 @@ describe('what millrace run shows', () => {
     expect(shown([{ recordsIn: 1 }, { recordsIn: 1 }, { recordsIn: 2 }])).toHaveLength(2)
   })
 
+  test('an error that nobody foresaw, with which the job tries on for minutes, is told in full', () => {
+    const bug: JobReport['error'] = { code: 'UNEXPECTED', message: 'n is undefined', domain: 'bug', retriable: false }
+    expect(shown([{ phase: 'recovering', error: bug }])).toEqual(['hot: recovering, attempt 1, UNEXPECTED: n is undefined'])
+  })
+
   test('when the job gets on after an error, that is told', () => {
     expect(shown([{ phase: 'recovering', error: error(true) }, { phase: 'deploying' }, { recordsIn: 5 }]).at(-1)).toBe('hot: running, attempt 1, 5 in, 0 out')
   })

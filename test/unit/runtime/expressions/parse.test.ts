@@ -158,7 +158,7 @@ describe('mistakes', () => {
 
 describe('values that are more than their JavaScript type', () => {
   const of = (name: string, text: string): Field => ({ name, ...(parseValueType(text) as ValueType) })
-  const logical: Schema = { fields: [of('price', 'decimal(10,2)'), of('other', 'decimal(12,2)?'), of('rate', 'decimal(10,3)'), of('day', 'date'), of('at', 'timestamp'), of('name', 'string'), of('tags', 'array<string>?'), of('more', 'array<string>')] }
+  const logical: Schema = { fields: [of('price', 'decimal(10,2)'), of('other', 'decimal(12,2)?'), of('rate', 'decimal(10,3)'), of('day', 'date'), of('at', 'timestamp'), of('name', 'string'), of('tags', 'array<string>?'), of('more', 'array<string>'), of('address', 'row{city: string}')] }
 
   test.each([
     ['price === rate', 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
@@ -168,6 +168,7 @@ describe('values that are more than their JavaScript type', () => {
     ['at - day', 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'],
     ["day === '2020-01-31'", "a date counts days since 1970-01-01: Date.parse('2020-01-31') / 86400000"],
     ['tags === more', 'compare a field or element of them, or their texts: JSON.stringify(…)'],
+    ['String(address)', 'write one of its fields, or JSON.stringify(…)'],
     ["tags.includes('a')", 'there are [0], .length, flatMap: { unnest: … }, and functions of a module'],
   ])('%s is refused: rows could never say so', (text, hint) => {
     expect(failureOf(() => parseExpression(text, logical))).toMatchObject({ code: 'EXPRESSION_TYPE', hint })
