@@ -9,6 +9,7 @@ import { compileJsonScanner } from '../runtime/codegen/json/json-scanner.ts'
 import { compileKeyGrouper } from '../runtime/codegen/keys/key-grouper.ts'
 import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import { compileWindowTable } from '../runtime/codegen/windows/window-table.ts'
+import { TableSnapshots } from '../runtime/state/table-snapshots.ts'
 import { parseCondition, parseExpression } from '../runtime/expressions/parse.ts'
 import type { Field, FieldType, Row, Schema } from '../runtime/model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../runtime/model/time.ts'
@@ -113,9 +114,14 @@ function windows(): void {
     const addAll = (): number => { for (const rows of full) table.add(rows, BATCH, MIN_TIMESTAMP, failOnError); return total }
     measure(`window add: ${name}`, addAll)
     const entries = table.size()
-    measure(`window snapshot: ${name} (per entry of ${entries})`, () => { table.snapshot(); return entries })
-    const state = table.snapshot()
-    measure(`window restore, merged into what is there: ${name} (per entry)`, () => { for (const [group, bytes] of state) table.restore(group, bytes); return entries })
+    const snapshots = new TableSnapshots(table)
+    measure(`window snapshot: ${name} (per entry of ${entries})`, () => { snapshots.snapshot(); return entries })
+    const state = snapshots.snapshot()
+    measure(`window restore, merged into what is there: ${name} (per entry)`, () => {
+      for (const [group, bytes] of state) snapshots.restore(group, bytes)
+      snapshots.restored()
+      return entries
+    })
     let fired = 0
     const from = process.cpuUsage()
     while (table.fire(MAX_TIMESTAMP, 1000, (_, count) => { fired += count }));

@@ -6,6 +6,7 @@
  */
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
+import type { KeyTables } from './keys/key-tables.ts'
 
 /** Where the rows of a segment of a chain go. `rows[0..count)` are valid; the array is reused by the caller. */
 export type RowsConsumer = (rows: Row[], count: number) => void
@@ -40,7 +41,7 @@ export interface BatchCodec {
  * The state of one windowed aggregate: typed columns in open-addressing tables per key group. `time` is the watermark, or,
  * where rows count at the time they come, the clock's, which must not go back.
  */
-export interface WindowTable {
+export interface WindowTable extends KeyTables {
   /**
    * Adds rows[0..count). Rows whose windows are all gone are put into `late` from its
    * beginning; returns how many those are.
@@ -49,7 +50,7 @@ export interface WindowTable {
   /**
    * Fires every window that ends at or before `watermark` (end ≤ watermark + 1; of processing time end ≤ time), in slices:
    * emits at most about `budgetRows` rows through `emit` and returns true when there is more to do now.
-   * Resumable: the next call goes on where this one stopped; until it returns false no add and no snapshot may happen.
+   * Resumable: the next call goes on where this one stopped; until it returns false no add and no `live` may happen.
    * A result whose sum over several panes leaves the exact range goes to `onError`; without it, fire throws.
    */
   fire(time: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean
@@ -61,19 +62,6 @@ export interface WindowTable {
   nextEnd(): Timestamp | undefined
   /** How far windows have fired; minus infinity at first. */
   firedUntil(): Timestamp
-  /** Number of live entries. */
-  size(): number
-  /**
-   * Bytes per key group: [group, bytes][]; consistent as of the call. Once windows have fired it holds every own group,
-   * also one without rows: it carries how far its windows have fired.
-   */
-  snapshot(): [group: number, bytes: Uint8Array][]
-  /**
-   * Merges bytes written by snapshot (of this key group, by any parallelism). Called before the first add.
-   * Windows that had fired do not fire again, whatever the watermark starts from.
-   * Throws STATE_CORRUPT, or STATE_INCOMPATIBLE when window, keys or aggregates are not those of the snapshot.
-   */
-  restore(group: number, bytes: Uint8Array): void
 }
 
 /**

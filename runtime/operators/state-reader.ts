@@ -1,4 +1,5 @@
 import { RunningAggregates } from '../codegen/aggregates/running-aggregates.ts'
+import { RestoredTables } from '../codegen/keys/restored-tables.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../model/schema.ts'
@@ -74,6 +75,7 @@ async function windowEntries(by: NonNullable<WrittenBy>, input: Schema, group: n
     onBlocked: () => undefined, onError: (error) => { throw error }, onLate: () => undefined,
   })
   for (const block of blocks) stage.state.restore(group, block)
+  stage.state.restored?.()
   await stage.onWatermark(MAX_TIMESTAMP)
   await stage.close()
   return rows.map((row) => resultEntry('windows', node, row))
@@ -88,7 +90,9 @@ function aggregateEntries({ node, maxParallelism }: NonNullable<WrittenBy>, inpu
     keys: fieldsOf(input, node.keyBy ?? []), aggregates: verb.aggregates, emission: { kind: verb.kind === 'aggregate' && verb.emit.kind === 'everyRow' ? 'everyRow' : 'changed' },
     inputSchema: input, outputRowClass: compileRowClass(node.schema), maxParallelism, operatorId: node.id, ...(ttlMs === undefined ? {} : { ttlMs }),
   })
-  for (const block of blocks) table.restore(group, block)
+  const restored = new RestoredTables(table)
+  for (const block of blocks) restored.add(group, block)
+  restored.finish()
   const entries: StateEntry[] = []
   table.takeAll(0, Infinity, (rows, count) => { for (const row of rows.slice(0, count)) entries.push(resultEntry('aggregates', node, row)) }, (error) => { throw error })
   return entries

@@ -1,4 +1,5 @@
 import type { StateStore } from '../state/state-store.ts'
+import type { TableSnapshots } from '../state/table-snapshots.ts'
 import type { OperatorState } from './stage.ts'
 
 /** The state of an operator that keeps all of it in a store. */
@@ -6,5 +7,13 @@ export function storedState(store: StateStore): OperatorState {
   return {
     scope: 'keyed', appends: true, size: () => store.size(), memory: () => store.memory(), snapshot: () => store.snapshot(), freeze: (extent) => store.freeze(extent),
     restore: (group, bytes) => { store.restore(group, bytes) }, restored: () => { store.restored() },
+  }
+}
+
+/** The state of an operator that keeps all of it in tables by key. */
+export function tableState(tables: TableSnapshots, { appends }: Required<Pick<OperatorState, 'appends'>>): OperatorState {
+  return {
+    scope: 'keyed', appends, size: () => tables.size(), snapshot: () => tables.snapshot(), freeze: (extent) => tables.freeze(extent),
+    restore: (group, bytes) => { tables.restore(group, bytes) }, restored: () => { tables.restored() },
   }
 }

@@ -41,6 +41,12 @@ export interface FrozenLogs<Mark, Log extends GrowingLog<Mark>> {
   release(): void
 }
 
+/**
+ * When files whose content is written anew are left: at once, or with the next checkpoint, which then has whatever this one
+ * leaves out because it has changed since the barrier; a restore gets their stretches before the new ones until then.
+ */
+export type Replacing = 'at once' | 'with the next'
+
 /** Files of checkpoints are merged when so many of about one size follow each other. */
 const MERGED = 8
 /** All is written anew when the files it is kept in are this much larger than what they hold. */
@@ -58,7 +64,10 @@ interface Generation<Mark> { level: number; files: readonly StateFile[]; stretch
  * stretches of a log stay in its order; it bounds their number by the logarithm of their size.
  */
 export class IncrementalSnapshots<Mark, Log extends GrowingLog<Mark>> {
+  readonly #replacing: Replacing
   #generations: readonly Generation<Mark>[] = []
+
+  constructor(replacing: Replacing = 'at once') { this.#replacing = replacing }
 
   /** At a barrier. `whole` refers to no earlier file, and no later checkpoint refers to its. */
   freeze(frozen: FrozenLogs<Mark, Log>, extent: SnapshotExtent): FrozenState {
@@ -68,9 +77,10 @@ export class IncrementalSnapshots<Mark, Log extends GrowingLog<Mark>> {
     return {
       read: () => {
         const logs = frozen.logs()
-        if (extent !== 'whole') ({ kept, level } = this.#toKeep(logs, frozen, extent))
+        let replaced: readonly Generation<Mark>[] = []
+        if (extent !== 'whole') ({ kept, replaced, level } = this.#toKeep(logs, frozen, extent))
         reading = new StretchesRead(logs, kept, frozen)
-        return { kept: kept.flatMap(filesOf), bytes: reading.bytes, blocks: reading.blocks() }
+        return { kept: (this.#replacing === 'at once' ? kept : [...kept, ...replaced]).flatMap(filesOf), bytes: reading.bytes, blocks: reading.blocks() }
       },
       release: (files) => {
         frozen.release()
@@ -81,17 +91,18 @@ export class IncrementalSnapshots<Mark, Log extends GrowingLog<Mark>> {
     }
   }
 
-  /** The generations that need not be written again, without what they held of logs that are gone. */
-  #toKeep(logs: readonly Log[], frozen: FrozenLogs<Mark, Log>, extent: 'changes' | 'appended'): { kept: Generation<Mark>[]; level: number } {
+  /** The generations that need not be written again and those that are, without what they held of logs that are gone. */
+  #toKeep(logs: readonly Log[], frozen: FrozenLogs<Mark, Log>, extent: 'changes' | 'appended'): { kept: Generation<Mark>[]; replaced: Generation<Mark>[]; level: number } {
     const live = logs.reduce((sum, log) => sum + frozen.bytes({ log, from: undefined }), 0)
     const all = this.#generations
     const written = all.reduce((sum, { files }) => sum + files.reduce((of, { sizeBytes }) => of + sizeBytes, 0), 0)
-    if (all.length === 0 || extent === 'changes' && written > live * MAX_SPREAD) return { kept: [], level: Infinity }
-    const { count, level } = extent === 'appended' ? { count: all.length, level: 0 } : mergedFrom(all)
+    const { count, level } = extent === 'appended' && all.length > 0 ? { count: all.length, level: 0 }
+      : all.length === 0 || written > live * MAX_SPREAD ? { count: 0, level: Infinity } : mergedFrom(all)
     const serials = new Set(logs.map(({ serial }) => serial))
     const keepsGone = extent === 'appended' && frozen.keepsGone === true
-    const kept = all.slice(0, count).map((one) => ({ ...one, stretches: one.stretches.filter(({ serial }) => keepsGone || serials.has(serial)) }))
-    return { kept: kept.filter(({ stretches }) => stretches.length > 0), level }
+    const alive = (some: readonly Generation<Mark>[]): Generation<Mark>[] =>
+      some.map((one) => ({ ...one, stretches: one.stretches.filter(({ serial }) => keepsGone || serials.has(serial)) })).filter(({ stretches }) => stretches.length > 0)
+    return { kept: alive(all.slice(0, count)), replaced: alive(all.slice(count)), level }
   }
 }
 

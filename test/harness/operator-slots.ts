@@ -1,15 +1,18 @@
 import { compileKeyGrouper } from '../../runtime/codegen/keys/key-grouper.ts'
 import { fieldsOf, type Row } from '../../runtime/model/schema.ts'
+import type { GroupState, SnapshotExtent } from '../../runtime/model/snapshot.ts'
 import type { Timestamp } from '../../runtime/model/time.ts'
 import type { JobGraph } from '../../runtime/plan/job-graph.ts'
 import { keyGroupsOfSlot, slotOfKeyGroup } from '../../runtime/plan/key-groups.ts'
 import { ManualClock } from './manual-clock.ts'
 import { OperatorBed } from './operator-bed.ts'
+import { Uploads } from './uploads.ts'
 
 /** A keyed operator of one input in several slots, each with the key groups it owns; rescaled by snapshot and restore. */
 export class OperatorSlots {
   readonly clock = new ManualClock(0)
   beds: OperatorBed[] = []
+  #uploads: Uploads<undefined>[] = []
   readonly #graph: JobGraph
   readonly #id: string
   readonly #groupOf: (row: Row) => number
@@ -28,7 +31,29 @@ export class OperatorSlots {
 
   #start(parallelism: number): void {
     this.beds = Array.from({ length: parallelism }, (_, slot) => new OperatorBed(this.#graph, this.#id, { clock: this.clock, slot, parallelism }))
+    this.#uploads = this.beds.map(() => new Uploads())
   }
+
+  /** Begins a checkpoint, which `read` goes on with. */
+  async freeze(extent: SnapshotExtent): Promise<void> {
+    for (const [slot, { stage }] of this.beds.entries()) {
+      await stage.drain?.()
+      const frozen = stage.state?.freeze?.(extent)
+      if (frozen === undefined) throw new Error(`${this.#id} freezes nothing`)
+      this.#uploads[slot]?.add(frozen, undefined)
+    }
+  }
+
+  /** Reads so many blocks of what is frozen. */
+  read(blocks: number): void { for (const uploads of this.#uploads) for (let block = 0; block < blocks && uploads.step(); block++); }
+
+  /** What is being read is not written. */
+  fail(): void { for (const uploads of this.#uploads) uploads.fail() }
+
+  get writtenBytes(): number { return this.#uploads.reduce((sum, uploads) => sum + uploads.writtenBytes, 0) }
+
+  /** How many files the last checkpoint that was written has. */
+  get files(): number { return this.#uploads.reduce((sum, uploads) => sum + (uploads.done.at(-1)?.files.length ?? 0), 0) }
 
   async process(rows: readonly Row[]): Promise<void> {
     for (const [slot, bed] of this.beds.entries()) {
@@ -47,11 +72,19 @@ export class OperatorSlots {
 
   async runMails(): Promise<void> { for (const bed of this.beds) await bed.runMails() }
 
-  async rescale(parallelism: number): Promise<void> {
+  /** From a checkpoint that is read while `meanwhile` goes on in the slots that end, to no effect; from a plain snapshot where the operator cannot freeze. */
+  async rescale(parallelism: number, extent: SnapshotExtent = 'whole', meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     for (const bed of this.beds) await bed.stage.drain?.()
+    const freezes = this.beds.every(({ stage }) => stage.state?.freeze !== undefined)
+    if (freezes) await this.freeze(extent)
     const rows = this.take()
     const late = this.takeSide('late')
-    const state = this.beds.flatMap((bed) => bed.stage.state?.snapshot() ?? [])
+    let state: readonly GroupState[] = []
+    if (freezes) {
+      await meanwhile()
+      this.read(Infinity)
+      state = this.#uploads.flatMap((uploads) => uploads.blocks(uploads.done.at(-1)?.files ?? []))
+    } else state = this.beds.flatMap((bed) => bed.stage.state?.snapshot() ?? [])
     for (const bed of this.beds) await bed.stage.close?.()
     this.#start(parallelism)
     for (const [slot, bed] of this.beds.entries()) {

@@ -2,9 +2,10 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { Aggregate } from '../../plan/aggregate-fields.ts'
 import type { RowErrorHandler, RowsConsumer } from '../contracts.ts'
-import { readGroup, writeGroup } from '../windows/pane-snapshot.ts'
+import { CHANGED, type TableColumns } from '../keys/key-table.ts'
+import type { KeyTables, LiveTable } from '../keys/key-tables.ts'
 import type { RowClass } from '../rows/row.ts'
-import { compileRunningTable, type RunningEmission, type RunningGroupView, type RunningHost, type RunningTable, type RunningTableCode } from './running-table.ts'
+import { compileRunningTable, LISTED, type RunningEmission, type RunningGroupView, type RunningHost, type RunningTable, type RunningTableCode } from './running-table.ts'
 import { tableShape } from '../windows/window-table.ts'
 
 export interface RunningAggregatesOptions {
@@ -28,9 +29,10 @@ interface RunningGroup extends RunningGroupView { id: number }
  * windows of so many rows. The last are counted off in parts of gcd(rows, every), which windows that overlap share; the
  * semantics are Flink's countWindow: the first windows hold fewer rows, the last incomplete one is never seen.
  */
-export class RunningAggregates implements RunningHost<RunningGroup> {
+export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
+  readonly shape: string
+  readonly columns: TableColumns
   readonly #code: RunningTableCode
-  readonly #shape: string
   readonly #operatorId: string
   readonly #ttlMs: number | undefined
   readonly #groups: (RunningGroup | undefined)[]
@@ -44,7 +46,8 @@ export class RunningAggregates implements RunningHost<RunningGroup> {
     const part = emission.kind === 'counted' ? greatestCommonDivisor(emission.rows, emission.every) : 1
     const tableEmission: RunningEmission = emission.kind === 'counted' ? { kind: 'full', rows: part } : emission
     this.#code = compileRunningTable({ keys, aggregates, outputRowClass, maxParallelism: options.maxParallelism, operatorId, emission: tableEmission, ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }) })
-    this.#shape = tableShape(emission.kind === 'counted' ? { rows: emission.rows, every: emission.every } : {}, options)
+    this.columns = this.#code.columns
+    this.shape = tableShape(emission.kind === 'counted' ? { rows: emission.rows, every: emission.every } : {}, options)
     this.#operatorId = operatorId
     this.#ttlMs = options.ttlMs
     this.#groups = new Array<RunningGroup | undefined>(options.maxParallelism).fill(undefined)
@@ -70,7 +73,7 @@ export class RunningAggregates implements RunningHost<RunningGroup> {
   /** Emits what the keys that changed since the last call hold now. */
   takeChanged(emit: RowsConsumer, onError: RowErrorHandler): void {
     for (const { table, changed } of this.#changed) {
-      for (const entry of changed) table.u[entry] = 0
+      for (const entry of changed) table.u[entry] = (table.u[entry] as number) & ~LISTED
       this.#emit(table, changed, emit, onError)
       changed.length = 0
     }
@@ -128,6 +131,7 @@ export class RunningAggregates implements RunningHost<RunningGroup> {
     if (oldest === undefined || parts.length < this.#parts.perWindow) return table.chain(head)
     const before = parts.at(-2) ?? head
     table.nx[before] = 0
+    table.u[before] = (table.u[before] as number) | CHANGED
     table.start(oldest)
     table.hd[oldest] = 0
     table.nx[oldest] = table.nx[head] as number
@@ -183,16 +187,19 @@ export class RunningAggregates implements RunningHost<RunningGroup> {
 
   size(): number { return this.#groups.reduce((sum, group) => sum + (group?.table.n ?? 0), 0) }
 
-  /** As WindowTable.snapshot; what has changed must have been taken before. */
-  snapshot(): [group: number, bytes: Uint8Array][] {
-    return this.#groups.flatMap((group): [number, Uint8Array][] => group === undefined || group.table.n === 0 ? []
-      : [[group.id, writeGroup({ fired: null, panes: [{ start: 0, table: group.table }] }, this.#shape, this.#code.columns)]])
+  create(): RunningTable { return this.#code.create() }
+
+  /** What has changed must have been taken before. */
+  live(): LiveTable[] { return this.#groups.flatMap((group) => (group === undefined ? [] : [{ group: group.id, start: 0, table: group.table }])) }
+
+  fired(): [] { return [] }
+
+  adopt({ group, table }: LiveTable): void {
+    if (this.#groups[group] === undefined) this.#groups[group] = { id: group, table: table as RunningTable, changed: [] }
+    else this.#adopt(group, table as RunningTable, () => true)
   }
 
-  /** As WindowTable.restore. */
-  restore(id: number, bytes: Uint8Array): void {
-    for (const { table } of readGroup(bytes, this.#shape, this.#code.columns, this.#code.create).panes) this.#adopt(id, table as RunningTable, () => true)
-  }
+  adoptFired(): void { throw new MillraceError('STATE_CORRUPT', 'the state of an aggregate without windows says that windows have fired') }
 }
 
 /** Empties the entry and leaves it where it is in its chain. */

@@ -7,14 +7,12 @@ import type { RowErrorHandler } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { emitHashHelpers } from '../keys/key-hash.ts'
-import { emitKeyTable, emitMerge, emitRowsOf, keyTableColumns, textOf, type KeyTable } from '../keys/key-table.ts'
+import { CHANGED, emitKeyTable, emitMerge, emitRowsOf, keyTableColumns, textOf, type KeyTable, type TableColumns } from '../keys/key-table.ts'
 import { emitKey, keyArguments } from '../windows/pane-table.ts'
 import type { RowClass } from '../rows/row.ts'
 
 /** The entries of one key group. A key's rows are in its first entry, and in those chained to it when they are counted off. */
 export interface RunningTable extends KeyTable {
-  /** 1: listed as changed. */
-  u: Uint8Array
   /** When the last row came. */
   tt: Float64Array
   /** Rows in the entry. */
@@ -25,6 +23,9 @@ export interface RunningTable extends KeyTable {
   hd: Uint8Array
   chain(x: number): number
 }
+
+/** Bit of column u: the entry is listed in `changed`. */
+export const LISTED = 1
 
 export interface RunningGroupView { table: RunningTable; changed: number[] }
 
@@ -40,7 +41,7 @@ export interface RunningHost<Group extends RunningGroupView> {
 export type RunningEmission = { kind: 'everyRow' } | { kind: 'full'; rows: number } | { kind: 'changed' }
 
 export interface RunningTableCode {
-  columns: readonly Column[]
+  columns: TableColumns
   create(): RunningTable
   /** Adds rows at the time `now`; results that come at once go to `out`; returns how many. */
   add<Group extends RunningGroupView>(rows: readonly Row[], count: number, now: number, host: RunningHost<Group>, out: Row[], onError: RowErrorHandler): number
@@ -59,25 +60,25 @@ export interface RunningTableOptions {
   operatorId: string
 }
 
-const KEPT: readonly Column[] = [
-  { name: 'tt', array: 'Float64Array' }, { name: 'cn', array: 'Int32Array' }, { name: 'ps', array: 'Int32Array' },
-  { name: 'nx', array: 'Int32Array' }, { name: 'hd', array: 'Uint8Array' },
-]
+const TIMED: readonly Column[] = [{ name: 'tt', array: 'Float64Array' }]
+const COUNTED: readonly Column[] = [{ name: 'cn', array: 'Int32Array' }, { name: 'ps', array: 'Int32Array' }, { name: 'nx', array: 'Int32Array' }, { name: 'hd', array: 'Uint8Array' }]
 
 /** Generates the table class of one aggregate without windows of time and the functions over it. */
 export function compileRunningTable(options: RunningTableOptions): RunningTableCode {
   const { keys } = options
   const codes = aggregateCodes(options.aggregates)
-  const start = 't.u[e] = 0; t.tt[e] = Infinity; t.cn[e] = 0; t.ps[e] = 0; t.nx[e] = 0; t.hd[e] = 1'
+  const start = 't.tt[e] = Infinity; t.cn[e] = 0; t.ps[e] = 0; t.nx[e] = 0; t.hd[e] = 1'
   const code = new Emitter()
   emitHashHelpers(code)
-  emitKeyTable(code, { keys, codes, extra: { columns: [...KEPT, { name: 'u', array: 'Uint8Array' }], start }, chained: 'by nx' })
+  emitKeyTable(code, { keys, codes, extra: { columns: [...TIMED, ...COUNTED], start }, chained: 'by nx' })
   emitAdd(code, options, codes)
   emitMerge(code, codes)
   emitRowsOf(code, keys, codes, [], 'keysStay')
   code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
   const compiled = code.compile<Omit<RunningTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf })
-  return { columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }), ...compiled }
+  // the others have the values they start with
+  const kept = [...(options.ttlMs === undefined ? [] : TIMED), ...(options.emission.kind === 'full' ? COUNTED : [])]
+  return { columns: keyTableColumns({ keys, codes, extra: { columns: kept, start: '' } }), ...compiled }
 }
 
 function emitAdd(code: Emitter, options: RunningTableOptions, codes: readonly AggregateCode[]): void {
@@ -87,14 +88,15 @@ function emitAdd(code: Emitter, options: RunningTableOptions, codes: readonly Ag
   for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
   emitKey(body, keys, options.maxParallelism)
   body.line(`const s = host.groupAt(g), t = s.table, e = t.find(${keyArguments(keys)})`)
-  if (ttlMs !== undefined) body.line(`if (t.tt[e] + ${code.literal(ttlMs)} <= now) { const listed = t.u[e]; t.start(e); t.u[e] = listed }`)
+  if (ttlMs !== undefined) body.line(`if (t.tt[e] + ${code.literal(ttlMs)} <= now) { const bits = t.u[e]; t.start(e); t.u[e] |= bits }`)
   for (const { prepare } of codes) prepare?.(body)
   for (const { store } of codes) store(body)
   if (ttlMs !== undefined) body.line(`t.tt[e] = now`)
+  if (emission.kind !== 'changed') body.line(`t.u[e] = ${CHANGED}`)
   switch (emission.kind) {
     case 'everyRow': body.line(`one[0] = e; made += rowsOf(t, one, 1, last, refuse); out[made - 1] = last[0]`); break
     case 'full': body.line(`if (++t.cn[e] === ${code.literal(emission.rows)}) made = host.full(s, e, out, made)`); break
-    case 'changed': body.line(`if (t.u[e] === 0) { t.u[e] = 1; if (s.changed.push(e) === 1) host.touched(s) }`); break
+    case 'changed': body.line(`if (t.u[e] !== ${LISTED | CHANGED}) { if ((t.u[e] & ${LISTED}) === 0 && s.changed.push(e) === 1) host.touched(s); t.u[e] = ${LISTED | CHANGED} }`); break
   }
   // rows have no order but that of their arrival
   code.line(`const time = 0, one = [0], last = []`)

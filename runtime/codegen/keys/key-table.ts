@@ -16,8 +16,23 @@ export interface KeyTable {
   text: Uint8Array | Uint16Array
   /** Units used of `text`. */
   chars: number
+  /** Another one as soon as the table begins to hold other entries: entry e of a table of one serial is of one key for ever. */
+  readonly serial: number
+  /** By entry: CHANGED, and bits of the table's own. */
+  u: Uint8Array
+  /** By entry, the last snapshot that found it changed; no longer than it needs to be. */
+  changedIn: Int32Array
+  /** The last snapshot that found any entry changed. */
+  lastChange: number
   /** Makes room without entries. */
   clear(): void
+  /** Twice the room. */
+  grow(): void
+  /** Makes the index anew. */
+  reindex(): void
+  /** Makes room for so many more characters; those beyond 255 need a text that was widened. */
+  room(chars: number): void
+  widen(): void
   /** The entry of the key that entry `x` of the other table has; made when it is not there. */
   findOf(other: KeyTable, x: number): number
   /** Gives the entry the values of no rows. */
@@ -36,12 +51,17 @@ export interface KeyTableOptions {
   chained?: 'by nx'
 }
 
+/** In column u: the entry has changed since the last snapshot. Whatever changes what a snapshot holds of an entry sets it. */
+export const CHANGED = 4
+
+/** The columns of a snapshot: those that an entry never changes, and the others. */
+export interface TableColumns { keys: readonly Column[]; values: readonly Column[] }
+
 /** So many key texts of a table stay strings, none longer than so many characters. */
 const KEPT_TEXTS = 256, LONGEST_KEPT = 256
 
-/** All columns of the table, in the order in which a snapshot holds them. */
-export function keyTableColumns({ keys, codes, extra }: KeyTableOptions): Column[] {
-  return [{ name: 'h', array: 'Int32Array' }, ...keyColumns(keys), ...(extra?.columns ?? []), ...codes.flatMap(({ columns }) => columns)]
+export function keyTableColumns({ keys, codes, extra }: KeyTableOptions): TableColumns {
+  return { keys: [{ name: 'h', array: 'Int32Array' }, ...keyColumns(keys)], values: [...(extra?.columns ?? []), ...codes.flatMap(({ columns }) => columns)] }
 }
 
 const indexesOf = (keys: readonly Field[], isText: 'text' | 'number'): number[] =>
@@ -50,16 +70,19 @@ const indexesOf = (keys: readonly Field[], isText: 'text' | 'number'): number[] 
 /** Emits `class Table`. */
 export function emitKeyTable(code: Emitter, options: KeyTableOptions): void {
   const { keys, codes, extra, fields } = options
-  const columns = keyTableColumns(options)
+  const { keys: ofKeys, values } = keyTableColumns(options)
+  const columns: readonly Column[] = [...ofKeys, ...values, { name: 'u', array: 'Uint8Array' }]
   const typed = columns.filter((column) => !isHeapColumn(column) && column.array !== 'Whole')
   const texts = indexesOf(keys, 'text')
+  code.line(`let serials = 0`)
   code.line(`class Table {`)
-  code.line(`constructor() { this.n = 0; this.chars = 0; this.cap = 8; this.mask = 15; this.shift = 28; this.index = new Int32Array(16)`)
+  code.line(`constructor() { this.n = 0; this.chars = 0; this.serial = ++serials; this.cap = 8; this.mask = 15; this.shift = 28; this.index = new Int32Array(16)`)
+  code.line(`this.changedIn = new Int32Array(0); this.lastChange = 0`)
   code.line(`this.text = new Uint8Array(${texts.length > 0 ? '64' : '0'})`)
   if (texts.length > 0) code.line(`this.textAt = null; this.lastTexts = []`)
   for (const column of columns) code.line(`this.${column.name} = ${column.create ?? (isHeapColumn(column) ? '[]' : `new ${column.array}(8)`)}`)
   code.line(`${fields?.create ?? ''} }`)
-  code.line(`clear() { this.n = 0; this.chars = 0; this.index.fill(0)${texts.length > 0 ? '; this.textAt = null' : ''}`)
+  code.line(`clear() { this.n = 0; this.chars = 0; this.serial = ++serials; this.lastChange = 0; this.index.fill(0)${texts.length > 0 ? '; this.textAt = null' : ''}`)
   for (const column of columns) {
     if (isHeapColumn(column)) code.line(`this.${column.name}.length = 0`)
     else if (column.array === 'Whole') code.line(`this.${column.name}.clear()`)
@@ -71,7 +94,7 @@ export function emitKeyTable(code: Emitter, options: KeyTableOptions): void {
   emitFinders(code, keys)
   code.line(`enter(h, p) { if (this.n === this.cap) { this.grow(); p = this.free(h) }`)
   code.line(`const t = this, e = this.n++; this.index[p] = e + 1; this.h[e] = h; this.start(e); return e }`)
-  code.line(`start(e) { const t = this; ${[extra?.start ?? '', ...codes.map(({ start }) => start)].filter((start) => start !== '').join('; ')} }`)
+  code.line(`start(e) { const t = this; ${[`t.u[e] = ${CHANGED}`, extra?.start ?? '', ...codes.map(({ start }) => start)].filter((start) => start !== '').join('; ')} }`)
   code.line(`room(n) { const need = this.chars + n; if (need > 2147483647) throw new RangeError('the string keys of a table exceed 2^31 characters')`)
   code.line(`if (need > this.text.length) { const old = this.text; this.text = new old.constructor(Math.max(need, old.length * 2)); this.text.set(old) } }`)
   // the same keys come out again and again, and making a string of bytes is a native call

@@ -3,12 +3,12 @@ import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../plan/aggregate-fields.ts'
 import type { AggregateCode } from '../aggregates/aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
-import { storedKey, type Column } from '../rows/columns.ts'
+import { storedKey } from '../rows/columns.ts'
 import type { RowErrorHandler } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { emitHashHelpers, keyGroupExpression, keyHashExpression } from '../keys/key-hash.ts'
-import { emitKeyTable, emitMerge, emitRows, keyTableColumns, textOf, type KeyTable } from '../keys/key-table.ts'
+import { CHANGED, emitKeyTable, emitMerge, emitRows, keyTableColumns, textOf, type KeyTable, type TableColumns } from '../keys/key-table.ts'
 import type { RowClass } from '../rows/row.ts'
 
 /** The entries of one pane and key group. With `tracking`, `lates` and `earlies` list entries that changed. */
@@ -17,7 +17,7 @@ export type PaneTable = KeyTable
 /** What the generated add loop asks of the panes. */
 export interface PaneHost {
   /** End of the last fired window of each key group. */
-  readonly fired: Float64Array
+  readonly ended: Float64Array
   paneAt(time: number): PaneView
   tableAt(pane: PaneView, group: number): PaneTable
   /** The table has its first entry that came after its first window had fired. */
@@ -35,8 +35,11 @@ export interface PaneView {
   readonly tables: (PaneTable | undefined)[]
 }
 
+/** Bits of column u: the entry is listed in `lates`, in `earlies`. */
+export const LATE = 1, EARLY = 2
+
 export interface PaneTableCode {
-  columns: readonly Column[]
+  columns: TableColumns
   create(): PaneTable
   /**
    * Adds rows; `passed` is watermark + 1, or the time of all rows where `time` is the clock's. Rows that came too late go
@@ -77,8 +80,6 @@ export function compilePaneTable(options: PaneTableOptions): PaneTableCode {
   emitKeyTable(code, {
     keys, codes,
     ...(isTracked ? {
-      // u: 1 in lates, 2 in earlies
-      extra: { columns: [{ name: 'u', array: 'Uint8Array' }], start: 't.u[e] = 0' },
       fields: { create: 'this.lates = []; this.earlies = []', clear: 'this.lates.length = 0; this.earlies.length = 0' },
     } : {}),
   })
@@ -104,10 +105,11 @@ function emitAdd(code: Emitter, options: PaneTableOptions, codes: readonly Aggre
   body.line(`const e = t.find(${keyArguments(keys)})`)
   for (const { prepare } of codes) prepare?.(body)
   for (const { store } of codes) store(body)
-  if (latenessMs > 0) body.line(`if ((pane.firstEnd <= passed || pane.firstEnd <= fired[g]) && (t.u[e] & 1) === 0) { t.u[e] |= 1; if (t.lates.push(e) === 1) host.lateIn(pane, g) }`)
-  if (options.tracking === 'early') body.line(`if ((t.u[e] & 2) === 0) { t.u[e] |= 2; t.earlies.push(e) }`)
+  body.line(latenessMs > 0 || options.tracking === 'early' ? `t.u[e] |= ${CHANGED}` : `t.u[e] = ${CHANGED}`)
+  if (latenessMs > 0) body.line(`if ((pane.firstEnd <= passed || pane.firstEnd <= fired[g]) && (t.u[e] & ${LATE}) === 0) { t.u[e] |= ${LATE}; if (t.lates.push(e) === 1) host.lateIn(pane, g) }`)
+  if (options.tracking === 'early') body.line(`if ((t.u[e] & ${EARLY}) === 0) { t.u[e] |= ${EARLY}; t.earlies.push(e) }`)
   code.line(`function add(rows, count, passed, host, late, onError) {`)
-  code.line(`const fired = host.fired; let lates = 0, i = 0, pane, from = Infinity, to = -Infinity, lastEnd = 0, tables`)
+  code.line(`const fired = host.ended; let lates = 0, i = 0, pane, from = Infinity, to = -Infinity, lastEnd = 0, tables`)
   code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
   code.line(body.text())
   code.line(`} } catch (error) { onError(error, rows[i], operatorId); i++ } }`)

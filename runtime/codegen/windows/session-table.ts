@@ -7,9 +7,12 @@ import type { RowErrorHandler } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { emitHashHelpers } from '../keys/key-hash.ts'
-import { emitKeyTable, emitMerge, emitRowsOf, keyTableColumns, textOf, type KeyTable } from '../keys/key-table.ts'
+import { CHANGED, emitKeyTable, emitMerge, emitRowsOf, keyTableColumns, textOf, type KeyTable, type TableColumns } from '../keys/key-table.ts'
 import { emitKey, emitTime, keyArguments, refuseNullTime, type RowTime } from './pane-table.ts'
 import type { RowClass } from '../rows/row.ts'
+
+/** Bit of column u: the entry is listed in `earlies`. */
+export const LISTED = 1
 
 /** What a session is, in column st. */
 export const SESSION = { none: 0, open: 1, fired: 2 } as const
@@ -27,8 +30,6 @@ export interface SessionTable extends KeyTable {
   /** Next entry of the chain + 1. */
   nx: Int32Array
   hd: Uint8Array
-  /** 1: listed as changed. */
-  u: Uint8Array
   /** One more entry of the key of entry x, behind it. */
   chain(x: number): number
 }
@@ -46,7 +47,7 @@ export interface SessionHost<Group extends SessionGroupView> {
 
 export interface SessionTableCode {
   /** Of a snapshot; the others can be told from these. */
-  columns: readonly Column[]
+  columns: TableColumns
   create(): SessionTable
   /** As PaneTableCode.add. */
   add<Group extends SessionGroupView>(rows: readonly Row[], count: number, passed: number, host: SessionHost<Group>, late: Row[], onError: RowErrorHandler): number
@@ -68,13 +69,13 @@ export interface SessionTableOptions {
 }
 
 const KEPT: readonly Column[] = [{ name: 'ws', array: 'Float64Array' }, { name: 'we', array: 'Float64Array' }, { name: 'st', array: 'Uint8Array' }]
-const DERIVED: readonly Column[] = [{ name: 'tm', array: 'Float64Array' }, { name: 'nx', array: 'Int32Array' }, { name: 'hd', array: 'Uint8Array' }, { name: 'u', array: 'Uint8Array' }]
+const DERIVED: readonly Column[] = [{ name: 'tm', array: 'Float64Array' }, { name: 'nx', array: 'Int32Array' }, { name: 'hd', array: 'Uint8Array' }]
 
 /** Generates the table class of one operator of sessions and the functions over it. */
 export function compileSessionTable(options: SessionTableOptions): SessionTableCode {
   const { keys } = options
   const codes = aggregateCodes(options.aggregates)
-  const start = 't.ws[e] = 0; t.we[e] = -Infinity; t.tm[e] = Infinity; t.st[e] = 0; t.nx[e] = 0; t.hd[e] = 1; t.u[e] = 0'
+  const start = 't.ws[e] = 0; t.we[e] = -Infinity; t.tm[e] = Infinity; t.st[e] = 0; t.nx[e] = 0; t.hd[e] = 1'
   const code = new Emitter()
   emitHashHelpers(code)
   emitKeyTable(code, { keys, codes, extra: { columns: [...KEPT, ...DERIVED], start }, chained: 'by nx' })
@@ -106,8 +107,9 @@ function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly Ag
   for (const { store } of codes) store(body)
   body.line(`if (time < t.ws[e]) t.ws[e] = time`)
   body.line(`if (until > t.we[e]) t.we[e] = until`)
+  body.line(options.tracking === 'early' ? `t.u[e] |= ${CHANGED}` : `t.u[e] = ${CHANGED}`)
   if (latenessMs > 0) body.line(`if (t.st[e] === ${SESSION.fired}) host.late(s, e, passed)`)
-  if (options.tracking === 'early') body.line(`if (t.u[e] === 0) { t.u[e] = 1; s.earlies.push(e) }`)
+  if (options.tracking === 'early') body.line(`if ((t.u[e] & ${LISTED}) === 0) { t.u[e] |= ${LISTED}; s.earlies.push(e) }`)
   code.line(`function add(rows, count, passed, host, late, onError) { let lates = 0, i = 0`)
   code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
   code.line(body.text())

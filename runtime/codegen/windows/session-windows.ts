@@ -3,9 +3,10 @@ import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { KeyGroupRange } from '../../plan/key-groups.ts'
 import type { RowErrorHandler, RowsConsumer, WindowTable } from '../contracts.ts'
-import { readGroup, writeFired, writeGroup } from './pane-snapshot.ts'
-import { compileSessionTable, SESSION, type SessionGroupView, type SessionHost, type SessionTable, type SessionTableCode } from './session-table.ts'
-import { rowTime, tableShape, type KeyedTableOptions } from './window-table.ts'
+import { CHANGED, type TableColumns } from '../keys/key-table.ts'
+import type { LiveTable } from '../keys/key-tables.ts'
+import { compileSessionTable, LISTED, SESSION, type SessionGroupView, type SessionHost, type SessionTable, type SessionTableCode } from './session-table.ts'
+import { endedGroups, rowTime, tableShape, type KeyedTableOptions } from './window-table.ts'
 
 export interface SessionWindowsOptions extends KeyedTableOptions { gapMs: number }
 
@@ -46,12 +47,13 @@ interface SessionGroup extends SessionGroupView {
 interface Bucket { groups: SessionGroup[]; entries: number[]; tables: number[] }
 
 class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
+  readonly shape: string
+  readonly columns: TableColumns
   readonly #code: SessionTableCode
   readonly #gapMs: number
   readonly #latenessMs: number
   readonly #isEventTime: boolean
   readonly #bucketMs: number
-  readonly #shape: string
   readonly #own: KeyGroupRange
   readonly #operatorId: string
   readonly #groups: (SessionGroup | undefined)[]
@@ -70,7 +72,8 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     this.#latenessMs = options.latenessMs ?? 0
     this.#isEventTime = options.eventTime !== undefined
     this.#bucketMs = Math.max(1, Math.ceil(options.gapMs / BUCKETS_PER_GAP))
-    this.#shape = tableShape({ session: options.gapMs }, options)
+    this.shape = tableShape({ session: options.gapMs }, options)
+    this.columns = code.columns
     this.#own = options.groups ?? { first: 0, endExclusive: options.maxParallelism }
     this.#operatorId = operatorId
     this.#groups = new Array<SessionGroup | undefined>(options.maxParallelism).fill(undefined)
@@ -122,16 +125,22 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
 
   #open(group: SessionGroup, entry: number, time: number, passed: number): number {
     const { table } = group
-    const [next, isHead, isListed] = [table.nx[entry] as number, table.hd[entry] as number, table.u[entry] as number]
+    const [next, isHead, bits] = [table.nx[entry] as number, table.hd[entry] as number, table.u[entry] as number]
     if (table.tm[entry] === ENDED) group.ended--
     table.start(entry)
     table.nx[entry] = next
     table.hd[entry] = isHead
-    table.u[entry] = isListed
+    table.u[entry] = bits | CHANGED
     table.ws[entry] = time
     table.we[entry] = time + this.#gapMs
     this.#settle(group, entry, passed)
     return entry
+  }
+
+  /** All that changes a session beside its rows goes with a change of what it is. */
+  #become(table: SessionTable, entry: number, what: number): void {
+    table.st[entry] = what
+    table.u[entry] = (table.u[entry] as number) | CHANGED
   }
 
   /** An open session is looked at when it ends, one that has fired when late rows may no longer come. */
@@ -139,7 +148,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     const { table } = group
     const end = table.we[entry] as number
     const isOpen = !this.#isEventTime || end > Math.max(passed, this.#fired[group.id] ?? -Infinity)
-    table.st[entry] = isOpen ? SESSION.open : SESSION.fired
+    this.#become(table, entry, isOpen ? SESSION.open : SESSION.fired)
     this.#lookAt(group, entry, isOpen ? end : end + this.#latenessMs)
   }
 
@@ -161,8 +170,9 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     const { table } = group
     this.#code.combine(table, first, table, other)
     table.we[first] = Math.max(table.we[first] as number, table.we[other] as number)
-    if (table.st[other] === SESSION.open && table.st[first] === SESSION.fired) {
-      table.st[first] = SESSION.open
+    const opens = table.st[other] === SESSION.open && table.st[first] === SESSION.fired
+    this.#become(table, first, opens ? SESSION.open : table.st[first] as number)
+    if (opens) {
       this.#lookAt(group, first, table.we[first])
     }
     this.#end(group, other)
@@ -170,7 +180,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
 
   #end(group: SessionGroup, entry: number): void {
     const { table } = group
-    table.st[entry] = SESSION.none
+    this.#become(table, entry, SESSION.none)
     table.we[entry] = -Infinity
     table.tm[entry] = ENDED
     group.ended++
@@ -200,7 +210,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       if (group === undefined || group.earlies.length === 0) continue
       const { table } = group
       const entries = [...new Set(group.earlies)]
-      for (const entry of entries) table.u[entry] = 0
+      for (const entry of entries) table.u[entry] = (table.u[entry] as number) & ~LISTED
       group.earlies = []
       this.#emit(table, entries.filter((entry) => table.st[entry] === SESSION.open), emit, onError)
     }
@@ -291,7 +301,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       this.#end(group, entry)
       return
     }
-    table.st[entry] = SESSION.fired
+    this.#become(table, entry, SESSION.fired)
     this.#lookAt(group, entry, (table.we[entry] as number) + this.#latenessMs)
   }
 
@@ -302,7 +312,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     group.ended = 0
     const moved = this.#adopt(group, old)
     group.earlies = earlies.flatMap((entry) => moved.get(entry) ?? [])
-    for (const entry of group.earlies) group.table.u[entry] = 1
+    for (const entry of group.earlies) group.table.u[entry] = CHANGED | LISTED
   }
 
   /** Adds all sessions of another table; where they went to. */
@@ -331,22 +341,15 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
 
   size(): number { return this.#groups.reduce((sum, group) => sum + (group === undefined ? 0 : group.table.n - group.ended), 0) }
 
-  snapshot(): [group: number, bytes: Uint8Array][] {
-    const written: [number, Uint8Array][] = []
-    for (let id = this.#own.first; id < this.#own.endExclusive; id++) {
-      const fired = this.#fired[id] ?? -Infinity
-      const group = this.#groups[id]
-      if (group !== undefined && group.table.n > group.ended) {
-        written.push([id, writeGroup({ fired: fired === -Infinity ? null : fired, panes: [{ start: 0, table: group.table }] }, this.#shape, this.#code.columns)])
-      } else if (fired !== -Infinity) written.push([id, writeFired(fired)])
-    }
-    return written
+  create(): SessionTable { return this.#code.create() }
+
+  live(): LiveTable[] {
+    return this.#groups.flatMap((group) => (group === undefined || group.table.n === group.ended ? [] : [{ group: group.id, start: 0, table: group.table }]))
   }
 
-  restore(id: number, bytes: Uint8Array): void {
-    const state = readGroup(bytes, this.#shape, this.#code.columns, this.#code.create)
-    this.#fired[id] = Math.max(this.#fired[id] ?? -Infinity, state.fired ?? -Infinity)
-    for (const { table } of state.panes) this.#adopt(this.groupAt(id), table as SessionTable)
-  }
+  fired(): [group: number, end: number][] { return endedGroups(this.#fired, this.#own) }
+
+  adopt({ group, table }: LiveTable): void { this.#adopt(this.groupAt(group), table as SessionTable) }
+
+  adoptFired(group: number, end: number): void { this.#fired[group] = Math.max(this.#fired[group] ?? -Infinity, end) }
 }
-

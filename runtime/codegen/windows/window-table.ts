@@ -4,8 +4,9 @@ import type { Timestamp } from '../../model/time.ts'
 import type { Aggregate } from '../../plan/aggregate-fields.ts'
 import type { KeyGroupRange } from '../../plan/key-groups.ts'
 import type { RowErrorHandler, RowsConsumer, WindowTable } from '../contracts.ts'
-import { readGroup, writeFired, writeGroup } from './pane-snapshot.ts'
-import { compilePaneTable, type PaneHost, type PaneTable, type PaneTableCode, type PaneView, type RowTime } from './pane-table.ts'
+import type { TableColumns } from '../keys/key-table.ts'
+import type { LiveTable } from '../keys/key-tables.ts'
+import { compilePaneTable, EARLY, LATE, type PaneHost, type PaneTable, type PaneTableCode, type PaneView, type RowTime } from './pane-table.ts'
 import type { RowClass } from '../rows/row.ts'
 
 export interface WindowTableOptions extends KeyedTableOptions {
@@ -67,6 +68,11 @@ export function tableShape(extent: object, { keys, aggregates }: { keys: readonl
   })
 }
 
+/** Of own groups that have fired any window, how far. */
+export function endedGroups(ended: Float64Array, own: KeyGroupRange): [group: number, end: number][] {
+  return [...ended.subarray(own.first, own.endExclusive).entries()].flatMap(([index, end]) => (end === -Infinity ? [] : [[own.first + index, end] as [number, number]]))
+}
+
 class Pane implements PaneView {
   readonly start: number
   readonly end: number
@@ -91,14 +97,15 @@ interface Firing { start: number; end: number; group: number; entry: number; tab
 
 class PaneWindows implements WindowTable, PaneHost {
   /** Of groups that are another's, minus infinity. */
-  readonly fired: Float64Array
+  readonly ended: Float64Array
+  readonly shape: string
+  readonly columns: TableColumns
   readonly #code: PaneTableCode
   readonly #size: number
   readonly #slide: number
   readonly #paneMs: number
   readonly #latenessMs: number
   readonly #isEventTime: boolean
-  readonly #shape: string
   readonly #groups: number
   readonly #own: KeyGroupRange
   readonly #operatorId: string
@@ -119,11 +126,12 @@ class PaneWindows implements WindowTable, PaneHost {
     this.#paneMs = greatestCommonDivisor(this.#size, this.#slide)
     this.#latenessMs = options.latenessMs ?? 0
     this.#isEventTime = options.eventTime !== undefined
-    this.#shape = shape
+    this.shape = shape
+    this.columns = code.columns
     this.#groups = options.maxParallelism
     this.#own = options.groups ?? { first: 0, endExclusive: options.maxParallelism }
     this.#operatorId = operatorId
-    this.fired = new Float64Array(this.#groups).fill(-Infinity)
+    this.ended = new Float64Array(this.#groups).fill(-Infinity)
     this.#merged = code.create()
   }
 
@@ -138,7 +146,7 @@ class PaneWindows implements WindowTable, PaneHost {
     if (this.#lateIn.length === 0) return
     const changed = this.#lateIn.splice(0)
     for (const { group, windows } of this.#windowsOf(changed)) {
-      const done = Math.max(this.fired[group] ?? -Infinity, watermark + 1)
+      const done = Math.max(this.ended[group] ?? -Infinity, watermark + 1)
       for (const start of windows) {
         const end = start + this.#size
         if (end <= done && end + this.#latenessMs > done) this.#emitChanged(start, group, 'lates', emit, onError)
@@ -150,7 +158,7 @@ class PaneWindows implements WindowTable, PaneHost {
   early(emit: RowsConsumer, onError?: RowErrorHandler): void {
     const changed = [...this.#panes.values()].flatMap((pane) => pane.tables.flatMap((table, group) => (table === undefined || changesOf(table, 'earlies').length === 0 ? [] : [{ pane, group }])))
     for (const { group, windows } of this.#windowsOf(changed)) {
-      for (const start of windows) if (start + this.#size > (this.fired[group] ?? -Infinity)) this.#emitChanged(start, group, 'earlies', emit, onError)
+      for (const start of windows) if (start + this.#size > (this.ended[group] ?? -Infinity)) this.#emitChanged(start, group, 'earlies', emit, onError)
     }
     for (const { pane, group } of changed) forget(pane.tables[group], 'earlies')
   }
@@ -192,7 +200,7 @@ class PaneWindows implements WindowTable, PaneHost {
     return this.#windowFrom(first) + this.#size
   }
 
-  firedUntil(): number { return this.fired.reduce((most, end) => Math.max(most, end), -Infinity) }
+  firedUntil(): number { return this.ended.reduce((most, end) => Math.max(most, end), -Infinity) }
 
   fire(time: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean {
     const passed = this.#isEventTime ? time + 1 : time
@@ -218,30 +226,27 @@ class PaneWindows implements WindowTable, PaneHost {
     return entries
   }
 
-  snapshot(): [group: number, bytes: Uint8Array][] {
-    this.#refuseWhileFiring('snapshot')
-    const panes = [...this.#panes.values()].sort((left, right) => left.start - right.start)
-    const groups: [number, Uint8Array][] = []
-    for (let group = this.#own.first; group < this.#own.endExclusive; group++) {
-      const fired = this.fired[group] ?? -Infinity
-      const live = panes.flatMap((pane) => {
-        const table = pane.tables[group]
-        return table === undefined ? [] : [{ start: pane.start, table }]
-      })
-      if (live.length > 0) groups.push([group, writeGroup({ fired: fired === -Infinity ? null : fired, panes: live }, this.#shape, this.#code.columns)])
-      else if (fired !== -Infinity) groups.push([group, writeFired(fired)])
-    }
-    return groups
+  create(): PaneTable { return this.#code.create() }
+
+  live(): LiveTable[] {
+    this.#refuseWhileFiring('live')
+    return [...this.#panes.values()].flatMap(({ start, tables }) => tables.flatMap((table, group) => (table === undefined ? [] : [{ group, start, table }])))
   }
 
-  restore(group: number, bytes: Uint8Array): void {
-    const state = readGroup(bytes, this.#shape, this.#code.columns, this.#code.create)
-    this.fired[group] = Math.max(this.fired[group] ?? -Infinity, state.fired ?? -Infinity)
-    for (const { start, table } of state.panes) {
-      const pane = this.paneAt(start)
-      this.#code.merge(pane.tables[group] ?? this.tableAt(pane, group), table)
+  fired(): [group: number, end: number][] { return endedGroups(this.ended, this.#own) }
+
+  adopt({ group, start, table }: LiveTable): void {
+    const pane = this.paneAt(start)
+    const known = pane.tables[group]
+    if (known !== undefined) {
+      this.#code.merge(known, table)
+      return
     }
+    this.#panes.set(start, pane)
+    pane.tables[group] = table
   }
+
+  adoptFired(group: number, end: number): void { this.ended[group] = Math.max(this.ended[group] ?? -Infinity, end) }
 
   /** The pane of a moment; enters the map only with its first table, so that late rows leave nothing behind. */
   paneAt(time: number): Pane {
@@ -260,7 +265,7 @@ class PaneWindows implements WindowTable, PaneHost {
 
   #advance(passed: number): void {
     for (let group = this.#own.first; group < this.#own.endExclusive; group++) {
-      if (passed > (this.fired[group] ?? -Infinity)) this.fired[group] = passed
+      if (passed > (this.ended[group] ?? -Infinity)) this.ended[group] = passed
     }
   }
 
@@ -290,7 +295,7 @@ class PaneWindows implements WindowTable, PaneHost {
   #fireWindow(firing: Firing, budget: number, emit: RowsConsumer, onError: RowErrorHandler | undefined): number {
     let left = budget
     for (; firing.group < this.#groups; firing.group++) {
-      if (firing.end <= (this.fired[firing.group] ?? -Infinity)) continue
+      if (firing.end <= (this.ended[firing.group] ?? -Infinity)) continue
       if (left <= 0) return left
       firing.table ??= this.#windowOf(firing)
       const table = firing.table
@@ -303,7 +308,7 @@ class PaneWindows implements WindowTable, PaneHost {
       }
       firing.entry = 0
       firing.table = undefined
-      if (firing.group >= this.#own.first && firing.group < this.#own.endExclusive) this.fired[firing.group] = firing.end
+      if (firing.group >= this.#own.first && firing.group < this.#own.endExclusive) this.ended[firing.group] = firing.end
     }
     this.#nextStart = firing.start + this.#slide
     return left
@@ -364,8 +369,8 @@ function changesOf(table: PaneTable, list: 'lates' | 'earlies'): number[] { retu
 
 function forget(table: PaneTable | undefined, list: 'lates' | 'earlies'): void {
   if (table === undefined) return
-  const marks = table['u'] as Uint8Array
-  for (const entry of changesOf(table, list)) marks[entry] = (marks[entry] ?? 0) & (list === 'lates' ? 2 : 1)
+  const marks = table.u
+  for (const entry of changesOf(table, list)) marks[entry] = (marks[entry] ?? 0) & ~(list === 'lates' ? LATE : EARLY)
   changesOf(table, list).length = 0
 }
 

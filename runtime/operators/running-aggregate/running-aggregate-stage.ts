@@ -5,9 +5,11 @@ import { fieldsOf, type Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { RunningAggregateVerb } from '../../plan/running-aggregate-verb.ts'
 import type { WindowVerb } from '../../plan/window-verb.ts'
+import { TableSnapshots } from '../../state/table-snapshots.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
+import { tableState } from '../stored-state.ts'
 
 /** Rows or entries that are dealt with before the loop gets its turn. */
 const SLICE = 4096
@@ -56,10 +58,8 @@ class RunningAggregateStage implements OperatorStage {
       keys, aggregates: context.functions.bound(aggregates), emission, inputSchema: input.schema, outputRowClass: output.rowClass, maxParallelism, operatorId: node.id,
       ...(ttlMs === undefined ? {} : { ttlMs }),
     })
-    this.state = {
-      scope: 'keyed', size: () => table.size(), snapshot: () => table.snapshot(),
-      restore: (group, bytes) => { table.restore(group, bytes) },
-    }
+    // what was restored of a key cannot be taken back when it expires
+    this.state = tableState(new TableSnapshots(table), { appends: ttlMs === undefined })
     this.#policy = policy
     this.#context = context
     this.#table = table

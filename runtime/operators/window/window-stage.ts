@@ -7,9 +7,11 @@ import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.t
 import { keyGroupsOfSlot } from '../../plan/key-groups.ts'
 import type { WindowVerb } from '../../plan/window-verb.ts'
 import type { Clock } from '../../ports/clock.ts'
+import { TableSnapshots } from '../../state/table-snapshots.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState, Stage } from '../stage.ts'
+import { tableState } from '../stored-state.ts'
 
 /** Rows a closing window may emit before the loop gets its turn. */
 const FIRE_SLICE_ROWS = 4096
@@ -45,10 +47,8 @@ export class WindowStage implements OperatorStage {
       groups: keyGroupsOfSlot(slot, maxParallelism, parallelism), operatorId: node.id, latenessMs: verb.latenessMs,
       tracking: verb.earlyMs === undefined ? 'none' : 'early', ...(verb.eventTime === undefined ? {} : { eventTime: verb.eventTime }),
     })
-    this.state = {
-      scope: 'keyed', size: () => table.size(), snapshot: () => table.snapshot(),
-      restore: (group, bytes) => { table.restore(group, bytes) },
-    }
+    // what was restored of a window cannot be taken back when it fires
+    this.state = tableState(new TableSnapshots(table), { appends: false })
     this.#table = table
     this.#next = context.next
     this.#late = context.side('late')

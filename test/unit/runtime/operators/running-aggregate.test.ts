@@ -4,10 +4,13 @@ import type { Row } from '../../../../runtime/model/schema.ts'
 import type { Aggregate } from '../../../../runtime/plan/aggregate-fields.ts'
 import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
 import { MAX_TIMESTAMP } from '../../../../runtime/model/time.ts'
+import { checkpointSteps, takeStep, type CheckpointStep } from '../../../harness/checkpoint-steps.ts'
 import { aroundOperator } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { plainAggregate } from '../../../harness/plain/plain-aggregate.ts'
 
+/** So few that there are several keys in each. */
+const GROUPS = 4
 const SCHEMA = { k: 'long', city: 'string', whole: 'long', maybe: 'long?', name: 'string?', flag: 'boolean' }
 const AGGREGATES = {
   n: 'count()', some: 'count(maybe)', big: 'countIf(whole > 3)', total: 'sum(whole)', least: 'min(maybe)', mean: 'avg(maybe)', spread: 'stddev(whole)',
@@ -22,15 +25,15 @@ const inputRow: fc.Arbitrary<Input> = fc.record({
   k: fc.integer({ min: 0, max: 3 }), city: fc.constantFrom('Brno', 'Žilina'), whole: fc.integer({ min: -2, max: 12 }),
   maybe: fc.option(fc.integer({ min: -5, max: 5 }), { nil: null }), name: fc.option(fc.constantFrom('a', 'ů', 'bb'), { nil: null }), flag: fc.boolean(),
 })
-type Step = { kind: 'rows'; rows: Input[] } | { kind: 'wait'; ms: number } | { kind: 'rescale'; parallelism: number }
+type Step = { kind: 'rows'; rows: Input[] } | { kind: 'wait'; ms: number } | CheckpointStep<Input[]>
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('rows' as const), rows: fc.array(inputRow, { maxLength: 12 }) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 40 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('rescale' as const), parallelism: fc.integer({ min: 1, max: 4 }) }) },
+  ...checkpointSteps(fc.array(inputRow, { maxLength: 4 })),
 )
 
 function graphOf(more: object): JobGraph {
-  return aroundOperator(SCHEMA, { keyBy: ['k', 'city'], aggregate: AGGREGATES, ...more })
+  return { ...aroundOperator(SCHEMA, { keyBy: ['k', 'city'], aggregate: AGGREGATES, ...more }), maxParallelism: GROUPS }
 }
 
 /** Comparable: doubles to nine digits. */
@@ -73,13 +76,14 @@ async function run(graph: JobGraph, steps: readonly Step[], onRows: (slots: Oper
     } else if (one.kind === 'wait') {
       await slots.advance(one.ms)
       onWait(slots)
-    } else await slots.rescale(one.parallelism)
+    } else if (one.kind === 'rescale') await slots.rescale(one.parallelism, one.extent, () => slots.process(one.meanwhile as unknown as Row[]))
+    else await takeStep(slots, one)
   }
   expect(slots.errors()).toEqual([])
   return slots
 }
 
-const anySteps = fc.array(step, { maxLength: 15 })
+const anySteps = fc.array(step, { maxLength: 40, size: 'max' })
 
 describe('the running aggregate', () => {
   test('gives the row of every key that a batch has changed, over any rows, pauses beyond the time to live, and rescales', async () => {

@@ -5,8 +5,10 @@ import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import { compileWindowTable, type WindowTableOptions } from '../../../../../runtime/codegen/windows/window-table.ts'
 import type { WindowTable } from '../../../../../runtime/codegen/contracts.ts'
 import type { Field, FieldType, Row, Schema } from '../../../../../runtime/model/schema.ts'
+import type { GroupState } from '../../../../../runtime/model/snapshot.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../../../../../runtime/model/time.ts'
 import type { Aggregate } from '../../../../../runtime/plan/aggregate-fields.ts'
+import { TableSnapshots } from '../../../../../runtime/state/table-snapshots.ts'
 import { PlainWindow, type PlainAggregate } from '../../../../harness/plain/plain-window.ts'
 
 const GROUPS = 8
@@ -127,7 +129,7 @@ describe('window table', () => {
     const first = create()
     first.add(rows, rows.length, MIN_TIMESTAMP, unexpected)
     const second = create()
-    for (const [group, bytes] of first.snapshot()) second.restore(group, bytes)
+    restore(second, new TableSnapshots(first).snapshot())
     expect(second.size()).toBe(first.size())
     const results = fireAll(first, MAX_TIMESTAMP, 64)
     expect(sorted(fireAll(second, MAX_TIMESTAMP, 1000))).toEqual(sorted(results))
@@ -142,12 +144,18 @@ describe('window table', () => {
     const table = create()
     const rows = [new rowClass(0, 'x')]
     table.add(rows, 1, MIN_TIMESTAMP, unexpected)
-    const [[group, bytes] = [0, new Uint8Array()]] = table.snapshot()
-    expect(() => { other.create().restore(group, bytes) }).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
-    expect(() => { create().restore(group, bytes.subarray(0, bytes.length - 8)) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
-    expect(() => { create().restore(group, new Uint8Array(3)) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
+    const [[group, bytes] = [0, new Uint8Array()]] = new TableSnapshots(table).snapshot()
+    expect(() => { restore(other.create(), [[group, bytes]]) }).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
+    expect(() => { restore(create(), [[group, bytes.subarray(0, bytes.length - 8)]]) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
+    expect(() => { restore(create(), [[group, new Uint8Array(3)]]) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
   })
 })
+
+function restore(table: WindowTable, state: readonly GroupState[]): void {
+  const snapshots = new TableSnapshots(table)
+  for (const [group, bytes] of state) snapshots.restore(group, bytes)
+  snapshots.restored()
+}
 
 function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number }, steps: readonly Step[]): void {
   const { rowClass, grouper, create } = setUp(keys, VALUES, AGGREGATES, window)
@@ -177,9 +185,9 @@ function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number },
         break
       }
       case 'restore': {
-        const state = tables.flatMap((table) => table.snapshot())
+        const state = tables.flatMap((table) => new TableSnapshots(table).snapshot())
         tables = Array.from({ length: step.parallelism }, create)
-        for (const [group, bytes] of state) tables[group % tables.length]?.restore(group, bytes)
+        tables.forEach((table, slot) => { restore(table, state.filter(([group]) => group % tables.length === slot)) })
         watermark = MIN_TIMESTAMP
       }
     }

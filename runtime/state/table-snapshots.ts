@@ -1,0 +1,134 @@
+import { writeFired, FIRED_BYTES } from '../codegen/keys/group-block.ts'
+import type { KeyTables, LiveTable } from '../codegen/keys/key-tables.ts'
+import { RestoredTables } from '../codegen/keys/restored-tables.ts'
+import { isAsAt, NOTHING, takeChanged, unchangedSince, writeTable, type TableBlock, type TableExtent } from '../codegen/keys/table-block.ts'
+import type { Entries } from '../codegen/rows/column-bytes.ts'
+import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
+import { IncrementalSnapshots, type GrowingLog, type Stretch } from './incremental-snapshots.ts'
+
+/** How far a table had come at a snapshot. */
+interface Mark extends TableExtent {
+  readonly snapshot: number
+  /** Bytes of its columns of objects, about. */
+  readonly objectBytes: number
+}
+
+interface FrozenTable extends GrowingLog<Mark>, LiveTable {
+  /** What the last snapshot that was written holds of it. */
+  readonly written: Mark | undefined
+  /** What has changed since that one, and how many entries that were. */
+  readonly block: Uint8Array | undefined
+  readonly changed: number
+  /** The last snapshot before this one that found a change. */
+  readonly lastChange: number
+}
+
+/**
+ * Snapshots of tables by key. At the barrier the entries that have changed since the last snapshot that was written are
+ * copied. When older files are to be written anew, the entries that have not changed are read between turns; one that has
+ * changed since the barrier is left out, and the older files stay until the next snapshot, which has it among its changes.
+ */
+export class TableSnapshots {
+  readonly #tables: KeyTables
+  readonly #snapshots = new IncrementalSnapshots<Mark, FrozenTable>('with the next')
+  readonly #restored: RestoredTables
+  /** Bytes of a header, or somewhat more. */
+  readonly #head: number
+  /** Bytes of an entry's keys and numbers. */
+  readonly #entryBytes: number
+  #count = 0
+  #written: { snapshot: number; marks: ReadonlyMap<number, Mark> } = { snapshot: 0, marks: new Map() }
+
+  constructor(tables: KeyTables) {
+    const { shape, columns: { keys, values } } = tables
+    this.#tables = tables
+    this.#restored = new RestoredTables(tables)
+    this.#head = 512 + 2 * shape.length + 64 * (keys.length + values.length)
+    this.#entryBytes = 4 + [...keys, ...values].reduce((sum, { array }) => sum + (array === 'Uint8Array' ? 1 : array === 'Int32Array' ? 4 : 8), 0)
+  }
+
+  size(): number { return this.#tables.size() }
+
+  snapshot(): GroupState[] {
+    const frozen = this.freeze('whole')
+    const states = [...frozen.read().blocks]
+    frozen.release()
+    return states
+  }
+
+  freeze(extent: SnapshotExtent): FrozenState {
+    const tables = extent === 'whole' ? this.#freezeAll() : this.#freezeChanges(++this.#count)
+    const fired = this.#tables.fired()
+    const frozen = this.#snapshots.freeze({
+      logs: () => tables,
+      bytes: (stretch) => this.#bytes(stretch),
+      blocks: (stretch) => this.#blocks(stretch),
+      last: { bytes: fired.length * FIRED_BYTES, blocks: () => fired.map(([group, end]): GroupState => [group, writeFired(end)]) },
+      release: () => undefined,
+    }, extent)
+    const snapshot = this.#count
+    return {
+      read: () => frozen.read(),
+      release: (files) => {
+        frozen.release(files)
+        if (files !== undefined && extent !== 'whole') this.#written = { snapshot, marks: new Map(tables.map(({ serial, end }) => [serial, end])) }
+      },
+    }
+  }
+
+  #freezeChanges(now: number): FrozenTable[] {
+    const { snapshot, marks } = this.#written
+    return this.#live().map(({ group, start, table }) => {
+      const { serial, n, chars, lastChange } = table
+      const written = marks.get(serial)
+      const entries = takeChanged(table, written === undefined ? 0 : snapshot, now)
+      const block = entries.length === 0 ? undefined : this.#write({ group, start, table }, written, { n, chars }, entries.length === n ? n : entries)
+      const end: Mark = { n, chars, snapshot: now, objectBytes: block?.objectBytes ?? written?.objectBytes ?? 0 }
+      return { group, start, table, serial, end, written, block: block?.bytes, changed: entries.length, lastChange }
+    })
+  }
+
+  /** What has changed stays so for the next. */
+  #freezeAll(): FrozenTable[] {
+    return this.#live().map(({ group, start, table }) => {
+      const { serial, n, chars, lastChange } = table
+      const block = this.#write({ group, start, table }, undefined, { n, chars }, n)
+      return { group, start, table, serial, end: { n, chars, snapshot: this.#count, objectBytes: block.objectBytes }, written: undefined, block: block.bytes, changed: n, lastChange }
+    })
+  }
+
+  #live(): LiveTable[] { return this.#tables.live().filter(({ table }) => table.n > 0) }
+
+  #write({ start, table }: LiveTable, from: Mark | undefined, to: TableExtent, entries: Entries, wholes: 'with wholes' | 'without wholes' = 'with wholes'): TableBlock {
+    const { columns, shape } = this.#tables
+    return writeTable(table, columns, { start, ...(from === undefined ? { shape } : {}) }, { from: from ?? NOTHING, to, entries, wholes })
+  }
+
+  #bytes({ log, from }: Stretch<Mark, FrozenTable>): number {
+    const copied = log.block?.length ?? 0
+    const read = readFrom(log, from)
+    if (read === undefined) return copied
+    const others = Math.max(0, read.n - log.changed)
+    return copied + this.#head + others * this.#entryBytes + Math.ceil(read.objectBytes) + (read.chars - (from?.chars ?? 0)) * 2
+  }
+
+  * #blocks({ log, from }: Stretch<Mark, FrozenTable>): Generator<GroupState> {
+    const { group, table, serial, block } = log
+    const read = readFrom(log, from)
+    if (read !== undefined && table.serial === serial) {
+      const same = unchangedSince(table, read.n, [from?.snapshot ?? 0, read.snapshot])
+      yield [group, this.#write(log, from, read, same, block === undefined && isAsAt(table, read.snapshot) ? 'with wholes' : 'without wholes').bytes]
+    }
+    if (block !== undefined) yield [group, block]
+  }
+
+  restore(group: number, bytes: Uint8Array): void { this.#restored.add(group, bytes) }
+
+  restored(): void { this.#restored.finish() }
+}
+
+/** Up to where the table itself is read, for a stretch that begins before the copy of its changes; undefined when it need not be. */
+function readFrom({ written, lastChange }: FrozenTable, from: Mark | undefined): Mark | undefined {
+  const since = from?.snapshot ?? 0
+  return written !== undefined && since < written.snapshot && since < lastChange ? written : undefined
+}
