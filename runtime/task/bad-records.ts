@@ -1,5 +1,6 @@
 import type { DeadLetters } from '../connectors/dead-letters.ts'
 import { describeWithCauses, MillraceError, type ErrorDetails } from '../model/errors.ts'
+import { redacted } from '../model/redacted.ts'
 import type { Row } from '../model/schema.ts'
 import type { ErrorPolicy } from '../plan/job-graph.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -62,6 +63,7 @@ function blame(error: unknown): Pick<ErrorDetails, 'domain' | 'retriable'> {
 }
 
 function shown(record: Uint8Array | string): string {
-  const text = typeof record === 'string' ? record : Buffer.from(record).toString('utf8')
+  // a little more is looked at than is shown, so that no name of a secret is cut from its value
+  const text = redacted((typeof record === 'string' ? record : Buffer.from(record).toString('utf8')).slice(0, 2 * SHOWN_CHARACTERS))
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
 }

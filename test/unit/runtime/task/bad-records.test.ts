@@ -14,4 +14,8 @@ describe('a row that is refused with onError: fail', () => {
   test('when a function throws, the error is the author\'s and stays', () => {
     expect(() => { failing().onRow(new Error('no luck'), {}, 'kept') }).toThrow(expect.objectContaining({ code: 'RECORD_REFUSED', domain: 'user', retriable: false }))
   })
+
+  test('the record is shown without the values of fields that are secrets', () => {
+    expect(() => { failing().onRow(new Error('no luck'), { user: 'a', password: 'hunter2' }, 'kept') }).toThrow('record {"user":"a","password":"…"}')
+  })
 })
