@@ -109,6 +109,7 @@ interface Side {
   readonly time: { field: Field; offsetMs: number } | undefined
   readonly isTimed: boolean
   readonly isMarked: boolean
+  readonly indexing: 'each' | 'searched' | 'never'
 }
 
 class JoinGenerator {
@@ -160,16 +161,19 @@ class JoinGenerator {
     const fields = schema.fields.filter((field) => kept.has(field.name))
     const time = this.#verb.times?.[side]
     const field = time === undefined ? undefined : fieldOf(schema, time.field)
+    const keys = fieldsOf(schema, this.#verb.keys[side])
     if (time !== undefined && field === undefined) throw new MillraceError('UNKNOWN_FIELD', `event time ${time.field} is no field of the join's ${side} input`)
     return {
-      name: side === 'left' ? 'Left' : 'Right', side, index: side === 'left' ? 0 : 1, fields, keys: fieldsOf(schema, this.#verb.keys[side]),
+      name: side === 'left' ? 'Left' : 'Right', side, index: side === 'left' ? 0 : 1, fields, keys,
       time: time === undefined || field === undefined ? undefined : { field, offsetMs: time.offsetMs },
       isTimed: this.#verb.extent.kind !== 'regular' || this.#verb.extent.ttlMs !== undefined, isMarked: this.#verb.type !== 'inner',
+      // a window that fires searches the right side alone
+      indexing: this.#verb.extent.kind === 'window' && side === 'left' ? 'never' : hasText(keys) || this.#isKeptOnce(side) ? 'each' : 'searched',
     }
   }
 
   /** A right row of which no more than its being there is asked is kept once per key. */
-  #isKeptOnce({ side }: Side): boolean {
+  #isKeptOnce(side: JoinSide): boolean {
     const { type, where, extent } = this.#verb
     const isForEver = extent.kind === 'window' || (extent.kind === 'regular' && extent.ttlMs === undefined)
     return side === 'right' && (type === 'semi' || type === 'anti') && where === undefined && isForEver
@@ -205,9 +209,9 @@ class JoinGenerator {
     const code = this.#code
     code.line(`if (!(time >= from && time < ${until})) { if (pane !== undefined) pane.texts.flush(); pane = host.paneAt(${side.index}, time); from = pane.start; ${until} = pane.end; parts = pane.parts }`)
     code.line(`const own = parts[${this.#part}] ?? host.part(${side.index}, pane, ${this.#part})`)
-    if (this.#isKeptOnce(side)) code.line(`const isNew = own.find(${this.#args(side)}) < 0; if (isNew)`)
+    if (this.#isKeptOnce(side.side)) code.line(`const isNew = own.find(${this.#args(side)}) < 0; if (isNew)`)
     // the text of a key is compared with that of the next row
-    const flush = side.keys.some((key) => key.type === 'string') ? '; pane.texts.flush()' : ''
+    const flush = side.indexing === 'each' && hasText(side.keys) ? '; pane.texts.flush()' : ''
     code.line(`{ own.add(${row}, time, ${matched}, isLinked, ${this.#args(side)})${flush} }`)
   }
 
@@ -237,7 +241,7 @@ class JoinGenerator {
       code.line(`const lo = time - ${below}, hi = time + ${above}`)
     }
     // who waited for such a row has been put out by the first of its key
-    const isOnce = this.#isKeptOnce(side)
+    const isOnce = this.#isKeptOnce(side.side)
     if (isOnce) {
       code.line(`if (!isLinked) continue`)
       this.#emitKeep(side, row, '0')
@@ -267,12 +271,15 @@ class JoinGenerator {
     code.line(`if (pane !== undefined) pane.texts.flush(); return i }`)
   }
 
+  #looks(side: Side): boolean { return this.#isKeptOnce(side.side) && !hasText(side.keys) }
+
   /**
    * `look`: reads what adding the rows to a pane will read of its index, in two passes. The reads do not depend on each
-   * other, so that the cache misses of a batch overlap. Not for texts, whose hash is dear.
+   * other, so that the cache misses of a batch overlap. Where each row is searched for before it is added; not for texts,
+   * whose hash is dear.
    */
   #emitLook(side: Side): void {
-    if (!canLook(side)) return
+    if (!this.#looks(side)) return
     const code = this.#code
     code.line(`const hashes${side.name} = new Int32Array(1024), entries${side.name} = new Int32Array(1024); let looked${side.name} = 0`)
     code.line(`function look${side.name}(rows, i, count, parts) { const H = hashes${side.name}, E = entries${side.name}; let z = 0`)
@@ -284,7 +291,7 @@ class JoinGenerator {
   }
 
   #emitLookCall(side: Side): void {
-    if (!canLook(side)) return
+    if (!this.#looks(side)) return
     const time = side.time === undefined ? 'host.now' : `rows[i]${this.#code.property(side.time.field.name)} + ${this.#code.literal(side.time.offsetMs)}`
     this.#code.line(`if (count - i >= ${LEAST_LOOK}) { const at = ${time}; if (at - at === 0) look${side.name}(rows, i, count, host.paneAt(${side.index}, at).parts) }`)
   }
@@ -330,7 +337,7 @@ class JoinGenerator {
     const left = this.#left
     const bounds = ['window.start', 'window.end']
     const needsLeft = this.#verb.fields.some(({ value }) => readsText(value, left)) || (this.#verb.where !== undefined && readsText(this.#verb.where, left))
-      || left.keys.some((key) => key.type === 'string')
+      || hasText(left.keys)
     code.line(`function fire(t, i, rights, window, host, out, onError) { const l = cursorLeft, held = host.held; l.t = t`)
     code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { l.e = i; const h = t.h[i]`)
     code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
@@ -382,7 +389,7 @@ class JoinGenerator {
   }
 }
 
-function canLook({ keys }: Side): boolean { return keys.every(({ type }) => type !== 'string') }
+function hasText(keys: readonly Field[]): boolean { return keys.some(({ type }) => type === 'string') }
 
 /** True when the expression reads a text of the side. */
 function readsText(expression: Expression, { side }: Side): boolean {

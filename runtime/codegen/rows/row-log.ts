@@ -4,9 +4,9 @@ import { textAt, type RowTexts } from './row-texts.ts'
 
 /**
  * Rows of one schema under a key, as generated code keeps them: typed columns in the order of arrival, the texts of a row
- * as one stretch among the texts of the pane, and an open-addressing index (linear probing, Fibonacci hashing) from each key to its newest
- * row. Rows of a key form a ring, newest to oldest to newer, so that they come back in their order. Nothing of it lies
- * on the heap, rows are only ever added, and all of it is dropped at once.
+ * as one stretch among the texts of the pane, and an open-addressing index (linear probing, Fibonacci hashing) from each key
+ * to its newest row. Rows of a key form a ring, newest to oldest to newer, so that they come back in their order. Nothing of
+ * it lies on the heap, rows are only ever added, and all of it is dropped at once.
  */
 export interface RowLog {
   /** Number of rows; columns hold them at [0, n). */
@@ -29,7 +29,12 @@ export interface RowLogShape {
   isTimed: boolean
   /** Whether rows note that they had a match. */
   isMarked: boolean
+  /** When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never: nobody searches. */
+  indexing: 'each' | 'searched' | 'never'
 }
+
+/** So many rows at most enter the index in one go, a few milliseconds. */
+const MOST_UNINDEXED = 1 << 16
 
 /** So many texts that were read stay strings, none of more than so many bytes. A pane's texts never change. */
 const KEPT_TEXTS = 512, LONGEST_KEPT = 2048
@@ -42,10 +47,10 @@ export function emitRowLog(code: Emitter, shape: RowLogShape): void {
   const texts = fields.filter(isText)
   const columns = columnsOf(shape)
   code.line(`class ${name}Log {`)
-  code.line(`constructor(texts) { this.texts = texts; this.version = 0; this.n = 0; this.keyCount = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
+  code.line(`constructor(texts) { this.texts = texts; this.version = 0; this.n = 0; this.indexed = 0; this.keyCount = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
   for (const [column, array] of columns) code.line(`this.${column} = new ${array}(16)`)
   code.line(`}`)
-  code.line(`clear(texts) { this.texts = texts; this.version++; this.n = 0; this.keyCount = 0; this.index.fill(0) }`)
+  code.line(`clear(texts) { this.texts = texts; this.version++; this.n = 0; this.indexed = 0; this.keyCount = 0; this.index.fill(0) }`)
   // room that is not written to yet takes no memory, copying does
   code.line(`grow() { const cap = this.cap = this.cap * 4; let c`)
   for (const [column, array] of columns) code.line(`c = this.${column}; this.${column} = new ${array}(cap); this.${column}.set(c)`)
@@ -74,8 +79,10 @@ function columnsOf({ fields, isTimed, isMarked }: RowLogShape): (readonly [strin
 export function keyParameters(keys: readonly Field[]): string[] { return keys.map((_, index) => `k${index}`) }
 
 /** find: the newest row of a key none of whose values is null, or -1. */
-function emitFind(code: Emitter, { fields, keys }: RowLogShape): void {
+function emitFind(code: Emitter, { fields, keys, indexing }: RowLogShape): void {
+  if (indexing === 'never') return
   code.line(`find(${['h', ...keyParameters(keys)].join(', ')}) {`)
+  if (indexing === 'searched') code.line(`if (this.indexed !== this.n) this.catchUp()`)
   code.line(`const index = this.index, mask = this.mask; let p = Math.imul(h, 0x9e3779b1) >>> this.shift, e`)
   code.line(`while ((e = index[p] - 1) >= 0) { if (${sameKey(fields, keys)}) return e; p = p + 1 & mask }`)
   code.line(`return -1 }`)
@@ -97,9 +104,9 @@ function textStart(fields: readonly Field[], at: number, table: string): string 
 }
 
 /** add: takes row r; one whose key holds a null (isLinked false) is kept but never found. */
-function emitAdd(code: Emitter, { fields, keys, isTimed, isMarked }: RowLogShape): void {
+function emitAdd(code: Emitter, { fields, keys, isTimed, isMarked, indexing }: RowLogShape): void {
   code.line(`add(${['r', 'time', 'matched', 'isLinked', 'h', ...keyParameters(keys)].join(', ')}) {`)
-  code.line(`if (this.n === this.cap) this.grow(); if (this.keyCount * 2 > this.mask) this.reindex(); const e = this.n`)
+  code.line(`if (this.n === this.cap) this.grow(); ${indexing === 'each' ? 'if (this.keyCount * 2 > this.mask) this.reindex(); ' : ''}const e = this.n`)
   const texts: string[] = []
   fields.forEach((field, index) => {
     const value = `r${code.property(field.name)}`
@@ -112,11 +119,28 @@ function emitAdd(code: Emitter, { fields, keys, isTimed, isMarked }: RowLogShape
   })
   if (texts.length > 0) code.line(`this.texts.add(this, e, ${texts.join(' + ')})`)
   // nothing above but room leaves a trace when it throws: the row is there once n says so
-  code.line(`this.h[e] = h; ${isTimed ? 'this.time[e] = time; ' : ''}${isMarked ? 'this.m[e] = matched; ' : ''}this.next[e] = e; this.n = e + 1`)
+  code.line(`this.h[e] = h; ${isTimed ? 'this.time[e] = time; ' : ''}${isMarked ? 'this.m[e] = matched; ' : ''}this.next[e] = isLinked ? e : -1; this.n = e + 1`)
+  if (indexing !== 'each') {
+    code.line(`${indexing === 'never' ? '' : `if (e - this.indexed >= ${MOST_UNINDEXED}) this.catchUp()`} }`)
+    if (indexing === 'searched') emitCatchUp(code, keys.map((key) => fields.findIndex((field) => field.name === key.name)))
+    return
+  }
   code.line(`if (!isLinked) return`)
   code.line(`const index = this.index, mask = this.mask, row = e; let p = Math.imul(h, 0x9e3779b1) >>> this.shift`)
   code.line(`for (let e; (e = index[p] - 1) >= 0; p = p + 1 & mask) if (${sameKey(fields, keys)}) { this.next[row] = this.next[e]; this.next[e] = row; index[p] = row + 1; return }`)
   code.line(`this.keyCount++; index[p] = row + 1 }`)
+}
+
+/** catchUp: the rows that came since it was last searched enter the index, those whose key holds a null excepted. `keys`: columns. */
+function emitCatchUp(code: Emitter, keys: readonly number[]): void {
+  const same = ['H[e] === h', ...keys.map((key) => `C${key}[e] === C${key}[row]`)].join(' && ')
+  code.line(`catchUp() { const n = this.n, next = this.next, H = this.h; let index = this.index, mask = this.mask, shift = this.shift`)
+  for (const key of new Set(keys)) code.line(`const C${key} = this.c${key}`)
+  code.line(`for (let row = this.indexed; row < n; row++) { if (next[row] < 0) continue; const h = H[row]; let p = Math.imul(h, 0x9e3779b1) >>> shift, e`)
+  code.line(`while ((e = index[p] - 1) >= 0 && !(${same})) p = p + 1 & mask`)
+  code.line(`index[p] = row + 1; if (e >= 0) { next[row] = next[e]; next[e] = row }`)
+  code.line(`else if (++this.keyCount * 2 > mask) { this.reindex(); index = this.index; mask = this.mask; shift = this.shift } }`)
+  code.line(`this.indexed = n }`)
 }
 
 /** Words before the text of a record: time and numbers as doubles, then flags, bytes of text, lengths, booleans. */

@@ -15,7 +15,7 @@ import { Uploads } from '../../../harness/uploads.ts'
 import { plainJoin, plainWindowJoin, type PlainPair, type PlainRow } from '../../../harness/plain/plain-join.ts'
 
 const GROUPS = 12
-const SCHEMA = { key: 'string?', n: 'long', at: 'timestamp', id: 'long', text: 'string' }
+const SCHEMA = { key: 'string?', num: 'long?', n: 'long', at: 'timestamp', id: 'long', text: 'string' }
 
 /** Sources a and b, the join, a sink. */
 function joinGraph(join: object): JobGraph {
@@ -27,11 +27,13 @@ const BOTH = { key: 'left.key', leftId: 'left.id', rightId: 'right.id', leftText
 const ONE = { key: 'left.key', leftId: 'left.id', leftText: 'left.text' }
 const selectOf = (type: JoinType): object => (type === 'semi' || type === 'anti' ? ONE : BOTH)
 
+const KEYS = ['x', 'y', 'ž日', '\ud83d', ''] as const
+
 interface Event { side: 0 | 1; row: PlainRow }
 
 /** Events whose times go up with at most so much disorder, in batches. */
 const arbitraryBatches = fc.array(fc.array(fc.record({
-  side: fc.constantFrom(0 as const, 1 as const), key: fc.constantFrom('x', 'y', 'ž日', '\ud83d', '', null), jitter: fc.nat(20), step: fc.nat(4),
+  side: fc.constantFrom(0 as const, 1 as const), key: fc.constantFrom(...KEYS, null), jitter: fc.nat(20), step: fc.nat(4),
 }), { maxLength: 12 }), { maxLength: 12 }).map((batches) => {
   let clock = 100_000
   let id = 0
@@ -42,7 +44,9 @@ const arbitraryBatches = fc.array(fc.array(fc.record({
   }))
 })
 
-const rowOf = ({ key, at, id, text }: PlainRow): Row => ({ key, n: id % 3, at, id, text })
+/** `num` is another key of the same rows. */
+const numOf = (key: string | null): number | null => (key === null ? null : KEYS.findIndex((known) => known === key) * 1000)
+const rowOf = ({ key, at, id, text }: PlainRow): Row => ({ key, num: numOf(key as string | null), n: id % 3, at, id, text })
 const line = (row: Row | PlainPair, type: JoinType): string => {
   if (!('left' in row)) return JSON.stringify(row)
   const { left, right, window } = row as PlainPair
@@ -54,6 +58,7 @@ let windowSize = 0
 
 /** What happens besides: checkpoints that are begun before batches, read a block at a time while rows come, or fail; restores. */
 interface Course {
+  on: 'key' | 'num'
   /** Before each batch, `blocks` of what is being read are read. */
   steps: readonly { what: 'nothing' | 'changes' | 'whole' | 'fail'; blocks: number }[]
   /** From the state at a batch the job goes on in other slots; those before it took so many batches more. */
@@ -61,6 +66,7 @@ interface Course {
 }
 
 const arbitraryCourse = fc.record({
+  on: fc.constantFrom('key' as const, 'num' as const),
   steps: fc.array(fc.record({ what: fc.constantFrom('nothing', 'changes', 'changes', 'whole', 'fail'), blocks: fc.nat(30) }), { minLength: 12, maxLength: 12 }),
   restores: fc.array(fc.record({ at: fc.nat(12), slots: fc.integer({ min: 1, max: 3 }), more: fc.nat(3) }), { maxLength: 2 }),
 })
@@ -69,9 +75,10 @@ const arbitraryCourse = fc.record({
 class Slots {
   readonly beds: OperatorBed[]
   readonly #uploads: Uploads<undefined>[]
-  readonly #group = compileKeyGrouper([{ name: 'key', type: 'string', nullable: true }], GROUPS)
+  readonly #group: ReturnType<typeof compileKeyGrouper>
 
-  constructor(graph: JobGraph, clock: ManualClock, count: number) {
+  constructor(graph: JobGraph, clock: ManualClock, count: number, on: Course['on']) {
+    this.#group = compileKeyGrouper([on === 'key' ? { name: 'key', type: 'string', nullable: true } : { name: 'num', type: 'long', nullable: true }], GROUPS)
     this.beds = Array.from({ length: count }, (_, slot) => new OperatorBed(graph, 'op', { clock, slot, parallelism: count }))
     this.#uploads = this.beds.map(() => new Uploads())
   }
@@ -105,10 +112,10 @@ class Slots {
   }
 }
 
-async function run(graph: JobGraph, batches: readonly (readonly Event[])[], { steps, restores }: Course): Promise<{ rows: Row[]; late: number; errors: number }> {
+async function run(graph: JobGraph, batches: readonly (readonly Event[])[], { on, steps, restores }: Course): Promise<{ rows: Row[]; late: number; errors: number }> {
   const clock = new ManualClock()
   const rows: Row[] = []
-  let slots = new Slots(graph, clock, 1)
+  let slots = new Slots(graph, clock, 1, on)
   let [late, errors] = [0, 0]
   const collect = (): void => { for (const bed of slots.beds) { rows.push(...bed.out.rows); late += bed.late; errors += bed.errors.length } }
   const take = (index: number): Promise<void> => {
@@ -126,7 +133,7 @@ async function run(graph: JobGraph, batches: readonly (readonly Event[])[], { st
       for (let more = index; more < Math.min(index + restore.more, batches.length); more++) await take(more)
       slots.read(Infinity)
       const written = slots.blocks()
-      slots = new Slots(graph, clock, restore.slots)
+      slots = new Slots(graph, clock, restore.slots, on)
       slots.restore(written)
     }
     await take(index)
@@ -148,7 +155,7 @@ describe('a join against the nested loop, with checkpoints on the way that are r
     await fc.assert(fc.asyncProperty(arbitraryBatches, arbitraryCourse, fc.boolean(), fc.boolean(), async (batches, course, hops, hasWhere) => {
       const window = hops ? { sizeMs: 90, slideMs: 30 } : { sizeMs: 50, slideMs: 50 }
       windowSize = window.sizeMs
-      const graph = joinGraph({ on: 'key', type, window: hops ? { hop: '30ms', size: '90ms' } : { tumble: '50ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
+      const graph = joinGraph({ on: course.on, type, window: hops ? { hop: '30ms', size: '90ms' } : { tumble: '50ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
       const { rows, late, errors } = await run(graph, batches, course)
       const expected = batches.flat().length === 0 ? [] : plainWindowJoin(type, lefts(batches), rights(batches), window, hasWhere ? meets : () => true)
       expect({ late, errors }).toEqual({ late: 0, errors: 0 })
@@ -158,7 +165,7 @@ describe('a join against the nested loop, with checkpoints on the way that are r
 
   test.each(JOIN_TYPES)('when rows meet within an interval, a %s join gives the same rows', async (type) => {
     await fc.assert(fc.asyncProperty(arbitraryBatches, arbitraryCourse, fc.boolean(), async (batches, course, hasWhere) => {
-      const graph = joinGraph({ on: 'key', type, within: { before: '30ms', after: '12ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
+      const graph = joinGraph({ on: course.on, type, within: { before: '30ms', after: '12ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
       const { rows, late, errors } = await run(graph, batches, course)
       const meet = (left: PlainRow, right: PlainRow): boolean => left.at - 30 <= right.at && right.at <= left.at + 12 && (!hasWhere || meets(left, right))
       expect({ late, errors }).toEqual({ late: 0, errors: 0 })
@@ -168,14 +175,33 @@ describe('a join against the nested loop, with checkpoints on the way that are r
 
   test.each(['inner', 'semi'] as const)('when rows are kept for ever, a %s join gives the same rows', async (type) => {
     await fc.assert(fc.asyncProperty(arbitraryBatches, arbitraryCourse, fc.boolean(), async (batches, course, hasWhere) => {
-      const graph = joinGraph({ on: 'key', type, ttl: 'forever', select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
+      const graph = joinGraph({ on: course.on, type, ttl: 'forever', select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
       const { rows } = await run(graph, batches, course)
       expect(sorted(rows.map((row) => line(row, type)))).toEqual(sorted(plainJoin(type, lefts(batches), rights(batches), hasWhere ? meets : () => true).map((pair) => line(pair, type))))
     }), { numRuns: 60 })
   })
 })
 
-const row = (key: string | null, at: number, id: number): Row => ({ key, n: id, at, id, text: `t${id}` })
+const row = (key: string | null, at: number, id: number): Row => ({ key, num: id, n: id, at, id, text: `t${id}` })
+
+describe('a join of many rows', () => {
+  test.each([['inner', { ttl: 'forever' }], ['full', { within: { before: '1h', after: '1h' } }], ['full', { window: { tumble: '1h' } }]] as const)('by number, of a %s join (%o), every pair comes once', async (type, extent) => {
+    const bed = new OperatorBed(joinGraph({ on: 'num', type, ...extent, select: { num: 'left.num', other: 'right.num', l: 'left.id', r: 'right.id' } }), 'op')
+    const sides: [Map<number, number[]>, Map<number, number[]>] = [new Map(), new Map()]
+    for (let batch = 0; batch < 100; batch++) {
+      const side = batch % 7 === 0 ? 1 : 0
+      const rows = Array.from({ length: 200 }, (_, n): Row => ({ ...row('x', 1000, batch * 200 + n), num: ((batch * 200 + n) * 7919) % 4001 * 65_537 }))
+      for (const { num, id } of rows) sides[side].set(num as number, [...sides[side].get(num as number) ?? [], id as number])
+      await bed.process(rows, side)
+    }
+    await bed.end()
+    const [lefts, rights] = sides
+    const pairs = [...lefts].flatMap(([num, ids]) => ids.flatMap((l) => (rights.get(num) ?? (type === 'full' ? [null] : [])).map((r) => `${l} ${r}`)))
+    const alone = type === 'full' ? [...rights].flatMap(([num, ids]) => (lefts.has(num) ? [] : ids.map((r) => `null ${r}`))) : []
+    expect(bed.errors).toEqual([])
+    expect(sorted(bed.out.rows.map(({ l, r }) => `${String(l)} ${String(r)}`))).toEqual(sorted([...pairs, ...alone]))
+  })
+})
 
 describe('a regular join with a time to live', () => {
   test('when a row is older than that, it meets nobody any more and is dropped', async () => {
