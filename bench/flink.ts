@@ -69,6 +69,11 @@ export function flinkNs(name: string, { warm, counted }: FlinkSeconds): number {
   return run(name, queryNamed(name), [`warm=${warm}`, `counted=${counted}`]).nsPerEvent - bare
 }
 
+/** Nanoseconds of CPU per record from Kafka to Kafka: of Flink's process over the topic `long` less over `short`, which is `events` shorter. */
+export function flinkKafkaNs(name: string, brokers: string, events: number): number {
+  return run(name, { api: 'datastream', heapGb: 2, collector: 'serial' }, [`brokers=${brokers}`, `events=${events}`]).nsPerEvent
+}
+
 /** Result rows over the first `events` events, and their hash as bench/row-hash.ts makes it. Undefined for rows that cannot be compared. */
 export function flinkRows(name: string, events: number): { rows: number; finalRows: number; hash: string } | undefined {
   const { api, miniBatch, compared } = queryNamed(name)

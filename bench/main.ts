@@ -26,7 +26,7 @@ const flink = options['with-flink'] ? flinkOf(Number(options['flink-seconds'])) 
 const SECTIONS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   generator: async () => [figureOf('generator alone', 'ns/event', Array.from({ length: rounds }, () => bareNs(4_000_000, 8_000_000)))],
   ...Object.fromEntries(Object.entries(QUERIES).map(([name, query]) => [name, async () => [await engineCost(name, query, rounds, events ?? query.events, name in FLINK_QUERIES ? flink : undefined)]])),
-  latency, start, idle, rescale, 'rescale-state': rescaleWithState, state: () => Promise.resolve(state()), kafka: () => kafka(rounds),
+  latency, start, idle, rescale, 'rescale-state': rescaleWithState, state: () => Promise.resolve(state()), kafka: () => kafka(rounds, flink),
 }
 
 const unknown = positionals.filter((name) => !(name in SECTIONS))

@@ -14,7 +14,8 @@ import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 /**
  * One query (or `bare`) in one process, JobManager and TaskManager included. Arguments are name=value:
  * query; api=datastream|sql; checkpoints=folder; either warm= and counted= in CPU seconds or events=;
- * miniBatch=true; hash=columns to check the results, with key= number of leading columns that are the key.
+ * miniBatch=true; hash=columns to check the results, with key= number of leading columns that are the key. Queries of
+ * Kafka take brokers= and events= between its two topics instead.
  */
 public final class FlinkBench {
   private FlinkBench() {}
@@ -22,6 +23,11 @@ public final class FlinkBench {
   public static void main(String[] args) throws Exception {
     Map<String, String> options = new HashMap<>();
     for (String arg : args) options.put(arg.substring(0, arg.indexOf('=')), arg.substring(arg.indexOf('=') + 1));
+    if (options.containsKey("brokers")) {
+      double seconds = KafkaQueries.secondsBetween(options.get("query"), options.get("brokers"), configuration(options.get("checkpoints")));
+      Measure.reportBetween(Long.parseLong(options.get("events")), seconds);
+      System.exit(0);
+    }
     if (options.containsKey("events")) Measure.runFor(Long.parseLong(options.get("events")));
     else Measure.runFor(Double.parseDouble(options.get("warm")), Double.parseDouble(options.get("counted")));
     if (options.containsKey("hash")) {

@@ -40,13 +40,19 @@ final class Measure {
 
   /** The one line of a run, read by bench/flink.ts. `hash` is null without one. */
   static void report(RowHash hash) {
-    double seconds = cpuSeconds() - markAt;
     long count = hash == null ? rows : hash.count();
-    System.out.printf("RESULT {\"events\":%d,\"cpuSeconds\":%.3f,\"nsPerEvent\":%.2f,\"rows\":%d,\"checksum\":%d,\"hash\":\"%s\",\"finalRows\":%d}%n",
-        end - mark, seconds, seconds * 1e9 / Math.max(1, end - mark), count, checksum, hash == null ? "" : Long.toHexString(hash.sum()), hash == null ? 0 : hash.finalRows());
+    print(end - mark, cpuSeconds() - markAt, count, hash);
   }
 
-  private static double cpuSeconds() {
+  /** As report, of what was measured elsewhere. */
+  static void reportBetween(long count, double seconds) { print(count, seconds, 0, null); }
+
+  private static void print(long count, double seconds, long rows, RowHash hash) {
+    System.out.printf("RESULT {\"events\":%d,\"cpuSeconds\":%.3f,\"nsPerEvent\":%.2f,\"rows\":%d,\"checksum\":%d,\"hash\":\"%s\",\"finalRows\":%d}%n",
+        count, seconds, seconds * 1e9 / Math.max(1, count), rows, checksum, hash == null ? "" : Long.toHexString(hash.sum()), hash == null ? 0 : hash.finalRows());
+  }
+
+  static double cpuSeconds() {
     return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getProcessCpuTime() / 1e9;
   }
 }
