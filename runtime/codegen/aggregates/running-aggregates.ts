@@ -195,8 +195,12 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
   fired(): [] { return [] }
 
   adopt({ group, table }: LiveTable): void {
-    if (this.#groups[group] === undefined) this.#groups[group] = { id: group, table: table as RunningTable, changed: [] }
-    else this.#adopt(group, table as RunningTable, () => true)
+    if (this.#groups[group] !== undefined) {
+      this.#adopt(group, table as RunningTable, () => true)
+      return
+    }
+    table.reindex()
+    this.#groups[group] = { id: group, table: table as RunningTable, changed: [] }
   }
 
   adoptFired(): void { throw new MillraceError('STATE_CORRUPT', 'the state of an aggregate without windows says that windows have fired') }

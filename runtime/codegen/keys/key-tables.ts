@@ -12,7 +12,7 @@ export interface KeyTables {
   live(): LiveTable[]
   /** How far the windows of each own group have fired, of groups that have fired any. */
   fired(): (readonly [group: number, end: number])[]
-  /** Takes back a table that `create` made: it is no one else's. Before the first row. */
+  /** Takes back a table that `create` made and whose index is yet to be: it is no one else's. Before the first row. */
   adopt(table: LiveTable): void
   /** Windows of the group that end by then have fired: they do not fire again. */
   adoptFired(group: number, end: number): void

@@ -3,7 +3,7 @@ import { numbersIn, putColumn, type Entries } from '../rows/column-bytes.ts'
 import { corruptBlock, HeadedBlock, magicOf } from '../rows/headed-block.ts'
 import type { Column } from '../rows/columns.ts'
 import type { KeyTable } from './key-table.ts'
-import type { KeyTables, LiveTable } from './key-tables.ts'
+import type { KeyTables } from './key-tables.ts'
 import { NOTHING, TABLE_MAGIC, type TableBlockHeader } from './table-block.ts'
 import { FIRED_MAGIC, PANES_MAGIC, readFired, type PanesHeader } from './group-block.ts'
 
@@ -33,12 +33,7 @@ export class RestoredTables {
   finish(): void {
     const made = [...this.#assemblies.values()]
     this.#assemblies.clear()
-    for (const { group, start, table } of made) this.#adopt({ group, start, table })
-  }
-
-  #adopt(live: LiveTable): void {
-    live.table.reindex()
-    this.#target.adopt(live)
+    for (const { group, start, table } of made) this.#target.adopt({ group, start, table })
   }
 
   #addPart(group: number, block: HeadedBlock<TableBlockHeader>): void {
@@ -81,7 +76,7 @@ export class RestoredTables {
         table[column.name] = putColumn(table[column.name], column, entries, block.take(size))
       }
       putText(table, [NOTHING.chars, chars, charBytes], block.take(chars * charBytes))
-      this.#adopt({ group, start, table })
+      this.#target.adopt({ group, start, table })
     }
   }
 

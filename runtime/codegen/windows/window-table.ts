@@ -242,6 +242,7 @@ class PaneWindows implements WindowTable, PaneHost {
       this.#code.merge(known, table)
       return
     }
+    table.reindex()
     this.#panes.set(start, pane)
     pane.tables[group] = table
   }
