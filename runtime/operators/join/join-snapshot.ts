@@ -68,8 +68,8 @@ export class JoinSnapshots {
         bytes: marked.reduce((sum, { end }) => sum + rowsOf(end) / 8 + blocksOf(rowsOf(end), SLICE_MARKS, groups.length) * LONGEST_MARKS, 0),
         blocks: (stretches) => this.#markBlocks(stretches.filter(isOfPane)),
       },
-      // what lies behind the time that the join has passed meets nobody, and is dropped when that goes on
-      keepsGone: true,
+      // what lies behind the time that the join has passed meets nobody, and is dropped when that goes on; but a row without its mark would come out as one that met nobody
+      ...(this.appends ? { keepsGone: true } : {}),
       release: () => { for (const side of [0, 1] as const) panes[side].release((frozen[side] ?? []).map(({ pane }) => pane)) },
     }, extent)
   }
