@@ -60,15 +60,15 @@ let windowSize = 0
 interface Course {
   on: 'key' | 'num'
   /** Before each batch, `blocks` of what is being read are read. */
-  steps: readonly { what: 'nothing' | 'changes' | 'whole' | 'fail'; blocks: number }[]
+  steps: readonly { what: 'nothing' | SnapshotExtent | 'fail'; blocks: number }[]
   /** From the state at a batch the job goes on in other slots; those before it took so many batches more. */
-  restores: readonly { at: number; slots: number; more: number }[]
+  restores: readonly { at: number; slots: number; more: number; extent: SnapshotExtent }[]
 }
 
 const arbitraryCourse = fc.record({
   on: fc.constantFrom('key' as const, 'num' as const),
-  steps: fc.array(fc.record({ what: fc.constantFrom('nothing', 'changes', 'changes', 'whole', 'fail'), blocks: fc.nat(30) }), { minLength: 12, maxLength: 12 }),
-  restores: fc.array(fc.record({ at: fc.nat(12), slots: fc.integer({ min: 1, max: 3 }), more: fc.nat(3) }), { maxLength: 2 }),
+  steps: fc.array(fc.record({ what: fc.constantFrom('nothing', 'changes', 'changes', 'appended', 'whole', 'fail'), blocks: fc.nat(30) }), { minLength: 12, maxLength: 12 }),
+  restores: fc.array(fc.record({ at: fc.nat(12), slots: fc.integer({ min: 1, max: 3 }), more: fc.nat(3), extent: fc.constantFrom('changes', 'appended') }), { maxLength: 2 }),
 })
 
 /** One attempt: its slots and what their checkpoints wrote. */
@@ -128,7 +128,7 @@ async function run(graph: JobGraph, batches: readonly (readonly Event[])[], { on
     else if (what !== 'nothing') slots.freeze(what)
     slots.read(blocks)
     for (const restore of restores.filter(({ at }) => at === index)) {
-      slots.freeze('changes')
+      slots.freeze(restore.extent)
       collect()
       for (let more = index; more < Math.min(index + restore.more, batches.length); more++) await take(more)
       slots.read(Infinity)
@@ -304,7 +304,7 @@ describe('checkpoints', () => {
   })
 
   test.each([
-    ['inner', { within: { before: '30ms', after: '12ms' } }], ['left', { window: { hop: '30ms', size: '90ms' } }], ['inner', { ttl: 'forever' }], ['inner', { ttl: '1h' }],
+    ['inner', { within: { before: '30ms', after: '12ms' } }], ['left', { window: { hop: '30ms', size: '90ms' } }], ['full', { window: { tumble: '50ms' } }], ['inner', { ttl: 'forever' }], ['inner', { ttl: '1h' }],
   ] as const)('of extent appended of a %s join (%o) go on from each other, and who follows them joins as the one that wrote them', async (type, extent) => {
     const graph = joinGraph({ on: 'key', type, ...extent, select: BOTH })
     await fc.assert(fc.asyncProperty(arbitraryBatches, fc.nat(12), async (batches, at) => {
@@ -333,7 +333,6 @@ describe('checkpoints', () => {
         for (const batch of batches.slice(at)) await take(bed, batch)
         await bed.end()
       }
-      windowSize = 90
       expect(sorted(follower.out.rows.map((one) => line(one, type)))).toEqual(sorted(leader.out.rows.slice(before).map((one) => line(one, type))))
       expect(follower.errors).toEqual([])
     }), { numRuns: 60 })
