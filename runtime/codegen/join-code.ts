@@ -254,7 +254,7 @@ class JoinGenerator {
     if (extent.kind === 'interval') code.line(`const at = t.time[e]; if (at < lo || at > hi) continue`)
     if (extent.kind === 'regular' && extent.ttlMs !== undefined) code.line(`if (t.time[e] + ${extent.ttlMs} <= time) continue`)
     if (side.side === 'right' && (type === 'semi' || type === 'anti')) code.line(`if (t.m[e] === 1) continue`)
-    code.line(`${cursor}.t = t; ${cursor}.e = e`)
+    code.line(`${cursor}.$t = t; ${cursor}.$e = e`)
     this.#emitMatch(variables, other, () => {
       code.line(`matched = 1; ${isMarkedLater(this.#verb, other.side) ? 't.m[e] = 1' : ''}`)
     }, [])
@@ -302,11 +302,11 @@ class JoinGenerator {
     const { type, where, fields } = this.#verb
     const wheresTexts = where !== undefined && readsText(where, stored)
     code.line(`{`)
-    if (wheresTexts) code.line(`cursor${stored.name}.load()`)
+    if (wheresTexts) code.line(`cursor${stored.name}.$load()`)
     emitPairTest(code, where, variables)
     onMatch()
     if (type !== 'anti') {
-      if (!wheresTexts && fields.some(({ value }) => readsText(value, stored))) code.line(`cursor${stored.name}.load()`)
+      if (!wheresTexts && fields.some(({ value }) => readsText(value, stored))) code.line(`cursor${stored.name}.$load()`)
       emitPairRow(code, fields, variables, bounds)
     }
     code.line(`}`)
@@ -338,16 +338,16 @@ class JoinGenerator {
     const bounds = ['window.start', 'window.end']
     const needsLeft = this.#verb.fields.some(({ value }) => readsText(value, left)) || (this.#verb.where !== undefined && readsText(this.#verb.where, left))
       || hasText(left.keys)
-    code.line(`function fire(t, i, rights, window, host, out, onError) { const l = cursorLeft, held = host.held; l.t = t`)
-    code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { l.e = i; const h = t.h[i]`)
+    code.line(`function fire(t, i, rights, window, host, out, onError) { const l = cursorLeft, held = host.held; l.$t = t`)
+    code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { l.$e = i; const h = t.h[i]`)
     code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
-    if (needsLeft) code.line(`l.load()`)
+    if (needsLeft) code.line(`l.$load()`)
     code.line(`try { let matched = 0`)
     left.keys.forEach((field, index) => { code.line(`const k${index} = l${code.property(field.name)}`) })
     const linked = left.keys.flatMap((field, index) => (field.nullable ? [`k${index} !== null`] : []))
     code.line(`if (${linked.length === 0 ? 'true' : linked.join(' && ')}) search: for (let p = 0; p < rights.length; p++) { const o = rights[p]`)
-    code.line(`const last = o.find(${this.#args(left)}); if (last < 0) continue; cursorRight.t = o`)
-    code.line(`let e = last; do { e = o.next[e]; cursorRight.e = e`)
+    code.line(`const last = o.find(${this.#args(left)}); if (last < 0) continue; cursorRight.$t = o`)
+    code.line(`let e = last; do { e = o.next[e]; cursorRight.$e = e`)
     this.#emitMatch({ left: 'l', right: 'cursorRight' }, this.#right, () => {
       code.line(`matched = 1; ${isOuter(type, 'right') ? 'o.m[e] = 1' : ''}`)
     }, bounds)
@@ -365,10 +365,10 @@ class JoinGenerator {
   #emitAlone(side: Side): void {
     const code = this.#code
     const cursor = `cursor${side.name}`
-    code.line(`function alone${side.name}(t, i, window, host, out, onError) { const held = host.held; ${cursor}.t = t`)
+    code.line(`function alone${side.name}(t, i, window, host, out, onError) { const held = host.held; ${cursor}.$t = t`)
     code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { if (t.m[i] === 1) continue; const h = t.h[i]`)
     if (this.#verb.extent.kind === 'window') code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
-    code.line(`${cursor}.e = i; ${cursor}.load(); try {`)
+    code.line(`${cursor}.$e = i; ${cursor}.$load(); try {`)
     emitPairRow(code, this.#verb.fields, side.side === 'left' ? { left: cursor, right: 'nothingRight' } : { left: 'nothingLeft', right: cursor },
       this.#verb.extent.kind === 'window' ? ['window.start', 'window.end'] : [])
     code.line(`} catch (error) { onError(error, kept${side.name}(t, i), operatorId) } }`)
@@ -378,7 +378,7 @@ class JoinGenerator {
   #emitStored(side: Side): void {
     const code = this.#code
     const { name, fields } = side
-    code.line(`function kept${name}(t, i) { const c = cursor${name}; c.t = t; c.e = i; c.load(); return new Kept${name}(${fields.map((field) => `c${code.property(field.name)}`).join(', ')}) }`)
+    code.line(`function kept${name}(t, i) { const c = cursor${name}; c.$t = t; c.$e = i; c.$load(); return new Kept${name}(${fields.map((field) => `c${code.property(field.name)}`).join(', ')}) }`)
     code.line(`function restore${name}({ ints, doubles, bytes }, p, to, host) { let pane, parts, from = Infinity, until = -Infinity; const one = new ${name}Log(null)`)
     code.line(`while (p < to) { p = parse${name}(p, ints, doubles, bytes, one); if (p < 0 || p > to) return false`)
     code.line(`const time = ${side.isTimed ? 'one.time[0]' : '0'}, matched = ${side.isMarked ? 'one.m[0]' : '0'}, r = kept${name}(one, 0)`)

@@ -178,28 +178,28 @@ export function emitRecords(code: Emitter, { name, fields, isTimed, isMarked }: 
   for (const index of others) code.line(`t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[0] = I[q++]`)
   if (hasText) {
     code.line(`if (q * 4 + bytes > B.length || bytes < 0) return -1`)
-    code.line(`const c = cursor${name}; c.s = textAt(B, q * 4, bytes, flags >> 1); c.st = t; c.se = 0; c.sv = t.version`)
+    code.line(`const c = cursor${name}; c.$s = textAt(B, q * 4, bytes, flags >> 1); c.$st = t; c.$se = 0; c.$sv = t.version`)
   }
   code.line(`return q + (bytes + 3 >> 2) + 1 & ~1 }`)
 }
 
-/** Reads row e of log t like an object of the row's class; `load` first where texts are read. */
+/** Reads row e of log t like an object of the row's class; `$load` first where texts are read. What is its own begins with $, which no field does. */
 function emitCursor(code: Emitter, name: string, fields: readonly Field[]): void {
-  code.line(`class ${name}Cursor { constructor() { this.t = new ${name}Log(null); this.e = 0; this.s = ''; this.st = null; this.se = 0; this.sv = 0`)
-  code.line(`this.ks = []; this.ko = new Int32Array(${KEPT_TEXTS}); this.kt = [] }`)
+  code.line(`class ${name}Cursor { constructor() { this.$t = new ${name}Log(null); this.$e = 0; this.$s = ''; this.$st = null; this.$se = 0; this.$sv = 0`)
+  code.line(`this.$ks = []; this.$ko = new Int32Array(${KEPT_TEXTS}); this.$kt = [] }`)
   // the same row is often wanted again, by the next row that comes or by one soon after: making a string of bytes is a native call
-  code.line(`load() {`)
+  code.line(`$load() {`)
   if (fields.some(isText)) {
-    code.line(`const t = this.t, e = this.e; if (this.st === t && this.se === e && this.sv === t.version) return`)
-    code.line(`this.st = t; this.se = e; this.sv = t.version; const b = t.b[e]; if (b === 0 || b > ${LONGEST_KEPT}) { this.s = t.textOf(e); return }`)
-    code.line(`const o = t.o[e], p = Math.imul(o, 0x9e3779b1) >>> ${32 - Math.log2(KEPT_TEXTS)}; if (this.ko[p] === o && this.kt[p] === t.texts) { this.s = this.ks[p]; return }`)
-    code.line(`this.ko[p] = o; this.kt[p] = t.texts; this.s = this.ks[p] = t.textOf(e)`)
+    code.line(`const t = this.$t, e = this.$e; if (this.$st === t && this.$se === e && this.$sv === t.version) return`)
+    code.line(`this.$st = t; this.$se = e; this.$sv = t.version; const b = t.b[e]; if (b === 0 || b > ${LONGEST_KEPT}) { this.$s = t.textOf(e); return }`)
+    code.line(`const o = t.o[e], p = Math.imul(o, 0x9e3779b1) >>> ${32 - Math.log2(KEPT_TEXTS)}; if (this.$ko[p] === o && this.$kt[p] === t.texts) { this.$s = this.$ks[p]; return }`)
+    code.line(`this.$ko[p] = o; this.$kt[p] = t.texts; this.$s = this.$ks[p] = t.textOf(e)`)
   }
   code.line(`}`)
   fields.forEach((field, index) => {
-    const head = `get ${code.property(field.name).slice(1)}() { const t = this.t, e = this.e;`
+    const head = `get ${code.property(field.name).slice(1)}() { const t = this.$t, e = this.$e;`
     if (isText(field)) {
-      const text = `this.s.slice(a, a + n)`
+      const text = `this.$s.slice(a, a + n)`
       code.line(`${head} const n = t.l${index}[e]; ${field.nullable ? 'if (n < 0) return null; ' : ''}const a = ${textStart(fields, index, 't')}; return ${field.type === 'json' ? `parseJson(${text})` : text} }`)
     } else if (field.type === 'boolean') code.line(`${head} return ${field.nullable ? `t.c${index}[e] === 2 ? null : ` : ''}t.c${index}[e] === 1 }`)
     else code.line(`${head} const v = t.c${index}[e]; return ${field.nullable ? 'v !== v ? null : ' : ''}v }`)

@@ -267,6 +267,21 @@ describe('rows that throw', () => {
     expect(bed.errors.map(({ error, row: { id }, operator }) => [error.code, id, operator])).toEqual([['VALUE_INVALID', 2 ** 30, 'op']])
   })
 
+  test.each([['ttl', { ttl: 'forever' }], ['within', { within: { before: '1s', after: '1s' } }], ['window', { window: { tumble: '1s' } }]] as const)(
+    'fields may be called as what the code of a join with %s calls its own', async (_kind, extent) => {
+      const names = ['t', 'e', 's', 'st', 'se', 'sv', 'ks', 'ko', 'kt', 'load', 'l', 'r', 'c', 'i', 'n', 'h', 'next', 'texts', 'version', 'time', 'out', 'window', 'host']
+      const schema = { key: 'string', at: 'timestamp', ...Object.fromEntries(names.map((name, index) => [name, index % 2 === 0 ? 'long' : 'string'])) }
+      const source = (id: string) => ({ id, source: 'list', schema, eventTime: { field: 'at' } })
+      const select = Object.fromEntries(names.flatMap((name) => [[`${name}L`, `left.${name}`], [`${name}R`, `right.${name}`]]))
+      const graph = bedGraph({ graph: [source('a'), source('b'), { id: 'op', from: ['a', 'b'], join: { on: 'key', ...extent, where: 'left.t >= 0 && right.s !== null', select } }, { id: 'out', from: 'op', sink: 'console' }] })
+      const bed = new OperatorBed(graph, 'op')
+      const values = Object.fromEntries(names.map((name, index) => [name, index % 2 === 0 ? index : `of ${name}`]))
+      await bed.process([{ key: 'k', at: 0, ...values }], 0)
+      await bed.process([{ key: 'k', at: 0, ...values }], 1)
+      await bed.end()
+      expect(bed.out.rows).toMatchObject([Object.fromEntries(Object.entries(values).flatMap(([name, value]) => [[`${name}L`, value], [`${name}R`, value]]))])
+    })
+
   test('when state was written by another join, a restore names both', () => {
     const one = new OperatorBed(joinGraph({ on: 'key', ttl: 'forever', select: BOTH }), 'op')
     const other = new OperatorBed(joinGraph({ on: 'key', ttl: 'forever', select: { n: 'left.n' } }), 'op')
