@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type * as PlatformaticKafka from '@platformatic/kafka'
 import type { Connection, ConnectionOptions, Writer } from '@platformatic/kafka'
 import { MillraceError } from '../../model/errors.ts'
@@ -48,6 +49,7 @@ export class KafkaConnection {
   async #with<T>(name: string, request: (opened: Opened, platformatic: Platformatic) => Promise<T>): Promise<T> {
     const platformatic = await import('@platformatic/kafka')
     const opened = await this.#open(platformatic)
+    await untilAuthenticated(opened.connection)
     try {
       return await request(opened, platformatic)
     } catch (error) {
@@ -73,7 +75,7 @@ export class KafkaConnection {
   }
 
   async #connect(platformatic: Platformatic): Promise<Opened> {
-    const connection = new platformatic.Connection(this.#options.clientId, connectionOptions(this.#options))
+    const connection = new platformatic.Connection(this.#options.clientId, connectionOptions(this.#host, this.#options))
     // Without a listener an 'error' would end the process; what matters arrives through the requests.
     connection.on('error', () => { this.#drop(connection) })
     connection.on('close', () => { this.#forget(connection) })
@@ -107,10 +109,30 @@ export class KafkaConnection {
   }
 }
 
-function connectionOptions({ tls, sasl }: KafkaClientOptions): ConnectionOptions {
+const ENDS_OF_AUTHENTICATION = ['sasl:authentication:extended', 'error', 'close'] as const
+
+/**
+ * While a session is extended a broker refuses everything else with ILLEGAL_SASL_STATE (KIP-368), and platformatic holds
+ * nothing back. What fails meanwhile is told by the request that follows.
+ */
+async function untilAuthenticated(connection: Connection): Promise<void> {
+  while (connection.status === 'reauthenticating') {
+    await new Promise<void>((resolve) => {
+      const ended = (): void => {
+        for (const event of ENDS_OF_AUTHENTICATION) connection.off(event, ended)
+        resolve()
+      }
+      for (const event of ENDS_OF_AUTHENTICATION) connection.on(event, ended)
+    })
+  }
+}
+
+function connectionOptions(host: string, { tls, sasl }: KafkaClientOptions): ConnectionOptions {
+  // an address is not told as a server's name (RFC 6066, section 3); the certificate is checked against it all the same
+  const tlsServerName = isIP(host) === 0
   return {
     connectTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxInflights: 16,
-    ...(tls === undefined ? {} : { tls: tls.caPem === undefined ? {} : { ca: tls.caPem }, tlsServerName: true }),
+    ...(tls === undefined ? {} : { tls: tls.caPem === undefined ? {} : { ca: tls.caPem }, tlsServerName }),
     ...(sasl === undefined ? {} : { sasl }),
   }
 }

@@ -13,6 +13,16 @@ const SOURCES = join(import.meta.dirname, 'kafka')
 const CLUSTER_ID = 'AAAAAAAAQACAAAAAAAAAAQ'
 const LITTLE_JVM = ['-XX:+UseSerialGC', '-XX:+ExitOnOutOfMemoryError']
 
+export interface KafkaSecurity {
+  /** PEM; the certificate names 127.0.0.1. */
+  readonly key: string
+  readonly certificate: string
+  readonly username: string
+  readonly password: string
+  /** How long a client may go on without authenticating again. */
+  readonly sessionMs: number
+}
+
 export interface KafkaOptions {
   /** Where its data, configuration and log go. An earlier broker's folder may be given: its topics are still there. */
   readonly dir: string
@@ -20,6 +30,8 @@ export interface KafkaOptions {
   readonly port?: number
   /** A second address to listen on, for pods of the cluster ring: they can not reach the loopback address. */
   readonly podAddress?: string
+  /** A listener with TLS and SASL PLAIN beside the open one. */
+  readonly secure?: KafkaSecurity
   readonly heap?: string
 }
 
@@ -28,6 +40,8 @@ export interface KafkaBed {
   readonly bootstrap: string
   /** host:port for pods, when `podAddress` was given. */
   readonly podBootstrap: string | undefined
+  /** host:port on loopback of the secure listener. */
+  readonly secureBootstrap: string | undefined
   /** Ends the broker cleanly. */
   stop(): Promise<void>
   /** SIGKILL. */
@@ -50,16 +64,19 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBed> {
   const dir = resolve(options.dir)
   const data = join(dir, 'data')
   mkdirSync(data, { recursive: true })
-  const [anyPort = 0, controllerPort = 0, podPort = 0] = await freePorts(3)
+  const [anyPort = 0, controllerPort = 0, podPort = 0, securePort = 0] = await freePorts(4)
   const port = options.port ?? anyPort
   const podBootstrap = options.podAddress === undefined ? undefined : `${options.podAddress}:${podPort}`
+  const secureBootstrap = options.secure === undefined ? undefined : `127.0.0.1:${securePort}`
+  const more = [...(podBootstrap === undefined ? [] : [`PODS://${podBootstrap}`]), ...(secureBootstrap === undefined ? [] : [`SECURE://${secureBootstrap}`])]
   const configuration = join(dir, 'server.properties')
   writeFileSync(
     configuration,
     readFileSync(join(SOURCES, 'server.properties.tmpl'), 'utf8')
       .replaceAll('@CONTROLLER_PORT@', String(controllerPort))
       .replaceAll('@PORT@', String(port))
-      .replaceAll('@EXTRA_LISTENER@', podBootstrap === undefined ? '' : `,PODS://${podBootstrap}`)
+      .replaceAll('@EXTRA_LISTENER@', more.map((listener) => `,${listener}`).join(''))
+      .replaceAll('@SECURITY@', options.secure === undefined ? '' : securityOf(options.secure, dir))
       .replaceAll('@DATA@', data),
   )
   const classPath = `${SOURCES}:${jars}/*`
@@ -77,6 +94,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBed> {
   return {
     bootstrap: `127.0.0.1:${port}`,
     podBootstrap,
+    secureBootstrap,
     stop: () => broker.stop(30_000),
     kill: () => broker.kill(),
     async restart() {
@@ -84,6 +102,16 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBed> {
       broker = await start()
     },
   }
+}
+
+function securityOf({ key, certificate, username, password, sessionMs }: KafkaSecurity, dir: string): string {
+  const store = join(dir, 'broker.pem')
+  writeFileSync(store, `${key.trim()}\n${certificate.trim()}\n`, { mode: 0o600 })
+  const settings = {
+    'ssl.keystore.type': 'PEM', 'ssl.keystore.location': store, 'sasl.enabled.mechanisms': 'PLAIN', 'connections.max.reauth.ms': String(sessionMs),
+    'plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_${username}="${password}";`,
+  }
+  return Object.entries(settings).map(([name, value]) => `listener.name.secure.${name}=${value}`).join('\n')
 }
 
 async function isUp(broker: TiedProcess, dir: string, port: number): Promise<boolean> {

@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { makeCertificate } from '../../embedded/credentials.ts'
+import { kafkaBedMissing, startKafka, type KafkaBed } from '../harness/beds/kafka-bed.ts'
+import { committedLines } from '../harness/kafka/committed-lines.ts'
+import { startMillrace, type StartedMillrace } from '../harness/processes.ts'
+
+const why = await kafkaBedMissing()
+const [username, password] = ['mill', 'race-9']
+/** Several of these pass while the job runs. */
+const SESSION_MS = 2_000
+const SESSIONS = 3
+const ROWS = 2_000
+
+describe.skipIf(why !== undefined)(`a Kafka that wants TLS and a password${why === undefined ? '' : ` (left out: ${why})`}`, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-secure-'))
+  const authority = join(dir, 'authority.pem')
+  const known = process.env['NODE_EXTRA_CA_CERTS']
+  let bed: KafkaBed
+  let open: Kafka
+  let job: StartedMillrace | undefined
+
+  beforeAll(async () => {
+    const { key, certificate } = await makeCertificate('127.0.0.1')
+    writeFileSync(authority, certificate)
+    writeFileSync(join(dir, 'password'), password)
+    bed = await startKafka({ dir: join(dir, 'kafka'), secure: { key, certificate, username, password, sessionMs: SESSION_MS } })
+    // by the open listener: kafkajs cannot authenticate a second time
+    open = new Kafka({ clientId: 'independent', brokers: [bed.bootstrap], logLevel: logLevel.NOTHING })
+    const admin = open.admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic: 'in', numPartitions: 2 }, { topic: 'out', numPartitions: 2 }], waitForLeaders: true })
+    await admin.disconnect()
+    process.env['NODE_EXTRA_CA_CERTS'] = authority
+  })
+  afterAll(async () => {
+    if (known === undefined) delete process.env['NODE_EXTRA_CA_CERTS']
+    else process.env['NODE_EXTRA_CA_CERTS'] = known
+    job?.process.kill('SIGKILL')
+    await bed?.stop()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  const connection = (passwordFile: string): object => ({ brokers: bed.secureBootstrap, tls: true, sasl: { mechanism: 'plain', username, passwordFile } })
+
+  function jobFile(name: string, passwordFile: string): string {
+    const path = join(dir, `${name}.yaml`)
+    writeFileSync(path, stringify({
+      apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name },
+      spec: {
+        checkpoints: { interval: '300ms' },
+        graph: [
+          { id: 'read', source: { kafka: { ...connection(passwordFile), topic: 'in' } }, schema: { n: 'long', name: 'string' } },
+          { id: 'twice', from: 'read', map: { n: 'n * 2', name: 'name' } },
+          { id: 'write', from: 'twice', sink: { kafka: { ...connection(passwordFile), topic: 'out', transactionTimeout: '1m' } } },
+        ],
+      },
+    }))
+    return path
+  }
+
+  async function produce(from: number): Promise<void> {
+    const producer = open.producer()
+    await producer.connect()
+    await producer.send({ topic: 'in', messages: Array.from({ length: ROWS }, (_, i) => ({ key: String(i), value: JSON.stringify({ n: from + i, name: `row ${from + i}` }) })) })
+    await producer.disconnect()
+  }
+
+  async function committedEnds(): Promise<number> {
+    const admin = open.admin()
+    await admin.connect()
+    const ends = await admin.fetchTopicOffsets('out')
+    await admin.disconnect()
+    return ends.reduce((sum, { high }) => sum + Number(high), 0)
+  }
+
+  test('when sessions end while a job runs, it authenticates again, and every row is written once', async () => {
+    job = startMillrace('run', jobFile('secure', join(dir, 'password')))
+    for (let session = 0; session < SESSIONS; session++) {
+      const before = await committedEnds()
+      const sessionEnd = Date.now() + SESSION_MS
+      await produce(session * ROWS)
+      await expect.poll(async () => await committedEnds() - before >= ROWS && Date.now() > sessionEnd, { timeout: 60_000, interval: 200 }).toBe(true)
+    }
+    job.process.kill('SIGINT')
+    const { code, stdout, stderr } = await job.ended
+    expect({ code, trouble: /KAFKA_\w+|recovering/.exec(stdout + stderr)?.[0] }).toEqual({ code: 130, trouble: undefined })
+    const rows = (await committedLines(open, bed.bootstrap, 'out')).map((line) => JSON.parse(line) as { n: number; name: string }).sort((a, b) => a.n - b.n)
+    expect(rows).toEqual(Array.from({ length: SESSIONS * ROWS }, (_, i) => ({ n: i * 2, name: `row ${i}` })))
+  })
+
+  test('when the password is wrong, the job says so and not what it is', async () => {
+    writeFileSync(join(dir, 'wrong'), 'hunter2')
+    job = startMillrace('run', jobFile('refused', join(dir, 'wrong')))
+    let said = ''
+    for (const stream of [job.process.stdout, job.process.stderr]) stream?.on('data', (text: string) => { said += text })
+    await expect.poll(() => said, { timeout: 60_000 }).toMatch(/KAFKA_UNREACHABLE: .*SASL authentication failed/)
+    job.process.kill('SIGINT')
+    await job.ended
+    expect(said).not.toContain('hunter2')
+  })
+})
