@@ -1,4 +1,6 @@
+import type { Aggregate } from '../plan/aggregate-fields.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { OperatorContext } from './operator-context.ts'
 
 /** Nothing else happens in a process while a function of the user runs; longer than this is worth a warning. */
 export const BLOCKING_MS = 1_000
@@ -12,4 +14,10 @@ export function watched<T>(clock: Clock, onBlocked: (ms: number) => void, run: (
     const took = clock.now() - start
     if (took > BLOCKING_MS) onBlocked(took)
   }
+}
+
+/** How an operator runs its aggregates: watched when the user wrote some of them. */
+export function aggregateWatcher(aggregates: readonly Aggregate[], { node, clock, onBlocked }: Pick<OperatorContext, 'node' | 'clock' | 'onBlocked'>): <T>(run: () => T) => T {
+  const names = aggregates.flatMap(({ user }) => (user === undefined ? [] : [user.function.function])).join(', ')
+  return names === '' ? (run) => run() : (run) => watched(clock, (ms) => { onBlocked(node.id, names, ms) }, run)
 }

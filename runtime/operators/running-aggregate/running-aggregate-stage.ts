@@ -6,6 +6,7 @@ import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { RunningAggregateVerb } from '../../plan/running-aggregate-verb.ts'
 import type { WindowVerb } from '../../plan/window-verb.ts'
 import { TableSnapshots } from '../../state/table-snapshots.ts'
+import { aggregateWatcher } from '../blocking.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
@@ -44,6 +45,7 @@ class RunningAggregateStage implements OperatorStage {
   readonly #policy: Policy
   readonly #context: OperatorContext
   readonly #table: RunningAggregates
+  readonly #watched: <T>(run: () => T) => T
   readonly #onError: RowErrorHandler
   readonly #out: Row[] = []
   #cancelEmission: (() => void) | undefined
@@ -63,12 +65,13 @@ class RunningAggregateStage implements OperatorStage {
     this.#policy = policy
     this.#context = context
     this.#table = table
+    this.#watched = aggregateWatcher(aggregates, context)
     this.#onError = context.onError
     this.#waitForExpiry()
   }
 
   async process(rows: Row[], count: number): Promise<void> {
-    const made = this.#table.add(rows, count, this.#policy.ttlMs === undefined ? 0 : this.#context.clock.now(), this.#out, this.#onError)
+    const made = this.#watched(() => this.#table.add(rows, count, this.#policy.ttlMs === undefined ? 0 : this.#context.clock.now(), this.#out, this.#onError))
     if (made > 0) await this.#context.next.process(this.#out, made, 0)
     const { changes } = this.#policy
     if (changes === 'atOnce') await this.#emitChanged()
@@ -125,7 +128,7 @@ class RunningAggregateStage implements OperatorStage {
 
   async #put(make: (emit: (rows: Row[], count: number) => void) => void): Promise<void> {
     const made: Row[] = []
-    make((rows, count) => { for (let i = 0; i < count; i++) made.push(rows[i] as Row) })
+    this.#watched(() => { make((rows, count) => { for (let i = 0; i < count; i++) made.push(rows[i] as Row) }) })
     await emitBatches(this.#context.next, made)
   }
 }

@@ -8,6 +8,7 @@ import { keyGroupsOfSlot } from '../../plan/key-groups.ts'
 import type { WindowVerb } from '../../plan/window-verb.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { TableSnapshots } from '../../state/table-snapshots.ts'
+import { aggregateWatcher } from '../blocking.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState, Stage } from '../stage.ts'
@@ -25,6 +26,7 @@ const FIRE_SLICE_ROWS = 4096
 export class WindowStage implements OperatorStage {
   readonly state: OperatorState
   readonly #table: WindowTable
+  readonly #watched: <T>(run: () => T) => T
   readonly #next: Stage
   readonly #late: Stage | undefined
   readonly #clock: Clock
@@ -50,6 +52,7 @@ export class WindowStage implements OperatorStage {
     // what was restored of a window cannot be taken back when it fires
     this.state = tableState(new TableSnapshots(table), { appends: false })
     this.#table = table
+    this.#watched = aggregateWatcher(verb.aggregates, context)
     this.#next = context.next
     this.#late = context.side('late')
     this.#clock = context.clock
@@ -65,7 +68,7 @@ export class WindowStage implements OperatorStage {
   async process(rows: Row[], count: number): Promise<void> {
     const lateRows = this.#lateRows
     const time = this.#isEventTime ? this.#time : this.#now()
-    const late = this.#table.add(rows, count, time, this.#onError, lateRows)
+    const late = this.#watched(() => this.#table.add(rows, count, time, this.#onError, lateRows))
     if (late > 0) {
       this.#onLate(late)
       if (this.#late !== undefined) await this.#late.process(lateRows, late, 0)
@@ -136,7 +139,7 @@ export class WindowStage implements OperatorStage {
   /** Hands on in batches what `make` emits. */
   async #put(make: (emit: (rows: Row[], count: number) => void) => void): Promise<void> {
     const made: Row[] = []
-    make((rows, count) => { for (let i = 0; i < count; i++) made.push(rows[i] as Row) })
+    this.#watched(() => { make((rows, count) => { for (let i = 0; i < count; i++) made.push(rows[i] as Row) }) })
     await emitBatches(this.#next, made)
   }
 }
