@@ -30,9 +30,9 @@ const ref = { namespace: 'default', name: 'delays' }
 const AIRPORTS = ['ATL', 'ORD', 'DFW', 'LAX', 'DEN', 'PHX', 'MSP']
 const LONG_MS = 150_000
 /**
- * Rows that a task has not published yet are shown after a moment. Now and then a Druid whose tasks are threads of one
- * process loses sight of a whole segment of them, when its number had been given back by a task that ended without
- * publishing (seen twice after quick changes of a supervisor; lag zero). What is published is always seen.
+ * Rows that a task has not published yet are shown after a moment. Now and then, after quick changes of a supervisor, Druid
+ * does not show a whole segment of them though the lag is zero; the number of such a segment had been given back before by a
+ * task that ended without publishing, which may be why (tasks are threads of one process here). What is published is shown.
  */
 const SHOWN_MS = 45_000
 
