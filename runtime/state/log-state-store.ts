@@ -7,6 +7,7 @@ import { compileRowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Schema } from '../model/schema.ts'
 import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
+import { frozenBlocks } from './frozen-blocks.ts'
 import { LogSnapshots, type GroupLog } from './log-snapshots.ts'
 import { LogMaps } from './map-table.ts'
 import { Lifetime, LogLists, LogValues } from './row-tables.ts'
@@ -64,12 +65,7 @@ export class LogStateStore implements StateStore {
 
   close(): void { this.#arena.closeDisk() }
 
-  snapshot(): GroupState[] {
-    const frozen = this.freeze('whole')
-    const states = [...frozen.read().blocks]
-    frozen.release()
-    return states
-  }
+  snapshot(): GroupState[] { return frozenBlocks(this.freeze('whole')) }
 
   freeze(extent: SnapshotExtent): FrozenState {
     const logs: GroupLog[] = []

@@ -1,3 +1,4 @@
+import { corruptBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../codegen/rows/headed-block.ts'
 import { MillraceError } from '../model/errors.ts'
 import { namedField, type Field } from '../model/schema.ts'
 import { parseValueType } from '../model/value-type.ts'
@@ -5,8 +6,7 @@ import type { StateShape, TableShape } from './state-store.ts'
 
 /*
  * The state of one key group of an operator that keeps tables, little-endian:
- *   u32 magic 'MST' and the version 1 | u32 bytes of the header | header: JSON, padded with spaces to 8 bytes
- *   the parts of each table in the order of the header, each padded to 8 bytes
+ *   a headed block (codegen/rows/headed-block.ts) with the magic 'MST' and the version 1, and the parts of each table in the order of the header
  * The header says what the tables hold and how, so that a block can be read without the job that wrote it. A part is a
  * stretch of the table's log (codegen/records/record-layout.ts); a map has a second log, which stands behind as `name/members`.
  */
@@ -49,18 +49,7 @@ export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Ui
     key: shape.key.map(fieldText),
     tables: tables.map(({ name, parts }) => ({ name, ...tableText(tableOf(shape, name)), parts: parts.map((part) => part.byteLength) })),
   }
-  const head = Buffer.from(JSON.stringify(header))
-  const headBytes = padded(head.length)
-  const parts = tables.flatMap((table) => table.parts)
-  const bytes = new Uint8Array(8 + headBytes + parts.reduce((sum, part) => sum + padded(part.byteLength), 0))
-  new Uint32Array(bytes.buffer, 0, 2).set([MAGIC | VERSION << 24, headBytes])
-  bytes.fill(32, 8, 8 + headBytes).set(head, 8)
-  let at = 8 + headBytes
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += padded(part.byteLength)
-  }
-  return bytes
+  return writeHeadedBlock(MAGIC | VERSION << 24, header, tables.flatMap((table) => table.parts))
 }
 
 /**
@@ -68,35 +57,26 @@ export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Ui
  * `shape`, or a table is not there any more. Tables new in `shape` are simply not among the result.
  */
 export function readBlock(shape: StateShape, bytes: Uint8Array): ReadTable[] {
-  // a Buffer's slice would be no copy
-  const aligned = (bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes)
-  const [mark, headBytes] = aligned.byteLength < 8 ? [0, 0] : new Uint32Array(aligned.buffer, aligned.byteOffset, 2)
-  if (((mark ?? 0) & 0xffffff) !== MAGIC) throw corrupt(`${bytes.byteLength} bytes do not start with its header`)
-  if ((mark ?? 0) >>> 24 !== VERSION) throw new MillraceError('STATE_INCOMPATIBLE', `state tables have version ${(mark ?? 0) >>> 24}, this release reads ${VERSION}`)
-  const header = readHeader(aligned, headBytes ?? 0)
-  checkSame('key', header.key.join(', '), shape.key.map(fieldText).join(', '))
-  let at = 8 + (headBytes ?? 0)
-  return header.tables.map((table) => {
+  const mark = magicOf(bytes)
+  if ((mark & 0xffffff) !== MAGIC) throw corruptBlock(`${bytes.byteLength} bytes do not start with its header`)
+  if (mark >>> 24 !== VERSION) throw new MillraceError('STATE_INCOMPATIBLE', `state tables have version ${mark >>> 24}, this release reads ${VERSION}`)
+  const block = headedBlock(bytes)
+  const { key, tables } = block.header
+  checkSame('key', key.join(', '), shape.key.map(fieldText).join(', '))
+  return tables.map((table) => {
     checkTable(shape, table)
-    const parts = table.parts.map((size) => {
-      const part = aligned.subarray(at, at + size)
-      if (part.byteLength !== size) throw corrupt(`table ${table.name} has a part of ${size} bytes at ${at}, beyond its ${aligned.byteLength} bytes`)
-      at += padded(size)
-      return part
-    })
-    return { name: table.name, timed: table.timed, keyIn: table.keyIn, parts }
+    return { name: table.name, timed: table.timed, keyIn: table.keyIn, parts: table.parts.map((size) => block.take(size)) }
   })
 }
 
 /** True when the bytes are a block of tables; operators that keep something else write blocks of their own. */
 export function isTableBlock(bytes: Uint8Array): boolean {
-  return bytes.byteLength >= 8 && (Buffer.from(bytes.buffer, bytes.byteOffset, 4).readUInt32LE() & 0xffffff) === MAGIC
+  return (magicOf(bytes) & 0xffffff) === MAGIC
 }
 
 /** The shape the tables of a block were written with, for reading them without the job. No time of theirs is over. Throws STATE_CORRUPT. */
 export function shapeOfBlock(bytes: Uint8Array): StateShape {
-  const aligned = (bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes)
-  const header = readHeader(aligned, new Uint32Array(aligned.buffer, aligned.byteOffset, 2)[1] ?? 0)
+  const { header } = headedBlock(bytes)
   const own = header.tables.filter(({ name }) => tableName(name) === name)
   return { key: header.key.map(fieldOfText), tables: Object.fromEntries(own.map((table) => [table.name, shapeOfTable(table)])) }
 }
@@ -109,22 +89,17 @@ function shapeOfTable({ kind, fields = [], userKey = [], timed, keyIn }: TableTe
 
 function fieldOfText(text: FieldText): Field {
   const [name = '', type] = [text.slice(0, text.indexOf(':')), parseValueType(text.slice(text.indexOf(':') + 1))]
-  if (type === undefined) throw corrupt(`it has a field ${JSON.stringify(text)}`)
+  if (type === undefined) throw corruptBlock(`it has a field ${JSON.stringify(text)}`)
   return namedField(name, type)
 }
 
-function readHeader(bytes: Uint8Array, size: number): BlockHeader {
-  if (8 + size > bytes.byteLength) throw corrupt(`its header of ${size} bytes lies beyond its ${bytes.byteLength} bytes`)
-  let header: BlockHeader
-  try {
-    header = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + 8, size).toString('utf8')) as BlockHeader
-  } catch (cause) {
-    throw new MillraceError('STATE_CORRUPT', 'the header of a block of state does not parse', { cause })
-  }
-  const sound = Array.isArray(header.key) && Array.isArray(header.tables)
-    && header.tables.every((table) => Array.isArray(table.parts) && table.parts.every((part: unknown) => typeof part === 'number' && Number.isInteger(part) && part >= 0))
-  if (!sound) throw corrupt('its header lacks key or tables')
-  return header
+function headedBlock(bytes: Uint8Array): HeadedBlock<BlockHeader> {
+  const block = new HeadedBlock<BlockHeader>(bytes)
+  const { key, tables } = block.header
+  const isSound = Array.isArray(key) && Array.isArray(tables)
+    && tables.every((table) => Array.isArray(table.parts) && table.parts.every((part: unknown) => typeof part === 'number' && Number.isInteger(part) && part >= 0))
+  if (!isSound) throw corruptBlock('its header lacks key or tables')
+  return block
 }
 
 function checkTable(shape: StateShape, table: TableHeader): void {
@@ -139,10 +114,6 @@ function checkSame(what: string, written: string, now: string): void {
 
 function incompatible(what: string): MillraceError {
   return new MillraceError('STATE_INCOMPATIBLE', `state does not fit: ${what}`, { domain: 'user', hint: 'give the changed operator a new id to start it with empty state' })
-}
-
-function corrupt(what: string): MillraceError {
-  return new MillraceError('STATE_CORRUPT', `a block of state is corrupt: ${what}`)
 }
 
 function tableOf(shape: StateShape, name: string): TableShape {
@@ -169,5 +140,3 @@ function describeTable(table: TableText): string {
 }
 
 function fieldText(field: Field): FieldText { return `${field.name}:${field.type}${field.nullable ? '?' : ''}` }
-
-function padded(bytes: number): number { return (bytes + 7) & ~7 }

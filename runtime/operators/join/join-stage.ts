@@ -6,6 +6,7 @@ import type { GroupState } from '../../model/snapshot.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import { isOuter, type JoinVerb } from '../../plan/join-verb.ts'
+import { frozenBlocks } from '../../state/frozen-blocks.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { JoinPanes } from './join-panes.ts'
@@ -94,12 +95,7 @@ class JoinStage implements OperatorStage, JoinHost {
     await this.#context.next.onWatermark(time === MAX_TIMESTAMP ? time : time - this.#verb.watermarkDelayMs)
   }
 
-  #snapshot(): GroupState[] {
-    const frozen = this.#snapshots.freeze('whole')
-    const states = [...frozen.read().blocks]
-    frozen.release()
-    return states
-  }
+  #snapshot(): GroupState[] { return frozenBlocks(this.#snapshots.freeze('whole')) }
 
   #restore(group: number, bytes: Uint8Array): void {
     const passed = this.#snapshots.read(group, bytes)
