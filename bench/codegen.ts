@@ -13,6 +13,7 @@ import { TableSnapshots } from '../runtime/state/table-snapshots.ts'
 import { parseCondition, parseExpression } from '../runtime/expressions/parse.ts'
 import type { Field, FieldType, Row, Schema } from '../runtime/model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../runtime/model/time.ts'
+import { wholeBlocks } from '../test/harness/whole-blocks.ts'
 
 const BATCH = 1024
 const BATCHES = 128
@@ -115,8 +116,8 @@ function windows(): void {
     measure(`window add: ${name}`, addAll)
     const entries = table.size()
     const snapshots = new TableSnapshots(table)
-    measure(`window snapshot: ${name} (per entry of ${entries})`, () => { snapshots.snapshot(); return entries })
-    const state = snapshots.snapshot()
+    measure(`window snapshot: ${name} (per entry of ${entries})`, () => { wholeBlocks(snapshots); return entries })
+    const state = wholeBlocks(snapshots)
     measure(`window restore, merged into what is there: ${name} (per entry)`, () => {
       for (const [group, bytes] of state) snapshots.restore(group, bytes)
       snapshots.restored()

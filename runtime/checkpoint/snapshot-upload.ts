@@ -1,16 +1,10 @@
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
-import type { FrozenState, GroupState, StateFile } from '../model/snapshot.ts'
+import type { FrozenState, StateFile } from '../model/snapshot.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
 import { checkpointFolder, stateFilePath } from './manifest.ts'
 import { writeStateFiles } from './state-file.ts'
-
-/** State that was copied at the barrier, under the contract of what is read later. */
-export function copiedState(blocks: readonly GroupState[]): FrozenState {
-  const bytes = blocks.reduce((sum, [, block]) => sum + block.length, 0)
-  return { read: () => ({ kept: [], bytes, blocks }), release: () => undefined }
-}
 
 /**
  * Brings what a subtask has frozen into the store, between turns of the loop: one checkpoint after the other, since what

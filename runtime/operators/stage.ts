@@ -1,4 +1,4 @@
-import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
+import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 
@@ -35,16 +35,17 @@ export interface OperatorState {
   size(): number
   /** Where its bytes lie, for the metrics; absent where that is not known. */
   memory?(): { residentBytes: number; fileBytes: number }
-  /** Bytes per key group, consistent as of the call; only groups that hold something. */
-  snapshot(): GroupState[]
-  /** The same without a copy, in the time of a barrier: its blocks are read while work goes on. Absent where `snapshot` does. */
-  freeze?(extent: SnapshotExtent): FrozenState
+  /**
+   * Called at a barrier, and takes no longer than one may: holds fast what there is, so that its blocks can be read while work
+   * goes on. Blocks are by key group, only of groups that hold something. State that is small is copied (state/copied-state.ts).
+   */
+  freeze(extent: SnapshotExtent): FrozenState
   /** True when it does its part for checkpoints of extent `appended`: only such state is restored before a switch. */
   readonly appends?: boolean
   /** Called once, after the last block was restored. */
   restored?(): void
   /**
-   * Takes back a block written by either, at any parallelism; before the first batch. Blocks of one group come in the order
+   * Takes back a block, at any parallelism; before the first batch. Blocks of one group come in the order
    * in which they were given. Throws STATE_CORRUPT, or
    * STATE_INCOMPATIBLE when the operator's state had another shape.
    */

@@ -5,7 +5,7 @@ import type { OperatorState } from './stage.ts'
 /** The state of an operator that keeps all of it in a store. */
 export function storedState(store: StateStore): OperatorState {
   return {
-    scope: 'keyed', appends: true, size: () => store.size(), memory: () => store.memory(), snapshot: () => store.snapshot(), freeze: (extent) => store.freeze(extent),
+    scope: 'keyed', appends: true, size: () => store.size(), memory: () => store.memory(), freeze: (extent) => store.freeze(extent),
     restore: (group, bytes) => { store.restore(group, bytes) }, restored: () => { store.restored() },
   }
 }
@@ -13,7 +13,7 @@ export function storedState(store: StateStore): OperatorState {
 /** The state of an operator that keeps all of it in tables by key. */
 export function tableState(tables: TableSnapshots, { appends }: Required<Pick<OperatorState, 'appends'>>): OperatorState {
   return {
-    scope: 'keyed', appends, size: () => tables.size(), snapshot: () => tables.snapshot(), freeze: (extent) => tables.freeze(extent),
+    scope: 'keyed', appends, size: () => tables.size(), freeze: (extent) => tables.freeze(extent),
     restore: (group, bytes) => { tables.restore(group, bytes) }, restored: () => { tables.restored() },
   }
 }

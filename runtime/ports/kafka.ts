@@ -2,8 +2,8 @@
  * A Kafka cluster as the connector needs it: one method per protocol call, no retries and no state of its own
  * except connections, known brokers and coordinators. Real: sockets; virtual: a broker in memory.
  *
- * Every method rejects with MillraceError KAFKA_UNREACHABLE (retriable) when no answer came, and with
- * KafkaBrokerError when the broker refused the call as a whole; errors of single partitions are `errorCode`s.
+ * Every method rejects with MillraceError KAFKA_UNREACHABLE (retriable) when no answer came, KAFKA_AUTHENTICATION (not
+ * retriable) when the broker refused who asks, and with KafkaBrokerError when it refused the call as a whole; errors of single partitions are `errorCode`s.
  * Offsets are exact as numbers up to 2^53; producer ids are not and stay bigint.
  */
 export interface KafkaClient {

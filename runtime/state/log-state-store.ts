@@ -6,8 +6,7 @@ import { RecordTable } from '../codegen/records/record-table.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Schema } from '../model/schema.ts'
-import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
-import { frozenBlocks } from './frozen-blocks.ts'
+import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
 import { LogSnapshots, type GroupLog } from './log-snapshots.ts'
 import { LogMaps } from './map-table.ts'
 import { Lifetime, LogLists, LogValues } from './row-tables.ts'
@@ -64,8 +63,6 @@ export class LogStateStore implements StateStore {
   size(): number { return [...this.#tables.values()].reduce((sum, { table }) => sum + table.size, 0) }
 
   close(): void { this.#arena.closeDisk() }
-
-  snapshot(): GroupState[] { return frozenBlocks(this.freeze('whole')) }
 
   freeze(extent: SnapshotExtent): FrozenState {
     const logs: GroupLog[] = []

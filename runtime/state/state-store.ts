@@ -3,7 +3,7 @@ import type { SpillSettings } from '../codegen/records/cold-segments.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
-import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
+import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
 import { LogStateStore } from './log-state-store.ts'
 
 export type { KeyCodec, StateKey } from '../codegen/keys/key-codec.ts'
@@ -89,9 +89,7 @@ export interface StateStore {
   memory(): StateMemory
   /** Entries of all tables; those whose time is over count until they are come across. */
   size(): number
-  /** Blocks by key group, with the shape they were written with; several of a group are to be restored in their order. */
-  snapshot(): GroupState[]
-  /** The same to be read while work goes on. */
+  /** Blocks by key group, with the shape they were written with, to be read while work goes on; several of a group are to be restored in their order. */
   freeze(extent: SnapshotExtent): FrozenState
   /** Called once, after the last block. */
   restored(): void

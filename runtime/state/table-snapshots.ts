@@ -4,7 +4,6 @@ import { RestoredTables } from '../codegen/keys/restored-tables.ts'
 import { isAsAt, NOTHING, takeChanged, unchangedSince, writeTable, type TableBlock, type TableExtent } from '../codegen/keys/table-block.ts'
 import type { Entries } from '../codegen/rows/column-bytes.ts'
 import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
-import { frozenBlocks } from './frozen-blocks.ts'
 import { IncrementalSnapshots, type GrowingLog, type Stretch } from './incremental-snapshots.ts'
 
 /** How far a table had come at a snapshot. */
@@ -49,8 +48,6 @@ export class TableSnapshots {
   }
 
   size(): number { return this.#tables.size() }
-
-  snapshot(): GroupState[] { return frozenBlocks(this.freeze('whole')) }
 
   freeze(extent: SnapshotExtent): FrozenState {
     const tables = extent === 'whole' ? this.#freezeAll() : this.#freezeChanges(++this.#count)

@@ -1,4 +1,4 @@
-import { copiedState, SnapshotUpload } from '../checkpoint/snapshot-upload.ts'
+import { SnapshotUpload } from '../checkpoint/snapshot-upload.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { SubtaskMetrics } from '../control/messages.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
@@ -237,13 +237,13 @@ export class Subtask {
 
   /**
    * The barrier goes on first, so that others can align while this subtask freezes its state; alignment is what users feel
-   * as latency. What is frozen is read and uploaded behind the loop; only state that cannot be frozen is copied here.
+   * as latency. What is frozen is read and uploaded behind the loop.
    */
   async #checkpoint(checkpoint: CheckpointId, extent: SnapshotExtent): Promise<void> {
     const { exchanges, chain, input, attempt } = this.#parts
     for (const operator of chain.operators.values()) await operator.drain?.()
     for (const writer of exchanges.flatMap((exchange) => exchange.writers)) writer.barrier(attempt, checkpoint, extent)
-    const states = [...chain.states].map(([operator, state]) => [operator, state.freeze?.(extent) ?? copiedState(state.snapshot())] as const)
+    const states = [...chain.states].map(([operator, state]) => [operator, state.freeze(extent)] as const)
     const splits = input.snapshot()
     await this.#parts.badRecords.flush()
     for (const [operator, writer] of this.#parts.sinks) {

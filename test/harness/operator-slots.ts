@@ -1,6 +1,6 @@
 import { compileKeyGrouper } from '../../runtime/codegen/keys/key-grouper.ts'
 import { fieldsOf, type Row } from '../../runtime/model/schema.ts'
-import type { GroupState, SnapshotExtent } from '../../runtime/model/snapshot.ts'
+import type { SnapshotExtent } from '../../runtime/model/snapshot.ts'
 import type { Timestamp } from '../../runtime/model/time.ts'
 import type { JobGraph } from '../../runtime/plan/job-graph.ts'
 import { keyGroupsOfSlot, slotOfKeyGroup } from '../../runtime/plan/key-groups.ts'
@@ -38,8 +38,8 @@ export class OperatorSlots {
   async freeze(extent: SnapshotExtent): Promise<void> {
     for (const [slot, { stage }] of this.beds.entries()) {
       await stage.drain?.()
-      const frozen = stage.state?.freeze?.(extent)
-      if (frozen === undefined) throw new Error(`${this.#id} freezes nothing`)
+      const frozen = stage.state?.freeze(extent)
+      if (frozen === undefined) throw new Error(`${this.#id} keeps nothing`)
       this.#uploads[slot]?.add(frozen, undefined)
     }
   }
@@ -72,19 +72,15 @@ export class OperatorSlots {
 
   async runMails(): Promise<void> { for (const bed of this.beds) await bed.runMails() }
 
-  /** From a checkpoint that is read while `meanwhile` goes on in the slots that end, to no effect; from a plain snapshot where the operator cannot freeze. */
+  /** From a checkpoint that is read while `meanwhile` goes on in the slots that end, to no effect. */
   async rescale(parallelism: number, extent: SnapshotExtent = 'whole', meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     for (const bed of this.beds) await bed.stage.drain?.()
-    const freezes = this.beds.every(({ stage }) => stage.state?.freeze !== undefined)
-    if (freezes) await this.freeze(extent)
+    await this.freeze(extent)
     const rows = this.take()
     const late = this.takeSide('late')
-    let state: readonly GroupState[] = []
-    if (freezes) {
-      await meanwhile()
-      this.read(Infinity)
-      state = this.#uploads.flatMap((uploads) => uploads.blocks(uploads.done.at(-1)?.files ?? []))
-    } else state = this.beds.flatMap((bed) => bed.stage.state?.snapshot() ?? [])
+    await meanwhile()
+    this.read(Infinity)
+    const state = this.#uploads.flatMap((uploads) => uploads.blocks(uploads.done.at(-1)?.files ?? []))
     for (const bed of this.beds) await bed.stage.close?.()
     this.#start(parallelism)
     for (const [slot, bed] of this.beds.entries()) {

@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kafka, logLevel } from 'kafkajs'
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { makeCertificate } from '../../embedded/credentials.ts'
 import { kafkaBedMissing, startKafka, type KafkaBed } from '../harness/beds/kafka-bed.ts'
 import { committedLines } from '../harness/kafka/committed-lines.ts'
-import { startMillrace, type StartedMillrace } from '../harness/processes.ts'
+import { startMillrace, type Ended, type StartedMillrace } from '../harness/processes.ts'
 
 const why = await kafkaBedMissing()
 const [username, password] = ['mill', 'race-9']
@@ -47,16 +47,16 @@ describe.skipIf(why !== undefined)(`a Kafka that wants TLS and a password${why =
 
   const connection = (passwordFile: string): object => ({ brokers: bed.secureBootstrap, tls: true, sasl: { mechanism: 'plain', username, passwordFile } })
 
-  function jobFile(name: string, passwordFile: string): string {
+  function jobFile(name: string, passwordFile: string, { from = 'in', to = 'out' } = {}): string {
     const path = join(dir, `${name}.yaml`)
     writeFileSync(path, stringify({
       apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name },
       spec: {
         checkpoints: { interval: '300ms' },
         graph: [
-          { id: 'read', source: { kafka: { ...connection(passwordFile), topic: 'in' } }, schema: { n: 'long', name: 'string' } },
+          { id: 'read', source: { kafka: { ...connection(passwordFile), topic: from } }, schema: { n: 'long', name: 'string' } },
           { id: 'twice', from: 'read', map: { n: 'n * 2', name: 'name' } },
-          { id: 'write', from: 'twice', sink: { kafka: { ...connection(passwordFile), topic: 'out', transactionTimeout: '1m' } } },
+          { id: 'write', from: 'twice', sink: { kafka: { ...connection(passwordFile), topic: to, transactionTimeout: '1m' } } },
         ],
       },
     }))
@@ -93,14 +93,41 @@ describe.skipIf(why !== undefined)(`a Kafka that wants TLS and a password${why =
     expect(rows).toEqual(Array.from({ length: SESSIONS * ROWS }, (_, i) => ({ n: i * 2, name: `row ${i}` })))
   })
 
-  test('when the password is wrong, the job says so and not what it is', async () => {
+  async function failedRun(file: string): Promise<Ended> {
+    job = startMillrace('run', file)
+    return job.ended
+  }
+
+  test('when the password is wrong, the job says so and not what it is, and ends after ten attempts', async () => {
     writeFileSync(join(dir, 'wrong'), 'hunter2')
-    job = startMillrace('run', jobFile('refused', join(dir, 'wrong')))
-    let said = ''
-    for (const stream of [job.process.stdout, job.process.stderr]) stream?.on('data', (text: string) => { said += text })
-    await expect.poll(() => said, { timeout: 60_000 }).toMatch(/KAFKA_UNREACHABLE: .*SASL authentication failed/)
-    job.process.kill('SIGINT')
-    await job.ended
-    expect(said).not.toContain('hunter2')
-  })
+    const { code, stdout, stderr } = await failedRun(jobFile('refused', join(dir, 'wrong')))
+    expect(stderr).toMatch(/refused: recovering.*KAFKA_AUTHENTICATION/)
+    expect(stderr).toMatch(/KAFKA_AUTHENTICATION.*did not accept user "mill" by SASL PLAIN: .*Invalid username or password/)
+    expect(stderr).toContain('sasl.passwordFile')
+    expect(code).toBe(1)
+    expect(stdout + stderr).not.toContain('hunter2')
+  }, 120_000)
+
+  async function permitOnly(topic: string, operation: AclOperationTypes, user: string): Promise<void> {
+    const admin = open.admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    await admin.createAcls({ acl: [{
+      resourceType: AclResourceTypes.TOPIC, resourceName: topic, resourcePatternType: ResourcePatternTypes.LITERAL, principal: `User:${user}`, host: '*',
+      operation, permissionType: AclPermissionTypes.ALLOW,
+    }] })
+    await admin.disconnect()
+  }
+
+  test.each([
+    ['the topic of its source is not to be seen', 'in-hidden', AclOperationTypes.READ, 'another', { from: 'in-hidden' }],
+    ['the topic of its source may be seen and not read', 'in-closed', AclOperationTypes.WRITE, username, { from: 'in-closed' }],
+    ['the topic of its sink is not to be seen', 'out-hidden', AclOperationTypes.WRITE, 'another', { to: 'out-hidden' }],
+    ['the topic of its sink may be seen and not written', 'out-closed', AclOperationTypes.READ, username, { to: 'out-closed' }],
+  ] as const)('when %s, the job ends and names topic and permission', async (_, topic, operation, user, topics) => {
+    await permitOnly(topic, operation, user)
+    const { code, stderr } = await failedRun(jobFile(`no-${topic}`, join(dir, 'password'), topics))
+    expect(stderr).toMatch(new RegExp(`KAFKA_NOT_AUTHORIZED.*${topic}`))
+    expect(code).toBe(1)
+  }, 60_000)
 })

@@ -4,9 +4,9 @@ import { compileRowClass, type RowClass } from '../../codegen/rows/row.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row, type Schema } from '../../model/schema.ts'
-import type { GroupState } from '../../model/snapshot.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { BroadcastVerb } from '../../plan/broadcast-verb.ts'
+import { copiedState } from '../../state/copied-state.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 
@@ -35,7 +35,8 @@ class BroadcastStage implements OperatorStage {
     this.#rules = new Rules(rules.schema, rules.rowClass)
     this.state = {
       scope: 'broadcast', size: () => this.#rules.byKey.size,
-      snapshot: (): GroupState[] => (context.slot === 0 ? [[0, this.#rules.write()]] : []),
+      // whoever writes conditions one by one has few of them
+      freeze: () => copiedState(context.slot === 0 ? [[0, this.#rules.write()]] : []),
       restore: (_, bytes) => { for (const row of this.#rules.read(bytes)) this.#rules.put(this.#keys.of(row), row) },
     }
   }

@@ -2,11 +2,9 @@ import { compileJoin, isAwaited, type JoinCode, type JoinHost, type JoinPane, ty
 import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
-import type { GroupState } from '../../model/snapshot.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import { isOuter, type JoinVerb } from '../../plan/join-verb.ts'
-import { frozenBlocks } from '../../state/frozen-blocks.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { JoinPanes } from './join-panes.ts'
@@ -55,7 +53,7 @@ class JoinStage implements OperatorStage, JoinHost {
     this.#snapshots = new JoinSnapshots({ verb, sides: [code.left, code.right], panes: this.#panes, host: this, shape: shapeOf(verb, code), maxParallelism })
     this.state = {
       scope: 'keyed', appends: this.#snapshots.appends, size: () => this.#panes[0].size() + this.#panes[1].size(),
-      snapshot: () => this.#snapshot(), freeze: (extent) => this.#snapshots.freeze(extent),
+      freeze: (extent) => this.#snapshots.freeze(extent),
       restore: (group, bytes) => { this.#restore(group, bytes) }, restored: () => { this.#snapshots.restored() },
     }
   }
@@ -94,8 +92,6 @@ class JoinStage implements OperatorStage, JoinHost {
     if (this.held?.every((passed) => passed <= this.passed) === true) this.held = null
     await this.#context.next.onWatermark(time === MAX_TIMESTAMP ? time : time - this.#verb.watermarkDelayMs)
   }
-
-  #snapshot(): GroupState[] { return frozenBlocks(this.#snapshots.freeze('whole')) }
 
   #restore(group: number, bytes: Uint8Array): void {
     const passed = this.#snapshots.read(group, bytes)

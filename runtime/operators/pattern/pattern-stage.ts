@@ -11,6 +11,7 @@ import type { GroupState } from '../../model/snapshot.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import { keyGroupsOfSlot } from '../../plan/key-groups.ts'
 import type { PatternVerb } from '../../plan/pattern-verb.ts'
+import { copiedState } from '../../state/copied-state.ts'
 import { TimerHeap } from '../../state/timer-heap.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
@@ -88,7 +89,7 @@ class PatternStage implements OperatorStage {
     this.#timedOutEnd = context.side('timedOut')
     this.#lateEnd = context.side('late')
     this.#passed = new Float64Array(maxParallelism).fill(MIN_TIMESTAMP)
-    this.state = { scope: 'keyed', size: () => this.#size(), snapshot: () => this.#snapshot(), restore: (group, bytes) => { this.#restore(group, bytes) } }
+    this.state = { scope: 'keyed', size: () => this.#size(), freeze: () => copiedState(this.#blocks()), restore: (group, bytes) => { this.#restore(group, bytes) } }
   }
 
   async process(rows: Row[], count: number): Promise<void> {
@@ -215,7 +216,7 @@ class PatternStage implements OperatorStage {
   }
 
   /** Every own group once a watermark has come: what is late must stay so. */
-  #snapshot(): GroupState[] {
+  #blocks(): GroupState[] {
     const { slot, maxParallelism, parallelism } = this.#context
     const { first, endExclusive } = keyGroupsOfSlot(slot, maxParallelism, parallelism)
     const blocks: GroupState[] = []

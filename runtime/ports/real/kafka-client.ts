@@ -171,6 +171,7 @@ class RealKafkaClient implements KafkaClient {
   async #atAnyBroker<T>(name: string, request: (connection: Connection, platformatic: Platformatic) => Promise<T>): Promise<T> {
     const addresses = [...new Set([...this.#options.brokers, ...this.#brokers.values()])]
     let last: unknown
+    let refused: MillraceError | undefined
     for (let i = 0; i < addresses.length; i++) {
       const index = (this.#entry + i) % addresses.length
       try {
@@ -180,8 +181,11 @@ class RealKafkaClient implements KafkaClient {
       } catch (error) {
         if (!(error instanceof MillraceError)) throw error
         last = error
+        refused ??= error.code === 'KAFKA_AUTHENTICATION' ? error : undefined
       }
     }
+    // that is also what the brokers would say that are away now
+    if (refused !== undefined) throw refused
     if (addresses.length === 1) throw last
     throw new MillraceError('KAFKA_UNREACHABLE', `cannot reach any broker of the Kafka at ${this.bootstrap}`, { domain: 'dependency', retriable: true, cause: last })
   }

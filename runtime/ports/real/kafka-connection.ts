@@ -36,7 +36,7 @@ export class KafkaConnection {
     this.#buffers = buffers
   }
 
-  /** Runs one request. Rejects with KAFKA_UNREACHABLE or, when the broker refused, with KafkaBrokerError. */
+  /** Runs one request. Rejects with KAFKA_UNREACHABLE or KAFKA_AUTHENTICATION or, when the broker refused it, with KafkaBrokerError. */
   call<T>(name: string, request: (connection: Connection, platformatic: Platformatic) => Promise<T>): Promise<T> {
     return this.#with(name, ({ connection }, platformatic) => request(connection, platformatic))
   }
@@ -83,7 +83,8 @@ export class KafkaConnection {
       await connection.connect(this.#host, this.#port)
     } catch (error) {
       this.#opening = undefined
-      throw this.#unreachable('connecting', error)
+      const refusal = authenticationRefusalOf(error, platformatic)
+      throw refusal === undefined ? this.#unreachable('connecting', error) : this.#unauthenticated(refusal)
     }
     this.#current = connection
     return { connection, records: new KafkaRecordChannel(connection, this.#options.clientId, REQUEST_TIMEOUT_MS, this.#buffers) }
@@ -100,6 +101,14 @@ export class KafkaConnection {
   #drop(connection: Connection): void {
     this.#forget(connection)
     connection.socket?.destroy()
+  }
+
+  /** Not the author's mistake for certain: while a password is being changed its file or the broker may be behind. */
+  #unauthenticated(refusal: string): MillraceError {
+    const { mechanism, username } = this.#options.sasl ?? { mechanism: 'none', username: '' }
+    return new MillraceError('KAFKA_AUTHENTICATION', `the Kafka at ${this.address} did not accept user ${JSON.stringify(username)} by SASL ${mechanism}: ${refusal}`, {
+      domain: 'dependency', hint: 'Check sasl.mechanism, sasl.username and what the file at sasl.passwordFile holds.',
+    })
   }
 
   #unreachable(doing: string, cause: unknown): MillraceError {
@@ -146,4 +155,19 @@ function refusalOf(call: string, error: unknown, platformatic: Platformatic): Ka
     if (typeof apiCode === 'number') return new KafkaBrokerError(call, apiCode, `${String(apiId)} (${apiCode})`)
   }
   return undefined
+}
+
+/** What was wrong with the credentials, when a broker answered to them; undefined when the connection failed in another way. */
+function authenticationRefusalOf(error: unknown, platformatic: Platformatic): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof platformatic.ResponseError) return answeredBy(at)
+    // without a cause it is of what the broker sent: its proof that it knows the password is wrong
+    if (at instanceof platformatic.AuthenticationError && at.cause === undefined) return at.message
+  }
+  return undefined
+}
+
+function answeredBy({ errors }: { errors: readonly unknown[] }): string {
+  const { apiId, apiCode, serverErrorMessage } = errors[0] as { apiId?: unknown; apiCode?: unknown; serverErrorMessage?: unknown }
+  return `${String(apiId)} (${String(apiCode)})${typeof serverErrorMessage === 'string' ? `, ${serverErrorMessage}` : ''}`
 }

@@ -30,7 +30,7 @@ export interface KafkaOptions {
   readonly port?: number
   /** A second address to listen on, for pods of the cluster ring: they can not reach the loopback address. */
   readonly podAddress?: string
-  /** A listener with TLS and SASL PLAIN beside the open one. */
+  /** A listener with TLS and SASL PLAIN beside the open one, and ACLs: what has none is open to everyone. */
   readonly secure?: KafkaSecurity
   readonly heap?: string
 }
@@ -111,7 +111,9 @@ function securityOf({ key, certificate, username, password, sessionMs }: KafkaSe
     'ssl.keystore.type': 'PEM', 'ssl.keystore.location': store, 'sasl.enabled.mechanisms': 'PLAIN', 'connections.max.reauth.ms': String(sessionMs),
     'plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_${username}="${password}";`,
   }
-  return Object.entries(settings).map(([name, value]) => `listener.name.secure.${name}=${value}`).join('\n')
+  // rules of access hold for users; whoever comes by the open listener may do all
+  const access = ['authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer', 'super.users=User:ANONYMOUS', 'allow.everyone.if.no.acl.found=true']
+  return [...Object.entries(settings).map(([name, value]) => `listener.name.secure.${name}=${value}`), ...access].join('\n')
 }
 
 async function isUp(broker: TiedProcess, dir: string, port: number): Promise<boolean> {

@@ -3,6 +3,7 @@ import { MillraceError } from '../../../runtime/model/errors.ts'
 import type { FrozenState, GroupState } from '../../../runtime/model/snapshot.ts'
 import type { Row } from '../../../runtime/model/schema.ts'
 import type { Timestamp } from '../../../runtime/model/time.ts'
+import { copiedState } from '../../../runtime/state/copied-state.ts'
 import { readBlock, writeBlock } from '../../../runtime/state/state-block.ts'
 import type { ListTable, MapTable, StateMemory, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from '../../../runtime/state/state-store.ts'
 import { TableFrames, type TableEntry } from './table-frames.ts'
@@ -42,17 +43,12 @@ export class MapStateStore implements StateStore {
 
   size(): number { return [...this.#tables.values()].reduce((sum, table) => sum + table.size, 0) }
 
-  snapshot(): GroupState[] {
+  freeze(): FrozenState {
     const groups = new Set([...this.#tables.values()].flatMap((table) => [...table.groups()]))
-    return [...groups].sort((a, b) => a - b).flatMap((group): GroupState[] => {
+    return copiedState([...groups].sort((a, b) => a - b).flatMap((group): GroupState[] => {
       const tables = [...this.#tables].map(([name, table]) => ({ name, parts: this.#frames.get(name)?.write(table.all(group)) ?? [] }))
       return tables.every((table) => table.parts.length === 0) ? [] : [[group, writeBlock(this.#shape, tables)]]
-    })
-  }
-
-  freeze(): FrozenState {
-    const blocks = this.snapshot()
-    return { read: () => ({ kept: [], bytes: blocks.reduce((sum, [, bytes]) => sum + bytes.length, 0), blocks }), release: () => undefined }
+    }))
   }
 
   memory(): StateMemory { return { residentBytes: 0, onDiskBytes: 0, fileBytes: 0 } }

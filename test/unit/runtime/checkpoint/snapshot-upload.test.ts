@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { copiedState, SnapshotUpload } from '../../../../runtime/checkpoint/snapshot-upload.ts'
+import { SnapshotUpload } from '../../../../runtime/checkpoint/snapshot-upload.ts'
+import { copiedState } from '../../../../runtime/state/copied-state.ts'
 import type { FrozenState, StateFile } from '../../../../runtime/model/snapshot.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { MemoryStore } from '../../../harness/memory-store.ts'

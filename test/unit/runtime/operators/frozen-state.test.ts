@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { GroupState } from '../../../../runtime/model/snapshot.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const SCHEMA = { k: 'string', at: 'timestamp', price: 'double', text: 'string' }
 const arbitraryRow = fc.record({
@@ -29,9 +30,9 @@ describe('what an operator froze', () => {
       for (const { rows, passMs, freezes } of batches) {
         await clock.advance(passMs)
         if (freezes) {
-          const frozen = state?.freeze?.('whole')
+          const frozen = state?.freeze('whole')
           if (state === undefined || frozen === undefined) throw new Error('the operator freezes nothing')
-          const expected = bytesOf(state.snapshot())
+          const expected = bytesOf(wholeBlocks(state))
           waiting.push(() => {
             expect(bytesOf(frozen.read().blocks)).toEqual(expected)
             frozen.release()

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileKeyGrouper } from '../../../../runtime/codegen/keys/key-grouper.ts'
 import { restOf, type BlockPlace } from '../../../../runtime/checkpoint/state-rest.ts'
-import { copiedState } from '../../../../runtime/checkpoint/snapshot-upload.ts'
+import { copiedState } from '../../../../runtime/state/copied-state.ts'
 import type { GroupState, SnapshotExtent } from '../../../../runtime/model/snapshot.ts'
 import type { Row } from '../../../../runtime/model/schema.ts'
 import { emptyJoinBlock, readJoinBlock } from '../../../../runtime/operators/join/join-block.ts'
@@ -13,6 +13,7 @@ import { ManualClock } from '../../../harness/manual-clock.ts'
 import { bedGraph, OperatorBed } from '../../../harness/operator-bed.ts'
 import { Uploads } from '../../../harness/uploads.ts'
 import { plainJoin, plainWindowJoin, type PlainPair, type PlainRow } from '../../../harness/plain/plain-join.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const GROUPS = 12
 const SCHEMA = { key: 'string?', num: 'long?', n: 'long', at: 'timestamp', id: 'long', text: 'string' }
@@ -97,7 +98,7 @@ class Slots {
   }
 
   freeze(extent: SnapshotExtent): void {
-    for (const [slot, { stage }] of this.beds.entries()) this.#uploads[slot]?.add(stage.state?.freeze?.(extent) ?? copiedState([]), undefined)
+    for (const [slot, { stage }] of this.beds.entries()) this.#uploads[slot]?.add(stage.state?.freeze(extent) ?? copiedState([]), undefined)
   }
 
   read(blocks: number): void { for (const uploads of this.#uploads) for (let block = 0; block < blocks && uploads.step(); block++); }
@@ -242,7 +243,7 @@ describe('late rows and watermarks', () => {
     await first.watermark(99)
     expect(first.out.rows).toHaveLength(1)
     const second = new OperatorBed(graph, 'op')
-    for (const [group, bytes] of first.stage.state?.snapshot() ?? []) second.stage.state?.restore(group, bytes)
+    for (const [group, bytes] of wholeBlocks(first.stage.state)) second.stage.state?.restore(group, bytes)
     second.stage.state?.restored?.()
     await second.process([row('x', 60, 2), row('x', 160, 3)], 0)
     await second.end()
@@ -290,7 +291,7 @@ describe('rows that throw', () => {
     const one = new OperatorBed(joinGraph({ on: 'key', ttl: 'forever', select: BOTH }), 'op')
     const other = new OperatorBed(joinGraph({ on: 'key', ttl: 'forever', select: { n: 'left.n' } }), 'op')
     return one.process([row('x', 0, 1)], 0).then(() => {
-      const [group, bytes] = one.stage.state?.snapshot()[0] ?? [0, new Uint8Array()]
+      const [group, bytes] = wholeBlocks(one.stage.state)[0] ?? [0, new Uint8Array()]
       expect(() => other.stage.state?.restore(group, bytes)).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
       expect(() => one.stage.state?.restore(group, bytes.subarray(0, 20))).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
     })
@@ -303,7 +304,7 @@ describe('checkpoints', () => {
     const uploads = new Uploads<number>()
     const checkpoint = (): number => {
       const before = uploads.writtenBytes
-      uploads.add(bed.stage.state?.freeze?.('changes') ?? copiedState([]), bed.stage.state?.size() ?? 0)
+      uploads.add(bed.stage.state?.freeze('changes') ?? copiedState([]), bed.stage.state?.size() ?? 0)
       while (uploads.step());
       return uploads.writtenBytes - before
     }
@@ -337,7 +338,7 @@ describe('checkpoints', () => {
       }
       for (const batch of batches.slice(0, at)) {
         await take(leader, batch)
-        uploads.add(leader.stage.state?.freeze?.('appended') ?? copiedState([]), undefined)
+        uploads.add(leader.stage.state?.freeze('appended') ?? copiedState([]), undefined)
         while (uploads.step());
         const rest = restOf(followed, uploads.done.at(-1)?.files ?? [], { first: 0, endExclusive: GROUPS })
         expect(rest).toBeDefined()
@@ -361,7 +362,7 @@ describe('checkpoints', () => {
     const graph = joinGraph({ on: 'key', type: 'left', within: { before: '1s', after: '1s' }, select: { id: 'left.id' } })
     const [old, now] = [new OperatorBed(graph, 'op'), new OperatorBed(graph, 'op')]
     await old.process([row('x', 50, 1), row('x', 51, 2)], 0)
-    const [group, block] = old.stage.state?.snapshot()[0] ?? [0, new Uint8Array()]
+    const [group, block] = wholeBlocks(old.stage.state)[0] ?? [0, new Uint8Array()]
     now.stage.state?.restore(group, asVersion1(block, 0))
     now.stage.state?.restored?.()
     await now.end()

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
 import { MAX_TIMESTAMP } from '../../../../runtime/model/time.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const SCHEMA = { key: 'string', kind: 'string', n: 'long', at: 'timestamp' }
 
@@ -103,7 +104,7 @@ describe('pattern', () => {
     const before = new OperatorBed(graph, 'op')
     await before.watermark(50)
     const after = new OperatorBed(graph, 'op')
-    for (const [group, bytes] of before.stage.state?.snapshot() ?? []) after.stage.state?.restore(group, bytes)
+    for (const [group, bytes] of wholeBlocks(before.stage.state)) after.stage.state?.restore(group, bytes)
     await after.process(rowsOf('a1@50 a2@51'))
     expect(after.late).toBe(1)
   })
@@ -113,12 +114,12 @@ describe('pattern', () => {
     const before = new OperatorBed(graphOf([step('a'), step('b')]), 'op')
     await before.process(rowsOf('a1@5'))
     await before.watermark(6)
-    const [[group, bytes] = [0, new Uint8Array()]] = before.stage.state?.snapshot() ?? []
+    const [[group, bytes] = [0, new Uint8Array()]] = wholeBlocks(before.stage.state)
     const others = new OperatorBed(graphOf([step('a'), step('c')]), 'op')
     expect(() => { others.stage.state?.restore(group, bytes) }).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
     expect(() => { others.stage.state?.restore(group, bytes.subarray(0, 20)) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
     const same = new OperatorBed(graphOf([step('a'), step('b')], { select: { sum: 'a.n + b.n', at: 'match.time' } }), 'op')
-    for (const [of, block] of before.stage.state?.snapshot() ?? []) same.stage.state?.restore(of, block)
+    for (const [of, block] of wholeBlocks(before.stage.state)) same.stage.state?.restore(of, block)
     await same.process(rowsOf('b2@7'))
     await same.watermark(7)
     expect(same.out.rows).toEqual([{ sum: 3, at: 7 }])

@@ -5,6 +5,7 @@ import { MAX_TIMESTAMP } from '../../../../runtime/model/time.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { plainPattern, type PlainCondition, type PlainPattern, type PlainStep, type Taken } from '../../../harness/plain/plain-pattern.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const SCHEMA = { key: 'string', id: 'long', v: 'long', at: 'timestamp' }
 
@@ -142,7 +143,7 @@ test('under changed conditions and another choice of fields matches under way go
   await old.process([{ key: 'k', id: 1, v: 0, at: 1 }, { key: 'k', id: 2, v: 1, at: 2 }, { key: 'k', id: 3, v: 1, at: 30 }])
   await old.watermark(10)
   const changed = new OperatorBed(graphOf(5, { key: 'key', ids: 'a.id + b.first.id + b.id', at: 'match.time' }), 'op')
-  for (const [group, block] of old.stage.state?.snapshot() ?? []) changed.stage.state?.restore(group, block)
+  for (const [group, block] of wholeBlocks(old.stage.state)) changed.stage.state?.restore(group, block)
   changed.stage.state?.restored?.()
   await changed.process([{ key: 'k', id: 40, v: 4, at: 40 }, { key: 'k', id: 50, v: 5, at: 50 }])
   await changed.end()

@@ -5,6 +5,7 @@ import { compileKeyGrouper } from '../../../../runtime/codegen/keys/key-grouper.
 import { keyGroupsOfSlot, slotOfKeyGroup } from '../../../../runtime/plan/key-groups.ts'
 import { aroundOperator, OperatorBed, type BedOptions } from '../../../harness/operator-bed.ts'
 import { PlainTotals, totals, TOTALS_ENTRY, TOTALS_SCHEMA } from '../../../harness/plain/plain-totals.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const MODULES = { user: { path: './user.ts' } }
 const graph = aroundOperator(TOTALS_SCHEMA, TOTALS_ENTRY, { modules: MODULES, eventTime: 'at', sides: ['large'] })
@@ -32,7 +33,7 @@ class Slots {
 
   rescale(parallelism: number): void {
     this.collect()
-    const blocks = this.beds.flatMap((bed) => bed.stage.state?.snapshot() ?? [])
+    const blocks = this.beds.flatMap((bed) => wholeBlocks(bed.stage.state))
     this.beds = slots(parallelism)
     this.beds.forEach((bed, slot) => {
       const { first, endExclusive } = keyGroupsOfSlot(slot, graph.maxParallelism, parallelism)

@@ -4,6 +4,7 @@ import { stateEntries } from '../../../../runtime/operators/state-reader.ts'
 import type { StateEntry } from '../../../../runtime/state/state-entries.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { bedGraph, OperatorBed } from '../../../harness/operator-bed.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const SCHEMA = { id: 'long', name: 'string?', tag: 'json?', open: 'boolean?', price: 'double?', at: 'timestamp' }
 
@@ -31,7 +32,7 @@ test('of a join every row of both sides is read as it came in', async () => {
   const input = graph.operators[0]?.schema
   if (node === undefined || input === undefined) throw new Error('the graph lacks the join')
   const entries: StateEntry[] = []
-  for (const [group, blocks] of Map.groupBy(bed.stage.state?.snapshot() ?? [], ([of]) => of)) {
+  for (const [group, blocks] of Map.groupBy(wholeBlocks(bed.stage.state), ([of]) => of)) {
     entries.push(...await stateEntries({ node, inputs: [input, input], maxParallelism: graph.maxParallelism }, group, blocks.map(([, block]) => block), new ManualClock()))
   }
   const side = (table: string): string[] => entries.filter((entry) => entry.table === table).map(({ value }) => text(value?.row ?? {})).sort()
@@ -51,7 +52,7 @@ test('of an outer join the rows that have had a match are told from those that w
   const input = graph.operators[0]?.schema
   if (node === undefined || input === undefined) throw new Error('the graph lacks the join')
   const matched = new Set<string>()
-  for (const [group, blocks] of Map.groupBy(bed.stage.state?.snapshot() ?? [], ([of]) => of)) {
+  for (const [group, blocks] of Map.groupBy(wholeBlocks(bed.stage.state), ([of]) => of)) {
     for (const { table, key, note } of await stateEntries({ node, inputs: [input, input], maxParallelism: graph.maxParallelism }, group, blocks.map(([, block]) => block), new ManualClock())) {
       matched.add(`${table} ${String(key?.row['id'])} ${note ?? 'waits'}`)
     }
@@ -67,7 +68,7 @@ test('of tables dates, bytes and decimals have their meaning, which the blocks d
   await bed.process([{ day: 20_000, name: 'a', amount: '1.50', photo: '\u00ff' }])
   expect(bed.errors).toEqual([])
   const [input, node] = graph.operators
-  const [group, block] = bed.stage.state?.snapshot()[0] ?? []
+  const [group, block] = wholeBlocks(bed.stage.state)[0] ?? []
   if (node === undefined || input === undefined || group === undefined || block === undefined) throw new Error('the reduce keeps nothing')
   const [entry] = await stateEntries({ node, inputs: [input.schema], maxParallelism: graph.maxParallelism }, group, [block], new ManualClock())
   expect(entry?.key?.fields.map(({ logical }) => logical?.kind)).toEqual(['date'])
@@ -82,7 +83,7 @@ test('what only the code of the job could tell is refused with a reason', async 
   await bed.process(rows(0))
   const node = graph.operators.find(({ id }) => id === 'op')
   const [input] = graph.operators
-  const [group, block] = bed.stage.state?.snapshot()[0] ?? []
+  const [group, block] = wholeBlocks(bed.stage.state)[0] ?? []
   if (node === undefined || input === undefined || group === undefined || block === undefined) throw new Error('the window keeps nothing')
   await expect(stateEntries({ node, inputs: [input.schema], maxParallelism: graph.maxParallelism }, group, [block], new ManualClock())).rejects.toMatchObject({ code: 'STATE_UNREADABLE' })
 })

@@ -5,6 +5,7 @@ import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { PlainTopN } from '../../../harness/plain/plain-keyed.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const SCHEMA = { a: 'string?', b: 'long', price: 'double', n: 'long', text: 'string?' }
 
@@ -66,7 +67,7 @@ describe('topN', () => {
     const [old, now, straight] = [bedOf(before), bedOf(after), bedOf(before)]
     const [first, second] = [[row(1, 5), row(2, 7)], [row(3, 6), row(4, 4), row(5, 9)]]
     await old.process(first)
-    for (const [group, bytes] of old.stage.state?.snapshot() ?? []) now.stage.state?.restore(group, bytes)
+    for (const [group, bytes] of wholeBlocks(old.stage.state)) now.stage.state?.restore(group, bytes)
     now.stage.state?.restored?.()
     await now.process(second)
     await straight.process([...first, ...second])

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 interface Spread { low: number | null; high: number | null; rows: number; seen: readonly number[] }
 
@@ -41,7 +42,7 @@ describe('an aggregate of the user', () => {
       for (const [index, row] of rows.entries()) {
         if (index === cut) {
           expectOwn(bed)
-          const blocks = bed.stage.state?.snapshot() ?? []
+          const blocks = wholeBlocks(bed.stage.state)
           bed = bedOf(entry)
           for (const [group, bytes] of blocks) bed.stage.state?.restore(group, bytes)
         }
@@ -79,7 +80,7 @@ describe('an aggregate of the user', () => {
   test('when its fields are others than those it was kept with, the state is refused', async () => {
     const bed = bedOf({ window: { tumble: '10ms' } })
     await bed.process([{ k: 'a', v: 1, at: 1 }])
-    const [[group, bytes] = [0, new Uint8Array()]] = bed.stage.state?.snapshot() ?? []
+    const [[group, bytes] = [0, new Uint8Array()]] = wholeBlocks(bed.stage.state)
     const other = bedOf({ window: { tumble: '10ms' } }, { ...OWN, state: { ...OWN.state, low: 'double?' } })
     expect(() => other.stage.state?.restore(group, bytes)).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
   })

@@ -4,6 +4,7 @@ import type { Field, Row } from '../../../../runtime/model/schema.ts'
 import type { SnapshotExtent, StateFile } from '../../../../runtime/model/snapshot.ts'
 import { createStateStore, type StateShape, type StateStore } from '../../../../runtime/state/state-store.ts'
 import { Uploads } from '../../../harness/uploads.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const GROUPS = 3
 const KEYS = ['a', 'b', 'c', 'd']
@@ -65,7 +66,7 @@ describe('snapshots of a log store', () => {
       const freeze = (extent: SnapshotExtent): void => {
         // the twin is never frozen while it changes
         const same = open()
-        for (const [group, bytes] of twin.snapshot()) same.restore(group, bytes)
+        for (const [group, bytes] of wholeBlocks(twin)) same.restore(group, bytes)
         same.restored()
         uploads.add(store.freeze(extent), contents(same))
       }

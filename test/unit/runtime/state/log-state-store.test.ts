@@ -8,6 +8,7 @@ import { VirtualScratch } from '../../../../runtime/ports/virtual/scratch.ts'
 import { createStateStore, type StateShape, type StateStore } from '../../../../runtime/state/state-store.ts'
 import { MapStateStore } from '../../../harness/plain/map-state-store.ts'
 import { arbitraryFieldValue, arbitrarySchema } from '../../../harness/plain/random-rows.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const GROUPS = 6
 const field = (name: string, type: FieldType, nullable = false): Field => ({ name, type, nullable })
@@ -57,7 +58,7 @@ class Slots {
   of(group: number): StateStore { return this.stores[slotOfKeyGroup(group, GROUPS, this.stores.length)] as StateStore }
 
   restoreTo(parallelism: number): void {
-    const states = this.stores.flatMap((store) => store.snapshot())
+    const states = this.stores.flatMap((store) => wholeBlocks(store))
     this.stores = Array.from({ length: parallelism }, () => this.#create())
     for (const [group, bytes] of states) this.of(group).restore(group, bytes)
     for (const store of this.stores) store.restored()

@@ -3,6 +3,7 @@ import type { Field, Row } from '../../../../runtime/model/schema.ts'
 import { VirtualScratch } from '../../../../runtime/ports/virtual/scratch.ts'
 import { createStateStore, type StateShape, type StateStore } from '../../../../runtime/state/state-store.ts'
 import { Uploads } from '../../../harness/uploads.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const KB = 1024
 const GROUPS = 4
@@ -40,7 +41,7 @@ describe('state larger than memory', () => {
       expect(bed.store.memory().residentBytes).toBeLessThan(100 * KB)
     }
     const other = new Bed(64 * KB)
-    for (const [group, bytes] of bed.store.snapshot()) {
+    for (const [group, bytes] of wholeBlocks(bed.store)) {
       other.store.restore(group, bytes)
     }
     other.store.restored()

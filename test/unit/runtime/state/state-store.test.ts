@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Field, FieldType, Row } from '../../../../runtime/model/schema.ts'
 import { createStateStore, type StateShape, type StateStore } from '../../../../runtime/state/state-store.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const field = (name: string, type: FieldType, nullable = false): Field => ({ name, type, nullable })
 const SCHEMA = { fields: [field('n', 'double'), field('s', 'string', true), field('j', 'json', true)] }
@@ -19,7 +20,7 @@ const open = (shape = SHAPE, now = (): number => 0): StateStore => createStateSt
 
 function reopened(store: StateStore, shape = SHAPE, now = (): number => 0): StateStore {
   const other = open(shape, now)
-  for (const [group, bytes] of store.snapshot()) other.restore(group, bytes)
+  for (const [group, bytes] of wholeBlocks(store)) other.restore(group, bytes)
   other.restored()
   return other
 }
@@ -76,7 +77,7 @@ describe('a state store', () => {
     store.list('all').append(3, '', { n: 2, s: null, j: { deep: ['x', null] } })
     for (const u of [9, -1, 2 ** 40]) store.map('by').set(5, 'm', u, row(u))
     store.timers('at').at(5, 'm', 1_700_000_000_000)
-    expect([...new Set(store.snapshot().map(([group]) => group))]).toEqual([3, 5])
+    expect([...new Set(wholeBlocks(store).map(([group]) => group))]).toEqual([3, 5])
     const other = reopened(store)
     expect({ ...other.value('last').get(3, 'ä') }).toEqual(row(0.5, 'ü\ud800'))
     expect(plain(other.list('all').rows(3, ''))).toEqual([row(1), { n: 2, s: null, j: { deep: ['x', null] } }])
@@ -131,7 +132,7 @@ describe('a state store', () => {
     store.list('all').append(1, long, row(1))
     store.list('all').append(1, long, row(2))
     const other = open()
-    for (const [group, bytes] of store.snapshot()) other.restore(group, Buffer.concat([Buffer.alloc(3), bytes]).subarray(3))
+    for (const [group, bytes] of wholeBlocks(store)) other.restore(group, Buffer.concat([Buffer.alloc(3), bytes]).subarray(3))
     other.restored()
     for (const one of [store, other]) {
       for (const size of sizes) expect(one.value('last').get(1, `key ${size}`)?.['s']).toBe(size === 400_000 ? undefined : 'ž'.repeat(size))
@@ -153,7 +154,7 @@ describe('a state store', () => {
   test('refuses bytes that were cut or changed', () => {
     const store = open()
     store.value('last').set(0, 'a', row(1, 'some text'))
-    const bytes = store.snapshot()[0]?.[1] ?? new Uint8Array()
+    const bytes = wholeBlocks(store)[0]?.[1] ?? new Uint8Array()
     for (const broken of [bytes.slice(0, 5), bytes.slice(0, 40), bytes.slice(0, -8), bytes.map((byte, i) => (i < 3 ? 0 : byte))]) {
       expect(() => { open().restore(0, broken) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
     }

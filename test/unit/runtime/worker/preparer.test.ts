@@ -9,6 +9,7 @@ import { Preparer, type Prepared } from '../../../../runtime/worker/preparer.ts'
 import { SubtaskDraft } from '../../../../runtime/worker/subtask-draft.ts'
 import { MemoryStore } from '../../../harness/memory-store.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
+import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const spec = (replicas: number): object => ({
   replicas,
@@ -94,7 +95,7 @@ async function deployed(preparer: Preparer, { store }: Running, state: Preparati
   store.read.length = 0
   await prepared.state.fill(state, { store, clock: ports.clock, checkWanted: () => undefined })
   prepared.state.finish()
-  const held = prepared.draft.operators.states.get('largest')?.snapshot() ?? []
+  const held = wholeBlocks(prepared.draft.operators.states.get('largest'))
   await prepared.draft.discard()
   return { held, read: [...store.read] }
 }

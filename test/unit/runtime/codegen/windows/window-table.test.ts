@@ -10,6 +10,7 @@ import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../../../../../runtime/model/time.
 import type { Aggregate } from '../../../../../runtime/plan/aggregate-fields.ts'
 import { TableSnapshots } from '../../../../../runtime/state/table-snapshots.ts'
 import { PlainWindow, type PlainAggregate } from '../../../../harness/plain/plain-window.ts'
+import { wholeBlocks } from '../../../../harness/whole-blocks.ts'
 
 const GROUPS = 8
 const field = (name: string, type: FieldType, nullable = false): Field => ({ name, type, nullable })
@@ -129,7 +130,7 @@ describe('window table', () => {
     const first = create()
     first.add(rows, rows.length, MIN_TIMESTAMP, unexpected)
     const second = create()
-    restore(second, new TableSnapshots(first).snapshot())
+    restore(second, wholeBlocks(new TableSnapshots(first)))
     expect(second.size()).toBe(first.size())
     const results = fireAll(first, MAX_TIMESTAMP, 64)
     expect(sorted(fireAll(second, MAX_TIMESTAMP, 1000))).toEqual(sorted(results))
@@ -144,7 +145,7 @@ describe('window table', () => {
     const table = create()
     const rows = [new rowClass(0, 'x')]
     table.add(rows, 1, MIN_TIMESTAMP, unexpected)
-    const [[group, bytes] = [0, new Uint8Array()]] = new TableSnapshots(table).snapshot()
+    const [[group, bytes] = [0, new Uint8Array()]] = wholeBlocks(new TableSnapshots(table))
     expect(() => { restore(other.create(), [[group, bytes]]) }).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
     expect(() => { restore(create(), [[group, bytes.subarray(0, bytes.length - 8)]]) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
     expect(() => { restore(create(), [[group, new Uint8Array(3)]]) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
@@ -185,7 +186,7 @@ function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number },
         break
       }
       case 'restore': {
-        const state = tables.flatMap((table) => new TableSnapshots(table).snapshot())
+        const state = tables.flatMap((table) => wholeBlocks(new TableSnapshots(table)))
         tables = Array.from({ length: step.parallelism }, create)
         tables.forEach((table, slot) => { restore(table, state.filter(([group]) => group % tables.length === slot)) })
         watermark = MIN_TIMESTAMP
