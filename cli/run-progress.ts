@@ -1,4 +1,5 @@
 import type { JobReport } from '../runtime/control/job-report.ts'
+import type { ErrorReport } from '../runtime/model/errors.ts'
 
 /** How often the same trouble is told again while it lasts. */
 const REMIND_MS = 60_000
@@ -36,7 +37,9 @@ function progressLine({ job, phase, attempt, recordsIn, recordsOut, badRecords, 
   if (recordsIn > 0) parts.push(`${recordsIn} in, ${recordsOut} out`)
   if (badRecords > 0) parts.push(`${badRecords} bad`)
   if (checkpoint) parts.push(`checkpoint ${checkpoint.attempt}-${checkpoint.id}`)
-  // What may pass is waited for, and what nobody foresaw is tried for minutes: with all there is to know; what stays is told in full where the job gives up.
-  if (error) parts.push(error.retriable || error.domain === 'bug' ? `${error.code}: ${error.message}` : error.code)
+  if (error) parts.push(isTriedLong(error) ? `${error.code}: ${error.message}` : error.code)
   return parts.join(', ')
 }
+
+/** What may pass is waited for, systems beside the job and what nobody foresaw get up to minutes. The rest is told in full in a moment, where the job gives up. */
+function isTriedLong({ retriable, domain }: ErrorReport): boolean { return retriable || domain === 'bug' || domain === 'dependency' }

@@ -30,9 +30,9 @@ describe('what millrace run shows', () => {
     expect(shown([{ recordsIn: 1 }, { recordsIn: 1 }, { recordsIn: 2 }])).toHaveLength(2)
   })
 
-  test('an error that nobody foresaw, with which the job tries on for minutes, is told in full', () => {
-    const bug: JobReport['error'] = { code: 'UNEXPECTED', message: 'n is undefined', domain: 'bug', retriable: false }
-    expect(shown([{ phase: 'recovering', error: bug }])).toEqual(['hot: recovering, attempt 1, UNEXPECTED: n is undefined'])
+  test.each(['bug', 'dependency'] as const)('an error of domain %s, with which the job tries on for up to minutes, is told in full', (domain) => {
+    const long: JobReport['error'] = { code: 'UNEXPECTED', message: 'n is undefined', domain, retriable: false }
+    expect(shown([{ phase: 'recovering', error: long }])).toEqual(['hot: recovering, attempt 1, UNEXPECTED: n is undefined'])
   })
 
   test('when the job gets on after an error, that is told', () => {
