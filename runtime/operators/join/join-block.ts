@@ -1,8 +1,9 @@
+import { emptyHeadedBlock, HeadedBlock, magicOf } from '../../codegen/rows/headed-block.ts'
 import { MillraceError } from '../../model/errors.ts'
 
 /*
  * A block of the state of one key group of a join, little-endian:
- *   u32 magic 'MJN1' | u32 bytes of the header | header: JSON, padded with spaces to 8 bytes
+ *   a headed block (codegen/rows/headed-block.ts) with the magic 'MJN1', and behind its header
  *   records of the left side, then of the right (row-log.ts), each side in the order in which its rows came
  *   a bit for each row that is marked (version 2), the lowest first
  * Of version 1 a group has one block, with all there is. Of version 2 it has several, each with rows or marks or how far the
@@ -22,6 +23,7 @@ export interface JoinBlockHeader {
   marks?: { side: 0 | 1; first: number; count: number }
 }
 
+/** A block that is read; words count from the first behind the header. */
 export interface JoinBlock {
   header: JoinBlockHeader
   ints: Int32Array
@@ -34,44 +36,27 @@ export interface JoinBlock {
 
 /** A block without its content, which begins at byte `start`, on a multiple of 8. */
 export function emptyJoinBlock(header: JoinBlockHeader): { bytes: Uint8Array; start: number } {
-  const head = Buffer.from(JSON.stringify(header))
-  const start = 8 + padded(head.length)
-  const bytes = new Uint8Array(start + (header.words[0] + header.words[1]) * 4 + markBytes(header))
-  new Uint32Array(bytes.buffer, 0, 2).set([MAGIC, padded(head.length)])
-  bytes.fill(32, 8, start).set(head, 8)
-  return { bytes, start }
+  return emptyHeadedBlock(MAGIC, header, (header.words[0] + header.words[1]) * 4 + markBytes(header))
 }
 
 /** Throws STATE_CORRUPT or STATE_INCOMPATIBLE. */
 export function readJoinBlock(block: Uint8Array): JoinBlock {
-  const aligned = (block.byteOffset & 7) === 0 ? block : new Uint8Array(block)
-  const [magic, size] = aligned.byteLength < 8 ? [0, 0] : new Uint32Array(aligned.buffer, aligned.byteOffset, 2)
-  if (magic !== MAGIC || size === undefined || 8 + size > aligned.byteLength || size % 8 !== 0) throw corruptJoin('it does not begin with a header')
-  const header = readHeader(aligned.subarray(8, 8 + size))
-  const first = (8 + size) / 4
+  if (magicOf(block) !== MAGIC) throw corruptJoin('it does not begin with a header')
+  const headed = new HeadedBlock<JoinBlockHeader>(block)
+  const { header } = headed
+  if (![1, 2].includes(header.version)) throw new MillraceError('STATE_INCOMPATIBLE', `the state of a join has version ${String(header.version)}, this release reads 1 and 2`)
+  const { buffer, byteOffset, byteLength } = headed.rest()
   const [left, right] = header.words
-  const end = (first + left + right) * 4
-  if (end + markBytes(header) !== aligned.byteLength) throw corruptJoin(`it has ${aligned.byteLength} bytes, what its header says takes ${end + markBytes(header)}`)
+  const end = (left + right) * 4
+  if (end + markBytes(header) !== byteLength) throw corruptJoin(`it has ${byteLength} bytes behind its header, which says ${end + markBytes(header)}`)
   return {
-    header, sides: [[first, first + left], [first + left, first + left + right]], marks: aligned.subarray(end),
-    ints: new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2), doubles: new Float64Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 3),
-    bytes: Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength),
+    header, sides: [[0, left], [left, left + right]], marks: new Uint8Array(buffer, byteOffset + end, byteLength - end),
+    ints: new Int32Array(buffer, byteOffset, byteLength >> 2), doubles: new Float64Array(buffer, byteOffset, byteLength >> 3), bytes: Buffer.from(buffer, byteOffset, byteLength),
   }
 }
 
 export function corruptJoin(what: string): MillraceError {
   return new MillraceError('STATE_CORRUPT', `the state of a join is corrupt: ${what}`)
-}
-
-function readHeader(bytes: Uint8Array): JoinBlockHeader {
-  let header: JoinBlockHeader
-  try {
-    header = JSON.parse(Buffer.from(bytes).toString('utf8')) as JoinBlockHeader
-  } catch (cause) {
-    throw new MillraceError('STATE_CORRUPT', 'the header of a join\'s state does not parse', { cause })
-  }
-  if (![1, 2].includes(header.version)) throw new MillraceError('STATE_INCOMPATIBLE', `the state of a join has version ${String(header.version)}, this release reads 1 and 2`)
-  return header
 }
 
 function markBytes({ marks }: JoinBlockHeader): number { return marks === undefined ? 0 : padded((marks.count + 7) >> 3) }

@@ -1,4 +1,5 @@
 import { compileBatchCodec } from '../../codegen/rows/codec.ts'
+import { emptyHeadedBlock, HeadedBlock, magicOf } from '../../codegen/rows/headed-block.ts'
 import type { BatchCodec } from '../../codegen/contracts.ts'
 import type { Cell } from '../../codegen/pattern-view.ts'
 import { MillraceError } from '../../model/errors.ts'
@@ -10,7 +11,7 @@ import type { KeyRuns } from './pattern-runs.ts'
 
 /*
  * The state of one key group of a pattern, little-endian:
- *   u32 magic 'MPT1' | u32 bytes of the header | header: JSON, padded with spaces to 8 bytes
+ *   a headed block (codegen/rows/headed-block.ts) with the magic 'MPT1', and behind its header
  *   f64 numbers, as many as the header says: per key
  *     seq | rows that wait, and of each row and time | cells, and of each prev, step, row, seq and time, what is before first
  *     | runs, and of each state and cell | matches that wait, of each its cell
@@ -44,13 +45,9 @@ export class PatternSnapshots {
     const indexOf = (row: Row): number => rows.get(row) ?? (rows.set(row, rows.size), rows.size - 1)
     for (const key of keys) writeKey(key, numbers, indexOf)
     const header: Header = { version: 1, passed: passed ?? null, shape: this.#shape, keys: keys.length, numbers: numbers.length }
-    const head = Buffer.from(JSON.stringify(header))
-    const start = 8 + (head.length + 7 & ~7)
     const list = [...rows.keys()]
     const frame = this.#codec.encode(list, list.length)
-    const bytes = new Uint8Array(start + numbers.length * 8 + frame.byteLength)
-    new Uint32Array(bytes.buffer, 0, 2).set([MAGIC, start - 8])
-    bytes.fill(32, 8, start).set(head, 8)
+    const { bytes, start } = emptyHeadedBlock(MAGIC, header, numbers.length * 8 + frame.byteLength)
     new Float64Array(bytes.buffer, start, numbers.length).set(numbers)
     bytes.set(frame, start + numbers.length * 8)
     return bytes
@@ -58,19 +55,19 @@ export class PatternSnapshots {
 
   /** The keys of a block, and how far the pattern had come. Throws STATE_CORRUPT or STATE_INCOMPATIBLE. */
   read(bytes: Uint8Array): { keys: KeyState[]; passed: Timestamp | undefined } {
-    const aligned = new Uint8Array(bytes)
-    const [magic, size = 0] = aligned.byteLength < 8 ? [] : new Uint32Array(aligned.buffer, 0, 2)
-    if (magic !== MAGIC || size % 8 !== 0 || 8 + size > aligned.byteLength) throw corrupt('it does not begin with a header')
-    const header = readHeader(aligned.subarray(8, 8 + size))
+    if (magicOf(bytes) !== MAGIC) throw corrupt('it does not begin with a header')
+    const block = new HeadedBlock<Header>(bytes)
+    const { header } = block
+    if (header.version !== 1) throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern has version ${String(header.version)}, this release reads 1`)
     if (header.shape !== this.#shape) {
       throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern was written for ${header.shape}, the job now has ${this.#shape}`,
         { domain: 'user', hint: 'give the changed pattern a new id to start it with empty state' })
     }
-    const end = 8 + size + header.numbers * 8
-    if (end > aligned.byteLength) throw corrupt(`its ${header.numbers} numbers go beyond its ${aligned.byteLength} bytes`)
+    const { buffer, byteOffset } = block.take(header.numbers * 8)
     const rows: Row[] = []
-    this.#codec.decode(aligned.slice(end), rows)
-    const numbers = new Numbers(new Float64Array(aligned.buffer, 8 + size, header.numbers))
+    // the codec wants its frame at the beginning of a buffer
+    this.#codec.decode(new Uint8Array(block.rest()), rows)
+    const numbers = new Numbers(new Float64Array(buffer, byteOffset, header.numbers))
     const keys = Array.from({ length: header.keys }, () => this.#readKey(numbers, rows))
     numbers.expectEnd()
     return { keys, passed: header.passed ?? undefined }
@@ -139,17 +136,6 @@ function at<T>(list: readonly T[], index: number): T {
   const value = list[index]
   if (value === undefined) throw corrupt(`there is no place ${index} among ${list.length}`)
   return value
-}
-
-function readHeader(bytes: Uint8Array): Header {
-  let header: Header
-  try {
-    header = JSON.parse(Buffer.from(bytes).toString('utf8')) as Header
-  } catch (cause) {
-    throw new MillraceError('STATE_CORRUPT', 'the header of a pattern\'s state does not parse', { cause })
-  }
-  if (header.version !== 1) throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern has version ${String(header.version)}, this release reads 1`)
-  return header
 }
 
 function corrupt(what: string): MillraceError {

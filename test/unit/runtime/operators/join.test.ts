@@ -372,9 +372,9 @@ describe('checkpoints', () => {
 
 /** A block with rows as release 0.1.0 wrote it, of which one had a match. */
 function asVersion1(block: Uint8Array, matched: number): Uint8Array {
-  const { header: { shape = '', words }, sides: [[from, to]] } = readJoinBlock(block)
+  const { header: { shape = '', words }, sides: [[from, to]], bytes: rows } = readJoinBlock(block)
   const { bytes, start } = emptyJoinBlock({ version: 1, passed: null, shape, words })
-  bytes.set(block.subarray(from * 4, to * 4), start)
+  bytes.set(rows.subarray(from * 4, to * 4), start)
   // f64 time and id, then the flags
   const size = (to - from) / 2 * 4
   bytes.set([1], start + matched * size + 2 * 8)
