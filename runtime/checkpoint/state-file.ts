@@ -23,7 +23,7 @@ export interface StateFileWriting {
 
 /**
  * Writes blocks behind each other into as many files as it takes; their tables stand in the manifest. A block is asked
- * for when it is its turn and is copied at once. `bytes`: of all blocks together; more than there are costs memory only.
+ * for when it is its turn and is copied at once. `bytes`: of all blocks together, about; more than there are costs memory only, fewer more files.
  */
 export async function writeStateFiles(writing: StateFileWriting, blocks: Iterable<GroupState>, bytes: number): Promise<StateFile[]> {
   const { store, pathOf, turn, fileBytes = FILE_BYTES } = writing
@@ -42,7 +42,7 @@ export async function writeStateFiles(writing: StateFileWriting, blocks: Iterabl
   }
   for (const [group, block] of blocks) {
     if (open?.hasRoom(block.length) === false) await close()
-    open ??= new FileBytes(Math.max(block.length, Math.min(fileBytes, left)))
+    open ??= new FileBytes(Math.max(block.length, Math.min(fileBytes, left < block.length ? SLICE_BYTES : left)))
     open.begin(group, block.length)
     for (let at = 0; at < block.length;) {
       const slice = block.subarray(at, at + untilTurn)

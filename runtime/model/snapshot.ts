@@ -71,7 +71,7 @@ export interface FrozenState {
 export interface StateReading {
   /** Files that earlier checkpoints wrote, with those of their blocks that still hold: to be restored before `blocks`. */
   kept: readonly StateFile[]
-  /** Of all blocks together, or somewhat more. */
+  /** Of all blocks together, or somewhat more; where that cannot be told, about. */
   bytes: number
   /** What is to be written. Each block is made when it is asked for. */
   blocks: Iterable<GroupState>

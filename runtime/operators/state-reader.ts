@@ -38,7 +38,7 @@ export async function stateEntries(by: WrittenBy, group: number, blocks: readonl
     case 'join':
       if (second === undefined) throw unreadable(`join ${node.id} has one input`)
       return joinEntries(verb, [input, second], blocks)
-    case 'pattern': return blocks.flatMap((block) => patternEntries(verb, node, input, block))
+    case 'pattern': return patternEntries(verb, node, input, blocks)
     case 'broadcast': {
       if (second === undefined) throw unreadable(`broadcast ${node.id} has one input`)
       return blocks.flatMap((block) => readRules(second, block)).map((row) => ({ table: 'rules', key: { fields: fieldsOf(second, verb.key), row }, value: { fields: second.fields, row } }))

@@ -1,5 +1,4 @@
 import type { KeyGrouper } from '../../codegen/contracts.ts'
-import { compileKeyCodec, type KeyCodec, type StateKey } from '../../codegen/keys/key-codec.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import { compilePattern, type PatternCode } from '../../codegen/pattern-code.ts'
 import type { Cell } from '../../codegen/pattern-view.ts'
@@ -7,35 +6,22 @@ import { compileRowClass } from '../../codegen/rows/row.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row, type Schema } from '../../model/schema.ts'
-import type { GroupState } from '../../model/snapshot.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import { keyGroupsOfSlot } from '../../plan/key-groups.ts'
 import type { PatternVerb } from '../../plan/pattern-verb.ts'
-import { copiedState } from '../../state/copied-state.ts'
 import { TimerHeap } from '../../state/timer-heap.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import { refuseUnordered } from '../order-field.ts'
 import type { OperatorStage, OperatorState, Stage } from '../stage.ts'
 import { compileAutomaton } from './pattern-automaton.ts'
+import { isEmpty, PatternKeys, type LiveKey } from './pattern-keys.ts'
 import { PatternMatcher } from './pattern-runs.ts'
-import { PatternSnapshots, type KeyState } from './pattern-snapshot.ts'
 
 export function createPatternStage(verb: PatternVerb, context: OperatorContext): OperatorStage { return new PatternStage(verb, context) }
 
 /** Rows that are shown to automata before the loop gets its turn. */
 const SLICE_ROWS = 1024
-
-interface LiveKey extends KeyState {
-  group: number
-  key: StateKey
-  /** What the heap knows it by. */
-  number: number
-  /** The earliest entry of the heap for its rows, and the one for its runs; Infinity: none. */
-  rowEntry: Timestamp
-  runEntry: Timestamp
-  isSorted: boolean
-}
 
 /** What an entry of the heap is for. */
 const FOR_ROWS = 0
@@ -53,43 +39,39 @@ class PatternStage implements OperatorStage {
   readonly #verb: PatternVerb
   readonly #code: PatternCode
   readonly #grouper: KeyGrouper
-  readonly #keys: KeyCodec
+  readonly #keys: PatternKeys
   readonly #matcher: PatternMatcher
-  readonly #snapshots: PatternSnapshots
   readonly #timedOutEnd: Stage | undefined
   readonly #lateEnd: Stage | undefined
   readonly #groups = new Uint16Array(BATCH_ROWS)
-  /** By key group. */
-  readonly #live: (Map<StateKey, LiveKey> | undefined)[] = []
   /** When keys must be looked at, by their numbers; looking once too often does no harm. */
   readonly #heap = new TimerHeap()
-  readonly #numbered: (LiveKey | undefined)[] = []
-  readonly #freeNumbers: number[] = []
-  /** How far each group had come when it was restored. */
-  readonly #passed: Float64Array
   #watermark: Timestamp = MIN_TIMESTAMP
   #out: Row[] = []
   #timedOut: Row[] = []
 
   constructor(verb: PatternVerb, context: OperatorContext) {
-    const { node, inputs: [input], output, maxParallelism } = context
+    const { node, inputs: [input], output, slot, parallelism, maxParallelism } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `pattern ${node.id} has no input`)
-    const keys = fieldsOf(input.schema, node.keyBy ?? [])
+    const keyBy = node.keyBy ?? []
     this.#context = context
     this.#verb = verb
     this.#code = compilePattern(verb, { schema: input.schema, outputRowClass: output.rowClass, timedOutRowClass: compileRowClass({ fields: verb.timedOut.map(({ field }) => field) }) })
-    this.#grouper = compileKeyGrouper(keys, maxParallelism)
-    this.#keys = compileKeyCodec(keys)
+    this.#grouper = compileKeyGrouper(fieldsOf(input.schema, keyBy), maxParallelism)
     const automaton = compileAutomaton(verb.steps, this.#code)
     this.#matcher = new PatternMatcher(automaton, verb, {
       onMatch: (cell, time) => { this.#emit(this.#code.select, cell, time, this.#out) },
       onTimeout: (cell, time) => { if (this.#timedOutEnd !== undefined) this.#emit(this.#code.timedOut, cell, time, this.#timedOut) },
     })
-    this.#snapshots = new PatternSnapshots(input, automaton.states, shapeOf(verb, node.keyBy ?? [], input.schema))
+    this.#keys = new PatternKeys({
+      input, keyBy, states: automaton.states, shape: shapeOf(verb, keyBy, input.schema), groups: keyGroupsOfSlot(slot, maxParallelism, parallelism), maxParallelism,
+    })
     this.#timedOutEnd = context.side('timedOut')
     this.#lateEnd = context.side('late')
-    this.#passed = new Float64Array(maxParallelism).fill(MIN_TIMESTAMP)
-    this.state = { scope: 'keyed', size: () => this.#size(), freeze: () => copiedState(this.#blocks()), restore: (group, bytes) => { this.#restore(group, bytes) } }
+    this.state = {
+      scope: 'keyed', appends: true, size: () => this.#keys.size(), freeze: (extent) => this.#keys.freeze(extent, this.#watermark),
+      restore: (group, bytes) => { this.#keys.restore(group, bytes) }, restored: () => { for (const live of this.#keys.all()) this.#schedule(live) },
+    }
   }
 
   async process(rows: Row[], count: number): Promise<void> {
@@ -102,8 +84,8 @@ class PatternStage implements OperatorStage {
       const row = rows[i] as Row
       const group = this.#groups[i] ?? 0
       const time = Number(row[field]) + offsetMs
-      if (time <= this.#watermark || time <= (this.#passed[group] ?? MIN_TIMESTAMP)) late.push(row)
-      else this.#keep(this.#keyOf(group, this.#keys.of(row)), row, time)
+      if (time <= this.#watermark || time <= this.#keys.passed(group)) late.push(row)
+      else this.#keep(this.#keys.of(group, row), row, time)
     }
     if (late.length === 0) return
     onLate(late.length)
@@ -121,18 +103,8 @@ class PatternStage implements OperatorStage {
     await this.#context.next.onWatermark(time)
   }
 
-  #keyOf(group: number, key: StateKey): LiveKey {
-    const keys = this.#live[group] ??= new Map<StateKey, LiveKey>()
-    const known = keys.get(key)
-    if (known !== undefined) return known
-    const number = this.#freeNumbers.pop() ?? this.#numbered.length
-    const live: LiveKey = { group, key, number, rowEntry: Infinity, runEntry: Infinity, isSorted: true, seq: 0, waitingRows: [], runs: [], waiting: [] }
-    this.#numbered[number] = live
-    keys.set(key, live)
-    return live
-  }
-
   #keep(live: LiveKey, row: Row, time: Timestamp): void {
+    this.#keys.touch(live)
     const last = live.waitingRows.at(-1)
     if (last !== undefined && time < last.time) live.isSorted = false
     live.waitingRows.push({ row, time })
@@ -146,7 +118,7 @@ class PatternStage implements OperatorStage {
       if (budget <= 0) return true
       const { time: due, group: number, hash: what } = heap
       heap.pop()
-      const live = this.#numbered[number]
+      const live = this.#keys.numbered(number)
       if (live === undefined) continue
       if (what === FOR_RUNS && due === live.runEntry) live.runEntry = Infinity
       if (what === FOR_ROWS && due === live.rowEntry) live.rowEntry = Infinity
@@ -157,8 +129,8 @@ class PatternStage implements OperatorStage {
 
   /** Shows a key its rows up to `time`, at most so many; returns how many. */
   #advanceKey(live: LiveKey, time: Timestamp, budget: number): number {
-    if (!live.isSorted) live.waitingRows.sort((one, other) => one.time - other.time)
-    live.isSorted = true
+    sortRows(live)
+    if ((live.waitingRows[0]?.time ?? Infinity) <= time || (this.#matcher.nextExpiry(live) ?? Infinity) <= time) this.#keys.touch(live)
     let shown = 0
     for (let waiting = live.waitingRows[0]; waiting !== undefined && waiting.time <= time && shown < budget; waiting = live.waitingRows[shown]) {
       shown++
@@ -178,19 +150,17 @@ class PatternStage implements OperatorStage {
 
   /** A key in which nothing is left goes, unless the heap will come back to it: it may well be needed again before. */
   #schedule(live: LiveKey): void {
+    sortRows(live)
     const row = live.waitingRows[0]?.time
     if (row !== undefined && row < live.rowEntry) this.#heap.push(live.rowEntry = row, live.number, FOR_ROWS)
     const end = this.#matcher.nextExpiry(live)
     if (end !== undefined && end < MAX_TIMESTAMP && end < live.runEntry) this.#heap.push(live.runEntry = end, live.number, FOR_RUNS)
-    if (!isEmpty(live) || live.runEntry < Infinity) return
-    this.#live[live.group]?.delete(live.key)
-    this.#numbered[live.number] = undefined
-    this.#freeNumbers.push(live.number)
+    if (isEmpty(live) && live.runEntry === Infinity) this.#keys.remove(live)
   }
 
   /** At the end of the input nothing can be completed any more. */
   #endRuns(): void {
-    for (const keys of this.#live) for (const live of keys?.values() ?? []) this.#heap.push(MAX_TIMESTAMP, live.number, FOR_RUNS)
+    for (const live of this.#keys.all()) this.#heap.push(MAX_TIMESTAMP, live.number, FOR_RUNS)
   }
 
   #emit(rowOf: PatternCode['select'], cell: Cell, time: Timestamp, out: Row[]): void {
@@ -208,40 +178,12 @@ class PatternStage implements OperatorStage {
     await emitBatches(this.#context.next, out)
     if (this.#timedOutEnd !== undefined) await emitBatches(this.#timedOutEnd, timedOut)
   }
-
-  #size(): number {
-    let size = 0
-    for (const keys of this.#live) for (const key of keys?.values() ?? []) size += key.waitingRows.length + key.runs.length + key.waiting.length
-    return size
-  }
-
-  /** Every own group once a watermark has come: what is late must stay so. */
-  #blocks(): GroupState[] {
-    const { slot, maxParallelism, parallelism } = this.#context
-    const { first, endExclusive } = keyGroupsOfSlot(slot, maxParallelism, parallelism)
-    const blocks: GroupState[] = []
-    for (let group = first; group < endExclusive; group++) {
-      const keys = [...this.#live[group]?.values() ?? []].filter((live) => !isEmpty(live))
-      const passed = Math.max(this.#watermark, this.#passed[group] ?? MIN_TIMESTAMP)
-      if (keys.length > 0 || passed > MIN_TIMESTAMP) blocks.push([group, this.#snapshots.write(keys, passed > MIN_TIMESTAMP ? passed : undefined)])
-    }
-    return blocks
-  }
-
-  #restore(group: number, bytes: Uint8Array): void {
-    const { keys, passed } = this.#snapshots.read(bytes)
-    if (passed !== undefined) this.#passed[group] = Math.max(passed, this.#passed[group] ?? MIN_TIMESTAMP)
-    for (const key of keys) {
-      const row = key.waitingRows[0]?.row ?? key.runs[0]?.cell.row ?? key.waiting[0]?.row
-      if (row === undefined) continue
-      const live = Object.assign(this.#keyOf(group, this.#keys.of(row)), key)
-      live.waitingRows.sort((one, other) => one.time - other.time)
-      this.#schedule(live)
-    }
-  }
 }
 
-function isEmpty({ waitingRows, runs, waiting }: KeyState): boolean { return waitingRows.length === 0 && runs.length === 0 && waiting.length === 0 }
+function sortRows(live: LiveKey): void {
+  if (!live.isSorted) live.waitingRows.sort((one, other) => one.time - other.time)
+  live.isSorted = true
+}
 
 /** What the numbers of a snapshot refer to: the form of the steps. Conditions and what is selected are not among it. */
 export function shapeOf({ steps, eventTime, withinMs, after }: PatternVerb, keyBy: readonly string[], { fields }: Schema): string {

@@ -64,11 +64,16 @@ function patternOf(draws: readonly Draw[], hasWithin: boolean): DrawnStep[] {
   return made
 }
 
+const EXTENTS = ['changes', 'changes', 'appended', 'whole'] as const
+
 const arbitraryRun = fc.record({
   draws: fc.array(arbitraryStep, { minLength: 1, maxLength: 4 }), within: fc.option(fc.integer({ min: 1, max: 12 }), { nil: undefined }),
   after: fc.constantFrom('noSkip', 'noSkip', 'skipToNext', 'skipPastLast', 'skipToFirst', 'skipToLast'), skipTo: fc.nat(3),
   rows: fc.array(fc.record({ key: fc.constantFrom('a', 'a', 'b'), v: fc.nat(2), step: fc.nat(3) }), { maxLength: 12 }),
-  order: fc.infiniteStream(fc.nat(999)), cuts: fc.array(fc.record({ share: fc.nat(100), back: fc.nat(8), parallelism: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }) }), { maxLength: 4 }),
+  order: fc.infiniteStream(fc.nat(999)), cuts: fc.array(fc.record({
+    share: fc.nat(100), back: fc.nat(8), parallelism: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+    extent: fc.constantFrom(...EXTENTS), before: fc.constantFrom('nothing', 'nothing', ...EXTENTS), readsBlocks: fc.nat(3), fails: fc.boolean(),
+  }), { maxLength: 6 }),
 })
 
 /** `s0:1,4 s2:5` of ids. */
@@ -110,13 +115,22 @@ describe('pattern', () => {
       const collect = (): void => { out.push(...slots.take()); timeouts.push(...slots.takeSide('timedOut')) }
       const places = cuts.map((cut) => ({ ...cut, at: Math.floor(cut.share * arrival.length / 101) })).sort((one, other) => one.at - other.at)
       let from = 0
-      for (const { at, back, parallelism } of places) {
+      for (const { at, back, parallelism, extent, before, readsBlocks, fails } of places) {
         await slots.process(arrival.slice(from, at))
         from = at
         const ahead = arrival.slice(at).reduce((least, row) => Math.min(least, row.at), Infinity)
         if (Number.isFinite(ahead)) await slots.watermark(ahead - 1 - back)
         collect()
-        if (parallelism !== undefined) await slots.rescale(parallelism)
+        if (before !== 'nothing') await slots.freeze(before)
+        slots.read(readsBlocks)
+        if (fails) slots.fail()
+        if (parallelism !== undefined) {
+          await slots.rescale(parallelism, extent, async () => {
+            slots.read(readsBlocks)
+            await slots.process(arrival.slice(at))
+            await slots.watermark(arrival[at]?.at ?? MAX_TIMESTAMP)
+          })
+        }
       }
       await slots.process(arrival.slice(from))
       await slots.watermark(MAX_TIMESTAMP)

@@ -3,48 +3,70 @@ import { emptyHeadedBlock, HeadedBlock, magicOf } from '../../codegen/rows/heade
 import type { BatchCodec } from '../../codegen/contracts.ts'
 import type { Cell } from '../../codegen/pattern-view.ts'
 import { MillraceError } from '../../model/errors.ts'
-import type { Row } from '../../model/schema.ts'
+import { isPlainKey, type StateKey } from '../../codegen/keys/key-codec.ts'
+import type { Field, Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { StreamCode } from '../operator-context.ts'
 import type { State } from './pattern-automaton.ts'
 import type { KeyRuns } from './pattern-runs.ts'
 
 /*
- * The state of one key group of a pattern, little-endian:
+ * Keys of one key group of a pattern, or how far it had come, little-endian:
  *   a headed block (codegen/rows/headed-block.ts) with the magic 'MPT1', and behind its header
  *   f64 numbers, as many as the header says: per key
  *     seq | rows that wait, and of each row and time | cells, and of each prev, step, row, seq and time, what is before first
  *     | runs, and of each state and cell | matches that wait, of each its cell
  *   one frame of the stream's codec: the rows, to which the numbers are indices; a cell's prev is -1 when it is the first
+ * Of version 1 a group has one block, with all there is. Of version 2 it has several: of a key the last that speaks of it holds.
  */
 const MAGIC = 0x3154504d
 
-interface Header { version: 1; passed: number | null; shape: string; keys: number; numbers: number }
+interface Header {
+  version: 1 | 2
+  /** How far the pattern had come; null or absent when no watermark had, or another block says it. */
+  passed?: number | null
+  /** What a restore must find again. Absent where no keys are. */
+  shape?: string
+  keys: number
+  numbers: number
+  /** Keys that are gone, each as its text. */
+  removed?: readonly string[]
+}
 
 /** A key with what has not been shown to the automaton yet. */
 export interface KeyState extends KeyRuns {
   waitingRows: { row: Row; time: Timestamp }[]
 }
 
+/** What a block says. */
+export interface PatternBlock { keys: KeyState[]; removed: StateKey[]; passed: Timestamp | undefined }
+
 /** Writes and reads blocks of one pattern. */
-export class PatternSnapshots {
+export class PatternBlocks {
+  /** Bytes of a block without keys, and of one that says how far the pattern had come, or somewhat more. */
+  readonly headBytes: number
+  readonly progressBytes: number
   readonly #codec: BatchCodec
   readonly #shape: string
   readonly #states: readonly State[]
+  readonly #keyOf: (text: string) => StateKey
 
   /** `shape`: the keys, the steps and the rows, as text; a block of another shape is refused. */
-  constructor({ schema, rowClass }: StreamCode, states: readonly State[], shape: string) {
-    this.#codec = compileBatchCodec(schema, rowClass)
+  constructor({ stream, states, shape, keys }: { stream: StreamCode; states: readonly State[]; shape: string; keys: readonly Field[] }) {
+    this.#codec = compileBatchCodec(stream.schema, stream.rowClass)
     this.#states = states
     this.#shape = shape
+    this.#keyOf = isPlainKey(keys) && keys[0]?.type !== 'string' ? Number : (text) => text
+    this.headBytes = this.write([], []).length + 64
+    this.progressBytes = this.writeProgress(-Number.MAX_VALUE).length
   }
 
-  write(keys: readonly KeyState[], passed: Timestamp | undefined): Uint8Array {
+  write(keys: readonly KeyState[], removed: readonly StateKey[]): Uint8Array {
     const rows = new Map<Row, number>()
     const numbers: number[] = []
     const indexOf = (row: Row): number => rows.get(row) ?? (rows.set(row, rows.size), rows.size - 1)
     for (const key of keys) writeKey(key, numbers, indexOf)
-    const header: Header = { version: 1, passed: passed ?? null, shape: this.#shape, keys: keys.length, numbers: numbers.length }
+    const header: Header = { version: 2, shape: this.#shape, keys: keys.length, numbers: numbers.length, ...(removed.length === 0 ? {} : { removed: removed.map(String) }) }
     const list = [...rows.keys()]
     const frame = this.#codec.encode(list, list.length)
     const { bytes, start } = emptyHeadedBlock(MAGIC, header, numbers.length * 8 + frame.byteLength)
@@ -53,12 +75,19 @@ export class PatternSnapshots {
     return bytes
   }
 
-  /** The keys of a block, and how far the pattern had come. Throws STATE_CORRUPT or STATE_INCOMPATIBLE. */
-  read(bytes: Uint8Array): { keys: KeyState[]; passed: Timestamp | undefined } {
+  writeProgress(passed: Timestamp): Uint8Array {
+    const header: Header = { version: 2, passed, keys: 0, numbers: 0 }
+    return emptyHeadedBlock(MAGIC, header, 0).bytes
+  }
+
+  /** Throws STATE_CORRUPT or STATE_INCOMPATIBLE. */
+  read(bytes: Uint8Array): PatternBlock {
     if (magicOf(bytes) !== MAGIC) throw corrupt('it does not begin with a header')
     const block = new HeadedBlock<Header>(bytes)
     const { header } = block
-    if (header.version !== 1) throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern has version ${String(header.version)}, this release reads 1`)
+    if (![1, 2].includes(header.version)) throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern has version ${String(header.version)}, this release reads 1 and 2`)
+    const passed = header.passed ?? undefined
+    if (header.shape === undefined) return { keys: [], removed: [], passed }
     if (header.shape !== this.#shape) {
       throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern was written for ${header.shape}, the job now has ${this.#shape}`,
         { domain: 'user', hint: 'give the changed pattern a new id to start it with empty state' })
@@ -70,7 +99,7 @@ export class PatternSnapshots {
     const numbers = new Numbers(new Float64Array(buffer, byteOffset, header.numbers))
     const keys = Array.from({ length: header.keys }, () => this.#readKey(numbers, rows))
     numbers.expectEnd()
-    return { keys, passed: header.passed ?? undefined }
+    return { keys, removed: (header.removed ?? []).map(this.#keyOf), passed }
   }
 
   #readKey(numbers: Numbers, rows: readonly Row[]): KeyState {
