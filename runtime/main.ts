@@ -24,6 +24,7 @@ try {
   } else if (role === 'worker') {
     const worker = createWorker(config, readWorkerSettings(process.env, config.host), ports, connectors)
     onTermination(() => worker.close())
+    // Returns also when another process has this one's place. With restart policy OnFailure 0 then means: not again.
     await worker.run()
   } else {
     throw new MillraceError('ROLE_UNKNOWN', `role ${String(role)} is neither coordinator nor worker`, { domain: 'user' })

@@ -147,7 +147,7 @@ class SimulatedJob {
     const again = (reason: string): void => {
       this.#machines.note(`ended ${owner} ${reason}`)
       this.#machines.end(owner)
-      if (this.#names.get('coordinator') === owner) this.#later(() => { this.#startCoordinator() })
+      this.#replace('coordinator', owner)
     }
     coordinator.ended().catch((error: unknown) => { again(String(error)) })
     coordinator.start().then(() => { this.#handOver() }, (error: unknown) => { again(String(error)) })
@@ -158,12 +158,28 @@ class SimulatedJob {
     const worker = new ChainWorker(
       { name: owner, chain: chain.id, slot, token: 'token', coordinator: CONTROL, data: { host: owner, port: 6122 }, storeFolder: 'job' },
       this.#machines.portsOf(owner), builtinConnectors, (spec) => planJob(spec, builtinConnectors).plan)
-    worker.run().catch((error: unknown) => { this.#machines.note(`worker ${owner} ended: ${String(error)}`) })
+    const again = (reason: string): void => {
+      this.#machines.note(`ended ${owner} ${reason}`)
+      this.#machines.end(owner)
+      this.#replace(id, owner)
+    }
+    worker.run().then(() => { again('by itself') }, (error: unknown) => { again(String(error)) })
+  }
+
+  /** After a moment another process takes its place, unless one has it already. */
+  #replace(name: string, owner: string): void {
+    this.#later(() => {
+      if (this.#names.get(name) !== owner) return
+      if (name === 'coordinator') { this.#startCoordinator(); return }
+      const place = this.#places().find(({ id }) => id === name)
+      if (place) this.#startWorker(place)
+      else this.#names.delete(name)
+    })
   }
 
   #later(act: () => void): void { this.#machines.world.schedule('supervisor', RESTART_MS, act) }
 
-  /** `zombie`: the process stops for a while, is replaced, wakes up, and is ended only some time later. */
+  /** `zombie`: the process stops for a while, is replaced, wakes up, and is ended only some time later unless it ends itself. */
   #strike(fault: Fault): void {
     const { world, network } = this.#machines
     if (!('who' in fault)) {
@@ -188,13 +204,7 @@ class SimulatedJob {
       world.pause(owner, pauseMs)
       world.schedule('supervisor', pauseMs + 300 + world.random() * 500, () => { this.#machines.end(owner) })
     }
-    this.#later(() => {
-      if (this.#names.get(name) !== owner) return
-      if (name === 'coordinator') { this.#startCoordinator(); return }
-      const place = this.#places().find(({ id }) => id === name)
-      if (place) this.#startWorker(place)
-      else this.#names.delete(name)
-    })
+    this.#replace(name, owner)
   }
 }
 

@@ -28,9 +28,9 @@ export interface Preparation extends SubtaskSpec {
   state: Readonly<Record<string, readonly StateFile[]>>
 }
 
-/** Worker → coordinator. The first message of a connection is `register`. */
+/** Worker → coordinator. The first message of a connection is `register`; `instance` tells processes of equal names apart. */
 export type WorkerMessage =
-  | { kind: 'register'; worker: string; token: string; chain: string; slot: number; data: NetAddress; seen: Attempt; running: Attempt | null }
+  | { kind: 'register'; worker: string; instance: string; token: string; chain: string; slot: number; data: NetAddress; seen: Attempt; running: Attempt | null }
   | { kind: 'heartbeat'; metrics: SubtaskMetrics | null }
   | { kind: 'running'; attempt: Attempt }
   | { kind: 'snapshot'; attempt: Attempt; checkpoint: CheckpointId; snapshot: SubtaskSnapshot }
@@ -73,6 +73,8 @@ export type CoordinatorMessage =
   /** The least watermark of the group that the worker's source is aligned with; null: nothing holds it back. */
   | { kind: 'align'; attempt: Attempt; minimum: number | null }
   | { kind: 'heartbeat' }
+  /** Instead of anything else: another process has registered in this one's place since, and this one is to end. */
+  | { kind: 'displaced' }
 
 /** Counters since the attempt started, and gauges. */
 export interface SubtaskMetrics {

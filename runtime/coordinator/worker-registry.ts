@@ -8,6 +8,8 @@ import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
 
 /** How long a worker may be silent before it counts as lost. */
 const SILENCE_MS = 10_000
+/** So many processes of a subtask are told apart; one that slept while more took its place is welcome again. */
+const INSTANCES_KEPT = 16
 
 export interface RegisteredWorker {
   name: string
@@ -26,13 +28,18 @@ export interface RegistryEvents {
 
 interface Entry { worker: RegisteredWorker; connection: Connection; lastHeardAt: number }
 
-/** The control connections of a job's workers, one per subtask: the newest process of a slot wins. */
+/**
+ * The control connections of a job's workers, one per subtask: the process that came last wins, for good. One that wakes
+ * after it was replaced is told to end when it comes back; else both would take the place from each other in turn, an attempt each time.
+ */
 export class WorkerRegistry {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #token: string
   readonly #events: RegistryEvents
   readonly #entries = new Map<SubtaskId, Entry>()
+  /** Who has registered, the last one at the end. A coordinator that starts anew knows nobody: whoever comes last then stays. */
+  readonly #instances = new Map<SubtaskId, readonly string[]>()
   #listener: Listener | undefined
   #cancelWatch: () => void = () => undefined
 
@@ -85,6 +92,12 @@ export class WorkerRegistry {
       return undefined
     }
     const subtask = subtaskId(message.chain, message.slot)
+    if (this.#isDisplaced(subtask, message.instance)) {
+      this.#logger.warn('worker displaced', { worker: message.worker, subtask, remote: connection.remote })
+      sendMessage(connection, { kind: 'displaced' } satisfies CoordinatorMessage)
+      connection.end()
+      return undefined
+    }
     const older = this.#entries.get(subtask)
     if (older) {
       this.#forget(older)
@@ -97,6 +110,14 @@ export class WorkerRegistry {
     this.#logger.info('worker registered', { worker: message.worker, subtask, seen: message.seen })
     this.#events.registered(entry.worker)
     return entry
+  }
+
+  /** Notes the last to come. */
+  #isDisplaced(subtask: SubtaskId, instance: string): boolean {
+    const known = this.#instances.get(subtask) ?? []
+    if (known.includes(instance)) return known.at(-1) !== instance
+    this.#instances.set(subtask, [...known, instance].slice(-INSTANCES_KEPT))
+    return false
   }
 
   #forget(entry: Entry): void {

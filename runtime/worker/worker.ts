@@ -53,12 +53,16 @@ export class ChainWorker {
   /** Attempts are stopped and deployed one after another. */
   #work: Promise<void> = Promise.resolve()
   #closed = false
+  /** Another process has this one's place. */
+  #ending: Promise<void> | undefined
+  readonly #instance: string
 
   constructor(config: WorkerConfig, ports: Ports, connectors: Connectors, plan: Planner) {
     this.#config = config
     this.#ports = ports
     this.#connectors = connectors
     this.#data = config.data
+    this.#instance = `${config.name}-${ports.clock.now()}`
     this.#channels = new ChannelServer((error) => { ports.logger.warn('data connection refused', { reason: describeWithCauses(error) }) })
     this.#preparer = new Preparer({
       ports, connectors, plan, openStore: (url) => this.#openStore(url), roomInMemory: config.roomInMemory ?? (() => Infinity),
@@ -69,11 +73,12 @@ export class ChainWorker {
     })
   }
 
-  /** Resolves after close. Rejects when the data port cannot be opened. */
+  /** Resolves after close, or, with everything stopped, when another process has taken this one's place. Rejects when the data port cannot be opened. */
   async run(): Promise<void> {
     this.#data = await this.#channels.listen(this.#ports.net, this.#config.data)
     this.#heartbeat()
     await this.#link.run()
+    await this.#ending
   }
 
   async close(): Promise<void> {
@@ -88,7 +93,7 @@ export class ChainWorker {
 
   #greeting(): WorkerMessage {
     return {
-      kind: 'register', worker: this.#config.name, token: this.#config.token, chain: this.#config.chain, slot: this.#config.slot,
+      kind: 'register', worker: this.#config.name, instance: this.#instance, token: this.#config.token, chain: this.#config.chain, slot: this.#config.slot,
       data: this.#data, seen: this.#seen, running: this.#running?.attempt ?? null,
     }
   }
@@ -108,6 +113,7 @@ export class ChainWorker {
 
   #onMessage(message: CoordinatorMessage): void {
     if (message.kind === 'heartbeat') return
+    if (message.kind === 'displaced') { this.#onDisplaced(); return }
     if (message.kind === 'align') {
       // sent by a timer: one that comes late says nothing of who is in charge
       this.#current(message.attempt)?.align(message.minimum)
@@ -132,6 +138,14 @@ export class ChainWorker {
       case 'splits': this.#current(attempt)?.addSplits(message.splits); break
       case 'abort': this.#current(attempt)?.abort(message.checkpoint); break
     }
+  }
+
+  #onDisplaced(): void {
+    this.#ports.logger.warn('displaced: another process has the place of this one', { subtask: subtaskId(this.#config.chain, this.#config.slot), instance: this.#instance })
+    this.#ending ??= this.close().catch((error: unknown) => {
+      // it ends all the same, and what an older attempt leaves open the newer one ends
+      this.#ports.logger.warn('displaced, and not everything was closed', { reason: describeWithCauses(error) })
+    })
   }
 
   #current(attempt: Attempt): Subtask | undefined {

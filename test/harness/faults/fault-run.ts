@@ -252,7 +252,7 @@ class FaultRun {
 
   /**
    * SIGSTOP until the coordinator has given the worker up, another process takes its place and the job has got on; then
-   * SIGCONT: the one that was given up goes on with what it had under way, and both claim the place until one is killed.
+   * SIGCONT: the one that was given up goes on with what it had under way, until it learns that its place is taken.
    */
   async #freeze(name: string): Promise<void> {
     const sleeper = this.#job.processes.get(name)
@@ -269,10 +269,18 @@ class FaultRun {
     this.#note(`SIGCONT ${name}, attempt ${attempt}, checkpoint ${checkpoint?.id}`)
     sleeper.kill('SIGCONT')
     this.#frozen.delete(sleeper)
-    await this.reportWith('further, or disturbed by the one that woke', ({ attempt: now, checkpoint: newest, phase }) =>
-      phase === 'finished' || now > attempt || (newest?.id ?? 0) >= (checkpoint?.id ?? 0) + 3)
-    standIn.kill('SIGKILL')
+    await this.#endsItself(sleeper, 'the one that woke')
+    // the starter, which knows nothing of the stand-in, has started another in the place of the one that woke
+    await this.#endsItself(standIn, 'its stand-in')
     this.#standIns.delete(standIn)
+    await this.#getsOn(`one process is ${name}`)
+  }
+
+  /** With 0, which in a pod means that it is not started again. */
+  async #endsItself(child: ChildProcess, what: string): Promise<void> {
+    await until(`${what} has ended`, () => (child.exitCode === null && child.signalCode === null ? undefined : true), LIMIT_MS)
+    if (child.exitCode !== 0) throw new Error(`${what} ended with ${child.exitCode ?? child.signalCode} instead of 0`)
+    this.#note(`${what} has ended by itself`)
   }
 
   /** Also before its end has been noticed. */

@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
-import type { SubtaskMetrics, WorkerMessage } from '../../../../runtime/control/messages.ts'
-import { sendMessage } from '../../../../runtime/control/json-lines.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { CoordinatorMessage, SubtaskMetrics, WorkerMessage } from '../../../../runtime/control/messages.ts'
+import { onMessages, sendMessage } from '../../../../runtime/control/json-lines.ts'
 import { WorkerRegistry } from '../../../../runtime/coordinator/worker-registry.ts'
+import type { Connection } from '../../../../runtime/ports/net.ts'
 import { until } from '../../../harness/until.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 
@@ -15,7 +16,7 @@ test('when a worker runs nothing any more, what it counted stays and its trouble
   const registry = new WorkerRegistry(clock, logger, 'token', { registered: () => undefined, metrics: () => undefined, lost: () => undefined, message: () => undefined })
   const connection = await net.connect(await registry.listen(net, { host: '127.0.0.1', port: 0 }))
   const say = (message: WorkerMessage): void => { sendMessage(connection, message) }
-  say({ kind: 'register', worker: 'w', token: 'token', chain: 'in', slot: 0, data: { host: '127.0.0.1', port: 1 }, seen: 3, running: null })
+  say({ kind: 'register', worker: 'w', instance: 'w-1', token: 'token', chain: 'in', slot: 0, data: { host: '127.0.0.1', port: 1 }, seen: 3, running: null })
   say({ kind: 'heartbeat', metrics: COUNTED })
   await until('the counts are known', () => registry.worker('in-0')?.metrics?.trouble ?? undefined)
   say({ kind: 'heartbeat', metrics: null })
@@ -24,3 +25,71 @@ test('when a worker runs nothing any more, what it counted stays and its trouble
   connection.destroy()
   await registry.close()
 })
+
+describe('when two processes claim one subtask', () => {
+  /** A registry, and a way for processes to connect to it and register. */
+  async function openRegistry(): Promise<{ registry: WorkerRegistry; lost: string[]; register(instance: string): Promise<Registered> }> {
+    const { clock, logger, net } = quietPorts()
+    const lost: string[] = []
+    const registry = new WorkerRegistry(clock, logger, 'token', { registered: () => undefined, metrics: () => undefined, lost: (subtask) => { lost.push(subtask) }, message: () => undefined })
+    onTestFinished(() => registry.close())
+    const address = await registry.listen(net, { host: '127.0.0.1', port: 0 })
+    const register = async (instance: string): Promise<Registered> => {
+      const connection = await net.connect(address)
+      const told: CoordinatorMessage[] = []
+      let closed = false
+      connection.onClose(() => { closed = true })
+      onMessages(connection, (message) => { told.push(message as CoordinatorMessage) }, (error) => { throw error })
+      sendMessage(connection, { kind: 'register', worker: instance, instance, token: 'token', chain: 'in', slot: 0, data: { host: '127.0.0.1', port: 1 }, seen: 0, running: null } satisfies WorkerMessage)
+      return { told, isClosed: () => closed, connection }
+    }
+    return { registry, lost, register }
+  }
+
+  const inCharge = (registry: WorkerRegistry, instance: string): Promise<true> =>
+    until(`${instance} is in charge`, () => (registry.worker('in-0')?.name === instance ? true : undefined))
+
+  test('the one that comes later has it, and the earlier is told to end whenever it comes back', async () => {
+    const { registry, lost, register } = await openRegistry()
+    const earlier = await register('earlier')
+    await inCharge(registry, 'earlier')
+    await register('later')
+    await inCharge(registry, 'later')
+    await until('the earlier has lost its connection', () => (earlier.isClosed() ? true : undefined))
+    for (const time of ['once', 'twice']) {
+      const { told, isClosed } = await register('earlier')
+      await until(`it has come back ${time} and been told`, () => (isClosed() ? true : undefined))
+      expect(told).toEqual([{ kind: 'displaced' }])
+    }
+    expect(registry.worker('in-0')?.name).toBe('later')
+    expect(lost).toEqual(['in-0'])
+  })
+
+  test('one that has lost its connection comes back as itself', async () => {
+    const { registry, register } = await openRegistry()
+    const first = await register('only')
+    await inCharge(registry, 'only')
+    first.connection.destroy()
+    await until('it is gone', () => (registry.worker('in-0') === undefined ? true : undefined))
+    const second = await register('only')
+    await inCharge(registry, 'only')
+    expect(second.told).toEqual([])
+  })
+
+  test('one that dies after it took the place leaves it to the next, and not to the one it took it from', async () => {
+    const { registry, register } = await openRegistry()
+    await register('asleep')
+    await inCharge(registry, 'asleep')
+    const second = await register('second')
+    await inCharge(registry, 'second')
+    second.connection.destroy()
+    await until('it is gone', () => (registry.worker('in-0') === undefined ? true : undefined))
+    const awake = await register('asleep')
+    await until('the one that slept has been told', () => (awake.isClosed() ? true : undefined))
+    await register('third')
+    await inCharge(registry, 'third')
+    expect(awake.told).toEqual([{ kind: 'displaced' }])
+  })
+})
+
+interface Registered { told: CoordinatorMessage[]; isClosed(): boolean; connection: Connection }
