@@ -31,8 +31,8 @@ export type MaxEventTime = (rows: readonly Row[], count: number) => Timestamp
  * Encoding never fails for rows that obey the schema.
  */
 export interface BatchCodec {
-  /** Encodes rows[index[0..count)] (or rows[0..count) without an index) into a fresh 8-byte-aligned buffer. */
-  encode(rows: readonly Row[], count: number, index?: Uint16Array | Uint32Array): Uint8Array
+  /** Encodes rows[0..count). The bytes, 8-byte aligned, are there until the next batch of any codec is encoded: who keeps them copies them. */
+  encode(rows: readonly Row[], count: number): Uint8Array
   /** Decodes a buffer made by encode into `out` and returns the count. Throws FRAME_CORRUPT on bad bounds. */
   decode(bytes: Uint8Array, out: Row[]): number
 }

@@ -4,6 +4,9 @@ import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
 import type { ChannelWriter } from './channel-writer.ts'
 import { encodeFrame, FrameDecoder, type ChannelHello } from './frame.ts'
 
+/** A hello is a few names and numbers. */
+const MAX_HELLO_BYTES = 64 * 1024
+
 /** The channels one subtask offers in one attempt. */
 export interface OfferedChannels {
   jobUid: string
@@ -45,7 +48,7 @@ export class ChannelServer {
   }
 
   #onConnection(connection: Connection): void {
-    const decoder = new FrameDecoder()
+    const decoder = new FrameDecoder(MAX_HELLO_BYTES)
     let greeted = false
     connection.onClose(() => { this.#early.delete(connection) })
     connection.onData((bytes) => {

@@ -1,6 +1,7 @@
 import { MillraceError } from '../model/errors.ts'
 import type { Connection } from '../ports/net.ts'
 import { encodeFrame, type Frame } from './frame.ts'
+import { frameBuffers } from './frame-buffers.ts'
 
 /** Bytes in flight on one channel above which its producer waits: bounds memory and alignment. */
 const MAX_IN_FLIGHT_BYTES = 512 * 1024
@@ -37,15 +38,16 @@ export class ChannelWriter {
         { domain: 'platform', retriable: true, cause: error })
       this.#onChange()
     })
-    for (const bytes of this.#waiting) connection.write(bytes)
+    for (const bytes of this.#waiting) send(connection, bytes)
     this.#waiting = []
     this.#waitingBytes = 0
     this.#onChange()
   }
 
+  /** The frame is copied. */
   write(frame: Frame): void {
     const bytes = encodeFrame(frame)
-    if (this.#connection) { this.#connection.write(bytes); return }
+    if (this.#connection) { send(this.#connection, bytes); return }
     this.#waiting.push(bytes)
     this.#waitingBytes += bytes.length
   }
@@ -60,4 +62,8 @@ export class ChannelWriter {
     this.#connection?.destroy()
     this.#onChange()
   }
+}
+
+function send(connection: Connection, bytes: Uint8Array): void {
+  connection.write(bytes, () => { frameBuffers.give(bytes) })
 }

@@ -2,6 +2,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { SnapshotExtent } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
+import { frameBuffers } from './frame-buffers.ts'
 
 /**
  * What travels on a channel, in band and in order. On the wire a frame is
@@ -33,6 +34,7 @@ const HEADER_BYTES = 8
 /** No honest frame is longer: 1024 rows of 64 kB each. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024 + 4096
 
+/** The frame's bytes, in a buffer of `frameBuffers`. */
 export function encodeFrame(frame: Frame): Uint8Array {
   switch (frame.kind) {
     case 'batch': return withHeader(KIND.batch, frame.bytes)
@@ -50,65 +52,58 @@ function bytesOf(...numbers: number[]): Uint8Array {
 
 function withHeader(kind: number, payload: Uint8Array): Uint8Array {
   const length = HEADER_BYTES + Math.ceil(payload.length / 8) * 8
-  const frame = new Uint8Array(new ArrayBuffer(length))
-  new Uint32Array(frame.buffer, 0, 2).set([length, kind])
+  const frame = frameBuffers.take(length)
+  const head = new Uint32Array(frame.buffer, 0, 2)
+  head[0] = length
+  head[1] = kind
   frame.set(payload, HEADER_BYTES)
   // Blanks keep the padded JSON valid.
-  if (kind === KIND.hello) frame.fill(0x20, HEADER_BYTES + payload.length)
+  frame.fill(0x20, HEADER_BYTES + payload.length)
   return frame
 }
 
 /**
- * Cuts a byte stream into frames, whatever the sizes in which it arrives. Throws FRAME_CORRUPT on a length
- * or kind that no sender writes. Batches come out in buffers of their own, aligned to 8 bytes.
+ * Cuts a byte stream into frames, whatever the sizes in which it arrives. Throws FRAME_CORRUPT on a length or kind that no
+ * sender writes. The bytes of a batch are aligned to 8 and lie in a buffer of `frameBuffers`, which its reader may give back.
  */
 export class FrameDecoder {
-  #chunks: Uint8Array[] = []
-  #buffered = 0
+  readonly #most: number
+  readonly #head = new Uint32Array(2)
+  readonly #headBytes = new Uint8Array(this.#head.buffer)
+  /** Being put together; undefined until its head is complete. */
+  #frame: Uint8Array | undefined
+  #filled = 0
 
+  /** `most`: bytes of the longest frame that may come. */
+  constructor(most = MAX_FRAME_BYTES) { this.#most = most }
+
+  /** `bytes` are copied. */
   push(bytes: Uint8Array, onFrame: (frame: Frame) => void): void {
-    this.#chunks.push(bytes)
-    this.#buffered += bytes.length
-    while (this.#buffered >= HEADER_BYTES) {
-      const length = this.#peekLength()
-      if (this.#buffered < length) return
-      onFrame(decodeFrame(this.#take(length)))
+    for (let at = 0; at < bytes.length;) {
+      const target = this.#frame ?? this.#headBytes
+      const part = bytes.subarray(at, at + target.length - this.#filled)
+      target.set(part, this.#filled)
+      at += part.length
+      this.#filled += part.length
+      if (this.#filled < target.length) return
+      const frame = this.#frame ??= this.#begin()
+      if (this.#filled < frame.length) continue
+      this.#frame = undefined
+      this.#filled = 0
+      onFrame(decodeFrame(frame))
     }
   }
 
-  #peekLength(): number {
-    if ((this.#chunks[0]?.length ?? 0) < 4) this.#chunks = [concat(this.#chunks, this.#buffered)]
-    const head = this.#chunks[0]
-    if (!head) throw new MillraceError('FRAME_CORRUPT', 'a frame was read from an empty buffer')
-    const length = new DataView(head.buffer, head.byteOffset, 4).getUint32(0, true)
-    if (length < HEADER_BYTES || length > MAX_FRAME_BYTES || length % 8 !== 0) {
-      throw new MillraceError('FRAME_CORRUPT', `frame length ${length} is not a multiple of 8 between ${HEADER_BYTES} and ${MAX_FRAME_BYTES}`)
+  /** The head is complete. */
+  #begin(): Uint8Array {
+    const length = this.#head[0] ?? 0
+    if (length < HEADER_BYTES || length > this.#most || length % 8 !== 0) {
+      throw new MillraceError('FRAME_CORRUPT', `frame length ${length} is not a multiple of 8 between ${HEADER_BYTES} and ${this.#most}`)
     }
-    return length
-  }
-
-  #take(length: number): Uint8Array {
-    const frame = new Uint8Array(new ArrayBuffer(length))
-    let filled = 0
-    while (filled < length) {
-      const chunk = this.#chunks[0]
-      if (!chunk) throw new MillraceError('FRAME_CORRUPT', `frame of ${length} bytes ends after ${filled}`)
-      const part = chunk.subarray(0, length - filled)
-      frame.set(part, filled)
-      filled += part.length
-      if (part.length === chunk.length) this.#chunks.shift()
-      else this.#chunks[0] = chunk.subarray(part.length)
-    }
-    this.#buffered -= length
+    const frame = frameBuffers.take(length)
+    frame.set(this.#headBytes)
     return frame
   }
-}
-
-function concat(chunks: readonly Uint8Array[], total: number): Uint8Array {
-  const whole = new Uint8Array(total)
-  let at = 0
-  for (const chunk of chunks) { whole.set(chunk, at); at += chunk.length }
-  return whole
 }
 
 function decodeFrame(frame: Uint8Array): Frame {

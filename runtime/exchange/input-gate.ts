@@ -5,10 +5,12 @@ import type { Timestamp } from '../model/time.ts'
 import type { Connection } from '../ports/net.ts'
 import { BarrierAligner } from './barrier-aligner.ts'
 import { FrameDecoder, type Frame } from './frame.ts'
+import { frameBuffers } from './frame-buffers.ts'
 import { WatermarkMerger } from './watermark-merger.ts'
 
 /** What a subtask takes from its inputs, already aligned and merged. */
 export type GateElement =
+  /** Its bytes are there until the next poll. */
   | { kind: 'batch'; exchange: string; bytes: Uint8Array }
   | { kind: 'watermark'; time: Timestamp }
   /** All channels are idle. */
@@ -40,6 +42,8 @@ export class InputGate {
   readonly #onReady: () => void
   #next = 0
   #failure: Error | undefined
+  /** The batch that the last poll gave. */
+  #lent: Uint8Array | undefined
 
   /** `onReady` is called whenever poll may have something new, or throw. */
   constructor(channels: number, onReady: () => void) {
@@ -85,6 +89,8 @@ export class InputGate {
 
   /** The next element, or undefined when there is none now. Throws what made the gate fail. */
   poll(): GateElement | undefined {
+    if (this.#lent !== undefined) frameBuffers.give(this.#lent)
+    this.#lent = undefined
     if (this.#failure) throw this.#failure
     const count = this.#channels.length
     for (let tried = 0; tried < count; tried++) {
@@ -116,6 +122,7 @@ export class InputGate {
           channel.paused = false
           channel.connection.resume()
         }
+        this.#lent = frame.bytes
         return { kind: 'batch', exchange: channel.exchange, bytes: frame.bytes }
       case 'watermark': {
         if (channel.isTimeless) return undefined

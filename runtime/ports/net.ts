@@ -17,9 +17,12 @@ export interface Connection {
   readonly remote: string
   /** Bytes accepted but not yet handed to the network; a writer should wait for onDrain above its limit. */
   readonly bufferedBytes: number
-  /** Never throws; after close the bytes are dropped. The buffer belongs to the connection from here on. */
-  write(bytes: Uint8Array): void
-  /** Set once, before the first await after getting the connection, so that no byte is missed. */
+  /**
+   * Never throws; after close the bytes are dropped. The buffer belongs to the connection until `onSent` is called, which
+   * it is not when the connection ends before.
+   */
+  write(bytes: Uint8Array, onSent?: () => void): void
+  /** Set once, before the first await after getting the connection, so that no byte is missed. The bytes are there during the call alone. */
   onData(handle: (bytes: Uint8Array) => void): void
   /** Called when bufferedBytes has fallen to zero after having been above the high-water mark, which is at most 256 KiB. */
   onDrain(handle: () => void): void

@@ -41,13 +41,11 @@ export class Stage {
     return (p + written + 7) & ~7
   }
 
-  /** Copies [0, end) out into a buffer of its own. */
-  take(end: number): Uint8Array {
+  /** What was built, [0, end): it stays as it is until the next is built. */
+  built(end: number): Uint8Array {
     const stage = this.#grown ?? this
     this.#grown = undefined
-    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(end).buffer)
-    bytes.set(stage.u8.subarray(0, end))
-    return bytes
+    return stage.u8.subarray(0, end)
   }
 
   /** The blob at `p` as one string. Throws FRAME_CORRUPT unless it lies inside and has `chars` characters. */

@@ -30,17 +30,11 @@ export function compileBatchCodec(schema: Schema, rowClass: RowClass): BatchCode
   const decodeBatch = compileDecode(schema, fixed, texts, rowClass)
   const headBytes = 16 + schema.fields.length * 32
   const rowBytes = fixed.length * 9 + texts.length * 5
-  const picked: Row[] = []
   return {
-    encode(rows, count, index) {
-      let source = rows
-      if (index !== undefined) {
-        for (let i = 0; i < count; i++) picked[i] = rows[index[i] ?? 0] as Row
-        source = picked
-      }
+    encode(rows, count) {
       const stage = stageFor(headBytes + count * rowBytes + 64)
-      const end = encodeStage(source, count, stage)
-      return stage.take(end)
+      const end = encodeStage(rows, count, stage)
+      return stage.built(end)
     },
     decode(bytes, out) {
       return decodeBatch(batchOf(bytes), out)

@@ -9,6 +9,8 @@ import type { Connection, Listener, Net, NetAddress } from '../net.ts'
  */
 const HIGH_WATER_MARK = 256 * 1024
 const CONNECT_TIMEOUT_MS = 10_000
+/** Read in one go; the buffer of a connection is used again for each. */
+const READ_BYTES = 256 * 1024
 
 /** TCP without Nagle's delay: frames are batched by the exchange already. */
 export const realNet: Net = { listen, connect }
@@ -40,8 +42,13 @@ function listen(address: NetAddress, onConnection: (connection: Connection) => v
 }
 
 function connect(address: NetAddress): Promise<Connection> {
+  let connection: TcpConnection | undefined
   // The socket passes its options on to the stream below it; the declared type leaves that out.
-  const options: SocketConstructorOpts & { highWaterMark: number } = { highWaterMark: HIGH_WATER_MARK }
+  const options: SocketConstructorOpts & { highWaterMark: number } = {
+    highWaterMark: HIGH_WATER_MARK,
+    // without it Node allocates a buffer for each read
+    onread: { buffer: Buffer.allocUnsafeSlow(READ_BYTES), callback: (count, buffer) => { connection?.receive(buffer.subarray(0, count)); return true } },
+  }
   const socket = new Socket(options)
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void => {
@@ -56,7 +63,8 @@ function connect(address: NetAddress): Promise<Connection> {
       clearTimeout(timer)
       socket.removeAllListeners('error')
       socket.setNoDelay(true)
-      resolve(new TcpConnection(socket))
+      connection = new TcpConnection(socket)
+      resolve(connection)
     })
   })
 }
@@ -66,6 +74,7 @@ class TcpConnection implements Connection {
   readonly #socket: Socket
   #error: Error | undefined
   #closed = false
+  #onData: ((bytes: Uint8Array) => void) | undefined
   #onClose: ((error?: Error) => void) | undefined
 
   constructor(socket: Socket) {
@@ -78,11 +87,19 @@ class TcpConnection implements Connection {
 
   get bufferedBytes(): number { return this.#socket.writableLength }
 
-  write(bytes: Uint8Array): void {
-    if (this.#socket.writable) this.#socket.write(bytes)
+  write(bytes: Uint8Array, onSent?: () => void): void {
+    if (!this.#socket.writable) return
+    this.#socket.write(bytes, onSent === undefined ? undefined : (error) => { if (!error) onSent() })
   }
 
-  onData(handle: (bytes: Uint8Array) => void): void { this.#socket.on('data', handle) }
+  /** Of an accepted connection the bytes come as events, of one that was made here through `receive`. */
+  onData(handle: (bytes: Uint8Array) => void): void {
+    this.#onData = handle
+    this.#socket.on('data', handle)
+  }
+
+  /** What was read, in a buffer that is used again. */
+  receive(bytes: Uint8Array): void { this.#onData?.(bytes) }
 
   onDrain(handle: () => void): void { this.#socket.on('drain', handle) }
 

@@ -36,10 +36,13 @@ class End implements Connection {
     this.#network = network
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array, onSent?: () => void): void {
     const peer = this.peer
     if (this.#closed || !peer) return
-    for (const part of this.#network.cut(bytes)) {
+    // as a kernel takes it: the sender's buffer is its own again
+    const taken = new Uint8Array(bytes)
+    if (onSent !== undefined) this.#world.schedule(this.owner, 0, onSent)
+    for (const part of this.#network.cut(taken)) {
       this.bufferedBytes += part.length
       this.#deliver(() => {
         this.bufferedBytes -= part.length
@@ -65,7 +68,12 @@ class End implements Connection {
   }
 
   #pump(): void {
-    while (!this.#paused && this.#onData && this.#inbox.length > 0) this.#onData(this.#inbox.shift() as Uint8Array)
+    while (!this.#paused && this.#onData && this.#inbox.length > 0) {
+      const bytes = this.#inbox.shift() as Uint8Array
+      this.#onData(bytes)
+      // whoever reads them later reads nonsense, as from a buffer that is used again
+      bytes.fill(0xa5)
+    }
     if (this.#closed && this.#inbox.length === 0) this.#tellClose()
   }
 

@@ -51,8 +51,8 @@ export class TableFrames {
     const frames: Uint8Array[] = []
     for (let from = 0; from < entries.length; from += FRAME_ENTRIES) {
       const part = entries.slice(from, from + FRAME_ENTRIES)
-      frames.push(this.#headCodec.encode(part.map((entry) => this.#head(entry)), part.length))
-      if (this.#rowCodec !== undefined) frames.push(this.#rowCodec.encode(part.map((entry) => entry.row as Row), part.length))
+      frames.push(this.#headCodec.encode(part.map((entry) => this.#head(entry)), part.length).slice())
+      if (this.#rowCodec !== undefined) frames.push(this.#rowCodec.encode(part.map((entry) => entry.row as Row), part.length).slice())
     }
     return frames
   }

@@ -69,3 +69,28 @@ test('a writer that stops as soon as its channel is full is told when everything
   client.end()
   await listener.close()
 })
+
+test('one buffer that is written over as soon as it is sent arrives as it was each time, also when the reader pauses', async () => {
+  const rounds = 40
+  const size = 300_000
+  const sent = async (connection: Connection): Promise<void> => {
+    const buffer = new Uint8Array(size)
+    for (let round = 0; round < rounds; round++) {
+      buffer.fill(round)
+      await new Promise<void>((done) => { connection.write(buffer, done) })
+    }
+    connection.end()
+  }
+  const listener = await realNet.listen({ host: '127.0.0.1', port: 0 }, (connection) => { connection.onData(() => undefined); void sent(connection) })
+  const client = await realNet.connect(listener.address)
+  let at = 0
+  let wrong = 0
+  client.onData((bytes) => {
+    for (const byte of bytes) if (byte !== Math.floor(at++ / size)) wrong++
+    client.pause()
+    setImmediate(() => { client.resume() })
+  })
+  await new Promise<void>((resolve) => { client.onClose(() => { resolve() }) })
+  expect({ at, wrong }).toEqual({ at: rounds * size, wrong: 0 })
+  await listener.close()
+})

@@ -24,15 +24,6 @@ describe('batch codec', () => {
     }), { numRuns: 400 })
   })
 
-  test('with an index only the rows it names are encoded, in its order', () => {
-    const rowClass = compileRowClass(texts)
-    const codec = compileBatchCodec(texts, rowClass)
-    const rows = ['x', 'y', 'z'].map((text) => new rowClass(text, null))
-    const received: Row[] = []
-    expect(codec.decode(codec.encode(rows, 2, new Uint16Array([2, 0, 1])), received)).toBe(2)
-    expect(received.slice(0, 2).map((row) => row['a'])).toEqual(['z', 'x'])
-  })
-
   test('strings longer than 64 K and larger than the stage come back, and the next batch is not harmed', () => {
     const rowClass = compileRowClass(texts)
     const codec = compileBatchCodec(texts, rowClass)
