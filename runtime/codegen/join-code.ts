@@ -8,8 +8,9 @@ import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE } from './expression.ts'
 import { emitHashHelpers, keyGroupExpression, keyHashExpression } from './keys/key-hash.ts'
 import { emitPairRow, emitPairTest, type PairVariables } from './rows/pair-row.ts'
-import { emitRecords, emitRowLog, keyParameters, recordWords, ROW_LOG_SCOPE, type RowLog } from './rows/row-log.ts'
-import type { RowTexts } from './rows/row-texts.ts'
+import type { RecordArena } from './records/record-arena.ts'
+import { emitRecords, emitRowLog, keyParameters, recordWords, ROW_LOG_SCOPE, type PaneTexts, type RowLog } from './rows/row-log.ts'
+import { storedRowsScope, type CursorReads } from './rows/stored-row-code.ts'
 import { compileRowClass, type RowClass } from './rows/row.ts'
 
 /** A stretch of time of one side: its rows in parts by the top bits of their hash, so that no part is large. */
@@ -20,7 +21,7 @@ export interface JoinPane {
   readonly end: number
   readonly parts: (RowLog | undefined)[]
   /** The texts of all its rows. */
-  readonly texts: RowTexts
+  readonly texts: PaneTexts
 }
 
 /** What the generated loops read and fill; one per join, set before each call. */
@@ -52,7 +53,7 @@ export function isMarkedLater(verb: JoinVerb, side: JoinSide): boolean {
 }
 
 export interface JoinSideCode {
-  create(texts: RowTexts): RowLog
+  create(texts: PaneTexts, part: number): RowLog
   /**
    * Takes rows[from..count): puts matches among the panes of the other side to `out` and keeps what may yet match.
    * Stops early when `out` is full; returns where to go on. A window join only keeps.
@@ -87,6 +88,8 @@ export interface JoinCodeOptions {
   /** Each pane has 2^partBits parts. */
   partBits: number
   operatorId: string
+  /** Where rows lie when not all may be in memory: panes are to keep theirs as StoredPane there. */
+  arena?: RecordArena | undefined
 }
 
 /** Looking ahead pays for so many rows. */
@@ -109,6 +112,7 @@ interface Side {
   readonly time: { field: Field; offsetMs: number } | undefined
   readonly isTimed: boolean
   readonly isMarked: boolean
+  readonly isStored: boolean
   readonly indexing: 'each' | 'searched' | 'never'
 }
 
@@ -132,7 +136,7 @@ class JoinGenerator {
     for (const side of [this.#left, this.#right]) {
       emitRowLog(code, side)
       emitRecords(code, side, this.#group())
-      code.line(`const cursor${side.name} = new ${side.name}Cursor()`)
+      this.#emitCursors(side)
       code.line(`const nothing${side.name} = { ${side.fields.map((field) => `${code.property(field.name).slice(1)}: null`).join(', ')} }`)
       this.#emitStored(side)
     }
@@ -143,10 +147,10 @@ class JoinGenerator {
     }
     if (this.#verb.extent.kind === 'window') this.#emitFire()
     else code.line(`const fire = undefined`)
-    const sideCode = ({ name }: Side): string => `{ create: (texts) => new ${name}Log(texts), take: take${name}, alone: alone${name}, measure: measure${name}, dump: dump${name}, restore: restore${name} }`
+    const sideCode = ({ name }: Side): string => `{ create: (texts, part) => new ${name}Log(texts, part), take: take${name}, alone: alone${name}, measure: measure${name}, dump: dump${name}, restore: restore${name} }`
     code.line(`return { left: ${sideCode(this.#left)}, right: ${sideCode(this.#right)}, fire }`)
     const compiled = code.compile<JoinCode>({
-      ...EXPRESSION_SCOPE, ...ROW_LOG_SCOPE, refuseTime, Row: this.#options.output.rowClass,
+      ...EXPRESSION_SCOPE, ...ROW_LOG_SCOPE, ...(this.#options.arena === undefined ? {} : storedRowsScope(this.#options.arena)), refuseTime, Row: this.#options.output.rowClass,
       KeptLeft: compileRowClass({ fields: this.#left.fields }), KeptRight: compileRowClass({ fields: this.#right.fields }), operatorId: this.#options.operatorId,
     })
     const withShape = (made: JoinSideCode, { fields }: Side): JoinSideCode => ({
@@ -166,7 +170,7 @@ class JoinGenerator {
     return {
       name: side === 'left' ? 'Left' : 'Right', side, index: side === 'left' ? 0 : 1, fields, keys,
       time: time === undefined || field === undefined ? undefined : { field, offsetMs: time.offsetMs },
-      isTimed: this.#verb.extent.kind !== 'regular' || this.#verb.extent.ttlMs !== undefined, isMarked: this.#verb.type !== 'inner',
+      isTimed: this.#verb.extent.kind !== 'regular' || this.#verb.extent.ttlMs !== undefined, isMarked: this.#verb.type !== 'inner', isStored: this.#options.arena !== undefined,
       // a window that fires searches the right side alone
       indexing: this.#verb.extent.kind === 'window' && side === 'left' ? 'never' : hasText(keys) || this.#isKeptOnce(side) ? 'each' : 'searched',
     }
@@ -338,7 +342,7 @@ class JoinGenerator {
     const bounds = ['window.start', 'window.end']
     const needsLeft = this.#verb.fields.some(({ value }) => readsText(value, left)) || (this.#verb.where !== undefined && readsText(this.#verb.where, left))
       || hasText(left.keys)
-    code.line(`function fire(t, i, rights, window, host, out, onError) { const l = cursorLeft, held = host.held; l.$t = t`)
+    code.line(`function fire(t, i, rights, window, host, out, onError) { const l = ${left.isStored ? 'aheadLeft' : 'cursorLeft'}, held = host.held; l.$t = t`)
     code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { l.$e = i; const h = t.h[i]`)
     code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
     if (needsLeft) code.line(`l.$load()`)
@@ -364,7 +368,7 @@ class JoinGenerator {
 
   #emitAlone(side: Side): void {
     const code = this.#code
-    const cursor = `cursor${side.name}`
+    const cursor = side.isStored ? `ahead${side.name}` : `cursor${side.name}`
     code.line(`function alone${side.name}(t, i, window, host, out, onError) { const held = host.held; ${cursor}.$t = t`)
     code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { if (t.m[i] === 1) continue; const h = t.h[i]`)
     if (this.#verb.extent.kind === 'window') code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
@@ -375,13 +379,21 @@ class JoinGenerator {
     code.line(`return i }`)
   }
 
+  #emitCursors({ name, isStored }: Side): void {
+    const cursor = (reads: CursorReads): string => `new ${name}Cursor(${isStored ? this.#code.literal(reads) : ''})`
+    // rows of a window are gone soon after it fires, those of others may be asked for again
+    this.#code.line(`const cursor${name} = ${cursor(this.#verb.extent.kind === 'window' ? 'one' : 'back')}`)
+    if (isStored) this.#code.line(`const ahead${name} = ${cursor('ahead')}, finder${name} = ${cursor('one')}`)
+  }
+
   #emitStored(side: Side): void {
     const code = this.#code
     const { name, fields } = side
     code.line(`function kept${name}(t, i) { const c = cursor${name}; c.$t = t; c.$e = i; c.$load(); return new Kept${name}(${fields.map((field) => `c${code.property(field.name)}`).join(', ')}) }`)
-    code.line(`function restore${name}({ ints, doubles, bytes }, p, to, host) { let pane, parts, from = Infinity, until = -Infinity; const one = new ${name}Log(null)`)
-    code.line(`while (p < to) { p = parse${name}(p, ints, doubles, bytes, one); if (p < 0 || p > to) return false`)
-    code.line(`const time = ${side.isTimed ? 'one.time[0]' : '0'}, matched = ${side.isMarked ? 'one.m[0]' : '0'}, r = kept${name}(one, 0)`)
+    code.line(`function restore${name}({ ints, doubles, bytes }, p, to, host) { let pane, parts, from = Infinity, until = -Infinity; const one = new ${name}${side.isStored ? 'Parsed()' : 'Log(null)'}`)
+    code.line(`while (p < to) { ${side.isStored ? `const at = p; p = one.$at(p, ints, doubles, bytes)` : `p = parse${name}(p, ints, doubles, bytes, one)`}; if (p < 0 || p > to) return false`)
+    if (side.isStored) code.line(`const time = ${side.isTimed ? 'doubles[at >> 1]' : '0'}, matched = ${side.isMarked ? 'one.$flags() & 1' : '0'}, r = one`)
+    else code.line(`const time = ${side.isTimed ? 'one.time[0]' : '0'}, matched = ${side.isMarked ? 'one.m[0]' : '0'}, r = kept${name}(one, 0)`)
     this.#emitKey(side, 'r')
     this.#emitKeep(side, 'r', 'matched', 'until')
     if (isMarkedLater(this.#verb, side.side)) code.line(`host.rowRestored(${side.index}, own, ${this.#group()})`)

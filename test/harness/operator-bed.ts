@@ -22,6 +22,8 @@ export interface BedOptions {
   http?: HttpClient
   slot?: number
   parallelism?: number
+  /** Where state goes that may not lie in memory; a disk of its own when left out. */
+  disk?: VirtualScratch
   /** Side outputs that somebody reads; all when left out. */
   sides?: readonly string[]
 }
@@ -68,7 +70,7 @@ export class OperatorBed {
       node, inputs: this.#inputs, output: keepsRows ? this.#inputs[0] as StreamCode : streamOf(node.schema), next: this.out,
       side: (name) => (options.sides?.includes(name) === false ? undefined : this.side(name)),
       slot: options.slot ?? 0, parallelism: options.parallelism ?? 1, maxParallelism: graph.maxParallelism, clock,
-      ...(graph.state === undefined ? {} : { spill: { limitBytes: graph.state.memoryBytes, open: () => new VirtualScratch().open() } }),
+      ...(graph.state === undefined ? {} : { spill: { limitBytes: graph.state.memoryBytes, open: () => (options.disk ?? new VirtualScratch()).open() } }),
       after: (delayMs, action) => this.#after(clock, delayMs, action),
       functions: new UserFunctions(new Map(Object.entries(options.modules ?? {}))),
       httpClient: options.http ?? { send: () => Promise.reject(new Error('no service is part of this test')) },

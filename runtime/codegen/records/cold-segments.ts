@@ -32,6 +32,8 @@ export class ColdSegments {
   readonly #copied = new Map<number, number>()
   #copiedBytes = 0
   #readBytes = FIRST_READ_BYTES
+  /** How often copies made room for others. */
+  resets = 0
   /** What the file system refused: from then on the state is not what it should be. */
   #failure: MillraceError | undefined
 
@@ -83,8 +85,7 @@ export class ColdSegments {
     if (at === undefined) return
     this.#at[segment] = undefined
     this.#free[Math.log2(powerOfTwo(bytes))]?.push(at)
-    this.#copied.clear()
-    this.#copiedBytes = 0
+    this.#forgetCopies()
   }
 
   /** Where in `copies` the record at `a` now begins, in a segment of `end` bytes: it stays there until the next call. */
@@ -114,11 +115,14 @@ export class ColdSegments {
   }
 
   #room(bytes: number): number {
-    if (this.#copiedBytes + bytes > SEGMENT_BYTES) {
-      this.#copied.clear()
-      this.#copiedBytes = 0
-    }
+    if (this.#copiedBytes + bytes > SEGMENT_BYTES) this.#forgetCopies()
     return this.#copiedBytes
+  }
+
+  #forgetCopies(): void {
+    this.#copied.clear()
+    this.#copiedBytes = 0
+    this.resets++
   }
 
   #failed(cause: unknown, what: string): MillraceError {

@@ -30,6 +30,8 @@ export interface Log {
   readonly segs: number[]
   /** Its segments stay in memory. */
   readonly resident: boolean
+  /** Its active segment may leave memory too, where nothing is written to it for a while: there are many such logs. */
+  readonly rests?: boolean
   /** Moves what lives in a segment to the log's end. */
   compact(segment: number): void
   /** When the newest record of a segment was written; Infinity where records do not say. */
@@ -53,8 +55,8 @@ export class RecordArena extends Segments {
   readonly #freeIds: number[] = []
   readonly #limit: number
   readonly #largest: number
-  /** Segments as they were taken, [number, serial]: those that left memory or were given back are still among them. */
-  #queue: [id: number, serial: number][] = []
+  /** Segments as they were taken: those that left memory or were given back are still among them. `end`: as of when it was last passed over. */
+  #queue: [id: number, serial: number, end: number][] = []
   /** Bytes of live segments on disk, and the garbage in them. */
   #coldBytes = 0
   #coldGarbage = 0
@@ -86,10 +88,16 @@ export class RecordArena extends Segments {
   roll(log: Log, need: number): void {
     let used = 0
     for (let i = log.segs.length - 1; i >= 0 && used < SEGMENT_BYTES; i--) used += this.end[log.segs[i] ?? 0] ?? 0
-    if (log.seg !== 0) this.kill(log.seg, (this.size[log.seg] ?? 0) - (this.end[log.seg] ?? 0))
+    this.#endActive(log)
     const size = Math.min(this.#largest, Math.max(FIRST_SEGMENT_BYTES, powerOfTwo(used)))
     this.take(log, need > SEGMENT_BYTES ? need + 7 & ~7 : Math.max(size, powerOfTwo(need)))
     this.debt = true
+  }
+
+  /** Nothing is written to its active segment any more. */
+  #endActive(log: Log): void {
+    if (log.seg !== 0) this.kill(log.seg, (this.size[log.seg] ?? 0) - (this.end[log.seg] ?? 0))
+    log.seg = 0
   }
 
   /** Counts bytes of a segment as garbage. */
@@ -104,7 +112,7 @@ export class RecordArena extends Segments {
     const id = this.#freeIds.pop() ?? this.#logs.length
     if (id >= MAX_SEGMENTS) throw new MillraceError('STATE_TOO_LARGE', `the state of one operator in one slot exceeds ${MAX_SEGMENTS} segments of ${SEGMENT_BYTES} bytes`, { domain: 'user', hint: 'run the operator with more replicas' })
     this.open(id, bytes)
-    if (this.spills && !log.resident) this.#queue.push([id, this.serial[id] ?? 0])
+    if (this.spills && !log.resident) this.#queue.push([id, this.serial[id] ?? 0, -1])
     this.#logs[id] = log
     this.#taken += bytes
     log.seg = id
@@ -268,10 +276,12 @@ export class RecordArena extends Segments {
   #evictNext(): void {
     const next = this.#queue.shift()
     if (next === undefined) return
-    const [id, serial] = next
+    const [id, serial, seenEnd] = next
     if (this.serial[id] !== serial || this.isCold(id)) return
     const log = this.#logs[id]
-    if (log?.seg === id) this.#queue.push(next)
+    const end = this.end[id] ?? 0
+    if (log?.seg === id && log.rests === true && end === seenEnd) this.#endActive(log)
+    if (log?.seg === id) this.#queue.push([id, serial, end])
     else if (log !== undefined && this.#gain(id) > (this.end[id] ?? 0) * MIN_EVICTED_GAIN) this.compact(id)
     else this.#evict(id, log)
   }
@@ -302,7 +312,7 @@ export class RecordArena extends Segments {
     this.dead[id] = dead + size - end
     this.#taken += size
     this.#garbage += dead + size - end
-    this.#queue.push([id, this.serial[id] ?? 0])
+    this.#queue.push([id, this.serial[id] ?? 0, -1])
   }
 
 }

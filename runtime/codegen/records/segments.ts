@@ -1,9 +1,11 @@
 import { ColdSegments, type SpillSettings } from './cold-segments.ts'
 import { UNITS } from './record-layout.ts'
-import { NO_SLAB, SEGMENT_BYTES, SegmentMemory, type Place } from './segment-memory.ts'
+import { createSlab, NO_SLAB, SEGMENT_BYTES, SegmentMemory, type Place } from './segment-memory.ts'
 
 /** Numbers of segments that hold copies of records on disk. */
-const COPIES = 1, HUGE_COPY = 2
+const COPIES = 1, HUGE_COPY = 2, AHEAD = 3
+/** Who reads one record after the other reads so many bytes at a time. */
+const AHEAD_BYTES = 1 << 16
 
 /** What each segment of an arena is and where it lies, in memory or on disk. The tables are indexed by segment. */
 export class Segments {
@@ -25,6 +27,8 @@ export class Segments {
   stones = new Int32Array(64)
   /** Of segments on disk, when the newest record was written; Infinity where records do not say. */
   newest = new Float64Array(64)
+  /** Counts whatever may put other bytes where a record in memory or a copy was. */
+  moves = 0
   /** Whether segments may be on disk. */
   readonly spills: boolean
   readonly #memory = new SegmentMemory()
@@ -32,6 +36,8 @@ export class Segments {
   readonly #cold: ColdSegments | undefined
   /** Of the segment whose record HUGE_COPY is a copy of. */
   #hugeSerial = 0
+  /** What the segment AHEAD holds, at their own places: bytes [from, to) of the segment of that serial number. */
+  #ahead = { serial: 0, from: 0, to: 0 }
   #serials = 0
   #resident = 0
 
@@ -43,6 +49,8 @@ export class Segments {
     this.#show(COPIES, [this.#cold.copies, 0])
     this.size[COPIES] = this.end[COPIES] = SEGMENT_BYTES
     this.#show(HUGE_COPY, [NO_SLAB, 0])
+    this.#show(AHEAD, [createSlab(SEGMENT_BYTES), 0])
+    this.size[AHEAD] = this.end[AHEAD] = SEGMENT_BYTES
   }
 
   /** Bytes of segments in memory, those that are only held for a barrier included. */
@@ -50,7 +58,7 @@ export class Segments {
   /** Bytes of the file, with what is free in it. */
   get fileBytes(): number { return this.#cold?.fileBytes ?? 0 }
   /** The number of the first segment that may be opened. */
-  protected get firstId(): number { return this.spills ? HUGE_COPY + 1 : 1 }
+  protected get firstId(): number { return this.spills ? AHEAD + 1 : 1 }
 
   /** The arena's own bytes of a segment, or those the file has. */
   bytesOf(segment: number, from: number, to: number): Uint8Array {
@@ -79,8 +87,14 @@ export class Segments {
     const segment = a >>> 15
     if (this.#cold === undefined || !this.isCold(segment)) return a
     const end = this.end[segment] ?? 0
-    if ((this.size[segment] ?? 0) <= SEGMENT_BYTES) return COPIES << 15 | this.#cold.copyOf(a, end) >> 3
+    if ((this.size[segment] ?? 0) <= SEGMENT_BYTES) {
+      const { resets } = this.#cold
+      const copy = COPIES << 15 | this.#cold.copyOf(a, end) >> 3
+      if (this.#cold.resets !== resets) this.moves++
+      return copy
+    }
     if (this.#hugeSerial !== this.serial[segment]) {
+      this.moves++
       this.#show(HUGE_COPY, [this.#cold.hugeCopyOf(segment, end), 0])
       this.size[HUGE_COPY] = this.end[HUGE_COPY] = end
       this.#hugeSerial = this.serial[segment] ?? 0
@@ -88,11 +102,37 @@ export class Segments {
     return HUGE_COPY << 15
   }
 
+  /** As `load`, for who reads one record after the other: those behind it are read in one go with it. */
+  loadAhead(a: number): number {
+    const segment = a >>> 15
+    if (this.#cold === undefined || !this.isCold(segment)) return a
+    if ((this.size[segment] ?? 0) > SEGMENT_BYTES) return this.load(a)
+    const from = (a & 32767) << 3
+    if (!this.#isAhead(segment, from)) this.#readAhead(segment, from, AHEAD_BYTES)
+    if (!this.#isAhead(segment, from)) this.#readAhead(segment, from, SEGMENT_BYTES)
+    return AHEAD << 15 | a & 32767
+  }
+
+  /** Whether all of the record at byte `from` has been read. */
+  #isAhead(segment: number, from: number): boolean {
+    const ahead = this.#ahead
+    return ahead.serial === this.serial[segment] && from >= ahead.from && from < ahead.to
+      && from + ((this.i32[AHEAD]?.[from >> 2] ?? 0) & UNITS) * 8 <= ahead.to
+  }
+
+  #readAhead(segment: number, from: number, bytes: number): void {
+    const to = Math.min(this.end[segment] ?? 0, from + bytes)
+    this.moves++
+    this.#ahead = { serial: 0, from, to }
+    this.#cold?.read(segment, from, this.buffer[AHEAD]?.subarray(from, to) ?? new Uint8Array())
+    this.#ahead.serial = this.serial[segment] ?? 0
+  }
+
   /** Gives the file back; what is in it cannot be read any more. */
   closeDisk(): void { this.#cold?.close() }
 
-  /** Throws what the disk refused before. */
-  protected checkDisk(): void { this.#cold?.check() }
+  /** Throws what the disk refused before, at a barrier: what is kept is not what it should be. */
+  checkDisk(): void { this.#cold?.check() }
 
   /** An empty segment in memory. */
   protected open(id: number, bytes: number): void {
@@ -105,6 +145,7 @@ export class Segments {
   }
 
   protected close(id: number): void {
+    this.moves++
     if (this.isCold(id)) this.#cold?.drop(id, this.end[id] ?? 0)
     else this.#hide(id)
     this.base[id] = this.size[id] = this.end[id] = this.frozen[id] = 0
@@ -127,6 +168,7 @@ export class Segments {
     const [slab, base] = place
     this.#cold?.read(id, 0, slab.buffer.subarray(base * 4, base * 4 + end))
     this.#cold?.drop(id, end)
+    this.moves++
     this.#show(id, place)
     this.#resident += size
   }
@@ -143,6 +185,7 @@ export class Segments {
   #hide(id: number): void {
     const place = this.#places[id]
     if (place === undefined) return
+    this.moves++
     const size = this.size[id] ?? 0
     this.#memory.give(place, size)
     this.#show(id, [NO_SLAB, 0])

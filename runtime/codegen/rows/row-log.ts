@@ -1,6 +1,8 @@
 import type { Field } from '../../model/schema.ts'
 import type { Emitter } from '../emitter.ts'
-import { textAt, type RowTexts } from './row-texts.ts'
+import { isText, recordHead } from './row-record.ts'
+import { textAt } from './row-texts.ts'
+import { emitStore, emitStoredCursor, emitStoredRecords, sameStoredText } from './stored-row-code.ts'
 
 /**
  * Rows of one schema under a key, as generated code keeps them: typed columns in the order of arrival, the texts of a row
@@ -15,8 +17,18 @@ export interface RowLog {
   readonly h: Int32Array
   /** 1 for a row that had a match; where it is marked. */
   readonly m: Uint8Array
-  /** Room without rows, whose texts will lie there. */
-  clear(texts: RowTexts): void
+  /** Room without rows, which will lie there. `part`: of the pane. */
+  clear(texts: PaneTexts, part: number): void
+}
+
+/** Where the texts of all rows of a pane lie, or where the rows are stored all that is not needed to find them. */
+export interface PaneTexts {
+  /** Words that the texts take. */
+  readonly taken: number
+  /** Before anything of the rows that were added is read. */
+  flush(): void
+  /** Gives back what it has; nothing may be read any more. */
+  release(): void
 }
 
 export interface RowLogShape {
@@ -29,6 +41,8 @@ export interface RowLogShape {
   isTimed: boolean
   /** Whether rows note that they had a match. */
   isMarked: boolean
+  /** Whether rows lie in an arena, and so may be on disk (stored-row-code.ts). */
+  isStored: boolean
   /** When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never: nobody searches. */
   indexing: 'each' | 'searched' | 'never'
 }
@@ -39,18 +53,17 @@ const MOST_UNINDEXED = 1 << 16
 /** So many texts that were read stay strings, none of more than so many bytes. A pane's texts never change. */
 const KEPT_TEXTS = 512, LONGEST_KEPT = 2048
 
-const isText = (field: Field): boolean => field.type === 'string' || field.type === 'json'
-
 /** Emits the two classes. The unit's scope must hold ROW_LOG_SCOPE. */
 export function emitRowLog(code: Emitter, shape: RowLogShape): void {
-  const { name, fields } = shape
+  const { name, fields, isStored } = shape
   const texts = fields.filter(isText)
+  const start = isStored ? 'this.part = part; this.rows = texts.enter(this, part)' : 'this.texts = texts'
   const columns = columnsOf(shape)
   code.line(`class ${name}Log {`)
-  code.line(`constructor(texts) { this.texts = texts; this.version = 0; this.n = 0; this.indexed = 0; this.keyCount = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
+  code.line(`constructor(texts${isStored ? ', part' : ''}) { ${start}; this.version = 0; this.n = 0; this.indexed = 0; this.keyCount = 0; this.cap = 16; this.mask = 31; this.shift = 27; this.index = new Int32Array(32)`)
   for (const [column, array] of columns) code.line(`this.${column} = new ${array}(16)`)
   code.line(`}`)
-  code.line(`clear(texts) { this.texts = texts; this.version++; this.n = 0; this.indexed = 0; this.keyCount = 0; this.index.fill(0) }`)
+  code.line(`clear(texts${isStored ? ', part' : ''}) { ${start}; this.version++; this.n = 0; this.indexed = 0; this.keyCount = 0; this.index.fill(0) }`)
   // room that is not written to yet takes no memory, copying does
   code.line(`grow() { const cap = this.cap = this.cap * 4; let c`)
   for (const [column, array] of columns) code.line(`c = this.${column}; this.${column} = new ${array}(cap); this.${column}.set(c)`)
@@ -60,17 +73,19 @@ export function emitRowLog(code: Emitter, shape: RowLogShape): void {
   code.line(`let p = Math.imul(this.h[e - 1], 0x9e3779b1) >>> this.shift; while (index[p] !== 0) p = p + 1 & mask; index[p] = e } }`)
   emitFind(code, shape)
   emitAdd(code, shape)
-  if (texts.length > 0) code.line(`textOf(e) { return this.texts.of(this.o[e], this.b[e], this.w[e]) }`)
+  if (texts.length > 0 && !isStored) code.line(`textOf(e) { return this.texts.of(this.o[e], this.b[e], this.w[e]) }`)
   code.line(`}`)
-  emitCursor(code, name, fields)
+  if (isStored) emitStoredCursor(code, shape)
+  else emitCursor(code, name, fields)
 }
 
 /** What emitted row logs refer to. */
 export const ROW_LOG_SCOPE: Readonly<Record<string, unknown>> = { textAt, parseJson: JSON.parse, printJson: JSON.stringify }
 
-function columnsOf({ fields, isTimed, isMarked }: RowLogShape): (readonly [string, string])[] {
-  const own = fields.map((field, index) => (isText(field) ? [`l${index}`, 'Int32Array'] : field.type === 'boolean' ? [`c${index}`, 'Uint8Array'] : [`c${index}`, 'Float64Array']) as readonly [string, string])
-  const texts: (readonly [string, string])[] = fields.some(isText) ? [['o', 'Int32Array'], ['b', 'Int32Array'], ['w', 'Uint8Array']] : []
+function columnsOf({ fields, keys, isTimed, isMarked, isStored }: RowLogShape): (readonly [string, string])[] {
+  const isColumn = (field: Field): boolean => !isStored || (!isText(field) && keys.some(({ name }) => name === field.name))
+  const own = fields.flatMap((field, index) => (!isColumn(field) ? [] : [(isText(field) ? [`l${index}`, 'Int32Array'] : field.type === 'boolean' ? [`c${index}`, 'Uint8Array'] : [`c${index}`, 'Float64Array']) as readonly [string, string]]))
+  const texts: (readonly [string, string])[] = isStored ? [['a', 'Int32Array']] : fields.some(isText) ? [['o', 'Int32Array'], ['b', 'Int32Array'], ['w', 'Uint8Array']] : []
   const marks: (readonly [string, string])[] = [...(isTimed ? [['time', 'Float64Array'] as const] : []), ...(isMarked ? [['m', 'Uint8Array'] as const] : [])]
   return [['h', 'Int32Array'], ['next', 'Int32Array'], ...marks, ...texts, ...own]
 }
@@ -79,18 +94,20 @@ function columnsOf({ fields, isTimed, isMarked }: RowLogShape): (readonly [strin
 export function keyParameters(keys: readonly Field[]): string[] { return keys.map((_, index) => `k${index}`) }
 
 /** find: the newest row of a key none of whose values is null, or -1. */
-function emitFind(code: Emitter, { fields, keys, indexing }: RowLogShape): void {
+function emitFind(code: Emitter, shape: RowLogShape): void {
+  const { keys, indexing } = shape
   if (indexing === 'never') return
   code.line(`find(${['h', ...keyParameters(keys)].join(', ')}) {`)
   if (indexing === 'searched') code.line(`if (this.indexed !== this.n) this.catchUp()`)
   code.line(`const index = this.index, mask = this.mask; let p = Math.imul(h, 0x9e3779b1) >>> this.shift, e`)
-  code.line(`while ((e = index[p] - 1) >= 0) { if (${sameKey(fields, keys)}) return e; p = p + 1 & mask }`)
+  code.line(`while ((e = index[p] - 1) >= 0) { if (${sameKey(code, shape)}) return e; p = p + 1 & mask }`)
   code.line(`return -1 }`)
 }
 
-function sameKey(fields: readonly Field[], keys: readonly Field[]): string {
+function sameKey(code: Emitter, { name, fields, keys, isStored }: RowLogShape): string {
   const tests = keys.map((key, index) => {
     const at = fields.findIndex((field) => field.name === key.name)
+    if (key.type === 'string' && isStored) return sameStoredText(code, name, key, `k${index}`)
     if (key.type === 'string') return `this.l${at}[e] === k${index}.length && this.textOf(e).startsWith(k${index}, ${textStart(fields, at, 'this')})`
     return key.type === 'boolean' ? `this.c${at}[e] === (k${index} ? 1 : 0)` : `this.c${at}[e] === k${index}`
   })
@@ -104,20 +121,15 @@ function textStart(fields: readonly Field[], at: number, table: string): string 
 }
 
 /** add: takes row r; one whose key holds a null (isLinked false) is kept but never found. */
-function emitAdd(code: Emitter, { fields, keys, isTimed, isMarked, indexing }: RowLogShape): void {
+function emitAdd(code: Emitter, shape: RowLogShape): void {
+  const { fields, keys, isTimed, isMarked, isStored, indexing } = shape
   code.line(`add(${['r', 'time', 'matched', 'isLinked', 'h', ...keyParameters(keys)].join(', ')}) {`)
+  if (isStored) code.line(`if (A.debt) A.maintain()`)
   code.line(`if (this.n === this.cap) this.grow(); ${indexing === 'each' ? 'if (this.keyCount * 2 > this.mask) this.reindex(); ' : ''}const e = this.n`)
-  const texts: string[] = []
-  fields.forEach((field, index) => {
-    const value = `r${code.property(field.name)}`
-    if (isText(field)) {
-      code.line(`const s${index} = ${field.type === 'json' ? field.nullable ? `${value} === null ? null : printJson(${value})` : `printJson(${value})` : value}`)
-      code.line(`this.l${index}[e] = ${field.nullable ? `s${index} === null ? -1 : ` : ''}s${index}.length`)
-      texts.push(field.nullable ? `(s${index} === null ? '' : s${index})` : `s${index}`)
-    } else if (field.type === 'boolean') code.line(`this.c${index}[e] = ${field.nullable ? `${value} === null ? 2 : ` : ''}${value} ? 1 : 0`)
-    else code.line(field.nullable ? `{ const v = ${value}; this.c${index}[e] = v === null ? NaN : v }` : `this.c${index}[e] = ${value}`)
-  })
-  if (texts.length > 0) code.line(`this.texts.add(this, e, ${texts.join(' + ')})`)
+  if (isStored) {
+    emitStore(code, shape)
+    emitKeyColumns(code, shape)
+  } else emitColumns(code, fields)
   // nothing above but room leaves a trace when it throws: the row is there once n says so
   code.line(`this.h[e] = h; ${isTimed ? 'this.time[e] = time; ' : ''}${isMarked ? 'this.m[e] = matched; ' : ''}this.next[e] = isLinked ? e : -1; this.n = e + 1`)
   if (indexing !== 'each') {
@@ -127,8 +139,32 @@ function emitAdd(code: Emitter, { fields, keys, isTimed, isMarked, indexing }: R
   }
   code.line(`if (!isLinked) return`)
   code.line(`const index = this.index, mask = this.mask, row = e; let p = Math.imul(h, 0x9e3779b1) >>> this.shift`)
-  code.line(`for (let e; (e = index[p] - 1) >= 0; p = p + 1 & mask) if (${sameKey(fields, keys)}) { this.next[row] = this.next[e]; this.next[e] = row; index[p] = row + 1; return }`)
+  code.line(`for (let e; (e = index[p] - 1) >= 0; p = p + 1 & mask) if (${sameKey(code, shape)}) { this.next[row] = this.next[e]; this.next[e] = row; index[p] = row + 1; return }`)
   code.line(`this.keyCount++; index[p] = row + 1 }`)
+}
+
+/** Puts the fields of row r into the columns of row e, its texts among those of the pane. */
+function emitColumns(code: Emitter, fields: readonly Field[]): void {
+  const texts: string[] = []
+  fields.forEach((field, index) => {
+    const value = `r${code.property(field.name)}`
+    if (isText(field)) {
+      code.line(`const s${index} = ${field.type === 'json' ? field.nullable ? `${value} === null ? null : printJson(${value})` : `printJson(${value})` : value}`)
+      code.line(`this.l${index}[e] = ${field.nullable ? `s${index} === null ? -1 : ` : ''}s${index}.length`)
+      texts.push(field.nullable ? `(s${index} === null ? '' : s${index})` : `s${index}`)
+    } else emitColumn(code, field, index)
+  })
+  if (texts.length > 0) code.line(`this.texts.add(this, e, ${texts.join(' + ')})`)
+}
+
+function emitKeyColumns(code: Emitter, { fields, keys }: RowLogShape): void {
+  fields.forEach((field, index) => { if (!isText(field) && keys.some(({ name }) => name === field.name)) emitColumn(code, field, index) })
+}
+
+function emitColumn(code: Emitter, field: Field, index: number): void {
+  const value = `r${code.property(field.name)}`
+  if (field.type === 'boolean') code.line(`this.c${index}[e] = ${field.nullable ? `${value} === null ? 2 : ` : ''}${value} ? 1 : 0`)
+  else code.line(field.nullable ? `{ const v = ${value}; this.c${index}[e] = v === null ? NaN : v }` : `this.c${index}[e] = ${value}`)
 }
 
 /** catchUp: the rows that came since it was last searched enter the index, those whose key holds a null excepted. `keys`: columns. */
@@ -143,14 +179,6 @@ function emitCatchUp(code: Emitter, keys: readonly number[]): void {
   code.line(`this.indexed = n }`)
 }
 
-/** Words before the text of a record: time and numbers as doubles, then flags, bytes of text, lengths, booleans. */
-function recordHead(fields: readonly Field[]): { numbers: readonly number[]; others: readonly number[]; words: number } {
-  const all = fields.map((_, index) => index)
-  const numbers = all.filter((index) => !isText(fields[index] as Field) && fields[index]?.type !== 'boolean')
-  const others = all.filter((index) => !numbers.includes(index))
-  return { numbers, others, words: 2 + numbers.length * 2 + 2 + others.length }
-}
-
 /** Words of a record without its text, or one more. */
 export function recordWords(fields: readonly Field[]): number { return recordHead(fields).words + 1 }
 
@@ -159,7 +187,12 @@ export function recordWords(fields: readonly Field[]): number { return recordHea
  * is null), i32 matched (written by version 1 alone) | encoding of the text << 1, i32 bytes of text, i32 per text (its
  * length, −1 for null) and boolean (2 for null) in the order of the fields, the text.
  */
-export function emitRecords(code: Emitter, { name, fields, isTimed, isMarked }: RowLogShape, group: string): void {
+export function emitRecords(code: Emitter, shape: RowLogShape, group: string): void {
+  const { name, fields, isTimed, isMarked, isStored } = shape
+  if (isStored) {
+    emitStoredRecords(code, shape, group)
+    return
+  }
   const { numbers, others, words } = recordHead(fields)
   const hasText = fields.some(isText)
   const size = hasText ? `(${words + 1} + (t.b[e] + 3 >> 2) & ~1)` : `${words + (words & 1)}`

@@ -1,6 +1,8 @@
 import type { JoinPane } from '../../codegen/join-code.ts'
-import type { RowLog } from '../../codegen/rows/row-log.ts'
+import type { RecordArena } from '../../codegen/records/record-arena.ts'
+import type { PaneTexts, RowLog } from '../../codegen/rows/row-log.ts'
 import { RowTexts } from '../../codegen/rows/row-texts.ts'
+import { StoredPane } from '../../codegen/rows/stored-rows.ts'
 
 /** An emptied log that is larger than this is let go. */
 const KEPT_ROWS = 1 << 16
@@ -11,7 +13,8 @@ export class JoinPanes {
   readonly panes: JoinPane[] = []
   readonly #paneMs: number | undefined
   readonly #parts: number
-  readonly #create: (texts: RowTexts) => RowLog
+  readonly #create: (texts: PaneTexts, part: number) => RowLog
+  readonly #arena: RecordArena | undefined
   readonly #spare: RowLog[] = []
   readonly #chunks: Buffer[] = []
   /** How many snapshots still read a pane; those that were dropped meanwhile. */
@@ -19,10 +22,12 @@ export class JoinPanes {
   readonly #dropped = new Set<JoinPane>()
   #serials = 0
 
-  constructor(paneMs: number | undefined, partBits: number, create: (texts: RowTexts) => RowLog) {
+  /** `arena`: where the rows of logs that `create` makes are stored. */
+  constructor(paneMs: number | undefined, partBits: number, create: (texts: PaneTexts, part: number) => RowLog, arena: RecordArena | undefined) {
     this.#paneMs = paneMs
     this.#parts = 1 << partBits
     this.#create = create
+    this.#arena = arena
   }
 
   /** The pane of a moment; one that is not there yet enters with its first part, so that refused rows leave nothing. */
@@ -30,7 +35,12 @@ export class JoinPanes {
     const paneMs = this.#paneMs
     const start = paneMs === undefined ? -Infinity : Math.floor(time / paneMs) * paneMs
     return this.panes.find((pane) => pane.start === start)
-      ?? { serial: this.#serials++, start, end: paneMs === undefined ? Infinity : start + paneMs, parts: new Array<RowLog | undefined>(this.#parts).fill(undefined), texts: new RowTexts(this.#chunks) }
+      ?? { serial: this.#serials++, start, end: paneMs === undefined ? Infinity : start + paneMs, parts: new Array<RowLog | undefined>(this.#parts).fill(undefined), texts: this.#texts() }
+  }
+
+  #texts(): PaneTexts {
+    if (this.#arena === undefined) return new RowTexts(this.#chunks)
+    return new StoredPane(this.#arena, this.#paneMs === undefined ? 'for each part' : 'for all parts')
   }
 
   part(pane: JoinPane, part: number): RowLog {
@@ -38,13 +48,13 @@ export class JoinPanes {
       const behind = this.panes.findIndex((other) => other.start > pane.start)
       this.panes.splice(behind < 0 ? this.panes.length : behind, 0, pane)
     }
-    return pane.parts[part] ??= this.#emptyLog(pane.texts)
+    return pane.parts[part] ??= this.#emptyLog(pane.texts, part)
   }
 
-  #emptyLog(texts: RowTexts): RowLog {
+  #emptyLog(texts: PaneTexts, part: number): RowLog {
     const spare = this.#spare.pop()
-    if (spare === undefined) return this.#create(texts)
-    spare.clear(texts)
+    if (spare === undefined) return this.#create(texts, part)
+    spare.clear(texts, part)
     return spare
   }
 

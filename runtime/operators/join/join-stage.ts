@@ -1,4 +1,5 @@
 import { compileJoin, isAwaited, type JoinCode, type JoinHost, type JoinPane, type JoinSideCode } from '../../codegen/join-code.ts'
+import { RecordArena } from '../../codegen/records/record-arena.ts'
 import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
@@ -33,6 +34,8 @@ class JoinStage implements OperatorStage, JoinHost {
   readonly #verb: JoinVerb
   readonly #context: OperatorContext
   readonly #code: JoinCode
+  /** Where rows lie when not all may be in memory. */
+  readonly #arena: RecordArena | undefined
   readonly #panes: readonly [JoinPanes, JoinPanes]
   readonly #snapshots: JoinSnapshots
   readonly #out: Row[] = []
@@ -40,22 +43,30 @@ class JoinStage implements OperatorStage, JoinHost {
   #nextWindow = -Infinity
 
   constructor(verb: JoinVerb, context: OperatorContext) {
-    const { node, inputs: [left, right], output, maxParallelism } = context
+    const { node, inputs: [left, right], output, maxParallelism, spill } = context
     if (left === undefined || right === undefined) throw new MillraceError('INPUT_MISSING', `join ${node.id} lacks an input`)
     const paneMs = paneLength(verb)
     const partBits = paneMs === undefined ? 6 : 3
-    const code = compileJoin({ verb, inputs: { left: left.schema, right: right.schema }, output, maxParallelism, partBits, operatorId: node.id })
+    const arena = spill === undefined ? undefined : new RecordArena(spill)
+    const code = compileJoin({ verb, inputs: { left: left.schema, right: right.schema }, output, maxParallelism, partBits, operatorId: node.id, arena })
     this.#verb = verb
     this.#context = context
     this.#code = code
-    this.#panes = [new JoinPanes(paneMs, partBits, code.left.create), new JoinPanes(paneMs, partBits, code.right.create)]
+    this.#arena = arena
+    this.#panes = [new JoinPanes(paneMs, partBits, code.left.create, arena), new JoinPanes(paneMs, partBits, code.right.create, arena)]
     this.seen = new Uint8Array(maxParallelism)
     this.#snapshots = new JoinSnapshots({ verb, sides: [code.left, code.right], panes: this.#panes, host: this, shape: shapeOf(verb, code), maxParallelism })
     this.state = {
       scope: 'keyed', appends: this.#snapshots.appends, size: () => this.#panes[0].size() + this.#panes[1].size(),
-      freeze: (extent) => this.#snapshots.freeze(extent),
+      ...(arena === undefined ? {} : { memory: () => arena }),
+      freeze: (extent) => { arena?.checkDisk(); return this.#snapshots.freeze(extent) },
       restore: (group, bytes) => { this.#restore(group, bytes) }, restored: () => { this.#snapshots.restored() },
     }
+  }
+
+  close(): Promise<void> {
+    this.#arena?.closeDisk()
+    return Promise.resolve()
   }
 
   rowRestored(side: 0 | 1, log: RowLog, group: number): void { this.#snapshots.rowRestored(side, log, group) }

@@ -25,8 +25,21 @@ const topN: VerbJob = {
   wrongness: (rows) => finalWrongness(rows, (row) => `${String(row['auction'])} ${String(row['place'])}`, 'price', ranks),
 }
 
+const DEAR = 500
+const pair = (left: Readonly<Record<string, unknown>>, right: Readonly<Record<string, unknown>>): string => JSON.stringify([left['at'], left['price'], right['at'], right['price']])
+const pairs = BIDS.filter(({ price }) => price >= DEAR).flatMap((left) => BIDS.filter(({ auction, channel }) => auction === left.auction && channel === 'a').map((right) => pair(left, right))).sort()
+
+const join: VerbJob = {
+  graph: [
+    { id: 'dear', from: 'bids', filter: `price >= ${DEAR}` }, { id: 'channel-a', from: 'bids', filter: "channel === 'a'" },
+    { id: 'both', from: ['dear', 'channel-a'], join: { on: 'auction', ttl: 'forever', select: { at: 'left.at', price: 'left.price', otherAt: 'right.at', otherPrice: 'right.price' } } },
+  ],
+  from: 'both', state: STATE,
+  wrongness: (rows) => (JSON.stringify(rows.map((row) => pair(row, { at: row['otherAt'], price: row['otherPrice'] })).sort()) === JSON.stringify(pairs) ? undefined : `${rows.length} rows instead of ${pairs.length}, or other ones`),
+}
+
 describe('with most of its state on disk', () => {
-  test.each([['dedupe', dedupe], ['topN', topN], ['process', { ...processJob, state: STATE }]] as const)('%s gives the same, whatever is killed, paused, cut off or rescaled', async (_, job) => {
+  test.each([['dedupe', dedupe], ['topN', topN], ['join', join], ['process', { ...processJob, state: STATE }]] as const)('%s gives the same, whatever is killed, paused, cut off or rescaled', async (_, job) => {
     expect(await wrongVerbSeeds(job, SEEDS)).toEqual([])
   })
 

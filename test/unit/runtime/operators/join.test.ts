@@ -18,10 +18,10 @@ import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 const GROUPS = 12
 const SCHEMA = { key: 'string?', num: 'long?', n: 'long', at: 'timestamp', id: 'long', text: 'string' }
 
-/** Sources a and b, the join, a sink. */
-function joinGraph(join: object): JobGraph {
+/** Sources a and b, the join, a sink. `memory`: how much of its rows may lie there. */
+function joinGraph(join: object, memory?: string): JobGraph {
   const source = (id: string) => ({ id, source: 'list', schema: SCHEMA, eventTime: { field: 'at' } })
-  return bedGraph({ maxParallelism: GROUPS, graph: [source('a'), source('b'), { id: 'op', from: ['a', 'b'], join }, { id: 'out', from: 'op', sink: 'console' }] })
+  return bedGraph({ maxParallelism: GROUPS, ...(memory === undefined ? {} : { state: { memory } }), graph: [source('a'), source('b'), { id: 'op', from: ['a', 'b'], join }, { id: 'out', from: 'op', sink: 'console' }] })
 }
 
 const BOTH = { key: 'left.key', leftId: 'left.id', rightId: 'right.id', leftText: 'left.text', rightText: 'b.text' }
@@ -64,6 +64,8 @@ let windowSize = 0
 /** What happens besides: checkpoints that are begun before batches, read a block at a time while rows come, or fail; restores. */
 interface Course {
   on: 'key' | 'num'
+  /** spec.state.memory: about ten rows. */
+  memory: '1Ki' | undefined
   /** Before each batch, `blocks` of what is being read are read. */
   steps: readonly { what: 'nothing' | SnapshotExtent | 'fail'; blocks: number }[]
   /** From the state at a batch the job goes on in other slots; those before it took so many batches more. */
@@ -72,6 +74,7 @@ interface Course {
 
 const arbitraryCourse = fc.record({
   on: fc.constantFrom('key' as const, 'num' as const),
+  memory: fc.constantFrom('1Ki' as const, undefined),
   steps: fc.array(fc.record({ what: fc.constantFrom('nothing', 'changes', 'changes', 'appended', 'whole', 'fail'), blocks: fc.nat(30) }), { minLength: 12, maxLength: 12 }),
   restores: fc.array(fc.record({ at: fc.nat(12), slots: fc.integer({ min: 1, max: 3 }), more: fc.nat(3), extent: fc.constantFrom('changes', 'appended') }), { maxLength: 2 }),
 })
@@ -152,7 +155,7 @@ const lefts = (batches: readonly (readonly Event[])[]): PlainRow[] => batches.fl
 const rights = (batches: readonly (readonly Event[])[]): PlainRow[] => batches.flat().filter(({ side }) => side === 1).map(({ row }) => row)
 const sorted = (lines: readonly string[]): string[] => [...lines].sort()
 
-describe('a join against the nested loop, with checkpoints on the way that are restored into other slots', () => {
+describe('a join against the nested loop, with most of its rows on disk or none, and checkpoints on the way that are restored into other slots', () => {
   const condition = 'left.n <= right.n || right.id > 10'
   const meets = (left: PlainRow, right: PlainRow): boolean => left.id % 3 <= right.id % 3 || right.id > 10
 
@@ -160,7 +163,7 @@ describe('a join against the nested loop, with checkpoints on the way that are r
     await fc.assert(fc.asyncProperty(arbitraryBatches, arbitraryCourse, fc.boolean(), fc.boolean(), async (batches, course, hops, hasWhere) => {
       const window = hops ? { sizeMs: 90, slideMs: 30 } : { sizeMs: 50, slideMs: 50 }
       windowSize = window.sizeMs
-      const graph = joinGraph({ on: course.on, type, window: hops ? { hop: '30ms', size: '90ms' } : { tumble: '50ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
+      const graph = joinGraph({ on: course.on, type, window: hops ? { hop: '30ms', size: '90ms' } : { tumble: '50ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) }, course.memory)
       const { rows, late, errors } = await run(graph, batches, course)
       const expected = batches.flat().length === 0 ? [] : plainWindowJoin(type, lefts(batches), rights(batches), window, hasWhere ? meets : () => true)
       expect({ late, errors }).toEqual({ late: 0, errors: 0 })
@@ -170,7 +173,7 @@ describe('a join against the nested loop, with checkpoints on the way that are r
 
   test.each(JOIN_TYPES)('when rows meet within an interval, a %s join gives the same rows', async (type) => {
     await fc.assert(fc.asyncProperty(arbitraryBatches.map(stretched), arbitraryCourse, fc.boolean(), async (batches, course, hasWhere) => {
-      const graph = joinGraph({ on: course.on, type, within: { before: '1800ms', after: '720ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
+      const graph = joinGraph({ on: course.on, type, within: { before: '1800ms', after: '720ms' }, select: selectOf(type), ...(hasWhere ? { where: condition } : {}) }, course.memory)
       const { rows, late, errors } = await run(graph, batches, course, 21 * STRETCH)
       const meet = (left: PlainRow, right: PlainRow): boolean => left.at - 1800 <= right.at && right.at <= left.at + 720 && (!hasWhere || meets(left, right))
       expect({ late, errors }).toEqual({ late: 0, errors: 0 })
@@ -180,7 +183,7 @@ describe('a join against the nested loop, with checkpoints on the way that are r
 
   test.each(['inner', 'semi'] as const)('when rows are kept for ever, a %s join gives the same rows', async (type) => {
     await fc.assert(fc.asyncProperty(arbitraryBatches, arbitraryCourse, fc.boolean(), async (batches, course, hasWhere) => {
-      const graph = joinGraph({ on: course.on, type, ttl: 'forever', select: selectOf(type), ...(hasWhere ? { where: condition } : {}) })
+      const graph = joinGraph({ on: course.on, type, ttl: 'forever', select: selectOf(type), ...(hasWhere ? { where: condition } : {}) }, course.memory)
       const { rows } = await run(graph, batches, course)
       expect(sorted(rows.map((row) => line(row, type)))).toEqual(sorted(plainJoin(type, lefts(batches), rights(batches), hasWhere ? meets : () => true).map((pair) => line(pair, type))))
     }), { numRuns: 60 })
