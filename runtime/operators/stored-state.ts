@@ -11,9 +11,9 @@ export function storedState(store: StateStore): OperatorState {
 }
 
 /** The state of an operator that keeps all of it in tables by key. */
-export function tableState(tables: TableSnapshots, { appends }: Required<Pick<OperatorState, 'appends'>>): OperatorState {
+export function tableState(tables: TableSnapshots): OperatorState {
   return {
-    scope: 'keyed', appends, size: () => tables.size(), freeze: (extent) => tables.freeze(extent),
+    scope: 'keyed', appends: true, size: () => tables.size(), freeze: (extent) => tables.freeze(extent),
     restore: (group, bytes) => { tables.restore(group, bytes) }, restored: () => { tables.restored() },
   }
 }

@@ -1,4 +1,4 @@
-import { writeFired, FIRED_BYTES } from '../codegen/keys/group-block.ts'
+import { writeFired, writeGone } from '../codegen/keys/group-block.ts'
 import type { KeyTables, LiveTable } from '../codegen/keys/key-tables.ts'
 import { RestoredTables } from '../codegen/keys/restored-tables.ts'
 import { isAsAt, NOTHING, takeChanged, unchangedSince, writeTable, type TableBlock, type TableExtent } from '../codegen/keys/table-block.ts'
@@ -13,6 +13,11 @@ interface Mark extends TableExtent {
   readonly objectBytes: number
 }
 
+/** How far windows have fired and which tables are gone: written again when it has changed. Its mark counts the changes. */
+interface Progress extends GrowingLog<Mark> { readonly table?: never; readonly blocks: readonly GroupState[] }
+
+type FrozenLog = FrozenTable | Progress
+
 interface FrozenTable extends GrowingLog<Mark>, LiveTable {
   /** What the last snapshot that was written holds of it. */
   readonly written: Mark | undefined
@@ -23,14 +28,17 @@ interface FrozenTable extends GrowingLog<Mark>, LiveTable {
   readonly lastChange: number
 }
 
+const PROGRESS = -1
+
 /**
  * Snapshots of tables by key. At the barrier the entries that have changed since the last snapshot that was written are
  * copied. When older files are to be written anew, the entries that have not changed are read between turns; one that has
- * changed since the barrier is left out, and the older files stay until the next snapshot, which has it among its changes.
+ * changed since the barrier is left out, and the older files stay until the next snapshot, which has it among its changes. Checkpoints of extent `appended` go on naming what was written of tables that are gone (whose windows
+ * have fired, whose keys have expired) and say which those are: a restore makes tables only when all has come.
  */
 export class TableSnapshots {
   readonly #tables: KeyTables
-  readonly #snapshots = new IncrementalSnapshots<Mark, FrozenTable>('with the next')
+  readonly #snapshots = new IncrementalSnapshots<Mark, FrozenLog>('with the next')
   readonly #restored: RestoredTables
   /** Bytes of a header, or somewhat more. */
   readonly #head: number
@@ -38,6 +46,11 @@ export class TableSnapshots {
   readonly #entryBytes: number
   #count = 0
   #written: { snapshot: number; marks: ReadonlyMap<number, Mark> } = { snapshot: 0, marks: new Map() }
+  /** Tables of which the last checkpoint that was written names something: their groups by their serials. */
+  #named: ReadonlyMap<number, number> = new Map()
+  /** What a restore was last told is gone, by group. */
+  readonly #gone = new Map<number, readonly number[]>()
+  #progress = { text: '', changes: 0 }
 
   constructor(tables: KeyTables) {
     const { shape, columns: { keys, values } } = tables
@@ -51,12 +64,12 @@ export class TableSnapshots {
 
   freeze(extent: SnapshotExtent): FrozenState {
     const tables = extent === 'whole' ? this.#freezeAll() : this.#freezeChanges(++this.#count)
-    const fired = this.#tables.fired()
+    const progress = this.#progressOf(tables, extent)
     const frozen = this.#snapshots.freeze({
-      logs: () => tables,
-      bytes: (stretch) => this.#bytes(stretch),
-      blocks: (stretch) => this.#blocks(stretch),
-      last: { bytes: fired.length * FIRED_BYTES, blocks: () => fired.map(([group, end]): GroupState => [group, writeFired(end)]) },
+      logs: () => [...tables, progress],
+      bytes: (stretch) => (isOfTable(stretch) ? this.#bytes(stretch) : progressIn(stretch).reduce((sum, [, block]) => sum + block.length, 0)),
+      blocks: (stretch) => (isOfTable(stretch) ? this.#blocks(stretch) : progressIn(stretch)),
+      keepsGone: true,
       release: () => undefined,
     }, extent)
     const snapshot = this.#count
@@ -64,8 +77,23 @@ export class TableSnapshots {
       read: () => frozen.read(),
       release: (files) => {
         frozen.release(files)
-        if (files !== undefined && extent !== 'whole') this.#written = { snapshot, marks: new Map(tables.map(({ serial, end }) => [serial, end])) }
+        if (files === undefined || extent === 'whole') return
+        this.#written = { snapshot, marks: new Map(tables.map(({ serial, end }) => [serial, end])) }
+        this.#named = new Map([...(extent === 'appended' ? this.#named : []), ...tables.map(({ serial, group }) => [serial, group] as const)])
       },
+    }
+  }
+
+  #progressOf(tables: readonly FrozenTable[], extent: SnapshotExtent): Progress {
+    const live = new Set(tables.map(({ serial }) => serial))
+    for (const group of this.#gone.keys()) this.#gone.set(group, [])
+    if (extent === 'appended') for (const [serial, group] of this.#named) if (!live.has(serial)) this.#gone.set(group, [...this.#gone.get(group) ?? [], serial])
+    const [fired, gone] = [this.#tables.fired(), [...this.#gone]]
+    const text = JSON.stringify([fired, gone])
+    if (text !== this.#progress.text) this.#progress = { text, changes: this.#progress.changes + 1 }
+    return {
+      serial: PROGRESS, end: { ...NOTHING, snapshot: this.#progress.changes, objectBytes: 0 },
+      blocks: [...fired.map(([group, end]): GroupState => [group, writeFired(end)]), ...gone.map(([group, serials]): GroupState => [group, writeGone(serials)])],
     }
   }
 
@@ -118,6 +146,12 @@ export class TableSnapshots {
   restore(group: number, bytes: Uint8Array): void { this.#restored.add(group, bytes) }
 
   restored(): void { this.#restored.finish() }
+}
+
+function isOfTable(stretch: Stretch<Mark, FrozenLog>): stretch is Stretch<Mark, FrozenTable> { return stretch.log.table !== undefined }
+
+function progressIn({ log, from }: Stretch<Mark, FrozenLog>): readonly GroupState[] {
+  return log.table !== undefined || from?.snapshot === log.end.snapshot ? [] : log.blocks
 }
 
 /** Up to where the table itself is read, for a stretch that begins before the copy of its changes; undefined when it need not be. */

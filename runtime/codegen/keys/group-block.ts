@@ -1,3 +1,4 @@
+import { HeadedBlock, writeHeadedBlock } from '../rows/headed-block.ts'
 import type { Column } from '../rows/columns.ts'
 
 /*
@@ -21,7 +22,7 @@ export interface PanesHeader {
 /** How far the windows of a group have fired: u32 magic 'MWF1' | u32 0 | f64 end. */
 export const FIRED_MAGIC = 0x3146574d
 
-export const FIRED_BYTES = 16
+const FIRED_BYTES = 16
 
 export function writeFired(end: number): Uint8Array {
   const bytes = new Uint8Array(FIRED_BYTES)
@@ -35,3 +36,16 @@ export function writeFired(end: number): Uint8Array {
 export function readFired(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat64(8, true)
 }
+
+/** Tables of a group that blocks before it hold and that are gone, by their serials: a headed block; the last of a group holds. */
+export const GONE_MAGIC = 0x3147574d
+
+interface GoneHeader { serials: readonly number[] }
+
+export function writeGone(serials: readonly number[]): Uint8Array {
+  const header: GoneHeader = { serials }
+  return writeHeadedBlock(GONE_MAGIC, header, [])
+}
+
+/** Throws STATE_CORRUPT. */
+export function readGone(bytes: Uint8Array): readonly number[] { return new HeadedBlock<GoneHeader>(bytes).header.serials }

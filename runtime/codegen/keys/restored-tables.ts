@@ -5,17 +5,19 @@ import type { Column } from '../rows/columns.ts'
 import type { KeyTable } from './key-table.ts'
 import type { KeyTables } from './key-tables.ts'
 import { NOTHING, TABLE_MAGIC, type TableBlockHeader } from './table-block.ts'
-import { FIRED_MAGIC, PANES_MAGIC, readFired, type PanesHeader } from './group-block.ts'
+import { FIRED_MAGIC, GONE_MAGIC, PANES_MAGIC, readFired, readGone, type PanesHeader } from './group-block.ts'
 
 type Target = Pick<KeyTables, 'shape' | 'columns' | 'create' | 'adopt' | 'adoptFired'>
 
 /** A table that is being put together, and the columns its blocks have. */
-interface Assembly { group: number; start: number; table: KeyTable; columns: readonly Column[] }
+interface Assembly { group: number; serial: number; start: number; table: KeyTable; columns: readonly Column[] }
 
 /** Tables from their blocks, those of one group in the order in which they were written. */
 export class RestoredTables {
   readonly #target: Target
   readonly #assemblies = new Map<string, Assembly>()
+  /** By group, serials of tables that are gone. */
+  readonly #gone = new Map<number, readonly number[]>()
 
   constructor(target: Target) { this.#target = target }
 
@@ -25,14 +27,16 @@ export class RestoredTables {
       case TABLE_MAGIC: this.#addPart(group, new HeadedBlock<TableBlockHeader>(bytes)); break
       case PANES_MAGIC: this.#addPanes(group, new HeadedBlock<PanesHeader>(bytes)); break
       case FIRED_MAGIC: this.#target.adoptFired(group, readFired(bytes)); break
+      case GONE_MAGIC: this.#gone.set(group, readGone(bytes)); break
       default: throw corruptBlock(`${bytes.byteLength} bytes do not start as tables by key do`)
     }
   }
 
   /** Gives the target all that has been added. */
   finish(): void {
-    const made = [...this.#assemblies.values()]
+    const made = [...this.#assemblies.values()].filter(({ group, serial }) => this.#gone.get(group)?.includes(serial) !== true)
     this.#assemblies.clear()
+    this.#gone.clear()
     for (const { group, start, table } of made) this.#target.adopt({ group, start, table })
   }
 
@@ -42,7 +46,7 @@ export class RestoredTables {
     if (shape !== undefined) this.#refuseOther(shape)
     const known = this.#assemblies.get(name)
     if (known === undefined && columns === undefined) throw corruptBlock(`table ${serial} of group ${group} begins in the middle`)
-    const assembly = known ?? { group, start, table: this.#target.create(), columns: this.#withReaders(columns ?? []) }
+    const assembly = known ?? { group, serial, start, table: this.#target.create(), columns: this.#withReaders(columns ?? []) }
     this.#assemblies.set(name, assembly)
     const { table } = assembly
     enter(table, to)

@@ -60,8 +60,7 @@ class RunningAggregateStage implements OperatorStage {
       keys, aggregates: context.functions.bound(aggregates), emission, inputSchema: input.schema, outputRowClass: output.rowClass, maxParallelism, operatorId: node.id,
       ...(ttlMs === undefined ? {} : { ttlMs }),
     })
-    // what was restored of a key cannot be taken back when it expires
-    this.state = tableState(new TableSnapshots(table), { appends: ttlMs === undefined })
+    this.state = tableState(new TableSnapshots(table))
     this.#policy = policy
     this.#context = context
     this.#table = table

@@ -49,8 +49,7 @@ export class WindowStage implements OperatorStage {
       groups: keyGroupsOfSlot(slot, maxParallelism, parallelism), operatorId: node.id, latenessMs: verb.latenessMs,
       tracking: verb.earlyMs === undefined ? 'none' : 'early', ...(verb.eventTime === undefined ? {} : { eventTime: verb.eventTime }),
     })
-    // what was restored of a window cannot be taken back when it fires
-    this.state = tableState(new TableSnapshots(table), { appends: false })
+    this.state = tableState(new TableSnapshots(table))
     this.#table = table
     this.#watched = aggregateWatcher(verb.aggregates, context)
     this.#next = context.next
