@@ -102,6 +102,7 @@ export class ExpressionEmitter {
     return this.#strict(args, (emitted) => {
       const [receiver, ...rest] = emitted
       if (CAN_THROW.has(name)) return `${CAN_THROW.get(name) ?? ''}(${this.#code.literal(shortText({ kind: 'call', function: name, arguments: args, type: 'json', nullable: false }))}, ${emitted.join(', ')})`
+      if (name === 'String' && args[0]?.type === 'json') return `jsonText(${receiver})`
       if (name === 'Date.parse') return `parseTime(${emitted.join(', ')})`
       const call = emission.emit === 'global' ? `${emission.name}(${emitted.join(', ')})` : `(${receiver}).${emission.name}(${rest.join(', ')})`
       return mayGiveNothing ? `(${call} ?? null)` : call
@@ -182,7 +183,10 @@ function fixedText(call: string, value: number, digits?: number): string {
 }
 
 /** What emitted expressions and checks refer to: spread it into the scope of Emitter.compile. */
-export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue, splitPart, finite, exact, parseJsonText, fixedText, parseTime }
+export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue, splitPart, finite, exact, parseJsonText, fixedText, jsonText, parseTime }
+
+/** Objects and arrays by their JSON: JavaScript's own text says `[object Object]` of the one and forgets the brackets of the other. */
+function jsonText(value: unknown): string { return typeof value === 'object' ? JSON.stringify(value) : String(value) }
 
 /** One step into a json value: its own properties only, so nothing ever reaches a prototype. */
 function jsonStep(value: unknown, key: string | number): unknown {

@@ -51,13 +51,19 @@ const LOGICAL: Readonly<Record<LogicalType['kind'], string>> = {
 
 /** Throws RECORD_INVALID for a value that the field cannot take. */
 function refuse(field: Field | undefined, value: unknown): never {
-  const found = value === undefined ? 'nothing' : clipped(JSON.stringify(value))
+  const found = value === undefined ? 'nothing' : clipped(shown(value))
   const said = field === undefined ? 'a field' : `field '${field.name}' (${valueTypeText({ ...field, nullable: false })}) must be ${field.logical === undefined ? EXPECTED[field.type] : LOGICAL[field.logical.kind]}`
   throw new MillraceError('RECORD_INVALID', `${said}, found ${found}`, { domain: 'user' })
 }
 
 function refuseRecord(value: unknown): never {
   throw new MillraceError('RECORD_INVALID', `a record must be a JSON object, found ${clipped(JSON.stringify(value) ?? 'nothing')}`, { domain: 'user' })
+}
+
+/** As JSON, but what JSON.parse makes of a number such as 1e400 is no null. */
+function shown(value: unknown): string {
+  if (typeof value === 'number' && !Number.isFinite(value)) return `${value} (a number beyond 1.8e308)`
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'number' && !Number.isFinite(inner) ? String(inner) : inner))
 }
 
 /** Enough of a text to recognize it in a log. */
