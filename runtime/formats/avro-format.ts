@@ -29,9 +29,9 @@ export const avroFormat: FormatReader = (options, _use, problem) => {
       const source = new SchemaRegistry(url, ports)
       return wireScanner(async (id) => {
         const found = await source.schema(id)
-        if (found?.kind !== 'AVRO') throw new MillraceError('AVRO_SCHEMA_INVALID', found === undefined ? `the registry has no schema ${id}` : `schema ${id} is ${found.kind}, not Avro`, { domain: 'user' })
+        if (found.kind !== 'AVRO') throw new MillraceError('AVRO_SCHEMA_INVALID', `schema ${id} is ${found.kind}, not Avro`, { domain: 'user' })
         return avroRecordReader(parseAvroSchema(jsonOf(found.text)), schema.fields)
-      }, rows)
+      }, rows, ports.clock)
     },
     async writer(context) {
       const schema = schemaFor(context.schema)

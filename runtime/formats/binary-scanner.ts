@@ -2,10 +2,13 @@ import type { RecordBounds, RowScanner, RowWriter } from '../codegen/contracts.t
 import type { RowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Row } from '../model/schema.ts'
+import type { Clock } from '../ports/clock.ts'
 import { ByteInput } from './byte-input.ts'
 import { ByteOutput } from './byte-output.ts'
 import { refuseRecord } from './record-errors.ts'
 import { WIRE_HEADER_BYTES } from './schema-registry.ts'
+
+const ASK_AGAIN_MS = 10_000
 
 /** Reads one record, of which nothing may be left, as the values of a row. */
 export type ReadValues = (input: ByteInput) => unknown[]
@@ -29,22 +32,27 @@ function rowOf(read: ReadValues, input: ByteInput, Rows: RowClass): Row {
 
 /**
  * A scanner of records in Confluent's wire format. `load` gives the reader of a schema id; what it rejects with is the error
- * of every record with that id when it is a user's (MillraceError of domain user), and of the source otherwise.
+ * of every record with that id when it is a user's (MillraceError of domain user), and of the source otherwise. An id that
+ * the registry does not know is asked for again some time later: one of its replicas may be behind.
  */
-export function wireScanner(load: (id: number) => Promise<ReadValues>, Rows: RowClass): RowScanner {
+export function wireScanner(load: (id: number) => Promise<ReadValues>, Rows: RowClass, clock: Clock): RowScanner {
   const readers = new Map<number, ReadValues | MillraceError>()
+  const unknown = new Map<number, number>()
   const input = new ByteInput()
+  const isMissing = (id: number): boolean => !readers.has(id) || (unknown.get(id) ?? Infinity) <= clock.now()
   const add = async (id: number): Promise<void> => {
+    unknown.delete(id)
     try {
       readers.set(id, await load(id))
     } catch (error) {
       if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
       readers.set(id, error)
+      if (error.code === 'SCHEMA_UNKNOWN') unknown.set(id, clock.now() + ASK_AGAIN_MS)
     }
   }
   return {
     prepare(records) {
-      const missing = [...idsOf(records)].filter((id) => !readers.has(id))
+      const missing = [...idsOf(records)].filter(isMissing)
       return missing.length === 0 ? undefined : Promise.all(missing.map(add)).then(() => undefined)
     },
     row(bytes, start, end) {

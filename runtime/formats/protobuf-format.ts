@@ -39,9 +39,9 @@ export const protobufFormat: FormatReader = (options, _use, problem) => {
       const source = new SchemaRegistry(url, context.ports)
       return wireScanner(async (id) => {
         const found = await source.schema(id)
-        if (found?.kind !== 'PROTOBUF') throw new MillraceError('PROTO_INVALID', found === undefined ? `the registry has no schema ${id}` : `schema ${id} is ${found.kind}, not Protobuf`, { domain: 'user' })
+        if (found.kind !== 'PROTOBUF') throw new MillraceError('PROTO_INVALID', `schema ${id} is ${found.kind}, not Protobuf`, { domain: 'user' })
         return indexedReader(parseProto(found.text), (indexes, proto) => protoMessageReader(messageAt(proto, indexes), fields))
-      }, rows)
+      }, rows, context.ports.clock)
     },
     async writer(context) {
       const given = await textFrom(context)

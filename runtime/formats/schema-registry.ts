@@ -6,6 +6,14 @@ const MIME = 'application/vnd.schemaregistry.v1+json'
 /** Before a record in the wire format: a zero byte and the id of the schema (Confluent, "Wire Format"). */
 export const WIRE_HEADER_BYTES = 5
 
+/** What a registry says of an id that it does not know; any other 404 is of an address that is none of a registry. */
+const NO_SUCH_SCHEMA = 40403
+/** Asked too slowly, or too often. */
+const PASSING: ReadonlySet<number> = new Set([408, 429])
+/** Not compatible; not valid. */
+const OF_SCHEMA: ReadonlySet<number> = new Set([409, 422])
+const ADDRESS_HINT = 'Check the address of the registry, and that it lets this job ask.'
+
 /** A schema as a registry keeps it. */
 export interface RegisteredSchema { kind: 'AVRO' | 'PROTOBUF' | 'JSON'; text: string }
 
@@ -19,20 +27,25 @@ export class SchemaRegistry {
     this.#ports = ports
   }
 
-  /** Undefined when there is no schema of that id. Throws REGISTRY_UNAVAILABLE (retriable). */
-  async schema(id: number): Promise<RegisteredSchema | undefined> {
-    const answer = await this.#ask('GET', `/schemas/ids/${id}`)
-    if (answer.status === 404) return undefined
-    const { schema, schemaType = 'AVRO' } = this.#fields(answer)
-    if (typeof schema !== 'string' || (schemaType !== 'AVRO' && schemaType !== 'PROTOBUF' && schemaType !== 'JSON')) throw this.#refused(`schema ${id}`, answer)
+  /**
+   * Throws SCHEMA_UNKNOWN, a mistake of the record that names it, only when the registry itself says that it has none of that
+   * id; REGISTRY_UNAVAILABLE (retriable) and REGISTRY_REFUSED say nothing of records.
+   */
+  async schema(id: number): Promise<RegisteredSchema> {
+    const path = `/schemas/ids/${id}`
+    const answer = await this.#ask('GET', path)
+    if (answer.status === 404 && this.#parsed(answer)['error_code'] === NO_SUCH_SCHEMA) throw new MillraceError('SCHEMA_UNKNOWN', `the schema registry at ${this.#url} has no schema ${id}`, { domain: 'user' })
+    const { schema, schemaType = 'AVRO' } = this.#fields(path, answer)
+    if (typeof schema !== 'string' || (schemaType !== 'AVRO' && schemaType !== 'PROTOBUF' && schemaType !== 'JSON')) throw this.#refused(path, answer)
     return { kind: schemaType, text: schema }
   }
 
   /** The id of the schema under the subject, after registering it where it is new. Throws REGISTRY_REFUSED when it does not fit the older ones. */
   async register(subject: string, { kind, text }: RegisteredSchema): Promise<number> {
     const answer = await this.#ask('POST', `/subjects/${encodeURIComponent(subject)}/versions`, JSON.stringify({ schema: text, ...(kind === 'AVRO' ? {} : { schemaType: kind }) }))
-    const { id } = this.#fields(answer)
-    if (typeof id !== 'number') throw this.#refused(`registering subject ${subject}`, answer)
+    const what = `registering subject ${subject}`
+    const { id } = this.#fields(what, answer)
+    if (typeof id !== 'number') throw this.#refused(what, answer)
     return id
   }
 
@@ -41,7 +54,7 @@ export class SchemaRegistry {
     const cancel = this.#ports.clock.after(PATIENCE_MS, () => { controller.abort(new Error(`no answer within ${PATIENCE_MS} ms`)) })
     try {
       const answer = await this.#ports.httpClient.send({ method, url: `${this.#url}${path}`, headers: { accept: MIME, ...(body === undefined ? {} : { 'content-type': MIME }) }, signal: controller.signal, ...(body === undefined ? {} : { body }) })
-      if (answer.status >= 500) throw new Error(`it answered ${answer.status}: ${answer.body.slice(0, 200)}`)
+      if (answer.status >= 500 || PASSING.has(answer.status)) throw new Error(`it answered ${answer.status}: ${answer.body.slice(0, 200)}`)
       return answer
     } catch (cause) {
       throw new MillraceError('REGISTRY_UNAVAILABLE', `the schema registry at ${this.#url} cannot be asked for ${path}`, { domain: 'dependency', retriable: true, cause })
@@ -50,18 +63,24 @@ export class SchemaRegistry {
     }
   }
 
-  #fields(answer: { status: number; body: string }): Readonly<Record<string, unknown>> {
-    if (answer.status !== 200) throw this.#refused('a request', answer)
+  #fields(what: string, answer: { status: number; body: string }): Readonly<Record<string, unknown>> {
+    if (answer.status !== 200) throw this.#refused(what, answer)
+    return this.#parsed(answer)
+  }
+
+  #parsed({ status, body }: { status: number; body: string }): Readonly<Record<string, unknown>> {
     try {
-      return JSON.parse(answer.body) as Readonly<Record<string, unknown>>
+      return (JSON.parse(body) ?? {}) as Readonly<Record<string, unknown>>
     } catch (cause) {
-      throw new MillraceError('REGISTRY_REFUSED', `what the schema registry at ${this.#url} answered is no JSON: ${answer.body.slice(0, 200)}`, { domain: 'dependency', cause })
+      throw new MillraceError('REGISTRY_REFUSED', `what the schema registry at ${this.#url} answered with status ${status} is no JSON: ${body.slice(0, 200)}`, { domain: 'dependency', cause, hint: ADDRESS_HINT })
     }
   }
 
   #refused(what: string, { status, body }: { status: number; body: string }): MillraceError {
+    const ofSchema = OF_SCHEMA.has(status)
     return new MillraceError('REGISTRY_REFUSED', `the schema registry at ${this.#url} refused ${what} with status ${status}: ${body.slice(0, 300)}`, {
-      domain: 'user', hint: 'A schema that is not compatible with the older ones of its subject is refused; the compatibility level of the subject decides.',
+      domain: ofSchema ? 'user' : 'dependency',
+      hint: ofSchema ? 'A schema that is not compatible with the older ones of its subject is refused; the compatibility level of the subject decides.' : ADDRESS_HINT,
     })
   }
 }

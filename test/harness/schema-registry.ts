@@ -8,6 +8,8 @@ export interface FakeRegistry {
   subjects: Map<string, number[]>
   add(kind: RegisteredSchema['kind'], text: string): number
   isDown: boolean
+  nowMs: number
+  /** What it answers to everything. */
   refusal: { status: number; body: string } | undefined
 }
 
@@ -18,18 +20,18 @@ export function registryPorts(): FakeRegistry {
     return known >= 0 ? known + 1 : schemas.push({ kind, text })
   }
   const registry: FakeRegistry = {
-    subjects: new Map(), add, isDown: false, refusal: undefined,
+    subjects: new Map(), add, isDown: false, nowMs: 0, refusal: undefined,
     ports: {
       files: {} as FormatContext['ports']['files'],
-      clock: { now: () => 0, after: () => () => undefined, nextTurn: (run) => { queueMicrotask(run) } },
+      clock: { now: () => registry.nowMs, after: () => () => undefined, nextTurn: (run) => { queueMicrotask(run) } },
       httpClient: {
         send({ method, url, body }) {
           if (registry.isDown) return Promise.reject(new Error('connect ECONNREFUSED'))
+          if (registry.refusal !== undefined) return Promise.resolve(registry.refusal)
           const path = url.replace('http://registry:8081', '')
           const id = Number(/^\/schemas\/ids\/(\d+)$/.exec(path)?.[1])
           const schema = schemas[id - 1]
           if (method === 'GET') return Promise.resolve(schema === undefined ? { status: 404, body: '{"error_code":40403}' } : { status: 200, body: JSON.stringify({ schema: schema.text, ...(schema.kind === 'AVRO' ? {} : { schemaType: schema.kind }) }) })
-          if (registry.refusal !== undefined) return Promise.resolve(registry.refusal)
           const subject = decodeURIComponent(/^\/subjects\/([^/]+)\/versions$/.exec(path)?.[1] ?? '')
           const given = JSON.parse(body ?? '') as { schema: string; schemaType?: RegisteredSchema['kind'] }
           const added = add(given.schemaType ?? 'AVRO', given.schema)

@@ -147,6 +147,31 @@ describe('Avro with a schema registry', () => {
     await expect(Promise.resolve(avro.writer(contextOf(schema, { topic: 't', ports: registry.ports })))).rejects.toMatchObject({ code: 'REGISTRY_UNAVAILABLE' })
   })
 
+  test.each([
+    [401, '{"error_code":40101}', 'REGISTRY_REFUSED', false], [403, '{"error_code":40301}', 'REGISTRY_REFUSED', false], [404, '{"error_code":404,"message":"HTTP 404 Not Found"}', 'REGISTRY_REFUSED', false],
+    [404, '<html>', 'REGISTRY_REFUSED', false], [302, '', 'REGISTRY_REFUSED', false], [200, '{}', 'REGISTRY_REFUSED', false], [429, 'slowly', 'REGISTRY_UNAVAILABLE', true], [503, '', 'REGISTRY_UNAVAILABLE', true],
+  ])('when the registry answers %i %s, it is no fault of the records: %s', async (status, body, code, retriable) => {
+    const registry = registryPorts()
+    registry.refusal = { status, body }
+    const scanner = await avro.scanner(contextOf(schema, { ports: registry.ports }), compileRowClass(schema))
+    await expect(scanner.prepare?.(boundsOf([Buffer.of(0, 0, 0, 0, 1, 2)]))).rejects.toMatchObject({ code, retriable, domain: 'dependency' })
+  })
+
+  test('when the registry does not know a schema yet, it is asked again some time later', async () => {
+    const registry = registryPorts()
+    const record = Buffer.of(0, 0, 0, 0, 1, 10)
+    const scanner = await avro.scanner(contextOf(schema, { ports: registry.ports }), compileRowClass(schema))
+    await scanner.prepare?.(boundsOf([record]))
+    expect(() => rowOf(scanner, record)).toThrow(refusal('RECORD_INVALID', 'has no schema 1'))
+    registry.add('AVRO', JSON.stringify({ type: 'record', name: 'R', fields: [{ name: 'id', type: 'int' }] }))
+    expect(scanner.prepare?.(boundsOf([record]))).toBe(undefined)
+    registry.nowMs += 60_000
+    await scanner.prepare?.(boundsOf([record]))
+    expect(rowOf(scanner, record)).toEqual({ id: 5, name: null })
+    registry.nowMs += 60_000
+    expect(scanner.prepare?.(boundsOf([record]))).toBe(undefined)
+  })
+
   test('a schema that the registry refuses fails the sink with what the registry said', async () => {
     const registry = registryPorts()
     registry.refusal = { status: 409, body: '{"error_code":409,"message":"incompatible"}' }
