@@ -117,6 +117,17 @@ describe('a join whose rows are mostly on disk', () => {
     expect(disk.usedBytes).toBeLessThan(before * 4)
   })
 
+  test('when a row meets more rows on disk than may lie in memory, keeps to its limit meanwhile', async () => {
+    const disk = new VirtualScratch()
+    const bed = bedOf({ type: 'inner', on: 'num', ttl: 'forever', select: { id: 'right.id', text: 'right.text' } }, '64Ki', disk)
+    for (let id = 0; id < 4000; id += 500) await bed.process(Array.from({ length: 500 }, (_, n) => rowOf(id + n, 1)), 1)
+    let most = 0
+    disk.refusal = () => { most = Math.max(most, memoryOf(bed).residentBytes); return undefined }
+    await bed.process([rowOf(0, 1)], 0)
+    expect(bed.out.rows.map(({ id }) => id)).toEqual(Array.from({ length: 4000 }, (_, id) => id))
+    expect([most > LIMIT / 2, most < LIMIT + SOME_MORE]).toEqual([true, true])
+  })
+
   test('when panes are dropped, gives back what they had on disk, and keeps little of each in memory', async () => {
     const disk = new VirtualScratch()
     const bed = bedOf({ type: 'left', on: 'key', window: { hop: '1s', size: '100s' }, select: { id: 'left.id', text: 'left.text', other: 'right.text' } }, '16Ki', disk)
