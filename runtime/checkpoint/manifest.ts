@@ -63,9 +63,18 @@ function listed(first: FirstManifest): Manifest {
   return { ...first, version: 2, subtasks: Object.fromEntries(subtasks) }
 }
 
+/** Where the files of all checkpoints lie in the job's folder of the store. */
+export const CHECKPOINTS = 'checkpoints/'
+
 /** Where a checkpoint's files lie in the job's folder of the store. */
 export function checkpointFolder(attempt: Attempt, checkpoint: CheckpointId): string {
-  return `checkpoints/${attempt}-${checkpoint}`
+  return `${CHECKPOINTS}${attempt}-${checkpoint}`
+}
+
+/** The checkpoint in whose folder a file lies; undefined when it is none of a checkpoint. */
+export function checkpointOf(path: string): { attempt: Attempt; id: CheckpointId } | undefined {
+  const [, attempt, id] = /^checkpoints\/(\d+)-(\d+)\//.exec(path) ?? []
+  return attempt === undefined ? undefined : { attempt: Number(attempt), id: Number(id) }
 }
 
 /** Where a checkpoint keeps the state of an operator in a subtask: the file at `index` of its list. */

@@ -1,8 +1,8 @@
 import { MillraceError } from '../model/errors.ts'
-import type { Attempt } from '../model/ids.ts'
+import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Store } from '../ports/store.ts'
 import type { JobLog, LogView } from './job-log.ts'
-import { decodeManifest } from './manifest.ts'
+import { CHECKPOINTS, checkpointOf, decodeManifest } from './manifest.ts'
 
 /** Completed checkpoints kept besides savepoints, which are the user's. */
 const KEPT = 3
@@ -31,6 +31,31 @@ export async function discardSavepoint(log: JobLog, store: Store, id: string): P
     }
     await discard(log, store, [item])
   }
+}
+
+/**
+ * Deletes the files that checkpoints have left which came to nothing (given up, or of an attempt or a process that ended): those
+ * in the folders of checkpoints before `upTo` that no manifest in the log names. Called by the newest attempt only, once a
+ * checkpoint of its own that is not `whole` is in the log: `upTo`. Returns how many.
+ *
+ * None of them can be named any more. An older attempt completes no checkpoint after the claim of this one, and no attempt
+ * names files of an older one: its first checkpoint is whole. In this attempt a subtask may name what it wrote for a
+ * checkpoint that was given up, but it writes one after the other, and whatever it may still name of those before `upTo` it
+ * has named there. Files of `upTo` and later ones stay, whether named or not: the next checkpoint may be under way.
+ */
+export async function sweep(log: JobLog, store: Store, upTo: { attempt: Attempt; id: CheckpointId }): Promise<number> {
+  const { attempt, checkpoints } = log.view()
+  if (attempt !== upTo.attempt) return 0
+  const named = new Set(checkpoints.map(({ checkpoint }) => checkpoint.path))
+  for (const { checkpoint } of checkpoints) for (const path of await filesOf(store, checkpoint.path)) named.add(path)
+  const found = [...await store.list(CHECKPOINTS), ...await store.unfinished(CHECKPOINTS)]
+  const left = found.filter((path) => !named.has(path) && isBefore(checkpointOf(path), upTo))
+  for (const path of left) await store.delete(path)
+  return left.length
+}
+
+function isBefore(one: { attempt: Attempt; id: CheckpointId } | undefined, { attempt, id }: { attempt: Attempt; id: CheckpointId }): boolean {
+  return one !== undefined && (one.attempt < attempt || (one.attempt === attempt && one.id < id))
 }
 
 async function discard(log: JobLog, store: Store, items: LogView['checkpoints']): Promise<void> {

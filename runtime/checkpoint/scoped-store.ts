@@ -8,6 +8,7 @@ export function scopedStore(store: Store, folder: string): Store {
     put: (path, bytes) => store.put(prefix + path, bytes),
     createIfAbsent: (path, bytes) => store.createIfAbsent(prefix + path, bytes),
     list: async (inner) => (await store.list(prefix + inner)).map((path) => path.slice(prefix.length)),
+    unfinished: async (inner) => (await store.unfinished(prefix + inner)).map((path) => path.slice(prefix.length)),
     delete: (path) => store.delete(prefix + path),
   }
 }

@@ -40,6 +40,8 @@ export interface AttemptParts {
 export class AttemptRun {
   readonly parts: AttemptParts
   readonly drained = new Set<SubtaskId>()
+  /** Whether files may lie in the store that no manifest names: those of older attempts at first, then of checkpoints that failed. */
+  leavesFiles = true
   readonly #alignment: AlignmentGroups
   readonly #committed = new Map<SubtaskId, CheckpointId>()
   #failure: Error | undefined
@@ -107,6 +109,7 @@ export class AttemptRun {
       await this.#collect(pending, request)
       return await this.#complete(pending, request)
     } catch (error) {
+      this.leavesFiles = true
       this.#broadcast({ kind: 'abort', attempt, checkpoint: pending.id })
       throw error
     } finally {

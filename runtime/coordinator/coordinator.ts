@@ -1,7 +1,7 @@
 import { JobLog } from '../checkpoint/job-log.ts'
 import { readManifest } from '../checkpoint/manifest.ts'
 import { assignRestore } from '../checkpoint/restore-assignment.ts'
-import { discardSavepoint, retire } from '../checkpoint/retention.ts'
+import { discardSavepoint, retire, sweep } from '../checkpoint/retention.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import type { JobPhase, JobReport, SavepointReport } from '../control/job-report.ts'
 import type { WorkerMessage } from '../control/messages.ts'
@@ -433,15 +433,29 @@ export class Coordinator {
       this.#failures.forget()
       if (this.#error.current instanceof MillraceError && this.#error.current.code.startsWith('CHECKPOINT')) this.#error.current = undefined
       if (this.#log) await retire(this.#log, this.#store, run.parts.attempt)
+      if (this.#log && run.leavesFiles) await this.#sweep(this.#log, run, checkpoint)
     } catch (error) {
       if (this.#run !== run) return 'over'
       if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') { this.#onSuperseded(this.#log?.view().attempt ?? 0); return 'over' }
       this.#checkpointFailures += 1
       this.#error.current = new MillraceError('CHECKPOINT_FAILED', `checkpoint failed ${this.#checkpointFailures} times in a row`,
         { domain: 'platform', retriable: true, cause: error })
+      if (this.#log && isPlanted('sweepGivenUp')) await this.#sweep(this.#log, run, { attempt: run.parts.attempt, id: Infinity })
       this.#ports.logger.warn('checkpoint failed', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
     }
     return 'goesOn'
+  }
+
+  /** What checkpoints have left that came to nothing costs room only: that it is still there fails nothing. */
+  async #sweep(log: JobLog, run: AttemptRun, checkpoint: Pick<CheckpointReport, 'attempt' | 'id'>): Promise<void> {
+    run.leavesFiles = false
+    try {
+      const files = await sweep(log, this.#store, checkpoint)
+      if (files > 0) this.#ports.logger.info('swept', { attempt: run.parts.attempt, checkpoint: checkpoint.id, files })
+    } catch (error) {
+      run.leavesFiles = true
+      this.#ports.logger.warn('what failed checkpoints left was not swept', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
+    }
   }
 
   #setPhase(phase: JobPhase): void {

@@ -11,6 +11,7 @@ export const PLANTED_BUGS = {
   stateBySlot: 'a restore gives each slot the state of the same slot, whatever its key groups are',
   preparedIsEnough: 'state that was prepared for a switch counts as all of it',
   prefixUnchecked: 'prepared state is used though the files it came from are not those of the restore',
+  sweepGivenUp: 'what a checkpoint has written that is given up is swept at once',
   switchWithoutSavepoint: 'a running attempt is given up for another spec without a savepoint',
   actBeforeIntent: 'the operator acts before its status says what for',
   blindStatus: 'the operator writes its status on whatever version is there',

@@ -20,6 +20,11 @@ export interface Store {
   createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'>
   /** All paths under a prefix, sorted. */
   list(prefix: string): Promise<string[]>
+  /**
+   * Paths under a prefix of what puts have left that were cut short by the end of their process, and of those still under way;
+   * `list` and `get` know nothing of them, `delete` takes them. A put whose path here is deleted fails.
+   */
+  unfinished(prefix: string): Promise<string[]>
   /** Deleting what is absent is no error. */
   delete(path: string): Promise<void>
 }

@@ -19,6 +19,8 @@ export class MemoryStore implements Store {
 
   list(prefix: string): Promise<string[]> { return Promise.resolve([...this.objects.keys()].filter((path) => path.startsWith(prefix)).sort()) }
 
+  unfinished(): Promise<string[]> { return Promise.resolve([]) }
+
   delete(path: string): Promise<void> {
     this.objects.delete(path)
     return Promise.resolve()

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, unlink } from 'node:fs/promises'
+import { mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 
@@ -59,6 +59,15 @@ export async function unlinkIfPresent(path: string): Promise<void> {
     await unlink(path)
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error
+  }
+}
+
+/** Whoever writes into it at that moment makes it anew. */
+export async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder)
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].some((code) => isErrno(error, code))) throw error
   }
 }
 

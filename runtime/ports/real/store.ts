@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
 import { unsupportedScheme, type Store } from '../store.ts'
-import { isErrno, syncFolder, unlinkIfPresent, writeDurably, writeTemporary } from './durable-file.ts'
+import { isErrno, removeIfEmpty, syncFolder, unlinkIfPresent, writeDurably, writeTemporary } from './durable-file.ts'
 
 /** Opens `file:///folder` or a plain path. Throws STORE_UNSUPPORTED for any other scheme. */
 export function openFileStore(url: string): Store {
@@ -16,7 +16,9 @@ export function openFileStore(url: string): Store {
   return new FileStore(resolve(/^file:/i.test(url) ? fileURLToPath(url) : url))
 }
 
-/** A folder as a store. Files whose names start with a dot are temporary and never listed. */
+type FileKind = 'whole' | 'temporary'
+
+/** A folder as a store. Files whose names start with a dot are temporary and never listed; folders go with what was in them. */
 class FileStore implements Store {
   readonly #root: string
 
@@ -55,20 +57,28 @@ class FileStore implements Store {
   }
 
   /** Any prefix, as in object stores: it may end inside a name. */
-  list(prefix: string): Promise<string[]> {
+  list(prefix: string): Promise<string[]> { return this.#find(prefix, 'whole') }
+
+  unfinished(prefix: string): Promise<string[]> { return this.#find(prefix, 'temporary') }
+
+  #find(prefix: string, wanted: FileKind): Promise<string[]> {
     return this.#attempt('list', prefix, async () => {
       const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
       const found: string[] = []
-      await this.#walk(join(this.#root, folder), found)
+      await this.#walk(join(this.#root, folder), wanted, found)
       return found.filter((path) => path.startsWith(prefix)).sort()
     })
   }
 
   delete(path: string): Promise<void> {
-    return this.#attempt('delete', path, unlinkIfPresent)
+    return this.#attempt('delete', path, async (file) => {
+      await unlinkIfPresent(file)
+      const folder = dirname(file)
+      if (folder !== this.#root) await removeIfEmpty(folder)
+    })
   }
 
-  async #walk(folder: string, found: string[]): Promise<void> {
+  async #walk(folder: string, wanted: FileKind, found: string[]): Promise<void> {
     let entries
     try {
       entries = await readdir(folder, { withFileTypes: true })
@@ -77,10 +87,10 @@ class FileStore implements Store {
       throw error
     }
     for (const entry of entries) {
-      if (entry.name.startsWith('.')) continue
+      const kind: FileKind = entry.name.startsWith('.') ? 'temporary' : 'whole'
       const path = join(folder, entry.name)
-      if (entry.isDirectory()) await this.#walk(path, found)
-      else found.push(relative(this.#root, path).split(sep).join('/'))
+      if (!entry.isDirectory()) { if (kind === wanted) found.push(relative(this.#root, path).split(sep).join('/')) }
+      else if (kind === 'whole') await this.#walk(path, wanted, found)
     }
   }
 

@@ -33,6 +33,8 @@ export class VirtualStore {
         return 'created' as const
       }),
       list: (prefix) => call(prefix, () => [...this.objects.keys()].filter((path) => path.startsWith(prefix)).sort()),
+      // a put of this store is there or not
+      unfinished: (prefix) => call(prefix, () => []),
       delete: (path) => call(path, () => { this.objects.delete(path) }),
     }
   }

@@ -18,7 +18,7 @@ export function jobWrongness({ finished, virtualMs, report, output }: Simulation
 /** Coordinator and workers of one job, without an operator: killed, paused, cut off, rescaled. */
 export const jobScenario: Scenario = {
   name: 'job',
-  finds: ['noAlign', 'commitOnSnapshot', 'noRecommit', 'readBeforeFence', 'completeBeforeLog', 'stateBySlot', 'preparedIsEnough', 'prefixUnchecked'],
+  finds: ['noAlign', 'commitOnSnapshot', 'noRecommit', 'readBeforeFence', 'completeBeforeLog', 'stateBySlot', 'preparedIsEnough', 'prefixUnchecked', 'sweepGivenUp'],
   async run(seed): Promise<Verdict> {
     if (seed % SWITCHES_EVERY === SWITCHES_EVERY - 1) return switchVerdict(processJob, seed)
     const result = await simulate(seededSimulation(seed), 120_000)
