@@ -74,6 +74,8 @@ class ProtoReader {
   readonly #messages = new Map<string, ProtoMessage>()
   readonly #enums = new Map<string, Map<number, string>>()
   readonly #pending: Pending[] = []
+  /** What `map` stands for, written out: so says a registry that was given a compiled schema. */
+  readonly #entries = new Set<ProtoMessage>()
 
   constructor(text: string) { this.#tokens = tokensOf(text) }
 
@@ -88,6 +90,12 @@ class ProtoReader {
       else if (word !== ';') this.#skipStatement()
     }
     for (const pending of this.#pending) this.#resolve(pending)
+    for (const { field } of this.#pending) {
+      const { type } = field
+      if (!field.isRepeated || type.kind !== 'message' || !this.#entries.has(type.message)) continue
+      field.isMap = true
+      for (const part of type.message.fields) part.hasPresence = part.type.kind === 'message' || part.type.kind === 'timestamp'
+    }
     return { messages }
   }
 
@@ -108,7 +116,11 @@ class ProtoReader {
         case 'message': message.nested.push(this.#message(message.name)); break
         case 'enum': this.#enum(message.name); break
         case 'oneof': this.#next(); this.#expect('{'); this.#members(message, true); break
-        case 'option': case 'reserved': case 'extensions': case 'extend': this.#skipStatement(); break
+        case 'option':
+          if (this.#tokens[this.#at] === 'map_entry') this.#entries.add(message)
+          this.#skipStatement()
+          break
+        case 'reserved': case 'extensions': case 'extend': this.#skipStatement(); break
         case 'group': throw invalid(`${message.name} has a group`)
         default: this.#field(message, word, isOneof)
       }

@@ -135,6 +135,13 @@ describe('Protobuf', () => {
     const proto = parseProto('package p; message A { B b = 1; message B { string inner = 1; } .p.B outer = 2; C c = 3; } message B { string outer = 1; } enum C { X = 0; }')
     expect(messageNamed(proto, 'p.A').fields.map(({ type }) => type.kind === 'message' ? type.message.name : type.kind)).toEqual(['p.A.B', 'p.B', 'enum'])
   })
+
+  test.each(['proto2', 'proto3'])('a map of %s that is written out, as registries give back what was compiled, is read as one written as map', async (syntax) => {
+    const message = (tags: string): string => `syntax = "${syntax}"; message M { ${tags} }`
+    const texts = [message('map<string, int32> tags = 1;'), message('repeated .M.TagsEntry tags = 1; message TagsEntry { option map_entry = true; optional string key = 1; optional int32 value = 2; }')]
+    const rows = await Promise.all(texts.map(async (schema) => (await readerOf({ protobuf: { schema } }, { tags: 'json' }))(Buffer.from('0a050a016110070a030a0162', 'hex'))))
+    expect(rows).toEqual([{ tags: { a: 7, b: 0 } }, { tags: { a: 7, b: 0 } }])
+  })
 })
 
 describe('Protobuf with a schema registry', () => {
