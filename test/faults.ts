@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util'
 import { endWithStarter } from '../cli/end-with-starter.ts'
-import { enterBed, isInBed } from './harness/faults/fault-bed.ts'
+import { enterBed, faultBed, isInBed } from './harness/faults/fault-bed.ts'
 import { FAULT_JOBS, type FaultJob } from './harness/faults/fault-jobs.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
 import { endFaultRuns, runWithFaults } from './harness/faults/fault-run.ts'
 
 /**
  * Real processes under faults drawn from seeds: killed, frozen beyond every timeout and replaced, rescaled, their packets lost,
- * their disk full, their broker killed. Network and disk are disturbed as root on Linux, in namespaces of their own. The seed draws
+ * their disk full or slow, their broker killed. Network and disk are disturbed as root on Linux, in namespaces of their own. The seed draws
  * what happens and at which progress; when the system gets there is its own, so a replay comes close, not to the step.
  */
 const USAGE = `usage: node cli/node.js test/faults.ts [--job ${FAULT_JOBS.map(({ name }) => name).join('|')}] [--seeds N] [--first N] [--log]
@@ -47,7 +47,7 @@ async function runSeeds({ jobs, seeds, first, log }: Wish): Promise<number> {
   const seconds = (): number => Math.round((Date.now() - startedAt) / 1000)
   const failed: string[] = []
   let faults = 0
-  process.stdout.write(`network and disk ${isInBed() ? 'are' : 'cannot be'} disturbed\n`)
+  process.stdout.write(`network and disk ${isInBed() ? 'are' : 'cannot be'} disturbed${isInBed() && faultBed()?.slowDisk === undefined ? '; the disk is not slowed: no strace that may attach' : ''}\n`)
   for (let seed = first; seed < first + seeds; seed++) {
     const job = jobs[seed % jobs.length] as FaultJob
     const verdict = await runWithFaults(job, { seed, ...(log === 'print' ? { say: (line: string) => process.stdout.write(`  ${line}\n`) } : {}) })

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,13 @@ export interface FaultBed {
   heal(): void
   fillDisk(): void
   freeDisk(): void
+  /** Lets each call to the disk of processes that run now take so much longer, until what is returned is called. Absent where no strace may attach. */
+  slowDisk: ((pids: readonly number[], delayMs: number) => () => Promise<void>) | undefined
 }
+
+/** What waits for a disk; not write, which is that of sockets too. */
+const DISK_CALLS = 'fsync,fdatasync,rename,link,unlink,pread64'
+const MAY_TRACE = isInBed() && spawnSync('strace', tracing(1, ['true']), { stdio: 'ignore' }).status === 0
 
 /** Whether this process is inside; false: network and disk cannot be disturbed here. */
 export function isInBed(): boolean { return process.env[INSIDE] !== undefined }
@@ -55,7 +61,22 @@ export function faultBed(): FaultBed | undefined {
     heal: () => { execFileSync('iptables', ['-F', 'OUTPUT']) },
     fillDisk: () => { fill(ballast) },
     freeDisk: () => { rmSync(ballast, { force: true }) },
+    slowDisk: MAY_TRACE ? slowDisk : undefined,
   }
+}
+
+/** strace stops the processes at their calls and lets them go when it is told to end, or dies. */
+function slowDisk(pids: readonly number[], delayMs: number): () => Promise<void> {
+  const tracer = spawn('strace', tracing(delayMs, pids.flatMap((pid) => ['-p', String(pid)])), { stdio: 'ignore' })
+  const ended = new Promise<void>((resolve, reject) => { tracer.once('exit', () => { resolve() }).once('error', reject) })
+  return () => {
+    tracer.kill('SIGINT')
+    return ended
+  }
+}
+
+function tracing(delayMs: number, whom: readonly string[]): string[] {
+  return ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${DISK_CALLS}`, '-e', `inject=${DISK_CALLS}:delay_enter=${Math.round(delayMs * 1000)}`, ...whom]
 }
 
 function fill(path: string): void {

@@ -19,8 +19,8 @@ const SLOW = '30/s'
 const FEED_EVERY_MS = 600
 const LIMIT_MS = 120_000
 
-/** `silence`: packets of a process are lost for a while; `diskFull`: that of store and output is. These two in a bed only. */
-export type FaultKind = 'kill' | 'killCoordinator' | 'killTwo' | 'freeze' | 'silence' | 'diskFull' | 'killBroker'
+/** `silence`: packets of a process are lost for a while; `diskFull`: that of store and output is; `slowDisk`: it takes its time. These three in a bed only. */
+export type FaultKind = 'kill' | 'killCoordinator' | 'killTwo' | 'freeze' | 'silence' | 'diskFull' | 'slowDisk' | 'killBroker'
 
 export interface FaultVerdict {
   /** Undefined when the output is right. */
@@ -69,7 +69,8 @@ function kindOf(drawn: number, job: FaultJob): FaultKind {
   if (drawn < 0.6) return 'freeze'
   if (drawn < 0.7) return job.over === 'kafka' ? 'killBroker' : 'kill'
   if (faultBed() === undefined) return 'kill'
-  return drawn < 0.85 ? 'silence' : 'diskFull'
+  if (drawn < 0.85) return 'silence'
+  return drawn < 0.93 || faultBed()?.slowDisk === undefined ? 'diskFull' : 'slowDisk'
 }
 
 let kafka: Promise<KafkaPlace> | undefined
@@ -177,6 +178,7 @@ class FaultRun {
     if (kind === 'freeze') await this.#freeze(this.#anyWorker())
     else if (kind === 'silence') await this.#silence(this.#anyName())
     else if (kind === 'diskFull') await this.#fillDisk()
+    else if (kind === 'slowDisk') await this.#slowDisk()
     else if (kind === 'killBroker') await this.#killBroker()
     else if (kind === 'killTwo') { this.#kill(this.#anyWorker()); this.#kill(this.#anyName()) }
     else this.#kill(kind === 'killCoordinator' ? 'coordinator' : this.#anyWorker())
@@ -231,6 +233,24 @@ class FaultRun {
       this.#bed.freeDisk()
     }
     await this.#getsOn('disk free')
+  }
+
+  /** All processes wait for the disk, call by call; every other time one is killed meanwhile. */
+  async #slowDisk(): Promise<void> {
+    const { slowDisk } = this.#bed ?? {}
+    const pids = [...this.#job.processes.values()].flatMap((child) => (child.pid === undefined || this.#isAway(child) ? [] : [child.pid]))
+    const [delayMs, forMs, killed] = [50 + this.#random() * 950, 1_000 + this.#random() * 5_000, this.#random()]
+    if (slowDisk === undefined) return
+    this.#note(`disk slow by ${Math.round(delayMs)} ms a call, for ${Math.round(forMs)} ms`)
+    const heal = slowDisk(pids, delayMs)
+    try {
+      await new Promise((resolve) => { setTimeout(resolve, forMs / 2) })
+      if (killed < 0.5) this.#kill(this.#anyName())
+      await new Promise((resolve) => { setTimeout(resolve, forMs / 2) })
+    } finally {
+      await heal()
+    }
+    await this.#getsOn('disk is quick')
   }
 
   async #killBroker(): Promise<void> {
