@@ -10,10 +10,12 @@ const PLANTED_SEEDS = 20
 const PRICE = 500
 const rows = BIDS.map(({ auction, price, at, channel }, id): PlainRow & { price: number; channel: string } => ({ key: auction, at, id, text: channel, price, channel }))
 
+const leftPairs = () => plainJoin('left', rows.filter(({ price }) => price >= PRICE), rows.filter(({ channel }) => channel === 'a'), (left, right) => left.at - 500 <= right.at && right.at <= left.at + 100)
+
 /** Bids and those of a channel around them, or nothing: rows that wait for others are dropped once their time is over. */
 function leftJoin(): VerbJob {
   const line = (leftAt: unknown, leftPrice: unknown, rightAt: unknown, rightPrice: unknown): string => JSON.stringify([leftAt, leftPrice, rightAt, rightPrice])
-  const pairs = plainJoin('left', rows.filter(({ price }) => price >= PRICE), rows.filter(({ channel }) => channel === 'a'), (left, right) => left.at - 500 <= right.at && right.at <= left.at + 100)
+  const pairs = leftPairs()
   const priceOf = (row: PlainRow | null): number | null => (row === null ? null : rows[row.id]?.price ?? null)
   const expected = JSON.stringify(pairs.map(({ left, right }) => line(left?.at ?? null, priceOf(left), right?.at ?? null, priceOf(right))).sort())
   return {
@@ -67,6 +69,18 @@ function dearer(): VerbJob {
   } }], found)
 }
 
+/** Both in one chain, of which only the counts are restored ahead. */
+function countsBehindLeftJoin(): VerbJob {
+  const { graph: [dear, channelA, both] } = leftJoin()
+  const { join } = both as { join: { select: object } }
+  const pairs = leftPairs()
+  const found = [...Map.groupBy(pairs, ({ left }) => left?.key)].flatMap(([auction, of]) => of.map((_, index) => ({ auction, n: index + 1 })))
+  return sameLines([
+    dear as object, channelA as object, { ...both as object, join: { ...join, select: { auction: 'left.auction', price: 'left.price' } } },
+    { id: 'hot', from: 'both', keyBy: 'auction', aggregate: { n: 'count()' }, emit: 'everyRow' },
+  ], found)
+}
+
 const AGGREGATE = { n: 'count()', total: 'sum(price)' }
 
 /** A job that puts out these rows, in any order. */
@@ -77,7 +91,7 @@ function sameLines(graph: readonly object[], rows: readonly object[]): VerbJob {
 }
 
 const JOBS: Readonly<Record<string, () => VerbJob>> = {
-  'an outer join': leftJoin, 'tumbling windows': tumbled, 'sessions': sessions, 'aggregates with a time to live': countsWithTtl, 'a pattern': dearer,
+  'an outer join': leftJoin, 'tumbling windows': tumbled, 'sessions': sessions, 'aggregates with a time to live': countsWithTtl, 'a pattern': dearer, 'an outer join and counts of its rows': countsBehindLeftJoin,
 }
 
 describe('a job that is rescaled back and forth, and struck while that is prepared, gives every row once', () => {
