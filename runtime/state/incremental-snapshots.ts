@@ -35,7 +35,7 @@ export interface FrozenLogs<Mark, Log extends GrowingLog<Mark>> {
     readonly bytes: number
     blocks(stretches: readonly (Stretch<Mark, Log> & { readonly to: Mark })[]): Iterable<GroupState>
   }
-  /** Checkpoints of extent `appended` go on naming what was written of logs that are gone: that it is restored does no harm. */
+  /** Checkpoints of extent `appended` go on naming what was written of logs that are gone: that it is restored does no harm, or a log says that they are gone. */
   readonly keepsGone?: true
   /** Called once, at the end: nothing of it is read any more. */
   release(): void
