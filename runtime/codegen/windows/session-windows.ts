@@ -310,13 +310,14 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     group.table = this.#code.create()
     group.tables++
     group.ended = 0
-    const moved = this.#adopt(group, old)
+    // listed as before: while a watermark passes, only the buckets that were there are looked at
+    const moved = this.#adopt(group, old, (entry) => old.tm[entry] as number)
     group.earlies = earlies.flatMap((entry) => moved.get(entry) ?? [])
     for (const entry of group.earlies) group.table.u[entry] = CHANGED | LISTED
   }
 
-  /** Adds all sessions of another table; where they went to. */
-  #adopt(group: SessionGroup, from: SessionTable): Map<number, number> {
+  /** Adds all sessions of another table, to be looked at when `timeOf` says; where they went to. */
+  #adopt(group: SessionGroup, from: SessionTable, timeOf: (entry: number) => number): Map<number, number> {
     const { table } = group
     const moved = new Map<number, number>()
     for (let entry = 0; entry < from.n; entry++) {
@@ -327,7 +328,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       table.ws[to] = from.ws[entry] as number
       table.we[to] = from.we[entry] as number
       table.st[to] = from.st[entry] as number
-      this.#lookAt(group, to, table.st[to] === SESSION.open ? table.we[to] : table.we[to] + this.#latenessMs)
+      this.#lookAt(group, to, timeOf(entry))
       moved.set(entry, to)
     }
     return moved
@@ -349,7 +350,10 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
 
   fired(): [group: number, end: number][] { return endedGroups(this.#fired, this.#own) }
 
-  adopt({ group, table }: LiveTable): void { this.#adopt(this.groupAt(group), table as SessionTable) }
+  adopt({ group, table }: LiveTable): void {
+    const from = table as SessionTable
+    this.#adopt(this.groupAt(group), from, (entry) => (from.we[entry] as number) + (from.st[entry] === SESSION.open ? 0 : this.#latenessMs))
+  }
 
   adoptFired(group: number, end: number): void { this.#fired[group] = Math.max(this.#fired[group] ?? -Infinity, end) }
 }

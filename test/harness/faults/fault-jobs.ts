@@ -44,6 +44,18 @@ function plainSeconds(): string[] {
   return [...seconds.values()].map(lineOf).sort()
 }
 
+function plainSessions(gapMs: number): string[] {
+  const sessions: { auction: number; channel: string; windowStart: number; windowEnd: number; bids: number; total: number; top: number }[] = []
+  for (const of of Map.groupBy(bids(), ({ auction, channel }) => lineOf([auction, channel])).values()) {
+    let open: (typeof sessions)[number] | undefined
+    for (const { auction, channel, at, price } of of.toSorted((a, b) => a.at - b.at)) {
+      if (open === undefined || at > open.windowEnd) sessions.push(open = { auction, channel, windowStart: at, windowEnd: at, bids: 0, total: 0, top: 0 })
+      Object.assign(open, { windowEnd: at + gapMs, bids: open.bids + 1, total: open.total + price, top: Math.max(open.top, price) })
+    }
+  }
+  return sessions.map(lineOf).sort()
+}
+
 const DEAR = { id: 'dear', from: 'bids', filter: 'price >= 800' }
 const OF_A = { id: 'of-a', from: 'bids', filter: "channel === 'a'" }
 const PAIR = { auction: 'left.auction', leftAt: 'left.at', leftPrice: 'left.price', rightAt: 'right.at', rightPrice: 'right.price' }
@@ -60,6 +72,7 @@ const FAULT_JOBS_OVER_FILES: readonly FaultJob[] = [
   {
     name: 'session', from: 'spells',
     graph: [{ id: 'spells', from: 'bids', keyBy: ['auction', 'channel'], window: { session: '700ms' }, aggregate: { bids: 'count()', total: 'sum(price)', top: 'max(price)' } }],
+    plain: () => plainSessions(700),
   },
   {
     name: 'interval-join', from: 'both',

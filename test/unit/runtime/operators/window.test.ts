@@ -60,8 +60,8 @@ function resultRow({ key, start, end, rows: members }: PlainResult, aggregates: 
 const paneOf = ({ sizeMs, slideMs }: { sizeMs: number; slideMs: number }): number => (sizeMs === slideMs ? sizeMs : 2)
 const keyOf = ({ k, city }: Input): string => JSON.stringify([k, city])
 
-async function runScenario(window: object, extent: WindowExtent & { kind: 'hop' | 'session' }, latenessMs: number, steps: readonly Step[]): Promise<void> {
-  const graph = windowGraph(window, latenessMs === 0 ? {} : { lateness: `${latenessMs}ms` })
+async function runScenario(window: object, extent: WindowExtent & { kind: 'hop' | 'session' }, latenessMs: number, steps: readonly Step[], aggregate: object = AGGREGATES): Promise<void> {
+  const graph = windowGraph(window, latenessMs === 0 ? {} : { lateness: `${latenessMs}ms` }, aggregate)
   const aggregates = aggregatesOf(graph)
   const slots = new OperatorSlots(graph, 'op', 2)
   const plain = new PlainTimeWindow(extent, latenessMs)
@@ -101,6 +101,13 @@ describe('the window operator', () => {
     test.each([0, 7, 1000])('with %i ms of lateness give what rows kept in lists give, over any rows, watermarks and rescales', async (latenessMs) => {
       await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => runScenario(window, extent, latenessMs, steps)), { numRuns: 30 })
     })
+  })
+
+  test.each([0, 100])('hundreds of sessions of a key that end with one watermark all come out, with %i ms of lateness', async (latenessMs) => {
+    const many = fc.array(inputRow.chain((row) => fc.integer({ min: 0, max: 4000 }).map((at) => ({ ...row, at, k: 0 }))), { minLength: 300, maxLength: 500, size: 'max' })
+    const manySteps = fc.array(fc.oneof({ weight: 2, arbitrary: many.map((rows) => ({ kind: 'rows' as const, rows })) },
+      fc.record({ kind: fc.constant('watermark' as const), forward: fc.integer({ min: 0, max: 3000 }) }), ...checkpointSteps(fc.constant<Meanwhile>({ rows: [], forward: 0 }))), { minLength: 1, maxLength: 5 })
+    await fc.assert(fc.asyncProperty(manySteps, (steps) => runScenario({ session: '5ms' }, { kind: 'session', gapMs: 5 }, latenessMs, steps, { n: 'count()', total: 'sum(whole)' })), { numRuns: 30, endOnFailure: true })
   })
 
   test('late rows that nobody reads are counted and let go', async () => {
