@@ -10,5 +10,5 @@ COPY dist/app/ /app/
 ENV NODE_ENV=production LD_LIBRARY_PATH=/usr/local/lib
 WORKDIR /app
 USER 65532:65532
-# a larger young generation keeps batches of rows from being promoted; measured in bench/
-ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=16", "/app/main.mjs"]
+# why these flags: runtime/node-flags.ts
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=16", "--external-memory-accounted-in-global-limit", "/app/main.mjs"]

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readRuntimeConfig } from '../runtime/config.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
+import { NODE_FLAGS } from '../runtime/node-flags.ts'
 import { planJob } from '../runtime/plan/planned-job.ts'
 import { subtasksOf } from '../runtime/plan/chaining.ts'
 import { realHttp } from '../runtime/ports/real/http.ts'
@@ -16,8 +17,6 @@ import { benchConnectors, type Latencies, type WorkerFigures } from './bench-con
 export type Figures = WorkerFigures & { cpuMs: number; peakRssMb: number; latencies: Latencies | null }
 
 const TOKEN = 'bench'
-/** As the image starts a worker (Dockerfile). */
-const WORKER_FLAGS = ['--max-semi-space-size=16']
 
 /** One job: the coordinator in this process, every subtask a real worker process, all pinned to one core where that can be done. */
 export class BenchJob {
@@ -81,7 +80,7 @@ export class BenchJob {
     for (const { id, chain, slot } of subtasksOf(planJob(spec, benchConnectors).plan)) {
       if (this.#workers.has(id)) continue
       const control = this.#running?.control
-      const command = [process.execPath, ...WORKER_FLAGS, this.#worker, 'worker']
+      const command = [process.execPath, ...NODE_FLAGS, this.#worker, 'worker']
       const pinned = process.platform === 'linux' ? ['taskset', '-c', '0', ...command] : command
       const child = spawn(pinned[0] ?? '', pinned.slice(1), {
         stdio: ['ignore', 'pipe', 'inherit'],

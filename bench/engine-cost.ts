@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
+import { NODE_FLAGS } from '../runtime/node-flags.ts'
 import { BenchJob } from './bench-job.ts'
 import { figureOf, type Figure } from './figure.ts'
 import { flinkNs, flinkRows, type FlinkSeconds } from './flink.ts'
@@ -50,7 +51,7 @@ function comparedRows(name: string, ours: Run): 'equal' | 'DIFFERENT' | 'not com
 
 /** Nanoseconds of CPU per event of the generator alone (bare.ts). */
 export function bareNs(warm: number, measured: number): number {
-  const command = [process.execPath, '--max-semi-space-size=16', join(import.meta.dirname, 'bare.ts'), String(warm), String(measured)]
+  const command = [process.execPath, ...NODE_FLAGS, join(import.meta.dirname, 'bare.ts'), String(warm), String(measured)]
   const pinned = process.platform === 'linux' ? ['taskset', '-c', '0', ...command] : command
   const { nsPerEvent } = JSON.parse(execFileSync(pinned[0] ?? '', pinned.slice(1), { encoding: 'utf8' })) as { nsPerEvent: number }
   return nsPerEvent

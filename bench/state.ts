@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
+import { NODE_FLAGS } from '../runtime/node-flags.ts'
 import { figureOf, type Figure } from './figure.ts'
 import type { SpillFigures } from './spill-run.ts'
 import type { StateFigures } from './state-run.ts'
@@ -39,5 +40,5 @@ function spilled(): Figure[] {
 }
 
 function run(script: string, ...args: readonly (string | number)[]): unknown {
-  return JSON.parse(execFileSync(process.execPath, ['--max-semi-space-size=16', join(import.meta.dirname, script), ...args.map(String)], { encoding: 'utf8' }))
+  return JSON.parse(execFileSync(process.execPath, [...NODE_FLAGS, join(import.meta.dirname, script), ...args.map(String)], { encoding: 'utf8' }))
 }

@@ -14,6 +14,7 @@ import { JobHttpClient } from '../operator/real/job-http-client.ts'
 import { kubeConnection } from '../operator/real/kube-config.ts'
 import { KubeHttpClient } from '../operator/real/kube-http-client.ts'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import { NODE_FLAGS } from '../runtime/node-flags.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import { realClock } from '../runtime/ports/real/clock.ts'
 import { realRng } from '../runtime/ports/real/rng.ts'
@@ -47,7 +48,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const server = await startApiServer({ dir, crds: readCrds() })
   const node = await startNode({
     server, dir, ...(options.backoff === undefined ? {} : { backoff: options.backoff }), commandFor: ({ args }) => ({
-      command: process.execPath, args: ['--max-semi-space-size=16', RUNTIME_MAIN, ...args], env: { MILLRACE_BASE_DIR: options.baseDir },
+      command: process.execPath, args: [...NODE_FLAGS, RUNTIME_MAIN, ...args], env: { MILLRACE_BASE_DIR: options.baseDir },
     }),
   })
   const operator = await startLocalOperator(server, options)

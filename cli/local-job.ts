@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { JobReport } from '../runtime/control/job-report.ts'
 import { describeWithCauses, MillraceError, type ErrorReport } from '../runtime/model/errors.ts'
 import type { JobTarget } from '../runtime/model/job.ts'
+import { NODE_FLAGS } from '../runtime/node-flags.ts'
 import type { SubtaskPlace } from '../runtime/plan/chaining.ts'
 
 const RUNTIME_MAIN = fileURLToPath(new URL('../runtime/main.ts', import.meta.url))
@@ -58,7 +59,7 @@ export class LocalJob {
   #spawn(name: string, args: string[], env: Record<string, string>): void {
     const options = this.#options
     const logs = options.logLevel === 'silent' ? 'ignore' : 'inherit'
-    const child = spawn(process.execPath, ['--max-semi-space-size=16', RUNTIME_MAIN, ...args], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, RUNTIME_MAIN, ...args], {
       // The pipe on descriptor 3 ends with this process, and the child with it.
       stdio: ['ignore', 'inherit', logs, 'pipe'],
       env: {

@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, st
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
+import { NODE_FLAGS } from '../runtime/node-flags.ts'
 
 /**
  * Fills dist/ with what the Dockerfile copies: app/ (the two bundles, the entry that picks one, V8's cache), the Node
@@ -64,7 +65,7 @@ async function bundle(entry: string, name: string): Promise<void> {
  * earlier. The bundle ends at once, since it is told neither role nor job.
  */
 function fillCompileCache(): void {
-  spawnSync(process.execPath, ['--max-semi-space-size=16', join(app, 'main.mjs'), 'worker'], { env: {}, stdio: 'ignore' })
+  spawnSync(process.execPath, [...NODE_FLAGS, join(app, 'main.mjs'), 'worker'], { env: {}, stdio: 'ignore' })
   const cache = join(app, 'cache')
   const files = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(cache, name)).isFile())
   if (files.length === 0) throw new Error(`${join(app, 'main.mjs')} left nothing in ${cache}`)
