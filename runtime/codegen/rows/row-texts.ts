@@ -78,7 +78,8 @@ export class RowTexts {
 
   #makeRoom(bytes: number): void {
     const last = this.#chunks.at(-1)
-    if (last !== undefined && this.#used * 4 + bytes <= last.length) return
+    // behind a text that is longer than a chunk there may be room that no address reaches
+    if (last !== undefined && this.#used * 4 + bytes <= Math.min(last.length, CHUNK_BYTES)) return
     if (this.#chunks.length === MAX_CHUNKS) {
       throw new MillraceError('STATE_TOO_LARGE', `the texts of the rows that one slot of a join keeps exceed ${MAX_CHUNKS} MB`, { domain: 'user', hint: 'keep rows for less long, or run the job with more replicas' })
     }
