@@ -138,11 +138,7 @@ export class BatchProducer {
     const bytes = batch.finish({ producerId: session.producerId, epoch: session.epoch, sequence, transactional: session.transaction !== null }, this.#codec)
     this.#sealed.push({ partition, bytes, session, count: batch.count, buffer: batch.buffer })
     this.#waitingBytes += bytes.length
-    if (this.#sending === undefined) {
-      this.#sending = this.#drain()
-        .catch((error: unknown) => { this.#failure = error })
-        .finally(() => { this.#sending = undefined })
-    }
+    this.#sending ??= this.#drain()
   }
 
   async #sent(): Promise<void> {
@@ -154,23 +150,33 @@ export class BatchProducer {
     if (this.#failure !== undefined) throw this.#failure
   }
 
+  /** Sends what is sealed, and what is sealed meanwhile. Nothing may pass between its last look and `#sending`: what is sealed then would stay. */
   async #drain(): Promise<void> {
-    while (this.#sealed.length > 0) {
-      const turn = this.#firstOfEachPartition()
-      for (const { partition, session } of turn) {
-        if (this.#begun.has(partition)) continue
-        await session.begin(partition)
-        this.#begun.add(partition)
-      }
-      const left = new Set(turn)
-      await retrying(this.#environment, `writing to topic ${this.#topic}`, PATIENCE_MS, () => this.#send(left))
-      for (const batch of turn) {
-        this.#waitingBytes -= batch.bytes.length
-        if (batch.buffer.length >= BATCH_BYTES && this.#spares.length < MAX_SPARES) this.#spares.push(batch.buffer)
-      }
-      const done = new Set(turn)
-      this.#sealed.splice(0, this.#sealed.length, ...this.#sealed.filter((batch) => !done.has(batch)))
+    try {
+      while (this.#sealed.length > 0) await this.#sendFirst()
+    } catch (error) {
+      this.#failure = error
+    } finally {
+      this.#sending = undefined
     }
+  }
+
+  /** Of each partition one batch. */
+  async #sendFirst(): Promise<void> {
+    const turn = this.#firstOfEachPartition()
+    for (const { partition, session } of turn) {
+      if (this.#begun.has(partition)) continue
+      await session.begin(partition)
+      this.#begun.add(partition)
+    }
+    const left = new Set(turn)
+    await retrying(this.#environment, `writing to topic ${this.#topic}`, PATIENCE_MS, () => this.#send(left))
+    for (const batch of turn) {
+      this.#waitingBytes -= batch.bytes.length
+      if (batch.buffer.length >= BATCH_BYTES && this.#spares.length < MAX_SPARES) this.#spares.push(batch.buffer)
+    }
+    const done = new Set(turn)
+    this.#sealed.splice(0, this.#sealed.length, ...this.#sealed.filter((batch) => !done.has(batch)))
   }
 
   #firstOfEachPartition(): SealedBatch[] {

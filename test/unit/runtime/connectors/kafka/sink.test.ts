@@ -144,6 +144,17 @@ describe('the Kafka sink', () => {
     expect(await committed()).toEqual([1, 2, 3, 4, 5].flatMap((n) => range(n * 100, n * 100 + 50)))
   })
 
+  test('when a batch is full at the very moment at which all before it have been acknowledged, it is sent too', async () => {
+    for (let turns = 0; turns < 60; turns++) {
+      const writer = await open({}, [], { delivery: 'atLeastOnce' })
+      await write(writer, turns * 2, turns * 2 + 1)
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      await write(writer, turns * 2 + 1, turns * 2 + 2)
+      await writer.prepareCommit(1)
+    }
+    expect(await committed()).toEqual(range(0, 120))
+  })
+
   test('when a leader moves, the same batch goes to the new one', async () => {
     const writer = await open({}, [], { delivery: 'atLeastOnce', key: 'name' })
     await write(writer, 0, 5)
