@@ -17,6 +17,8 @@ export interface AggregateCode {
   declare(code: Emitter, emit: (expression: Expression) => string): void
   /** Statements that compute what is to be stored. */
   prepare?(code: Emitter): void
+  /** `prepare` may throw for the first row of an entry too. */
+  refusesFirst?: true
   /** Statements that store it. `time` is in scope: the order of the row. */
   store(code: Emitter): void
   /** Adds entry e of table s to entry d of table t, whose rows came before. */
@@ -37,6 +39,21 @@ export function declareValue(code: Emitter, variable: string, name: string, valu
     if (check !== '') code.line(check)
   }
   if (isNumeric(argument)) code.line(argument.nullable ? `if (${variable} !== null) ${variable} += 0` : `${variable} += 0`)
+}
+
+/** Whether the first row of an entry may be refused when the entry is there already. */
+export function mayRefuse(codes: readonly AggregateCode[]): boolean { return codes.some(({ refusesFirst }) => refusesFirst === true) }
+
+/**
+ * Prepares and stores a row in entry e. `undo`: statements that take back what was made for the row, where that may be all
+ * there is of the entry: a key whose rows were all refused is none.
+ */
+export function emitAddTo(code: Emitter, codes: readonly AggregateCode[], undo: string): void {
+  const isUndone = mayRefuse(codes)
+  if (isUndone) code.line(`try {`)
+  for (const { prepare } of codes) prepare?.(code)
+  for (const { store } of codes) store(code)
+  if (isUndone) code.line(`} catch (error) { ${undo}; throw error }`)
 }
 
 export function isNumeric({ type }: Expression): boolean { return type === 'long' || type === 'double' || type === 'timestamp' }

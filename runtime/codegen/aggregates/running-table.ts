@@ -1,6 +1,6 @@
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../plan/aggregate-fields.ts'
-import type { AggregateCode } from './aggregate-code.ts'
+import { emitAddTo, type AggregateCode } from './aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from './aggregate-codes.ts'
 import type { Column } from '../rows/columns.ts'
 import type { RowErrorHandler } from '../contracts.ts'
@@ -87,10 +87,9 @@ function emitAdd(code: Emitter, options: RunningTableOptions, codes: readonly Ag
   const expressions = new ExpressionEmitter(body, 'r')
   for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
   emitKey(body, keys, options.maxParallelism)
-  body.line(`const s = host.groupAt(g), t = s.table, e = t.find(${keyArguments(keys)})`)
+  body.line(`const s = host.groupAt(g), t = s.table, had = t.n, e = t.find(${keyArguments(keys)})`)
   if (ttlMs !== undefined) body.line(`if (t.tt[e] + ${code.literal(ttlMs)} <= now) { const bits = t.u[e]; t.start(e); t.u[e] |= bits }`)
-  for (const { prepare } of codes) prepare?.(body)
-  for (const { store } of codes) store(body)
+  emitAddTo(body, codes, `if (e === had) t.leave(e)`)
   if (ttlMs !== undefined) body.line(`t.tt[e] = now`)
   if (emission.kind !== 'changed') body.line(`t.u[e] = ${CHANGED}`)
   switch (emission.kind) {

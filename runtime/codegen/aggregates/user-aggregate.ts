@@ -16,6 +16,7 @@ export function userAggregate(aggregate: Aggregate, index: number): AggregateCod
     columns: [{ name: a, array: 'Object', read: (bytes) => new UserAccumulator(calls).fill(bytes) }],
     start: `t.${a}[e] = new UserAccumulator(calls${index})`,
     declare: () => undefined,
+    refusesFirst: true,
     prepare: (code) => { code.line(`const ${n} = t.${a}[e].after(r)`) },
     store: (code) => { code.line(`t.${a}[e].value = ${n}`) },
     combine: (code) => { code.line(`t.${a}[d].merge(s.${a}[e])`) },

@@ -37,6 +37,8 @@ export interface KeyTable {
   findOf(other: KeyTable, x: number): number
   /** Gives the entry the values of no rows. */
   start(e: number): void
+  /** Takes the entry out again: the newest, of a key that had none, and nothing has read it. */
+  leave(e: number): void
   [column: string]: unknown
 }
 
@@ -94,6 +96,9 @@ export function emitKeyTable(code: Emitter, options: KeyTableOptions): void {
   emitFinders(code, keys)
   code.line(`enter(h, p) { if (this.n === this.cap) { this.grow(); p = this.free(h) }`)
   code.line(`const t = this, e = this.n++; this.index[p] = e + 1; this.h[e] = h; this.start(e); return e }`)
+  // what is taken out of the index is what came into it last: nobody's search goes over its place
+  code.line(`leave(e) { const index = this.index; let p = Math.imul(this.h[e], 0x9e3779b1) >>> this.shift; while (index[p] !== e + 1) p = p + 1 & this.mask`)
+  code.line(`index[p] = 0; this.n = e${texts.length > 0 ? `; this.chars = this.o${texts[0]}[e]` : ''} }`)
   code.line(`start(e) { const t = this; ${[`t.u[e] = ${CHANGED}`, extra?.start ?? '', ...codes.map(({ start }) => start)].filter((start) => start !== '').join('; ')} }`)
   code.line(`room(n) { const need = this.chars + n; if (need > 2147483647) throw new RangeError('the string keys of a table exceed 2^31 characters')`)
   code.line(`if (need > this.text.length) { const old = this.text; this.text = new old.constructor(Math.max(need, old.length * 2)); this.text.set(old) } }`)

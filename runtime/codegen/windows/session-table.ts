@@ -1,6 +1,6 @@
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../plan/aggregate-fields.ts'
-import type { AggregateCode } from '../aggregates/aggregate-code.ts'
+import { emitAddTo, mayRefuse, type AggregateCode } from '../aggregates/aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
 import type { Column } from '../rows/columns.ts'
 import type { RowErrorHandler } from '../contracts.ts'
@@ -41,6 +41,9 @@ export interface SessionHost<Group extends SessionGroupView> {
   groupAt(group: number): Group
   /** The session that takes a row of this time, merged from those it joins, or -1 when it comes too late. */
   session(group: Group, head: number, time: number, passed: number): number
+  /** Where a row may be refused that far: the row that a session was asked for last has been added to it, or is not. */
+  taken(group: Group): void
+  refused(group: Group, entry: number): void
   /** A row has been added to a session that had fired. */
   late(group: Group, entry: number, passed: number): void
 }
@@ -48,6 +51,8 @@ export interface SessionHost<Group extends SessionGroupView> {
 export interface SessionTableCode {
   /** Of a snapshot; the others can be told from these. */
   columns: TableColumns
+  /** Whether a row may be refused that a session was asked for. Sums refuse one too, but none that is alone. */
+  mayRefuse: boolean
   create(): SessionTable
   /** As PaneTableCode.add. */
   add<Group extends SessionGroupView>(rows: readonly Row[], count: number, passed: number, host: SessionHost<Group>, late: Row[], onError: RowErrorHandler): number
@@ -83,8 +88,8 @@ export function compileSessionTable(options: SessionTableOptions): SessionTableC
   emitMerge(code, codes)
   emitRowsOf(code, keys, codes, ['t.ws[e]', 't.we[e]'], 'keysGo')
   code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
-  const compiled = code.compile<Omit<SessionTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
-  return { columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }), ...compiled }
+  const compiled = code.compile<Omit<SessionTableCode, 'columns' | 'mayRefuse'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
+  return { columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }), mayRefuse: mayRefuse(codes), ...compiled }
 }
 
 /**
@@ -101,10 +106,10 @@ function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly Ag
   body.line(`const s = host.groupAt(g), t = s.table`)
   body.line(`let e = t.find(${keyArguments(keys)})`)
   body.line(`const until = time + ${code.literal(gapMs)}`)
-  body.line(`if (!(time <= t.we[e] && until >= t.ws[e] && t.st[e] === ${SESSION.open} && t.nx[e] === 0)) {`)
-  body.line(`e = host.session(s, e, time, passed); if (e < 0) { late[lates++] = r; continue } }`)
-  for (const { prepare } of codes) prepare?.(body)
-  for (const { store } of codes) store(body)
+  body.line(`let isSought = false; if (!(time <= t.we[e] && until >= t.ws[e] && t.st[e] === ${SESSION.open} && t.nx[e] === 0)) {`)
+  body.line(`isSought = true; e = host.session(s, e, time, passed); if (e < 0) { late[lates++] = r; continue } }`)
+  emitAddTo(body, codes, `if (isSought) host.refused(s, e)`)
+  if (mayRefuse(codes)) body.line(`if (isSought) host.taken(s)`)
   body.line(`if (time < t.ws[e]) t.ws[e] = time`)
   body.line(`if (until > t.we[e]) t.we[e] = until`)
   body.line(options.tracking === 'early' ? `t.u[e] |= ${CHANGED}` : `t.u[e] = ${CHANGED}`)

@@ -65,6 +65,8 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
   /** No session is to be looked at before. */
   #next = Infinity
   readonly #out: Row[] = []
+  /** Of the session that was asked for last, when it is a new one: those that it is to take the place of. */
+  #made: readonly number[] | undefined
 
   constructor(code: SessionTableCode, options: SessionWindowsOptions, operatorId: string) {
     this.#code = code
@@ -116,12 +118,23 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       }
       return -1
     }
-    if (joined.length === 0) return this.#open(group, unused >= 0 ? unused : table.chain(head), time, passed)
+    this.#made = undefined
     joined.sort((a, b) => (table.ws[a] as number) - (table.ws[b] as number))
-    const [first = head, ...others] = joined
+    const [first, ...others] = joined
+    if (first === undefined || (this.#code.mayRefuse && others.length > 0)) {
+      const made = this.#open(group, unused >= 0 ? unused : table.chain(head), time, passed)
+      for (const one of joined) this.#add(table, made, one)
+      if (others.length > 0) this.#settle(group, made, passed)
+      this.#made = joined
+      return made
+    }
     for (const other of others) this.#join(group, first, other)
     return first
   }
+
+  taken(group: SessionGroup): void { for (const joined of this.#made ?? []) this.#end(group, joined) }
+
+  refused(group: SessionGroup, entry: number): void { if (this.#made !== undefined) this.#end(group, entry) }
 
   #open(group: SessionGroup, entry: number, time: number, passed: number): number {
     const { table } = group
@@ -166,14 +179,19 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     if (time < this.#next) this.#next = time
   }
 
+  #add(table: SessionTable, to: number, other: number): void {
+    this.#code.combine(table, to, table, other)
+    table.ws[to] = Math.min(table.ws[to] as number, table.ws[other] as number)
+    table.we[to] = Math.max(table.we[to] as number, table.we[other] as number)
+  }
+
   #join(group: SessionGroup, first: number, other: number): void {
     const { table } = group
-    this.#code.combine(table, first, table, other)
-    table.we[first] = Math.max(table.we[first] as number, table.we[other] as number)
+    this.#add(table, first, other)
     const opens = table.st[other] === SESSION.open && table.st[first] === SESSION.fired
     this.#become(table, first, opens ? SESSION.open : table.st[first] as number)
     if (opens) {
-      this.#lookAt(group, first, table.we[first])
+      this.#lookAt(group, first, table.we[first] as number)
     }
     this.#end(group, other)
   }

@@ -67,6 +67,39 @@ describe('an aggregate of the user', () => {
     expect(bed.out.rows).toMatchObject([{ rows: 2, sum: 3, own: { rows: 2, sum: 3 } }])
   })
 
+  test.each([
+    ['a tumbling window', { window: { tumble: '10ms' } }], ['a hopping window of shared panes', { window: { hop: '10ms', size: '30ms' }, lateness: '20ms' }],
+    ['a session', { window: { session: '8ms' }, lateness: '50ms' }], ['a window of so many rows', { window: { count: 2 } }],
+    ['all rows', { window: 'global' }], ['a running aggregate', { emit: 'everyRow', ttl: '1h' }],
+  ])('a row that it refuses leaves no trace in %s: no key, no window, none joined', async (_what, entry) => {
+    const add = (state: Spread, row: { v: number }): Spread => {
+      if (row.v % 3 === 0) throw new Error('unlucky')
+      return spread.add(state, row)
+    }
+    const rows = fc.array(fc.record({ k: fc.constantFrom('a', 'bb', 'ž', ''), v: fc.integer({ min: -50, max: 50 }), at: fc.integer({ min: 0, max: 120 }), late: fc.boolean() }), { minLength: 1, maxLength: 60 })
+    await fc.assert(fc.asyncProperty(rows, fc.nat(60), async (given, cut) => {
+      const outs = await Promise.all([given, given.map((row) => (row.v % 3 === 0 ? { ...row, v: null } : row))].map(async (taken) => {
+        let bed = bedOf(entry, OWN, { ...spread, add })
+        const out: object[] = []
+        let watermark = -1
+        for (const [index, row] of taken.entries()) {
+          if (index === cut) {
+            const blocks = wholeBlocks(bed.stage.state)
+            out.push(...bed.out.rows)
+            bed = bedOf(entry, OWN, { ...spread, add })
+            for (const [group, bytes] of blocks) bed.stage.state?.restore(group, bytes)
+            bed.stage.state?.restored?.()
+          }
+          if (row.v !== null) await bed.process([row])
+          if (!row.late && row.at > watermark) await bed.watermark(watermark = row.at)
+        }
+        await bed.end()
+        return [...out, ...bed.out.rows].map((row) => JSON.stringify(row)).sort()
+      }))
+      expect(outs[0]).toEqual(outs[1])
+    }), { numRuns: 40 })
+  })
+
   test('when a function of it is missing, the operator says which', () => {
     expect(() => bedOf({ window: { tumble: '10ms' } }, OWN, { init: spread.init, add: spread.add })).toThrow('spread of module user lacks merge, result')
   })
