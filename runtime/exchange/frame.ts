@@ -31,8 +31,10 @@ export interface ChannelHello {
 const KIND = { batch: 1, watermark: 2, barrier: 3, hello: 4, refused: 5, idle: 6 } as const
 const EXTENTS: readonly SnapshotExtent[] = ['changes', 'whole', 'appended']
 const HEADER_BYTES = 8
-/** No honest frame is longer: 1024 rows of 64 kB each. */
-const MAX_FRAME_BYTES = 64 * 1024 * 1024 + 4096
+/** A batch of more is sent in parts: 1024 rows of 64 kB each. */
+export const MAX_BATCH_BYTES = 64 * 1024 * 1024
+/** No honest frame is longer. */
+const MAX_FRAME_BYTES = MAX_BATCH_BYTES + 4096
 
 /** The frame's bytes, in a buffer of `frameBuffers`. */
 export function encodeFrame(frame: Frame): Uint8Array {

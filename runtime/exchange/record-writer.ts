@@ -6,6 +6,7 @@ import type { Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import { slotOfKeyGroup } from '../plan/key-groups.ts'
 import type { ChannelWriter } from './channel-writer.ts'
+import { MAX_BATCH_BYTES } from './frame.ts'
 
 /** Rows of one batch on the wire; also what a channel gathers before it must be flushed. */
 export const BATCH_ROWS = 1024
@@ -76,8 +77,18 @@ export class RecordWriter {
   #flushChannel(channel: number): void {
     const pending = this.#pending[channel] as Row[]
     if (pending.length === 0) return
-    this.#channels[channel]?.write({ kind: 'batch', bytes: this.#codec.encode(pending, pending.length) })
+    this.#send(channel, pending)
     pending.length = 0
+  }
+
+  /** In halves what no reader would take in one frame. */
+  #send(channel: number, rows: readonly Row[]): void {
+    const bytes = this.#codec.encode(rows, rows.length)
+    if (bytes.length > MAX_BATCH_BYTES && rows.length > 1) {
+      const half = rows.length >> 1
+      this.#send(channel, rows.slice(0, half))
+      this.#send(channel, rows.slice(half))
+    } else this.#channels[channel]?.write({ kind: 'batch', bytes })
   }
 
   flush(): void {
