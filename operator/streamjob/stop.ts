@@ -32,8 +32,9 @@ export function stopStep(observed: Observed, operation: Operation): StopStep {
     return { kind: 'ask', message: `The coordinator (${phase}) is asked for a savepoint and to stop.` }
   }
   // What was removing pods already has had its savepoint, or has said that there is none.
-  if (!hasRun || job.status?.operation?.step === 'removePods') return { kind: 'remove', withSavepoint: 'notNeeded' }
-  if (coordinator.kind === 'absent' || isLate || blockedPod(pods) !== undefined) return { kind: 'remove', withSavepoint: 'no' }
+  if (job.status?.operation?.step === 'removePods') return { kind: 'remove', withSavepoint: 'notNeeded' }
+  // A job that is not known to have started may have done so while no operator was there: one that can be asked is waited for.
+  if (coordinator.kind === 'absent' || isLate || blockedPod(pods) !== undefined) return { kind: 'remove', withSavepoint: hasRun ? 'no' : 'notNeeded' }
   return { kind: 'wait', message: `Waiting for the coordinator to take a savepoint: ${coordinator.why.message}` }
 }
 

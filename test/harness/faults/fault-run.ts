@@ -289,8 +289,10 @@ class FaultRun {
     this.#note(`SIGCONT ${name}, attempt ${attempt}, checkpoint ${checkpoint?.id}`)
     sleeper.kill('SIGCONT')
     this.#frozen.delete(sleeper)
-    await this.#endsItself(sleeper, 'the one that woke')
-    // the starter, which knows nothing of the stand-in, has started another in the place of the one that woke
+    // a coordinator that was started anew and has not met the one that slept takes it for the newer one
+    await until(`one of the two processes of ${name} has ended`, () => (hasEnded(sleeper) || hasEnded(standIn) ? true : undefined), LIMIT_MS)
+    if (hasEnded(sleeper)) await this.#endsItself(sleeper, 'the one that woke')
+    // if so, the starter, which knows nothing of the stand-in, has started another in its place
     await this.#endsItself(standIn, 'its stand-in')
     this.#standIns.delete(standIn)
     await this.#getsOn(`one process is ${name}`)
@@ -298,13 +300,13 @@ class FaultRun {
 
   /** With 0, which in a pod means that it is not started again. */
   async #endsItself(child: ChildProcess, what: string): Promise<void> {
-    await until(`${what} has ended`, () => (child.exitCode === null && child.signalCode === null ? undefined : true), LIMIT_MS)
+    await until(`${what} has ended`, () => (hasEnded(child) ? true : undefined), LIMIT_MS)
     if (child.exitCode !== 0) throw new Error(`${what} ended with ${child.exitCode ?? child.signalCode} instead of 0`)
     this.#note(`${what} has ended by itself`)
   }
 
   /** Also before its end has been noticed. */
-  #isAway(child: ChildProcess): boolean { return this.#killed.has(child) || child.exitCode !== null || child.signalCode !== null }
+  #isAway(child: ChildProcess): boolean { return this.#killed.has(child) || hasEnded(child) }
 
   reportWith(what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
     let last: JobReport | undefined
@@ -345,6 +347,8 @@ class FaultRun {
     this.#say(line)
   }
 }
+
+function hasEnded(child: ChildProcess): boolean { return child.exitCode !== null || child.signalCode !== null }
 
 /** What a running process was started with: one that takes its place gets the same. */
 function environmentOf(pid: number): Record<string, string> {

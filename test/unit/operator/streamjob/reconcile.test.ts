@@ -241,6 +241,18 @@ describe('deleting a StreamJob', () => {
     expect(await world.eventReasons()).not.toContain('StoppedWithoutSavepoint')
   })
 
+  test('that started while no operator was there waits for a coordinator that does not answer at once', async () => {
+    const world = await runningJob()
+    world.kube.update(streamJobs, REF, (job) => { job.status = { ...job.status, phase: 'Deploying', attempt: 0 } })
+    world.unreachable = true
+    await world.kube.delete(streamJobs, REF)
+    for (let pass = 0; pass < 3; pass += 1) await world.pass()
+    expect(world.podNames()).toEqual(TWO)
+    world.unreachable = false
+    await world.until('gone', (job) => job === undefined)
+    expect(world.targets.at(-1)?.desiredState).toBe('suspended')
+  })
+
   test('ends within the deadline when nothing answers, and names what was left behind', async () => {
     const world = await runningJob()
     world.unreachable = true
