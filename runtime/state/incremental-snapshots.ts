@@ -38,12 +38,16 @@ export interface FrozenLogs<Mark, Log extends GrowingLog<Mark>> {
   /** Checkpoints of extent `appended` go on naming what was written of logs that are gone: that it is restored does no harm, or a log says that they are gone. */
   readonly keepsGone?: true
   /** Called once, at the end: nothing of it is read any more. */
-  release(): void
+  release(outcome: SnapshotOutcome): void
 }
+
+/** Whether the next snapshot goes on from this one: it was written, and is not `whole`. */
+export type SnapshotOutcome = 'goes on' | 'stands alone'
 
 /**
  * When files whose content is written anew are left: at once, or with the next checkpoint, which then has whatever this one
- * leaves out because it has changed since the barrier; a restore gets their stretches before the new ones until then.
+ * leaves out because it has changed since the barrier; a restore gets their stretches before the new ones until then. If the
+ * next barrier came before this one was written, it need not have that, and does not go on from this one.
  */
 export type Replacing = 'at once' | 'with the next'
 
@@ -65,26 +69,29 @@ interface Generation<Mark> { level: number; files: readonly StateFile[]; stretch
  */
 export class IncrementalSnapshots<Mark, Log extends GrowingLog<Mark>> {
   readonly #replacing: Replacing
+  #freezes = 0
   #generations: readonly Generation<Mark>[] = []
 
   constructor(replacing: Replacing = 'at once') { this.#replacing = replacing }
 
   /** At a barrier. `whole` refers to no earlier file, and no later checkpoint refers to its. */
   freeze(frozen: FrozenLogs<Mark, Log>, extent: SnapshotExtent): FrozenState {
+    const turn = ++this.#freezes
     let kept: readonly Generation<Mark>[] = []
+    let replaced: readonly Generation<Mark>[] = []
     let level = Infinity
     let reading: StretchesRead<Mark, Log> | undefined
     return {
       read: () => {
         const logs = frozen.logs()
-        let replaced: readonly Generation<Mark>[] = []
         if (extent !== 'whole') ({ kept, replaced, level } = this.#toKeep(logs, frozen, extent))
         reading = new StretchesRead(logs, kept, frozen)
         return { kept: (this.#replacing === 'at once' ? kept : [...kept, ...replaced]).flatMap(filesOf), bytes: reading.bytes, blocks: reading.blocks() }
       },
       release: (files) => {
-        frozen.release()
-        if (files === undefined || reading === undefined || extent === 'whole') return
+        const leavesOut = this.#replacing === 'with the next' && replaced.length > 0 && turn !== this.#freezes
+        if (files === undefined || reading === undefined || extent === 'whole' || leavesOut) { frozen.release('stands alone'); return }
+        frozen.release('goes on')
         const generation: Generation<Mark> = { level, files, stretches: reading.written(files) }
         this.#generations = [...kept, ...(generation.stretches.length === 0 ? [] : [generation])]
       },

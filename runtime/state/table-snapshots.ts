@@ -64,31 +64,27 @@ export class TableSnapshots {
 
   freeze(extent: SnapshotExtent): FrozenState {
     const tables = extent === 'whole' ? this.#freezeAll() : this.#freezeChanges(++this.#count)
-    const progress = this.#progressOf(tables, extent)
-    const frozen = this.#snapshots.freeze({
-      logs: () => [...tables, progress],
+    const fired = this.#tables.fired()
+    const snapshot = this.#count
+    return this.#snapshots.freeze({
+      // which tables are gone hangs on what is named: an earlier snapshot may still be being written at this barrier
+      logs: () => [...tables, this.#progressOf(tables, fired, extent)],
       bytes: (stretch) => (isOfTable(stretch) ? this.#bytes(stretch) : progressIn(stretch).reduce((sum, [, block]) => sum + block.length, 0)),
       blocks: (stretch) => (isOfTable(stretch) ? this.#blocks(stretch) : progressIn(stretch)),
       keepsGone: true,
-      release: () => undefined,
-    }, extent)
-    const snapshot = this.#count
-    return {
-      read: () => frozen.read(),
-      release: (files) => {
-        frozen.release(files)
-        if (files === undefined || extent === 'whole') return
+      release: (outcome) => {
+        if (outcome === 'stands alone') return
         this.#written = { snapshot, marks: new Map(tables.map(({ serial, end }) => [serial, end])) }
         this.#named = new Map([...(extent === 'appended' ? this.#named : []), ...tables.map(({ serial, group }) => [serial, group] as const)])
       },
-    }
+    }, extent)
   }
 
-  #progressOf(tables: readonly FrozenTable[], extent: SnapshotExtent): Progress {
+  #progressOf(tables: readonly FrozenTable[], fired: ReturnType<KeyTables['fired']>, extent: SnapshotExtent): Progress {
     const live = new Set(tables.map(({ serial }) => serial))
     for (const group of this.#gone.keys()) this.#gone.set(group, [])
     if (extent === 'appended') for (const [serial, group] of this.#named) if (!live.has(serial)) this.#gone.set(group, [...this.#gone.get(group) ?? [], serial])
-    const [fired, gone] = [this.#tables.fired(), [...this.#gone]]
+    const gone = [...this.#gone]
     const text = JSON.stringify([fired, gone])
     if (text !== this.#progress.text) this.#progress = { text, changes: this.#progress.changes + 1 }
     return {

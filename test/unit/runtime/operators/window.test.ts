@@ -110,6 +110,23 @@ describe('the window operator', () => {
     await fc.assert(fc.asyncProperty(manySteps, (steps) => runScenario({ session: '5ms' }, { kind: 'session', gapMs: 5 }, latenessMs, steps, { n: 'count()', total: 'sum(whole)' })), { numRuns: 30, endOnFailure: true })
   })
 
+  describe('while one checkpoint is written and the barrier of the next has passed', () => {
+    const row = (at: number): Input => ({ at, k: 1, city: 'Brno', whole: 0, maybe: null, name: null, flag: false })
+    const rows = (...at: number[]): Step => ({ kind: 'rows', rows: at.map(row) })
+    const forward = (ms: number): Step => ({ kind: 'watermark', forward: ms })
+    const freeze = (blocks: number): Step => ({ kind: 'freeze', extent: 'changes', blocks })
+
+    test('a window that fires before either is read is in the second', async () => {
+      await runScenario({ hop: '4ms', size: '10ms' }, { kind: 'hop', sizeMs: 10, slideMs: 4 }, 0, [forward(5), rows(0, 2), freeze(0), rows(44), forward(30), freeze(1000),
+        forward(40), freeze(0), forward(14), { kind: 'rescale', parallelism: 1, extent: 'changes', meanwhile: { rows: [], forward: 4 } }])
+    })
+
+    test('a session that ended before that barrier does not come back with it', async () => {
+      await runScenario({ session: '5ms' }, { kind: 'session', gapMs: 5 }, 0, [rows(-17), forward(14), freeze(0), forward(13),
+        { kind: 'rescale', parallelism: 1, extent: 'appended', meanwhile: { rows: [], forward: 0 } }])
+    })
+  })
+
   test('late rows that nobody reads are counted and let go', async () => {
     const graph = aroundOperator(SCHEMA, { keyBy: 'k', window: { tumble: '10ms' }, aggregate: { n: 'count()' } }, { eventTime: 'at' })
     const bed = new OperatorBed(graph, 'op', { sides: [] })
