@@ -33,8 +33,9 @@ const PROGRESS = -1
 /**
  * Snapshots of tables by key. At the barrier the entries that have changed since the last snapshot that was written are
  * copied. When older files are to be written anew, the entries that have not changed are read between turns; one that has
- * changed since the barrier is left out, and the older files stay until the next snapshot, which has it among its changes. Checkpoints of extent `appended` go on naming what was written of tables that are gone (whose windows
- * have fired, whose keys have expired) and say which those are: a restore makes tables only when all has come.
+ * changed since the barrier is left out, and the older files stay until the next snapshot, which has it among its changes.
+ * Checkpoints of extent `appended` go on naming what was written of tables that are gone (whose windows have fired, whose keys
+ * have expired) and say which those are: a restore makes tables only when all has come.
  */
 export class TableSnapshots {
   readonly #tables: KeyTables

@@ -33,6 +33,12 @@ describe('frames', () => {
     }))
   })
 
+  test('a frame longer than its reader takes is refused with its head, whoever sent it', () => {
+    const decoder = new FrameDecoder(1024)
+    const long = encodeFrame({ kind: 'batch', bytes: new Uint8Array(2048) })
+    expect(() => { decoder.push(long.subarray(0, 8), () => undefined) }).toThrow(expect.objectContaining({ code: 'FRAME_CORRUPT' }))
+  })
+
   test('bytes that no sender writes are refused as FRAME_CORRUPT and nothing else', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       try {
