@@ -22,7 +22,7 @@ import { deploymentsOf } from './deployments.ts'
 import { DriveLoop } from './drive-loop.ts'
 import { InitialState } from './initial-state.ts'
 import { JobError } from './job-error.ts'
-import { nextPhase } from './job-phase.ts'
+import { isOver, nextPhase } from './job-phase.ts'
 import { summaryOf } from './job-summary.ts'
 import { PauseClock } from './pause-clock.ts'
 import { PeriodicCheckpoints } from './periodic-checkpoints.ts'
@@ -31,7 +31,7 @@ import { Savepoints } from './savepoints.ts'
 import { discoverSplits, watchSplits } from './splits.ts'
 import { SwitchPreparation } from './switch-preparation.ts'
 import { failureOf, WorkerOrders } from './worker-orders.ts'
-import { WorkerRegistry } from './worker-registry.ts'
+import { WorkerRegistry, type RegisteredWorker } from './worker-registry.ts'
 
 const CHECKPOINT_TIMEOUT_MS = 60_000
 
@@ -94,7 +94,10 @@ export class Coordinator {
     this.#store = store
     this.#planJob = planJob
     this.#registry = new WorkerRegistry(ports.clock, ports.logger, config.token, {
-      registered: () => { this.#wake() },
+      registered: (worker) => {
+        this.#stopStale(worker)
+        this.#wake()
+      },
       metrics: (metrics) => { this.#pause.observe(metrics) },
       lost: (subtask) => { this.#onLost(subtask) },
       message: (subtask, message) => { this.#onMessage(subtask, message) },
@@ -181,7 +184,7 @@ export class Coordinator {
   }
 
   report(): JobReport {
-    const workers = this.#registry.subtasks().map((subtask) => this.#registry.worker(subtask)).filter((worker) => worker !== undefined)
+    const workers = this.#registry.workers()
     const metrics = workers.map((worker) => worker.metrics).filter((metric) => metric !== null).filter((metric) => metric.attempt === this.#attempt)
     const trouble = metrics.find((metric) => metric.trouble)?.trouble ?? null
     return {
@@ -205,6 +208,16 @@ export class Coordinator {
       this.#orders.giveUpStart(error)
     }
     this.#wake()
+  }
+
+  /**
+   * One that woke, or was cut off, and that no attempt waits for, would otherwise run what is over for ever, with a
+   * transaction open that holds back every reader. One that runs the newest attempt is left: a coordinator may have
+   * started anew beside it, and the next claim reaches it.
+   */
+  #stopStale({ subtask, runningThen }: RegisteredWorker): void {
+    if (runningThen === null || runningThen > this.#attempt || (runningThen === this.#attempt && !isOver(this.#phase))) return
+    this.#registry.send(subtask, { kind: 'fence', attempt: this.#attempt })
   }
 
   #onMessage(subtask: SubtaskId, message: WorkerMessage): void {
@@ -459,8 +472,10 @@ export class Coordinator {
   }
 
   #setPhase(phase: JobPhase): void {
-    if (phase !== this.#phase) this.#ports.logger.debug('phase', { from: this.#phase, to: phase })
+    if (phase === this.#phase) return
+    this.#ports.logger.debug('phase', { from: this.#phase, to: phase })
     this.#phase = nextPhase(this.#phase, phase)
+    if (isOver(phase)) for (const worker of this.#registry.workers()) this.#stopStale(worker)
   }
 }
 

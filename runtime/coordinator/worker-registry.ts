@@ -1,7 +1,7 @@
 import { onMessages, sendMessage } from '../control/json-lines.ts'
 import type { CoordinatorMessage, SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses } from '../model/errors.ts'
-import { subtaskId, type SubtaskId } from '../model/ids.ts'
+import { subtaskId, type Attempt, type SubtaskId } from '../model/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
@@ -15,6 +15,8 @@ export interface RegisteredWorker {
   name: string
   subtask: SubtaskId
   data: NetAddress
+  /** The attempt that it said it runs when it registered. */
+  runningThen: Attempt | null
   metrics: SubtaskMetrics | null
 }
 
@@ -57,6 +59,8 @@ export class WorkerRegistry {
   }
 
   subtasks(): SubtaskId[] { return [...this.#entries.keys()].sort() }
+
+  workers(): RegisteredWorker[] { return this.subtasks().flatMap((subtask) => this.worker(subtask) ?? []) }
 
   worker(subtask: SubtaskId): RegisteredWorker | undefined { return this.#entries.get(subtask)?.worker }
 
@@ -104,7 +108,7 @@ export class WorkerRegistry {
       older.connection.destroy()
     }
     const entry: Entry = {
-      worker: { name: message.worker, subtask, data: message.data, metrics: null }, connection, lastHeardAt: this.#clock.now(),
+      worker: { name: message.worker, subtask, data: message.data, runningThen: message.running, metrics: null }, connection, lastHeardAt: this.#clock.now(),
     }
     this.#entries.set(subtask, entry)
     this.#logger.info('worker registered', { worker: message.worker, subtask, seen: message.seen })

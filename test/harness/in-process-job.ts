@@ -7,6 +7,7 @@ import type { JobReport } from '../../runtime/control/job-report.ts'
 import { Coordinator } from '../../runtime/coordinator/coordinator.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { planJob } from '../../runtime/plan/planned-job.ts'
+import type { NetAddress } from '../../runtime/ports/net.ts'
 import type { Ports } from '../../runtime/ports/ports.ts'
 import { ChainWorker } from '../../runtime/worker/worker.ts'
 import { quietPorts } from './source-context.ts'
@@ -35,7 +36,8 @@ export class InProcessJob {
       ports, connectors, scopedStore(ports.openStore(join(this.folder, 'store')), 'job'), (read) => planJob(read, connectors))
   }
 
-  async start(): Promise<void> {
+  /** Resolves with where workers register. */
+  async start(): Promise<NetAddress> {
     const control = await this.#coordinator.start()
     for (const { id, chain, slot } of subtasksOf(planJob(this.#spec, this.#connectors).plan)) {
       const worker = new ChainWorker({ name: id, chain: chain.id, slot, token: 'token', coordinator: control, data: LOOPBACK, storeFolder: 'job' },
@@ -44,6 +46,7 @@ export class InProcessJob {
       void worker.run()
     }
     this.want('running')
+    return control
   }
 
   want(desiredState: 'running' | 'suspended'): void { this.#coordinator.setTarget({ revision: '1', spec: this.#spec, desiredState, ...(this.#restore === undefined ? {} : { restore: this.#restore }) }) }

@@ -51,7 +51,7 @@ export class KafkaRecordChannel {
 
   /**
    * Sends one request and resolves with the answer from the tags of its header on, in a buffer taken from `buffers`. The payload's
-   * buffers may not change before. Rejects when the connection ends or the answer is late: then it is of no more use.
+   * buffers may not change before. Rejects when the connection ends or nothing of the answer comes for `timeoutMs`: then it is of no more use.
    */
   request({ key, version }: { key: number; version: number }, payload: Writer): Promise<Buffer> {
     if (this.#socket.destroyed) return Promise.reject(new Error('the connection is closed'))
@@ -59,9 +59,11 @@ export class KafkaRecordChannel {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(number)
+        if (this.#owner === pending) this.#abandon()
         reject(new Error(`no answer within ${this.#timeoutMs} ms`))
       }, this.#timeoutMs)
-      this.#pending.set(number, { resolve, reject, timer })
+      const pending = { resolve, reject, timer }
+      this.#pending.set(number, pending)
       this.#socket.cork()
       this.#socket.write(this.#requestHead(key, version, number, payload.length))
       for (const part of payload.buffers) this.#socket.write(part)
@@ -97,7 +99,7 @@ export class KafkaRecordChannel {
         if (this.#headBytes < HEAD_BYTES || !this.#begin()) continue
       }
       const taken = Math.min(this.#missing, bytes.length - at)
-      if (this.#body !== undefined) this.#bodyBytes += bytes.copy(this.#body, this.#bodyBytes, at, at + taken)
+      if (this.#body !== undefined) this.#takeBody(bytes.subarray(at, at + taken))
       else if (this.#owner === 'library') this.#handOn(bytes.subarray(at, at + taken))
       at += taken
       this.#missing -= taken
@@ -121,7 +123,6 @@ export class KafkaRecordChannel {
     if (this.#owner === 'library') this.#handOn(Buffer.from(this.#head))
     else if (this.#owner !== 'nobody') {
       this.#pending.delete(number)
-      clearTimeout(this.#owner.timer)
       this.#body = this.#buffers.take(this.#missing)
       this.#bodyBytes = 0
     }
@@ -134,7 +135,21 @@ export class KafkaRecordChannel {
     this.#headBytes = 0
     this.#owner = 'nobody'
     this.#body = undefined
-    if (typeof owner !== 'string' && body !== undefined) owner.resolve(body)
+    if (typeof owner === 'string' || body === undefined) return
+    clearTimeout(owner.timer)
+    owner.resolve(body)
+  }
+
+  /** The rest of the frame is read and left. */
+  #abandon(): void {
+    this.#owner = 'nobody'
+    this.#body = undefined
+  }
+
+  /** A long answer on a slow line is not late while it arrives. */
+  #takeBody(piece: Buffer): void {
+    if (typeof this.#owner !== 'string') this.#owner.timer.refresh()
+    if (this.#body !== undefined) this.#bodyBytes += piece.copy(this.#body, this.#bodyBytes)
   }
 
   #handOn(bytes: Buffer): void {
