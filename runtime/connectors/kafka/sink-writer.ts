@@ -17,8 +17,10 @@ import type { RetryEnvironment } from './retry.ts'
 import { preparedFromJson, preparedToJson, Transactions } from './transactions.ts'
 import type { OpenTransaction } from './transactions.ts'
 
-/** Asks the commit of an attempt's first checkpoint to fence older attempts; see `commit`. */
+/** Asks the commit of a checkpoint to fence older attempts: the first of an attempt, in every slot, and slot 0 again and again. */
 const FENCE: Committable = { fence: 'olderAttempts' }
+/** For so long one that is cut off from its coordinator, and had nothing open at the first fence, can hold readers back. */
+const FENCE_EVERY_MS = 60_000
 /** Rows without a key go to one partition for so long, so that batches fill. */
 const ROWS_PER_PARTITION = 1024
 
@@ -32,7 +34,8 @@ interface Opened { client: KafkaClient; writer: RowWriter; environment: RetryEnv
  * new writers at will, so a writer that opens cannot know whether a transaction it sees open is another writer's to
  * commit. But when the first checkpoint of this attempt is complete, every writer has opened, hence committed what
  * was restored: then whatever older attempts still hold open belongs to no checkpoint and is aborted. Nothing of it
- * can become visible before: only the coordinator's word commits, and it has fenced the older attempts.
+ * can become visible before: only the coordinator's word commits, and it has fenced the older attempts. A writer of an
+ * older attempt that is cut off may begin another transaction later: slot 0 looks for such from time to time.
  *
  * atLeastOnce: an idempotent producer without transactions; the barrier waits for every acknowledgement.
  */
@@ -44,7 +47,7 @@ export class KafkaSinkWriter implements SinkWriter {
   #opened: Opened | undefined
   #client: KafkaClient | undefined
   #transaction: OpenTransaction | undefined
-  #hasFenceCommittable = false
+  #nextFenceAt = -Infinity
   #rowsInPartition = 0
   #partition: number
   readonly #closing = new AbortController()
@@ -99,10 +102,7 @@ export class KafkaSinkWriter implements SinkWriter {
     return this.#guard('preparing a commit', async () => {
       await producer.flush()
       const committables: Committable[] = []
-      if (this.#options.delivery === 'exactlyOnce' && !this.#hasFenceCommittable) {
-        this.#hasFenceCommittable = true
-        committables.push(FENCE)
-      }
+      if (this.#options.delivery === 'exactlyOnce' && this.#isFenceDue()) committables.push(FENCE)
       const transaction = this.#transaction
       if (transaction === undefined) return committables
       const prepared = await transactions.prepare(transaction, checkpoint)
@@ -132,6 +132,13 @@ export class KafkaSinkWriter implements SinkWriter {
       })
     }
     await this.#client?.close()
+  }
+
+  #isFenceDue(): boolean {
+    const now = this.#context.ports.clock.now()
+    if (now < this.#nextFenceAt) return false
+    this.#nextFenceAt = this.#context.slot === 0 ? now + FENCE_EVERY_MS : Infinity
+    return true
   }
 
   async #ensureTopic(client: KafkaClient, environment: RetryEnvironment): Promise<void> {

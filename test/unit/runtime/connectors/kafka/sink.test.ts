@@ -5,6 +5,7 @@ import { createKafkaSource } from '../../../../../runtime/connectors/kafka/sourc
 import type { Committable, SinkWriter } from '../../../../../runtime/connectors/sink.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
+import { sleep } from '../../../../../runtime/ports/clock.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { EVENT_SCHEMA, plainWriter, plainScanner, sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
@@ -120,6 +121,20 @@ describe('the Kafka sink', () => {
     await write(zombie, 9, 12)
     await expect(zombie.prepareCommit(2)).rejects.toMatchObject({ code: 'KAFKA_PRODUCER_FENCED' })
     expect(await committed()).toEqual([])
+  })
+
+  test('when a zombie begins a transaction only after the first fence, it is aborted within minutes of checkpoints', async () => {
+    const [zombie, next] = [await open({ attempt: 1 }), await open({ attempt: 2 })]
+    await next.commit(await next.prepareCommit(1))
+    await write(zombie, 0, 5)
+    // Makes it send what it has; nobody takes what it prepared.
+    await zombie.prepareCommit(1)
+    expect(kafka.transactionIds('Ongoing')).toHaveLength(1)
+    for (let checkpoint = 2; checkpoint < 10; checkpoint++) {
+      await sleep(ports.clock, 30_000)
+      await next.commit(await next.prepareCommit(checkpoint))
+    }
+    expect(kafka.transactionIds('Ongoing')).toEqual([])
   })
 
   test.each(['before', 'after'] as const)('when every call fails once %s it took effect, each row arrives once', async (fault) => {
