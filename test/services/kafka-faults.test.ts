@@ -109,7 +109,9 @@ describe.skipIf(why !== undefined)(`a job over a real Kafka with faults${why ===
   /** Everything that stands in the input stands in the output, as often; nothing is left open. */
   async function expectExact(running: Running): Promise<void> {
     const wanted = await tally(kafka, running.input)
-    const seen = await tally(kafka, running.output, (tallied) => tallied.size >= wanted.size, () => suspend(running))
+    let most = 0
+    const hasAll = (tallied: Tally): boolean => { most = Math.max(most, tallied.size); return tallied.size >= wanted.size }
+    const seen = await orTell(running, () => `${most} of ${wanted.size} have come out`, tally(kafka, running.output, hasAll, () => suspend(running)))
     expect(differences(wanted, seen)).toEqual([])
     expect(await openTransactions(running)).toEqual([])
   }
@@ -119,7 +121,7 @@ describe.skipIf(why !== undefined)(`a job over a real Kafka with faults${why ===
     const wanted = await tally(kafka, running.input)
     const hasComeOut = async (): Promise<boolean> => (await referenceTally(kafka, bed.bootstrap, running.output)).size >= wanted.size
     const notYet = (error: unknown): boolean => { if (error instanceof HeldBack) return false; throw error }
-    await until('everything has come out', async () => await hasComeOut().catch(notYet) ? true : undefined, LONG_MS)
+    await orTell(running, () => 'not all has come out', until('everything has come out', async () => await hasComeOut().catch(notYet) ? true : undefined, LONG_MS))
     await suspend(running)
     expect(await openTransactions(running)).toEqual([])
     expect(differences(wanted, await referenceTally(kafka, bed.bootstrap, running.output))).toEqual([])
@@ -138,11 +140,28 @@ describe.skipIf(why !== undefined)(`a job over a real Kafka with faults${why ===
     await running.job.setTarget({ revision, spec: running.spec(changes), desiredState: 'running' })
   }
 
-  async function openTransactions({ uid }: Running): Promise<string[]> {
+  async function transactions({ uid }: Running): Promise<{ transactionalId: string; state: string }[]> {
     const client = connectKafka({ brokers: [bed.bootstrap], clientId: 'watch' })
     const all = await client.listTransactions()
     await client.close()
-    return all.filter(({ transactionalId, state }) => transactionalId.startsWith(`millrace-${uid}-`) && state === 'Ongoing').map(({ transactionalId }) => transactionalId)
+    return all.filter(({ transactionalId }) => transactionalId.startsWith(`millrace-${uid}-`))
+  }
+
+  async function openTransactions(running: Running): Promise<string[]> {
+    return (await transactions(running)).filter(({ state }) => state === 'Ongoing').map(({ transactionalId }) => transactionalId)
+  }
+
+  /** What was waited for; in vain, an error with how things stood. */
+  async function orTell<T>(running: Running, how: () => string, waiting: Promise<T>): Promise<T> {
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => { late.reject(new Error(`nothing after ${LONG_MS} ms`)) }, LONG_MS)
+    try {
+      return await Promise.race([waiting, late.promise])
+    } catch (cause) {
+      throw new Error(`${how()}; report ${JSON.stringify(await running.job.report())}; transactions ${JSON.stringify(await transactions(running))}`, { cause })
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   test('when the broker is killed twice while records flow, each comes out once, and the report said what was away', async () => {
