@@ -21,9 +21,22 @@ export function checkpointSteps<Meanwhile>(meanwhile: fc.Arbitrary<Meanwhile>): 
   ]
 }
 
-/** Does a step that is no rescale. */
-export async function takeStep(slots: OperatorSlots, step: Exclude<CheckpointStep<unknown>, { kind: 'rescale' }>): Promise<void> {
-  if (step.kind === 'freeze') await slots.freeze(step.extent)
-  if (step.kind === 'fail') slots.fail()
-  else slots.read(step.blocks)
+/** One of them, or rows between them: most often rows. */
+export function rowsAndCheckpoints<Input>(row: fc.Arbitrary<Input>): fc.Arbitrary<RowsStep<Input> | CheckpointStep<Input[]>> {
+  const wait = fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(60) })
+  return fc.oneof(
+    { weight: 7, arbitrary: fc.record({ kind: fc.constant('rows' as const), rows: fc.array(row, { maxLength: 20 }), wait }) },
+    ...checkpointSteps(fc.array(row, { maxLength: 6 })))
+}
+
+export interface RowsStep<Input> { kind: 'rows'; rows: Input[]; /** Milliseconds that pass before. */ wait: number }
+
+/** `onMeanwhile` gives slots that end what they get. */
+export async function takeStep<Meanwhile>(slots: OperatorSlots, step: CheckpointStep<Meanwhile>, onMeanwhile: (meanwhile: Meanwhile) => Promise<void>): Promise<void> {
+  switch (step.kind) {
+    case 'freeze': await slots.freeze(step.extent); slots.read(step.blocks); break
+    case 'read': slots.read(step.blocks); break
+    case 'fail': slots.fail(); break
+    case 'rescale': await slots.rescale(step.parallelism, step.extent, () => onMeanwhile(step.meanwhile)); break
+  }
 }

@@ -121,9 +121,10 @@ export function bedGraph(spec: object, connectors: ConnectorChecks = ANY_CONNECT
   throw new Error(validation.problems.map((problem) => `${problem.code} ${problem.path}: ${problem.message}`).join('\n'))
 }
 
-/** A job of a source `in` with the schema, the operator `op` and a sink behind it and behind each of `sides`. */
-export function aroundOperator(schema: object, operator: object, more: { modules?: object; eventTime?: string; sides?: readonly string[] } = {}): JobGraph {
+/** A job of a source `in` with the schema, the operator `op` and a sink behind it and behind each of `sides`. `memory`: how much of its state may lie there. */
+export function aroundOperator(schema: object, operator: object, more: { modules?: object; eventTime?: string; sides?: readonly string[]; memory?: string | undefined; maxParallelism?: number } = {}): JobGraph {
   return bedGraph({
+    ...(more.maxParallelism === undefined ? {} : { maxParallelism: more.maxParallelism }), ...(more.memory === undefined ? {} : { state: { memory: more.memory } }),
     ...(more.modules === undefined ? {} : { modules: more.modules }),
     graph: [
       { id: 'in', source: 'list', schema, ...(more.eventTime === undefined ? {} : { eventTime: { field: more.eventTime } }) },

@@ -5,7 +5,7 @@ import type { Timestamp } from '../../runtime/model/time.ts'
 import type { JobGraph } from '../../runtime/plan/job-graph.ts'
 import { keyGroupsOfSlot, slotOfKeyGroup } from '../../runtime/plan/key-groups.ts'
 import { ManualClock } from './manual-clock.ts'
-import { OperatorBed } from './operator-bed.ts'
+import { OperatorBed, type BedOptions } from './operator-bed.ts'
 import { Uploads } from './uploads.ts'
 
 /** A keyed operator of one input in several slots, each with the key groups it owns; rescaled by snapshot and restore. */
@@ -15,11 +15,13 @@ export class OperatorSlots {
   #uploads: Uploads<undefined>[] = []
   readonly #graph: JobGraph
   readonly #id: string
+  readonly #options: Pick<BedOptions, 'modules'>
   readonly #groupOf: (row: Row) => number
 
-  constructor(graph: JobGraph, id: string, parallelism: number) {
+  constructor(graph: JobGraph, id: string, parallelism: number, options: Pick<BedOptions, 'modules'> = {}) {
     this.#graph = graph
     this.#id = id
+    this.#options = options
     const node = graph.operators.find((operator) => operator.id === id)
     const input = graph.operators.find((operator) => operator.id === node?.from[0])
     if (node === undefined || input === undefined) throw new Error(`there is no operator ${id} with an input`)
@@ -30,7 +32,7 @@ export class OperatorSlots {
   }
 
   #start(parallelism: number): void {
-    this.beds = Array.from({ length: parallelism }, (_, slot) => new OperatorBed(this.#graph, this.#id, { clock: this.clock, slot, parallelism }))
+    this.beds = Array.from({ length: parallelism }, (_, slot) => new OperatorBed(this.#graph, this.#id, { ...this.#options, clock: this.clock, slot, parallelism }))
     this.#uploads = this.beds.map(() => new Uploads())
   }
 
@@ -77,7 +79,7 @@ export class OperatorSlots {
     for (const bed of this.beds) await bed.stage.drain?.()
     await this.freeze(extent)
     const rows = this.take()
-    const late = this.takeSide('late')
+    const sides = this.#sides().map((name) => [name, this.takeSide(name)] as const)
     await meanwhile()
     this.read(Infinity)
     const state = this.#uploads.flatMap((uploads) => uploads.blocks(uploads.done.at(-1)?.files ?? []))
@@ -89,8 +91,10 @@ export class OperatorSlots {
       bed.stage.state?.restored?.()
     }
     this.beds[0]?.out.rows.push(...rows)
-    this.beds[0]?.side('late').rows.push(...late)
+    for (const [name, of] of sides) this.beds[0]?.side(name).rows.push(...of)
   }
+
+  #sides(): string[] { return [...new Set(this.beds.flatMap((bed) => [...bed.sides.keys()]))] }
 
   /** What has come out since the last call. */
   take(): Row[] { return this.beds.flatMap((bed) => bed.out.rows.splice(0)) }

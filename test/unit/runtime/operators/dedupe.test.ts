@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
+import { rowsAndCheckpoints, takeStep } from '../../../harness/checkpoint-steps.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
@@ -12,8 +13,7 @@ const arbitraryRow = fc.record({
   a: fc.option(fc.constantFrom('', 'x', 'ž', '\ud83d', 'much longer than the others'), { nil: null }), b: fc.constantFrom(0, 1, 2 ** 40), at: fc.integer({ min: 0, max: 50 }),
   price: fc.double({ min: -5, max: 5, noNaN: true }), text: fc.constantFrom('p', 'q', '日本'),
 })
-/** Batches of rows with what happens before each: time passes, slots change. */
-const arbitraryRun = fc.array(fc.record({ rows: fc.array(arbitraryRow, { maxLength: 30 }), passMs: fc.nat(60), parallelism: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }) }), { maxLength: 12 })
+const arbitraryRun = fc.array(rowsAndCheckpoints(arbitraryRow), { maxLength: 30, size: 'max' })
 
 const lines = (rows: readonly Row[]): string[] => rows.map((row) => JSON.stringify(row)).sort()
 const keyOf = (row: Row): string => JSON.stringify([row['a'], row['b']])
@@ -21,14 +21,18 @@ const keyOf = (row: Row): string => JSON.stringify([row['a'], row['b']])
 describe('dedupe', () => {
   test.each([
     ['first', {}, 'at'], ['first', { ttl: '100ms' }, 'at'], ['last', {}, 'at'], ['last', { ttl: '100ms' }, 'at'], ['last', { orderBy: 'price' }, 'price'], ['last', { orderBy: 'b' }, 'b'],
-  ] as const)('keep: %s with %j passes what the plain one passes, over any number of slots', async (keep, more, order) => {
-    const graph = aroundOperator(SCHEMA, { keyBy: ['a', 'b'], dedupe: { keep, ...more } }, { eventTime: 'at' })
-    await fc.assert(fc.asyncProperty(arbitraryRun, async (batches) => {
+  ] as const)('keep: %s with %j passes what the plain one passes, over any checkpoints, on disk or not', async (keep, more, order) => {
+    await fc.assert(fc.asyncProperty(arbitraryRun, fc.constantFrom('1Ki', undefined), async (steps, memory) => {
+      const graph = aroundOperator(SCHEMA, { keyBy: ['a', 'b'], dedupe: { keep, ...more } }, { eventTime: 'at', memory, maxParallelism: 4 })
       const slots = new OperatorSlots(graph, 'op', 1)
       const plain = new PlainDedupe(keep, 'ttl' in more ? 100 : Infinity)
-      for (const { rows, passMs, parallelism } of batches) {
-        await slots.advance(passMs)
-        if (parallelism !== undefined) await slots.rescale(parallelism)
+      for (const step of steps) {
+        if (step.kind !== 'rows') {
+          await takeStep(slots, step, (rows) => slots.process(rows))
+          continue
+        }
+        const { rows, wait } = step
+        await slots.advance(wait)
         const expected = rows.filter((row) => plain.take(keyOf(row), Number(row[order]), slots.clock.now()))
         await slots.process(rows)
         expect(lines(slots.take())).toEqual(lines(expected))

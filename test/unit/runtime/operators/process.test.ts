@@ -1,84 +1,54 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
-import { compileKeyGrouper } from '../../../../runtime/codegen/keys/key-grouper.ts'
-import { keyGroupsOfSlot, slotOfKeyGroup } from '../../../../runtime/plan/key-groups.ts'
+import { checkpointSteps, takeStep, type CheckpointStep } from '../../../harness/checkpoint-steps.ts'
 import { aroundOperator, OperatorBed, type BedOptions } from '../../../harness/operator-bed.ts'
+import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { PlainTotals, totals, TOTALS_ENTRY, TOTALS_SCHEMA } from '../../../harness/plain/plain-totals.ts'
-import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
 const MODULES = { user: { path: './user.ts' } }
-const graph = aroundOperator(TOTALS_SCHEMA, TOTALS_ENTRY, { modules: MODULES, eventTime: 'at', sides: ['large'] })
-const groupOf = compileKeyGrouper([{ name: 'user', type: 'string', nullable: false }, { name: 'region', type: 'long', nullable: true }], graph.maxParallelism)
-
-type Payment = { user: string; region: number | null; amount: number; at: number }
-type Step = { row: Payment } | { watermark: number }
-
-/** The operator in several slots; `rescale` takes a snapshot and goes on from it with another number of them. */
-class Slots {
-  beds: OperatorBed[]
-  readonly out: Row[] = []
-  readonly large: Row[] = []
-
-  constructor(parallelism: number) { this.beds = slots(parallelism) }
-
-  async step(step: Step): Promise<void> {
-    if ('watermark' in step) for (const bed of this.beds) await bed.watermark(step.watermark)
-    else {
-      const groups = new Uint16Array(1)
-      groupOf([step.row], 1, groups)
-      await this.beds[slotOfKeyGroup(groups[0] ?? 0, graph.maxParallelism, this.beds.length)]?.process([step.row])
-    }
-  }
-
-  rescale(parallelism: number): void {
-    this.collect()
-    const blocks = this.beds.flatMap((bed) => wholeBlocks(bed.stage.state))
-    this.beds = slots(parallelism)
-    this.beds.forEach((bed, slot) => {
-      const { first, endExclusive } = keyGroupsOfSlot(slot, graph.maxParallelism, parallelism)
-      for (const [group, bytes] of blocks) if (group >= first && group < endExclusive) bed.stage.state?.restore(group, bytes)
-      bed.stage.state?.restored?.()
-    })
-  }
-
-  collect(): void {
-    for (const bed of this.beds) {
-      expect(bed.errors).toEqual([])
-      this.out.push(...bed.out.rows)
-      this.large.push(...bed.side('large').rows)
-    }
-  }
-}
-
-function slots(parallelism: number): OperatorBed[] {
-  return Array.from({ length: parallelism }, (_, slot) => new OperatorBed(graph, 'op', { modules: { user: { totals } }, slot, parallelism }))
-}
+interface Payment { user: string; region: number | null; amount: number; at: number }
+type Meanwhile = { rows: Payment[]; watermark: number }
+type Step = { kind: 'rows'; rows: Payment[] } | { kind: 'watermark'; time: number } | CheckpointStep<Meanwhile>
 
 const sorted = (rows: readonly Row[]): string[] => rows.map((row) => JSON.stringify(row)).sort()
 
+const payment: fc.Arbitrary<Payment> = fc.record({
+  user: fc.constantFrom('ann', 'bob', '', 'ž'), region: fc.option(fc.integer({ min: 0, max: 2 }), { nil: null }), amount: fc.integer({ min: 0, max: 100 }), at: fc.integer({ min: 0, max: 100 }),
+})
+const payments = fc.array(payment, { maxLength: 6 })
 const arbitraryStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ row: fc.record({ user: fc.constantFrom('ann', 'bob', '', 'ž'), region: fc.option(fc.integer({ min: 0, max: 2 }), { nil: null }), amount: fc.integer({ min: 0, max: 100 }), at: fc.integer({ min: 0, max: 100 }) }) }) },
-  { weight: 1, arbitrary: fc.record({ watermark: fc.integer({ min: 0, max: 140 }) }) },
+  { weight: 6, arbitrary: payments.map((rows) => ({ kind: 'rows' as const, rows })) },
+  { weight: 2, arbitrary: fc.integer({ min: 0, max: 140 }).map((time) => ({ kind: 'watermark' as const, time })) },
+  ...checkpointSteps(fc.record({ rows: payments, watermark: fc.integer({ min: 0, max: 140 }) })),
 )
 
 describe('process', () => {
-  test('whatever the rows and wherever it is restored with another parallelism, it gives what one Map would give', async () => {
-    await fc.assert(fc.asyncProperty(fc.array(arbitraryStep, { maxLength: 60 }), fc.nat(60), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }), async (steps, cut, before, after) => {
+  test('whatever the rows and the checkpoints, on disk or not, it gives what one Map would give', async () => {
+    await fc.assert(fc.asyncProperty(fc.array(arbitraryStep, { maxLength: 40, size: 'max' }), fc.constantFrom('1Ki', undefined), async (steps, memory) => {
+      const graph = aroundOperator(TOTALS_SCHEMA, TOTALS_ENTRY, { modules: MODULES, eventTime: 'at', sides: ['large'], memory, maxParallelism: 4 })
+      const slots = new OperatorSlots(graph, 'op', 2, { modules: { user: { totals } } })
       const plain = new PlainTotals()
-      const real = new Slots(before)
       let newest = -1
-      for (const [index, step] of [...steps, { watermark: Number.MAX_SAFE_INTEGER }].entries()) {
-        if (index === cut) real.rescale(after)
-        if ('watermark' in step && step.watermark <= newest) continue
-        if ('watermark' in step) newest = step.watermark
-        await real.step(step)
-        if ('watermark' in step) plain.watermark(step.watermark)
-        else plain.add(step.row)
+      for (const step of [...steps, { kind: 'watermark' as const, time: Number.MAX_SAFE_INTEGER }]) {
+        if (step.kind === 'rows') {
+          await slots.process(step.rows as unknown as Row[])
+          for (const row of step.rows) plain.add(row)
+        } else if (step.kind === 'watermark') {
+          if (step.time <= newest) continue
+          newest = step.time
+          await slots.watermark(newest)
+          plain.watermark(newest)
+        } else {
+          await takeStep(slots, step, async ({ rows, watermark }) => {
+            await slots.process(rows as unknown as Row[])
+            await slots.watermark(watermark)
+          })
+        }
       }
-      real.collect()
-      expect(sorted(real.out)).toEqual(sorted(plain.out))
-      expect(sorted(real.large)).toEqual(sorted(plain.large))
+      expect(slots.errors()).toEqual([])
+      expect(sorted(slots.take())).toEqual(sorted(plain.out))
+      expect(sorted(slots.takeSide('large'))).toEqual(sorted(plain.large))
     }), { numRuns: 60 })
   })
 

@@ -1,26 +1,26 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
+import { rowsAndCheckpoints, takeStep } from '../../../harness/checkpoint-steps.ts'
 import { aroundOperator } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 
 const SCHEMA = { k: 'long', price: 'long', note: 'string?' }
-const reduced = (more: object = {}) => aroundOperator(SCHEMA, { keyBy: 'k', reduce: { price: 'Math.max(previous.price, current.price)', note: 'current.note ?? previous.note' }, ...more })
+const reduced = (more: object = {}, memory?: string) => aroundOperator(SCHEMA, { keyBy: 'k', reduce: { price: 'Math.max(previous.price, current.price)', note: 'current.note ?? previous.note' }, ...more }, { memory, maxParallelism: 4 })
 
 describe('reduce', () => {
-  test('gives for each row what a map of last results gives, over any rows and rescales', async () => {
+  test('gives for each row what a map of last results gives, over any rows and checkpoints, on disk or not', async () => {
     const row = fc.record({ k: fc.integer({ min: 0, max: 4 }), price: fc.integer({ min: -9, max: 9 }), note: fc.option(fc.constantFrom('a', 'ž', ''), { nil: null }) })
-    const step = fc.oneof(fc.array(row, { maxLength: 10 }), fc.integer({ min: 1, max: 4 }))
-    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {
-      const slots = new OperatorSlots(reduced(), 'op', 2)
+    await fc.assert(fc.asyncProperty(fc.array(rowsAndCheckpoints(row), { maxLength: 30, size: 'max' }), fc.constantFrom('1Ki', undefined), async (steps, memory) => {
+      const slots = new OperatorSlots(reduced({}, memory), 'op', 2)
       const last = new Map<number, Row>()
-      for (const one of steps) {
-        if (typeof one === 'number') {
-          await slots.rescale(one)
+      for (const step of steps) {
+        if (step.kind !== 'rows') {
+          await takeStep(slots, step, (rows) => slots.process(rows))
           continue
         }
-        await slots.process(one as unknown as Row[])
-        const expected = one.map((current): Row => {
+        await slots.process(step.rows)
+        const expected = step.rows.map((current): Row => {
           const previous = last.get(current.k) as typeof current | undefined
           const next = previous === undefined ? current : { k: current.k, price: Math.max(previous.price, current.price), note: current.note ?? previous.note }
           last.set(current.k, next)

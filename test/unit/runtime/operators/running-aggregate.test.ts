@@ -76,8 +76,7 @@ async function run(graph: JobGraph, steps: readonly Step[], onRows: (slots: Oper
     } else if (one.kind === 'wait') {
       await slots.advance(one.ms)
       onWait(slots)
-    } else if (one.kind === 'rescale') await slots.rescale(one.parallelism, one.extent, () => slots.process(one.meanwhile as unknown as Row[]))
-    else await takeStep(slots, one)
+    } else await takeStep(slots, one, (rows) => slots.process(rows as unknown as Row[]))
   }
   expect(slots.errors()).toEqual([])
   return slots

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
+import { rowsAndCheckpoints, takeStep } from '../../../harness/checkpoint-steps.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
@@ -13,7 +14,7 @@ const arbitraryRow = fc.record({
   a: fc.option(fc.constantFrom('', 'x', 'ž日', '\ud83d'), { nil: null }), b: fc.constantFrom(0, 1), price: fc.constantFrom(-1, 0, 0.5, 1, 2, 3, 1e300), n: fc.nat(1e6),
   text: fc.option(fc.constantFrom('p', 'q'.repeat(300), '日本'), { nil: null }),
 })
-const arbitraryRun = fc.array(fc.record({ rows: fc.array(arbitraryRow, { maxLength: 30 }), passMs: fc.nat(60), parallelism: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }) }), { maxLength: 12 })
+const arbitraryRun = fc.array(rowsAndCheckpoints(arbitraryRow), { maxLength: 30, size: 'max' })
 
 const keyOf = (row: Row): string => JSON.stringify([row['a'], row['b']])
 /** Per key what came out for it, in order: keys of different slots may come in any. */
@@ -26,14 +27,18 @@ function byKey(rows: readonly Row[]): Record<string, Row[]> {
 describe('topN', () => {
   test.each([
     ['desc', {}], ['asc', {}], ['desc', { rank: 'place' }], ['asc', { rank: 'place' }], ['desc', { ttl: '100ms' }], ['desc', { ttl: '100ms', rank: 'place' }],
-  ] as const)('%s with %j puts out what the plain one does, over any number of slots', async (order, more) => {
-    await fc.assert(fc.asyncProperty(arbitraryRun, fc.integer({ min: 1, max: 4 }), async (batches, n) => {
-      const graph = aroundOperator(SCHEMA, { keyBy: ['a', 'b'], topN: { n, by: 'price', order, ...more } })
+  ] as const)('%s with %j puts out what the plain one does, over any checkpoints, on disk or not', async (order, more) => {
+    await fc.assert(fc.asyncProperty(arbitraryRun, fc.integer({ min: 1, max: 4 }), fc.constantFrom('1Ki', undefined), async (steps, n, memory) => {
+      const graph = aroundOperator(SCHEMA, { keyBy: ['a', 'b'], topN: { n, by: 'price', order, ...more } }, { memory, maxParallelism: 4 })
       const slots = new OperatorSlots(graph, 'op', 1)
       const plain = new PlainTopN({ n, by: 'price', order, ...('rank' in more ? { rank: 'place' } : {}), ...('ttl' in more ? { ttlMs: 100 } : {}) })
-      for (const { rows, passMs, parallelism } of batches) {
-        await slots.advance(passMs)
-        if (parallelism !== undefined) await slots.rescale(parallelism)
+      for (const step of steps) {
+        if (step.kind !== 'rows') {
+          await takeStep(slots, step, (rows) => slots.process(rows))
+          continue
+        }
+        const { rows, wait } = step
+        await slots.advance(wait)
         const expected = rows.flatMap((row) => plain.take(keyOf(row), row, slots.clock.now()))
         await slots.process(rows)
         expect(byKey(slots.take())).toEqual(byKey(expected))

@@ -76,12 +76,12 @@ async function runScenario(window: object, extent: WindowExtent & { kind: 'hop' 
       watermark = Math.min(MAX_TIMESTAMP, watermark + one.forward)
       await slots.watermark(watermark)
       expect(texts(slots.take())).toEqual(texts(plain.fire(watermark + 1).map((result) => resultRow(result, aggregates, extent))))
-    } else if (one.kind !== 'rescale') await takeStep(slots, one)
-    else {
-      await slots.rescale(one.parallelism, one.extent, async () => {
-        await slots.process(one.meanwhile.rows as unknown as Row[])
-        await slots.watermark(watermark + one.meanwhile.forward)
+    } else {
+      await takeStep(slots, one, async ({ rows, forward }) => {
+        await slots.process(rows as unknown as Row[])
+        await slots.watermark(watermark + forward)
       })
+      if (one.kind !== 'rescale') continue
       // the watermark is not in the state: what has fired must be
       await slots.watermark(watermark)
       expect(slots.take()).toEqual([])
