@@ -42,18 +42,19 @@ export function declareValue(code: Emitter, variable: string, name: string, valu
 }
 
 /** Whether the first row of an entry may be refused when the entry is there already. */
-export function mayRefuse(codes: readonly AggregateCode[]): boolean { return codes.some(({ refusesFirst }) => refusesFirst === true) }
+export function mayRefuseFirst(codes: readonly AggregateCode[]): boolean { return codes.some(({ refusesFirst }) => refusesFirst === true) }
 
-/**
- * Prepares and stores a row in entry e. `undo`: statements that take back what was made for the row, where that may be all
- * there is of the entry: a key whose rows were all refused is none.
- */
-export function emitAddTo(code: Emitter, codes: readonly AggregateCode[], undo: string): void {
-  const isUndone = mayRefuse(codes)
-  if (isUndone) code.line(`try {`)
+/** Prepares and stores a row in entry e. `undo`: statements that take back what was made for the row, when it is refused. */
+export function emitAddTo(code: Emitter, codes: readonly AggregateCode[], undo: string | undefined): void {
+  if (undo !== undefined) code.line(`try {`)
   for (const { prepare } of codes) prepare?.(code)
   for (const { store } of codes) store(code)
-  if (isUndone) code.line(`} catch (error) { ${undo}; throw error }`)
+  if (undo !== undefined) code.line(`} catch (error) { ${undo}; throw error }`)
+}
+
+/** As emitAddTo, of the entry that a key was found to have. One that was made for the row, the t.n before, goes with it: a key whose rows were all refused is none. */
+export function emitAddToKey(code: Emitter, codes: readonly AggregateCode[]): void {
+  emitAddTo(code, codes, mayRefuseFirst(codes) ? `if (e === had) t.leave(e)` : undefined)
 }
 
 export function isNumeric({ type }: Expression): boolean { return type === 'long' || type === 'double' || type === 'timestamp' }

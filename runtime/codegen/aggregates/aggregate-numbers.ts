@@ -99,7 +99,7 @@ function deviationBody(aggregate: Aggregate, index: number): Body {
     },
     store: `${cell} = ${squares}; t.m${index}[e] = ${mean}; t.c${index}[e]++`,
     combine: `{ const more = s.c${index}[e]; if (more > 0) { const had = t.c${index}[d], all = had + more, off = s.m${index}[e] - t.m${index}[d]
-${mine} += ${other} + off * off * had * more / all; t.m${index}[d] += off * more / all; t.c${index}[d] = all } }`,
+${mine} += ${other} + off * (had * more / all) * off; t.m${index}[d] += off * more / all; t.c${index}[d] = all } }`,
     result: `(t.c${index}[e] < 2 ? null : Math.sqrt(${cell} / (t.c${index}[e] - 1)))`,
     refused: `${cell} - ${cell} !== 0`,
   }

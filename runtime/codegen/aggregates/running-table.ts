@@ -1,6 +1,6 @@
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../plan/aggregate-fields.ts'
-import { emitAddTo, type AggregateCode } from './aggregate-code.ts'
+import { emitAddToKey, type AggregateCode } from './aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from './aggregate-codes.ts'
 import type { Column } from '../rows/columns.ts'
 import type { RowErrorHandler } from '../contracts.ts'
@@ -89,7 +89,7 @@ function emitAdd(code: Emitter, options: RunningTableOptions, codes: readonly Ag
   emitKey(body, keys, options.maxParallelism)
   body.line(`const s = host.groupAt(g), t = s.table, had = t.n, e = t.find(${keyArguments(keys)})`)
   if (ttlMs !== undefined) body.line(`if (t.tt[e] + ${code.literal(ttlMs)} <= now) { const bits = t.u[e]; t.start(e); t.u[e] |= bits }`)
-  emitAddTo(body, codes, `if (e === had) t.leave(e)`)
+  emitAddToKey(body, codes)
   if (ttlMs !== undefined) body.line(`t.tt[e] = now`)
   if (emission.kind !== 'changed') body.line(`t.u[e] = ${CHANGED}`)
   switch (emission.kind) {

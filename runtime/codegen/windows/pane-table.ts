@@ -1,7 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../plan/aggregate-fields.ts'
-import { emitAddTo, type AggregateCode } from '../aggregates/aggregate-code.ts'
+import { emitAddToKey, type AggregateCode } from '../aggregates/aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
 import { storedKey } from '../rows/columns.ts'
 import type { RowErrorHandler } from '../contracts.ts'
@@ -103,7 +103,7 @@ function emitAdd(code: Emitter, options: PaneTableOptions, codes: readonly Aggre
   for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
   body.line(`let t = tables[g]; if (t === undefined) t = host.tableAt(pane, g)`)
   body.line(`const had = t.n, e = t.find(${keyArguments(keys)})`)
-  emitAddTo(body, codes, `if (e === had) t.leave(e)`)
+  emitAddToKey(body, codes)
   body.line(latenessMs > 0 || options.tracking === 'early' ? `t.u[e] |= ${CHANGED}` : `t.u[e] = ${CHANGED}`)
   if (latenessMs > 0) body.line(`if ((pane.firstEnd <= passed || pane.firstEnd <= fired[g]) && (t.u[e] & ${LATE}) === 0) { t.u[e] |= ${LATE}; if (t.lates.push(e) === 1) host.lateIn(pane, g) }`)
   if (options.tracking === 'early') body.line(`if ((t.u[e] & ${EARLY}) === 0) { t.u[e] |= ${EARLY}; t.earlies.push(e) }`)

@@ -1,6 +1,6 @@
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../plan/aggregate-fields.ts'
-import { emitAddTo, mayRefuse, type AggregateCode } from '../aggregates/aggregate-code.ts'
+import { emitAddTo, type AggregateCode } from '../aggregates/aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
 import type { Column } from '../rows/columns.ts'
 import type { RowErrorHandler } from '../contracts.ts'
@@ -51,7 +51,7 @@ export interface SessionHost<Group extends SessionGroupView> {
 export interface SessionTableCode {
   /** Of a snapshot; the others can be told from these. */
   columns: TableColumns
-  /** Whether a row may be refused that a session was asked for. Sums refuse one too, but none that is alone. */
+  /** Whether a row may be refused that a session was asked for. */
   mayRefuse: boolean
   create(): SessionTable
   /** As PaneTableCode.add. */
@@ -108,7 +108,7 @@ function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly Ag
   body.line(`const until = time + ${code.literal(gapMs)}`)
   body.line(`let isSought = false; if (!(time <= t.we[e] && until >= t.ws[e] && t.st[e] === ${SESSION.open} && t.nx[e] === 0)) {`)
   body.line(`isSought = true; e = host.session(s, e, time, passed); if (e < 0) { late[lates++] = r; continue } }`)
-  emitAddTo(body, codes, `if (isSought) host.refused(s, e)`)
+  emitAddTo(body, codes, mayRefuse(codes) ? `if (isSought) host.refused(s, e)` : undefined)
   if (mayRefuse(codes)) body.line(`if (isSought) host.taken(s)`)
   body.line(`if (time < t.ws[e]) t.ws[e] = time`)
   body.line(`if (until > t.we[e]) t.we[e] = until`)
@@ -121,3 +121,6 @@ function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly Ag
   code.line(`} } catch (error) { onError(error, rows[i], operatorId); i++ } }`)
   code.line(`return lates }`)
 }
+
+/** Sums refuse a row too, though none that is alone. */
+function mayRefuse(codes: readonly AggregateCode[]): boolean { return codes.some(({ prepare }) => prepare !== undefined) }

@@ -127,6 +127,24 @@ describe('the window operator', () => {
     })
   })
 
+  test('a row between two sessions that would take their sum beyond what is exact is refused and joins nothing', async () => {
+    const slots = new OperatorSlots(windowGraph({ session: '5ms' }, {}, { n: 'count()', total: 'sum(whole)' }), 'op', 1)
+    const row = (at: number, whole: number): Row => ({ at, k: 0, city: 'Brno', whole, maybe: null, name: null, flag: true })
+    await slots.process([row(10, 2 ** 52), row(18, 2 ** 52), row(14, 1)])
+    expect(slots.errors()).toHaveLength(1)
+    await slots.watermark(MAX_TIMESTAMP)
+    expect(slots.take().map(({ windowStart, windowEnd, n, total }) => [windowStart, windowEnd, n, total])).toEqual([[10, 15, 1, 2 ** 52], [18, 23, 1, 2 ** 52]])
+  })
+
+  test('the deviation of large numbers of a key that the first pane of a window has not got is a number', async () => {
+    const graph = { ...aroundOperator({ at: 'timestamp', k: 'long', x: 'double' }, { keyBy: 'k', window: { hop: '5ms', size: '10ms' }, aggregate: { spread: 'stddev(x)' } }, { eventTime: 'at' }), maxParallelism: 1 }
+    const bed = new OperatorBed(graph, 'op')
+    await bed.process([{ at: 0, k: 1, x: 1 }, { at: 1, k: 1, x: 1 }, { at: 5, k: 0, x: 1e160 }, { at: 6, k: 0, x: 1e160 }])
+    await bed.end()
+    expect(bed.out.rows.map(({ k, windowStart, spread }) => [k, windowStart, spread])).toEqual([[1, -5, 0], [1, 0, 0], [0, 0, 0], [0, 5, 0]])
+    expect(bed.errors).toEqual([])
+  })
+
   test('late rows that nobody reads are counted and let go', async () => {
     const graph = aroundOperator(SCHEMA, { keyBy: 'k', window: { tumble: '10ms' }, aggregate: { n: 'count()' } }, { eventTime: 'at' })
     const bed = new OperatorBed(graph, 'op', { sides: [] })
