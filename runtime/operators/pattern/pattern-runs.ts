@@ -73,8 +73,9 @@ export class PatternMatcher {
   /** Ends what began so long before `time` that it cannot be completed. */
   expire(key: KeyRuns, time: Timestamp): void {
     for (let end = this.nextExpiry(key); end !== undefined && end <= time; end = this.nextExpiry(key)) {
-      const first = key.runs[0]?.cell.first
-      const over = key.runs.filter(({ cell }) => cell.first === first)
+      // one row may begin as several steps
+      const first = key.runs[0]?.cell.first.seq
+      const over = key.runs.filter(({ cell }) => cell.first.seq === first)
       key.runs = key.runs.slice(over.length)
       const matches = new Set(over.filter(({ state }) => state.awaitsEnd).map(({ cell }) => cell))
       const late = new Set(this.#verb.withinMs === undefined ? [] : over.map(({ cell }) => cell))
@@ -141,7 +142,7 @@ function merged(waiting: readonly Cell[], matches: readonly Cell[]): Cell[] {
 }
 
 function compareMatches(one: Cell, other: Cell): number {
-  if (one.first !== other.first) return one.first.seq - other.first.seq
+  if (one.first.seq !== other.first.seq) return one.first.seq - other.first.seq
   const [left, right] = [pathOf(one), pathOf(other)]
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
     const [l, r] = [left[i], right[i]]

@@ -87,6 +87,14 @@ describe('pattern', () => {
     expect(bed.side('timedOut').rows.map(({ at, sFirst, mFirst, eFirst }) => [at, sFirst, mFirst, eFirst]).sort()).toEqual([[11, 1, null, null], [11, 1, 3, null], [12, 2, null, null], [12, 2, 3, null]])
   })
 
+  test('when one row began a match and, as another step, one that was not completed, both come out at the end of their time', async () => {
+    const steps = [step('a', { optional: true }), step('b', { where: `kind === 'a'`, ...next }), step('c', { where: 'a.n > 0' }), step('d', { not: true })]
+    const bed = new OperatorBed(aroundOperator(SCHEMA, { keyBy: 'key', pattern: patternOf(steps, { within: '10ms', after: 'skipPastLast', select: { a: 'a.n', b: 'b.n', c: 'c.n' } }) }, { eventTime: 'at', sides: ['timedOut'] }), 'op')
+    await bed.process(rowsOf('a1@1 a2@1 c3@1'))
+    await bed.watermark(100)
+    expect([bed.out.rows, bed.side('timedOut').rows]).toEqual([[{ a: 1, b: 2, c: 3 }], [{ a: null, b: 1, c: null }]])
+  })
+
   test('when a row is behind the watermark, it is late and takes no part', async () => {
     const bed = new OperatorBed(aroundOperator(SCHEMA, { keyBy: 'key', pattern: patternOf([step('a'), step('b')], { within: '10ms' }) }, { eventTime: 'at' }), 'op')
     await bed.process(rowsOf('a1@5'))
