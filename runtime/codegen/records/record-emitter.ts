@@ -2,6 +2,10 @@ import type { Field } from '../../model/schema.ts'
 import { Emitter } from '../emitter.ts'
 import { keyHashExpression } from '../keys/key-hash.ts'
 import { isNumeric, KIND_SHIFT, type RecordLayout, type RecordSpec } from './record-layout.ts'
+import { SEGMENT_BYTES } from './segment-memory.ts'
+
+/** Texts of so many characters are measured before: what gets a segment of its own must fill it, or another record would follow. */
+const MEASURED = 1 << 14
 
 /** Where record `a`, which is in memory, lies: its segment, that segment's words and numbers, its first word there and what stands in it. */
 export const LOCATE = `const S = a >>> 15, I = SI[S], D = SD[S], q = A.base[S] + ((a & 32767) << 1), w = I[q]`
@@ -99,7 +103,7 @@ while ((a = x[i + 1]) !== 0) { if (x[i] === h && same(a, ${this.parts.join(', ')
       code.line(`let s = ${texts.length === 1 ? 't0' : texts.map((_, j) => `t${j}`).join(' + ')}, box = 0`)
       code.line(`if (${texts.length === 1 ? 's.length > 65535' : `s.length > 65535 && (${lengths.map((length) => `${length} > 65535`).join(' || ')})`}) { s = ${box}; box = BOXED }`)
       code.line(`let S, o, written`)
-      code.line(`for (;;) { const need = FIXED + 8 + (s.length < 16384 ? s.length * 3 : bytesOf(s)); S = g.seg`)
+      code.line(`for (;;) { const need = FIXED + 8 + (s.length < ${MEASURED} ? s.length * 3 : bytesOf(s)); S = g.seg`)
       code.line(`if (A.end[S] + need > A.size[S]) { A.roll(g, need); S = g.seg } o = A.end[S]`)
       code.line(`written = s.length === 0 ? 0 : SB[S].utf8Write(s, (A.base[S] << 2) + o + FIXED)`)
       code.line(`if (written === s.length || box !== 0 || s.isWellFormed()) break; s = ${box}; box = BOXED }`)
@@ -107,7 +111,7 @@ while ((a = x[i + 1]) !== 0) { if (x[i] === h && same(a, ${this.parts.join(', ')
       code.line(`const s = '', box = 0, written = 0; let S = g.seg`)
       code.line(`if (A.end[S] + ${fixedBytes + 8} > A.size[S]) { A.roll(g, ${fixedBytes + 8}); S = g.seg } const o = A.end[S]`)
     }
-    code.line(`const I = SI[S], D = SD[S], q = A.base[S] + (o >> 2), bytes = FIXED + written + 7 & ~7, u = A.size[S] > 262144 ? 0 : bytes >> 3`)
+    code.line(`const I = SI[S], D = SD[S], q = A.base[S] + (o >> 2), bytes = FIXED + written + 7 & ~7, u = A.size[S] > ${SEGMENT_BYTES} ? 0 : bytes >> 3`)
     code.line(`I[q] = u | ${kind} << ${KIND_SHIFT} | (written === s.length ? ONE_BYTE : 0) | box; I[q + 1] = h`)
     for (const [of, place] of numbers) code.line(`D[(q >> 1) + ${1 + place}] = ${this.#numberValue(of)}`)
     if (this.spec.chained) code.line(`I[q + ${previousWord}] = ${previous}`)
