@@ -104,8 +104,8 @@ export function takeChanged(table: KeyTable, since: number, now: number): Int32A
     if (((u[e] as number) & CHANGED) === 0) continue
     u[e] = (u[e] as number) & ~CHANGED
     changedIn[e] = now
+    table.lastChange = now
   }
-  if (count > 0) table.lastChange = now
   return found.slice(0, count)
 }
 

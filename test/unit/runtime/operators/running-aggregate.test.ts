@@ -107,6 +107,22 @@ describe('the running aggregate', () => {
     }), { numRuns: 100 })
   })
 
+  test('knows its distinct values after a checkpoint that takes the place of others that overlapped', async () => {
+    const row: Input = { k: 1, city: 'Brno', whole: 1, maybe: null, name: null, flag: true }
+    const rows = (name: string | null): Step => ({ kind: 'rows', rows: [{ ...row, name }] })
+    const freeze = (blocks: number): Step => ({ kind: 'freeze', extent: 'changes', blocks })
+    const graph = graphOf({ emit: 'everyRow' })
+    // of how many files one is made is the snapshots' business
+    for (let before = 0; before < 16; before++) {
+      const names: unknown[] = []
+      await run(graph, [
+        ...Array.from({ length: before }, () => [rows(null), freeze(1000)]).flat(), rows(null), freeze(1), rows('a'), freeze(1), freeze(2), freeze(1000),
+        { kind: 'rescale', parallelism: 1, extent: 'changes', meanwhile: [] }, rows('a'),
+      ], (slots) => { names.push(...slots.take().map((made) => made['names'])); return Promise.resolve() })
+      expect(names.slice(-2)).toEqual([1, 1])
+    }
+  })
+
   test('at intervals gives what has changed since, also before a checkpoint', async () => {
     const graph = graphOf({ emit: { every: '100ms' } })
     const slots = new OperatorSlots(graph, 'op', 1)
