@@ -1,7 +1,7 @@
 import type { Field } from '../../model/schema.ts'
 import type { Emitter } from '../emitter.ts'
 import { isText, recordHead } from './row-record.ts'
-import { textAt } from './row-texts.ts'
+import { CHUNK_BITS, textAt } from './row-texts.ts'
 import { emitStore, emitStoredCursor, emitStoredRecords, sameStoredText } from './stored-row-code.ts'
 
 /**
@@ -202,7 +202,7 @@ export function emitRecords(code: Emitter, shape: RowLogShape, group: string): v
   for (const index of numbers) code.line(`D[d++] = t.c${index}[e]`)
   code.line(`p = d * 2; I[p++] = ${hasText ? 't.w[e] << 1' : '0'}; I[p++] = ${hasText ? 't.b[e]' : '0'}`)
   for (const index of others) code.line(`I[p++] = t.${isText(fields[index] as Field) ? 'l' : 'c'}${index}[e]`)
-  if (hasText) code.line(`for (let W = t.texts.words[t.o[e] >>> 18], q = t.o[e] & 262143, end = q + (t.b[e] + 3 >> 2); q < end; q++) I[p++] = W[q]`)
+  if (hasText) code.line(`for (let W = t.texts.words[t.o[e] >>> ${CHUNK_BITS}], q = t.o[e] & ${(1 << CHUNK_BITS) - 1}, end = q + (t.b[e] + 3 >> 2); q < end; q++) I[p++] = W[q]`)
   code.line(`} }`)
   // parse: the record at word p of the views becomes row 0 of log t, its text loaded into the cursor; returns the next p
   code.line(`function parse${name}(p, I, D, B, t) { let d = p >> 1; ${isTimed ? 't.time[0] = D[d]; ' : ''}d++`)

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 
-/** Bytes of a chunk, as a power of two of words of 4 bytes, and the words' bits of an address. */
-const CHUNK_BITS = 18
+/** Words of 4 bytes of a chunk, as a power of two: the words' bits of an address. */
+export const CHUNK_BITS = 18
 const CHUNK_BYTES = 4 << CHUNK_BITS
 const MAX_CHUNKS = 1 << (31 - CHUNK_BITS)
 /** Texts are gathered up to so many characters and then written in one call, which costs as much as writing one row. */
