@@ -151,6 +151,22 @@ describe.skipIf(why !== undefined)(`a job over a real Kafka with faults${why ===
     return (await transactions(running)).filter(({ state }) => state === 'Ongoing').map(({ transactionalId }) => transactionalId)
   }
 
+  /**
+   * Right after a commit. A Kafka 4.3.1 that is alone, and is killed when it has noted that a transaction is to be committed and
+   * has written no marker yet, notes when it starts that it is, without any: who reads what is committed then waits for ever.
+   */
+  async function killBetweenCommits(running: Running): Promise<void> {
+    /** One transaction of each slot is open and all others are committed: their ids; else undefined. */
+    const openOnes = async (): Promise<string | undefined> => {
+      const all = await transactions(running)
+      const open = all.filter(({ state }) => state === 'Ongoing').map(({ transactionalId }) => transactionalId)
+      return open.length === 2 && all.every(({ state }) => state === 'Ongoing' || state.startsWith('Complete')) ? open.sort().join() : undefined
+    }
+    const before = await until('only what is written is open', openOnes)
+    await until('the next is', async () => { const now = await openOnes(); return now === undefined || now === before ? undefined : now })
+    await bed.kill()
+  }
+
   /** What was waited for; in vain, an error with how things stood. */
   async function orTell<T>(running: Running, how: () => string, waiting: Promise<T>): Promise<T> {
     const late = Promise.withResolvers<never>()
@@ -165,16 +181,16 @@ describe.skipIf(why !== undefined)(`a job over a real Kafka with faults${why ===
   }
 
   test('when the broker is killed twice while records flow, each comes out once, and the report said what was away', async () => {
-    const running = await startJob()
+    const running = await startJob({ interval: '2s' })
     const producing = flood(running.input)
     const flows = (report: JobReport, attempt: number): boolean => report.phase === 'running' && report.attempt >= attempt && report.recordsOut > 500 && (report.checkpoint?.id ?? 0) > 1
     await reportWith(running, 'flowing', (report) => flows(report, 1))
-    await bed.kill()
+    await killBetweenCommits(running)
     const away = await reportWith(running, 'in trouble', ({ error }) => error?.code === 'KAFKA_UNREACHABLE' || (error?.message.includes(bed.bootstrap) ?? false))
     expect(away.error?.message).toContain(bed.bootstrap)
     await bed.restart()
     const back = await reportWith(running, 'flowing again', (report) => report.error === null && flows(report, 1))
-    await bed.kill()
+    await killBetweenCommits(running)
     await bed.restart()
     await reportWith(running, 'checkpointing again', ({ checkpoint, error }) => error === null && (checkpoint?.id ?? 0) > (back.checkpoint?.id ?? 0) + 2)
     expect(await producing.stop()).toBeGreaterThan(500)
