@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { Writer } from '@platformatic/kafka'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { KafkaFrameBuffers } from '../../../../runtime/ports/real/kafka-frame-buffers.ts'
 import { KafkaRecordChannel } from '../../../../runtime/ports/real/kafka-record-channel.ts'
 
@@ -101,6 +101,34 @@ describe('the channel for records on a connection of the library', () => {
     const next = records.request({ key: 1, version: 12 }, Writer.create())
     socket.emit('data', Buffer.concat([frame(-1, Buffer.from('late')), frame(-2, Buffer.from('next'))]))
     expect((await next).toString()).toBe('next')
+  })
+})
+
+describe('when an answer comes in pieces', () => {
+  beforeEach(() => { vi.useFakeTimers() })
+  afterEach(() => { vi.useRealTimers() })
+
+  test('and its rest does not, the request fails, and what comes of it after all is passed over', async () => {
+    const { socket, records } = channel(100)
+    const failed = expect(records.request({ key: 1, version: 12 }, Writer.create())).rejects.toThrow('no answer within 100 ms')
+    const first = frame(-1, Buffer.alloc(50))
+    socket.emit('data', first.subarray(0, 30))
+    vi.advanceTimersByTime(100)
+    await failed
+    const next = records.request({ key: 1, version: 12 }, Writer.create())
+    socket.emit('data', Buffer.concat([first.subarray(30), frame(-2, Buffer.from('next'))]))
+    expect((await next).toString()).toBe('next')
+  })
+
+  test('it is not late while they come', async () => {
+    const { socket, records } = channel(100)
+    const answer = records.request({ key: 1, version: 12 }, Writer.create())
+    const bytes = frame(-1, Buffer.from('a long answer on a slow line'))
+    for (let at = 0; at < bytes.length; at += 9) {
+      vi.advanceTimersByTime(90)
+      socket.emit('data', bytes.subarray(at, at + 9))
+    }
+    expect((await answer).toString()).toBe('a long answer on a slow line')
   })
 })
 
