@@ -169,7 +169,7 @@ export class ChainWorker {
     })
   }
 
-  /** `fence` comes with a new attempt and `stop` with the running one: both leave nothing running. */
+  /** `fence` comes with a new attempt, or to who came back with one that is over; `stop` with the running one. Both leave nothing running. */
   async #stopOlder(attempt: Attempt): Promise<void> {
     const running = this.#running
     this.#running = undefined

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import type { Row } from '../../runtime/model/schema.ts'
 import type { SnapshotExtent } from '../../runtime/model/snapshot.ts'
 import type { OperatorSlots } from './operator-slots.ts'
 
@@ -38,5 +39,19 @@ export async function takeStep<Meanwhile>(slots: OperatorSlots, step: Checkpoint
     case 'read': slots.read(step.blocks); break
     case 'fail': slots.fail(); break
     case 'rescale': await slots.rescale(step.parallelism, step.extent, () => onMeanwhile(step.meanwhile)); break
+  }
+}
+
+/** Takes steps one after the other; `onRows` is called before the slots get rows, and what it gives after that. */
+export async function takeSteps<Input extends Row>(slots: OperatorSlots, steps: readonly (RowsStep<Input> | CheckpointStep<Input[]>)[], onRows: (rows: Input[]) => () => void): Promise<void> {
+  for (const step of steps) {
+    if (step.kind !== 'rows') {
+      await takeStep(slots, step, (rows) => slots.process(rows))
+      continue
+    }
+    await slots.advance(step.wait)
+    const check = onRows(step.rows)
+    await slots.process(step.rows)
+    check()
   }
 }

@@ -268,11 +268,13 @@ describe.skipIf(why !== undefined)(`a job over a real Kafka with faults${why ===
     await producing.stop()
   })
 
-  test.each(['what it had open is fenced', 'having nothing open, it opens nothing to stay'])('when a worker that was given up wakes, %s, and its records come out once, from others', async (what) => {
+  test.each([
+    ['what it had open is fenced', 'while records flow'], ['having nothing open, it opens nothing to stay', 'between records'],
+  ] as const)('when a worker that was given up wakes, %s, and its records come out once, from others', async (_, asleep) => {
     const running = await startJob()
     let producing = flood(running.input)
     const { checkpoint: flowing } = await reportWith(running, 'flowing', ({ recordsOut, checkpoint }) => recordsOut > 500 && (checkpoint?.id ?? 0) > 1)
-    if (what.startsWith('having nothing open')) {
+    if (asleep === 'between records') {
       await producing.stop()
       await reportWith(running, 'past the last record', (report) => (report.checkpoint?.id ?? 0) > (flowing?.id ?? 0) + 2)
       await until('nothing is open', async () => (await openTransactions(running)).length === 0 ? true : undefined)

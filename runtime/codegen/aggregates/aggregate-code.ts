@@ -42,7 +42,7 @@ export function declareValue(code: Emitter, variable: string, name: string, valu
 }
 
 /** Whether the first row of an entry may be refused when the entry is there already. */
-export function mayRefuseFirst(codes: readonly AggregateCode[]): boolean { return codes.some(({ refusesFirst }) => refusesFirst === true) }
+function mayRefuseFirst(codes: readonly AggregateCode[]): boolean { return codes.some(({ refusesFirst }) => refusesFirst === true) }
 
 /** Prepares and stores a row in entry e. `undo`: statements that take back what was made for the row, when it is refused. */
 export function emitAddTo(code: Emitter, codes: readonly AggregateCode[], undo: string | undefined): void {

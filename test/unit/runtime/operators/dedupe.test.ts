@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
-import { rowsAndCheckpoints, takeStep } from '../../../harness/checkpoint-steps.ts'
+import { rowsAndCheckpoints, takeSteps } from '../../../harness/checkpoint-steps.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
@@ -26,17 +26,10 @@ describe('dedupe', () => {
       const graph = aroundOperator(SCHEMA, { keyBy: ['a', 'b'], dedupe: { keep, ...more } }, { eventTime: 'at', memory, maxParallelism: 4 })
       const slots = new OperatorSlots(graph, 'op', 1)
       const plain = new PlainDedupe(keep, 'ttl' in more ? 100 : Infinity)
-      for (const step of steps) {
-        if (step.kind !== 'rows') {
-          await takeStep(slots, step, (rows) => slots.process(rows))
-          continue
-        }
-        const { rows, wait } = step
-        await slots.advance(wait)
+      await takeSteps(slots, steps, (rows) => {
         const expected = rows.filter((row) => plain.take(keyOf(row), Number(row[order]), slots.clock.now()))
-        await slots.process(rows)
-        expect(lines(slots.take())).toEqual(lines(expected))
-      }
+        return () => { expect(lines(slots.take())).toEqual(lines(expected)) }
+      })
     }), { numRuns: 40 })
   })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
-import { rowsAndCheckpoints, takeStep } from '../../../harness/checkpoint-steps.ts'
+import { rowsAndCheckpoints, takeSteps } from '../../../harness/checkpoint-steps.ts'
 import { aroundOperator } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 
@@ -14,21 +14,16 @@ describe('reduce', () => {
     await fc.assert(fc.asyncProperty(fc.array(rowsAndCheckpoints(row), { maxLength: 30, size: 'max' }), fc.constantFrom('1Ki', undefined), async (steps, memory) => {
       const slots = new OperatorSlots(reduced({}, memory), 'op', 2)
       const last = new Map<number, Row>()
-      for (const step of steps) {
-        if (step.kind !== 'rows') {
-          await takeStep(slots, step, (rows) => slots.process(rows))
-          continue
-        }
-        await slots.process(step.rows)
-        const expected = step.rows.map((current): Row => {
+      await takeSteps(slots, steps, (rows) => {
+        const expected = rows.map((current): Row => {
           const previous = last.get(current.k) as typeof current | undefined
           const next = previous === undefined ? current : { k: current.k, price: Math.max(previous.price, current.price), note: current.note ?? previous.note }
           last.set(current.k, next)
           return next
         })
-        const bySlot = (rows: readonly Row[]): string[] => rows.map((made) => JSON.stringify(made)).sort()
-        expect(bySlot(slots.take())).toEqual(bySlot(expected))
-      }
+        const bySlot = (some: readonly Row[]): string[] => some.map((made) => JSON.stringify(made)).sort()
+        return () => { expect(bySlot(slots.take())).toEqual(bySlot(expected)) }
+      })
       expect(slots.errors()).toEqual([])
     }), { numRuns: 40 })
   })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
-import { rowsAndCheckpoints, takeStep } from '../../../harness/checkpoint-steps.ts'
+import { rowsAndCheckpoints, takeSteps } from '../../../harness/checkpoint-steps.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
@@ -32,17 +32,10 @@ describe('topN', () => {
       const graph = aroundOperator(SCHEMA, { keyBy: ['a', 'b'], topN: { n, by: 'price', order, ...more } }, { memory, maxParallelism: 4 })
       const slots = new OperatorSlots(graph, 'op', 1)
       const plain = new PlainTopN({ n, by: 'price', order, ...('rank' in more ? { rank: 'place' } : {}), ...('ttl' in more ? { ttlMs: 100 } : {}) })
-      for (const step of steps) {
-        if (step.kind !== 'rows') {
-          await takeStep(slots, step, (rows) => slots.process(rows))
-          continue
-        }
-        const { rows, wait } = step
-        await slots.advance(wait)
+      await takeSteps(slots, steps, (rows) => {
         const expected = rows.flatMap((row) => plain.take(keyOf(row), row, slots.clock.now()))
-        await slots.process(rows)
-        expect(byKey(slots.take())).toEqual(byKey(expected))
-      }
+        return () => { expect(byKey(slots.take())).toEqual(byKey(expected)) }
+      })
     }), { numRuns: 30 })
   })
 
