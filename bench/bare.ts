@@ -5,8 +5,9 @@ import type { Row } from '../runtime/model/schema.ts'
 import { compileReadAll } from './read-all.ts'
 
 /**
- * The generator without an engine: events made, bids as rows, every field read. What it costs per event is what the cost
- * of a query is counted from. Arguments: events of the warm-up, events measured. Prints nanoseconds of CPU per event.
+ * The generator without an engine: events made, bids as rows, every field read. What it costs per event is what the
+ * cost of a query is counted from. Arguments: events of the warm-up, events measured. Prints nanoseconds of CPU per
+ * event.
  */
 const [warm = 4_000_000, measured = 12_000_000] = process.argv.slice(2).map(Number)
 const BidRow = compileRowClass(NEXMARK_BIDS)
@@ -20,8 +21,19 @@ function run(from: number, until: number): void {
   for (let n = from; n < until; n++) {
     const event = generator.event(n)
     if (event.kind !== 'bid') continue
-    rows[count++] = new BidRow(event.auction, event.bidder, event.price, event.channel, event.url, event.dateTime, event.extra)
-    if (count === rows.length) { checksum += readAll(rows, count); count = 0 }
+    rows[count++] = new BidRow(
+      event.auction,
+      event.bidder,
+      event.price,
+      event.channel,
+      event.url,
+      event.dateTime,
+      event.extra,
+    )
+    if (count === rows.length) {
+      checksum += readAll(rows, count)
+      count = 0
+    }
   }
   checksum += readAll(rows, count)
 }

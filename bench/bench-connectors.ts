@@ -7,14 +7,25 @@ import { compileReadAll } from './read-all.ts'
 import { RowHash, type HashedRows } from './row-hash.ts'
 
 /** What a worker process has seen; printed when it ends. */
-export interface WorkerFigures { rows: number; checksum: number; hash: number; finalRows: number; firstRowAt: number | null }
+export interface WorkerFigures {
+  rows: number
+  checksum: number
+  hash: number
+  finalRows: number
+  firstRowAt: number | null
+}
 
 export const figures: WorkerFigures = { rows: 0, checksum: 0, hash: 0, finalRows: 0, firstRowAt: null }
 
 /** Of every row with `emittedAt`, in the order of arrival. */
 const latenciesMs: number[] = []
 
-export interface Latencies { records: number; p50: number; p99: number; p999: number }
+export interface Latencies {
+  records: number
+  p50: number
+  p99: number
+  p999: number
+}
 
 /** Of all but the first third, which is warm-up; null when nothing was measured. */
 export function latencies(): Latencies | null {
@@ -24,7 +35,9 @@ export function latencies(): Latencies | null {
 }
 
 /** Microseconds matter for latency, so not Date.now. */
-function wallMs(): number { return performance.timeOrigin + performance.now() }
+function wallMs(): number {
+  return performance.timeOrigin + performance.now()
+}
 
 /** What is hashed, as JSON. Hashing costs more than most queries, so only the run that checks results does it. */
 const hashed = process.env['MILLRACE_BENCH_HASH']
@@ -65,7 +78,8 @@ function noteLatencies(rows: readonly Row[], count: number): void {
 
 const TICKS: Schema = {
   fields: [
-    { name: 'key', type: 'long', nullable: false }, { name: 'value', type: 'long', nullable: false },
+    { name: 'key', type: 'long', nullable: false },
+    { name: 'value', type: 'long', nullable: false },
     { name: 'emittedAt', type: 'double', nullable: false },
   ],
 }
@@ -74,14 +88,20 @@ const TICKS: Schema = {
 const ticks: SourceConnector & { fixedSchema(): Schema } = {
   validate: () => [],
   fixedSchema: () => TICKS,
-  enumerator: () => ({ discover: async (known) => known.length > 0 ? [...known] : [{ id: 'ticks', position: 0, finished: false }], close: async () => undefined }),
+  enumerator: () => ({
+    discover: async (known) => (known.length > 0 ? [...known] : [{ id: 'ticks', position: 0, finished: false }]),
+    close: async () => undefined,
+  }),
   reader(context, Rows) {
     const perMs = Number(context.verb.options['perSecond']) / 1000
     const total = Number(context.verb.options['records'])
     let next = 0
     let startedAt = 0
     return {
-      async open(splits) { next = Number(splits[0]?.position ?? total); startedAt = wallMs() - next / perMs },
+      async open(splits) {
+        next = Number(splits[0]?.position ?? total)
+        startedAt = wallMs() - next / perMs
+      },
       async poll(maxRows) {
         const due = Math.min(total, Math.floor((wallMs() - startedAt) * perMs), next + maxRows)
         if (due <= next) return undefined

@@ -18,7 +18,10 @@ export type Figures = WorkerFigures & { cpuMs: number; peakRssMb: number; latenc
 
 const TOKEN = 'bench'
 
-/** One job: the coordinator in this process, every subtask a real worker process, all pinned to one core where that can be done. */
+/**
+ * One job: the coordinator in this process, every subtask a real worker process, all pinned to one core where that
+ * can be done.
+ */
 export class BenchJob {
   readonly #folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   readonly #worker: string
@@ -37,7 +40,13 @@ export class BenchJob {
     const env = this.#environment()
     const ports = realPorts({ logger: createLogger({ to: 'stderr', level: 'warn' }), printLine: () => undefined })
     const anywhere = { host: '127.0.0.1', port: 0 }
-    this.#running = await startCoordinator(readRuntimeConfig(env), { control: anywhere, http: anywhere }, ports, realHttp, benchConnectors)
+    this.#running = await startCoordinator(
+      readRuntimeConfig(env),
+      { control: anywhere, http: anywhere },
+      ports,
+      realHttp,
+      benchConnectors,
+    )
     this.#addWorkers(spec)
   }
 
@@ -46,7 +55,9 @@ export class BenchJob {
     this.#running?.coordinator.setTarget({ revision: JSON.stringify(spec), spec, desiredState: 'running' })
   }
 
-  report(): JobReport | undefined { return this.#running?.coordinator.report() }
+  report(): JobReport | undefined {
+    return this.#running?.coordinator.report()
+  }
 
   /** Resolves with the first report that holds; rejects when the job fails. */
   async until(holds: (report: JobReport) => boolean): Promise<JobReport> {
@@ -54,23 +65,31 @@ export class BenchJob {
       const report = this.report()
       if (report?.phase === 'failed') throw new Error(`${report.error?.code}: ${report.error?.message}`)
       if (report && holds(report)) return report
-      await new Promise((done) => { setTimeout(done, 20) })
+      await new Promise((done) => {
+        setTimeout(done, 20)
+      })
     }
   }
 
   /** Resident memory of each worker now, in MB. */
   residentMb(): number[] {
-    return [...this.#workers.values()].map(({ process: { pid } }) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024)
+    return [...this.#workers.values()].map(
+      ({ process: { pid } }) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024,
+    )
   }
 
   /** Ends all processes; what each worker used. */
   async end(): Promise<Figures[]> {
-    const all = await Promise.all([...this.#workers.values()].map(async (worker) => {
-      const gone = new Promise((done) => { worker.process.once('close', done) })
-      worker.process.kill('SIGTERM')
-      await gone
-      return JSON.parse(worker.output) as Figures
-    }))
+    const all = await Promise.all(
+      [...this.#workers.values()].map(async (worker) => {
+        const gone = new Promise((done) => {
+          worker.process.once('close', done)
+        })
+        worker.process.kill('SIGTERM')
+        await gone
+        return JSON.parse(worker.output) as Figures
+      }),
+    )
     await this.#running?.close()
     rmSync(this.#folder, { recursive: true })
     return all
@@ -85,17 +104,31 @@ export class BenchJob {
       const child = spawn(pinned[0] ?? '', pinned.slice(1), {
         stdio: ['ignore', 'pipe', 'inherit'],
         env: {
-          ...process.env, ...this.#environment(), ...this.#env, MILLRACE_CHAIN: chain.id, MILLRACE_SLOT: String(slot), MILLRACE_POD_NAME: id,
-          MILLRACE_COORDINATOR: `${control?.host}:${control?.port}`, MILLRACE_DATA_PORT: '0',
+          ...process.env,
+          ...this.#environment(),
+          ...this.#env,
+          MILLRACE_CHAIN: chain.id,
+          MILLRACE_SLOT: String(slot),
+          MILLRACE_POD_NAME: id,
+          MILLRACE_COORDINATOR: `${control?.host}:${control?.port}`,
+          MILLRACE_DATA_PORT: '0',
         },
       })
       const worker = { process: child, output: '' }
-      child.stdout?.on('data', (bytes: Buffer) => { worker.output += bytes.toString() })
+      child.stdout?.on('data', (bytes: Buffer) => {
+        worker.output += bytes.toString()
+      })
       this.#workers.set(id, worker)
     }
   }
 
   #environment(): Record<string, string> {
-    return { MILLRACE_JOB: 'bench', MILLRACE_JOB_UID: 'bench', MILLRACE_TOKEN: TOKEN, MILLRACE_STORE: this.#folder, MILLRACE_BASE_DIR: this.#folder }
+    return {
+      MILLRACE_JOB: 'bench',
+      MILLRACE_JOB_UID: 'bench',
+      MILLRACE_TOKEN: TOKEN,
+      MILLRACE_STORE: this.#folder,
+      MILLRACE_BASE_DIR: this.#folder,
+    }
   }
 }

@@ -11,7 +11,13 @@ import type { Query } from './queries.ts'
 const EVENTS = { short: 4_000_000, long: 12_000_000 }
 const HASHED_EVENTS = 1_000_000
 
-interface Run { cpuMs: number; rows: number; hash: number; finalRows: number; peakRssMb: number }
+interface Run {
+  cpuMs: number
+  rows: number
+  hash: number
+  finalRows: number
+  peakRssMb: number
+}
 
 /**
  * What the engine costs per event, as in the note on the Flink baseline: CPU of all workers between `short` and `long`
@@ -20,8 +26,16 @@ interface Run { cpuMs: number; rows: number; hash: number; finalRows: number; pe
  * `rounds` repeat all. With `flink`, each round also runs Flink, its best is what ours is compared with, and the result
  * rows of the two must be the same.
  */
-export async function engineCost(name: string, query: Query, rounds: number, events = query.events ?? EVENTS, flink?: FlinkSeconds): Promise<Figure> {
-  const checked = await runToEnd(query.spec(HASHED_EVENTS), { MILLRACE_BENCH_HASH: JSON.stringify(FLINK_QUERIES[name]?.compared ?? {}) })
+export async function engineCost(
+  name: string,
+  query: Query,
+  rounds: number,
+  events = query.events ?? EVENTS,
+  flink?: FlinkSeconds,
+): Promise<Figure> {
+  const checked = await runToEnd(query.spec(HASHED_EVENTS), {
+    MILLRACE_BENCH_HASH: JSON.stringify(FLINK_QUERIES[name]?.compared ?? {}),
+  })
   const costs: number[] = []
   const flinkCosts: number[] = []
   const cpuSeconds: number[] = []
@@ -37,8 +51,15 @@ export async function engineCost(name: string, query: Query, rounds: number, eve
   const { value } = figureOf('', '', cpuSeconds)
   const bar = flink === undefined ? query.flinkNs : Math.min(...flinkCosts)
   return figureOf(name, 'ns/event', costs, {
-    events: counted, cpuSeconds: value, eventsPerCpuSecond: Math.round(counted / value), rows: checked.rows, rowsHash: checked.hash.toString(16),
-    target: bar * query.share, flink: bar, ...(query.limits === undefined ? {} : { limits: query.limits }), ...(flink === undefined ? {} : { flinkRun: { rows: comparedRows(name, checked) } }),
+    events: counted,
+    cpuSeconds: value,
+    eventsPerCpuSecond: Math.round(counted / value),
+    rows: checked.rows,
+    rowsHash: checked.hash.toString(16),
+    target: bar * query.share,
+    flink: bar,
+    ...(query.limits === undefined ? {} : { limits: query.limits }),
+    ...(flink === undefined ? {} : { flinkRun: { rows: comparedRows(name, checked) } }),
   })
 }
 
@@ -51,9 +72,17 @@ function comparedRows(name: string, ours: Run): 'equal' | 'DIFFERENT' | 'not com
 
 /** Nanoseconds of CPU per event of the generator alone (bare.ts). */
 export function bareNs(warm: number, measured: number): number {
-  const command = [process.execPath, ...NODE_FLAGS, join(import.meta.dirname, 'bare.ts'), String(warm), String(measured)]
+  const command = [
+    process.execPath,
+    ...NODE_FLAGS,
+    join(import.meta.dirname, 'bare.ts'),
+    String(warm),
+    String(measured),
+  ]
   const pinned = process.platform === 'linux' ? ['taskset', '-c', '0', ...command] : command
-  const { nsPerEvent } = JSON.parse(execFileSync(pinned[0] ?? '', pinned.slice(1), { encoding: 'utf8' })) as { nsPerEvent: number }
+  const { nsPerEvent } = JSON.parse(execFileSync(pinned[0] ?? '', pinned.slice(1), { encoding: 'utf8' })) as {
+    nsPerEvent: number
+  }
   return nsPerEvent
 }
 
@@ -63,6 +92,13 @@ async function runToEnd(spec: object, env: Readonly<Record<string, string>> = {}
   bench.target(spec)
   await bench.until((report) => report.phase === 'finished')
   const all = await bench.end()
-  const sum = (pick: (figures: (typeof all)[number]) => number): number => all.reduce((total, figures) => total + pick(figures), 0)
-  return { cpuMs: sum((f) => f.cpuMs), rows: sum((f) => f.rows), hash: sum((f) => f.hash), finalRows: sum((f) => f.finalRows), peakRssMb: sum((f) => f.peakRssMb) }
+  const sum = (pick: (figures: (typeof all)[number]) => number): number =>
+    all.reduce((total, figures) => total + pick(figures), 0)
+  return {
+    cpuMs: sum((f) => f.cpuMs),
+    rows: sum((f) => f.rows),
+    hash: sum((f) => f.hash),
+    finalRows: sum((f) => f.finalRows),
+    peakRssMb: sum((f) => f.peakRssMb),
+  }
 }

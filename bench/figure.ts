@@ -40,7 +40,10 @@ export function isReached({ value, target, atLeast }: Figure): boolean | undefin
 export function figureText(figure: Figure): string {
   const { name, unit, value, min, max, runs, target, flink, flinkRun, note } = figure
   const spread = runs > 1 ? ` (${short(min)} – ${short(max)}, ${runs} runs)` : ''
-  const bar = target === undefined ? '' : `   ${isReached(figure) === true ? 'reached' : 'NOT REACHED'}: ${figure.atLeast === true ? '≥' : '≤'} ${short(target)}${flink === undefined ? '' : `, Flink ${short(flink)}${flinkRun === undefined ? '' : ` in this run, rows ${flinkRun.rows}`}`}`
+  const bar =
+    target === undefined
+      ? ''
+      : `   ${isReached(figure) === true ? 'reached' : 'NOT REACHED'}: ${figure.atLeast === true ? '≥' : '≤'} ${short(target)}${flink === undefined ? '' : `, Flink ${short(flink)}${flinkRun === undefined ? '' : ` in this run, rows ${flinkRun.rows}`}`}`
   return `${name.padEnd(34)} ${short(value).padStart(9)} ${unit}${spread}${bar}${note === undefined ? '' : `   ${note}`}`
 }
 

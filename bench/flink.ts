@@ -9,10 +9,20 @@ import { FLINK_QUERIES, type FlinkQuery } from './flink-queries.ts'
 import { RowHash } from './row-hash.ts'
 
 /** Of one process; `events`, `cpuSeconds` and `nsPerEvent` from the mark after the warm-up to the end of the job. */
-interface FlinkRun { events: number; cpuSeconds: number; nsPerEvent: number; rows: number; finalRows: number; hash: string }
+interface FlinkRun {
+  events: number
+  cpuSeconds: number
+  nsPerEvent: number
+  rows: number
+  finalRows: number
+  hash: string
+}
 
 /** CPU seconds of a run before its mark (compiling comes to rest) and behind it. */
-export interface FlinkSeconds { warm: number; counted: number }
+export interface FlinkSeconds {
+  warm: number
+  counted: number
+}
 
 const PROJECT = join(import.meta.dirname, 'flink')
 /** Built classes and Flink's own, kept from run to run. */
@@ -20,9 +30,26 @@ const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), '
 const CLASS_PATH = `${join(CACHE, 'flink-bench-1.jar')}:${join(CACHE, 'lib', '*')}`
 /** Loaded classes as Java keeps them: a start of 5 s instead of 10; nothing that is counted changes. */
 const CLASS_ARCHIVE = join(CACHE, 'classes.jsa')
-const OPENED = ['util', 'lang', 'net', 'io', 'nio', 'lang.reflect', 'text', 'time', 'util.concurrent', 'util.concurrent.atomic', 'util.concurrent.locks']
-const JAVA_FLAGS = [...OPENED.map((name) => `java.${name}`), 'sun.nio.ch'].map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`)
-const COLLECTORS = { serial: ['-XX:+UseSerialGC'], parallel: ['-XX:+UseParallelGC', '-XX:+UseTransparentHugePages', '-XX:+AlwaysPreTouch'] }
+const OPENED = [
+  'util',
+  'lang',
+  'net',
+  'io',
+  'nio',
+  'lang.reflect',
+  'text',
+  'time',
+  'util.concurrent',
+  'util.concurrent.atomic',
+  'util.concurrent.locks',
+]
+const JAVA_FLAGS = [...OPENED.map((name) => `java.${name}`), 'sun.nio.ch'].map(
+  (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`,
+)
+const COLLECTORS = {
+  serial: ['-XX:+UseSerialGC'],
+  parallel: ['-XX:+UseParallelGC', '-XX:+UseTransparentHugePages', '-XX:+AlwaysPreTouch'],
+}
 const CHECKED_EVENTS = 200_000
 /** Of the generator alone. */
 const SMALL: FlinkQuery = { api: 'datastream', heapGb: 1, collector: 'serial' }
@@ -31,7 +58,8 @@ const SMALL: FlinkQuery = { api: 'datastream', heapGb: 1, collector: 'serial' }
 export function lackingForFlink(): string | undefined {
   const java = spawnSync('java', ['-version'], { encoding: 'utf8' })
   const major = Number(/version "(\d+)/.exec(java.stderr ?? '')?.[1] ?? NaN)
-  if (!(major >= 17)) return Number.isNaN(major) ? '`java` is not there (17 is needed)' : `\`java\` is version ${major} (17 is needed)`
+  if (!(major >= 17))
+    return Number.isNaN(major) ? '`java` is not there (17 is needed)' : `\`java\` is version ${major} (17 is needed)`
   return spawnSync('mvn', ['-v']).status === 0 ? undefined : '`mvn` is not there'
 }
 
@@ -44,14 +72,20 @@ export function buildFlink(): void {
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
   mkdirSync(CACHE, { recursive: true })
   rmSync(CLASS_ARCHIVE, { force: true })
-  execFileSync('mvn', ['-q', '-B', '-f', join(PROJECT, 'pom.xml'), `-Dout=${CACHE}`, 'clean', 'package'], { stdio: ['ignore', 'inherit', 'inherit'] })
+  execFileSync('mvn', ['-q', '-B', '-f', join(PROJECT, 'pom.xml'), `-Dout=${CACHE}`, 'clean', 'package'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   java('q8', { ...SMALL, api: 'sql' }, [`-XX:ArchiveClassesAtExit=${CLASS_ARCHIVE}`], ['events=100000'])
   writeFileSync(stampFile, stamp)
 }
 
 /** Throws unless the generator in Java makes the same events as Millrace's. */
 export function checkEvents(): void {
-  const hashes = { bid: new RowHash(NEXMARK_BIDS), auction: new RowHash(NEXMARK_AUCTIONS), person: new RowHash(NEXMARK_PERSONS) }
+  const hashes = {
+    bid: new RowHash(NEXMARK_BIDS),
+    auction: new RowHash(NEXMARK_AUCTIONS),
+    person: new RowHash(NEXMARK_PERSONS),
+  }
   const generator = new NexmarkGenerator()
   for (let n = 0; n < CHECKED_EVENTS; n++) {
     const event = generator.event(n)
@@ -59,7 +93,10 @@ export function checkEvents(): void {
   }
   const ours = ((hashes.bid.sum + hashes.auction.sum + hashes.person.sum) % 2 ** 48).toString(16)
   const theirs = run('bare', SMALL, [`events=${CHECKED_EVENTS}`, 'hash=all', 'key=-1'])
-  if (theirs.hash !== ours) throw new Error(`the generator in Java makes other events: hash ${theirs.hash} over ${theirs.rows}, Millrace's ${ours} over ${CHECKED_EVENTS}`)
+  if (theirs.hash !== ours)
+    throw new Error(
+      `the generator in Java makes other events: hash ${theirs.hash} over ${theirs.rows}, Millrace's ${ours} over ${CHECKED_EVENTS}`,
+    )
 }
 
 /** Nanoseconds of CPU per event of Flink's process without the generator, which was measured alone just before. */
@@ -69,17 +106,28 @@ export function flinkNs(name: string, { warm, counted }: FlinkSeconds): number {
   return run(name, queryNamed(name), [`warm=${warm}`, `counted=${counted}`]).nsPerEvent - bare
 }
 
-/** Nanoseconds of CPU per record from Kafka to Kafka: of Flink's process over the topic `long` less over `short`, which is `events` shorter. */
+/**
+ * Nanoseconds of CPU per record from Kafka to Kafka: of Flink's process over the topic `long` less over `short`,
+ * which is `events` shorter.
+ */
 export function flinkKafkaNs(name: string, brokers: string, events: number): number {
-  return run(name, { api: 'datastream', heapGb: 2, collector: 'serial' }, [`brokers=${brokers}`, `events=${events}`]).nsPerEvent
+  return run(name, { api: 'datastream', heapGb: 2, collector: 'serial' }, [`brokers=${brokers}`, `events=${events}`])
+    .nsPerEvent
 }
 
-/** Result rows over the first `events` events, and their hash as bench/row-hash.ts makes it. Undefined for rows that cannot be compared. */
+/**
+ * Result rows over the first `events` events, and their hash as bench/row-hash.ts makes it. Undefined for rows that
+ * cannot be compared.
+ */
 export function flinkRows(name: string, events: number): { rows: number; finalRows: number; hash: string } | undefined {
   const { api, miniBatch, compared } = queryNamed(name)
   if (compared === undefined) return undefined
   // a short run, in which touching a large heap would take most of the time
-  return run(name, { api, heapGb: 4, collector: 'serial', ...(miniBatch === undefined ? {} : { miniBatch }) }, [`events=${events}`, `hash=${(compared.columns ?? compared.fields).join(',')}`, `key=${compared.key ?? -1}`])
+  return run(name, { api, heapGb: 4, collector: 'serial', ...(miniBatch === undefined ? {} : { miniBatch }) }, [
+    `events=${events}`,
+    `hash=${(compared.columns ?? compared.fields).join(',')}`,
+    `key=${compared.key ?? -1}`,
+  ])
 }
 
 function queryNamed(name: string): FlinkQuery {
@@ -92,15 +140,36 @@ function run(name: string, query: FlinkQuery, options: readonly string[]): Flink
   return java(name, query, existsSync(CLASS_ARCHIVE) ? [`-XX:SharedArchiveFile=${CLASS_ARCHIVE}`] : [], options)
 }
 
-function java(name: string, { api, heapGb, collector, miniBatch }: FlinkQuery, flags: readonly string[], options: readonly string[]): FlinkRun {
+function java(
+  name: string,
+  { api, heapGb, collector, miniBatch }: FlinkQuery,
+  flags: readonly string[],
+  options: readonly string[],
+): FlinkRun {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-flink-'))
   try {
     const command = [
-      'java', `-Xms${heapGb}g`, `-Xmx${heapGb}g`, ...COLLECTORS[collector], ...flags, ...JAVA_FLAGS, `-Djava.io.tmpdir=${folder}`, '-cp', CLASS_PATH, 'millrace.bench.FlinkBench',
-      `query=${name}`, `api=${api}`, `miniBatch=${String(miniBatch ?? false)}`, `checkpoints=${folder}`, ...options,
+      'java',
+      `-Xms${heapGb}g`,
+      `-Xmx${heapGb}g`,
+      ...COLLECTORS[collector],
+      ...flags,
+      ...JAVA_FLAGS,
+      `-Djava.io.tmpdir=${folder}`,
+      '-cp',
+      CLASS_PATH,
+      'millrace.bench.FlinkBench',
+      `query=${name}`,
+      `api=${api}`,
+      `miniBatch=${String(miniBatch ?? false)}`,
+      `checkpoints=${folder}`,
+      ...options,
     ]
     const pinned = process.platform === 'linux' ? ['taskset', '-c', '0', ...command] : command
-    const output = execFileSync(pinned[0] ?? '', pinned.slice(1), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+    const output = execFileSync(pinned[0] ?? '', pinned.slice(1), {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const result = /^RESULT (.*)$/m.exec(output)?.[1]
     if (result === undefined) throw new Error(`Flink's ${name} ended without a result: ${output}`)
     return JSON.parse(result) as FlinkRun

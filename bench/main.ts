@@ -10,23 +10,51 @@ import { writeReadme } from './readme.ts'
 import { state } from './state.ts'
 
 /**
- * `npm run bench [-- name…] [--events N] [--rounds N] [--with-flink] [--json]`: the figures of bench/README.md, each in fresh worker
- * processes pinned to one core. Without names all run and the tables of the README are written anew. `--with-flink` runs
- * Flink in turn with every query, `--flink-seconds N` of CPU each (and as many of warm-up, at most 12).
+ * `npm run bench [-- name…] [--events N] [--rounds N] [--with-flink] [--json]`: the figures of bench/README.md,
+ * each in fresh worker processes pinned to one core. Without names all run and the tables of the README are written
+ * anew. `--with-flink` runs Flink in turn with every query, `--flink-seconds N` of CPU each (and as many of
+ * warm-up, at most 12).
  */
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { events: { type: 'string' }, rounds: { type: 'string', default: '1' }, json: { type: 'boolean', default: false },
-    'with-flink': { type: 'boolean', default: false }, 'flink-seconds': { type: 'string', default: '15' } },
+  options: {
+    events: { type: 'string' },
+    rounds: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+    'with-flink': { type: 'boolean', default: false },
+    'flink-seconds': { type: 'string', default: '15' },
+  },
 })
 const rounds = Number(options.rounds)
-const events = options.events === undefined ? undefined : { short: Math.round(Number(options.events) / 4), long: Number(options.events) }
+const events =
+  options.events === undefined
+    ? undefined
+    : { short: Math.round(Number(options.events) / 4), long: Number(options.events) }
 const flink = options['with-flink'] ? flinkOf(Number(options['flink-seconds'])) : undefined
 
 const SECTIONS: Readonly<Record<string, () => Promise<Figure[]>>> = {
-  generator: async () => [figureOf('generator alone', 'ns/event', Array.from({ length: rounds }, () => bareNs(4_000_000, 8_000_000)))],
-  ...Object.fromEntries(Object.entries(QUERIES).map(([name, query]) => [name, async () => [await engineCost(name, query, rounds, events ?? query.events, name in FLINK_QUERIES ? flink : undefined)]])),
-  latency, start, idle, rescale, 'rescale-state': rescaleWithState, state: () => Promise.resolve(state()), kafka: () => kafka(rounds, flink),
+  generator: async () => [
+    figureOf(
+      'generator alone',
+      'ns/event',
+      Array.from({ length: rounds }, () => bareNs(4_000_000, 8_000_000)),
+    ),
+  ],
+  ...Object.fromEntries(
+    Object.entries(QUERIES).map(([name, query]) => [
+      name,
+      async () => [
+        await engineCost(name, query, rounds, events ?? query.events, name in FLINK_QUERIES ? flink : undefined),
+      ],
+    ]),
+  ),
+  latency,
+  start,
+  idle,
+  rescale,
+  'rescale-state': rescaleWithState,
+  state: () => Promise.resolve(state()),
+  kafka: () => kafka(rounds, flink),
 }
 
 const unknown = positionals.filter((name) => !(name in SECTIONS))

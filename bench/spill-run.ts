@@ -12,7 +12,10 @@ import { LogStateStore } from '../runtime/state/log-state-store.ts'
 export interface SpillFigures {
   fill: number
   /** Per CPU second. */
-  loads: Record<string, { perCpuSecond: number; residentMB: number; onDiskMB: number; fileMB: number; worstBatchMs: number }>
+  loads: Record<
+    string,
+    { perCpuSecond: number; residentMB: number; onDiskMB: number; fileMB: number; worstBatchMs: number }
+  >
 }
 
 const BATCH = 1000
@@ -20,24 +23,52 @@ const GROUPS = 128
 const MB = 1024 * 1024
 const keys = Number(process.argv[2])
 const limitMB = Number(process.argv[3])
-const PADS = Array.from({ length: 64 }, (_, i) => 'lorem-ipsum-dolor-sit-amet-consectetur-adipiscing'.slice(i % 7, 20 + i % 23))
+const PADS = Array.from({ length: 64 }, (_, i) =>
+  'lorem-ipsum-dolor-sit-amet-consectetur-adipiscing'.slice(i % 7, 20 + (i % 23)),
+)
 
 const long = (name: string): Field => ({ name, type: 'long', nullable: false })
 const text = (name: string): Field => ({ name, type: 'string', nullable: false })
-const fields = [long('auction'), long('bidder'), long('price'), text('channel'), text('url'), long('dateTime'), text('extra')]
+const fields = [
+  long('auction'),
+  long('bidder'),
+  long('price'),
+  text('channel'),
+  text('url'),
+  long('dateTime'),
+  text('extra'),
+]
 const RowOf = compileRowClass({ fields })
 let time = 0
-const makeRow = (n: number): Row => new RowOf(n, n * 31 % 10_007, n * 7 % 100_003, `channel-${n % 9999}`, `https://www.nexmark.com/item.htm?id=${n}`, ++time, PADS[n & 63])
+const makeRow = (n: number): Row =>
+  new RowOf(
+    n,
+    (n * 31) % 10_007,
+    (n * 7) % 100_003,
+    `channel-${n % 9999}`,
+    `https://www.nexmark.com/item.htm?id=${n}`,
+    ++time,
+    PADS[n & 63],
+  )
 
-const store = new LogStateStore({ key: [long('auction')], tables: { kept: { kind: 'value', schema: { fields } } } },
-  { maxParallelism: GROUPS, now: () => 0, ...(limitMB === 0 ? {} : { spill: { limitBytes: limitMB * MB, open: openRealScratchFile } }) })
+const store = new LogStateStore(
+  { key: [long('auction')], tables: { kept: { kind: 'value', schema: { fields } } } },
+  {
+    maxParallelism: GROUPS,
+    now: () => 0,
+    ...(limitMB === 0 ? {} : { spill: { limitBytes: limitMB * MB, open: openRealScratchFile } }),
+  },
+)
 const table = store.value('kept')
 const groupOf = compileKeyGrouper([long('auction')], GROUPS)
 const groups = new Uint16Array(BATCH)
 const rows: Row[] = new Array<Row>(BATCH)
 
 let seed = 1
-const random = (): number => { seed = Math.imul(seed ^ seed >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0; return ((seed ^ seed >>> 13) >>> 0) / 4294967296 }
+const random = (): number => {
+  seed = (Math.imul(seed ^ (seed >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0
+  return ((seed ^ (seed >>> 13)) >>> 0) / 4294967296
+}
 
 /** Zipf with exponent 0.99 over all keys, as YCSB draws it (Gray et al. 1994). */
 function zipf(): () => number {
@@ -57,7 +88,10 @@ function zipf(): () => number {
 const uniform = (): number => Math.floor(random() * keys)
 const skewed = zipf()
 let next = 0
-const cpu = (): number => { const { user, system } = process.cpuUsage(); return (user + system) / 1e6 }
+const cpu = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
 
 let worst = 0
 function batches(count: number, keyAt: () => number, reads: boolean): number {
@@ -76,13 +110,23 @@ function batches(count: number, keyAt: () => number, reads: boolean): number {
     const { user, system } = process.threadCpuUsage(at)
     worst = Math.max(worst, (user + system) / 1000)
   }
-  return count * BATCH / (cpu() - from)
+  return (count * BATCH) / (cpu() - from)
 }
 
 const figures: SpillFigures = { fill: batches(Math.ceil(keys / BATCH), () => next++, false), loads: {} }
-for (const [name, keyAt, reads, share] of [['Zipf read and write', skewed, true, 1], ['uniform write', uniform, false, 3], ['uniform read and write', uniform, true, 1]] as const) {
-  const perCpuSecond = batches(Math.ceil(keys * share / BATCH), keyAt, reads)
+for (const [name, keyAt, reads, share] of [
+  ['Zipf read and write', skewed, true, 1],
+  ['uniform write', uniform, false, 3],
+  ['uniform read and write', uniform, true, 1],
+] as const) {
+  const perCpuSecond = batches(Math.ceil((keys * share) / BATCH), keyAt, reads)
   const { residentBytes, onDiskBytes, fileBytes } = store.memory()
-  figures.loads[name] = { perCpuSecond, residentMB: residentBytes / MB, onDiskMB: onDiskBytes / MB, fileMB: fileBytes / MB, worstBatchMs: worst }
+  figures.loads[name] = {
+    perCpuSecond,
+    residentMB: residentBytes / MB,
+    onDiskMB: onDiskBytes / MB,
+    fileMB: fileBytes / MB,
+    worstBatchMs: worst,
+  }
 }
 process.stdout.write(JSON.stringify(figures))

@@ -11,7 +11,10 @@ const config = readRuntimeConfig(process.env)
 const worker = createWorker(config, readWorkerSettings(process.env, config.host), ports, benchConnectors)
 process.once('SIGTERM', () => {
   const { user, system } = process.cpuUsage()
-  writeSync(1, `${JSON.stringify({ cpuMs: (user + system) / 1000, peakRssMb: process.resourceUsage().maxRSS / 1024, latencies: latencies(), ...figures })}\n`)
+  writeSync(
+    1,
+    `${JSON.stringify({ cpuMs: (user + system) / 1000, peakRssMb: process.resourceUsage().maxRSS / 1024, latencies: latencies(), ...figures })}\n`,
+  )
   process.exit(0)
 })
 await worker.run()

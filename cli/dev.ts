@@ -23,23 +23,39 @@ export interface DevOptions {
 
 /**
  * `millrace dev`: the embedded API server and node with the unchanged operator, until Ctrl-C. Everything it keeps
- * lies in `.millrace/` of the current folder; the Druids it knows are in MILLRACE_DRUIDS, as for the operator. Exit code 0.
+ * lies in `.millrace/` of the current folder; the Druids it knows are in MILLRACE_DRUIDS, as for the operator. Exit
+ * code 0.
  */
 export async function dev(options: DevOptions): Promise<number> {
   const startedAt = performance.now()
   const dir = resolve('.millrace')
   const objects = (await Promise.all(options.files.map((file) => readResources(file)))).flat()
   const cluster = await startLocalCluster({
-    dir, baseDir: options.files[0] === undefined ? process.cwd() : dirname(resolve(options.files[0])),
-    logger: createLogger({ to: 'stderr', level: 'error' }), druids: druidsOf(process.env['MILLRACE_DRUIDS']),
+    dir,
+    baseDir: options.files[0] === undefined ? process.cwd() : dirname(resolve(options.files[0])),
+    logger: createLogger({ to: 'stderr', level: 'error' }),
+    druids: druidsOf(process.env['MILLRACE_DRUIDS']),
   })
   const ended = new Promise<void>((done) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { done() })
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        done()
+      })
   })
   try {
-    print(welcome(cluster.server, objects.find(({ resource }) => resource === RESOURCES['StreamJob'])?.name, performance.now() - startedAt))
-    for (const { resource, namespace, object } of objects) cluster.server.local('millrace-dev').create(resource, namespace, object)
-    const stop = showWhatHappens(cluster.server, objects.flatMap((object) => object.resultFolders))
+    print(
+      welcome(
+        cluster.server,
+        objects.find(({ resource }) => resource === RESOURCES['StreamJob'])?.name,
+        performance.now() - startedAt,
+      ),
+    )
+    for (const { resource, namespace, object } of objects)
+      cluster.server.local('millrace-dev').create(resource, namespace, object)
+    const stop = showWhatHappens(
+      cluster.server,
+      objects.flatMap((object) => object.resultFolders),
+    )
     await ended
     stop()
     print('\nending every process …')
@@ -49,7 +65,9 @@ export async function dev(options: DevOptions): Promise<number> {
   return 0
 }
 
-function print(text: string): void { process.stdout.write(`${text}\n`) }
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
 
 function welcome(server: EmbeddedApiServer, job: string | undefined, tookMs: number): string {
   const kubeconfig = relative(process.cwd(), server.kubeconfigPath)
@@ -66,10 +84,18 @@ function welcome(server: EmbeddedApiServer, job: string | undefined, tookMs: num
   ].join('\n')
 }
 
-interface Resource { resource: string; namespace: string; name: string; object: JsonObject; resultFolders: string[] }
+interface Resource {
+  resource: string
+  namespace: string
+  name: string
+  object: JsonObject
+  resultFolders: string[]
+}
 
 const RESOURCES: Readonly<Record<string, string>> = {
-  StreamJob: 'streamjobs.millrace.dev', StreamSavepoint: 'streamsavepoints.millrace.dev', DruidDatasource: 'druiddatasources.millrace.dev',
+  StreamJob: 'streamjobs.millrace.dev',
+  StreamSavepoint: 'streamsavepoints.millrace.dev',
+  DruidDatasource: 'druiddatasources.millrace.dev',
   ConfigMap: 'configmaps',
 }
 
@@ -82,18 +108,28 @@ async function readResources(file: string): Promise<Resource[]> {
     if (mistake) throw new MillraceError('YAML_SYNTAX', `${file}: ${mistake.message}`, { domain: 'user' })
     const object = document.toJS() as JsonObject
     const resource = RESOURCES[stringAt(object, 'kind') ?? '']
-    if (resource === undefined) throw new MillraceError('KIND_UNKNOWN', `${file}: kind ${String(object['kind'])} is none of ${Object.keys(RESOURCES).join(', ')}`, { domain: 'user' })
+    if (resource === undefined)
+      throw new MillraceError(
+        'KIND_UNKNOWN',
+        `${file}: kind ${String(object['kind'])} is none of ${Object.keys(RESOURCES).join(', ')}`,
+        { domain: 'user' },
+      )
     return {
-      resource, namespace: stringAt(object, 'metadata', 'namespace') ?? 'default', name: stringAt(object, 'metadata', 'name') ?? '',
-      object, resultFolders: resultFolders(object, dirname(resolve(file))),
+      resource,
+      namespace: stringAt(object, 'metadata', 'namespace') ?? 'default',
+      name: stringAt(object, 'metadata', 'name') ?? '',
+      object,
+      resultFolders: resultFolders(object, dirname(resolve(file))),
     }
   })
 }
 
 function resultFolders(job: JsonObject, baseDir: string): string[] {
   const graph = valueAt(job, 'spec', 'graph')
-  return (Array.isArray(graph) ? graph : []).map((entry) => stringAt(entry, 'sink', 'file', 'path'))
-    .filter((path) => path !== undefined).map((path) => resolve(baseDir, path))
+  return (Array.isArray(graph) ? graph : [])
+    .map((entry) => stringAt(entry, 'sink', 'file', 'path'))
+    .filter((path) => path !== undefined)
+    .map((path) => resolve(baseDir, path))
 }
 
 /** Prints pods and jobs when they change, and the newest results every two seconds. */
@@ -106,11 +142,23 @@ function showWhatHappens(server: EmbeddedApiServer, folders: readonly string[]):
     print(`${kind.padEnd(4)} ${name.padEnd(32)} ${facts}`)
   }
   const stopPods = local.watch('pods', ({ type, object }) => {
-    show('pod', stringAt(object, 'metadata', 'name') ?? '', type === 'DELETED' ? 'gone' : `${stringAt(object, 'status', 'phase') ?? 'Pending'} ${stringAt(object, 'status', 'podIP') ?? ''}`)
+    show(
+      'pod',
+      stringAt(object, 'metadata', 'name') ?? '',
+      type === 'DELETED'
+        ? 'gone'
+        : `${stringAt(object, 'status', 'phase') ?? 'Pending'} ${stringAt(object, 'status', 'podIP') ?? ''}`,
+    )
   })
   const stopJobs = local.watch('streamjobs.millrace.dev', ({ type, object }) => {
     const attempt = valueAt(object, 'status', 'attempt')
-    show('job', stringAt(object, 'metadata', 'name') ?? '', type === 'DELETED' ? 'gone' : `${stringAt(object, 'status', 'phase') ?? 'Pending'}${attempt === undefined ? '' : `, attempt ${String(attempt)}`}`)
+    show(
+      'job',
+      stringAt(object, 'metadata', 'name') ?? '',
+      type === 'DELETED'
+        ? 'gone'
+        : `${stringAt(object, 'status', 'phase') ?? 'Pending'}${attempt === undefined ? '' : `, attempt ${String(attempt)}`}`,
+    )
   })
   let last = ''
   const results = setInterval(() => {

@@ -9,7 +9,9 @@ export function endWithStarter(): void {
   if (fd === undefined) return
   // Not for our own children: they have pipes of their own.
   delete process.env['MILLRACE_STARTER_FD']
-  const end = (): void => { process.exit(137) }
+  const end = (): void => {
+    process.exit(137)
+  }
   // A socket, not a file stream: a read of a file would keep a thread that holds up the exit.
   new Socket({ fd: Number(fd) }).on('end', end).on('error', end).resume().unref()
 }

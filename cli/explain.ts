@@ -4,13 +4,21 @@ import { planJob } from '../runtime/plan/planned-job.ts'
 import { findingText } from './lint.ts'
 import { readJob } from './read-job.ts'
 
-export interface ExplainIo { out(text: string): void; err(text: string): void }
+export interface ExplainIo {
+  out(text: string): void
+  err(text: string): void
+}
 
 /**
- * `millrace explain job.yaml` or `job.ts`: the chains and slots a job becomes, and what travels between them. Exit code 1
- * when the job is wrong. `-o json` gives chains and exchanges with their columns.
+ * `millrace explain job.yaml` or `job.ts`: the chains and slots a job becomes, and what travels between them. Exit
+ * code 1 when the job is wrong. `-o json` gives chains and exchanges with their columns.
  */
-export async function explain(file: string, output: 'text' | 'json', connectors: ConnectorChecks, io: ExplainIo): Promise<0 | 1> {
+export async function explain(
+  file: string,
+  output: 'text' | 'json',
+  connectors: ConnectorChecks,
+  io: ExplainIo,
+): Promise<0 | 1> {
   const job = await readJob(file, connectors)
   for (const finding of job.findings) io.err(findingText(finding, ''))
   if (job.findings.some((finding) => finding.severity === 'error')) return 1
@@ -19,10 +27,24 @@ export async function explain(file: string, output: 'text' | 'json', connectors:
     io.out(`${describePlan(plan)}\n`)
     return 0
   }
-  io.out(`${JSON.stringify({
-    maxParallelism: plan.maxParallelism,
-    chains: plan.chains.map(({ id, parallelism, operators }) => ({ id, slots: parallelism, operators: operators.map(({ id: operator, verb }) => ({ id: operator, verb: verb.kind })) })),
-    exchanges: plan.exchanges.map(({ id, partitioning, schema }) => ({ id, partitioning, columns: schema.fields.map(({ name }) => name) })),
-  }, null, 2)}\n`)
+  io.out(
+    `${JSON.stringify(
+      {
+        maxParallelism: plan.maxParallelism,
+        chains: plan.chains.map(({ id, parallelism, operators }) => ({
+          id,
+          slots: parallelism,
+          operators: operators.map(({ id: operator, verb }) => ({ id: operator, verb: verb.kind })),
+        })),
+        exchanges: plan.exchanges.map(({ id, partitioning, schema }) => ({
+          id,
+          partitioning,
+          columns: schema.fields.map(({ name }) => name),
+        })),
+      },
+      null,
+      2,
+    )}\n`,
+  )
   return 0
 }

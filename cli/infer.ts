@@ -23,25 +23,50 @@ export interface InferOptions {
 }
 
 /** What infer needs of the world. */
-export interface InferIo { ports: Ports; connect: KafkaConnect; out(text: string): void }
+export interface InferIo {
+  ports: Ports
+  connect: KafkaConnect
+  out(text: string): void
+}
 
-/** `millrace infer FILE|TOPIC`: prints the schema block that a sample of the records suggests. Exit code 0, or 1 without records. */
+/**
+ * `millrace infer FILE|TOPIC`: prints the schema block that a sample of the records suggests. Exit code 0, or 1
+ * without records.
+ */
 export async function infer({ from, brokers, output }: InferOptions, { ports, connect, out }: InferIo): Promise<0 | 1> {
-  const sample = brokers === undefined ? await sampleOfFile(from, ports) : await recordsOfTopic(from, brokers, ports, connect)
+  const sample =
+    brokers === undefined ? await sampleOfFile(from, ports) : await recordsOfTopic(from, brokers, ports, connect)
   const inferred = inferSchema(sample.records)
   const [broken] = sample.broken
   if (inferred.records === 0 && broken !== undefined) throw broken
-  if (inferred.records === 0) throw new MillraceError('SAMPLE_EMPTY', `${from} holds no record that is a JSON object or a line of CSV`, { domain: 'user', hint: "one record is one line; an array of them: jq -c '.[]'" })
-  out(output === 'json' ? `${JSON.stringify({ ...reportOf(inferred), broken: sample.broken.length })}\n` : textOf(inferred, from, sample))
+  if (inferred.records === 0)
+    throw new MillraceError('SAMPLE_EMPTY', `${from} holds no record that is a JSON object or a line of CSV`, {
+      domain: 'user',
+      hint: "one record is one line; an array of them: jq -c '.[]'",
+    })
+  out(
+    output === 'json'
+      ? `${JSON.stringify({ ...reportOf(inferred), broken: sample.broken.length })}\n`
+      : textOf(inferred, from, sample),
+  )
   return 0
 }
 
 /** `broken` says of each record that could not be read why; a source leaves such out too. */
-interface Sample { records: unknown[]; broken: readonly MillraceError[]; format?: string }
+interface Sample {
+  records: unknown[]
+  broken: readonly MillraceError[]
+  format?: string
+}
 
 async function sampleOfFile(path: string, { files }: Ports): Promise<Sample> {
-  if (await files.exists(path) && (await files.glob(path)).length === 0) throw new MillraceError('FILE_MISSING', `${path} is a folder`, { domain: 'user', hint: 'name one of its files' })
-  if (!await files.exists(path)) throw new MillraceError('FILE_MISSING', `there is no file ${path}`, { domain: 'user', hint: 'for a topic of Kafka say --brokers host:port' })
+  if ((await files.exists(path)) && (await files.glob(path)).length === 0)
+    throw new MillraceError('FILE_MISSING', `${path} is a folder`, { domain: 'user', hint: 'name one of its files' })
+  if (!(await files.exists(path)))
+    throw new MillraceError('FILE_MISSING', `there is no file ${path}`, {
+      domain: 'user',
+      hint: 'for a topic of Kafka say --brokers host:port',
+    })
   const bytes = await files.read(path, 0, SAMPLE_BYTES)
   const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split(/\r?\n/)
   // the last line of a part of a file may be part of a line
@@ -58,7 +83,11 @@ function sampleOfCsv([head = '', ...lines]: readonly string[]): Sample {
     const cells = cellsOf(line, delimiter)
     return Object.fromEntries(names.map((name, index) => [name, valueOfCell(cells[index]?.text ?? '')]))
   })
-  return { records, broken: [], format: `{ csv: { header: true${delimiter === ',' ? '' : `, delimiter: ${delimiter === '\t' ? '"\\t"' : `'${delimiter}'`}`} } }` }
+  return {
+    records,
+    broken: [],
+    format: `{ csv: { header: true${delimiter === ',' ? '' : `, delimiter: ${delimiter === '\t' ? '"\\t"' : `'${delimiter}'`}`} } }`,
+  }
 }
 
 async function recordsOfTopic(topic: string, brokers: string, ports: Ports, connect: KafkaConnect): Promise<Sample> {
@@ -66,17 +95,28 @@ async function recordsOfTopic(topic: string, brokers: string, ports: Ports, conn
   const source = createKafkaSource(connect)
   const options = { brokers, topic, format: 'raw', bounded: true }
   const [problem] = source.validate(options)
-  if (problem !== undefined) throw new MillraceError('OPTIONS_INVALID', `${problem.path}: ${problem.message}`, { domain: 'user' })
+  if (problem !== undefined)
+    throw new MillraceError('OPTIONS_INVALID', `${problem.path}: ${problem.message}`, { domain: 'user' })
   const context = {
-    operatorId: 'infer', verb: { kind: 'source', connector: 'kafka', options, onError: { kind: 'skip' } } as const, schema, ports, baseDir: '.', slot: 0, parallelism: 1,
-    onBadRecord: () => undefined, reportTrouble: () => undefined,
+    operatorId: 'infer',
+    verb: { kind: 'source', connector: 'kafka', options, onError: { kind: 'skip' } } as const,
+    schema,
+    ports,
+    baseDir: '.',
+    slot: 0,
+    parallelism: 1,
+    onBadRecord: () => undefined,
+    reportTrouble: () => undefined,
   }
   const enumerator = source.enumerator(context)
   const reader = source.reader(context, compileRowClass(schema))
   const texts: string[] = []
   try {
     await reader.open(await enumerator.discover([], 1))
-    for (let until = ports.clock.now() + PATIENCE_MS; !reader.isFinished() && texts.length < MAX_RECORDS && ports.clock.now() < until;) {
+    for (
+      let until = ports.clock.now() + PATIENCE_MS;
+      !reader.isFinished() && texts.length < MAX_RECORDS && ports.clock.now() < until;
+    ) {
       const batch = await reader.poll(1024)
       if (batch === undefined) continue
       until = ports.clock.now() + PATIENCE_MS
@@ -95,7 +135,12 @@ function parsed(texts: readonly string[], where: (index: number) => string): Sam
     try {
       return [JSON.parse(text)]
     } catch (cause) {
-      broken.push(new MillraceError('RECORD_INVALID', `${where(index)} is no JSON: ${text.slice(0, 80)}`, { domain: 'user', cause }))
+      broken.push(
+        new MillraceError('RECORD_INVALID', `${where(index)} is no JSON: ${text.slice(0, 80)}`, {
+          domain: 'user',
+          cause,
+        }),
+      )
       return []
     }
   })
@@ -103,20 +148,42 @@ function parsed(texts: readonly string[], where: (index: number) => string): Sam
 }
 
 function reportOf({ records, fields, leftOut, eventTime }: InferredSchema): object {
-  return { records, schema: Object.fromEntries(fields.map((field) => [field.name, valueTypeText(field)])), eventTime: eventTime ?? null, leftOut }
+  return {
+    records,
+    schema: Object.fromEntries(fields.map((field) => [field.name, valueTypeText(field)])),
+    eventTime: eventTime ?? null,
+    leftOut,
+  }
 }
 
-function textOf({ records, fields, leftOut, eventTime }: InferredSchema, from: string, { broken, format }: Sample): string {
-  const lines = [`# from ${records} records of ${from}`, ...(format === undefined ? [] : [`# format: ${format}`]), 'schema:', ...fields.map((field) => `  ${field.name}: ${quotedType(valueTypeText(field))}`)]
+function textOf(
+  { records, fields, leftOut, eventTime }: InferredSchema,
+  from: string,
+  { broken, format }: Sample,
+): string {
+  const lines = [
+    `# from ${records} records of ${from}`,
+    ...(format === undefined ? [] : [`# format: ${format}`]),
+    'schema:',
+    ...fields.map((field) => `  ${field.name}: ${quotedType(valueTypeText(field))}`),
+  ]
   if (eventTime !== undefined) {
     const isOrdered = eventTime.disorderMs <= MAX_DISORDER_MS
-    const disorder = eventTime.disorderMs > 0 && isOrdered ? `, outOfOrderness: ${Math.ceil(eventTime.disorderMs / 1000)}s` : ''
-    lines.push(`eventTime: { field: ${eventTime.field}${disorder} }${isOrdered ? '' : ' # the sample is not in order of it: choose an outOfOrderness'}`)
+    const disorder =
+      eventTime.disorderMs > 0 && isOrdered ? `, outOfOrderness: ${Math.ceil(eventTime.disorderMs / 1000)}s` : ''
+    lines.push(
+      `eventTime: { field: ${eventTime.field}${disorder} }${isOrdered ? '' : ' # the sample is not in order of it: choose an outOfOrderness'}`,
+    )
   }
   for (const name of leftOut) lines.push(`# left out, no name of a field: ${JSON.stringify(name)}`)
-  if (broken[0] !== undefined) lines.push(`# left out, could not be read: ${broken.length === 1 ? '' : `${broken.length} records, e.g. `}${broken[0].message}`)
+  if (broken[0] !== undefined)
+    lines.push(
+      `# left out, could not be read: ${broken.length === 1 ? '' : `${broken.length} records, e.g. `}${broken[0].message}`,
+    )
   return `${lines.join('\n')}\n`
 }
 
 /** Braces and commas mean something in YAML. */
-function quotedType(text: string): string { return /[{}<>,: ]/.test(text) ? `'${text}'` : text }
+function quotedType(text: string): string {
+  return /[{}<>,: ]/.test(text) ? `'${text}'` : text
+}

@@ -40,7 +40,11 @@ export interface OperatorContents {
 }
 
 /** `millrace savepoint inspect PATH`: exit code 0, or 1 when a file of it is missing or damaged. */
-export async function inspectSavepoint(path: string, output: 'text' | 'json', out: (text: string) => void): Promise<0 | 1> {
+export async function inspectSavepoint(
+  path: string,
+  output: 'text' | 'json',
+  out: (text: string) => void,
+): Promise<0 | 1> {
   const contents = await contentsOf(await openSavedState(openFileStore, path))
   out(output === 'json' ? `${JSON.stringify(contents, null, 2)}\n` : textOf(contents))
   return contents.problems.length === 0 ? 0 : 1
@@ -50,9 +54,23 @@ async function contentsOf(saved: SavedState): Promise<SavepointContents> {
   const { location, manifest } = saved
   const { job, attempt, id, kind, completedAt, maxParallelism, revision, sizeBytes } = manifest
   const nodes = nodesOf(manifest.spec)
-  const ids = new Set(Object.values(manifest.subtasks).flatMap(({ splits, state, committables }) => [...Object.keys(splits), ...Object.keys(state), ...Object.keys(committables)]))
+  const ids = new Set(
+    Object.values(manifest.subtasks).flatMap(({ splits, state, committables }) => [
+      ...Object.keys(splits),
+      ...Object.keys(state),
+      ...Object.keys(committables),
+    ]),
+  )
   return {
-    location, job, attempt, id, kind, completedAt: new Date(completedAt).toISOString(), maxParallelism, revision, sizeBytes,
+    location,
+    job,
+    attempt,
+    id,
+    kind,
+    completedAt: new Date(completedAt).toISOString(),
+    maxParallelism,
+    revision,
+    sizeBytes,
     operators: [...ids].sort().map((operator) => operatorContents(saved, operator, nodes.get(operator))),
     problems: await problemsOf(saved),
   }
@@ -60,7 +78,11 @@ async function contentsOf(saved: SavedState): Promise<SavepointContents> {
 
 function nodesOf(spec: unknown): Map<string, OperatorNode> {
   try {
-    return new Map(planJob(spec, builtinConnectors).plan.chains.flatMap((chain) => chain.operators).map((node) => [node.id, node]))
+    return new Map(
+      planJob(spec, builtinConnectors)
+        .plan.chains.flatMap((chain) => chain.operators)
+        .map((node) => [node.id, node]),
+    )
   } catch (error) {
     // Written by a version with other rules: what is in it can be said all the same.
     if (error instanceof MillraceError && error.domain === 'user') return new Map()
@@ -69,15 +91,24 @@ function nodesOf(spec: unknown): Map<string, OperatorNode> {
 }
 
 function operatorContents({ manifest }: SavedState, id: string, node: OperatorNode | undefined): OperatorContents {
-  const snapshots = Object.values(manifest.subtasks).filter(({ splits, state, committables }) => id in splits || id in state || id in committables)
+  const snapshots = Object.values(manifest.subtasks).filter(
+    ({ splits, state, committables }) => id in splits || id in state || id in committables,
+  )
   const files = snapshots.flatMap(({ state }) => state[id] ?? [])
   return {
     id,
-    ...(node === undefined ? {} : { verb: node.verb.kind, schema: node.schema.fields.map(({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`) }),
+    ...(node === undefined
+      ? {}
+      : {
+          verb: node.verb.kind,
+          schema: node.schema.fields.map(({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`),
+        }),
     subtasks: snapshots.length,
     sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
     keyGroups: ranges(files.flatMap(({ groups }) => groups.map(([group]) => group))),
-    positions: snapshots.flatMap(({ splits }) => splits[id] ?? []).map(({ id: split, position, finished }) => ({ split, position, finished })),
+    positions: snapshots
+      .flatMap(({ splits }) => splits[id] ?? [])
+      .map(({ id: split, position, finished }) => ({ split, position, finished })),
     pendingCommits: snapshots.reduce((sum, { committables }) => sum + (committables[id]?.length ?? 0), 0),
   }
 }
@@ -85,7 +116,10 @@ function operatorContents({ manifest }: SavedState, id: string, node: OperatorNo
 async function problemsOf({ store, manifest }: SavedState): Promise<string[]> {
   const problems: string[] = []
   for (const { state } of Object.values(manifest.subtasks)) {
-    for (const file of Object.values(state).flat()) await checkedStateFile(store, file).catch((error: unknown) => { problems.push(describeWithCauses(error)) })
+    for (const file of Object.values(state).flat())
+      await checkedStateFile(store, file).catch((error: unknown) => {
+        problems.push(describeWithCauses(error))
+      })
   }
   return problems
 }
@@ -94,14 +128,28 @@ async function problemsOf({ store, manifest }: SavedState): Promise<string[]> {
 export function ranges(numbers: readonly number[]): string {
   const sorted = [...new Set(numbers)].sort((a, b) => a - b)
   const starts = sorted.filter((number, index) => index === 0 || number !== (sorted[index - 1] ?? 0) + 1)
-  return starts.map((start, index) => {
-    const next = starts[index + 1]
-    const end = sorted[next === undefined ? sorted.length - 1 : sorted.indexOf(next) - 1] ?? start
-    return end === start ? `${start}` : `${start}-${end}`
-  }).join(' ')
+  return starts
+    .map((start, index) => {
+      const next = starts[index + 1]
+      const end = sorted[next === undefined ? sorted.length - 1 : sorted.indexOf(next) - 1] ?? start
+      return end === start ? `${start}` : `${start}-${end}`
+    })
+    .join(' ')
 }
 
-function textOf({ location, job, attempt, id, kind, completedAt, maxParallelism, revision, sizeBytes, operators, problems }: SavepointContents): string {
+function textOf({
+  location,
+  job,
+  attempt,
+  id,
+  kind,
+  completedAt,
+  maxParallelism,
+  revision,
+  sizeBytes,
+  operators,
+  problems,
+}: SavepointContents): string {
   const lines = [
     `${kind} ${attempt}-${id} of job ${job}, revision ${revision}`,
     `  at        ${location}`,
@@ -109,12 +157,23 @@ function textOf({ location, job, attempt, id, kind, completedAt, maxParallelism,
     `  state     ${sizeBytes} bytes in ${maxParallelism} key groups (maxParallelism)`,
   ]
   for (const operator of operators) {
-    lines.push('', `${operator.id}${operator.verb === undefined ? '' : ` (${operator.verb})`}, ${operator.subtasks} subtask${operator.subtasks === 1 ? '' : 's'}`)
+    lines.push(
+      '',
+      `${operator.id}${operator.verb === undefined ? '' : ` (${operator.verb})`}, ${operator.subtasks} subtask${operator.subtasks === 1 ? '' : 's'}`,
+    )
     if (operator.schema !== undefined) lines.push(`  fields    ${operator.schema.join(', ')}`)
-    if (operator.keyGroups !== '') lines.push(`  state     ${operator.sizeBytes} bytes, key groups ${operator.keyGroups}`)
-    for (const { split, position, finished } of operator.positions) lines.push(`  position  ${split} at ${JSON.stringify(position)}${finished ? ', finished' : ''}`)
-    if (operator.pendingCommits > 0) lines.push(`  commits   ${operator.pendingCommits} prepared, repeated by a restore`)
+    if (operator.keyGroups !== '')
+      lines.push(`  state     ${operator.sizeBytes} bytes, key groups ${operator.keyGroups}`)
+    for (const { split, position, finished } of operator.positions)
+      lines.push(`  position  ${split} at ${JSON.stringify(position)}${finished ? ', finished' : ''}`)
+    if (operator.pendingCommits > 0)
+      lines.push(`  commits   ${operator.pendingCommits} prepared, repeated by a restore`)
   }
-  lines.push('', ...(problems.length === 0 ? ['every file is there and has its checksum'] : problems.map((problem) => `damaged: ${problem}`)))
+  lines.push(
+    '',
+    ...(problems.length === 0
+      ? ['every file is there and has its checksum']
+      : problems.map((problem) => `damaged: ${problem}`)),
+  )
   return `${lines.join('\n')}\n`
 }

@@ -11,41 +11,73 @@ import { importFile } from '../runtime/ports/real/modules.ts'
 import { findingOf, type Finding } from './lint.ts'
 
 /** A job that is written as a module. */
-export function isJobModule(file: string): boolean { return /\.m?[jt]s$/.test(file) }
+export function isJobModule(file: string): boolean {
+  return /\.m?[jt]s$/.test(file)
+}
 
 /** Runs the file and takes the job it exports by default. Throws MODULE_UNAVAILABLE or NO_JOB. */
 export async function loadJobModule(file: string): Promise<Job> {
   const exports = await importFile(basename(file), resolve(file))
   const found = exports['default']
   // not instanceof: a module may bring an API of its own, as one that was bundled does
-  if (typeof found === 'object' && found !== null && 'spec' in found && typeof found.spec === 'function' && 'graph' in found && 'functions' in found) return found as Job
-  throw new MillraceError('NO_JOB', `${basename(file)} exports no job by default`, { domain: 'user', hint: "end it with: export default job({ name: 'my-job', sinks: [out] })" })
+  if (
+    typeof found === 'object' &&
+    found !== null &&
+    'spec' in found &&
+    typeof found.spec === 'function' &&
+    'graph' in found &&
+    'functions' in found
+  )
+    return found as Job
+  throw new MillraceError('NO_JOB', `${basename(file)} exports no job by default`, {
+    domain: 'user',
+    hint: "end it with: export default job({ name: 'my-job', sinks: [out] })",
+  })
 }
 
 /** As `millrace run` runs it: its functions come from the file itself. */
-export function localSpec(job: Job, file: string): unknown { return job.spec({ kind: 'path', path: `./${basename(file)}` }) }
+export function localSpec(job: Job, file: string): unknown {
+  return job.spec({ kind: 'path', path: `./${basename(file)}` })
+}
 
 /**
- * As lint tells them. A module has no places, only paths in the spec it makes: of an operator that is where its id first
- * stands in the text as a literal, of anything else the beginning.
+ * As lint tells them. A module has no places, only paths in the spec it makes: of an operator that is where its id
+ * first stands in the text as a literal, of anything else the beginning.
  */
 export function findingsOfModule(file: string, job: Job, connectors: ConnectorChecks, text = ''): Finding[] {
   const { problems, warnings } = moduleProblems(job, localSpec(job, file), connectors)
-  const found = (problem: Problem, severity: Finding['severity']): Finding => findingOf(file, placeOf(problem.path, text, job), problem, severity)
-  return [...problems.map((problem) => found(problem, 'error')), ...warnings.map((warning) => found(warning, 'warning'))]
+  const found = (problem: Problem, severity: Finding['severity']): Finding =>
+    findingOf(file, placeOf(problem.path, text, job), problem, severity)
+  return [
+    ...problems.map((problem) => found(problem, 'error')),
+    ...warnings.map((warning) => found(warning, 'warning')),
+  ]
 }
 
 function placeOf(path: string, text: string, job: Job): Position {
   const index = /^spec\.graph\[(\d+)\]/.exec(path)?.[1]
   const id = index === undefined ? undefined : job.graph[Number(index)]?.['id']
-  const offset = typeof id !== 'string' ? -1 : [`'${id}'`, `"${id}"`, `\`${id}\``].map((literal) => text.indexOf(literal)).filter((at) => at >= 0).toSorted((a, b) => a - b)[0] ?? -1
+  const offset =
+    typeof id !== 'string'
+      ? -1
+      : ([`'${id}'`, `"${id}"`, `\`${id}\``]
+          .map((literal) => text.indexOf(literal))
+          .filter((at) => at >= 0)
+          .toSorted((a, b) => a - b)[0] ?? -1)
   if (offset < 0) return { line: 1, column: 1 }
   const before = text.slice(0, offset).split('\n')
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
 }
 
-/** Everything wrong with a job: what is wrong with its spec, and where a declared type is not the one that comes out. */
-function moduleProblems(job: Job, spec: unknown, connectors: ConnectorChecks): { problems: readonly Problem[]; warnings: readonly Problem[] } {
+/**
+ * Everything wrong with a job: what is wrong with its spec, and where a declared type is not the one that comes
+ * out.
+ */
+function moduleProblems(
+  job: Job,
+  spec: unknown,
+  connectors: ConnectorChecks,
+): { problems: readonly Problem[]; warnings: readonly Problem[] } {
   const name = new Problems()
   checkJobName(job.name, name)
   const validation = validateJob(spec, connectors)
@@ -61,8 +93,18 @@ function declaredProblems(job: Job, graph: JobGraph): Problem[] {
       const field = fields.find((candidate) => candidate.name === name)
       const found = field === undefined ? undefined : describeType(field)
       if (found === type) return []
-      const message = found === undefined ? `"${id}" puts out no field "${name}"` : `"${name}" of "${id}" is ${found}, declared is ${type}`
-      return [{ code: 'DECLARED_TYPE', path: `spec.graph[${index}]`, message, hint: found === undefined ? 'leave it out of the declared output' : `write '${found}' where it is declared` }]
+      const message =
+        found === undefined
+          ? `"${id}" puts out no field "${name}"`
+          : `"${name}" of "${id}" is ${found}, declared is ${type}`
+      return [
+        {
+          code: 'DECLARED_TYPE',
+          path: `spec.graph[${index}]`,
+          message,
+          hint: found === undefined ? 'leave it out of the declared output' : `write '${found}' where it is declared`,
+        },
+      ]
     })
   })
 }

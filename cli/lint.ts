@@ -33,7 +33,10 @@ export interface Finding {
   hint?: string
 }
 
-/** Checks job files by reading them. Exit code: 0 all good, warnings or not, 1 something is wrong with a job, 2 nothing could be read. */
+/**
+ * Checks job files by reading them. Exit code: 0 all good, warnings or not, 1 something is wrong with a job, 2
+ * nothing could be read.
+ */
 export async function lint(files: readonly string[], options: LintOptions, io: LintIo): Promise<0 | 1 | 2> {
   if (files.length === 0) {
     io.err('nothing to lint: name one or more job files, e.g. millrace lint job.yaml\n')
@@ -54,7 +57,8 @@ export async function lint(files: readonly string[], options: LintOptions, io: L
     findings.push(...found.findings)
     if (options.output === 'text') for (const finding of found.findings) io.out(findingText(finding, text))
   }
-  if (options.output === 'json') io.out(`${JSON.stringify({ files: files.length - unread, jobs, findings }, null, 2)}\n`)
+  if (options.output === 'json')
+    io.out(`${JSON.stringify({ files: files.length - unread, jobs, findings }, null, 2)}\n`)
   else io.err(`${count(files.length - unread, 'file')} read, ${count(jobs, 'job')}, ${summary(findings)}\n`)
   if (unread > 0) return 2
   return findings.some((finding) => finding.severity === 'error') ? 1 : 0
@@ -66,25 +70,42 @@ async function readModule(file: string, text: string, io: LintIo): Promise<reado
     return await io.moduleFindings?.(file, text)
   } catch (error) {
     if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
-    return [findingOf(file, placeInStack(error.cause, file), { code: error.code, path: '', message: describeWithCauses(error), ...(error.hint === undefined ? {} : { hint: error.hint }) })]
+    return [
+      findingOf(file, placeInStack(error.cause, file), {
+        code: error.code,
+        path: '',
+        message: describeWithCauses(error),
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+      }),
+    ]
   }
 }
 
 /** Where in the file an error was thrown or its text could not be read, as far as the error tells. */
 function placeInStack(error: unknown, file: string): Position {
   const name = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1)
-  const [, line, column] = error instanceof Error ? new RegExp(`${RegExp.escape(name)}:(\\d+)(?::(\\d+))?`).exec(error.stack ?? '') ?? [] : []
+  const [, line, column] =
+    error instanceof Error
+      ? (new RegExp(`${RegExp.escape(name)}:(\\d+)(?::(\\d+))?`).exec(error.stack ?? '') ?? [])
+      : []
   return { line: Number(line ?? 1), column: Number(column ?? 1) }
 }
 
 /** All findings of one file, in the order of its lines. */
-export function lintText(file: string, text: string, connectors: ConnectorChecks): { jobs: number; findings: Finding[] } {
+export function lintText(
+  file: string,
+  text: string,
+  connectors: ConnectorChecks,
+): { jobs: number; findings: Finding[] } {
   let jobs: JobFile[]
   try {
     jobs = readJobFiles(text)
   } catch (error) {
     if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
-    return { jobs: 0, findings: [findingOf(file, error.position ?? { line: 1, column: 1 }, { ...errorReport(error), path: '' })] }
+    return {
+      jobs: 0,
+      findings: [findingOf(file, error.position ?? { line: 1, column: 1 }, { ...errorReport(error), path: '' })],
+    }
   }
   const findings = jobs.flatMap((job) => {
     const result = validateJob(job.spec, connectors)
@@ -98,9 +119,23 @@ export function lintText(file: string, text: string, connectors: ConnectorChecks
   return { jobs: jobs.length, findings: findings.toSorted((a, b) => a.line - b.line || a.column - b.column) }
 }
 
-export function findingOf(file: string, at: Position, problem: Pick<Problem, 'code' | 'path' | 'message' | 'hint'>, severity: Finding['severity'] = 'error'): Finding {
+export function findingOf(
+  file: string,
+  at: Position,
+  problem: Pick<Problem, 'code' | 'path' | 'message' | 'hint'>,
+  severity: Finding['severity'] = 'error',
+): Finding {
   const { code, path, message, hint } = problem
-  return { file, line: at.line, column: at.column, severity, code, path, message, ...(hint === undefined ? {} : { hint }) }
+  return {
+    file,
+    line: at.line,
+    column: at.column,
+    severity,
+    code,
+    path,
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  }
 }
 
 function summary(findings: readonly Finding[]): string {

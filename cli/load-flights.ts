@@ -23,31 +23,61 @@ const NEVER = new AbortController().signal
 const ROWS_PER_POLL = 1024
 const SCHEMA: Schema = {
   fields: [
-    { name: 'date', type: 'timestamp', nullable: false }, { name: 'delay', type: 'long', nullable: true },
-    { name: 'distance', type: 'long', nullable: true }, { name: 'origin', type: 'string', nullable: false },
+    { name: 'date', type: 'timestamp', nullable: false },
+    { name: 'delay', type: 'long', nullable: true },
+    { name: 'distance', type: 'long', nullable: true },
+    { name: 'origin', type: 'string', nullable: false },
     { name: 'destination', type: 'string', nullable: false },
   ],
 }
 
-export interface LoadOptions { brokers: string; topic: string; partitions: number; limit: number; onProgress(written: number): void }
+export interface LoadOptions {
+  brokers: string
+  topic: string
+  partitions: number
+  limit: number
+  onProgress(written: number): void
+}
 
 /** Returns how many flights every broker has acknowledged. The topic is created when it is missing. */
 export async function loadFlights(options: LoadOptions): Promise<number> {
-  const logger: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, with: () => logger }
+  const logger: Logger = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+    with: () => logger,
+  }
   const ports = realPorts({ logger, printLine: () => undefined })
   const context = sourceContext(ports)
   const enumerator = fileSource.enumerator(context)
   const splits = await enumerator.discover([], 1)
   await enumerator.close()
   const writer = kafkaSink(connectKafka).writer({
-    jobUid: 'load-flights', operatorId: 'load-flights', slot: 0, attempt: 1, schema: SCHEMA, ports, baseDir: '.', stopping: NEVER, reportTrouble,
-    options: { brokers: options.brokers, topic: options.topic, delivery: 'atLeastOnce', createTopic: { partitions: options.partitions } },
+    jobUid: 'load-flights',
+    operatorId: 'load-flights',
+    slot: 0,
+    attempt: 1,
+    schema: SCHEMA,
+    ports,
+    baseDir: '.',
+    stopping: NEVER,
+    reportTrouble,
+    options: {
+      brokers: options.brokers,
+      topic: options.topic,
+      delivery: 'atLeastOnce',
+      createTopic: { partitions: options.partitions },
+    },
   })
   let written = 0
   try {
     await writer.open([])
     for (const split of splits) {
-      if (written < options.limit) written += await copy(context, split, writer, options.limit - written, (rows) => { options.onProgress(written + rows) })
+      if (written < options.limit)
+        written += await copy(context, split, writer, options.limit - written, (rows) => {
+          options.onProgress(written + rows)
+        })
     }
     await writer.prepareCommit(1)
   } finally {
@@ -56,7 +86,13 @@ export async function loadFlights(options: LoadOptions): Promise<number> {
   return written
 }
 
-async function copy(context: ReaderContext, split: Split, writer: SinkWriter, limit: number, onProgress: (rows: number) => void): Promise<number> {
+async function copy(
+  context: ReaderContext,
+  split: Split,
+  writer: SinkWriter,
+  limit: number,
+  onProgress: (rows: number) => void,
+): Promise<number> {
   const reader: SourceReader = fileSource.reader(context, compileRowClass(SCHEMA))
   let written = 0
   try {
@@ -75,8 +111,22 @@ async function copy(context: ReaderContext, split: Split, writer: SinkWriter, li
 
 function sourceContext(ports: Ports): ReaderContext {
   return {
-    operatorId: 'flights', verb: { kind: 'source', connector: 'file', options: { path: FLIGHTS, format: 'parquet' }, onError: { kind: 'fail' } },
-    schema: SCHEMA, ports, baseDir: '.', slot: 0, parallelism: 1, reportTrouble, onBadRecord: (error) => { throw error },
+    operatorId: 'flights',
+    verb: {
+      kind: 'source',
+      connector: 'file',
+      options: { path: FLIGHTS, format: 'parquet' },
+      onError: { kind: 'fail' },
+    },
+    schema: SCHEMA,
+    ports,
+    baseDir: '.',
+    slot: 0,
+    parallelism: 1,
+    reportTrouble,
+    onBadRecord: (error) => {
+      throw error
+    },
   }
 }
 
@@ -86,18 +136,27 @@ function reportTrouble(error: Error | null): void {
 
 function countOption(name: string, text: string): number {
   const count = Number(text)
-  if (!Number.isSafeInteger(count) || count < 1) throw new MillraceError('USAGE', `--${name} must be a whole number above 0, found ${JSON.stringify(text)}`, { domain: 'user' })
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new MillraceError('USAGE', `--${name} must be a whole number above 0, found ${JSON.stringify(text)}`, {
+      domain: 'user',
+    })
   return count
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: {
-    brokers: { type: 'string', default: 'localhost:9092' }, topic: { type: 'string', default: 'flights' },
-    partitions: { type: 'string', default: '4' }, limit: { type: 'string' },
-  } })
+  const { values } = parseArgs({
+    options: {
+      brokers: { type: 'string', default: 'localhost:9092' },
+      topic: { type: 'string', default: 'flights' },
+      partitions: { type: 'string', default: '4' },
+      limit: { type: 'string' },
+    },
+  })
   let told = 0
   const written = await loadFlights({
-    brokers: values.brokers, topic: values.topic, partitions: countOption('partitions', values.partitions),
+    brokers: values.brokers,
+    topic: values.topic,
+    partitions: countOption('partitions', values.partitions),
     limit: values.limit === undefined ? Infinity : countOption('limit', values.limit),
     onProgress: (count) => {
       if (count - told < 500_000) return

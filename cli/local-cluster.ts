@@ -47,13 +47,20 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   mkdirSync(join(dir, 'checkpoints'), { recursive: true })
   const server = await startApiServer({ dir, crds: readCrds() })
   const node = await startNode({
-    server, dir, ...(options.backoff === undefined ? {} : { backoff: options.backoff }), commandFor: ({ args }) => ({
-      command: process.execPath, args: [...NODE_FLAGS, RUNTIME_MAIN, ...args], env: { MILLRACE_BASE_DIR: options.baseDir },
+    server,
+    dir,
+    ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
+    commandFor: ({ args }) => ({
+      command: process.execPath,
+      args: [...NODE_FLAGS, RUNTIME_MAIN, ...args],
+      env: { MILLRACE_BASE_DIR: options.baseDir },
     }),
   })
   const operator = await startLocalOperator(server, options)
   return {
-    server, node, operator,
+    server,
+    node,
+    operator,
     close: async () => {
       await operator.stop()
       await node.close()
@@ -63,20 +70,35 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
 }
 
 /** The operator alone, so that tests can end it and start another. */
-export async function startLocalOperator(server: EmbeddedApiServer, options: LocalClusterOptions): Promise<RunningOperator> {
+export async function startLocalOperator(
+  server: EmbeddedApiServer,
+  options: LocalClusterOptions,
+): Promise<RunningOperator> {
   const kube = new KubeHttpClient(await kubeConnection(server.kubeconfigPath))
   return startOperator({
-    kube, clock: realClock, rng: realRng, logger: options.logger, jobClient: new JobHttpClient(),
-    connectors: builtinConnectors, druids: configuredDruids(options.druids ?? {}),
+    kube,
+    clock: realClock,
+    rng: realRng,
+    logger: options.logger,
+    jobClient: new JobHttpClient(),
+    connectors: builtinConnectors,
+    druids: configuredDruids(options.druids ?? {}),
     settings: {
-      pods: { image: 'local', imagePullPolicy: 'Never', store: `file://${join(options.dir, 'checkpoints')}`, addressing: 'podIP' },
+      pods: {
+        image: 'local',
+        imagePullPolicy: 'Never',
+        store: `file://${join(options.dir, 'checkpoints')}`,
+        addressing: 'podIP',
+      },
       tokenKey: tokenKey(options.dir),
     },
   })
 }
 
 export function readCrds(): JsonObject[] {
-  return readdirSync(CRD_FOLDER).filter((name) => name.endsWith('.yaml')).map((name) => parse(readFileSync(join(CRD_FOLDER, name), 'utf8')) as JsonObject)
+  return readdirSync(CRD_FOLDER)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => parse(readFileSync(join(CRD_FOLDER, name), 'utf8')) as JsonObject)
 }
 
 /** Job tokens are derived from it, so it outlives a restart. */

@@ -58,76 +58,177 @@ try {
 
 async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
-    args, allowPositionals: true,
+    args,
+    allowPositionals: true,
     options: {
-      'in-process': { type: 'boolean', default: false }, example: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
-      output: { type: 'string', short: 'o', default: 'text' }, resume: { type: 'string' }, restore: { type: 'string' }, log: { type: 'string', default: 'silent' }, brokers: { type: 'string' },
-      seeds: { type: 'string' }, seed: { type: 'string' }, limit: { type: 'string' }, key: { type: 'string' }, order: { type: 'string' },
-      code: { type: 'boolean', default: false }, image: { type: 'string' }, operator: { type: 'string' }, table: { type: 'string' },
+      'in-process': { type: 'boolean', default: false },
+      example: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+      output: { type: 'string', short: 'o', default: 'text' },
+      resume: { type: 'string' },
+      restore: { type: 'string' },
+      log: { type: 'string', default: 'silent' },
+      brokers: { type: 'string' },
+      seeds: { type: 'string' },
+      seed: { type: 'string' },
+      limit: { type: 'string' },
+      key: { type: 'string' },
+      order: { type: 'string' },
+      code: { type: 'boolean', default: false },
+      image: { type: 'string' },
+      operator: { type: 'string' },
+      table: { type: 'string' },
     },
   })
   const [verb, ...files] = positionals
-  if (values.help || verb === undefined) { process.stdout.write(HELP); return verb === undefined && !values.help ? 2 : 0 }
+  if (values.help || verb === undefined) {
+    process.stdout.write(HELP)
+    return verb === undefined && !values.help ? 2 : 0
+  }
   const output = oneOf('output', values.output, ['text', 'json'] as const)
   switch (verb) {
-    case 'run': return run({
-      file: oneFile(verb, files), inProcess: values['in-process'], output, resume: values.resume, restore: values.restore,
-      logLevel: oneOf('log', values.log, ['info', 'debug', 'silent'] as const),
-    })
-    case 'explain': return explain(oneFile(verb, files), output, builtinConnectors, { out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) } })
-    case 'compile': return compile(oneFile(verb, files, 'job.ts'), builtinConnectors, values.code ? { kind: 'code' } : values.image === undefined ? { kind: 'configMap' } : { kind: 'image', path: values.image })
-    case 'infer': return infer({ from: oneFile(verb, files, 'FILE'), brokers: values.brokers, output }, {
-      ports: realPorts({ logger: createLogger({ to: 'stderr', level: 'error' }), printLine: () => undefined }), connect: connectKafka, out: (text) => { process.stdout.write(text) },
-    })
+    case 'run':
+      return run({
+        file: oneFile(verb, files),
+        inProcess: values['in-process'],
+        output,
+        resume: values.resume,
+        restore: values.restore,
+        logLevel: oneOf('log', values.log, ['info', 'debug', 'silent'] as const),
+      })
+    case 'explain':
+      return explain(oneFile(verb, files), output, builtinConnectors, {
+        out: (text) => {
+          process.stdout.write(text)
+        },
+        err: (text) => {
+          process.stderr.write(text)
+        },
+      })
+    case 'compile':
+      return compile(
+        oneFile(verb, files, 'job.ts'),
+        builtinConnectors,
+        values.code
+          ? { kind: 'code' }
+          : values.image === undefined
+            ? { kind: 'configMap' }
+            : { kind: 'image', path: values.image },
+      )
+    case 'infer':
+      return infer(
+        { from: oneFile(verb, files, 'FILE'), brokers: values.brokers, output },
+        {
+          ports: realPorts({ logger: createLogger({ to: 'stderr', level: 'error' }), printLine: () => undefined }),
+          connect: connectKafka,
+          out: (text) => {
+            process.stdout.write(text)
+          },
+        },
+      )
     case 'sim': {
       // Loaded here only, as the operator below.
       const { sim } = await import('./sim.ts')
-      if (values.seed !== undefined && values.seeds !== undefined) throw new MillraceError('USAGE', '--seed takes one run, --seeds many: give one of both', { domain: 'user' })
-      return sim({
-        file: oneFile(verb, files), output, limit: values.limit === undefined ? undefined : wholeNumber('limit', values.limit, 1),
-        comparison: comparisonOf(values.key, values.order),
-        seeds: values.seed === undefined ? { kind: 'many', count: wholeNumber('seeds', values.seeds ?? '100', 1) } : { kind: 'one', seed: wholeNumber('seed', values.seed, 0) },
-      }, { out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) } })
+      if (values.seed !== undefined && values.seeds !== undefined)
+        throw new MillraceError('USAGE', '--seed takes one run, --seeds many: give one of both', { domain: 'user' })
+      return sim(
+        {
+          file: oneFile(verb, files),
+          output,
+          limit: values.limit === undefined ? undefined : wholeNumber('limit', values.limit, 1),
+          comparison: comparisonOf(values.key, values.order),
+          seeds:
+            values.seed === undefined
+              ? { kind: 'many', count: wholeNumber('seeds', values.seeds ?? '100', 1) }
+              : { kind: 'one', seed: wholeNumber('seed', values.seed, 0) },
+        },
+        {
+          out: (text) => {
+            process.stdout.write(text)
+          },
+          err: (text) => {
+            process.stderr.write(text)
+          },
+        },
+      )
     }
-    case 'lint': return lint(files, { output, connectors: builtinConnectors }, {
-      readText: (path) => readFile(path, 'utf8'),
-      moduleFindings: (path, text) => (isJobModule(path) ? loadJobModule(path).then((job) => findingsOfModule(path, job, builtinConnectors, text)) : undefined),
-      out: (text) => { process.stdout.write(text) }, err: (text) => { process.stderr.write(text) },
-    })
+    case 'lint':
+      return lint(
+        files,
+        { output, connectors: builtinConnectors },
+        {
+          readText: (path) => readFile(path, 'utf8'),
+          moduleFindings: (path, text) =>
+            isJobModule(path)
+              ? loadJobModule(path).then((job) => findingsOfModule(path, job, builtinConnectors, text))
+              : undefined,
+          out: (text) => {
+            process.stdout.write(text)
+          },
+          err: (text) => {
+            process.stderr.write(text)
+          },
+        },
+      )
     case 'savepoint': {
       const [what, ...paths] = files
       if (what === 'read') {
-        return readSavepoint({
-          path: oneFile('savepoint read', paths, 'PATH'), operator: values.operator, table: values.table, key: values.key, output,
-          limit: values.limit === undefined ? Infinity : wholeNumber('limit', values.limit, 1),
-        }, (text) => { process.stdout.write(text) })
+        return readSavepoint(
+          {
+            path: oneFile('savepoint read', paths, 'PATH'),
+            operator: values.operator,
+            table: values.table,
+            key: values.key,
+            output,
+            limit: values.limit === undefined ? Infinity : wholeNumber('limit', values.limit, 1),
+          },
+          (text) => {
+            process.stdout.write(text)
+          },
+        )
       }
-      if (what !== 'inspect') throw new MillraceError('USAGE', `there is no command savepoint ${JSON.stringify(what ?? '')}`, { domain: 'user', hint: 'millrace savepoint inspect PATH, millrace savepoint read PATH' })
-      return inspectSavepoint(oneFile('savepoint inspect', paths, 'PATH'), output, (text) => { process.stdout.write(text) })
+      if (what !== 'inspect')
+        throw new MillraceError('USAGE', `there is no command savepoint ${JSON.stringify(what ?? '')}`, {
+          domain: 'user',
+          hint: 'millrace savepoint inspect PATH, millrace savepoint read PATH',
+        })
+      return inspectSavepoint(oneFile('savepoint inspect', paths, 'PATH'), output, (text) => {
+        process.stdout.write(text)
+      })
     }
     case 'dev': {
       // Loaded here only: `run` and `lint` start without the operator and the API server.
       const { dev } = await import('./dev.ts')
       return dev({ files: values.example ? [...files, EXAMPLE] : files })
     }
-    default: throw new MillraceError('USAGE', `there is no command ${JSON.stringify(verb)}`, { domain: 'user', hint: 'millrace --help lists them' })
+    default:
+      throw new MillraceError('USAGE', `there is no command ${JSON.stringify(verb)}`, {
+        domain: 'user',
+        hint: 'millrace --help lists them',
+      })
   }
 }
 
 function oneFile(verb: string, files: readonly string[], what = 'job.yaml'): string {
   const [file, another] = files
   if (file !== undefined && another === undefined) return file
-  throw new MillraceError('USAGE', `millrace ${verb} takes one ${what}, not ${files.length}`, { domain: 'user', hint: `millrace ${verb} ${what}` })
+  throw new MillraceError('USAGE', `millrace ${verb} takes one ${what}, not ${files.length}`, {
+    domain: 'user',
+    hint: `millrace ${verb} ${what}`,
+  })
 }
 
 function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {
   const found = known.find((candidate) => candidate === value)
   if (found !== undefined) return found
-  throw new MillraceError('USAGE', `--${name} is ${JSON.stringify(value)}, not ${known.join(' or ')}`, { domain: 'user' })
+  throw new MillraceError('USAGE', `--${name} is ${JSON.stringify(value)}, not ${known.join(' or ')}`, {
+    domain: 'user',
+  })
 }
 
 function comparisonOf(key: string | undefined, order: string | undefined): Comparison {
-  if (key !== undefined) return order === undefined ? { kind: 'fields', key: key.split(',') } : { kind: 'last', key: key.split(','), order }
+  if (key !== undefined)
+    return order === undefined ? { kind: 'fields', key: key.split(',') } : { kind: 'last', key: key.split(','), order }
   if (order === undefined) return { kind: 'whole' }
   throw new MillraceError('USAGE', '--order says which row of each key counts: --key is missing', { domain: 'user' })
 }
@@ -135,9 +236,14 @@ function comparisonOf(key: string | undefined, order: string | undefined): Compa
 function wholeNumber(name: string, value: string, least: number): number {
   const number = Number(value)
   if (Number.isSafeInteger(number) && number >= least && value.trim() !== '') return number
-  throw new MillraceError('USAGE', `--${name} is ${JSON.stringify(value)}, not a whole number from ${least} on`, { domain: 'user' })
+  throw new MillraceError('USAGE', `--${name} is ${JSON.stringify(value)}, not a whole number from ${least} on`, {
+    domain: 'user',
+  })
 }
 
 function isUsage(error: unknown): boolean {
-  return (error instanceof MillraceError && error.code === 'USAGE') || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
+  return (
+    (error instanceof MillraceError && error.code === 'USAGE') ||
+    (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
+  )
 }

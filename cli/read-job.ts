@@ -5,13 +5,21 @@ import { lintText, type Finding } from './lint.ts'
 import { findingsOfModule, isJobModule, loadJobModule, localSpec } from './job-module.ts'
 
 /** A job to be run here; `spec` may be run when no finding is an error. */
-export interface ReadJob { name: string; spec: unknown; findings: readonly Finding[] }
+export interface ReadJob {
+  name: string
+  spec: unknown
+  findings: readonly Finding[]
+}
 
 /** Reads a job file, or runs a job module. Throws as readJobFile and loadJobModule do. */
 export async function readJob(file: string, connectors: ConnectorChecks): Promise<ReadJob> {
   if (isJobModule(file)) {
     const job = await loadJobModule(file)
-    return { name: job.name, spec: localSpec(job, file), findings: findingsOfModule(file, job, connectors, readFileSync(file, 'utf8')) }
+    return {
+      name: job.name,
+      spec: localSpec(job, file),
+      findings: findingsOfModule(file, job, connectors, readFileSync(file, 'utf8')),
+    }
   }
   const text = readFileSync(file, 'utf8')
   const { findings } = lintText(file, text, connectors)

@@ -42,12 +42,18 @@ export interface PrintedEntry {
 export async function readSavepoint(wish: ReadWish, out: (text: string) => void): Promise<0> {
   const saved = await openSavedState(openFileStore, wish.path)
   const operator = operatorOf(saved, wish.operator)
-  const files = Object.keys(saved.manifest.subtasks).sort().flatMap((subtask) => saved.manifest.subtasks[subtask]?.state[operator] ?? [])
+  const files = Object.keys(saved.manifest.subtasks)
+    .sort()
+    .flatMap((subtask) => saved.manifest.subtasks[subtask]?.state[operator] ?? [])
   const by = writtenBy(saved, operator)
   const wanted = keyFilter(wish.key)
   const keys = by?.node.keyBy ?? []
   const stray = [...wanted.keys()].find((name) => keys.length > 0 && !keys.includes(name))
-  if (stray !== undefined) throw new MillraceError('USAGE', `"${stray}" is no key of ${operator}`, { domain: 'user', hint: `--key ${keys.map((name) => `${name}=…`).join(',')}` })
+  if (stray !== undefined)
+    throw new MillraceError('USAGE', `"${stray}" is no key of ${operator}`, {
+      domain: 'user',
+      hint: `--key ${keys.map((name) => `${name}=…`).join(',')}`,
+    })
   const print = new EntryPrinter()
   const open = new OpenFiles(saved, files)
   const tables = new Set<string>()
@@ -64,7 +70,10 @@ export async function readSavepoint(wish: ReadWish, out: (text: string) => void)
     }
   }
   if (wish.table !== undefined && wish.key === undefined && !tables.has(wish.table)) {
-    throw new MillraceError('USAGE', `no table "${wish.table}" of ${operator} holds anything`, { domain: 'user', hint: tables.size === 0 ? 'its state is empty' : `--table ${[...tables].sort().join(' or ')}` })
+    throw new MillraceError('USAGE', `no table "${wish.table}" of ${operator} holds anything`, {
+      domain: 'user',
+      hint: tables.size === 0 ? 'its state is empty' : `--table ${[...tables].sort().join(' or ')}`,
+    })
   }
   return 0
 }
@@ -74,8 +83,14 @@ function operatorOf({ manifest, location }: SavedState, asked: string | undefine
   const [only, second] = kept
   if (asked !== undefined && kept.includes(asked)) return asked
   if (asked === undefined && only !== undefined && second === undefined) return only
-  const what = asked === undefined ? `${kept.length} operators keep state in ${location}` : `no operator "${asked}" keeps state in ${location}`
-  throw new MillraceError('OPERATOR_UNKNOWN', what, { domain: 'user', hint: kept.length === 0 ? 'it holds none at all' : `--operator ${kept.join(' or ')}` })
+  const what =
+    asked === undefined
+      ? `${kept.length} operators keep state in ${location}`
+      : `no operator "${asked}" keeps state in ${location}`
+  throw new MillraceError('OPERATOR_UNKNOWN', what, {
+    domain: 'user',
+    hint: kept.length === 0 ? 'it holds none at all' : `--operator ${kept.join(' or ')}`,
+  })
 }
 
 /** Undefined when this version does not take the spec: tables say themselves what they hold. */
@@ -83,7 +98,13 @@ function writtenBy({ manifest }: SavedState, operator: string): WrittenBy {
   const validation = validateJob(manifest.spec, builtinConnectors)
   if (!('graph' in validation)) return undefined
   const node = validation.graph.operators.find(({ id }) => id === operator)
-  return node === undefined ? undefined : { node, inputs: node.from.map((input) => schemaOf(validation.graph, input)), maxParallelism: manifest.maxParallelism }
+  return node === undefined
+    ? undefined
+    : {
+        node,
+        inputs: node.from.map((input) => schemaOf(validation.graph, input)),
+        maxParallelism: manifest.maxParallelism,
+      }
 }
 
 function schemaOf({ operators }: JobGraph, input: string): Schema {
@@ -116,33 +137,57 @@ class OpenFiles {
     for (const file of this.#files) {
       if (file.groups.every(([held]) => held < group)) this.#open.delete(file)
       if (!file.groups.some(([held]) => held === group)) continue
-      const bytes = this.#open.get(file) ?? await checkedStateFile(this.#saved.store, file)
+      const bytes = this.#open.get(file) ?? (await checkedStateFile(this.#saved.store, file))
       this.#open.set(file, bytes)
-      for (const [held, offset, length] of file.groups) if (held === group) blocks.push(bytes.subarray(offset, offset + length))
+      for (const [held, offset, length] of file.groups)
+        if (held === group) blocks.push(bytes.subarray(offset, offset + length))
     }
     return blocks
   }
 }
 
 function keyFilter(text: string | undefined): ReadonlyMap<string, string> {
-  const pairs = text === undefined ? [] : text.split(',').map((pair) => [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim()] as const)
+  const pairs =
+    text === undefined
+      ? []
+      : text
+          .split(',')
+          .map((pair) => [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim()] as const)
   if (text?.split(',').every((pair) => pair.includes('=')) === false) {
-    throw new MillraceError('USAGE', `--key ${JSON.stringify(text)} names no value`, { domain: 'user', hint: '--key auction=5, or several: --key auction=5,channel=web' })
+    throw new MillraceError('USAGE', `--key ${JSON.stringify(text)} names no value`, {
+      domain: 'user',
+      hint: '--key auction=5, or several: --key auction=5,channel=web',
+    })
   }
   return new Map(pairs)
 }
 
-/** The one group a whole key can be in; undefined when only a part of the key is given, or its text alone does not tell. */
+/**
+ * The one group a whole key can be in; undefined when only a part of the key is given, or its text alone does not
+ * tell.
+ */
 function groupOfKey(by: WrittenBy, wanted: ReadonlyMap<string, string>): number | undefined {
   const fields = by?.node.keyBy?.map((name) => by.inputs[0]?.fields.find((field) => field.name === name)) ?? []
-  if (by === undefined || fields.length === 0 || !fields.every((field): field is Field => field !== undefined && wanted.has(field.name) && isPlain(field))) return undefined
-  const row = Object.fromEntries(fields.map((field) => [field.name, field.type === 'string' ? wanted.get(field.name) : Number(wanted.get(field.name))]))
+  if (
+    by === undefined ||
+    fields.length === 0 ||
+    !fields.every((field): field is Field => field !== undefined && wanted.has(field.name) && isPlain(field))
+  )
+    return undefined
+  const row = Object.fromEntries(
+    fields.map((field) => [
+      field.name,
+      field.type === 'string' ? wanted.get(field.name) : Number(wanted.get(field.name)),
+    ]),
+  )
   const groups = new Uint16Array(1)
   compileKeyGrouper(fields, by.maxParallelism)([row as Row], 1, groups)
   return groups[0]
 }
 
-function isPlain({ type, nullable, logical }: Field): boolean { return !nullable && logical === undefined && (type === 'string' || type === 'long') }
+function isPlain({ type, nullable, logical }: Field): boolean {
+  return !nullable && logical === undefined && (type === 'string' || type === 'long')
+}
 
 function matches(key: PrintedEntry['key'], wanted: ReadonlyMap<string, string>): boolean {
   return [...wanted].every(([name, value]) => key !== undefined && String(key[name]) === value)
@@ -155,9 +200,13 @@ class EntryPrinter {
 
   entry(keyGroup: number, { table, key, member, value, time, note }: StateEntry): PrintedEntry {
     return {
-      table: declaredName(table), keyGroup,
-      ...(key === undefined ? {} : { key: this.#json(key) }), ...(member === undefined ? {} : { member: this.#json(member) }),
-      ...(value === undefined ? {} : { value: this.#json(value) }), ...(time === undefined ? {} : { time: timeText(time) }), ...(note === undefined ? {} : { note }),
+      table: declaredName(table),
+      keyGroup,
+      ...(key === undefined ? {} : { key: this.#json(key) }),
+      ...(member === undefined ? {} : { member: this.#json(member) }),
+      ...(value === undefined ? {} : { value: this.#json(value) }),
+      ...(time === undefined ? {} : { time: timeText(time) }),
+      ...(note === undefined ? {} : { note }),
     }
   }
 
@@ -175,11 +224,27 @@ class EntryPrinter {
 }
 
 /** A time beyond what a date can be stays a number. */
-function timeText(time: number): string | number { return Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : time }
+function timeText(time: number): string | number {
+  return Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : time
+}
 
 function textOf({ table, keyGroup, key, member, value, time, note }: PrintedEntry): string {
-  const fields = (row: PrintedEntry['key']): string => Object.entries(row ?? {}).map(([name, held]) => `${name}=${typeof held === 'string' ? held : JSON.stringify(held)}`).join(' ')
-  const rest = value === undefined ? undefined : Object.fromEntries(Object.entries(value).filter(([name]) => key === undefined || !(name in key)))
-  const parts = [table, `group ${keyGroup}`, fields(key), ...(member === undefined ? [] : [`[${fields(member)}]`]), ...(rest === undefined ? [] : [fields(rest)]), ...(time === undefined ? [] : [`at ${time}`]), note]
+  const fields = (row: PrintedEntry['key']): string =>
+    Object.entries(row ?? {})
+      .map(([name, held]) => `${name}=${typeof held === 'string' ? held : JSON.stringify(held)}`)
+      .join(' ')
+  const rest =
+    value === undefined
+      ? undefined
+      : Object.fromEntries(Object.entries(value).filter(([name]) => key === undefined || !(name in key)))
+  const parts = [
+    table,
+    `group ${keyGroup}`,
+    fields(key),
+    ...(member === undefined ? [] : [`[${fields(member)}]`]),
+    ...(rest === undefined ? [] : [fields(rest)]),
+    ...(time === undefined ? [] : [`at ${time}`]),
+    note,
+  ]
   return `${parts.filter((part) => part !== undefined && part !== '').join('  ')}\n`
 }

@@ -6,8 +6,12 @@ const TAIL_BYTES = 64 * 1024
 /** The newest committed rows of a file sink's folder: whole lines at the end of its newest part files. */
 export function newestRows(folder: string, count: number): Record<string, unknown>[] {
   if (!existsSync(folder)) return []
-  const parts = readdirSync(folder).filter((name) => !name.startsWith('.')).map((name) => join(folder, name))
-    .map((path) => ({ path, changed: statSync(path).mtimeMs })).sort((a, b) => b.changed - a.changed).slice(0, 4)
+  const parts = readdirSync(folder)
+    .filter((name) => !name.startsWith('.'))
+    .map((name) => join(folder, name))
+    .map((path) => ({ path, changed: statSync(path).mtimeMs }))
+    .sort((a, b) => b.changed - a.changed)
+    .slice(0, 4)
   const rows: Record<string, unknown>[] = []
   for (const { path } of parts) {
     for (const line of tailLines(path).slice(-count)) rows.push(JSON.parse(line) as Record<string, unknown>)
@@ -26,7 +30,10 @@ function tailLines(path: string): string[] {
   } finally {
     closeSync(file)
   }
-  const lines = buffer.toString('utf8').split('\n').filter((line) => line !== '')
+  const lines = buffer
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '')
   return start === 0 ? lines : lines.slice(1)
 }
 
@@ -34,10 +41,15 @@ function tailLines(path: string): string[] {
 export function table(rows: readonly Record<string, unknown>[]): string {
   const columns = Object.keys(rows[0] ?? {})
   const cells = rows.map((row) => columns.map((column) => cell(row[column])))
-  const widths = columns.map((column, index) => Math.max(column.length, ...cells.map((line) => line[index]?.length ?? 0)))
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...cells.map((line) => line[index]?.length ?? 0)),
+  )
   const numeric = columns.map((column) => rows.every((row) => typeof row[column] === 'number'))
   const print = (line: readonly string[]): string =>
-    line.map((text, index) => numeric[index] ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)).join('  ').trimEnd()
+    line
+      .map((text, index) => (numeric[index] ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)))
+      .join('  ')
+      .trimEnd()
   return [print(columns), ...cells.map(print)].join('\n')
 }
 

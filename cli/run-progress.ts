@@ -10,11 +10,17 @@ export class RunProgress {
   #trouble = ''
   #toldAt = -Infinity
 
-  /** The line for this report, or undefined when it says nothing new. An error that comes back attempt after attempt is told once a minute. */
+  /**
+   * The line for this report, or undefined when it says nothing new. An error that comes back attempt after attempt
+   * is told once a minute.
+   */
   next(report: JobReport, nowMs: number): string | undefined {
     // Why it failed is what the command ends with.
     if (report.phase === 'failed') return undefined
-    const trouble = report.error && report.phase !== 'running' ? `${report.error.code} ${report.checkpoint?.attempt}-${report.checkpoint?.id}` : ''
+    const trouble =
+      report.error && report.phase !== 'running'
+        ? `${report.error.code} ${report.checkpoint?.attempt}-${report.checkpoint?.id}`
+        : ''
     const isTold = this.#trouble !== '' && (trouble === this.#trouble || isBetween(report))
     if (isTold && nowMs - this.#toldAt < REMIND_MS) return undefined
     const line = progressLine(report)
@@ -31,7 +37,18 @@ function isBetween({ phase, error, recordsIn }: JobReport): boolean {
   return error === null && (phase !== 'running' || recordsIn === 0)
 }
 
-function progressLine({ job, phase, attempt, recordsIn, recordsOut, badRecords, checkpoint, registeredWorkers, expectedWorkers, error }: JobReport): string {
+function progressLine({
+  job,
+  phase,
+  attempt,
+  recordsIn,
+  recordsOut,
+  badRecords,
+  checkpoint,
+  registeredWorkers,
+  expectedWorkers,
+  error,
+}: JobReport): string {
   const parts = [`${job}: ${phase}`, `attempt ${attempt}`]
   if (phase === 'waiting') parts.push(`${registeredWorkers.length}/${expectedWorkers.length} workers`)
   if (recordsIn > 0) parts.push(`${recordsIn} in, ${recordsOut} out`)
@@ -41,5 +58,10 @@ function progressLine({ job, phase, attempt, recordsIn, recordsOut, badRecords, 
   return parts.join(', ')
 }
 
-/** What may pass is waited for, systems beside the job and what nobody foresaw get up to minutes. The rest is told in full in a moment, where the job gives up. */
-function isTriedLong({ retriable, domain }: ErrorReport): boolean { return retriable || domain === 'bug' || domain === 'dependency' }
+/**
+ * What may pass is waited for, systems beside the job and what nobody foresaw get up to minutes. The rest is told
+ * in full in a moment, where the job gives up.
+ */
+function isTriedLong({ retriable, domain }: ErrorReport): boolean {
+  return retriable || domain === 'bug' || domain === 'dependency'
+}

@@ -33,7 +33,8 @@ export interface RunOptions {
 }
 
 /**
- * `millrace run job.yaml` or `job.ts`: the job on this machine, no Kubernetes. Exit code 0 when a bounded job has finished,
+ * `millrace run job.yaml` or `job.ts`: the job on this machine, no Kubernetes. Exit code 0 when a bounded job has
+ * finished,
  * 1 when it failed or its file is wrong. Interrupted by SIGINT it ends every process and exits with 130.
  */
 export async function run(options: RunOptions): Promise<number> {
@@ -45,11 +46,29 @@ export async function run(options: RunOptions): Promise<number> {
   const store = openedStore(planned.checkpoints.store)
   const uid = options.resume ?? `run-${randomBytes(6).toString('hex')}`
   const restore = restoreLocation(options, job.spec)
-  const target: JobTarget = { ...(restore === undefined ? {} : { restore }), revision: createHash('sha256').update(JSON.stringify(job.spec)).digest('hex').slice(0, 12), spec: job.spec, desiredState: 'running' }
-  const settings = { name: job.name, uid, token: randomBytes(16).toString('hex'), store, baseDir, logLevel: options.logLevel }
-  const interrupted = new Promise<number>((done) => { process.once('SIGINT', () => { done(130) }) })
+  const target: JobTarget = {
+    ...(restore === undefined ? {} : { restore }),
+    revision: createHash('sha256').update(JSON.stringify(job.spec)).digest('hex').slice(0, 12),
+    spec: job.spec,
+    desiredState: 'running',
+  }
+  const settings = {
+    name: job.name,
+    uid,
+    token: randomBytes(16).toString('hex'),
+    store,
+    baseDir,
+    logLevel: options.logLevel,
+  }
+  const interrupted = new Promise<number>((done) => {
+    process.once('SIGINT', () => {
+      done(130)
+    })
+  })
   const over = new AbortController()
-  const starting = options.inProcess ? startInProcess(settings, planned, target) : startProcesses(settings, planned, target)
+  const starting = options.inProcess
+    ? startInProcess(settings, planned, target)
+    : startProcesses(settings, planned, target)
   try {
     return await Promise.race([starting.then((started) => watch(started, options, over.signal)), interrupted])
   } finally {
@@ -61,30 +80,49 @@ export async function run(options: RunOptions): Promise<number> {
 /** `--restore`, else what the job file says. Throws USAGE where that needs a cluster or a fresh run. */
 function restoreLocation({ restore, resume }: RunOptions, spec: unknown): string | undefined {
   if (restore !== undefined && resume !== undefined) {
-    throw new MillraceError('USAGE', '--resume goes on with a run of its own, --restore starts a new one from another state: give one of both', { domain: 'user' })
+    throw new MillraceError(
+      'USAGE',
+      '--resume goes on with a run of its own, --restore starts a new one from another state: give one of both',
+      { domain: 'user' },
+    )
   }
   const written = isFields(spec) && isFields(spec['restore']) ? spec['restore'] : {}
   if (restore === undefined && written['savepoint'] !== undefined && resume === undefined) {
-    throw new MillraceError('USAGE', `spec.restore.savepoint names an object of a cluster, and this is none`, { domain: 'user', hint: 'give the folder of the savepoint: --restore PATH' })
+    throw new MillraceError('USAGE', `spec.restore.savepoint names an object of a cluster, and this is none`, {
+      domain: 'user',
+      hint: 'give the folder of the savepoint: --restore PATH',
+    })
   }
   const location = restore ?? (typeof written['path'] === 'string' ? written['path'] : undefined)
   return location === undefined || /^[a-z0-9+]+:/i.test(location) ? location : resolve(location)
 }
 
-/** The store's folder, made when it is missing. Throws STORE_UNAVAILABLE when it cannot be written: nothing is started then. */
+/**
+ * The store's folder, made when it is missing. Throws STORE_UNAVAILABLE when it cannot be written: nothing is
+ * started then.
+ */
 function openedStore(written: string | undefined): string {
-  const folder = written !== undefined && /^file:/i.test(written) ? fileURLToPath(written) : resolve(written ?? '.millrace/checkpoints')
+  const folder =
+    written !== undefined && /^file:/i.test(written)
+      ? fileURLToPath(written)
+      : resolve(written ?? '.millrace/checkpoints')
   try {
     mkdirSync(folder, { recursive: true })
     accessSync(folder, constants.W_OK)
   } catch (cause) {
-    throw new MillraceError('STORE_UNAVAILABLE', `checkpoint store ${folder} cannot be written`,
-      { domain: 'dependency', cause, hint: 'name another folder in spec.checkpoints.store, or free this one' })
+    throw new MillraceError('STORE_UNAVAILABLE', `checkpoint store ${folder} cannot be written`, {
+      domain: 'dependency',
+      cause,
+      hint: 'name another folder in spec.checkpoints.store, or free this one',
+    })
   }
   return folder
 }
 
-interface StartedJob { report(): Promise<JobReport | undefined>; close(): Promise<void> }
+interface StartedJob {
+  report(): Promise<JobReport | undefined>
+  close(): Promise<void>
+}
 
 type JobSettings = ConstructorParameters<typeof LocalJob>[0]
 
@@ -97,16 +135,40 @@ async function startProcesses(settings: JobSettings, planned: PlannedJob, target
 
 async function startInProcess(settings: JobSettings, planned: PlannedJob, target: JobTarget): Promise<StartedJob> {
   const config = readRuntimeConfig({
-    MILLRACE_JOB: settings.name, MILLRACE_JOB_UID: settings.uid, MILLRACE_TOKEN: settings.token, MILLRACE_NAMESPACE: 'local',
-    MILLRACE_STORE: settings.store, MILLRACE_BASE_DIR: settings.baseDir,
+    MILLRACE_JOB: settings.name,
+    MILLRACE_JOB_UID: settings.uid,
+    MILLRACE_TOKEN: settings.token,
+    MILLRACE_NAMESPACE: 'local',
+    MILLRACE_STORE: settings.store,
+    MILLRACE_BASE_DIR: settings.baseDir,
   })
   const logger = createLogger({ to: 'stderr', level: settings.logLevel === 'silent' ? 'error' : settings.logLevel })
-  const ports = realPorts({ logger, printLine: (line) => { process.stdout.write(`${line}\n`) } })
+  const ports = realPorts({
+    logger,
+    printLine: (line) => {
+      process.stdout.write(`${line}\n`)
+    },
+  })
   const anywhere = { host: '127.0.0.1', port: 0 }
-  const running = await startCoordinator(config, { control: anywhere, http: anywhere }, ports, realHttp, builtinConnectors)
+  const running = await startCoordinator(
+    config,
+    { control: anywhere, http: anywhere },
+    ports,
+    realHttp,
+    builtinConnectors,
+  )
   const workers = subtasksOf(planned.plan).map(({ id, chain, slot }) =>
-    createWorker(config, { name: id, chain: chain.id, slot, coordinator: running.control, data: anywhere }, ports, builtinConnectors))
-  for (const worker of workers) void worker.run().catch((error: unknown) => { logger.error('worker ended', { reason: error }) })
+    createWorker(
+      config,
+      { name: id, chain: chain.id, slot, coordinator: running.control, data: anywhere },
+      ports,
+      builtinConnectors,
+    ),
+  )
+  for (const worker of workers)
+    void worker.run().catch((error: unknown) => {
+      logger.error('worker ended', { reason: error })
+    })
   running.coordinator.setTarget(target)
   return {
     report: () => Promise.resolve(running.coordinator.report()),
@@ -128,11 +190,20 @@ async function watch(job: StartedJob, options: RunOptions, over: AbortSignal): P
     if (line !== undefined && line !== shown) process.stderr.write(`${line}\n`)
     shown = line ?? shown
     if (report?.phase === 'finished') {
-      if (report.badRecords > 0 && options.output === 'text' && options.logLevel === 'silent') process.stderr.write(`${report.badRecords} bad record${report.badRecords === 1 ? '' : 's'} left out, as onError says: --log info shows the first of each worker, and why\n`)
+      if (report.badRecords > 0 && options.output === 'text' && options.logLevel === 'silent')
+        process.stderr.write(
+          `${report.badRecords} bad record${report.badRecords === 1 ? '' : 's'} left out, as onError says: --log info shows the first of each worker, and why\n`,
+        )
       return 0
     }
-    if (report?.phase === 'failed') throw new MillraceError(report.error?.code ?? 'JOB_FAILED', report.error?.message ?? 'the job failed', { domain: report.error?.domain ?? 'bug', ...(report.error?.hint === undefined ? {} : { hint: report.error.hint }) })
-    await new Promise((done) => { setTimeout(done, POLL_MS) })
+    if (report?.phase === 'failed')
+      throw new MillraceError(report.error?.code ?? 'JOB_FAILED', report.error?.message ?? 'the job failed', {
+        domain: report.error?.domain ?? 'bug',
+        ...(report.error?.hint === undefined ? {} : { hint: report.error.hint }),
+      })
+    await new Promise((done) => {
+      setTimeout(done, POLL_MS)
+    })
   }
   return 0
 }

@@ -19,12 +19,15 @@ export interface SimOptions {
   output: 'text' | 'json'
 }
 
-export interface SimConsole { out(text: string): void; err(text: string): void }
+export interface SimConsole {
+  out(text: string): void
+  err(text: string): void
+}
 
 /**
- * `millrace sim job.yaml`: the job in this process under virtual time, killed, paused, cut off, rescaled, its store failing,
- * slow or full, as each seed draws it; its output must be that of a run without faults. 0 when it always is, 1 when it is
- * not or the job cannot be simulated (SIM_OUTSIDE, SIM_ORDER, SIM_EMPTY, SIM_FAILED).
+ * `millrace sim job.yaml`: the job in this process under virtual time, killed, paused, cut off, rescaled, its store
+ * failing, slow or full, as each seed draws it; its output must be that of a run without faults. 0 when it always
+ * is, 1 when it is not or the job cannot be simulated (SIM_OUTSIDE, SIM_ORDER, SIM_EMPTY, SIM_FAILED).
  */
 export async function sim(options: SimOptions, { out, err }: SimConsole): Promise<number> {
   const { file, seeds, limit, comparison, output } = options
@@ -33,9 +36,16 @@ export async function sim(options: SimOptions, { out, err }: SimConsole): Promis
   if (read.findings.some((finding) => finding.severity === 'error')) return 1
   const startedAt = Date.now()
   const seconds = (): number => Math.round((Date.now() - startedAt) / 100) / 10
-  const job = await prepareUserJob({ spec: read.spec, baseDir: dirname(resolve(file)), limit: limit ?? Infinity, modules: new NodeModules() })
+  const job = await prepareUserJob({
+    spec: read.spec,
+    baseDir: dirname(resolve(file)),
+    limit: limit ?? Infinity,
+    modules: new NodeModules(),
+  })
   const straight = await straightRun(job, comparison)
-  err(`${read.name}: without faults ${job.rows} rows in, ${straight.rowsOut} out, ${straight.steps} events, ${seconds()} s for two runs\n`)
+  err(
+    `${read.name}: without faults ${job.rows} rows in, ${straight.rowsOut} out, ${straight.steps} events, ${seconds()} s for two runs\n`,
+  )
 
   const wanted = seeds.kind === 'one' ? [seeds.seed] : Array.from({ length: seeds.count }, (_, index) => index + 1)
   const wrong: SeedVerdict[] = []
@@ -49,7 +59,10 @@ export async function sim(options: SimOptions, { out, err }: SimConsole): Promis
     if (seeds.kind === 'one') err(`${verdict.log.join('\n')}\n`)
     if (verdict.wrong !== undefined) {
       wrong.push(verdict)
-      if (output === 'text') out(`seed ${seed}: ${verdict.wrong}\n  what happened: ${verdict.faults.join('; ')}\n  again: ${again(options, seed)}\n`)
+      if (output === 'text')
+        out(
+          `seed ${seed}: ${verdict.wrong}\n  what happened: ${verdict.faults.join('; ')}\n  again: ${again(options, seed)}\n`,
+        )
     }
     if (Date.now() - toldAt < PROGRESS_EVERY_MS) continue
     toldAt = Date.now()
@@ -57,15 +70,34 @@ export async function sim(options: SimOptions, { out, err }: SimConsole): Promis
   }
 
   if (output === 'json') {
-    out(`${JSON.stringify({
-      job: read.name, seeds: wanted.length, rowsIn: job.rows, rowsOut: straight.rowsOut, faults, events, seconds: seconds(),
-      wrong: wrong.map((verdict) => ({ seed: verdict.seed, reason: verdict.wrong, faults: verdict.faults, again: again(options, verdict.seed) })),
-    })}\n`)
-  } else out(`${read.name}: ${wanted.length - wrong.length} of ${wanted.length} seeds right, ${faults} faults, ${events} events, ${seconds()} s\n`)
+    out(
+      `${JSON.stringify({
+        job: read.name,
+        seeds: wanted.length,
+        rowsIn: job.rows,
+        rowsOut: straight.rowsOut,
+        faults,
+        events,
+        seconds: seconds(),
+        wrong: wrong.map((verdict) => ({
+          seed: verdict.seed,
+          reason: verdict.wrong,
+          faults: verdict.faults,
+          again: again(options, verdict.seed),
+        })),
+      })}\n`,
+    )
+  } else
+    out(
+      `${read.name}: ${wanted.length - wrong.length} of ${wanted.length} seeds right, ${faults} faults, ${events} events, ${seconds()} s\n`,
+    )
   return wrong.length === 0 ? 0 : 1
 }
 
 function again({ file, limit, comparison }: SimOptions, seed: number): string {
-  const compared = comparison.kind === 'whole' ? '' : ` --key ${comparison.key.join(',')}${comparison.kind === 'last' ? ` --order ${comparison.order}` : ''}`
+  const compared =
+    comparison.kind === 'whole'
+      ? ''
+      : ` --key ${comparison.key.join(',')}${comparison.kind === 'last' ? ` --order ${comparison.order}` : ''}`
   return `millrace sim ${file} --seed ${seed}${limit === undefined ? '' : ` --limit ${limit}`}${compared}`
 }

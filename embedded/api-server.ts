@@ -63,14 +63,17 @@ export interface EmbeddedApiServer {
 
 /**
  * Starts a Kubernetes API server in this process, for development and tests only: everything is in memory, and whoever
- * has the token may do everything. It speaks TLS on a loopback address, wants a bearer token and checks the Host header.
- * Throws MillraceError EMBEDDED_NOT_LOOPBACK for any other address.
+ * has the token may do everything. It speaks TLS on a loopback address, wants a bearer token and checks the Host
+ * header. Throws MillraceError EMBEDDED_NOT_LOOPBACK for any other address.
  */
 export async function startApiServer(options: ApiServerOptions): Promise<EmbeddedApiServer> {
   const host = options.host ?? '127.0.0.1'
   if (!/^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)) {
-    throw new MillraceError('EMBEDDED_NOT_LOOPBACK', `the embedded API server starts processes for whoever reaches it, so it listens on 127.x.y.z only, not on ${host}`,
-      { domain: 'user', hint: 'leave the host out; to reach it from elsewhere, use a real cluster' })
+    throw new MillraceError(
+      'EMBEDDED_NOT_LOOPBACK',
+      `the embedded API server starts processes for whoever reaches it, so it listens on 127.x.y.z only, not on ${host}`,
+      { domain: 'user', hint: 'leave the host out; to reach it from elsewhere, use a real cluster' },
+    )
   }
   await mkdir(options.dir, { recursive: true })
   const certificate = await makeCertificate(host)
@@ -88,17 +91,31 @@ export async function startApiServer(options: ApiServerOptions): Promise<Embedde
   const url = `https://${host}:${port}`
   const token = server.tokens.issue('admin')
   const kubeconfigPath = join(options.dir, 'kubeconfig')
-  const writeKubeconfig = (path: string, own = token): Promise<void> => writeKubeconfigFile(path, url, certificate.certificate, own)
+  const writeKubeconfig = (path: string, own = token): Promise<void> =>
+    writeKubeconfigFile(path, url, certificate.certificate, own)
   await writeKubeconfig(kubeconfigPath)
   return {
-    url, kubeconfigPath, token, certificate: certificate.certificate, writeLog: server.writeLog, writeKubeconfig,
-    local: (user) => server.local(user), issueToken: (user) => server.tokens.issue(user),
-    intercept: (interceptor) => { server.interceptor = interceptor },
-    setLogSource: (source) => { server.requests.logSource = source },
-    compactHistory: () => server.storage.compact(), dropWatches: () => server.dropStreams(),
+    url,
+    kubeconfigPath,
+    token,
+    certificate: certificate.certificate,
+    writeLog: server.writeLog,
+    writeKubeconfig,
+    local: (user) => server.local(user),
+    issueToken: (user) => server.tokens.issue(user),
+    intercept: (interceptor) => {
+      server.interceptor = interceptor
+    },
+    setLogSource: (source) => {
+      server.requests.logSource = source
+    },
+    compactHistory: () => server.storage.compact(),
+    dropWatches: () => server.dropStreams(),
     close: async () => {
       server.close()
-      const closed = new Promise<void>((resolve) => { http.close(() => resolve()) })
+      const closed = new Promise<void>((resolve) => {
+        http.close(() => resolve())
+      })
       http.closeAllConnections()
       await closed
     },
@@ -143,14 +160,22 @@ class Server {
   #populate(crds: readonly JsonObject[]): void {
     const system = this.local('system:apiserver')
     for (const name of ['default', 'kube-system']) {
-      system.create('namespaces', '', { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { 'kubernetes.io/metadata.name': name } } })
+      system.create('namespaces', '', {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+      })
     }
     for (const crd of crds) system.create('customresourcedefinitions.apiextensions.k8s.io', '', crd)
   }
 
   #followCrds(key: string, type: string, object: KubeObject): void {
     if (key === '/namespaces' && type === 'ADDED') {
-      this.local('system:apiserver').create('serviceaccounts', object.metadata.name, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } })
+      this.local('system:apiserver').create('serviceaccounts', object.metadata.name, {
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name: 'default' },
+      })
     }
     if (key !== 'apiextensions.k8s.io/customresourcedefinitions') return
     if (type === 'DELETED') {
@@ -160,10 +185,21 @@ class Server {
     this.registry.addCustom(object)
     // Conditions that `kubectl wait --for=condition=Established crd/x` looks for; written once, then unchanged.
     const now = object.metadata.creationTimestamp ?? ''
-    const condition = (name: string): JsonObject => ({ type: name, status: 'True', lastTransitionTime: now, reason: 'InitialNamesAccepted', message: '' })
+    const condition = (name: string): JsonObject => ({
+      type: name,
+      status: 'True',
+      lastTransitionTime: now,
+      reason: 'InitialNamesAccepted',
+      message: '',
+    })
     if (type === 'ADDED') {
-      this.local('system:apiserver').update('customresourcedefinitions.apiextensions.k8s.io', '', object.metadata.name, 'status',
-        (current) => ({ ...current, status: { conditions: [condition('NamesAccepted'), condition('Established')] } }))
+      this.local('system:apiserver').update(
+        'customresourcedefinitions.apiextensions.k8s.io',
+        '',
+        object.metadata.name,
+        'status',
+        (current) => ({ ...current, status: { conditions: [condition('NamesAccepted'), condition('Established')] } }),
+      )
     }
   }
 
@@ -172,8 +208,10 @@ class Server {
     try {
       await this.#handle(request, response)
     } catch (error) {
-      const status = error instanceof ApiStatusError ? error
-        : new ApiStatusError(500, 'InternalError', `Internal error occurred: ${errorReport(error).message}`)
+      const status =
+        error instanceof ApiStatusError
+          ? error
+          : new ApiStatusError(500, 'InternalError', `Internal error occurred: ${errorReport(error).message}`)
       if (response.headersSent) response.destroy()
       else send(response, { code: status.httpCode, body: status.toStatus() })
     }
@@ -209,8 +247,12 @@ class Server {
   #fixedPath(path: string): JsonObject | string | undefined {
     const [, first = '', second = '', third = '', ...rest] = path.replace(/\/$/, '').split('/')
     switch (first) {
-      case 'version': return serverVersion
-      case 'healthz': case 'readyz': case 'livez': return 'ok'
+      case 'version':
+        return serverVersion
+      case 'healthz':
+      case 'readyz':
+      case 'livez':
+        return 'ok'
       case 'api':
         if (second === '') return coreVersions()
         return third === '' ? required(resourceList(this.registry, '', second)) : undefined
@@ -218,15 +260,19 @@ class Server {
         if (second === '') return groupList(this.registry)
         if (third === '') return required(groupDescription(this.registry, second))
         return rest.length === 0 ? required(resourceList(this.registry, second, third)) : undefined
-      case 'openapi': return second === 'v3' ? this.#openApi([third, ...rest].filter((part) => part !== '').join('/')) : undefined
-      default: return undefined
+      case 'openapi':
+        return second === 'v3' ? this.#openApi([third, ...rest].filter((part) => part !== '').join('/')) : undefined
+      default:
+        return undefined
     }
   }
 
   #openApi(path: string): JsonObject {
     if (path === '') return openApiIndex(this.registry)
     const groupVersion = groupVersionOfPath(path)
-    return required(groupVersion === undefined ? undefined : openApiDocument(this.registry, groupVersion.group, groupVersion.version))
+    return required(
+      groupVersion === undefined ? undefined : openApiDocument(this.registry, groupVersion.group, groupVersion.version),
+    )
   }
 }
 
@@ -243,7 +289,10 @@ function isRefused(fault: Fault | undefined, response: ServerResponse): boolean 
   }
   if (fault?.kind !== 'refuse') return false
   if (fault.retryAfterSeconds !== undefined) response.setHeader('retry-after', String(fault.retryAfterSeconds))
-  send(response, { code: fault.httpCode, body: new ApiStatusError(fault.httpCode, fault.reason, fault.message).toStatus() })
+  send(response, {
+    code: fault.httpCode,
+    body: new ApiStatusError(fault.httpCode, fault.reason, fault.message).toStatus(),
+  })
   return true
 }
 
@@ -252,7 +301,9 @@ function send(response: ServerResponse, reply: Reply): void {
   const warnings = (reply.warnings ?? []).map((warning) => `299 - ${JSON.stringify(warning)}`)
   if (warnings.length > 0) response.setHeader('warning', warnings)
   response.writeHead(reply.code, {
-    'content-type': 'application/json', 'content-length': Buffer.byteLength(text), 'cache-control': 'no-cache, private',
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-cache, private',
   })
   response.end(text)
 }

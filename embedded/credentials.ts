@@ -3,17 +3,28 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { generate } from 'selfsigned'
 import { stringify } from 'yaml'
 
-export interface Certificate { key: string; certificate: string }
+export interface Certificate {
+  key: string
+  certificate: string
+}
 
 /** A certificate of its own authority for one address, valid from an hour ago for a year. */
 export async function makeCertificate(host: string): Promise<Certificate> {
   const made = await generate([{ name: 'commonName', value: 'millrace-embedded' }], {
-    keyType: 'ec', algorithm: 'sha256', notBeforeDate: new Date(Date.now() - 3_600_000),
+    keyType: 'ec',
+    algorithm: 'sha256',
+    notBeforeDate: new Date(Date.now() - 3_600_000),
     extensions: [
       { name: 'basicConstraints', cA: true },
       { name: 'keyUsage', digitalSignature: true, keyCertSign: true, keyEncipherment: true },
       { name: 'extKeyUsage', serverAuth: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: host }, { type: 2, value: 'localhost' }] },
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 7, ip: host },
+          { type: 2, value: 'localhost' },
+        ],
+      },
     ],
   })
   return { key: made.private, certificate: made.cert }
@@ -41,10 +52,22 @@ export class Tokens {
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
 
 /** Writes a kubeconfig that only its owner can read, also when the file was there before with other rights. */
-export async function writeKubeconfigFile(path: string, server: string, certificate: string, token: string): Promise<void> {
+export async function writeKubeconfigFile(
+  path: string,
+  server: string,
+  certificate: string,
+  token: string,
+): Promise<void> {
   const config = {
-    apiVersion: 'v1', kind: 'Config', 'current-context': 'millrace',
-    clusters: [{ name: 'millrace', cluster: { server, 'certificate-authority-data': Buffer.from(certificate).toString('base64') } }],
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'millrace',
+    clusters: [
+      {
+        name: 'millrace',
+        cluster: { server, 'certificate-authority-data': Buffer.from(certificate).toString('base64') },
+      },
+    ],
     contexts: [{ name: 'millrace', context: { cluster: 'millrace', user: 'millrace', namespace: 'default' } }],
     users: [{ name: 'millrace', user: { token } }],
   }

@@ -12,9 +12,21 @@ export type FieldSet = Set<string>
 const separator = '\u0000'
 
 /** Paths that belong to the system and to nobody's field set. */
-const systemFields = new Set(['apiVersion', 'kind', 'metadata.name', 'metadata.namespace', 'metadata.uid', 'metadata.resourceVersion',
-  'metadata.generation', 'metadata.creationTimestamp', 'metadata.deletionTimestamp', 'metadata.deletionGracePeriodSeconds',
-  'metadata.managedFields', 'metadata.selfLink', 'metadata.generateName'])
+const systemFields = new Set([
+  'apiVersion',
+  'kind',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'metadata.resourceVersion',
+  'metadata.generation',
+  'metadata.creationTimestamp',
+  'metadata.deletionTimestamp',
+  'metadata.deletionGracePeriodSeconds',
+  'metadata.managedFields',
+  'metadata.selfLink',
+  'metadata.generateName',
+])
 
 /** Every leaf of an object by its path, with the JSON text of its value. Atomic lists and maps are leaves. */
 export function leavesOf(object: JsonObject, schema: Schema): Map<string, string> {
@@ -37,7 +49,8 @@ function collectMetadata(metadata: JsonObject, schema: Schema | undefined, leave
 function collect(value: Json, schema: Schema | undefined, path: string[], leaves: Map<string, string>): void {
   if (isObject(value) && Object.keys(value).length > 0 && schema?.['x-kubernetes-map-type'] !== 'atomic') {
     for (const [name, member] of Object.entries(value)) {
-      if (member !== undefined) collect(member, schema === undefined ? undefined : memberSchema(schema, name), [...path, `f:${name}`], leaves)
+      if (member !== undefined)
+        collect(member, schema === undefined ? undefined : memberSchema(schema, name), [...path, `f:${name}`], leaves)
     }
   } else if (Array.isArray(value) && isKeyed(schema)) {
     for (const item of value) collectItem(item, schema, path, leaves)
@@ -94,14 +107,19 @@ export function fromFieldsV1(fields: JsonObject): FieldSet {
 
 /** The path as error texts show it: `.spec.containers[name="a"].image`. */
 export function showPath(path: string): string {
-  return path.split(separator).map((element) => {
-    if (element.startsWith('f:')) return `.${element.slice(2)}`
-    if (element.startsWith('k:')) {
-      const keys: unknown = JSON.parse(element.slice(2))
-      return `[${Object.entries(isObject(keys) ? keys : {}).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`
-    }
-    return `[=${element.slice(2)}]`
-  }).join('')
+  return path
+    .split(separator)
+    .map((element) => {
+      if (element.startsWith('f:')) return `.${element.slice(2)}`
+      if (element.startsWith('k:')) {
+        const keys: unknown = JSON.parse(element.slice(2))
+        return `[${Object.entries(isObject(keys) ? keys : {})
+          .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+          .join(',')}]`
+      }
+      return `[=${element.slice(2)}]`
+    })
+    .join('')
 }
 
 /** Removes, in place, what a path names; list items by their key. Nothing happens when it is not there. */

@@ -24,26 +24,34 @@ export function applyJsonPatch(target: Json, patch: Json): Json {
 
 function applyOperation(target: Json, operation: Json): Json {
   const { op, path, from, value } = isObject(operation) ? operation : {}
-  if (typeof op !== 'string' || typeof path !== 'string') throw badRequest('error decoding patch: an operation needs op and path')
+  if (typeof op !== 'string' || typeof path !== 'string')
+    throw badRequest('error decoding patch: an operation needs op and path')
   const needsFrom = op === 'move' || op === 'copy'
   if (needsFrom && typeof from !== 'string') throw badRequest(`error decoding patch: ${op} needs from`)
   const source = typeof from === 'string' ? from : ''
   switch (op) {
-    case 'add': return addAt(target, path, value ?? null)
-    case 'remove': return removeAt(target, path)
+    case 'add':
+      return addAt(target, path, value ?? null)
+    case 'remove':
+      return removeAt(target, path)
     case 'replace': {
       readAt(target, path)
-      return path === '' ? value ?? null : addAt(isListPath(target, path) ? removeAt(target, path) : target, path, value ?? null)
+      return path === ''
+        ? (value ?? null)
+        : addAt(isListPath(target, path) ? removeAt(target, path) : target, path, value ?? null)
     }
     case 'move': {
       const moved = readAt(target, source)
       return addAt(removeAt(target, source), path, moved)
     }
-    case 'copy': return addAt(target, path, clone(readAt(target, source)))
+    case 'copy':
+      return addAt(target, path, clone(readAt(target, source)))
     case 'test':
-      if (!jsonEqual(readAt(target, path), value ?? null)) throw doesNotFit(`testing path ${path} failed: the value differs`)
+      if (!jsonEqual(readAt(target, path), value ?? null))
+        throw doesNotFit(`testing path ${path} failed: the value differs`)
       return target
-    default: throw badRequest(`error decoding patch: unknown operation ${JSON.stringify(op)}`)
+    default:
+      throw badRequest(`error decoding patch: unknown operation ${JSON.stringify(op)}`)
   }
 }
 
@@ -54,7 +62,10 @@ function doesNotFit(why: string): ApiStatusError {
 function segments(path: string): string[] {
   if (path === '') return []
   if (!path.startsWith('/')) throw badRequest(`error decoding patch: path ${JSON.stringify(path)} must begin with /`)
-  return path.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+  return path
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
 function readAt(target: Json, path: string): Json {
@@ -88,7 +99,8 @@ function addAt(target: Json, path: string, value: Json): Json {
   if (!Array.isArray(parent)) parent[last] = value
   else {
     const index = last === '-' ? parent.length : Number(last)
-    if (!Number.isInteger(index) || index < 0 || index > parent.length) throw doesNotFit(`index ${last} is out of bounds (${parent.length} items)`)
+    if (!Number.isInteger(index) || index < 0 || index > parent.length)
+      throw doesNotFit(`index ${last} is out of bounds (${parent.length} items)`)
     parent.splice(index, 0, value)
   }
   return target

@@ -1,7 +1,10 @@
 import type { Json } from './objects.ts'
 import { isObject } from './objects.ts'
 
-type Step = { kind: 'member'; name: string } | { kind: 'index'; index: number } | { kind: 'all' }
+type Step =
+  | { kind: 'member'; name: string }
+  | { kind: 'index'; index: number }
+  | { kind: 'all' }
   | { kind: 'filter'; path: string[]; wanted: Json }
 
 /**
@@ -17,10 +20,16 @@ export function evaluateJsonPath(value: Json, path: string): Json[] {
 }
 
 /** Groups: quoted or plain member (dots in it escaped by a backslash), index, path and literal of a filter. */
-const token = new RegExp([
-  String.raw`\.((?:[A-Za-z0-9_/-]|\\.)+)`, String.raw`\['([^']+)'\]`, String.raw`\[(\d+)\]`, String.raw`\[\*\]`,
-  String.raw`\[\?\(@((?:\.[A-Za-z0-9_-]+)+)\s*==\s*("[^"]*"|'[^']*'|[^)]+)\)\]`,
-].join('|'), 'y')
+const token = new RegExp(
+  [
+    String.raw`\.((?:[A-Za-z0-9_/-]|\\.)+)`,
+    String.raw`\['([^']+)'\]`,
+    String.raw`\[(\d+)\]`,
+    String.raw`\[\*\]`,
+    String.raw`\[\?\(@((?:\.[A-Za-z0-9_-]+)+)\s*==\s*("[^"]*"|'[^']*'|[^)]+)\)\]`,
+  ].join('|'),
+  'y',
+)
 
 function parse(path: string): Step[] | undefined {
   const text = path.replace(/^\{(.*)\}$/, '$1').replace(/^\$/, '')
@@ -57,8 +66,14 @@ function take(value: Json, step: Step): Json[] {
       const item = Array.isArray(value) ? value[step.index] : undefined
       return item === undefined ? [] : [item]
     }
-    case 'all': return Array.isArray(value) ? value : isObject(value) ? Object.values(value).filter((member) => member !== undefined) : []
-    case 'filter': return Array.isArray(value) ? value.filter((item) => matchesFilter(item, step.path, step.wanted)) : []
+    case 'all':
+      return Array.isArray(value)
+        ? value
+        : isObject(value)
+          ? Object.values(value).filter((member) => member !== undefined)
+          : []
+    case 'filter':
+      return Array.isArray(value) ? value.filter((item) => matchesFilter(item, step.path, step.wanted)) : []
   }
 }
 

@@ -34,8 +34,21 @@ export class LocalCluster {
   }
 
   /** `change` gets a copy of the stored object, which it may change and return. Throws 404 when there is none. */
-  update(resource: string, namespace: string, name: string, scope: UpdateScope, change: (current: KubeObject) => KubeObject): KubeObject {
-    return this.#writer.update(this.#definition(resource), namespace, name, scope, (current) => change(current as KubeObject), this.#options).object
+  update(
+    resource: string,
+    namespace: string,
+    name: string,
+    scope: UpdateScope,
+    change: (current: KubeObject) => KubeObject,
+  ): KubeObject {
+    return this.#writer.update(
+      this.#definition(resource),
+      namespace,
+      name,
+      scope,
+      (current) => change(current as KubeObject),
+      this.#options,
+    ).object
   }
 
   remove(resource: string, namespace: string, name: string, how: DeleteOptions = {}): void {
@@ -46,7 +59,8 @@ export class LocalCluster {
   watch(resource: string, listener: (event: StorageEvent) => void): () => void {
     const definition = this.#definition(resource)
     const version = this.#storage.resourceVersion
-    for (const object of this.#storage.list(definition, '')) listener({ type: 'ADDED', object, resourceVersion: version })
+    for (const object of this.#storage.list(definition, ''))
+      listener({ type: 'ADDED', object, resourceVersion: version })
     return this.#storage.watch(definition, this.#storage.resourceVersion, listener)
   }
 

@@ -6,21 +6,38 @@ import type { Schema } from './schema.ts'
 import { memberSchema } from './schema.ts'
 import { ApiStatusError } from './status-error.ts'
 
-export interface FieldManager { name: string; apiVersion: string; subresource?: string; now: string }
+export interface FieldManager {
+  name: string
+  apiVersion: string
+  subresource?: string
+  now: string
+}
 
-interface Owner { entry: ManagedFieldsEntry; fields: FieldSet }
+interface Owner {
+  entry: ManagedFieldsEntry
+  fields: FieldSet
+}
 
 const ownersOf = (object: KubeObject): Owner[] =>
-  (object.metadata.managedFields ?? []).filter((entry) => isObject(entry.fieldsV1)).map((entry) => ({ entry, fields: fromFieldsV1(entry.fieldsV1) }))
+  (object.metadata.managedFields ?? [])
+    .filter((entry) => isObject(entry.fieldsV1))
+    .map((entry) => ({ entry, fields: fromFieldsV1(entry.fieldsV1) }))
 
 const entriesOf = (owners: readonly Owner[]): ManagedFieldsEntry[] =>
-  owners.filter((owner) => owner.fields.size > 0).map(({ entry, fields }) => ({ ...entry, fieldsV1: toFieldsV1(fields) }))
+  owners
+    .filter((owner) => owner.fields.size > 0)
+    .map(({ entry, fields }) => ({ ...entry, fieldsV1: toFieldsV1(fields) }))
 
 /**
  * managedFields after a create, update or patch: the manager owns what it changed, others lose that and what is gone.
  * `next` may carry a changed managedFields list of the client's own; then that is where we start from.
  */
-export function trackUpdate(before: KubeObject | undefined, next: KubeObject, schema: Schema, manager: FieldManager): ManagedFieldsEntry[] {
+export function trackUpdate(
+  before: KubeObject | undefined,
+  next: KubeObject,
+  schema: Schema,
+  manager: FieldManager,
+): ManagedFieldsEntry[] {
   const old = before === undefined ? new Map<string, string>() : leavesOf(before, schema)
   const now = leavesOf(next, schema)
   const changed = [...now].filter(([path, value]) => old.get(path) !== value).map(([path]) => path)
@@ -36,10 +53,19 @@ export function trackUpdate(before: KubeObject | undefined, next: KubeObject, sc
 }
 
 function isSameManager(entry: ManagedFieldsEntry, manager: FieldManager, operation: 'Apply' | 'Update'): boolean {
-  return entry.manager === manager.name && entry.operation === operation && (entry.subresource ?? '') === (manager.subresource ?? '')
+  return (
+    entry.manager === manager.name &&
+    entry.operation === operation &&
+    (entry.subresource ?? '') === (manager.subresource ?? '')
+  )
 }
 
-function claim(owners: Owner[], manager: FieldManager, operation: 'Apply' | 'Update', fields: (old: FieldSet) => FieldSet): void {
+function claim(
+  owners: Owner[],
+  manager: FieldManager,
+  operation: 'Apply' | 'Update',
+  fields: (old: FieldSet) => FieldSet,
+): void {
   const found = owners.find((owner) => isSameManager(owner.entry, manager, operation))
   if (found !== undefined) {
     found.fields = fields(found.fields)
@@ -47,7 +73,12 @@ function claim(owners: Owner[], manager: FieldManager, operation: 'Apply' | 'Upd
     return
   }
   const entry: ManagedFieldsEntry = {
-    manager: manager.name, operation, apiVersion: manager.apiVersion, time: manager.now, fieldsType: 'FieldsV1', fieldsV1: {},
+    manager: manager.name,
+    operation,
+    apiVersion: manager.apiVersion,
+    time: manager.now,
+    fieldsType: 'FieldsV1',
+    fieldsV1: {},
     ...(manager.subresource === undefined ? {} : { subresource: manager.subresource }),
   }
   owners.push({ entry, fields: fields(new Set()) })
@@ -59,7 +90,11 @@ function claim(owners: Owner[], manager: FieldManager, operation: 'Apply' | 'Upd
  * Throws 409 with one cause per field when another manager owns a field with a different value, unless forced.
  */
 export function applyConfiguration(
-  current: KubeObject | undefined, config: KubeObject, schema: Schema, manager: FieldManager, conflicts: 'refuse' | 'force',
+  current: KubeObject | undefined,
+  config: KubeObject,
+  schema: Schema,
+  manager: FieldManager,
+  conflicts: 'refuse' | 'force',
 ): KubeObject {
   const applied = leavesOf(config, schema)
   const live = current === undefined ? new Map<string, string>() : leavesOf(current, schema)
@@ -78,20 +113,36 @@ export function applyConfiguration(
   return result
 }
 
-function refuseConflicts(others: readonly Owner[], changed: ReadonlySet<string>, live: ReadonlyMap<string, string>): void {
-  const causes = others.flatMap(({ entry, fields }) => [...changed].filter((path) => live.has(path) && fields.has(path)).map((path) => ({
-    reason: 'FieldManagerConflict', field: showPath(path), message: `conflict with ${JSON.stringify(entry.manager)} using ${entry.apiVersion}`,
-  })))
+function refuseConflicts(
+  others: readonly Owner[],
+  changed: ReadonlySet<string>,
+  live: ReadonlyMap<string, string>,
+): void {
+  const causes = others.flatMap(({ entry, fields }) =>
+    [...changed]
+      .filter((path) => live.has(path) && fields.has(path))
+      .map((path) => ({
+        reason: 'FieldManagerConflict',
+        field: showPath(path),
+        message: `conflict with ${JSON.stringify(entry.manager)} using ${entry.apiVersion}`,
+      })),
+  )
   if (causes.length === 0) return
   const text = causes.map((cause) => `${cause.message}: ${cause.field}`).join('\n')
-  throw new ApiStatusError(409, 'Conflict', `Apply failed with ${causes.length} conflict${causes.length === 1 ? '' : 's'}: ${text}`, { causes })
+  throw new ApiStatusError(
+    409,
+    'Conflict',
+    `Apply failed with ${causes.length} conflict${causes.length === 1 ? '' : 's'}: ${text}`,
+    { causes },
+  )
 }
 
 function merge(current: Json | undefined, applied: Json, schema: Schema | undefined): Json {
   if (isObject(applied) && schema?.['x-kubernetes-map-type'] !== 'atomic') {
     const result: JsonObject = isObject(current) ? clone(current) : {}
     for (const [name, value] of Object.entries(applied)) {
-      if (value !== undefined) result[name] = merge(result[name], value, schema === undefined ? undefined : memberSchema(schema, name))
+      if (value !== undefined)
+        result[name] = merge(result[name], value, schema === undefined ? undefined : memberSchema(schema, name))
     }
     return result
   }

@@ -20,10 +20,19 @@ import type { RowObject } from './table.ts'
 import { metadataOnly, tableOf } from './table.ts'
 import { streamWatch } from './watch.ts'
 
-export interface Reply { code: number; body: JsonObject; warnings?: readonly string[] }
+export interface Reply {
+  code: number
+  body: JsonObject
+  warnings?: readonly string[]
+}
 
 /** One request for objects, authenticated and parsed. */
-export interface ObjectRequest { info: RequestInfo; url: URL; user: string; http: IncomingMessage }
+export interface ObjectRequest {
+  info: RequestInfo
+  url: URL
+  user: string
+  http: IncomingMessage
+}
 
 /** How the client wants objects: as they are, as a table, or only their metadata. */
 type Presentation = 'object' | 'table' | 'metadata'
@@ -54,14 +63,22 @@ export class ObjectRequests {
     if (definition === undefined) throw unknownPath()
     if (info.namespace === '' && definition.namespaced && info.verb === 'create') throw methodNotAllowed()
     switch (info.verb) {
-      case 'list': return this.#list(definition, request)
-      case 'watch': return this.#watch(definition, request, response)
-      case 'get': return this.#get(definition, request, response)
-      case 'create': return this.#create(definition, request, body)
-      case 'update': return this.#update(definition, request, body)
-      case 'patch': return this.#patch(definition, request, body)
-      case 'delete': return this.#delete(definition, request, body)
-      case 'deletecollection': return this.#deleteCollection(definition, request, body)
+      case 'list':
+        return this.#list(definition, request)
+      case 'watch':
+        return this.#watch(definition, request, response)
+      case 'get':
+        return this.#get(definition, request, response)
+      case 'create':
+        return this.#create(definition, request, body)
+      case 'update':
+        return this.#update(definition, request, body)
+      case 'patch':
+        return this.#patch(definition, request, body)
+      case 'delete':
+        return this.#delete(definition, request, body)
+      case 'deletecollection':
+        return this.#deleteCollection(definition, request, body)
     }
   }
 
@@ -70,10 +87,20 @@ export class ObjectRequests {
     const items = this.#storage.list(definition, info.namespace).filter(matches)
     const metadata = { resourceVersion: String(this.#storage.resourceVersion) }
     switch (presentationOf(http)) {
-      case 'table': return { code: 200, body: tableOf(items, definition, rowObjectOf(url), metadata, Date.now()) }
+      case 'table':
+        return { code: 200, body: tableOf(items, definition, rowObjectOf(url), metadata, Date.now()) }
       case 'metadata':
-        return { code: 200, body: { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items: items.map(metadataOnly) } }
-      case 'object': return { code: 200, body: { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata, items } }
+        return {
+          code: 200,
+          body: {
+            kind: 'PartialObjectMetadataList',
+            apiVersion: 'meta.k8s.io/v1',
+            metadata,
+            items: items.map(metadataOnly),
+          },
+        }
+      case 'object':
+        return { code: 200, body: { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata, items } }
     }
   }
 
@@ -84,32 +111,51 @@ export class ObjectRequests {
     const presentation = presentationOf(http)
     const timeoutSeconds = Number(query.get('timeoutSeconds') ?? 0)
     const version = query.get('resourceVersion') ?? ''
-    if (!/^\d*$/.test(version)) throw badRequest(`Invalid value: ${JSON.stringify(version)}: resourceVersion must be a whole number`)
-    streamWatch(this.#storage, {
-      definition, namespace: info.namespace, resourceVersion: version,
-      matches: (object) => (byName === undefined || object.metadata.name === byName) && selected(object),
-      start: query.get('sendInitialEvents') === 'true' ? 'initial-events' : 'changes',
-      bookmarkIntervalMs: query.get('allowWatchBookmarks') === 'true' ? this.#bookmarkIntervalMs : undefined,
-      timeoutMs: (timeoutSeconds > 0 ? Math.min(timeoutSeconds, 86_400) : 1800) * 1000,
-      present: (object) => this.#present(object, definition, presentation, rowObjectOf(url)),
-    }, response)
+    if (!/^\d*$/.test(version))
+      throw badRequest(`Invalid value: ${JSON.stringify(version)}: resourceVersion must be a whole number`)
+    streamWatch(
+      this.#storage,
+      {
+        definition,
+        namespace: info.namespace,
+        resourceVersion: version,
+        matches: (object) => (byName === undefined || object.metadata.name === byName) && selected(object),
+        start: query.get('sendInitialEvents') === 'true' ? 'initial-events' : 'changes',
+        bookmarkIntervalMs: query.get('allowWatchBookmarks') === 'true' ? this.#bookmarkIntervalMs : undefined,
+        timeoutMs: (timeoutSeconds > 0 ? Math.min(timeoutSeconds, 86_400) : 1800) * 1000,
+        present: (object) => this.#present(object, definition, presentation, rowObjectOf(url)),
+      },
+      response,
+    )
     return undefined
   }
 
-  #get(definition: ResourceDefinition, { info, url, http }: ObjectRequest, response: ServerResponse): Reply | undefined {
+  #get(
+    definition: ResourceDefinition,
+    { info, url, http }: ObjectRequest,
+    response: ServerResponse,
+  ): Reply | undefined {
     const object = this.#storage.get(definition, info.namespace, info.name)
     if (object === undefined) throw notFound(definition, info.name)
     switch (info.subresource) {
-      case '': return { code: 200, body: this.#present(object, definition, presentationOf(http), rowObjectOf(url)) }
-      case 'status': return { code: 200, body: object }
-      case 'scale': return { code: 200, body: scaleOf(object, scalePaths(definition)) }
+      case '':
+        return { code: 200, body: this.#present(object, definition, presentationOf(http), rowObjectOf(url)) }
+      case 'status':
+        return { code: 200, body: object }
+      case 'scale':
+        return { code: 200, body: scaleOf(object, scalePaths(definition)) }
       case 'log':
         if (definition.kind !== 'Pod' || this.logSource === undefined) throw unknownPath()
         streamLogs(this.logSource, object, url.searchParams, response, Date.now())
         return undefined
-      case 'exec': case 'attach': case 'portforward':
-        throw methodNotAllowed(`${info.subresource} is not served here: pods are processes of this machine, reach them at their status.podIP`)
-      default: throw unknownPath()
+      case 'exec':
+      case 'attach':
+      case 'portforward':
+        throw methodNotAllowed(
+          `${info.subresource} is not served here: pods are processes of this machine, reach them at their status.podIP`,
+        )
+      default:
+        throw unknownPath()
     }
   }
 
@@ -124,7 +170,14 @@ export class ObjectRequests {
     if (!isObject(body)) throw badRequest('the body of the request must be an object')
     const { namespace, name } = request.info
     if (request.info.subresource === 'scale') return this.#changeScale(definition, request, () => body)
-    const result = this.#writer.update(definition, namespace, name, scopeOf(request.info, definition), () => body, writeOptionsOf(request))
+    const result = this.#writer.update(
+      definition,
+      namespace,
+      name,
+      scopeOf(request.info, definition),
+      () => body,
+      writeOptionsOf(request),
+    )
     return this.#reply(result, definition, request, 200)
   }
 
@@ -133,56 +186,122 @@ export class ObjectRequests {
     const type = mediaTypeOf(request.http)
     const options = writeOptionsOf(request)
     if (type.startsWith('application/apply-patch')) {
-      if (subresource === 'scale' || !isObject(body)) throw badRequest('apply needs an object and is not served for scale')
+      if (subresource === 'scale' || !isObject(body))
+        throw badRequest('apply needs an object and is not served for scale')
       if (request.url.searchParams.get('fieldManager') === null) {
-        throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch')
+        throw badRequest(
+          'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+        )
       }
       const conflicts = request.url.searchParams.get('force') === 'true' ? 'force' : 'refuse'
-      const result = this.#writer.apply(definition, namespace, name, scopeOf(request.info, definition), body, conflicts, options)
+      const result = this.#writer.apply(
+        definition,
+        namespace,
+        name,
+        scopeOf(request.info, definition),
+        body,
+        conflicts,
+        options,
+      )
       return this.#reply(result, definition, request, result.outcome === 'created' ? 201 : 200)
     }
     const change = (current: JsonObject): Json => applyPatch(type, current, body, definition)
     if (subresource === 'scale') return this.#changeScale(definition, request, change)
-    const result = this.#writer.update(definition, namespace, name, scopeOf(request.info, definition), (current) => requireObject(change(current)), options)
+    const result = this.#writer.update(
+      definition,
+      namespace,
+      name,
+      scopeOf(request.info, definition),
+      (current) => requireObject(change(current)),
+      options,
+    )
     return this.#reply(result, definition, request, 200)
   }
 
   #changeScale(definition: ResourceDefinition, request: ObjectRequest, change: (scale: JsonObject) => Json): Reply {
     const paths = scalePaths(definition)
     const { namespace, name } = request.info
-    const result = this.#writer.update(definition, namespace, name, 'main',
+    const result = this.#writer.update(
+      definition,
+      namespace,
+      name,
+      'main',
       (current) => {
         const before = scaleOf(current as KubeObject, paths)
         return withScale(current as KubeObject, requireObject(change(before)), paths)
-      }, writeOptionsOf(request))
+      },
+      writeOptionsOf(request),
+    )
     return { code: 200, body: scaleOf(result.object, paths), warnings: result.warnings }
   }
 
   #delete(definition: ResourceDefinition, request: ObjectRequest, body: Json): Reply {
     if (request.info.subresource !== '') throw methodNotAllowed()
-    const result = this.#writer.remove(definition, request.info.namespace, request.info.name, deleteOptionsOf(body, request.url), writeOptionsOf(request))
+    const result = this.#writer.remove(
+      definition,
+      request.info.namespace,
+      request.info.name,
+      deleteOptionsOf(body, request.url),
+      writeOptionsOf(request),
+    )
     if (result.outcome === 'deleting' || definition.kind === 'Pod') return { code: 200, body: result.object }
     const { name, uid } = result.object.metadata
-    return { code: 200, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details: { name, group: definition.group, kind: definition.plural, uid } } }
+    return {
+      code: 200,
+      body: {
+        kind: 'Status',
+        apiVersion: 'v1',
+        metadata: {},
+        status: 'Success',
+        details: { name, group: definition.group, kind: definition.plural, uid },
+      },
+    }
   }
 
   #deleteCollection(definition: ResourceDefinition, request: ObjectRequest, body: Json): Reply {
     const how = deleteOptionsOf(body, request.url)
     const options = writeOptionsOf(request)
     const items = this.#storage.list(definition, request.info.namespace).filter(selectionOf(request.url.searchParams))
-    for (const item of items) this.#writer.remove(definition, item.metadata.namespace ?? '', item.metadata.name, how, options)
-    return { code: 200, body: { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: { resourceVersion: String(this.#storage.resourceVersion) }, items } }
+    for (const item of items)
+      this.#writer.remove(definition, item.metadata.namespace ?? '', item.metadata.name, how, options)
+    return {
+      code: 200,
+      body: {
+        kind: definition.listKind,
+        apiVersion: apiVersionOf(definition),
+        metadata: { resourceVersion: String(this.#storage.resourceVersion) },
+        items,
+      },
+    }
   }
 
   #reply(result: WriteResult, definition: ResourceDefinition, request: ObjectRequest, code: number): Reply {
-    return { code, body: this.#present(result.object, definition, presentationOf(request.http), rowObjectOf(request.url)), warnings: result.warnings }
+    return {
+      code,
+      body: this.#present(result.object, definition, presentationOf(request.http), rowObjectOf(request.url)),
+      warnings: result.warnings,
+    }
   }
 
-  #present(object: KubeObject, definition: ResourceDefinition, presentation: Presentation, rowObject: RowObject): JsonObject {
+  #present(
+    object: KubeObject,
+    definition: ResourceDefinition,
+    presentation: Presentation,
+    rowObject: RowObject,
+  ): JsonObject {
     switch (presentation) {
-      case 'object': return object
-      case 'metadata': return metadataOnly(object)
-      case 'table': return tableOf([object], definition, rowObject, { resourceVersion: object.metadata.resourceVersion }, Date.now())
+      case 'object':
+        return object
+      case 'metadata':
+        return metadataOnly(object)
+      case 'table':
+        return tableOf(
+          [object],
+          definition,
+          rowObject,
+          { resourceVersion: object.metadata.resourceVersion },
+          Date.now(),
+        )
     }
   }
 }
@@ -216,32 +335,48 @@ function requireObject(value: Json): JsonObject {
 
 function applyPatch(type: string, current: JsonObject, patch: Json, definition: ResourceDefinition): Json {
   switch (type) {
-    case 'application/merge-patch+json': return applyMergePatch(current, patch)
-    case 'application/json-patch+json': return applyJsonPatch(current, patch)
+    case 'application/merge-patch+json':
+      return applyMergePatch(current, patch)
+    case 'application/json-patch+json':
+      return applyJsonPatch(current, patch)
     case 'application/strategic-merge-patch+json':
-      // Scale is always merged plainly; custom kinds refuse strategic patches, which is how kubectl learns not to send them.
+      // Scale is always merged plainly; custom kinds refuse strategic patches, which is how kubectl learns not to
+      // send them.
       if (current['kind'] === 'Scale') return applyMergePatch(current, patch)
       if (!definition.custom) return applyStrategicMergePatch(current, patch, rootSchema(definition))
       throw unsupportedPatch(type)
-    default: throw unsupportedPatch(type)
+    default:
+      throw unsupportedPatch(type)
   }
 }
 
 function unsupportedPatch(type: string): ApiStatusError {
-  return new ApiStatusError(415, 'UnsupportedMediaType', `the body of the request was in an unknown format (${type}) - accepted media types include: ` +
-    'application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml')
+  return new ApiStatusError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format (${type}) - accepted media types include: ` +
+      'application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+  )
 }
 
 function writeOptionsOf({ url, user, http, info }: ObjectRequest): WriteOptions {
   const query = url.searchParams
   const validation = query.get('fieldValidation')
   const dryRun = query.getAll('dryRun')
-  if (dryRun.some((value) => value !== 'All')) throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`)
+  if (dryRun.some((value) => value !== 'All'))
+    throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`)
   const agent = (http.headers['user-agent'] ?? 'unknown').split('/')[0] ?? 'unknown'
   return {
-    user, fieldManager: query.get('fieldManager') ?? agent, effect: dryRun.length > 0 ? 'dry-run' : 'store',
+    user,
+    fieldManager: query.get('fieldManager') ?? agent,
+    effect: dryRun.length > 0 ? 'dry-run' : 'store',
     // Status is written by controllers, which rely on pruning without a word; the real default is Warn everywhere.
-    fieldValidation: validation === 'Strict' || validation === 'Ignore' ? validation : info.subresource === 'status' && validation === null ? 'Ignore' : 'Warn',
+    fieldValidation:
+      validation === 'Strict' || validation === 'Ignore'
+        ? validation
+        : info.subresource === 'status' && validation === null
+          ? 'Ignore'
+          : 'Warn',
   }
 }
 
@@ -254,6 +389,9 @@ function deleteOptionsOf(body: Json, url: URL): DeleteOptions {
   return {
     ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
     ...(policy === 'Background' || policy === 'Foreground' || policy === 'Orphan' ? { propagationPolicy: policy } : {}),
-    preconditions: { ...(typeof uid === 'string' ? { uid } : {}), ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}) },
+    preconditions: {
+      ...(typeof uid === 'string' ? { uid } : {}),
+      ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
+    },
   }
 }

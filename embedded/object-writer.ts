@@ -17,7 +17,11 @@ export interface WriteOptions {
   effect: 'store' | 'dry-run'
 }
 
-export interface WriteResult { object: KubeObject; warnings: string[]; outcome: 'created' | 'updated' | 'unchanged' | 'deleted' | 'deleting' }
+export interface WriteResult {
+  object: KubeObject
+  warnings: string[]
+  outcome: 'created' | 'updated' | 'unchanged' | 'deleted' | 'deleting'
+}
 
 export interface DeleteOptions {
   gracePeriodSeconds?: number
@@ -59,18 +63,27 @@ export class ObjectWriter {
     defaultObject(object, definition)
     validateObject(object, undefined, definition)
     // An apply that creates brings its own list; what the body of a plain create says about managers is not taken.
-    object.metadata.managedFields = trackUpdate(undefined, { ...object, metadata: { ...object.metadata, managedFields: [] } },
-      rootSchema(definition), this.#manager(definition, options))
+    object.metadata.managedFields = trackUpdate(
+      undefined,
+      { ...object, metadata: { ...object.metadata, managedFields: [] } },
+      rootSchema(definition),
+      this.#manager(definition, options),
+    )
     return { object: this.#store(definition, object, options), warnings, outcome: 'created' }
   }
 
   /**
    * Reads the object, lets `change` make the new one from a copy, checks and stores that.
-   * Throws 404, 409 when the new one carries another resourceVersion or uid, 422. An update that changes nothing stores nothing.
+   * Throws 404, 409 when the new one carries another resourceVersion or uid, 422. An update that changes nothing
+   * stores nothing.
    */
   update(
-    definition: ResourceDefinition, namespace: string, name: string, scope: UpdateScope,
-    change: (current: KubeObject) => JsonObject, options: WriteOptions,
+    definition: ResourceDefinition,
+    namespace: string,
+    name: string,
+    scope: UpdateScope,
+    change: (current: KubeObject) => JsonObject,
+    options: WriteOptions,
   ): WriteResult {
     const current = this.#require(definition, namespace, name)
     const candidate = asKind(change(clone(current)), definition)
@@ -88,8 +101,13 @@ export class ObjectWriter {
 
   /** Server-side apply: creates or merges, by the rules of managed fields. Throws 409 on conflicts unless forced. */
   apply(
-    definition: ResourceDefinition, namespace: string, name: string, scope: UpdateScope, config: JsonObject,
-    conflicts: 'refuse' | 'force', options: WriteOptions,
+    definition: ResourceDefinition,
+    namespace: string,
+    name: string,
+    scope: UpdateScope,
+    config: JsonObject,
+    conflicts: 'refuse' | 'force',
+    options: WriteOptions,
   ): WriteResult {
     const wanted = clone(asKind(config, definition))
     wanted.metadata.name = name
@@ -114,12 +132,19 @@ export class ObjectWriter {
   }
 
   /** Deletes at once, or marks as being deleted when finalizers or a running pod stand in the way. Throws 404, 409. */
-  remove(definition: ResourceDefinition, namespace: string, name: string, how: DeleteOptions, options: WriteOptions): WriteResult {
+  remove(
+    definition: ResourceDefinition,
+    namespace: string,
+    name: string,
+    how: DeleteOptions,
+    options: WriteOptions,
+  ): WriteResult {
     const current = this.#require(definition, namespace, name)
     checkPreconditions(current, how, definition)
     const grace = gracePeriodOf(current, how, definition)
     const finalizers = withPropagation(current.metadata.finalizers ?? [], how)
-    if (definition.kind === 'Namespace' && current.metadata.deletionTimestamp === undefined) finalizers.push('kubernetes')
+    if (definition.kind === 'Namespace' && current.metadata.deletionTimestamp === undefined)
+      finalizers.push('kubernetes')
     if (finalizers.length === 0 && grace === 0) {
       const last = options.effect === 'dry-run' ? current : this.#storage.remove(definition, current, originOf(options))
       return { object: last, warnings: [], outcome: 'deleted' }
@@ -145,7 +170,12 @@ export class ObjectWriter {
   }
 
   #finishUpdate(
-    definition: ResourceDefinition, current: KubeObject, next: KubeObject, warnings: string[], options: WriteOptions, scope: UpdateScope,
+    definition: ResourceDefinition,
+    current: KubeObject,
+    next: KubeObject,
+    warnings: string[],
+    options: WriteOptions,
+    scope: UpdateScope,
   ): WriteResult {
     const isEnding = next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0
     if (isEnding && (next.metadata.deletionGracePeriodSeconds ?? 0) === 0) {
@@ -155,7 +185,11 @@ export class ObjectWriter {
     if (jsonEqual(ignoringManagers(next), ignoringManagers(current)) && sameManagers(next, current)) {
       return { object: current, warnings, outcome: 'unchanged' }
     }
-    return { object: this.#store(definition, next, options, scope === 'status' ? 'status' : undefined), warnings, outcome: 'updated' }
+    return {
+      object: this.#store(definition, next, options, scope === 'status' ? 'status' : undefined),
+      warnings,
+      outcome: 'updated',
+    }
   }
 
   #require(definition: ResourceDefinition, namespace: string, name: string): KubeObject {
@@ -166,12 +200,17 @@ export class ObjectWriter {
 
   #store(definition: ResourceDefinition, object: KubeObject, options: WriteOptions, subresource?: string): KubeObject {
     if (options.effect === 'dry-run') return object
-    return this.#storage.put(definition, inKeyOrder(object), { ...originOf(options), ...(subresource === undefined ? {} : { subresource }) })
+    return this.#storage.put(definition, inKeyOrder(object), {
+      ...originOf(options),
+      ...(subresource === undefined ? {} : { subresource }),
+    })
   }
 
   #manager(definition: ResourceDefinition, options: WriteOptions, subresource?: string): FieldManager {
     return {
-      name: options.fieldManager, apiVersion: apiVersionOf(definition), now: timestamp(this.#now()),
+      name: options.fieldManager,
+      apiVersion: apiVersionOf(definition),
+      now: timestamp(this.#now()),
       ...(subresource === undefined ? {} : { subresource }),
     }
   }
@@ -187,18 +226,31 @@ export class ObjectWriter {
     const found = this.#storage.get(namespaces, '', namespace)
     if (found === undefined) throw notFound(namespaces, namespace)
     if (found.metadata.deletionTimestamp !== undefined) {
-      throw forbidden(`${definition.plural} "${object.metadata.name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`)
+      throw forbidden(
+        `${definition.plural} "${object.metadata.name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
+      )
     }
   }
 
   #newMetadata(object: KubeObject, definition: ResourceDefinition, namespace: string): void {
     const { generateName, name } = object.metadata
-    const { uid: _uid, resourceVersion, deletionTimestamp: _deleted, deletionGracePeriodSeconds: _grace, ...given } = object.metadata
-    if (resourceVersion !== undefined && resourceVersion !== '') throw badRequest('resourceVersion should not be set on objects to be created')
+    const {
+      uid: _uid,
+      resourceVersion,
+      deletionTimestamp: _deleted,
+      deletionGracePeriodSeconds: _grace,
+      ...given
+    } = object.metadata
+    if (resourceVersion !== undefined && resourceVersion !== '')
+      throw badRequest('resourceVersion should not be set on objects to be created')
     const metadata: ObjectMeta = {
       ...given,
-      name: name === '' && generateName !== undefined ? `${generateName}${randomBytes(3).toString('hex').slice(0, 5)}` : name,
-      uid: randomUUID(), creationTimestamp: timestamp(this.#now()),
+      name:
+        name === '' && generateName !== undefined
+          ? `${generateName}${randomBytes(3).toString('hex').slice(0, 5)}`
+          : name,
+      uid: randomUUID(),
+      creationTimestamp: timestamp(this.#now()),
       ...(hasGeneration(object) ? { generation: 1 } : {}),
     }
     if (definition.namespaced) metadata.namespace = namespace
@@ -209,12 +261,18 @@ export class ObjectWriter {
 }
 
 /** A real API server writes the keys of every map in order; whoever reads an object back must not see another. */
-function inKeyOrder(object: KubeObject): KubeObject { return sortedKeys(object) as KubeObject }
+function inKeyOrder(object: KubeObject): KubeObject {
+  return sortedKeys(object) as KubeObject
+}
 
 function sortedKeys(value: Json | undefined): Json | undefined {
   if (Array.isArray(value)) return value.map((item) => sortedKeys(item) as Json)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, sortedKeys(item)]))
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, sortedKeys(item)]),
+  )
 }
 
 /** Times of the API have no fractions of a second. */
@@ -222,15 +280,20 @@ export function timestamp(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-const originOf = (options: WriteOptions): { user: string; fieldManager: string } => ({ user: options.user, fieldManager: options.fieldManager })
+const originOf = (options: WriteOptions): { user: string; fieldManager: string } => ({
+  user: options.user,
+  fieldManager: options.fieldManager,
+})
 
 const hasGeneration = (object: KubeObject): boolean => isObject(object['spec'])
 
 function unknownFields(object: KubeObject, definition: ResourceDefinition, options: WriteOptions): string[] {
   const texts = pruneObject(object, definition)
   if (options.fieldValidation === 'Strict' && texts.length > 0) {
-    throw badRequest(`${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}: ` +
-      `strict decoding error: ${texts.join(', ')}`)
+    throw badRequest(
+      `${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}: ` +
+        `strict decoding error: ${texts.join(', ')}`,
+    )
   }
   return options.fieldValidation === 'Warn' ? texts : []
 }
@@ -244,29 +307,60 @@ function checkIdentity(candidate: KubeObject, current: KubeObject, definition: R
     throw badRequest('the namespace of the object does not match the namespace on the request')
   }
   if (uid !== undefined && uid !== current.metadata.uid) {
-    throw conflict(definition, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`)
+    throw conflict(
+      definition,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`,
+    )
   }
-  if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion) throw conflict(definition, current.metadata.name)
+  if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion)
+    throw conflict(definition, current.metadata.name)
 }
 
 /** Takes over only what this subresource may change, and never what the system keeps in metadata. */
-function inScope(candidate: KubeObject, current: KubeObject, definition: ResourceDefinition, scope: UpdateScope): KubeObject {
+function inScope(
+  candidate: KubeObject,
+  current: KubeObject,
+  definition: ResourceDefinition,
+  scope: UpdateScope,
+): KubeObject {
   if (scope === 'status') {
-    const metadata = { ...current.metadata, managedFields: candidate.metadata.managedFields ?? current.metadata.managedFields ?? [] }
+    const metadata = {
+      ...current.metadata,
+      managedFields: candidate.metadata.managedFields ?? current.metadata.managedFields ?? [],
+    }
     const next: KubeObject = { ...clone(current), metadata: clone(metadata) }
     if (candidate['status'] === undefined) delete next['status']
     else next['status'] = clone(candidate['status'])
     return next
   }
   const next = clone(candidate)
-  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation, resourceVersion, name, namespace } = current.metadata
-  const kept = { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation, resourceVersion, namespace }
+  const {
+    uid,
+    creationTimestamp,
+    deletionTimestamp,
+    deletionGracePeriodSeconds,
+    generation,
+    resourceVersion,
+    name,
+    namespace,
+  } = current.metadata
+  const kept = {
+    uid,
+    creationTimestamp,
+    deletionTimestamp,
+    deletionGracePeriodSeconds,
+    generation,
+    resourceVersion,
+    namespace,
+  }
   next.metadata = { ...next.metadata, name }
   for (const [field, value] of Object.entries(kept)) {
     if (value === undefined) delete next.metadata[field]
     else next.metadata[field] = value
   }
-  if (next.metadata.managedFields === undefined) next.metadata.managedFields = clone(current.metadata.managedFields ?? [])
+  if (next.metadata.managedFields === undefined)
+    next.metadata.managedFields = clone(current.metadata.managedFields ?? [])
   if (definition.hasStatus) {
     if (current['status'] === undefined) delete next['status']
     else next['status'] = clone(current['status'])
@@ -274,11 +368,15 @@ function inScope(candidate: KubeObject, current: KubeObject, definition: Resourc
   return next
 }
 
-/** The generation counts changes of what the user wants; status (where it is a subresource) and metadata do not count. */
+/**
+ * The generation counts changes of what the user wants; status (where it is a subresource) and metadata do not
+ * count.
+ */
 function bumpGeneration(next: KubeObject, current: KubeObject, definition: ResourceDefinition): void {
   const { generation } = current.metadata
   if (generation === undefined) return
-  const content = ({ metadata: _metadata, status, ...rest }: KubeObject): JsonObject => (definition.hasStatus ? rest : { ...rest, status })
+  const content = ({ metadata: _metadata, status, ...rest }: KubeObject): JsonObject =>
+    definition.hasStatus ? rest : { ...rest, status }
   next.metadata.generation = jsonEqual(content(next), content(current)) ? generation : generation + 1
 }
 
@@ -289,18 +387,26 @@ function ignoringManagers(object: KubeObject): JsonObject {
 
 /** Whether the same managers own the same fields; the time of the entry alone is no change. */
 function sameManagers(a: KubeObject, b: KubeObject): boolean {
-  const strip = (object: KubeObject): JsonObject[] => (object.metadata.managedFields ?? []).map(({ time: _, ...entry }) => entry)
+  const strip = (object: KubeObject): JsonObject[] =>
+    (object.metadata.managedFields ?? []).map(({ time: _, ...entry }) => entry)
   return jsonEqual(strip(a), strip(b))
 }
 
 function checkPreconditions(current: KubeObject, how: DeleteOptions, definition: ResourceDefinition): void {
   const { uid, resourceVersion } = how.preconditions ?? {}
   if (uid !== undefined && uid !== current.metadata.uid) {
-    throw conflict(definition, current.metadata.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`)
+    throw conflict(
+      definition,
+      current.metadata.name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`,
+    )
   }
   if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion) {
-    throw conflict(definition, current.metadata.name,
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${current.metadata.resourceVersion}`)
+    throw conflict(
+      definition,
+      current.metadata.name,
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${current.metadata.resourceVersion}`,
+    )
   }
 }
 
@@ -308,9 +414,15 @@ function checkPreconditions(current: KubeObject, how: DeleteOptions, definition:
 function gracePeriodOf(current: KubeObject, how: DeleteOptions, definition: ResourceDefinition): number {
   if (definition.kind !== 'Pod') return 0
   const phase = isObject(current['status']) ? current['status']['phase'] : undefined
-  const isBound = isObject(current['spec']) && typeof current['spec']['nodeName'] === 'string' && current['spec']['nodeName'] !== ''
+  const isBound =
+    isObject(current['spec']) && typeof current['spec']['nodeName'] === 'string' && current['spec']['nodeName'] !== ''
   if (!isBound || phase === 'Succeeded' || phase === 'Failed') return 0
-  return how.gracePeriodSeconds ?? current.metadata.deletionGracePeriodSeconds ?? numberAt(current, 'spec', 'terminationGracePeriodSeconds') ?? 30
+  return (
+    how.gracePeriodSeconds ??
+    current.metadata.deletionGracePeriodSeconds ??
+    numberAt(current, 'spec', 'terminationGracePeriodSeconds') ??
+    30
+  )
 }
 
 function withPropagation(finalizers: readonly string[], how: DeleteOptions): string[] {

@@ -1,6 +1,8 @@
 /** Plain JSON, as it travels. `undefined` is allowed for members so that optional fields can be typed. */
 export type Json = null | boolean | number | string | Json[] | JsonObject
-export interface JsonObject { [key: string]: Json | undefined }
+export interface JsonObject {
+  [key: string]: Json | undefined
+}
 
 export interface OwnerReference extends JsonObject {
   apiVersion: string

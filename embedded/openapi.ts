@@ -18,7 +18,8 @@ export function openApiIndex(registry: ResourceRegistry): JsonObject {
   return { paths }
 }
 
-const pathOf = (group: string, version: string): string => (group === '' ? `api/${version}` : `apis/${group}/${version}`)
+const pathOf = (group: string, version: string): string =>
+  group === '' ? `api/${version}` : `apis/${group}/${version}`
 
 /**
  * The document of one group and version: what `kubectl explain` reads, and the `fieldValidation` parameter by which
@@ -33,22 +34,32 @@ export function openApiDocument(registry: ResourceRegistry, group: string, versi
     components.add(definition)
     Object.assign(paths, pathItems(definition))
   }
-  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: 'v1.36.3' }, paths, components: { schemas: components.schemas } }
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: 'v1.36.3' },
+    paths,
+    components: { schemas: components.schemas },
+  }
 }
 
 function pathItems(definition: ResourceDefinition): JsonObject {
   const base = `/${pathOf(definition.group, definition.version)}${definition.namespaced ? '/namespaces/{namespace}' : ''}/${definition.plural}`
   const groupVersionKind = { group: definition.group, version: definition.version, kind: definition.kind }
   const operation = (action: string, parameters: string[]): JsonObject => ({
-    operationId: `${action}${definition.kind}`, responses: { '200': { description: 'OK' } },
-    'x-kubernetes-action': action, 'x-kubernetes-group-version-kind': groupVersionKind,
+    operationId: `${action}${definition.kind}`,
+    responses: { '200': { description: 'OK' } },
+    'x-kubernetes-action': action,
+    'x-kubernetes-group-version-kind': groupVersionKind,
     parameters: parameters.map((name) => ({ name, in: 'query', schema: { type: 'string', uniqueItems: true } })),
   })
   const writing = ['dryRun', 'fieldManager', 'fieldValidation']
   return {
     [base]: { get: operation('list', ['labelSelector', 'fieldSelector']), post: operation('post', writing) },
     [`${base}/{name}`]: {
-      get: operation('get', []), put: operation('put', writing), patch: operation('patch', [...writing, 'force']), delete: operation('delete', ['dryRun']),
+      get: operation('get', []),
+      put: operation('put', writing),
+      patch: operation('patch', [...writing, 'force']),
+      delete: operation('delete', ['dryRun']),
     },
   }
 }
@@ -61,7 +72,9 @@ class Components {
     const schema = rootSchema(definition)
     const converted = this.#convert(schema)
     if (isObject(converted)) {
-      converted['x-kubernetes-group-version-kind'] = [{ group: definition.group, version: definition.version, kind: definition.kind }]
+      converted['x-kubernetes-group-version-kind'] = [
+        { group: definition.group, version: definition.version, kind: definition.kind },
+      ]
       this.schemas[`${reversed(definition.group)}.${definition.version}.${definition.kind}`] = converted
     }
   }
@@ -70,9 +83,13 @@ class Components {
     const result: JsonObject = {}
     for (const [name, value] of Object.entries(schema)) {
       if (name === 'model' || value === undefined) continue
-      if (name === 'properties') result[name] = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([key, member]) => [key, this.#refer(member)]))
+      if (name === 'properties')
+        result[name] = Object.fromEntries(
+          Object.entries(schema.properties ?? {}).map(([key, member]) => [key, this.#refer(member)]),
+        )
       else if (name === 'items' && schema.items !== undefined) result[name] = this.#refer(schema.items)
-      else if (name === 'additionalProperties' && typeof schema.additionalProperties === 'object') result[name] = this.#refer(schema.additionalProperties)
+      else if (name === 'additionalProperties' && typeof schema.additionalProperties === 'object')
+        result[name] = this.#refer(schema.additionalProperties)
       else result[name] = value as Json
     }
     return result
@@ -98,4 +115,3 @@ export function groupVersionOfPath(path: string): { group: string; version: stri
   if (parts.length === 3 && parts[0] === 'apis') return { group: parts[1] ?? '', version: parts[2] ?? '' }
   return undefined
 }
-

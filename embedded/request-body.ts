@@ -8,7 +8,10 @@ import { ApiStatusError, badRequest } from './status-error.ts'
 const maxBodyBytes = 3 * 1024 * 1024
 const maxDepth = 100
 
-/** Reads a body of JSON, or of YAML for apply. Throws 400 when it is neither, 413 above 3 MiB, 415 for most kinds in protobuf. */
+/**
+ * Reads a body of JSON, or of YAML for apply. Throws 400 when it is neither, 413 above 3 MiB, 415 for most kinds in
+ * protobuf.
+ */
 export async function readBody(request: IncomingMessage): Promise<Json> {
   const bytes = await readBytes(request)
   if (bytes.length === 0) return null
@@ -31,7 +34,8 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
   for await (const chunk of request) {
     const bytes = chunk as Buffer
     size += bytes.length
-    if (size > maxBodyBytes) throw new ApiStatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${maxBodyBytes}`)
+    if (size > maxBodyBytes)
+      throw new ApiStatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${maxBodyBytes}`)
     chunks.push(bytes)
   }
   return Buffer.concat(chunks)
@@ -44,7 +48,9 @@ function parseText(text: string): Json {
     try {
       return parseYaml(text, { maxAliasCount: 0 }) as Json
     } catch (yamlError) {
-      throw badRequest(`the object provided is unrecognized: couldn't parse it as JSON (${String(jsonError)}) or YAML (${String(yamlError)})`)
+      throw badRequest(
+        `the object provided is unrecognized: couldn't parse it as JSON (${String(jsonError)}) or YAML (${String(yamlError)})`,
+      )
     }
   }
 }

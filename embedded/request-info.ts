@@ -11,7 +11,10 @@ export interface RequestInfo {
 
 /** Reads `/api/v1/namespaces/a/pods/b/log`, `/apis/g/v/plural/name/scale`, …; undefined for other paths and methods. */
 export function requestInfoOf(method: string, url: URL): RequestInfo | undefined {
-  const parts = url.pathname.split('/').filter((part) => part !== '').map(decodeURIComponent)
+  const parts = url.pathname
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decodeURIComponent)
   const prefix = parts.shift()
   if (prefix !== 'api' && prefix !== 'apis') return undefined
   const group = prefix === 'api' ? '' : parts.shift()
@@ -31,13 +34,19 @@ export function requestInfoOf(method: string, url: URL): RequestInfo | undefined
 
 function verbOf(method: string, isNamed: boolean, watch: string | null): RequestInfo['verb'] | undefined {
   switch (method) {
-    case 'GET': case 'HEAD':
+    case 'GET':
+    case 'HEAD':
       if (watch === 'true' || watch === '1') return 'watch'
       return isNamed ? 'get' : 'list'
-    case 'POST': return 'create'
-    case 'PUT': return 'update'
-    case 'PATCH': return 'patch'
-    case 'DELETE': return isNamed ? 'delete' : 'deletecollection'
-    default: return undefined
+    case 'POST':
+      return 'create'
+    case 'PUT':
+      return 'update'
+    case 'PATCH':
+      return 'patch'
+    case 'DELETE':
+      return isNamed ? 'delete' : 'deletecollection'
+    default:
+      return undefined
   }
 }

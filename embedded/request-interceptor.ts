@@ -18,5 +18,8 @@ export type Fault =
   | { kind: 'drop-request' }
   | { kind: 'drop-reply'; after?: () => void }
 
-/** Called for every call for objects over HTTP. May wait, and may kill the caller before it returns. Undefined: serve it. */
+/**
+ * Called for every call for objects over HTTP. May wait, and may kill the caller before it returns. Undefined:
+ * serve it.
+ */
 export type RequestInterceptor = (call: ApiCall) => Fault | undefined | Promise<Fault | undefined>

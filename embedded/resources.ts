@@ -4,10 +4,21 @@ import { arrayAt, isObject, objectAt, stringAt, valueAt } from './objects.ts'
 import type { Schema } from './schema.ts'
 import { ApiStatusError } from './status-error.ts'
 
-export interface PrinterColumn { name: string; type: string; format?: string; description?: string; jsonPath: string; priority?: number }
+export interface PrinterColumn {
+  name: string
+  type: string
+  format?: string
+  description?: string
+  jsonPath: string
+  priority?: number
+}
 
 /** Paths of the scale subresource as lists of member names. */
-export interface ScalePaths { specReplicas: string[]; statusReplicas: string[]; labelSelector?: string[] }
+export interface ScalePaths {
+  specReplicas: string[]
+  statusReplicas: string[]
+  labelSelector?: string[]
+}
 
 /** All the server has to know about one kind of object; the rest of the code asks this table and names no kind. */
 export interface ResourceDefinition {
@@ -30,14 +41,29 @@ export interface ResourceDefinition {
 }
 
 const builtin = (
-  groupVersion: string, kind: string, plural: string,
+  groupVersion: string,
+  kind: string,
+  plural: string,
   options: Partial<ResourceDefinition> & { model?: string } = {},
 ): ResourceDefinition => {
-  const [group, version] = groupVersion.includes('/') ? groupVersion.split('/') as [string, string] : ['', groupVersion]
+  const [group, version] = groupVersion.includes('/')
+    ? (groupVersion.split('/') as [string, string])
+    : ['', groupVersion]
   const { model = `V1${kind}`, ...rest } = options
   return {
-    group, version, kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), namespaced: true,
-    shortNames: [], categories: [], hasStatus: false, custom: false, schema: builtinSchema(model), ...rest,
+    group,
+    version,
+    kind,
+    listKind: `${kind}List`,
+    plural,
+    singular: kind.toLowerCase(),
+    namespaced: true,
+    shortNames: [],
+    categories: [],
+    hasStatus: false,
+    custom: false,
+    schema: builtinSchema(model),
+    ...rest,
   }
 }
 
@@ -56,7 +82,9 @@ const builtinResources = (): ResourceDefinition[] => [
   builtin('policy/v1', 'PodDisruptionBudget', 'poddisruptionbudgets', { shortNames: ['pdb'], hasStatus: true }),
   builtin('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies', { shortNames: ['netpol'] }),
   builtin('apiextensions.k8s.io/v1', 'CustomResourceDefinition', 'customresourcedefinitions', {
-    namespaced: false, shortNames: ['crd', 'crds'], hasStatus: true,
+    namespaced: false,
+    shortNames: ['crd', 'crds'],
+    hasStatus: true,
   }),
 ]
 
@@ -77,11 +105,16 @@ export class ResourceRegistry {
 
   /** Group versions in the order of first registration, the core group first. */
   groupVersions(): { group: string; version: string }[] {
-    const seen = new Map(this.#definitions.map((one) => [apiVersionOf(one), { group: one.group, version: one.version }]))
+    const seen = new Map(
+      this.#definitions.map((one) => [apiVersionOf(one), { group: one.group, version: one.version }]),
+    )
     return [...seen.values()]
   }
 
-  /** Takes in (or replaces) the kind of a CRD. Throws a 422 ApiStatusError when it has no storage version that is served. */
+  /**
+   * Takes in (or replaces) the kind of a CRD. Throws a 422 ApiStatusError when it has no storage version that is
+   * served.
+   */
   addCustom(crd: KubeObject): ResourceDefinition {
     const definition = definitionOfCrd(crd)
     this.removeCustom(crd)
@@ -114,18 +147,33 @@ function definitionOfCrd(crd: KubeObject): ResourceDefinition {
   const plural = stringAt(names, 'plural')
   const group = stringAt(crd, 'spec', 'group')
   const versionName = stringAt(version, 'name')
-  if (version === undefined || kind === undefined || plural === undefined || group === undefined || versionName === undefined) {
-    throw new ApiStatusError(422, 'Invalid', `CustomResourceDefinition "${crd.metadata.name}" is invalid: it needs spec.group, ` +
-      'spec.names.kind, spec.names.plural and one version that is served and stored')
+  if (
+    version === undefined ||
+    kind === undefined ||
+    plural === undefined ||
+    group === undefined ||
+    versionName === undefined
+  ) {
+    throw new ApiStatusError(
+      422,
+      'Invalid',
+      `CustomResourceDefinition "${crd.metadata.name}" is invalid: it needs spec.group, ` +
+        'spec.names.kind, spec.names.plural and one version that is served and stored',
+    )
   }
   const scale = scalePathsOf(version)
   const columns = arrayAt(version, 'additionalPrinterColumns')
   return {
-    group, version: versionName, kind, plural, custom: true,
+    group,
+    version: versionName,
+    kind,
+    plural,
+    custom: true,
     listKind: stringAt(names, 'listKind') ?? `${kind}List`,
     singular: stringAt(names, 'singular') ?? kind.toLowerCase(),
     namespaced: stringAt(crd, 'spec', 'scope') !== 'Cluster',
-    shortNames: stringsAt(names, 'shortNames'), categories: stringsAt(names, 'categories'),
+    shortNames: stringsAt(names, 'shortNames'),
+    categories: stringsAt(names, 'categories'),
     hasStatus: isObject(valueAt(version, 'subresources', 'status')),
     ...(scale === undefined ? {} : { scale }),
     // A CRD is data that its author wrote for this format; the walker treats what it does not know as absent.

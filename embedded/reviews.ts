@@ -8,16 +8,33 @@ import type { RequestInfo } from './request-info.ts'
  */
 export function answerReview(info: RequestInfo, body: Json, user: string): JsonObject | undefined {
   if (info.verb !== 'create') return undefined
-  const base = (kind: string): JsonObject => ({ kind, apiVersion: `${info.group}/${info.version}`, metadata: {}, spec: objectAt(body, 'spec') })
+  const base = (kind: string): JsonObject => ({
+    kind,
+    apiVersion: `${info.group}/${info.version}`,
+    metadata: {},
+    spec: objectAt(body, 'spec'),
+  })
   switch (`${info.group}/${info.plural}`) {
     case 'authorization.k8s.io/selfsubjectaccessreviews':
-      return { ...base('SelfSubjectAccessReview'), status: { allowed: true, reason: 'every token of this development server may do everything' } }
+      return {
+        ...base('SelfSubjectAccessReview'),
+        status: { allowed: true, reason: 'every token of this development server may do everything' },
+      }
     case 'authorization.k8s.io/selfsubjectrulesreviews':
-      return { ...base('SelfSubjectRulesReview'), status: {
-        incomplete: false, resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }], nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
-      } }
+      return {
+        ...base('SelfSubjectRulesReview'),
+        status: {
+          incomplete: false,
+          resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
+          nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+        },
+      }
     case 'authentication.k8s.io/selfsubjectreviews':
-      return { ...base('SelfSubjectReview'), status: { userInfo: { username: user, groups: ['system:masters', 'system:authenticated'] } } }
-    default: return undefined
+      return {
+        ...base('SelfSubjectReview'),
+        status: { userInfo: { username: user, groups: ['system:masters', 'system:authenticated'] } },
+      }
+    default:
+      return undefined
   }
 }

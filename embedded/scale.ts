@@ -8,10 +8,14 @@ export function scaleOf(object: KubeObject, paths: ScalePaths): JsonObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
   const selector = paths.labelSelector === undefined ? undefined : stringAt(object, ...paths.labelSelector)
   return {
-    kind: 'Scale', apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
     spec: { replicas: numberAt(object, ...paths.specReplicas) ?? 0 },
-    status: { replicas: numberAt(object, ...paths.statusReplicas) ?? 0, ...(selector === undefined ? {} : { selector }) },
+    status: {
+      replicas: numberAt(object, ...paths.statusReplicas) ?? 0,
+      ...(selector === undefined ? {} : { selector }),
+    },
   }
 }
 
@@ -19,7 +23,9 @@ export function scaleOf(object: KubeObject, paths: ScalePaths): JsonObject {
 export function withScale(object: KubeObject, scale: JsonObject, paths: ScalePaths): KubeObject {
   const replicas = numberAt(scale, 'spec', 'replicas')
   if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0) {
-    throw badRequest(`Scale "${object.metadata.name}" is invalid: spec.replicas: Invalid value: ${String(replicas)}: must be a whole number, 0 or more`)
+    throw badRequest(
+      `Scale "${object.metadata.name}" is invalid: spec.replicas: Invalid value: ${String(replicas)}: must be a whole number, 0 or more`,
+    )
   }
   const next = clone(object)
   setAt(next, paths.specReplicas, replicas)

@@ -75,7 +75,8 @@ export function pruneUnknown(value: Json | undefined, schema: Schema, path: stri
   const unknown: string[] = []
   if (Array.isArray(value)) {
     const items = schema.items
-    if (items !== undefined) value.forEach((item, index) => unknown.push(...pruneUnknown(item, items, `${path}[${index}]`)))
+    if (items !== undefined)
+      value.forEach((item, index) => unknown.push(...pruneUnknown(item, items, `${path}[${index}]`)))
   } else if (isObject(value)) {
     for (const [name, member] of Object.entries(value)) {
       const known = memberSchema(schema, name)
@@ -158,21 +159,34 @@ function checkType(value: Json | undefined, schema: Schema, path: string): Field
 }
 
 function typeError(path: string, wanted: string, actual: string): FieldError {
-  return { type: 'FieldValueTypeInvalid', field: path,
-    message: `Invalid value: "${actual}": ${path} in body must be of type ${wanted}: "${actual}"` }
+  return {
+    type: 'FieldValueTypeInvalid',
+    field: path,
+    message: `Invalid value: "${actual}": ${path} in body must be of type ${wanted}: "${actual}"`,
+  }
 }
 
 function checkEnum(value: Json | undefined, schema: Schema, path: string): FieldError[] {
   if (schema.enum === undefined || schema.enum.some((item) => jsonEqual(item, value))) return []
   const supported = schema.enum.map((item) => JSON.stringify(item)).join(', ')
-  return [{ type: 'FieldValueNotSupported', field: path, message: `Unsupported value: ${showValue(value)}: supported values: ${supported}` }]
+  return [
+    {
+      type: 'FieldValueNotSupported',
+      field: path,
+      message: `Unsupported value: ${showValue(value)}: supported values: ${supported}`,
+    },
+  ]
 }
 
 function checkString(value: string, schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = []
   const length = [...value].length
   if (schema.maxLength !== undefined && length > schema.maxLength) {
-    errors.push({ type: 'FieldValueTooLong', field: path, message: `Too long: may not be more than ${schema.maxLength} bytes` })
+    errors.push({
+      type: 'FieldValueTooLong',
+      field: path,
+      message: `Too long: may not be more than ${schema.maxLength} bytes`,
+    })
   }
   if (schema.minLength !== undefined && length < schema.minLength) {
     errors.push(invalidValue(path, value, `${path} in body should be at least ${schema.minLength} chars long`))
@@ -188,11 +202,18 @@ function checkString(value: string, schema: Schema, path: string): FieldError[] 
 
 function matchesFormat(value: string, format: string): boolean {
   switch (format) {
-    case 'date-time': return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(value) && !Number.isNaN(Date.parse(value))
-    case 'date': return /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value))
-    case 'duration': return /^-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h|d))+$/.test(value)
-    case 'uri': return URL.canParse(value)
-    default: return true
+    case 'date-time':
+      return (
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(value) && !Number.isNaN(Date.parse(value))
+      )
+    case 'date':
+      return /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value))
+    case 'duration':
+      return /^-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h|d))+$/.test(value)
+    case 'uri':
+      return URL.canParse(value)
+    default:
+      return true
   }
 }
 
@@ -216,13 +237,18 @@ function checkNumber(value: number, schema: Schema, path: string): FieldError[] 
 function checkArray(value: Json[], schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = []
   if (schema.maxItems !== undefined && value.length > schema.maxItems) {
-    errors.push({ type: 'FieldValueTooMany', field: path, message: `Too many: ${value.length}: must have at most ${schema.maxItems} items` })
+    errors.push({
+      type: 'FieldValueTooMany',
+      field: path,
+      message: `Too many: ${value.length}: must have at most ${schema.maxItems} items`,
+    })
   }
   if (schema.minItems !== undefined && value.length < schema.minItems) {
     errors.push(invalidValue(path, value.length, `${path} in body should have at least ${schema.minItems} items`))
   }
   const items = schema.items
-  if (items !== undefined) value.forEach((item, index) => errors.push(...validateSchema(item, items, `${path}[${index}]`)))
+  if (items !== undefined)
+    value.forEach((item, index) => errors.push(...validateSchema(item, items, `${path}[${index}]`)))
   errors.push(...checkDuplicates(value, schema, path))
   return errors
 }
@@ -234,7 +260,8 @@ function checkDuplicates(value: Json[], schema: Schema, path: string): FieldErro
   const errors: FieldError[] = []
   value.forEach((item, index) => {
     const key = keyOf(item)
-    if (seen.has(key)) errors.push({ type: 'FieldValueDuplicate', field: `${path}[${index}]`, message: `Duplicate value: ${key}` })
+    if (seen.has(key))
+      errors.push({ type: 'FieldValueDuplicate', field: `${path}[${index}]`, message: `Duplicate value: ${key}` })
     seen.add(key)
   })
   return errors
@@ -243,7 +270,8 @@ function checkDuplicates(value: Json[], schema: Schema, path: string): FieldErro
 function duplicateKey(schema: Schema): ((item: Json) => string) | undefined {
   const keys = schema['x-kubernetes-list-map-keys']
   if (schema['x-kubernetes-list-type'] === 'map' && keys !== undefined) {
-    return (item) => JSON.stringify(Object.fromEntries(keys.map((key) => [key, isObject(item) ? item[key] : undefined])))
+    return (item) =>
+      JSON.stringify(Object.fromEntries(keys.map((key) => [key, isObject(item) ? item[key] : undefined])))
   }
   if (schema['x-kubernetes-list-type'] === 'set' || schema.uniqueItems === true) return (item) => JSON.stringify(item)
   return undefined
@@ -252,18 +280,24 @@ function duplicateKey(schema: Schema): ((item: Json) => string) | undefined {
 function checkObject(value: JsonObject, schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = []
   for (const name of schema.required ?? []) {
-    if (value[name] === undefined) errors.push({ type: 'FieldValueRequired', field: memberPath(path, name), message: 'Required value' })
+    if (value[name] === undefined)
+      errors.push({ type: 'FieldValueRequired', field: memberPath(path, name), message: 'Required value' })
   }
   const count = Object.keys(value).length
   if (schema.maxProperties !== undefined && count > schema.maxProperties) {
-    errors.push({ type: 'FieldValueTooMany', field: path, message: `Too many: ${count}: must have at most ${schema.maxProperties} items` })
+    errors.push({
+      type: 'FieldValueTooMany',
+      field: path,
+      message: `Too many: ${count}: must have at most ${schema.maxProperties} items`,
+    })
   }
   if (schema.minProperties !== undefined && count < schema.minProperties) {
     errors.push(invalidValue(path, value, `${path} in body should have at least ${schema.minProperties} properties`))
   }
   for (const [name, member] of Object.entries(value)) {
     const known = memberSchema(schema, name)
-    if (known !== undefined && member !== undefined) errors.push(...validateSchema(member, known, memberPath(path, name)))
+    if (known !== undefined && member !== undefined)
+      errors.push(...validateSchema(member, known, memberPath(path, name)))
   }
   return errors
 }

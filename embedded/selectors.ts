@@ -75,11 +75,14 @@ function splitOutsideParentheses(text: string): string[] {
  */
 export function parseFieldSelector(text: string | null | undefined): ObjectFilter {
   if (text === null || text === undefined || text.trim() === '') return everything
-  const terms = text.split(',').filter((term) => term !== '').map((term) => {
-    const match = /^\s*([\w.]+)\s*(==|=|!=)(.*)$/.exec(term)
-    if (match === null) throw badRequest(`invalid field selector "${term}": expected path=value`)
-    return { path: (match[1] ?? '').split('.'), wanted: (match[3] ?? '').trim(), negated: match[2] === '!=' }
-  })
+  const terms = text
+    .split(',')
+    .filter((term) => term !== '')
+    .map((term) => {
+      const match = /^\s*([\w.]+)\s*(==|=|!=)(.*)$/.exec(term)
+      if (match === null) throw badRequest(`invalid field selector "${term}": expected path=value`)
+      return { path: (match[1] ?? '').split('.'), wanted: (match[3] ?? '').trim(), negated: match[2] === '!=' }
+    })
   return (object) => terms.every(({ path, wanted, negated }) => (fieldText(object, path) === wanted) !== negated)
 }
 

@@ -3,15 +3,26 @@ import type { JsonObject } from './objects.ts'
 
 /** One field that is wrong, with the texts and types of the real server's field errors. */
 export interface FieldError {
-  type: 'FieldValueInvalid' | 'FieldValueRequired' | 'FieldValueNotSupported' | 'FieldValueForbidden'
-    | 'FieldValueDuplicate' | 'FieldValueTooLong' | 'FieldValueTooMany' | 'FieldValueTypeInvalid'
+  type:
+    | 'FieldValueInvalid'
+    | 'FieldValueRequired'
+    | 'FieldValueNotSupported'
+    | 'FieldValueForbidden'
+    | 'FieldValueDuplicate'
+    | 'FieldValueTooLong'
+    | 'FieldValueTooMany'
+    | 'FieldValueTypeInvalid'
   field: string
   /** Without the field: `Invalid value: 0: spec.replicas in body should be …`. */
   message: string
 }
 
 /** What identifies a kind of object in error texts: `pods`, `streamjobs.millrace.dev`. */
-export interface ResourceName { group: string; plural: string; kind: string }
+export interface ResourceName {
+  group: string
+  plural: string
+  kind: string
+}
 
 /** An answer other than success, shaped as the `Status` object that every Kubernetes client understands. */
 export class ApiStatusError extends MillraceError {
@@ -29,8 +40,14 @@ export class ApiStatusError extends MillraceError {
 
   toStatus(): JsonObject {
     return {
-      kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure',
-      message: this.message, reason: this.reason, details: this.details, code: this.httpCode,
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: this.message,
+      reason: this.reason,
+      details: this.details,
+      code: this.httpCode,
     }
   }
 }
@@ -38,8 +55,11 @@ export class ApiStatusError extends MillraceError {
 const resourceText = (resource: ResourceName): string =>
   resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`
 
-const detailsOf = (resource: ResourceName, name: string): JsonObject =>
-  ({ name, ...(resource.group === '' ? {} : { group: resource.group }), kind: resource.plural })
+const detailsOf = (resource: ResourceName, name: string): JsonObject => ({
+  name,
+  ...(resource.group === '' ? {} : { group: resource.group }),
+  kind: resource.plural,
+})
 
 export function notFound(resource: ResourceName, name: string): ApiStatusError {
   return new ApiStatusError(404, 'NotFound', `${resourceText(resource)} "${name}" not found`, detailsOf(resource, name))
@@ -50,22 +70,33 @@ export function unknownPath(): ApiStatusError {
 }
 
 export function alreadyExists(resource: ResourceName, name: string): ApiStatusError {
-  return new ApiStatusError(409, 'AlreadyExists', `${resourceText(resource)} "${name}" already exists`, detailsOf(resource, name))
+  return new ApiStatusError(
+    409,
+    'AlreadyExists',
+    `${resourceText(resource)} "${name}" already exists`,
+    detailsOf(resource, name),
+  )
 }
 
 export function conflict(resource: ResourceName, name: string, why?: string): ApiStatusError {
   const reason = why ?? 'the object has been modified; please apply your changes to the latest version and try again'
-  return new ApiStatusError(409, 'Conflict',
-    `Operation cannot be fulfilled on ${resourceText(resource)} "${name}": ${reason}`, detailsOf(resource, name))
+  return new ApiStatusError(
+    409,
+    'Conflict',
+    `Operation cannot be fulfilled on ${resourceText(resource)} "${name}": ${reason}`,
+    detailsOf(resource, name),
+  )
 }
 
 /** 422 with one cause per field, as `kubectl` prints them. */
 export function invalid(resource: ResourceName, name: string, errors: readonly FieldError[]): ApiStatusError {
   const texts = errors.map((error) => `${error.field}: ${error.message}`)
   const kind = resource.group === '' ? resource.kind : `${resource.kind}.${resource.group}`
-  const text = texts.length === 1 ? texts[0] ?? '' : `[${texts.join(', ')}]`
+  const text = texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`
   return new ApiStatusError(422, 'Invalid', `${kind} "${name}" is invalid: ${text}`, {
-    name, ...(resource.group === '' ? {} : { group: resource.group }), kind: resource.kind,
+    name,
+    ...(resource.group === '' ? {} : { group: resource.group }),
+    kind: resource.kind,
     causes: errors.map((error) => ({ reason: error.type, message: error.message, field: error.field })),
   })
 }
@@ -78,7 +109,9 @@ export function forbidden(message: string): ApiStatusError {
   return new ApiStatusError(403, 'Forbidden', message)
 }
 
-export function methodNotAllowed(message = 'the server does not allow this method on the requested resource'): ApiStatusError {
+export function methodNotAllowed(
+  message = 'the server does not allow this method on the requested resource',
+): ApiStatusError {
   return new ApiStatusError(405, 'MethodNotAllowed', message)
 }
 

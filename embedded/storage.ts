@@ -15,7 +15,11 @@ export interface StorageEvent {
 export type StorageListener = (event: StorageEvent) => void
 
 /** Who writes, for the write log. */
-export interface WriteOrigin { user: string; fieldManager: string; subresource?: string }
+export interface WriteOrigin {
+  user: string
+  fieldManager: string
+  subresource?: string
+}
 
 interface Collection {
   objects: Map<string, KubeObject>
@@ -66,9 +70,10 @@ export class Storage {
     const resourceVersion = ++this.#version
     const stored: KubeObject = { ...object, metadata: { ...object.metadata, resourceVersion: String(resourceVersion) } }
     collection.objects.set(key, stored)
-    const event: StorageEvent = previous === undefined
-      ? { type: 'ADDED', object: stored, resourceVersion }
-      : { type: 'MODIFIED', object: stored, previous, resourceVersion }
+    const event: StorageEvent =
+      previous === undefined
+        ? { type: 'ADDED', object: stored, resourceVersion }
+        : { type: 'MODIFIED', object: stored, previous, resourceVersion }
     this.#publish(definition, previous === undefined ? 'create' : 'update', event, origin)
     return stored
   }
@@ -122,7 +127,12 @@ export class Storage {
     return collection
   }
 
-  #publish(definition: ResourceDefinition, verb: 'create' | 'update' | 'delete', event: StorageEvent, origin: WriteOrigin): void {
+  #publish(
+    definition: ResourceDefinition,
+    verb: 'create' | 'update' | 'delete',
+    event: StorageEvent,
+    origin: WriteOrigin,
+  ): void {
     const collection = this.#collection(definition)
     collection.history.push(event)
     if (collection.history.length > this.#historyLength) {
@@ -132,9 +142,15 @@ export class Storage {
     const resource = definition.group === '' ? definition.plural : `${definition.plural}.${definition.group}`
     const { metadata } = event.object
     this.#writeLog.append({
-      verb, resource: origin.subresource === undefined ? resource : `${resource}/${origin.subresource}`,
-      namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '',
-      resourceVersion: event.resourceVersion, user: origin.user, fieldManager: origin.fieldManager, object: event.object,
+      verb,
+      resource: origin.subresource === undefined ? resource : `${resource}/${origin.subresource}`,
+      namespace: metadata.namespace ?? '',
+      name: metadata.name,
+      uid: metadata.uid ?? '',
+      resourceVersion: event.resourceVersion,
+      user: origin.user,
+      fieldManager: origin.fieldManager,
+      object: event.object,
     })
     for (const listener of [...collection.listeners]) listener(event)
     for (const listener of [...this.#anyListeners]) listener(storageKeyOf(definition), event)

@@ -15,9 +15,11 @@ export function applyStrategicMergePatch(target: Json | undefined, patch: Json, 
   if (directive === 'delete') return {}
   let result: JsonObject = isObject(target) ? { ...target } : {}
   const retained = patch['$retainKeys']
-  if (Array.isArray(retained)) result = Object.fromEntries(Object.entries(result).filter(([name]) => retained.includes(name)))
+  if (Array.isArray(retained))
+    result = Object.fromEntries(Object.entries(result).filter(([name]) => retained.includes(name)))
   for (const [name, value] of Object.entries(patch)) {
-    if (name.startsWith('$deleteFromPrimitiveList/')) deleteItems(result, name.slice('$deleteFromPrimitiveList/'.length), value)
+    if (name.startsWith('$deleteFromPrimitiveList/'))
+      deleteItems(result, name.slice('$deleteFromPrimitiveList/'.length), value)
   }
   for (const [name, value] of Object.entries(patch)) {
     if (name.startsWith('$') || value === undefined) continue
@@ -38,7 +40,8 @@ function withoutDirectives(patch: JsonObject): JsonObject {
 
 function deleteItems(result: JsonObject, name: string, gone: Json | undefined): void {
   const list = result[name]
-  if (Array.isArray(list) && Array.isArray(gone)) result[name] = list.filter((item) => !gone.some((one) => jsonEqual(one, item)))
+  if (Array.isArray(list) && Array.isArray(gone))
+    result[name] = list.filter((item) => !gone.some((one) => jsonEqual(one, item)))
 }
 
 function mergeList(target: Json | undefined, patch: Json[], schema: Schema | undefined): Json[] {
@@ -67,7 +70,9 @@ function orderItems(result: JsonObject, name: string, order: Json | undefined, s
   if (!Array.isArray(list) || !Array.isArray(order)) return
   const key = schema === undefined ? undefined : memberSchema(schema, name)?.['x-kubernetes-patch-merge-key']
   const rank = (item: Json): number => {
-    const index = order.findIndex((one) => (key === undefined ? jsonEqual(one, item) : isObject(one) && isObject(item) && jsonEqual(one[key], item[key])))
+    const index = order.findIndex((one) =>
+      key === undefined ? jsonEqual(one, item) : isObject(one) && isObject(item) && jsonEqual(one[key], item[key]),
+    )
     return index < 0 ? order.length : index
   }
   result[name] = list.toSorted((a, b) => rank(a) - rank(b))

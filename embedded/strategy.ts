@@ -16,7 +16,12 @@ export function rootSchema(definition: ResourceDefinition): Schema {
   let schema = rootSchemas.get(definition)
   if (schema === undefined) {
     const text: Schema = { type: 'string' }
-    const properties = { ...definition.schema.properties, apiVersion: text, kind: text, metadata: builtinSchema('V1ObjectMeta') }
+    const properties = {
+      ...definition.schema.properties,
+      apiVersion: text,
+      kind: text,
+      metadata: builtinSchema('V1ObjectMeta'),
+    }
     const { model: _, ...own } = definition.schema
     schema = { ...own, type: 'object', properties }
     rootSchemas.set(definition, schema)
@@ -29,10 +34,18 @@ export function asKind(body: Json, definition: ResourceDefinition): KubeObject {
   if (!isObject(body)) throw badRequest('the body of the request must be an object')
   const { apiVersion = apiVersionOf(definition), kind = definition.kind } = body
   if (apiVersion !== apiVersionOf(definition)) {
-    throw badRequest(`the API version in the data (${String(apiVersion)}) does not match the expected API version (${apiVersionOf(definition)})`)
+    throw badRequest(
+      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${apiVersionOf(definition)})`,
+    )
   }
-  if (kind !== definition.kind) throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${definition.kind})`)
-  return { ...body, apiVersion: apiVersionOf(definition), kind: definition.kind, metadata: { name: '', ...objectAt(body, 'metadata') } }
+  if (kind !== definition.kind)
+    throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${definition.kind})`)
+  return {
+    ...body,
+    apiVersion: apiVersionOf(definition),
+    kind: definition.kind,
+    metadata: { name: '', ...objectAt(body, 'metadata') },
+  }
 }
 
 /** Drops unknown fields in place and returns the texts about them, for an error (Strict) or warnings (Warn). */
@@ -56,25 +69,42 @@ function defaultPod(pod: KubeObject): void {
   const spec = pod['spec']
   if (!isObject(spec)) return
   for (const [name, value] of Object.entries({
-    restartPolicy: 'Always', terminationGracePeriodSeconds: 30, dnsPolicy: 'ClusterFirst', serviceAccountName: 'default',
-    securityContext: {}, schedulerName: 'default-scheduler', enableServiceLinks: true,
-  })) setDefault(spec, name, value)
+    restartPolicy: 'Always',
+    terminationGracePeriodSeconds: 30,
+    dnsPolicy: 'ClusterFirst',
+    serviceAccountName: 'default',
+    securityContext: {},
+    schedulerName: 'default-scheduler',
+    enableServiceLinks: true,
+  }))
+    setDefault(spec, name, value)
   for (const list of ['containers', 'initContainers']) {
     const containers = spec[list]
-    if (Array.isArray(containers)) for (const container of containers) if (isObject(container)) defaultContainer(container)
+    if (Array.isArray(containers))
+      for (const container of containers) if (isObject(container)) defaultContainer(container)
   }
 }
 
 function defaultContainer(container: JsonObject): void {
   for (const [name, value] of Object.entries({
-    resources: {}, imagePullPolicy: 'IfNotPresent', terminationMessagePath: '/dev/termination-log', terminationMessagePolicy: 'File',
-  })) setDefault(container, name, value)
+    resources: {},
+    imagePullPolicy: 'IfNotPresent',
+    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePolicy: 'File',
+  }))
+    setDefault(container, name, value)
   const ports = container['ports']
   if (Array.isArray(ports)) for (const port of ports) if (isObject(port)) setDefault(port, 'protocol', 'TCP')
   for (const name of ['readinessProbe', 'livenessProbe', 'startupProbe']) {
     const probe = container[name]
     if (!isObject(probe)) continue
-    for (const [field, value] of Object.entries({ timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 })) setDefault(probe, field, value)
+    for (const [field, value] of Object.entries({
+      timeoutSeconds: 1,
+      periodSeconds: 10,
+      successThreshold: 1,
+      failureThreshold: 3,
+    }))
+      setDefault(probe, field, value)
     const http = probe['httpGet']
     if (isObject(http)) {
       setDefault(http, 'path', '/')
@@ -87,7 +117,9 @@ function defaultSecret(secret: KubeObject): void {
   setDefault(secret, 'type', 'Opaque')
   const texts = secret['stringData']
   if (!isObject(texts)) return
-  const encoded = Object.entries(texts).map(([name, text]) => [name, Buffer.from(String(text)).toString('base64')] as const)
+  const encoded = Object.entries(texts).map(
+    ([name, text]) => [name, Buffer.from(String(text)).toString('base64')] as const,
+  )
   secret['data'] = { ...objectAt(secret, 'data'), ...Object.fromEntries(encoded) }
   delete secret['stringData']
 }
@@ -132,13 +164,28 @@ function validateMetadata(object: KubeObject): FieldError[] {
   const { name } = object.metadata
   const errors: FieldError[] = []
   if (name.length > 253 || !dns1123Subdomain.test(name)) {
-    errors.push(invalidText('metadata.name', name, 'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, ' +
-      "'-' or '.', and must start and end with an alphanumeric character"))
+    errors.push(
+      invalidText(
+        'metadata.name',
+        name,
+        'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, ' +
+          "'-' or '.', and must start and end with an alphanumeric character",
+      ),
+    )
   }
   for (const [key, value] of Object.entries(objectAt(object, 'metadata', 'labels'))) {
-    if (!qualifiedName.test(key)) errors.push(invalidText('metadata.labels', key, 'name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\''))
+    if (!qualifiedName.test(key))
+      errors.push(
+        invalidText('metadata.labels', key, "name part must consist of alphanumeric characters, '-', '_' or '.'"),
+      )
     if (typeof value === 'string' && (value.length > 63 || !labelValue.test(value))) {
-      errors.push(invalidText('metadata.labels', value, 'a valid label must be an empty string or at most 63 alphanumeric characters, \'-\', \'_\' or \'.\''))
+      errors.push(
+        invalidText(
+          'metadata.labels',
+          value,
+          "a valid label must be an empty string or at most 63 alphanumeric characters, '-', '_' or '.'",
+        ),
+      )
     }
   }
   return errors
@@ -150,14 +197,21 @@ function invalidText(field: string, value: string, detail: string): FieldError {
 
 function validatePod(pod: KubeObject, old: KubeObject | undefined): FieldError[] {
   const containers = valueAt(pod, 'spec', 'containers')
-  if (!Array.isArray(containers) || containers.length === 0) return [{ type: 'FieldValueRequired', field: 'spec.containers', message: 'Required value' }]
+  if (!Array.isArray(containers) || containers.length === 0)
+    return [{ type: 'FieldValueRequired', field: 'spec.containers', message: 'Required value' }]
   const errors: FieldError[] = []
   containers.forEach((container, index) => {
-    if (stringAt(container, 'name') === undefined) errors.push({ type: 'FieldValueRequired', field: `spec.containers[${index}].name`, message: 'Required value' })
+    if (stringAt(container, 'name') === undefined)
+      errors.push({ type: 'FieldValueRequired', field: `spec.containers[${index}].name`, message: 'Required value' })
   })
   if (old !== undefined && !jsonEqual(fixedPodSpec(pod), fixedPodSpec(old))) {
-    errors.push({ type: 'FieldValueForbidden', field: 'spec', message: 'Forbidden: pod updates may not change fields other than ' +
-      '`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations`,`spec.terminationGracePeriodSeconds`' })
+    errors.push({
+      type: 'FieldValueForbidden',
+      field: 'spec',
+      message:
+        'Forbidden: pod updates may not change fields other than ' +
+        '`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations`,`spec.terminationGracePeriodSeconds`',
+    })
   }
   return errors
 }
@@ -165,10 +219,12 @@ function validatePod(pod: KubeObject, old: KubeObject | undefined): FieldError[]
 /** The part of a pod's spec that may never change; the node's name may be set once. */
 function fixedPodSpec(pod: KubeObject): JsonObject {
   const spec = structuredClone(objectAt(pod, 'spec'))
-  for (const name of ['nodeName', 'activeDeadlineSeconds', 'tolerations', 'terminationGracePeriodSeconds']) delete spec[name]
+  for (const name of ['nodeName', 'activeDeadlineSeconds', 'tolerations', 'terminationGracePeriodSeconds'])
+    delete spec[name]
   for (const list of ['containers', 'initContainers']) {
     const containers = spec[list]
-    if (Array.isArray(containers)) for (const container of containers) if (isObject(container)) setAt(container, ['image'], undefined)
+    if (Array.isArray(containers))
+      for (const container of containers) if (isObject(container)) setAt(container, ['image'], undefined)
   }
   return spec
 }

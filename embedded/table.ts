@@ -3,17 +3,38 @@ import type { Json, JsonObject, KubeObject } from './objects.ts'
 import { arrayAt, isObject, numberAt, objectAt, stringAt } from './objects.ts'
 import type { PrinterColumn, ResourceDefinition } from './resources.ts'
 
-interface Column { name: string; type: string; format?: string; description: string; priority: number; cell: (object: KubeObject, now: number) => Json }
+interface Column {
+  name: string
+  type: string
+  format?: string
+  description: string
+  priority: number
+  cell: (object: KubeObject, now: number) => Json
+}
 
 /** What each row carries of its object (`includeObject` of the request). */
 export type RowObject = 'None' | 'Metadata' | 'Object'
 
 /** The `meta.k8s.io/v1` Table that `kubectl get` asks for. `now` in ms since the epoch, for ages. */
-export function tableOf(objects: readonly KubeObject[], definition: ResourceDefinition, rowObject: RowObject, listMetadata: JsonObject, now: number): JsonObject {
+export function tableOf(
+  objects: readonly KubeObject[],
+  definition: ResourceDefinition,
+  rowObject: RowObject,
+  listMetadata: JsonObject,
+  now: number,
+): JsonObject {
   const columns = columnsOf(definition)
   return {
-    kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: listMetadata,
-    columnDefinitions: columns.map(({ name, type, format, description, priority }) => ({ name, type, format: format ?? '', description, priority })),
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: listMetadata,
+    columnDefinitions: columns.map(({ name, type, format, description, priority }) => ({
+      name,
+      type,
+      format: format ?? '',
+      description,
+      priority,
+    })),
     rows: objects.map((object) => ({
       cells: columns.map((column) => column.cell(object, now)),
       ...(rowObject === 'None' ? {} : { object: rowObject === 'Object' ? object : metadataOnly(object) }),
@@ -26,12 +47,17 @@ export function metadataOnly(object: KubeObject): JsonObject {
 }
 
 function columnsOf(definition: ResourceDefinition): Column[] {
-  const name = column('Name', (object) => object.metadata.name, { format: 'name', description: 'Name must be unique within a namespace.' })
+  const name = column('Name', (object) => object.metadata.name, {
+    format: 'name',
+    description: 'Name must be unique within a namespace.',
+  })
   const age = column('Age', (object, now) => ageOf(object.metadata.creationTimestamp, now))
   if (definition.columns !== undefined) return [name, ...definition.columns.map(customColumn)]
   const special = definition.custom ? undefined : builtinColumns[definition.kind]
   if (special === undefined) return [name, age]
-  return definition.kind === 'Event' ? special : [name, ...special.filter((one) => one.priority === 0), age, ...special.filter((one) => one.priority > 0)]
+  return definition.kind === 'Event'
+    ? special
+    : [name, ...special.filter((one) => one.priority === 0), age, ...special.filter((one) => one.priority > 0)]
 }
 
 function column(name: string, cell: Column['cell'], options: Partial<Column> = {}): Column {
@@ -40,7 +66,10 @@ function column(name: string, cell: Column['cell'], options: Partial<Column> = {
 
 function customColumn({ name, type, format, description, jsonPath, priority }: PrinterColumn): Column {
   return {
-    name, type: type === 'date' ? 'date' : type, description: description ?? '', priority: priority ?? 0,
+    name,
+    type: type === 'date' ? 'date' : type,
+    description: description ?? '',
+    priority: priority ?? 0,
     ...(format === undefined ? {} : { format }),
     cell: (object, now) => {
       const found = evaluateJsonPath(object, jsonPath)
@@ -80,43 +109,74 @@ export function humanDuration(milliseconds: number): string {
 }
 
 const withRest = (whole: number, unit: string, rest: number, restUnit: string): string =>
-  (rest === 0 ? `${whole}${unit}` : `${whole}${unit}${rest}${restUnit}`)
+  rest === 0 ? `${whole}${unit}` : `${whole}${unit}${rest}${restUnit}`
 
 const builtinColumns: Readonly<Record<string, Column[]>> = {
   Pod: [
-    column('Ready', readyOf), column('Status', podStatusOf), column('Restarts', restartsOf),
+    column('Ready', readyOf),
+    column('Status', podStatusOf),
+    column('Restarts', restartsOf),
     column('IP', (pod) => stringAt(pod, 'status', 'podIP') ?? '<none>', { priority: 1 }),
     column('Node', (pod) => stringAt(pod, 'spec', 'nodeName') ?? '<none>', { priority: 1 }),
   ],
   Event: [
     column('Last Seen', (event, now) => ageOf(lastSeenOf(event), now)),
-    column('Type', (event) => stringAt(event, 'type') ?? ''), column('Reason', (event) => stringAt(event, 'reason') ?? ''),
-    column('Object', eventObjectOf), column('Message', (event) => (stringAt(event, 'message') ?? stringAt(event, 'note') ?? '').trim()),
-    column('Source', (event) => stringAt(event, 'source', 'component') ?? stringAt(event, 'reportingComponent') ?? stringAt(event, 'reportingController') ?? '', { priority: 1 }),
-    column('Count', (event) => numberAt(event, 'count') ?? numberAt(event, 'series', 'count') ?? 1, { priority: 1, type: 'integer' }),
+    column('Type', (event) => stringAt(event, 'type') ?? ''),
+    column('Reason', (event) => stringAt(event, 'reason') ?? ''),
+    column('Object', eventObjectOf),
+    column('Message', (event) => (stringAt(event, 'message') ?? stringAt(event, 'note') ?? '').trim()),
+    column(
+      'Source',
+      (event) =>
+        stringAt(event, 'source', 'component') ??
+        stringAt(event, 'reportingComponent') ??
+        stringAt(event, 'reportingController') ??
+        '',
+      { priority: 1 },
+    ),
+    column('Count', (event) => numberAt(event, 'count') ?? numberAt(event, 'series', 'count') ?? 1, {
+      priority: 1,
+      type: 'integer',
+    }),
     column('Name', (event) => event.metadata.name, { priority: 1 }),
   ],
   Namespace: [column('Status', (one) => stringAt(one, 'status', 'phase') ?? '')],
   Node: [
-    column('Status', (node) => (conditionStatus(node, 'Ready') === 'True' ? 'Ready' : 'NotReady')), column('Roles', () => '<none>'),
+    column('Status', (node) => (conditionStatus(node, 'Ready') === 'True' ? 'Ready' : 'NotReady')),
+    column('Roles', () => '<none>'),
     column('Version', (node) => stringAt(node, 'status', 'nodeInfo', 'kubeletVersion') ?? ''),
   ],
-  ConfigMap: [column('Data', (one) => Object.keys({ ...objectAt(one, 'data'), ...objectAt(one, 'binaryData') }).length)],
-  Secret: [column('Type', (one) => stringAt(one, 'type') ?? ''), column('Data', (one) => Object.keys(objectAt(one, 'data')).length)],
+  ConfigMap: [
+    column('Data', (one) => Object.keys({ ...objectAt(one, 'data'), ...objectAt(one, 'binaryData') }).length),
+  ],
+  Secret: [
+    column('Type', (one) => stringAt(one, 'type') ?? ''),
+    column('Data', (one) => Object.keys(objectAt(one, 'data')).length),
+  ],
   Service: [
-    column('Type', (one) => stringAt(one, 'spec', 'type') ?? ''), column('Cluster-IP', (one) => stringAt(one, 'spec', 'clusterIP') ?? 'None'),
-    column('External-IP', () => '<none>'), column('Port(s)', portsOf),
+    column('Type', (one) => stringAt(one, 'spec', 'type') ?? ''),
+    column('Cluster-IP', (one) => stringAt(one, 'spec', 'clusterIP') ?? 'None'),
+    column('External-IP', () => '<none>'),
+    column('Port(s)', portsOf),
   ],
   Lease: [column('Holder', (one) => stringAt(one, 'spec', 'holderIdentity') ?? '')],
 }
 
 function conditionStatus(object: KubeObject, type: string): string | undefined {
-  return stringAt(arrayAt(object, 'status', 'conditions').find((one) => stringAt(one, 'type') === type), 'status')
+  return stringAt(
+    arrayAt(object, 'status', 'conditions').find((one) => stringAt(one, 'type') === type),
+    'status',
+  )
 }
 
 function lastSeenOf(event: KubeObject): string | undefined {
-  return stringAt(event, 'series', 'lastObservedTime') ?? stringAt(event, 'lastTimestamp') ?? stringAt(event, 'deprecatedLastTimestamp')
-    ?? stringAt(event, 'eventTime') ?? event.metadata.creationTimestamp
+  return (
+    stringAt(event, 'series', 'lastObservedTime') ??
+    stringAt(event, 'lastTimestamp') ??
+    stringAt(event, 'deprecatedLastTimestamp') ??
+    stringAt(event, 'eventTime') ??
+    event.metadata.creationTimestamp
+  )
 }
 
 function eventObjectOf(event: KubeObject): string {
@@ -125,19 +185,27 @@ function eventObjectOf(event: KubeObject): string {
 }
 
 function portsOf(service: KubeObject): string {
-  const ports = arrayAt(service, 'spec', 'ports').map((port) => `${numberAt(port, 'port') ?? '?'}/${stringAt(port, 'protocol') ?? 'TCP'}`)
+  const ports = arrayAt(service, 'spec', 'ports').map(
+    (port) => `${numberAt(port, 'port') ?? '?'}/${stringAt(port, 'protocol') ?? 'TCP'}`,
+  )
   return ports.length === 0 ? '<none>' : ports.join(',')
 }
 
 function readyOf(pod: KubeObject): string {
-  const ready = arrayAt(pod, 'status', 'containerStatuses').filter((status) => isObject(status) && status['ready'] === true).length
+  const ready = arrayAt(pod, 'status', 'containerStatuses').filter(
+    (status) => isObject(status) && status['ready'] === true,
+  ).length
   return `${ready}/${arrayAt(pod, 'spec', 'containers').length}`
 }
 
 function restartsOf(pod: KubeObject, now: number): string {
   const statuses = arrayAt(pod, 'status', 'containerStatuses')
   const count = statuses.reduce<number>((sum, status) => sum + (numberAt(status, 'restartCount') ?? 0), 0)
-  const last = statuses.map((status) => stringAt(status, 'lastState', 'terminated', 'finishedAt')).filter((time) => time !== undefined).toSorted().at(-1)
+  const last = statuses
+    .map((status) => stringAt(status, 'lastState', 'terminated', 'finishedAt'))
+    .filter((time) => time !== undefined)
+    .toSorted()
+    .at(-1)
   return count === 0 || last === undefined ? String(count) : `${count} (${ageOf(last, now)} ago)`
 }
 

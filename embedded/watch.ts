@@ -21,7 +21,8 @@ export interface WatchRequest {
 
 /**
  * Streams events, one JSON document per line, until the client goes, the time is over or the server closes.
- * A version that is no longer kept is answered on the stream by an ERROR event with status 410, as the real server does.
+ * A version that is no longer kept is answered on the stream by an ERROR event with status 410, as the real server
+ * does.
  */
 export function streamWatch(storage: Storage, request: WatchRequest, response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
@@ -46,12 +47,15 @@ export function streamWatch(storage: Storage, request: WatchRequest, response: S
     return
   }
   const { bookmarkIntervalMs } = request
-  if (bookmarkIntervalMs !== undefined) timers.push(setInterval(() => send('BOOKMARK', bookmark(storage, request, {})), bookmarkIntervalMs))
-  timers.push(setTimeout(() => {
-    if (bookmarkIntervalMs !== undefined) send('BOOKMARK', bookmark(storage, request, {}))
-    release() // now, not on close: an event or a bookmark due in between would be written after the end
-    response.end()
-  }, request.timeoutMs))
+  if (bookmarkIntervalMs !== undefined)
+    timers.push(setInterval(() => send('BOOKMARK', bookmark(storage, request, {})), bookmarkIntervalMs))
+  timers.push(
+    setTimeout(() => {
+      if (bookmarkIntervalMs !== undefined) send('BOOKMARK', bookmark(storage, request, {}))
+      release() // now, not on close: an event or a bookmark due in between would be written after the end
+      response.end()
+    }, request.timeoutMs),
+  )
 }
 
 type Send = (type: string, object: JsonObject) => void
@@ -70,7 +74,8 @@ function startingVersion(storage: Storage, request: WatchRequest, send: Send): n
 
 function bookmark(storage: Storage, { definition }: WatchRequest, annotations: Record<string, string>): JsonObject {
   return {
-    kind: definition.kind, apiVersion: apiVersionOf(definition),
+    kind: definition.kind,
+    apiVersion: apiVersionOf(definition),
     metadata: { resourceVersion: String(storage.resourceVersion), creationTimestamp: null, annotations },
   }
 }

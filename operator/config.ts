@@ -20,10 +20,20 @@ export interface OperatorConfig {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const FLAGS = {
-  namespaces: { type: 'string' }, image: { type: 'string' }, 'image-pull-policy': { type: 'string' }, store: { type: 'string' },
+  namespaces: { type: 'string' },
+  image: { type: 'string' },
+  'image-pull-policy': { type: 'string' },
+  store: { type: 'string' },
   'store-claim': { type: 'string' },
-  addressing: { type: 'string' }, 'leader-election': { type: 'string' }, 'lease-namespace': { type: 'string' }, 'lease-name': { type: 'string' },
-  'health-host': { type: 'string' }, 'health-port': { type: 'string' }, druids: { type: 'string' }, kubeconfig: { type: 'string' }, 'log-level': { type: 'string' },
+  addressing: { type: 'string' },
+  'leader-election': { type: 'string' },
+  'lease-namespace': { type: 'string' },
+  'lease-name': { type: 'string' },
+  'health-host': { type: 'string' },
+  'health-port': { type: 'string' },
+  druids: { type: 'string' },
+  kubeconfig: { type: 'string' },
+  'log-level': { type: 'string' },
 } as const
 
 type FlagName = keyof typeof FLAGS
@@ -35,19 +45,32 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
     const value = values[name] ?? env[`MILLRACE_${name.replaceAll('-', '_').toUpperCase()}`]
     return value === '' ? undefined : value
   }
-  const namespaces = setting('namespaces')?.split(',').map((one) => one.trim()).filter((one) => one !== '')
+  const namespaces = setting('namespaces')
+    ?.split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
   const store = needed(setting('store'), 'store', 'where jobs that name no checkpoint store keep their checkpoints')
   return {
     namespaces,
     pods: {
       image: needed(setting('image'), 'image', 'the runtime image of jobs that name none'),
-      imagePullPolicy: oneOf('image-pull-policy', setting('image-pull-policy') ?? 'IfNotPresent', ['Always', 'IfNotPresent', 'Never']),
-      store, ...storeVolumeOf(store, setting('store-claim')),
+      imagePullPolicy: oneOf('image-pull-policy', setting('image-pull-policy') ?? 'IfNotPresent', [
+        'Always',
+        'IfNotPresent',
+        'Never',
+      ]),
+      store,
+      ...storeVolumeOf(store, setting('store-claim')),
       addressing: oneOf('addressing', setting('addressing') ?? 'service', ['service', 'podIP']),
     },
     tokenKey: tokenKeyOf(env['MILLRACE_TOKEN_KEY']),
-    leaderElection: (setting('leader-election') ?? 'on') === 'off' ? undefined
-      : { namespace: setting('lease-namespace') ?? env['POD_NAMESPACE'] ?? 'default', name: setting('lease-name') ?? 'millrace-operator' },
+    leaderElection:
+      (setting('leader-election') ?? 'on') === 'off'
+        ? undefined
+        : {
+            namespace: setting('lease-namespace') ?? env['POD_NAMESPACE'] ?? 'default',
+            name: setting('lease-name') ?? 'millrace-operator',
+          },
     health: { host: setting('health-host') ?? '0.0.0.0', port: portOf(setting('health-port') ?? '8080') },
     druids: druidsOf(setting('druids')),
     kubeconfig: setting('kubeconfig'),
@@ -64,7 +87,11 @@ function needed(value: string | undefined, name: string, meaning: string): strin
 function storeVolumeOf(store: string, claim: string | undefined): { storeVolume?: StoreVolume } {
   if (claim === undefined) return {}
   const path = storeFolder(store)
-  if (path === undefined || path === '/') throw invalid('store-claim', `is ${JSON.stringify(claim)} and the store ${JSON.stringify(store)} is no folder it could be mounted at`)
+  if (path === undefined || path === '/')
+    throw invalid(
+      'store-claim',
+      `is ${JSON.stringify(claim)} and the store ${JSON.stringify(store)} is no folder it could be mounted at`,
+    )
   return { storeVolume: { claim, path } }
 }
 
@@ -76,13 +103,18 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
 
 function portOf(value: string): number {
   const port = Number(value)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid('health-port', `is ${JSON.stringify(value)}, not a port`)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw invalid('health-port', `is ${JSON.stringify(value)}, not a port`)
   return port
 }
 
 function tokenKeyOf(value: string | undefined): string {
   if (value === undefined || value.length < 32) {
-    throw invalid('token-key', `must have at least 32 characters, it has ${value?.length ?? 0}`, 'Set MILLRACE_TOKEN_KEY from a Secret; the chart makes one.')
+    throw invalid(
+      'token-key',
+      `must have at least 32 characters, it has ${value?.length ?? 0}`,
+      'Set MILLRACE_TOKEN_KEY from a Secret; the chart makes one.',
+    )
   }
   return value
 }
@@ -96,18 +128,26 @@ export function druidsOf(text: string | undefined): Record<string, DruidEndpoint
   } catch (cause) {
     throw new MillraceError('CONFIG_INVALID', 'the setting druids is no JSON', { domain: 'user', cause })
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('druids', 'is not a mapping from names to endpoints')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid('druids', 'is not a mapping from names to endpoints')
   return Object.fromEntries(Object.entries(value).map(([name, endpoint]) => [name, endpointOf(name, endpoint)]))
 }
 
 function endpointOf(name: string, value: unknown): DruidEndpoint {
-  const { routerUrl, username, passwordFile } = typeof value === 'object' && value !== null ? value as Record<string, unknown> : {}
-  if (typeof routerUrl !== 'string' || !URL.canParse(routerUrl)) throw invalid('druids', `has no valid routerUrl for ${JSON.stringify(name)}`)
+  const { routerUrl, username, passwordFile } =
+    typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  if (typeof routerUrl !== 'string' || !URL.canParse(routerUrl))
+    throw invalid('druids', `has no valid routerUrl for ${JSON.stringify(name)}`)
   return {
-    routerUrl, ...(typeof username === 'string' ? { username } : {}), ...(typeof passwordFile === 'string' ? { passwordFile } : {}),
+    routerUrl,
+    ...(typeof username === 'string' ? { username } : {}),
+    ...(typeof passwordFile === 'string' ? { passwordFile } : {}),
   }
 }
 
 function invalid(name: string, why: string, hint?: string): MillraceError {
-  return new MillraceError('CONFIG_INVALID', `the setting ${name} ${why}`, { domain: 'user', hint: hint ?? `Set --${name} or MILLRACE_${name.replaceAll('-', '_').toUpperCase()}.` })
+  return new MillraceError('CONFIG_INVALID', `the setting ${name} ${why}`, {
+    domain: 'user',
+    hint: hint ?? `Set --${name} or MILLRACE_${name.replaceAll('-', '_').toUpperCase()}.`,
+  })
 }

@@ -5,11 +5,20 @@ import type { RunningOperator } from './operator.ts'
 /** `/healthz` (this process turns), `/readyz` (its caches are filled), `/metrics`. */
 export function serveHealth(http: Http, address: NetAddress, operator: RunningOperator): Promise<HttpServer> {
   return http.serve(address, async ({ method, path }) => {
-    const text = (status: number, body: string): { status: number; contentType: string; body: string } => ({ status, contentType: 'text/plain; charset=utf-8', body })
+    const text = (status: number, body: string): { status: number; contentType: string; body: string } => ({
+      status,
+      contentType: 'text/plain; charset=utf-8',
+      body,
+    })
     if (method !== 'GET') return text(405, 'only GET\n')
     if (path === '/healthz') return text(200, 'ok\n')
     if (path === '/readyz') return operator.isReady() ? text(200, 'ok\n') : text(503, 'caches are not filled yet\n')
-    if (path === '/metrics') return { status: 200, contentType: operator.metrics.registry.contentType, body: await operator.metrics.registry.metrics() }
+    if (path === '/metrics')
+      return {
+        status: 200,
+        contentType: operator.metrics.registry.contentType,
+        body: await operator.metrics.registry.metrics(),
+      }
     return text(404, 'not found\n')
   })
 }

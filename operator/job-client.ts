@@ -1,7 +1,11 @@
 import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../runtime/control/job-report.ts'
 
 /** Where one job's coordinator listens, and what proves to it that we may write. Never log it. */
-export interface JobEndpoint { host: string; port: number; token: string }
+export interface JobEndpoint {
+  host: string
+  port: number
+  token: string
+}
 
 /**
  * The coordinator as the operator sees it (runtime/control/job-report.ts). Real: real/job-http-client.ts; the
@@ -14,6 +18,9 @@ export interface JobClient {
   requestSavepoint(at: JobEndpoint, request: SavepointRequest): Promise<SavepointReport>
   /** Undefined when the coordinator has not heard of this savepoint. */
   savepoint(at: JobEndpoint, id: string): Promise<SavepointReport | undefined>
-  /** Deletes a savepoint's files; one that is unknown is gone already. COORDINATOR_REFUSED (retriable) while the job would restore from it. */
+  /**
+   * Deletes a savepoint's files; one that is unknown is gone already. COORDINATOR_REFUSED (retriable) while the job
+   * would restore from it.
+   */
   deleteSavepoint(at: JobEndpoint, id: string): Promise<void>
 }

@@ -27,15 +27,29 @@ try {
   const kube = new KubeHttpClient(await kubeConnection(config.kubeconfig))
   const identity = `${hostname()}-${realRng.id()}`
   const operator = startOperator({
-    kube, clock: realClock, rng: realRng, logger, jobClient: new JobHttpClient(), connectors: builtinConnectors,
+    kube,
+    clock: realClock,
+    rng: realRng,
+    logger,
+    jobClient: new JobHttpClient(),
+    connectors: builtinConnectors,
     druids: configuredDruids(config.druids),
     settings: {
       ...(config.namespaces === undefined ? {} : { namespaces: config.namespaces }),
-      pods: config.pods, tokenKey: config.tokenKey,
-      ...(config.leaderElection === undefined ? {} : {
-        // A process that has lost the lease cannot know what it still had under way: only a new one may act.
-        leaderElection: { lease: config.leaderElection, identity, onLost: () => { process.exit(1) } },
-      }),
+      pods: config.pods,
+      tokenKey: config.tokenKey,
+      ...(config.leaderElection === undefined
+        ? {}
+        : {
+            // A process that has lost the lease cannot know what it still had under way: only a new one may act.
+            leaderElection: {
+              lease: config.leaderElection,
+              identity,
+              onLost: () => {
+                process.exit(1)
+              },
+            },
+          }),
     },
   })
   const health = await serveHealth(realHttp, config.health, operator)
@@ -44,7 +58,10 @@ try {
   const end = (): void => {
     if (ending) return
     ending = true
-    void operator.stop().then(() => process.exit(0), () => process.exit(1))
+    void operator.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
   }
   process.once('SIGTERM', end)
   process.once('SIGINT', end)

@@ -57,7 +57,13 @@ export function startOperator(parts: OperatorParts): RunningOperator {
   const { kube, clock, rng, settings } = parts
   const metrics = new OperatorMetrics()
   const logger = parts.logger.with({ component: 'operator' })
-  const events = new EventRecorder({ kube, clock, rng, logger, instance: settings.leaderElection?.identity ?? 'operator' })
+  const events = new EventRecorder({
+    kube,
+    clock,
+    rng,
+    logger,
+    instance: settings.leaderElection?.identity ?? 'operator',
+  })
   const controllers = controllersOf(parts, { metrics, logger, events })
   for (const controller of controllers) controller.watch()
 
@@ -65,15 +71,25 @@ export function startOperator(parts: OperatorParts): RunningOperator {
     metrics.leading(true)
     for (const controller of controllers) controller.begin()
   }
-  const stopControllers = async (): Promise<void> => { await Promise.all(controllers.map((controller) => controller.stop())) }
-  const election = settings.leaderElection === undefined ? undefined : new LeaderElection({
-    kube, clock, logger, lease: settings.leaderElection.lease, identity: settings.leaderElection.identity, onLead: lead,
-    onLost: () => {
-      metrics.leading(false)
-      void stopControllers()
-      settings.leaderElection?.onLost()
-    },
-  })
+  const stopControllers = async (): Promise<void> => {
+    await Promise.all(controllers.map((controller) => controller.stop()))
+  }
+  const election =
+    settings.leaderElection === undefined
+      ? undefined
+      : new LeaderElection({
+          kube,
+          clock,
+          logger,
+          lease: settings.leaderElection.lease,
+          identity: settings.leaderElection.identity,
+          onLead: lead,
+          onLost: () => {
+            metrics.leading(false)
+            void stopControllers()
+            settings.leaderElection?.onLost()
+          },
+        })
   if (election === undefined) lead()
   else election.start()
 
@@ -88,7 +104,11 @@ export function startOperator(parts: OperatorParts): RunningOperator {
   }
 }
 
-interface Shared { metrics: OperatorMetrics; logger: Logger; events: EventRecorder }
+interface Shared {
+  metrics: OperatorMetrics
+  logger: Logger
+  events: EventRecorder
+}
 
 /** What all controllers have in common, whatever their kind. */
 type Steering = Pick<Controller<KubeObject>, 'watch' | 'begin' | 'stop' | 'hasSynced'>
@@ -99,20 +119,34 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
   const scope = settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }
   const { tokenKey } = settings
   const jobs: Controller<StreamJob> = new Controller<StreamJob>(machinery, {
-    name: 'streamjob', resource: streamJobs, ...scope, concurrency: 8,
-    reconcile: (ref) => reconcileStreamJob({ kube, clock, jobClient, connectors, settings: settings.pods, tokenKey, events, logger, metrics }, ref),
+    name: 'streamjob',
+    resource: streamJobs,
+    ...scope,
+    concurrency: 8,
+    reconcile: (ref) =>
+      reconcileStreamJob(
+        { kube, clock, jobClient, connectors, settings: settings.pods, tokenKey, events, logger, metrics },
+        ref,
+      ),
     alsoWatch: [
       { resource: pods, labelSelector: JOB_LABEL, wakes: jobOfPod },
       { resource: druidDatasources, wakes: (datasource) => jobsReading(jobs, datasource) },
     ],
   })
-  metrics.gauge('jobs', 'StreamJobs by phase', 'phase', () => countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'))
+  metrics.gauge('jobs', 'StreamJobs by phase', 'phase', () =>
+    countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'),
+  )
   const savepoints = new Controller(machinery, {
-    name: 'streamsavepoint', resource: streamSavepoints, ...scope,
-    reconcile: (ref) => reconcileSavepoint({ kube, clock, jobClient, tokenKey, events, store: settings.pods.store }, ref),
+    name: 'streamsavepoint',
+    resource: streamSavepoints,
+    ...scope,
+    reconcile: (ref) =>
+      reconcileSavepoint({ kube, clock, jobClient, tokenKey, events, store: settings.pods.store }, ref),
   })
   const datasources = new Controller(machinery, {
-    name: 'druiddatasource', resource: druidDatasources, ...scope,
+    name: 'druiddatasource',
+    resource: druidDatasources,
+    ...scope,
     reconcile: druidReconciler({ kube, clock, events, druids: parts.druids }),
   })
   return [jobs, savepoints, datasources]
@@ -125,7 +159,8 @@ function jobOfPod(pod: KubeObject): ObjectRef[] {
 
 function jobsReading(jobs: Controller<StreamJob>, datasource: KubeObject): ObjectRef[] {
   const { namespace = '', name } = datasource.metadata
-  return jobs.cached()
+  return jobs
+    .cached()
     .filter((job) => job.metadata.namespace === namespace && referredDatasources(job.spec).includes(name))
     .map((job) => ({ namespace, name: job.metadata.name }))
 }

@@ -13,9 +13,18 @@ export interface RuntimeConfig {
   host: string
 }
 
-export interface CoordinatorSettings { control: NetAddress; http: NetAddress }
+export interface CoordinatorSettings {
+  control: NetAddress
+  http: NetAddress
+}
 
-export interface WorkerSettings { name: string; chain: string; slot: number; coordinator: NetAddress; data: NetAddress }
+export interface WorkerSettings {
+  name: string
+  chain: string
+  slot: number
+  coordinator: NetAddress
+  data: NetAddress
+}
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -23,21 +32,30 @@ export function readRuntimeConfig(env: Environment): RuntimeConfig {
   const job = needed(env, 'MILLRACE_JOB')
   const jobUid = needed(env, 'MILLRACE_JOB_UID')
   return {
-    job, jobUid, token: needed(env, 'MILLRACE_TOKEN'), store: needed(env, 'MILLRACE_STORE'),
+    job,
+    jobUid,
+    token: needed(env, 'MILLRACE_TOKEN'),
+    store: needed(env, 'MILLRACE_STORE'),
     storeFolder: `${env['MILLRACE_NAMESPACE'] ?? 'default'}/${job}/${jobUid}`,
-    baseDir: env['MILLRACE_BASE_DIR'] ?? '.', host: env['MILLRACE_POD_IP'] ?? '127.0.0.1',
+    baseDir: env['MILLRACE_BASE_DIR'] ?? '.',
+    host: env['MILLRACE_POD_IP'] ?? '127.0.0.1',
   }
 }
 
 export function readCoordinatorSettings(env: Environment, host: string): CoordinatorSettings {
-  return { control: { host, port: port(env, 'MILLRACE_CONTROL_PORT', 6121) }, http: { host, port: port(env, 'MILLRACE_HTTP_PORT', 8081) } }
+  return {
+    control: { host, port: port(env, 'MILLRACE_CONTROL_PORT', 6121) },
+    http: { host, port: port(env, 'MILLRACE_HTTP_PORT', 8081) },
+  }
 }
 
 export function readWorkerSettings(env: Environment, host: string): WorkerSettings {
   const chain = needed(env, 'MILLRACE_CHAIN')
   const slot = Number(needed(env, 'MILLRACE_SLOT'))
   return {
-    name: env['MILLRACE_POD_NAME'] ?? `${needed(env, 'MILLRACE_JOB')}-${chain}-${slot}`, chain, slot,
+    name: env['MILLRACE_POD_NAME'] ?? `${needed(env, 'MILLRACE_JOB')}-${chain}-${slot}`,
+    chain,
+    slot,
     coordinator: parseAddress('MILLRACE_COORDINATOR', needed(env, 'MILLRACE_COORDINATOR')),
     data: { host, port: port(env, 'MILLRACE_DATA_PORT', 6122) },
   }
@@ -46,20 +64,25 @@ export function readWorkerSettings(env: Environment, host: string): WorkerSettin
 function needed(env: Environment, name: string): string {
   const value = env[name]
   if (value === undefined || value === '') {
-    throw new MillraceError('CONFIG_MISSING', `environment variable ${name} is not set`, { domain: 'platform', hint: 'The operator and `millrace run` set it.' })
+    throw new MillraceError('CONFIG_MISSING', `environment variable ${name} is not set`, {
+      domain: 'platform',
+      hint: 'The operator and `millrace run` set it.',
+    })
   }
   return value
 }
 
 function port(env: Environment, name: string, fallback: number): number {
   const value = Number(env[name] ?? fallback)
-  if (!Number.isInteger(value) || value < 0 || value > 65535) throw new MillraceError('CONFIG_INVALID', `${name} is ${env[name]}, not a port`)
+  if (!Number.isInteger(value) || value < 0 || value > 65535)
+    throw new MillraceError('CONFIG_INVALID', `${name} is ${env[name]}, not a port`)
   return value
 }
 
 function parseAddress(name: string, text: string): NetAddress {
   const at = text.lastIndexOf(':')
   const number = Number(text.slice(at + 1))
-  if (at < 1 || !Number.isInteger(number)) throw new MillraceError('CONFIG_INVALID', `${name} is ${text}, not host:port`)
+  if (at < 1 || !Number.isInteger(number))
+    throw new MillraceError('CONFIG_INVALID', `${name} is ${text}, not host:port`)
   return { host: text.slice(0, at), port: number }
 }

@@ -9,15 +9,31 @@ import { createWorker, startCoordinator } from './processes.ts'
 
 /** Entry point of the runtime image: `main.ts coordinator | worker`, settings in the environment (config.ts). */
 const role = process.argv[2]
-const logger = createLogger({ to: 'stderr', level: process.env['MILLRACE_LOG_LEVEL'] === 'debug' ? 'debug' : 'info', fields: { role: role ?? 'none' } })
+const logger = createLogger({
+  to: 'stderr',
+  level: process.env['MILLRACE_LOG_LEVEL'] === 'debug' ? 'debug' : 'info',
+  fields: { role: role ?? 'none' },
+})
 
 try {
   exitWithParent()
   const config = readRuntimeConfig(process.env)
-  const ports = realPorts({ logger, modulesFolder: process.env['MILLRACE_MODULES'], printLine: (line) => { process.stdout.write(`${line}\n`) } })
+  const ports = realPorts({
+    logger,
+    modulesFolder: process.env['MILLRACE_MODULES'],
+    printLine: (line) => {
+      process.stdout.write(`${line}\n`)
+    },
+  })
   const connectors = builtinConnectors
   if (role === 'coordinator') {
-    const running = await startCoordinator(config, readCoordinatorSettings(process.env, config.host), ports, realHttp, connectors)
+    const running = await startCoordinator(
+      config,
+      readCoordinatorSettings(process.env, config.host),
+      ports,
+      realHttp,
+      connectors,
+    )
     logger.info('coordinator ready', { control: running.control.port, http: running.http.port })
     onTermination(() => running.close())
     await running.ended
@@ -27,11 +43,16 @@ try {
     // Returns also when another process has this one's place. With restart policy OnFailure 0 then means: not again.
     await worker.run()
   } else {
-    throw new MillraceError('ROLE_UNKNOWN', `role ${String(role)} is neither coordinator nor worker`, { domain: 'user' })
+    throw new MillraceError('ROLE_UNKNOWN', `role ${String(role)} is neither coordinator nor worker`, {
+      domain: 'user',
+    })
   }
   process.exit(0)
 } catch (error) {
-  logger.error('process ends', { reason: describeWithCauses(error), code: error instanceof MillraceError ? error.code : 'UNEXPECTED' })
+  logger.error('process ends', {
+    reason: describeWithCauses(error),
+    code: error instanceof MillraceError ? error.code : 'UNEXPECTED',
+  })
   process.exit(1)
 }
 
@@ -39,7 +60,9 @@ try {
 function exitWithParent(): void {
   const fd = process.env['MILLRACE_PARENT_FD']
   if (fd === undefined) return
-  const end = (): void => { process.exit(143) }
+  const end = (): void => {
+    process.exit(143)
+  }
   // A socket, not a file stream: a read of a file would keep a thread that holds up the exit.
   new Socket({ fd: Number(fd) }).on('end', end).on('error', end).resume()
 }
@@ -47,7 +70,10 @@ function exitWithParent(): void {
 /** A pod is told to go by SIGTERM and must have gone within its grace period. */
 function onTermination(close: () => Promise<void>): void {
   const end = (): void => {
-    void close().then(() => process.exit(0), () => process.exit(1))
+    void close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
   }
   process.once('SIGTERM', end)
   process.once('SIGINT', end)

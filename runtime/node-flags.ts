@@ -1,6 +1,6 @@
 /**
- * How Node is started for a process of a job or of the operator, everywhere: V8 refuses code that was compiled under other
- * flags. The Dockerfile says the same. Both were measured in `bench/`.
+ * How Node is started for a process of a job or of the operator, everywhere: V8 refuses code that was compiled
+ * under other flags. The Dockerfile says the same. Both were measured in `bench/`.
  *   - A larger young generation keeps batches of rows from being promoted.
  *   - State lies outside of V8's heap. By default V8 collects everything with each 64 MB of such memory that is taken, however
  *     much there is already: 76 times in a join of Nexmark q20 with 1 GB of rows and a heap of 14 MB. Counted in the limit

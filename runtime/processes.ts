@@ -22,17 +22,35 @@ export interface RunningCoordinator {
 
 /** The API is served first, so that a coordinator whose store cannot be used says so instead of dying silently. */
 export async function startCoordinator(
-  config: RuntimeConfig, settings: CoordinatorSettings, ports: Ports, http: Http, connectors: Connectors,
+  config: RuntimeConfig,
+  settings: CoordinatorSettings,
+  ports: Ports,
+  http: Http,
+  connectors: Connectors,
 ): Promise<RunningCoordinator> {
   const store = scopedStore(ports.openStore(config.store), config.storeFolder)
   const coordinator = new Coordinator(
-    { job: config.job, jobUid: config.jobUid, token: config.token, control: settings.control, baseDir: config.baseDir, storeUrl: config.store },
-    ports, connectors, store, (spec) => planJob(spec, connectors))
+    {
+      job: config.job,
+      jobUid: config.jobUid,
+      token: config.token,
+      control: settings.control,
+      baseDir: config.baseDir,
+      storeUrl: config.store,
+    },
+    ports,
+    connectors,
+    store,
+    (spec) => planJob(spec, connectors),
+  )
   const ended = coordinator.ended()
   const control = await coordinator.start()
   const server = await http.serve(settings.http, httpApi(coordinator, config.token))
   return {
-    coordinator, control, http: server.address, ended,
+    coordinator,
+    control,
+    http: server.address,
+    ended,
     close: async () => {
       await coordinator.close()
       await server.close()
@@ -40,8 +58,16 @@ export async function startCoordinator(
   }
 }
 
-export function createWorker(config: RuntimeConfig, settings: WorkerSettings, ports: Ports, connectors: Connectors): ChainWorker {
+export function createWorker(
+  config: RuntimeConfig,
+  settings: WorkerSettings,
+  ports: Ports,
+  connectors: Connectors,
+): ChainWorker {
   return new ChainWorker(
-    { ...settings, token: config.token, storeFolder: config.storeFolder, roomInMemory }, ports, connectors,
-    (spec) => planJob(spec, connectors).plan)
+    { ...settings, token: config.token, storeFolder: config.storeFolder, roomInMemory },
+    ports,
+    connectors,
+    (spec) => planJob(spec, connectors).plan,
+  )
 }

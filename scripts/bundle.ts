@@ -29,7 +29,9 @@ copyFileSync(join(import.meta.dirname, 'image-entry.js'), join(app, 'main.mjs'))
 fillCompileCache()
 copyFileSync(process.execPath, join(out, 'node'))
 copyLibatomic()
-process.stdout.write(`${out}: ${['app/runtime.mjs', 'app/operator.mjs', 'node'].map((name) => `${name} ${megabytes(join(out, name))}`).join(', ')}\n`)
+process.stdout.write(
+  `${out}: ${['app/runtime.mjs', 'app/operator.mjs', 'node'].map((name) => `${name} ${megabytes(join(out, name))}`).join(', ')}\n`,
+)
 
 /** What is imported dynamically becomes files of its own beside `<name>.mjs`, which are loaded when they are needed. */
 async function bundle(entry: string, name: string): Promise<void> {
@@ -56,7 +58,9 @@ async function bundle(entry: string, name: string): Promise<void> {
     loader: { '.node': 'copy' },
     assetNames: '[name]',
     // CommonJS packages inside of an ES module still call require for Node's own modules
-    banner: { js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
+    },
   })
 }
 
@@ -67,7 +71,9 @@ async function bundle(entry: string, name: string): Promise<void> {
 function fillCompileCache(): void {
   spawnSync(process.execPath, [...NODE_FLAGS, join(app, 'main.mjs'), 'worker'], { env: {}, stdio: 'ignore' })
   const cache = join(app, 'cache')
-  const files = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(cache, name)).isFile())
+  const files = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(cache, name)).isFile(),
+  )
   if (files.length === 0) throw new Error(`${join(app, 'main.mjs')} left nothing in ${cache}`)
   // the image runs as another user
   for (const name of files) chmodSync(join(cache, name), 0o644)

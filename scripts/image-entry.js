@@ -8,6 +8,8 @@ enableCompileCache({ directory: join(import.meta.dirname, 'cache'), portable: tr
 if (role === 'coordinator' || role === 'worker') await import('./runtime.mjs')
 else if (role === 'operator') await import('./operator.mjs')
 else {
-  process.stderr.write(`millrace: the first argument must be coordinator, worker or operator, not ${JSON.stringify(role ?? '')}\n`)
+  process.stderr.write(
+    `millrace: the first argument must be coordinator, worker or operator, not ${JSON.stringify(role ?? '')}\n`,
+  )
   process.exit(2)
 }

@@ -5,6 +5,14 @@ export function difference(found: readonly string[], expected: readonly string[]
   for (const line of found) counts.set(line, (counts.get(line) ?? 0) - 1)
   const [missing, surplus] = [[...counts].filter(([, n]) => n > 0), [...counts].filter(([, n]) => n < 0)]
   if (missing.length === 0 && surplus.length === 0) return undefined
-  const told = (lines: readonly [string, number][]): string => `${lines.length}${lines.length === 0 ? '' : `, as ${lines.slice(0, 3).map(([line]) => line).join(' ')}`}`
+  const told = (lines: readonly [string, number][]): string =>
+    `${lines.length}${
+      lines.length === 0
+        ? ''
+        : `, as ${lines
+            .slice(0, 3)
+            .map(([line]) => line)
+            .join(' ')}`
+    }`
   return `${found.length} rows instead of ${expected.length}; missing ${told(missing)}; too often ${told(surplus)}`
 }

@@ -6,13 +6,20 @@ import type { SourceVerb } from '../runtime/plan/job-graph.ts'
 import { realFiles } from '../runtime/ports/real/files.ts'
 
 /** What a source gives in the simulation: its files, and how many rows that is. */
-export interface SimulatedInput { files: ReadonlyMap<string, Uint8Array>; rows: number }
+export interface SimulatedInput {
+  files: ReadonlyMap<string, Uint8Array>
+  rows: number
+}
 
 /**
  * Reads the files of a file source, of those with lines the first `limit` of each. A Nexmark source brings its rows.
  * Throws FILE_MISSING when no file is there.
  */
-export async function readInput({ connector, options }: SourceVerb, baseDir: string, limit: number): Promise<SimulatedInput> {
+export async function readInput(
+  { connector, options }: SourceVerb,
+  baseDir: string,
+  limit: number,
+): Promise<SimulatedInput> {
   if (connector === 'nexmark') return { files: new Map(), rows: Math.min(limit, Number(options['events'])) }
   const given = options['paths'] ?? options['path']
   const files = new Map<string, Uint8Array>()
@@ -20,10 +27,15 @@ export async function readInput({ connector, options }: SourceVerb, baseDir: str
   for (const written of Array.isArray(given) ? given : [given]) {
     const pattern = isAbsolute(String(written)) ? String(written) : join(baseDir, String(written))
     const paths = await realFiles.glob(pattern)
-    if (paths.length === 0) throw new MillraceError('FILE_MISSING', `no file matches ${JSON.stringify(pattern)}`, { domain: 'user', hint: 'paths count from the folder of the job file' })
+    if (paths.length === 0)
+      throw new MillraceError('FILE_MISSING', `no file matches ${JSON.stringify(pattern)}`, {
+        domain: 'user',
+        hint: 'paths count from the folder of the job file',
+      })
     for (const path of paths) {
       const bytes = readFileSync(path)
-      const { kept, rows: more } = options['format'] === 'parquet' ? { kept: bytes, rows: rowsOfParquet(bytes) } : firstLines(bytes, limit)
+      const { kept, rows: more } =
+        options['format'] === 'parquet' ? { kept: bytes, rows: rowsOfParquet(bytes) } : firstLines(bytes, limit)
       files.set(path, kept)
       rows += more
     }

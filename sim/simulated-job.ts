@@ -16,13 +16,14 @@ const SLOW_STORE_MS = 1_500
 
 /**
  * What happens, and when: `at` counts events of the simulation. A process is killed, stops and wakes when it has been
- * replaced (`zombie`), loses one connection (`cut`) or for a while all of them (`partition`); the store fails or is slow
- * for a while, the disk of store and files is full, or those of the machines, to which state goes.
+ * replaced (`zombie`), loses one connection (`cut`) or for a while all of them (`partition`); the store fails or is
+ * slow for a while, the disk of store and files is full, or those of the machines, to which state goes.
  */
 export type Fault = { at: number } & (
   | { kind: 'kill' | 'zombie' | 'cut'; who: Victim }
   | { kind: 'partition'; who: Victim; forMs: number }
-  | { kind: Trouble; forMs: number })
+  | { kind: Trouble; forMs: number }
+)
 
 type Trouble = 'storeDown' | 'storeSlow' | 'diskFull' | 'localDiskFull'
 
@@ -79,10 +80,13 @@ class SimulatedJob {
     network.reaches = (from, to) => !this.#cutOff.has(from) && !this.#cutOff.has(to)
     store.delayMs = () => (this.#lasts('storeSlow') ? world.random() * SLOW_STORE_MS : 0)
     files.refusal = () => (this.#lasts('diskFull') ? noSpace() : undefined)
-    this.#machines.scratchRefusal = () => (this.#lasts('localDiskFull') || this.#lasts('diskFull') ? noSpace() : undefined)
+    this.#machines.scratchRefusal = () =>
+      this.#lasts('localDiskFull') || this.#lasts('diskFull') ? noSpace() : undefined
   }
 
-  #lasts(trouble: Trouble): boolean { return this.#machines.world.now < this.#trouble[trouble] }
+  #lasts(trouble: Trouble): boolean {
+    return this.#machines.world.now < this.#trouble[trouble]
+  }
 
   #storeFault(path: string): StoreFault {
     if (this.#simulation.storeRefuses?.(path)) return 'refused'
@@ -97,7 +101,7 @@ class SimulatedJob {
     this.#startCoordinator()
     for (const place of this.#places()) this.#startWorker(place)
     const pending = [...this.#simulation.faults].sort((a, b) => a.at - b.at)
-    const rescales = [...this.#simulation.rescales ?? []].sort((a, b) => a.at - b.at)
+    const rescales = [...(this.#simulation.rescales ?? [])].sort((a, b) => a.at - b.at)
     await world.run(() => {
       while (pending[0] && pending[0].at <= world.steps) this.#strike(pending.shift() as Fault)
       while (rescales[0] && rescales[0].at <= world.steps) this.#rescale(rescales.shift()?.spec)
@@ -107,17 +111,25 @@ class SimulatedJob {
     }, untilMs)
     const report = this.coordinator?.report()
     return {
-      finished: this.#settled && report?.phase === 'finished', report, steps: world.steps, virtualMs: world.now - start,
-      output: this.#output(), log: this.#machines.log,
+      finished: this.#settled && report?.phase === 'finished',
+      report,
+      steps: world.steps,
+      virtualMs: world.now - start,
+      output: this.#output(),
+      log: this.#machines.log,
     }
   }
 
   #output(): string[] {
     const folders = this.#simulation.outputFolders ?? ['/data/out']
-    return folders.flatMap((folder) => this.#machines.committedLines(folder).map((line) => (folders.length === 1 ? line : `${folder} ${line}`)))
+    return folders.flatMap((folder) =>
+      this.#machines.committedLines(folder).map((line) => (folders.length === 1 ? line : `${folder} ${line}`)),
+    )
   }
 
-  #places(): SubtaskPlace[] { return subtasksOf(planJob(this.#spec, builtinConnectors).plan) }
+  #places(): SubtaskPlace[] {
+    return subtasksOf(planJob(this.#spec, builtinConnectors).plan)
+  }
 
   #rescale(spec: unknown): void {
     this.#spec = spec
@@ -141,45 +153,91 @@ class SimulatedJob {
     const owner = this.#owner('coordinator')
     const ports = this.#machines.portsOf(owner)
     const coordinator = new Coordinator(
-      { job: 'job', jobUid: JOB_UID, token: 'token', control: CONTROL, baseDir: this.#simulation.baseDir ?? '/data', storeUrl: '/store' },
-      ports, builtinConnectors, scopedStore(ports.openStore('/store'), 'job'), (spec) => planJob(spec, builtinConnectors))
+      {
+        job: 'job',
+        jobUid: JOB_UID,
+        token: 'token',
+        control: CONTROL,
+        baseDir: this.#simulation.baseDir ?? '/data',
+        storeUrl: '/store',
+      },
+      ports,
+      builtinConnectors,
+      scopedStore(ports.openStore('/store'), 'job'),
+      (spec) => planJob(spec, builtinConnectors),
+    )
     this.coordinator = coordinator
     const again = (reason: string): void => {
       this.#machines.note(`ended ${owner} ${reason}`)
       this.#machines.end(owner)
       this.#replace('coordinator', owner)
     }
-    coordinator.ended().catch((error: unknown) => { again(String(error)) })
-    coordinator.start().then(() => { this.#handOver() }, (error: unknown) => { again(String(error)) })
+    coordinator.ended().catch((error: unknown) => {
+      again(String(error))
+    })
+    coordinator.start().then(
+      () => {
+        this.#handOver()
+      },
+      (error: unknown) => {
+        again(String(error))
+      },
+    )
   }
 
   #startWorker({ id, chain, slot }: SubtaskPlace): void {
     const owner = this.#owner(id)
     const worker = new ChainWorker(
-      { name: owner, chain: chain.id, slot, token: 'token', coordinator: CONTROL, data: { host: owner, port: 6122 }, storeFolder: 'job' },
-      this.#machines.portsOf(owner), builtinConnectors, (spec) => planJob(spec, builtinConnectors).plan)
+      {
+        name: owner,
+        chain: chain.id,
+        slot,
+        token: 'token',
+        coordinator: CONTROL,
+        data: { host: owner, port: 6122 },
+        storeFolder: 'job',
+      },
+      this.#machines.portsOf(owner),
+      builtinConnectors,
+      (spec) => planJob(spec, builtinConnectors).plan,
+    )
     const again = (reason: string): void => {
       this.#machines.note(`ended ${owner} ${reason}`)
       this.#machines.end(owner)
       this.#replace(id, owner)
     }
-    worker.run().then(() => { again('by itself') }, (error: unknown) => { again(String(error)) })
+    worker.run().then(
+      () => {
+        again('by itself')
+      },
+      (error: unknown) => {
+        again(String(error))
+      },
+    )
   }
 
   /** After a moment another process takes its place, unless one has it already. */
   #replace(name: string, owner: string): void {
     this.#later(() => {
       if (this.#names.get(name) !== owner) return
-      if (name === 'coordinator') { this.#startCoordinator(); return }
+      if (name === 'coordinator') {
+        this.#startCoordinator()
+        return
+      }
       const place = this.#places().find(({ id }) => id === name)
       if (place) this.#startWorker(place)
       else this.#names.delete(name)
     })
   }
 
-  #later(act: () => void): void { this.#machines.world.schedule('supervisor', RESTART_MS, act) }
+  #later(act: () => void): void {
+    this.#machines.world.schedule('supervisor', RESTART_MS, act)
+  }
 
-  /** `zombie`: the process stops for a while, is replaced, wakes up, and is ended only some time later unless it ends itself. */
+  /**
+   * `zombie`: the process stops for a while, is replaced, wakes up, and is ended only some time later unless it
+   * ends itself.
+   */
   #strike(fault: Fault): void {
     const { world, network } = this.#machines
     if (!('who' in fault)) {
@@ -192,17 +250,25 @@ class SimulatedJob {
     const owner = name === undefined ? undefined : this.#names.get(name)
     if (name === undefined || owner === undefined) return
     this.#machines.note(`FAULT ${fault.kind} ${owner}${fault.kind === 'partition' ? ` for ${fault.forMs} ms` : ''}`)
-    if (fault.kind === 'cut') { network.cutOne(owner); return }
+    if (fault.kind === 'cut') {
+      network.cutOne(owner)
+      return
+    }
     if (fault.kind === 'partition') {
       this.#cutOff.add(owner)
-      world.schedule('supervisor', fault.forMs, () => { this.#cutOff.delete(owner); network.retry() })
+      world.schedule('supervisor', fault.forMs, () => {
+        this.#cutOff.delete(owner)
+        network.retry()
+      })
       return
     }
     if (fault.kind === 'kill') this.#machines.end(owner)
     else {
       const pauseMs = 100 + world.random() * 3_000
       world.pause(owner, pauseMs)
-      world.schedule('supervisor', pauseMs + 300 + world.random() * 500, () => { this.#machines.end(owner) })
+      world.schedule('supervisor', pauseMs + 300 + world.random() * 500, () => {
+        this.#machines.end(owner)
+      })
     }
     this.#replace(name, owner)
   }
@@ -213,4 +279,6 @@ export async function simulate(simulation: Simulation, untilMs = 600_000): Promi
   return new SimulatedJob(simulation).run(untilMs)
 }
 
-function noSpace(): Error { return Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }) }
+function noSpace(): Error {
+  return Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+}

@@ -27,7 +27,9 @@ export interface MachineSettings extends OutsideOfJobs {
   scratchBytes?: number
 }
 
-const NO_HTTP: HttpClient = { send: () => Promise.reject(new MillraceError('HTTP_FAILED', 'no service is part of the simulation')) }
+const NO_HTTP: HttpClient = {
+  send: () => Promise.reject(new MillraceError('HTTP_FAILED', 'no service is part of the simulation')),
+}
 
 /** What all processes of a simulation share: time, network, volume, checkpoint store, and one log. */
 export class SimulatedMachines {
@@ -47,7 +49,8 @@ export class SimulatedMachines {
     this.network = new VirtualNetwork(this.world)
     this.store = new VirtualStore(this.world, settings.storeFault)
     this.files = new VirtualFiles(this.world)
-    for (const [path, text] of settings.files) this.files.contents.set(path, typeof text === 'string' ? Buffer.from(text, 'utf8') : text)
+    for (const [path, text] of settings.files)
+      this.files.contents.set(path, typeof text === 'string' ? Buffer.from(text, 'utf8') : text)
   }
 
   /** Everything outside of one process. */
@@ -55,9 +58,15 @@ export class SimulatedMachines {
     const scratch = new VirtualScratch(this.#settings.scratchBytes)
     scratch.refusal = () => this.scratchRefusal()
     return {
-      clock: this.world.clockOf(owner), rng: this.world.rngOf(), net: this.network.netOf(owner), files: this.files.filesOf(owner),
-      httpClient: this.#settings.http?.(this.world.clockOf(owner)) ?? NO_HTTP, modules: this.#modules(owner),
-      logger: this.loggerOf(owner), openStore: () => this.store.storeOf(owner), openScratchFile: () => {
+      clock: this.world.clockOf(owner),
+      rng: this.world.rngOf(),
+      net: this.network.netOf(owner),
+      files: this.files.filesOf(owner),
+      httpClient: this.#settings.http?.(this.world.clockOf(owner)) ?? NO_HTTP,
+      modules: this.#modules(owner),
+      logger: this.loggerOf(owner),
+      openStore: () => this.store.storeOf(owner),
+      openScratchFile: () => {
         this.note(`scratch file ${owner}`)
         return scratch.open()
       },
@@ -70,18 +79,32 @@ export class SimulatedMachines {
     return {
       load: (name) => {
         const exports = loaded[name]
-        return exports === undefined ? Promise.reject(new MillraceError('MODULE_UNAVAILABLE', `module ${name} is not part of the simulation`)) : Promise.resolve(exports)
+        return exports === undefined
+          ? Promise.reject(new MillraceError('MODULE_UNAVAILABLE', `module ${name} is not part of the simulation`))
+          : Promise.resolve(exports)
       },
     }
   }
 
   loggerOf(owner: string): Logger {
-    const write = (level: string) => (message: string, fields: object = {}): void => { this.note(`${level} ${owner} ${message} ${JSON.stringify(fields)}`) }
-    const logger: Logger = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error'), with: () => logger }
+    const write =
+      (level: string) =>
+      (message: string, fields: object = {}): void => {
+        this.note(`${level} ${owner} ${message} ${JSON.stringify(fields)}`)
+      }
+    const logger: Logger = {
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+      with: () => logger,
+    }
     return logger
   }
 
-  note(what: string): void { this.log.push(`${this.world.now} ${this.world.steps} ${what}`) }
+  note(what: string): void {
+    this.log.push(`${this.world.now} ${this.world.steps} ${what}`)
+  }
 
   /** The process dies at once: nothing of it runs any more, its connections are reset. */
   end(owner: string): void {
@@ -91,7 +114,14 @@ export class SimulatedMachines {
 
   /** The lines that a file sink has committed to a folder, sorted. */
   committedLines(folder: string): string[] {
-    return [...this.files.contents].filter(([path]) => path.startsWith(`${folder}/`) && !path.slice(folder.length + 1).startsWith('.'))
-      .flatMap(([, bytes]) => Buffer.from(bytes).toString('utf8').split('\n').filter((line) => line !== '')).sort()
+    return [...this.files.contents]
+      .filter(([path]) => path.startsWith(`${folder}/`) && !path.slice(folder.length + 1).startsWith('.'))
+      .flatMap(([, bytes]) =>
+        Buffer.from(bytes)
+          .toString('utf8')
+          .split('\n')
+          .filter((line) => line !== ''),
+      )
+      .sort()
   }
 }

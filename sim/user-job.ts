@@ -38,13 +38,15 @@ export interface UserJob {
 }
 
 /**
- * Takes the job into the simulation: its input is read once, its code is loaded once, its sinks write JSON lines into the
- * simulation's files, its sources are slowed so that faults find it at work, checkpoints come often. What it computes stays
- * as it is. Throws SIM_OUTSIDE when it needs other systems, and what reading input and modules throws.
+ * Takes the job into the simulation: its input is read once, its code is loaded once, its sinks write JSON lines
+ * into the simulation's files, its sources are slowed so that faults find it at work, checkpoints come often. What
+ * it computes stays as it is. Throws SIM_OUTSIDE when it needs other systems, and what reading input and modules
+ * throws.
  */
 export async function prepareUserJob({ spec, baseDir, limit, modules }: UserJobParts): Promise<UserJob> {
   const validation = validateJob(spec, builtinConnectors)
-  if ('problems' in validation || !isFields(spec)) throw new MillraceError('SPEC_INVALID', 'the job has not been checked')
+  if ('problems' in validation || !isFields(spec))
+    throw new MillraceError('SPEC_INVALID', 'the job has not been checked')
   const { graph } = validation
   refuseOutside(graph)
   const files = new Map<string, Uint8Array>()
@@ -55,11 +57,32 @@ export async function prepareUserJob({ spec, baseDir, limit, modules }: UserJobP
     for (const [path, bytes] of input.files) files.set(path, bytes)
     rowsOf.set(id, input.rows)
   }
-  const entries = readEntries(spec['graph']).map((entry) => simulatedEntry(entry, graph.operators.find(({ id }) => id === entry['id']), rowsOf))
+  const entries = readEntries(spec['graph']).map((entry) =>
+    simulatedEntry(
+      entry,
+      graph.operators.find(({ id }) => id === entry['id']),
+      rowsOf,
+    ),
+  )
   return {
-    replicas: graph.parallelism, maxReplicas: graph.maxParallelism, baseDir, files,
-    specOf: (replicas) => ({ ...spec, replicas, checkpoints: { interval: INTERVAL }, restore: undefined, graph: entries }),
-    modules: Object.fromEntries(await Promise.all(Object.entries(graph.modules ?? {}).map(async ([name, source]) => [name, await modules.load(name, source, baseDir)] as const))),
+    replicas: graph.parallelism,
+    maxReplicas: graph.maxParallelism,
+    baseDir,
+    files,
+    specOf: (replicas) => ({
+      ...spec,
+      replicas,
+      checkpoints: { interval: INTERVAL },
+      restore: undefined,
+      graph: entries,
+    }),
+    modules: Object.fromEntries(
+      await Promise.all(
+        Object.entries(graph.modules ?? {}).map(
+          async ([name, source]) => [name, await modules.load(name, source, baseDir)] as const,
+        ),
+      ),
+    ),
     outputFolders: graph.operators.filter(({ verb }) => verb.kind === 'sink').map(({ id }) => `${OUTPUT}/${id}`),
     rows: [...rowsOf.values()].reduce((sum, rows) => sum + rows, 0),
     orderBound: graph.operators.filter(({ verb }) => ORDER_BOUND.has(verb.kind)).map(({ id }) => id),
@@ -70,28 +93,44 @@ export async function prepareUserJob({ spec, baseDir, limit, modules }: UserJobP
 function refuseOutside({ operators }: JobGraph): void {
   const outside = operators.flatMap(({ id, verb }) => {
     if (verb.kind === 'source') {
-      const letters = verb.onError.kind === 'deadLetter' && verb.onError.connector !== 'file' ? [`the dead letters of ${id} go to ${verb.onError.connector}`] : []
-      return verb.connector === 'file' || verb.connector === 'nexmark' ? letters : [`source ${id} reads from ${verb.connector}`, ...letters]
+      const letters =
+        verb.onError.kind === 'deadLetter' && verb.onError.connector !== 'file'
+          ? [`the dead letters of ${id} go to ${verb.onError.connector}`]
+          : []
+      return verb.connector === 'file' || verb.connector === 'nexmark'
+        ? letters
+        : [`source ${id} reads from ${verb.connector}`, ...letters]
     }
-    if (verb.kind === 'sink' && verb.connector !== 'file' && verb.connector !== 'console') return [`sink ${id} writes to ${verb.connector}`]
+    if (verb.kind === 'sink' && verb.connector !== 'file' && verb.connector !== 'console')
+      return [`sink ${id} writes to ${verb.connector}`]
     return 'call' in verb && verb.call.kind === 'http' ? [`${id} calls a service`] : []
   })
   if (outside.length === 0) return
   throw new MillraceError('SIM_OUTSIDE', `the job reaches systems that cannot be simulated: ${outside.join('; ')}`, {
-    domain: 'user', hint: 'simulate the graph between with a file or nexmark source and a file sink; the connectors themselves are tested against the real systems',
+    domain: 'user',
+    hint: 'simulate the graph between with a file or nexmark source and a file sink; the connectors themselves are tested against the real systems',
   })
 }
 
 type Entry = Readonly<Record<string, unknown>>
 
-function readEntries(graph: unknown): Entry[] { return Array.isArray(graph) ? graph.filter((entry) => isFields(entry)) : [] }
+function readEntries(graph: unknown): Entry[] {
+  return Array.isArray(graph) ? graph.filter((entry) => isFields(entry)) : []
+}
 
 function simulatedEntry(entry: Entry, node: OperatorNode | undefined, rowsOf: ReadonlyMap<string, number>): Entry {
   if (node?.verb.kind === 'sink') return { ...entry, sink: { file: { path: `${OUTPUT}/${node.id}`, format: 'json' } } }
   if (node?.verb.kind !== 'source') return entry
   const { connector, options } = node.verb
   const rows = rowsOf.get(node.id) ?? 0
-  return { ...entry, source: { [connector]: {
-    ...options, ...(connector === 'nexmark' ? { events: rows } : {}), rate: `${Math.max(1, Math.ceil(rows / SPAN_S))}/s`,
-  } } }
+  return {
+    ...entry,
+    source: {
+      [connector]: {
+        ...options,
+        ...(connector === 'nexmark' ? { events: rows } : {}),
+        rate: `${Math.max(1, Math.ceil(rows / SPAN_S))}/s`,
+      },
+    },
+  }
 }

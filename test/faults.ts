@@ -6,9 +6,10 @@ import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
 import { endFaultRuns, runWithFaults } from './harness/faults/fault-run.ts'
 
 /**
- * Real processes under faults drawn from seeds: killed, frozen beyond every timeout and replaced, rescaled, their packets lost,
- * their disk full or slow, their broker killed. Network and disk are disturbed as root on Linux, in namespaces of their own. The seed draws
- * what happens and at which progress; when the system gets there is its own, so a replay comes close, not to the step.
+ * Real processes under faults drawn from seeds: killed, frozen beyond every timeout and replaced, rescaled, their
+ * packets lost, their disk full or slow, their broker killed. Network and disk are disturbed as root on Linux, in
+ * namespaces of their own. The seed draws what happens and at which progress; when the system gets there is its
+ * own, so a replay comes close, not to the step.
  */
 const USAGE = `usage: node cli/node.js test/faults.ts [--job ${FAULT_JOBS.map(({ name }) => name).join('|')}] [--seeds N] [--first N] [--log]
 
@@ -18,7 +19,12 @@ const USAGE = `usage: node cli/node.js test/faults.ts [--job ${FAULT_JOBS.map(({
   --log    prints what happens in every run
 `
 
-interface Wish { jobs: readonly FaultJob[]; seeds: number; first: number; log: 'print' | 'keep' }
+interface Wish {
+  jobs: readonly FaultJob[]
+  seeds: number
+  first: number
+  log: 'print' | 'keep'
+}
 
 endWithStarter()
 const wish = readWish()
@@ -28,11 +34,25 @@ if (typeof wish === 'string') {
 } else {
   const whyNoKafka = await kafkaBedMissing()
   if (whyNoKafka === undefined && !isInBed()) await fetchKafka()
-  process.exitCode = await enterBed() ?? (await runSeeds({ ...wish, jobs: wish.jobs.filter(({ over }) => over !== 'kafka' || whyNoKafka === undefined) }) === 0 ? 0 : 1)
+  process.exitCode =
+    (await enterBed()) ??
+    ((await runSeeds({
+      ...wish,
+      jobs: wish.jobs.filter(({ over }) => over !== 'kafka' || whyNoKafka === undefined),
+    })) === 0
+      ? 0
+      : 1)
 }
 
 function readWish(): Wish | string {
-  const { values } = parseArgs({ options: { job: { type: 'string' }, seeds: { type: 'string', default: '20' }, first: { type: 'string', default: '0' }, log: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({
+    options: {
+      job: { type: 'string' },
+      seeds: { type: 'string', default: '20' },
+      first: { type: 'string', default: '0' },
+      log: { type: 'boolean', default: false },
+    },
+  })
   const jobs = FAULT_JOBS.filter(({ name }) => values.job === undefined || values.job === name)
   if (jobs.length === 0) return `there is no job "${values.job ?? ''}"`
   const [seeds, first] = [Number(values.seeds), Number(values.first)]
@@ -47,18 +67,29 @@ async function runSeeds({ jobs, seeds, first, log }: Wish): Promise<number> {
   const seconds = (): number => Math.round((Date.now() - startedAt) / 1000)
   const failed: string[] = []
   let faults = 0
-  process.stdout.write(`network and disk ${isInBed() ? 'are' : 'cannot be'} disturbed${isInBed() && faultBed()?.slowDisk === undefined ? '; the disk is not slowed: no strace that may attach' : ''}\n`)
+  process.stdout.write(
+    `network and disk ${isInBed() ? 'are' : 'cannot be'} disturbed${isInBed() && faultBed()?.slowDisk === undefined ? '; the disk is not slowed: no strace that may attach' : ''}\n`,
+  )
   for (let seed = first; seed < first + seeds; seed++) {
     const job = jobs[seed % jobs.length] as FaultJob
-    const verdict = await runWithFaults(job, { seed, ...(log === 'print' ? { say: (line: string) => process.stdout.write(`  ${line}\n`) } : {}) })
+    const verdict = await runWithFaults(job, {
+      seed,
+      ...(log === 'print' ? { say: (line: string) => process.stdout.write(`  ${line}\n`) } : {}),
+    })
     faults += verdict.faults
     const place = `${job.name} seed ${seed}`
-    process.stdout.write(`${place}: ${verdict.wrong === undefined ? 'right' : 'WRONG'}, ${verdict.faults} faults; ${seed - first + 1} of ${seeds}, ${seconds()} s\n`)
+    process.stdout.write(
+      `${place}: ${verdict.wrong === undefined ? 'right' : 'WRONG'}, ${verdict.faults} faults; ${seed - first + 1} of ${seeds}, ${seconds()} s\n`,
+    )
     if (verdict.wrong === undefined) continue
     failed.push(place)
-    process.stdout.write(`  ${verdict.wrong}\n${verdict.log.map((line) => `  ${line}\n`).join('')}  again: node cli/node.js test/faults.ts --job ${job.name} --first ${seed} --seeds 1 --log\n`)
+    process.stdout.write(
+      `  ${verdict.wrong}\n${verdict.log.map((line) => `  ${line}\n`).join('')}  again: node cli/node.js test/faults.ts --job ${job.name} --first ${seed} --seeds 1 --log\n`,
+    )
   }
   await endFaultRuns()
-  process.stdout.write(`seeds ${first} to ${first + seeds - 1}: ${faults} faults, ${failed.length} failed${failed.length === 0 ? '' : ` (${failed.join(', ')})`}, ${seconds()} s\n`)
+  process.stdout.write(
+    `seeds ${first} to ${first + seeds - 1}: ${faults} faults, ${failed.length} failed${failed.length === 0 ? '' : ` (${failed.join(', ')})`}, ${seconds()} s\n`,
+  )
   return failed.length
 }

@@ -16,8 +16,9 @@ import { until } from './harness/until.ts'
 
 /**
  * Makes the kept savepoints of this version: each example of examples/verbs, made small, is suspended midway, and its
- * savepoint, what it had put out, and what it gives without a pause go into test/fixtures/savepoints/VERSION/EXAMPLE.gz.
- * Run once for a version, before it is released: later versions have to restore them as they are.
+ * savepoint, what it had put out, and what it gives without a pause go into
+ * test/fixtures/savepoints/VERSION/EXAMPLE.gz. Run once for a version, before it is released: later versions have
+ * to restore them as they are.
  *   node cli/node.js test/keep-savepoints.ts [EXAMPLE...]
  */
 const VERBS = join(ROOT, 'examples', 'verbs')
@@ -31,11 +32,16 @@ const HALF = 0.55
 const SLOW = { nexmark: '20/s', file: '60/s' }
 
 type Entry = Record<string, unknown> & { id: string }
-interface Spec { graph: Entry[]; [field: string]: unknown }
+interface Spec {
+  graph: Entry[]
+  [field: string]: unknown
+}
 
 endWithStarter()
 const wanted = process.argv.slice(2)
-const examples = readdirSync(VERBS).filter((file) => file.endsWith('.yaml')).map((file) => file.slice(0, -'.yaml'.length))
+const examples = readdirSync(VERBS)
+  .filter((file) => file.endsWith('.yaml'))
+  .map((file) => file.slice(0, -'.yaml'.length))
 mkdirSync(TARGET, { recursive: true })
 cpSync(join(VERBS, 'functions.ts'), join(TARGET, 'functions.ts'))
 writeFileSync(join(TARGET, 'departures.jsonl'), departures())
@@ -45,7 +51,7 @@ for (const example of wanted.length > 0 ? wanted : examples) await keep(example)
 function departures(): string {
   return Array.from({ length: DEPARTURES }, (_, index) => {
     const date = 978_300_000_000 + index * 15 * 60_000 + Math.floor(index / 20) * 3 * 3_600_000
-    return `${JSON.stringify({ date, delay: (index * 37) % 90 - 20, distance: 200 + (index * 53) % 700, origin: index % 3 === 0 ? 'YUM' : 'ACV', destination: ['SFO', 'LAX', 'PHX', 'SMF'][(index * 7) % 4] })}\n`
+    return `${JSON.stringify({ date, delay: ((index * 37) % 90) - 20, distance: 200 + ((index * 53) % 700), origin: index % 3 === 0 ? 'YUM' : 'ACV', destination: ['SFO', 'LAX', 'PHX', 'SMF'][(index * 7) % 4] })}\n`
   }).join('')
 }
 
@@ -59,11 +65,23 @@ function smallSpec(example: string, pace: 'slow' | 'fast'): Spec {
 function smallEntry(entry: Entry, pace: 'slow' | 'fast'): Entry {
   const { id, source, sink, filter } = entry as Entry & { source?: { nexmark?: object; file?: object } }
   const rate = (of: keyof typeof SLOW): object => (pace === 'slow' ? { rate: SLOW[of] } : {})
-  if (source?.nexmark !== undefined) return { ...entry, source: { nexmark: { ...source.nexmark, events: EVENTS, eventsPerSecond: 10, ...rate('nexmark') } } }
-  if (source?.file !== undefined) return { ...entry, source: { file: { path: './departures.jsonl', format: 'json', ...rate('file') } } }
+  if (source?.nexmark !== undefined)
+    return {
+      ...entry,
+      source: { nexmark: { ...source.nexmark, events: EVENTS, eventsPerSecond: 10, ...rate('nexmark') } },
+    }
+  if (source?.file !== undefined)
+    return { ...entry, source: { file: { path: './departures.jsonl', format: 'json', ...rate('file') } } }
   if (sink !== undefined) return { ...entry, sink: { file: { path: `./out/${id}`, format: 'json' } } }
   if (typeof filter === 'string') {
-    return { ...entry, filter: filter.replace(/^(bids|times) > \d+$/, '$1 > 1').replace(/price > \d{6,}/, 'price > 1000').replace("state === 'OR'", "state !== ''").replace("origin === 'DRO' || origin === 'AKN'", "origin !== ''") }
+    return {
+      ...entry,
+      filter: filter
+        .replace(/^(bids|times) > \d+$/, '$1 > 1')
+        .replace(/price > \d{6,}/, 'price > 1000')
+        .replace("state === 'OR'", "state !== ''")
+        .replace("origin === 'DRO' || origin === 'AKN'", "origin !== ''"),
+    }
   }
   return entry
 }
@@ -84,19 +102,37 @@ async function keep(example: string): Promise<void> {
     writeFileSync(manifest, readFileSync(manifest, 'utf8').replaceAll(folder, PLACE))
     if (existsSync(join(folder, 'out'))) cpSync(join(folder, 'out'), join(to, 'out'), { recursive: true })
   })
-  const job = { apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata: { name: example }, spec: { ...smallSpec(example, 'fast'), replicas: 3 } }
+  const job = {
+    apiVersion: 'millrace.dev/v1alpha1',
+    kind: 'StreamJob',
+    metadata: { name: example },
+    spec: { ...smallSpec(example, 'fast'), replicas: 3 },
+  }
   writeFileSync(join(to, 'job.yaml'), `${JSON.stringify(job, null, 2)}\n`)
   writeFileSync(join(to, 'expected.json'), `${JSON.stringify(expected, null, 1)}\n`)
-  const counts = Object.entries(expected).map(([sink, lines]) => `${sink} ${rowsOf(join(to, 'out', sink)).length} rows before, ${lines.length} settled in all`)
+  const counts = Object.entries(expected).map(
+    ([sink, lines]) => `${sink} ${rowsOf(join(to, 'out', sink)).length} rows before, ${lines.length} settled in all`,
+  )
   packFolder(to, join(TARGET, `${example}.gz`))
   rmSync(to, { recursive: true })
   process.stdout.write(`${example}: ${counts.join('; ')}\n`)
 }
 
-async function inFolder<T>(example: string, pace: 'slow' | 'fast', use: (job: LocalJob, folder: string, spec: Spec) => Promise<T>): Promise<T> {
+async function inFolder<T>(
+  example: string,
+  pace: 'slow' | 'fast',
+  use: (job: LocalJob, folder: string, spec: Spec) => Promise<T>,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kept-'))
   const spec = smallSpec(example, pace)
-  const job = new LocalJob({ name: example, uid: 'kept', token: 'token', store: join(folder, 'state'), baseDir: folder, logLevel: 'silent' })
+  const job = new LocalJob({
+    name: example,
+    uid: 'kept',
+    token: 'token',
+    store: join(folder, 'state'),
+    baseDir: folder,
+    logLevel: 'silent',
+  })
   try {
     for (const file of ['functions.ts', 'departures.jsonl']) cpSync(join(TARGET, file), join(folder, file))
     await job.start(subtasksOf(planJob(spec, builtinConnectors).plan))
@@ -109,9 +145,13 @@ async function inFolder<T>(example: string, pace: 'slow' | 'fast', use: (job: Lo
 }
 
 function reported(job: LocalJob, what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
-  return until(`the job is ${what}`, async () => {
-    const report = await job.report()
-    if (report?.phase === 'failed') throw new Error(`the job failed: ${report.error?.code} ${report.error?.message}`)
-    return report !== undefined && matches(report) ? report : undefined
-  }, 120_000)
+  return until(
+    `the job is ${what}`,
+    async () => {
+      const report = await job.report()
+      if (report?.phase === 'failed') throw new Error(`the job failed: ${report.error?.code} ${report.error?.message}`)
+      return report !== undefined && matches(report) ? report : undefined
+    },
+    120_000,
+  )
 }

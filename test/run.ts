@@ -57,6 +57,7 @@ endWithStarter()
 const selected = selectedRings()
 const outcomes: Outcome[] = [await check('types', 'typescript/bin/tsc', ['--noEmit'])]
 outcomes.push(await check('lint', 'oxlint/bin/oxlint', ['--deny-warnings']))
+outcomes.push(await check('format', '@biomejs/biome/bin/biome', ['format', '.']))
 for (const ring of selected) outcomes.push(await runRing(ring))
 report(outcomes)
 
@@ -66,14 +67,18 @@ function selectedRings(): readonly Ring[] {
   const names = values.ring.split(',')
   const unknown = names.filter((name) => !RINGS.some((ring) => ring.name === name))
   if (unknown.length > 0) {
-    process.stderr.write(`test: no ring is called ${unknown.join(', ')}; there are ${RINGS.map((ring) => ring.name).join(', ')}\n`)
+    process.stderr.write(
+      `test: no ring is called ${unknown.join(', ')}; there are ${RINGS.map((ring) => ring.name).join(', ')}\n`,
+    )
     process.exit(2)
   }
   return RINGS.filter((ring) => names.includes(ring.name))
 }
 
 function embeddedMissing(): string | undefined {
-  return process.platform === 'linux' ? undefined : 'every pod gets its own loopback address, which only Linux has without setting it up'
+  return process.platform === 'linux'
+    ? undefined
+    : 'every pod gets its own loopback address, which only Linux has without setting it up'
 }
 
 async function check(name: string, script: string, args: readonly string[]): Promise<Outcome> {
@@ -126,14 +131,26 @@ interface TestFile {
   /** Why the file as a whole failed. */
   readonly message: string
   readonly name: string
-  readonly assertionResults: readonly { readonly status: string; readonly fullName: string; readonly failureMessages: readonly string[] }[]
+  readonly assertionResults: readonly {
+    readonly status: string
+    readonly fullName: string
+    readonly failureMessages: readonly string[]
+  }[]
 }
 
 async function runVitest(ring: Ring): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-test-'))
   const file = join(folder, 'report.json')
   try {
-    const args = ['run', '--project', ring.name, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, '--passWithNoTests']
+    const args = [
+      'run',
+      '--project',
+      ring.name,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+      '--passWithNoTests',
+    ]
     const ok = await runNode([join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), ...args], ring)
     if (!existsSync(file)) return { passed: 0, failed: ok ? 0 : 1, skipped: 0 }
     const result = JSON.parse(readFileSync(file, 'utf8')) as VitestReport
@@ -162,11 +179,18 @@ function failuresOf(file: TestFile): string[] {
 }
 
 function beginning(message: string): string {
-  return stripVTControlCharacters(message).split('\n').slice(0, LINES_OF_A_FAILURE).map((line) => `    ${line.slice(0, 300)}`).join('\n')
+  return stripVTControlCharacters(message)
+    .split('\n')
+    .slice(0, LINES_OF_A_FAILURE)
+    .map((line) => `    ${line.slice(0, 300)}`)
+    .join('\n')
 }
 
 /** Runs a script with this Node, its output passed through; false when it fails or takes longer than its limit. */
-function runNode(argv: readonly string[], about: { readonly name: string; readonly limitMinutes: number }): Promise<boolean> {
+function runNode(
+  argv: readonly string[],
+  about: { readonly name: string; readonly limitMinutes: number },
+): Promise<boolean> {
   const started = Date.now()
   return new Promise((resolve) => {
     const child = spawn(process.execPath, argv, { cwd: ROOT, stdio: 'inherit' })
@@ -195,7 +219,8 @@ function headline(name: string): void {
 }
 
 function report(all: readonly Outcome[]): void {
-  const sum = (field: 'passed' | 'failed' | 'skipped'): number => all.reduce((total, outcome) => total + outcome[field], 0)
+  const sum = (field: 'passed' | 'failed' | 'skipped'): number =>
+    all.reduce((total, outcome) => total + outcome[field], 0)
   // once more at the end: a long log is often kept only from there
   const failures = all.flatMap((outcome) => outcome.failures ?? [])
   if (failures.length > 0) headline('failed')

@@ -8,7 +8,13 @@ import type { Scenario } from './harness/simulation/scenario.ts'
 import { userCodeScenario } from './harness/simulation/user-code-job.ts'
 
 /** Many seeds of the simulation, or one of them again with its log. Deterministic: a seed always runs the same. */
-const SCENARIOS: readonly Scenario[] = [jobScenario, clusterScenario, userCodeScenario, alignmentScenario, crashPointScenario]
+const SCENARIOS: readonly Scenario[] = [
+  jobScenario,
+  clusterScenario,
+  userCodeScenario,
+  alignmentScenario,
+  crashPointScenario,
+]
 const PROGRESS_EVERY_MS = 10_000
 /** One seed in so many runs twice and must run the same. */
 const TWICE_EVERY = 100
@@ -22,7 +28,13 @@ const USAGE = `usage: node cli/node.js test/simulate.ts [--scenario ${SCENARIOS.
   --log       prints what happened in every run
 `
 
-interface Wish { scenarios: readonly Scenario[]; seeds: number; first: number; plant: PlantedBug | undefined; log: 'print' | 'keep' }
+interface Wish {
+  scenarios: readonly Scenario[]
+  seeds: number
+  first: number
+  plant: PlantedBug | undefined
+  log: 'print' | 'keep'
+}
 
 const wish = readWish()
 if (typeof wish === 'string') {
@@ -38,9 +50,15 @@ if (typeof wish === 'string') {
 }
 
 function readWish(): Wish | string {
-  const { values } = parseArgs({ options: {
-    scenario: { type: 'string' }, seeds: { type: 'string', default: '200' }, first: { type: 'string', default: '0' }, plant: { type: 'string' }, log: { type: 'boolean', default: false },
-  } })
+  const { values } = parseArgs({
+    options: {
+      scenario: { type: 'string' },
+      seeds: { type: 'string', default: '200' },
+      first: { type: 'string', default: '0' },
+      plant: { type: 'string' },
+      log: { type: 'boolean', default: false },
+    },
+  })
   const scenarios = SCENARIOS.filter(({ name }) => values.scenario === undefined || values.scenario === name)
   if (scenarios.length === 0) return `there is no scenario "${values.scenario ?? ''}"`
   const [seeds, first] = [Number(values.seeds), Number(values.first)]
@@ -51,7 +69,9 @@ function readWish(): Wish | string {
   return { scenarios, seeds, first, plant, log: values.log ? 'print' : 'keep' }
 }
 
-function isBug(name: string): name is PlantedBug { return Object.hasOwn(PLANTED_BUGS, name) }
+function isBug(name: string): name is PlantedBug {
+  return Object.hasOwn(PLANTED_BUGS, name)
+}
 
 /** How many seeds failed. With a planted bug the first failure is enough. */
 async function runSeeds(scenario: Scenario, { seeds, first, plant, log }: Wish): Promise<number> {
@@ -71,9 +91,13 @@ async function runSeeds(scenario: Scenario, { seeds, first, plant, log }: Wish):
     }
     if (Date.now() - toldAt < PROGRESS_EVERY_MS) continue
     toldAt = Date.now()
-    process.stdout.write(`${scenario.name}: ${seed - first + 1} of ${seeds} seeds, ${failed} failed, ${Math.round((toldAt - startedAt) / 1000)} s\n`)
+    process.stdout.write(
+      `${scenario.name}: ${seed - first + 1} of ${seeds} seeds, ${failed} failed, ${Math.round((toldAt - startedAt) / 1000)} s\n`,
+    )
   }
-  process.stdout.write(`${scenario.name}: ${plant === undefined ? `${seeds} seeds` : `${plant} planted, ${failed > 0 ? 'found' : `not found in ${seeds} seeds`}`}, ${failed} failed, ${steps} events, ${Math.round((Date.now() - startedAt) / 1000)} s\n`)
+  process.stdout.write(
+    `${scenario.name}: ${plant === undefined ? `${seeds} seeds` : `${plant} planted, ${failed > 0 ? 'found' : `not found in ${seeds} seeds`}`}, ${failed} failed, ${steps} events, ${Math.round((Date.now() - startedAt) / 1000)} s\n`,
+  )
   return failed
 }
 

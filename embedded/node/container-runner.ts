@@ -9,18 +9,34 @@ import { MissingReference } from './pod-environment.ts'
 import type { ContainerSpec, RestartPolicy } from './pod-model.ts'
 import { ProbeLoop } from './probes.ts'
 
-export interface LaunchCommand { command: string; args: readonly string[]; env: Readonly<Record<string, string>>; cwd: string }
+export interface LaunchCommand {
+  command: string
+  args: readonly string[]
+  env: Readonly<Record<string, string>>
+  cwd: string
+}
 
 export type ContainerState =
   | { kind: 'waiting'; reason: string; message: string }
   | { kind: 'running'; startedAt: Date }
-  | { kind: 'terminated'; exitCode: number; signal: number | undefined; reason: string; message: string; startedAt: Date; finishedAt: Date }
+  | {
+      kind: 'terminated'
+      exitCode: number
+      signal: number | undefined
+      reason: string
+      message: string
+      startedAt: Date
+      finishedAt: Date
+    }
 
 export interface ContainerEnvironment {
   podIp: string
   restartPolicy: RestartPolicy
   backoff: RestartBackoff
-  /** Resolves command, environment and paths anew for each start. Throws MissingReference when something is not there yet. */
+  /**
+   * Resolves command, environment and paths anew for each start. Throws MissingReference when something is not
+   * there yet.
+   */
   prepare(container: ContainerSpec): Promise<LaunchCommand>
   openLog(container: ContainerSpec, restartCount: number): ContainerLog
   /** After every change of state, readiness or restart count. */
@@ -29,7 +45,11 @@ export interface ContainerEnvironment {
 }
 
 /** First restart at once, then after `initialMs`, doubling up to `maxMs`; a run of `resetAfterMs` starts over. */
-export interface RestartBackoff { initialMs: number; maxMs: number; resetAfterMs: number }
+export interface RestartBackoff {
+  initialMs: number
+  maxMs: number
+  resetAfterMs: number
+}
 
 /** Runs one container as a process group: starts, probes, restarts by policy, stops. */
 export class ContainerRunner {
@@ -138,16 +158,32 @@ export class ContainerRunner {
       }
       return this.#terminated({ exitCode: 128, signal: undefined, reason: 'StartError', message, startedAt })
     }
-    if (this.#isStopping) return this.#terminated({ exitCode: 137, signal: undefined, reason: 'Error', message: 'stopped before it started', startedAt })
+    if (this.#isStopping)
+      return this.#terminated({
+        exitCode: 137,
+        signal: undefined,
+        reason: 'Error',
+        message: 'stopped before it started',
+        startedAt,
+      })
     this.previousLog = this.log ?? this.previousLog
     this.log = this.#environment.openLog(this.spec, this.restartCount)
     return this.#runProcess(command, startedAt, this.log)
   }
 
-  #runProcess(command: LaunchCommand, startedAt: Date, log: ContainerLog): Promise<Extract<ContainerState, { kind: 'terminated' }>> {
+  #runProcess(
+    command: LaunchCommand,
+    startedAt: Date,
+    log: ContainerLog,
+  ): Promise<Extract<ContainerState, { kind: 'terminated' }>> {
     // A group of its own: a Ctrl-C at the terminal reaches only us, and we stop pods in order. Descriptor 3 is a pipe
     // that nobody writes to; it ends when this process ends, however that happens, and the child then exits by itself.
-    const child = spawn(command.command, command.args, { cwd: command.cwd, env: { ...command.env }, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+    const child = spawn(command.command, command.args, {
+      cwd: command.cwd,
+      env: { ...command.env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    })
     this.#child = child
     const splitters = [child.stdout, child.stderr].map((stream) => {
       const splitter = new LineSplitter((line) => log.append(line))
@@ -162,7 +198,9 @@ export class ContainerRunner {
         this.#child = undefined
         resolve(this.#terminated({ ...end, startedAt }))
       }
-      child.once('error', (error) => finish({ exitCode: 128, signal: undefined, reason: 'StartError', message: error.message }))
+      child.once('error', (error) =>
+        finish({ exitCode: 128, signal: undefined, reason: 'StartError', message: error.message }),
+      )
       child.once('spawn', () => this.#onSpawned(startedAt))
       // What the process left running behind it would not outlive a container either, and holds its pipes open.
       child.once('exit', () => this.#signalGroup('SIGKILL'))
@@ -181,39 +219,50 @@ export class ContainerRunner {
     this.#environment.onEvent('Normal', 'Started', `Started container ${this.spec.name}`)
     if (this.spec.startupProbe === undefined) this.#startProbes()
     else {
-      this.#probes.push(new ProbeLoop(this.spec.startupProbe, this.#environment.podIp, ({ isSuccess, message }) => {
-        if (!isSuccess) this.#failLiveness('Startup', message)
-        else if (!this.isStarted) {
-          this.#stopProbes()
-          this.isStarted = true
-          this.isReady = this.spec.readinessProbe === undefined
-          this.#startProbes()
-          this.#environment.onChange()
-        }
-      }))
+      this.#probes.push(
+        new ProbeLoop(this.spec.startupProbe, this.#environment.podIp, ({ isSuccess, message }) => {
+          if (!isSuccess) this.#failLiveness('Startup', message)
+          else if (!this.isStarted) {
+            this.#stopProbes()
+            this.isStarted = true
+            this.isReady = this.spec.readinessProbe === undefined
+            this.#startProbes()
+            this.#environment.onChange()
+          }
+        }),
+      )
     }
   }
 
   #startProbes(): void {
     const { readinessProbe, livenessProbe } = this.spec
     if (readinessProbe !== undefined) {
-      this.#probes.push(new ProbeLoop(readinessProbe, this.#environment.podIp, ({ isSuccess, message }) => {
-        if (!isSuccess && this.isReady) this.#environment.onEvent('Warning', 'Unhealthy', `Readiness probe failed: ${message}`)
-        if (this.isReady === isSuccess) return
-        this.isReady = isSuccess
-        this.#environment.onChange()
-      }))
+      this.#probes.push(
+        new ProbeLoop(readinessProbe, this.#environment.podIp, ({ isSuccess, message }) => {
+          if (!isSuccess && this.isReady)
+            this.#environment.onEvent('Warning', 'Unhealthy', `Readiness probe failed: ${message}`)
+          if (this.isReady === isSuccess) return
+          this.isReady = isSuccess
+          this.#environment.onChange()
+        }),
+      )
     }
     if (livenessProbe !== undefined) {
-      this.#probes.push(new ProbeLoop(livenessProbe, this.#environment.podIp, ({ isSuccess, message }) => {
-        if (!isSuccess) this.#failLiveness('Liveness', message)
-      }))
+      this.#probes.push(
+        new ProbeLoop(livenessProbe, this.#environment.podIp, ({ isSuccess, message }) => {
+          if (!isSuccess) this.#failLiveness('Liveness', message)
+        }),
+      )
     }
   }
 
   #failLiveness(kind: string, message: string): void {
     this.#environment.onEvent('Warning', 'Unhealthy', `${kind} probe failed: ${message}`)
-    this.#environment.onEvent('Normal', 'Killing', `Container ${this.spec.name} failed ${kind.toLowerCase()} probe, will be restarted`)
+    this.#environment.onEvent(
+      'Normal',
+      'Killing',
+      `Container ${this.spec.name} failed ${kind.toLowerCase()} probe, will be restarted`,
+    )
     this.#stopProbes()
     const child = this.#child
     const timer = this.#terminate(10_000)
@@ -245,7 +294,13 @@ export class ContainerRunner {
     }
   }
 
-  #terminated(end: { exitCode: number; signal: number | undefined; reason: string; message: string; startedAt: Date }): Extract<ContainerState, { kind: 'terminated' }> {
+  #terminated(end: {
+    exitCode: number
+    signal: number | undefined
+    reason: string
+    message: string
+    startedAt: Date
+  }): Extract<ContainerState, { kind: 'terminated' }> {
     const state = { kind: 'terminated' as const, ...end, finishedAt: new Date() }
     this.isReady = false
     this.isStarted = false
@@ -263,12 +318,20 @@ export class ContainerRunner {
 /** A state as the API shows it. */
 export function stateObject(state: ContainerState): JsonObject {
   switch (state.kind) {
-    case 'waiting': return { waiting: { reason: state.reason, ...(state.message === '' ? {} : { message: state.message }) } }
-    case 'running': return { running: { startedAt: timestamp(state.startedAt) } }
-    case 'terminated': return { terminated: {
-      exitCode: state.exitCode, reason: state.reason, ...(state.message === '' ? {} : { message: state.message }),
-      ...(state.signal === undefined ? {} : { signal: state.signal }),
-      startedAt: timestamp(state.startedAt), finishedAt: timestamp(state.finishedAt),
-    } }
+    case 'waiting':
+      return { waiting: { reason: state.reason, ...(state.message === '' ? {} : { message: state.message }) } }
+    case 'running':
+      return { running: { startedAt: timestamp(state.startedAt) } }
+    case 'terminated':
+      return {
+        terminated: {
+          exitCode: state.exitCode,
+          reason: state.reason,
+          ...(state.message === '' ? {} : { message: state.message }),
+          ...(state.signal === undefined ? {} : { signal: state.signal }),
+          startedAt: timestamp(state.startedAt),
+          finishedAt: timestamp(state.finishedAt),
+        },
+      }
   }
 }

@@ -21,7 +21,8 @@ export class EventRecorder {
     const key = JSON.stringify([about.metadata.uid, type, reason, message])
     const known = this.#names.get(key)
     try {
-      if (known !== undefined && this.#cluster.get('events', namespace, known) !== undefined) this.#repeat(namespace, known)
+      if (known !== undefined && this.#cluster.get('events', namespace, known) !== undefined)
+        this.#repeat(namespace, known)
       else this.#names.set(key, this.#create(about, namespace, type, reason, message))
     } catch (error) {
       // The namespace may be on its way out; an Event is never worth an error.
@@ -31,7 +32,9 @@ export class EventRecorder {
 
   #repeat(namespace: string, name: string): void {
     this.#cluster.update('events', namespace, name, 'main', (event) => ({
-      ...event, count: (numberAt(event, 'count') ?? 1) + 1, lastTimestamp: timestamp(new Date()),
+      ...event,
+      count: (numberAt(event, 'count') ?? 1) + 1,
+      lastTimestamp: timestamp(new Date()),
     }))
   }
 
@@ -39,10 +42,19 @@ export class EventRecorder {
     const now = timestamp(new Date())
     const { name, uid, resourceVersion } = about.metadata
     const event = this.#cluster.create('events', namespace, {
-      apiVersion: 'v1', kind: 'Event', metadata: { name: `${name}.${randomBytes(8).toString('hex')}` },
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: `${name}.${randomBytes(8).toString('hex')}` },
       involvedObject: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid, resourceVersion },
-      type, reason, message, count: 1, firstTimestamp: now, lastTimestamp: now,
-      source: { component: this.#component }, reportingComponent: this.#component, reportingInstance: this.#component,
+      type,
+      reason,
+      message,
+      count: 1,
+      firstTimestamp: now,
+      lastTimestamp: now,
+      source: { component: this.#component },
+      reportingComponent: this.#component,
+      reportingInstance: this.#component,
     })
     return event.metadata.name
   }

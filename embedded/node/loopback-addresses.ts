@@ -28,8 +28,14 @@ export class LoopbackAddresses {
       const lock = await tryListen(`127.${block}.0.1`)
       if (lock !== undefined) return new LoopbackAddresses(block, lock)
     }
-    throw new MillraceError('EMBEDDED_NO_ADDRESSES', `no block of loopback addresses 127.10.x.y to 127.249.x.y is free (port ${lockPort} of each is taken)`,
-      { domain: 'platform', hint: 'end other embedded nodes; on macOS, loopback aliases have to be added with ifconfig first' })
+    throw new MillraceError(
+      'EMBEDDED_NO_ADDRESSES',
+      `no block of loopback addresses 127.10.x.y to 127.249.x.y is free (port ${lockPort} of each is taken)`,
+      {
+        domain: 'platform',
+        hint: 'end other embedded nodes; on macOS, loopback aliases have to be added with ifconfig first',
+      },
+    )
   }
 
   /** An address that is not in use. Addresses come round only after some 65 000 others. */
@@ -41,7 +47,9 @@ export class LoopbackAddresses {
       this.#used.add(number)
       return `127.${this.#block}.${number >> 8}.${low}`
     }
-    throw new MillraceError('EMBEDDED_NO_ADDRESSES', 'all loopback addresses of this node are in use', { domain: 'platform' })
+    throw new MillraceError('EMBEDDED_NO_ADDRESSES', 'all loopback addresses of this node are in use', {
+      domain: 'platform',
+    })
   }
 
   release(address: string): void {
@@ -50,7 +58,9 @@ export class LoopbackAddresses {
   }
 
   async close(): Promise<void> {
-    await new Promise<void>((resolve) => { this.#lock.close(() => resolve()) })
+    await new Promise<void>((resolve) => {
+      this.#lock.close(() => resolve())
+    })
   }
 }
 

@@ -111,8 +111,11 @@ class Node implements LogSource {
     const container = this.#runners.get(pod.metadata.uid ?? '')?.container(options.container)
     const log = options.isPrevious ? container?.previousLog : container?.log
     if (log === undefined) {
-      throw badRequest(options.isPrevious ? `previous terminated container "${options.container}" in pod "${pod.metadata.name}" not found`
-        : `container "${options.container}" in pod "${pod.metadata.name}" is waiting to start: ${container === undefined ? 'PodInitializing' : 'ContainerCreating'}`)
+      throw badRequest(
+        options.isPrevious
+          ? `previous terminated container "${options.container}" in pod "${pod.metadata.name}" not found`
+          : `container "${options.container}" in pod "${pod.metadata.name}" is waiting to start: ${container === undefined ? 'PodInitializing' : 'ContainerCreating'}`,
+      )
     }
     const show = (line: string): void => {
       const blank = line.indexOf(' ')
@@ -129,21 +132,50 @@ class Node implements LogSource {
 
   #register(): void {
     if (this.#cluster.get('nodes', '', this.name) === undefined) {
-      this.#cluster.create('nodes', '', { apiVersion: 'v1', kind: 'Node', metadata: { name: this.name, labels: { 'kubernetes.io/hostname': this.name } } })
+      this.#cluster.create('nodes', '', {
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name: this.name, labels: { 'kubernetes.io/hostname': this.name } },
+      })
     }
     const now = timestamp(new Date())
-    this.#cluster.update('nodes', '', this.name, 'status', (node) => ({ ...node, status: {
-      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }, { type: 'Hostname', address: this.name }],
-      conditions: [{ type: 'Ready', status: 'True', reason: 'EmbeddedNodeReady', message: 'runs pods as local processes', lastHeartbeatTime: now, lastTransitionTime: now }],
-      nodeInfo: {
-        architecture: process.arch, operatingSystem: process.platform, kubeletVersion: 'embedded', containerRuntimeVersion: 'process://node', osImage: '',
-        kernelVersion: '', kubeProxyVersion: '', machineID: '', systemUUID: '', bootID: '',
+    this.#cluster.update('nodes', '', this.name, 'status', (node) => ({
+      ...node,
+      status: {
+        addresses: [
+          { type: 'InternalIP', address: '127.0.0.1' },
+          { type: 'Hostname', address: this.name },
+        ],
+        conditions: [
+          {
+            type: 'Ready',
+            status: 'True',
+            reason: 'EmbeddedNodeReady',
+            message: 'runs pods as local processes',
+            lastHeartbeatTime: now,
+            lastTransitionTime: now,
+          },
+        ],
+        nodeInfo: {
+          architecture: process.arch,
+          operatingSystem: process.platform,
+          kubeletVersion: 'embedded',
+          containerRuntimeVersion: 'process://node',
+          osImage: '',
+          kernelVersion: '',
+          kubeProxyVersion: '',
+          machineID: '',
+          systemUUID: '',
+          bootID: '',
+        },
       },
-    } }))
+    }))
   }
 
   #find(namespace: string, name: string): PodRunner | undefined {
-    return [...this.#runners.values()].find(({ pod }) => pod.metadata.namespace === namespace && pod.metadata.name === name)
+    return [...this.#runners.values()].find(
+      ({ pod }) => pod.metadata.namespace === namespace && pod.metadata.name === name,
+    )
   }
 
   #onPod(event: StorageEvent): void {
@@ -170,7 +202,10 @@ class Node implements LogSource {
     const runner = this.#makeRunner(pod)
     this.#runners.set(pod.metadata.uid ?? '', runner)
     if (bound === undefined) {
-      this.#cluster.update('pods', namespace, name, 'main', (current) => ({ ...current, spec: { ...(current['spec'] as object), nodeName: this.name } }))
+      this.#cluster.update('pods', namespace, name, 'main', (current) => ({
+        ...current,
+        spec: { ...(current['spec'] as object), nodeName: this.name },
+      }))
       this.#events.record(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${this.name}`)
     }
     runner.start()
@@ -180,12 +215,15 @@ class Node implements LogSource {
     const { name, namespace = '', uid = '' } = pod.metadata
     const { dir, logDir, logMaxBytes, backoff, commandFor } = this.#options
     const runner: PodRunner = new PodRunner(pod, {
-      podIp: this.#addresses.take(), commandFor, logMaxBytes: logMaxBytes ?? 10 * 1024 * 1024,
+      podIp: this.#addresses.take(),
+      commandFor,
+      logMaxBytes: logMaxBytes ?? 10 * 1024 * 1024,
       backoff: backoff ?? { initialMs: 1000, maxMs: 30_000, resetAfterMs: 600_000 },
       folders: { pod: join(dir, 'pods', uid), claims: join(dir, 'claims', namespace) },
       logDir: join(logDir ?? join(dir, 'logs'), `${namespace}_${name}_${uid}`),
       references: {
-        configMap: (wanted) => this.#cluster.get('configmaps', namespace, wanted), secret: (wanted) => this.#cluster.get('secrets', namespace, wanted),
+        configMap: (wanted) => this.#cluster.get('configmaps', namespace, wanted),
+        secret: (wanted) => this.#cluster.get('secrets', namespace, wanted),
       },
       onChange: () => this.#writeStatus(runner),
       onEvent: (type, reason, message) => this.#events.record(runner.pod, type, reason, message),
@@ -197,7 +235,10 @@ class Node implements LogSource {
     const { name, namespace = '', uid } = runner.pod.metadata
     if (this.#cluster.get('pods', namespace, name)?.metadata.uid !== uid) return
     try {
-      this.#cluster.update('pods', namespace, name, 'status', (current) => ({ ...current, status: podStatusOf(runner.facts, current, new Date()) }))
+      this.#cluster.update('pods', namespace, name, 'status', (current) => ({
+        ...current,
+        status: podStatusOf(runner.facts, current, new Date()),
+      }))
     } catch (error) {
       if (!(error instanceof ApiStatusError)) throw error
       console.error(`embedded node: status of pod ${namespace}/${name} was refused: ${error.message}`)

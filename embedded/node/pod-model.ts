@@ -18,7 +18,9 @@ export interface ContainerSpec {
 }
 
 export interface ProbeSpec {
-  target: { kind: 'http'; path: string; port: number; scheme: 'HTTP' | 'HTTPS'; host: string | undefined } | { kind: 'tcp'; port: number; host: string | undefined }
+  target:
+    | { kind: 'http'; path: string; port: number; scheme: 'HTTP' | 'HTTPS'; host: string | undefined }
+    | { kind: 'tcp'; port: number; host: string | undefined }
     | { kind: 'unsupported' }
   initialDelaySeconds: number
   periodSeconds: number
@@ -45,13 +47,21 @@ export function containersOf(pod: KubeObject, list: 'containers' | 'initContaine
 function containerOf(container: JsonObject): ContainerSpec {
   const ports = arrayAt(container, 'ports').filter(isObject)
   return {
-    name: stringAt(container, 'name') ?? '', image: stringAt(container, 'image') ?? '',
-    command: textsAt(container, 'command'), args: textsAt(container, 'args'), workingDir: stringAt(container, 'workingDir'),
-    env: arrayAt(container, 'env').filter(isObject), envFrom: arrayAt(container, 'envFrom').filter(isObject), ports,
+    name: stringAt(container, 'name') ?? '',
+    image: stringAt(container, 'image') ?? '',
+    command: textsAt(container, 'command'),
+    args: textsAt(container, 'args'),
+    workingDir: stringAt(container, 'workingDir'),
+    env: arrayAt(container, 'env').filter(isObject),
+    envFrom: arrayAt(container, 'envFrom').filter(isObject),
+    ports,
     volumeMounts: arrayAt(container, 'volumeMounts').map((mount) => ({
-      name: stringAt(mount, 'name') ?? '', mountPath: (stringAt(mount, 'mountPath') ?? '').replace(/(?<=.)\/$/, ''), subPath: stringAt(mount, 'subPath'),
+      name: stringAt(mount, 'name') ?? '',
+      mountPath: (stringAt(mount, 'mountPath') ?? '').replace(/(?<=.)\/$/, ''),
+      subPath: stringAt(mount, 'subPath'),
     })),
-    readinessProbe: probeOf(container['readinessProbe'], ports), livenessProbe: probeOf(container['livenessProbe'], ports),
+    readinessProbe: probeOf(container['readinessProbe'], ports),
+    livenessProbe: probeOf(container['livenessProbe'], ports),
     startupProbe: probeOf(container['startupProbe'], ports),
   }
 }
@@ -62,8 +72,10 @@ function probeOf(probe: Json | undefined, ports: readonly JsonObject[]): ProbeSp
   if (!isObject(probe)) return undefined
   return {
     target: probeTargetOf(probe, ports),
-    initialDelaySeconds: numberAt(probe, 'initialDelaySeconds') ?? 0, periodSeconds: numberAt(probe, 'periodSeconds') ?? 10,
-    timeoutSeconds: numberAt(probe, 'timeoutSeconds') ?? 1, successThreshold: numberAt(probe, 'successThreshold') ?? 1,
+    initialDelaySeconds: numberAt(probe, 'initialDelaySeconds') ?? 0,
+    periodSeconds: numberAt(probe, 'periodSeconds') ?? 10,
+    timeoutSeconds: numberAt(probe, 'timeoutSeconds') ?? 1,
+    successThreshold: numberAt(probe, 'successThreshold') ?? 1,
     failureThreshold: numberAt(probe, 'failureThreshold') ?? 3,
   }
 }
@@ -72,7 +84,10 @@ function probeTargetOf(probe: JsonObject, ports: readonly JsonObject[]): ProbeSp
   if (isObject(probe['httpGet'])) {
     const http = objectAt(probe, 'httpGet')
     return {
-      kind: 'http', path: stringAt(http, 'path') ?? '/', port: portOf(http['port'], ports), host: stringAt(http, 'host'),
+      kind: 'http',
+      path: stringAt(http, 'path') ?? '/',
+      port: portOf(http['port'], ports),
+      host: stringAt(http, 'host'),
       scheme: stringAt(http, 'scheme') === 'HTTPS' ? 'HTTPS' : 'HTTP',
     }
   }

@@ -31,7 +31,9 @@ export interface ContainerLaunch {
 }
 
 /** What to start in place of the image. Return undefined to refuse the image: the container ends with StartError. */
-export type CommandFor = (launch: ContainerLaunch) => { command: string; args?: readonly string[]; env?: Readonly<Record<string, string>>; cwd?: string } | undefined
+export type CommandFor = (
+  launch: ContainerLaunch,
+) => { command: string; args?: readonly string[]; env?: Readonly<Record<string, string>>; cwd?: string } | undefined
 
 export interface PodRunnerOptions {
   podIp: string
@@ -58,14 +60,26 @@ export class PodRunner {
     this.#options = options
     const restartPolicy = restartPolicyOf(pod)
     const environment: ContainerEnvironment = {
-      podIp: options.podIp, restartPolicy, backoff: options.backoff, prepare: (container) => this.#prepare(container),
-      openLog: (container, restartCount) => new ContainerLog(join(this.#logDir(container.name), `${restartCount}.log`), options.logMaxBytes),
-      onChange: () => options.onChange(), onEvent: (...event) => options.onEvent(...event),
+      podIp: options.podIp,
+      restartPolicy,
+      backoff: options.backoff,
+      prepare: (container) => this.#prepare(container),
+      openLog: (container, restartCount) =>
+        new ContainerLog(join(this.#logDir(container.name), `${restartCount}.log`), options.logMaxBytes),
+      onChange: () => options.onChange(),
+      onEvent: (...event) => options.onEvent(...event),
     }
-    const initEnvironment: ContainerEnvironment = { ...environment, restartPolicy: restartPolicy === 'Never' ? 'Never' : 'OnFailure' }
+    const initEnvironment: ContainerEnvironment = {
+      ...environment,
+      restartPolicy: restartPolicy === 'Never' ? 'Never' : 'OnFailure',
+    }
     this.facts = {
-      podIp: options.podIp, startTime: new Date(), restartPolicy,
-      initContainers: containersOf(pod, 'initContainers').map((container) => new ContainerRunner(container, initEnvironment)),
+      podIp: options.podIp,
+      startTime: new Date(),
+      restartPolicy,
+      initContainers: containersOf(pod, 'initContainers').map(
+        (container) => new ContainerRunner(container, initEnvironment),
+      ),
       containers: containersOf(pod, 'containers').map((container) => new ContainerRunner(container, environment)),
     }
   }
@@ -81,7 +95,9 @@ export class PodRunner {
   /** Stops every container, at the latest after the grace period, and removes the pod's files (not its logs). */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true
-    await Promise.all([...this.facts.containers, ...this.facts.initContainers].map((container) => container.stop(graceMs)))
+    await Promise.all(
+      [...this.facts.containers, ...this.facts.initContainers].map((container) => container.stop(graceMs)),
+    )
     await this.#running
     await removeVolumes(this.#options.folders)
   }
@@ -118,13 +134,32 @@ export class PodRunner {
     const mappedEnv = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, mapPaths(value, mapping)]))
     const workingDir = container.workingDir === undefined ? undefined : mapPaths(container.workingDir, mapping)
     const chosen = commandFor({
-      pod: this.pod, containerName: container.name, image: container.image, podIp, podDir: folders.pod, workingDir,
-      command: container.command.map(resolve), args: container.args.map(resolve), env: mappedEnv, mapPath: (path) => mapPaths(path, mapping),
+      pod: this.pod,
+      containerName: container.name,
+      image: container.image,
+      podIp,
+      podDir: folders.pod,
+      workingDir,
+      command: container.command.map(resolve),
+      args: container.args.map(resolve),
+      env: mappedEnv,
+      mapPath: (path) => mapPaths(path, mapping),
     })
-    if (chosen === undefined) throw new Error(`image ${JSON.stringify(container.image)} cannot be run here: the embedded node runs only Millrace's own image, as processes of this checkout`)
+    if (chosen === undefined)
+      throw new Error(
+        `image ${JSON.stringify(container.image)} cannot be run here: the embedded node runs only Millrace's own image, as processes of this checkout`,
+      )
     return {
-      command: chosen.command, args: chosen.args ?? [], cwd: chosen.cwd ?? workingDir ?? process.cwd(),
-      env: { ...inheritedEnvironment(), HOSTNAME: this.pod.metadata.name, ...mappedEnv, ...chosen.env, MILLRACE_PARENT_FD: '3' },
+      command: chosen.command,
+      args: chosen.args ?? [],
+      cwd: chosen.cwd ?? workingDir ?? process.cwd(),
+      env: {
+        ...inheritedEnvironment(),
+        HOSTNAME: this.pod.metadata.name,
+        ...mappedEnv,
+        ...chosen.env,
+        MILLRACE_PARENT_FD: '3',
+      },
     }
   }
 }
@@ -132,5 +167,7 @@ export class PodRunner {
 /** As little as possible, so that a job cannot come to depend on the developer's shell. */
 function inheritedEnvironment(): Record<string, string> {
   const names = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ']
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  )
 }

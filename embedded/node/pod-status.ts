@@ -20,39 +20,65 @@ export function podStatusOf(facts: PodFacts, current: KubeObject, now: Date): Js
   const phase = phaseOf(facts)
   const isInitialized = facts.initContainers.every(hasSucceeded)
   const notReady = facts.containers.filter((container) => !container.isReady).map((container) => container.spec.name)
-  const ready: Verdict = notReady.length === 0 ? { status: 'True' }
-    : phase === 'Succeeded' ? { status: 'False', reason: 'PodCompleted' }
-    : phase === 'Failed' ? { status: 'False', reason: 'PodFailed' }
-    : { status: 'False', reason: 'ContainersNotReady', message: `containers with unready status: [${notReady.join(' ')}]` }
-  const initialized: Verdict = isInitialized ? { status: 'True' } : { status: 'False', reason: 'ContainersNotInitialized' }
+  const ready: Verdict =
+    notReady.length === 0
+      ? { status: 'True' }
+      : phase === 'Succeeded'
+        ? { status: 'False', reason: 'PodCompleted' }
+        : phase === 'Failed'
+          ? { status: 'False', reason: 'PodFailed' }
+          : {
+              status: 'False',
+              reason: 'ContainersNotReady',
+              message: `containers with unready status: [${notReady.join(' ')}]`,
+            }
+  const initialized: Verdict = isInitialized
+    ? { status: 'True' }
+    : { status: 'False', reason: 'ContainersNotInitialized' }
   const condition = (type: string, verdict: Verdict): JsonObject => conditionOf(type, verdict, current, now)
   return {
-    phase, podIP: facts.podIp, podIPs: [{ ip: facts.podIp }], hostIP: '127.0.0.1', qosClass: 'BestEffort', startTime: timestamp(facts.startTime),
+    phase,
+    podIP: facts.podIp,
+    podIPs: [{ ip: facts.podIp }],
+    hostIP: '127.0.0.1',
+    qosClass: 'BestEffort',
+    startTime: timestamp(facts.startTime),
     conditions: [
-      condition('PodScheduled', { status: 'True' }), condition('Initialized', initialized),
-      condition('ContainersReady', ready), condition('Ready', ready),
+      condition('PodScheduled', { status: 'True' }),
+      condition('Initialized', initialized),
+      condition('ContainersReady', ready),
+      condition('Ready', ready),
     ],
     containerStatuses: facts.containers.map(containerStatus),
     ...(facts.initContainers.length === 0 ? {} : { initContainerStatuses: facts.initContainers.map(containerStatus) }),
   }
 }
 
-interface Verdict { status: 'True' | 'False'; reason?: string; message?: string }
+interface Verdict {
+  status: 'True' | 'False'
+  reason?: string
+  message?: string
+}
 
 function conditionOf(type: string, verdict: Verdict, current: KubeObject, now: Date): JsonObject {
   const before = arrayAt(current, 'status', 'conditions').find((one) => stringAt(one, 'type') === type)
-  const changedAt = isObject(before) && before['status'] === verdict.status ? stringAt(before, 'lastTransitionTime') : undefined
+  const changedAt =
+    isObject(before) && before['status'] === verdict.status ? stringAt(before, 'lastTransitionTime') : undefined
   return { type, ...verdict, lastTransitionTime: changedAt ?? timestamp(now) }
 }
 
-const hasSucceeded = (container: ContainerRunner): boolean => container.state.kind === 'terminated' && container.state.exitCode === 0
+const hasSucceeded = (container: ContainerRunner): boolean =>
+  container.state.kind === 'terminated' && container.state.exitCode === 0
 
 export function phaseOf({ containers, initContainers, restartPolicy }: PodFacts): PodPhase {
-  const isFinal = (container: ContainerRunner): boolean => container.state.kind === 'terminated'
-    && (restartPolicy === 'Never' || (restartPolicy === 'OnFailure' && container.state.exitCode === 0))
+  const isFinal = (container: ContainerRunner): boolean =>
+    container.state.kind === 'terminated' &&
+    (restartPolicy === 'Never' || (restartPolicy === 'OnFailure' && container.state.exitCode === 0))
   if (initContainers.some((container) => isFinal(container) && !hasSucceeded(container))) return 'Failed'
   if (containers.length > 0 && containers.every(isFinal)) return containers.every(hasSucceeded) ? 'Succeeded' : 'Failed'
-  const hasRun = containers.some((container) => container.state.kind !== 'waiting' || container.lastTermination !== undefined)
+  const hasRun = containers.some(
+    (container) => container.state.kind !== 'waiting' || container.lastTermination !== undefined,
+  )
   return hasRun ? 'Running' : 'Pending'
 }
 
@@ -60,8 +86,14 @@ function containerStatus(container: ContainerRunner): JsonObject {
   const last = container.lastTermination
   const showsLast = last !== undefined && container.state !== last
   return {
-    name: container.spec.name, image: container.spec.image, imageID: '', ready: container.isReady, started: container.isStarted,
-    restartCount: container.restartCount, state: stateObject(container.state), lastState: showsLast ? stateObject(last) : {},
+    name: container.spec.name,
+    image: container.spec.image,
+    imageID: '',
+    ready: container.isReady,
+    started: container.isStarted,
+    restartCount: container.restartCount,
+    state: stateObject(container.state),
+    lastState: showsLast ? stateObject(last) : {},
     ...(container.pid === undefined ? {} : { containerID: `process://${container.pid}` }),
   }
 }

@@ -3,34 +3,59 @@ import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
 import type { ProbeSpec } from './pod-model.ts'
 
-export interface ProbeResult { isSuccess: boolean; message: string }
+export interface ProbeResult {
+  isSuccess: boolean
+  message: string
+}
 
-/** Asks once. HTTP succeeds with 200 to 399, TCP when the connection opens; whatever else happens is a failure with its reason. */
+/**
+ * Asks once. HTTP succeeds with 200 to 399, TCP when the connection opens; whatever else happens is a failure with
+ * its reason.
+ */
 export function probeOnce(probe: ProbeSpec, podIp: string): Promise<ProbeResult> {
   const { target } = probe
   const timeoutMs = probe.timeoutSeconds * 1000
   switch (target.kind) {
-    case 'http': return probeHttp(target, target.host ?? podIp, timeoutMs)
-    case 'tcp': return probeTcp(target.host ?? podIp, target.port, timeoutMs)
-    case 'unsupported': return Promise.resolve({ isSuccess: false, message: 'only httpGet and tcpSocket probes are supported by the embedded node' })
+    case 'http':
+      return probeHttp(target, target.host ?? podIp, timeoutMs)
+    case 'tcp':
+      return probeTcp(target.host ?? podIp, target.port, timeoutMs)
+    case 'unsupported':
+      return Promise.resolve({
+        isSuccess: false,
+        message: 'only httpGet and tcpSocket probes are supported by the embedded node',
+      })
   }
 }
 
-function probeHttp(target: Extract<ProbeSpec['target'], { kind: 'http' }>, host: string, timeoutMs: number): Promise<ProbeResult> {
+function probeHttp(
+  target: Extract<ProbeSpec['target'], { kind: 'http' }>,
+  host: string,
+  timeoutMs: number,
+): Promise<ProbeResult> {
   const send = target.scheme === 'HTTPS' ? httpsRequest : httpRequest
   return new Promise((resolve) => {
-    const request = send({
-      host, port: target.port, path: target.path, timeout: timeoutMs, agent: false,
-      headers: { 'user-agent': 'kube-probe/millrace', connection: 'close' },
-      // As the kubelet does: a probe asks whether the process lives, not whom its certificate names.
-      rejectUnauthorized: false,
-    }, (response) => {
-      response.resume()
-      const code = response.statusCode ?? 0
-      resolve({ isSuccess: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}` })
-    })
+    const request = send(
+      {
+        host,
+        port: target.port,
+        path: target.path,
+        timeout: timeoutMs,
+        agent: false,
+        headers: { 'user-agent': 'kube-probe/millrace', connection: 'close' },
+        // As the kubelet does: a probe asks whether the process lives, not whom its certificate names.
+        rejectUnauthorized: false,
+      },
+      (response) => {
+        response.resume()
+        const code = response.statusCode ?? 0
+        resolve({ isSuccess: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}` })
+      },
+    )
     request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)))
-    request.on('error', (error) => resolve({ isSuccess: false, message: `Get "http://${host}:${target.port}${target.path}": ${error.message}` }))
+    request.on('error', (error) =>
+      resolve({ isSuccess: false, message: `Get "http://${host}:${target.port}${target.path}": ${error.message}` }),
+    )
     request.end()
   })
 }
@@ -43,7 +68,9 @@ function probeTcp(host: string, port: number, timeoutMs: number): Promise<ProbeR
       resolve(result)
     }
     socket.on('connect', () => finish({ isSuccess: true, message: '' }))
-    socket.on('timeout', () => finish({ isSuccess: false, message: `dial tcp ${host}:${port}: no answer within ${timeoutMs} ms` }))
+    socket.on('timeout', () =>
+      finish({ isSuccess: false, message: `dial tcp ${host}:${port}: no answer within ${timeoutMs} ms` }),
+    )
     socket.on('error', (error) => finish({ isSuccess: false, message: `dial tcp ${host}:${port}: ${error.message}` }))
   })
 }
@@ -75,7 +102,9 @@ export class ProbeLoop {
   }
 
   #plan(delayMs: number): void {
-    this.#timer = setTimeout(() => { void this.#round() }, delayMs)
+    this.#timer = setTimeout(() => {
+      void this.#round()
+    }, delayMs)
   }
 
   async #round(): Promise<void> {
@@ -85,13 +114,19 @@ export class ProbeLoop {
     this.#hasSucceeded ||= result.isSuccess
     this.#successes = result.isSuccess ? this.#successes + 1 : 0
     if (!isStarting) this.#failures = result.isSuccess ? 0 : this.#failures + 1
-    if (result.isSuccess ? this.#successes >= this.#probe.successThreshold : this.#failures >= this.#probe.failureThreshold) this.#onVerdict(result)
+    if (
+      result.isSuccess
+        ? this.#successes >= this.#probe.successThreshold
+        : this.#failures >= this.#probe.failureThreshold
+    )
+      this.#onVerdict(result)
     if (!this.#isStopped) this.#plan(isStarting ? 100 : this.#probe.periodSeconds * 1000)
   }
 
   /** Quick tries while the process still starts do not count as failures: at most one period's worth of them. */
   #isRefusedEarly(result: ProbeResult): boolean {
-    if (result.isSuccess || this.#hasSucceeded || this.#quickTries * 100 >= this.#probe.periodSeconds * 1000) return false
+    if (result.isSuccess || this.#hasSucceeded || this.#quickTries * 100 >= this.#probe.periodSeconds * 1000)
+      return false
     this.#quickTries++
     return true
   }

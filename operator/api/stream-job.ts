@@ -6,7 +6,12 @@ export const API_VERSION = `${GROUP}/v1alpha1`
 /** Held until the job has let go of everything outside: a final savepoint was tried and its pods are gone. */
 export const FINALIZER = `${GROUP}/release`
 
-export const streamJobs: ResourceType<StreamJob> = { group: GROUP, version: 'v1alpha1', plural: 'streamjobs', kind: 'StreamJob' }
+export const streamJobs: ResourceType<StreamJob> = {
+  group: GROUP,
+  version: 'v1alpha1',
+  plural: 'streamjobs',
+  kind: 'StreamJob',
+}
 
 /** crds/streamjobs.yaml in types; a test holds both together. */
 export interface StreamJob extends KubeObject {
@@ -21,7 +26,10 @@ export interface StreamJobSpec {
   checkpoints?: { interval?: string; store?: string }
   /** How much of the rows that operators keep may lie in a worker's memory, and where the rest goes. */
   state?: { memory: string; folder?: string }
-  /** Where the code of user functions lies; the operator never loads it. Read by validateJob and by modules-volume.ts. */
+  /**
+   * Where the code of user functions lies; the operator never loads it. Read by validateJob and by
+   * modules-volume.ts.
+   */
   modules?: Readonly<Record<string, unknown>>
   /** Read by validateJob only. */
   graph: readonly unknown[]
@@ -40,11 +48,24 @@ export interface StreamJobSpec {
   deletion?: { deadline?: string; savepoint?: 'Take' | 'Skip' }
 }
 
-export interface EnvVar { name: string; value?: string; valueFrom?: Readonly<Record<string, unknown>> }
+export interface EnvVar {
+  name: string
+  value?: string
+  valueFrom?: Readonly<Record<string, unknown>>
+}
 
 export type StreamJobPhase =
-  | 'Pending' | 'Deploying' | 'Running' | 'Rescaling' | 'Upgrading' | 'Recovering'
-  | 'Suspending' | 'Suspended' | 'Finished' | 'Failed' | 'Deleting'
+  | 'Pending'
+  | 'Deploying'
+  | 'Running'
+  | 'Rescaling'
+  | 'Upgrading'
+  | 'Recovering'
+  | 'Suspending'
+  | 'Suspended'
+  | 'Finished'
+  | 'Failed'
+  | 'Deleting'
 
 export interface StreamJobStatus {
   observedGeneration?: number

@@ -3,8 +3,12 @@ import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import { GROUP } from './stream-job.ts'
 
-export const streamSavepoints: ResourceType<StreamSavepoint> =
-  { group: GROUP, version: 'v1alpha1', plural: 'streamsavepoints', kind: 'StreamSavepoint' }
+export const streamSavepoints: ResourceType<StreamSavepoint> = {
+  group: GROUP,
+  version: 'v1alpha1',
+  plural: 'streamsavepoints',
+  kind: 'StreamSavepoint',
+}
 
 /** crds/streamsavepoints.yaml in types. */
 export interface StreamSavepoint extends KubeObject {

@@ -43,7 +43,13 @@ export interface ControllerOptions<T extends KubeObject> {
   resyncMs?: number
 }
 
-export interface ControllerParts { kube: Kube; clock: Clock; rng: Rng; logger: Logger; metrics: OperatorMetrics }
+export interface ControllerParts {
+  kube: Kube
+  clock: Clock
+  rng: Rng
+  logger: Logger
+  metrics: OperatorMetrics
+}
 
 /** watch → queue → reconcile; knows nothing of our kinds. */
 export class Controller<T extends KubeObject> {
@@ -60,7 +66,9 @@ export class Controller<T extends KubeObject> {
     this.#parts = { ...parts, logger: parts.logger.with({ controller: options.name }) }
     this.#options = options
     this.#queue = new WorkQueue({
-      clock: parts.clock, rng: parts.rng, concurrency: options.concurrency ?? 4,
+      clock: parts.clock,
+      rng: parts.rng,
+      concurrency: options.concurrency ?? 4,
       handle: (key) => this.#pass(key),
     })
   }
@@ -70,8 +78,11 @@ export class Controller<T extends KubeObject> {
     for (const namespace of this.#options.namespaces ?? [undefined]) {
       const scope = namespace === undefined ? {} : { namespace }
       const primary = new Informer<T>(this.#parts, {
-        resource: this.#options.resource, scope,
-        onChange: (object) => { this.#queue.add(keyOf(refOf(object))) },
+        resource: this.#options.resource,
+        scope,
+        onChange: (object) => {
+          this.#queue.add(keyOf(refOf(object)))
+        },
       })
       this.#primary.push(primary)
       for (const also of this.#options.alsoWatch ?? []) this.#informers.push(this.#alsoInformer(also, scope))
@@ -84,7 +95,9 @@ export class Controller<T extends KubeObject> {
     return new Informer<KubeObject>(this.#parts, {
       resource: also.resource,
       scope: { ...scope, ...(also.labelSelector === undefined ? {} : { labelSelector: also.labelSelector }) },
-      onChange: (object) => { for (const ref of also.wakes(object)) this.#queue.add(keyOf(ref)) },
+      onChange: (object) => {
+        for (const ref of also.wakes(object)) this.#queue.add(keyOf(ref))
+      },
     })
   }
 
@@ -110,7 +123,9 @@ export class Controller<T extends KubeObject> {
     return this.#primary.flatMap((informer) => informer.items())
   }
 
-  queueDepth(): number { return this.#queue.depth() }
+  queueDepth(): number {
+    return this.#queue.depth()
+  }
 
   #scheduleResync(): void {
     this.#cancelResync = this.#parts.clock.after(this.#options.resyncMs ?? 300_000, () => {
@@ -143,7 +158,9 @@ function refOf(object: KubeObject): ObjectRef {
   return { namespace: object.metadata.namespace ?? '', name: object.metadata.name }
 }
 
-function keyOf(ref: ObjectRef): string { return `${ref.namespace}/${ref.name}` }
+function keyOf(ref: ObjectRef): string {
+  return `${ref.namespace}/${ref.name}`
+}
 
 function refOfKey(key: string): ObjectRef {
   const slash = key.indexOf('/')

@@ -14,7 +14,13 @@ export interface InformerOptions<T extends KubeObject> {
   onChange: (object: T) => void
 }
 
-export interface InformerParts { kube: Kube; clock: Clock; rng: Rng; logger: Logger; metrics: OperatorMetrics }
+export interface InformerParts {
+  kube: Kube
+  clock: Clock
+  rng: Rng
+  logger: Logger
+  metrics: OperatorMetrics
+}
 
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 30_000
@@ -37,7 +43,9 @@ export class Informer<T extends KubeObject> {
     this.#options = options
   }
 
-  start(): void { void this.#run() }
+  start(): void {
+    void this.#run()
+  }
 
   stop(): void {
     this.#stopped = true
@@ -45,9 +53,13 @@ export class Informer<T extends KubeObject> {
   }
 
   /** True once the first list has been read. */
-  hasSynced(): boolean { return this.#synced }
+  hasSynced(): boolean {
+    return this.#synced
+  }
 
-  items(): T[] { return [...this.#objects.values()] }
+  items(): T[] {
+    return [...this.#objects.values()]
+  }
 
   async #run(): Promise<void> {
     let failures = 0
@@ -61,7 +73,11 @@ export class Informer<T extends KubeObject> {
         if (this.#stopped) return
         failures += 1
         resourceVersion = undefined
-        this.#parts.logger.warn('watch failed, listing again', { resource: this.#options.resource.plural, failures, error })
+        this.#parts.logger.warn('watch failed, listing again', {
+          resource: this.#options.resource.plural,
+          failures,
+          error,
+        })
         const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10))
         await sleep(this.#parts.clock, full / 2 + (full / 2) * this.#parts.rng.next())
       }
@@ -119,7 +135,9 @@ export class Informer<T extends KubeObject> {
   }
 }
 
-function keyOf(object: KubeObject): string { return `${object.metadata.namespace ?? ''}/${object.metadata.name}` }
+function keyOf(object: KubeObject): string {
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`
+}
 
 /** resourceVersions are decimal numbers that may be compared (guaranteed since Kubernetes 1.35). */
 function isNewer(a: KubeObject, b: KubeObject): boolean {

@@ -45,7 +45,9 @@ export class LeaderElection {
     this.#retryMs = options.retryMs ?? 2_000
   }
 
-  start(): void { void this.#run() }
+  start(): void {
+    void this.#run()
+  }
 
   /** Gives the lease back, so that the next one need not wait for it to expire. */
   async stop(): Promise<void> {
@@ -83,7 +85,9 @@ export class LeaderElection {
     const left = askedAt + this.#renewDeadlineMs - clock.now()
     if (left <= 0) return
     this.#cancelDeadline?.()
-    this.#cancelDeadline = clock.after(left, () => { this.#lose() })
+    this.#cancelDeadline = clock.after(left, () => {
+      this.#lose()
+    })
     if (this.#leading) return
     this.#leading = true
     this.#options.logger.info('leading', { identity: this.#options.identity })
@@ -94,7 +98,9 @@ export class LeaderElection {
     if (!this.#leading) return
     this.#leading = false
     this.#stopped = true
-    this.#options.logger.error('leadership lost: the lease was not renewed in time', { identity: this.#options.identity })
+    this.#options.logger.error('leadership lost: the lease was not renewed in time', {
+      identity: this.#options.identity,
+    })
     this.#options.onLost()
   }
 
@@ -106,14 +112,20 @@ export class LeaderElection {
     } catch (error) {
       if (!isNotFound(error)) throw error
       await kube.create(leases, {
-        apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { ...ref }, spec: this.#spec(clock.now(), 0),
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { ...ref },
+        spec: this.#spec(clock.now(), 0),
       })
       return true
     }
     const holder = lease.spec.holderIdentity ?? ''
     if (holder !== '' && holder !== identity && !this.#hasExpired(lease)) return false
     const transitions = (lease.spec.leaseTransitions ?? 0) + (holder === identity ? 0 : 1)
-    await this.#write(lease, this.#spec(clock.now(), transitions, holder === identity ? lease.spec.acquireTime : undefined))
+    await this.#write(
+      lease,
+      this.#spec(clock.now(), transitions, holder === identity ? lease.spec.acquireTime : undefined),
+    )
     return true
   }
 
@@ -129,11 +141,18 @@ export class LeaderElection {
     return this.#options.kube.patch(leases, this.#options.lease, { metadata: { resourceVersion }, spec })
   }
 
-  #spec(now: number, transitions: number, acquireTime?: string): Record<string, string | number> & { holderIdentity: string } {
+  #spec(
+    now: number,
+    transitions: number,
+    acquireTime?: string,
+  ): Record<string, string | number> & { holderIdentity: string } {
     const time = `${new Date(now).toISOString().slice(0, 23)}000Z` // metav1.MicroTime
     return {
-      holderIdentity: this.#options.identity, leaseDurationSeconds: Math.round(this.#leaseMs / 1000),
-      acquireTime: acquireTime ?? time, renewTime: time, leaseTransitions: transitions,
+      holderIdentity: this.#options.identity,
+      leaseDurationSeconds: Math.round(this.#leaseMs / 1000),
+      acquireTime: acquireTime ?? time,
+      renewTime: time,
+      leaseTransitions: transitions,
     }
   }
 }

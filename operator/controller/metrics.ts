@@ -13,23 +13,38 @@ export class OperatorMetrics {
   constructor() {
     const registers = [this.registry]
     this.#reconciles = new Counter({
-      name: 'millrace_operator_reconcile_total', help: 'Passes by controller and result', labelNames: ['controller', 'result'], registers,
+      name: 'millrace_operator_reconcile_total',
+      help: 'Passes by controller and result',
+      labelNames: ['controller', 'result'],
+      registers,
     })
     this.#reconcileSeconds = new Histogram({
-      name: 'millrace_operator_reconcile_duration_seconds', help: 'Duration of a pass', labelNames: ['controller'],
-      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60], registers,
+      name: 'millrace_operator_reconcile_duration_seconds',
+      help: 'Duration of a pass',
+      labelNames: ['controller'],
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
     })
     this.#watchRestarts = new Counter({
-      name: 'millrace_operator_watch_restarts_total', help: 'Watches begun again, by why they ended', labelNames: ['resource', 'reason'], registers,
+      name: 'millrace_operator_watch_restarts_total',
+      help: 'Watches begun again, by why they ended',
+      labelNames: ['resource', 'reason'],
+      registers,
     })
     this.#leader = new Gauge({ name: 'millrace_operator_leader', help: '1 when this process acts', registers })
     this.#operationSeconds = new Histogram({
-      name: 'millrace_operator_operation_duration_seconds', help: 'Duration of an operation on a job', labelNames: ['type', 'result'],
-      buckets: [1, 2, 5, 10, 30, 60, 120, 300, 600], registers,
+      name: 'millrace_operator_operation_duration_seconds',
+      help: 'Duration of an operation on a job',
+      labelNames: ['type', 'result'],
+      buckets: [1, 2, 5, 10, 30, 60, 120, 300, 600],
+      registers,
     })
     this.#pauseSeconds = new Histogram({
-      name: 'millrace_operator_operation_pause_seconds', help: 'Last record before to first record after an operation', labelNames: ['type'],
-      buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60], registers,
+      name: 'millrace_operator_operation_pause_seconds',
+      help: 'Last record before to first record after an operation',
+      labelNames: ['type'],
+      buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60],
+      registers,
     })
   }
 
@@ -38,18 +53,29 @@ export class OperatorMetrics {
     this.#reconcileSeconds.observe({ controller }, durationMs / 1000)
   }
 
-  watchRestarted(resource: string, reason: string): void { this.#watchRestarts.inc({ resource, reason }) }
+  watchRestarted(resource: string, reason: string): void {
+    this.#watchRestarts.inc({ resource, reason })
+  }
 
-  leading(isLeader: boolean): void { this.#leader.set(isLeader ? 1 : 0) }
+  leading(isLeader: boolean): void {
+    this.#leader.set(isLeader ? 1 : 0)
+  }
 
-  operationEnded(type: string, result: string, durationMs: number): void { this.#operationSeconds.observe({ type, result }, durationMs / 1000) }
+  operationEnded(type: string, result: string, durationMs: number): void {
+    this.#operationSeconds.observe({ type, result }, durationMs / 1000)
+  }
 
-  paused(type: string, pauseMs: number): void { this.#pauseSeconds.observe({ type }, pauseMs / 1000) }
+  paused(type: string, pauseMs: number): void {
+    this.#pauseSeconds.observe({ type }, pauseMs / 1000)
+  }
 
   /** A number read when scraped, by label: e.g. jobs per phase. */
   gauge(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void {
     new Gauge({
-      name: `millrace_operator_${name}`, help, labelNames: [label], registers: [this.registry],
+      name: `millrace_operator_${name}`,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
       collect() {
         this.reset()
         for (const [value, count] of read()) this.set({ [label]: value }, count)

@@ -27,11 +27,16 @@ export class WorkQueue {
   readonly #failures = new Map<string, number>()
   #state: 'paused' | 'open' | 'stopped' = 'paused'
 
-  constructor(options: WorkQueueOptions) { this.#options = options }
+  constructor(options: WorkQueueOptions) {
+    this.#options = options
+  }
 
   add(key: string): void {
     if (this.#state === 'stopped') return
-    if (this.#running.has(key)) { this.#again.add(key); return }
+    if (this.#running.has(key)) {
+      this.#again.add(key)
+      return
+    }
     this.#waiting.add(key)
     this.#pump()
   }
@@ -43,7 +48,10 @@ export class WorkQueue {
     const known = this.#later.get(key)
     if (known !== undefined && known.at <= at) return
     known?.cancel()
-    const cancel = this.#options.clock.after(ms, () => { this.#later.delete(key); this.add(key) })
+    const cancel = this.#options.clock.after(ms, () => {
+      this.#later.delete(key)
+      this.add(key)
+    })
     this.#later.set(key, { at, cancel })
   }
 
@@ -62,7 +70,9 @@ export class WorkQueue {
     await Promise.all(this.#running.values())
   }
 
-  depth(): number { return this.#waiting.size }
+  depth(): number {
+    return this.#waiting.size
+  }
 
   #pump(): void {
     if (this.#state !== 'open') return

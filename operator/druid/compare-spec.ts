@@ -66,7 +66,14 @@ function granularityName(value: Json | undefined): string {
   if (typeof value === 'string') return value.toUpperCase()
   if (!isJsonObject(value)) return ''
   if (value['type'] !== 'period') return String(value['type']).toUpperCase()
-  const names: Readonly<Record<string, string>> = { PT1S: 'SECOND', PT1M: 'MINUTE', PT1H: 'HOUR', P1D: 'DAY', P1M: 'MONTH', P1Y: 'YEAR' }
+  const names: Readonly<Record<string, string>> = {
+    PT1S: 'SECOND',
+    PT1M: 'MINUTE',
+    PT1H: 'HOUR',
+    P1D: 'DAY',
+    P1M: 'MONTH',
+    P1Y: 'YEAR',
+  }
   const zone = value['timeZone'] ?? 'UTC'
   const period = String(value['period'])
   return zone === 'UTC' && value['origin'] == null ? (names[period] ?? period) : `${period} ${String(zone)}`

@@ -23,13 +23,21 @@ export type Decision =
   | { act: 'refuse'; reason: RefuseReason; message: string }
 
 export type ApplyReason = 'Created' | 'Updated' | 'Adopted' | 'DriftCorrected' | 'RecreatedAfterTerminate'
-export type RefuseReason = 'OwnedByAnother' | 'NotAdopted' | 'TopicChanged' | 'DataSourceChanged' | 'SupervisorTypeChanged'
+export type RefuseReason =
+  | 'OwnedByAnother'
+  | 'NotAdopted'
+  | 'TopicChanged'
+  | 'DataSourceChanged'
+  | 'SupervisorTypeChanged'
 
 type Policies = Pick<DruidDatasource['spec'], 'driftPolicy' | 'adoption'>
 
 /** Pure: the same observation gives the same decision, so a pass may be repeated after a crash at any call. */
 export function decide(
-  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, observed: Observation,
+  desired: DesiredSupervisor,
+  policies: Policies,
+  status: DruidDatasourceStatus,
+  observed: Observation,
 ): Decision {
   return observed.live === undefined
     ? decideAbsent(desired, policies, status, observed.history)
@@ -37,7 +45,10 @@ export function decide(
 }
 
 function decideAbsent(
-  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, history: readonly SupervisorVersion[],
+  desired: DesiredSupervisor,
+  policies: Policies,
+  status: DruidDatasourceStatus,
+  history: readonly SupervisorVersion[],
 ): Decision {
   const newest = history[0]?.spec
   const isOurs = status.applied !== undefined
@@ -46,33 +57,46 @@ function decideAbsent(
   }
   if (isTombstone(newest)) {
     if ((policies.driftPolicy ?? 'Enforce') !== 'Enforce') return { act: 'nothing', drift: ['terminated'] }
-    return apply('RecreatedAfterTerminate', `supervisor '${desired.id}' had been terminated by someone else and was created again`, desired.spec)
+    return apply(
+      'RecreatedAfterTerminate',
+      `supervisor '${desired.id}' had been terminated by someone else and was created again`,
+      desired.spec,
+    )
   }
   return decideVanished(desired, policies, status, newest)
 }
 
 /** Druid stops a supervisor before it builds its successor; when that throws, nothing runs (apache/druid#18827). */
 function decideVanished(
-  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, lastGood: JsonObject,
+  desired: DesiredSupervisor,
+  policies: Policies,
+  status: DruidDatasourceStatus,
+  lastGood: JsonObject,
 ): Decision {
   const refusal = refuseForeign(desired, policies, status, lastGood) ?? refuseImmutable(desired, lastGood)
   if (refusal) return refusal
   const same = differences(desired.spec, lastGood).length === 0
   const rejects = !same && status.applying?.hash === desired.hash
   return {
-    act: 'restore', rejects,
+    act: 'restore',
+    rejects,
     spec: same ? desired.spec : { ...lastGood, suspended: desired.suspended },
     message: `supervisor '${desired.id}' was gone although nobody had terminated it; posted ${same ? 'its' : 'the last good'} specification again`,
   }
 }
 
 function decideLive(
-  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, live: JsonObject,
+  desired: DesiredSupervisor,
+  policies: Policies,
+  status: DruidDatasourceStatus,
+  live: JsonObject,
 ): Decision {
   const refusal = refuseForeign(desired, policies, status, live) ?? refuseImmutable(desired, live)
   if (refusal) return refusal
   if (status.rejected?.hash === desired.hash) {
-    return switchRun(desired, policies, status, live) ?? { act: 'nothing', drift: [], rejected: status.rejected.message }
+    return (
+      switchRun(desired, policies, status, live) ?? { act: 'nothing', drift: [], rejected: status.rejected.message }
+    )
   }
   if (ownerOf(live) === undefined && status.applied === undefined) {
     return apply('Adopted', `adopted the supervisor '${desired.id}' that was there already`, desired.spec)
@@ -84,12 +108,19 @@ function decideLive(
 }
 
 function decideDrift(
-  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, live: JsonObject,
+  desired: DesiredSupervisor,
+  policies: Policies,
+  status: DruidDatasourceStatus,
+  live: JsonObject,
 ): Decision {
   const drift = differences(desired.spec, live)
   if (ownerOf(live) === undefined) drift.push(`context.${OWNER_KEY}`)
   if (drift.length > 0 && (policies.driftPolicy ?? 'Enforce') === 'Enforce') {
-    return apply('DriftCorrected', `someone else changed ${drift.slice(0, 5).join(', ')} of supervisor '${desired.id}'; corrected`, desired.spec)
+    return apply(
+      'DriftCorrected',
+      `someone else changed ${drift.slice(0, 5).join(', ')} of supervisor '${desired.id}'; corrected`,
+      desired.spec,
+    )
   }
   const run = switchRun(desired, policies, status, live)
   if (run) return run
@@ -99,7 +130,10 @@ function decideDrift(
 
 /** The run state alone differs. A wish of the resource is always followed, a change by others by policy. */
 function switchRun(
-  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, live: JsonObject,
+  desired: DesiredSupervisor,
+  policies: Policies,
+  status: DruidDatasourceStatus,
+  live: JsonObject,
 ): Decision | undefined {
   if (isSuspended(live) === desired.suspended) return undefined
   const act = desired.suspended ? 'suspend' : 'resume'
@@ -107,17 +141,27 @@ function switchRun(
     return { act, reason: desired.suspended ? 'Suspended' : 'Resumed', message: `supervisor '${desired.id}': ${act}` }
   }
   if ((policies.driftPolicy ?? 'Enforce') !== 'Enforce') return undefined
-  return { act, reason: 'DriftCorrected', message: `someone else had ${desired.suspended ? 'resumed' : 'suspended'} supervisor '${desired.id}'; corrected` }
+  return {
+    act,
+    reason: 'DriftCorrected',
+    message: `someone else had ${desired.suspended ? 'resumed' : 'suspended'} supervisor '${desired.id}'; corrected`,
+  }
 }
 
 /** A supervisor marked by another resource is never touched; an unmarked one by `spec.adoption`. */
 function refuseForeign(
-  desired: DesiredSupervisor, policies: Policies, status: DruidDatasourceStatus, live: JsonObject,
+  desired: DesiredSupervisor,
+  policies: Policies,
+  status: DruidDatasourceStatus,
+  live: JsonObject,
 ): Decision | undefined {
   const owner = ownerOf(live)
   if (owner === desired.owner) return undefined
   if (owner !== undefined) {
-    return refuse('OwnedByAnother', `supervisor '${desired.id}' belongs to the DruidDatasource ${owner}, not to ${desired.owner}`)
+    return refuse(
+      'OwnedByAnother',
+      `supervisor '${desired.id}' belongs to the DruidDatasource ${owner}, not to ${desired.owner}`,
+    )
   }
   // the mark was taken away by hand from what we had applied: that is drift, not somebody else's supervisor
   if (status.applied !== undefined) return undefined
@@ -131,10 +175,16 @@ function refuseForeign(
 /** Druid 33 accepts a new topic and then mixes its offsets with those of the old one; 34 and newer refuse. */
 function refuseImmutable(desired: DesiredSupervisor, live: JsonObject): Decision | undefined {
   if (live['type'] !== 'kafka') {
-    return refuse('SupervisorTypeChanged', `supervisor '${desired.id}' is of type '${String(live['type'])}', not 'kafka'`)
+    return refuse(
+      'SupervisorTypeChanged',
+      `supervisor '${desired.id}' is of type '${String(live['type'])}', not 'kafka'`,
+    )
   }
   if (topicOf(live) !== desired.topic) {
-    return refuse('TopicChanged', `supervisor '${desired.id}' reads topic '${String(topicOf(live))}' and cannot change to '${desired.topic}': use a new datasource for a new topic`)
+    return refuse(
+      'TopicChanged',
+      `supervisor '${desired.id}' reads topic '${String(topicOf(live))}' and cannot change to '${desired.topic}': use a new datasource for a new topic`,
+    )
   }
   const dataSource = dataSourceOfSupervisor(live)
   if (dataSource === desired.id) return undefined

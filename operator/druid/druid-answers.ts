@@ -4,7 +4,11 @@ import type { Json } from './json.ts'
 import { isJsonObject } from './json.ts'
 
 /** An answer of Druid: `json` is undefined when the body is none. */
-export interface DruidAnswer { status: number; json: Json | undefined; text: string }
+export interface DruidAnswer {
+  status: number
+  json: Json | undefined
+  text: string
+}
 
 const MAX_TEXT = 600
 
@@ -21,17 +25,24 @@ export function answerError(call: string, answer: DruidAnswer): MillraceError {
   }
   if (status === 401 || status === 403) {
     return new MillraceError('DRUID_UNAUTHORIZED', `Druid answered ${status} to ${call}: ${said}`, {
-      domain: 'platform', retriable: true, hint: 'Check username and password of this Druid in the operator\'s configuration.',
+      domain: 'platform',
+      retriable: true,
+      hint: "Check username and password of this Druid in the operator's configuration.",
     })
   }
   if (status === 503 || status === 504 || status === 429 || (status >= 300 && status < 400)) {
     return new MillraceError('DRUID_UNREACHABLE', `Druid answered ${status} to ${call}: ${said}`, {
-      domain: 'dependency', retriable: true,
-      hint: status < 400 ? 'Redirects are not followed: the URL must be that of a Router with druid.router.managementProxy.enabled=true.' : 'There may be no leader right now.',
+      domain: 'dependency',
+      retriable: true,
+      hint:
+        status < 400
+          ? 'Redirects are not followed: the URL must be that of a Router with druid.router.managementProxy.enabled=true.'
+          : 'There may be no leader right now.',
     })
   }
   return new MillraceError('DRUID_FAILED', `Druid answered ${status} to ${call}: ${said}`, {
-    domain: 'dependency', retriable: true,
+    domain: 'dependency',
+    retriable: true,
     ...(status === 404 ? { hint: 'Is druid.router.managementProxy.enabled=true on the Router?' } : {}),
   })
 }
@@ -44,7 +55,10 @@ function druidText({ json, text }: DruidAnswer): string {
       if (typeof value === 'string' && value !== '') return value.slice(0, MAX_TEXT)
     }
   }
-  const plain = text.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ').trim()
+  const plain = text
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
   return plain === '' ? 'no text' : plain.slice(0, MAX_TEXT)
 }
 
@@ -69,13 +83,16 @@ export function parseStatus(json: Json | undefined): SupervisorStatus | undefine
     activeTasks: objects(payload['activeTasks']).length,
     publishingTasks: objects(payload['publishingTasks']).length,
     recentErrors: objects(payload['recentErrors']).map(({ timestamp, exceptionClass, message }) => ({
-      time: String(timestamp ?? ''), message: String(message ?? exceptionClass ?? 'unknown').slice(0, MAX_TEXT),
+      time: String(timestamp ?? ''),
+      message: String(message ?? exceptionClass ?? 'unknown').slice(0, MAX_TEXT),
     })),
   }
 }
 
 function unreadOf({ latestOffsets, activeTasks }: JsonObject): string[] {
-  const reading = objects(activeTasks).map((task) => task['startingOffsets']).filter(isJsonObject)
+  const reading = objects(activeTasks)
+    .map((task) => task['startingOffsets'])
+    .filter(isJsonObject)
   if (reading.length === 0 || !isJsonObject(latestOffsets)) return []
   const read = new Set(reading.flatMap((offsets) => Object.keys(offsets)))
   return Object.keys(latestOffsets).filter((partition) => !read.has(partition))

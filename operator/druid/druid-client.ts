@@ -22,7 +22,10 @@ export interface DruidClient {
   suspend(id: string): Promise<Outcome>
   resume(id: string): Promise<Outcome>
   terminate(id: string): Promise<Outcome>
-  /** Has the tasks of these groups publish what they have read, and new ones go on; groups that do not exist are passed over. */
+  /**
+   * Has the tasks of these groups publish what they have read, and new ones go on; groups that do not exist are
+   * passed over.
+   */
   handOff(id: string, groups: readonly number[]): Promise<void>
   /** Tasks of the datasource, newest first. */
   tasks(dataSource: string, state: 'running' | 'complete', max: number): Promise<DruidTask[]>
@@ -35,7 +38,10 @@ export type Outcome = 'done' | 'already' | 'absent'
 
 export type JsonObject = { readonly [key: string]: Json }
 
-export interface SupervisorVersion { spec: JsonObject; version: string }
+export interface SupervisorVersion {
+  spec: JsonObject
+  version: string
+}
 
 export interface SupervisorStatus {
   state: string

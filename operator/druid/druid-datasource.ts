@@ -11,8 +11,12 @@ export interface DruidDatasource extends KubeObject {
   status?: DruidDatasourceStatus
 }
 
-export const druidDatasources: ResourceType<DruidDatasource> =
-  { group: 'millrace.dev', version: 'v1alpha1', plural: 'druiddatasources', kind: 'DruidDatasource' }
+export const druidDatasources: ResourceType<DruidDatasource> = {
+  group: 'millrace.dev',
+  version: 'v1alpha1',
+  plural: 'druiddatasources',
+  kind: 'DruidDatasource',
+}
 
 /** On a resource from before its supervisor is made until its deletion policy has been carried out. */
 export const FINALIZER = 'millrace.dev/druid-supervisor'

@@ -4,7 +4,9 @@ import type { Kube } from '../kube/kube.ts'
 import type { DruidClient } from './druid-client.ts'
 
 /** The Druids of the operator's configuration, by name. */
-export interface DruidEndpoints { client(name: string): DruidClient | undefined }
+export interface DruidEndpoints {
+  client(name: string): DruidClient | undefined
+}
 
 /** What reconciling DruidDatasources needs from outside. */
 export interface DruidReconcileParts {

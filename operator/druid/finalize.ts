@@ -25,7 +25,11 @@ export async function finalize(parts: DruidReconcileParts, resource: DruidDataso
     await tell(parts, resource, { type: 'Warning', reason: 'DeletionWaits', message: leftover })
     return { requeueAfterMs: Math.min(RETRY_MS, leftMs) }
   }
-  await tell(parts, resource, { type: 'Warning', reason: 'DeletedWithLeftovers', message: `released after the deletion timeout; left behind: ${leftover}` })
+  await tell(parts, resource, {
+    type: 'Warning',
+    reason: 'DeletedWithLeftovers',
+    message: `released after the deletion timeout; left behind: ${leftover}`,
+  })
   return release(parts, resource)
 }
 
@@ -41,24 +45,41 @@ async function leftoverAfterPolicy(parts: DruidReconcileParts, resource: DruidDa
   const name = resource.spec.druid?.name ?? 'default'
   const client = parts.druids.client(name)
   // a resource whose Druid was never known to the operator has made nothing there
-  if (!client) return resource.status?.applied ? `supervisor '${id}': the operator no longer knows the Druid '${name}'` : undefined
+  if (!client)
+    return resource.status?.applied ? `supervisor '${id}': the operator no longer knows the Druid '${name}'` : undefined
   try {
-    return policy === 'Suspend' ? await suspend(parts, client, resource, id) : await terminate(parts, client, resource, id)
+    return policy === 'Suspend'
+      ? await suspend(parts, client, resource, id)
+      : await terminate(parts, client, resource, id)
   } catch (error) {
     return `supervisor '${id}': ${describeWithCauses(error)}`
   }
 }
 
-async function suspend(parts: DruidReconcileParts, client: DruidClient, resource: DruidDatasource, id: string): Promise<undefined> {
+async function suspend(
+  parts: DruidReconcileParts,
+  client: DruidClient,
+  resource: DruidDatasource,
+  id: string,
+): Promise<undefined> {
   if (await isOurs(parts, client, resource, id)) {
     await client.suspend(id)
-    await tell(parts, resource, { type: 'Normal', reason: 'Suspended', message: `supervisor '${id}' is suspended and keeps its offsets; an equal DruidDatasource takes it up again` })
+    await tell(parts, resource, {
+      type: 'Normal',
+      reason: 'Suspended',
+      message: `supervisor '${id}' is suspended and keeps its offsets; an equal DruidDatasource takes it up again`,
+    })
   }
   return undefined
 }
 
 /** A task may outlive its supervisor (one that was just started is not found by the stop), so tasks are asked for. */
-async function terminate(parts: DruidReconcileParts, client: DruidClient, resource: DruidDatasource, id: string): Promise<string | undefined> {
+async function terminate(
+  parts: DruidReconcileParts,
+  client: DruidClient,
+  resource: DruidDatasource,
+  id: string,
+): Promise<string | undefined> {
   const live = await client.supervisor(id)
   if (live) {
     if (!(await isOurs(parts, client, resource, id))) return undefined
@@ -71,12 +92,21 @@ async function terminate(parts: DruidReconcileParts, client: DruidClient, resour
   return `tasks of the terminated supervisor '${id}' still publish or read: ${running.map((task) => task.id).join(', ')}`
 }
 
-async function isOurs(parts: DruidReconcileParts, client: DruidClient, resource: DruidDatasource, id: string): Promise<boolean> {
+async function isOurs(
+  parts: DruidReconcileParts,
+  client: DruidClient,
+  resource: DruidDatasource,
+  id: string,
+): Promise<boolean> {
   const live = await client.supervisor(id)
   if (!live) return false
   const { namespace = 'default', name } = resource.metadata
   if (ownerOf(live) === `${namespace}/${name}`) return true
-  await tell(parts, resource, { type: 'Warning', reason: 'LeftAlone', message: `supervisor '${id}' does not belong to this resource and is left as it is` })
+  await tell(parts, resource, {
+    type: 'Warning',
+    reason: 'LeftAlone',
+    message: `supervisor '${id}' does not belong to this resource and is left as it is`,
+  })
   return false
 }
 
@@ -86,8 +116,12 @@ async function tell(parts: DruidReconcileParts, resource: DruidDatasource, note:
 
 async function release(parts: DruidReconcileParts, { metadata }: DruidDatasource): Promise<ReconcileResult> {
   const { namespace = 'default', name, resourceVersion, finalizers = [] } = metadata
-  await parts.kube.patch(druidDatasources, { namespace, name }, {
-    metadata: { resourceVersion, finalizers: finalizers.filter((finalizer) => finalizer !== FINALIZER) },
-  })
+  await parts.kube.patch(
+    druidDatasources,
+    { namespace, name },
+    {
+      metadata: { resourceVersion, finalizers: finalizers.filter((finalizer) => finalizer !== FINALIZER) },
+    },
+  )
   return {}
 }

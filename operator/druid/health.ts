@@ -1,30 +1,46 @@
 import type { DruidTask, SupervisorStatus } from './druid-client.ts'
 import { isStuck, type UnreadPartitions } from './unread-partitions.ts'
 
-export interface Health { status: 'True' | 'False' | 'Unknown'; reason: string; message: string }
+export interface Health {
+  status: 'True' | 'False' | 'Unknown'
+  reason: string
+  message: string
+}
 
 const FAILING_TASKS = 2
 const RECENT_MS = 5 * 60_000
 
 /**
  * Whether rows are flowing, which Druid's own `healthy` does not tell: it stays true for a supervisor that cannot
- * build its Kafka client, whose tasks all fail or leave partitions unread, or whose offsets lie beyond the end of the topic (all seen on 33.0.0).
+ * build its Kafka client, whose tasks all fail or leave partitions unread, or whose offsets lie beyond the end of
+ * the topic (all seen on 33.0.0).
  * `tasks` are the newest completed ones; `now` in milliseconds since the epoch.
  */
-export function healthOf(status: SupervisorStatus | undefined, tasks: readonly DruidTask[], unread: UnreadPartitions | undefined, now: number): Health {
+export function healthOf(
+  status: SupervisorStatus | undefined,
+  tasks: readonly DruidTask[],
+  unread: UnreadPartitions | undefined,
+  now: number,
+): Health {
   if (!status) return { status: 'Unknown', reason: 'NoSupervisor', message: 'Druid has no such supervisor' }
   const trouble = status.recentErrors.at(-1)?.message
   const beyond = Object.entries(status.lagByPartition).filter(([, lag]) => lag < 0)
   if (beyond.length > 0) {
     const list = beyond.map(([partition, lag]) => `partition ${partition} by ${-lag}`).join(', ')
-    return unhealthy('OffsetsOutOfRange', `the stored offsets lie beyond the end of the topic (${list}): nothing is read until they are reset by hand`)
+    return unhealthy(
+      'OffsetsOutOfRange',
+      `the stored offsets lie beyond the end of the topic (${list}): nothing is read until they are reset by hand`,
+    )
   }
   if (!status.healthy || status.state.startsWith('UNHEALTHY')) {
     return unhealthy(camelCase(status.detailedState), trouble ?? `Druid says ${status.detailedState}`)
   }
   if (status.state === 'PENDING' && trouble !== undefined) return unhealthy('NotStarting', trouble)
   if (unread && isStuck(unread, now)) {
-    return unhealthy('PartitionsUnread', `no task has read partition ${unread.partitions.join(', ')} since ${unread.since}`)
+    return unhealthy(
+      'PartitionsUnread',
+      `no task has read partition ${unread.partitions.join(', ')} since ${unread.since}`,
+    )
   }
   const failed = tasks.filter((task) => task.status === 'FAILED' && now - task.createdAt < RECENT_MS)
   if (failed.length >= FAILING_TASKS) {
@@ -35,12 +51,18 @@ export function healthOf(status: SupervisorStatus | undefined, tasks: readonly D
 
 /** True while the supervisor is on its way to running and should be looked at again soon. */
 export function isTransitional(status: SupervisorStatus | undefined): boolean {
-  return status === undefined || (status.state !== 'SUSPENDED' && status.detailedState !== 'RUNNING' && status.detailedState !== 'IDLE')
+  return (
+    status === undefined ||
+    (status.state !== 'SUSPENDED' && status.detailedState !== 'RUNNING' && status.detailedState !== 'IDLE')
+  )
 }
 
 /** UNABLE_TO_CONNECT_TO_STREAM → UnableToConnectToStream, also for states that newer versions of Druid add. */
 export function camelCase(state: string): string {
-  const words = state.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word !== '')
+  const words = state
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '')
   return words.map((word) => word[0]?.toUpperCase() + word.slice(1)).join('') || 'Unknown'
 }
 

@@ -3,7 +3,14 @@ import { request } from 'undici'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { DruidAnswer } from './druid-answers.ts'
 import { answerError, objects, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
-import type { DruidClient, DruidTask, JsonObject, Outcome, SupervisorStatus, SupervisorVersion } from './druid-client.ts'
+import type {
+  DruidClient,
+  DruidTask,
+  JsonObject,
+  Outcome,
+  SupervisorStatus,
+  SupervisorVersion,
+} from './druid-client.ts'
 import type { Json } from './json.ts'
 import { isJsonObject } from './json.ts'
 
@@ -36,7 +43,10 @@ export class HttpDruidClient implements DruidClient {
     if (isAbsent(answer, id)) return undefined
     const { json } = expectOk(`GET supervisor '${id}'`, answer)
     if (isJsonObject(json)) return json
-    throw new MillraceError('DRUID_FAILED', `Druid answered no object to GET supervisor '${id}'`, { domain: 'dependency', retriable: true })
+    throw new MillraceError('DRUID_FAILED', `Druid answered no object to GET supervisor '${id}'`, {
+      domain: 'dependency',
+      retriable: true,
+    })
   }
 
   async history(id: string): Promise<SupervisorVersion[]> {
@@ -54,18 +64,31 @@ export class HttpDruidClient implements DruidClient {
     expectOk('POST supervisor', answer)
   }
 
-  suspend(id: string): Promise<Outcome> { return this.#command(id, 'suspend') }
+  suspend(id: string): Promise<Outcome> {
+    return this.#command(id, 'suspend')
+  }
 
-  resume(id: string): Promise<Outcome> { return this.#command(id, 'resume') }
+  resume(id: string): Promise<Outcome> {
+    return this.#command(id, 'resume')
+  }
 
-  terminate(id: string): Promise<Outcome> { return this.#command(id, 'terminate') }
+  terminate(id: string): Promise<Outcome> {
+    return this.#command(id, 'terminate')
+  }
 
   async handOff(id: string, groups: readonly number[]): Promise<void> {
-    expectOk(`hand-off of supervisor '${id}'`, await this.#write('POST', `${supervisorPath(id)}/taskGroups/handoff`, { taskGroupIds: [...groups] }))
+    expectOk(
+      `hand-off of supervisor '${id}'`,
+      await this.#write('POST', `${supervisorPath(id)}/taskGroups/handoff`, { taskGroupIds: [...groups] }),
+    )
   }
 
   async tasks(dataSource: string, state: 'running' | 'complete', max: number): Promise<DruidTask[]> {
-    const query = new URLSearchParams({ state, datasource: dataSource, ...(state === 'complete' ? { max: String(max) } : {}) })
+    const query = new URLSearchParams({
+      state,
+      datasource: dataSource,
+      ...(state === 'complete' ? { max: String(max) } : {}),
+    })
     const answer = await this.#call('GET', `/druid/indexer/v1/tasks?${query.toString()}`)
     return parseTasks(expectOk(`GET tasks of '${dataSource}'`, answer).json).slice(0, max)
   }
@@ -96,14 +119,18 @@ export class HttpDruidClient implements DruidClient {
     if (body !== undefined) headers['content-type'] = 'application/json'
     try {
       const response = await request(this.#base + path, {
-        method, headers, signal: AbortSignal.timeout(TIMEOUT_MS),
+        method,
+        headers,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       return toAnswer(response.statusCode, await readCapped(response.body))
     } catch (error) {
       if (error instanceof MillraceError) throw error
       throw new MillraceError('DRUID_UNREACHABLE', `cannot reach Druid at ${this.#base} for ${method} ${path}`, {
-        domain: 'dependency', retriable: true, cause: error,
+        domain: 'dependency',
+        retriable: true,
+        cause: error,
       })
     }
   }
@@ -116,7 +143,9 @@ export class HttpDruidClient implements DruidClient {
       return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
     } catch (error) {
       throw new MillraceError('DRUID_UNAUTHORIZED', `cannot read the password for Druid user '${username}'`, {
-        domain: 'platform', retriable: true, cause: error,
+        domain: 'platform',
+        retriable: true,
+        cause: error,
       })
     }
   }
@@ -141,9 +170,14 @@ function checkedBase(routerUrl: string): string {
   if (url && (url.protocol === 'http:' || url.protocol === 'https:') && url.username === '' && url.password === '') {
     return url.origin + url.pathname.replace(/\/+$/, '')
   }
-  throw new MillraceError('DRUID_ENDPOINT_INVALID', 'the routerUrl of a Druid must be an http or https URL without credentials', {
-    domain: 'platform', hint: 'Put the credentials into username and passwordFile.',
-  })
+  throw new MillraceError(
+    'DRUID_ENDPOINT_INVALID',
+    'the routerUrl of a Druid must be an http or https URL without credentials',
+    {
+      domain: 'platform',
+      hint: 'Put the credentials into username and passwordFile.',
+    },
+  )
 }
 
 async function readCapped(body: AsyncIterable<Uint8Array>): Promise<string> {
@@ -152,7 +186,9 @@ async function readCapped(body: AsyncIterable<Uint8Array>): Promise<string> {
   for await (const chunk of body) {
     size += chunk.length
     if (size > MAX_BODY_BYTES) {
-      throw new MillraceError('DRUID_FAILED', `an answer of Druid is larger than ${MAX_BODY_BYTES} bytes`, { domain: 'dependency' })
+      throw new MillraceError('DRUID_FAILED', `an answer of Druid is larger than ${MAX_BODY_BYTES} bytes`, {
+        domain: 'dependency',
+      })
     }
     chunks.push(chunk)
   }

@@ -87,7 +87,11 @@ class Pass {
     await this.#write(next)
     for (const note of transitionNotes(before, next)) await this.#parts.events.record(this.#resource, note)
     const syncMs = parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
-    const soon = result.kind === 'unreachable' || (result.kind === 'seen' && result.decision.act !== 'refuse' && (isTransitional(result.supervisor) || next.unread !== undefined))
+    const soon =
+      result.kind === 'unreachable' ||
+      (result.kind === 'seen' &&
+        result.decision.act !== 'refuse' &&
+        (isTransitional(result.supervisor) || next.unread !== undefined))
     return soon ? Math.min(SOON_MS, syncMs) : syncMs
   }
 
@@ -97,7 +101,16 @@ class Pass {
     const name = this.#resource.spec.druid?.name ?? 'default'
     const client = this.#parts.druids.client(name)
     if (!client) {
-      return { kind: 'invalid', problems: [{ path: 'spec.druid.name', message: `the operator knows no Druid named '${name}'`, hint: 'Add it to druids in the operator\'s configuration.' }] }
+      return {
+        kind: 'invalid',
+        problems: [
+          {
+            path: 'spec.druid.name',
+            message: `the operator knows no Druid named '${name}'`,
+            hint: "Add it to druids in the operator's configuration.",
+          },
+        ],
+      }
     }
     try {
       return await this.#synchronise(client, desiredSupervisor(this.#resource))
@@ -111,7 +124,11 @@ class Pass {
 
   async #synchronise(client: DruidClient, desired: DesiredSupervisor): Promise<PassResult> {
     if (this.#status.rejected && this.#status.rejected.hash !== desired.hash) delete this.#status.rejected
-    const decision = await this.#act(client, desired, decide(desired, this.#resource.spec, this.#status, await observe(client, desired.id)))
+    const decision = await this.#act(
+      client,
+      desired,
+      decide(desired, this.#resource.spec, this.#status, await observe(client, desired.id)),
+    )
     const supervisor = decision.act === 'refuse' ? undefined : await client.status(desired.id)
     await this.#watchPartitions(client, desired.id, supervisor)
     const completedTasks = supervisor ? await client.tasks(desired.id, 'complete', COMPLETED_TASKS_SEEN) : []
@@ -125,9 +142,16 @@ class Pass {
     const unread = unreadAfter(before, supervisor, now)
     this.#status = unread === undefined ? rest : { ...rest, unread }
     if (!supervisor || !unread || !wantsHandOff(unread, now)) return
-    await client.handOff(id, Array.from({ length: supervisor.partitions }, (_, group) => group))
+    await client.handOff(
+      id,
+      Array.from({ length: supervisor.partitions }, (_, group) => group),
+    )
     this.#status.unread = { ...unread, handedOff: isoSeconds(now) }
-    await this.#tell('Warning', 'TasksHandedOff', `no task of supervisor '${id}' has read partition ${unread.partitions.join(', ')} since ${unread.since}; told its tasks to publish, so that new ones read all`)
+    await this.#tell(
+      'Warning',
+      'TasksHandedOff',
+      `no task of supervisor '${id}' has read partition ${unread.partitions.join(', ')} since ${unread.since}; told its tasks to publish, so that new ones read all`,
+    )
   }
 
   /** Does what was decided; returns what then holds. */
@@ -136,14 +160,23 @@ class Pass {
     if (decision.act === 'apply') return this.#apply(client, desired, decision)
     if (decision.act === 'restore') return this.#restore(client, desired, decision, undefined)
     const outcome = decision.act === 'suspend' ? await client.suspend(desired.id) : await client.resume(desired.id)
-    if (outcome === 'absent') throw new MillraceError('DRUID_FAILED', `supervisor '${desired.id}' went away meanwhile`, { domain: 'dependency', retriable: true })
+    if (outcome === 'absent')
+      throw new MillraceError('DRUID_FAILED', `supervisor '${desired.id}' went away meanwhile`, {
+        domain: 'dependency',
+        retriable: true,
+      })
     if (this.#status.applied) this.#status.applied = { ...this.#status.applied, suspended: desired.suspended }
     await this.#tell(decision.reason === 'DriftCorrected' ? 'Warning' : 'Normal', decision.reason, decision.message)
     return this.#settled(desired)
   }
 
-  async #apply(client: DruidClient, desired: DesiredSupervisor, decision: Extract<Decision, { act: 'apply' }>): Promise<Decision> {
-    if (this.#status.applying?.hash !== desired.hash) await this.#write({ ...this.#status, applying: { hash: desired.hash } })
+  async #apply(
+    client: DruidClient,
+    desired: DesiredSupervisor,
+    decision: Extract<Decision, { act: 'apply' }>,
+  ): Promise<Decision> {
+    if (this.#status.applying?.hash !== desired.hash)
+      await this.#write({ ...this.#status, applying: { hash: desired.hash } })
     try {
       await client.applySupervisor(decision.spec)
     } catch (error) {
@@ -158,7 +191,8 @@ class Pass {
 
   /** Druid said no: is what ran before still there? */
   async #afterRefusal(client: DruidClient, desired: DesiredSupervisor, error: unknown): Promise<Decision> {
-    if (!(error instanceof MillraceError) || (error.code !== 'DRUID_REJECTED' && error.code !== 'DRUID_FAILED')) throw error
+    if (!(error instanceof MillraceError) || (error.code !== 'DRUID_REJECTED' && error.code !== 'DRUID_FAILED'))
+      throw error
     const next = decide(desired, this.#resource.spec, this.#status, await observe(client, desired.id))
     if (next.act === 'restore' && next.rejects) return this.#restore(client, desired, next, error.message)
     if (error.code === 'DRUID_FAILED') throw error
@@ -166,11 +200,15 @@ class Pass {
   }
 
   async #restore(
-    client: DruidClient, desired: DesiredSupervisor, decision: Extract<Decision, { act: 'restore' }>, why: string | undefined,
+    client: DruidClient,
+    desired: DesiredSupervisor,
+    decision: Extract<Decision, { act: 'restore' }>,
+    why: string | undefined,
   ): Promise<Decision> {
     await client.applySupervisor(decision.spec)
     await this.#tell('Warning', 'LostAndRestored', decision.message)
-    if (decision.rejects) return this.#reject(desired, why ?? 'the supervisor was gone after the specification had been sent')
+    if (decision.rejects)
+      return this.#reject(desired, why ?? 'the supervisor was gone after the specification had been sent')
     if (decision.spec === desired.spec) this.#recordApplied(desired)
     return this.#settled(desired)
   }
@@ -185,7 +223,11 @@ class Pass {
   #recordApplied(desired: DesiredSupervisor): void {
     delete this.#status.applying
     delete this.#status.rejected
-    this.#status.applied = { hash: desired.hash, suspended: desired.suspended, time: isoSeconds(this.#parts.clock.now()) }
+    this.#status.applied = {
+      hash: desired.hash,
+      suspended: desired.suspended,
+      time: isoSeconds(this.#parts.clock.now()),
+    }
   }
 
   #settled(desired: DesiredSupervisor): Decision {
@@ -202,16 +244,24 @@ class Pass {
     const stored = this.#resource.status ?? {}
     if (canonicalJson(stored) !== canonicalJson(status)) {
       const { namespace = 'default', name, resourceVersion } = this.#resource.metadata
-      this.#resource = await this.#parts.kube.patchStatus(druidDatasources, { namespace, name }, {
-        metadata: { resourceVersion }, status: statusPatch(stored, status),
-      })
+      this.#resource = await this.#parts.kube.patchStatus(
+        druidDatasources,
+        { namespace, name },
+        {
+          metadata: { resourceVersion },
+          status: statusPatch(stored, status),
+        },
+      )
     }
     this.#status = { ...status }
   }
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  DRUID_UNREACHABLE: 'DruidUnreachable', DRUID_UNAUTHORIZED: 'Unauthorized', DRUID_FAILED: 'DruidFailed', DRUID_REJECTED: 'Rejected',
+  DRUID_UNREACHABLE: 'DruidUnreachable',
+  DRUID_UNAUTHORIZED: 'Unauthorized',
+  DRUID_FAILED: 'DruidFailed',
+  DRUID_REJECTED: 'Rejected',
 }
 
 async function observe(client: DruidClient, id: string): Promise<Observation> {
@@ -220,7 +270,10 @@ async function observe(client: DruidClient, id: string): Promise<Observation> {
 }
 
 function vanished(id: string): MillraceError {
-  return new MillraceError('DRUID_FAILED', `Druid accepted the specification and has no supervisor '${id}'`, { domain: 'dependency', retriable: true })
+  return new MillraceError('DRUID_FAILED', `Druid accepted the specification and has no supervisor '${id}'`, {
+    domain: 'dependency',
+    retriable: true,
+  })
 }
 
 /** Conditions that turned bad, or good again, since the last pass. */
@@ -232,7 +285,8 @@ function transitionNotes(before: DruidDatasourceStatus, after: DruidDatasourceSt
     if (!is || (was?.status === is.status && was.reason === is.reason) || is.reason === 'Rejected') continue
     const bad = is.status === (type === 'Stalled' || type === 'Drifted' ? 'True' : 'False')
     if (bad) notes.push({ type: 'Warning', reason: is.reason, message: is.message })
-    else if (was?.status === 'False' && type !== 'Stalled' && type !== 'Drifted') notes.push({ type: 'Normal', reason: type, message: is.message || `${type} again` })
+    else if (was?.status === 'False' && type !== 'Stalled' && type !== 'Drifted')
+      notes.push({ type: 'Normal', reason: type, message: is.message || `${type} again` })
   }
   return notes
 }

@@ -20,7 +20,9 @@ export function resolveDruidSinks<S extends object>(spec: S, datasources: Dataso
   const graph: unknown = 'graph' in spec ? spec.graph : undefined
   if (!Array.isArray(graph)) return { spec, problems: [] }
   const problems: SpecProblem[] = []
-  const resolved = graph.map((entry: unknown, index) => resolveEntry(entry, `spec.graph[${index}].sink.druid`, datasources, problems))
+  const resolved = graph.map((entry: unknown, index) =>
+    resolveEntry(entry, `spec.graph[${index}].sink.druid`, datasources, problems),
+  )
   return { spec: { ...spec, graph: resolved }, problems }
 }
 
@@ -42,13 +44,20 @@ function resolveEntry(entry: unknown, path: string, datasources: DatasourcesByNa
   const kafka = datasources.get(name)?.spec.kafka
   if (!kafka) {
     if (options['brokers'] !== undefined && options['topic'] !== undefined) return entry
-    problems.push({ path: `${path}.datasource`, message: `there is no DruidDatasource '${name}' in this namespace`,
-      hint: 'Create it, or write brokers and topic beside datasource.' })
+    problems.push({
+      path: `${path}.datasource`,
+      message: `there is no DruidDatasource '${name}' in this namespace`,
+      hint: 'Create it, or write brokers and topic beside datasource.',
+    })
     return entry
   }
   const topic = options['topic']
   if (topic !== undefined && topic !== kafka.topic) {
-    problems.push({ path: `${path}.topic`, message: `is '${String(topic)}', but the DruidDatasource '${name}' reads '${kafka.topic}'`, hint: 'Leave topic out.' })
+    problems.push({
+      path: `${path}.topic`,
+      message: `is '${String(topic)}', but the DruidDatasource '${name}' reads '${kafka.topic}'`,
+      hint: 'Leave topic out.',
+    })
   }
   return { ...entry, sink: { ...entry['sink'], druid: { brokers: kafka.brokers, topic: kafka.topic, ...options } } }
 }

@@ -22,7 +22,10 @@ const SHOWN_ERRORS = 3
 
 /** The status after a pass. `base` carries what the pass recorded itself (applying, applied, rejected). Pure. */
 export function statusAfter(
-  resource: DruidDatasource, base: DruidDatasourceStatus, result: PassResult, now: number,
+  resource: DruidDatasource,
+  base: DruidDatasourceStatus,
+  result: PassResult,
+  now: number,
 ): DruidDatasourceStatus {
   const generation = resource.metadata.generation ?? 0
   const verdicts = verdictsOf(result, base.unread, now)
@@ -37,7 +40,8 @@ export function statusAfter(
 }
 
 function withDruidView(
-  next: DruidDatasourceStatus, { decision, supervisor }: Extract<PassResult, { kind: 'seen' }>,
+  next: DruidDatasourceStatus,
+  { decision, supervisor }: Extract<PassResult, { kind: 'seen' }>,
 ): DruidDatasourceStatus {
   const { drift: _, state: _s, detailedState: _d, healthy: _h, suspended: _p, lag: _l, ...rest } = next
   const drift = decision.act === 'nothing' ? [...decision.drift] : []
@@ -52,15 +56,24 @@ function withDruidView(
     ...(supervisor.aggregateLag === undefined ? {} : { lag: supervisor.aggregateLag }),
     activeTasks: supervisor.activeTasks,
     publishingTasks: supervisor.publishingTasks,
-    recentErrors: supervisor.recentErrors.slice(-SHOWN_ERRORS).map(({ time, message }) => ({ time, message: message.slice(0, 300) })),
+    recentErrors: supervisor.recentErrors
+      .slice(-SHOWN_ERRORS)
+      .map(({ time, message }) => ({ time, message: message.slice(0, 300) })),
   }
 }
 
 /** One verdict per condition; a condition left out keeps what it said. */
 function verdictsOf(result: PassResult, unread: UnreadPartitions | undefined, now: number): Record<string, Verdict> {
   if (result.kind === 'invalid') {
-    const message = result.problems.map(({ path, message: text, hint }) => `${path}: ${text}.${hint === undefined ? '' : ` ${hint}`}`).join(' ')
-    return { Ready: no('SpecInvalid', message), Reconciling: no('SpecInvalid', ''), Stalled: yes('SpecInvalid', message), Applied: no('SpecInvalid', message) }
+    const message = result.problems
+      .map(({ path, message: text, hint }) => `${path}: ${text}.${hint === undefined ? '' : ` ${hint}`}`)
+      .join(' ')
+    return {
+      Ready: no('SpecInvalid', message),
+      Reconciling: no('SpecInvalid', ''),
+      Stalled: yes('SpecInvalid', message),
+      Applied: no('SpecInvalid', message),
+    }
   }
   if (result.kind === 'unreachable') {
     return {
@@ -70,55 +83,91 @@ function verdictsOf(result: PassResult, unread: UnreadPartitions | undefined, no
       Reachable: no(result.reason, result.message),
     }
   }
-  return { Reachable: yes('Reached', ''), ...verdictsOfDecision(result), Healthy: healthOf(result.supervisor, result.completedTasks, unread, now) }
+  return {
+    Reachable: yes('Reached', ''),
+    ...verdictsOfDecision(result),
+    Healthy: healthOf(result.supervisor, result.completedTasks, unread, now),
+  }
 }
 
 function verdictsOfDecision({ decision, supervisor }: Extract<PassResult, { kind: 'seen' }>): Record<string, Verdict> {
   if (decision.act === 'refuse') {
     const { reason, message } = decision
-    return { Ready: no(reason, message), Reconciling: no(reason, ''), Stalled: yes(reason, message), Applied: no(reason, message) }
+    return {
+      Ready: no(reason, message),
+      Reconciling: no(reason, ''),
+      Stalled: yes(reason, message),
+      Applied: no(reason, message),
+    }
   }
   const rejected = decision.act === 'nothing' ? decision.rejected : undefined
   if (rejected !== undefined) {
     const runs = supervisor === undefined ? 'nothing runs' : 'the last good specification goes on'
     const message = `Druid refused the specification (${runs}): ${rejected}`
-    return { Ready: no('Rejected', message), Reconciling: no('Rejected', ''), Stalled: yes('Rejected', message), Applied: no('Rejected', message) }
+    return {
+      Ready: no('Rejected', message),
+      Reconciling: no('Rejected', ''),
+      Stalled: yes('Rejected', message),
+      Applied: no('Rejected', message),
+    }
   }
   const drift = decision.act === 'nothing' ? decision.drift : []
   const drifted = drift.length > 0 ? yes('ChangedByOthers', `differs at ${drift.join(', ')}`) : no('AsWritten', '')
   if (!supervisor) {
-    return { Ready: no('NoSupervisor', 'Druid has no such supervisor'), Reconciling: yes('NoSupervisor', ''), Stalled: no('Progressing', ''), Drifted: drifted }
+    return {
+      Ready: no('NoSupervisor', 'Druid has no such supervisor'),
+      Reconciling: yes('NoSupervisor', ''),
+      Stalled: no('Progressing', ''),
+      Drifted: drifted,
+    }
   }
   const ready = supervisor.suspended ? 'Suspended' : 'Running'
   return {
     Ready: yes(ready, `supervisor ${supervisor.detailedState}`),
-    Reconciling: no('UpToDate', ''), Stalled: no('UpToDate', ''),
-    Applied: yes('Accepted', 'Druid runs this specification'), Drifted: drifted,
+    Reconciling: no('UpToDate', ''),
+    Stalled: no('UpToDate', ''),
+    Applied: yes('Accepted', 'Druid runs this specification'),
+    Drifted: drifted,
   }
 }
 
 /** Keeps the time of a condition whose status has not changed. */
 function mergeConditions(
-  known: readonly Condition[], verdicts: Readonly<Record<string, Verdict>>, observedGeneration: number, now: number,
+  known: readonly Condition[],
+  verdicts: Readonly<Record<string, Verdict>>,
+  observedGeneration: number,
+  now: number,
 ): Condition[] {
   const kept = known.filter(({ type }) => !(type in verdicts))
   const fresh = Object.entries(verdicts).map(([type, verdict]) => {
     const before = known.find((condition) => condition.type === type)
     const lastTransitionTime = before?.status === verdict.status ? before.lastTransitionTime : isoSeconds(now)
-    return { type, ...verdict, message: verdict.message.slice(0, MESSAGE_LIMIT), observedGeneration, lastTransitionTime }
+    return {
+      type,
+      ...verdict,
+      message: verdict.message.slice(0, MESSAGE_LIMIT),
+      observedGeneration,
+      lastTransitionTime,
+    }
   })
   return [...kept, ...fresh].sort((a, b) => ORDER.indexOf(a.type) - ORDER.indexOf(b.type))
 }
 
 const ORDER = ['Ready', 'Reconciling', 'Stalled', 'Reachable', 'Applied', 'Healthy', 'Drifted']
 
-function yes(reason: string, message: string): Verdict { return { status: 'True', reason, message } }
+function yes(reason: string, message: string): Verdict {
+  return { status: 'True', reason, message }
+}
 
-function no(reason: string, message: string): Verdict { return { status: 'False', reason, message } }
+function no(reason: string, message: string): Verdict {
+  return { status: 'False', reason, message }
+}
 
 /** The merge patch from one status to the other: members that are gone become null. */
 export function statusPatch(from: DruidDatasourceStatus, to: DruidDatasourceStatus): Record<string, unknown> {
-  const gone = Object.keys(from).filter((key) => !(key in to)).map((key) => [key, null])
+  const gone = Object.keys(from)
+    .filter((key) => !(key in to))
+    .map((key) => [key, null])
   return { ...Object.fromEntries(gone), ...to }
 }
 

@@ -42,7 +42,10 @@ export function desiredSupervisor(resource: DruidDatasource): DesiredSupervisor 
   }
   const text = canonicalJson(body)
   return {
-    id, owner, topic: spec.kafka.topic, suspended,
+    id,
+    owner,
+    topic: spec.kafka.topic,
+    suspended,
     spec: parseObject(canonicalJson({ ...body, suspended })),
     hash: createHash('sha256').update(text).digest('hex').slice(0, 16),
   }

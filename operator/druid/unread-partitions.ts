@@ -13,19 +13,29 @@ export interface UnreadPartitions {
 const PATIENCE_MS = 30_000
 
 /**
- * What the next status says of partitions without a reader. A supervisor whose update comes while its tasks are starting
- * takes over one that reads only some partitions of its group, and is content with it until `taskDuration` is over (seen on
+ * What the next status says of partitions without a reader. A supervisor whose update comes while its tasks are
+ * starting takes over one that reads only some partitions of its group, and is content with it until `taskDuration`
+ * is over (seen on
  * 33.0.0 after a change of taskCount); partitions added to the topic wait as long.
  */
-export function unreadAfter(before: UnreadPartitions | undefined, supervisor: SupervisorStatus | undefined, now: number): UnreadPartitions | undefined {
+export function unreadAfter(
+  before: UnreadPartitions | undefined,
+  supervisor: SupervisorStatus | undefined,
+  now: number,
+): UnreadPartitions | undefined {
   if (!supervisor || supervisor.suspended || supervisor.unread.length === 0) return undefined
   return { ...before, partitions: [...supervisor.unread], since: before?.since ?? isoSeconds(now) }
 }
 
 /** True when it will not pass by itself. */
-export function isStuck({ since }: UnreadPartitions, now: number): boolean { return now - Date.parse(since) >= PATIENCE_MS }
+export function isStuck({ since }: UnreadPartitions, now: number): boolean {
+  return now - Date.parse(since) >= PATIENCE_MS
+}
 
-/** True when tasks should be told to publish and end, so that new ones are dealt all partitions; again after a while. */
+/**
+ * True when tasks should be told to publish and end, so that new ones are dealt all partitions; again after a
+ * while.
+ */
 export function wantsHandOff(unread: UnreadPartitions, now: number): boolean {
   return isStuck(unread, now) && now - Date.parse(unread.handedOff ?? unread.since) >= PATIENCE_MS
 }

@@ -2,29 +2,64 @@ import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { DruidDatasource, DruidDatasourceSpec } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
 
-export interface SpecProblem { path: string; message: string; hint?: string }
+export interface SpecProblem {
+  path: string
+  message: string
+  hint?: string
+}
 
 /**
  * Consumer properties that cannot make Druid load classes, read files or talk to another host
  * (the class of CVE-2023-25194): no JAAS, no stores, no interceptors, no config providers.
  */
 const CONSUMER_PROPERTIES: readonly string[] = [
-  'client.id', 'client.rack', 'connections.max.idle.ms', 'default.api.timeout.ms', 'fetch.max.bytes',
-  'fetch.max.wait.ms', 'fetch.min.bytes', 'max.partition.fetch.bytes', 'max.poll.records', 'receive.buffer.bytes',
-  'reconnect.backoff.max.ms', 'reconnect.backoff.ms', 'request.timeout.ms', 'retry.backoff.ms', 'security.protocol',
-  'send.buffer.bytes', 'session.timeout.ms',
+  'client.id',
+  'client.rack',
+  'connections.max.idle.ms',
+  'default.api.timeout.ms',
+  'fetch.max.bytes',
+  'fetch.max.wait.ms',
+  'fetch.min.bytes',
+  'max.partition.fetch.bytes',
+  'max.poll.records',
+  'receive.buffer.bytes',
+  'reconnect.backoff.max.ms',
+  'reconnect.backoff.ms',
+  'request.timeout.ms',
+  'retry.backoff.ms',
+  'security.protocol',
+  'send.buffer.bytes',
+  'session.timeout.ms',
 ]
 
 /** Druid takes unknown names with a 200 and ignores them, so a typing mistake would stay silent. */
 const TUNING_NUMBERS: readonly string[] = [
-  'maxRowsInMemory', 'maxBytesInMemory', 'maxRowsPerSegment', 'maxTotalRows', 'maxPendingPersists',
-  'handoffConditionTimeout', 'workerThreads', 'chatRetries', 'maxParseExceptions', 'maxSavedParseExceptions',
-  'numPersistThreads', 'maxColumnsToMerge',
+  'maxRowsInMemory',
+  'maxBytesInMemory',
+  'maxRowsPerSegment',
+  'maxTotalRows',
+  'maxPendingPersists',
+  'handoffConditionTimeout',
+  'workerThreads',
+  'chatRetries',
+  'maxParseExceptions',
+  'maxSavedParseExceptions',
+  'numPersistThreads',
+  'maxColumnsToMerge',
 ]
 const TUNING_OTHERS: readonly string[] = [
-  'intermediatePersistPeriod', 'intermediateHandoffPeriod', 'indexSpec', 'indexSpecForIntermediatePersists',
-  'reportParseExceptions', 'logParseExceptions', 'httpTimeout', 'shutdownTimeout', 'offsetFetchPeriod',
-  'releaseLocksOnHandoff', 'skipBytesInMemoryOverheadCheck', 'appendableIndexSpec',
+  'intermediatePersistPeriod',
+  'intermediateHandoffPeriod',
+  'indexSpec',
+  'indexSpecForIntermediatePersists',
+  'reportParseExceptions',
+  'logParseExceptions',
+  'httpTimeout',
+  'shutdownTimeout',
+  'offsetFetchPeriod',
+  'releaseLocksOnHandoff',
+  'skipBytesInMemoryOverheadCheck',
+  'appendableIndexSpec',
 ]
 
 /** Shortest `taskDuration`: below a minute every task of Druid 33 dies at once. */
@@ -47,22 +82,39 @@ export function specProblems(resource: DruidDatasource): SpecProblem[] {
 /** Druid's own rules for identifiers, and nothing that a URL path could read as something else. */
 function nameProblems(name: string): SpecProblem[] {
   if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) return []
-  return [{ path: 'spec.dataSource', message: `'${name}' is no datasource name`,
-    hint: 'Use letters, digits, "_", "-" and ".", at most 128, not starting with "." or "-".' }]
+  return [
+    {
+      path: 'spec.dataSource',
+      message: `'${name}' is no datasource name`,
+      hint: 'Use letters, digits, "_", "-" and ".", at most 128, not starting with "." or "-".',
+    },
+  ]
 }
 
 /** Druid answers 200 to brokers without a port and then never starts a task. */
 function brokerProblems(brokers: string): SpecProblem[] {
-  return brokers.split(',')
+  return brokers
+    .split(',')
     .filter((broker) => !/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(broker))
-    .map((broker) => ({ path: 'spec.kafka.brokers', message: `'${broker}' is no broker address`,
-      hint: 'Write host:port, several separated by commas without spaces.' }))
+    .map((broker) => ({
+      path: 'spec.kafka.brokers',
+      message: `'${broker}' is no broker address`,
+      hint: 'Write host:port, several separated by commas without spaces.',
+    }))
 }
 
-function allowedNames(path: string, values: Readonly<Record<string, unknown>>, allowed: readonly string[]): SpecProblem[] {
-  return Object.keys(values).filter((name) => !allowed.includes(name)).map((name) => ({
-    path: `${path}[${name}]`, message: `'${name}' is not allowed`, hint: `Allowed are ${allowed.join(', ')}.`,
-  }))
+function allowedNames(
+  path: string,
+  values: Readonly<Record<string, unknown>>,
+  allowed: readonly string[],
+): SpecProblem[] {
+  return Object.keys(values)
+    .filter((name) => !allowed.includes(name))
+    .map((name) => ({
+      path: `${path}[${name}]`,
+      message: `'${name}' is not allowed`,
+      hint: `Allowed are ${allowed.join(', ')}.`,
+    }))
 }
 
 function tuningProblems(tuning: Readonly<Record<string, unknown>>): SpecProblem[] {
@@ -71,19 +123,32 @@ function tuningProblems(tuning: Readonly<Record<string, unknown>>): SpecProblem[
     const value = tuning[name]
     const least = name === 'maxColumnsToMerge' ? -1 : name === 'workerThreads' || name === 'numPersistThreads' ? 1 : 0
     if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least)) continue
-    problems.push({ path: `spec.tuning.${name}`, message: `${JSON.stringify(value)} is no whole number of at least ${least}` })
+    problems.push({
+      path: `spec.tuning.${name}`,
+      message: `${JSON.stringify(value)} is no whole number of at least ${least}`,
+    })
   }
   return problems
 }
 
 function durationProblems(spec: DruidDatasourceSpec): SpecProblem[] {
-  const { taskDuration, completionTimeout, startDelay, period, lateMessageRejectionPeriod, earlyMessageRejectionPeriod } = spec.ingestion ?? {}
+  const {
+    taskDuration,
+    completionTimeout,
+    startDelay,
+    period,
+    lateMessageRejectionPeriod,
+    earlyMessageRejectionPeriod,
+  } = spec.ingestion ?? {}
   const durations: Readonly<Record<string, string | undefined>> = {
-    'spec.ingestion.taskDuration': taskDuration, 'spec.ingestion.completionTimeout': completionTimeout,
-    'spec.ingestion.startDelay': startDelay, 'spec.ingestion.period': period,
+    'spec.ingestion.taskDuration': taskDuration,
+    'spec.ingestion.completionTimeout': completionTimeout,
+    'spec.ingestion.startDelay': startDelay,
+    'spec.ingestion.period': period,
     'spec.ingestion.lateMessageRejectionPeriod': lateMessageRejectionPeriod,
     'spec.ingestion.earlyMessageRejectionPeriod': earlyMessageRejectionPeriod,
-    'spec.deletionTimeout': spec.deletionTimeout, 'spec.syncInterval': spec.syncInterval,
+    'spec.deletionTimeout': spec.deletionTimeout,
+    'spec.syncInterval': spec.syncInterval,
   }
   const problems: SpecProblem[] = []
   for (const [path, text] of Object.entries(durations)) {
@@ -100,7 +165,10 @@ function durationProblems(spec: DruidDatasourceSpec): SpecProblem[] {
 
 function ingestionProblems({ taskCount, replicas }: NonNullable<DruidDatasourceSpec['ingestion']>): SpecProblem[] {
   const problems: SpecProblem[] = []
-  for (const [path, value] of [['taskCount', taskCount], ['replicas', replicas]] as const) {
+  for (const [path, value] of [
+    ['taskCount', taskCount],
+    ['replicas', replicas],
+  ] as const) {
     if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) continue
     problems.push({ path: `spec.ingestion.${path}`, message: `${value} is no whole number of at least 1` })
   }
@@ -119,7 +187,10 @@ function columnProblems(spec: DruidDatasourceSpec): SpecProblem[] {
   spec.metrics?.forEach((metric, index) => {
     check(metric['name'], `spec.metrics[${index}].name`)
     if (metric['type'] !== 'javascript') return
-    problems.push({ path: `spec.metrics[${index}].type`, message: 'javascript would run code inside Druid and is not allowed' })
+    problems.push({
+      path: `spec.metrics[${index}].type`,
+      message: 'javascript would run code inside Druid and is not allowed',
+    })
   })
   return problems
 }

@@ -1,17 +1,28 @@
 import type { Condition } from './objects.ts'
 import { isoSeconds } from './events.ts'
 
-export interface Fact { type: string; status: 'True' | 'False' | 'Unknown'; reason: string; message: string }
+export interface Fact {
+  type: string
+  status: 'True' | 'False' | 'Unknown'
+  reason: string
+  message: string
+}
 
 /** The conditions with these facts: the time of a condition moves only when its status does. */
 export function withConditions(
-  before: readonly Condition[], facts: readonly Fact[], at: { generation: number; now: number },
+  before: readonly Condition[],
+  facts: readonly Fact[],
+  at: { generation: number; now: number },
 ): Condition[] {
   const after = before.filter((condition) => !facts.some((fact) => fact.type === condition.type))
   for (const fact of facts) {
     const known = before.find((condition) => condition.type === fact.type)
     after.push({
-      type: fact.type, status: fact.status, reason: fact.reason, message: fact.message, observedGeneration: at.generation,
+      type: fact.type,
+      status: fact.status,
+      reason: fact.reason,
+      message: fact.message,
+      observedGeneration: at.generation,
       lastTransitionTime: known?.status === fact.status ? known.lastTransitionTime : isoSeconds(at.now),
     })
   }

@@ -21,7 +21,13 @@ const FORGET_MS = 30 * 60_000
 const REMEMBERED = 2_000
 const MESSAGE_LIMIT = 1_024
 
-interface Remembered { name: string; count: number; unwritten: number; firstAt: number; writtenAt: number }
+interface Remembered {
+  name: string
+  count: number
+  unwritten: number
+  firstAt: number
+  writtenAt: number
+}
 
 /**
  * Writes Events, the same (object, reason, message) once with a count. Losing an Event must never hurt a
@@ -63,8 +69,12 @@ export class EventRecorder {
     known.writtenAt = now
     known.count = count
     known.unwritten = 0
-    await this.#kube.patch(kubeEvents, { namespace: about.metadata.namespace ?? 'default', name: known.name },
-      { count, lastTimestamp: isoSeconds(now) })
+    await this.#kube
+      .patch(
+        kubeEvents,
+        { namespace: about.metadata.namespace ?? 'default', name: known.name },
+        { count, lastTimestamp: isoSeconds(now) },
+      )
       .catch((error: unknown) => {
         if (!isNotFound(error)) throw error
         known.writtenAt = now - FORGET_MS // expired on the server: the next one is written anew
@@ -76,13 +86,25 @@ export class EventRecorder {
     const name = `${about.metadata.name.slice(0, 200)}.${this.#rng.id()}`
     this.#remember(key, { name, count: 1, unwritten: 0, firstAt: now, writtenAt: now })
     const event: KubeEvent = {
-      apiVersion: 'v1', kind: 'Event', metadata: { name, namespace },
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name, namespace },
       involvedObject: {
-        apiVersion: about.apiVersion, kind: about.kind, name: about.metadata.name, namespace, uid: about.metadata.uid ?? '',
+        apiVersion: about.apiVersion,
+        kind: about.kind,
+        name: about.metadata.name,
+        namespace,
+        uid: about.metadata.uid ?? '',
       },
-      type: note.type, reason: note.reason, message: note.message, count: 1,
-      firstTimestamp: isoSeconds(now), lastTimestamp: isoSeconds(now),
-      source: { component: COMPONENT }, reportingComponent: COMPONENT, reportingInstance: this.#instance,
+      type: note.type,
+      reason: note.reason,
+      message: note.message,
+      count: 1,
+      firstTimestamp: isoSeconds(now),
+      lastTimestamp: isoSeconds(now),
+      source: { component: COMPONENT },
+      reportingComponent: COMPONENT,
+      reportingInstance: this.#instance,
     }
     await this.#kube.create(kubeEvents, event)
   }

@@ -12,7 +12,11 @@ export interface Kube {
    * Reports changes after `resourceVersion` to `onEvent`, in order. `ended` settles once, with the reason, when
    * the server ends the stream (routine), after 410 Gone (list again), on failure, or after stop().
    */
-  watch<T extends KubeObject>(resource: ResourceType<T>, options: WatchOptions, onEvent: (event: WatchEvent<T>) => void): Watch
+  watch<T extends KubeObject>(
+    resource: ResourceType<T>,
+    options: WatchOptions,
+    onEvent: (event: WatchEvent<T>) => void,
+  ): Watch
   create<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T>
   /** JSON merge patch of everything but the status; put `metadata.resourceVersion` in it for optimistic locking. */
   patch<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T>
@@ -24,7 +28,10 @@ export interface Kube {
   delete<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, options?: DeleteOptions): Promise<void>
 }
 
-export interface ObjectRef { namespace: string; name: string }
+export interface ObjectRef {
+  namespace: string
+  name: string
+}
 
 export interface Scope {
   /** Absent: every namespace. */
@@ -32,9 +39,14 @@ export interface Scope {
   labelSelector?: string
 }
 
-export interface ObjectList<T> { items: T[]; resourceVersion: string }
+export interface ObjectList<T> {
+  items: T[]
+  resourceVersion: string
+}
 
-export interface WatchOptions extends Scope { resourceVersion: string }
+export interface WatchOptions extends Scope {
+  resourceVersion: string
+}
 
 export type WatchEvent<T> =
   | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }

@@ -70,9 +70,14 @@ export interface Secret extends KubeObject {
   data?: Record<string, string>
 }
 
-export interface Service extends KubeObject { spec: Record<string, unknown> }
+export interface Service extends KubeObject {
+  spec: Record<string, unknown>
+}
 
-export interface ControllerRevision extends KubeObject { revision: number; data: unknown }
+export interface ControllerRevision extends KubeObject {
+  revision: number
+  data: unknown
+}
 
 export interface Lease extends KubeObject {
   spec: {

@@ -15,9 +15,18 @@ export const pods: ResourceType<Pod> = { group: '', version: 'v1', plural: 'pods
 export const secrets: ResourceType<Secret> = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
 export const services: ResourceType<Service> = { group: '', version: 'v1', plural: 'services', kind: 'Service' }
 export const kubeEvents: ResourceType<KubeEvent> = { group: '', version: 'v1', plural: 'events', kind: 'Event' }
-export const leases: ResourceType<Lease> = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease' }
-export const controllerRevisions: ResourceType<ControllerRevision> =
-  { group: 'apps', version: 'v1', plural: 'controllerrevisions', kind: 'ControllerRevision' }
+export const leases: ResourceType<Lease> = {
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  plural: 'leases',
+  kind: 'Lease',
+}
+export const controllerRevisions: ResourceType<ControllerRevision> = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'controllerrevisions',
+  kind: 'ControllerRevision',
+}
 
 export function apiVersionOf(resource: ResourceType<KubeObject>): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`

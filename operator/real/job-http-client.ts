@@ -7,7 +7,11 @@ const TIMEOUT_MS = 5_000
 /** A coordinator runs its user's image: what it answers is not trusted to be small. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
-export interface JobRequest { method: 'GET' | 'PUT' | 'POST' | 'DELETE'; path: string; body?: string }
+export interface JobRequest {
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  path: string
+  body?: string
+}
 
 /** How requests travel: over undici, or under virtual time. Rejects with whatever kept the answer away. */
 export interface JobTransport {
@@ -19,9 +23,13 @@ export interface JobTransport {
 export class JobHttpClient implements JobClient {
   readonly #transport: JobTransport
 
-  constructor(transport: JobTransport = undiciTransport()) { this.#transport = transport }
+  constructor(transport: JobTransport = undiciTransport()) {
+    this.#transport = transport
+  }
 
-  async close(): Promise<void> { await this.#transport.close() }
+  async close(): Promise<void> {
+    await this.#transport.close()
+  }
 
   async report(at: JobEndpoint): Promise<JobReport> {
     return this.#expect<JobReport>(await this.#call(at, 'GET', '/v1/job'))
@@ -47,30 +55,57 @@ export class JobHttpClient implements JobClient {
 
   #expect<T>(answer: Answer): T {
     if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.text) as T
-    throw new MillraceError('COORDINATOR_REFUSED', `${answer.what} was refused (${answer.status}): ${answer.text.slice(0, 500)}`, {
-      domain: 'platform', retriable: answer.status >= 500 || answer.status === 401 || answer.status === 409,
-    })
+    throw new MillraceError(
+      'COORDINATOR_REFUSED',
+      `${answer.what} was refused (${answer.status}): ${answer.text.slice(0, 500)}`,
+      {
+        domain: 'platform',
+        retriable: answer.status >= 500 || answer.status === 401 || answer.status === 409,
+      },
+    )
   }
 
   async #call(at: JobEndpoint, method: JobRequest['method'], path: string, body?: unknown): Promise<Answer> {
     const what = `${method} ${urlOf(at, path)}`
     try {
-      return { what, ...await this.#transport.send(at, { method, path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }) }
+      return {
+        what,
+        ...(await this.#transport.send(at, {
+          method,
+          path,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        })),
+      }
     } catch (cause) {
-      throw new MillraceError('COORDINATOR_UNREACHABLE', `${what} got no answer`, { domain: 'platform', retriable: true, cause })
+      throw new MillraceError('COORDINATOR_UNREACHABLE', `${what} got no answer`, {
+        domain: 'platform',
+        retriable: true,
+        cause,
+      })
     }
   }
 }
 
-interface Answer { what: string; status: number; text: string }
+interface Answer {
+  what: string
+  status: number
+  text: string
+}
 
 function undiciTransport(): JobTransport {
   const agent = new Agent({ connect: { timeout: 2_000 }, keepAliveTimeout: 20_000, maxResponseSize: MAX_ANSWER_BYTES })
   return {
     async send(at, { method, path, body }) {
       const answer = await request(urlOf(at, path), {
-        method, dispatcher: agent, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS,
-        headers: { authorization: `Bearer ${at.token}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        method,
+        dispatcher: agent,
+        headersTimeout: TIMEOUT_MS,
+        bodyTimeout: TIMEOUT_MS,
+        headers: {
+          authorization: `Bearer ${at.token}`,
+          accept: 'application/json',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
         ...(body === undefined ? {} : { body }),
       })
       return { status: answer.statusCode, text: await answer.body.text() }

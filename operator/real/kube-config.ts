@@ -29,16 +29,22 @@ export function kubeConnectionFromText(text: string): Promise<KubeConnection> {
 async function connectionOf(config: KubeConfig): Promise<KubeConnection> {
   const cluster = config.getCurrentCluster()
   if (cluster === null) {
-    throw new MillraceError('KUBE_CONFIG_MISSING', 'no cluster is configured', { domain: 'user', hint: 'Name a kubeconfig with --kubeconfig or KUBECONFIG.' })
+    throw new MillraceError('KUBE_CONFIG_MISSING', 'no cluster is configured', {
+      domain: 'user',
+      hint: 'Name a kubeconfig with --kubeconfig or KUBECONFIG.',
+    })
   }
   const options: RequestOptions = {}
   await config.applyToHTTPSOptions(options)
   const { ca, cert, key, rejectUnauthorized } = options
   const agent = new Agent({
-    connections: 32, keepAliveTimeout: 30_000,
+    connections: 32,
+    keepAliveTimeout: 30_000,
     connect: {
       timeout: 10_000,
-      ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }),
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
       ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
       ...(cluster.tlsServerName === undefined ? {} : { servername: cluster.tlsServerName }),
     },
@@ -53,6 +59,7 @@ async function headersOf(config: KubeConfig): Promise<Record<string, string>> {
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     if (typeof value === 'string') headers[name] = value
   }
-  if (typeof options.auth === 'string') headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`
+  if (typeof options.auth === 'string')
+    headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`
   return headers
 }

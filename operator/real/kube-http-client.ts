@@ -1,6 +1,16 @@
 import { request } from 'undici'
 import { KubeError } from '../kube/errors.ts'
-import type { DeleteOptions, Kube, MergePatch, ObjectList, ObjectRef, Scope, Watch, WatchEvent, WatchOptions } from '../kube/kube.ts'
+import type {
+  DeleteOptions,
+  Kube,
+  MergePatch,
+  ObjectList,
+  ObjectRef,
+  Scope,
+  Watch,
+  WatchEvent,
+  WatchOptions,
+} from '../kube/kube.ts'
 import type { KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import { apiVersionOf } from '../kube/resource-type.ts'
@@ -15,9 +25,13 @@ const FIELD_MANAGER = 'millrace-operator'
 export class KubeHttpClient implements Kube {
   readonly #connection: KubeConnection
 
-  constructor(connection: KubeConnection) { this.#connection = connection }
+  constructor(connection: KubeConnection) {
+    this.#connection = connection
+  }
 
-  async close(): Promise<void> { await this.#connection.agent.destroy() }
+  async close(): Promise<void> {
+    await this.#connection.agent.destroy()
+  }
 
   get<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): Promise<T> {
     return this.#call<T>('GET', objectPath(resource, ref))
@@ -28,8 +42,11 @@ export class KubeHttpClient implements Kube {
     const items: T[] = []
     let continueAt: string | undefined
     for (;;) {
-      const page = await this.#call<{ items: T[]; metadata: { resourceVersion: string; continue?: string } }>('GET',
-        collectionPath(resource, scope.namespace) + query({ limit: String(PAGE), labelSelector: scope.labelSelector, continue: continueAt }))
+      const page = await this.#call<{ items: T[]; metadata: { resourceVersion: string; continue?: string } }>(
+        'GET',
+        collectionPath(resource, scope.namespace) +
+          query({ limit: String(PAGE), labelSelector: scope.labelSelector, continue: continueAt }),
+      )
       // items of a list carry no kind of their own
       for (const item of page.items) items.push({ ...item, apiVersion: apiVersionOf(resource), kind: resource.kind })
       continueAt = page.metadata.continue === '' ? undefined : page.metadata.continue
@@ -37,51 +54,108 @@ export class KubeHttpClient implements Kube {
     }
   }
 
-  watch<T extends KubeObject>(resource: ResourceType<T>, options: WatchOptions, onEvent: (event: WatchEvent<T>) => void): Watch {
+  watch<T extends KubeObject>(
+    resource: ResourceType<T>,
+    options: WatchOptions,
+    onEvent: (event: WatchEvent<T>) => void,
+  ): Watch {
     const path = collectionPath(resource, options.namespace)
-    return startWatch(this.#connection, (timeoutSeconds) => path + query({
-      watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds: String(timeoutSeconds),
-      resourceVersion: options.resourceVersion, labelSelector: options.labelSelector,
-    }), onEvent)
+    return startWatch(
+      this.#connection,
+      (timeoutSeconds) =>
+        path +
+        query({
+          watch: 'true',
+          allowWatchBookmarks: 'true',
+          timeoutSeconds: String(timeoutSeconds),
+          resourceVersion: options.resourceVersion,
+          labelSelector: options.labelSelector,
+        }),
+      onEvent,
+    )
   }
 
   create<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> {
-    return this.#call<T>('POST', collectionPath(resource, object.metadata.namespace) + query({ fieldManager: FIELD_MANAGER }), object)
+    return this.#call<T>(
+      'POST',
+      collectionPath(resource, object.metadata.namespace) + query({ fieldManager: FIELD_MANAGER }),
+      object,
+    )
   }
 
   patch<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> {
-    return this.#call<T>('PATCH', objectPath(resource, ref) + query({ fieldManager: FIELD_MANAGER }), patch, 'application/merge-patch+json')
+    return this.#call<T>(
+      'PATCH',
+      objectPath(resource, ref) + query({ fieldManager: FIELD_MANAGER }),
+      patch,
+      'application/merge-patch+json',
+    )
   }
 
   patchStatus<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> {
-    return this.#call<T>('PATCH', `${objectPath(resource, ref)}/status${query({ fieldManager: FIELD_MANAGER })}`, patch, 'application/merge-patch+json')
+    return this.#call<T>(
+      'PATCH',
+      `${objectPath(resource, ref)}/status${query({ fieldManager: FIELD_MANAGER })}`,
+      patch,
+      'application/merge-patch+json',
+    )
   }
 
   apply<T extends KubeObject>(resource: ResourceType<T>, object: T, fieldManager: string): Promise<T> {
     const { namespace = '', name } = object.metadata
-    return this.#call<T>('PATCH', objectPath(resource, { namespace, name }) + query({ fieldManager, force: 'true' }), object, 'application/apply-patch+yaml')
+    return this.#call<T>(
+      'PATCH',
+      objectPath(resource, { namespace, name }) + query({ fieldManager, force: 'true' }),
+      object,
+      'application/apply-patch+yaml',
+    )
   }
 
-  async delete<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
-    await this.#call('DELETE', objectPath(resource, ref), { kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy: 'Background', ...options })
+  async delete<T extends KubeObject>(
+    resource: ResourceType<T>,
+    ref: ObjectRef,
+    options: DeleteOptions = {},
+  ): Promise<void> {
+    await this.#call('DELETE', objectPath(resource, ref), {
+      kind: 'DeleteOptions',
+      apiVersion: 'v1',
+      propagationPolicy: 'Background',
+      ...options,
+    })
   }
 
-  async #call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown, contentType = 'application/json'): Promise<T> {
+  async #call<T>(
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    contentType = 'application/json',
+  ): Promise<T> {
     const what = `${method} ${path.split('?')[0] ?? path}`
     let status: number
     let text: string
     let retryAfter: string | string[] | undefined
     try {
       const answer = await request(this.#connection.server + path, {
-        method, dispatcher: this.#connection.agent, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS,
-        headers: { accept: 'application/json', ...await this.#connection.headers(), ...(body === undefined ? {} : { 'content-type': contentType }) },
+        method,
+        dispatcher: this.#connection.agent,
+        headersTimeout: TIMEOUT_MS,
+        bodyTimeout: TIMEOUT_MS,
+        headers: {
+          accept: 'application/json',
+          ...(await this.#connection.headers()),
+          ...(body === undefined ? {} : { 'content-type': contentType }),
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       status = answer.statusCode
       retryAfter = answer.headers['retry-after']
       text = await answer.body.text()
     } catch (cause) {
-      throw new KubeError(`${what}: the API server at ${this.#connection.server} did not answer`, { status: 0, reason: 'Unreachable', cause })
+      throw new KubeError(`${what}: the API server at ${this.#connection.server} did not answer`, {
+        status: 0,
+        reason: 'Unreachable',
+        cause,
+      })
     }
     if (status >= 200 && status < 300) return parse<T>(text, what)
     throw errorOf(what, status, text, typeof retryAfter === 'string' ? Number(retryAfter) * 1000 : NaN)
@@ -104,7 +178,11 @@ function errorOf(what: string, status: number, text: string, retryAfterMs: numbe
     message = answer.message ?? message
     reason = answer.reason ?? reason
   }
-  return new KubeError(`${what}: ${message} (${status})`, { status, reason, ...(Number.isFinite(retryAfterMs) ? { retryAfterMs } : {}) })
+  return new KubeError(`${what}: ${message} (${status})`, {
+    status,
+    reason,
+    ...(Number.isFinite(retryAfterMs) ? { retryAfterMs } : {}),
+  })
 }
 
 function collectionPath(resource: ResourceType<KubeObject>, namespace: string | undefined): string {
@@ -117,6 +195,8 @@ function objectPath(resource: ResourceType<KubeObject>, ref: ObjectRef): string 
 }
 
 function query(parameters: Readonly<Record<string, string | undefined>>): string {
-  const given = Object.entries(parameters).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]]))
+  const given = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, value]],
+  )
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`
 }

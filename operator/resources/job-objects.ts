@@ -6,15 +6,26 @@ import { hashOf } from './hash.ts'
 import { CONTROL_PORT, HTTP_PORT } from './job-pod.ts'
 import { jobLabels, JOB_LABEL, ownedBy, ROLE_LABEL } from './labels.ts'
 
-export interface ConfigMap extends KubeObject { data?: Record<string, string>; immutable?: boolean }
+export interface ConfigMap extends KubeObject {
+  data?: Record<string, string>
+  immutable?: boolean
+}
 export const configMaps: ResourceType<ConfigMap> = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
 
-/** The name follows the token: a Secret of a deleted namesake, or of another operator key, is never mistaken for ours. */
-export function tokenSecretName(job: string, token: string): string { return `${job}-token-${hashOf(token)}` }
+/**
+ * The name follows the token: a Secret of a deleted namesake, or of another operator key, is never mistaken for
+ * ours.
+ */
+export function tokenSecretName(job: string, token: string): string {
+  return `${job}-token-${hashOf(token)}`
+}
 
 export function tokenSecret(job: StreamJob, token: string): Secret {
   return {
-    apiVersion: 'v1', kind: 'Secret', type: 'Opaque', immutable: true,
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    immutable: true,
     metadata: metadataOf(job, tokenSecretName(job.metadata.name, token)),
     stringData: { token },
   }
@@ -23,9 +34,12 @@ export function tokenSecret(job: StreamJob, token: string): Secret {
 /** Headless: workers find the coordinator by name, also before it is ready. */
 export function coordinatorService(job: StreamJob): Service {
   return {
-    apiVersion: 'v1', kind: 'Service', metadata: metadataOf(job, coordinatorName(job.metadata.name)),
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadataOf(job, coordinatorName(job.metadata.name)),
     spec: {
-      clusterIP: 'None', publishNotReadyAddresses: true,
+      clusterIP: 'None',
+      publishNotReadyAddresses: true,
       selector: { [JOB_LABEL]: job.metadata.name, [ROLE_LABEL]: 'coordinator' },
       ports: [
         { name: 'control', port: CONTROL_PORT, targetPort: CONTROL_PORT, protocol: 'TCP' },
@@ -35,19 +49,25 @@ export function coordinatorService(job: StreamJob): Service {
   }
 }
 
-export function lastGoodName(job: string): string { return `${job}-last-good` }
+export function lastGoodName(job: string): string {
+  return `${job}-last-good`
+}
 
 /** The newest spec that passed: what goes on running after a bad edit, and after a restart of the operator. */
 export function lastGoodConfigMap(job: StreamJob, spec: StreamJobSpec): ConfigMap {
   return {
-    apiVersion: 'v1', kind: 'ConfigMap', metadata: metadataOf(job, lastGoodName(job.metadata.name)),
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: metadataOf(job, lastGoodName(job.metadata.name)),
     data: { uid: job.metadata.uid ?? '', spec: JSON.stringify(spec) },
   }
 }
 
 function metadataOf(job: StreamJob, name: string): KubeObject['metadata'] {
   return {
-    name, ...(job.metadata.namespace === undefined ? {} : { namespace: job.metadata.namespace }),
-    labels: jobLabels(job.metadata.name, 'coordinator'), ownerReferences: [ownedBy(job)],
+    name,
+    ...(job.metadata.namespace === undefined ? {} : { namespace: job.metadata.namespace }),
+    labels: jobLabels(job.metadata.name, 'coordinator'),
+    ownerReferences: [ownedBy(job)],
   }
 }

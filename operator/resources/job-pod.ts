@@ -57,7 +57,11 @@ export function jobPod(context: PodContext, part: RolePart): Pod {
   const store = mountedStore(storeOf(spec, settings), settings.storeVolume, template)
   // only workers run the user's code
   const modules = mountedModules(part.role === 'worker' ? spec.modules : {})
-  const mounted = { volumes: [...store.volumes, ...modules.volumes], mounts: [...store.mounts, ...modules.mounts], env: modules.env }
+  const mounted = {
+    volumes: [...store.volumes, ...modules.volumes],
+    mounts: [...store.mounts, ...modules.mounts],
+    env: modules.env,
+  }
   const podSpec = {
     terminationGracePeriodSeconds: GRACE_SECONDS,
     ...template.spec,
@@ -75,17 +79,24 @@ export function jobPod(context: PodContext, part: RolePart): Pod {
   }
   const labels = { ...template.labels, ...jobLabels(job.metadata.name, part.role), ...part.labels }
   return {
-    apiVersion: 'v1', kind: 'Pod',
+    apiVersion: 'v1',
+    kind: 'Pod',
     metadata: {
-      name: part.name, ...(job.metadata.namespace === undefined ? {} : { namespace: job.metadata.namespace }),
-      labels, annotations: { ...annotations, [HASH_ANNOTATION]: hashOf({ podSpec, annotations, labels }) },
+      name: part.name,
+      ...(job.metadata.namespace === undefined ? {} : { namespace: job.metadata.namespace }),
+      labels,
+      annotations: { ...annotations, [HASH_ANNOTATION]: hashOf({ podSpec, annotations, labels }) },
       ownerReferences: [ownedBy(job)],
     },
     spec: podSpec,
   }
 }
 
-function container({ job, spec, settings, tokenSecret }: PodContext, part: RolePart, mounted: MountedModules): Record<string, unknown> {
+function container(
+  { job, spec, settings, tokenSecret }: PodContext,
+  part: RolePart,
+  mounted: MountedModules,
+): Record<string, unknown> {
   const template = podTemplateOf(spec.podTemplate).container
   const { envFrom } = template
   return {
@@ -94,18 +105,30 @@ function container({ job, spec, settings, tokenSecret }: PodContext, part: RoleP
     imagePullPolicy: spec.imagePullPolicy ?? settings.imagePullPolicy,
     args: [part.role],
     ...(envFrom === undefined ? {} : { envFrom }),
-    env: [...listOf(template['env']), ...(spec.env ?? []), ...(settings.env ?? []), ...commonEnv(job, spec, settings, tokenSecret), ...mounted.env, ...part.env],
+    env: [
+      ...listOf(template['env']),
+      ...(spec.env ?? []),
+      ...(settings.env ?? []),
+      ...commonEnv(job, spec, settings, tokenSecret),
+      ...mounted.env,
+      ...part.env,
+    ],
     ports: part.ports,
     resources: part.resources,
     readinessProbe: part.readinessProbe,
     volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: TMP_PATH }, ...mounted.mounts],
     securityContext: {
-      allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true, capabilities: { drop: ['ALL'] },
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      capabilities: { drop: ['ALL'] },
     },
   }
 }
 
-function storeOf(spec: StreamJobSpec, settings: PodSettings): string { return spec.checkpoints?.store ?? settings.store }
+function storeOf(spec: StreamJobSpec, settings: PodSettings): string {
+  return spec.checkpoints?.store ?? settings.store
+}
 
 /** Last wins in Kubernetes: ours come after the user's. */
 function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, tokenSecret: string): EnvVar[] {
@@ -132,11 +155,17 @@ const GRACE_SECONDS = 10
 function podSecurity(template: unknown): Record<string, unknown> {
   const wanted = typeof template === 'object' && template !== null ? template : {}
   return {
-    runAsUser: DEFAULT_USER, runAsGroup: DEFAULT_USER, fsGroup: DEFAULT_USER,
+    runAsUser: DEFAULT_USER,
+    runAsGroup: DEFAULT_USER,
+    fsGroup: DEFAULT_USER,
     // else the kubelet would visit every file of the checkpoint volume before each start
-    fsGroupChangePolicy: 'OnRootMismatch', ...wanted,
-    runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' },
+    fsGroupChangePolicy: 'OnRootMismatch',
+    ...wanted,
+    runAsNonRoot: true,
+    seccompProfile: { type: 'RuntimeDefault' },
   }
 }
 
-function listOf(value: unknown): unknown[] { return Array.isArray(value) ? value : [] }
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : []
+}

@@ -15,19 +15,28 @@ export type Role = 'coordinator' | 'worker'
 
 export function jobLabels(job: string, role: Role): Record<string, string> {
   return {
-    [JOB_LABEL]: job, [ROLE_LABEL]: role,
-    'app.kubernetes.io/name': 'millrace', 'app.kubernetes.io/instance': job,
-    'app.kubernetes.io/component': role, 'app.kubernetes.io/managed-by': 'millrace-operator',
+    [JOB_LABEL]: job,
+    [ROLE_LABEL]: role,
+    'app.kubernetes.io/name': 'millrace',
+    'app.kubernetes.io/instance': job,
+    'app.kubernetes.io/component': role,
+    'app.kubernetes.io/managed-by': 'millrace-operator',
   }
 }
 
 export function selectorOf(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(',')
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',')
 }
 
 export function ownedBy(job: StreamJob): OwnerReference {
   return {
-    apiVersion: API_VERSION, kind: 'StreamJob', name: job.metadata.name, uid: job.metadata.uid ?? '',
-    controller: true, blockOwnerDeletion: true,
+    apiVersion: API_VERSION,
+    kind: 'StreamJob',
+    name: job.metadata.name,
+    uid: job.metadata.uid ?? '',
+    controller: true,
+    blockOwnerDeletion: true,
   }
 }

@@ -5,13 +5,17 @@ import { MODULES_VOLUME } from './pod-template.ts'
 import type { MountedVolumes } from './store-volume.ts'
 
 /** What a pod needs so that its modules are there. */
-export interface MountedModules extends MountedVolumes { env: readonly EnvVar[] }
+export interface MountedModules extends MountedVolumes {
+  env: readonly EnvVar[]
+}
 
 /** Modules that lie in ConfigMaps of the job's namespace, mounted as one volume, each in a folder of its name. */
 export function mountedModules(modules: Readonly<Record<string, unknown>> = {}): MountedModules {
   const sources = Object.entries(modules).flatMap(([name, module]) => {
     const { configMap, key } = isFields(module) ? module : {}
-    return configMap === undefined ? [] : [{ configMap: { name: configMap, items: [{ key, path: `${name}/${String(key)}` }] } }]
+    return configMap === undefined
+      ? []
+      : [{ configMap: { name: configMap, items: [{ key, path: `${name}/${String(key)}` }] } }]
   })
   if (sources.length === 0) return { volumes: [], mounts: [], env: [] }
   return {

@@ -3,13 +3,34 @@ import type { Fields, Problem } from '../../runtime/plan/problems.ts'
 
 /** What a podTemplate may say; everything else is refused with its path, never silently dropped. */
 const POD_FIELDS = [
-  'nodeSelector', 'affinity', 'tolerations', 'topologySpreadConstraints', 'priorityClassName', 'schedulerName',
-  'runtimeClassName', 'dnsPolicy', 'dnsConfig', 'hostAliases', 'terminationGracePeriodSeconds', 'volumes',
-  'securityContext', 'containers', 'serviceAccountName',
+  'nodeSelector',
+  'affinity',
+  'tolerations',
+  'topologySpreadConstraints',
+  'priorityClassName',
+  'schedulerName',
+  'runtimeClassName',
+  'dnsPolicy',
+  'dnsConfig',
+  'hostAliases',
+  'terminationGracePeriodSeconds',
+  'volumes',
+  'securityContext',
+  'containers',
+  'serviceAccountName',
 ] as const
 const CONTAINER_FIELDS = ['name', 'env', 'envFrom', 'resources', 'volumeMounts'] as const
 /** Volume kinds that Pod Security "restricted" allows. */
-const VOLUME_KINDS = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret']
+const VOLUME_KINDS = [
+  'configMap',
+  'csi',
+  'downwardAPI',
+  'emptyDir',
+  'ephemeral',
+  'persistentVolumeClaim',
+  'projected',
+  'secret',
+]
 /** Numbers only: who the processes run as. Root is refused. */
 const SECURITY_FIELDS = ['runAsUser', 'runAsGroup', 'fsGroup', 'supplementalGroups', 'fsGroupChangePolicy'] as const
 export const CONTAINER_NAME = 'millrace'
@@ -23,13 +44,18 @@ export interface PodTemplate {
   container: Fields
 }
 
-/** The template's parts that go under the fixed fields. Unknown or forbidden ones were refused by podTemplateProblems. */
+/**
+ * The template's parts that go under the fixed fields. Unknown or forbidden ones were refused by
+ * podTemplateProblems.
+ */
 export function podTemplateOf(template: unknown): PodTemplate {
   const { metadata, spec } = fieldsOf(template)
   const { containers, ...rest } = fieldsOf(spec)
   return {
-    labels: texts(fieldsOf(metadata)['labels']), annotations: texts(fieldsOf(metadata)['annotations']),
-    spec: rest, container: Array.isArray(containers) ? fieldsOf(containers[0]) : {},
+    labels: texts(fieldsOf(metadata)['labels']),
+    annotations: texts(fieldsOf(metadata)['annotations']),
+    spec: rest,
+    container: Array.isArray(containers) ? fieldsOf(containers[0]) : {},
   }
 }
 
@@ -47,7 +73,8 @@ function podTemplateProblems(template: unknown): Problem[] {
   found.push(...unknownFields(metadata, ['labels', 'annotations'], `${path}.metadata`))
   for (const part of ['labels', 'annotations']) {
     for (const name of Object.keys(fieldsOf(metadata[part]))) {
-      if (OURS.test(name) || RESERVED_LABELS.test(name)) found.push(problem('POD_FIELD_FORBIDDEN', join(`${path}.metadata.${part}`, name), 'is set by the operator'))
+      if (OURS.test(name) || RESERVED_LABELS.test(name))
+        found.push(problem('POD_FIELD_FORBIDDEN', join(`${path}.metadata.${part}`, name), 'is set by the operator'))
     }
   }
   const spec = fieldsOf(template['spec'])
@@ -64,13 +91,24 @@ function containerProblems(containers: unknown, path: string): Problem[] {
     return [problem('POD_FIELD_FORBIDDEN', path, `may hold one container, named "${CONTAINER_NAME}"`)]
   }
   const container = fieldsOf(containers[0])
-  return [...unknownFields(container, CONTAINER_FIELDS, `${path}[0]`), ...envProblems(container['env'], `${path}[0].env`)]
+  return [
+    ...unknownFields(container, CONTAINER_FIELDS, `${path}[0]`),
+    ...envProblems(container['env'], `${path}[0].env`),
+  ]
 }
 
 function securityProblems(context: unknown, path: string): Problem[] {
   const fields = fieldsOf(context)
   const found = unknownFields(fields, SECURITY_FIELDS, path)
-  if (fields['runAsUser'] === 0) found.push(problem('POD_FIELD_FORBIDDEN', `${path}.runAsUser`, 'is 0 (root)', 'Pod Security "restricted" demands another user'))
+  if (fields['runAsUser'] === 0)
+    found.push(
+      problem(
+        'POD_FIELD_FORBIDDEN',
+        `${path}.runAsUser`,
+        'is 0 (root)',
+        'Pod Security "restricted" demands another user',
+      ),
+    )
   return found
 }
 
@@ -79,9 +117,18 @@ function volumeProblems(volumes: unknown, path: string): Problem[] {
   return volumes.flatMap((volume: unknown, index) => {
     const { name, ...kinds } = fieldsOf(volume)
     const at = join(path, index)
-    if (name === TMP_VOLUME || name === STORE_VOLUME || name === MODULES_VOLUME) return [problem('POD_FIELD_FORBIDDEN', at, `the name "${name}" is taken`)]
-    return Object.keys(kinds).filter((kind) => !VOLUME_KINDS.includes(kind))
-      .map((kind) => problem('POD_FIELD_FORBIDDEN', join(at, kind), 'is not allowed by Pod Security "restricted"', `take one of ${VOLUME_KINDS.join(', ')}`))
+    if (name === TMP_VOLUME || name === STORE_VOLUME || name === MODULES_VOLUME)
+      return [problem('POD_FIELD_FORBIDDEN', at, `the name "${name}" is taken`)]
+    return Object.keys(kinds)
+      .filter((kind) => !VOLUME_KINDS.includes(kind))
+      .map((kind) =>
+        problem(
+          'POD_FIELD_FORBIDDEN',
+          join(at, kind),
+          'is not allowed by Pod Security "restricted"',
+          `take one of ${VOLUME_KINDS.join(', ')}`,
+        ),
+      )
   })
 }
 
@@ -99,16 +146,28 @@ function envProblems(env: unknown, path: string): Problem[] {
 }
 
 function unknownFields(fields: Fields, allowed: readonly string[], path: string): Problem[] {
-  return Object.keys(fields).filter((name) => !allowed.includes(name))
-    .map((name) => problem('POD_FIELD_FORBIDDEN', join(path, name), 'may not be set in a podTemplate', `allowed are ${allowed.join(', ')}`))
+  return Object.keys(fields)
+    .filter((name) => !allowed.includes(name))
+    .map((name) =>
+      problem(
+        'POD_FIELD_FORBIDDEN',
+        join(path, name),
+        'may not be set in a podTemplate',
+        `allowed are ${allowed.join(', ')}`,
+      ),
+    )
 }
 
 function problem(code: string, path: string, message: string, hint?: string): Problem {
   return { code, path, message, ...(hint === undefined ? {} : { hint }) }
 }
 
-function fieldsOf(value: unknown): Fields { return isFields(value) ? value : {} }
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {}
+}
 
 function texts(value: unknown): Record<string, string> {
-  return Object.fromEntries(Object.entries(fieldsOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+  return Object.fromEntries(
+    Object.entries(fieldsOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  )
 }

@@ -10,7 +10,10 @@ export interface StoreVolume {
   path: string
 }
 
-export interface MountedVolumes { volumes: readonly unknown[]; mounts: readonly unknown[] }
+export interface MountedVolumes {
+  volumes: readonly unknown[]
+  mounts: readonly unknown[]
+}
 
 /** The folder that a store names: `file:///folder` or an absolute path, normalized; undefined for anything else. */
 export function storeFolder(store: string): string | undefined {
@@ -25,7 +28,8 @@ export function storeFolder(store: string): string | undefined {
  */
 export function mountedStore(store: string, volume: StoreVolume | undefined, template: PodTemplate): MountedVolumes {
   const folder = storeFolder(store)
-  if (volume === undefined || folder === undefined || !isWithin(folder, volume.path) || isMountedBy(template, folder)) return { volumes: [], mounts: [] }
+  if (volume === undefined || folder === undefined || !isWithin(folder, volume.path) || isMountedBy(template, folder))
+    return { volumes: [], mounts: [] }
   return {
     volumes: [{ name: STORE_VOLUME, persistentVolumeClaim: { claimName: volume.claim } }],
     mounts: [{ name: STORE_VOLUME, mountPath: volume.path }],
@@ -34,10 +38,19 @@ export function mountedStore(store: string, volume: StoreVolume | undefined, tem
 
 function isMountedBy({ container }: PodTemplate, folder: string): boolean {
   const { volumeMounts } = container
-  return Array.isArray(volumeMounts) && volumeMounts.some((mount: { mountPath?: unknown } | null) =>
-    typeof mount?.mountPath === 'string' && isWithin(folder, normalized(mount.mountPath)))
+  return (
+    Array.isArray(volumeMounts) &&
+    volumeMounts.some(
+      (mount: { mountPath?: unknown } | null) =>
+        typeof mount?.mountPath === 'string' && isWithin(folder, normalized(mount.mountPath)),
+    )
+  )
 }
 
-function isWithin(folder: string, parent: string): boolean { return folder === parent || folder.startsWith(`${parent}/`) }
+function isWithin(folder: string, parent: string): boolean {
+  return folder === parent || folder.startsWith(`${parent}/`)
+}
 
-function normalized(path: string): string { return posix.normalize(path).replace(/(.)\/$/, '$1') }
+function normalized(path: string): string {
+  return posix.normalize(path).replace(/(.)\/$/, '$1')
+}

@@ -7,9 +7,14 @@ import type { PodContext } from './job-pod.ts'
 import { CHAIN_LABEL, COORDINATOR_ANNOTATION, SLOT_LABEL } from './labels.ts'
 import { podTemplateOf } from './pod-template.ts'
 
-export interface WorkerRef { chain: string; slot: number }
+export interface WorkerRef {
+  chain: string
+  slot: number
+}
 
-export function workerName(job: string, worker: WorkerRef): string { return `${job}-${subtaskId(worker.chain, worker.slot)}` }
+export function workerName(job: string, worker: WorkerRef): string {
+  return `${job}-${subtaskId(worker.chain, worker.slot)}`
+}
 
 /** The subtask a pod stands for, from its labels; undefined for a coordinator. */
 export function subtaskOf(pod: Pod): SubtaskId | undefined {
@@ -21,9 +26,13 @@ export function subtaskOf(pod: Pod): SubtaskId | undefined {
 export function workerPod(context: PodContext, worker: WorkerRef): Pod {
   const { job, spec } = context
   return jobPod(context, {
-    role: 'worker', name: workerName(job.metadata.name, worker),
+    role: 'worker',
+    name: workerName(job.metadata.name, worker),
     labels: { [CHAIN_LABEL]: worker.chain, [SLOT_LABEL]: String(worker.slot) },
-    env: [{ name: 'MILLRACE_CHAIN', value: worker.chain }, { name: 'MILLRACE_SLOT', value: String(worker.slot) }],
+    env: [
+      { name: 'MILLRACE_CHAIN', value: worker.chain },
+      { name: 'MILLRACE_SLOT', value: String(worker.slot) },
+    ],
     resources: spec.resources ?? containerResources(spec.podTemplate) ?? { requests: { cpu: '100m', memory: '128Mi' } },
     ports: [{ name: 'data', containerPort: DATA_PORT }],
     readinessProbe: { tcpSocket: { port: DATA_PORT }, periodSeconds: 2, timeoutSeconds: 2 },
@@ -36,7 +45,8 @@ export function workerPod(context: PodContext, worker: WorkerRef): Pod {
  */
 export function coordinatorAddress(context: PodContext, coordinator: Pod | undefined): string | undefined {
   const { job, settings } = context
-  if (settings.addressing === 'service') return `${coordinatorName(job.metadata.name)}.${job.metadata.namespace ?? 'default'}.svc:${CONTROL_PORT}`
+  if (settings.addressing === 'service')
+    return `${coordinatorName(job.metadata.name)}.${job.metadata.namespace ?? 'default'}.svc:${CONTROL_PORT}`
   const ip = coordinator?.status?.podIP
   if (ip === undefined || ip === '') return undefined
   return ip.includes(':') ? `[${ip}]:${CONTROL_PORT}` : `${ip}:${CONTROL_PORT}`
@@ -49,7 +59,10 @@ export function withCoordinator(pod: Pod, address: string): Pod {
     metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, [COORDINATOR_ANNOTATION]: address } },
     spec: {
       ...pod.spec,
-      containers: containers.map((one) => ({ ...one, env: [...one.env, { name: 'MILLRACE_COORDINATOR', value: address }] })),
+      containers: containers.map((one) => ({
+        ...one,
+        env: [...one.env, { name: 'MILLRACE_COORDINATOR', value: address }],
+      })),
     },
   }
 }

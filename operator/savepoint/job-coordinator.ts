@@ -20,8 +20,15 @@ export interface SavepointParts {
 }
 
 /** Where the job's coordinator can be asked; undefined while it has no pod with an address. */
-export async function coordinatorOf({ kube, tokenKey }: SavepointParts, job: StreamJob): Promise<JobEndpoint | undefined> {
-  const pod = await unlessNotFound(kube.get(podResource, { namespace: job.metadata.namespace ?? '', name: coordinatorName(job.metadata.name) }))
+export async function coordinatorOf(
+  { kube, tokenKey }: SavepointParts,
+  job: StreamJob,
+): Promise<JobEndpoint | undefined> {
+  const pod = await unlessNotFound(
+    kube.get(podResource, { namespace: job.metadata.namespace ?? '', name: coordinatorName(job.metadata.name) }),
+  )
   const host = pod?.metadata.deletionTimestamp === undefined ? pod?.status?.podIP : undefined
-  return host === undefined || host === '' ? undefined : { host, port: HTTP_PORT, token: jobToken(tokenKey, job.metadata.uid ?? '') }
+  return host === undefined || host === ''
+    ? undefined
+    : { host, port: HTTP_PORT, token: jobToken(tokenKey, job.metadata.uid ?? '') }
 }

@@ -24,32 +24,55 @@ export async function reconcileSavepoint(parts: SavepointParts, ref: ObjectRef):
   const savepoint = await unlessNotFound(parts.kube.get(streamSavepoints, ref))
   if (savepoint === undefined) return {}
   if (savepoint.metadata.deletionTimestamp !== undefined) return releaseSavepoint(parts, savepoint)
-  if (await holdWhenDeleting(parts, savepoint) === 'written') return {} // the write wakes us again
+  if ((await holdWhenDeleting(parts, savepoint)) === 'written') return {} // the write wakes us again
   const { phase } = savepoint.status ?? {}
   if (phase === 'Completed' || phase === 'Failed') return {}
   // The id comes from the uid, so it need not be written before the coordinator is asked: a repeat has the same.
   const id = `ssp-${savepoint.metadata.uid ?? ''}`
-  const next = nextStatus(savepoint, id, await askFor(parts, savepoint, id), { now: parts.clock.now(), store: parts.store })
+  const next = nextStatus(savepoint, id, await askFor(parts, savepoint, id), {
+    now: parts.clock.now(),
+    store: parts.store,
+  })
   await write(parts, savepoint, next)
   return next.phase === 'Completed' || next.phase === 'Failed' ? {} : { requeueAfterMs: POLL_MS }
 }
 
 /** A report comes with the job it is of, since that says where its files are. */
-type Answer = { kind: 'report'; report: SavepointReport; job: StreamJob } | { kind: 'refused'; error: ErrorReport } | { kind: 'notYet'; why: string }
+type Answer =
+  | { kind: 'report'; report: SavepointReport; job: StreamJob }
+  | { kind: 'refused'; error: ErrorReport }
+  | { kind: 'notYet'; why: string }
 
 async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: string): Promise<Answer> {
-  const job = await unlessNotFound(parts.kube.get(streamJobs, { namespace: savepoint.metadata.namespace ?? '', name: savepoint.spec.job }))
-  if (job === undefined) return { kind: 'notYet', why: `There is no StreamJob ${savepoint.spec.job} in this namespace.` }
+  const job = await unlessNotFound(
+    parts.kube.get(streamJobs, { namespace: savepoint.metadata.namespace ?? '', name: savepoint.spec.job }),
+  )
+  if (job === undefined)
+    return { kind: 'notYet', why: `There is no StreamJob ${savepoint.spec.job} in this namespace.` }
   const kept = keptBySuspension(job)
   if (kept !== undefined) return { kind: 'report', report: kept, job }
   const endpoint = await coordinatorOf(parts, job)
-  if (endpoint === undefined) return { kind: 'notYet', why: `The job ${job.metadata.name} has no coordinator (${job.status?.phase ?? 'Pending'}).` }
+  if (endpoint === undefined)
+    return {
+      kind: 'notYet',
+      why: `The job ${job.metadata.name} has no coordinator (${job.status?.phase ?? 'Pending'}).`,
+    }
   try {
     const known = await parts.jobClient.savepoint(endpoint, id)
     if (known !== undefined) return { kind: 'report', report: known, job }
     const { phase } = await parts.jobClient.report(endpoint)
-    if (phase === 'finished') return { kind: 'refused', error: { code: 'JOB_FINISHED', message: `The job ${job.metadata.name} has finished: there is nothing left to go on with.`, domain: 'user', retriable: false } }
-    if (phase !== 'running') return { kind: 'notYet', why: `The job ${job.metadata.name} is ${phase}; the savepoint is taken when it runs.` }
+    if (phase === 'finished')
+      return {
+        kind: 'refused',
+        error: {
+          code: 'JOB_FINISHED',
+          message: `The job ${job.metadata.name} has finished: there is nothing left to go on with.`,
+          domain: 'user',
+          retriable: false,
+        },
+      }
+    if (phase !== 'running')
+      return { kind: 'notYet', why: `The job ${job.metadata.name} is ${phase}; the savepoint is taken when it runs.` }
     return { kind: 'report', report: await parts.jobClient.requestSavepoint(endpoint, { id }), job }
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
@@ -57,24 +80,50 @@ async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: str
   }
 }
 
-/** A suspended job stands at a savepoint that is kept, unless its coordinator could not take one: then nothing is answered for it. */
+/**
+ * A suspended job stands at a savepoint that is kept, unless its coordinator could not take one: then nothing is
+ * answered for it.
+ */
 function keptBySuspension(job: StreamJob): SavepointReport | undefined {
   const { phase, checkpoint } = job.status ?? {}
   if (phase !== 'Suspended' || !checkpoint?.savepoint) return undefined
   const { attempt, id, kind, savepoint, path, sizeBytes, durationMs } = checkpoint
-  return { id: savepoint, phase: 'completed', checkpoint: { attempt, id, kind, path, sizeBytes, durationMs, completedAt: Date.parse(checkpoint.completedAt) } }
+  return {
+    id: savepoint,
+    phase: 'completed',
+    checkpoint: { attempt, id, kind, path, sizeBytes, durationMs, completedAt: Date.parse(checkpoint.completedAt) },
+  }
 }
 
 /** Pure. */
-export function nextStatus(savepoint: StreamSavepoint, id: string, answer: Answer, { now, store }: { now: number; store: string }): StreamSavepointStatus {
+export function nextStatus(
+  savepoint: StreamSavepoint,
+  id: string,
+  answer: Answer,
+  { now, store }: { now: number; store: string },
+): StreamSavepointStatus {
   const startedAt = savepoint.status?.startedAt ?? isoSeconds(now)
   const base = { observedGeneration: savepoint.metadata.generation ?? 0, id, startedAt }
-  const done = (fields: Pick<StreamSavepointStatus, 'phase'> & Partial<StreamSavepointStatus>, reason: string, message: string): StreamSavepointStatus => ({
-    ...base, ...fields,
-    conditions: withConditions(savepoint.status?.conditions ?? [],
-      ['Completed', 'Ready'].map((type) => ({ type, status: fields.phase === 'Completed' ? 'True' : 'False', reason, message })), { generation: base.observedGeneration, now }),
+  const done = (
+    fields: Pick<StreamSavepointStatus, 'phase'> & Partial<StreamSavepointStatus>,
+    reason: string,
+    message: string,
+  ): StreamSavepointStatus => ({
+    ...base,
+    ...fields,
+    conditions: withConditions(
+      savepoint.status?.conditions ?? [],
+      ['Completed', 'Ready'].map((type) => ({
+        type,
+        status: fields.phase === 'Completed' ? 'True' : 'False',
+        reason,
+        message,
+      })),
+      { generation: base.observedGeneration, now },
+    ),
   })
-  const failed = (error: ErrorReport): StreamSavepointStatus => done({ phase: 'Failed', completedAt: isoSeconds(now), error }, 'Failed', error.message)
+  const failed = (error: ErrorReport): StreamSavepointStatus =>
+    done({ phase: 'Failed', completedAt: isoSeconds(now), error }, 'Failed', error.message)
   if (answer.kind === 'refused') return failed(answer.error)
   if (answer.kind === 'report') {
     const { report } = answer
@@ -82,23 +131,50 @@ export function nextStatus(savepoint: StreamSavepoint, id: string, answer: Answe
     if (report.phase === 'completed') {
       const { attempt, sizeBytes, durationMs, completedAt } = report.checkpoint
       const location = locationOf(answer.job, report.checkpoint, store)
-      return done({ phase: 'Completed', id: report.id, location, attempt, sizeBytes, durationMs, completedAt: isoSeconds(completedAt) }, 'Completed', `Kept at ${location}.`)
+      return done(
+        {
+          phase: 'Completed',
+          id: report.id,
+          location,
+          attempt,
+          sizeBytes,
+          durationMs,
+          completedAt: isoSeconds(completedAt),
+        },
+        'Completed',
+        `Kept at ${location}.`,
+      )
     }
   }
   const timeoutMs = parseDurationMs(savepoint.spec.timeout ?? '10m') ?? DEFAULT_TIMEOUT_MS
   const why = answer.kind === 'notYet' ? answer.why : 'The coordinator takes it.'
   if (now >= Date.parse(startedAt) + timeoutMs) {
-    return failed({ code: 'SAVEPOINT_TIMEOUT', message: `Not completed within ${timeoutMs} ms. ${why}`, domain: 'dependency', retriable: true })
+    return failed({
+      code: 'SAVEPOINT_TIMEOUT',
+      message: `Not completed within ${timeoutMs} ms. ${why}`,
+      domain: 'dependency',
+      retriable: true,
+    })
   }
-  return answer.kind === 'notYet' ? done({ phase: 'Pending' }, 'Waiting', why) : done({ phase: 'InProgress' }, 'InProgress', why)
+  return answer.kind === 'notYet'
+    ? done({ phase: 'Pending' }, 'Waiting', why)
+    : done({ phase: 'InProgress' }, 'InProgress', why)
 }
 
 /** The job's folder in its store is made of namespace, name and uid (runtime/config.ts). */
-function locationOf({ metadata: { namespace, name, uid }, spec }: StreamJob, { path }: CheckpointReport, store: string): string {
+function locationOf(
+  { metadata: { namespace, name, uid }, spec }: StreamJob,
+  { path }: CheckpointReport,
+  store: string,
+): string {
   return `${(spec.checkpoints?.store ?? store).replace(/\/+$/, '')}/${namespace ?? ''}/${name}/${uid ?? ''}/${path.slice(0, path.lastIndexOf('/'))}`
 }
 
-async function write({ kube, events }: SavepointParts, savepoint: StreamSavepoint, status: StreamSavepointStatus): Promise<void> {
+async function write(
+  { kube, events }: SavepointParts,
+  savepoint: StreamSavepoint,
+  status: StreamSavepointStatus,
+): Promise<void> {
   const before = savepoint.status
   const isSame = before?.phase === status.phase && before?.conditions?.[0]?.message === status.conditions?.[0]?.message
   if (isSame) return
@@ -109,7 +185,15 @@ async function write({ kube, events }: SavepointParts, savepoint: StreamSavepoin
 }
 
 function eventOf(status: StreamSavepointStatus): EventNote | undefined {
-  if (status.phase === 'Completed') return { type: 'Normal', reason: 'SavepointCompleted', message: `${status.location ?? ''}, ${status.sizeBytes ?? 0} bytes in ${status.durationMs ?? 0} ms` }
-  if (status.phase === 'Failed') return { type: 'Warning', reason: 'SavepointFailed', message: status.error?.message ?? 'unknown' }
-  return status.phase === 'InProgress' ? { type: 'Normal', reason: 'SavepointStarted', message: `Asked for as ${status.id ?? ''}` } : undefined
+  if (status.phase === 'Completed')
+    return {
+      type: 'Normal',
+      reason: 'SavepointCompleted',
+      message: `${status.location ?? ''}, ${status.sizeBytes ?? 0} bytes in ${status.durationMs ?? 0} ms`,
+    }
+  if (status.phase === 'Failed')
+    return { type: 'Warning', reason: 'SavepointFailed', message: status.error?.message ?? 'unknown' }
+  return status.phase === 'InProgress'
+    ? { type: 'Normal', reason: 'SavepointStarted', message: `Asked for as ${status.id ?? ''}` }
+    : undefined
 }

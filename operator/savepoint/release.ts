@@ -12,11 +12,18 @@ const DEADLINE_MS = 60_000
 const POLL_MS = 1_000
 
 /** Keeps the object until its files were seen to; nothing to do for one whose files stay. */
-export async function holdWhenDeleting({ kube }: SavepointParts, savepoint: StreamSavepoint): Promise<'written' | 'as it was'> {
+export async function holdWhenDeleting(
+  { kube }: SavepointParts,
+  savepoint: StreamSavepoint,
+): Promise<'written' | 'as it was'> {
   const { finalizers = [] } = savepoint.metadata
   const isHeld = finalizers.includes(FINALIZER)
   if (isHeld === (savepoint.spec.deletionPolicy === 'Delete')) return 'as it was'
-  await setFinalizers(kube, savepoint, isHeld ? finalizers.filter((one) => one !== FINALIZER) : [...finalizers, FINALIZER])
+  await setFinalizers(
+    kube,
+    savepoint,
+    isHeld ? finalizers.filter((one) => one !== FINALIZER) : [...finalizers, FINALIZER],
+  )
   return 'written'
 }
 
@@ -28,23 +35,42 @@ export async function releaseSavepoint(parts: SavepointParts, savepoint: StreamS
   const { finalizers = [] } = savepoint.metadata
   if (!finalizers.includes(FINALIZER)) return {}
   const left = await deleteFiles(parts, savepoint)
-  if (left !== undefined && left.mayPass && parts.clock.now() < Date.parse(savepoint.metadata.deletionTimestamp ?? '') + DEADLINE_MS) {
+  if (
+    left !== undefined &&
+    left.mayPass &&
+    parts.clock.now() < Date.parse(savepoint.metadata.deletionTimestamp ?? '') + DEADLINE_MS
+  ) {
     return { requeueAfterMs: POLL_MS }
   }
   if (left !== undefined) {
-    await parts.events.record(savepoint, { type: 'Warning', reason: 'DeletedWithLeftovers', message: `${savepoint.status?.location ?? 'The savepoint'} was left behind: ${left.why}` })
+    await parts.events.record(savepoint, {
+      type: 'Warning',
+      reason: 'DeletedWithLeftovers',
+      message: `${savepoint.status?.location ?? 'The savepoint'} was left behind: ${left.why}`,
+    })
   }
-  await setFinalizers(parts.kube, savepoint, finalizers.filter((one) => one !== FINALIZER))
+  await setFinalizers(
+    parts.kube,
+    savepoint,
+    finalizers.filter((one) => one !== FINALIZER),
+  )
   return {}
 }
 
 /** Undefined when the files are gone. */
-async function deleteFiles(parts: SavepointParts, savepoint: StreamSavepoint): Promise<{ why: string; mayPass: boolean } | undefined> {
+async function deleteFiles(
+  parts: SavepointParts,
+  savepoint: StreamSavepoint,
+): Promise<{ why: string; mayPass: boolean } | undefined> {
   const { id, location } = savepoint.status ?? {}
   if (id === undefined) return undefined
-  const job = await unlessNotFound(parts.kube.get(streamJobs, { namespace: savepoint.metadata.namespace ?? '', name: savepoint.spec.job }))
-  if (job === undefined || location?.includes(`/${job.metadata.uid ?? ''}/`) === false) return { why: `its job ${savepoint.spec.job} is gone.`, mayPass: false }
-  if (job.spec.desiredState === 'Suspended') return { why: `its job ${savepoint.spec.job} is suspended.`, mayPass: false }
+  const job = await unlessNotFound(
+    parts.kube.get(streamJobs, { namespace: savepoint.metadata.namespace ?? '', name: savepoint.spec.job }),
+  )
+  if (job === undefined || location?.includes(`/${job.metadata.uid ?? ''}/`) === false)
+    return { why: `its job ${savepoint.spec.job} is gone.`, mayPass: false }
+  if (job.spec.desiredState === 'Suspended')
+    return { why: `its job ${savepoint.spec.job} is suspended.`, mayPass: false }
   const endpoint = await coordinatorOf(parts, job)
   if (endpoint === undefined) return { why: `its job ${savepoint.spec.job} has no coordinator.`, mayPass: true }
   try {
@@ -56,7 +82,11 @@ async function deleteFiles(parts: SavepointParts, savepoint: StreamSavepoint): P
   }
 }
 
-async function setFinalizers(kube: SavepointParts['kube'], { metadata }: StreamSavepoint, finalizers: string[]): Promise<void> {
+async function setFinalizers(
+  kube: SavepointParts['kube'],
+  { metadata }: StreamSavepoint,
+  finalizers: string[],
+): Promise<void> {
   const { namespace = '', name, resourceVersion } = metadata
   await unlessNotFound(kube.patch(streamSavepoints, { namespace, name }, { metadata: { resourceVersion, finalizers } }))
 }

@@ -6,7 +6,11 @@ import { carryOnStopping } from './stop.ts'
 /** desiredState is Suspended: a savepoint, then no pods. */
 export function decideSuspend(observed: Observed): Decision {
   if (observed.pods.length === 0) {
-    return ending(observed, 'Succeeded', { phase: 'Suspended', reason: 'Suspended', message: 'Suspended as asked; no pods run.' })
+    return ending(observed, 'Succeeded', {
+      phase: 'Suspended',
+      reason: 'Suspended',
+      message: 'Suspended as asked; no pods run.',
+    })
   }
   return carryOnStopping(observed, begin(observed, 'Suspend', 'savepoint'))
 }

@@ -23,14 +23,27 @@ export function decideUpgrade(observed: Observed, stale: readonly Pod[]): Decisi
   if (step.kind === 'replace') return replace(operation, stale)
   if (step.kind === 'ask') {
     return working(operation, {
-      act: { kind: 'requestSavepoint', id: savepointId(operation) }, message: 'Taking a savepoint before the pods are replaced.', requeueAfterMs: 300,
-      events: operation.tries > 0 ? [] : [{ type: 'Normal', reason: 'UpgradeStarted', message: `${stale.length} pods differ from the spec: a savepoint, then they are replaced.` }],
+      act: { kind: 'requestSavepoint', id: savepointId(operation) },
+      message: 'Taking a savepoint before the pods are replaced.',
+      requeueAfterMs: 300,
+      events:
+        operation.tries > 0
+          ? []
+          : [
+              {
+                type: 'Normal',
+                reason: 'UpgradeStarted',
+                message: `${stale.length} pods differ from the spec: a savepoint, then they are replaced.`,
+              },
+            ],
     })
   }
   if (step.kind === 'again') {
     const next = { ...operation, tries: operation.tries + 1 }
     return working(next, {
-      act: { kind: 'none' }, message: `The savepoint failed: ${step.why}. The running pods stay; trying again.`, requeueAfterMs: Math.min(60_000, 5_000 * next.tries),
+      act: { kind: 'none' },
+      message: `The savepoint failed: ${step.why}. The running pods stay; trying again.`,
+      requeueAfterMs: Math.min(60_000, 5_000 * next.tries),
       events: [{ type: 'Warning', reason: 'SavepointFailed', message: step.why }],
     })
   }
@@ -38,18 +51,30 @@ export function decideUpgrade(observed: Observed, stale: readonly Pod[]): Decisi
 }
 
 function replace(operation: Operation, stale: readonly Pod[]): Decision {
-  return working({ ...operation, step: 'replace' }, {
-    act: { kind: 'deletePods', pods: stale }, message: `Replacing ${stale.length} pods.`, requeueAfterMs: 300,
-  })
+  return working(
+    { ...operation, step: 'replace' },
+    {
+      act: { kind: 'deletePods', pods: stale },
+      message: `Replacing ${stale.length} pods.`,
+      requeueAfterMs: 300,
+    },
+  )
 }
 
-/** The job runs an attempt that the operation's savepoint is not of: pods differ anew, or an upgrade of the graph alone came to the pods. */
+/**
+ * The job runs an attempt that the operation's savepoint is not of: pods differ anew, or an upgrade of the graph
+ * alone came to the pods.
+ */
 function hasGoneOn({ coordinator, savepoint }: Observed): boolean {
   if (coordinator.kind !== 'reached' || coordinator.report.phase !== 'running') return false
   return savepoint?.phase !== 'completed' || savepoint.checkpoint.attempt !== coordinator.report.attempt
 }
 
-type SavepointStep = { kind: 'ask' } | { kind: 'again'; why: string } | { kind: 'wait'; message: string } | { kind: 'replace' }
+type SavepointStep =
+  | { kind: 'ask' }
+  | { kind: 'again'; why: string }
+  | { kind: 'wait'; message: string }
+  | { kind: 'replace' }
 
 function savepointStep({ coordinator, savepoint, pods, now }: Observed, operation: Operation): SavepointStep {
   if (savepoint?.phase === 'completed') return { kind: 'replace' }
@@ -61,7 +86,12 @@ function savepointStep({ coordinator, savepoint, pods, now }: Observed, operatio
       if (savepoint?.phase === 'failed') return { kind: 'again', why: savepoint.error.message }
       return savepoint === undefined ? { kind: 'ask' } : { kind: 'wait', message: 'The savepoint is being taken.' }
     }
-    const nothingRuns = phase === 'waiting' || phase === 'failed' || phase === 'suspended' || phase === 'finished' || lacksPods(report, pods)
+    const nothingRuns =
+      phase === 'waiting' ||
+      phase === 'failed' ||
+      phase === 'suspended' ||
+      phase === 'finished' ||
+      lacksPods(report, pods)
     if (nothingRuns || isLate || blockedPod(pods) !== undefined) return { kind: 'replace' }
     return { kind: 'wait', message: `The job is ${phase}: a savepoint is taken when it runs.` }
   }
@@ -69,8 +99,13 @@ function savepointStep({ coordinator, savepoint, pods, now }: Observed, operatio
   return { kind: 'wait', message: `Waiting for the coordinator, to take a savepoint: ${coordinator.why.message}` }
 }
 
-/** A job that is not running and lacks a pod cannot run before pods are created: no savepoint would hold more than its newest checkpoint. */
+/**
+ * A job that is not running and lacks a pod cannot run before pods are created: no savepoint would hold more than
+ * its newest checkpoint.
+ */
 function lacksPods({ expectedWorkers }: JobReport, pods: readonly Pod[]): boolean {
-  const living = new Set(pods.filter((pod) => pod.metadata.deletionTimestamp === undefined).map((pod) => subtaskOf(pod)))
+  const living = new Set(
+    pods.filter((pod) => pod.metadata.deletionTimestamp === undefined).map((pod) => subtaskOf(pod)),
+  )
   return expectedWorkers.some((subtask) => !living.has(subtask))
 }

@@ -28,11 +28,22 @@ export function decide(observed: Observed): Decision {
   const { job, wanted } = observed
   if (job.metadata.deletionTimestamp !== undefined) return decideDelete(observed)
   if (job.metadata.finalizers?.includes(FINALIZER) !== true) {
-    return settled(observed, { act: { kind: 'addFinalizer' }, phase: 'Pending', reason: 'Accepted', message: 'The job was seen.', requeueAfterMs: 0 })
+    return settled(observed, {
+      act: { kind: 'addFinalizer' },
+      phase: 'Pending',
+      reason: 'Accepted',
+      message: 'The job was seen.',
+      requeueAfterMs: 0,
+    })
   }
   if (observed.keepSpec !== undefined) return keepSpec(observed)
   if (wanted === undefined) {
-    return settled(observed, { phase: 'Pending', reason: 'SpecInvalid', message: 'The spec has never been valid; nothing runs.', stalled: true })
+    return settled(observed, {
+      phase: 'Pending',
+      reason: 'SpecInvalid',
+      message: 'The spec has never been valid; nothing runs.',
+      stalled: true,
+    })
   }
   if (!wantsToRun(job)) return decideSuspend(observed)
   return decideRun(observed, wanted)
@@ -42,9 +53,16 @@ function keepSpec(observed: Observed): Decision {
   const before = observed.job.status
   const change = observed.keepSpec?.change
   return {
-    act: { kind: 'keepSpec' }, phase: before?.phase ?? 'Pending', reason: before?.reason ?? 'Accepted',
-    message: before?.message ?? 'The spec is valid.', operation: before?.operation ?? null, requeueAfterMs: 0,
-    events: change === undefined || change.class === 'none' ? [] : [{ type: 'Normal', reason: 'SpecChanged', message: `${change.class}: ${change.reasons.join('; ')}` }],
+    act: { kind: 'keepSpec' },
+    phase: before?.phase ?? 'Pending',
+    reason: before?.reason ?? 'Accepted',
+    message: before?.message ?? 'The spec is valid.',
+    operation: before?.operation ?? null,
+    requeueAfterMs: 0,
+    events:
+      change === undefined || change.class === 'none'
+        ? []
+        : [{ type: 'Normal', reason: 'SpecChanged', message: `${change.class}: ${change.reasons.join('; ')}` }],
   }
 }
 
@@ -52,12 +70,25 @@ function decideRun(observed: Observed, wanted: Wanted): Decision {
   if (isFinished(observed, wanted)) return finished(observed)
   if (observed.waitsFor !== undefined) {
     const { code, message } = observed.waitsFor
-    const phase = observed.pods.length === 0 ? 'Pending' : observed.job.status?.phase ?? 'Pending'
-    return settled(observed, { phase, reason: camel(code), message, requeueAfterMs: STEADY_MS, events: [{ type: 'Warning', reason: camel(code), message }] })
+    const phase = observed.pods.length === 0 ? 'Pending' : (observed.job.status?.phase ?? 'Pending')
+    return settled(observed, {
+      phase,
+      reason: camel(code),
+      message,
+      requeueAfterMs: STEADY_MS,
+      events: [{ type: 'Warning', reason: camel(code), message }],
+    })
   }
   if (observed.taken.length > 0) {
     const message = `The pod ${observed.taken[0] ?? ''} exists and belongs to someone else: rename this job or remove that pod.`
-    return settled(observed, { phase: 'Pending', reason: 'NameTaken', message, stalled: true, requeueAfterMs: STEADY_MS, events: [{ type: 'Warning', reason: 'NameTaken', message }] })
+    return settled(observed, {
+      phase: 'Pending',
+      reason: 'NameTaken',
+      message,
+      stalled: true,
+      requeueAfterMs: STEADY_MS,
+      events: [{ type: 'Warning', reason: 'NameTaken', message }],
+    })
   }
   const broken = brokenPods(observed)
   if (broken.length > 0) return replaceBroken(observed, broken)
@@ -65,33 +96,50 @@ function decideRun(observed: Observed, wanted: Wanted): Decision {
 }
 
 function isFinished({ job, coordinator }: Observed, wanted: Wanted): boolean {
-  if (coordinator.kind === 'reached') return coordinator.report.phase === 'finished' && coordinator.report.revision === wanted.revision
+  if (coordinator.kind === 'reached')
+    return coordinator.report.phase === 'finished' && coordinator.report.revision === wanted.revision
   return job.status?.phase === 'Finished' && job.status.revision === wanted.revision
 }
 
 function finished(observed: Observed): Decision {
   const { job, now, pods } = observed
-  const finishedAt = job.status?.finishedAt === undefined || job.status.finishedAt === null ? now : Date.parse(job.status.finishedAt)
+  const finishedAt =
+    job.status?.finishedAt === undefined || job.status.finishedAt === null ? now : Date.parse(job.status.finishedAt)
   const isOld = now - finishedAt >= KEEP_FINISHED_MS
   // whatever was under way has brought the wanted revision to its end
   return ending(observed, 'Succeeded', {
     act: isOld && pods.length > 0 ? { kind: 'deletePods', pods } : { kind: 'none' },
-    phase: 'Finished', reason: 'Finished', message: 'All inputs have ended and every result is committed.',
-    events: job.status?.phase === 'Finished' ? [] : [{ type: 'Normal', reason: 'Finished', message: 'All inputs have ended and every result is committed.' }],
+    phase: 'Finished',
+    reason: 'Finished',
+    message: 'All inputs have ended and every result is committed.',
+    events:
+      job.status?.phase === 'Finished'
+        ? []
+        : [{ type: 'Normal', reason: 'Finished', message: 'All inputs have ended and every result is committed.' }],
     ...(pods.length > 0 ? { requeueAfterMs: Math.max(SOON_MS, finishedAt + KEEP_FINISHED_MS - now) } : {}),
   })
 }
 
 /** Evicted, node lost, or a process that went away without an error: they never come back by themselves. */
 function brokenPods({ pods }: Observed): Pod[] {
-  return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded'))
+  return pods.filter(
+    (pod) =>
+      pod.metadata.deletionTimestamp === undefined &&
+      (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded'),
+  )
 }
 
 function replaceBroken(observed: Observed, broken: readonly Pod[]): Decision {
   const operation = begin(observed, 'Recover', 'deploy')
   return working(operation, {
-    act: { kind: 'deletePods', pods: broken }, message: `Replacing ${namesOf(broken)}.`, requeueAfterMs: SOON_MS,
-    events: broken.map((pod) => ({ type: 'Warning', reason: 'PodFailed', message: `${pod.metadata.name} ended: ${pod.status?.reason ?? pod.status?.phase ?? 'unknown'}${pod.status?.message === undefined ? '' : `: ${pod.status.message}`}` })),
+    act: { kind: 'deletePods', pods: broken },
+    message: `Replacing ${namesOf(broken)}.`,
+    requeueAfterMs: SOON_MS,
+    events: broken.map((pod) => ({
+      type: 'Warning',
+      reason: 'PodFailed',
+      message: `${pod.metadata.name} ended: ${pod.status?.reason ?? pod.status?.phase ?? 'unknown'}${pod.status?.message === undefined ? '' : `: ${pod.status.message}`}`,
+    })),
   })
 }
 
@@ -104,25 +152,49 @@ function stalePods({ pods }: Observed, wanted: Wanted): Pod[] {
   })
 }
 
-function hashIn(pod: Pod): string | undefined { return pod.metadata.annotations?.[HASH_ANNOTATION] }
+function hashIn(pod: Pod): string | undefined {
+  return pod.metadata.annotations?.[HASH_ANNOTATION]
+}
 
 /** Creates what is missing; undefined when every pod of the plan is there. */
 function havePods(observed: Observed, wanted: Wanted): Decision | undefined {
   const { pods, coordinatorAddress } = observed
   const present = new Set(pods.map((pod) => pod.metadata.name))
-  const lost = pods.filter((pod) => pod.metadata.labels?.[ROLE_LABEL] === 'worker' && pod.metadata.deletionTimestamp === undefined
-    && coordinatorAddress !== undefined && pod.metadata.annotations?.[COORDINATOR_ANNOTATION] !== coordinatorAddress)
+  const lost = pods.filter(
+    (pod) =>
+      pod.metadata.labels?.[ROLE_LABEL] === 'worker' &&
+      pod.metadata.deletionTimestamp === undefined &&
+      coordinatorAddress !== undefined &&
+      pod.metadata.annotations?.[COORDINATOR_ANNOTATION] !== coordinatorAddress,
+  )
   if (lost.length > 0) {
     return working(begin(observed, 'Recover', 'deploy'), {
-      act: { kind: 'deletePods', pods: lost }, message: 'The coordinator has a new address; its workers are started anew.', requeueAfterMs: SOON_MS,
+      act: { kind: 'deletePods', pods: lost },
+      message: 'The coordinator has a new address; its workers are started anew.',
+      requeueAfterMs: SOON_MS,
     })
   }
-  const workers = coordinatorAddress === undefined ? [] : wanted.workers.map((pod) => withCoordinator(pod, coordinatorAddress))
+  const workers =
+    coordinatorAddress === undefined ? [] : wanted.workers.map((pod) => withCoordinator(pod, coordinatorAddress))
   const missing = [wanted.coordinator, ...workers].filter((pod) => !present.has(pod.metadata.name))
   const operation = begin(observed, missingBecause(observed, wanted), 'deploy')
   if (missing.length > 0) {
-    const events = observed.job.status?.operation?.id === operation.id ? [] : [{ type: 'Normal' as const, reason: operation.type === 'Recover' ? 'Recovering' : eventOf(operation), message: whyMissing(observed, wanted, operation, missing) }]
-    return working(operation, { act: { kind: 'createPods', pods: missing }, message: `Creating ${namesOf(missing)}.`, events, requeueAfterMs: SOON_MS })
+    const events =
+      observed.job.status?.operation?.id === operation.id
+        ? []
+        : [
+            {
+              type: 'Normal' as const,
+              reason: operation.type === 'Recover' ? 'Recovering' : eventOf(operation),
+              message: whyMissing(observed, wanted, operation, missing),
+            },
+          ]
+    return working(operation, {
+      act: { kind: 'createPods', pods: missing },
+      message: `Creating ${namesOf(missing)}.`,
+      events,
+      requeueAfterMs: SOON_MS,
+    })
   }
   if (coordinatorAddress === undefined) return waitForPods(observed, operation)
   return undefined
@@ -140,12 +212,21 @@ function missingBecause(observed: Observed, wanted: Wanted): OperationType {
 }
 
 function eventOf(operation: Operation): string {
-  return { Deploy: 'Deploying', Rescale: 'Rescaling', Upgrade: 'UpgradeStarted', Recover: 'Recovering', Suspend: 'Suspending', Resume: 'Resumed', Delete: 'Deleting' }[operation.type]
+  return {
+    Deploy: 'Deploying',
+    Rescale: 'Rescaling',
+    Upgrade: 'UpgradeStarted',
+    Recover: 'Recovering',
+    Suspend: 'Suspending',
+    Resume: 'Resumed',
+    Delete: 'Deleting',
+  }[operation.type]
 }
 
 function whyMissing(observed: Observed, wanted: Wanted, operation: Operation, missing: readonly Pod[]): string {
   if (operation.type === 'Recover') return `${namesOf(missing)} went away and is created again.`
-  if (operation.type === 'Rescale') return `${wanted.workers.length} workers are wanted, ${observed.pods.filter((pod) => subtaskOf(pod) !== undefined).length} are there.`
+  if (operation.type === 'Rescale')
+    return `${wanted.workers.length} workers are wanted, ${observed.pods.filter((pod) => subtaskOf(pod) !== undefined).length} are there.`
   return `Creating a coordinator and ${wanted.workers.length} workers.`
 }
 
@@ -153,26 +234,56 @@ function whyMissing(observed: Observed, wanted: Wanted, operation: Operation, mi
 function lead(observed: Observed, wanted: Wanted): Decision {
   const { coordinator, job } = observed
   if (coordinator.kind !== 'reached') {
-    return waitForPods(observed, begin(observed, job.status?.revision === undefined || job.status.revision === null ? 'Deploy' : 'Recover', 'deploy'))
+    return waitForPods(
+      observed,
+      begin(
+        observed,
+        job.status?.revision === undefined || job.status.revision === null ? 'Deploy' : 'Recover',
+        'deploy',
+      ),
+    )
   }
   const { report } = coordinator
   if (isPlanted('surplusFirst') && surplusPods(observed, wanted, []).length > 0) return tidyUp(observed, wanted, [])
   const isOtherStart = report.attempt === 0 && report.restore !== wanted.restore && !hasStarted(job)
   if (report.targetRevision !== wanted.revision || report.phase === 'suspended' || isOtherStart) {
-    const type = report.revision === null ? missingBecause(observed, wanted) : report.phase === 'suspended' ? 'Resume' : changeOperation(observed)
+    const type =
+      report.revision === null
+        ? missingBecause(observed, wanted)
+        : report.phase === 'suspended'
+          ? 'Resume'
+          : changeOperation(observed)
     const operation = begin(observed, type, 'deploy')
     return working(operation, {
-      act: { kind: 'putTarget', desiredState: 'running' }, message: `The coordinator is told about revision ${wanted.revision}.`, requeueAfterMs: 300,
-      events: wanted.restore === undefined ? [] : [{ type: 'Normal', reason: 'RestoreStarted', message: `The job starts from ${wanted.restore}.` }],
+      act: { kind: 'putTarget', desiredState: 'running' },
+      message: `The coordinator is told about revision ${wanted.revision}.`,
+      requeueAfterMs: 300,
+      events:
+        wanted.restore === undefined
+          ? []
+          : [{ type: 'Normal', reason: 'RestoreStarted', message: `The job starts from ${wanted.restore}.` }],
     })
   }
   if (report.phase === 'failed') {
     const message = report.error?.message ?? 'The job failed.'
     const reason = report.error === null ? 'Failed' : camel(report.error.code)
-    return settled(observed, { phase: 'Failed', reason, message, stalled: true, requeueAfterMs: STEADY_MS, events: [{ type: 'Warning', reason, message }] })
+    return settled(observed, {
+      phase: 'Failed',
+      reason,
+      message,
+      stalled: true,
+      requeueAfterMs: STEADY_MS,
+      events: [{ type: 'Warning', reason, message }],
+    })
   }
   if (report.phase !== 'running' || report.revision !== wanted.revision) {
-    const type = underWay(observed) ?? (report.phase === 'recovering' ? 'Recover' : report.revision === wanted.revision || report.revision === null ? 'Deploy' : changeOperation(observed))
+    const type =
+      underWay(observed) ??
+      (report.phase === 'recovering'
+        ? 'Recover'
+        : report.revision === wanted.revision || report.revision === null
+          ? 'Deploy'
+          : changeOperation(observed))
     return waitForPods(observed, begin(observed, type, 'deploy'))
   }
   return tidyUp(observed, wanted, report.runningWorkers)
@@ -194,7 +305,10 @@ function tidyUp(observed: Observed, wanted: Wanted, runningWorkers: readonly str
   const message = `${runningWorkers.length} workers run.`
   return ending(observed, 'Succeeded', {
     act: surplus.length > 0 ? { kind: 'deletePods', pods: surplus } : { kind: 'none' },
-    phase: 'Running', reason: 'Running', message, requeueAfterMs: STEADY_MS,
+    phase: 'Running',
+    reason: 'Running',
+    message,
+    requeueAfterMs: STEADY_MS,
   })
 }
 
@@ -203,7 +317,12 @@ function surplusPods({ pods }: Observed, wanted: Wanted, runningWorkers: readonl
   const names = new Set(wanted.workers.map((pod) => pod.metadata.name))
   return pods.filter((pod) => {
     const subtask = subtaskOf(pod)
-    return subtask !== undefined && !names.has(pod.metadata.name) && !runningWorkers.includes(subtask) && pod.metadata.deletionTimestamp === undefined
+    return (
+      subtask !== undefined &&
+      !names.has(pod.metadata.name) &&
+      !runningWorkers.includes(subtask) &&
+      pod.metadata.deletionTimestamp === undefined
+    )
   })
 }
 
@@ -212,16 +331,40 @@ function waitForPods(observed: Observed, operation: Operation): Decision {
   const { coordinator, pods } = observed
   const blocked = blockedPod(pods)
   if (blocked !== undefined) {
-    return { ...working(operation, { act: { kind: 'none' }, message: blocked.message, requeueAfterMs: STEADY_MS, events: [{ type: 'Warning', ...blocked }] }), reason: blocked.reason, stalled: true }
+    return {
+      ...working(operation, {
+        act: { kind: 'none' },
+        message: blocked.message,
+        requeueAfterMs: STEADY_MS,
+        events: [{ type: 'Warning', ...blocked }],
+      }),
+      reason: blocked.reason,
+      stalled: true,
+    }
   }
   if (coordinator.kind === 'reached') {
     const { phase, error, expectedWorkers, registeredWorkers } = coordinator.report
     if (error !== null) {
-      return { ...working(operation, { act: { kind: 'none' }, message: error.message, requeueAfterMs: SOON_MS, events: [{ type: 'Warning', reason: camel(error.code), message: error.message }] }), reason: camel(error.code) }
+      return {
+        ...working(operation, {
+          act: { kind: 'none' },
+          message: error.message,
+          requeueAfterMs: SOON_MS,
+          events: [{ type: 'Warning', reason: camel(error.code), message: error.message }],
+        }),
+        reason: camel(error.code),
+      }
     }
-    return working(operation, { act: { kind: 'none' }, message: `The coordinator is ${phase}: ${registeredWorkers.length} of ${expectedWorkers.length} workers have registered.`, requeueAfterMs: 500 })
+    return working(operation, {
+      act: { kind: 'none' },
+      message: `The coordinator is ${phase}: ${registeredWorkers.length} of ${expectedWorkers.length} workers have registered.`,
+      requeueAfterMs: 500,
+    })
   }
-  const message = coordinator.kind === 'absent' ? 'Waiting for the coordinator pod to have an address.' : `Waiting for the coordinator: ${coordinator.why.message}`
+  const message =
+    coordinator.kind === 'absent'
+      ? 'Waiting for the coordinator pod to have an address.'
+      : `Waiting for the coordinator: ${coordinator.why.message}`
   return working(operation, { act: { kind: 'none' }, message, requeueAfterMs: 500 })
 }
 

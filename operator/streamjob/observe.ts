@@ -44,20 +44,32 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   const { kube, clock } = parts
   const namespace = job.metadata.namespace ?? ''
   const all = await kube.list(podResource, { namespace, labelSelector: `${JOB_LABEL}=${job.metadata.name}` })
-  const own = all.items.filter((pod) => isOwnedBy(pod, job) && !(isPlanted('forgetTerminating') && pod.metadata.deletionTimestamp !== undefined))
+  const own = all.items.filter(
+    (pod) => isOwnedBy(pod, job) && !(isPlanted('forgetTerminating') && pod.metadata.deletionTimestamp !== undefined),
+  )
   const spec = await chooseSpec(parts, job)
   const bound = spec.chosen === undefined ? undefined : await bindDruidSinks(kube, namespace, jobSpecOf(spec.chosen))
   const source = spec.chosen === undefined ? undefined : await restoreSource(kube, job, spec.chosen)
   const context = spec.chosen === undefined ? undefined : contextOf(parts, job, spec.chosen)
-  const wanted = context === undefined || bound === undefined ? undefined
-    : wantedOf(context, parts.connectors, { jobSpec: bound.jobSpec, restore: source?.location })
-  const coordinatorPod = own.find((pod) => pod.metadata.name === coordinatorName(job.metadata.name) && pod.metadata.deletionTimestamp === undefined)
+  const wanted =
+    context === undefined || bound === undefined
+      ? undefined
+      : wantedOf(context, parts.connectors, { jobSpec: bound.jobSpec, restore: source?.location })
+  const coordinatorPod = own.find(
+    (pod) => pod.metadata.name === coordinatorName(job.metadata.name) && pod.metadata.deletionTimestamp === undefined,
+  )
   const coordinator = await askCoordinator(parts, job, coordinatorPod)
   return {
-    now: clock.now(), job, wanted, problems: spec.problems, keepSpec: spec.keep, pods: own,
+    now: clock.now(),
+    job,
+    wanted,
+    problems: spec.problems,
+    keepSpec: spec.keep,
+    pods: own,
     taken: takenNames(all.items, own, wanted),
     coordinatorAddress: context === undefined ? undefined : coordinatorAddress(context, coordinatorPod),
-    coordinator: coordinator.view, savepoint: coordinator.savepoint,
+    coordinator: coordinator.view,
+    savepoint: coordinator.savepoint,
     waitsFor: bound?.waitsFor ?? source?.waitsFor,
   }
 }
@@ -66,7 +78,11 @@ export function endpointOf(parts: Pick<ObserveParts, 'tokenKey'>, job: KubeObjec
   return { host: podIP, port: HTTP_PORT, token: jobToken(parts.tokenKey, job.metadata.uid ?? '') }
 }
 
-export function contextOf(parts: Pick<ObserveParts, 'settings' | 'tokenKey'>, job: StreamJob, spec: StreamJobSpec): PodContext {
+export function contextOf(
+  parts: Pick<ObserveParts, 'settings' | 'tokenKey'>,
+  job: StreamJob,
+  spec: StreamJobSpec,
+): PodContext {
   const token = jobToken(parts.tokenKey, job.metadata.uid ?? '')
   return { job, spec, settings: parts.settings, tokenSecret: tokenSecretName(job.metadata.name, token) }
 }
@@ -86,7 +102,12 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
   // The kept one was good; an operator of another version may see it otherwise.
   const usable = last !== undefined && specProblems(last, parts.connectors).length === 0 ? last : undefined
   if (problems.length > 0) return { chosen: usable, problems, keep: undefined }
-  if (usable !== undefined && hasStarted(job) && job.spec.restore !== undefined && hashOf(job.spec.restore) !== hashOf(usable.restore ?? null)) {
+  if (
+    usable !== undefined &&
+    hasStarted(job) &&
+    job.spec.restore !== undefined &&
+    hashOf(job.spec.restore) !== hashOf(usable.restore ?? null)
+  ) {
     return { chosen: usable, problems: [RESTORE_TOO_LATE], keep: undefined }
   }
   const change = usable === undefined ? undefined : changeClass(jobSpecOf(usable), jobSpecOf(job.spec))
@@ -97,19 +118,30 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
 }
 
 const RESTORE_TOO_LATE: Problem = {
-  code: 'RESTORE_TOO_LATE', path: 'spec.restore', message: 'the job has started and has state of its own',
+  code: 'RESTORE_TOO_LATE',
+  path: 'spec.restore',
+  message: 'the job has started and has state of its own',
   hint: 'take it out again; to start from a savepoint, create another job',
 }
 
 /** Pods and the Service are named after the job; a Service takes no dots and begins with a letter. */
 function nameProblems(name: string): Problem[] {
   if (/^[a-z]([-a-z0-9]{0,49}[a-z0-9])?$/.test(name)) return []
-  return [{ code: 'NAME_INVALID', path: 'metadata.name', message: `"${name}" cannot name a Service`, hint: 'at most 51 of a-z, 0-9 and -, a letter first' }]
+  return [
+    {
+      code: 'NAME_INVALID',
+      path: 'metadata.name',
+      message: `"${name}" cannot name a Service`,
+      hint: 'at most 51 of a-z, 0-9 and -, a letter first',
+    },
+  ]
 }
 
 function incompatible(change: Change): Problem {
   return {
-    code: 'STATE_INCOMPATIBLE', path: 'spec', message: change.reasons.join('; '),
+    code: 'STATE_INCOMPATIBLE',
+    path: 'spec',
+    message: change.reasons.join('; '),
     hint: 'give the changed operator a new id to start it without state, or undo the change',
   }
 }
@@ -121,7 +153,10 @@ export function keptHash(spec: StreamJobSpec): string {
 
 async function readLastGood(kube: Kube, job: StreamJob): Promise<StreamJobSpec | undefined> {
   try {
-    const { data } = await kube.get(configMaps, { namespace: job.metadata.namespace ?? '', name: lastGoodName(job.metadata.name) })
+    const { data } = await kube.get(configMaps, {
+      namespace: job.metadata.namespace ?? '',
+      name: lastGoodName(job.metadata.name),
+    })
     if (data?.['uid'] !== job.metadata.uid || data?.['spec'] === undefined) return undefined
     return JSON.parse(data['spec']) as StreamJobSpec
   } catch (error) {
@@ -131,17 +166,23 @@ async function readLastGood(kube: Kube, job: StreamJob): Promise<StreamJobSpec |
 }
 
 async function askCoordinator(
-  parts: ObserveParts, job: StreamJob, pod: Pod | undefined,
+  parts: ObserveParts,
+  job: StreamJob,
+  pod: Pod | undefined,
 ): Promise<{ view: Observed['coordinator']; savepoint: SavepointReport | undefined }> {
   const ip = pod?.status?.podIP
   // Pods are going: nothing that their coordinator says matters any more, and waiting for it takes from the deadline.
-  const isRemoved = job.metadata.deletionTimestamp !== undefined && job.status?.operation?.type === 'Delete' && job.status.operation.step === 'removePods'
+  const isRemoved =
+    job.metadata.deletionTimestamp !== undefined &&
+    job.status?.operation?.type === 'Delete' &&
+    job.status.operation.step === 'removePods'
   if (ip === undefined || ip === '' || isRemoved) return { view: { kind: 'absent' }, savepoint: undefined }
   const endpoint = endpointOf(parts, job, ip)
   const operation = job.status?.operation
   try {
     const report: JobReport = await parts.jobClient.report(endpoint)
-    const asksForSavepoint = operation?.type === 'Upgrade' && (operation.step === 'savepoint' || operation.step === 'replace')
+    const asksForSavepoint =
+      operation?.type === 'Upgrade' && (operation.step === 'savepoint' || operation.step === 'replace')
     const savepoint = asksForSavepoint ? await parts.jobClient.savepoint(endpoint, savepointId(operation)) : undefined
     return { view: { kind: 'reached', report }, savepoint }
   } catch (error) {

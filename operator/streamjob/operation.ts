@@ -7,41 +7,72 @@ import { maySupersede, PHASE_OF, REASON_OF } from './phases.ts'
 
 /** How long a step waits for a coordinator before its fallback is taken. */
 const PATIENCE_MS: Readonly<Record<OperationType, number>> = {
-  Deploy: 300_000, Rescale: 300_000, Upgrade: 120_000, Recover: 300_000, Suspend: 120_000, Resume: 300_000, Delete: 0,
+  Deploy: 300_000,
+  Rescale: 300_000,
+  Upgrade: 120_000,
+  Recover: 300_000,
+  Suspend: 120_000,
+  Resume: 300_000,
+  Delete: 0,
 }
 
 /** The operation under way when `type` may not take its place, else a new one of that type. */
 export function begin(observed: Observed, type: OperationType, step: Operation['step']): Operation {
   const { job, now } = observed
   const underWay = job.status?.operation
-  if (underWay !== undefined && underWay !== null && (underWay.type === type || !maySupersede(underWay.type, type))) return underWay
+  if (underWay !== undefined && underWay !== null && (underWay.type === type || !maySupersede(underWay.type, type)))
+    return underWay
   const uid = (job.metadata.uid ?? '').replaceAll('-', '').slice(0, 8)
-  const deadline = type === 'Delete' ? Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job) / 2 : now + PATIENCE_MS[type]
+  const deadline =
+    type === 'Delete'
+      ? Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job) / 2
+      : now + PATIENCE_MS[type]
   return {
-    id: `${uid}-g${job.metadata.generation ?? 0}-${type.toLowerCase()}-${now.toString(36)}`, type, step, tries: 0,
-    startedAt: new Date(now).toISOString(), deadline: new Date(deadline).toISOString(),
+    id: `${uid}-g${job.metadata.generation ?? 0}-${type.toLowerCase()}-${now.toString(36)}`,
+    type,
+    step,
+    tries: 0,
+    startedAt: new Date(now).toISOString(),
+    deadline: new Date(deadline).toISOString(),
   }
 }
 
 /** The operation once more from its savepoint on: what it had was taken before the job went on. */
 export function renewed({ now }: Observed, operation: Operation): Operation {
-  return { ...operation, step: 'savepoint', tries: operation.tries + 1, deadline: new Date(now + PATIENCE_MS[operation.type]).toISOString() }
+  return {
+    ...operation,
+    step: 'savepoint',
+    tries: operation.tries + 1,
+    deadline: new Date(now + PATIENCE_MS[operation.type]).toISOString(),
+  }
 }
 
 /** What the coordinator knows the savepoint of this operation by; a failed one is tried anew under another id. */
-export function savepointId(operation: Operation): string { return `${operation.id}-${operation.tries}` }
+export function savepointId(operation: Operation): string {
+  return `${operation.id}-${operation.tries}`
+}
 
 export function deletionDeadlineMs(job: StreamJob): number {
   return parseDurationMs(job.spec.deletion?.deadline ?? '60s') ?? 60_000
 }
 
-interface Step { act: Act; message: string; requeueAfterMs: number; events?: readonly EventNote[] }
+interface Step {
+  act: Act
+  message: string
+  requeueAfterMs: number
+  events?: readonly EventNote[]
+}
 
 /** A decision in the course of an operation. */
 export function working(operation: Operation, step: Step): Decision {
   return {
-    act: step.act, phase: PHASE_OF[operation.type], reason: REASON_OF[operation.type], message: step.message,
-    operation, events: step.events ?? [], requeueAfterMs: step.requeueAfterMs,
+    act: step.act,
+    phase: PHASE_OF[operation.type],
+    reason: REASON_OF[operation.type],
+    message: step.message,
+    operation,
+    events: step.events ?? [],
+    requeueAfterMs: step.requeueAfterMs,
   }
 }
 
@@ -51,7 +82,10 @@ type Outcome = Omit<Decision, 'operation' | 'events' | 'act' | 'ended'> & { act?
 export function settled(observed: Observed, outcome: Outcome): Decision {
   const underWay = observed.job.status?.operation
   return {
-    ...outcome, act: outcome.act ?? { kind: 'none' }, operation: null, events: outcome.events ?? [],
+    ...outcome,
+    act: outcome.act ?? { kind: 'none' },
+    operation: null,
+    events: outcome.events ?? [],
     ...(underWay === undefined || underWay === null ? {} : { ended: { type: underWay.type, result: 'Superseded' } }),
   }
 }
@@ -61,21 +95,33 @@ export function ending(observed: Observed, result: LastOperation['result'], outc
   const underWay = observed.job.status?.operation
   const decision = settled(observed, outcome)
   if (underWay === undefined || underWay === null) return decision
-  return { ...decision, ended: { type: underWay.type, result }, events: [...decision.events, completedEvent(underWay.type, result, observed)] }
+  return {
+    ...decision,
+    ended: { type: underWay.type, result },
+    events: [...decision.events, completedEvent(underWay.type, result, observed)],
+  }
 }
 
 const COMPLETED: Readonly<Record<OperationType, string>> = {
-  Deploy: 'Running', Rescale: 'RescaleCompleted', Upgrade: 'UpgradeCompleted', Recover: 'Recovered',
-  Suspend: 'Suspended', Resume: 'Resumed', Delete: 'Deleted',
+  Deploy: 'Running',
+  Rescale: 'RescaleCompleted',
+  Upgrade: 'UpgradeCompleted',
+  Recover: 'Recovered',
+  Suspend: 'Suspended',
+  Resume: 'Resumed',
+  Delete: 'Deleted',
 }
 
 const PAUSING: readonly OperationType[] = ['Rescale', 'Upgrade', 'Recover']
 
 /**
- * The pause of the operation that ends now, or of the last one, in the one pass that learns it: the first record after it
- * may come later than its end.
+ * The pause of the operation that ends now, or of the last one, in the one pass that learns it: the first record
+ * after it may come later than its end.
  */
-export function learntPause({ job, coordinator }: Observed, { ended, operation }: Pick<Decision, 'ended' | 'operation'>): { type: OperationType; pauseMs: number } | undefined {
+export function learntPause(
+  { job, coordinator }: Observed,
+  { ended, operation }: Pick<Decision, 'ended' | 'operation'>,
+): { type: OperationType; pauseMs: number } | undefined {
   if (coordinator.kind !== 'reached' || coordinator.report.lastPauseMs === null) return undefined
   const { attempt, lastPauseMs } = coordinator.report
   const last = job.status?.lastOperation
@@ -87,7 +133,11 @@ export function learntPause({ job, coordinator }: Observed, { ended, operation }
 function completedEvent(type: OperationType, result: LastOperation['result'], observed: Observed): EventNote {
   const { coordinator } = observed
   if (result === 'WithoutSavepoint') {
-    return { type: 'Warning', reason: COMPLETED[type], message: 'No savepoint could be taken: the job goes on from its newest checkpoint.' }
+    return {
+      type: 'Warning',
+      reason: COMPLETED[type],
+      message: 'No savepoint could be taken: the job goes on from its newest checkpoint.',
+    }
   }
   if (coordinator.kind !== 'reached') return { type: 'Normal', reason: COMPLETED[type], message: `${type} succeeded.` }
   const learnt = learntPause(observed, { ended: { type, result }, operation: null })

@@ -2,14 +2,24 @@ import type { OperationType, StreamJobPhase } from '../api/stream-job.ts'
 
 /** What users see while an operation is under way. */
 export const PHASE_OF: Readonly<Record<OperationType, StreamJobPhase>> = {
-  Deploy: 'Deploying', Rescale: 'Rescaling', Upgrade: 'Upgrading', Recover: 'Recovering',
-  Suspend: 'Suspending', Resume: 'Deploying', Delete: 'Deleting',
+  Deploy: 'Deploying',
+  Rescale: 'Rescaling',
+  Upgrade: 'Upgrading',
+  Recover: 'Recovering',
+  Suspend: 'Suspending',
+  Resume: 'Deploying',
+  Delete: 'Deleting',
 }
 
 /** The reason of Reconciling and of a Ready that is not yet true. */
 export const REASON_OF: Readonly<Record<OperationType, string>> = {
-  Deploy: 'Deploying', Rescale: 'Rescaling', Upgrade: 'Upgrading', Recover: 'Recovering',
-  Suspend: 'Suspending', Resume: 'Resuming', Delete: 'Deleting',
+  Deploy: 'Deploying',
+  Rescale: 'Rescaling',
+  Upgrade: 'Upgrading',
+  Recover: 'Recovering',
+  Suspend: 'Suspending',
+  Resume: 'Resuming',
+  Delete: 'Deleting',
 }
 
 /**

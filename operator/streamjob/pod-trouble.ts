@@ -1,10 +1,18 @@
 import type { Pod } from '../kube/objects.ts'
 
-export interface Trouble { reason: string; message: string }
+export interface Trouble {
+  reason: string
+  message: string
+}
 
 const WAITING: Readonly<Record<string, string>> = {
-  ErrImagePull: 'ImagePullFailed', ImagePullBackOff: 'ImagePullFailed', InvalidImageName: 'ImagePullFailed', ErrImageNeverPull: 'ImagePullFailed',
-  CreateContainerConfigError: 'PodConfigInvalid', CreateContainerError: 'PodConfigInvalid', RunContainerError: 'PodConfigInvalid',
+  ErrImagePull: 'ImagePullFailed',
+  ImagePullBackOff: 'ImagePullFailed',
+  InvalidImageName: 'ImagePullFailed',
+  ErrImageNeverPull: 'ImagePullFailed',
+  CreateContainerConfigError: 'PodConfigInvalid',
+  CreateContainerError: 'PodConfigInvalid',
+  RunContainerError: 'PodConfigInvalid',
   CrashLoopBackOff: 'PodCrashLooping',
 }
 
@@ -18,8 +26,11 @@ export function blockedPod(pods: readonly Pod[]): Trouble | undefined {
 }
 
 function troubleOf(pod: Pod): Trouble | undefined {
-  const unscheduled = pod.status?.conditions?.find((one) => one.type === 'PodScheduled' && one.status === 'False' && one.reason === 'Unschedulable')
-  if (unscheduled !== undefined) return { reason: 'Unschedulable', message: withHint(unscheduled.message ?? 'no node takes it') }
+  const unscheduled = pod.status?.conditions?.find(
+    (one) => one.type === 'PodScheduled' && one.status === 'False' && one.reason === 'Unschedulable',
+  )
+  if (unscheduled !== undefined)
+    return { reason: 'Unschedulable', message: withHint(unscheduled.message ?? 'no node takes it') }
   for (const container of pod.status?.containerStatuses ?? []) {
     const { reason = '', message } = container.state?.waiting ?? {}
     const known = WAITING[reason]

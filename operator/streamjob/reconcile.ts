@@ -21,7 +21,11 @@ import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { statusOf } from './status.ts'
 
-export interface StreamJobParts extends ObserveParts { events: EventRecorder; logger: Logger; metrics: OperatorMetrics }
+export interface StreamJobParts extends ObserveParts {
+  events: EventRecorder
+  logger: Logger
+  metrics: OperatorMetrics
+}
 
 const FIELD_MANAGER = 'millrace-operator'
 
@@ -48,7 +52,11 @@ async function readJob({ kube }: StreamJobParts, ref: ObjectRef): Promise<Stream
 }
 
 /** Writes only what differs, on the version that the decision was made on: a conflict ends the pass before its act. */
-async function writeStatus({ kube }: StreamJobParts, { job, ...rest }: Observed, decision: Decision): Promise<StreamJob> {
+async function writeStatus(
+  { kube }: StreamJobParts,
+  { job, ...rest }: Observed,
+  decision: Decision,
+): Promise<StreamJob> {
   const status = statusOf({ job, ...rest }, decision)
   if (JSON.stringify(sorted(status)) === JSON.stringify(sorted(job.status ?? {}))) return job
   const resourceVersion = isPlanted('blindStatus') ? undefined : job.metadata.resourceVersion
@@ -58,13 +66,24 @@ async function writeStatus({ kube }: StreamJobParts, { job, ...rest }: Observed,
 async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Promise<void> {
   const { job } = observed
   switch (act.kind) {
-    case 'none': return
-    case 'addFinalizer': return setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])
-    case 'release': return setFinalizers(parts, job, (job.metadata.finalizers ?? []).filter((one) => one !== FINALIZER))
-    case 'keepSpec': return keepSpec(parts, observed)
-    case 'createPods': return createPods(parts, job, act.pods)
-    case 'deletePods': return deletePods(parts, job, act.pods)
-    case 'putTarget': return putTarget(parts, observed, act.desiredState)
+    case 'none':
+      return
+    case 'addFinalizer':
+      return setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])
+    case 'release':
+      return setFinalizers(
+        parts,
+        job,
+        (job.metadata.finalizers ?? []).filter((one) => one !== FINALIZER),
+      )
+    case 'keepSpec':
+      return keepSpec(parts, observed)
+    case 'createPods':
+      return createPods(parts, job, act.pods)
+    case 'deletePods':
+      return deletePods(parts, job, act.pods)
+    case 'putTarget':
+      return putTarget(parts, observed, act.desiredState)
     case 'requestSavepoint': {
       const endpoint = coordinatorEndpoint(parts, observed)
       if (endpoint !== undefined) await parts.jobClient.requestSavepoint(endpoint, { id: act.id })
@@ -75,25 +94,39 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
 
 async function setFinalizers({ kube }: StreamJobParts, job: StreamJob, finalizers: string[]): Promise<void> {
   const { resourceVersion } = job.metadata
-  await kube.patch(streamJobs, refOf(job), { metadata: { resourceVersion, finalizers } })
-    .catch((error: unknown) => { if (!isNotFound(error)) throw error })
+  await kube.patch(streamJobs, refOf(job), { metadata: { resourceVersion, finalizers } }).catch((error: unknown) => {
+    if (!isNotFound(error)) throw error
+  })
 }
 
 /** First the text, then the status that points to it. */
 async function keepSpec({ kube }: StreamJobParts, { job, keepSpec: keep }: Observed): Promise<void> {
   await kube.apply(configMaps, lastGoodConfigMap(job, job.spec), FIELD_MANAGER)
   const lastGood: StreamJobStatus['lastGood'] = {
-    generation: job.metadata.generation ?? 0, hash: keptHash(job.spec), change: keep?.change?.class ?? 'graph',
+    generation: job.metadata.generation ?? 0,
+    hash: keptHash(job.spec),
+    change: keep?.change?.class ?? 'graph',
   }
-  await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion: job.metadata.resourceVersion }, status: { lastGood } })
+  await kube.patchStatus(streamJobs, refOf(job), {
+    metadata: { resourceVersion: job.metadata.resourceVersion },
+    status: { lastGood },
+  })
 }
 
-async function createPods({ kube, settings, tokenKey, logger }: StreamJobParts, job: StreamJob, pods: readonly Pod[]): Promise<void> {
+async function createPods(
+  { kube, settings, tokenKey, logger }: StreamJobParts,
+  job: StreamJob,
+  pods: readonly Pod[],
+): Promise<void> {
   const token = jobToken(tokenKey, job.metadata.uid ?? '')
   await unlessThere(kube.create(secrets, tokenSecret(job, token)))
   if (settings.addressing === 'service') await unlessThere(kube.create(services, coordinatorService(job)))
   for (const pod of pods) await unlessThere(kube.create(podResource, pod))
-  logger.info('pods created', { job: job.metadata.name, namespace: job.metadata.namespace, pods: pods.map((pod) => pod.metadata.name) })
+  logger.info('pods created', {
+    job: job.metadata.name,
+    namespace: job.metadata.namespace,
+    pods: pods.map((pod) => pod.metadata.name),
+  })
 }
 
 /** Whoever is there already is seen by the next pass: it is ours, or the name is taken. */
@@ -108,26 +141,43 @@ async function unlessThere(creation: Promise<unknown>): Promise<void> {
 async function deletePods({ kube, logger }: StreamJobParts, job: StreamJob, pods: readonly Pod[]): Promise<void> {
   for (const { metadata } of pods) {
     try {
-      await kube.delete(podResource, { namespace: metadata.namespace ?? '', name: metadata.name },
-        metadata.uid === undefined ? {} : { preconditions: { uid: metadata.uid } })
+      await kube.delete(
+        podResource,
+        { namespace: metadata.namespace ?? '', name: metadata.name },
+        metadata.uid === undefined ? {} : { preconditions: { uid: metadata.uid } },
+      )
     } catch (error) {
       // Gone, or another pod of that name by now: the next pass sees which.
       if (!isNotFound(error) && !isConflict(error)) throw error
     }
   }
-  logger.info('pods deleted', { job: job.metadata.name, namespace: job.metadata.namespace, pods: pods.map((pod) => pod.metadata.name) })
+  logger.info('pods deleted', {
+    job: job.metadata.name,
+    namespace: job.metadata.namespace,
+    pods: pods.map((pod) => pod.metadata.name),
+  })
 }
 
-async function putTarget(parts: StreamJobParts, observed: Observed, desiredState: JobTarget['desiredState']): Promise<void> {
+async function putTarget(
+  parts: StreamJobParts,
+  observed: Observed,
+  desiredState: JobTarget['desiredState'],
+): Promise<void> {
   const { wanted } = observed
   const endpoint = coordinatorEndpoint(parts, observed)
   if (endpoint === undefined || wanted === undefined) return
   await parts.jobClient.putTarget(endpoint, {
-    revision: wanted.revision, spec: wanted.jobSpec, desiredState, ...(wanted.restore === undefined ? {} : { restore: wanted.restore }),
+    revision: wanted.revision,
+    spec: wanted.jobSpec,
+    desiredState,
+    ...(wanted.restore === undefined ? {} : { restore: wanted.restore }),
   })
 }
 
-function coordinatorEndpoint(parts: StreamJobParts, { job, pods }: Observed): ReturnType<typeof endpointOf> | undefined {
+function coordinatorEndpoint(
+  parts: StreamJobParts,
+  { job, pods }: Observed,
+): ReturnType<typeof endpointOf> | undefined {
   const pod = pods.find((one) => one.metadata.name === coordinatorName(job.metadata.name))
   return pod?.status?.podIP === undefined ? undefined : endpointOf(parts, job, pod.status.podIP)
 }
@@ -144,24 +194,40 @@ async function tell({ events, metrics }: StreamJobParts, observed: Observed, dec
   for (const note of decision.events) await events.record(job, note)
   const [problem] = observed.problems
   if (problem !== undefined) {
-    await events.record(job, { type: 'Warning', reason: 'Rejected', message: `${problem.path}: ${problem.message} [${problem.code}]${problem.hint === undefined ? '' : `; ${problem.hint}`}` })
+    await events.record(job, {
+      type: 'Warning',
+      reason: 'Rejected',
+      message: `${problem.path}: ${problem.message} [${problem.code}]${problem.hint === undefined ? '' : `; ${problem.hint}`}`,
+    })
   }
   const known = job.status?.attempt ?? 0
-  if (observed.coordinator.kind === 'reached' && observed.coordinator.report.attempt > 0 && observed.coordinator.report.attempt < known) {
+  if (
+    observed.coordinator.kind === 'reached' &&
+    observed.coordinator.report.attempt > 0 &&
+    observed.coordinator.report.attempt < known
+  ) {
     await events.record(job, {
-      type: 'Warning', reason: 'StateMissing',
+      type: 'Warning',
+      reason: 'StateMissing',
       message: `The coordinator starts attempt ${observed.coordinator.report.attempt} after attempt ${known}: it does not find the job's checkpoints in the store.`,
     })
   }
   const error = observed.coordinator.kind === 'reached' ? observed.coordinator.report.error : null
-  if (error !== null && decision.phase === 'Running') await events.record(job, { type: 'Warning', reason: 'JobException', message: error.message })
+  if (error !== null && decision.phase === 'Running')
+    await events.record(job, { type: 'Warning', reason: 'JobException', message: error.message })
 }
 
-function refOf(job: StreamJob): ObjectRef { return { namespace: job.metadata.namespace ?? '', name: job.metadata.name } }
+function refOf(job: StreamJob): ObjectRef {
+  return { namespace: job.metadata.namespace ?? '', name: job.metadata.name }
+}
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined && member !== null)
-    .sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]))
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== undefined && member !== null)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  )
 }

@@ -18,17 +18,43 @@ const NOTHING: RestoreSource = { location: undefined, waitsFor: undefined }
 export async function restoreSource(kube: Kube, job: StreamJob, { restore }: StreamJobSpec): Promise<RestoreSource> {
   if (restore === undefined || hasStarted(job)) return NOTHING
   if (restore.savepoint === undefined) return { location: restore.path, waitsFor: undefined }
-  const savepoint = await unlessNotFound(kube.get(streamSavepoints, { namespace: job.metadata.namespace ?? '', name: restore.savepoint }))
+  const savepoint = await unlessNotFound(
+    kube.get(streamSavepoints, { namespace: job.metadata.namespace ?? '', name: restore.savepoint }),
+  )
   const location = savepoint?.status?.phase === 'Completed' ? savepoint.status.location : undefined
-  return location === undefined ? { location, waitsFor: whyNot(restore.savepoint, savepoint) } : { location, waitsFor: undefined }
+  return location === undefined
+    ? { location, waitsFor: whyNot(restore.savepoint, savepoint) }
+    : { location, waitsFor: undefined }
 }
 
-export function hasStarted(job: StreamJob): boolean { return (job.status?.attempt ?? 0) > 0 }
+export function hasStarted(job: StreamJob): boolean {
+  return (job.status?.attempt ?? 0) > 0
+}
 
 function whyNot(name: string, savepoint: StreamSavepoint | undefined): ErrorReport {
   const path = 'spec.restore.savepoint'
-  if (savepoint === undefined) return { code: 'SAVEPOINT_MISSING', message: `${path}: there is no StreamSavepoint ${name} in this namespace.`, domain: 'user', retriable: true, path }
+  if (savepoint === undefined)
+    return {
+      code: 'SAVEPOINT_MISSING',
+      message: `${path}: there is no StreamSavepoint ${name} in this namespace.`,
+      domain: 'user',
+      retriable: true,
+      path,
+    }
   const { phase = 'Pending', error } = savepoint.status ?? {}
-  if (phase === 'Failed') return { code: 'SAVEPOINT_FAILED', message: `${path}: ${name} failed: ${error?.message ?? 'unknown'}`, domain: 'user', retriable: true, path }
-  return { code: 'SAVEPOINT_NOT_COMPLETED', message: `${path}: ${name} is ${phase}.`, domain: 'dependency', retriable: true, path }
+  if (phase === 'Failed')
+    return {
+      code: 'SAVEPOINT_FAILED',
+      message: `${path}: ${name} failed: ${error?.message ?? 'unknown'}`,
+      domain: 'user',
+      retriable: true,
+      path,
+    }
+  return {
+    code: 'SAVEPOINT_NOT_COMPLETED',
+    message: `${path}: ${name} is ${phase}.`,
+    domain: 'dependency',
+    retriable: true,
+    path,
+  }
 }

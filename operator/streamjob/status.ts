@@ -18,14 +18,15 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
   const ready = readyFact(observed, decision)
   const lastOperation = lastOperationOf(observed, decision)
   // A spec that is only being kept is not acted on yet: Ready must not speak of it.
-  const generation = decision.act.kind === 'keepSpec' ? before.observedGeneration ?? 0 : job.metadata.generation ?? 0
+  const generation =
+    decision.act.kind === 'keepSpec' ? (before.observedGeneration ?? 0) : (job.metadata.generation ?? 0)
   return {
     observedGeneration: generation,
     phase: decision.phase,
     reason: ready.reason,
     message: ready.message,
     // A coordinator that cannot read its log yet does not know.
-    attempt: report !== undefined && report.attempt > 0 ? report.attempt : before.attempt ?? 0,
+    attempt: report !== undefined && report.attempt > 0 ? report.attempt : (before.attempt ?? 0),
     revision: report?.revision ?? before.revision ?? null,
     ...scaleOf(observed),
     pods: podsOf(observed),
@@ -34,10 +35,12 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     operation: decision.operation,
     ...(lastOperation === undefined ? {} : { lastOperation }),
     ...(before.lastGood === undefined ? {} : { lastGood: before.lastGood }),
-    finishedAt: decision.phase === 'Finished' ? before.finishedAt ?? isoSeconds(now) : null,
-    conditions: withConditions(before.conditions ?? [], [
-      ready, reconcilingFact(decision), stalledFact(observed, decision), healthyFact(report),
-    ], { generation, now }),
+    finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,
+    conditions: withConditions(
+      before.conditions ?? [],
+      [ready, reconcilingFact(decision), stalledFact(observed, decision), healthyFact(report)],
+      { generation, now },
+    ),
   }
 }
 
@@ -45,9 +48,17 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
 function readyFact(observed: Observed, decision: Decision): Fact {
   const [problem] = observed.problems
   if (problem !== undefined && observed.job.metadata.deletionTimestamp === undefined) {
-    return { type: 'Ready', status: 'False', reason: problem.code === 'STATE_INCOMPATIBLE' ? 'StateIncompatible' : 'SpecInvalid', message: problemText(observed) }
+    return {
+      type: 'Ready',
+      status: 'False',
+      reason: problem.code === 'STATE_INCOMPATIBLE' ? 'StateIncompatible' : 'SpecInvalid',
+      message: problemText(observed),
+    }
   }
-  const isReady = decision.phase === 'Running' || decision.phase === 'Finished' || (decision.phase === 'Suspended' && !wantsToRun(observed.job))
+  const isReady =
+    decision.phase === 'Running' ||
+    decision.phase === 'Finished' ||
+    (decision.phase === 'Suspended' && !wantsToRun(observed.job))
   return { type: 'Ready', status: isReady ? 'True' : 'False', reason: decision.reason, message: decision.message }
 }
 
@@ -63,21 +74,40 @@ function problemText({ problems, wanted }: Observed): string {
 
 function reconcilingFact(decision: Decision): Fact {
   const isWorking = decision.operation !== null
-  return { type: 'Reconciling', status: isWorking ? 'True' : 'False', reason: isWorking ? decision.reason : 'Settled', message: isWorking ? decision.message : '' }
+  return {
+    type: 'Reconciling',
+    status: isWorking ? 'True' : 'False',
+    reason: isWorking ? decision.reason : 'Settled',
+    message: isWorking ? decision.message : '',
+  }
 }
 
 function stalledFact(observed: Observed, decision: Decision): Fact {
-  if (observed.problems.length > 0) return { type: 'Stalled', status: 'True', reason: 'SpecInvalid', message: 'The newest spec is not applied: correct it.' }
-  if (decision.stalled === true) return { type: 'Stalled', status: 'True', reason: decision.reason, message: decision.message }
+  if (observed.problems.length > 0)
+    return {
+      type: 'Stalled',
+      status: 'True',
+      reason: 'SpecInvalid',
+      message: 'The newest spec is not applied: correct it.',
+    }
+  if (decision.stalled === true)
+    return { type: 'Stalled', status: 'True', reason: decision.reason, message: decision.message }
   return { type: 'Stalled', status: 'False', reason: 'Progressing', message: '' }
 }
 
 /** Records flow and checkpoints complete; does not gate Ready. */
 function healthyFact(report: JobReport | undefined): Fact {
-  if (report === undefined) return { type: 'Healthy', status: 'Unknown', reason: 'NotReached', message: 'The coordinator says nothing.' }
-  if (report.error !== null) return { type: 'Healthy', status: 'False', reason: camel(report.error.code), message: report.error.message }
+  if (report === undefined)
+    return { type: 'Healthy', status: 'Unknown', reason: 'NotReached', message: 'The coordinator says nothing.' }
+  if (report.error !== null)
+    return { type: 'Healthy', status: 'False', reason: camel(report.error.code), message: report.error.message }
   if (report.checkpointFailures > 0) {
-    return { type: 'Healthy', status: 'False', reason: 'CheckpointsFailing', message: `${report.checkpointFailures} checkpoints in a row did not complete.` }
+    return {
+      type: 'Healthy',
+      status: 'False',
+      reason: 'CheckpointsFailing',
+      message: `${report.checkpointFailures} checkpoints in a row did not complete.`,
+    }
   }
   return { type: 'Healthy', status: 'True', reason: 'Healthy', message: '' }
 }
@@ -86,7 +116,17 @@ function checkpointOf(report: JobReport | undefined): CheckpointStatus | undefin
   const newest = report?.checkpoint
   if (report === undefined || newest === undefined || newest === null) return undefined
   const { attempt, id, kind, savepoint, path, sizeBytes, durationMs, completedAt } = newest
-  return { attempt, id, kind, savepoint: savepoint ?? null, path, sizeBytes, durationMs, completedAt: isoSeconds(completedAt), failures: report.checkpointFailures }
+  return {
+    attempt,
+    id,
+    kind,
+    savepoint: savepoint ?? null,
+    path,
+    sizeBytes,
+    durationMs,
+    completedAt: isoSeconds(completedAt),
+    failures: report.checkpointFailures,
+  }
 }
 
 function lastOperationOf(observed: Observed, decision: Decision): LastOperation | undefined {
@@ -98,7 +138,11 @@ function lastOperationOf(observed: Observed, decision: Decision): LastOperation 
     return last === undefined || pause === undefined ? last : { ...last, pauseMs: pause.pauseMs }
   }
   return {
-    id: ended.id, type: decision.ended.type, result: decision.ended.result, startedAt: ended.startedAt, finishedAt: new Date(now).toISOString(),
+    id: ended.id,
+    type: decision.ended.type,
+    result: decision.ended.result,
+    startedAt: ended.startedAt,
+    finishedAt: new Date(now).toISOString(),
     pauseMs: pause?.pauseMs ?? null,
   }
 }
@@ -107,12 +151,18 @@ function lastOperationOf(observed: Observed, decision: Decision): LastOperation 
 function scaleOf({ job, wanted, pods }: Observed): { replicas: number; selector: string } {
   if (wanted === undefined) return { replicas: job.status?.replicas ?? 0, selector: job.status?.selector ?? '' }
   const labels = { [JOB_LABEL]: job.metadata.name, [CHAIN_LABEL]: wanted.scaleChain }
-  return { replicas: pods.filter((pod) => pod.metadata.labels?.[CHAIN_LABEL] === wanted.scaleChain).length, selector: selectorOf(labels) }
+  return {
+    replicas: pods.filter((pod) => pod.metadata.labels?.[CHAIN_LABEL] === wanted.scaleChain).length,
+    selector: selectorOf(labels),
+  }
 }
 
 function podsOf({ job, wanted, pods }: Observed): string {
-  const ready = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined
-    && pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true)
+  const ready = pods.filter(
+    (pod) =>
+      pod.metadata.deletionTimestamp === undefined &&
+      pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true,
+  )
   const needed = wanted === undefined || !wantsToRun(job) ? 0 : wanted.workers.length + 1
   return `${ready.length}/${needed}`
 }

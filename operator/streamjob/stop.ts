@@ -13,7 +13,9 @@ export type StopStep =
   | { kind: 'wait'; message: string }
 
 export const STOPPED_WITHOUT_SAVEPOINT: EventNote = {
-  type: 'Warning', reason: 'StoppedWithoutSavepoint', message: 'The coordinator gave no savepoint: the newest checkpoint is what is left.',
+  type: 'Warning',
+  reason: 'StoppedWithoutSavepoint',
+  message: 'The coordinator gave no savepoint: the newest checkpoint is what is left.',
 }
 
 /**
@@ -33,8 +35,10 @@ export function stopStep(observed: Observed, operation: Operation): StopStep {
   }
   // What was removing pods already has had its savepoint, or has said that there is none.
   if (job.status?.operation?.step === 'removePods') return { kind: 'remove', withSavepoint: 'notNeeded' }
-  // A job that is not known to have started may have done so while no operator was there: one that can be asked is waited for.
-  if (coordinator.kind === 'absent' || isLate || blockedPod(pods) !== undefined) return { kind: 'remove', withSavepoint: hasRun ? 'no' : 'notNeeded' }
+  // A job that is not known to have started may have done so while no operator was there: one that can be asked is
+  // waited for.
+  if (coordinator.kind === 'absent' || isLate || blockedPod(pods) !== undefined)
+    return { kind: 'remove', withSavepoint: hasRun ? 'no' : 'notNeeded' }
   return { kind: 'wait', message: `Waiting for the coordinator to take a savepoint: ${coordinator.why.message}` }
 }
 
@@ -42,12 +46,19 @@ export function stopStep(observed: Observed, operation: Operation): StopStep {
 export function carryOnStopping(observed: Observed, operation: Operation): Decision {
   const live = observed.pods.filter((pod) => pod.metadata.deletionTimestamp === undefined)
   const remove: Act = live.length > 0 ? { kind: 'deletePods', pods: live } : { kind: 'none' }
-  if (operation.step === 'removePods') return working(operation, { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500 })
+  if (operation.step === 'removePods')
+    return working(operation, { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500 })
   const step = stopStep(observed, operation)
   if (step.kind === 'remove') {
     const events = step.withSavepoint === 'no' ? [STOPPED_WITHOUT_SAVEPOINT] : []
-    return working({ ...operation, step: 'removePods' }, { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500, events })
+    return working(
+      { ...operation, step: 'removePods' },
+      { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500, events },
+    )
   }
-  const act: Act = step.kind === 'ask' && observed.wanted !== undefined ? { kind: 'putTarget', desiredState: 'suspended' } : { kind: 'none' }
+  const act: Act =
+    step.kind === 'ask' && observed.wanted !== undefined
+      ? { kind: 'putTarget', desiredState: 'suspended' }
+      : { kind: 'none' }
   return working(operation, { act, message: step.message, requeueAfterMs: 500 })
 }

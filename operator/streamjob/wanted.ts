@@ -35,12 +35,20 @@ export function specProblems(spec: StreamJobSpec, connectors: ConnectorChecks): 
 }
 
 /** Only for a spec without problems; throws otherwise, since that would be a mistake of ours. */
-export function wantedOf(context: PodContext, connectors: ConnectorChecks, { jobSpec, restore }: Pick<Wanted, 'jobSpec' | 'restore'>): Wanted {
+export function wantedOf(
+  context: PodContext,
+  connectors: ConnectorChecks,
+  { jobSpec, restore }: Pick<Wanted, 'jobSpec' | 'restore'>,
+): Wanted {
   const validation = validateJob(context.spec, connectors)
-  if ('problems' in validation) throw new Error(`a spec with problems was asked for: ${validation.problems[0]?.message ?? ''}`)
+  if ('problems' in validation)
+    throw new Error(`a spec with problems was asked for: ${validation.problems[0]?.message ?? ''}`)
   const plan = executionPlan(validation.graph)
   return {
-    spec: context.spec, jobSpec, revision: hashOf(jobSpec), restore,
+    spec: context.spec,
+    jobSpec,
+    revision: hashOf(jobSpec),
+    restore,
     coordinator: coordinatorPod(context),
     workers: subtasksOf(plan).map(({ chain, slot }) => workerPod(context, { chain: chain.id, slot })),
     scaleChain: scaleChainOf(plan),
@@ -64,4 +72,6 @@ function scaleChainOf(plan: ExecutionPlan): string {
   return (unpinned ?? sources[0] ?? plan.chains[0])?.id ?? ''
 }
 
-export function wantsToRun(job: StreamJob): boolean { return job.spec.desiredState !== 'Suspended' }
+export function wantsToRun(job: StreamJob): boolean {
+  return job.spec.desiredState !== 'Suspended'
+}

@@ -1,13 +1,28 @@
 import type { Shape, TypeText } from './shapes.ts'
 
-/** An expression over the fields of a row, as text, and the type it has. That it has this type is checked when the job is. */
-export interface Expression<T extends TypeText> { readonly type: T; readonly text: string }
+/**
+ * An expression over the fields of a row, as text, and the type it has. That it has this type is checked when the
+ * job is.
+ */
+export interface Expression<T extends TypeText> {
+  readonly type: T
+  readonly text: string
+}
 
-/** `expr('double', 'price * 0.9')`: computed by generated code, which is as fast as a function and can be read by everyone. */
-export function expr<const T extends TypeText>(type: T, text: string): Expression<T> { return { type, text } }
+/**
+ * `expr('double', 'price * 0.9')`: computed by generated code, which is as fast as a function and can be read by
+ * everyone.
+ */
+export function expr<const T extends TypeText>(type: T, text: string): Expression<T> {
+  return { type, text }
+}
 
 export type Expressions = Readonly<Record<string, Expression<TypeText>>>
-export type ShapeOf<E extends Expressions> = { -readonly [Name in keyof E]: E[Name]['type'] } & {} extends infer S extends Shape ? S : never
+export type ShapeOf<E extends Expressions> = {
+  -readonly [Name in keyof E]: E[Name]['type']
+} & {} extends infer S extends Shape
+  ? S
+  : never
 
 /** The types of expressions, as they were declared. */
 export function typesOf(expressions: Expressions): Record<string, TypeText> {

@@ -13,13 +13,18 @@ export interface GraphNode {
 }
 
 /** What comes out of an operator: its main output, or the named side output. */
-export interface NodeOutput { readonly node: GraphNode; readonly output?: string }
+export interface NodeOutput {
+  readonly node: GraphNode
+  readonly output?: string
+}
 
 /** The name of the module in which the functions of a job lie: the job's own file. */
 export const JOB_MODULE = 'job'
 
 /** A field of an entry that names a function of the job's own module. */
-export function ownFunction(name: string): { module: string; function: string } { return { module: JOB_MODULE, function: name } }
+export function ownFunction(name: string): { module: string; function: string } {
+  return { module: JOB_MODULE, function: name }
+}
 
 /** Every operator from which the sinks get their rows, each once, inputs before those who read them. */
 export function nodesOf(sinks: readonly GraphNode[]): GraphNode[] {

@@ -33,24 +33,35 @@ export class Job {
     this.name = name
     this.graph = nodes.map(entryOf)
     this.functions = Object.assign({}, ...nodes.map((node) => node.functions)) as Record<string, UserCode>
-    this.declared = Object.fromEntries(nodes.flatMap((node) => (node.declares === undefined ? [] : [[node.id, node.declares]])))
+    this.declared = Object.fromEntries(
+      nodes.flatMap((node) => (node.declares === undefined ? [] : [[node.id, node.declares]])),
+    )
     this.#settings = { ...settings, ...spec }
   }
 
   /** The spec of the StreamJob whose functions are loaded from `module`. */
   spec(module: ModuleSource): Readonly<Record<string, unknown>> {
     const hasFunctions = Object.keys(this.functions).length > 0
-    return { ...this.#settings, ...(hasFunctions ? { modules: { [JOB_MODULE]: writtenSource(module) } } : {}), graph: this.graph }
+    return {
+      ...this.#settings,
+      ...(hasFunctions ? { modules: { [JOB_MODULE]: writtenSource(module) } } : {}),
+      graph: this.graph,
+    }
   }
 }
 
 /** Makes a job of the graphs that end in these sinks: `export default job({ name: 'hot-auctions', sinks: [...] })`. */
-export function job(definition: JobDefinition): Job { return new Job(definition) }
+export function job(definition: JobDefinition): Job {
+  return new Job(definition)
+}
 
 function writtenSource(source: ModuleSource): Readonly<Record<string, string>> {
   switch (source.kind) {
-    case 'path': return { path: source.path }
-    case 'image': return { image: source.path }
-    case 'configMap': return { configMap: source.name, key: source.key }
+    case 'path':
+      return { path: source.path }
+    case 'image':
+      return { image: source.path }
+    case 'configMap':
+      return { configMap: source.name, key: source.key }
   }
 }

@@ -6,13 +6,21 @@ import type { Duration, Window } from './windows.ts'
 type PairType = 'inner' | 'left' | 'right' | 'full'
 
 /** A field of one side, `left.price`, or an expression over both. */
-export type Selected<L extends Shape, R extends Shape> = `left.${keyof L & string}` | `right.${keyof R & string}` | Expression<TypeText>
+export type Selected<L extends Shape, R extends Shape> =
+  | `left.${keyof L & string}`
+  | `right.${keyof R & string}`
+  | Expression<TypeText>
 
 /** Which rows meet: in the same window, within a distance in event time, or all that were kept (`ttl`, or forever). */
 interface Meeting<L extends Shape, R extends Shape> {
-  readonly on: (KeyField<L> & KeyField<R>) | readonly (KeyField<L> & KeyField<R>)[] | Readonly<Partial<Record<KeyField<L>, KeyField<R>>>>
+  readonly on:
+    | (KeyField<L> & KeyField<R>)
+    | readonly (KeyField<L> & KeyField<R>)[]
+    | Readonly<Partial<Record<KeyField<L>, KeyField<R>>>>
   readonly window?: Window<'bounds'>
-  readonly within?: { readonly before: Duration; readonly after?: Duration } | { readonly before?: Duration; readonly after: Duration }
+  readonly within?:
+    | { readonly before: Duration; readonly after?: Duration }
+    | { readonly before?: Duration; readonly after: Duration }
   readonly ttl?: Duration | 'forever'
   /** An expression over `left.…` and `right.…`. */
   readonly where?: string
@@ -34,17 +42,31 @@ export type JoinOptions<L extends Shape, R extends Shape> = PairOptions<L, R> | 
 
 type Left<L extends Shape, J> = J extends { type: 'right' | 'full' } ? AllNullable<L> : L
 type Right<R extends Shape, J> = J extends { type: 'left' | 'full' } ? AllNullable<R> : R
-type SelectedType<L extends Shape, R extends Shape, T> = T extends Expression<infer Type> ? Type
-  : T extends `left.${infer Name extends keyof L & string}` ? L[Name]
-    : T extends `right.${infer Name extends keyof R & string}` ? R[Name] : never
+type SelectedType<L extends Shape, R extends Shape, T> =
+  T extends Expression<infer Type>
+    ? Type
+    : T extends `left.${infer Name extends keyof L & string}`
+      ? L[Name]
+      : T extends `right.${infer Name extends keyof R & string}`
+        ? R[Name]
+        : never
 type Bounds<J> = J extends { window: Window } ? { windowStart: 'timestamp'; windowEnd: 'timestamp' } : unknown
 
 /** The fields that come out of a join. */
 export type Joined<L extends Shape, R extends Shape, J extends JoinOptions<L, R>> =
-  Flat<(J extends { select: infer Select } ? { -readonly [Name in keyof Select]: SelectedType<Left<L, J>, Right<R, J>, Select[Name]> } : L) & Bounds<J>> extends infer S extends Shape ? S : never
+  Flat<
+    (J extends { select: infer Select }
+      ? { -readonly [Name in keyof Select]: SelectedType<Left<L, J>, Right<R, J>, Select[Name]> }
+      : L) &
+      Bounds<J>
+  > extends infer S extends Shape
+    ? S
+    : never
 
 /** Rows that come too late for a join that goes by event time. */
-export type LateSides<L extends Shape, R extends Shape, J> = J extends { window: Window } | { within: object } ? { lateLeft: L; lateRight: R } : Readonly<Record<never, never>>
+export type LateSides<L extends Shape, R extends Shape, J> = J extends { window: Window } | { within: object }
+  ? { lateLeft: L; lateRight: R }
+  : Readonly<Record<never, never>>
 
 /** A table that a service or a Druid holds: a request for each row. */
 interface Lookup<O extends Shape> extends AsyncSettings {
@@ -65,7 +87,11 @@ export interface DruidQuery<S extends Shape> {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type LookupOptions<S extends Shape, O extends Shape> = Lookup<O> & ({ readonly http: HttpRequest; readonly druid?: undefined } | { readonly druid: DruidQuery<S>; readonly http?: undefined })
+export type LookupOptions<S extends Shape, O extends Shape> = Lookup<O> &
+  (
+    | { readonly http: HttpRequest; readonly druid?: undefined }
+    | { readonly druid: DruidQuery<S>; readonly http?: undefined }
+  )
 
 /** The fields that come out of a lookup. */
 export type LookedUp<S extends Shape, O extends Shape, J> = Merged<S, J extends { type: 'left' } ? AllNullable<O> : O>
@@ -81,23 +107,37 @@ export interface BroadcastOptions<L extends Shape, R extends Shape> {
 }
 
 /** The fields that come out of a broadcast. */
-export type Matched<L extends Shape, R extends Shape, B extends BroadcastOptions<L, R>> =
-  { -readonly [Name in keyof B['select']]: SelectedType<L, R, B['select'][Name]> } & {} extends infer S extends Shape ? S : never
+export type Matched<L extends Shape, R extends Shape, B extends BroadcastOptions<L, R>> = {
+  -readonly [Name in keyof B['select']]: SelectedType<L, R, B['select'][Name]>
+} & {} extends infer S extends Shape
+  ? S
+  : never
 
 /** The options as the graph holds them. */
-export function joinFields(options: { readonly window?: Window; readonly select?: Selection }): Readonly<Record<string, unknown>> {
+export function joinFields(options: {
+  readonly window?: Window
+  readonly select?: Selection
+}): Readonly<Record<string, unknown>> {
   const { window, select, ...rest } = options
-  return { ...rest, ...(window === undefined ? {} : { window: window.written }), ...(select === undefined ? {} : { select: selectedTexts(select) }) }
+  return {
+    ...rest,
+    ...(window === undefined ? {} : { window: window.written }),
+    ...(select === undefined ? {} : { select: selectedTexts(select) }),
+  }
 }
 
 /** What is selected, by name: an expression that types itself, or one whose type is declared. */
 export type Selection = Readonly<Record<string, string | Expression<TypeText>>>
 
 export function selectedTexts(select: Selection): Record<string, string> {
-  return Object.fromEntries(Object.entries(select).map(([name, value]) => [name, typeof value === 'string' ? value : value.text]))
+  return Object.fromEntries(
+    Object.entries(select).map(([name, value]) => [name, typeof value === 'string' ? value : value.text]),
+  )
 }
 
 /** The types of selected expressions, as they were declared. */
 export function joinDeclares({ select = {} }: { readonly select?: Selection }): Readonly<Record<string, TypeText>> {
-  return Object.fromEntries(Object.entries(select).flatMap(([name, value]) => (typeof value === 'string' ? [] : [[name, value.type]])))
+  return Object.fromEntries(
+    Object.entries(select).flatMap(([name, value]) => (typeof value === 'string' ? [] : [[name, value.type]])),
+  )
 }

@@ -1,9 +1,27 @@
 /**
- * What `import … from 'millrace'` gives: everything a job in TypeScript is written with. A job is a graph of streams from
- * sources to sinks; the file exports it by default. Nothing here runs anything: `millrace run` and `millrace compile` do.
+ * What `import … from 'millrace'` gives: everything a job in TypeScript is written with. A job is a graph of
+ * streams from sources to sinks; the file exports it by default. Nothing here runs anything: `millrace run` and
+ * `millrace compile` do.
  */
 export {
-  approxCountDistinct, argMax, argMin, avg, collect, count, countDistinct, countDistinctIf, countIf, custom, first, histogram, last, max, min, percentile, stddev, sum,
+  approxCountDistinct,
+  argMax,
+  argMin,
+  avg,
+  collect,
+  count,
+  countDistinct,
+  countDistinctIf,
+  countIf,
+  custom,
+  first,
+  histogram,
+  last,
+  max,
+  min,
+  percentile,
+  stddev,
+  sum,
 } from './aggregates.ts'
 export { connector, druid, file, kafka, nexmark, print, type Sink, type Source } from './connectors.ts'
 export { expr, type Expression } from './expressions.ts'

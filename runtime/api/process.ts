@@ -37,9 +37,13 @@ export interface MapState<K, S extends Shape> {
 type IsUnion<T, Each = T> = T extends unknown ? ([Each] extends [T] ? false : true) : never
 type UserKey<K extends Shape> = IsUnion<keyof K> extends false ? ValueOf<K[keyof K]> : Row<K>
 
-type StateOf<D> = D extends { readonly value: infer S extends Shape } ? ValueState<S>
-  : D extends { readonly list: infer S extends Shape } ? ListState<S>
-    : D extends { readonly map: infer S extends Shape; readonly key: infer K extends Shape } ? MapState<UserKey<K>, S> : never
+type StateOf<D> = D extends { readonly value: infer S extends Shape }
+  ? ValueState<S>
+  : D extends { readonly list: infer S extends Shape }
+    ? ListState<S>
+    : D extends { readonly map: infer S extends Shape; readonly key: infer K extends Shape }
+      ? MapState<UserKey<K>, S>
+      : never
 
 /** Good for the time of a call; what is used later, behind an await, throws. */
 export interface ProcessContext<O extends Shape, Sides extends Readonly<Record<string, Shape>>> {
@@ -51,11 +55,20 @@ export interface ProcessContext<O extends Shape, Sides extends Readonly<Record<s
   sideOutput<Name extends keyof Sides & string>(name: Name, row: NewRow<Sides[Name]>): void
 }
 
-export interface KeyedContext<S extends Shape, K extends KeyField<S>, O extends Shape, St extends StateShape, Sides extends Readonly<Record<string, Shape>>> extends ProcessContext<O, Sides> {
+export interface KeyedContext<
+  S extends Shape,
+  K extends KeyField<S>,
+  O extends Shape,
+  St extends StateShape,
+  Sides extends Readonly<Record<string, Shape>>,
+> extends ProcessContext<O, Sides> {
   readonly key: Row<Flat<Pick<S, K>>>
   readonly state: { readonly [Name in keyof St]: StateOf<St[Name]> }
   readonly timers: {
-    /** Calls onTimer once the watermark has passed `time` (ms since the epoch); the same time again is the same timer. */
+    /**
+     * Calls onTimer once the watermark has passed `time` (ms since the epoch); the same time again is the same
+     * timer.
+     */
     at(time: number): void
     cancel(time: number): void
   }

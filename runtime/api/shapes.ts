@@ -14,7 +14,10 @@ interface ValueOfType extends Record<FieldType, unknown> {
   json: Json
 }
 
-/** The other types are meanings of these (model/schema.ts): a date is a number of days, bytes and decimals are texts. */
+/**
+ * The other types are meanings of these (model/schema.ts): a date is a number of days, bytes and decimals are
+ * texts.
+ */
 type PresentType = FieldType | 'date' | 'bytes' | `decimal(${string})` | `array<${string}>` | `row{${string}}`
 
 /** A type as it is written in a schema: `long`, or `long?` where it may be null. */
@@ -25,11 +28,26 @@ export type Shape = Readonly<Record<string, TypeText>>
 
 type Present<T extends string> = T extends `${infer Base}?` ? Base : T
 /** The plain type of a type. */
-export type BaseOf<T extends string> = Present<T> extends infer Base
-  ? Base extends FieldType ? Base : Base extends 'date' ? 'long' : Base extends 'bytes' | `decimal(${string})` ? 'string' : 'json' : never
+export type BaseOf<T extends string> =
+  Present<T> extends infer Base
+    ? Base extends FieldType
+      ? Base
+      : Base extends 'date'
+        ? 'long'
+        : Base extends 'bytes' | `decimal(${string})`
+          ? 'string'
+          : 'json'
+    : never
 export type IsNullable<T extends string> = T extends `${string}?` ? true : false
-type PresentValue<Base> = Base extends FieldType ? ValueOfType[Base]
-  : Base extends `array<${infer Item}>` ? readonly ValueOf<Item>[] : Base extends 'date' ? number : Base extends `row{${string}}` ? { readonly [key: string]: Json } : string
+type PresentValue<Base> = Base extends FieldType
+  ? ValueOfType[Base]
+  : Base extends `array<${infer Item}>`
+    ? readonly ValueOf<Item>[]
+    : Base extends 'date'
+      ? number
+      : Base extends `row{${string}}`
+        ? { readonly [key: string]: Json }
+        : string
 export type ValueOf<T extends string> = PresentValue<Present<T>> | (IsNullable<T> extends true ? null : never)
 export type Nullable<T extends TypeText> = T extends PresentType ? `${T}?` : T
 
@@ -43,10 +61,16 @@ type NullableNames<S extends Shape> = { [Name in keyof S]: IsNullable<S[Name]> e
 
 /** A row as functions may give it: what may be null may be left out. */
 export type NewRow<S extends Shape> = Flat<
-  { readonly [Name in Exclude<keyof S, NullableNames<S>>]: ValueOf<S[Name]> } & { readonly [Name in NullableNames<S>]?: ValueOf<S[Name]> | undefined }>
+  { readonly [Name in Exclude<keyof S, NullableNames<S>>]: ValueOf<S[Name]> } & {
+    readonly [Name in NullableNames<S>]?: ValueOf<S[Name]> | undefined
+  }
+>
 
 /** Fields of any of the types. */
-export type FieldsOf<S extends Shape, Types extends FieldType> = { [Name in keyof S]: BaseOf<S[Name]> extends Types ? Name : never }[keyof S] & string
+export type FieldsOf<S extends Shape, Types extends FieldType> = {
+  [Name in keyof S]: BaseOf<S[Name]> extends Types ? Name : never
+}[keyof S] &
+  string
 
 /** Fields by which rows can be grouped. */
 export type KeyField<S extends Shape> = FieldsOf<S, Exclude<FieldType, 'json'>>

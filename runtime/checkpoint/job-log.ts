@@ -36,7 +36,9 @@ export class JobLog {
   readonly #entries: { sequence: number; entry: LogEntry }[] = []
   #last = 0
 
-  private constructor(store: Store) { this.#store = store }
+  private constructor(store: Store) {
+    this.#store = store
+  }
 
   static async open(store: Store): Promise<JobLog> {
     const log = new JobLog(store)
@@ -55,7 +57,9 @@ export class JobLog {
     }
   }
 
-  view(): LogView { return foldLog(this.#entries) }
+  view(): LogView {
+    return foldLog(this.#entries)
+  }
 
   /**
    * Claims the next attempt. From the moment it resolves, no older coordinator can complete a checkpoint, and
@@ -66,7 +70,7 @@ export class JobLog {
       await this.#catchUp()
       const attempt = this.view().attempt + 1
       const entry: LogEntry = { kind: 'claim', attempt, target }
-      if (await this.#create(entry) === 'created') return attempt
+      if ((await this.#create(entry)) === 'created') return attempt
     }
   }
 
@@ -75,7 +79,7 @@ export class JobLog {
    * repeated after a store error: an append that had landed is recognised as its own.
    */
   async append(attempt: Attempt, entry: LogEntry): Promise<void> {
-    if (await this.#create(entry) === 'created') return
+    if ((await this.#create(entry)) === 'created') return
     const own = JSON.stringify(entry)
     const path = pathOf(this.#last + 1)
     const found = await this.#store.get(path)
@@ -85,7 +89,11 @@ export class JobLog {
       return
     }
     await this.#catchUp()
-    throw new MillraceError('ATTEMPT_SUPERSEDED', `attempt ${attempt} is over: attempt ${this.view().attempt} has been claimed`, { domain: 'platform' })
+    throw new MillraceError(
+      'ATTEMPT_SUPERSEDED',
+      `attempt ${attempt} is over: attempt ${this.view().attempt} has been claimed`,
+      { domain: 'platform' },
+    )
   }
 
   async #create(entry: LogEntry): Promise<'created' | 'exists'> {
@@ -107,7 +115,9 @@ export class JobLog {
   }
 }
 
-function pathOf(sequence: number): string { return `${FOLDER}/${String(sequence).padStart(12, '0')}` }
+function pathOf(sequence: number): string {
+  return `${FOLDER}/${String(sequence).padStart(12, '0')}`
+}
 
 function parseEntry(path: string, bytes: Uint8Array): LogEntry {
   try {
@@ -120,8 +130,9 @@ function parseEntry(path: string, bytes: Uint8Array): LogEntry {
 }
 
 export function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): LogView {
-  const view: { -readonly [K in keyof LogView]: LogView[K] } & { checkpoints: { sequence: number; checkpoint: CheckpointReport; savepoint: string | null }[] } =
-    { attempt: 0, target: undefined, newest: undefined, checkpoints: [], ended: undefined }
+  const view: { -readonly [K in keyof LogView]: LogView[K] } & {
+    checkpoints: { sequence: number; checkpoint: CheckpointReport; savepoint: string | null }[]
+  } = { attempt: 0, target: undefined, newest: undefined, checkpoints: [], ended: undefined }
   for (const { sequence, entry } of entries) {
     switch (entry.kind) {
       case 'claim':
@@ -133,7 +144,10 @@ export function foldLog(entries: readonly { sequence: number; entry: LogEntry }[
         view.newest = entry.checkpoint
         view.checkpoints.push({ sequence, checkpoint: entry.checkpoint, savepoint: entry.savepoint })
         break
-      case 'suspended': case 'finished': view.ended = entry.kind; break
+      case 'suspended':
+      case 'finished':
+        view.ended = entry.kind
+        break
     }
   }
   return view

@@ -6,8 +6,8 @@ import type { Store } from '../ports/store.ts'
 
 /**
  * What a checkpoint is, on disk: written last, after every file it names is durable. Restoring needs this and
- * the files it names, nothing else. JSON; paths are relative to the job's folder in the store. Version 1 had one file per
- * operator and subtask where version 2 has a list.
+ * the files it names, nothing else. JSON; paths are relative to the job's folder in the store. Version 1 had one
+ * file per operator and subtask where version 2 has a list.
  */
 export interface Manifest {
   version: 2
@@ -30,7 +30,10 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return Buffer.from(JSON.stringify(manifest), 'utf8')
 }
 
-/** A manifest of either version. Throws MANIFEST_CORRUPT naming the path when the bytes are none, MANIFEST_VERSION for a later one. */
+/**
+ * A manifest of either version. Throws MANIFEST_CORRUPT naming the path when the bytes are none, MANIFEST_VERSION
+ * for a later one.
+ */
 export function decodeManifest(path: string, bytes: Uint8Array): Manifest {
   let value: Partial<Manifest> | Partial<FirstManifest>
   try {
@@ -39,27 +42,43 @@ export function decodeManifest(path: string, bytes: Uint8Array): Manifest {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} is not JSON`, { domain: 'platform', cause })
   }
   if (value.version !== 1 && value.version !== 2) {
-    throw new MillraceError('MANIFEST_VERSION', `${path} has version ${String((value as { version?: unknown }).version)}; this program reads 1 and 2`, { domain: 'user' })
+    throw new MillraceError(
+      'MANIFEST_VERSION',
+      `${path} has version ${String((value as { version?: unknown }).version)}; this program reads 1 and 2`,
+      { domain: 'user' },
+    )
   }
   if (typeof value.attempt !== 'number' || typeof value.id !== 'number' || typeof value.subtasks !== 'object') {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} lacks attempt, id or subtasks`, { domain: 'platform' })
   }
-  return value.version === 1 ? listed(value as FirstManifest) : value as Manifest
+  return value.version === 1 ? listed(value as FirstManifest) : (value as Manifest)
 }
 
 /** The manifest of a checkpoint in the log. Throws MANIFEST_MISSING, or as decodeManifest. */
 export async function readManifest(store: Store, { path }: CheckpointReport): Promise<Manifest> {
   const bytes = await store.get(path)
-  if (!bytes) throw new MillraceError('MANIFEST_MISSING', `manifest ${path} is not in the store`, { domain: 'platform' })
+  if (!bytes)
+    throw new MillraceError('MANIFEST_MISSING', `manifest ${path} is not in the store`, { domain: 'platform' })
   return decodeManifest(path, bytes)
 }
 
 type FirstSubtask = Omit<SubtaskSnapshot, 'state'> & { state: Readonly<Record<string, StateFile>> }
-type FirstManifest = Omit<Manifest, 'version' | 'subtasks'> & { version: 1; subtasks: Readonly<Record<SubtaskId, FirstSubtask>> }
+type FirstManifest = Omit<Manifest, 'version' | 'subtasks'> & {
+  version: 1
+  subtasks: Readonly<Record<SubtaskId, FirstSubtask>>
+}
 
 function listed(first: FirstManifest): Manifest {
-  const subtasks = Object.entries(first.subtasks).map(([id, snapshot]) =>
-    [id, { ...snapshot, state: Object.fromEntries(Object.entries(snapshot.state).map(([operator, file]) => [operator, [file]])) }] as const)
+  const subtasks = Object.entries(first.subtasks).map(
+    ([id, snapshot]) =>
+      [
+        id,
+        {
+          ...snapshot,
+          state: Object.fromEntries(Object.entries(snapshot.state).map(([operator, file]) => [operator, [file]])),
+        },
+      ] as const,
+  )
   return { ...first, version: 2, subtasks: Object.fromEntries(subtasks) }
 }
 

@@ -18,9 +18,13 @@ export class PendingCheckpoint {
     this.#missing = new Set(subtasks)
   }
 
-  get missing(): SubtaskId[] { return [...this.#missing].sort() }
+  get missing(): SubtaskId[] {
+    return [...this.#missing].sort()
+  }
 
-  get snapshots(): Readonly<Record<SubtaskId, SubtaskSnapshot>> { return this.#snapshots }
+  get snapshots(): Readonly<Record<SubtaskId, SubtaskSnapshot>> {
+    return this.#snapshots
+  }
 
   acknowledge(subtask: SubtaskId, snapshot: SubtaskSnapshot): AckResult {
     if (this.#snapshots[subtask]) return 'duplicate'
@@ -31,5 +35,7 @@ export class PendingCheckpoint {
 }
 
 export function sizeOfSnapshots(snapshots: Readonly<Record<SubtaskId, SubtaskSnapshot>>): number {
-  return Object.values(snapshots).flatMap((snapshot) => Object.values(snapshot.state).flat()).reduce((sum, file) => sum + file.sizeBytes, 0)
+  return Object.values(snapshots)
+    .flatMap((snapshot) => Object.values(snapshot.state).flat())
+    .reduce((sum, file) => sum + file.sizeBytes, 0)
 }

@@ -7,27 +7,36 @@ import type { Manifest } from './manifest.ts'
 
 /**
  * Who starts from what: splits are dealt round robin in their order, a state file goes to every subtask whose
- * key groups it holds (that of a broadcast to all), committables are dealt round robin (any writer of the sink can commit them). Pure; any
- * parallelism to any other. `splits` are those of the enumerators, positions of the checkpoint already in them.
+ * key groups it holds (that of a broadcast to all), committables are dealt round robin (any writer of the sink can
+ * commit them). Pure; any parallelism to any other. `splits` are those of the enumerators, positions of the
+ * checkpoint already in them.
  */
 export function assignRestore(
-  plan: ExecutionPlan, manifest: Manifest | undefined, splits: Readonly<Record<string, readonly Split[]>>,
+  plan: ExecutionPlan,
+  manifest: Manifest | undefined,
+  splits: Readonly<Record<string, readonly Split[]>>,
 ): Record<SubtaskId, SubtaskRestore> {
   const restores: Record<SubtaskId, SubtaskRestore> = {}
   for (const chain of plan.chains) {
     for (let slot = 0; slot < chain.parallelism; slot++) {
       restores[subtaskId(chain.id, slot)] = {
-        splits: byOperator(chain, (operator) => splits[operator]?.filter((_, index) => index % chain.parallelism === slot)),
+        splits: byOperator(chain, (operator) =>
+          splits[operator]?.filter((_, index) => index % chain.parallelism === slot),
+        ),
         state: byOperator(chain, (operator) => stateOf(manifest, operator, chain, slot, plan.maxParallelism)),
         committables: byOperator(chain, (operator) =>
-          committablesOf(manifest, operator).filter((_, index) => index % chain.parallelism === slot)),
+          committablesOf(manifest, operator).filter((_, index) => index % chain.parallelism === slot),
+        ),
       }
     }
   }
   return restores
 }
 
-function byOperator<T>(chain: Chain, pick: (operator: string) => readonly T[] | undefined): Record<string, readonly T[]> {
+function byOperator<T>(
+  chain: Chain,
+  pick: (operator: string) => readonly T[] | undefined,
+): Record<string, readonly T[]> {
   const picked: Record<string, readonly T[]> = {}
   for (const operator of chain.operators) {
     const items = pick(operator.id)
@@ -36,11 +45,19 @@ function byOperator<T>(chain: Chain, pick: (operator: string) => readonly T[] | 
   return picked
 }
 
-function stateOf(manifest: Manifest | undefined, operator: string, chain: Chain, slot: number, maxParallelism: number): StateFile[] {
+function stateOf(
+  manifest: Manifest | undefined,
+  operator: string,
+  chain: Chain,
+  slot: number,
+  maxParallelism: number,
+): StateFile[] {
   // state that every slot has is kept once, as group 0
   const isBroadcast = chain.operators.find(({ id }) => id === operator)?.verb.kind === 'broadcast'
   const range = isBroadcast ? { first: 0, endExclusive: 1 } : keyGroupsOfSlot(slot, maxParallelism, chain.parallelism)
-  const own = isPlanted('stateBySlot') ? [manifest?.subtasks[subtaskId(chain.id, slot)]].filter((snapshot) => snapshot !== undefined) : snapshotsOf(manifest)
+  const own = isPlanted('stateBySlot')
+    ? [manifest?.subtasks[subtaskId(chain.id, slot)]].filter((snapshot) => snapshot !== undefined)
+    : snapshotsOf(manifest)
   return own
     .flatMap((snapshot) => snapshot.state[operator] ?? [])
     .filter((file) => file.groups.some(([group]) => group >= range.first && group < range.endExclusive))
@@ -58,12 +75,18 @@ export function splitsOf(manifest: Manifest | undefined, operator: string): Spli
 /** In the order of subtask ids, so that every process derives the same assignment. */
 function snapshotsOf(manifest: Manifest | undefined): Manifest['subtasks'][string][] {
   if (!manifest) return []
-  return Object.keys(manifest.subtasks).sort().map((id) => manifest.subtasks[id]).filter((snapshot) => snapshot !== undefined)
+  return Object.keys(manifest.subtasks)
+    .sort()
+    .map((id) => manifest.subtasks[id])
+    .filter((snapshot) => snapshot !== undefined)
 }
 
 /** Operators that hold state in the checkpoint and are gone from the plan: a restore would lose it. */
 export function droppedState(plan: ExecutionPlan, manifest: Manifest): string[] {
   const present = new Set(plan.chains.flatMap((chain) => chain.operators.map((operator) => operator.id)))
-  const held = snapshotsOf(manifest).flatMap((snapshot) => [...Object.keys(snapshot.state), ...Object.keys(snapshot.splits)])
+  const held = snapshotsOf(manifest).flatMap((snapshot) => [
+    ...Object.keys(snapshot.state),
+    ...Object.keys(snapshot.splits),
+  ])
   return [...new Set(held)].filter((operator) => !present.has(operator)).sort()
 }

@@ -27,34 +27,42 @@ export async function discardSavepoint(log: JobLog, store: Store, id: string): P
   const view = log.view()
   for (const item of view.checkpoints.filter(({ savepoint }) => savepoint === id)) {
     if (item.checkpoint === view.newest) {
-      throw new MillraceError('SAVEPOINT_IN_USE', `savepoint ${id} is the newest checkpoint: the job would restore from it`, { domain: 'platform', retriable: true })
+      throw new MillraceError(
+        'SAVEPOINT_IN_USE',
+        `savepoint ${id} is the newest checkpoint: the job would restore from it`,
+        { domain: 'platform', retriable: true },
+      )
     }
     await discard(log, store, [item])
   }
 }
 
 /**
- * Deletes the files that checkpoints have left which came to nothing (given up, or of an attempt or a process that ended): those
- * in the folders of checkpoints before `upTo` that no manifest in the log names. Called by the newest attempt only, once a
- * checkpoint of its own that is not `whole` is in the log: `upTo`. Returns how many.
+ * Deletes the files that checkpoints have left which came to nothing (given up, or of an attempt or a process that
+ * ended): those in the folders of checkpoints before `upTo` that no manifest in the log names. Called by the newest
+ * attempt only, once a checkpoint of its own that is not `whole` is in the log: `upTo`. Returns how many.
  *
- * None of them can be named any more. An older attempt completes no checkpoint after the claim of this one, and no attempt
- * names files of an older one: its first checkpoint is whole. In this attempt a subtask may name what it wrote for a
- * checkpoint that was given up, but it writes one after the other, and whatever it may still name of those before `upTo` it
- * has named there. Files of `upTo` and later ones stay, whether named or not: the next checkpoint may be under way.
+ * None of them can be named any more. An older attempt completes no checkpoint after the claim of this one, and no
+ * attempt names files of an older one: its first checkpoint is whole. In this attempt a subtask may name what it
+ * wrote for a checkpoint that was given up, but it writes one after the other, and whatever it may still name of
+ * those before `upTo` it has named there. Files of `upTo` and later ones stay, whether named or not: the next
+ * checkpoint may be under way.
  */
 export async function sweep(log: JobLog, store: Store, upTo: { attempt: Attempt; id: CheckpointId }): Promise<number> {
   const { attempt, checkpoints } = log.view()
   if (attempt !== upTo.attempt) return 0
   const named = new Set(checkpoints.map(({ checkpoint }) => checkpoint.path))
   for (const { checkpoint } of checkpoints) for (const path of await filesOf(store, checkpoint.path)) named.add(path)
-  const found = [...await store.list(CHECKPOINTS), ...await store.unfinished(CHECKPOINTS)]
+  const found = [...(await store.list(CHECKPOINTS)), ...(await store.unfinished(CHECKPOINTS))]
   const left = found.filter((path) => !named.has(path) && isBefore(checkpointOf(path), upTo))
   for (const path of left) await store.delete(path)
   return left.length
 }
 
-function isBefore(one: { attempt: Attempt; id: CheckpointId } | undefined, { attempt, id }: { attempt: Attempt; id: CheckpointId }): boolean {
+function isBefore(
+  one: { attempt: Attempt; id: CheckpointId } | undefined,
+  { attempt, id }: { attempt: Attempt; id: CheckpointId },
+): boolean {
   return one !== undefined && (one.attempt < attempt || (one.attempt === attempt && one.id < id))
 }
 
@@ -64,9 +72,12 @@ async function discard(log: JobLog, store: Store, items: LogView['checkpoints'])
   const left = log.view().checkpoints.filter(({ sequence }) => !gone.has(sequence))
   const wanted = new Set<string>()
   for (const { checkpoint } of left) for (const path of await filesOf(store, checkpoint.path)) wanted.add(path)
-  for (const { sequence, checkpoint: { path } } of items) {
+  for (const {
+    sequence,
+    checkpoint: { path },
+  } of items) {
     const own = await store.list(path.slice(0, path.lastIndexOf('/') + 1))
-    const files = new Set([...own, ...await filesOf(store, path)]).difference(wanted)
+    const files = new Set([...own, ...(await filesOf(store, path))]).difference(wanted)
     files.delete(path)
     for (const file of files) await store.delete(file)
     await store.delete(path)
@@ -78,5 +89,9 @@ async function discard(log: JobLog, store: Store, items: LogView['checkpoints'])
 async function filesOf(store: Store, path: string): Promise<string[]> {
   const bytes = await store.get(path)
   if (!bytes) return []
-  return Object.values(decodeManifest(path, bytes).subtasks).flatMap(({ state }) => Object.values(state).flat().map((file) => file.path))
+  return Object.values(decodeManifest(path, bytes).subtasks).flatMap(({ state }) =>
+    Object.values(state)
+      .flat()
+      .map((file) => file.path),
+  )
 }

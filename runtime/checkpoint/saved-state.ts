@@ -26,8 +26,10 @@ export async function openSavedState(openStore: (url: string) => Store, location
   const path = checkpoint === undefined ? (await JobLog.open(store)).view().newest?.path : `${checkpoint}/manifest.json`
   const bytes = path === undefined ? undefined : await store.get(path)
   if (path === undefined || !bytes) {
-    throw new MillraceError('RESTORE_MISSING', `there is no savepoint at ${location}`,
-      { domain: 'user', hint: 'give the folder …/checkpoints/ATTEMPT-ID, or that of the job for its newest checkpoint' })
+    throw new MillraceError('RESTORE_MISSING', `there is no savepoint at ${location}`, {
+      domain: 'user',
+      hint: 'give the folder …/checkpoints/ATTEMPT-ID, or that of the job for its newest checkpoint',
+    })
   }
   return { location, store, manifest: decodeManifest(path, bytes) }
 }
@@ -44,7 +46,7 @@ export async function importSavedState(saved: SavedState, store: Store, job: str
     const state: Record<string, StateFile[]> = {}
     for (const [operator, files] of Object.entries(snapshot.state)) {
       for (const file of files) {
-        const copies = state[operator] ??= []
+        const copies = (state[operator] ??= [])
         const path = stateFilePath(folder, operator, subtask, copies.length)
         await store.put(path, await checkedStateFile(saved.store, file))
         copies.push({ ...file, path })

@@ -7,8 +7,8 @@ import { checkpointFolder, stateFilePath } from './manifest.ts'
 import { writeStateFiles } from './state-file.ts'
 
 /**
- * Brings what a subtask has frozen into the store, between turns of the loop: one checkpoint after the other, since what
- * the next one need not write hangs on what this one has written.
+ * Brings what a subtask has frozen into the store, between turns of the loop: one checkpoint after the other, since
+ * what the next one need not write hangs on what this one has written.
  */
 export class SnapshotUpload {
   readonly #subtask: SubtaskId
@@ -27,27 +27,43 @@ export class SnapshotUpload {
   }
 
   /** The files of each operator that has any, all in the store. Releases every state, whatever comes of it. */
-  upload(checkpoint: CheckpointId, states: readonly (readonly [operator: string, state: FrozenState])[]): Promise<Record<string, readonly StateFile[]>> {
+  upload(
+    checkpoint: CheckpointId,
+    states: readonly (readonly [operator: string, state: FrozenState])[],
+  ): Promise<Record<string, readonly StateFile[]>> {
     const files = this.#last.then(() => this.#upload(checkpoint, states))
     this.#last = files.catch(() => undefined)
     return files
   }
 
   /**
-   * Nobody waits for this checkpoint and those before it any more: uploads that have not begun reject. One that is under way
-   * goes on, for then the next one has less to write: else a state that takes longer than a checkpoint may would never be saved.
+   * Nobody waits for this checkpoint and those before it any more: uploads that have not begun reject. One that is
+   * under way goes on, for then the next one has less to write: else a state that takes longer than a checkpoint
+   * may would never be saved.
    */
-  abort(checkpoint: CheckpointId): void { this.#abortedUntil = checkpoint }
+  abort(checkpoint: CheckpointId): void {
+    this.#abortedUntil = checkpoint
+  }
 
   /** What is under way rejects at its next turn. */
-  stop(): void { this.#stopped = true }
+  stop(): void {
+    this.#stopped = true
+  }
 
-  async #upload(checkpoint: CheckpointId, states: readonly (readonly [string, FrozenState])[]): Promise<Record<string, readonly StateFile[]>> {
+  async #upload(
+    checkpoint: CheckpointId,
+    states: readonly (readonly [string, FrozenState])[],
+  ): Promise<Record<string, readonly StateFile[]>> {
     const folder = checkpointFolder(this.#attempt, checkpoint)
     const files: Record<string, readonly StateFile[]> = {}
     const waiting = new Set(states.map(([, state]) => state))
     try {
-      if (checkpoint <= this.#abortedUntil) throw new MillraceError('CHECKPOINT_ABORTED', `checkpoint ${this.#attempt}-${checkpoint} was given up before ${this.#subtask} wrote its state`, { domain: 'platform', retriable: true })
+      if (checkpoint <= this.#abortedUntil)
+        throw new MillraceError(
+          'CHECKPOINT_ABORTED',
+          `checkpoint ${this.#attempt}-${checkpoint} was given up before ${this.#subtask} wrote its state`,
+          { domain: 'platform', retriable: true },
+        )
       for (const [operator, state] of states) {
         const { kept, blocks, bytes } = state.read()
         const pathOf = (index: number): string => stateFilePath(folder, operator, this.#subtask, index)
@@ -65,7 +81,13 @@ export class SnapshotUpload {
   #turn(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#clock.nextTurn(() => {
-        if (this.#stopped) reject(new MillraceError('SUBTASK_STOPPED', `${this.#subtask} was stopped while its state was written`, { domain: 'platform', retriable: true }))
+        if (this.#stopped)
+          reject(
+            new MillraceError('SUBTASK_STOPPED', `${this.#subtask} was stopped while its state was written`, {
+              domain: 'platform',
+              retriable: true,
+            }),
+          )
         else resolve()
       })
     })

@@ -23,9 +23,14 @@ export interface StateFileWriting {
 
 /**
  * Writes blocks behind each other into as many files as it takes; their tables stand in the manifest. A block is asked
- * for when it is its turn and is copied at once. `bytes`: of all blocks together, about; more than there are costs memory only, fewer more files.
+ * for when it is its turn and is copied at once. `bytes`: of all blocks together, about; more than there are costs
+ * memory only, fewer more files.
  */
-export async function writeStateFiles(writing: StateFileWriting, blocks: Iterable<GroupState>, bytes: number): Promise<StateFile[]> {
+export async function writeStateFiles(
+  writing: StateFileWriting,
+  blocks: Iterable<GroupState>,
+  bytes: number,
+): Promise<StateFile[]> {
   const { store, pathOf, turn, fileBytes = FILE_BYTES } = writing
   const files: StateFile[] = []
   let left = bytes
@@ -44,7 +49,7 @@ export async function writeStateFiles(writing: StateFileWriting, blocks: Iterabl
     if (open?.hasRoom(block.length) === false) await close()
     open ??= new FileBytes(Math.max(block.length, Math.min(fileBytes, left < block.length ? SLICE_BYTES : left)))
     open.begin(group, block.length)
-    for (let at = 0; at < block.length;) {
+    for (let at = 0; at < block.length; ) {
       const slice = block.subarray(at, at + untilTurn)
       open.append(slice)
       at += slice.length
@@ -67,11 +72,17 @@ class FileBytes {
   readonly #groups: [number, number, number][] = []
   #used = 0
 
-  constructor(bytes: number) { this.#bytes = Buffer.allocUnsafeSlow(bytes) }
+  constructor(bytes: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(bytes)
+  }
 
-  hasRoom(bytes: number): boolean { return this.#used + bytes <= this.#bytes.length }
+  hasRoom(bytes: number): boolean {
+    return this.#used + bytes <= this.#bytes.length
+  }
 
-  begin(group: number, bytes: number): void { this.#groups.push([group, this.#used, bytes]) }
+  begin(group: number, bytes: number): void {
+    this.#groups.push([group, this.#used, bytes])
+  }
 
   append(bytes: Uint8Array): void {
     this.#bytes.set(bytes, this.#used)
@@ -85,14 +96,21 @@ class FileBytes {
   }
 }
 
-/** The file's bytes, as long and with the checksum that its manifest says. Throws STATE_MISSING or STATE_CORRUPT naming it. */
+/**
+ * The file's bytes, as long and with the checksum that its manifest says. Throws STATE_MISSING or STATE_CORRUPT
+ * naming it.
+ */
 export async function checkedStateFile(store: Store, file: StateFile, turn?: () => Promise<void>): Promise<Uint8Array> {
   const bytes = await store.get(file.path)
-  if (!bytes) throw new MillraceError('STATE_MISSING', `state file ${file.path} is not in the store`, { domain: 'platform' })
+  if (!bytes)
+    throw new MillraceError('STATE_MISSING', `state file ${file.path} is not in the store`, { domain: 'platform' })
   const sha256 = await checksum(bytes, turn)
   if (bytes.length !== file.sizeBytes || sha256 !== file.sha256) {
-    throw new MillraceError('STATE_CORRUPT', `state file ${file.path} has ${bytes.length} bytes and sha256 ${sha256}; the manifest says ${file.sizeBytes} and ${file.sha256}`,
-      { domain: 'platform' })
+    throw new MillraceError(
+      'STATE_CORRUPT',
+      `state file ${file.path} has ${bytes.length} bytes and sha256 ${sha256}; the manifest says ${file.sizeBytes} and ${file.sha256}`,
+      { domain: 'platform' },
+    )
   }
   return bytes
 }
@@ -107,10 +125,14 @@ async function checksum(bytes: Uint8Array, turn?: () => Promise<void>): Promise<
 }
 
 /**
- * The blocks of a rest in their order, each checked; the next file comes from the store while one is used. `turn` gives the
- * loop a turn after what takes about a millisecond. Throws as checkedStateFile.
+ * The blocks of a rest in their order, each checked; the next file comes from the store while one is used. `turn`
+ * gives the loop a turn after what takes about a millisecond. Throws as checkedStateFile.
  */
-export async function* readBlocks(store: Store, rest: readonly FileRest[], turn: () => Promise<void>): AsyncGenerator<{ file: StateFile; row: BlockRow; bytes: Uint8Array }> {
+export async function* readBlocks(
+  store: Store,
+  rest: readonly FileRest[],
+  turn: () => Promise<void>,
+): AsyncGenerator<{ file: StateFile; row: BlockRow; bytes: Uint8Array }> {
   const read = (index: number): Promise<Uint8Array> | undefined => {
     const one = rest[index]
     const bytes = one && checkedStateFile(store, one.file, turn)

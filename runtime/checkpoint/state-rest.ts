@@ -6,20 +6,32 @@ import type { KeyGroupRange } from '../plan/key-groups.ts'
 export type BlockRow = StateFile['groups'][number]
 
 /** Where a block that has been restored came from. */
-export interface BlockPlace { path: string; sha256: string; offset: number; length: number }
+export interface BlockPlace {
+  path: string
+  sha256: string
+  offset: number
+  length: number
+}
 
 /** What an operator has been given back: the blocks of each key group in their order. */
 export type RestoredBlocks = ReadonlyMap<number, readonly BlockPlace[]>
 
 /** What of a file is to be restored. */
-export interface FileRest { file: StateFile; blocks: readonly BlockRow[] }
+export interface FileRest {
+  file: StateFile
+  blocks: readonly BlockRow[]
+}
 
 /**
  * What is left to restore of an operator's files in the key groups of `range`, in their order, when `restored` has been
- * before. Undefined unless that is a beginning of them in every key group: what has been restored too much cannot be taken
- * back, and a key that was deleted since would live on. Pure.
+ * before. Undefined unless that is a beginning of them in every key group: what has been restored too much cannot
+ * be taken back, and a key that was deleted since would live on. Pure.
  */
-export function restOf(restored: RestoredBlocks, files: readonly StateFile[], range: KeyGroupRange): readonly FileRest[] | undefined {
+export function restOf(
+  restored: RestoredBlocks,
+  files: readonly StateFile[],
+  range: KeyGroupRange,
+): readonly FileRest[] | undefined {
   const met = new Map<number, number>()
   const rest: FileRest[] = []
   for (const file of files) {
@@ -35,7 +47,8 @@ export function restOf(restored: RestoredBlocks, files: readonly StateFile[], ra
     }
     if (blocks.length > 0) rest.push({ file, blocks })
   }
-  for (const [group, blocks] of restored) if ((met.get(group) ?? 0) < blocks.length && !isPlanted('prefixUnchecked')) return undefined
+  for (const [group, blocks] of restored)
+    if ((met.get(group) ?? 0) < blocks.length && !isPlanted('prefixUnchecked')) return undefined
   return rest
 }
 

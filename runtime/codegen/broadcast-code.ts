@@ -11,7 +11,14 @@ export interface BroadcastCode {
    * Puts each of events[from..count) to `out` once per rule that holds for it, all of an event or nothing; stops early
    * when `out` is full and returns where to go on.
    */
-  match(events: readonly Row[], from: number, count: number, rules: readonly Row[], out: Row[], onError: RowErrorHandler): number
+  match(
+    events: readonly Row[],
+    from: number,
+    count: number,
+    rules: readonly Row[],
+    out: Row[],
+    onError: RowErrorHandler,
+  ): number
   /** Whether a rule takes one away. */
   removes(rule: Row): boolean
 }

@@ -32,13 +32,21 @@ export function compileChainLoop(written: readonly ChainStep[]): ChainLoop {
   steps.forEach((step, index) => {
     if (index > 0) code.line(`step = ${code.literal(index)}`)
     switch (step.kind) {
-      case 'filter': emitFilter(code, step.condition, `r${row}`, index); break
-      case 'map': emitMap(code, step.fields, row++, index); break
+      case 'filter':
+        emitFilter(code, step.condition, `r${row}`, index)
+        break
+      case 'map':
+        emitMap(code, step.fields, row++, index)
+        break
       case 'userFilter':
         code.line(`const pass${index} = call${index}(r${row})`)
-        code.line(`if (pass${index} !== true) { if (pass${index} !== false) refuseCondition(pass${index}); ${leaveRow(index)} }`)
+        code.line(
+          `if (pass${index} !== true) { if (pass${index} !== false) refuseCondition(pass${index}); ${leaveRow(index)} }`,
+        )
         break
-      case 'userMap': code.line(`const r${row + 1} = make${index}(call${index}(r${row++}))`); break
+      case 'userMap':
+        code.line(`const r${row + 1} = make${index}(call${index}(r${row++}))`)
+        break
     }
   })
   code.line(`out[n++] = r${row}`)
@@ -46,26 +54,42 @@ export function compileChainLoop(written: readonly ChainStep[]): ChainLoop {
   code.line(`} } catch (error) { onError(error, rows[i], operatorIds[step]); i++; step = 0 } }`)
   code.line(`return n }`)
   return code.compile<ChainLoop>({
-    ...EXPRESSION_SCOPE, refuseCondition,
+    ...EXPRESSION_SCOPE,
+    refuseCondition,
     operatorIds: steps.map((step) => step.operatorId),
-    ...Object.fromEntries(steps.flatMap((step, index): [string, unknown][] => {
-      switch (step.kind) {
-        case 'filter': return []
-        case 'map': return [[`Row${index}`, step.rowClass]]
-        case 'userFilter': return [[`call${index}`, step.call]]
-        case 'userMap': return [[`call${index}`, step.call], [`make${index}`, step.make]]
-      }
-    })),
+    ...Object.fromEntries(
+      steps.flatMap((step, index): [string, unknown][] => {
+        switch (step.kind) {
+          case 'filter':
+            return []
+          case 'map':
+            return [[`Row${index}`, step.rowClass]]
+          case 'userFilter':
+            return [[`call${index}`, step.call]]
+          case 'userMap':
+            return [
+              [`call${index}`, step.call],
+              [`make${index}`, step.make],
+            ]
+        }
+      }),
+    ),
   })
 }
 
 /** Leaves this row out and goes on with the next. */
-function leaveRow(step: number): string { return step === 0 ? 'continue' : 'step = 0; continue' }
+function leaveRow(step: number): string {
+  return step === 0 ? 'continue' : 'step = 0; continue'
+}
 
 /** What a condition of the user gave that is neither true nor false. */
 export function refuseCondition(value: unknown): never {
   if (value instanceof Promise) refusePromise(value)
-  throw new MillraceError('VALUE_INVALID', `the condition gave ${typeof value === 'object' && value !== null ? 'an object' : String(value)}, not true or false`, { domain: 'user' })
+  throw new MillraceError(
+    'VALUE_INVALID',
+    `the condition gave ${typeof value === 'object' && value !== null ? 'an object' : String(value)}, not true or false`,
+    { domain: 'user' },
+  )
 }
 
 function emitFilter(code: Emitter, condition: Expression, row: string, step: number): void {
@@ -78,7 +102,12 @@ function emitFilter(code: Emitter, condition: Expression, row: string, step: num
 }
 
 /** Reads row `from`, makes row `from + 1`. */
-function emitMap(code: Emitter, fields: readonly { field: Field; value: Expression }[], from: number, step: number): void {
+function emitMap(
+  code: Emitter,
+  fields: readonly { field: Field; value: Expression }[],
+  from: number,
+  step: number,
+): void {
   const expressions = new ExpressionEmitter(code, `r${from}`)
   const values = fields.map(({ value }) => expressions.emit(value))
   const next = `r${from + 1}`

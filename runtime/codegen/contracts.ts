@@ -31,15 +31,18 @@ export type MaxEventTime = (rows: readonly Row[], count: number) => Timestamp
  * Encoding never fails for rows that obey the schema.
  */
 export interface BatchCodec {
-  /** Encodes rows[0..count). The bytes, 8-byte aligned, are there until the next batch of any codec is encoded: who keeps them copies them. */
+  /**
+   * Encodes rows[0..count). The bytes, 8-byte aligned, are there until the next batch of any codec is encoded: who
+   * keeps them copies them.
+   */
   encode(rows: readonly Row[], count: number): Uint8Array
   /** Decodes a buffer made by encode into `out` and returns the count. Throws FRAME_CORRUPT on bad bounds. */
   decode(bytes: Uint8Array, out: Row[]): number
 }
 
 /**
- * The state of one windowed aggregate: typed columns in open-addressing tables per key group. `time` is the watermark, or,
- * where rows count at the time they come, the clock's, which must not go back.
+ * The state of one windowed aggregate: typed columns in open-addressing tables per key group. `time` is the
+ * watermark, or, where rows count at the time they come, the clock's, which must not go back.
  */
 export interface WindowTable extends KeyTables {
   /**
@@ -48,8 +51,8 @@ export interface WindowTable extends KeyTables {
    */
   add(rows: readonly Row[], count: number, time: Timestamp, onError: RowErrorHandler, late?: Row[]): number
   /**
-   * Fires every window that ends at or before `watermark` (end ≤ watermark + 1; of processing time end ≤ time), in slices:
-   * emits at most about `budgetRows` rows through `emit` and returns true when there is more to do now.
+   * Fires every window that ends at or before `watermark` (end ≤ watermark + 1; of processing time end ≤ time), in
+   * slices: emits at most about `budgetRows` rows through `emit` and returns true when there is more to do now.
    * Resumable: the next call goes on where this one stopped; until it returns false no add and no `live` may happen.
    * A result whose sum over several panes leaves the exact range goes to `onError`; without it, fire throws.
    */
@@ -75,21 +78,32 @@ export interface RowScanner {
    * one text instead of one per record. Without it, and for records of other buffers, `row` does the same, slower.
    */
   open?(bytes: Buffer): void
-  /** What must be there before these records can be read (a schema from a registry); undefined when nothing is missing. */
+  /**
+   * What must be there before these records can be read (a schema from a registry); undefined when nothing is
+   * missing.
+   */
   prepare?(records: RecordBounds): Promise<void> | undefined
   /** Parses bytes[start..end) as one record. */
   row(bytes: Buffer, start: number, end: number): Row
 }
 
-/** Where records lie in a buffer: bytes[valueStarts[i]..valueEnds[i]) for i < count; a null record ends before it starts. */
-export interface RecordBounds { bytes: Buffer; count: number; valueStarts: Int32Array; valueEnds: Int32Array }
+/**
+ * Where records lie in a buffer: bytes[valueStarts[i]..valueEnds[i]) for i < count; a null record ends before it
+ * starts.
+ */
+export interface RecordBounds {
+  bytes: Buffer
+  count: number
+  valueStarts: Int32Array
+  valueEnds: Int32Array
+}
 
 /** Writes rows of one stream as the bytes of one record each, without anything between them. */
 export interface RowWriter {
   /**
-   * Writes the record at buffer[at..) and returns its length; -1 when there may be no room for it, and then whatever lies
-   * behind `at` is void: the caller comes again with a longer buffer. Throws VALUE_INVALID for a value that the format
-   * cannot say (NaN, infinity).
+   * Writes the record at buffer[at..) and returns its length; -1 when there may be no room for it, and then
+   * whatever lies behind `at` is void: the caller comes again with a longer buffer. Throws VALUE_INVALID for a
+   * value that the format cannot say (NaN, infinity).
    */
   encodeInto(row: Row, buffer: Buffer, at: number): number
 }

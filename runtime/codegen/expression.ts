@@ -13,8 +13,8 @@ import { isIndex, isSplit } from './split-steps.ts'
  * give null and do not look at the rest; `<` and its like with a null are false; `===`, `!==`, `??`, `&&`, `||`
  * and the test of `?:` do what JavaScript does (null is equal to null only, and is not true).
  *
- * Numbers: what is computed on the way and then compared, divided, made text or handed to a function must be finite, and
- * exact where it is a long, as a field must be: else VALUE_INVALID names that part of the expression.
+ * Numbers: what is computed on the way and then compared, divided, made text or handed to a function must be
+ * finite, and exact where it is a long, as a field must be: else VALUE_INVALID names that part of the expression.
  *
  * One instance per generated function: it hands out the function's temporary variables.
  */
@@ -36,32 +36,57 @@ export class ExpressionEmitter {
 
   /** The declaration that must stand before the first use of what `emit` returned; empty when there is none. */
   declarations(): string {
-    return this.#temporaries === 0 ? '' : `let ${Array.from({ length: this.#temporaries }, (_, n) => `${this.#row}t${n}`).join(', ')}`
+    return this.#temporaries === 0
+      ? ''
+      : `let ${Array.from({ length: this.#temporaries }, (_, n) => `${this.#row}t${n}`).join(', ')}`
   }
 
   /** JavaScript that computes the expression: never undefined, null only where the expression is nullable. */
   emit(expression: Expression): string {
     switch (expression.kind) {
-      case 'literal': return this.#code.literal(expression.value)
-      case 'field': return `${this.#variable(expression.of)}${this.#code.property(expression.name)}`
-      case 'unary': return this.#strict([expression.operand], ([operand]) => `(${expression.operator} ${operand})`, 'null', () => true)
-      case 'binary': return this.#binary(expression)
-      case 'logical': return `(${this.emit(expression.left)} ${expression.operator} ${this.emit(expression.right)})`
-      case 'conditional': return `(${this.emit(expression.test)} ? ${this.emit(expression.then)} : ${this.emit(expression.otherwise)})`
-      case 'call': return this.#call(expression.function, expression.arguments)
-      case 'member': return this.#member(expression.object, expression.property)
-      case 'template': return this.#strict(expression.parts, (parts) => `(${[`''`, ...parts].join(' + ')})`, 'null')
+      case 'literal':
+        return this.#code.literal(expression.value)
+      case 'field':
+        return `${this.#variable(expression.of)}${this.#code.property(expression.name)}`
+      case 'unary':
+        return this.#strict(
+          [expression.operand],
+          ([operand]) => `(${expression.operator} ${operand})`,
+          'null',
+          () => true,
+        )
+      case 'binary':
+        return this.#binary(expression)
+      case 'logical':
+        return `(${this.emit(expression.left)} ${expression.operator} ${this.emit(expression.right)})`
+      case 'conditional':
+        return `(${this.emit(expression.test)} ? ${this.emit(expression.then)} : ${this.emit(expression.otherwise)})`
+      case 'call':
+        return this.#call(expression.function, expression.arguments)
+      case 'member':
+        return this.#member(expression.object, expression.property)
+      case 'template':
+        return this.#strict(expression.parts, (parts) => `(${[`''`, ...parts].join(' + ')})`, 'null')
     }
   }
 
   #variable(of: string | undefined): string {
     const variable = of === undefined ? this.#row : this.#rows[of]
-    if (variable === undefined) throw new MillraceError('ROW_UNKNOWN', `expression reads the row ${JSON.stringify(of)}, which is not in its scope`)
+    if (variable === undefined)
+      throw new MillraceError(
+        'ROW_UNKNOWN',
+        `expression reads the row ${JSON.stringify(of)}, which is not in its scope`,
+      )
     return variable
   }
 
   /** `build` of the emitted operands, or `whenNull` as soon as one that may be null is null. */
-  #strict(operands: readonly Expression[], build: (emitted: readonly string[]) => string, whenNull: 'null' | 'false', passes: (operand: Expression) => boolean = () => false): string {
+  #strict(
+    operands: readonly Expression[],
+    build: (emitted: readonly string[]) => string,
+    whenNull: 'null' | 'false',
+    passes: (operand: Expression) => boolean = () => false,
+  ): string {
     const tests: string[] = []
     const emitted = operands.map((operand) => {
       const text = passes(operand) ? this.emit(operand) : this.#checked(operand)
@@ -85,37 +110,62 @@ export class ExpressionEmitter {
     const { operator, left, right } = expression
     const build = ([l, r]: readonly string[]): string => `(${l} ${operator} ${r})`
     switch (operator) {
-      case '===': case '!==': return build([this.#checked(left), this.#checked(right)])
+      case '===':
+      case '!==':
+        return build([this.#checked(left), this.#checked(right)])
       // what is not finite stays so through these
-      case '+': case '-': case '*': return this.#strict([left, right], build, 'null', ({ type }) => type === 'double')
-      case '<': case '<=': case '>': case '>=': return this.#strict([left, right], build, 'false')
+      case '+':
+      case '-':
+      case '*':
+        return this.#strict([left, right], build, 'null', ({ type }) => type === 'double')
+      case '<':
+      case '<=':
+      case '>':
+      case '>=':
+        return this.#strict([left, right], build, 'false')
       // a unary minus may not stand before ** without parentheses; every operand here has its own
-      default: return this.#strict([left, right], build, 'null')
+      default:
+        return this.#strict([left, right], build, 'null')
     }
   }
 
   #call(name: string, args: readonly Expression[]): string {
     const listed = FUNCTIONS.get(name)
-    if (listed === undefined) throw new MillraceError('UNKNOWN_FUNCTION', `expression calls ${JSON.stringify(name)}, which is not listed`)
+    if (listed === undefined)
+      throw new MillraceError('UNKNOWN_FUNCTION', `expression calls ${JSON.stringify(name)}, which is not listed`)
     const { emission, signatures } = listed
     const mayGiveNothing = signatures.some((signature) => signature.resultNullable === true)
-    return this.#strict(args, (emitted) => {
-      const [receiver, ...rest] = emitted
-      if (CAN_THROW.has(name)) return `${CAN_THROW.get(name) ?? ''}(${this.#code.literal(shortText({ kind: 'call', function: name, arguments: args, type: 'json', nullable: false }))}, ${emitted.join(', ')})`
-      if (name === 'String' && args[0]?.type === 'json') return `jsonText(${receiver})`
-      if (name === 'Date.parse') return `parseTime(${emitted.join(', ')})`
-      const call = emission.emit === 'global' ? `${emission.name}(${emitted.join(', ')})` : `(${receiver}).${emission.name}(${rest.join(', ')})`
-      return mayGiveNothing ? `(${call} ?? null)` : call
-    }, 'null', () => GUARDS.has(name))
+    return this.#strict(
+      args,
+      (emitted) => {
+        const [receiver, ...rest] = emitted
+        if (CAN_THROW.has(name))
+          return `${CAN_THROW.get(name) ?? ''}(${this.#code.literal(shortText({ kind: 'call', function: name, arguments: args, type: 'json', nullable: false }))}, ${emitted.join(', ')})`
+        if (name === 'String' && args[0]?.type === 'json') return `jsonText(${receiver})`
+        if (name === 'Date.parse') return `parseTime(${emitted.join(', ')})`
+        const call =
+          emission.emit === 'global'
+            ? `${emission.name}(${emitted.join(', ')})`
+            : `(${receiver}).${emission.name}(${rest.join(', ')})`
+        return mayGiveNothing ? `(${call} ?? null)` : call
+      },
+      'null',
+      () => GUARDS.has(name),
+    )
   }
 
   #member(object: Expression, property: string | number): string {
     if (isSplit(object) && isIndex(property)) {
       const [text, separator] = object.arguments
-      return this.#strict([text], ([emitted]) => `splitPart(${emitted}, ${this.#code.literal(separator.value)}, ${property})`, 'null')
+      return this.#strict(
+        [text],
+        ([emitted]) => `splitPart(${emitted}, ${this.#code.literal(separator.value)}, ${property})`,
+        'null',
+      )
     }
     if (object.type === 'json') return `jsonStep(${this.emit(object)}, ${this.#code.literal(property)})`
-    if (object.type === 'string' && property === 'length') return this.#strict([object], ([text]) => `${text}.length`, 'null')
+    if (object.type === 'string' && property === 'length')
+      return this.#strict([object], ([text]) => `${text}.length`, 'null')
     throw new MillraceError('UNKNOWN_MEMBER', `${object.type} has no member ${JSON.stringify(property)}`)
   }
 }
@@ -124,21 +174,44 @@ export class ExpressionEmitter {
 const GUARDS: ReadonlySet<string> = new Set(['Number.isFinite', 'Number.isInteger'])
 
 /** Functions that give an exact or finite number for every such argument. */
-const TOTAL: ReadonlySet<string> = new Set(['Math.abs', 'Math.sign', 'Math.min', 'Math.max', 'Math.sin', 'Math.cos', 'Math.atan', 'Math.tanh', 'string.indexOf', 'string.lastIndexOf'])
+const TOTAL: ReadonlySet<string> = new Set([
+  'Math.abs',
+  'Math.sign',
+  'Math.min',
+  'Math.max',
+  'Math.sin',
+  'Math.cos',
+  'Math.atan',
+  'Math.tanh',
+  'string.indexOf',
+  'string.lastIndexOf',
+])
 
 /** Listed functions that throw for some arguments, and what is called instead, with the call as written first. */
-const CAN_THROW: ReadonlyMap<string, string> = new Map([['JSON.parse', 'parseJsonText'], ['number.toFixed', 'fixedText']])
+const CAN_THROW: ReadonlyMap<string, string> = new Map([
+  ['JSON.parse', 'parseJsonText'],
+  ['number.toFixed', 'fixedText'],
+])
 
 /** Whether the number an expression computes can be none that a field could hold. */
 function mayBreak(expression: Expression): boolean {
   if (expression.type !== 'long' && expression.type !== 'double' && expression.type !== 'timestamp') return false
   switch (expression.kind) {
-    case 'literal': case 'field': case 'member': case 'template': return false
-    case 'unary': return mayBreak(expression.operand)
-    case 'conditional': return mayBreak(expression.then) || mayBreak(expression.otherwise)
-    case 'logical': return mayBreak(expression.left) || mayBreak(expression.right)
-    case 'binary': return !['&', '|', '^', '<<', '>>', '>>>'].includes(expression.operator) && !dividesSafely(expression)
-    case 'call': return !TOTAL.has(expression.function)
+    case 'literal':
+    case 'field':
+    case 'member':
+    case 'template':
+      return false
+    case 'unary':
+      return mayBreak(expression.operand)
+    case 'conditional':
+      return mayBreak(expression.then) || mayBreak(expression.otherwise)
+    case 'logical':
+      return mayBreak(expression.left) || mayBreak(expression.right)
+    case 'binary':
+      return !['&', '|', '^', '<<', '>>', '>>>'].includes(expression.operator) && !dividesSafely(expression)
+    case 'call':
+      return !TOTAL.has(expression.function)
   }
 }
 
@@ -163,7 +236,9 @@ function finite(value: number | null, text: string): number | null {
 
 function exact(value: number | null, text: string): number | null {
   if (value === null || (value | 0) === value || Number.isSafeInteger(value)) return value
-  throw new MillraceError('VALUE_INVALID', `${text} is ${String(value)}: it must be an integer of at most 2^53 - 1`, { domain: 'user' })
+  throw new MillraceError('VALUE_INVALID', `${text} is ${String(value)}: it must be an integer of at most 2^53 - 1`, {
+    domain: 'user',
+  })
 }
 
 function parseJsonText(call: string, text: string): unknown {
@@ -183,10 +258,25 @@ function fixedText(call: string, value: number, digits?: number): string {
 }
 
 /** What emitted expressions and checks refer to: spread it into the scope of Emitter.compile. */
-export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = { jsonStep, refuseValue, splitPart, finite, exact, parseJsonText, fixedText, jsonText, parseTime }
+export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = {
+  jsonStep,
+  refuseValue,
+  splitPart,
+  finite,
+  exact,
+  parseJsonText,
+  fixedText,
+  jsonText,
+  parseTime,
+}
 
-/** Objects and arrays by their JSON: JavaScript's own text says `[object Object]` of the one and forgets the brackets of the other. */
-function jsonText(value: unknown): string { return typeof value === 'object' ? JSON.stringify(value) : String(value) }
+/**
+ * Objects and arrays by their JSON: JavaScript's own text says `[object Object]` of the one and forgets the
+ * brackets of the other.
+ */
+function jsonText(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
 
 /** One step into a json value: its own properties only, so nothing ever reaches a prototype. */
 function jsonStep(value: unknown, key: string | number): unknown {
@@ -203,21 +293,36 @@ export function valueCheck(code: Emitter, field: Field, variable: string, source
   const tests: string[] = []
   if (wrong !== undefined) tests.push(source.nullable ? `${variable} !== null && ${wrong}` : wrong)
   if (source.nullable && !field.nullable) tests.push(`${variable} === null`)
-  return tests.length === 0 ? '' : `if (${tests.join(' || ')}) refuseValue(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable}, ${code.literal(shortText(source))})`
+  return tests.length === 0
+    ? ''
+    : `if (${tests.join(' || ')}) refuseValue(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable}, ${code.literal(shortText(source))})`
 }
 
 function wrongNumber(field: Field, variable: string): string | undefined {
   switch (field.type) {
     // small integers, the common case, take one comparison; NaN and infinity are no integers
-    case 'long': case 'timestamp': return `((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
-    case 'double': return `(${variable} - ${variable} !== 0)`
-    case 'boolean': case 'string': case 'json': return undefined
+    case 'long':
+    case 'timestamp':
+      return `((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
+    case 'double':
+      return `(${variable} - ${variable} !== 0)`
+    case 'boolean':
+    case 'string':
+    case 'json':
+      return undefined
   }
 }
 
 function refuseValue(field: string, type: string, value: unknown, text: string): never {
-  const reason = value === null ? 'it may not be null'
-    : type === 'double' ? 'it must be finite'
-      : 'it must be an integer of at most 2^53 - 1'
-  throw new MillraceError('VALUE_INVALID', `field '${field}' (${type}) would be ${String(value)}: ${reason}${text === field ? '' : `; it is ${text}`}`, { domain: 'user' })
+  const reason =
+    value === null
+      ? 'it may not be null'
+      : type === 'double'
+        ? 'it must be finite'
+        : 'it must be an integer of at most 2^53 - 1'
+  throw new MillraceError(
+    'VALUE_INVALID',
+    `field '${field}' (${type}) would be ${String(value)}: ${reason}${text === field ? '' : `; it is ${text}`}`,
+    { domain: 'user' },
+  )
 }

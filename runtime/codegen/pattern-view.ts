@@ -3,8 +3,8 @@ import type { Field, Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 
 /**
- * A row that a match under way has taken, linked to the one it took before. Many matches share their beginnings: this is
- * the SharedBuffer of Flink's CEP without versions, since every take makes a cell of its own. Never changed.
+ * A row that a match under way has taken, linked to the one it took before. Many matches share their beginnings:
+ * this is the SharedBuffer of Flink's CEP without versions, since every take makes a cell of its own. Never changed.
  */
 export interface Cell {
   prev: Cell | null
@@ -21,13 +21,23 @@ export interface Cell {
 }
 
 /** Of every step: its first and its last row, and what has been added up. A step without rows has one of nulls. */
-export interface View { first: Row[]; last: Row[]; totals: Totals[] }
+export interface View {
+  first: Row[]
+  last: Row[]
+  totals: Totals[]
+}
 
 /** `count`, and by name the totals that are asked for. */
 export type Totals = Readonly<Record<string, number | null>>
 
 /** What of a field of a step's rows is asked for. */
-export interface AskedTotal { field: Field; sum: string; min: string; max: string; avg: string }
+export interface AskedTotal {
+  field: Field
+  sum: string
+  min: string
+  max: string
+  avg: string
+}
 
 /** The rows and totals of steps for one pattern: a view is made from the one before in one step. */
 export class PatternViews {
@@ -37,7 +47,18 @@ export class PatternViews {
   /** `asked` by step; `nothing` is a row of nulls. */
   constructor(asked: readonly (readonly AskedTotal[])[], nothing: Row) {
     this.#asked = asked
-    const totals = asked.map((fields) => Object.fromEntries([['count', 0], ...fields.flatMap(({ field, sum, min, max, avg }) => [[sum, null], [min, null], [max, null], [avg, null], [countOf(field), 0]])]))
+    const totals = asked.map((fields) =>
+      Object.fromEntries([
+        ['count', 0],
+        ...fields.flatMap(({ field, sum, min, max, avg }) => [
+          [sum, null],
+          [min, null],
+          [max, null],
+          [avg, null],
+          [countOf(field), 0],
+        ]),
+      ]),
+    )
     this.#empty = { first: asked.map(() => nothing), last: asked.map(() => nothing), totals }
   }
 
@@ -64,7 +85,11 @@ export class PatternViews {
       if (typeof value !== 'number') continue
       const total = (before[sum] ?? 0) + value
       if (field.type === 'double' ? !Number.isFinite(total) : field.type === 'long' && !Number.isSafeInteger(total)) {
-        throw new MillraceError('VALUE_INVALID', `the sum of '${field.name}' over the rows of a step would be ${total}: it must be ${field.type === 'double' ? 'finite' : 'an integer of at most 2^53 - 1'}`, { domain: 'user' })
+        throw new MillraceError(
+          'VALUE_INVALID',
+          `the sum of '${field.name}' over the rows of a step would be ${total}: it must be ${field.type === 'double' ? 'finite' : 'an integer of at most 2^53 - 1'}`,
+          { domain: 'user' },
+        )
       }
       const count = (before[countOf(field)] ?? 0) + 1
       after[sum] = total
@@ -78,4 +103,6 @@ export class PatternViews {
 }
 
 /** No field name, so no total is called so. */
-function countOf(field: Field): string { return `#${field.name}` }
+function countOf(field: Field): string {
+  return `#${field.name}`
+}

@@ -9,10 +9,16 @@ import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'
 export type RouteCondition = { condition: Expression } | { call: (row: Row) => unknown }
 
 /**
- * Deals rows[0..count): a row goes to the first condition it meets, condition k to outs[k + 1], others to outs[0]. `counts`
- * says how many each holds; a row whose condition throws is left out.
+ * Deals rows[0..count): a row goes to the first condition it meets, condition k to outs[k + 1], others to outs[0].
+ * `counts` says how many each holds; a row whose condition throws is left out.
  */
-export type Router = (rows: readonly Row[], count: number, outs: Row[][], counts: number[], onError: RowErrorHandler) => void
+export type Router = (
+  rows: readonly Row[],
+  count: number,
+  outs: Row[][],
+  counts: number[],
+  onError: RowErrorHandler,
+) => void
 
 export function compileRouter(conditions: readonly RouteCondition[], operatorId: string): Router {
   const code = new Emitter()
@@ -27,12 +33,15 @@ export function compileRouter(conditions: readonly RouteCondition[], operatorId:
   })
   code.line(`outs[0][counts[0]++] = r`)
   code.line(`} } catch (error) { onError(error, rows[i], ${code.literal(operatorId)}); i++ } } }`)
-  const calls = conditions.flatMap((condition, index) => ('call' in condition ? [[`call${index}`, condition.call] as const] : []))
+  const calls = conditions.flatMap((condition, index) =>
+    'call' in condition ? [[`call${index}`, condition.call] as const] : [],
+  )
   return code.compile<Router>({ ...EXPRESSION_SCOPE, refuseCondition, ...Object.fromEntries(calls) })
 }
 
 function testOf(code: Emitter, condition: RouteCondition, index: number): string {
-  if ('call' in condition) return `const pass = call${index}(r); if (pass !== true && pass !== false) refuseCondition(pass)`
+  if ('call' in condition)
+    return `const pass = call${index}(r); if (pass !== true && pass !== false) refuseCondition(pass)`
   const expressions = new ExpressionEmitter(code, 'r')
   const test = expressions.emit(condition.condition)
   return `${expressions.declarations()}\nconst pass = ${test}`

@@ -4,8 +4,8 @@ let lastIndex = 0
 let lastFrom = 0
 
 /**
- * `text.split(separator)[index] ?? null` without the array; `separator` is not empty. Remembers where the part behind the
- * one found begins, since the next question is mostly about the same text and a later part.
+ * `text.split(separator)[index] ?? null` without the array; `separator` is not empty. Remembers where the part
+ * behind the one found begins, since the next question is mostly about the same text and a later part.
  */
 export function splitPart(text: string, separator: string, index: number): string | null {
   let at = 0

@@ -1,7 +1,11 @@
 import type { Ports } from '../ports/ports.ts'
 
 /** A record that was left out: `where` names its place (or the operator that failed on it), `record` is as it was. */
-export interface DeadLetter { where: string; reason: string; record: Uint8Array | string }
+export interface DeadLetter {
+  where: string
+  reason: string
+  record: Uint8Array | string
+}
 
 /** What a connector's factory gets; made once per subtask and attempt, also in chains behind the source's. */
 export interface DeadLetterContext {
@@ -17,7 +21,10 @@ export interface DeadLetterContext {
 
 export interface DeadLetterConnector {
   validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
-  /** Rejects when letters could not be written now: a wrong topic is told at the start, not with the first bad record. */
+  /**
+   * Rejects when letters could not be written now: a wrong topic is told at the start, not with the first bad
+   * record.
+   */
   open(context: DeadLetterContext): Promise<DeadLetters>
 }
 

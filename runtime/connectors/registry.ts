@@ -22,6 +22,8 @@ export function deadLetterConnector(connectors: Connectors, name: string): DeadL
 }
 
 function unknownConnector(role: string, name: string, known: object): never {
-  throw new MillraceError('CONNECTOR_UNKNOWN', `no ${role} connector is named ${JSON.stringify(name)}`,
-    { domain: 'user', hint: `Known: ${Object.keys(known).sort().join(', ')}.` })
+  throw new MillraceError('CONNECTOR_UNKNOWN', `no ${role} connector is named ${JSON.stringify(name)}`, {
+    domain: 'user',
+    hint: `Known: ${Object.keys(known).sort().join(', ')}.`,
+  })
 }

@@ -28,7 +28,10 @@ export interface SinkConnector {
   validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
   /** As validate, of what the schema and the options are together. Called with options that passed. */
   checkSchema?(options: Readonly<Record<string, unknown>>, schema: Schema): { path: string; message: string }[]
-  /** The fields that its writers only write, as the source has them, and find in `passed`. Called with options that passed. */
+  /**
+   * The fields that its writers only write, as the source has them, and find in `passed`. Called with options that
+   * passed.
+   */
   takesTexts?(options: Readonly<Record<string, unknown>>, schema: Schema): ReadonlySet<string>
   writer(context: SinkContext): SinkWriter
   /** Takes the dead letters of sources (`onError`); absent when it cannot. */

@@ -67,7 +67,10 @@ export interface SourceBatch {
   split: string
   /** Instances of the source's row class. The array belongs to the caller until the next poll. */
   rows: Row[]
-  /** Rows of side outputs from the same stretch of the split, at most 1024 of each; their times count as those of `rows`. */
+  /**
+   * Rows of side outputs from the same stretch of the split, at most 1024 of each; their times count as those of
+   * `rows`.
+   */
   sides?: Readonly<Record<string, Row[]>>
 }
 
@@ -105,4 +108,6 @@ export interface SourceReader {
 }
 
 /** Event-time position of a split's next record, for `rate: 1000x`; undefined when the split is finished. */
-export interface EventTimePeek { peekEventTime(split: Split): Promise<Timestamp | undefined> }
+export interface EventTimePeek {
+  peekEventTime(split: Split): Promise<Timestamp | undefined>
+}

@@ -52,9 +52,15 @@ export interface JobReport {
   recordsOut: number
   badRecords: number
   lateRecords: number
-  /** How long functions of the user held up their processes, more than a second at a time, by operator; in this attempt. */
+  /**
+   * How long functions of the user held up their processes, more than a second at a time, by operator; in this
+   * attempt.
+   */
   blockedMs?: Readonly<Record<string, number>>
-  /** Records that wait in the outside systems, of the sources that can tell; the least watermark of all subtasks that have one. */
+  /**
+   * Records that wait in the outside systems, of the sources that can tell; the least watermark of all subtasks
+   * that have one.
+   */
   lagRecords?: number | null
   watermark?: number | null
   /** Splits that wait for others of their alignment group. */
@@ -65,7 +71,9 @@ export interface JobReport {
   error: ErrorReport | null
 }
 
-export interface SavepointRequest { id: string }
+export interface SavepointRequest {
+  id: string
+}
 
 export type SavepointReport =
   | { id: string; phase: 'inProgress' }

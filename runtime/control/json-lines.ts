@@ -12,7 +12,11 @@ export function sendMessage(connection: Connection, message: object): void {
  * Calls `onMessage` for every message. A line that is no JSON object, or too long, destroys the connection and
  * is told through `onError`. What a message claims to be is checked by the receiver's switch on `kind`.
  */
-export function onMessages(connection: Connection, onMessage: (message: { kind: string }) => void, onError: (error: Error) => void): void {
+export function onMessages(
+  connection: Connection,
+  onMessage: (message: { kind: string }) => void,
+  onError: (error: Error) => void,
+): void {
   let rest: Buffer = Buffer.alloc(0)
   connection.onData((bytes) => {
     rest = rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([rest, bytes])
@@ -22,7 +26,8 @@ export function onMessages(connection: Connection, onMessage: (message: { kind: 
         rest = rest.subarray(end + 1)
         onMessage(parseMessage(line))
       }
-      if (rest.length > MAX_LINE_BYTES) throw new MillraceError('CONTROL_CORRUPT', `a control message is longer than ${MAX_LINE_BYTES} bytes`)
+      if (rest.length > MAX_LINE_BYTES)
+        throw new MillraceError('CONTROL_CORRUPT', `a control message is longer than ${MAX_LINE_BYTES} bytes`)
     } catch (error) {
       connection.destroy()
       onError(error instanceof Error ? error : new Error(String(error)))
@@ -37,6 +42,7 @@ function parseMessage(line: Buffer): { kind: string } {
   } catch (cause) {
     throw new MillraceError('CONTROL_CORRUPT', `a control message of ${line.length} bytes is not JSON`, { cause })
   }
-  if (typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string') return value as { kind: string }
+  if (typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string')
+    return value as { kind: string }
   throw new MillraceError('CONTROL_CORRUPT', 'a control message has no kind')
 }

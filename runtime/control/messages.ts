@@ -28,9 +28,22 @@ export interface Preparation extends SubtaskSpec {
   state: Readonly<Record<string, readonly StateFile[]>>
 }
 
-/** Worker → coordinator. The first message of a connection is `register`; `instance` tells processes of equal names apart. */
+/**
+ * Worker → coordinator. The first message of a connection is `register`; `instance` tells processes of equal names
+ * apart.
+ */
 export type WorkerMessage =
-  | { kind: 'register'; worker: string; instance: string; token: string; chain: string; slot: number; data: NetAddress; seen: Attempt; running: Attempt | null }
+  | {
+      kind: 'register'
+      worker: string
+      instance: string
+      token: string
+      chain: string
+      slot: number
+      data: NetAddress
+      seen: Attempt
+      running: Attempt | null
+    }
   | { kind: 'heartbeat'; metrics: SubtaskMetrics | null }
   | { kind: 'running'; attempt: Attempt }
   | { kind: 'snapshot'; attempt: Attempt; checkpoint: CheckpointId; snapshot: SubtaskSnapshot }
@@ -55,14 +68,14 @@ export type CoordinatorMessage =
   | { kind: 'fence'; attempt: Attempt }
   | { kind: 'deploy'; deployment: Deployment }
   /**
-   * Restore this beside whatever runs and keep it ready: a deployment of the same subtask and spec then needs only what came
-   * since. `attempt` is the one that runs; it is not to be disturbed. `unprepare`: it will not come.
+   * Restore this beside whatever runs and keep it ready: a deployment of the same subtask and spec then needs only
+   * what came since. `attempt` is the one that runs; it is not to be disturbed. `unprepare`: it will not come.
    */
   | { kind: 'prepare'; attempt: Attempt; preparation: Preparation }
   | { kind: 'unprepare'; attempt: Attempt }
   /**
-   * Sources put the barrier into their streams; with `thenStop` they emit nothing after it. `extent`: whether files of earlier
-   * checkpoints may be part of this one; of a savepoint with a name they may not.
+   * Sources put the barrier into their streams; with `thenStop` they emit nothing after it. `extent`: whether files
+   * of earlier checkpoints may be part of this one; of a savepoint with a name they may not.
    */
   | { kind: 'trigger'; attempt: Attempt; checkpoint: CheckpointId; extent: SnapshotExtent; thenStop: boolean }
   /** Splits of a source that came to be while the attempt runs; part of every checkpoint triggered after this. */

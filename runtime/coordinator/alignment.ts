@@ -16,19 +16,29 @@ interface Group {
 
 /**
  * The least watermark of each alignment group of one attempt (Flink's SourceCoordinator under FLIP-182): subtasks tell
- * theirs, all of the group hear the least one whenever it has changed. Nothing is announced before each has told its own,
- * until when none of them reads further than the drift they were given.
+ * theirs, all of the group hear the least one whenever it has changed. Nothing is announced before each has told
+ * its own, until when none of them reads further than the drift they were given.
  */
 export class AlignmentGroups {
   readonly #groupOf = new Map<SubtaskId, Group>()
   readonly #clock: Clock
   readonly #announce: (subtask: SubtaskId, minimum: Timestamp | null) => void
 
-  constructor(plan: Pick<ExecutionPlan, 'chains'>, clock: Clock, announce: (subtask: SubtaskId, minimum: Timestamp | null) => void) {
+  constructor(
+    plan: Pick<ExecutionPlan, 'chains'>,
+    clock: Clock,
+    announce: (subtask: SubtaskId, minimum: Timestamp | null) => void,
+  ) {
     this.#clock = clock
     this.#announce = announce
     for (const members of membersOf(plan).values()) {
-      const group: Group = { members, minima: new Map(), announced: undefined, announcedAt: -Infinity, isScheduled: false }
+      const group: Group = {
+        members,
+        minima: new Map(),
+        announced: undefined,
+        announcedAt: -Infinity,
+        isScheduled: false,
+      }
       for (const member of members) this.#groupOf.set(member, group)
     }
   }
@@ -40,7 +50,10 @@ export class AlignmentGroups {
     group.minima.set(subtask, minimum)
     if (group.isScheduled || !hasNews(group)) return
     const waitMs = group.announcedAt + ANNOUNCE_EVERY_MS - this.#clock.now()
-    if (waitMs <= 0) { this.#tell(group); return }
+    if (waitMs <= 0) {
+      this.#tell(group)
+      return
+    }
     group.isScheduled = true
     this.#clock.after(waitMs, () => {
       group.isScheduled = false
@@ -56,10 +69,15 @@ export class AlignmentGroups {
   }
 }
 
-function hasNews(group: Group): boolean { return group.minima.size === group.members.length && leastOf(group) !== group.announced }
+function hasNews(group: Group): boolean {
+  return group.minima.size === group.members.length && leastOf(group) !== group.announced
+}
 
 function leastOf({ minima }: Group): Timestamp | null {
-  return [...minima.values()].reduce<Timestamp | null>((least, minimum) => (least === null || (minimum !== null && minimum < least) ? minimum : least), null)
+  return [...minima.values()].reduce<Timestamp | null>(
+    (least, minimum) => (least === null || (minimum !== null && minimum < least) ? minimum : least),
+    null,
+  )
 }
 
 function membersOf(plan: Pick<ExecutionPlan, 'chains'>): Map<string, SubtaskId[]> {

@@ -3,13 +3,17 @@ import { MillraceError, type ErrorDomain } from '../model/errors.ts'
 /**
  * How many attempts in a row the same error may end, with no checkpoint completed between, before it ends the job. What
  * may pass without anyone's help (`retriable`) never does: the store, Kafka or a worker may come back after any time.
- * A mistake in the job shows soon; files and state that are gone may lie on a volume that comes back; errors that nobody
- * foresaw get the longest trial, about six minutes with the waits between. Flink's `exponential-delay` goes on for ever and its
+ * A mistake in the job shows soon; files and state that are gone may lie on a volume that comes back; errors that
+ * nobody foresaw get the longest trial, about six minutes with the waits between. Flink's `exponential-delay` goes
+ * on for ever and its
  * `fixed-delay` counts every failure alike.
  */
 const ATTEMPTS: Readonly<Record<ErrorDomain, number>> = { user: 3, platform: 5, dependency: 10, bug: 30 }
 
-/** Retriable, but only ever the end of an attempt when its last checkpoint or its savepoint was not taken in time: so often at most. */
+/**
+ * Retriable, but only ever the end of an attempt when its last checkpoint or its savepoint was not taken in time:
+ * so often at most.
+ */
 const ATTEMPTS_OF_CODE: ReadonlyMap<string, number> = new Map([['CHECKPOINT_TIMEOUT', 10]])
 
 const FIRST_WAIT_MS = 100
@@ -33,7 +37,9 @@ export class AttemptFailures {
   #hopeless = false
 
   /** True when one of the errors has come back too often: no further attempt is to be made until `forget`. */
-  get isHopeless(): boolean { return this.#hopeless }
+  get isHopeless(): boolean {
+    return this.#hopeless
+  }
 
   add(error: Error): void {
     const code = error instanceof MillraceError ? error.code : error.name

@@ -40,7 +40,10 @@ export interface AttemptParts {
 export class AttemptRun {
   readonly parts: AttemptParts
   readonly drained = new Set<SubtaskId>()
-  /** Whether files may lie in the store that no manifest names: those of older attempts at first, then of checkpoints that failed. */
+  /**
+   * Whether files may lie in the store that no manifest names: those of older attempts at first, then of
+   * checkpoints that failed.
+   */
   leavesFiles = true
   readonly #alignment: AlignmentGroups
   readonly #committed = new Map<SubtaskId, CheckpointId>()
@@ -53,10 +56,14 @@ export class AttemptRun {
   constructor(parts: AttemptParts) {
     this.parts = parts
     this.#nextId = parts.firstCheckpoint
-    this.#alignment = new AlignmentGroups(parts.plan, parts.clock, (subtask, minimum) => { parts.send(subtask, { kind: 'align', attempt: parts.attempt, minimum }) })
+    this.#alignment = new AlignmentGroups(parts.plan, parts.clock, (subtask, minimum) => {
+      parts.send(subtask, { kind: 'align', attempt: parts.attempt, minimum })
+    })
   }
 
-  get failure(): Error | undefined { return this.#failure }
+  get failure(): Error | undefined {
+    return this.#failure
+  }
 
   /** Ends the attempt: everything that waits for it rejects. The first reason stays. */
   fail(error: Error): void {
@@ -65,12 +72,18 @@ export class AttemptRun {
     this.#wakeCommitWaiters()
   }
 
-  isDrained(): boolean { return this.parts.subtasks.every((subtask) => this.drained.has(subtask)) }
+  isDrained(): boolean {
+    return this.parts.subtasks.every((subtask) => this.drained.has(subtask))
+  }
 
   onMessage(subtask: SubtaskId, message: WorkerMessage): void {
     switch (message.kind) {
-      case 'drained': this.drained.add(subtask); break
-      case 'aligned': this.#alignment.onReport(subtask, message.minimum); break
+      case 'drained':
+        this.drained.add(subtask)
+        break
+      case 'aligned':
+        this.#alignment.onReport(subtask, message.minimum)
+        break
       case 'committed':
         this.#committed.set(subtask, message.checkpoint)
         this.#wakeCommitWaiters()
@@ -83,11 +96,16 @@ export class AttemptRun {
       }
       case 'declined':
         if (this.#pending?.checkpoint.id === message.checkpoint) {
-          this.#pending.reject(new MillraceError(message.error.code, `subtask ${subtask}: ${message.error.message}`,
-            { domain: message.error.domain, retriable: message.error.retriable }))
+          this.#pending.reject(
+            new MillraceError(message.error.code, `subtask ${subtask}: ${message.error.message}`, {
+              domain: message.error.domain,
+              retriable: message.error.retriable,
+            }),
+          )
         }
         break
-      default: break
+      default:
+        break
     }
   }
 
@@ -121,13 +139,24 @@ export class AttemptRun {
     const { attempt, clock, timeoutMs } = this.parts
     return new Promise<void>((resolve, reject) => {
       const cancel = clock.after(timeoutMs, () => {
-        settle.reject(new MillraceError('CHECKPOINT_TIMEOUT', `checkpoint ${attempt}-${checkpoint.id} had no snapshot of ${checkpoint.missing.join(', ')} after ${timeoutMs} ms`,
-          { domain: 'platform', retriable: true }))
+        settle.reject(
+          new MillraceError(
+            'CHECKPOINT_TIMEOUT',
+            `checkpoint ${attempt}-${checkpoint.id} had no snapshot of ${checkpoint.missing.join(', ')} after ${timeoutMs} ms`,
+            { domain: 'platform', retriable: true },
+          ),
+        )
       })
       const settle = {
         checkpoint,
-        resolve: (): void => { cancel(); resolve() },
-        reject: (error: Error): void => { cancel(); reject(error) },
+        resolve: (): void => {
+          cancel()
+          resolve()
+        },
+        reject: (error: Error): void => {
+          cancel()
+          reject(error)
+        },
       }
       this.#pending = settle
       this.#broadcast({ kind: 'trigger', attempt, checkpoint: checkpoint.id, extent, thenStop })
@@ -140,16 +169,40 @@ export class AttemptRun {
     const path = `${checkpointFolder(attempt, pending.id)}/manifest.json`
     const completedAt = clock.now()
     const report: CheckpointReport = {
-      attempt, id: pending.id, kind: request.kind, ...(request.savepoint === null ? {} : { savepoint: request.savepoint }), path, completedAt,
-      durationMs: completedAt - pending.startedAt, sizeBytes: sizeOfSnapshots(pending.snapshots),
+      attempt,
+      id: pending.id,
+      kind: request.kind,
+      ...(request.savepoint === null ? {} : { savepoint: request.savepoint }),
+      path,
+      completedAt,
+      durationMs: completedAt - pending.startedAt,
+      sizeBytes: sizeOfSnapshots(pending.snapshots),
     }
-    await store.put(path, encodeManifest({
-      version: 2, job, attempt, id: pending.id, kind: request.kind, completedAt, durationMs: report.durationMs, sizeBytes: report.sizeBytes,
-      maxParallelism: plan.maxParallelism, revision: target.revision, spec: target.spec, subtasks: pending.snapshots,
-    }))
+    await store.put(
+      path,
+      encodeManifest({
+        version: 2,
+        job,
+        attempt,
+        id: pending.id,
+        kind: request.kind,
+        completedAt,
+        durationMs: report.durationMs,
+        sizeBytes: report.sizeBytes,
+        maxParallelism: plan.maxParallelism,
+        revision: target.revision,
+        spec: target.spec,
+        subtasks: pending.snapshots,
+      }),
+    )
     if (this.#failure) throw this.#failure
     if (isPlanted('completeBeforeLog')) this.#broadcast({ kind: 'complete', attempt, checkpoint: pending.id })
-    await log.append(attempt, { kind: 'checkpoint', checkpoint: report, savepoint: request.savepoint, final: request.final })
+    await log.append(attempt, {
+      kind: 'checkpoint',
+      checkpoint: report,
+      savepoint: request.savepoint,
+      final: request.final,
+    })
     this.#broadcast({ kind: 'complete', attempt, checkpoint: pending.id })
     return report
   }
@@ -162,7 +215,9 @@ export class AttemptRun {
   async committed(checkpoint: CheckpointId): Promise<void> {
     while (!this.parts.subtasks.every((subtask) => (this.#committed.get(subtask) ?? 0) >= checkpoint)) {
       if (this.#failure) throw this.#failure
-      await new Promise<void>((resolve) => { this.#commitWaiters.push(resolve) })
+      await new Promise<void>((resolve) => {
+        this.#commitWaiters.push(resolve)
+      })
     }
   }
 

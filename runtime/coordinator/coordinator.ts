@@ -48,7 +48,9 @@ export interface CoordinatorConfig {
 /** What a spec means. Throws SPEC_INVALID. */
 export type JobPlanner = (spec: unknown) => PlannedJob
 
-interface Wanted extends PlannedJob { target: JobTarget }
+interface Wanted extends PlannedJob {
+  target: JobTarget
+}
 
 /**
  * One per job. Level-triggered like the operator: `#drive` compares what is asked for with what runs and takes
@@ -98,14 +100,35 @@ export class Coordinator {
         this.#stopStale(worker)
         this.#wake()
       },
-      metrics: (metrics) => { this.#pause.observe(metrics) },
-      lost: (subtask) => { this.#onLost(subtask) },
-      message: (subtask, message) => { this.#onMessage(subtask, message) },
+      metrics: (metrics) => {
+        this.#pause.observe(metrics)
+      },
+      lost: (subtask) => {
+        this.#onLost(subtask)
+      },
+      message: (subtask, message) => {
+        this.#onMessage(subtask, message)
+      },
     })
-    this.#orders = new WorkerOrders({ clock: ports.clock, isThere: (subtask) => this.#registry.worker(subtask) !== undefined, send: (subtask, message) => { this.#registry.send(subtask, message) } })
+    this.#orders = new WorkerOrders({
+      clock: ports.clock,
+      isThere: (subtask) => this.#registry.worker(subtask) !== undefined,
+      send: (subtask, message) => {
+        this.#registry.send(subtask, message)
+      },
+    })
     this.#checkpoints = new PeriodicCheckpoints(ports.clock)
-    this.#initial = new InitialState({ job: config.job, store, logger: ports.logger, openStore: ports.openStore, planJob })
-    this.#savepoints = new Savepoints({ take: (id) => this.#takeSavepoint(id), discard: (id) => this.#discardSavepoint(id) })
+    this.#initial = new InitialState({
+      job: config.job,
+      store,
+      logger: ports.logger,
+      openStore: ports.openStore,
+      planJob,
+    })
+    this.#savepoints = new Savepoints({
+      take: (id) => this.#takeSavepoint(id),
+      discard: (id) => this.#discardSavepoint(id),
+    })
   }
 
   /**
@@ -113,7 +136,9 @@ export class Coordinator {
    * that cannot be read is tried again, and told in the report meanwhile: a process that ends could tell nobody why.
    */
   async start(): Promise<NetAddress> {
-    await this.#openLog().catch((error: unknown) => { this.#error.current = error instanceof Error ? error : new Error(String(error)) })
+    await this.#openLog().catch((error: unknown) => {
+      this.#error.current = error instanceof Error ? error : new Error(String(error))
+    })
     const address = await this.#registry.listen(this.#ports.net, this.#config.control)
     this.#wake()
     return address
@@ -126,14 +151,17 @@ export class Coordinator {
     this.#newest = view.newest ?? null
     this.#savepoints.add(view.checkpoints)
     // Whoever asked for a target meanwhile knows better than the log.
-    if (view.target && !this.#wanted) this.#accept(view.ended === 'suspended' ? { ...view.target, desiredState: 'suspended' } : view.target)
+    if (view.target && !this.#wanted)
+      this.#accept(view.ended === 'suspended' ? { ...view.target, desiredState: 'suspended' } : view.target)
     this.#log = log
     this.#error.current = undefined
   }
 
   /** Resolves after close; rejects with ATTEMPT_SUPERSEDED when another coordinator has taken over. */
   ended(): Promise<void> {
-    return new Promise((resolve, reject) => { this.#end = { resolve, reject } })
+    return new Promise((resolve, reject) => {
+      this.#end = { resolve, reject }
+    })
   }
 
   async close(): Promise<void> {
@@ -141,16 +169,26 @@ export class Coordinator {
     // the next one's time would hold up the end of a process that does more than this job
     this.#checkpoints.stop()
     this.#preparation?.end()
-    this.#run?.fail(new MillraceError('COORDINATOR_CLOSED', 'the coordinator is stopping', { domain: 'platform', retriable: true }))
+    this.#run?.fail(
+      new MillraceError('COORDINATOR_CLOSED', 'the coordinator is stopping', { domain: 'platform', retriable: true }),
+    )
     this.#run = undefined
     await this.#registry.close()
     this.#end?.resolve()
   }
 
-  /** Asks for a target; the same again changes nothing. Throws SPEC_INVALID or STATE_WOULD_BE_LOST and keeps what runs. */
+  /**
+   * Asks for a target; the same again changes nothing. Throws SPEC_INVALID or STATE_WOULD_BE_LOST and keeps what
+   * runs.
+   */
   setTarget(target: JobTarget): void {
     const before = this.#wanted?.target
-    if (before?.revision === target.revision && before.desiredState === target.desiredState && before.restore === target.restore) return
+    if (
+      before?.revision === target.revision &&
+      before.desiredState === target.desiredState &&
+      before.restore === target.restore
+    )
+      return
     this.#accept(target)
     this.#failures.forget()
     this.#wake()
@@ -161,12 +199,21 @@ export class Coordinator {
   }
 
   /** Asks for a savepoint; the same id again asks for the same one. */
-  savepoint(id: string): SavepointReport { return this.#savepoints.ask(id) }
+  savepoint(id: string): SavepointReport {
+    return this.#savepoints.ask(id)
+  }
 
-  findSavepoint(id: string): SavepointReport | undefined { return this.#savepoints.find(id) }
+  findSavepoint(id: string): SavepointReport | undefined {
+    return this.#savepoints.find(id)
+  }
 
-  /** Deletes a savepoint's files; unknown ones are gone already. Throws SAVEPOINT_IN_USE, or JOB_NOT_RUNNING: only a running attempt may delete. */
-  deleteSavepoint(id: string): Promise<void> { return this.#savepoints.delete(id) }
+  /**
+   * Deletes a savepoint's files; unknown ones are gone already. Throws SAVEPOINT_IN_USE, or JOB_NOT_RUNNING: only a
+   * running attempt may delete.
+   */
+  deleteSavepoint(id: string): Promise<void> {
+    return this.#savepoints.delete(id)
+  }
 
   async #discardSavepoint(id: string): Promise<void> {
     if (!this.#run || !this.#log) throw this.#notRunning()
@@ -176,25 +223,44 @@ export class Coordinator {
   async #takeSavepoint(id: string): Promise<CheckpointReport> {
     const run = this.#run
     if (!run || this.#phase !== 'running') throw this.#notRunning()
-    return this.#newest = await run.take({ kind: 'savepoint', extent: 'whole', thenStop: false, savepoint: id, final: false })
+    return (this.#newest = await run.take({
+      kind: 'savepoint',
+      extent: 'whole',
+      thenStop: false,
+      savepoint: id,
+      final: false,
+    }))
   }
 
   #notRunning(): MillraceError {
-    return new MillraceError('JOB_NOT_RUNNING', `job ${this.#config.job} is ${this.#phase}`, { domain: 'platform', retriable: true })
+    return new MillraceError('JOB_NOT_RUNNING', `job ${this.#config.job} is ${this.#phase}`, {
+      domain: 'platform',
+      retriable: true,
+    })
   }
 
   report(): JobReport {
     const workers = this.#registry.workers()
-    const metrics = workers.map((worker) => worker.metrics).filter((metric) => metric !== null).filter((metric) => metric.attempt === this.#attempt)
+    const metrics = workers
+      .map((worker) => worker.metrics)
+      .filter((metric) => metric !== null)
+      .filter((metric) => metric.attempt === this.#attempt)
     const trouble = metrics.find((metric) => metric.trouble)?.trouble ?? null
     return {
-      job: this.#config.job, phase: this.#phase, attempt: this.#attempt, revision: this.#revision,
+      job: this.#config.job,
+      phase: this.#phase,
+      attempt: this.#attempt,
+      revision: this.#revision,
       targetRevision: this.#wanted?.target.revision ?? null,
       ...(this.#wanted?.target.restore === undefined ? {} : { restore: this.#wanted.target.restore }),
       expectedWorkers: this.#wanted ? subtaskIds(this.#wanted.plan) : [],
-      registeredWorkers: this.#registry.subtasks(), runningWorkers: this.#run ? [...this.#run.parts.subtasks] : [],
-      checkpoint: this.#newest, checkpointFailures: this.#checkpointFailures, restarts: this.#restarts,
-      lastPauseMs: this.#pause.pauseBefore(this.#attempt), ...summaryOf(metrics),
+      registeredWorkers: this.#registry.subtasks(),
+      runningWorkers: this.#run ? [...this.#run.parts.subtasks] : [],
+      checkpoint: this.#newest,
+      checkpointFailures: this.#checkpointFailures,
+      restarts: this.#restarts,
+      lastPauseMs: this.#pause.pauseBefore(this.#attempt),
+      ...summaryOf(metrics),
       error: this.#error.current ? errorReport(this.#error.current) : trouble,
     }
   }
@@ -216,12 +282,16 @@ export class Coordinator {
    * started anew beside it, and the next claim reaches it.
    */
   #stopStale({ subtask, runningThen }: RegisteredWorker): void {
-    if (runningThen === null || runningThen > this.#attempt || (runningThen === this.#attempt && !isOver(this.#phase))) return
+    if (runningThen === null || runningThen > this.#attempt || (runningThen === this.#attempt && !isOver(this.#phase)))
+      return
     this.#registry.send(subtask, { kind: 'fence', attempt: this.#attempt })
   }
 
   #onMessage(subtask: SubtaskId, message: WorkerMessage): void {
-    if (message.kind === 'refused') { this.#onSuperseded(message.seen); return }
+    if (message.kind === 'refused') {
+      this.#onSuperseded(message.seen)
+      return
+    }
     this.#orders.onMessage(subtask, message)
     this.#preparation?.onMessage(subtask, message)
     if (this.#run && 'attempt' in message && message.attempt === this.#run.parts.attempt) {
@@ -234,13 +304,19 @@ export class Coordinator {
   /** Whoever is refused is over: another coordinator owns the job now. */
   #onSuperseded(seen: Attempt): void {
     this.#ports.logger.warn('superseded', { attempt: this.#attempt, seen })
-    const error = new MillraceError('ATTEMPT_SUPERSEDED', `a worker has seen attempt ${seen}; this coordinator's is ${this.#attempt}`, { domain: 'platform' })
+    const error = new MillraceError(
+      'ATTEMPT_SUPERSEDED',
+      `a worker has seen attempt ${seen}; this coordinator's is ${this.#attempt}`,
+      { domain: 'platform' },
+    )
     this.#run?.fail(error)
     this.#closed = true
     this.#end?.reject(error)
   }
 
-  #wake(): void { this.#loop.wake() }
+  #wake(): void {
+    this.#loop.wake()
+  }
 
   async #step(): Promise<void> {
     if (this.#closed) return
@@ -261,18 +337,30 @@ export class Coordinator {
     if (this.#run?.failure) await this.#abandon(this.#run)
     const run = this.#run
     const sameRevision = run?.parts.target.revision === wanted.target.revision
-    if (!run && log.view().ended === 'finished' && log.view().target?.revision === wanted.target.revision) { this.#setPhase('finished'); return }
-    if (run?.isDrained()) { await this.#finish(run); return }
-    if (wanted.target.desiredState === 'suspended') { await this.#suspend(run); return }
+    if (!run && log.view().ended === 'finished' && log.view().target?.revision === wanted.target.revision) {
+      this.#setPhase('finished')
+      return
+    }
+    if (run?.isDrained()) {
+      await this.#finish(run)
+      return
+    }
+    if (wanted.target.desiredState === 'suspended') {
+      await this.#suspend(run)
+      return
+    }
     if ((run && sameRevision) || this.#failures.isHopeless) return
-    if (!run && log.view().newest === undefined && !await this.#fitsInitial(wanted)) { this.#setPhase('failed'); return }
+    if (!run && log.view().newest === undefined && !(await this.#fitsInitial(wanted))) {
+      this.#setPhase('failed')
+      return
+    }
     const missing = subtaskIds(wanted.plan).filter((subtask) => !this.#registry.worker(subtask))
     if (missing.length > 0) {
       if (!run && this.#phase !== 'recovering') this.#setPhase('waiting')
       return
     }
     if (run) {
-      if (await this.#wouldLoseState(run, wanted) || !this.#isPrepared(run, wanted)) return
+      if ((await this.#wouldLoseState(run, wanted)) || !this.#isPrepared(run, wanted)) return
       await this.#switch(run)
     }
     await this.#deploy(wanted)
@@ -280,7 +368,10 @@ export class Coordinator {
 
   async #onDriveError(error: Error): Promise<void> {
     if (this.#closed) return
-    if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') { this.#onSuperseded(this.#log?.view().attempt ?? 0); return }
+    if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') {
+      this.#onSuperseded(this.#log?.view().attempt ?? 0)
+      return
+    }
     this.#error.current = error
     this.#ports.logger.warn('attempt failed', { attempt: this.#attempt, reason: describeWithCauses(error) })
     if (this.#run) {
@@ -289,8 +380,12 @@ export class Coordinator {
       return
     }
     this.#failures.add(error)
-    if (this.#failures.isHopeless) { await this.#giveUp(); return }
-    if (this.#phase === 'deploying' || this.#phase === 'running' || this.#phase === 'switching') this.#setPhase('recovering')
+    if (this.#failures.isHopeless) {
+      await this.#giveUp()
+      return
+    }
+    if (this.#phase === 'deploying' || this.#phase === 'running' || this.#phase === 'switching')
+      this.#setPhase('recovering')
     await this.#backOff()
     this.#wake()
   }
@@ -303,24 +398,44 @@ export class Coordinator {
     const failure = run.failure
     this.#error.current = failure
     if (failure) this.#failures.add(failure)
-    this.#ports.logger.warn('attempt ended', { attempt: run.parts.attempt, reason: failure ? describeWithCauses(failure) : 'unknown' })
-    if (this.#failures.isHopeless) { await this.#giveUp(); return }
+    this.#ports.logger.warn('attempt ended', {
+      attempt: run.parts.attempt,
+      reason: failure ? describeWithCauses(failure) : 'unknown',
+    })
+    if (this.#failures.isHopeless) {
+      await this.#giveUp()
+      return
+    }
     await this.#backOff()
   }
 
-  /** No attempt will follow that would stop what still runs of this one, and its sinks would hold back their readers. */
+  /**
+   * No attempt will follow that would stop what still runs of this one, and its sinks would hold back their
+   * readers.
+   */
   async #giveUp(): Promise<void> {
     this.#setPhase('failed')
     await this.#orders.stop(this.#registry.subtasks(), this.#attempt, 'stop').catch((error: unknown) => {
-      this.#ports.logger.warn('a failed job was not stopped everywhere', { attempt: this.#attempt, reason: describeWithCauses(error) })
+      this.#ports.logger.warn('a failed job was not stopped everywhere', {
+        attempt: this.#attempt,
+        reason: describeWithCauses(error),
+      })
     })
   }
 
-  async #backOff(): Promise<void> { await sleep(this.#ports.clock, this.#failures.nextWaitMs()) }
+  async #backOff(): Promise<void> {
+    await sleep(this.#ports.clock, this.#failures.nextWaitMs())
+  }
 
   /** Bounded inputs have ended everywhere: one last checkpoint makes everything visible. */
   async #finish(run: AttemptRun): Promise<void> {
-    const checkpoint = await run.take({ kind: 'checkpoint', extent: 'changes', thenStop: true, savepoint: null, final: true })
+    const checkpoint = await run.take({
+      kind: 'checkpoint',
+      extent: 'changes',
+      thenStop: true,
+      savepoint: null,
+      final: true,
+    })
     this.#newest = checkpoint
     await run.committed(checkpoint.id)
     await this.#log?.append(run.parts.attempt, { kind: 'finished', attempt: run.parts.attempt })
@@ -333,7 +448,8 @@ export class Coordinator {
   async #suspend(run: AttemptRun | undefined): Promise<void> {
     if (run) {
       this.#setPhase('switching')
-      // A savepoint with a name is not retired: other jobs may be started from it while this one is suspended, and after.
+      // A savepoint with a name is not retired: other jobs may be started from it while this one is suspended, and
+      // after.
       const id = `suspended-${run.parts.attempt}`
       const checkpoint = await this.#stopAtSavepoint(run, id)
       this.#savepoints.completed(id, checkpoint)
@@ -345,9 +461,16 @@ export class Coordinator {
     this.#setPhase('suspended')
   }
 
-  /** A graph without an operator whose state is held, or in which it has another shape, is refused; the job goes on as before. */
+  /**
+   * A graph without an operator whose state is held, or in which it has another shape, is refused; the job goes on
+   * as before.
+   */
   async #wouldLoseState(run: AttemptRun, wanted: Wanted): Promise<boolean> {
-    const lost = lostState(run.parts, wanted, this.#newest === null ? undefined : await readManifest(this.#store, this.#newest))
+    const lost = lostState(
+      run.parts,
+      wanted,
+      this.#newest === null ? undefined : await readManifest(this.#store, this.#newest),
+    )
     if (lost === undefined) return false
     this.#wanted = { target: run.parts.target, plan: run.parts.plan, checkpoints: wanted.checkpoints }
     this.#error.current = lost
@@ -366,14 +489,36 @@ export class Coordinator {
     // it says how large the state is: of one that is not known to be there nothing can be prepared
     if (!this.#newest || this.#newest.sizeBytes === 0) return true
     this.#preparation = new SwitchPreparation({
-      run, target, plan, baseDir: this.#config.baseDir, storeUrl: this.#config.storeUrl, clock: this.#ports.clock, logger: this.#ports.logger,
-      checkpoint: async () => this.#newest = await run.take({ kind: 'checkpoint', extent: 'appended', thenStop: false, savepoint: null, final: false }),
-      readManifest: (checkpoint) => readManifest(this.#store, checkpoint), send: (subtask, message) => { this.#registry.send(subtask, message) }, onOver: () => { this.#wake() },
+      run,
+      target,
+      plan,
+      baseDir: this.#config.baseDir,
+      storeUrl: this.#config.storeUrl,
+      clock: this.#ports.clock,
+      logger: this.#ports.logger,
+      checkpoint: async () =>
+        (this.#newest = await run.take({
+          kind: 'checkpoint',
+          extent: 'appended',
+          thenStop: false,
+          savepoint: null,
+          final: false,
+        })),
+      readManifest: (checkpoint) => readManifest(this.#store, checkpoint),
+      send: (subtask, message) => {
+        this.#registry.send(subtask, message)
+      },
+      onOver: () => {
+        this.#wake()
+      },
     })
     return false
   }
 
-  /** What was prepared is for one attempt and one target; when the attempt has failed, it may serve the next that has this target. */
+  /**
+   * What was prepared is for one attempt and one target; when the attempt has failed, it may serve the next that
+   * has this target.
+   */
   #endStalePreparation(target: JobTarget): void {
     const preparation = this.#preparation
     if (!preparation || (preparation.isFor(this.#run, target) && !this.#run?.failure && !this.#run?.isDrained())) return
@@ -392,7 +537,13 @@ export class Coordinator {
 
   /** Whole when it has a name: that of a switch is the next attempt's alone, which has restored most of it by then. */
   async #stopAtSavepoint(run: AttemptRun, savepoint: string | null): Promise<CheckpointReport> {
-    const checkpoint = await run.take({ kind: 'savepoint', extent: savepoint === null ? 'appended' : 'whole', thenStop: true, savepoint, final: false })
+    const checkpoint = await run.take({
+      kind: 'savepoint',
+      extent: savepoint === null ? 'appended' : 'whole',
+      thenStop: true,
+      savepoint,
+      final: false,
+    })
     this.#newest = checkpoint
     return checkpoint
   }
@@ -406,19 +557,41 @@ export class Coordinator {
     const attempt = await log.claim(wanted.target)
     this.#attempt = attempt
     await this.#orders.stop(this.#registry.subtasks(), attempt, 'fence')
-    const newest = (isPlanted('readBeforeFence') ? beforeClaim : log.view().newest) ?? await this.#initial.import(log, attempt, wanted.target)
+    const newest =
+      (isPlanted('readBeforeFence') ? beforeClaim : log.view().newest) ??
+      (await this.#initial.import(log, attempt, wanted.target))
     this.#newest = newest ?? this.#newest
-    const manifest = newest && await readManifest(this.#store, newest)
-    const sources = { plan: wanted.plan, connectors: this.#connectors, ports: this.#ports, baseDir: this.#config.baseDir }
+    const manifest = newest && (await readManifest(this.#store, newest))
+    const sources = {
+      plan: wanted.plan,
+      connectors: this.#connectors,
+      ports: this.#ports,
+      baseDir: this.#config.baseDir,
+    }
     // A source that does not answer is told at once, not only when it is given up.
     const splits = await discoverSplits({ ...sources, reportTrouble: this.#error.teller() }, manifest)
     if (this.#closed) return
     const run = new AttemptRun({
-      attempt, target: wanted.target, plan: wanted.plan, subtasks, job: this.#config.job, firstCheckpoint: (newest?.id ?? 0) + 1,
-      timeoutMs: CHECKPOINT_TIMEOUT_MS, clock: this.#ports.clock, store: this.#store, log,
-      send: (subtask, message) => { this.#registry.send(subtask, message) },
+      attempt,
+      target: wanted.target,
+      plan: wanted.plan,
+      subtasks,
+      job: this.#config.job,
+      firstCheckpoint: (newest?.id ?? 0) + 1,
+      timeoutMs: CHECKPOINT_TIMEOUT_MS,
+      clock: this.#ports.clock,
+      store: this.#store,
+      log,
+      send: (subtask, message) => {
+        this.#registry.send(subtask, message)
+      },
     })
-    const deployments = deploymentsOf(run.parts, this.#config, assignRestore(wanted.plan, manifest, splits), (subtask) => this.#registry.worker(subtask)?.data)
+    const deployments = deploymentsOf(
+      run.parts,
+      this.#config,
+      assignRestore(wanted.plan, manifest, splits),
+      (subtask) => this.#registry.worker(subtask)?.data,
+    )
     // Early messages of this attempt (drained) belong to the run, so it is in place before the deployments go out.
     this.#run = run
     await this.#orders.start(attempt, deployments)
@@ -426,12 +599,18 @@ export class Coordinator {
     this.#revision = wanted.target.revision
     this.#error.current = undefined
     this.#setPhase('running')
-    this.#ports.logger.info('attempt running', { attempt, subtasks: subtasks.length, from: newest ? `${newest.attempt}-${newest.id}` : 'nothing' })
+    this.#ports.logger.info('attempt running', {
+      attempt,
+      subtasks: subtasks.length,
+      from: newest ? `${newest.attempt}-${newest.id}` : 'nothing',
+    })
     this.#checkpoints.start(wanted.checkpoints.intervalMs, () => this.#periodicCheckpoint(run))
     // The readers tell of a source that does not answer.
     watchSplits({ ...sources, reportTrouble: () => undefined }, splits, {
       isCurrent: () => this.#run === run && !this.#closed,
-      deal: (subtask, operator, fresh) => { this.#registry.send(subtask, { kind: 'splits', attempt, operator, splits: fresh }) },
+      deal: (subtask, operator, fresh) => {
+        this.#registry.send(subtask, { kind: 'splits', attempt, operator, splits: fresh })
+      },
     })
     this.#wake()
   }
@@ -439,21 +618,35 @@ export class Coordinator {
   async #periodicCheckpoint(run: AttemptRun): Promise<'goesOn' | 'over'> {
     if (this.#run !== run || this.#phase !== 'running' || this.#closed) return 'over'
     try {
-      const checkpoint = await run.take({ kind: 'checkpoint', extent: this.#preparation ? 'appended' : 'changes', thenStop: false, savepoint: null, final: false })
+      const checkpoint = await run.take({
+        kind: 'checkpoint',
+        extent: this.#preparation ? 'appended' : 'changes',
+        thenStop: false,
+        savepoint: null,
+        final: false,
+      })
       if (this.#run !== run) return 'over'
       this.#newest = checkpoint
       this.#checkpointFailures = 0
       this.#failures.forget()
-      if (this.#error.current instanceof MillraceError && this.#error.current.code.startsWith('CHECKPOINT')) this.#error.current = undefined
+      if (this.#error.current instanceof MillraceError && this.#error.current.code.startsWith('CHECKPOINT'))
+        this.#error.current = undefined
       if (this.#log) await retire(this.#log, this.#store, run.parts.attempt)
       if (this.#log && run.leavesFiles) await this.#sweep(this.#log, run, checkpoint)
     } catch (error) {
       if (this.#run !== run) return 'over'
-      if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') { this.#onSuperseded(this.#log?.view().attempt ?? 0); return 'over' }
+      if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') {
+        this.#onSuperseded(this.#log?.view().attempt ?? 0)
+        return 'over'
+      }
       this.#checkpointFailures += 1
-      this.#error.current = new MillraceError('CHECKPOINT_FAILED', `checkpoint failed ${this.#checkpointFailures} times in a row`,
-        { domain: 'platform', retriable: true, cause: error })
-      if (this.#log && isPlanted('sweepGivenUp')) await this.#sweep(this.#log, run, { attempt: run.parts.attempt, id: Infinity })
+      this.#error.current = new MillraceError(
+        'CHECKPOINT_FAILED',
+        `checkpoint failed ${this.#checkpointFailures} times in a row`,
+        { domain: 'platform', retriable: true, cause: error },
+      )
+      if (this.#log && isPlanted('sweepGivenUp'))
+        await this.#sweep(this.#log, run, { attempt: run.parts.attempt, id: Infinity })
       this.#ports.logger.warn('checkpoint failed', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
     }
     return 'goesOn'
@@ -467,7 +660,10 @@ export class Coordinator {
       if (files > 0) this.#ports.logger.info('swept', { attempt: run.parts.attempt, checkpoint: checkpoint.id, files })
     } catch (error) {
       run.leavesFiles = true
-      this.#ports.logger.warn('what failed checkpoints left was not swept', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
+      this.#ports.logger.warn('what failed checkpoints left was not swept', {
+        attempt: run.parts.attempt,
+        reason: describeWithCauses(error),
+      })
     }
   }
 
@@ -479,4 +675,8 @@ export class Coordinator {
   }
 }
 
-function subtaskIds(plan: ExecutionPlan): SubtaskId[] { return subtasksOf(plan).map(({ id }) => id).sort() }
+function subtaskIds(plan: ExecutionPlan): SubtaskId[] {
+  return subtasksOf(plan)
+    .map(({ id }) => id)
+    .sort()
+}

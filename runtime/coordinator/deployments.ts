@@ -8,17 +8,33 @@ import type { AttemptParts } from './attempt-run.ts'
 
 /** What each worker is told to run in an attempt. Throws WORKER_LOST when one has no address. */
 export function deploymentsOf(
-  { attempt, plan, target }: AttemptParts, job: { jobUid: string; baseDir: string; storeUrl: string }, restores: SubtaskRestores,
+  { attempt, plan, target }: AttemptParts,
+  job: { jobUid: string; baseDir: string; storeUrl: string },
+  restores: SubtaskRestores,
   addressOf: (subtask: SubtaskId) => NetAddress | undefined,
 ): Map<SubtaskId, Deployment> {
   const upstream: Record<SubtaskId, NetAddress> = {}
   for (const { id } of subtasksOf(plan)) {
     const address = addressOf(id)
-    if (!address) throw new MillraceError('WORKER_LOST', `worker ${id} is gone`, { domain: 'platform', retriable: true })
+    if (!address)
+      throw new MillraceError('WORKER_LOST', `worker ${id} is gone`, { domain: 'platform', retriable: true })
     upstream[id] = address
   }
   const { jobUid, baseDir, storeUrl: store } = job
-  return new Map(subtasksOf(plan).map(({ id, chain, slot }) => [id, {
-    attempt, jobUid, spec: target.spec, baseDir, store, chain: chain.id, slot, upstream, restore: restores[id] ?? { splits: {}, state: {}, committables: {} },
-  }]))
+  return new Map(
+    subtasksOf(plan).map(({ id, chain, slot }) => [
+      id,
+      {
+        attempt,
+        jobUid,
+        spec: target.spec,
+        baseDir,
+        store,
+        chain: chain.id,
+        slot,
+        upstream,
+        restore: restores[id] ?? { splits: {}, state: {}, committables: {} },
+      },
+    ]),
+  )
 }

@@ -1,11 +1,16 @@
-/** Runs a step whenever it was woken since the last began, one at a time: what is level-triggered forgets no wake and never overlaps. */
+/**
+ * Runs a step whenever it was woken since the last began, one at a time: what is level-triggered forgets no wake
+ * and never overlaps.
+ */
 export class DriveLoop {
   readonly #step: () => Promise<void>
   #running = false
   #again = false
 
   /** `step` never rejects. */
-  constructor(step: () => Promise<void>) { this.#step = step }
+  constructor(step: () => Promise<void>) {
+    this.#step = step
+  }
 
   wake(): void {
     this.#again = true

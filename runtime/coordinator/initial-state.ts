@@ -22,15 +22,18 @@ export class InitialState {
   /** Found to fit that revision. */
   #saved: (SavedState & { revision: string }) | undefined
 
-  constructor(parts: InitialStateParts) { this.#parts = parts }
+  constructor(parts: InitialStateParts) {
+    this.#parts = parts
+  }
 
   /**
-   * Looks at it before anything is claimed or started. Resolves with why it does not fit, `undefined` when it does or none is
-   * named; rejects when it cannot be looked at now.
+   * Looks at it before anything is claimed or started. Resolves with why it does not fit, `undefined` when it does
+   * or none is named; rejects when it cannot be looked at now.
    */
   async refusal(wanted: PlannedJob & { target: JobTarget }): Promise<MillraceError | undefined> {
     const { restore, revision } = wanted.target
-    if (restore === undefined || (this.#saved?.location === restore && this.#saved.revision === revision)) return undefined
+    if (restore === undefined || (this.#saved?.location === restore && this.#saved.revision === revision))
+      return undefined
     try {
       const saved = await openSavedState(this.#parts.openStore, restore)
       checkFit(saved, wanted, this.#parts.planJob)

@@ -22,4 +22,6 @@ export function nextPhase(from: JobPhase, to: JobPhase): JobPhase {
 }
 
 /** No attempt runs, and none will until the target changes. */
-export function isOver(phase: JobPhase): boolean { return phase === 'suspended' || phase === 'finished' || phase === 'failed' }
+export function isOver(phase: JobPhase): boolean {
+  return phase === 'suspended' || phase === 'finished' || phase === 'failed'
+}

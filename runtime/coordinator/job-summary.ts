@@ -2,21 +2,42 @@ import type { JobReport } from '../control/job-report.ts'
 import type { SubtaskMetrics } from '../control/messages.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../model/time.ts'
 
-type Summary = Pick<JobReport, 'recordsIn' | 'recordsOut' | 'badRecords' | 'lateRecords' | 'lagRecords' | 'watermark' | 'pausedSplits' | 'stateBytes' | 'blockedMs'>
+type Summary = Pick<
+  JobReport,
+  | 'recordsIn'
+  | 'recordsOut'
+  | 'badRecords'
+  | 'lateRecords'
+  | 'lagRecords'
+  | 'watermark'
+  | 'pausedSplits'
+  | 'stateBytes'
+  | 'blockedMs'
+>
 
 /** What the newest metrics of an attempt's subtasks say of the job. */
 export function summaryOf(metrics: readonly SubtaskMetrics[]): Summary {
-  const sum = (pick: 'recordsIn' | 'recordsOut' | 'badRecords' | 'lateRecords'): number => metrics.reduce((total, metric) => total + metric[pick], 0)
+  const sum = (pick: 'recordsIn' | 'recordsOut' | 'badRecords' | 'lateRecords'): number =>
+    metrics.reduce((total, metric) => total + metric[pick], 0)
   return {
-    recordsIn: sum('recordsIn'), recordsOut: sum('recordsOut'), badRecords: sum('badRecords'), lateRecords: sum('lateRecords'),
-    ...gaugesOf(metrics), blockedMs: blockedOf(metrics.map((metric) => metric.blockedMs ?? {})),
+    recordsIn: sum('recordsIn'),
+    recordsOut: sum('recordsOut'),
+    badRecords: sum('badRecords'),
+    lateRecords: sum('lateRecords'),
+    ...gaugesOf(metrics),
+    blockedMs: blockedOf(metrics.map((metric) => metric.blockedMs ?? {})),
   }
 }
 
 /** Of a job whose sources have been read to the end there is no watermark to tell. */
-function gaugesOf(metrics: readonly SubtaskMetrics[]): Pick<JobReport, 'lagRecords' | 'watermark' | 'pausedSplits' | 'stateBytes'> {
+function gaugesOf(
+  metrics: readonly SubtaskMetrics[],
+): Pick<JobReport, 'lagRecords' | 'watermark' | 'pausedSplits' | 'stateBytes'> {
   const lags = metrics.map((metric) => metric.lagRecords).filter((lag) => lag !== null)
-  const watermarks = metrics.map((metric) => metric.watermark).filter((time) => time !== null).filter((time) => time > MIN_TIMESTAMP && time < MAX_TIMESTAMP)
+  const watermarks = metrics
+    .map((metric) => metric.watermark)
+    .filter((time) => time !== null)
+    .filter((time) => time > MIN_TIMESTAMP && time < MAX_TIMESTAMP)
   return {
     lagRecords: lags.length === 0 ? null : lags.reduce((sum, lag) => sum + lag, 0),
     watermark: watermarks.length === 0 ? null : watermarks.reduce((least, time) => Math.min(least, time)),
@@ -31,6 +52,7 @@ function gaugesOf(metrics: readonly SubtaskMetrics[]): Pick<JobReport, 'lagRecor
 /** Summed over the slots of each operator. */
 function blockedOf(slots: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const sums: Record<string, number> = {}
-  for (const [operator, ms] of slots.flatMap((slot) => Object.entries(slot))) sums[operator] = (sums[operator] ?? 0) + ms
+  for (const [operator, ms] of slots.flatMap((slot) => Object.entries(slot)))
+    sums[operator] = (sums[operator] ?? 0) + ms
   return sums
 }

@@ -11,7 +11,9 @@ export class PauseClock {
   #lastPauseMs: number | null = null
 
   /** The pause before that attempt; null until a record of it was seen, and when nothing ran before it. */
-  pauseBefore(attempt: Attempt): number | null { return attempt === this.#attempt ? this.#lastPauseMs : null }
+  pauseBefore(attempt: Attempt): number | null {
+    return attempt === this.#attempt ? this.#lastPauseMs : null
+  }
 
   /** Facts of one subtask, from its heartbeats and from the last one before it stops. */
   observe({ attempt, firstRecordAt, lastRecordAt }: SubtaskMetrics): void {

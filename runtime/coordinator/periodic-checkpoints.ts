@@ -6,7 +6,9 @@ export class PeriodicCheckpoints {
   #cancel = (): void => undefined
   #turn = 0
 
-  constructor(clock: Clock) { this.#clock = clock }
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   /** In place of those before. `take` never rejects; 'over' ends it. */
   start(intervalMs: number, take: () => Promise<'goesOn' | 'over'>): void {
@@ -14,7 +16,9 @@ export class PeriodicCheckpoints {
     const turn = this.#turn
     const schedule = (): void => {
       this.#cancel = this.#clock.after(intervalMs, () => {
-        void take().then((what) => { if (what === 'goesOn' && turn === this.#turn) schedule() })
+        void take().then((what) => {
+          if (what === 'goesOn' && turn === this.#turn) schedule()
+        })
       })
     }
     schedule()

@@ -13,12 +13,24 @@ import type { JobTarget } from '../model/job.ts'
  * state in the same shape, and state is divided into as many key groups. Throws RESTORE_INCOMPATIBLE with all that
  * does not fit.
  */
-export function checkFit({ location, manifest }: SavedState, wanted: PlannedJob & { target: JobTarget }, planJob: (spec: unknown) => PlannedJob): void {
-  const bySpec = [...incompatibilities(manifest.spec, wanted.target.spec), ...shapeReasons(planOf(manifest.spec, planJob), wanted.plan)]
-  const reasons = bySpec.length > 0 ? bySpec : droppedState(wanted.plan, manifest).map((operator) => `"${operator}" keeps state and is gone`)
+export function checkFit(
+  { location, manifest }: SavedState,
+  wanted: PlannedJob & { target: JobTarget },
+  planJob: (spec: unknown) => PlannedJob,
+): void {
+  const bySpec = [
+    ...incompatibilities(manifest.spec, wanted.target.spec),
+    ...shapeReasons(planOf(manifest.spec, planJob), wanted.plan),
+  ]
+  const reasons =
+    bySpec.length > 0
+      ? bySpec
+      : droppedState(wanted.plan, manifest).map((operator) => `"${operator}" keeps state and is gone`)
   if (reasons.length === 0) return
   throw new MillraceError('RESTORE_INCOMPATIBLE', `the state at ${location} does not fit: ${reasons.join('; ')}`, {
-    domain: 'user', path: 'spec.restore', hint: 'keep the ids, keys, windows and aggregates of operators with state, and maxParallelism',
+    domain: 'user',
+    path: 'spec.restore',
+    hint: 'keep the ids, keys, windows and aggregates of operators with state, and maxParallelism',
   })
 }
 
@@ -32,23 +44,44 @@ function planOf(spec: unknown, planJob: (spec: unknown) => PlannedJob): Executio
   }
 }
 
-/** Why a running job must not become another: `newest` or what is kept since has no place in it. Undefined when all has. */
-export function lostState(running: { target: JobTarget; plan: ExecutionPlan }, wanted: { target: JobTarget; plan: ExecutionPlan }, newest: Manifest | undefined): MillraceError | undefined {
+/**
+ * Why a running job must not become another: `newest` or what is kept since has no place in it. Undefined when all
+ * has.
+ */
+export function lostState(
+  running: { target: JobTarget; plan: ExecutionPlan },
+  wanted: { target: JobTarget; plan: ExecutionPlan },
+  newest: Manifest | undefined,
+): MillraceError | undefined {
   const dropped = newest ? droppedState(wanted.plan, newest) : []
   const changed = dropped.length > 0 ? [] : misfits(running, wanted)
   if (dropped.length === 0 && changed.length === 0) return undefined
-  return new MillraceError('STATE_WOULD_BE_LOST', dropped.length > 0 ? `the new graph lacks ${dropped.join(', ')}, whose state the job holds` : `state has no place in the new graph: ${changed.join('; ')}`,
-    { domain: 'user', path: 'spec.graph', hint: 'Keep the ids of sources, and ids, keys and types of operators with state, or give what changed a new id; the job goes on as before.' })
+  return new MillraceError(
+    'STATE_WOULD_BE_LOST',
+    dropped.length > 0
+      ? `the new graph lacks ${dropped.join(', ')}, whose state the job holds`
+      : `state has no place in the new graph: ${changed.join('; ')}`,
+    {
+      domain: 'user',
+      path: 'spec.graph',
+      hint: 'Keep the ids of sources, and ids, keys and types of operators with state, or give what changed a new id; the job goes on as before.',
+    },
+  )
 }
 
 /** As far as specs and plans tell; empty when everything has a place. */
-function misfits(running: { target: JobTarget; plan: ExecutionPlan }, wanted: { target: JobTarget; plan: ExecutionPlan }): readonly string[] {
+function misfits(
+  running: { target: JobTarget; plan: ExecutionPlan },
+  wanted: { target: JobTarget; plan: ExecutionPlan },
+): readonly string[] {
   const bySpec = incompatibilities(running.target.spec, wanted.target.spec)
   return bySpec.length > 0 ? bySpec : shapeReasons(running.plan, wanted.plan)
 }
 
 function shapeReasons(kept: ExecutionPlan | undefined, wanted: ExecutionPlan): readonly string[] {
   if (kept === undefined) return []
-  const operatorsOf = (plan: ExecutionPlan): Pick<JobGraph, 'operators'> => ({ operators: plan.chains.flatMap((chain) => chain.operators) })
+  const operatorsOf = (plan: ExecutionPlan): Pick<JobGraph, 'operators'> => ({
+    operators: plan.chains.flatMap((chain) => chain.operators),
+  })
   return stateChange(operatorsOf(kept), operatorsOf(wanted)).reasons
 }

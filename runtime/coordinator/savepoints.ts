@@ -14,16 +14,22 @@ export class Savepoints {
   readonly #parts: SavepointParts
   readonly #reports = new Map<string, SavepointReport>()
 
-  constructor(parts: SavepointParts) { this.#parts = parts }
+  constructor(parts: SavepointParts) {
+    this.#parts = parts
+  }
 
   /** Those that a log holds. */
   add(checkpoints: LogView['checkpoints']): void {
     for (const { savepoint, checkpoint } of checkpoints) if (savepoint !== null) this.completed(savepoint, checkpoint)
   }
 
-  completed(id: string, checkpoint: CheckpointReport): void { this.#reports.set(id, { id, phase: 'completed', checkpoint }) }
+  completed(id: string, checkpoint: CheckpointReport): void {
+    this.#reports.set(id, { id, phase: 'completed', checkpoint })
+  }
 
-  find(id: string): SavepointReport | undefined { return this.#reports.get(id) }
+  find(id: string): SavepointReport | undefined {
+    return this.#reports.get(id)
+  }
 
   /** The same id again asks for the same one, unless that failed. */
   ask(id: string): SavepointReport {
@@ -47,7 +53,11 @@ export class Savepoints {
   async delete(id: string): Promise<void> {
     const known = this.#reports.get(id)
     if (!known) return
-    if (known.phase === 'inProgress') throw new MillraceError('SAVEPOINT_IN_USE', `savepoint ${id} is being taken`, { domain: 'platform', retriable: true })
+    if (known.phase === 'inProgress')
+      throw new MillraceError('SAVEPOINT_IN_USE', `savepoint ${id} is being taken`, {
+        domain: 'platform',
+        retriable: true,
+      })
     await this.#parts.discard(id)
     this.#reports.delete(id)
   }

@@ -9,17 +9,28 @@ import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OperatorNode, SourceVerb } from '../plan/job-graph.ts'
 
 /** What looking for splits needs; `reportTrouble` hears of a system that is away while it is still being tried. */
-export interface SplitParts extends Pick<SourceContext, 'ports' | 'baseDir' | 'reportTrouble'> { plan: ExecutionPlan; connectors: Connectors }
+export interface SplitParts extends Pick<SourceContext, 'ports' | 'baseDir' | 'reportTrouble'> {
+  plan: ExecutionPlan
+  connectors: Connectors
+}
 
-interface Source { chain: Chain; operator: OperatorNode; verb: SourceVerb }
+interface Source {
+  chain: Chain
+  operator: OperatorNode
+  verb: SourceVerb
+}
 
 /**
  * The splits of every source: those of the checkpoint with their positions, new ones at their start. Rejects
  * with the connector's error, which names the broker, topic or path that it cannot reach.
  */
-export async function discoverSplits(parts: SplitParts, manifest: Manifest | undefined): Promise<Record<string, Split[]>> {
+export async function discoverSplits(
+  parts: SplitParts,
+  manifest: Manifest | undefined,
+): Promise<Record<string, Split[]>> {
   const splits: Record<string, Split[]> = {}
-  for (const source of sourcesOf(parts.plan)) splits[source.operator.id] = await discover(parts, source, splitsOf(manifest, source.operator.id))
+  for (const source of sourcesOf(parts.plan))
+    splits[source.operator.id] = await discover(parts, source, splitsOf(manifest, source.operator.id))
   return splits
 }
 
@@ -29,7 +40,8 @@ export async function discoverSplits(parts: SplitParts, manifest: Manifest | und
  * holds a new split, every attempt finds it anew at its start: records read of it so far count for nothing then.
  */
 export function watchSplits(
-  parts: SplitParts, handedOut: Readonly<Record<string, readonly Split[]>>,
+  parts: SplitParts,
+  handedOut: Readonly<Record<string, readonly Split[]>>,
   attempt: { isCurrent(): boolean; deal(subtask: SubtaskId, operator: string, splits: readonly Split[]): void },
 ): void {
   const { clock, logger } = parts.ports
@@ -52,7 +64,11 @@ export function watchSplits(
     const again = (): void => {
       clock.after(everyMs, () => {
         if (!attempt.isCurrent()) return
-        void look().catch((error: unknown) => { logger.debug('no look for new splits', { operator, reason: describeWithCauses(error) }) }).finally(again)
+        void look()
+          .catch((error: unknown) => {
+            logger.debug('no look for new splits', { operator, reason: describeWithCauses(error) })
+          })
+          .finally(again)
       })
     }
     again()
@@ -60,13 +76,28 @@ export function watchSplits(
 }
 
 function sourcesOf(plan: ExecutionPlan): Source[] {
-  return plan.chains.flatMap((chain) => chain.operators.flatMap((operator) => operator.verb.kind === 'source' ? [{ chain, operator, verb: operator.verb }] : []))
+  return plan.chains.flatMap((chain) =>
+    chain.operators.flatMap((operator) =>
+      operator.verb.kind === 'source' ? [{ chain, operator, verb: operator.verb }] : [],
+    ),
+  )
 }
 
-async function discover({ connectors, ports, baseDir, reportTrouble }: SplitParts, { chain, operator, verb }: Source, known: readonly Split[]): Promise<Split[]> {
+async function discover(
+  { connectors, ports, baseDir, reportTrouble }: SplitParts,
+  { chain, operator, verb }: Source,
+  known: readonly Split[],
+): Promise<Split[]> {
   const enumerator = sourceConnector(connectors, verb.connector).enumerator({
-    operatorId: operator.id, verb, schema: operator.schema, ports, baseDir, reportTrouble,
-    onBadRecord: (error, where) => { ports.logger.warn('record left out', { where, reason: error.message }) },
+    operatorId: operator.id,
+    verb,
+    schema: operator.schema,
+    ports,
+    baseDir,
+    reportTrouble,
+    onBadRecord: (error, where) => {
+      ports.logger.warn('record left out', { where, reason: error.message })
+    },
   })
   try {
     return await enumerator.discover(known, chain.parallelism)

@@ -10,7 +10,10 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { AttemptRun } from './attempt-run.ts'
 
-/** Nothing heard of a preparation for so long, or so long a time in all: the switch goes on with what is there. It is wanted for a reason, often because the job is too slow. */
+/**
+ * Nothing heard of a preparation for so long, or so long a time in all: the switch goes on with what is there. It
+ * is wanted for a reason, often because the job is too slow.
+ */
 const SILENCE_MS = 30_000
 const LIMIT_MS = 120_000
 /** What a round brought is little enough to be left, as it came, to the switch itself. */
@@ -35,24 +38,36 @@ export interface SwitchPreparationParts {
 }
 
 /**
- * What is done ahead of a switch while the old attempt runs on, so that little is left for the pause: the workers of the new
- * plan restore a checkpoint of the old attempt, then what came meanwhile, and so on while it gets less (as a virtual machine
- * is moved: Clark et al., "Live Migration of Virtual Machines", NSDI 2005). Nothing depends on it: workers compare what they
- * hold with what the switch gives them, and whatever goes wrong here is left out.
+ * What is done ahead of a switch while the old attempt runs on, so that little is left for the pause: the workers
+ * of the new plan restore a checkpoint of the old attempt, then what came meanwhile, and so on while it gets less
+ * (as a virtual machine is moved: Clark et al., "Live Migration of Virtual Machines", NSDI 2005). Nothing depends
+ * on it: workers compare what they hold with what the switch gives them, and whatever goes wrong here is left out.
  */
 export class SwitchPreparation {
   readonly #parts: SwitchPreparationParts
-  #waiting: { checkpoint: CheckpointId; missing: Set<SubtaskId>; prepared: number; settle(): void; heard(): void } | undefined
+  #waiting:
+    | { checkpoint: CheckpointId; missing: Set<SubtaskId>; prepared: number; settle(): void; heard(): void }
+    | undefined
   #over = false
   #ended = false
   readonly #cancelLimit: () => void
 
   constructor(parts: SwitchPreparationParts) {
     this.#parts = parts
-    this.#cancelLimit = parts.clock.after(LIMIT_MS, () => { this.#finish() })
-    void this.#prepare().catch((error: unknown) => {
-      if (!this.#ended) parts.logger.warn('a switch goes on without preparation', { attempt: parts.run.parts.attempt, reason: describeWithCauses(error) })
-    }).finally(() => { this.#finish() })
+    this.#cancelLimit = parts.clock.after(LIMIT_MS, () => {
+      this.#finish()
+    })
+    void this.#prepare()
+      .catch((error: unknown) => {
+        if (!this.#ended)
+          parts.logger.warn('a switch goes on without preparation', {
+            attempt: parts.run.parts.attempt,
+            reason: describeWithCauses(error),
+          })
+      })
+      .finally(() => {
+        this.#finish()
+      })
   }
 
   /** Whatever is still under way is not waited for. */
@@ -65,7 +80,9 @@ export class SwitchPreparation {
   }
 
   /** True when the switch may go on. */
-  get isOver(): boolean { return this.#over }
+  get isOver(): boolean {
+    return this.#over
+  }
 
   isFor(run: AttemptRun | undefined, { revision, desiredState }: JobTarget): boolean {
     return run === this.#parts.run && revision === this.#parts.target.revision && desiredState === 'running'
@@ -86,14 +103,28 @@ export class SwitchPreparation {
 
   onMessage(subtask: SubtaskId, message: WorkerMessage): void {
     const waiting = this.#waiting
-    if (!waiting || !('attempt' in message) || message.attempt !== this.#parts.run.parts.attempt || !('checkpoint' in message) || message.checkpoint !== waiting.checkpoint) return
+    if (
+      !waiting ||
+      !('attempt' in message) ||
+      message.attempt !== this.#parts.run.parts.attempt ||
+      !('checkpoint' in message) ||
+      message.checkpoint !== waiting.checkpoint
+    )
+      return
     if (message.kind === 'preparing') waiting.heard()
     if (message.kind === 'prepared') waiting.prepared += 1
-    if (message.kind === 'unprepared') this.#parts.logger.info('a worker could not prepare', { subtask, code: message.error.code, reason: message.error.message })
+    if (message.kind === 'unprepared')
+      this.#parts.logger.info('a worker could not prepare', {
+        subtask,
+        code: message.error.code,
+        reason: message.error.message,
+      })
     if (message.kind === 'prepared' || message.kind === 'unprepared') this.#answered(subtask)
   }
 
-  onLost(subtask: SubtaskId): void { this.#answered(subtask) }
+  onLost(subtask: SubtaskId): void {
+    this.#answered(subtask)
+  }
 
   #answered(subtask: SubtaskId): void {
     const waiting = this.#waiting
@@ -112,7 +143,14 @@ export class SwitchPreparation {
       if (this.#over) return
       const prepared = await this.#round(checkpoint.id, manifest)
       const more = checkpoint.sizeBytes - size
-      logger.info('switch prepared', { attempt: run.parts.attempt, checkpoint: checkpoint.id, round, workers: prepared, bytes: more, ms: clock.now() - startedAt })
+      logger.info('switch prepared', {
+        attempt: run.parts.attempt,
+        checkpoint: checkpoint.id,
+        round,
+        workers: prepared,
+        bytes: more,
+        ms: clock.now() - startedAt,
+      })
       if (this.#over || prepared === 0 || more <= LITTLE_BYTES || more > brought * SHRINKS_TO) return
       size = checkpoint.sizeBytes
       brought = more
@@ -126,22 +164,44 @@ export class SwitchPreparation {
     return new Promise((resolve, reject) => {
       let cancel = (): void => undefined
       const waiting = {
-        checkpoint, missing: new Set(subtasksOf(plan).map(({ id }) => id)), prepared: 0,
-        settle: () => { cancel(); this.#waiting = undefined; resolve(waiting.prepared) },
+        checkpoint,
+        missing: new Set(subtasksOf(plan).map(({ id }) => id)),
+        prepared: 0,
+        settle: () => {
+          cancel()
+          this.#waiting = undefined
+          resolve(waiting.prepared)
+        },
         heard: () => {
           cancel()
           cancel = clock.after(SILENCE_MS, () => {
             this.#waiting = undefined
-            reject(new MillraceError('PREPARATION_TIMEOUT', `${[...waiting.missing].join(', ')} said nothing for ${SILENCE_MS} ms`, { domain: 'platform', retriable: true }))
+            reject(
+              new MillraceError(
+                'PREPARATION_TIMEOUT',
+                `${[...waiting.missing].join(', ')} said nothing for ${SILENCE_MS} ms`,
+                { domain: 'platform', retriable: true },
+              ),
+            )
           })
         },
       }
       waiting.heard()
       this.#waiting = waiting
       for (const { id, chain, slot } of subtasksOf(plan)) {
-        send(id, { kind: 'prepare', attempt: run.parts.attempt, preparation: {
-          checkpoint, spec: target.spec, baseDir, store: storeUrl, chain: chain.id, slot, state: restores[id]?.state ?? {},
-        } })
+        send(id, {
+          kind: 'prepare',
+          attempt: run.parts.attempt,
+          preparation: {
+            checkpoint,
+            spec: target.spec,
+            baseDir,
+            store: storeUrl,
+            chain: chain.id,
+            slot,
+            state: restores[id]?.state ?? {},
+          },
+        })
       }
     })
   }

@@ -19,17 +19,28 @@ export class WorkerOrders {
   readonly #stopping = new Map<SubtaskId, { attempt: Attempt; resolve(): void }>()
   #starting: { attempt: Attempt; missing: Set<SubtaskId>; settle(error?: Error): void } | undefined
 
-  constructor(parts: OrderParts) { this.#parts = parts }
+  constructor(parts: OrderParts) {
+    this.#parts = parts
+  }
 
-  /** Resolves when every subtask runs; a `drained` may come before that. Rejects when one fails, is lost, or does not start in time. */
+  /**
+   * Resolves when every subtask runs; a `drained` may come before that. Rejects when one fails, is lost, or does
+   * not start in time.
+   */
   start(attempt: Attempt, deployments: ReadonlyMap<SubtaskId, Deployment>): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       const cancel = this.#parts.clock.after(START_TIMEOUT_MS, () => {
-        this.#starting?.settle(new MillraceError('START_TIMEOUT', `${[...this.#starting.missing].join(', ')} did not start attempt ${attempt} within ${START_TIMEOUT_MS} ms`,
-          { domain: 'platform', retriable: true }))
+        this.#starting?.settle(
+          new MillraceError(
+            'START_TIMEOUT',
+            `${[...this.#starting.missing].join(', ')} did not start attempt ${attempt} within ${START_TIMEOUT_MS} ms`,
+            { domain: 'platform', retriable: true },
+          ),
+        )
       })
       this.#starting = {
-        attempt, missing: new Set(deployments.keys()),
+        attempt,
+        missing: new Set(deployments.keys()),
         settle: (error) => {
           cancel()
           this.#starting = undefined
@@ -43,14 +54,33 @@ export class WorkerOrders {
 
   /** Resolves when each of these workers runs nothing older than `attempt`, or is gone. */
   async stop(subtasks: readonly SubtaskId[], attempt: Attempt, kind: 'fence' | 'stop'): Promise<void> {
-    await Promise.all(subtasks.filter((subtask) => this.#parts.isThere(subtask)).map((subtask) => new Promise<void>((resolve, reject) => {
-      const cancel = this.#parts.clock.after(STOP_TIMEOUT_MS, () => {
-        this.#stopping.delete(subtask)
-        reject(new MillraceError('STOP_TIMEOUT', `worker ${subtask} did not stop within ${STOP_TIMEOUT_MS} ms`, { domain: 'platform', retriable: true }))
-      })
-      this.#stopping.set(subtask, { attempt, resolve: () => { cancel(); this.#stopping.delete(subtask); resolve() } })
-      this.#parts.send(subtask, { kind, attempt })
-    })))
+    await Promise.all(
+      subtasks
+        .filter((subtask) => this.#parts.isThere(subtask))
+        .map(
+          (subtask) =>
+            new Promise<void>((resolve, reject) => {
+              const cancel = this.#parts.clock.after(STOP_TIMEOUT_MS, () => {
+                this.#stopping.delete(subtask)
+                reject(
+                  new MillraceError('STOP_TIMEOUT', `worker ${subtask} did not stop within ${STOP_TIMEOUT_MS} ms`, {
+                    domain: 'platform',
+                    retriable: true,
+                  }),
+                )
+              })
+              this.#stopping.set(subtask, {
+                attempt,
+                resolve: () => {
+                  cancel()
+                  this.#stopping.delete(subtask)
+                  resolve()
+                },
+              })
+              this.#parts.send(subtask, { kind, attempt })
+            }),
+        ),
+    )
   }
 
   onMessage(subtask: SubtaskId, message: WorkerMessage): void {
@@ -65,13 +95,21 @@ export class WorkerOrders {
   }
 
   /** It runs nothing any more, for whoever waits for that. */
-  onLost(subtask: SubtaskId): void { this.#stopping.get(subtask)?.resolve() }
+  onLost(subtask: SubtaskId): void {
+    this.#stopping.get(subtask)?.resolve()
+  }
 
   /** The attempt that is being started is over. */
-  giveUpStart(error: Error): void { this.#starting?.settle(error) }
+  giveUpStart(error: Error): void {
+    this.#starting?.settle(error)
+  }
 }
 
 /** What a subtask reported, as the error it stands for. */
 export function failureOf(subtask: SubtaskId, { code, message, domain, retriable, hint }: ErrorReport): MillraceError {
-  return new MillraceError(code, `subtask ${subtask}: ${message}`, { domain, retriable, ...(hint === undefined ? {} : { hint }) })
+  return new MillraceError(code, `subtask ${subtask}: ${message}`, {
+    domain,
+    retriable,
+    ...(hint === undefined ? {} : { hint }),
+  })
 }

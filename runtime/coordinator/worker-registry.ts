@@ -28,11 +28,16 @@ export interface RegistryEvents {
   message(subtask: SubtaskId, message: WorkerMessage): void
 }
 
-interface Entry { worker: RegisteredWorker; connection: Connection; lastHeardAt: number }
+interface Entry {
+  worker: RegisteredWorker
+  connection: Connection
+  lastHeardAt: number
+}
 
 /**
- * The control connections of a job's workers, one per subtask: the process that came last wins, for good. One that wakes
- * after it was replaced is told to end when it comes back; else both would take the place from each other in turn, an attempt each time.
+ * The control connections of a job's workers, one per subtask: the process that came last wins, for good. One that
+ * wakes after it was replaced is told to end when it comes back; else both would take the place from each other in
+ * turn, an attempt each time.
  */
 export class WorkerRegistry {
   readonly #clock: Clock
@@ -40,7 +45,10 @@ export class WorkerRegistry {
   readonly #token: string
   readonly #events: RegistryEvents
   readonly #entries = new Map<SubtaskId, Entry>()
-  /** Who has registered, the last one at the end. A coordinator that starts anew knows nobody: whoever comes last then stays. */
+  /**
+   * Who has registered, the last one at the end. A coordinator that starts anew knows nobody: whoever comes last
+   * then stays.
+   */
   readonly #instances = new Map<SubtaskId, readonly string[]>()
   #listener: Listener | undefined
   #cancelWatch: () => void = () => undefined
@@ -53,16 +61,24 @@ export class WorkerRegistry {
   }
 
   async listen(net: Net, address: NetAddress): Promise<NetAddress> {
-    this.#listener = await net.listen(address, (connection) => { this.#onConnection(connection) })
+    this.#listener = await net.listen(address, (connection) => {
+      this.#onConnection(connection)
+    })
     this.#watchSilence()
     return this.#listener.address
   }
 
-  subtasks(): SubtaskId[] { return [...this.#entries.keys()].sort() }
+  subtasks(): SubtaskId[] {
+    return [...this.#entries.keys()].sort()
+  }
 
-  workers(): RegisteredWorker[] { return this.subtasks().flatMap((subtask) => this.worker(subtask) ?? []) }
+  workers(): RegisteredWorker[] {
+    return this.subtasks().flatMap((subtask) => this.worker(subtask) ?? [])
+  }
 
-  worker(subtask: SubtaskId): RegisteredWorker | undefined { return this.#entries.get(subtask)?.worker }
+  worker(subtask: SubtaskId): RegisteredWorker | undefined {
+    return this.#entries.get(subtask)?.worker
+  }
 
   /** Drops silently when the worker is gone: its loss is told by an event of its own. */
   send(subtask: SubtaskId, message: CoordinatorMessage): void {
@@ -72,26 +88,41 @@ export class WorkerRegistry {
 
   #onConnection(connection: Connection): void {
     let entry: Entry | undefined
-    connection.onClose(() => { if (entry) this.#forget(entry) })
-    onMessages(connection, (raw) => {
-      const message = raw as WorkerMessage
-      if (!entry) { entry = this.#register(connection, message); return }
-      entry.lastHeardAt = this.#clock.now()
-      if (this.#entries.get(entry.worker.subtask) !== entry) return
-      if (message.kind === 'heartbeat') {
-        // A worker that runs nothing has no trouble, but what its last attempt counted stays in the report of a finished job.
-        entry.worker.metrics = message.metrics ?? (entry.worker.metrics && { ...entry.worker.metrics, trouble: null })
-        if (message.metrics) this.#events.metrics(message.metrics)
-        sendMessage(connection, { kind: 'heartbeat' } satisfies CoordinatorMessage)
-        return
-      }
-      this.#events.message(entry.worker.subtask, message)
-    }, (error) => { this.#logger.warn('control connection broken', { remote: connection.remote, reason: describeWithCauses(error) }) })
+    connection.onClose(() => {
+      if (entry) this.#forget(entry)
+    })
+    onMessages(
+      connection,
+      (raw) => {
+        const message = raw as WorkerMessage
+        if (!entry) {
+          entry = this.#register(connection, message)
+          return
+        }
+        entry.lastHeardAt = this.#clock.now()
+        if (this.#entries.get(entry.worker.subtask) !== entry) return
+        if (message.kind === 'heartbeat') {
+          // A worker that runs nothing has no trouble, but what its last attempt counted stays in the report of a
+          // finished job.
+          entry.worker.metrics = message.metrics ?? (entry.worker.metrics && { ...entry.worker.metrics, trouble: null })
+          if (message.metrics) this.#events.metrics(message.metrics)
+          sendMessage(connection, { kind: 'heartbeat' } satisfies CoordinatorMessage)
+          return
+        }
+        this.#events.message(entry.worker.subtask, message)
+      },
+      (error) => {
+        this.#logger.warn('control connection broken', { remote: connection.remote, reason: describeWithCauses(error) })
+      },
+    )
   }
 
   #register(connection: Connection, message: WorkerMessage): Entry | undefined {
     if (message.kind !== 'register' || message.token !== this.#token) {
-      this.#logger.warn('worker refused', { remote: connection.remote, reason: message.kind === 'register' ? 'wrong token' : `first message is ${message.kind}` })
+      this.#logger.warn('worker refused', {
+        remote: connection.remote,
+        reason: message.kind === 'register' ? 'wrong token' : `first message is ${message.kind}`,
+      })
       connection.destroy()
       return undefined
     }
@@ -108,7 +139,9 @@ export class WorkerRegistry {
       older.connection.destroy()
     }
     const entry: Entry = {
-      worker: { name: message.worker, subtask, data: message.data, runningThen: message.running, metrics: null }, connection, lastHeardAt: this.#clock.now(),
+      worker: { name: message.worker, subtask, data: message.data, runningThen: message.running, metrics: null },
+      connection,
+      lastHeardAt: this.#clock.now(),
     }
     this.#entries.set(subtask, entry)
     this.#logger.info('worker registered', { worker: message.worker, subtask, seen: message.seen })
@@ -134,7 +167,10 @@ export class WorkerRegistry {
     this.#cancelWatch = this.#clock.after(SILENCE_MS / 4, () => {
       for (const entry of [...this.#entries.values()]) {
         if (this.#clock.now() - entry.lastHeardAt < SILENCE_MS) continue
-        this.#logger.warn('worker silent', { subtask: entry.worker.subtask, silentMs: this.#clock.now() - entry.lastHeardAt })
+        this.#logger.warn('worker silent', {
+          subtask: entry.worker.subtask,
+          silentMs: this.#clock.now() - entry.lastHeardAt,
+        })
         this.#forget(entry)
         entry.connection.destroy()
       }

@@ -22,9 +22,13 @@ export class BarrierAligner {
   /** Checkpoints up to this one are over: aligned or given up. */
   #over: CheckpointId = 0
 
-  constructor(channels: number) { this.#channels = channels }
+  constructor(channels: number) {
+    this.#channels = channels
+  }
 
-  isBlocked(channel: number): boolean { return this.#arrived.has(channel) && !isPlanted('noAlign') }
+  isBlocked(channel: number): boolean {
+    return this.#arrived.has(channel) && !isPlanted('noAlign')
+  }
 
   onBarrier(channel: number, checkpoint: CheckpointId): Alignment {
     if (checkpoint <= this.#over || checkpoint < this.#checkpoint) return { kind: 'late' }

@@ -27,10 +27,14 @@ export class ChannelServer {
   readonly #early = new Map<Connection, ChannelHello>()
   readonly #onRejected: (error: Error) => void
 
-  constructor(onRejected: (error: Error) => void) { this.#onRejected = onRejected }
+  constructor(onRejected: (error: Error) => void) {
+    this.#onRejected = onRejected
+  }
 
   async listen(net: Net, address: NetAddress): Promise<NetAddress> {
-    this.#listener = await net.listen(address, (connection) => { this.#onConnection(connection) })
+    this.#listener = await net.listen(address, (connection) => {
+      this.#onConnection(connection)
+    })
     return this.#listener.address
   }
 
@@ -50,11 +54,14 @@ export class ChannelServer {
   #onConnection(connection: Connection): void {
     const decoder = new FrameDecoder(MAX_HELLO_BYTES)
     let greeted = false
-    connection.onClose(() => { this.#early.delete(connection) })
+    connection.onClose(() => {
+      this.#early.delete(connection)
+    })
     connection.onData((bytes) => {
       try {
         decoder.push(bytes, (frame) => {
-          if (frame.kind !== 'hello' || greeted) throw new MillraceError('FRAME_CORRUPT', `${connection.remote} sent a ${frame.kind} where a hello was due`)
+          if (frame.kind !== 'hello' || greeted)
+            throw new MillraceError('FRAME_CORRUPT', `${connection.remote} sent a ${frame.kind} where a hello was due`)
           greeted = true
           this.#route(connection, frame.hello)
         })
@@ -66,14 +73,27 @@ export class ChannelServer {
   }
 
   #route(connection: Connection, hello: ChannelHello): void {
-    if (hello.attempt < this.#seen) { this.#refuse(connection); return }
-    if (this.#offer?.attempt !== hello.attempt) { this.#early.set(connection, hello); return }
+    if (hello.attempt < this.#seen) {
+      this.#refuse(connection)
+      return
+    }
+    if (this.#offer?.attempt !== hello.attempt) {
+      this.#early.set(connection, hello)
+      return
+    }
     this.#early.delete(connection)
-    const writer = hello.jobUid === this.#offer.jobUid
-      ? this.#offer.find(hello.exchange, hello.producerSlot, hello.consumerSlot) : undefined
+    const writer =
+      hello.jobUid === this.#offer.jobUid
+        ? this.#offer.find(hello.exchange, hello.producerSlot, hello.consumerSlot)
+        : undefined
     if (!writer) {
       connection.destroy()
-      this.#onRejected(new MillraceError('CHANNEL_UNKNOWN', `${connection.remote} asked for channel ${hello.exchange} ${hello.producerSlot}→${hello.consumerSlot} of job ${hello.jobUid}, which is not offered here`))
+      this.#onRejected(
+        new MillraceError(
+          'CHANNEL_UNKNOWN',
+          `${connection.remote} asked for channel ${hello.exchange} ${hello.producerSlot}→${hello.consumerSlot} of job ${hello.jobUid}, which is not offered here`,
+        ),
+      )
       return
     }
     writer.attach(connection)

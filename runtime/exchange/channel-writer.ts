@@ -23,19 +23,27 @@ export class ChannelWriter {
     this.#onChange = onChange
   }
 
-  get failure(): Error | undefined { return this.#failure }
+  get failure(): Error | undefined {
+    return this.#failure
+  }
 
   /** Called once, when the consumer has said hello. */
   attach(connection: Connection): void {
     if (this.#connection) {
       connection.destroy()
-      throw new MillraceError('CHANNEL_TAKEN', `channel ${this.#name} has a consumer already: ${this.#connection.remote}`)
+      throw new MillraceError(
+        'CHANNEL_TAKEN',
+        `channel ${this.#name} has a consumer already: ${this.#connection.remote}`,
+      )
     }
     this.#connection = connection
     connection.onDrain(this.#onChange)
     connection.onClose((error) => {
-      this.#failure ??= new MillraceError('CHANNEL_LOST', `channel ${this.#name} to ${connection.remote} was closed`,
-        { domain: 'platform', retriable: true, cause: error })
+      this.#failure ??= new MillraceError('CHANNEL_LOST', `channel ${this.#name} to ${connection.remote} was closed`, {
+        domain: 'platform',
+        retriable: true,
+        cause: error,
+      })
       this.#onChange()
     })
     for (const bytes of this.#waiting) send(connection, bytes)
@@ -47,7 +55,10 @@ export class ChannelWriter {
   /** The frame is copied. */
   write(frame: Frame): void {
     const bytes = encodeFrame(frame)
-    if (this.#connection) { send(this.#connection, bytes); return }
+    if (this.#connection) {
+      send(this.#connection, bytes)
+      return
+    }
     this.#waiting.push(bytes)
     this.#waitingBytes += bytes.length
   }
@@ -58,12 +69,17 @@ export class ChannelWriter {
 
   /** What waits for room fails, also when the consumer has never come. */
   close(): void {
-    this.#failure ??= new MillraceError('CHANNEL_CLOSED', `channel ${this.#name} was closed by its producer`, { domain: 'platform', retriable: true })
+    this.#failure ??= new MillraceError('CHANNEL_CLOSED', `channel ${this.#name} was closed by its producer`, {
+      domain: 'platform',
+      retriable: true,
+    })
     this.#connection?.destroy()
     this.#onChange()
   }
 }
 
 function send(connection: Connection, bytes: Uint8Array): void {
-  connection.write(bytes, () => { frameBuffers.give(bytes) })
+  connection.write(bytes, () => {
+    frameBuffers.give(bytes)
+  })
 }

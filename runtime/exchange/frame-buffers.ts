@@ -6,8 +6,8 @@ const MOST_BYTES = 1024 * 1024
 const KEPT_BYTES = 4 * 1024 * 1024
 
 /**
- * Buffers of frames, used again: each fresh one of 100 kB is cleared, and fetched from the kernel and given back page by
- * page, a tenth of what a process that sends rows did (perf, Nexmark q18). Their sizes are powers of two.
+ * Buffers of frames, used again: each fresh one of 100 kB is cleared, and fetched from the kernel and given back
+ * page by page, a tenth of what a process that sends rows did (perf, Nexmark q18). Their sizes are powers of two.
  */
 export class FrameBuffers {
   readonly #free = new Map<number, Uint8Array[]>()

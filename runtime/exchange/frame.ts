@@ -39,12 +39,18 @@ const MAX_FRAME_BYTES = MAX_BATCH_BYTES + 4096
 /** The frame's bytes, in a buffer of `frameBuffers`. */
 export function encodeFrame(frame: Frame): Uint8Array {
   switch (frame.kind) {
-    case 'batch': return withHeader(KIND.batch, frame.bytes)
-    case 'watermark': return withHeader(KIND.watermark, bytesOf(frame.time))
-    case 'idle': return withHeader(KIND.idle, new Uint8Array(0))
-    case 'barrier': return withHeader(KIND.barrier, bytesOf(frame.attempt, frame.checkpoint, EXTENTS.indexOf(frame.extent)))
-    case 'hello': return withHeader(KIND.hello, Buffer.from(JSON.stringify(frame.hello), 'utf8'))
-    case 'refused': return withHeader(KIND.refused, bytesOf(frame.seen))
+    case 'batch':
+      return withHeader(KIND.batch, frame.bytes)
+    case 'watermark':
+      return withHeader(KIND.watermark, bytesOf(frame.time))
+    case 'idle':
+      return withHeader(KIND.idle, new Uint8Array(0))
+    case 'barrier':
+      return withHeader(KIND.barrier, bytesOf(frame.attempt, frame.checkpoint, EXTENTS.indexOf(frame.extent)))
+    case 'hello':
+      return withHeader(KIND.hello, Buffer.from(JSON.stringify(frame.hello), 'utf8'))
+    case 'refused':
+      return withHeader(KIND.refused, bytesOf(frame.seen))
   }
 }
 
@@ -65,8 +71,9 @@ function withHeader(kind: number, payload: Uint8Array): Uint8Array {
 }
 
 /**
- * Cuts a byte stream into frames, whatever the sizes in which it arrives. Throws FRAME_CORRUPT on a length or kind that no
- * sender writes. The bytes of a batch are aligned to 8 and lie in a buffer of `frameBuffers`, which its reader may give back.
+ * Cuts a byte stream into frames, whatever the sizes in which it arrives. Throws FRAME_CORRUPT on a length or kind
+ * that no sender writes. The bytes of a batch are aligned to 8 and lie in a buffer of `frameBuffers`, which its
+ * reader may give back.
  */
 export class FrameDecoder {
   readonly #most: number
@@ -77,18 +84,20 @@ export class FrameDecoder {
   #filled = 0
 
   /** `most`: bytes of the longest frame that may come. */
-  constructor(most = MAX_FRAME_BYTES) { this.#most = most }
+  constructor(most = MAX_FRAME_BYTES) {
+    this.#most = most
+  }
 
   /** `bytes` are copied. */
   push(bytes: Uint8Array, onFrame: (frame: Frame) => void): void {
-    for (let at = 0; at < bytes.length;) {
+    for (let at = 0; at < bytes.length; ) {
       const target = this.#frame ?? this.#headBytes
       const part = bytes.subarray(at, at + target.length - this.#filled)
       target.set(part, this.#filled)
       at += part.length
       this.#filled += part.length
       if (this.#filled < target.length) return
-      const frame = this.#frame ??= this.#begin()
+      const frame = (this.#frame ??= this.#begin())
       if (this.#filled < frame.length) continue
       this.#frame = undefined
       this.#filled = 0
@@ -100,7 +109,10 @@ export class FrameDecoder {
   #begin(): Uint8Array {
     const length = this.#head[0] ?? 0
     if (length < HEADER_BYTES || length > this.#most || length % 8 !== 0) {
-      throw new MillraceError('FRAME_CORRUPT', `frame length ${length} is not a multiple of 8 between ${HEADER_BYTES} and ${this.#most}`)
+      throw new MillraceError(
+        'FRAME_CORRUPT',
+        `frame length ${length} is not a multiple of 8 between ${HEADER_BYTES} and ${this.#most}`,
+      )
     }
     const frame = frameBuffers.take(length)
     frame.set(this.#headBytes)
@@ -112,16 +124,27 @@ function decodeFrame(frame: Uint8Array): Frame {
   const kind = new DataView(frame.buffer).getUint32(4, true)
   const number = (index: number): number => new DataView(frame.buffer).getFloat64(HEADER_BYTES + index * 8, true)
   const needs = (bytes: number): void => {
-    if (frame.length < HEADER_BYTES + bytes) throw new MillraceError('FRAME_CORRUPT', `frame of kind ${kind} has ${frame.length} bytes`)
+    if (frame.length < HEADER_BYTES + bytes)
+      throw new MillraceError('FRAME_CORRUPT', `frame of kind ${kind} has ${frame.length} bytes`)
   }
   switch (kind) {
-    case KIND.batch: return { kind: 'batch', bytes: frame.subarray(HEADER_BYTES) }
-    case KIND.watermark: needs(8); return { kind: 'watermark', time: number(0) }
-    case KIND.idle: return { kind: 'idle' }
-    case KIND.barrier: needs(24); return { kind: 'barrier', attempt: number(0), checkpoint: number(1), extent: EXTENTS[number(2)] ?? 'whole' }
-    case KIND.hello: return { kind: 'hello', hello: parseHello(frame.subarray(HEADER_BYTES)) }
-    case KIND.refused: needs(8); return { kind: 'refused', seen: number(0) }
-    default: throw new MillraceError('FRAME_CORRUPT', `frame kind ${kind} is none of ${Object.values(KIND).join(', ')}`)
+    case KIND.batch:
+      return { kind: 'batch', bytes: frame.subarray(HEADER_BYTES) }
+    case KIND.watermark:
+      needs(8)
+      return { kind: 'watermark', time: number(0) }
+    case KIND.idle:
+      return { kind: 'idle' }
+    case KIND.barrier:
+      needs(24)
+      return { kind: 'barrier', attempt: number(0), checkpoint: number(1), extent: EXTENTS[number(2)] ?? 'whole' }
+    case KIND.hello:
+      return { kind: 'hello', hello: parseHello(frame.subarray(HEADER_BYTES)) }
+    case KIND.refused:
+      needs(8)
+      return { kind: 'refused', seen: number(0) }
+    default:
+      throw new MillraceError('FRAME_CORRUPT', `frame kind ${kind} is none of ${Object.values(KIND).join(', ')}`)
   }
 }
 
@@ -130,8 +153,14 @@ function parseHello(bytes: Uint8Array): ChannelHello {
   try {
     const value = JSON.parse(text) as Partial<ChannelHello>
     const { jobUid, attempt, exchange, producerSlot, consumerSlot } = value
-    if (typeof jobUid === 'string' && typeof exchange === 'string' && Number.isSafeInteger(attempt)
-      && Number.isSafeInteger(producerSlot) && Number.isSafeInteger(consumerSlot)) return value as ChannelHello
+    if (
+      typeof jobUid === 'string' &&
+      typeof exchange === 'string' &&
+      Number.isSafeInteger(attempt) &&
+      Number.isSafeInteger(producerSlot) &&
+      Number.isSafeInteger(consumerSlot)
+    )
+      return value as ChannelHello
   } catch (cause) {
     throw new MillraceError('FRAME_CORRUPT', 'the hello of a channel is not JSON', { cause })
   }

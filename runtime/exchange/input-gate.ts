@@ -52,30 +52,52 @@ export class InputGate {
     this.#merger = new WatermarkMerger(channels)
   }
 
-  /** Adds a connection whose hello has been sent and which was paused before. Must be called exactly `channels` times before the first poll. */
+  /**
+   * Adds a connection whose hello has been sent and which was paused before. Must be called exactly `channels`
+   * times before the first poll.
+   */
   add(exchange: string, connection: Connection, watermarks: 'count' | 'do not count' = 'count'): void {
-    const channel: Channel = { exchange, connection, queue: [], queuedBytes: 0, paused: false, isTimeless: watermarks === 'do not count' }
+    const channel: Channel = {
+      exchange,
+      connection,
+      queue: [],
+      queuedBytes: 0,
+      paused: false,
+      isTimeless: watermarks === 'do not count',
+    }
     this.#channels.push(channel)
     if (channel.isTimeless) this.#merger.idle(this.#channels.length - 1)
     const decoder = new FrameDecoder()
     connection.onData((bytes) => {
       try {
-        decoder.push(bytes, (frame) => { this.#enqueue(channel, frame) })
+        decoder.push(bytes, (frame) => {
+          this.#enqueue(channel, frame)
+        })
       } catch (error) {
         this.fail(error instanceof Error ? error : new Error(String(error)))
       }
     })
     connection.onClose((error) => {
-      this.fail(new MillraceError('CHANNEL_LOST', `channel ${exchange} from ${connection.remote} was closed`,
-        { domain: 'platform', retriable: true, cause: error }))
+      this.fail(
+        new MillraceError('CHANNEL_LOST', `channel ${exchange} from ${connection.remote} was closed`, {
+          domain: 'platform',
+          retriable: true,
+          cause: error,
+        }),
+      )
     })
     connection.resume()
   }
 
   #enqueue(channel: Channel, frame: Frame): void {
     if (frame.kind === 'refused') {
-      this.fail(new MillraceError('ATTEMPT_REFUSED', `channel ${channel.exchange}: the producer has seen attempt ${frame.seen}`,
-        { domain: 'platform', retriable: true }))
+      this.fail(
+        new MillraceError(
+          'ATTEMPT_REFUSED',
+          `channel ${channel.exchange}: the producer has seen attempt ${frame.seen}`,
+          { domain: 'platform', retriable: true },
+        ),
+      )
       return
     }
     channel.queue.push(frame)
@@ -97,7 +119,10 @@ export class InputGate {
       const index = (this.#next + tried) % count
       if (this.#aligner.isBlocked(index)) continue
       const element = this.#pollChannel(index)
-      if (element) { this.#next = (index + 1) % count; return element }
+      if (element) {
+        this.#next = (index + 1) % count
+        return element
+      }
     }
     return undefined
   }
@@ -137,7 +162,8 @@ export class InputGate {
       }
       case 'barrier':
         return this.#aligner.onBarrier(index, frame.checkpoint).kind === 'aligned'
-          ? { kind: 'barrier', checkpoint: frame.checkpoint, extent: frame.extent } : undefined
+          ? { kind: 'barrier', checkpoint: frame.checkpoint, extent: frame.extent }
+          : undefined
       default:
         throw new MillraceError('FRAME_CORRUPT', `channel ${channel.exchange} carried a ${frame.kind} after its start`)
     }

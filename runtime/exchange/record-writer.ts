@@ -22,7 +22,8 @@ export type Routing =
 
 /**
  * The producing side of one exchange: gathers rows per channel, encodes full batches, and flushes when the subtask has
- * nothing to do, at the latest after 2 ms, and always before a watermark or barrier, so that order within a channel holds.
+ * nothing to do, at the latest after 2 ms, and always before a watermark or barrier, so that order within a channel
+ * holds.
  */
 export class RecordWriter {
   readonly #channels: readonly ChannelWriter[]
@@ -43,18 +44,31 @@ export class RecordWriter {
     this.#clock = clock
     this.#pending = channels.map(() => [])
     const groups = routing.kind === 'hash' ? routing.maxParallelism : 0
-    this.#slotOfGroup = Uint16Array.from({ length: groups }, (_, group) => slotOfKeyGroup(group, groups, channels.length))
+    this.#slotOfGroup = Uint16Array.from({ length: groups }, (_, group) =>
+      slotOfKeyGroup(group, groups, channels.length),
+    )
   }
 
   /** Takes rows[0..count), count ≤ 1024. The rows are kept, the array is not. */
   write(rows: readonly Row[], count: number): void {
     switch (this.#routing.kind) {
-      case 'one': this.#append(this.#routing.channel, rows, count); break
-      case 'roundRobin': this.#append(this.#turn++ % this.#channels.length, rows, count); break
-      case 'broadcast': for (let channel = 0; channel < this.#channels.length; channel++) this.#append(channel, rows, count); break
-      case 'hash': this.#partition(this.#routing.grouper, rows, count); break
+      case 'one':
+        this.#append(this.#routing.channel, rows, count)
+        break
+      case 'roundRobin':
+        this.#append(this.#turn++ % this.#channels.length, rows, count)
+        break
+      case 'broadcast':
+        for (let channel = 0; channel < this.#channels.length; channel++) this.#append(channel, rows, count)
+        break
+      case 'hash':
+        this.#partition(this.#routing.grouper, rows, count)
+        break
     }
-    this.#cancelFlush ??= this.#clock.after(FLUSH_AFTER_MS, () => { this.#cancelFlush = undefined; this.flush() })
+    this.#cancelFlush ??= this.#clock.after(FLUSH_AFTER_MS, () => {
+      this.#cancelFlush = undefined
+      this.flush()
+    })
   }
 
   #partition(grouper: KeyGrouper, rows: readonly Row[], count: number): void {
@@ -111,9 +125,13 @@ export class RecordWriter {
     for (const channel of this.#channels) channel.write({ kind: 'barrier', attempt, checkpoint, extent })
   }
 
-  get isFull(): boolean { return this.#channels.some((channel) => channel.isFull) }
+  get isFull(): boolean {
+    return this.#channels.some((channel) => channel.isFull)
+  }
 
-  get failure(): Error | undefined { return this.#channels.find((channel) => channel.failure)?.failure }
+  get failure(): Error | undefined {
+    return this.#channels.find((channel) => channel.failure)?.failure
+  }
 
   close(): void {
     this.#cancelFlush?.()

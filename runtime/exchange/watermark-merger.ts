@@ -15,9 +15,14 @@ export class WatermarkMerger {
     this.#idle = new Array<boolean>(inputs).fill(false)
   }
 
-  get current(): Timestamp { return this.#current }
+  get current(): Timestamp {
+    return this.#current
+  }
 
-  /** Returns the new merged watermark when it has advanced, or time goes on after idleness. One that goes back on an input changes nothing. */
+  /**
+   * Returns the new merged watermark when it has advanced, or time goes on after idleness. One that goes back on an
+   * input changes nothing.
+   */
   advance(input: number, time: Timestamp): Timestamp | undefined {
     this.#idle[input] = false
     if (time > (this.#inputs[input] ?? MIN_TIMESTAMP)) this.#inputs[input] = time

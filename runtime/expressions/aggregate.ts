@@ -9,16 +9,41 @@ import type { FieldType, Schema } from '../model/schema.ts'
 
 /** What is computed; countIf and countDistinctIf are forms of writing count and countDistinct with a filter. */
 export type AggregateFunction =
-  | 'count' | 'sum' | 'min' | 'max' | 'avg' | 'stddev' | 'countDistinct' | 'approxCountDistinct' | 'first' | 'last'
-  | 'argMin' | 'argMax' | 'percentile' | 'collect' | 'histogram'
+  | 'count'
+  | 'sum'
+  | 'min'
+  | 'max'
+  | 'avg'
+  | 'stddev'
+  | 'countDistinct'
+  | 'approxCountDistinct'
+  | 'first'
+  | 'last'
+  | 'argMin'
+  | 'argMax'
+  | 'percentile'
+  | 'collect'
+  | 'histogram'
 
 /** How each is written: the usage, and how many arguments. */
 const FORMS = {
-  count: ['count() or count(x)', 0, 1], countIf: ['countIf(condition)', 1, 1], sum: ['sum(x)', 1, 1], min: ['min(x)', 1, 1],
-  max: ['max(x)', 1, 1], avg: ['avg(x)', 1, 1], stddev: ['stddev(x)', 1, 1], countDistinct: ['countDistinct(x)', 1, 1],
-  countDistinctIf: ['countDistinctIf(x, condition)', 2, 2], approxCountDistinct: ['approxCountDistinct(x)', 1, 1],
-  first: ['first(x)', 1, 1], last: ['last(x)', 1, 1], argMin: ['argMin(value, by)', 2, 2], argMax: ['argMax(value, by)', 2, 2],
-  percentile: ['percentile(x, 0.99)', 2, 2], collect: ['collect(x)', 1, 1], histogram: ['histogram(x, from, to, buckets)', 4, 4],
+  count: ['count() or count(x)', 0, 1],
+  countIf: ['countIf(condition)', 1, 1],
+  sum: ['sum(x)', 1, 1],
+  min: ['min(x)', 1, 1],
+  max: ['max(x)', 1, 1],
+  avg: ['avg(x)', 1, 1],
+  stddev: ['stddev(x)', 1, 1],
+  countDistinct: ['countDistinct(x)', 1, 1],
+  countDistinctIf: ['countDistinctIf(x, condition)', 2, 2],
+  approxCountDistinct: ['approxCountDistinct(x)', 1, 1],
+  first: ['first(x)', 1, 1],
+  last: ['last(x)', 1, 1],
+  argMin: ['argMin(value, by)', 2, 2],
+  argMax: ['argMax(value, by)', 2, 2],
+  percentile: ['percentile(x, 0.99)', 2, 2],
+  collect: ['collect(x)', 1, 1],
+  histogram: ['histogram(x, from, to, buckets)', 4, 4],
 } as const satisfies Record<string, readonly [usage: string, least: number, most: number]>
 
 type AggregateName = keyof typeof FORMS
@@ -48,11 +73,24 @@ export interface ParsedAggregate {
 export function parseAggregate(text: string, schema: Schema): ParsedAggregate {
   const call = parseSyntax(text)
   if (call.type !== 'CallExpression' || call.callee.type !== 'Identifier') {
-    throw expressionError(text, call.start, 'AGGREGATE_INVALID', 'this is no aggregate', 'write count(), sum(x), min(x), max(x), avg(x) or another of docs/verbs/aggregate.md')
+    throw expressionError(
+      text,
+      call.start,
+      'AGGREGATE_INVALID',
+      'this is no aggregate',
+      'write count(), sum(x), min(x), max(x), avg(x) or another of docs/verbs/aggregate.md',
+    )
   }
   const { name } = call.callee
   const known = AGGREGATES.find((aggregate) => aggregate === name)
-  if (known === undefined) throw expressionError(text, call.start, 'AGGREGATE_INVALID', `there is no aggregate ${name}`, suggestion(name, AGGREGATES))
+  if (known === undefined)
+    throw expressionError(
+      text,
+      call.start,
+      'AGGREGATE_INVALID',
+      `there is no aggregate ${name}`,
+      suggestion(name, AGGREGATES),
+    )
   return new AggregateReader(text, schema, call, known).read()
 }
 
@@ -69,7 +107,13 @@ class AggregateReader {
     const [usage, least, most] = FORMS[name]
     const given = call.arguments.flatMap((argument) => (argument.type === 'SpreadElement' ? [] : [argument]))
     if (given.length < call.arguments.length || given.length < least || given.length > most) {
-      throw expressionError(text, call.start, 'AGGREGATE_INVALID', `${name} takes ${takes(least, most)}, not ${call.arguments.length}`, `write ${usage}`)
+      throw expressionError(
+        text,
+        call.start,
+        'AGGREGATE_INVALID',
+        `${name} takes ${takes(least, most)}, not ${call.arguments.length}`,
+        `write ${usage}`,
+      )
     }
     this.#arguments = given
   }
@@ -77,19 +121,40 @@ class AggregateReader {
   read(): ParsedAggregate {
     const name = this.#name
     switch (name) {
-      case 'count': return this.#arguments.length === 0 ? { function: name, result: LONG } : { function: name, argument: this.#argument(0), result: LONG }
-      case 'countIf': return { function: 'count', argument: oneWhere(this.#condition(0)), result: LONG }
-      case 'countDistinct': case 'approxCountDistinct': return { function: name, argument: this.#typed(0, HASHED), result: LONG }
-      case 'countDistinctIf': return { function: 'countDistinct', argument: this.#typed(0, HASHED), filter: this.#condition(1), result: LONG }
-      case 'sum': return this.#keeping(name, NUMBERS)
-      case 'min': case 'max': return this.#keeping(name, ORDERED)
-      case 'first': case 'last': return this.#keeping(name, undefined)
-      case 'avg': { const argument = this.#typed(0, NUMBERS); return { function: name, argument, result: { type: 'double', nullable: argument.nullable } } }
-      case 'stddev': return { function: name, argument: this.#typed(0, NUMBERS), result: { type: 'double', nullable: true } }
-      case 'argMin': case 'argMax': return this.#extremeRow(name)
-      case 'collect': return { function: name, argument: this.#argument(0), result: { type: 'json', nullable: false } }
-      case 'percentile': return this.#percentile()
-      case 'histogram': return this.#histogram()
+      case 'count':
+        return this.#arguments.length === 0
+          ? { function: name, result: LONG }
+          : { function: name, argument: this.#argument(0), result: LONG }
+      case 'countIf':
+        return { function: 'count', argument: oneWhere(this.#condition(0)), result: LONG }
+      case 'countDistinct':
+      case 'approxCountDistinct':
+        return { function: name, argument: this.#typed(0, HASHED), result: LONG }
+      case 'countDistinctIf':
+        return { function: 'countDistinct', argument: this.#typed(0, HASHED), filter: this.#condition(1), result: LONG }
+      case 'sum':
+        return this.#keeping(name, NUMBERS)
+      case 'min':
+      case 'max':
+        return this.#keeping(name, ORDERED)
+      case 'first':
+      case 'last':
+        return this.#keeping(name, undefined)
+      case 'avg': {
+        const argument = this.#typed(0, NUMBERS)
+        return { function: name, argument, result: { type: 'double', nullable: argument.nullable } }
+      }
+      case 'stddev':
+        return { function: name, argument: this.#typed(0, NUMBERS), result: { type: 'double', nullable: true } }
+      case 'argMin':
+      case 'argMax':
+        return this.#extremeRow(name)
+      case 'collect':
+        return { function: name, argument: this.#argument(0), result: { type: 'json', nullable: false } }
+      case 'percentile':
+        return this.#percentile()
+      case 'histogram':
+        return this.#histogram()
     }
   }
 
@@ -107,16 +172,28 @@ class AggregateReader {
   #percentile(): ParsedAggregate {
     const argument = this.#typed(0, NUMBERS)
     const share = this.#number(1)
-    if (share < 0 || share > 1) throw this.#wrong(1, `the share ${share} is not between 0 and 1`, 'percentile(x, 0.99) is the 99th percentile')
-    return { function: 'percentile', argument, parameters: [share], result: { type: 'double', nullable: argument.nullable } }
+    if (share < 0 || share > 1)
+      throw this.#wrong(1, `the share ${share} is not between 0 and 1`, 'percentile(x, 0.99) is the 99th percentile')
+    return {
+      function: 'percentile',
+      argument,
+      parameters: [share],
+      result: { type: 'double', nullable: argument.nullable },
+    }
   }
 
   #histogram(): ParsedAggregate {
     const argument = this.#typed(0, NUMBERS)
     const [from, to, buckets] = [this.#number(1), this.#number(2), this.#number(3)]
     if (to <= from) throw this.#wrong(2, `the histogram ends at ${to} and begins at ${from}`)
-    if (!Number.isInteger(buckets) || buckets < 1 || buckets > MAX_BUCKETS) throw this.#wrong(3, `${buckets} buckets: a whole number from 1 to ${MAX_BUCKETS} is taken`)
-    return { function: 'histogram', argument, parameters: [from, to, buckets], result: { type: 'json', nullable: false } }
+    if (!Number.isInteger(buckets) || buckets < 1 || buckets > MAX_BUCKETS)
+      throw this.#wrong(3, `${buckets} buckets: a whole number from 1 to ${MAX_BUCKETS} is taken`)
+    return {
+      function: 'histogram',
+      argument,
+      parameters: [from, to, buckets],
+      result: { type: 'json', nullable: false },
+    }
   }
 
   #argument(index: number): Expression {
@@ -127,21 +204,33 @@ class AggregateReader {
     const argument = this.#argument(index)
     if (types.includes(argument.type) && !isUnfit(argument, types)) return argument
     const hint = conversion(argument, types)
-    throw expressionError(this.#text, this.#arguments[index]?.start ?? 0, 'EXPRESSION_TYPE', `${this.#name} does not take ${describeType(argument)}`,
-      hint === undefined ? undefined : `convert it: ${hint}(…)`)
+    throw expressionError(
+      this.#text,
+      this.#arguments[index]?.start ?? 0,
+      'EXPRESSION_TYPE',
+      `${this.#name} does not take ${describeType(argument)}`,
+      hint === undefined ? undefined : `convert it: ${hint}(…)`,
+    )
   }
 
   #condition(index: number): Expression {
     const condition = this.#argument(index)
     if (condition.type === 'boolean') return condition
-    throw expressionError(this.#text, this.#arguments[index]?.start ?? 0, 'EXPRESSION_TYPE', `a condition must be boolean, this is ${describeType(condition)}`, 'compare it with something')
+    throw expressionError(
+      this.#text,
+      this.#arguments[index]?.start ?? 0,
+      'EXPRESSION_TYPE',
+      `a condition must be boolean, this is ${describeType(condition)}`,
+      'compare it with something',
+    )
   }
 
   #number(index: number): number {
     const argument = this.#argument(index)
     const isNegative = argument.kind === 'unary' && argument.operator === '-'
     const literal = isNegative ? argument.operand : argument
-    if (literal.kind !== 'literal' || typeof literal.value !== 'number') throw this.#wrong(index, 'here a number must be written out: it is part of the shape of the state')
+    if (literal.kind !== 'literal' || typeof literal.value !== 'number')
+      throw this.#wrong(index, 'here a number must be written out: it is part of the shape of the state')
     return isNegative ? -literal.value : literal.value
   }
 
@@ -155,7 +244,10 @@ const NUMBERS: readonly FieldType[] = ['long', 'double']
 const ORDERED: readonly FieldType[] = ['long', 'double', 'timestamp', 'string']
 const HASHED: readonly FieldType[] = [...ORDERED, 'boolean']
 
-/** Values whose JavaScript type could be taken and would be misread: the text of a decimal says nothing of its order, and dates are not added. */
+/**
+ * Values whose JavaScript type could be taken and would be misread: the text of a decimal says nothing of its
+ * order, and dates are not added.
+ */
 function isUnfit({ logical }: Expression, types: readonly FieldType[]): boolean {
   return (logical?.kind === 'decimal' && types !== HASHED) || (logical?.kind === 'date' && types === NUMBERS)
 }

@@ -1,4 +1,14 @@
-import type { Expression as Syntax, Literal, MemberExpression, CallExpression, BinaryExpression, LogicalExpression, ConditionalExpression, UnaryExpression, TemplateLiteral } from 'acorn'
+import type {
+  Expression as Syntax,
+  Literal,
+  MemberExpression,
+  CallExpression,
+  BinaryExpression,
+  LogicalExpression,
+  ConditionalExpression,
+  UnaryExpression,
+  TemplateLiteral,
+} from 'acorn'
 import type { BinaryOperator, Expression, ExpressionType } from './ast.ts'
 import { binaryType, combinedType, describeType } from './typing.ts'
 import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isGlobalName, isJsonKey, signatureText } from './functions.ts'
@@ -40,26 +50,49 @@ class Checker {
   /** As check, but a bare `null` is refused: here nothing says of which type it would be. */
   typed(node: Syntax, depth: number): Expression {
     const expression = this.check(node, depth + 1)
-    if (isBareNull(expression)) throw this.#error(node, 'EXPRESSION_TYPE', 'null has no type here', 'null may stand in ===, !==, ?? and ?:, beside something that has a type')
+    if (isBareNull(expression))
+      throw this.#error(
+        node,
+        'EXPRESSION_TYPE',
+        'null has no type here',
+        'null may stand in ===, !==, ?? and ?:, beside something that has a type',
+      )
     return expression
   }
 
   check(node: Syntax, depth: number): Expression {
-    if (depth > MAX_DEPTH) throw this.#error(node, 'EXPRESSION_TOO_LARGE', `the expression is nested more than ${MAX_DEPTH} deep`)
+    if (depth > MAX_DEPTH)
+      throw this.#error(node, 'EXPRESSION_TOO_LARGE', `the expression is nested more than ${MAX_DEPTH} deep`)
     switch (node.type) {
-      case 'ParenthesizedExpression': return this.check(node.expression, depth + 1)
+      case 'ParenthesizedExpression':
+        return this.check(node.expression, depth + 1)
       // a?.b is a.b here: a null in gives a null out anyway
-      case 'ChainExpression': return this.check(node.expression, depth + 1)
-      case 'Literal': return this.#literal(node)
-      case 'TemplateLiteral': return this.#template(node, depth)
-      case 'Identifier': return this.#identifier(node, node.name)
-      case 'UnaryExpression': return this.#unary(node, depth)
-      case 'BinaryExpression': return this.#binary(node, depth)
-      case 'LogicalExpression': return this.#logical(node, depth)
-      case 'ConditionalExpression': return this.#conditional(node, depth)
-      case 'MemberExpression': return this.#member(node, depth)
-      case 'CallExpression': return this.#call(node, depth)
-      default: throw this.#forbidden(node, `${WHAT_IT_IS[node.type] ?? node.type} cannot stand in an expression`, node.type === 'AssignmentExpression' ? 'compare with ===' : undefined)
+      case 'ChainExpression':
+        return this.check(node.expression, depth + 1)
+      case 'Literal':
+        return this.#literal(node)
+      case 'TemplateLiteral':
+        return this.#template(node, depth)
+      case 'Identifier':
+        return this.#identifier(node, node.name)
+      case 'UnaryExpression':
+        return this.#unary(node, depth)
+      case 'BinaryExpression':
+        return this.#binary(node, depth)
+      case 'LogicalExpression':
+        return this.#logical(node, depth)
+      case 'ConditionalExpression':
+        return this.#conditional(node, depth)
+      case 'MemberExpression':
+        return this.#member(node, depth)
+      case 'CallExpression':
+        return this.#call(node, depth)
+      default:
+        throw this.#forbidden(
+          node,
+          `${WHAT_IT_IS[node.type] ?? node.type} cannot stand in an expression`,
+          node.type === 'AssignmentExpression' ? 'compare with ===' : undefined,
+        )
     }
   }
 
@@ -69,14 +102,25 @@ class Checker {
     if (typeof value === 'string') return { kind: 'literal', value, type: 'string', nullable: false }
     if (typeof value === 'boolean') return { kind: 'literal', value, type: 'boolean', nullable: false }
     if (typeof value === 'number') return this.#number(node, value)
-    throw this.#forbidden(node, typeof value === 'bigint' ? 'a BigInt cannot stand in an expression' : 'a regular expression cannot stand in an expression')
+    throw this.#forbidden(
+      node,
+      typeof value === 'bigint'
+        ? 'a BigInt cannot stand in an expression'
+        : 'a regular expression cannot stand in an expression',
+    )
   }
 
   #number(node: Literal, value: number): Expression {
-    if (!Number.isFinite(value)) throw this.#error(node, 'EXPRESSION_TYPE', `the number ${node.raw ?? ''} is too large for a double`)
-    const isLong = Number.isInteger(value) && !/[.eE]/.test(node.raw?.startsWith('0x') === true ? '' : node.raw ?? '')
+    if (!Number.isFinite(value))
+      throw this.#error(node, 'EXPRESSION_TYPE', `the number ${node.raw ?? ''} is too large for a double`)
+    const isLong = Number.isInteger(value) && !/[.eE]/.test(node.raw?.startsWith('0x') === true ? '' : (node.raw ?? ''))
     if (isLong && !Number.isSafeInteger(value)) {
-      throw this.#error(node, 'EXPRESSION_TYPE', `the number ${node.raw ?? ''} is not exact: a long goes to ±2^53`, 'write it with a decimal point to have a double')
+      throw this.#error(
+        node,
+        'EXPRESSION_TYPE',
+        `the number ${node.raw ?? ''} is not exact: a long goes to ±2^53`,
+        'write it with a decimal point to have a double',
+      )
     }
     return { kind: 'literal', value, type: isLong ? 'long' : 'double', nullable: false }
   }
@@ -89,7 +133,13 @@ class Checker {
       const inner = node.expressions[index]
       if (inner === undefined) return
       const part = this.typed(inner, depth)
-      if (part.type === 'json') throw this.#error(inner, 'EXPRESSION_TYPE', 'a json value has no text of its own', 'use String(…) or JSON.stringify(…)')
+      if (part.type === 'json')
+        throw this.#error(
+          inner,
+          'EXPRESSION_TYPE',
+          'a json value has no text of its own',
+          'use String(…) or JSON.stringify(…)',
+        )
       parts.push(part)
     })
     return { kind: 'template', parts, type: 'string', nullable: parts.some((part) => part.nullable) }
@@ -98,28 +148,51 @@ class Checker {
   #identifier(node: Syntax, name: string): Expression {
     const [found, other] = lookup(this.#scope, name)
     if (found !== undefined && other !== undefined) {
-      throw this.#error(node, 'FIELD_AMBIGUOUS', `"${name}" is a field of ${found.of ?? ''} and of ${other.of ?? ''}`, `write ${found.of ?? ''}.${name} or ${other.of ?? ''}.${name}`)
+      throw this.#error(
+        node,
+        'FIELD_AMBIGUOUS',
+        `"${name}" is a field of ${found.of ?? ''} and of ${other.of ?? ''}`,
+        `write ${found.of ?? ''}.${name} or ${other.of ?? ''}.${name}`,
+      )
     }
     if (found !== undefined) return fieldExpression(found)
     const row = rowOf(this.#scope, name)
-    if (row !== undefined) throw this.#forbidden(node, `${name} is a whole row`, `write one of its fields, e.g. ${name}.${row.schema.fields[0]?.name ?? 'field'}`)
+    if (row !== undefined)
+      throw this.#forbidden(
+        node,
+        `${name} is a whole row`,
+        `write one of its fields, e.g. ${name}.${row.schema.fields[0]?.name ?? 'field'}`,
+      )
     if (name === 'undefined') throw this.#forbidden(node, 'there is no undefined in a stream', 'use null')
-    if (name === 'NaN' || name === 'Infinity') throw this.#forbidden(node, `there is no ${name} in a stream: where it comes up, the row is an error`, 'ask Number.isFinite(…)')
-    if (FUNCTIONS.has(name) || NAMESPACES.has(name)) throw this.#forbidden(node, `${name} can only be called, e.g. ${exampleOf(name)}`)
+    if (name === 'NaN' || name === 'Infinity')
+      throw this.#forbidden(
+        node,
+        `there is no ${name} in a stream: where it comes up, the row is an error`,
+        'ask Number.isFinite(…)',
+      )
+    if (FUNCTIONS.has(name) || NAMESPACES.has(name))
+      throw this.#forbidden(node, `${name} can only be called, e.g. ${exampleOf(name)}`)
     throw this.#error(node, 'UNKNOWN_FIELD', `there is no field "${name}"`, suggestion(name, namesOf(this.#scope)))
   }
 
   #unary(node: UnaryExpression, depth: number): Expression {
     const { operator } = node
-    if (operator !== '-' && operator !== '+' && operator !== '!') throw this.#forbidden(node, `the operator ${operator} cannot stand in an expression`)
+    if (operator !== '-' && operator !== '+' && operator !== '!')
+      throw this.#forbidden(node, `the operator ${operator} cannot stand in an expression`)
     const operand = this.typed(node.argument, depth)
     const { type, nullable } = operand
     if (operator === '!') {
-      if (type !== 'boolean') throw this.#error(node, 'EXPRESSION_TYPE', `! wants a boolean, this is ${describeType(operand)}`)
+      if (type !== 'boolean')
+        throw this.#error(node, 'EXPRESSION_TYPE', `! wants a boolean, this is ${describeType(operand)}`)
       return { kind: 'unary', operator, operand, type, nullable }
     }
     if (type !== 'long' && type !== 'double') {
-      throw this.#error(node, 'EXPRESSION_TYPE', `${operator} wants a number, this is ${describeType(operand)}`, 'convert it with Number(…)')
+      throw this.#error(
+        node,
+        'EXPRESSION_TYPE',
+        `${operator} wants a number, this is ${describeType(operand)}`,
+        'convert it with Number(…)',
+      )
     }
     return { kind: 'unary', operator, operand, type, nullable }
   }
@@ -129,10 +202,12 @@ class Checker {
     if (operator === '==' || operator === '!=') {
       throw this.#forbidden(node, `${operator} compares across types`, `use ${operator}=`)
     }
-    if (!isBinaryOperator(operator) || node.left.type === 'PrivateIdentifier') throw this.#forbidden(node, `the operator ${operator} cannot stand in an expression`)
+    if (!isBinaryOperator(operator) || node.left.type === 'PrivateIdentifier')
+      throw this.#forbidden(node, `the operator ${operator} cannot stand in an expression`)
     const sides = withNullTyped(this.check(node.left, depth + 1), this.check(node.right, depth + 1))
     const [left, right] = [asDecimalOf(sides[1], sides[0]), asDecimalOf(sides[0], sides[1])]
-    const isNullTest = (operator === '===' || operator === '!==') && sides.some((side) => side.kind === 'literal' && side.value === null)
+    const isNullTest =
+      (operator === '===' || operator === '!==') && sides.some((side) => side.kind === 'literal' && side.value === null)
     const result = isNullTest ? { type: 'boolean' as const, nullable: false } : binaryType(operator, left, right)
     if ('problem' in result) throw this.#error(node, 'EXPRESSION_TYPE', result.problem, result.hint)
     return { kind: 'binary', operator, left, right, ...result }
@@ -146,15 +221,36 @@ class Checker {
       return { kind: 'logical', operator, left, right, ...type, nullable: left.nullable && right.nullable }
     }
     for (const side of [left, right]) {
-      if (side.type !== 'boolean') throw this.#error(node, 'EXPRESSION_TYPE', `${operator} wants booleans, one side is ${describeType(side)}`, operator === '||' ? 'for a default value use ??' : undefined)
+      if (side.type !== 'boolean')
+        throw this.#error(
+          node,
+          'EXPRESSION_TYPE',
+          `${operator} wants booleans, one side is ${describeType(side)}`,
+          operator === '||' ? 'for a default value use ??' : undefined,
+        )
     }
-    return { kind: 'logical', operator, left, right, type: 'boolean', nullable: operator === '||' ? right.nullable : left.nullable || right.nullable }
+    return {
+      kind: 'logical',
+      operator,
+      left,
+      right,
+      type: 'boolean',
+      nullable: operator === '||' ? right.nullable : left.nullable || right.nullable,
+    }
   }
 
   #conditional(node: ConditionalExpression, depth: number): Expression {
     const test = this.typed(node.test, depth)
-    if (test.type !== 'boolean') throw this.#error(node.test, 'EXPRESSION_TYPE', `the test before ? must be boolean, this is ${describeType(test)}`)
-    const [then, otherwise] = withNullTyped(this.check(node.consequent, depth + 1), this.check(node.alternate, depth + 1))
+    if (test.type !== 'boolean')
+      throw this.#error(
+        node.test,
+        'EXPRESSION_TYPE',
+        `the test before ? must be boolean, this is ${describeType(test)}`,
+      )
+    const [then, otherwise] = withNullTyped(
+      this.check(node.consequent, depth + 1),
+      this.check(node.alternate, depth + 1),
+    )
     const type = this.#combined(node, 'both answers of ?:', then, otherwise)
     return { kind: 'conditional', test, then, otherwise, ...type, nullable: then.nullable || otherwise.nullable }
   }
@@ -162,49 +258,99 @@ class Checker {
   #combined(node: Syntax, what: string, left: Expression, right: Expression): Pick<ExpressionType, 'type' | 'logical'> {
     const type = combinedType(left.type, right.type)
     if (type !== undefined) return { type, ...sharedLogical(left, right) }
-    throw this.#error(node, 'EXPRESSION_TYPE', `${what} must have one type, these are ${describeType(left)} and ${describeType(right)}`)
+    throw this.#error(
+      node,
+      'EXPRESSION_TYPE',
+      `${what} must have one type, these are ${describeType(left)} and ${describeType(right)}`,
+    )
   }
 
   #member(node: MemberExpression, depth: number): Expression {
     const path = this.#namespacePath(node)
     if (path !== undefined) {
       const value = CONSTANTS.get(path)
-      if (value !== undefined) return { kind: 'literal', value, type: Number.isInteger(value) ? 'long' : 'double', nullable: false }
+      if (value !== undefined)
+        return { kind: 'literal', value, type: Number.isInteger(value) ? 'long' : 'double', nullable: false }
       if (FUNCTIONS.has(path)) throw this.#forbidden(node, `${path} can only be called`)
-      throw this.#error(node, 'UNKNOWN_FUNCTION', `there is no ${path}`, suggestion(path, [...FUNCTIONS.keys(), ...CONSTANTS.keys()].filter(isGlobalName)))
+      throw this.#error(
+        node,
+        'UNKNOWN_FUNCTION',
+        `there is no ${path}`,
+        suggestion(path, [...FUNCTIONS.keys(), ...CONSTANTS.keys()].filter(isGlobalName)),
+      )
     }
     const property = this.#property(node, depth)
     const row = node.object.type === 'Identifier' ? rowOf(this.#scope, node.object.name) : undefined
     if (row !== undefined && node.object.type === 'Identifier') return this.#fieldOfRow(node, row, property)
     const object = this.#object(node, depth)
-    if (typeof property === 'string' && !isJsonKey(property)) throw this.#forbidden(node.property, `the member ${property} cannot be used`)
+    if (typeof property === 'string' && !isJsonKey(property))
+      throw this.#forbidden(node.property, `the member ${property} cannot be used`)
     if (object.logical?.kind === 'row') return this.#memberOfRow(node, object, object.logical.fields, property)
-    if (object.logical?.kind === 'array' && typeof property === 'number') return { kind: 'member', object, property, ...object.logical.items, nullable: true }
+    if (object.logical?.kind === 'array' && typeof property === 'number')
+      return { kind: 'member', object, property, ...object.logical.items, nullable: true }
     if (object.type === 'json') return { kind: 'member', object, property, type: 'json', nullable: true }
-    if (object.type === 'string' && property === 'length') return { kind: 'member', object, property, type: 'long', nullable: object.nullable }
-    if (typeof property === 'number') throw this.#forbidden(node, `only a json value has [${property}], this is ${describeType(object)}`, object.type === 'string' ? `use .charAt(${property})` : undefined)
-    if (FUNCTIONS.has(`${receiverOf(object.type)}.${property}`)) throw this.#forbidden(node, `.${property} can only be called: .${property}(…)`)
-    throw this.#forbidden(node.property, `${describeType(object)} has no member ${property}`, object.type === 'string' ? suggestion(property, ['length', ...methodsOf('string')]) : undefined)
+    if (object.type === 'string' && property === 'length')
+      return { kind: 'member', object, property, type: 'long', nullable: object.nullable }
+    if (typeof property === 'number')
+      throw this.#forbidden(
+        node,
+        `only a json value has [${property}], this is ${describeType(object)}`,
+        object.type === 'string' ? `use .charAt(${property})` : undefined,
+      )
+    if (FUNCTIONS.has(`${receiverOf(object.type)}.${property}`))
+      throw this.#forbidden(node, `.${property} can only be called: .${property}(…)`)
+    throw this.#forbidden(
+      node.property,
+      `${describeType(object)} has no member ${property}`,
+      object.type === 'string' ? suggestion(property, ['length', ...methodsOf('string')]) : undefined,
+    )
   }
 
-  #memberOfRow(node: MemberExpression, object: Expression, fields: readonly Field[], property: string | number): Expression {
+  #memberOfRow(
+    node: MemberExpression,
+    object: Expression,
+    fields: readonly Field[],
+    property: string | number,
+  ): Expression {
     const field = fields.find((known) => known.name === property)
-    if (field === undefined) throw this.#error(node.property, 'UNKNOWN_FIELD', `the row has no field "${property}"`, suggestion(String(property), fields.map((known) => known.name)))
+    if (field === undefined)
+      throw this.#error(
+        node.property,
+        'UNKNOWN_FIELD',
+        `the row has no field "${property}"`,
+        suggestion(
+          String(property),
+          fields.map((known) => known.name),
+        ),
+      )
     const { name: _name, ...type } = field
     return { kind: 'member', object, property, ...type, nullable: object.nullable || field.nullable }
   }
 
-  #fieldOfRow(node: MemberExpression, { schema, of }: { schema: Schema; of: string }, property: string | number): Expression {
+  #fieldOfRow(
+    node: MemberExpression,
+    { schema, of }: { schema: Schema; of: string },
+    property: string | number,
+  ): Expression {
     const field = fieldOf(schema, String(property))
     if (field !== undefined) return fieldExpression({ field, of })
-    throw this.#error(node.property, 'UNKNOWN_FIELD', `${of} has no field "${property}"`, suggestion(String(property), schema.fields.map((known) => known.name)))
+    throw this.#error(
+      node.property,
+      'UNKNOWN_FIELD',
+      `${of} has no field "${property}"`,
+      suggestion(
+        String(property),
+        schema.fields.map((known) => known.name),
+      ),
+    )
   }
 
   /** `Math.floor` when this is a member of one of the listed namespaces. */
   #namespacePath(node: MemberExpression): string | undefined {
     const { object, property } = node
     if (object.type !== 'Identifier' || !NAMESPACES.has(object.name)) return undefined
-    if (node.computed || property.type !== 'Identifier') throw this.#forbidden(node, `members of ${object.name} are written with a dot`)
+    if (node.computed || property.type !== 'Identifier')
+      throw this.#forbidden(node, `members of ${object.name} are written with a dot`)
     return `${object.name}.${property.name}`
   }
 
@@ -218,7 +364,8 @@ class Checker {
     }
     const key = this.check(property, depth + 1)
     if (key.kind === 'literal' && typeof key.value === 'string') return key.value
-    if (key.kind === 'literal' && typeof key.value === 'number' && Number.isSafeInteger(key.value) && key.value >= 0) return key.value
+    if (key.kind === 'literal' && typeof key.value === 'number' && Number.isSafeInteger(key.value) && key.value >= 0)
+      return key.value
     throw this.#forbidden(property, 'only a literal string or a whole number ≥ 0 can stand in […]')
   }
 
@@ -230,27 +377,45 @@ class Checker {
   #call(node: CallExpression, depth: number): Expression {
     const { callee } = node
     if (callee.type === 'Identifier') return this.#callOf(node, callee.name, [], depth)
-    if (callee.type !== 'MemberExpression') throw this.#forbidden(callee, 'only listed functions and methods can be called')
+    if (callee.type !== 'MemberExpression')
+      throw this.#forbidden(callee, 'only listed functions and methods can be called')
     const path = this.#namespacePath(callee)
     if (path !== undefined) return this.#callOf(node, path, [], depth)
     const property = this.#property(callee, depth)
-    if (typeof property === 'string' && property !== 'toString' && !isJsonKey(property)) throw this.#forbidden(callee.property, `the member ${property} cannot be used`)
+    if (typeof property === 'string' && property !== 'toString' && !isJsonKey(property))
+      throw this.#forbidden(callee.property, `the member ${property} cannot be used`)
     const receiver = this.#object(callee, depth)
-    if (receiver.logical?.kind === 'array' || receiver.logical?.kind === 'row') throw this.#error(node, 'EXPRESSION_TYPE', `${describeType(receiver)} has no methods`, receiver.logical.kind === 'array' ? 'there are [0], .length, flatMap: { unnest: … }, and functions of a module' : 'write one of its fields')
-    if (receiver.type === 'json') throw this.#error(node, 'EXPRESSION_TYPE', 'a json value has no methods', 'convert it first: String(…).…')
+    if (receiver.logical?.kind === 'array' || receiver.logical?.kind === 'row')
+      throw this.#error(
+        node,
+        'EXPRESSION_TYPE',
+        `${describeType(receiver)} has no methods`,
+        receiver.logical.kind === 'array'
+          ? 'there are [0], .length, flatMap: { unnest: … }, and functions of a module'
+          : 'write one of its fields',
+      )
+    if (receiver.type === 'json')
+      throw this.#error(node, 'EXPRESSION_TYPE', 'a json value has no methods', 'convert it first: String(…).…')
     return this.#callOf(node, `${receiverOf(receiver.type)}.${property}`, [receiver], depth)
   }
 
   #callOf(node: CallExpression, name: string, receiver: readonly Expression[], depth: number): Expression {
     const listed = FUNCTIONS.get(name)
-    if (listed === undefined || (receiver.length === 0 && listed.emission.emit === 'method')) throw this.#unknownFunction(node, name, receiver)
+    if (listed === undefined || (receiver.length === 0 && listed.emission.emit === 'method'))
+      throw this.#unknownFunction(node, name, receiver)
     const given = [...receiver]
     for (const argument of node.arguments) {
       if (argument.type === 'SpreadElement') throw this.#forbidden(argument, 'arguments cannot be spread')
       given.push(this.typed(argument, depth))
     }
     const row = given.find(({ logical }) => logical?.kind === 'row')
-    if (row !== undefined && name !== 'JSON.stringify' && name !== 'Boolean') throw this.#error(node, 'EXPRESSION_TYPE', `${name} does not take ${describeType(row)}`, 'write one of its fields, or JSON.stringify(…)')
+    if (row !== undefined && name !== 'JSON.stringify' && name !== 'Boolean')
+      throw this.#error(
+        node,
+        'EXPRESSION_TYPE',
+        `${name} does not take ${describeType(row)}`,
+        'write one of its fields, or JSON.stringify(…)',
+      )
     const type = callType(listed, given)
     if (type === undefined) {
       const shown = given.slice(receiver.length).map(describeType).join(', ')
@@ -261,11 +426,23 @@ class Checker {
 
   #unknownFunction(node: CallExpression, name: string, receiver: readonly Expression[]): Error {
     const [object] = receiver
-    if (name === 'Math.random' || name === 'Date.now') return this.#forbidden(node, `${name} gives another answer each time, so a restored job would differ`)
-    if (object === undefined) return this.#error(node, 'UNKNOWN_FUNCTION', `there is no function ${name}`, sayingOf(name) ?? suggestion(name, [...FUNCTIONS.keys()].filter(isGlobalName)))
+    if (name === 'Math.random' || name === 'Date.now')
+      return this.#forbidden(node, `${name} gives another answer each time, so a restored job would differ`)
+    if (object === undefined)
+      return this.#error(
+        node,
+        'UNKNOWN_FUNCTION',
+        `there is no function ${name}`,
+        sayingOf(name) ?? suggestion(name, [...FUNCTIONS.keys()].filter(isGlobalName)),
+      )
     const kind = receiverOf(object.type)
     const method = name.slice(kind.length + 1)
-    return this.#error(node, 'UNKNOWN_FUNCTION', `${describeType(object)} has no method ${method}`, suggestion(method, methodsOf(kind)))
+    return this.#error(
+      node,
+      'UNKNOWN_FUNCTION',
+      `${describeType(object)} has no method ${method}`,
+      suggestion(method, methodsOf(kind)),
+    )
   }
 
   #error(node: { start: number }, code: string, message: string, hint?: string): Error {
@@ -282,15 +459,43 @@ function fieldExpression({ field, of }: ScopedField): Expression {
 }
 
 const WHAT_IT_IS: Readonly<Record<string, string>> = {
-  AssignmentExpression: 'an assignment', UpdateExpression: '++ or --', NewExpression: 'new', ThisExpression: 'this',
-  FunctionExpression: 'a function', ArrowFunctionExpression: 'a function', ClassExpression: 'a class',
-  ObjectExpression: 'an object literal', ArrayExpression: 'an array literal', SequenceExpression: 'a comma list',
-  TaggedTemplateExpression: 'a tagged template', AwaitExpression: 'await', YieldExpression: 'yield',
-  ImportExpression: 'import', MetaProperty: 'a meta property',
+  AssignmentExpression: 'an assignment',
+  UpdateExpression: '++ or --',
+  NewExpression: 'new',
+  ThisExpression: 'this',
+  FunctionExpression: 'a function',
+  ArrowFunctionExpression: 'a function',
+  ClassExpression: 'a class',
+  ObjectExpression: 'an object literal',
+  ArrayExpression: 'an array literal',
+  SequenceExpression: 'a comma list',
+  TaggedTemplateExpression: 'a tagged template',
+  AwaitExpression: 'await',
+  YieldExpression: 'yield',
+  ImportExpression: 'import',
+  MetaProperty: 'a meta property',
 }
 
 const BINARY_OPERATORS: ReadonlySet<string> = new Set<BinaryOperator>([
-  '+', '-', '*', '/', '%', '**', '===', '!==', '<', '<=', '>', '>=', '&', '|', '^', '<<', '>>', '>>>'])
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '**',
+  '===',
+  '!==',
+  '<',
+  '<=',
+  '>',
+  '>=',
+  '&',
+  '|',
+  '^',
+  '<<',
+  '>>',
+  '>>>',
+])
 
 function isBinaryOperator(operator: string): operator is BinaryOperator {
   return BINARY_OPERATORS.has(operator)
@@ -303,12 +508,16 @@ function isBareNull(expression: Expression): boolean {
 
 /** A bare null takes the type of what stands beside it. */
 function withNullTyped(left: Expression, right: Expression): [Expression, Expression] {
-  if (isBareNull(left) && !isBareNull(right)) return [{ ...left, type: right.type, ...sharedLogical(right, right) }, right]
+  if (isBareNull(left) && !isBareNull(right))
+    return [{ ...left, type: right.type, ...sharedLogical(right, right) }, right]
   if (isBareNull(right) && !isBareNull(left)) return [left, { ...right, type: left.type, ...sharedLogical(left, left) }]
   return [left, right]
 }
 
-/** A literal beside a decimal, with the digits that decimal has: `price === '9.5'` means 9.50. Anything else as it is. */
+/**
+ * A literal beside a decimal, with the digits that decimal has: `price === '9.5'` means 9.50. Anything else as it
+ * is.
+ */
 function asDecimalOf({ logical }: Expression, literal: Expression): Expression {
   if (logical?.kind !== 'decimal' || literal.kind !== 'literal' || typeof literal.value !== 'string') return literal
   const value = decimalText(literal.value, logical.precision, logical.scale)
@@ -317,7 +526,11 @@ function asDecimalOf({ logical }: Expression, literal: Expression): Expression {
 
 /** What both say of their values beyond their type. */
 function sharedLogical(left: ExpressionType, right: ExpressionType): Pick<ExpressionType, 'logical'> {
-  if (left.logical === undefined || describeType({ ...left, nullable: false }) !== describeType({ ...right, nullable: false })) return {}
+  if (
+    left.logical === undefined ||
+    describeType({ ...left, nullable: false }) !== describeType({ ...right, nullable: false })
+  )
+    return {}
   return { logical: left.logical }
 }
 
@@ -326,9 +539,13 @@ function receiverOf(type: FieldType): string {
 }
 
 function methodsOf(receiver: string): string[] {
-  return [...FUNCTIONS.keys()].filter((name) => name.startsWith(`${receiver}.`)).map((name) => name.slice(receiver.length + 1))
+  return [...FUNCTIONS.keys()]
+    .filter((name) => name.startsWith(`${receiver}.`))
+    .map((name) => name.slice(receiver.length + 1))
 }
 
 function exampleOf(name: string): string {
-  return FUNCTIONS.has(name) ? `${name}(…)` : `${[...FUNCTIONS.keys()].find((key) => key.startsWith(`${name}.`)) ?? name}(…)`
+  return FUNCTIONS.has(name)
+    ? `${name}(…)`
+    : `${[...FUNCTIONS.keys()].find((key) => key.startsWith(`${name}.`)) ?? name}(…)`
 }

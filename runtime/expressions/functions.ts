@@ -31,22 +31,33 @@ export type Emission =
   /** `(a).name(b, c)`: the receiver is the first argument. */
   | { emit: 'method'; name: string }
 
-const global = (name: string, ...signatures: Signature[]): [string, ListedFunction] =>
-  [name, { signatures, emission: { emit: 'global', name } }]
+const global = (name: string, ...signatures: Signature[]): [string, ListedFunction] => [
+  name,
+  { signatures, emission: { emit: 'global', name } },
+]
 
-const method = (receiver: 'string' | 'number' | 'boolean', name: string, ...signatures: Signature[]): [string, ListedFunction] =>
-  [`${receiver}.${name}`, {
+const method = (
+  receiver: 'string' | 'number' | 'boolean',
+  name: string,
+  ...signatures: Signature[]
+): [string, ListedFunction] => [
+  `${receiver}.${name}`,
+  {
     signatures: signatures.map((signature) => ({ ...signature, parameters: [receiver, ...signature.parameters] })),
     emission: { emit: 'method', name },
-  }]
+  },
+]
 
-const keepsKind = (name: string): [string, ListedFunction] => global(name,
-  { parameters: ['long'], result: 'long' }, { parameters: ['double'], result: 'double' })
+const keepsKind = (name: string): [string, ListedFunction] =>
+  global(name, { parameters: ['long'], result: 'long' }, { parameters: ['double'], result: 'double' })
 
-const extremum = (name: string): [string, ListedFunction] => global(name,
-  { parameters: ['long'], rest: 'repeats', result: 'long' },
-  { parameters: ['timestamp'], rest: 'repeats', result: 'timestamp' },
-  { parameters: ['double'], rest: 'repeats', result: 'double' })
+const extremum = (name: string): [string, ListedFunction] =>
+  global(
+    name,
+    { parameters: ['long'], rest: 'repeats', result: 'long' },
+    { parameters: ['timestamp'], rest: 'repeats', result: 'timestamp' },
+    { parameters: ['double'], rest: 'repeats', result: 'double' },
+  )
 
 const toLong = (name: string): [string, ListedFunction] => global(name, { parameters: ['number'], result: 'long' })
 const toDouble = (name: string): [string, ListedFunction] => global(name, { parameters: ['number'], result: 'double' })
@@ -65,8 +76,29 @@ const swap: Signature = { parameters: ['string', 'string'], result: 'string' }
 /** By the name used in `{ kind: 'call' }`: `Math.floor`, `string.slice`. */
 export const FUNCTIONS: ReadonlyMap<string, ListedFunction> = new Map([
   ...['floor', 'ceil', 'round', 'trunc', 'sign'].map((name) => toLong(`Math.${name}`)),
-  ...['sqrt', 'cbrt', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan',
-    'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'fround'].map((name) => toDouble(`Math.${name}`)),
+  ...[
+    'sqrt',
+    'cbrt',
+    'exp',
+    'expm1',
+    'log',
+    'log2',
+    'log10',
+    'log1p',
+    'sin',
+    'cos',
+    'tan',
+    'asin',
+    'acos',
+    'atan',
+    'sinh',
+    'cosh',
+    'tanh',
+    'asinh',
+    'acosh',
+    'atanh',
+    'fround',
+  ].map((name) => toDouble(`Math.${name}`)),
   keepsKind('Math.abs'),
   extremum('Math.min'),
   extremum('Math.max'),
@@ -104,7 +136,10 @@ export const FUNCTIONS: ReadonlyMap<string, ListedFunction> = new Map([
 
 /** Numbers with a name; they become literals. */
 export const CONSTANTS: ReadonlyMap<string, number> = new Map([
-  ...(['PI', 'E', 'LN2', 'LN10', 'LOG2E', 'LOG10E', 'SQRT2', 'SQRT1_2'] as const).map((name): [string, number] => [`Math.${name}`, Math[name]]),
+  ...(['PI', 'E', 'LN2', 'LN10', 'LOG2E', 'LOG10E', 'SQRT2', 'SQRT1_2'] as const).map((name): [string, number] => [
+    `Math.${name}`,
+    Math[name],
+  ]),
   ['Number.MAX_SAFE_INTEGER', Number.MAX_SAFE_INTEGER],
   ['Number.MIN_SAFE_INTEGER', Number.MIN_SAFE_INTEGER],
   ['Number.EPSILON', Number.EPSILON],
@@ -112,7 +147,10 @@ export const CONSTANTS: ReadonlyMap<string, number> = new Map([
 
 /** Names before a dot that are no fields. */
 export const NAMESPACES: ReadonlySet<string> = new Set(
-  [...FUNCTIONS.keys(), ...CONSTANTS.keys()].flatMap((name) => /^[A-Z]/.test(name) && name.includes('.') ? [name.slice(0, name.indexOf('.'))] : []))
+  [...FUNCTIONS.keys(), ...CONSTANTS.keys()].flatMap((name) =>
+    /^[A-Z]/.test(name) && name.includes('.') ? [name.slice(0, name.indexOf('.'))] : [],
+  ),
+)
 
 /** `Math.floor` and `parseInt`, not `string.slice`. */
 export function isGlobalName(name: string): boolean {
@@ -136,13 +174,15 @@ export function callType(listed: ListedFunction, given: readonly ExpressionType[
 
 /** `Math.max(long, …)`: the signatures as text, for error messages. */
 export function signatureText(name: string, listed: ListedFunction): string {
-  return listed.signatures.map((signature) => {
-    const isMethod = listed.emission.emit === 'method'
-    const first = signature.parameters.length - (signature.optional ?? 0)
-    const names = signature.parameters.map((parameter, index) => index >= first ? `${parameter}?` : parameter)
-    if (signature.rest !== undefined) names.push('…')
-    return `${name}(${(isMethod ? names.slice(1) : names).join(', ')})`
-  }).join(' or ')
+  return listed.signatures
+    .map((signature) => {
+      const isMethod = listed.emission.emit === 'method'
+      const first = signature.parameters.length - (signature.optional ?? 0)
+      const names = signature.parameters.map((parameter, index) => (index >= first ? `${parameter}?` : parameter))
+      if (signature.rest !== undefined) names.push('…')
+      return `${name}(${(isMethod ? names.slice(1) : names).join(', ')})`
+    })
+    .join(' or ')
 }
 
 function takes(signature: Signature, given: readonly ExpressionType[]): boolean {

@@ -11,7 +11,8 @@ export const MAX_EXPRESSION_LENGTH = 4096
 /**
  * Text of a JavaScript expression over the fields of the scope → checked, typed tree. Pure.
  * Types and nulls: see check.ts. Throws MillraceError (domain user) with the position inside the text and one of
- * EXPRESSION_SYNTAX, EXPRESSION_TOO_LARGE, EXPRESSION_FORBIDDEN, EXPRESSION_TYPE, UNKNOWN_FIELD, FIELD_AMBIGUOUS, UNKNOWN_FUNCTION.
+ * EXPRESSION_SYNTAX, EXPRESSION_TOO_LARGE, EXPRESSION_FORBIDDEN, EXPRESSION_TYPE, UNKNOWN_FIELD, FIELD_AMBIGUOUS,
+ * UNKNOWN_FUNCTION.
  */
 export function parseExpression(text: string, scope: Scope): Expression {
   return checkExpression(parseSyntax(text), text, scope)
@@ -21,21 +22,37 @@ export function parseExpression(text: string, scope: Scope): Expression {
 export function parseCondition(text: string, scope: Scope): Expression {
   const expression = parseExpression(text, scope)
   if (expression.type === 'boolean') return expression
-  throw expressionError(text, text.length - text.trimStart().length, 'EXPRESSION_TYPE', `a condition must be boolean, this is ${expression.type}`,
-    'compare it with something, e.g. `… > 0` or `… !== null`')
+  throw expressionError(
+    text,
+    text.length - text.trimStart().length,
+    'EXPRESSION_TYPE',
+    `a condition must be boolean, this is ${expression.type}`,
+    'compare it with something, e.g. `… > 0` or `… !== null`',
+  )
 }
 
 /** The syntax tree of the whole text, which must be one expression of JavaScript. */
 export function parseSyntax(text: string): Syntax {
   if (text.length > MAX_EXPRESSION_LENGTH) {
-    throw expressionError(text, 0, 'EXPRESSION_TOO_LARGE', `the expression has ${text.length} characters, at most ${MAX_EXPRESSION_LENGTH} are taken`)
+    throw expressionError(
+      text,
+      0,
+      'EXPRESSION_TOO_LARGE',
+      `the expression has ${text.length} characters, at most ${MAX_EXPRESSION_LENGTH} are taken`,
+    )
   }
   if (text.trim() === '') throw expressionError(text, 0, 'EXPRESSION_SYNTAX', 'the expression is empty')
   const syntax = syntaxOf(text)
   const rest = text.slice(syntax.end)
   const skipped = rest.length - rest.trimStart().length
   if (skipped < rest.length) {
-    throw expressionError(text, syntax.end + skipped, 'EXPRESSION_SYNTAX', `the expression ends before ${quote(rest.trimStart())}`, sqlHint(rest.trimStart()))
+    throw expressionError(
+      text,
+      syntax.end + skipped,
+      'EXPRESSION_SYNTAX',
+      `the expression ends before ${quote(rest.trimStart())}`,
+      sqlHint(rest.trimStart()),
+    )
   }
   return syntax
 }
@@ -48,10 +65,17 @@ function syntaxOf(text: string): Syntax {
       const { pos: offset } = cause as SyntaxError & { pos?: number }
       // acorn's answer to brackets nested thousands deep
       const code = cause.message.startsWith('Not enough stack') ? 'EXPRESSION_TOO_LARGE' : 'EXPRESSION_SYNTAX'
-      throw expressionError(text, offset ?? 0, code, cause.message.replace(/ \(\d+:\d+\)$/, ''), isCutOff(text) ? 'within { } and [ ] of YAML a comma ends a text: put quotes around the expression' : undefined)
+      throw expressionError(
+        text,
+        offset ?? 0,
+        code,
+        cause.message.replace(/ \(\d+:\d+\)$/, ''),
+        isCutOff(text) ? 'within { } and [ ] of YAML a comma ends a text: put quotes around the expression' : undefined,
+      )
     }
     // the same in its tokenizer, or in a part of it that does not look
-    if (cause instanceof RangeError) throw expressionError(text, 0, 'EXPRESSION_TOO_LARGE', 'the expression is nested too deeply')
+    if (cause instanceof RangeError)
+      throw expressionError(text, 0, 'EXPRESSION_TOO_LARGE', 'the expression is nested too deeply')
     throw cause
   }
 }

@@ -7,7 +7,10 @@ import { fieldOf, type Field, type Schema } from '../model/schema.ts'
  */
 export type Scope = Schema | { rows: Readonly<Record<string, Schema>>; aliases?: Readonly<Record<string, string>> }
 
-export interface ScopedField { field: Field; of?: string }
+export interface ScopedField {
+  field: Field
+  of?: string
+}
 
 /** The rows that have a field of this name. */
 export function lookup(scope: Scope, name: string): ScopedField[] {
@@ -24,7 +27,7 @@ export function lookup(scope: Scope, name: string): ScopedField[] {
 /** The schema of a row of this name, and the name it has in `rows`. */
 export function rowOf(scope: Scope, name: string): { schema: Schema; of: string } | undefined {
   if (!('rows' in scope)) return undefined
-  const of = scope.aliases !== undefined && Object.hasOwn(scope.aliases, name) ? scope.aliases[name] ?? name : name
+  const of = scope.aliases !== undefined && Object.hasOwn(scope.aliases, name) ? (scope.aliases[name] ?? name) : name
   const schema = Object.hasOwn(scope.rows, of) ? scope.rows[of] : undefined
   return schema === undefined ? undefined : { schema, of }
 }

@@ -3,14 +3,23 @@ import type { Expression } from './ast.ts'
 /** An expression as it could be written: for errors that name it. Rows that have a name stand before their fields. */
 export function expressionText(expression: Expression): string {
   switch (expression.kind) {
-    case 'literal': return typeof expression.value === 'string' ? quoted(expression.value) : String(expression.value)
-    case 'field': return expression.of === undefined ? expression.name : `${expression.of}.${expression.name}`
-    case 'unary': return `${expression.operator}${operandText(expression.operand)}`
-    case 'binary': case 'logical': return `${operandText(expression.left)} ${expression.operator} ${operandText(expression.right)}`
-    case 'conditional': return `${operandText(expression.test)} ? ${operandText(expression.then)} : ${operandText(expression.otherwise)}`
-    case 'template': return `\`${expression.parts.map((part) => (part.kind === 'literal' && typeof part.value === 'string' ? part.value : `\${${expressionText(part)}}`)).join('')}\``
-    case 'member': return `${operandText(expression.object)}${typeof expression.property === 'number' ? `[${expression.property}]` : `.${expression.property}`}`
-    case 'call': return callText(expression.function, expression.arguments)
+    case 'literal':
+      return typeof expression.value === 'string' ? quoted(expression.value) : String(expression.value)
+    case 'field':
+      return expression.of === undefined ? expression.name : `${expression.of}.${expression.name}`
+    case 'unary':
+      return `${expression.operator}${operandText(expression.operand)}`
+    case 'binary':
+    case 'logical':
+      return `${operandText(expression.left)} ${expression.operator} ${operandText(expression.right)}`
+    case 'conditional':
+      return `${operandText(expression.test)} ? ${operandText(expression.then)} : ${operandText(expression.otherwise)}`
+    case 'template':
+      return `\`${expression.parts.map((part) => (part.kind === 'literal' && typeof part.value === 'string' ? part.value : `\${${expressionText(part)}}`)).join('')}\``
+    case 'member':
+      return `${operandText(expression.object)}${typeof expression.property === 'number' ? `[${expression.property}]` : `.${expression.property}`}`
+    case 'call':
+      return callText(expression.function, expression.arguments)
   }
 }
 

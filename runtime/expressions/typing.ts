@@ -3,17 +3,38 @@ import type { FieldType } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'
 
 /** Why operands do not fit their operator. */
-export interface TypeProblem { problem: string; hint?: string }
+export interface TypeProblem {
+  problem: string
+  hint?: string
+}
 
 /** The type of `left operator right`, or why there is none. The rules stand at checkExpression. */
-export function binaryType(operator: BinaryOperator, left: ExpressionType, right: ExpressionType): ExpressionType | TypeProblem {
+export function binaryType(
+  operator: BinaryOperator,
+  left: ExpressionType,
+  right: ExpressionType,
+): ExpressionType | TypeProblem {
   const hint = apartHint(operator, left, right)
-  if (hint !== undefined) return { problem: `${operator} does not take ${describeType(left)} and ${describeType(right)}`, hint }
+  if (hint !== undefined)
+    return { problem: `${operator} does not take ${describeType(left)} and ${describeType(right)}`, hint }
   switch (operator) {
-    case '===': case '!==': return equalityType(operator, left, right)
-    case '<': case '<=': case '>': case '>=': return orderType(operator, left, right)
-    case '&': case '|': case '^': case '<<': case '>>': case '>>>': return bitsType(operator, left, right)
-    default: return arithmeticType(operator, left, right)
+    case '===':
+    case '!==':
+      return equalityType(operator, left, right)
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return orderType(operator, left, right)
+    case '&':
+    case '|':
+    case '^':
+    case '<<':
+    case '>>':
+    case '>>>':
+      return bitsType(operator, left, right)
+    default:
+      return arithmeticType(operator, left, right)
   }
 }
 
@@ -23,7 +44,10 @@ export function combinedType(left: FieldType, right: FieldType): FieldType | und
   return isNumber(left) && isNumber(right) ? 'double' : undefined
 }
 
-/** Whether values of both that mean the same are the same in a row: long and double are, decimals of two scales or a date and a long are not. */
+/**
+ * Whether values of both that mean the same are the same in a row: long and double are, decimals of two scales or a
+ * date and a long are not.
+ */
 export function haveOneEquality(left: ExpressionType, right: ExpressionType): boolean {
   return combinedType(left.type, right.type) !== undefined && meaning(left) === meaning(right)
 }
@@ -33,17 +57,26 @@ export function describeType(type: ExpressionType): string {
   return valueTypeText(type)
 }
 
-/** What to do about two values that are of one JavaScript type and say different things, or that nothing can compare. */
+/**
+ * What to do about two values that are of one JavaScript type and say different things, or that nothing can
+ * compare.
+ */
 function apartHint(operator: BinaryOperator, left: ExpressionType, right: ExpressionType): string | undefined {
   const [one, other] = [left.logical?.kind, right.logical?.kind]
   const isEquality = operator === '===' || operator === '!=='
   if (one === 'decimal' || other === 'decimal') {
-    if (isEquality) return meaning(left) === meaning(right) ? undefined : 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'
+    if (isEquality)
+      return meaning(left) === meaning(right)
+        ? undefined
+        : 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'
     return 'a decimal is compared with === only; convert it first: Number(…)'
   }
-  if (isEquality && [one, other].every((kind) => kind === 'array' || kind === 'row')) return 'compare a field or element of them, or their texts: JSON.stringify(…)'
-  if ((one === 'date' && right.type === 'timestamp') || (other === 'date' && left.type === 'timestamp')) return 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'
-  if ((one === 'date' && right.type === 'string') || (other === 'date' && left.type === 'string')) return "a date counts days since 1970-01-01: Date.parse('2020-01-31') / 86400000"
+  if (isEquality && [one, other].every((kind) => kind === 'array' || kind === 'row'))
+    return 'compare a field or element of them, or their texts: JSON.stringify(…)'
+  if ((one === 'date' && right.type === 'timestamp') || (other === 'date' && left.type === 'timestamp'))
+    return 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'
+  if ((one === 'date' && right.type === 'string') || (other === 'date' && left.type === 'string'))
+    return "a date counts days since 1970-01-01: Date.parse('2020-01-31') / 86400000"
   return undefined
 }
 
@@ -54,13 +87,15 @@ function meaning({ type, logical }: ExpressionType): string {
 }
 
 function equalityType(operator: string, left: ExpressionType, right: ExpressionType): ExpressionType | TypeProblem {
-  if (left.type === 'json' || right.type === 'json' || kindOf(left.type) === kindOf(right.type)) return { type: 'boolean', nullable: false }
+  if (left.type === 'json' || right.type === 'json' || kindOf(left.type) === kindOf(right.type))
+    return { type: 'boolean', nullable: false }
   return mismatch(operator, left, right)
 }
 
 function orderType(operator: string, left: ExpressionType, right: ExpressionType): ExpressionType | TypeProblem {
   const kind = kindOf(left.type)
-  if (kind === kindOf(right.type) && (kind === 'number' || kind === 'string')) return { type: 'boolean', nullable: false }
+  if (kind === kindOf(right.type) && (kind === 'number' || kind === 'string'))
+    return { type: 'boolean', nullable: false }
   return mismatch(operator, left, right)
 }
 
@@ -69,7 +104,11 @@ function bitsType(operator: string, left: ExpressionType, right: ExpressionType)
   return { problem: `${operator} wants longs, not ${describeType(left)} and ${describeType(right)}` }
 }
 
-function arithmeticType(operator: BinaryOperator, left: ExpressionType, right: ExpressionType): ExpressionType | TypeProblem {
+function arithmeticType(
+  operator: BinaryOperator,
+  left: ExpressionType,
+  right: ExpressionType,
+): ExpressionType | TypeProblem {
   const type = arithmeticResult(operator, left.type, right.type)
   return type === undefined ? mismatch(operator, left, right) : { type, nullable: left.nullable || right.nullable }
 }

@@ -9,35 +9,52 @@ import { schemaProblems, unknownOptions } from './options.ts'
 import { registryProblem, SchemaRegistry } from './schema-registry.ts'
 
 /**
- * Avro's binary encoding (specification 1.12). With `registry` each record names its schema by id and fields are matched by
- * name, so producers may go on to later schemas; without, all records have `schema`, or the one that the fields of the
- * stream make (avroSchemaOf).
+ * Avro's binary encoding (specification 1.12). With `registry` each record names its schema by id and fields are
+ * matched by name, so producers may go on to later schemas; without, all records have `schema`, or the one that the
+ * fields of the stream make (avroSchemaOf).
  */
 export const avroFormat: FormatReader = (options, _use, problem) => {
   unknownOptions(options, ['schema', 'registry', 'subject'], problem)
   const { registry, subject } = options
   const wrong = registryProblem(registry)
   if (wrong !== undefined) problem('registry', wrong)
-  if (subject !== undefined && (typeof subject !== 'string' || subject === '' || registry === undefined)) problem('subject', 'must be a text, beside a registry')
-  const given = readSchema(options['schema'], (message) => { problem('schema', message) })
+  if (subject !== undefined && (typeof subject !== 'string' || subject === '' || registry === undefined))
+    problem('subject', 'must be a text, beside a registry')
+  const given = readSchema(options['schema'], (message) => {
+    problem('schema', message)
+  })
   const url = typeof registry === 'string' ? registry : undefined
   const schemaFor = (schema: Schema): unknown => given ?? avroSchemaOf(schema.fields, 'Row')
   return {
-    check: ({ fields }) => given === undefined || url !== undefined ? [] : schemaProblems(() => avroRecordReader(parseAvroSchema(given), fields)),
+    check: ({ fields }) =>
+      given === undefined || url !== undefined
+        ? []
+        : schemaProblems(() => avroRecordReader(parseAvroSchema(given), fields)),
     scanner({ schema, ports }, rows) {
-      if (url === undefined) return binaryScanner(avroRecordReader(parseAvroSchema(schemaFor(schema)), schema.fields), rows)
+      if (url === undefined)
+        return binaryScanner(avroRecordReader(parseAvroSchema(schemaFor(schema)), schema.fields), rows)
       const source = new SchemaRegistry(url, ports)
-      return wireScanner(async (id) => {
-        const found = await source.schema(id)
-        if (found.kind !== 'AVRO') throw new MillraceError('AVRO_SCHEMA_INVALID', `schema ${id} is ${found.kind}, not Avro`, { domain: 'user' })
-        return avroRecordReader(parseAvroSchema(jsonOf(found.text)), schema.fields)
-      }, rows, ports.clock)
+      return wireScanner(
+        async (id) => {
+          const found = await source.schema(id)
+          if (found.kind !== 'AVRO')
+            throw new MillraceError('AVRO_SCHEMA_INVALID', `schema ${id} is ${found.kind}, not Avro`, {
+              domain: 'user',
+            })
+          return avroRecordReader(parseAvroSchema(jsonOf(found.text)), schema.fields)
+        },
+        rows,
+        ports.clock,
+      )
     },
     async writer(context) {
       const schema = schemaFor(context.schema)
       const write = avroRecordWriter(parseAvroSchema(schema), context.schema.fields)
       if (url === undefined) return binaryWriter(write, new Uint8Array(0))
-      const id = await new SchemaRegistry(url, context.ports).register(subjectOf(subject, context), { kind: 'AVRO', text: JSON.stringify(schema) })
+      const id = await new SchemaRegistry(url, context.ports).register(subjectOf(subject, context), {
+        kind: 'AVRO',
+        text: JSON.stringify(schema),
+      })
       return binaryWriter(write, wireHeader(id))
     },
   }
@@ -59,6 +76,9 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new MillraceError('AVRO_SCHEMA_INVALID', `an Avro schema is no JSON: ${text.slice(0, 80)}`, { domain: 'user', cause })
+    throw new MillraceError('AVRO_SCHEMA_INVALID', `an Avro schema is no JSON: ${text.slice(0, 80)}`, {
+      domain: 'user',
+      cause,
+    })
   }
 }

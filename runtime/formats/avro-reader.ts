@@ -13,13 +13,20 @@ type Read = (input: ByteInput) => unknown
 const MAX_ITEMS = 1_000_000
 
 /**
- * Records written with `written` → values in the order of `fields`. Fields are matched by name, those that nobody wants are
- * passed over. Throws AVRO_SCHEMA_MISMATCH where a field is missing or has a type that can not become the one wanted.
+ * Records written with `written` → values in the order of `fields`. Fields are matched by name, those that nobody
+ * wants are passed over. Throws AVRO_SCHEMA_MISMATCH where a field is missing or has a type that can not become the
+ * one wanted.
  */
-export function avroRecordReader(written: AvroType & { kind: 'record' }, fields: readonly Field[]): (input: ByteInput) => unknown[] {
+export function avroRecordReader(
+  written: AvroType & { kind: 'record' },
+  fields: readonly Field[],
+): (input: ByteInput) => unknown[] {
   const places = fields.map((field) => {
     if (!written.fields.some(({ name }) => name === field.name) && !field.nullable) {
-      throw mismatch(`the Avro record ${written.name} has no field "${field.name}"`, 'give the field a type with ? to have it null where records lack it')
+      throw mismatch(
+        `the Avro record ${written.name} has no field "${field.name}"`,
+        'give the field a type with ? to have it null where records lack it',
+      )
     }
     return field.name
   })
@@ -44,7 +51,8 @@ function mismatch(message: string, hint?: string): MillraceError {
 
 function fieldReader(type: AvroType, field: Field): Read {
   const read = typedReader(type, field)
-  if (read === undefined) throw mismatch(`field "${field.name}" is ${valueTypeText(field)}, in Avro it is ${kindText(type)}`)
+  if (read === undefined)
+    throw mismatch(`field "${field.name}" is ${valueTypeText(field)}, in Avro it is ${kindText(type)}`)
   return (input) => read(input) ?? (field.nullable ? null : refuseValue(field, null))
 }
 
@@ -57,24 +65,50 @@ function typedReader(type: AvroType, wanted: ValueType): Read | undefined {
   if (type.kind === 'union') return unionReader(type.branches, wanted)
   if (type.kind === 'null') return () => null
   switch (wanted.logical?.kind) {
-    case 'date': return type.kind === 'int' ? readLong : undefined
-    case 'bytes': return type.kind === 'bytes' ? (input) => input.latin1(readLength(input)) : type.kind === 'fixed' ? (input) => input.latin1(type.size) : undefined
-    case 'decimal': return decimalReader(type, wanted.logical)
-    case 'array': return type.kind === 'array' ? listReader(type.items, wanted.logical.items) : undefined
-    case 'row': return type.kind === 'record' ? rowReader(type, wanted.logical.fields) : undefined
-    case undefined: return plainReader(type, wanted)
+    case 'date':
+      return type.kind === 'int' ? readLong : undefined
+    case 'bytes':
+      return type.kind === 'bytes'
+        ? (input) => input.latin1(readLength(input))
+        : type.kind === 'fixed'
+          ? (input) => input.latin1(type.size)
+          : undefined
+    case 'decimal':
+      return decimalReader(type, wanted.logical)
+    case 'array':
+      return type.kind === 'array' ? listReader(type.items, wanted.logical.items) : undefined
+    case 'row':
+      return type.kind === 'record' ? rowReader(type, wanted.logical.fields) : undefined
+    case undefined:
+      return plainReader(type, wanted)
   }
 }
 
 function plainReader(type: AvroType, wanted: ValueType): Read | undefined {
   const isInteger = type.kind === 'int' || type.kind === 'long'
   switch (wanted.type) {
-    case 'long': return isInteger ? readLong : undefined
-    case 'timestamp': return type.kind !== 'long' ? undefined : type.logical?.kind === 'timestamp-micros' ? (input) => Math.floor(readLong(input) / 1000) : readLong
-    case 'double': return isInteger ? readLong : type.kind === 'float' ? (input) => finite(input.float()) : type.kind === 'double' ? (input) => finite(input.double()) : undefined
-    case 'boolean': return type.kind === 'boolean' ? readBoolean : undefined
-    case 'string': return type.kind === 'string' ? readText : type.kind === 'enum' ? symbolReader(type.symbols) : undefined
-    case 'json': return jsonReader(type)
+    case 'long':
+      return isInteger ? readLong : undefined
+    case 'timestamp':
+      return type.kind !== 'long'
+        ? undefined
+        : type.logical?.kind === 'timestamp-micros'
+          ? (input) => Math.floor(readLong(input) / 1000)
+          : readLong
+    case 'double':
+      return isInteger
+        ? readLong
+        : type.kind === 'float'
+          ? (input) => finite(input.float())
+          : type.kind === 'double'
+            ? (input) => finite(input.double())
+            : undefined
+    case 'boolean':
+      return type.kind === 'boolean' ? readBoolean : undefined
+    case 'string':
+      return type.kind === 'string' ? readText : type.kind === 'enum' ? symbolReader(type.symbols) : undefined
+    case 'json':
+      return jsonReader(type)
   }
 }
 
@@ -88,9 +122,13 @@ function readLong(input: ByteInput): number {
   return value ?? refuseRecord('a long lies beyond 2^53')
 }
 
-function readLength(input: ByteInput): number { return readLong(input) }
+function readLength(input: ByteInput): number {
+  return readLong(input)
+}
 
-function readText(input: ByteInput): string { return input.text(readLength(input)) }
+function readText(input: ByteInput): string {
+  return input.text(readLength(input))
+}
 
 function readBoolean(input: ByteInput): boolean {
   const byte = input.byte()
@@ -114,7 +152,8 @@ function unionReader(branches: readonly AvroType[], wanted: ValueType): Read | u
   return (input) => {
     const index = readLong(input)
     const read = readers[index]
-    if (read === undefined) refuseRecord(`a union holds ${branches[index]?.kind ?? `branch ${index}`}, ${valueTypeText(wanted)} was expected`)
+    if (read === undefined)
+      refuseRecord(`a union holds ${branches[index]?.kind ?? `branch ${index}`}, ${valueTypeText(wanted)} was expected`)
     return read(input)
   }
 }
@@ -125,7 +164,10 @@ function decimalReader(type: AvroType, { precision, scale }: { precision: number
   return (input) => {
     const unscaled = signedInteger(input.latin1(type.kind === 'fixed' ? type.size : readLength(input)))
     const text = unscaledText(unscaled, writtenScale)
-    return decimalText(text, precision, scale) ?? refuseRecord(`a decimal is ${text}, which has more digits than decimal(${precision},${scale})`)
+    return (
+      decimalText(text, precision, scale) ??
+      refuseRecord(`a decimal is ${text}, which has more digits than decimal(${precision},${scale})`)
+    )
   }
 }
 
@@ -143,40 +185,69 @@ function unscaledText(unscaled: bigint, scale: number): string {
 function listReader(items: AvroType, wanted: ValueType): Read | undefined {
   const read = typedReader(items, wanted)
   if (read === undefined) return undefined
-  return (input) => readBlocks(input, () => read(input) ?? (wanted.nullable ? null : refuseRecord('an item of an array is null')))
+  return (input) =>
+    readBlocks(input, () => read(input) ?? (wanted.nullable ? null : refuseRecord('an item of an array is null')))
 }
 
 function rowReader(type: AvroType & { kind: 'record' }, fields: readonly Field[]): Read {
   const read = avroRecordReader(type, fields)
-  return (input) => input.nested(() => {
-    const values = read(input)
-    return Object.fromEntries(fields.map((field, index) => [field.name, values[index]]))
-  })
+  return (input) =>
+    input.nested(() => {
+      const values = read(input)
+      return Object.fromEntries(fields.map((field, index) => [field.name, values[index]]))
+    })
 }
 
 /** Any type as the JSON value that comes nearest: dates and times as numbers, bytes as base64. */
 function jsonReader(type: AvroType): Read {
   switch (type.kind) {
-    case 'null': return () => null
-    case 'boolean': return readBoolean
-    case 'int': case 'long': return readLong
-    case 'float': return (input) => finite(input.float())
-    case 'double': return (input) => finite(input.double())
-    case 'bytes': return (input) => Buffer.from(input.latin1(readLength(input)), 'latin1').toString('base64')
-    case 'fixed': return (input) => Buffer.from(input.latin1(type.size), 'latin1').toString('base64')
-    case 'string': return type.logical?.kind === 'json' ? (input) => parsed(readText(input)) : readText
-    case 'enum': return symbolReader(type.symbols)
-    case 'array': return lazily((read) => (input) => readBlocks(input, () => read(input)), () => jsonReader(type.items))
-    case 'map': return lazily((read) => (input) => Object.fromEntries(readBlocks(input, () => [readText(input), read(input)] as const)), () => jsonReader(type.values))
+    case 'null':
+      return () => null
+    case 'boolean':
+      return readBoolean
+    case 'int':
+    case 'long':
+      return readLong
+    case 'float':
+      return (input) => finite(input.float())
+    case 'double':
+      return (input) => finite(input.double())
+    case 'bytes':
+      return (input) => Buffer.from(input.latin1(readLength(input)), 'latin1').toString('base64')
+    case 'fixed':
+      return (input) => Buffer.from(input.latin1(type.size), 'latin1').toString('base64')
+    case 'string':
+      return type.logical?.kind === 'json' ? (input) => parsed(readText(input)) : readText
+    case 'enum':
+      return symbolReader(type.symbols)
+    case 'array':
+      return lazily(
+        (read) => (input) => readBlocks(input, () => read(input)),
+        () => jsonReader(type.items),
+      )
+    case 'map':
+      return lazily(
+        (read) => (input) => Object.fromEntries(readBlocks(input, () => [readText(input), read(input)] as const)),
+        () => jsonReader(type.values),
+      )
     case 'union': {
-      const readers = type.branches.map((branch) => lazily((read) => read, () => jsonReader(branch)))
+      const readers = type.branches.map((branch) =>
+        lazily(
+          (read) => read,
+          () => jsonReader(branch),
+        ),
+      )
       return (input) => {
         const index = readLong(input)
         const read = readers[index]
         return read === undefined ? refuseRecord(`a union has no branch ${index}`) : read(input)
       }
     }
-    case 'record': return (input) => input.nested(() => Object.fromEntries(type.fields.map(({ name, type: inner }) => [name, memoized(inner)(input)])))
+    case 'record':
+      return (input) =>
+        input.nested(() =>
+          Object.fromEntries(type.fields.map(({ name, type: inner }) => [name, memoized(inner)(input)])),
+        )
   }
 }
 
@@ -185,7 +256,7 @@ const JSON_READERS = new WeakMap<AvroType, Read>()
 /** Types can contain themselves, so readers of inner types are made when first needed. */
 function memoized(type: AvroType): Read {
   let read = JSON_READERS.get(type)
-  if (read === undefined) JSON_READERS.set(type, read = jsonReader(type))
+  if (read === undefined) JSON_READERS.set(type, (read = jsonReader(type)))
   return read
 }
 

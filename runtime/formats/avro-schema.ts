@@ -1,7 +1,10 @@
 import { MillraceError } from '../model/errors.ts'
 import type { ValueType } from '../model/schema.ts'
 
-/** A parsed Avro type; names are resolved, so a type that contains itself is a cycle. Specification 1.12, "Schema Declaration". */
+/**
+ * A parsed Avro type; names are resolved, so a type that contains itself is a cycle. Specification 1.12, "Schema
+ * Declaration".
+ */
 export type AvroType =
   | { kind: 'null' | 'boolean' | 'float' | 'double' }
   | { kind: 'int' | 'long' | 'bytes' | 'string'; logical?: AvroLogical }
@@ -39,20 +42,35 @@ class SchemaReader {
     const fields = schema as Readonly<Record<string, unknown>>
     const kind = fields['type']
     switch (kind) {
-      case 'array': return { kind: 'array', items: this.type(fields['items'], namespace) }
-      case 'map': return { kind: 'map', values: this.type(fields['values'], namespace) }
-      case 'record': return this.#record(fields, namespace)
-      case 'enum': return this.#named_(fields, namespace, { kind: 'enum', symbols: texts(fields['symbols']) })
-      case 'fixed': return this.#named_(fields, namespace, { kind: 'fixed', size: count(fields['size'], 'size'), ...logicalOf(fields) })
-      case 'int': case 'long': case 'bytes': case 'string': return { kind, ...logicalOf(fields) }
-      default: return this.type(kind, namespace)
+      case 'array':
+        return { kind: 'array', items: this.type(fields['items'], namespace) }
+      case 'map':
+        return { kind: 'map', values: this.type(fields['values'], namespace) }
+      case 'record':
+        return this.#record(fields, namespace)
+      case 'enum':
+        return this.#named_(fields, namespace, { kind: 'enum', symbols: texts(fields['symbols']) })
+      case 'fixed':
+        return this.#named_(fields, namespace, {
+          kind: 'fixed',
+          size: count(fields['size'], 'size'),
+          ...logicalOf(fields),
+        })
+      case 'int':
+      case 'long':
+      case 'bytes':
+      case 'string':
+        return { kind, ...logicalOf(fields) }
+      default:
+        return this.type(kind, namespace)
     }
   }
 
   #byName(name: string, namespace: string): AvroType {
     const primitive = PRIMITIVES.find((known) => known === name)
     if (primitive !== undefined) return { kind: primitive }
-    const type = this.#named.get(name.includes('.') || namespace === '' ? name : `${namespace}.${name}`) ?? this.#named.get(name)
+    const type =
+      this.#named.get(name.includes('.') || namespace === '' ? name : `${namespace}.${name}`) ?? this.#named.get(name)
     if (type === undefined) throw invalid(`there is no type ${JSON.stringify(name)}`)
     return type
   }
@@ -64,8 +82,19 @@ class SchemaReader {
     this.#named_(fields, outer, record)
     const namespace = namespaceOf(fields, outer)
     for (const field of listed as unknown[]) {
-      if (typeof field !== 'object' || field === null || !('name' in field) || typeof field.name !== 'string' || !('type' in field)) throw invalid(`a field of ${record.name} has no name or no type`)
-      record.fields.push({ name: field.name, type: this.type(field.type, namespace), ...('default' in field ? { default: field.default } : {}) })
+      if (
+        typeof field !== 'object' ||
+        field === null ||
+        !('name' in field) ||
+        typeof field.name !== 'string' ||
+        !('type' in field)
+      )
+        throw invalid(`a field of ${record.name} has no name or no type`)
+      record.fields.push({
+        name: field.name,
+        type: this.type(field.type, namespace),
+        ...('default' in field ? { default: field.default } : {}),
+      })
     }
     return record
   }
@@ -86,33 +115,55 @@ function namespaceOf(fields: Readonly<Record<string, unknown>>, outer: string): 
   return typeof namespace === 'string' ? namespace : outer
 }
 
-/** A logical type that is not known, or not valid, is none: the type below it counts (specification, "Logical Types"). */
+/**
+ * A logical type that is not known, or not valid, is none: the type below it counts (specification, "Logical
+ * Types").
+ */
 function logicalOf(fields: Readonly<Record<string, unknown>>): { logical?: AvroLogical } {
   const { type, logicalType, precision, scale = 0 } = fields
   switch (logicalType) {
-    case 'date': return type === 'int' ? { logical: { kind: 'date' } } : {}
-    case 'timestamp-millis': case 'local-timestamp-millis': return type === 'long' ? { logical: { kind: 'timestamp-millis' } } : {}
-    case 'timestamp-micros': case 'local-timestamp-micros': return type === 'long' ? { logical: { kind: 'timestamp-micros' } } : {}
-    case 'json': return type === 'string' ? { logical: { kind: 'json' } } : {}
-    case 'decimal': return (type === 'bytes' || type === 'fixed') && Number.isInteger(precision) && Number.isInteger(scale)
-      ? { logical: { kind: 'decimal', precision: Number(precision), scale: Number(scale) } } : {}
-    default: return {}
+    case 'date':
+      return type === 'int' ? { logical: { kind: 'date' } } : {}
+    case 'timestamp-millis':
+    case 'local-timestamp-millis':
+      return type === 'long' ? { logical: { kind: 'timestamp-millis' } } : {}
+    case 'timestamp-micros':
+    case 'local-timestamp-micros':
+      return type === 'long' ? { logical: { kind: 'timestamp-micros' } } : {}
+    case 'json':
+      return type === 'string' ? { logical: { kind: 'json' } } : {}
+    case 'decimal':
+      return (type === 'bytes' || type === 'fixed') && Number.isInteger(precision) && Number.isInteger(scale)
+        ? { logical: { kind: 'decimal', precision: Number(precision), scale: Number(scale) } }
+        : {}
+    default:
+      return {}
   }
 }
 
 function texts(value: unknown): string[] {
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw invalid('an enum has no list of symbols')
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
+    throw invalid('an enum has no list of symbols')
   return value
 }
 
 function count(value: unknown, what: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) throw invalid(`${what} must be a number, found ${JSON.stringify(value)}`)
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
+    throw invalid(`${what} must be a number, found ${JSON.stringify(value)}`)
   return value
 }
 
 /** The schema that rows have in Avro where none is given, as JSON; `name` of its record. json is its text. */
 export function avroSchemaOf(fields: readonly ({ name: string } & ValueType)[], name: string): object {
-  return { type: 'record', name, fields: fields.map((field) => ({ name: field.name, type: avroTypeOf(field, `${name}_${field.name}`), ...(field.nullable ? { default: null } : {}) })) }
+  return {
+    type: 'record',
+    name,
+    fields: fields.map((field) => ({
+      name: field.name,
+      type: avroTypeOf(field, `${name}_${field.name}`),
+      ...(field.nullable ? { default: null } : {}),
+    })),
+  }
 }
 
 function avroTypeOf(type: ValueType, name: string): unknown {
@@ -122,11 +173,21 @@ function avroTypeOf(type: ValueType, name: string): unknown {
 
 function presentTypeOf({ type, logical }: ValueType, name: string): unknown {
   switch (logical?.kind) {
-    case 'date': return { type: 'int', logicalType: 'date' }
-    case 'bytes': return 'bytes'
-    case 'decimal': return { type: 'bytes', logicalType: 'decimal', precision: logical.precision, scale: logical.scale }
-    case 'array': return { type: 'array', items: avroTypeOf(logical.items, name) }
-    case 'row': return avroSchemaOf(logical.fields, name)
-    case undefined: return type === 'timestamp' ? { type: 'long', logicalType: 'timestamp-millis' } : type === 'json' ? { type: 'string', logicalType: 'json' } : type
+    case 'date':
+      return { type: 'int', logicalType: 'date' }
+    case 'bytes':
+      return 'bytes'
+    case 'decimal':
+      return { type: 'bytes', logicalType: 'decimal', precision: logical.precision, scale: logical.scale }
+    case 'array':
+      return { type: 'array', items: avroTypeOf(logical.items, name) }
+    case 'row':
+      return avroSchemaOf(logical.fields, name)
+    case undefined:
+      return type === 'timestamp'
+        ? { type: 'long', logicalType: 'timestamp-millis' }
+        : type === 'json'
+          ? { type: 'string', logicalType: 'json' }
+          : type
   }
 }

@@ -31,9 +31,10 @@ function rowOf(read: ReadValues, input: ByteInput, Rows: RowClass): Row {
 }
 
 /**
- * A scanner of records in Confluent's wire format. `load` gives the reader of a schema id; what it rejects with is the error
- * of every record with that id when it is a user's (MillraceError of domain user), and of the source otherwise. An id that
- * the registry does not know is asked for again some time later: one of its replicas may be behind.
+ * A scanner of records in Confluent's wire format. `load` gives the reader of a schema id; what it rejects with is
+ * the error of every record with that id when it is a user's (MillraceError of domain user), and of the source
+ * otherwise. An id that the registry does not know is asked for again some time later: one of its replicas may be
+ * behind.
  */
 export function wireScanner(load: (id: number) => Promise<ReadValues>, Rows: RowClass, clock: Clock): RowScanner {
   const readers = new Map<number, ReadValues | MillraceError>()
@@ -56,7 +57,8 @@ export function wireScanner(load: (id: number) => Promise<ReadValues>, Rows: Row
       return missing.length === 0 ? undefined : Promise.all(missing.map(add)).then(() => undefined)
     },
     row(bytes, start, end) {
-      if (end - start < WIRE_HEADER_BYTES || bytes[start] !== 0) refuseRecord('the record does not begin with a zero byte and a schema id, as records of a schema registry do')
+      if (end - start < WIRE_HEADER_BYTES || bytes[start] !== 0)
+        refuseRecord('the record does not begin with a zero byte and a schema id, as records of a schema registry do')
       const id = bytes.readInt32BE(start + 1)
       const read = readers.get(id)
       if (read === undefined) refuseRecord(`schema ${id} was not looked up`)

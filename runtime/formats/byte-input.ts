@@ -17,7 +17,9 @@ export class ByteInput {
     this.#depth = 0
   }
 
-  get isAtEnd(): boolean { return this.at >= this.end }
+  get isAtEnd(): boolean {
+    return this.at >= this.end
+  }
 
   byte(): number {
     if (this.at >= this.end) refuseRecord('the record ends within a value')
@@ -26,7 +28,8 @@ export class ByteInput {
 
   /** Moves over `length` bytes and returns where they begin. */
   take(length: number): number {
-    if (length < 0 || length > this.end - this.at) refuseRecord(`a value of ${length} bytes begins ${this.end - this.at} bytes before the end of the record`)
+    if (length < 0 || length > this.end - this.at)
+      refuseRecord(`a value of ${length} bytes begins ${this.end - this.at} bytes before the end of the record`)
     const from = this.at
     this.at += length
     return from
@@ -42,7 +45,10 @@ export class ByteInput {
       byte = this.byte()
       const part = byte & 127
       if (shift < 28) low |= part << shift
-      else if (shift === 28) { low |= part << 28; this.high = part >>> 4 } else this.high |= part << (shift - 32)
+      else if (shift === 28) {
+        low |= part << 28
+        this.high = part >>> 4
+      } else this.high |= part << (shift - 32)
     }
     return low >>> 0
   }
@@ -59,8 +65,12 @@ export class ByteInput {
     return this.bytes.toString('latin1', from, this.at)
   }
 
-  float(): number { return this.bytes.readFloatLE(this.take(4)) }
-  double(): number { return this.bytes.readDoubleLE(this.take(8)) }
+  float(): number {
+    return this.bytes.readFloatLE(this.take(4))
+  }
+  double(): number {
+    return this.bytes.readDoubleLE(this.take(8))
+  }
 
   /** Runs `read` with the end of the record at the end of the next `length` bytes, all of which it must take. */
   within<T>(length: number, read: () => T): T {

@@ -1,7 +1,10 @@
 /** Of the length before a block; it is moved back to where the length ends. */
 const BLOCK_ROOM = 5
 
-/** Writes the parts of one binary record into a buffer that may be too short: then nothing more is written and `isFull` says so. */
+/**
+ * Writes the parts of one binary record into a buffer that may be too short: then nothing more is written and
+ * `isFull` says so.
+ */
 export class ByteOutput {
   bytes: Buffer = Buffer.alloc(0)
   at = 0

@@ -9,22 +9,39 @@ import { readFlag, readText, unknownOptions } from './options.ts'
 import { refuseRecord, refuseToWrite, refuseValue } from './record-errors.ts'
 import { textWriter } from './text-writer.ts'
 
-interface CsvOptions { delimiter: string; nullText: string; hasHead: boolean }
+interface CsvOptions {
+  delimiter: string
+  nullText: string
+  hasHead: boolean
+}
 
 /** A cell's text, and whether it stood in quotes: then it is never null. */
-export interface Cell { text: string; isQuoted: boolean }
+export interface Cell {
+  text: string
+  isQuoted: boolean
+}
 
 /**
- * RFC 4180: cells between delimiters, in quotes where they hold a delimiter, a quote (doubled) or a line end. In files a
- * record is a line, so there no cell can hold a line end. With a head the columns are found by name, without in the order
- * of the schema.
+ * RFC 4180: cells between delimiters, in quotes where they hold a delimiter, a quote (doubled) or a line end. In
+ * files a record is a line, so there no cell can hold a line end. With a head the columns are found by name,
+ * without in the order of the schema.
  */
 export const csvFormat: FormatReader = (given, use, problem) => {
   unknownOptions(given, ['delimiter', 'header', 'nullText'], problem)
-  const options: CsvOptions = { delimiter: readText(given, 'delimiter', ',', problem), nullText: readText(given, 'nullText', '', problem), hasHead: readFlag(given, 'header', problem) }
-  if (options.delimiter.length !== 1 || '"\r\n'.includes(options.delimiter)) problem('delimiter', `must be one character, no quote and no line end, found ${JSON.stringify(options.delimiter)}`)
+  const options: CsvOptions = {
+    delimiter: readText(given, 'delimiter', ',', problem),
+    nullText: readText(given, 'nullText', '', problem),
+    hasHead: readFlag(given, 'header', problem),
+  }
+  if (options.delimiter.length !== 1 || '"\r\n'.includes(options.delimiter))
+    problem('delimiter', `must be one character, no quote and no line end, found ${JSON.stringify(options.delimiter)}`)
   return {
-    file: { suffix: 'csv', ...(options.hasHead ? { head: ({ fields }: Schema) => fields.map(({ name }) => quoted(name, options)).join(options.delimiter) } : {}) },
+    file: {
+      suffix: 'csv',
+      ...(options.hasHead
+        ? { head: ({ fields }: Schema) => fields.map(({ name }) => quoted(name, options)).join(options.delimiter) }
+        : {}),
+    },
     check: () => [],
     scanner: ({ schema }, rows, head) => csvScanner(schema, rows, options, head),
     writer: ({ schema }) => textWriter(csvText(schema, options, use)),
@@ -32,45 +49,63 @@ export const csvFormat: FormatReader = (given, use, problem) => {
 }
 
 function csvScanner({ fields }: Schema, Rows: RowClass, options: CsvOptions, head: string | undefined): RowScanner {
-  const columns = head === undefined ? fields.map(({ name }) => name) : cellsOf(head, options.delimiter).map(({ text }) => text.replace(/^\uFEFF/, ''))
+  const columns =
+    head === undefined
+      ? fields.map(({ name }) => name)
+      : cellsOf(head, options.delimiter).map(({ text }) => text.replace(/^\uFEFF/, ''))
   const readers = fields.map((field) => {
     const column = columns.indexOf(field.name)
     if (column < 0 && !field.nullable) {
-      throw new MillraceError('COLUMN_MISSING', `the head of the file has no column "${field.name}": ${clipped(head ?? '')}`, { domain: 'user', hint: headHint(columns) })
+      throw new MillraceError(
+        'COLUMN_MISSING',
+        `the head of the file has no column "${field.name}": ${clipped(head ?? '')}`,
+        { domain: 'user', hint: headHint(columns) },
+      )
     }
     return { field, column, read: textReader(field) }
   })
   return {
     row(bytes, start, end) {
       const cells = cellsOf(bytes.toString('utf8', start, end), options.delimiter)
-      if (cells.length !== columns.length) refuseRecord(`a record has ${cells.length} cells, not ${columns.length}: ${clipped(bytes.toString('utf8', start, end))}`)
-      return new Rows(...readers.map(({ field, column, read }) => {
-        const cell = cells[column]
-        if (cell === undefined || (!cell.isQuoted && cell.text === options.nullText)) {
-          if (field.nullable) return null
-          if (field.type !== 'string' || field.logical !== undefined || cell === undefined || cell.text !== '') refuseValue(field, null)
-        }
-        return read(cell.text) ?? refuseValue(field, cell.text)
-      }))
+      if (cells.length !== columns.length)
+        refuseRecord(
+          `a record has ${cells.length} cells, not ${columns.length}: ${clipped(bytes.toString('utf8', start, end))}`,
+        )
+      return new Rows(
+        ...readers.map(({ field, column, read }) => {
+          const cell = cells[column]
+          if (cell === undefined || (!cell.isQuoted && cell.text === options.nullText)) {
+            if (field.nullable) return null
+            if (field.type !== 'string' || field.logical !== undefined || cell === undefined || cell.text !== '')
+              refuseValue(field, null)
+          }
+          return read(cell.text) ?? refuseValue(field, cell.text)
+        }),
+      )
     },
   }
 }
 
 function headHint([only = '', another]: readonly string[]): string {
-  const delimiter = another === undefined ? [';', '\t', '|', ','].find((candidate) => only.includes(candidate)) : undefined
-  return delimiter === undefined ? 'give the field a type with ? to have it null where the column is missing' : `cells seem to end with ${JSON.stringify(delimiter)}: write format: { csv: { header: true, delimiter: ${JSON.stringify(delimiter)} } }`
+  const delimiter =
+    another === undefined ? [';', '\t', '|', ','].find((candidate) => only.includes(candidate)) : undefined
+  return delimiter === undefined
+    ? 'give the field a type with ? to have it null where the column is missing'
+    : `cells seem to end with ${JSON.stringify(delimiter)}: write format: { csv: { header: true, delimiter: ${JSON.stringify(delimiter)} } }`
 }
 
 /** Throws RECORD_INVALID for quotes that are not closed, or that stand within a cell. */
 export function cellsOf(text: string, delimiter: string): Cell[] {
   if (!text.includes('"')) return text.split(delimiter).map((cell) => ({ text: cell, isQuoted: false }))
   const cells: Cell[] = []
-  for (let at = 0; ;) {
+  for (let at = 0; ; ) {
     const isQuoted = text[at] === '"'
     const end = isQuoted ? closingQuote(text, at) + 1 : nextDelimiter(text, at, delimiter)
-    if (isQuoted && end < text.length && text[end] !== delimiter) refuseRecord(`a cell goes on behind its closing quote: ${clipped(text.slice(at))}`)
+    if (isQuoted && end < text.length && text[end] !== delimiter)
+      refuseRecord(`a cell goes on behind its closing quote: ${clipped(text.slice(at))}`)
     const inner = isQuoted ? text.slice(at + 1, end - 1).replaceAll('""', '"') : text.slice(at, end)
-    if (!isQuoted && inner.includes('"')) refuseRecord(`a quote stands within a cell that does not begin with one: ${clipped(inner)}`)
+    if (!isQuoted && inner.includes('"'))
+      refuseRecord(`a quote stands within a cell that does not begin with one: ${clipped(inner)}`)
     cells.push({ text: inner, isQuoted })
     if (end >= text.length) return cells
     at = end + 1
@@ -103,11 +138,16 @@ function textReader(type: ValueType): (text: string) => unknown {
   }
   if (type.logical !== undefined) return read
   switch (type.type) {
-    case 'long': return (text) => /^[+-]?\d+$/.test(text) ? read(Number(text)) : undefined
-    case 'double': return (text) => NUMBER.test(text) ? read(Number(text)) : undefined
-    case 'boolean': return (text) => text === 'true' ? true : text === 'false' ? false : undefined
-    case 'timestamp': return (text) => read(/^-?\d{5,}$/.test(text) ? Number(text) : text)
-    case 'string': return read
+    case 'long':
+      return (text) => (/^[+-]?\d+$/.test(text) ? read(Number(text)) : undefined)
+    case 'double':
+      return (text) => (NUMBER.test(text) ? read(Number(text)) : undefined)
+    case 'boolean':
+      return (text) => (text === 'true' ? true : text === 'false' ? false : undefined)
+    case 'timestamp':
+      return (text) => read(/^-?\d{5,}$/.test(text) ? Number(text) : text)
+    case 'string':
+      return read
   }
 }
 
@@ -136,6 +176,11 @@ function cellText(field: Field, options: CsvOptions, timestampFormat: 'iso' | 'e
 }
 
 function quoted(text: string, { delimiter, nullText }: CsvOptions): string {
-  const isPlain = text !== nullText && !text.includes(delimiter) && !text.includes('"') && !text.includes('\n') && !text.includes('\r')
+  const isPlain =
+    text !== nullText &&
+    !text.includes(delimiter) &&
+    !text.includes('"') &&
+    !text.includes('\n') &&
+    !text.includes('\r')
   return isPlain ? text : `"${text.replaceAll('"', '""')}"`
 }

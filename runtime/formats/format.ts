@@ -4,8 +4,14 @@ import type { RowClass } from '../codegen/rows/row.ts'
 import type { Schema } from '../model/schema.ts'
 import type { Ports } from '../ports/ports.ts'
 
-/** What is wrong with a format's options or with a schema for it; `path` is relative to the options (`delimiter`, or empty). */
-export interface FormatProblem { path: string; message: string }
+/**
+ * What is wrong with a format's options or with a schema for it; `path` is relative to the options (`delimiter`, or
+ * empty).
+ */
+export interface FormatProblem {
+  path: string
+  message: string
+}
 
 export interface FormatContext {
   schema: Schema
@@ -14,11 +20,17 @@ export interface FormatContext {
   baseDir: string
   /** Of Kafka: what the subjects of a schema registry are named after. */
   topic?: string
-  /** Texts that a scanner may leave in the bytes they came in, and a writer finds there; of formats that `passTexts`. */
+  /**
+   * Texts that a scanner may leave in the bytes they came in, and a writer finds there; of formats that
+   * `passTexts`.
+   */
   passed?: PassedTexts
 }
 
-/** Bytes of one record ↔ row, as one source or sink is told to. Made by readFormat; a scanner or writer belongs to one stream. */
+/**
+ * Bytes of one record ↔ row, as one source or sink is told to. Made by readFormat; a scanner or writer belongs to
+ * one stream.
+ */
 export interface RecordFormat {
   /** How the records of a file are told apart; undefined: only what brings whole messages (Kafka) can carry them. */
   file?: {
@@ -39,7 +51,13 @@ export interface RecordFormat {
 }
 
 /** What a sink says beside its format. */
-export interface FormatUse { timestampFormat: 'iso' | 'epochMillis' }
+export interface FormatUse {
+  timestampFormat: 'iso' | 'epochMillis'
+}
 
 /** Options of one format → the format; undefined when something was wrong with them. */
-export type FormatReader = (options: Readonly<Record<string, unknown>>, use: FormatUse, problem: (path: string, message: string) => void) => RecordFormat
+export type FormatReader = (
+  options: Readonly<Record<string, unknown>>,
+  use: FormatUse,
+  problem: (path: string, message: string) => void,
+) => RecordFormat

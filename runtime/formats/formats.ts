@@ -5,27 +5,48 @@ import { jsonFormat } from './json-format.ts'
 import { protobufFormat } from './protobuf-format.ts'
 import { rawFormat } from './raw-format.ts'
 
-const FORMATS: Readonly<Record<string, FormatReader>> = { avro: avroFormat, csv: csvFormat, json: jsonFormat, protobuf: protobufFormat, raw: rawFormat }
+const FORMATS: Readonly<Record<string, FormatReader>> = {
+  avro: avroFormat,
+  csv: csvFormat,
+  json: jsonFormat,
+  protobuf: protobufFormat,
+  raw: rawFormat,
+}
 
 const SINK_DEFAULT: FormatUse = { timestampFormat: 'iso' }
 
 /** `json`, or `{ csv: { delimiter: ';' } }` → the format, and what is wrong, with paths relative to the value. */
-export function readFormat(value: unknown, use: FormatUse = SINK_DEFAULT): { format: RecordFormat; problems: FormatProblem[] } {
+export function readFormat(
+  value: unknown,
+  use: FormatUse = SINK_DEFAULT,
+): { format: RecordFormat; problems: FormatProblem[] } {
   const problems: FormatProblem[] = []
-  const [name, options, path] = typeof value === 'object' && value !== null && !Array.isArray(value) ? ofObject(value) : [value, {}, '']
+  const [name, options, path] =
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? ofObject(value) : [value, {}, '']
   const read = typeof name === 'string' && Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined
   if (read === undefined || options === undefined) {
-    problems.push({ path: '', message: `must be one of ${Object.keys(FORMATS).join(', ')}, or one of them with its options, found ${JSON.stringify(value) ?? 'nothing'}` })
+    problems.push({
+      path: '',
+      message: `must be one of ${Object.keys(FORMATS).join(', ')}, or one of them with its options, found ${JSON.stringify(value) ?? 'nothing'}`,
+    })
     return { format: jsonFormat({}, use, () => undefined), problems }
   }
-  const format = read(options, use, (at, message) => { problems.push({ path: at === '' ? path : `${path}.${at}`, message }) })
+  const format = read(options, use, (at, message) => {
+    problems.push({ path: at === '' ? path : `${path}.${at}`, message })
+  })
   return { format, problems }
 }
 
-function ofObject(value: object): [name: unknown, options: Readonly<Record<string, unknown>> | undefined, path: string] {
+function ofObject(
+  value: object,
+): [name: unknown, options: Readonly<Record<string, unknown>> | undefined, path: string] {
   const entries = Object.entries(value) as [string, unknown][]
   const [entry] = entries
   if (entry === undefined || entries.length > 1) return [undefined, undefined, '']
   const [name, options = {}] = entry
-  return [name, typeof options === 'object' && !Array.isArray(options) ? (options ?? {}) as Record<string, unknown> : undefined, name]
+  return [
+    name,
+    typeof options === 'object' && !Array.isArray(options) ? ((options ?? {}) as Record<string, unknown>) : undefined,
+    name,
+  ]
 }

@@ -20,10 +20,27 @@ const EPOCH_MS = { from: 978_307_200_000, to: 4_000_000_000_000 }
 
 /** Of records as JSON.parse gave them; what is no object is passed over. */
 export function inferSchema(records: readonly unknown[]): InferredSchema {
-  const objects = records.filter((record) => typeof record === 'object' && record !== null && !Array.isArray(record)) as Readonly<Record<string, unknown>>[]
+  const objects = records.filter(
+    (record) => typeof record === 'object' && record !== null && !Array.isArray(record),
+  ) as Readonly<Record<string, unknown>>[]
   const names = [...new Set(objects.flatMap((record) => Object.keys(record)))]
-  const fields = names.filter(isFieldName).map((name) => namedField(name, settled(fieldOfValues(name, objects.map((record) => record[name] ?? null)))))
-  return { records: objects.length, fields, leftOut: names.filter((name) => !isFieldName(name)), eventTime: eventTimeOf(fields, objects) }
+  const fields = names.filter(isFieldName).map((name) =>
+    namedField(
+      name,
+      settled(
+        fieldOfValues(
+          name,
+          objects.map((record) => record[name] ?? null),
+        ),
+      ),
+    ),
+  )
+  return {
+    records: objects.length,
+    fields,
+    leftOut: names.filter((name) => !isFieldName(name)),
+    eventTime: eventTimeOf(fields, objects),
+  }
 }
 
 /** A cell of a CSV file as the JSON value it most likely means. */
@@ -44,11 +61,20 @@ function fieldOfValues(name: string, values: readonly unknown[]): Field {
 
 function typeOf(name: string, value: unknown): ValueType {
   switch (typeof value) {
-    case 'boolean': return { type: 'boolean', nullable: false }
-    case 'number': return { type: numberType(name, value), nullable: false }
-    case 'string': return textType(value)
-    case 'object': return value === null ? NULL : Array.isArray(value) ? { type: 'json', nullable: false, logical: { kind: 'array', items: itemType(name, value) } } : rowType(value as Readonly<Record<string, unknown>>)
-    default: return { type: 'json', nullable: false }
+    case 'boolean':
+      return { type: 'boolean', nullable: false }
+    case 'number':
+      return { type: numberType(name, value), nullable: false }
+    case 'string':
+      return textType(value)
+    case 'object':
+      return value === null
+        ? NULL
+        : Array.isArray(value)
+          ? { type: 'json', nullable: false, logical: { kind: 'array', items: itemType(name, value) } }
+          : rowType(value as Readonly<Record<string, unknown>>)
+    default:
+      return { type: 'json', nullable: false }
   }
 }
 
@@ -60,8 +86,14 @@ function itemType(name: string, values: readonly unknown[]): ValueType {
 function settled(type: ValueType): ValueType {
   const { logical, nullable } = type
   if (logical === UNSEEN.logical) return { type: 'json', nullable: true }
-  if (logical?.kind === 'array') return { type: 'json', nullable, logical: { kind: 'array', items: settled(logical.items) } }
-  if (logical?.kind === 'row') return { type: 'json', nullable, logical: { kind: 'row', fields: logical.fields.map((field) => namedField(field.name, settled(field))) } }
+  if (logical?.kind === 'array')
+    return { type: 'json', nullable, logical: { kind: 'array', items: settled(logical.items) } }
+  if (logical?.kind === 'row')
+    return {
+      type: 'json',
+      nullable,
+      logical: { kind: 'row', fields: logical.fields.map((field) => namedField(field.name, settled(field))) },
+    }
   return type
 }
 
@@ -77,8 +109,13 @@ function textType(value: string): ValueType {
 
 function rowType(value: Readonly<Record<string, unknown>>): ValueType {
   const names = Object.keys(value)
-  if (names.length === 0 || names.length >= MAX_ROW_FIELDS || !names.every(isFieldName)) return { type: 'json', nullable: false }
-  return { type: 'json', nullable: false, logical: { kind: 'row', fields: names.map((name) => fieldOfValues(name, [value[name]])) } }
+  if (names.length === 0 || names.length >= MAX_ROW_FIELDS || !names.every(isFieldName))
+    return { type: 'json', nullable: false }
+  return {
+    type: 'json',
+    nullable: false,
+    logical: { kind: 'row', fields: names.map((name) => fieldOfValues(name, [value[name]])) },
+  }
 }
 
 /** The type that takes the values of both. */
@@ -90,8 +127,10 @@ function merged(left: ValueType, right: ValueType): ValueType {
 
 function both(left: ValueType, right: ValueType): Omit<ValueType, 'nullable'> {
   const [a, b] = [left.logical, right.logical]
-  if (a?.kind === 'array' && b?.kind === 'array') return { type: 'json', logical: { kind: 'array', items: merged(a.items, b.items) } }
-  if (a?.kind === 'row' && b?.kind === 'row') return { type: 'json', logical: { kind: 'row', fields: mergedFields(a.fields, b.fields) } }
+  if (a?.kind === 'array' && b?.kind === 'array')
+    return { type: 'json', logical: { kind: 'array', items: merged(a.items, b.items) } }
+  if (a?.kind === 'row' && b?.kind === 'row')
+    return { type: 'json', logical: { kind: 'row', fields: mergedFields(a.fields, b.fields) } }
   if (a?.kind === b?.kind && left.type === right.type) return left
   const kinds = new Set([a?.kind ?? left.type, b?.kind ?? right.type])
   const areAll = (...allowed: string[]): boolean => [...kinds].every((kind) => allowed.includes(kind))
@@ -111,17 +150,24 @@ function mergedFields(left: readonly Field[], right: readonly Field[]): Field[] 
 }
 
 /** Of the timestamps that are never null the one that is most in order; among equals the first whose name says time. */
-function eventTimeOf(fields: readonly Field[], records: readonly Readonly<Record<string, unknown>>[]): InferredSchema['eventTime'] {
-  const candidates = fields.filter(({ type, nullable }) => type === 'timestamp' && !nullable).map(({ name }) => {
-    let latest = -Infinity
-    let disorderMs = 0
-    for (const record of records) {
-      const value = record[name]
-      const time = typeof value === 'string' ? parseIsoTimestamp(value) ?? 0 : Number(value)
-      disorderMs = Math.max(disorderMs, latest - time)
-      latest = Math.max(latest, time)
-    }
-    return { field: name, disorderMs }
-  })
-  return candidates.sort((a, b) => a.disorderMs - b.disorderMs || Number(TIME_NAME.test(b.field)) - Number(TIME_NAME.test(a.field)))[0]
+function eventTimeOf(
+  fields: readonly Field[],
+  records: readonly Readonly<Record<string, unknown>>[],
+): InferredSchema['eventTime'] {
+  const candidates = fields
+    .filter(({ type, nullable }) => type === 'timestamp' && !nullable)
+    .map(({ name }) => {
+      let latest = -Infinity
+      let disorderMs = 0
+      for (const record of records) {
+        const value = record[name]
+        const time = typeof value === 'string' ? (parseIsoTimestamp(value) ?? 0) : Number(value)
+        disorderMs = Math.max(disorderMs, latest - time)
+        latest = Math.max(latest, time)
+      }
+      return { field: name, disorderMs }
+    })
+  return candidates.sort(
+    (a, b) => a.disorderMs - b.disorderMs || Number(TIME_NAME.test(b.field)) - Number(TIME_NAME.test(a.field)),
+  )[0]
 }

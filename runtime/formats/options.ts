@@ -6,14 +6,21 @@ type Options = Readonly<Record<string, unknown>>
 
 export function unknownOptions(options: Options, known: readonly string[], problem: Report): void {
   for (const name of Object.keys(options)) {
-    if (!known.includes(name)) problem(name, known.length === 0 ? 'unknown option; there are none' : `unknown option; known are ${known.join(', ')}`)
+    if (!known.includes(name))
+      problem(
+        name,
+        known.length === 0 ? 'unknown option; there are none' : `unknown option; known are ${known.join(', ')}`,
+      )
   }
 }
 
 export function readText(options: Options, name: string, byDefault: string, problem: Report): string {
   const value = options[name] === undefined ? byDefault : options[name]
   if (typeof value === 'string') return value
-  problem(name, `must be a text, found ${JSON.stringify(value)}${value === null ? '; YAML reads null, NULL, ~ and nothing so: put quotes around it' : ''}`)
+  problem(
+    name,
+    `must be a text, found ${JSON.stringify(value)}${value === null ? '; YAML reads null, NULL, ~ and nothing so: put quotes around it' : ''}`,
+  )
   return byDefault
 }
 

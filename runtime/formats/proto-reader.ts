@@ -22,17 +22,21 @@ export function protoMismatch(message: string, hint?: string): MillraceError {
 }
 
 /**
- * Messages → values in the order of `fields`. What nobody wants is passed over. A field that is not in the record is null
- * where its presence can be told, and otherwise what the language says: 0, '', false, the first name of an enum, an empty
- * list. Of a field that comes twice the last counts. Throws PROTO_MISMATCH where a field is missing from the message or
- * cannot become the type wanted.
+ * Messages → values in the order of `fields`. What nobody wants is passed over. A field that is not in the record
+ * is null where its presence can be told, and otherwise what the language says: 0, '', false, the first name of an
+ * enum, an empty list. Of a field that comes twice the last counts. Throws PROTO_MISMATCH where a field is missing
+ * from the message or cannot become the type wanted.
  */
 export function protoMessageReader(message: ProtoMessage, fields: readonly Field[]): (input: ByteInput) => unknown[] {
   const takes = new Map<number, Take>()
   const absent = fields.map((field, index) => {
     const source = message.fields.find((candidate) => isNamed(candidate, field.name))
     if (source === undefined) {
-      if (!field.nullable) throw protoMismatch(`the message ${message.name} has no field "${field.name}"`, 'give the field a type with ? to have it null')
+      if (!field.nullable)
+        throw protoMismatch(
+          `the message ${message.name} has no field "${field.name}"`,
+          'give the field a type with ? to have it null',
+        )
       return () => null
     }
     takes.set(source.number, takeOf(source, field, index))
@@ -41,7 +45,9 @@ export function protoMessageReader(message: ProtoMessage, fields: readonly Field
   return (input) => {
     const values = absent.map((value) => value())
     readFields(input, takes, values)
-    fields.forEach((field, index) => { if (values[index] === null && !field.nullable) refuseValue(field, null) })
+    fields.forEach((field, index) => {
+      if (values[index] === null && !field.nullable) refuseValue(field, null)
+    })
     return values
   }
 }
@@ -57,11 +63,20 @@ function readFields(input: ByteInput, takes: ReadonlyMap<number, Take>, values: 
 
 function skip(input: ByteInput, wire: number): void {
   switch (wire) {
-    case WIRE.varint: input.varint(); return
-    case WIRE.fixed64: input.take(8); return
-    case WIRE.length: input.take(input.varint()); return
-    case WIRE.fixed32: input.take(4); return
-    default: refuseRecord(`a field has wire type ${wire}`)
+    case WIRE.varint:
+      input.varint()
+      return
+    case WIRE.fixed64:
+      input.take(8)
+      return
+    case WIRE.length:
+      input.take(input.varint())
+      return
+    case WIRE.fixed32:
+      input.take(4)
+      return
+    default:
+      refuseRecord(`a field has wire type ${wire}`)
   }
 }
 
@@ -69,24 +84,48 @@ function absentOf({ isMap, isRepeated, hasPresence, type }: ProtoField, wanted: 
   if (isMap) return () => ({})
   if (isRepeated) return () => []
   if (hasPresence) return () => null
-  const value = type.kind === 'enum' ? type.names.get(0) ?? '' : type.kind === 'scalar' ? (type.scalar === 'bool' ? false : type.scalar === 'string' || type.scalar === 'bytes' ? '' : 0) : null
-  const given = wanted.logical?.kind === 'decimal' ? decimalText('0', wanted.logical.precision, wanted.logical.scale) ?? null : value
+  const value =
+    type.kind === 'enum'
+      ? (type.names.get(0) ?? '')
+      : type.kind === 'scalar'
+        ? type.scalar === 'bool'
+          ? false
+          : type.scalar === 'string' || type.scalar === 'bytes'
+            ? ''
+            : 0
+        : null
+  const given =
+    wanted.logical?.kind === 'decimal'
+      ? (decimalText('0', wanted.logical.precision, wanted.logical.scale) ?? null)
+      : value
   return () => given
 }
 
 function takeOf(source: ProtoField, field: Field, index: number): Take {
   const wanted = source.isRepeated && !source.isMap ? itemsOf(field) : field
-  const read = wanted === undefined ? undefined : source.isMap ? mapReader(source.type, wanted) : typedReader(source.type, wanted)
-  if (read === undefined) throw protoMismatch(`field "${field.name}" is ${valueTypeText(field)}, in Protobuf it is ${kindText(source)}`)
+  const read =
+    wanted === undefined ? undefined : source.isMap ? mapReader(source.type, wanted) : typedReader(source.type, wanted)
+  if (read === undefined)
+    throw protoMismatch(`field "${field.name}" is ${valueTypeText(field)}, in Protobuf it is ${kindText(source)}`)
   const expected = wireOf(source.type)
-  const one = (input: ByteInput, wire: number): unknown => wire === expected ? read(input) : refuseRecord(`field ${source.name} has wire type ${wire}, not ${expected}`)
-  if (source.isMap) return (input, wire, values) => { Object.assign(values[index] as object, one(input, wire)) }
-  if (!source.isRepeated) return (input, wire, values) => { values[index] = one(input, wire) }
+  const one = (input: ByteInput, wire: number): unknown =>
+    wire === expected ? read(input) : refuseRecord(`field ${source.name} has wire type ${wire}, not ${expected}`)
+  if (source.isMap)
+    return (input, wire, values) => {
+      Object.assign(values[index] as object, one(input, wire))
+    }
+  if (!source.isRepeated)
+    return (input, wire, values) => {
+      values[index] = one(input, wire)
+    }
   const isPackable = expected !== WIRE.length
   return (input, wire, values) => {
     const items = values[index] as unknown[]
     if (!isPackable || wire !== WIRE.length) items.push(one(input, wire))
-    else input.within(input.varint(), () => { while (!input.isAtEnd) items.push(read(input)) })
+    else
+      input.within(input.varint(), () => {
+        while (!input.isAtEnd) items.push(read(input))
+      })
   }
 }
 
@@ -105,22 +144,46 @@ export function wireOf(type: ProtoType): number {
   if (type.kind === 'enum') return WIRE.varint
   if (type.kind !== 'scalar') return WIRE.length
   switch (type.scalar) {
-    case 'double': case 'fixed64': case 'sfixed64': return WIRE.fixed64
-    case 'float': case 'fixed32': case 'sfixed32': return WIRE.fixed32
-    case 'string': case 'bytes': return WIRE.length
-    default: return WIRE.varint
+    case 'double':
+    case 'fixed64':
+    case 'sfixed64':
+      return WIRE.fixed64
+    case 'float':
+    case 'fixed32':
+    case 'sfixed32':
+      return WIRE.fixed32
+    case 'string':
+    case 'bytes':
+      return WIRE.length
+    default:
+      return WIRE.varint
   }
 }
 
 /** Undefined when no value of the type can be one of the wanted type. */
 function typedReader(type: ProtoType, wanted: ValueType): Read | undefined {
-  if (type.kind === 'timestamp') return wanted.type === 'timestamp' ? readTimestamp : wanted.type === 'json' ? (input) => new Date(readTimestamp(input)).toISOString() : undefined
-  if (type.kind === 'enum') return (wanted.type === 'string' && wanted.logical === undefined) || isJson(wanted) ? enumReader(type.names) : undefined
-  if (type.kind === 'message') return wanted.logical?.kind === 'row' ? rowReader(type.message, wanted.logical.fields) : isJson(wanted) ? (input) => jsonMessage(input, type.message) : undefined
+  if (type.kind === 'timestamp')
+    return wanted.type === 'timestamp'
+      ? readTimestamp
+      : wanted.type === 'json'
+        ? (input) => new Date(readTimestamp(input)).toISOString()
+        : undefined
+  if (type.kind === 'enum')
+    return (wanted.type === 'string' && wanted.logical === undefined) || isJson(wanted)
+      ? enumReader(type.names)
+      : undefined
+  if (type.kind === 'message')
+    return wanted.logical?.kind === 'row'
+      ? rowReader(type.message, wanted.logical.fields)
+      : isJson(wanted)
+        ? (input) => jsonMessage(input, type.message)
+        : undefined
   return scalarReader(type.scalar, wanted)
 }
 
-function isJson({ type, logical }: ValueType): boolean { return type === 'json' && logical === undefined }
+function isJson({ type, logical }: ValueType): boolean {
+  return type === 'json' && logical === undefined
+}
 
 function scalarReader(scalar: ProtoScalar, wanted: ValueType): Read | undefined {
   const { logical } = wanted
@@ -129,11 +192,23 @@ function scalarReader(scalar: ProtoScalar, wanted: ValueType): Read | undefined 
   if (logical?.kind === 'decimal') return scalar === 'string' ? decimalReader(logical) : undefined
   if (logical !== undefined && logical.kind !== 'date') return undefined
   switch (wanted.type) {
-    case 'long': case 'timestamp': return INTEGERS[scalar]
-    case 'double': return isInteger ? INTEGERS[scalar] : scalar === 'double' ? (input) => finite(input.double()) : scalar === 'float' ? (input) => finite(input.float()) : undefined
-    case 'boolean': return scalar === 'bool' ? readBoolean : undefined
-    case 'string': return scalar === 'string' ? readText : undefined
-    case 'json': return jsonScalar(scalar)
+    case 'long':
+    case 'timestamp':
+      return INTEGERS[scalar]
+    case 'double':
+      return isInteger
+        ? INTEGERS[scalar]
+        : scalar === 'double'
+          ? (input) => finite(input.double())
+          : scalar === 'float'
+            ? (input) => finite(input.float())
+            : undefined
+    case 'boolean':
+      return scalar === 'bool' ? readBoolean : undefined
+    case 'string':
+      return scalar === 'string' ? readText : undefined
+    case 'json':
+      return jsonScalar(scalar)
   }
 }
 
@@ -141,20 +216,39 @@ function jsonScalar(scalar: ProtoScalar): Read {
   const read = INTEGERS[scalar]
   if (read !== undefined) return read
   switch (scalar) {
-    case 'bool': return readBoolean
-    case 'string': return readText
-    case 'bytes': return (input) => Buffer.from(readBytes(input), 'latin1').toString('base64')
-    case 'float': return (input) => finite(input.float())
-    default: return (input) => finite(input.double())
+    case 'bool':
+      return readBoolean
+    case 'string':
+      return readText
+    case 'bytes':
+      return (input) => Buffer.from(readBytes(input), 'latin1').toString('base64')
+    case 'float':
+      return (input) => finite(input.float())
+    default:
+      return (input) => finite(input.double())
   }
 }
 
 const INTEGERS: Partial<Record<ProtoScalar, (input: ByteInput) => number>> = {
-  int32: (input) => input.varint() | 0, uint32: (input) => input.varint() >>> 0, sint32: (input) => { const n = input.varint(); return (n >>> 1) ^ -(n & 1) },
-  fixed32: (input) => input.bytes.readUInt32LE(input.take(4)), sfixed32: (input) => input.bytes.readInt32LE(input.take(4)),
-  int64: (input) => exact(exactLong(input.varint(), input.high)), uint64: (input) => unsigned(input.varint(), input.high), sint64: readSigned,
-  fixed64: (input) => { const at = input.take(8); return unsigned(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4)) },
-  sfixed64: (input) => { const at = input.take(8); return exact(exactLong(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))) },
+  int32: (input) => input.varint() | 0,
+  uint32: (input) => input.varint() >>> 0,
+  sint32: (input) => {
+    const n = input.varint()
+    return (n >>> 1) ^ -(n & 1)
+  },
+  fixed32: (input) => input.bytes.readUInt32LE(input.take(4)),
+  sfixed32: (input) => input.bytes.readInt32LE(input.take(4)),
+  int64: (input) => exact(exactLong(input.varint(), input.high)),
+  uint64: (input) => unsigned(input.varint(), input.high),
+  sint64: readSigned,
+  fixed64: (input) => {
+    const at = input.take(8)
+    return unsigned(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))
+  },
+  sfixed64: (input) => {
+    const at = input.take(8)
+    return exact(exactLong(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4)))
+  },
 }
 
 function readSigned(input: ByteInput): number {
@@ -163,13 +257,23 @@ function readSigned(input: ByteInput): number {
   return exact(exactLong(((low >>> 1) | (input.high << 31)) ^ sign, (input.high >>> 1) ^ sign))
 }
 
-function unsigned(low: number, high: number): number { return exact(high < 0 ? undefined : exactLong(low, high)) }
+function unsigned(low: number, high: number): number {
+  return exact(high < 0 ? undefined : exactLong(low, high))
+}
 
-function exact(value: number | undefined): number { return value ?? refuseRecord('an integer lies beyond 2^53') }
+function exact(value: number | undefined): number {
+  return value ?? refuseRecord('an integer lies beyond 2^53')
+}
 
-function readText(input: ByteInput): string { return input.text(input.varint()) }
-function readBytes(input: ByteInput): string { return input.latin1(input.varint()) }
-function readBoolean(input: ByteInput): boolean { return input.varint() !== 0 || input.high !== 0 }
+function readText(input: ByteInput): string {
+  return input.text(input.varint())
+}
+function readBytes(input: ByteInput): string {
+  return input.latin1(input.varint())
+}
+function readBoolean(input: ByteInput): boolean {
+  return input.varint() !== 0 || input.high !== 0
+}
 
 function finite(value: number): number {
   return Number.isFinite(value) ? value + 0 : refuseRecord(`a number is ${value}`)
@@ -178,7 +282,10 @@ function finite(value: number): number {
 function decimalReader({ precision, scale }: { precision: number; scale: number }): Read {
   return (input) => {
     const text = readText(input)
-    return decimalText(text, precision, scale) ?? refuseRecord(`${JSON.stringify(text)} is no decimal(${precision},${scale})`)
+    return (
+      decimalText(text, precision, scale) ??
+      refuseRecord(`${JSON.stringify(text)} is no decimal(${precision},${scale})`)
+    )
   }
 }
 
@@ -190,12 +297,31 @@ function enumReader(names: ReadonlyMap<number, string>): Read {
 }
 
 const TIMESTAMP: ProtoMessage = {
-  name: 'google.protobuf.Timestamp', nested: [], fields: [
-    { name: 'seconds', number: 1, type: { kind: 'scalar', scalar: 'int64' }, isRepeated: false, hasPresence: false, isMap: false },
-    { name: 'nanos', number: 2, type: { kind: 'scalar', scalar: 'int32' }, isRepeated: false, hasPresence: false, isMap: false },
+  name: 'google.protobuf.Timestamp',
+  nested: [],
+  fields: [
+    {
+      name: 'seconds',
+      number: 1,
+      type: { kind: 'scalar', scalar: 'int64' },
+      isRepeated: false,
+      hasPresence: false,
+      isMap: false,
+    },
+    {
+      name: 'nanos',
+      number: 2,
+      type: { kind: 'scalar', scalar: 'int32' },
+      isRepeated: false,
+      hasPresence: false,
+      isMap: false,
+    },
   ],
 }
-const readTimestampFields = protoMessageReader(TIMESTAMP, [{ name: 'seconds', type: 'long', nullable: false }, { name: 'nanos', type: 'long', nullable: false }])
+const readTimestampFields = protoMessageReader(TIMESTAMP, [
+  { name: 'seconds', type: 'long', nullable: false },
+  { name: 'nanos', type: 'long', nullable: false },
+])
 /** Of the years ±271 821, beyond which there is no text of a time. */
 const MAX_TIME_MS = 8.64e15
 
@@ -210,10 +336,13 @@ function readTimestamp(input: ByteInput): number {
 
 function rowReader(message: ProtoMessage, fields: readonly Field[]): Read {
   const read = protoMessageReader(message, fields)
-  return (input) => input.nested(() => input.within(input.varint(), () => {
-    const values = read(input)
-    return Object.fromEntries(fields.map((field, index) => [field.name, values[index]]))
-  }))
+  return (input) =>
+    input.nested(() =>
+      input.within(input.varint(), () => {
+        const values = read(input)
+        return Object.fromEntries(fields.map((field, index) => [field.name, values[index]]))
+      }),
+    )
 }
 
 /** Entries as an object of one key. */
@@ -227,16 +356,21 @@ function mapReader(entry: ProtoType, wanted: ValueType): Read | undefined {
 
 const JSON_READERS = new WeakMap<ProtoMessage, { fields: readonly Field[]; read: (input: ByteInput) => unknown[] }>()
 
-/** Any message as the JSON value that comes nearest. Messages can contain themselves: their readers are made when needed. */
+/**
+ * Any message as the JSON value that comes nearest. Messages can contain themselves: their readers are made when
+ * needed.
+ */
 function jsonMessage(input: ByteInput, message: ProtoMessage): Readonly<Record<string, unknown>> {
   let known = JSON_READERS.get(message)
   if (known === undefined) {
     const fields = message.fields.map(({ name }): Field => ({ name, type: 'json', nullable: true }))
-    JSON_READERS.set(message, known = { fields, read: protoMessageReader(message, fields) })
+    JSON_READERS.set(message, (known = { fields, read: protoMessageReader(message, fields) }))
   }
   const { fields, read } = known
-  return input.nested(() => input.within(input.varint(), () => {
-    const values = read(input)
-    return Object.fromEntries(fields.map((field, index) => [field.name, values[index]]))
-  }))
+  return input.nested(() =>
+    input.within(input.varint(), () => {
+      const values = read(input)
+      return Object.fromEntries(fields.map((field, index) => [field.name, values[index]]))
+    }),
+  )
 }

@@ -1,7 +1,21 @@
 import { MillraceError } from '../model/errors.ts'
 
 export const SCALARS = [
-  'double', 'float', 'int32', 'int64', 'uint32', 'uint64', 'sint32', 'sint64', 'fixed32', 'fixed64', 'sfixed32', 'sfixed64', 'bool', 'string', 'bytes',
+  'double',
+  'float',
+  'int32',
+  'int64',
+  'uint32',
+  'uint64',
+  'sint32',
+  'sint64',
+  'fixed32',
+  'fixed64',
+  'sfixed32',
+  'sfixed64',
+  'bool',
+  'string',
+  'bytes',
 ] as const
 export type ProtoScalar = (typeof SCALARS)[number]
 
@@ -22,18 +36,25 @@ export interface ProtoField {
   isMap: boolean
 }
 
-export interface ProtoMessage { name: string; fields: ProtoField[]; nested: ProtoMessage[] }
+export interface ProtoMessage {
+  name: string
+  fields: ProtoField[]
+  nested: ProtoMessage[]
+}
 
 /** What is known of a .proto text: its messages in order, nested ones inside. */
-export interface ProtoFile { messages: readonly ProtoMessage[] }
+export interface ProtoFile {
+  messages: readonly ProtoMessage[]
+}
 
 function invalid(why: string): MillraceError {
   return new MillraceError('PROTO_INVALID', `a .proto text cannot be used: ${why}`, { domain: 'user' })
 }
 
 /**
- * Reads a .proto text of syntax proto2 or proto3 (the language's grammar at protobuf.dev; services, options and extensions
- * are passed over, groups refused). It must be whole: of other files only google.protobuf.Timestamp is known. Throws PROTO_INVALID.
+ * Reads a .proto text of syntax proto2 or proto3 (the language's grammar at protobuf.dev; services, options and
+ * extensions are passed over, groups refused). It must be whole: of other files only google.protobuf.Timestamp is
+ * known. Throws PROTO_INVALID.
  */
 export function parseProto(text: string): ProtoFile {
   return new ProtoReader(text).file()
@@ -42,8 +63,16 @@ export function parseProto(text: string): ProtoFile {
 /** The message of that name, with or without its package; the first one when none is named. Throws PROTO_INVALID. */
 export function messageNamed({ messages }: ProtoFile, name: string | undefined): ProtoMessage {
   const all = messages.flatMap(withNested)
-  const found = name === undefined ? messages[0] : all.find((message) => message.name === name) ?? all.find((message) => message.name.endsWith(`.${name}`))
-  if (found === undefined) throw invalid(name === undefined ? 'it has no message' : `there is no message ${name} among ${all.map((message) => message.name).join(', ')}`)
+  const found =
+    name === undefined
+      ? messages[0]
+      : (all.find((message) => message.name === name) ?? all.find((message) => message.name.endsWith(`.${name}`)))
+  if (found === undefined)
+    throw invalid(
+      name === undefined
+        ? 'it has no message'
+        : `there is no message ${name} among ${all.map((message) => message.name).join(', ')}`,
+    )
   return found
 }
 
@@ -59,12 +88,19 @@ export function messageAt({ messages }: ProtoFile, indexes: readonly number[]): 
   return found
 }
 
-function withNested(message: ProtoMessage): ProtoMessage[] { return [message, ...message.nested.flatMap(withNested)] }
+function withNested(message: ProtoMessage): ProtoMessage[] {
+  return [message, ...message.nested.flatMap(withNested)]
+}
 
-const TOKENS = /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/|([A-Za-z_.][\w.]*|-?\d[\w.+-]*|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[{}[\]()<>=;,:+\-/&])/y
+const TOKENS =
+  /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/|([A-Za-z_.][\w.]*|-?\d[\w.+-]*|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[{}[\]()<>=;,:+\-/&])/y
 
 /** Names are resolved when all of them are known. */
-interface Pending { field: ProtoField; typeName: string; scope: string }
+interface Pending {
+  field: ProtoField
+  typeName: string
+  scope: string
+}
 
 class ProtoReader {
   readonly #tokens: readonly string[]
@@ -77,15 +113,22 @@ class ProtoReader {
   /** What `map` stands for, written out: so says a registry that was given a compiled schema. */
   readonly #entries = new Set<ProtoMessage>()
 
-  constructor(text: string) { this.#tokens = tokensOf(text) }
+  constructor(text: string) {
+    this.#tokens = tokensOf(text)
+  }
 
   file(): ProtoFile {
     const messages: ProtoMessage[] = []
     while (this.#at < this.#tokens.length) {
       const word = this.#next()
-      if (word === 'syntax') { this.#expect('='); this.#isProto3 = this.#next().slice(1, -1) === 'proto3'; this.#expect(';') }
-      else if (word === 'package') { this.#package = this.#next(); this.#expect(';') }
-      else if (word === 'message') messages.push(this.#message(this.#package))
+      if (word === 'syntax') {
+        this.#expect('=')
+        this.#isProto3 = this.#next().slice(1, -1) === 'proto3'
+        this.#expect(';')
+      } else if (word === 'package') {
+        this.#package = this.#next()
+        this.#expect(';')
+      } else if (word === 'message') messages.push(this.#message(this.#package))
       else if (word === 'enum') this.#enum(this.#package)
       else if (word !== ';') this.#skipStatement()
     }
@@ -94,7 +137,8 @@ class ProtoReader {
       const { type } = field
       if (!field.isRepeated || type.kind !== 'message' || !this.#entries.has(type.message)) continue
       field.isMap = true
-      for (const part of type.message.fields) part.hasPresence = part.type.kind === 'message' || part.type.kind === 'timestamp'
+      for (const part of type.message.fields)
+        part.hasPresence = part.type.kind === 'message' || part.type.kind === 'timestamp'
     }
     return { messages }
   }
@@ -112,17 +156,32 @@ class ProtoReader {
   #members(message: ProtoMessage, isOneof: boolean): void {
     for (let word = this.#next(); word !== '}'; word = this.#next()) {
       switch (word) {
-        case ';': break
-        case 'message': message.nested.push(this.#message(message.name)); break
-        case 'enum': this.#enum(message.name); break
-        case 'oneof': this.#next(); this.#expect('{'); this.#members(message, true); break
+        case ';':
+          break
+        case 'message':
+          message.nested.push(this.#message(message.name))
+          break
+        case 'enum':
+          this.#enum(message.name)
+          break
+        case 'oneof':
+          this.#next()
+          this.#expect('{')
+          this.#members(message, true)
+          break
         case 'option':
           if (this.#tokens[this.#at] === 'map_entry') this.#entries.add(message)
           this.#skipStatement()
           break
-        case 'reserved': case 'extensions': case 'extend': this.#skipStatement(); break
-        case 'group': throw invalid(`${message.name} has a group`)
-        default: this.#field(message, word, isOneof)
+        case 'reserved':
+        case 'extensions':
+        case 'extend':
+          this.#skipStatement()
+          break
+        case 'group':
+          throw invalid(`${message.name} has a group`)
+        default:
+          this.#field(message, word, isOneof)
       }
     }
   }
@@ -130,7 +189,14 @@ class ProtoReader {
   #field(message: ProtoMessage, first: string, isOneof: boolean): void {
     const label = first === 'optional' || first === 'required' || first === 'repeated' ? first : undefined
     let typeName = label === undefined ? first : this.#next()
-    const field: ProtoField = { name: '', number: 0, type: { kind: 'timestamp' }, isRepeated: label === 'repeated', hasPresence: isOneof || label === 'optional' || !this.#isProto3, isMap: false }
+    const field: ProtoField = {
+      name: '',
+      number: 0,
+      type: { kind: 'timestamp' },
+      isRepeated: label === 'repeated',
+      hasPresence: isOneof || label === 'optional' || !this.#isProto3,
+      isMap: false,
+    }
     if (typeName === 'map') {
       typeName = this.#mapEntry(message)
       field.isRepeated = field.isMap = true
@@ -138,8 +204,10 @@ class ProtoReader {
     field.name = this.#next()
     this.#expect('=')
     field.number = Number(this.#next())
-    if (!Number.isInteger(field.number) || field.number < 1 || field.number > 536_870_911) throw invalid(`field ${message.name}.${field.name} has the number ${field.number}`)
-    if (message.fields.some(({ number, name }) => number === field.number || name === field.name)) throw invalid(`${message.name} has two fields ${field.name} or numbered ${field.number}`)
+    if (!Number.isInteger(field.number) || field.number < 1 || field.number > 536_870_911)
+      throw invalid(`field ${message.name}.${field.name} has the number ${field.number}`)
+    if (message.fields.some(({ number, name }) => number === field.number || name === field.name))
+      throw invalid(`${message.name} has two fields ${field.name} or numbered ${field.number}`)
     message.fields.push(field)
     this.#pending.push({ field, typeName, scope: message.name })
     this.#skipOptions()
@@ -154,8 +222,18 @@ class ProtoReader {
     this.#expect('>')
     const name = `${message.name}.#${message.fields.length}`
     const entry: ProtoMessage = { name, nested: [], fields: [] }
-    for (const [fieldName, typeName, number] of [['key', key, 1], ['value', value, 2]] as const) {
-      const field: ProtoField = { name: fieldName, number, type: { kind: 'timestamp' }, isRepeated: false, hasPresence: false, isMap: false }
+    for (const [fieldName, typeName, number] of [
+      ['key', key, 1],
+      ['value', value, 2],
+    ] as const) {
+      const field: ProtoField = {
+        name: fieldName,
+        number,
+        type: { kind: 'timestamp' },
+        isRepeated: false,
+        hasPresence: false,
+        isMap: false,
+      }
       entry.fields.push(field)
       this.#pending.push({ field, typeName, scope: message.name })
     }
@@ -169,7 +247,10 @@ class ProtoReader {
     this.#expect('{')
     for (let word = this.#next(); word !== '}'; word = this.#next()) {
       if (word === ';') continue
-      if (word === 'option' || word === 'reserved') { this.#skipStatement(); continue }
+      if (word === 'option' || word === 'reserved') {
+        this.#skipStatement()
+        continue
+      }
       this.#expect('=')
       const number = Number(this.#next())
       if (!names.has(number)) names.set(number, word)
@@ -186,7 +267,12 @@ class ProtoReader {
   /** The innermost scope that knows the name wins. */
   #named(typeName: string, scope: string): ProtoType {
     if (typeName.replace(/^\./, '') === 'google.protobuf.Timestamp') return { kind: 'timestamp' }
-    const scopes = typeName.startsWith('.') ? [''] : scope.split('.').map((_, index, parts) => parts.slice(0, parts.length - index).join('.')).concat('')
+    const scopes = typeName.startsWith('.')
+      ? ['']
+      : scope
+          .split('.')
+          .map((_, index, parts) => parts.slice(0, parts.length - index).join('.'))
+          .concat('')
     for (const outer of scopes) {
       const name = joined(outer, typeName.replace(/^\./, ''))
       const message = this.#messages.get(name)
@@ -199,7 +285,7 @@ class ProtoReader {
 
   /** To the end of what has begun: a semicolon, or a block in braces. */
   #skipStatement(): void {
-    for (let depth = 0; ;) {
+    for (let depth = 0; ; ) {
       const token = this.#next()
       if (token === '{') depth++
       else if (token === '}' && --depth === 0) return
@@ -236,4 +322,6 @@ function tokensOf(text: string): string[] {
   return tokens
 }
 
-function joined(scope: string, name: string): string { return scope === '' ? name : `${scope}.${name}` }
+function joined(scope: string, name: string): string {
+  return scope === '' ? name : `${scope}.${name}`
+}

@@ -15,11 +15,15 @@ export const rawFormat: FormatReader = (options, _use, problem) => {
     check: checkRaw,
     scanner({ schema }, Rows) {
       const isBytes = schema.fields[0]?.logical?.kind === 'bytes'
-      return { row: (bytes, start, end) => new Rows(isBytes ? latin1(bytes.subarray(start, end)) : utf8Text(bytes.subarray(start, end))) }
+      return {
+        row: (bytes, start, end) =>
+          new Rows(isBytes ? latin1(bytes.subarray(start, end)) : utf8Text(bytes.subarray(start, end))),
+      }
     },
     writer({ schema }) {
       const [field] = schema.fields as [Field]
-      if (field.logical?.kind !== 'bytes') return textWriter((row) => String(row[field.name] ?? refuseToWrite(field, null, 'raw cannot say')))
+      if (field.logical?.kind !== 'bytes')
+        return textWriter((row) => String(row[field.name] ?? refuseToWrite(field, null, 'raw cannot say')))
       return {
         encodeInto(row, buffer, at) {
           const value = String(row[field.name])
@@ -32,7 +36,12 @@ export const rawFormat: FormatReader = (options, _use, problem) => {
 
 function checkRaw({ fields }: Schema): FormatProblem[] {
   const [field, second] = fields
-  const fits = field !== undefined && second === undefined && field.type === 'string' && !field.nullable && field.logical?.kind !== 'decimal'
+  const fits =
+    field !== undefined &&
+    second === undefined &&
+    field.type === 'string' &&
+    !field.nullable &&
+    field.logical?.kind !== 'decimal'
   return fits ? [] : [{ path: '', message: 'raw wants a schema of one field, a string or bytes that is never null' }]
 }
 

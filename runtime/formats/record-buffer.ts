@@ -10,9 +10,13 @@ export class RecordBuffer {
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
 
-  constructor(writer: RowWriter) { this.#writer = writer }
+  constructor(writer: RowWriter) {
+    this.#writer = writer
+  }
 
-  get sizeBytes(): number { return this.#at }
+  get sizeBytes(): number {
+    return this.#at
+  }
 
   addLine(row: Row): void {
     let length = this.#writer.encodeInto(row, this.#bytes, this.#at)

@@ -5,9 +5,21 @@ import { valueTypeText } from '../model/value-type.ts'
 
 /** Throws RECORD_INVALID: the field cannot take what was found. */
 export function refuseValue(field: Field, found: unknown): never {
-  const shown = typeof found === 'bigint' || typeof found === 'number' ? String(found) : found === undefined ? 'nothing' : JSON.stringify(found)
-  const wanted = found === null || found === undefined ? 'may not be null' : `must be a ${valueTypeText({ ...field, nullable: false })}`
-  throw new MillraceError('RECORD_INVALID', `field '${field.name}' (${valueTypeText(field)}) ${wanted}, found ${clipped(shown)}`, { domain: 'user' })
+  const shown =
+    typeof found === 'bigint' || typeof found === 'number'
+      ? String(found)
+      : found === undefined
+        ? 'nothing'
+        : JSON.stringify(found)
+  const wanted =
+    found === null || found === undefined
+      ? 'may not be null'
+      : `must be a ${valueTypeText({ ...field, nullable: false })}`
+  throw new MillraceError(
+    'RECORD_INVALID',
+    `field '${field.name}' (${valueTypeText(field)}) ${wanted}, found ${clipped(shown)}`,
+    { domain: 'user' },
+  )
 }
 
 /** Throws RECORD_INVALID: the bytes are no record of the format. */
@@ -17,5 +29,9 @@ export function refuseRecord(why: string, cause?: unknown): never {
 
 /** Throws VALUE_INVALID: the format cannot say the value of a row. */
 export function refuseToWrite(field: Field, value: unknown, why: string): never {
-  throw new MillraceError('VALUE_INVALID', `field '${field.name}' (${valueTypeText(field)}) is ${clipped(String(value))}, which ${why}`, { domain: 'user' })
+  throw new MillraceError(
+    'VALUE_INVALID',
+    `field '${field.name}' (${valueTypeText(field)}) is ${clipped(String(value))}, which ${why}`,
+    { domain: 'user' },
+  )
 }

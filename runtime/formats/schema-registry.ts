@@ -15,7 +15,10 @@ const OF_SCHEMA: ReadonlySet<number> = new Set([409, 422])
 const ADDRESS_HINT = 'Check the address of the registry, and that it lets this job ask.'
 
 /** A schema as a registry keeps it. */
-export interface RegisteredSchema { kind: 'AVRO' | 'PROTOBUF' | 'JSON'; text: string }
+export interface RegisteredSchema {
+  kind: 'AVRO' | 'PROTOBUF' | 'JSON'
+  text: string
+}
 
 /** A schema registry that speaks Confluent's REST API (Confluent, Karapace, Apicurio's compatible endpoint). */
 export class SchemaRegistry {
@@ -28,21 +31,32 @@ export class SchemaRegistry {
   }
 
   /**
-   * Throws SCHEMA_UNKNOWN, a mistake of the record that names it, only when the registry itself says that it has none of that
-   * id; REGISTRY_UNAVAILABLE (retriable) and REGISTRY_REFUSED say nothing of records.
+   * Throws SCHEMA_UNKNOWN, a mistake of the record that names it, only when the registry itself says that it has
+   * none of that id; REGISTRY_UNAVAILABLE (retriable) and REGISTRY_REFUSED say nothing of records.
    */
   async schema(id: number): Promise<RegisteredSchema> {
     const path = `/schemas/ids/${id}`
     const answer = await this.#ask('GET', path)
-    if (answer.status === 404 && this.#parsed(answer)['error_code'] === NO_SUCH_SCHEMA) throw new MillraceError('SCHEMA_UNKNOWN', `the schema registry at ${this.#url} has no schema ${id}`, { domain: 'user' })
+    if (answer.status === 404 && this.#parsed(answer)['error_code'] === NO_SUCH_SCHEMA)
+      throw new MillraceError('SCHEMA_UNKNOWN', `the schema registry at ${this.#url} has no schema ${id}`, {
+        domain: 'user',
+      })
     const { schema, schemaType = 'AVRO' } = this.#fields(path, answer)
-    if (typeof schema !== 'string' || (schemaType !== 'AVRO' && schemaType !== 'PROTOBUF' && schemaType !== 'JSON')) throw this.#refused(path, answer)
+    if (typeof schema !== 'string' || (schemaType !== 'AVRO' && schemaType !== 'PROTOBUF' && schemaType !== 'JSON'))
+      throw this.#refused(path, answer)
     return { kind: schemaType, text: schema }
   }
 
-  /** The id of the schema under the subject, after registering it where it is new. Throws REGISTRY_REFUSED when it does not fit the older ones. */
+  /**
+   * The id of the schema under the subject, after registering it where it is new. Throws REGISTRY_REFUSED when it
+   * does not fit the older ones.
+   */
   async register(subject: string, { kind, text }: RegisteredSchema): Promise<number> {
-    const answer = await this.#ask('POST', `/subjects/${encodeURIComponent(subject)}/versions`, JSON.stringify({ schema: text, ...(kind === 'AVRO' ? {} : { schemaType: kind }) }))
+    const answer = await this.#ask(
+      'POST',
+      `/subjects/${encodeURIComponent(subject)}/versions`,
+      JSON.stringify({ schema: text, ...(kind === 'AVRO' ? {} : { schemaType: kind }) }),
+    )
     const what = `registering subject ${subject}`
     const { id } = this.#fields(what, answer)
     if (typeof id !== 'number') throw this.#refused(what, answer)
@@ -51,13 +65,26 @@ export class SchemaRegistry {
 
   async #ask(method: 'GET' | 'POST', path: string, body?: string): Promise<{ status: number; body: string }> {
     const controller = new AbortController()
-    const cancel = this.#ports.clock.after(PATIENCE_MS, () => { controller.abort(new Error(`no answer within ${PATIENCE_MS} ms`)) })
+    const cancel = this.#ports.clock.after(PATIENCE_MS, () => {
+      controller.abort(new Error(`no answer within ${PATIENCE_MS} ms`))
+    })
     try {
-      const answer = await this.#ports.httpClient.send({ method, url: `${this.#url}${path}`, headers: { accept: MIME, ...(body === undefined ? {} : { 'content-type': MIME }) }, signal: controller.signal, ...(body === undefined ? {} : { body }) })
-      if (answer.status >= 500 || PASSING.has(answer.status)) throw new Error(`it answered ${answer.status}: ${answer.body.slice(0, 200)}`)
+      const answer = await this.#ports.httpClient.send({
+        method,
+        url: `${this.#url}${path}`,
+        headers: { accept: MIME, ...(body === undefined ? {} : { 'content-type': MIME }) },
+        signal: controller.signal,
+        ...(body === undefined ? {} : { body }),
+      })
+      if (answer.status >= 500 || PASSING.has(answer.status))
+        throw new Error(`it answered ${answer.status}: ${answer.body.slice(0, 200)}`)
       return answer
     } catch (cause) {
-      throw new MillraceError('REGISTRY_UNAVAILABLE', `the schema registry at ${this.#url} cannot be asked for ${path}`, { domain: 'dependency', retriable: true, cause })
+      throw new MillraceError(
+        'REGISTRY_UNAVAILABLE',
+        `the schema registry at ${this.#url} cannot be asked for ${path}`,
+        { domain: 'dependency', retriable: true, cause },
+      )
     } finally {
       cancel()
     }
@@ -72,16 +99,26 @@ export class SchemaRegistry {
     try {
       return (JSON.parse(body) ?? {}) as Readonly<Record<string, unknown>>
     } catch (cause) {
-      throw new MillraceError('REGISTRY_REFUSED', `what the schema registry at ${this.#url} answered with status ${status} is no JSON: ${body.slice(0, 200)}`, { domain: 'dependency', cause, hint: ADDRESS_HINT })
+      throw new MillraceError(
+        'REGISTRY_REFUSED',
+        `what the schema registry at ${this.#url} answered with status ${status} is no JSON: ${body.slice(0, 200)}`,
+        { domain: 'dependency', cause, hint: ADDRESS_HINT },
+      )
     }
   }
 
   #refused(what: string, { status, body }: { status: number; body: string }): MillraceError {
     const ofSchema = OF_SCHEMA.has(status)
-    return new MillraceError('REGISTRY_REFUSED', `the schema registry at ${this.#url} refused ${what} with status ${status}: ${body.slice(0, 300)}`, {
-      domain: ofSchema ? 'user' : 'dependency',
-      hint: ofSchema ? 'A schema that is not compatible with the older ones of its subject is refused; the compatibility level of the subject decides.' : ADDRESS_HINT,
-    })
+    return new MillraceError(
+      'REGISTRY_REFUSED',
+      `the schema registry at ${this.#url} refused ${what} with status ${status}: ${body.slice(0, 300)}`,
+      {
+        domain: ofSchema ? 'user' : 'dependency',
+        hint: ofSchema
+          ? 'A schema that is not compatible with the older ones of its subject is refused; the compatibility level of the subject decides.'
+          : ADDRESS_HINT,
+      },
+    )
   }
 }
 
@@ -89,6 +126,7 @@ export class SchemaRegistry {
 export function registryProblem(value: unknown): string | undefined {
   if (value === undefined) return undefined
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) return `must be an http or https address, found ${JSON.stringify(value)}`
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    return `must be an http or https address, found ${JSON.stringify(value)}`
   return url.username === '' && url.password === '' ? undefined : 'must not carry a password: specs are read by many'
 }

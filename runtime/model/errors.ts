@@ -2,7 +2,10 @@
 export type ErrorDomain = 'user' | 'dependency' | 'platform' | 'bug'
 
 /** Where in a text a mistake stands; line and column count from 1. */
-export interface Position { line: number; column: number }
+export interface Position {
+  line: number
+  column: number
+}
 
 export interface ErrorDetails {
   domain?: ErrorDomain
@@ -53,7 +56,10 @@ export interface ErrorReport {
 export function errorReport(error: unknown): ErrorReport {
   if (error instanceof MillraceError) {
     return {
-      code: error.code, message: describeWithCauses(error), domain: error.domain, retriable: error.retriable,
+      code: error.code,
+      message: describeWithCauses(error),
+      domain: error.domain,
+      retriable: error.retriable,
       ...(error.path === undefined ? {} : { path: error.path }),
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     }

@@ -26,7 +26,9 @@ export type PlantedBug = keyof typeof PLANTED_BUGS
 
 const planted = new Set<PlantedBug>()
 
-export function isPlanted(bug: PlantedBug): boolean { return planted.has(bug) }
+export function isPlanted(bug: PlantedBug): boolean {
+  return planted.has(bug)
+}
 
 /** For tests only: runs `act` with the bug in place. */
 export async function withPlantedBug<T>(bug: PlantedBug | undefined, act: () => Promise<T>): Promise<T> {

@@ -11,8 +11,8 @@ export type FieldType = (typeof FIELD_TYPES)[number]
 /**
  * What the values of a field mean beyond their type. Between the ends of a job they are values of that type and nothing
  * else, for keys, state, frames and functions; formats and the members of expressions know the difference.
- * date: long, days since 1970-01-01. bytes: string, one character of 0 to 255 per byte. decimal: string, the number with
- * all digits of its scale (`-12.30`), so equal numbers are equal texts. row, array: json of this shape.
+ * date: long, days since 1970-01-01. bytes: string, one character of 0 to 255 per byte. decimal: string, the number
+ * with all digits of its scale (`-12.30`), so equal numbers are equal texts. row, array: json of this shape.
  */
 export type LogicalType =
   | { kind: 'date' }
@@ -27,7 +27,9 @@ export interface ValueType {
   logical?: LogicalType
 }
 
-export interface Field extends ValueType { name: string }
+export interface Field extends ValueType {
+  name: string
+}
 
 /** A field of that name whose values are of the type of `value`, an expression or another field. */
 export function namedField(name: string, { type, nullable, logical }: ValueType): Field {
@@ -35,7 +37,9 @@ export function namedField(name: string, { type, nullable, logical }: ValueType)
 }
 
 /** The fields of a stream, in the order in which rows carry and print them. */
-export interface Schema { fields: readonly Field[] }
+export interface Schema {
+  fields: readonly Field[]
+}
 
 /** A row seen without its schema; generated code knows the exact class. Rows are immutable. */
 export type Row = Readonly<{ [field: string]: unknown }>
@@ -55,7 +59,12 @@ const VALUES: readonly string[] = ['true', 'false', 'null']
 export function fieldsOf(schema: Schema, names: readonly string[]): Field[] {
   return names.map((name) => {
     const field = fieldOf(schema, name)
-    if (field === undefined) throw new MillraceError('UNKNOWN_FIELD', `there is no field ${name} among ${schema.fields.map((known) => known.name).join(', ')}`, { domain: 'user' })
+    if (field === undefined)
+      throw new MillraceError(
+        'UNKNOWN_FIELD',
+        `there is no field ${name} among ${schema.fields.map((known) => known.name).join(', ')}`,
+        { domain: 'user' },
+      )
     return field
   })
 }

@@ -50,9 +50,10 @@ export type SubtaskRestores = Readonly<Record<SubtaskId, SubtaskRestore>>
 export type GroupState = readonly [group: number, bytes: Uint8Array]
 
 /**
- * What a checkpoint writes: what has come since the last one was written, or all there is. `appended` is `changes` for a
- * switch that is being prepared: until a barrier of another extent, the files of each checkpoint are to begin with those of
- * the one before, so that who has restored these needs only the rest. Nothing is merged, and operators whose state
+ * What a checkpoint writes: what has come since the last one was written, or all there is. `appended` is `changes`
+ * for a switch that is being prepared: until a barrier of another extent, the files of each checkpoint are to begin
+ * with those of the one before, so that who has restored these needs only the rest. Nothing is merged, and
+ * operators whose state
  * `appends` keep back what else would break it, as far as memory allows.
  */
 export type SnapshotExtent = 'changes' | 'whole' | 'appended'
@@ -62,14 +63,17 @@ export interface FrozenState {
   /** Called once, when what was frozen before has been released. */
   read(): StateReading
   /**
-   * Called once, at the end: with the files into which the blocks have gone, row by row of their tables in the order of the
-   * blocks; without them when they were not all written.
+   * Called once, at the end: with the files into which the blocks have gone, row by row of their tables in the
+   * order of the blocks; without them when they were not all written.
    */
   release(files?: readonly StateFile[]): void
 }
 
 export interface StateReading {
-  /** Files that earlier checkpoints wrote, with those of their blocks that still hold: to be restored before `blocks`. */
+  /**
+   * Files that earlier checkpoints wrote, with those of their blocks that still hold: to be restored before
+   * `blocks`.
+   */
   kept: readonly StateFile[]
   /** Of all blocks together, or somewhat more; where that cannot be told, about. */
   bytes: number

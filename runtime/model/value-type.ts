@@ -5,9 +5,19 @@ const MAX_DEPTH = 8
 const MAX_PRECISION = 38
 
 /** All that can stand in a schema, as a message shows it. */
-export const KNOWN_TYPES: readonly string[] = [...FIELD_TYPES, 'date', 'bytes', 'decimal(p,s)', 'array<type>', 'row{name: type}']
+export const KNOWN_TYPES: readonly string[] = [
+  ...FIELD_TYPES,
+  'date',
+  'bytes',
+  'decimal(p,s)',
+  'array<type>',
+  'row{name: type}',
+]
 
-/** `long`, `decimal(10,2)?`, `array<string>`, `row{street: string, zip: long?}` → the type; undefined when it is none. */
+/**
+ * `long`, `decimal(10,2)?`, `array<string>`, `row{street: string, zip: long?}` → the type; undefined when it is
+ * none.
+ */
 export function parseValueType(text: string): ValueType | undefined {
   const reader = new TypeReader(text)
   const type = reader.type(0)
@@ -21,11 +31,17 @@ export function valueTypeText(type: ValueType): string {
 
 function baseText({ type, logical }: ValueType): string {
   switch (logical?.kind) {
-    case undefined: return type
-    case 'date': case 'bytes': return logical.kind
-    case 'decimal': return `decimal(${logical.precision},${logical.scale})`
-    case 'array': return `array<${valueTypeText(logical.items)}>`
-    case 'row': return `row{${logical.fields.map((field) => `${field.name}: ${valueTypeText(field)}`).join(', ')}}`
+    case undefined:
+      return type
+    case 'date':
+    case 'bytes':
+      return logical.kind
+    case 'decimal':
+      return `decimal(${logical.precision},${logical.scale})`
+    case 'array':
+      return `array<${valueTypeText(logical.items)}>`
+    case 'row':
+      return `row{${logical.fields.map((field) => `${field.name}: ${valueTypeText(field)}`).join(', ')}}`
   }
 }
 
@@ -33,9 +49,13 @@ class TypeReader {
   readonly #text: string
   #at = 0
 
-  constructor(text: string) { this.#text = text }
+  constructor(text: string) {
+    this.#text = text
+  }
 
-  isAtEnd(): boolean { return this.#at === this.#text.length }
+  isAtEnd(): boolean {
+    return this.#at === this.#text.length
+  }
 
   type(depth: number): ValueType | undefined {
     const base = depth > MAX_DEPTH ? undefined : this.#base(depth)
@@ -47,14 +67,20 @@ class TypeReader {
   #base(depth: number): { type: ValueType['type']; logical?: LogicalType } | undefined {
     const word = this.#take(/[a-z]+/y)
     switch (word) {
-      case 'date': return { type: 'long', logical: { kind: 'date' } }
-      case 'bytes': return { type: 'string', logical: { kind: 'bytes' } }
-      case 'decimal': return this.#decimal()
+      case 'date':
+        return { type: 'long', logical: { kind: 'date' } }
+      case 'bytes':
+        return { type: 'string', logical: { kind: 'bytes' } }
+      case 'decimal':
+        return this.#decimal()
       case 'array': {
         const items = this.#take(/ *< */y) === undefined ? undefined : this.type(depth + 1)
-        return items === undefined || this.#take(/ *>/y) === undefined ? undefined : { type: 'json', logical: { kind: 'array', items } }
+        return items === undefined || this.#take(/ *>/y) === undefined
+          ? undefined
+          : { type: 'json', logical: { kind: 'array', items } }
       }
-      case 'row': return this.#row(depth)
+      case 'row':
+        return this.#row(depth)
       default: {
         const type = FIELD_TYPES.find((known) => known === word)
         return type === undefined ? undefined : { type }
@@ -65,7 +91,9 @@ class TypeReader {
   #decimal(): { type: 'string'; logical: LogicalType } | undefined {
     const [, precision = '', scale = '0'] = /^\( *(\d+) *(?:, *(\d+) *)?\)$/.exec(this.#take(/\([^)]*\)/y) ?? '') ?? []
     const logical = { kind: 'decimal' as const, precision: Number(precision), scale: Number(scale) }
-    return logical.precision >= 1 && logical.precision <= MAX_PRECISION && logical.scale <= logical.precision ? { type: 'string', logical } : undefined
+    return logical.precision >= 1 && logical.precision <= MAX_PRECISION && logical.scale <= logical.precision
+      ? { type: 'string', logical }
+      : undefined
   }
 
   #row(depth: number): { type: 'json'; logical: LogicalType } | undefined {
@@ -74,7 +102,8 @@ class TypeReader {
     do {
       const name = this.#take(/[A-Za-z_][A-Za-z0-9_]*/y)
       const type = this.#take(/ *: */y) === undefined ? undefined : this.type(depth + 1)
-      if (name === undefined || type === undefined || !isFieldName(name) || fields.some((field) => field.name === name)) return undefined
+      if (name === undefined || type === undefined || !isFieldName(name) || fields.some((field) => field.name === name))
+        return undefined
       fields.push(namedField(name, type))
     } while (this.#take(/ *, */y) !== undefined)
     return this.#take(/ *\}/y) === undefined ? undefined : { type: 'json', logical: { kind: 'row', fields } }

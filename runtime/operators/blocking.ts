@@ -17,7 +17,19 @@ export function watched<T>(clock: Clock, onBlocked: (ms: number) => void, run: (
 }
 
 /** How an operator runs its aggregates: watched when the user wrote some of them. */
-export function aggregateWatcher(aggregates: readonly Aggregate[], { node, clock, onBlocked }: Pick<OperatorContext, 'node' | 'clock' | 'onBlocked'>): <T>(run: () => T) => T {
+export function aggregateWatcher(
+  aggregates: readonly Aggregate[],
+  { node, clock, onBlocked }: Pick<OperatorContext, 'node' | 'clock' | 'onBlocked'>,
+): <T>(run: () => T) => T {
   const names = aggregates.flatMap(({ user }) => (user === undefined ? [] : [user.function.function])).join(', ')
-  return names === '' ? (run) => run() : (run) => watched(clock, (ms) => { onBlocked(node.id, names, ms) }, run)
+  return names === ''
+    ? (run) => run()
+    : (run) =>
+        watched(
+          clock,
+          (ms) => {
+            onBlocked(node.id, names, ms)
+          },
+          run,
+        )
 }

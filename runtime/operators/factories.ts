@@ -17,12 +17,23 @@ import type { OperatorContext } from './operator-context.ts'
 import type { OperatorStage } from './stage.ts'
 
 /** Verbs that are a stage of their own; the others are loops, sources, sinks, or only say how rows travel. */
-type StagedVerb = Exclude<Verb, { kind: 'source' | 'filter' | 'map' | 'userFilter' | 'userMap' | 'keyBy' | 'union' | 'sink' }>
+type StagedVerb = Exclude<
+  Verb,
+  { kind: 'source' | 'filter' | 'map' | 'userFilter' | 'userMap' | 'keyBy' | 'union' | 'sink' }
+>
 
-type Factories = { readonly [Kind in StagedVerb['kind']]: (verb: Extract<StagedVerb, { kind: Kind }>, context: OperatorContext) => OperatorStage }
+type Factories = {
+  readonly [Kind in StagedVerb['kind']]: (
+    verb: Extract<StagedVerb, { kind: Kind }>,
+    context: OperatorContext,
+  ) => OperatorStage
+}
 
 const FACTORIES: Factories = {
-  window: (verb, context) => (verb.window.kind === 'count' || verb.window.kind === 'global' ? createTimelessWindowStage(verb, context) : new WindowStage(verb, context)),
+  window: (verb, context) =>
+    verb.window.kind === 'count' || verb.window.kind === 'global'
+      ? createTimelessWindowStage(verb, context)
+      : new WindowStage(verb, context),
   join: createJoinStage,
   lookup: createLookupStage,
   dedupe: createDedupeStage,
@@ -37,11 +48,14 @@ const FACTORIES: Factories = {
   reduce: createReduceStage,
 }
 
-export function isStaged(verb: Verb): verb is StagedVerb { return verb.kind in FACTORIES }
+export function isStaged(verb: Verb): verb is StagedVerb {
+  return verb.kind in FACTORIES
+}
 
 /** The stage of one operator, its code generated anew. */
 export function createOperatorStage(verb: StagedVerb, context: OperatorContext): OperatorStage {
   const create = FACTORIES[verb.kind] as ((verb: StagedVerb, context: OperatorContext) => OperatorStage) | undefined
-  if (create === undefined) throw new MillraceError('VERB_UNSUPPORTED', `operator ${context.node.id}: there is no stage for ${verb.kind}`)
+  if (create === undefined)
+    throw new MillraceError('VERB_UNSUPPORTED', `operator ${context.node.id}: there is no stage for ${verb.kind}`)
   return create(verb, context)
 }

@@ -19,19 +19,36 @@ export class LoopStage implements Stage {
 
   constructor(steps: readonly ChainStep[], context: LoopContext, next: Stage) {
     this.#loop = compileChainLoop(steps)
-    this.#calling = steps.flatMap((step) => (step.kind === 'userFilter' || step.kind === 'userMap' ? [step.operatorId] : []))
+    this.#calling = steps.flatMap((step) =>
+      step.kind === 'userFilter' || step.kind === 'userMap' ? [step.operatorId] : [],
+    )
     this.#context = context
     this.#next = next
   }
 
   async process(rows: Row[], count: number): Promise<void> {
-    const passed = this.#calling.length === 0 ? this.#run(rows, count) : watched(this.#context.clock, (ms) => { this.#onBlocked(ms) }, () => this.#run(rows, count))
+    const passed =
+      this.#calling.length === 0
+        ? this.#run(rows, count)
+        : watched(
+            this.#context.clock,
+            (ms) => {
+              this.#onBlocked(ms)
+            },
+            () => this.#run(rows, count),
+          )
     if (passed > 0) await this.#next.process(this.#out, passed, 0)
   }
 
-  #run(rows: Row[], count: number): number { return this.#loop(rows, count, this.#out, this.#context.onError) }
+  #run(rows: Row[], count: number): number {
+    return this.#loop(rows, count, this.#out, this.#context.onError)
+  }
 
-  #onBlocked(ms: number): void { this.#context.onBlocked(this.#calling[0] ?? '', this.#calling.join(', '), ms) }
+  #onBlocked(ms: number): void {
+    this.#context.onBlocked(this.#calling[0] ?? '', this.#calling.join(', '), ms)
+  }
 
-  onWatermark(time: Timestamp): Promise<void> { return this.#next.onWatermark(time) }
+  onWatermark(time: Timestamp): Promise<void> {
+    return this.#next.onWatermark(time)
+  }
 }

@@ -9,7 +9,10 @@ import type { Stage } from './stage.ts'
 import type { UserFunctions } from './user-functions.ts'
 
 /** A stream as generated code sees it: decoded rows are instances of the class. */
-export interface StreamCode { schema: Schema; rowClass: RowClass }
+export interface StreamCode {
+  schema: Schema
+  rowClass: RowClass
+}
 
 /** What an operator's stage is made from, and all it may touch of the world. */
 export interface OperatorContext {
@@ -20,7 +23,10 @@ export interface OperatorContext {
   output: StreamCode
   /** Takes what comes out. */
   next: Stage
-  /** The stage behind a named side output; undefined when nobody reads it. Its watermarks are not the operator's business. */
+  /**
+   * The stage behind a named side output; undefined when nobody reads it. Its watermarks are not the operator's
+   * business.
+   */
   side(name: string): Stage | undefined
   /** Which of how many slots this is. */
   slot: number
@@ -31,8 +37,10 @@ export interface OperatorContext {
   /** Reads time; anything timed goes through `after`. */
   clock: Clock
   /**
-   * Processing time: `action` runs once, between two batches of this subtask and never during one, at the earliest after
-   * `delayMs`. An error of it fails the subtask. Nothing runs any more once the attempt has ended. Returns how to cancel.
+   * Processing time: `action` runs once, between two batches of this subtask and never during one, at the earliest
+   * after
+   * `delayMs`. An error of it fails the subtask. Nothing runs any more once the attempt has ended. Returns how to
+   * cancel.
    */
   after(delayMs: number, action: () => Promise<void>): () => void
   /** The user's code, loaded. */

@@ -19,7 +19,10 @@ export interface OperatorStage extends Stage {
   readonly state?: OperatorState
   /** Of one that holds rows back beyond its calls: the newest watermark it has handed on. */
   passedWatermark?(): Timestamp
-  /** Called before a barrier goes on, and before an input is told to be idle: what was taken in must have gone out or be in `state` when it resolves. */
+  /**
+   * Called before a barrier goes on, and before an input is told to be idle: what was taken in must have gone out
+   * or be in `state` when it resolves.
+   */
   drain?(): Promise<void>
   /** Called once, when the attempt ends, in whatever way. */
   close?(): Promise<void>
@@ -36,8 +39,9 @@ export interface OperatorState {
   /** Where its bytes lie, for the metrics; absent where that is not known. */
   memory?(): { residentBytes: number; fileBytes: number }
   /**
-   * Called at a barrier, and takes no longer than one may: holds fast what there is, so that its blocks can be read while work
-   * goes on. Blocks are by key group, only of groups that hold something. State that is small is copied (state/copied-state.ts).
+   * Called at a barrier, and takes no longer than one may: holds fast what there is, so that its blocks can be read
+   * while work goes on. Blocks are by key group, only of groups that hold something. State that is small is copied
+   * (state/copied-state.ts).
    */
   freeze(extent: SnapshotExtent): FrozenState
   /** True when it does its part for checkpoints of extent `appended`: only such state is restored before a switch. */

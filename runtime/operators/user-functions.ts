@@ -10,7 +10,9 @@ export type UserFunction = (...values: unknown[]) => unknown
 export class UserFunctions {
   readonly #modules: ReadonlyMap<string, ModuleExports>
 
-  constructor(modules: ReadonlyMap<string, ModuleExports>) { this.#modules = modules }
+  constructor(modules: ReadonlyMap<string, ModuleExports>) {
+    this.#modules = modules
+  }
 
   /** Throws FUNCTION_MISSING when what is exported is no function. */
   function(ref: FunctionRef): UserFunction {
@@ -21,7 +23,11 @@ export class UserFunctions {
 
   /** Aggregates with the code of those the user wrote. */
   bound(aggregates: readonly Aggregate[]): readonly Aggregate[] {
-    return aggregates.map((aggregate) => (aggregate.user === undefined ? aggregate : { ...aggregate, user: { ...aggregate.user, code: this.find(aggregate.user.function) } }))
+    return aggregates.map((aggregate) =>
+      aggregate.user === undefined
+        ? aggregate
+        : { ...aggregate, user: { ...aggregate.user, code: this.find(aggregate.user.function) } },
+    )
   }
 
   /**
@@ -34,8 +40,12 @@ export class UserFunctions {
     if (Object.hasOwn(exports, ref.function)) return exports[ref.function]
     const job = exports['default']
     const functions = typeof job === 'object' && job !== null && 'functions' in job ? job.functions : undefined
-    if (typeof functions === 'object' && functions !== null && Object.hasOwn(functions, ref.function)) return (functions as ModuleExports)[ref.function]
-    const names = [...Object.keys(exports), ...(typeof functions === 'object' && functions !== null ? Object.keys(functions) : [])].filter((name) => name !== 'default')
+    if (typeof functions === 'object' && functions !== null && Object.hasOwn(functions, ref.function))
+      return (functions as ModuleExports)[ref.function]
+    const names = [
+      ...Object.keys(exports),
+      ...(typeof functions === 'object' && functions !== null ? Object.keys(functions) : []),
+    ].filter((name) => name !== 'default')
     throw missing(ref, `is not exported; exported are ${names.length === 0 ? 'none' : names.join(', ')}`)
   }
 }

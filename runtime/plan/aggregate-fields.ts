@@ -32,15 +32,28 @@ export interface UserAggregate {
 
 /** What the aggregates read of a row. */
 export function aggregateExpressions(aggregates: readonly Aggregate[]): Expression[] {
-  return aggregates.flatMap(({ argument, by, filter, user }) => [argument, by, filter, ...(user?.reads ?? [])].filter((expression) => expression !== undefined))
+  return aggregates.flatMap(({ argument, by, filter, user }) =>
+    [argument, by, filter, ...(user?.reads ?? [])].filter((expression) => expression !== undefined),
+  )
 }
 
 /** The `aggregate` of an entry. `taken` are the fields the verb puts out beside it. Undefined after reporting. */
-export function readAggregates(entry: Entry, schema: Schema, taken: readonly string[], modules: ReadonlySet<string>, problems: Problems): Aggregate[] | undefined {
+export function readAggregates(
+  entry: Entry,
+  schema: Schema,
+  taken: readonly string[],
+  modules: ReadonlySet<string>,
+  problems: Problems,
+): Aggregate[] | undefined {
   const path = join(entry.path, 'aggregate')
   const written = entry.fields['aggregate']
   if (written === undefined) {
-    problems.report('AGGREGATE_INVALID', entry.path, `a ${entry.verb} needs an aggregate`, 'aggregate: { name: count() }, or sum(x), min(x), max(x), avg(x)')
+    problems.report(
+      'AGGREGATE_INVALID',
+      entry.path,
+      `a ${entry.verb} needs an aggregate`,
+      'aggregate: { name: count() }, or sum(x), min(x), max(x), avg(x)',
+    )
     return undefined
   }
   const fields = problems.fields(written, path)
@@ -50,12 +63,20 @@ export function readAggregates(entry: Entry, schema: Schema, taken: readonly str
     problems.report('TOO_LARGE', path, `has ${names.length} aggregates, 1 to ${MAX_FIELDS} are taken`)
     return undefined
   }
-  const aggregates = names.map((name) => readAggregate(name, fields[name], { schema, taken, modules }, join(path, name), problems))
+  const aggregates = names.map((name) =>
+    readAggregate(name, fields[name], { schema, taken, modules }, join(path, name), problems),
+  )
   const sound = aggregates.filter((aggregate) => aggregate !== undefined)
   return sound.length < aggregates.length ? undefined : sound
 }
 
-function readAggregate(name: string, value: unknown, around: { schema: Schema; taken: readonly string[]; modules: ReadonlySet<string> }, path: string, problems: Problems): Aggregate | undefined {
+function readAggregate(
+  name: string,
+  value: unknown,
+  around: { schema: Schema; taken: readonly string[]; modules: ReadonlySet<string> },
+  path: string,
+  problems: Problems,
+): Aggregate | undefined {
   if (!checkFieldName(name, path, problems)) return undefined
   if (around.taken.includes(name)) {
     problems.report('DUPLICATE_FIELD', path, `the operator already puts out a field "${name}"`)
@@ -63,7 +84,12 @@ function readAggregate(name: string, value: unknown, around: { schema: Schema; t
   }
   if (isFunction(value)) return readUserAggregate(name, value, around, path, problems)
   if (typeof value !== 'string') {
-    problems.report('TYPE_MISMATCH', path, `must be an aggregate, not ${describe(value)}`, 'write count(), sum(x), min(x), max(x) or avg(x)')
+    problems.report(
+      'TYPE_MISMATCH',
+      path,
+      `must be an aggregate, not ${describe(value)}`,
+      'write count(), sum(x), min(x), max(x) or avg(x)',
+    )
     return undefined
   }
   const parsed = problems.attempt(path, () => parseAggregate(value, around.schema))
@@ -73,7 +99,13 @@ function readAggregate(name: string, value: unknown, around: { schema: Schema; t
 }
 
 /** `{ module, function, state: { field: type }, output: type }`. */
-function readUserAggregate(name: string, value: Fields, { schema, modules }: { schema: Schema; modules: ReadonlySet<string> }, path: string, problems: Problems): Aggregate | undefined {
+function readUserAggregate(
+  name: string,
+  value: Fields,
+  { schema, modules }: { schema: Schema; modules: ReadonlySet<string> },
+  path: string,
+  problems: Problems,
+): Aggregate | undefined {
   problems.fields(value, path, ['module', 'function', 'state', 'output'])
   const ref = readFunction(value, path, modules, problems)
   const state = readSchema(value['state'], join(path, 'state'), problems)

@@ -14,7 +14,8 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
   const byId = new Map(graph.operators.map((operator) => [operator.id, operator]))
   const slots = (operator: OperatorNode): number => operator.parallelism ?? parallelism
   const readers = new Map<string, number>()
-  for (const input of graph.operators.flatMap((operator) => operator.from)) readers.set(input, (readers.get(input) ?? 0) + 1)
+  for (const input of graph.operators.flatMap((operator) => operator.from))
+    readers.set(input, (readers.get(input) ?? 0) + 1)
 
   const chains: { id: string; operators: OperatorNode[]; parallelism: number }[] = []
   const chainOf = new Map<string, (typeof chains)[number]>()
@@ -23,12 +24,25 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
   for (const operator of graph.operators) {
     const inputs = operator.from.flatMap((name) => byId.get(operatorOfInput(name)) ?? [])
     const [only] = inputs
-    const before = only === undefined || outputOfInput(operator.from[0] ?? '') !== undefined || slots(only) !== slots(operator) ? [] : dealt.get(only.id) ?? []
+    const before =
+      only === undefined || outputOfInput(operator.from[0] ?? '') !== undefined || slots(only) !== slots(operator)
+        ? []
+        : (dealt.get(only.id) ?? [])
     dealt.set(operator.id, dealtBy(operator, before))
     const lieRight = operator.keyBy === undefined || before.some((fields) => fields.join() === operator.keyBy?.join())
-    const isChained = only !== undefined && inputs.length === 1 && readers.get(only.id) === 1
-      && outputOfInput(operator.from[0] ?? '') === undefined && lieRight && operator.distribution === undefined && slots(only) === slots(operator)
-    const chain = (isChained ? chainOf.get(only.id) : undefined) ?? { id: operator.id, operators: [], parallelism: slots(operator) }
+    const isChained =
+      only !== undefined &&
+      inputs.length === 1 &&
+      readers.get(only.id) === 1 &&
+      outputOfInput(operator.from[0] ?? '') === undefined &&
+      lieRight &&
+      operator.distribution === undefined &&
+      slots(only) === slots(operator)
+    const chain = (isChained ? chainOf.get(only.id) : undefined) ?? {
+      id: operator.id,
+      operators: [],
+      parallelism: slots(operator),
+    }
     if (chain.operators.length === 0) chains.push(chain)
     chain.operators.push(operator)
     chainOf.set(operator.id, chain)
@@ -38,10 +52,14 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
       const output = outputOfInput(name)
       exchanges.push({
         id: `${name}→${operator.id}`,
-        producer: { chain: chainOf.get(input.id)?.id ?? input.id, operator: input.id, ...(output === undefined ? {} : { output }) },
+        producer: {
+          chain: chainOf.get(input.id)?.id ?? input.id,
+          operator: input.id,
+          ...(output === undefined ? {} : { output }),
+        },
         consumer: { chain: chain.id, operator: operator.id, input: index },
         partitioning: partitioningOf(operator, index, slots(input) === slots(operator)),
-        schema: output === undefined ? input.schema : input.sideOutputs?.[output] ?? input.schema,
+        schema: output === undefined ? input.schema : (input.sideOutputs?.[output] ?? input.schema),
       })
     }
   }
@@ -49,9 +67,20 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
   let narrowed: Exchange[] = []
   for (const exchange of exchanges.toReversed()) {
     const consumer = chainOf.get(exchange.consumer.operator)
-    narrowed = [consumer === undefined ? exchange : { ...exchange, schema: requiredSchema(exchange.schema, consumer, narrowed, exchange.consumer.input) }, ...narrowed]
+    narrowed = [
+      consumer === undefined
+        ? exchange
+        : { ...exchange, schema: requiredSchema(exchange.schema, consumer, narrowed, exchange.consumer.input) },
+      ...narrowed,
+    ]
   }
-  return { chains, exchanges: narrowed, maxParallelism: graph.maxParallelism, ...(graph.modules === undefined ? {} : { modules: graph.modules }), ...(graph.state === undefined ? {} : { state: graph.state }) }
+  return {
+    chains,
+    exchanges: narrowed,
+    maxParallelism: graph.maxParallelism,
+    ...(graph.modules === undefined ? {} : { modules: graph.modules }),
+    ...(graph.state === undefined ? {} : { state: graph.state }),
+  }
 }
 
 function partitioningOf(consumer: OperatorNode, input: number, sameParallelism: boolean): Partitioning {
@@ -61,10 +90,15 @@ function partitioningOf(consumer: OperatorNode, input: number, sameParallelism: 
   return { kind: sameParallelism ? 'forward' : 'rebalance' }
 }
 
-export interface SubtaskPlace { id: SubtaskId; chain: Chain; slot: number }
+export interface SubtaskPlace {
+  id: SubtaskId
+  chain: Chain
+  slot: number
+}
 
 /** Every subtask of the plan: chains in order, slots from 0. One pod each. */
 export function subtasksOf(plan: ExecutionPlan): SubtaskPlace[] {
   return plan.chains.flatMap((chain) =>
-    Array.from({ length: chain.parallelism }, (_, slot) => ({ id: subtaskId(chain.id, slot), chain, slot })))
+    Array.from({ length: chain.parallelism }, (_, slot) => ({ id: subtaskId(chain.id, slot), chain, slot })),
+  )
 }

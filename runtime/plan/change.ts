@@ -35,7 +35,9 @@ export function changeClass(runningSpec: unknown, wantedSpec: unknown): Change {
 /** Why state that was kept under one spec has no place in another, one sentence each; empty when it has. Pure. */
 export function incompatibilities(keptSpec: unknown, wantedSpec: unknown): readonly string[] {
   const [kept, wanted] = [keptSpec, wantedSpec].map((spec) => (isFields(spec) ? spec : {})) as [Fields, Fields]
-  return [...settingsFindings(kept, wanted), ...graphFindings(kept, wanted)].filter((finding) => finding.class === 'incompatible').map((finding) => finding.reason)
+  return [...settingsFindings(kept, wanted), ...graphFindings(kept, wanted)]
+    .filter((finding) => finding.class === 'incompatible')
+    .map((finding) => finding.reason)
 }
 
 /**
@@ -44,17 +46,26 @@ export function incompatibilities(keptSpec: unknown, wantedSpec: unknown): reado
  */
 export function stateChange(running: Pick<JobGraph, 'operators'>, wanted: Pick<JobGraph, 'operators'>): Change {
   const wantedById = new Map(wanted.operators.map((operator) => [operator.id, operator]))
-  return changeOf(running.operators.flatMap((before): Finding[] => {
-    const after = wantedById.get(before.id)
-    if (after === undefined || after.verb.kind !== before.verb.kind) return []
-    const [kept, now] = [stateShape(before, running), stateShape(after, wanted)]
-    const shape: Finding[] = kept === now ? [] : [{ class: 'incompatible', reason: `"${before.id}" keeps state as ${kept}, it would become ${now}` }]
-    return before.verb.kind === 'process' && after.verb.kind === 'process' ? [...shape, ...tableFindings(before.id, before.verb.state, after.verb.state)] : shape
-  }))
+  return changeOf(
+    running.operators.flatMap((before): Finding[] => {
+      const after = wantedById.get(before.id)
+      if (after === undefined || after.verb.kind !== before.verb.kind) return []
+      const [kept, now] = [stateShape(before, running), stateShape(after, wanted)]
+      const shape: Finding[] =
+        kept === now
+          ? []
+          : [{ class: 'incompatible', reason: `"${before.id}" keeps state as ${kept}, it would become ${now}` }]
+      return before.verb.kind === 'process' && after.verb.kind === 'process'
+        ? [...shape, ...tableFindings(before.id, before.verb.state, after.verb.state)]
+        : shape
+    }),
+  )
 }
 
 function changeOf(findings: readonly Finding[]): Change {
-  const gravest = (['incompatible', 'graph', 'rescale'] as const).find((level) => findings.some((finding) => finding.class === level))
+  const gravest = (['incompatible', 'graph', 'rescale'] as const).find((level) =>
+    findings.some((finding) => finding.class === level),
+  )
   return { class: gravest ?? 'none', reasons: findings.map((finding) => finding.reason) }
 }
 
@@ -63,7 +74,9 @@ function tableFindings(id: string, before: ProcessVerb['state'], after: ProcessV
   return Object.entries(before).flatMap(([name, declared]): Finding[] => {
     const now = after[name]
     const [old, wanted] = [tableShape(declared), now === undefined ? 'nothing' : tableShape(now)]
-    return old === wanted ? [] : [{ class: 'incompatible', reason: `"${id}" keeps "${name}" as ${old}, it would become ${wanted}` }]
+    return old === wanted
+      ? []
+      : [{ class: 'incompatible', reason: `"${id}" keeps "${name}" as ${old}, it would become ${wanted}` }]
   })
 }
 
@@ -73,21 +86,38 @@ function tableShape(declared: ProcessVerb['state'][string]): string {
 }
 
 function stateShape(operator: OperatorNode, graph: Pick<JobGraph, 'operators'>): string {
-  return keptFields(operator, graph).map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`).join(', ')
+  return keptFields(operator, graph)
+    .map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`)
+    .join(', ')
 }
 
 /** The fields whose types state is made of; none of operators without state. */
-function keptFields({ verb, keyBy = [], schema, from }: OperatorNode, graph: Pick<JobGraph, 'operators'>): readonly Field[] {
+function keptFields(
+  { verb, keyBy = [], schema, from }: OperatorNode,
+  graph: Pick<JobGraph, 'operators'>,
+): readonly Field[] {
   const inputFields = (input: number): readonly Field[] => schemaOfInput(from[input] ?? '', graph)?.fields ?? []
   switch (verb.kind) {
-    case 'dedupe': return fieldsOf(schema, [...keyBy, ...(verb.keep.which === 'last' ? [verb.keep.orderBy] : [])])
-    case 'topN': return verb.rank === undefined ? fieldsOf(schema, [...keyBy, verb.by]) : schema.fields
-    case 'window': case 'aggregate': case 'reduce': return schema.fields
-    case 'pattern': return inputFields(0)
-    case 'process': return inputFields(0).filter(({ name }) => keyBy.includes(name))
-    case 'broadcast': return inputFields(1)
-    case 'join': return (['left', 'right'] as const).flatMap((side, input) => inputFields(input).filter(({ name }) => fieldsKept(verb, side).has(name)))
-    default: return []
+    case 'dedupe':
+      return fieldsOf(schema, [...keyBy, ...(verb.keep.which === 'last' ? [verb.keep.orderBy] : [])])
+    case 'topN':
+      return verb.rank === undefined ? fieldsOf(schema, [...keyBy, verb.by]) : schema.fields
+    case 'window':
+    case 'aggregate':
+    case 'reduce':
+      return schema.fields
+    case 'pattern':
+      return inputFields(0)
+    case 'process':
+      return inputFields(0).filter(({ name }) => keyBy.includes(name))
+    case 'broadcast':
+      return inputFields(1)
+    case 'join':
+      return (['left', 'right'] as const).flatMap((side, input) =>
+        inputFields(input).filter(({ name }) => fieldsKept(verb, side).has(name)),
+      )
+    default:
+      return []
   }
 }
 
@@ -100,12 +130,23 @@ function schemaOfInput(input: string, { operators }: Pick<JobGraph, 'operators'>
 function settingsFindings(running: Fields, wanted: Fields): Finding[] {
   const findings: Finding[] = []
   const replicas = [running['replicas'] ?? 1, wanted['replicas'] ?? 1]
-  if (replicas[0] !== replicas[1]) findings.push({ class: 'rescale', reason: `replicas ${text(replicas[0])} → ${text(replicas[1])}` })
-  const most = [running['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM, wanted['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM]
-  if (most[0] !== most[1]) findings.push({ class: 'incompatible', reason: `maxParallelism ${text(most[0])} → ${text(most[1])}: state is divided into that many key groups` })
-  if (text(running['modules'] ?? {}) !== text(wanted['modules'] ?? {})) findings.push({ class: 'graph', reason: 'modules changed' })
-  if (text(running['state'] ?? {}) !== text(wanted['state'] ?? {})) findings.push({ class: 'graph', reason: 'state changed' })
-  if (text(running['checkpoints'] ?? {}) !== text(wanted['checkpoints'] ?? {})) findings.push({ class: 'graph', reason: 'checkpoints changed' })
+  if (replicas[0] !== replicas[1])
+    findings.push({ class: 'rescale', reason: `replicas ${text(replicas[0])} → ${text(replicas[1])}` })
+  const most = [
+    running['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM,
+    wanted['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM,
+  ]
+  if (most[0] !== most[1])
+    findings.push({
+      class: 'incompatible',
+      reason: `maxParallelism ${text(most[0])} → ${text(most[1])}: state is divided into that many key groups`,
+    })
+  if (text(running['modules'] ?? {}) !== text(wanted['modules'] ?? {}))
+    findings.push({ class: 'graph', reason: 'modules changed' })
+  if (text(running['state'] ?? {}) !== text(wanted['state'] ?? {}))
+    findings.push({ class: 'graph', reason: 'state changed' })
+  if (text(running['checkpoints'] ?? {}) !== text(wanted['checkpoints'] ?? {}))
+    findings.push({ class: 'graph', reason: 'checkpoints changed' })
   return findings
 }
 
@@ -136,8 +177,13 @@ function entryFindings(id: string, before: Fields, after: Fields): Finding[] {
   for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const [old, now] = [before[name], after[name]].map((value) => normal(name, value))
     if (old === now) continue
-    if (name === 'replicas') findings.push({ class: 'rescale', reason: `"${id}": replicas ${old ?? 'as the job'} → ${now ?? 'as the job'}` })
-    else if (stateFields(before)?.includes(name) === true && !onlyFree(before, before[name], after[name])) findings.push({ class: 'incompatible', reason: `"${id}": ${name} changed, and its state was kept by the old one` })
+    if (name === 'replicas')
+      findings.push({ class: 'rescale', reason: `"${id}": replicas ${old ?? 'as the job'} → ${now ?? 'as the job'}` })
+    else if (stateFields(before)?.includes(name) === true && !onlyFree(before, before[name], after[name]))
+      findings.push({
+        class: 'incompatible',
+        reason: `"${id}": ${name} changed, and its state was kept by the old one`,
+      })
     else findings.push({ class: 'graph', reason: `"${id}": ${name} changed` })
   }
   return findings
@@ -148,9 +194,19 @@ function onlyFree(entry: Fields, old: unknown, now: unknown): boolean {
   const verb = verbOf(entry)
   const free = verb === undefined ? [] : freeFieldsOf(verb)
   if (free.length === 0 || !isFields(old) || !isFields(now)) return false
-  const without = (fields: Fields, within: string): Fields => Object.fromEntries(Object.entries(fields).filter(([name]) => !free.includes(within + name)))
-  const bound = (fields: Fields): string => text(Object.fromEntries(Object.entries(without(fields, '')).map(([name, value]) =>
-    [name, Array.isArray(value) ? value.map((item: unknown) => (isFields(item) ? without(item, `${name}.`) : item)) : value])))
+  const without = (fields: Fields, within: string): Fields =>
+    Object.fromEntries(Object.entries(fields).filter(([name]) => !free.includes(within + name)))
+  const bound = (fields: Fields): string =>
+    text(
+      Object.fromEntries(
+        Object.entries(without(fields, '')).map(([name, value]) => [
+          name,
+          Array.isArray(value)
+            ? value.map((item: unknown) => (isFields(item) ? without(item, `${name}.`) : item))
+            : value,
+        ]),
+      ),
+    )
   return bound(old) === bound(now)
 }
 
@@ -175,9 +231,9 @@ function normal(name: string, value: unknown): string | undefined {
 
 /** JSON with sorted keys: equal for equal values. */
 function text(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => isFields(inner)
-    ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-    : inner)
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isFields(inner) ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1))) : inner,
+  )
 }
 
 function entriesOf(graph: unknown): Map<string, Fields> {

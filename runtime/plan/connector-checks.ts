@@ -1,7 +1,10 @@
 import type { Schema } from '../model/schema.ts'
 
 /** What is wrong with a connector's options; `path` is relative to them (`topic`, `paths[0]`, empty for all). */
-export interface OptionProblem { path: string; message: string }
+export interface OptionProblem {
+  path: string
+  message: string
+}
 
 export type Options = Readonly<Record<string, unknown>>
 
@@ -20,7 +23,10 @@ export interface SourceCheck {
   checkSchema?(options: Options, schema: Schema): readonly OptionProblem[]
   /** The schema that this source always has; a job then writes none. Called only with options that passed. */
   fixedSchema?(options: Options): Schema
-  /** Side outputs of a source with a fixed schema: other kinds of rows from the same splits, under the same event time. */
+  /**
+   * Side outputs of a source with a fixed schema: other kinds of rows from the same splits, under the same event
+   * time.
+   */
   fixedSides?(options: Options): Readonly<Record<string, Schema>>
 }
 

@@ -10,9 +10,18 @@ export type DealtBy = readonly (readonly string[])[]
 export function dealtBy(operator: OperatorNode, before: DealtBy): DealtBy {
   const { verb, keyBy } = operator
   switch (verb.kind) {
-    case 'keyBy': case 'window': case 'aggregate': case 'dedupe': case 'topN': return keyBy === undefined ? [] : [keyBy]
-    case 'filter': case 'userFilter': case 'sideOutput': return before
-    case 'map': return before.flatMap((fields) => passedOn(fields, undefined, verb.fields))
+    case 'keyBy':
+    case 'window':
+    case 'aggregate':
+    case 'dedupe':
+    case 'topN':
+      return keyBy === undefined ? [] : [keyBy]
+    case 'filter':
+    case 'userFilter':
+    case 'sideOutput':
+      return before
+    case 'map':
+      return before.flatMap((fields) => passedOn(fields, undefined, verb.fields))
     case 'join': {
       const { left, right } = verb.keys
       // a row without a match on one side lies where the other side's key belongs
@@ -21,13 +30,21 @@ export function dealtBy(operator: OperatorNode, before: DealtBy): DealtBy {
         ...(verb.type === 'inner' || verb.type === 'right' ? passedOn(right, 'right', verb.fields) : []),
       ]
     }
-    default: return []
+    default:
+      return []
   }
 }
 
 /** The names under which all of `fields` go on as they are; none when one does not. */
-function passedOn(fields: readonly string[], of: 'left' | 'right' | undefined, selected: Extract<OperatorNode['verb'], { kind: 'map' }>['fields']): string[][] {
-  const names = fields.map((name) => selected.find(({ value }) => value.kind === 'field' && value.of === of && value.name === name)?.field.name)
+function passedOn(
+  fields: readonly string[],
+  of: 'left' | 'right' | undefined,
+  selected: Extract<OperatorNode['verb'], { kind: 'map' }>['fields'],
+): string[][] {
+  const names = fields.map(
+    (name) =>
+      selected.find(({ value }) => value.kind === 'field' && value.of === of && value.name === name)?.field.name,
+  )
   const known = names.filter((name) => name !== undefined)
   return known.length < fields.length ? [] : [known]
 }

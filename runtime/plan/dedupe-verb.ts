@@ -34,14 +34,24 @@ function readKeep(fields: Fields, path: string, input: Input, problems: Problems
   switch (fields['keep']) {
     case 'first':
       if (fields['orderBy'] === undefined) return { which: 'first' }
-      problems.report('DEDUPE_INVALID', join(path, 'orderBy'), 'keep: first takes the first row that comes and orders none', 'leave orderBy out, or keep: last')
+      problems.report(
+        'DEDUPE_INVALID',
+        join(path, 'orderBy'),
+        'keep: first takes the first row that comes and orders none',
+        'leave orderBy out, or keep: last',
+      )
       return undefined
     case 'last': {
       const orderBy = readOrder(fields['orderBy'], path, input, problems)
       return orderBy === undefined ? undefined : { which: 'last', orderBy }
     }
     default:
-      problems.report(fields['keep'] === undefined ? 'DEDUPE_INVALID' : 'UNKNOWN_VALUE', join(path, 'keep'), `which row of a key is kept is ${describe(fields['keep'])}`, USAGE)
+      problems.report(
+        fields['keep'] === undefined ? 'DEDUPE_INVALID' : 'UNKNOWN_VALUE',
+        join(path, 'keep'),
+        `which row of a key is kept is ${describe(fields['keep'])}`,
+        USAGE,
+      )
       return undefined
   }
 }
@@ -50,7 +60,12 @@ function readOrder(value: unknown, path: string, { schema, time }: Input, proble
   if (value !== undefined) return readOrderField(value, join(path, 'orderBy'), schema, problems)
   if (time.kind === 'field') return time.field
   if (time.kind === 'none') {
-    problems.report('EVENT_TIME_MISSING', path, `keep: last orders by event time: ${time.why}`, 'declare eventTime at the source, or name a field with orderBy')
+    problems.report(
+      'EVENT_TIME_MISSING',
+      path,
+      `keep: last orders by event time: ${time.why}`,
+      'declare eventTime at the source, or name a field with orderBy',
+    )
   }
   return undefined
 }
@@ -61,11 +76,24 @@ export function readOrderField(value: unknown, path: string, schema: Schema, pro
   if (name === undefined) return undefined
   const field = fieldOf(schema, name)
   if (field === undefined) {
-    problems.report('UNKNOWN_FIELD', path, `there is no field "${name}"`, suggestion(name, schema.fields.map((known) => known.name)))
+    problems.report(
+      'UNKNOWN_FIELD',
+      path,
+      `there is no field "${name}"`,
+      suggestion(
+        name,
+        schema.fields.map((known) => known.name),
+      ),
+    )
     return undefined
   }
   if (field.type === 'long' || field.type === 'double' || field.type === 'timestamp') return name
-  problems.report('TYPE_MISMATCH', path, `"${name}" is ${field.type}, rows are ordered by a long, double or timestamp`, 'compute a number from it with set before')
+  problems.report(
+    'TYPE_MISMATCH',
+    path,
+    `"${name}" is ${field.type}, rows are ordered by a long, double or timestamp`,
+    'compute a number from it with set before',
+  )
   return undefined
 }
 
@@ -78,5 +106,10 @@ export function readTtl(value: unknown, path: string, problems: Problems): numbe
 }
 
 export function warnUnbounded(path: string, what: string, problems: Problems): void {
-  problems.warn('STATE_UNBOUNDED', path, `without ttl ${what} are kept for ever: state grows with every new key`, 'add ttl: 1h, or as long as rows of a key may be apart; write ttl: forever when it is meant so')
+  problems.warn(
+    'STATE_UNBOUNDED',
+    path,
+    `without ttl ${what} are kept for ever: state grows with every new key`,
+    'add ttl: 1h, or as long as rows of a key may be apart; write ttl: forever when it is meant so',
+  )
 }

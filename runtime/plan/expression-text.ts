@@ -4,6 +4,11 @@ import { describe, isFields, type Problems } from './problems.ts'
 export function readExpressionText(value: unknown, path: string, problems: Problems): string | undefined {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (typeof value === 'string') return value
-  problems.report('TYPE_MISMATCH', path, `must be an expression, not ${describe(value)}`, isFields(value) ? 'quote it when it begins with {' : undefined)
+  problems.report(
+    'TYPE_MISMATCH',
+    path,
+    `must be an expression, not ${describe(value)}`,
+    isFields(value) ? 'quote it when it begins with {' : undefined,
+  )
   return undefined
 }

@@ -6,8 +6,25 @@ export const MAX_OPERATORS = 64
 
 /** What an entry may be. Those that are keyed stand beside a `keyBy`, which alone is a verb too. */
 export const VERBS = [
-  'source', 'filter', 'map', 'set', 'flatMap', 'union', 'sideOutput', 'asyncMap', 'keyBy', 'window', 'aggregate', 'reduce',
-  'join', 'dedupe', 'topN', 'pattern', 'process', 'broadcast', 'sink',
+  'source',
+  'filter',
+  'map',
+  'set',
+  'flatMap',
+  'union',
+  'sideOutput',
+  'asyncMap',
+  'keyBy',
+  'window',
+  'aggregate',
+  'reduce',
+  'join',
+  'dedupe',
+  'topN',
+  'pattern',
+  'process',
+  'broadcast',
+  'sink',
 ] as const
 export type VerbName = (typeof VERBS)[number]
 
@@ -33,18 +50,29 @@ const FORMS: Readonly<Record<VerbName, VerbForm>> = {
   sideOutput: { fields: ['sideOutput'] },
   asyncMap: { fields: ['asyncMap'] },
   keyBy: { fields: ['keyBy'] },
-  window: { fields: ['keyBy', 'window', 'aggregate', 'lateness', 'emit'], takes: ['keyBy', 'aggregate'], state: ['keyBy', 'window', 'aggregate'] },
+  window: {
+    fields: ['keyBy', 'window', 'aggregate', 'lateness', 'emit'],
+    takes: ['keyBy', 'aggregate'],
+    state: ['keyBy', 'window', 'aggregate'],
+  },
   aggregate: { fields: ['keyBy', 'aggregate', 'emit', 'ttl'], takes: ['keyBy'], state: ['keyBy', 'aggregate'] },
   reduce: { fields: ['keyBy', 'reduce', 'ttl'], takes: ['keyBy'], state: ['keyBy'] },
   join: { fields: ['join'], state: ['join'] },
   dedupe: { fields: ['keyBy', 'dedupe'], takes: ['keyBy'], state: ['keyBy', 'dedupe'], free: ['ttl'] },
   topN: { fields: ['keyBy', 'topN'], takes: ['keyBy'], state: ['keyBy', 'topN'], free: ['ttl'] },
-  pattern: { fields: ['keyBy', 'pattern'], takes: ['keyBy'], state: ['keyBy', 'pattern'], free: ['select', 'maxRuns', 'steps.where'] },
+  pattern: {
+    fields: ['keyBy', 'pattern'],
+    takes: ['keyBy'],
+    state: ['keyBy', 'pattern'],
+    free: ['select', 'maxRuns', 'steps.where'],
+  },
   process: { fields: ['keyBy', 'process'], takes: ['keyBy'], state: ['keyBy'] },
   broadcast: { fields: ['broadcast'], state: [] },
   sink: { fields: ['sink'] },
 }
-const ALL_FIELDS: readonly string[] = [...new Set([...COMMON_FIELDS, ...Object.values(FORMS).flatMap((form) => form.fields)])]
+const ALL_FIELDS: readonly string[] = [
+  ...new Set([...COMMON_FIELDS, ...Object.values(FORMS).flatMap((form) => form.fields)]),
+]
 
 /** The verb of an entry whose fields may be wrong in other ways; undefined when it has none or several. */
 export function verbOf(fields: Fields): VerbName | undefined {
@@ -58,10 +86,14 @@ function verbsOf(fields: Fields): VerbName[] {
 }
 
 /** Fields a verb's state is made of; undefined when it keeps none. */
-export function stateFieldsOf(verb: VerbName): readonly string[] | undefined { return FORMS[verb].state }
+export function stateFieldsOf(verb: VerbName): readonly string[] | undefined {
+  return FORMS[verb].state
+}
 
 /** Fields inside of those that say nothing about how state lies. */
-export function freeFieldsOf(verb: VerbName): readonly string[] { return FORMS[verb].free ?? [] }
+export function freeFieldsOf(verb: VerbName): readonly string[] {
+  return FORMS[verb].free ?? []
+}
 
 /** An entry of the graph list, its place in the graph checked, its verb not yet. */
 export interface Entry {
@@ -78,7 +110,11 @@ export interface Entry {
  */
 export function readEntries(list: unknown, path: string, problems: Problems): Entry[] {
   if (!Array.isArray(list) || list.length === 0) {
-    problems.report('TYPE_MISMATCH', path, `must be a list of operators, not ${Array.isArray(list) ? 'an empty one' : describe(list)}`)
+    problems.report(
+      'TYPE_MISMATCH',
+      path,
+      `must be a list of operators, not ${Array.isArray(list) ? 'an empty one' : describe(list)}`,
+    )
     return []
   }
   if (list.length > MAX_OPERATORS) {
@@ -111,7 +147,12 @@ function readId(value: unknown, path: string, seen: Map<string, string>, problem
   const id = problems.text(value, idPath, 256)
   if (id === undefined) return undefined
   if (!/^[a-z]([-a-z0-9]{0,30}[a-z0-9])?$/.test(id)) {
-    problems.report('ID_INVALID', idPath, `the id ${describe(id)} goes into pod names`, 'at most 32 of a-z, 0-9 and -, a letter first, no - at the end')
+    problems.report(
+      'ID_INVALID',
+      idPath,
+      `the id ${describe(id)} goes into pod names`,
+      'at most 32 of a-z, 0-9 and -, a letter first, no - at the end',
+    )
   }
   const first = seen.get(id)
   if (first !== undefined) {
@@ -126,10 +167,17 @@ function readVerb(fields: Fields, path: string, problems: Problems): VerbName | 
   const verbs = verbsOf(fields)
   const [verb, second] = verbs
   const allowed = verb === undefined ? ALL_FIELDS : [...COMMON_FIELDS, ...FORMS[verb].fields]
-  const unknown = Object.keys(fields).filter((name) => !allowed.includes(name) && !VERBS.some((known) => known === name))
+  const unknown = Object.keys(fields).filter(
+    (name) => !allowed.includes(name) && !VERBS.some((known) => known === name),
+  )
   for (const name of unknown) reportUnknown(name, verb, allowed, path, problems)
   if (second !== undefined) {
-    problems.report('VERB_AMBIGUOUS', path, `has ${verbs.join(' and ')}: one operator does one thing`, 'write one entry for each')
+    problems.report(
+      'VERB_AMBIGUOUS',
+      path,
+      `has ${verbs.join(' and ')}: one operator does one thing`,
+      'write one entry for each',
+    )
     return undefined
   }
   const meantAVerb = unknown.some((name) => VERBS.some((known) => known === nearest(name, ALL_FIELDS)))
@@ -139,14 +187,28 @@ function readVerb(fields: Fields, path: string, problems: Problems): VerbName | 
   return verb
 }
 
-function reportUnknown(name: string, verb: VerbName | undefined, allowed: readonly string[], path: string, problems: Problems): void {
+function reportUnknown(
+  name: string,
+  verb: VerbName | undefined,
+  allowed: readonly string[],
+  path: string,
+  problems: Problems,
+): void {
   const message = ALL_FIELDS.includes(name) ? `"${name}" does not go with ${verb ?? 'this'}` : `unknown field "${name}"`
   // of what may stand here, else of what would make another verb of it
-  const meant = nearest(name, allowed) === undefined && !ALL_FIELDS.includes(name) && nearest(name, ALL_FIELDS) !== undefined ? ALL_FIELDS : allowed
+  const meant =
+    nearest(name, allowed) === undefined && !ALL_FIELDS.includes(name) && nearest(name, ALL_FIELDS) !== undefined
+      ? ALL_FIELDS
+      : allowed
   problems.report('UNKNOWN_FIELD', join(path, name), message, suggestion(name, meant))
 }
 
-function readFrom(fields: Fields, verb: VerbName | undefined, path: string, problems: Problems): readonly string[] | undefined {
+function readFrom(
+  fields: Fields,
+  verb: VerbName | undefined,
+  path: string,
+  problems: Problems,
+): readonly string[] | undefined {
   const from = fields['from']
   const fromPath = join(path, 'from')
   if (verb === 'source') {
@@ -154,7 +216,8 @@ function readFrom(fields: Fields, verb: VerbName | undefined, path: string, prob
     return []
   }
   if (from === undefined) {
-    if (verb !== undefined) problems.report('INPUT_MISSING', path, 'has no input', 'write from: the id of the operator before it')
+    if (verb !== undefined)
+      problems.report('INPUT_MISSING', path, 'has no input', 'write from: the id of the operator before it')
     return undefined
   }
   const list: unknown[] = Array.isArray(from) ? from : [from]
@@ -174,12 +237,27 @@ function checkInputs(entries: readonly Entry[], seen: ReadonlyMap<string, string
   const sinks = new Set(entries.filter((entry) => entry.verb === 'sink').map((entry) => entry.id))
   for (const entry of entries) {
     entry.from.forEach((name, index) => {
-      const path = Array.isArray(entry.fields['from']) ? join(join(entry.path, 'from'), index) : join(entry.path, 'from')
+      const path = Array.isArray(entry.fields['from'])
+        ? join(join(entry.path, 'from'), index)
+        : join(entry.path, 'from')
       const id = operatorOfInput(name)
       if (!seen.has(id)) {
-        problems.report('UNKNOWN_INPUT', path, `there is no operator "${id}"`, suggestion(id, [...seen.keys()].filter((known) => known !== entry.id && !sinks.has(known))))
+        problems.report(
+          'UNKNOWN_INPUT',
+          path,
+          `there is no operator "${id}"`,
+          suggestion(
+            id,
+            [...seen.keys()].filter((known) => known !== entry.id && !sinks.has(known)),
+          ),
+        )
       } else if (sinks.has(id)) {
-        problems.report('SINK_HAS_CONSUMER', path, `"${id}" is a sink, nothing comes out of it`, `read from what "${id}" reads`)
+        problems.report(
+          'SINK_HAS_CONSUMER',
+          path,
+          `"${id}" is a sink, nothing comes out of it`,
+          `read from what "${id}" reads`,
+        )
       }
     })
   }
@@ -187,11 +265,19 @@ function checkInputs(entries: readonly Entry[], seen: ReadonlyMap<string, string
 
 /** `list` as written: an entry that could not be read still reads from its inputs. */
 function checkConsumers(entries: readonly Entry[], list: readonly unknown[], problems: Problems): void {
-  const read = new Set(list.flatMap((item): unknown[] => (isFields(item) ? [item['from']].flat() : []))
-    .map((name) => (typeof name === 'string' ? operatorOfInput(name) : name)))
+  const read = new Set(
+    list
+      .flatMap((item): unknown[] => (isFields(item) ? [item['from']].flat() : []))
+      .map((name) => (typeof name === 'string' ? operatorOfInput(name) : name)),
+  )
   for (const entry of entries) {
     if (entry.verb !== 'sink' && !read.has(entry.id)) {
-      problems.report('OPERATOR_UNUSED', entry.path, `nobody reads from "${entry.id}"`, `add an operator with from: ${entry.id}, at the end a sink`)
+      problems.report(
+        'OPERATOR_UNUSED',
+        entry.path,
+        `nobody reads from "${entry.id}"`,
+        `add an operator with from: ${entry.id}, at the end a sink`,
+      )
     }
   }
 }

@@ -11,7 +11,10 @@ export interface JobFile {
   spec: unknown
   /** What is wrong around the spec: apiVersion, metadata, fields that do not belong. */
   problems: readonly Problem[]
-  /** The place of a problem: of the field's name when the name is wrong, else of its value, else of what is around it. */
+  /**
+   * The place of a problem: of the field's name when the name is wrong, else of its value, else of what is around
+   * it.
+   */
   locate(problem: Pick<Problem, 'code' | 'path' | 'position'>): Position
 }
 
@@ -20,7 +23,12 @@ export interface JobFile {
  * FILE_TOO_LARGE or NO_STREAM_JOB with a position.
  */
 export function readJobFiles(text: string): JobFile[] {
-  if (text.length > LARGEST_FILE) throw fileError('FILE_TOO_LARGE', `the file has ${text.length} characters, at most ${LARGEST_FILE} are taken`, START)
+  if (text.length > LARGEST_FILE)
+    throw fileError(
+      'FILE_TOO_LARGE',
+      `the file has ${text.length} characters, at most ${LARGEST_FILE} are taken`,
+      START,
+    )
   const lines = new LineCounter()
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
   const jobs: JobFile[] = []
@@ -32,20 +40,35 @@ export function readJobFiles(text: string): JobFile[] {
     else kinds.push(String(content['kind'] ?? 'something without kind'))
   }
   if (jobs.length > 0) return jobs
-  throw fileError('NO_STREAM_JOB', kinds.length === 0 ? 'the file holds no StreamJob, it is empty' : `the file holds no StreamJob, only ${kinds.join(', ')}`, START,
-    `begin with apiVersion: ${API_VERSION} and kind: StreamJob`)
+  throw fileError(
+    'NO_STREAM_JOB',
+    kinds.length === 0
+      ? 'the file holds no StreamJob, it is empty'
+      : `the file holds no StreamJob, only ${kinds.join(', ')}`,
+    START,
+    `begin with apiVersion: ${API_VERSION} and kind: StreamJob`,
+  )
 }
 
 /** The one StreamJob of a file. Throws as readJobFiles, and SEVERAL_STREAM_JOBS. */
 export function readJobFile(text: string): JobFile {
   const [job, another] = readJobFiles(text)
   if (job !== undefined && another === undefined) return job
-  throw fileError('SEVERAL_STREAM_JOBS', `the file holds several StreamJobs: "${job?.name ?? ''}" and "${another?.name ?? ''}"`, START, 'put each into a file of its own')
+  throw fileError(
+    'SEVERAL_STREAM_JOBS',
+    `the file holds several StreamJobs: "${job?.name ?? ''}" and "${another?.name ?? ''}"`,
+    START,
+    'put each into a file of its own',
+  )
 }
 
 const START: Position = { line: 1, column: 1 }
 
-interface Source { document: Document; lines: LineCounter; text: string }
+interface Source {
+  document: Document
+  lines: LineCounter
+  text: string
+}
 
 function fileError(code: string, message: string, position: Position, hint?: string): MillraceError {
   return new MillraceError(code, message, { domain: 'user', position, ...(hint === undefined ? {} : { hint }) })
@@ -53,7 +76,15 @@ function fileError(code: string, message: string, position: Position, hint?: str
 
 function contentOf(document: Document, lines: LineCounter): unknown {
   const [error] = document.errors
-  if (error !== undefined) throw fileError('YAML_SYNTAX', error.message, positionAt(lines, error.pos[0]), isAboutFlow(error.message) ? 'within { } and [ ] put quotes around an expression that has commas, brackets or quotes' : undefined)
+  if (error !== undefined)
+    throw fileError(
+      'YAML_SYNTAX',
+      error.message,
+      positionAt(lines, error.pos[0]),
+      isAboutFlow(error.message)
+        ? 'within { } and [ ] put quotes around an expression that has commas, brackets or quotes'
+        : undefined,
+    )
   try {
     return document.toJS()
   } catch (cause) {
@@ -64,7 +95,9 @@ function contentOf(document: Document, lines: LineCounter): unknown {
 }
 
 /** Messages that an expression without quotes in a flow mapping leads to. */
-function isAboutFlow(message: string): boolean { return /flow|Unexpected scalar at node end|Implicit map keys/.test(message) }
+function isAboutFlow(message: string): boolean {
+  return /flow|Unexpected scalar at node end|Implicit map keys/.test(message)
+}
 
 function positionAt(lines: LineCounter, offset: number): Position {
   const { line, col } = lines.linePos(offset)
@@ -73,7 +106,12 @@ function positionAt(lines: LineCounter, offset: number): Position {
 
 export function checkJobName(name: string, problems: Problems): void {
   if (/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) return
-  problems.report('ID_INVALID', 'metadata.name', `the name ${JSON.stringify(name)} goes into pod names`, 'at most 63 of a-z, 0-9 and -, a letter first, no - at the end')
+  problems.report(
+    'ID_INVALID',
+    'metadata.name',
+    `the name ${JSON.stringify(name)} goes into pod names`,
+    'at most 63 of a-z, 0-9 and -, a letter first, no - at the end',
+  )
 }
 
 function jobOf(content: Fields, source: Source): JobFile {
@@ -84,14 +122,20 @@ function jobOf(content: Fields, source: Source): JobFile {
   const name = problems.text(metadata['name'], 'metadata.name', 253) ?? ''
   if (name !== '') checkJobName(name, problems)
   return {
-    name, spec: content['spec'],
+    name,
+    spec: content['spec'],
     problems: problems.found.map((problem) => ({ ...problem, path: problem.path.replace(/^\./, '') })),
     locate: (problem) => locate(problem, source),
   }
 }
 
 /** Codes that speak about the name of a field, not about what stands behind it. */
-const ABOUT_THE_NAME: ReadonlySet<string> = new Set(['UNKNOWN_FIELD', 'UNKNOWN_CONNECTOR', 'FIELD_NAME_INVALID', 'DUPLICATE_FIELD'])
+const ABOUT_THE_NAME: ReadonlySet<string> = new Set([
+  'UNKNOWN_FIELD',
+  'UNKNOWN_CONNECTOR',
+  'FIELD_NAME_INVALID',
+  'DUPLICATE_FIELD',
+])
 
 function locate(problem: Pick<Problem, 'code' | 'path' | 'position'>, source: Source): Position {
   let node: unknown = source.document.contents
@@ -102,7 +146,12 @@ function locate(problem: Pick<Problem, 'code' | 'path' | 'position'>, source: So
     if (pair === undefined && node === undefined) return positionAt(source.lines, offset)
     const keyOffset = offsetOf(pair?.key)
     offset = offsetOf(node) ?? keyOffset ?? offset
-    if (problem.position === undefined && keyOffset !== undefined && (ABOUT_THE_NAME.has(problem.code) || isMap(node) || isSeq(node))) offset = keyOffset
+    if (
+      problem.position === undefined &&
+      keyOffset !== undefined &&
+      (ABOUT_THE_NAME.has(problem.code) || isMap(node) || isSeq(node))
+    )
+      offset = keyOffset
   }
   if (problem.position === undefined) return positionAt(source.lines, offset)
   return insideScalar(node, offset, problem.position, source)
@@ -119,7 +168,13 @@ function insideScalar(node: unknown, offset: number, inner: Position, source: So
   }
   const quote = node.type === 'QUOTE_SINGLE' || node.type === 'QUOTE_DOUBLE' ? 1 : 0
   const written = source.text.slice(offset + quote, node.range?.[1] ?? offset)
-  const inText = String(node.value).split('\n').slice(0, inner.line - 1).reduce((sum, line) => sum + line.length + 1, 0) + inner.column - 1
+  const inText =
+    String(node.value)
+      .split('\n')
+      .slice(0, inner.line - 1)
+      .reduce((sum, line) => sum + line.length + 1, 0) +
+    inner.column -
+    1
   return positionAt(source.lines, offset + quote + Math.min(inText, Math.max(0, written.length)))
 }
 
@@ -134,6 +189,6 @@ function keyText(pair: Pair): string {
 /** `spec.graph[1].schema["a-b"]` → its steps. The inverse of join. */
 function stepsOf(path: string): (string | number)[] {
   return [...path.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g)].map(([, index, quoted, name]) =>
-    index !== undefined ? Number(index) : quoted !== undefined ? String(JSON.parse(quoted)) : name ?? '')
+    index !== undefined ? Number(index) : quoted !== undefined ? String(JSON.parse(quoted)) : (name ?? ''),
+  )
 }
-

@@ -33,7 +33,10 @@ export interface JobGraph {
 export interface OperatorNode {
   /** The user's id: state is matched by it for ever. */
   id: string
-  /** The inputs: ids of operators, or `id.output` for a side output. Empty for a source. What several mean is the verb's. */
+  /**
+   * The inputs: ids of operators, or `id.output` for a side output. Empty for a source. What several mean is the
+   * verb's.
+   */
   from: readonly string[]
   /** Schema of what comes out; a sink repeats its input's. */
   schema: Schema
@@ -52,10 +55,14 @@ export interface OperatorNode {
 export type Distribution = { kind: 'hash'; keyBy: readonly string[] } | { kind: 'broadcast' } | { kind: 'any' }
 
 /** The operator of an input as `from` names it: `late-ones.late` is an output of `late-ones`. */
-export function operatorOfInput(input: string): string { return input.split('.', 1)[0] ?? input }
+export function operatorOfInput(input: string): string {
+  return input.split('.', 1)[0] ?? input
+}
 
 /** The side output an input names. */
-export function outputOfInput(input: string): string | undefined { return input.split('.')[1] }
+export function outputOfInput(input: string): string | undefined {
+  return input.split('.')[1]
+}
 
 /** By which fields an input is hashed; undefined where it is not. */
 export function keysOfInput(node: OperatorNode, input: number): readonly string[] | undefined {
@@ -102,7 +109,10 @@ export interface SourceVerb {
 }
 
 /** A split that is more than `maxDriftMs` ahead of the slowest one of all sources of the group waits for it. */
-export interface WatermarkAlignment { group: string; maxDriftMs: number }
+export interface WatermarkAlignment {
+  group: string
+  maxDriftMs: number
+}
 
 /** What happens to a record that does not parse, lacks its event time, or makes an expression throw. */
 export type ErrorPolicy =

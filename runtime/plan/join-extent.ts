@@ -20,16 +20,28 @@ export function readJoinExtent(fields: Fields, path: string, problems: Problems)
   const written = (['window', 'within', 'ttl'] as const).filter((name) => fields[name] !== undefined)
   const [name, second] = written
   if (second !== undefined) {
-    problems.report('JOIN_INVALID', path, `has ${written.join(' and ')}: rows meet in one way`, 'keep one of window, within and ttl')
+    problems.report(
+      'JOIN_INVALID',
+      path,
+      `has ${written.join(' and ')}: rows meet in one way`,
+      'keep one of window, within and ttl',
+    )
     return undefined
   }
   switch (name) {
-    case 'window': return readWindow(fields['window'], join(path, 'window'), problems)
-    case 'within': return readWithin(fields['within'], join(path, 'within'), problems)
-    case 'ttl': return readTtl(fields['ttl'], join(path, 'ttl'), problems)
+    case 'window':
+      return readWindow(fields['window'], join(path, 'window'), problems)
+    case 'within':
+      return readWithin(fields['within'], join(path, 'within'), problems)
+    case 'ttl':
+      return readTtl(fields['ttl'], join(path, 'ttl'), problems)
     case undefined:
-      problems.warn('JOIN_UNBOUNDED', path, 'keeps every row of both sides for ever: state, and every checkpoint, grows with each record, about its size in bytes plus 40',
-        'bound it by window or within (event time) or by ttl: 1h; write ttl: forever when it is meant so')
+      problems.warn(
+        'JOIN_UNBOUNDED',
+        path,
+        'keeps every row of both sides for ever: state, and every checkpoint, grows with each record, about its size in bytes plus 40',
+        'bound it by window or within (event time) or by ttl: 1h; write ttl: forever when it is meant so',
+      )
       return { kind: 'regular' }
   }
 }
@@ -45,15 +57,25 @@ function readWindow(value: unknown, path: string, problems: Problems): JoinExten
   if (fields === undefined) return undefined
   const isTumble = fields['tumble'] !== undefined
   if (isTumble ? 'hop' in fields || 'size' in fields : !('hop' in fields && 'size' in fields)) {
-    problems.report('WINDOW_INVALID', path, isTumble ? 'tumble stands alone' : 'a window tumbles or hops', 'write { tumble: 10s } or { hop: 2s, size: 10s }')
+    problems.report(
+      'WINDOW_INVALID',
+      path,
+      isTumble ? 'tumble stands alone' : 'a window tumbles or hops',
+      'write { tumble: 10s } or { hop: 2s, size: 10s }',
+    )
     return undefined
   }
   const sizeMs = readLength(fields[isTumble ? 'tumble' : 'size'], join(path, isTumble ? 'tumble' : 'size'), problems)
   const slideMs = isTumble ? sizeMs : readLength(fields['hop'], join(path, 'hop'), problems)
   if (sizeMs === undefined || slideMs === undefined) return undefined
   if (slideMs > sizeMs || sizeMs / slideMs > MAX_OVERLAP) {
-    problems.report('WINDOW_INVALID', path, slideMs > sizeMs ? `hops by ${slideMs} ms but is only ${sizeMs} ms long: records would be lost between windows`
-      : `every record would be in ${Math.ceil(sizeMs / slideMs)} windows, at most ${MAX_OVERLAP} are taken`)
+    problems.report(
+      'WINDOW_INVALID',
+      path,
+      slideMs > sizeMs
+        ? `hops by ${slideMs} ms but is only ${sizeMs} ms long: records would be lost between windows`
+        : `every record would be in ${Math.ceil(sizeMs / slideMs)} windows, at most ${MAX_OVERLAP} are taken`,
+    )
     return undefined
   }
   return { kind: 'window', sizeMs, slideMs }
@@ -62,10 +84,17 @@ function readWindow(value: unknown, path: string, problems: Problems): JoinExten
 function readWithin(value: unknown, path: string, problems: Problems): JoinExtent | undefined {
   const fields = isFields(value) ? problems.fields(value, path, ['before', 'after']) : undefined
   if (fields?.['before'] === undefined && fields?.['after'] === undefined) {
-    problems.report('JOIN_INVALID', path, 'says neither before nor after', 'write { before: 10s, after: 0s }: how much earlier and later than left the right row may be')
+    problems.report(
+      'JOIN_INVALID',
+      path,
+      'says neither before nor after',
+      'write { before: 10s, after: 0s }: how much earlier and later than left the right row may be',
+    )
     return undefined
   }
-  const [beforeMs, afterMs] = (['before', 'after'] as const).map((name) => (fields[name] === undefined ? 0 : readDuration(fields[name], join(path, name), problems)))
+  const [beforeMs, afterMs] = (['before', 'after'] as const).map((name) =>
+    fields[name] === undefined ? 0 : readDuration(fields[name], join(path, name), problems),
+  )
   if (beforeMs === undefined || afterMs === undefined) return undefined
   return { kind: 'interval', beforeMs, afterMs, paneMs: Math.max(MIN_PANE_MS, Math.ceil((beforeMs + afterMs) / 3)) }
 }

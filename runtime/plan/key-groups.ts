@@ -1,5 +1,8 @@
 /** Key groups are dealt to slots in contiguous ranges, as in Flink (KeyGroupRangeAssignment). */
-export interface KeyGroupRange { first: number; endExclusive: number }
+export interface KeyGroupRange {
+  first: number
+  endExclusive: number
+}
 
 /** The slot that owns a key group. Inverse of keyGroupsOfSlot. */
 export function slotOfKeyGroup(keyGroup: number, maxParallelism: number, parallelism: number): number {

@@ -4,28 +4,44 @@ import { describe, join, type Fields, type Problems } from './problems.ts'
 const MAX_MODULES = 16
 const USAGE = 'write { path: ./functions.ts }, { configMap: NAME, key: functions.mjs } or { image: /app/functions.mjs }'
 
-/** `spec.modules`: where the code of user functions lies. Only names are looked at here; nobody loads it to check a job. */
+/**
+ * `spec.modules`: where the code of user functions lies. Only names are looked at here; nobody loads it to check a
+ * job.
+ */
 export function readModules(value: unknown, path: string, problems: Problems): Readonly<Record<string, ModuleSource>> {
-  const written = value === undefined ? {} : problems.fields(value, path) ?? {}
+  const written = value === undefined ? {} : (problems.fields(value, path) ?? {})
   const names = Object.keys(written)
-  if (names.length > MAX_MODULES) problems.report('TOO_LARGE', path, `has ${names.length} modules, at most ${MAX_MODULES} are taken`)
-  return Object.fromEntries(names.flatMap((name) => {
-    const source = readModule(name, written[name], join(path, name), problems)
-    return source === undefined ? [] : [[name, source] as const]
-  }))
+  if (names.length > MAX_MODULES)
+    problems.report('TOO_LARGE', path, `has ${names.length} modules, at most ${MAX_MODULES} are taken`)
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const source = readModule(name, written[name], join(path, name), problems)
+      return source === undefined ? [] : [[name, source] as const]
+    }),
+  )
 }
 
 /** The name goes into a path inside pods. */
 function readModule(name: string, value: unknown, path: string, problems: Problems): ModuleSource | undefined {
   if (!/^[a-z]([-a-z0-9]{0,30}[a-z0-9])?$/.test(name)) {
-    problems.report('ID_INVALID', path, `${describe(name)} cannot be a module's name`, 'at most 32 of a-z, 0-9 and -, a letter first, no - at the end')
+    problems.report(
+      'ID_INVALID',
+      path,
+      `${describe(name)} cannot be a module's name`,
+      'at most 32 of a-z, 0-9 and -, a letter first, no - at the end',
+    )
     return undefined
   }
   const fields = problems.fields(value, path, ['path', 'configMap', 'key', 'image'])
   if (fields === undefined) return undefined
   const places = ['path', 'configMap', 'image'].filter((place) => place in fields)
   if (places.length !== 1) {
-    problems.report('MODULE_INVALID', path, places.length === 0 ? 'lies nowhere' : `lies in ${places.join(' and ')}`, USAGE)
+    problems.report(
+      'MODULE_INVALID',
+      path,
+      places.length === 0 ? 'lies nowhere' : `lies in ${places.join(' and ')}`,
+      USAGE,
+    )
     return undefined
   }
   if ('configMap' in fields) return readConfigMap(fields, path, problems)
@@ -49,14 +65,21 @@ function readConfigMap(fields: Fields, path: string, problems: Problems): Module
 
 function readPath(fields: Fields, path: string, problems: Problems): ModuleSource | undefined {
   const file = problems.text(fields['path'], join(path, 'path'))
-  return file !== undefined && isFileOfCode(file, join(path, 'path'), problems) ? { kind: 'path', path: file } : undefined
+  return file !== undefined && isFileOfCode(file, join(path, 'path'), problems)
+    ? { kind: 'path', path: file }
+    : undefined
 }
 
 function readImage(fields: Fields, path: string, problems: Problems): ModuleSource | undefined {
   const file = problems.text(fields['image'], join(path, 'image'))
   if (file === undefined || !isFileOfCode(file, join(path, 'image'), problems)) return undefined
   if (file.startsWith('/')) return { kind: 'image', path: file }
-  problems.report('MODULE_INVALID', join(path, 'image'), `${describe(file)} is no absolute path`, 'it names a file inside the image: /app/functions.mjs')
+  problems.report(
+    'MODULE_INVALID',
+    join(path, 'image'),
+    `${describe(file)} is no absolute path`,
+    'it names a file inside the image: /app/functions.mjs',
+  )
   return undefined
 }
 

@@ -13,7 +13,10 @@ export const CURRENT_ROW = '#row'
 export const KEY_ROW = '#key'
 /** What is known of a match as a whole: when it began, and when it was complete. */
 export const MATCH_ROW = 'match'
-export const MATCH_FIELDS: readonly Field[] = [{ name: 'start', type: 'timestamp', nullable: false }, { name: 'time', type: 'timestamp', nullable: false }]
+export const MATCH_FIELDS: readonly Field[] = [
+  { name: 'start', type: 'timestamp', nullable: false },
+  { name: 'time', type: 'timestamp', nullable: false },
+]
 
 export const TOTAL_FUNCTIONS = ['sum', 'min', 'max', 'avg'] as const
 export type TotalFunction = (typeof TOTAL_FUNCTIONS)[number]
@@ -24,7 +27,10 @@ export const totalsRow = (step: string): string => `${step}.totals`
 export const totalField = (fn: TotalFunction, field: string): string => `${fn}_${field}`
 
 /** A step whose rows an expression may read; `mayLack`: there may be none. */
-export interface KnownStep { name: string; mayLack: boolean }
+export interface KnownStep {
+  name: string
+  mayLack: boolean
+}
 
 export interface PatternScope {
   schema: Schema
@@ -39,7 +45,10 @@ export interface PatternScope {
  */
 export function parsePatternExpression(text: string, scope: PatternScope): Expression {
   const { schema, steps, bare } = scope
-  const rows: Record<string, Schema> = { [bare.row]: bare.schema, ...(bare.row === KEY_ROW ? { [MATCH_ROW]: { fields: MATCH_FIELDS } } : {}) }
+  const rows: Record<string, Schema> = {
+    [bare.row]: bare.schema,
+    ...(bare.row === KEY_ROW ? { [MATCH_ROW]: { fields: MATCH_FIELDS } } : {}),
+  }
   for (const { name, mayLack } of steps) {
     const taken = mayLack ? { fields: schema.fields.map((field) => ({ ...field, nullable: true })) } : schema
     rows[name] = taken
@@ -51,16 +60,29 @@ export function parsePatternExpression(text: string, scope: PatternScope): Expre
 
 function totalsSchema(schema: Schema): Schema {
   return {
-    fields: [{ name: 'count', type: 'long', nullable: false }, ...schema.fields.filter(isNumber).flatMap((field) => TOTAL_FUNCTIONS.flatMap((fn): Field[] => {
-      if (fn === 'min' || fn === 'max') return [{ ...namedField(totalField(fn, field.name), field), nullable: true }]
-      return field.type === 'timestamp' ? [] : [{ name: totalField(fn, field.name), type: fn === 'avg' ? 'double' : field.type, nullable: true }]
-    }))],
+    fields: [
+      { name: 'count', type: 'long', nullable: false },
+      ...schema.fields.filter(isNumber).flatMap((field) =>
+        TOTAL_FUNCTIONS.flatMap((fn): Field[] => {
+          if (fn === 'min' || fn === 'max')
+            return [{ ...namedField(totalField(fn, field.name), field), nullable: true }]
+          return field.type === 'timestamp'
+            ? []
+            : [{ name: totalField(fn, field.name), type: fn === 'avg' ? 'double' : field.type, nullable: true }]
+        }),
+      ),
+    ],
   }
 }
 
-function isNumber({ type }: Field): boolean { return type === 'long' || type === 'double' || type === 'timestamp' }
+function isNumber({ type }: Field): boolean {
+  return type === 'long' || type === 'double' || type === 'timestamp'
+}
 
-/** Says with names of rows what the user said with names of steps; everything else stays for checkExpression to judge. */
+/**
+ * Says with names of rows what the user said with names of steps; everything else stays for checkExpression to
+ * judge.
+ */
 class Rewriter {
   readonly #text: string
   readonly #scope: PatternScope
@@ -72,50 +94,99 @@ class Rewriter {
 
   rewrite(node: Syntax): Syntax {
     switch (node.type) {
-      case 'Identifier': return this.#bare(node)
-      case 'MemberExpression': return this.#member(node)
+      case 'Identifier':
+        return this.#bare(node)
+      case 'MemberExpression':
+        return this.#member(node)
       case 'CallExpression': {
         const { callee } = node
         const total = callee.type === 'MemberExpression' ? this.#total(callee, node.arguments) : undefined
         if (total !== undefined) return total
-        const args = node.arguments.map((argument) => (argument.type === 'SpreadElement' ? argument : this.rewrite(argument)))
+        const args = node.arguments.map((argument) =>
+          argument.type === 'SpreadElement' ? argument : this.rewrite(argument),
+        )
         return { ...node, callee: callee.type === 'MemberExpression' ? this.#member(callee) : callee, arguments: args }
       }
-      case 'ParenthesizedExpression': return { ...node, expression: this.rewrite(node.expression) }
-      case 'ChainExpression': return { ...node, expression: this.rewrite(node.expression) as typeof node.expression }
-      case 'UnaryExpression': return { ...node, argument: this.rewrite(node.argument) }
-      case 'BinaryExpression': return { ...node, left: node.left.type === 'PrivateIdentifier' ? node.left : this.rewrite(node.left), right: this.rewrite(node.right) }
-      case 'LogicalExpression': return { ...node, left: this.rewrite(node.left), right: this.rewrite(node.right) }
-      case 'ConditionalExpression': return { ...node, test: this.rewrite(node.test), consequent: this.rewrite(node.consequent), alternate: this.rewrite(node.alternate) }
-      case 'TemplateLiteral': return { ...node, expressions: node.expressions.map((part) => this.rewrite(part)) }
-      default: return node
+      case 'ParenthesizedExpression':
+        return { ...node, expression: this.rewrite(node.expression) }
+      case 'ChainExpression':
+        return { ...node, expression: this.rewrite(node.expression) as typeof node.expression }
+      case 'UnaryExpression':
+        return { ...node, argument: this.rewrite(node.argument) }
+      case 'BinaryExpression':
+        return {
+          ...node,
+          left: node.left.type === 'PrivateIdentifier' ? node.left : this.rewrite(node.left),
+          right: this.rewrite(node.right),
+        }
+      case 'LogicalExpression':
+        return { ...node, left: this.rewrite(node.left), right: this.rewrite(node.right) }
+      case 'ConditionalExpression':
+        return {
+          ...node,
+          test: this.rewrite(node.test),
+          consequent: this.rewrite(node.consequent),
+          alternate: this.rewrite(node.alternate),
+        }
+      case 'TemplateLiteral':
+        return { ...node, expressions: node.expressions.map((part) => this.rewrite(part)) }
+      default:
+        return node
     }
   }
 
   #step(node: Syntax | { type: 'Super' }): KnownStep | undefined {
-    return node.type === 'Identifier' ? this.#scope.steps.find(({ name }) => name === (node as Identifier).name) : undefined
+    return node.type === 'Identifier'
+      ? this.#scope.steps.find(({ name }) => name === (node as Identifier).name)
+      : undefined
   }
 
   #bare(node: Identifier): Syntax {
     const { bare, steps } = this.#scope
     if (fieldOf(bare.schema, node.name) !== undefined) return memberOf(node, bare.row, node.name)
-    if (this.#step(node) !== undefined || node.name === 'undefined' || (node.name === MATCH_ROW && bare.row === KEY_ROW)) return node
+    if (
+      this.#step(node) !== undefined ||
+      node.name === 'undefined' ||
+      (node.name === MATCH_ROW && bare.row === KEY_ROW)
+    )
+      return node
     const isField = fieldOf(this.#scope.schema, node.name) !== undefined
-    throw expressionError(this.#text, node.start, 'UNKNOWN_FIELD',
-      isField ? `"${node.name}" is a field of every row of the match` : `there is no field "${node.name}", and no step of this name that rows are known of here`,
-      isField ? `say of which step: ${steps[0]?.name ?? 'step'}.${node.name}` : suggestion(node.name, [...bare.schema.fields.map(({ name }) => name), ...steps.map(({ name }) => name)]))
+    throw expressionError(
+      this.#text,
+      node.start,
+      'UNKNOWN_FIELD',
+      isField
+        ? `"${node.name}" is a field of every row of the match`
+        : `there is no field "${node.name}", and no step of this name that rows are known of here`,
+      isField
+        ? `say of which step: ${steps[0]?.name ?? 'step'}.${node.name}`
+        : suggestion(node.name, [...bare.schema.fields.map(({ name }) => name), ...steps.map(({ name }) => name)]),
+    )
   }
 
   #member(node: MemberExpression): MemberExpression {
     const { object, property } = node
-    if (object.type === 'Super' || (object.type === 'Identifier' && NAMESPACES.has(object.name) && fieldOf(this.#scope.bare.schema, object.name) === undefined)) return node
+    if (
+      object.type === 'Super' ||
+      (object.type === 'Identifier' &&
+        NAMESPACES.has(object.name) &&
+        fieldOf(this.#scope.bare.schema, object.name) === undefined)
+    )
+      return node
     if (!node.computed && property.type === 'Identifier') {
       const step = this.#step(object)
-      if (step !== undefined) return property.name === 'count' && fieldOf(this.#scope.schema, 'count') === undefined ? memberOf(node, totalsRow(step.name), 'count') : node
+      if (step !== undefined)
+        return property.name === 'count' && fieldOf(this.#scope.schema, 'count') === undefined
+          ? memberOf(node, totalsRow(step.name), 'count')
+          : node
       const ofStep = this.#placeOf(object)
       if (ofStep !== undefined) return { ...node, object: identifier(object, ofStep) }
     }
-    return { ...node, object: this.rewrite(object), property: node.computed && property.type !== 'PrivateIdentifier' ? this.rewrite(property) : property }
+    return {
+      ...node,
+      object: this.rewrite(object),
+      property: node.computed && property.type !== 'PrivateIdentifier' ? this.rewrite(property) : property,
+    }
   }
 
   /** `small.first` and `small.last`: the row that is meant. */
@@ -134,23 +205,57 @@ class Rewriter {
     if (name === 'count' && args.length === 0) return memberOf(callee, totalsRow(step.name), 'count')
     const fn = TOTAL_FUNCTIONS.find((known) => known === name)
     if (fn === undefined) {
-      throw expressionError(this.#text, callee.property.start, 'UNKNOWN_FUNCTION', `the rows of a step have no ${name}`, suggestion(name, [...TOTAL_FUNCTIONS, 'count']) ?? `there are ${step.name}.count and ${TOTAL_FUNCTIONS.map((known) => `${step.name}.${known}(field)`).join(', ')}`)
+      throw expressionError(
+        this.#text,
+        callee.property.start,
+        'UNKNOWN_FUNCTION',
+        `the rows of a step have no ${name}`,
+        suggestion(name, [...TOTAL_FUNCTIONS, 'count']) ??
+          `there are ${step.name}.count and ${TOTAL_FUNCTIONS.map((known) => `${step.name}.${known}(field)`).join(', ')}`,
+      )
     }
     const [argument, second] = args as readonly Syntax[]
-    const field = argument?.type === 'Identifier' && second === undefined ? fieldOf(this.#scope.schema, argument.name) : undefined
+    const field =
+      argument?.type === 'Identifier' && second === undefined ? fieldOf(this.#scope.schema, argument.name) : undefined
     if (field === undefined) {
-      throw expressionError(this.#text, argument?.start ?? callee.start, 'UNKNOWN_FIELD', `${step.name}.${fn} takes one field of the rows`, argument?.type === 'Identifier' ? suggestion(argument.name, this.#scope.schema.fields.map((known) => known.name)) : undefined)
+      throw expressionError(
+        this.#text,
+        argument?.start ?? callee.start,
+        'UNKNOWN_FIELD',
+        `${step.name}.${fn} takes one field of the rows`,
+        argument?.type === 'Identifier'
+          ? suggestion(
+              argument.name,
+              this.#scope.schema.fields.map((known) => known.name),
+            )
+          : undefined,
+      )
     }
     if (fieldOf(totalsSchema(this.#scope.schema), totalField(fn, field.name)) === undefined) {
-      throw expressionError(this.#text, argument?.start ?? callee.start, 'EXPRESSION_TYPE', `${fn} does not take "${field.name}", a ${field.type}`)
+      throw expressionError(
+        this.#text,
+        argument?.start ?? callee.start,
+        'EXPRESSION_TYPE',
+        `${fn} does not take "${field.name}", a ${field.type}`,
+      )
     }
     return memberOf(callee, totalsRow(step.name), totalField(fn, field.name))
   }
 }
 
-function identifier({ start, end }: { start: number; end: number }, name: string): Identifier { return { type: 'Identifier', start, end, name } }
+function identifier({ start, end }: { start: number; end: number }, name: string): Identifier {
+  return { type: 'Identifier', start, end, name }
+}
 
 function memberOf(place: { start: number; end: number }, row: string, property: string): MemberExpression {
   const { start, end } = place
-  return { type: 'MemberExpression', start, end, object: identifier(place, row), property: identifier(place, property), computed: false, optional: false }
+  return {
+    type: 'MemberExpression',
+    start,
+    end,
+    object: identifier(place, row),
+    property: identifier(place, property),
+    computed: false,
+    optional: false,
+  }
 }

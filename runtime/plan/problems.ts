@@ -36,7 +36,9 @@ export class Problems {
     } catch (error) {
       if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
       this.found.push({
-        code: error.code, path, message: error.message,
+        code: error.code,
+        path,
+        message: error.message,
         ...(error.hint === undefined ? {} : { hint: error.hint }),
         ...(error.position === undefined ? {} : { position: error.position }),
       })
@@ -51,7 +53,8 @@ export class Problems {
       return undefined
     }
     for (const name of Object.keys(value)) {
-      if (known?.includes(name) === false) this.report('UNKNOWN_FIELD', join(path, name), `unknown field "${name}"`, suggestion(name, known))
+      if (known?.includes(name) === false)
+        this.report('UNKNOWN_FIELD', join(path, name), `unknown field "${name}"`, suggestion(name, known))
     }
     return value
   }

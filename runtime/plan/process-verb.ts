@@ -25,11 +25,26 @@ export type StateDeclaration =
 
 const MAX_STATES = 16
 
-/** `process: { module, function, output, state, sideOutputs, eventTime }`, with `keyBy` beside it where there is state. */
-export function readProcess(entry: Entry, inputs: readonly Input[], modules: ReadonlySet<string>, problems: Problems): ReadOperator {
+/**
+ * `process: { module, function, output, state, sideOutputs, eventTime }`, with `keyBy` beside it where there is
+ * state.
+ */
+export function readProcess(
+  entry: Entry,
+  inputs: readonly Input[],
+  modules: ReadonlySet<string>,
+  problems: Problems,
+): ReadOperator {
   const path = join(entry.path, 'process')
   const [input] = inputs
-  const fields = problems.fields(entry.fields['process'], path, ['module', 'function', 'output', 'state', 'sideOutputs', 'eventTime'])
+  const fields = problems.fields(entry.fields['process'], path, [
+    'module',
+    'function',
+    'output',
+    'state',
+    'sideOutputs',
+    'eventTime',
+  ])
   if (input === undefined || fields === undefined) return { stream: { time: { kind: 'unknown' } } }
   const keyBy = entry.fields['keyBy'] === undefined ? undefined : readKeys(entry, input.schema, problems)
   const ref = readFunction(fields, path, modules, problems)
@@ -39,37 +54,67 @@ export function readProcess(entry: Entry, inputs: readonly Input[], modules: Rea
   }
   const sideOutputs = readSideOutputs(entry, fields, path, input, problems)
   const schema = readOutput(fields, path, problems)
-  const stream: Stream = schema === undefined ? { time: { kind: 'unknown' } }
-    : { schema, time: timeAfterFunction(entry, fields, path, input.time, schema, problems) }
-  if (ref === undefined || state === undefined || (entry.fields['keyBy'] !== undefined && keyBy === undefined)) return { stream, sideOutputs }
+  const stream: Stream =
+    schema === undefined
+      ? { time: { kind: 'unknown' } }
+      : { schema, time: timeAfterFunction(entry, fields, path, input.time, schema, problems) }
+  if (ref === undefined || state === undefined || (entry.fields['keyBy'] !== undefined && keyBy === undefined))
+    return { stream, sideOutputs }
   const { time } = input
   return {
-    stream, sideOutputs, ...(keyBy === undefined ? {} : { keyBy }),
-    verb: { kind: 'process', function: ref, state, ...(time.kind === 'field' ? { eventTime: { field: time.field, offsetMs: time.offsetMs } } : {}) },
+    stream,
+    sideOutputs,
+    ...(keyBy === undefined ? {} : { keyBy }),
+    verb: {
+      kind: 'process',
+      function: ref,
+      state,
+      ...(time.kind === 'field' ? { eventTime: { field: time.field, offsetMs: time.offsetMs } } : {}),
+    },
   }
 }
 
-function readSideOutputs(entry: Entry, fields: Fields, path: string, input: Input, problems: Problems): Record<string, Stream> {
+function readSideOutputs(
+  entry: Entry,
+  fields: Fields,
+  path: string,
+  input: Input,
+  problems: Problems,
+): Record<string, Stream> {
   const sidePath = join(path, 'sideOutputs')
-  const written = fields['sideOutputs'] === undefined ? {} : problems.fields(fields['sideOutputs'], sidePath) ?? {}
-  return Object.fromEntries(Object.entries(written).flatMap(([name, value]): [string, Stream][] => {
-    if (!checkOutputName(name, join(sidePath, name), problems)) return []
-    const schema = readSchema(value, join(sidePath, name), problems)
-    return [[name, schema === undefined ? { time: { kind: 'unknown' } } : { schema, time: timeAfterFunction(entry, {}, sidePath, input.time, schema, problems) }]]
-  }))
+  const written = fields['sideOutputs'] === undefined ? {} : (problems.fields(fields['sideOutputs'], sidePath) ?? {})
+  return Object.fromEntries(
+    Object.entries(written).flatMap(([name, value]): [string, Stream][] => {
+      if (!checkOutputName(name, join(sidePath, name), problems)) return []
+      const schema = readSchema(value, join(sidePath, name), problems)
+      return [
+        [
+          name,
+          schema === undefined
+            ? { time: { kind: 'unknown' } }
+            : { schema, time: timeAfterFunction(entry, {}, sidePath, input.time, schema, problems) },
+        ],
+      ]
+    }),
+  )
 }
 
 /** `state: { last: { value: { price: long } }, seen: { list: …, ttl: 1h }, by: { map: …, key: { bidder: long } } }`. */
-function readState(value: unknown, path: string, problems: Problems): Readonly<Record<string, StateDeclaration>> | undefined {
+function readState(
+  value: unknown,
+  path: string,
+  problems: Problems,
+): Readonly<Record<string, StateDeclaration>> | undefined {
   if (value === undefined) return {}
   const written = problems.fields(value, path)
   if (written === undefined) return undefined
   const names = Object.keys(written)
-  if (names.length > MAX_STATES) problems.report('TOO_LARGE', path, `has ${names.length} tables, at most ${MAX_STATES} are taken`)
+  if (names.length > MAX_STATES)
+    problems.report('TOO_LARGE', path, `has ${names.length} tables, at most ${MAX_STATES} are taken`)
   const read = names.map((name) => {
     const isNamed = checkFieldName(name, join(path, name), problems)
     const declared = readDeclaration(written[name], join(path, name), problems)
-    return isNamed && declared !== undefined ? [name, declared] as const : undefined
+    return isNamed && declared !== undefined ? ([name, declared] as const) : undefined
   })
   const sound = read.filter((entry) => entry !== undefined)
   return sound.length === names.length ? Object.fromEntries(sound) : undefined
@@ -81,7 +126,12 @@ function readDeclaration(value: unknown, path: string, problems: Problems): Stat
   const kinds = (['value', 'list', 'map'] as const).filter((kind) => kind in fields)
   const [kind] = kinds
   if (kind === undefined || kinds.length > 1) {
-    problems.report('STATE_INVALID', path, kind === undefined ? 'holds nothing' : `is ${kinds.join(' and ')} at once`, 'write { value: { field: type } }, { list: { field: type } } or { map: { field: type }, key: { field: type } }')
+    problems.report(
+      'STATE_INVALID',
+      path,
+      kind === undefined ? 'holds nothing' : `is ${kinds.join(' and ')} at once`,
+      'write { value: { field: type } }, { list: { field: type } } or { map: { field: type }, key: { field: type } }',
+    )
     return undefined
   }
   const schema = readSchema(fields[kind], join(path, kind), problems)

@@ -29,7 +29,8 @@ export function readReduce(entry: Entry, inputs: readonly Input[], problems: Pro
   const written = problems.fields(entry.fields['reduce'], path)
   if (written === undefined) return { stream: input }
   const names = Object.keys(written)
-  if (names.length === 0) problems.report('TYPE_MISMATCH', path, 'names no field', 'write field: an expression over previous and current')
+  if (names.length === 0)
+    problems.report('TYPE_MISMATCH', path, 'names no field', 'write field: an expression over previous and current')
   let isSound = names.length > 0
   const values = new Map<string, Expression>()
   for (const name of names) {
@@ -37,19 +38,39 @@ export function readReduce(entry: Entry, inputs: readonly Input[], problems: Pro
     if (value === undefined) isSound = false
     else values.set(name, value)
   }
-  const time = input.time.kind === 'field' && values.has(input.time.field) ? { kind: 'none' as const, why: `"${entry.id}" computes "${input.time.field}" anew` } : input.time
+  const time =
+    input.time.kind === 'field' && values.has(input.time.field)
+      ? { kind: 'none' as const, why: `"${entry.id}" computes "${input.time.field}" anew` }
+      : input.time
   const stream = { schema: input.schema, time }
   if (!isSound || keyBy === undefined || ttlMs === undefined) return { stream }
   const fields = input.schema.fields.map((field) => ({ field, value: values.get(field.name) ?? currentField(field) }))
   return { stream, keyBy, verb: { kind: 'reduce', fields, ...(ttlMs === 'never' ? {} : { ttlMs }) } }
 }
 
-function currentField(field: Field): Expression { return { kind: 'field', of: 'current', ...field } }
+function currentField(field: Field): Expression {
+  return { kind: 'field', of: 'current', ...field }
+}
 
-function readField(name: string, value: unknown, { schema }: Input, keyBy: readonly string[], path: string, problems: Problems): Expression | undefined {
+function readField(
+  name: string,
+  value: unknown,
+  { schema }: Input,
+  keyBy: readonly string[],
+  path: string,
+  problems: Problems,
+): Expression | undefined {
   const field = fieldOf(schema, name)
   if (field === undefined) {
-    problems.report('UNKNOWN_FIELD', path, `there is no field "${name}"`, suggestion(name, schema.fields.map((known) => known.name)))
+    problems.report(
+      'UNKNOWN_FIELD',
+      path,
+      `there is no field "${name}"`,
+      suggestion(
+        name,
+        schema.fields.map((known) => known.name),
+      ),
+    )
     return undefined
   }
   if (keyBy.includes(name)) {
@@ -57,10 +78,18 @@ function readField(name: string, value: unknown, { schema }: Input, keyBy: reado
     return undefined
   }
   const text = readExpressionText(value, path, problems)
-  const expression = text === undefined ? undefined : problems.attempt(path, () => parseExpression(text, { rows: { previous: schema, current: schema } }))
+  const expression =
+    text === undefined
+      ? undefined
+      : problems.attempt(path, () => parseExpression(text, { rows: { previous: schema, current: schema } }))
   if (expression === undefined) return undefined
   const isType = expression.type === field.type || (expression.type === 'long' && field.type === 'double')
   if (isType && (field.nullable || !expression.nullable)) return expression
-  problems.report('EXPRESSION_TYPE', path, `"${name}" is ${describeType(field)}, this is ${describeType(expression)}`, 'a reduced row has the fields of its input; change a type with set before')
+  problems.report(
+    'EXPRESSION_TYPE',
+    path,
+    `"${name}" is ${describeType(field)}, this is ${describeType(expression)}`,
+    'a reduced row has the fields of its input; change a type with set before',
+  )
   return undefined
 }

@@ -11,15 +11,21 @@ import { fieldsJoined } from './join-verb.ts'
 type Fields = ReadonlySet<string> | 'all'
 
 /**
- * The part of a stream that the chain behind an exchange looks at: columns nobody reads are not sent. Works backwards from
- * the chain's end, and from the exchanges behind it, which must have been narrowed before; an operator that is not known
- * here reads all.
+ * The part of a stream that the chain behind an exchange looks at: columns nobody reads are not sent. Works
+ * backwards from the chain's end, and from the exchanges behind it, which must have been narrowed before; an
+ * operator that is not known here reads all.
  */
 export function requiredSchema(schema: Schema, consumer: Chain, outputs: readonly Exchange[], input = 0): Schema {
-  const sidesOf = new Set(outputs.filter(({ producer }) => producer.chain === consumer.id && producer.output !== undefined).map(({ producer }) => producer.operator))
+  const sidesOf = new Set(
+    outputs
+      .filter(({ producer }) => producer.chain === consumer.id && producer.output !== undefined)
+      .map(({ producer }) => producer.operator),
+  )
   const behind = outputs.filter(({ producer }) => producer.chain === consumer.id && producer.output === undefined)
-  let required: Fields = behind.length === 0 ? 'all' : new Set(behind.flatMap((exchange) => exchange.schema.fields.map(({ name }) => name)))
-  for (const operator of consumer.operators.toReversed()) required = sidesOf.has(operator.id) ? 'all' : fieldsRead(operator, required, input)
+  let required: Fields =
+    behind.length === 0 ? 'all' : new Set(behind.flatMap((exchange) => exchange.schema.fields.map(({ name }) => name)))
+  for (const operator of consumer.operators.toReversed())
+    required = sidesOf.has(operator.id) ? 'all' : fieldsRead(operator, required, input)
   if (required === 'all') return schema
   const fields = schema.fields.filter((field) => required.has(field.name))
   // a row of no fields still has to travel, and be counted
@@ -30,19 +36,34 @@ export function requiredSchema(schema: Schema, consumer: Chain, outputs: readonl
 function fieldsRead(operator: OperatorNode, wanted: Fields, input: number): Fields {
   const { verb, keyBy = [] } = operator
   switch (verb.kind) {
-    case 'filter': return union(wanted, expressionFields(verb.condition))
-    case 'map': return new Set([...keyBy, ...verb.fields.flatMap(({ value }) => expressionFields(value))])
-    case 'keyBy': case 'union': return union(wanted, keyBy)
-    case 'window': return new Set([...keyBy, ...(verb.eventTime === undefined ? [] : [verb.eventTime.field]), ...aggregateExpressions(verb.aggregates).flatMap(expressionFields)])
-    case 'aggregate': return new Set([...keyBy, ...aggregateExpressions(verb.aggregates).flatMap(expressionFields)])
+    case 'filter':
+      return union(wanted, expressionFields(verb.condition))
+    case 'map':
+      return new Set([...keyBy, ...verb.fields.flatMap(({ value }) => expressionFields(value))])
+    case 'keyBy':
+    case 'union':
+      return union(wanted, keyBy)
+    case 'window':
+      return new Set([
+        ...keyBy,
+        ...(verb.eventTime === undefined ? [] : [verb.eventTime.field]),
+        ...aggregateExpressions(verb.aggregates).flatMap(expressionFields),
+      ])
+    case 'aggregate':
+      return new Set([...keyBy, ...aggregateExpressions(verb.aggregates).flatMap(expressionFields)])
     // only the first of a chain has several inputs
-    case 'join': return fieldsJoined(verb, input === 0 ? 'left' : 'right')
+    case 'join':
+      return fieldsJoined(verb, input === 0 ? 'left' : 'right')
     // all of a rule is kept, so that other conditions find it whole
-    case 'broadcast': return input === 0 ? fieldsOfEvent(verb) : 'all'
-    case 'dedupe': return union(wanted, [...keyBy, ...(verb.keep.which === 'last' ? [verb.keep.orderBy] : [])])
+    case 'broadcast':
+      return input === 0 ? fieldsOfEvent(verb) : 'all'
+    case 'dedupe':
+      return union(wanted, [...keyBy, ...(verb.keep.which === 'last' ? [verb.keep.orderBy] : [])])
     // ranked rows are state: it does not depend on who reads what
-    case 'topN': return verb.rank === undefined ? union(wanted, [...keyBy, verb.by]) : 'all'
-    default: return 'all'
+    case 'topN':
+      return verb.rank === undefined ? union(wanted, [...keyBy, verb.by]) : 'all'
+    default:
+      return 'all'
   }
 }
 
@@ -52,8 +73,15 @@ function union(wanted: Fields, names: readonly string[]): Fields {
 
 function fieldsOfEvent({ fields, where }: BroadcastVerb): Fields {
   const expressions = [...fields.map(({ value }) => value), ...(where === undefined ? [] : [where])]
-  return new Set(expressions.flatMap(fieldsIn).filter(({ of }) => of === 'left').map(({ name }) => name))
+  return new Set(
+    expressions
+      .flatMap(fieldsIn)
+      .filter(({ of }) => of === 'left')
+      .map(({ name }) => name),
+  )
 }
 
 /** The fields an expression over one row reads. */
-export function expressionFields(expression: Expression): string[] { return fieldsIn(expression).map(({ name }) => name) }
+export function expressionFields(expression: Expression): string[] {
+  return fieldsIn(expression).map(({ name }) => name)
+}

@@ -16,7 +16,12 @@ export interface RunningAggregateVerb {
 }
 
 /** `keyBy` + `aggregate` without a window: the key fields and the aggregates as they are now, again and again. */
-export function readRunningAggregate(entry: Entry, inputs: readonly Input[], modules: ReadonlySet<string>, problems: Problems): ReadOperator {
+export function readRunningAggregate(
+  entry: Entry,
+  inputs: readonly Input[],
+  modules: ReadonlySet<string>,
+  problems: Problems,
+): ReadOperator {
   const nothing: ReadOperator = { stream: { time: { kind: 'unknown' } } }
   const [input] = inputs
   if (input === undefined) return nothing
@@ -26,7 +31,9 @@ export function readRunningAggregate(entry: Entry, inputs: readonly Input[], mod
   const ttlMs = readTtl(entry, problems)
   if (keyBy === undefined || aggregates === undefined) return nothing
   const stream: Stream = {
-    schema: { fields: [...keyBy.flatMap((name) => fieldOf(input.schema, name) ?? []), ...aggregates.map(({ field }) => field)] },
+    schema: {
+      fields: [...keyBy.flatMap((name) => fieldOf(input.schema, name) ?? []), ...aggregates.map(({ field }) => field)],
+    },
     time: { kind: 'none', why: `what comes out of "${entry.id}" is of no moment: each row replaces the one before` },
   }
   if (emit === undefined || ttlMs === undefined) return { stream }
@@ -40,11 +47,22 @@ function readEmit(entry: Entry, problems: Problems): RunningAggregateVerb['emit'
   if (written === 'everyRow') return { kind: 'everyRow' }
   const every = typeof written === 'string' ? undefined : problems.fields(written, path, ['every'])?.['every']
   if (every === undefined) {
-    problems.report('EMIT_INVALID', path, 'does not say when rows come out', 'write everyRow, or { every: 1s }, or leave it out')
+    problems.report(
+      'EMIT_INVALID',
+      path,
+      'does not say when rows come out',
+      'write everyRow, or { every: 1s }, or leave it out',
+    )
     return undefined
   }
   const ms = readDuration(every, join(path, 'every'), problems)
-  if (ms === 0) problems.report('EMIT_INVALID', join(path, 'every'), 'must be longer than nothing', 'emit: everyRow gives a row for each')
+  if (ms === 0)
+    problems.report(
+      'EMIT_INVALID',
+      join(path, 'every'),
+      'must be longer than nothing',
+      'emit: everyRow gives a row for each',
+    )
   return ms === undefined || ms === 0 ? undefined : { kind: 'every', ms }
 }
 

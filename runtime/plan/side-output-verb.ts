@@ -8,20 +8,29 @@ import type { Input, ReadOperator } from './read-operator.ts'
 import { isFunction, readFunction } from './user-function.ts'
 
 /** Rows go to the first output whose condition they meet, the others on in the main output. */
-export interface SideOutputVerb { kind: 'sideOutput'; outputs: readonly SideCondition[] }
+export interface SideOutputVerb {
+  kind: 'sideOutput'
+  outputs: readonly SideCondition[]
+}
 
 export type SideCondition = { name: string } & ({ condition: Expression } | { function: FunctionRef })
 
 const MAX_OUTPUTS = 32
 
 /** `sideOutput: { NAME: condition, … }`; readers say `from: id.NAME`. */
-export function readSideOutput(entry: Entry, inputs: readonly Input[], modules: ReadonlySet<string>, problems: Problems): ReadOperator {
+export function readSideOutput(
+  entry: Entry,
+  inputs: readonly Input[],
+  modules: ReadonlySet<string>,
+  problems: Problems,
+): ReadOperator {
   const path = join(entry.path, 'sideOutput')
   const [input] = inputs
   if (input === undefined) return { stream: { time: { kind: 'unknown' } } }
   const written = problems.fields(entry.fields['sideOutput'], path) ?? {}
   const names = Object.keys(written)
-  if (names.length === 0 || names.length > MAX_OUTPUTS) problems.report('TOO_LARGE', path, `has ${names.length} outputs, 1 to ${MAX_OUTPUTS} are taken`)
+  if (names.length === 0 || names.length > MAX_OUTPUTS)
+    problems.report('TOO_LARGE', path, `has ${names.length} outputs, 1 to ${MAX_OUTPUTS} are taken`)
   const read = names.map((name) => readSide(name, written[name], join(path, name), input, modules, problems))
   const outputs = read.filter((output) => output !== undefined)
   const sideOutputs = Object.fromEntries(names.filter(isOutputName).map((name) => [name, input]))
@@ -29,7 +38,14 @@ export function readSideOutput(entry: Entry, inputs: readonly Input[], modules: 
   return { stream: input, sideOutputs, ...(isSound ? { verb: { kind: 'sideOutput', outputs } } : {}) }
 }
 
-function readSide(name: string, value: unknown, path: string, input: Input, modules: ReadonlySet<string>, problems: Problems): SideCondition | undefined {
+function readSide(
+  name: string,
+  value: unknown,
+  path: string,
+  input: Input,
+  modules: ReadonlySet<string>,
+  problems: Problems,
+): SideCondition | undefined {
   if (!checkOutputName(name, path, problems)) return undefined
   if (isFunction(value)) {
     problems.fields(value, path, ['module', 'function'])
@@ -44,8 +60,15 @@ function readSide(name: string, value: unknown, path: string, input: Input, modu
 /** The name of a side output stands behind the dot of `from: id.name`. */
 export function checkOutputName(name: string, path: string, problems: Problems): boolean {
   if (isOutputName(name)) return true
-  problems.report('ID_INVALID', path, `${describe(name)} cannot be the name of an output`, 'at most 64 letters, digits, - and _, a letter first')
+  problems.report(
+    'ID_INVALID',
+    path,
+    `${describe(name)} cannot be the name of an output`,
+    'at most 64 letters, digits, - and _, a letter first',
+  )
   return false
 }
 
-function isOutputName(name: string): boolean { return /^[A-Za-z][-A-Za-z0-9_]{0,63}$/.test(name) && !(name in Object.prototype) }
+function isOutputName(name: string): boolean {
+  return /^[A-Za-z][-A-Za-z0-9_]{0,63}$/.test(name) && !(name in Object.prototype)
+}

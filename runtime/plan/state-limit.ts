@@ -15,9 +15,16 @@ export function readStateLimit(value: unknown, path: string, problems: Problems)
   if (fields === undefined) return undefined
   const { memory, folder } = fields
   const memoryBytes = typeof memory === 'string' ? parseBytes(memory) : undefined
-  if (memoryBytes === undefined) problems.report('SIZE_INVALID', `${path}.memory`, `${describe(memory)} is no size`, 'write it as 512Mi or 2Gi, as Kubernetes does')
+  if (memoryBytes === undefined)
+    problems.report(
+      'SIZE_INVALID',
+      `${path}.memory`,
+      `${describe(memory)} is no size`,
+      'write it as 512Mi or 2Gi, as Kubernetes does',
+    )
   const text = folder === undefined ? undefined : problems.text(folder, `${path}.folder`, 1024)
-  if (text?.startsWith('/') === false) problems.report('PATH_INVALID', `${path}.folder`, `${describe(text)} is not absolute`)
+  if (text?.startsWith('/') === false)
+    problems.report('PATH_INVALID', `${path}.folder`, `${describe(text)} is not absolute`)
   return memoryBytes === undefined ? undefined : { memoryBytes, ...(text === undefined ? {} : { folder: text }) }
 }
 

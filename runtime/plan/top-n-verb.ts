@@ -29,25 +29,52 @@ export function readTopN(entry: Entry, inputs: readonly Input[], problems: Probl
   const fields = problems.fields(entry.fields['topN'], path, ['n', 'by', 'order', 'rank', 'ttl'])
   if (fields === undefined) return { stream: { time: { kind: 'unknown' } } }
   const rank = readRank(fields['rank'], join(path, 'rank'), input.schema, problems)
-  const stream: Stream = rank === undefined || rank === 'wrong' ? input : { schema: withRank(input.schema, rank), time: input.time }
+  const stream: Stream =
+    rank === undefined || rank === 'wrong' ? input : { schema: withRank(input.schema, rank), time: input.time }
   const settings = readSettings(fields, path, input.schema, problems)
   const ttlMs = readTtl(fields['ttl'], join(path, 'ttl'), problems)
   if (fields['ttl'] === undefined) warnUnbounded(path, 'the rankings of all keys', problems)
   if (rank === 'wrong') return { stream: { time: { kind: 'unknown' } } }
   if (keyBy === undefined || settings === undefined || ttlMs === 'wrong') return { stream }
-  return { stream, keyBy, verb: { kind: 'topN', ...settings, ...(rank === undefined ? {} : { rank }), ...(ttlMs === undefined ? {} : { ttlMs }) } }
+  return {
+    stream,
+    keyBy,
+    verb: {
+      kind: 'topN',
+      ...settings,
+      ...(rank === undefined ? {} : { rank }),
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+    },
+  }
 }
 
-function withRank(schema: Schema, rank: string): Schema { return { fields: [...schema.fields, { name: rank, type: 'long', nullable: false }] } }
+function withRank(schema: Schema, rank: string): Schema {
+  return { fields: [...schema.fields, { name: rank, type: 'long', nullable: false }] }
+}
 
-function readSettings(fields: Fields, path: string, schema: Schema, problems: Problems): { n: number; by: string; order: 'asc' | 'desc' } | undefined {
+function readSettings(
+  fields: Fields,
+  path: string,
+  schema: Schema,
+  problems: Problems,
+): { n: number; by: string; order: 'asc' | 'desc' } | undefined {
   const n = problems.count(fields['n'], join(path, 'n'))
-  if (n !== undefined && n > MAX_N) problems.report('TOO_LARGE', join(path, 'n'), `${n} places per key, at most ${MAX_N} are kept`)
+  if (n !== undefined && n > MAX_N)
+    problems.report('TOO_LARGE', join(path, 'n'), `${n} places per key, at most ${MAX_N} are kept`)
   const by = fields['by'] === undefined ? undefined : readOrderField(fields['by'], join(path, 'by'), schema, problems)
-  if (fields['by'] === undefined) problems.report('TOP_N_INVALID', path, 'does not say by which field rows are ranked', 'write { n: 10, by: price }')
+  if (fields['by'] === undefined)
+    problems.report('TOP_N_INVALID', path, 'does not say by which field rows are ranked', 'write { n: 10, by: price }')
   const order = fields['order'] ?? 'desc'
-  if (order !== 'asc' && order !== 'desc') problems.report('UNKNOWN_VALUE', join(path, 'order'), `${describe(order)} is no order`, 'write desc (largest first) or asc')
-  return n === undefined || n > MAX_N || by === undefined || (order !== 'asc' && order !== 'desc') ? undefined : { n, by, order }
+  if (order !== 'asc' && order !== 'desc')
+    problems.report(
+      'UNKNOWN_VALUE',
+      join(path, 'order'),
+      `${describe(order)} is no order`,
+      'write desc (largest first) or asc',
+    )
+  return n === undefined || n > MAX_N || by === undefined || (order !== 'asc' && order !== 'desc')
+    ? undefined
+    : { n, by, order }
 }
 
 function readRank(value: unknown, path: string, schema: Schema, problems: Problems): string | 'wrong' | undefined {

@@ -37,9 +37,16 @@ const MAX_OVERLAP = 10_000
 
 /**
  * `keyBy` + `window` + `aggregate`. Out come the key fields, for windows of time `windowStart` and `windowEnd`, and the
- * aggregates in the order written; rows that came too late come out of `late`. `keyBy` is undefined when it was reported.
+ * aggregates in the order written; rows that came too late come out of `late`. `keyBy` is undefined when it was
+ * reported.
  */
-export function readWindow(entry: Entry, input: Input, keyBy: readonly string[] | undefined, modules: ReadonlySet<string>, problems: Problems): ReadOperator {
+export function readWindow(
+  entry: Entry,
+  input: Input,
+  keyBy: readonly string[] | undefined,
+  modules: ReadonlySet<string>,
+  problems: Problems,
+): ReadOperator {
   const read = readExtent(entry.fields['window'], entry.path, problems)
   const bounds = read?.window.kind === 'count' || read?.window.kind === 'global' ? [] : BOUNDS
   const eventTime = read?.clock === 'event' || read === undefined ? readTime(entry, input, problems) : undefined
@@ -49,13 +56,28 @@ export function readWindow(entry: Entry, input: Input, keyBy: readonly string[] 
   const aggregates = readAggregates(entry, input.schema, taken, modules, problems)
   const clash = keyBy?.find((key) => bounds.some((bound) => bound.name === key))
   if (clash !== undefined) {
-    problems.report('DUPLICATE_FIELD', join(entry.path, 'keyBy'), `the window puts out a field "${clash}" of its own`, `rename the key with set before`)
+    problems.report(
+      'DUPLICATE_FIELD',
+      join(entry.path, 'keyBy'),
+      `the window puts out a field "${clash}" of its own`,
+      `rename the key with set before`,
+    )
   }
-  if (keyBy === undefined || aggregates === undefined || clash !== undefined) return { stream: { time: { kind: 'unknown' } }, sideOutputs }
-  const schema: Schema = { fields: [...keyFields(input.schema, keyBy), ...bounds, ...aggregates.map((aggregate) => aggregate.field)] }
+  if (keyBy === undefined || aggregates === undefined || clash !== undefined)
+    return { stream: { time: { kind: 'unknown' } }, sideOutputs }
+  const schema: Schema = {
+    fields: [...keyFields(input.schema, keyBy), ...bounds, ...aggregates.map((aggregate) => aggregate.field)],
+  }
   const stream: Stream = { schema, time: timeBehind(entry, read?.clock ?? 'event') }
-  if (read === undefined || times === undefined || (read.clock === 'event' && eventTime === undefined)) return { stream, sideOutputs }
-  const verb: WindowVerb = { kind: 'window', window: read.window, ...times, aggregates, ...(eventTime === undefined ? {} : { eventTime }) }
+  if (read === undefined || times === undefined || (read.clock === 'event' && eventTime === undefined))
+    return { stream, sideOutputs }
+  const verb: WindowVerb = {
+    kind: 'window',
+    window: read.window,
+    ...times,
+    aggregates,
+    ...(eventTime === undefined ? {} : { eventTime }),
+  }
   return { stream, keyBy, verb, sideOutputs }
 }
 
@@ -79,7 +101,12 @@ function keyFields(schema: Schema, keyBy: readonly string[]): Field[] {
 function readTime(entry: Entry, input: Stream, problems: Problems): WindowVerb['eventTime'] | undefined {
   if (input.time.kind === 'field') return { field: input.time.field, offsetMs: input.time.offsetMs }
   if (input.time.kind === 'none') {
-    problems.report('EVENT_TIME_MISSING', join(entry.path, 'window'), `a window needs event time: ${input.time.why}`, 'declare eventTime: { field: … } at the source and pass the field on, or write time: processing in the window')
+    problems.report(
+      'EVENT_TIME_MISSING',
+      join(entry.path, 'window'),
+      `a window needs event time: ${input.time.why}`,
+      'declare eventTime: { field: … } at the source and pass the field on, or write time: processing in the window',
+    )
   }
   return undefined
 }
@@ -88,14 +115,21 @@ type ClockKind = 'event' | 'processing' | 'none'
 
 function timeBehind(entry: Entry, clock: ClockKind): StreamTime {
   switch (clock) {
-    case 'event': return { kind: 'field', field: 'windowEnd', offsetMs: -1 }
-    case 'processing': return { kind: 'none', why: `the windows of "${entry.id}" follow the clock` }
-    case 'none': return { kind: 'none', why: `the windows of "${entry.id}" have no time` }
+    case 'event':
+      return { kind: 'field', field: 'windowEnd', offsetMs: -1 }
+    case 'processing':
+      return { kind: 'none', why: `the windows of "${entry.id}" follow the clock` }
+    case 'none':
+      return { kind: 'none', why: `the windows of "${entry.id}" have no time` }
   }
 }
 
 /** `lateness` and `emit: { early }`. Undefined after reporting. */
-function readTimes(entry: Entry, read: ReadExtent | undefined, problems: Problems): Pick<WindowVerb, 'latenessMs' | 'earlyMs'> | undefined {
+function readTimes(
+  entry: Entry,
+  read: ReadExtent | undefined,
+  problems: Problems,
+): Pick<WindowVerb, 'latenessMs' | 'earlyMs'> | undefined {
   const { lateness, emit } = entry.fields
   const path = join(entry.path, 'lateness')
   const latenessMs = lateness === undefined ? 0 : readDuration(lateness, path, problems)
@@ -105,21 +139,34 @@ function readTimes(entry: Entry, read: ReadExtent | undefined, problems: Problem
   }
   if (emit === undefined) return latenessMs === undefined ? undefined : { latenessMs }
   const emitPath = join(entry.path, 'emit')
-  if (!isFields(emit) || Object.keys(emit).length === 0) problems.report('EMIT_INVALID', emitPath, 'does not say when early results come', 'write emit: { early: 1s }')
+  if (!isFields(emit) || Object.keys(emit).length === 0)
+    problems.report('EMIT_INVALID', emitPath, 'does not say when early results come', 'write emit: { early: 1s }')
   const early = isFields(emit) ? problems.fields(emit, emitPath, ['early'])?.['early'] : undefined
   const earlyMs = early === undefined ? undefined : readLength(early, join(emitPath, 'early'), problems)
   if (earlyMs !== undefined && read?.window.kind === 'count') {
-    problems.report('WINDOW_INVALID', emitPath, 'a window of rows has no early result: it comes after every so many rows')
+    problems.report(
+      'WINDOW_INVALID',
+      emitPath,
+      'a window of rows has no early result: it comes after every so many rows',
+    )
     return undefined
   }
   return latenessMs === undefined || earlyMs === undefined ? undefined : { latenessMs, earlyMs }
 }
 
-interface ReadExtent { window: WindowExtent; clock: ClockKind }
+interface ReadExtent {
+  window: WindowExtent
+  clock: ClockKind
+}
 
 const USAGE = 'write { tumble: 10s }, { hop: 2s, size: 10s }, { session: 10s }, { count: 100 } or global'
 /** What a window may say, by the field that says what it is. */
-const EXTENT_FIELDS = { tumble: ['time'], hop: ['size', 'time'], session: ['time'], count: ['every'] } as const satisfies Record<string, readonly string[]>
+const EXTENT_FIELDS = {
+  tumble: ['time'],
+  hop: ['size', 'time'],
+  session: ['time'],
+  count: ['every'],
+} as const satisfies Record<string, readonly string[]>
 const KINDS = Object.keys(EXTENT_FIELDS) as (keyof typeof EXTENT_FIELDS)[]
 
 function readExtent(value: unknown, entryPath: string, problems: Problems): ReadExtent | undefined {
@@ -137,7 +184,17 @@ function readExtent(value: unknown, entryPath: string, problems: Problems): Read
   const stray = Object.keys(fields).find((name) => known.includes(name) && !allowed.includes(name))
   if (kind === undefined || other !== undefined || stray !== undefined || (kind === 'hop' && !('size' in fields))) {
     const isMisspelt = Object.keys(fields).some((name) => !known.includes(name))
-    if (!isMisspelt) problems.report('WINDOW_INVALID', path, kind === 'tumble' ? 'tumble stands alone' : kind === undefined ? 'a window tumbles, hops, is a session or counts' : `${kind} does not go with ${other ?? stray ?? 'a missing size'}`, USAGE)
+    if (!isMisspelt)
+      problems.report(
+        'WINDOW_INVALID',
+        path,
+        kind === 'tumble'
+          ? 'tumble stands alone'
+          : kind === undefined
+            ? 'a window tumbles, hops, is a session or counts'
+            : `${kind} does not go with ${other ?? stray ?? 'a missing size'}`,
+        USAGE,
+      )
     return undefined
   }
   if (kind === 'count') return readCount(fields, path, problems)
@@ -150,17 +207,32 @@ function readClock(fields: Fields, path: string, problems: Problems): ClockKind 
   const { time } = fields
   if (time === undefined || time === 'event') return 'event'
   if (time === 'processing') return 'processing'
-  problems.report('WINDOW_INVALID', join(path, 'time'), 'is event or processing', 'time: processing counts rows at the time they come')
+  problems.report(
+    'WINDOW_INVALID',
+    join(path, 'time'),
+    'is event or processing',
+    'time: processing counts rows at the time they come',
+  )
   return undefined
 }
 
 function readHop(fields: Fields, kind: 'tumble' | 'hop', path: string, problems: Problems): WindowExtent | undefined {
   const isTumble = kind === 'tumble'
-  const sizeMs = readLength(isTumble ? fields['tumble'] : fields['size'], join(path, isTumble ? 'tumble' : 'size'), problems)
+  const sizeMs = readLength(
+    isTumble ? fields['tumble'] : fields['size'],
+    join(path, isTumble ? 'tumble' : 'size'),
+    problems,
+  )
   const slideMs = isTumble ? sizeMs : readLength(fields['hop'], join(path, 'hop'), problems)
   if (sizeMs === undefined || slideMs === undefined) return undefined
   if (slideMs > sizeMs || sizeMs / slideMs > MAX_OVERLAP) {
-    problems.report('WINDOW_INVALID', path, slideMs > sizeMs ? `hops by ${slideMs} ms but is only ${sizeMs} ms long: records would be lost between windows` : `every record would be in ${Math.ceil(sizeMs / slideMs)} windows, at most ${MAX_OVERLAP} are taken`)
+    problems.report(
+      'WINDOW_INVALID',
+      path,
+      slideMs > sizeMs
+        ? `hops by ${slideMs} ms but is only ${sizeMs} ms long: records would be lost between windows`
+        : `every record would be in ${Math.ceil(sizeMs / slideMs)} windows, at most ${MAX_OVERLAP} are taken`,
+    )
     return undefined
   }
   return { kind: 'hop', sizeMs, slideMs }
@@ -176,7 +248,13 @@ function readCount(fields: Fields, path: string, problems: Problems): ReadExtent
   const every = fields['every'] === undefined ? rows : problems.count(fields['every'], join(path, 'every'))
   if (rows === undefined || every === undefined) return undefined
   if (every > rows || rows / every > MAX_OVERLAP) {
-    problems.report('WINDOW_INVALID', path, every > rows ? `every ${every} rows the last ${rows}: rows would be lost between windows` : `every row would be in ${Math.ceil(rows / every)} windows, at most ${MAX_OVERLAP} are taken`)
+    problems.report(
+      'WINDOW_INVALID',
+      path,
+      every > rows
+        ? `every ${every} rows the last ${rows}: rows would be lost between windows`
+        : `every row would be in ${Math.ceil(rows / every)} windows, at most ${MAX_OVERLAP} are taken`,
+    )
     return undefined
   }
   return { window: { kind: 'count', rows, every }, clock: 'none' }

@@ -10,5 +10,7 @@ export interface Clock {
 
 /** Resolves after `ms`. Whoever awaits it must check afterwards whether the world has changed. */
 export function sleep(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => { clock.after(ms, resolve) })
+  return new Promise((resolve) => {
+    clock.after(ms, resolve)
+  })
 }

@@ -1,4 +1,7 @@
-/** Refusals of a file system that stay until somebody acts; a full disk, a late answer, a mount that is lost or read-only may pass. */
+/**
+ * Refusals of a file system that stay until somebody acts; a full disk, a late answer, a mount that is lost or
+ * read-only may pass.
+ */
 const LASTING = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL'])
 
 /** Whether the same call may succeed later without anyone's help, as far as the error of the file system tells. */

@@ -2,7 +2,8 @@
 export interface HttpClient {
   /**
    * Resolves with whatever status the server answers; redirects are not followed. Rejects with HTTP_FAILED (domain
-   * dependency, retriable) when there is no answer, with HTTP_TOO_LARGE beyond 4 MB, and as `signal` says when it aborts.
+   * dependency, retriable) when there is no answer, with HTTP_TOO_LARGE beyond 4 MB, and as `signal` says when it
+   * aborts.
    */
   send(request: OutgoingRequest): Promise<HttpAnswer>
 }
@@ -15,4 +16,7 @@ export interface OutgoingRequest {
   signal: AbortSignal
 }
 
-export interface HttpAnswer { status: number; body: string }
+export interface HttpAnswer {
+  status: number
+  body: string
+}

@@ -16,6 +16,13 @@ export interface HttpRequest {
   body: string
 }
 
-export interface HttpResponse { status: number; contentType: string; body: string }
+export interface HttpResponse {
+  status: number
+  contentType: string
+  body: string
+}
 
-export interface HttpServer { readonly address: NetAddress; close(): Promise<void> }
+export interface HttpServer {
+  readonly address: NetAddress
+  close(): Promise<void>
+}

@@ -3,8 +3,9 @@
  * except connections, known brokers and coordinators. Real: sockets; virtual: a broker in memory.
  *
  * Every method rejects with MillraceError KAFKA_UNREACHABLE (retriable) when no answer came, KAFKA_AUTHENTICATION (not
- * retriable) when the broker refused who asks, and with KafkaBrokerError when it refused the call as a whole; errors of single partitions are `errorCode`s.
- * Offsets are exact as numbers up to 2^53; producer ids are not and stay bigint.
+ * retriable) when the broker refused who asks, and with KafkaBrokerError when it refused the call as a whole;
+ * errors of single partitions are `errorCode`s. Offsets are exact as numbers up to 2^53; producer ids are not and
+ * stay bigint.
  */
 export interface KafkaClient {
   /** Where it connects to, for messages: `host:port,host:port`. */
@@ -15,14 +16,17 @@ export interface KafkaClient {
   /** Waits up to `maxWaitMs` at the broker for the first byte. */
   fetch(broker: number, request: FetchRequest): Promise<FetchedPartition[]>
   /**
-   * Says that nobody reads these records of an answer to `fetch` any more: the bytes may change from now on. At most once for each;
-   * records that are not told stay as they are. Absent where bytes are not used again.
+   * Says that nobody reads these records of an answer to `fetch` any more: the bytes may change from now on. At
+   * most once for each; records that are not told stay as they are. Absent where bytes are not used again.
    */
   recycle?(records: Buffer): void
   /** acks=all. `batches` holds at most one record batch per partition; their bytes may change once it has settled. */
   produce(broker: number, transactionalId: string | null, batches: readonly ProduceBatch[]): Promise<ProduceAnswer[]>
   /** A fresh producer id or the next epoch. An open transaction of that id is aborted, older epochs are fenced. */
-  initProducerId(transactionalId: string | null, transactionTimeoutMs: number): Promise<{ producerId: bigint; epoch: number }>
+  initProducerId(
+    transactionalId: string | null,
+    transactionTimeoutMs: number,
+  ): Promise<{ producerId: bigint; epoch: number }>
   addPartitions(transaction: TransactionKey, partitions: readonly TopicPartition[]): Promise<void>
   /** Makes a committed offset of a group part of the transaction: visible exactly if the transaction commits. */
   addOffset(transaction: TransactionKey, group: string, mark: GroupOffset): Promise<void>
@@ -49,7 +53,10 @@ export type Isolation = 'read_committed' | 'read_uncommitted'
 export const EARLIEST = -2
 export const LATEST = -1
 
-export interface TopicPartition { topic: string; partition: number }
+export interface TopicPartition {
+  topic: string
+  partition: number
+}
 
 export interface KafkaMetadata {
   brokers: readonly { id: number; host: string; port: number }[]
@@ -64,9 +71,14 @@ export interface KafkaTopic {
   partitions: readonly { partition: number; leader: number; errorCode: number }[]
 }
 
-export interface OffsetQuery extends TopicPartition { timestamp: number }
+export interface OffsetQuery extends TopicPartition {
+  timestamp: number
+}
 /** `offset` is -1 when a timestamp lies behind the last record. */
-export interface OffsetAnswer extends TopicPartition { errorCode: number; offset: number }
+export interface OffsetAnswer extends TopicPartition {
+  errorCode: number
+  offset: number
+}
 
 export interface FetchRequest {
   isolation: Isolation
@@ -86,14 +98,29 @@ export interface FetchedPartition extends TopicPartition {
   /** Record batches as stored; the last one may be cut off. */
   records: Buffer
 }
-export interface AbortedTransaction { producerId: bigint; firstOffset: number }
+export interface AbortedTransaction {
+  producerId: bigint
+  firstOffset: number
+}
 
-export interface ProduceBatch extends TopicPartition { batch: Buffer }
-export interface ProduceAnswer extends TopicPartition { errorCode: number; message: string | null }
+export interface ProduceBatch extends TopicPartition {
+  batch: Buffer
+}
+export interface ProduceAnswer extends TopicPartition {
+  errorCode: number
+  message: string | null
+}
 
 /** One transaction: the epoch is fresh for each, so that a late request can never end the next one. */
-export interface TransactionKey { transactionalId: string; producerId: bigint; epoch: number }
-export interface GroupOffset extends TopicPartition { offset: number; metadata: string }
+export interface TransactionKey {
+  transactionalId: string
+  producerId: bigint
+  epoch: number
+}
+export interface GroupOffset extends TopicPartition {
+  offset: number
+  metadata: string
+}
 
 /** A broker's refusal, by the number of the Kafka protocol. */
 export class KafkaBrokerError extends Error {

@@ -6,7 +6,10 @@ export interface Net {
   connect(address: NetAddress): Promise<Connection>
 }
 
-export interface NetAddress { host: string; port: number }
+export interface NetAddress {
+  host: string
+  port: number
+}
 
 export interface Listener {
   readonly address: NetAddress
@@ -18,13 +21,19 @@ export interface Connection {
   /** Bytes accepted but not yet handed to the network; a writer should wait for onDrain above its limit. */
   readonly bufferedBytes: number
   /**
-   * Never throws; after close the bytes are dropped. The buffer belongs to the connection until `onSent` is called, which
-   * it is not when the connection ends before.
+   * Never throws; after close the bytes are dropped. The buffer belongs to the connection until `onSent` is called,
+   * which it is not when the connection ends before.
    */
   write(bytes: Uint8Array, onSent?: () => void): void
-  /** Set once, before the first await after getting the connection, so that no byte is missed. The bytes are there during the call alone. */
+  /**
+   * Set once, before the first await after getting the connection, so that no byte is missed. The bytes are there
+   * during the call alone.
+   */
   onData(handle: (bytes: Uint8Array) => void): void
-  /** Called when bufferedBytes has fallen to zero after having been above the high-water mark, which is at most 256 KiB. */
+  /**
+   * Called when bufferedBytes has fallen to zero after having been above the high-water mark, which is at most 256
+   * KiB.
+   */
   onDrain(handle: () => void): void
   /** Called exactly once, whatever ended the connection; `error` when it was not a clean end. */
   onClose(handle: (error?: Error) => void): void

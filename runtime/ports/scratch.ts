@@ -1,7 +1,7 @@
 /**
- * A file of this process alone on a local disk, for what does not fit its memory. It never outlives the process, however
- * that ends, and is not flushed: nothing in it is needed again. Calls block until they are done, since they stand in the
- * middle of an operator's work on a row.
+ * A file of this process alone on a local disk, for what does not fit its memory. It never outlives the process,
+ * however that ends, and is not flushed: nothing in it is needed again. Calls block until they are done, since they
+ * stand in the middle of an operator's work on a row.
  */
 export interface ScratchFile {
   /** All of `bytes`, at byte `at` of the file. Throws what the file system says, ENOSPC among it. */

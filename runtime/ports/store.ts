@@ -21,7 +21,8 @@ export interface Store {
   /** All paths under a prefix, sorted. */
   list(prefix: string): Promise<string[]>
   /**
-   * Paths under a prefix of what puts have left that were cut short by the end of their process, and of those still under way;
+   * Paths under a prefix of what puts have left that were cut short by the end of their process, and of those still
+   * under way;
    * `list` and `get` know nothing of them, `delete` takes them. A put whose path here is deleted fails.
    */
   unfinished(prefix: string): Promise<string[]>

@@ -3,10 +3,18 @@ import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
 import { IncrementalSnapshots, type GrowingLog } from './incremental-snapshots.ts'
 
 /** One log of one key group: what a snapshot is divided into. */
-export interface GroupLog { group: number; name: string; segments: readonly number[] }
+export interface GroupLog {
+  group: number
+  name: string
+  segments: readonly number[]
+}
 
 /** A segment only grows at its end, by bytes, and what a barrier has passed does not change. */
-interface FrozenSegment extends GrowingLog<number> { group: number; name: string; segment: number }
+interface FrozenSegment extends GrowingLog<number> {
+  group: number
+  name: string
+  segment: number
+}
 
 /** Incremental snapshots of logs in an arena: a stretch of a segment is a block. */
 export class LogSnapshots {
@@ -28,12 +36,28 @@ export class LogSnapshots {
     const freeze = arena.freeze()
     if (extent !== 'whole') arena.prefer(extent === 'appended' ? 'places' : 'room')
     const [ends, serials] = [arena.end.slice(), arena.serial.slice()]
-    return this.#snapshots.freeze({
-      logs: () => logs.flatMap(({ group, name, segments }) => segments.map((segment) => ({ group, name, segment, serial: serials[segment] ?? 0, end: ends[segment] ?? 0 }))),
-      bytes: ({ log: { name, end }, from = 0 }) => (end > from ? this.#headOf(name) + end - from : 0),
-      blocks: ({ log: { group, name, segment, end }, from = 0 }) => [[group, this.#block(name, arena.bytesOf(segment, from, end))]],
-      release: () => { arena.thaw(freeze) },
-    }, extent)
+    return this.#snapshots.freeze(
+      {
+        logs: () =>
+          logs.flatMap(({ group, name, segments }) =>
+            segments.map((segment) => ({
+              group,
+              name,
+              segment,
+              serial: serials[segment] ?? 0,
+              end: ends[segment] ?? 0,
+            })),
+          ),
+        bytes: ({ log: { name, end }, from = 0 }) => (end > from ? this.#headOf(name) + end - from : 0),
+        blocks: ({ log: { group, name, segment, end }, from = 0 }) => [
+          [group, this.#block(name, arena.bytesOf(segment, from, end))],
+        ],
+        release: () => {
+          arena.thaw(freeze)
+        },
+      },
+      extent,
+    )
   }
 
   #headOf(name: string): number {

@@ -11,12 +11,26 @@ import { LogSnapshots, type GroupLog } from './log-snapshots.ts'
 import { LogMaps } from './map-table.ts'
 import { Lifetime, LogLists, LogValues } from './row-tables.ts'
 import { readBlock, tableName, writeBlock, type ReadTable } from './state-block.ts'
-import type { ListTable, MapTable, StateMemory, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from './state-store.ts'
+import type {
+  ListTable,
+  MapTable,
+  StateMemory,
+  StateOptions,
+  StateShape,
+  StateStore,
+  TableShape,
+  TimerTable,
+  ValueTable,
+} from './state-store.ts'
 import { LogTimers } from './timer-table.ts'
 
 const MEMBERS = '/members'
 
-type LogTable = { kind: 'value'; table: LogValues } | { kind: 'list'; table: LogLists } | { kind: 'map'; table: LogMaps } | { kind: 'timers'; table: LogTimers }
+type LogTable =
+  | { kind: 'value'; table: LogValues }
+  | { kind: 'list'; table: LogLists }
+  | { kind: 'map'; table: LogMaps }
+  | { kind: 'timers'; table: LogTimers }
 
 /**
  * Keyed state as logs of records in one arena: rows are bytes, so that the garbage collector never sees them, and a
@@ -47,28 +61,47 @@ export class LogStateStore implements StateStore {
     for (const [name, table] of Object.entries(shape.tables)) this.#tables.set(name, this.#create(name, table))
   }
 
-  value(name: string): ValueTable { return this.#table(name, 'value').table }
-  list(name: string): ListTable { return this.#table(name, 'list').table }
-  map(name: string): MapTable { return this.#table(name, 'map').table }
-  timers(name: string): TimerTable { return this.#table(name, 'timers').table }
+  value(name: string): ValueTable {
+    return this.#table(name, 'value').table
+  }
+  list(name: string): ListTable {
+    return this.#table(name, 'list').table
+  }
+  map(name: string): MapTable {
+    return this.#table(name, 'map').table
+  }
+  timers(name: string): TimerTable {
+    return this.#table(name, 'timers').table
+  }
 
   /** The records of a table, for a loop over them. */
-  records(name: string): RecordTable { return this.#log(name) }
+  records(name: string): RecordTable {
+    return this.#log(name)
+  }
 
   memory(): StateMemory {
     const { residentBytes, coldBytes, fileBytes } = this.#arena
     return { residentBytes, onDiskBytes: coldBytes, fileBytes }
   }
 
-  size(): number { return [...this.#tables.values()].reduce((sum, { table }) => sum + table.size, 0) }
+  size(): number {
+    return [...this.#tables.values()].reduce((sum, { table }) => sum + table.size, 0)
+  }
 
-  close(): void { this.#arena.closeDisk() }
+  close(): void {
+    this.#arena.closeDisk()
+  }
 
   freeze(extent: SnapshotExtent): FrozenState {
     const logs: GroupLog[] = []
     for (let group = 0; group < this.#options.maxParallelism; group++) {
       // one that holds nothing now may hold something at the next barrier, and was part of what is to be gone on from
-      for (const [name, log] of this.#logs) logs.push({ group, name, segments: extent === 'appended' ? [...log.groups[group]?.segs ?? []] : log.segments(group) })
+      for (const [name, log] of this.#logs)
+        logs.push({
+          group,
+          name,
+          segments: extent === 'appended' ? [...(log.groups[group]?.segs ?? [])] : log.segments(group),
+        })
     }
     return this.#snapshots.freeze(logs, extent)
   }
@@ -83,7 +116,8 @@ export class LogStateStore implements StateStore {
 
   restored(): void {
     for (const [name, other] of this.#others) {
-      for (const group of this.#restored) takeOver(group, other.#tables.get(name) as LogTable, this.#tables.get(name) as LogTable)
+      for (const group of this.#restored)
+        takeOver(group, other.#tables.get(name) as LogTable, this.#tables.get(name) as LogTable)
     }
     for (const other of this.#others.values()) other.close()
     this.#others.clear()
@@ -93,13 +127,23 @@ export class LogStateStore implements StateStore {
     this.#restored.clear()
   }
 
-  /** False when a time to live has come or gone since, or the key is kept elsewhere: the records have other words then. */
+  /**
+   * False when a time to live has come or gone since, or the key is kept elsewhere: the records have other words
+   * then.
+   */
   #liesAsNow({ name, timed, keyIn }: ReadTable): boolean {
     const shape = this.#shape.tables[tableName(name)]
-    return shape === undefined || shape.kind === 'timers' || timed === (shape.ttlMs !== undefined) && String(keyIn) === String(shape.keyIn)
+    return (
+      shape === undefined ||
+      shape.kind === 'timers' ||
+      (timed === (shape.ttlMs !== undefined) && String(keyIn) === String(shape.keyIn))
+    )
   }
 
-  /** A store of the shape the table was written in: its rows are taken over at the end, and their time to live begins anew. */
+  /**
+   * A store of the shape the table was written in: its rows are taken over at the end, and their time to live
+   * begins anew.
+   */
   #other(table: ReadTable): LogStateStore {
     const name = tableName(table.name)
     const known = this.#others.get(name)
@@ -113,21 +157,48 @@ export class LogStateStore implements StateStore {
   #create(name: string, shape: TableShape): LogTable {
     const { key } = this.#shape
     if (shape.kind === 'timers') {
-      const bare = { schema: NO_FIELDS, rowClass: compileRowClass(NO_FIELDS), timed: false, sequenced: false, chained: false, resident: true }
+      const bare = {
+        schema: NO_FIELDS,
+        rowClass: compileRowClass(NO_FIELDS),
+        timed: false,
+        sequenced: false,
+        chained: false,
+        resident: true,
+      }
       return { kind: 'timers', table: new LogTimers(this.#createLog(name, { key, user: 'number', ...bare })) }
     }
     const { schema, ttlMs, rowClass = compileRowClass(schema), keyIn } = shape
     const life = new Lifetime(ttlMs, () => this.#options.now())
     const rows = { key, schema, rowClass, timed: life.timed, ...(keyIn === undefined ? {} : { keyIn }) }
     switch (shape.kind) {
-      case 'value': return { kind: 'value', table: new LogValues(this.#createLog(name, { ...rows, sequenced: false, chained: false }), life) }
-      case 'list': return { kind: 'list', table: new LogLists(this.#createLog(name, { ...rows, sequenced: false, chained: true }), life) }
+      case 'value':
+        return {
+          kind: 'value',
+          table: new LogValues(this.#createLog(name, { ...rows, sequenced: false, chained: false }), life),
+        }
+      case 'list':
+        return {
+          kind: 'list',
+          table: new LogLists(this.#createLog(name, { ...rows, sequenced: false, chained: true }), life),
+        }
       case 'map': {
         const user = userKind(shape.userKey)
-        const member: Schema = { fields: [{ name: 'u', type: user === 'number' ? 'double' : 'string', nullable: false }, { name: 'seq', type: 'double', nullable: false }] }
+        const member: Schema = {
+          fields: [
+            { name: 'u', type: user === 'number' ? 'double' : 'string', nullable: false },
+            { name: 'seq', type: 'double', nullable: false },
+          ],
+        }
         const memberClass = compileRowClass(member)
         const entries = this.#createLog(name, { ...rows, user, sequenced: true, chained: false })
-        const members = this.#createLog(name + MEMBERS, { key, schema: member, rowClass: memberClass, timed: false, sequenced: false, chained: true })
+        const members = this.#createLog(name + MEMBERS, {
+          key,
+          schema: member,
+          rowClass: memberClass,
+          timed: false,
+          sequenced: false,
+          chained: true,
+        })
         return { kind: 'map', table: new LogMaps(entries, members, memberClass, life) }
       }
     }
@@ -141,13 +212,21 @@ export class LogStateStore implements StateStore {
 
   #log(name: string): RecordTable {
     const log = this.#logs.get(name)
-    if (log === undefined) throw new MillraceError('STATE_CORRUPT', `a block of state holds a log ${name}, there are ${[...this.#logs.keys()].join(', ')}`)
+    if (log === undefined)
+      throw new MillraceError(
+        'STATE_CORRUPT',
+        `a block of state holds a log ${name}, there are ${[...this.#logs.keys()].join(', ')}`,
+      )
     return log
   }
 
   #table<K extends LogTable['kind']>(name: string, kind: K): Extract<LogTable, { kind: K }> {
     const table = this.#tables.get(name)
-    if (table?.kind !== kind) throw new MillraceError('TABLE_UNKNOWN', `there is no ${kind} table ${name} among ${[...this.#tables].map(([known, { kind: of }]) => `${known} (${of})`).join(', ')}`)
+    if (table?.kind !== kind)
+      throw new MillraceError(
+        'TABLE_UNKNOWN',
+        `there is no ${kind} table ${name} among ${[...this.#tables].map(([known, { kind: of }]) => `${known} (${of})`).join(', ')}`,
+      )
     return table as Extract<LogTable, { kind: K }>
   }
 }
@@ -163,12 +242,28 @@ function userKind(fields: readonly Field[]): 'number' | 'text' {
 function asWritten(shape: TableShape, read: ReadTable): TableShape {
   if (shape.kind === 'timers') return shape
   const { ttlMs: _ttl, keyIn: _keyIn, ...bare } = shape
-  return { ...bare, ...(read.timed ? { ttlMs: Infinity } : {}), ...(read.keyIn === undefined ? {} : { keyIn: read.keyIn }) }
+  return {
+    ...bare,
+    ...(read.timed ? { ttlMs: Infinity } : {}),
+    ...(read.keyIn === undefined ? {} : { keyIn: read.keyIn }),
+  }
 }
 
 function takeOver(group: number, from: LogTable, into: LogTable): void {
-  if (from.kind === 'value' && into.kind === 'value') from.table.each(group, (key, row) => { into.table.set(group, key, row) })
-  if (from.kind === 'list' && into.kind === 'list') from.table.each(group, (key, rows) => { for (const row of rows) into.table.append(group, key, row) })
-  if (from.kind === 'map' && into.kind === 'map') from.table.each(group, (key, userKey, row) => { into.table.set(group, key, userKey, row) })
-  if (from.kind === 'timers' && into.kind === 'timers') from.table.each(group, (key, time) => { into.table.at(group, key, time) })
+  if (from.kind === 'value' && into.kind === 'value')
+    from.table.each(group, (key, row) => {
+      into.table.set(group, key, row)
+    })
+  if (from.kind === 'list' && into.kind === 'list')
+    from.table.each(group, (key, rows) => {
+      for (const row of rows) into.table.append(group, key, row)
+    })
+  if (from.kind === 'map' && into.kind === 'map')
+    from.table.each(group, (key, userKey, row) => {
+      into.table.set(group, key, userKey, row)
+    })
+  if (from.kind === 'timers' && into.kind === 'timers')
+    from.table.each(group, (key, time) => {
+      into.table.at(group, key, time)
+    })
 }

@@ -26,7 +26,9 @@ export class LogMaps implements MapTable {
     this.#member = member
     this.#life = life
     // its numbers are taken, also those of stale members
-    members.onRestored = (a) => { this.#lastSeq = Math.max(this.#lastSeq, members.code.row(a)['seq'] as number) }
+    members.onRestored = (a) => {
+      this.#lastSeq = Math.max(this.#lastSeq, members.code.row(a)['seq'] as number)
+    }
   }
 
   get(group: number, key: StateKey, userKey: StateKey): Row | undefined {
@@ -81,20 +83,26 @@ export class LogMaps implements MapTable {
     for (const key of this.#keys(group)) for (const [userKey, row] of this.entries(group, key)) visit(key, userKey, row)
   }
 
-  get size(): number { return this.#entries.size }
+  get size(): number {
+    return this.#entries.size
+  }
 
   #keys(group: number): StateKey[] {
     const keys: StateKey[] = []
-    this.#members.each(group, (a) => { keys.push(this.#members.code.key(a)) })
+    this.#members.each(group, (a) => {
+      keys.push(this.#members.code.key(a))
+    })
     return keys
   }
 
   #live(group: number, key: StateKey, userKey: StateKey): number {
     const a = this.#entries.find(group, key, userKey)
-    return a === 0 || this.#life.timed && !this.#life.test(this.#entries)(a) ? 0 : a
+    return a === 0 || (this.#life.timed && !this.#life.test(this.#entries)(a)) ? 0 : a
   }
 
-  #userKey(member: number): StateKey { return this.#members.code.row(member)['u'] as StateKey }
+  #userKey(member: number): StateKey {
+    return this.#members.code.row(member)['u'] as StateKey
+  }
 
   /** The entry a member stands for, 0 when that is gone. */
   #entryOf(group: number, key: StateKey, member: number): number {

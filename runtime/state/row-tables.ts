@@ -16,10 +16,14 @@ export class Lifetime {
   }
 
   /** The time to write beside a record. */
-  stamp(): number { return this.timed ? this.#now() : 0 }
+  stamp(): number {
+    return this.timed ? this.#now() : 0
+  }
 
   /** Records last written at or before it are gone. */
-  since(): number { return this.#now() - this.#ttlMs }
+  since(): number {
+    return this.#now() - this.#ttlMs
+  }
 
   /** For one operation: whether a record of `table` lives. */
   test(table: RecordTable): (a: number) => boolean {
@@ -40,12 +44,14 @@ export class LogValues implements ValueTable {
     this.#life = life
   }
 
-  expect(groups: Uint16Array, keys: readonly StateKey[], count: number): void { this.#table.code.touch(groups, keys, count, this.#table.groupAt) }
+  expect(groups: Uint16Array, keys: readonly StateKey[], count: number): void {
+    this.#table.code.touch(groups, keys, count, this.#table.groupAt)
+  }
 
   get(group: number, key: StateKey): Row | undefined {
     this.#table.settle()
     const a = this.#table.find(group, key)
-    return a === 0 || this.#life.timed && !this.#life.test(this.#table)(a) ? undefined : this.#table.code.row(a)
+    return a === 0 || (this.#life.timed && !this.#life.test(this.#table)(a)) ? undefined : this.#table.code.row(a)
   }
 
   set(group: number, key: StateKey, row: Row): void {
@@ -65,10 +71,14 @@ export class LogValues implements ValueTable {
   each(group: number, visit: (key: StateKey, row: Row) => void): void {
     const { code } = this.#table
     const lives = this.#life.test(this.#table)
-    this.#table.each(group, (a) => { if (lives(a)) visit(code.key(a), code.row(a)) })
+    this.#table.each(group, (a) => {
+      if (lives(a)) visit(code.key(a), code.row(a))
+    })
   }
 
-  get size(): number { return this.#table.size }
+  get size(): number {
+    return this.#table.size
+  }
 }
 
 /** Rows behind each other under a key. */
@@ -122,7 +132,9 @@ export class LogLists implements ListTable {
     })
   }
 
-  get size(): number { return this.#table.size }
+  get size(): number {
+    return this.#table.size
+  }
 
   #rowsOf(newest: number, lives: (a: number) => boolean): Row[] {
     const rows: Row[] = []

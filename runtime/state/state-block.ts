@@ -8,7 +8,8 @@ import type { StateShape, TableShape } from './state-store.ts'
  * The state of one key group of an operator that keeps tables, little-endian:
  *   a headed block (codegen/rows/headed-block.ts) with the magic 'MST' and the version 1, and the parts of each table in the order of the header
  * The header says what the tables hold and how, so that a block can be read without the job that wrote it. A part is a
- * stretch of the table's log (codegen/records/record-layout.ts); a map has a second log, which stands behind as `name/members`.
+ * stretch of the table's log (codegen/records/record-layout.ts); a map has a second log, which stands behind as
+ * `name/members`.
  */
 const MAGIC = 0x54534d
 const VERSION = 1
@@ -39,17 +40,33 @@ interface TableText {
 type FieldText = string
 
 /** The parts of one table. */
-export interface TableParts { name: string; parts: readonly Uint8Array[] }
+export interface TableParts {
+  name: string
+  parts: readonly Uint8Array[]
+}
 
 /** One table of a block that is read back, its rows as they lay for the writer. */
-export interface ReadTable { name: string; timed: boolean; keyIn: readonly string[] | undefined; parts: Uint8Array[] }
+export interface ReadTable {
+  name: string
+  timed: boolean
+  keyIn: readonly string[] | undefined
+  parts: Uint8Array[]
+}
 
 export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Uint8Array {
   const header: BlockHeader = {
     key: shape.key.map(fieldText),
-    tables: tables.map(({ name, parts }) => ({ name, ...tableText(tableOf(shape, name)), parts: parts.map((part) => part.byteLength) })),
+    tables: tables.map(({ name, parts }) => ({
+      name,
+      ...tableText(tableOf(shape, name)),
+      parts: parts.map((part) => part.byteLength),
+    })),
   }
-  return writeHeadedBlock(MAGIC | VERSION << 24, header, tables.flatMap((table) => table.parts))
+  return writeHeadedBlock(
+    MAGIC | (VERSION << 24),
+    header,
+    tables.flatMap((table) => table.parts),
+  )
 }
 
 /**
@@ -59,13 +76,22 @@ export function writeBlock(shape: StateShape, tables: readonly TableParts[]): Ui
 export function readBlock(shape: StateShape, bytes: Uint8Array): ReadTable[] {
   const mark = magicOf(bytes)
   if ((mark & 0xffffff) !== MAGIC) throw corruptBlock(`${bytes.byteLength} bytes do not start with its header`)
-  if (mark >>> 24 !== VERSION) throw new MillraceError('STATE_INCOMPATIBLE', `state tables have version ${mark >>> 24}, this release reads ${VERSION}`)
+  if (mark >>> 24 !== VERSION)
+    throw new MillraceError(
+      'STATE_INCOMPATIBLE',
+      `state tables have version ${mark >>> 24}, this release reads ${VERSION}`,
+    )
   const block = headedBlock(bytes)
   const { key, tables } = block.header
   checkSame('key', key.join(', '), shape.key.map(fieldText).join(', '))
   return tables.map((table) => {
     checkTable(shape, table)
-    return { name: table.name, timed: table.timed, keyIn: table.keyIn, parts: table.parts.map((size) => block.take(size)) }
+    return {
+      name: table.name,
+      timed: table.timed,
+      keyIn: table.keyIn,
+      parts: table.parts.map((size) => block.take(size)),
+    }
   })
 }
 
@@ -74,16 +100,26 @@ export function isTableBlock(bytes: Uint8Array): boolean {
   return (magicOf(bytes) & 0xffffff) === MAGIC
 }
 
-/** The shape the tables of a block were written with, for reading them without the job. No time of theirs is over. Throws STATE_CORRUPT. */
+/**
+ * The shape the tables of a block were written with, for reading them without the job. No time of theirs is over.
+ * Throws STATE_CORRUPT.
+ */
 export function shapeOfBlock(bytes: Uint8Array): StateShape {
   const { header } = headedBlock(bytes)
   const own = header.tables.filter(({ name }) => tableName(name) === name)
-  return { key: header.key.map(fieldOfText), tables: Object.fromEntries(own.map((table) => [table.name, shapeOfTable(table)])) }
+  return {
+    key: header.key.map(fieldOfText),
+    tables: Object.fromEntries(own.map((table) => [table.name, shapeOfTable(table)])),
+  }
 }
 
 function shapeOfTable({ kind, fields = [], userKey = [], timed, keyIn }: TableText): TableShape {
   if (kind === 'timers') return { kind }
-  const rows = { schema: { fields: fields.map(fieldOfText) }, ...(timed ? { ttlMs: Infinity } : {}), ...(keyIn === undefined ? {} : { keyIn }) }
+  const rows = {
+    schema: { fields: fields.map(fieldOfText) },
+    ...(timed ? { ttlMs: Infinity } : {}),
+    ...(keyIn === undefined ? {} : { keyIn }),
+  }
   return kind === 'map' ? { kind, userKey: userKey.map(fieldOfText), ...rows } : { kind, ...rows }
 }
 
@@ -96,15 +132,24 @@ function fieldOfText(text: FieldText): Field {
 function headedBlock(bytes: Uint8Array): HeadedBlock<BlockHeader> {
   const block = new HeadedBlock<BlockHeader>(bytes)
   const { key, tables } = block.header
-  const isSound = Array.isArray(key) && Array.isArray(tables)
-    && tables.every((table) => Array.isArray(table.parts) && table.parts.every((part: unknown) => typeof part === 'number' && Number.isInteger(part) && part >= 0))
+  const isSound =
+    Array.isArray(key) &&
+    Array.isArray(tables) &&
+    tables.every(
+      (table) =>
+        Array.isArray(table.parts) &&
+        table.parts.every((part: unknown) => typeof part === 'number' && Number.isInteger(part) && part >= 0),
+    )
   if (!isSound) throw corruptBlock('its header lacks key or tables')
   return block
 }
 
 function checkTable(shape: StateShape, table: TableHeader): void {
   const now = shape.tables[tableName(table.name)]
-  if (now === undefined) throw incompatible(`there is a table ${table.name} in it, the operator now has only ${Object.keys(shape.tables).join(', ')}`)
+  if (now === undefined)
+    throw incompatible(
+      `there is a table ${table.name} in it, the operator now has only ${Object.keys(shape.tables).join(', ')}`,
+    )
   checkSame(`table ${table.name}`, describeTable(table), describeTable(tableText(now)))
 }
 
@@ -113,22 +158,30 @@ function checkSame(what: string, written: string, now: string): void {
 }
 
 function incompatible(what: string): MillraceError {
-  return new MillraceError('STATE_INCOMPATIBLE', `state does not fit: ${what}`, { domain: 'user', hint: 'give the changed operator a new id to start it with empty state' })
+  return new MillraceError('STATE_INCOMPATIBLE', `state does not fit: ${what}`, {
+    domain: 'user',
+    hint: 'give the changed operator a new id to start it with empty state',
+  })
 }
 
 function tableOf(shape: StateShape, name: string): TableShape {
   const table = shape.tables[tableName(name)]
-  if (table === undefined) throw new MillraceError('TABLE_UNKNOWN', `there is no table ${name} among ${Object.keys(shape.tables).join(', ')}`)
+  if (table === undefined)
+    throw new MillraceError('TABLE_UNKNOWN', `there is no table ${name} among ${Object.keys(shape.tables).join(', ')}`)
   return table
 }
 
 /** The table a log belongs to. */
-export function tableName(log: string): string { return log.split('/', 1)[0] ?? log }
+export function tableName(log: string): string {
+  return log.split('/', 1)[0] ?? log
+}
 
 function tableText(shape: TableShape): TableText {
   if (shape.kind === 'timers') return { kind: 'timers', timed: true }
   const rows = {
-    kind: shape.kind, fields: shape.schema.fields.map(fieldText), timed: shape.ttlMs !== undefined,
+    kind: shape.kind,
+    fields: shape.schema.fields.map(fieldText),
+    timed: shape.ttlMs !== undefined,
     ...(shape.keyIn === undefined ? {} : { keyIn: shape.keyIn }),
   }
   return shape.kind === 'map' ? { ...rows, userKey: shape.userKey.map(fieldText) } : rows
@@ -139,4 +192,6 @@ function describeTable(table: TableText): string {
   return table.fields === undefined ? table.kind : `${table.kind}${by} of (${table.fields.join(', ')})`
 }
 
-function fieldText(field: Field): FieldText { return `${field.name}:${field.type}${field.nullable ? '?' : ''}` }
+function fieldText(field: Field): FieldText {
+  return `${field.name}:${field.type}${field.nullable ? '?' : ''}`
+}

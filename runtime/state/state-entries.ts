@@ -6,7 +6,10 @@ import { shapeOfBlock } from './state-block.ts'
 import { createStateStore, type StateShape, type TableShape } from './state-store.ts'
 
 /** Fields and the row that has them: what a value means is in the fields. */
-export interface TypedRow { fields: readonly Field[]; row: Row }
+export interface TypedRow {
+  fields: readonly Field[]
+  row: Row
+}
 
 /** One entry of keyed state. */
 export interface StateEntry {
@@ -28,15 +31,23 @@ export interface StateEntry {
  */
 export function tableEntries(group: number, blocks: readonly Uint8Array[]): StateEntry[] {
   const shapes = blocks.map(shapeOfBlock)
-  const shape: StateShape = { key: shapes[0]?.key ?? [], tables: Object.assign({}, ...shapes.map(({ tables }) => tables)) as StateShape['tables'] }
+  const shape: StateShape = {
+    key: shapes[0]?.key ?? [],
+    tables: Object.assign({}, ...shapes.map(({ tables }) => tables)) as StateShape['tables'],
+  }
   const store = createStateStore(shape, { maxParallelism: group + 1, now: () => 0 })
   for (const block of blocks) store.restore(group, block)
   store.restored()
   const keyOf = rowOf(shape.key)
   const entries: StateEntry[] = []
   for (const [table, of] of Object.entries(shape.tables)) {
-    const add = (key: StateKey, more: Omit<StateEntry, 'table' | 'key'>): void => { entries.push({ table, key: keyOf(key), ...more }) }
-    if (of.kind === 'timers') store.timers(table).due(Infinity, Infinity, (_, key, time) => { add(key, { time }) })
+    const add = (key: StateKey, more: Omit<StateEntry, 'table' | 'key'>): void => {
+      entries.push({ table, key: keyOf(key), ...more })
+    }
+    if (of.kind === 'timers')
+      store.timers(table).due(Infinity, Infinity, (_, key, time) => {
+        add(key, { time })
+      })
     else visitRows(store, table, group, of, add)
   }
   return entries
@@ -44,15 +55,32 @@ export function tableEntries(group: number, blocks: readonly Uint8Array[]): Stat
 
 type Store = ReturnType<typeof createStateStore>
 
-function visitRows(store: Store, table: string, group: number, shape: Exclude<TableShape, { kind: 'timers' }>, add: (key: StateKey, more: Omit<StateEntry, 'table' | 'key'>) => void): void {
+function visitRows(
+  store: Store,
+  table: string,
+  group: number,
+  shape: Exclude<TableShape, { kind: 'timers' }>,
+  add: (key: StateKey, more: Omit<StateEntry, 'table' | 'key'>) => void,
+): void {
   const { fields } = shape.schema
   switch (shape.kind) {
-    case 'value': store.value(table).each(group, (key, row) => { add(key, { value: { fields, row } }) }); break
-    case 'list': store.list(table).each(group, (key, rows) => { for (const row of rows) add(key, { value: { fields, row } }) }); break
+    case 'value':
+      store.value(table).each(group, (key, row) => {
+        add(key, { value: { fields, row } })
+      })
+      break
+    case 'list':
+      store.list(table).each(group, (key, rows) => {
+        for (const row of rows) add(key, { value: { fields, row } })
+      })
+      break
     case 'map': {
       const memberOf = rowOf(shape.userKey)
       const map = store.map(table)
-      if (map instanceof LogMaps) map.each(group, (key, userKey, row) => { add(key, { member: memberOf(userKey), value: { fields, row } }) })
+      if (map instanceof LogMaps)
+        map.each(group, (key, userKey, row) => {
+          add(key, { member: memberOf(userKey), value: { fields, row } })
+        })
     }
   }
 }

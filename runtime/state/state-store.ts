@@ -20,7 +20,10 @@ interface RowsShape {
   ttlMs?: number
   /** Of the rows that come out; absent: a generated one. */
   rowClass?: RowClass
-  /** Fields of the rows that always carry the key they are kept under, in its order: it is not kept a second time then. */
+  /**
+   * Fields of the rows that always carry the key they are kept under, in its order: it is not kept a second time
+   * then.
+   */
   keyIn?: readonly string[]
 }
 
@@ -33,10 +36,14 @@ export type TableShape =
 
 /**
  * Rows given to a table are copied or kept, as the table likes, and must not change; rows that come out are objects of
- * one's own that stay valid. A row whose time to live (counted from its last write, in processing time) is over is absent.
+ * one's own that stay valid. A row whose time to live (counted from its last write, in processing time) is over is
+ * absent.
  */
 export interface ValueTable {
-  /** Keys of a batch, at most 1024, that are about to be asked for: a look ahead, so that their cache misses overlap. */
+  /**
+   * Keys of a batch, at most 1024, that are about to be asked for: a look ahead, so that their cache misses
+   * overlap.
+   */
   expect(groups: Uint16Array, keys: readonly StateKey[], count: number): void
   get(group: number, key: StateKey): Row | undefined
   set(group: number, key: StateKey, row: Row): void
@@ -89,18 +96,28 @@ export interface StateStore {
   memory(): StateMemory
   /** Entries of all tables; those whose time is over count until they are come across. */
   size(): number
-  /** Blocks by key group, with the shape they were written with, to be read while work goes on; several of a group are to be restored in their order. */
+  /**
+   * Blocks by key group, with the shape they were written with, to be read while work goes on; several of a group
+   * are to be restored in their order.
+   */
   freeze(extent: SnapshotExtent): FrozenState
   /** Called once, after the last block. */
   restored(): void
   /** Gives back what is not memory; nothing may be asked afterwards. */
   close(): void
-  /** Before the first change. Throws STATE_CORRUPT, or STATE_INCOMPATIBLE when a table it holds has another shape now. */
+  /**
+   * Before the first change. Throws STATE_CORRUPT, or STATE_INCOMPATIBLE when a table it holds has another shape
+   * now.
+   */
   restore(group: number, bytes: Uint8Array): void
 }
 
 /** Bytes of rows in memory, of those on disk, and of the file they are in; garbage in them included. */
-export interface StateMemory { residentBytes: number; onDiskBytes: number; fileBytes: number }
+export interface StateMemory {
+  residentBytes: number
+  onDiskBytes: number
+  fileBytes: number
+}
 
 export interface StateOptions {
   maxParallelism: number

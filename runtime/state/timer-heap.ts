@@ -6,15 +6,21 @@ export class TimerHeap {
   #hashes = new Int32Array(16)
 
   /** Of the earliest entry; there must be one. */
-  get time(): number { return this.#times[0] ?? Infinity }
-  get group(): number { return this.#groups[0] ?? 0 }
-  get hash(): number { return this.#hashes[0] ?? 0 }
+  get time(): number {
+    return this.#times[0] ?? Infinity
+  }
+  get group(): number {
+    return this.#groups[0] ?? 0
+  }
+  get hash(): number {
+    return this.#hashes[0] ?? 0
+  }
 
   push(time: number, group: number, hash: number): void {
     if (this.size === this.#times.length) this.#grow()
     let i = this.size++
     while (i > 0) {
-      const up = i - 1 >> 1
+      const up = (i - 1) >> 1
       if ((this.#times[up] ?? 0) <= time) break
       this.#copy(up, i)
       i = up
@@ -35,9 +41,13 @@ export class TimerHeap {
     this.#put(i, time, this.#groups[last] ?? 0, this.#hashes[last] ?? 0)
   }
 
-  clear(): void { this.size = 0 }
+  clear(): void {
+    this.size = 0
+  }
 
-  #copy(from: number, to: number): void { this.#put(to, this.#times[from] ?? 0, this.#groups[from] ?? 0, this.#hashes[from] ?? 0) }
+  #copy(from: number, to: number): void {
+    this.#put(to, this.#times[from] ?? 0, this.#groups[from] ?? 0, this.#hashes[from] ?? 0)
+  }
 
   #put(i: number, time: number, group: number, hash: number): void {
     this.#times[i] = time

@@ -15,7 +15,9 @@ export class LogTimers implements TimerTable {
   readonly #records: RecordTable
   readonly #heap = new TimerHeap()
 
-  constructor(records: RecordTable) { this.#records = records }
+  constructor(records: RecordTable) {
+    this.#records = records
+  }
 
   at(group: number, key: StateKey, time: Timestamp): void {
     if (this.#records.find(group, key, time) !== 0) return
@@ -25,11 +27,13 @@ export class LogTimers implements TimerTable {
     if (this.#heap.size > this.#records.size * 2 + 1024) this.#refill()
   }
 
-  cancel(group: number, key: StateKey, time: Timestamp): void { this.#records.remove(group, key, time) }
+  cancel(group: number, key: StateKey, time: Timestamp): void {
+    this.#records.remove(group, key, time)
+  }
 
   due(time: Timestamp, limit: number, fire: (group: number, key: StateKey, time: Timestamp) => void): boolean {
     const heap = this.#heap
-    for (let fired = 0; heap.size > 0 && heap.time <= time;) {
+    for (let fired = 0; heap.size > 0 && heap.time <= time; ) {
       const { time: at, group, hash } = heap
       const record = this.#recordOf(group, hash, at)
       if (record === 0) {
@@ -56,15 +60,21 @@ export class LogTimers implements TimerTable {
 
   each(group: number, visit: (key: StateKey, time: Timestamp) => void): void {
     const { code } = this.#records
-    this.#records.each(group, (a) => { visit(code.key(a), code.user(a) as number) })
+    this.#records.each(group, (a) => {
+      visit(code.key(a), code.user(a) as number)
+    })
   }
 
-  get size(): number { return this.#records.size }
+  get size(): number {
+    return this.#records.size
+  }
 
   /** The heap anew, without what was cancelled. */
   #refill(): void {
     this.#heap.clear()
-    this.#records.groups.forEach((_, group) => { this.restored(group) })
+    this.#records.groups.forEach((_, group) => {
+      this.restored(group)
+    })
   }
 
   /** A record with that hash and time; which one does not matter when two keys share both. */
@@ -73,7 +83,7 @@ export class LogTimers implements TimerTable {
     if (of === undefined) return 0
     const { index, shift } = of
     const mask = index.length - 1
-    for (let i = hash >>> shift << 1; index[i + 1] !== 0; i = i + 2 & mask) {
+    for (let i = (hash >>> shift) << 1; index[i + 1] !== 0; i = (i + 2) & mask) {
       const a = index[i + 1] ?? 0
       if (index[i] === hash && this.#records.code.user(a) === time) return a
     }

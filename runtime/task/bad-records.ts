@@ -20,7 +20,12 @@ export class BadRecords {
   readonly #deadLetters: DeadLetters | undefined
 
   /** `deadLetters` is there exactly when the policy asks for it. */
-  constructor(parts: { policy: ErrorPolicy; counters: { badRecords: number }; logger: Logger; deadLetters: DeadLetters | undefined }) {
+  constructor(parts: {
+    policy: ErrorPolicy
+    counters: { badRecords: number }
+    logger: Logger
+    deadLetters: DeadLetters | undefined
+  }) {
     this.#policy = parts.policy
     this.#counters = parts.counters
     this.#logger = parts.logger
@@ -31,15 +36,26 @@ export class BadRecords {
     this.#handle(error, `operator ${operatorId}`, JSON.stringify(row))
   }
 
-  onRaw(error: Error, where: string, raw: Uint8Array | string): void { this.#handle(error, where, raw) }
+  onRaw(error: Error, where: string, raw: Uint8Array | string): void {
+    this.#handle(error, where, raw)
+  }
 
   /** After each batch of input: undefined, or a promise to wait for when too many dead letters are on their way. */
-  push(): Promise<void> | undefined { return this.#deadLetters?.push() }
+  push(): Promise<void> | undefined {
+    return this.#deadLetters?.push()
+  }
 
-  /** Before a checkpoint is acknowledged. Rejects when a dead letter could not be written: its record must come again. */
-  async flush(): Promise<void> { await this.#deadLetters?.flush() }
+  /**
+   * Before a checkpoint is acknowledged. Rejects when a dead letter could not be written: its record must come
+   * again.
+   */
+  async flush(): Promise<void> {
+    await this.#deadLetters?.flush()
+  }
 
-  async close(): Promise<void> { await this.#deadLetters?.close() }
+  async close(): Promise<void> {
+    await this.#deadLetters?.close()
+  }
 
   /** Throws when the policy is `fail`: the subtask fails with the record named. */
   #handle(error: unknown, where: string, record: Uint8Array | string): void {
@@ -47,11 +63,19 @@ export class BadRecords {
     if (error instanceof MillraceError && DISK_FAILURES.has(error.code)) throw error
     this.#counters.badRecords += 1
     if (this.#policy.kind === 'fail') {
-      throw new MillraceError('RECORD_REFUSED', `${where}: ${describeWithCauses(error)}; record ${shown(record)}`,
-        { ...blame(error), cause: error, hint: 'onError: skip counts and leaves out such records.' })
+      throw new MillraceError('RECORD_REFUSED', `${where}: ${describeWithCauses(error)}; record ${shown(record)}`, {
+        ...blame(error),
+        cause: error,
+        hint: 'onError: skip counts and leaves out such records.',
+      })
     }
     if (this.#counters.badRecords <= LOGGED) {
-      this.#logger.warn('record left out', { where, reason: describeWithCauses(error), record: shown(record), total: this.#counters.badRecords })
+      this.#logger.warn('record left out', {
+        where,
+        reason: describeWithCauses(error),
+        record: shown(record),
+        total: this.#counters.badRecords,
+      })
     }
     this.#deadLetters?.add({ where, reason: describeWithCauses(error), record })
   }
@@ -59,11 +83,15 @@ export class BadRecords {
 
 /** A service that is away is no mistake in the record: the same one may pass later. */
 function blame(error: unknown): Pick<ErrorDetails, 'domain' | 'retriable'> {
-  return error instanceof MillraceError && error.retriable ? { domain: error.domain, retriable: true } : { domain: 'user' }
+  return error instanceof MillraceError && error.retriable
+    ? { domain: error.domain, retriable: true }
+    : { domain: 'user' }
 }
 
 function shown(record: Uint8Array | string): string {
   // a little more is looked at than is shown, so that no name of a secret is cut from its value
-  const text = redacted((typeof record === 'string' ? record : Buffer.from(record).toString('utf8')).slice(0, 2 * SHOWN_CHARACTERS))
+  const text = redacted(
+    (typeof record === 'string' ? record : Buffer.from(record).toString('utf8')).slice(0, 2 * SHOWN_CHARACTERS),
+  )
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
 }

@@ -5,7 +5,10 @@ import type { Row } from '../model/schema.ts'
 import type { Input, InputStep } from './input.ts'
 
 /** How the rows of one exchange are read. */
-export interface ExchangeReader { codec: BatchCodec; input: number }
+export interface ExchangeReader {
+  codec: BatchCodec
+  input: number
+}
 
 /** Feeds a subtask from the channels of other subtasks. */
 export class GateInput implements Input {
@@ -23,34 +26,54 @@ export class GateInput implements Input {
   next(): InputStep {
     const element = this.#gate.poll()
     switch (element?.kind) {
-      case undefined: return { kind: 'idle', retryMs: undefined }
-      case 'batch': return this.#decode(element.exchange, element.bytes)
-      case 'watermark': return { kind: 'watermark', time: element.time }
-      case 'idle': return { kind: 'idleInput' }
-      case 'barrier': return { kind: 'barrier', checkpoint: element.checkpoint, extent: element.extent }
+      case undefined:
+        return { kind: 'idle', retryMs: undefined }
+      case 'batch':
+        return this.#decode(element.exchange, element.bytes)
+      case 'watermark':
+        return { kind: 'watermark', time: element.time }
+      case 'idle':
+        return { kind: 'idleInput' }
+      case 'barrier':
+        return { kind: 'barrier', checkpoint: element.checkpoint, extent: element.extent }
     }
   }
 
   #decode(exchange: string, bytes: Uint8Array): InputStep {
     const reader = this.#readers.get(exchange)
-    if (reader === undefined) throw new MillraceError('CHANNEL_UNKNOWN', `rows came over ${exchange}, which is no input`)
-    const rows = this.#rows[reader.input] ??= []
+    if (reader === undefined)
+      throw new MillraceError('CHANNEL_UNKNOWN', `rows came over ${exchange}, which is no input`)
+    const rows = (this.#rows[reader.input] ??= [])
     return { kind: 'rows', rows, count: reader.codec.decode(bytes, rows), input: reader.input }
   }
 
-  trigger(): void { /* The barrier comes in band. */ }
+  trigger(): void {
+    /* The barrier comes in band. */
+  }
 
-  addSplits(): void { /* Only sources have splits. */ }
+  addSplits(): void {
+    /* Only sources have splits. */
+  }
 
-  onGroupMinimum(): void { /* Only sources are aligned. */ }
+  onGroupMinimum(): void {
+    /* Only sources are aligned. */
+  }
 
-  pausedSplits(): number { return 0 }
+  pausedSplits(): number {
+    return 0
+  }
 
-  snapshot(): Readonly<Record<string, never>> { return {} }
+  snapshot(): Readonly<Record<string, never>> {
+    return {}
+  }
 
-  notifyComplete(): Promise<void> { return Promise.resolve() }
+  notifyComplete(): Promise<void> {
+    return Promise.resolve()
+  }
 
-  lagRecords(): undefined { return undefined }
+  lagRecords(): undefined {
+    return undefined
+  }
 
   close(): Promise<void> {
     this.#gate.close()

@@ -22,7 +22,10 @@ export interface Input {
   trigger(checkpoint: CheckpointId, extent: SnapshotExtent, mode: TriggerMode): void
   /** New splits of a source. Called between steps; inputs that are fed by channels have none. */
   addSplits(splits: readonly Split[]): void
-  /** The least watermark of the source's alignment group. Called between steps; only of consequence to aligned sources. */
+  /**
+   * The least watermark of the source's alignment group. Called between steps; only of consequence to aligned
+   * sources.
+   */
   onGroupMinimum(minimum: Timestamp | null): void
   /** Splits that wait for others of the group. */
   pausedSplits(): number

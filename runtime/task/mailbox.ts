@@ -4,8 +4,8 @@ import type { Signal } from './signal.ts'
 export type Mail = () => Promise<void>
 
 /**
- * What a subtask's loop is to do between two steps: commits, and what operators asked for at a time. The term and the idea
- * are Flink's (MailboxProcessor): one thread of control, no locks.
+ * What a subtask's loop is to do between two steps: commits, and what operators asked for at a time. The term and
+ * the idea are Flink's (MailboxProcessor): one thread of control, no locks.
  */
 export class Mailbox {
   readonly #clock: Clock
@@ -24,7 +24,10 @@ export class Mailbox {
     this.#signal.raise()
   }
 
-  /** Puts the mail in at the earliest after `delayMs`. Returns how to cancel; a mail that lies in the box is taken out. */
+  /**
+   * Puts the mail in at the earliest after `delayMs`. Returns how to cancel; a mail that lies in the box is taken
+   * out.
+   */
   after(delayMs: number, mail: Mail): () => void {
     if (this.#closed) return () => undefined
     const stopTimer = this.#clock.after(delayMs, () => {
@@ -39,7 +42,9 @@ export class Mailbox {
     }
   }
 
-  take(): Mail | undefined { return this.#mails.shift() }
+  take(): Mail | undefined {
+    return this.#mails.shift()
+  }
 
   /** Cancels every timer; nothing comes in any more by itself. */
   close(): void {

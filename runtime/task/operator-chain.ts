@@ -18,7 +18,22 @@ export interface OperatorChain {
   states: ReadonlyMap<string, OperatorState>
 }
 
-export interface ChainParts extends Pick<OperatorContext, 'slot' | 'parallelism' | 'maxParallelism' | 'spill' | 'clock' | 'after' | 'functions' | 'httpClient' | 'stopping' | 'onBlocked' | 'onError' | 'onLate'> {
+export interface ChainParts
+  extends Pick<
+    OperatorContext,
+    | 'slot'
+    | 'parallelism'
+    | 'maxParallelism'
+    | 'spill'
+    | 'clock'
+    | 'after'
+    | 'functions'
+    | 'httpClient'
+    | 'stopping'
+    | 'onBlocked'
+    | 'onError'
+    | 'onLate'
+  > {
   /** Without the source: what happens to its rows. */
   operators: readonly OperatorNode[]
   /** The streams that come in, in the order of the first operator's `from`. */
@@ -49,29 +64,68 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
     const { verb } = operator
     const output = streams[index + 1] as StreamCode
     if (verb.kind === 'filter') steps.unshift({ kind: 'filter', operatorId: operator.id, condition: verb.condition })
-    else if (verb.kind === 'map') steps.unshift({ kind: 'map', operatorId: operator.id, fields: verb.fields, rowClass: output.rowClass })
-    else if (verb.kind === 'userFilter') steps.unshift({ kind: 'userFilter', operatorId: operator.id, call: parts.functions.function(verb.function) })
+    else if (verb.kind === 'map')
+      steps.unshift({ kind: 'map', operatorId: operator.id, fields: verb.fields, rowClass: output.rowClass })
+    else if (verb.kind === 'userFilter')
+      steps.unshift({ kind: 'userFilter', operatorId: operator.id, call: parts.functions.function(verb.function) })
     else if (verb.kind === 'userMap') {
-      steps.unshift({ kind: 'userMap', operatorId: operator.id, call: parts.functions.function(verb.function), make: compileRowMaker(operator.schema, output.rowClass) })
+      steps.unshift({
+        kind: 'userMap',
+        operatorId: operator.id,
+        call: parts.functions.function(verb.function),
+        make: compileRowMaker(operator.schema, output.rowClass),
+      })
     } else if (verb.kind === 'sink') next = new SinkStage(() => sinkOf(parts, operator.id), parts.onOut)
     else if (isStaged(verb)) {
       const inputs = index === 0 ? parts.inputs : [streams[index] as StreamCode]
       const stage = createOperatorStage(verb, {
-        node: operator, inputs, output, next: closeLoop(), side: (name) => parts.sideEnd(operator.id, name),
+        node: operator,
+        inputs,
+        output,
+        next: closeLoop(),
+        side: (name) => parts.sideEnd(operator.id, name),
         ...surroundingsOf(parts),
       })
       stages.unshift([operator.id, stage])
       next = stage
-    } else if (verb.kind === 'source') throw new MillraceError('CHAIN_SOURCE', `source ${operator.id} stands inside a chain`)
+    } else if (verb.kind === 'source')
+      throw new MillraceError('CHAIN_SOURCE', `source ${operator.id} stands inside a chain`)
   }
   return {
-    head: closeLoop(), operators: new Map(stages),
+    head: closeLoop(),
+    operators: new Map(stages),
     states: new Map(stages.flatMap(([id, { state }]) => (state === undefined ? [] : [[id, state] as const]))),
   }
 }
 
-function surroundingsOf({ slot, parallelism, maxParallelism, spill, clock, after, functions, httpClient, stopping, onBlocked, onError, onLate }: ChainParts) {
-  return { slot, parallelism, maxParallelism, spill, clock, after, functions, httpClient, stopping, onBlocked, onError, onLate }
+function surroundingsOf({
+  slot,
+  parallelism,
+  maxParallelism,
+  spill,
+  clock,
+  after,
+  functions,
+  httpClient,
+  stopping,
+  onBlocked,
+  onError,
+  onLate,
+}: ChainParts) {
+  return {
+    slot,
+    parallelism,
+    maxParallelism,
+    spill,
+    clock,
+    after,
+    functions,
+    httpClient,
+    stopping,
+    onBlocked,
+    onError,
+    onLate,
+  }
 }
 
 /** The stream before the first operator and after each. Operators that make no rows of their own keep the stream. */
@@ -81,7 +135,9 @@ function streamsOf(parts: ChainParts): StreamCode[] {
   const streams = [first]
   for (const operator of parts.operators) {
     const before = streams[streams.length - 1] as StreamCode
-    const keepsRows = ['filter', 'userFilter', 'keyBy', 'union', 'sink', 'sideOutput', 'source'].includes(operator.verb.kind)
+    const keepsRows = ['filter', 'userFilter', 'keyBy', 'union', 'sink', 'sideOutput', 'source'].includes(
+      operator.verb.kind,
+    )
     streams.push(keepsRows ? before : { schema: operator.schema, rowClass: compileRowClass(operator.schema) })
   }
   return streams

@@ -11,7 +11,10 @@ export class Signal {
   }
 
   async wait(): Promise<void> {
-    if (!this.#raised) await new Promise<void>((resolve) => { this.#wake = resolve })
+    if (!this.#raised)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
     this.#raised = false
   }
 }

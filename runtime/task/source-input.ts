@@ -35,7 +35,9 @@ export class SourceInput implements Input {
   #ended = false
 
   constructor(parts: {
-    operatorId: string; reader: SourceReader; splits: readonly Split[]
+    operatorId: string
+    reader: SourceReader
+    splits: readonly Split[]
     eventTime: { max: MaxEventTime; outOfOrdernessMs: number; idleAfterMs?: number } | undefined
     align?: Pick<AlignmentParts, 'maxDriftMs' | 'tell'>
     clock: Clock
@@ -45,15 +47,22 @@ export class SourceInput implements Input {
     this.#maxEventTime = parts.eventTime?.max
     this.#clock = parts.clock
     const { outOfOrdernessMs = 0, idleAfterMs } = parts.eventTime ?? {}
-    this.#generator = new WatermarkGenerator({ outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }), now: () => parts.clock.now() },
-      parts.splits.filter((split) => !split.finished).map((split) => split.id))
+    this.#generator = new WatermarkGenerator(
+      { outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }), now: () => parts.clock.now() },
+      parts.splits.filter((split) => !split.finished).map((split) => split.id),
+    )
     this.#alignment = parts.align && this.#aligned(parts.align)
   }
 
   #aligned(align: Pick<AlignmentParts, 'maxDriftMs' | 'tell'>): SplitAlignment {
     const reader = this.#reader
     const pauseSplits = reader.pauseSplits?.bind(reader)
-    if (pauseSplits === undefined) throw new MillraceError('ALIGNMENT_UNSUPPORTED', `source ${this.#operatorId} is to be aligned with others, and its connector cannot pause splits`, { domain: 'user', hint: 'take eventTime.align out of it' })
+    if (pauseSplits === undefined)
+      throw new MillraceError(
+        'ALIGNMENT_UNSUPPORTED',
+        `source ${this.#operatorId} is to be aligned with others, and its connector cannot pause splits`,
+        { domain: 'user', hint: 'take eventTime.align out of it' },
+      )
     // or the first poll would read ahead
     this.#noteHeadTimes()
     return new SplitAlignment({ ...align, generator: this.#generator, clock: this.#clock, pause: pauseSplits })
@@ -77,12 +86,20 @@ export class SourceInput implements Input {
       for (const rows of batch ? [batch.rows, ...Object.values(batch.sides ?? {})] : []) {
         if (batch && rows.length > 0) this.#generator.onEventTime(batch.split, this.#maxEventTime(rows, rows.length))
       }
-      if (batch === undefined || this.#clock.now() - this.#lastTimeAt >= WATERMARK_EVERY_MS) this.#time = this.#generator.advance()
+      if (batch === undefined || this.#clock.now() - this.#lastTimeAt >= WATERMARK_EVERY_MS)
+        this.#time = this.#generator.advance()
     }
     if (this.#ended) this.#time = MAX_TIMESTAMP
     if (this.#ended) this.#alignment?.end()
     else this.#alignment?.afterPoll(batch === undefined ? 'nothing' : 'rows')
-    if (batch) return { kind: 'rows', rows: batch.rows, count: batch.rows.length, input: 0, ...(batch.sides === undefined ? {} : { sides: batch.sides }) }
+    if (batch)
+      return {
+        kind: 'rows',
+        rows: batch.rows,
+        count: batch.rows.length,
+        input: 0,
+        ...(batch.sides === undefined ? {} : { sides: batch.sides }),
+      }
     return this.#time === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeTime(this.#time)
   }
 
@@ -99,14 +116,22 @@ export class SourceInput implements Input {
   }
 
   addSplits(splits: readonly Split[]): void {
-    if (!this.#reader.addSplits) throw new MillraceError('SPLITS_FIXED', `source ${this.#operatorId} was given new splits while it runs, and its connector takes none`)
+    if (!this.#reader.addSplits)
+      throw new MillraceError(
+        'SPLITS_FIXED',
+        `source ${this.#operatorId} was given new splits while it runs, and its connector takes none`,
+      )
     this.#reader.addSplits(splits)
     for (const split of splits) this.#generator.onAdded(split.id)
   }
 
-  onGroupMinimum(minimum: Timestamp | null): void { this.#alignment?.onGroupMinimum(minimum) }
+  onGroupMinimum(minimum: Timestamp | null): void {
+    this.#alignment?.onGroupMinimum(minimum)
+  }
 
-  pausedSplits(): number { return this.#alignment?.pausedSplits ?? 0 }
+  pausedSplits(): number {
+    return this.#alignment?.pausedSplits ?? 0
+  }
 
   /** A known next record counts as seen: it will come with a time at or after the watermark that follows. */
   #noteHeadTimes(): void {
@@ -117,11 +142,19 @@ export class SourceInput implements Input {
     for (const split of this.#reader.snapshot()) if (split.finished) this.#generator.onFinished(split.id)
   }
 
-  snapshot(): Readonly<Record<string, readonly Split[]>> { return { [this.#operatorId]: this.#reader.snapshot() } }
+  snapshot(): Readonly<Record<string, readonly Split[]>> {
+    return { [this.#operatorId]: this.#reader.snapshot() }
+  }
 
-  async notifyComplete(): Promise<void> { await this.#reader.notifyCheckpointComplete?.(this.#reader.snapshot()) }
+  async notifyComplete(): Promise<void> {
+    await this.#reader.notifyCheckpointComplete?.(this.#reader.snapshot())
+  }
 
-  lagRecords(): number | undefined { return this.#reader.lagRecords?.() }
+  lagRecords(): number | undefined {
+    return this.#reader.lagRecords?.()
+  }
 
-  close(): Promise<void> { return this.#reader.close() }
+  close(): Promise<void> {
+    return this.#reader.close()
+  }
 }

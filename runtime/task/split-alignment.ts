@@ -13,15 +13,18 @@ export interface AlignmentParts {
   clock: Clock
   /** Takes the splits that are not to be read, whenever they are others than before. */
   pause(splits: ReadonlySet<string>): void
-  /** Tells the coordinator the least watermark of the splits here; null when there is none that others are to wait for. */
+  /**
+   * Tells the coordinator the least watermark of the splits here; null when there is none that others are to wait
+   * for.
+   */
   tell(minimum: Timestamp | null): void
 }
 
 /**
- * One subtask's part in watermark alignment (Flink's SourceOperator under FLIP-182 and FLIP-217): splits whose watermark
- * is more than `maxDriftMs` ahead of the group's minimum, as last announced, are paused. Whoever has the minimum never is,
- * so that something always moves; idle and finished splits have no say. Nothing of it is state: after a restore the group
- * waits until each split has been heard of again.
+ * One subtask's part in watermark alignment (Flink's SourceOperator under FLIP-182 and FLIP-217): splits whose
+ * watermark is more than `maxDriftMs` ahead of the group's minimum, as last announced, are paused. Whoever has the
+ * minimum never is, so that something always moves; idle and finished splits have no say. Nothing of it is state:
+ * after a restore the group waits until each split has been heard of again.
  */
 export class SplitAlignment {
   readonly #parts: AlignmentParts
@@ -36,7 +39,9 @@ export class SplitAlignment {
     this.#limit = MIN_TIMESTAMP + parts.maxDriftMs
   }
 
-  get pausedSplits(): number { return this.#paused.size }
+  get pausedSplits(): number {
+    return this.#paused.size
+  }
 
   /** The least watermark of the whole group; null when nobody holds it back. */
   onGroupMinimum(minimum: Timestamp | null): void {

@@ -19,7 +19,9 @@ export class SinkStage implements Stage {
     this.#onOut(count)
   }
 
-  onWatermark(): Promise<void> { return Promise.resolve() }
+  onWatermark(): Promise<void> {
+    return Promise.resolve()
+  }
 }
 
 /**
@@ -39,7 +41,10 @@ export class ExchangeStage implements Stage {
   async process(rows: Row[], count: number): Promise<void> {
     for (const writer of this.writers) writer.write(rows, count)
     this.#onOut(count)
-    while (this.#mustWait()) await new Promise<void>((resolve) => { this.#wake = resolve })
+    while (this.#mustWait())
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
   }
 
   /** Throws when a channel is lost: the subtask has failed. */

@@ -85,7 +85,12 @@ export class Subtask {
 
   constructor(parts: SubtaskParts) {
     this.#parts = parts
-    this.#uploads = new SnapshotUpload({ subtask: parts.id, attempt: parts.attempt, store: parts.store, clock: parts.clock })
+    this.#uploads = new SnapshotUpload({
+      subtask: parts.id,
+      attempt: parts.attempt,
+      store: parts.store,
+      clock: parts.clock,
+    })
   }
 
   /** Resolves when stopped; rejects with what made the subtask fail. Called once. */
@@ -105,7 +110,9 @@ export class Subtask {
   }
 
   /** The checkpoint was given up. */
-  abort(checkpoint: CheckpointId): void { this.#uploads.abort(checkpoint) }
+  abort(checkpoint: CheckpointId): void {
+    this.#uploads.abort(checkpoint)
+  }
 
   /** Its source has more to read from now on. */
   addSplits(splits: readonly Split[]): void {
@@ -152,8 +159,13 @@ export class Subtask {
       stateBytes.disk += fileBytes
     }
     return {
-      attempt: this.#parts.attempt, ...this.#parts.counters, watermark: this.#watermark,
-      stateEntries, stateBytes, lagRecords: this.#parts.input.lagRecords() ?? null, pausedSplits: this.#parts.input.pausedSplits(),
+      attempt: this.#parts.attempt,
+      ...this.#parts.counters,
+      watermark: this.#watermark,
+      stateEntries,
+      stateBytes,
+      lagRecords: this.#parts.input.lagRecords() ?? null,
+      pausedSplits: this.#parts.input.pausedSplits(),
     }
   }
 
@@ -161,7 +173,9 @@ export class Subtask {
     const { clock } = this.#parts
     for (let steps = 1, turnAt = clock.now(); !this.#stopping; steps++) {
       if (steps >= STEPS_PER_TURN || clock.now() - turnAt >= TURN_MS) {
-        await new Promise<void>((resolve) => { clock.nextTurn(resolve) })
+        await new Promise<void>((resolve) => {
+          clock.nextTurn(resolve)
+        })
         steps = 0
         turnAt = clock.now()
       }
@@ -201,7 +215,9 @@ export class Subtask {
         for (const operator of chain.operators.values()) await operator.drain?.()
         for (const writer of this.#parts.exchanges.flatMap((exchange) => exchange.writers)) writer.idle()
         break
-      case 'barrier': await this.#checkpoint(step.checkpoint, step.extent); break
+      case 'barrier':
+        await this.#checkpoint(step.checkpoint, step.extent)
+        break
       case 'idle':
         await badRecords.push()
         // Nothing will fill the batches soon: what waits goes now.
@@ -211,7 +227,10 @@ export class Subtask {
     }
   }
 
-  /** Side outputs stand anywhere in the chain: behind rows that an operator holds back no watermark may be ahead of them. */
+  /**
+   * Side outputs stand anywhere in the chain: behind rows that an operator holds back no watermark may be ahead of
+   * them.
+   */
   async #passSideWatermark(): Promise<void> {
     const { sideEnds, chain } = this.#parts
     if (sideEnds.length === 0 || this.#watermark === null) return
@@ -230,14 +249,19 @@ export class Subtask {
   }
 
   async #idle(retryMs: number | undefined): Promise<void> {
-    const cancel = retryMs === undefined ? undefined : this.#parts.clock.after(retryMs, () => { this.#parts.signal.raise() })
+    const cancel =
+      retryMs === undefined
+        ? undefined
+        : this.#parts.clock.after(retryMs, () => {
+            this.#parts.signal.raise()
+          })
     await this.#parts.signal.wait()
     cancel?.()
   }
 
   /**
-   * The barrier goes on first, so that others can align while this subtask freezes its state; alignment is what users feel
-   * as latency. What is frozen is read and uploaded behind the loop.
+   * The barrier goes on first, so that others can align while this subtask freezes its state; alignment is what
+   * users feel as latency. What is frozen is read and uploaded behind the loop.
    */
   async #checkpoint(checkpoint: CheckpointId, extent: SnapshotExtent): Promise<void> {
     const { exchanges, chain, input, attempt } = this.#parts
@@ -255,8 +279,13 @@ export class Subtask {
       committables[operator] = [...(committables[operator] ?? []), ...prepared]
     }
     void this.#uploads.upload(checkpoint, states).then(
-      (state) => { if (!this.#stopping) this.#parts.events.snapshot(checkpoint, { splits, state, committables }) },
-      (error: unknown) => { if (!this.#stopping) this.#parts.events.declined(checkpoint, errorReport(error)) })
+      (state) => {
+        if (!this.#stopping) this.#parts.events.snapshot(checkpoint, { splits, state, committables })
+      },
+      (error: unknown) => {
+        if (!this.#stopping) this.#parts.events.declined(checkpoint, errorReport(error))
+      },
+    )
   }
 
   async #commit(checkpoint: CheckpointId): Promise<void> {
@@ -269,4 +298,3 @@ export class Subtask {
     if (!this.#stopping) this.#parts.events.committed(checkpoint)
   }
 }
-

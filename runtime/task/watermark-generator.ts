@@ -3,7 +3,10 @@ import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../model/time.ts'
 /** What a source says of its time: a new watermark, or that nothing is to be expected of it for now. */
 export type TimeSignal = Timestamp | 'idle'
 
-/** A gap between two looks that is longer was spent elsewhere, e.g. behind a slow sink: no split was idle then (FLIP-471). */
+/**
+ * A gap between two looks that is longer was spent elsewhere, e.g. behind a slow sink: no split was idle then
+ * (FLIP-471).
+ */
 const LONGEST_LOOK_MS = 1_000
 
 /** So long the group waits for a split that has never given anything: it may be empty. */
@@ -12,8 +15,9 @@ const SILENT_MS = 1_000
 /**
  * Bounded out-of-orderness per split, as Flink's BoundedOutOfOrdernessWatermarks: a split's watermark is its
  * largest event time − bound − 1; the source's is the smallest of its unfinished splits, and the end of time
- * when all have finished. Splits that have given nothing yet hold it back. With `idleAfterMs`, a split that gave nothing
- * for so long is left out until it gives something again; when all are, the source is idle (Flink's WatermarksWithIdleness).
+ * when all have finished. Splits that have given nothing yet hold it back. With `idleAfterMs`, a split that gave
+ * nothing for so long is left out until it gives something again; when all are, the source is idle (Flink's
+ * WatermarksWithIdleness).
  */
 export class WatermarkGenerator {
   readonly #outOfOrdernessMs: number
@@ -27,7 +31,10 @@ export class WatermarkGenerator {
   #looked = 0
   #lookedAt: number
 
-  constructor(options: { outOfOrdernessMs: number; idleAfterMs?: number; now: () => number }, splits: Iterable<string>) {
+  constructor(
+    options: { outOfOrdernessMs: number; idleAfterMs?: number; now: () => number },
+    splits: Iterable<string>,
+  ) {
     this.#outOfOrdernessMs = options.outOfOrdernessMs
     this.#idleAfterMs = options.idleAfterMs ?? Infinity
     this.#now = options.now
@@ -37,20 +44,28 @@ export class WatermarkGenerator {
 
   onEventTime(split: string, largest: Timestamp): void {
     const known = this.#splits.get(split)
-    if (known === undefined) { this.#splits.set(split, { largest, activeAt: this.#looked }); return }
+    if (known === undefined) {
+      this.#splits.set(split, { largest, activeAt: this.#looked })
+      return
+    }
     known.activeAt = this.#looked
     if (largest > known.largest) known.largest = largest
   }
 
   /** A split that came to be while the source runs: as those it began with. */
-  onAdded(split: string): void { if (!this.#splits.has(split)) this.#splits.set(split, { largest: MIN_TIMESTAMP, activeAt: this.#looked }) }
+  onAdded(split: string): void {
+    if (!this.#splits.has(split)) this.#splits.set(split, { largest: MIN_TIMESTAMP, activeAt: this.#looked })
+  }
 
   /** These are held up by alignment: they give nothing, and are not idle for it (as in Flink since FLINK-35886). */
-  setPaused(paused: ReadonlySet<string>): void { this.#paused = paused }
+  setPaused(paused: ReadonlySet<string>): void {
+    this.#paused = paused
+  }
 
   /**
    * The watermark of each split that others of an alignment group are to wait for: the idle ones left out. One that has
-   * given nothing yet stands at the beginning of time at first, and after `SILENT_MS` of looking does not count any more.
+   * given nothing yet stands at the beginning of time at first, and after `SILENT_MS` of looking does not count any
+   * more.
    */
   *alignedTimes(): Iterable<readonly [split: string, watermark: Timestamp]> {
     for (const [split, { largest, activeAt }] of this.#splits) {
@@ -60,9 +75,13 @@ export class WatermarkGenerator {
     }
   }
 
-  onFinished(split: string): void { this.#splits.delete(split) }
+  onFinished(split: string): void {
+    this.#splits.delete(split)
+  }
 
-  get unfinishedSplits(): number { return this.#splits.size }
+  get unfinishedSplits(): number {
+    return this.#splits.size
+  }
 
   /** Called at every look at the source. The new watermark when it has advanced or time goes on after idleness. */
   advance(): TimeSignal | undefined {
@@ -70,7 +89,8 @@ export class WatermarkGenerator {
     const active = [...this.#splits.values()].filter(({ activeAt }) => this.#looked - activeAt < this.#idleAfterMs)
     if (active.length === 0 && this.#splits.size > 0) return this.#goIdle()
     const smallest = active.reduce((least, { largest }) => Math.min(least, largest), MAX_TIMESTAMP)
-    const watermark = smallest === MAX_TIMESTAMP || smallest === MIN_TIMESTAMP ? smallest : smallest - this.#outOfOrdernessMs - 1
+    const watermark =
+      smallest === MAX_TIMESTAMP || smallest === MIN_TIMESTAMP ? smallest : smallest - this.#outOfOrdernessMs - 1
     const wakes = this.#isIdle && watermark > MIN_TIMESTAMP
     if (watermark <= this.#current && !wakes) return undefined
     this.#isIdle = false

@@ -27,7 +27,10 @@ export class CoordinatorLink {
   #closed = false
 
   constructor(parts: {
-    net: Net; clock: Clock; logger: Logger; address: NetAddress
+    net: Net
+    clock: Clock
+    logger: Logger
+    address: NetAddress
     /** The `register` message, asked for at each connection. */
     greeting: () => WorkerMessage
     onMessage: (message: CoordinatorMessage) => void
@@ -53,7 +56,10 @@ export class CoordinatorLink {
         retryMs = FIRST_RETRY_MS
         await this.#serve(connection)
       } catch (error) {
-        this.#logger.debug('coordinator not reached', { address: `${this.#address.host}:${this.#address.port}`, reason: describeWithCauses(error) })
+        this.#logger.debug('coordinator not reached', {
+          address: `${this.#address.host}:${this.#address.port}`,
+          reason: describeWithCauses(error),
+        })
       }
       if (this.#closed) return
       await sleep(this.#clock, retryMs)
@@ -63,7 +69,11 @@ export class CoordinatorLink {
 
   #serve(connection: Connection): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#closed) { connection.destroy(); resolve(); return }
+      if (this.#closed) {
+        connection.destroy()
+        resolve()
+        return
+      }
       this.#connection = connection
       this.#lastHeardAt = this.#clock.now()
       const cancel = this.#watchSilence(connection)
@@ -72,10 +82,16 @@ export class CoordinatorLink {
         if (this.#connection === connection) this.#connection = undefined
         resolve()
       })
-      onMessages(connection, (message) => {
-        this.#lastHeardAt = this.#clock.now()
-        if (this.#connection === connection) this.#onMessage(message as CoordinatorMessage)
-      }, (error) => { this.#logger.warn('control connection broken', { reason: describeWithCauses(error) }) })
+      onMessages(
+        connection,
+        (message) => {
+          this.#lastHeardAt = this.#clock.now()
+          if (this.#connection === connection) this.#onMessage(message as CoordinatorMessage)
+        },
+        (error) => {
+          this.#logger.warn('control connection broken', { reason: describeWithCauses(error) })
+        },
+      )
       sendMessage(connection, this.#greeting())
     })
   }
@@ -83,11 +99,16 @@ export class CoordinatorLink {
   #watchSilence(connection: Connection): () => void {
     let cancel = (): void => undefined
     const check = (): void => {
-      if (this.#clock.now() - this.#lastHeardAt >= SILENCE_MS) { connection.destroy(); return }
+      if (this.#clock.now() - this.#lastHeardAt >= SILENCE_MS) {
+        connection.destroy()
+        return
+      }
       cancel = this.#clock.after(SILENCE_MS / 4, check)
     }
     cancel = this.#clock.after(SILENCE_MS / 4, check)
-    return () => { cancel() }
+    return () => {
+      cancel()
+    }
   }
 
   close(): void {

@@ -60,39 +60,77 @@ class Deployer {
   }
 
   async deploy(): Promise<Subtask> {
-    const { deployment: { attempt }, ports, store, events } = this.#context
+    const {
+      deployment: { attempt },
+      ports,
+      store,
+      events,
+    } = this.#context
     const { source, ends, sinks, mailbox, stopping, signal, counters, operators: chain } = this.#draft
     this.#offerChannels()
     const badRecords = await this.#openBadRecords()
     await this.#openSinks()
-    const input = source.verb.kind === 'source' ? await this.#sourceInput(source, source.verb, badRecords) : await this.#gateInput()
+    const input =
+      source.verb.kind === 'source' ? await this.#sourceInput(source, source.verb, badRecords) : await this.#gateInput()
     return new Subtask({
-      id: subtaskId(this.#draft.chain.id, this.#draft.slot), attempt, input, chain, sinks,
-      exchanges: [...ends.values()], sideEnds: [...ends].flatMap(([name, end]) => (name === 'main' ? [] : [end])), sourceSides: sidesOf(source, ends), mailbox,
-      badRecords, stopping, store, clock: ports.clock, signal, counters, events,
+      id: subtaskId(this.#draft.chain.id, this.#draft.slot),
+      attempt,
+      input,
+      chain,
+      sinks,
+      exchanges: [...ends.values()],
+      sideEnds: [...ends].flatMap(([name, end]) => (name === 'main' ? [] : [end])),
+      sourceSides: sidesOf(source, ends),
+      mailbox,
+      badRecords,
+      stopping,
+      store,
+      clock: ports.clock,
+      signal,
+      counters,
+      events,
     })
   }
 
   #offerChannels(): void {
-    const { deployment: { jobUid, attempt }, channels } = this.#context
+    const {
+      deployment: { jobUid, attempt },
+      channels,
+    } = this.#context
     const { ends, channels: writers, slot } = this.#draft
     if (ends.size === 0) return
-    channels.offer({ jobUid, attempt, find: (exchange, producerSlot, consumerSlot) => (producerSlot === slot ? writers.get(exchange)?.[consumerSlot] : undefined) })
+    channels.offer({
+      jobUid,
+      attempt,
+      find: (exchange, producerSlot, consumerSlot) =>
+        producerSlot === slot ? writers.get(exchange)?.[consumerSlot] : undefined,
+    })
   }
 
-  #reportTrouble(error: Error | null): void { this.#draft.counters.trouble = error ? errorReport(error) : null }
+  #reportTrouble(error: Error | null): void {
+    this.#draft.counters.trouble = error ? errorReport(error) : null
+  }
 
   async #openBadRecords(): Promise<BadRecords> {
     const { deployment, ports, connectors, checkCurrent } = this.#context
     const { plan, chain, stopping, counters, opened } = this.#draft
     const policy = policyOf(plan, chain)
-    const deadLetters = policy.kind !== 'deadLetter' ? undefined : await deadLetterConnector(connectors, policy.connector).open({
-      slot: deployment.slot, options: policy.options, ports, baseDir: deployment.baseDir, stopping: stopping.signal,
-      reportTrouble: (error) => { this.#reportTrouble(error) },
-    })
+    const deadLetters =
+      policy.kind !== 'deadLetter'
+        ? undefined
+        : await deadLetterConnector(connectors, policy.connector).open({
+            slot: deployment.slot,
+            options: policy.options,
+            ports,
+            baseDir: deployment.baseDir,
+            stopping: stopping.signal,
+            reportTrouble: (error) => {
+              this.#reportTrouble(error)
+            },
+          })
     if (deadLetters) opened.push(() => deadLetters.close())
     checkCurrent()
-    return this.#draft.badRecords = new BadRecords({ policy, counters, logger: ports.logger, deadLetters })
+    return (this.#draft.badRecords = new BadRecords({ policy, counters, logger: ports.logger, deadLetters }))
   }
 
   async #openSinks(): Promise<void> {
@@ -101,13 +139,22 @@ class Deployer {
     for (const operator of chain.operators) {
       if (operator.verb.kind !== 'sink') continue
       const writer = sinkConnector(connectors, operator.verb.connector).writer({
-        jobUid: deployment.jobUid, operatorId: operator.id, slot: deployment.slot, attempt: deployment.attempt,
-        schema: operator.schema, options: operator.verb.options, ports, baseDir: deployment.baseDir, stopping: stopping.signal,
-        reportTrouble: (error) => { this.#reportTrouble(error) },
+        jobUid: deployment.jobUid,
+        operatorId: operator.id,
+        slot: deployment.slot,
+        attempt: deployment.attempt,
+        schema: operator.schema,
+        options: operator.verb.options,
+        ports,
+        baseDir: deployment.baseDir,
+        stopping: stopping.signal,
+        reportTrouble: (error) => {
+          this.#reportTrouble(error)
+        },
         ...(passed === undefined ? {} : { passed }),
       })
       opened.push(() => writer.close())
-      await writer.open(isPlanted('noRecommit') ? [] : deployment.restore.committables[operator.id] ?? [])
+      await writer.open(isPlanted('noRecommit') ? [] : (deployment.restore.committables[operator.id] ?? []))
       checkCurrent()
       sinks.set(operator.id, writer)
     }
@@ -115,29 +162,61 @@ class Deployer {
 
   async #sourceInput(operator: OperatorNode, verb: SourceVerb, badRecords: BadRecords): Promise<Input> {
     const { deployment, connectors, ports, events, checkCurrent } = this.#context
-    const { chain, passed, inputs: [rows], ends, opened } = this.#draft
+    const {
+      chain,
+      passed,
+      inputs: [rows],
+      ends,
+      opened,
+    } = this.#draft
     const sides = [...sidesOf(operator, ends).keys()]
-    const reader = sourceConnector(connectors, verb.connector).reader({
-      operatorId: operator.id, verb, schema: operator.schema, ports, baseDir: deployment.baseDir,
-      slot: deployment.slot, parallelism: chain.parallelism,
-      sides: Object.fromEntries(sides.flatMap((name) => (operator.sideOutputs?.[name] === undefined ? [] : [[name, compileRowClass(operator.sideOutputs[name])]]))),
-      onBadRecord: (error, where, raw) => { badRecords.onRaw(error, where, raw) },
-      reportTrouble: (error) => { this.#reportTrouble(error) },
-      ...(passed === undefined ? {} : { passed }),
-    }, (rows as StreamCode).rowClass)
+    const reader = sourceConnector(connectors, verb.connector).reader(
+      {
+        operatorId: operator.id,
+        verb,
+        schema: operator.schema,
+        ports,
+        baseDir: deployment.baseDir,
+        slot: deployment.slot,
+        parallelism: chain.parallelism,
+        sides: Object.fromEntries(
+          sides.flatMap((name) =>
+            operator.sideOutputs?.[name] === undefined ? [] : [[name, compileRowClass(operator.sideOutputs[name])]],
+          ),
+        ),
+        onBadRecord: (error, where, raw) => {
+          badRecords.onRaw(error, where, raw)
+        },
+        reportTrouble: (error) => {
+          this.#reportTrouble(error)
+        },
+        ...(passed === undefined ? {} : { passed }),
+      },
+      (rows as StreamCode).rowClass,
+    )
     opened.push(() => reader.close())
     const splits = deployment.restore.splits[operator.id] ?? []
     await reader.open(splits)
     checkCurrent()
     return new SourceInput({
-      operatorId: operator.id, reader, splits,
+      operatorId: operator.id,
+      reader,
+      splits,
       eventTime: verb.eventTime && {
-        max: compileMaxEventTime(eventTimeField(operator, verb.eventTime.field)), outOfOrdernessMs: verb.eventTime.outOfOrdernessMs,
+        max: compileMaxEventTime(eventTimeField(operator, verb.eventTime.field)),
+        outOfOrdernessMs: verb.eventTime.outOfOrdernessMs,
         ...(verb.eventTime.idleAfterMs === undefined ? {} : { idleAfterMs: verb.eventTime.idleAfterMs }),
       },
-      ...(verb.eventTime?.align === undefined ? {} : {
-        align: { maxDriftMs: verb.eventTime.align.maxDriftMs, tell: (minimum) => { events.aligned(minimum) } },
-      }),
+      ...(verb.eventTime?.align === undefined
+        ? {}
+        : {
+            align: {
+              maxDriftMs: verb.eventTime.align.maxDriftMs,
+              tell: (minimum) => {
+                events.aligned(minimum)
+              },
+            },
+          }),
       clock: ports.clock,
     })
   }
@@ -146,8 +225,12 @@ class Deployer {
     const { inputs, signal, opened } = this.#draft
     const exchanges = this.#draft.exchangesIn()
     const wanted = exchanges.flatMap((exchange) => this.#channelsOf(exchange))
-    const gate = new InputGate(wanted.length, () => { signal.raise() })
-    opened.push(() => { gate.close() })
+    const gate = new InputGate(wanted.length, () => {
+      signal.raise()
+    })
+    opened.push(() => {
+      gate.close()
+    })
     const connections = await Promise.all(wanted.map((channel) => this.#connect(channel)))
     this.#context.checkCurrent()
     connections.forEach((connection, index) => {
@@ -155,38 +238,63 @@ class Deployer {
       gate.add(exchange.id, connection, exchange.partitioning.kind === 'broadcast' ? 'do not count' : 'count')
     })
     const readers = inputs.map(({ schema, rowClass }, input) => ({ codec: compileBatchCodec(schema, rowClass), input }))
-    return new GateInput(gate, new Map(exchanges.map((exchange) => [exchange.id, readers[exchange.consumer.input] ?? readers[0] as ExchangeReader])))
+    return new GateInput(
+      gate,
+      new Map(
+        exchanges.map((exchange) => [exchange.id, readers[exchange.consumer.input] ?? (readers[0] as ExchangeReader)]),
+      ),
+    )
   }
 
   #channelsOf(exchange: Exchange): WantedChannel[] {
     const { plan, slot } = this.#draft
     const producers = chainOf(plan, exchange.producer.chain).parallelism
-    const slots = exchange.partitioning.kind === 'forward' ? [slot] : Array.from({ length: producers }, (_, producerSlot) => producerSlot)
+    const slots =
+      exchange.partitioning.kind === 'forward'
+        ? [slot]
+        : Array.from({ length: producers }, (_, producerSlot) => producerSlot)
     return slots.map((producerSlot) => ({ exchange, producerSlot }))
   }
 
   async #connect({ exchange, producerSlot }: WantedChannel): Promise<Connection> {
     const { deployment, ports } = this.#context
     const address = deployment.upstream[subtaskId(exchange.producer.chain, producerSlot)]
-    if (!address) throw new MillraceError('CHANNEL_ADDRESS', `no address is known for ${exchange.producer.chain}-${producerSlot}`)
+    if (!address)
+      throw new MillraceError('CHANNEL_ADDRESS', `no address is known for ${exchange.producer.chain}-${producerSlot}`)
     const connection = await ports.net.connect(address)
-    this.#draft.opened.push(() => { connection.destroy() })
+    this.#draft.opened.push(() => {
+      connection.destroy()
+    })
     connection.pause()
-    connection.write(encodeFrame({ kind: 'hello', hello: {
-      jobUid: deployment.jobUid, attempt: deployment.attempt, exchange: exchange.id, producerSlot, consumerSlot: deployment.slot,
-    } }))
+    connection.write(
+      encodeFrame({
+        kind: 'hello',
+        hello: {
+          jobUid: deployment.jobUid,
+          attempt: deployment.attempt,
+          exchange: exchange.id,
+          producerSlot,
+          consumerSlot: deployment.slot,
+        },
+      }),
+    )
     return connection
   }
 }
 
-interface WantedChannel { exchange: Exchange; producerSlot: number }
+interface WantedChannel {
+  exchange: Exchange
+  producerSlot: number
+}
 
 /** The ends behind a source's own side outputs, by name. */
 function sidesOf(source: OperatorNode, ends: ReadonlyMap<string, ExchangeStage>): Map<string, ExchangeStage> {
-  return new Map(Object.keys(source.verb.kind === 'source' ? source.sideOutputs ?? {} : {}).flatMap((name) => {
-    const end = ends.get(`${source.id}.${name}`)
-    return end === undefined ? [] : [[name, end] as const]
-  }))
+  return new Map(
+    Object.keys(source.verb.kind === 'source' ? (source.sideOutputs ?? {}) : {}).flatMap((name) => {
+      const end = ends.get(`${source.id}.${name}`)
+      return end === undefined ? [] : [[name, end] as const]
+    }),
+  )
 }
 
 /** Rows carry no mark of their source: a chain follows the policy of the first source upstream of it. */
@@ -199,6 +307,9 @@ function policyOf(plan: ExecutionPlan, chain: Chain): ErrorPolicy {
 
 function eventTimeField(operator: OperatorNode, name: string): Field {
   const field = fieldOf(operator.schema, name)
-  if (!field) throw new MillraceError('UNKNOWN_FIELD', `source ${operator.id} has no field ${name} for its event time`, { domain: 'user' })
+  if (!field)
+    throw new MillraceError('UNKNOWN_FIELD', `source ${operator.id} has no field ${name} for its event time`, {
+      domain: 'user',
+    })
   return field
 }

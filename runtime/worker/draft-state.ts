@@ -21,26 +21,40 @@ export interface FillContext {
   onFile?(): void
 }
 
-interface OperatorRest { state: OperatorState; rest: readonly FileRest[]; restored: Map<number, BlockPlace[]> }
+interface OperatorRest {
+  state: OperatorState
+  rest: readonly FileRest[]
+  restored: Map<number, BlockPlace[]>
+}
 
 /** The state of a draft: what of which files it has been given back, so that more can be added. */
 export class DraftState {
   readonly #draft: SubtaskDraft
   readonly #restored = new Map<string, Map<number, BlockPlace[]>>()
 
-  constructor(draft: SubtaskDraft) { this.#draft = draft }
+  constructor(draft: SubtaskDraft) {
+    this.#draft = draft
+  }
 
   /** The files of operators whose state appends: of the others hardly a checkpoint begins as the one before. */
   growing(files: FilesByOperator): FilesByOperator {
-    return Object.fromEntries(Object.entries(files).filter(([operator]) => this.#draft.operators.states.get(operator)?.appends === true))
+    return Object.fromEntries(
+      Object.entries(files).filter(([operator]) => this.#draft.operators.states.get(operator)?.appends === true),
+    )
   }
 
   /** Whether what has been restored is a beginning of these files: otherwise the draft is of no use for them. */
-  isBeginningOf(files: FilesByOperator): boolean { return this.#rests(files) !== undefined }
+  isBeginningOf(files: FilesByOperator): boolean {
+    return this.#rests(files) !== undefined
+  }
 
   /** Bytes of blocks that `fill` would restore. */
   bytesLeft(files: FilesByOperator): number {
-    return (this.#rests(files) ?? []).reduce((sum, { rest }) => sum + rest.reduce((of, { blocks }) => of + blocks.reduce((bytes, [, , length]) => bytes + length, 0), 0), 0)
+    return (this.#rests(files) ?? []).reduce(
+      (sum, { rest }) =>
+        sum + rest.reduce((of, { blocks }) => of + blocks.reduce((bytes, [, , length]) => bytes + length, 0), 0),
+      0,
+    )
   }
 
   /**
@@ -49,18 +63,24 @@ export class DraftState {
    */
   async fill(files: FilesByOperator, context: FillContext): Promise<void> {
     const rests = this.#rests(files)
-    if (rests === undefined) throw new MillraceError('STATE_CONTRADICTS', 'state was to be added to that of other files')
+    if (rests === undefined)
+      throw new MillraceError('STATE_CONTRADICTS', 'state was to be added to that of other files')
     for (const one of rests) await this.#restore(one, context)
   }
 
   /** Called once, after all has been filled and before the subtask runs. */
-  finish(): void { for (const state of this.#draft.operators.states.values()) state.restored?.() }
+  finish(): void {
+    for (const state of this.#draft.operators.states.values()) state.restored?.()
+  }
 
   #rests(files: FilesByOperator): OperatorRest[] | undefined {
     const rests: OperatorRest[] = []
     for (const [operator, state] of this.#draft.operators.states) {
       const restored = this.#restoredOf(operator)
-      const rest = isPlanted('preparedIsEnough') && restored.size > 0 ? [] : restOf(restored, files[operator] ?? [], this.#rangeOf(state))
+      const rest =
+        isPlanted('preparedIsEnough') && restored.size > 0
+          ? []
+          : restOf(restored, files[operator] ?? [], this.#rangeOf(state))
       if (rest === undefined) return undefined
       rests.push({ state, rest, restored })
     }
@@ -73,10 +93,20 @@ export class DraftState {
     return known
   }
 
-  async #restore({ state, rest, restored }: OperatorRest, { store, clock, checkWanted, onFile }: FillContext): Promise<void> {
-    const turn = (): Promise<void> => new Promise((resolve) => { clock.nextTurn(resolve) })
+  async #restore(
+    { state, rest, restored }: OperatorRest,
+    { store, clock, checkWanted, onFile }: FillContext,
+  ): Promise<void> {
+    const turn = (): Promise<void> =>
+      new Promise((resolve) => {
+        clock.nextTurn(resolve)
+      })
     let current: StateFile | undefined
-    for await (const { file, row: [group, offset, length], bytes } of readBlocks(store, rest, turn)) {
+    for await (const {
+      file,
+      row: [group, offset, length],
+      bytes,
+    } of readBlocks(store, rest, turn)) {
       checkWanted()
       if (current !== undefined && current !== file) onFile?.()
       current = file
@@ -92,6 +122,8 @@ export class DraftState {
 
   #rangeOf(state: OperatorState): KeyGroupRange {
     const { plan, chain, slot } = this.#draft
-    return state.scope === 'broadcast' ? { first: 0, endExclusive: 1 } : keyGroupsOfSlot(slot, plan.maxParallelism, chain.parallelism)
+    return state.scope === 'broadcast'
+      ? { first: 0, endExclusive: 1 }
+      : keyGroupsOfSlot(slot, plan.maxParallelism, chain.parallelism)
   }
 }

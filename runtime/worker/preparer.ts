@@ -8,7 +8,10 @@ import { DraftState } from './draft-state.ts'
 import { SubtaskDraft } from './subtask-draft.ts'
 
 /** A draft and what its state holds by now. */
-export interface Prepared { draft: SubtaskDraft; state: DraftState }
+export interface Prepared {
+  draft: SubtaskDraft
+  state: DraftState
+}
 
 export interface PreparerParts {
   ports: Ports
@@ -23,22 +26,29 @@ export interface PreparerParts {
 const BYTES_IN_MEMORY = 1.5
 
 /** One subtask that may come to run: filled by one preparation after the other until it is taken or given up. */
-interface Subject { spec: SubtaskSpec; prepared: Prepared | undefined; work: Promise<void>; isWanted: boolean }
+interface Subject {
+  spec: SubtaskSpec
+  prepared: Prepared | undefined
+  work: Promise<void>
+  isWanted: boolean
+}
 
 /**
- * What a worker holds ready for an attempt that may come: a draft whose state is filled beside whatever runs. At most one;
- * that for another spec replaces it.
+ * What a worker holds ready for an attempt that may come: a draft whose state is filled beside whatever runs. At
+ * most one; that for another spec replaces it.
  */
 export class Preparer {
   readonly #parts: PreparerParts
   #subject: Subject | undefined
 
-  constructor(parts: PreparerParts) { this.#parts = parts }
+  constructor(parts: PreparerParts) {
+    this.#parts = parts
+  }
 
   /**
-   * Adds what the files hold beyond those of earlier preparations for the same spec, or begins anew where they do not go on
-   * from them. Resolves when all is restored; rejects when it could not be, or is not wanted any more. `onProgress` is
-   * called now and then.
+   * Adds what the files hold beyond those of earlier preparations for the same spec, or begins anew where they do
+   * not go on from them. Resolves when all is restored; rejects when it could not be, or is not wanted any more.
+   * `onProgress` is called now and then.
    */
   prepare(preparation: Preparation, onProgress: () => void): Promise<void> {
     if (this.#subject === undefined || !isSame(this.#subject.spec, preparation)) {
@@ -52,8 +62,9 @@ export class Preparer {
   }
 
   /**
-   * A draft for a deployment: the one that was prepared for it, with what it holds by then, when that is a beginning of the
-   * files it is to have; else a new one. It is the caller's from then on. Rejects with what `checkWanted` throws.
+   * A draft for a deployment: the one that was prepared for it, with what it holds by then, when that is a
+   * beginning of the files it is to have; else a new one. It is the caller's from then on. Rejects with what
+   * `checkWanted` throws.
    */
   async draftFor(deployment: Deployment, checkWanted: () => void): Promise<Prepared> {
     const prepared = await this.#take(deployment)
@@ -66,7 +77,10 @@ export class Preparer {
 
   async #take(spec: SubtaskSpec): Promise<Prepared | undefined> {
     const subject = this.#subject
-    if (subject === undefined || !isSame(subject.spec, spec)) { this.forget(); return undefined }
+    if (subject === undefined || !isSame(subject.spec, spec)) {
+      this.forget()
+      return undefined
+    }
     this.#subject = undefined
     subject.isWanted = false
     await subject.work
@@ -79,20 +93,31 @@ export class Preparer {
     this.#subject = undefined
     if (subject === undefined) return
     subject.isWanted = false
-    // nothing in a draft leads outside: closing it cannot fail but by a bug, which the next deployment would meet as well
+    // nothing in a draft leads outside: closing it cannot fail but by a bug, which the next deployment would meet
+    // as well
     subject.work = subject.work.then(() => this.#drop(subject))
   }
 
   async #fill(subject: Subject, preparation: Preparation, onProgress: () => void): Promise<void> {
     const check = (): void => {
-      if (!subject.isWanted) throw new MillraceError(NOT_WANTED, `${subject.spec.chain}-${subject.spec.slot} is not to be prepared any more`, { domain: 'platform', retriable: true })
+      if (!subject.isWanted)
+        throw new MillraceError(
+          NOT_WANTED,
+          `${subject.spec.chain}-${subject.spec.slot} is not to be prepared any more`,
+          { domain: 'platform', retriable: true },
+        )
     }
     check()
     try {
       const { state } = await this.#draftOf(subject, preparation, check)
       const files = state.growing(preparation.state)
       this.#checkRoom(state.bytesLeft(files))
-      await state.fill(files, { store: this.#parts.openStore(preparation.store), clock: this.#parts.ports.clock, checkWanted: check, onFile: onProgress })
+      await state.fill(files, {
+        store: this.#parts.openStore(preparation.store),
+        clock: this.#parts.ports.clock,
+        checkWanted: check,
+        onFile: onProgress,
+      })
     } catch (error) {
       // filled up to some block, it can be gone on from
       if (error instanceof MillraceError && error.code === NOT_WANTED) throw error
@@ -106,7 +131,7 @@ export class Preparer {
     const before = subject.prepared
     if (before?.state.isBeginningOf(before.state.growing(state)) === true) return before
     await this.#drop(subject)
-    return subject.prepared = await this.#begin(subject.spec, check)
+    return (subject.prepared = await this.#begin(subject.spec, check))
   }
 
   async #drop(subject: Subject): Promise<void> {
@@ -124,7 +149,11 @@ export class Preparer {
   #checkRoom(bytes: number): void {
     const room = this.#parts.roomInMemory()
     if (bytes * BYTES_IN_MEMORY <= room) return
-    throw new MillraceError('PREPARATION_TOO_LARGE', `${bytes} bytes of state do not fit into memory beside what runs; there are ${room} bytes of room`, { domain: 'platform' })
+    throw new MillraceError(
+      'PREPARATION_TOO_LARGE',
+      `${bytes} bytes of state do not fit into memory beside what runs; there are ${room} bytes of room`,
+      { domain: 'platform' },
+    )
   }
 }
 
@@ -132,5 +161,11 @@ const NOT_WANTED = 'PREPARATION_OVER'
 
 function isSame(one: SubtaskSpec, other: SubtaskSpec): boolean {
   const { chain, slot, baseDir, store, spec } = other
-  return one.chain === chain && one.slot === slot && one.baseDir === baseDir && one.store === store && JSON.stringify(one.spec) === JSON.stringify(spec)
+  return (
+    one.chain === chain &&
+    one.slot === slot &&
+    one.baseDir === baseDir &&
+    one.store === store &&
+    JSON.stringify(one.spec) === JSON.stringify(spec)
+  )
 }

@@ -6,7 +6,11 @@ import type { OpenScratchFile } from '../ports/scratch.ts'
 const WITH_ROWS: ReadonlySet<string> = new Set(['dedupe', 'topN', 'reduce', 'process', 'join'])
 
 /** What each operator of a chain may keep in memory: equal parts of what the slot may. Undefined without a limit. */
-export function spillOf(plan: ExecutionPlan, chain: Chain, openScratchFile: OpenScratchFile): SpillSettings | undefined {
+export function spillOf(
+  plan: ExecutionPlan,
+  chain: Chain,
+  openScratchFile: OpenScratchFile,
+): SpillSettings | undefined {
   const { state } = plan
   if (state === undefined) return undefined
   const sharers = chain.operators.filter(({ verb }) => WITH_ROWS.has(verb.kind)).length

@@ -38,9 +38,9 @@ export interface DraftParts {
 }
 
 /**
- * A subtask that does nothing yet: its chain compiled, its state there to be filled, everything that leads outside still
- * open. It belongs to no attempt, fences nobody and is seen by nobody, so that it may come to be while the subtask it is to
- * replace runs. `deploySubtask` makes the subtask of it, or `discard` gives it up.
+ * A subtask that does nothing yet: its chain compiled, its state there to be filled, everything that leads outside
+ * still open. It belongs to no attempt, fences nobody and is seen by nobody, so that it may come to be while the
+ * subtask it is to replace runs. `deploySubtask` makes the subtask of it, or `discard` gives it up.
  */
 export class SubtaskDraft {
   readonly plan: ExecutionPlan
@@ -74,7 +74,9 @@ export class SubtaskDraft {
     this.slot = parts.slot
     this.baseDir = parts.baseDir
     this.mailbox = new Mailbox(parts.ports.clock, this.signal)
-    this.opened.push(() => { this.mailbox.close() })
+    this.opened.push(() => {
+      this.mailbox.close()
+    })
     this.inputs = this.#inputStreams()
     this.ends = this.#exchangeStages()
     this.passed = this.ends.size === 0 ? this.#passedTexts() : undefined
@@ -93,7 +95,9 @@ export class SubtaskDraft {
     }
   }
 
-  get source(): OperatorNode { return this.chain.operators[0] as OperatorNode }
+  get source(): OperatorNode {
+    return this.chain.operators[0] as OperatorNode
+  }
 
   get operators(): OperatorChain {
     if (!this.#operators) throw new MillraceError('CHAIN_UNCOMPILED', `chain ${this.chain.id} has not been compiled`)
@@ -101,7 +105,9 @@ export class SubtaskDraft {
   }
 
   /** The exchanges that the chain reads. */
-  exchangesIn(): Exchange[] { return this.plan.exchanges.filter((exchange) => exchange.consumer.chain === this.chain.id) }
+  exchangesIn(): Exchange[] {
+    return this.plan.exchanges.filter((exchange) => exchange.consumer.chain === this.chain.id)
+  }
 
   /** Closes what has been opened; nothing was to be seen of it. */
   async discard(): Promise<void> {
@@ -113,14 +119,31 @@ export class SubtaskDraft {
     const { source, ends, mailbox, passed } = this
     const operators = compileOperatorChain({
       operators: source.verb.kind === 'source' ? this.chain.operators.slice(1) : this.chain.operators,
-      inputs: this.inputs, end: ends.get('main'), sideEnd: (operatorId, output) => ends.get(`${operatorId}.${output}`), sinks: this.sinks,
-      slot: this.slot, parallelism: this.chain.parallelism, maxParallelism: this.plan.maxParallelism, spill: spillOf(this.plan, this.chain, ports.openScratchFile),
-      clock: ports.clock, after: (delayMs, action) => mailbox.after(delayMs, action),
-      functions, httpClient: ports.httpClient, stopping: this.stopping.signal,
-      onBlocked: (operatorId, name, ms) => { this.#onBlocked(operatorId, name, ms) },
-      onError: (error, row, operatorId) => { this.badRecords?.onRow(error, passed?.shown(row) ?? row, operatorId) },
-      onLate: (count) => { this.counters.lateRecords += count },
-      onOut: (count) => { this.counters.recordsOut += count },
+      inputs: this.inputs,
+      end: ends.get('main'),
+      sideEnd: (operatorId, output) => ends.get(`${operatorId}.${output}`),
+      sinks: this.sinks,
+      slot: this.slot,
+      parallelism: this.chain.parallelism,
+      maxParallelism: this.plan.maxParallelism,
+      spill: spillOf(this.plan, this.chain, ports.openScratchFile),
+      clock: ports.clock,
+      after: (delayMs, action) => mailbox.after(delayMs, action),
+      functions,
+      httpClient: ports.httpClient,
+      stopping: this.stopping.signal,
+      onBlocked: (operatorId, name, ms) => {
+        this.#onBlocked(operatorId, name, ms)
+      },
+      onError: (error, row, operatorId) => {
+        this.badRecords?.onRow(error, passed?.shown(row) ?? row, operatorId)
+      },
+      onLate: (count) => {
+        this.counters.lateRecords += count
+      },
+      onOut: (count) => {
+        this.counters.recordsOut += count
+      },
     })
     for (const operator of operators.operators.values()) this.opened.push(() => operator.close?.())
     this.#operators = operators
@@ -129,43 +152,73 @@ export class SubtaskDraft {
   #inputStreams(): StreamCode[] {
     const first = this.source
     const isOneStream = first.distribution === undefined
-    const schemas = first.verb.kind === 'source' ? [first.schema]
-      : first.from.map((_, input) => (this.exchangesIn().find((exchange) => exchange.consumer.input === input) as Exchange).schema)
-    return (isOneStream ? schemas.slice(0, 1) : schemas).map((schema) => ({ schema, rowClass: compileRowClass(schema) }))
+    const schemas =
+      first.verb.kind === 'source'
+        ? [first.schema]
+        : first.from.map(
+            (_, input) => (this.exchangesIn().find((exchange) => exchange.consumer.input === input) as Exchange).schema,
+          )
+    return (isOneStream ? schemas.slice(0, 1) : schemas).map((schema) => ({
+      schema,
+      rowClass: compileRowClass(schema),
+    }))
   }
 
   #exchangeStages(): Map<string, ExchangeStage> {
-    const outputs = Map.groupBy(this.plan.exchanges.filter((exchange) => exchange.producer.chain === this.chain.id),
-      ({ producer: { operator, output } }) => (output === undefined ? 'main' : `${operator}.${output}`))
+    const outputs = Map.groupBy(
+      this.plan.exchanges.filter((exchange) => exchange.producer.chain === this.chain.id),
+      ({ producer: { operator, output } }) => (output === undefined ? 'main' : `${operator}.${output}`),
+    )
     if (this.chain.operators.at(-1)?.verb.kind !== 'sink' && !outputs.has('main')) outputs.set('main', [])
     return new Map([...outputs].map(([name, exchanges]) => [name, this.#exchangeStage(exchanges)]))
   }
 
   #exchangeStage(outputs: readonly Exchange[]): ExchangeStage {
     const { clock } = this.#parts.ports
-    const stage: ExchangeStage = new ExchangeStage(outputs.map((exchange) => {
-      const consumers = chainOf(this.plan, exchange.consumer.chain).parallelism
-      const writers = Array.from({ length: consumers }, (_, slot) =>
-        new ChannelWriter(`${exchange.id} ${this.slot}→${slot}`, () => { stage.wake(); this.signal.raise() }))
-      this.channels.set(exchange.id, exchange.partitioning.kind === 'forward' ? sparse(writers, this.slot) : writers)
-      const { schema } = exchange
-      // Encoding reads fields by name, so any class of the schema will do; decoding is the consumer's.
-      const codec = compileBatchCodec(schema, compileRowClass(schema))
-      return exchange.partitioning.kind === 'forward'
-        ? new RecordWriter([writers[this.slot] as ChannelWriter], codec, { kind: 'one', channel: 0 }, clock)
-        : new RecordWriter(writers, codec, this.#routing(exchange), clock)
-    }), (count) => { this.counters.recordsOut += count })
-    this.opened.push(() => { for (const writer of stage.writers) writer.close() })
+    const stage: ExchangeStage = new ExchangeStage(
+      outputs.map((exchange) => {
+        const consumers = chainOf(this.plan, exchange.consumer.chain).parallelism
+        const writers = Array.from(
+          { length: consumers },
+          (_, slot) =>
+            new ChannelWriter(`${exchange.id} ${this.slot}→${slot}`, () => {
+              stage.wake()
+              this.signal.raise()
+            }),
+        )
+        this.channels.set(exchange.id, exchange.partitioning.kind === 'forward' ? sparse(writers, this.slot) : writers)
+        const { schema } = exchange
+        // Encoding reads fields by name, so any class of the schema will do; decoding is the consumer's.
+        const codec = compileBatchCodec(schema, compileRowClass(schema))
+        return exchange.partitioning.kind === 'forward'
+          ? new RecordWriter([writers[this.slot] as ChannelWriter], codec, { kind: 'one', channel: 0 }, clock)
+          : new RecordWriter(writers, codec, this.#routing(exchange), clock)
+      }),
+      (count) => {
+        this.counters.recordsOut += count
+      },
+    )
+    this.opened.push(() => {
+      for (const writer of stage.writers) writer.close()
+    })
     return stage
   }
 
   #routing(exchange: Exchange): Routing {
     const { maxParallelism } = this.plan
     switch (exchange.partitioning.kind) {
-      case 'forward': return { kind: 'one', channel: this.slot }
-      case 'rebalance': return { kind: 'roundRobin' }
-      case 'broadcast': return { kind: 'broadcast' }
-      case 'hash': return { kind: 'hash', grouper: compileKeyGrouper(fieldsOf(exchange.schema, exchange.partitioning.keyBy), maxParallelism), maxParallelism }
+      case 'forward':
+        return { kind: 'one', channel: this.slot }
+      case 'rebalance':
+        return { kind: 'roundRobin' }
+      case 'broadcast':
+        return { kind: 'broadcast' }
+      case 'hash':
+        return {
+          kind: 'hash',
+          grouper: compileKeyGrouper(fieldsOf(exchange.schema, exchange.partitioning.keyBy), maxParallelism),
+          maxParallelism,
+        }
     }
   }
 
@@ -174,8 +227,17 @@ export class SubtaskDraft {
     const { connectors } = this.#parts
     const { verb, sideOutputs } = this.source
     const last = this.chain.operators.at(-1)
-    if (verb.kind !== 'source' || sideOutputs !== undefined || last?.verb.kind !== 'sink' || sourceConnector(connectors, verb.connector).passesTexts?.(verb.options) !== true) return undefined
-    const fields = passedFields(this.chain.operators, sinkConnector(connectors, last.verb.connector).takesTexts?.(last.verb.options, last.schema) ?? new Set())
+    if (
+      verb.kind !== 'source' ||
+      sideOutputs !== undefined ||
+      last?.verb.kind !== 'sink' ||
+      sourceConnector(connectors, verb.connector).passesTexts?.(verb.options) !== true
+    )
+      return undefined
+    const fields = passedFields(
+      this.chain.operators,
+      sinkConnector(connectors, last.verb.connector).takesTexts?.(last.verb.options, last.schema) ?? new Set(),
+    )
     return fields && new PassedTexts(fields.source, fields.sink)
   }
 
@@ -183,7 +245,9 @@ export class SubtaskDraft {
   async #loadFunctions(): Promise<UserFunctions> {
     const { ports, checkWanted } = this.#parts
     const loaded = new Map<string, ModuleExports>()
-    for (const name of new Set(this.chain.operators.flatMap((operator) => functionsOf(operator.verb)).map((ref) => ref.module))) {
+    for (const name of new Set(
+      this.chain.operators.flatMap((operator) => functionsOf(operator.verb)).map((ref) => ref.module),
+    )) {
       const source = this.plan.modules?.[name]
       if (source !== undefined) loaded.set(name, await ports.modules.load(name, source, this.baseDir))
       checkWanted()
@@ -193,7 +257,11 @@ export class SubtaskDraft {
 
   #onBlocked(operatorId: string, name: string, ms: number): void {
     this.counters.blockedMs[operatorId] = (this.counters.blockedMs[operatorId] ?? 0) + ms
-    this.#parts.ports.logger.warn('a function of the job held up its whole process', { operator: operatorId, function: name, ms })
+    this.#parts.ports.logger.warn('a function of the job held up its whole process', {
+      operator: operatorId,
+      function: name,
+      ms,
+    })
   }
 }
 

@@ -63,17 +63,32 @@ export class ChainWorker {
     this.#connectors = connectors
     this.#data = config.data
     this.#instance = `${config.name}-${ports.clock.now()}`
-    this.#channels = new ChannelServer((error) => { ports.logger.warn('data connection refused', { reason: describeWithCauses(error) }) })
+    this.#channels = new ChannelServer((error) => {
+      ports.logger.warn('data connection refused', { reason: describeWithCauses(error) })
+    })
     this.#preparer = new Preparer({
-      ports, connectors, plan, openStore: (url) => this.#openStore(url), roomInMemory: config.roomInMemory ?? (() => Infinity),
+      ports,
+      connectors,
+      plan,
+      openStore: (url) => this.#openStore(url),
+      roomInMemory: config.roomInMemory ?? (() => Infinity),
     })
     this.#link = new CoordinatorLink({
-      net: ports.net, clock: ports.clock, logger: ports.logger, address: config.coordinator,
-      greeting: () => this.#greeting(), onMessage: (message) => { this.#onMessage(message) },
+      net: ports.net,
+      clock: ports.clock,
+      logger: ports.logger,
+      address: config.coordinator,
+      greeting: () => this.#greeting(),
+      onMessage: (message) => {
+        this.#onMessage(message)
+      },
     })
   }
 
-  /** Resolves after close, or, with everything stopped, when another process has taken this one's place. Rejects when the data port cannot be opened. */
+  /**
+   * Resolves after close, or, with everything stopped, when another process has taken this one's place. Rejects
+   * when the data port cannot be opened.
+   */
   async run(): Promise<void> {
     this.#data = await this.#channels.listen(this.#ports.net, this.#config.data)
     this.#heartbeat()
@@ -93,15 +108,24 @@ export class ChainWorker {
 
   #greeting(): WorkerMessage {
     return {
-      kind: 'register', worker: this.#config.name, instance: this.#instance, token: this.#config.token, chain: this.#config.chain, slot: this.#config.slot,
-      data: this.#data, seen: this.#seen, running: this.#running?.attempt ?? null,
+      kind: 'register',
+      worker: this.#config.name,
+      instance: this.#instance,
+      token: this.#config.token,
+      chain: this.#config.chain,
+      slot: this.#config.slot,
+      data: this.#data,
+      seen: this.#seen,
+      running: this.#running?.attempt ?? null,
     }
   }
 
   #heartbeat(): void {
     if (this.#closed) return
     this.#link.send({ kind: 'heartbeat', metrics: this.#running?.subtask.metrics() ?? this.#deployingMetrics() })
-    this.#ports.clock.after(HEARTBEAT_MS, () => { this.#heartbeat() })
+    this.#ports.clock.after(HEARTBEAT_MS, () => {
+      this.#heartbeat()
+    })
   }
 
   /** A sink that cannot be opened, a source that does not answer: told while they are still being tried. */
@@ -113,7 +137,10 @@ export class ChainWorker {
 
   #onMessage(message: CoordinatorMessage): void {
     if (message.kind === 'heartbeat') return
-    if (message.kind === 'displaced') { this.#onDisplaced(); return }
+    if (message.kind === 'displaced') {
+      this.#onDisplaced()
+      return
+    }
     if (message.kind === 'align') {
       // sent by a timer: one that comes late says nothing of who is in charge
       this.#current(message.attempt)?.align(message.minimum)
@@ -125,23 +152,42 @@ export class ChainWorker {
       return
     }
     switch (message.kind) {
-      case 'fence': this.#enqueue(attempt, () => this.#stopOlder(attempt)); break
+      case 'fence':
+        this.#enqueue(attempt, () => this.#stopOlder(attempt))
+        break
       case 'stop':
         this.#preparer.forget()
         this.#enqueue(attempt, () => this.#stopOlder(attempt))
         break
-      case 'deploy': this.#enqueue(attempt, () => this.#deploy(message.deployment)); break
-      case 'prepare': this.#prepare(attempt, message.preparation); break
-      case 'unprepare': this.#preparer.forget(); break
-      case 'trigger': this.#current(attempt)?.trigger(message.checkpoint, message.extent, message.thenStop ? 'stopAfter' : 'continue'); break
-      case 'complete': this.#current(attempt)?.complete(message.checkpoint); break
-      case 'splits': this.#current(attempt)?.addSplits(message.splits); break
-      case 'abort': this.#current(attempt)?.abort(message.checkpoint); break
+      case 'deploy':
+        this.#enqueue(attempt, () => this.#deploy(message.deployment))
+        break
+      case 'prepare':
+        this.#prepare(attempt, message.preparation)
+        break
+      case 'unprepare':
+        this.#preparer.forget()
+        break
+      case 'trigger':
+        this.#current(attempt)?.trigger(message.checkpoint, message.extent, message.thenStop ? 'stopAfter' : 'continue')
+        break
+      case 'complete':
+        this.#current(attempt)?.complete(message.checkpoint)
+        break
+      case 'splits':
+        this.#current(attempt)?.addSplits(message.splits)
+        break
+      case 'abort':
+        this.#current(attempt)?.abort(message.checkpoint)
+        break
     }
   }
 
   #onDisplaced(): void {
-    this.#ports.logger.warn('displaced: another process has the place of this one', { subtask: subtaskId(this.#config.chain, this.#config.slot), instance: this.#instance })
+    this.#ports.logger.warn('displaced: another process has the place of this one', {
+      subtask: subtaskId(this.#config.chain, this.#config.slot),
+      instance: this.#instance,
+    })
     this.#ending ??= this.close().catch((error: unknown) => {
       // it ends all the same, and what an older attempt leaves open the newer one ends
       this.#ports.logger.warn('displaced, and not everything was closed', { reason: describeWithCauses(error) })
@@ -169,7 +215,10 @@ export class ChainWorker {
     })
   }
 
-  /** `fence` comes with a new attempt, or to who came back with one that is over; `stop` with the running one. Both leave nothing running. */
+  /**
+   * `fence` comes with a new attempt, or to who came back with one that is over; `stop` with the running one. Both
+   * leave nothing running.
+   */
   async #stopOlder(attempt: Attempt): Promise<void> {
     const running = this.#running
     this.#running = undefined
@@ -181,25 +230,52 @@ export class ChainWorker {
 
   #prepare(attempt: Attempt, preparation: Preparation): void {
     const { checkpoint } = preparation
-    this.#preparer.prepare(preparation, () => { this.#link.send({ kind: 'preparing', attempt, checkpoint }) }).then(
-      () => { this.#link.send({ kind: 'prepared', attempt, checkpoint }) },
-      (error: unknown) => { this.#link.send({ kind: 'unprepared', attempt, checkpoint, error: errorReport(error) }) })
+    this.#preparer
+      .prepare(preparation, () => {
+        this.#link.send({ kind: 'preparing', attempt, checkpoint })
+      })
+      .then(
+        () => {
+          this.#link.send({ kind: 'prepared', attempt, checkpoint })
+        },
+        (error: unknown) => {
+          this.#link.send({ kind: 'unprepared', attempt, checkpoint, error: errorReport(error) })
+        },
+      )
   }
 
   async #deploy(deployment: Deployment): Promise<void> {
     const { attempt } = deployment
-    if (this.#running) throw new MillraceError('DEPLOY_TWICE', `attempt ${attempt} was deployed while attempt ${this.#running.attempt} runs`)
-    const send = (message: WorkerMessage): void => { if (this.#running?.attempt === attempt) this.#link.send(message) }
-    const checkCurrent = (): void => { this.#checkCurrent(attempt) }
+    if (this.#running)
+      throw new MillraceError(
+        'DEPLOY_TWICE',
+        `attempt ${attempt} was deployed while attempt ${this.#running.attempt} runs`,
+      )
+    const send = (message: WorkerMessage): void => {
+      if (this.#running?.attempt === attempt) this.#link.send(message)
+    }
+    const checkCurrent = (): void => {
+      this.#checkCurrent(attempt)
+    }
     const store = this.#openStore(deployment.store)
     const draft = await this.#filledDraft(deployment, store, checkCurrent)
     const subtask = await deploySubtask(draft, {
-      deployment, store, checkCurrent, ports: this.#ports, connectors: this.#connectors, channels: this.#channels, events: this.#eventsOf(attempt, send),
-    }).finally(() => { this.#deploying = undefined })
+      deployment,
+      store,
+      checkCurrent,
+      ports: this.#ports,
+      connectors: this.#connectors,
+      channels: this.#channels,
+      events: this.#eventsOf(attempt, send),
+    }).finally(() => {
+      this.#deploying = undefined
+    })
     this.#running = { attempt, subtask }
     send({ kind: 'running', attempt })
     this.#ports.logger.info('subtask running', { attempt, subtask: subtaskId(deployment.chain, deployment.slot) })
-    void subtask.run().catch((error: unknown) => { this.#onFailure(attempt, error) })
+    void subtask.run().catch((error: unknown) => {
+      this.#onFailure(attempt, error)
+    })
   }
 
   /** With the state of the deployment: what was prepared and what came since, or all of it. */
@@ -218,24 +294,37 @@ export class ChainWorker {
     }
   }
 
-  #openStore(url: string): Store { return scopedStore(this.#ports.openStore(url), this.#config.storeFolder) }
+  #openStore(url: string): Store {
+    return scopedStore(this.#ports.openStore(url), this.#config.storeFolder)
+  }
 
   #checkCurrent(attempt: Attempt): void {
     if (this.#seen === attempt && !this.#closed) return
-    throw new MillraceError('ATTEMPT_SUPERSEDED', `attempt ${attempt} ended while it was deployed`, { domain: 'platform', retriable: true })
+    throw new MillraceError('ATTEMPT_SUPERSEDED', `attempt ${attempt} ended while it was deployed`, {
+      domain: 'platform',
+      retriable: true,
+    })
   }
 
   #eventsOf(attempt: Attempt, send: (message: WorkerMessage) => void): SubtaskEvents {
     return {
-      snapshot: (checkpoint, snapshot) => { send({ kind: 'snapshot', attempt, checkpoint, snapshot }) },
-      declined: (checkpoint, error) => { send({ kind: 'declined', attempt, checkpoint, error }) },
+      snapshot: (checkpoint, snapshot) => {
+        send({ kind: 'snapshot', attempt, checkpoint, snapshot })
+      },
+      declined: (checkpoint, error) => {
+        send({ kind: 'declined', attempt, checkpoint, error })
+      },
       committed: (checkpoint) => {
         // First, so that the report of a job that ends with this checkpoint counts everything.
         send({ kind: 'heartbeat', metrics: this.#running?.subtask.metrics() ?? null })
         send({ kind: 'committed', attempt, checkpoint })
       },
-      drained: () => { send({ kind: 'drained', attempt }) },
-      aligned: (minimum) => { send({ kind: 'aligned', attempt, minimum }) },
+      drained: () => {
+        send({ kind: 'drained', attempt })
+      },
+      aligned: (minimum) => {
+        send({ kind: 'aligned', attempt, minimum })
+      },
     }
   }
 

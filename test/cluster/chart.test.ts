@@ -14,18 +14,31 @@ const run = promisify(execFile)
 interface Rendered {
   kind: string
   metadata: { name: string; namespace?: string }
-  spec: { template: { spec: { containers: { env: EnvVar[]; volumeMounts: { mountPath: string }[] }[]; volumes: unknown[] } } }
+  spec: {
+    template: { spec: { containers: { env: EnvVar[]; volumeMounts: { mountPath: string }[] }[]; volumes: unknown[] } }
+  }
 }
 
 /** The chart and the operator's configuration fit together; no cluster is needed, only helm. */
 describe('the chart', () => {
   let helm = ''
 
-  beforeAll(async () => { helm = join(await buildKube(), 'helm') })
+  beforeAll(async () => {
+    helm = join(await buildKube(), 'helm')
+  })
 
   async function render(...values: string[]): Promise<Rendered[]> {
-    const { stdout } = await run(helm, ['template', 'millrace', CHART, '--namespace', 'streams', ...values.flatMap((one) => ['--set', one])])
-    return parseAllDocuments(stdout).map((document) => document.toJS() as Rendered | null).filter((object) => object !== null)
+    const { stdout } = await run(helm, [
+      'template',
+      'millrace',
+      CHART,
+      '--namespace',
+      'streams',
+      ...values.flatMap((one) => ['--set', one]),
+    ])
+    return parseAllDocuments(stdout)
+      .map((document) => document.toJS() as Rendered | null)
+      .filter((object) => object !== null)
   }
 
   const names = (objects: readonly Rendered[], kind: string): string[] =>
@@ -40,11 +53,16 @@ describe('the chart', () => {
   /** What the operator reads from the environment that the Deployment gives it. */
   function configOf(objects: readonly Rendered[]): OperatorConfig {
     const env = podSpec(objects).containers[0]?.env ?? []
-    return readConfig([], { MILLRACE_TOKEN_KEY: 'k'.repeat(32), ...Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))) })
+    return readConfig([], {
+      MILLRACE_TOKEN_KEY: 'k'.repeat(32),
+      ...Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
+    })
   }
 
   test('when it is linted has no complaint', async () => {
-    await expect(run(helm, ['lint', '--strict', CHART])).resolves.toMatchObject({ stdout: expect.stringContaining('0 chart(s) failed') as string })
+    await expect(run(helm, ['lint', '--strict', CHART])).resolves.toMatchObject({
+      stdout: expect.stringContaining('0 chart(s) failed') as string,
+    })
   })
 
   test('with default values works in all namespaces and makes the claim of the checkpoint store in its own', async () => {
@@ -52,7 +70,13 @@ describe('the chart', () => {
     expect(names(objects, 'ClusterRole')).toEqual(['/millrace'])
     expect(names(objects, 'PersistentVolumeClaim')).toEqual(['streams/millrace-checkpoints'])
     expect(configOf(objects)).toMatchObject({
-      namespaces: undefined, druids: {}, pods: { image: 'millrace:0.1.0', store: 'file:///checkpoints', storeVolume: { claim: 'millrace-checkpoints', path: '/checkpoints' } },
+      namespaces: undefined,
+      druids: {},
+      pods: {
+        image: 'millrace:0.1.0',
+        store: 'file:///checkpoints',
+        storeVolume: { claim: 'millrace-checkpoints', path: '/checkpoints' },
+      },
     })
   })
 
@@ -65,11 +89,25 @@ describe('the chart', () => {
   })
 
   test('with a Druid and its password gives the operator the URL, and the password as a file', async () => {
-    const objects = await render('druids.main.routerUrl=http://router:8888', 'druids.main.username=u', 'druids.main.passwordSecret.name=s', 'druids.main.passwordSecret.key=k')
+    const objects = await render(
+      'druids.main.routerUrl=http://router:8888',
+      'druids.main.username=u',
+      'druids.main.passwordSecret.name=s',
+      'druids.main.passwordSecret.key=k',
+    )
     const { druids } = configOf(objects)
-    expect(druids).toEqual({ main: { routerUrl: 'http://router:8888', username: 'u', passwordFile: '/secrets/druid/main/password' } })
-    expect(podSpec(objects).containers[0]?.volumeMounts).toContainEqual({ name: 'druid-main', mountPath: '/secrets/druid/main', readOnly: true })
-    expect(podSpec(objects).volumes).toContainEqual({ name: 'druid-main', secret: { secretName: 's', items: [{ key: 'k', path: 'password' }] } })
+    expect(druids).toEqual({
+      main: { routerUrl: 'http://router:8888', username: 'u', passwordFile: '/secrets/druid/main/password' },
+    })
+    expect(podSpec(objects).containers[0]?.volumeMounts).toContainEqual({
+      name: 'druid-main',
+      mountPath: '/secrets/druid/main',
+      readOnly: true,
+    })
+    expect(podSpec(objects).volumes).toContainEqual({
+      name: 'druid-main',
+      secret: { secretName: 's', items: [{ key: 'k', path: 'password' }] },
+    })
   })
 
   test('with a claim of the user makes none, and without a volume tells the operator of none', async () => {
@@ -81,9 +119,11 @@ describe('the chart', () => {
     expect(configOf(none).pods.storeVolume).toBeUndefined()
   })
 
-  test.each(['druid.default.routerUrl=http://router', 'druids.default.url=http://router', 'jobs.storeVolume.accessModes={Some}'])(
-    'with the mistyped value %s is refused', async (value) => {
-      await expect(render(value)).rejects.toThrow(/don't meet the specifications of the schema/)
-    },
-  )
+  test.each([
+    'druid.default.routerUrl=http://router',
+    'druids.default.url=http://router',
+    'jobs.storeVolume.accessModes={Some}',
+  ])('with the mistyped value %s is refused', async (value) => {
+    await expect(render(value)).rejects.toThrow(/don't meet the specifications of the schema/)
+  })
 })

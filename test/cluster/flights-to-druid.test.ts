@@ -16,7 +16,15 @@ import { startKafka } from '../harness/beds/kafka-bed.ts'
 import type { KafkaBed } from '../harness/beds/kafka-bed.ts'
 import { startKubeNode } from '../harness/beds/kube-bed.ts'
 import type { KubeNode } from '../harness/beds/kube-bed.ts'
-import { druidRows, expectEveryWindowOnce, FlightsFeed, PARTITIONS, rescaleWhileFlowing, ROOT, untilJob } from '../harness/flights-to-druid.ts'
+import {
+  druidRows,
+  expectEveryWindowOnce,
+  FlightsFeed,
+  PARTITIONS,
+  rescaleWhileFlowing,
+  ROOT,
+  untilJob,
+} from '../harness/flights-to-druid.ts'
 import type { JobAccess } from '../harness/flights-to-druid.ts'
 import { until } from '../harness/until.ts'
 
@@ -26,7 +34,10 @@ const NAME = 'flights-to-druid'
 const LONG_MS = 120_000
 const run = promisify(execFile)
 
-/** The README's way onto a cluster, command by command: image, chart, loader, example; then kubectl scale, delete, helm uninstall. */
+/**
+ * The README's way onto a cluster, command by command: image, chart, loader, example; then kubectl scale, delete,
+ * helm uninstall.
+ */
 describe('flights from Kafka into Druid on a real Kubernetes node', () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
   const volume = join(dir, 'volume')
@@ -40,9 +51,13 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
 
   const started = Date.now()
   /** For the reader of the run: what the figures were. */
-  const say = (text: string): void => { process.stdout.write(`  [path B, ${Math.round((Date.now() - started) / 1000)} s] ${text}\n`) }
-  const kubectl = async (...args: string[]): Promise<string> => (await run(node.bin.kubectl, args, { env: { ...process.env, KUBECONFIG: node.kubeconfig }, maxBuffer: 1e8 })).stdout
-  const helm = async (...args: string[]): Promise<string> => (await run(node.bin.helm, args, { env: { ...process.env, KUBECONFIG: node.kubeconfig } })).stdout
+  const say = (text: string): void => {
+    process.stdout.write(`  [path B, ${Math.round((Date.now() - started) / 1000)} s] ${text}\n`)
+  }
+  const kubectl = async (...args: string[]): Promise<string> =>
+    (await run(node.bin.kubectl, args, { env: { ...process.env, KUBECONFIG: node.kubeconfig }, maxBuffer: 1e8 })).stdout
+  const helm = async (...args: string[]): Promise<string> =>
+    (await run(node.bin.helm, args, { env: { ...process.env, KUBECONFIG: node.kubeconfig } })).stdout
 
   beforeAll(async () => {
     const image = await buildImage()
@@ -54,11 +69,24 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
     await kubectl('label', 'namespace', 'default', 'pod-security.kubernetes.io/enforce=restricted')
     await kubectl('apply', '-f', volumeFile())
     example = join(dir, 'flights-to-druid.yaml')
-    writeFileSync(example, readFileSync(join(ROOT, 'examples/flights-to-druid.yaml'), 'utf8').replaceAll('kafka:9092', kafka.podBootstrap ?? ''))
+    writeFileSync(
+      example,
+      readFileSync(join(ROOT, 'examples/flights-to-druid.yaml'), 'utf8').replaceAll(
+        'kafka:9092',
+        kafka.podBootstrap ?? '',
+      ),
+    )
     const [repository = '', tag = ''] = image.name.split(':')
     install = [
-      'install', 'millrace', join(ROOT, 'charts/millrace'), '--set', `image.repository=${repository}`, '--set', `image.tag=${tag}`,
-      '--set', `druids.default.routerUrl=${druid.routerUrl}`,
+      'install',
+      'millrace',
+      join(ROOT, 'charts/millrace'),
+      '--set',
+      `image.repository=${repository}`,
+      '--set',
+      `image.tag=${tag}`,
+      '--set',
+      `druids.default.routerUrl=${druid.routerUrl}`,
     ]
   })
 
@@ -75,20 +103,34 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
   function volumeFile(): string {
     mkdirSync(volume)
     const file = join(dir, 'volume.json')
-    writeFileSync(file, JSON.stringify({
-      apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'checkpoints' },
-      spec: {
-        capacity: { storage: '10Gi' }, accessModes: ['ReadWriteMany'], persistentVolumeReclaimPolicy: 'Retain', local: { path: volume },
-        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'Exists' }] }] } },
-      },
-    }))
+    writeFileSync(
+      file,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        metadata: { name: 'checkpoints' },
+        spec: {
+          capacity: { storage: '10Gi' },
+          accessModes: ['ReadWriteMany'],
+          persistentVolumeReclaimPolicy: 'Retain',
+          local: { path: volume },
+          nodeAffinity: {
+            required: {
+              nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'Exists' }] }],
+            },
+          },
+        },
+      }),
+    )
     return file
   }
 
   const job: JobAccess = {
     pollMs: 250,
     status: async () => (await api.get(streamJobs, { namespace: 'default', name: NAME })).status ?? {},
-    scale: async (replicas) => { await kubectl('scale', `sj/${NAME}`, `--replicas=${replicas}`) },
+    scale: async (replicas) => {
+      await kubectl('scale', `sj/${NAME}`, `--replicas=${replicas}`)
+    },
   }
 
   const ready = (): Promise<string> => kubectl('rollout', 'status', 'deployment/millrace', '--timeout=120s')
@@ -108,31 +150,73 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
     await helm(...install)
     await ready()
     say('helm install: the operator is ready')
-    const load = ['cli/node.js', 'cli/load-flights.ts', '--brokers', kafka.bootstrap, '--topic', 'flights', '--partitions', String(PARTITIONS), '--limit', String(PREFILLED)]
-    expect((await run(process.execPath, load, { cwd: ROOT })).stdout).toContain(`${PREFILLED} flights are in topic flights`)
+    const load = [
+      'cli/node.js',
+      'cli/load-flights.ts',
+      '--brokers',
+      kafka.bootstrap,
+      '--topic',
+      'flights',
+      '--partitions',
+      String(PARTITIONS),
+      '--limit',
+      String(PREFILLED),
+    ]
+    expect((await run(process.execPath, load, { cwd: ROOT })).stdout).toContain(
+      `${PREFILLED} flights are in topic flights`,
+    )
     feed = await FlightsFeed.connect(kafka.bootstrap, PREFILLED, FLIGHTS)
     await kubectl('apply', '-f', example)
     say(`the loader has written ${PREFILLED} flights, the example is applied`)
     const endedBy: (string | undefined)[] = []
-    const steps = await rescaleWhileFlowing(feed, job, () => { endedBy.push(newestOfAttempts().get(endedBy.length + 1)) })
-    for (const { replicas, operation } of steps) say(`scaled to ${replicas}: pause ${operation?.pauseMs} ms, ${operation?.startedAt} to ${operation?.finishedAt}`)
+    const steps = await rescaleWhileFlowing(feed, job, () => {
+      endedBy.push(newestOfAttempts().get(endedBy.length + 1))
+    })
+    for (const { replicas, operation } of steps)
+      say(`scaled to ${replicas}: pause ${operation?.pauseMs} ms, ${operation?.startedAt} to ${operation?.finishedAt}`)
     expect(endedBy, 'how each attempt before a rescale ended').toEqual(['savepoint', 'savepoint'])
     say(`${feed.written.length} flights written in all`)
     const rows = await expectEveryWindowOnce(feed, job, druid.routerUrl)
     const sum = (column: 2 | 3 | 4): number => rows.reduce((total, row) => total + row[column], 0)
-    say(`Druid: ${rows.length} windows, ${sum(2)} flights, ${sum(3)} late, ${sum(4)} minutes of delay, all as computed plainly`)
+    say(
+      `Druid: ${rows.length} windows, ${sum(2)} flights, ${sum(3)} late, ${sum(4)} minutes of delay, all as computed plainly`,
+    )
     say(`\n${await kubectl('get', 'streams,pods')}`)
   }, 900_000)
 
   test('when the release is upgraded, a new operator takes over and the job goes on in the same pods', async () => {
-    const pods = (): Promise<string> => kubectl('get', 'pods', '-l', `millrace.dev/job=${NAME}`, '-o', 'jsonpath={.items[*].metadata.uid}')
+    const pods = (): Promise<string> =>
+      kubectl('get', 'pods', '-l', `millrace.dev/job=${NAME}`, '-o', 'jsonpath={.items[*].metadata.uid}')
     const before = { pods: await pods(), attempt: (await job.status()).attempt, operator: await operatorLog() }
-    await helm('upgrade', 'millrace', join(ROOT, 'charts/millrace'), '--reuse-values', '--set', 'podAnnotations.upgraded=yes')
+    await helm(
+      'upgrade',
+      'millrace',
+      join(ROOT, 'charts/millrace'),
+      '--reuse-values',
+      '--set',
+      'podAnnotations.upgraded=yes',
+    )
     await ready()
-    await until('the new operator leads', async () => (await kubectl('logs', '-l', 'app.kubernetes.io/name=millrace-operator', '--tail=-1')).includes('"leading"') ? true : undefined, LONG_MS, 250)
+    await until(
+      'the new operator leads',
+      async () =>
+        (await kubectl('logs', '-l', 'app.kubernetes.io/name=millrace-operator', '--tail=-1')).includes('"leading"')
+          ? true
+          : undefined,
+      LONG_MS,
+      250,
+    )
     const checkpoint = (await job.status()).checkpoint?.id ?? 0
-    const { attempt, phase } = await untilJob(job, 'shows a later checkpoint', (status) => (status.checkpoint?.id ?? 0) > checkpoint)
-    expect({ attempt, phase, pods: await pods() }).toEqual({ attempt: before.attempt, phase: 'Running', pods: before.pods })
+    const { attempt, phase } = await untilJob(
+      job,
+      'shows a later checkpoint',
+      (status) => (status.checkpoint?.id ?? 0) > checkpoint,
+    )
+    expect({ attempt, phase, pods: await pods() }).toEqual({
+      attempt: before.attempt,
+      phase: 'Running',
+      pods: before.pods,
+    })
     expect(refusals(before.operator)).toEqual([])
     expect(await operatorLog()).not.toBe(before.operator)
     say('helm upgrade: the job went on')
@@ -143,13 +227,27 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
     await kubectl('create', 'rolebinding', 'author', '--role=author', '--user=author')
     const suspended = (name: string, changes: Partial<StreamJobSpec>): string => {
       const file = join(dir, `${name}.json`)
-      writeFileSync(file, JSON.stringify({ ...kindOfJob, metadata: { namespace: 'default', name }, spec: { ...consoleSpec, desiredState: 'Suspended', ...changes } }))
+      writeFileSync(
+        file,
+        JSON.stringify({
+          ...kindOfJob,
+          metadata: { namespace: 'default', name },
+          spec: { ...consoleSpec, desiredState: 'Suspended', ...changes },
+        }),
+      )
       return file
     }
     await kubectl('apply', '--as=author', '-f', suspended('plain', {}))
-    for (const changes of [{ image: 'other:1' }, { env: [{ name: 'A', value: 'b' }] }, { podTemplate: { spec: {} } }, { imagePullSecrets: [{ name: 's' }] }]) {
+    for (const changes of [
+      { image: 'other:1' },
+      { env: [{ name: 'A', value: 'b' }] },
+      { podTemplate: { spec: {} } },
+      { imagePullSecrets: [{ name: 's' }] },
+    ]) {
       const field = Object.keys(changes)[0] ?? ''
-      await expect(kubectl('apply', '--as=author', '-f', suspended('plain', changes))).rejects.toThrow(`setting spec.${field} needs the right to create pods`)
+      await expect(kubectl('apply', '--as=author', '-f', suspended('plain', changes))).rejects.toThrow(
+        `setting spec.${field} needs the right to create pods`,
+      )
     }
     await kubectl('apply', '-f', suspended('plain', { image: 'other:1' }))
     await kubectl('apply', '--as=author', '-f', suspended('plain', { image: 'other:1', replicas: 3 }))
@@ -158,11 +256,20 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
 
   test('when a job is applied in a namespace without the claim, its status says which claim is missing and where', async () => {
     await kubectl('create', 'namespace', 'elsewhere')
-    await api.create(streamJobs, { ...kindOfJob, metadata: { namespace: 'elsewhere', name: 'homeless' }, spec: consoleSpec })
-    const stalled = await until('the job is stalled', async () => {
-      const { status } = await api.get(streamJobs, { namespace: 'elsewhere', name: 'homeless' })
-      return status?.conditions?.find((one) => one.type === 'Stalled' && one.status === 'True')
-    }, LONG_MS, 250)
+    await api.create(streamJobs, {
+      ...kindOfJob,
+      metadata: { namespace: 'elsewhere', name: 'homeless' },
+      spec: consoleSpec,
+    })
+    const stalled = await until(
+      'the job is stalled',
+      async () => {
+        const { status } = await api.get(streamJobs, { namespace: 'elsewhere', name: 'homeless' })
+        return status?.conditions?.find((one) => one.type === 'Stalled' && one.status === 'True')
+      },
+      LONG_MS,
+      250,
+    )
     expect(stalled).toMatchObject({ reason: 'Unschedulable' })
     expect(stalled.message).toContain('"millrace-checkpoints" not found')
     expect(stalled.message).toContain("Create that claim in the job's namespace")
@@ -174,11 +281,25 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
   test('when the example is deleted, the job and its pods go, Druid keeps its rows and the supervisor rests', async () => {
     const rows = (await druidRows(druid.routerUrl)).length
     await kubectl('delete', '-f', example, '--timeout=90s')
-    await until('no pod is left', async () => (await kubectl('get', 'pods', '-l', `millrace.dev/job=${NAME}`, '-o', 'name')) === '' ? true : undefined, LONG_MS, 250)
+    await until(
+      'no pod is left',
+      async () =>
+        (await kubectl('get', 'pods', '-l', `millrace.dev/job=${NAME}`, '-o', 'name')) === '' ? true : undefined,
+      LONG_MS,
+      250,
+    )
     for (const kind of ['secrets', 'services', 'configmaps']) {
-      await until(`no ${kind} are left`, async () => (await kubectl('get', kind, '-l', `millrace.dev/job=${NAME}`, '-o', 'name')) === '' ? true : undefined, LONG_MS, 250)
+      await until(
+        `no ${kind} are left`,
+        async () =>
+          (await kubectl('get', kind, '-l', `millrace.dev/job=${NAME}`, '-o', 'name')) === '' ? true : undefined,
+        LONG_MS,
+        250,
+      )
     }
-    const supervisor = await (await fetch(`${druid.overlordUrl}/druid/indexer/v1/supervisor/flight-delays/status`)).json() as { payload: { suspended: boolean } }
+    const supervisor = (await (
+      await fetch(`${druid.overlordUrl}/druid/indexer/v1/supervisor/flight-delays/status`)
+    ).json()) as { payload: { suspended: boolean } }
     expect(supervisor.payload.suspended).toBe(true)
     expect((await druidRows(druid.routerUrl)).length).toBe(rows)
   })
@@ -192,17 +313,33 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
   test('when the release is uninstalled, only the key, the claim and the CRDs stay; the next one, for one namespace, runs a job with them', async () => {
     const key = await kubectl('get', 'secret', 'millrace-token-key', '-o', 'jsonpath={.data.key}')
     await helm('uninstall', 'millrace', '--wait', '--timeout', '90s')
-    const kinds = 'deployments,services,serviceaccounts,secrets,persistentvolumeclaims,roles,rolebindings,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings'
+    const kinds =
+      'deployments,services,serviceaccounts,secrets,persistentvolumeclaims,roles,rolebindings,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings'
     const left = async (kinds: string): Promise<string[]> =>
-      (await kubectl('get', kinds, '-l', 'app.kubernetes.io/name=millrace-operator', '-o', 'name')).split('\n').filter((name) => name !== '')
-    await until('the pod of the operator is gone', async () => (await left('pods')).length === 0 ? true : undefined, LONG_MS, 250)
+      (await kubectl('get', kinds, '-l', 'app.kubernetes.io/name=millrace-operator', '-o', 'name'))
+        .split('\n')
+        .filter((name) => name !== '')
+    await until(
+      'the pod of the operator is gone',
+      async () => ((await left('pods')).length === 0 ? true : undefined),
+      LONG_MS,
+      250,
+    )
     expect(await left(kinds)).toEqual(['secret/millrace-token-key', 'persistentvolumeclaim/millrace-checkpoints'])
     expect(await kubectl('get', 'crds', '-o', 'name')).toContain('streamjobs.millrace.dev')
     await helm(...install, '--set', 'watchNamespaces={default}')
     await ready()
     expect(await kubectl('get', 'secret', 'millrace-token-key', '-o', 'jsonpath={.data.key}')).toBe(key)
     await api.create(streamJobs, { ...kindOfJob, metadata: { namespace: 'default', name: 'again' }, spec: consoleSpec })
-    await until('the job runs', async () => (await api.get(streamJobs, { namespace: 'default', name: 'again' })).status?.phase === 'Running' ? true : undefined, LONG_MS, 250)
+    await until(
+      'the job runs',
+      async () =>
+        (await api.get(streamJobs, { namespace: 'default', name: 'again' })).status?.phase === 'Running'
+          ? true
+          : undefined,
+      LONG_MS,
+      250,
+    )
     await kubectl('delete', 'sj', 'again', '--timeout=90s')
     expect(refusals(await operatorLog())).toEqual([])
     say('uninstalled, and installed again for one namespace')
@@ -219,4 +356,6 @@ const consoleSpec: StreamJobSpec = {
   ],
 }
 
-function refusals(log: string): string[] { return log.split('\n').filter((line) => /forbidden|\b40[13]\b/i.test(line)) }
+function refusals(log: string): string[] {
+  return log.split('\n').filter((line) => /forbidden|\b40[13]\b/i.test(line))
+}

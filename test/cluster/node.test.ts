@@ -26,7 +26,9 @@ describe('the image from the Dockerfile on a real node', () => {
     await node.importImage(built.tar)
     await kubectl(['create', 'namespace', 'strict'])
     await kubectl(['label', 'namespace', 'strict', 'pod-security.kubernetes.io/enforce=restricted'])
-    await waitFor('the default service account', 30_000, async () => (await kubectl(['get', 'serviceaccounts', '-n', 'strict'])).includes('default'))
+    await waitFor('the default service account', 30_000, async () =>
+      (await kubectl(['get', 'serviceaccounts', '-n', 'strict'])).includes('default'),
+    )
   })
 
   afterAll(() => node?.stop())
@@ -35,8 +37,21 @@ describe('the image from the Dockerfile on a real node', () => {
   const runRole = async (role: string): Promise<{ readonly log: string; readonly exitCode: number }> => {
     await kubectl(['apply', '-f', '-'], pod(role, image))
     const ended = async (): Promise<string> =>
-      kubectl(['get', 'pod', role, '-n', 'strict', '-o', 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}'])
-    await waitFor(`the pod of ${role} ends`, 60_000, async () => (await ended()) !== '', () => role)
+      kubectl([
+        'get',
+        'pod',
+        role,
+        '-n',
+        'strict',
+        '-o',
+        'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}',
+      ])
+    await waitFor(
+      `the pod of ${role} ends`,
+      60_000,
+      async () => (await ended()) !== '',
+      () => role,
+    )
     return { log: await kubectl(['logs', role, '-n', 'strict']), exitCode: Number(await ended()) }
   }
 
@@ -46,11 +61,14 @@ describe('the image from the Dockerfile on a real node', () => {
     expect(log).toContain('must be coordinator, worker or operator')
   })
 
-  test.each(['coordinator', 'worker'])('a %s without settings starts as non-root on a read-only root and says which setting it misses', async (role) => {
-    const { log, exitCode } = await runRole(role)
-    expect(exitCode).not.toBe(0)
-    expect(log).toMatch(/MILLRACE_[A-Z_]+/)
-  })
+  test.each(['coordinator', 'worker'])(
+    'a %s without settings starts as non-root on a read-only root and says which setting it misses',
+    async (role) => {
+      const { log, exitCode } = await runRole(role)
+      expect(exitCode).not.toBe(0)
+      expect(log).toMatch(/MILLRACE_[A-Z_]+/)
+    },
+  )
 })
 
 function pod(name: string, image: string): unknown {
@@ -68,7 +86,12 @@ function pod(name: string, image: string): unknown {
           image,
           imagePullPolicy: 'IfNotPresent',
           args: [name],
-          securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true, capabilities: { drop: ['ALL'] } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            runAsNonRoot: true,
+            capabilities: { drop: ['ALL'] },
+          },
         },
       ],
     },

@@ -15,24 +15,45 @@ afterEach(async () => {
 
 const mills = '/apis/sample.dev/v1/namespaces/default/mills'
 
-interface Answer { code: number; body: JsonObject }
+interface Answer {
+  code: number
+  body: JsonObject
+}
 
-function call(method: string, path: string, options: { body?: JsonObject; headers?: Record<string, string>; token?: string } = {}): Promise<Answer> {
+function call(
+  method: string,
+  path: string,
+  options: { body?: JsonObject; headers?: Record<string, string>; token?: string } = {},
+): Promise<Answer> {
   const { server } = cluster as TestCluster
   const text = options.body === undefined ? '' : JSON.stringify(options.body)
   return new Promise((resolve, reject) => {
-    const sent = request(new URL(path, server.url), {
-      method, ca: server.certificate, agent: false, servername: 'localhost',
-      headers: { authorization: `Bearer ${options.token ?? server.token}`, 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)), ...options.headers },
-    }, (response) => {
-      let answer = ''
-      response.on('data', (bytes: Buffer) => { answer += bytes.toString() })
-      response.on('error', reject)
-      response.on('end', () => {
-        const body: unknown = JSON.parse(answer.split('\n')[0] ?? '')
-        resolve({ code: response.statusCode ?? 0, body: isObject(body) ? body : {} })
-      })
-    })
+    const sent = request(
+      new URL(path, server.url),
+      {
+        method,
+        ca: server.certificate,
+        agent: false,
+        servername: 'localhost',
+        headers: {
+          authorization: `Bearer ${options.token ?? server.token}`,
+          'content-type': 'application/json',
+          'content-length': String(Buffer.byteLength(text)),
+          ...options.headers,
+        },
+      },
+      (response) => {
+        let answer = ''
+        response.on('data', (bytes: Buffer) => {
+          answer += bytes.toString()
+        })
+        response.on('error', reject)
+        response.on('end', () => {
+          const body: unknown = JSON.parse(answer.split('\n')[0] ?? '')
+          resolve({ code: response.statusCode ?? 0, body: isObject(body) ? body : {} })
+        })
+      },
+    )
     sent.on('error', reject)
     sent.end(text)
   })
@@ -48,16 +69,24 @@ describe('the embedded API server', { timeout: 20_000 }, () => {
 
   test('refuses a member named __proto__ and a body that is too large', async () => {
     cluster = await startTestCluster()
-    const poisoned = JSON.parse('{"metadata":{"name":"p"},"spec":{"wheel":"a","options":{"__proto__":{"x":1}}}}') as JsonObject
+    const poisoned = JSON.parse(
+      '{"metadata":{"name":"p"},"spec":{"wheel":"a","options":{"__proto__":{"x":1}}}}',
+    ) as JsonObject
     expect((await call('POST', mills, { body: poisoned })).code).toBe(400)
-    expect((await call('POST', mills, { body: sampleMill('big', { options: { text: 'x'.repeat(4 << 20) } }) })).code).toBe(413)
+    expect(
+      (await call('POST', mills, { body: sampleMill('big', { options: { text: 'x'.repeat(4 << 20) } }) })).code,
+    ).toBe(413)
   })
 
   test('a write with an old resourceVersion or a wrong uid is a conflict, and one that changes nothing writes nothing', async () => {
     cluster = await startTestCluster()
     const { body: first } = await call('POST', mills, { body: sampleMill('a') })
-    const { body: second } = await call('PUT', `${mills}/a`, { body: { ...first, spec: { wheel: 'water', replicas: 2 } } })
-    expect((await call('PUT', `${mills}/a`, { body: { ...first, spec: { wheel: 'water', replicas: 3 } } })).code).toBe(409)
+    const { body: second } = await call('PUT', `${mills}/a`, {
+      body: { ...first, spec: { wheel: 'water', replicas: 2 } },
+    })
+    expect((await call('PUT', `${mills}/a`, { body: { ...first, spec: { wheel: 'water', replicas: 3 } } })).code).toBe(
+      409,
+    )
     expect((await call('DELETE', `${mills}/a`, { body: { preconditions: { uid: 'other' } } })).code).toBe(409)
     const { body: same } = await call('PUT', `${mills}/a`, { body: second })
     expect(stringAt(same, 'metadata', 'resourceVersion')).toBe(stringAt(second, 'metadata', 'resourceVersion'))
@@ -68,7 +97,9 @@ describe('the embedded API server', { timeout: 20_000 }, () => {
     await call('POST', mills, { body: { ...sampleMill('a'), status: { replicas: 9 } } })
     const { body } = await call('GET', `${mills}/a`)
     expect(body['status']).toBeUndefined()
-    const { body: after } = await call('PUT', `${mills}/a/status`, { body: { ...body, spec: { wheel: 'changed' }, status: { replicas: 1 } } })
+    const { body: after } = await call('PUT', `${mills}/a/status`, {
+      body: { ...body, spec: { wheel: 'changed' }, status: { replicas: 1 } },
+    })
     expect(after).toMatchObject({ metadata: { generation: 1 }, spec: { wheel: 'water' }, status: { replicas: 1 } })
   })
 
@@ -77,8 +108,13 @@ describe('the embedded API server', { timeout: 20_000 }, () => {
     const { body: list } = await call('GET', mills)
     const version = stringAt(list, 'metadata', 'resourceVersion') ?? ''
     await call('POST', mills, { body: { ...sampleMill('a'), metadata: { name: 'a', labels: { on: 'yes' } } } })
-    await call('PATCH', `${mills}/a`, { body: { metadata: { labels: { on: 'no' } } }, headers: { 'content-type': 'application/merge-patch+json' } })
-    const events = await watchToEnd(`${mills}?watch=1&resourceVersion=${version}&labelSelector=on%3Dyes&allowWatchBookmarks=true&timeoutSeconds=1`)
+    await call('PATCH', `${mills}/a`, {
+      body: { metadata: { labels: { on: 'no' } } },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    })
+    const events = await watchToEnd(
+      `${mills}?watch=1&resourceVersion=${version}&labelSelector=on%3Dyes&allowWatchBookmarks=true&timeoutSeconds=1`,
+    )
     expect(events.map((event) => event['type'])).toEqual(['ADDED', 'DELETED', 'BOOKMARK'])
   })
 
@@ -96,7 +132,8 @@ describe('the embedded API server', { timeout: 20_000 }, () => {
     const token = server.issueToken('operator')
     server.intercept(({ user, index }) => {
       if (user !== 'operator') return undefined
-      if (index === 0) return { kind: 'refuse', httpCode: 429, reason: 'TooManyRequests', message: 'later', retryAfterSeconds: 1 }
+      if (index === 0)
+        return { kind: 'refuse', httpCode: 429, reason: 'TooManyRequests', message: 'later', retryAfterSeconds: 1 }
       if (index === 1) return { kind: 'drop-request' }
       return index === 2 ? { kind: 'drop-reply' } : undefined
     })
@@ -113,10 +150,25 @@ describe('the embedded API server', { timeout: 20_000 }, () => {
 function watchToEnd(path: string): Promise<JsonObject[]> {
   const { server } = cluster as TestCluster
   return new Promise((resolve, reject) => {
-    request(new URL(path, server.url), { ca: server.certificate, agent: false, headers: { authorization: `Bearer ${server.token}` } }, (response) => {
-      let text = ''
-      response.on('data', (bytes: Buffer) => { text += bytes.toString() })
-      response.on('end', () => resolve(text.trim().split('\n').map((line) => JSON.parse(line) as JsonObject)))
-    }).on('error', reject).end()
+    request(
+      new URL(path, server.url),
+      { ca: server.certificate, agent: false, headers: { authorization: `Bearer ${server.token}` } },
+      (response) => {
+        let text = ''
+        response.on('data', (bytes: Buffer) => {
+          text += bytes.toString()
+        })
+        response.on('end', () =>
+          resolve(
+            text
+              .trim()
+              .split('\n')
+              .map((line) => JSON.parse(line) as JsonObject),
+          ),
+        )
+      },
+    )
+      .on('error', reject)
+      .end()
   })
 }

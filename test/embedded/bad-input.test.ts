@@ -24,7 +24,10 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
 
   beforeAll(async () => {
     cluster = await startLocalCluster({
-      dir, baseDir: dir, logger: silentLogger, backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 },
+      dir,
+      baseDir: dir,
+      logger: silentLogger,
+      backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 },
       druids: { default: { routerUrl: `http://${NOBODY}` } },
     })
   })
@@ -39,8 +42,10 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
   async function create(name: string, spec: object): Promise<ClusterJob> {
     const job = await ClusterJob.create(cluster, name, { deletion: { savepoint: 'Skip' }, ...spec })
     cleanups.push(async () => {
-      if (await job.read() !== undefined) await job.delete()
-      await until(`${name} is gone`, async () => await job.read() === undefined && (await job.pods()).length === 0 ? true : undefined)
+      if ((await job.read()) !== undefined) await job.delete()
+      await until(`${name} is gone`, async () =>
+        (await job.read()) === undefined && (await job.pods()).length === 0 ? true : undefined,
+      )
       await job.close()
     })
     return job
@@ -49,7 +54,9 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
   /** A job that reads slowly from files and so runs on until it is deleted. */
   function endlessJob(checkpoints: object = {}): object {
     const folder = new JobFolder(2_000)
-    cleanups.push(() => { folder.delete() })
+    cleanups.push(() => {
+      folder.delete()
+    })
     const { checkpoints: own, ...spec } = windowJob(1, { folder: folder.path, interval: '200ms', rate: '20/s' })
     return { ...spec, checkpoints: { ...own, ...checkpoints } }
   }
@@ -67,24 +74,49 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
     const spec = endlessJob() as { graph: { id: string; filter?: string }[] }
     const job = await create('edited', spec)
     await job.whenReady('Running')
-    await job.edit({ graph: spec.graph.map((entry) => 'filter' in entry ? { ...entry, filter: 'prise > 1' } : entry) })
-    const { status } = await job.whenSeen('told to be invalid', (seen) => conditionOf(seen, 'Ready')?.reason === 'SpecInvalid')
+    await job.edit({
+      graph: spec.graph.map((entry) => ('filter' in entry ? { ...entry, filter: 'prise > 1' } : entry)),
+    })
+    const { status } = await job.whenSeen(
+      'told to be invalid',
+      (seen) => conditionOf(seen, 'Ready')?.reason === 'SpecInvalid',
+    )
     expect(status).toMatchObject({ phase: 'Running', attempt: 1 })
     expect(status?.message).toContain('there is no field "prise" [UNKNOWN_FIELD]; did you mean "price"?')
     const before = await job.whenReported('running', ({ phase }) => phase === 'running')
     await job.whenReported('reading on', ({ recordsIn }) => recordsIn > before.recordsIn)
-    await until('an event tells it', async () => (await job.events()).some((event) => event.startsWith('Rejected: ') && event.includes('did you mean')) ? true : undefined)
+    await until('an event tells it', async () =>
+      (await job.events()).some((event) => event.startsWith('Rejected: ') && event.includes('did you mean'))
+        ? true
+        : undefined,
+    )
   })
 
   test.each([
-    ['source', [{ id: 'in', source: { kafka: { brokers: NOBODY, topic: 'bids', format: 'json' } }, schema: SCHEMA }, { id: 'out', from: 'in', sink: 'console' }]],
-    ['sink', [{ id: 'in', source: { nexmark: { events: 1_000_000, rate: '100/s' } } }, { id: 'out', from: 'in', sink: { kafka: { brokers: NOBODY, topic: 'bids' } } }]],
+    [
+      'source',
+      [
+        { id: 'in', source: { kafka: { brokers: NOBODY, topic: 'bids', format: 'json' } }, schema: SCHEMA },
+        { id: 'out', from: 'in', sink: 'console' },
+      ],
+    ],
+    [
+      'sink',
+      [
+        { id: 'in', source: { nexmark: { events: 1_000_000, rate: '100/s' } } },
+        { id: 'out', from: 'in', sink: { kafka: { brokers: NOBODY, topic: 'bids' } } },
+      ],
+    ],
   ])('when the Kafka of its %s cannot be reached, condition and Event name the broker', async (part, graph) => {
     const job = await create(`no-kafka-${part}`, { graph })
     const seen = await job.whenSeen('told', (one) => conditionOf(one, 'Ready')?.reason === 'KafkaUnreachable', 15_000)
     expect(conditionOf(seen, 'Ready')?.message).toContain(NOBODY)
     expect(conditionOf(seen, 'Healthy')).toMatchObject({ status: 'False', reason: 'KafkaUnreachable' })
-    await until('an event tells it', async () => (await job.events()).some((event) => event.startsWith('KafkaUnreachable: ') && event.includes(NOBODY)) ? true : undefined)
+    await until('an event tells it', async () =>
+      (await job.events()).some((event) => event.startsWith('KafkaUnreachable: ') && event.includes(NOBODY))
+        ? true
+        : undefined,
+    )
   })
 
   test('when its checkpoint store cannot be written at the start, it does not start and says why', async () => {
@@ -118,24 +150,40 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
     await job.whenReported('reading on', (report) => report.recordsIn > recordsIn && report.attempt === attempt)
     rmSync(store)
     renameSync(`${store}-away`, store)
-    await job.whenSeen('healthy again', (one) => conditionOf(one, 'Healthy')?.status === 'True' && one.status?.checkpoint?.failures === 0)
+    await job.whenSeen(
+      'healthy again',
+      (one) => conditionOf(one, 'Healthy')?.status === 'True' && one.status?.checkpoint?.failures === 0,
+    )
     expect((await job.read())?.status).toMatchObject({ attempt: 1, restarts: 0 })
   })
 
   test('when Druid cannot be reached, the DruidDatasource says so, and its deletion ends in time and names what is left', async () => {
     const local = cluster.server.local('test')
     local.create('druiddatasources.millrace.dev', 'default', {
-      apiVersion: API_VERSION, kind: 'DruidDatasource', metadata: { name: 'nobody' },
-      spec: { kafka: { brokers: NOBODY, topic: 't' }, timestamp: { column: 'at' }, dimensions: [{ name: 'word' }], deletionTimeout: '3s' },
+      apiVersion: API_VERSION,
+      kind: 'DruidDatasource',
+      metadata: { name: 'nobody' },
+      spec: {
+        kafka: { brokers: NOBODY, topic: 't' },
+        timestamp: { column: 'at' },
+        dimensions: [{ name: 'word' }],
+        deletionTimeout: '3s',
+      },
     })
-    const read = (): DruidDatasource | undefined => local.get('druiddatasources.millrace.dev', 'default', 'nobody') as DruidDatasource | undefined
-    const seen = await until('it is told', () => read()?.status?.conditions?.find(({ type, status }) => type === 'Reachable' && status === 'False'))
+    const read = (): DruidDatasource | undefined =>
+      local.get('druiddatasources.millrace.dev', 'default', 'nobody') as DruidDatasource | undefined
+    const seen = await until('it is told', () =>
+      read()?.status?.conditions?.find(({ type, status }) => type === 'Reachable' && status === 'False'),
+    )
     expect(seen.message).toContain(NOBODY)
     local.remove('druiddatasources.millrace.dev', 'default', 'nobody')
-    await until('it is gone', () => read() === undefined ? true : undefined)
+    await until('it is gone', () => (read() === undefined ? true : undefined))
     const events = local.list('events', 'default') as unknown as KubeEvent[]
-    expect(events.filter(({ involvedObject }) => involvedObject.name === 'nobody').map(({ reason, message }) => `${reason}: ${message}`))
-      .toContainEqual(expect.stringMatching(/^DeletedWithLeftovers: .*supervisor/))
+    expect(
+      events
+        .filter(({ involvedObject }) => involvedObject.name === 'nobody')
+        .map(({ reason, message }) => `${reason}: ${message}`),
+    ).toContainEqual(expect.stringMatching(/^DeletedWithLeftovers: .*supervisor/))
   })
 
   test('when nothing of it answers, its deletion ends within the deadline and names what is left', async () => {
@@ -144,9 +192,14 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
     const hanging = descendantsOf(process.pid).filter(({ command }) => command.includes('runtime/main.ts'))
     for (const { pid } of hanging) process.kill(pid, 'SIGSTOP')
     await job.delete()
-    await until('it is gone', async () => await job.read() === undefined ? true : undefined)
-    await until('an event names the pods', async () => (await job.events()).some((event) =>
-      /^DeletedWithLeftovers: .*pod hangs-bids-0, pod hangs-coordinator/.test(event)) ? true : undefined)
+    await until('it is gone', async () => ((await job.read()) === undefined ? true : undefined))
+    await until('an event names the pods', async () =>
+      (await job.events()).some((event) =>
+        /^DeletedWithLeftovers: .*pod hangs-bids-0, pod hangs-coordinator/.test(event),
+      )
+        ? true
+        : undefined,
+    )
     expect(await job.events()).toContainEqual(expect.stringMatching(/^StoppedWithoutSavepoint: /))
   })
 })

@@ -32,14 +32,20 @@ describe('the processes of the millrace command', () => {
     return { ...millrace, pids: below.map(({ pid }) => pid) }
   }
 
-  test.each(['run', 'dev'] as const)('when the first process of millrace %s is killed with SIGKILL, all below it end', async (verb) => {
-    const millrace = await started(verb)
-    expect(millrace.pids.length).toBeGreaterThan(5)
-    millrace.process.kill('SIGKILL')
-    await until('no process is left', () => runningOf(millrace.pids).length === 0 ? true : undefined)
-  })
+  test.each(['run', 'dev'] as const)(
+    'when the first process of millrace %s is killed with SIGKILL, all below it end',
+    async (verb) => {
+      const millrace = await started(verb)
+      expect(millrace.pids.length).toBeGreaterThan(5)
+      millrace.process.kill('SIGKILL')
+      await until('no process is left', () => (runningOf(millrace.pids).length === 0 ? true : undefined))
+    },
+  )
 
-  test.each([['run', 130], ['dev', 0]] as const)('when millrace %s is interrupted, it ends with %i and all it started is gone', async (verb, code) => {
+  test.each([
+    ['run', 130],
+    ['dev', 0],
+  ] as const)('when millrace %s is interrupted, it ends with %i and all it started is gone', async (verb, code) => {
     const millrace = await started(verb)
     millrace.process.kill('SIGINT')
     const ended = await millrace.ended

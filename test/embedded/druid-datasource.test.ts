@@ -32,14 +32,27 @@ describe('the API server with the DruidDatasource CRD', () => {
   function create(changes: object = {}): string {
     const name = `d${++names}`
     cluster.create(KIND, 'default', {
-      apiVersion: 'millrace.dev/v1alpha1', kind: 'DruidDatasource', metadata: { name },
-      spec: { kafka: { brokers: 'k:9092', topic: 't' }, timestamp: { column: 'at' }, dimensions: [{ name: 'a' }], ...changes },
+      apiVersion: 'millrace.dev/v1alpha1',
+      kind: 'DruidDatasource',
+      metadata: { name },
+      spec: {
+        kafka: { brokers: 'k:9092', topic: 't' },
+        timestamp: { column: 'at' },
+        dimensions: [{ name: 'a' }],
+        ...changes,
+      },
     })
     return name
   }
 
   function edit(name: string, changes: object): void {
-    cluster.update(KIND, 'default', name, 'main', (current) => ({ ...current, spec: { ...(current['spec'] as object), ...changes } }) as never)
+    cluster.update(
+      KIND,
+      'default',
+      name,
+      'main',
+      (current) => ({ ...current, spec: { ...(current['spec'] as object), ...changes } }) as never,
+    )
   }
 
   function specOf(name: string): unknown {
@@ -48,10 +61,18 @@ describe('the API server with the DruidDatasource CRD', () => {
 
   test('fills in the defaults', () => {
     expect(specOf(create())).toEqual({
-      druid: { name: 'default' }, kafka: { brokers: 'k:9092', topic: 't' }, timestamp: { column: 'at', format: 'auto' },
-      dimensions: [{ name: 'a', type: 'string' }], granularity: { segment: 'DAY', query: 'NONE', rollup: false },
+      druid: { name: 'default' },
+      kafka: { brokers: 'k:9092', topic: 't' },
+      timestamp: { column: 'at', format: 'auto' },
+      dimensions: [{ name: 'a', type: 'string' }],
+      granularity: { segment: 'DAY', query: 'NONE', rollup: false },
       ingestion: { taskCount: 1, replicas: 1, taskDuration: '1h', completionTimeout: '30m', useEarliestOffset: true },
-      suspended: false, driftPolicy: 'Enforce', adoption: 'IfEqual', deletionPolicy: 'Suspend', deletionTimeout: '5m', syncInterval: '15s',
+      suspended: false,
+      driftPolicy: 'Enforce',
+      adoption: 'IfEqual',
+      deletionPolicy: 'Suspend',
+      deletionTimeout: '5m',
+      syncInterval: '15s',
     })
   })
 
@@ -69,17 +90,28 @@ describe('the API server with the DruidDatasource CRD', () => {
 
   test('refuses another topic, datasource and Druid, and takes other changes', () => {
     const name = create({ dataSource: 'first' })
-    expect(() => { edit(name, { kafka: { brokers: 'k:9092', topic: 'u' } }) }).toThrow(/topic cannot change/)
-    expect(() => { edit(name, { dataSource: 'second' }) }).toThrow(/dataSource cannot change/)
-    expect(() => { edit(name, { druid: { name: 'other' } }) }).toThrow(/druid.name cannot change/)
+    expect(() => {
+      edit(name, { kafka: { brokers: 'k:9092', topic: 'u' } })
+    }).toThrow(/topic cannot change/)
+    expect(() => {
+      edit(name, { dataSource: 'second' })
+    }).toThrow(/dataSource cannot change/)
+    expect(() => {
+      edit(name, { druid: { name: 'other' } })
+    }).toThrow(/druid.name cannot change/)
     edit(name, { suspended: true, kafka: { brokers: 'other:9092', topic: 't' } })
     expect(specOf(name)).toMatchObject({ suspended: true, kafka: { brokers: 'other:9092' } })
   })
 
   test('takes the datasource of the example, and nothing is wrong with it', () => {
     const documents = parseAllDocuments(readFileSync(join(ROOT, 'examples/flights-to-druid.yaml'), 'utf8'))
-    const example = documents.map((document) => document.toJS() as JsonObject).find(({ kind }) => kind === 'DruidDatasource')
-    const stored = cluster.create(KIND, 'default', { ...example, metadata: { name: 'flight-delays', namespace: 'default' } })
+    const example = documents
+      .map((document) => document.toJS() as JsonObject)
+      .find(({ kind }) => kind === 'DruidDatasource')
+    const stored = cluster.create(KIND, 'default', {
+      ...example,
+      metadata: { name: 'flight-delays', namespace: 'default' },
+    })
     expect(specProblems(stored as unknown as DruidDatasource)).toEqual([])
   })
 })

@@ -16,15 +16,26 @@ export interface TestCluster {
 }
 
 /** A server with the sample CRD, and with a node when `commandFor` is given. */
-export async function startTestCluster(options: Partial<ApiServerOptions> & { node?: Partial<NodeOptions> } = {}): Promise<TestCluster> {
+export async function startTestCluster(
+  options: Partial<ApiServerOptions> & { node?: Partial<NodeOptions> } = {},
+): Promise<TestCluster> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-embedded-'))
   const { node: nodeOptions, ...serverOptions } = options
   const server = await startApiServer({ dir, crds: [sampleCrd], ...serverOptions })
-  const node = nodeOptions === undefined ? undefined : await startNode({
-    server, dir: join(dir, 'node'), backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 }, commandFor: runSampleContainer, ...nodeOptions,
-  })
+  const node =
+    nodeOptions === undefined
+      ? undefined
+      : await startNode({
+          server,
+          dir: join(dir, 'node'),
+          backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 },
+          commandFor: runSampleContainer,
+          ...nodeOptions,
+        })
   return {
-    server, node, dir,
+    server,
+    node,
+    dir,
     close: async () => {
       await node?.close()
       await server.close()
@@ -35,21 +46,36 @@ export async function startTestCluster(options: Partial<ApiServerOptions> & { no
 
 /** Runs sample-container.mjs with the container's args. */
 export const runSampleContainer: NodeOptions['commandFor'] = ({ args }) => ({
-  command: process.execPath, args: [new URL('./sample-container.mjs', import.meta.url).pathname, ...args],
+  command: process.execPath,
+  args: [new URL('./sample-container.mjs', import.meta.url).pathname, ...args],
 })
 
 export function samplePod(name: string, args: string[], spec: JsonObject = {}, container: JsonObject = {}): JsonObject {
   return {
-    apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: name } },
-    spec: { containers: [{
-      name: 'main', image: 'millrace:test', args, env: [{ name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }], ...container,
-    }], ...spec },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels: { app: name } },
+    spec: {
+      containers: [
+        {
+          name: 'main',
+          image: 'millrace:test',
+          args,
+          env: [{ name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }],
+          ...container,
+        },
+      ],
+      ...spec,
+    },
   }
 }
 
 /** Waits until the object (undefined when it is gone) satisfies the condition; driven by the watch, not by time. */
 export function untilObject(
-  server: EmbeddedApiServer, resource: string, name: string, condition: (object: KubeObject | undefined) => boolean,
+  server: EmbeddedApiServer,
+  resource: string,
+  name: string,
+  condition: (object: KubeObject | undefined) => boolean,
 ): Promise<KubeObject | undefined> {
   const cluster = server.local('test')
   return new Promise((resolve) => {

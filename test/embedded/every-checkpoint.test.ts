@@ -11,22 +11,35 @@ const COPIES = 5
 const FEWEST = 3
 
 const jobs: InProcessJob[] = []
-afterEach(async () => { await Promise.all(jobs.splice(0).map((job) => job.close())) })
+afterEach(async () => {
+  await Promise.all(jobs.splice(0).map((job) => job.close()))
+})
 
 /** State of every kind that is written in its own way: window, running aggregate, join, and logs of rows. */
 function spec(replicas: number, speed: object): object {
   return {
-    replicas, checkpoints: { interval: '100ms' },
+    replicas,
+    checkpoints: { interval: '100ms' },
     graph: [
       { id: 'bids', source: { nexmark: { events: EVENTS, type: 'bid', ...speed } }, eventTime: { field: 'dateTime' } },
-      { id: 'hot', from: 'bids', keyBy: 'auction', window: { hop: '1s', size: '3s' }, aggregate: { n: 'count()', top: 'max(price)' } },
+      {
+        id: 'hot',
+        from: 'bids',
+        keyBy: 'auction',
+        window: { hop: '1s', size: '3s' },
+        aggregate: { n: 'count()', top: 'max(price)' },
+      },
       { id: 'out-hot', from: 'hot', sink: { file: { path: 'out/hot' } } },
       { id: 'counts', from: 'bids', keyBy: 'bidder', aggregate: { n: 'count()' }, emit: 'everyRow' },
       { id: 'out-counts', from: 'counts', sink: { file: { path: 'out/counts' } } },
       { id: 'first', from: 'bids', keyBy: 'auction', dedupe: { keep: 'first' } },
       { id: 'seen', from: 'first', map: { auction: 'auction' } },
       { id: 'out-seen', from: 'seen', sink: { file: { path: 'out/seen' } } },
-      { id: 'pairs', from: ['bids', 'seen'], join: { on: 'auction', select: { auction: 'bids.auction', price: 'bids.price' } } },
+      {
+        id: 'pairs',
+        from: ['bids', 'seen'],
+        join: { on: 'auction', select: { auction: 'bids.auction', price: 'bids.price' } },
+      },
       { id: 'out-pairs', from: 'pairs', sink: { file: { path: 'out/pairs' } } },
     ],
   }
@@ -49,12 +62,21 @@ async function finished(job: InProcessJob): Promise<string[]> {
 
 function partsIn(folder: string): string[] {
   if (!existsSync(folder)) return []
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /(^|\/)part-[^/]*$/.test(name)).map((name) => join(folder, name))
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /(^|\/)part-[^/]*$/.test(name))
+    .map((name) => join(folder, name))
 }
 
 /** Sorted, with the sink that wrote them: which slot comes first is chance. */
 function rowsOf(parts: readonly string[]): string[] {
-  return parts.flatMap((path) => readFileSync(path, 'utf8').split('\n').filter((line) => line !== '').map((line) => `${basename(dirname(path))} ${line}`)).sort()
+  return parts
+    .flatMap((path) =>
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => `${basename(dirname(path))} ${line}`),
+    )
+    .sort()
 }
 
 /** Copies the store at every new checkpoint until there are enough. */
@@ -67,7 +89,9 @@ async function copiesOf(job: InProcessJob): Promise<{ location: string; parts: s
     const store = join(job.folder, `copy-${checkpoint.id}`)
     cpSync(join(job.folder, 'store'), store, { recursive: true })
     // with those before that are still kept: one may have come and gone between two looks
-    for (const id of readdirSync(join(store, 'job', 'checkpoints'))) for (const part of committed(join(store, 'job', 'checkpoints', id, 'manifest.json'), checkpoint.id)) parts.add(part)
+    for (const id of readdirSync(join(store, 'job', 'checkpoints')))
+      for (const part of committed(join(store, 'job', 'checkpoints', id, 'manifest.json'), checkpoint.id))
+        parts.add(part)
     copies.set(checkpoint.id, { location: join(store, 'job', dirname(checkpoint.path)), parts: [...parts] })
     return copies.size === COPIES
   })
@@ -79,7 +103,9 @@ function committed(manifest: string, last: number): string[] {
   if (!existsSync(manifest)) return []
   const { id, subtasks } = decodeManifest(manifest, readFileSync(manifest))
   if (id > last) return []
-  return Object.values(subtasks).flatMap(({ committables }) => Object.values(committables).flat()).map((committable) => (committable as { to: string }).to)
+  return Object.values(subtasks)
+    .flatMap(({ committables }) => Object.values(committables).flat())
+    .map((committable) => (committable as { to: string }).to)
 }
 
 test('every checkpoint of a run, also when it is restored a second time and with another number of slots, goes on to the same rows', async () => {

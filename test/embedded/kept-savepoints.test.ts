@@ -2,16 +2,32 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { BY_ARRIVAL, KEPT, PLACE, rounded, rowsOf, settledOutputs, unpackFolder, type Outputs } from '../harness/kept-savepoints.ts'
+import {
+  BY_ARRIVAL,
+  KEPT,
+  PLACE,
+  rounded,
+  rowsOf,
+  settledOutputs,
+  unpackFolder,
+  type Outputs,
+} from '../harness/kept-savepoints.ts'
 import { startMillraceIn } from '../harness/processes.ts'
 
 /** What earlier versions saved is restored by this one, for ever: never make an older version's anew. */
-const KEPT_ONES = readdirSync(KEPT).sort().flatMap((version) =>
-  readdirSync(join(KEPT, version)).filter((name) => name.endsWith('.gz')).map((name) => ({ version, example: name.slice(0, -'.gz'.length) })))
+const KEPT_ONES = readdirSync(KEPT)
+  .sort()
+  .flatMap((version) =>
+    readdirSync(join(KEPT, version))
+      .filter((name) => name.endsWith('.gz'))
+      .map((name) => ({ version, example: name.slice(0, -'.gz'.length) })),
+  )
 
 describe('savepoints of earlier versions', () => {
   const folders: string[] = []
-  afterEach(() => { for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true }) })
+  afterEach(() => {
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+  })
 
   /** The folder in which the job was suspended, as it was left, somewhere else. */
   function leftFolder(version: string, example: string): { folder: string; savepoint: string } {
@@ -24,7 +40,8 @@ describe('savepoints of earlier versions', () => {
     const savepoint = join(folder, 'state', 'checkpoints', checkpoint)
     const manifest = join(savepoint, 'manifest.json')
     writeFileSync(manifest, readFileSync(manifest, 'utf8').replaceAll(PLACE, folder))
-    // state lives by the clock on the wall, and what is kept grows old: its time is made to last, as a user may do at any time
+    // state lives by the clock on the wall, and what is kept grows old: its time is made to last, as a user may do
+    // at any time
     const job = join(folder, 'job.yaml')
     writeFileSync(job, readFileSync(job, 'utf8').replace(/"ttl": "[^"]+"/g, '"ttl": "36500d"'))
     return { folder, savepoint }
@@ -34,9 +51,11 @@ describe('savepoints of earlier versions', () => {
     test(`when the example ${example} goes on from what ${version} saved, with another parallelism, ${BY_ARRIVAL.includes(example) ? 'more comes out' : 'before and after together are what an uninterrupted run gave'}`, async () => {
       const { folder, savepoint } = leftFolder(version, example)
       const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as Outputs
-      const rows = (): number => Object.keys(expected).reduce((sum, sink) => sum + rowsOf(join(folder, 'out', sink)).length, 0)
+      const rows = (): number =>
+        Object.keys(expected).reduce((sum, sink) => sum + rowsOf(join(folder, 'out', sink)).length, 0)
       const before = rows()
-      const { code, stderr } = await startMillraceIn(folder, 'run', 'job.yaml', '--in-process', '--restore', savepoint).ended
+      const { code, stderr } = await startMillraceIn(folder, 'run', 'job.yaml', '--in-process', '--restore', savepoint)
+        .ended
       expect(code, stderr).toBe(0)
       expect(rows()).toBeGreaterThan(before)
       if (!BY_ARRIVAL.includes(example)) expect(rounded(settledOutputs(example, folder))).toEqual(rounded(expected))

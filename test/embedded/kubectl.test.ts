@@ -12,7 +12,11 @@ import { sampleMill } from './sample-crd.ts'
 const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0
 if (!hasKubectl) console.log('left out: tests with the real kubectl, because there is no kubectl on the PATH')
 
-interface Outcome { code: number; out: string; err: string }
+interface Outcome {
+  code: number
+  out: string
+  err: string
+}
 
 describe('kubectl against the embedded server', { timeout: 60_000 }, () => {
   let cluster: TestCluster
@@ -28,7 +32,11 @@ describe('kubectl against the embedded server', { timeout: 60_000 }, () => {
     await rm(home, { recursive: true, force: true })
   })
 
-  const environment = (): NodeJS.ProcessEnv => ({ PATH: process.env['PATH'], HOME: home, KUBECONFIG: cluster.server.kubeconfigPath })
+  const environment = (): NodeJS.ProcessEnv => ({
+    PATH: process.env['PATH'],
+    HOME: home,
+    KUBECONFIG: cluster.server.kubeconfigPath,
+  })
 
   function kubectl(...args: string[]): Promise<Outcome> {
     return new Promise((resolve) => {
@@ -44,19 +52,33 @@ describe('kubectl against the embedded server', { timeout: 60_000 }, () => {
     return kubectl('apply', '-f', path, ...flags)
   }
 
-  test.skipIf(!hasKubectl)('apply creates, leaves unchanged and configures, and the generation follows the spec', async () => {
-    expect((await apply(sampleMill('a'))).out).toBe('mill.sample.dev/a created\n')
-    expect((await apply(sampleMill('a'))).out).toBe('mill.sample.dev/a unchanged\n')
-    expect((await apply(sampleMill('a', { mode: 'fast' }))).out).toBe('mill.sample.dev/a configured\n')
-    expect(await kubectl('get', 'ml', 'a', '-o', 'jsonpath={.metadata.generation} {.spec.mode} {.spec.maxReplicas}')).toMatchObject({ out: '2 fast 8' })
-  })
+  test.skipIf(!hasKubectl)(
+    'apply creates, leaves unchanged and configures, and the generation follows the spec',
+    async () => {
+      expect((await apply(sampleMill('a'))).out).toBe('mill.sample.dev/a created\n')
+      expect((await apply(sampleMill('a'))).out).toBe('mill.sample.dev/a unchanged\n')
+      expect((await apply(sampleMill('a', { mode: 'fast' }))).out).toBe('mill.sample.dev/a configured\n')
+      expect(
+        await kubectl('get', 'ml', 'a', '-o', 'jsonpath={.metadata.generation} {.spec.mode} {.spec.maxReplicas}'),
+      ).toMatchObject({ out: '2 fast 8' })
+    },
+  )
 
-  test.skipIf(!hasKubectl)('apply refuses an unknown field, a value against the schema and one against a CEL rule', async () => {
-    expect((await apply(sampleMill('bad', { replica: 1 }))).err).toContain('strict decoding error: unknown field "spec.replica"')
-    expect((await apply(sampleMill('bad', { replicas: 0 }))).err).toContain('The Mill "bad" is invalid: spec.replicas: Invalid value: 0: spec.replicas in body should be greater than or equal to 1')
-    expect((await apply(sampleMill('bad', { replicas: 9 }))).err).toContain('replicas 9 is above maxReplicas 8')
-    expect((await apply(sampleMill('bad', { mode: 'idle' }))).err).toContain('spec.mode: Unsupported value: "idle": supported values: "slow", "fast"')
-  })
+  test.skipIf(!hasKubectl)(
+    'apply refuses an unknown field, a value against the schema and one against a CEL rule',
+    async () => {
+      expect((await apply(sampleMill('bad', { replica: 1 }))).err).toContain(
+        'strict decoding error: unknown field "spec.replica"',
+      )
+      expect((await apply(sampleMill('bad', { replicas: 0 }))).err).toContain(
+        'The Mill "bad" is invalid: spec.replicas: Invalid value: 0: spec.replicas in body should be greater than or equal to 1',
+      )
+      expect((await apply(sampleMill('bad', { replicas: 9 }))).err).toContain('replicas 9 is above maxReplicas 8')
+      expect((await apply(sampleMill('bad', { mode: 'idle' }))).err).toContain(
+        'spec.mode: Unsupported value: "idle": supported values: "slow", "fast"',
+      )
+    },
+  )
 
   test.skipIf(!hasKubectl)('get prints the columns of the CRD, a category and wide columns', async () => {
     await apply(sampleMill('columns'))
@@ -74,35 +96,86 @@ describe('kubectl against the embedded server', { timeout: 60_000 }, () => {
   })
 
   test.skipIf(!hasKubectl)('server-side apply takes over fields only when forced', async () => {
-    expect((await apply(sampleMill('ssa', { replicas: 2 }), '--server-side', '--field-manager=one')).out).toContain('serverside-applied')
+    expect((await apply(sampleMill('ssa', { replicas: 2 }), '--server-side', '--field-manager=one')).out).toContain(
+      'serverside-applied',
+    )
     const refused = await apply(sampleMill('ssa', { replicas: 3 }), '--server-side', '--field-manager=two')
     expect(refused.err).toContain('conflict with "one"')
-    expect((await apply(sampleMill('ssa', { replicas: 3 }), '--server-side', '--field-manager=two', '--force-conflicts')).code).toBe(0)
+    expect(
+      (await apply(sampleMill('ssa', { replicas: 3 }), '--server-side', '--field-manager=two', '--force-conflicts'))
+        .code,
+    ).toBe(0)
     expect((await kubectl('get', 'ml', 'ssa', '-o', 'jsonpath={.spec.replicas}')).out).toBe('3')
   })
 
-  test.skipIf(!hasKubectl)('explain, describe, label, annotate, patch and edit-style replace work on a custom kind', async () => {
-    await apply(sampleMill('tools'))
-    expect((await kubectl('explain', 'mill.spec.wheel')).out).toContain('What turns.')
-    expect((await kubectl('label', 'ml', 'tools', 'team=x')).out).toContain('labeled')
-    expect((await kubectl('annotate', 'ml', 'tools', 'note=y')).out).toContain('annotated')
-    expect((await kubectl('patch', 'ml', 'tools', '--type=merge', '-p', '{"spec":{"stones":[{"id":"s"}]}}')).out).toContain('patched')
-    expect((await kubectl('patch', 'ml', 'tools', '--type=json', '-p', '[{"op":"replace","path":"/spec/stones/0/weight","value":7}]')).out).toContain('patched')
-    const described = await kubectl('describe', 'ml', 'tools')
-    expect(described.out).toMatch(/Labels: +team=x/)
-    expect(described.out).toMatch(/Weight: +7/)
-    expect((await kubectl('patch', 'ml', 'tools', '--subresource=status', '--type=merge', '-p', '{"status":{"replicas":1,"conditions":[{"type":"Ready","status":"True"}]}}')).code).toBe(0)
-    expect((await kubectl('wait', 'ml/tools', '--for=condition=Ready', '--timeout=10s')).out).toContain('condition met')
-  })
+  test.skipIf(!hasKubectl)(
+    'explain, describe, label, annotate, patch and edit-style replace work on a custom kind',
+    async () => {
+      await apply(sampleMill('tools'))
+      expect((await kubectl('explain', 'mill.spec.wheel')).out).toContain('What turns.')
+      expect((await kubectl('label', 'ml', 'tools', 'team=x')).out).toContain('labeled')
+      expect((await kubectl('annotate', 'ml', 'tools', 'note=y')).out).toContain('annotated')
+      expect(
+        (await kubectl('patch', 'ml', 'tools', '--type=merge', '-p', '{"spec":{"stones":[{"id":"s"}]}}')).out,
+      ).toContain('patched')
+      expect(
+        (
+          await kubectl(
+            'patch',
+            'ml',
+            'tools',
+            '--type=json',
+            '-p',
+            '[{"op":"replace","path":"/spec/stones/0/weight","value":7}]',
+          )
+        ).out,
+      ).toContain('patched')
+      const described = await kubectl('describe', 'ml', 'tools')
+      expect(described.out).toMatch(/Labels: +team=x/)
+      expect(described.out).toMatch(/Weight: +7/)
+      expect(
+        (
+          await kubectl(
+            'patch',
+            'ml',
+            'tools',
+            '--subresource=status',
+            '--type=merge',
+            '-p',
+            '{"status":{"replicas":1,"conditions":[{"type":"Ready","status":"True"}]}}',
+          )
+        ).code,
+      ).toBe(0)
+      expect((await kubectl('wait', 'ml/tools', '--for=condition=Ready', '--timeout=10s')).out).toContain(
+        'condition met',
+      )
+    },
+  )
 
   test.skipIf(!hasKubectl)('delete waits until finalizers are gone, and dependents go with their owner', async () => {
     const local = cluster.server.local('test')
-    const owner = local.create('mills.sample.dev', 'default', { ...sampleMill('owner'), metadata: { name: 'owner', finalizers: ['sample.dev/hold'] } })
-    local.create('configmaps', 'default', { metadata: { name: 'dependent', ownerReferences: [{ apiVersion: 'sample.dev/v1', kind: 'Mill', name: 'owner', uid: owner.metadata.uid }] } })
+    const owner = local.create('mills.sample.dev', 'default', {
+      ...sampleMill('owner'),
+      metadata: { name: 'owner', finalizers: ['sample.dev/hold'] },
+    })
+    local.create('configmaps', 'default', {
+      metadata: {
+        name: 'dependent',
+        ownerReferences: [{ apiVersion: 'sample.dev/v1', kind: 'Mill', name: 'owner', uid: owner.metadata.uid }],
+      },
+    })
     const deleting = kubectl('delete', 'ml', 'owner')
-    await untilObject(cluster.server, 'mills.sample.dev', 'owner', (object) => object?.metadata.deletionTimestamp !== undefined)
+    await untilObject(
+      cluster.server,
+      'mills.sample.dev',
+      'owner',
+      (object) => object?.metadata.deletionTimestamp !== undefined,
+    )
     expect(local.get('configmaps', 'default', 'dependent')).toBeDefined()
-    local.update('mills.sample.dev', 'default', 'owner', 'main', (current) => ({ ...current, metadata: { ...current.metadata, finalizers: [] } }))
+    local.update('mills.sample.dev', 'default', 'owner', 'main', (current) => ({
+      ...current,
+      metadata: { ...current.metadata, finalizers: [] },
+    }))
     expect((await deleting).out).toContain('deleted')
     await untilObject(cluster.server, 'configmaps', 'dependent', (object) => object === undefined)
   })
@@ -133,22 +206,32 @@ describe('kubectl against the embedded server', { timeout: 60_000 }, () => {
     await watching.ended
   })
 
-  test.skipIf(!hasKubectl)('create namespace, configmap and secret (which kubectl sends as protobuf) and can-i work', async () => {
-    expect((await kubectl('create', 'namespace', 'team')).out).toContain('created')
-    expect((await kubectl('create', 'configmap', 'c', '-n', 'team', '--from-literal=a=b')).out).toContain('created')
-    expect((await kubectl('create', 'secret', 'generic', 's', '-n', 'team', '--from-literal=a=b')).out).toContain('created')
-    expect((await kubectl('get', 'secret', 's', '-n', 'team', '-o', 'jsonpath={.data.a}')).out).toBe('Yg==')
-    expect((await kubectl('get', 'configmap', 'c', '-n', 'team', '-o', 'jsonpath={.data.a}')).out).toBe('b')
-    expect((await kubectl('auth', 'can-i', 'create', 'pods')).out).toContain('yes')
-    expect((await kubectl('delete', 'namespace', 'team')).out).toContain('deleted')
-  })
+  test.skipIf(!hasKubectl)(
+    'create namespace, configmap and secret (which kubectl sends as protobuf) and can-i work',
+    async () => {
+      expect((await kubectl('create', 'namespace', 'team')).out).toContain('created')
+      expect((await kubectl('create', 'configmap', 'c', '-n', 'team', '--from-literal=a=b')).out).toContain('created')
+      expect((await kubectl('create', 'secret', 'generic', 's', '-n', 'team', '--from-literal=a=b')).out).toContain(
+        'created',
+      )
+      expect((await kubectl('get', 'secret', 's', '-n', 'team', '-o', 'jsonpath={.data.a}')).out).toBe('Yg==')
+      expect((await kubectl('get', 'configmap', 'c', '-n', 'team', '-o', 'jsonpath={.data.a}')).out).toBe('b')
+      expect((await kubectl('auth', 'can-i', 'create', 'pods')).out).toContain('yes')
+      expect((await kubectl('delete', 'namespace', 'team')).out).toContain('deleted')
+    },
+  )
 
   test.skipIf(!hasKubectl)('the kubeconfig can be read by its owner only', async () => {
     expect((await stat(cluster.server.kubeconfigPath)).mode & 0o777).toBe(0o600)
   })
 
   /** A kubectl that keeps running; `until` resolves when its output holds the text. */
-  function follow(args: string[]): { until(text: string): Promise<void>; text(): string; stop(): void; ended: Promise<void> } {
+  function follow(args: string[]): {
+    until(text: string): Promise<void>
+    text(): string
+    stop(): void
+    ended: Promise<void>
+  } {
     const child = spawn('kubectl', args, { env: environment() })
     let output = ''
     let onOutput = (): void => undefined
@@ -157,14 +240,16 @@ describe('kubectl against the embedded server', { timeout: 60_000 }, () => {
       onOutput()
     })
     return {
-      text: () => output, stop: () => child.kill(),
+      text: () => output,
+      stop: () => child.kill(),
       ended: new Promise((resolve) => child.once('close', () => resolve())),
-      until: (text) => new Promise((resolve) => {
-        onOutput = () => {
-          if (output.includes(text)) resolve()
-        }
-        onOutput()
-      }),
+      until: (text) =>
+        new Promise((resolve) => {
+          onOutput = () => {
+            if (output.includes(text)) resolve()
+          }
+          onOutput()
+        }),
     }
   }
 })

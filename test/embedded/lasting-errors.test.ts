@@ -13,7 +13,10 @@ describe('errors that stay', () => {
       const [first] = folder.runs()
       rmSync(join(folder.path, 'out'), { recursive: true })
       const { code, stderr } = await startMillrace('run', folder.jobFile, '--restore', first ?? '').ended
-      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^millrace: SINK_OUTPUT_LOST subtask .* is gone/m) })
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringMatching(/^millrace: SINK_OUTPUT_LOST subtask .* is gone/m),
+      })
       expect(stderr.match(/SINK_OUTPUT_LOST/g)?.length, stderr).toBeLessThanOrEqual(2)
       expect(stderr.match(/is gone/g), stderr).toHaveLength(1)
     } finally {

@@ -39,7 +39,14 @@ export default job({ name: 'numbered', replicas: 2, checkpoints: { interval: '30
 `
 }
 
-interface Numbered { auction: number; price: number; at: number; channel: string; number: number; version: number }
+interface Numbered {
+  auction: number
+  price: number
+  at: number
+  channel: string
+  number: number
+  version: number
+}
 
 describe('a StreamJob whose functions come from a ConfigMap', () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-module-'))
@@ -48,7 +55,12 @@ describe('a StreamJob whose functions come from a ConfigMap', () => {
   let folder: JobFolder
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ dir, baseDir: dir, logger: silentLogger, backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 } })
+    cluster = await startLocalCluster({
+      dir,
+      baseDir: dir,
+      logger: silentLogger,
+      backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 },
+    })
     kube = new KubeHttpClient(await kubeConnection(cluster.server.kubeconfigPath))
     folder = new JobFolder(LINES)
   })
@@ -83,32 +95,46 @@ describe('a StreamJob whose functions come from a ConfigMap', () => {
       const finished = await job.whenReady('Finished')
       expect(finished.status).toMatchObject({ lastOperation: { type: 'Upgrade', result: 'Succeeded' } })
       const rows = folder.output().map((line) => JSON.parse(line) as Numbered)
-      const dear = folder.input().map((line) => JSON.parse(line) as Numbered).filter((bid) => bid.price > 100)
-      const bare = (all: readonly Numbered[]): string[] => all.map(({ auction, price, at, channel }) => JSON.stringify({ auction, price, at, channel })).sort()
+      const dear = folder
+        .input()
+        .map((line) => JSON.parse(line) as Numbered)
+        .filter((bid) => bid.price > 100)
+      const bare = (all: readonly Numbered[]): string[] =>
+        all.map(({ auction, price, at, channel }) => JSON.stringify({ auction, price, at, channel })).sort()
       expect(bare(rows)).toEqual(bare(dear))
       for (const auction of new Set(dear.map((bid) => bid.auction))) {
-        const numbers = rows.filter((row) => row.auction === auction).map((row) => row.number).sort((a, b) => a - b)
+        const numbers = rows
+          .filter((row) => row.auction === auction)
+          .map((row) => row.number)
+          .sort((a, b) => a - b)
         expect(numbers).toEqual(numbers.map((_, index) => index + 1))
       }
       expect(new Set(rows.map((row) => row.version))).toEqual(new Set([1, 2]))
     } finally {
       await job.delete()
-      await until('the job is gone', async () => await job.read() === undefined ? true : undefined)
+      await until('the job is gone', async () => ((await job.read()) === undefined ? true : undefined))
       await job.close()
     }
   })
 
   test('when the module lacks the function, the job says which one and what is exported', async () => {
     const { spec, configMap } = await compiled(3, '')
-    const wrong = JSON.parse(JSON.stringify(spec).replaceAll('"function":"numbered"', '"function":"nombered"')) as object
+    const wrong = JSON.parse(
+      JSON.stringify(spec).replaceAll('"function":"numbered"', '"function":"nombered"'),
+    ) as object
     const job = await ClusterJob.create(cluster, 'lacking', wrong)
     try {
       const report = await job.whenReported('failing', ({ error }) => error !== null)
-      expect(report.error).toMatchObject({ code: 'FUNCTION_MISSING', message: expect.stringContaining('function nombered of module job is not exported; exported are dear, numbered') })
+      expect(report.error).toMatchObject({
+        code: 'FUNCTION_MISSING',
+        message: expect.stringContaining(
+          'function nombered of module job is not exported; exported are dear, numbered',
+        ),
+      })
       expect(configMap.immutable).toBe(true)
     } finally {
       await job.delete()
-      await until('the job is gone', async () => await job.read() === undefined ? true : undefined)
+      await until('the job is gone', async () => ((await job.read()) === undefined ? true : undefined))
       await job.close()
     }
   })

@@ -22,7 +22,10 @@ afterEach(async () => {
 
 const phaseOf = (pod: KubeObject | undefined): string | undefined => stringAt(pod, 'status', 'phase')
 const conditionOf = (pod: KubeObject | undefined, type: string): string | undefined =>
-  stringAt(arrayAt(pod, 'status', 'conditions').find((one) => stringAt(one, 'type') === type), 'status')
+  stringAt(
+    arrayAt(pod, 'status', 'conditions').find((one) => stringAt(one, 'type') === type),
+    'status',
+  )
 
 function isAlive(pid: number): boolean {
   try {
@@ -38,7 +41,18 @@ describe('the embedded node', { timeout: 30_000 }, () => {
   test('runs a pod at an address of its own and reports it ready only when its probe succeeds', async () => {
     const { server } = await start()
     const probe = { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 1 }
-    server.local('test').create('pods', 'default', samplePod('a', ['serve', '18080', 'unready'], {}, { ports: [{ name: 'http', containerPort: 18080 }], readinessProbe: probe }))
+    server
+      .local('test')
+      .create(
+        'pods',
+        'default',
+        samplePod(
+          'a',
+          ['serve', '18080', 'unready'],
+          {},
+          { ports: [{ name: 'http', containerPort: 18080 }], readinessProbe: probe },
+        ),
+      )
     const running = await untilObject(server, 'pods', 'a', (pod) => phaseOf(pod) === 'Running')
     expect(conditionOf(running, 'Ready')).toBe('False')
     const address = stringAt(running, 'status', 'podIP') ?? ''
@@ -51,22 +65,55 @@ describe('the embedded node', { timeout: 30_000 }, () => {
   test('gives containers their environment, secrets, config files and volume paths', async () => {
     const { server } = await start({ node: { logRetention: 'keep' } })
     const local = server.local('test')
-    local.create('configmaps', 'default', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'config' }, data: { 'job.yaml': 'hello: 1', LEVEL: 'debug' } })
-    local.create('secrets', 'default', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys' }, stringData: { password: 'p w' } })
-    local.create('pods', 'default', samplePod('show', ['show', '/etc/job/job.yaml', '--dir=/data/x', '--name=$(POD_NAME)'], {
-      restartPolicy: 'Never', volumes: [{ name: 'job', configMap: { name: 'config' } }, { name: 'data', emptyDir: {} }],
-    }, {
-      volumeMounts: [{ name: 'job', mountPath: '/etc/job' }, { name: 'data', mountPath: '/data' }],
-      envFrom: [{ prefix: 'C_', configMapRef: { name: 'config' } }],
-      env: [
-        { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }, { name: 'APP', valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } },
-        { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'keys', key: 'password' } } }, { name: 'STORE', value: 'file:///data/store' },
-        { name: 'MISSING', valueFrom: { secretKeyRef: { name: 'none', key: 'x', optional: true } } },
-      ],
-    }))
+    local.create('configmaps', 'default', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'config' },
+      data: { 'job.yaml': 'hello: 1', LEVEL: 'debug' },
+    })
+    local.create('secrets', 'default', {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'keys' },
+      stringData: { password: 'p w' },
+    })
+    local.create(
+      'pods',
+      'default',
+      samplePod(
+        'show',
+        ['show', '/etc/job/job.yaml', '--dir=/data/x', '--name=$(POD_NAME)'],
+        {
+          restartPolicy: 'Never',
+          volumes: [
+            { name: 'job', configMap: { name: 'config' } },
+            { name: 'data', emptyDir: {} },
+          ],
+        },
+        {
+          volumeMounts: [
+            { name: 'job', mountPath: '/etc/job' },
+            { name: 'data', mountPath: '/data' },
+          ],
+          envFrom: [{ prefix: 'C_', configMapRef: { name: 'config' } }],
+          env: [
+            { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+            { name: 'APP', valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } },
+            { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'keys', key: 'password' } } },
+            { name: 'STORE', value: 'file:///data/store' },
+            { name: 'MISSING', valueFrom: { secretKeyRef: { name: 'none', key: 'x', optional: true } } },
+          ],
+        },
+      ),
+    )
     const pod = await untilObject(server, 'pods', 'show', (one) => phaseOf(one) === 'Succeeded')
     const log = await readFile(`${cluster?.dir}/node/logs/default_show_${pod?.metadata.uid}/main/0.log`, 'utf8')
-    const shown = JSON.parse(log.split('\n').find((line) => line.includes('{'))?.replace(/^\S+ /, '') ?? '{}') as { args: string[]; env: Record<string, string>; file: string }
+    const shown = JSON.parse(
+      log
+        .split('\n')
+        .find((line) => line.includes('{'))
+        ?.replace(/^\S+ /, '') ?? '{}',
+    ) as { args: string[]; env: Record<string, string>; file: string }
     expect(shown.file).toBe('hello: 1')
     expect(shown.args[1]).toMatch(/^--dir=.+\/volumes\/data\/x$/)
     expect(shown.args[2]).toBe('--name=show')
@@ -77,9 +124,21 @@ describe('the embedded node', { timeout: 30_000 }, () => {
 
   test('waits with CreateContainerConfigError until a missing secret is there', async () => {
     const { server } = await start()
-    server.local('test').create('pods', 'default', samplePod('late', ['serve', '18081'], {}, { envFrom: [{ secretRef: { name: 'late' } }] }))
-    const waiting = await untilObject(server, 'pods', 'late', (pod) =>
-      stringAt(arrayAt(pod, 'status', 'containerStatuses')[0], 'state', 'waiting', 'reason') === 'CreateContainerConfigError')
+    server
+      .local('test')
+      .create(
+        'pods',
+        'default',
+        samplePod('late', ['serve', '18081'], {}, { envFrom: [{ secretRef: { name: 'late' } }] }),
+      )
+    const waiting = await untilObject(
+      server,
+      'pods',
+      'late',
+      (pod) =>
+        stringAt(arrayAt(pod, 'status', 'containerStatuses')[0], 'state', 'waiting', 'reason') ===
+        'CreateContainerConfigError',
+    )
     expect(phaseOf(waiting)).toBe('Pending')
     server.local('test').create('secrets', 'default', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'late' } })
     await untilObject(server, 'pods', 'late', (pod) => phaseOf(pod) === 'Running')
@@ -95,7 +154,11 @@ describe('the embedded node', { timeout: 30_000 }, () => {
       const status = arrayAt(pod, 'status', 'containerStatuses')[0]
       return numberAt(status, 'restartCount') === 1 && stringAt(status, 'state', 'running', 'startedAt') !== undefined
     })
-    expect(objectAt(arrayAt(restarted, 'status', 'containerStatuses')[0], 'lastState', 'terminated')).toMatchObject({ exitCode: 137, signal: 9, reason: 'Error' })
+    expect(objectAt(arrayAt(restarted, 'status', 'containerStatuses')[0], 'lastState', 'terminated')).toMatchObject({
+      exitCode: 137,
+      signal: 9,
+      reason: 'Error',
+    })
     expect(node?.pidOf('default', 'again')).not.toBe(pid)
   })
 
@@ -103,9 +166,18 @@ describe('the embedded node', { timeout: 30_000 }, () => {
     const { server } = await start()
     server.local('test').create('pods', 'default', samplePod('crashing', ['exit', '3']))
     server.local('test').create('pods', 'default', samplePod('once', ['exit', '3'], { restartPolicy: 'Never' }))
-    await untilObject(server, 'pods', 'crashing', (pod) => stringAt(arrayAt(pod, 'status', 'containerStatuses')[0], 'state', 'waiting', 'reason') === 'CrashLoopBackOff')
+    await untilObject(
+      server,
+      'pods',
+      'crashing',
+      (pod) =>
+        stringAt(arrayAt(pod, 'status', 'containerStatuses')[0], 'state', 'waiting', 'reason') === 'CrashLoopBackOff',
+    )
     const failed = await untilObject(server, 'pods', 'once', (pod) => phaseOf(pod) === 'Failed')
-    expect(objectAt(arrayAt(failed, 'status', 'containerStatuses')[0], 'state', 'terminated')).toMatchObject({ exitCode: 3, reason: 'Error' })
+    expect(objectAt(arrayAt(failed, 'status', 'containerStatuses')[0], 'state', 'terminated')).toMatchObject({
+      exitCode: 3,
+      reason: 'Error',
+    })
   })
 
   test('stops a deaf process with SIGKILL after its grace period and only then removes the pod', async () => {
@@ -132,8 +204,12 @@ describe('the embedded node', { timeout: 30_000 }, () => {
   })
 
   test('leaves no process behind when the process it lives in is killed', async () => {
-    const host = spawn(process.execPath, [new URL('./node-host.ts', import.meta.url).pathname], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const pid = Number(await new Promise<string>((resolve) => host.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
+    const host = spawn(process.execPath, [new URL('./node-host.ts', import.meta.url).pathname], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const pid = Number(
+      await new Promise<string>((resolve) => host.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))),
+    )
     expect(isAlive(pid)).toBe(true)
     host.kill('SIGKILL')
     while (isAlive(pid)) await setTimeout(20)
@@ -143,7 +219,9 @@ describe('the embedded node', { timeout: 30_000 }, () => {
     const { server } = await start({ node: { commandFor: () => undefined } })
     server.local('test').create('pods', 'default', samplePod('foreign', [], { restartPolicy: 'Never' }))
     const failed = await untilObject(server, 'pods', 'foreign', (pod) => phaseOf(pod) === 'Failed')
-    expect(stringAt(arrayAt(failed, 'status', 'containerStatuses')[0], 'state', 'terminated', 'message')).toContain('millrace:test')
+    expect(stringAt(arrayAt(failed, 'status', 'containerStatuses')[0], 'state', 'terminated', 'message')).toContain(
+      'millrace:test',
+    )
   })
 })
 

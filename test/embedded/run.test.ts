@@ -21,12 +21,21 @@ afterEach(async () => {
 
 function jobFolder(lines: number): JobFolder {
   const folder = new JobFolder(lines)
-  cleanups.push(() => { folder.delete() })
+  cleanups.push(() => {
+    folder.delete()
+  })
   return folder
 }
 
 function localJob(folder: JobFolder): LocalJob {
-  const job = new LocalJob({ name: 'hot-auctions', uid: 'local', token: 'token', store: folder.store, baseDir: folder.path, logLevel: 'silent' })
+  const job = new LocalJob({
+    name: 'hot-auctions',
+    uid: 'local',
+    token: 'token',
+    store: folder.store,
+    baseDir: folder.path,
+    logLevel: 'silent',
+  })
   cleanups.push(() => job.close())
   return job
 }
@@ -42,21 +51,25 @@ async function handOver(job: LocalJob, revision: string, spec: unknown): Promise
 function reportWith(job: LocalJob, what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
   let last: JobReport | undefined
   return until(`the job is ${what}`, async () => {
-    last = await job.report() ?? last
+    last = (await job.report()) ?? last
     if (last?.phase === 'failed') throw new Error(`the job failed: ${last.error?.code} ${last.error?.message}`)
     return last && matches(last) ? last : undefined
-  }).catch((cause: unknown) => { throw new Error(`the job never was ${what}; last report ${JSON.stringify(last)}`, { cause }) })
+  }).catch((cause: unknown) => {
+    throw new Error(`the job never was ${what}; last report ${JSON.stringify(last)}`, { cause })
+  })
 }
 
 describe('millrace run', () => {
-  test.each([{ how: 'as processes', flags: [] }, { how: 'in one process', flags: ['--in-process'] }])(
-    'when a bounded job runs $how it ends with 0 and its output is the plain computation', async ({ flags }) => {
-      const folder = jobFolder(1_000)
-      folder.writeJob(folder.spec(2, { interval: '300ms' }))
-      const { code, stderr } = await startMillrace('run', folder.jobFile, ...flags).ended
-      expect(code, stderr).toBe(0)
-      expect(folder.output()).toEqual(expectedOutput(1_000))
-    })
+  test.each([
+    { how: 'as processes', flags: [] },
+    { how: 'in one process', flags: ['--in-process'] },
+  ])('when a bounded job runs $how it ends with 0 and its output is the plain computation', async ({ flags }) => {
+    const folder = jobFolder(1_000)
+    folder.writeJob(folder.spec(2, { interval: '300ms' }))
+    const { code, stderr } = await startMillrace('run', folder.jobFile, ...flags).ended
+    expect(code, stderr).toBe(0)
+    expect(folder.output()).toEqual(expectedOutput(1_000))
+  })
 
   test('when a job in one process has finished its process ends, however far off the next checkpoint is', async () => {
     const folder = jobFolder(100)
@@ -85,7 +98,10 @@ describe('millrace run', () => {
     const lines = readFileSync(file, 'utf8').split('\n')
     lines[4] = '{"auction": "not a number", "price": 1}'
     writeFileSync(file, lines.join('\n'))
-    const { graph: [source, ...others], ...spec } = folder.spec(1, { interval: '300ms' })
+    const {
+      graph: [source, ...others],
+      ...spec
+    } = folder.spec(1, { interval: '300ms' })
     folder.writeJob({ ...spec, graph: [{ ...source, onError: 'fail' }, ...others] })
     const { code, stdout, stderr } = await startMillrace('run', folder.jobFile).ended
     expect(code).toBe(1)
@@ -100,14 +116,18 @@ describe('millrace run', () => {
     folder.writeJob(folder.spec(2, { interval: '300ms', rate: '20/s' }))
     const millrace = startMillrace('run', folder.jobFile)
     const starter = millrace.process.pid ?? 0
-    cleanups.push(async () => { millrace.process.kill('SIGKILL'); await millrace.ended })
-    const isRuntime = ({ command }: { command: string }): boolean => /runtime\/main\.ts (coordinator|worker)/.test(command)
+    cleanups.push(async () => {
+      millrace.process.kill('SIGKILL')
+      await millrace.ended
+    })
+    const isRuntime = ({ command }: { command: string }): boolean =>
+      /runtime\/main\.ts (coordinator|worker)/.test(command)
     const children = await until('coordinator and four workers run', () => {
       const found = descendantsOf(starter).filter(isRuntime)
       return found.length === 5 ? found : undefined
     })
     process.kill(children[0]?.parent ?? 0, 'SIGKILL')
-    await until('no child runs', () => runningOf(children.map(({ pid }) => pid)).length === 0 ? true : undefined)
+    await until('no child runs', () => (runningOf(children.map(({ pid }) => pid)).length === 0 ? true : undefined))
     expect((await millrace.ended).code).toBe(137)
   })
 })
@@ -148,14 +168,23 @@ describe('a job of real processes', () => {
     const seen: { attempt: number; savepoint: number | undefined; workers: number }[] = []
     for (const replicas of [2, 3, 1]) {
       await handOver(job, `with ${replicas}`, folder.spec(replicas, slow))
-      const { attempt, checkpoint, runningWorkers } = await reportWith(job, `running with ${replicas} and reading`, ({ phase, revision, recordsIn }) =>
-        phase === 'running' && revision === `with ${replicas}` && recordsIn > 100)
-      seen.push({ attempt, savepoint: checkpoint?.kind === 'savepoint' ? checkpoint.attempt : undefined, workers: runningWorkers.length })
+      const { attempt, checkpoint, runningWorkers } = await reportWith(
+        job,
+        `running with ${replicas} and reading`,
+        ({ phase, revision, recordsIn }) => phase === 'running' && revision === `with ${replicas}` && recordsIn > 100,
+      )
+      seen.push({
+        attempt,
+        savepoint: checkpoint?.kind === 'savepoint' ? checkpoint.attempt : undefined,
+        workers: runningWorkers.length,
+      })
     }
     await handOver(job, 'fast', folder.spec(1, { interval: '1h' }))
     const { attempt, restarts } = await reportWith(job, 'finished', ({ phase }) => phase === 'finished')
     expect(seen).toEqual([
-      { attempt: 1, savepoint: undefined, workers: 4 }, { attempt: 2, savepoint: 1, workers: 6 }, { attempt: 3, savepoint: 2, workers: 2 },
+      { attempt: 1, savepoint: undefined, workers: 4 },
+      { attempt: 2, savepoint: 1, workers: 6 },
+      { attempt: 3, savepoint: 2, workers: 2 },
     ])
     expect({ attempt, restarts }).toEqual({ attempt: 4, restarts: 0 })
     expect(folder.output()).toEqual(expectedOutput(2_000))
@@ -165,14 +194,17 @@ describe('a job of real processes', () => {
 /** Kills one process and waits until it is there again; most times also until the job has made progress since. */
 async function killOne(job: LocalJob, random: () => number, kill: number): Promise<void> {
   const names = [...job.processes.keys()].sort()
-  const name = random() < 0.25 ? 'coordinator' : names[Math.floor(random() * names.length)] ?? ''
+  const name = random() < 0.25 ? 'coordinator' : (names[Math.floor(random() * names.length)] ?? '')
   const victim = job.processes.get(name)
   const before = await job.report()
   if (before) expect(before.phase, `kill ${kill} comes after the end`).not.toBe('finished')
   victim?.kill('SIGKILL')
-  await until(`${name} is started again`, () => job.processes.get(name) === victim ? undefined : true)
+  await until(`${name} is started again`, () => (job.processes.get(name) === victim ? undefined : true))
   if (random() < 0.5) return
   const attempt = before?.attempt ?? 0
-  await reportWith(job, `running after kill ${kill} of ${name}`, ({ phase, attempt: now, checkpoint }) =>
-    phase === 'running' && now > attempt && checkpoint?.attempt === now)
+  await reportWith(
+    job,
+    `running after kill ${kill} of ${name}`,
+    ({ phase, attempt: now, checkpoint }) => phase === 'running' && now > attempt && checkpoint?.attempt === now,
+  )
 }

@@ -28,7 +28,12 @@ describe('savepoints on the embedded cluster', () => {
   let cluster: LocalCluster
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ dir, baseDir: dir, logger: silentLogger, backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 } })
+    cluster = await startLocalCluster({
+      dir,
+      baseDir: dir,
+      logger: silentLogger,
+      backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 },
+    })
   })
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
@@ -40,7 +45,9 @@ describe('savepoints on the embedded cluster', () => {
 
   function inputOf(lines = LINES): JobFolder {
     const folder = new JobFolder(lines)
-    cleanups.push(() => { folder.delete() })
+    cleanups.push(() => {
+      folder.delete()
+    })
     return folder
   }
 
@@ -54,35 +61,55 @@ describe('savepoints on the embedded cluster', () => {
   }
 
   async function end(job: ClusterJob): Promise<void> {
-    if (await job.read() !== undefined) await job.delete()
-    await until(`${job.name} is gone`, async () => await job.read() === undefined && (await job.pods()).length === 0 ? true : undefined)
+    if ((await job.read()) !== undefined) await job.delete()
+    await until(`${job.name} is gone`, async () =>
+      (await job.read()) === undefined && (await job.pods()).length === 0 ? true : undefined,
+    )
   }
 
-  const savepointNamed = (name: string): StreamSavepoint | undefined => cluster.server.local('test').get(SAVEPOINTS, 'default', name) as StreamSavepoint | undefined
+  const savepointNamed = (name: string): StreamSavepoint | undefined =>
+    cluster.server.local('test').get(SAVEPOINTS, 'default', name) as StreamSavepoint | undefined
 
-  async function savepointOf(job: string, name: string, spec: JsonObject = {}): Promise<StreamSavepoint & { status: { location: string } }> {
-    cluster.server.local('test').create(SAVEPOINTS, 'default', { apiVersion: API_VERSION, kind: 'StreamSavepoint', metadata: { name }, spec: { job, ...spec } })
+  async function savepointOf(
+    job: string,
+    name: string,
+    spec: JsonObject = {},
+  ): Promise<StreamSavepoint & { status: { location: string } }> {
+    cluster.server.local('test').create(SAVEPOINTS, 'default', {
+      apiVersion: API_VERSION,
+      kind: 'StreamSavepoint',
+      metadata: { name },
+      spec: { job, ...spec },
+    })
     return until(`${name} is completed`, () => {
       const savepoint = savepointNamed(name)
       if (savepoint?.status?.phase === 'Failed') throw new Error(`${name} failed: ${JSON.stringify(savepoint.status)}`)
-      return savepoint?.status?.phase === 'Completed' && savepoint.status.location !== undefined ? savepoint as StreamSavepoint & { status: { location: string } } : undefined
+      return savepoint?.status?.phase === 'Completed' && savepoint.status.location !== undefined
+        ? (savepoint as StreamSavepoint & { status: { location: string } })
+        : undefined
     })
   }
 
-  const folderOf = (location: string): string => location.startsWith('file:') ? fileURLToPath(location) : location
+  const folderOf = (location: string): string => (location.startsWith('file:') ? fileURLToPath(location) : location)
 
   test('when one is applied, the running job keeps its state at the location told, and the files go with the object when it says so', async () => {
     const job = await create('kept', windowJob(2, { folder: inputOf().path, interval: '100ms', rate: '100/s' }))
     await job.whenReported('keeping state', ({ checkpoint }) => (checkpoint?.sizeBytes ?? 0) > 0)
     const { status, metadata } = await savepointOf('kept', 'kept-1', { deletionPolicy: 'Delete' })
     expect(status).toMatchObject({ attempt: 1, location: expect.stringContaining('/default/kept/') as string })
-    expect(status.conditions?.map(({ type, status: holds, reason }) => `${type}=${holds}/${reason}`)).toEqual(['Completed=True/Completed', 'Ready=True/Completed'])
+    expect(status.conditions?.map(({ type, status: holds, reason }) => `${type}=${holds}/${reason}`)).toEqual([
+      'Completed=True/Completed',
+      'Ready=True/Completed',
+    ])
     expect(metadata.finalizers).toEqual(['millrace.dev/release'])
-    const { attempt, checkpoint } = await job.whenReported('running on', ({ phase, checkpoint: newest }) => phase === 'running' && newest?.kind === 'checkpoint')
+    const { attempt, checkpoint } = await job.whenReported(
+      'running on',
+      ({ phase, checkpoint: newest }) => phase === 'running' && newest?.kind === 'checkpoint',
+    )
     expect({ attempt, isLater: (checkpoint?.completedAt ?? 0) > 0 }).toEqual({ attempt: 1, isLater: true })
     expect(existsSync(join(folderOf(status.location), 'manifest.json'))).toBe(true)
     cluster.server.local('test').remove(SAVEPOINTS, 'default', 'kept-1')
-    await until('the object is gone', () => savepointNamed('kept-1') === undefined ? true : undefined)
+    await until('the object is gone', () => (savepointNamed('kept-1') === undefined ? true : undefined))
     expect(existsSync(join(folderOf(status.location), 'manifest.json'))).toBe(false)
   })
 
@@ -90,12 +117,15 @@ describe('savepoints on the embedded cluster', () => {
     const folder = inputOf()
     // One slot for each file: windows close while it reads.
     const old = await create('old', windowJob(3, { folder: folder.path, interval: '100ms', rate: '200/s' }))
-    await until('output is committed', () => hasOutput(folder) ? true : undefined)
+    await until('output is committed', () => (hasOutput(folder) ? true : undefined))
     await old.edit({ desiredState: 'Suspended' })
     await old.whenSeen('Suspended', ({ status }) => status?.phase === 'Suspended')
     const { status } = await savepointOf('old', 'takeover')
     const before = folder.output().length
-    const fresh = await create('fresh', { ...windowJob(2, { folder: folder.path, interval: '100ms' }), restore: { savepoint: 'takeover' } })
+    const fresh = await create('fresh', {
+      ...windowJob(2, { folder: folder.path, interval: '100ms' }),
+      restore: { savepoint: 'takeover' },
+    })
     await fresh.whenReady('Finished')
     expect(before).toBeLessThan(expectedOutput(LINES).length)
     expect(folder.output()).toEqual(expectedOutput(LINES))
@@ -111,7 +141,10 @@ describe('savepoints on the embedded cluster', () => {
     await old.whenSeen('Suspended', ({ status }) => status?.phase === 'Suspended')
     const { status } = await savepointOf('gone', 'outlives')
     await end(old)
-    const heir = await create('heir', { ...windowJob(2, { folder: folder.path, interval: '100ms', rate: '300/s' }), restore: { path: status.location } })
+    const heir = await create('heir', {
+      ...windowJob(2, { folder: folder.path, interval: '100ms', rate: '300/s' }),
+      restore: { path: status.location },
+    })
     const { checkpoint } = await heir.whenReported('running', ({ phase }) => phase === 'running')
     expect(checkpoint?.attempt).toBe(0)
     rmSync(folderOf(status.location), { recursive: true })
@@ -131,8 +164,13 @@ describe('savepoints on the embedded cluster', () => {
     await job.whenReported('keeping state', ({ checkpoint }) => (checkpoint?.sizeBytes ?? 0) > 0)
     await savepointOf('original', 'misfit')
     const { graph, ...rest } = windowJob(1, { folder: folder.path, interval: '100ms' })
-    const changed = graph.map((entry) => entry.id === 'hot' ? { ...entry, aggregate: { bids: 'count()' } } : entry)
-    const other = await create('misfits', { ...rest, graph: changed, maxParallelism: 64, restore: { savepoint: 'misfit' } })
+    const changed = graph.map((entry) => (entry.id === 'hot' ? { ...entry, aggregate: { bids: 'count()' } } : entry))
+    const other = await create('misfits', {
+      ...rest,
+      graph: changed,
+      maxParallelism: 64,
+      restore: { savepoint: 'misfit' },
+    })
     const seen = await other.whenSeen('refused', (one) => conditionOf(one, 'Ready')?.reason === 'RestoreIncompatible')
     expect(conditionOf(seen, 'Ready')?.message).toContain('maxParallelism 128 → 64')
     expect(conditionOf(seen, 'Ready')?.message).toContain('"hot": aggregate changed')
@@ -140,15 +178,27 @@ describe('savepoints on the embedded cluster', () => {
     expect(seen.status?.attempt).toBe(0)
     expect(await other.report()).toMatchObject({ attempt: 0, phase: 'failed', runningWorkers: [], checkpoint: null })
     await other.edit({ graph })
-    expect(conditionOf(await other.whenSeen('still refused', (one) => conditionOf(one, 'Ready')?.message.includes('aggregate') === false
-      && conditionOf(one, 'Ready')?.reason === 'RestoreIncompatible'), 'Ready')?.message).toContain('maxParallelism')
+    expect(
+      conditionOf(
+        await other.whenSeen(
+          'still refused',
+          (one) =>
+            conditionOf(one, 'Ready')?.message.includes('aggregate') === false &&
+            conditionOf(one, 'Ready')?.reason === 'RestoreIncompatible',
+        ),
+        'Ready',
+      )?.message,
+    ).toContain('maxParallelism')
     await other.edit({ maxParallelism: 128 })
     await other.whenReported('running', ({ attempt }) => attempt > 0)
   })
 
   test('when the savepoint that it names is not there, it waits and says so; once started, a restore is refused', async () => {
     const folder = inputOf()
-    const job = await create('waits', { ...windowJob(1, { folder: folder.path, interval: '100ms', rate: '20/s' }), restore: { savepoint: 'not-yet' } })
+    const job = await create('waits', {
+      ...windowJob(1, { folder: folder.path, interval: '100ms', rate: '20/s' }),
+      restore: { savepoint: 'not-yet' },
+    })
     const seen = await job.whenSeen('waiting', (one) => conditionOf(one, 'Ready')?.reason === 'SavepointMissing')
     expect(conditionOf(seen, 'Ready')?.message).toContain('not-yet')
     expect(await job.pods()).toEqual([])
@@ -172,7 +222,7 @@ describe('savepoints of millrace run', () => {
     folders.push(folder)
     folder.writeJob(folder.spec(3, { interval: '100ms', rate: '200/s' }))
     const first = startMillrace('run', folder.jobFile)
-    await until('output is committed', () => hasOutput(folder) ? true : undefined).catch((error: unknown) => {
+    await until('output is committed', () => (hasOutput(folder) ? true : undefined)).catch((error: unknown) => {
       first.process.kill('SIGKILL')
       throw error
     })
@@ -183,9 +233,15 @@ describe('savepoints of millrace run', () => {
     expect(inspected.code, inspected.stderr).toBe(0)
     const contents = JSON.parse(inspected.stdout) as SavepointContents
     expect(contents).toMatchObject({ job: 'hot-auctions', attempt: 1, maxParallelism: 128, problems: [] })
-    expect(contents.operators.map(({ id, verb }) => [id, verb])).toEqual([['bids', 'source'], ['hot', 'window'], ...(contents.operators.length > 2 ? [['out', 'sink']] : [])])
+    expect(contents.operators.map(({ id, verb }) => [id, verb])).toEqual([
+      ['bids', 'source'],
+      ['hot', 'window'],
+      ...(contents.operators.length > 2 ? [['out', 'sink']] : []),
+    ])
     expect(contents.operators[0]?.positions.length).toBeGreaterThanOrEqual(3)
-    expect((await startMillrace('savepoint', 'inspect', location).ended).stdout).toMatch(/^hot \(window\), 3 subtasks\n {2}fields {4}auction: long, windowStart: timestamp/m)
+    expect((await startMillrace('savepoint', 'inspect', location).ended).stdout).toMatch(
+      /^hot \(window\), 3 subtasks\n {2}fields {4}auction: long, windowStart: timestamp/m,
+    )
 
     folder.writeJob(folder.spec(2, { interval: '100ms' }))
     const second = await startMillrace('run', folder.jobFile, '--restore', location).ended
@@ -198,7 +254,10 @@ describe('savepoints of millrace run', () => {
     folders.push(folder)
     folder.writeJob(folder.spec(1, { interval: '100ms' }))
     const nowhere = join(folder.path, 'nowhere')
-    for (const args of [['run', folder.jobFile, '--restore', nowhere], ['savepoint', 'inspect', nowhere]]) {
+    for (const args of [
+      ['run', folder.jobFile, '--restore', nowhere],
+      ['savepoint', 'inspect', nowhere],
+    ]) {
       const { code, stderr } = await startMillrace(...args).ended
       expect(code, stderr).toBe(1)
       expect(stderr).toMatch(new RegExp(`RESTORE_MISSING:? there is no savepoint at ${nowhere}`))

@@ -9,7 +9,9 @@ describe('millrace sim', () => {
     folder = new JobFolder(60)
     folder.writeJob(folder.spec(1, { interval: '10s' }))
   })
-  afterEach(() => { folder.delete() })
+  afterEach(() => {
+    folder.delete()
+  })
 
   test('when every seed gives the same output it ends with 0 and says how many, for programs too', async () => {
     const { code, stdout, stderr } = await startMillrace('sim', folder.jobFile, '--seeds', '3', '-o', 'json').ended

@@ -2,7 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { startLocalCluster, startLocalOperator, type LocalCluster, type LocalClusterOptions } from '../../cli/local-cluster.ts'
+import {
+  startLocalCluster,
+  startLocalOperator,
+  type LocalCluster,
+  type LocalClusterOptions,
+} from '../../cli/local-cluster.ts'
 import type { RunningOperator } from '../../operator/operator.ts'
 import { ClusterJob, conditionOf } from '../harness/cluster-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
@@ -16,7 +21,12 @@ const KILLS = 20
 
 describe('a StreamJob on the embedded cluster', () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
-  const options: LocalClusterOptions = { dir, baseDir: dir, logger: silentLogger, backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 } }
+  const options: LocalClusterOptions = {
+    dir,
+    baseDir: dir,
+    logger: silentLogger,
+    backoff: { initialMs: 50, maxMs: 200, resetAfterMs: 60_000 },
+  }
   const cleanups: (() => Promise<void> | void)[] = []
   let cluster: LocalCluster
   /** The one that runs now: tests end it and start another. */
@@ -37,7 +47,9 @@ describe('a StreamJob on the embedded cluster', () => {
 
   function inputOf(lines: number): JobFolder {
     const folder = new JobFolder(lines)
-    cleanups.push(() => { folder.delete() })
+    cleanups.push(() => {
+      folder.delete()
+    })
     return folder
   }
 
@@ -45,8 +57,10 @@ describe('a StreamJob on the embedded cluster', () => {
   async function create(name: string, spec: object): Promise<ClusterJob> {
     const job = await ClusterJob.create(cluster, name, { deletion: { savepoint: 'Skip' }, ...spec })
     cleanups.push(async () => {
-      if (await job.read() !== undefined) await job.delete()
-      await until(`${name} is gone`, async () => await job.read() === undefined && (await job.pods()).length === 0 ? true : undefined)
+      if ((await job.read()) !== undefined) await job.delete()
+      await until(`${name} is gone`, async () =>
+        (await job.read()) === undefined && (await job.pods()).length === 0 ? true : undefined,
+      )
       await job.close()
     })
     return job
@@ -55,14 +69,30 @@ describe('a StreamJob on the embedded cluster', () => {
   test('when it is created it becomes Ready with pods of its own, finishes, and its output is the plain computation', async () => {
     const folder = inputOf(2_000)
     const job = await create('plain', windowJob(2, { folder: folder.path, interval: '300ms', rate: '1000/s' }))
-    const { metadata: { uid }, status } = await job.whenReady('Running')
+    const {
+      metadata: { uid },
+      status,
+    } = await job.whenReady('Running')
     const pods = await job.pods()
-    expect(pods.map(({ metadata }) => metadata.name)).toEqual(['plain-bids-0', 'plain-bids-1', 'plain-coordinator', 'plain-hot-0', 'plain-hot-1'])
-    expect(pods.map(({ metadata }) => metadata.ownerReferences?.map((owner) => ({ uid: owner.uid, controller: owner.controller }))))
-      .toEqual(pods.map(() => [{ uid, controller: true }]))
+    expect(pods.map(({ metadata }) => metadata.name)).toEqual([
+      'plain-bids-0',
+      'plain-bids-1',
+      'plain-coordinator',
+      'plain-hot-0',
+      'plain-hot-1',
+    ])
+    expect(
+      pods.map(({ metadata }) =>
+        metadata.ownerReferences?.map((owner) => ({ uid: owner.uid, controller: owner.controller })),
+      ),
+    ).toEqual(pods.map(() => [{ uid, controller: true }]))
     expect(status).toMatchObject({ attempt: 1, replicas: 2, restarts: 0 })
     const finished = await job.whenReady('Finished')
-    expect(finished.status).toMatchObject({ attempt: 1, restarts: 0, lastOperation: { type: 'Deploy', result: 'Succeeded' } })
+    expect(finished.status).toMatchObject({
+      attempt: 1,
+      restarts: 0,
+      lastOperation: { type: 'Deploy', result: 'Succeeded' },
+    })
     expect(folder.output()).toEqual(expectedOutput(2_000))
   })
 
@@ -72,18 +102,36 @@ describe('a StreamJob on the embedded cluster', () => {
     const job = await create('scaled', windowJob(2, slow))
     for (const [step, replicas] of [2, 3, 1].entries()) {
       if (step > 0) await job.scale(replicas)
-      const { status } = await job.whenSeen(`running with ${replicas}`, (seen) =>
-        conditionOf(seen, 'Ready')?.status === 'True' && seen.status?.phase === 'Running' && seen.status.replicas === replicas)
+      const { status } = await job.whenSeen(
+        `running with ${replicas}`,
+        (seen) =>
+          conditionOf(seen, 'Ready')?.status === 'True' &&
+          seen.status?.phase === 'Running' &&
+          seen.status.replicas === replicas,
+      )
       const counted = await job.pods(status?.selector)
-      expect(counted.map(({ metadata }) => metadata.name)).toEqual(Array.from({ length: replicas }, (_, slot) => `scaled-bids-${slot}`))
-      await until(`coordinator and ${2 * replicas} workers are all that is left`, async () => (await job.pods()).length === 1 + 2 * replicas ? true : undefined)
-      const { attempt } = await job.whenReported(`reading as attempt ${step + 1}`, ({ phase, recordsIn }) => phase === 'running' && recordsIn > 50)
+      expect(counted.map(({ metadata }) => metadata.name)).toEqual(
+        Array.from({ length: replicas }, (_, slot) => `scaled-bids-${slot}`),
+      )
+      await until(`coordinator and ${2 * replicas} workers are all that is left`, async () =>
+        (await job.pods()).length === 1 + 2 * replicas ? true : undefined,
+      )
+      const { attempt } = await job.whenReported(
+        `reading as attempt ${step + 1}`,
+        ({ phase, recordsIn }) => phase === 'running' && recordsIn > 50,
+      )
       expect(attempt).toBe(step + 1)
     }
     await until('events tell of both scalings', async () => {
       const events = await job.events() // each is written after the status that it tells of
-      return ['SpecChanged: rescale: replicas 2 → 3', 'SpecChanged: rescale: replicas 3 → 1', 'RescaleCompleted: Attempt 2 runs', 'RescaleCompleted: Attempt 3 runs']
-        .every((told) => events.some((event) => event.startsWith(told))) ? true : undefined
+      return [
+        'SpecChanged: rescale: replicas 2 → 3',
+        'SpecChanged: rescale: replicas 3 → 1',
+        'RescaleCompleted: Attempt 2 runs',
+        'RescaleCompleted: Attempt 3 runs',
+      ].every((told) => events.some((event) => event.startsWith(told)))
+        ? true
+        : undefined
     })
     await job.edit(windowJob(1, { folder: folder.path, interval: '1h' }))
     expect((await job.whenReady('Finished')).status).toMatchObject({ restarts: 0 })
@@ -96,9 +144,14 @@ describe('a StreamJob on the embedded cluster', () => {
     const job = await create('edited', spec)
     await job.whenReady('Running')
     const before = (await job.pods()).map(({ metadata }) => metadata.uid)
-    await job.edit({ graph: spec.graph.map((entry) => entry.id === 'dear' ? { ...entry, filter: 'prize > 100' } : entry) })
+    await job.edit({
+      graph: spec.graph.map((entry) => (entry.id === 'dear' ? { ...entry, filter: 'prize > 100' } : entry)),
+    })
     const refused = await job.whenSeen('refused', (seen) => conditionOf(seen, 'Ready')?.status === 'False')
-    expect(conditionOf(refused, 'Ready')).toMatchObject({ reason: 'SpecInvalid', message: expect.stringMatching(/^spec\.graph\[1\]\.filter.*prize[^]*The last valid spec stays in force\.$/) })
+    expect(conditionOf(refused, 'Ready')).toMatchObject({
+      reason: 'SpecInvalid',
+      message: expect.stringMatching(/^spec\.graph\[1\]\.filter.*prize[^]*The last valid spec stays in force\.$/),
+    })
     expect(conditionOf(refused, 'Stalled')).toMatchObject({ status: 'True', reason: 'SpecInvalid' })
     const finished = await job.whenSeen('Finished', (seen) => seen.status?.phase === 'Finished')
     expect(conditionOf(finished, 'Ready')).toMatchObject({ status: 'False', reason: 'SpecInvalid' })
@@ -132,34 +185,53 @@ describe('a StreamJob on the embedded cluster', () => {
    * known has completed a checkpoint. A coordinator that is just starting says nothing, so what is known is handed on.
    * Resolves with the newest attempt known now.
    */
-  async function killOne(job: ClusterJob, random: () => number, { kill, known }: { kill: number; known: number }): Promise<number> {
+  async function killOne(
+    job: ClusterJob,
+    random: () => number,
+    { kill, known }: { kill: number; known: number },
+  ): Promise<number> {
     const names = (await job.pods()).map(({ metadata }) => metadata.name)
-    const name = random() < 0.25 ? 'killed-coordinator' : names[Math.floor(random() * names.length)] ?? ''
+    const name = random() < 0.25 ? 'killed-coordinator' : (names[Math.floor(random() * names.length)] ?? '')
     const before = Math.max(known, (await job.report())?.attempt ?? 0)
     const victim = await until(`${name} runs`, () => cluster.node.pidOf('default', name))
     process.kill(victim, 'SIGKILL')
-    await until(`${name} is started again`, () => [undefined, victim].includes(cluster.node.pidOf('default', name)) ? undefined : true)
+    await until(`${name} is started again`, () =>
+      [undefined, victim].includes(cluster.node.pidOf('default', name)) ? undefined : true,
+    )
     if (random() < 0.5) return before
-    const { attempt } = await job.whenReported(`running after kill ${kill} of ${name}, beyond attempt ${before}`, (report) =>
-      report.phase === 'running' && report.attempt > before && report.checkpoint?.attempt === report.attempt)
+    const { attempt } = await job.whenReported(
+      `running after kill ${kill} of ${name}, beyond attempt ${before}`,
+      (report) =>
+        report.phase === 'running' && report.attempt > before && report.checkpoint?.attempt === report.attempt,
+    )
     return attempt
   }
 
   test('when it is deleted while it runs, it leaves a savepoint, its processes end and its finalizer lets go within the deadline', async () => {
     const folder = inputOf(2_000)
-    const job = await create('deleted', { ...windowJob(1, { folder: folder.path, interval: '1h', rate: '100/s' }), deletion: { deadline: '60s', savepoint: 'Take' } })
+    const job = await create('deleted', {
+      ...windowJob(1, { folder: folder.path, interval: '1h', rate: '100/s' }),
+      deletion: { deadline: '60s', savepoint: 'Take' },
+    })
     await job.whenReady('Running')
     const names = (await job.pods()).map(({ metadata }) => metadata.name)
     const pids = names.map((name) => cluster.node.pidOf('default', name) ?? 0)
     expect(runningOf(pids)).toHaveLength(3)
     await job.delete()
-    await until('the object is gone', async () => await job.read() === undefined ? true : undefined)
+    await until('the object is gone', async () => ((await job.read()) === undefined ? true : undefined))
     expect(await job.pods()).toEqual([])
     expect(runningOf(pids)).toEqual([])
     const reasons = (await job.events()).map((event) => event.split(':')[0])
     expect(reasons).not.toContain('DeletedWithLeftovers')
     expect(reasons).not.toContain('StoppedWithoutSavepoint')
-    const stored = readdirSync(join(dir, 'checkpoints', 'default', 'deleted'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    expect(stored.filter(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8').includes('"kind":"savepoint"'))).not.toEqual([])
+    const stored = readdirSync(join(dir, 'checkpoints', 'default', 'deleted'), {
+      recursive: true,
+      withFileTypes: true,
+    }).filter((entry) => entry.isFile())
+    expect(
+      stored.filter(({ parentPath, name }) =>
+        readFileSync(join(parentPath, name), 'utf8').includes('"kind":"savepoint"'),
+      ),
+    ).not.toEqual([])
   })
 })

@@ -30,11 +30,18 @@ export class ClusterJob {
   /** Creates the object; resolves as soon as the API server has it. */
   static async create({ server }: LocalCluster, name: string, spec: object): Promise<ClusterJob> {
     const job = new ClusterJob(name, await kubeConnection(server.kubeconfigPath))
-    await job.#kube.create(streamJobs, { apiVersion: API_VERSION, kind: 'StreamJob', metadata: { name, namespace: NAMESPACE }, spec: spec as StreamJobSpec })
+    await job.#kube.create(streamJobs, {
+      apiVersion: API_VERSION,
+      kind: 'StreamJob',
+      metadata: { name, namespace: NAMESPACE },
+      spec: spec as StreamJobSpec,
+    })
     return job
   }
 
-  close(): Promise<void> { return this.#kube.close() }
+  close(): Promise<void> {
+    return this.#kube.close()
+  }
 
   /** Undefined when it is gone. */
   async read(): Promise<StreamJob | undefined> {
@@ -47,17 +54,26 @@ export class ClusterJob {
     }
   }
 
-  async edit(spec: object): Promise<void> { await this.#kube.patch(streamJobs, { namespace: NAMESPACE, name: this.name }, { spec }) }
+  async edit(spec: object): Promise<void> {
+    await this.#kube.patch(streamJobs, { namespace: NAMESPACE, name: this.name }, { spec })
+  }
 
-  async delete(): Promise<void> { await this.#kube.delete(streamJobs, { namespace: NAMESPACE, name: this.name }) }
+  async delete(): Promise<void> {
+    await this.#kube.delete(streamJobs, { namespace: NAMESPACE, name: this.name })
+  }
 
   /** As `kubectl scale` and an HPA do it. */
   async scale(replicas: number): Promise<void> {
     const { server, agent, headers } = this.#connection
-    const answer = await request(`${server}/apis/${GROUP}/v1alpha1/namespaces/${NAMESPACE}/streamjobs/${this.name}/scale`, {
-      method: 'PATCH', dispatcher: agent, headers: { ...await headers(), 'content-type': 'application/merge-patch+json' },
-      body: JSON.stringify({ spec: { replicas } }),
-    })
+    const answer = await request(
+      `${server}/apis/${GROUP}/v1alpha1/namespaces/${NAMESPACE}/streamjobs/${this.name}/scale`,
+      {
+        method: 'PATCH',
+        dispatcher: agent,
+        headers: { ...(await headers()), 'content-type': 'application/merge-patch+json' },
+        body: JSON.stringify({ spec: { replicas } }),
+      },
+    )
     const text = await answer.body.text()
     if (answer.statusCode !== 200) throw new Error(`scale answered ${answer.statusCode}: ${text}`)
   }
@@ -65,13 +81,14 @@ export class ClusterJob {
   /** By name. All pods of this job when no selector is given; those being deleted among them. */
   async pods(labelSelector = `${JOB_LABEL}=${this.name}`): Promise<Pod[]> {
     const { items } = await this.#kube.list(pods, { namespace: NAMESPACE, labelSelector })
-    return items.sort((a, b) => a.metadata.name < b.metadata.name ? -1 : 1)
+    return items.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
   }
 
   /** `Reason: message` of each event about this job. */
   async events(): Promise<string[]> {
     const { items } = await this.#kube.list<KubeEvent>(kubeEvents, { namespace: NAMESPACE })
-    return items.filter(({ involvedObject }) => involvedObject.kind === 'StreamJob' && involvedObject.name === this.name)
+    return items
+      .filter(({ involvedObject }) => involvedObject.kind === 'StreamJob' && involvedObject.name === this.name)
       .map(({ reason, message }) => `${reason}: ${message}`)
   }
 
@@ -81,8 +98,11 @@ export class ClusterJob {
     const address = coordinator?.status?.podIP
     if (address === undefined) return undefined
     try {
-      const answer = await request(`http://${address}:${HTTP_PORT}/v1/job`, { headersTimeout: 5_000, bodyTimeout: 5_000 })
-      return await answer.body.json() as JobReport
+      const answer = await request(`http://${address}:${HTTP_PORT}/v1/job`, {
+        headersTimeout: 5_000,
+        bodyTimeout: 5_000,
+      })
+      return (await answer.body.json()) as JobReport
     } catch (error) {
       if (error instanceof Error && 'code' in error) return undefined // not listening, or killed while it answered
       throw error
@@ -91,25 +111,39 @@ export class ClusterJob {
 
   /** Waits until the newest spec was seen by the operator and the object is as asked. */
   async whenSeen(what: string, matches: (job: StreamJob) => boolean, limitMs = 60_000): Promise<StreamJob> {
-    return until(`${this.name} is ${what}`, async () => {
-      const job = await this.read()
-      return job !== undefined && job.status?.observedGeneration === job.metadata.generation && matches(job) ? job : undefined
-    }, limitMs).catch(async (cause: unknown) => {
-      throw new Error(`${this.name} never was ${what}: ${JSON.stringify(this.#seen?.status)}; events ${JSON.stringify(await this.events())}`, { cause })
+    return until(
+      `${this.name} is ${what}`,
+      async () => {
+        const job = await this.read()
+        return job !== undefined && job.status?.observedGeneration === job.metadata.generation && matches(job)
+          ? job
+          : undefined
+      },
+      limitMs,
+    ).catch(async (cause: unknown) => {
+      throw new Error(
+        `${this.name} never was ${what}: ${JSON.stringify(this.#seen?.status)}; events ${JSON.stringify(await this.events())}`,
+        { cause },
+      )
     })
   }
 
   whenReady(phase: 'Running' | 'Finished'): Promise<StreamJob> {
-    return this.whenSeen(`Ready and ${phase}`, (job) => conditionOf(job, 'Ready')?.status === 'True' && job.status?.phase === phase)
+    return this.whenSeen(
+      `Ready and ${phase}`,
+      (job) => conditionOf(job, 'Ready')?.status === 'True' && job.status?.phase === phase,
+    )
   }
 
   /** Waits for what the coordinator says itself: newer than the object's status. */
   whenReported(what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
     let last: JobReport | undefined
     return until(`${this.name} is ${what}`, async () => {
-      last = await this.report() ?? last
+      last = (await this.report()) ?? last
       return last !== undefined && matches(last) ? last : undefined
-    }).catch((cause: unknown) => { throw new Error(`${this.name} never was ${what}: ${JSON.stringify(last)}`, { cause }) })
+    }).catch((cause: unknown) => {
+      throw new Error(`${this.name} never was ${what}: ${JSON.stringify(last)}`, { cause })
+    })
   }
 }
 

@@ -48,7 +48,11 @@ async function discover(source: SourceUnderTest, known: readonly Split[], parall
   return splits
 }
 
-async function openReaders(source: SourceUnderTest, splits: readonly Split[], parallelism: number): Promise<SourceReader[]> {
+async function openReaders(
+  source: SourceUnderTest,
+  splits: readonly Split[],
+  parallelism: number,
+): Promise<SourceReader[]> {
   const readers: SourceReader[] = []
   for (let slot = 0; slot < parallelism; slot++) {
     const context: ReaderContext = { ...source.context, slot, parallelism }
@@ -59,7 +63,11 @@ async function openReaders(source: SourceUnderTest, splits: readonly Split[], pa
   return readers
 }
 
-async function readPart(source: SourceUnderTest, parallelism: number, polls: number): Promise<{ rows: string[]; splits: Split[] }> {
+async function readPart(
+  source: SourceUnderTest,
+  parallelism: number,
+  polls: number,
+): Promise<{ rows: string[]; splits: Split[] }> {
   const readers = await openReaders(source, await discover(source, [], parallelism), parallelism)
   const rows: string[] = []
   for (let poll = 0; poll < polls; poll++) {
@@ -116,7 +124,9 @@ class SinkRun {
   #checkpoint = 0
   #rows = 0
 
-  constructor(sink: SinkUnderTest) { this.#sink = sink }
+  constructor(sink: SinkUnderTest) {
+    this.#sink = sink
+  }
 
   async commitInTime(): Promise<void> {
     const writer = await this.#open(0, [])
@@ -169,16 +179,16 @@ class SinkRun {
     const committables: Committable[] = []
     this.#checkpoint++
     for (const writer of crashed) {
-      this.#expected.push(...await this.#write(writer, 3))
+      this.#expected.push(...(await this.#write(writer, 3)))
       committables.push(...manifest(await writer.prepareCommit(this.#checkpoint)))
     }
     // Each takes what the other wrote: a restore deals committables to any writer.
     const [first, ...others] = committables
     const writers = await this.#openAll([others, first === undefined ? [] : [first], []])
-    await this.#expectVisible('two writers\' output is committed by three others')
+    await this.#expectVisible("two writers' output is committed by three others")
     this.#checkpoint++
     for (const writer of writers) {
-      this.#expected.push(...await this.#write(writer, 1))
+      this.#expected.push(...(await this.#write(writer, 1)))
       await writer.commit(await writer.prepareCommit(this.#checkpoint))
       await writer.close()
     }
@@ -194,7 +204,7 @@ class SinkRun {
     }
     const writer = await this.#open(0, [])
     this.#checkpoint++
-    this.#expected.push(...await this.#write(writer, 2))
+    this.#expected.push(...(await this.#write(writer, 2)))
     await writer.commit(await writer.prepareCommit(this.#checkpoint))
     await this.#expectVisible('output of a checkpoint that never completed is never visible')
     await writer.close()

@@ -9,7 +9,9 @@ export interface RecordedAnswer {
 }
 
 export function recorded(name: string): RecordedAnswer {
-  return JSON.parse(readFileSync(join(import.meta.dirname, '..', 'fixtures', 'druid', `${name}.json`), 'utf8')) as RecordedAnswer
+  return JSON.parse(
+    readFileSync(join(import.meta.dirname, '..', 'fixtures', 'druid', `${name}.json`), 'utf8'),
+  ) as RecordedAnswer
 }
 
 export function recordedJson(name: string): JsonObject {

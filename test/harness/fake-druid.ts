@@ -26,17 +26,23 @@ export class FakeDruid {
   beforeWrite: () => void = () => undefined
   /** Whether writes are carried out and their answers lost. */
   losesAnswers = false
-  readonly #server = createServer((request, response) => { void this.#serve(request, response) })
+  readonly #server = createServer((request, response) => {
+    void this.#serve(request, response)
+  })
   #version = 0
 
   async start(): Promise<string> {
-    await new Promise<void>((resolve) => { this.#server.listen(0, '127.0.0.1', resolve) })
+    await new Promise<void>((resolve) => {
+      this.#server.listen(0, '127.0.0.1', resolve)
+    })
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
   async stop(): Promise<void> {
     this.#server.closeAllConnections()
-    await new Promise((resolve) => { this.#server.close(resolve) })
+    await new Promise((resolve) => {
+      this.#server.close(resolve)
+    })
   }
 
   writes(): string[] {
@@ -44,7 +50,9 @@ export class FakeDruid {
   }
 
   /** As if its constructor had thrown: gone without a tombstone. */
-  lose(id: string): void { this.supervisors.delete(id) }
+  lose(id: string): void {
+    this.supervisors.delete(id)
+  }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
@@ -52,14 +60,20 @@ export class FakeDruid {
     const url = new URL(request.url ?? '/', 'http://fake')
     const method = request.method ?? ''
     this.calls.push({ method, path: url.pathname + url.search, authorization: request.headers.authorization })
-    if (this.failure === 'refuse') { request.socket.destroy(); return }
+    if (this.failure === 'refuse') {
+      request.socket.destroy()
+      return
+    }
     if (this.failure !== undefined) {
       response.writeHead(this.failure, { location: 'http://169.254.169.254/' }).end()
       return
     }
     if (method === 'POST') this.beforeWrite()
     const { status, text } = this.#answer(method, url, Buffer.concat(chunks).toString('utf8'))
-    if (method === 'POST' && this.losesAnswers) { request.socket.destroy(); return }
+    if (method === 'POST' && this.losesAnswers) {
+      request.socket.destroy()
+      return
+    }
     response.writeHead(status).end(text)
   }
 
@@ -70,7 +84,8 @@ export class FakeDruid {
     }
     if (url.pathname.endsWith('/taskGroups/handoff')) return replay('supervisor-handoff')
     const [, id, verb] = /^\/druid\/indexer\/v1\/supervisor(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? []
-    if (id === undefined) return this.#post(JSON.parse(body) as Spec, url.searchParams.get('skipRestartIfUnmodified') === 'true')
+    if (id === undefined)
+      return this.#post(JSON.parse(body) as Spec, url.searchParams.get('skipRestartIfUnmodified') === 'true')
     if (verb === 'history') {
       const versions = this.history.get(id)
       return versions ? json(versions) : replay('supervisor-get-404', id)
@@ -95,7 +110,11 @@ export class FakeDruid {
     return json(body)
   }
 
-  #switch(id: string, supervisor: { spec: Spec; suspended: boolean }, suspended: boolean): { status: number; text: string } {
+  #switch(
+    id: string,
+    supervisor: { spec: Spec; suspended: boolean },
+    suspended: boolean,
+  ): { status: number; text: string } {
     if (supervisor.suspended === suspended) {
       const answer = replay(suspended ? 'supervisor-suspend-again' : 'supervisor-resume-again')
       return { ...answer, text: answer.text.replace('[ops]', `[${id}]`) }
@@ -126,7 +145,10 @@ export class FakeDruid {
 
   #remember(id: string, spec: Spec): void {
     this.#version += 1
-    this.history.set(id, [{ spec, version: `2026-11-21T07:00:00.${String(this.#version).padStart(3, '0')}Z` }, ...(this.history.get(id) ?? [])])
+    this.history.set(id, [
+      { spec, version: `2026-11-21T07:00:00.${String(this.#version).padStart(3, '0')}Z` },
+      ...(this.history.get(id) ?? []),
+    ])
   }
 }
 
@@ -138,9 +160,15 @@ function echo({ spec, suspended }: { spec: Spec; suspended: boolean }): Spec {
   const posted = part(inner, 'dataSchema')
   const full = {
     dataSchema: {
-      ...schemaDefaults, ...posted,
+      ...schemaDefaults,
+      ...posted,
       timestampSpec: { missingValue: null, ...part(posted, 'timestampSpec') },
-      dimensionsSpec: { includeAllDimensions: false, useSchemaDiscovery: false, ...part(posted, 'dimensionsSpec'), dimensionExclusions: ['__time'] },
+      dimensionsSpec: {
+        includeAllDimensions: false,
+        useSchemaDiscovery: false,
+        ...part(posted, 'dimensionsSpec'),
+        dimensionExclusions: ['__time'],
+      },
     },
     ioConfig: { ...part(template, 'ioConfig'), ...part(inner, 'ioConfig') },
     tuningConfig: { ...part(template, 'tuningConfig'), ...part(inner, 'tuningConfig') },

@@ -1,12 +1,33 @@
 import { KubeError } from '../../operator/kube/errors.ts'
-import type { DeleteOptions, Kube, MergePatch, ObjectList, ObjectRef, Scope, Watch, WatchEnd, WatchEvent, WatchOptions } from '../../operator/kube/kube.ts'
+import type {
+  DeleteOptions,
+  Kube,
+  MergePatch,
+  ObjectList,
+  ObjectRef,
+  Scope,
+  Watch,
+  WatchEnd,
+  WatchEvent,
+  WatchOptions,
+} from '../../operator/kube/kube.ts'
 import type { KubeObject } from '../../operator/kube/objects.ts'
 import type { ResourceType } from '../../operator/kube/resource-type.ts'
 import { applyMergePatch } from './merge-patch.ts'
 
-interface Watcher { plural: string; scope: Scope; onEvent: (event: WatchEvent<KubeObject>) => void; end: (end: WatchEnd) => void }
+interface Watcher {
+  plural: string
+  scope: Scope
+  onEvent: (event: WatchEvent<KubeObject>) => void
+  end: (end: WatchEnd) => void
+}
 
-interface Change { version: number; plural: string; type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: KubeObject }
+interface Change {
+  version: number
+  plural: string
+  type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  object: KubeObject
+}
 
 /**
  * The API server as far as the operator needs it: optimistic locking, generations, finalizers, owner references,
@@ -23,7 +44,9 @@ export class FakeKube implements Kube {
 
   readonly now: () => number
 
-  constructor(now: () => number) { this.now = now }
+  constructor(now: () => number) {
+    this.now = now
+  }
 
   async get<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): Promise<T> {
     this.#enter('get', resource, ref.name)
@@ -32,20 +55,42 @@ export class FakeKube implements Kube {
 
   async list<T extends KubeObject>(resource: ResourceType<T>, scope: Scope): Promise<ObjectList<T>> {
     this.#enter('list', resource, '')
-    const items = [...this.objects].filter(([key, object]) => key.startsWith(`${resource.plural}/`) && inScope(object, scope)).map(([, object]) => copy(object) as T)
+    const items = [...this.objects]
+      .filter(([key, object]) => key.startsWith(`${resource.plural}/`) && inScope(object, scope))
+      .map(([, object]) => copy(object) as T)
     return { items, resourceVersion: String(this.#version) }
   }
 
-  watch<T extends KubeObject>(resource: ResourceType<T>, options: WatchOptions, onEvent: (event: WatchEvent<T>) => void): Watch {
+  watch<T extends KubeObject>(
+    resource: ResourceType<T>,
+    options: WatchOptions,
+    onEvent: (event: WatchEvent<T>) => void,
+  ): Watch {
     this.calls.push(`watch ${resource.plural} ${options.resourceVersion}`)
     let end: (end: WatchEnd) => void = () => undefined
-    const ended = new Promise<WatchEnd>((resolve) => { end = resolve })
-    const watcher: Watcher = { plural: resource.plural, scope: options, onEvent: onEvent as Watcher['onEvent'], end: (how) => { this.watchers.delete(watcher); end(how) } }
+    const ended = new Promise<WatchEnd>((resolve) => {
+      end = resolve
+    })
+    const watcher: Watcher = {
+      plural: resource.plural,
+      scope: options,
+      onEvent: onEvent as Watcher['onEvent'],
+      end: (how) => {
+        this.watchers.delete(watcher)
+        end(how)
+      },
+    }
     this.watchers.add(watcher)
     for (const { version, plural, type, object } of [...this.#history]) {
-      if (version > Number(options.resourceVersion) && plural === resource.plural && inScope(object, options)) watcher.onEvent({ type, object: copy(object) })
+      if (version > Number(options.resourceVersion) && plural === resource.plural && inScope(object, options))
+        watcher.onEvent({ type, object: copy(object) })
     }
-    return { ended, stop: () => { watcher.end({ kind: 'closed' }) } }
+    return {
+      ended,
+      stop: () => {
+        watcher.end({ kind: 'closed' })
+      },
+    }
   }
 
   async create<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> {
@@ -77,11 +122,16 @@ export class FakeKube implements Kube {
     return this.#change(resource, ref, copy(object) as unknown as MergePatch) as T
   }
 
-  async delete<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
+  async delete<T extends KubeObject>(
+    resource: ResourceType<T>,
+    ref: ObjectRef,
+    options: DeleteOptions = {},
+  ): Promise<void> {
     this.#enter('delete', resource, ref.name)
     const object = this.#find(resource, ref)
     const { uid } = options.preconditions ?? {}
-    if (uid !== undefined && uid !== object.metadata.uid) throw new KubeError('uid differs', { status: 409, reason: 'Conflict' })
+    if (uid !== undefined && uid !== object.metadata.uid)
+      throw new KubeError('uid differs', { status: 409, reason: 'Conflict' })
     object.metadata.deletionTimestamp ??= new Date(this.now()).toISOString()
     this.#finishOrKeep(resource.plural, keyOf(resource, ref), object)
   }
@@ -92,7 +142,8 @@ export class FakeKube implements Kube {
     const before = this.#find(resource, ref)
     const object = copy(before)
     change(object as T)
-    if (JSON.stringify(specOf(before)) !== JSON.stringify(specOf(object))) object.metadata.generation = (before.metadata.generation ?? 0) + 1
+    if (JSON.stringify(specOf(before)) !== JSON.stringify(specOf(object)))
+      object.metadata.generation = (before.metadata.generation ?? 0) + 1
     this.#finishOrKeep(resource.plural, key, object)
   }
 
@@ -100,7 +151,9 @@ export class FakeKube implements Kube {
     return this.objects.get(keyOf(resource, ref)) as T | undefined
   }
 
-  endWatches(how: WatchEnd): void { for (const watcher of [...this.watchers]) watcher.end(how) }
+  endWatches(how: WatchEnd): void {
+    for (const watcher of [...this.watchers]) watcher.end(how)
+  }
 
   #change(resource: ResourceType<KubeObject>, ref: ObjectRef, patch: MergePatch): KubeObject {
     const before = this.#find(resource, ref)
@@ -109,12 +162,14 @@ export class FakeKube implements Kube {
       throw new KubeError(`${ref.name} has been modified`, { status: 409, reason: 'Conflict' })
     }
     const object = applyMergePatch(copy(before), patch) as KubeObject
-    if (JSON.stringify(specOf(before)) !== JSON.stringify(specOf(object))) object.metadata.generation = (before.metadata.generation ?? 0) + 1
+    if (JSON.stringify(specOf(before)) !== JSON.stringify(specOf(object)))
+      object.metadata.generation = (before.metadata.generation ?? 0) + 1
     return this.#finishOrKeep(resource.plural, keyOf(resource, ref), object)
   }
 
   #finishOrKeep(plural: string, key: string, object: KubeObject): KubeObject {
-    if (object.metadata.deletionTimestamp === undefined || (object.metadata.finalizers?.length ?? 0) > 0) return this.#store(plural, key, object, 'MODIFIED')
+    if (object.metadata.deletionTimestamp === undefined || (object.metadata.finalizers?.length ?? 0) > 0)
+      return this.#store(plural, key, object, 'MODIFIED')
     this.objects.delete(key)
     this.#store(plural, key, object, 'DELETED')
     for (const [ownedKey, owned] of [...this.objects]) {
@@ -139,7 +194,8 @@ export class FakeKube implements Kube {
 
   #find(resource: ResourceType<KubeObject>, ref: ObjectRef): KubeObject {
     const found = this.objects.get(keyOf(resource, ref))
-    if (found === undefined) throw new KubeError(`${resource.plural} "${ref.name}" not found`, { status: 404, reason: 'NotFound' })
+    if (found === undefined)
+      throw new KubeError(`${resource.plural} "${ref.name}" not found`, { status: 404, reason: 'NotFound' })
     return found
   }
 
@@ -150,17 +206,26 @@ export class FakeKube implements Kube {
   }
 }
 
-function keyOf(resource: ResourceType<KubeObject>, ref: ObjectRef): string { return `${resource.plural}/${ref.namespace}/${ref.name}` }
+function keyOf(resource: ResourceType<KubeObject>, ref: ObjectRef): string {
+  return `${resource.plural}/${ref.namespace}/${ref.name}`
+}
 
-function copy<T>(value: T): T { return structuredClone(value) }
+function copy<T>(value: T): T {
+  return structuredClone(value)
+}
 
-function specOf(object: KubeObject): unknown { return (object as { spec?: unknown }).spec }
+function specOf(object: KubeObject): unknown {
+  return (object as { spec?: unknown }).spec
+}
 
 function inScope(object: KubeObject, { namespace, labelSelector }: Scope): boolean {
   if (namespace !== undefined && object.metadata.namespace !== namespace) return false
-  return (labelSelector ?? '').split(',').filter((term) => term !== '').every((term) => {
-    const [name = '', value] = term.split('=')
-    const label = object.metadata.labels?.[name]
-    return value === undefined ? label !== undefined : label === value
-  })
+  return (labelSelector ?? '')
+    .split(',')
+    .filter((term) => term !== '')
+    .every((term) => {
+      const [name = '', value] = term.split('=')
+      const label = object.metadata.labels?.[name]
+      return value === undefined ? label !== undefined : label === value
+    })
 }

@@ -25,7 +25,9 @@ export function formatOf(value: unknown): RecordFormat {
 
 const NOWHERE = {} as FormatContext['ports']
 
-export function contextOf(schema: Schema, more: Partial<FormatContext> = {}): FormatContext { return { schema, ports: NOWHERE, baseDir: '.', ...more } }
+export function contextOf(schema: Schema, more: Partial<FormatContext> = {}): FormatContext {
+  return { schema, ports: NOWHERE, baseDir: '.', ...more }
+}
 
 /** The bytes of one row, written into a buffer that grows until they fit; nothing before or behind them may change. */
 export function bytesOf(writer: RowWriter, row: Row): Buffer {
@@ -43,7 +45,15 @@ export function rowOf(scanner: RowScanner, record: Uint8Array): Row {
   return { ...scanner.row(bytes, 2, 2 + record.length) }
 }
 
-export async function codecOf(value: unknown, schema: Schema, more: Partial<FormatContext> = {}): Promise<{ read(record: Uint8Array | string): Row; write(row: Row): Buffer; rows: ReturnType<typeof compileRowClass> }> {
+export async function codecOf(
+  value: unknown,
+  schema: Schema,
+  more: Partial<FormatContext> = {},
+): Promise<{
+  read(record: Uint8Array | string): Row
+  write(row: Row): Buffer
+  rows: ReturnType<typeof compileRowClass>
+}> {
   const format = formatOf(value)
   const rows = compileRowClass(schema)
   const context = contextOf(schema, more)

@@ -32,16 +32,31 @@ export class InProcessJob {
     this.#connectors = connectors
     this.#ports = ports
     this.#coordinator = new Coordinator(
-      { job: 'job', jobUid: 'job-uid', token: 'token', control: LOOPBACK, baseDir: this.folder, storeUrl: join(this.folder, 'store') },
-      ports, connectors, scopedStore(ports.openStore(join(this.folder, 'store')), 'job'), (read) => planJob(read, connectors))
+      {
+        job: 'job',
+        jobUid: 'job-uid',
+        token: 'token',
+        control: LOOPBACK,
+        baseDir: this.folder,
+        storeUrl: join(this.folder, 'store'),
+      },
+      ports,
+      connectors,
+      scopedStore(ports.openStore(join(this.folder, 'store')), 'job'),
+      (read) => planJob(read, connectors),
+    )
   }
 
   /** Resolves with where workers register. */
   async start(): Promise<NetAddress> {
     const control = await this.#coordinator.start()
     for (const { id, chain, slot } of subtasksOf(planJob(this.#spec, this.#connectors).plan)) {
-      const worker = new ChainWorker({ name: id, chain: chain.id, slot, token: 'token', coordinator: control, data: LOOPBACK, storeFolder: 'job' },
-        this.#ports, this.#connectors, (read) => planJob(read, this.#connectors).plan)
+      const worker = new ChainWorker(
+        { name: id, chain: chain.id, slot, token: 'token', coordinator: control, data: LOOPBACK, storeFolder: 'job' },
+        this.#ports,
+        this.#connectors,
+        (read) => planJob(read, this.#connectors).plan,
+      )
       this.workers.set(id, worker)
       void worker.run()
     }
@@ -49,15 +64,26 @@ export class InProcessJob {
     return control
   }
 
-  want(desiredState: 'running' | 'suspended'): void { this.#coordinator.setTarget({ revision: '1', spec: this.#spec, desiredState, ...(this.#restore === undefined ? {} : { restore: this.#restore }) }) }
+  want(desiredState: 'running' | 'suspended'): void {
+    this.#coordinator.setTarget({
+      revision: '1',
+      spec: this.#spec,
+      desiredState,
+      ...(this.#restore === undefined ? {} : { restore: this.#restore }),
+    })
+  }
 
-  report(): JobReport { return this.#coordinator.report() }
+  report(): JobReport {
+    return this.#coordinator.report()
+  }
 
   reportWith(what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
     return until(`the job is ${what}`, () => {
       const report = this.report()
       return matches(report) ? report : undefined
-    }).catch((cause: unknown) => { throw new Error(`last report ${JSON.stringify(this.report())}`, { cause }) })
+    }).catch((cause: unknown) => {
+      throw new Error(`last report ${JSON.stringify(this.report())}`, { cause })
+    })
   }
 
   async close(): Promise<void> {

@@ -27,15 +27,26 @@ export class JobFolder {
 
   /** Every line of the input. */
   input(): string[] {
-    return readdirSync(this.path).filter((name) => /^in-.*\.jsonl$/.test(name))
-      .flatMap((name) => readFileSync(join(this.path, name), 'utf8').split('\n').filter((line) => line !== ''))
+    return readdirSync(this.path)
+      .filter((name) => /^in-.*\.jsonl$/.test(name))
+      .flatMap((name) =>
+        readFileSync(join(this.path, name), 'utf8')
+          .split('\n')
+          .filter((line) => line !== ''),
+      )
   }
 
   /** Committed output lines, sorted: pending part files begin with a dot and do not count. */
   output(): string[] {
     const folder = join(this.path, 'out')
-    return readdirSync(folder).filter((name) => !name.startsWith('.'))
-      .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').filter((line) => line !== '')).sort()
+    return readdirSync(folder)
+      .filter((name) => !name.startsWith('.'))
+      .flatMap((name) =>
+        readFileSync(join(folder, name), 'utf8')
+          .split('\n')
+          .filter((line) => line !== ''),
+      )
+      .sort()
   }
 
   /** Where the state of each run of `millrace run` lies. */
@@ -44,5 +55,7 @@ export class JobFolder {
     return readdirSync(folder).map((run) => join(folder, run))
   }
 
-  delete(): void { rmSync(this.path, { recursive: true, force: true }) }
+  delete(): void {
+    rmSync(this.path, { recursive: true, force: true })
+  }
 }

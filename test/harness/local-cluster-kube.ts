@@ -9,24 +9,39 @@ import type { ResourceType } from '../../operator/kube/resource-type.ts'
 
 /** get, create, patch and delete of the Kube port on the embedded API server in this process; no watches. */
 export function localClusterKube(cluster: LocalCluster): Kube {
-  const refuse = (): never => { throw new Error('not carried by this Kube') }
-  const patch = <T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef, change: MergePatch, scope: 'main' | 'status'): Promise<T> =>
-    answer<T>(() => cluster.update(nameOf(type), ref.namespace, ref.name, scope, (current) => {
-      const metadata = change['metadata'] as { resourceVersion?: string } | undefined
-      const known = current.metadata.resourceVersion
-      if (metadata?.resourceVersion !== undefined && metadata.resourceVersion !== known) {
-        throw new ApiStatusError(409, 'Conflict', 'the object has been modified')
-      }
-      return applyMergePatch(current, change) as typeof current
-    }))
+  const refuse = (): never => {
+    throw new Error('not carried by this Kube')
+  }
+  const patch = <T extends KubeObject>(
+    type: ResourceType<T>,
+    ref: ObjectRef,
+    change: MergePatch,
+    scope: 'main' | 'status',
+  ): Promise<T> =>
+    answer<T>(() =>
+      cluster.update(nameOf(type), ref.namespace, ref.name, scope, (current) => {
+        const metadata = change['metadata'] as { resourceVersion?: string } | undefined
+        const known = current.metadata.resourceVersion
+        if (metadata?.resourceVersion !== undefined && metadata.resourceVersion !== known) {
+          throw new ApiStatusError(409, 'Conflict', 'the object has been modified')
+        }
+        return applyMergePatch(current, change) as typeof current
+      }),
+    )
   return {
-    get: <T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef) => answer<T>(() => cluster.get(nameOf(type), ref.namespace, ref.name)),
+    get: <T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef) =>
+      answer<T>(() => cluster.get(nameOf(type), ref.namespace, ref.name)),
     create: <T extends KubeObject>(type: ResourceType<T>, object: T) =>
-      answer<T>(() => cluster.create(nameOf(type), object.metadata.namespace ?? 'default', object as unknown as JsonObject)),
+      answer<T>(() =>
+        cluster.create(nameOf(type), object.metadata.namespace ?? 'default', object as unknown as JsonObject),
+      ),
     patch: (type, ref, change) => patch(type, ref, change, 'main'),
     patchStatus: (type, ref, change) => patch(type, ref, change, 'status'),
-    delete: <T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef) => Promise.resolve().then(() => cluster.remove(nameOf(type), ref.namespace, ref.name)),
-    list: refuse, watch: refuse, apply: refuse,
+    delete: <T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef) =>
+      Promise.resolve().then(() => cluster.remove(nameOf(type), ref.namespace, ref.name)),
+    list: refuse,
+    watch: refuse,
+    apply: refuse,
   }
 }
 

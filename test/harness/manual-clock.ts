@@ -6,20 +6,30 @@ export class ManualClock implements Clock {
   #timers: { at: number; order: number; run: () => void }[] = []
   #order = 0
 
-  constructor(start = Date.parse('2026-11-21T12:00:00Z')) { this.#now = start }
+  constructor(start = Date.parse('2026-11-21T12:00:00Z')) {
+    this.#now = start
+  }
 
-  now(): number { return this.#now }
+  now(): number {
+    return this.#now
+  }
 
   after(ms: number, run: () => void): () => void {
     const timer = { at: this.#now + ms, order: this.#order++, run }
     this.#timers.push(timer)
-    return () => { this.#timers = this.#timers.filter((one) => one !== timer) }
+    return () => {
+      this.#timers = this.#timers.filter((one) => one !== timer)
+    }
   }
 
-  nextTurn(run: () => void): void { setImmediate(run) }
+  nextTurn(run: () => void): void {
+    setImmediate(run)
+  }
 
   /** As a machine's clock may be; timers stay where they are. */
-  setBack(to: number): void { this.#now = to }
+  setBack(to: number): void {
+    this.#now = to
+  }
 
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms
@@ -38,5 +48,8 @@ export class ManualClock implements Clock {
 
 /** Lets promises that can go on do so. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) await new Promise<void>((resolve) => { setImmediate(resolve) })
+  for (let turn = 0; turn < 3; turn += 1)
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve)
+    })
 }

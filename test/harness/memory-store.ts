@@ -4,7 +4,9 @@ import type { Store } from '../../runtime/ports/store.ts'
 export class MemoryStore implements Store {
   readonly objects = new Map<string, Uint8Array>()
 
-  get(path: string): Promise<Uint8Array | undefined> { return Promise.resolve(this.objects.get(path)) }
+  get(path: string): Promise<Uint8Array | undefined> {
+    return Promise.resolve(this.objects.get(path))
+  }
 
   put(path: string, bytes: Uint8Array): Promise<void> {
     this.objects.set(path, bytes)
@@ -17,9 +19,13 @@ export class MemoryStore implements Store {
     return Promise.resolve('created')
   }
 
-  list(prefix: string): Promise<string[]> { return Promise.resolve([...this.objects.keys()].filter((path) => path.startsWith(prefix)).sort()) }
+  list(prefix: string): Promise<string[]> {
+    return Promise.resolve([...this.objects.keys()].filter((path) => path.startsWith(prefix)).sort())
+  }
 
-  unfinished(): Promise<string[]> { return Promise.resolve([]) }
+  unfinished(): Promise<string[]> {
+    return Promise.resolve([])
+  }
 
   delete(path: string): Promise<void> {
     this.objects.delete(path)

@@ -13,10 +13,15 @@ export class OneObjectKube {
 
   constructor(object: KubeObject) {
     const { metadata } = object
-    this.#object = structuredClone({ ...object, metadata: { uid: 'uid-1', generation: 1, resourceVersion: '1', ...metadata } })
+    this.#object = structuredClone({
+      ...object,
+      metadata: { uid: 'uid-1', generation: 1, resourceVersion: '1', ...metadata },
+    })
   }
 
-  get object(): KubeObject | undefined { return this.#object as unknown as KubeObject | undefined }
+  get object(): KubeObject | undefined {
+    return this.#object as unknown as KubeObject | undefined
+  }
 
   /** As `kubectl patch`: a changed spec is a new generation. */
   edit(patch: MergePatch): void {
@@ -24,7 +29,9 @@ export class OneObjectKube {
     this.#merge({ ...patch, metadata: { generation } })
   }
 
-  delete(at: string): void { this.#merge({ metadata: { deletionTimestamp: at } }) }
+  delete(at: string): void {
+    this.#merge({ metadata: { deletionTimestamp: at } })
+  }
 
   readonly recorder = {
     record: (_about: KubeObject, note: EventNote): Promise<void> => {
@@ -34,7 +41,9 @@ export class OneObjectKube {
   }
 
   asKube(): Kube {
-    const refuse = (): never => { throw new Error('this Kube holds one object only') }
+    const refuse = (): never => {
+      throw new Error('this Kube holds one object only')
+    }
     return {
       get: <T extends KubeObject>(_type: unknown, ref: ObjectRef) => Promise.resolve().then(() => this.#read(ref) as T),
       patch: <T extends KubeObject>(_type: unknown, ref: ObjectRef, patch: MergePatch) => this.#patched<T>(ref, patch),
@@ -42,7 +51,11 @@ export class OneObjectKube {
         this.statusWrites += 1
         return this.#patched<T>(ref, patch)
       },
-      list: refuse, watch: refuse, create: refuse, apply: refuse, delete: refuse,
+      list: refuse,
+      watch: refuse,
+      create: refuse,
+      apply: refuse,
+      delete: refuse,
     }
   }
 

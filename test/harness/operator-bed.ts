@@ -14,7 +14,10 @@ import type { HttpClient } from '../../runtime/ports/http-client.ts'
 import type { ModuleExports } from '../../runtime/ports/modules.ts'
 import { ManualClock } from './manual-clock.ts'
 
-const ANY_CONNECTOR: ConnectorChecks = { sources: { list: { validate: () => [] } }, sinks: { console: { validate: () => [] } } }
+const ANY_CONNECTOR: ConnectorChecks = {
+  sources: { list: { validate: () => [] } },
+  sinks: { console: { validate: () => [] } },
+}
 
 export interface BedOptions {
   clock?: Clock
@@ -67,17 +70,33 @@ export class OperatorBed {
     this.#inputs = node.from.map((name) => streamOf(schemaOf(graph, name)))
     const keepsRows = node.verb.kind === 'sideOutput'
     const context: OperatorContext = {
-      node, inputs: this.#inputs, output: keepsRows ? this.#inputs[0] as StreamCode : streamOf(node.schema), next: this.out,
+      node,
+      inputs: this.#inputs,
+      output: keepsRows ? (this.#inputs[0] as StreamCode) : streamOf(node.schema),
+      next: this.out,
       side: (name) => (options.sides?.includes(name) === false ? undefined : this.side(name)),
-      slot: options.slot ?? 0, parallelism: options.parallelism ?? 1, maxParallelism: graph.maxParallelism, clock,
-      ...(graph.state === undefined ? {} : { spill: { limitBytes: graph.state.memoryBytes, open: () => (options.disk ?? new VirtualScratch()).open() } }),
+      slot: options.slot ?? 0,
+      parallelism: options.parallelism ?? 1,
+      maxParallelism: graph.maxParallelism,
+      clock,
+      ...(graph.state === undefined
+        ? {}
+        : {
+            spill: { limitBytes: graph.state.memoryBytes, open: () => (options.disk ?? new VirtualScratch()).open() },
+          }),
       after: (delayMs, action) => this.#after(clock, delayMs, action),
       functions: new UserFunctions(new Map(Object.entries(options.modules ?? {}))),
       httpClient: options.http ?? { send: () => Promise.reject(new Error('no service is part of this test')) },
       stopping: this.stopping.signal,
-      onBlocked: (operator, name, ms) => { this.blocked.push({ operator, name, ms }) },
-      onError: (error, row, operator) => { this.errors.push({ error: error as Error, row: { ...row }, operator }) },
-      onLate: (count) => { this.late += count },
+      onBlocked: (operator, name, ms) => {
+        this.blocked.push({ operator, name, ms })
+      },
+      onError: (error, row, operator) => {
+        this.errors.push({ error: error as Error, row: { ...row }, operator })
+      },
+      onLate: (count) => {
+        this.late += count
+      },
     }
     if (!isStaged(node.verb)) throw new Error(`${id} is no operator with a stage of its own`)
     this.stage = createOperatorStage(node.verb, context)
@@ -92,8 +111,13 @@ export class OperatorBed {
   #after(clock: Clock, delayMs: number, action: () => Promise<void>): () => void {
     let isCancelled = false
     const mail = (): Promise<void> => (isCancelled ? Promise.resolve() : action())
-    const cancel = clock.after(delayMs, () => { this.#mails.push(mail) })
-    return () => { isCancelled = true; cancel() }
+    const cancel = clock.after(delayMs, () => {
+      this.#mails.push(mail)
+    })
+    return () => {
+      isCancelled = true
+      cancel()
+    }
   }
 
   /** Runs the mails that have come, and those that come of them. */
@@ -106,28 +130,57 @@ export class OperatorBed {
   /** Rows as plain objects, at most 1024. */
   process(rows: readonly Row[], input = 0): Promise<void> {
     const { schema, rowClass } = this.#inputs[input] as StreamCode
-    return this.stage.process(rows.map((row) => new rowClass(...schema.fields.map(({ name }) => row[name] ?? null))), rows.length, input)
+    return this.stage.process(
+      rows.map((row) => new rowClass(...schema.fields.map(({ name }) => row[name] ?? null))),
+      rows.length,
+      input,
+    )
   }
 
-  watermark(time: Timestamp): Promise<void> { return this.stage.onWatermark(time) }
+  watermark(time: Timestamp): Promise<void> {
+    return this.stage.onWatermark(time)
+  }
 
-  end(): Promise<void> { return this.stage.onWatermark(MAX_TIMESTAMP) }
+  end(): Promise<void> {
+    return this.stage.onWatermark(MAX_TIMESTAMP)
+  }
 }
 
 /** The graph of a job whose sources are called `list` and sinks `console`; throws with every problem it has. */
 export function bedGraph(spec: object, connectors: ConnectorChecks = ANY_CONNECTOR): JobGraph {
   const validation = validateJob(spec, connectors)
   if ('graph' in validation) return validation.graph
-  throw new Error(validation.problems.map((problem) => `${problem.code} ${problem.path}: ${problem.message}`).join('\n'))
+  throw new Error(
+    validation.problems.map((problem) => `${problem.code} ${problem.path}: ${problem.message}`).join('\n'),
+  )
 }
 
-/** A job of a source `in` with the schema, the operator `op` and a sink behind it and behind each of `sides`. `memory`: how much of its state may lie there. */
-export function aroundOperator(schema: object, operator: object, more: { modules?: object; eventTime?: string; sides?: readonly string[]; memory?: string | undefined; maxParallelism?: number } = {}): JobGraph {
+/**
+ * A job of a source `in` with the schema, the operator `op` and a sink behind it and behind each of `sides`.
+ * `memory`: how much of its state may lie there.
+ */
+export function aroundOperator(
+  schema: object,
+  operator: object,
+  more: {
+    modules?: object
+    eventTime?: string
+    sides?: readonly string[]
+    memory?: string | undefined
+    maxParallelism?: number
+  } = {},
+): JobGraph {
   return bedGraph({
-    ...(more.maxParallelism === undefined ? {} : { maxParallelism: more.maxParallelism }), ...(more.memory === undefined ? {} : { state: { memory: more.memory } }),
+    ...(more.maxParallelism === undefined ? {} : { maxParallelism: more.maxParallelism }),
+    ...(more.memory === undefined ? {} : { state: { memory: more.memory } }),
     ...(more.modules === undefined ? {} : { modules: more.modules }),
     graph: [
-      { id: 'in', source: 'list', schema, ...(more.eventTime === undefined ? {} : { eventTime: { field: more.eventTime } }) },
+      {
+        id: 'in',
+        source: 'list',
+        schema,
+        ...(more.eventTime === undefined ? {} : { eventTime: { field: more.eventTime } }),
+      },
       { id: 'op', from: 'in', ...operator },
       { id: 'out', from: 'op', sink: 'console' },
       ...(more.sides ?? []).map((side) => ({ id: `out-${side.toLowerCase()}`, from: `op.${side}`, sink: 'console' })),
@@ -144,7 +197,9 @@ function nodeOf(graph: JobGraph, id: string): OperatorNode {
 function schemaOf(graph: JobGraph, input: string) {
   const node = nodeOf(graph, operatorOfInput(input))
   const output = outputOfInput(input)
-  return output === undefined ? node.schema : node.sideOutputs?.[output] ?? node.schema
+  return output === undefined ? node.schema : (node.sideOutputs?.[output] ?? node.schema)
 }
 
-function streamOf(schema: StreamCode['schema']): StreamCode { return { schema, rowClass: compileRowClass(schema) } }
+function streamOf(schema: StreamCode['schema']): StreamCode {
+  return { schema, rowClass: compileRowClass(schema) }
+}

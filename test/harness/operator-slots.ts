@@ -8,7 +8,10 @@ import { ManualClock } from './manual-clock.ts'
 import { OperatorBed, type BedOptions } from './operator-bed.ts'
 import { Uploads } from './uploads.ts'
 
-/** A keyed operator of one input in several slots, each with the key groups it owns; rescaled by snapshot and restore. */
+/**
+ * A keyed operator of one input in several slots, each with the key groups it owns; rescaled by snapshot and
+ * restore.
+ */
 export class OperatorSlots {
   readonly clock = new ManualClock(0)
   beds: OperatorBed[] = []
@@ -27,12 +30,18 @@ export class OperatorSlots {
     if (node === undefined || input === undefined) throw new Error(`there is no operator ${id} with an input`)
     const grouper = compileKeyGrouper(fieldsOf(input.schema, node.keyBy ?? []), graph.maxParallelism)
     const groups = new Uint16Array(1)
-    this.#groupOf = (row) => { grouper([row], 1, groups); return groups[0] ?? 0 }
+    this.#groupOf = (row) => {
+      grouper([row], 1, groups)
+      return groups[0] ?? 0
+    }
     this.#start(parallelism)
   }
 
   #start(parallelism: number): void {
-    this.beds = Array.from({ length: parallelism }, (_, slot) => new OperatorBed(this.#graph, this.#id, { ...this.#options, clock: this.clock, slot, parallelism }))
+    this.beds = Array.from(
+      { length: parallelism },
+      (_, slot) => new OperatorBed(this.#graph, this.#id, { ...this.#options, clock: this.clock, slot, parallelism }),
+    )
     this.#uploads = this.beds.map(() => new Uploads())
   }
 
@@ -47,24 +56,36 @@ export class OperatorSlots {
   }
 
   /** Reads so many blocks of what is frozen. */
-  read(blocks: number): void { for (const uploads of this.#uploads) for (let block = 0; block < blocks && uploads.step(); block++); }
+  read(blocks: number): void {
+    for (const uploads of this.#uploads) for (let block = 0; block < blocks && uploads.step(); block++);
+  }
 
   /** What is being read is not written. */
-  fail(): void { for (const uploads of this.#uploads) uploads.fail() }
+  fail(): void {
+    for (const uploads of this.#uploads) uploads.fail()
+  }
 
-  get writtenBytes(): number { return this.#uploads.reduce((sum, uploads) => sum + uploads.writtenBytes, 0) }
+  get writtenBytes(): number {
+    return this.#uploads.reduce((sum, uploads) => sum + uploads.writtenBytes, 0)
+  }
 
   /** How many files the last checkpoint that was written has. */
-  get files(): number { return this.#uploads.reduce((sum, uploads) => sum + (uploads.done.at(-1)?.files.length ?? 0), 0) }
+  get files(): number {
+    return this.#uploads.reduce((sum, uploads) => sum + (uploads.done.at(-1)?.files.length ?? 0), 0)
+  }
 
   async process(rows: readonly Row[]): Promise<void> {
     for (const [slot, bed] of this.beds.entries()) {
-      const mine = rows.filter((row) => slotOfKeyGroup(this.#groupOf(row), this.#graph.maxParallelism, this.beds.length) === slot)
+      const mine = rows.filter(
+        (row) => slotOfKeyGroup(this.#groupOf(row), this.#graph.maxParallelism, this.beds.length) === slot,
+      )
       if (mine.length > 0) await bed.process(mine)
     }
   }
 
-  async watermark(time: Timestamp): Promise<void> { for (const bed of this.beds) await bed.watermark(time) }
+  async watermark(time: Timestamp): Promise<void> {
+    for (const bed of this.beds) await bed.watermark(time)
+  }
 
   /** Moves the clock and runs what it has brought. */
   async advance(ms: number): Promise<void> {
@@ -72,10 +93,16 @@ export class OperatorSlots {
     await this.runMails()
   }
 
-  async runMails(): Promise<void> { for (const bed of this.beds) await bed.runMails() }
+  async runMails(): Promise<void> {
+    for (const bed of this.beds) await bed.runMails()
+  }
 
   /** From a checkpoint that is read while `meanwhile` goes on in the slots that end, to no effect. */
-  async rescale(parallelism: number, extent: SnapshotExtent = 'whole', meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+  async rescale(
+    parallelism: number,
+    extent: SnapshotExtent = 'whole',
+    meanwhile: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
     for (const bed of this.beds) await bed.stage.drain?.()
     await this.freeze(extent)
     const rows = this.take()
@@ -87,24 +114,37 @@ export class OperatorSlots {
     this.#start(parallelism)
     for (const [slot, bed] of this.beds.entries()) {
       const { first, endExclusive } = keyGroupsOfSlot(slot, this.#graph.maxParallelism, parallelism)
-      for (const [group, bytes] of state) if (group >= first && group < endExclusive) bed.stage.state?.restore(group, asRead(bytes))
+      for (const [group, bytes] of state)
+        if (group >= first && group < endExclusive) bed.stage.state?.restore(group, asRead(bytes))
       bed.stage.state?.restored?.()
     }
     this.beds[0]?.out.rows.push(...rows)
     for (const [name, of] of sides) this.beds[0]?.side(name).rows.push(...of)
   }
 
-  #sides(): string[] { return [...new Set(this.beds.flatMap((bed) => [...bed.sides.keys()]))] }
+  #sides(): string[] {
+    return [...new Set(this.beds.flatMap((bed) => [...bed.sides.keys()]))]
+  }
 
   /** What has come out since the last call. */
-  take(): Row[] { return this.beds.flatMap((bed) => bed.out.rows.splice(0)) }
+  take(): Row[] {
+    return this.beds.flatMap((bed) => bed.out.rows.splice(0))
+  }
 
-  takeSide(name: string): Row[] { return this.beds.flatMap((bed) => bed.side(name).rows.splice(0)) }
+  takeSide(name: string): Row[] {
+    return this.beds.flatMap((bed) => bed.side(name).rows.splice(0))
+  }
 
-  errors(): string[] { return this.beds.flatMap((bed) => bed.errors.map(({ error }) => error.message)) }
+  errors(): string[] {
+    return this.beds.flatMap((bed) => bed.errors.map(({ error }) => error.message))
+  }
 
-  size(): number { return this.beds.reduce((sum, bed) => sum + (bed.stage.state?.size() ?? 0), 0) }
+  size(): number {
+    return this.beds.reduce((sum, bed) => sum + (bed.stage.state?.size() ?? 0), 0)
+  }
 }
 
 /** Bytes as a store gives them: a Buffer somewhere in a larger one. */
-function asRead(bytes: Uint8Array): Uint8Array { return Buffer.concat([new Uint8Array(3), bytes, new Uint8Array(5)]).subarray(3, 3 + bytes.byteLength) }
+function asRead(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([new Uint8Array(3), bytes, new Uint8Array(5)]).subarray(3, 3 + bytes.byteLength)
+}

@@ -20,14 +20,22 @@ import { silentLogger } from './silent-logger.ts'
 export const REF = { namespace: 'shop', name: 'counts' }
 
 export const anyConnectors: ConnectorChecks = {
-  sources: { nexmark: { validate: () => [] } }, sinks: { console: { validate: () => [] } },
+  sources: { nexmark: { validate: () => [] } },
+  sinks: { console: { validate: () => [] } },
 }
 
 export function countsSpec(changes: Partial<StreamJobSpec> = {}): StreamJobSpec {
   return {
-    replicas: 2, maxParallelism: 128, desiredState: 'Running',
+    replicas: 2,
+    maxParallelism: 128,
+    desiredState: 'Running',
     graph: [
-      { id: 'bids', source: { nexmark: {} }, schema: { auction: 'long', price: 'long', at: 'timestamp' }, eventTime: { field: 'at' } },
+      {
+        id: 'bids',
+        source: { nexmark: {} },
+        schema: { auction: 'long', price: 'long', at: 'timestamp' },
+        eventTime: { field: 'at' },
+      },
       { id: 'hot', from: 'bids', keyBy: 'auction', window: { tumble: '10s' }, aggregate: { bids: 'count()' } },
       { id: 'out', from: 'hot', sink: { console: {} } },
     ],
@@ -36,9 +44,17 @@ export function countsSpec(changes: Partial<StreamJobSpec> = {}): StreamJobSpec 
 }
 
 /** What survives every pod: the checkpoint store. */
-interface Store { attempt: number; savepoints: Map<string, SavepointReport>; savepointsTaken: number }
+interface Store {
+  attempt: number
+  savepoints: Map<string, SavepointReport>
+  savepointsTaken: number
+}
 
-interface Coordinator { uid: string; target: JobTarget | undefined; report: JobReport }
+interface Coordinator {
+  uid: string
+  target: JobTarget | undefined
+  report: JobReport
+}
 
 /**
  * One job in a small cluster without processes: FakeKube, a kubelet that starts and ends pods at once, coordinators
@@ -60,19 +76,34 @@ export class OperatorWorld implements JobClient {
   #addresses = 0
 
   create(spec: StreamJobSpec = countsSpec()): Promise<StreamJob> {
-    return this.kube.create(streamJobs, { apiVersion: API_VERSION, kind: 'StreamJob', metadata: { ...REF, uid: 'job-uid-1' }, spec })
+    return this.kube.create(streamJobs, {
+      apiVersion: API_VERSION,
+      kind: 'StreamJob',
+      metadata: { ...REF, uid: 'job-uid-1' },
+      spec,
+    })
   }
 
   edit(change: (spec: Record<string, unknown>) => void): void {
-    this.kube.update(streamJobs, REF, (job) => { change(job.spec as unknown as Record<string, unknown>) })
+    this.kube.update(streamJobs, REF, (job) => {
+      change(job.spec as unknown as Record<string, unknown>)
+    })
   }
 
-  job(): StreamJob | undefined { return this.kube.peek(streamJobs, REF) }
+  job(): StreamJob | undefined {
+    return this.kube.peek(streamJobs, REF)
+  }
 
-  podNames(): string[] { return this.#pods().map((pod) => pod.metadata.name).sort() }
+  podNames(): string[] {
+    return this.#pods()
+      .map((pod) => pod.metadata.name)
+      .sort()
+  }
 
   async eventReasons(): Promise<string[]> {
-    return [...this.kube.objects.values()].filter((one): one is KubeEvent => one.kind === kubeEvents.kind).map((event) => event.reason)
+    return [...this.kube.objects.values()]
+      .filter((one): one is KubeEvent => one.kind === kubeEvents.kind)
+      .map((event) => event.reason)
   }
 
   condition(type: string): string {
@@ -86,11 +117,25 @@ export class OperatorWorld implements JobClient {
     const metrics = new OperatorMetrics()
     const rng = { next: () => 0.5, id: () => `${this.kube.calls.length}` }
     try {
-      const result = await reconcileStreamJob({
-        kube, clock, jobClient: this, connectors: anyConnectors, tokenKey: 'k'.repeat(32), logger: silentLogger, metrics,
-        events: new EventRecorder({ kube, clock, rng, logger: silentLogger, instance: 'test' }),
-        settings: { image: 'millrace:1', imagePullPolicy: 'IfNotPresent', store: 'file:///checkpoints', addressing: 'podIP' },
-      }, REF)
+      const result = await reconcileStreamJob(
+        {
+          kube,
+          clock,
+          jobClient: this,
+          connectors: anyConnectors,
+          tokenKey: 'k'.repeat(32),
+          logger: silentLogger,
+          metrics,
+          events: new EventRecorder({ kube, clock, rng, logger: silentLogger, instance: 'test' }),
+          settings: {
+            image: 'millrace:1',
+            imagePullPolicy: 'IfNotPresent',
+            store: 'file:///checkpoints',
+            addressing: 'podIP',
+          },
+        },
+        REF,
+      )
       return result.requeueAfterMs
     } catch (error) {
       if (isConflict(error)) return 50
@@ -110,8 +155,14 @@ export class OperatorWorld implements JobClient {
   }
 
   async untilRunning(): Promise<void> {
-    await this.until('running', (job) => job?.status?.phase === 'Running' && job.status.observedGeneration === job.metadata.generation
-      && job.status.operation === undefined && this.condition('Ready').startsWith('True'))
+    await this.until(
+      'running',
+      (job) =>
+        job?.status?.phase === 'Running' &&
+        job.status.observedGeneration === job.metadata.generation &&
+        job.status.operation === undefined &&
+        this.condition('Ready').startsWith('True'),
+    )
   }
 
   kubelet(): void {
@@ -120,18 +171,25 @@ export class OperatorWorld implements JobClient {
       if (pod.metadata.deletionTimestamp === undefined && pod.status?.podIP === undefined) {
         this.#addresses += 1
         const podIP = `10.0.0.${this.#addresses}`
-        this.kube.update(pods, ref, (one) => { one.status = { phase: 'Running', podIP, conditions: [{ type: 'Ready', status: 'True' }] } })
+        this.kube.update(pods, ref, (one) => {
+          one.status = { phase: 'Running', podIP, conditions: [{ type: 'Ready', status: 'True' }] }
+        })
       }
     }
   }
 
   kill(name: string): void {
     if (this.kube.peek(pods, { namespace: REF.namespace, name }) === undefined) throw new Error(`no pod ${name}`)
-    this.kube.update(pods, { namespace: REF.namespace, name }, (pod) => { pod.metadata.deletionTimestamp = 'now'; delete pod.metadata.finalizers })
+    this.kube.update(pods, { namespace: REF.namespace, name }, (pod) => {
+      pod.metadata.deletionTimestamp = 'now'
+      delete pod.metadata.finalizers
+    })
   }
 
   /** What the coordinator behind this address says now. Its life goes on a step at every question. */
-  async report(at: JobEndpoint): Promise<JobReport> { return { ...this.#step(at).report } }
+  async report(at: JobEndpoint): Promise<JobReport> {
+    return { ...this.#step(at).report }
+  }
 
   async putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport> {
     this.#step(at).target = structuredClone(target)
@@ -144,9 +202,28 @@ export class OperatorWorld implements JobClient {
     const known = this.store.savepoints.get(id)
     if (known !== undefined) return known
     this.store.savepointsTaken += 1
-    this.store.savepoints.set(id, this.savepointFails
-      ? { id, phase: 'failed', error: { code: 'STORE_UNAVAILABLE', message: 'the store is full', domain: 'dependency', retriable: true } }
-      : { id, phase: 'completed', checkpoint: { attempt: report.attempt, id: this.store.savepointsTaken, kind: 'savepoint', path: id, completedAt: this.clock.now(), durationMs: 1, sizeBytes: 1 } })
+    this.store.savepoints.set(
+      id,
+      this.savepointFails
+        ? {
+            id,
+            phase: 'failed',
+            error: { code: 'STORE_UNAVAILABLE', message: 'the store is full', domain: 'dependency', retriable: true },
+          }
+        : {
+            id,
+            phase: 'completed',
+            checkpoint: {
+              attempt: report.attempt,
+              id: this.store.savepointsTaken,
+              kind: 'savepoint',
+              path: id,
+              completedAt: this.clock.now(),
+              durationMs: 1,
+              sizeBytes: 1,
+            },
+          },
+    )
     return { id, phase: 'inProgress' }
   }
 
@@ -166,14 +243,23 @@ export class OperatorWorld implements JobClient {
 
   #step(at: JobEndpoint): Coordinator {
     const pod = this.#pods().find((one) => one.status?.podIP === at.host && one.metadata.name === 'counts-coordinator')
-    if (pod === undefined || this.unreachable) throw new MillraceError('COORDINATOR_UNREACHABLE', `${at.host} does not answer`, { domain: 'platform', retriable: true })
+    if (pod === undefined || this.unreachable)
+      throw new MillraceError('COORDINATOR_UNREACHABLE', `${at.host} does not answer`, {
+        domain: 'platform',
+        retriable: true,
+      })
     const known = this.#coordinator
-    const coordinator: Coordinator = known?.uid === pod.metadata.uid && known !== undefined ? known : { uid: pod.metadata.uid ?? '', target: undefined, report: freshReport() }
+    const coordinator: Coordinator =
+      known?.uid === pod.metadata.uid && known !== undefined
+        ? known
+        : { uid: pod.metadata.uid ?? '', target: undefined, report: freshReport() }
     this.#coordinator = coordinator
     const { report, target } = coordinator
     if (target === undefined) return coordinator
     const expected = subtasksOf(planJob(target.spec, anyConnectors).plan).map(({ id }) => id)
-    const registered = this.#pods().filter((one) => one.metadata.annotations?.['millrace.dev/coordinator']?.startsWith(`${at.host}:`)).flatMap((one) => subtaskOf(one) ?? [])
+    const registered = this.#pods()
+      .filter((one) => one.metadata.annotations?.['millrace.dev/coordinator']?.startsWith(`${at.host}:`))
+      .flatMap((one) => subtaskOf(one) ?? [])
     Object.assign(report, { targetRevision: target.revision, expectedWorkers: expected, registeredWorkers: registered })
     this.#live(report, target, expected, registered)
     return coordinator
@@ -181,7 +267,10 @@ export class OperatorWorld implements JobClient {
 
   #live(report: JobReport, target: JobTarget, expected: string[], registered: string[]): void {
     if (report.phase === 'finished' || report.phase === 'failed') return
-    if (target.desiredState === 'suspended') { report.phase = 'suspended'; return }
+    if (target.desiredState === 'suspended') {
+      report.phase = 'suspended'
+      return
+    }
     const lost = report.runningWorkers.some((id) => !registered.includes(id))
     const isWanted = report.phase === 'running' && report.revision === target.revision && !lost
     if (isWanted) return
@@ -190,7 +279,12 @@ export class OperatorWorld implements JobClient {
       return
     }
     this.store.attempt += 1
-    Object.assign(report, { phase: this.finishesAtOnce ? 'finished' : 'running', attempt: this.store.attempt, revision: target.revision, runningWorkers: expected })
+    Object.assign(report, {
+      phase: this.finishesAtOnce ? 'finished' : 'running',
+      attempt: this.store.attempt,
+      revision: target.revision,
+      runningWorkers: expected,
+    })
   }
 
   /** The running coordinator, to make it say something. */
@@ -202,10 +296,27 @@ export class OperatorWorld implements JobClient {
 
 function freshReport(): JobReport {
   return {
-    job: 'counts', phase: 'waiting', attempt: 0, revision: null, targetRevision: null, expectedWorkers: [], registeredWorkers: [], runningWorkers: [],
-    checkpoint: null, checkpointFailures: 0, restarts: 0, lastPauseMs: null, recordsIn: 0, recordsOut: 0, badRecords: 0, lateRecords: 0, error: null,
+    job: 'counts',
+    phase: 'waiting',
+    attempt: 0,
+    revision: null,
+    targetRevision: null,
+    expectedWorkers: [],
+    registeredWorkers: [],
+    runningWorkers: [],
+    checkpoint: null,
+    checkpointFailures: 0,
+    restarts: 0,
+    lastPauseMs: null,
+    recordsIn: 0,
+    recordsOut: 0,
+    badRecords: 0,
+    lateRecords: 0,
+    error: null,
   }
 }
 
 /** An API call that fails as when the operator dies at it: nothing after it happens. */
-export function crash(call: string): never { throw new KubeError(`crashed at ${call}`, { status: 0, reason: 'Crashed' }) }
+export function crash(call: string): never {
+  throw new KubeError(`crashed at ${call}`, { status: 0, reason: 'Crashed' })
+}

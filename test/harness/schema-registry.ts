@@ -20,10 +20,20 @@ export function registryPorts(): FakeRegistry {
     return known >= 0 ? known + 1 : schemas.push({ kind, text })
   }
   const registry: FakeRegistry = {
-    subjects: new Map(), add, isDown: false, nowMs: 0, refusal: undefined,
+    subjects: new Map(),
+    add,
+    isDown: false,
+    nowMs: 0,
+    refusal: undefined,
     ports: {
       files: {} as FormatContext['ports']['files'],
-      clock: { now: () => registry.nowMs, after: () => () => undefined, nextTurn: (run) => { queueMicrotask(run) } },
+      clock: {
+        now: () => registry.nowMs,
+        after: () => () => undefined,
+        nextTurn: (run) => {
+          queueMicrotask(run)
+        },
+      },
       httpClient: {
         send({ method, url, body }) {
           if (registry.isDown) return Promise.reject(new Error('connect ECONNREFUSED'))
@@ -31,7 +41,18 @@ export function registryPorts(): FakeRegistry {
           const path = url.replace('http://registry:8081', '')
           const id = Number(/^\/schemas\/ids\/(\d+)$/.exec(path)?.[1])
           const schema = schemas[id - 1]
-          if (method === 'GET') return Promise.resolve(schema === undefined ? { status: 404, body: '{"error_code":40403}' } : { status: 200, body: JSON.stringify({ schema: schema.text, ...(schema.kind === 'AVRO' ? {} : { schemaType: schema.kind }) }) })
+          if (method === 'GET')
+            return Promise.resolve(
+              schema === undefined
+                ? { status: 404, body: '{"error_code":40403}' }
+                : {
+                    status: 200,
+                    body: JSON.stringify({
+                      schema: schema.text,
+                      ...(schema.kind === 'AVRO' ? {} : { schemaType: schema.kind }),
+                    }),
+                  },
+            )
           const subject = decodeURIComponent(/^\/subjects\/([^/]+)\/versions$/.exec(path)?.[1] ?? '')
           const given = JSON.parse(body ?? '') as { schema: string; schemaType?: RegisteredSchema['kind'] }
           const added = add(given.schemaType ?? 'AVRO', given.schema)
@@ -48,6 +69,13 @@ export function registryPorts(): FakeRegistry {
 export function boundsOf(records: readonly Uint8Array[]): RecordBounds {
   const valueEnds = new Int32Array(records.length)
   let end = 0
-  records.forEach((record, index) => { valueEnds[index] = end += record.length })
-  return { bytes: Buffer.concat(records), count: records.length, valueStarts: valueEnds.map((valueEnd, index) => valueEnd - (records[index]?.length ?? 0)), valueEnds }
+  records.forEach((record, index) => {
+    valueEnds[index] = end += record.length
+  })
+  return {
+    bytes: Buffer.concat(records),
+    count: records.length,
+    valueStarts: valueEnds.map((valueEnd, index) => valueEnd - (records[index]?.length ?? 0)),
+    valueEnds,
+  }
 }

@@ -12,13 +12,24 @@ export function quietPorts(): Ports {
 
 /** A source's context over real ports; bad records are collected in `bad`. */
 export function sourceContext(parts: {
-  verb: Pick<SourceVerb, 'connector' | 'options'> & Partial<SourceVerb>; schema: Schema; baseDir: string; ports?: Ports
+  verb: Pick<SourceVerb, 'connector' | 'options'> & Partial<SourceVerb>
+  schema: Schema
+  baseDir: string
+  ports?: Ports
 }): SourceContext & { bad: { where: string; reason: string; raw: string }[] } {
   const bad: { where: string; reason: string; raw: string }[] = []
   return {
-    operatorId: 'source', verb: { kind: 'source', onError: { kind: 'skip' }, ...parts.verb },
-    schema: parts.schema, ports: parts.ports ?? quietPorts(), baseDir: parts.baseDir, bad,
-    onBadRecord(error, where, raw) { bad.push({ where, reason: error.message, raw: Buffer.from(raw as Uint8Array).toString() }) },
-    reportTrouble(error) { if (error) throw error },
+    operatorId: 'source',
+    verb: { kind: 'source', onError: { kind: 'skip' }, ...parts.verb },
+    schema: parts.schema,
+    ports: parts.ports ?? quietPorts(),
+    baseDir: parts.baseDir,
+    bad,
+    onBadRecord(error, where, raw) {
+      bad.push({ where, reason: error.message, raw: Buffer.from(raw as Uint8Array).toString() })
+    },
+    reportTrouble(error) {
+      if (error) throw error
+    },
   }
 }

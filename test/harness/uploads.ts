@@ -1,16 +1,25 @@
 import { expect } from 'vitest'
 import type { FrozenState, GroupState, StateFile, StateReading } from '../../runtime/model/snapshot.ts'
 
-/** Reads what one operator froze, one barrier at a time and a block at a time, into files. `expected` goes with each. */
+/**
+ * Reads what one operator froze, one barrier at a time and a block at a time, into files. `expected` goes with
+ * each.
+ */
 export class Uploads<T> {
   readonly done: { files: readonly StateFile[]; expected: T }[] = []
   readonly #bytesOf = new Map<string, Buffer>()
   readonly #waiting: { frozen: FrozenState; expected: T }[] = []
-  #current: { frozen: FrozenState; expected: T; reading: StateReading; blocks: Iterator<GroupState>; read: GroupState[] } | undefined
+  #current:
+    | { frozen: FrozenState; expected: T; reading: StateReading; blocks: Iterator<GroupState>; read: GroupState[] }
+    | undefined
 
-  get writtenBytes(): number { return [...this.#bytesOf.values()].reduce((sum, bytes) => sum + bytes.length, 0) }
+  get writtenBytes(): number {
+    return [...this.#bytesOf.values()].reduce((sum, bytes) => sum + bytes.length, 0)
+  }
 
-  add(frozen: FrozenState, expected: T): void { this.#waiting.push({ frozen, expected }) }
+  add(frozen: FrozenState, expected: T): void {
+    this.#waiting.push({ frozen, expected })
+  }
 
   /** False when there is nothing to do. */
   step(): boolean {
@@ -29,7 +38,9 @@ export class Uploads<T> {
     const bytes = read.reduce((sum, [, of]) => sum + of.length, 0)
     expect(bytes).toBeLessThanOrEqual(reading.bytes)
     const half = read.length >> 1
-    const files = [read.slice(0, half), read.slice(half)].filter((blocksOf) => blocksOf.length > 0).map((blocksOf) => this.#write(blocksOf))
+    const files = [read.slice(0, half), read.slice(half)]
+      .filter((blocksOf) => blocksOf.length > 0)
+      .map((blocksOf) => this.#write(blocksOf))
     frozen.release(files)
     this.done.push({ files: [...reading.kept, ...files], expected })
     this.#current = undefined
@@ -56,6 +67,11 @@ export class Uploads<T> {
     const bytes = Buffer.concat(blocks.map(([, block]) => block))
     this.#bytesOf.set(path, bytes)
     let offset = 0
-    return { path, sizeBytes: bytes.length, sha256: '', groups: blocks.map(([group, block]) => [group, (offset += block.length) - block.length, block.length]) }
+    return {
+      path,
+      sizeBytes: bytes.length,
+      sha256: '',
+      groups: blocks.map(([group, block]) => [group, (offset += block.length) - block.length, block.length]),
+    }
   }
 }

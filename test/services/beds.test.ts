@@ -43,14 +43,18 @@ describe('the real Kafka and the real Druid', () => {
   test('rows of a topic are counted by Druid once its supervisor reads them', async () => {
     const producer = connect().producer()
     await producer.connect()
-    const messages = Array.from({ length: 1000 }, (_, i) => ({ value: JSON.stringify({ at: 1_000_000_000_000 + i, page: `p${i % 7}` }) }))
+    const messages = Array.from({ length: 1000 }, (_, i) => ({
+      value: JSON.stringify({ at: 1_000_000_000_000 + i, page: `p${i % 7}` }),
+    }))
     await producer.send({ topic: 'rows', messages })
     await producer.disconnect()
     const response = await post(`${druid.routerUrl}/druid/indexer/v1/supervisor`, supervisor(kafka.bootstrap))
     expect(response).toEqual({ id: 'rows' })
     let seen: unknown
     const count = async (): Promise<boolean> => {
-      seen = await post(`${druid.routerUrl}/druid/v2/sql`, { query: 'SELECT COUNT(*) AS n, COUNT(DISTINCT page) AS pages FROM "rows"' })
+      seen = await post(`${druid.routerUrl}/druid/v2/sql`, {
+        query: 'SELECT COUNT(*) AS n, COUNT(DISTINCT page) AS pages FROM "rows"',
+      })
       return JSON.stringify(seen) === JSON.stringify([{ n: 1000, pages: 7 }])
     }
     await waitFor('Druid counts 1000 rows', 120_000, count, () => JSON.stringify(seen))
@@ -58,7 +62,11 @@ describe('the real Kafka and the real Druid', () => {
 })
 
 async function post(url: string, body: unknown): Promise<unknown> {
-  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
   return response.json()
 }
 

@@ -8,7 +8,11 @@ import { parse } from 'yaml'
 import { startApiServer } from '../../embedded/api-server.ts'
 import type { EmbeddedApiServer } from '../../embedded/api-server.ts'
 import { configuredDruids } from '../../operator/druid/configured-druids.ts'
-import type { DruidDatasource, DruidDatasourceSpec, DruidDatasourceStatus } from '../../operator/druid/druid-datasource.ts'
+import type {
+  DruidDatasource,
+  DruidDatasourceSpec,
+  DruidDatasourceStatus,
+} from '../../operator/druid/druid-datasource.ts'
 import { druidDatasources } from '../../operator/druid/druid-datasource.ts'
 import { HttpDruidClient } from '../../operator/druid/http-druid-client.ts'
 import { druidReconciler } from '../../operator/druid/reconcile.ts'
@@ -30,267 +34,369 @@ const ref = { namespace: 'default', name: 'delays' }
 const AIRPORTS = ['ATL', 'ORD', 'DFW', 'LAX', 'DEN', 'PHX', 'MSP']
 const LONG_MS = 150_000
 /**
- * Rows that a task has not published yet are shown after a moment. Now and then, after quick changes of a supervisor, Druid
- * does not show a whole segment of them though the lag is zero; the number of such a segment had been given back before by a
- * task that ended without publishing, which may be why (tasks are threads of one process here). What is published is shown.
+ * Rows that a task has not published yet are shown after a moment. Now and then, after quick changes of a
+ * supervisor, Druid does not show a whole segment of them though the lag is zero; the number of such a segment had
+ * been given back before by a task that ended without publishing, which may be why (tasks are threads of one
+ * process here). What is published is shown.
  */
 const SHOWN_MS = 45_000
 
-interface Delays { windowStart: string; origin: string; flights: number; delay: number }
+interface Delays {
+  windowStart: string
+  origin: string
+  flights: number
+  delay: number
+}
 
-describe.skipIf(why !== undefined)(`DruidDatasource on a real Druid${why === undefined ? '' : ` (left out: ${why})`}`, () => {
-  const dir = mkdtempSync(join(tmpdir(), 'millrace-druid-'))
-  let kafkaBed: KafkaBed
-  let druidBed: DruidBed
-  let server: EmbeddedApiServer
-  let kube: Kube
-  let kafka: Kafka
-  let druid: HttpDruidClient
-  let reconcile: ReturnType<typeof druidReconciler>
-  const events: string[] = []
-  const produced: Delays[] = []
+describe.skipIf(why !== undefined)(
+  `DruidDatasource on a real Druid${why === undefined ? '' : ` (left out: ${why})`}`,
+  () => {
+    const dir = mkdtempSync(join(tmpdir(), 'millrace-druid-'))
+    let kafkaBed: KafkaBed
+    let druidBed: DruidBed
+    let server: EmbeddedApiServer
+    let kube: Kube
+    let kafka: Kafka
+    let druid: HttpDruidClient
+    let reconcile: ReturnType<typeof druidReconciler>
+    const events: string[] = []
+    const produced: Delays[] = []
 
-  beforeAll(async () => {
-    kafkaBed = await startKafka({ dir: join(dir, 'kafka') })
-    druidBed = await startDruid({ dir: join(dir, 'druid') })
-    const crd: unknown = parse(readFileSync(join(import.meta.dirname, '../../crds/druiddatasources.yaml'), 'utf8'))
-    server = await startApiServer({ dir: join(dir, 'api'), crds: [crd as never] })
-    kube = localClusterKube(server.local('operator'))
-    kafka = new Kafka({ clientId: 'independent', brokers: [kafkaBed.bootstrap], logLevel: logLevel.NOTHING })
-    druid = new HttpDruidClient({ routerUrl: druidBed.routerUrl })
-    restartOperator()
-    const admin = kafka.admin()
-    await admin.connect()
-    await admin.createTopics({ topics: [{ topic: 'delays', numPartitions: 2 }], waitForLeaders: true })
-    await admin.disconnect()
-  })
-
-  afterAll(async () => {
-    await server?.close()
-    await druidBed?.stop()
-    await kafkaBed?.stop()
-    rmSync(dir, { recursive: true, force: true })
-  })
-
-  function restartOperator(): void {
-    reconcile = druidReconciler({
-      kube, clock: realClock, druids: configuredDruids({ default: { routerUrl: druidBed.routerUrl } }),
-      events: { record: (_, note) => { events.push(note.reason); return Promise.resolve() } },
+    beforeAll(async () => {
+      kafkaBed = await startKafka({ dir: join(dir, 'kafka') })
+      druidBed = await startDruid({ dir: join(dir, 'druid') })
+      const crd: unknown = parse(readFileSync(join(import.meta.dirname, '../../crds/druiddatasources.yaml'), 'utf8'))
+      server = await startApiServer({ dir: join(dir, 'api'), crds: [crd as never] })
+      kube = localClusterKube(server.local('operator'))
+      kafka = new Kafka({ clientId: 'independent', brokers: [kafkaBed.bootstrap], logLevel: logLevel.NOTHING })
+      druid = new HttpDruidClient({ routerUrl: druidBed.routerUrl })
+      restartOperator()
+      const admin = kafka.admin()
+      await admin.connect()
+      await admin.createTopics({ topics: [{ topic: 'delays', numPartitions: 2 }], waitForLeaders: true })
+      await admin.disconnect()
     })
-  }
 
-  async function create(changes: Partial<DruidDatasourceSpec> = {}): Promise<void> {
-    await kube.create(druidDatasources, {
-      apiVersion: 'millrace.dev/v1alpha1', kind: 'DruidDatasource', metadata: ref,
-      spec: {
-        kafka: { brokers: kafkaBed.bootstrap, topic: 'delays' },
-        timestamp: { column: 'windowStart' },
-        dimensions: [{ name: 'origin' }, { name: 'flights', type: 'long' }, { name: 'delay', type: 'double' }],
-        ingestion: { startDelay: '1s', period: '2s' },
-        tuning: { offsetFetchPeriod: 'PT5S' },
-        syncInterval: '1s',
-        ...changes,
-      },
+    afterAll(async () => {
+      await server?.close()
+      await druidBed?.stop()
+      await kafkaBed?.stop()
+      rmSync(dir, { recursive: true, force: true })
     })
-  }
 
-  async function datasource(): Promise<DruidDatasource | undefined> {
-    try {
-      return await kube.get(druidDatasources, ref)
-    } catch (error) {
-      if (isNotFound(error)) return undefined
-      throw error
+    function restartOperator(): void {
+      reconcile = druidReconciler({
+        kube,
+        clock: realClock,
+        druids: configuredDruids({ default: { routerUrl: druidBed.routerUrl } }),
+        events: {
+          record: (_, note) => {
+            events.push(note.reason)
+            return Promise.resolve()
+          },
+        },
+      })
     }
-  }
 
-  /** Reconciles, as the controller would, until the condition holds. */
-  async function reconciledUntil(what: string, holds: (status: DruidDatasourceStatus, gone: boolean) => boolean | Promise<boolean>): Promise<void> {
-    let last: DruidDatasource | undefined
-    await waitFor(what, LONG_MS, async () => {
-      await reconcile(ref)
-      last = await datasource()
-      return holds(last?.status ?? {}, last === undefined)
-    }, () => JSON.stringify(last?.status, null, 1))
-  }
+    async function create(changes: Partial<DruidDatasourceSpec> = {}): Promise<void> {
+      await kube.create(druidDatasources, {
+        apiVersion: 'millrace.dev/v1alpha1',
+        kind: 'DruidDatasource',
+        metadata: ref,
+        spec: {
+          kafka: { brokers: kafkaBed.bootstrap, topic: 'delays' },
+          timestamp: { column: 'windowStart' },
+          dimensions: [{ name: 'origin' }, { name: 'flights', type: 'long' }, { name: 'delay', type: 'double' }],
+          ingestion: { startDelay: '1s', period: '2s' },
+          tuning: { offsetFetchPeriod: 'PT5S' },
+          syncInterval: '1s',
+          ...changes,
+        },
+      })
+    }
 
-  function ready(status: DruidDatasourceStatus): string {
-    const condition = conditionOf(status, 'Ready')
-    return `${condition?.status}/${condition?.reason}`
-  }
-
-  /** In transactions, every third of which is aborted: its rows must never be seen. */
-  async function produce(transactions: number): Promise<void> {
-    const producer = kafka.producer({ transactionalId: 'test', idempotent: true, maxInFlightRequests: 1 })
-    await producer.connect()
-    for (let n = 0; n < transactions; n += 1) await produceOne(producer, n % 3 === 2 ? 'abort' : 'commit')
-    await producer.disconnect()
-  }
-
-  async function produceOne(producer: Producer, end: 'commit' | 'abort'): Promise<void> {
-    const rows = Array.from({ length: 500 }, (_, i): Delays => ({
-      windowStart: new Date(Date.UTC(2001, 0, 1) + (produced.length + i) * 60_000).toISOString(),
-      origin: AIRPORTS[i % AIRPORTS.length] ?? '', flights: 1 + (i % 13), delay: (i % 101) - 20.5,
-    }))
-    const transaction = await producer.transaction()
-    await transaction.send({ topic: 'delays', messages: rows.map((row) => ({ key: row.origin, value: JSON.stringify(row) })) })
-    await transaction[end]()
-    if (end === 'commit') produced.push(...rows)
-  }
-
-  function expectedSums(): object[] {
-    return AIRPORTS.toSorted().map((origin) => {
-      const rows = produced.filter((row) => row.origin === origin)
-      return { origin, n: rows.length, flights: rows.reduce((sum, row) => sum + row.flights, 0), delay: rows.reduce((sum, row) => sum + row.delay, 0) }
-    })
-  }
-
-  async function everythingIsVisible(): Promise<void> {
-    const wanted = JSON.stringify(expectedSums())
-    let seen = ''
-    let state: object = {}
-    const shownAt = Date.now() + SHOWN_MS
-    let handedOff = false
-    await waitFor('Druid shows exactly the committed rows', LONG_MS, async () => {
-      await reconcile(ref)
-      seen = await druid.query('SELECT origin, COUNT(*) AS n, SUM(flights) AS flights, SUM(delay) AS delay FROM "delays" GROUP BY 1 ORDER BY 1')
-        .then(JSON.stringify, String)
-      state = { supervisor: await druid.status('delays'), running: await druid.tasks('delays', 'running', 10), complete: await druid.tasks('delays', 'complete', 5) }
-      if (seen !== wanted && !handedOff && Date.now() > shownAt) {
-        await druid.handOff('delays', [0, 1])
-        handedOff = true
+    async function datasource(): Promise<DruidDatasource | undefined> {
+      try {
+        return await kube.get(druidDatasources, ref)
+      } catch (error) {
+        if (isNotFound(error)) return undefined
+        throw error
       }
-      return seen === wanted
-    }, () => `${seen}\nwanted ${wanted}\n${JSON.stringify(state, null, 1)}`)
-  }
+    }
 
-  async function visibleRows(): Promise<number> {
-    const [row] = await druid.query('SELECT COUNT(*) AS n FROM "delays"')
-    return Number(row?.['n'])
-  }
+    /** Reconciles, as the controller would, until the condition holds. */
+    async function reconciledUntil(
+      what: string,
+      holds: (status: DruidDatasourceStatus, gone: boolean) => boolean | Promise<boolean>,
+    ): Promise<void> {
+      let last: DruidDatasource | undefined
+      await waitFor(
+        what,
+        LONG_MS,
+        async () => {
+          await reconcile(ref)
+          last = await datasource()
+          return holds(last?.status ?? {}, last === undefined)
+        },
+        () => JSON.stringify(last?.status, null, 1),
+      )
+    }
 
-  async function runningTasks(): Promise<string[]> {
-    return (await druid.tasks('delays', 'running', 10)).map((task) => task.id)
-  }
+    function ready(status: DruidDatasourceStatus): string {
+      const condition = conditionOf(status, 'Ready')
+      return `${condition?.status}/${condition?.reason}`
+    }
 
-  async function edit(spec: object): Promise<void> {
-    await kube.patch(druidDatasources, ref, { spec })
-  }
+    /** In transactions, every third of which is aborted: its rows must never be seen. */
+    async function produce(transactions: number): Promise<void> {
+      const producer = kafka.producer({ transactionalId: 'test', idempotent: true, maxInFlightRequests: 1 })
+      await producer.connect()
+      for (let n = 0; n < transactions; n += 1) await produceOne(producer, n % 3 === 2 ? 'abort' : 'commit')
+      await producer.disconnect()
+    }
 
-  test('a created resource becomes a supervisor whose rows are those of the committed transactions', async () => {
-    await create()
-    await produce(9)
-    await reconciledUntil('the supervisor runs', (status) => ready(status) === 'True/Running' && status.detailedState === 'RUNNING')
-    await everythingIsVisible()
-    await reconciledUntil('lag is told', (status) => status.lag !== undefined && conditionOf(status, 'Healthy')?.status === 'True')
-    expect(events).toEqual(['Created'])
-  })
+    async function produceOne(producer: Producer, end: 'commit' | 'abort'): Promise<void> {
+      const rows = Array.from(
+        { length: 500 },
+        (_, i): Delays => ({
+          windowStart: new Date(Date.UTC(2001, 0, 1) + (produced.length + i) * 60_000).toISOString(),
+          origin: AIRPORTS[i % AIRPORTS.length] ?? '',
+          flights: 1 + (i % 13),
+          delay: (i % 101) - 20.5,
+        }),
+      )
+      const transaction = await producer.transaction()
+      await transaction.send({
+        topic: 'delays',
+        messages: rows.map((row) => ({ key: row.origin, value: JSON.stringify(row) })),
+      })
+      await transaction[end]()
+      if (end === 'commit') produced.push(...rows)
+    }
 
-  test('a lookup join asks it with bound parameters, and no row of it is no match', async () => {
-    const graph = aroundOperator({ at: 'timestamp', place: 'string' }, { join: { type: 'left', lookup: {
-      druid: { url: druidBed.routerUrl, query: 'SELECT __time AS seen, origin AS found, flights, delay FROM "delays" WHERE __time = ? AND origin = ?', parameters: ['at', 'place'] },
-      output: { seen: 'timestamp', found: 'string', flights: 'long', delay: 'double' },
-    } } })
-    const bed = new OperatorBed(graph, 'op', { clock: realClock, http: realHttpClient })
-    const known = produced.slice(0, 20)
-    const text = "' OR 1 = 1 --"
-    await bed.process([...known.map(({ windowStart, origin }) => ({ at: Date.parse(windowStart), place: origin })), { at: Date.parse(known[0]?.windowStart ?? ''), place: text }])
-    await bed.stage.drain?.()
-    expect(bed.errors).toEqual([])
-    expect(bed.out.rows).toEqual([
-      ...known.map(({ windowStart, origin, flights, delay }) => ({ at: Date.parse(windowStart), place: origin, seen: Date.parse(windowStart), found: origin, flights, delay })),
-      { at: Date.parse(known[0]?.windowStart ?? ''), place: text, seen: null, found: null, flights: null, delay: null },
-    ])
-  })
+    function expectedSums(): object[] {
+      return AIRPORTS.toSorted().map((origin) => {
+        const rows = produced.filter((row) => row.origin === origin)
+        return {
+          origin,
+          n: rows.length,
+          flights: rows.reduce((sum, row) => sum + row.flights, 0),
+          delay: rows.reduce((sum, row) => sum + row.delay, 0),
+        }
+      })
+    }
 
-  test('applying it twice, also by an operator that remembers nothing, leaves its tasks alone', async () => {
-    const before = await runningTasks()
-    expect(before.length).toBeGreaterThan(0)
-    await kube.patchStatus(druidDatasources, ref, { status: { applied: null } })
-    restartOperator()
-    await reconciledUntil('it was applied again', (status) => status.applied !== undefined)
-    const live = await druid.supervisor('delays')
-    if (live) await druid.applySupervisor(live)
-    expect(await runningTasks()).toEqual(before)
-  })
+    async function everythingIsVisible(): Promise<void> {
+      const wanted = JSON.stringify(expectedSums())
+      let seen = ''
+      let state: object = {}
+      const shownAt = Date.now() + SHOWN_MS
+      let handedOff = false
+      await waitFor(
+        'Druid shows exactly the committed rows',
+        LONG_MS,
+        async () => {
+          await reconcile(ref)
+          seen = await druid
+            .query(
+              'SELECT origin, COUNT(*) AS n, SUM(flights) AS flights, SUM(delay) AS delay FROM "delays" GROUP BY 1 ORDER BY 1',
+            )
+            .then(JSON.stringify, String)
+          state = {
+            supervisor: await druid.status('delays'),
+            running: await druid.tasks('delays', 'running', 10),
+            complete: await druid.tasks('delays', 'complete', 5),
+          }
+          if (seen !== wanted && !handedOff && Date.now() > shownAt) {
+            await druid.handOff('delays', [0, 1])
+            handedOff = true
+          }
+          return seen === wanted
+        },
+        () => `${seen}\nwanted ${wanted}\n${JSON.stringify(state, null, 1)}`,
+      )
+    }
 
-  test('a suspended resource reads nothing, and after resuming nothing is missing or there twice', async () => {
-    await edit({ suspended: true })
-    await reconciledUntil('it is suspended', (status) => status.state === 'SUSPENDED' && status.activeTasks === 0 && status.publishingTasks === 0)
-    await produce(3)
-    await edit({ suspended: false })
-    await reconciledUntil('it runs again', (status) => ready(status) === 'True/Running' && status.activeTasks === 1)
-    await everythingIsVisible()
-  })
+    async function visibleRows(): Promise<number> {
+      const [row] = await druid.query('SELECT COUNT(*) AS n FROM "delays"')
+      return Number(row?.['n'])
+    }
 
-  test('what others change is changed back, and the rows stay exact', async () => {
-    await druid.suspend('delays')
-    await reconciledUntil('it runs again', (status) => status.suspended === false && events.includes('DriftCorrected'))
-    const live = structuredClone(await druid.supervisor('delays')) as { spec: { ioConfig: { taskCount: number } } }
-    live.spec.ioConfig.taskCount = 2
-    await druid.applySupervisor(live as never)
-    await produce(3)
-    await reconciledUntil('it has one task again', async () => JSON.stringify(await druid.supervisor('delays')).includes('"taskCount":1'))
-    await everythingIsVisible()
-  })
+    async function runningTasks(): Promise<string[]> {
+      return (await druid.tasks('delays', 'running', 10)).map((task) => task.id)
+    }
 
-  test('a specification that Druid refuses is told in its words while the old one goes on', async () => {
-    // of the tasks that the last test's changes made some may still be publishing
-    await reconciledUntil('one task is left', async () => (await runningTasks()).length === 1)
-    const tasks = await runningTasks()
-    await edit({ metrics: [{ type: 'longestSum', name: 'x', fieldName: 'flights' }] })
-    await reconciledUntil('it was refused', (status) => ready(status) === 'False/Rejected')
-    expect(conditionOf((await datasource())?.status, 'Ready')?.message).toMatch(/longestSum/)
-    expect(await runningTasks()).toEqual(tasks)
-    await edit({ metrics: null })
-    await reconciledUntil('it is as before', (status) => ready(status) === 'True/Running')
-  })
+    async function edit(spec: object): Promise<void> {
+      await kube.patch(druidDatasources, ref, { spec })
+    }
 
-  test('a supervisor that an update made vanish comes back and goes on where it was', async () => {
-    const live = structuredClone(await druid.supervisor('delays')) as { spec: { ioConfig: { taskCount: number } } }
-    live.spec.ioConfig.taskCount = -1
-    await expect(druid.applySupervisor(live as never)).rejects.toMatchObject({ code: 'DRUID_FAILED' })
-    expect(await druid.supervisor('delays')).toBeUndefined()
-    await produce(3)
-    await reconciledUntil('it is back', (status) => ready(status) === 'True/Running' && events.includes('LostAndRestored'))
-    await everythingIsVisible()
-  })
+    test('a created resource becomes a supervisor whose rows are those of the committed transactions', async () => {
+      await create()
+      await produce(9)
+      await reconciledUntil(
+        'the supervisor runs',
+        (status) => ready(status) === 'True/Running' && status.detailedState === 'RUNNING',
+      )
+      await everythingIsVisible()
+      await reconciledUntil(
+        'lag is told',
+        (status) => status.lag !== undefined && conditionOf(status, 'Healthy')?.status === 'True',
+      )
+      expect(events).toEqual(['Created'])
+    })
 
-  test('another topic is refused by the API server', async () => {
-    await expect(edit({ kafka: { topic: 'other' } })).rejects.toThrow(/topic cannot change/)
-  })
+    test('a lookup join asks it with bound parameters, and no row of it is no match', async () => {
+      const graph = aroundOperator(
+        { at: 'timestamp', place: 'string' },
+        {
+          join: {
+            type: 'left',
+            lookup: {
+              druid: {
+                url: druidBed.routerUrl,
+                query:
+                  'SELECT __time AS seen, origin AS found, flights, delay FROM "delays" WHERE __time = ? AND origin = ?',
+                parameters: ['at', 'place'],
+              },
+              output: { seen: 'timestamp', found: 'string', flights: 'long', delay: 'double' },
+            },
+          },
+        },
+      )
+      const bed = new OperatorBed(graph, 'op', { clock: realClock, http: realHttpClient })
+      const known = produced.slice(0, 20)
+      const text = "' OR 1 = 1 --"
+      await bed.process([
+        ...known.map(({ windowStart, origin }) => ({ at: Date.parse(windowStart), place: origin })),
+        { at: Date.parse(known[0]?.windowStart ?? ''), place: text },
+      ])
+      await bed.stage.drain?.()
+      expect(bed.errors).toEqual([])
+      expect(bed.out.rows).toEqual([
+        ...known.map(({ windowStart, origin, flights, delay }) => ({
+          at: Date.parse(windowStart),
+          place: origin,
+          seen: Date.parse(windowStart),
+          found: origin,
+          flights,
+          delay,
+        })),
+        {
+          at: Date.parse(known[0]?.windowStart ?? ''),
+          place: text,
+          seen: null,
+          found: null,
+          flights: null,
+          delay: null,
+        },
+      ])
+    })
 
-  test('a deleted resource leaves its supervisor suspended, and an equal one takes it up exactly where it was', async () => {
-    await kube.delete(druidDatasources, ref)
-    await reconciledUntil('it is gone', (_, gone) => gone)
-    expect((await druid.status('delays'))?.suspended).toBe(true)
-    await produce(3)
-    await create({ deletionPolicy: 'Terminate' })
-    await reconciledUntil('it runs again', (status) => ready(status) === 'True/Running' && status.activeTasks === 1)
-    await everythingIsVisible()
-  })
+    test('applying it twice, also by an operator that remembers nothing, leaves its tasks alone', async () => {
+      const before = await runningTasks()
+      expect(before.length).toBeGreaterThan(0)
+      await kube.patchStatus(druidDatasources, ref, { status: { applied: null } })
+      restartOperator()
+      await reconciledUntil('it was applied again', (status) => status.applied !== undefined)
+      const live = await druid.supervisor('delays')
+      if (live) await druid.applySupervisor(live)
+      expect(await runningTasks()).toEqual(before)
+    })
 
-  test('under Terminate the supervisor and its tasks are gone before the resource is, and the data stays', async () => {
-    await kube.delete(druidDatasources, ref)
-    await reconciledUntil('it is gone', (_, gone) => gone)
-    expect(await druid.supervisor('delays')).toBeUndefined()
-    expect(await runningTasks()).toEqual([])
-    // What a task could not publish before it was ended is not in Druid now; the next resource reads it again.
-    await create({ deletionPolicy: 'Terminate' })
-    await everythingIsVisible()
-  })
+    test('a suspended resource reads nothing, and after resuming nothing is missing or there twice', async () => {
+      await edit({ suspended: true })
+      await reconciledUntil(
+        'it is suspended',
+        (status) => status.state === 'SUSPENDED' && status.activeTasks === 0 && status.publishingTasks === 0,
+      )
+      await produce(3)
+      await edit({ suspended: false })
+      await reconciledUntil('it runs again', (status) => ready(status) === 'True/Running' && status.activeTasks === 1)
+      await everythingIsVisible()
+    })
 
-  test('when a task ends without publishing while its resource is deleted, the next resource reads its rows again, once', async () => {
-    await produce(3)
-    await reconciledUntil('it runs', (status) => ready(status) === 'True/Running' && status.activeTasks === 1)
-    await everythingIsVisible()
-    const [task = ''] = await runningTasks()
-    const shutdown = await fetch(`${druidBed.routerUrl}/druid/indexer/v1/task/${task}/shutdown`, { method: 'POST' })
-    expect(shutdown.status).toBe(200)
-    await kube.delete(druidDatasources, ref)
-    await reconciledUntil('it is gone', (_, gone) => gone)
-    expect(await runningTasks()).toEqual([])
-    await waitFor('the rows that nobody published are gone', LONG_MS, async () => await visibleRows() < produced.length)
-    await create()
-    await everythingIsVisible()
-  })
-})
+    test('what others change is changed back, and the rows stay exact', async () => {
+      await druid.suspend('delays')
+      await reconciledUntil(
+        'it runs again',
+        (status) => status.suspended === false && events.includes('DriftCorrected'),
+      )
+      const live = structuredClone(await druid.supervisor('delays')) as { spec: { ioConfig: { taskCount: number } } }
+      live.spec.ioConfig.taskCount = 2
+      await druid.applySupervisor(live as never)
+      await produce(3)
+      await reconciledUntil('it has one task again', async () =>
+        JSON.stringify(await druid.supervisor('delays')).includes('"taskCount":1'),
+      )
+      await everythingIsVisible()
+    })
+
+    test('a specification that Druid refuses is told in its words while the old one goes on', async () => {
+      // of the tasks that the last test's changes made some may still be publishing
+      await reconciledUntil('one task is left', async () => (await runningTasks()).length === 1)
+      const tasks = await runningTasks()
+      await edit({ metrics: [{ type: 'longestSum', name: 'x', fieldName: 'flights' }] })
+      await reconciledUntil('it was refused', (status) => ready(status) === 'False/Rejected')
+      expect(conditionOf((await datasource())?.status, 'Ready')?.message).toMatch(/longestSum/)
+      expect(await runningTasks()).toEqual(tasks)
+      await edit({ metrics: null })
+      await reconciledUntil('it is as before', (status) => ready(status) === 'True/Running')
+    })
+
+    test('a supervisor that an update made vanish comes back and goes on where it was', async () => {
+      const live = structuredClone(await druid.supervisor('delays')) as { spec: { ioConfig: { taskCount: number } } }
+      live.spec.ioConfig.taskCount = -1
+      await expect(druid.applySupervisor(live as never)).rejects.toMatchObject({ code: 'DRUID_FAILED' })
+      expect(await druid.supervisor('delays')).toBeUndefined()
+      await produce(3)
+      await reconciledUntil(
+        'it is back',
+        (status) => ready(status) === 'True/Running' && events.includes('LostAndRestored'),
+      )
+      await everythingIsVisible()
+    })
+
+    test('another topic is refused by the API server', async () => {
+      await expect(edit({ kafka: { topic: 'other' } })).rejects.toThrow(/topic cannot change/)
+    })
+
+    test('a deleted resource leaves its supervisor suspended, and an equal one takes it up exactly where it was', async () => {
+      await kube.delete(druidDatasources, ref)
+      await reconciledUntil('it is gone', (_, gone) => gone)
+      expect((await druid.status('delays'))?.suspended).toBe(true)
+      await produce(3)
+      await create({ deletionPolicy: 'Terminate' })
+      await reconciledUntil('it runs again', (status) => ready(status) === 'True/Running' && status.activeTasks === 1)
+      await everythingIsVisible()
+    })
+
+    test('under Terminate the supervisor and its tasks are gone before the resource is, and the data stays', async () => {
+      await kube.delete(druidDatasources, ref)
+      await reconciledUntil('it is gone', (_, gone) => gone)
+      expect(await druid.supervisor('delays')).toBeUndefined()
+      expect(await runningTasks()).toEqual([])
+      // What a task could not publish before it was ended is not in Druid now; the next resource reads it again.
+      await create({ deletionPolicy: 'Terminate' })
+      await everythingIsVisible()
+    })
+
+    test('when a task ends without publishing while its resource is deleted, the next resource reads its rows again, once', async () => {
+      await produce(3)
+      await reconciledUntil('it runs', (status) => ready(status) === 'True/Running' && status.activeTasks === 1)
+      await everythingIsVisible()
+      const [task = ''] = await runningTasks()
+      const shutdown = await fetch(`${druidBed.routerUrl}/druid/indexer/v1/task/${task}/shutdown`, { method: 'POST' })
+      expect(shutdown.status).toBe(200)
+      await kube.delete(druidDatasources, ref)
+      await reconciledUntil('it is gone', (_, gone) => gone)
+      expect(await runningTasks()).toEqual([])
+      await waitFor(
+        'the rows that nobody published are gone',
+        LONG_MS,
+        async () => (await visibleRows()) < produced.length,
+      )
+      await create()
+      await everythingIsVisible()
+    })
+  },
+)

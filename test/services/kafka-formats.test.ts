@@ -15,9 +15,18 @@ import { registryPorts } from '../harness/schema-registry.ts'
 import { quietPorts } from '../harness/source-context.ts'
 
 const REGISTRY = 'http://registry:8081'
-const PROTO = 'syntax = "proto3"; message R { int64 id = 1; optional string name = 2; bytes hash = 3; repeated string tags = 4; }'
+const PROTO =
+  'syntax = "proto3"; message R { int64 id = 1; optional string name = 2; bytes hash = 3; repeated string tags = 4; }'
 const SCHEMA = schemaOf({ id: 'long', name: 'string?', hash: 'bytes', tags: 'array<string>' })
-const ROWS = Array.from({ length: 5000 }, (_, id): Row => ({ id, name: id % 3 === 0 ? null : `ž"${id}`, hash: '\0\xff', tags: id % 2 === 0 ? [] : ['a,b', '"'] }))
+const ROWS = Array.from(
+  { length: 5000 },
+  (_, id): Row => ({
+    id,
+    name: id % 3 === 0 ? null : `ž"${id}`,
+    hash: '\0\xff',
+    tags: id % 2 === 0 ? [] : ['a,b', '"'],
+  }),
+)
 const why = await kafkaBedMissing()
 
 describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ? '' : ` (left out: ${why})`}`, () => {
@@ -25,7 +34,9 @@ describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ?
   const ports = { ...quietPorts(), httpClient: registryPorts().ports.httpClient }
   let bed: KafkaBed
 
-  beforeAll(async () => { bed = await startKafka({ dir }) })
+  beforeAll(async () => {
+    bed = await startKafka({ dir })
+  })
   afterAll(async () => {
     await bed?.stop()
     rmSync(dir, { recursive: true, force: true })
@@ -42,7 +53,10 @@ describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ?
 
   async function readBack(topic: string, format: unknown): Promise<Row[]> {
     const source = kafkaSource(connectKafka)
-    const context = { ...sourceContext(ports, { brokers: bed.bootstrap, topic, format, bounded: true }), schema: SCHEMA }
+    const context = {
+      ...sourceContext(ports, { brokers: bed.bootstrap, topic, format, bounded: true }),
+      schema: SCHEMA,
+    }
     const enumerator = source.enumerator(context)
     const reader = source.reader(context, compileRowClass(SCHEMA))
     await reader.open(await enumerator.discover([], 1))
@@ -55,7 +69,12 @@ describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ?
   }
 
   test.each([
-    ['json', 'json'], ['csv', { csv: { delimiter: ';' } }], ['avro', 'avro'], ['avro-registry', { avro: { registry: REGISTRY } }], ['protobuf', { protobuf: { schema: PROTO } }], ['protobuf-registry', { protobuf: { schema: PROTO, registry: REGISTRY } }],
+    ['json', 'json'],
+    ['csv', { csv: { delimiter: ';' } }],
+    ['avro', 'avro'],
+    ['avro-registry', { avro: { registry: REGISTRY } }],
+    ['protobuf', { protobuf: { schema: PROTO } }],
+    ['protobuf-registry', { protobuf: { schema: PROTO, registry: REGISTRY } }],
   ])('what the sink writes as %s the source reads back', async (topic, format) => {
     await write(topic, format)
     // the broker ends a transaction in its partitions after it has answered
@@ -67,7 +86,19 @@ describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ?
     await write('sample', 'json')
     await expect.poll(async () => (await readBack('sample', 'json')).length, { timeout: 20_000 }).toBe(ROWS.length)
     let out = ''
-    await infer({ from: 'sample', brokers: bed.bootstrap, output: 'json' }, { ports, connect: connectKafka, out: (text) => { out += text } })
-    expect(JSON.parse(out)).toMatchObject({ records: ROWS.length, schema: { id: 'long', name: 'string?', hash: 'string', tags: 'array<string>' } })
+    await infer(
+      { from: 'sample', brokers: bed.bootstrap, output: 'json' },
+      {
+        ports,
+        connect: connectKafka,
+        out: (text) => {
+          out += text
+        },
+      },
+    )
+    expect(JSON.parse(out)).toMatchObject({
+      records: ROWS.length,
+      schema: { id: 'long', name: 'string?', hash: 'string', tags: 'array<string>' },
+    })
   })
 })

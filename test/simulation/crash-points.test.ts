@@ -9,11 +9,19 @@ const SEEDS = 27
 const LIMIT_MS = 600_000
 
 describe('one job per verb, struck at single events', () => {
-  test('whichever process dies or sleeps at whichever event, the output is that of a run without faults', async () => {
-    expect(await wrongSeeds(crashPointScenario, SEEDS)).toEqual([])
-  }, LIMIT_MS)
+  test(
+    'whichever process dies or sleeps at whichever event, the output is that of a run without faults',
+    async () => {
+      expect(await wrongSeeds(crashPointScenario, SEEDS)).toEqual([])
+    },
+    LIMIT_MS,
+  )
 
-  test.each(crashPointScenario.finds)('the planted bug %s is found', async (bug) => {
-    expect(await withPlantedBug(bug, () => firstWrongSeed(crashPointScenario, PLANT_BUDGET))).toBeDefined()
-  }, LIMIT_MS)
+  test.each(crashPointScenario.finds)(
+    'the planted bug %s is found',
+    async (bug) => {
+      expect(await withPlantedBug(bug, () => firstWrongSeed(crashPointScenario, PLANT_BUDGET))).toBeDefined()
+    },
+    LIMIT_MS,
+  )
 })

@@ -13,11 +13,19 @@ describe('the life of a StreamJob under virtual time, with the operator', () => 
     expect(await clusterScenario.run(3)).toEqual(await clusterScenario.run(3))
   })
 
-  test('whatever is edited, killed, cut off or lost on its way, the rules hold, every row is there once, and nothing is left behind', async () => {
-    expect(await wrongSeeds(clusterScenario, SEEDS)).toEqual([])
-  }, LIMIT_MS)
+  test(
+    'whatever is edited, killed, cut off or lost on its way, the rules hold, every row is there once, and nothing is left behind',
+    async () => {
+      expect(await wrongSeeds(clusterScenario, SEEDS)).toEqual([])
+    },
+    LIMIT_MS,
+  )
 
-  test.each(clusterScenario.finds)('the planted bug %s is found', async (bug) => {
-    expect(await withPlantedBug(bug, () => firstWrongSeed(clusterScenario, PLANT_BUDGET))).toBeDefined()
-  }, LIMIT_MS)
+  test.each(clusterScenario.finds)(
+    'the planted bug %s is found',
+    async (bug) => {
+      expect(await withPlantedBug(bug, () => firstWrongSeed(clusterScenario, PLANT_BUDGET))).toBeDefined()
+    },
+    LIMIT_MS,
+  )
 })

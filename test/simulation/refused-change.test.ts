@@ -11,13 +11,38 @@ function changed(edit: (entry: Record<string, unknown>) => Record<string, unknow
 }
 
 test.each([
-  ['a type upstream of a window', changed((entry) => (entry['id'] === 'bids' ? { ...entry, schema: { auction: 'long', price: 'double', at: 'timestamp', channel: 'string' } } : entry)), /"hot" keeps state as .*top: long.*, it would become .*top: double/],
-  ['a window itself', changed((entry) => (entry['id'] === 'hot' ? { ...entry, window: { tumble: '1s' } } : entry)), /"hot": window changed/],
-])('when an edit changes %s, it is refused before the job stops, which goes on and gives what it would have given', async (_, spec, message) => {
-  const { finished, report, output } = await simulate({ seed: 7, spec: windowJob(2), files: inputFiles(), faults: [], storeFaultRate: 0, rescales: [{ at: 900, spec }] }, 120_000)
-  expect(finished).toBe(true)
-  expect(report?.attempt).toBe(1)
-  expect(report?.error?.code).toBe('STATE_WOULD_BE_LOST')
-  expect(report?.error?.message).toMatch(message)
-  expect([...output].sort()).toEqual(expectedOutput())
-})
+  [
+    'a type upstream of a window',
+    changed((entry) =>
+      entry['id'] === 'bids'
+        ? { ...entry, schema: { auction: 'long', price: 'double', at: 'timestamp', channel: 'string' } }
+        : entry,
+    ),
+    /"hot" keeps state as .*top: long.*, it would become .*top: double/,
+  ],
+  [
+    'a window itself',
+    changed((entry) => (entry['id'] === 'hot' ? { ...entry, window: { tumble: '1s' } } : entry)),
+    /"hot": window changed/,
+  ],
+])(
+  'when an edit changes %s, it is refused before the job stops, which goes on and gives what it would have given',
+  async (_, spec, message) => {
+    const { finished, report, output } = await simulate(
+      {
+        seed: 7,
+        spec: windowJob(2),
+        files: inputFiles(),
+        faults: [],
+        storeFaultRate: 0,
+        rescales: [{ at: 900, spec }],
+      },
+      120_000,
+    )
+    expect(finished).toBe(true)
+    expect(report?.attempt).toBe(1)
+    expect(report?.error?.code).toBe('STATE_WOULD_BE_LOST')
+    expect(report?.error?.message).toMatch(message)
+    expect([...output].sort()).toEqual(expectedOutput())
+  },
+)

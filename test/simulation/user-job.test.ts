@@ -15,10 +15,15 @@ const SEEDS_FOR_A_BUG = 60
 const WHOLE: Comparison = { kind: 'whole' }
 let folder: JobFolder
 
-beforeEach(() => { folder = new JobFolder(LINES) })
-afterEach(() => { folder.delete() })
+beforeEach(() => {
+  folder = new JobFolder(LINES)
+})
+afterEach(() => {
+  folder.delete()
+})
 
-const prepared = (spec: object, limit = Infinity) => prepareUserJob({ spec, baseDir: folder.path, limit, modules: new NodeModules() })
+const prepared = (spec: object, limit = Infinity) =>
+  prepareUserJob({ spec, baseDir: folder.path, limit, modules: new NodeModules() })
 
 async function verdicts(spec: object, seeds: number): Promise<SeedVerdict[]> {
   const job = await prepared(spec)
@@ -51,7 +56,8 @@ describe('a job of a user in simulation', () => {
     const straight = await straightRun(job, WHOLE)
     // about every fourth does
     await withPlantedBug('commitOnSnapshot', async () => {
-      for (let seed = 1; seed <= SEEDS_FOR_A_BUG; seed++) if ((await runSeed(job, straight, seed)).wrong !== undefined) return
+      for (let seed = 1; seed <= SEEDS_FOR_A_BUG; seed++)
+        if ((await runSeed(job, straight, seed)).wrong !== undefined) return
       expect.fail(`none of ${SEEDS_FOR_A_BUG} seeds shows it`)
     })
   })
@@ -63,42 +69,86 @@ describe('a job of a user in simulation', () => {
 
   test('when it reads from Kafka, asks a service and writes to Kafka, it is refused with all of them', async () => {
     const spec = graphOf(
-      { id: 'topic', source: { kafka: { topic: 'bids', brokers: 'kafka:9092', format: 'json' } }, schema: { price: 'long' } },
+      {
+        id: 'topic',
+        source: { kafka: { topic: 'bids', brokers: 'kafka:9092', format: 'json' } },
+        schema: { price: 'long' },
+      },
       { id: 'rated', from: 'topic', asyncMap: { http: { url: 'http://rates/{price}' }, output: { rate: 'double' } } },
-      { id: 'out', from: 'rated', sink: { kafka: { topic: 'rated', brokers: 'kafka:9092', format: 'json' } } })
-    await expect(prepared(spec)).rejects.toMatchObject({ code: 'SIM_OUTSIDE', message: expect.stringMatching(/source topic reads from kafka; rated calls a service; sink out writes to kafka/) })
+      { id: 'out', from: 'rated', sink: { kafka: { topic: 'rated', brokers: 'kafka:9092', format: 'json' } } },
+    )
+    await expect(prepared(spec)).rejects.toMatchObject({
+      code: 'SIM_OUTSIDE',
+      message: expect.stringMatching(/source topic reads from kafka; rated calls a service; sink out writes to kafka/),
+    })
   })
 
   test('when its output hangs on the order of rows, it is compared only by what is said to be the same', async () => {
-    const job = await prepared(graphOf(BIDS, { id: 'newest', from: 'bids', keyBy: 'auction', aggregate: { n: 'count()' }, emit: 'everyRow' }, { id: 'out', from: 'newest', sink: 'console' }))
-    await expect(straightRun(job, WHOLE)).rejects.toMatchObject({ code: 'SIM_ORDER', message: expect.stringContaining('newest') })
+    const job = await prepared(
+      graphOf(
+        BIDS,
+        { id: 'newest', from: 'bids', keyBy: 'auction', aggregate: { n: 'count()' }, emit: 'everyRow' },
+        { id: 'out', from: 'newest', sink: 'console' },
+      ),
+    )
+    await expect(straightRun(job, WHOLE)).rejects.toMatchObject({
+      code: 'SIM_ORDER',
+      message: expect.stringContaining('newest'),
+    })
     const straight = await straightRun(job, { kind: 'last', key: ['auction'], order: 'n' })
     expect((await runSeed(job, straight, 1)).wrong).toBeUndefined()
   })
 
   test('when rules are a stream of their own, their order against events counts as that of rows', async () => {
     const persons = { id: 'persons', source: { nexmark: { events: 200, type: 'person' } } }
-    const alarms = { id: 'alarms', from: ['bids', 'persons'], broadcast: { key: 'id', where: 'bids.bidder === persons.id', select: { bidder: 'bids.bidder' } } }
-    await expect(straightRun(await prepared(graphOf(BIDS, persons, alarms, { id: 'out', from: 'alarms', sink: 'console' })), WHOLE)).rejects.toMatchObject({ code: 'SIM_ORDER' })
+    const alarms = {
+      id: 'alarms',
+      from: ['bids', 'persons'],
+      broadcast: { key: 'id', where: 'bids.bidder === persons.id', select: { bidder: 'bids.bidder' } },
+    }
+    await expect(
+      straightRun(
+        await prepared(graphOf(BIDS, persons, alarms, { id: 'out', from: 'alarms', sink: 'console' })),
+        WHOLE,
+      ),
+    ).rejects.toMatchObject({ code: 'SIM_ORDER' })
   })
 
   test('when it puts out nothing, that is said instead of calling every seed right', async () => {
-    const job = await prepared(graphOf(BIDS, { id: 'none', from: 'bids', filter: 'price < 0' }, { id: 'out', from: 'none', sink: 'console' }))
+    const job = await prepared(
+      graphOf(BIDS, { id: 'none', from: 'bids', filter: 'price < 0' }, { id: 'out', from: 'none', sink: 'console' }),
+    )
     await expect(straightRun(job, WHOLE)).rejects.toMatchObject({ code: 'SIM_EMPTY' })
   })
 
   test('when it fails without any fault, that is said instead of anything about seeds', async () => {
     appendFileSync(join(folder.path, 'in-1.jsonl'), 'no json\n')
-    const { graph: [source, ...others], ...spec } = folder.spec(1, { interval: '1s' })
+    const {
+      graph: [source, ...others],
+      ...spec
+    } = folder.spec(1, { interval: '1s' })
     const job = await prepared({ ...spec, graph: [{ ...source, onError: 'fail' }, ...others] })
-    await expect(straightRun(job, WHOLE)).rejects.toMatchObject({ code: 'SIM_FAILED', message: expect.stringContaining('RECORD_REFUSED') })
+    await expect(straightRun(job, WHOLE)).rejects.toMatchObject({
+      code: 'SIM_FAILED',
+      message: expect.stringContaining('RECORD_REFUSED'),
+    })
   })
 })
 
 describe('a simulated job whose store refuses', () => {
   test('when the last checkpoint can never be written, the job fails with why instead of running for ever', async () => {
     const spec = windowJob(1, { folder: '/data', interval: '1h' })
-    const { report, virtualMs } = await simulate({ seed: 1, spec, files: inputFiles(), faults: [], storeFaultRate: 0, storeRefuses: (path) => path.includes('manifest') }, 3_600_000)
+    const { report, virtualMs } = await simulate(
+      {
+        seed: 1,
+        spec,
+        files: inputFiles(),
+        faults: [],
+        storeFaultRate: 0,
+        storeRefuses: (path) => path.includes('manifest'),
+      },
+      3_600_000,
+    )
     expect(report).toMatchObject({ phase: 'failed', attempt: 10, error: { code: 'STORE_UNAVAILABLE' } })
     expect(virtualMs).toBeLessThan(120_000)
   })

@@ -7,8 +7,8 @@ import type { SourceFile } from '../harness/source-files.ts'
 const TOP = 'main'
 
 /**
- * The layers of the runtime, bottom to top. A folder may import those of lower rows and itself; folders of one row do not
- * import each other.
+ * The layers of the runtime, bottom to top. A folder may import those of lower rows and itself; folders of one row
+ * do not import each other.
  */
 const LAYERS: readonly (readonly string[])[] = [
   ['model'],
@@ -62,9 +62,12 @@ describe('imports', () => {
 
   test('the operator imports of the runtime only what both must agree on', () => {
     // Checking a spec means asking each connector about its options; only the wiring knows which connectors there are.
-    const wrong = edges(sourceFiles('operator')).filter(({ from, to }) => !(from === 'operator/main.ts' && to === 'runtime/builtin-connectors.ts')).filter(
-      ({ to }) => !to.startsWith('operator/') && !(to.startsWith('runtime/') && OPERATOR_MAY_USE.includes(layerOf(to))),
-    )
+    const wrong = edges(sourceFiles('operator'))
+      .filter(({ from, to }) => !(from === 'operator/main.ts' && to === 'runtime/builtin-connectors.ts'))
+      .filter(
+        ({ to }) =>
+          !to.startsWith('operator/') && !(to.startsWith('runtime/') && OPERATOR_MAY_USE.includes(layerOf(to))),
+      )
     expect(wrong).toEqual([])
   })
 
@@ -73,7 +76,14 @@ describe('imports', () => {
     const reached = new Set(['operator/main.ts'])
     for (const path of reached) for (const { from, to } of all) if (from === path) reached.add(to)
     expect(reached.size).toBeGreaterThan(50)
-    expect([...reached].filter((path) => path.startsWith('runtime/api/') || path === 'runtime/ports/real/modules.ts' || path.startsWith('runtime/worker/'))).toEqual([])
+    expect(
+      [...reached].filter(
+        (path) =>
+          path.startsWith('runtime/api/') ||
+          path === 'runtime/ports/real/modules.ts' ||
+          path.startsWith('runtime/worker/'),
+      ),
+    ).toEqual([])
   })
 
   test('the simulation stands on the runtime alone, so that it can be shipped without the tests', () => {
@@ -83,7 +93,9 @@ describe('imports', () => {
   })
 
   test('neither imports a real port from a file that thinks', () => {
-    const real = runtime.filter(({ from, to }) => to.startsWith('runtime/ports/real/') && !from.startsWith('runtime/ports/real/'))
+    const real = runtime.filter(
+      ({ from, to }) => to.startsWith('runtime/ports/real/') && !from.startsWith('runtime/ports/real/'),
+    )
     expect(real.filter(({ from }) => layerOf(from) !== TOP)).toEqual([])
   })
 

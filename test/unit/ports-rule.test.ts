@@ -3,16 +3,26 @@ import { findInCode, importsOf, sourceFiles } from '../harness/source-files.ts'
 import type { SourceFile } from '../harness/source-files.ts'
 
 /**
- * Clock, randomness, network and files enter through runtime/ports. .oxlintrc.json forbids most of the ways around; this
- * test holds what a lint rule can not say (`new Date()` without a moment) and that nobody switches the rules off.
+ * Clock, randomness, network and files enter through runtime/ports. .oxlintrc.json forbids most of the ways around;
+ * this test holds what a lint rule can not say (`new Date()` without a moment) and that nobody switches the rules off.
  */
-const ADAPTERS = ['runtime/ports/real/', 'runtime/main.ts', 'operator/real/', 'operator/druid/http-druid-client.ts', 'operator/main.ts']
+const ADAPTERS = [
+  'runtime/ports/real/',
+  'runtime/main.ts',
+  'operator/real/',
+  'operator/druid/http-druid-client.ts',
+  'operator/main.ts',
+]
 /** Where an expected error is the test: the compiler complains when there is none. */
 const TYPE_TESTS = ['test/unit/runtime/api/typed-jobs.ts']
-const OUTSIDE_CALLS = /\bnew Date\(\s*\)|\bDate\(\s*\)|\bDate\.now\b|\bMath\.random\b|\bperformance\.now\b|\bglobalThis\b/g
-const OUTSIDE_MODULES = /^node:(net|tls|http|https|http2|dgram|dns|fs|fs\/promises|timers|timers\/promises|perf_hooks|child_process|worker_threads|process)$/
+const OUTSIDE_CALLS =
+  /\bnew Date\(\s*\)|\bDate\(\s*\)|\bDate\.now\b|\bMath\.random\b|\bperformance\.now\b|\bglobalThis\b/g
+const OUTSIDE_MODULES =
+  /^node:(net|tls|http|https|http2|dgram|dns|fs|fs\/promises|timers|timers\/promises|perf_hooks|child_process|worker_threads|process)$/
 
-const thinking = sourceFiles('runtime', 'operator').filter((file) => !ADAPTERS.some((adapter) => file.path.startsWith(adapter)))
+const thinking = sourceFiles('runtime', 'operator').filter(
+  (file) => !ADAPTERS.some((adapter) => file.path.startsWith(adapter)),
+)
 
 const asFile = (code: string): SourceFile => ({ path: 'x.ts', text: code, code })
 
@@ -27,17 +37,30 @@ describe('the ports rule', () => {
   })
 
   test('no file that thinks takes random bytes from node:crypto', () => {
-    expect(thinking.flatMap((file) => findInCode(file, /\b(?:randomBytes|randomUUID|randomInt|getRandomValues|randomFillSync)\b/g))).toEqual([])
+    expect(
+      thinking.flatMap((file) =>
+        findInCode(file, /\b(?:randomBytes|randomUUID|randomInt|getRandomValues|randomFillSync)\b/g),
+      ),
+    ).toEqual([])
   })
 
   test('no file switches a lint or type rule off', () => {
-    const all = sourceFiles('runtime', 'operator', 'embedded', 'cli', 'test').filter((file) => file.path !== 'test/unit/ports-rule.test.ts')
-    const switches = (file: SourceFile): RegExp => (TYPE_TESTS.includes(file.path) ? /lint-disable|@ts-(?:ignore|nocheck)/ : /lint-disable|@ts-(?:ignore|expect-error|nocheck)/)
+    const all = sourceFiles('runtime', 'operator', 'embedded', 'cli', 'test').filter(
+      (file) => file.path !== 'test/unit/ports-rule.test.ts',
+    )
+    const switches = (file: SourceFile): RegExp =>
+      TYPE_TESTS.includes(file.path)
+        ? /lint-disable|@ts-(?:ignore|nocheck)/
+        : /lint-disable|@ts-(?:ignore|expect-error|nocheck)/
     expect(all.filter((file) => switches(file).test(file.text)).map((file) => file.path)).toEqual([])
   })
 
   test('a call that is forbidden is found, so that the tests above mean something', () => {
     const code = 'const a = new Date()\nglobalThis.fetch(f)\nclock.now()\nnew Date(5)\nMath.random()'
-    expect(findInCode(asFile(code), OUTSIDE_CALLS)).toEqual(['x.ts:1: new Date()', 'x.ts:2: globalThis', 'x.ts:5: Math.random'])
+    expect(findInCode(asFile(code), OUTSIDE_CALLS)).toEqual([
+      'x.ts:1: new Date()',
+      'x.ts:2: globalThis',
+      'x.ts:5: Math.random',
+    ])
   })
 })

@@ -20,9 +20,15 @@ export function accumulatorAggregate(aggregate: Aggregate, index: number): Aggre
   return {
     columns: [{ name: a, array: 'Object', read }],
     start: `t.${a}[e] = ${make}`,
-    declare: (code, emit) => { declareValue(code, x, aggregate.field.name, emit(argument), argument) },
-    store: (code) => { code.line(whenPresent(argument, x, `t.${a}[e].add(${value})`)) },
-    combine: (code) => { code.line(`t.${a}[d].merge(s.${a}[e])`) },
+    declare: (code, emit) => {
+      declareValue(code, x, aggregate.field.name, emit(argument), argument)
+    },
+    store: (code) => {
+      code.line(whenPresent(argument, x, `t.${a}[e].add(${value})`))
+    },
+    combine: (code) => {
+      code.line(`t.${a}[d].merge(s.${a}[e])`)
+    },
     result: `t.${a}[e].result(${result})`,
   }
 }
@@ -30,14 +36,26 @@ export function accumulatorAggregate(aggregate: Aggregate, index: number): Aggre
 function kindOf(aggregate: Aggregate): { make: string; result: string; read: (bytes: Uint8Array) => Accumulator } {
   const { parameters = [] } = aggregate
   switch (aggregate.function) {
-    case 'approxCountDistinct': return { make: 'new HyperLogLog()', result: '', read: (bytes) => HyperLogLog.read(bytes) }
-    case 'percentile': return { make: 'new QuantileSketch()', result: String(Number(parameters[0])), read: (bytes) => QuantileSketch.read(bytes) }
-    case 'collect': return { make: 'new CollectedValues()', result: '', read: (bytes) => CollectedValues.read(bytes) }
+    case 'approxCountDistinct':
+      return { make: 'new HyperLogLog()', result: '', read: (bytes) => HyperLogLog.read(bytes) }
+    case 'percentile':
+      return {
+        make: 'new QuantileSketch()',
+        result: String(Number(parameters[0])),
+        read: (bytes) => QuantileSketch.read(bytes),
+      }
+    case 'collect':
+      return { make: 'new CollectedValues()', result: '', read: (bytes) => CollectedValues.read(bytes) }
     case 'histogram': {
       const [from = 0, to = 1, buckets = 1] = parameters.map(Number)
-      return { make: `new Histogram(${from}, ${to}, ${buckets})`, result: '', read: (bytes) => new Histogram(from, to, buckets).fill(bytes) }
+      return {
+        make: `new Histogram(${from}, ${to}, ${buckets})`,
+        result: '',
+        read: (bytes) => new Histogram(from, to, buckets).fill(bytes),
+      }
     }
-    default: throw unsupported(aggregate, aggregate.argument?.type)
+    default:
+      throw unsupported(aggregate, aggregate.argument?.type)
   }
 }
 
@@ -66,20 +84,42 @@ function distinctCode(aggregates: readonly Aggregate[], index: number, members: 
   const [x, d] = [`x${owner}`, `d${owner}`]
   const isOwner = owner === index
   const Values = argument.type === 'string' ? DistinctTexts : DistinctNumbers
-  const bits = members.map((member, bit) => (aggregates[member]?.filter === undefined ? String(2 ** bit) : `(f${member} ? ${2 ** bit} : 0)`)).join(' | ')
+  const bits = members
+    .map((member, bit) =>
+      aggregates[member]?.filter === undefined ? String(2 ** bit) : `(f${member} ? ${2 ** bit} : 0)`,
+    )
+    .join(' | ')
   const value = argument.type === 'boolean' ? `${x} ? 1 : 0` : x
-  const count = (entry: string): string => `if (fresh !== 0) { ${members.map((member, bit) => `if ((fresh & ${2 ** bit}) !== 0) t.a${member}[${entry}]++`).join('; ')} }`
+  const count = (entry: string): string =>
+    `if (fresh !== 0) { ${members.map((member, bit) => `if ((fresh & ${2 ** bit}) !== 0) t.a${member}[${entry}]++`).join('; ')} }`
   return {
-    columns: [{ name: `a${index}`, array: 'Float64Array' }, ...(isOwner ? [{ name: d, array: 'Whole' as const, create: `new ${Values.name}()`, read: (bytes: Uint8Array) => new Values().fill(bytes) }] : [])],
+    columns: [
+      { name: `a${index}`, array: 'Float64Array' },
+      ...(isOwner
+        ? [
+            {
+              name: d,
+              array: 'Whole' as const,
+              create: `new ${Values.name}()`,
+              read: (bytes: Uint8Array) => new Values().fill(bytes),
+            },
+          ]
+        : []),
+    ],
     start: `t.a${index}[e] = 0${isOwner ? `; t.${d}.forget(e)` : ''}`,
     declare: (code, emit) => {
       if (isOwner) declareValue(code, x, aggregate.field.name, emit(argument), argument)
       if (filter !== undefined) code.line(`const f${index} = ${emit(filter)} === true`)
     },
-    store: (code) => { if (isOwner) code.line(whenPresent(argument, x, `{ const fresh = t.${d}.mark(e, ${value}, ${bits}); ${count('e')} }`)) },
+    store: (code) => {
+      if (isOwner)
+        code.line(whenPresent(argument, x, `{ const fresh = t.${d}.mark(e, ${value}, ${bits}); ${count('e')} }`))
+    },
     combine: (code) => {
       if (!isOwner) return
-      code.line(`{ const pairs = s.${d}.pairs(e); for (let i = 0; i < pairs.length; i += 2) { const fresh = t.${d}.mark(d, pairs[i], pairs[i + 1]); ${count('d')} } }`)
+      code.line(
+        `{ const pairs = s.${d}.pairs(e); for (let i = 0; i < pairs.length; i += 2) { const fresh = t.${d}.mark(d, pairs[i], pairs[i + 1]); ${count('d')} } }`,
+      )
     },
     result: `t.a${index}[e]`,
   }

@@ -6,8 +6,8 @@ import type { Emitter } from '../emitter.ts'
 import { valueCheck } from '../expression.ts'
 
 /**
- * The code of one aggregate over entry e of table t. A row goes through `declare`, `prepare`, `store`; only the first two
- * may throw, and they change nothing: a row is added to all its aggregates or to none.
+ * The code of one aggregate over entry e of table t. A row goes through `declare`, `prepare`, `store`; only the
+ * first two may throw, and they change nothing: a row is added to all its aggregates or to none.
  */
 export interface AggregateCode {
   columns: readonly Column[]
@@ -38,13 +38,19 @@ export function declareValue(code: Emitter, variable: string, name: string, valu
     const check = valueCheck(code, { name, type: argument.type, nullable: argument.nullable }, variable, argument)
     if (check !== '') code.line(check)
   }
-  if (isNumeric(argument)) code.line(argument.nullable ? `if (${variable} !== null) ${variable} += 0` : `${variable} += 0`)
+  if (isNumeric(argument))
+    code.line(argument.nullable ? `if (${variable} !== null) ${variable} += 0` : `${variable} += 0`)
 }
 
 /** Whether the first row of an entry may be refused when the entry is there already. */
-function mayRefuseFirst(codes: readonly AggregateCode[]): boolean { return codes.some(({ refusesFirst }) => refusesFirst === true) }
+function mayRefuseFirst(codes: readonly AggregateCode[]): boolean {
+  return codes.some(({ refusesFirst }) => refusesFirst === true)
+}
 
-/** Prepares and stores a row in entry e. `undo`: statements that take back what was made for the row, when it is refused. */
+/**
+ * Prepares and stores a row in entry e. `undo`: statements that take back what was made for the row, when it is
+ * refused.
+ */
 export function emitAddTo(code: Emitter, codes: readonly AggregateCode[], undo: string | undefined): void {
   if (undo !== undefined) code.line(`try {`)
   for (const { prepare } of codes) prepare?.(code)
@@ -52,12 +58,17 @@ export function emitAddTo(code: Emitter, codes: readonly AggregateCode[], undo: 
   if (undo !== undefined) code.line(`} catch (error) { ${undo}; throw error }`)
 }
 
-/** As emitAddTo, of the entry that a key was found to have. One that was made for the row, the t.n before, goes with it: a key whose rows were all refused is none. */
+/**
+ * As emitAddTo, of the entry that a key was found to have. One that was made for the row, the t.n before, goes with
+ * it: a key whose rows were all refused is none.
+ */
 export function emitAddToKey(code: Emitter, codes: readonly AggregateCode[]): void {
   emitAddTo(code, codes, mayRefuseFirst(codes) ? `if (e === had) t.leave(e)` : undefined)
 }
 
-export function isNumeric({ type }: Expression): boolean { return type === 'long' || type === 'double' || type === 'timestamp' }
+export function isNumeric({ type }: Expression): boolean {
+  return type === 'long' || type === 'double' || type === 'timestamp'
+}
 
 /** Statements that run only for a value: nulls are skipped, as in SQL. */
 export function whenPresent(argument: Expression | undefined, variable: string, body: string): string {
@@ -65,5 +76,9 @@ export function whenPresent(argument: Expression | undefined, variable: string, 
 }
 
 export function unsupported(aggregate: Aggregate, type: string | undefined): MillraceError {
-  return new MillraceError('AGGREGATE_TYPE_UNSUPPORTED', `${aggregate.function} of ${type ?? 'nothing'} is not supported (field '${aggregate.field.name}')`, { domain: 'user' })
+  return new MillraceError(
+    'AGGREGATE_TYPE_UNSUPPORTED',
+    `${aggregate.function} of ${type ?? 'nothing'} is not supported (field '${aggregate.field.name}')`,
+    { domain: 'user' },
+  )
 }

@@ -16,27 +16,52 @@ export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[
   const distinct = distinctAggregates(aggregates)
   return aggregates.map((aggregate, index) => {
     switch (aggregate.function) {
-      case 'count': case 'sum': case 'min': case 'max': case 'avg': case 'stddev': return numberAggregate(aggregate, index)
-      case 'first': case 'last': case 'argMin': case 'argMax': return rowAggregate(aggregate, index)
-      case 'approxCountDistinct': case 'percentile': case 'collect': case 'histogram': return accumulatorAggregate(aggregate, index)
-      case 'countDistinct': return distinct(index)
-      case 'user': return userAggregate(aggregate, index)
+      case 'count':
+      case 'sum':
+      case 'min':
+      case 'max':
+      case 'avg':
+      case 'stddev':
+        return numberAggregate(aggregate, index)
+      case 'first':
+      case 'last':
+      case 'argMin':
+      case 'argMax':
+        return rowAggregate(aggregate, index)
+      case 'approxCountDistinct':
+      case 'percentile':
+      case 'collect':
+      case 'histogram':
+        return accumulatorAggregate(aggregate, index)
+      case 'countDistinct':
+        return distinct(index)
+      case 'user':
+        return userAggregate(aggregate, index)
     }
   })
 }
 
 /** What the code refers to: spread it into the scope of Emitter.compile. */
 export function aggregateScope(codes: readonly AggregateCode[]): Readonly<Record<string, unknown>> {
-  return { ...AGGREGATE_SCOPE, ...Object.assign({}, ...codes.map(({ scope }) => scope ?? {})) as object }
+  return { ...AGGREGATE_SCOPE, ...(Object.assign({}, ...codes.map(({ scope }) => scope ?? {})) as object) }
 }
 
 const AGGREGATE_SCOPE: Readonly<Record<string, unknown>> = {
-  copyText, refuseSum, CollectedValues, DistinctNumbers, DistinctTexts, Histogram, HyperLogLog, QuantileSketch,
+  copyText,
+  refuseSum,
+  CollectedValues,
+  DistinctNumbers,
+  DistinctTexts,
+  Histogram,
+  HyperLogLog,
+  QuantileSketch,
 }
 
 function refuseSum(field: string, sum: number, value: number): never {
-  throw new MillraceError('VALUE_INVALID', `'${field}' would leave the exact range (sum ${sum}, value ${value})`,
-    { domain: 'user', hint: 'sum doubles, or smaller numbers' })
+  throw new MillraceError('VALUE_INVALID', `'${field}' would leave the exact range (sum ${sum}, value ${value})`, {
+    domain: 'user',
+    hint: 'sum doubles, or smaller numbers',
+  })
 }
 
 /** A copy that holds nothing else alive: a string of a batch is a slice of the whole batch's text. */

@@ -13,14 +13,20 @@ export function numberAggregate(aggregate: Aggregate, index: number): AggregateC
       if (aggregate.function === 'count') out.line(`const ${x} = ${emit(argument)}`)
       else declareValue(out, x, aggregate.field.name, emit(argument), argument)
     },
-    store: (out) => { out.line(whenPresent(argument, x, store)) },
-    combine: (out) => { out.line(combine) },
-    ...(prepare === undefined ? {} : {
-      prepare: (out) => {
-        out.line(`let ${prepare.variables} = 0`)
-        out.line(whenPresent(argument, x, prepare.body))
-      },
-    }),
+    store: (out) => {
+      out.line(whenPresent(argument, x, store))
+    },
+    combine: (out) => {
+      out.line(combine)
+    },
+    ...(prepare === undefined
+      ? {}
+      : {
+          prepare: (out) => {
+            out.line(`let ${prepare.variables} = 0`)
+            out.line(whenPresent(argument, x, prepare.body))
+          },
+        }),
   }
 }
 
@@ -37,31 +43,47 @@ function bodyOf(aggregate: Aggregate, index: number): Body {
   if (isExtremum && type === 'string') return textExtremumBody(aggregate, index)
   if (type !== 'long' && type !== 'double' && !(isExtremum && type === 'timestamp')) throw unsupported(aggregate, type)
   switch (aggregate.function) {
-    case 'sum': return sumBody(aggregate, index)
-    case 'avg': return averageBody(aggregate, index)
-    case 'stddev': return deviationBody(aggregate, index)
-    default: return extremumBody(aggregate, index)
+    case 'sum':
+      return sumBody(aggregate, index)
+    case 'avg':
+      return averageBody(aggregate, index)
+    case 'stddev':
+      return deviationBody(aggregate, index)
+    default:
+      return extremumBody(aggregate, index)
   }
 }
 
 function countBody(index: number): Body {
   return {
-    columns: [{ name: `a${index}`, array: 'Float64Array' }], start: `t.a${index}[e] = 0`, store: `t.a${index}[e]++`,
-    combine: `t.a${index}[d] += s.a${index}[e]`, result: `t.a${index}[e]`,
+    columns: [{ name: `a${index}`, array: 'Float64Array' }],
+    start: `t.a${index}[e] = 0`,
+    store: `t.a${index}[e]++`,
+    combine: `t.a${index}[d] += s.a${index}[e]`,
+    result: `t.a${index}[e]`,
   }
 }
 
-/** The sum of a nullable argument starts as NaN, "no value yet". One that stops being exact in combining stays Infinity. */
+/**
+ * The sum of a nullable argument starts as NaN, "no value yet". One that stops being exact in combining stays
+ * Infinity.
+ */
 function sumBody(aggregate: Aggregate, index: number): Body {
   const maybeEmpty = aggregate.argument?.nullable === true
   const [cell, mine, other] = cells(index)
   const [x, sum] = [`x${index}`, `n${index}`]
-  const beyond = (variable: string): string => aggregate.argument?.type === 'long'
-    ? `(${variable} > 9007199254740991 || ${variable} < -9007199254740991)` : `(${variable} - ${variable} !== 0)`
+  const beyond = (variable: string): string =>
+    aggregate.argument?.type === 'long'
+      ? `(${variable} > 9007199254740991 || ${variable} < -9007199254740991)`
+      : `(${variable} - ${variable} !== 0)`
   const plain = maybeEmpty ? `(${sum} = ${cell}, ${sum} !== ${sum} ? ${x} : ${sum} + ${x})` : `${cell} + ${x}`
   return {
-    columns: [{ name: `a${index}`, array: 'Float64Array' }], start: `${cell} = ${maybeEmpty ? 'NaN' : '0'}`,
-    prepare: { variables: sum, body: `${sum} = ${plain}; if ${beyond(sum)} refuseSum(${fieldText(aggregate)}, ${cell}, ${x})` },
+    columns: [{ name: `a${index}`, array: 'Float64Array' }],
+    start: `${cell} = ${maybeEmpty ? 'NaN' : '0'}`,
+    prepare: {
+      variables: sum,
+      body: `${sum} = ${plain}; if ${beyond(sum)} refuseSum(${fieldText(aggregate)}, ${cell}, ${x})`,
+    },
     store: `${cell} = ${sum}`,
     combine: `if (${other} === ${other}) { const sum = ${mine} === ${mine} ? ${mine} + ${other} : ${other}; ${mine} = ${beyond('sum')} ? Infinity : sum }`,
     result: maybeEmpty ? `(${cell} !== ${cell} ? null : ${cell})` : cell,
@@ -73,12 +95,19 @@ function averageBody(aggregate: Aggregate, index: number): Body {
   const [cell, mine, other] = cells(index)
   const [x, sum, count] = [`x${index}`, `n${index}`, `t.c${index}[e]`]
   return {
-    columns: [{ name: `a${index}`, array: 'Float64Array' }, { name: `c${index}`, array: 'Float64Array' }],
+    columns: [
+      { name: `a${index}`, array: 'Float64Array' },
+      { name: `c${index}`, array: 'Float64Array' },
+    ],
     start: `${cell} = 0; ${count} = 0`,
-    prepare: { variables: sum, body: `${sum} = ${cell} + ${x}; if (${sum} - ${sum} !== 0) refuseSum(${fieldText(aggregate)}, ${cell}, ${x})` },
+    prepare: {
+      variables: sum,
+      body: `${sum} = ${cell} + ${x}; if (${sum} - ${sum} !== 0) refuseSum(${fieldText(aggregate)}, ${cell}, ${x})`,
+    },
     store: `${cell} = ${sum}; ${count}++`,
     combine: `${mine} += ${other}; t.c${index}[d] += s.c${index}[e]`,
-    result: aggregate.argument?.nullable === true ? `(${count} === 0 ? null : ${cell} / ${count})` : `${cell} / ${count}`,
+    result:
+      aggregate.argument?.nullable === true ? `(${count} === 0 ? null : ${cell} / ${count})` : `${cell} / ${count}`,
     refused: `${cell} - ${cell} !== 0`,
   }
 }
@@ -111,7 +140,8 @@ function extremumBody(aggregate: Aggregate, index: number): Body {
   const [order, start] = aggregate.function === 'min' ? ['<', 'Infinity'] : ['>', '-Infinity']
   const x = `x${index}`
   return {
-    columns: [{ name: `a${index}`, array: 'Float64Array' }], start: `${cell} = ${start}`,
+    columns: [{ name: `a${index}`, array: 'Float64Array' }],
+    start: `${cell} = ${start}`,
     store: `if (${x} ${order} ${cell}) ${cell} = ${x}`,
     combine: `if (${other} ${order} ${mine}) ${mine} = ${other}`,
     result: aggregate.argument?.nullable === true ? `(${cell} === ${start} ? null : ${cell})` : cell,
@@ -123,7 +153,8 @@ function textExtremumBody(aggregate: Aggregate, index: number): Body {
   const order = aggregate.function === 'min' ? '<' : '>'
   const x = `x${index}`
   return {
-    columns: [{ name: `a${index}`, array: 'Array' }], start: `${cell} = null`,
+    columns: [{ name: `a${index}`, array: 'Array' }],
+    start: `${cell} = null`,
     store: `if (${cell} === null || ${x} ${order} ${cell}) ${cell} = copyText(${x})`,
     combine: `if (${other} !== null && (${mine} === null || ${other} ${order} ${mine})) ${mine} = ${other}`,
     result: cell,
@@ -135,4 +166,6 @@ function cells(index: number): [cell: string, mine: string, other: string] {
 }
 
 /** Field names are identifiers (isFieldName), which the emitter's literal would quote in the same way. */
-function fieldText(aggregate: Aggregate): string { return JSON.stringify(aggregate.field.name) }
+function fieldText(aggregate: Aggregate): string {
+  return JSON.stringify(aggregate.field.name)
+}

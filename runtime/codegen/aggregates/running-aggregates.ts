@@ -5,7 +5,15 @@ import type { RowErrorHandler, RowsConsumer } from '../contracts.ts'
 import { CHANGED, type TableColumns } from '../keys/key-table.ts'
 import type { KeyTables, LiveTable } from '../keys/key-tables.ts'
 import type { RowClass } from '../rows/row.ts'
-import { compileRunningTable, LISTED, type RunningEmission, type RunningGroupView, type RunningHost, type RunningTable, type RunningTableCode } from './running-table.ts'
+import {
+  compileRunningTable,
+  LISTED,
+  type RunningEmission,
+  type RunningGroupView,
+  type RunningHost,
+  type RunningTable,
+  type RunningTableCode,
+} from './running-table.ts'
 import { tableShape } from '../windows/window-table.ts'
 
 export interface RunningAggregatesOptions {
@@ -22,12 +30,15 @@ export interface RunningAggregatesOptions {
 
 const EMIT_ROWS = 1024
 
-interface RunningGroup extends RunningGroupView { id: number }
+interface RunningGroup extends RunningGroupView {
+  id: number
+}
 
 /**
- * The state of aggregates that do not go by time, one entry per key: running ones, those of all rows of a bounded input, and
- * windows of so many rows. The last are counted off in parts of gcd(rows, every), which windows that overlap share; the
- * semantics are Flink's countWindow: the first windows hold fewer rows, the last incomplete one is never seen.
+ * The state of aggregates that do not go by time, one entry per key: running ones, those of all rows of a bounded
+ * input, and windows of so many rows. The last are counted off in parts of gcd(rows, every), which windows that
+ * overlap share; the semantics are Flink's countWindow: the first windows hold fewer rows, the last incomplete one
+ * is never seen.
  */
 export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
   readonly shape: string
@@ -45,13 +56,24 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     const { keys, aggregates, emission, outputRowClass, operatorId } = options
     const part = emission.kind === 'counted' ? greatestCommonDivisor(emission.rows, emission.every) : 1
     const tableEmission: RunningEmission = emission.kind === 'counted' ? { kind: 'full', rows: part } : emission
-    this.#code = compileRunningTable({ keys, aggregates, outputRowClass, maxParallelism: options.maxParallelism, operatorId, emission: tableEmission, ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }) })
+    this.#code = compileRunningTable({
+      keys,
+      aggregates,
+      outputRowClass,
+      maxParallelism: options.maxParallelism,
+      operatorId,
+      emission: tableEmission,
+      ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }),
+    })
     this.columns = this.#code.columns
     this.shape = tableShape(emission.kind === 'counted' ? { rows: emission.rows, every: emission.every } : {}, options)
     this.#operatorId = operatorId
     this.#ttlMs = options.ttlMs
     this.#groups = new Array<RunningGroup | undefined>(options.maxParallelism).fill(undefined)
-    this.#parts = emission.kind === 'counted' ? { perWindow: emission.rows / part, perResult: emission.every / part } : { perWindow: 1, perResult: 1 }
+    this.#parts =
+      emission.kind === 'counted'
+        ? { perWindow: emission.rows / part, perResult: emission.every / part }
+        : { perWindow: 1, perResult: 1 }
     this.#scratch = this.#code.create()
   }
 
@@ -68,7 +90,9 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     return made
   }
 
-  touched(group: RunningGroup): void { this.#changed.push(group) }
+  touched(group: RunningGroup): void {
+    this.#changed.push(group)
+  }
 
   /** Emits what the keys that changed since the last call hold now. */
   takeChanged(emit: RowsConsumer, onError: RowErrorHandler): void {
@@ -80,14 +104,22 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     this.#changed = []
   }
 
-  /** Emits every key of the next groups from `group` on, until about `budgetRows` are out, and forgets them; returns the group to go on with. */
+  /**
+   * Emits every key of the next groups from `group` on, until about `budgetRows` are out, and forgets them; returns
+   * the group to go on with.
+   */
   takeAll(group: number, budgetRows: number, emit: RowsConsumer, onError: RowErrorHandler): number | undefined {
     let left = budgetRows
     for (let id = group; id < this.#groups.length; id++) {
       if (left <= 0) return id
       const taken = this.#groups[id]
       if (taken === undefined) continue
-      this.#emit(taken.table, Array.from({ length: taken.table.n }, (_, entry) => entry), emit, onError)
+      this.#emit(
+        taken.table,
+        Array.from({ length: taken.table.n }, (_, entry) => entry),
+        emit,
+        onError,
+      )
       left -= taken.table.n
       this.#groups[id] = undefined
     }
@@ -98,16 +130,28 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
   #emit(table: RunningTable, entries: readonly number[], emit: RowsConsumer, onError: RowErrorHandler): void {
     for (let at = 0; at < entries.length; at += EMIT_ROWS) {
       const some = entries.length <= EMIT_ROWS ? entries : entries.slice(at, at + EMIT_ROWS)
-      const made = this.#code.rowsOf(table, some, some.length, this.#out, (row) => { this.#refuse(row, onError) })
+      const made = this.#code.rowsOf(table, some, some.length, this.#out, (row) => {
+        this.#refuse(row, onError)
+      })
       if (made > 0) emit(this.#out, made)
     }
   }
 
   #refuse(row: Row, onError: RowErrorHandler): void {
-    onError(new MillraceError('VALUE_INVALID', 'a sum leaves the exact range', { domain: 'user', hint: 'sum doubles, or smaller numbers' }), row, this.#operatorId)
+    onError(
+      new MillraceError('VALUE_INVALID', 'a sum leaves the exact range', {
+        domain: 'user',
+        hint: 'sum doubles, or smaller numbers',
+      }),
+      row,
+      this.#operatorId,
+    )
   }
 
-  /** The first entry of a key is its newest part; behind it, the newest first, are full ones, no more than a window has. */
+  /**
+   * The first entry of a key is its newest part; behind it, the newest first, are full ones, no more than a window
+   * has.
+   */
   full(group: RunningGroup, entry: number, out: Row[], made: number): number {
     const { table } = group
     const { perWindow, perResult } = this.#parts
@@ -150,8 +194,8 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
   }
 
   /**
-   * Lets go of keys nothing came for since `now` less the time to live, in groups from `group` on, until so many entries
-   * were looked at; returns the group to go on with. What has changed must have been taken before.
+   * Lets go of keys nothing came for since `now` less the time to live, in groups from `group` on, until so many
+   * entries were looked at; returns the group to go on with. What has changed must have been taken before.
    */
   expire(now: number, group: number, budgetEntries: number): number | undefined {
     const { ttlMs } = { ttlMs: this.#ttlMs ?? Infinity }
@@ -185,14 +229,24 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     table.ps[to] = from.ps[entry] as number
   }
 
-  size(): number { return this.#groups.reduce((sum, group) => sum + (group?.table.n ?? 0), 0) }
+  size(): number {
+    return this.#groups.reduce((sum, group) => sum + (group?.table.n ?? 0), 0)
+  }
 
-  create(): RunningTable { return this.#code.create() }
+  create(): RunningTable {
+    return this.#code.create()
+  }
 
   /** What has changed must have been taken before. */
-  live(): LiveTable[] { return this.#groups.flatMap((group) => (group === undefined ? [] : [{ group: group.id, start: 0, table: group.table }])) }
+  live(): LiveTable[] {
+    return this.#groups.flatMap((group) =>
+      group === undefined ? [] : [{ group: group.id, start: 0, table: group.table }],
+    )
+  }
 
-  fired(): [] { return [] }
+  fired(): [] {
+    return []
+  }
 
   adopt({ group, table }: LiveTable): void {
     if (this.#groups[group] !== undefined) {
@@ -203,7 +257,9 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     this.#groups[group] = { id: group, table: table as RunningTable, changed: [] }
   }
 
-  adoptFired(): void { throw new MillraceError('STATE_CORRUPT', 'the state of an aggregate without windows says that windows have fired') }
+  adoptFired(): void {
+    throw new MillraceError('STATE_CORRUPT', 'the state of an aggregate without windows says that windows have fired')
+  }
 }
 
 /** Empties the entry and leaves it where it is in its chain. */
@@ -217,7 +273,8 @@ function restart(table: RunningTable, entry: number): void {
 /** The entries chained behind the first one of a key. */
 function partsOf(table: RunningTable, head: number): number[] {
   const parts: number[] = []
-  for (let entry = (table.nx[head] as number) - 1; entry >= 0; entry = (table.nx[entry] as number) - 1) parts.push(entry)
+  for (let entry = (table.nx[head] as number) - 1; entry >= 0; entry = (table.nx[entry] as number) - 1)
+    parts.push(entry)
   return parts
 }
 

@@ -7,11 +7,23 @@ import type { RowErrorHandler } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { emitHashHelpers } from '../keys/key-hash.ts'
-import { CHANGED, emitKeyTable, emitMerge, emitRowsOf, keyTableColumns, textOf, type KeyTable, type TableColumns } from '../keys/key-table.ts'
+import {
+  CHANGED,
+  emitKeyTable,
+  emitMerge,
+  emitRowsOf,
+  keyTableColumns,
+  textOf,
+  type KeyTable,
+  type TableColumns,
+} from '../keys/key-table.ts'
 import { emitKey, keyArguments } from '../windows/pane-table.ts'
 import type { RowClass } from '../rows/row.ts'
 
-/** The entries of one key group. A key's rows are in its first entry, and in those chained to it when they are counted off. */
+/**
+ * The entries of one key group. A key's rows are in its first entry, and in those chained to it when they are
+ * counted off.
+ */
 export interface RunningTable extends KeyTable {
   /** When the last row came. */
   tt: Float64Array
@@ -27,7 +39,10 @@ export interface RunningTable extends KeyTable {
 /** Bit of column u: the entry is listed in `changed`. */
 export const LISTED = 1
 
-export interface RunningGroupView { table: RunningTable; changed: number[] }
+export interface RunningGroupView {
+  table: RunningTable
+  changed: number[]
+}
 
 export interface RunningHost<Group extends RunningGroupView> {
   groupAt(group: number): Group
@@ -44,7 +59,14 @@ export interface RunningTableCode {
   columns: TableColumns
   create(): RunningTable
   /** Adds rows at the time `now`; results that come at once go to `out`; returns how many. */
-  add<Group extends RunningGroupView>(rows: readonly Row[], count: number, now: number, host: RunningHost<Group>, out: Row[], onError: RowErrorHandler): number
+  add<Group extends RunningGroupView>(
+    rows: readonly Row[],
+    count: number,
+    now: number,
+    host: RunningHost<Group>,
+    out: Row[],
+    onError: RowErrorHandler,
+  ): number
   combine(t: RunningTable, d: number, s: RunningTable, e: number): void
   rowsOf(table: RunningTable, entries: readonly number[], count: number, out: Row[], onRow: (row: Row) => void): number
 }
@@ -61,7 +83,12 @@ export interface RunningTableOptions {
 }
 
 const TIMED: readonly Column[] = [{ name: 'tt', array: 'Float64Array' }]
-const COUNTED: readonly Column[] = [{ name: 'cn', array: 'Int32Array' }, { name: 'ps', array: 'Int32Array' }, { name: 'nx', array: 'Int32Array' }, { name: 'hd', array: 'Uint8Array' }]
+const COUNTED: readonly Column[] = [
+  { name: 'cn', array: 'Int32Array' },
+  { name: 'ps', array: 'Int32Array' },
+  { name: 'nx', array: 'Int32Array' },
+  { name: 'hd', array: 'Uint8Array' },
+]
 
 /** Generates the table class of one aggregate without windows of time and the functions over it. */
 export function compileRunningTable(options: RunningTableOptions): RunningTableCode {
@@ -75,7 +102,13 @@ export function compileRunningTable(options: RunningTableOptions): RunningTableC
   emitMerge(code, codes)
   emitRowsOf(code, keys, codes, [], 'keysStay')
   code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
-  const compiled = code.compile<Omit<RunningTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf })
+  const compiled = code.compile<Omit<RunningTableCode, 'columns'>>({
+    ...EXPRESSION_SCOPE,
+    ...aggregateScope(codes),
+    Row: options.outputRowClass,
+    operatorId: options.operatorId,
+    textOf,
+  })
   // the others have the values they start with
   const kept = [...(options.ttlMs === undefined ? [] : TIMED), ...(options.emission.kind === 'full' ? COUNTED : [])]
   return { columns: keyTableColumns({ keys, codes, extra: { columns: kept, start: '' } }), ...compiled }
@@ -88,14 +121,23 @@ function emitAdd(code: Emitter, options: RunningTableOptions, codes: readonly Ag
   for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
   emitKey(body, keys, options.maxParallelism)
   body.line(`const s = host.groupAt(g), t = s.table, had = t.n, e = t.find(${keyArguments(keys)})`)
-  if (ttlMs !== undefined) body.line(`if (t.tt[e] + ${code.literal(ttlMs)} <= now) { const bits = t.u[e]; t.start(e); t.u[e] |= bits }`)
+  if (ttlMs !== undefined)
+    body.line(`if (t.tt[e] + ${code.literal(ttlMs)} <= now) { const bits = t.u[e]; t.start(e); t.u[e] |= bits }`)
   emitAddToKey(body, codes)
   if (ttlMs !== undefined) body.line(`t.tt[e] = now`)
   if (emission.kind !== 'changed') body.line(`t.u[e] = ${CHANGED}`)
   switch (emission.kind) {
-    case 'everyRow': body.line(`one[0] = e; made += rowsOf(t, one, 1, last, refuse); out[made - 1] = last[0]`); break
-    case 'full': body.line(`if (++t.cn[e] === ${code.literal(emission.rows)}) made = host.full(s, e, out, made)`); break
-    case 'changed': body.line(`if (t.u[e] !== ${LISTED | CHANGED}) { if ((t.u[e] & ${LISTED}) === 0 && s.changed.push(e) === 1) host.touched(s); t.u[e] = ${LISTED | CHANGED} }`); break
+    case 'everyRow':
+      body.line(`one[0] = e; made += rowsOf(t, one, 1, last, refuse); out[made - 1] = last[0]`)
+      break
+    case 'full':
+      body.line(`if (++t.cn[e] === ${code.literal(emission.rows)}) made = host.full(s, e, out, made)`)
+      break
+    case 'changed':
+      body.line(
+        `if (t.u[e] !== ${LISTED | CHANGED}) { if ((t.u[e] & ${LISTED}) === 0 && s.changed.push(e) === 1) host.touched(s); t.u[e] = ${LISTED | CHANGED} }`,
+      )
+      break
   }
   // rows have no order but that of their arrival
   code.line(`const time = 0, one = [0], last = []`)

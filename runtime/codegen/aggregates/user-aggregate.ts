@@ -17,9 +17,15 @@ export function userAggregate(aggregate: Aggregate, index: number): AggregateCod
     start: `t.${a}[e] = new UserAccumulator(calls${index})`,
     declare: () => undefined,
     refusesFirst: true,
-    prepare: (code) => { code.line(`const ${n} = t.${a}[e].after(r)`) },
-    store: (code) => { code.line(`t.${a}[e].value = ${n}`) },
-    combine: (code) => { code.line(`t.${a}[d].merge(s.${a}[e])`) },
+    prepare: (code) => {
+      code.line(`const ${n} = t.${a}[e].after(r)`)
+    },
+    store: (code) => {
+      code.line(`t.${a}[e].value = ${n}`)
+    },
+    combine: (code) => {
+      code.line(`t.${a}[d].merge(s.${a}[e])`)
+    },
     result: `t.${a}[e].result()`,
     scope: { UserAccumulator, [`calls${index}`]: calls },
   }
@@ -42,16 +48,27 @@ class AggregateCalls {
     this.#result = compileRowMaker(result, compileRowClass(result))
   }
 
-  add(value: Row | undefined, row: Row): Row { return this.#state(this.#functions.add(value ?? this.#state(this.#functions.init()), row)) }
-
-  /** Not in the course of a row: an error here fails the subtask, and says which aggregate it is. */
-  merge(left: Row, right: Row): Row { return this.#named(() => this.#state(this.#functions.merge(left, right))) }
-
-  result(value: Row | undefined): unknown {
-    return this.#named(() => this.#result({ [this.#name]: this.#functions.result(value ?? this.#state(this.#functions.init())) })[this.#name])
+  add(value: Row | undefined, row: Row): Row {
+    return this.#state(this.#functions.add(value ?? this.#state(this.#functions.init()), row))
   }
 
-  copy(value: Row): Row { return this.#state(value) }
+  /** Not in the course of a row: an error here fails the subtask, and says which aggregate it is. */
+  merge(left: Row, right: Row): Row {
+    return this.#named(() => this.#state(this.#functions.merge(left, right)))
+  }
+
+  result(value: Row | undefined): unknown {
+    return this.#named(
+      () =>
+        this.#result({ [this.#name]: this.#functions.result(value ?? this.#state(this.#functions.init())) })[
+          this.#name
+        ],
+    )
+  }
+
+  copy(value: Row): Row {
+    return this.#state(value)
+  }
 
   #named<T>(run: () => T): T {
     try {
@@ -65,9 +82,19 @@ class AggregateCalls {
 function functionsOf(code: unknown, what: string): Functions {
   const found = (typeof code === 'object' && code !== null ? code : {}) as Partial<Functions>
   const missing = (['init', 'add', 'merge', 'result'] as const).filter((name) => typeof found[name] !== 'function')
-  if (missing.length > 0) throw new MillraceError('FUNCTION_MISSING', `${what} lacks ${missing.join(', ')}: an aggregate is an object with init(), add(state, row), merge(state, state) and result(state)`, { domain: 'user' })
+  if (missing.length > 0)
+    throw new MillraceError(
+      'FUNCTION_MISSING',
+      `${what} lacks ${missing.join(', ')}: an aggregate is an object with init(), add(state, row), merge(state, state) and result(state)`,
+      { domain: 'user' },
+    )
   const { init, add, merge, result } = found as Functions
-  return { init: () => init.call(code), add: (state, row) => add.call(code, state, row), merge: (left, right) => merge.call(code, left, right), result: (state) => result.call(code, state) }
+  return {
+    init: () => init.call(code),
+    add: (state, row) => add.call(code, state, row),
+    merge: (left, right) => merge.call(code, left, right),
+    result: (state) => result.call(code, state),
+  }
 }
 
 class UserAccumulator implements Accumulator {
@@ -75,9 +102,13 @@ class UserAccumulator implements Accumulator {
   value: Row | undefined
   readonly #calls: AggregateCalls
 
-  constructor(calls: AggregateCalls) { this.#calls = calls }
+  constructor(calls: AggregateCalls) {
+    this.#calls = calls
+  }
 
-  after(row: Row): Row { return this.#calls.add(this.value, row) }
+  after(row: Row): Row {
+    return this.#calls.add(this.value, row)
+  }
 
   /** A copy of what comes first: the user's merge might write to it. */
   merge({ value }: UserAccumulator): void {
@@ -85,12 +116,18 @@ class UserAccumulator implements Accumulator {
     this.value = this.value === undefined ? this.#calls.copy(value) : this.#calls.merge(this.value, value)
   }
 
-  result(): unknown { return this.#calls.result(this.value) }
+  result(): unknown {
+    return this.#calls.result(this.value)
+  }
 
-  write(): Uint8Array { return Buffer.from(JSON.stringify(this.value ?? null)) }
+  write(): Uint8Array {
+    return Buffer.from(JSON.stringify(this.value ?? null))
+  }
 
   fill(bytes: Uint8Array): this {
-    const value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Row | null
+    const value = JSON.parse(
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
+    ) as Row | null
     if (value !== null) this.value = this.#calls.copy(value)
     return this
   }

@@ -26,7 +26,14 @@ export function learnLayout(bytes: Uint8Array, start: number, end: number): Json
     const key = plainText(bytes, open + 1, close)
     const value = afterColon(bytes, close + 1, end)
     const valueEnd = endOfScalar(bytes, value, end)
-    if (key === undefined || keys.has(key) || valueEnd < 0 || value - at > MAX_LEAD_BYTES || members.length === MAX_MEMBERS) return undefined
+    if (
+      key === undefined ||
+      keys.has(key) ||
+      valueEnd < 0 ||
+      value - at > MAX_LEAD_BYTES ||
+      members.length === MAX_MEMBERS
+    )
+      return undefined
     keys.add(key)
     members.push({ key, lead: bytes.slice(at, value) })
     at = valueEnd

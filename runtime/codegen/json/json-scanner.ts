@@ -21,7 +21,8 @@ const MAX_LAYOUTS = 16
  * so only the slow path ever refuses one. The fields that are `passed` hold the number of their record there.
  */
 export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: PassedTexts): RowScanner {
-  const readRecord = passed === undefined ? compileRecordReader(schema, rowClass) : passingReader(schema, rowClass, passed)
+  const readRecord =
+    passed === undefined ? compileRecordReader(schema, rowClass) : passingReader(schema, rowClass, passed)
   const canBeFast = schema.fields.every((field) => field.type !== 'json' && field.logical === undefined)
   const hasStrings = schema.fields.some((field) => field.type === 'string' && passed?.source.has(field.name) !== true)
   let fast: FastScan | undefined
@@ -57,11 +58,20 @@ export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: 
   }
 }
 
-/** Of records whose passed values are written aside. It reads into rows of their own: both kinds in one class would make it slow. */
-function passingReader(schema: Schema, rowClass: RowClass, passed: PassedTexts): (record: unknown, bytes: Buffer) => Row {
+/**
+ * Of records whose passed values are written aside. It reads into rows of their own: both kinds in one class would
+ * make it slow.
+ */
+function passingReader(
+  schema: Schema,
+  rowClass: RowClass,
+  passed: PassedTexts,
+): (record: unknown, bytes: Buffer) => Row {
   const read = compileRecordReader(schema, compileRowClass(schema))
   const code = new Emitter()
-  code.line(`return (o, record) => new Row(${schema.fields.map(({ name }) => passed.source.has(name) ? 'record' : `o${code.property(name)}`).join(', ')})`)
+  code.line(
+    `return (o, record) => new Row(${schema.fields.map(({ name }) => (passed.source.has(name) ? 'record' : `o${code.property(name)}`)).join(', ')})`,
+  )
   const withRecord = code.compile<(row: Row, record: number) => Row>({ Row: rowClass })
   return (record, bytes) => {
     const row = read(record)
@@ -86,10 +96,17 @@ type FastScan = (bytes: Buffer, start: number, end: number, text: string, base: 
 
 const POWERS = Float64Array.from({ length: 23 }, (_, n) => Number(`1e${n}`))
 /** Bytes at which the scan of a string stops to think: quote, backslash, control characters, all that is not ASCII. */
-const STOP = Uint8Array.from({ length: 256 }, (_, byte) => byte < 32 || byte === 34 || byte === 92 || byte > 127 ? 1 : 0)
+const STOP = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 32 || byte === 34 || byte === 92 || byte > 127 ? 1 : 0,
+)
 
 /** Undefined when the layout lacks a field that may not be missing. */
-function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout, passed: PassedTexts | undefined): FastScan | undefined {
+function compileFastScan(
+  schema: Schema,
+  rowClass: RowClass,
+  layout: JsonLayout,
+  passed: PassedTexts | undefined,
+): FastScan | undefined {
   const keys = new Set(layout.members.map((member) => member.key))
   if (schema.fields.some((field) => !field.nullable && !keys.has(field.name))) return undefined
   const wanted = new Map(schema.fields.map((field, index) => [field.name, { field, index }]))
@@ -102,7 +119,11 @@ function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout,
   code.line(`return function scan(b, start, end, text, base) { let p = start, c = 0, wide = false`)
   code.line(`if (b !== viewed) { viewed = b; view = new DataView(b.buffer, b.byteOffset, b.length) }`)
   if (passed !== undefined) code.line(`let joined = ${joined}`)
-  schema.fields.forEach((field, index) => code.line(`let v${index} = null${field.type === 'string' || isPassed(field) ? `, q${index} = -1, e${index} = -1` : ''}`))
+  schema.fields.forEach((field, index) =>
+    code.line(
+      `let v${index} = null${field.type === 'string' || isPassed(field) ? `, q${index} = -1, e${index} = -1` : ''}`,
+    ),
+  )
   for (const { key, lead } of layout.members) {
     emitExpectedBytes(code, lead)
     const target = wanted.get(key)
@@ -112,10 +133,17 @@ function compileFastScan(schema: Schema, rowClass: RowClass, layout: JsonLayout,
   }
   emitExpectedBytes(code, layout.tail)
   code.line(`if (p !== end) return null`)
-  // one native read for all strings of the record; where a byte is not ASCII, offsets in bytes are no offsets in characters
-  if (strings.length > 0) emitStrings(code, strings.map((field) => schema.fields.indexOf(field)))
+  // one native read for all strings of the record; where a byte is not ASCII, offsets in bytes are no offsets in
+  // characters
+  if (strings.length > 0)
+    emitStrings(
+      code,
+      strings.map((field) => schema.fields.indexOf(field)),
+    )
   if (passed !== undefined) emitRecord(code, schema, passed)
-  code.line(`return new Row(${schema.fields.map((field, index) => isPassed(field) ? 'record' : `v${index}`).join(', ')}) }`)
+  code.line(
+    `return new Row(${schema.fields.map((field, index) => (isPassed(field) ? 'record' : `v${index}`)).join(', ')}) }`,
+  )
   return code.compile<FastScan>({ Row: rowClass, isoTimestamp, isUtf8, POWERS, STOP, passed })
 }
 
@@ -124,10 +152,15 @@ function joinedRuns({ members }: JsonLayout, { runs }: PassedTexts): number {
   let bits = 0
   runs.slice(0, MAX_RUNS).forEach((run, index) => {
     const first = members.findIndex(({ key }) => key === run[0]?.source)
-    const isJoined = first >= 0 && run.every(({ sink, source }, i) => {
-      const member = members[first + i]
-      return member?.key === source && (i === 0 || Buffer.from(member.lead).equals(Buffer.from(`,${JSON.stringify(sink)}:`)))
-    })
+    const isJoined =
+      first >= 0 &&
+      run.every(({ sink, source }, i) => {
+        const member = members[first + i]
+        return (
+          member?.key === source &&
+          (i === 0 || Buffer.from(member.lead).equals(Buffer.from(`,${JSON.stringify(sink)}:`)))
+        )
+      })
     if (isJoined) bits |= 1 << index
   })
   return bits
@@ -143,14 +176,19 @@ function emitPassed(code: Emitter, field: Field, index: number): void {
     return
   }
   code.line(`if (p + 1 >= end) return null; c = b[p]`)
-  if (field.nullable) code.line(`if (c === 110) { ${q} = p; p = literal(b, p, end, 117, 108, 108); if (p < 0) return null; ${e} = p } else {`)
+  if (field.nullable)
+    code.line(
+      `if (c === 110) { ${q} = p; p = literal(b, p, end, 117, 108, 108); if (p < 0) return null; ${e} = p } else {`,
+    )
   if (field.type === 'string') {
     emitStringEnd(code, `${q} = p++`)
     code.line(`${e} = ++p`)
   } else {
     // an ISO time is written aside as the number that it is
     if (field.type === 'timestamp') {
-      code.line(`if (c === 34) { v${index} = isoAt(b, p + 1, end); if (v${index} !== v${index}) return null; p += b[p + 21] === 34 ? 22 : 26; joined = 0 } else {`)
+      code.line(
+        `if (c === 34) { v${index} = isoAt(b, p + 1, end); if (v${index} !== v${index}) return null; p += b[p + 21] === 34 ? 22 : 26; joined = 0 } else {`,
+      )
     }
     code.line(`{ ${q} = p; if (c === 45) c = b[++p]; const k = p; if (!(c >= 48 && c <= 57)) return null`)
     code.line(`while (++p < end && (c = b[p]) >= 48 && c <= 57);`)
@@ -164,14 +202,19 @@ function emitPassed(code: Emitter, field: Field, index: number): void {
 
 /** Numbers the record and notes its places; what is not there as it is to be written is written aside. */
 function emitRecord(code: Emitter, schema: Schema, passed: PassedTexts): void {
-  const fields = schema.fields.map((field, index) => ({ field, index })).filter(({ field }) => passed.source.has(field.name))
+  const fields = schema.fields
+    .map((field, index) => ({ field, index }))
+    .filter(({ field }) => passed.source.has(field.name))
   // what is no UTF-8 has no text of its own: the slow path makes one
-  if (fields.some(({ field }) => field.type === 'string')) code.line(`if (wide && !isUtf8(b.subarray(start, end))) return null`)
+  if (fields.some(({ field }) => field.type === 'string'))
+    code.line(`if (wide && !isUtf8(b.subarray(start, end))) return null`)
   code.line(`const record = passed.record(b), w = passed.places; w[record + 1] = joined`)
   for (const { field, index } of fields) {
     const at = `record + ${passed.startAt(field.name)}`
     code.line(`if (q${index} >= 0) { w[${at}] = q${index}; w[${at} + 1] = e${index} - q${index} }`)
-    code.line(`else { const before = passed.sideBytes; w[${at}] = passed.aside(v${index}); w[${at} + 1] = passed.sideBytes - before }`)
+    code.line(
+      `else { const before = passed.sideBytes; w[${at}] = passed.aside(v${index}); w[${at} + 1] = passed.sideBytes - before }`,
+    )
   }
 }
 
@@ -179,16 +222,19 @@ function emitRecord(code: Emitter, schema: Schema, passed: PassedTexts): void {
 function emitStringEnd(code: Emitter, begin: string): void {
   code.line(`if (c !== 34) return null; ${begin}`)
   code.line(`while (p + 4 <= end) { const x = view.getInt32(p); if (${notPlain('x')}) break; p += 4 }`)
-  code.line(`for (;;) { while (STOP[b[p]] === 0) p++; if (p >= end) return null; c = b[p]; if (c === 34) break; if (c < 128) return null; wide = true; p++ }`)
+  code.line(
+    `for (;;) { while (STOP[b[p]] === 0) p++; if (p >= end) return null; c = b[p]; if (c === 34) break; if (c < 128) return null; wide = true; p++ }`,
+  )
 }
 
 function emitExpectedBytes(code: Emitter, expected: Uint8Array): void {
   if (expected.length === 0) return
   const bytes = Buffer.from(expected)
-  const at = (index: number): string => index === 0 ? 'p' : `p + ${index}`
+  const at = (index: number): string => (index === 0 ? 'p' : `p + ${index}`)
   const tests: string[] = []
   let index = 0
-  for (; index + 4 <= bytes.length; index += 4) tests.push(`view.getUint32(${at(index)}) !== ${bytes.readUInt32BE(index)}`)
+  for (; index + 4 <= bytes.length; index += 4)
+    tests.push(`view.getUint32(${at(index)}) !== ${bytes.readUInt32BE(index)}`)
   for (; index < bytes.length; index++) tests.push(`b[${at(index)}] !== ${bytes.readUInt8(index)}`)
   code.line(`if (p + ${code.literal(expected.length)} > end || ${tests.join(' || ')}) return null`)
   code.line(`p += ${code.literal(expected.length)}`)
@@ -197,24 +243,38 @@ function emitExpectedBytes(code: Emitter, expected: Uint8Array): void {
 function emitValue(code: Emitter, field: Field, index: number): void {
   const v = `v${index}`
   code.line(`if (p + 1 >= end) return null; c = b[p]`)
-  if (field.nullable) code.line(`if (c === 110) { p = literal(b, p, end, 117, 108, 108); if (p < 0) return null } else {`)
+  if (field.nullable)
+    code.line(`if (c === 110) { p = literal(b, p, end, 117, 108, 108); if (p < 0) return null } else {`)
   switch (field.type) {
-    case 'long': code.line(`{`); emitInteger(code); code.line(`${v} = neg ? 0 - m : m }`); break
-    case 'double': code.line(`{`); emitDouble(code, v); code.line(`}`); break
+    case 'long':
+      code.line(`{`)
+      emitInteger(code)
+      code.line(`${v} = neg ? 0 - m : m }`)
+      break
+    case 'double':
+      code.line(`{`)
+      emitDouble(code, v)
+      code.line(`}`)
+      break
     case 'timestamp':
-      code.line(`if (c === 34) { ${v} = isoAt(b, p + 1, end); if (${v} !== ${v}) return null; p += b[p + 21] === 34 ? 22 : 26 } else {`)
+      code.line(
+        `if (c === 34) { ${v} = isoAt(b, p + 1, end); if (${v} !== ${v}) return null; p += b[p + 21] === 34 ? 22 : 26 } else {`,
+      )
       emitInteger(code)
       code.line(`${v} = neg ? 0 - m : m }`)
       break
     case 'boolean':
-      code.line(`if (c === 116) { p = literal(b, p, end, 114, 117, 101); ${v} = true } else if (c === 102 && b[p + 1] === 97) { p = literal(b, p + 1, end, 108, 115, 101); ${v} = false } else return null`)
+      code.line(
+        `if (c === 116) { p = literal(b, p, end, 114, 117, 101); ${v} = true } else if (c === 102 && b[p + 1] === 97) { p = literal(b, p + 1, end, 108, 115, 101); ${v} = false } else return null`,
+      )
       code.line(`if (p < 0) return null`)
       break
     case 'string':
       emitStringEnd(code, `q${index} = ++p`)
       code.line(`e${index} = p++`)
       break
-    case 'json': throw new MillraceError('SCANNER_TYPE', `json field '${field.name}' has no fast path`)
+    case 'json':
+      throw new MillraceError('SCANNER_TYPE', `json field '${field.name}' has no fast path`)
   }
   if (field.nullable) code.line(`}`)
 }
@@ -224,9 +284,15 @@ function emitValue(code: Emitter, field: Field, index: number): void {
  * The first nine digits stay in an int32: half the latency of the same in a double.
  */
 function emitInteger(code: Emitter): void {
-  code.line(`const neg = c === 45; if (neg) c = b[++p]; const k = p; let w = c - 48 | 0; if (!(c >= 48 && c <= 57)) return null`)
-  code.line(`const nine = p + 9 < end ? p + 9 : end; while (++p < nine && (c = b[p]) >= 48 && c <= 57) w = Math.imul(w, 10) + (c - 48) | 0`)
-  code.line(`let m = w; if (p === nine) { p--; while (++p < end && (c = b[p]) >= 48 && c <= 57) m = m * 10 + (c - 48) }`)
+  code.line(
+    `const neg = c === 45; if (neg) c = b[++p]; const k = p; let w = c - 48 | 0; if (!(c >= 48 && c <= 57)) return null`,
+  )
+  code.line(
+    `const nine = p + 9 < end ? p + 9 : end; while (++p < nine && (c = b[p]) >= 48 && c <= 57) w = Math.imul(w, 10) + (c - 48) | 0`,
+  )
+  code.line(
+    `let m = w; if (p === nine) { p--; while (++p < end && (c = b[p]) >= 48 && c <= 57) m = m * 10 + (c - 48) }`,
+  )
   code.line(`if (p - k > 15 || (p - k > 1 && b[k] === 48)) return null`)
 }
 
@@ -236,7 +302,9 @@ function emitInteger(code: Emitter): void {
  */
 function emitDouble(code: Emitter, v: string): void {
   emitInteger(code)
-  code.line(`if (p < end && b[p] === 46) { const point = p; while (++p < end && (c = b[p]) >= 48 && c <= 57) m = m * 10 + (c - 48)`)
+  code.line(
+    `if (p < end && b[p] === 46) { const point = p; while (++p < end && (c = b[p]) >= 48 && c <= 57) m = m * 10 + (c - 48)`,
+  )
   code.line(`if (p - point < 2 || p - k > 16) return null; m /= POWERS[p - point - 1] }`)
   code.line(`${v} = neg ? 0 - m : m`)
 }
@@ -246,7 +314,8 @@ function emitStrings(code: Emitter, indexes: readonly number[]): void {
   for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = b.toString('utf8', q${index}, e${index})`)
   code.line(`} else {`)
   code.line(`if (text === '') text = b.latin1Slice(start, end)`)
-  for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = text.slice(q${index} - base, e${index} - base)`)
+  for (const index of indexes)
+    code.line(`if (q${index} >= 0) v${index} = text.slice(q${index} - base, e${index} - base)`)
   code.line(`}`)
 }
 

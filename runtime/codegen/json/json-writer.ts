@@ -7,7 +7,9 @@ import { notPlain } from '../rows/plain-bytes.ts'
 import { isoDate } from '../rows/timestamp-text.ts'
 import { MAX_RUNS, type PassedTexts } from './passed-texts.ts'
 
-export interface JsonWriterOptions { timestampFormat: 'iso' | 'epochMillis' }
+export interface JsonWriterOptions {
+  timestampFormat: 'iso' | 'epochMillis'
+}
 
 /** Longest forms of a value: -1.7976931348623157e+308, a quoted ISO time of six digits of years. */
 const NUMBER_BYTES = 32
@@ -17,8 +19,8 @@ const UNIT_BYTES = 6
 const MAX_INLINE_LEAD_BYTES = 2000
 
 /**
- * Generates the writer of one stream's JSON records: one object, no newline, fields in schema order, nulls written. Bytes
- * go straight into the buffer; a text per row, flattened and copied, cost three times as much.
+ * Generates the writer of one stream's JSON records: one object, no newline, fields in schema order, nulls written.
+ * Bytes go straight into the buffer; a text per row, flattened and copied, cost three times as much.
  */
 export function compileJsonWriter(schema: Schema, options: JsonWriterOptions, passed?: PassedTexts): RowWriter {
   const code = new Emitter()
@@ -27,23 +29,38 @@ export function compileJsonWriter(schema: Schema, options: JsonWriterOptions, pa
     code.property(field.name) // refuses hostile names before they stand in a literal
     return `${index === 0 ? '{' : ','}${JSON.stringify(field.name)}:`
   })
-  const printers = new Map(schema.fields.flatMap((field, index) => {
-    const print = field.logical === undefined ? undefined : valuePrinter(field, options.timestampFormat)
-    return print === undefined ? [] : [[index, print] as const]
-  }))
-  const isText = (field: Field, index: number): boolean => field.type === 'string' || field.type === 'json' || printers.has(index)
+  const printers = new Map(
+    schema.fields.flatMap((field, index) => {
+      const print = field.logical === undefined ? undefined : valuePrinter(field, options.timestampFormat)
+      return print === undefined ? [] : [[index, print] as const]
+    }),
+  )
+  const isText = (field: Field, index: number): boolean =>
+    field.type === 'string' || field.type === 'json' || printers.has(index)
   const leadBytes = leads.reduce((total, lead) => total + lead.length, 0)
   const runs = passed === undefined ? [] : runsOf(schema, passed)
   if (passed !== undefined) passed.runs = runs.map(({ fields }) => fields)
   const isPassed = (field: Field): boolean => passed?.sink.has(field.name) === true
   const startAt = (field: Field): number => passed?.startAt(passed.sink.get(field.name) ?? '') ?? 0
   code.line(`return function encodeInto(r, b, at) {`)
-  schema.fields.forEach((field, index) => code.line(`const v${index} = ${loaded(field, index, printers.has(index) && !isPassed(field), `r${code.property(field.name)}`)}`))
-  const lengths = schema.fields.flatMap((field, index) => isPassed(field) ? [`w[v${index} + ${startAt(field) + 1}]`] : [])
-  const texts = schema.fields.flatMap((field, index) => !isText(field, index) || isPassed(field) ? [] : [field.nullable ? `(v${index} === null ? 0 : v${index}.length)` : `v${index}.length`])
+  schema.fields.forEach((field, index) =>
+    code.line(
+      `const v${index} = ${loaded(field, index, printers.has(index) && !isPassed(field), `r${code.property(field.name)}`)}`,
+    ),
+  )
+  const lengths = schema.fields.flatMap((field, index) =>
+    isPassed(field) ? [`w[v${index} + ${startAt(field) + 1}]`] : [],
+  )
+  const texts = schema.fields.flatMap((field, index) =>
+    !isText(field, index) || isPassed(field)
+      ? []
+      : [field.nullable ? `(v${index} === null ? 0 : v${index}.length)` : `v${index}.length`],
+  )
   const room = 2 + leadBytes + schema.fields.length * NUMBER_BYTES
   if (lengths.length > 0) code.line(`const w = passed.places`)
-  code.line(`if (at + ${[code.literal(room), ...texts.map((text) => `${code.literal(UNIT_BYTES)} * ${text}`), ...lengths].join(' + ')} > b.length) return -1`)
+  code.line(
+    `if (at + ${[code.literal(room), ...texts.map((text) => `${code.literal(UNIT_BYTES)} * ${text}`), ...lengths].join(' + ')} > b.length) return -1`,
+  )
   code.line(`let p = at`)
   code.line(`if (b !== viewed) { viewed = b; view = new DataView(b.buffer, b.byteOffset, b.length) }`)
   schema.fields.forEach((field, index) => {
@@ -53,7 +70,9 @@ export function compileJsonWriter(schema: Schema, options: JsonWriterOptions, pa
     if (isInside && index === first) {
       emitBytes(code, leads[index] ?? '', leadBytes)
       const last = schema.fields[first + fields.length - 1] as Field
-      code.line(`if ((w[v${index} + 1] & ${1 << run}) !== 0) p = passed.writeRun(v${index}, ${startAt(field)}, ${startAt(last)}, view, p); else {`)
+      code.line(
+        `if ((w[v${index} + 1] & ${1 << run}) !== 0) p = passed.writeRun(v${index}, ${startAt(field)}, ${startAt(last)}, view, p); else {`,
+      )
     } else emitBytes(code, leads[index] ?? '', leadBytes)
     if (isPassed(field)) code.line(`p = passed.write(v${index}, ${startAt(field)}, view, p)`)
     else {
@@ -64,11 +83,23 @@ export function compileJsonWriter(schema: Schema, options: JsonWriterOptions, pa
   })
   code.line(schema.fields.length === 0 ? `b[p++] = 123; b[p++] = 125` : `b[p++] = 125`)
   code.line(`return p - at }`)
-  return { encodeInto: code.compile<RowWriter['encodeInto']>({ quote: JSON.stringify, isoDate, refuseNumber, PLAIN, passed, ...Object.fromEntries([...printers].map(([index, print]) => [`print${index}`, print])) }) }
+  return {
+    encodeInto: code.compile<RowWriter['encodeInto']>({
+      quote: JSON.stringify,
+      isoDate,
+      refuseNumber,
+      PLAIN,
+      passed,
+      ...Object.fromEntries([...printers].map(([index, print]) => [`print${index}`, print])),
+    }),
+  }
 }
 
 /** Where passed fields stand side by side. */
-function runsOf(schema: Schema, { sink }: PassedTexts): { first: number; fields: { sink: string; source: string }[] }[] {
+function runsOf(
+  schema: Schema,
+  { sink }: PassedTexts,
+): { first: number; fields: { sink: string; source: string }[] }[] {
   const runs: { first: number; fields: { sink: string; source: string }[] }[] = []
   schema.fields.forEach(({ name }, index) => {
     const source = sink.get(name)
@@ -81,7 +112,7 @@ function runsOf(schema: Schema, { sink }: PassedTexts): { first: number; fields:
 }
 
 /** Bytes that stand for themselves in a JSON text. */
-const PLAIN = Uint8Array.from({ length: 128 }, (_, byte) => byte < 32 || byte === 34 || byte === 92 ? 0 : 1)
+const PLAIN = Uint8Array.from({ length: 128 }, (_, byte) => (byte < 32 || byte === 34 || byte === 92 ? 0 : 1))
 
 function loaded(field: Field, index: number, isPrinted: boolean, value: string): string {
   if (!isPrinted && field.type !== 'json') return value
@@ -93,10 +124,11 @@ function emitBytes(code: Emitter, text: string, leadBytes: number): void {
   if (leadBytes > MAX_INLINE_LEAD_BYTES) code.line(`p += b.latin1Write(${code.literal(text)}, p)`)
   else {
     const bytes = Buffer.from(text)
-    const at = (index: number): string => index === 0 ? 'p' : `p + ${index}`
+    const at = (index: number): string => (index === 0 ? 'p' : `p + ${index}`)
     const stores: string[] = []
     let index = 0
-    for (; index + 4 <= bytes.length; index += 4) stores.push(`view.setUint32(${at(index)}, ${bytes.readUInt32BE(index)})`)
+    for (; index + 4 <= bytes.length; index += 4)
+      stores.push(`view.setUint32(${at(index)}, ${bytes.readUInt32BE(index)})`)
     for (; index < bytes.length; index++) stores.push(`b[${at(index)}] = ${bytes.readUInt8(index)}`)
     code.line(`${stores.join('; ')}; p += ${bytes.length}`)
   }
@@ -105,22 +137,32 @@ function emitBytes(code: Emitter, text: string, leadBytes: number): void {
 function written(code: Emitter, field: Field, v: string, options: JsonWriterOptions): string {
   const refusal = `if (${v} - ${v} !== 0) refuseNumber(${code.literal(field.name)}, ${v});`
   switch (field.type) {
-    case 'string': return `p = quoted(b, p, ${v})`
-    case 'json': return `p += b.utf8Write(${v}, p)`
-    case 'boolean': return `p = word(b, p, ${v} ? 'true' : 'false')`
-    case 'timestamp': return options.timestampFormat === 'iso' ? `${refusal} p = iso(b, p, ${v})` : `${refusal} p = integer(b, p, ${v})`
-    case 'long': return `${refusal} p = integer(b, p, ${v})`
-    case 'double': return `if ((${v} | 0) === ${v}) p = integer(b, p, ${v}); else { ${refusal} p = decimal(b, p, ${v}) }`
+    case 'string':
+      return `p = quoted(b, p, ${v})`
+    case 'json':
+      return `p += b.utf8Write(${v}, p)`
+    case 'boolean':
+      return `p = word(b, p, ${v} ? 'true' : 'false')`
+    case 'timestamp':
+      return options.timestampFormat === 'iso' ? `${refusal} p = iso(b, p, ${v})` : `${refusal} p = integer(b, p, ${v})`
+    case 'long':
+      return `${refusal} p = integer(b, p, ${v})`
+    case 'double':
+      return `if ((${v} | 0) === ${v}) p = integer(b, p, ${v}); else { ${refusal} p = decimal(b, p, ${v}) }`
   }
 }
 
 function refuseNumber(name: string, value: number): never {
-  throw new MillraceError('VALUE_INVALID', `field '${name}' is ${String(value)}, which JSON cannot say`, { domain: 'user', hint: 'a number must be finite' })
+  throw new MillraceError('VALUE_INVALID', `field '${name}' is ${String(value)}, which JSON cannot say`, {
+    domain: 'user',
+    hint: 'a number must be finite',
+  })
 }
 
 /**
- * Functions that write one value at p and return the place behind it. Nine digits stay in an int32. A unit of a text that is
- * cut from another one costs several nanoseconds to ask for, a call a hundred: longer texts are written by a call and checked after.
+ * Functions that write one value at p and return the place behind it. Nine digits stay in an int32. A unit of a
+ * text that is cut from another one costs several nanoseconds to ask for, a call a hundred: longer texts are
+ * written by a call and checked after.
  */
 function emitHelpers(code: Emitter): void {
   code.line(`
@@ -135,7 +177,8 @@ function integer(b, p, v) {
   const w = v | 0
   return nine(b, p, w, w < 10 ? 1 : w < 100 ? 2 : w < 1000 ? 3 : w < 10000 ? 4 : w < 100000 ? 5 : w < 1000000 ? 6 : w < 10000000 ? 7 : w < 100000000 ? 8 : 9)
 }
-// Three decimals are enough for most. One number of at most 15 digits, and no other, is printed for a double (IEEE 754, 5.12.2), so it is the shortest.
+// Three decimals are enough for most. One number of at most 15 digits, and no other, is printed for a double (IEEE
+// 754, 5.12.2), so it is the shortest.
 function decimal(b, p, v) {
   const m = Math.round(v * 1000)
   if (m / 1000 !== v || m > 999999999999999 || m < -999999999999999) return word(b, p, '' + v)

@@ -2,16 +2,20 @@ import type { Field, Row } from '../../model/schema.ts'
 
 const FIRST_PLACES = 4096
 const FIRST_SIDE_BYTES = 256
-/** Of a record's places: which buffer, and which runs lie in it as the sink writes them; then start and length of each field. */
+/**
+ * Of a record's places: which buffer, and which runs lie in it as the sink writes them; then start and length of
+ * each field.
+ */
 export const PLACE_HEAD = 2
 /** Runs that a record can tell of. */
 export const MAX_RUNS = 30
 
 /**
- * Values that go from a JSON source to a JSON sink of one chain without anybody looking at them, and those that go nowhere:
- * rows hold the number of their record instead, and the bytes that came are copied. Making strings and numbers and writing
- * them again took half of such a job. What is passed is always text as JSON.stringify writes it: the source says
- * where it lies in the bytes that came, or writes it aside where it has another form there. A record's number is good until
+ * Values that go from a JSON source to a JSON sink of one chain without anybody looking at them, and those that go
+ * nowhere: rows hold the number of their record instead, and the bytes that came are copied. Making strings and
+ * numbers and writing them again took half of such a job. What is passed is always text as JSON.stringify writes
+ * it: the source says where it lies in the bytes that came, or writes it aside where it has another form there. A
+ * record's number is good until
  * `clear`.
  */
 export class PassedTexts {
@@ -20,8 +24,8 @@ export class PassedTexts {
   /** Fields of the sink's rows that hold such a number, and the field of the source whose text it stands for. */
   readonly sink: ReadonlyMap<string, string>
   /**
-   * Fields of the sink that stand side by side in its records and are passed, as the writer found them. Where a record has
-   * them side by side in the same form, it is copied in one piece.
+   * Fields of the sink that stand side by side in its records and are passed, as the writer found them. Where a
+   * record has them side by side in the same form, it is copied in one piece.
    */
   runs: readonly (readonly { sink: string; source: string }[])[] = []
   /** By record: see PLACE_HEAD. A start below zero is ~start in what was written aside. */
@@ -43,8 +47,13 @@ export class PassedTexts {
     this.#stride = PLACE_HEAD + 2 * source.size
   }
 
-  /** Where a record's places hold the start of a field's text, from the number of the record on; the length stands behind it. */
-  startAt(field: string): number { return PLACE_HEAD + 2 * (this.#columns.get(field) ?? 0) }
+  /**
+   * Where a record's places hold the start of a field's text, from the number of the record on; the length stands
+   * behind it.
+   */
+  startAt(field: string): number {
+    return PLACE_HEAD + 2 * (this.#columns.get(field) ?? 0)
+  }
 
   /** Called by the source before it makes rows: those it made before are done with. */
   clear(): void {
@@ -85,7 +94,9 @@ export class PassedTexts {
     return ~start
   }
 
-  get sideBytes(): number { return this.#sideEnd }
+  get sideBytes(): number {
+    return this.#sideEnd
+  }
 
   /** The number of a record whose values are known: all its texts are written aside. */
   recordOf(bytes: Buffer, row: Row): number {
@@ -117,7 +128,12 @@ export class PassedTexts {
 
   /** A row of the source with its values, to be shown. */
   shown(row: Row): Row {
-    return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, this.source.has(name) ? JSON.parse(this.#text(value as number, this.startAt(name))) as Row[string] : value]))
+    return Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [
+        name,
+        this.source.has(name) ? (JSON.parse(this.#text(value as number, this.startAt(name))) as Row[string]) : value,
+      ]),
+    )
   }
 
   #text(record: number, at: number): string {
@@ -135,9 +151,13 @@ export function canPass({ type, logical }: Field): boolean {
 }
 
 /** Whether a field that goes nowhere can be left where it came. */
-export function canStay({ type, logical }: Field): boolean { return logical === undefined && type !== 'json' }
+export function canStay({ type, logical }: Field): boolean {
+  return logical === undefined && type !== 'json'
+}
 
-function viewOf(bytes: Buffer): DataView { return new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+}
 
 function copied(from: DataView, start: number, length: number, to: DataView, at: number): number {
   let read = start

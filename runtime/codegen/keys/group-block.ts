@@ -37,10 +37,15 @@ export function readFired(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat64(8, true)
 }
 
-/** Tables of a group that blocks before it hold and that are gone, by their serials: a headed block; the last of a group holds. */
+/**
+ * Tables of a group that blocks before it hold and that are gone, by their serials: a headed block; the last of a
+ * group holds.
+ */
 export const GONE_MAGIC = 0x3147574d
 
-interface GoneHeader { serials: readonly number[] }
+interface GoneHeader {
+  serials: readonly number[]
+}
 
 export function writeGone(serials: readonly number[]): Uint8Array {
   const header: GoneHeader = { serials }
@@ -48,4 +53,6 @@ export function writeGone(serials: readonly number[]): Uint8Array {
 }
 
 /** Throws STATE_CORRUPT. */
-export function readGone(bytes: Uint8Array): readonly number[] { return new HeadedBlock<GoneHeader>(bytes).header.serials }
+export function readGone(bytes: Uint8Array): readonly number[] {
+  return new HeadedBlock<GoneHeader>(bytes).header.serials
+}

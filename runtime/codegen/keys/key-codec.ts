@@ -29,15 +29,22 @@ export function compileKeyCodec(fields: readonly Field[]): KeyCodec {
   const [first] = fields
   if (first === undefined) throw new MillraceError('KEY_MISSING', 'a key codec needs at least one key field')
   for (const field of fields) {
-    if (field.type === 'json') throw new MillraceError('KEY_TYPE_UNSUPPORTED', `field '${field.name}' is json and cannot be a key`, { domain: 'user' })
+    if (field.type === 'json')
+      throw new MillraceError('KEY_TYPE_UNSUPPORTED', `field '${field.name}' is json and cannot be a key`, {
+        domain: 'user',
+      })
   }
   const code = new Emitter()
   if (isPlainKey(fields)) {
-    code.line(`return function keyOf(r) { return r${code.property(first.name)}${first.type === 'string' ? '' : ' + 0'} }`)
+    code.line(
+      `return function keyOf(r) { return r${code.property(first.name)}${first.type === 'string' ? '' : ' + 0'} }`,
+    )
     return { of: code.compile<KeyCodec['of']>({}), values: (key) => [key] }
   }
   code.line(`return function keyOf(r) {`)
-  fields.forEach((field, index) => { code.line(`const v${index} = r${code.property(field.name)}`) })
+  fields.forEach((field, index) => {
+    code.line(`const v${index} = r${code.property(field.name)}`)
+  })
   code.line(`return ${fields.map(fieldText).join(' + ')} }`)
   return { of: code.compile<KeyCodec['of']>({}), values: (key) => readKey(String(key), fields) }
 }
@@ -50,7 +57,12 @@ export function isPlainKey(fields: readonly Field[]): boolean {
 
 function fieldText(field: Field, index: number): string {
   const value = `v${index}`
-  const text = field.type === 'string' ? `${value}.length + ':' + ${value}` : field.type === 'boolean' ? `(${value} ? 't' : 'f')` : `(${value} + ';')`
+  const text =
+    field.type === 'string'
+      ? `${value}.length + ':' + ${value}`
+      : field.type === 'boolean'
+        ? `(${value} ? 't' : 'f')`
+        : `(${value} + ';')`
   return field.nullable ? `(${value} === null ? '~' : ${text})` : text
 }
 

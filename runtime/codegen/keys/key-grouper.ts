@@ -11,7 +11,9 @@ import { emitHashHelpers, keyGroupExpression, keyHashExpression } from './key-ha
 export function compileKeyGrouper(keyFields: readonly Field[], maxParallelism: number): KeyGrouper {
   if (keyFields.length === 0) throw new MillraceError('KEY_MISSING', 'a key grouper needs at least one key field')
   if (!Number.isInteger(maxParallelism) || maxParallelism < 1 || maxParallelism > 65_536) {
-    throw new MillraceError('MAX_PARALLELISM_INVALID', `maxParallelism ${maxParallelism} is not between 1 and 65536`, { domain: 'user' })
+    throw new MillraceError('MAX_PARALLELISM_INVALID', `maxParallelism ${maxParallelism} is not between 1 and 65536`, {
+      domain: 'user',
+    })
   }
   const code = new Emitter()
   emitHashHelpers(code)
@@ -19,7 +21,10 @@ export function compileKeyGrouper(keyFields: readonly Field[], maxParallelism: n
   code.line(`for (let i = 0; i < count; i++) {`)
   code.line(`const r = rows[i]`)
   keyFields.forEach((field, index) => code.line(`const k${index} = r${code.property(field.name)}`))
-  const hash = keyHashExpression(keyFields, keyFields.map((_, index) => `k${index}`))
+  const hash = keyHashExpression(
+    keyFields,
+    keyFields.map((_, index) => `k${index}`),
+  )
   code.line(`groups[i] = ${keyGroupExpression(hash, maxParallelism)}`)
   code.line(`} }`)
   return code.compile<KeyGrouper>({})

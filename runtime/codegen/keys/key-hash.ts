@@ -42,7 +42,8 @@ export function emitHashHelpers(code: Emitter): void {
 
 /** The int32 hash of the key whose field values are the JavaScript expressions `values`, in key order. */
 export function keyHashExpression(keys: readonly Field[], values: readonly string[]): string {
-  return keys.map((field, index) => fieldHash(field, values[index] ?? 'undefined'))
+  return keys
+    .map((field, index) => fieldHash(field, values[index] ?? 'undefined'))
     .reduce((left, right) => `mix32(Math.imul(${left}, 31) + ${right} | 0)`)
 }
 
@@ -53,7 +54,9 @@ export function keyGroupExpression(hash: string, maxParallelism: number): string
 }
 
 /** The same outside of generated code. */
-export function keyGroupOf(hash: number, maxParallelism: number): number { return (hash >>> 0) % maxParallelism }
+export function keyGroupOf(hash: number, maxParallelism: number): number {
+  return (hash >>> 0) % maxParallelism
+}
 
 function fieldHash(field: Field, value: string): string {
   const hash = presentHash(field, value)
@@ -62,10 +65,18 @@ function fieldHash(field: Field, value: string): string {
 
 function presentHash(field: Field, value: string): string {
   switch (field.type) {
-    case 'string': return `hashString(${value})`
-    case 'boolean': return `mix32(${value} ? 1 : 0)`
-    case 'long': case 'double': case 'timestamp': return `hashNumber(${value})`
-    case 'json': throw new MillraceError('KEY_TYPE_UNSUPPORTED', `field '${field.name}' is json and cannot be a key`,
-      { domain: 'user', hint: 'compute a string or number from it with map and key by that' })
+    case 'string':
+      return `hashString(${value})`
+    case 'boolean':
+      return `mix32(${value} ? 1 : 0)`
+    case 'long':
+    case 'double':
+    case 'timestamp':
+      return `hashNumber(${value})`
+    case 'json':
+      throw new MillraceError('KEY_TYPE_UNSUPPORTED', `field '${field.name}' is json and cannot be a key`, {
+        domain: 'user',
+        hint: 'compute a string or number from it with map and key by that',
+      })
   }
 }

@@ -28,7 +28,10 @@ export interface TableBlockHeader {
 }
 
 /** How far a table reached. */
-export interface TableExtent { readonly n: number; readonly chars: number }
+export interface TableExtent {
+  readonly n: number
+  readonly chars: number
+}
 
 export const NOTHING: TableExtent = { n: 0, chars: 0 }
 
@@ -49,7 +52,12 @@ export interface TableBlock {
 }
 
 /** A block of what has come to the table, as of now. `shape`: for the first of a table. */
-export function writeTable(table: KeyTable, { keys, values }: TableColumns, about: { start: number; shape?: string }, { from, to, entries, wholes }: TableChange): TableBlock {
+export function writeTable(
+  table: KeyTable,
+  { keys, values }: TableColumns,
+  about: { start: number; shape?: string },
+  { from, to, entries, wholes }: TableChange,
+): TableBlock {
   const text = table.text.subarray(from.chars, to.chars)
   const [count, listed] = typeof entries === 'number' ? [entries, new Uint8Array()] : [entries.length, bytesOf(entries)]
   let objectBytes = 0
@@ -57,16 +65,34 @@ export function writeTable(table: KeyTable, { keys, values }: TableColumns, abou
     if (column.array === 'Whole' && wholes === 'without wholes') return undefined
     const bytes = columnBytes(table[column.name], column, entries)
     if (column.array === 'Whole') objectBytes += bytes.byteLength
-    else if (isHeapColumn(column)) objectBytes += bytes.byteLength / Math.max(1, count) * table.n
+    else if (isHeapColumn(column)) objectBytes += (bytes.byteLength / Math.max(1, count)) * table.n
     return bytes
   })
-  const parts = [...keys.map(({ name }) => bytesOf((table[name] as Float64Array).subarray(from.n, to.n))), bytesOf(text), listed, ...ofValues]
+  const parts = [
+    ...keys.map(({ name }) => bytesOf((table[name] as Float64Array).subarray(from.n, to.n))),
+    bytesOf(text),
+    listed,
+    ...ofValues,
+  ]
   const header: TableBlockHeader = {
-    serial: table.serial, start: about.start, entries: [from.n, to.n], text: [from.chars, to.chars, text.BYTES_PER_ELEMENT === 2 ? 2 : 1],
-    changed: typeof entries === 'number' ? 'all' : count, sizes: parts.map((part) => part?.byteLength ?? null),
-    ...(about.shape === undefined ? {} : { shape: about.shape, columns: values.map(({ name, array }) => ({ name, array })) }),
+    serial: table.serial,
+    start: about.start,
+    entries: [from.n, to.n],
+    text: [from.chars, to.chars, text.BYTES_PER_ELEMENT === 2 ? 2 : 1],
+    changed: typeof entries === 'number' ? 'all' : count,
+    sizes: parts.map((part) => part?.byteLength ?? null),
+    ...(about.shape === undefined
+      ? {}
+      : { shape: about.shape, columns: values.map(({ name, array }) => ({ name, array })) }),
   }
-  return { bytes: writeHeadedBlock(TABLE_MAGIC, header, parts.filter((part) => part !== undefined)), objectBytes }
+  return {
+    bytes: writeHeadedBlock(
+      TABLE_MAGIC,
+      header,
+      parts.filter((part) => part !== undefined),
+    ),
+    objectBytes,
+  }
 }
 
 let scratch = new Int32Array(1024)
@@ -77,8 +103,8 @@ function scratchFor(n: number): Int32Array {
 }
 
 /**
- * The entries that have changed since snapshot `since`, in their order, and notes that snapshot `now` has found them. In time
- * by the number of entries, four of those that have not changed at a time.
+ * The entries that have changed since snapshot `since`, in their order, and notes that snapshot `now` has found
+ * them. In time by the number of entries, four of those that have not changed at a time.
  */
 export function takeChanged(table: KeyTable, since: number, now: number): Int32Array {
   const { n, u } = table
@@ -90,7 +116,10 @@ export function takeChanged(table: KeyTable, since: number, now: number): Int32A
   const { changedIn } = table
   const found = scratchFor(n)
   let count = 0
-  if (since < now - 1) for (let e = 0; e < n; e++) { if (((u[e] as number) & CHANGED) !== 0 || (changedIn[e] as number) > since) found[count++] = e }
+  if (since < now - 1)
+    for (let e = 0; e < n; e++) {
+      if (((u[e] as number) & CHANGED) !== 0 || (changedIn[e] as number) > since) found[count++] = e
+    }
   else {
     const four = CHANGED * 0x01010101
     const words = new Int32Array(u.buffer, u.byteOffset, u.length >> 2)
@@ -109,8 +138,15 @@ export function takeChanged(table: KeyTable, since: number, now: number): Int32A
   return found.slice(0, count)
 }
 
-/** Of the first n entries those that snapshots after `from` up to `to` were the last to find changed, and that are still the same. */
-export function unchangedSince(table: KeyTable, n: number, [from, to]: readonly [from: number, to: number]): Int32Array {
+/**
+ * Of the first n entries those that snapshots after `from` up to `to` were the last to find changed, and that are
+ * still the same.
+ */
+export function unchangedSince(
+  table: KeyTable,
+  n: number,
+  [from, to]: readonly [from: number, to: number],
+): Int32Array {
   const { u, changedIn } = table
   const found = scratchFor(n)
   let count = 0

@@ -15,8 +15,8 @@ const FIRST_READ_BYTES = 256
 const MOST_READ_BYTES = 4096
 
 /**
- * Segments that do not fit into memory, in a file: whole ones are written behind each other, or where one was that is not
- * needed any more; single records are read into a stretch of memory that is used again when it is full.
+ * Segments that do not fit into memory, in a file: whole ones are written behind each other, or where one was that
+ * is not needed any more; single records are read into a stretch of memory that is used again when it is full.
  */
 export class ColdSegments {
   /** Holds copies of records. */
@@ -37,10 +37,14 @@ export class ColdSegments {
   /** What the file system refused: from then on the state is not what it should be. */
   #failure: MillraceError | undefined
 
-  constructor(open: () => ScratchFile) { this.#open = open }
+  constructor(open: () => ScratchFile) {
+    this.#open = open
+  }
 
   /** Of the file, with what is free in it. */
-  get fileBytes(): number { return this.#fileBytes }
+  get fileBytes(): number {
+    return this.#fileBytes
+  }
 
   close(): void {
     this.#file?.close()
@@ -49,7 +53,9 @@ export class ColdSegments {
   }
 
   /** Throws the failure that was thrown before, in case whoever it reached did not pass it on. */
-  check(): void { if (this.#failure !== undefined) throw this.#failure }
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
 
   /** Throws STATE_DISK_FULL or STATE_DISK_FAILED; the segment is then not there. */
   write(segment: number, bytes: Uint8Array): void {
@@ -88,7 +94,10 @@ export class ColdSegments {
     this.#forgetCopies()
   }
 
-  /** Where in `copies` the record at `a` now begins, in a segment of `end` bytes: it stays there until the next call. */
+  /**
+   * Where in `copies` the record at `a` now begins, in a segment of `end` bytes: it stays there until the next
+   * call.
+   */
   copyOf(a: number, end: number): number {
     const known = this.#copied.get(a)
     if (known !== undefined) return known
@@ -128,11 +137,18 @@ export class ColdSegments {
   #failed(cause: unknown, what: string): MillraceError {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
     const isFull = code === 'ENOSPC' || code === 'EDQUOT'
-    this.#failure = new MillraceError(isFull ? 'STATE_DISK_FULL' : 'STATE_DISK_FAILED', `${what} on the local disk failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      domain: 'platform', retriable: true, cause,
-      hint: isFull ? 'State beyond spec.state.memory goes to spec.state.folder: give that folder a larger volume, raise spec.state.memory, or run the operator with more replicas.'
-        : 'State beyond spec.state.memory goes to spec.state.folder: see that it lies on a healthy local disk and may be written to.',
-    })
+    this.#failure = new MillraceError(
+      isFull ? 'STATE_DISK_FULL' : 'STATE_DISK_FAILED',
+      `${what} on the local disk failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        domain: 'platform',
+        retriable: true,
+        cause,
+        hint: isFull
+          ? 'State beyond spec.state.memory goes to spec.state.folder: give that folder a larger volume, raise spec.state.memory, or run the operator with more replicas.'
+          : 'State beyond spec.state.memory goes to spec.state.folder: see that it lies on a healthy local disk and may be written to.',
+      },
+    )
     return this.#failure
   }
 }

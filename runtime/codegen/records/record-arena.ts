@@ -11,9 +11,15 @@ const MIN_GARBAGE_BYTES = 1 << 16
 const GARBAGE_SHARE = 0.3
 /** …and this of those on disk, where room costs less and winning it back a read and a write. */
 const COLD_GARBAGE_SHARE = 0.6
-/** While places are preferred: room for as much again as there is, which no preparation of a switch should come near. */
+/**
+ * While places are preferred: room for as much again as there is, which no preparation of a switch should come
+ * near.
+ */
 const GARBAGE_SHARE_OF_PLACES = 0.6
-/** Segments compacted per segment taken: each frees at least its share of garbage, so that garbage cannot outgrow the bound. */
+/**
+ * Segments compacted per segment taken: each frees at least its share of garbage, so that garbage cannot outgrow
+ * the bound.
+ */
 const COMPACTIONS_PER_ROLL = 4
 /** Of a segment on disk at least this must be garbage: else the oldest is compacted, whose tombstones go. */
 const MIN_COLD_GAIN = 0.3
@@ -55,7 +61,10 @@ export class RecordArena extends Segments {
   readonly #freeIds: number[] = []
   readonly #limit: number
   readonly #largest: number
-  /** Segments as they were taken: those that left memory or were given back are still among them. `end`: as of when it was last passed over. */
+  /**
+   * Segments as they were taken: those that left memory or were given back are still among them. `end`: as of when
+   * it was last passed over.
+   */
   #queue: [id: number, serial: number, end: number][] = []
   /** Bytes of live segments on disk, and the garbage in them. */
   #coldBytes = 0
@@ -75,14 +84,21 @@ export class RecordArena extends Segments {
     super(spill)
     this.#logs = new Array<Log | undefined>(this.firstId).fill(undefined)
     this.#limit = spill?.limitBytes ?? Infinity
-    this.#largest = spill === undefined ? SEGMENT_BYTES : Math.min(SEGMENT_BYTES, Math.max(FIRST_SEGMENT_BYTES, powerOfTwo(this.#limit / SEGMENTS_IN_LIMIT)))
+    this.#largest =
+      spill === undefined
+        ? SEGMENT_BYTES
+        : Math.min(SEGMENT_BYTES, Math.max(FIRST_SEGMENT_BYTES, powerOfTwo(this.#limit / SEGMENTS_IN_LIMIT)))
   }
 
   /** Bytes of the segments on disk that are in use. */
-  get coldBytes(): number { return this.#coldBytes }
+  get coldBytes(): number {
+    return this.#coldBytes
+  }
 
   /** Bytes of all segments in use, garbage and room at their ends included. */
-  get takenBytes(): number { return this.#taken + this.#coldBytes }
+  get takenBytes(): number {
+    return this.#taken + this.#coldBytes
+  }
 
   /** Closes the log's active segment and gives it one with room for `need` bytes. */
   roll(log: Log, need: number): void {
@@ -90,7 +106,7 @@ export class RecordArena extends Segments {
     for (let i = log.segs.length - 1; i >= 0 && used < SEGMENT_BYTES; i--) used += this.end[log.segs[i] ?? 0] ?? 0
     this.#endActive(log)
     const size = Math.min(this.#largest, Math.max(FIRST_SEGMENT_BYTES, powerOfTwo(used)))
-    this.take(log, need > SEGMENT_BYTES ? need + 7 & ~7 : Math.max(size, powerOfTwo(need)))
+    this.take(log, need > SEGMENT_BYTES ? (need + 7) & ~7 : Math.max(size, powerOfTwo(need)))
     this.debt = true
   }
 
@@ -107,10 +123,18 @@ export class RecordArena extends Segments {
     else this.#garbage += bytes
   }
 
-  /** Takes a segment of exactly `bytes`: a power of two, or any multiple of 8 above SEGMENT_BYTES for one huge record. */
+  /**
+   * Takes a segment of exactly `bytes`: a power of two, or any multiple of 8 above SEGMENT_BYTES for one huge
+   * record.
+   */
   take(log: Log, bytes: number): void {
     const id = this.#freeIds.pop() ?? this.#logs.length
-    if (id >= MAX_SEGMENTS) throw new MillraceError('STATE_TOO_LARGE', `the state of one operator in one slot exceeds ${MAX_SEGMENTS} segments of ${SEGMENT_BYTES} bytes`, { domain: 'user', hint: 'run the operator with more replicas' })
+    if (id >= MAX_SEGMENTS)
+      throw new MillraceError(
+        'STATE_TOO_LARGE',
+        `the state of one operator in one slot exceeds ${MAX_SEGMENTS} segments of ${SEGMENT_BYTES} bytes`,
+        { domain: 'user', hint: 'run the operator with more replicas' },
+      )
     this.open(id, bytes)
     if (this.spills && !log.resident) this.#queue.push([id, this.serial[id] ?? 0, -1])
     this.#logs[id] = log
@@ -139,8 +163,8 @@ export class RecordArena extends Segments {
   }
 
   /**
-   * At a barrier: what has been written stays as it is, in memory too until `thaw` is called with the number given. What is
-   * changed later is written anew at the log's end. Throws what the disk refused since the last barrier.
+   * At a barrier: what has been written stays as it is, in memory too until `thaw` is called with the number given.
+   * What is changed later is written anew at the log's end. Throws what the disk refused since the last barrier.
    */
   freeze(): number {
     this.checkDisk()
@@ -149,8 +173,13 @@ export class RecordArena extends Segments {
     return this.#freezes
   }
 
-  /** With `places` what has been written is moved only when much more of it is garbage: what is written later then mostly stands behind what a snapshot has. */
-  prefer(what: 'room' | 'places'): void { this.#share = what === 'places' ? GARBAGE_SHARE_OF_PLACES : GARBAGE_SHARE }
+  /**
+   * With `places` what has been written is moved only when much more of it is garbage: what is written later then
+   * mostly stands behind what a snapshot has.
+   */
+  prefer(what: 'room' | 'places'): void {
+    this.#share = what === 'places' ? GARBAGE_SHARE_OF_PLACES : GARBAGE_SHARE
+  }
 
   /** The bytes of a freeze are not wanted any more. */
   thaw(freeze: number): void {
@@ -177,10 +206,13 @@ export class RecordArena extends Segments {
     if (count <= 64) for (let k = 0; k < count; k++) words[d + k] = source[q + k] ?? 0
     else words.set(source.subarray(q, q + count), d)
     this.end[to] = o + bytes
-    return to << 15 | o >> 3
+    return (to << 15) | (o >> 3)
   }
 
-  /** For a record that is about to be changed in place: where it may be, at the log's end when a barrier has passed it. */
+  /**
+   * For a record that is about to be changed in place: where it may be, at the log's end when a barrier has passed
+   * it.
+   */
   own(log: Log, a: number): number {
     if ((a & 32767) << 3 >= (this.frozen[a >>> 15] ?? 0)) return a
     const copy = this.copy(log, a)
@@ -200,12 +232,19 @@ export class RecordArena extends Segments {
     this.#freeIds.push(id)
   }
 
-  /** Between operations: compacts the segments with most garbage while there is too much of it, and sees that memory keeps its limit. */
+  /**
+   * Between operations: compacts the segments with most garbage while there is too much of it, and sees that memory
+   * keeps its limit.
+   */
   maintain(): void {
     if (this.#maintaining || this.holders > 0) return
     this.#maintaining = true
     try {
-      for (let steps = COMPACTIONS_PER_ROLL; steps > 0 && this.#garbage > MIN_GARBAGE_BYTES && this.#garbage > this.#taken * this.#share; steps--) {
+      for (
+        let steps = COMPACTIONS_PER_ROLL;
+        steps > 0 && this.#garbage > MIN_GARBAGE_BYTES && this.#garbage > this.#taken * this.#share;
+        steps--
+      ) {
         const segment = this.#worst()
         if (segment === 0) break
         this.compact(segment)
@@ -253,10 +292,15 @@ export class RecordArena extends Segments {
   }
 
   #spill(): void {
-    for (let steps = COMPACTIONS_PER_ROLL; steps > 0 && this.#coldGarbage > MIN_GARBAGE_BYTES && this.#coldGarbage > this.#coldBytes * COLD_GARBAGE_SHARE; steps--) {
+    for (
+      let steps = COMPACTIONS_PER_ROLL;
+      steps > 0 && this.#coldGarbage > MIN_GARBAGE_BYTES && this.#coldGarbage > this.#coldBytes * COLD_GARBAGE_SHARE;
+      steps--
+    ) {
       this.compact(this.#worstCold())
     }
-    if (this.#queue.length > this.#logs.length * 2) this.#queue = this.#queue.filter(([id, serial]) => this.serial[id] === serial && !this.isCold(id))
+    if (this.#queue.length > this.#logs.length * 2)
+      this.#queue = this.#queue.filter(([id, serial]) => this.serial[id] === serial && !this.isCold(id))
     for (let left = this.#queue.length; left > 0 && this.residentBytes > this.#limit; left--) this.#evictNext()
   }
 
@@ -314,5 +358,4 @@ export class RecordArena extends Segments {
     this.#garbage += dead + size - end
     this.#queue.push([id, this.serial[id] ?? 0, -1])
   }
-
 }

@@ -32,9 +32,15 @@ export class RecordGroup implements Log {
     this.#owner = owner
   }
 
-  get resident(): boolean { return this.#owner.resident }
-  compact(segment: number): void { this.#owner.compact(this, segment) }
-  newestIn(segment: number): number { return this.#owner.newestIn(segment) }
+  get resident(): boolean {
+    return this.#owner.resident
+  }
+  compact(segment: number): void {
+    this.#owner.compact(this, segment)
+  }
+  newestIn(segment: number): number {
+    return this.#owner.newestIn(segment)
+  }
 
   /** Doubles the index. Entries are placed by their upper bits, so the pass runs over both in order. */
   grow(): void {
@@ -46,8 +52,8 @@ export class RecordGroup implements Log {
       const address = old[j + 1] ?? 0
       if (address === 0) continue
       const h = old[j] ?? 0
-      let i = h >>> this.shift << 1
-      while (index[i + 1] !== 0) i = i + 2 & mask
+      let i = (h >>> this.shift) << 1
+      while (index[i + 1] !== 0) i = (i + 2) & mask
       index[i] = h
       index[i + 1] = address
     }
@@ -59,10 +65,10 @@ export class RecordGroup implements Log {
     const index = this.index
     const mask = index.length - 1
     this.n--
-    for (let j = i + 2 & mask; index[j + 1] !== 0; j = j + 2 & mask) {
-      const home = (index[j] ?? 0) >>> this.shift << 1
+    for (let j = (i + 2) & mask; index[j + 1] !== 0; j = (j + 2) & mask) {
+      const home = ((index[j] ?? 0) >>> this.shift) << 1
       // the entry may move to the gap when its home does not lie between them, cyclically
-      if ((j - home & mask) < (j - i & mask)) continue
+      if (((j - home) & mask) < ((j - i) & mask)) continue
       index[i] = index[j] ?? 0
       index[i + 1] = index[j + 1] ?? 0
       i = j

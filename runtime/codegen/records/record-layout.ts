@@ -21,8 +21,11 @@ export const UNITS = 0xfffff
 export const KIND_SHIFT = 20
 export const KIND = 3
 /** Replaces what was under the key; goes on with the list; removes what was under the key. */
-export const VALUE = 0, APPEND = 1, TOMBSTONE = 2
-export const ONE_BYTE = 1 << 22, BOXED = 1 << 23
+export const VALUE = 0,
+  APPEND = 1,
+  TOMBSTONE = 2
+export const ONE_BYTE = 1 << 22,
+  BOXED = 1 << 23
 
 /** What a table of records is generated from. */
 export interface RecordSpec {
@@ -44,7 +47,9 @@ export interface RecordSpec {
 }
 
 /** Something that is kept as text: the key, the user key, or a field of the row. */
-export interface Text { of: 'key' | 'user' | Field }
+export interface Text {
+  of: 'key' | 'user' | Field
+}
 
 export interface RecordLayout {
   /** Fields of the row that are the key; undefined when it is kept beside the row. */
@@ -66,32 +71,59 @@ export interface RecordLayout {
 
 export function layoutOf(spec: RecordSpec): RecordLayout {
   const keyFields = spec.keyIn === undefined ? undefined : fieldsOf(spec.schema, spec.keyIn)
-  keyFields?.forEach((field, index) => { checkKeyField(field, spec.key[index]) })
-  const keyKind = keyFields !== undefined ? 'in row' : isPlainKey(spec.key) && spec.key[0]?.type !== 'string' ? 'number' : 'text'
+  keyFields?.forEach((field, index) => {
+    checkKeyField(field, spec.key[index])
+  })
+  const keyKind =
+    keyFields !== undefined ? 'in row' : isPlainKey(spec.key) && spec.key[0]?.type !== 'string' ? 'number' : 'text'
   const numbers = new Map<'at' | 'seq' | 'key' | 'user' | Field, number>()
-  const number = (of: 'at' | 'seq' | 'key' | 'user' | Field): void => { numbers.set(of, numbers.size) }
+  const number = (of: 'at' | 'seq' | 'key' | 'user' | Field): void => {
+    numbers.set(of, numbers.size)
+  }
   if (spec.timed) number('at')
   if (spec.sequenced) number('seq')
   if (keyKind === 'number') number('key')
   if (spec.user === 'number') number('user')
-  const texts: Text[] = [...(keyKind === 'text' ? [{ of: 'key' } as const] : []), ...(spec.user === 'text' ? [{ of: 'user' } as const] : [])]
+  const texts: Text[] = [
+    ...(keyKind === 'text' ? [{ of: 'key' } as const] : []),
+    ...(spec.user === 'text' ? [{ of: 'user' } as const] : []),
+  ]
   const bits = new Map<Field, { isNull?: number; isTrue?: number }>()
   let bit = 0
   for (const field of spec.schema.fields) {
     if (isNumeric(field)) number(field)
     else if (field.type !== 'boolean') texts.push({ of: field })
-    bits.set(field, { ...(field.nullable ? { isNull: bit++ } : {}), ...(field.type === 'boolean' ? { isTrue: bit++ } : {}) })
+    bits.set(field, {
+      ...(field.nullable ? { isNull: bit++ } : {}),
+      ...(field.type === 'boolean' ? { isTrue: bit++ } : {}),
+    })
   }
   const previousWord = 2 + numbers.size * 2
   const bitsWord = previousWord + (spec.chained ? 1 : 0)
-  const bitsWords = bit + 31 >> 5
+  const bitsWords = (bit + 31) >> 5
   const lengthsWord = bitsWord + bitsWords
-  return { keyFields, keyKind, numbers, bits, texts, previousWord, bitsWord, bitsWords, lengthsWord, fixedBytes: (lengthsWord + (texts.length + 1 >> 1)) * 4 }
+  return {
+    keyFields,
+    keyKind,
+    numbers,
+    bits,
+    texts,
+    previousWord,
+    bitsWord,
+    bitsWords,
+    lengthsWord,
+    fixedBytes: (lengthsWord + ((texts.length + 1) >> 1)) * 4,
+  }
 }
 
-export function isNumeric(field: Field): boolean { return field.type === 'long' || field.type === 'double' || field.type === 'timestamp' }
+export function isNumeric(field: Field): boolean {
+  return field.type === 'long' || field.type === 'double' || field.type === 'timestamp'
+}
 
 function checkKeyField(field: Field, key: Field | undefined): void {
   if (field.type === key?.type && field.nullable === key.nullable) return
-  throw new MillraceError('STATE_KEY_INVALID', `field ${field.name} of the rows is ${field.type}${field.nullable ? ', nullable' : ''}; the key it is to carry is ${key?.type ?? 'not there'}${key?.nullable === true ? ', nullable' : ''}`)
+  throw new MillraceError(
+    'STATE_KEY_INVALID',
+    `field ${field.name} of the rows is ${field.type}${field.nullable ? ', nullable' : ''}; the key it is to carry is ${key?.type ?? 'not there'}${key?.nullable === true ? ', nullable' : ''}`,
+  )
 }

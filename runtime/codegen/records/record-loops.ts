@@ -16,8 +16,19 @@ export type RecordLoop =
 /** Those of its loop's kind. A record last written at or before `since` counts as absent; `at` is written beside it. */
 export interface LoopCode {
   /** first, latest: appends the rows of rows[0..count) that pass to `out`; `groups` are their key groups. */
-  keep(rows: readonly Row[], count: number, groups: Uint16Array, groupAt: (group: number) => RecordGroup, at: number, since: number, out: Row[]): void
-  /** rank: the place (from 0) at which the row enters, -1 when it does not; then `ranked` and `slot` tell of its key. */
+  keep(
+    rows: readonly Row[],
+    count: number,
+    groups: Uint16Array,
+    groupAt: (group: number) => RecordGroup,
+    at: number,
+    since: number,
+    out: Row[],
+  ): void
+  /**
+   * rank: the place (from 0) at which the row enters, -1 when it does not; then `ranked` and `slot` tell of its
+   * key.
+   */
   offer(group: RecordGroup, row: Row, at: number, since: number): number
   /** How many are ranked under the key of the last offer. */
   ranked(): number
@@ -25,10 +36,18 @@ export interface LoopCode {
   slot(place: number): number
 }
 
-/** The fields of a rank table's rows beside its key: how many there are, their values from best to worst, their slots. */
+/**
+ * The fields of a rank table's rows beside its key: how many there are, their values from best to worst, their
+ * slots.
+ */
 export function rankFields({ count, slots }: { count: number; slots: boolean }): Field[] {
-  const column = (name: string): Field[] => Array.from({ length: count }, (_, i) => ({ name: `${name}${i}`, type: 'double', nullable: false }))
-  return [{ name: RANK_COUNT, type: 'long', nullable: false }, ...column('millrace_rank_value_'), ...(slots ? column('millrace_rank_slot_') : [])]
+  const column = (name: string): Field[] =>
+    Array.from({ length: count }, (_, i) => ({ name: `${name}${i}`, type: 'double', nullable: false }))
+  return [
+    { name: RANK_COUNT, type: 'long', nullable: false },
+    ...column('millrace_rank_value_'),
+    ...(slots ? column('millrace_rank_slot_') : []),
+  ]
 }
 
 const RANK_COUNT = 'millrace_rank_count'
@@ -56,15 +75,22 @@ function emitKeep(emitter: RecordEmitter, loop: Exclude<RecordLoop, { kind: 'ran
   code.line(`function keep(rows, count, groups, groupAt, at, since, out) { let n = out.length, z = 0`)
   code.line(`for (let j = 0; j < count; j++) { const r = rows[j]; ${emitter.keyFromRow()}; ${emitter.hash()}`)
   code.line(`const g = groupAt(groups[j]); G[j] = g; H[j] = h; T[j] = g.index[(h >>> g.shift << 1) + 1] }`)
-  code.line(`for (let j = 0; j < count; j++) { const a = T[j]; ${emitter.touch()} z ^= SI[a >>> 15][A.base[a >>> 15] + ((a & 32767) << 1)] }`)
+  code.line(
+    `for (let j = 0; j < count; j++) { const a = T[j]; ${emitter.touch()} z ^= SI[a >>> 15][A.base[a >>> 15] + ((a & 32767) << 1)] }`,
+  )
   code.line(`looked = z`)
-  code.line(`for (let j = 0; j < count; j++) { ${emitter.settle()}; const r = rows[j], g = G[j], h = H[j]; ${emitter.keyFromRow()}`)
+  code.line(
+    `for (let j = 0; j < count; j++) { ${emitter.settle()}; const r = rows[j], g = G[j], h = H[j]; ${emitter.keyFromRow()}`,
+  )
   code.line(emitter.room())
   code.line(emitter.probe())
   code.line(emitter.promote())
   code.line(`if (a !== 0) { ${LOCATE}`)
   if (field === undefined) code.line(spec.timed ? `if (${emitter.numberAt('at')} > since) continue` : `continue`)
-  else code.line(`if (${spec.timed ? `${emitter.numberAt('at')} > since && ` : ''}${emitter.numberAt(field)} > ${value}) continue`)
+  else
+    code.line(
+      `if (${spec.timed ? `${emitter.numberAt('at')} > since && ` : ''}${emitter.numberAt(field)} > ${value}) continue`,
+    )
   if (field !== undefined || spec.timed) {
     code.line(`{ ${emitter.own()}; ${LOCATE}`)
     if (field !== undefined) code.line(`${emitter.numberAt(field)} = ${value}`)
@@ -78,28 +104,43 @@ function emitKeep(emitter: RecordEmitter, loop: Exclude<RecordLoop, { kind: 'ran
   code.line(`const loop = { keep }`)
 }
 
-function emitRank(emitter: RecordEmitter, { field: by, count, order, slots }: Extract<RecordLoop, { kind: 'rank' }>): void {
+function emitRank(
+  emitter: RecordEmitter,
+  { field: by, count, order, slots }: Extract<RecordLoop, { kind: 'rank' }>,
+): void {
   const { code, spec } = emitter
-  const numbers = new Map([...emitter.layout.numbers].map(([of, place]) => [typeof of === 'string' ? of : of.name, place]))
+  const numbers = new Map(
+    [...emitter.layout.numbers].map(([of, place]) => [typeof of === 'string' ? of : of.name, place]),
+  )
   const at = (name: string): number => 1 + (numbers.get(name) ?? 0)
   const better = order === 'desc' ? '>' : '<'
-  code.line(`const COUNT = ${at(RANK_COUNT)}, VALUES = ${at('millrace_rank_value_0')}, SLOTS = ${slots ? at('millrace_rank_slot_0') : 0}, MOST = ${count}`)
+  code.line(
+    `const COUNT = ${at(RANK_COUNT)}, VALUES = ${at('millrace_rank_value_0')}, SLOTS = ${slots ? at('millrace_rank_slot_0') : 0}, MOST = ${count}`,
+  )
   code.line(`let entry = 0`)
-  code.line(`function offer(g, r0, at, since) { if (A.debt) A.maintain(); ${emitter.keyFromRow('r0')}; ${emitter.hash()}; const value = r0${code.property(by)}`)
+  code.line(
+    `function offer(g, r0, at, since) { if (A.debt) A.maintain(); ${emitter.keyFromRow('r0')}; ${emitter.hash()}; const value = r0${code.property(by)}`,
+  )
   code.line(emitter.room())
   code.line(emitter.probe())
   code.line(emitter.promote())
-  code.line(`if (a === 0) { const r = new Entry(${spec.schema.fields.map((field) => keyValue(emitter, field)).join(', ')})`)
+  code.line(
+    `if (a === 0) { const r = new Entry(${spec.schema.fields.map((field) => keyValue(emitter, field)).join(', ')})`,
+  )
   emitter.write(String(VALUE), '0')
   code.line(`g.n++; x[i] = h; ${emitter.commit()}; a = x[i + 1] }`)
   const lives = spec.timed ? ` && ${emitter.numberAt('at')} > since` : ''
-  code.line(`entry = a; { ${LOCATE}; const p = q >> 1; if (D[p + COUNT] === MOST${lives} && !(value ${better} D[p + VALUES + MOST - 1])) return -1 }`)
+  code.line(
+    `entry = a; { ${LOCATE}; const p = q >> 1; if (D[p + COUNT] === MOST${lives} && !(value ${better} D[p + VALUES + MOST - 1])) return -1 }`,
+  )
   code.line(`entry = ${emitter.own()}; ${LOCATE}; const p = q >> 1; let c = D[p + COUNT]`)
   if (spec.timed) code.line(`if (${emitter.numberAt('at')} <= since) c = 0`)
   code.line(`let k = c; while (k > 0 && value ${better} D[p + VALUES + k - 1]) k--`)
   if (slots) code.line(`const slot = c < MOST ? c : D[p + SLOTS + MOST - 1]`)
   code.line(`if (c < MOST) c++`)
-  code.line(`for (let j = c - 1; j > k; j--) { D[p + VALUES + j] = D[p + VALUES + j - 1]${slots ? '; D[p + SLOTS + j] = D[p + SLOTS + j - 1]' : ''} }`)
+  code.line(
+    `for (let j = c - 1; j > k; j--) { D[p + VALUES + j] = D[p + VALUES + j - 1]${slots ? '; D[p + SLOTS + j] = D[p + SLOTS + j - 1]' : ''} }`,
+  )
   code.line(`D[p + VALUES + k] = value; D[p + COUNT] = c${slots ? '; D[p + SLOTS + k] = slot' : ''}`)
   if (spec.timed) code.line(`${emitter.numberAt('at')} = at`)
   code.line(`return k }`)

@@ -8,7 +8,10 @@ import type { RecordLoop } from './record-loops.ts'
 
 /** After so many writes… */
 const SWEEP_WRITES = 16
-/** …so many places of an index are looked at for records whose time to live is over: where all die by it, half of what is there is dead. */
+/**
+ * …so many places of an index are looked at for records whose time to live is over: where all die by it, half of
+ * what is there is dead.
+ */
 const SWEEP_PLACES = 64
 /** Of segments on disk whose time is over, this many bytes. */
 const SWEEP_BYTES = 1 << 14
@@ -47,16 +50,18 @@ export class RecordTable implements GroupOwner {
   }
 
   /** Rows that are there, those whose time is over included until they are found. */
-  get size(): number { return this.#spec.chained ? this.rows : this.groups.reduce((sum, of) => sum + (of?.n ?? 0), 0) }
+  get size(): number {
+    return this.#spec.chained ? this.rows : this.groups.reduce((sum, of) => sum + (of?.n ?? 0), 0)
+  }
 
-  readonly groupAt = (group: number): RecordGroup => this.groups[group] ??= new RecordGroup(group, this)
+  readonly groupAt = (group: number): RecordGroup => (this.groups[group] ??= new RecordGroup(group, this))
 
   /** Address of what is under the key, of a list the newest; 0 when there is nothing. */
   find(group: number, key: StateKey, user?: StateKey): number {
     const of = this.groups[group]
     if (of === undefined) return 0
     const i = this.code.find(of, key, user)
-    return i < 0 ? 0 : of.index[i + 1] ?? 0
+    return i < 0 ? 0 : (of.index[i + 1] ?? 0)
   }
 
   /** Meanwhile all addresses stay valid that are not removed or written over. */
@@ -70,12 +75,15 @@ export class RecordTable implements GroupOwner {
   }
 
   /** Before an operation that only reads: reading what is on disk puts it into memory, and that is paid for here. */
-  settle(): void { this.#pay() }
+  settle(): void {
+    this.#pay()
+  }
 
   /** Writes a list anew at the log's end when some of the last chain, which was this one, are on disk. */
   gather(group: number, key: StateKey): void {
     const of = this.groups[group]
-    const i = of === undefined || !this.#isChainCold || this.#arena.holders > 0 ? -1 : this.code.find(of, key, undefined)
+    const i =
+      of === undefined || !this.#isChainCold || this.#arena.holders > 0 ? -1 : this.code.find(of, key, undefined)
     if (of === undefined || i < 0) return
     const all = [...this.chain(of.index[i + 1] ?? 0)]
     this.#rebuild(of, i, all, all)
@@ -108,7 +116,7 @@ export class RecordTable implements GroupOwner {
       const segment = a >>> 15
       const q = (base[segment] ?? 0) + ((a & 32767) << 1)
       const head = i32[segment]?.[q] ?? 0
-      a = (head >>> KIND_SHIFT & KIND) === APPEND ? i32[segment]?.[q + this.#previousWord] ?? 0 : 0
+      a = ((head >>> KIND_SHIFT) & KIND) === APPEND ? (i32[segment]?.[q + this.#previousWord] ?? 0) : 0
     }
     return chain.reverse()
   }
@@ -138,8 +146,8 @@ export class RecordTable implements GroupOwner {
   }
 
   /**
-   * After a write: has a look at some entries, and takes out those last written at or before `since`; `onGone` is told of
-   * each before. Those on disk are seen to when all of their segment are so old.
+   * After a write: has a look at some entries, and takes out those last written at or before `since`; `onGone` is
+   * told of each before. Those on disk are seen to when all of their segment are so old.
    */
   sweep(group: number, since: number, onGone?: (a: number) => void): void {
     const of = this.groups[group]
@@ -147,14 +155,14 @@ export class RecordTable implements GroupOwner {
     // without `onGone` compaction may take them out as well
     if (onGone === undefined) this.#since = since
     const arena = this.#arena
-    for (let bytes = 0; bytes < SWEEP_BYTES;) {
+    for (let bytes = 0; bytes < SWEEP_BYTES; ) {
       const oldest = of.segs[0] ?? 0
       if (!arena.isCold(oldest) || (arena.newest[oldest] ?? 0) > since) break
       bytes += arena.size[oldest] ?? 0
       arena.compact(oldest)
     }
     for (let n = Math.min(SWEEP_PLACES, of.index.length / 2); n > 0; n--) {
-      const i = (of.sweepAt += 2) & of.index.length - 1
+      const i = (of.sweepAt += 2) & (of.index.length - 1)
       const a = of.index[i + 1] ?? 0
       // no tombstone: a restore finds its time over as well
       if (a === 0 || arena.isCold(a >>> 15) || this.code.at(a) > since) continue
@@ -193,15 +201,16 @@ export class RecordTable implements GroupOwner {
     const arena = this.#arena
     const words = arena.i32[segment] ?? new Int32Array()
     const end = arena.end[segment] ?? 0
-    for (let o = from; o < end;) {
-      const a = segment << 15 | o >> 3
+    for (let o = from; o < end; ) {
+      const a = (segment << 15) | (o >> 3)
       const q = (arena.base[segment] ?? 0) + (o >> 2)
       const head = words[q] ?? 0
       const bytes = (head & UNITS) * 8 || end - o
       const claims = o + bytes > end ? -1 : this.code.claims(a, bytes)
-      if (claims < 0 || claims > bytes - this.#fixedBytes) throw corrupt(`a record of ${bytes} bytes at ${o} of ${end} has ${claims} characters`)
+      if (claims < 0 || claims > bytes - this.#fixedBytes)
+        throw corrupt(`a record of ${bytes} bytes at ${o} of ${end} has ${claims} characters`)
       o += bytes
-      this.#enter(of, a, bytes, head >>> KIND_SHIFT & KIND)
+      this.#enter(of, a, bytes, (head >>> KIND_SHIFT) & KIND)
     }
   }
 
@@ -210,8 +219,9 @@ export class RecordTable implements GroupOwner {
     const q = (arena.base[a >>> 15] ?? 0) + ((a & 32767) << 1)
     const words = arena.i32[a >>> 15] ?? new Int32Array()
     let i = this.code.findOf(of, a)
-    // what went on with a list whose beginning is gone was garbage: a tombstone or a new beginning follows, or its time is over
-    if (kind === TOMBSTONE || kind === APPEND && i < 0) {
+    // what went on with a list whose beginning is gone was garbage: a tombstone or a new beginning follows, or its
+    // time is over
+    if (kind === TOMBSTONE || (kind === APPEND && i < 0)) {
       if (i >= 0) this.#drop(of, i)
       arena.kill(a >>> 15, bytes)
       if (kind === TOMBSTONE) arena.stones[a >>> 15] = (arena.stones[a >>> 15] ?? 0) + bytes
@@ -235,8 +245,8 @@ export class RecordTable implements GroupOwner {
 
   #freeEntry(of: RecordGroup, h: number): number {
     const mask = of.index.length - 1
-    let i = h >>> of.shift << 1
-    while (of.index[i + 1] !== 0) i = i + 2 & mask
+    let i = (h >>> of.shift) << 1
+    while (of.index[i + 1] !== 0) i = (i + 2) & mask
     of.index[i] = h
     return i
   }
@@ -270,25 +280,30 @@ export class RecordTable implements GroupOwner {
     const to = arena.copy(of, a)
     const words = arena.i32[to >>> 15] ?? new Int32Array()
     const d = (arena.base[to >>> 15] ?? 0) + ((to & 32767) << 1)
-    words[d] = (words[d] ?? 0) & ~(KIND << KIND_SHIFT) | kind << KIND_SHIFT
+    words[d] = ((words[d] ?? 0) & ~(KIND << KIND_SHIFT)) | (kind << KIND_SHIFT)
     if (this.#spec.chained) words[d + this.#previousWord] = previous
     return to
   }
 
-  #pay(): void { if (this.#arena.debt) this.#arena.maintain() }
+  #pay(): void {
+    if (this.#arena.debt) this.#arena.maintain()
+  }
 
-  /** Moves what lives in a segment to the end of the group's log. A tombstone goes when nothing older can be under its key. */
+  /**
+   * Moves what lives in a segment to the end of the group's log. A tombstone goes when nothing older can be under
+   * its key.
+   */
   compact(of: RecordGroup, segment: number): void {
     const arena = this.#arena
     const end = arena.end[segment] ?? 0
     const isOldest = of.segs[0] === segment
     const rebuilt = new Set<number>()
-    for (let o = 0; o < end;) {
-      const a = segment << 15 | o >> 3
+    for (let o = 0; o < end; ) {
+      const a = (segment << 15) | (o >> 3)
       const q = (arena.base[segment] ?? 0) + (o >> 2)
       const head = arena.i32[segment]?.[q] ?? 0
       o += this.#arena.recordBytes(a)
-      if ((head >>> KIND_SHIFT & KIND) === TOMBSTONE) {
+      if (((head >>> KIND_SHIFT) & KIND) === TOMBSTONE) {
         if (!isOldest && this.code.findOf(of, a) < 0) this.#putTombstone(of, a)
       } else if (this.#spec.chained) this.#compactChain(of, a, segment, rebuilt)
       else this.#compactRecord(of, a, arena.i32[segment]?.[q + 1] ?? 0)
@@ -299,8 +314,8 @@ export class RecordTable implements GroupOwner {
     if (!this.#spec.timed) return Infinity
     const arena = this.#arena
     let newest = -Infinity
-    for (let o = 0; o < (arena.end[segment] ?? 0);) {
-      const a = segment << 15 | o >> 3
+    for (let o = 0; o < (arena.end[segment] ?? 0); ) {
+      const a = (segment << 15) | (o >> 3)
       newest = Math.max(newest, this.code.at(a))
       o += arena.recordBytes(a)
     }
@@ -320,8 +335,8 @@ export class RecordTable implements GroupOwner {
   #compactRecord(of: RecordGroup, a: number, h: number): void {
     const { index } = of
     const mask = index.length - 1
-    let i = h >>> of.shift << 1
-    while (index[i + 1] !== 0 && index[i + 1] !== a) i = i + 2 & mask
+    let i = (h >>> of.shift) << 1
+    while (index[i + 1] !== 0 && index[i + 1] !== a) i = (i + 2) & mask
     if (index[i + 1] !== a) return
     // no tombstone: a restore finds its time over as well
     if (this.#spec.timed && this.code.at(a) <= this.#since) this.#drop(of, i)
@@ -330,7 +345,7 @@ export class RecordTable implements GroupOwner {
 
   #compactChain(of: RecordGroup, a: number, segment: number, rebuilt: Set<number>): void {
     const i = this.code.findOf(of, a)
-    const head = i < 0 ? 0 : of.index[i + 1] ?? 0
+    const head = i < 0 ? 0 : (of.index[i + 1] ?? 0)
     if (head === 0 || rebuilt.has(head)) return
     const all = [...this.chain(head)]
     if (all.some((one) => one >>> 15 === segment)) {

@@ -5,7 +5,11 @@ const FIRST_SLAB_BYTES = 1 << 14
 const SLAB_BYTES = 1 << 26
 
 /** Typed views over one stretch of memory. */
-export interface Slab { readonly i32: Int32Array; readonly f64: Float64Array; readonly buffer: Buffer }
+export interface Slab {
+  readonly i32: Int32Array
+  readonly f64: Float64Array
+  readonly buffer: Buffer
+}
 
 /** Where a segment lies: the slab, and in words where it begins there. */
 export type Place = readonly [slab: Slab, base: number]
@@ -21,7 +25,9 @@ export class SegmentMemory {
   #reserved = 0
 
   /** `bytes`: a power of two, or any multiple of 8 above SEGMENT_BYTES for one huge record. */
-  take(bytes: number): Place { return bytes > SEGMENT_BYTES ? [createSlab(bytes), 0] : this.#spare[log2(bytes)]?.pop() ?? this.#cut(bytes) }
+  take(bytes: number): Place {
+    return bytes > SEGMENT_BYTES ? [createSlab(bytes), 0] : (this.#spare[log2(bytes)]?.pop() ?? this.#cut(bytes))
+  }
 
   give(place: Place, bytes: number): void {
     if (bytes <= SEGMENT_BYTES) this.#spare[log2(bytes)]?.push(place)
@@ -30,7 +36,9 @@ export class SegmentMemory {
   #cut(bytes: number): Place {
     if (this.#slab === undefined || this.#slabUsed + bytes > this.#slab.buffer.length) {
       this.#keepRest()
-      this.#slab = createSlab(Math.max(bytes, Math.min(SLAB_BYTES, Math.max(FIRST_SLAB_BYTES, powerOfTwo(this.#reserved)))))
+      this.#slab = createSlab(
+        Math.max(bytes, Math.min(SLAB_BYTES, Math.max(FIRST_SLAB_BYTES, powerOfTwo(this.#reserved)))),
+      )
       this.#slabUsed = 0
       this.#reserved += this.#slab.buffer.length
     }
@@ -43,7 +51,7 @@ export class SegmentMemory {
   #keepRest(): void {
     while (this.#slab !== undefined && this.#slab.buffer.length - this.#slabUsed >= FIRST_SEGMENT_BYTES) {
       const left = this.#slab.buffer.length - this.#slabUsed
-      const bytes = Math.min(SEGMENT_BYTES, 1 << 31 - Math.clz32(left))
+      const bytes = Math.min(SEGMENT_BYTES, 1 << (31 - Math.clz32(left)))
       this.#spare[log2(bytes)]?.push([this.#slab, this.#slabUsed >> 2])
       this.#slabUsed += bytes
     }
@@ -55,5 +63,9 @@ export function createSlab(bytes: number): Slab {
   return { i32: new Int32Array(memory), f64: new Float64Array(memory), buffer: Buffer.from(memory) }
 }
 
-export function powerOfTwo(least: number): number { return least <= 1 ? 1 : 1 << 32 - Math.clz32(least - 1) }
-export function log2(power: number): number { return 31 - Math.clz32(power) }
+export function powerOfTwo(least: number): number {
+  return least <= 1 ? 1 : 1 << (32 - Math.clz32(least - 1))
+}
+export function log2(power: number): number {
+  return 31 - Math.clz32(power)
+}

@@ -3,7 +3,9 @@ import { UNITS } from './record-layout.ts'
 import { createSlab, NO_SLAB, SEGMENT_BYTES, SegmentMemory, type Place } from './segment-memory.ts'
 
 /** Numbers of segments that hold copies of records on disk. */
-const COPIES = 1, HUGE_COPY = 2, AHEAD = 3
+const COPIES = 1,
+  HUGE_COPY = 2,
+  AHEAD = 3
 /** Who reads one record after the other reads so many bytes at a time. */
 const AHEAD_BYTES = 1 << 16
 
@@ -54,11 +56,17 @@ export class Segments {
   }
 
   /** Bytes of segments in memory, those that are only held for a barrier included. */
-  get residentBytes(): number { return this.#resident }
+  get residentBytes(): number {
+    return this.#resident
+  }
   /** Bytes of the file, with what is free in it. */
-  get fileBytes(): number { return this.#cold?.fileBytes ?? 0 }
+  get fileBytes(): number {
+    return this.#cold?.fileBytes ?? 0
+  }
   /** The number of the first segment that may be opened. */
-  protected get firstId(): number { return this.spills ? AHEAD + 1 : 1 }
+  protected get firstId(): number {
+    return this.spills ? AHEAD + 1 : 1
+  }
 
   /** The arena's own bytes of a segment, or those the file has. */
   bytesOf(segment: number, from: number, to: number): Uint8Array {
@@ -76,20 +84,25 @@ export class Segments {
     if (this.isCold(a >>> 15)) a = this.load(a)
     const segment = a >>> 15
     const units = (this.i32[segment]?.[(this.base[segment] ?? 0) + ((a & 32767) << 1)] ?? 0) & UNITS
-    return units === 0 ? this.end[segment] ?? 0 : units * 8
+    return units === 0 ? (this.end[segment] ?? 0) : units * 8
   }
 
   /** True when a segment is not in memory. */
-  isCold(segment: number): boolean { return (this.base[segment] ?? 0) < 0 }
+  isCold(segment: number): boolean {
+    return (this.base[segment] ?? 0) < 0
+  }
 
-  /** Where the record at `a` can be read: there, or when it is on disk in a copy that stays until the next call for another. */
+  /**
+   * Where the record at `a` can be read: there, or when it is on disk in a copy that stays until the next call for
+   * another.
+   */
   load(a: number): number {
     const segment = a >>> 15
     if (this.#cold === undefined || !this.isCold(segment)) return a
     const end = this.end[segment] ?? 0
     if ((this.size[segment] ?? 0) <= SEGMENT_BYTES) {
       const { resets } = this.#cold
-      const copy = COPIES << 15 | this.#cold.copyOf(a, end) >> 3
+      const copy = (COPIES << 15) | (this.#cold.copyOf(a, end) >> 3)
       if (this.#cold.resets !== resets) this.moves++
       return copy
     }
@@ -110,14 +123,18 @@ export class Segments {
     const from = (a & 32767) << 3
     if (!this.#isAhead(segment, from)) this.#readAhead(segment, from, AHEAD_BYTES)
     if (!this.#isAhead(segment, from)) this.#readAhead(segment, from, SEGMENT_BYTES)
-    return AHEAD << 15 | a & 32767
+    return (AHEAD << 15) | (a & 32767)
   }
 
   /** Whether all of the record at byte `from` has been read. */
   #isAhead(segment: number, from: number): boolean {
     const ahead = this.#ahead
-    return ahead.serial === this.serial[segment] && from >= ahead.from && from < ahead.to
-      && from + ((this.i32[AHEAD]?.[from >> 2] ?? 0) & UNITS) * 8 <= ahead.to
+    return (
+      ahead.serial === this.serial[segment] &&
+      from >= ahead.from &&
+      from < ahead.to &&
+      from + ((this.i32[AHEAD]?.[from >> 2] ?? 0) & UNITS) * 8 <= ahead.to
+    )
   }
 
   #readAhead(segment: number, from: number, bytes: number): void {
@@ -129,10 +146,14 @@ export class Segments {
   }
 
   /** Gives the file back; what is in it cannot be read any more. */
-  closeDisk(): void { this.#cold?.close() }
+  closeDisk(): void {
+    this.#cold?.close()
+  }
 
   /** Throws what the disk refused before, at a barrier: what is kept is not what it should be. */
-  checkDisk(): void { this.#cold?.check() }
+  checkDisk(): void {
+    this.#cold?.check()
+  }
 
   /** An empty segment in memory. */
   protected open(id: number, bytes: number): void {

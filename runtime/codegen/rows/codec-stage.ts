@@ -54,9 +54,14 @@ export class Stage {
     const claimed = this.u32[2] ?? 0
     const kind = this.u32[3] ?? 0
     if (p + bytes > this.size || kind > 1) return corrupt('its strings lie beyond its end')
-    const text = kind === 1 ? this.buffer.toString('utf16le', p, p + bytes)
-      : bytes === claimed ? this.buffer.toString('latin1', p, p + bytes) : this.buffer.toString('utf8', p, p + bytes)
-    if (text.length !== claimed || text.length !== chars) corrupt(`its strings have ${text.length} characters, not ${claimed} or ${chars}`)
+    const text =
+      kind === 1
+        ? this.buffer.toString('utf16le', p, p + bytes)
+        : bytes === claimed
+          ? this.buffer.toString('latin1', p, p + bytes)
+          : this.buffer.toString('utf8', p, p + bytes)
+    if (text.length !== claimed || text.length !== chars)
+      corrupt(`its strings have ${text.length} characters, not ${claimed} or ${chars}`)
     return text
   }
 

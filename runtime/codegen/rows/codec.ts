@@ -87,7 +87,8 @@ function emitBooleans(code: Emitter, field: Field): void {
 
 function emitNumbers(code: Emitter, field: Field): void {
   const value = `rows[i]${code.property(field.name)}`
-  const load = (whenNull: string): string => field.nullable ? `v = ${value}; if (v === null) v = ${whenNull};` : `v = ${value};`
+  const load = (whenNull: string): string =>
+    field.nullable ? `v = ${value}; if (v === null) v = ${whenNull};` : `v = ${value};`
   code.line(`let k = 0; b = 0; const q = p >> 2`)
   code.line(`for (i = 0; i < n; i++) { ${load('0')} if ((v | 0) !== v) break; I[q + i] = v }`)
   code.line(`if (i < n) {`)
@@ -107,8 +108,12 @@ function emitTexts(code: Emitter, field: Field): void {
   const load = `v = ${value}; ${field.nullable ? `v = v === null ? '' : ${text}` : field.type === 'json' ? `v = ${text}` : ''}`
   code.line(`const before = blob, at = blob.length; let k = 0; const q = p >> 1`)
   code.line(`for (i = 0; i < n; i++) { ${load}; b = v.length; if (b > 65535) break; H[q + i] = b; blob += v }`)
-  code.line(`if (i < n) { k = 1; blob = before; const w = p >> 2; for (i = 0; i < n; i++) { ${load}; U[w + i] = v.length; blob += v } }`)
-  code.line(`U[h >> 2] = blob.length - at; U[(h >> 2) + 1] = 0; U[(h >> 2) + 2] = k; p += k === 1 ? n * 4 + 7 & ~7 : n * 2 + 7 & ~7`)
+  code.line(
+    `if (i < n) { k = 1; blob = before; const w = p >> 2; for (i = 0; i < n; i++) { ${load}; U[w + i] = v.length; blob += v } }`,
+  )
+  code.line(
+    `U[h >> 2] = blob.length - at; U[(h >> 2) + 1] = 0; U[(h >> 2) + 2] = k; p += k === 1 ? n * 4 + 7 & ~7 : n * 2 + 7 & ~7`,
+  )
 }
 
 function compileDecode(schema: Schema, fixed: readonly Field[], texts: readonly Field[], rowClass: RowClass): Decode {
@@ -124,7 +129,9 @@ function compileDecode(schema: Schema, fixed: readonly Field[], texts: readonly 
   texts.forEach((field, index) => {
     const c = nameOf.get(field) ?? ''
     const previous = index === 0 ? undefined : nameOf.get(texts[index - 1] as Field)
-    code.line(`let e${c} = ${previous === undefined ? '0' : `e${previous} + chars${previous}`}; const stop${c} = e${c} + chars${c}`)
+    code.line(
+      `let e${c} = ${previous === undefined ? '0' : `e${previous} + chars${previous}`}; const stop${c} = e${c} + chars${c}`,
+    )
   })
   if (texts.length > 0) code.line(`let a`)
   // the null test is out of the row's way when the batch has no null in that column: z is -1 then
@@ -151,16 +158,22 @@ function emitColumnHead(code: Emitter, field: Field, c: string): void {
   if (field.nullable) code.line(`let z${c} = -1; if (f${c} === 1) { z${c} = p; p += (n + 63 >> 6) << 3 }`)
   else code.line(`if (f${c} === 1) corrupt('a column that may not be null has nulls')`)
   if (field.type === 'boolean') code.line(`const o${c} = p; p += n + 7 & ~7`)
-  else if (isText) code.line(`const o${c} = k${c} === 1 ? p >> 2 : p >> 1; p += k${c} === 1 ? n * 4 + 7 & ~7 : n * 2 + 7 & ~7`)
+  else if (isText)
+    code.line(`const o${c} = k${c} === 1 ? p >> 2 : p >> 1; p += k${c} === 1 ? n * 4 + 7 & ~7 : n * 2 + 7 & ~7`)
   else code.line(`const o${c} = k${c} === 1 ? p >> 3 : p >> 2; p += k${c} === 1 ? n * 8 : n * 4 + 7 & ~7`)
   code.line(`if (p > end) corrupt('a column lies beyond its end')`)
 }
 
 function emitColumnValue(code: Emitter, field: Field, c: string): void {
-  const nulled = (value: string): string => field.nullable ? `z${c} >= 0 && (B[z${c} + (i >> 3)] & 1 << (i & 7)) !== 0 ? null : ${value}` : value
+  const nulled = (value: string): string =>
+    field.nullable ? `z${c} >= 0 && (B[z${c} + (i >> 3)] & 1 << (i & 7)) !== 0 ? null : ${value}` : value
   switch (field.type) {
-    case 'long': case 'timestamp': case 'double':
-      code.line(`const v${c} = ${nulled(`k${c} === 0 ? I[o${c} + i] : k${c} === 1 ? D[o${c} + i] : b${c} + U[o${c} + i]`)}`)
+    case 'long':
+    case 'timestamp':
+    case 'double':
+      code.line(
+        `const v${c} = ${nulled(`k${c} === 0 ? I[o${c} + i] : k${c} === 1 ? D[o${c} + i] : b${c} + U[o${c} + i]`)}`,
+      )
       return
     case 'boolean':
       code.line(`const v${c} = ${nulled(`B[o${c} + i] === 1`)}`)
@@ -179,6 +192,8 @@ function parseJsonField(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new MillraceError('FRAME_CORRUPT', `a frame carries JSON that does not parse: ${text.slice(0, 80)}`, { cause })
+    throw new MillraceError('FRAME_CORRUPT', `a frame carries JSON that does not parse: ${text.slice(0, 80)}`, {
+      cause,
+    })
   }
 }

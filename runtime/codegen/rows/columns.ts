@@ -15,7 +15,9 @@ export interface Column {
 }
 
 /** Columns that grow by themselves. */
-export function isHeapColumn(column: Column): boolean { return column.array === 'Array' || column.array === 'Object' }
+export function isHeapColumn(column: Column): boolean {
+  return column.array === 'Array' || column.array === 'Object'
+}
 
 /**
  * How a key field lies in columns: numbers in k (null: Infinity, which no finite key is), booleans in k
@@ -24,9 +26,15 @@ export function isHeapColumn(column: Column): boolean { return column.array === 
 export function keyColumns(keys: readonly Field[]): Column[] {
   return keys.flatMap((field, index): Column[] => {
     switch (field.type) {
-      case 'string': return [{ name: `o${index}`, array: 'Int32Array' }, { name: `l${index}`, array: 'Int32Array' }]
-      case 'boolean': return [{ name: `k${index}`, array: 'Uint8Array' }]
-      default: return [{ name: `k${index}`, array: 'Float64Array' }]
+      case 'string':
+        return [
+          { name: `o${index}`, array: 'Int32Array' },
+          { name: `l${index}`, array: 'Int32Array' },
+        ]
+      case 'boolean':
+        return [{ name: `k${index}`, array: 'Uint8Array' }]
+      default:
+        return [{ name: `k${index}`, array: 'Float64Array' }]
     }
   })
 }
@@ -34,17 +42,23 @@ export function keyColumns(keys: readonly Field[]): Column[] {
 /** The value of a key field as its column holds it. */
 export function storedKey(field: Field, value: string): string {
   switch (field.type) {
-    case 'string': return value
-    case 'boolean': return field.nullable ? `(${value} === null ? 2 : ${value} ? 1 : 0)` : `(${value} ? 1 : 0)`
-    default: return field.nullable ? `(${value} === null ? Infinity : ${value} + 0)` : `${value} + 0`
+    case 'string':
+      return value
+    case 'boolean':
+      return field.nullable ? `(${value} === null ? 2 : ${value} ? 1 : 0)` : `(${value} ? 1 : 0)`
+    default:
+      return field.nullable ? `(${value} === null ? Infinity : ${value} + 0)` : `${value} + 0`
   }
 }
 
 /** The value of a key field of entry e of table t. `textAt(offset, length)` gives code for the text of a string. */
 export function keyResult(field: Field, index: number, textAt: (offset: string, length: string) => string): string {
   switch (field.type) {
-    case 'string': return `${field.nullable ? `t.l${index}[e] < 0 ? null : ` : ''}${textAt(`t.o${index}[e]`, `t.l${index}[e]`)}`
-    case 'boolean': return field.nullable ? `t.k${index}[e] === 2 ? null : t.k${index}[e] === 1` : `t.k${index}[e] === 1`
-    default: return field.nullable ? `t.k${index}[e] === Infinity ? null : t.k${index}[e]` : `t.k${index}[e]`
+    case 'string':
+      return `${field.nullable ? `t.l${index}[e] < 0 ? null : ` : ''}${textAt(`t.o${index}[e]`, `t.l${index}[e]`)}`
+    case 'boolean':
+      return field.nullable ? `t.k${index}[e] === 2 ? null : t.k${index}[e] === 1` : `t.k${index}[e] === 1`
+    default:
+      return field.nullable ? `t.k${index}[e] === Infinity ? null : t.k${index}[e]` : `t.k${index}[e]`
   }
 }

@@ -8,7 +8,11 @@ import { MillraceError } from '../../model/errors.ts'
 const padded = (bytes: number): number => (bytes + 7) & ~7
 
 export function writeHeadedBlock(magic: number, header: object, parts: readonly Uint8Array[]): Uint8Array {
-  const { bytes, start } = emptyHeadedBlock(magic, header, parts.reduce((sum, part) => sum + padded(part.byteLength), 0))
+  const { bytes, start } = emptyHeadedBlock(
+    magic,
+    header,
+    parts.reduce((sum, part) => sum + padded(part.byteLength), 0),
+  )
   let at = start
   for (const part of parts) {
     bytes.set(part, at)
@@ -43,7 +47,8 @@ export class HeadedBlock<Header> {
     // a Buffer's slice would be no copy
     const aligned = (bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes)
     const size = bytes.byteLength < 8 ? Infinity : new DataView(aligned.buffer, aligned.byteOffset).getUint32(4, true)
-    if (size % 8 !== 0 || 8 + size > bytes.byteLength) throw corruptBlock(`${bytes.byteLength} bytes do not hold the header they begin with`)
+    if (size % 8 !== 0 || 8 + size > bytes.byteLength)
+      throw corruptBlock(`${bytes.byteLength} bytes do not hold the header they begin with`)
     try {
       this.header = JSON.parse(Buffer.from(aligned.buffer, aligned.byteOffset + 8, size).toString('utf8')) as Header
     } catch (cause) {
@@ -56,13 +61,16 @@ export class HeadedBlock<Header> {
   /** The next part; its first byte is aligned to 8. */
   take(size: number): Uint8Array {
     const part = this.#bytes.subarray(this.#at, this.#at + size)
-    if (!(size >= 0) || part.byteLength !== size) throw corruptBlock(`a part of ${size} bytes at ${this.#at} lies beyond its ${this.#bytes.byteLength} bytes`)
+    if (!(size >= 0) || part.byteLength !== size)
+      throw corruptBlock(`a part of ${size} bytes at ${this.#at} lies beyond its ${this.#bytes.byteLength} bytes`)
     this.#at += padded(size)
     return part
   }
 
   /** All behind the parts that were taken; its first byte is aligned to 8. */
-  rest(): Uint8Array { return this.#bytes.subarray(this.#at) }
+  rest(): Uint8Array {
+    return this.#bytes.subarray(this.#at)
+  }
 }
 
 export function corruptBlock(what: string): MillraceError {

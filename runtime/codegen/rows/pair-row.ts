@@ -6,8 +6,16 @@ import { ExpressionEmitter, valueCheck } from '../expression.ts'
 /** The JavaScript variables that hold the rows, `left` and `right` of a pair. */
 export type PairVariables = Readonly<Record<string, string>>
 
-/** Pushes the row that comes of a pair to `out`; `more` are values behind the fields. The scope must hold Row and EXPRESSION_SCOPE. */
-export function emitPairRow(code: Emitter, fields: readonly { field: Field; value: Expression }[], variables: PairVariables, more: readonly string[] = []): void {
+/**
+ * Pushes the row that comes of a pair to `out`; `more` are values behind the fields. The scope must hold Row and
+ * EXPRESSION_SCOPE.
+ */
+export function emitPairRow(
+  code: Emitter,
+  fields: readonly { field: Field; value: Expression }[],
+  variables: PairVariables,
+  more: readonly string[] = [],
+): void {
   const expressions = new ExpressionEmitter(code, 'x', variables)
   const values = fields.map(({ value }) => expressions.emit(value))
   const declared = expressions.declarations()

@@ -25,7 +25,8 @@ export function compileRowMaker(schema: Schema, rowClass: RowClass): RowMaker {
 }
 
 /**
- * Statements that leave a value of the field's type in the variable, undefined having become null, or throw VALUE_INVALID.
+ * Statements that leave a value of the field's type in the variable, undefined having become null, or throw
+ * VALUE_INVALID.
  * `origin` is what it came from; USER_VALUE_SCOPE must be in scope.
  */
 export function emitUserValue(code: Emitter, field: Field, variable: string, origin: string): void {
@@ -33,11 +34,18 @@ export function emitUserValue(code: Emitter, field: Field, variable: string, ori
   const refusal = `refuseField(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable}, ${origin})`
   if (field.logical !== undefined) {
     const text = code.literal(valueTypeText({ ...field, nullable: false }))
-    code.line(`if (${variable} === undefined || ${variable} === null) { ${field.nullable ? `${variable} = null` : refusal} }`)
-    code.line(`else { const fit = fitValue(${text}, ${variable}); if (fit === undefined) refuseField(${code.literal(field.name)}, ${text}, ${variable}, ${origin}); ${variable} = fit }`)
+    code.line(
+      `if (${variable} === undefined || ${variable} === null) { ${field.nullable ? `${variable} = null` : refusal} }`,
+    )
+    code.line(
+      `else { const fit = fitValue(${text}, ${variable}); if (fit === undefined) refuseField(${code.literal(field.name)}, ${text}, ${variable}, ${origin}); ${variable} = fit }`,
+    )
     return
   }
-  if (field.nullable) code.line(`if (${variable} === undefined) ${variable} = null; else if (${variable} !== null && ${wrong}) ${refusal}`)
+  if (field.nullable)
+    code.line(
+      `if (${variable} === undefined) ${variable} = null; else if (${variable} !== null && ${wrong}) ${refusal}`,
+    )
   else code.line(`if (${wrong}) ${refusal}`)
 }
 
@@ -45,11 +53,17 @@ export function emitUserValue(code: Emitter, field: Field, variable: string, ori
 function wrongValue(field: Field, variable: string): string {
   switch (field.type) {
     // small integers, the common case, take one comparison
-    case 'long': case 'timestamp': return `((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
-    case 'double': return `(typeof ${variable} !== 'number' || ${variable} - ${variable} !== 0)`
-    case 'boolean': return `typeof ${variable} !== 'boolean'`
-    case 'string': return `typeof ${variable} !== 'string'`
-    case 'json': return `(${variable} === null || !isJson(${variable}, 0))`
+    case 'long':
+    case 'timestamp':
+      return `((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
+    case 'double':
+      return `(typeof ${variable} !== 'number' || ${variable} - ${variable} !== 0)`
+    case 'boolean':
+      return `typeof ${variable} !== 'boolean'`
+    case 'string':
+      return `typeof ${variable} !== 'string'`
+    case 'json':
+      return `(${variable} === null || !isJson(${variable}, 0))`
   }
 }
 
@@ -61,9 +75,17 @@ function isJson(value: unknown, depth: number): boolean {
     if (depth > DEEPEST_JSON) return false
     if (Array.isArray(value)) return value.every((item) => isJson(item, depth + 1))
     const prototype: unknown = Object.getPrototypeOf(value)
-    return (prototype === Object.prototype || prototype === null) && Object.values(value).every((item) => isJson(item, depth + 1))
+    return (
+      (prototype === Object.prototype || prototype === null) &&
+      Object.values(value).every((item) => isJson(item, depth + 1))
+    )
   }
-  return value === null || typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
+  return (
+    value === null ||
+    typeof value === 'string' ||
+    typeof value === 'boolean' ||
+    (typeof value === 'number' && Number.isFinite(value))
+  )
 }
 
 /** What emitted checks of values refer to. */
@@ -71,14 +93,17 @@ export const USER_VALUE_SCOPE: Readonly<Record<string, unknown>> = { refuseField
 
 const READERS = new Map<string, ValueReader>()
 
-/** The value as rows carry it: of bytes also from a Uint8Array or a text of one character per byte; undefined when it does not fit. */
+/**
+ * The value as rows carry it: of bytes also from a Uint8Array or a text of one character per byte; undefined when
+ * it does not fit.
+ */
 function fitValue(typeText: string, value: unknown): unknown {
   if (typeText === 'bytes' && typeof value === 'string') return /^[\0-\xff]*$/.test(value) ? value : undefined
   let read = READERS.get(typeText)
   if (read === undefined) {
     const type = parseValueType(typeText)
     if (type === undefined) throw new MillraceError('TYPE_UNKNOWN', `there is no type ${typeText}`)
-    READERS.set(typeText, read = valueReader(type))
+    READERS.set(typeText, (read = valueReader(type)))
   }
   return read(value)
 }
@@ -90,23 +115,39 @@ function refuseObject(value: unknown): never {
 /** What the promise comes to is nobody's business any more: a rejection must not end the process. */
 export function refusePromise(promise: Promise<unknown>): never {
   promise.catch(() => undefined)
-  throw new MillraceError('VALUE_INVALID', 'the function gave a promise', { domain: 'user', hint: 'only asyncMap waits for its function' })
+  throw new MillraceError('VALUE_INVALID', 'the function gave a promise', {
+    domain: 'user',
+    hint: 'only asyncMap waits for its function',
+  })
 }
 
 function refuseField(name: string, type: string, value: unknown, row: object): never {
   if (row instanceof Promise) refusePromise(row)
-  const message = value === undefined ? `field '${name}' (${type}) is missing` : `field '${name}' (${type}) would be ${shown(value)}: ${REASONS[type] ?? `it must be a ${type}`}`
-  throw new MillraceError('VALUE_INVALID', message, { domain: 'user', ...(value instanceof Date ? { hint: 'write getTime(): a timestamp is milliseconds since the epoch' } : {}) })
+  const message =
+    value === undefined
+      ? `field '${name}' (${type}) is missing`
+      : `field '${name}' (${type}) would be ${shown(value)}: ${REASONS[type] ?? `it must be a ${type}`}`
+  throw new MillraceError('VALUE_INVALID', message, {
+    domain: 'user',
+    ...(value instanceof Date ? { hint: 'write getTime(): a timestamp is milliseconds since the epoch' } : {}),
+  })
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  long: 'it must be an integer of at most 2^53 - 1', timestamp: 'it must be whole milliseconds since the epoch', double: 'it must be a finite number',
-  json: 'it must be something JSON can say', bytes: 'it must be a Uint8Array, or a text of one character per byte',
+  long: 'it must be an integer of at most 2^53 - 1',
+  timestamp: 'it must be whole milliseconds since the epoch',
+  double: 'it must be a finite number',
+  json: 'it must be something JSON can say',
+  bytes: 'it must be a Uint8Array, or a text of one character per byte',
 }
 
 function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
   if (Array.isArray(value)) return 'a list'
   if (value instanceof Date) return 'a Date'
-  return typeof value === 'object' && value !== null ? 'an object' : typeof value === 'bigint' ? `${value}n` : String(value)
+  return typeof value === 'object' && value !== null
+    ? 'an object'
+    : typeof value === 'bigint'
+      ? `${value}n`
+      : String(value)
 }

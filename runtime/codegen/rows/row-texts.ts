@@ -11,7 +11,11 @@ const PADDING = ['', '   ', '  ', ' '] as const
 const KEPT_CHUNKS = 32
 
 /** Where a log notes the place of a row's text: its address, bytes, and encoding. */
-export interface TextPlaces { readonly o: Int32Array; readonly b: Int32Array; readonly w: Uint8Array }
+export interface TextPlaces {
+  readonly o: Int32Array
+  readonly b: Int32Array
+  readonly w: Uint8Array
+}
 
 /**
  * The texts of the rows of a pane, each from a word on: ASCII (encoding 0), else UTF-8 (1), else, with lone surrogates,
@@ -31,10 +35,14 @@ export class RowTexts {
   readonly #rows: number[] = []
 
   /** `pool`: emptied chunks of the same side. */
-  constructor(pool: Buffer[]) { this.#pool = pool }
+  constructor(pool: Buffer[]) {
+    this.#pool = pool
+  }
 
   /** Words that the texts take. */
-  get taken(): number { return this.#usedBefore + this.#used }
+  get taken(): number {
+    return this.#usedBefore + this.#used
+  }
 
   /** Takes the text of a row; it can be read after `flush`. */
   add(log: TextPlaces, row: number, text: string): void {
@@ -81,9 +89,16 @@ export class RowTexts {
     // behind a text that is longer than a chunk there may be room that no address reaches
     if (last !== undefined && this.#used * 4 + bytes <= Math.min(last.length, CHUNK_BYTES)) return
     if (this.#chunks.length === MAX_CHUNKS) {
-      throw new MillraceError('STATE_TOO_LARGE', `the texts of the rows that one slot of a join keeps exceed ${MAX_CHUNKS} MB`, { domain: 'user', hint: 'keep rows for less long, or run the job with more replicas' })
+      throw new MillraceError(
+        'STATE_TOO_LARGE',
+        `the texts of the rows that one slot of a join keeps exceed ${MAX_CHUNKS} MB`,
+        { domain: 'user', hint: 'keep rows for less long, or run the job with more replicas' },
+      )
     }
-    const chunk = bytes <= CHUNK_BYTES ? this.#pool.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES) : Buffer.allocUnsafeSlow((bytes + 7) & ~7)
+    const chunk =
+      bytes <= CHUNK_BYTES
+        ? (this.#pool.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES))
+        : Buffer.allocUnsafeSlow((bytes + 7) & ~7)
     this.#chunks.push(chunk)
     this.words.push(new Int32Array(chunk.buffer, 0, chunk.length >> 2))
     this.#usedBefore += this.#used
@@ -97,7 +112,8 @@ export class RowTexts {
 
   /** Gives the chunks back to the pool; nothing may be read any more. */
   release(): void {
-    for (const chunk of this.#chunks) if (chunk.length === CHUNK_BYTES && this.#pool.length < KEPT_CHUNKS) this.#pool.push(chunk)
+    for (const chunk of this.#chunks)
+      if (chunk.length === CHUNK_BYTES && this.#pool.length < KEPT_CHUNKS) this.#pool.push(chunk)
     this.#chunks.length = 0
     this.words.length = 0
   }

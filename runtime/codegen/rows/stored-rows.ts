@@ -5,7 +5,9 @@ import { NO_SLAB } from '../records/segment-memory.ts'
 export const PART_SHIFT = 20
 
 /** A row log whose rows lie in an arena: of each row the address. */
-export interface AddressedLog { readonly a: Int32Array }
+export interface AddressedLog {
+  readonly a: Int32Array
+}
 
 /**
  * Rows of a join in an arena, which may be on disk: a log of records, none of which changes, from which rows are only
@@ -21,7 +23,9 @@ export class StoredRows implements Log {
   readonly #arena: RecordArena
   readonly #logs: (AddressedLog | undefined)[] = []
 
-  constructor(arena: RecordArena) { this.#arena = arena }
+  constructor(arena: RecordArena) {
+    this.#arena = arena
+  }
 
   enter(log: AddressedLog, part: number): this {
     this.#logs[part] = log
@@ -40,8 +44,8 @@ export class StoredRows implements Log {
     const words = arena.i32[segment] ?? NO_SLAB.i32
     const base = arena.base[segment] ?? 0
     const end = arena.end[segment] ?? 0
-    for (let o = 0; o < end;) {
-      const a = segment << 15 | o >> 3
+    for (let o = 0; o < end; ) {
+      const a = (segment << 15) | (o >> 3)
       const q = base + (o >> 2)
       const addresses = this.#logs[(words[q] ?? 0) >>> PART_SHIFT]?.a
       const row = words[q + 1] ?? 0
@@ -50,7 +54,9 @@ export class StoredRows implements Log {
     }
   }
 
-  newestIn(): number { return Infinity }
+  newestIn(): number {
+    return Infinity
+  }
 
   release(): void {
     for (const segment of [...this.segs]) this.#arena.release(segment)
@@ -71,7 +77,9 @@ export class StoredPane {
   }
 
   /** Words that the texts take. */
-  get taken(): number { return this.#rows.reduce((sum, { taken }) => sum + taken, 0) }
+  get taken(): number {
+    return this.#rows.reduce((sum, { taken }) => sum + taken, 0)
+  }
 
   /** Where the rows of a part's log are to lie. */
   enter(log: AddressedLog, part: number): StoredRows {
@@ -80,11 +88,15 @@ export class StoredPane {
   }
 
   /** Rows can be read as soon as they were added. */
-  flush(): void { /* nothing waits */ }
+  flush(): void {
+    /* nothing waits */
+  }
 
   /** Gives all rows back. */
   release(): void {
-    this.#rows.forEach((rows) => { rows.release() })
+    this.#rows.forEach((rows) => {
+      rows.release()
+    })
     this.#rows.length = 0
   }
 }

@@ -11,13 +11,27 @@ export function parseIsoTimestamp(text: string): Timestamp | undefined {
   const match = ISO.exec(text)
   if (!match) return undefined
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match
-  const time = isoTimestamp(Number(year), Number(month), Number(day), Number(hour), Number(minute), Number(second), Number(fraction.slice(0, 3).padEnd(3, '0')))
+  const time = isoTimestamp(
+    Number(year),
+    Number(month),
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+    Number(fraction.slice(0, 3).padEnd(3, '0')),
+  )
   return Number.isNaN(time) ? undefined : time - zoneOffsetMs(zone)
 }
 
-/** What `Date.parse` means in expressions: also texts that are not ISO, and the same on machines of every zone. NaN for no time. */
+/**
+ * What `Date.parse` means in expressions: also texts that are not ISO, and the same on machines of every zone. NaN
+ * for no time.
+ */
 export function parseTime(text: string): number {
-  return parseIsoTimestamp(text) ?? Date.parse(/(?:Z|GMT|UTC?|[+-]\d\d:?\d\d)(?: *\(.*\))?$/i.test(text) ? text : `${text} UTC`)
+  return (
+    parseIsoTimestamp(text) ??
+    Date.parse(/(?:Z|GMT|UTC?|[+-]\d\d:?\d\d)(?: *\(.*\))?$/i.test(text) ? text : `${text} UTC`)
+  )
 }
 
 function zoneOffsetMs(zone: string): number {
@@ -27,7 +41,15 @@ function zoneOffsetMs(zone: string): number {
 }
 
 /** The moment of a proleptic Gregorian UTC date and time; NaN when a part is out of its range. */
-export function isoTimestamp(year: number, month: number, day: number, hour: number, minute: number, second: number, ms: number): Timestamp {
+export function isoTimestamp(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+  ms: number,
+): Timestamp {
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return NaN
   if (hour > 23 || minute > 59 || second > 59) return NaN
   return daysFromCivil(year, month, day) * DAY_MS + hour * 3_600_000 + minute * 60_000 + second * 1000 + ms

@@ -8,7 +8,16 @@ import type { RowErrorHandler } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { emitHashHelpers, keyGroupExpression, keyHashExpression } from '../keys/key-hash.ts'
-import { CHANGED, emitKeyTable, emitMerge, emitRows, keyTableColumns, textOf, type KeyTable, type TableColumns } from '../keys/key-table.ts'
+import {
+  CHANGED,
+  emitKeyTable,
+  emitMerge,
+  emitRows,
+  keyTableColumns,
+  textOf,
+  type KeyTable,
+  type TableColumns,
+} from '../keys/key-table.ts'
 import type { RowClass } from '../rows/row.ts'
 
 /** The entries of one pane and key group. With `tracking`, `lates` and `earlies` list entries that changed. */
@@ -36,22 +45,41 @@ export interface PaneView {
 }
 
 /** Bits of column u: the entry is listed in `lates`, in `earlies`. */
-export const LATE = 1, EARLY = 2
+export const LATE = 1,
+  EARLY = 2
 
 export interface PaneTableCode {
   columns: TableColumns
   create(): PaneTable
   /**
-   * Adds rows; `passed` is watermark + 1, or the time of all rows where `time` is the clock's. Rows that came too late go
-   * to `late`; returns how many.
+   * Adds rows; `passed` is watermark + 1, or the time of all rows where `time` is the clock's. Rows that came too
+   * late go to `late`; returns how many.
    */
-  add(rows: readonly Row[], count: number, passed: number, host: PaneHost, late: Row[], onError: RowErrorHandler): number
+  add(
+    rows: readonly Row[],
+    count: number,
+    passed: number,
+    host: PaneHost,
+    late: Row[],
+    onError: RowErrorHandler,
+  ): number
   /** Adds all entries of `from` to `into`. `from` needs no index. */
   merge(into: PaneTable, from: PaneTable): void
   /** As merge, but only entries whose keys `into` has; `from` needs its index. */
   mergeKnown(into: PaneTable, from: PaneTable): void
-  /** Makes the output rows of entries [first, end). `onRow` gets rows whose sum is beyond what it may be; they are left out. */
-  rows(table: PaneTable, first: number, end: number, windowStart: number, windowEnd: number, out: Row[], onRow: (row: Row) => void): number
+  /**
+   * Makes the output rows of entries [first, end). `onRow` gets rows whose sum is beyond what it may be; they are
+   * left out.
+   */
+  rows(
+    table: PaneTable,
+    first: number,
+    end: number,
+    windowStart: number,
+    windowEnd: number,
+    out: Row[],
+    onRow: (row: Row) => void,
+  ): number
 }
 
 /** Event time is the field's value plus the offset. */
@@ -78,16 +106,29 @@ export function compilePaneTable(options: PaneTableOptions): PaneTableCode {
   const code = new Emitter()
   emitHashHelpers(code)
   emitKeyTable(code, {
-    keys, codes,
-    ...(isTracked ? {
-      fields: { create: 'this.lates = []; this.earlies = []', clear: 'this.lates.length = 0; this.earlies.length = 0' },
-    } : {}),
+    keys,
+    codes,
+    ...(isTracked
+      ? {
+          fields: {
+            create: 'this.lates = []; this.earlies = []',
+            clear: 'this.lates.length = 0; this.earlies.length = 0',
+          },
+        }
+      : {}),
   })
   emitAdd(code, options, codes)
   emitMerge(code, codes)
   emitRows(code, keys, codes, ['windowStart', 'windowEnd'])
   code.line(`return { create: () => new Table(), add, merge, mergeKnown, rows }`)
-  const compiled = code.compile<Omit<PaneTableCode, 'columns'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
+  const compiled = code.compile<Omit<PaneTableCode, 'columns'>>({
+    ...EXPRESSION_SCOPE,
+    ...aggregateScope(codes),
+    Row: options.outputRowClass,
+    operatorId: options.operatorId,
+    textOf,
+    refuseNullTime,
+  })
   return { columns, ...compiled }
 }
 
@@ -96,7 +137,9 @@ function emitAdd(code: Emitter, options: PaneTableOptions, codes: readonly Aggre
   const body = new Emitter()
   const expressions = new ExpressionEmitter(body, 'r')
   emitTime(body, time)
-  body.line(`if (!(time >= from && time < to)) { pane = host.paneAt(time); from = pane.start; to = pane.end; lastEnd = pane.lastEnd + ${latenessMs}; tables = pane.tables }`)
+  body.line(
+    `if (!(time >= from && time < to)) { pane = host.paneAt(time); from = pane.start; to = pane.end; lastEnd = pane.lastEnd + ${latenessMs}; tables = pane.tables }`,
+  )
   if (options.windows === 'with gaps') body.line(`if (pane.inGap) continue`)
   emitKey(body, keys, options.maxParallelism)
   if (time.kind === 'event') body.line(`if (lastEnd <= passed || lastEnd <= fired[g]) { late[lates++] = r; continue }`)
@@ -105,10 +148,16 @@ function emitAdd(code: Emitter, options: PaneTableOptions, codes: readonly Aggre
   body.line(`const had = t.n, e = t.find(${keyArguments(keys)})`)
   emitAddToKey(body, codes)
   body.line(latenessMs > 0 || options.tracking === 'early' ? `t.u[e] |= ${CHANGED}` : `t.u[e] = ${CHANGED}`)
-  if (latenessMs > 0) body.line(`if ((pane.firstEnd <= passed || pane.firstEnd <= fired[g]) && (t.u[e] & ${LATE}) === 0) { t.u[e] |= ${LATE}; if (t.lates.push(e) === 1) host.lateIn(pane, g) }`)
-  if (options.tracking === 'early') body.line(`if ((t.u[e] & ${EARLY}) === 0) { t.u[e] |= ${EARLY}; t.earlies.push(e) }`)
+  if (latenessMs > 0)
+    body.line(
+      `if ((pane.firstEnd <= passed || pane.firstEnd <= fired[g]) && (t.u[e] & ${LATE}) === 0) { t.u[e] |= ${LATE}; if (t.lates.push(e) === 1) host.lateIn(pane, g) }`,
+    )
+  if (options.tracking === 'early')
+    body.line(`if ((t.u[e] & ${EARLY}) === 0) { t.u[e] |= ${EARLY}; t.earlies.push(e) }`)
   code.line(`function add(rows, count, passed, host, late, onError) {`)
-  code.line(`const fired = host.ended; let lates = 0, i = 0, pane, from = Infinity, to = -Infinity, lastEnd = 0, tables`)
+  code.line(
+    `const fired = host.ended; let lates = 0, i = 0, pane, from = Infinity, to = -Infinity, lastEnd = 0, tables`,
+  )
   code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
   code.line(body.text())
   code.line(`} } catch (error) { onError(error, rows[i], operatorId); i++ } }`)
@@ -126,10 +175,18 @@ export function emitTime(code: Emitter, time: RowTime): void {
   code.line(`const time = ${value}${time.offsetMs === 0 ? '' : ` + ${code.literal(time.offsetMs)}`}`)
 }
 
-/** Declares the key's values of row r, their hash h and its key group g: one pass instead of a key grouper's and this one. */
+/**
+ * Declares the key's values of row r, their hash h and its key group g: one pass instead of a key grouper's and
+ * this one.
+ */
 export function emitKey(code: Emitter, keys: readonly Field[], maxParallelism: number): void {
   keys.forEach((field, index) => code.line(`const v${index} = r${code.property(field.name)}`))
-  code.line(`const h = ${keyHashExpression(keys, keys.map((_, index) => `v${index}`))}`)
+  code.line(
+    `const h = ${keyHashExpression(
+      keys,
+      keys.map((_, index) => `v${index}`),
+    )}`,
+  )
   code.line(`const g = ${keyGroupExpression('h', maxParallelism)}`)
 }
 

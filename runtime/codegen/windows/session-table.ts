@@ -7,7 +7,16 @@ import type { RowErrorHandler } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { emitHashHelpers } from '../keys/key-hash.ts'
-import { CHANGED, emitKeyTable, emitMerge, emitRowsOf, keyTableColumns, textOf, type KeyTable, type TableColumns } from '../keys/key-table.ts'
+import {
+  CHANGED,
+  emitKeyTable,
+  emitMerge,
+  emitRowsOf,
+  keyTableColumns,
+  textOf,
+  type KeyTable,
+  type TableColumns,
+} from '../keys/key-table.ts'
 import { emitKey, emitTime, keyArguments, refuseNullTime, type RowTime } from './pane-table.ts'
 import type { RowClass } from '../rows/row.ts'
 
@@ -18,8 +27,8 @@ export const LISTED = 1
 export const SESSION = { none: 0, open: 1, fired: 2 } as const
 
 /**
- * The sessions of one key group, [ws, we) each, those of a key in a chain. An entry whose session has ended stays for the
- * next session of its key until the table is made anew.
+ * The sessions of one key group, [ws, we) each, those of a key in a chain. An entry whose session has ended stays
+ * for the next session of its key until the table is made anew.
  */
 export interface SessionTable extends KeyTable {
   ws: Float64Array
@@ -35,7 +44,10 @@ export interface SessionTable extends KeyTable {
 }
 
 /** What the generated loop knows of a key group. */
-export interface SessionGroupView { table: SessionTable; earlies: number[] }
+export interface SessionGroupView {
+  table: SessionTable
+  earlies: number[]
+}
 
 export interface SessionHost<Group extends SessionGroupView> {
   groupAt(group: number): Group
@@ -55,7 +67,14 @@ export interface SessionTableCode {
   mayRefuse: boolean
   create(): SessionTable
   /** As PaneTableCode.add. */
-  add<Group extends SessionGroupView>(rows: readonly Row[], count: number, passed: number, host: SessionHost<Group>, late: Row[], onError: RowErrorHandler): number
+  add<Group extends SessionGroupView>(
+    rows: readonly Row[],
+    count: number,
+    passed: number,
+    host: SessionHost<Group>,
+    late: Row[],
+    onError: RowErrorHandler,
+  ): number
   /** Adds entry e of table s to entry d of table t, whose rows came before. */
   combine(t: SessionTable, d: number, s: SessionTable, e: number): void
   rowsOf(table: SessionTable, entries: readonly number[], count: number, out: Row[], onRow: (row: Row) => void): number
@@ -73,8 +92,16 @@ export interface SessionTableOptions {
   operatorId: string
 }
 
-const KEPT: readonly Column[] = [{ name: 'ws', array: 'Float64Array' }, { name: 'we', array: 'Float64Array' }, { name: 'st', array: 'Uint8Array' }]
-const DERIVED: readonly Column[] = [{ name: 'tm', array: 'Float64Array' }, { name: 'nx', array: 'Int32Array' }, { name: 'hd', array: 'Uint8Array' }]
+const KEPT: readonly Column[] = [
+  { name: 'ws', array: 'Float64Array' },
+  { name: 'we', array: 'Float64Array' },
+  { name: 'st', array: 'Uint8Array' },
+]
+const DERIVED: readonly Column[] = [
+  { name: 'tm', array: 'Float64Array' },
+  { name: 'nx', array: 'Int32Array' },
+  { name: 'hd', array: 'Uint8Array' },
+]
 
 /** Generates the table class of one operator of sessions and the functions over it. */
 export function compileSessionTable(options: SessionTableOptions): SessionTableCode {
@@ -88,8 +115,19 @@ export function compileSessionTable(options: SessionTableOptions): SessionTableC
   emitMerge(code, codes)
   emitRowsOf(code, keys, codes, ['t.ws[e]', 't.we[e]'], 'keysGo')
   code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
-  const compiled = code.compile<Omit<SessionTableCode, 'columns' | 'mayRefuse'>>({ ...EXPRESSION_SCOPE, ...aggregateScope(codes), Row: options.outputRowClass, operatorId: options.operatorId, textOf, refuseNullTime })
-  return { columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }), mayRefuse: mayRefuse(codes), ...compiled }
+  const compiled = code.compile<Omit<SessionTableCode, 'columns' | 'mayRefuse'>>({
+    ...EXPRESSION_SCOPE,
+    ...aggregateScope(codes),
+    Row: options.outputRowClass,
+    operatorId: options.operatorId,
+    textOf,
+    refuseNullTime,
+  })
+  return {
+    columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }),
+    mayRefuse: mayRefuse(codes),
+    ...compiled,
+  }
 }
 
 /**
@@ -106,7 +144,9 @@ function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly Ag
   body.line(`const s = host.groupAt(g), t = s.table`)
   body.line(`let e = t.find(${keyArguments(keys)})`)
   body.line(`const until = time + ${code.literal(gapMs)}`)
-  body.line(`let isSought = false; if (!(time <= t.we[e] && until >= t.ws[e] && t.st[e] === ${SESSION.open} && t.nx[e] === 0)) {`)
+  body.line(
+    `let isSought = false; if (!(time <= t.we[e] && until >= t.ws[e] && t.st[e] === ${SESSION.open} && t.nx[e] === 0)) {`,
+  )
   body.line(`isSought = true; e = host.session(s, e, time, passed); if (e < 0) { late[lates++] = r; continue } }`)
   emitAddTo(body, codes, mayRefuse(codes) ? `if (isSought) host.refused(s, e)` : undefined)
   if (mayRefuse(codes)) body.line(`if (isSought) host.taken(s)`)
@@ -114,7 +154,8 @@ function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly Ag
   body.line(`if (until > t.we[e]) t.we[e] = until`)
   body.line(options.tracking === 'early' ? `t.u[e] |= ${CHANGED}` : `t.u[e] = ${CHANGED}`)
   if (latenessMs > 0) body.line(`if (t.st[e] === ${SESSION.fired}) host.late(s, e, passed)`)
-  if (options.tracking === 'early') body.line(`if ((t.u[e] & ${LISTED}) === 0) { t.u[e] |= ${LISTED}; s.earlies.push(e) }`)
+  if (options.tracking === 'early')
+    body.line(`if ((t.u[e] & ${LISTED}) === 0) { t.u[e] |= ${LISTED}; s.earlies.push(e) }`)
   code.line(`function add(rows, count, passed, host, late, onError) { let lates = 0, i = 0`)
   code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
   code.line(body.text())
@@ -123,4 +164,6 @@ function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly Ag
 }
 
 /** Sums refuse a row too, though none that is alone. */
-function mayRefuse(codes: readonly AggregateCode[]): boolean { return codes.some(({ prepare }) => prepare !== undefined) }
+function mayRefuse(codes: readonly AggregateCode[]): boolean {
+  return codes.some(({ prepare }) => prepare !== undefined)
+}

@@ -5,10 +5,20 @@ import type { KeyGroupRange } from '../../plan/key-groups.ts'
 import type { RowErrorHandler, RowsConsumer, WindowTable } from '../contracts.ts'
 import { CHANGED, type TableColumns } from '../keys/key-table.ts'
 import type { LiveTable } from '../keys/key-tables.ts'
-import { compileSessionTable, LISTED, SESSION, type SessionGroupView, type SessionHost, type SessionTable, type SessionTableCode } from './session-table.ts'
+import {
+  compileSessionTable,
+  LISTED,
+  SESSION,
+  type SessionGroupView,
+  type SessionHost,
+  type SessionTable,
+  type SessionTableCode,
+} from './session-table.ts'
 import { endedGroups, rowTime, tableShape, type KeyedTableOptions } from './window-table.ts'
 
-export interface SessionWindowsOptions extends KeyedTableOptions { gapMs: number }
+export interface SessionWindowsOptions extends KeyedTableOptions {
+  gapMs: number
+}
 
 const EMIT_ROWS = 1024
 /** Sessions wait in buckets of a part of the gap: of fewer parts each is scanned longer, more are more lists. */
@@ -17,15 +27,25 @@ const BUCKETS_PER_GAP = 64
 const FEW_ENDED = 64
 
 /**
- * The state of windows by session: a key's rows that follow one another by at most the gap. Touching sessions become one, as
- * in Flink's MergingWindowSet over EventTimeSessionWindows: a row at t is [t, t + gap), ends included when they touch.
- * A late row belongs nowhere when the session it would make, or make longer, is over.
+ * The state of windows by session: a key's rows that follow one another by at most the gap. Touching sessions
+ * become one, as in Flink's MergingWindowSet over EventTimeSessionWindows: a row at t is [t, t + gap), ends
+ * included when they touch. A late row belongs nowhere when the session it would make, or make longer, is over.
  */
 export function compileSessionWindows(options: SessionWindowsOptions): WindowTable {
   const { keys, aggregates, outputRowClass, gapMs, maxParallelism } = options
   const latenessMs = options.latenessMs ?? 0
   const operatorId = options.operatorId ?? 'window'
-  const code = compileSessionTable({ keys, aggregates, outputRowClass, gapMs, maxParallelism, latenessMs, operatorId, time: rowTime(options), tracking: options.tracking ?? 'none' })
+  const code = compileSessionTable({
+    keys,
+    aggregates,
+    outputRowClass,
+    gapMs,
+    maxParallelism,
+    latenessMs,
+    operatorId,
+    time: rowTime(options),
+    tracking: options.tracking ?? 'none',
+  })
   return new SessionWindows(code, options, operatorId)
 }
 
@@ -44,7 +64,11 @@ interface SessionGroup extends SessionGroupView {
 }
 
 /** Sessions to be looked at in one stretch of time; those that moved on are still listed where they were. */
-interface Bucket { groups: SessionGroup[]; entries: number[]; tables: number[] }
+interface Bucket {
+  groups: SessionGroup[]
+  entries: number[]
+  tables: number[]
+}
 
 class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
   readonly shape: string
@@ -87,7 +111,9 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
   }
 
   /** What ends at or before is over. */
-  #passed(time: Timestamp): number { return this.#isEventTime ? time + 1 : time }
+  #passed(time: Timestamp): number {
+    return this.#isEventTime ? time + 1 : time
+  }
 
   groupAt(id: number): SessionGroup {
     const known = this.#groups[id]
@@ -132,9 +158,13 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     return first
   }
 
-  taken(group: SessionGroup): void { for (const joined of this.#made ?? []) this.#end(group, joined) }
+  taken(group: SessionGroup): void {
+    for (const joined of this.#made ?? []) this.#end(group, joined)
+  }
 
-  refused(group: SessionGroup, entry: number): void { if (this.#made !== undefined) this.#end(group, entry) }
+  refused(group: SessionGroup, entry: number): void {
+    if (this.#made !== undefined) this.#end(group, entry)
+  }
 
   #open(group: SessionGroup, entry: number, time: number, passed: number): number {
     const { table } = group
@@ -189,7 +219,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     const { table } = group
     this.#add(table, first, other)
     const opens = table.st[other] === SESSION.open && table.st[first] === SESSION.fired
-    this.#become(table, first, opens ? SESSION.open : table.st[first] as number)
+    this.#become(table, first, opens ? SESSION.open : (table.st[first] as number))
     if (opens) {
       this.#lookAt(group, first, table.we[first] as number)
     }
@@ -230,20 +260,35 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       const entries = [...new Set(group.earlies)]
       for (const entry of entries) table.u[entry] = (table.u[entry] as number) & ~LISTED
       group.earlies = []
-      this.#emit(table, entries.filter((entry) => table.st[entry] === SESSION.open), emit, onError)
+      this.#emit(
+        table,
+        entries.filter((entry) => table.st[entry] === SESSION.open),
+        emit,
+        onError,
+      )
     }
   }
 
-  #emit(table: SessionTable, entries: readonly number[], emit: RowsConsumer, onError: RowErrorHandler | undefined): void {
+  #emit(
+    table: SessionTable,
+    entries: readonly number[],
+    emit: RowsConsumer,
+    onError: RowErrorHandler | undefined,
+  ): void {
     for (let at = 0; at < entries.length; at += EMIT_ROWS) {
       const some = entries.slice(at, at + EMIT_ROWS)
-      const made = this.#code.rowsOf(table, some, some.length, this.#out, (row) => { this.#refuse(row, onError) })
+      const made = this.#code.rowsOf(table, some, some.length, this.#out, (row) => {
+        this.#refuse(row, onError)
+      })
       if (made > 0) emit(this.#out, made)
     }
   }
 
   #refuse(row: Row, onError: RowErrorHandler | undefined): void {
-    const error = new MillraceError('VALUE_INVALID', 'a sum of a session leaves the exact range', { domain: 'user', hint: 'sum doubles, or smaller numbers' })
+    const error = new MillraceError('VALUE_INVALID', 'a sum of a session leaves the exact range', {
+      domain: 'user',
+      hint: 'sum doubles, or smaller numbers',
+    })
     if (onError === undefined) throw error
     onError(error, row, this.#operatorId)
   }
@@ -260,7 +305,8 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       }
       this.#setNext(last)
     }
-    for (let group = this.#own.first; group < this.#own.endExclusive; group++) if (passed > (this.#fired[group] ?? -Infinity)) this.#fired[group] = passed
+    for (let group = this.#own.first; group < this.#own.endExclusive; group++)
+      if (passed > (this.#fired[group] ?? -Infinity)) this.#fired[group] = passed
     return false
   }
 
@@ -291,10 +337,11 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     this.#next = Infinity
     for (const [at, { groups, entries, tables }] of this.#buckets) {
       if (at > last) this.#next = Math.min(this.#next, at * this.#bucketMs)
-      else for (let i = 0; i < entries.length; i++) {
-        const time = groups[i]?.table.tm[entries[i] as number] as number
-        if (groups[i]?.tables === tables[i] && time > ENDED) this.#next = Math.min(this.#next, time)
-      }
+      else
+        for (let i = 0; i < entries.length; i++) {
+          const time = groups[i]?.table.tm[entries[i] as number] as number
+          if (groups[i]?.tables === tables[i] && time > ENDED) this.#next = Math.min(this.#next, time)
+        }
     }
   }
 
@@ -356,22 +403,38 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     return this.#next === Infinity ? undefined : this.#next
   }
 
-  firedUntil(): Timestamp { return this.#fired.reduce((most, end) => Math.max(most, end), -Infinity) }
-
-  size(): number { return this.#groups.reduce((sum, group) => sum + (group === undefined ? 0 : group.table.n - group.ended), 0) }
-
-  create(): SessionTable { return this.#code.create() }
-
-  live(): LiveTable[] {
-    return this.#groups.flatMap((group) => (group === undefined || group.table.n === group.ended ? [] : [{ group: group.id, start: 0, table: group.table }]))
+  firedUntil(): Timestamp {
+    return this.#fired.reduce((most, end) => Math.max(most, end), -Infinity)
   }
 
-  fired(): [group: number, end: number][] { return endedGroups(this.#fired, this.#own) }
+  size(): number {
+    return this.#groups.reduce((sum, group) => sum + (group === undefined ? 0 : group.table.n - group.ended), 0)
+  }
+
+  create(): SessionTable {
+    return this.#code.create()
+  }
+
+  live(): LiveTable[] {
+    return this.#groups.flatMap((group) =>
+      group === undefined || group.table.n === group.ended ? [] : [{ group: group.id, start: 0, table: group.table }],
+    )
+  }
+
+  fired(): [group: number, end: number][] {
+    return endedGroups(this.#fired, this.#own)
+  }
 
   adopt({ group, table }: LiveTable): void {
     const from = table as SessionTable
-    this.#adopt(this.groupAt(group), from, (entry) => (from.we[entry] as number) + (from.st[entry] === SESSION.open ? 0 : this.#latenessMs))
+    this.#adopt(
+      this.groupAt(group),
+      from,
+      (entry) => (from.we[entry] as number) + (from.st[entry] === SESSION.open ? 0 : this.#latenessMs),
+    )
   }
 
-  adoptFired(group: number, end: number): void { this.#fired[group] = Math.max(this.#fired[group] ?? -Infinity, end) }
+  adoptFired(group: number, end: number): void {
+    this.#fired[group] = Math.max(this.#fired[group] ?? -Infinity, end)
+  }
 }

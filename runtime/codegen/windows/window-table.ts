@@ -6,7 +6,16 @@ import type { KeyGroupRange } from '../../plan/key-groups.ts'
 import type { RowErrorHandler, RowsConsumer, WindowTable } from '../contracts.ts'
 import type { TableColumns } from '../keys/key-table.ts'
 import type { LiveTable } from '../keys/key-tables.ts'
-import { compilePaneTable, EARLY, LATE, type PaneHost, type PaneTable, type PaneTableCode, type PaneView, type RowTime } from './pane-table.ts'
+import {
+  compilePaneTable,
+  EARLY,
+  LATE,
+  type PaneHost,
+  type PaneTable,
+  type PaneTableCode,
+  type PaneView,
+  type RowTime,
+} from './pane-table.ts'
 import type { RowClass } from '../rows/row.ts'
 
 export interface WindowTableOptions extends KeyedTableOptions {
@@ -40,14 +49,29 @@ const EMIT_ROWS = 1024
  * pane and fires without a merge, a hopping one merges its panes key group by key group.
  */
 export function compileWindowTable(options: WindowTableOptions): WindowTable {
-  const { window: { sizeMs, slideMs }, keys, aggregates } = options
+  const {
+    window: { sizeMs, slideMs },
+    keys,
+    aggregates,
+  } = options
   if (!(Number.isSafeInteger(sizeMs) && Number.isSafeInteger(slideMs) && sizeMs > 0 && slideMs > 0)) {
-    throw new MillraceError('WINDOW_INVALID', `window size ${sizeMs} ms and slide ${slideMs} ms must be whole and above 0`, { domain: 'user' })
+    throw new MillraceError(
+      'WINDOW_INVALID',
+      `window size ${sizeMs} ms and slide ${slideMs} ms must be whole and above 0`,
+      { domain: 'user' },
+    )
   }
   const operatorId = options.operatorId ?? 'window'
   const code = compilePaneTable({
-    keys, aggregates, operatorId, maxParallelism: options.maxParallelism, outputRowClass: options.outputRowClass, time: rowTime(options),
-    latenessMs: options.latenessMs ?? 0, tracking: options.tracking ?? 'none', windows: slideMs > sizeMs ? 'with gaps' : 'touching',
+    keys,
+    aggregates,
+    operatorId,
+    maxParallelism: options.maxParallelism,
+    outputRowClass: options.outputRowClass,
+    time: rowTime(options),
+    latenessMs: options.latenessMs ?? 0,
+    tracking: options.tracking ?? 'none',
+    windows: slideMs > sizeMs ? 'with gaps' : 'touching',
   })
   return new PaneWindows(code, options, tableShape({ window: options.window }, options), operatorId)
 }
@@ -55,22 +79,36 @@ export function compileWindowTable(options: WindowTableOptions): WindowTable {
 export function rowTime({ eventTime, inputSchema }: Pick<KeyedTableOptions, 'eventTime' | 'inputSchema'>): RowTime {
   if (eventTime === undefined) return { kind: 'processing' }
   const field = fieldOf(inputSchema, eventTime.field)
-  if (field === undefined) throw new MillraceError('UNKNOWN_FIELD', `event time '${eventTime.field}' is no field of the window's input`)
+  if (field === undefined)
+    throw new MillraceError('UNKNOWN_FIELD', `event time '${eventTime.field}' is no field of the window's input`)
   return { kind: 'event', field, offsetMs: eventTime.offsetMs }
 }
 
 /** What a snapshot says it was written for. */
-export function tableShape(extent: object, { keys, aggregates }: { keys: readonly Field[]; aggregates: readonly Aggregate[] }): string {
+export function tableShape(
+  extent: object,
+  { keys, aggregates }: { keys: readonly Field[]; aggregates: readonly Aggregate[] },
+): string {
   return JSON.stringify({
-    ...extent, keys: keys.map(({ name, type, nullable }) => [name, type, nullable]),
-    aggregates: aggregates.map(({ field, function: name, argument, by, parameters, user }) =>
-      [field.name, name, argument?.type ?? null, argument?.nullable ?? false, ...(by === undefined ? [] : [by.type, by.nullable]), ...(parameters ?? []), ...(user === undefined ? [] : user.state.fields.map((part) => [part.name, part.type, part.nullable]))]),
+    ...extent,
+    keys: keys.map(({ name, type, nullable }) => [name, type, nullable]),
+    aggregates: aggregates.map(({ field, function: name, argument, by, parameters, user }) => [
+      field.name,
+      name,
+      argument?.type ?? null,
+      argument?.nullable ?? false,
+      ...(by === undefined ? [] : [by.type, by.nullable]),
+      ...(parameters ?? []),
+      ...(user === undefined ? [] : user.state.fields.map((part) => [part.name, part.type, part.nullable])),
+    ]),
   })
 }
 
 /** Of own groups that have fired any window, how far. */
 export function endedGroups(ended: Float64Array, own: KeyGroupRange): [group: number, end: number][] {
-  return [...ended.subarray(own.first, own.endExclusive).entries()].flatMap(([index, end]) => (end === -Infinity ? [] : [[own.first + index, end] as [number, number]]))
+  return [...ended.subarray(own.first, own.endExclusive).entries()].flatMap(([index, end]) =>
+    end === -Infinity ? [] : [[own.first + index, end] as [number, number]],
+  )
 }
 
 class Pane implements PaneView {
@@ -93,7 +131,13 @@ class Pane implements PaneView {
 }
 
 /** Where firing stands: within a window, within a key group, within the table being put out. */
-interface Firing { start: number; end: number; group: number; entry: number; table: PaneTable | undefined }
+interface Firing {
+  start: number
+  end: number
+  group: number
+  entry: number
+  table: PaneTable | undefined
+}
 
 class PaneWindows implements WindowTable, PaneHost {
   /** Of groups that are another's, minus infinity. */
@@ -140,7 +184,9 @@ class PaneWindows implements WindowTable, PaneHost {
     return this.#code.add(rows, count, this.#isEventTime ? time + 1 : time, this, late, onError)
   }
 
-  lateIn(pane: Pane, group: number): void { this.#lateIn.push({ pane, group }) }
+  lateIn(pane: Pane, group: number): void {
+    this.#lateIn.push({ pane, group })
+  }
 
   refire(watermark: Timestamp, emit: RowsConsumer, onError?: RowErrorHandler): void {
     if (this.#lateIn.length === 0) return
@@ -156,9 +202,15 @@ class PaneWindows implements WindowTable, PaneHost {
   }
 
   early(emit: RowsConsumer, onError?: RowErrorHandler): void {
-    const changed = [...this.#panes.values()].flatMap((pane) => pane.tables.flatMap((table, group) => (table === undefined || changesOf(table, 'earlies').length === 0 ? [] : [{ pane, group }])))
+    const changed = [...this.#panes.values()].flatMap((pane) =>
+      pane.tables.flatMap((table, group) =>
+        table === undefined || changesOf(table, 'earlies').length === 0 ? [] : [{ pane, group }],
+      ),
+    )
     for (const { group, windows } of this.#windowsOf(changed)) {
-      for (const start of windows) if (start + this.#size > (this.ended[group] ?? -Infinity)) this.#emitChanged(start, group, 'earlies', emit, onError)
+      for (const start of windows)
+        if (start + this.#size > (this.ended[group] ?? -Infinity))
+          this.#emitChanged(start, group, 'earlies', emit, onError)
     }
     for (const { pane, group } of changed) forget(pane.tables[group], 'earlies')
   }
@@ -175,7 +227,13 @@ class PaneWindows implements WindowTable, PaneHost {
   }
 
   /** What the window now holds for the keys listed as changed in any of its panes. */
-  #emitChanged(start: number, group: number, list: 'lates' | 'earlies', emit: RowsConsumer, onError: RowErrorHandler | undefined): void {
+  #emitChanged(
+    start: number,
+    group: number,
+    list: 'lates' | 'earlies',
+    emit: RowsConsumer,
+    onError: RowErrorHandler | undefined,
+  ): void {
     const scratch = this.#code.create()
     const tables: PaneTable[] = []
     for (let at = start; at < start + this.#size; at += this.#paneMs) {
@@ -186,11 +244,21 @@ class PaneWindows implements WindowTable, PaneHost {
     }
     for (const table of tables) this.#code.mergeKnown(scratch, table)
     const window = { start, end: start + this.#size }
-    for (let first = 0; first < scratch.n; first += EMIT_ROWS) this.#put(scratch, first, Math.min(scratch.n, first + EMIT_ROWS), window, emit, onError)
+    for (let first = 0; first < scratch.n; first += EMIT_ROWS)
+      this.#put(scratch, first, Math.min(scratch.n, first + EMIT_ROWS), window, emit, onError)
   }
 
-  #put(table: PaneTable, first: number, until: number, window: { start: number; end: number }, emit: RowsConsumer, onError: RowErrorHandler | undefined): void {
-    const made = this.#code.rows(table, first, until, window.start, window.end, this.#out, (row) => { this.#refuseResult(row, window, onError) })
+  #put(
+    table: PaneTable,
+    first: number,
+    until: number,
+    window: { start: number; end: number },
+    emit: RowsConsumer,
+    onError: RowErrorHandler | undefined,
+  ): void {
+    const made = this.#code.rows(table, first, until, window.start, window.end, this.#out, (row) => {
+      this.#refuseResult(row, window, onError)
+    })
     if (made > 0) emit(this.#out, made)
   }
 
@@ -200,7 +268,9 @@ class PaneWindows implements WindowTable, PaneHost {
     return this.#windowFrom(first) + this.#size
   }
 
-  firedUntil(): number { return this.ended.reduce((most, end) => Math.max(most, end), -Infinity) }
+  firedUntil(): number {
+    return this.ended.reduce((most, end) => Math.max(most, end), -Infinity)
+  }
 
   fire(time: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean {
     const passed = this.#isEventTime ? time + 1 : time
@@ -222,18 +292,25 @@ class PaneWindows implements WindowTable, PaneHost {
 
   size(): number {
     let entries = 0
-    for (const pane of this.#panes.values()) for (const table of pane.tables) if (table !== undefined) entries += table.n
+    for (const pane of this.#panes.values())
+      for (const table of pane.tables) if (table !== undefined) entries += table.n
     return entries
   }
 
-  create(): PaneTable { return this.#code.create() }
+  create(): PaneTable {
+    return this.#code.create()
+  }
 
   live(): LiveTable[] {
     this.#refuseWhileFiring('live')
-    return [...this.#panes.values()].flatMap(({ start, tables }) => tables.flatMap((table, group) => (table === undefined ? [] : [{ group, start, table }])))
+    return [...this.#panes.values()].flatMap(({ start, tables }) =>
+      tables.flatMap((table, group) => (table === undefined ? [] : [{ group, start, table }])),
+    )
   }
 
-  fired(): [group: number, end: number][] { return endedGroups(this.ended, this.#own) }
+  fired(): [group: number, end: number][] {
+    return endedGroups(this.ended, this.#own)
+  }
 
   adopt({ group, start, table }: LiveTable): void {
     const pane = this.paneAt(start)
@@ -247,13 +324,19 @@ class PaneWindows implements WindowTable, PaneHost {
     pane.tables[group] = table
   }
 
-  adoptFired(group: number, end: number): void { this.ended[group] = Math.max(this.ended[group] ?? -Infinity, end) }
+  adoptFired(group: number, end: number): void {
+    this.ended[group] = Math.max(this.ended[group] ?? -Infinity, end)
+  }
 
   /** The pane of a moment; enters the map only with its first table, so that late rows leave nothing behind. */
   paneAt(time: number): Pane {
-    if (!Number.isFinite(time)) throw new MillraceError('RECORD_INVALID', `event time is ${String(time)}, not a number of ms`, { domain: 'user' })
+    if (!Number.isFinite(time))
+      throw new MillraceError('RECORD_INVALID', `event time is ${String(time)}, not a number of ms`, { domain: 'user' })
     const start = Math.floor(time / this.#paneMs) * this.#paneMs
-    return this.#panes.get(start) ?? new Pane(start, this.#paneMs, { sizeMs: this.#size, slideMs: this.#slide }, this.#groups)
+    return (
+      this.#panes.get(start) ??
+      new Pane(start, this.#paneMs, { sizeMs: this.#size, slideMs: this.#slide }, this.#groups)
+    )
   }
 
   tableAt(pane: Pane, group: number): PaneTable {
@@ -309,15 +392,19 @@ class PaneWindows implements WindowTable, PaneHost {
       }
       firing.entry = 0
       firing.table = undefined
-      if (firing.group >= this.#own.first && firing.group < this.#own.endExclusive) this.ended[firing.group] = firing.end
+      if (firing.group >= this.#own.first && firing.group < this.#own.endExclusive)
+        this.ended[firing.group] = firing.end
     }
     this.#nextStart = firing.start + this.#slide
     return left
   }
 
   #refuseResult(row: Row, firing: { start: number; end: number }, onError: RowErrorHandler | undefined): void {
-    const error = new MillraceError('VALUE_INVALID', `a sum of window [${firing.start}, ${firing.end}) leaves the exact range`,
-      { domain: 'user', hint: 'sum doubles, or smaller numbers' })
+    const error = new MillraceError(
+      'VALUE_INVALID',
+      `a sum of window [${firing.start}, ${firing.end}) leaves the exact range`,
+      { domain: 'user', hint: 'sum doubles, or smaller numbers' },
+    )
     if (onError === undefined) throw error
     onError(error, row, this.#operatorId)
   }
@@ -349,7 +436,9 @@ class PaneWindows implements WindowTable, PaneHost {
     for (const pane of this.#panes.values()) {
       if (pane.lastEnd > end) continue
       this.#panes.delete(pane.start)
-      pane.tables.forEach((table, group) => { this.#keepSpare(table, group) })
+      pane.tables.forEach((table, group) => {
+        this.#keepSpare(table, group)
+      })
     }
   }
 
@@ -361,12 +450,15 @@ class PaneWindows implements WindowTable, PaneHost {
   }
 
   #refuseWhileFiring(what: string): void {
-    if (this.#firing !== undefined) throw new MillraceError('WINDOW_BUSY', `${what} was called while windows were firing`)
+    if (this.#firing !== undefined)
+      throw new MillraceError('WINDOW_BUSY', `${what} was called while windows were firing`)
   }
 }
 
 /** Entries of the table that were marked as changed. */
-function changesOf(table: PaneTable, list: 'lates' | 'earlies'): number[] { return table[list] as number[] }
+function changesOf(table: PaneTable, list: 'lates' | 'earlies'): number[] {
+  return table[list] as number[]
+}
 
 function forget(table: PaneTable | undefined, list: 'lates' | 'earlies'): void {
   if (table === undefined) return

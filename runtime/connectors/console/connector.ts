@@ -4,7 +4,8 @@ import type { SinkConnector } from '../sink.ts'
 
 /** `sink: { console: {} }`: each row as a JSON line, at least once (a restore prints rows again). */
 export const consoleSink: SinkConnector = {
-  validate: (options) => Object.keys(options).map((name) => ({ path: name, message: 'unknown option; console takes none' })),
+  validate: (options) =>
+    Object.keys(options).map((name) => ({ path: name, message: 'unknown option; console takes none' })),
   writer(context) {
     const lines = new RecordBuffer(compileJsonWriter(context.schema, { timestampFormat: 'iso' }))
     return {
@@ -14,7 +15,8 @@ export const consoleSink: SinkConnector = {
           const row = rows[index]
           if (row !== undefined) lines.addLine(row)
         }
-        if (lines.sizeBytes > 0) for (const line of lines.take().toString('utf8').trimEnd().split('\n')) context.ports.printLine(line)
+        if (lines.sizeBytes > 0)
+          for (const line of lines.take().toString('utf8').trimEnd().split('\n')) context.ports.printLine(line)
       },
       prepareCommit: async () => [],
       commit: async () => undefined,

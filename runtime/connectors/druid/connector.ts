@@ -29,10 +29,20 @@ function datasourceProblems(options: Options): { path: string; message: string }
     problems.push({ path: 'datasource', message: 'must name a DruidDatasource of this namespace' })
   }
   if (delivery !== undefined && delivery !== 'exactlyOnce') {
-    problems.push({ path: 'delivery', message: `must be exactlyOnce, found ${JSON.stringify(delivery)}: Druid never takes a duplicate out again` })
+    problems.push({
+      path: 'delivery',
+      message: `must be exactlyOnce, found ${JSON.stringify(delivery)}: Druid never takes a duplicate out again`,
+    })
   }
-  if (options['format'] !== undefined && options['format'] !== 'json') problems.push({ path: 'format', message: `must be json, found ${JSON.stringify(options['format'])}: that is what the supervisor of the datasource reads` })
-  for (const [given, missing] of [['brokers', 'topic'], ['topic', 'brokers']] as const) {
+  if (options['format'] !== undefined && options['format'] !== 'json')
+    problems.push({
+      path: 'format',
+      message: `must be json, found ${JSON.stringify(options['format'])}: that is what the supervisor of the datasource reads`,
+    })
+  for (const [given, missing] of [
+    ['brokers', 'topic'],
+    ['topic', 'brokers'],
+  ] as const) {
     if (options[given] !== undefined && options[missing] === undefined) {
       problems.push({ path: missing, message: `is needed beside ${given}` })
     }
@@ -51,7 +61,9 @@ function kafkaOptions(options: Options): Options {
 }
 
 function unresolved(operatorId: string, options: Options): MillraceError {
-  return new MillraceError('DRUID_SINK_UNRESOLVED',
+  return new MillraceError(
+    'DRUID_SINK_UNRESOLVED',
     `sink '${operatorId}' names the DruidDatasource '${String(options['datasource'])}', whose brokers and topic only the operator knows`,
-    { domain: 'user', hint: 'Without a cluster write brokers and topic beside datasource.' })
+    { domain: 'user', hint: 'Without a cluster write brokers and topic beside datasource.' },
+  )
 }

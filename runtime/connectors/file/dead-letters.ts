@@ -9,9 +9,12 @@ export const fileDeadLetters: DeadLetterConnector = {
   validate(options) {
     const problems = unknownOptions(options, ['path'])
     const { path } = options
-    return typeof path === 'string' && path !== '' ? problems : [...problems, { path: 'path', message: 'the file for the dead letters is needed' }]
+    return typeof path === 'string' && path !== ''
+      ? problems
+      : [...problems, { path: 'path', message: 'the file for the dead letters is needed' }]
   },
-  open: ({ options, ports, baseDir }) => Promise.resolve(new FileDeadLetters(ports.files, resolvePath(baseDir, String(options['path'])))),
+  open: ({ options, ports, baseDir }) =>
+    Promise.resolve(new FileDeadLetters(ports.files, resolvePath(baseDir, String(options['path'])))),
 }
 
 class FileDeadLetters implements DeadLetters {
@@ -26,11 +29,16 @@ class FileDeadLetters implements DeadLetters {
   }
 
   add({ where, reason, record }: DeadLetter): void {
-    const text = typeof record === 'string' ? record : Buffer.from(record.buffer, record.byteOffset, record.byteLength).toString('utf8')
+    const text =
+      typeof record === 'string'
+        ? record
+        : Buffer.from(record.buffer, record.byteOffset, record.byteLength).toString('utf8')
     this.#lines.push(`${JSON.stringify({ where, reason, record: text })}\n`)
   }
 
-  push(): Promise<void> | undefined { return this.#lines.length > 0 ? this.#append() : undefined }
+  push(): Promise<void> | undefined {
+    return this.#lines.length > 0 ? this.#append() : undefined
+  }
 
   async flush(): Promise<void> {
     await this.push()
@@ -39,7 +47,9 @@ class FileDeadLetters implements DeadLetters {
     this.#isDirty = false
   }
 
-  close(): Promise<void> { return Promise.resolve() }
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
 
   async #append(): Promise<void> {
     const lines = this.#lines
@@ -52,7 +62,11 @@ class FileDeadLetters implements DeadLetters {
     try {
       await act()
     } catch (cause) {
-      throw new MillraceError('DEAD_LETTER_UNWRITTEN', `cannot write dead letters to ${this.#path}`, { domain: 'platform', retriable: mayPass(cause), cause })
+      throw new MillraceError('DEAD_LETTER_UNWRITTEN', `cannot write dead letters to ${this.#path}`, {
+        domain: 'platform',
+        retriable: mayPass(cause),
+        cause,
+      })
     }
   }
 }

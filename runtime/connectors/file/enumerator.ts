@@ -28,9 +28,15 @@ export class FileEnumerator implements SplitEnumerator {
     const { format } = parseSourceOptions(context.verb.options)
     // Where fields have their places in a record, not names, all of them are needed.
     const isNamed = format === 'parquet' || format.isNamed === true
-    const schema: Schema = { fields: context.schema.fields.filter((field) => !isNamed || field.name === this.#eventTimeField) }
+    const schema: Schema = {
+      fields: context.schema.fields.filter((field) => !isNamed || field.name === this.#eventTimeField),
+    }
     this.#access = new FileAccess({
-      ports: context.ports, baseDir: context.baseDir, format, schema, rows: compileRowClass(schema),
+      ports: context.ports,
+      baseDir: context.baseDir,
+      format,
+      schema,
+      rows: compileRowClass(schema),
       eventTimeField: nullableEventTime(schema, this.#eventTimeField),
       // The readers come across the same record and report it.
       onBadRecord: () => undefined,
@@ -40,11 +46,17 @@ export class FileEnumerator implements SplitEnumerator {
   async discover(known: readonly Split[], parallelism: number): Promise<Split[]> {
     const knownFiles = new Set(known.map((split) => parseSplitId(split.id).file))
     const added = (await this.#list()).filter((path) => !knownFiles.has(stableName(this.#context.baseDir, path)))
-    const fresh = (await this.#cut(added, parallelism)).map((range) => ({ id: splitId(range), position: null, finished: false }))
+    const fresh = (await this.#cut(added, parallelism)).map((range) => ({
+      id: splitId(range),
+      position: null,
+      finished: false,
+    }))
     return this.#withTimes([...known, ...fresh])
   }
 
-  async close(): Promise<void> { this.#context.ports.logger.debug('file enumerator closed', { operator: this.#context.operatorId }) }
+  async close(): Promise<void> {
+    this.#context.ports.logger.debug('file enumerator closed', { operator: this.#context.operatorId })
+  }
 
   async #list(): Promise<string[]> {
     const { baseDir, ports, verb } = this.#context
@@ -53,7 +65,8 @@ export class FileEnumerator implements SplitEnumerator {
       const paths = await ports.files.glob(resolvePath(baseDir, pattern))
       if (paths.length === 0) {
         throw new MillraceError('FILE_MISSING', `no file matches ${JSON.stringify(pattern)} in ${baseDir}`, {
-          domain: 'user', hint: 'relative paths count from the folder of the job file; of a folder write the files: folder/*.jsonl',
+          domain: 'user',
+          hint: 'relative paths count from the folder of the job file; of a folder write the files: folder/*.jsonl',
         })
       }
       for (const path of paths) found.add(path)
@@ -67,7 +80,9 @@ export class FileEnumerator implements SplitEnumerator {
     if (parseSourceOptions(verb.options).format === 'parquet') {
       for (const path of paths) {
         const { metadata } = await this.#access.parquetFile(path)
-        metadata.row_groups.forEach((_, group) => ranges.push({ kind: 'rowGroup', file: stableName(baseDir, path), group }))
+        metadata.row_groups.forEach((_, group) =>
+          ranges.push({ kind: 'rowGroup', file: stableName(baseDir, path), group }),
+        )
       }
       return ranges
     }
@@ -75,7 +90,8 @@ export class FileEnumerator implements SplitEnumerator {
     const total = sizes.reduce((sum, size) => sum + size, 0)
     const target = Math.min(MAX_SPLIT_BYTES, Math.max(MIN_SPLIT_BYTES, Math.ceil(total / parallelism)))
     paths.forEach((path, index) => {
-      for (const range of byteRanges(sizes[index] ?? 0, target)) ranges.push({ kind: 'bytes', file: stableName(baseDir, path), ...range })
+      for (const range of byteRanges(sizes[index] ?? 0, target))
+        ranges.push({ kind: 'bytes', file: stableName(baseDir, path), ...range })
     })
     return ranges
   }
@@ -86,15 +102,26 @@ export class FileEnumerator implements SplitEnumerator {
     for (const split of splits) heads.push(await this.#headTime(split))
     const times = heads.filter((time) => time !== undefined)
     const originTime = times.length === 0 ? undefined : times.reduce((least, time) => Math.min(least, time))
-    return splits.map((split, index) => split.finished ? split : {
-      ...split, position: formatPosition({ next: parsePosition(split.position).next, headTime: heads[index], originTime }),
-    })
+    return splits.map((split, index) =>
+      split.finished
+        ? split
+        : {
+            ...split,
+            position: formatPosition({ next: parsePosition(split.position).next, headTime: heads[index], originTime }),
+          },
+    )
   }
 
   async #headTime(split: Split): Promise<number | undefined> {
     if (split.finished) return undefined
-    const position = formatPosition({ next: parsePosition(split.position).next, headTime: undefined, originTime: undefined })
-    const cursor = new SplitCursor({ ...split, position }, this.#eventTimeField, (next) => this.#access.open(split.id, next))
+    const position = formatPosition({
+      next: parsePosition(split.position).next,
+      headTime: undefined,
+      originTime: undefined,
+    })
+    const cursor = new SplitCursor({ ...split, position }, this.#eventTimeField, (next) =>
+      this.#access.open(split.id, next),
+    )
     await cursor.fill()
     return cursor.finished ? undefined : cursor.headTime()
   }

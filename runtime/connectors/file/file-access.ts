@@ -29,22 +29,45 @@ export class FileAccess {
   /** By the first line of the file, where it has one that tells its columns. */
   readonly #scanners = new Map<string | undefined, RowScanner>()
 
-  constructor(parts: FileAccessParts) { this.#parts = parts }
+  constructor(parts: FileAccessParts) {
+    this.#parts = parts
+  }
 
   /** Throws FILE_MISSING when the file of the split is gone. */
   async open(id: string, next: number | undefined): Promise<SplitStream> {
     const { ports, schema, rows, eventTimeField, onBadRecord } = this.#parts
     const range = parseSplitId(id)
     const path = resolvePath(this.#parts.baseDir, range.file)
-    if (!await ports.files.exists(path)) {
-      throw new MillraceError('FILE_MISSING', `${path} is gone; it was there when the job first listed its files`, { domain: 'user', path })
+    if (!(await ports.files.exists(path))) {
+      throw new MillraceError('FILE_MISSING', `${path} is gone; it was there when the job first listed its files`, {
+        domain: 'user',
+        path,
+      })
     }
     if (range.kind === 'rowGroup') {
       const { ParquetSplit } = await parquet()
-      return new ParquetSplit({ file: await this.parquetFile(path), group: range.group, next, schema, rows, eventTimeField, onBadRecord })
+      return new ParquetSplit({
+        file: await this.parquetFile(path),
+        group: range.group,
+        next,
+        schema,
+        rows,
+        eventTimeField,
+        onBadRecord,
+      })
     }
     const scanner = await this.#scannerOf(path)
-    return new LineSplit({ files: ports.files, path, start: range.start, end: range.end, next, hasHead: this.#hasHead, scanner, eventTimeField, onBadRecord })
+    return new LineSplit({
+      files: ports.files,
+      path,
+      start: range.start,
+      end: range.end,
+      next,
+      hasHead: this.#hasHead,
+      scanner,
+      eventTimeField,
+      onBadRecord,
+    })
   }
 
   get #hasHead(): boolean {
@@ -54,7 +77,8 @@ export class FileAccess {
 
   async #scannerOf(path: string): Promise<RowScanner> {
     const { ports, baseDir, schema, rows, format } = this.#parts
-    if (format === 'parquet') throw new MillraceError('SPLIT_INVALID', `${path} is Parquet, but its split is a range of bytes`)
+    if (format === 'parquet')
+      throw new MillraceError('SPLIT_INVALID', `${path} is Parquet, but its split is a range of bytes`)
     const head = this.#hasHead ? firstLine(await ports.files.read(path, 0, MAX_HEAD_BYTES)) : undefined
     const known = this.#scanners.get(head)
     if (known !== undefined) return known
@@ -74,7 +98,9 @@ export class FileAccess {
 }
 
 /** Parquet is decoded by packages of 200 KB of code, which most workers never run. */
-function parquet() { return import('./parquet-split.ts') }
+function parquet() {
+  return import('./parquet-split.ts')
+}
 
 /** The event-time field when the schema lets it be null (a null one is then a bad record), for the readers to check. */
 export function nullableEventTime(schema: Schema, field: string | undefined): string | undefined {
@@ -83,5 +109,7 @@ export function nullableEventTime(schema: Schema, field: string | undefined): st
 
 function firstLine(bytes: Uint8Array): string {
   const end = bytes.indexOf(10)
-  return Buffer.from(bytes.subarray(0, end < 0 ? bytes.length : end)).toString('utf8').replace(/\r$/, '')
+  return Buffer.from(bytes.subarray(0, end < 0 ? bytes.length : end))
+    .toString('utf8')
+    .replace(/\r$/, '')
 }

@@ -27,8 +27,8 @@ export interface LineSplitParts {
 }
 
 /**
- * The records, one a line, that start in bytes [start, end) of a file: a line belongs to the split in which its first byte
- * lies, so a split that starts inside a line skips to the next one and the last line is read past `end`
+ * The records, one a line, that start in bytes [start, end) of a file: a line belongs to the split in which its
+ * first byte lies, so a split that starts inside a line skips to the next one and the last line is read past `end`
  * (as Hadoop's LineRecordReader). `\r\n` is understood, a last line may lack its newline, blank lines are skipped.
  */
 export class LineSplit implements SplitStream {
@@ -51,7 +51,7 @@ export class LineSplit implements SplitStream {
     const chunk: RowChunk = { rows: [], nextAfter: [] }
     if (this.#skipFirst) {
       this.#skipFirst = false
-      if (!await this.#nextLine()) return undefined
+      if (!(await this.#nextLine())) return undefined
     }
     while (chunk.rows.length < maxRows && this.#bufferOffset + this.#cursor < this.#parts.end) {
       const line = await this.#nextLine()
@@ -70,7 +70,8 @@ export class LineSplit implements SplitStream {
     for (;;) {
       const newline = this.#buffer.indexOf(NEWLINE, searchFrom)
       if (newline >= 0) return this.#take(newline, newline + 1)
-      if (this.#fileEnded) return this.#cursor < this.#buffer.length ? this.#take(this.#buffer.length, this.#buffer.length) : undefined
+      if (this.#fileEnded)
+        return this.#cursor < this.#buffer.length ? this.#take(this.#buffer.length, this.#buffer.length) : undefined
       if (this.#buffer.length - this.#cursor > MAX_LINE_BYTES) await this.#dropLongLine()
       else await this.#readMore()
       searchFrom = this.#cursor
@@ -89,14 +90,19 @@ export class LineSplit implements SplitStream {
     this.#cursor = 0
     const bytes = await this.#parts.files.read(this.#parts.path, this.#bufferOffset + kept.length, READ_BYTES)
     this.#fileEnded = bytes.length < READ_BYTES
-    this.#buffer = kept.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([kept, bytes])
+    this.#buffer =
+      kept.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([kept, bytes])
     this.#parts.scanner.open?.(this.#buffer)
   }
 
   async #dropLongLine(): Promise<void> {
     const where = this.#place(this.#cursor)
     const raw = this.#buffer.subarray(this.#cursor, this.#cursor + RAW_BYTES_KEPT)
-    this.#parts.onBadRecord(new MillraceError('RECORD_INVALID', `line is longer than ${MAX_LINE_BYTES} bytes`, { domain: 'user' }), where, raw)
+    this.#parts.onBadRecord(
+      new MillraceError('RECORD_INVALID', `line is longer than ${MAX_LINE_BYTES} bytes`, { domain: 'user' }),
+      where,
+      raw,
+    )
     let newline = -1
     while (newline < 0 && !this.#fileEnded) {
       this.#cursor = this.#buffer.length
@@ -117,12 +123,18 @@ export class LineSplit implements SplitStream {
       return row
     } catch (error) {
       if (!(error instanceof Error)) throw error
-      this.#parts.onBadRecord(error, this.#place(line.from), this.#buffer.subarray(line.from, Math.min(line.to, line.from + RAW_BYTES_KEPT)))
+      this.#parts.onBadRecord(
+        error,
+        this.#place(line.from),
+        this.#buffer.subarray(line.from, Math.min(line.to, line.from + RAW_BYTES_KEPT)),
+      )
       return undefined
     }
   }
 
-  #place(index: number): string { return `${this.#parts.path} at byte ${this.#bufferOffset + index}` }
+  #place(index: number): string {
+    return `${this.#parts.path} at byte ${this.#bufferOffset + index}`
+  }
 }
 
 function isBlank(bytes: Buffer, from: number, to: number): boolean {
@@ -137,6 +149,7 @@ function isBlank(bytes: Buffer, from: number, to: number): boolean {
 export function byteRanges(size: number, target: number): { start: number; end: number }[] {
   const count = Math.max(1, Math.ceil(size / target))
   return Array.from({ length: count }, (_, index) => ({
-    start: Math.floor((size * index) / count), end: Math.floor((size * (index + 1)) / count),
+    start: Math.floor((size * index) / count),
+    end: Math.floor((size * (index + 1)) / count),
   }))
 }

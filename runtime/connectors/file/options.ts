@@ -4,11 +4,20 @@ import { readFormat } from '../../formats/formats.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Schema } from '../../model/schema.ts'
 
-export interface FileSourceOptions { paths: readonly string[]; format: RecordFormat | 'parquet' }
+export interface FileSourceOptions {
+  paths: readonly string[]
+  format: RecordFormat | 'parquet'
+}
 
-export interface FileSinkOptions { path: string; format: RecordFormat }
+export interface FileSinkOptions {
+  path: string
+  format: RecordFormat
+}
 
-export interface OptionProblem { path: string; message: string }
+export interface OptionProblem {
+  path: string
+  message: string
+}
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -19,8 +28,13 @@ const SINK_OPTIONS = ['path', 'format', 'timestampFormat']
 export function sourceProblems(options: Options): OptionProblem[] {
   const problems = unknownOptions(options, SOURCE_OPTIONS)
   const paths = pathsOf(options)
-  if ((options['path'] === undefined) === (options['paths'] === undefined)) problems.push({ path: 'path', message: 'exactly one of path and paths is needed' })
-  else if (paths === undefined) problems.push({ path: options['path'] === undefined ? 'paths' : 'path', message: 'must be a path or glob, or a list of them' })
+  if ((options['path'] === undefined) === (options['paths'] === undefined))
+    problems.push({ path: 'path', message: 'exactly one of path and paths is needed' })
+  else if (paths === undefined)
+    problems.push({
+      path: options['path'] === undefined ? 'paths' : 'path',
+      message: 'must be a path or glob, or a list of them',
+    })
   if (options['format'] !== 'parquet') problems.push(...fileFormat(options['format'], 'iso').problems)
   return problems
 }
@@ -39,25 +53,45 @@ export function sinkProblems(options: Options): OptionProblem[] {
 /** Throws OPTIONS_INVALID for options that `sourceProblems` would refuse. */
 export function parseSourceOptions(options: Options): FileSourceOptions {
   refuse(sourceProblems(options))
-  return { paths: pathsOf(options) ?? [], format: options['format'] === 'parquet' ? 'parquet' : fileFormat(options['format'], 'iso').format }
+  return {
+    paths: pathsOf(options) ?? [],
+    format: options['format'] === 'parquet' ? 'parquet' : fileFormat(options['format'], 'iso').format,
+  }
 }
 
 /** Throws OPTIONS_INVALID for options that `sinkProblems` would refuse. */
 export function parseSinkOptions(options: Options): FileSinkOptions {
   refuse(sinkProblems(options))
-  return { path: String(options['path']), format: fileFormat(options['format'] ?? 'json', options['timestampFormat'] === 'epochMillis' ? 'epochMillis' : 'iso').format }
+  return {
+    path: String(options['path']),
+    format: fileFormat(
+      options['format'] ?? 'json',
+      options['timestampFormat'] === 'epochMillis' ? 'epochMillis' : 'iso',
+    ).format,
+  }
 }
 
 /** What of the schema the format of the options cannot carry; the options have passed. */
 export function schemaProblems(options: Options, schema: Schema): OptionProblem[] {
   if (options['format'] === 'parquet') return []
-  return fileFormat(options['format'] ?? 'json', 'iso').format.check(schema).map(underFormat)
+  return fileFormat(options['format'] ?? 'json', 'iso')
+    .format.check(schema)
+    .map(underFormat)
 }
 
-function fileFormat(value: unknown, timestampFormat: 'iso' | 'epochMillis'): { format: RecordFormat; problems: OptionProblem[] } {
+function fileFormat(
+  value: unknown,
+  timestampFormat: 'iso' | 'epochMillis',
+): { format: RecordFormat; problems: OptionProblem[] } {
   const { format, problems } = readFormat(value, { timestampFormat })
   if (problems.length > 0) return { format, problems: problems.map(underFormat) }
-  return { format, problems: format.file === undefined ? [{ path: 'format', message: 'this format does not tell the records of a file apart; it is for Kafka' }] : [] }
+  return {
+    format,
+    problems:
+      format.file === undefined
+        ? [{ path: 'format', message: 'this format does not tell the records of a file apart; it is for Kafka' }]
+        : [],
+  }
 }
 
 function underFormat({ path, message }: FormatProblem): OptionProblem {
@@ -80,10 +114,13 @@ function pathsOf(options: Options): readonly string[] | undefined {
   return paths.length > 0 && paths.every(isText) ? paths : undefined
 }
 
-function isText(value: unknown): value is string { return typeof value === 'string' && value !== '' }
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
 
 export function unknownOptions(options: Options, known: readonly string[]): OptionProblem[] {
-  return Object.keys(options).filter((name) => !known.includes(name))
+  return Object.keys(options)
+    .filter((name) => !known.includes(name))
     .map((name) => ({ path: name, message: `unknown option; known are ${known.join(', ')}` }))
 }
 
@@ -93,5 +130,8 @@ function choiceProblem(path: string, found: unknown, choices: readonly string[])
 
 function refuse(problems: readonly OptionProblem[]): void {
   const [first] = problems
-  if (first) throw new MillraceError('OPTIONS_INVALID', `option ${first.path} of a file connector: ${first.message}`, { domain: 'user' })
+  if (first)
+    throw new MillraceError('OPTIONS_INVALID', `option ${first.path} of a file connector: ${first.message}`, {
+      domain: 'user',
+    })
 }

@@ -15,9 +15,15 @@ const UNPACED: Pacing = { allowance: (wanted) => wanted, dueTime: () => Infinity
 
 /**
  * The pace a rate asks for, counted from `startedAt`. Replay: the event time `origin + speed × elapsed`.
- * Records: this subtask's share of the source's rate; a backlog of more than a second (the job was held up) is forgotten.
+ * Records: this subtask's share of the source's rate; a backlog of more than a second (the job was held up) is
+ * forgotten.
  */
-export function pacing(rate: SourceVerb['rate'], origin: Timestamp | undefined, parallelism: number, startedAt: number): Pacing {
+export function pacing(
+  rate: SourceVerb['rate'],
+  origin: Timestamp | undefined,
+  parallelism: number,
+  startedAt: number,
+): Pacing {
   if (rate === undefined || (rate.kind === 'replay' && origin === undefined)) return UNPACED
   if (rate.kind === 'replay') return { ...UNPACED, dueTime: (now) => (origin ?? 0) + rate.speed * (now - startedAt) }
   return recordPacing(rate.perSecond / parallelism, startedAt)
@@ -33,6 +39,8 @@ function recordPacing(perSecond: number, startedAt: number): Pacing {
       return Math.min(wanted, Math.floor(earned))
     },
     dueTime: () => Infinity,
-    onEmitted(rows) { earned -= rows },
+    onEmitted(rows) {
+      earned -= rows
+    },
   }
 }

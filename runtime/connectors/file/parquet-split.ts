@@ -21,7 +21,11 @@ const PARSERS: Partial<ParquetParsers> = {
 }
 
 /** A Parquet file with its footer read. */
-export interface ParquetFile { path: string; buffer: AsyncBuffer; metadata: FileMetaData }
+export interface ParquetFile {
+  path: string
+  buffer: AsyncBuffer
+  metadata: FileMetaData
+}
 
 /** Throws FILE_UNREADABLE naming the path. */
 export async function openParquetFile(files: Files, path: string): Promise<ParquetFile> {
@@ -30,7 +34,9 @@ export async function openParquetFile(files: Files, path: string): Promise<Parqu
       byteLength: await files.sizeBytes(path),
       async slice(start, end) {
         const bytes = await files.read(path, start, (end ?? this.byteLength) - start)
-        return bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer as ArrayBuffer : bytes.slice().buffer
+        return bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength
+          ? (bytes.buffer as ArrayBuffer)
+          : bytes.slice().buffer
       },
     }
     return { path, buffer, metadata: await parquetMetadataAsync(buffer) }
@@ -50,7 +56,11 @@ export interface ParquetSplitParts {
   onBadRecord: BadRecordHandler
 }
 
-interface Column { field: Field; convert: ColumnConverter; values: DecodedArray }
+interface Column {
+  field: Field
+  convert: ColumnConverter
+  values: DecodedArray
+}
 
 /** The rows of one row group. Its needed columns are decoded at the first read, rows are made chunk by chunk. */
 export class ParquetSplit implements SplitStream {
@@ -64,15 +74,20 @@ export class ParquetSplit implements SplitStream {
     this.#next = parts.next ?? 0
     const group = parts.file.metadata.row_groups[parts.group]
     if (!group) {
-      throw new MillraceError('FILE_CHANGED', `${parts.file.path} has ${parts.file.metadata.row_groups.length} row groups, the checkpoint knows number ${parts.group}`, {
-        domain: 'user', hint: 'files must not change while a job reads them',
-      })
+      throw new MillraceError(
+        'FILE_CHANGED',
+        `${parts.file.path} has ${parts.file.metadata.row_groups.length} row groups, the checkpoint knows number ${parts.group}`,
+        {
+          domain: 'user',
+          hint: 'files must not change while a job reads them',
+        },
+      )
     }
     this.#groupRows = Number(group.num_rows)
   }
 
   async read(maxRows: number): Promise<RowChunk | undefined> {
-    const columns = this.#columns ??= await this.#readColumns()
+    const columns = (this.#columns ??= await this.#readColumns())
     const chunk: RowChunk = { rows: [], nextAfter: [] }
     const values: unknown[] = new Array(columns.length)
     while (chunk.rows.length < maxRows && this.#next < this.#groupRows) {
@@ -89,7 +104,10 @@ export class ParquetSplit implements SplitStream {
       const column = columns[at]
       if (!column) continue
       const value = column.convert(column.values[index])
-      if (value === undefined || (value === null && (!column.field.nullable || column.field.name === this.#parts.eventTimeField))) {
+      if (
+        value === undefined ||
+        (value === null && (!column.field.nullable || column.field.name === this.#parts.eventTimeField))
+      ) {
         this.#reportBad(column, index)
         return false
       }
@@ -100,36 +118,60 @@ export class ParquetSplit implements SplitStream {
 
   #reportBad(column: Column, index: number): void {
     const found = column.values[index]
-    const error = new MillraceError('RECORD_INVALID', `field ${column.field.name} must be ${column.field.type}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${String(found).slice(0, 100)}`}`, { domain: 'user' })
+    const error = new MillraceError(
+      'RECORD_INVALID',
+      `field ${column.field.name} must be ${column.field.type}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${String(found).slice(0, 100)}`}`,
+      { domain: 'user' },
+    )
     const raw = Object.fromEntries((this.#columns ?? []).map(({ field, values }) => [field.name, values[index]]))
-    this.#parts.onBadRecord(error, `${this.#parts.file.path} at row ${index} of row group ${this.#parts.group}`,
-      JSON.stringify(raw, (_, value: unknown) => typeof value === 'bigint' ? String(value) : value))
+    this.#parts.onBadRecord(
+      error,
+      `${this.#parts.file.path} at row ${index} of row group ${this.#parts.group}`,
+      JSON.stringify(raw, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
+    )
   }
 
   async #readColumns(): Promise<Column[]> {
     const { file, group, schema } = this.#parts
     const rowStart = file.metadata.row_groups.slice(0, group).reduce((sum, before) => sum + Number(before.num_rows), 0)
-    const present = new Set(file.metadata.row_groups[group]?.columns.map((column) => column.meta_data?.path_in_schema[0]))
+    const present = new Set(
+      file.metadata.row_groups[group]?.columns.map((column) => column.meta_data?.path_in_schema[0]),
+    )
     const missing = schema.fields.filter((field) => !present.has(field.name))
     const refused = missing.find((field) => !field.nullable)
     if (refused) {
-      throw new MillraceError('SCHEMA_MISMATCH', `${file.path} has no column ${refused.name}; it has ${[...present].join(', ')}`, {
-        domain: 'user', hint: `correct the name or make the field nullable (${refused.name}: ${refused.type}?)`,
-      })
+      throw new MillraceError(
+        'SCHEMA_MISMATCH',
+        `${file.path} has no column ${refused.name}; it has ${[...present].join(', ')}`,
+        {
+          domain: 'user',
+          hint: `correct the name or make the field nullable (${refused.name}: ${refused.type}?)`,
+        },
+      )
     }
     const absent = new Array<null>(this.#groupRows).fill(null)
     const range = { rowStart, rowEnd: rowStart + this.#groupRows }
     try {
       const scan = await parquetScan({
-        file: file.buffer, metadata: file.metadata, compressors: COMPRESSORS, parsers: PARSERS, ...range,
+        file: file.buffer,
+        metadata: file.metadata,
+        compressors: COMPRESSORS,
+        parsers: PARSERS,
+        ...range,
         columns: schema.fields.map((field) => field.name).filter((name) => present.has(name)),
       })
-      return await Promise.all(schema.fields.map(async (field) => ({
-        field, convert: columnConverter(field),
-        values: present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : absent,
-      })))
+      return await Promise.all(
+        schema.fields.map(async (field) => ({
+          field,
+          convert: columnConverter(field),
+          values: present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : absent,
+        })),
+      )
     } catch (cause) {
-      throw new MillraceError('FILE_UNREADABLE', `cannot read row group ${group} of ${file.path}`, { domain: 'user', cause })
+      throw new MillraceError('FILE_UNREADABLE', `cannot read row group ${group} of ${file.path}`, {
+        domain: 'user',
+        cause,
+      })
     }
   }
 }

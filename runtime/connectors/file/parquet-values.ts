@@ -14,7 +14,9 @@ export function columnConverter(type: ValueType): ColumnConverter {
 /** A binary column that Parquet takes for a text is no bytes any more: what was no UTF-8 is lost. */
 function logicalConverter(type: ValueType): ColumnConverter {
   const read = valueReader(type)
-  return type.logical?.kind === 'bytes' ? (value) => value instanceof Uint8Array ? read(value) : undefined : (value) => read(jsonValue(value))
+  return type.logical?.kind === 'bytes'
+    ? (value) => (value instanceof Uint8Array ? read(value) : undefined)
+    : (value) => read(jsonValue(value))
 }
 
 const CONVERTERS: Readonly<Record<FieldType, (value: unknown) => unknown>> = {
@@ -36,7 +38,7 @@ const CONVERTERS: Readonly<Record<FieldType, (value: unknown) => unknown>> = {
 
 function exactInteger(value: unknown): number | undefined {
   const number = typeof value === 'bigint' ? Number(value) : value
-  return Number.isSafeInteger(number) ? number as number : undefined
+  return Number.isSafeInteger(number) ? (number as number) : undefined
 }
 
 function jsonValue(value: unknown): unknown {
@@ -45,6 +47,7 @@ function jsonValue(value: unknown): unknown {
   if (value instanceof Date) return isoDate(value.getTime())
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (Array.isArray(value)) return value.map(jsonValue)
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonValue(inner)]))
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonValue(inner)]))
   return value
 }

@@ -22,16 +22,23 @@ export class FileReader implements SourceReader {
   constructor(context: ReaderContext, rows: RowClass) {
     this.#context = context
     this.#access = new FileAccess({
-      ports: context.ports, baseDir: context.baseDir, format: parseSourceOptions(context.verb.options).format, schema: context.schema, rows,
+      ports: context.ports,
+      baseDir: context.baseDir,
+      format: parseSourceOptions(context.verb.options).format,
+      schema: context.schema,
+      rows,
       eventTimeField: nullableEventTime(context.schema, context.verb.eventTime?.field),
-      onBadRecord: (error, where, raw) => { context.onBadRecord(error, where, raw) },
+      onBadRecord: (error, where, raw) => {
+        context.onBadRecord(error, where, raw)
+      },
     })
   }
 
   async open(splits: readonly Split[]): Promise<void> {
     const { verb, ports, parallelism } = this.#context
-    this.#cursors = splits.map((split) =>
-      new SplitCursor(split, verb.eventTime?.field, (next) => this.#access.open(split.id, next)))
+    this.#cursors = splits.map(
+      (split) => new SplitCursor(split, verb.eventTime?.field, (next) => this.#access.open(split.id, next)),
+    )
     const origin = verb.rate?.kind === 'replay' ? await this.#originTime() : undefined
     this.#pacing = pacing(verb.rate, origin, parallelism, ports.clock.now())
   }
@@ -48,11 +55,17 @@ export class FileReader implements SourceReader {
     return { split: cursor.id, rows }
   }
 
-  snapshot(): Split[] { return this.#cursors.map((cursor) => cursor.snapshot()) }
+  snapshot(): Split[] {
+    return this.#cursors.map((cursor) => cursor.snapshot())
+  }
 
-  isFinished(): boolean { return this.#cursors.every((cursor) => cursor.finished) }
+  isFinished(): boolean {
+    return this.#cursors.every((cursor) => cursor.finished)
+  }
 
-  pauseSplits(paused: ReadonlySet<string>): void { this.#paused = paused }
+  pauseSplits(paused: ReadonlySet<string>): void {
+    this.#paused = paused
+  }
 
   headTimes(): (readonly [split: string, time: Timestamp])[] {
     const heads: (readonly [string, Timestamp])[] = []
@@ -63,12 +76,15 @@ export class FileReader implements SourceReader {
     return heads
   }
 
-  async close(): Promise<void> { this.#cursors = [] }
+  async close(): Promise<void> {
+    this.#cursors = []
+  }
 
   /** The split to read from now, filled; undefined when none has a row that is due. */
   async #nextCursor(dueTime: Timestamp): Promise<SplitCursor | undefined> {
     for (;;) {
-      const cursor = dueTime === Infinity ? this.#cursors.find((candidate) => this.#isReadable(candidate)) : this.#earliest()
+      const cursor =
+        dueTime === Infinity ? this.#cursors.find((candidate) => this.#isReadable(candidate)) : this.#earliest()
       if (!cursor || (cursor.headTime() ?? -Infinity) > dueTime) return undefined
       await cursor.fill()
       if (!cursor.finished) return cursor
@@ -84,7 +100,9 @@ export class FileReader implements SourceReader {
     return earliest
   }
 
-  #isReadable(cursor: SplitCursor): boolean { return !cursor.finished && !this.#paused.has(cursor.id) }
+  #isReadable(cursor: SplitCursor): boolean {
+    return !cursor.finished && !this.#paused.has(cursor.id)
+  }
 
   /** The enumerator's, the same in every slot; splits that did not come from it are peeked at here. */
   async #originTime(): Promise<Timestamp | undefined> {

@@ -17,7 +17,11 @@ export class SplitCursor {
   #chunk: RowChunk = { rows: [], nextAfter: [] }
   #given = 0
 
-  constructor(split: Split, eventTimeField: string | undefined, open: (next: number | undefined) => Promise<SplitStream>) {
+  constructor(
+    split: Split,
+    eventTimeField: string | undefined,
+    open: (next: number | undefined) => Promise<SplitStream>,
+  ) {
     this.id = split.id
     this.#open = open
     this.#eventTimeField = eventTimeField
@@ -25,9 +29,13 @@ export class SplitCursor {
     this.#finished = split.finished
   }
 
-  get finished(): boolean { return this.#finished }
+  get finished(): boolean {
+    return this.#finished
+  }
 
-  get originTime(): Timestamp | undefined { return this.#position.originTime }
+  get originTime(): Timestamp | undefined {
+    return this.#position.originTime
+  }
 
   /**
    * Event time of the next row as far as it is known: of the row read ahead, else what the enumerator saw.

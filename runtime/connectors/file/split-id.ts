@@ -4,8 +4,7 @@ import type { Json } from '../../model/snapshot.ts'
 /** What a split of a file is; its id says it all, so that a restore needs nothing else. */
 export type FileRange =
   /** The lines that start in bytes [start, end). */
-  | { kind: 'bytes'; file: string; start: number; end: number }
-  | { kind: 'rowGroup'; file: string; group: number }
+  { kind: 'bytes'; file: string; start: number; end: number } | { kind: 'rowGroup'; file: string; group: number }
 
 export function splitId(range: FileRange): string {
   return range.kind === 'bytes' ? `${range.file}:${range.start}-${range.end}` : `${range.file}#${range.group}`
@@ -18,7 +17,8 @@ export function parseSplitId(id: string): FileRange {
   const group = /^(.*)#(\d+)$/s.exec(id)
   if (group) return { kind: 'rowGroup', file: group[1] ?? '', group: Number(group[2]) }
   throw new MillraceError('SPLIT_INVALID', `split ${JSON.stringify(id)} is none of a file source`, {
-    domain: 'user', hint: 'the source was changed under the same id: give it a new id, or start without the old state',
+    domain: 'user',
+    hint: 'the source was changed under the same id: give it a new id, or start without the old state',
   })
 }
 
@@ -27,11 +27,21 @@ export function parseSplitId(id: string): FileRange {
  * every attempt: `headTime` is the event time of the record at `next`, `originTime` the smallest of all splits,
  * where every slot's replay clock starts.
  */
-export interface FilePosition { next: number | undefined; headTime: number | undefined; originTime: number | undefined }
+export interface FilePosition {
+  next: number | undefined
+  headTime: number | undefined
+  originTime: number | undefined
+}
 
 export function parsePosition(position: Json): FilePosition {
-  const fields = typeof position === 'object' && position !== null && !Array.isArray(position) ? position as { readonly [key: string]: Json } : {}
-  const number = (name: string): number | undefined => { const value = fields[name]; return typeof value === 'number' ? value : undefined }
+  const fields =
+    typeof position === 'object' && position !== null && !Array.isArray(position)
+      ? (position as { readonly [key: string]: Json })
+      : {}
+  const number = (name: string): number | undefined => {
+    const value = fields[name]
+    return typeof value === 'number' ? value : undefined
+  }
   return { next: number('next'), headTime: number('headTime'), originTime: number('originTime') }
 }
 

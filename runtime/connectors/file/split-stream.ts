@@ -2,7 +2,10 @@ import type { Row } from '../../model/schema.ts'
 
 /** The rows of one split in order, from a position on. Made by line-split.ts and parquet-split.ts. */
 export interface SplitStream {
-  /** Up to `maxRows` more rows, undefined at the end of the split. Records that cannot be read are reported and left out. */
+  /**
+   * Up to `maxRows` more rows, undefined at the end of the split. Records that cannot be read are reported and left
+   * out.
+   */
   read(maxRows: number): Promise<RowChunk | undefined>
 }
 

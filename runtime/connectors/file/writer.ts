@@ -13,9 +13,9 @@ const BUFFER_BYTES = 256 * 1024
 const SUFFIX = '.pending'
 
 /**
- * Exactly-once part files. Rows go into `.part-<job>-<operator>-<slot>-<attempt>-<n>.<format>.pending`, which is flushed
- * at the barrier and renamed to the name without dot and suffix when the checkpoint is complete. Names carry the
- * attempt, so a writer of an older attempt can never touch a newer one's file.
+ * Exactly-once part files. Rows go into `.part-<job>-<operator>-<slot>-<attempt>-<n>.<format>.pending`, which is
+ * flushed at the barrier and renamed to the name without dot and suffix when the checkpoint is complete. Names
+ * carry the attempt, so a writer of an older attempt can never touch a newer one's file.
  */
 export class FileWriter implements SinkWriter {
   readonly #context: SinkContext
@@ -81,7 +81,7 @@ export class FileWriter implements SinkWriter {
   async #flush(): Promise<void> {
     const lines = this.#open()
     if (lines.sizeBytes === 0) return
-    const { from } = this.#pending ??= await this.#newPart()
+    const { from } = (this.#pending ??= await this.#newPart())
     const bytes = lines.take()
     await this.#attempt('write', from, () => this.#context.ports.files.append(from, bytes))
   }
@@ -95,13 +95,15 @@ export class FileWriter implements SinkWriter {
       if (await files.exists(part.to)) continue
       await this.#attempt('write', part.from, () => files.delete(part.from))
       const head = this.#format.file?.head?.(this.#context.schema)
-      if (head !== undefined) await this.#attempt('write', part.from, () => files.append(part.from, Buffer.from(`${head}\n`)))
+      if (head !== undefined)
+        await this.#attempt('write', part.from, () => files.append(part.from, Buffer.from(`${head}\n`)))
       return part
     }
   }
 
   #open(): RecordBuffer {
-    if (this.#lines === undefined) throw new MillraceError('FILE_SINK_NOT_OPEN', `the file sink ${this.#context.operatorId} was used before open`)
+    if (this.#lines === undefined)
+      throw new MillraceError('FILE_SINK_NOT_OPEN', `the file sink ${this.#context.operatorId} was used before open`)
     return this.#lines
   }
 
@@ -111,10 +113,15 @@ export class FileWriter implements SinkWriter {
       const { from, to } = parseCommittable(committable)
       if (await files.exists(from)) {
         await this.#attempt('commit', to, () => files.rename(from, to))
-      } else if (!await files.exists(to)) {
-        throw new MillraceError('SINK_OUTPUT_LOST', `checkpointed output ${from} is gone and ${to} does not exist either`, {
-          domain: 'platform', hint: 'part files must stay in the folder until the next checkpoint; restore from another checkpoint, or put the file back',
-        })
+      } else if (!(await files.exists(to))) {
+        throw new MillraceError(
+          'SINK_OUTPUT_LOST',
+          `checkpointed output ${from} is gone and ${to} does not exist either`,
+          {
+            domain: 'platform',
+            hint: 'part files must stay in the folder until the next checkpoint; restore from another checkpoint, or put the file back',
+          },
+        )
       }
     }
   }
@@ -134,7 +141,10 @@ export class FileWriter implements SinkWriter {
       await run()
     } catch (cause) {
       throw new MillraceError('FILE_UNWRITABLE', `cannot ${verb} ${path}`, {
-        domain: 'dependency', retriable: mayPass(cause), cause, hint: `check that ${dirname(path)} is writable and has space`,
+        domain: 'dependency',
+        retriable: mayPass(cause),
+        cause,
+        hint: `check that ${dirname(path)} is writable and has space`,
       })
     }
   }

@@ -19,6 +19,7 @@ export async function loadBatchCodecs(): Promise<void> {
 
 /** Synchronous, as batches are read and written; throws when nothing has been loaded. */
 export function batchCodecs(): BatchCodecs {
-  if (codecs === undefined) throw new MillraceError('KAFKA_CODECS_MISSING', 'a record batch was read or written before loadBatchCodecs')
+  if (codecs === undefined)
+    throw new MillraceError('KAFKA_CODECS_MISSING', 'a record batch was read or written before loadBatchCodecs')
   return codecs
 }

@@ -34,7 +34,13 @@ export interface ProducerSession {
   begin(partition: number): Promise<void>
 }
 
-interface SealedBatch { partition: number; bytes: Buffer; session: ProducerSession; count: number; buffer: Buffer }
+interface SealedBatch {
+  partition: number
+  bytes: Buffer
+  session: ProducerSession
+  count: number
+  buffer: Buffer
+}
 
 /**
  * Collects records into batches and sends them in order: at most one request per leader is under way, and what was
@@ -67,7 +73,9 @@ export class BatchProducer {
     this.#codec = parts.codec
   }
 
-  get partitions(): number { return this.#partitions }
+  get partitions(): number {
+    return this.#partitions
+  }
 
   /** Looks the topic up; throws KAFKA_TOPIC_UNKNOWN when there is none. */
   async loadTopic(): Promise<void> {
@@ -86,7 +94,13 @@ export class BatchProducer {
   }
 
   /** Resolves at once unless too much is waiting. Rejects with what sending earlier records failed with. */
-  append(partition: number, key: Buffer | null, value: Buffer, timestamp: number, headers?: readonly RecordHeader[]): Promise<void> | undefined {
+  append(
+    partition: number,
+    key: Buffer | null,
+    value: Buffer,
+    timestamp: number,
+    headers?: readonly RecordHeader[],
+  ): Promise<void> | undefined {
     this.#throwFailure()
     let batch = this.#openBatches.get(partition)
     if (batch !== undefined && batch.sizeBytes + value.length > BATCH_BYTES) {
@@ -99,7 +113,13 @@ export class BatchProducer {
   }
 
   /** As append; the row becomes the value as `writer` writes it. */
-  appendRow(partition: number, key: Buffer | null, row: Row, writer: RowWriter, timestamp: number): Promise<void> | undefined {
+  appendRow(
+    partition: number,
+    key: Buffer | null,
+    row: Row,
+    writer: RowWriter,
+    timestamp: number,
+  ): Promise<void> | undefined {
     this.#throwFailure()
     const batch = this.#openBatches.get(partition) ?? this.#newBatch(partition)
     if (!batch.appendRow(key, row, writer, timestamp, BATCH_BYTES)) {
@@ -129,13 +149,17 @@ export class BatchProducer {
 
   #seal(partition: number, batch: RecordBatchWriter): void {
     const session = this.#session
-    if (session === undefined) throw new MillraceError('KAFKA_NO_SESSION', 'records were appended before a producer session began')
+    if (session === undefined)
+      throw new MillraceError('KAFKA_NO_SESSION', 'records were appended before a producer session began')
     this.#openBatches.delete(partition)
     this.#expectedBytes = Math.max(FIRST_BATCH_BYTES, Math.min(batch.sizeBytes, BATCH_BYTES) + SPARE_BYTES)
     const sequence = this.#sequences.get(partition) ?? 0
     // Sequences wrap to 0 behind 2^31 - 1 (kafka: DefaultRecordBatch.incrementSequence).
     this.#sequences.set(partition, (sequence + batch.count) % 2 ** 31)
-    const bytes = batch.finish({ producerId: session.producerId, epoch: session.epoch, sequence, transactional: session.transaction !== null }, this.#codec)
+    const bytes = batch.finish(
+      { producerId: session.producerId, epoch: session.epoch, sequence, transactional: session.transaction !== null },
+      this.#codec,
+    )
     this.#sealed.push({ partition, bytes, session, count: batch.count, buffer: batch.buffer })
     this.#waitingBytes += bytes.length
     this.#sending ??= this.#drain()
@@ -150,7 +174,10 @@ export class BatchProducer {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** Sends what is sealed, and what is sealed meanwhile. Nothing may pass between its last look and `#sending`: what is sealed then would stay. */
+  /**
+   * Sends what is sealed, and what is sealed meanwhile. Nothing may pass between its last look and `#sending`: what
+   * is sealed then would stay.
+   */
   async #drain(): Promise<void> {
     try {
       while (this.#sealed.length > 0) await this.#sendFirst()
@@ -192,14 +219,25 @@ export class BatchProducer {
       const leader = this.#leaders.get(batch.partition) ?? -1
       byLeader.set(leader, [...(byLeader.get(leader) ?? []), batch])
     }
-    const results = await Promise.allSettled([...byLeader].map(async ([leader, batches]) => {
-      if (leader < 0) throw new KafkaBrokerError(`a write to ${this.#topic}`, KAFKA_ERROR.LEADER_NOT_AVAILABLE, 'no leader')
-      const transactionalId = batches[0]?.session.transaction?.transactionalId ?? null
-      const answers = await this.#client.produce(leader, transactionalId,
-        batches.map((batch) => ({ topic: this.#topic, partition: batch.partition, batch: batch.bytes })))
-      for (const batch of batches) this.#accept(left, batch, answers.find((answer) => answer.partition === batch.partition))
-    }))
-    const errors = results.flatMap((result) => result.status === 'rejected' ? [result.reason as unknown] : [])
+    const results = await Promise.allSettled(
+      [...byLeader].map(async ([leader, batches]) => {
+        if (leader < 0)
+          throw new KafkaBrokerError(`a write to ${this.#topic}`, KAFKA_ERROR.LEADER_NOT_AVAILABLE, 'no leader')
+        const transactionalId = batches[0]?.session.transaction?.transactionalId ?? null
+        const answers = await this.#client.produce(
+          leader,
+          transactionalId,
+          batches.map((batch) => ({ topic: this.#topic, partition: batch.partition, batch: batch.bytes })),
+        )
+        for (const batch of batches)
+          this.#accept(
+            left,
+            batch,
+            answers.find((answer) => answer.partition === batch.partition),
+          )
+      }),
+    )
+    const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []))
     if (errors.length > 0) {
       await this.loadTopic()
       throw errors.find((error) => error instanceof KafkaBrokerError && isFencedCode(error.errorCode)) ?? errors[0]
@@ -214,12 +252,21 @@ export class BatchProducer {
     }
     const where = `${this.#topic}/${batch.partition}`
     if (errorCode === KAFKA_ERROR.MESSAGE_TOO_LARGE) {
-      throw new MillraceError('KAFKA_RECORD_TOO_LARGE', `the Kafka at ${this.#client.bootstrap} refused a batch of ${batch.count} records and ${batch.bytes.length} bytes for ${where}: larger than its limit`, {
-        domain: 'user', hint: 'Raise max.message.bytes of the topic, or write smaller records.',
-      })
+      throw new MillraceError(
+        'KAFKA_RECORD_TOO_LARGE',
+        `the Kafka at ${this.#client.bootstrap} refused a batch of ${batch.count} records and ${batch.bytes.length} bytes for ${where}: larger than its limit`,
+        {
+          domain: 'user',
+          hint: 'Raise max.message.bytes of the topic, or write smaller records.',
+        },
+      )
     }
     if (isRetriableCode(errorCode) || isFencedCode(errorCode) || errorCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION) {
-      throw new KafkaBrokerError(`a write to ${where}`, errorCode, `${kafkaErrorName(errorCode)}${answer?.message ? `, ${answer.message}` : ''}`)
+      throw new KafkaBrokerError(
+        `a write to ${where}`,
+        errorCode,
+        `${kafkaErrorName(errorCode)}${answer?.message ? `, ${answer.message}` : ''}`,
+      )
     }
     throw refused(`a write to ${where}`, this.#client.bootstrap, errorCode)
   }

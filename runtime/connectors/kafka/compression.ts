@@ -15,19 +15,31 @@ const XERIAL_HEADER_BYTES = 16
 /** Synchronous on purpose: a batch takes well under a millisecond, and order stays deterministic. */
 export function decompress(codec: number, bytes: Buffer): Buffer {
   switch (codec) {
-    case CODEC.gzip: return gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES })
-    case CODEC.snappy: return unpackSnappy(bytes)
-    case CODEC.lz4: return batchCodecs().lz4Decompress(bytes)
-    case CODEC.zstd: return zstdDecompressSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES })
-    default: throw new MillraceError('KAFKA_CODEC_UNKNOWN', `a record batch is compressed with codec ${codec}, known are 0 to 4`, { domain: 'dependency' })
+    case CODEC.gzip:
+      return gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES })
+    case CODEC.snappy:
+      return unpackSnappy(bytes)
+    case CODEC.lz4:
+      return batchCodecs().lz4Decompress(bytes)
+    case CODEC.zstd:
+      return zstdDecompressSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES })
+    default:
+      throw new MillraceError(
+        'KAFKA_CODEC_UNKNOWN',
+        `a record batch is compressed with codec ${codec}, known are 0 to 4`,
+        { domain: 'dependency' },
+      )
   }
 }
 
 export function compress(codec: WritableCodec, bytes: Buffer): Buffer {
   switch (codec) {
-    case 'gzip': return gzipSync(bytes)
-    case 'zstd': return zstdCompressSync(bytes)
-    case 'none': return bytes
+    case 'gzip':
+      return gzipSync(bytes)
+    case 'zstd':
+      return zstdCompressSync(bytes)
+    case 'none':
+      return bytes
   }
 }
 
@@ -35,7 +47,7 @@ function unpackSnappy(bytes: Buffer): Buffer {
   const { snappyDecompress } = batchCodecs()
   if (!bytes.subarray(0, XERIAL.length).equals(XERIAL)) return snappyDecompress(bytes)
   const blocks: Buffer[] = []
-  for (let at = XERIAL_HEADER_BYTES; at + 4 <= bytes.length;) {
+  for (let at = XERIAL_HEADER_BYTES; at + 4 <= bytes.length; ) {
     const length = bytes.readInt32BE(at)
     at += 4
     blocks.push(snappyDecompress(bytes.subarray(at, at + length)))

@@ -24,43 +24,72 @@ export function kafkaDeadLetters(connect: KafkaConnect): DeadLetterConnector {
 }
 
 /** Rejects with KAFKA_OPTIONS_INVALID, KAFKA_TOPIC_UNKNOWN or KAFKA_UNREACHABLE. */
-async function openKafkaDeadLetters(connect: KafkaConnect, { options, ports, slot, stopping, reportTrouble }: DeadLetterContext): Promise<DeadLetters> {
+async function openKafkaDeadLetters(
+  connect: KafkaConnect,
+  { options, ports, slot, stopping, reportTrouble }: DeadLetterContext,
+): Promise<DeadLetters> {
   const { value, problems } = readDeadLetterOptions(options)
-  if (problems.length > 0) throw new MillraceError('KAFKA_OPTIONS_INVALID', problems.map(({ path, message }) => `${path}: ${message}`).join('; '), { domain: 'user' })
+  if (problems.length > 0)
+    throw new MillraceError(
+      'KAFKA_OPTIONS_INVALID',
+      problems.map(({ path, message }) => `${path}: ${message}`).join('; '),
+      { domain: 'user' },
+    )
   await loadBatchCodecs()
   const client = connect(await clientOptions(value.brokers, value.security, 'millrace-dead-letters', ports.files))
   const environment: RetryEnvironment = {
-    clock: ports.clock, rng: ports.rng, bootstrap: client.bootstrap, signal: stopping,
+    clock: ports.clock,
+    rng: ports.rng,
+    bootstrap: client.bootstrap,
+    signal: stopping,
     trouble: new TroubleReporter(ports.clock, reportTrouble),
   }
   const producer = new BatchProducer({ client, environment, topic: value.topic, codec: 'none' })
   try {
     await retrying(environment, `looking up topic ${value.topic}`, PATIENCE_MS, () => producer.loadTopic())
-    const { producerId, epoch } = await retrying(environment, 'asking for a producer id', PATIENCE_MS, () => client.initProducerId(null, 0))
+    const { producerId, epoch } = await retrying(environment, 'asking for a producer id', PATIENCE_MS, () =>
+      client.initProducerId(null, 0),
+    )
     producer.useSession({ producerId, epoch, transaction: null, begin: () => Promise.resolve() })
   } catch (error) {
     await client.close()
     throw asMillraceError(`opening dead letter topic ${value.topic}`, client.bootstrap, error)
   }
   return new KafkaDeadLetters({
-    client, producer, partition: slot % producer.partitions, clock: ports.clock,
+    client,
+    producer,
+    partition: slot % producer.partitions,
+    clock: ports.clock,
     failure: (error) => asMillraceError(`writing dead letters to topic ${value.topic}`, client.bootstrap, error),
   })
 }
 
-interface LetterParts { client: KafkaClient; producer: BatchProducer; partition: number; clock: Clock; failure(error: unknown): MillraceError }
+interface LetterParts {
+  client: KafkaClient
+  producer: BatchProducer
+  partition: number
+  clock: Clock
+  failure(error: unknown): MillraceError
+}
 
 class KafkaDeadLetters implements DeadLetters {
   readonly #parts: LetterParts
   #isFull = false
 
-  constructor(parts: LetterParts) { this.#parts = parts }
+  constructor(parts: LetterParts) {
+    this.#parts = parts
+  }
 
   add({ where, reason, record }: DeadLetter): void {
     const { producer, partition, clock, failure } = this.#parts
-    const value = typeof record === 'string' ? Buffer.from(record) : Buffer.from(record.buffer, record.byteOffset, record.byteLength)
+    const value =
+      typeof record === 'string'
+        ? Buffer.from(record)
+        : Buffer.from(record.buffer, record.byteOffset, record.byteLength)
     try {
-      const room = producer.append(partition, Buffer.from(where), value, clock.now(), [{ name: REASON, value: Buffer.from(reason) }])
+      const room = producer.append(partition, Buffer.from(where), value, clock.now(), [
+        { name: REASON, value: Buffer.from(reason) },
+      ])
       // The producer keeps what sending fails with: the next push throws it.
       room?.catch(() => undefined)
       this.#isFull ||= room !== undefined
@@ -90,5 +119,7 @@ class KafkaDeadLetters implements DeadLetters {
     }
   }
 
-  close(): Promise<void> { return this.#parts.client.close() }
+  close(): Promise<void> {
+    return this.#parts.client.close()
+  }
 }

@@ -46,25 +46,50 @@ export function kafkaErrorName(code: number): string {
 const E = KAFKA_ERROR
 /** Answers that pass by themselves: the same call is repeated, after asking for leaders or coordinators again. */
 const RETRIABLE: ReadonlySet<number> = new Set([
-  E.CORRUPT_MESSAGE, E.LEADER_NOT_AVAILABLE, E.NOT_LEADER_OR_FOLLOWER, E.REQUEST_TIMED_OUT, E.REPLICA_NOT_AVAILABLE,
-  E.NETWORK_EXCEPTION, E.COORDINATOR_LOAD_IN_PROGRESS, E.COORDINATOR_NOT_AVAILABLE, E.NOT_COORDINATOR,
-  E.NOT_ENOUGH_REPLICAS, E.NOT_ENOUGH_REPLICAS_AFTER_APPEND, E.NOT_CONTROLLER, E.CONCURRENT_TRANSACTIONS,
-  E.KAFKA_STORAGE_ERROR, E.FENCED_LEADER_EPOCH, E.UNKNOWN_LEADER_EPOCH, E.OFFSET_NOT_AVAILABLE,
-  E.UNSTABLE_OFFSET_COMMIT, E.UNKNOWN_TOPIC_ID,
+  E.CORRUPT_MESSAGE,
+  E.LEADER_NOT_AVAILABLE,
+  E.NOT_LEADER_OR_FOLLOWER,
+  E.REQUEST_TIMED_OUT,
+  E.REPLICA_NOT_AVAILABLE,
+  E.NETWORK_EXCEPTION,
+  E.COORDINATOR_LOAD_IN_PROGRESS,
+  E.COORDINATOR_NOT_AVAILABLE,
+  E.NOT_COORDINATOR,
+  E.NOT_ENOUGH_REPLICAS,
+  E.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+  E.NOT_CONTROLLER,
+  E.CONCURRENT_TRANSACTIONS,
+  E.KAFKA_STORAGE_ERROR,
+  E.FENCED_LEADER_EPOCH,
+  E.UNKNOWN_LEADER_EPOCH,
+  E.OFFSET_NOT_AVAILABLE,
+  E.UNSTABLE_OFFSET_COMMIT,
+  E.UNKNOWN_TOPIC_ID,
 ])
 
-export function isRetriableCode(code: number): boolean { return RETRIABLE.has(code) }
+export function isRetriableCode(code: number): boolean {
+  return RETRIABLE.has(code)
+}
 
 /** The transaction is no longer this producer's: ended by the broker, or fenced by a newer epoch. */
 const FENCED: ReadonlySet<number> = new Set([
-  E.INVALID_PRODUCER_EPOCH, E.INVALID_TXN_STATE, E.INVALID_PRODUCER_ID_MAPPING, E.PRODUCER_FENCED,
+  E.INVALID_PRODUCER_EPOCH,
+  E.INVALID_TXN_STATE,
+  E.INVALID_PRODUCER_ID_MAPPING,
+  E.PRODUCER_FENCED,
 ])
 
-export function isFencedCode(code: number): boolean { return FENCED.has(code) }
+export function isFencedCode(code: number): boolean {
+  return FENCED.has(code)
+}
 
 const FORBIDDEN: ReadonlySet<number> = new Set([
-  E.TOPIC_AUTHORIZATION_FAILED, E.GROUP_AUTHORIZATION_FAILED, E.CLUSTER_AUTHORIZATION_FAILED,
+  E.TOPIC_AUTHORIZATION_FAILED,
+  E.GROUP_AUTHORIZATION_FAILED,
+  E.CLUSTER_AUTHORIZATION_FAILED,
   E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
 ])
 
-export function isForbiddenCode(code: number): boolean { return FORBIDDEN.has(code) }
+export function isForbiddenCode(code: number): boolean {
+  return FORBIDDEN.has(code)
+}

@@ -5,7 +5,10 @@ import { parseDurationMs } from '../../model/time.ts'
 import type { Isolation, KafkaClientOptions } from '../../ports/kafka.ts'
 import type { WritableCodec } from './compression.ts'
 
-export interface OptionProblem { path: string; message: string }
+export interface OptionProblem {
+  path: string
+  message: string
+}
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -45,12 +48,16 @@ export interface KafkaSinkOptions {
   security: KafkaSecurity
 }
 
-export interface KafkaDeadLetterOptions { brokers: string[]; topic: string; security: KafkaSecurity }
+export interface KafkaDeadLetterOptions {
+  brokers: string[]
+  topic: string
+  security: KafkaSecurity
+}
 
 /** The broker's own limit (transaction.max.timeout.ms) is 15 minutes unless raised. */
 const DEFAULT_TRANSACTION_TIMEOUT_MS = 15 * 60_000
 const DEFAULT_PARTITION_DISCOVERY_MS = 30_000
-const MECHANISMS = { 'plain': 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512' } as const
+const MECHANISMS = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512' } as const
 const CONNECTION_FIELDS = ['brokers', 'tls', 'sasl']
 
 /** Reads checked values out of options and gathers what is wrong with them. */
@@ -65,9 +72,13 @@ class OptionReader {
     }
   }
 
-  problem(path: string, message: string): void { this.problems.push({ path, message }) }
+  problem(path: string, message: string): void {
+    this.problems.push({ path, message })
+  }
 
-  value(name: string): unknown { return this.#options[name] }
+  value(name: string): unknown {
+    return this.#options[name]
+  }
 
   text(name: string): string | undefined {
     const value = this.#options[name]
@@ -144,32 +155,60 @@ class OptionReader {
     if (username === undefined) reader.problem('username', 'is required')
     if (passwordFile === undefined) reader.problem('passwordFile', 'is required: the path of a mounted Secret')
     for (const { path, message } of reader.problems) this.problem(`sasl.${path}`, message)
-    if (username !== undefined && passwordFile !== undefined) security.sasl = { mechanism: MECHANISMS[mechanism], username, passwordFile }
+    if (username !== undefined && passwordFile !== undefined)
+      security.sasl = { mechanism: MECHANISMS[mechanism], username, passwordFile }
     return security
   }
 }
 
 export function readSourceOptions(options: Options): { value: KafkaSourceOptions; problems: OptionProblem[] } {
-  const reader = new OptionReader(options, [...CONNECTION_FIELDS, 'topic', 'topics', 'format', 'startFrom', 'isolation', 'bounded', 'partitionDiscovery'])
+  const reader = new OptionReader(options, [
+    ...CONNECTION_FIELDS,
+    'topic',
+    'topics',
+    'format',
+    'startFrom',
+    'isolation',
+    'bounded',
+    'partitionDiscovery',
+  ])
   const value: KafkaSourceOptions = {
     format: reader.format('iso'),
-    brokers: reader.brokers(), topics: readTopics(reader), startFrom: readStartFrom(reader),
+    brokers: reader.brokers(),
+    topics: readTopics(reader),
+    startFrom: readStartFrom(reader),
     isolation: reader.oneOf('isolation', ['read_committed', 'read_uncommitted'], 'read_committed'),
-    bounded: reader.flag('bounded'), partitionDiscoveryMs: readDuration(reader, 'partitionDiscovery', '100ms', DEFAULT_PARTITION_DISCOVERY_MS),
+    bounded: reader.flag('bounded'),
+    partitionDiscoveryMs: readDuration(reader, 'partitionDiscovery', '100ms', DEFAULT_PARTITION_DISCOVERY_MS),
     security: reader.security(),
   }
-  if (value.bounded && value.startFrom.kind === 'latest') reader.problem('startFrom', 'a bounded source that starts at the latest offset reads nothing')
+  if (value.bounded && value.startFrom.kind === 'latest')
+    reader.problem('startFrom', 'a bounded source that starts at the latest offset reads nothing')
   return { value, problems: reader.problems }
 }
 
 export function readSinkOptions(options: Options): { value: KafkaSinkOptions; problems: OptionProblem[] } {
-  const reader = new OptionReader(options, [...CONNECTION_FIELDS, 'topic', 'format', 'delivery', 'key', 'partitionBy', 'transactionTimeout', 'compression', 'createTopic', 'timestampFormat'])
+  const reader = new OptionReader(options, [
+    ...CONNECTION_FIELDS,
+    'topic',
+    'format',
+    'delivery',
+    'key',
+    'partitionBy',
+    'transactionTimeout',
+    'compression',
+    'createTopic',
+    'timestampFormat',
+  ])
   const timestampFormat = reader.oneOf('timestampFormat', ['iso', 'epochMillis'], 'iso')
   const value: KafkaSinkOptions = {
-    format: reader.format(timestampFormat), timestampFormat,
-    brokers: reader.brokers(), topic: reader.topic('topic'),
+    format: reader.format(timestampFormat),
+    timestampFormat,
+    brokers: reader.brokers(),
+    topic: reader.topic('topic'),
     delivery: reader.oneOf('delivery', ['exactlyOnce', 'atLeastOnce'], 'exactlyOnce'),
-    key: reader.text('key'), partitionBy: reader.text('partitionBy'),
+    key: reader.text('key'),
+    partitionBy: reader.text('partitionBy'),
     transactionTimeoutMs: readDuration(reader, 'transactionTimeout', '1s', DEFAULT_TRANSACTION_TIMEOUT_MS),
     compression: reader.oneOf('compression', ['none', 'gzip', 'zstd'], 'none'),
     createTopic: readCreateTopic(reader),
@@ -185,7 +224,10 @@ export function formatProblems(format: RecordFormat, schema: Schema): OptionProb
 
 export function readDeadLetterOptions(options: Options): { value: KafkaDeadLetterOptions; problems: OptionProblem[] } {
   const reader = new OptionReader(options, [...CONNECTION_FIELDS, 'topic'])
-  return { value: { brokers: reader.brokers(), topic: reader.topic('topic'), security: reader.security() }, problems: reader.problems }
+  return {
+    value: { brokers: reader.brokers(), topic: reader.topic('topic'), security: reader.security() },
+    problems: reader.problems,
+  }
 }
 
 function readTopics(reader: OptionReader): string[] {
@@ -197,7 +239,9 @@ function readTopics(reader: OptionReader): string[] {
     return []
   }
   const topics = list.map(String)
-  topics.forEach((topic, index) => { reader.checkTopicName(`topics[${index}]`, topic) })
+  topics.forEach((topic, index) => {
+    reader.checkTopicName(`topics[${index}]`, topic)
+  })
   if (new Set(topics).size !== topics.length) reader.problem('topics', 'names a topic twice')
   return topics
 }
@@ -207,7 +251,10 @@ function readStartFrom(reader: OptionReader): StartFrom {
   if (value === 'earliest' || value === 'latest') return { kind: value }
   const time = typeof value === 'number' ? value : typeof value === 'string' ? Date.parse(value) : NaN
   if (!Number.isSafeInteger(time) || time < 0) {
-    reader.problem('startFrom', `must be earliest, latest, or a time (ISO 8601 or epoch milliseconds), found ${JSON.stringify(value)}`)
+    reader.problem(
+      'startFrom',
+      `must be earliest, latest, or a time (ISO 8601 or epoch milliseconds), found ${JSON.stringify(value)}`,
+    )
   }
   return { kind: 'timestamp', time }
 }
@@ -231,9 +278,12 @@ function readCreateTopic(reader: OptionReader): KafkaSinkOptions['createTopic'] 
     return undefined
   }
   const { partitions, replication = 1, ...unknown } = value
-  for (const name of Object.keys(unknown)) reader.problem(`createTopic.${name}`, 'unknown field; known are partitions, replication')
-  if (!isCount(partitions, 10_000)) reader.problem('createTopic.partitions', `must be 1 to 10000, found ${JSON.stringify(partitions)}`)
-  if (!isCount(replication, 100)) reader.problem('createTopic.replication', `must be 1 to 100, found ${JSON.stringify(replication)}`)
+  for (const name of Object.keys(unknown))
+    reader.problem(`createTopic.${name}`, 'unknown field; known are partitions, replication')
+  if (!isCount(partitions, 10_000))
+    reader.problem('createTopic.partitions', `must be 1 to 10000, found ${JSON.stringify(partitions)}`)
+  if (!isCount(replication, 100))
+    reader.problem('createTopic.replication', `must be 1 to 100, found ${JSON.stringify(replication)}`)
   return isCount(partitions, 10_000) && isCount(replication, 100) ? { partitions, replication } : undefined
 }
 

@@ -31,7 +31,11 @@ export interface FetchState extends TopicPartition {
 }
 
 /** One fetched piece of a partition, and the offset it was asked from. */
-export interface FetchedChunk { state: FetchState; from: number; fetched: FetchedPartition }
+export interface FetchedChunk {
+  state: FetchState
+  from: number
+  fetched: FetchedPartition
+}
 
 /**
  * Fetches in the background, one loop per leader, at most one response ahead of the reader. Ends a round of loops on
@@ -57,7 +61,14 @@ export class PartitionFetcher {
   /** Loops whose partitions are all paused. */
   #onResumed: (() => void)[] = []
 
-  constructor(parts: { client: KafkaClient; isolation: Isolation; states: readonly FetchState[]; clock: Clock; rng: Rng; trouble: TroubleReporter }) {
+  constructor(parts: {
+    client: KafkaClient
+    isolation: Isolation
+    states: readonly FetchState[]
+    clock: Clock
+    rng: Rng
+    trouble: TroubleReporter
+  }) {
     this.#client = parts.client
     this.#isolation = parts.isolation
     this.#states = [...parts.states]
@@ -70,8 +81,12 @@ export class PartitionFetcher {
   start(): void {
     this.#running = true
     void this.#run()
-      .catch((error: unknown) => { this.#fail(asMillraceError('reading', this.#client.bootstrap, error)) })
-      .finally(() => { this.#running = false })
+      .catch((error: unknown) => {
+        this.#fail(asMillraceError('reading', this.#client.bootstrap, error))
+      })
+      .finally(() => {
+        this.#running = false
+      })
   }
 
   /** Fetches these too, from the next round on, which begins with the next answer. */
@@ -82,7 +97,10 @@ export class PartitionFetcher {
     if (!this.#running && !this.#closed) this.start()
   }
 
-  /** The next chunk in the order of arrival, if any, of a partition that is not paused. Throws what ended the fetching for good. */
+  /**
+   * The next chunk in the order of arrival, if any, of a partition that is not paused. Throws what ended the
+   * fetching for good.
+   */
   take(): FetchedChunk | undefined {
     const at = this.#ready.findIndex((chunk) => !chunk.state.paused)
     const chunk = at < 0 ? undefined : this.#ready.splice(at, 1)[0]
@@ -92,7 +110,9 @@ export class PartitionFetcher {
   }
 
   /** What was taken and not read to its end, to be taken again before anything else of its partition. */
-  putBack(chunk: FetchedChunk): void { this.#ready.unshift(chunk) }
+  putBack(chunk: FetchedChunk): void {
+    this.#ready.unshift(chunk)
+  }
 
   /** Some partitions have been paused, or are no longer. */
   onPauseChanged(): void {
@@ -101,7 +121,9 @@ export class PartitionFetcher {
     for (const resume of this.#onResumed.splice(0)) resume()
   }
 
-  #hasReadable(): boolean { return this.#ready.some((chunk) => !chunk.state.paused) }
+  #hasReadable(): boolean {
+    return this.#ready.some((chunk) => !chunk.state.paused)
+  }
 
   #fetchOn(): void {
     if (!this.#hasReadable()) for (const resume of this.#onTaken.splice(0)) resume()
@@ -111,7 +133,11 @@ export class PartitionFetcher {
   arrival(ms: number): Promise<void> {
     if (this.#hasReadable() || this.#failure !== undefined || this.#closed) return Promise.resolve()
     return new Promise((resolve) => {
-      const arrived = (): void => { this.#onArrival = undefined; cancel(); resolve() }
+      const arrived = (): void => {
+        this.#onArrival = undefined
+        cancel()
+        resolve()
+      }
       const cancel = this.#clock.after(ms, arrived)
       this.#onArrival = arrived
     })
@@ -124,7 +150,9 @@ export class PartitionFetcher {
     this.#onArrival?.()
   }
 
-  #isOver(): boolean { return this.#closed || this.#failure !== undefined || this.#states.every((state) => state.finished) }
+  #isOver(): boolean {
+    return this.#closed || this.#failure !== undefined || this.#states.every((state) => state.finished)
+  }
 
   async #run(): Promise<void> {
     const backoff = new Backoff()
@@ -134,7 +162,9 @@ export class PartitionFetcher {
       } catch (error) {
         if (!isRetriable(error)) throw error
         this.#trouble.fails(asMillraceError('reading', this.#client.bootstrap, error))
-        await new Promise<void>((resolve) => { this.#clock.after(backoff.nextMs(this.#rng), resolve) })
+        await new Promise<void>((resolve) => {
+          this.#clock.after(backoff.nextMs(this.#rng), resolve)
+        })
       }
     }
   }
@@ -146,12 +176,18 @@ export class PartitionFetcher {
     const round = { until: this.#clock.now() + METADATA_AGE_MS, failed: false }
     const loops = [...leaders].map(([leader, states]) =>
       this.#loop(leader, states, () => round.failed || this.#grown || this.#clock.now() >= round.until, backoff)
-        .catch((error: unknown) => { round.failed = true; throw error })
+        .catch((error: unknown) => {
+          round.failed = true
+          throw error
+        })
         // the others end with it, also those that wait
-        .finally(() => { for (const resume of this.#onResumed.splice(0)) resume() }))
+        .finally(() => {
+          for (const resume of this.#onResumed.splice(0)) resume()
+        }),
+    )
     const results = await Promise.allSettled(loops)
     // A final error of one loop must not hide behind a passing one of another.
-    const errors = results.flatMap((result) => result.status === 'rejected' ? [result.reason as unknown] : [])
+    const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []))
     const worst = errors.find((error) => !isRetriable(error)) ?? errors[0]
     if (worst !== undefined) throw worst
   }
@@ -161,27 +197,50 @@ export class PartitionFetcher {
     const { topics } = await this.#client.metadata([...new Set(wanted.map((state) => state.topic))])
     const leaders = new Map<number, FetchState[]>()
     for (const state of wanted) {
-      const topic = sameTopic(existing(topics, state.topic, this.#client.bootstrap), state.topicId, this.#client.bootstrap)
+      const topic = sameTopic(
+        existing(topics, state.topic, this.#client.bootstrap),
+        state.topicId,
+        this.#client.bootstrap,
+      )
       const partition = topic.partitions.find((candidate) => candidate.partition === state.partition)
       const leader = partition?.leader ?? -1
-      if (leader < 0) throw new KafkaBrokerError(`a lookup of the leader of ${splitId(state)}`, KAFKA_ERROR.LEADER_NOT_AVAILABLE, 'no leader')
+      if (leader < 0)
+        throw new KafkaBrokerError(
+          `a lookup of the leader of ${splitId(state)}`,
+          KAFKA_ERROR.LEADER_NOT_AVAILABLE,
+          'no leader',
+        )
       leaders.set(leader, [...(leaders.get(leader) ?? []), state])
     }
     return leaders
   }
 
-  async #loop(leader: number, states: readonly FetchState[], isRoundOver: () => boolean, backoff: Backoff): Promise<void> {
+  async #loop(
+    leader: number,
+    states: readonly FetchState[],
+    isRoundOver: () => boolean,
+    backoff: Backoff,
+  ): Promise<void> {
     for (;;) {
       const unfinished = states.filter((state) => !state.finished)
       if (unfinished.length === 0 || isRoundOver() || this.#isOver()) return
       const wanted = unfinished.filter((state) => !state.paused)
       if (wanted.length === 0) {
-        await new Promise<void>((resolve) => { this.#onResumed.push(resolve) })
+        await new Promise<void>((resolve) => {
+          this.#onResumed.push(resolve)
+        })
         continue
       }
       const answer = await this.#client.fetch(leader, {
-        isolation: this.#isolation, maxWaitMs: MAX_WAIT_MS, maxBytes: RESPONSE_BYTES, partitionMaxBytes: PARTITION_BYTES,
-        partitions: wanted.map((state) => ({ topic: state.topic, partition: state.partition, offset: state.fetchOffset })),
+        isolation: this.#isolation,
+        maxWaitMs: MAX_WAIT_MS,
+        maxBytes: RESPONSE_BYTES,
+        partitionMaxBytes: PARTITION_BYTES,
+        partitions: wanted.map((state) => ({
+          topic: state.topic,
+          partition: state.partition,
+          offset: state.fetchOffset,
+        })),
       })
       if (this.#closed) return
       let error: Error | undefined
@@ -191,14 +250,18 @@ export class PartitionFetcher {
       backoff.reset()
       if (this.#hasReadable()) {
         this.#onArrival?.()
-        await new Promise<void>((resolve) => { this.#onTaken.push(resolve) })
+        await new Promise<void>((resolve) => {
+          this.#onTaken.push(resolve)
+        })
       }
     }
   }
 
   /** Queues what came and moves on; returns the error that ends the round. */
   #accept(wanted: readonly FetchState[], fetched: FetchedPartition): Error | undefined {
-    const state = wanted.find((candidate) => candidate.topic === fetched.topic && candidate.partition === fetched.partition)
+    const state = wanted.find(
+      (candidate) => candidate.topic === fetched.topic && candidate.partition === fetched.partition,
+    )
     if (state === undefined) return undefined
     if (fetched.errorCode !== 0) return this.#partitionError(state, fetched)
     const from = state.fetchOffset
@@ -213,13 +276,18 @@ export class PartitionFetcher {
     const where = `${splitId(state)} of the Kafka at ${this.#client.bootstrap}`
     if (errorCode === KAFKA_ERROR.OFFSET_OUT_OF_RANGE) {
       const range = highWatermark < 0 ? '' : `; the broker holds ${logStartOffset} to ${highWatermark}`
-      return new MillraceError('KAFKA_OFFSET_OUT_OF_RANGE', `${where} no longer has offset ${state.fetchOffset}${range}`, {
-        domain: 'dependency',
-        hint: 'Records were deleted before they were read (retention), or the topic was made anew. Restore a savepoint within the range, or start without state.',
-      })
+      return new MillraceError(
+        'KAFKA_OFFSET_OUT_OF_RANGE',
+        `${where} no longer has offset ${state.fetchOffset}${range}`,
+        {
+          domain: 'dependency',
+          hint: 'Records were deleted before they were read (retention), or the topic was made anew. Restore a savepoint within the range, or start without state.',
+        },
+      )
     }
     if (errorCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION) return topicUnknown(state.topic, this.#client.bootstrap)
-    if (isRetriableCode(errorCode)) return new KafkaBrokerError(`Fetch of ${where}`, errorCode, kafkaErrorName(errorCode))
+    if (isRetriableCode(errorCode))
+      return new KafkaBrokerError(`Fetch of ${where}`, errorCode, kafkaErrorName(errorCode))
     return refused(`a fetch of ${splitId(state)}`, this.#client.bootstrap, errorCode)
   }
 
@@ -233,7 +301,7 @@ export class PartitionFetcher {
 /** The offset behind the last whole batch, from the batch headers alone; -1 when there is none. */
 export function endOfBatches(records: Buffer): number {
   let end = -1
-  for (let at = 0; at + 27 <= records.length;) {
+  for (let at = 0; at + 27 <= records.length; ) {
     const next = at + 12 + records.readInt32BE(at + 8)
     if (next > records.length || next <= at) break
     end = readOffset(records, at) + records.readInt32BE(at + 23) + 1

@@ -70,12 +70,20 @@ export class RecordBatchReader {
   #check(start: number, end: number): void {
     const bytes = this.#bytes
     if (bytes[start + 16] !== MAGIC) {
-      throw new MillraceError('KAFKA_BATCH_UNSUPPORTED', `${this.#where} has a record batch of format ${bytes[start + 16]} at offset ${readOffset(bytes, start)}; only format 2 (Kafka 0.11 and later) is read`, { domain: 'dependency' })
+      throw new MillraceError(
+        'KAFKA_BATCH_UNSUPPORTED',
+        `${this.#where} has a record batch of format ${bytes[start + 16]} at offset ${readOffset(bytes, start)}; only format 2 (Kafka 0.11 and later) is read`,
+        { domain: 'dependency' },
+      )
     }
     const expected = bytes.readUInt32BE(start + 17)
     const found = batchCodecs().crc32c(bytes.subarray(start + CRC_STARTS_AT, end))
     if (expected !== found) {
-      throw new MillraceError('KAFKA_BATCH_CORRUPT', `${this.#where} has a broken record batch at offset ${readOffset(bytes, start)}: its checksum is ${expected}, its bytes give ${found}`, { domain: 'dependency', retriable: true })
+      throw new MillraceError(
+        'KAFKA_BATCH_CORRUPT',
+        `${this.#where} has a broken record batch at offset ${readOffset(bytes, start)}: its checksum is ${expected}, its bytes give ${found}`,
+        { domain: 'dependency', retriable: true },
+      )
     }
   }
 
@@ -85,7 +93,11 @@ export class RecordBatchReader {
     const isControl = (attributes & CONTROL_BIT) !== 0
     if (!this.#filtersAborted) return !isControl
     const producer = bytes.readBigInt64BE(start + 43)
-    for (let next = this.#aborted[this.#nextAborted]; next !== undefined && next.firstOffset <= last; next = this.#aborted[++this.#nextAborted]) {
+    for (
+      let next = this.#aborted[this.#nextAborted];
+      next !== undefined && next.firstOffset <= last;
+      next = this.#aborted[++this.#nextAborted]
+    ) {
       this.#abortedNow.add(next.producerId)
     }
     if (isControl) {

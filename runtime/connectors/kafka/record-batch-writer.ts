@@ -6,9 +6,17 @@ import type { WritableCodec } from './compression.ts'
 import { BATCH_HEADER_BYTES } from './record-batch-reader.ts'
 
 /** Whose batch it is, for the broker's de-duplication; -1 everywhere for a producer without an id. */
-export interface BatchOwner { producerId: bigint; epoch: number; sequence: number; transactional: boolean }
+export interface BatchOwner {
+  producerId: bigint
+  epoch: number
+  sequence: number
+  transactional: boolean
+}
 
-export interface RecordHeader { name: Buffer; value: Buffer }
+export interface RecordHeader {
+  name: Buffer
+  value: Buffer
+}
 
 /** More than the varints and the attributes of one record can take. */
 const RECORD_OVERHEAD_BYTES = 32
@@ -34,10 +42,14 @@ export class RecordBatchWriter {
   }
 
   /** The buffer written into: whoever needs the bytes of `finish` no longer may give it to another batch. */
-  get buffer(): Buffer { return this.#bytes }
+  get buffer(): Buffer {
+    return this.#bytes
+  }
 
   /** Size before compression. */
-  get sizeBytes(): number { return this.#at }
+  get sizeBytes(): number {
+    return this.#at
+  }
 
   /** `timestamp` is ms since the epoch; those of one batch lie within 24 days of each other. */
   append(key: Buffer | null, value: Buffer, timestamp: number, headers: readonly RecordHeader[] = NO_HEADERS): void {
@@ -45,7 +57,16 @@ export class RecordBatchWriter {
     const keyLength = key === null ? -1 : key.length
     const headerBytes = headersBytes(headers)
     this.#reserve(Math.max(0, keyLength) + value.length + headerBytes + RECORD_OVERHEAD_BYTES)
-    this.#varint(1 + varintBytes(timestampDelta) + varintBytes(this.count) + varintBytes(keyLength) + Math.max(0, keyLength) + varintBytes(value.length) + value.length + headerBytes)
+    this.#varint(
+      1 +
+        varintBytes(timestampDelta) +
+        varintBytes(this.count) +
+        varintBytes(keyLength) +
+        Math.max(0, keyLength) +
+        varintBytes(value.length) +
+        value.length +
+        headerBytes,
+    )
     this.#bytes[this.#at++] = 0
     this.#varint(timestampDelta)
     this.#varint(this.count)
@@ -64,14 +85,15 @@ export class RecordBatchWriter {
   }
 
   /**
-   * Appends a record whose value is the row as `writer` writes it, straight into the batch: what stands before the value
-   * and tells its length is written afterwards. False, and nothing done, when the batch would be longer than `mostBytes`
-   * and is not empty.
+   * Appends a record whose value is the row as `writer` writes it, straight into the batch: what stands before the
+   * value and tells its length is written afterwards. False, and nothing done, when the batch would be longer than
+   * `mostBytes` and is not empty.
    */
   appendRow(key: Buffer | null, row: Row, writer: RowWriter, timestamp: number, mostBytes: number): boolean {
     const keyLength = key === null ? -1 : key.length
     const timestampDelta = this.count === 0 ? 0 : timestamp - this.#firstTimestamp
-    const between = 1 + varintBytes(timestampDelta) + varintBytes(this.count) + varintBytes(keyLength) + Math.max(0, keyLength)
+    const between =
+      1 + varintBytes(timestampDelta) + varintBytes(this.count) + varintBytes(keyLength) + Math.max(0, keyLength)
     const guess = this.#at + this.#lengthBytes + between + this.#valueLengthBytes
     let length = writer.encodeInto(row, this.#bytes, guess)
     while (length < 0 || guess + length + RECORD_OVERHEAD_BYTES > this.#bytes.length) {
@@ -143,7 +165,9 @@ export class RecordBatchWriter {
     this.#at += bytes.length
   }
 
-  #varint(value: number): void { this.#at = putVarint(this.#bytes, this.#at, value) }
+  #varint(value: number): void {
+    this.#at = putVarint(this.#bytes, this.#at, value)
+  }
 }
 
 /** Returns the place behind it. */
@@ -157,11 +181,14 @@ function putVarint(bytes: Buffer, at: number, value: number): number {
 
 function headersBytes(headers: readonly RecordHeader[]): number {
   let bytes = varintBytes(headers.length)
-  for (const { name, value } of headers) bytes += varintBytes(name.length) + name.length + varintBytes(value.length) + value.length
+  for (const { name, value } of headers)
+    bytes += varintBytes(name.length) + name.length + varintBytes(value.length) + value.length
   return bytes
 }
 
-function zigzag(value: number): number { return ((value << 1) ^ (value >> 31)) >>> 0 }
+function zigzag(value: number): number {
+  return ((value << 1) ^ (value >> 31)) >>> 0
+}
 
 function varintBytes(value: number): number {
   const bits = zigzag(value)

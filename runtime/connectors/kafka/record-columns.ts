@@ -19,7 +19,8 @@ export class RecordColumns {
    */
   decode(bytes: Buffer, count: number, baseOffset: number, from: number): void {
     // A record takes at least 7 bytes, so a count beyond that is broken; checked before anything is allocated for it.
-    if (count < 0 || count * 7 > bytes.length) throw corrupt(baseOffset, `it says ${count} records in ${bytes.length} bytes`)
+    if (count < 0 || count * 7 > bytes.length)
+      throw corrupt(baseOffset, `it says ${count} records in ${bytes.length} bytes`)
     this.#reserve(count)
     this.bytes = bytes
     let kept = 0
@@ -27,23 +28,36 @@ export class RecordColumns {
     for (let i = 0; i < count; i++) {
       let byte = bytes[p++] ?? 0
       let value = byte & 127
-      for (let shift = 7; byte > 127; shift += 7) { byte = bytes[p++] ?? 0; value |= (byte & 127) << shift }
+      for (let shift = 7; byte > 127; shift += 7) {
+        byte = bytes[p++] ?? 0
+        value |= (byte & 127) << shift
+      }
       const end = p + ((value >>> 1) ^ -(value & 1))
-      if (end > bytes.length || end <= p) throw corrupt(baseOffset, `record ${i} ends at ${end} of ${bytes.length} bytes`)
+      if (end > bytes.length || end <= p)
+        throw corrupt(baseOffset, `record ${i} ends at ${end} of ${bytes.length} bytes`)
       p++
       while ((bytes[p++] ?? 0) > 127);
       byte = bytes[p++] ?? 0
       value = byte & 127
-      for (let shift = 7; byte > 127; shift += 7) { byte = bytes[p++] ?? 0; value |= (byte & 127) << shift }
+      for (let shift = 7; byte > 127; shift += 7) {
+        byte = bytes[p++] ?? 0
+        value |= (byte & 127) << shift
+      }
       const offset = baseOffset + ((value >>> 1) ^ -(value & 1))
       byte = bytes[p++] ?? 0
       value = byte & 127
-      for (let shift = 7; byte > 127; shift += 7) { byte = bytes[p++] ?? 0; value |= (byte & 127) << shift }
+      for (let shift = 7; byte > 127; shift += 7) {
+        byte = bytes[p++] ?? 0
+        value |= (byte & 127) << shift
+      }
       const keyLength = (value >>> 1) ^ -(value & 1)
       if (keyLength > 0) p += keyLength
       byte = bytes[p++] ?? 0
       value = byte & 127
-      for (let shift = 7; byte > 127; shift += 7) { byte = bytes[p++] ?? 0; value |= (byte & 127) << shift }
+      for (let shift = 7; byte > 127; shift += 7) {
+        byte = bytes[p++] ?? 0
+        value |= (byte & 127) << shift
+      }
       const valueLength = (value >>> 1) ^ -(value & 1)
       if (p + valueLength > end) throw corrupt(baseOffset, `the value of record ${i} ends behind it`)
       if (offset >= from) {
@@ -67,5 +81,9 @@ export class RecordColumns {
 }
 
 function corrupt(baseOffset: number, why: string): MillraceError {
-  return new MillraceError('KAFKA_BATCH_CORRUPT', `the record batch at offset ${baseOffset} can not be decoded: ${why}`, { domain: 'dependency' })
+  return new MillraceError(
+    'KAFKA_BATCH_CORRUPT',
+    `the record batch at offset ${baseOffset} can not be decoded: ${why}`,
+    { domain: 'dependency' },
+  )
 }

@@ -17,7 +17,9 @@ const QUIET_MS = 3000
 export class Backoff {
   #waitMs = FIRST_WAIT_MS
 
-  reset(): void { this.#waitMs = FIRST_WAIT_MS }
+  reset(): void {
+    this.#waitMs = FIRST_WAIT_MS
+  }
 
   nextMs(rng: Rng): number {
     const wait = this.#waitMs * (0.5 + rng.next() / 2)
@@ -72,7 +74,12 @@ export interface RetryEnvironment {
  * the job is started again from its checkpoint. KafkaBrokerErrors that are final are thrown as they are, so that the
  * caller can tell them apart.
  */
-export async function retrying<T>(environment: RetryEnvironment, what: string, patienceMs: number, call: () => Promise<T>): Promise<T> {
+export async function retrying<T>(
+  environment: RetryEnvironment,
+  what: string,
+  patienceMs: number,
+  call: () => Promise<T>,
+): Promise<T> {
   const { clock, rng, trouble, signal } = environment
   const backoff = new Backoff()
   const deadline = clock.now() + patienceMs
@@ -96,9 +103,23 @@ export async function retrying<T>(environment: RetryEnvironment, what: string, p
 /** What `act` gives, or KAFKA_CLOSED as soon as the signal is aborted; `act` then goes on unheard. */
 function unlessAborted<T>(signal: AbortSignal, what: string, act: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const giveUp = (): void => { reject(new MillraceError('KAFKA_CLOSED', `${what} was given up: the connector is closed`, { domain: 'platform', retriable: true })) }
-    if (signal.aborted) { giveUp(); return }
+    const giveUp = (): void => {
+      reject(
+        new MillraceError('KAFKA_CLOSED', `${what} was given up: the connector is closed`, {
+          domain: 'platform',
+          retriable: true,
+        }),
+      )
+    }
+    if (signal.aborted) {
+      giveUp()
+      return
+    }
     signal.addEventListener('abort', giveUp, { once: true })
-    act().then(resolve, reject).finally(() => { signal.removeEventListener('abort', giveUp) })
+    act()
+      .then(resolve, reject)
+      .finally(() => {
+        signal.removeEventListener('abort', giveUp)
+      })
   })
 }

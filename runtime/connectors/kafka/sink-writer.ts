@@ -17,14 +17,26 @@ import type { RetryEnvironment } from './retry.ts'
 import { preparedFromJson, preparedToJson, Transactions } from './transactions.ts'
 import type { OpenTransaction } from './transactions.ts'
 
-/** Asks the commit of a checkpoint to fence older attempts: the first of an attempt, in every slot, and slot 0 again and again. */
+/**
+ * Asks the commit of a checkpoint to fence older attempts: the first of an attempt, in every slot, and slot 0 again
+ * and again.
+ */
 const FENCE: Committable = { fence: 'olderAttempts' }
-/** For so long one that is cut off from its coordinator, and had nothing open at the first fence, can hold readers back. */
+/**
+ * For so long one that is cut off from its coordinator, and had nothing open at the first fence, can hold readers
+ * back.
+ */
 const FENCE_EVERY_MS = 60_000
 /** Rows without a key go to one partition for so long, so that batches fill. */
 const ROWS_PER_PARTITION = 1024
 
-interface Opened { client: KafkaClient; writer: RowWriter; environment: RetryEnvironment; producer: BatchProducer; transactions: Transactions }
+interface Opened {
+  client: KafkaClient
+  writer: RowWriter
+  environment: RetryEnvironment
+  producer: BatchProducer
+  transactions: Transactions
+}
 
 /**
  * Writes rows into a topic, one record each.
@@ -52,7 +64,12 @@ export class KafkaSinkWriter implements SinkWriter {
   #partition: number
   readonly #closing = new AbortController()
 
-  constructor(context: SinkContext, options: KafkaSinkOptions, openWriter: () => Promise<RowWriter>, connect: KafkaConnect) {
+  constructor(
+    context: SinkContext,
+    options: KafkaSinkOptions,
+    openWriter: () => Promise<RowWriter>,
+    connect: KafkaConnect,
+  ) {
     this.#context = context
     this.#options = options
     this.#openWriter = openWriter
@@ -66,11 +83,28 @@ export class KafkaSinkWriter implements SinkWriter {
     await loadBatchCodecs()
     const client = this.#connect(await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports.files))
     this.#client = client
-    const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
+    const trouble = new TroubleReporter(ports.clock, (error) => {
+      this.#context.reportTrouble(error)
+    })
     const signal = AbortSignal.any([this.#context.stopping, this.#closing.signal])
-    const environment: RetryEnvironment = { clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, signal }
+    const environment: RetryEnvironment = {
+      clock: ports.clock,
+      rng: ports.rng,
+      trouble,
+      bootstrap: client.bootstrap,
+      signal,
+    }
     const producer = new BatchProducer({ client, environment, topic, codec: compression })
-    const transactions = new Transactions({ client, environment, jobUid, operatorId, slot, attempt, topic, timeoutMs: transactionTimeoutMs })
+    const transactions = new Transactions({
+      client,
+      environment,
+      jobUid,
+      operatorId,
+      slot,
+      attempt,
+      topic,
+      timeoutMs: transactionTimeoutMs,
+    })
     this.#opened = { client, writer: await this.#openWriter(), environment, producer, transactions }
     await this.#guard('opening the sink', async () => {
       await this.#ensureTopic(client, environment)
@@ -83,7 +117,8 @@ export class KafkaSinkWriter implements SinkWriter {
   async write(rows: readonly Row[], count: number): Promise<void> {
     const { producer, writer } = this.#open()
     await this.#guard('writing', async () => {
-      if (this.#options.delivery === 'exactlyOnce' && this.#transaction === undefined && count > 0) await this.#beginTransaction()
+      if (this.#options.delivery === 'exactlyOnce' && this.#transaction === undefined && count > 0)
+        await this.#beginTransaction()
       const now = this.#context.ports.clock.now()
       for (let i = 0; i < count; i++) {
         const row = rows[i]
@@ -114,10 +149,15 @@ export class KafkaSinkWriter implements SinkWriter {
   async commit(committables: readonly Committable[]): Promise<void> {
     const { transactions } = this.#open()
     await this.#guard('committing', async () => {
-      for (const committable of committables) if (!isFence(committable)) await transactions.commit(preparedFromJson(committable))
+      for (const committable of committables)
+        if (!isFence(committable)) await transactions.commit(preparedFromJson(committable))
       if (!committables.some(isFence)) return
       const fenced = await transactions.fenceOlderAttempts()
-      if (fenced.length > 0) this.#context.ports.logger.info('aborted transactions of older attempts', { operator: this.#context.operatorId, transactions: fenced })
+      if (fenced.length > 0)
+        this.#context.ports.logger.info('aborted transactions of older attempts', {
+          operator: this.#context.operatorId,
+          transactions: fenced,
+        })
     })
   }
 
@@ -128,7 +168,10 @@ export class KafkaSinkWriter implements SinkWriter {
     this.#transaction = undefined
     if (transaction !== undefined && this.#opened !== undefined) {
       await this.#opened.transactions.abort(transaction).catch((error: unknown) => {
-        this.#context.ports.logger.debug('open transaction left to its timeout', { transaction: transaction.transactionalId, reason: String(error) })
+        this.#context.ports.logger.debug('open transaction left to its timeout', {
+          transaction: transaction.transactionalId,
+          reason: String(error),
+        })
       })
     }
     await this.#client?.close()
@@ -145,9 +188,13 @@ export class KafkaSinkWriter implements SinkWriter {
     const { topic, createTopic } = this.#options
     if (createTopic === undefined) return
     try {
-      const { topics } = await retrying(environment, `looking up topic ${topic}`, PATIENCE_MS, () => client.metadata([topic]))
+      const { topics } = await retrying(environment, `looking up topic ${topic}`, PATIENCE_MS, () =>
+        client.metadata([topic]),
+      )
       if (topics.some((candidate) => candidate.name === topic && candidate.errorCode === 0)) return
-      await retrying(environment, `creating topic ${topic}`, PATIENCE_MS, () => client.createTopic(topic, createTopic.partitions, createTopic.replication))
+      await retrying(environment, `creating topic ${topic}`, PATIENCE_MS, () =>
+        client.createTopic(topic, createTopic.partitions, createTopic.replication),
+      )
     } catch (error) {
       // Another slot was first.
       if (!(error instanceof KafkaBrokerError) || error.errorCode !== KAFKA_ERROR.TOPIC_ALREADY_EXISTS) throw error
@@ -159,14 +206,18 @@ export class KafkaSinkWriter implements SinkWriter {
     const transaction = await transactions.begin()
     this.#transaction = transaction
     producer.useSession({
-      producerId: transaction.producerId, epoch: transaction.epoch, transaction,
+      producerId: transaction.producerId,
+      epoch: transaction.epoch,
+      transaction,
       begin: (partition) => transactions.addPartition(transaction, partition),
     })
   }
 
   async #beginIdempotent(): Promise<void> {
     const { client, environment, producer } = this.#open()
-    const { producerId, epoch } = await retrying(environment, 'asking for a producer id', PATIENCE_MS, () => client.initProducerId(null, 0))
+    const { producerId, epoch } = await retrying(environment, 'asking for a producer id', PATIENCE_MS, () =>
+      client.initProducerId(null, 0),
+    )
     producer.useSession({ producerId, epoch, transaction: null, begin: () => Promise.resolve() })
   }
 
@@ -182,7 +233,8 @@ export class KafkaSinkWriter implements SinkWriter {
   }
 
   #open(): Opened {
-    if (this.#opened === undefined) throw new MillraceError('KAFKA_SINK_NOT_OPEN', `the Kafka sink ${this.#context.operatorId} was used before open`)
+    if (this.#opened === undefined)
+      throw new MillraceError('KAFKA_SINK_NOT_OPEN', `the Kafka sink ${this.#context.operatorId} was used before open`)
     return this.#opened
   }
 
@@ -194,10 +246,16 @@ export class KafkaSinkWriter implements SinkWriter {
       const { topic, transactionTimeoutMs } = this.#options
       const bootstrap = this.#client?.bootstrap ?? ''
       if (error instanceof KafkaBrokerError && isFencedCode(error.errorCode)) {
-        throw new MillraceError('KAFKA_PRODUCER_FENCED', `${what} to topic ${topic} of the Kafka at ${bootstrap}: slot ${this.#context.slot} of attempt ${this.#context.attempt} was fenced by a newer attempt, or its transaction was open for longer than transactionTimeout (${transactionTimeoutMs} ms)`, {
-          domain: 'platform', retriable: true, cause: error,
-          hint: 'A transaction lasts from one checkpoint to the end of the next: transactionTimeout must be several times checkpoints.interval.',
-        })
+        throw new MillraceError(
+          'KAFKA_PRODUCER_FENCED',
+          `${what} to topic ${topic} of the Kafka at ${bootstrap}: slot ${this.#context.slot} of attempt ${this.#context.attempt} was fenced by a newer attempt, or its transaction was open for longer than transactionTimeout (${transactionTimeoutMs} ms)`,
+          {
+            domain: 'platform',
+            retriable: true,
+            cause: error,
+            hint: 'A transaction lasts from one checkpoint to the end of the next: transactionTimeout must be several times checkpoints.interval.',
+          },
+        )
       }
       throw asMillraceError(`${what} to topic ${topic}`, bootstrap, error)
     }

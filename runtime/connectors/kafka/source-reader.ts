@@ -24,7 +24,12 @@ interface ReadState extends FetchState {
 }
 
 /** The chunk being emitted: its batches, and how far the decoded one is read. */
-interface CurrentChunk { state: ReadState; chunk: FetchedChunk; batches: RecordBatchReader; index: number }
+interface CurrentChunk {
+  state: ReadState
+  chunk: FetchedChunk
+  batches: RecordBatchReader
+  index: number
+}
 
 /** Reads partitions from given offsets without a consumer group: offsets live in checkpoints only. */
 export class KafkaSourceReader implements SourceReader {
@@ -45,7 +50,12 @@ export class KafkaSourceReader implements SourceReader {
   readonly #read: Buffer[] = []
   #closed = false
 
-  constructor(context: ReaderContext, options: KafkaSourceOptions, openScanner: () => Promise<RowScanner>, connect: KafkaConnect) {
+  constructor(
+    context: ReaderContext,
+    options: KafkaSourceOptions,
+    openScanner: () => Promise<RowScanner>,
+    connect: KafkaConnect,
+  ) {
     this.#context = context
     this.#options = options
     this.#openScanner = openScanner
@@ -56,12 +66,23 @@ export class KafkaSourceReader implements SourceReader {
     this.#states = splits.map(stateOf)
     if (this.isFinished()) return
     const { ports, operatorId, slot } = this.#context
-    const client = this.#connect(await clientOptions(this.#options.brokers, this.#options.security, `millrace-${operatorId}-${slot}`, ports.files))
+    const client = this.#connect(
+      await clientOptions(this.#options.brokers, this.#options.security, `millrace-${operatorId}-${slot}`, ports.files),
+    )
     this.#client = client
     this.#scanner = await this.#openScanner()
     await loadBatchCodecs()
-    const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
-    this.#fetcher = new PartitionFetcher({ client, isolation: this.#options.isolation, states: this.#states, clock: ports.clock, rng: ports.rng, trouble })
+    const trouble = new TroubleReporter(ports.clock, (error) => {
+      this.#context.reportTrouble(error)
+    })
+    this.#fetcher = new PartitionFetcher({
+      client,
+      isolation: this.#options.isolation,
+      states: this.#states,
+      clock: ports.clock,
+      rng: ports.rng,
+      trouble,
+    })
     this.#fetcher.start()
   }
 
@@ -72,7 +93,10 @@ export class KafkaSourceReader implements SourceReader {
     this.#fetcher?.add(added)
   }
 
-  /** The chunk that is being read of a paused partition goes back; its batch is decoded again, from the next offset on. */
+  /**
+   * The chunk that is being read of a paused partition goes back; its batch is decoded again, from the next offset
+   * on.
+   */
   pauseSplits(paused: ReadonlySet<string>): void {
     for (const state of this.#states) state.paused = paused.has(state.id)
     if (this.#current?.state.paused === true) {
@@ -95,7 +119,11 @@ export class KafkaSourceReader implements SourceReader {
   }
 
   snapshot(): Split[] {
-    return this.#states.map(({ id, next, end, topicId, finished }) => ({ id, position: positionAt(next, end === Infinity ? undefined : end, topicId), finished }))
+    return this.#states.map(({ id, next, end, topicId, finished }) => ({
+      id,
+      position: positionAt(next, end === Infinity ? undefined : end, topicId),
+      finished,
+    }))
   }
 
   /** A source without partitions of its own is finished only when bounded: more subtasks than partitions is no end. */
@@ -140,11 +168,20 @@ export class KafkaSourceReader implements SourceReader {
     const chunk = this.#fetcher?.take()
     if (chunk === undefined) return false
     const state = this.#states.find((candidate) => candidate === chunk.state)
-    if (state === undefined) throw new MillraceError('KAFKA_CHUNK_UNKNOWN', `fetched a partition that was not asked for: ${chunk.state.topic}/${chunk.state.partition}`)
+    if (state === undefined)
+      throw new MillraceError(
+        'KAFKA_CHUNK_UNKNOWN',
+        `fetched a partition that was not asked for: ${chunk.state.topic}/${chunk.state.partition}`,
+      )
     // What was fetched behind the end of a bounded split is not wanted.
     if (state.finished) return this.#takeChunk()
     const { records, aborted } = chunk.fetched
-    this.#current = { state, chunk, batches: new RecordBatchReader(records, Math.max(chunk.from, state.next), aborted, state.id), index: 0 }
+    this.#current = {
+      state,
+      chunk,
+      batches: new RecordBatchReader(records, Math.max(chunk.from, state.next), aborted, state.id),
+      index: 0,
+    }
     this.#columns.count = 0
     return true
   }
@@ -173,7 +210,12 @@ export class KafkaSourceReader implements SourceReader {
     const start = valueStarts[index] ?? 0
     const end = valueEnds[index] ?? 0
     try {
-      if (end < start) throw new MillraceError('RECORD_INVALID', `${state.id} offset ${offset}: the record has no value (a tombstone)`, { domain: 'user' })
+      if (end < start)
+        throw new MillraceError(
+          'RECORD_INVALID',
+          `${state.id} offset ${offset}: the record has no value (a tombstone)`,
+          { domain: 'user' },
+        )
       if (scanner !== undefined) this.#rows.push(scanner.row(bytes, start, end))
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
@@ -207,5 +249,15 @@ export class KafkaSourceReader implements SourceReader {
 
 function stateOf(split: Split): ReadState {
   const { next, end = Infinity, topicId } = positionOf(split)
-  return { ...partitionOf(split), id: split.id, next, end, topicId, fetchOffset: next, finished: split.finished || next >= end, paused: false, visibleEnd: undefined }
+  return {
+    ...partitionOf(split),
+    id: split.id,
+    next,
+    end,
+    topicId,
+    fetchOffset: next,
+    finished: split.finished || next >= end,
+    paused: false,
+    visibleEnd: undefined,
+  }
 }

@@ -10,7 +10,10 @@ import { KafkaSplitEnumerator } from './split-enumerator.ts'
 type ScannerOf = (format: RecordFormat, context: FormatContext, rows: RowClass) => RowScanner | Promise<RowScanner>
 
 /** The Kafka source over any client: sockets, or a broker in memory. */
-export function createKafkaSource(connect: KafkaConnect, scannerOf: ScannerOf = (format, context, rows) => format.scanner(context, rows)): SourceConnector {
+export function createKafkaSource(
+  connect: KafkaConnect,
+  scannerOf: ScannerOf = (format, context, rows) => format.scanner(context, rows),
+): SourceConnector {
   return {
     validate: (options) => readSourceOptions(options).problems,
     checkSchema: (options, schema) => formatProblems(readSourceOptions(options).value.format, schema),
@@ -24,7 +27,13 @@ export function createKafkaSource(connect: KafkaConnect, scannerOf: ScannerOf = 
       const options = readSourceOptions(context.verb.options).value
       const { schema, ports, baseDir } = context
       const [topic, second] = options.topics
-      const format = { schema, ports, baseDir, ...(context.passed === undefined ? {} : { passed: context.passed }), ...(topic === undefined || second !== undefined ? {} : { topic }) }
+      const format = {
+        schema,
+        ports,
+        baseDir,
+        ...(context.passed === undefined ? {} : { passed: context.passed }),
+        ...(topic === undefined || second !== undefined ? {} : { topic }),
+      }
       return new KafkaSourceReader(context, options, async () => scannerOf(options.format, format, rows), connect)
     },
   }

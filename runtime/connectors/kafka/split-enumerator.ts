@@ -29,11 +29,19 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
   async discover(known: readonly Split[]): Promise<Split[]> {
     const { ports } = this.#context
     const { brokers, security } = this.#options
-    const client = this.#client ??= this.#connect(await clientOptions(brokers, security, `millrace-${this.#context.operatorId}`, ports.files))
-    const trouble = new TroubleReporter(ports.clock, (error) => { this.#context.reportTrouble(error) })
+    const client = (this.#client ??= this.#connect(
+      await clientOptions(brokers, security, `millrace-${this.#context.operatorId}`, ports.files),
+    ))
+    const trouble = new TroubleReporter(ports.clock, (error) => {
+      this.#context.reportTrouble(error)
+    })
     try {
-      return await retrying({ clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, signal: this.#closing.signal },
-        'looking up partitions', PATIENCE_MS, () => this.#look(client, known))
+      return await retrying(
+        { clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, signal: this.#closing.signal },
+        'looking up partitions',
+        PATIENCE_MS,
+        () => this.#look(client, known),
+      )
     } catch (error) {
       throw asMillraceError('looking up partitions', client.bootstrap, error)
     }
@@ -50,7 +58,8 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
     for (const split of known) {
       const { topic } = partitionOf(split)
       // A topic that the job no longer reads is nobody's business here.
-      if (this.#options.topics.includes(topic)) sameTopic(existing(topics, topic, client.bootstrap), positionOf(split).topicId, client.bootstrap)
+      if (this.#options.topics.includes(topic))
+        sameTopic(existing(topics, topic, client.bootstrap), positionOf(split).topicId, client.bootstrap)
     }
     const knownIds = new Set(known.map((split) => split.id))
     const fresh = [...leaders.values()].flat().filter((at) => !knownIds.has(splitId(at)))
@@ -59,43 +68,73 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
     // A partition added while the job was down is read from its beginning whatever startFrom says: its records came
     // after the job's first start.
     const startFrom = known.length > 0 ? { kind: 'earliest' as const } : this.#options.startFrom
-    const timestamp = startFrom.kind === 'timestamp' ? startFrom.time : startFrom.kind === 'earliest' ? EARLIEST : LATEST
+    const timestamp =
+      startFrom.kind === 'timestamp' ? startFrom.time : startFrom.kind === 'earliest' ? EARLIEST : LATEST
     const [starts, ends] = await Promise.all([
-      this.#offsets(client, leaders, knownIds, timestamp), this.#offsets(client, leaders, knownIds, LATEST),
+      this.#offsets(client, leaders, knownIds, timestamp),
+      this.#offsets(client, leaders, knownIds, LATEST),
     ])
-    return [...known, ...fresh.map((at) => {
-      const id = splitId(at)
-      const end = ends.get(id) ?? 0
-      const start = starts.get(id) ?? -1
-      // -1: the time asked for lies behind the last record.
-      const next = start < 0 ? end : start
-      const topicId = topics.find(({ name }) => name === at.topic)?.id
-      return { id, position: positionAt(next, this.#options.bounded ? end : undefined, topicId), finished: this.#options.bounded && next >= end }
-    })]
+    return [
+      ...known,
+      ...fresh.map((at) => {
+        const id = splitId(at)
+        const end = ends.get(id) ?? 0
+        const start = starts.get(id) ?? -1
+        // -1: the time asked for lies behind the last record.
+        const next = start < 0 ? end : start
+        const topicId = topics.find(({ name }) => name === at.topic)?.id
+        return {
+          id,
+          position: positionAt(next, this.#options.bounded ? end : undefined, topicId),
+          finished: this.#options.bounded && next >= end,
+        }
+      }),
+    ]
   }
 
   #leaders(client: KafkaClient, topics: readonly KafkaTopic[]): Map<number, TopicPartition[]> {
     const leaders = new Map<number, TopicPartition[]>()
     for (const name of this.#options.topics) {
       for (const { partition, leader } of existing(topics, name, client.bootstrap).partitions) {
-        if (leader < 0) throw new KafkaBrokerError(`a lookup of the leader of ${name}/${partition}`, KAFKA_ERROR.LEADER_NOT_AVAILABLE, 'no leader')
+        if (leader < 0)
+          throw new KafkaBrokerError(
+            `a lookup of the leader of ${name}/${partition}`,
+            KAFKA_ERROR.LEADER_NOT_AVAILABLE,
+            'no leader',
+          )
         leaders.set(leader, [...(leaders.get(leader) ?? []), { topic: name, partition }])
       }
     }
     return leaders
   }
 
-  async #offsets(client: KafkaClient, leaders: ReadonlyMap<number, TopicPartition[]>, without: ReadonlySet<string>, timestamp: number): Promise<Map<string, number>> {
+  async #offsets(
+    client: KafkaClient,
+    leaders: ReadonlyMap<number, TopicPartition[]>,
+    without: ReadonlySet<string>,
+    timestamp: number,
+  ): Promise<Map<string, number>> {
     const found = new Map<string, number>()
-    await Promise.all([...leaders].map(async ([leader, partitions]) => {
-      const asked = partitions.filter((at) => !without.has(splitId(at)))
-      if (asked.length === 0) return
-      const answers = await client.listOffsets(leader, this.#options.isolation, asked.map((at) => ({ ...at, timestamp })))
-      for (const answer of answers) {
-        if (answer.errorCode !== 0) throw new KafkaBrokerError(`ListOffsets of ${splitId(answer)}`, answer.errorCode, `error ${answer.errorCode}`)
-        found.set(splitId(answer), answer.offset)
-      }
-    }))
+    await Promise.all(
+      [...leaders].map(async ([leader, partitions]) => {
+        const asked = partitions.filter((at) => !without.has(splitId(at)))
+        if (asked.length === 0) return
+        const answers = await client.listOffsets(
+          leader,
+          this.#options.isolation,
+          asked.map((at) => ({ ...at, timestamp })),
+        )
+        for (const answer of answers) {
+          if (answer.errorCode !== 0)
+            throw new KafkaBrokerError(
+              `ListOffsets of ${splitId(answer)}`,
+              answer.errorCode,
+              `error ${answer.errorCode}`,
+            )
+          found.set(splitId(answer), answer.offset)
+        }
+      }),
+    )
     return found
   }
 }
@@ -103,13 +142,15 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
 /** The topic, or the error that says why it can not be used. */
 export function existing(topics: readonly KafkaTopic[], name: string, bootstrap: string): KafkaTopic {
   const topic = topics.find((candidate) => candidate.name === name)
-  if (topic === undefined || topic.errorCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION) throw topicUnknown(name, bootstrap)
+  if (topic === undefined || topic.errorCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION)
+    throw topicUnknown(name, bootstrap)
   if (topic.errorCode !== 0) throw refused(`metadata of topic ${JSON.stringify(name)}`, bootstrap, topic.errorCode)
   return topic
 }
 
 /** The topic, or KAFKA_TOPIC_REPLACED when it is not the one that the offsets were taken from. */
 export function sameTopic(topic: KafkaTopic, knownId: string | undefined, bootstrap: string): KafkaTopic {
-  if (knownId !== undefined && topic.id !== undefined && topic.id !== knownId) throw topicReplaced(topic.name, bootstrap)
+  if (knownId !== undefined && topic.id !== undefined && topic.id !== knownId)
+    throw topicReplaced(topic.name, bootstrap)
   return topic
 }

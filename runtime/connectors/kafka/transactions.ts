@@ -15,7 +15,13 @@ import type { RetryEnvironment } from './retry.ts'
  * this value for the group named like the id, so that whether it was committed can be asked for ever after, even when
  * the id has moved on and the broker no longer knows its epoch. The answer to EndTxn cannot tell that.
  */
-export interface PreparedTransaction { transactionalId: string; producerId: string; epoch: number; topic: string; marker: number }
+export interface PreparedTransaction {
+  transactionalId: string
+  producerId: string
+  epoch: number
+  topic: string
+  marker: number
+}
 
 /** How long a writer that ends tries to abort its transaction; within the time in which its process has to go. */
 const ABORT_PATIENCE_MS = 2500
@@ -23,10 +29,15 @@ const ABORT_PATIENCE_MS = 2500
 /** States in which the owner of an epoch may still write: begun with or without records. */
 const UNENDED: ReadonlySet<string> = new Set(['Ongoing', 'Empty'])
 
-interface OpenTransaction extends TransactionKey { use: TransactionalId }
+interface OpenTransaction extends TransactionKey {
+  use: TransactionalId
+}
 
 /** An id and how many transactions it has had. */
-interface TransactionalId { name: string; uses: number }
+interface TransactionalId {
+  name: string
+  uses: number
+}
 
 /**
  * The transactions of one sink writer in one attempt.
@@ -50,8 +61,14 @@ export class Transactions {
   #made = 0
 
   constructor(parts: {
-    client: KafkaClient; environment: RetryEnvironment; jobUid: string; operatorId: string
-    slot: number; attempt: number; topic: string; timeoutMs: number
+    client: KafkaClient
+    environment: RetryEnvironment
+    jobUid: string
+    operatorId: string
+    slot: number
+    attempt: number
+    topic: string
+    timeoutMs: number
   }) {
     this.#client = parts.client
     this.#environment = parts.environment
@@ -70,16 +87,23 @@ export class Transactions {
   }
 
   async addPartition(transaction: OpenTransaction, partition: number): Promise<void> {
-    await this.#try(`adding ${this.#topic}/${partition} to transaction ${transaction.transactionalId}`,
-      () => this.#client.addPartitions(transaction, [{ topic: this.#topic, partition }]))
+    await this.#try(`adding ${this.#topic}/${partition} to transaction ${transaction.transactionalId}`, () =>
+      this.#client.addPartitions(transaction, [{ topic: this.#topic, partition }]),
+    )
   }
 
   /** Everything written must have been acknowledged. Afterwards the transaction is left to `commit`. */
   async prepare(transaction: OpenTransaction, checkpoint: CheckpointId): Promise<PreparedTransaction> {
     const { transactionalId, producerId, epoch, use } = transaction
     const metadata = `attempt ${this.#attempt}, checkpoint ${checkpoint}`
-    await this.#try(`marking transaction ${transactionalId}`,
-      () => this.#client.addOffset(transaction, transactionalId, { topic: this.#topic, partition: 0, offset: use.uses, metadata }))
+    await this.#try(`marking transaction ${transactionalId}`, () =>
+      this.#client.addOffset(transaction, transactionalId, {
+        topic: this.#topic,
+        partition: 0,
+        offset: use.uses,
+        metadata,
+      }),
+    )
     this.#pending.set(transactionalId, use)
     return { transactionalId, producerId: String(producerId), epoch, topic: this.#topic, marker: use.uses }
   }
@@ -109,10 +133,16 @@ export class Transactions {
    */
   async abort(transaction: OpenTransaction): Promise<void> {
     const late = new AbortController()
-    const cancel = this.#environment.clock.after(ABORT_PATIENCE_MS, () => { late.abort() })
+    const cancel = this.#environment.clock.after(ABORT_PATIENCE_MS, () => {
+      late.abort()
+    })
     try {
-      await retrying({ ...this.#environment, signal: late.signal }, `aborting transaction ${transaction.transactionalId}`, ABORT_PATIENCE_MS,
-        () => this.#client.endTransaction(transaction, 'abort'))
+      await retrying(
+        { ...this.#environment, signal: late.signal },
+        `aborting transaction ${transaction.transactionalId}`,
+        ABORT_PATIENCE_MS,
+        () => this.#client.endTransaction(transaction, 'abort'),
+      )
     } catch (error) {
       // Begun, and nothing was sent in it yet: it holds nobody back.
       if (!(error instanceof KafkaBrokerError) || error.errorCode !== KAFKA_ERROR.INVALID_TXN_STATE) throw error
@@ -128,7 +158,9 @@ export class Transactions {
    */
   async fenceOlderAttempts(): Promise<string[]> {
     const all = await this.#try('listing transactions', () => this.#client.listTransactions())
-    const leftOver = all.filter(({ transactionalId, state }) => UNENDED.has(state) && this.#isOlder(transactionalId)).map(({ transactionalId }) => transactionalId)
+    const leftOver = all
+      .filter(({ transactionalId, state }) => UNENDED.has(state) && this.#isOlder(transactionalId))
+      .map(({ transactionalId }) => transactionalId)
     for (const transactionalId of leftOver) await this.#fence(transactionalId)
     return leftOver
   }
@@ -136,7 +168,7 @@ export class Transactions {
   /** The new epoch shuts out the old owner; an empty transaction aborted under it leaves the id in an ended state, so
    *  that the next attempt does not fence it again. Whoever else fences it at the same time does the same work. */
   async #fence(transactionalId: string): Promise<void> {
-    const key = { transactionalId, ...await this.#initProducerId(transactionalId) }
+    const key = { transactionalId, ...(await this.#initProducerId(transactionalId)) }
     try {
       await this.#try(`fencing transaction ${transactionalId}`, async () => {
         await this.#client.addPartitions(key, [{ topic: this.#topic, partition: 0 }])
@@ -154,20 +186,29 @@ export class Transactions {
   }
 
   async #wasCommitted(prepared: PreparedTransaction): Promise<boolean> {
-    const marked = await this.#try(`reading the marker of transaction ${prepared.transactionalId}`,
-      () => this.#client.groupOffset(prepared.transactionalId, { topic: prepared.topic, partition: 0 }))
+    const marked = await this.#try(`reading the marker of transaction ${prepared.transactionalId}`, () =>
+      this.#client.groupOffset(prepared.transactionalId, { topic: prepared.topic, partition: 0 }),
+    )
     // A later marker counts too: the id was used again, and that only ever happens after a commit.
     return marked !== undefined && marked >= prepared.marker
   }
 
   async #initProducerId(transactionalId: string): Promise<{ producerId: bigint; epoch: number }> {
     try {
-      return await this.#try(`beginning transaction ${transactionalId}`, () => this.#client.initProducerId(transactionalId, this.#timeoutMs))
+      return await this.#try(`beginning transaction ${transactionalId}`, () =>
+        this.#client.initProducerId(transactionalId, this.#timeoutMs),
+      )
     } catch (error) {
       if (error instanceof KafkaBrokerError && error.errorCode === KAFKA_ERROR.INVALID_TRANSACTION_TIMEOUT) {
-        throw new MillraceError('KAFKA_TRANSACTION_TIMEOUT_REFUSED', `the Kafka at ${this.#client.bootstrap} refused a transaction timeout of ${this.#timeoutMs} ms: larger than its transaction.max.timeout.ms`, {
-          domain: 'user', cause: error, hint: 'Lower transactionTimeout, or raise transaction.max.timeout.ms at the brokers.',
-        })
+        throw new MillraceError(
+          'KAFKA_TRANSACTION_TIMEOUT_REFUSED',
+          `the Kafka at ${this.#client.bootstrap} refused a transaction timeout of ${this.#timeoutMs} ms: larger than its transaction.max.timeout.ms`,
+          {
+            domain: 'user',
+            cause: error,
+            hint: 'Lower transactionTimeout, or raise transaction.max.timeout.ms at the brokers.',
+          },
+        )
       }
       throw error
     }
@@ -178,7 +219,12 @@ export class Transactions {
     try {
       return await retrying(this.#environment, what, PATIENCE_MS, call)
     } catch (error) {
-      if (!(error instanceof KafkaBrokerError) || isFencedCode(error.errorCode) || error.errorCode === KAFKA_ERROR.INVALID_TRANSACTION_TIMEOUT) throw error
+      if (
+        !(error instanceof KafkaBrokerError) ||
+        isFencedCode(error.errorCode) ||
+        error.errorCode === KAFKA_ERROR.INVALID_TRANSACTION_TIMEOUT
+      )
+        throw error
       throw refused(what, this.#client.bootstrap, error.errorCode, error)
     }
   }
@@ -190,21 +236,37 @@ export function transactionPrefix(jobUid: string, operatorId: string): string {
   return `millrace-${jobUid}-${operatorId}-`
 }
 
-export function preparedToJson(prepared: PreparedTransaction): Json { return { ...prepared } }
+export function preparedToJson(prepared: PreparedTransaction): Json {
+  return { ...prepared }
+}
 
 export function preparedFromJson(json: Json): PreparedTransaction {
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
     const { transactionalId, producerId, epoch, topic, marker } = json as { readonly [key: string]: Json }
-    if (typeof transactionalId === 'string' && typeof producerId === 'string' && /^\d+$/.test(producerId) && typeof epoch === 'number'
-      && typeof topic === 'string' && typeof marker === 'number') return { transactionalId, producerId, epoch, topic, marker }
+    if (
+      typeof transactionalId === 'string' &&
+      typeof producerId === 'string' &&
+      /^\d+$/.test(producerId) &&
+      typeof epoch === 'number' &&
+      typeof topic === 'string' &&
+      typeof marker === 'number'
+    )
+      return { transactionalId, producerId, epoch, topic, marker }
   }
-  throw new MillraceError('KAFKA_COMMITTABLE_INVALID', `a Kafka sink cannot commit ${JSON.stringify(json)}: it is no prepared transaction`)
+  throw new MillraceError(
+    'KAFKA_COMMITTABLE_INVALID',
+    `a Kafka sink cannot commit ${JSON.stringify(json)}: it is no prepared transaction`,
+  )
 }
 
 function lost(prepared: PreparedTransaction, bootstrap: string, cause: KafkaBrokerError): MillraceError {
-  return new MillraceError('KAFKA_TRANSACTION_LOST',
-    `the Kafka at ${bootstrap} has aborted transaction ${prepared.transactionalId} (producer ${prepared.producerId}, epoch ${prepared.epoch}), which a completed checkpoint counts on: its records for topic ${prepared.topic} are lost`, {
-      domain: 'dependency', cause,
+  return new MillraceError(
+    'KAFKA_TRANSACTION_LOST',
+    `the Kafka at ${bootstrap} has aborted transaction ${prepared.transactionalId} (producer ${prepared.producerId}, epoch ${prepared.epoch}), which a completed checkpoint counts on: its records for topic ${prepared.topic} are lost`,
+    {
+      domain: 'dependency',
+      cause,
       hint: 'The job was down for longer than transactionTimeout. Restore an older savepoint and write the topic anew, or accept the gap by starting from offsets behind it; use a transactionTimeout longer than any outage.',
-    })
+    },
+  )
 }

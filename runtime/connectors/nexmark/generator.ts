@@ -7,22 +7,56 @@ export const NEXMARK_START = 1_436_918_400_000
 export const DEFAULT_EVENTS_PER_SECOND = 100_000
 
 export interface Person {
-  kind: 'person'; id: number; name: string; email: string; creditCard: string; city: string; state: string
-  dateTime: number; extra: string
+  kind: 'person'
+  id: number
+  name: string
+  email: string
+  creditCard: string
+  city: string
+  state: string
+  dateTime: number
+  extra: string
 }
 
 export interface Auction {
-  kind: 'auction'; id: number; itemName: string; description: string; initialBid: number; reserve: number
-  dateTime: number; expires: number; seller: number; category: number; extra: string
+  kind: 'auction'
+  id: number
+  itemName: string
+  description: string
+  initialBid: number
+  reserve: number
+  dateTime: number
+  expires: number
+  seller: number
+  category: number
+  extra: string
 }
 
 export interface Bid {
-  kind: 'bid'; auction: number; bidder: number; price: number; channel: string; url: string; dateTime: number; extra: string
+  kind: 'bid'
+  auction: number
+  bidder: number
+  price: number
+  channel: string
+  url: string
+  dateTime: number
+  extra: string
 }
 
 const EXTRA_LENGTH = 1 << 20
 const STATES = ['AZ', 'CA', 'ID', 'OR', 'WA', 'WY']
-const CITIES = ['Phoenix', 'Los Angeles', 'San Francisco', 'Boise', 'Portland', 'Bend', 'Redmond', 'Seattle', 'Kent', 'Cheyenne']
+const CITIES = [
+  'Phoenix',
+  'Los Angeles',
+  'San Francisco',
+  'Boise',
+  'Portland',
+  'Bend',
+  'Redmond',
+  'Seattle',
+  'Kent',
+  'Cheyenne',
+]
 const FIRST_NAMES = ['Peter', 'Paul', 'Luke', 'John', 'Saul', 'Vicky', 'Kate', 'Julie', 'Sarah', 'Deiter', 'Walter']
 const LAST_NAMES = ['Shultz', 'Abrams', 'Spencer', 'White', 'Bartels', 'Walton', 'Smith', 'Jones', 'Noris']
 const HOT_CHANNELS = ['Google', 'Facebook', 'Baidu', 'Apple']
@@ -42,7 +76,10 @@ export class NexmarkGenerator {
   constructor(eventsPerSecond: number = DEFAULT_EVENTS_PER_SECOND) {
     this.#eventsPerSecond = eventsPerSecond
     let price = 100.0
-    for (let index = 0; index < 1025; index++) { this.#prices[index] = Math.floor(price); price *= 1.0135831333340657 }
+    for (let index = 0; index < 1025; index++) {
+      this.#prices[index] = Math.floor(price)
+      price *= 1.0135831333340657
+    }
     for (let index = 0; index < 10_000; index++) this.#digits.push(String(index).padStart(4, '0'))
     const extra = Buffer.alloc(EXTRA_LENGTH)
     for (let index = 0; index < EXTRA_LENGTH; index++) extra[index] = 97 + this.#draw(26)
@@ -57,13 +94,18 @@ export class NexmarkGenerator {
 
   event(n: number): Person | Auction | Bid {
     switch (kindOf(n)) {
-      case 'bid': return this.#bid(n)
-      case 'auction': return this.#auction(n)
-      case 'person': return this.#person(n)
+      case 'bid':
+        return this.#bid(n)
+      case 'auction':
+        return this.#auction(n)
+      case 'person':
+        return this.#person(n)
     }
   }
 
-  timeOf(n: number): number { return NEXMARK_START + Math.floor((n * 1000) / this.#eventsPerSecond) }
+  timeOf(n: number): number {
+    return NEXMARK_START + Math.floor((n * 1000) / this.#eventsPerSecond)
+  }
 
   #bid(n: number): Bid {
     this.#seed(n)
@@ -97,7 +139,19 @@ export class NexmarkGenerator {
     const description = this.#words(100, ' ')
     const reserve = initialBid + this.#price()
     const extra = this.#filler(48 + itemName.length + description.length, 500)
-    return { kind: 'auction', id, itemName, description, initialBid, reserve, dateTime, expires, seller, category, extra }
+    return {
+      kind: 'auction',
+      id,
+      itemName,
+      description,
+      initialBid,
+      reserve,
+      dateTime,
+      expires,
+      seller,
+      category,
+      extra,
+    }
   }
 
   #person(n: number): Person {
@@ -113,10 +167,14 @@ export class NexmarkGenerator {
     return { kind: 'person', id, name, email, creditCard, city, state, dateTime: this.timeOf(n), extra }
   }
 
-  #seed(n: number): void { this.#state = mix((n | 0) ^ mix((Math.floor(n / 4_294_967_296) + 0x9e3779b9) | 0)) }
+  #seed(n: number): void {
+    this.#state = mix((n | 0) ^ mix((Math.floor(n / 4_294_967_296) + 0x9e3779b9) | 0))
+  }
 
   /** Uniform in [0, below); exact for below < 2^21. */
-  #draw(below: number): number { return Math.floor((this.#next() * below) / 4_294_967_296) }
+  #draw(below: number): number {
+    return Math.floor((this.#next() * below) / 4_294_967_296)
+  }
 
   #next(): number {
     this.#state = (this.#state + 0x9e3779b9) | 0
@@ -141,7 +199,9 @@ export class NexmarkGenerator {
     return text.trim()
   }
 
-  #baseUrl(): string { return `https://www.nexmark.com/${this.#words(5, '_')}/${this.#words(5, '_')}/${this.#words(5, '_')}/item.htm?query=1` }
+  #baseUrl(): string {
+    return `https://www.nexmark.com/${this.#words(5, '_')}/${this.#words(5, '_')}/${this.#words(5, '_')}/item.htm?query=1`
+  }
 
   /** Text that brings an event of `current` bytes to about `average`. */
   #filler(current: number, average: number): string {
@@ -167,7 +227,9 @@ export class NexmarkGenerator {
 }
 
 /** V8 keeps what was joined as a tree, and would walk it again for every row that is encoded. */
-function flat(text: string): string { return Buffer.from(text, 'latin1').toString('latin1') }
+function flat(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
+}
 
 /** What event n is. */
 export function kindOf(n: number): 'bid' | 'auction' | 'person' {
@@ -189,11 +251,16 @@ function mix(value: number): number {
 function reverseBits(value: number): number {
   let rest = value
   let reversed = 0
-  for (let bit = 0; bit < 32; bit++) { reversed = (reversed << 1) | (rest & 1); rest >>>= 1 }
+  for (let bit = 0; bit < 32; bit++) {
+    reversed = (reversed << 1) | (rest & 1)
+    rest >>>= 1
+  }
   return reversed | 0
 }
 
-function lastPerson(n: number): number { return Math.floor(n / 50) }
+function lastPerson(n: number): number {
+  return Math.floor(n / 50)
+}
 
 function lastAuction(n: number): number {
   const epoch = Math.floor(n / 50)
@@ -202,6 +269,10 @@ function lastAuction(n: number): number {
   return epoch * 3 + (phase >= 4 ? 2 : phase - 1)
 }
 
-function hundreds(value: number): number { return value - (value % 100) }
+function hundreds(value: number): number {
+  return value - (value % 100)
+}
 
-function pick(texts: readonly string[], index: number): string { return texts[index] ?? '' }
+function pick(texts: readonly string[], index: number): string {
+  return texts[index] ?? ''
+}

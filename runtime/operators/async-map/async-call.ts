@@ -22,11 +22,21 @@ export function createAsyncCall(verb: AsyncMapVerb, context: OperatorContext): A
 }
 
 function functionCall(verb: AsyncMapVerb, { functions, output, clock, node, onBlocked }: OperatorContext): AsyncCall {
-  if (verb.call.kind !== 'function') throw new MillraceError('VERB_UNSUPPORTED', `asyncMap ${node.id} calls no function`)
+  if (verb.call.kind !== 'function')
+    throw new MillraceError('VERB_UNSUPPORTED', `asyncMap ${node.id} calls no function`)
   const ref = verb.call.function
   const call = functions.function(ref)
   const make = compileRowMaker(output.schema, output.rowClass)
-  return async (row, view) => make(await watched(clock, (ms) => { onBlocked(node.id, ref.function, ms) }, () => call(row, view)))
+  return async (row, view) =>
+    make(
+      await watched(
+        clock,
+        (ms) => {
+          onBlocked(node.id, ref.function, ms)
+        },
+        () => call(row, view),
+      ),
+    )
 }
 
 function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): AsyncCall {
@@ -36,25 +46,40 @@ function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): Asyn
   const kept = output.schema.fields.filter(({ name }) => !call.answer.some((field) => field.name === name))
   const asked = [...call.url, ...(call.body ?? [])].flatMap((part) => (typeof part === 'string' ? [] : [part.field]))
   const combined = (row: Row, answer: Readonly<Record<string, unknown>>): Row =>
-    make(Object.fromEntries([...kept.map(({ name }) => [name, row[name]]), ...answered.map(({ name, read }) => [name, valueOf(answer[name], read)])]))
+    make(
+      Object.fromEntries([
+        ...kept.map(({ name }) => [name, row[name]]),
+        ...answered.map(({ name, read }) => [name, valueOf(answer[name], read)]),
+      ]),
+    )
   return async (row, { signal }) => {
     if (call.ofNull !== undefined && asked.some((field) => row[field] === null)) {
       if (call.ofNull === 'unanswered') return combined(row, {})
       throw new MillraceError('LOOKUP_MISSING', 'null is equal to nothing', { domain: 'user' })
     }
     const { status, body } = await httpClient.send({
-      method: call.method, url: filled(call.url, row, (value) => encodeURIComponent(text(value))), signal,
+      method: call.method,
+      url: filled(call.url, row, (value) => encodeURIComponent(text(value))),
+      signal,
       headers: {
-        accept: 'application/json', ...(call.method === 'POST' ? { 'content-type': 'application/json' } : {}),
+        accept: 'application/json',
+        ...(call.method === 'POST' ? { 'content-type': 'application/json' } : {}),
         ...Object.fromEntries(call.headers.map(({ name, value }) => [name, filled(value, row, text)])),
       },
-      ...(call.method === 'POST' ? { body: call.body === undefined ? JSON.stringify(row) : filled(call.body, row, (value) => JSON.stringify(value)) } : {}),
+      ...(call.method === 'POST'
+        ? {
+            body:
+              call.body === undefined ? JSON.stringify(row) : filled(call.body, row, (value) => JSON.stringify(value)),
+          }
+        : {}),
     })
     return combined(row, answerOf(status, body))
   }
 }
 
-function valueOf(value: unknown, read: ValueReader): unknown { return value === null || value === undefined ? value : read(value) ?? value }
+function valueOf(value: unknown, read: ValueReader): unknown {
+  return value === null || value === undefined ? value : (read(value) ?? value)
+}
 
 function filled(template: readonly TemplatePart[], row: Row, print: (value: unknown) => string): string {
   return template.map((part) => (typeof part === 'string' ? part : print(row[part.field]))).join('')
@@ -67,15 +92,25 @@ function text(value: unknown): string {
 /** 429 and 5xx may be other the next time; any other answer that is not 2xx is about the row. */
 function answerOf(status: number, body: string): Readonly<Record<string, unknown>> {
   if (status < 200 || status > 299) {
-    throw new MillraceError('HTTP_STATUS', `the service answered ${status}${body === '' ? '' : `: ${body.slice(0, 200)}`}`, { domain: 'dependency', retriable: status === 429 || status >= 500 })
+    throw new MillraceError(
+      'HTTP_STATUS',
+      `the service answered ${status}${body === '' ? '' : `: ${body.slice(0, 200)}`}`,
+      { domain: 'dependency', retriable: status === 429 || status >= 500 },
+    )
   }
   try {
     const answer: unknown = JSON.parse(body)
-    if (typeof answer === 'object' && answer !== null && !Array.isArray(answer)) return answer as Record<string, unknown>
+    if (typeof answer === 'object' && answer !== null && !Array.isArray(answer))
+      return answer as Record<string, unknown>
   } catch (cause) {
-    throw new MillraceError('HTTP_ANSWER', `the service answered no JSON: ${body.slice(0, 200)}`, { domain: 'dependency', cause })
+    throw new MillraceError('HTTP_ANSWER', `the service answered no JSON: ${body.slice(0, 200)}`, {
+      domain: 'dependency',
+      cause,
+    })
   }
-  throw new MillraceError('HTTP_ANSWER', `the service answered no JSON object: ${body.slice(0, 200)}`, { domain: 'dependency' })
+  throw new MillraceError('HTTP_ANSWER', `the service answered no JSON object: ${body.slice(0, 200)}`, {
+    domain: 'dependency',
+  })
 }
 
 /** False for what would be the same at the next try: a wrong result, an answer that is about the row. */

@@ -8,16 +8,15 @@ import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage } from '../stage.ts'
 import { createAsyncCall, isWorthRetrying, type AsyncCall } from './async-call.ts'
 
-type Pending =
-  | { kind: 'call'; row: Row; outcome: Outcome | undefined }
-  | { kind: 'watermark'; time: Timestamp }
+type Pending = { kind: 'call'; row: Row; outcome: Outcome | undefined } | { kind: 'watermark'; time: Timestamp }
 type Outcome = { row: Row } | { error: unknown }
 
 /**
- * Calls the outside for each row, `capacity` rows at most under way (a result that waits for an earlier one counts); a row
- * more holds back the input. Flink's AsyncWaitOperator, with two differences: a barrier waits until every call under way is done, so that
- * nothing has to be kept as state (a checkpoint takes as long as the slowest call), and a call that fails for good is an
- * error of its row. A watermark goes on behind the results of all rows before it, ordered or not.
+ * Calls the outside for each row, `capacity` rows at most under way (a result that waits for an earlier one
+ * counts); a row more holds back the input. Flink's AsyncWaitOperator, with two differences: a barrier waits until
+ * every call under way is done, so that nothing has to be kept as state (a checkpoint takes as long as the slowest
+ * call), and a call that fails for good is an error of its row. A watermark goes on behind the results of all rows
+ * before it, ordered or not.
  */
 export function createAsyncMapStage(verb: AsyncMapVerb, context: OperatorContext): OperatorStage {
   return new AsyncMapStage(verb, context)
@@ -42,7 +41,13 @@ class AsyncMapStage implements OperatorStage {
     this.#verb = verb
     this.#context = context
     this.#call = createAsyncCall(verb, context)
-    context.stopping.addEventListener('abort', () => { this.#giveUp() }, { once: true })
+    context.stopping.addEventListener(
+      'abort',
+      () => {
+        this.#giveUp()
+      },
+      { once: true },
+    )
   }
 
   async process(rows: Row[], count: number): Promise<void> {
@@ -63,7 +68,9 @@ class AsyncMapStage implements OperatorStage {
     else await this.#handOn()
   }
 
-  passedWatermark(): Timestamp { return this.#passed }
+  passedWatermark(): Timestamp {
+    return this.#passed
+  }
 
   async drain(): Promise<void> {
     if (isPlanted('noDrain') && !this.#isEnded) return
@@ -84,7 +91,14 @@ class AsyncMapStage implements OperatorStage {
       pending.outcome = outcome
       this.#onDone()
     }
-    this.#tries(row).then((result) => { done({ row: result }) }, (error: unknown) => { done({ error }) })
+    this.#tries(row).then(
+      (result) => {
+        done({ row: result })
+      },
+      (error: unknown) => {
+        done({ error })
+      },
+    )
   }
 
   async #tries(row: Row): Promise<Row> {
@@ -108,15 +122,26 @@ class AsyncMapStage implements OperatorStage {
         reject(reason)
         controller.abort(reason)
       }
-      const end = this.#waiting(timeoutMs, () => {
-        abort(new MillraceError('ASYNC_TIMEOUT', `no result within ${timeoutMs} ms`, { domain: 'dependency', retriable: true }))
-      }, abort)
+      const end = this.#waiting(
+        timeoutMs,
+        () => {
+          abort(
+            new MillraceError('ASYNC_TIMEOUT', `no result within ${timeoutMs} ms`, {
+              domain: 'dependency',
+              retriable: true,
+            }),
+          )
+        },
+        abort,
+      )
       this.#call(row, { signal: controller.signal, attempt }).finally(end).then(resolve, reject)
     })
   }
 
   #pause(ms: number): Promise<void> {
-    return new Promise((resolve, reject) => { this.#waiting(ms, resolve, reject) })
+    return new Promise((resolve, reject) => {
+      this.#waiting(ms, resolve, reject)
+    })
   }
 
   /** Calls one of the two once: after `ms`, or when the attempt ends. Returns how to take it back. */
@@ -145,7 +170,10 @@ class AsyncMapStage implements OperatorStage {
 
   /** A loop that waits for room or for a barrier is woken; else a mail brings the loop here. */
   #onDone(): void {
-    if (this.#wake !== undefined) { this.#wake(); return }
+    if (this.#wake !== undefined) {
+      this.#wake()
+      return
+    }
     if (this.#isMailed || this.#context.stopping.aborted) return
     this.#isMailed = true
     this.#context.after(0, () => {
@@ -155,15 +183,20 @@ class AsyncMapStage implements OperatorStage {
   }
 
   async #handOnNext(): Promise<void> {
-    if (this.#context.stopping.aborted) throw new MillraceError('ATTEMPT_ENDED', 'the attempt has ended', { domain: 'platform', retriable: true })
-    if (this.#firstReady() < 0) await new Promise<void>((resolve) => { this.#wake = resolve })
+    if (this.#context.stopping.aborted)
+      throw new MillraceError('ATTEMPT_ENDED', 'the attempt has ended', { domain: 'platform', retriable: true })
+    if (this.#firstReady() < 0)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
     this.#wake = undefined
     await this.#handOn()
   }
 
   /** Where in the queue there is something that may go on now; -1: nowhere. */
   #firstReady(): number {
-    const until = this.#verb.order === 'ordered' ? 1 : this.#pending.findIndex((pending) => pending.kind === 'watermark')
+    const until =
+      this.#verb.order === 'ordered' ? 1 : this.#pending.findIndex((pending) => pending.kind === 'watermark')
     const reach = until === 0 ? 1 : until < 0 ? this.#pending.length : until
     for (let at = 0; at < reach; at++) {
       const pending = this.#pending[at]
@@ -180,7 +213,8 @@ class AsyncMapStage implements OperatorStage {
       if (pending?.kind === 'call' && pending.outcome !== undefined) {
         this.#calls -= 1
         if ('row' in pending.outcome) out.push(pending.outcome.row)
-        else if (!this.#context.stopping.aborted) this.#context.onError(pending.outcome.error, pending.row, this.#context.node.id)
+        else if (!this.#context.stopping.aborted)
+          this.#context.onError(pending.outcome.error, pending.row, this.#context.node.id)
       } else if (pending?.kind === 'watermark') {
         await emitBatches(this.#context.next, out)
         out = []

@@ -11,7 +11,11 @@ import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 
 /** What slot 0 writes, as JSON: the names and types of the rules' fields, and the rules. */
-interface Stored { version: 1; fields: string; rules: readonly (readonly unknown[])[] }
+interface Stored {
+  version: 1
+  fields: string
+  rules: readonly (readonly unknown[])[]
+}
 
 export function createBroadcastStage(verb: BroadcastVerb, context: OperatorContext): OperatorStage {
   return new BroadcastStage(verb, context)
@@ -27,17 +31,25 @@ class BroadcastStage implements OperatorStage {
   readonly #out: Row[] = []
 
   constructor(verb: BroadcastVerb, context: OperatorContext) {
-    const { node, inputs: [events, rules], output } = context
-    if (events === undefined || rules === undefined) throw new MillraceError('INPUT_MISSING', `broadcast ${node.id} lacks an input`)
+    const {
+      node,
+      inputs: [events, rules],
+      output,
+    } = context
+    if (events === undefined || rules === undefined)
+      throw new MillraceError('INPUT_MISSING', `broadcast ${node.id} lacks an input`)
     this.#context = context
     this.#code = compileBroadcast(verb, output.rowClass, node.id)
     this.#keys = compileKeyCodec(fieldsOf(rules.schema, verb.key))
     this.#rules = new Rules(rules.schema, rules.rowClass)
     this.state = {
-      scope: 'broadcast', size: () => this.#rules.byKey.size,
+      scope: 'broadcast',
+      size: () => this.#rules.byKey.size,
       // whoever writes conditions one by one has few of them
       freeze: () => copiedState(context.slot === 0 ? [[0, this.#rules.write()]] : []),
-      restore: (_, bytes) => { for (const row of this.#rules.read(bytes)) this.#rules.put(this.#keys.of(row), row) },
+      restore: (_, bytes) => {
+        for (const row of this.#rules.read(bytes)) this.#rules.put(this.#keys.of(row), row)
+      },
     }
   }
 
@@ -46,7 +58,7 @@ class BroadcastStage implements OperatorStage {
       this.#take(rows, count)
       return
     }
-    for (let at = 0; at < count;) {
+    for (let at = 0; at < count; ) {
       at = this.#code.match(rows, at, count, this.#rules.list(), this.#out, this.#context.onError)
       const out = this.#out.splice(0)
       for (let first = 0; first < out.length; first += BATCH_ROWS) {
@@ -56,7 +68,9 @@ class BroadcastStage implements OperatorStage {
     }
   }
 
-  onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+  onWatermark(time: Timestamp): Promise<void> {
+    return this.#context.next.onWatermark(time)
+  }
 
   #take(rows: readonly Row[], count: number): void {
     for (const row of rows.slice(0, count)) {
@@ -72,7 +86,9 @@ class BroadcastStage implements OperatorStage {
 }
 
 /** The rules of a block, in the order in which their keys came. Throws STATE_CORRUPT or STATE_INCOMPATIBLE. */
-export function readRules(schema: Schema, block: Uint8Array): Row[] { return new Rules(schema, compileRowClass(schema)).read(block) }
+export function readRules(schema: Schema, block: Uint8Array): Row[] {
+  return new Rules(schema, compileRowClass(schema)).read(block)
+}
 
 class Rules {
   readonly byKey = new Map<StateKey, Row>()
@@ -86,7 +102,9 @@ class Rules {
   }
 
   /** In the order in which their keys first came. */
-  list(): readonly Row[] { return this.#list ??= [...this.byKey.values()] }
+  list(): readonly Row[] {
+    return (this.#list ??= [...this.byKey.values()])
+  }
 
   put(key: StateKey, row: Row): void {
     // a copy: the strings of a row would keep all of its batch's text alive
@@ -94,22 +112,35 @@ class Rules {
     this.#list = undefined
   }
 
-  remove(key: StateKey): void { if (this.byKey.delete(key)) this.#list = undefined }
+  remove(key: StateKey): void {
+    if (this.byKey.delete(key)) this.#list = undefined
+  }
 
-  #rowOf(values: readonly unknown[]): Row { return new this.#rowClass(...values) }
+  #rowOf(values: readonly unknown[]): Row {
+    return new this.#rowClass(...values)
+  }
 
-  #fields(): string { return this.#schema.fields.map(({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`).join(', ') }
+  #fields(): string {
+    return this.#schema.fields.map(({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`).join(', ')
+  }
 
   write(): Uint8Array {
-    const stored: Stored = { version: 1, fields: this.#fields(), rules: this.list().map((row) => this.#schema.fields.map(({ name }) => row[name])) }
+    const stored: Stored = {
+      version: 1,
+      fields: this.#fields(),
+      rules: this.list().map((row) => this.#schema.fields.map(({ name }) => row[name])),
+    }
     return Buffer.from(JSON.stringify(stored), 'utf8')
   }
 
   read(bytes: Uint8Array): Row[] {
     const stored = parseStored(bytes)
     if (stored.fields !== this.#fields()) {
-      throw new MillraceError('STATE_INCOMPATIBLE', `the rules of a broadcast were written as {${stored.fields}}, they are {${this.#fields()}} now`,
-        { domain: 'user', hint: 'give the changed broadcast a new id to start it without rules' })
+      throw new MillraceError(
+        'STATE_INCOMPATIBLE',
+        `the rules of a broadcast were written as {${stored.fields}}, they are {${this.#fields()}} now`,
+        { domain: 'user', hint: 'give the changed broadcast a new id to start it without rules' },
+      )
     }
     return stored.rules.map((values) => this.#rowOf(values))
   }
@@ -122,11 +153,15 @@ function parseStored(bytes: Uint8Array): Stored {
   } catch (cause) {
     throw new MillraceError('STATE_CORRUPT', 'the state of a broadcast does not parse', { cause })
   }
-  if (stored.version !== 1) throw new MillraceError('STATE_INCOMPATIBLE', `the state of a broadcast has version ${String(stored.version)}, this release reads 1`)
+  if (stored.version !== 1)
+    throw new MillraceError(
+      'STATE_INCOMPATIBLE',
+      `the state of a broadcast has version ${String(stored.version)}, this release reads 1`,
+    )
   return stored
 }
 
 /** A string that holds no other alive. */
 function owned<T>(value: T): T {
-  return typeof value === 'string' ? JSON.parse(JSON.stringify(value)) as T : value
+  return typeof value === 'string' ? (JSON.parse(JSON.stringify(value)) as T) : value
 }

@@ -13,13 +13,15 @@ import { refuseUnordered } from '../order-field.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
 
-export function createDedupeStage(verb: DedupeVerb, context: OperatorContext): OperatorStage { return new DedupeStage(verb, context) }
+export function createDedupeStage(verb: DedupeVerb, context: OperatorContext): OperatorStage {
+  return new DedupeStage(verb, context)
+}
 
 /**
  * One row per key. `first`: what comes first passes, the rest of the key is dropped (Flink's
- * ProcTimeDeduplicateKeepFirstRowFunction). `last`: a row passes when it is not older than the last that passed (Flink's
- * RowTimeDeduplicateFunction), so that what comes out is a stream of upserts by key. Of a row only the key and the
- * order are kept: nothing else decides.
+ * ProcTimeDeduplicateKeepFirstRowFunction). `last`: a row passes when it is not older than the last that passed
+ * (Flink's RowTimeDeduplicateFunction), so that what comes out is a stream of upserts by key. Of a row only the key
+ * and the order are kept: nothing else decides.
  */
 class DedupeStage implements OperatorStage {
   readonly state: OperatorState
@@ -33,7 +35,13 @@ class DedupeStage implements OperatorStage {
   readonly #orderBy: Field | undefined
 
   constructor(verb: DedupeVerb, context: OperatorContext) {
-    const { node, inputs: [input], maxParallelism, spill, clock } = context
+    const {
+      node,
+      inputs: [input],
+      maxParallelism,
+      spill,
+      clock,
+    } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `dedupe ${node.id} has no input`)
     const keyIn = node.keyBy ?? []
     const key = fieldsOf(input.schema, keyIn)
@@ -42,7 +50,8 @@ class DedupeStage implements OperatorStage {
     const store = new LogStateStore(
       { key, tables: { kept: { kind: 'value', schema, keyIn, ...(ttlMs === undefined ? {} : { ttlMs }) } } },
       { maxParallelism, spill, now: () => clock.now() },
-      { kept: keep.which === 'first' ? { kind: 'first' } : { kind: 'latest', field: keep.orderBy } })
+      { kept: keep.which === 'first' ? { kind: 'first' } : { kind: 'latest', field: keep.orderBy } },
+    )
     this.state = storedState(store)
     this.#store = store
     this.#context = context
@@ -55,7 +64,8 @@ class DedupeStage implements OperatorStage {
 
   async process(rows: Row[], count: number): Promise<void> {
     const { next, clock, node, onError } = this.#context
-    const ordered = this.#orderBy?.nullable === true ? refuseUnordered(rows, count, this.#orderBy.name, node.id, onError) : count
+    const ordered =
+      this.#orderBy?.nullable === true ? refuseUnordered(rows, count, this.#orderBy.name, node.id, onError) : count
     this.#grouper(rows, ordered, this.#groups)
     const now = this.#ttlMs === undefined ? 0 : clock.now()
     const since = now - (this.#ttlMs ?? 0)
@@ -65,7 +75,9 @@ class DedupeStage implements OperatorStage {
     if (out.length > 0) await next.process(out, out.length, 0)
   }
 
-  onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+  onWatermark(time: Timestamp): Promise<void> {
+    return this.#context.next.onWatermark(time)
+  }
 
   close(): Promise<void> {
     this.#store.close()

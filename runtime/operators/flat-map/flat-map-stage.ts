@@ -10,7 +10,10 @@ import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage } from '../stage.ts'
 
-/** One row becomes any number of rows; without state. A row of which one new row is wrong gives none. Flink's FlatMapFunction. */
+/**
+ * One row becomes any number of rows; without state. A row of which one new row is wrong gives none. Flink's
+ * FlatMapFunction.
+ */
 export function createFlatMapStage(verb: FlatMapVerb, context: OperatorContext): OperatorStage {
   return new FlatMapStage(expanderOf(verb, context), 'unnest' in verb ? 'unnest' : verb.function.function, context)
 }
@@ -28,8 +31,11 @@ function expanderOf(verb: FlatMapVerb, { inputs: [input], output, functions, nod
 function iterable(value: unknown): Iterable<unknown> {
   if (typeof value === 'object' && value !== null && Symbol.iterator in value) return value as Iterable<unknown>
   if (value instanceof Promise) refusePromise(value)
-  throw new MillraceError('VALUE_INVALID', `the function gave the ${typeof value} ${String(value)}, not a list of rows`,
-    { domain: 'user', hint: 'return [] for none, or write a generator' })
+  throw new MillraceError(
+    'VALUE_INVALID',
+    `the function gave the ${typeof value} ${String(value)}, not a list of rows`,
+    { domain: 'user', hint: 'return [] for none, or write a generator' },
+  )
 }
 
 class FlatMapStage implements OperatorStage {
@@ -46,9 +52,15 @@ class FlatMapStage implements OperatorStage {
 
   async process(rows: Row[], count: number): Promise<void> {
     const { clock, next, node, onBlocked } = this.#context
-    for (let at = 0; at < count;) {
+    for (let at = 0; at < count; ) {
       const out: Row[] = []
-      at = watched(clock, (ms) => { onBlocked(node.id, this.#name, ms) }, () => this.#fill(rows, at, count, out))
+      at = watched(
+        clock,
+        (ms) => {
+          onBlocked(node.id, this.#name, ms)
+        },
+        () => this.#fill(rows, at, count, out),
+      )
       await emitBatches(next, out)
     }
   }
@@ -69,5 +81,7 @@ class FlatMapStage implements OperatorStage {
     return at
   }
 
-  onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+  onWatermark(time: Timestamp): Promise<void> {
+    return this.#context.next.onWatermark(time)
+  }
 }

@@ -5,8 +5,15 @@ import type { StateEntry } from '../../state/state-entries.ts'
 import { readJoinBlock, type JoinBlock } from './join-block.ts'
 import { MarksRead } from './join-marks.ts'
 
-/** The rows that the blocks of one group keep, those of the left side first. Only the fields that the join needs are there. */
-export function joinEntries(verb: JoinVerb, inputs: readonly [left: Schema, right: Schema], blocks: readonly Uint8Array[]): StateEntry[] {
+/**
+ * The rows that the blocks of one group keep, those of the left side first. Only the fields that the join needs are
+ * there.
+ */
+export function joinEntries(
+  verb: JoinVerb,
+  inputs: readonly [left: Schema, right: Schema],
+  blocks: readonly Uint8Array[],
+): StateEntry[] {
   const read = blocks.map(readJoinBlock)
   const isTimed = verb.extent.kind !== 'regular' || verb.extent.ttlMs !== undefined
   return (['left', 'right'] as const).flatMap((side, index): StateEntry[] => {
@@ -16,18 +23,27 @@ export function joinEntries(verb: JoinVerb, inputs: readonly [left: Schema, righ
     const keys = fieldsOf(schema, verb.keys[side])
     const marks = new MarksRead()
     for (const block of read) if (block.header.marks?.side === index) marks.add(block)
-    return read.flatMap((block) => readRecords(fields, block, block.sides[index as 0 | 1])).map(({ row, time, isMatched }, place) => ({
-      table: side, key: { fields: keys, row }, value: { fields, row },
-      ...(isTimed ? { time } : {}), ...(isMatched || marks.has(place) ? { note: 'has had a match' } : {}),
-    }))
+    return read
+      .flatMap((block) => readRecords(fields, block, block.sides[index as 0 | 1]))
+      .map(({ row, time, isMatched }, place) => ({
+        table: side,
+        key: { fields: keys, row },
+        value: { fields, row },
+        ...(isTimed ? { time } : {}),
+        ...(isMatched || marks.has(place) ? { note: 'has had a match' } : {}),
+      }))
   })
 }
 
 /** The records of words [from, to), as emitRecords of codegen/rows/row-log.ts says they lie. */
-function readRecords(fields: readonly Field[], { ints, doubles, bytes }: JoinBlock, [from, to]: readonly [number, number]): { row: Row; time: number; isMatched: boolean }[] {
+function readRecords(
+  fields: readonly Field[],
+  { ints, doubles, bytes }: JoinBlock,
+  [from, to]: readonly [number, number],
+): { row: Row; time: number; isMatched: boolean }[] {
   const isText = ({ type }: Field): boolean => type === 'string' || type === 'json'
   const records: { row: Row; time: number; isMatched: boolean }[] = []
-  for (let at = from; at < to;) {
+  for (let at = from; at < to; ) {
     let double = at >> 1
     const time = doubles[double++] ?? 0
     const values = new Map<string, unknown>()
@@ -39,17 +55,22 @@ function readRecords(fields: readonly Field[], { ints, doubles, bytes }: JoinBlo
     let word = double * 2
     const flags = ints[word++] ?? 0
     const textBytes = ints[word++] ?? 0
-    const lengths = fields.filter((field) => isText(field) || field.type === 'boolean').map((field) => [field, ints[word++] ?? 0] as const)
+    const lengths = fields
+      .filter((field) => isText(field) || field.type === 'boolean')
+      .map((field) => [field, ints[word++] ?? 0] as const)
     const text = textBytes === 0 ? '' : textAt(bytes, word * 4, textBytes, flags >> 1)
     let start = 0
     for (const [field, length] of lengths) {
-      if (field.type === 'boolean') { values.set(field.name, length === 2 ? null : length === 1); continue }
+      if (field.type === 'boolean') {
+        values.set(field.name, length === 2 ? null : length === 1)
+        continue
+      }
       const part = text.slice(start, start + Math.max(0, length))
       start += part.length
-      values.set(field.name, length < 0 ? null : field.type === 'json' ? JSON.parse(part) as unknown : part)
+      values.set(field.name, length < 0 ? null : field.type === 'json' ? (JSON.parse(part) as unknown) : part)
     }
     records.push({ row: Object.fromEntries(values) as Row, time, isMatched: (flags & 1) === 1 })
-    at = (word + (textBytes + 3 >> 2) + 1) & ~1
+    at = (word + ((textBytes + 3) >> 2) + 1) & ~1
   }
   return records
 }

@@ -4,14 +4,31 @@ import type { GroupState } from '../../model/snapshot.ts'
 import { corruptJoin, emptyJoinBlock, type JoinBlock } from './join-block.ts'
 
 /** Rows [from, to) of a log, which were marked at the barrier as `matched` says. */
-export interface MarkedRows { log: RowLog; from: number; to: number; matched: Uint8Array }
+export interface MarkedRows {
+  log: RowLog
+  from: number
+  to: number
+  matched: Uint8Array
+}
 
-/** Blocks with the marks of a side. `slices`: the rows in the order of their blocks, in parts of about a millisecond's work. */
-export function* markBlocks(side: 0 | 1, slices: Iterable<readonly MarkedRows[]>, maxParallelism: number): Generator<GroupState> {
+/**
+ * Blocks with the marks of a side. `slices`: the rows in the order of their blocks, in parts of about a
+ * millisecond's work.
+ */
+export function* markBlocks(
+  side: 0 | 1,
+  slices: Iterable<readonly MarkedRows[]>,
+  maxParallelism: number,
+): Generator<GroupState> {
   const firsts = new Map<number, number>()
   for (const slice of slices) {
     const bits = new Map<number, number[]>()
-    for (const { log: { h }, from, to, matched } of slice) {
+    for (const {
+      log: { h },
+      from,
+      to,
+      matched,
+    } of slice) {
       for (let row = from; row < to; row++) {
         const group = keyGroupOf(h[row] ?? 0, maxParallelism)
         const of = bits.get(group)
@@ -23,7 +40,8 @@ export function* markBlocks(side: 0 | 1, slices: Iterable<readonly MarkedRows[]>
       const first = firsts.get(group) ?? 0
       firsts.set(group, first + of.length)
       const { bytes, start } = emptyJoinBlock({ version: 2, words: [0, 0], marks: { side, first, count: of.length } })
-      for (const [bit, isSet] of of.entries()) if (isSet === 1) bytes[start + (bit >> 3)] = (bytes[start + (bit >> 3)] ?? 0) | 1 << (bit & 7)
+      for (const [bit, isSet] of of.entries())
+        if (isSet === 1) bytes[start + (bit >> 3)] = (bytes[start + (bit >> 3)] ?? 0) | (1 << (bit & 7))
       yield [group, bytes]
     }
   }
@@ -45,7 +63,7 @@ export class MarksRead {
     if (this.#last === undefined || !covers(this.#last)) this.#last = this.#blocks.find(covers)
     if (this.#last === undefined) throw corruptJoin(`it does not say whether row ${row} of its group had a match`)
     const bit = row - this.#last.first
-    return ((this.#last.bits[bit >> 3] ?? 0) >> (bit & 7) & 1) === 1
+    return (((this.#last.bits[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1
   }
 }
 
@@ -57,7 +75,9 @@ export class RestoredMarks {
   /** Of each row of a log its number among those of its group. */
   readonly #numbers = new Map<RowLog, Int32Array>()
 
-  constructor(maxParallelism: number) { this.#maxParallelism = maxParallelism }
+  constructor(maxParallelism: number) {
+    this.#maxParallelism = maxParallelism
+  }
 
   /** The newest row of the log is the next of the group. */
   rowRestored(log: RowLog, group: number): void {
@@ -65,7 +85,7 @@ export class RestoredMarks {
     if (numbers === undefined || numbers.length < log.n) {
       const more = new Int32Array(log.n * 2)
       if (numbers !== undefined) more.set(numbers)
-      this.#numbers.set(log, numbers = more)
+      this.#numbers.set(log, (numbers = more))
     }
     const number = this.#counts.get(group) ?? 0
     numbers[log.n - 1] = number
@@ -82,7 +102,8 @@ export class RestoredMarks {
   apply(): void {
     for (const [log, numbers] of this.#numbers) {
       for (let row = 0; row < log.n; row++) {
-        if (this.#marks.get(keyGroupOf(log.h[row] ?? 0, this.#maxParallelism))?.has(numbers[row] ?? 0) === true) log.m[row] = 1
+        if (this.#marks.get(keyGroupOf(log.h[row] ?? 0, this.#maxParallelism))?.has(numbers[row] ?? 0) === true)
+          log.m[row] = 1
       }
     }
     this.#numbers.clear()

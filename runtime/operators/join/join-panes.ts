@@ -7,7 +7,10 @@ import { StoredPane } from '../../codegen/rows/stored-rows.ts'
 /** An emptied log that is larger than this is let go. */
 const KEPT_ROWS = 1 << 16
 
-/** The rows of one side by stretches of time, so that old ones are dropped whole. Without a length there is one, for ever. */
+/**
+ * The rows of one side by stretches of time, so that old ones are dropped whole. Without a length there is one, for
+ * ever.
+ */
 export class JoinPanes {
   /** In the order of time. */
   readonly panes: JoinPane[] = []
@@ -23,7 +26,12 @@ export class JoinPanes {
   #serials = 0
 
   /** `arena`: where the rows of logs that `create` makes are stored. */
-  constructor(paneMs: number | undefined, partBits: number, create: (texts: PaneTexts, part: number) => RowLog, arena: RecordArena | undefined) {
+  constructor(
+    paneMs: number | undefined,
+    partBits: number,
+    create: (texts: PaneTexts, part: number) => RowLog,
+    arena: RecordArena | undefined,
+  ) {
     this.#paneMs = paneMs
     this.#parts = 1 << partBits
     this.#create = create
@@ -34,8 +42,15 @@ export class JoinPanes {
   at(time: number): JoinPane {
     const paneMs = this.#paneMs
     const start = paneMs === undefined ? -Infinity : Math.floor(time / paneMs) * paneMs
-    return this.panes.find((pane) => pane.start === start)
-      ?? { serial: this.#serials++, start, end: paneMs === undefined ? Infinity : start + paneMs, parts: new Array<RowLog | undefined>(this.#parts).fill(undefined), texts: this.#texts() }
+    return (
+      this.panes.find((pane) => pane.start === start) ?? {
+        serial: this.#serials++,
+        start,
+        end: paneMs === undefined ? Infinity : start + paneMs,
+        parts: new Array<RowLog | undefined>(this.#parts).fill(undefined),
+        texts: this.#texts(),
+      }
+    )
   }
 
   #texts(): PaneTexts {
@@ -48,7 +63,7 @@ export class JoinPanes {
       const behind = this.panes.findIndex((other) => other.start > pane.start)
       this.panes.splice(behind < 0 ? this.panes.length : behind, 0, pane)
     }
-    return pane.parts[part] ??= this.#emptyLog(pane.texts, part)
+    return (pane.parts[part] ??= this.#emptyLog(pane.texts, part))
   }
 
   #emptyLog(texts: PaneTexts, part: number): RowLog {
@@ -58,7 +73,9 @@ export class JoinPanes {
     return spare
   }
 
-  get first(): JoinPane | undefined { return this.panes[0] }
+  get first(): JoinPane | undefined {
+    return this.panes[0]
+  }
 
   drop(pane: JoinPane): void {
     this.panes.splice(this.panes.indexOf(pane), 1)
@@ -75,7 +92,10 @@ export class JoinPanes {
   release(panes: readonly JoinPane[]): void {
     for (const pane of panes) {
       const readers = (this.#readers.get(pane) ?? 0) - 1
-      if (readers > 0) { this.#readers.set(pane, readers); continue }
+      if (readers > 0) {
+        this.#readers.set(pane, readers)
+        continue
+      }
       this.#readers.delete(pane)
       if (this.#dropped.delete(pane)) this.#recycle(pane)
     }

@@ -1,4 +1,11 @@
-import { compileJoin, isAwaited, type JoinCode, type JoinHost, type JoinPane, type JoinSideCode } from '../../codegen/join-code.ts'
+import {
+  compileJoin,
+  isAwaited,
+  type JoinCode,
+  type JoinHost,
+  type JoinPane,
+  type JoinSideCode,
+} from '../../codegen/join-code.ts'
 import { RecordArena } from '../../codegen/records/record-arena.ts'
 import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
@@ -20,9 +27,10 @@ export function createJoinStage(verb: JoinVerb, context: OperatorContext): Opera
 }
 
 /**
- * Joins two streams on equal keys. Window joins as Flink's WindowJoinOperator (a window puts out its pairs when it ends),
- * interval joins as its IntervalJoinOperator and RowTimeIntervalJoin (pairs at once, rows without a match when their time
- * is over, watermarks held back), regular ones as its StreamingJoinOperator over streams that only append.
+ * Joins two streams on equal keys. Window joins as Flink's WindowJoinOperator (a window puts out its pairs when it
+ * ends), interval joins as its IntervalJoinOperator and RowTimeIntervalJoin (pairs at once, rows without a match
+ * when their time is over, watermarks held back), regular ones as its StreamingJoinOperator over streams that only
+ * append.
  */
 class JoinStage implements OperatorStage, JoinHost {
   readonly state: OperatorState
@@ -43,24 +51,59 @@ class JoinStage implements OperatorStage, JoinHost {
   #nextWindow = -Infinity
 
   constructor(verb: JoinVerb, context: OperatorContext) {
-    const { node, inputs: [left, right], output, maxParallelism, spill } = context
-    if (left === undefined || right === undefined) throw new MillraceError('INPUT_MISSING', `join ${node.id} lacks an input`)
+    const {
+      node,
+      inputs: [left, right],
+      output,
+      maxParallelism,
+      spill,
+    } = context
+    if (left === undefined || right === undefined)
+      throw new MillraceError('INPUT_MISSING', `join ${node.id} lacks an input`)
     const paneMs = paneLength(verb)
     const partBits = paneMs === undefined ? 6 : 3
     const arena = spill === undefined ? undefined : new RecordArena(spill)
-    const code = compileJoin({ verb, inputs: { left: left.schema, right: right.schema }, output, maxParallelism, partBits, operatorId: node.id, arena })
+    const code = compileJoin({
+      verb,
+      inputs: { left: left.schema, right: right.schema },
+      output,
+      maxParallelism,
+      partBits,
+      operatorId: node.id,
+      arena,
+    })
     this.#verb = verb
     this.#context = context
     this.#code = code
     this.#arena = arena
-    this.#panes = [new JoinPanes(paneMs, partBits, code.left.create, arena), new JoinPanes(paneMs, partBits, code.right.create, arena)]
+    this.#panes = [
+      new JoinPanes(paneMs, partBits, code.left.create, arena),
+      new JoinPanes(paneMs, partBits, code.right.create, arena),
+    ]
     this.seen = new Uint8Array(maxParallelism)
-    this.#snapshots = new JoinSnapshots({ verb, sides: [code.left, code.right], panes: this.#panes, host: this, shape: shapeOf(verb, code), maxParallelism })
+    this.#snapshots = new JoinSnapshots({
+      verb,
+      sides: [code.left, code.right],
+      panes: this.#panes,
+      host: this,
+      shape: shapeOf(verb, code),
+      maxParallelism,
+    })
     this.state = {
-      scope: 'keyed', appends: this.#snapshots.appends, size: () => this.#panes[0].size() + this.#panes[1].size(),
+      scope: 'keyed',
+      appends: this.#snapshots.appends,
+      size: () => this.#panes[0].size() + this.#panes[1].size(),
       ...(arena === undefined ? {} : { memory: () => arena }),
-      freeze: (extent) => { arena?.checkDisk(); return this.#snapshots.freeze(extent) },
-      restore: (group, bytes) => { this.#restore(group, bytes) }, restored: () => { this.#snapshots.restored() },
+      freeze: (extent) => {
+        arena?.checkDisk()
+        return this.#snapshots.freeze(extent)
+      },
+      restore: (group, bytes) => {
+        this.#restore(group, bytes)
+      },
+      restored: () => {
+        this.#snapshots.restored()
+      },
     }
   }
 
@@ -69,14 +112,21 @@ class JoinStage implements OperatorStage, JoinHost {
     return Promise.resolve()
   }
 
-  rowRestored(side: 0 | 1, log: RowLog, group: number): void { this.#snapshots.rowRestored(side, log, group) }
+  rowRestored(side: 0 | 1, log: RowLog, group: number): void {
+    this.#snapshots.rowRestored(side, log, group)
+  }
 
   paneAt(side: 0 | 1, time: number): JoinPane {
-    if (!Number.isFinite(time)) throw new MillraceError('RECORD_INVALID', `the time of a row is ${String(time)}, not a number of ms`, { domain: 'user' })
+    if (!Number.isFinite(time))
+      throw new MillraceError('RECORD_INVALID', `the time of a row is ${String(time)}, not a number of ms`, {
+        domain: 'user',
+      })
     return this.#panes[side].at(time)
   }
 
-  part(side: 0 | 1, pane: JoinPane, part: number): RowLog { return this.#panes[side].part(pane, part) }
+  part(side: 0 | 1, pane: JoinPane, part: number): RowLog {
+    return this.#panes[side].part(pane, part)
+  }
 
   async process(rows: Row[], count: number, input: number): Promise<void> {
     const side = input === 0 ? 0 : 1
@@ -85,7 +135,7 @@ class JoinStage implements OperatorStage, JoinHost {
     if (this.#verb.extent.kind === 'regular') this.#expire()
     const others = this.#panes[1 - side]?.panes ?? []
     const { take } = this.#sideCode(side)
-    for (let at = 0; at < count;) {
+    for (let at = 0; at < count; ) {
       at = take(rows, at, count, others, this, this.#out, onError)
       await this.#handOn()
     }
@@ -111,7 +161,9 @@ class JoinStage implements OperatorStage, JoinHost {
     this.held[group] = Math.max(this.held[group] ?? -Infinity, passed ?? -Infinity)
   }
 
-  #sideCode(side: 0 | 1): JoinSideCode { return side === 0 ? this.#code.left : this.#code.right }
+  #sideCode(side: 0 | 1): JoinSideCode {
+    return side === 0 ? this.#code.left : this.#code.right
+  }
 
   /** Hands on what the loops have put out. */
   async #handOn(): Promise<void> {
@@ -142,7 +194,8 @@ class JoinStage implements OperatorStage, JoinHost {
   async #dropPanes(side: 0 | 1, end: number): Promise<void> {
     const panes = this.#panes[side]
     for (let pane = panes.first; pane !== undefined && pane.end - 1 < end; pane = panes.first) {
-      if (isAwaited(this.#verb, side === 0 ? 'left' : 'right')) for (const log of pane.parts) if (log !== undefined) await this.#putAlone(side, log, NO_WINDOW)
+      if (isAwaited(this.#verb, side === 0 ? 'left' : 'right'))
+        for (const log of pane.parts) if (log !== undefined) await this.#putAlone(side, log, NO_WINDOW)
       panes.drop(pane)
     }
   }
@@ -154,10 +207,13 @@ class JoinStage implements OperatorStage, JoinHost {
 
   /** Runs a loop over a log that stops when `out` is full. */
   async #inSlices(log: RowLog, run: (at: number) => number): Promise<void> {
-    for (let at = 0; at < log.n;) {
+    for (let at = 0; at < log.n; ) {
       at = run(at)
       await this.#handOn()
-      if (at < log.n) await new Promise<void>((resolve) => { this.#context.clock.nextTurn(resolve) })
+      if (at < log.n)
+        await new Promise<void>((resolve) => {
+          this.#context.clock.nextTurn(resolve)
+        })
     }
   }
 
@@ -168,20 +224,25 @@ class JoinStage implements OperatorStage, JoinHost {
       if (first === Infinity || start + sizeMs > passed) break
       await this.#fire({ start, end: start + sizeMs })
       this.#nextWindow = start + slideMs
-      for (const panes of this.#panes) while (panes.first !== undefined && panes.first.start < this.#nextWindow) panes.drop(panes.first)
+      for (const panes of this.#panes)
+        while (panes.first !== undefined && panes.first.start < this.#nextWindow) panes.drop(panes.first)
     }
     this.passed = Math.max(this.passed, passed)
   }
 
   async #fire(window: { start: number; end: number }): Promise<void> {
-    const [lefts, rights] = this.#panes.map(({ panes }) => panes.filter((pane) => pane.start >= window.start && pane.start < window.end))
+    const [lefts, rights] = this.#panes.map(({ panes }) =>
+      panes.filter((pane) => pane.start >= window.start && pane.start < window.end),
+    )
     const parts = lefts?.[0]?.parts.length ?? rights?.[0]?.parts.length ?? 0
     for (let part = 0; part < parts; part++) {
       const others = logsOf(rights, part)
       // a hopping window starts anew on rows that may have had their match in the one before
       if (isOuter(this.#verb.type, 'right')) for (const log of others) log.m.fill(0, 0, log.n)
       for (const log of logsOf(lefts, part)) {
-        await this.#inSlices(log, (at) => this.#code.fire(log, at, others, window, this, this.#out, this.#context.onError))
+        await this.#inSlices(log, (at) =>
+          this.#code.fire(log, at, others, window, this, this.#out, this.#context.onError),
+        )
       }
       if (isOuter(this.#verb.type, 'right')) for (const log of others) await this.#putAlone(1, log, window)
     }
@@ -195,15 +256,26 @@ function logsOf(panes: readonly JoinPane[] | undefined, part: number): RowLog[] 
 /** Of event time; of processing time where rows live for a while; undefined: one pane for ever. */
 function paneLength({ extent }: JoinVerb): number | undefined {
   switch (extent.kind) {
-    case 'window': return greatestCommonDivisor(extent.sizeMs, extent.slideMs)
-    case 'interval': return extent.paneMs
-    case 'regular': return extent.ttlMs === undefined ? undefined : Math.max(1, Math.ceil(extent.ttlMs / PANES_PER_TTL))
+    case 'window':
+      return greatestCommonDivisor(extent.sizeMs, extent.slideMs)
+    case 'interval':
+      return extent.paneMs
+    case 'regular':
+      return extent.ttlMs === undefined ? undefined : Math.max(1, Math.ceil(extent.ttlMs / PANES_PER_TTL))
   }
 }
 
-function greatestCommonDivisor(a: number, b: number): number { return b === 0 ? a : greatestCommonDivisor(b, a % b) }
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b)
+}
 
 /** What a restore must find again: how rows meet, and what is kept of them. */
 function shapeOf({ type, extent, keys }: JoinVerb, code: JoinCode): string {
-  return JSON.stringify({ type, extent: extent.kind === 'regular' ? extent.kind : extent, on: keys, left: code.left.shape, right: code.right.shape })
+  return JSON.stringify({
+    type,
+    extent: extent.kind === 'regular' ? extent.kind : extent,
+    on: keys,
+    left: code.left.shape,
+    right: code.right.shape,
+  })
 }

@@ -11,30 +11,44 @@ const NOT_FOUND = 404
 const ASKED_WRONGLY = 400
 
 /**
- * Flink's lookup join (AsyncLookupJoinRunner): asyncMap's calls, with answers kept for a while and 404 meaning that there
- * is no match. What is kept is no state: after a restore the service is asked anew.
+ * Flink's lookup join (AsyncLookupJoinRunner): asyncMap's calls, with answers kept for a while and 404 meaning that
+ * there is no match. What is kept is no state: after a restore the service is asked anew.
  */
 export function createLookupStage(verb: LookupVerb, context: OperatorContext): OperatorStage {
-  const service = new NotFoundIsAnswer(verb, verb.answer === 'rows' ? new RowIsAnswer(context.httpClient) : context.httpClient)
+  const service = new NotFoundIsAnswer(
+    verb,
+    verb.answer === 'rows' ? new RowIsAnswer(context.httpClient) : context.httpClient,
+  )
   return createAsyncMapStage(verb.call, {
     ...context,
     httpClient: verb.cache === undefined ? service : new CachedAnswers(service, verb.cache, context.clock),
-    onError: (error, row, operator) => { if (!(error instanceof MillraceError && error.code === 'LOOKUP_MISSING')) context.onError(error, row, operator) },
+    onError: (error, row, operator) => {
+      if (!(error instanceof MillraceError && error.code === 'LOOKUP_MISSING')) context.onError(error, row, operator)
+    },
   })
 }
 
-/** Of a query: the one row of its result, 404 when it has none. More are an error of the row: which of them is meant? */
+/**
+ * Of a query: the one row of its result, 404 when it has none. More are an error of the row: which of them is
+ * meant?
+ */
 class RowIsAnswer implements HttpClient {
   readonly #client: HttpClient
 
-  constructor(client: HttpClient) { this.#client = client }
+  constructor(client: HttpClient) {
+    this.#client = client
+  }
 
   async send(request: OutgoingRequest): Promise<HttpAnswer> {
     const answer = await this.#client.send(request)
     if (answer.status !== 200) return answer.status === NOT_FOUND ? { ...answer, status: ASKED_WRONGLY } : answer
     const rows = rowsOf(answer.body)
     const [row, second] = rows
-    if (second !== undefined) throw new MillraceError('LOOKUP_AMBIGUOUS', `the query gave ${rows.length} rows for one`, { domain: 'user', hint: 'let it give one at most: LIMIT 1, or an aggregate' })
+    if (second !== undefined)
+      throw new MillraceError('LOOKUP_AMBIGUOUS', `the query gave ${rows.length} rows for one`, {
+        domain: 'user',
+        hint: 'let it give one at most: LIMIT 1, or an aggregate',
+      })
     return row === undefined ? { ...answer, status: NOT_FOUND, body: '' } : { ...answer, body: JSON.stringify(row) }
   }
 }
@@ -44,9 +58,14 @@ function rowsOf(body: string): readonly unknown[] {
     const rows: unknown = JSON.parse(body)
     if (Array.isArray(rows)) return rows
   } catch (cause) {
-    throw new MillraceError('HTTP_ANSWER', `the service answered no JSON: ${body.slice(0, 200)}`, { domain: 'dependency', cause })
+    throw new MillraceError('HTTP_ANSWER', `the service answered no JSON: ${body.slice(0, 200)}`, {
+      domain: 'dependency',
+      cause,
+    })
   }
-  throw new MillraceError('HTTP_ANSWER', `the service answered no list of rows: ${body.slice(0, 200)}`, { domain: 'dependency' })
+  throw new MillraceError('HTTP_ANSWER', `the service answered no list of rows: ${body.slice(0, 200)}`, {
+    domain: 'dependency',
+  })
 }
 
 /** A row the service does not know: no answer, whose fields are all null, or, of an inner join, no row. */
@@ -61,7 +80,9 @@ class NotFoundIsAnswer implements HttpClient {
 
   async send(request: OutgoingRequest): Promise<HttpAnswer> {
     const answer = await this.#client.send(request)
-    return answer.status === NOT_FOUND && this.#type === 'left' ? { ...answer, status: 200, body: '{}' } : missing(answer)
+    return answer.status === NOT_FOUND && this.#type === 'left'
+      ? { ...answer, status: 200, body: '{}' }
+      : missing(answer)
   }
 }
 
@@ -71,9 +92,15 @@ function missing(answer: HttpAnswer): HttpAnswer {
   throw new MillraceError('LOOKUP_MISSING', 'the service knows no such row', { domain: 'user' })
 }
 
-interface Kept { answer: HttpAnswer | undefined; until: number }
+interface Kept {
+  answer: HttpAnswer | undefined
+  until: number
+}
 
-/** Answers by request, the one used longest ago given up first. Answers that may be other the next time are not kept. */
+/**
+ * Answers by request, the one used longest ago given up first. Answers that may be other the next time are not
+ * kept.
+ */
 class CachedAnswers implements HttpClient {
   readonly #client: HttpClient
   readonly #rows: number
@@ -113,6 +140,10 @@ class CachedAnswers implements HttpClient {
 
   #keep(key: string, answer: HttpAnswer | undefined): void {
     this.#kept.set(key, { answer, until: this.#clock.now() + this.#ttlMs })
-    if (this.#kept.size > this.#rows) for (const oldest of this.#kept.keys()) { this.#kept.delete(oldest); break }
+    if (this.#kept.size > this.#rows)
+      for (const oldest of this.#kept.keys()) {
+        this.#kept.delete(oldest)
+        break
+      }
   }
 }

@@ -2,9 +2,9 @@ import type { PatternCode, PatternCondition } from '../../codegen/pattern-code.t
 import type { PatternStep } from '../../plan/pattern-steps.ts'
 
 /**
- * A pattern as a non-deterministic automaton, as Flink's NFACompiler builds it: states are copied for counts, an edge takes
- * the row, ignores it, or goes on to another state to which the same row is shown (`proceed`). Places where this differs
- * from NFACompiler are marked with "unlike".
+ * A pattern as a non-deterministic automaton, as Flink's NFACompiler builds it: states are copied for counts, an
+ * edge takes the row, ignores it, or goes on to another state to which the same row is shown (`proceed`). Places
+ * where this differs from NFACompiler are marked with "unlike".
  */
 export interface State {
   id: number
@@ -29,7 +29,10 @@ export interface Edge {
   guard?: number
 }
 
-export interface Automaton { start: State; states: readonly State[] }
+export interface Automaton {
+  start: State
+  states: readonly State[]
+}
 
 export function compileAutomaton(steps: readonly PatternStep[], code: Pick<PatternCode, 'where' | 'until'>): Automaton {
   return new AutomatonCompiler(steps, code).compile()
@@ -37,8 +40,12 @@ export function compileAutomaton(steps: readonly PatternStep[], code: Pick<Patte
 
 const always: PatternCondition = () => true
 
-function not(condition: PatternCondition): PatternCondition { return (row, cell) => !condition(row, cell) }
-function both(one: PatternCondition, other: PatternCondition): PatternCondition { return (row, cell) => one(row, cell) && other(row, cell) }
+function not(condition: PatternCondition): PatternCondition {
+  return (row, cell) => !condition(row, cell)
+}
+function both(one: PatternCondition, other: PatternCondition): PatternCondition {
+  return (row, cell) => one(row, cell) && other(row, cell)
+}
 
 class AutomatonCompiler {
   readonly #steps: readonly PatternStep[]
@@ -54,7 +61,8 @@ class AutomatonCompiler {
 
   compile(): Automaton {
     let sink = this.#state(this.#steps.length, 'final')
-    for (let i = this.#steps.length - 1; i >= 0; i--) sink = this.#steps[i]?.not === true ? this.#absent(i, sink) : this.#convert(i, sink)
+    for (let i = this.#steps.length - 1; i >= 0; i--)
+      sink = this.#steps[i]?.not === true ? this.#absent(i, sink) : this.#convert(i, sink)
     for (const state of this.#states) {
       state.completes = reaches(state, 'final')
       state.awaitsEnd = reaches(state, 'pending')
@@ -68,19 +76,27 @@ class AutomatonCompiler {
     return state
   }
 
-  #where(i: number): PatternCondition { return this.#code.where[i] ?? always }
+  #where(i: number): PatternCondition {
+    return this.#code.where[i] ?? always
+  }
 
   /** createMiddleStates of NOT_FOLLOW, which else is but a guard of the states around it, and of NOT_NEXT. */
   #absent(i: number, sink: State): State {
     const comes = this.#where(i)
     if (this.#steps[i]?.follows === 'next') {
       const next = this.#state(i, 'normal')
-      next.edges.push({ action: 'proceed', step: i, to: sink, when: not(comes) }, { action: 'proceed', step: i, to: this.#stop, when: comes })
+      next.edges.push(
+        { action: 'proceed', step: i, to: sink, when: not(comes) },
+        { action: 'proceed', step: i, to: this.#stop, when: comes },
+      )
       return next
     }
     if (sink.kind !== 'final') return sink
     const pending = this.#state(i, 'pending')
-    pending.edges.push({ action: 'proceed', step: i, to: this.#stop, when: comes, guard: i }, { action: 'ignore', step: i, to: pending, when: not(comes) })
+    pending.edges.push(
+      { action: 'proceed', step: i, to: this.#stop, when: comes, guard: i },
+      { action: 'ignore', step: i, to: pending, when: not(comes) },
+    )
     return pending
   }
 
@@ -92,20 +108,38 @@ class AutomatonCompiler {
     const within = ignored(step.loop, this.#where(i))
     const inner = within !== undefined && until !== undefined ? both(not(until), within) : within
     // updateWithGreedyCondition: the step behind sees no row that this one would take
-    if (step.greedy) for (const edge of sink.edges) edge.when = edge.when === undefined ? not(take) : both(not(take), edge.when)
+    if (step.greedy)
+      for (const edge of sink.edges) edge.when = edge.when === undefined ? not(take) : both(not(take), edge.when)
     const behind = this.#withoutGuards(i, sink)
     let last = step.max === undefined ? this.#looping(i, behind, take, inner) : behind
     const between = { take, ignore: inner, isFirst: false }
-    for (let n = step.min; n < (step.max ?? step.min); n++) last = this.#single(i, { ...between, to: last, proceed: behind })
+    for (let n = step.min; n < (step.max ?? step.min); n++)
+      last = this.#single(i, { ...between, to: last, proceed: behind })
     for (let n = 1; n < step.min; n++) last = this.#single(i, { ...between, to: last })
-    return this.#single(i, { take, ignore: ignored(follows(step), this.#where(i)), isFirst: true, to: last, ...(step.optional ? { proceed: sink } : {}) })
+    return this.#single(i, {
+      take,
+      ignore: ignored(follows(step), this.#where(i)),
+      isFirst: true,
+      to: last,
+      ...(step.optional ? { proceed: sink } : {}),
+    })
   }
 
   /**
-   * createSingletonState: one row. Where it may be left out, ignoring a row leads to a twin that can no more proceed, so
-   * that each way is gone once. Unlike there the twins of inner states carry the guard behind the step, not that before it.
+   * createSingletonState: one row. Where it may be left out, ignoring a row leads to a twin that can no more
+   * proceed, so that each way is gone once. Unlike there the twins of inner states carry the guard behind the step,
+   * not that before it.
    */
-  #single(i: number, { to, proceed, take, ignore, isFirst }: { to: State; proceed?: State; take: PatternCondition; ignore: PatternCondition | undefined; isFirst: boolean }): State {
+  #single(
+    i: number,
+    {
+      to,
+      proceed,
+      take,
+      ignore,
+      isFirst,
+    }: { to: State; proceed?: State; take: PatternCondition; ignore: PatternCondition | undefined; isFirst: boolean },
+  ): State {
     const state = this.#state(i, 'normal')
     const guarded = [state]
     state.edges.push({ action: 'take', step: i, to, when: take })
@@ -113,12 +147,16 @@ class AutomatonCompiler {
     if (ignore !== undefined) {
       const waiting = proceed === undefined ? state : this.#state(i, 'normal')
       if (waiting !== state) {
-        waiting.edges.push({ action: 'take', step: i, to, when: take }, { action: 'ignore', step: i, to: waiting, when: ignore })
+        waiting.edges.push(
+          { action: 'take', step: i, to, when: take },
+          { action: 'ignore', step: i, to: waiting, when: ignore },
+        )
         guarded.push(waiting)
       }
       state.edges.push({ action: 'ignore', step: i, to: waiting, when: ignore })
     }
-    for (const guard of isFirst ? this.#guards(i) : this.#guardsBehind(i)) for (const one of guarded) this.#guard(one, guard)
+    for (const guard of isFirst ? this.#guards(i) : this.#guardsBehind(i))
+      for (const one of guarded) this.#guard(one, guard)
     return state
   }
 
@@ -129,7 +167,10 @@ class AutomatonCompiler {
     const guarded = [loop]
     if (ignore !== undefined) {
       const waiting = this.#state(i, 'normal')
-      waiting.edges.push({ action: 'take', step: i, to: loop, when: take }, { action: 'ignore', step: i, to: waiting, when: ignore })
+      waiting.edges.push(
+        { action: 'take', step: i, to: loop, when: take },
+        { action: 'ignore', step: i, to: waiting, when: ignore },
+      )
       loop.edges.push({ action: 'ignore', step: i, to: waiting, when: ignore })
       guarded.push(waiting)
     }
@@ -173,20 +214,27 @@ class AutomatonCompiler {
     copies.set(state, copy)
     for (const edge of state.edges) {
       if (edge.guard !== undefined && without.has(edge.guard)) continue
-      copy.edges.push(edge.action === 'take' && edge.to !== state ? edge : { ...edge, to: this.#copy(edge.to, without, copies) })
+      copy.edges.push(
+        edge.action === 'take' && edge.to !== state ? edge : { ...edge, to: this.#copy(edge.to, without, copies) },
+      )
     }
     return copy
   }
 }
 
-function follows({ follows }: PatternStep): PatternStep['loop'] { return follows === 'next' ? 'strict' : follows === 'followedBy' ? 'relaxed' : 'combinations' }
+function follows({ follows }: PatternStep): PatternStep['loop'] {
+  return follows === 'next' ? 'strict' : follows === 'followedBy' ? 'relaxed' : 'combinations'
+}
 
 /** getIgnoreCondition: which rows may lie before the one that is waited for. */
 function ignored(contiguity: PatternStep['loop'], where: PatternCondition): PatternCondition | undefined {
   switch (contiguity) {
-    case 'strict': return undefined
-    case 'relaxed': return not(where)
-    case 'combinations': return always
+    case 'strict':
+      return undefined
+    case 'relaxed':
+      return not(where)
+    case 'combinations':
+      return always
   }
 }
 

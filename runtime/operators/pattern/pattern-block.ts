@@ -17,7 +17,8 @@ import type { KeyRuns } from './pattern-runs.ts'
  *     seq | rows that wait, and of each row and time | cells, and of each prev, step, row, seq and time, what is before first
  *     | runs, and of each state and cell | matches that wait, of each its cell
  *   one frame of the stream's codec: the rows, to which the numbers are indices; a cell's prev is -1 when it is the first
- * Of version 1 a group has one block, with all there is. Of version 2 it has several: of a key the last that speaks of it holds.
+ * Of version 1 a group has one block, with all there is. Of version 2 it has several: of a key the last that speaks
+ * of it holds.
  */
 const MAGIC = 0x3154504d
 
@@ -39,7 +40,11 @@ export interface KeyState extends KeyRuns {
 }
 
 /** What a block says. */
-export interface PatternBlock { keys: KeyState[]; removed: StateKey[]; passed: Timestamp | undefined }
+export interface PatternBlock {
+  keys: KeyState[]
+  removed: StateKey[]
+  passed: Timestamp | undefined
+}
 
 /** Writes and reads blocks of one pattern. */
 export class PatternBlocks {
@@ -52,7 +57,12 @@ export class PatternBlocks {
   readonly #keyOf: (text: string) => StateKey
 
   /** `shape`: the keys, the steps and the rows, as text; a block of another shape is refused. */
-  constructor({ stream, states, shape, keys }: { stream: StreamCode; states: readonly State[]; shape: string; keys: readonly Field[] }) {
+  constructor({
+    stream,
+    states,
+    shape,
+    keys,
+  }: { stream: StreamCode; states: readonly State[]; shape: string; keys: readonly Field[] }) {
     this.#codec = compileBatchCodec(stream.schema, stream.rowClass)
     this.#states = states
     this.#shape = shape
@@ -66,7 +76,13 @@ export class PatternBlocks {
     const numbers: number[] = []
     const indexOf = (row: Row): number => rows.get(row) ?? (rows.set(row, rows.size), rows.size - 1)
     for (const key of keys) writeKey(key, numbers, indexOf)
-    const header: Header = { version: 2, shape: this.#shape, keys: keys.length, numbers: numbers.length, ...(removed.length === 0 ? {} : { removed: removed.map(String) }) }
+    const header: Header = {
+      version: 2,
+      shape: this.#shape,
+      keys: keys.length,
+      numbers: numbers.length,
+      ...(removed.length === 0 ? {} : { removed: removed.map(String) }),
+    }
     const list = [...rows.keys()]
     const frame = this.#codec.encode(list, list.length)
     const { bytes, start } = emptyHeadedBlock(MAGIC, header, numbers.length * 8 + frame.byteLength)
@@ -85,12 +101,19 @@ export class PatternBlocks {
     if (magicOf(bytes) !== MAGIC) throw corrupt('it does not begin with a header')
     const block = new HeadedBlock<Header>(bytes)
     const { header } = block
-    if (![1, 2].includes(header.version)) throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern has version ${String(header.version)}, this release reads 1 and 2`)
+    if (![1, 2].includes(header.version))
+      throw new MillraceError(
+        'STATE_INCOMPATIBLE',
+        `the state of a pattern has version ${String(header.version)}, this release reads 1 and 2`,
+      )
     const passed = header.passed ?? undefined
     if (header.shape === undefined) return { keys: [], removed: [], passed }
     if (header.shape !== this.#shape) {
-      throw new MillraceError('STATE_INCOMPATIBLE', `the state of a pattern was written for ${header.shape}, the job now has ${this.#shape}`,
-        { domain: 'user', hint: 'give the changed pattern a new id to start it with empty state' })
+      throw new MillraceError(
+        'STATE_INCOMPATIBLE',
+        `the state of a pattern was written for ${header.shape}, the job now has ${this.#shape}`,
+        { domain: 'user', hint: 'give the changed pattern a new id to start it with empty state' },
+      )
     }
     const { buffer, byteOffset } = block.take(header.numbers * 8)
     const rows: Row[] = []
@@ -109,7 +132,14 @@ export class PatternBlocks {
     const count = numbers.next()
     for (let i = 0; i < count; i++) {
       const prev = numbers.next()
-      const cell = { prev: prev < 0 ? null : at(cells, prev), step: numbers.next(), row: numbers.of(rows), seq: numbers.next(), time: numbers.next(), view: undefined } as Omit<Cell, 'first'> as Cell
+      const cell = {
+        prev: prev < 0 ? null : at(cells, prev),
+        step: numbers.next(),
+        row: numbers.of(rows),
+        seq: numbers.next(),
+        time: numbers.next(),
+        view: undefined,
+      } as Omit<Cell, 'first'> as Cell
       cell.first = cell.prev === null ? cell : cell.prev.first
       cells.push(cell)
     }
@@ -118,7 +148,11 @@ export class PatternBlocks {
   }
 }
 
-function writeKey({ seq, waitingRows, runs, waiting }: KeyState, numbers: number[], indexOf: (row: Row) => number): void {
+function writeKey(
+  { seq, waitingRows, runs, waiting }: KeyState,
+  numbers: number[],
+  indexOf: (row: Row) => number,
+): void {
   numbers.push(seq, waitingRows.length)
   for (const { row, time } of waitingRows) numbers.push(indexOf(row), time)
   const cells = new Map<Cell, number>()
@@ -129,7 +163,8 @@ function writeKey({ seq, waitingRows, runs, waiting }: KeyState, numbers: number
     for (const cell of missing.reverse()) cells.set(cell, cells.size)
   }
   numbers.push(cells.size)
-  for (const { prev, step, row, seq: place, time } of cells.keys()) numbers.push(prev === null ? -1 : cells.get(prev) ?? -1, step, indexOf(row), place, time)
+  for (const { prev, step, row, seq: place, time } of cells.keys())
+    numbers.push(prev === null ? -1 : (cells.get(prev) ?? -1), step, indexOf(row), place, time)
   numbers.push(runs.length)
   for (const { state, cell } of runs) numbers.push(state.id, cells.get(cell) ?? -1)
   numbers.push(waiting.length)
@@ -140,7 +175,9 @@ class Numbers {
   readonly #values: Float64Array
   #at = 0
 
-  constructor(values: Float64Array) { this.#values = values }
+  constructor(values: Float64Array) {
+    this.#values = values
+  }
 
   next(): number {
     const value = this.#values[this.#at++]
@@ -148,7 +185,9 @@ class Numbers {
     return value
   }
 
-  of<T>(list: readonly T[]): T { return at(list, this.next()) }
+  of<T>(list: readonly T[]): T {
+    return at(list, this.next())
+  }
 
   list<T>(read: () => T): T[] {
     const count = this.next()
@@ -157,7 +196,8 @@ class Numbers {
   }
 
   expectEnd(): void {
-    if (this.#at !== this.#values.length) throw corrupt(`${this.#values.length - this.#at} of its numbers belong to no key`)
+    if (this.#at !== this.#values.length)
+      throw corrupt(`${this.#values.length - this.#at} of its numbers belong to no key`)
   }
 }
 

@@ -16,7 +16,10 @@ export interface LiveKey extends KeyState {
   rowEntry: Timestamp
   runEntry: Timestamp
   isSorted: boolean
-  /** The snapshot before which it changed last, and before which it came: 0 where an older one may hold something of the key. */
+  /**
+   * The snapshot before which it changed last, and before which it came: 0 where an older one may hold something of
+   * the key.
+   */
   changed: number
   readonly born: number
 }
@@ -35,7 +38,11 @@ interface Group {
 /** Of a group: the number of its snapshot, and its changes by then; of the progress the watermark. */
 type Mark = readonly [at: number, changes: number]
 
-interface GroupLog extends GrowingLog<Mark> { readonly group: number; readonly of: Group; readonly keys: number }
+interface GroupLog extends GrowingLog<Mark> {
+  readonly group: number
+  readonly of: Group
+  readonly keys: number
+}
 type FrozenLog = GroupLog | (GrowingLog<Mark> & { readonly of?: never })
 
 /** What a snapshot that is still read needs beside what there is. */
@@ -67,9 +74,10 @@ export interface PatternKeysParts {
 }
 
 /**
- * The keys of a pattern, by key group, and their snapshots. Nothing is copied at the barrier: while a snapshot is read, a key
- * is copied when it changes for the first time since (as Flink's CopyOnWriteStateMap does). A checkpoint writes the keys that
- * have changed since the last one, each whole, and which are gone; a restore takes the newest of each.
+ * The keys of a pattern, by key group, and their snapshots. Nothing is copied at the barrier: while a snapshot is
+ * read, a key is copied when it changes for the first time since (as Flink's CopyOnWriteStateMap does). A
+ * checkpoint writes the keys that have changed since the last one, each whole, and which are gone; a restore takes
+ * the newest of each.
  */
 export class PatternKeys {
   readonly #groups: (Group | undefined)[] = []
@@ -100,12 +108,18 @@ export class PatternKeys {
   }
 
   /** Undefined when it is gone. */
-  numbered(number: number): LiveKey | undefined { return this.#numbered[number] }
+  numbered(number: number): LiveKey | undefined {
+    return this.#numbered[number]
+  }
 
   /** The watermark that a row of the group must be behind, as far as a restore has brought one. */
-  passed(group: number): Timestamp { return this.#passed[group] ?? MIN_TIMESTAMP }
+  passed(group: number): Timestamp {
+    return this.#passed[group] ?? MIN_TIMESTAMP
+  }
 
-  * all(): Generator<LiveKey> { for (const of of this.#groups) if (of !== undefined) yield* of.keys.values() }
+  *all(): Generator<LiveKey> {
+    for (const of of this.#groups) if (of !== undefined) yield* of.keys.values()
+  }
 
   size(): number {
     let size = 0
@@ -114,7 +128,9 @@ export class PatternKeys {
   }
 
   /** How many keys are remembered that are gone. */
-  get removedKeys(): number { return this.#groups.reduce((sum, of) => sum + (of?.removed.size ?? 0), 0) }
+  get removedKeys(): number {
+    return this.#groups.reduce((sum, of) => sum + (of?.removed.size ?? 0), 0)
+  }
 
   /** Called before anything of a key changes that a snapshot holds. */
   touch(live: LiveKey): void {
@@ -123,7 +139,14 @@ export class PatternKeys {
     for (const { at, saved, done } of this.#open) {
       if (changed > at || done.has(group)) continue
       // rows and matches are taken out of their lists in place; runs are always a new list
-      push(saved, group, { key: live.key, changed, seq: live.seq, waitingRows: live.waitingRows.slice(), runs: live.runs, waiting: live.waiting.slice() })
+      push(saved, group, {
+        key: live.key,
+        changed,
+        seq: live.seq,
+        waitingRows: live.waitingRows.slice(),
+        runs: live.runs,
+        waiting: live.waiting.slice(),
+      })
     }
     live.changed = this.#next
     this.#groupAt(group).changes++
@@ -139,19 +162,32 @@ export class PatternKeys {
     this.#freeNumbers.push(number)
   }
 
-  #groupAt(group: number): Group { return this.#groups[group] ??= { keys: new Map(), removed: new Map(), changes: 0 } }
+  #groupAt(group: number): Group {
+    return (this.#groups[group] ??= { keys: new Map(), removed: new Map(), changes: 0 })
+  }
 
   #add(group: number, key: StateKey): LiveKey {
     const of = this.#groupAt(group)
     const removedAt = of.removed.get(key)
     if (removedAt !== undefined) {
       of.removed.delete(key)
-      for (const { at, returned, done } of this.#open) if (removedAt <= at && !done.has(group)) push(returned, group, [key, removedAt])
+      for (const { at, returned, done } of this.#open)
+        if (removedAt <= at && !done.has(group)) push(returned, group, [key, removedAt])
     }
     const number = this.#freeNumbers.pop() ?? this.#numbered.length
     const live: LiveKey = {
-      group, key, number, rowEntry: Infinity, runEntry: Infinity, isSorted: true, seq: 0, waitingRows: [], runs: [], waiting: [],
-      changed: this.#next, born: removedAt === undefined ? this.#next : 0,
+      group,
+      key,
+      number,
+      rowEntry: Infinity,
+      runEntry: Infinity,
+      isSorted: true,
+      seq: 0,
+      waitingRows: [],
+      runs: [],
+      waiting: [],
+      changed: this.#next,
+      born: removedAt === undefined ? this.#next : 0,
     }
     this.#numbered[number] = live
     of.keys.set(key, live)
@@ -163,14 +199,22 @@ export class PatternKeys {
   freeze(extent: SnapshotExtent, watermark: Timestamp): FrozenState {
     const frozen: Frozen = { at: this.#next++, saved: new Map(), returned: new Map(), done: new Set(), anew: new Set() }
     this.#open.add(frozen)
-    const groups = this.#groups.flatMap((of, group): GroupLog[] => (of === undefined ? [] : [{ serial: group, group, of, keys: of.keys.size, end: [frozen.at, of.changes] }]))
+    const groups = this.#groups.flatMap((of, group): GroupLog[] =>
+      of === undefined ? [] : [{ serial: group, group, of, keys: of.keys.size, end: [frozen.at, of.changes] }],
+    )
     const logs: FrozenLog[] = [...groups, { serial: PROGRESS, end: [watermark, 0] }]
-    const state = this.#snapshots.freeze({
-      logs: () => logs,
-      bytes: (stretch) => (isOfGroup(stretch) ? this.#bytes(stretch) : this.#progress(stretch).length * this.#blocks.progressBytes),
-      blocks: (stretch) => (isOfGroup(stretch) ? this.#groupBlocks(stretch, frozen) : this.#progress(stretch)),
-      release: () => { this.#open.delete(frozen) },
-    }, extent)
+    const state = this.#snapshots.freeze(
+      {
+        logs: () => logs,
+        bytes: (stretch) =>
+          isOfGroup(stretch) ? this.#bytes(stretch) : this.#progress(stretch).length * this.#blocks.progressBytes,
+        blocks: (stretch) => (isOfGroup(stretch) ? this.#groupBlocks(stretch, frozen) : this.#progress(stretch)),
+        release: () => {
+          this.#open.delete(frozen)
+        },
+      },
+      extent,
+    )
     return {
       read: () => state.read(),
       release: (files) => {
@@ -188,13 +232,20 @@ export class PatternKeys {
     }
   }
 
-  #bytes({ log: { keys, of, end: [, changes] }, from }: Stretch<Mark, GroupLog>): number {
+  #bytes({
+    log: {
+      keys,
+      of,
+      end: [, changes],
+    },
+    from,
+  }: Stretch<Mark, GroupLog>): number {
     // one that holds nothing is read too, so that what was removed from it can be forgotten
     const count = from === undefined ? Math.max(keys, Math.min(1, of.removed.size)) : changes - from[1]
     return count === 0 ? 0 : this.#blocks.headBytes + Math.ceil(count * this.#keyBytes)
   }
 
-  * #groupBlocks({ log, from }: Stretch<Mark, GroupLog>, frozen: Frozen): Generator<GroupState> {
+  *#groupBlocks({ log, from }: Stretch<Mark, GroupLog>, frozen: Frozen): Generator<GroupState> {
     const { group } = log
     let keys: FrozenKey[] = []
     let removed: StateKey[] = []
@@ -220,7 +271,12 @@ export class PatternKeys {
   }
 
   /** Once a watermark has come, of every own group, whether it holds something or not: what is late must stay so. */
-  #progress({ log: { end: [watermark] }, from }: Stretch<Mark, FrozenLog>): GroupState[] {
+  #progress({
+    log: {
+      end: [watermark],
+    },
+    from,
+  }: Stretch<Mark, FrozenLog>): GroupState[] {
     const blocks: GroupState[] = []
     if (from?.[0] === watermark) return blocks
     for (let group = this.#own.first; group < this.#own.endExclusive; group++) {
@@ -230,7 +286,10 @@ export class PatternKeys {
     return blocks
   }
 
-  /** Takes back a block, before the first row; the keys it holds are to be scheduled when all have come. Throws STATE_CORRUPT or STATE_INCOMPATIBLE. */
+  /**
+   * Takes back a block, before the first row; the keys it holds are to be scheduled when all have come. Throws
+   * STATE_CORRUPT or STATE_INCOMPATIBLE.
+   */
   restore(group: number, bytes: Uint8Array): void {
     const { keys, removed, passed } = this.#blocks.read(bytes)
     if (passed !== undefined) this.#passed[group] = Math.max(passed, this.passed(group))
@@ -242,24 +301,34 @@ export class PatternKeys {
   }
 }
 
-export function isEmpty({ waitingRows, runs, waiting }: KeyState): boolean { return waitingRows.length === 0 && runs.length === 0 && waiting.length === 0 }
+export function isEmpty({ waitingRows, runs, waiting }: KeyState): boolean {
+  return waitingRows.length === 0 && runs.length === 0 && waiting.length === 0
+}
 
 /** A row of a key that is not empty: any says which key it is. */
-export function rowOf({ waitingRows, runs, waiting }: KeyState): Row { return (waitingRows[0]?.row ?? runs[0]?.cell.row ?? waiting[0]?.row) as Row }
+export function rowOf({ waitingRows, runs, waiting }: KeyState): Row {
+  return (waitingRows[0]?.row ?? runs[0]?.cell.row ?? waiting[0]?.row) as Row
+}
 
 /**
- * The keys of a group as they were at the barrier, those that have changed since snapshot `since`; those that were gone are
- * empty. One that changes while this goes on may come twice, the same both times.
+ * The keys of a group as they were at the barrier, those that have changed since snapshot `since`; those that were
+ * gone are empty. One that changes while this goes on may come twice, the same both times.
  */
-function* frozenKeys({ group, of, end: [at] }: GroupLog, since: number, { saved, returned }: Frozen): Generator<FrozenKey> {
+function* frozenKeys(
+  { group, of, end: [at] }: GroupLog,
+  since: number,
+  { saved, returned }: Frozen,
+): Generator<FrozenKey> {
   for (const live of of.keys.values()) if (live.changed > since && live.changed <= at) yield live
   for (const key of saved.get(group) ?? []) if (key.changed > since) yield key
-  for (const [key, changed] of [...of.removed, ...returned.get(group) ?? []]) {
+  for (const [key, changed] of [...of.removed, ...(returned.get(group) ?? [])]) {
     if (changed > since && changed <= at) yield { key, changed, seq: 0, waitingRows: [], runs: [], waiting: [] }
   }
 }
 
-function isOfGroup(stretch: Stretch<Mark, FrozenLog>): stretch is Stretch<Mark, GroupLog> { return stretch.log.of !== undefined }
+function isOfGroup(stretch: Stretch<Mark, FrozenLog>): stretch is Stretch<Mark, GroupLog> {
+  return stretch.log.of !== undefined
+}
 
 function push<T>(lists: Map<number, T[]>, group: number, one: T): void {
   const list = lists.get(group)

@@ -6,7 +6,10 @@ import type { AfterMatch, PatternVerb } from '../../plan/pattern-verb.ts'
 import type { Automaton, Edge, State } from './pattern-automaton.ts'
 
 /** A match under way: where it stands and what it has taken. */
-export interface Run { state: State; cell: Cell }
+export interface Run {
+  state: State
+  cell: Cell
+}
 
 /** What happens to one key. */
 export interface PatternEvents {
@@ -18,17 +21,20 @@ export interface PatternEvents {
 export interface KeyRuns {
   /** In the order of their first rows. */
   runs: Run[]
-  /** Complete, but one that began before may still be completed and skip them; in the order in which they will come out. */
+  /**
+   * Complete, but one that began before may still be completed and skip them; in the order in which they will come
+   * out.
+   */
   waiting: Cell[]
   /** Rows seen, as far as something depends on it. */
   seq: number
 }
 
 /**
- * Runs the automaton of a pattern over the rows of a key: Flink's NFA with AfterMatchSkipStrategy. Unlike there, a match
- * ends at a row that must not come even when that row would complete it; matches that time out do so one first row after
- * the other, so that nothing depends on how often watermarks come; one that times out in several states is told once; and
- * of matches that begin and end with the same rows the one comes first that took rows earlier.
+ * Runs the automaton of a pattern over the rows of a key: Flink's NFA with AfterMatchSkipStrategy. Unlike there, a
+ * match ends at a row that must not come even when that row would complete it; matches that time out do so one
+ * first row after the other, so that nothing depends on how often watermarks come; one that times out in several
+ * states is told once; and of matches that begin and end with the same rows the one comes first that took rows earlier.
  */
 export class PatternMatcher {
   readonly #start: State
@@ -45,8 +51,8 @@ export class PatternMatcher {
   }
 
   /**
-   * Shows the key its next row; expire comes first. Throws what a condition throws, and PATTERN_LIMIT; the key is then as
-   * if the row had never come.
+   * Shows the key its next row; expire comes first. Throws what a condition throws, and PATTERN_LIMIT; the key is
+   * then as if the row had never come.
    */
   take(key: KeyRuns, row: Row, time: Timestamp): void {
     const runs: Run[] = []
@@ -56,8 +62,11 @@ export class PatternMatcher {
     this.#step(this.#start, null, taken, runs, matches)
     if (runs.length === 0 && matches.length === 0 && key.runs.length === 0) return
     if (runs.length > this.#verb.maxRuns && runs.length > key.runs.length) {
-      throw new MillraceError('PATTERN_LIMIT', `this row would bring its key to ${runs.length} matches under way, at most ${this.#verb.maxRuns} are taken`,
-        { domain: 'user', hint: 'shorten within, narrow the conditions, or raise maxRuns' })
+      throw new MillraceError(
+        'PATTERN_LIMIT',
+        `this row would bring its key to ${runs.length} matches under way, at most ${this.#verb.maxRuns} are taken`,
+        { domain: 'user', hint: 'shorten within, narrow the conditions, or raise maxRuns' },
+      )
     }
     key.runs = runs
     key.seq++
@@ -85,7 +94,13 @@ export class PatternMatcher {
   }
 
   /** computeNextStates: everything that comes of one run and the row. */
-  #step(state: State, cell: Cell | null, taken: Pick<Cell, 'row' | 'time' | 'seq'>, runs: Run[], matches: Cell[]): void {
+  #step(
+    state: State,
+    cell: Cell | null,
+    taken: Pick<Cell, 'row' | 'time' | 'seq'>,
+    runs: Run[],
+    matches: Cell[],
+  ): void {
     const [shown, edges] = [this.#shown, this.#edges]
     edges.length = 0
     shown.length = 1
@@ -132,7 +147,9 @@ export class PatternMatcher {
 }
 
 function cellAfter(prev: Cell | null, { row, time, seq }: Pick<Cell, 'row' | 'time' | 'seq'>, step: number): Cell {
-  const cell = { prev, first: prev?.first, step, row, seq, time, view: undefined } as Omit<Cell, 'first'> & { first?: Cell } as Cell
+  const cell = { prev, first: prev?.first, step, row, seq, time, view: undefined } as Omit<Cell, 'first'> & {
+    first?: Cell
+  } as Cell
   if (prev === null) cell.first = cell
   return cell
 }
@@ -161,9 +178,13 @@ function pathOf(cell: Cell): Cell[] {
 /** Matches that begin before this row are skipped: AfterMatchSkipStrategy.prune. A step without rows skips nothing. */
 function boundAfter(match: Cell, after: Exclude<AfterMatch, { kind: 'noSkip' }>): number {
   switch (after.kind) {
-    case 'pastLast': return match.seq + 1
-    case 'toNext': return match.first.seq + 1
-    case 'toLast': return pathOf(match).findLast(({ step }) => step === after.step)?.seq ?? -1
-    case 'toFirst': return pathOf(match).find(({ step }) => step === after.step)?.seq ?? -1
+    case 'pastLast':
+      return match.seq + 1
+    case 'toNext':
+      return match.first.seq + 1
+    case 'toLast':
+      return pathOf(match).findLast(({ step }) => step === after.step)?.seq ?? -1
+    case 'toFirst':
+      return pathOf(match).find(({ step }) => step === after.step)?.seq ?? -1
   }
 }

@@ -18,7 +18,9 @@ import { compileAutomaton } from './pattern-automaton.ts'
 import { isEmpty, PatternKeys, type LiveKey } from './pattern-keys.ts'
 import { PatternMatcher } from './pattern-runs.ts'
 
-export function createPatternStage(verb: PatternVerb, context: OperatorContext): OperatorStage { return new PatternStage(verb, context) }
+export function createPatternStage(verb: PatternVerb, context: OperatorContext): OperatorStage {
+  return new PatternStage(verb, context)
+}
 
 /** Rows that are shown to automata before the loop gets its turn. */
 const SLICE_ROWS = 1024
@@ -28,10 +30,10 @@ const FOR_ROWS = 0
 const FOR_RUNS = 1
 
 /**
- * Sequences of rows under one key: Flink's CepOperator. Rows wait until the watermark has passed them and are then shown to
- * the automaton of their key in the order of event time, those of one time in the order in which they came; rows behind the
- * watermark are late. A row for which a condition throws is to the pattern as if it had not come. A key of which no match
- * is under way has no state.
+ * Sequences of rows under one key: Flink's CepOperator. Rows wait until the watermark has passed them and are then
+ * shown to the automaton of their key in the order of event time, those of one time in the order in which they
+ * came; rows behind the watermark are late. A row for which a condition throws is to the pattern as if it had not
+ * come. A key of which no match is under way has no state.
  */
 class PatternStage implements OperatorStage {
   readonly state: OperatorState
@@ -51,26 +53,54 @@ class PatternStage implements OperatorStage {
   #timedOut: Row[] = []
 
   constructor(verb: PatternVerb, context: OperatorContext) {
-    const { node, inputs: [input], output, slot, parallelism, maxParallelism } = context
+    const {
+      node,
+      inputs: [input],
+      output,
+      slot,
+      parallelism,
+      maxParallelism,
+    } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `pattern ${node.id} has no input`)
     const keyBy = node.keyBy ?? []
     this.#context = context
     this.#verb = verb
-    this.#code = compilePattern(verb, { schema: input.schema, outputRowClass: output.rowClass, timedOutRowClass: compileRowClass({ fields: verb.timedOut.map(({ field }) => field) }) })
+    this.#code = compilePattern(verb, {
+      schema: input.schema,
+      outputRowClass: output.rowClass,
+      timedOutRowClass: compileRowClass({ fields: verb.timedOut.map(({ field }) => field) }),
+    })
     this.#grouper = compileKeyGrouper(fieldsOf(input.schema, keyBy), maxParallelism)
     const automaton = compileAutomaton(verb.steps, this.#code)
     this.#matcher = new PatternMatcher(automaton, verb, {
-      onMatch: (cell, time) => { this.#emit(this.#code.select, cell, time, this.#out) },
-      onTimeout: (cell, time) => { if (this.#timedOutEnd !== undefined) this.#emit(this.#code.timedOut, cell, time, this.#timedOut) },
+      onMatch: (cell, time) => {
+        this.#emit(this.#code.select, cell, time, this.#out)
+      },
+      onTimeout: (cell, time) => {
+        if (this.#timedOutEnd !== undefined) this.#emit(this.#code.timedOut, cell, time, this.#timedOut)
+      },
     })
     this.#keys = new PatternKeys({
-      input, keyBy, states: automaton.states, shape: shapeOf(verb, keyBy, input.schema), groups: keyGroupsOfSlot(slot, maxParallelism, parallelism), maxParallelism,
+      input,
+      keyBy,
+      states: automaton.states,
+      shape: shapeOf(verb, keyBy, input.schema),
+      groups: keyGroupsOfSlot(slot, maxParallelism, parallelism),
+      maxParallelism,
     })
     this.#timedOutEnd = context.side('timedOut')
     this.#lateEnd = context.side('late')
     this.state = {
-      scope: 'keyed', appends: true, size: () => this.#keys.size(), freeze: (extent) => this.#keys.freeze(extent, this.#watermark),
-      restore: (group, bytes) => { this.#keys.restore(group, bytes) }, restored: () => { for (const live of this.#keys.all()) this.#schedule(live) },
+      scope: 'keyed',
+      appends: true,
+      size: () => this.#keys.size(),
+      freeze: (extent) => this.#keys.freeze(extent, this.#watermark),
+      restore: (group, bytes) => {
+        this.#keys.restore(group, bytes)
+      },
+      restored: () => {
+        for (const live of this.#keys.all()) this.#schedule(live)
+      },
     }
   }
 
@@ -95,10 +125,13 @@ class PatternStage implements OperatorStage {
   async onWatermark(time: Timestamp): Promise<void> {
     this.#watermark = Math.max(this.#watermark, time)
     if (time === MAX_TIMESTAMP && this.#verb.withinMs === undefined) this.#endRuns()
-    for (let more = true; more;) {
+    for (let more = true; more; ) {
       more = this.#advance(time)
       await this.#flush()
-      if (more) await new Promise<void>((resolve) => { this.#context.clock.nextTurn(resolve) })
+      if (more)
+        await new Promise<void>((resolve) => {
+          this.#context.clock.nextTurn(resolve)
+        })
     }
     await this.#context.next.onWatermark(time)
   }
@@ -108,13 +141,13 @@ class PatternStage implements OperatorStage {
     const last = live.waitingRows.at(-1)
     if (last !== undefined && time < last.time) live.isSorted = false
     live.waitingRows.push({ row, time })
-    if (time < live.rowEntry) this.#heap.push(live.rowEntry = time, live.number, FOR_ROWS)
+    if (time < live.rowEntry) this.#heap.push((live.rowEntry = time), live.number, FOR_ROWS)
   }
 
   /** Looks at keys that are due until a slice is full; true when there are more. */
   #advance(time: Timestamp): boolean {
     const heap = this.#heap
-    for (let budget = SLICE_ROWS; heap.size > 0 && heap.time <= time;) {
+    for (let budget = SLICE_ROWS; heap.size > 0 && heap.time <= time; ) {
       if (budget <= 0) return true
       const { time: due, group: number, hash: what } = heap
       heap.pop()
@@ -130,9 +163,14 @@ class PatternStage implements OperatorStage {
   /** Shows a key its rows up to `time`, at most so many; returns how many. */
   #advanceKey(live: LiveKey, time: Timestamp, budget: number): number {
     sortRows(live)
-    if ((live.waitingRows[0]?.time ?? Infinity) <= time || (this.#matcher.nextExpiry(live) ?? Infinity) <= time) this.#keys.touch(live)
+    if ((live.waitingRows[0]?.time ?? Infinity) <= time || (this.#matcher.nextExpiry(live) ?? Infinity) <= time)
+      this.#keys.touch(live)
     let shown = 0
-    for (let waiting = live.waitingRows[0]; waiting !== undefined && waiting.time <= time && shown < budget; waiting = live.waitingRows[shown]) {
+    for (
+      let waiting = live.waitingRows[0];
+      waiting !== undefined && waiting.time <= time && shown < budget;
+      waiting = live.waitingRows[shown]
+    ) {
       shown++
       this.#matcher.expire(live, waiting.time)
       try {
@@ -152,9 +190,10 @@ class PatternStage implements OperatorStage {
   #schedule(live: LiveKey): void {
     sortRows(live)
     const row = live.waitingRows[0]?.time
-    if (row !== undefined && row < live.rowEntry) this.#heap.push(live.rowEntry = row, live.number, FOR_ROWS)
+    if (row !== undefined && row < live.rowEntry) this.#heap.push((live.rowEntry = row), live.number, FOR_ROWS)
     const end = this.#matcher.nextExpiry(live)
-    if (end !== undefined && end < MAX_TIMESTAMP && end < live.runEntry) this.#heap.push(live.runEntry = end, live.number, FOR_RUNS)
+    if (end !== undefined && end < MAX_TIMESTAMP && end < live.runEntry)
+      this.#heap.push((live.runEntry = end), live.number, FOR_RUNS)
     if (isEmpty(live) && live.runEntry === Infinity) this.#keys.remove(live)
   }
 
@@ -186,9 +225,22 @@ function sortRows(live: LiveKey): void {
 }
 
 /** What the numbers of a snapshot refer to: the form of the steps. Conditions and what is selected are not among it. */
-export function shapeOf({ steps, eventTime, withinMs, after }: PatternVerb, keyBy: readonly string[], { fields }: Schema): string {
+export function shapeOf(
+  { steps, eventTime, withinMs, after }: PatternVerb,
+  keyBy: readonly string[],
+  { fields }: Schema,
+): string {
   const forms = steps.map(({ name, not, follows, min, max, optional, greedy, loop, until }) =>
-    [name, not ? 'not' : `${min}..${max ?? ''}`, follows, loop, ...(optional ? ['optional'] : []), ...(greedy ? ['greedy'] : []), ...(until === undefined ? [] : ['until'])].join(' '))
+    [
+      name,
+      not ? 'not' : `${min}..${max ?? ''}`,
+      follows,
+      loop,
+      ...(optional ? ['optional'] : []),
+      ...(greedy ? ['greedy'] : []),
+      ...(until === undefined ? [] : ['until']),
+    ].join(' '),
+  )
   const columns = fields.map(({ name, type, nullable }) => `${name}:${type}${nullable ? '?' : ''}`)
   return `steps (${forms.join(', ')}) within ${withinMs ?? 'no'} ms, after ${after.kind}${'step' in after ? ` ${after.step}` : ''}, by (${keyBy.join(', ')}) of (${columns.join(', ')}) at ${eventTime.field}`
 }

@@ -9,22 +9,34 @@ import type { StateDeclaration } from '../../plan/process-verb.ts'
 import type { ListTable, MapTable, StateStore, TableShape, TimerTable, ValueTable } from '../../state/state-store.ts'
 
 /** Whose turn it is: state and timers are those of this key. Undefined between the calls of the user's function. */
-export interface Turn { group: number; key: StateKey; row: Row | undefined; timestamp: Timestamp | null }
+export interface Turn {
+  group: number
+  key: StateKey
+  row: Row | undefined
+  timestamp: Timestamp | null
+}
 
 /** Names a table must not share with a user's. */
 export const TIMERS = 'timers'
-export function tableName(state: string): string { return `state.${state}` }
+export function tableName(state: string): string {
+  return `state.${state}`
+}
 /** The inverse: what the job calls the table. */
-export function declaredName(table: string): string { return table.replace(/^state\./, '') }
+export function declaredName(table: string): string {
+  return table.replace(/^state\./, '')
+}
 
 /** The tables of the store for what a process declares. */
 export function tablesOf(state: Readonly<Record<string, StateDeclaration>>): Record<string, TableShape> {
-  return { ...Object.fromEntries(Object.entries(state).map(([name, declared]) => [tableName(name), declared])), [TIMERS]: { kind: 'timers' } }
+  return {
+    ...Object.fromEntries(Object.entries(state).map(([name, declared]) => [tableName(name), declared])),
+    [TIMERS]: { kind: 'timers' },
+  }
 }
 
 /**
- * What a process function sees besides its row; the types of users are in api/process.ts. It is good for the time of the
- * call only: what is used later, behind an await, throws.
+ * What a process function sees besides its row; the types of users are in api/process.ts. It is good for the time
+ * of the call only: what is used later, behind an await, throws.
  */
 export class ProcessContext {
   /** Tables under the current key, by their declared names. */
@@ -39,8 +51,14 @@ export class ProcessContext {
   readonly #emitSide: (name: string, row: unknown) => void
 
   constructor(parts: {
-    turn: TurnHolder; keys: readonly Field[]; declared: Readonly<Record<string, StateDeclaration>>; store: StateStore | undefined
-    hasEventTime: boolean; watermark: Timestamp; emit: (row: unknown) => void; emitSide: (name: string, row: unknown) => void
+    turn: TurnHolder
+    keys: readonly Field[]
+    declared: Readonly<Record<string, StateDeclaration>>
+    store: StateStore | undefined
+    hasEventTime: boolean
+    watermark: Timestamp
+    emit: (row: unknown) => void
+    emitSide: (name: string, row: unknown) => void
   }) {
     const { turn, store } = parts
     this.#turn = turn
@@ -49,8 +67,18 @@ export class ProcessContext {
     this.#emit = parts.emit
     this.#emitSide = parts.emitSide
     this.watermark = parts.watermark
-    this.timers = new Timers(turn, parts.hasEventTime ? store?.timers(TIMERS) : undefined, store === undefined ? 'keyBy' : 'event time')
-    this.state = Object.freeze(Object.fromEntries(Object.entries(parts.declared).flatMap(([name, declared]) => (store === undefined ? [] : [[name, stateOf(name, declared, store, turn)] as const]))))
+    this.timers = new Timers(
+      turn,
+      parts.hasEventTime ? store?.timers(TIMERS) : undefined,
+      store === undefined ? 'keyBy' : 'event time',
+    )
+    this.state = Object.freeze(
+      Object.fromEntries(
+        Object.entries(parts.declared).flatMap(([name, declared]) =>
+          store === undefined ? [] : [[name, stateOf(name, declared, store, turn)] as const],
+        ),
+      ),
+    )
   }
 
   /** The fields of the current key; none when the operator is not keyed. */
@@ -61,7 +89,9 @@ export class ProcessContext {
   }
 
   /** Event time of the row, or the moment of the timer; null where the stream has none. */
-  get timestamp(): Timestamp | null { return this.#turn.current().timestamp }
+  get timestamp(): Timestamp | null {
+    return this.#turn.current().timestamp
+  }
 
   emit(row: unknown): void {
     this.#turn.current()
@@ -77,11 +107,16 @@ export class ProcessContext {
 export class TurnHolder {
   #turn: Turn | undefined
 
-  set(turn: Turn | undefined): void { this.#turn = turn }
+  set(turn: Turn | undefined): void {
+    this.#turn = turn
+  }
 
   current(): Turn {
     if (this.#turn !== undefined) return this.#turn
-    throw new MillraceError('CONTEXT_ENDED', 'the context of a process function is good for the time of its call', { domain: 'user', hint: 'do not await in it: asyncMap calls services' })
+    throw new MillraceError('CONTEXT_ENDED', 'the context of a process function is good for the time of its call', {
+      domain: 'user',
+      hint: 'do not await in it: asyncMap calls services',
+    })
   }
 }
 
@@ -116,15 +151,27 @@ export class Timers {
 
 function checkedTime(time: unknown): Timestamp {
   if (Number.isSafeInteger(time)) return time as Timestamp
-  throw new MillraceError('VALUE_INVALID', `a timer at ${String(time)}: it must be whole milliseconds since the epoch`, { domain: 'user' })
+  throw new MillraceError(
+    'VALUE_INVALID',
+    `a timer at ${String(time)}: it must be whole milliseconds since the epoch`,
+    { domain: 'user' },
+  )
 }
 
-function stateOf(name: string, declared: StateDeclaration, store: StateStore, turn: TurnHolder): ValueState | ListState | MapState {
+function stateOf(
+  name: string,
+  declared: StateDeclaration,
+  store: StateStore,
+  turn: TurnHolder,
+): ValueState | ListState | MapState {
   const make = naming(name, compileRowMaker(declared.schema, compileRowClass(declared.schema)))
   switch (declared.kind) {
-    case 'value': return new ValueState(turn, store.value(tableName(name)), make)
-    case 'list': return new ListState(turn, store.list(tableName(name)), make)
-    case 'map': return new MapState(turn, store.map(tableName(name)), make, userKeyOf(name, declared.userKey))
+    case 'value':
+      return new ValueState(turn, store.value(tableName(name)), make)
+    case 'list':
+      return new ListState(turn, store.list(tableName(name)), make)
+    case 'map':
+      return new MapState(turn, store.map(tableName(name)), make, userKeyOf(name, declared.userKey))
   }
 }
 
@@ -139,7 +186,10 @@ function naming<T>(name: string, make: (value: unknown) => T): (value: unknown) 
   }
 }
 
-interface UserKey { of(value: unknown): StateKey; value(key: StateKey): unknown }
+interface UserKey {
+  of(value: unknown): StateKey
+  value(key: StateKey): unknown
+}
 
 /** A key of one field is written as its value, of several as an object. */
 function userKeyOf(name: string, fields: readonly Field[]): UserKey {
@@ -151,7 +201,10 @@ function userKeyOf(name: string, fields: readonly Field[]): UserKey {
   }
   return {
     of: (value) => codec.of(make(value)),
-    value: (key) => { const values = codec.values(key); return Object.fromEntries(fields.map((field, index) => [field.name, values[index]])) },
+    value: (key) => {
+      const values = codec.values(key)
+      return Object.fromEntries(fields.map((field, index) => [field.name, values[index]]))
+    },
   }
 }
 
@@ -167,9 +220,18 @@ export class ValueState {
     this.#make = make
   }
 
-  get(): Row | undefined { const { group, key } = this.#turn.current(); return this.#table.get(group, key) }
-  set(row: unknown): void { const { group, key } = this.#turn.current(); this.#table.set(group, key, this.#make(row)) }
-  clear(): void { const { group, key } = this.#turn.current(); this.#table.delete(group, key) }
+  get(): Row | undefined {
+    const { group, key } = this.#turn.current()
+    return this.#table.get(group, key)
+  }
+  set(row: unknown): void {
+    const { group, key } = this.#turn.current()
+    this.#table.set(group, key, this.#make(row))
+  }
+  clear(): void {
+    const { group, key } = this.#turn.current()
+    this.#table.delete(group, key)
+  }
 }
 
 /** Rows per key, in the order in which they were added. */
@@ -184,11 +246,23 @@ export class ListState {
     this.#make = make
   }
 
-  add(row: unknown): void { const { group, key } = this.#turn.current(); this.#table.append(group, key, this.#make(row)) }
-  rows(): Row[] { const { group, key } = this.#turn.current(); return this.#table.rows(group, key) }
+  add(row: unknown): void {
+    const { group, key } = this.#turn.current()
+    this.#table.append(group, key, this.#make(row))
+  }
+  rows(): Row[] {
+    const { group, key } = this.#turn.current()
+    return this.#table.rows(group, key)
+  }
   /** Drops the rows for which `keep` is false; returns how many those were. */
-  retain(keep: (row: Row) => boolean): number { const { group, key } = this.#turn.current(); return this.#table.retain(group, key, keep) }
-  clear(): void { const { group, key } = this.#turn.current(); this.#table.delete(group, key) }
+  retain(keep: (row: Row) => boolean): number {
+    const { group, key } = this.#turn.current()
+    return this.#table.retain(group, key, keep)
+  }
+  clear(): void {
+    const { group, key } = this.#turn.current()
+    this.#table.delete(group, key)
+  }
 }
 
 /** Rows per key under a second key. */
@@ -205,13 +279,25 @@ export class MapState {
     this.#userKey = userKey
   }
 
-  get(userKey: unknown): Row | undefined { const { group, key } = this.#turn.current(); return this.#table.get(group, key, this.#userKey.of(userKey)) }
-  set(userKey: unknown, row: unknown): void { const { group, key } = this.#turn.current(); this.#table.set(group, key, this.#userKey.of(userKey), this.#make(row)) }
-  delete(userKey: unknown): boolean { const { group, key } = this.#turn.current(); return this.#table.delete(group, key, this.#userKey.of(userKey)) }
+  get(userKey: unknown): Row | undefined {
+    const { group, key } = this.#turn.current()
+    return this.#table.get(group, key, this.#userKey.of(userKey))
+  }
+  set(userKey: unknown, row: unknown): void {
+    const { group, key } = this.#turn.current()
+    this.#table.set(group, key, this.#userKey.of(userKey), this.#make(row))
+  }
+  delete(userKey: unknown): boolean {
+    const { group, key } = this.#turn.current()
+    return this.#table.delete(group, key, this.#userKey.of(userKey))
+  }
   /** In the order in which the keys first came. */
   entries(): [userKey: unknown, row: Row][] {
     const { group, key } = this.#turn.current()
     return this.#table.entries(group, key).map(([userKey, row]) => [this.#userKey.value(userKey), row])
   }
-  clear(): void { const { group, key } = this.#turn.current(); this.#table.clear(group, key) }
+  clear(): void {
+    const { group, key } = this.#turn.current()
+    this.#table.clear(group, key)
+  }
 }

@@ -21,8 +21,8 @@ import { ProcessContext, tablesOf, TIMERS, TurnHolder } from './process-context.
 const FIRE_SLICE = 1024
 
 /**
- * A user's function over each row, with state and timers of event time under its key. Flink's KeyedProcessFunction, and its
- * ProcessFunction where there is no key. A call that throws puts out nothing; what it did to its state stays.
+ * A user's function over each row, with state and timers of event time under its key. Flink's KeyedProcessFunction,
+ * and its ProcessFunction where there is no key. A call that throws puts out nothing; what it did to its state stays.
  */
 export function createProcessStage(verb: ProcessVerb, context: OperatorContext): OperatorStage {
   return new ProcessStage(verb, context)
@@ -30,7 +30,11 @@ export function createProcessStage(verb: ProcessVerb, context: OperatorContext):
 
 const NO_SIDES: readonly (readonly [Side, number])[] = []
 
-interface Side { make: RowMaker; out: Row[]; end: Stage | undefined }
+interface Side {
+  make: RowMaker
+  out: Row[]
+  end: Stage | undefined
+}
 
 class ProcessStage implements OperatorStage {
   readonly state?: OperatorState
@@ -46,30 +50,62 @@ class ProcessStage implements OperatorStage {
   #out: Row[] = []
 
   constructor(verb: ProcessVerb, context: OperatorContext) {
-    const { node, inputs: [input], output, maxParallelism, spill, clock } = context
+    const {
+      node,
+      inputs: [input],
+      output,
+      maxParallelism,
+      spill,
+      clock,
+    } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `process ${node.id} has no input`)
     this.#context = context
     this.#functions = functionsOf(verb, context.functions)
     this.#eventTime = verb.eventTime
     const keys = fieldsOf(input.schema, node.keyBy ?? [])
-    const store = keys.length === 0 ? undefined : createStateStore({ key: keys, tables: tablesOf(verb.state) }, { maxParallelism, spill, now: () => clock.now() })
+    const store =
+      keys.length === 0
+        ? undefined
+        : createStateStore(
+            { key: keys, tables: tablesOf(verb.state) },
+            { maxParallelism, spill, now: () => clock.now() },
+          )
     this.#store = store
     if (store !== undefined) {
       this.state = storedState(store)
-      this.#keyed = { grouper: compileKeyGrouper(keys, maxParallelism), codec: compileKeyCodec(keys), timers: store.timers(TIMERS), fields: keys }
+      this.#keyed = {
+        grouper: compileKeyGrouper(keys, maxParallelism),
+        codec: compileKeyCodec(keys),
+        timers: store.timers(TIMERS),
+        fields: keys,
+      }
     }
-    this.#sides = new Map(Object.entries(node.sideOutputs ?? {}).map(([name, schema]) =>
-      [name, { make: compileRowMaker(schema, compileRowClass(schema)), out: [], end: context.side(name) }]))
+    this.#sides = new Map(
+      Object.entries(node.sideOutputs ?? {}).map(([name, schema]) => [
+        name,
+        { make: compileRowMaker(schema, compileRowClass(schema)), out: [], end: context.side(name) },
+      ]),
+    )
     const make = compileRowMaker(output.schema, output.rowClass)
     this.#view = new ProcessContext({
-      turn: this.#turn, keys, declared: verb.state, store, hasEventTime: verb.eventTime !== undefined, watermark: MIN_TIMESTAMP,
-      emit: (row) => { this.#out.push(make(row)) }, emitSide: (name, row) => { this.#emitSide(name, row) },
+      turn: this.#turn,
+      keys,
+      declared: verb.state,
+      store,
+      hasEventTime: verb.eventTime !== undefined,
+      watermark: MIN_TIMESTAMP,
+      emit: (row) => {
+        this.#out.push(make(row))
+      },
+      emitSide: (name, row) => {
+        this.#emitSide(name, row)
+      },
     })
   }
 
   async process(rows: Row[], count: number): Promise<void> {
     this.#keyed?.grouper(rows, count, this.#groups)
-    for (let at = 0; at < count;) {
+    for (let at = 0; at < count; ) {
       at = this.#watched(() => this.#slice(rows, at, count))
       await this.#flush()
     }
@@ -98,24 +134,34 @@ class ProcessStage implements OperatorStage {
 
   async onWatermark(time: Timestamp): Promise<void> {
     this.#view.watermark = time
-    for (let more = this.#keyed !== undefined; more;) {
+    for (let more = this.#keyed !== undefined; more; ) {
       more = this.#watched(() => this.#fire(time))
       await this.#flush()
-      if (more) await new Promise<void>((resolve) => { this.#context.clock.nextTurn(resolve) })
+      if (more)
+        await new Promise<void>((resolve) => {
+          this.#context.clock.nextTurn(resolve)
+        })
     }
     await this.#context.next.onWatermark(time)
   }
 
   #fire(time: Timestamp): boolean {
     const { onTimer } = this.#functions
-    return this.#keyed?.timers.due(time, FIRE_SLICE, (group, key, at) => {
-      if (onTimer !== undefined) this.#call(onTimer, at, { group, key, row: undefined, timestamp: at })
-    }) ?? false
+    return (
+      this.#keyed?.timers.due(time, FIRE_SLICE, (group, key, at) => {
+        if (onTimer !== undefined) this.#call(onTimer, at, { group, key, row: undefined, timestamp: at })
+      }) ?? false
+    )
   }
 
-  #call(call: UserFunction, argument: Row | Timestamp, turn: { group: number; key: string | number; row: Row | undefined; timestamp: Timestamp | null }): void {
+  #call(
+    call: UserFunction,
+    argument: Row | Timestamp,
+    turn: { group: number; key: string | number; row: Row | undefined; timestamp: Timestamp | null },
+  ): void {
     const before = this.#out.length
-    const sides = this.#sides.size === 0 ? NO_SIDES : [...this.#sides.values()].map((side) => [side, side.out.length] as const)
+    const sides =
+      this.#sides.size === 0 ? NO_SIDES : [...this.#sides.values()].map((side) => [side, side.out.length] as const)
     this.#turn.set(turn)
     try {
       const result = call(argument, this.#view)
@@ -132,7 +178,11 @@ class ProcessStage implements OperatorStage {
   #emitSide(name: string, row: unknown): void {
     const side = this.#sides.get(name)
     if (side === undefined) {
-      throw new MillraceError('OUTPUT_UNKNOWN', `there is no side output ${JSON.stringify(name)}; declared are ${[...this.#sides.keys()].join(', ') || 'none'}`, { domain: 'user' })
+      throw new MillraceError(
+        'OUTPUT_UNKNOWN',
+        `there is no side output ${JSON.stringify(name)}; declared are ${[...this.#sides.keys()].join(', ') || 'none'}`,
+        { domain: 'user' },
+      )
     }
     const made = side.make(row)
     if (side.end !== undefined) side.out.push(made)
@@ -152,20 +202,41 @@ class ProcessStage implements OperatorStage {
 
   #watched<T>(run: () => T): T {
     const { clock, node, onBlocked } = this.#context
-    return watched(clock, (ms) => { onBlocked(node.id, this.#functions.name, ms) }, run)
+    return watched(
+      clock,
+      (ms) => {
+        onBlocked(node.id, this.#functions.name, ms)
+      },
+      run,
+    )
   }
 }
 
-interface Functions { name: string; onRow: UserFunction; onTimer: UserFunction | undefined }
+interface Functions {
+  name: string
+  onRow: UserFunction
+  onTimer: UserFunction | undefined
+}
 
 /** A function, or an object (an instance of a class too) with `onRow` and, where timers are set, `onTimer`. */
 function functionsOf(verb: ProcessVerb, functions: UserFunctions): Functions {
   const found = functions.find(verb.function)
   const name = verb.function.function
   if (typeof found === 'function') return { name, onRow: found as UserFunction, onTimer: undefined }
-  const { onRow, onTimer } = (typeof found === 'object' && found !== null ? found : {}) as { onRow?: unknown; onTimer?: unknown }
-  if (typeof onRow !== 'function' || (onTimer !== undefined && typeof onTimer !== 'function')) {
-    throw new MillraceError('FUNCTION_MISSING', `${name} of module ${verb.function.module} is neither a function nor an object with onRow(row, context) and, if need be, onTimer(time, context)`, { domain: 'user' })
+  const { onRow, onTimer } = (typeof found === 'object' && found !== null ? found : {}) as {
+    onRow?: unknown
+    onTimer?: unknown
   }
-  return { name, onRow: (row, view) => onRow.call(found, row, view), onTimer: onTimer === undefined ? undefined : (time, view) => onTimer.call(found, time, view) }
+  if (typeof onRow !== 'function' || (onTimer !== undefined && typeof onTimer !== 'function')) {
+    throw new MillraceError(
+      'FUNCTION_MISSING',
+      `${name} of module ${verb.function.module} is neither a function nor an object with onRow(row, context) and, if need be, onTimer(time, context)`,
+      { domain: 'user' },
+    )
+  }
+  return {
+    name,
+    onRow: (row, view) => onRow.call(found, row, view),
+    onTimer: onTimer === undefined ? undefined : (time, view) => onTimer.call(found, time, view),
+  }
 }

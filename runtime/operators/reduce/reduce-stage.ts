@@ -14,7 +14,10 @@ import { storedState } from '../stored-state.ts'
 
 const TABLE = 'reduced'
 
-/** Flink's StreamGroupedReduceOperator: the first row of a key comes out as it is, each further one reduced with what came out last. */
+/**
+ * Flink's StreamGroupedReduceOperator: the first row of a key comes out as it is, each further one reduced with
+ * what came out last.
+ */
 export function createReduceStage(verb: ReduceVerb, context: OperatorContext): OperatorStage {
   return new ReduceStage(verb, context)
 }
@@ -32,12 +35,25 @@ class ReduceStage implements OperatorStage {
   readonly #out: Row[] = []
 
   constructor(verb: ReduceVerb, context: OperatorContext) {
-    const { node, inputs: [input], output, maxParallelism, spill, clock } = context
+    const {
+      node,
+      inputs: [input],
+      output,
+      maxParallelism,
+      spill,
+      clock,
+    } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `reduce ${node.id} has no input`)
     const keys = fieldsOf(input.schema, node.keyBy ?? [])
-    const store = createStateStore({
-      key: keys, tables: { [TABLE]: { kind: 'value', schema: node.schema, ...(verb.ttlMs === undefined ? {} : { ttlMs: verb.ttlMs }) } },
-    }, { maxParallelism, spill, now: () => clock.now() })
+    const store = createStateStore(
+      {
+        key: keys,
+        tables: {
+          [TABLE]: { kind: 'value', schema: node.schema, ...(verb.ttlMs === undefined ? {} : { ttlMs: verb.ttlMs }) },
+        },
+      },
+      { maxParallelism, spill, now: () => clock.now() },
+    )
     this.state = storedState(store)
     this.#store = store
     this.#context = context
@@ -71,7 +87,9 @@ class ReduceStage implements OperatorStage {
     return next
   }
 
-  onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+  onWatermark(time: Timestamp): Promise<void> {
+    return this.#context.next.onWatermark(time)
+  }
 
   close(): Promise<void> {
     this.#store.close()

@@ -24,20 +24,40 @@ interface Policy extends Pick<RunningAggregatesOptions, 'aggregates' | 'emission
 }
 
 /**
- * Aggregates of all rows of a key so far. Flink SQL's GroupAggFunction with MiniBatchGroupAggFunction's output, one row per
- * key and batch, as upserts by key: no retractions are sent. The time to live is StateTtlConfig's OnCreateAndWrite.
+ * Aggregates of all rows of a key so far. Flink SQL's GroupAggFunction with MiniBatchGroupAggFunction's output, one
+ * row per key and batch, as upserts by key: no retractions are sent. The time to live is StateTtlConfig's
+ * OnCreateAndWrite.
  */
-export function createRunningAggregateStage({ aggregates, emit, ttlMs }: RunningAggregateVerb, context: OperatorContext): OperatorStage {
-  return new RunningAggregateStage({
-    aggregates, emission: { kind: emit.kind === 'everyRow' ? 'everyRow' : 'changed' }, atEnd: 'nothing',
-    changes: emit.kind === 'every' ? emit.ms : emit.kind === 'batch' ? 'atOnce' : 'never', ...(ttlMs === undefined ? {} : { ttlMs }),
-  }, context)
+export function createRunningAggregateStage(
+  { aggregates, emit, ttlMs }: RunningAggregateVerb,
+  context: OperatorContext,
+): OperatorStage {
+  return new RunningAggregateStage(
+    {
+      aggregates,
+      emission: { kind: emit.kind === 'everyRow' ? 'everyRow' : 'changed' },
+      atEnd: 'nothing',
+      changes: emit.kind === 'every' ? emit.ms : emit.kind === 'batch' ? 'atOnce' : 'never',
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+    },
+    context,
+  )
 }
 
 /** Windows without time: Flink's countWindow, and GlobalWindows with the end-of-stream trigger. */
-export function createTimelessWindowStage({ window, aggregates, earlyMs }: WindowVerb, context: OperatorContext): OperatorStage {
-  if (window.kind === 'count') return new RunningAggregateStage({ aggregates, emission: { ...window, kind: 'counted' }, changes: 'never', atEnd: 'nothing' }, context)
-  return new RunningAggregateStage({ aggregates, emission: { kind: 'changed' }, changes: earlyMs ?? 'never', atEnd: 'all' }, context)
+export function createTimelessWindowStage(
+  { window, aggregates, earlyMs }: WindowVerb,
+  context: OperatorContext,
+): OperatorStage {
+  if (window.kind === 'count')
+    return new RunningAggregateStage(
+      { aggregates, emission: { ...window, kind: 'counted' }, changes: 'never', atEnd: 'nothing' },
+      context,
+    )
+  return new RunningAggregateStage(
+    { aggregates, emission: { kind: 'changed' }, changes: earlyMs ?? 'never', atEnd: 'all' },
+    context,
+  )
 }
 
 class RunningAggregateStage implements OperatorStage {
@@ -52,12 +72,23 @@ class RunningAggregateStage implements OperatorStage {
   #cancelExpiry: (() => void) | undefined
 
   constructor(policy: Policy, context: OperatorContext) {
-    const { node, inputs: [input], output, maxParallelism } = context
+    const {
+      node,
+      inputs: [input],
+      output,
+      maxParallelism,
+    } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `aggregate ${node.id} has no input`)
     const keys = fieldsOf(input.schema, node.keyBy ?? [])
     const { aggregates, emission, ttlMs } = policy
     const table = new RunningAggregates({
-      keys, aggregates: context.functions.bound(aggregates), emission, inputSchema: input.schema, outputRowClass: output.rowClass, maxParallelism, operatorId: node.id,
+      keys,
+      aggregates: context.functions.bound(aggregates),
+      emission,
+      inputSchema: input.schema,
+      outputRowClass: output.rowClass,
+      maxParallelism,
+      operatorId: node.id,
       ...(ttlMs === undefined ? {} : { ttlMs }),
     })
     this.state = tableState(new TableSnapshots(table))
@@ -70,7 +101,15 @@ class RunningAggregateStage implements OperatorStage {
   }
 
   async process(rows: Row[], count: number): Promise<void> {
-    const made = this.#watched(() => this.#table.add(rows, count, this.#policy.ttlMs === undefined ? 0 : this.#context.clock.now(), this.#out, this.#onError))
+    const made = this.#watched(() =>
+      this.#table.add(
+        rows,
+        count,
+        this.#policy.ttlMs === undefined ? 0 : this.#context.clock.now(),
+        this.#out,
+        this.#onError,
+      ),
+    )
     if (made > 0) await this.#context.next.process(this.#out, made, 0)
     const { changes } = this.#policy
     if (changes === 'atOnce') await this.#emitChanged()
@@ -78,7 +117,9 @@ class RunningAggregateStage implements OperatorStage {
   }
 
   /** Which keys have changed is not in the state: what is to come out goes before the barrier. */
-  async drain(): Promise<void> { if (this.#cancelEmission !== undefined) await this.#emitChanged() }
+  async drain(): Promise<void> {
+    if (this.#cancelEmission !== undefined) await this.#emitChanged()
+  }
 
   async onWatermark(time: Timestamp): Promise<void> {
     if (time === MAX_TIMESTAMP) {
@@ -97,13 +138,17 @@ class RunningAggregateStage implements OperatorStage {
   #emitChanged(): Promise<void> {
     this.#cancelEmission?.()
     this.#cancelEmission = undefined
-    return this.#put((emit) => { this.#table.takeChanged(emit, this.#onError) })
+    return this.#put((emit) => {
+      this.#table.takeChanged(emit, this.#onError)
+    })
   }
 
   async #emitAll(): Promise<void> {
-    for (let group: number | undefined = 0; group !== undefined;) {
+    for (let group: number | undefined = 0; group !== undefined; ) {
       const from: number = group
-      await this.#put((emit) => { group = this.#table.takeAll(from, SLICE, emit, this.#onError) })
+      await this.#put((emit) => {
+        group = this.#table.takeAll(from, SLICE, emit, this.#onError)
+      })
       await this.#nextTurn()
     }
   }
@@ -111,23 +156,32 @@ class RunningAggregateStage implements OperatorStage {
   /** Twice in a time to live: a key stays at most half as long again in memory as it counts. */
   #waitForExpiry(): void {
     const { ttlMs } = this.#policy
-    if (ttlMs !== undefined) this.#cancelExpiry = this.#context.after(Math.max(1, Math.ceil(ttlMs / 2)), () => this.#expire())
+    if (ttlMs !== undefined)
+      this.#cancelExpiry = this.#context.after(Math.max(1, Math.ceil(ttlMs / 2)), () => this.#expire())
   }
 
   async #expire(): Promise<void> {
     if (this.#policy.changes !== 'never') await this.#emitChanged()
-    for (let group: number | undefined = 0; group !== undefined;) {
+    for (let group: number | undefined = 0; group !== undefined; ) {
       group = this.#table.expire(this.#context.clock.now(), group, SLICE)
       await this.#nextTurn()
     }
     this.#waitForExpiry()
   }
 
-  #nextTurn(): Promise<void> { return new Promise((resolve) => { this.#context.clock.nextTurn(resolve) }) }
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#context.clock.nextTurn(resolve)
+    })
+  }
 
   async #put(make: (emit: (rows: Row[], count: number) => void) => void): Promise<void> {
     const made: Row[] = []
-    this.#watched(() => { make((rows, count) => { for (let i = 0; i < count; i++) made.push(rows[i] as Row) }) })
+    this.#watched(() => {
+      make((rows, count) => {
+        for (let i = 0; i < count; i++) made.push(rows[i] as Row)
+      })
+    })
     await emitBatches(this.#context.next, made)
   }
 }

@@ -23,7 +23,10 @@ class SideOutputStage implements OperatorStage {
 
   constructor(verb: SideOutputVerb, context: OperatorContext) {
     const { functions, node } = context
-    this.#route = compileRouter(verb.outputs.map((output) => ('function' in output ? { call: functions.function(output.function) } : output)), node.id)
+    this.#route = compileRouter(
+      verb.outputs.map((output) => ('function' in output ? { call: functions.function(output.function) } : output)),
+      node.id,
+    )
     this.#context = context
     this.#ends = [context.next, ...verb.outputs.map(({ name }) => context.side(name))]
     this.#outs = this.#ends.map(() => [])
@@ -34,8 +37,17 @@ class SideOutputStage implements OperatorStage {
   async process(rows: Row[], count: number): Promise<void> {
     const { clock, node, onBlocked, onError } = this.#context
     this.#counts.fill(0)
-    const route = (): void => { this.#route(rows, count, this.#outs, this.#counts, onError) }
-    if (this.#called.length > 0) watched(clock, (ms) => { onBlocked(node.id, this.#called.join(', '), ms) }, route)
+    const route = (): void => {
+      this.#route(rows, count, this.#outs, this.#counts, onError)
+    }
+    if (this.#called.length > 0)
+      watched(
+        clock,
+        (ms) => {
+          onBlocked(node.id, this.#called.join(', '), ms)
+        },
+        route,
+      )
     else route()
     for (const [index, end] of this.#ends.entries()) {
       const dealt = this.#counts[index] ?? 0
@@ -43,5 +55,7 @@ class SideOutputStage implements OperatorStage {
     }
   }
 
-  onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+  onWatermark(time: Timestamp): Promise<void> {
+    return this.#context.next.onWatermark(time)
+  }
 }

@@ -20,13 +20,15 @@ import { storedState } from '../stored-state.ts'
 
 const SLOT: Field = { name: 'slot', type: 'long', nullable: false }
 
-export function createTopNStage(verb: TopNVerb, context: OperatorContext): OperatorStage { return new TopNStage(verb, context) }
+export function createTopNStage(verb: TopNVerb, context: OperatorContext): OperatorStage {
+  return new TopNStage(verb, context)
+}
 
 /**
- * The n best rows of each key, of equal ones the earlier first (Flink's AppendOnlyTopNFunction). Without ranks a row that
- * enters is put out; with ranks also every row that it moves down, so that what comes out is a stream of upserts by key
- * and rank. Per key one record of the values (and slots) from best to worst decides; most rows touch nothing else. With
- * ranks the rows lie under key and slot: the row that enters takes the slot of the one that leaves.
+ * The n best rows of each key, of equal ones the earlier first (Flink's AppendOnlyTopNFunction). Without ranks a
+ * row that enters is put out; with ranks also every row that it moves down, so that what comes out is a stream of
+ * upserts by key and rank. Per key one record of the values (and slots) from best to worst decides; most rows touch
+ * nothing else. With ranks the rows lie under key and slot: the row that enters takes the slot of the one that leaves.
  */
 class TopNStage implements OperatorStage {
   readonly state: OperatorState
@@ -45,17 +47,39 @@ class TopNStage implements OperatorStage {
   readonly #slots: Int32Array
 
   constructor(verb: TopNVerb, context: OperatorContext) {
-    const { node, inputs: [input], output, maxParallelism, spill, clock } = context
+    const {
+      node,
+      inputs: [input],
+      output,
+      maxParallelism,
+      spill,
+      clock,
+    } = context
     const by = input === undefined ? undefined : fieldOf(input.schema, verb.by)
-    if (input === undefined || by === undefined) throw new MillraceError('INPUT_MISSING', `topN ${node.id} has no input with ${verb.by}`)
+    if (input === undefined || by === undefined)
+      throw new MillraceError('INPUT_MISSING', `topN ${node.id} has no input with ${verb.by}`)
     const keyIn = node.keyBy ?? []
     const key = fieldsOf(input.schema, keyIn)
     const { n: count, order, ttlMs } = verb
     const slots = verb.rank !== undefined
-    const places: TableShape = { kind: 'value', schema: { fields: [...key, ...rankFields({ count, slots })] }, keyIn, ...(ttlMs === undefined ? {} : { ttlMs }) }
-    const rows: TableShape = { kind: 'map', userKey: [SLOT], schema: input.schema, rowClass: compileRowClass(input.schema) }
+    const places: TableShape = {
+      kind: 'value',
+      schema: { fields: [...key, ...rankFields({ count, slots })] },
+      keyIn,
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+    }
+    const rows: TableShape = {
+      kind: 'map',
+      userKey: [SLOT],
+      schema: input.schema,
+      rowClass: compileRowClass(input.schema),
+    }
     const loop: RecordLoop = { kind: 'rank', field: verb.by, count, order, slots }
-    const store = new LogStateStore({ key, tables: { places, ...(slots ? { rows } : {}) } }, { maxParallelism, spill, now: () => clock.now() }, { places: loop })
+    const store = new LogStateStore(
+      { key, tables: { places, ...(slots ? { rows } : {}) } },
+      { maxParallelism, spill, now: () => clock.now() },
+      { places: loop },
+    )
     this.state = storedState(store)
     this.#store = store
     this.#context = context
@@ -76,14 +100,17 @@ class TopNStage implements OperatorStage {
     this.#grouper(rows, ordered, this.#groups)
     const now = this.#ttlMs === undefined ? 0 : clock.now()
     const since = now - (this.#ttlMs ?? 0)
-    for (let i = 0; i < ordered;) {
+    for (let i = 0; i < ordered; ) {
       const out: Row[] = []
-      for (; i < ordered && out.length < BATCH_ROWS; i++) this.#offer(rows[i] as Row, this.#groups[i] ?? 0, now, since, out)
+      for (; i < ordered && out.length < BATCH_ROWS; i++)
+        this.#offer(rows[i] as Row, this.#groups[i] ?? 0, now, since, out)
       await emitBatches(next, out)
     }
   }
 
-  onWatermark(time: Timestamp): Promise<void> { return this.#context.next.onWatermark(time) }
+  onWatermark(time: Timestamp): Promise<void> {
+    return this.#context.next.onWatermark(time)
+  }
 
   close(): Promise<void> {
     this.#store.close()
@@ -95,7 +122,10 @@ class TopNStage implements OperatorStage {
     if (place >= 0 && this.#rows === undefined) out.push(row)
     if (place >= 0 && this.#rows !== undefined) this.#enter(this.#rows, row, group, place, out)
     // when a ranking's time is over its rows go with it
-    if (this.#ttlMs !== undefined) this.#places.sweep(group, since, (a) => { this.#rows?.clear(group, this.#places.code.key(a)) })
+    if (this.#ttlMs !== undefined)
+      this.#places.sweep(group, since, (a) => {
+        this.#rows?.clear(group, this.#places.code.key(a))
+      })
   }
 
   /** Stores a row that was ranked and puts it out with all behind it. */
@@ -109,7 +139,11 @@ class TopNStage implements OperatorStage {
     out.push(this.#withRank(row, place + 1))
     for (let i = place + 1; i < end; i++) {
       const moved = rows.get(group, key, this.#slots[i] ?? 0)
-      if (moved === undefined) throw new MillraceError('STATE_CORRUPT', `topN ${this.#context.node.id}: the row at rank ${i + 1} of a key is gone`)
+      if (moved === undefined)
+        throw new MillraceError(
+          'STATE_CORRUPT',
+          `topN ${this.#context.node.id}: the row at rank ${i + 1} of a key is gone`,
+        )
       out.push(this.#withRank(moved, i + 1))
     }
   }

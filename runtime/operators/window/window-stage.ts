@@ -19,9 +19,9 @@ const FIRE_SLICE_ROWS = 4096
 
 /**
  * A windowed aggregate over keyed rows: Flink's WindowOperator with EventTimeTrigger or ProcessingTimeTrigger, with
- * ContinuousProcessingTimeTrigger's results for open windows where `emit: { early }` asks for them. Unlike there, a late row
- * that changes a window that has fired gives one row per key and batch of input instead of one each, and windows of
- * processing time that are still open when a bounded input ends fire then.
+ * ContinuousProcessingTimeTrigger's results for open windows where `emit: { early }` asks for them. Unlike there, a
+ * late row that changes a window that has fired gives one row per key and batch of input instead of one each, and
+ * windows of processing time that are still open when a bounded input ends fire then.
  */
 export class WindowStage implements OperatorStage {
   readonly state: OperatorState
@@ -41,13 +41,27 @@ export class WindowStage implements OperatorStage {
   #cancelEarly: (() => void) | undefined
 
   constructor(verb: WindowVerb, context: OperatorContext) {
-    const { node, inputs: [input], output, slot, parallelism, maxParallelism } = context
+    const {
+      node,
+      inputs: [input],
+      output,
+      slot,
+      parallelism,
+      maxParallelism,
+    } = context
     if (input === undefined) throw new MillraceError('INPUT_MISSING', `window ${node.id} has no input`)
     const keys = fieldsOf(input.schema, node.keyBy ?? [])
     const table = tableOf(verb, {
-      keys, aggregates: context.functions.bound(verb.aggregates), inputSchema: input.schema, outputRowClass: output.rowClass, maxParallelism,
-      groups: keyGroupsOfSlot(slot, maxParallelism, parallelism), operatorId: node.id, latenessMs: verb.latenessMs,
-      tracking: verb.earlyMs === undefined ? 'none' : 'early', ...(verb.eventTime === undefined ? {} : { eventTime: verb.eventTime }),
+      keys,
+      aggregates: context.functions.bound(verb.aggregates),
+      inputSchema: input.schema,
+      outputRowClass: output.rowClass,
+      maxParallelism,
+      groups: keyGroupsOfSlot(slot, maxParallelism, parallelism),
+      operatorId: node.id,
+      latenessMs: verb.latenessMs,
+      tracking: verb.earlyMs === undefined ? 'none' : 'early',
+      ...(verb.eventTime === undefined ? {} : { eventTime: verb.eventTime }),
     })
     this.state = tableState(new TableSnapshots(table))
     this.#table = table
@@ -73,7 +87,10 @@ export class WindowStage implements OperatorStage {
       if (this.#late !== undefined) await this.#late.process(lateRows, late, 0)
       lateRows.length = 0
     }
-    if (this.#isEventTime) await this.#put((emit) => { this.#table.refire(time, emit, this.#onError) })
+    if (this.#isEventTime)
+      await this.#put((emit) => {
+        this.#table.refire(time, emit, this.#onError)
+      })
     else this.#waitForWindow(time)
     this.#waitForEarly()
   }
@@ -97,7 +114,10 @@ export class WindowStage implements OperatorStage {
     return Promise.resolve()
   }
 
-  /** Goes on from where windows have fired: neither a clock set back nor one that is behind another machine's undoes that. */
+  /**
+   * Goes on from where windows have fired: neither a clock set back nor one that is behind another machine's undoes
+   * that.
+   */
   #now(): Timestamp {
     // only what was restored can be ahead of this: whatever fires here moves it
     if (this.#time === MIN_TIMESTAMP) this.#time = Math.max(MIN_TIMESTAMP, this.#table.firedUntil())
@@ -125,28 +145,42 @@ export class WindowStage implements OperatorStage {
   #onEarly(): Promise<void> {
     this.#cancelEarly?.()
     this.#cancelEarly = undefined
-    return this.#put((emit) => { this.#table.early(emit, this.#onError) })
+    return this.#put((emit) => {
+      this.#table.early(emit, this.#onError)
+    })
   }
 
   async #fire(time: Timestamp): Promise<void> {
-    for (let more = true; more;) {
-      await this.#put((emit) => { more = this.#table.fire(time, FIRE_SLICE_ROWS, emit, this.#onError) })
-      if (more) await new Promise<void>((resolve) => { this.#clock.nextTurn(resolve) })
+    for (let more = true; more; ) {
+      await this.#put((emit) => {
+        more = this.#table.fire(time, FIRE_SLICE_ROWS, emit, this.#onError)
+      })
+      if (more)
+        await new Promise<void>((resolve) => {
+          this.#clock.nextTurn(resolve)
+        })
     }
   }
 
   /** Hands on in batches what `make` emits. */
   async #put(make: (emit: (rows: Row[], count: number) => void) => void): Promise<void> {
     const made: Row[] = []
-    this.#watched(() => { make((rows, count) => { for (let i = 0; i < count; i++) made.push(rows[i] as Row) }) })
+    this.#watched(() => {
+      make((rows, count) => {
+        for (let i = 0; i < count; i++) made.push(rows[i] as Row)
+      })
+    })
     await emitBatches(this.#next, made)
   }
 }
 
 function tableOf({ window }: WindowVerb, options: KeyedTableOptions): WindowTable {
   switch (window.kind) {
-    case 'hop': return compileWindowTable({ ...options, window })
-    case 'session': return compileSessionWindows({ ...options, gapMs: window.gapMs })
-    default: throw new MillraceError('WINDOW_KIND', `a window of the kind ${window.kind} does not go by time`)
+    case 'hop':
+      return compileWindowTable({ ...options, window })
+    case 'session':
+      return compileSessionWindows({ ...options, gapMs: window.gapMs })
+    default:
+      throw new MillraceError('WINDOW_KIND', `a window of the kind ${window.kind} does not go by time`)
   }
 }

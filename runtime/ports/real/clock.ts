@@ -5,7 +5,11 @@ export const realClock: Clock = {
   now: () => Date.now(),
   after(ms, run) {
     const timer = setTimeout(run, ms)
-    return () => { clearTimeout(timer) }
+    return () => {
+      clearTimeout(timer)
+    }
   },
-  nextTurn(run) { setImmediate(run) },
+  nextTurn(run) {
+    setImmediate(run)
+  },
 }

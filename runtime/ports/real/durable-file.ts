@@ -24,7 +24,7 @@ export async function writeTemporary(path: string, bytes: Uint8Array): Promise<s
   const file = await openCreatingFolders(temporary, folder)
   try {
     // writeFile would come back to the loop for every half megabyte, and wait there for its turn
-    for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten
+    for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
     await file.sync()
   } catch (error) {
     await file.close()

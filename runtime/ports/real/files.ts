@@ -7,13 +7,15 @@ import { isErrno, syncFolder, unlinkIfPresent, writeDurably } from './durable-fi
 export const realFiles: Files = {
   async glob(pattern) {
     // A path that exists is meant literally, also when it contains `[` or `*`.
-    if (await exists(pattern)) return await isFolder(pattern) ? [] : [pattern]
+    if (await exists(pattern)) return (await isFolder(pattern)) ? [] : [pattern]
     const paths: string[] = []
-    for await (const path of glob(pattern)) if (!await isFolder(path)) paths.push(path)
+    for await (const path of glob(pattern)) if (!(await isFolder(path))) paths.push(path)
     return paths.sort()
   },
 
-  async sizeBytes(path) { return (await stat(path)).size },
+  async sizeBytes(path) {
+    return (await stat(path)).size
+  },
 
   async read(path, offset, length) {
     const file = await open(path, 'r')

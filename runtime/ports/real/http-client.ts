@@ -31,14 +31,23 @@ async function bodyOf(response: Response, { url, signal }: OutgoingRequest): Pro
   } catch (cause) {
     throw failure(url, signal, cause)
   }
-  if (size > MAX_BODY_BYTES) throw new MillraceError('HTTP_TOO_LARGE', `${hostOf(url)} answered more than ${MAX_BODY_BYTES} bytes`, { domain: 'dependency' })
+  if (size > MAX_BODY_BYTES)
+    throw new MillraceError('HTTP_TOO_LARGE', `${hostOf(url)} answered more than ${MAX_BODY_BYTES} bytes`, {
+      domain: 'dependency',
+    })
   return Buffer.concat(chunks).toString('utf8')
 }
 
 function failure(url: string, signal: AbortSignal, cause: unknown): unknown {
   if (signal.aborted) return signal.reason
-  return new MillraceError('HTTP_FAILED', `no answer from ${hostOf(url)}`, { domain: 'dependency', retriable: true, cause })
+  return new MillraceError('HTTP_FAILED', `no answer from ${hostOf(url)}`, {
+    domain: 'dependency',
+    retriable: true,
+    cause,
+  })
 }
 
 /** The path and the query may hold values of records. */
-function hostOf(url: string): string { return URL.canParse(url) ? new URL(url).host : 'an address that is no URL' }
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : 'an address that is no URL'
+}

@@ -12,7 +12,12 @@ export const realHttp: Http = {
     })
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) => {
-        reject(new MillraceError('LISTEN_FAILED', `cannot serve HTTP on ${address.host}:${address.port}`, { domain: 'platform', cause }))
+        reject(
+          new MillraceError('LISTEN_FAILED', `cannot serve HTTP on ${address.host}:${address.port}`, {
+            domain: 'platform',
+            cause,
+          }),
+        )
       })
       server.listen(address.port, address.host, resolve)
     })
@@ -20,10 +25,13 @@ export const realHttp: Http = {
     const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
     return {
       address: { host: address.host, port },
-      close: () => new Promise((resolve) => {
-        server.close(() => { resolve() })
-        server.closeAllConnections()
-      }),
+      close: () =>
+        new Promise((resolve) => {
+          server.close(() => {
+            resolve()
+          })
+          server.closeAllConnections()
+        }),
     }
   },
 }
@@ -32,13 +40,19 @@ async function respond(request: IncomingMessage, response: ServerResponse, handl
   try {
     const body = await readBody(request)
     const answer = await handle({
-      method: request.method ?? 'GET', path: (request.url ?? '/').split('?')[0] ?? '/', body,
+      method: request.method ?? 'GET',
+      path: (request.url ?? '/').split('?')[0] ?? '/',
+      body,
       token: /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1],
     })
-    response.writeHead(answer.status, { 'content-type': answer.contentType, 'x-content-type-options': 'nosniff' }).end(answer.body)
+    response
+      .writeHead(answer.status, { 'content-type': answer.contentType, 'x-content-type-options': 'nosniff' })
+      .end(answer.body)
   } catch (error) {
     const tooLarge = error instanceof MillraceError && error.code === 'BODY_TOO_LARGE'
-    response.writeHead(tooLarge ? 413 : 500, { 'content-type': 'text/plain', connection: 'close' }).end(error instanceof Error ? error.message : 'failed')
+    response
+      .writeHead(tooLarge ? 413 : 500, { 'content-type': 'text/plain', connection: 'close' })
+      .end(error instanceof Error ? error.message : 'failed')
   }
 }
 
@@ -48,7 +62,8 @@ async function readBody(request: IncomingMessage): Promise<string> {
   for await (const chunk of request) {
     const bytes = chunk as Buffer
     size += bytes.length
-    if (size > MAX_BODY_BYTES) throw new MillraceError('BODY_TOO_LARGE', `the body is larger than ${MAX_BODY_BYTES} bytes`, { domain: 'user' })
+    if (size > MAX_BODY_BYTES)
+      throw new MillraceError('BODY_TOO_LARGE', `the body is larger than ${MAX_BODY_BYTES} bytes`, { domain: 'user' })
     chunks.push(bytes)
   }
   return Buffer.concat(chunks).toString('utf8')

@@ -3,8 +3,19 @@ import type { Connection, metadataV12, listOffsetsV7 } from '@platformatic/kafka
 import { MillraceError } from '../../model/errors.ts'
 import { KafkaBrokerError } from '../kafka.ts'
 import type {
-  FetchRequest, FetchedPartition, GroupOffset, Isolation, KafkaClient, KafkaClientOptions, KafkaMetadata, OffsetAnswer, OffsetQuery,
-  ProduceAnswer, ProduceBatch, TopicPartition, TransactionKey,
+  FetchRequest,
+  FetchedPartition,
+  GroupOffset,
+  Isolation,
+  KafkaClient,
+  KafkaClientOptions,
+  KafkaMetadata,
+  OffsetAnswer,
+  OffsetQuery,
+  ProduceAnswer,
+  ProduceBatch,
+  TopicPartition,
+  TransactionKey,
 } from '../kafka.ts'
 import { KafkaConnection } from './kafka-connection.ts'
 import { KafkaFrameBuffers } from './kafka-frame-buffers.ts'
@@ -23,7 +34,9 @@ const COORDINATOR_MOVED: ReadonlySet<number> = new Set([15, 16])
 const NO_MEMBER = ''
 
 /** Connects to a Kafka cluster, 2.8 or later. Nothing is opened before the first call. */
-export function connectKafka(options: KafkaClientOptions): KafkaClient { return new RealKafkaClient(options) }
+export function connectKafka(options: KafkaClientOptions): KafkaClient {
+  return new RealKafkaClient(options)
+}
 
 /**
  * Requests of a connection are answered in turn, so fetches, writes and the rest have connections of their own: a
@@ -47,15 +60,23 @@ class RealKafkaClient implements KafkaClient {
   async metadata(topics: readonly string[]): Promise<KafkaMetadata> {
     const response = await this.#atAnyBroker('Metadata', async (connection, { metadataV12 }) => {
       // The codec throws when a topic or partition has an error; here that is part of the answer.
-      return metadataV12.api.async(connection, [...topics], false, false).catch((error: unknown) => answerInside<MetadataResponse>(error))
+      return metadataV12.api
+        .async(connection, [...topics], false, false)
+        .catch((error: unknown) => answerInside<MetadataResponse>(error))
     })
     this.#brokers = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, addressOf(host, port)]))
     return {
       brokers: response.brokers.map(({ nodeId, host, port }) => ({ id: nodeId, host, port })),
       topics: response.topics.map(({ name, topicId, errorCode, partitions }) => ({
-        name: name ?? '', id: errorCode === 0 ? topicId : undefined, errorCode,
+        name: name ?? '',
+        id: errorCode === 0 ? topicId : undefined,
+        errorCode,
         partitions: partitions
-          .map((partition) => ({ partition: partition.partitionIndex, leader: partition.leaderId, errorCode: partition.errorCode }))
+          .map((partition) => ({
+            partition: partition.partitionIndex,
+            leader: partition.leaderId,
+            errorCode: partition.errorCode,
+          }))
           .sort((a, b) => a.partition - b.partition),
       })),
     }
@@ -63,84 +84,160 @@ class RealKafkaClient implements KafkaClient {
 
   async listOffsets(broker: number, isolation: Isolation, asked: readonly OffsetQuery[]): Promise<OffsetAnswer[]> {
     const topics = [...new Set(asked.map(({ topic }) => topic))].map((name) => ({
-      name, partitions: asked.filter(({ topic }) => topic === name)
-        .map(({ partition, timestamp }) => ({ partitionIndex: partition, currentLeaderEpoch: -1, timestamp: BigInt(timestamp) })),
+      name,
+      partitions: asked
+        .filter(({ topic }) => topic === name)
+        .map(({ partition, timestamp }) => ({
+          partitionIndex: partition,
+          currentLeaderEpoch: -1,
+          timestamp: BigInt(timestamp),
+        })),
     }))
-    const response = await (await this.#broker(broker, 'control')).call('ListOffsets', (connection, { listOffsetsV7 }) =>
-      listOffsetsV7.api.async(connection, -1, isolation === 'read_committed' ? 1 : 0, topics).catch((error: unknown) => answerInside<ListOffsetsResponse>(error)))
+    const response = await (await this.#broker(broker, 'control')).call(
+      'ListOffsets',
+      (connection, { listOffsetsV7 }) =>
+        listOffsetsV7.api
+          .async(connection, -1, isolation === 'read_committed' ? 1 : 0, topics)
+          .catch((error: unknown) => answerInside<ListOffsetsResponse>(error)),
+    )
     return response.topics.flatMap(({ name, partitions }) =>
-      partitions.map(({ partitionIndex, errorCode, offset }) => ({ topic: name, partition: partitionIndex, errorCode, offset: Number(offset) })))
+      partitions.map(({ partitionIndex, errorCode, offset }) => ({
+        topic: name,
+        partition: partitionIndex,
+        errorCode,
+        offset: Number(offset),
+      })),
+    )
   }
 
   async fetch(broker: number, request: FetchRequest): Promise<FetchedPartition[]> {
     const frames = await import('./kafka-frames.ts')
-    const body = await (await this.#broker(broker, 'fetch')).callRecords('Fetch', frames.FETCH, frames.fetchRequest(request))
+    const body = await (await this.#broker(broker, 'fetch')).callRecords(
+      'Fetch',
+      frames.FETCH,
+      frames.fetchRequest(request),
+    )
     const { errorCode, partitions } = frames.readFetchResponse(body)
     if (errorCode !== 0) throw new KafkaBrokerError('Fetch', errorCode, `error ${errorCode}`)
     this.#buffers.holds(partitions.map(({ records }) => records).filter(({ length }) => length > 0))
     return partitions
   }
 
-  recycle(records: Buffer): void { this.#buffers.give(records) }
+  recycle(records: Buffer): void {
+    this.#buffers.give(records)
+  }
 
-  async produce(broker: number, transactionalId: string | null, batches: readonly ProduceBatch[]): Promise<ProduceAnswer[]> {
+  async produce(
+    broker: number,
+    transactionalId: string | null,
+    batches: readonly ProduceBatch[],
+  ): Promise<ProduceAnswer[]> {
     const frames = await import('./kafka-frames.ts')
-    const body = await (await this.#broker(broker, 'produce')).callRecords('Produce', frames.PRODUCE, frames.produceRequest(transactionalId, PRODUCE_TIMEOUT_MS, batches))
+    const body = await (await this.#broker(broker, 'produce')).callRecords(
+      'Produce',
+      frames.PRODUCE,
+      frames.produceRequest(transactionalId, PRODUCE_TIMEOUT_MS, batches),
+    )
     return frames.readProduceResponse(body)
   }
 
-  async initProducerId(transactionalId: string | null, transactionTimeoutMs: number): Promise<{ producerId: bigint; epoch: number }> {
+  async initProducerId(
+    transactionalId: string | null,
+    transactionTimeoutMs: number,
+  ): Promise<{ producerId: bigint; epoch: number }> {
     // -1 and -1 ask for whatever comes next; 0 and 0, the library's defaults, fence the caller itself.
     const ask = (connection: Connection, { initProducerIdV4 }: Platformatic) =>
       initProducerIdV4.api.async(connection, transactionalId, transactionTimeoutMs, -1n, -1)
-    const response = transactionalId === null
-      ? await this.#atAnyBroker('InitProducerId', ask)
-      : await this.#atCoordinator('transaction', transactionalId, 'InitProducerId', ask)
+    const response =
+      transactionalId === null
+        ? await this.#atAnyBroker('InitProducerId', ask)
+        : await this.#atCoordinator('transaction', transactionalId, 'InitProducerId', ask)
     return { producerId: response.producerId, epoch: response.producerEpoch }
   }
 
   async addPartitions(transaction: TransactionKey, partitions: readonly TopicPartition[]): Promise<void> {
     const { transactionalId, producerId, epoch } = transaction
     const topics = [...new Set(partitions.map(({ topic }) => topic))].map((name) => ({
-      name, partitions: partitions.filter(({ topic }) => topic === name).map(({ partition }) => partition),
+      name,
+      partitions: partitions.filter(({ topic }) => topic === name).map(({ partition }) => partition),
     }))
-    await this.#atCoordinator('transaction', transactionalId, 'AddPartitionsToTxn', (connection, { addPartitionsToTxnV3 }) =>
-      addPartitionsToTxnV3.api.async(connection, [{ transactionalId, producerId, producerEpoch: epoch, verifyOnly: false, topics }]))
+    await this.#atCoordinator(
+      'transaction',
+      transactionalId,
+      'AddPartitionsToTxn',
+      (connection, { addPartitionsToTxnV3 }) =>
+        addPartitionsToTxnV3.api.async(connection, [
+          { transactionalId, producerId, producerEpoch: epoch, verifyOnly: false, topics },
+        ]),
+    )
   }
 
   async addOffset(transaction: TransactionKey, group: string, mark: GroupOffset): Promise<void> {
     const { transactionalId, producerId, epoch } = transaction
     await this.#atCoordinator('transaction', transactionalId, 'AddOffsetsToTxn', (connection, { addOffsetsToTxnV3 }) =>
-      addOffsetsToTxnV3.api.async(connection, transactionalId, producerId, epoch, group))
-    const topics = [{ name: mark.topic, partitions: [{ partitionIndex: mark.partition, committedOffset: BigInt(mark.offset), committedLeaderEpoch: -1, committedMetadata: mark.metadata }] }]
+      addOffsetsToTxnV3.api.async(connection, transactionalId, producerId, epoch, group),
+    )
+    const topics = [
+      {
+        name: mark.topic,
+        partitions: [
+          {
+            partitionIndex: mark.partition,
+            committedOffset: BigInt(mark.offset),
+            committedLeaderEpoch: -1,
+            committedMetadata: mark.metadata,
+          },
+        ],
+      },
+    ]
     await this.#atCoordinator('group', group, 'TxnOffsetCommit', (connection, { txnOffsetCommitV3 }) =>
-      txnOffsetCommitV3.api.async(connection, transactionalId, group, producerId, epoch, -1, NO_MEMBER, null, topics))
+      txnOffsetCommitV3.api.async(connection, transactionalId, group, producerId, epoch, -1, NO_MEMBER, null, topics),
+    )
   }
 
   async endTransaction(transaction: TransactionKey, outcome: 'commit' | 'abort'): Promise<void> {
     const { transactionalId, producerId, epoch } = transaction
     // Version 4, not 5: from 5 on the broker moves the epoch with every end, and a stored epoch would be of no use.
     await this.#atCoordinator('transaction', transactionalId, 'EndTxn', (connection, { endTxnV4 }) =>
-      endTxnV4.api.async(connection, transactionalId, producerId, epoch, outcome === 'commit'))
+      endTxnV4.api.async(connection, transactionalId, producerId, epoch, outcome === 'commit'),
+    )
   }
 
   async groupOffset(group: string, at: TopicPartition): Promise<number | undefined> {
     const response = await this.#atCoordinator('group', group, 'OffsetFetch', (connection, { offsetFetchV8 }) =>
-      offsetFetchV8.api.async(connection, [{ groupId: group, memberEpoch: -1, topics: [{ name: at.topic, partitionIndexes: [at.partition] }] }], false))
+      offsetFetchV8.api.async(
+        connection,
+        [{ groupId: group, memberEpoch: -1, topics: [{ name: at.topic, partitionIndexes: [at.partition] }] }],
+        false,
+      ),
+    )
     const offset = Number(response.groups[0]?.topics[0]?.partitions[0]?.committedOffset ?? -1n)
     return offset < 0 ? undefined : offset
   }
 
   async listTransactions(): Promise<{ transactionalId: string; state: string }[]> {
     const { brokers } = await this.metadata([])
-    const lists = await Promise.all(brokers.map(async ({ id }) => (await this.#broker(id, 'control')).call('ListTransactions', (connection, { listTransactionsV0 }) =>
-      listTransactionsV0.api.async(connection, [], [], -1n, null))))
-    return lists.flatMap(({ transactionStates }) => transactionStates.map(({ transactionalId, transactionState }) => ({ transactionalId, state: transactionState })))
+    const lists = await Promise.all(
+      brokers.map(async ({ id }) =>
+        (await this.#broker(id, 'control')).call('ListTransactions', (connection, { listTransactionsV0 }) =>
+          listTransactionsV0.api.async(connection, [], [], -1n, null),
+        ),
+      ),
+    )
+    return lists.flatMap(({ transactionStates }) =>
+      transactionStates.map(({ transactionalId, transactionState }) => ({ transactionalId, state: transactionState })),
+    )
   }
 
   async createTopic(topic: string, partitions: number, replication: number): Promise<void> {
     await this.#atAnyBroker('CreateTopics', (connection, { createTopicsV7 }) =>
-      createTopicsV7.api.async(connection, [{ name: topic, numPartitions: partitions, replicationFactor: replication, assignments: [], configs: [] }], CREATE_TOPIC_TIMEOUT_MS, false))
+      createTopicsV7.api.async(
+        connection,
+        [{ name: topic, numPartitions: partitions, replicationFactor: replication, assignments: [], configs: [] }],
+        CREATE_TOPIC_TIMEOUT_MS,
+        false,
+      ),
+    )
   }
 
   async close(): Promise<void> {
@@ -151,7 +248,11 @@ class RealKafkaClient implements KafkaClient {
     if (!this.#brokers.has(id)) await this.metadata([])
     const address = this.#brokers.get(id)
     if (address === undefined) {
-      throw new MillraceError('KAFKA_UNREACHABLE', `the Kafka at ${this.bootstrap} does not list its broker ${id} now`, { domain: 'dependency', retriable: true })
+      throw new MillraceError(
+        'KAFKA_UNREACHABLE',
+        `the Kafka at ${this.bootstrap} does not list its broker ${id} now`,
+        { domain: 'dependency', retriable: true },
+      )
     }
     return this.#connection(address, purpose)
   }
@@ -161,14 +262,22 @@ class RealKafkaClient implements KafkaClient {
     let connection = this.#connections.get(key)
     if (connection === undefined) {
       const colon = address.lastIndexOf(':')
-      connection = new KafkaConnection(address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1)), this.#options, this.#buffers)
+      connection = new KafkaConnection(
+        address.slice(0, colon).replace(/^\[|\]$/g, ''),
+        Number(address.slice(colon + 1)),
+        this.#options,
+        this.#buffers,
+      )
       this.#connections.set(key, connection)
     }
     return connection
   }
 
   /** The bootstrap addresses in turn, then brokers heard of since. The error names the bootstrap addresses. */
-  async #atAnyBroker<T>(name: string, request: (connection: Connection, platformatic: Platformatic) => Promise<T>): Promise<T> {
+  async #atAnyBroker<T>(
+    name: string,
+    request: (connection: Connection, platformatic: Platformatic) => Promise<T>,
+  ): Promise<T> {
     const addresses = [...new Set([...this.#options.brokers, ...this.#brokers.values()])]
     let last: unknown
     let refused: MillraceError | undefined
@@ -187,24 +296,38 @@ class RealKafkaClient implements KafkaClient {
     // that is also what the brokers would say that are away now
     if (refused !== undefined) throw refused
     if (addresses.length === 1) throw last
-    throw new MillraceError('KAFKA_UNREACHABLE', `cannot reach any broker of the Kafka at ${this.bootstrap}`, { domain: 'dependency', retriable: true, cause: last })
+    throw new MillraceError('KAFKA_UNREACHABLE', `cannot reach any broker of the Kafka at ${this.bootstrap}`, {
+      domain: 'dependency',
+      retriable: true,
+      cause: last,
+    })
   }
 
-  async #atCoordinator<T>(type: CoordinatorType, key: string, name: string, request: (connection: Connection, platformatic: Platformatic) => Promise<T>): Promise<T> {
+  async #atCoordinator<T>(
+    type: CoordinatorType,
+    key: string,
+    name: string,
+    request: (connection: Connection, platformatic: Platformatic) => Promise<T>,
+  ): Promise<T> {
     const cacheKey = `${type} ${key}`
-    const address = this.#coordinators.get(cacheKey) ?? await this.#findCoordinator(type, key)
+    const address = this.#coordinators.get(cacheKey) ?? (await this.#findCoordinator(type, key))
     this.#coordinators.set(cacheKey, address)
     try {
       return await this.#connection(address, 'control').call(name, request)
     } catch (error) {
-      if (error instanceof MillraceError || (error instanceof KafkaBrokerError && COORDINATOR_MOVED.has(error.errorCode))) this.#coordinators.delete(cacheKey)
+      if (
+        error instanceof MillraceError ||
+        (error instanceof KafkaBrokerError && COORDINATOR_MOVED.has(error.errorCode))
+      )
+        this.#coordinators.delete(cacheKey)
       throw error
     }
   }
 
   async #findCoordinator(type: CoordinatorType, key: string): Promise<string> {
     const { coordinators } = await this.#atAnyBroker('FindCoordinator', (connection, { findCoordinatorV4 }) =>
-      findCoordinatorV4.api.async(connection, COORDINATOR_KEY_TYPE[type], [key]))
+      findCoordinatorV4.api.async(connection, COORDINATOR_KEY_TYPE[type], [key]),
+    )
     const [coordinator] = coordinators
     if (coordinator === undefined) throw new KafkaBrokerError('FindCoordinator', 15, 'no coordinator')
     return addressOf(coordinator.host, coordinator.port)

@@ -8,7 +8,10 @@ import type { KafkaFrameBuffers } from './kafka-frame-buffers.ts'
 import { KafkaRecordChannel } from './kafka-record-channel.ts'
 
 type Platformatic = typeof PlatformaticKafka
-interface Opened { connection: Connection; records: KafkaRecordChannel }
+interface Opened {
+  connection: Connection
+  records: KafkaRecordChannel
+}
 
 const CONNECT_TIMEOUT_MS = 4000
 /** Above the longest wait of a fetch, below what a user may have to wait for news of a dead broker. */
@@ -36,7 +39,10 @@ export class KafkaConnection {
     this.#buffers = buffers
   }
 
-  /** Runs one request. Rejects with KAFKA_UNREACHABLE or KAFKA_AUTHENTICATION or, when the broker refused it, with KafkaBrokerError. */
+  /**
+   * Runs one request. Rejects with KAFKA_UNREACHABLE or KAFKA_AUTHENTICATION or, when the broker refused it, with
+   * KafkaBrokerError.
+   */
   call<T>(name: string, request: (connection: Connection, platformatic: Platformatic) => Promise<T>): Promise<T> {
     return this.#with(name, ({ connection }, platformatic) => request(connection, platformatic))
   }
@@ -70,15 +76,20 @@ export class KafkaConnection {
   }
 
   #open(platformatic: Platformatic): Promise<Opened> {
-    if (this.#closed) return Promise.reject(new MillraceError('KAFKA_CLOSED', `the connection to ${this.address} is closed`))
-    return this.#opening ??= this.#connect(platformatic)
+    if (this.#closed)
+      return Promise.reject(new MillraceError('KAFKA_CLOSED', `the connection to ${this.address} is closed`))
+    return (this.#opening ??= this.#connect(platformatic))
   }
 
   async #connect(platformatic: Platformatic): Promise<Opened> {
     const connection = new platformatic.Connection(this.#options.clientId, connectionOptions(this.#host, this.#options))
     // Without a listener an 'error' would end the process; what matters arrives through the requests.
-    connection.on('error', () => { this.#drop(connection) })
-    connection.on('close', () => { this.#forget(connection) })
+    connection.on('error', () => {
+      this.#drop(connection)
+    })
+    connection.on('close', () => {
+      this.#forget(connection)
+    })
     try {
       await connection.connect(this.#host, this.#port)
     } catch (error) {
@@ -87,7 +98,10 @@ export class KafkaConnection {
       throw refusal === undefined ? this.#unreachable('connecting', error) : this.#unauthenticated(refusal)
     }
     this.#current = connection
-    return { connection, records: new KafkaRecordChannel(connection, this.#options.clientId, REQUEST_TIMEOUT_MS, this.#buffers) }
+    return {
+      connection,
+      records: new KafkaRecordChannel(connection, this.#options.clientId, REQUEST_TIMEOUT_MS, this.#buffers),
+    }
   }
 
   #current: Connection | undefined
@@ -106,14 +120,22 @@ export class KafkaConnection {
   /** Not the author's mistake for certain: while a password is being changed its file or the broker may be behind. */
   #unauthenticated(refusal: string): MillraceError {
     const { mechanism, username } = this.#options.sasl ?? { mechanism: 'none', username: '' }
-    return new MillraceError('KAFKA_AUTHENTICATION', `the Kafka at ${this.address} did not accept user ${JSON.stringify(username)} by SASL ${mechanism}: ${refusal}`, {
-      domain: 'dependency', hint: 'Check sasl.mechanism, sasl.username and what the file at sasl.passwordFile holds.',
-    })
+    return new MillraceError(
+      'KAFKA_AUTHENTICATION',
+      `the Kafka at ${this.address} did not accept user ${JSON.stringify(username)} by SASL ${mechanism}: ${refusal}`,
+      {
+        domain: 'dependency',
+        hint: 'Check sasl.mechanism, sasl.username and what the file at sasl.passwordFile holds.',
+      },
+    )
   }
 
   #unreachable(doing: string, cause: unknown): MillraceError {
     return new MillraceError('KAFKA_UNREACHABLE', `cannot reach Kafka at ${this.address} (${doing})`, {
-      domain: 'dependency', retriable: true, cause, hint: 'Check brokers, tls and sasl of the connector, and that the brokers are up.',
+      domain: 'dependency',
+      retriable: true,
+      cause,
+      hint: 'Check brokers, tls and sasl of the connector, and that the brokers are up.',
     })
   }
 }
@@ -121,8 +143,8 @@ export class KafkaConnection {
 const ENDS_OF_AUTHENTICATION = ['sasl:authentication:extended', 'error', 'close'] as const
 
 /**
- * While a session is extended a broker refuses everything else with ILLEGAL_SASL_STATE (KIP-368), and platformatic holds
- * nothing back. What fails meanwhile is told by the request that follows.
+ * While a session is extended a broker refuses everything else with ILLEGAL_SASL_STATE (KIP-368), and platformatic
+ * holds nothing back. What fails meanwhile is told by the request that follows.
  */
 async function untilAuthenticated(connection: Connection): Promise<void> {
   while (connection.status === 'reauthenticating') {
@@ -140,7 +162,9 @@ function connectionOptions(host: string, { tls, sasl }: KafkaClientOptions): Con
   // an address is not told as a server's name (RFC 6066, section 3); the certificate is checked against it all the same
   const tlsServerName = isIP(host) === 0
   return {
-    connectTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxInflights: 16,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    maxInflights: 16,
     ...(tls === undefined ? {} : { tls: tls.caPem === undefined ? {} : { ca: tls.caPem }, tlsServerName }),
     ...(sasl === undefined ? {} : { sasl }),
   }
@@ -157,7 +181,10 @@ function refusalOf(call: string, error: unknown, platformatic: Platformatic): Ka
   return undefined
 }
 
-/** What was wrong with the credentials, when a broker answered to them; undefined when the connection failed in another way. */
+/**
+ * What was wrong with the credentials, when a broker answered to them; undefined when the connection failed in
+ * another way.
+ */
 function authenticationRefusalOf(error: unknown, platformatic: Platformatic): string | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (at instanceof platformatic.ResponseError) return answeredBy(at)
@@ -168,6 +195,10 @@ function authenticationRefusalOf(error: unknown, platformatic: Platformatic): st
 }
 
 function answeredBy({ errors }: { errors: readonly unknown[] }): string {
-  const { apiId, apiCode, serverErrorMessage } = errors[0] as { apiId?: unknown; apiCode?: unknown; serverErrorMessage?: unknown }
+  const { apiId, apiCode, serverErrorMessage } = errors[0] as {
+    apiId?: unknown
+    apiCode?: unknown
+    serverErrorMessage?: unknown
+  }
   return `${String(apiId)} (${String(apiCode)})${typeof serverErrorMessage === 'string' ? `, ${serverErrorMessage}` : ''}`
 }

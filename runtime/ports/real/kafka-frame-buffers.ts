@@ -4,11 +4,14 @@ const STEP_BYTES = 1024 * 1024
 /** One answer is read while the next one arrives. */
 const MAX_SPARES = 2
 
-interface Frame { bytes: Buffer; views: number }
+interface Frame {
+  bytes: Buffer
+  views: number
+}
 
 /**
- * Buffers of answers that carry records, used again when their records have been read: fresh ones of some MB made V8 collect
- * everything with every few of them. A buffer whose records are never given back is left to the collector.
+ * Buffers of answers that carry records, used again when their records have been read: fresh ones of some MB made
+ * V8 collect everything with every few of them. A buffer whose records are never given back is left to the collector.
  */
 export class KafkaFrameBuffers {
   readonly #spares: Buffer[] = []
@@ -18,7 +21,10 @@ export class KafkaFrameBuffers {
   take(length: number): Buffer {
     if (length < LEAST_BYTES) return Buffer.allocUnsafeSlow(length)
     const at = this.#spares.findIndex((spare) => spare.length >= length)
-    const bytes = at < 0 ? Buffer.allocUnsafeSlow(Math.ceil(length / STEP_BYTES) * STEP_BYTES) : this.#spares.splice(at, 1)[0] as Buffer
+    const bytes =
+      at < 0
+        ? Buffer.allocUnsafeSlow(Math.ceil(length / STEP_BYTES) * STEP_BYTES)
+        : (this.#spares.splice(at, 1)[0] as Buffer)
     this.#frames.set(bytes.buffer, { bytes, views: 0 })
     return bytes.subarray(0, length)
   }

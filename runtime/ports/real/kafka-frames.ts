@@ -13,15 +13,27 @@ const NO_EPOCH = -1
 export function fetchRequest(request: FetchRequest): Writer {
   const topics = groupByTopic(request.partitions)
   return Writer.create()
-    .appendInt32(-1).appendInt32(request.maxWaitMs).appendInt32(1).appendInt32(request.maxBytes)
+    .appendInt32(-1)
+    .appendInt32(request.maxWaitMs)
+    .appendInt32(1)
+    .appendInt32(request.maxBytes)
     .appendInt8(request.isolation === 'read_committed' ? 1 : 0)
-    .appendInt32(0).appendInt32(-1) // no fetch session
+    .appendInt32(0)
+    .appendInt32(-1) // no fetch session
     .appendArray(topics, (topic, [name, partitions]) => {
       topic.appendString(name).appendArray(partitions, (writer, { partition, offset }) => {
-        writer.appendInt32(partition).appendInt32(NO_EPOCH).appendInt64(BigInt(offset)).appendInt32(NO_EPOCH).appendInt64(-1n).appendInt32(request.partitionMaxBytes)
+        writer
+          .appendInt32(partition)
+          .appendInt32(NO_EPOCH)
+          .appendInt64(BigInt(offset))
+          .appendInt32(NO_EPOCH)
+          .appendInt64(-1n)
+          .appendInt32(request.partitionMaxBytes)
       })
     })
-    .appendArray<never>([], () => undefined).appendString('').appendTaggedFields()
+    .appendArray<never>([], () => undefined)
+    .appendString('')
+    .appendTaggedFields()
 }
 
 /** `body` begins with the tags of the response header. The record bytes stay views of it. */
@@ -56,12 +68,27 @@ function readFetchedPartition(cursor: Cursor, topic: string): FetchedPartition {
     cursor.tags()
   })
   cursor.skip(4)
-  return { topic, partition, errorCode, highWatermark, lastStableOffset, logStartOffset, aborted: isCommitted ? transactions : null, records: cursor.bytes() }
+  return {
+    topic,
+    partition,
+    errorCode,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
+    aborted: isCommitted ? transactions : null,
+    records: cursor.bytes(),
+  }
 }
 
-export function produceRequest(transactionalId: string | null, timeoutMs: number, batches: readonly ProduceBatch[]): Writer {
+export function produceRequest(
+  transactionalId: string | null,
+  timeoutMs: number,
+  batches: readonly ProduceBatch[],
+): Writer {
   return Writer.create()
-    .appendString(transactionalId).appendInt16(-1).appendInt32(timeoutMs)
+    .appendString(transactionalId)
+    .appendInt16(-1)
+    .appendInt32(timeoutMs)
     .appendArray(groupByTopic(batches), (topic, [name, partitions]) => {
       topic.appendString(name).appendArray(partitions, (writer, { partition, batch }) => {
         writer.appendInt32(partition).appendBytes(batch)
@@ -81,7 +108,11 @@ export function readProduceResponse(body: Buffer): ProduceAnswer[] {
       const partition = cursor.int32()
       const errorCode = cursor.int16()
       cursor.skip(24) // base offset, append time, log start
-      cursor.array(() => { cursor.skip(4); cursor.string(); cursor.tags() })
+      cursor.array(() => {
+        cursor.skip(4)
+        cursor.string()
+        cursor.tags()
+      })
       answers.push({ topic, partition, errorCode, message: cursor.nullableString() })
       cursor.tags()
     })
@@ -105,14 +136,29 @@ class Cursor {
   readonly #bytes: Buffer
   #at = 0
 
-  constructor(bytes: Buffer) { this.#bytes = bytes }
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
 
-  skip(bytes: number): void { this.#at += bytes }
+  skip(bytes: number): void {
+    this.#at += bytes
+  }
 
-  int16(): number { this.#at += 2; return this.#bytes.readInt16BE(this.#at - 2) }
-  int32(): number { this.#at += 4; return this.#bytes.readInt32BE(this.#at - 4) }
-  int64(): bigint { this.#at += 8; return this.#bytes.readBigInt64BE(this.#at - 8) }
-  offset(): number { return Number(this.int64()) }
+  int16(): number {
+    this.#at += 2
+    return this.#bytes.readInt16BE(this.#at - 2)
+  }
+  int32(): number {
+    this.#at += 4
+    return this.#bytes.readInt32BE(this.#at - 4)
+  }
+  int64(): bigint {
+    this.#at += 8
+    return this.#bytes.readBigInt64BE(this.#at - 8)
+  }
+  offset(): number {
+    return Number(this.int64())
+  }
 
   varint(): number {
     let value = 0
@@ -135,9 +181,13 @@ class Cursor {
     return length === 0 ? null : this.#take(length - 1).toString('utf8')
   }
 
-  string(): string { return this.nullableString() ?? '' }
+  string(): string {
+    return this.nullableString() ?? ''
+  }
 
-  bytes(): Buffer { return this.#take(Math.max(0, this.varint() - 1)) }
+  bytes(): Buffer {
+    return this.#take(Math.max(0, this.varint() - 1))
+  }
 
   tags(): void {
     for (let count = this.varint(); count > 0; count--) {
@@ -149,7 +199,8 @@ class Cursor {
 
   #take(length: number): Buffer {
     this.#at += length
-    if (this.#at > this.#bytes.length) throw new RangeError(`a Kafka response ends at ${this.#bytes.length}, a field of it at ${this.#at}`)
+    if (this.#at > this.#bytes.length)
+      throw new RangeError(`a Kafka response ends at ${this.#bytes.length}, a field of it at ${this.#at}`)
     return this.#bytes.subarray(this.#at - length, this.#at)
   }
 }

@@ -10,14 +10,19 @@ const LENGTH_BYTES = 4
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
 const NO_TAGS = 0
 
-interface Pending { resolve(body: Buffer): void; reject(error: unknown): void; timer: NodeJS.Timeout }
+interface Pending {
+  resolve(body: Buffer): void
+  reject(error: unknown): void
+  timer: NodeJS.Timeout
+}
 
 /**
  * The requests that carry records, on a connection that platformatic has opened and authenticated. Its own way copies
- * every batch into a fresh request and every answer out of a list of pieces; here batches go to the socket as they are and
- * an answer is put together once, in a buffer of its length. That was a quarter of the CPU of a job from Kafka to Kafka,
- * most of it garbage collection. Whatever is not an answer to a request of this channel is handed on to platformatic, byte
- * by byte as it came: re-authentication among it. Its requests are numbered upwards from 1, these downwards from -1.
+ * every batch into a fresh request and every answer out of a list of pieces; here batches go to the socket as they
+ * are and an answer is put together once, in a buffer of its length. That was a quarter of the CPU of a job from
+ * Kafka to Kafka, most of it garbage collection. Whatever is not an answer to a request of this channel is handed
+ * on to platformatic, byte by byte as it came: re-authentication among it. Its requests are numbered upwards from
+ * 1, these downwards from -1.
  */
 export class KafkaRecordChannel {
   readonly #socket: Socket
@@ -30,14 +35,22 @@ export class KafkaRecordChannel {
   /** The first bytes of the frame that is arriving. */
   readonly #head = Buffer.alloc(HEAD_BYTES)
   #headBytes = 0
-  /** Of the frame that is arriving, behind its head: whose it is, where it goes to, how much of it is there and is to come. */
+  /**
+   * Of the frame that is arriving, behind its head: whose it is, where it goes to, how much of it is there and is
+   * to come.
+   */
   #owner: Pending | 'library' | 'nobody' = 'nobody'
   #body: Buffer | undefined
   #bodyBytes = 0
   #missing = 0
 
   /** The connection is connected and nothing has been asked of it that was not answered. */
-  constructor(connection: Pick<Connection, 'socket' | 'on'>, clientId: string, timeoutMs: number, buffers: KafkaFrameBuffers) {
+  constructor(
+    connection: Pick<Connection, 'socket' | 'on'>,
+    clientId: string,
+    timeoutMs: number,
+    buffers: KafkaFrameBuffers,
+  ) {
     const socket = connection.socket as Socket
     this.#socket = socket
     this.#clientId = clientId
@@ -45,13 +58,18 @@ export class KafkaRecordChannel {
     this.#buffers = buffers
     this.#library = socket.listeners('data')
     socket.removeAllListeners('data')
-    socket.on('data', (bytes: Buffer) => { this.#take(bytes) })
-    connection.on('close', () => { this.#end(new Error('the connection was closed')) })
+    socket.on('data', (bytes: Buffer) => {
+      this.#take(bytes)
+    })
+    connection.on('close', () => {
+      this.#end(new Error('the connection was closed'))
+    })
   }
 
   /**
-   * Sends one request and resolves with the answer from the tags of its header on, in a buffer taken from `buffers`. The payload's
-   * buffers may not change before. Rejects when the connection ends or nothing of the answer comes for `timeoutMs`: then it is of no more use.
+   * Sends one request and resolves with the answer from the tags of its header on, in a buffer taken from
+   * `buffers`. The payload's buffers may not change before. Rejects when the connection ends or nothing of the
+   * answer comes for `timeoutMs`: then it is of no more use.
    */
   request({ key, version }: { key: number; version: number }, payload: Writer): Promise<Buffer> {
     if (this.#socket.destroyed) return Promise.reject(new Error('the connection is closed'))
@@ -91,7 +109,7 @@ export class KafkaRecordChannel {
   }
 
   #take(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length && !this.#socket.destroyed;) {
+    for (let at = 0; at < bytes.length && !this.#socket.destroyed; ) {
       if (this.#headBytes < HEAD_BYTES) {
         const taken = bytes.copy(this.#head, this.#headBytes, at, at + HEAD_BYTES - this.#headBytes)
         this.#headBytes += taken
@@ -112,14 +130,18 @@ export class KafkaRecordChannel {
     const length = this.#head.readInt32BE(0)
     const number = this.#head.readInt32BE(LENGTH_BYTES)
     if (length < HEAD_BYTES - LENGTH_BYTES || length > MAX_FRAME_BYTES) {
-      const error = new MillraceError('KAFKA_FRAME_CORRUPT', `an answer of ${length} bytes cannot be; at most ${MAX_FRAME_BYTES} are taken`, { domain: 'dependency', retriable: true })
+      const error = new MillraceError(
+        'KAFKA_FRAME_CORRUPT',
+        `an answer of ${length} bytes cannot be; at most ${MAX_FRAME_BYTES} are taken`,
+        { domain: 'dependency', retriable: true },
+      )
       this.#end(error)
       this.#socket.destroy(error)
       return false
     }
     this.#missing = length - (HEAD_BYTES - LENGTH_BYTES)
     // An answer that nobody waits for any more is one that was late.
-    this.#owner = number > 0 ? 'library' : this.#pending.get(number) ?? 'nobody'
+    this.#owner = number > 0 ? 'library' : (this.#pending.get(number) ?? 'nobody')
     if (this.#owner === 'library') this.#handOn(Buffer.from(this.#head))
     else if (this.#owner !== 'nobody') {
       this.#pending.delete(number)

@@ -14,35 +14,62 @@ export interface LoggerOptions {
 /** One JSON object per line (pino); on a terminal `time level message field=value` instead. */
 export function createLogger(options: LoggerOptions): Logger {
   const stream = options.to === 'stdout' ? process.stdout : process.stderr
-  const destination = stream.isTTY ? { write: (line: string) => { stream.write(readable(line)) } } : pino.destination({ fd: stream.fd, sync: true })
-  const root = pino({
-    level: options.level, base: null, messageKey: 'message', timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  }, destination)
+  const destination = stream.isTTY
+    ? {
+        write: (line: string) => {
+          stream.write(readable(line))
+        },
+      }
+    : pino.destination({ fd: stream.fd, sync: true })
+  const root = pino(
+    {
+      level: options.level,
+      base: null,
+      messageKey: 'message',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  )
   return new PinoLogger(options.fields ? root.child(plain(options.fields)) : root)
 }
 
 class PinoLogger implements Logger {
   readonly #pino: Pino
 
-  constructor(target: Pino) { this.#pino = target }
+  constructor(target: Pino) {
+    this.#pino = target
+  }
 
-  debug(message: string, fields: LogFields = {}): void { if (this.#pino.isLevelEnabled('debug')) this.#pino.debug(plain(fields), message) }
-  info(message: string, fields: LogFields = {}): void { this.#pino.info(plain(fields), message) }
-  warn(message: string, fields: LogFields = {}): void { this.#pino.warn(plain(fields), message) }
-  error(message: string, fields: LogFields = {}): void { this.#pino.error(plain(fields), message) }
-  with(fields: LogFields): Logger { return new PinoLogger(this.#pino.child(plain(fields))) }
+  debug(message: string, fields: LogFields = {}): void {
+    if (this.#pino.isLevelEnabled('debug')) this.#pino.debug(plain(fields), message)
+  }
+  info(message: string, fields: LogFields = {}): void {
+    this.#pino.info(plain(fields), message)
+  }
+  warn(message: string, fields: LogFields = {}): void {
+    this.#pino.warn(plain(fields), message)
+  }
+  error(message: string, fields: LogFields = {}): void {
+    this.#pino.error(plain(fields), message)
+  }
+  with(fields: LogFields): Logger {
+    return new PinoLogger(this.#pino.child(plain(fields)))
+  }
 }
 
 /** Errors inside fields become text, or pino would print them as `{}`. */
 function plain(fields: LogFields): Record<string, unknown> {
   const out: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(fields)) out[name] = value instanceof Error ? describeWithCauses(value) : value
+  for (const [name, value] of Object.entries(fields))
+    out[name] = value instanceof Error ? describeWithCauses(value) : value
   return out
 }
 
 function readable(line: string): string {
   const { level, time, message, ...fields } = JSON.parse(line) as Record<string, unknown>
-  const details = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const details = Object.entries(fields).map(
+    ([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
   return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(message)}${details.join('')}\n`
 }

@@ -6,7 +6,10 @@ import { MillraceError } from '../../model/errors.ts'
 import { MODULES_FOLDER, type ModuleSource } from '../../model/user-module.ts'
 import type { ModuleExports, ModuleLoader } from '../modules.ts'
 
-/** What `import … from 'millrace'` means in a module of the user, wherever that lies. In the image modules are bundled. */
+/**
+ * What `import … from 'millrace'` means in a module of the user, wherever that lies. In the image modules are
+ * bundled.
+ */
 const API = new URL('../../api/millrace.ts', import.meta.url)
 
 const HINTS: Readonly<Record<ModuleSource['kind'], string>> = {
@@ -20,19 +23,29 @@ export class NodeModules implements ModuleLoader {
   readonly #folder: string
 
   /** `folder` is where ConfigMaps are mounted. */
-  constructor(folder: string = MODULES_FOLDER) { this.#folder = folder }
+  constructor(folder: string = MODULES_FOLDER) {
+    this.#folder = folder
+  }
 
   load(name: string, source: ModuleSource, baseDir: string): Promise<ModuleExports> {
     const file = this.#fileOf(name, source, baseDir)
     if (existsSync(file)) return importFile(`module ${name}`, file)
-    return Promise.reject(new MillraceError('MODULE_UNAVAILABLE', `module ${name}: there is no file ${file}`, { domain: 'user', hint: HINTS[source.kind] }))
+    return Promise.reject(
+      new MillraceError('MODULE_UNAVAILABLE', `module ${name}: there is no file ${file}`, {
+        domain: 'user',
+        hint: HINTS[source.kind],
+      }),
+    )
   }
 
   #fileOf(name: string, source: ModuleSource, baseDir: string): string {
     switch (source.kind) {
-      case 'path': return resolve(baseDir, source.path)
-      case 'image': return source.path
-      case 'configMap': return join(this.#folder, name, source.key)
+      case 'path':
+        return resolve(baseDir, source.path)
+      case 'image':
+        return source.path
+      case 'configMap':
+        return join(this.#folder, name, source.key)
     }
   }
 }
@@ -44,7 +57,7 @@ export async function importFile(what: string, file: string): Promise<ModuleExpo
     throw new MillraceError('MODULE_UNAVAILABLE', `${what}: there is no file ${file}`, { domain: 'user' })
   }
   try {
-    return await import(pathToFileURL(file).href) as ModuleExports
+    return (await import(pathToFileURL(file).href)) as ModuleExports
   } catch (cause) {
     throw new MillraceError('MODULE_UNAVAILABLE', `${what} cannot be loaded from ${file}`, { domain: 'user', cause })
   }
@@ -56,6 +69,9 @@ function resolveApi(): void {
   if (isResolved || !existsSync(API)) return
   isResolved = true
   registerHooks({
-    resolve: (specifier, context, next) => (specifier === 'millrace' ? { url: API.href, format: 'module-typescript', shortCircuit: true } : next(specifier, context)),
+    resolve: (specifier, context, next) =>
+      specifier === 'millrace'
+        ? { url: API.href, format: 'module-typescript', shortCircuit: true }
+        : next(specifier, context),
   })
 }

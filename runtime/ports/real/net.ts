@@ -4,8 +4,8 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Connection, Listener, Net, NetAddress } from '../net.ts'
 
 /**
- * Bytes a socket buffers before `onDrain` is owed. A writer that waits with less than this buffered waits for ever: it must
- * be well below the limit of every writer (exchange/channel-writer.ts).
+ * Bytes a socket buffers before `onDrain` is owed. A writer that waits with less than this buffered waits for ever:
+ * it must be well below the limit of every writer (exchange/channel-writer.ts).
  */
 const HIGH_WATER_MARK = 256 * 1024
 const CONNECT_TIMEOUT_MS = 10_000
@@ -24,18 +24,25 @@ function listen(address: NetAddress, onConnection: (connection: Connection) => v
   })
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
-      reject(new MillraceError('LISTEN_FAILED', `cannot listen on ${address.host}:${address.port}`, {
-        domain: 'platform', cause, hint: 'another process may use the port, or the address is not of this machine',
-      }))
+      reject(
+        new MillraceError('LISTEN_FAILED', `cannot listen on ${address.host}:${address.port}`, {
+          domain: 'platform',
+          cause,
+          hint: 'another process may use the port, or the address is not of this machine',
+        }),
+      )
     })
     server.listen(address.port, address.host, () => {
       const bound = server.address() as AddressInfo
       resolve({
         address: { host: address.host, port: bound.port },
-        close: () => new Promise((closed) => {
-          server.close(() => { closed() })
-          for (const socket of open) socket.destroy()
-        }),
+        close: () =>
+          new Promise((closed) => {
+            server.close(() => {
+              closed()
+            })
+            for (const socket of open) socket.destroy()
+          }),
       })
     })
   })
@@ -47,18 +54,33 @@ function connect(address: NetAddress): Promise<Connection> {
   const options: SocketConstructorOpts & { highWaterMark: number } = {
     highWaterMark: HIGH_WATER_MARK,
     // without it Node allocates a buffer for each read
-    onread: { buffer: Buffer.allocUnsafeSlow(READ_BYTES), callback: (count, buffer) => { connection?.receive(buffer.subarray(0, count)); return true } },
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback: (count, buffer) => {
+        connection?.receive(buffer.subarray(0, count))
+        return true
+      },
+    },
   }
   const socket = new Socket(options)
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void => {
       socket.destroy()
-      reject(new MillraceError('CONNECT_FAILED', `cannot connect to ${address.host}:${address.port}`, {
-        domain: 'dependency', retriable: true, cause,
-      }))
+      reject(
+        new MillraceError('CONNECT_FAILED', `cannot connect to ${address.host}:${address.port}`, {
+          domain: 'dependency',
+          retriable: true,
+          cause,
+        }),
+      )
     }
-    const timer = setTimeout(() => { fail(new Error(`no answer within ${CONNECT_TIMEOUT_MS} ms`)) }, CONNECT_TIMEOUT_MS)
-    socket.once('error', (cause) => { clearTimeout(timer); fail(cause) })
+    const timer = setTimeout(() => {
+      fail(new Error(`no answer within ${CONNECT_TIMEOUT_MS} ms`))
+    }, CONNECT_TIMEOUT_MS)
+    socket.once('error', (cause) => {
+      clearTimeout(timer)
+      fail(cause)
+    })
     socket.connect({ host: address.host, port: address.port }, () => {
       clearTimeout(timer)
       socket.removeAllListeners('error')
@@ -81,15 +103,29 @@ class TcpConnection implements Connection {
     this.#socket = socket
     this.remote = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`
     // An error is always followed by 'close', which reports it.
-    socket.on('error', (error) => { this.#error = error })
-    socket.on('close', () => { this.#closed = true; this.#reportClose() })
+    socket.on('error', (error) => {
+      this.#error = error
+    })
+    socket.on('close', () => {
+      this.#closed = true
+      this.#reportClose()
+    })
   }
 
-  get bufferedBytes(): number { return this.#socket.writableLength }
+  get bufferedBytes(): number {
+    return this.#socket.writableLength
+  }
 
   write(bytes: Uint8Array, onSent?: () => void): void {
     if (!this.#socket.writable) return
-    this.#socket.write(bytes, onSent === undefined ? undefined : (error) => { if (!error) onSent() })
+    this.#socket.write(
+      bytes,
+      onSent === undefined
+        ? undefined
+        : (error) => {
+            if (!error) onSent()
+          },
+    )
   }
 
   /** Of an accepted connection the bytes come as events, of one that was made here through `receive`. */
@@ -99,22 +135,37 @@ class TcpConnection implements Connection {
   }
 
   /** What was read, in a buffer that is used again. */
-  receive(bytes: Uint8Array): void { this.#onData?.(bytes) }
+  receive(bytes: Uint8Array): void {
+    this.#onData?.(bytes)
+  }
 
-  onDrain(handle: () => void): void { this.#socket.on('drain', handle) }
+  onDrain(handle: () => void): void {
+    this.#socket.on('drain', handle)
+  }
 
   onClose(handle: (error?: Error) => void): void {
     this.#onClose = handle
-    if (this.#closed) queueMicrotask(() => { this.#reportClose() })
+    if (this.#closed)
+      queueMicrotask(() => {
+        this.#reportClose()
+      })
   }
 
-  pause(): void { this.#socket.pause() }
+  pause(): void {
+    this.#socket.pause()
+  }
 
-  resume(): void { this.#socket.resume() }
+  resume(): void {
+    this.#socket.resume()
+  }
 
-  end(): void { this.#socket.end() }
+  end(): void {
+    this.#socket.end()
+  }
 
-  destroy(): void { this.#socket.destroy() }
+  destroy(): void {
+    this.#socket.destroy()
+  }
 
   #reportClose(): void {
     const handle = this.#onClose

@@ -10,9 +10,21 @@ import { openRealScratchFile } from './scratch.ts'
 import { openFileStore } from './store.ts'
 
 /** The real world. Only entry points (bin files of coordinator, worker, cli) and tests call this. */
-export function realPorts(parts: { logger: Logger; printLine: (line: string) => void; modulesFolder?: string | undefined }): Ports {
+export function realPorts(parts: {
+  logger: Logger
+  printLine: (line: string) => void
+  modulesFolder?: string | undefined
+}): Ports {
   return {
-    clock: realClock, rng: realRng, net: realNet, files: realFiles,
-    httpClient: realHttpClient, modules: new NodeModules(parts.modulesFolder), logger: parts.logger, openStore: openFileStore, openScratchFile: openRealScratchFile, printLine: parts.printLine,
+    clock: realClock,
+    rng: realRng,
+    net: realNet,
+    files: realFiles,
+    httpClient: realHttpClient,
+    modules: new NodeModules(parts.modulesFolder),
+    logger: parts.logger,
+    openStore: openFileStore,
+    openScratchFile: openRealScratchFile,
+    printLine: parts.printLine,
   }
 }

@@ -12,17 +12,20 @@ export function openRealScratchFile(folder = tmpdir()): ScratchFile {
   unlinkSync(path)
   let isOpen = true
   // its number may be another file's by then
-  const check = (): void => { if (!isOpen) throw new Error('the file is closed') }
+  const check = (): void => {
+    if (!isOpen) throw new Error('the file is closed')
+  }
   return {
     write: (bytes, at) => {
       check()
-      for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done, bytes.length - done, at + done)
+      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, at + done)
     },
     read: (into, at) => {
       check()
-      for (let done = 0; done < into.length;) {
+      for (let done = 0; done < into.length; ) {
         const count = readSync(file, into, done, into.length - done, at + done)
-        if (count === 0) throw new Error(`the file ends at byte ${at + done}, ${into.length} bytes were to be read at ${at}`)
+        if (count === 0)
+          throw new Error(`the file ends at byte ${at + done}, ${into.length} bytes were to be read at ${at}`)
         done += count
       }
     },

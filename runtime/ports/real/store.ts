@@ -9,20 +9,30 @@ import { isErrno, removeIfEmpty, syncFolder, unlinkIfPresent, writeDurably, writ
 export function openFileStore(url: string): Store {
   const scheme = unsupportedScheme(url)
   if (scheme !== undefined) {
-    throw new MillraceError('STORE_UNSUPPORTED', `checkpoint store ${JSON.stringify(url)} has scheme ${JSON.stringify(scheme)}; only file is supported`, {
-      domain: 'user', hint: 'use file:///folder or a plain path',
-    })
+    throw new MillraceError(
+      'STORE_UNSUPPORTED',
+      `checkpoint store ${JSON.stringify(url)} has scheme ${JSON.stringify(scheme)}; only file is supported`,
+      {
+        domain: 'user',
+        hint: 'use file:///folder or a plain path',
+      },
+    )
   }
   return new FileStore(resolve(/^file:/i.test(url) ? fileURLToPath(url) : url))
 }
 
 type FileKind = 'whole' | 'temporary'
 
-/** A folder as a store. Files whose names start with a dot are temporary and never listed; folders go with what was in them. */
+/**
+ * A folder as a store. Files whose names start with a dot are temporary and never listed; folders go with what was
+ * in them.
+ */
 class FileStore implements Store {
   readonly #root: string
 
-  constructor(root: string) { this.#root = root }
+  constructor(root: string) {
+    this.#root = root
+  }
 
   get(path: string): Promise<Uint8Array | undefined> {
     return this.#attempt('read', path, async (file) => {
@@ -57,9 +67,13 @@ class FileStore implements Store {
   }
 
   /** Any prefix, as in object stores: it may end inside a name. */
-  list(prefix: string): Promise<string[]> { return this.#find(prefix, 'whole') }
+  list(prefix: string): Promise<string[]> {
+    return this.#find(prefix, 'whole')
+  }
 
-  unfinished(prefix: string): Promise<string[]> { return this.#find(prefix, 'temporary') }
+  unfinished(prefix: string): Promise<string[]> {
+    return this.#find(prefix, 'temporary')
+  }
 
   #find(prefix: string, wanted: FileKind): Promise<string[]> {
     return this.#attempt('list', prefix, async () => {
@@ -89,22 +103,34 @@ class FileStore implements Store {
     for (const entry of entries) {
       const kind: FileKind = entry.name.startsWith('.') ? 'temporary' : 'whole'
       const path = join(folder, entry.name)
-      if (!entry.isDirectory()) { if (kind === wanted) found.push(relative(this.#root, path).split(sep).join('/')) }
-      else if (kind === 'whole') await this.#walk(path, wanted, found)
+      if (!entry.isDirectory()) {
+        if (kind === wanted) found.push(relative(this.#root, path).split(sep).join('/'))
+      } else if (kind === 'whole') await this.#walk(path, wanted, found)
     }
   }
 
   async #attempt<T>(verb: string, path: string, run: (file: string) => Promise<T>): Promise<T> {
     if (path.startsWith('/') || path.split('/').includes('..')) {
-      throw new MillraceError('STORE_PATH_INVALID', `store path ${JSON.stringify(path)} must be relative and stay inside the store`)
+      throw new MillraceError(
+        'STORE_PATH_INVALID',
+        `store path ${JSON.stringify(path)} must be relative and stay inside the store`,
+      )
     }
     try {
       return await run(join(this.#root, path))
     } catch (cause) {
-      // whatever it is: a volume that was remounted or given other rights must not leave hundreds of jobs to be started by hand
-      throw new MillraceError('STORE_UNAVAILABLE', `cannot ${verb} ${JSON.stringify(path)} in checkpoint store ${this.#root}`, {
-        domain: 'dependency', retriable: true, cause: withoutPath(cause), hint: 'check that the folder exists, is writable and has space',
-      })
+      // whatever it is: a volume that was remounted or given other rights must not leave hundreds of jobs to be
+      // started by hand
+      throw new MillraceError(
+        'STORE_UNAVAILABLE',
+        `cannot ${verb} ${JSON.stringify(path)} in checkpoint store ${this.#root}`,
+        {
+          domain: 'dependency',
+          retriable: true,
+          cause: withoutPath(cause),
+          hint: 'check that the folder exists, is writable and has space',
+        },
+      )
     }
   }
 }

@@ -16,7 +16,9 @@ export class VirtualHttp {
   reaches: (from: string, to: string) => boolean = () => true
   fault: () => HttpFault = () => undefined
 
-  constructor(world: VirtualWorld) { this.#world = world }
+  constructor(world: VirtualWorld) {
+    this.#world = world
+  }
 
   /** Servers of one process; the newest one has the address. */
   httpOf(owner: string): Http {
@@ -39,7 +41,9 @@ export class VirtualHttp {
   request(from: string, at: NetAddress, request: HttpRequest): Promise<HttpResponse> {
     const fault = this.fault()
     return new Promise((resolve, reject) => {
-      const fail = (why: string) => (): void => { reject(new MillraceError('HTTP_UNREACHABLE', `${keyOf(at)} ${why}`, { domain: 'platform', retriable: true })) }
+      const fail = (why: string) => (): void => {
+        reject(new MillraceError('HTTP_UNREACHABLE', `${keyOf(at)} ${why}`, { domain: 'platform', retriable: true }))
+      }
       this.#world.schedule(from, TIMEOUT_MS, fail(`did not answer within ${TIMEOUT_MS} ms`))
       this.#world.schedule('network', this.#delay(), () => {
         const server = this.#servers.get(keyOf(at))
@@ -52,7 +56,9 @@ export class VirtualHttp {
           void server.handle(request).then((response) => {
             this.#world.schedule('network', this.#delay(), () => {
               if (fault === 'after' || !this.reaches(server.owner, from)) return
-              this.#world.schedule(from, 0, () => { resolve(response) })
+              this.#world.schedule(from, 0, () => {
+                resolve(response)
+              })
             })
           })
         })
@@ -60,7 +66,11 @@ export class VirtualHttp {
     })
   }
 
-  #delay(): number { return this.#world.random() * 3 }
+  #delay(): number {
+    return this.#world.random() * 3
+  }
 }
 
-function keyOf({ host, port }: NetAddress): string { return `${host}:${port}` }
+function keyOf({ host, port }: NetAddress): string {
+  return `${host}:${port}`
+}

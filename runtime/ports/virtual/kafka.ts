@@ -2,11 +2,33 @@ import { crc32c as checksum } from '@node-rs/crc32'
 import { MillraceError } from '../../model/errors.ts'
 import { EARLIEST, KafkaBrokerError, LATEST } from '../kafka.ts'
 import type {
-  AbortedTransaction, FetchRequest, FetchedPartition, GroupOffset, Isolation, KafkaClient, KafkaClientOptions, KafkaMetadata,
-  OffsetAnswer, OffsetQuery, ProduceAnswer, ProduceBatch, TopicPartition, TransactionKey,
+  AbortedTransaction,
+  FetchRequest,
+  FetchedPartition,
+  GroupOffset,
+  Isolation,
+  KafkaClient,
+  KafkaClientOptions,
+  KafkaMetadata,
+  OffsetAnswer,
+  OffsetQuery,
+  ProduceAnswer,
+  ProduceBatch,
+  TopicPartition,
+  TransactionKey,
 } from '../kafka.ts'
 
-const ERROR = { OUT_OF_RANGE: 1, UNKNOWN_TOPIC: 3, NOT_LEADER: 6, TOPIC_EXISTS: 36, OUT_OF_ORDER: 45, DUPLICATE: 46, BAD_EPOCH: 47, BAD_STATE: 48, FENCED: 90 } as const
+const ERROR = {
+  OUT_OF_RANGE: 1,
+  UNKNOWN_TOPIC: 3,
+  NOT_LEADER: 6,
+  TOPIC_EXISTS: 36,
+  OUT_OF_ORDER: 45,
+  DUPLICATE: 46,
+  BAD_EPOCH: 47,
+  BAD_STATE: 48,
+  FENCED: 90,
+} as const
 const CONTROL_BATCH_BYTES = 61 + 11
 
 interface Partition {
@@ -55,10 +77,14 @@ export class VirtualKafka {
   }
 
   /** More partitions, empty. */
-  growTopic(name: string, by: number): void { this.#topics.get(name)?.push(...Array.from({ length: by }, newPartition)) }
+  growTopic(name: string, by: number): void {
+    this.#topics.get(name)?.push(...Array.from({ length: by }, newPartition))
+  }
 
   /** The longest wait of every fetch that waits is over: it answers with what there is. */
-  endWaits(): void { this.#wake() }
+  endWaits(): void {
+    this.#wake()
+  }
 
   deleteTopic(name: string): void {
     this.#topics.delete(name)
@@ -71,7 +97,9 @@ export class VirtualKafka {
   }
 
   /** Retention: everything below is gone. */
-  deleteBelow(topic: string, partition: number, offset: number): void { this.#partition({ topic, partition }).start = offset }
+  deleteBelow(topic: string, partition: number, offset: number): void {
+    this.#partition({ topic, partition }).start = offset
+  }
 
   /** What the broker does when an open transaction is older than its timeout: abort, and the epoch moves on. */
   expire(transactionalId: string): void {
@@ -86,14 +114,22 @@ export class VirtualKafka {
   }
 
   /** A client; any number may be connected. */
-  connect(options: KafkaClientOptions): KafkaClient { return new VirtualKafkaClient(this, options.brokers.join(',')) }
+  connect(options: KafkaClientOptions): KafkaClient {
+    return new VirtualKafkaClient(this, options.brokers.join(','))
+  }
 
   metadata(topics: readonly string[]): KafkaMetadata {
     return {
       brokers: [1, 2].map((id) => ({ id, host: `broker-${id}`, port: 9092 })),
       topics: topics.map((name) => ({
-        name, id: this.#topics.has(name) ? this.#topicIds.get(name) : undefined, errorCode: this.#topics.has(name) ? 0 : ERROR.UNKNOWN_TOPIC,
-        partitions: (this.#topics.get(name) ?? []).map(({ leader }, partition) => ({ partition, leader, errorCode: 0 })),
+        name,
+        id: this.#topics.has(name) ? this.#topicIds.get(name) : undefined,
+        errorCode: this.#topics.has(name) ? 0 : ERROR.UNKNOWN_TOPIC,
+        partitions: (this.#topics.get(name) ?? []).map(({ leader }, partition) => ({
+          partition,
+          leader,
+          errorCode: 0,
+        })),
       })),
     }
   }
@@ -104,8 +140,13 @@ export class VirtualKafka {
       if (log === undefined) return { topic, partition, errorCode: ERROR.UNKNOWN_TOPIC, offset: -1 }
       if (log.leader !== broker) return { topic, partition, errorCode: ERROR.NOT_LEADER, offset: -1 }
       const end = isolation === 'read_committed' ? stableEnd(log) : log.end
-      const found = timestamp === LATEST ? end : timestamp === EARLIEST ? log.start
-        : log.batches.find((batch) => !batch.control && Number(batch.bytes.readBigInt64BE(35)) >= timestamp)?.base ?? -1
+      const found =
+        timestamp === LATEST
+          ? end
+          : timestamp === EARLIEST
+            ? log.start
+            : (log.batches.find((batch) => !batch.control && Number(batch.bytes.readBigInt64BE(35)) >= timestamp)
+                ?.base ?? -1)
       return { topic, partition, errorCode: 0, offset: found }
     })
   }
@@ -113,7 +154,15 @@ export class VirtualKafka {
   fetch(broker: number, request: FetchRequest): FetchedPartition[] {
     return request.partitions.map(({ topic, partition, offset }) => {
       const log = this.#topics.get(topic)?.[partition]
-      const nothing = { topic, partition, highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, aborted: null, records: Buffer.alloc(0) }
+      const nothing = {
+        topic,
+        partition,
+        highWatermark: -1,
+        lastStableOffset: -1,
+        logStartOffset: -1,
+        aborted: null,
+        records: Buffer.alloc(0),
+      }
       if (log === undefined) return { ...nothing, errorCode: ERROR.UNKNOWN_TOPIC }
       if (log.leader !== broker) return { ...nothing, errorCode: ERROR.NOT_LEADER }
       const bounds = { highWatermark: log.end, lastStableOffset: stableEnd(log), logStartOffset: log.start }
@@ -122,19 +171,35 @@ export class VirtualKafka {
       const limit = isCommitted ? bounds.lastStableOffset : log.end
       const sent = log.batches.filter((batch) => batch.end > offset && batch.end <= limit).slice(0, 4)
       const upTo = sent.at(-1)?.end ?? offset
-      const aborted = log.aborted.filter((one) => one.firstOffset < upTo && one.lastOffset >= offset).map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
-      return { topic, partition, ...bounds, errorCode: 0, aborted: isCommitted ? aborted : null, records: Buffer.concat(sent.map(({ bytes }) => bytes)) }
+      const aborted = log.aborted
+        .filter((one) => one.firstOffset < upTo && one.lastOffset >= offset)
+        .map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
+      return {
+        topic,
+        partition,
+        ...bounds,
+        errorCode: 0,
+        aborted: isCommitted ? aborted : null,
+        records: Buffer.concat(sent.map(({ bytes }) => bytes)),
+      }
     })
   }
 
   /** Resolves when anything has changed since `version`, for fetches that wait. */
   changeSince(version: number): Promise<void> {
     if (version !== this.version) return Promise.resolve()
-    return new Promise((resolve) => { this.#waiting.add(resolve) })
+    return new Promise((resolve) => {
+      this.#waiting.add(resolve)
+    })
   }
 
   produce(broker: number, transactionalId: string | null, batches: readonly ProduceBatch[]): ProduceAnswer[] {
-    return batches.map(({ topic, partition, batch }) => ({ topic, partition, message: null, errorCode: this.#append(broker, transactionalId, { topic, partition }, batch) }))
+    return batches.map(({ topic, partition, batch }) => ({
+      topic,
+      partition,
+      message: null,
+      errorCode: this.#append(broker, transactionalId, { topic, partition }, batch),
+    }))
   }
 
   #append(broker: number, transactionalId: string | null, at: TopicPartition, bytes: Buffer): number {
@@ -147,8 +212,10 @@ export class VirtualKafka {
     const count = bytes.readInt32BE(57)
     if (transactionalId !== null) {
       const transaction = this.#transactions.get(transactionalId)
-      if (transaction === undefined || transaction.producerId !== producerId || transaction.epoch !== epoch) return ERROR.BAD_EPOCH
-      if (transaction.state !== 'Ongoing' || !transaction.partitions.has(`${at.topic}/${at.partition}`)) return ERROR.BAD_STATE
+      if (transaction === undefined || transaction.producerId !== producerId || transaction.epoch !== epoch)
+        return ERROR.BAD_EPOCH
+      if (transaction.state !== 'Ongoing' || !transaction.partitions.has(`${at.topic}/${at.partition}`))
+        return ERROR.BAD_STATE
     }
     const key = `${producerId}/${epoch}`
     const expected = log.sequences.get(key) ?? 0
@@ -177,7 +244,13 @@ export class VirtualKafka {
     if (transactionalId === null) return { producerId: this.#nextProducerId++, epoch: 0 }
     const known = this.#transactions.get(transactionalId)
     if (known === undefined) {
-      const fresh: Transaction = { producerId: this.#nextProducerId++, epoch: 0, state: 'Empty', partitions: new Set(), offsets: [] }
+      const fresh: Transaction = {
+        producerId: this.#nextProducerId++,
+        epoch: 0,
+        state: 'Empty',
+        partitions: new Set(),
+        offsets: [],
+      }
       this.#transactions.set(transactionalId, fresh)
       return { producerId: fresh.producerId, epoch: 0 }
     }
@@ -210,13 +283,17 @@ export class VirtualKafka {
     this.#end(transaction, outcome)
   }
 
-  groupOffset(group: string, at: TopicPartition): number | undefined { return this.#offsets.get(`${group} ${at.topic}/${at.partition}`) }
+  groupOffset(group: string, at: TopicPartition): number | undefined {
+    return this.#offsets.get(`${group} ${at.topic}/${at.partition}`)
+  }
 
   listTransactions(): { transactionalId: string; state: string }[] {
     return [...this.#transactions].map(([transactionalId, { state }]) => ({ transactionalId, state }))
   }
 
-  hasTopic(name: string): boolean { return this.#topics.has(name) }
+  hasTopic(name: string): boolean {
+    return this.#topics.has(name)
+  }
 
   #own(call: string, { transactionalId, producerId, epoch }: TransactionKey): Transaction {
     const transaction = this.#transactions.get(transactionalId)
@@ -236,7 +313,9 @@ export class VirtualKafka {
       log.open.delete(producerId)
       this.#store(log, markerBatch(producerId, transaction.epoch, outcome), 1, producerId, true)
     }
-    if (outcome === 'commit') for (const { group, mark } of transaction.offsets) this.#offsets.set(`${group} ${mark.topic}/${mark.partition}`, mark.offset)
+    if (outcome === 'commit')
+      for (const { group, mark } of transaction.offsets)
+        this.#offsets.set(`${group} ${mark.topic}/${mark.partition}`, mark.offset)
     transaction.partitions.clear()
     transaction.offsets.length = 0
     transaction.state = outcome === 'commit' ? 'CompleteCommit' : 'CompleteAbort'
@@ -259,7 +338,9 @@ class VirtualKafkaClient implements KafkaClient {
     this.bootstrap = bootstrap
   }
 
-  metadata(topics: readonly string[]): Promise<KafkaMetadata> { return this.#call('metadata', () => this.#kafka.metadata(topics)) }
+  metadata(topics: readonly string[]): Promise<KafkaMetadata> {
+    return this.#call('metadata', () => this.#kafka.metadata(topics))
+  }
   listOffsets(broker: number, isolation: Isolation, asked: readonly OffsetQuery[]): Promise<OffsetAnswer[]> {
     return this.#call('listOffsets', () => this.#kafka.listOffsets(broker, isolation, asked))
   }
@@ -278,23 +359,36 @@ class VirtualKafkaClient implements KafkaClient {
     return this.#call('initProducerId', () => this.#kafka.initProducerId(transactionalId))
   }
   addPartitions(transaction: TransactionKey, partitions: readonly TopicPartition[]): Promise<void> {
-    return this.#call('addPartitions', () => { this.#kafka.addPartitions(transaction, partitions) })
+    return this.#call('addPartitions', () => {
+      this.#kafka.addPartitions(transaction, partitions)
+    })
   }
   addOffset(transaction: TransactionKey, group: string, mark: GroupOffset): Promise<void> {
-    return this.#call('addOffset', () => { this.#kafka.addOffset(transaction, group, mark) })
+    return this.#call('addOffset', () => {
+      this.#kafka.addOffset(transaction, group, mark)
+    })
   }
   endTransaction(transaction: TransactionKey, outcome: 'commit' | 'abort'): Promise<void> {
-    return this.#call('endTransaction', () => { this.#kafka.endTransaction(transaction, outcome) })
+    return this.#call('endTransaction', () => {
+      this.#kafka.endTransaction(transaction, outcome)
+    })
   }
-  groupOffset(group: string, at: TopicPartition): Promise<number | undefined> { return this.#call('groupOffset', () => this.#kafka.groupOffset(group, at)) }
-  listTransactions(): Promise<{ transactionalId: string; state: string }[]> { return this.#call('listTransactions', () => this.#kafka.listTransactions()) }
+  groupOffset(group: string, at: TopicPartition): Promise<number | undefined> {
+    return this.#call('groupOffset', () => this.#kafka.groupOffset(group, at))
+  }
+  listTransactions(): Promise<{ transactionalId: string; state: string }[]> {
+    return this.#call('listTransactions', () => this.#kafka.listTransactions())
+  }
   createTopic(topic: string, partitions: number): Promise<void> {
     return this.#call('createTopic', () => {
       if (this.#kafka.hasTopic(topic)) throw refusal('CreateTopics', ERROR.TOPIC_EXISTS)
       this.#kafka.createTopic(topic, partitions)
     })
   }
-  close(): Promise<void> { this.#closed = true; return Promise.resolve() }
+  close(): Promise<void> {
+    this.#closed = true
+    return Promise.resolve()
+  }
 
   async #call<T>(name: string, act: () => T): Promise<T> {
     await Promise.resolve()
@@ -307,7 +401,10 @@ class VirtualKafkaClient implements KafkaClient {
   }
 
   #unreachable(name: string): MillraceError {
-    return new MillraceError('KAFKA_UNREACHABLE', `cannot reach Kafka at ${this.bootstrap} (${name})`, { domain: 'dependency', retriable: true })
+    return new MillraceError('KAFKA_UNREACHABLE', `cannot reach Kafka at ${this.bootstrap} (${name})`, {
+      domain: 'dependency',
+      retriable: true,
+    })
   }
 }
 
@@ -315,10 +412,14 @@ function newPartition(): Partition {
   return { leader: 1, batches: [], end: 0, start: 0, aborted: [], open: new Map(), sequences: new Map() }
 }
 
-function refusal(call: string, errorCode: number): KafkaBrokerError { return new KafkaBrokerError(call, errorCode, `error ${errorCode}`) }
+function refusal(call: string, errorCode: number): KafkaBrokerError {
+  return new KafkaBrokerError(call, errorCode, `error ${errorCode}`)
+}
 
 /** Readers of committed records see everything before the first open transaction. */
-function stableEnd(log: Partition): number { return Math.min(log.end, ...log.open.values()) }
+function stableEnd(log: Partition): number {
+  return Math.min(log.end, ...log.open.values())
+}
 
 /** One record whose key is (version 0, type 0 abort or 1 commit). */
 function markerBatch(producerId: bigint, epoch: number, outcome: 'commit' | 'abort'): Buffer {

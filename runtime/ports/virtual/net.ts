@@ -46,7 +46,10 @@ class End implements Connection {
       this.bufferedBytes += part.length
       this.#deliver(() => {
         this.bufferedBytes -= part.length
-        if (this.bufferedBytes === 0) this.#world.schedule(this.owner, 0, () => { this.#onDrain?.() })
+        if (this.bufferedBytes === 0)
+          this.#world.schedule(this.owner, 0, () => {
+            this.#onDrain?.()
+          })
         peer.receive(part)
       })
     }
@@ -57,12 +60,19 @@ class End implements Connection {
     this.#lastArrival = at
     const to = this.peer?.owner ?? this.owner
     // The network carries what was sent, also when its sender has died meanwhile.
-    this.#world.schedule('network', at - this.#world.now, () => { this.#network.carry(this.owner, to, act) })
+    this.#world.schedule('network', at - this.#world.now, () => {
+      this.#network.carry(this.owner, to, act)
+    })
   }
 
   receive(bytes: Uint8Array): void {
     if (this.#closed || this.#world.isDead(this.owner)) return
-    if (this.#world.isPaused(this.owner)) { this.#world.schedule(this.owner, 0, () => { this.receive(bytes) }); return }
+    if (this.#world.isPaused(this.owner)) {
+      this.#world.schedule(this.owner, 0, () => {
+        this.receive(bytes)
+      })
+      return
+    }
     this.#inbox.push(bytes)
     this.#pump()
   }
@@ -81,16 +91,35 @@ class End implements Connection {
     if (this.#told || !this.#onClose || !this.#closed) return
     this.#told = true
     const { error } = this.#closed
-    this.#world.schedule(this.owner, 0, () => { this.#onClose?.(error) })
+    this.#world.schedule(this.owner, 0, () => {
+      this.#onClose?.(error)
+    })
   }
 
-  onData(handle: (bytes: Uint8Array) => void): void { this.#onData = handle; this.#pump() }
-  onDrain(handle: () => void): void { this.#onDrain = handle }
-  onClose(handle: (error?: Error) => void): void { this.#onClose = handle; if (this.#inbox.length === 0) this.#tellClose() }
-  pause(): void { this.#paused = true }
-  resume(): void { this.#paused = false; this.#pump() }
-  end(): void { this.#close(undefined) }
-  destroy(): void { this.#close(undefined) }
+  onData(handle: (bytes: Uint8Array) => void): void {
+    this.#onData = handle
+    this.#pump()
+  }
+  onDrain(handle: () => void): void {
+    this.#onDrain = handle
+  }
+  onClose(handle: (error?: Error) => void): void {
+    this.#onClose = handle
+    if (this.#inbox.length === 0) this.#tellClose()
+  }
+  pause(): void {
+    this.#paused = true
+  }
+  resume(): void {
+    this.#paused = false
+    this.#pump()
+  }
+  end(): void {
+    this.#close(undefined)
+  }
+  destroy(): void {
+    this.#close(undefined)
+  }
 
   #close(error: Error | undefined): void {
     if (this.#closed) return
@@ -98,13 +127,21 @@ class End implements Connection {
     this.#closed = { error }
     this.#tellClose()
     const peer = this.peer
-    if (peer) this.#deliver(() => { peer.lose(undefined) })
+    if (peer)
+      this.#deliver(() => {
+        peer.lose(undefined)
+      })
   }
 
   /** The other side is gone: what has arrived is still read. */
   lose(error: Error | undefined): void {
     if (this.#closed) return
-    if (this.#world.isPaused(this.owner)) { this.#world.schedule(this.owner, 0, () => { this.lose(error) }); return }
+    if (this.#world.isPaused(this.owner)) {
+      this.#world.schedule(this.owner, 0, () => {
+        this.lose(error)
+      })
+      return
+    }
     this.#closed = { error }
     if (this.#inbox.length === 0) this.#tellClose()
   }
@@ -113,10 +150,15 @@ class End implements Connection {
   reset(): void {
     const peer = this.peer
     this.#closed = { error: undefined }
-    if (peer) this.#deliver(() => { peer.lose(new Error('connection reset by peer')) })
+    if (peer)
+      this.#deliver(() => {
+        peer.lose(new Error('connection reset by peer'))
+      })
   }
 
-  get isOpen(): boolean { return this.#closed === undefined }
+  get isOpen(): boolean {
+    return this.#closed === undefined
+  }
 }
 
 /**
@@ -134,7 +176,9 @@ export class VirtualNetwork {
   reaches: (from: string, to: string) => boolean = () => true
   #held: { from: string; to: string; act: () => void }[] = []
 
-  constructor(world: VirtualWorld) { this.#world = world }
+  constructor(world: VirtualWorld) {
+    this.#world = world
+  }
 
   /** To be called when `reaches` has changed: what waited goes on, in order. */
   retry(): void {
@@ -179,16 +223,28 @@ export class VirtualNetwork {
       this.#world.schedule(owner, this.#world.random() * 3, () => {
         const listener = this.#listeners.get(key)
         if (!listener || this.#world.isDead(listener.owner)) {
-          reject(new MillraceError('CONNECT_FAILED', `nobody listens on ${key}`, { domain: 'platform', retriable: true }))
+          reject(
+            new MillraceError('CONNECT_FAILED', `nobody listens on ${key}`, { domain: 'platform', retriable: true }),
+          )
           return
         }
         if (!this.reaches(owner, listener.owner)) {
           this.#world.schedule(owner, CONNECT_TIMEOUT_MS, () => {
-            reject(new MillraceError('CONNECT_FAILED', `${key} did not answer within ${CONNECT_TIMEOUT_MS} ms`, { domain: 'platform', retriable: true }))
+            reject(
+              new MillraceError('CONNECT_FAILED', `${key} did not answer within ${CONNECT_TIMEOUT_MS} ms`, {
+                domain: 'platform',
+                retriable: true,
+              }),
+            )
           })
           return
         }
-        const carrier: Carrier = { cut: (bytes) => this.#cut(bytes), carry: (from, to, act) => { this.#carry(from, to, act) } }
+        const carrier: Carrier = {
+          cut: (bytes) => this.#cut(bytes),
+          carry: (from, to, act) => {
+            this.#carry(from, to, act)
+          },
+        }
         const here = new End(this.#world, owner, key, carrier)
         const there = new End(this.#world, listener.owner, owner, carrier)
         here.peer = there

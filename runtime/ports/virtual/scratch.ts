@@ -9,7 +9,9 @@ export class VirtualScratch {
   refusal: () => Error | undefined = () => undefined
   readonly #capacityBytes: number
 
-  constructor(capacityBytes = Infinity) { this.#capacityBytes = capacityBytes }
+  constructor(capacityBytes = Infinity) {
+    this.#capacityBytes = capacityBytes
+  }
 
   open(): ScratchFile {
     let content = Buffer.alloc(0)
@@ -20,14 +22,17 @@ export class VirtualScratch {
         const refusal = this.refusal()
         if (refusal !== undefined) throw refusal
         const more = Math.max(0, at + bytes.length - size)
-        if (this.usedBytes + more > this.#capacityBytes) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+        if (this.usedBytes + more > this.#capacityBytes)
+          throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
         this.usedBytes += more
         size += more
-        if (size > content.length) content = Buffer.concat([content, Buffer.alloc(Math.max(size, 2 * content.length) - content.length)])
+        if (size > content.length)
+          content = Buffer.concat([content, Buffer.alloc(Math.max(size, 2 * content.length) - content.length)])
         content.set(bytes, at)
       },
       read: (into, at) => {
-        if (at + into.length > size) throw new Error(`the file has ${size} bytes, ${into.length} were to be read at ${at}`)
+        if (at + into.length > size)
+          throw new Error(`the file has ${size} bytes, ${into.length} were to be read at ${at}`)
         into.set(content.subarray(at, at + into.length))
       },
       close: () => {

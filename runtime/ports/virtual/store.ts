@@ -25,26 +25,43 @@ export class VirtualStore {
     const call = <T>(path: string, act: () => T): Promise<T> => this.#call(owner, path, act)
     return {
       get: (path) => call(path, () => this.objects.get(path)),
-      put: (path, bytes) => call(path, () => { this.objects.set(path, bytes.slice()) }),
-      createIfAbsent: (path, bytes) => call(path, () => {
-        if (this.objects.has(path)) return 'exists' as const
-        this.objects.set(path, bytes.slice())
-        this.onCreated(path, bytes)
-        return 'created' as const
-      }),
+      put: (path, bytes) =>
+        call(path, () => {
+          this.objects.set(path, bytes.slice())
+        }),
+      createIfAbsent: (path, bytes) =>
+        call(path, () => {
+          if (this.objects.has(path)) return 'exists' as const
+          this.objects.set(path, bytes.slice())
+          this.onCreated(path, bytes)
+          return 'created' as const
+        }),
       list: (prefix) => call(prefix, () => [...this.objects.keys()].filter((path) => path.startsWith(prefix)).sort()),
       // a put of this store is there or not
       unfinished: (prefix) => call(prefix, () => []),
-      delete: (path) => call(path, () => { this.objects.delete(path) }),
+      delete: (path) =>
+        call(path, () => {
+          this.objects.delete(path)
+        }),
     }
   }
 
   #call<T>(owner: string, path: string, act: () => T): Promise<T> {
     const fault = this.#fault(path)
     return new Promise((resolve, reject) => {
-      const fail = (): void => { reject(new MillraceError('STORE_UNAVAILABLE', 'the store failed, as the simulation wanted', { domain: 'dependency', retriable: fault !== 'refused' })) }
+      const fail = (): void => {
+        reject(
+          new MillraceError('STORE_UNAVAILABLE', 'the store failed, as the simulation wanted', {
+            domain: 'dependency',
+            retriable: fault !== 'refused',
+          }),
+        )
+      }
       this.#world.schedule(owner, this.#world.random() * 5 + this.delayMs(), () => {
-        if (fault === 'before' || fault === 'refused') { fail(); return }
+        if (fault === 'before' || fault === 'refused') {
+          fail()
+          return
+        }
         const result = act()
         this.#world.schedule(owner, this.#world.random() * 5, () => {
           if (fault === 'after') fail()

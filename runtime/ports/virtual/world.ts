@@ -1,7 +1,12 @@
 import type { Clock } from '../clock.ts'
 import type { Rng } from '../rng.ts'
 
-interface Scheduled { at: number; sequence: number; run: () => void; owner: string }
+interface Scheduled {
+  at: number
+  sequence: number
+  run: () => void
+  owner: string
+}
 
 /**
  * Virtual time: one queue of events ordered by (time, sequence). `run` pops the next one, runs it, and lets every
@@ -18,9 +23,13 @@ export class VirtualWorld {
   /** Events run so far: crash points are numbered by it. */
   steps = 0
 
-  constructor(seed: number) { this.#state = (seed ^ 0x9e3779b9) >>> 0 }
+  constructor(seed: number) {
+    this.#state = (seed ^ 0x9e3779b9) >>> 0
+  }
 
-  get now(): number { return this.#now }
+  get now(): number {
+    return this.#now
+  }
 
   /** Uniform in [0, 1): mulberry32. */
   random(): number {
@@ -34,24 +43,36 @@ export class VirtualWorld {
   schedule(owner: string, delayMs: number, run: () => void): () => void {
     const item: Scheduled = { at: this.#now + Math.max(0, delayMs), sequence: this.#sequence++, run, owner }
     push(this.#heap, item)
-    return () => { item.run = () => undefined }
+    return () => {
+      item.run = () => undefined
+    }
   }
 
   /** From now on nothing of this owner runs any more. */
-  kill(owner: string): void { this.#dead.add(owner) }
+  kill(owner: string): void {
+    this.#dead.add(owner)
+  }
 
   /** Nothing of this owner runs for so long; what is due then runs behind it, in order. */
-  pause(owner: string, ms: number): void { this.#pausedUntil.set(owner, this.#now + ms) }
+  pause(owner: string, ms: number): void {
+    this.#pausedUntil.set(owner, this.#now + ms)
+  }
 
-  isPaused(owner: string): boolean { return (this.#pausedUntil.get(owner) ?? 0) > this.#now }
+  isPaused(owner: string): boolean {
+    return (this.#pausedUntil.get(owner) ?? 0) > this.#now
+  }
 
-  isDead(owner: string): boolean { return this.#dead.has(owner) }
+  isDead(owner: string): boolean {
+    return this.#dead.has(owner)
+  }
 
   clockOf(owner: string): Clock {
     return {
       now: () => Math.floor(this.#now),
       after: (ms, run) => this.schedule(owner, ms, run),
-      nextTurn: (run) => { this.schedule(owner, 0, run) },
+      nextTurn: (run) => {
+        this.schedule(owner, 0, run)
+      },
     }
   }
 
@@ -86,7 +107,9 @@ export class VirtualWorld {
 
 /** Promise jobs all run before a macrotask does. */
 function drained(): Promise<void> {
-  return new Promise((resolve) => { setImmediate(resolve) })
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 function before(a: Scheduled, b: Scheduled): boolean {

@@ -4,8 +4,8 @@ import { homedir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 
 /**
- * The one folder for everything the beds fetch and build: $MILLRACE_CACHE, else ~/.cache/millrace. May be removed at any
- * time when no test runs; the next run fills it again.
+ * The one folder for everything the beds fetch and build: $MILLRACE_CACHE, else ~/.cache/millrace. May be removed
+ * at any time when no test runs; the next run fills it again.
  */
 export function cacheFolder(...parts: readonly string[]): string {
   const folder = join(resolve(process.env['MILLRACE_CACHE'] ?? join(homedir(), '.cache', 'millrace')), ...parts)
@@ -23,7 +23,10 @@ export function hashOfFiles(base: string, files: readonly string[]): string {
   return hash.digest('hex').slice(0, 12)
 }
 
-/** Name and size of every plain file in a folder: what `complete` markers hold, and what a later run is checked against. */
+/**
+ * Name and size of every plain file in a folder: what `complete` markers hold, and what a later run is checked
+ * against.
+ */
 export function listingOf(folder: string): string {
   const lines = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -26,7 +26,10 @@ const OPENS = [
 ]
 
 export interface DruidOptions {
-  /** Where its data, configuration and log go. An earlier Druid's folder may be given: its datasources are still there. */
+  /**
+   * Where its data, configuration and log go. An earlier Druid's folder may be given: its datasources are still
+   * there.
+   */
   readonly dir: string
   /** The address its ports are bound to; loopback when left out, the bridge's address for pods of the cluster ring. */
   readonly host?: string
@@ -58,16 +61,19 @@ export async function fetchDruid(): Promise<string> {
   await withLock('druid', classes, async () => {
     const done = join(classes, 'complete')
     if (existsSync(done)) return
-    await runCommand('javac', ['-d', classes, '-cp', `${jars}/*`, LAUNCHER], { bed: 'druid', doing: 'compiling the launcher' })
+    await runCommand('javac', ['-d', classes, '-cp', `${jars}/*`, LAUNCHER], {
+      bed: 'druid',
+      doing: 'compiling the launcher',
+    })
     writeFileSync(done, '')
   })
   return `${classes}:${jars}/*`
 }
 
 /**
- * Starts a real Druid 33.0.0: coordinator with overlord, broker, historical, indexer and router, a ZooKeeper and Derby in
- * one JVM of 1.5 GB heap. Ready after 13 to 30 s. It ends with this process at the latest. Supervisors tell it themselves
- * where Kafka is. `taskDuration` must be PT1M or more: less kills every task of Druid 33.
+ * Starts a real Druid 33.0.0: coordinator with overlord, broker, historical, indexer and router, a ZooKeeper and
+ * Derby in one JVM of 1.5 GB heap. Ready after 13 to 30 s. It ends with this process at the latest. Supervisors
+ * tell it themselves where Kafka is. `taskDuration` must be PT1M or more: less kills every task of Druid 33.
  */
 export async function startDruid(options: DruidOptions): Promise<DruidBed> {
   const classPath = await fetchDruid()
@@ -78,14 +84,24 @@ export async function startDruid(options: DruidOptions): Promise<DruidBed> {
   const data = join(dir, 'var')
   const java = [
     ...OPENS,
-    '-XX:+UseSerialGC', '-XX:+ExitOnOutOfMemoryError', '-Duser.timezone=UTC', '-Dfile.encoding=UTF-8',
+    '-XX:+UseSerialGC',
+    '-XX:+ExitOnOutOfMemoryError',
+    '-Duser.timezone=UTC',
+    '-Dfile.encoding=UTF-8',
     '-Djava.util.logging.manager=org.apache.logging.log4j.jul.LogManager',
     `-Djava.io.tmpdir=${join(data, 'tmp')}`,
     `-Dderby.stream.error.file=${join(data, 'derby.log')}`,
     `-Dlog4j2.configurationFile=${join(configuration, 'log4j2.xml')}`,
-    '-Xms256m', `-Xmx${options.heap ?? '1536m'}`, '-XX:MaxDirectMemorySize=768m',
-    `-Dzk.port=${ports.zookeeper}`, `-Dzk.dir=${join(data, 'zk')}`,
-    '-cp', classPath, 'OneJvm', configuration, ROLES.join(','),
+    '-Xms256m',
+    `-Xmx${options.heap ?? '1536m'}`,
+    '-XX:MaxDirectMemorySize=768m',
+    `-Dzk.port=${ports.zookeeper}`,
+    `-Dzk.dir=${join(data, 'zk')}`,
+    '-cp',
+    classPath,
+    'OneJvm',
+    configuration,
+    ROLES.join(','),
   ]
   const url = (port: number): string => `http://${host}:${port}`
   const start = async (): Promise<TiedProcess> => {
@@ -110,7 +126,8 @@ export async function startDruid(options: DruidOptions): Promise<DruidBed> {
 type Ports = Readonly<Record<(typeof ROLES)[number] | 'zookeeper' | 'derby', number>>
 
 async function choosePorts(): Promise<Ports> {
-  const [coordinator = 0, broker = 0, historical = 0, indexer = 0, router = 0, zookeeper = 0, derby = 0] = await freePorts(7)
+  const [coordinator = 0, broker = 0, historical = 0, indexer = 0, router = 0, zookeeper = 0, derby = 0] =
+    await freePorts(7)
   return { coordinator, broker, historical, indexer, router, zookeeper, derby }
 }
 
@@ -118,7 +135,13 @@ async function choosePorts(): Promise<Ports> {
 function writeConfiguration(dir: string, host: string, ports: Ports): string {
   const data = join(dir, 'var')
   const configuration = join(dir, 'conf')
-  for (const folder of ['segments', 'indexing-logs', 'segment-cache', 'task', ...ROLES.map((role) => join('tmp', role))]) {
+  for (const folder of [
+    'segments',
+    'indexing-logs',
+    'segment-cache',
+    'task',
+    ...ROLES.map((role) => join('tmp', role)),
+  ]) {
     mkdirSync(join(data, folder), { recursive: true })
   }
   mkdirSync(configuration, { recursive: true })
@@ -132,7 +155,10 @@ function writeConfiguration(dir: string, host: string, ports: Ports): string {
   const templates = join(SOURCES, 'conf')
   for (const name of readdirSync(templates)) {
     const text = readFileSync(join(templates, name), 'utf8')
-    writeFileSync(join(configuration, name), text.replace(/@[A-Z_]+@/g, (key) => values.get(key) ?? key))
+    writeFileSync(
+      join(configuration, name),
+      text.replace(/@[A-Z_]+@/g, (key) => values.get(key) ?? key),
+    )
   }
   return configuration
 }

@@ -68,7 +68,10 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBed> {
   const port = options.port ?? anyPort
   const podBootstrap = options.podAddress === undefined ? undefined : `${options.podAddress}:${podPort}`
   const secureBootstrap = options.secure === undefined ? undefined : `127.0.0.1:${securePort}`
-  const more = [...(podBootstrap === undefined ? [] : [`PODS://${podBootstrap}`]), ...(secureBootstrap === undefined ? [] : [`SECURE://${secureBootstrap}`])]
+  const more = [
+    ...(podBootstrap === undefined ? [] : [`PODS://${podBootstrap}`]),
+    ...(secureBootstrap === undefined ? [] : [`SECURE://${secureBootstrap}`]),
+  ]
   const configuration = join(dir, 'server.properties')
   writeFileSync(
     configuration,
@@ -81,10 +84,29 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBed> {
   )
   const classPath = `${SOURCES}:${jars}/*`
   if (!existsSync(join(data, 'meta.properties'))) {
-    const format = ['-XX:TieredStopAtLevel=1', ...LITTLE_JVM, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', configuration]
+    const format = [
+      '-XX:TieredStopAtLevel=1',
+      ...LITTLE_JVM,
+      '-cp',
+      classPath,
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      CLUSTER_ID,
+      '-c',
+      configuration,
+    ]
     await runCommand('java', format, { bed: 'kafka', doing: 'formatting its data folder' })
   }
-  const java = ['-Xms128m', `-Xmx${options.heap ?? '512m'}`, ...LITTLE_JVM, '-cp', classPath, 'kafka.Kafka', configuration]
+  const java = [
+    '-Xms128m',
+    `-Xmx${options.heap ?? '512m'}`,
+    ...LITTLE_JVM,
+    '-cp',
+    classPath,
+    'kafka.Kafka',
+    configuration,
+  ]
   const start = async (): Promise<TiedProcess> => {
     const broker = await spawnTied('java', java, { log: join(dir, 'kafka.log') })
     await waitFor('Kafka accepts connections', 120_000, () => isUp(broker, dir, port), broker.logTail)
@@ -108,16 +130,26 @@ function securityOf({ key, certificate, username, password, sessionMs }: KafkaSe
   const store = join(dir, 'broker.pem')
   writeFileSync(store, `${key.trim()}\n${certificate.trim()}\n`, { mode: 0o600 })
   const settings = {
-    'ssl.keystore.type': 'PEM', 'ssl.keystore.location': store, 'sasl.enabled.mechanisms': 'PLAIN', 'connections.max.reauth.ms': String(sessionMs),
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.location': store,
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'connections.max.reauth.ms': String(sessionMs),
     'plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_${username}="${password}";`,
   }
   // rules of access hold for users; whoever comes by the open listener may do all
-  const access = ['authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer', 'super.users=User:ANONYMOUS', 'allow.everyone.if.no.acl.found=true']
-  return [...Object.entries(settings).map(([name, value]) => `listener.name.secure.${name}=${value}`), ...access].join('\n')
+  const access = [
+    'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users=User:ANONYMOUS',
+    'allow.everyone.if.no.acl.found=true',
+  ]
+  return [...Object.entries(settings).map(([name, value]) => `listener.name.secure.${name}=${value}`), ...access].join(
+    '\n',
+  )
 }
 
 async function isUp(broker: TiedProcess, dir: string, port: number): Promise<boolean> {
-  if (broker.hasExited()) throw new Error(`Kafka ended while starting (${await broker.exited}); the end of its log:\n${broker.logTail()}`)
+  if (broker.hasExited())
+    throw new Error(`Kafka ended while starting (${await broker.exited}); the end of its log:\n${broker.logTail()}`)
   return readFileSync(join(dir, 'kafka.log'), 'utf8').includes('Kafka Server started') && (await accepts(port))
 }
 

@@ -12,7 +12,15 @@ import { watch } from './tied-process.ts'
 const SOURCES = join(import.meta.dirname, 'kube')
 const GO_FILES = ['go.mod', 'go.sum', 'hyperkube/main.go', 'coredns/main.go', 'pause/main.go']
 const GO_NEEDED = [1, 26] as const
-const COMPONENTS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubectl']
+const COMPONENTS = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kube-proxy',
+  'kubectl',
+]
 /** The bridge of the pod network: node IP, API server, and where pods reach services of this machine. */
 const GATEWAY = '10.244.0.1'
 const PROGRAMS = { runc: 'runc', nft: 'nftables', ip: 'iproute2', openssl: 'openssl', curl: 'curl', buildah: 'buildah' }
@@ -49,7 +57,10 @@ export function kubeBedMissing(): string | undefined {
 /** Root in an ordinary container is not enough: pods need mounts, a bridge and control groups. */
 function powersMissing(): string | undefined {
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`)
-  for (const [name, bit] of [['CAP_SYS_ADMIN', 21n], ['CAP_NET_ADMIN', 12n]] as const) {
+  for (const [name, bit] of [
+    ['CAP_SYS_ADMIN', 21n],
+    ['CAP_NET_ADMIN', 12n],
+  ] as const) {
     if (((effective >> bit) & 1n) === 0n) return `a Kubernetes node needs ${name}, which this container does not have`
   }
   try {
@@ -61,12 +72,16 @@ function powersMissing(): string | undefined {
 }
 
 /**
- * Builds Kubernetes 1.36.3, etcd, containerd, CoreDNS, metrics-server and helm from their Go modules into the cache folder,
- * keyed by go.mod, go.sum and our sources; gives the folder of the programs. The first build takes 5 to 15 min at the
- * lowest priority and 2.5 GB of modules; Go's own cache makes later ones short. Installs missing Debian packages, saying so.
+ * Builds Kubernetes 1.36.3, etcd, containerd, CoreDNS, metrics-server and helm from their Go modules into the cache
+ * folder, keyed by go.mod, go.sum and our sources; gives the folder of the programs. The first build takes 5 to 15
+ * min at the lowest priority and 2.5 GB of modules; Go's own cache makes later ones short. Installs missing Debian
+ * packages, saying so.
  */
 export async function buildKube(): Promise<string> {
-  const key = hashOfFiles(SOURCES, GO_FILES.map((file) => join(SOURCES, file)))
+  const key = hashOfFiles(
+    SOURCES,
+    GO_FILES.map((file) => join(SOURCES, file)),
+  )
   const bin = cacheFolder('kube', key)
   await withLock('kube', bin, async () => {
     await installPrograms('kube', PROGRAMS)
@@ -91,7 +106,12 @@ export async function startKubeNode(): Promise<KubeNode> {
   const bin = await buildKube()
   const lock = await acquireLock('kube', 'kube-node')
   const state = cacheFolder('kube', 'state')
-  const env = { ...process.env, KUBE_BED_BIN: bin, KUBE_BED_STATE: state, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` }
+  const env = {
+    ...process.env,
+    KUBE_BED_BIN: bin,
+    KUBE_BED_STATE: state,
+    PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
+  }
   const down = join(SOURCES, 'down.sh')
   await runCommand(down, [], { bed: 'kube', doing: 'removing what an earlier run left', env })
   const watcher = watch(`PATH="$PATH:/usr/sbin:/sbin" KUBE_BED_BIN='${bin}' KUBE_BED_STATE='${state}' '${down}'`)
@@ -123,7 +143,14 @@ async function buildAll(bin: string): Promise<void> {
   const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -mod=readonly', GOTOOLCHAIN: 'local' }
   const go = findProgram('go') ?? 'go'
   const version = async (module: string): Promise<string> =>
-    (await runCommand(go, ['list', '-m', '-f', '{{.Version}}', module], { bed: 'kube', doing: `version of ${module}`, cwd: SOURCES, env })).trim()
+    (
+      await runCommand(go, ['list', '-m', '-f', '{{.Version}}', module], {
+        bed: 'kube',
+        doing: `version of ${module}`,
+        cwd: SOURCES,
+        env,
+      })
+    ).trim()
   const stamp = (name: string, value: string): string => `-X ${name}=${value}`
   const kube = await version('k8s.io/kubernetes')
   const [major = '', minor = ''] = kube.slice(1).split('.')
@@ -145,7 +172,11 @@ async function buildAll(bin: string): Promise<void> {
     ['crictl', 'sigs.k8s.io/cri-tools/cmd/crictl', []],
     ['coredns', './coredns', []],
     ['metrics-server', 'sigs.k8s.io/metrics-server/cmd/metrics-server', []],
-    ['helm', 'helm.sh/helm/v4/cmd/helm', [stamp('helm.sh/helm/v4/internal/version.version', await version('helm.sh/helm/v4'))]],
+    [
+      'helm',
+      'helm.sh/helm/v4/cmd/helm',
+      [stamp('helm.sh/helm/v4/internal/version.version', await version('helm.sh/helm/v4'))],
+    ],
     ['bridge', `${cni}/main/bridge`, []],
     ['loopback', `${cni}/main/loopback`, []],
     ['host-local', `${cni}/ipam/host-local`, []],
@@ -153,8 +184,23 @@ async function buildAll(bin: string): Promise<void> {
   ]
   for (const [index, [name, path, stamps]] of programs.entries()) {
     const started = Date.now()
-    const args = ['build', '-v', '-trimpath', '-ldflags', ['-s', '-w', ...stamps].join(' '), '-o', join(bin, name), path]
-    await runCommand(go, args, { bed: 'kube', doing: `building ${name} (${index + 1} of ${programs.length})`, cwd: SOURCES, env, nice: 19 })
+    const args = [
+      'build',
+      '-v',
+      '-trimpath',
+      '-ldflags',
+      ['-s', '-w', ...stamps].join(' '),
+      '-o',
+      join(bin, name),
+      path,
+    ]
+    await runCommand(go, args, {
+      bed: 'kube',
+      doing: `building ${name} (${index + 1} of ${programs.length})`,
+      cwd: SOURCES,
+      env,
+      nice: 19,
+    })
     say('kube', `${name}: built in ${formatDuration(Date.now() - started)} (${index + 1} of ${programs.length})`)
   }
 }

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { say } from './progress.ts'
 
 /**
- * A lock between processes of this machine that nobody can leave behind: a listening Unix socket, which the kernel closes
- * when its owner ends, however it ends. Who waits is connected to it, and sees that.
+ * A lock between processes of this machine that nobody can leave behind: a listening Unix socket, which the kernel
+ * closes when its owner ends, however it ends. Who waits is connected to it, and sees that.
  */
 export interface Lock {
   release(): Promise<void>

@@ -8,13 +8,15 @@ import { findProgram, runCommand } from './run-command.ts'
 /** Why jars can neither be fetched nor run on this machine, or undefined. */
 export function javaMissing(): string | undefined {
   const missing = ['java', 'javac', 'mvn'].filter((name) => findProgram(name) === undefined)
-  return missing.length === 0 ? undefined : `no ${missing.join(', no ')} on the PATH (a JDK 17 or newer and Maven are needed)`
+  return missing.length === 0
+    ? undefined
+    : `no ${missing.join(', no ')} on the PATH (a JDK 17 or newer and Maven are needed)`
 }
 
 /**
- * The folder that holds the jars of a pom.xml with all they need. Fetched with mvn the first time and kept under the cache
- * folder, keyed by the pom; a later run compares names and sizes with what was fetched, and fetches again if they differ.
- * Two runs at once wait for each other.
+ * The folder that holds the jars of a pom.xml with all they need. Fetched with mvn the first time and kept under
+ * the cache folder, keyed by the pom; a later run compares names and sizes with what was fetched, and fetches again
+ * if they differ. Two runs at once wait for each other.
  */
 export function fetchJars(bed: string, pom: string, about: string): Promise<string> {
   const key = hashOfFiles(dirname(pom), [pom])
@@ -31,7 +33,16 @@ export function fetchJars(bed: string, pom: string, about: string): Promise<stri
     rmSync(fresh, { recursive: true, force: true })
     await runCommand(
       'mvn',
-      ['-B', '-ntp', '-f', pom, `-Dmaven.repo.local=${cacheFolder('maven', 'repository')}`, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${fresh}`],
+      [
+        '-B',
+        '-ntp',
+        '-f',
+        pom,
+        `-Dmaven.repo.local=${cacheFolder('maven', 'repository')}`,
+        'dependency:copy-dependencies',
+        '-DincludeScope=runtime',
+        `-DoutputDirectory=${fresh}`,
+      ],
       { bed, doing: 'fetching jars' },
     )
     rmSync(jars, { recursive: true, force: true })

@@ -5,14 +5,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * Writes the image of the pod sandbox, `localhost/pause:1`: one layer that holds one static program. A docker archive is a
- * tar of a manifest, a configuration and the layer, so no image tool is needed.
+ * Writes the image of the pod sandbox, `localhost/pause:1`: one layer that holds one static program. A docker
+ * archive is a tar of a manifest, a configuration and the layer, so no image tool is needed.
  */
 export function writePauseImage(program: string, target: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-pause-'))
   try {
     const tar = (file: string, ...names: string[]): void => {
-      execFileSync('tar', ['--owner=0', '--group=0', '--numeric-owner', '--mtime=@0', '-C', folder, '-cf', file, ...names])
+      execFileSync('tar', [
+        '--owner=0',
+        '--group=0',
+        '--numeric-owner',
+        '--mtime=@0',
+        '-C',
+        folder,
+        '-cf',
+        file,
+        ...names,
+      ])
     }
     copyFileSync(program, join(folder, 'pause'))
     const layer = join(folder, 'layer.tar')

@@ -18,7 +18,8 @@ const EVERY_MS = 15_000
 /** Runs a program to its end, says every 15 s how far it is (its last line of output), and gives back its output. */
 export function runCommand(command: string, args: readonly string[], options: CommandOptions): Promise<string> {
   const started = Date.now()
-  const [file, argv] = options.nice === undefined ? [command, args] : ['nice', ['-n', String(options.nice), command, ...args]]
+  const [file, argv] =
+    options.nice === undefined ? [command, args] : ['nice', ['-n', String(options.nice), command, ...args]]
   return new Promise((resolve, reject) => {
     const child = spawn(file, argv, {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -36,7 +37,10 @@ export function runCommand(command: string, args: readonly string[], options: Co
     child.stderr.on('data', take)
     const timer = setInterval(() => {
       const last = output.trimEnd().split('\n').at(-1)?.slice(0, 90) ?? ''
-      say(options.bed, `${options.doing}: ${formatDuration(Date.now() - started)}, ${lines} lines of output, now: ${last}`)
+      say(
+        options.bed,
+        `${options.doing}: ${formatDuration(Date.now() - started)}, ${lines} lines of output, now: ${last}`,
+      )
     }, EVERY_MS)
     const failed = (why: string): Error =>
       new Error(`${options.doing} failed: ${command} ${why}\n${output.trimEnd().split('\n').slice(-20).join('\n')}`)
@@ -52,9 +56,18 @@ export function runCommand(command: string, args: readonly string[], options: Co
   })
 }
 
-/** The full path of a program on the PATH, or undefined. Looks into the sbin folders too, which not every PATH names. */
+/**
+ * The full path of a program on the PATH, or undefined. Looks into the sbin folders too, which not every PATH
+ * names.
+ */
 export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/go/bin']
+  const folders = [
+    ...(process.env['PATH'] ?? '').split(delimiter),
+    '/usr/local/sbin',
+    '/usr/sbin',
+    '/sbin',
+    '/usr/local/go/bin',
+  ]
   return folders.map((folder) => join(folder, name)).find(isExecutable)
 }
 

@@ -17,7 +17,10 @@ export async function installPrograms(bed: string, needed: Needed): Promise<void
     .filter(([program]) => findProgram(program) === undefined)
     .map(([, name]) => name)
   if (packages.length === 0) return
-  say(bed, `INSTALLING INTO THIS SYSTEM with apt-get: ${packages.join(' ')} (remove with: apt-get remove ${packages.join(' ')})`)
+  say(
+    bed,
+    `INSTALLING INTO THIS SYSTEM with apt-get: ${packages.join(' ')} (remove with: apt-get remove ${packages.join(' ')})`,
+  )
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   await runCommand('apt-get', ['update', '-q'], { bed, doing: 'apt-get update', env })
   const install = ['install', '-y', '-q', '--no-install-recommends', ...packages]

@@ -1,4 +1,7 @@
-/** Asks again and again until `condition` gives true; throws with `describe()` when that takes longer than `timeoutMs`. */
+/**
+ * Asks again and again until `condition` gives true; throws with `describe()` when that takes longer than
+ * `timeoutMs`.
+ */
 export async function waitFor(
   what: string,
   timeoutMs: number,

@@ -6,15 +6,24 @@ import { join } from 'node:path'
 const INSIDE = 'MILLRACE_FAULTS_BED'
 const DISK_MB = 64
 
-/** A network and a disk of this process and all below it: what is done to them nobody else feels, and nothing of it stays. */
+/**
+ * A network and a disk of this process and all below it: what is done to them nobody else feels, and nothing of it
+ * stays.
+ */
 export interface FaultBed {
-  /** Drops what goes over the connections and listening ports that this process has now, but for `spared`; what it opens later goes through. */
+  /**
+   * Drops what goes over the connections and listening ports that this process has now, but for `spared`; what it
+   * opens later goes through.
+   */
   silence(pid: number, spared: number): void
   /** Lets everything through again. */
   heal(): void
   fillDisk(): void
   freeDisk(): void
-  /** Lets each call to the disk of processes that run now take so much longer, until what is returned is called. Absent where no strace may attach. */
+  /**
+   * Lets each call to the disk of processes that run now take so much longer, until what is returned is called.
+   * Absent where no strace may attach.
+   */
   slowDisk: ((pids: readonly number[], delayMs: number) => () => Promise<void>) | undefined
 }
 
@@ -23,20 +32,38 @@ const DISK_CALLS = 'fsync,fdatasync,rename,link,unlink,pread64'
 const MAY_TRACE = isInBed() && spawnSync('strace', tracing(1, ['true']), { stdio: 'ignore' }).status === 0
 
 /** Whether this process is inside; false: network and disk cannot be disturbed here. */
-export function isInBed(): boolean { return process.env[INSIDE] !== undefined }
+export function isInBed(): boolean {
+  return process.env[INSIDE] !== undefined
+}
 
 /**
- * Runs this program again, with the same arguments, in namespaces of its own for network, mounts and processes, and resolves with its
- * exit code; with undefined when this machine or this user cannot. Ends with this process.
+ * Runs this program again, with the same arguments, in namespaces of its own for network, mounts and processes, and
+ * resolves with its exit code; with undefined when this machine or this user cannot. Ends with this process.
  */
 export function enterBed(): Promise<number | undefined> {
   if (isInBed() || process.platform !== 'linux' || process.getuid?.() !== 0) return Promise.resolve(undefined)
   const setUp = `ip link set lo up && mount -t tmpfs -o size=${DISK_MB}m tmpfs "$0" && iptables -L OUTPUT > /dev/null && exec "$@"`
   const disk = mkdtempSync(join(tmpdir(), 'millrace-disk-'))
   // Of processes too: with the first of them all end, also those that are stopped.
-  const args = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', setUp, disk, process.execPath, ...process.argv.slice(1)]
+  const args = [
+    '--net',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    'sh',
+    '-c',
+    setUp,
+    disk,
+    process.execPath,
+    ...process.argv.slice(1),
+  ]
   return new Promise((resolve, reject) => {
-    const child = spawn('unshare', args, { stdio: ['inherit', 'inherit', 'inherit', 'pipe'], env: { ...process.env, [INSIDE]: tmpdir(), TMPDIR: disk, MILLRACE_STARTER_FD: '3' } })
+    const child = spawn('unshare', args, {
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+      env: { ...process.env, [INSIDE]: tmpdir(), TMPDIR: disk, MILLRACE_STARTER_FD: '3' },
+    })
     child.once('error', reject)
     child.once('exit', (code) => {
       rmSync(disk, { recursive: true, force: true })
@@ -46,7 +73,9 @@ export function enterBed(): Promise<number | undefined> {
 }
 
 /** A folder of the machine's own disk, which is never filled. */
-export function folderOutsideOfBed(): string { return mkdtempSync(join(process.env[INSIDE] ?? tmpdir(), 'millrace-outside-')) }
+export function folderOutsideOfBed(): string {
+  return mkdtempSync(join(process.env[INSIDE] ?? tmpdir(), 'millrace-outside-'))
+}
 
 export function faultBed(): FaultBed | undefined {
   if (!isInBed()) return undefined
@@ -55,20 +84,40 @@ export function faultBed(): FaultBed | undefined {
     silence: (pid, spared) => {
       for (const port of portsOf(pid)) {
         if (port === spared) continue
-        for (const side of ['--sport', '--dport']) execFileSync('iptables', ['-A', 'OUTPUT', '-p', 'tcp', side, String(port), '-j', 'DROP'])
+        for (const side of ['--sport', '--dport'])
+          execFileSync('iptables', ['-A', 'OUTPUT', '-p', 'tcp', side, String(port), '-j', 'DROP'])
       }
     },
-    heal: () => { execFileSync('iptables', ['-F', 'OUTPUT']) },
-    fillDisk: () => { fill(ballast) },
-    freeDisk: () => { rmSync(ballast, { force: true }) },
+    heal: () => {
+      execFileSync('iptables', ['-F', 'OUTPUT'])
+    },
+    fillDisk: () => {
+      fill(ballast)
+    },
+    freeDisk: () => {
+      rmSync(ballast, { force: true })
+    },
     slowDisk: MAY_TRACE ? slowDisk : undefined,
   }
 }
 
 /** strace stops the processes at their calls and lets them go when it is told to end, or dies. */
 function slowDisk(pids: readonly number[], delayMs: number): () => Promise<void> {
-  const tracer = spawn('strace', tracing(delayMs, pids.flatMap((pid) => ['-p', String(pid)])), { stdio: 'ignore' })
-  const ended = new Promise<void>((resolve, reject) => { tracer.once('exit', () => { resolve() }).once('error', reject) })
+  const tracer = spawn(
+    'strace',
+    tracing(
+      delayMs,
+      pids.flatMap((pid) => ['-p', String(pid)]),
+    ),
+    { stdio: 'ignore' },
+  )
+  const ended = new Promise<void>((resolve, reject) => {
+    tracer
+      .once('exit', () => {
+        resolve()
+      })
+      .once('error', reject)
+  })
   return () => {
     tracer.kill('SIGINT')
     return ended
@@ -76,7 +125,17 @@ function slowDisk(pids: readonly number[], delayMs: number): () => Promise<void>
 }
 
 function tracing(delayMs: number, whom: readonly string[]): string[] {
-  return ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${DISK_CALLS}`, '-e', `inject=${DISK_CALLS}:delay_enter=${Math.round(delayMs * 1000)}`, ...whom]
+  return [
+    '-f',
+    '-qq',
+    '-o',
+    '/dev/null',
+    '-e',
+    `trace=${DISK_CALLS}`,
+    '-e',
+    `inject=${DISK_CALLS}:delay_enter=${Math.round(delayMs * 1000)}`,
+    ...whom,
+  ]
 }
 
 function fill(path: string): void {
@@ -99,16 +158,30 @@ function writeUntilFull(file: number, bytes: Uint8Array): void {
 /** Local TCP ports of a process, of connections and of listeners; none when it has just ended. */
 function portsOf(pid: number): number[] {
   const files = unlessGone(() => readdirSync(`/proc/${pid}/fd`)) ?? []
-  const sockets = new Set(files.flatMap((fd) => /^socket:\[(\d+)\]$/.exec(unlessGone(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? '')?.[1] ?? []))
-  const lines = ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/self/net/${table}`, 'utf8').trim().split('\n').slice(1))
-  return [...new Set(lines.map((line) => line.trim().split(/\s+/)).filter((columns) => sockets.has(columns[9] ?? '')).map((columns) => parseInt(columns[1]?.split(':')[1] ?? '', 16)))]
+  const sockets = new Set(
+    files.flatMap(
+      (fd) => /^socket:\[(\d+)\]$/.exec(unlessGone(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? '')?.[1] ?? [],
+    ),
+  )
+  const lines = ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/self/net/${table}`, 'utf8').trim().split('\n').slice(1),
+  )
+  return [
+    ...new Set(
+      lines
+        .map((line) => line.trim().split(/\s+/))
+        .filter((columns) => sockets.has(columns[9] ?? ''))
+        .map((columns) => parseInt(columns[1]?.split(':')[1] ?? '', 16)),
+    ),
+  ]
 }
 
 function unlessGone<T>(read: () => T): T | undefined {
   try {
     return read()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return undefined
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return undefined
     throw error
   }
 }

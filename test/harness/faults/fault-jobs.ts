@@ -5,7 +5,10 @@ export const LINES = 1_000
 
 export type OutputRow = Readonly<Record<string, unknown>>
 
-/** A job from the bids of the input files to a file sink `out`, whose result does not hang on the order in which rows came. */
+/**
+ * A job from the bids of the input files to a file sink `out`, whose result does not hang on the order in which
+ * rows came.
+ */
 export interface FaultJob {
   name: string
   /** Where the bids come from and the output goes; files when left out. */
@@ -19,9 +22,17 @@ export interface FaultJob {
   plain?(): string[]
 }
 
-interface Bid { auction: number; price: number; at: number; channel: string }
+interface Bid {
+  auction: number
+  price: number
+  at: number
+  channel: string
+}
 
-const bids = (): Bid[] => [...inputFiles('', LINES).values()].flatMap((text) => text.trimEnd().split('\n')).map((line) => JSON.parse(line) as Bid)
+const bids = (): Bid[] =>
+  [...inputFiles('', LINES).values()]
+    .flatMap((text) => text.trimEnd().split('\n'))
+    .map((line) => JSON.parse(line) as Bid)
 const lineOf = (row: object): string => JSON.stringify(row)
 
 /** Of rows that replace each other: the one with the greatest `order` of every key. */
@@ -45,12 +56,26 @@ function plainSeconds(): string[] {
 }
 
 function plainSessions(gapMs: number): string[] {
-  const sessions: { auction: number; channel: string; windowStart: number; windowEnd: number; bids: number; total: number; top: number }[] = []
+  const sessions: {
+    auction: number
+    channel: string
+    windowStart: number
+    windowEnd: number
+    bids: number
+    total: number
+    top: number
+  }[] = []
   for (const of of Map.groupBy(bids(), ({ auction, channel }) => lineOf([auction, channel])).values()) {
     let open: (typeof sessions)[number] | undefined
     for (const { auction, channel, at, price } of of.toSorted((a, b) => a.at - b.at)) {
-      if (open === undefined || at > open.windowEnd) sessions.push(open = { auction, channel, windowStart: at, windowEnd: at, bids: 0, total: 0, top: 0 })
-      Object.assign(open, { windowEnd: at + gapMs, bids: open.bids + 1, total: open.total + price, top: Math.max(open.top, price) })
+      if (open === undefined || at > open.windowEnd)
+        sessions.push((open = { auction, channel, windowStart: at, windowEnd: at, bids: 0, total: 0, top: 0 }))
+      Object.assign(open, {
+        windowEnd: at + gapMs,
+        bids: open.bids + 1,
+        total: open.total + price,
+        top: Math.max(open.top, price),
+      })
     }
   }
   return sessions.map(lineOf).sort()
@@ -58,95 +83,205 @@ function plainSessions(gapMs: number): string[] {
 
 const DEAR = { id: 'dear', from: 'bids', filter: 'price >= 800' }
 const OF_A = { id: 'of-a', from: 'bids', filter: "channel === 'a'" }
-const PAIR = { auction: 'left.auction', leftAt: 'left.at', leftPrice: 'left.price', rightAt: 'right.at', rightPrice: 'right.price' }
+const PAIR = {
+  auction: 'left.auction',
+  leftAt: 'left.at',
+  leftPrice: 'left.price',
+  rightAt: 'right.at',
+  rightPrice: 'right.price',
+}
 
 const FAULT_JOBS_OVER_FILES: readonly FaultJob[] = [
   {
-    name: 'hop', from: 'hot',
+    name: 'hop',
+    from: 'hot',
     graph: [
       { id: 'dear', from: 'bids', filter: "price > 100 && channel !== 'c'" },
-      { id: 'hot', from: 'dear', keyBy: 'auction', window: { hop: '500ms', size: '2s' }, aggregate: { bids: 'count()', top: 'max(price)', total: 'sum(price)' } },
+      {
+        id: 'hot',
+        from: 'dear',
+        keyBy: 'auction',
+        window: { hop: '500ms', size: '2s' },
+        aggregate: { bids: 'count()', top: 'max(price)', total: 'sum(price)' },
+      },
     ],
     plain: () => expectedOutput(LINES),
   },
   {
-    name: 'session', from: 'spells',
-    graph: [{ id: 'spells', from: 'bids', keyBy: ['auction', 'channel'], window: { session: '700ms' }, aggregate: { bids: 'count()', total: 'sum(price)', top: 'max(price)' } }],
+    name: 'session',
+    from: 'spells',
+    graph: [
+      {
+        id: 'spells',
+        from: 'bids',
+        keyBy: ['auction', 'channel'],
+        window: { session: '700ms' },
+        aggregate: { bids: 'count()', total: 'sum(price)', top: 'max(price)' },
+      },
+    ],
     plain: () => plainSessions(700),
   },
   {
-    name: 'interval-join', from: 'both',
-    graph: [DEAR, OF_A, { id: 'both', from: ['dear', 'of-a'], join: { on: 'auction', type: 'left', within: { before: '500ms', after: '200ms' }, select: PAIR } }],
+    name: 'interval-join',
+    from: 'both',
+    graph: [
+      DEAR,
+      OF_A,
+      {
+        id: 'both',
+        from: ['dear', 'of-a'],
+        join: { on: 'auction', type: 'left', within: { before: '500ms', after: '200ms' }, select: PAIR },
+      },
+    ],
   },
   {
-    name: 'regular-join', from: 'both',
-    graph: [DEAR, OF_A, { id: 'both', from: ['dear', 'of-a'], join: { on: 'auction', type: 'inner', ttl: 'forever', where: 'left.price > right.price + 900', select: PAIR } }],
+    name: 'regular-join',
+    from: 'both',
+    graph: [
+      DEAR,
+      OF_A,
+      {
+        id: 'both',
+        from: ['dear', 'of-a'],
+        join: { on: 'auction', type: 'inner', ttl: 'forever', where: 'left.price > right.price + 900', select: PAIR },
+      },
+    ],
   },
   {
-    name: 'dedupe', from: 'once',
+    name: 'dedupe',
+    from: 'once',
     graph: [{ id: 'once', from: 'bids', keyBy: ['auction', 'price'], dedupe: { keep: 'first', ttl: '1d' } }],
     // Which bid of a key comes first is open; that one does, and only one, is not.
     settled: (rows) => rows.map(({ auction, price }) => lineOf([auction, price])).sort(),
     plain: () => [...new Set(bids().map(({ auction, price }) => lineOf([auction, price])))].sort(),
   },
   {
-    name: 'newest', from: 'newest',
-    graph: [{ id: 'newest', from: 'bids', keyBy: ['auction', 'channel'], dedupe: { keep: 'last', orderBy: 'at', ttl: '1d' } }],
+    name: 'newest',
+    from: 'newest',
+    graph: [
+      { id: 'newest', from: 'bids', keyBy: ['auction', 'channel'], dedupe: { keep: 'last', orderBy: 'at', ttl: '1d' } },
+    ],
     settled: (rows) => lastOfKeys(rows, ['auction', 'channel'], 'at'),
     plain: () => lastOfKeys(bids() as unknown as OutputRow[], ['auction', 'channel'], 'at'),
   },
   {
-    name: 'top-n', from: 'top',
+    name: 'top-n',
+    from: 'top',
     graph: [{ id: 'top', from: 'bids', keyBy: 'auction', topN: { n: 3, by: 'price', rank: 'place', ttl: '1d' } }],
     settled: (rows) => lastOfKeys(rows, ['auction', 'place'], 'price'),
-    plain: () => [...Map.groupBy(bids(), ({ auction }) => auction)].flatMap(([auction, of]) =>
-      of.map(({ price }) => price).sort((a, b) => b - a).slice(0, 3).map((price, place) => lineOf([auction, place + 1, price]))).sort(),
+    plain: () =>
+      [...Map.groupBy(bids(), ({ auction }) => auction)]
+        .flatMap(([auction, of]) =>
+          of
+            .map(({ price }) => price)
+            .sort((a, b) => b - a)
+            .slice(0, 3)
+            .map((price, place) => lineOf([auction, place + 1, price])),
+        )
+        .sort(),
   },
   {
-    name: 'aggregate', from: 'running',
-    graph: [{ id: 'running', from: 'bids', keyBy: ['auction', 'channel'], aggregate: { n: 'count()', total: 'sum(price)' }, emit: 'everyRow' }],
+    name: 'aggregate',
+    from: 'running',
+    graph: [
+      {
+        id: 'running',
+        from: 'bids',
+        keyBy: ['auction', 'channel'],
+        aggregate: { n: 'count()', total: 'sum(price)' },
+        emit: 'everyRow',
+      },
+    ],
     // The sums on the way hang on the order of the bids; each count comes once, and the last sum is the sum.
     settled: (rows) => {
       const most = Map.groupBy(rows, ({ auction, channel }) => lineOf([auction, channel]))
-      return rows.map(({ auction, channel, n, total }) => lineOf([auction, channel, n, ...(n === most.get(lineOf([auction, channel]))?.length ? [total] : [])])).sort()
+      return rows
+        .map(({ auction, channel, n, total }) =>
+          lineOf([auction, channel, n, ...(n === most.get(lineOf([auction, channel]))?.length ? [total] : [])]),
+        )
+        .sort()
     },
-    plain: () => [...Map.groupBy(bids(), ({ auction, channel }) => lineOf([auction, channel])).values()].flatMap((of) =>
-      of.map(({ auction, channel }, index) => lineOf([auction, channel, index + 1, ...(index + 1 === of.length ? [of.reduce((sum, { price }) => sum + price, 0)] : [])]))).sort(),
+    plain: () =>
+      [...Map.groupBy(bids(), ({ auction, channel }) => lineOf([auction, channel])).values()]
+        .flatMap((of) =>
+          of.map(({ auction, channel }, index) =>
+            lineOf([
+              auction,
+              channel,
+              index + 1,
+              ...(index + 1 === of.length ? [of.reduce((sum, { price }) => sum + price, 0)] : []),
+            ]),
+          ),
+        )
+        .sort(),
   },
   {
-    name: 'process', from: 'seconds',
-    graph: [{
-      id: 'seconds', from: 'bids', keyBy: 'auction',
-      process: {
-        module: 'own', function: 'perSecond', output: { auction: 'long', at: 'timestamp', bids: 'long', sum: 'long' },
-        state: { seconds: { map: { bids: 'long', sum: 'long' }, key: { second: 'long' } } },
+    name: 'process',
+    from: 'seconds',
+    graph: [
+      {
+        id: 'seconds',
+        from: 'bids',
+        keyBy: 'auction',
+        process: {
+          module: 'own',
+          function: 'perSecond',
+          output: { auction: 'long', at: 'timestamp', bids: 'long', sum: 'long' },
+          state: { seconds: { map: { bids: 'long', sum: 'long' }, key: { second: 'long' } } },
+        },
       },
-    }],
+    ],
     plain: plainSeconds,
   },
 ]
 
 const counting = FAULT_JOBS_OVER_FILES.find(({ name }) => name === 'aggregate')
 
-/** Every job over files, and running sums from Kafka to Kafka: each bid gives a row, and the row names how many came before. */
-export const FAULT_JOBS: readonly FaultJob[] = [...FAULT_JOBS_OVER_FILES, ...(counting === undefined ? [] : [{ ...counting, name: 'kafka', over: 'kafka' as const }])]
+/**
+ * Every job over files, and running sums from Kafka to Kafka: each bid gives a row, and the row names how many came
+ * before.
+ */
+export const FAULT_JOBS: readonly FaultJob[] = [
+  ...FAULT_JOBS_OVER_FILES,
+  ...(counting === undefined ? [] : [{ ...counting, name: 'kafka', over: 'kafka' as const }]),
+]
 
 /** The bids as the records of a topic. */
 export const bidLines = (): string[] => bids().map(lineOf)
 
-export interface FaultJobPlace { folder: string; store: string; replicas: number; rate?: string; kafka?: { brokers: string; input: string; output: string } }
+export interface FaultJobPlace {
+  folder: string
+  store: string
+  replicas: number
+  rate?: string
+  kafka?: { brokers: string; input: string; output: string }
+}
 
 /** The spec of a job over the input of a folder; paths of modules count from the folder of `functions.ts`. */
 export function faultSpec({ graph, from }: FaultJob, { folder, store, replicas, rate, kafka }: FaultJobPlace): object {
   return {
-    replicas, checkpoints: { interval: '150ms', store }, modules: { own: { path: './functions.ts' } },
+    replicas,
+    checkpoints: { interval: '150ms', store },
+    modules: { own: { path: './functions.ts' } },
     graph: [
       {
-        id: 'bids', source: kafka === undefined ? { file: { path: `${folder}/in-*.jsonl`, format: 'json', ...(rate === undefined ? {} : { rate }) } } : { kafka: { brokers: kafka.brokers, topic: kafka.input, format: 'json' } },
-        schema: { auction: 'long', price: 'long', at: 'timestamp', channel: 'string' }, eventTime: { field: 'at', outOfOrderness: '300ms' },
+        id: 'bids',
+        source:
+          kafka === undefined
+            ? { file: { path: `${folder}/in-*.jsonl`, format: 'json', ...(rate === undefined ? {} : { rate }) } }
+            : { kafka: { brokers: kafka.brokers, topic: kafka.input, format: 'json' } },
+        schema: { auction: 'long', price: 'long', at: 'timestamp', channel: 'string' },
+        eventTime: { field: 'at', outOfOrderness: '300ms' },
       },
       ...graph,
-      { id: 'out', from, sink: kafka === undefined ? { file: { path: `${folder}/out`, format: 'json', timestampFormat: 'epochMillis' } } : { kafka: { brokers: kafka.brokers, topic: kafka.output } } },
+      {
+        id: 'out',
+        from,
+        sink:
+          kafka === undefined
+            ? { file: { path: `${folder}/out`, format: 'json', timestampFormat: 'epochMillis' } }
+            : { kafka: { brokers: kafka.brokers, topic: kafka.output } },
+      },
     ],
   }
 }

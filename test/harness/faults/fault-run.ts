@@ -19,8 +19,19 @@ const SLOW = '30/s'
 const FEED_EVERY_MS = 600
 const LIMIT_MS = 120_000
 
-/** `silence`: packets of a process are lost for a while; `diskFull`: that of store and output is; `slowDisk`: it takes its time. These three in a bed only. */
-export type FaultKind = 'kill' | 'killCoordinator' | 'killTwo' | 'freeze' | 'silence' | 'diskFull' | 'slowDisk' | 'killBroker'
+/**
+ * `silence`: packets of a process are lost for a while; `diskFull`: that of store and output is; `slowDisk`: it
+ * takes its time. These three in a bed only.
+ */
+export type FaultKind =
+  | 'kill'
+  | 'killCoordinator'
+  | 'killTwo'
+  | 'freeze'
+  | 'silence'
+  | 'diskFull'
+  | 'slowDisk'
+  | 'killBroker'
 
 export interface FaultVerdict {
   /** Undefined when the output is right. */
@@ -44,7 +55,10 @@ const straightOutputs = new Map<string, Promise<string[]>>()
  * seed says, then at full speed with another number of replicas. Its output is compared with that of an uninterrupted
  * run; a job that fails or does not get on is wrong too. Throws when the uninterrupted run goes wrong.
  */
-export async function runWithFaults(job: FaultJob, { seed, kinds, say = () => undefined }: FaultRunOptions): Promise<FaultVerdict> {
+export async function runWithFaults(
+  job: FaultJob,
+  { seed, kinds, say = () => undefined }: FaultRunOptions,
+): Promise<FaultVerdict> {
   const expected = await straightOutput(job)
   const random = mulberry(seed)
   const run = new FaultRun(job, random, say)
@@ -76,24 +90,32 @@ function kindOf(drawn: number, job: FaultJob): FaultKind {
 let kafka: Promise<KafkaPlace> | undefined
 
 /** Ends what all runs share. */
-export async function endFaultRuns(): Promise<void> { await (await kafka)?.stop() }
+export async function endFaultRuns(): Promise<void> {
+  await (await kafka)?.stop()
+}
 
 /** The output of a run without faults, checked against the plain computation where there is one. */
 function straightOutput(job: FaultJob): Promise<string[]> {
-  const known = straightOutputs.get(job.name) ?? (job.over === 'kafka' ? Promise.resolve(job.plain?.() ?? []) : runStraight(job))
+  const known =
+    straightOutputs.get(job.name) ?? (job.over === 'kafka' ? Promise.resolve(job.plain?.() ?? []) : runStraight(job))
   straightOutputs.set(job.name, known)
   return known
 }
 
 async function runStraight(job: FaultJob): Promise<string[]> {
-  const run = new FaultRun(job, () => 0, () => undefined)
+  const run = new FaultRun(
+    job,
+    () => 0,
+    () => undefined,
+  )
   try {
     await run.start(2, 'fast')
     await run.reportWith('finished', ({ phase }) => phase === 'finished')
     const output = settledOutput(job, await run.output())
     const plain = job.plain?.()
     const wrong = plain === undefined ? undefined : difference(output, plain)
-    if (wrong !== undefined) throw new Error(`${job.name} without any fault differs from the plain computation: ${wrong}`)
+    if (wrong !== undefined)
+      throw new Error(`${job.name} without any fault differs from the plain computation: ${wrong}`)
     if (output.length === 0) throw new Error(`${job.name} has no output: it shows nothing`)
     return output
   } finally {
@@ -125,7 +147,14 @@ class FaultRun {
     this.#fault = fault
     this.#random = random
     this.#say = say
-    this.#job = new LocalJob({ name: 'hot-auctions', uid: 'local', token: 'token', store: this.folder.store, baseDir: import.meta.dirname, logLevel: 'silent' })
+    this.#job = new LocalJob({
+      name: 'hot-auctions',
+      uid: 'local',
+      token: 'token',
+      store: this.folder.store,
+      baseDir: import.meta.dirname,
+      logLevel: 'silent',
+    })
   }
 
   async start(replicas: number, pace: 'slow' | 'fast' = 'slow'): Promise<void> {
@@ -143,7 +172,10 @@ class FaultRun {
     await this.#job.setTarget({ revision: 'last', spec, desiredState: 'running' })
     this.#note(`to full speed, ${replicas} replicas, ${how}`)
     if (how === 'disturbed') this.#kill(this.#anyName())
-    if (this.#topics) { await this.#readTopicToItsEnd(this.#topics, spec); return }
+    if (this.#topics) {
+      await this.#readTopicToItsEnd(this.#topics, spec)
+      return
+    }
     await this.reportWith('finished', ({ phase, targetRevision }) => phase === 'finished' && targetRevision === 'last')
     this.#note('finished')
   }
@@ -155,33 +187,45 @@ class FaultRun {
     this.#topics = { place, ...topics, feed: place.feed(topics.input, bidLines(), FEED_EVERY_MS) }
   }
 
-  /** A topic has no end: when all has been written and the job has caught up, it is suspended, which leaves nothing uncommitted. */
+  /**
+   * A topic has no end: when all has been written and the job has caught up, it is suspended, which leaves nothing
+   * uncommitted.
+   */
   async #readTopicToItsEnd({ feed }: { feed: { hurry(): Promise<void> } }, spec: object): Promise<void> {
     await feed.hurry()
     const isThrough = ({ phase, error, lagRecords, targetRevision, revision }: JobReport): boolean =>
       phase === 'running' && error === null && lagRecords === 0 && targetRevision === 'last' && revision === 'last'
     const { attempt, checkpoint } = await this.reportWith('through', isThrough)
-    await this.reportWith('at rest', (report) => isThrough(report) && (report.attempt > attempt || (report.checkpoint?.id ?? 0) > (checkpoint?.id ?? 0) + 8))
+    await this.reportWith(
+      'at rest',
+      (report) =>
+        isThrough(report) && (report.attempt > attempt || (report.checkpoint?.id ?? 0) > (checkpoint?.id ?? 0) + 8),
+    )
     await this.#job.setTarget({ revision: 'last', spec, desiredState: 'suspended' })
     await this.reportWith('suspended', ({ phase }) => phase === 'suspended')
     this.#note('suspended')
   }
 
   /** What has been committed. */
-  output(): Promise<string[]> { return this.#topics ? this.#topics.place.read(this.#topics.output) : Promise.resolve(this.folder.output()) }
+  output(): Promise<string[]> {
+    return this.#topics ? this.#topics.place.read(this.#topics.output) : Promise.resolve(this.folder.output())
+  }
 
   /** One fault, at the progress the seed draws. */
   async fault(kind: FaultKind): Promise<void> {
     const before = await this.#drawnProgress()
-    if (before.phase === 'finished') throw new Error('the input was through before the faults were: it has to be longer or slower')
+    if (before.phase === 'finished')
+      throw new Error('the input was through before the faults were: it has to be longer or slower')
     this.faults += 1
     if (kind === 'freeze') await this.#freeze(this.#anyWorker())
     else if (kind === 'silence') await this.#silence(this.#anyName())
     else if (kind === 'diskFull') await this.#fillDisk()
     else if (kind === 'slowDisk') await this.#slowDisk()
     else if (kind === 'killBroker') await this.#killBroker()
-    else if (kind === 'killTwo') { this.#kill(this.#anyWorker()); this.#kill(this.#anyName()) }
-    else this.#kill(kind === 'killCoordinator' ? 'coordinator' : this.#anyWorker())
+    else if (kind === 'killTwo') {
+      this.#kill(this.#anyWorker())
+      this.#kill(this.#anyName())
+    } else this.#kill(kind === 'killCoordinator' ? 'coordinator' : this.#anyWorker())
   }
 
   /** Waits for what the seed says: nothing, a deployed attempt, records of it, its first or a later checkpoint. */
@@ -191,9 +235,17 @@ class FaultRun {
     const first = await this.reportWith('answering', () => true)
     if (drawn < 0.15) return first
     if (drawn < 0.3) return this.reportWith('running', ({ phase }) => phase === 'running' || phase === 'finished')
-    if (drawn < 0.55) return this.reportWith('reading', ({ phase, recordsIn }) => (phase === 'running' && recordsIn > 0) || phase === 'finished')
+    if (drawn < 0.55)
+      return this.reportWith(
+        'reading',
+        ({ phase, recordsIn }) => (phase === 'running' && recordsIn > 0) || phase === 'finished',
+      )
     const { checkpoint } = await this.reportWith('running', ({ phase }) => phase === 'running' || phase === 'finished')
-    return this.reportWith(`${more} checkpoints on`, ({ phase, checkpoint: now }) => (phase === 'running' && (now?.id ?? 0) >= (checkpoint?.id ?? 0) + more) || phase === 'finished')
+    return this.reportWith(
+      `${more} checkpoints on`,
+      ({ phase, checkpoint: now }) =>
+        (phase === 'running' && (now?.id ?? 0) >= (checkpoint?.id ?? 0) + more) || phase === 'finished',
+    )
   }
 
   #kill(name: string): void {
@@ -204,17 +256,30 @@ class FaultRun {
     this.#killed.add(victim)
   }
 
-  /** Its packets are lost, on every connection and to its listening ports, for a moment or until the other side has noticed. */
+  /**
+   * Its packets are lost, on every connection and to its listening ports, for a moment or until the other side has
+   * noticed.
+   */
   async #silence(name: string): Promise<void> {
     const process = this.#job.processes.get(name)
-    if (process?.pid === undefined || this.#isAway(process) || this.#bed === undefined) { this.#note(`${name} is away already`); return }
+    if (process?.pid === undefined || this.#isAway(process) || this.#bed === undefined) {
+      this.#note(`${name} is away already`)
+      return
+    }
     const { attempt } = await this.reportWith('answering', () => true)
     const forMs = this.#random() < 0.5 ? 200 + this.#random() * 6_000 : undefined
     this.#note(`silence around ${name} ${forMs === undefined ? 'until it is noticed' : `for ${Math.round(forMs)} ms`}`)
     this.#bed.silence(process.pid, this.#job.httpPort)
     try {
-      if (forMs !== undefined) await new Promise((resolve) => { setTimeout(resolve, forMs) })
-      else await this.reportWith(`aware of the silence around ${name}`, (report) => report.attempt > attempt || report.phase !== 'running')
+      if (forMs !== undefined)
+        await new Promise((resolve) => {
+          setTimeout(resolve, forMs)
+        })
+      else
+        await this.reportWith(
+          `aware of the silence around ${name}`,
+          (report) => report.attempt > attempt || report.phase !== 'running',
+        )
     } finally {
       this.#bed.heal()
     }
@@ -228,7 +293,9 @@ class FaultRun {
     this.#bed.fillDisk()
     try {
       await this.reportWith('in trouble', ({ phase, error }) => phase === 'finished' || error !== null)
-      await new Promise((resolve) => { setTimeout(resolve, this.#random() * 3_000) })
+      await new Promise((resolve) => {
+        setTimeout(resolve, this.#random() * 3_000)
+      })
     } finally {
       this.#bed.freeDisk()
     }
@@ -238,15 +305,21 @@ class FaultRun {
   /** All processes wait for the disk, call by call; every other time one is killed meanwhile. */
   async #slowDisk(): Promise<void> {
     const { slowDisk } = this.#bed ?? {}
-    const pids = [...this.#job.processes.values()].flatMap((child) => (child.pid === undefined || this.#isAway(child) ? [] : [child.pid]))
+    const pids = [...this.#job.processes.values()].flatMap((child) =>
+      child.pid === undefined || this.#isAway(child) ? [] : [child.pid],
+    )
     const [delayMs, forMs, killed] = [50 + this.#random() * 950, 1_000 + this.#random() * 5_000, this.#random()]
     if (slowDisk === undefined) return
     this.#note(`disk slow by ${Math.round(delayMs)} ms a call, for ${Math.round(forMs)} ms`)
     const heal = slowDisk(pids, delayMs)
     try {
-      await new Promise((resolve) => { setTimeout(resolve, forMs / 2) })
+      await new Promise((resolve) => {
+        setTimeout(resolve, forMs / 2)
+      })
       if (killed < 0.5) this.#kill(this.#anyName())
-      await new Promise((resolve) => { setTimeout(resolve, forMs / 2) })
+      await new Promise((resolve) => {
+        setTimeout(resolve, forMs / 2)
+      })
     } finally {
       await heal()
     }
@@ -267,7 +340,11 @@ class FaultRun {
   async #getsOn(what: string): Promise<void> {
     const { checkpoint } = await this.reportWith('answering', () => true)
     this.#note(`${what}, checkpoint ${checkpoint?.attempt}-${checkpoint?.id}`)
-    await this.reportWith(`further, as the ${what}`, ({ phase, checkpoint: now }) => phase === 'finished' || (phase === 'running' && (now?.id ?? 0) >= (checkpoint?.id ?? 0) + 2))
+    await this.reportWith(
+      `further, as the ${what}`,
+      ({ phase, checkpoint: now }) =>
+        phase === 'finished' || (phase === 'running' && (now?.id ?? 0) >= (checkpoint?.id ?? 0) + 2),
+    )
   }
 
   /**
@@ -276,21 +353,34 @@ class FaultRun {
    */
   async #freeze(name: string): Promise<void> {
     const sleeper = this.#job.processes.get(name)
-    if (sleeper?.pid === undefined || this.#isAway(sleeper)) { this.#note(`${name} is away already`); return }
+    if (sleeper?.pid === undefined || this.#isAway(sleeper)) {
+      this.#note(`${name} is away already`)
+      return
+    }
     this.#note(`SIGSTOP ${name}`)
     const environment = environmentOf(sleeper.pid)
     sleeper.kill('SIGSTOP')
     this.#frozen.add(sleeper)
     await this.reportWith(`without ${name}`, ({ registeredWorkers }) => !registeredWorkers.includes(name))
-    const standIn = spawn(process.execPath, sleeper.spawnargs.slice(1), { stdio: ['ignore', 'inherit', 'ignore', 'pipe'], env: environment })
+    const standIn = spawn(process.execPath, sleeper.spawnargs.slice(1), {
+      stdio: ['ignore', 'inherit', 'ignore', 'pipe'],
+      env: environment,
+    })
     this.#standIns.add(standIn)
-    const { attempt, checkpoint } = await this.reportWith('past a checkpoint with the stand-in', ({ phase, attempt: now, checkpoint: newest, registeredWorkers }) =>
-      phase === 'finished' || (phase === 'running' && registeredWorkers.includes(name) && newest?.attempt === now))
+    const { attempt, checkpoint } = await this.reportWith(
+      'past a checkpoint with the stand-in',
+      ({ phase, attempt: now, checkpoint: newest, registeredWorkers }) =>
+        phase === 'finished' || (phase === 'running' && registeredWorkers.includes(name) && newest?.attempt === now),
+    )
     this.#note(`SIGCONT ${name}, attempt ${attempt}, checkpoint ${checkpoint?.id}`)
     sleeper.kill('SIGCONT')
     this.#frozen.delete(sleeper)
     // a coordinator that was started anew and has not met the one that slept takes it for the newer one
-    await until(`one of the two processes of ${name} has ended`, () => (hasEnded(sleeper) || hasEnded(standIn) ? true : undefined), LIMIT_MS)
+    await until(
+      `one of the two processes of ${name} has ended`,
+      () => (hasEnded(sleeper) || hasEnded(standIn) ? true : undefined),
+      LIMIT_MS,
+    )
     if (hasEnded(sleeper)) await this.#endsItself(sleeper, 'the one that woke')
     // if so, the starter, which knows nothing of the stand-in, has started another in its place
     await this.#endsItself(standIn, 'its stand-in')
@@ -306,16 +396,25 @@ class FaultRun {
   }
 
   /** Also before its end has been noticed. */
-  #isAway(child: ChildProcess): boolean { return this.#killed.has(child) || hasEnded(child) }
+  #isAway(child: ChildProcess): boolean {
+    return this.#killed.has(child) || hasEnded(child)
+  }
 
   reportWith(what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {
     let last: JobReport | undefined
-    return until(`the job is ${what}`, async () => {
-      last = await this.#job.report() ?? last
-      if (last?.phase === 'failed') throw new Error(`the job failed: ${last.error?.code} ${last.error?.message}`)
-      return last !== undefined && matches(last) ? last : undefined
-    }, LIMIT_MS).catch((cause: unknown) => {
-      throw new Error(`${this.#fault.name} never was ${what}: ${cause instanceof Error ? cause.message : String(cause)}; last report ${JSON.stringify(last)}`, { cause })
+    return until(
+      `the job is ${what}`,
+      async () => {
+        last = (await this.#job.report()) ?? last
+        if (last?.phase === 'failed') throw new Error(`the job failed: ${last.error?.code} ${last.error?.message}`)
+        return last !== undefined && matches(last) ? last : undefined
+      },
+      LIMIT_MS,
+    ).catch((cause: unknown) => {
+      throw new Error(
+        `${this.#fault.name} never was ${what}: ${cause instanceof Error ? cause.message : String(cause)}; last report ${JSON.stringify(last)}`,
+        { cause },
+      )
     })
   }
 
@@ -328,13 +427,30 @@ class FaultRun {
   }
 
   #spec(replicas: number, pace: 'slow' | 'fast'): object {
-    return faultSpec(this.#fault, { folder: this.folder.path, store: this.folder.store, replicas, ...(pace === 'slow' ? { rate: SLOW } : {}),
-      ...(this.#topics ? { kafka: { brokers: this.#topics.place.bed.bootstrap, input: this.#topics.input, output: this.#topics.output } } : {}) })
+    return faultSpec(this.#fault, {
+      folder: this.folder.path,
+      store: this.folder.store,
+      replicas,
+      ...(pace === 'slow' ? { rate: SLOW } : {}),
+      ...(this.#topics
+        ? {
+            kafka: {
+              brokers: this.#topics.place.bed.bootstrap,
+              input: this.#topics.input,
+              output: this.#topics.output,
+            },
+          }
+        : {}),
+    })
   }
 
-  #anyName(): string { return this.#pick([...this.#job.processes.keys()]) }
+  #anyName(): string {
+    return this.#pick([...this.#job.processes.keys()])
+  }
 
-  #anyWorker(): string { return this.#pick([...this.#job.processes.keys()].filter((name) => name !== 'coordinator')) }
+  #anyWorker(): string {
+    return this.#pick([...this.#job.processes.keys()].filter((name) => name !== 'coordinator'))
+  }
 
   #pick(names: readonly string[]): string {
     const sorted = [...names].sort()
@@ -348,12 +464,19 @@ class FaultRun {
   }
 }
 
-function hasEnded(child: ChildProcess): boolean { return child.exitCode !== null || child.signalCode !== null }
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
 
 /** What a running process was started with: one that takes its place gets the same. */
 function environmentOf(pid: number): Record<string, string> {
-  return Object.fromEntries(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter((entry) => entry.includes('=')).map((entry) => {
-    const at = entry.indexOf('=')
-    return [entry.slice(0, at), entry.slice(at + 1)]
-  }))
+  return Object.fromEntries(
+    readFileSync(`/proc/${pid}/environ`, 'utf8')
+      .split('\0')
+      .filter((entry) => entry.includes('='))
+      .map((entry) => {
+        const at = entry.indexOf('=')
+        return [entry.slice(0, at), entry.slice(at + 1)]
+      }),
+  )
 }

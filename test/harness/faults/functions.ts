@@ -1,10 +1,19 @@
 /** Code of the user in the fault jobs, loaded by their workers. */
 
-interface Bid { auction: number; price: number; at: number }
-interface Sum { bids: number; sum: number }
+interface Bid {
+  auction: number
+  price: number
+  at: number
+}
+interface Sum {
+  bids: number
+  sum: number
+}
 interface SecondsContext {
   key: { auction: number }
-  state: { seconds: { get(key: number): Sum | undefined; set(key: number, row: Sum): void; delete(key: number): boolean } }
+  state: {
+    seconds: { get(key: number): Sum | undefined; set(key: number, row: Sum): void; delete(key: number): boolean }
+  }
   timers: { at(time: number): void }
   emit(row: Sum & { auction: number; at: number }): void
 }

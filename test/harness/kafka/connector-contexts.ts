@@ -5,7 +5,12 @@ import type { Ports } from '../../../runtime/ports/ports.ts'
 import type { Row, Schema } from '../../../runtime/model/schema.ts'
 import { MillraceError } from '../../../runtime/model/errors.ts'
 
-export const EVENT_SCHEMA: Schema = { fields: [{ name: 'n', type: 'long', nullable: false }, { name: 'name', type: 'string', nullable: false }] }
+export const EVENT_SCHEMA: Schema = {
+  fields: [
+    { name: 'n', type: 'long', nullable: false },
+    { name: 'name', type: 'string', nullable: false },
+  ],
+}
 
 /** A slow plain scanner: what the connector does must not depend on how rows are scanned. */
 export function plainScanner(): RowScanner {
@@ -28,22 +33,50 @@ export const plainWriter = (): RowWriter => ({
   },
 })
 
-export interface Reported { bad: { where: string; raw: string }[]; trouble: (Error | null)[] }
+export interface Reported {
+  bad: { where: string; raw: string }[]
+  trouble: (Error | null)[]
+}
 
 export function sourceContext(ports: Ports, options: Record<string, unknown>): ReaderContext & { reported: Reported } {
   const reported: Reported = { bad: [], trouble: [] }
   return {
-    operatorId: 'in', verb: { kind: 'source', connector: 'kafka', options, onError: { kind: 'skip' } }, schema: EVENT_SCHEMA, ports, baseDir: '.',
-    slot: 0, parallelism: 1, reported,
-    onBadRecord: (_error, where, raw) => { reported.bad.push({ where, raw: typeof raw === 'string' ? raw : Buffer.from(raw).toString() }) },
-    reportTrouble: (error) => { reported.trouble.push(error) },
+    operatorId: 'in',
+    verb: { kind: 'source', connector: 'kafka', options, onError: { kind: 'skip' } },
+    schema: EVENT_SCHEMA,
+    ports,
+    baseDir: '.',
+    slot: 0,
+    parallelism: 1,
+    reported,
+    onBadRecord: (_error, where, raw) => {
+      reported.bad.push({ where, raw: typeof raw === 'string' ? raw : Buffer.from(raw).toString() })
+    },
+    reportTrouble: (error) => {
+      reported.trouble.push(error)
+    },
   }
 }
 
-export function sinkContext(ports: Ports, options: Record<string, unknown>, which: { slot?: number; attempt?: number; stopping?: AbortSignal } = {}): SinkContext & { reported: Reported } {
+export function sinkContext(
+  ports: Ports,
+  options: Record<string, unknown>,
+  which: { slot?: number; attempt?: number; stopping?: AbortSignal } = {},
+): SinkContext & { reported: Reported } {
   const reported: Reported = { bad: [], trouble: [] }
   return {
-    jobUid: 'job-1', operatorId: 'out', slot: which.slot ?? 0, attempt: which.attempt ?? 1, schema: EVENT_SCHEMA, options, ports, baseDir: '.',
-    stopping: which.stopping ?? new AbortController().signal, reported, reportTrouble: (error) => { reported.trouble.push(error) },
+    jobUid: 'job-1',
+    operatorId: 'out',
+    slot: which.slot ?? 0,
+    attempt: which.attempt ?? 1,
+    schema: EVENT_SCHEMA,
+    options,
+    ports,
+    baseDir: '.',
+    stopping: which.stopping ?? new AbortController().signal,
+    reported,
+    reportTrouble: (error) => {
+      reported.trouble.push(error)
+    },
   }
 }

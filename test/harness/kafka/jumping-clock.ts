@@ -20,21 +20,50 @@ export function jumpingClock(): Clock {
     after(ms, run) {
       const timer = { at: now + ms, run }
       timers.push(timer)
-      if (!isPumping) { isPumping = true; setImmediate(pump) }
-      return () => { timers = timers.filter((other) => other !== timer) }
+      if (!isPumping) {
+        isPumping = true
+        setImmediate(pump)
+      }
+      return () => {
+        timers = timers.filter((other) => other !== timer)
+      }
     },
-    nextTurn: (run) => { setImmediate(run) },
+    nextTurn: (run) => {
+      setImmediate(run)
+    },
   }
 }
 
 /** Ports with that clock; what the Kafka connector does not use fails aloud. */
 export function jumpingPorts(): Ports {
-  const silent: Ports['logger'] = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, with: () => silent }
-  const unused = (name: string): never => { throw new Error(`the port ${name} is not part of this test`) }
+  const silent: Ports['logger'] = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+    with: () => silent,
+  }
+  const unused = (name: string): never => {
+    throw new Error(`the port ${name} is not part of this test`)
+  }
   return {
-    clock: jumpingClock(), rng: { next: () => 0.5, id: () => '0123456789abcdef' }, logger: silent, printLine: () => undefined,
-    openStore: () => unused('openStore'), openScratchFile: () => unused('openScratchFile'),
-    get httpClient() { return unused('httpClient') }, get modules() { return unused('modules') },
-    get net() { return unused('net') }, get files() { return undefined as never },
+    clock: jumpingClock(),
+    rng: { next: () => 0.5, id: () => '0123456789abcdef' },
+    logger: silent,
+    printLine: () => undefined,
+    openStore: () => unused('openStore'),
+    openScratchFile: () => unused('openScratchFile'),
+    get httpClient() {
+      return unused('httpClient')
+    },
+    get modules() {
+      return unused('modules')
+    },
+    get net() {
+      return unused('net')
+    },
+    get files() {
+      return undefined as never
+    },
   }
 }

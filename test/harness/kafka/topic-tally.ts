@@ -7,10 +7,16 @@ export type Tally = ReadonlyMap<number, number>
 export const END = 'end'
 
 /**
- * Reads a topic of `{ n }` records with kafkajs, read committed, from its beginning: first until `until` holds, then, after
+ * Reads a topic of `{ n }` records with kafkajs, read committed, from its beginning: first until `until` holds,
+ * then, after
  * `settle`, up to end records that are written into every partition, so that nothing behind them can be missed.
  */
-export async function tally(kafka: Kafka, topic: string, until: (seen: Tally) => boolean = () => true, settle: () => Promise<void> = () => Promise.resolve()): Promise<Tally> {
+export async function tally(
+  kafka: Kafka,
+  topic: string,
+  until: (seen: Tally) => boolean = () => true,
+  settle: () => Promise<void> = () => Promise.resolve(),
+): Promise<Tally> {
   const partitions = await partitionsOf(kafka, topic)
   const consumer = kafka.consumer({ groupId: `tally-${topic}-${Math.random()}`, readUncommitted: false })
   await consumer.connect()
@@ -29,16 +35,18 @@ export async function tally(kafka: Kafka, topic: string, until: (seen: Tally) =>
     finished.reject(payload.error)
   })
   finished.promise.catch(() => undefined)
-  await consumer.run({ eachMessage: ({ partition, message }) => {
-    if (String(message.value) === END) {
-      ended.add(partition)
-    } else {
-      const { n } = JSON.parse(String(message.value)) as { n: number | null }
-      if (n !== null) seen.set(n, (seen.get(n) ?? 0) + 1)
-    }
-    note()
-    return Promise.resolve()
-  } })
+  await consumer.run({
+    eachMessage: ({ partition, message }) => {
+      if (String(message.value) === END) {
+        ended.add(partition)
+      } else {
+        const { n } = JSON.parse(String(message.value)) as { n: number | null }
+        if (n !== null) seen.set(n, (seen.get(n) ?? 0) + 1)
+      }
+      note()
+      return Promise.resolve()
+    },
+  })
   note()
   await reached.promise
   await settle()
@@ -61,7 +69,8 @@ export async function writeEnds(kafka: Kafka, topic: string): Promise<number> {
   const partitions = await partitionsOf(kafka, topic)
   const producer = kafka.producer()
   await producer.connect()
-  for (let partition = 0; partition < partitions; partition++) await producer.send({ topic, messages: [{ partition, value: END }] })
+  for (let partition = 0; partition < partitions; partition++)
+    await producer.send({ topic, messages: [{ partition, value: END }] })
   await producer.disconnect()
   return partitions
 }

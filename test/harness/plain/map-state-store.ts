@@ -5,10 +5,23 @@ import type { Row } from '../../../runtime/model/schema.ts'
 import type { Timestamp } from '../../../runtime/model/time.ts'
 import { copiedState } from '../../../runtime/state/copied-state.ts'
 import { readBlock, writeBlock } from '../../../runtime/state/state-block.ts'
-import type { ListTable, MapTable, StateMemory, StateOptions, StateShape, StateStore, TableShape, TimerTable, ValueTable } from '../../../runtime/state/state-store.ts'
+import type {
+  ListTable,
+  MapTable,
+  StateMemory,
+  StateOptions,
+  StateShape,
+  StateStore,
+  TableShape,
+  TimerTable,
+  ValueTable,
+} from '../../../runtime/state/state-store.ts'
 import { TableFrames, type TableEntry } from './table-frames.ts'
 
-interface Kept { row: Row; at: number }
+interface Kept {
+  row: Row
+  at: number
+}
 type Now = () => number
 
 /** What every table of this store can do beside its own work. */
@@ -36,31 +49,55 @@ export class MapStateStore implements StateStore {
     }
   }
 
-  value(name: string): ValueTable { return this.#table(name, PlainValues) }
-  list(name: string): ListTable { return this.#table(name, PlainLists) }
-  map(name: string): MapTable { return this.#table(name, PlainMaps) }
-  timers(name: string): TimerTable { return this.#table(name, PlainTimers) }
+  value(name: string): ValueTable {
+    return this.#table(name, PlainValues)
+  }
+  list(name: string): ListTable {
+    return this.#table(name, PlainLists)
+  }
+  map(name: string): MapTable {
+    return this.#table(name, PlainMaps)
+  }
+  timers(name: string): TimerTable {
+    return this.#table(name, PlainTimers)
+  }
 
-  size(): number { return [...this.#tables.values()].reduce((sum, table) => sum + table.size, 0) }
+  size(): number {
+    return [...this.#tables.values()].reduce((sum, table) => sum + table.size, 0)
+  }
 
   freeze(): FrozenState {
     const groups = new Set([...this.#tables.values()].flatMap((table) => [...table.groups()]))
-    return copiedState([...groups].sort((a, b) => a - b).flatMap((group): GroupState[] => {
-      const tables = [...this.#tables].map(([name, table]) => ({ name, parts: this.#frames.get(name)?.write(table.all(group)) ?? [] }))
-      return tables.every((table) => table.parts.length === 0) ? [] : [[group, writeBlock(this.#shape, tables)]]
-    }))
+    return copiedState(
+      [...groups]
+        .sort((a, b) => a - b)
+        .flatMap((group): GroupState[] => {
+          const tables = [...this.#tables].map(([name, table]) => ({
+            name,
+            parts: this.#frames.get(name)?.write(table.all(group)) ?? [],
+          }))
+          return tables.every((table) => table.parts.length === 0) ? [] : [[group, writeBlock(this.#shape, tables)]]
+        }),
+    )
   }
 
-  memory(): StateMemory { return { residentBytes: 0, onDiskBytes: 0, fileBytes: 0 } }
+  memory(): StateMemory {
+    return { residentBytes: 0, onDiskBytes: 0, fileBytes: 0 }
+  }
 
-  close(): void { /* Everything is memory. */ }
+  close(): void {
+    /* Everything is memory. */
+  }
 
-  restored(): void { /* Every block was taken in as it came. */ }
+  restored(): void {
+    /* Every block was taken in as it came. */
+  }
 
   restore(group: number, bytes: Uint8Array): void {
     for (const { name, timed, parts } of readBlock(this.#shape, bytes)) {
       const table = this.#tables.get(name) as PlainTable
-      for (const entry of this.#framesOf(name, timed).read(parts)) table.put(group, timed ? entry : { ...entry, at: this.#now() })
+      for (const entry of this.#framesOf(name, timed).read(parts))
+        table.put(group, timed ? entry : { ...entry, at: this.#now() })
     }
   }
 
@@ -74,17 +111,25 @@ export class MapStateStore implements StateStore {
 
   #table<T extends PlainTable>(name: string, kind: new (ttlMs: number, now: Now) => T): T {
     const table = this.#tables.get(name)
-    if (!(table instanceof kind)) throw new MillraceError('TABLE_UNKNOWN', `there is no such table ${name} among ${[...this.#tables].map(([known, { kind: of }]) => `${known} (${of})`).join(', ')}`)
+    if (!(table instanceof kind))
+      throw new MillraceError(
+        'TABLE_UNKNOWN',
+        `there is no such table ${name} among ${[...this.#tables].map(([known, { kind: of }]) => `${known} (${of})`).join(', ')}`,
+      )
     return table
   }
 }
 
 function createTable(shape: TableShape, now: Now): PlainTable {
   switch (shape.kind) {
-    case 'value': return new PlainValues(shape.ttlMs ?? Infinity, now)
-    case 'list': return new PlainLists(shape.ttlMs ?? Infinity, now)
-    case 'map': return new PlainMaps(shape.ttlMs ?? Infinity, now)
-    case 'timers': return new PlainTimers()
+    case 'value':
+      return new PlainValues(shape.ttlMs ?? Infinity, now)
+    case 'list':
+      return new PlainLists(shape.ttlMs ?? Infinity, now)
+    case 'map':
+      return new PlainMaps(shape.ttlMs ?? Infinity, now)
+    case 'timers':
+      return new PlainTimers()
   }
 }
 
@@ -92,13 +137,15 @@ function createTable(shape: TableShape, now: Now): PlainTable {
 class Grouped<T> {
   readonly groups = new Map<number, Map<StateKey, T>>()
 
-  get(group: number, key: StateKey): T | undefined { return this.groups.get(group)?.get(key) }
+  get(group: number, key: StateKey): T | undefined {
+    return this.groups.get(group)?.get(key)
+  }
 
   getOrMake(group: number, key: StateKey, make: () => T): T {
     let keys = this.groups.get(group)
-    if (keys === undefined) this.groups.set(group, keys = new Map<StateKey, T>())
+    if (keys === undefined) this.groups.set(group, (keys = new Map<StateKey, T>()))
     let kept = keys.get(key)
-    if (kept === undefined) keys.set(key, kept = make())
+    if (kept === undefined) keys.set(key, (kept = make()))
     return kept
   }
 
@@ -107,9 +154,13 @@ class Grouped<T> {
     this.getOrMake(group, key, () => kept)
   }
 
-  delete(group: number, key: StateKey): boolean { return this.groups.get(group)?.delete(key) ?? false }
+  delete(group: number, key: StateKey): boolean {
+    return this.groups.get(group)?.delete(key) ?? false
+  }
 
-  of(group: number): [StateKey, T][] { return [...this.groups.get(group) ?? []] }
+  of(group: number): [StateKey, T][] {
+    return [...(this.groups.get(group) ?? [])]
+  }
 
   count(of: (kept: T) => number): number {
     let sum = 0
@@ -127,8 +178,12 @@ class Aging {
     this.#now = now
   }
 
-  keep(row: Row): Kept { return { row, at: this.#now() } }
-  lives(kept: Kept): boolean { return this.#now() - kept.at < this.#ttlMs }
+  keep(row: Row): Kept {
+    return { row, at: this.#now() }
+  }
+  lives(kept: Kept): boolean {
+    return this.#now() - kept.at < this.#ttlMs
+  }
 }
 
 class PlainValues implements ValueTable, PlainTable {
@@ -136,16 +191,22 @@ class PlainValues implements ValueTable, PlainTable {
   readonly #rows = new Grouped<Kept>()
   readonly #aging: Aging
 
-  constructor(ttlMs: number, now: Now) { this.#aging = new Aging(ttlMs, now) }
+  constructor(ttlMs: number, now: Now) {
+    this.#aging = new Aging(ttlMs, now)
+  }
 
-  expect(): void { /* Nothing is to be warmed. */ }
+  expect(): void {
+    /* Nothing is to be warmed. */
+  }
 
   get(group: number, key: StateKey): Row | undefined {
     const kept = this.#rows.get(group, key)
     return kept !== undefined && this.#aging.lives(kept) ? kept.row : undefined
   }
 
-  set(group: number, key: StateKey, row: Row): void { this.#rows.set(group, key, this.#aging.keep(row)) }
+  set(group: number, key: StateKey, row: Row): void {
+    this.#rows.set(group, key, this.#aging.keep(row))
+  }
 
   delete(group: number, key: StateKey): boolean {
     const found = this.get(group, key) !== undefined
@@ -157,15 +218,24 @@ class PlainValues implements ValueTable, PlainTable {
     for (const [key, kept] of this.#rows.of(group)) if (this.#aging.lives(kept)) visit(key, kept.row)
   }
 
-  get size(): number { return this.#rows.count((kept) => (this.#aging.lives(kept) ? 1 : 0)) }
-
-  groups(): Iterable<number> { return this.#rows.groups.keys() }
-
-  all(group: number): TableEntry[] {
-    return this.#rows.of(group).filter(([, kept]) => this.#aging.lives(kept)).map(([key, kept]) => ({ key, ...kept }))
+  get size(): number {
+    return this.#rows.count((kept) => (this.#aging.lives(kept) ? 1 : 0))
   }
 
-  put(group: number, { key, row, at }: TableEntry): void { this.#rows.set(group, key, { row: row as Row, at }) }
+  groups(): Iterable<number> {
+    return this.#rows.groups.keys()
+  }
+
+  all(group: number): TableEntry[] {
+    return this.#rows
+      .of(group)
+      .filter(([, kept]) => this.#aging.lives(kept))
+      .map(([key, kept]) => ({ key, ...kept }))
+  }
+
+  put(group: number, { key, row, at }: TableEntry): void {
+    this.#rows.set(group, key, { row: row as Row, at })
+  }
 }
 
 class PlainLists implements ListTable, PlainTable {
@@ -173,11 +243,17 @@ class PlainLists implements ListTable, PlainTable {
   readonly #lists = new Grouped<Kept[]>()
   readonly #aging: Aging
 
-  constructor(ttlMs: number, now: Now) { this.#aging = new Aging(ttlMs, now) }
+  constructor(ttlMs: number, now: Now) {
+    this.#aging = new Aging(ttlMs, now)
+  }
 
-  append(group: number, key: StateKey, row: Row): void { this.#lists.getOrMake(group, key, () => []).push(this.#aging.keep(row)) }
+  append(group: number, key: StateKey, row: Row): void {
+    this.#lists.getOrMake(group, key, () => []).push(this.#aging.keep(row))
+  }
 
-  rows(group: number, key: StateKey): Row[] { return this.#live(this.#lists.get(group, key) ?? []).map((kept) => kept.row) }
+  rows(group: number, key: StateKey): Row[] {
+    return this.#live(this.#lists.get(group, key) ?? []).map((kept) => kept.row)
+  }
 
   retain(group: number, key: StateKey, keep: (row: Row) => boolean): number {
     const live = this.#live(this.#lists.get(group, key) ?? [])
@@ -196,21 +272,33 @@ class PlainLists implements ListTable, PlainTable {
   each(group: number, visit: (key: StateKey, rows: Row[]) => void): void {
     for (const [key, list] of this.#lists.of(group)) {
       const live = this.#live(list)
-      if (live.length > 0) visit(key, live.map((kept) => kept.row))
+      if (live.length > 0)
+        visit(
+          key,
+          live.map((kept) => kept.row),
+        )
     }
   }
 
-  get size(): number { return this.#lists.count((list) => this.#live(list).length) }
+  get size(): number {
+    return this.#lists.count((list) => this.#live(list).length)
+  }
 
-  groups(): Iterable<number> { return this.#lists.groups.keys() }
+  groups(): Iterable<number> {
+    return this.#lists.groups.keys()
+  }
 
   all(group: number): TableEntry[] {
     return this.#lists.of(group).flatMap(([key, list]) => this.#live(list).map((kept) => ({ key, ...kept })))
   }
 
-  put(group: number, { key, row, at }: TableEntry): void { this.#lists.getOrMake(group, key, () => []).push({ row: row as Row, at }) }
+  put(group: number, { key, row, at }: TableEntry): void {
+    this.#lists.getOrMake(group, key, () => []).push({ row: row as Row, at })
+  }
 
-  #live(list: readonly Kept[]): Kept[] { return list.filter((kept) => this.#aging.lives(kept)) }
+  #live(list: readonly Kept[]): Kept[] {
+    return list.filter((kept) => this.#aging.lives(kept))
+  }
 }
 
 class PlainMaps implements MapTable, PlainTable {
@@ -218,7 +306,9 @@ class PlainMaps implements MapTable, PlainTable {
   readonly #maps = new Grouped<Map<StateKey, Kept>>()
   readonly #aging: Aging
 
-  constructor(ttlMs: number, now: Now) { this.#aging = new Aging(ttlMs, now) }
+  constructor(ttlMs: number, now: Now) {
+    this.#aging = new Aging(ttlMs, now)
+  }
 
   get(group: number, key: StateKey, userKey: StateKey): Row | undefined {
     const kept = this.#maps.get(group, key)?.get(userKey)
@@ -240,18 +330,32 @@ class PlainMaps implements MapTable, PlainTable {
   }
 
   entries(group: number, key: StateKey): [StateKey, Row][] {
-    return [...this.#maps.get(group, key) ?? []].filter(([, kept]) => this.#aging.lives(kept)).map(([userKey, kept]) => [userKey, kept.row])
+    return [...(this.#maps.get(group, key) ?? [])]
+      .filter(([, kept]) => this.#aging.lives(kept))
+      .map(([userKey, kept]) => [userKey, kept.row])
   }
 
   all(group: number): TableEntry[] {
-    return this.#maps.of(group).flatMap(([of, map]) => [...map].filter(([, kept]) => this.#aging.lives(kept)).map(([userKey, kept]) => ({ key: of, userKey, ...kept })))
+    return this.#maps
+      .of(group)
+      .flatMap(([of, map]) =>
+        [...map]
+          .filter(([, kept]) => this.#aging.lives(kept))
+          .map(([userKey, kept]) => ({ key: of, userKey, ...kept })),
+      )
   }
 
-  clear(group: number, key: StateKey): void { this.#maps.delete(group, key) }
+  clear(group: number, key: StateKey): void {
+    this.#maps.delete(group, key)
+  }
 
-  get size(): number { return this.#maps.count((map) => [...map.values()].filter((kept) => this.#aging.lives(kept)).length) }
+  get size(): number {
+    return this.#maps.count((map) => [...map.values()].filter((kept) => this.#aging.lives(kept)).length)
+  }
 
-  groups(): Iterable<number> { return this.#maps.groups.keys() }
+  groups(): Iterable<number> {
+    return this.#maps.groups.keys()
+  }
 
   put(group: number, { key, userKey, row, at }: TableEntry): void {
     this.#maps.getOrMake(group, key, () => new Map<StateKey, Kept>()).set(userKey as StateKey, { row: row as Row, at })
@@ -269,7 +373,9 @@ class PlainTimers implements TimerTable, PlainTable {
     this.#added = true
   }
 
-  cancel(group: number, key: StateKey, time: Timestamp): void { this.#times.get(group, key)?.delete(time) }
+  cancel(group: number, key: StateKey, time: Timestamp): void {
+    this.#times.get(group, key)?.delete(time)
+  }
 
   due(time: Timestamp, limit: number, fire: (group: number, key: StateKey, time: Timestamp) => void): boolean {
     let fired = 0
@@ -291,11 +397,19 @@ class PlainTimers implements TimerTable, PlainTable {
     return all.filter((timer) => timer.time <= limit).sort((a, b) => a.time - b.time)
   }
 
-  get size(): number { return this.#times.count((times) => times.size) }
+  get size(): number {
+    return this.#times.count((times) => times.size)
+  }
 
-  groups(): Iterable<number> { return this.#times.groups.keys() }
+  groups(): Iterable<number> {
+    return this.#times.groups.keys()
+  }
 
-  all(group: number): TableEntry[] { return this.#times.of(group).flatMap(([key, times]) => [...times].map((at) => ({ key, at }))) }
+  all(group: number): TableEntry[] {
+    return this.#times.of(group).flatMap(([key, times]) => [...times].map((at) => ({ key, at })))
+  }
 
-  put(group: number, { key, at }: TableEntry): void { this.at(group, key, at) }
+  put(group: number, { key, at }: TableEntry): void {
+    this.at(group, key, at)
+  }
 }

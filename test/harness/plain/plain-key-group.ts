@@ -1,7 +1,12 @@
-/** The hash of codegen/keys/key-hash.ts once more, from its description and with BigInt and DataView instead of tricks. */
+/**
+ * The hash of codegen/keys/key-hash.ts once more, from its description and with BigInt and DataView instead of
+ * tricks.
+ */
 export function plainKeyGroup(key: readonly unknown[], maxParallelism: number): number {
   const [first = 0, ...rest] = key.map(hash)
-  return Number(BigInt(rest.reduce((h, next) => mix32(wrap(BigInt(h) * 31n + BigInt(next))), first)) % BigInt(maxParallelism))
+  return Number(
+    BigInt(rest.reduce((h, next) => mix32(wrap(BigInt(h) * 31n + BigInt(next))), first)) % BigInt(maxParallelism),
+  )
 }
 
 const wrap = (value: bigint): number => Number(BigInt.asUintN(32, value))

@@ -25,7 +25,9 @@ export class PlainTopN {
   readonly #best = new Map<string, { rows: Row[]; at: number }>()
   readonly #settings: { n: number; by: string; order: 'asc' | 'desc'; rank?: string; ttlMs?: number }
 
-  constructor(settings: { n: number; by: string; order: 'asc' | 'desc'; rank?: string; ttlMs?: number }) { this.#settings = settings }
+  constructor(settings: { n: number; by: string; order: 'asc' | 'desc'; rank?: string; ttlMs?: number }) {
+    this.#settings = settings
+  }
 
   /** What comes out for the row. */
   take(key: string, row: Row, now: number): Row[] {

@@ -7,24 +7,39 @@ import type { PatternStep } from '../../../runtime/plan/pattern-steps.ts'
  */
 
 /** A row and the step that took it. */
-export interface Taken { step: number; at: number }
+export interface Taken {
+  step: number
+  at: number
+}
 /** What has been taken before the row that is asked: rows by step. */
 export type Before = (step: number) => readonly Row[]
 export type PlainCondition = (row: Row, before: Before) => boolean
 
-export interface PlainStep extends Pick<PatternStep, 'not' | 'follows' | 'min' | 'max' | 'optional' | 'greedy' | 'loop'> {
+export interface PlainStep
+  extends Pick<PatternStep, 'not' | 'follows' | 'min' | 'max' | 'optional' | 'greedy' | 'loop'> {
   where: PlainCondition
   until?: PlainCondition
 }
 
 export type PlainAfter = { kind: 'noSkip' | 'toNext' | 'pastLast' } | { kind: 'toFirst' | 'toLast'; step: number }
 
-export interface PlainPattern { steps: readonly PlainStep[]; within?: number; after: PlainAfter }
+export interface PlainPattern {
+  steps: readonly PlainStep[]
+  within?: number
+  after: PlainAfter
+}
 
-export interface PlainResult { matches: (readonly Taken[])[]; timedOut: (readonly Taken[])[] }
+export interface PlainResult {
+  matches: (readonly Taken[])[]
+  timedOut: (readonly Taken[])[]
+}
 
 /** `rows` in their order, with the time of each. */
-export function plainPattern({ steps, within = Infinity, after }: PlainPattern, rows: readonly Row[], times: readonly number[]): PlainResult {
+export function plainPattern(
+  { steps, within = Infinity, after }: PlainPattern,
+  rows: readonly Row[],
+  times: readonly number[],
+): PlainResult {
   const open: (readonly Taken[])[] = []
   const complete: (readonly Taken[])[] = []
   const last = steps.length - 1
@@ -45,14 +60,24 @@ export function plainPattern({ steps, within = Infinity, after }: PlainPattern, 
     }
     return found
   }
-  /** Whether the rows behind the sequence up to `end` may lie there while it waits for `step`; `taking`: the last of them is what it waits for. */
+  /**
+   * Whether the rows behind the sequence up to `end` may lie there while it waits for `step`; `taking`: the last of
+   * them is what it waits for.
+   */
   const passes = (taken: readonly Taken[], step: number, end: number, taking: boolean): boolean => {
     const now = taken.at(-1)
     const before: Before = (of) => taken.filter((one) => one.step === of).map(({ at }) => rowAt(at))
-    const takes = (of: number, row: Row): boolean => stepAt(of).where(row, before) && stepAt(of).until?.(row, before) !== true
+    const takes = (of: number, row: Row): boolean =>
+      stepAt(of).where(row, before) && stepAt(of).until?.(row, before) !== true
     const { follows, loop, where, until } = stepAt(step)
     const isInner = now?.step === step
-    const between = isInner ? loop : follows === 'next' ? 'strict' : follows === 'followedBy' ? 'relaxed' : 'combinations'
+    const between = isInner
+      ? loop
+      : follows === 'next'
+        ? 'strict'
+        : follows === 'followedBy'
+          ? 'relaxed'
+          : 'combinations'
     const from = now === undefined ? end : now.at + 1
     for (let at = from; at <= end; at++) {
       const row = rowAt(at)
@@ -85,10 +110,12 @@ export function plainPattern({ steps, within = Infinity, after }: PlainPattern, 
       const awaitsEnd = isAll && stepAt(last).not
       const isKept = awaitsEnd && !rows.some((row, at) => at > now.at && at < reach && stepAt(last).where(row, before))
       if (awaitsEnd ? isKept : isAll) complete.push(taken)
-      if (!isKept && within < Infinity && nextSteps(taken).some((step) => passes(taken, step, reach - 1, false))) open.push(taken)
+      if (!isKept && within < Infinity && nextSteps(taken).some((step) => passes(taken, step, reach - 1, false)))
+        open.push(taken)
     }
     for (const step of nextSteps(taken)) {
-      for (let at = (now?.at ?? -1) + 1; at < reach; at++) if (passes(taken, step, at, true)) explore([...taken, { step, at }])
+      for (let at = (now?.at ?? -1) + 1; at < reach; at++)
+        if (passes(taken, step, at, true)) explore([...taken, { step, at }])
     }
   }
   explore([])
@@ -96,11 +123,18 @@ export function plainPattern({ steps, within = Infinity, after }: PlainPattern, 
 }
 
 /** Of the matches by first row, then by when they are complete, each skips those that begin before where it goes on. */
-function skipped(complete: readonly (readonly Taken[])[], open: readonly (readonly Taken[])[], after: PlainAfter, areAllAtTheEnd: boolean): PlainResult {
+function skipped(
+  complete: readonly (readonly Taken[])[],
+  open: readonly (readonly Taken[])[],
+  after: PlainAfter,
+  areAllAtTheEnd: boolean,
+): PlainResult {
   if (after.kind === 'noSkip') return { matches: [...complete], timedOut: [...open] }
   const start = (taken: readonly Taken[]): number => taken[0]?.at ?? -1
-  const end = (taken: readonly Taken[]): number => (areAllAtTheEnd ? 0 : taken.at(-1)?.at ?? -1)
-  let waiting = [...complete].sort((one, other) => start(one) - start(other) || end(one) - end(other) || byRows(one, other))
+  const end = (taken: readonly Taken[]): number => (areAllAtTheEnd ? 0 : (taken.at(-1)?.at ?? -1))
+  let waiting = [...complete].sort(
+    (one, other) => start(one) - start(other) || end(one) - end(other) || byRows(one, other),
+  )
   let timedOut = [...open]
   const matches: (readonly Taken[])[] = []
   for (let [match] = waiting; match !== undefined; [match] = waiting) {
@@ -108,18 +142,26 @@ function skipped(complete: readonly (readonly Taken[])[], open: readonly (readon
     matches.push(found)
     const bound = boundOf(found, after)
     waiting = waiting.slice(1).filter((other) => start(other) >= bound)
-    timedOut = timedOut.filter((other) => start(other) >= bound || start(other) < start(found) || (areAllAtTheEnd && start(other) === start(found)))
+    timedOut = timedOut.filter(
+      (other) =>
+        start(other) >= bound || start(other) < start(found) || (areAllAtTheEnd && start(other) === start(found)),
+    )
   }
   return { matches, timedOut }
 }
 
 function boundOf(match: readonly Taken[], after: Exclude<PlainAfter, { kind: 'noSkip' }>): number {
   switch (after.kind) {
-    case 'pastLast': return (match.at(-1)?.at ?? -1) + 1
-    case 'toNext': return (match[0]?.at ?? -1) + 1
-    case 'toFirst': return match.find(({ step }) => step === after.step)?.at ?? -1
-    case 'toLast': return match.findLast(({ step }) => step === after.step)?.at ?? -1
-    default: return -1
+    case 'pastLast':
+      return (match.at(-1)?.at ?? -1) + 1
+    case 'toNext':
+      return (match[0]?.at ?? -1) + 1
+    case 'toFirst':
+      return match.find(({ step }) => step === after.step)?.at ?? -1
+    case 'toLast':
+      return match.findLast(({ step }) => step === after.step)?.at ?? -1
+    default:
+      return -1
   }
 }
 

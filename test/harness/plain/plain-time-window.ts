@@ -1,11 +1,25 @@
 import type { Row } from '../../../runtime/model/schema.ts'
 import type { WindowExtent } from '../../../runtime/plan/window-verb.ts'
 
-export interface PlainResult { key: string; start: number; end: number; rows: readonly Row[] }
+export interface PlainResult {
+  key: string
+  start: number
+  end: number
+  rows: readonly Row[]
+}
 
-interface Window { key: string; start: number; end: number; rows: Row[]; hasFired: boolean }
+interface Window {
+  key: string
+  start: number
+  end: number
+  rows: Row[]
+  hasFired: boolean
+}
 
-/** Windows by time as Flink's documentation tells them, one row after the other: the slow twin of the window operator. */
+/**
+ * Windows by time as Flink's documentation tells them, one row after the other: the slow twin of the window
+ * operator.
+ */
 export class PlainTimeWindow {
   #windows: Window[] = []
   #passed = -Infinity
@@ -20,7 +34,8 @@ export class PlainTimeWindow {
 
   /** False when the row came too late. */
   add(key: string, time: number, row: Row): boolean {
-    const windows = this.#extent.kind === 'hop' ? this.#hops(key, time, this.#extent) : this.#session(key, time, this.#extent.gapMs)
+    const windows =
+      this.#extent.kind === 'hop' ? this.#hops(key, time, this.#extent) : this.#session(key, time, this.#extent.gapMs)
     for (const window of windows) {
       window.rows.push(row)
       if (!this.#windows.includes(window)) this.#windows.push(window)
@@ -30,22 +45,40 @@ export class PlainTimeWindow {
     return windows.length > 0
   }
 
-  #isGone(end: number): boolean { return end + this.#latenessMs <= this.#passed }
+  #isGone(end: number): boolean {
+    return end + this.#latenessMs <= this.#passed
+  }
 
   #hops(key: string, time: number, { sizeMs, slideMs }: { sizeMs: number; slideMs: number }): Window[] {
     const found: Window[] = []
     for (let start = Math.floor(time / slideMs) * slideMs; start > time - sizeMs; start -= slideMs) {
       if (this.#isGone(start + sizeMs)) continue
-      found.push(this.#windows.find((window) => window.key === key && window.start === start) ?? { key, start, end: start + sizeMs, rows: [], hasFired: false })
+      found.push(
+        this.#windows.find((window) => window.key === key && window.start === start) ?? {
+          key,
+          start,
+          end: start + sizeMs,
+          rows: [],
+          hasFired: false,
+        },
+      )
     }
     return found
   }
 
   #session(key: string, time: number, gapMs: number): Window[] {
-    const joined = this.#windows.filter((window) => window.key === key && time <= window.end && time + gapMs >= window.start).sort((a, b) => a.start - b.start)
+    const joined = this.#windows
+      .filter((window) => window.key === key && time <= window.end && time + gapMs >= window.start)
+      .sort((a, b) => a.start - b.start)
     const end = Math.max(time + gapMs, ...joined.map((window) => window.end))
     if (this.#isGone(end)) return []
-    const merged: Window = { key, start: Math.min(time, ...joined.map((window) => window.start)), end, rows: joined.flatMap((window) => window.rows), hasFired: true }
+    const merged: Window = {
+      key,
+      start: Math.min(time, ...joined.map((window) => window.start)),
+      end,
+      rows: joined.flatMap((window) => window.rows),
+      hasFired: true,
+    }
     this.#windows = this.#windows.filter((window) => !joined.includes(window))
     for (const window of joined) this.#changed.delete(window)
     return [merged]

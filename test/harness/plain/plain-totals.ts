@@ -1,12 +1,17 @@
 import type { Row } from '../../../runtime/model/schema.ts'
 
-/** Schema, state and functions of a process job that uses value, list, map and timers; and what it computes, written plainly. */
+/**
+ * Schema, state and functions of a process job that uses value, list, map and timers; and what it computes, written
+ * plainly.
+ */
 export const TOTALS_SCHEMA = { user: 'string', region: 'long?', amount: 'long', at: 'timestamp' }
 
 export const TOTALS_ENTRY = {
   keyBy: ['user', 'region'],
   process: {
-    module: 'user', function: 'totals', output: { user: 'string', what: 'string', value: 'long', at: 'timestamp' },
+    module: 'user',
+    function: 'totals',
+    output: { user: 'string', what: 'string', value: 'long', at: 'timestamp' },
     sideOutputs: { large: { user: 'string', amount: 'long', at: 'timestamp' } },
     state: {
       total: { value: { sum: 'long', rows: 'long' } },
@@ -16,14 +21,33 @@ export const TOTALS_ENTRY = {
   },
 }
 
-interface Payment { user: string; region: number | null; amount: number; at: number }
-interface Table<R> { get(): R | undefined; set(row: R): void; clear(): void }
+interface Payment {
+  user: string
+  region: number | null
+  amount: number
+  at: number
+}
+interface Table<R> {
+  get(): R | undefined
+  set(row: R): void
+  clear(): void
+}
 interface View {
   key: Row
   state: {
     total: Table<{ sum: number; rows: number }>
-    recent: { add(row: { amount: number; at: number }): void; rows(): { amount: number; at: number }[]; retain(keep: (row: { at: number }) => boolean): number; clear(): void }
-    byParity: { get(odd: boolean): { rows: number } | undefined; set(odd: boolean, row: { rows: number }): void; entries(): [boolean, { rows: number }][]; clear(): void }
+    recent: {
+      add(row: { amount: number; at: number }): void
+      rows(): { amount: number; at: number }[]
+      retain(keep: (row: { at: number }) => boolean): number
+      clear(): void
+    }
+    byParity: {
+      get(odd: boolean): { rows: number } | undefined
+      set(odd: boolean, row: { rows: number }): void
+      entries(): [boolean, { rows: number }][]
+      clear(): void
+    }
   }
   timers: { at(time: number): void; cancel(time: number): void }
   emit(row: object): void
@@ -62,7 +86,14 @@ export const totals = {
   },
 }
 
-interface Account { user: string; sum: number; rows: number; recent: Payment[]; odd: number; timers: Set<number> }
+interface Account {
+  user: string
+  sum: number
+  rows: number
+  recent: Payment[]
+  odd: number
+  timers: Set<number>
+}
 
 /** The same with one Map and no engine. */
 export class PlainTotals {
@@ -72,7 +103,14 @@ export class PlainTotals {
 
   add(row: Payment): void {
     const key = JSON.stringify([row.user, row.region])
-    const account = this.#accounts.get(key) ?? { user: row.user, sum: 0, rows: 0, recent: [], odd: 0, timers: new Set() }
+    const account = this.#accounts.get(key) ?? {
+      user: row.user,
+      sum: 0,
+      rows: 0,
+      recent: [],
+      odd: 0,
+      timers: new Set(),
+    }
     this.#accounts.set(key, account)
     account.sum += row.amount
     account.rows += 1
@@ -85,7 +123,9 @@ export class PlainTotals {
   }
 
   watermark(time: number): void {
-    const due = [...this.#accounts.values()].flatMap((account) => [...account.timers].filter((at) => at <= time).map((at) => ({ account, at })))
+    const due = [...this.#accounts.values()].flatMap((account) =>
+      [...account.timers].filter((at) => at <= time).map((at) => ({ account, at })),
+    )
     for (const { account, at } of due.sort((a, b) => a.at - b.at)) {
       account.timers.delete(at)
       const value = account.recent.reduce((most, { amount }) => Math.max(most, amount), 0)

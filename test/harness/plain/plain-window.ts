@@ -1,6 +1,10 @@
 import type { Row } from '../../../runtime/model/schema.ts'
 
-export interface PlainAggregate { name: string; function: 'count' | 'sum' | 'min' | 'max' | 'avg'; argument?: string }
+export interface PlainAggregate {
+  name: string
+  function: 'count' | 'sum' | 'min' | 'max' | 'avg'
+  argument?: string
+}
 
 /**
  * Windowed aggregation as one would write it down: every window keeps the rows of every key. The slow twin of
@@ -24,7 +28,12 @@ export class PlainWindow {
   /** Returns whether the row came too late. */
   add(row: Row, time: number): boolean {
     const starts: number[] = []
-    for (let start = Math.floor(time / this.#slideMs) * this.#slideMs; start > time - this.#sizeMs; start -= this.#slideMs) starts.push(start)
+    for (
+      let start = Math.floor(time / this.#slideMs) * this.#slideMs;
+      start > time - this.#sizeMs;
+      start -= this.#slideMs
+    )
+      starts.push(start)
     const open = starts.filter((start) => start + this.#sizeMs > this.#passed)
     for (const start of open) this.#put(start, row)
     return starts.length > 0 && open.length === 0
@@ -34,7 +43,8 @@ export class PlainWindow {
     const rows: Row[] = []
     for (const start of [...this.#windows.keys()].sort((a, b) => a - b)) {
       if (start + this.#sizeMs > watermark + 1) continue
-      for (const { key, rows: members } of this.#windows.get(start)?.values() ?? []) rows.push(this.#result(start, key, members))
+      for (const { key, rows: members } of this.#windows.get(start)?.values() ?? [])
+        rows.push(this.#result(start, key, members))
       this.#windows.delete(start)
     }
     this.#passed = Math.max(this.#passed, watermark + 1)
@@ -54,7 +64,8 @@ export class PlainWindow {
   #result(start: number, key: unknown[], rows: readonly Row[]): Row {
     return Object.fromEntries([
       ...this.#keys.map((name, index) => [name, key[index]]),
-      ['windowStart', start], ['windowEnd', start + this.#sizeMs],
+      ['windowStart', start],
+      ['windowEnd', start + this.#sizeMs],
       ...this.#aggregates.map((aggregate) => [aggregate.name, plainAggregate(aggregate, rows)]),
     ])
   }
@@ -66,10 +77,15 @@ function plainAggregate(aggregate: PlainAggregate, rows: readonly Row[]): unknow
   const values = rows.map((row) => row[argument]).filter((value) => value !== null) as (number | string)[]
   if (values.length === 0) return null
   switch (aggregate.function) {
-    case 'count': return values.length
-    case 'min': return values.reduce((least, value) => value < least ? value : least)
-    case 'max': return values.reduce((most, value) => value > most ? value : most)
-    case 'sum': return (values as number[]).reduce((sum, value) => sum + value, 0)
-    case 'avg': return (values as number[]).reduce((sum, value) => sum + value, 0) / values.length
+    case 'count':
+      return values.length
+    case 'min':
+      return values.reduce((least, value) => (value < least ? value : least))
+    case 'max':
+      return values.reduce((most, value) => (value > most ? value : most))
+    case 'sum':
+      return (values as number[]).reduce((sum, value) => sum + value, 0)
+    case 'avg':
+      return (values as number[]).reduce((sum, value) => sum + value, 0) / values.length
   }
 }

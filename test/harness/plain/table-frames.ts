@@ -38,21 +38,41 @@ export class TableFrames {
     this.#hasTime = shape.kind === 'timers' || shape.ttlMs !== undefined
     const keyFields = key.map((field, index) => ({ ...field, name: `k${index}` }))
     const userFields = userKey.map((field, index) => ({ ...field, name: `u${index}` }))
-    this.#headFields = [...keyFields, ...userFields, ...(this.#hasTime ? [{ name: 'at', type: 'timestamp', nullable: false } as const] : [])]
+    this.#headFields = [
+      ...keyFields,
+      ...userFields,
+      ...(this.#hasTime ? [{ name: 'at', type: 'timestamp', nullable: false } as const] : []),
+    ]
     const head: Schema = { fields: this.#headFields }
     this.#headClass = compileRowClass(head)
     this.#headCodec = compileBatchCodec(head, this.#headClass)
     this.#keys = compileKeyCodec(keyFields)
     this.#userKeys = userFields.length === 0 ? undefined : compileKeyCodec(userFields)
-    if (shape.kind !== 'timers') this.#rowCodec = compileBatchCodec(shape.schema, shape.rowClass ?? compileRowClass(shape.schema))
+    if (shape.kind !== 'timers')
+      this.#rowCodec = compileBatchCodec(shape.schema, shape.rowClass ?? compileRowClass(shape.schema))
   }
 
   write(entries: readonly TableEntry[]): Uint8Array[] {
     const frames: Uint8Array[] = []
     for (let from = 0; from < entries.length; from += FRAME_ENTRIES) {
       const part = entries.slice(from, from + FRAME_ENTRIES)
-      frames.push(this.#headCodec.encode(part.map((entry) => this.#head(entry)), part.length).slice())
-      if (this.#rowCodec !== undefined) frames.push(this.#rowCodec.encode(part.map((entry) => entry.row as Row), part.length).slice())
+      frames.push(
+        this.#headCodec
+          .encode(
+            part.map((entry) => this.#head(entry)),
+            part.length,
+          )
+          .slice(),
+      )
+      if (this.#rowCodec !== undefined)
+        frames.push(
+          this.#rowCodec
+            .encode(
+              part.map((entry) => entry.row as Row),
+              part.length,
+            )
+            .slice(),
+        )
     }
     return frames
   }
@@ -61,13 +81,18 @@ export class TableFrames {
   read(frames: readonly Uint8Array[]): TableEntry[] {
     const entries: TableEntry[] = []
     const step = this.#rowCodec === undefined ? 1 : 2
-    if (frames.length % step !== 0) throw new MillraceError('STATE_CORRUPT', `${frames.length} frames of state are no pairs of keys and rows`)
+    if (frames.length % step !== 0)
+      throw new MillraceError('STATE_CORRUPT', `${frames.length} frames of state are no pairs of keys and rows`)
     for (let i = 0; i < frames.length; i += step) this.#readPart(frames[i] as Uint8Array, frames[i + 1], entries)
     return entries
   }
 
   #head(entry: TableEntry): Row {
-    return new this.#headClass(...this.#keys.values(entry.key), ...(this.#userKeys?.values(entry.userKey ?? '') ?? []), entry.at)
+    return new this.#headClass(
+      ...this.#keys.values(entry.key),
+      ...(this.#userKeys?.values(entry.userKey ?? '') ?? []),
+      entry.at,
+    )
   }
 
   #readPart(headFrame: Uint8Array, rowFrame: Uint8Array | undefined, entries: TableEntry[]): void {
@@ -87,8 +112,10 @@ export class TableFrames {
       const head = heads[i] as Row
       const row = rows[i]
       entries.push({
-        key: this.#keys.of(head), at: this.#hasTime ? head['at'] as number : 0,
-        ...(this.#userKeys === undefined ? {} : { userKey: this.#userKeys.of(head) }), ...(row === undefined ? {} : { row }),
+        key: this.#keys.of(head),
+        at: this.#hasTime ? (head['at'] as number) : 0,
+        ...(this.#userKeys === undefined ? {} : { userKey: this.#userKeys.of(head) }),
+        ...(row === undefined ? {} : { row }),
       })
     }
   }

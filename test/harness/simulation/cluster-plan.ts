@@ -29,10 +29,16 @@ export interface ClusterPlan {
   edits: readonly { at: number; edit: Edit }[]
   /** When the user asks for a savepoint. */
   savepoints: readonly number[]
-  /** Comes to its end undisturbed and is deleted then, or is deleted with the last edit, in the middle of everything. */
+  /**
+   * Comes to its end undisturbed and is deleted then, or is deleted with the last edit, in the middle of
+   * everything.
+   */
   ending: 'finish' | 'delete'
   faults: readonly { at: number; fault: ClusterFault }[]
-  /** The operator dies when it sends its n-th write to the API server (counted over all of them), or when that has acted. */
+  /**
+   * The operator dies when it sends its n-th write to the API server (counted over all of them), or when that has
+   * acted.
+   */
   crashes: readonly { write: number; when: 'before' | 'after' }[]
   operators: 1 | 2
   addressing: 'service' | 'podIP'
@@ -58,13 +64,29 @@ export function clusterPlan(seed: number): ClusterPlan {
     edits.push({ at, edit: drawEdit(random, edits.length) })
   }
   const faults: { at: number; fault: ClusterFault }[] = []
-  for (let left = below(isJobSpared ? 4 : 8); left > 0; left--) faults.push({ at: below(at + 4_000), fault: isJobSpared ? operatorFault(random, operators) : anyFault(random, operators) })
+  for (let left = below(isJobSpared ? 4 : 8); left > 0; left--)
+    faults.push({
+      at: below(at + 4_000),
+      fault: isJobSpared ? operatorFault(random, operators) : anyFault(random, operators),
+    })
   return {
-    seed, replicas: 1 + below(2), edits, savepoints: Array.from({ length: below(3) }, () => below(at + 2_000)), ending: random() < 0.85 ? 'finish' : 'delete', faults: faults.sort((a, b) => a.at - b.at),
-    crashes: Array.from({ length: below(5) }, () => ({ write: below(50), when: random() < 0.5 ? 'before' as const : 'after' as const })),
-    operators, addressing: random() < 0.5 ? 'service' : 'podIP', isJobSpared,
+    seed,
+    replicas: 1 + below(2),
+    edits,
+    savepoints: Array.from({ length: below(3) }, () => below(at + 2_000)),
+    ending: random() < 0.85 ? 'finish' : 'delete',
+    faults: faults.sort((a, b) => a.at - b.at),
+    crashes: Array.from({ length: below(5) }, () => ({
+      write: below(50),
+      when: random() < 0.5 ? ('before' as const) : ('after' as const),
+    })),
+    operators,
+    addressing: random() < 0.5 ? 'service' : 'podIP',
+    isJobSpared,
     rates: {
-      kube: random() < 0.4 ? 0 : 0.06, watch: random() < 0.5 ? 0 : 0.1, jobApi: random() < 0.5 ? 0 : 0.05,
+      kube: random() < 0.4 ? 0 : 0.06,
+      watch: random() < 0.5 ? 0 : 0.1,
+      jobApi: random() < 0.5 ? 0 : 0.05,
       store: isJobSpared || random() < 0.6 ? 0 : 0.02,
     },
   }
@@ -84,7 +106,9 @@ function operatorFault(random: () => number, operators: 1 | 2): ClusterFault {
   const draw = random()
   if (draw < 0.3) return { kind: 'cutOperator', ms: 1_000 + random() * 12_000 }
   // Without a lease no second one may run: then it is only killed.
-  return draw < 0.65 && operators === 2 ? { kind: 'pauseOperator', ms: 1_000 + random() * 25_000 } : { kind: 'killOperator' }
+  return draw < 0.65 && operators === 2
+    ? { kind: 'pauseOperator', ms: 1_000 + random() * 25_000 }
+    : { kind: 'killOperator' }
 }
 
 function anyFault(random: () => number, operators: 1 | 2): ClusterFault {
@@ -96,32 +120,63 @@ function anyFault(random: () => number, operators: 1 | 2): ClusterFault {
   if (draw < 0.72) return { kind: 'evict', pod }
   if (draw < 0.78) return { kind: 'deletePod', pod }
   if (draw < 0.88) return { kind: 'pauseProcess', pod, ms: 200 + random() * 15_000 }
-  return { kind: 'cutNode', node: random() < 0.5 ? 'a' : 'b', ms: 2_000 + random() * 20_000, then: random() < 0.5 ? 'wait' : 'forceDelete' }
+  return {
+    kind: 'cutNode',
+    node: random() < 0.5 ? 'a' : 'b',
+    ms: 2_000 + random() * 20_000,
+    then: random() < 0.5 ? 'wait' : 'forceDelete',
+  }
 }
 
-export function firstSpec({ replicas }: ClusterPlan): StreamJobSpec { return { ...graphOf('slow', 0), replicas, maxParallelism: 128, desiredState: 'Running' } }
+export function firstSpec({ replicas }: ClusterPlan): StreamJobSpec {
+  return { ...graphOf('slow', 0), replicas, maxParallelism: 128, desiredState: 'Running' }
+}
 
 /** How the filter may be written so that it says the same. */
 const FILTERS = ["price > 100 && channel !== 'c'", "channel !== 'c' && price > 100"] as const
 
 function graphOf(pace: 'slow' | 'fast', variant: number): Pick<StreamJobSpec, 'graph' | 'checkpoints'> {
-  const { graph, checkpoints } = windowJob(1, { folder: '/data', interval: INTERVAL, ...(pace === 'slow' ? { rate: PACE } : {}) })
-  return { graph: graph.map((entry) => (entry.id === 'dear' ? { ...entry, filter: FILTERS[variant % FILTERS.length] } : entry)), checkpoints }
+  const { graph, checkpoints } = windowJob(1, {
+    folder: '/data',
+    interval: INTERVAL,
+    ...(pace === 'slow' ? { rate: PACE } : {}),
+  })
+  return {
+    graph: graph.map((entry) =>
+      entry.id === 'dear' ? { ...entry, filter: FILTERS[variant % FILTERS.length] } : entry,
+    ),
+    checkpoints,
+  }
 }
 
 export function edited(spec: StreamJobSpec, edit: Edit, variant: number): StreamJobSpec {
   switch (edit.kind) {
-    case 'scale': return { ...spec, replicas: edit.replicas }
-    case 'graph': return { ...spec, ...graphOf('slow', variant) }
-    case 'pods': return { ...spec, restartNonce: edit.nonce }
-    case 'suspend': return { ...spec, desiredState: 'Suspended' }
-    case 'resume': return { ...spec, desiredState: 'Running' }
-    case 'invalid': return { ...spec, graph: spec.graph.map((entry) => ((entry as { id: string }).id === 'dear' ? { ...entry as object, filter: 'prize > 100' } : entry)) }
+    case 'scale':
+      return { ...spec, replicas: edit.replicas }
+    case 'graph':
+      return { ...spec, ...graphOf('slow', variant) }
+    case 'pods':
+      return { ...spec, restartNonce: edit.nonce }
+    case 'suspend':
+      return { ...spec, desiredState: 'Suspended' }
+    case 'resume':
+      return { ...spec, desiredState: 'Running' }
+    case 'invalid':
+      return {
+        ...spec,
+        graph: spec.graph.map((entry) =>
+          (entry as { id: string }).id === 'dear' ? { ...(entry as object), filter: 'prize > 100' } : entry,
+        ),
+      }
   }
 }
 
 /** After all edits: valid, and to run. */
-export function settledSpec(spec: StreamJobSpec): StreamJobSpec { return { ...spec, ...graphOf('slow', 0), desiredState: 'Running' } }
+export function settledSpec(spec: StreamJobSpec): StreamJobSpec {
+  return { ...spec, ...graphOf('slow', 0), desiredState: 'Running' }
+}
 
 /** As fast as it goes, so that it comes to its end. */
-export function finishingSpec(spec: StreamJobSpec): StreamJobSpec { return { ...spec, ...graphOf('fast', 0) } }
+export function finishingSpec(spec: StreamJobSpec): StreamJobSpec {
+  return { ...spec, ...graphOf('fast', 0) }
+}

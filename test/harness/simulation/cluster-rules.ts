@@ -11,7 +11,10 @@ import { planJob } from '../../../runtime/plan/planned-job.ts'
 import type { FakeKube } from '../fake-kube.ts'
 import type { KubeCall } from './virtual-kube.ts'
 
-interface JobState { job: StreamJob | undefined; pods: readonly Pod[] }
+interface JobState {
+  job: StreamJob | undefined
+  pods: readonly Pod[]
+}
 
 /**
  * What must hold at every moment, whatever has failed, for one job: watched at the API server and at the checkpoint
@@ -33,7 +36,10 @@ export class ClusterRules {
   /** A pod of the newest attempt is going or has gone: it may end without a savepoint. */
   #isDisturbed = false
   #isOverdue = false
-  /** Pods of calls that came late: they may appear when nobody expects them any more, and the garbage collector finds them. */
+  /**
+   * Pods of calls that came late: they may appear when nobody expects them any more, and the garbage collector
+   * finds them.
+   */
   readonly #late = new Set<string>()
   #lastEntry: LogEntry | undefined
   /** Ids of the savepoints in the log, and where they are. */
@@ -53,24 +59,33 @@ export class ClusterRules {
     kube.watch(pods, { resourceVersion: '0' }, (event) => {
       if (event.type === 'BOOKMARK') return
       const { name, deletionTimestamp } = event.object.metadata
-      if ((event.type === 'DELETED' || deletionTimestamp !== undefined) && this.#claimed?.pods.has(name) === true) this.#isDisturbed = true
+      if ((event.type === 'DELETED' || deletionTimestamp !== undefined) && this.#claimed?.pods.has(name) === true)
+        this.#isDisturbed = true
     })
   }
 
   /** A call of an operator is about to act. */
   onOperatorCall({ verb, plural, name, isLate }: KubeCall): void {
     if (plural !== pods.plural || (verb !== 'create' && verb !== 'delete')) return
-    if (isLate) { this.#late.add(name); return }
+    if (isLate) {
+      this.#late.add(name)
+      return
+    }
     const { job } = this.#state()
     if (job === undefined) return
     const operation = job.status?.operation
     if (verb === 'create') {
-      this.#must(operation !== undefined && operation !== null, `pod ${name} is created, and no operation says why: ${job.status?.phase ?? 'no phase'}`)
+      this.#must(
+        operation !== undefined && operation !== null,
+        `pod ${name} is created, and no operation says why: ${job.status?.phase ?? 'no phase'}`,
+      )
       return
     }
     if (this.#isJobSpared && this.#claimed?.pods.has(name) === true && this.#isRunning()) {
-      this.#must(operation !== undefined && operation !== null && this.#savepoints.some((id) => id.startsWith(operation.id)),
-        `pod ${name} of the running attempt ${this.#attempt} is deleted (${operation?.type ?? 'no operation'}) before a savepoint was taken`)
+      this.#must(
+        operation !== undefined && operation !== null && this.#savepoints.some((id) => id.startsWith(operation.id)),
+        `pod ${name} of the running attempt ${this.#attempt} is deleted (${operation?.type ?? 'no operation'}) before a savepoint was taken`,
+      )
     }
   }
 
@@ -80,19 +95,37 @@ export class ClusterRules {
     this.#lastEntry = entry
     switch (entry.kind) {
       case 'claim': {
-        this.#must(entry.attempt === this.#attempt + 1, `attempt ${entry.attempt} is claimed after attempt ${this.#attempt}`)
+        this.#must(
+          entry.attempt === this.#attempt + 1,
+          `attempt ${entry.attempt} is claimed after attempt ${this.#attempt}`,
+        )
         const { revision, spec } = entry.target
-        if (this.#isJobSpared && this.#claimed !== undefined && this.#claimed.revision !== revision && !this.#isDisturbed && last?.kind !== 'suspended') {
-          this.#must(last?.kind === 'checkpoint' && (last.checkpoint.kind === 'savepoint' || last.final) || last?.kind === 'finished', `attempt ${entry.attempt} has another spec and no savepoint before it`)
+        if (
+          this.#isJobSpared &&
+          this.#claimed !== undefined &&
+          this.#claimed.revision !== revision &&
+          !this.#isDisturbed &&
+          last?.kind !== 'suspended'
+        ) {
+          this.#must(
+            (last?.kind === 'checkpoint' && (last.checkpoint.kind === 'savepoint' || last.final)) ||
+              last?.kind === 'finished',
+            `attempt ${entry.attempt} has another spec and no savepoint before it`,
+          )
         }
         this.#attempt = entry.attempt
         this.#claimed = { revision, pods: this.#podsOf(spec) }
-        this.#isDisturbed = this.#state().pods.some(({ metadata }) => metadata.deletionTimestamp !== undefined && this.#claimed?.pods.has(metadata.name) === true)
+        this.#isDisturbed = this.#state().pods.some(
+          ({ metadata }) => metadata.deletionTimestamp !== undefined && this.#claimed?.pods.has(metadata.name) === true,
+        )
         break
       }
       case 'checkpoint': {
         const { attempt, id } = entry.checkpoint
-        this.#must(attempt === this.#attempt, `a checkpoint of attempt ${attempt} completes after attempt ${this.#attempt} was claimed`)
+        this.#must(
+          attempt === this.#attempt,
+          `a checkpoint of attempt ${attempt} completes after attempt ${this.#attempt} was claimed`,
+        )
         this.#must(id > this.#checkpoint, `checkpoint ${id} comes after ${this.#checkpoint}`)
         this.#checkpoint = id
         if (entry.savepoint !== null) {
@@ -102,7 +135,10 @@ export class ClusterRules {
         break
       }
       case 'suspended':
-        this.#must(last?.kind === 'checkpoint' && last.checkpoint.kind === 'savepoint', 'the job is suspended without a savepoint')
+        this.#must(
+          last?.kind === 'checkpoint' && last.checkpoint.kind === 'savepoint',
+          'the job is suspended without a savepoint',
+        )
         break
       case 'finished':
         this.#must(last?.kind === 'checkpoint' && last.final, 'the job is finished without a final checkpoint')
@@ -112,16 +148,29 @@ export class ClusterRules {
 
   #onStatus(job: StreamJob): void {
     const { observedGeneration: generation = 0, attempt = 0, phase } = job.status ?? {}
-    this.#must(generation >= this.#before.generation, `observedGeneration goes back from ${this.#before.generation} to ${generation}`)
-    this.#must(generation <= (job.metadata.generation ?? 0), `observedGeneration ${generation} is of a generation that does not exist`)
+    this.#must(
+      generation >= this.#before.generation,
+      `observedGeneration goes back from ${this.#before.generation} to ${generation}`,
+    )
+    this.#must(
+      generation <= (job.metadata.generation ?? 0),
+      `observedGeneration ${generation} is of a generation that does not exist`,
+    )
     this.#must(attempt >= this.#before.attempt, `status.attempt goes back from ${this.#before.attempt} to ${attempt}`)
     const id = job.status?.operation?.id
     if (id !== this.#operation) {
-      this.#must(id === undefined || !this.#ended.has(id), `the operation ${id ?? ''} is under way again after it had ended`)
+      this.#must(
+        id === undefined || !this.#ended.has(id),
+        `the operation ${id ?? ''} is under way again after it had ended`,
+      )
       if (this.#operation !== undefined) this.#ended.add(this.#operation)
       this.#operation = id
     }
-    if (phase === 'Suspended') this.#must(this.#state().pods.length === 0, `the job is called suspended and has ${this.#state().pods.length} pods`)
+    if (phase === 'Suspended')
+      this.#must(
+        this.#state().pods.length === 0,
+        `the job is called suspended and has ${this.#state().pods.length} pods`,
+      )
     this.#before = { generation, attempt }
   }
 
@@ -129,13 +178,19 @@ export class ClusterRules {
   #onGone(job: StreamJob): void {
     const left = this.#state().pods.filter(({ metadata }) => !this.#late.has(metadata.name))
     this.#isOverdue = this.#kube.now() >= Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job)
-    if (this.#isJobSpared && !this.#isOverdue) this.#must(left.length === 0, `the job is gone and has left ${left.length} pods`)
+    if (this.#isJobSpared && !this.#isOverdue)
+      this.#must(left.length === 0, `the job is gone and has left ${left.length} pods`)
   }
 
   /** Events that only losses explain. */
   checkEvents(): void {
     if (!this.#isJobSpared) return
-    const alarming = ['StateMissing', 'PodFailed', 'NameTaken', ...(this.#isOverdue ? [] : ['StoppedWithoutSavepoint', 'DeletedWithLeftovers'])]
+    const alarming = [
+      'StateMissing',
+      'PodFailed',
+      'NameTaken',
+      ...(this.#isOverdue ? [] : ['StoppedWithoutSavepoint', 'DeletedWithLeftovers']),
+    ]
     for (const object of this.#kube.objects.values()) {
       if (object.kind !== kubeEvents.kind) continue
       const { reason, message } = object as KubeEvent
@@ -145,7 +200,10 @@ export class ClusterRules {
 
   #podsOf(spec: unknown): ReadonlySet<string> {
     const places = subtasksOf(planJob(spec, builtinConnectors).plan)
-    return new Set([coordinatorName(this.#name), ...places.map(({ chain, slot }) => workerName(this.#name, { chain: chain.id, slot }))])
+    return new Set([
+      coordinatorName(this.#name),
+      ...places.map(({ chain, slot }) => workerName(this.#name, { chain: chain.id, slot })),
+    ])
   }
 
   #state(): JobState {
@@ -156,5 +214,7 @@ export class ClusterRules {
     }
   }
 
-  #must(holds: boolean, otherwise: string): void { if (!holds && this.broken.length < 20) this.broken.push(otherwise) }
+  #must(holds: boolean, otherwise: string): void {
+    if (!holds && this.broken.length < 20) this.broken.push(otherwise)
+  }
 }

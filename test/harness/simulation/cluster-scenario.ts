@@ -8,13 +8,22 @@ const expected = expectedOutput()
 /** The operator too: a StreamJob is created, edited, scaled, upgraded, suspended, finished and deleted among faults. */
 export const clusterScenario: Scenario = {
   name: 'cluster',
-  finds: ['switchWithoutSavepoint', 'actBeforeIntent', 'blindStatus', 'forgetTerminating', 'upgradeWithoutSavepoint', 'surplusFirst'],
+  finds: [
+    'switchWithoutSavepoint',
+    'actBeforeIntent',
+    'blindStatus',
+    'forgetTerminating',
+    'upgradeWithoutSavepoint',
+    'surplusFirst',
+  ],
   async run(seed): Promise<Verdict> {
     const plan = clusterPlan(seed)
     const { wrong, output, steps, log } = await simulateCluster(plan)
     if (wrong.length === 0) {
-      if (plan.ending === 'finish' && JSON.stringify(output) !== JSON.stringify(expected)) wrong.push(`${output.length} rows instead of ${expected.length}, or other ones`)
-      if (plan.ending === 'delete' && !isPart(output)) wrong.push(`among ${output.length} rows are wrong ones, or some twice`)
+      if (plan.ending === 'finish' && JSON.stringify(output) !== JSON.stringify(expected))
+        wrong.push(`${output.length} rows instead of ${expected.length}, or other ones`)
+      if (plan.ending === 'delete' && !isPart(output))
+        wrong.push(`among ${output.length} rows are wrong ones, or some twice`)
     }
     return { wrong: wrong.length === 0 ? undefined : wrong.join('; '), steps, log }
   },

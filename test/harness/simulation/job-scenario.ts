@@ -12,13 +12,25 @@ const expected = JSON.stringify(expectedOutput())
 /** Undefined when the job has ended with the plain computation's rows. */
 export function jobWrongness({ finished, virtualMs, report, output }: SimulationResult): string | undefined {
   if (!finished) return `not finished after ${virtualMs} virtual ms: ${JSON.stringify(report)}`
-  return JSON.stringify(output) === expected ? undefined : `${output.length} rows instead of ${JSON.parse(expected).length}, or other ones`
+  return JSON.stringify(output) === expected
+    ? undefined
+    : `${output.length} rows instead of ${JSON.parse(expected).length}, or other ones`
 }
 
 /** Coordinator and workers of one job, without an operator: killed, paused, cut off, rescaled. */
 export const jobScenario: Scenario = {
   name: 'job',
-  finds: ['noAlign', 'commitOnSnapshot', 'noRecommit', 'readBeforeFence', 'completeBeforeLog', 'stateBySlot', 'preparedIsEnough', 'prefixUnchecked', 'sweepGivenUp'],
+  finds: [
+    'noAlign',
+    'commitOnSnapshot',
+    'noRecommit',
+    'readBeforeFence',
+    'completeBeforeLog',
+    'stateBySlot',
+    'preparedIsEnough',
+    'prefixUnchecked',
+    'sweepGivenUp',
+  ],
   async run(seed): Promise<Verdict> {
     if (seed % SWITCHES_EVERY === SWITCHES_EVERY - 1) return switchVerdict(processJob, seed)
     const result = await simulate(seededSimulation(seed), 120_000)

@@ -1,5 +1,16 @@
 import { KubeError } from '../../../operator/kube/errors.ts'
-import type { DeleteOptions, Kube, MergePatch, ObjectList, ObjectRef, Scope, Watch, WatchEnd, WatchEvent, WatchOptions } from '../../../operator/kube/kube.ts'
+import type {
+  DeleteOptions,
+  Kube,
+  MergePatch,
+  ObjectList,
+  ObjectRef,
+  Scope,
+  Watch,
+  WatchEnd,
+  WatchEvent,
+  WatchOptions,
+} from '../../../operator/kube/kube.ts'
 import type { KubeObject } from '../../../operator/kube/objects.ts'
 import { pods, type ResourceType } from '../../../operator/kube/resource-type.ts'
 import type { FakeKube } from '../fake-kube.ts'
@@ -23,7 +34,10 @@ export interface KubeCall {
 /** What a call suffers: no answer with the effect undone or done, an effect long after, a refusal, or nothing. */
 export type KubeFault = 'before' | 'after' | 'late' | 'throttled' | undefined
 
-/** What a watch suffers at an event: told twice, told late, ended in one of the ways servers end watches, or nothing. */
+/**
+ * What a watch suffers at an event: told twice, told late, ended in one of the ways servers end watches, or
+ * nothing.
+ */
 export type WatchFault = 'twice' | 'late' | WatchEnd['kind'] | undefined
 
 /**
@@ -48,20 +62,37 @@ export class VirtualKube {
 
   kubeOf(owner: string): Kube {
     const { server } = this
-    const call = <T>(verb: KubeCall['verb'], resource: ResourceType<KubeObject>, name: string, act: () => Promise<T>): Promise<T> =>
-      this.#call({ owner, verb, plural: resource.plural, name, isLate: false }, act)
+    const call = <T>(
+      verb: KubeCall['verb'],
+      resource: ResourceType<KubeObject>,
+      name: string,
+      act: () => Promise<T>,
+    ): Promise<T> => this.#call({ owner, verb, plural: resource.plural, name, isLate: false }, act)
     return {
-      get: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): Promise<T> => call('get', resource, ref.name, () => server.get(resource, ref)),
-      list: <T extends KubeObject>(resource: ResourceType<T>, scope: Scope): Promise<ObjectList<T>> => call('list', resource, '', () => server.list(resource, scope)),
-      watch: <T extends KubeObject>(resource: ResourceType<T>, options: WatchOptions, onEvent: (event: WatchEvent<T>) => void): Watch =>
-        this.#watch(owner, resource, options, onEvent),
+      get: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): Promise<T> =>
+        call('get', resource, ref.name, () => server.get(resource, ref)),
+      list: <T extends KubeObject>(resource: ResourceType<T>, scope: Scope): Promise<ObjectList<T>> =>
+        call('list', resource, '', () => server.list(resource, scope)),
+      watch: <T extends KubeObject>(
+        resource: ResourceType<T>,
+        options: WatchOptions,
+        onEvent: (event: WatchEvent<T>) => void,
+      ): Watch => this.#watch(owner, resource, options, onEvent),
       create: <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> =>
-        call('create', resource, object.metadata.name, () => server.create(resource, resource.plural === pods.plural ? held(object) : object)),
-      patch: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> => call('patch', resource, ref.name, () => server.patch(resource, ref, patch)),
+        call('create', resource, object.metadata.name, () =>
+          server.create(resource, resource.plural === pods.plural ? held(object) : object),
+        ),
+      patch: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> =>
+        call('patch', resource, ref.name, () => server.patch(resource, ref, patch)),
       patchStatus: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> =>
         call('patchStatus', resource, ref.name, () => server.patchStatus(resource, ref, patch)),
-      apply: <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> => call('apply', resource, object.metadata.name, () => server.apply(resource, object)),
-      delete: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, options?: DeleteOptions): Promise<void> => call('delete', resource, ref.name, () => server.delete(resource, ref, options)),
+      apply: <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> =>
+        call('apply', resource, object.metadata.name, () => server.apply(resource, object)),
+      delete: <T extends KubeObject>(
+        resource: ResourceType<T>,
+        ref: ObjectRef,
+        options?: DeleteOptions,
+      ): Promise<void> => call('delete', resource, ref.name, () => server.delete(resource, ref, options)),
     }
   }
 
@@ -75,24 +106,51 @@ export class VirtualKube {
         if (fault !== 'after' && this.reaches('api-server', owner)) world.schedule(owner, this.#delay(), settle)
       }
       // Settling twice does nothing: the first of answer and time-out counts.
-      world.schedule(owner, TIMEOUT_MS, () => { reject(new KubeError(`${what} got no answer`, { status: 0, reason: 'Timeout' })) })
-      world.schedule('network', fault === 'late' ? LATE_MS.from + world.random() * (LATE_MS.to - LATE_MS.from) : this.#delay(), () => {
-        if (fault === 'before' || !this.reaches(owner, 'api-server')) return
-        if (fault === 'throttled') { answer(() => { reject(new KubeError(`${what} was refused`, { status: 429, reason: 'TooManyRequests' })) }); return }
-        this.onArrival({ ...call, isLate: fault === 'late' })
-        const done = act()
-        void done.then((result) => {
-          this.onEffect(call)
-          answer(() => { resolve(result) })
-        }, (error: unknown) => { answer(() => { reject(error instanceof Error ? error : new Error(String(error))) }) })
+      world.schedule(owner, TIMEOUT_MS, () => {
+        reject(new KubeError(`${what} got no answer`, { status: 0, reason: 'Timeout' }))
       })
+      world.schedule(
+        'network',
+        fault === 'late' ? LATE_MS.from + world.random() * (LATE_MS.to - LATE_MS.from) : this.#delay(),
+        () => {
+          if (fault === 'before' || !this.reaches(owner, 'api-server')) return
+          if (fault === 'throttled') {
+            answer(() => {
+              reject(new KubeError(`${what} was refused`, { status: 429, reason: 'TooManyRequests' }))
+            })
+            return
+          }
+          this.onArrival({ ...call, isLate: fault === 'late' })
+          const done = act()
+          void done.then(
+            (result) => {
+              this.onEffect(call)
+              answer(() => {
+                resolve(result)
+              })
+            },
+            (error: unknown) => {
+              answer(() => {
+                reject(error instanceof Error ? error : new Error(String(error)))
+              })
+            },
+          )
+        },
+      )
     })
   }
 
-  #watch<T extends KubeObject>(owner: string, resource: ResourceType<T>, options: WatchOptions, onEvent: (event: WatchEvent<T>) => void): Watch {
+  #watch<T extends KubeObject>(
+    owner: string,
+    resource: ResourceType<T>,
+    options: WatchOptions,
+    onEvent: (event: WatchEvent<T>) => void,
+  ): Watch {
     const { world } = this.#machines
     let tellEnd: (end: WatchEnd) => void = () => undefined
-    const ended = new Promise<WatchEnd>((resolve) => { tellEnd = resolve })
+    const ended = new Promise<WatchEnd>((resolve) => {
+      tellEnd = resolve
+    })
     let isOver = false
     let lastArrival = world.now
     const later = (delayMs: number, act: () => void): void => {
@@ -103,21 +161,41 @@ export class VirtualKube {
       if (isOver) return
       isOver = true
       source?.stop()
-      later(this.#delay(), () => { tellEnd(end) })
+      later(this.#delay(), () => {
+        tellEnd(end)
+      })
     }
     const source: Watch | undefined = this.server.watch(resource, options, (event) => {
       if (isOver) return
       const fault = this.reaches('api-server', owner) ? this.watchFault() : 'failed'
-      if (fault === 'closed' || fault === 'gone') { finish({ kind: fault }); return }
-      if (fault === 'failed') { finish({ kind: fault, error: new KubeError(`watch of ${resource.plural} broke`, { status: 0, reason: 'Reset' }) }); return }
-      const tell = (): void => { onEvent(event) }
+      if (fault === 'closed' || fault === 'gone') {
+        finish({ kind: fault })
+        return
+      }
+      if (fault === 'failed') {
+        finish({
+          kind: fault,
+          error: new KubeError(`watch of ${resource.plural} broke`, { status: 0, reason: 'Reset' }),
+        })
+        return
+      }
+      const tell = (): void => {
+        onEvent(event)
+      }
       later(fault === 'late' ? world.random() * 3_000 : this.#delay(), tell)
       if (fault === 'twice') later(this.#delay(), tell)
     })
-    return { ended, stop: () => { finish({ kind: 'closed' }) } }
+    return {
+      ended,
+      stop: () => {
+        finish({ kind: 'closed' })
+      },
+    }
   }
 
-  #delay(): number { return this.#machines.world.random() * 4 }
+  #delay(): number {
+    return this.#machines.world.random() * 4
+  }
 }
 
 function held<T extends KubeObject>(pod: T): T {

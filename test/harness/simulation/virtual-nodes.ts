@@ -1,4 +1,9 @@
-import { readCoordinatorSettings, readRuntimeConfig, readWorkerSettings, type Environment } from '../../../runtime/config.ts'
+import {
+  readCoordinatorSettings,
+  readRuntimeConfig,
+  readWorkerSettings,
+  type Environment,
+} from '../../../runtime/config.ts'
 import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 import type { Coordinator } from '../../../runtime/coordinator/coordinator.ts'
 import { describeWithCauses } from '../../../runtime/model/errors.ts'
@@ -48,7 +53,9 @@ export class VirtualNodes {
     this.#http = http
     kube.watch(pods, { resourceVersion: '0' }, (event) => {
       if (event.type === 'BOOKMARK') return
-      machines.world.schedule(KUBELET, machines.world.random() * 50, () => { this.#see(event.object.metadata.uid ?? '', event.type === 'DELETED' ? undefined : event.object) })
+      machines.world.schedule(KUBELET, machines.world.random() * 50, () => {
+        this.#see(event.object.metadata.uid ?? '', event.type === 'DELETED' ? undefined : event.object)
+      })
     })
   }
 
@@ -60,13 +67,21 @@ export class VirtualNodes {
   }
 
   /** Names of the pods that run, by name. */
-  running(): string[] { return this.#living().map(({ pod }) => pod.metadata.name).sort() }
+  running(): string[] {
+    return this.#living()
+      .map(({ pod }) => pod.metadata.name)
+      .sort()
+  }
 
-  coordinators(): Coordinator[] { return this.#living().flatMap(({ process }) => process?.coordinator ?? []) }
+  coordinators(): Coordinator[] {
+    return this.#living().flatMap(({ process }) => process?.coordinator ?? [])
+  }
 
   /** Processes that have not ended, whatever their pods say. */
   processes(): string[] {
-    return [...this.#runs.values()].flatMap(({ process }) => (process !== undefined && !this.#machines.world.isDead(process.owner) ? [process.owner] : []))
+    return [...this.#runs.values()].flatMap(({ process }) =>
+      process !== undefined && !this.#machines.world.isDead(process.owner) ? [process.owner] : [],
+    )
   }
 
   /** The kernel ends the process of a pod; the kubelet starts it again. */
@@ -133,9 +148,13 @@ export class VirtualNodes {
     }
   }
 
-  #living(): Run[] { return [...this.#runs.values()].filter(({ state }) => state === 'living') }
+  #living(): Run[] {
+    return [...this.#runs.values()].filter(({ state }) => state === 'living')
+  }
 
-  #find(name: string): Run | undefined { return this.#living().find(({ pod }) => pod.metadata.name === name) }
+  #find(name: string): Run | undefined {
+    return this.#living().find(({ pod }) => pod.metadata.name === name)
+  }
 
   /** The pod of this run as the API server has it; undefined when it is gone or another one by now. */
   #current(run: Run): Pod | undefined {
@@ -151,29 +170,64 @@ export class VirtualNodes {
     }
     if (this.#cut.has(known.node)) return
     const current = this.#current(known)
-    if (current === undefined) { this.#stopNow(known); return }
+    if (current === undefined) {
+      this.#stopNow(known)
+      return
+    }
     if (current.metadata.deletionTimestamp !== undefined && known.state !== 'ending') this.#terminate(known)
   }
 
   #begin(pod: Pod, uid: string): void {
     const up = (['a', 'b'] as const).filter((node) => !this.#cut.has(node))
     const node = up[Math.floor(this.#machines.world.random() * up.length)]
-    if (node === undefined) { this.#later(RETRY_MS, () => { this.#see(uid, pod) }); return }
+    if (node === undefined) {
+      this.#later(RETRY_MS, () => {
+        this.#see(uid, pod)
+      })
+      return
+    }
     this.#addresses += 1
-    const run: Run = { pod, uid, node, ip: `10.0.0.${this.#addresses}`, restarts: 0, process: undefined, state: 'living' }
+    const run: Run = {
+      pod,
+      uid,
+      node,
+      ip: `10.0.0.${this.#addresses}`,
+      restarts: 0,
+      process: undefined,
+      state: 'living',
+    }
     this.#runs.set(uid, run)
-    if (pod.metadata.deletionTimestamp !== undefined) { this.#terminate(run); return }
-    this.#later(this.#machines.world.random() * 200, () => { this.#start(run) })
+    if (pod.metadata.deletionTimestamp !== undefined) {
+      this.#terminate(run)
+      return
+    }
+    this.#later(this.#machines.world.random() * 200, () => {
+      this.#start(run)
+    })
   }
 
   #start(run: Run): void {
     if (run.state !== 'living') return
-    if (this.#cut.has(run.node)) { this.#later(RETRY_MS, () => { this.#start(run) }); return }
+    if (this.#cut.has(run.node)) {
+      this.#later(RETRY_MS, () => {
+        this.#start(run)
+      })
+      return
+    }
     const env = this.#environment(run)
-    if (env === undefined) { this.#later(RETRY_MS, () => { this.#start(run) }); return }
+    if (env === undefined) {
+      this.#later(RETRY_MS, () => {
+        this.#start(run)
+      })
+      return
+    }
     const owner = `${run.pod.metadata.name}/${run.ip}#${run.restarts}`
     this.#nodeOf.set(owner, run.node)
-    this.#status(run, { phase: 'Running', podIP: run.ip, containerStatuses: [{ name: 'millrace', ready: false, restartCount: run.restarts, state: { running: {} } }] })
+    this.#status(run, {
+      phase: 'Running',
+      podIP: run.ip,
+      containerStatuses: [{ name: 'millrace', ready: false, restartCount: run.restarts, state: { running: {} } }],
+    })
     const [role] = containerOf(run.pod).args
     const ports = this.#portsOf(owner)
     if (role === 'coordinator') this.#startCoordinator(run, owner, env, ports)
@@ -184,19 +238,41 @@ export class VirtualNodes {
     const config = readRuntimeConfig(env)
     const process: Run['process'] = { owner, close: () => Promise.resolve(), coordinator: undefined }
     run.process = process
-    startCoordinator(config, readCoordinatorSettings(env, config.host), ports, this.#http.httpOf(owner), builtinConnectors).then((running) => {
-      process.coordinator = running.coordinator
-      process.close = () => running.close()
-      this.#ready(run, owner)
-      return running.ended
-    }).then(() => { this.#exited(run, owner, 0) }, (error: unknown) => { this.#failed(run, owner, error) })
+    startCoordinator(
+      config,
+      readCoordinatorSettings(env, config.host),
+      ports,
+      this.#http.httpOf(owner),
+      builtinConnectors,
+    )
+      .then((running) => {
+        process.coordinator = running.coordinator
+        process.close = () => running.close()
+        this.#ready(run, owner)
+        return running.ended
+      })
+      .then(
+        () => {
+          this.#exited(run, owner, 0)
+        },
+        (error: unknown) => {
+          this.#failed(run, owner, error)
+        },
+      )
   }
 
   #startWorker(run: Run, owner: string, env: Environment, ports: Ports): void {
     const config = readRuntimeConfig(env)
     const worker = createWorker(config, readWorkerSettings(env, config.host), ports, builtinConnectors)
     run.process = { owner, close: () => worker.close(), coordinator: undefined }
-    worker.run().then(() => { this.#exited(run, owner, 0) }, (error: unknown) => { this.#failed(run, owner, error) })
+    worker.run().then(
+      () => {
+        this.#exited(run, owner, 0)
+      },
+      (error: unknown) => {
+        this.#failed(run, owner, error)
+      },
+    )
     this.#ready(run, owner)
   }
 
@@ -207,7 +283,8 @@ export class VirtualNodes {
 
   #ready(run: Run, owner: string): void {
     this.#later(this.#machines.world.random() * 100, () => {
-      if (run.process?.owner === owner && run.state === 'living' && !this.#cut.has(run.node)) this.#status(run, { conditions: [{ type: 'Ready', status: 'True' }] })
+      if (run.process?.owner === owner && run.state === 'living' && !this.#cut.has(run.node))
+        this.#status(run, { conditions: [{ type: 'Ready', status: 'True' }] })
     })
   }
 
@@ -216,7 +293,10 @@ export class VirtualNodes {
     if (run.process?.owner !== owner) return
     this.#machines.end(owner)
     run.process = undefined
-    if (run.state === 'ending') { this.#gone(run); return }
+    if (run.state === 'ending') {
+      this.#gone(run)
+      return
+    }
     if (run.state === 'ended') return
     if (code === 0) {
       run.state = 'ended'
@@ -226,19 +306,36 @@ export class VirtualNodes {
     run.restarts += 1
     const waitMs = Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(run.restarts - 1, 10))
     const waiting = run.restarts > 2 ? { waiting: { reason: 'CrashLoopBackOff' } } : { terminated: { exitCode: 137 } }
-    this.#status(run, { conditions: [], containerStatuses: [{ name: 'millrace', ready: false, restartCount: run.restarts, state: waiting }] })
-    this.#later(waitMs, () => { this.#start(run) })
+    this.#status(run, {
+      conditions: [],
+      containerStatuses: [{ name: 'millrace', ready: false, restartCount: run.restarts, state: waiting }],
+    })
+    this.#later(waitMs, () => {
+      this.#start(run)
+    })
   }
 
   /** SIGTERM, and SIGKILL after the grace period. */
   #terminate(run: Run): void {
     run.state = 'ending'
     const { process } = run
-    if (process === undefined) { this.#gone(run); return }
+    if (process === undefined) {
+      this.#gone(run)
+      return
+    }
     this.#machines.world.schedule(process.owner, 1, () => {
-      void process.close().then(() => { this.#exited(run, process.owner, 0) }, () => { this.#exited(run, process.owner, 1) })
+      void process.close().then(
+        () => {
+          this.#exited(run, process.owner, 0)
+        },
+        () => {
+          this.#exited(run, process.owner, 1)
+        },
+      )
     })
-    this.#later(GRACE_MS, () => { if (run.process === process) this.#exited(run, process.owner, 1) })
+    this.#later(GRACE_MS, () => {
+      if (run.process === process) this.#exited(run, process.owner, 1)
+    })
   }
 
   #stopNow(run: Run): void {
@@ -249,13 +346,24 @@ export class VirtualNodes {
 
   /** Its node says that nothing of the pod is left. */
   #gone(run: Run): void {
-    if (this.#cut.has(run.node)) { this.#later(RETRY_MS, () => { this.#gone(run) }); return }
+    if (this.#cut.has(run.node)) {
+      this.#later(RETRY_MS, () => {
+        this.#gone(run)
+      })
+      return
+    }
     run.state = 'ended'
-    if (this.#current(run) !== undefined) this.#kube.update(pods, refOf(run.pod), (pod) => { delete pod.metadata.finalizers })
+    if (this.#current(run) !== undefined)
+      this.#kube.update(pods, refOf(run.pod), (pod) => {
+        delete pod.metadata.finalizers
+      })
   }
 
   #status(run: Run, status: PodStatus): void {
-    if (this.#current(run) !== undefined) this.#kube.update(pods, refOf(run.pod), (pod) => { pod.status = { ...pod.status, ...status } })
+    if (this.#current(run) !== undefined)
+      this.#kube.update(pods, refOf(run.pod), (pod) => {
+        pod.status = { ...pod.status, ...status }
+      })
   }
 
   /** As the kubelet puts it together; undefined while a Secret is not there. */
@@ -264,7 +372,10 @@ export class VirtualNodes {
     for (const { name, value, valueFrom } of containerOf(run.pod).env) {
       const { fieldRef, secretKeyRef } = valueFrom ?? {}
       if (secretKeyRef !== undefined) {
-        const secret: Secret | undefined = this.#kube.peek(secrets, { namespace: run.pod.metadata.namespace ?? '', name: secretKeyRef.name })
+        const secret: Secret | undefined = this.#kube.peek(secrets, {
+          namespace: run.pod.metadata.namespace ?? '',
+          name: secretKeyRef.name,
+        })
         const text = secret?.stringData?.[secretKeyRef.key]
         if (text === undefined) return undefined
         env[name] = text
@@ -292,7 +403,9 @@ export class VirtualNodes {
     return this.#kube.peek(pods, { namespace, name })?.status?.podIP ?? host
   }
 
-  #later(ms: number, act: () => void): void { this.#machines.world.schedule(KUBELET, ms, act) }
+  #later(ms: number, act: () => void): void {
+    this.#machines.world.schedule(KUBELET, ms, act)
+  }
 }
 
 interface Variable {

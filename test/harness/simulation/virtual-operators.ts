@@ -20,7 +20,10 @@ export class VirtualOperators {
   readonly #late = new Set<string>()
   #starts = 0
 
-  constructor(parts: { machines: SimulatedMachines; kube: VirtualKube; http: VirtualHttp }, settings: { pods: OperatorSettings['pods']; count: 1 | 2; namespace: string }) {
+  constructor(
+    parts: { machines: SimulatedMachines; kube: VirtualKube; http: VirtualHttp },
+    settings: { pods: OperatorSettings['pods']; count: 1 | 2; namespace: string },
+  ) {
     this.#machines = parts.machines
     this.#kube = parts.kube
     this.#http = parts.http
@@ -29,11 +32,17 @@ export class VirtualOperators {
     for (let index = 0; index < settings.count; index++) this.#start(`operator-${index}`)
   }
 
-  isOperator(owner: string): boolean { return owner.startsWith('operator-') }
+  isOperator(owner: string): boolean {
+    return owner.startsWith('operator-')
+  }
 
-  isLate(owner: string): boolean { return this.#late.has(owner) }
+  isLate(owner: string): boolean {
+    return this.#late.has(owner)
+  }
 
-  isCut(owner: string): boolean { return this.#cut.has(owner) }
+  isCut(owner: string): boolean {
+    return this.#cut.has(owner)
+  }
 
   #start(name: string): void {
     this.#starts += 1
@@ -41,8 +50,12 @@ export class VirtualOperators {
     this.#owners.set(name, owner)
     const { world } = this.#machines
     const operator: RunningOperator = startOperator({
-      kube: this.#kube.kubeOf(owner), clock: world.clockOf(owner), rng: world.rngOf(), logger: this.#machines.loggerOf(owner),
-      connectors: builtinConnectors, druids: { client: () => undefined },
+      kube: this.#kube.kubeOf(owner),
+      clock: world.clockOf(owner),
+      rng: world.rngOf(),
+      logger: this.#machines.loggerOf(owner),
+      connectors: builtinConnectors,
+      druids: { client: () => undefined },
       jobClient: new JobHttpClient({
         send: async ({ host, port, token }, { method, path, body = '' }) => {
           const answer = await this.#http.request(owner, { host, port }, { method, path, token, body })
@@ -51,8 +64,19 @@ export class VirtualOperators {
         close: () => Promise.resolve(),
       }),
       settings: {
-        pods: this.#pods, tokenKey: 'k'.repeat(32),
-        ...(this.#lease === undefined ? {} : { leaderElection: { lease: this.#lease, identity: owner, onLost: () => { this.kill(owner, 'lost its lease') } } }),
+        pods: this.#pods,
+        tokenKey: 'k'.repeat(32),
+        ...(this.#lease === undefined
+          ? {}
+          : {
+              leaderElection: {
+                lease: this.#lease,
+                identity: owner,
+                onLost: () => {
+                  this.kill(owner, 'lost its lease')
+                },
+              },
+            }),
       },
     })
     this.#machines.note(`started ${owner}, ready: ${operator.isReady()}`)
@@ -64,7 +88,9 @@ export class VirtualOperators {
     if (this.#owners.get(name) !== owner || this.#machines.world.isDead(owner)) return
     this.#machines.note(`FAULT ${owner} ends: ${why}`)
     this.#machines.end(owner)
-    this.#machines.world.schedule(SUPERVISOR, 100 + this.#machines.world.random() * 2_000, () => { this.#start(name) })
+    this.#machines.world.schedule(SUPERVISOR, 100 + this.#machines.world.random() * 2_000, () => {
+      this.#start(name)
+    })
   }
 
   killOne(): void {
@@ -85,7 +111,9 @@ export class VirtualOperators {
     if (owner === undefined) return
     this.#machines.note(`FAULT cut off ${owner} for ${ms} ms`)
     this.#cut.add(owner)
-    this.#machines.world.schedule(SUPERVISOR, ms, () => { this.#cut.delete(owner) })
+    this.#machines.world.schedule(SUPERVISOR, ms, () => {
+      this.#cut.delete(owner)
+    })
   }
 
   #any(): string | undefined {

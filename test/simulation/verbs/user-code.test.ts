@@ -12,9 +12,12 @@ describe('code of the user under virtual time', () => {
     expect(await wrongVerbSeeds(processJob, SEEDS)).toEqual([])
   })
 
-  test.each(['ordered', 'unordered'] as const)('asyncMap, %s, with calls that fail and take long: every row once, and timers behind it lose none', async (order) => {
-    expect(await wrongVerbSeeds(asyncJob(order), SEEDS)).toEqual([])
-  })
+  test.each(['ordered', 'unordered'] as const)(
+    'asyncMap, %s, with calls that fail and take long: every row once, and timers behind it lose none',
+    async (order) => {
+      expect(await wrongVerbSeeds(asyncJob(order), SEEDS)).toEqual([])
+    },
+  )
 
   test('flatMap and sideOutput behind requests to a service: every row once', async () => {
     expect(await wrongVerbSeeds(requestJob, SEEDS)).toEqual([])

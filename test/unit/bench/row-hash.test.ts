@@ -4,7 +4,11 @@ import type { HashedRows } from '../../../bench/row-hash.ts'
 import type { Row, Schema } from '../../../runtime/model/schema.ts'
 
 const SCHEMA: Schema = {
-  fields: [{ name: 'id', type: 'long', nullable: false }, { name: 'text', type: 'string', nullable: true }, { name: 'mean', type: 'double', nullable: false }],
+  fields: [
+    { name: 'id', type: 'long', nullable: false },
+    { name: 'text', type: 'string', nullable: true },
+    { name: 'mean', type: 'double', nullable: false },
+  ],
 }
 const A = { id: 1, text: 'a', mean: 0.5 }
 const B = { id: 2, text: null, mean: -1.25 }
@@ -30,11 +34,16 @@ describe('the hash of result rows', () => {
   })
 
   test('of upserts holds the last row of each key', () => {
-    expect(hashOf([B, { ...A, text: 'before' }, A], { key: 1 })).toEqual({ ...hashOf([A, B], { key: 1 }), finalRows: 2 })
+    expect(hashOf([B, { ...A, text: 'before' }, A], { key: 1 })).toEqual({
+      ...hashOf([A, B], { key: 1 }),
+      finalRows: 2,
+    })
   })
 
   test('of doubles holds the bits, or the whole part where only that is compared', () => {
-    expect(hashOf([{ ...A, mean: -1.75 }], { truncated: ['mean'] })).toEqual(hashOf([{ ...A, mean: -1 }], { truncated: ['mean'] }))
+    expect(hashOf([{ ...A, mean: -1.75 }], { truncated: ['mean'] })).toEqual(
+      hashOf([{ ...A, mean: -1 }], { truncated: ['mean'] }),
+    )
     expect(hashOf([{ ...A, mean: 0 }]).sum).not.toBe(hashOf([{ ...A, mean: -0 }]).sum)
   })
 })

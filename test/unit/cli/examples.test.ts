@@ -6,7 +6,8 @@ import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 const EXAMPLES = new URL('../../../examples/', import.meta.url)
 
 test('every example job passes lint with the real connectors', () => {
-  const jobs = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.yaml'))
+  const jobs = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.yaml'))
     .map((name) => ({ name, text: readFileSync(new URL(name, EXAMPLES), 'utf8') }))
     .filter(({ text }) => /^kind: StreamJob$/m.test(text))
   expect(jobs.flatMap(({ name, text }) => lintText(name, text, builtinConnectors).findings)).toEqual([])
@@ -26,7 +27,12 @@ spec:
     - { id: out-c, from: topic, sink: { kafka: { brokers: "kafka:9092", topic: out, format: json${extra} } } }
 `
   expect(lintText('job.yaml', job(''), builtinConnectors).findings).toEqual([])
-  expect(lintText('job.yaml', job(', nonsense: 1'), builtinConnectors).findings.map((finding) => [finding.code, finding.path])).toEqual([
+  expect(
+    lintText('job.yaml', job(', nonsense: 1'), builtinConnectors).findings.map((finding) => [
+      finding.code,
+      finding.path,
+    ]),
+  ).toEqual([
     ['OPTION_INVALID', 'spec.graph[0].source.nexmark.nonsense'],
     ['OPTION_INVALID', 'spec.graph[1].source.file.nonsense'],
     ['OPTION_INVALID', 'spec.graph[2].source.kafka.nonsense'],

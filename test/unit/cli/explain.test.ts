@@ -4,7 +4,14 @@ import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 
 async function explained(file: string, output: 'text' | 'json'): Promise<{ code: number; out: string; err: string }> {
   const written = { out: '', err: '' }
-  const code = await explain(file, output, builtinConnectors, { out: (text) => { written.out += text }, err: (text) => { written.err += text } })
+  const code = await explain(file, output, builtinConnectors, {
+    out: (text) => {
+      written.out += text
+    },
+    err: (text) => {
+      written.err += text
+    },
+  })
   return { code, ...written }
 }
 
@@ -16,6 +23,8 @@ test('a job is shown as its chains and what travels between them', async () => {
 })
 
 test('for programs it is one JSON value with the columns of every exchange', async () => {
-  const { exchanges } = JSON.parse((await explained('examples/flights.yaml', 'json')).out) as { exchanges: { columns: string[] }[] }
+  const { exchanges } = JSON.parse((await explained('examples/flights.yaml', 'json')).out) as {
+    exchanges: { columns: string[] }[]
+  }
   expect(exchanges[0]?.columns).toContain('origin')
 })

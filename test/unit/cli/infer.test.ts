@@ -11,16 +11,34 @@ import { quietPorts } from '../../harness/source-context.ts'
 
 await loadBatchCodecs()
 
-const RECORDS = ['{"id":1,"at":"2001-01-01T00:00:05Z","address":{"city":"Brno"},"a b":1}', '{"id":2.5,"at":"2001-01-01T00:00:01Z","address":{"city":"Praha","zip":1}}']
+const RECORDS = [
+  '{"id":1,"at":"2001-01-01T00:00:05Z","address":{"city":"Brno"},"a b":1}',
+  '{"id":2.5,"at":"2001-01-01T00:00:01Z","address":{"city":"Praha","zip":1}}',
+]
 const kafka = new VirtualKafka()
 let folder = ''
-beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'millrace-infer-')) })
-afterEach(async () => { await rm(folder, { recursive: true }) })
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'millrace-infer-'))
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true })
+})
 
 async function said(from: string, brokers?: string, output: 'text' | 'json' = 'text'): Promise<string> {
   let out = ''
   const ports = brokers === undefined ? quietPorts() : jumpingPorts()
-  expect(await infer({ from, brokers, output }, { ports, connect: (options) => kafka.connect(options), out: (text) => { out += text } })).toBe(0)
+  expect(
+    await infer(
+      { from, brokers, output },
+      {
+        ports,
+        connect: (options) => kafka.connect(options),
+        out: (text) => {
+          out += text
+        },
+      },
+    ),
+  ).toBe(0)
   return out
 }
 
@@ -41,7 +59,13 @@ eventTime: { field: at, outOfOrderness: 4s }
   test('of CSV it takes the names from the first line and finds the delimiter', async () => {
     const path = join(folder, 'x.csv')
     await writeFile(path, 'a;b\r\n1;"x;y"\r\n;z\r\n')
-    expect(JSON.parse(await said(path, undefined, 'json'))).toEqual({ records: 2, schema: { a: 'long?', b: 'string' }, eventTime: null, leftOut: [], broken: 0 })
+    expect(JSON.parse(await said(path, undefined, 'json'))).toEqual({
+      records: 2,
+      schema: { a: 'long?', b: 'string' },
+      eventTime: null,
+      leftOut: [],
+      broken: 0,
+    })
     expect(await said(path)).toContain("# format: { csv: { header: true, delimiter: ';' } }\nschema:\n")
   })
 
@@ -50,7 +74,13 @@ eventTime: { field: at, outOfOrderness: 4s }
     const batch = new RecordBatchWriter(64)
     for (const record of RECORDS) batch.append(null, Buffer.from(record), 1_700_000_000_000)
     const { producerId, epoch } = kafka.initProducerId(null)
-    kafka.produce(1, null, [{ topic: 't', partition: 0, batch: batch.finish({ producerId, epoch, sequence: 0, transactional: false }, 'none') }])
+    kafka.produce(1, null, [
+      {
+        topic: 't',
+        partition: 0,
+        batch: batch.finish({ producerId, epoch, sequence: 0, transactional: false }, 'none'),
+      },
+    ])
     expect(await said('t', 'k:9092')).toContain('  id: double\n')
   })
 
@@ -62,9 +92,15 @@ eventTime: { field: at, outOfOrderness: 4s }
     expect(text).toContain(`# left out, could not be read: ${path} line 3 is no JSON: {"id":\n`)
   })
 
-  test('a folder is refused', async () => { await expect(said(folder)).rejects.toMatchObject({ code: 'FILE_MISSING' }) })
+  test('a folder is refused', async () => {
+    await expect(said(folder)).rejects.toMatchObject({ code: 'FILE_MISSING' })
+  })
 
-  test.each([['none.jsonl', undefined, 'FILE_MISSING'], ['empty.jsonl', '', 'SAMPLE_EMPTY'], ['bad.jsonl', '{"a"\n{a}', 'RECORD_INVALID']])('%s is refused', async (name, text, code) => {
+  test.each([
+    ['none.jsonl', undefined, 'FILE_MISSING'],
+    ['empty.jsonl', '', 'SAMPLE_EMPTY'],
+    ['bad.jsonl', '{"a"\n{a}', 'RECORD_INVALID'],
+  ])('%s is refused', async (name, text, code) => {
     const path = join(folder, name)
     if (text !== undefined) await writeFile(path, text)
     await expect(said(path)).rejects.toMatchObject({ code })

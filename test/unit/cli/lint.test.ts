@@ -9,13 +9,25 @@ metadata: { name: bids }
 spec:${BIDS.replaceAll('\n', '\n  ').trimEnd()}
 `
 
-async function run(files: Record<string, string>, output: 'text' | 'json' = 'text', names = Object.keys(files)): Promise<{ code: number; out: string; err: string }> {
+async function run(
+  files: Record<string, string>,
+  output: 'text' | 'json' = 'text',
+  names = Object.keys(files),
+): Promise<{ code: number; out: string; err: string }> {
   const said = { out: '', err: '' }
-  const code = await lint(names, { output, connectors: CHECKS }, {
-    readText: async (path) => files[path] ?? Promise.reject(new Error(`ENOENT: no such file ${path}`)),
-    out: (text) => { said.out += text },
-    err: (text) => { said.err += text },
-  })
+  const code = await lint(
+    names,
+    { output, connectors: CHECKS },
+    {
+      readText: async (path) => files[path] ?? Promise.reject(new Error(`ENOENT: no such file ${path}`)),
+      out: (text) => {
+        said.out += text
+      },
+      err: (text) => {
+        said.err += text
+      },
+    },
+  )
   return { code, ...said }
 }
 
@@ -26,18 +38,35 @@ test('a sound job passes and what was read is said', async () => {
 test('an unknown column is shown with file, line, column, code, path, what was meant, and a caret', async () => {
   const { code, out } = await run({ 'job.yaml': JOB.replace('filter: price', 'filter: prcie') })
   expect(code).toBe(1)
-  expect(out).toBe(`job.yaml:14:15 error UNKNOWN_FIELD spec.graph[1].filter: there is no field "prcie"; did you mean "price"?
+  expect(
+    out,
+  ).toBe(`job.yaml:14:15 error UNKNOWN_FIELD spec.graph[1].filter: there is no field "prcie"; did you mean "price"?
   14 |       filter: prcie > 100 && channel !== 'test'
      |               ^
 `)
 })
 
 test('findings of a file come in the order of its lines', async () => {
-  const { out } = await run({ 'job.yaml': JOB.replace('> 100', '== 100').replace('from: hot', 'from: hto').replace('interval: 5s', 'interval: 5') }, 'json')
-  const { files, jobs, findings } = JSON.parse(out) as { files: number; jobs: number; findings: { line: number; code: string; severity: string }[] }
+  const { out } = await run(
+    {
+      'job.yaml': JOB.replace('> 100', '== 100')
+        .replace('from: hot', 'from: hto')
+        .replace('interval: 5s', 'interval: 5'),
+    },
+    'json',
+  )
+  const { files, jobs, findings } = JSON.parse(out) as {
+    files: number
+    jobs: number
+    findings: { line: number; code: string; severity: string }[]
+  }
   expect({ files, jobs }).toEqual({ files: 1, jobs: 1 })
   expect(findings.map((finding) => [finding.line, finding.code])).toEqual([
-    [6, 'DURATION_INVALID'], [14, 'EXPRESSION_FORBIDDEN'], [15, 'OPERATOR_UNUSED'], [21, 'UNKNOWN_INPUT']])
+    [6, 'DURATION_INVALID'],
+    [14, 'EXPRESSION_FORBIDDEN'],
+    [15, 'OPERATOR_UNUSED'],
+    [21, 'UNKNOWN_INPUT'],
+  ])
 })
 
 test('bad YAML is a finding with its place', async () => {
@@ -48,7 +77,10 @@ test('bad YAML is a finding with its place', async () => {
 
 test('no file and an unreadable file are no success', async () => {
   expect(await run({})).toMatchObject({ code: 2 })
-  expect(await run({}, 'text', ['none.yaml'])).toMatchObject({ code: 2, err: 'cannot read none.yaml: ENOENT: no such file none.yaml\n0 files read, 0 jobs, 0 errors\n' })
+  expect(await run({}, 'text', ['none.yaml'])).toMatchObject({
+    code: 2,
+    err: 'cannot read none.yaml: ENOENT: no such file none.yaml\n0 files read, 0 jobs, 0 errors\n',
+  })
 })
 
 test('control characters of a file do not reach the terminal', async () => {
@@ -57,15 +89,20 @@ test('control characters of a file do not reach the terminal', async () => {
 })
 
 test('a warning is shown and counted, and the job passes', async () => {
-  const job = JOB.replace(/    - id: out[^]*/, `    - id: both
+  const job = JOB.replace(
+    /    - id: out[^]*/,
+    `    - id: both
       from: [bids, hot]
       join: { on: auction, select: { price: bids.price } }
     - id: out
       from: both
       sink: console
-`)
+`,
+  )
   const { code, out, err } = await run({ 'job.yaml': job })
-  expect(out).toMatch(/^job\.yaml:\d+:\d+ warning JOIN_UNBOUNDED spec\.graph\[3\]\.join: keeps every row of both sides for ever/)
+  expect(out).toMatch(
+    /^job\.yaml:\d+:\d+ warning JOIN_UNBOUNDED spec\.graph\[3\]\.join: keeps every row of both sides for ever/,
+  )
   expect({ code, err }).toEqual({ code: 0, err: '1 file read, 1 job, 0 errors, 1 warning\n' })
 })
 
@@ -73,12 +110,25 @@ test('a module that cannot be loaded is a finding at the line that threw, and ot
   const cause = new Error('boom')
   cause.stack = 'Error: boom\n    at file:///jobs/a.ts:2:7'
   let out = ''
-  const code = await lint(['a.ts', 'job.yaml'], { output: 'text', connectors: CHECKS }, {
-    readText: async (path) => (path === 'a.ts' ? 'first\nthrow new Error()' : JOB),
-    moduleFindings: (path) => (path === 'a.ts' ? Promise.reject(new MillraceError('MODULE_UNAVAILABLE', 'a.ts cannot be loaded', { domain: 'user', cause })) : undefined),
-    out: (text) => { out += text },
-    err: (text) => { out += text },
-  })
+  const code = await lint(
+    ['a.ts', 'job.yaml'],
+    { output: 'text', connectors: CHECKS },
+    {
+      readText: async (path) => (path === 'a.ts' ? 'first\nthrow new Error()' : JOB),
+      moduleFindings: (path) =>
+        path === 'a.ts'
+          ? Promise.reject(new MillraceError('MODULE_UNAVAILABLE', 'a.ts cannot be loaded', { domain: 'user', cause }))
+          : undefined,
+      out: (text) => {
+        out += text
+      },
+      err: (text) => {
+        out += text
+      },
+    },
+  )
   expect(code).toBe(1)
-  expect(out).toBe('a.ts:2:7 error MODULE_UNAVAILABLE a.ts cannot be loaded: boom\n  2 | throw new Error()\n    |       ^\n2 files read, 2 jobs, 1 error\n')
+  expect(out).toBe(
+    'a.ts:2:7 error MODULE_UNAVAILABLE a.ts cannot be loaded: boom\n  2 | throw new Error()\n    |       ^\n2 files read, 2 jobs, 1 error\n',
+  )
 })

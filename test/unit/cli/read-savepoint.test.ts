@@ -7,14 +7,18 @@ import type { Manifest } from '../../../runtime/checkpoint/manifest.ts'
 import { KEPT, unpackFolder } from '../../harness/kept-savepoints.ts'
 
 const VERSION = '0.1.0'
-const EXAMPLES = readdirSync(join(KEPT, VERSION)).filter((name) => name.endsWith('.gz')).map((name) => name.slice(0, -'.gz'.length))
+const EXAMPLES = readdirSync(join(KEPT, VERSION))
+  .filter((name) => name.endsWith('.gz'))
+  .map((name) => name.slice(0, -'.gz'.length))
 
 let folder = ''
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-read-'))
   for (const example of EXAMPLES) unpackFolder(join(KEPT, VERSION, `${example}.gz`), join(folder, example))
 })
-afterAll(() => { rmSync(folder, { recursive: true }) })
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
 
 function savepointOf(example: string): string {
   const checkpoints = join(folder, example, 'state', 'checkpoints')
@@ -23,7 +27,20 @@ function savepointOf(example: string): string {
 
 async function read(example: string, wish: Partial<ReadWish> = {}): Promise<PrintedEntry[]> {
   const lines: string[] = []
-  await readSavepoint({ path: savepointOf(example), operator: undefined, table: undefined, key: undefined, limit: Infinity, output: 'json', ...wish }, (line) => { lines.push(line) })
+  await readSavepoint(
+    {
+      path: savepointOf(example),
+      operator: undefined,
+      table: undefined,
+      key: undefined,
+      limit: Infinity,
+      output: 'json',
+      ...wish,
+    },
+    (line) => {
+      lines.push(line)
+    },
+  )
   return lines.map((line) => JSON.parse(line) as PrintedEntry)
 }
 
@@ -41,8 +58,12 @@ describe('the state of the kept savepoints', () => {
         const groups = entries.map(({ keyGroup }) => keyGroup)
         expect(groups).toEqual([...groups].sort((a, b) => a - b))
         const last = entries.at(-1)
-        const key = Object.entries(last?.key ?? {}).map(([name, value]) => `${name}=${String(value)}`).join(',')
-        expect(await read(example, { operator, key }), key).toEqual(entries.filter((entry) => JSON.stringify(entry.key) === JSON.stringify(last?.key)))
+        const key = Object.entries(last?.key ?? {})
+          .map(([name, value]) => `${name}=${String(value)}`)
+          .join(',')
+        expect(await read(example, { operator, key }), key).toEqual(
+          entries.filter((entry) => JSON.stringify(entry.key) === JSON.stringify(last?.key)),
+        )
         expect(await read(example, { operator, limit: 1 })).toEqual(entries.slice(0, 1))
       }
     }
@@ -51,25 +72,47 @@ describe('the state of the kept savepoints', () => {
   test('a table of a process is called as the job calls it, and its timers have their times', async () => {
     expect(new Set((await read('process')).map(({ table }) => table))).toEqual(new Set(['streak', 'timers']))
     expect(new Set((await read('process', { table: 'streak' })).map(({ table }) => table))).toEqual(new Set(['streak']))
-    expect((await read('process', { table: 'timers', limit: 1 }))[0]).toEqual({ table: 'timers', keyGroup: 14, key: { bidder: 1007 }, time: '2015-07-15T00:00:22.400Z' })
+    expect((await read('process', { table: 'timers', limit: 1 }))[0]).toEqual({
+      table: 'timers',
+      keyGroup: 14,
+      key: { bidder: 1007 },
+      time: '2015-07-15T00:00:22.400Z',
+    })
   })
 
   test('windows come as they would fire, rows of a ranking by slot, rules whole', async () => {
     const [window] = await read('window', { operator: 'per-day', limit: 1 })
-    expect(window).toMatchObject({ table: 'windows', key: { origin: 'ACV' }, value: { windowStart: '2001-01-02T00:00:00.000Z', windowEnd: '2001-01-03T00:00:00.000Z', flights: 21, late: 13 } })
+    expect(window).toMatchObject({
+      table: 'windows',
+      key: { origin: 'ACV' },
+      value: { windowStart: '2001-01-02T00:00:00.000Z', windowEnd: '2001-01-03T00:00:00.000Z', flights: 21, late: 13 },
+    })
     const [row] = await read('top-n', { table: 'rows', limit: 1 })
-    expect(row).toMatchObject({ key: { auction: 1017 }, member: { slot: 0 }, value: { bidder: 1001, price: 30_948, dateTime: '2015-07-15T00:00:10.600Z' } })
-    expect((await read('broadcast', { key: 'id=1001' }))[0]).toMatchObject({ table: 'rules', value: { name: 'Sarah Jones', city: 'Cheyenne' } })
+    expect(row).toMatchObject({
+      key: { auction: 1017 },
+      member: { slot: 0 },
+      value: { bidder: 1001, price: 30_948, dateTime: '2015-07-15T00:00:10.600Z' },
+    })
+    expect((await read('broadcast', { key: 'id=1001' }))[0]).toMatchObject({
+      table: 'rules',
+      value: { name: 'Sarah Jones', city: 'Cheyenne' },
+    })
   })
 })
 
 test('an operator that is not there, or left out where several keep state, is told with those that are', async () => {
-  await expect(read('window', { operator: 'per-dya' })).rejects.toMatchObject({ code: 'OPERATOR_UNKNOWN', hint: '--operator per-day or spells' })
+  await expect(read('window', { operator: 'per-dya' })).rejects.toMatchObject({
+    code: 'OPERATOR_UNKNOWN',
+    hint: '--operator per-day or spells',
+  })
   await expect(read('window')).rejects.toMatchObject({ code: 'OPERATOR_UNKNOWN' })
   await expect(read('process', { key: 'bidder' })).rejects.toMatchObject({ code: 'USAGE' })
 })
 
 test('a table or a key that is not there is no empty answer', async () => {
-  await expect(read('process', { table: 'streaks' })).rejects.toMatchObject({ code: 'USAGE', hint: '--table streak or timers' })
+  await expect(read('process', { table: 'streaks' })).rejects.toMatchObject({
+    code: 'USAGE',
+    hint: '--table streak or timers',
+  })
   await expect(read('process', { key: 'biddr=1' })).rejects.toMatchObject({ code: 'USAGE', hint: '--key bidder=…' })
 })

@@ -3,10 +3,30 @@ import { RunProgress } from '../../../cli/run-progress.ts'
 import type { JobReport } from '../../../runtime/control/job-report.ts'
 
 const REPORT: JobReport = {
-  job: 'hot', phase: 'running', attempt: 1, revision: 'r', targetRevision: 'r', expectedWorkers: ['a'], registeredWorkers: ['a'], runningWorkers: ['a'],
-  checkpoint: null, checkpointFailures: 0, restarts: 0, lastPauseMs: null, recordsIn: 0, recordsOut: 0, badRecords: 0, lateRecords: 0, error: null,
+  job: 'hot',
+  phase: 'running',
+  attempt: 1,
+  revision: 'r',
+  targetRevision: 'r',
+  expectedWorkers: ['a'],
+  registeredWorkers: ['a'],
+  runningWorkers: ['a'],
+  checkpoint: null,
+  checkpointFailures: 0,
+  restarts: 0,
+  lastPauseMs: null,
+  recordsIn: 0,
+  recordsOut: 0,
+  badRecords: 0,
+  lateRecords: 0,
+  error: null,
 }
-const error = (retriable: boolean): JobReport['error'] => ({ code: 'SINK_OUTPUT_LOST', message: 'part 1 is gone', domain: 'platform', retriable })
+const error = (retriable: boolean): JobReport['error'] => ({
+  code: 'SINK_OUTPUT_LOST',
+  message: 'part 1 is gone',
+  domain: 'platform',
+  retriable,
+})
 
 /** The lines shown for reports a quarter of a second apart. */
 function shown(reports: readonly Partial<JobReport>[]): string[] {
@@ -16,26 +36,43 @@ function shown(reports: readonly Partial<JobReport>[]): string[] {
 
 describe('what millrace run shows', () => {
   test('when one error ends attempt after attempt, it is told once, and the end is left to the command', () => {
-    const attempts = Array.from({ length: 40 }, (_, attempt): Partial<JobReport>[] =>
-      [{ phase: 'deploying', attempt }, { phase: 'recovering', attempt, error: error(false) }, { phase: 'deploying', attempt: attempt + 1, error: error(false) }]).flat()
-    expect(shown([...attempts, { phase: 'failed', error: error(false) }])).toEqual(['hot: deploying, attempt 0', 'hot: recovering, attempt 0, SINK_OUTPUT_LOST'])
+    const attempts = Array.from({ length: 40 }, (_, attempt): Partial<JobReport>[] => [
+      { phase: 'deploying', attempt },
+      { phase: 'recovering', attempt, error: error(false) },
+      { phase: 'deploying', attempt: attempt + 1, error: error(false) },
+    ]).flat()
+    expect(shown([...attempts, { phase: 'failed', error: error(false) }])).toEqual([
+      'hot: deploying, attempt 0',
+      'hot: recovering, attempt 0, SINK_OUTPUT_LOST',
+    ])
   })
 
   test('when an error lasts that may pass, it is told in full, and again once a minute', () => {
-    const lines = shown(Array.from({ length: 500 }, (_, index) => ({ phase: 'recovering' as const, attempt: index, error: error(true) })))
-    expect(lines).toEqual([0, 240, 480].map((attempt) => `hot: recovering, attempt ${attempt}, SINK_OUTPUT_LOST: part 1 is gone`))
+    const lines = shown(
+      Array.from({ length: 500 }, (_, index) => ({ phase: 'recovering' as const, attempt: index, error: error(true) })),
+    )
+    expect(lines).toEqual(
+      [0, 240, 480].map((attempt) => `hot: recovering, attempt ${attempt}, SINK_OUTPUT_LOST: part 1 is gone`),
+    )
   })
 
   test('when records flow, each new number of them is told', () => {
     expect(shown([{ recordsIn: 1 }, { recordsIn: 1 }, { recordsIn: 2 }])).toHaveLength(2)
   })
 
-  test.each(['bug', 'dependency'] as const)('an error of domain %s, with which the job tries on for up to minutes, is told in full', (domain) => {
-    const long: JobReport['error'] = { code: 'UNEXPECTED', message: 'n is undefined', domain, retriable: false }
-    expect(shown([{ phase: 'recovering', error: long }])).toEqual(['hot: recovering, attempt 1, UNEXPECTED: n is undefined'])
-  })
+  test.each(['bug', 'dependency'] as const)(
+    'an error of domain %s, with which the job tries on for up to minutes, is told in full',
+    (domain) => {
+      const long: JobReport['error'] = { code: 'UNEXPECTED', message: 'n is undefined', domain, retriable: false }
+      expect(shown([{ phase: 'recovering', error: long }])).toEqual([
+        'hot: recovering, attempt 1, UNEXPECTED: n is undefined',
+      ])
+    },
+  )
 
   test('when the job gets on after an error, that is told', () => {
-    expect(shown([{ phase: 'recovering', error: error(true) }, { phase: 'deploying' }, { recordsIn: 5 }]).at(-1)).toBe('hot: running, attempt 1, 5 in, 0 out')
+    expect(shown([{ phase: 'recovering', error: error(true) }, { phase: 'deploying' }, { recordsIn: 5 }]).at(-1)).toBe(
+      'hot: running, attempt 1, 5 in, 0 out',
+    )
   })
 })

@@ -3,11 +3,20 @@ import { expandVariables } from '../../../embedded/node/pod-environment.ts'
 import { mapPaths } from '../../../embedded/node/pod-volumes.ts'
 
 describe('what stands in for mounts', () => {
-  const mapping = [{ mountPath: '/data/deep', localPath: '/tmp/deep' }, { mountPath: '/data', localPath: '/tmp/flat' }]
+  const mapping = [
+    { mountPath: '/data/deep', localPath: '/tmp/deep' },
+    { mountPath: '/data', localPath: '/tmp/flat' },
+  ]
 
   test.each([
-    ['/data', '/tmp/flat'], ['/data/x', '/tmp/flat/x'], ['--dir=/data/deep/x', '--dir=/tmp/deep/x'], ['file:///data/x', 'file:///tmp/flat/x'],
-    ['/database', '/database'], ['/other/data', '/other/data'], ['s3://bucket/data', 's3://bucket/data'], ['/data:/data/deep', '/tmp/flat:/tmp/deep'],
+    ['/data', '/tmp/flat'],
+    ['/data/x', '/tmp/flat/x'],
+    ['--dir=/data/deep/x', '--dir=/tmp/deep/x'],
+    ['file:///data/x', 'file:///tmp/flat/x'],
+    ['/database', '/database'],
+    ['/other/data', '/other/data'],
+    ['s3://bucket/data', 's3://bucket/data'],
+    ['/data:/data/deep', '/tmp/flat:/tmp/deep'],
   ])('%s becomes %s', (text, expected) => {
     expect(mapPaths(text, mapping)).toBe(expected)
   })

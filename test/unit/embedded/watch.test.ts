@@ -7,8 +7,12 @@ import { streamWatch } from '../../../embedded/watch.ts'
 import { WriteLog } from '../../../embedded/write-log.ts'
 
 describe('a watch', () => {
-  beforeEach(() => { vi.useFakeTimers() })
-  afterEach(() => { vi.useRealTimers() })
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
 
   test('when its time ends while a bookmark is due and the client is still there, nothing is written after the end', () => {
     const definition = new ResourceRegistry().all().find(({ plural }) => plural === 'pods')
@@ -19,10 +23,20 @@ describe('a watch', () => {
       if (response.writableEnded) afterEnd.push(line)
       return true
     })
-    streamWatch(new Storage(new WriteLog()), {
-      definition, namespace: '', matches: () => true, resourceVersion: '', start: 'changes', bookmarkIntervalMs: 60_000, timeoutMs: 300_000,
-      present: (object) => object,
-    }, response)
+    streamWatch(
+      new Storage(new WriteLog()),
+      {
+        definition,
+        namespace: '',
+        matches: () => true,
+        resourceVersion: '',
+        start: 'changes',
+        bookmarkIntervalMs: 60_000,
+        timeoutMs: 300_000,
+        present: (object) => object,
+      },
+      response,
+    )
     vi.advanceTimersByTime(600_000)
     expect(response.writableEnded).toBe(true)
     expect(write.mock.calls.length).toBeGreaterThanOrEqual(5)

@@ -14,7 +14,11 @@ describe('a lock of the test beds', () => {
           done()
         })
       })
-    await Promise.all([withLock('test', name, work('a')), withLock('test', name, work('b')), withLock('test', name, work('c'))])
+    await Promise.all([
+      withLock('test', name, work('a')),
+      withLock('test', name, work('b')),
+      withLock('test', name, work('c')),
+    ])
     expect(log).toHaveLength(6)
     for (let i = 0; i < 6; i += 2) expect(log[i + 1]).toBe(log[i]?.replace('in', 'out'))
   })

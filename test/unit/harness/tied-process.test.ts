@@ -31,8 +31,12 @@ describe('a process tied to the tests', () => {
       const child = await spawnTied('sleep', ['600'], { log: '${join(dir, 'c.log')}' })
       console.log(child.pid)
       setInterval(() => undefined, 1000)`
-    const parent = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const pid = await new Promise<string>((resolve) => parent.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim())))
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const pid = await new Promise<string>((resolve) =>
+      parent.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim())),
+    )
     expect(isRunning(pid)).toBe(true)
     parent.kill('SIGKILL')
     await waitFor('the child ends', 10_000, async () => !isRunning(pid))

@@ -5,11 +5,22 @@ import type { StreamJobSpec, StreamJobStatus } from '../../../operator/api/strea
 import type { StreamSavepoint, StreamSavepointStatus } from '../../../operator/api/stream-savepoint.ts'
 import type { DruidDatasourceSpec, DruidDatasourceStatus } from '../../../operator/druid/druid-datasource.ts'
 
-interface Schema { type?: string; properties?: Record<string, Schema>; items?: Schema; default?: unknown; 'x-kubernetes-preserve-unknown-fields'?: boolean; description?: string }
+interface Schema {
+  type?: string
+  properties?: Record<string, Schema>
+  items?: Schema
+  default?: unknown
+  'x-kubernetes-preserve-unknown-fields'?: boolean
+  description?: string
+}
 interface Crd {
   spec: {
     names: { shortNames: string[]; categories: string[]; plural: string }
-    versions: { subresources: { status?: object; scale?: Record<string, string> }; schema: { openAPIV3Schema: Schema }; additionalPrinterColumns: { name: string }[] }[]
+    versions: {
+      subresources: { status?: object; scale?: Record<string, string> }
+      schema: { openAPIV3Schema: Schema }
+      additionalPrinterColumns: { name: string }[]
+    }[]
   }
 }
 
@@ -17,24 +28,90 @@ interface Crd {
 type FieldsOf<T> = Record<keyof Required<T>, true>
 
 const streamJobSpec: FieldsOf<StreamJobSpec> = {
-  replicas: true, maxParallelism: true, state: true, checkpoints: true, modules: true, graph: true, desiredState: true, image: true, imagePullPolicy: true, imagePullSecrets: true,
-  env: true, resources: true, podTemplate: true, restartNonce: true, restore: true, deletion: true,
+  replicas: true,
+  maxParallelism: true,
+  state: true,
+  checkpoints: true,
+  modules: true,
+  graph: true,
+  desiredState: true,
+  image: true,
+  imagePullPolicy: true,
+  imagePullSecrets: true,
+  env: true,
+  resources: true,
+  podTemplate: true,
+  restartNonce: true,
+  restore: true,
+  deletion: true,
 }
 const streamJobStatus: FieldsOf<StreamJobStatus> = {
-  observedGeneration: true, phase: true, reason: true, message: true, attempt: true, revision: true, replicas: true, selector: true, pods: true,
-  checkpoint: true, restarts: true, operation: true, lastOperation: true, lastGood: true, finishedAt: true, conditions: true,
+  observedGeneration: true,
+  phase: true,
+  reason: true,
+  message: true,
+  attempt: true,
+  revision: true,
+  replicas: true,
+  selector: true,
+  pods: true,
+  checkpoint: true,
+  restarts: true,
+  operation: true,
+  lastOperation: true,
+  lastGood: true,
+  finishedAt: true,
+  conditions: true,
 }
 const savepointSpec: FieldsOf<StreamSavepoint['spec']> = { job: true, timeout: true, deletionPolicy: true }
 const savepointStatus: FieldsOf<StreamSavepointStatus> = {
-  observedGeneration: true, phase: true, id: true, location: true, attempt: true, sizeBytes: true, durationMs: true, startedAt: true, completedAt: true, error: true, conditions: true,
+  observedGeneration: true,
+  phase: true,
+  id: true,
+  location: true,
+  attempt: true,
+  sizeBytes: true,
+  durationMs: true,
+  startedAt: true,
+  completedAt: true,
+  error: true,
+  conditions: true,
 }
 const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
-  druid: true, dataSource: true, kafka: true, timestamp: true, dimensions: true, metrics: true, granularity: true, ingestion: true, tuning: true,
-  suspended: true, driftPolicy: true, adoption: true, deletionPolicy: true, deletionTimeout: true, syncInterval: true,
+  druid: true,
+  dataSource: true,
+  kafka: true,
+  timestamp: true,
+  dimensions: true,
+  metrics: true,
+  granularity: true,
+  ingestion: true,
+  tuning: true,
+  suspended: true,
+  driftPolicy: true,
+  adoption: true,
+  deletionPolicy: true,
+  deletionTimeout: true,
+  syncInterval: true,
 }
 const datasourceStatus: FieldsOf<DruidDatasourceStatus> = {
-  observedGeneration: true, conditions: true, dataSource: true, topic: true, state: true, detailedState: true, healthy: true, suspended: true, lag: true,
-  unread: true, activeTasks: true, publishingTasks: true, recentErrors: true, applying: true, applied: true, rejected: true, drift: true,
+  observedGeneration: true,
+  conditions: true,
+  dataSource: true,
+  topic: true,
+  state: true,
+  detailedState: true,
+  healthy: true,
+  suspended: true,
+  lag: true,
+  unread: true,
+  activeTasks: true,
+  publishingTasks: true,
+  recentErrors: true,
+  applying: true,
+  applied: true,
+  rejected: true,
+  drift: true,
 }
 
 const CASES = [
@@ -43,7 +120,9 @@ const CASES = [
   { file: 'druiddatasources', spec: datasourceSpec, status: datasourceStatus, shortName: 'dds' },
 ]
 
-function read(file: string): Crd { return parse(readFileSync(`crds/${file}.yaml`, 'utf8')) as Crd }
+function read(file: string): Crd {
+  return parse(readFileSync(`crds/${file}.yaml`, 'utf8')) as Crd
+}
 
 describe.each(CASES)('crds/$file.yaml', ({ file, spec, status, shortName }) => {
   const crd = read(file)
@@ -79,6 +158,10 @@ describe.each(CASES)('crds/$file.yaml', ({ file, spec, status, shortName }) => {
 
 test('the scale subresource of a StreamJob has a value to show from the first moment', () => {
   const [version] = read('streamjobs').spec.versions
-  expect(version?.subresources.scale).toEqual({ specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' })
+  expect(version?.subresources.scale).toEqual({
+    specReplicasPath: '.spec.replicas',
+    statusReplicasPath: '.status.replicas',
+    labelSelectorPath: '.status.selector',
+  })
   expect(version?.schema.openAPIV3Schema.properties?.['spec']?.properties?.['replicas']?.default).toBe(1)
 })

@@ -1,6 +1,6 @@
 /**
- * What an aggregate keeps that does not fit one number: an object per entry of a table. `add` must not throw, so that a row
- * is added to all of its aggregates or to none.
+ * What an aggregate keeps that does not fit one number: an object per entry of a table. `add` must not throw, so
+ * that a row is added to all of its aggregates or to none.
  */
 export interface Accumulator {
   /** The bytes from which the codec's `read` makes an equal one. */
@@ -8,4 +8,6 @@ export interface Accumulator {
 }
 
 /** Turns the objects of one column into bytes and back. */
-export interface AccumulatorCodec { read(bytes: Uint8Array): Accumulator }
+export interface AccumulatorCodec {
+  read(bytes: Uint8Array): Accumulator
+}

@@ -1,6 +1,9 @@
 import { mix32 } from './value-hash.ts'
 
-/** Words of a record: its value (two), one more than the entry it belongs to, one more than the next record of that entry, the bits. */
+/**
+ * Words of a record: its value (two), one more than the entry it belongs to, one more than the next record of that
+ * entry, the bits.
+ */
 const WORDS = 6
 const ENTRY = 2
 const NEXT = 3
@@ -13,10 +16,10 @@ const double = new Float64Array(1)
 const words = new Int32Array(double.buffer)
 
 /**
- * countDistinct of all aggregates over one expression, for all entries of a table: each value of an entry once, with a bit
- * for every aggregate that has counted it (Flink's generated distinct accumulators share a map in the same way). One table
- * of (entry, value) instead of a set per entry, there is no object per key; and the records stand in the table itself
- * (linear probing, load ≤ 5/8), so that a probe touches one line of memory.
+ * countDistinct of all aggregates over one expression, for all entries of a table: each value of an entry once,
+ * with a bit for every aggregate that has counted it (Flink's generated distinct accumulators share a map in the
+ * same way). One table of (entry, value) instead of a set per entry, there is no object per key; and the records
+ * stand in the table itself (linear probing, load ≤ 5/8), so that a probe touches one line of memory.
  */
 export class DistinctNumbers {
   #mask = 15
@@ -35,7 +38,11 @@ export class DistinctNumbers {
     const all = this.#words
     const mask = this.#mask
     let place = hashOf(entry, value) & mask
-    for (let owner = all[place * WORDS + ENTRY] as number; owner !== FREE; owner = all[place * WORDS + ENTRY] as number) {
+    for (
+      let owner = all[place * WORDS + ENTRY] as number;
+      owner !== FREE;
+      owner = all[place * WORDS + ENTRY] as number
+    ) {
       if (owner === entry + 1 && this.#reals[place * (WORDS / 2)] === value) {
         const known = all[place * WORDS + BITS] as number
         all[place * WORDS + BITS] = known | bits
@@ -108,18 +115,25 @@ export class DistinctNumbers {
     this.#gone = 0
   }
 
-  #next(record: number): number { return this.#words[(record - 1) * WORDS + NEXT] as number }
+  #next(record: number): number {
+    return this.#words[(record - 1) * WORDS + NEXT] as number
+  }
 
   /** The values of the entry, each followed by its bits: a copy, since marking may move records. */
   pairs(entry: number): number[] {
     const pairs: number[] = []
-    for (let record = this.#first[entry] ?? 0; record !== 0; record = this.#next(record)) pairs.push(this.#valueOf(record), this.#bitsOf(record))
+    for (let record = this.#first[entry] ?? 0; record !== 0; record = this.#next(record))
+      pairs.push(this.#valueOf(record), this.#bitsOf(record))
     return pairs
   }
 
-  #valueOf(record: number): number { return this.#reals[(record - 1) * (WORDS / 2)] as number }
+  #valueOf(record: number): number {
+    return this.#reals[(record - 1) * (WORDS / 2)] as number
+  }
 
-  #bitsOf(record: number): number { return this.#words[(record - 1) * WORDS + BITS] as number }
+  #bitsOf(record: number): number {
+    return this.#words[(record - 1) * WORDS + BITS] as number
+  }
 
   /** The values, then their entries, then their bits. */
   write(): Uint8Array {
@@ -146,7 +160,8 @@ export class DistinctNumbers {
     const values = new Float64Array(buffer, 0, size)
     const entries = new Int32Array(buffer, size * 8, size)
     const bits = new Int32Array(buffer, size * 12, size)
-    for (let from = 0; from < size; from++) this.mark(entries[from] as number, values[from] as number, bits[from] as number)
+    for (let from = 0; from < size; from++)
+      this.mark(entries[from] as number, values[from] as number, bits[from] as number)
     return this
   }
 }
@@ -176,7 +191,9 @@ export class DistinctTexts {
     return this.#numbers.mark(entry, id, bits)
   }
 
-  forget(entry: number): void { this.#numbers.forget(entry) }
+  forget(entry: number): void {
+    this.#numbers.forget(entry)
+  }
 
   clear(): void {
     this.#numbers.clear()
@@ -185,7 +202,7 @@ export class DistinctTexts {
   }
 
   pairs(entry: number): (string | number)[] {
-    return this.#numbers.pairs(entry).map((value, at) => (at % 2 === 0 ? this.#texts[value] ?? '' : value))
+    return this.#numbers.pairs(entry).map((value, at) => (at % 2 === 0 ? (this.#texts[value] ?? '') : value))
   }
 
   /** How many bytes the texts have as JSON (u32), the texts, padded to 8, then their numbers. */

@@ -37,18 +37,26 @@ export class HyperLogLog implements Accumulator {
   }
 
   merge(other: HyperLogLog): void {
-    other.#each((register, rank) => { this.#raise(register, rank) })
+    other.#each((register, rank) => {
+      this.#raise(register, rank)
+    })
   }
 
   #each(visit: (register: number, rank: number) => void): void {
     if (this.#registers === undefined) for (const [register, rank] of this.#sparse ?? []) visit(register, rank)
-    else this.#registers.forEach((rank, register) => { if (rank > 0) visit(register, rank) })
+    else
+      this.#registers.forEach((rank, register) => {
+        if (rank > 0) visit(register, rank)
+      })
   }
 
   result(): number {
     const counts = new Float64Array(RANKS + 2)
     let set = 0
-    this.#each((_, rank) => { counts[rank] = (counts[rank] as number) + 1; set++ })
+    this.#each((_, rank) => {
+      counts[rank] = (counts[rank] as number) + 1
+      set++
+    })
     counts[0] = REGISTERS - set
     let z = REGISTERS * tau(1 - (counts[RANKS + 1] as number) / REGISTERS)
     for (let rank = RANKS; rank >= 1; rank--) z = 0.5 * (z + (counts[rank] as number))
@@ -61,7 +69,10 @@ export class HyperLogLog implements Accumulator {
     if (this.#registers !== undefined) return this.#registers.slice()
     const bytes = new Uint8Array((this.#sparse?.size ?? 0) * 3)
     let at = 0
-    this.#each((register, rank) => { bytes.set([register & 255, register >>> 8, rank], at); at += 3 })
+    this.#each((register, rank) => {
+      bytes.set([register & 255, register >>> 8, rank], at)
+      at += 3
+    })
     return bytes
   }
 
@@ -70,7 +81,9 @@ export class HyperLogLog implements Accumulator {
     if (bytes.byteLength === REGISTERS) {
       made.#registers = new Uint8Array(bytes)
       made.#sparse = undefined
-    } else for (let at = 0; at < bytes.byteLength; at += 3) made.#raise((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8), bytes[at + 2] ?? 0)
+    } else
+      for (let at = 0; at < bytes.byteLength; at += 3)
+        made.#raise((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8), bytes[at + 2] ?? 0)
     return made
   }
 }
@@ -78,7 +91,7 @@ export class HyperLogLog implements Accumulator {
 function sigma(start: number): number {
   if (start === 1) return Infinity
   let [x, y, z] = [start, 1, start]
-  for (let before = NaN; before !== z;) {
+  for (let before = NaN; before !== z; ) {
     x *= x
     before = z
     z += x * y
@@ -90,7 +103,7 @@ function sigma(start: number): number {
 function tau(start: number): number {
   if (start === 0 || start === 1) return 0
   let [x, y, z] = [start, 1, 1 - start]
-  for (let before = NaN; before !== z;) {
+  for (let before = NaN; before !== z; ) {
     x = Math.sqrt(x)
     before = z
     y *= 0.5

@@ -6,9 +6,9 @@ const GAMMA = (1 + ERROR) / (1 - ERROR)
 const PER_LOG = 1 / Math.log(GAMMA)
 
 /**
- * percentile: DDSketch (Masson, Rim, Lee, VLDB 2019) with a relative error of 1 %: bin k holds values of (γ^(k−1), γ^k],
- * negative ones mirrored. Merging is exact, so the result does not depend on how rows were spread. Bins are never collapsed:
- * a double has at most 71 000 of them, values between 1 and 10^9 about 1 000.
+ * percentile: DDSketch (Masson, Rim, Lee, VLDB 2019) with a relative error of 1 %: bin k holds values of (γ^(k−1),
+ * γ^k], negative ones mirrored. Merging is exact, so the result does not depend on how rows were spread. Bins are
+ * never collapsed: a double has at most 71 000 of them, values between 1 and 10^9 about 1 000.
  */
 export class QuantileSketch implements Accumulator {
   #positive = new Map<number, number>()
@@ -47,14 +47,23 @@ export class QuantileSketch implements Accumulator {
 
   #valueAt(rank: number): number {
     let left = rank
-    for (const [bin, count] of [...this.#negative].sort(([a], [b]) => b - a)) if ((left -= count) < 0) return -valueOf(bin)
+    for (const [bin, count] of [...this.#negative].sort(([a], [b]) => b - a))
+      if ((left -= count) < 0) return -valueOf(bin)
     if ((left -= this.#zeros) < 0) return 0
-    for (const [bin, count] of [...this.#positive].sort(([a], [b]) => a - b)) if ((left -= count) < 0) return valueOf(bin)
+    for (const [bin, count] of [...this.#positive].sort(([a], [b]) => a - b))
+      if ((left -= count) < 0) return valueOf(bin)
     return this.#most
   }
 
   write(): Uint8Array {
-    const numbers = [this.#zeros, this.#count, this.#least, this.#most, this.#positive.size, ...[...this.#positive, ...this.#negative].flat()]
+    const numbers = [
+      this.#zeros,
+      this.#count,
+      this.#least,
+      this.#most,
+      this.#positive.size,
+      ...[...this.#positive, ...this.#negative].flat(),
+    ]
     return new Uint8Array(Float64Array.from(numbers).buffer)
   }
 
@@ -67,14 +76,20 @@ export class QuantileSketch implements Accumulator {
     made.#least = least
     made.#most = most
     for (let at = 5; at < numbers.length; at += 2) {
-      (at < 5 + positive * 2 ? made.#positive : made.#negative).set(numbers[at] ?? 0, numbers[at + 1] ?? 0)
+      ;(at < 5 + positive * 2 ? made.#positive : made.#negative).set(numbers[at] ?? 0, numbers[at + 1] ?? 0)
     }
     return made
   }
 }
 
-function binOf(value: number): number { return Math.ceil(Math.log(value) * PER_LOG) }
+function binOf(value: number): number {
+  return Math.ceil(Math.log(value) * PER_LOG)
+}
 
-function valueOf(bin: number): number { return (2 * GAMMA ** bin) / (GAMMA + 1) }
+function valueOf(bin: number): number {
+  return (2 * GAMMA ** bin) / (GAMMA + 1)
+}
 
-function raise(bins: Map<number, number>, bin: number, by: number): void { bins.set(bin, (bins.get(bin) ?? 0) + by) }
+function raise(bins: Map<number, number>, bin: number, by: number): void {
+  bins.set(bin, (bins.get(bin) ?? 0) + by)
+}

@@ -10,14 +10,23 @@ import { silentLogger } from '../../../harness/silent-logger.ts'
 const ref = (name: string): { namespace: string; name: string } => ({ namespace: 'shop', name })
 const pod = (name: string): Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: ref(name), spec: {} })
 
-async function started(names: string[] = []): Promise<{ kube: FakeKube; clock: ManualClock; informer: Informer<Pod>; seen: string[] }> {
+async function started(
+  names: string[] = [],
+): Promise<{ kube: FakeKube; clock: ManualClock; informer: Informer<Pod>; seen: string[] }> {
   const clock = new ManualClock()
   const kube = new FakeKube(() => clock.now())
   for (const name of names) await kube.create(pods, pod(name))
   const seen: string[] = []
   const informer = new Informer<Pod>(
     { kube, clock, rng: { next: () => 0, id: () => 'x' }, logger: silentLogger, metrics: new OperatorMetrics() },
-    { resource: pods, scope: { namespace: 'shop' }, onChange: (object) => { seen.push(object.metadata.name) } })
+    {
+      resource: pods,
+      scope: { namespace: 'shop' },
+      onChange: (object) => {
+        seen.push(object.metadata.name)
+      },
+    },
+  )
   informer.start()
   await settle()
   return { kube, clock, informer, seen }
@@ -55,7 +64,9 @@ describe('an informer', () => {
   test('tries again with back-off when the API server does not answer', async () => {
     const { kube, clock, seen } = await started()
     let refusals = 2
-    kube.before = () => { if (refusals-- > 0) throw new Error('connection refused') }
+    kube.before = () => {
+      if (refusals-- > 0) throw new Error('connection refused')
+    }
     kube.endWatches({ kind: 'failed', error: new Error('reset') })
     await settle()
     await clock.advance(5_000)
@@ -66,7 +77,9 @@ describe('an informer', () => {
   test('keeps the newer state of an object when a late list shows an older one', async () => {
     const { kube, informer } = await started(['a'])
     const old = structuredClone(kube.peek(pods, ref('a')))
-    kube.update(pods, ref('a'), (one) => { one.metadata.labels = { is: 'new' } })
+    kube.update(pods, ref('a'), (one) => {
+      one.metadata.labels = { is: 'new' }
+    })
     if (old !== undefined) kube.objects.set('pods/shop/a', old)
     kube.endWatches({ kind: 'gone' })
     await settle()

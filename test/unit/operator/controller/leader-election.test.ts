@@ -5,16 +5,30 @@ import { FakeKube } from '../../../harness/fake-kube.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { silentLogger } from '../../../harness/silent-logger.ts'
 
-function candidates(): { kube: FakeKube; clock: ManualClock; candidate: (identity: string) => { election: LeaderElection; says: string[] } } {
+function candidates(): {
+  kube: FakeKube
+  clock: ManualClock
+  candidate: (identity: string) => { election: LeaderElection; says: string[] }
+} {
   const clock = new ManualClock()
   const kube = new FakeKube(() => clock.now())
   return {
-    kube, clock,
+    kube,
+    clock,
     candidate: (identity) => {
       const says: string[] = []
       const election = new LeaderElection({
-        kube, clock, logger: silentLogger, lease: { namespace: 'ops', name: 'millrace' }, identity,
-        onLead: () => { says.push('leads') }, onLost: () => { says.push('lost') },
+        kube,
+        clock,
+        logger: silentLogger,
+        lease: { namespace: 'ops', name: 'millrace' },
+        identity,
+        onLead: () => {
+          says.push('leads')
+        },
+        onLost: () => {
+          says.push('lost')
+        },
       })
       election.start()
       return { election, says }
@@ -36,7 +50,10 @@ describe('leader election', () => {
     await clock.advance(5_000)
     const events: string[] = []
     // a is cut off: its patches fail, b still reads
-    kube.before = (call) => { if (call.startsWith('patch') && a.says.length < 2) throw new KubeError('cut off', { status: 0, reason: 'Unreachable' }) }
+    kube.before = (call) => {
+      if (call.startsWith('patch') && a.says.length < 2)
+        throw new KubeError('cut off', { status: 0, reason: 'Unreachable' })
+    }
     for (let second = 0; second < 40; second += 1) {
       await clock.advance(1_000)
       if (a.says.includes('lost') && !events.includes('a lost')) events.push('a lost')

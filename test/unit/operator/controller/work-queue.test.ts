@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { WorkQueue } from '../../../../operator/controller/work-queue.ts'
 import { ManualClock, settle } from '../../../harness/manual-clock.ts'
 
-function queueOf(handle: (key: string) => Promise<{ requeueAfterMs?: number }>, concurrency = 4): { queue: WorkQueue; clock: ManualClock } {
+function queueOf(
+  handle: (key: string) => Promise<{ requeueAfterMs?: number }>,
+  concurrency = 4,
+): { queue: WorkQueue; clock: ManualClock } {
   const clock = new ManualClock()
   const queue = new WorkQueue({ clock, rng: { next: () => 1, id: () => 'x' }, concurrency, handle })
   queue.resume()
@@ -13,7 +16,15 @@ describe('a work queue', () => {
   test('handles a key once however often it was added while it waited', async () => {
     const handled: string[] = []
     const clock = new ManualClock()
-    const queue = new WorkQueue({ clock, rng: { next: () => 1, id: () => 'x' }, concurrency: 4, handle: async (key) => { handled.push(key); return {} } })
+    const queue = new WorkQueue({
+      clock,
+      rng: { next: () => 1, id: () => 'x' },
+      concurrency: 4,
+      handle: async (key) => {
+        handled.push(key)
+        return {}
+      },
+    })
     for (const key of ['a', 'a', 'b', 'a']) queue.add(key)
     await settle()
     expect(handled).toEqual([])
@@ -30,7 +41,9 @@ describe('a work queue', () => {
     const { queue } = queueOf(async () => {
       passes += 1
       most = Math.max(most, ++running)
-      await new Promise<void>((resolve) => { gates.push(resolve) })
+      await new Promise<void>((resolve) => {
+        gates.push(resolve)
+      })
       running -= 1
       return {}
     })
@@ -47,7 +60,10 @@ describe('a work queue', () => {
 
   test('handles no more keys side by side than it was told', async () => {
     let running = 0
-    const { queue } = queueOf(() => { running += 1; return new Promise(() => undefined) }, 2)
+    const { queue } = queueOf(() => {
+      running += 1
+      return new Promise(() => undefined)
+    }, 2)
     for (const key of ['a', 'b', 'c']) queue.add(key)
     await settle()
     expect([running, queue.depth()]).toEqual([2, 1])
@@ -72,7 +88,11 @@ describe('a work queue', () => {
 
   test('is not hurried by changes of a key that fails', async () => {
     let passes = 0
-    const { queue, clock } = queueOf(async () => { passes += 1; queue.add('a'); throw new Error('no') })
+    const { queue, clock } = queueOf(async () => {
+      passes += 1
+      queue.add('a')
+      throw new Error('no')
+    })
     queue.add('a')
     await clock.advance(1_000)
     expect(passes).toBeLessThanOrEqual(4)
@@ -80,7 +100,10 @@ describe('a work queue', () => {
 
   test('looks again after the time that was asked for', async () => {
     let passes = 0
-    const { queue, clock } = queueOf(async () => { passes += 1; return passes === 1 ? { requeueAfterMs: 500 } : {} })
+    const { queue, clock } = queueOf(async () => {
+      passes += 1
+      return passes === 1 ? { requeueAfterMs: 500 } : {}
+    })
     queue.add('a')
     await clock.advance(499)
     expect(passes).toBe(1)
@@ -91,7 +114,13 @@ describe('a work queue', () => {
   test('that is stopped waits for what is under way and takes up nothing', async () => {
     const handled: string[] = []
     let finish: () => void = () => undefined
-    const { queue } = queueOf(async (key) => { await new Promise<void>((resolve) => { finish = resolve }); handled.push(key); return {} }, 1)
+    const { queue } = queueOf(async (key) => {
+      await new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      handled.push(key)
+      return {}
+    }, 1)
     queue.add('a')
     queue.add('b')
     await settle()

@@ -27,27 +27,62 @@ function withTaskCount(taskCount: number): JsonObject {
   return copy as never as JsonObject
 }
 
-function decided(observed: Observation, status: DruidDatasourceStatus = {}, changes: Partial<DruidDatasourceSpec> = {}): Decision {
+function decided(
+  observed: Observation,
+  status: DruidDatasourceStatus = {},
+  changes: Partial<DruidDatasourceSpec> = {},
+): Decision {
   return decide(desiredSupervisor(sampleDatasource(changes)), changes, status, observed)
 }
 
 describe('without a live supervisor', () => {
   test.each<[string, Observation, DruidDatasourceStatus, object]>([
     ['and without a past it is created', nothing, {}, { act: 'apply', reason: 'Created' }],
-    ['and with a tombstone from before this resource it is created', vanished(tombstone), {}, { act: 'apply', reason: 'Created' }],
-    ['that we had applied and someone terminated, it is created again', vanished(tombstone), applied, { act: 'apply', reason: 'RecreatedAfterTerminate' }],
-    ['that fell over as it was, it is posted again', vanished(wanted.spec), applied, { act: 'restore', rejects: false }],
-    ['whose update we had begun, the last good one is restored and the update rejected',
-      vanished(withTaskCount(3)), { ...applied, applying: { hash: wanted.hash } }, { act: 'restore', rejects: true, spec: withTaskCount(3) }],
-    ['whose update nobody had begun, the last good one is restored first', vanished(withTaskCount(3)), applied, { act: 'restore', rejects: false, spec: withTaskCount(3) }],
-    ['that belonged to another resource, nothing is touched',
-      vanished({ ...wanted.spec, context: { 'millrace.dev/owner': 'other/clicks' } }), {}, { act: 'refuse', reason: 'OwnedByAnother' }],
+    [
+      'and with a tombstone from before this resource it is created',
+      vanished(tombstone),
+      {},
+      { act: 'apply', reason: 'Created' },
+    ],
+    [
+      'that we had applied and someone terminated, it is created again',
+      vanished(tombstone),
+      applied,
+      { act: 'apply', reason: 'RecreatedAfterTerminate' },
+    ],
+    [
+      'that fell over as it was, it is posted again',
+      vanished(wanted.spec),
+      applied,
+      { act: 'restore', rejects: false },
+    ],
+    [
+      'whose update we had begun, the last good one is restored and the update rejected',
+      vanished(withTaskCount(3)),
+      { ...applied, applying: { hash: wanted.hash } },
+      { act: 'restore', rejects: true, spec: withTaskCount(3) },
+    ],
+    [
+      'whose update nobody had begun, the last good one is restored first',
+      vanished(withTaskCount(3)),
+      applied,
+      { act: 'restore', rejects: false, spec: withTaskCount(3) },
+    ],
+    [
+      'that belonged to another resource, nothing is touched',
+      vanished({ ...wanted.spec, context: { 'millrace.dev/owner': 'other/clicks' } }),
+      {},
+      { act: 'refuse', reason: 'OwnedByAnother' },
+    ],
   ])('%s', (_, observed, status, expected) => {
     expect(decided(observed, status)).toMatchObject(expected)
   })
 
   test('that someone terminated, it stays away when drift is only warned of', () => {
-    expect(decided(vanished(tombstone), applied, { driftPolicy: 'Warn' })).toEqual({ act: 'nothing', drift: ['terminated'] })
+    expect(decided(vanished(tombstone), applied, { driftPolicy: 'Warn' })).toEqual({
+      act: 'nothing',
+      drift: ['terminated'],
+    })
   })
 })
 
@@ -57,11 +92,18 @@ describe('with a live supervisor', () => {
   })
 
   test('a new specification is sent even when everything in it is there already, for fields may have been taken out', () => {
-    expect(decided(live(), { applied: { hash: 'older', suspended: false, time: '' } })).toMatchObject({ act: 'apply', reason: 'Updated' })
+    expect(decided(live(), { applied: { hash: 'older', suspended: false, time: '' } })).toMatchObject({
+      act: 'apply',
+      reason: 'Updated',
+    })
   })
 
   test('a rejected specification is not sent again', () => {
-    const status = { ...applied, applied: { hash: 'older', suspended: false, time: '' }, rejected: { hash: wanted.hash, message: 'no' } }
+    const status = {
+      ...applied,
+      applied: { hash: 'older', suspended: false, time: '' },
+      rejected: { hash: wanted.hash, message: 'no' },
+    }
     expect(decided(live(), status)).toEqual({ act: 'nothing', drift: [], rejected: 'no' })
   })
 
@@ -81,16 +123,28 @@ describe('with a live supervisor', () => {
     expect(decided(live({ suspended: true }), applied, { driftPolicy })).toMatchObject(expected)
   })
 
-  test.each(['Enforce', 'Warn', 'Ignore'] as const)('a suspension asked for by the resource is done under driftPolicy %s', (driftPolicy) => {
-    expect(decided(live(), applied, { suspended: true, driftPolicy })).toMatchObject({ act: 'suspend', reason: 'Suspended' })
-  })
+  test.each(['Enforce', 'Warn', 'Ignore'] as const)(
+    'a suspension asked for by the resource is done under driftPolicy %s',
+    (driftPolicy) => {
+      expect(decided(live(), applied, { suspended: true, driftPolicy })).toMatchObject({
+        act: 'suspend',
+        reason: 'Suspended',
+      })
+    },
+  )
 
   test('a suspension is followed also while a specification is rejected', () => {
-    expect(decided(live(), { ...applied, rejected: { hash: wanted.hash, message: 'no' } }, { suspended: true })).toMatchObject({ act: 'suspend' })
+    expect(
+      decided(live(), { ...applied, rejected: { hash: wanted.hash, message: 'no' } }, { suspended: true }),
+    ).toMatchObject({ act: 'suspend' })
   })
 
   test.each<[string, JsonObject, string]>([
-    ['another topic', { spec: { ...(wanted.spec['spec'] as JsonObject), ioConfig: { topic: 'other' } } }, 'TopicChanged'],
+    [
+      'another topic',
+      { spec: { ...(wanted.spec['spec'] as JsonObject), ioConfig: { topic: 'other' } } },
+      'TopicChanged',
+    ],
     ['another type', { type: 'kinesis' }, 'SupervisorTypeChanged'],
     ['another owner', { context: { 'millrace.dev/owner': 'other/clicks' } }, 'OwnedByAnother'],
   ])('%s is never overwritten', (_, changes, reason) => {
@@ -99,9 +153,13 @@ describe('with a live supervisor', () => {
   })
 
   test.each([
-    ['IfEqual', 'refuse'], ['Always', 'apply'], ['Never', 'refuse'],
+    ['IfEqual', 'refuse'],
+    ['Always', 'apply'],
+    ['Never', 'refuse'],
   ] as const)('one made by hand that differs is answered by adoption %s with %s', (adoption, act) => {
-    expect(decided({ live: unmarked, history: [] }, {}, { adoption, ingestion: { taskCount: 5 } })).toMatchObject({ act })
+    expect(decided({ live: unmarked, history: [] }, {}, { adoption, ingestion: { taskCount: 5 } })).toMatchObject({
+      act,
+    })
   })
 
   test('one made by hand that is equal is adopted, and marked as ours', () => {
@@ -112,6 +170,9 @@ describe('with a live supervisor', () => {
   })
 
   test('a mark of ownership taken away by hand is drift', () => {
-    expect(decided(live({ context: { useConcurrentLocks: true } }), applied)).toMatchObject({ act: 'apply', reason: 'DriftCorrected' })
+    expect(decided(live({ context: { useConcurrentLocks: true } }), applied)).toMatchObject({
+      act: 'apply',
+      reason: 'DriftCorrected',
+    })
   })
 })

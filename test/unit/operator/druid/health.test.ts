@@ -30,13 +30,19 @@ test('a supervisor whose tasks all fail is unhealthy although Druid calls it hea
 
 test('tasks that failed long ago do not count', () => {
   const tasks = parseTasks(recordedJson('tasks-failed-stream') as never)
-  expect(healthOf(statusOf('supervisor-status-running'), tasks, undefined, now + 3_600_000)).toMatchObject({ status: 'True' })
+  expect(healthOf(statusOf('supervisor-status-running'), tasks, undefined, now + 3_600_000)).toMatchObject({
+    status: 'True',
+  })
 })
 
 test('a partition without a reader is trouble only when it stays so', () => {
   const unread = { partitions: ['1'], since: '2026-11-21T07:31:00Z' }
   expect(healthOf(statusOf('supervisor-status-running'), [], unread, now + 29_000)).toMatchObject({ status: 'True' })
-  expect(healthOf(statusOf('supervisor-status-running'), [], unread, now + 30_000)).toMatchObject({ status: 'False', reason: 'PartitionsUnread', message: expect.stringContaining('partition 1') as unknown })
+  expect(healthOf(statusOf('supervisor-status-running'), [], unread, now + 30_000)).toMatchObject({
+    status: 'False',
+    reason: 'PartitionsUnread',
+    message: expect.stringContaining('partition 1') as unknown,
+  })
 })
 
 test('a supervisor is looked at again soon until it runs or is suspended', () => {

@@ -42,8 +42,12 @@ describe('the HTTP client', () => {
   })
 
   test.each([
-    [503, 'DRUID_UNREACHABLE', true], [307, 'DRUID_UNREACHABLE', true], [401, 'DRUID_UNAUTHORIZED', true],
-    [403, 'DRUID_UNAUTHORIZED', true], [500, 'DRUID_FAILED', true], [400, 'DRUID_REJECTED', false],
+    [503, 'DRUID_UNREACHABLE', true],
+    [307, 'DRUID_UNREACHABLE', true],
+    [401, 'DRUID_UNAUTHORIZED', true],
+    [403, 'DRUID_UNAUTHORIZED', true],
+    [500, 'DRUID_FAILED', true],
+    [400, 'DRUID_REJECTED', false],
     [404, 'DRUID_FAILED', true],
   ])('answers status %i with %s', async (status, code, retriable) => {
     druid.failure = status
@@ -53,7 +57,10 @@ describe('the HTTP client', () => {
 
   test('says that Druid cannot be reached when the connection breaks', async () => {
     druid.failure = 'refuse'
-    await expect(new HttpDruidClient({ routerUrl }).status('clicks')).rejects.toMatchObject({ code: 'DRUID_UNREACHABLE', retriable: true })
+    await expect(new HttpDruidClient({ routerUrl }).status('clicks')).rejects.toMatchObject({
+      code: 'DRUID_UNREACHABLE',
+      retriable: true,
+    })
   })
 
   test('gives a refusal in the words of Druid', async () => {

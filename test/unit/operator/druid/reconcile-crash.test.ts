@@ -20,21 +20,25 @@ class CrashAt {
     this.#when = when
   }
 
-  get happened(): boolean { return this.#left.calls <= 0 }
+  get happened(): boolean {
+    return this.#left.calls <= 0
+  }
 
   around<T extends object>(port: T): T {
-    return new Proxy(port, { get: (target, name) => {
-      const method: unknown = Reflect.get(target, name, target)
-      if (typeof method !== 'function') return method
-      return async (...args: unknown[]): Promise<unknown> => {
-        if (this.happened) throw new Crash('a dead process makes no calls')
-        this.#left.calls -= 1
-        if (this.happened && this.#when === 'before') throw new Crash('died before the call')
-        const answer: unknown = await (method.apply(target, args) as Promise<unknown>)
-        if (this.happened) throw new Crash('died after the call')
-        return answer
-      }
-    } })
+    return new Proxy(port, {
+      get: (target, name) => {
+        const method: unknown = Reflect.get(target, name, target)
+        if (typeof method !== 'function') return method
+        return async (...args: unknown[]): Promise<unknown> => {
+          if (this.happened) throw new Crash('a dead process makes no calls')
+          this.#left.calls -= 1
+          if (this.happened && this.#when === 'before') throw new Crash('died before the call')
+          const answer: unknown = await (method.apply(target, args) as Promise<unknown>)
+          if (this.happened) throw new Crash('died after the call')
+          return answer
+        }
+      },
+    })
   }
 }
 
@@ -56,15 +60,18 @@ async function run(kube: OneObjectKube, crash?: CrashAt): Promise<void> {
   const druids = configuredDruids({ default: { routerUrl } })
   const port: Kube = kube.asKube()
   const reconcile = druidReconciler({
-    kube: crash?.around(port) ?? port, events: kube.recorder,
+    kube: crash?.around(port) ?? port,
+    events: kube.recorder,
     clock: { now: () => now, after: () => () => undefined, nextTurn: () => undefined },
-    druids: { client: (name) => {
-      const client = druids.client(name)
-      return client && (crash?.around(client) ?? client)
-    } },
+    druids: {
+      client: (name) => {
+        const client = druids.client(name)
+        return client && (crash?.around(client) ?? client)
+      },
+    },
   })
   try {
-    for (let pass = 0; pass < 5 && (await reconcile(ref)).requeueAfterMs === 0;) pass += 1
+    for (let pass = 0; pass < 5 && (await reconcile(ref)).requeueAfterMs === 0; ) pass += 1
   } catch (error) {
     if (!(error instanceof Crash)) throw error
   }
@@ -76,8 +83,18 @@ function ready(kube: OneObjectKube): string | undefined {
 
 const STORIES: Readonly<Record<string, { edit: object; reason: string; restarts: number; contains: string }>> = {
   'an update': { edit: { ingestion: { taskCount: 2 } }, reason: 'Running', restarts: 1, contains: '"taskCount":2' },
-  'an update that Druid refuses': { edit: { metrics: [{ type: 'nonsense', name: 'x' }] }, reason: 'Rejected', restarts: 0, contains: 'longSum' },
-  'an update that makes Druid lose the supervisor': { edit: { metrics: [{ type: 'deadly', name: 'x' }] }, reason: 'Rejected', restarts: 0, contains: 'longSum' },
+  'an update that Druid refuses': {
+    edit: { metrics: [{ type: 'nonsense', name: 'x' }] },
+    reason: 'Rejected',
+    restarts: 0,
+    contains: 'longSum',
+  },
+  'an update that makes Druid lose the supervisor': {
+    edit: { metrics: [{ type: 'deadly', name: 'x' }] },
+    reason: 'Rejected',
+    restarts: 0,
+    contains: 'longSum',
+  },
   'a suspension': { edit: { suspended: true }, reason: 'Suspended', restarts: 0, contains: 'longSum' },
 }
 
@@ -95,7 +112,11 @@ test.each(Object.entries(STORIES))('%s ends the same wherever the operator dies 
       await run(kube)
       const supervisor = druid.supervisors.get('clicks')
       const where = `died ${when} call ${call}`
-      expect({ where, reason: ready(kube), restarts: supervisor?.restarts }).toEqual({ where, reason: story.reason, restarts: story.restarts })
+      expect({ where, reason: ready(kube), restarts: supervisor?.restarts }).toEqual({
+        where,
+        reason: story.reason,
+        restarts: story.restarts,
+      })
       expect(JSON.stringify(supervisor?.spec), where).toContain(story.contains)
       if (!crash.happened) break
     }
@@ -111,7 +132,12 @@ test('a creation ends with one supervisor that never restarted, wherever the ope
       const crash = new CrashAt(call, when)
       await run(kube, crash)
       await run(kube)
-      expect({ call, when, reason: ready(kube), restarts: druid.supervisors.get('clicks')?.restarts }).toEqual({ call, when, reason: 'Running', restarts: 0 })
+      expect({ call, when, reason: ready(kube), restarts: druid.supervisors.get('clicks')?.restarts }).toEqual({
+        call,
+        when,
+        reason: 'Running',
+        restarts: 0,
+      })
       if (!crash.happened) break
     }
   }
@@ -128,7 +154,12 @@ test('a deletion ends with a suspended supervisor and no resource, wherever the 
       const crash = new CrashAt(call, when)
       await run(kube, crash)
       await run(kube)
-      expect({ call, when, gone: kube.object === undefined, suspended: druid.supervisors.get('clicks')?.suspended }).toEqual({ call, when, gone: true, suspended: true })
+      expect({
+        call,
+        when,
+        gone: kube.object === undefined,
+        suspended: druid.supervisors.get('clicks')?.suspended,
+      }).toEqual({ call, when, gone: true, suspended: true })
       if (!crash.happened) break
     }
   }

@@ -29,7 +29,9 @@ function apply(changes: Partial<DruidDatasourceSpec> = {}): void {
 /** A new process remembers nothing. */
 function restartOperator(): void {
   reconcile = druidReconciler({
-    kube: kube.asKube(), events: kube.recorder, druids: configuredDruids({ default: { routerUrl } }),
+    kube: kube.asKube(),
+    events: kube.recorder,
+    druids: configuredDruids({ default: { routerUrl } }),
     clock: { now: () => now, after: () => () => undefined, nextTurn: () => undefined },
   })
 }
@@ -49,9 +51,13 @@ function condition(type: string): string {
   return found ? `${found.status}/${found.reason}` : 'absent'
 }
 
-function status() { return (kube.object as DruidDatasource | undefined)?.status ?? {} }
+function status() {
+  return (kube.object as DruidDatasource | undefined)?.status ?? {}
+}
 
-function reasons(): string[] { return kube.events.map(({ reason }) => reason) }
+function reasons(): string[] {
+  return kube.events.map(({ reason }) => reason)
+}
 
 describe('a DruidDatasource', () => {
   test('becomes a supervisor, and its state is told', async () => {
@@ -59,7 +65,16 @@ describe('a DruidDatasource', () => {
     await settle()
     expect(druid.supervisors.has('clicks')).toBe(true)
     expect(condition('Ready')).toBe('True/Running')
-    expect(status()).toMatchObject({ dataSource: 'clicks', topic: 'clicks', state: 'RUNNING', lag: 0, activeTasks: 1, healthy: true, suspended: false, observedGeneration: 1 })
+    expect(status()).toMatchObject({
+      dataSource: 'clicks',
+      topic: 'clicks',
+      state: 'RUNNING',
+      lag: 0,
+      activeTasks: 1,
+      healthy: true,
+      suspended: false,
+      observedGeneration: 1,
+    })
     expect(status().applying).toBeUndefined()
     expect(reasons()).toEqual(['Created'])
   })
@@ -74,7 +89,9 @@ describe('a DruidDatasource', () => {
   test('has its intent in the status before Druid gets the specification', async () => {
     apply()
     const intents: unknown[] = []
-    druid.beforeWrite = () => { intents.push(status().applying) }
+    druid.beforeWrite = () => {
+      intents.push(status().applying)
+    }
     await settle()
     expect(intents).toEqual([{ hash: status().applied?.hash }])
   })
@@ -276,9 +293,16 @@ describe('a DruidDatasource', () => {
   test('does not touch a supervisor of another resource, neither now nor when it is deleted', async () => {
     apply()
     await settle()
-    kube = new OneObjectKube({ ...sampleDatasource({ deletionPolicy: 'Terminate' }), metadata: { name: 'clicks', namespace: 'shop', uid: 'u2' } })
+    kube = new OneObjectKube({
+      ...sampleDatasource({ deletionPolicy: 'Terminate' }),
+      metadata: { name: 'clicks', namespace: 'shop', uid: 'u2' },
+    })
     const foreign = structuredClone(druid.supervisors.get('clicks')?.spec) as Record<string, unknown>
-    druid.supervisors.set('clicks', { spec: { ...foreign, context: { 'millrace.dev/owner': 'bank/clicks' } }, suspended: false, restarts: 0 })
+    druid.supervisors.set('clicks', {
+      spec: { ...foreign, context: { 'millrace.dev/owner': 'bank/clicks' } },
+      suspended: false,
+      restarts: 0,
+    })
     restartOperator()
     const writes = druid.writes().length
     await settle()

@@ -5,7 +5,13 @@ import { sampleDatasource } from './sample.ts'
 const datasources = new Map([['clicks', sampleDatasource()]])
 
 function job(druid: object) {
-  return { replicas: 2, graph: [{ id: 'in', source: { kafka: {} } }, { id: 'out', from: 'in', sink: { druid } }] }
+  return {
+    replicas: 2,
+    graph: [
+      { id: 'in', source: { kafka: {} } },
+      { id: 'out', from: 'in', sink: { druid } },
+    ],
+  }
 }
 
 test('a sink that names a datasource gets its brokers and topic', () => {
@@ -29,9 +35,12 @@ test('another topic than the datasource reads is a problem', () => {
   expect(problems).toEqual([expect.objectContaining({ path: 'spec.graph[1].sink.druid.topic' })])
 })
 
-test.each([{}, { graph: 'x' }, { graph: [null, 1, { sink: null }, { sink: { druid: null } }] }])('a malformed graph is left to validation (%j)', (spec) => {
-  expect(resolveDruidSinks(spec, datasources)).toEqual({ spec, problems: [] })
-})
+test.each([{}, { graph: 'x' }, { graph: [null, 1, { sink: null }, { sink: { druid: null } }] }])(
+  'a malformed graph is left to validation (%j)',
+  (spec) => {
+    expect(resolveDruidSinks(spec, datasources)).toEqual({ spec, problems: [] })
+  },
+)
 
 test('the datasources a job refers to are known', () => {
   expect(referredDatasources(job({ datasource: 'clicks' }))).toEqual(['clicks'])

@@ -14,7 +14,10 @@ test('when tasks read every partition, none is unread', () => {
 test('when a partition is left, the time it began stays while others join it', () => {
   const first = unreadAfter(undefined, { ...running, unread: ['1'] }, now)
   expect(first).toEqual({ partitions: ['1'], since: '2026-11-21T08:00:00Z' })
-  expect(unreadAfter(first, { ...running, unread: ['0', '1'] }, now + 9_000)).toEqual({ partitions: ['0', '1'], since: '2026-11-21T08:00:00Z' })
+  expect(unreadAfter(first, { ...running, unread: ['0', '1'] }, now + 9_000)).toEqual({
+    partitions: ['0', '1'],
+    since: '2026-11-21T08:00:00Z',
+  })
 })
 
 test('when a supervisor is suspended or gone, nothing is unread', () => {

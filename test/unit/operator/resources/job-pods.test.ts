@@ -12,18 +12,32 @@ import { countsSpec } from '../../../harness/operator-world.ts'
 function contextOf(changes: Partial<StreamJobSpec> = {}, addressing: 'service' | 'podIP' = 'service'): PodContext {
   const spec = countsSpec(changes)
   return {
-    spec, tokenSecret: 'counts-token-1', settings: { image: 'millrace:1', imagePullPolicy: 'IfNotPresent', store: 'file:///checkpoints', addressing },
-    job: { apiVersion: API_VERSION, kind: 'StreamJob', metadata: { name: 'counts', namespace: 'shop', uid: 'u-1' }, spec },
+    spec,
+    tokenSecret: 'counts-token-1',
+    settings: { image: 'millrace:1', imagePullPolicy: 'IfNotPresent', store: 'file:///checkpoints', addressing },
+    job: {
+      apiVersion: API_VERSION,
+      kind: 'StreamJob',
+      metadata: { name: 'counts', namespace: 'shop', uid: 'u-1' },
+      spec,
+    },
   }
 }
 
-const worker = (changes: Partial<StreamJobSpec> = {}): ReturnType<typeof workerPod> => workerPod(contextOf(changes), { chain: 'hot', slot: 1 })
+const worker = (changes: Partial<StreamJobSpec> = {}): ReturnType<typeof workerPod> =>
+  workerPod(contextOf(changes), { chain: 'hot', slot: 1 })
 
 describe('pods of a job', () => {
   test('are named, labelled and owned as promised', () => {
     expect(worker().metadata).toMatchObject({
-      name: 'counts-hot-1', namespace: 'shop',
-      labels: { 'millrace.dev/job': 'counts', 'millrace.dev/chain': 'hot', 'millrace.dev/slot': '1', 'millrace.dev/role': 'worker' },
+      name: 'counts-hot-1',
+      namespace: 'shop',
+      labels: {
+        'millrace.dev/job': 'counts',
+        'millrace.dev/chain': 'hot',
+        'millrace.dev/slot': '1',
+        'millrace.dev/role': 'worker',
+      },
       ownerReferences: [{ apiVersion: API_VERSION, kind: 'StreamJob', name: 'counts', uid: 'u-1', controller: true }],
     })
     expect(coordinatorPod(contextOf()).metadata.name).toBe('counts-coordinator')
@@ -166,15 +180,26 @@ describe('pods of a job', () => {
 
   test('satisfy Pod Security "restricted" and carry no token whatever the template says', () => {
     const pod = worker({
-      podTemplate: { spec: {
-        automountServiceAccountToken: true, hostNetwork: true, restartPolicy: 'Never', securityContext: { runAsNonRoot: false, runAsUser: 1000 },
-        containers: [{ name: 'millrace', securityContext: { privileged: true }, args: ['sh'] }],
-      } },
+      podTemplate: {
+        spec: {
+          automountServiceAccountToken: true,
+          hostNetwork: true,
+          restartPolicy: 'Never',
+          securityContext: { runAsNonRoot: false, runAsUser: 1000 },
+          containers: [{ name: 'millrace', securityContext: { privileged: true }, args: ['sh'] }],
+        },
+      },
     })
     expect(pod.spec).toMatchObject({
-      automountServiceAccountToken: false, restartPolicy: 'OnFailure',
+      automountServiceAccountToken: false,
+      restartPolicy: 'OnFailure',
       securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
-      containers: [{ args: ['worker'], securityContext: { allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: { drop: ['ALL'] } } }],
+      containers: [
+        {
+          args: ['worker'],
+          securityContext: { allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: { drop: ['ALL'] } },
+        },
+      ],
     })
   })
 
@@ -183,36 +208,68 @@ describe('pods of a job', () => {
       env: [{ name: 'MILLRACE_TOKEN', value: 'x' }],
       podTemplate: {
         metadata: { labels: { 'millrace.dev/job': 'other' } },
-        spec: { hostNetwork: true, securityContext: { runAsUser: 0 }, volumes: [{ name: 'v', hostPath: { path: '/' } }], containers: [{ name: 'side' }] },
+        spec: {
+          hostNetwork: true,
+          securityContext: { runAsUser: 0 },
+          volumes: [{ name: 'v', hostPath: { path: '/' } }],
+          containers: [{ name: 'side' }],
+        },
       },
     })
     expect(problems.map(({ path }) => path)).toEqual([
-      'spec.podTemplate.metadata.labels["millrace.dev/job"]', 'spec.podTemplate.spec.hostNetwork', 'spec.podTemplate.spec.securityContext.runAsUser',
-      'spec.podTemplate.spec.volumes[0].hostPath', 'spec.podTemplate.spec.containers', 'spec.env[0].name',
+      'spec.podTemplate.metadata.labels["millrace.dev/job"]',
+      'spec.podTemplate.spec.hostNetwork',
+      'spec.podTemplate.spec.securityContext.runAsUser',
+      'spec.podTemplate.spec.volumes[0].hostPath',
+      'spec.podTemplate.spec.containers',
+      'spec.env[0].name',
     ])
   })
 
   describe('with a claim for the checkpoint store', () => {
     const podWith = (changes: Partial<StreamJobSpec>): ReturnType<typeof coordinatorPod> => {
       const context = contextOf(changes)
-      return coordinatorPod({ ...context, settings: { ...context.settings, storeVolume: { claim: 'shared', path: '/checkpoints' } } })
+      return coordinatorPod({
+        ...context,
+        settings: { ...context.settings, storeVolume: { claim: 'shared', path: '/checkpoints' } },
+      })
     }
-    const mounted = { volumes: expect.arrayContaining([{ name: 'millrace-store', persistentVolumeClaim: { claimName: 'shared' } }]) as unknown }
+    const mounted = {
+      volumes: expect.arrayContaining([
+        { name: 'millrace-store', persistentVolumeClaim: { claimName: 'shared' } },
+      ]) as unknown,
+    }
     const mounts = (pod: ReturnType<typeof coordinatorPod>): string[] =>
-      (pod.spec as { containers: { volumeMounts: { mountPath: string }[] }[] }).containers[0]?.volumeMounts.map(({ mountPath }) => mountPath) ?? []
+      (pod.spec as { containers: { volumeMounts: { mountPath: string }[] }[] }).containers[0]?.volumeMounts.map(
+        ({ mountPath }) => mountPath,
+      ) ?? []
 
     test('mount it where the operator keeps its store when the job names no store, or one in it', () => {
-      for (const changes of [{}, { checkpoints: { store: 'file:///checkpoints/mine' } }, { checkpoints: { store: '/checkpoints/' } }]) {
+      for (const changes of [
+        {},
+        { checkpoints: { store: 'file:///checkpoints/mine' } },
+        { checkpoints: { store: '/checkpoints/' } },
+      ]) {
         expect(podWith(changes).spec).toMatchObject(mounted)
         expect(mounts(podWith(changes))).toEqual(['/var/run/millrace/tmp', '/checkpoints'])
       }
     })
 
     test('leave it away when the template mounts that folder itself, or the store lies elsewhere', () => {
-      const template = (mountPath: string): Partial<StreamJobSpec> => ({ podTemplate: { spec: {
-        volumes: [{ name: 'own', emptyDir: {} }], containers: [{ name: 'millrace', volumeMounts: [{ name: 'own', mountPath }] }],
-      } } })
-      for (const changes of [template('/checkpoints'), template('/checkpoints/'), { checkpoints: { store: 'file:///app' } }, { checkpoints: { store: 'file:///checkpoints/../app' } }]) {
+      const template = (mountPath: string): Partial<StreamJobSpec> => ({
+        podTemplate: {
+          spec: {
+            volumes: [{ name: 'own', emptyDir: {} }],
+            containers: [{ name: 'millrace', volumeMounts: [{ name: 'own', mountPath }] }],
+          },
+        },
+      })
+      for (const changes of [
+        template('/checkpoints'),
+        template('/checkpoints/'),
+        { checkpoints: { store: 'file:///app' } },
+        { checkpoints: { store: 'file:///checkpoints/../app' } },
+      ]) {
         expect(podWith(changes).spec).not.toMatchObject(mounted)
       }
       expect(podWith(template('/other')).spec).toMatchObject(mounted)
@@ -222,21 +279,42 @@ describe('pods of a job', () => {
   test('of workers mount the modules that lie in ConfigMaps, each in a folder of its name; coordinators run no code of the user', () => {
     const modules = { totals: { configMap: 'counts-functions', key: 'totals.mjs' }, own: { image: '/app/own.mjs' } }
     expect(worker({ modules }).spec).toMatchObject({
-      volumes: expect.arrayContaining([{ name: 'millrace-modules', projected: { sources: [{ configMap: { name: 'counts-functions', items: [{ key: 'totals.mjs', path: 'totals/totals.mjs' }] } }] } }]),
-      containers: [{
-        volumeMounts: expect.arrayContaining([{ name: 'millrace-modules', mountPath: '/etc/millrace/modules', readOnly: true }]),
-        env: expect.arrayContaining([{ name: 'MILLRACE_MODULES', value: '/etc/millrace/modules' }]),
-      }],
+      volumes: expect.arrayContaining([
+        {
+          name: 'millrace-modules',
+          projected: {
+            sources: [
+              { configMap: { name: 'counts-functions', items: [{ key: 'totals.mjs', path: 'totals/totals.mjs' }] } },
+            ],
+          },
+        },
+      ]),
+      containers: [
+        {
+          volumeMounts: expect.arrayContaining([
+            { name: 'millrace-modules', mountPath: '/etc/millrace/modules', readOnly: true },
+          ]),
+          env: expect.arrayContaining([{ name: 'MILLRACE_MODULES', value: '/etc/millrace/modules' }]),
+        },
+      ],
     })
     expect(JSON.stringify(coordinatorPod(contextOf({ modules })))).not.toContain('millrace-modules')
-    expect(worker({ modules }).metadata.annotations?.[HASH_ANNOTATION]).not.toBe(worker().metadata.annotations?.[HASH_ANNOTATION])
+    expect(worker({ modules }).metadata.annotations?.[HASH_ANNOTATION]).not.toBe(
+      worker().metadata.annotations?.[HASH_ANNOTATION],
+    )
   })
 
   test('change their hash with image, environment and template, and not with replicas', () => {
-    const hash = (changes: Partial<StreamJobSpec>): string | undefined => worker(changes).metadata.annotations?.[HASH_ANNOTATION]
+    const hash = (changes: Partial<StreamJobSpec>): string | undefined =>
+      worker(changes).metadata.annotations?.[HASH_ANNOTATION]
     const base = hash({})
     expect(hash({ replicas: 7 })).toBe(base)
-    for (const changes of [{ image: 'x' }, { env: [{ name: 'A', value: 'b' }] }, { restartNonce: '1' }, { podTemplate: { spec: { nodeSelector: { a: 'b' } } } }]) {
+    for (const changes of [
+      { image: 'x' },
+      { env: [{ name: 'A', value: 'b' }] },
+      { restartNonce: '1' },
+      { podTemplate: { spec: { nodeSelector: { a: 'b' } } } },
+    ]) {
       expect(hash(changes)).not.toBe(base)
     }
   })
@@ -245,7 +323,9 @@ describe('pods of a job', () => {
     expect(coordinatorAddress(contextOf(), undefined)).toBe('counts-coordinator.shop.svc:6121')
     const context = contextOf({}, 'podIP')
     expect(coordinatorAddress(context, undefined)).toBeUndefined()
-    expect(coordinatorAddress(context, { ...coordinatorPod(context), status: { podIP: '10.1.2.3' } })).toBe('10.1.2.3:6121')
+    expect(coordinatorAddress(context, { ...coordinatorPod(context), status: { podIP: '10.1.2.3' } })).toBe(
+      '10.1.2.3:6121',
+    )
   })
 
   test('of different jobs have different tokens, the same after a restart of the operator', () => {

@@ -8,7 +8,10 @@ import { silentLogger } from '../../../harness/silent-logger.ts'
 
 const ASKED = { namespace: REF.namespace, name: 'asked' }
 
-/** The phase of a StreamSavepoint after one pass over a suspended job whose newest checkpoint is a savepoint of this name. */
+/**
+ * The phase of a StreamSavepoint after one pass over a suspended job whose newest checkpoint is a savepoint of this
+ * name.
+ */
 async function phaseFor(savepoint: string | null): Promise<string | undefined> {
   const world = new OperatorWorld()
   const { kube, clock } = world
@@ -16,12 +19,36 @@ async function phaseFor(savepoint: string | null): Promise<string | undefined> {
   kube.update(streamJobs, REF, (job) => {
     job.status = {
       phase: 'Suspended',
-      checkpoint: { attempt: 1, id: 7, kind: 'savepoint', savepoint, path: 'checkpoints/1-7/manifest.json', completedAt: '2026-11-21T12:00:00Z', sizeBytes: 1, durationMs: 1, failures: 0 },
+      checkpoint: {
+        attempt: 1,
+        id: 7,
+        kind: 'savepoint',
+        savepoint,
+        path: 'checkpoints/1-7/manifest.json',
+        completedAt: '2026-11-21T12:00:00Z',
+        sizeBytes: 1,
+        durationMs: 1,
+        failures: 0,
+      },
     }
   })
-  await kube.create(streamSavepoints, { apiVersion: API_VERSION, kind: 'StreamSavepoint', metadata: { ...ASKED }, spec: { job: REF.name } })
-  const events = new EventRecorder({ kube, clock, rng: { next: () => 0.5, id: () => 'e' }, logger: silentLogger, instance: 'test' })
-  await reconcileSavepoint({ kube, clock, jobClient: world, tokenKey: 'k'.repeat(32), events, store: 'file:///checkpoints' }, ASKED)
+  await kube.create(streamSavepoints, {
+    apiVersion: API_VERSION,
+    kind: 'StreamSavepoint',
+    metadata: { ...ASKED },
+    spec: { job: REF.name },
+  })
+  const events = new EventRecorder({
+    kube,
+    clock,
+    rng: { next: () => 0.5, id: () => 'e' },
+    logger: silentLogger,
+    instance: 'test',
+  })
+  await reconcileSavepoint(
+    { kube, clock, jobClient: world, tokenKey: 'k'.repeat(32), events, store: 'file:///checkpoints' },
+    ASKED,
+  )
   return kube.peek(streamSavepoints, ASKED)?.status?.phase
 }
 

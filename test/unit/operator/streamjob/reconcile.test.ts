@@ -18,30 +18,47 @@ describe('a StreamJob', () => {
     const world = await runningJob()
     expect(world.podNames()).toEqual(TWO)
     expect(world.job()?.status).toMatchObject({ phase: 'Running', attempt: 1, replicas: 2, pods: '5/5' })
-    expect([world.condition('Ready'), world.condition('Reconciling'), world.condition('Stalled')]).toEqual(['True/Running', 'False/Settled', 'False/Progressing'])
+    expect([world.condition('Ready'), world.condition('Reconciling'), world.condition('Stalled')]).toEqual([
+      'True/Running',
+      'False/Settled',
+      'False/Progressing',
+    ])
   })
 
   test('that runs and is left alone is written no more', async () => {
     const world = await runningJob()
     const before = world.job()?.metadata.resourceVersion
-    for (let pass = 0; pass < 5; pass += 1) { await world.pass(); await world.clock.advance(5000) }
+    for (let pass = 0; pass < 5; pass += 1) {
+      await world.pass()
+      await world.clock.advance(5000)
+    }
     expect(world.job()?.metadata.resourceVersion).toBe(before)
   })
 
   test('that is scaled up keeps the pods it has and gets the missing ones', async () => {
     const world = await runningJob()
     const uids = new Map(world.podNames().map((name) => [name, world.kube.peek(pods, { ...REF, name })?.metadata.uid]))
-    world.edit((spec) => { spec['replicas'] = 3 })
+    world.edit((spec) => {
+      spec['replicas'] = 3
+    })
     await world.untilRunning()
     expect(world.podNames()).toHaveLength(7)
     for (const [name, uid] of uids) expect(world.kube.peek(pods, { ...REF, name })?.metadata.uid).toBe(uid)
-    expect(world.job()?.status).toMatchObject({ attempt: 2, replicas: 3, lastOperation: { type: 'Rescale', result: 'Succeeded' } })
+    expect(world.job()?.status).toMatchObject({
+      attempt: 2,
+      replicas: 3,
+      lastOperation: { type: 'Rescale', result: 'Succeeded' },
+    })
   })
 
   test('that is scaled down loses surplus pods only after the new attempt runs', async () => {
     const world = await runningJob()
-    world.edit((spec) => { spec['replicas'] = 1 })
-    world.kube.before = (call) => { if (call.startsWith('delete pods')) expect(world.coordinatorReport().attempt).toBe(2) }
+    world.edit((spec) => {
+      spec['replicas'] = 1
+    })
+    world.kube.before = (call) => {
+      if (call.startsWith('delete pods')) expect(world.coordinatorReport().attempt).toBe(2)
+    }
     await world.until('one slot', () => world.podNames().length === 3)
     await world.untilRunning()
     expect(world.podNames()).toEqual(['counts-bids-0', 'counts-coordinator', 'counts-hot-0'])
@@ -49,7 +66,9 @@ describe('a StreamJob', () => {
 
   test('that is scaled has the pause of that step in its status as soon as a record was seen, and keeps it', async () => {
     const world = await runningJob()
-    world.edit((spec) => { spec['replicas'] = 3 })
+    world.edit((spec) => {
+      spec['replicas'] = 3
+    })
     await world.untilRunning()
     expect(world.job()?.status?.lastOperation?.pauseMs ?? null).toBeNull()
     world.coordinatorReport().lastPauseMs = 700
@@ -62,7 +81,9 @@ describe('a StreamJob', () => {
 
   test('whose selector an autoscaler uses matches exactly as many pods as replicas says', async () => {
     const world = await runningJob()
-    world.edit((spec) => { spec['replicas'] = 3 })
+    world.edit((spec) => {
+      spec['replicas'] = 3
+    })
     await world.untilRunning()
     const { selector, replicas } = world.job()?.status ?? {}
     const matched = await world.kube.list(pods, { namespace: REF.namespace, labelSelector: selector ?? '' })
@@ -72,7 +93,9 @@ describe('a StreamJob', () => {
   test('whose deletion deadline alone changes keeps every pod and its revision', async () => {
     const world = await runningJob()
     world.kube.calls.length = 0
-    world.edit((spec) => { spec['deletion'] = { deadline: '10s' } })
+    world.edit((spec) => {
+      spec['deletion'] = { deadline: '10s' }
+    })
     for (let pass = 0; pass < 4; pass += 1) await world.pass()
     expect(world.kube.calls.filter((call) => /^(create|delete|apply)/.test(call))).toEqual([])
     expect(world.targets.length).toBe(1)
@@ -80,18 +103,26 @@ describe('a StreamJob', () => {
 
   test('whose image changes gets a savepoint first, then new pods, and never a second savepoint', async () => {
     const world = await runningJob()
-    world.edit((spec) => { spec['image'] = 'millrace:2' })
-    world.kube.before = (call) => { if (call.startsWith('delete pods')) expect([...world.store.savepoints.values()].map(({ phase }) => phase)).toEqual(['completed']) }
+    world.edit((spec) => {
+      spec['image'] = 'millrace:2'
+    })
+    world.kube.before = (call) => {
+      if (call.startsWith('delete pods'))
+        expect([...world.store.savepoints.values()].map(({ phase }) => phase)).toEqual(['completed'])
+    }
     await world.untilRunning()
     expect(world.store.savepointsTaken).toBe(1)
-    for (const name of TWO) expect(JSON.stringify(world.kube.peek(pods, { ...REF, name })?.spec)).toContain('millrace:2')
+    for (const name of TWO)
+      expect(JSON.stringify(world.kube.peek(pods, { ...REF, name })?.spec)).toContain('millrace:2')
     expect(world.job()?.status).toMatchObject({ attempt: 2, lastOperation: { type: 'Upgrade' } })
   })
 
   test('whose savepoint before an upgrade fails goes on with the pods it has', async () => {
     const world = await runningJob()
     world.savepointFails = true
-    world.edit((spec) => { spec['image'] = 'millrace:2' })
+    world.edit((spec) => {
+      spec['image'] = 'millrace:2'
+    })
     await world.until('tried again', () => world.store.savepointsTaken >= 2)
     expect(world.podNames()).toEqual(TWO)
     expect(world.coordinatorReport().attempt).toBe(1)
@@ -101,18 +132,30 @@ describe('a StreamJob', () => {
   test('that has lost a worker when its image is changed is upgraded at once, since nothing runs that a savepoint could hold', async () => {
     const world = await runningJob()
     world.kill('counts-hot-1')
-    world.edit((spec) => { spec['image'] = 'millrace:2' })
+    world.edit((spec) => {
+      spec['image'] = 'millrace:2'
+    })
     const startedAt = world.clock.now()
-    await world.until('upgraded', (job) => job?.status?.lastOperation?.type === 'Upgrade' && job.status.phase === 'Running')
+    await world.until(
+      'upgraded',
+      (job) => job?.status?.lastOperation?.type === 'Upgrade' && job.status.phase === 'Running',
+    )
     expect(world.clock.now() - startedAt).toBeLessThan(30_000)
     expect(world.podNames()).toEqual(TWO)
   })
 
   test('that runs again after an upgrade when its image is changed once more takes another savepoint', async () => {
     const world = await runningJob()
-    world.edit((spec) => { spec['image'] = 'millrace:2' })
-    await world.until('about to run again', (job) => job?.status?.message?.startsWith('The coordinator is told') === true)
-    world.edit((spec) => { spec['image'] = 'millrace:3' })
+    world.edit((spec) => {
+      spec['image'] = 'millrace:2'
+    })
+    await world.until(
+      'about to run again',
+      (job) => job?.status?.message?.startsWith('The coordinator is told') === true,
+    )
+    world.edit((spec) => {
+      spec['image'] = 'millrace:3'
+    })
     await world.untilRunning()
     expect(world.store.savepointsTaken).toBe(2)
     expect(world.coordinatorReport().attempt).toBe(3)
@@ -120,7 +163,9 @@ describe('a StreamJob', () => {
 
   test('whose new spec is wrong says where and goes on with the last good one', async () => {
     const world = await runningJob()
-    world.edit((spec) => { (spec['graph'] as Record<string, unknown>[])[1]!['keyBy'] = 'auktion' })
+    world.edit((spec) => {
+      ;(spec['graph'] as Record<string, unknown>[])[1]!['keyBy'] = 'auktion'
+    })
     await world.until('refused', () => world.condition('Ready') === 'False/SpecInvalid')
     expect(world.job()?.status?.message).toMatch(/spec\.graph\[1\]\.keyBy.*auktion/)
     expect(world.job()?.status?.phase).toBe('Running')
@@ -131,7 +176,9 @@ describe('a StreamJob', () => {
 
   test('whose new spec does not fit its state is refused and goes on', async () => {
     const world = await runningJob()
-    world.edit((spec) => { (spec['graph'] as Record<string, unknown>[])[1]!['window'] = { tumble: '20s' } })
+    world.edit((spec) => {
+      ;(spec['graph'] as Record<string, unknown>[])[1]!['window'] = { tumble: '20s' }
+    })
     await world.until('refused', () => world.condition('Ready') === 'False/StateIncompatible')
     expect(world.targets).toHaveLength(1)
   })
@@ -153,7 +200,9 @@ describe('a StreamJob', () => {
 
   test('with an evicted pod replaces it', async () => {
     const world = await runningJob()
-    world.kube.update(pods, { ...REF, name: 'counts-hot-1' }, (pod) => { pod.status = { phase: 'Failed', reason: 'Evicted' } })
+    world.kube.update(pods, { ...REF, name: 'counts-hot-1' }, (pod) => {
+      pod.status = { phase: 'Failed', reason: 'Evicted' }
+    })
     await world.until('recovered', (job) => job?.status?.attempt === 2 && job.status.phase === 'Running')
     expect(await world.eventReasons()).toContain('PodFailed')
   })
@@ -167,13 +216,19 @@ describe('a StreamJob', () => {
 
   test('that is suspended stops with a savepoint and then has no pods; resumed it runs again', async () => {
     const world = await runningJob()
-    world.edit((spec) => { spec['desiredState'] = 'Suspended' })
-    world.kube.before = (call) => { if (call.startsWith('delete pods counts-hot')) expect(world.coordinatorReport().phase).toBe('suspended') }
+    world.edit((spec) => {
+      spec['desiredState'] = 'Suspended'
+    })
+    world.kube.before = (call) => {
+      if (call.startsWith('delete pods counts-hot')) expect(world.coordinatorReport().phase).toBe('suspended')
+    }
     await world.until('suspended', (job) => job?.status?.phase === 'Suspended')
     expect(world.podNames()).toEqual([])
     expect(world.condition('Ready')).toBe('True/Suspended')
     world.kube.before = () => undefined
-    world.edit((spec) => { spec['desiredState'] = 'Running' })
+    world.edit((spec) => {
+      spec['desiredState'] = 'Running'
+    })
     await world.untilRunning()
     expect(world.job()?.status).toMatchObject({ attempt: 2, lastOperation: { type: 'Resume' } })
   })
@@ -199,21 +254,36 @@ describe('a StreamJob', () => {
   test('that finishes before its rescale is seen to run has been rescaled all the same', async () => {
     const world = await runningJob()
     world.finishesAtOnce = true
-    world.edit((spec) => { spec['replicas'] = 3 })
+    world.edit((spec) => {
+      spec['replicas'] = 3
+    })
     await world.until('finished', (job) => job?.status?.phase === 'Finished')
     expect(world.job()?.status).toMatchObject({ attempt: 2, lastOperation: { type: 'Rescale', result: 'Succeeded' } })
   })
 
   test('that failed says why and is stalled', async () => {
     const world = await runningJob()
-    Object.assign(world.coordinatorReport(), { phase: 'failed', error: { code: 'SOURCE_UNREACHABLE', message: 'broker kafka:9092 does not answer', domain: 'dependency', retriable: false } })
+    Object.assign(world.coordinatorReport(), {
+      phase: 'failed',
+      error: {
+        code: 'SOURCE_UNREACHABLE',
+        message: 'broker kafka:9092 does not answer',
+        domain: 'dependency',
+        retriable: false,
+      },
+    })
     await world.until('failed', () => world.condition('Stalled') === 'True/SourceUnreachable')
     expect(world.job()?.status).toMatchObject({ phase: 'Failed', message: 'broker kafka:9092 does not answer' })
   })
 
   test('whose name would take pods of a stranger touches none of them', async () => {
     const world = new OperatorWorld()
-    await world.kube.create(pods, { apiVersion: 'v1', kind: 'Pod', metadata: { ...REF, name: 'counts-hot-0', uid: 'stranger', labels: { 'millrace.dev/job': 'counts' } }, spec: {} })
+    await world.kube.create(pods, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...REF, name: 'counts-hot-0', uid: 'stranger', labels: { 'millrace.dev/job': 'counts' } },
+      spec: {},
+    })
     await world.create()
     await world.until('said', () => world.condition('Stalled') === 'True/NameTaken')
     expect(world.podNames()).toEqual(['counts-hot-0'])
@@ -231,19 +301,27 @@ describe('deleting a StreamJob', () => {
 
   test('while its suspension removes the pods says nothing of a missing savepoint, since one was taken', async () => {
     const world = await runningJob()
-    world.kube.update(pods, { namespace: REF.namespace, name: 'counts-hot-0' }, (pod) => { pod.metadata.finalizers = ['kept/for-a-while'] })
-    world.edit((spec) => { spec['desiredState'] = 'Suspended' })
+    world.kube.update(pods, { namespace: REF.namespace, name: 'counts-hot-0' }, (pod) => {
+      pod.metadata.finalizers = ['kept/for-a-while']
+    })
+    world.edit((spec) => {
+      spec['desiredState'] = 'Suspended'
+    })
     await world.until('one pod is left, on its way out', () => world.podNames().join() === 'counts-hot-0')
     await world.kube.delete(streamJobs, REF)
     await world.pass()
-    world.kube.update(pods, { namespace: REF.namespace, name: 'counts-hot-0' }, (pod) => { delete pod.metadata.finalizers })
+    world.kube.update(pods, { namespace: REF.namespace, name: 'counts-hot-0' }, (pod) => {
+      delete pod.metadata.finalizers
+    })
     await world.until('gone', (job) => job === undefined)
     expect(await world.eventReasons()).not.toContain('StoppedWithoutSavepoint')
   })
 
   test('that started while no operator was there waits for a coordinator that does not answer at once', async () => {
     const world = await runningJob()
-    world.kube.update(streamJobs, REF, (job) => { job.status = { ...job.status, phase: 'Deploying', attempt: 0 } })
+    world.kube.update(streamJobs, REF, (job) => {
+      job.status = { ...job.status, phase: 'Deploying', attempt: 0 }
+    })
     world.unreachable = true
     await world.kube.delete(streamJobs, REF)
     for (let pass = 0; pass < 3; pass += 1) await world.pass()
@@ -256,7 +334,9 @@ describe('deleting a StreamJob', () => {
   test('ends within the deadline when nothing answers, and names what was left behind', async () => {
     const world = await runningJob()
     world.unreachable = true
-    world.kube.before = (call) => { if (call.startsWith('delete pods')) throw new KubeError('not found', { status: 404, reason: 'NotFound' }) }
+    world.kube.before = (call) => {
+      if (call.startsWith('delete pods')) throw new KubeError('not found', { status: 404, reason: 'NotFound' })
+    }
     const startedAt = world.clock.now()
     await world.kube.delete(streamJobs, REF)
     await world.until('gone', (job) => job === undefined, 400)
@@ -268,14 +348,22 @@ describe('deleting a StreamJob', () => {
 describe('an operator that dies at any API call', () => {
   const stories: Record<string, { act: (world: OperatorWorld) => void; holds: (world: OperatorWorld) => void }> = {
     'of an upgrade': {
-      act: (world) => { world.edit((spec) => { spec['image'] = 'millrace:2' }) },
+      act: (world) => {
+        world.edit((spec) => {
+          spec['image'] = 'millrace:2'
+        })
+      },
       holds: (world) => {
         expect(world.store.savepointsTaken).toBe(1)
         expect(world.podNames()).toEqual(TWO)
       },
     },
     'of a rescale': {
-      act: (world) => { world.edit((spec) => { spec['replicas'] = 1 }) },
+      act: (world) => {
+        world.edit((spec) => {
+          spec['replicas'] = 1
+        })
+      },
       holds: (world) => {
         expect(world.coordinatorReport().attempt).toBe(2)
         expect(world.podNames()).toHaveLength(3)
@@ -295,7 +383,9 @@ describe('an operator that dies at any API call', () => {
           crash(call)
         }
         for (let pass = 0; pass < 40 && !reached; pass += 1) {
-          await world.pass().catch((error: unknown) => { if (!reached) throw error })
+          await world.pass().catch((error: unknown) => {
+            if (!reached) throw error
+          })
           world.kubelet()
           await world.clock.advance(500)
         }

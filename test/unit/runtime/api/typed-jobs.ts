@@ -1,12 +1,36 @@
 /**
- * What the type checker must let through and what it must not; tsc is the test (`npm run check`, the first step of `npm test`).
- * A line under `@ts-expect-error` that compiles is an error.
+ * What the type checker must let through and what it must not; tsc is the test (`npm run check`, the first step of
+ * `npm test`). A line under `@ts-expect-error` that compiles is an error.
  */
-import { argMax, argMin, avg, collect, count, countDistinctIf, countIf, custom, expr, file, histogram, hop, job, max, nexmark, percentile, print, session, stream, sum, tumble } from '../../../../runtime/api/millrace.ts'
+import {
+  argMax,
+  argMin,
+  avg,
+  collect,
+  count,
+  countDistinctIf,
+  countIf,
+  custom,
+  expr,
+  file,
+  histogram,
+  hop,
+  job,
+  max,
+  nexmark,
+  percentile,
+  print,
+  session,
+  stream,
+  sum,
+  tumble,
+} from '../../../../runtime/api/millrace.ts'
 import type { Row, Stream } from '../../../../runtime/api/millrace.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-function holds<T extends true>(): T | undefined { return undefined }
+function holds<T extends true>(): T | undefined {
+  return undefined
+}
 type RowOf<T> = T extends Stream<infer S> ? Row<S> : never
 
 const flights = stream('flights', file({ path: './flights.jsonl', format: 'json' }), {
@@ -28,7 +52,10 @@ export function filters(): void {
 }
 
 export function maps(): void {
-  const hours = flights.map('hours', { origin: 'string', hours: 'double', note: 'string?' }, (row) => ({ origin: row.origin, hours: (row.delay ?? 0) / 60 }))
+  const hours = flights.map('hours', { origin: 'string', hours: 'double', note: 'string?' }, (row) => ({
+    origin: row.origin,
+    hours: (row.delay ?? 0) / 60,
+  }))
   holds<Equal<RowOf<typeof hours>, { readonly origin: string; readonly hours: number; readonly note: string | null }>>()
   hours.filter('long', (row) => row.hours > 1)
   // @ts-expect-error a field of the wrong type
@@ -51,32 +78,74 @@ export function maps(): void {
   tags.filter('tagged', (row) => row.tag.startsWith('x') && row.distance > 1)
   // @ts-expect-error only json holds arrays
   flights.unnest('no-array', 'distance', { as: 'tag', type: 'string' })
-  flights.flatMap('words', { word: 'string' }, function* words(row) { for (const word of row.origin.split(' ')) yield { word } })
+  flights.flatMap('words', { word: 'string' }, function* words(row) {
+    for (const word of row.origin.split(' ')) yield { word }
+  })
   // @ts-expect-error rows of another shape
   flights.flatMap('no-words', { word: 'string' }, (row) => [{ word: row.distance }])
 }
 
 export function otherTypes(): void {
-  const orders = stream('orders', file({ path: 'x', format: 'json' }), { schema: { day: 'date', amount: 'decimal(10,2)', items: 'array<string>', counts: 'array<long?>?', address: 'row{city: string}' } })
+  const orders = stream('orders', file({ path: 'x', format: 'json' }), {
+    schema: {
+      day: 'date',
+      amount: 'decimal(10,2)',
+      items: 'array<string>',
+      counts: 'array<long?>?',
+      address: 'row{city: string}',
+    },
+  })
   holds<Equal<RowOf<typeof orders>['items'], readonly string[]>>()
   holds<Equal<RowOf<typeof orders>['counts'], readonly (number | null)[] | null>>()
-  orders.filter('o', (row) => row.day > 1 && row.amount.startsWith('1') && row.items.length > 1 && row.address['city'] === 'x')
+  orders.filter(
+    'o',
+    (row) => row.day > 1 && row.amount.startsWith('1') && row.items.length > 1 && row.address['city'] === 'x',
+  )
   orders.unnest('items', 'items', { as: 'item', type: 'string' }).filter('i', (row) => row.item !== '')
   // @ts-expect-error a decimal is a text: it keeps its digits
   orders.filter('d', (row) => row.amount > 1)
 }
 
 export function windows(): void {
-  const perOrigin = flights.keyBy('origin').window('per-origin', tumble('1h'), { flights: count(), delay: avg('delay'), far: max('distance'), sum: sum('distance') })
-  holds<Equal<RowOf<typeof perOrigin>, {
-    readonly origin: string; readonly windowStart: number; readonly windowEnd: number; readonly flights: number; readonly delay: number | null; readonly far: number; readonly sum: number
-  }>>()
+  const perOrigin = flights.keyBy('origin').window('per-origin', tumble('1h'), {
+    flights: count(),
+    delay: avg('delay'),
+    far: max('distance'),
+    sum: sum('distance'),
+  })
+  holds<
+    Equal<
+      RowOf<typeof perOrigin>,
+      {
+        readonly origin: string
+        readonly windowStart: number
+        readonly windowEnd: number
+        readonly flights: number
+        readonly delay: number | null
+        readonly far: number
+        readonly sum: number
+      }
+    >
+  >()
   perOrigin.side.late.filter('late', (row) => row.distance > 0)
-  perOrigin.keyBy('windowEnd').window('again', hop('1h', '2h'), { most: max('flights') }).filter('most', (row) => row.most > 1)
-  flights.keyBy('origin', 'distance').window('both', session('10m'), { n: count() }).filter('both', (row) => row.origin !== '' && row.distance > 0)
+  perOrigin
+    .keyBy('windowEnd')
+    .window('again', hop('1h', '2h'), { most: max('flights') })
+    .filter('most', (row) => row.most > 1)
+  flights
+    .keyBy('origin', 'distance')
+    .window('both', session('10m'), { n: count() })
+    .filter('both', (row) => row.origin !== '' && row.distance > 0)
   const more = flights.keyBy('origin').window('more', tumble('1h'), {
-    late: countIf('delay > 15'), tags: countDistinctIf('distance', 'delay > 15'), usual: percentile('delay', 0.5), far: percentile('distance', 0.99), all: collect('at'),
-    delays: histogram('delay', { from: 0, to: 60, buckets: 6 }), farthest: argMax('at', 'distance'), latest: argMin('distance', 'delay'), miles: expr('double', 'sum(distance * 0.62)'),
+    late: countIf('delay > 15'),
+    tags: countDistinctIf('distance', 'delay > 15'),
+    usual: percentile('delay', 0.5),
+    far: percentile('distance', 0.99),
+    all: collect('at'),
+    delays: histogram('delay', { from: 0, to: 60, buckets: 6 }),
+    farthest: argMax('at', 'distance'),
+    latest: argMin('distance', 'delay'),
+    miles: expr('double', 'sum(distance * 0.62)'),
   })
   holds<Equal<RowOf<typeof more>['usual'], number | null>>()
   holds<Equal<RowOf<typeof more>['latest'], number | null>>()
@@ -108,10 +177,17 @@ export function keyed(): void {
   bids.reduce('highest', { price: 'Math.max(previous.price, current.price)' }).filter('h', (row) => row.price > 1)
   bids.aggregate('total', { bids: count(), sum: sum('price') }).filter('t', (row) => row.sum > row.bids)
   const spread = custom({
-    state: { low: 'long?', high: 'long?' }, output: 'long',
+    state: { low: 'long?', high: 'long?' },
+    output: 'long',
     init: () => ({}),
-    add: (state, row: { price: number }) => ({ low: Math.min(state.low ?? row.price, row.price), high: Math.max(state.high ?? row.price, row.price) }),
-    merge: (a, b) => ({ low: Math.min(a.low ?? Infinity, b.low ?? Infinity), high: Math.max(a.high ?? -Infinity, b.high ?? -Infinity) }),
+    add: (state, row: { price: number }) => ({
+      low: Math.min(state.low ?? row.price, row.price),
+      high: Math.max(state.high ?? row.price, row.price),
+    }),
+    merge: (a, b) => ({
+      low: Math.min(a.low ?? Infinity, b.low ?? Infinity),
+      high: Math.max(a.high ?? -Infinity, b.high ?? -Infinity),
+    }),
     result: (state) => (state.high ?? 0) - (state.low ?? 0),
   })
   bids.window('spreads', tumble('10s'), { spread, bids: count() }).filter('s', (row) => row.spread > row.bids)
@@ -129,9 +205,17 @@ export function joins(): void {
   const bids = stream('bids', nexmark('bid', { events: 1000 }))
   const auctions = stream('auctions', nexmark('auction', { events: 1000 }))
   const both = bids.join('both', auctions, {
-    on: { auction: 'id' }, type: 'left', within: { before: '10s' }, select: { auction: 'left.auction', seller: 'right.seller', margin: expr('long?', 'left.price - right.reserve') },
+    on: { auction: 'id' },
+    type: 'left',
+    within: { before: '10s' },
+    select: { auction: 'left.auction', seller: 'right.seller', margin: expr('long?', 'left.price - right.reserve') },
   })
-  holds<Equal<RowOf<typeof both>, { readonly auction: number; readonly seller: number | null; readonly margin: number | null }>>()
+  holds<
+    Equal<
+      RowOf<typeof both>,
+      { readonly auction: number; readonly seller: number | null; readonly margin: number | null }
+    >
+  >()
   // @ts-expect-error the right side has no such field
   bids.join('wrong', auctions, { on: { auction: 'id' }, select: { seller: 'right.sellr' } })
   // @ts-expect-error no key of the left side
@@ -139,14 +223,29 @@ export function joins(): void {
 }
 
 export function otherJoins(): void {
-  const bids = stream('bids', nexmark('bid', { events: 1000 }), { eventTime: { field: 'dateTime', align: { group: 'nexmark', maxDrift: '5s' } } })
+  const bids = stream('bids', nexmark('bid', { events: 1000 }), {
+    eventTime: { field: 'dateTime', align: { group: 'nexmark', maxDrift: '5s' } },
+  })
   const auctions = stream('auctions', nexmark('auction', { events: 1000 }))
-  const answered = auctions.join('answered', bids, { on: { id: 'auction' }, type: 'semi', within: { after: '10s' }, where: 'right.price > left.reserve', select: { auction: 'left.id', twice: expr('long', 'left.reserve * 2') } })
+  const answered = auctions.join('answered', bids, {
+    on: { id: 'auction' },
+    type: 'semi',
+    within: { after: '10s' },
+    where: 'right.price > left.reserve',
+    select: { auction: 'left.id', twice: expr('long', 'left.reserve * 2') },
+  })
   holds<Equal<RowOf<typeof answered>, { readonly auction: number; readonly twice: number }>>()
   answered.side.lateRight.filter('late', (row) => row.price > 1)
-  auctions.join('unanswered', bids, { on: { id: 'auction' }, type: 'anti', window: tumble('10s') }).filter('whole', (row) => row.itemName !== '' && row.windowEnd > row.dateTime)
+  auctions
+    .join('unanswered', bids, { on: { id: 'auction' }, type: 'anti', window: tumble('10s') })
+    .filter('whole', (row) => row.itemName !== '' && row.windowEnd > row.dateTime)
   // @ts-expect-error of the right side a semi join gives nothing
-  auctions.join('wrong', bids, { on: { id: 'auction' }, type: 'semi', within: { after: '1s' }, select: { price: 'right.price' } })
+  auctions.join('wrong', bids, {
+    on: { id: 'auction' },
+    type: 'semi',
+    within: { after: '1s' },
+    select: { price: 'right.price' },
+  })
   // @ts-expect-error pairs need a choice of fields
   auctions.join('wrong', bids, { on: { id: 'auction' }, within: { after: '1s' } })
   // @ts-expect-error neither before nor after
@@ -154,35 +253,76 @@ export function otherJoins(): void {
   // @ts-expect-error without event time nothing comes late
   void auctions.join('regular', bids, { on: { id: 'auction' }, type: 'semi', ttl: '1h' }).side.lateLeft
 
-  const named = flights.lookup('named', { http: { url: 'http://cities/{origin}' }, output: { city: 'string', people: 'long?' }, cache: { rows: 1000, ttl: '1h' }, timeout: '2s' })
+  const named = flights.lookup('named', {
+    http: { url: 'http://cities/{origin}' },
+    output: { city: 'string', people: 'long?' },
+    cache: { rows: 1000, ttl: '1h' },
+    timeout: '2s',
+  })
   holds<Equal<RowOf<typeof named>['city'], string>>()
-  const perhaps = flights.lookup('perhaps', { type: 'left', http: { url: 'http://cities/{origin}' }, output: { city: 'string' } })
+  const perhaps = flights.lookup('perhaps', {
+    type: 'left',
+    http: { url: 'http://cities/{origin}' },
+    output: { city: 'string' },
+  })
   holds<Equal<RowOf<typeof perhaps>['city'], string | null>>()
   perhaps.filter('far', (row) => row.distance > 1)
-  flights.lookup('druid', { druid: { url: 'http://druid:8888', query: 'SELECT city FROM cities WHERE origin = ?', parameters: ['origin'] }, output: { city: 'string' } }).filter('c', (row) => row.city !== row.origin)
-  // @ts-expect-error no field of the row
-  flights.lookup('wrong', { druid: { url: 'http://druid:8888', query: 'SELECT city FROM cities WHERE origin = ?', parameters: ['orgin'] }, output: { city: 'string' } })
+  flights
+    .lookup('druid', {
+      druid: { url: 'http://druid:8888', query: 'SELECT city FROM cities WHERE origin = ?', parameters: ['origin'] },
+      output: { city: 'string' },
+    })
+    .filter('c', (row) => row.city !== row.origin)
+  flights.lookup('wrong', {
+    // @ts-expect-error no field of the row
+    druid: { url: 'http://druid:8888', query: 'SELECT city FROM cities WHERE origin = ?', parameters: ['orgin'] },
+    output: { city: 'string' },
+  })
   // @ts-expect-error a lookup has no rows of its own to give without a match
   flights.lookup('wrong', { type: 'right', http: { url: 'http://cities/{origin}' }, output: { city: 'string' } })
 }
 
 export function patterns(): void {
-  const bids = stream('bids', nexmark('bid', { events: 1000 }), { eventTime: { field: 'dateTime' } }).keyBy('auction', 'bidder')
+  const bids = stream('bids', nexmark('bid', { events: 1000 }), { eventTime: { field: 'dateTime' } }).keyBy(
+    'auction',
+    'bidder',
+  )
   const rising = bids.pattern('rising', {
     steps: [
-      { name: 'opening' }, { name: 'pause', where: "channel === 'x'", not: true }, { name: 'raised', where: 'price > opening.price', times: '2+', greedy: true },
-      { name: 'again', times: '0..2' }, { name: 'lower', optional: true, where: 'price < raised.price' },
+      { name: 'opening' },
+      { name: 'pause', where: "channel === 'x'", not: true },
+      { name: 'raised', where: 'price > opening.price', times: '2+', greedy: true },
+      { name: 'again', times: '0..2' },
+      { name: 'lower', optional: true, where: 'price < raised.price' },
     ],
-    within: '10s', after: { skipToLast: 'raised' },
+    within: '10s',
+    after: { skipToLast: 'raised' },
     select: {
-      auction: 'auction', at: 'match.time', since: 'opening.first.dateTime', raises: 'raised.count', to: 'raised.price', channel: 'again.last.channel', lower: 'lower.price',
+      auction: 'auction',
+      at: 'match.time',
+      since: 'opening.first.dateTime',
+      raises: 'raised.count',
+      to: 'raised.price',
+      channel: 'again.last.channel',
+      lower: 'lower.price',
       average: expr('double?', 'raised.avg(price)'),
     },
   })
-  holds<Equal<RowOf<typeof rising>, {
-    readonly auction: number; readonly at: number; readonly since: number; readonly raises: number; readonly to: number; readonly channel: string | null; readonly lower: number | null
-    readonly average: number | null
-  }>>()
+  holds<
+    Equal<
+      RowOf<typeof rising>,
+      {
+        readonly auction: number
+        readonly at: number
+        readonly since: number
+        readonly raises: number
+        readonly to: number
+        readonly channel: string | null
+        readonly lower: number | null
+        readonly average: number | null
+      }
+    >
+  >()
   holds<Equal<RowOf<typeof rising.side.timedOut>['since'], number | null>>()
   holds<Equal<RowOf<typeof rising.side.timedOut>['raises'], number>>()
   rising.side.late.filter('late', (row) => row.price > 1)
@@ -190,8 +330,11 @@ export function patterns(): void {
   bids.pattern('wrong', { steps: [{ name: 'a' }], select: { price: 'a.prise' } })
   // @ts-expect-error no such step
   bids.pattern('wrong', { steps: [{ name: 'a' }], select: { price: 'b.price' } })
-  // @ts-expect-error what must not come has no rows
-  bids.pattern('wrong', { steps: [{ name: 'a' }, { name: 'b', not: true }, { name: 'c' }], select: { price: 'b.price' } })
+  bids.pattern('wrong', {
+    steps: [{ name: 'a' }, { name: 'b', not: true }, { name: 'c' }],
+    // @ts-expect-error what must not come has no rows
+    select: { price: 'b.price' },
+  })
   // @ts-expect-error the rows of a match differ in all but the key
   bids.pattern('wrong', { steps: [{ name: 'a' }], select: { price: 'price' } })
   // @ts-expect-error no such step to go on at
@@ -201,8 +344,15 @@ export function patterns(): void {
 }
 
 export function rules(): void {
-  const limits = stream('limits', file({ path: 'limits', format: 'json' }), { schema: { origin: 'string', limit: 'long', gone: 'boolean?' } })
-  const over = flights.broadcast('over', limits, { key: ['origin'], where: 'left.origin === right.origin && left.distance > right.limit', remove: 'right.gone', select: { origin: 'left.origin', limit: 'right.limit' } })
+  const limits = stream('limits', file({ path: 'limits', format: 'json' }), {
+    schema: { origin: 'string', limit: 'long', gone: 'boolean?' },
+  })
+  const over = flights.broadcast('over', limits, {
+    key: ['origin'],
+    where: 'left.origin === right.origin && left.distance > right.limit',
+    remove: 'right.gone',
+    select: { origin: 'left.origin', limit: 'right.limit' },
+  })
   holds<Equal<RowOf<typeof over>, { readonly origin: string; readonly limit: number }>>()
   // @ts-expect-error no field of the rules
   flights.broadcast('wrong', limits, { key: ['origin'], select: { limit: 'right.limt' } })
@@ -212,7 +362,11 @@ export function processes(): void {
   const totals = flights.keyBy('origin').process('totals', {
     output: { origin: 'string', total: 'long' },
     sideOutputs: { late: { origin: 'string' } },
-    state: { total: { value: { sum: 'long' } }, seen: { list: { at: 'timestamp' }, ttl: '1h' }, by: { map: { rows: 'long' }, key: { distance: 'long' } } },
+    state: {
+      total: { value: { sum: 'long' } },
+      seen: { list: { at: 'timestamp' }, ttl: '1h' },
+      by: { map: { rows: 'long' }, key: { distance: 'long' } },
+    },
     onRow(row, context) {
       const sum = (context.state.total.get()?.sum ?? 0) + row.distance
       context.state.total.set({ sum })
@@ -231,19 +385,34 @@ export function processes(): void {
       // @ts-expect-error the key is the origin only
       void context.key.distance
     },
-    onTimer(time, context) { context.emit({ origin: context.key.origin, total: time }) },
+    onTimer(time, context) {
+      context.emit({ origin: context.key.origin, total: time })
+    },
   })
   totals.filter('big', (row) => row.total > 1)
   totals.side.late.filter('side', (row) => row.origin !== '')
   // @ts-expect-error there is no such side output
   void totals.side.early
-  // @ts-expect-error without a key there is no state
-  flights.process('no-key', { output: { n: 'long' }, onRow(_row, context) { context.state.clear() } })
-  flights.asyncMap('async', { output: { origin: 'string', city: 'string?' }, call: async (row, { signal }) => ({ origin: row.origin, city: String(signal.aborted) }), capacity: 10, timeout: '1s' })
+  flights.process('no-key', {
+    output: { n: 'long' },
+    onRow(_row, context) {
+      // @ts-expect-error without a key there is no state
+      context.state.clear()
+    },
+  })
+  flights
+    .asyncMap('async', {
+      output: { origin: 'string', city: 'string?' },
+      call: async (row, { signal }) => ({ origin: row.origin, city: String(signal.aborted) }),
+      capacity: 10,
+      timeout: '1s',
+    })
     .filter('city', (row) => row.city !== null)
   // @ts-expect-error it must be asynchronous
   flights.asyncMap('sync', { output: { origin: 'string' }, call: (row) => ({ origin: row.origin }) })
-  flights.asyncHttp('http', { output: { city: 'string' }, http: { url: 'http://cities/{origin}' } }).filter('http-city', (row) => row.city !== row.origin)
+  flights
+    .asyncHttp('http', { output: { city: 'string' }, http: { url: 'http://cities/{origin}' } })
+    .filter('http-city', (row) => row.city !== row.origin)
 }
 
 export function outputs(): unknown {

@@ -11,15 +11,38 @@ const target: JobTarget = { revision: 'r1', spec: {}, desiredState: 'running' }
 
 function checkpoint(attempt: number, id: number, savepoint: string | null = null): LogEntry {
   return {
-    kind: 'checkpoint', savepoint, final: false,
-    checkpoint: { attempt, id, kind: savepoint === null ? 'checkpoint' : 'savepoint', path: `checkpoints/${attempt}-${id}/manifest.json`, completedAt: id, durationMs: 1, sizeBytes: 1 },
+    kind: 'checkpoint',
+    savepoint,
+    final: false,
+    checkpoint: {
+      attempt,
+      id,
+      kind: savepoint === null ? 'checkpoint' : 'savepoint',
+      path: `checkpoints/${attempt}-${id}/manifest.json`,
+      completedAt: id,
+      durationMs: 1,
+      sizeBytes: 1,
+    },
   }
 }
 
 function manifestOf(state: Record<string, readonly string[]>): Uint8Array {
-  const files = Object.entries(state).map(([operator, paths]) => [operator, paths.map((path): StateFile => ({ path, sizeBytes: 0, sha256: '', groups: [] }))] as const)
+  const files = Object.entries(state).map(
+    ([operator, paths]) =>
+      [operator, paths.map((path): StateFile => ({ path, sizeBytes: 0, sha256: '', groups: [] }))] as const,
+  )
   return encodeManifest({
-    version: 2, job: 'j', attempt: 1, id: 1, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes: 0, maxParallelism: 1, revision: '', spec: {},
+    version: 2,
+    job: 'j',
+    attempt: 1,
+    id: 1,
+    kind: 'checkpoint',
+    completedAt: 0,
+    durationMs: 0,
+    sizeBytes: 0,
+    maxParallelism: 1,
+    revision: '',
+    spec: {},
     subtasks: { 'op-0': { splits: {}, state: Object.fromEntries(files), committables: {} } },
   })
 }
@@ -27,7 +50,12 @@ function manifestOf(state: Record<string, readonly string[]>): Uint8Array {
 /** The files that any checkpoint in the log refers to. */
 function referredBy(store: MemoryStore, log: JobLog): string[] {
   const paths = log.view().checkpoints.flatMap(({ checkpoint: { path } }) =>
-    Object.values(decodeManifest(path, store.objects.get(path) ?? new Uint8Array()).subtasks).flatMap(({ state }) => Object.values(state).flat().map((file) => file.path)))
+    Object.values(decodeManifest(path, store.objects.get(path) ?? new Uint8Array()).subtasks).flatMap(({ state }) =>
+      Object.values(state)
+        .flat()
+        .map((file) => file.path),
+    ),
+  )
   return [...new Set(paths)].sort()
 }
 
@@ -91,27 +119,37 @@ describe('the log of a job', () => {
   })
 
   test('a file lives as long as any checkpoint or savepoint refers to it, and no longer', async () => {
-    const steps = fc.array(fc.record({ refers: fc.array(fc.nat(6), { maxLength: 3 }), savepoint: fc.boolean(), discards: fc.boolean() }), { minLength: 5, maxLength: 25 })
-    await fc.assert(fc.asyncProperty(steps, async (all) => {
-      const store = new MemoryStore()
-      const log = await JobLog.open(store)
-      await log.claim(target)
-      for (const [id, { refers, savepoint, discards }] of all.entries()) {
-        const file = (of: number): string => `checkpoints/1-${of}/state`
-        await store.put(file(id), new Uint8Array())
-        // what a subtask refers to is what its checkpoint before still had
-        const before = referredBy(store, log).filter((path) => refers.some((back) => path === file(id - back)))
-        await store.put(`checkpoints/1-${id}/manifest.json`, manifestOf({ op: [...(savepoint ? [] : before), file(id)] }))
-        await log.append(1, checkpoint(1, id, savepoint ? `s${id}` : null))
-        await retire(log, store, 1)
-        if (discards) {
-          const given = log.view().checkpoints.find((item) => item.savepoint !== null && item.checkpoint !== log.view().newest)
-          if (given?.savepoint != null) await discardSavepoint(log, store, given.savepoint)
+    const steps = fc.array(
+      fc.record({ refers: fc.array(fc.nat(6), { maxLength: 3 }), savepoint: fc.boolean(), discards: fc.boolean() }),
+      { minLength: 5, maxLength: 25 },
+    )
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const store = new MemoryStore()
+        const log = await JobLog.open(store)
+        await log.claim(target)
+        for (const [id, { refers, savepoint, discards }] of all.entries()) {
+          const file = (of: number): string => `checkpoints/1-${of}/state`
+          await store.put(file(id), new Uint8Array())
+          // what a subtask refers to is what its checkpoint before still had
+          const before = referredBy(store, log).filter((path) => refers.some((back) => path === file(id - back)))
+          await store.put(
+            `checkpoints/1-${id}/manifest.json`,
+            manifestOf({ op: [...(savepoint ? [] : before), file(id)] }),
+          )
+          await log.append(1, checkpoint(1, id, savepoint ? `s${id}` : null))
+          await retire(log, store, 1)
+          if (discards) {
+            const given = log
+              .view()
+              .checkpoints.find((item) => item.savepoint !== null && item.checkpoint !== log.view().newest)
+            if (given?.savepoint != null) await discardSavepoint(log, store, given.savepoint)
+          }
+          const files = [...store.objects.keys()].filter((path) => path.endsWith('/state')).sort()
+          expect(files).toEqual(referredBy(store, log))
         }
-        const files = [...store.objects.keys()].filter((path) => path.endsWith('/state')).sort()
-        expect(files).toEqual(referredBy(store, log))
-      }
-    }))
+      }),
+    )
   })
 
   test('a job that ended is remembered until the next claim', async () => {

@@ -14,34 +14,76 @@ const GROUPS = 32
 
 function plan(parallelism: number, operator = 'count'): ExecutionPlan {
   return {
-    chains: [{ id: operator, parallelism, operators: [{ id: operator, from: ['in'], schema: { fields: [] }, verb: { kind: 'keyBy' } }] }],
-    exchanges: [], maxParallelism: GROUPS,
+    chains: [
+      {
+        id: operator,
+        parallelism,
+        operators: [{ id: operator, from: ['in'], schema: { fields: [] }, verb: { kind: 'keyBy' } }],
+      },
+    ],
+    exchanges: [],
+    maxParallelism: GROUPS,
   }
 }
 
 function manifest(subtasks: Record<string, SubtaskSnapshot>): Manifest {
-  return { version: 2, job: 'job', attempt: 1, id: 1, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes: 0, maxParallelism: GROUPS, spec: {}, revision: 'r', subtasks }
+  return {
+    version: 2,
+    job: 'job',
+    attempt: 1,
+    id: 1,
+    kind: 'checkpoint',
+    completedAt: 0,
+    durationMs: 0,
+    sizeBytes: 0,
+    maxParallelism: GROUPS,
+    spec: {},
+    revision: 'r',
+    subtasks,
+  }
 }
 
 /** Blocks in files of at most `fileBytes`. */
-function write(store: MemoryStore, name: string, blocks: readonly GroupState[], fileBytes: number): Promise<StateFile[]> {
+function write(
+  store: MemoryStore,
+  name: string,
+  blocks: readonly GroupState[],
+  fileBytes: number,
+): Promise<StateFile[]> {
   const bytes = blocks.reduce((sum, [, block]) => sum + block.length, 0)
-  return writeStateFiles({ store, pathOf: (index) => `${name}.${index}`, turn: () => Promise.resolve(), fileBytes }, blocks, bytes)
+  return writeStateFiles(
+    { store, pathOf: (index) => `${name}.${index}`, turn: () => Promise.resolve(), fileBytes },
+    blocks,
+    bytes,
+  )
 }
 
 async function read(store: MemoryStore, files: readonly StateFile[], range: KeyGroupRange): Promise<GroupState[]> {
   const blocks: GroupState[] = []
-  for await (const { row: [group], bytes } of readBlocks(store, restOf(new Map(), files, range) ?? [], () => Promise.resolve())) blocks.push([group, bytes])
+  for await (const {
+    row: [group],
+    bytes,
+  } of readBlocks(store, restOf(new Map(), files, range) ?? [], () => Promise.resolve()))
+    blocks.push([group, bytes])
   return blocks
 }
 
-async function snapshots(store: MemoryStore, parallelism: number, fileBytes = 1000): Promise<Record<string, SubtaskSnapshot>> {
+async function snapshots(
+  store: MemoryStore,
+  parallelism: number,
+  fileBytes = 1000,
+): Promise<Record<string, SubtaskSnapshot>> {
   const subtasks: Record<string, SubtaskSnapshot> = {}
   for (let slot = 0; slot < parallelism; slot++) {
     const { first, endExclusive } = keyGroupsOfSlot(slot, GROUPS, parallelism)
-    const groups = Array.from({ length: endExclusive - first }, (_, index) => [first + index, Buffer.from(`group ${first + index}`)] as const)
+    const groups = Array.from(
+      { length: endExclusive - first },
+      (_, index) => [first + index, Buffer.from(`group ${first + index}`)] as const,
+    )
     subtasks[`count-${slot}`] = {
-      splits: {}, state: { count: await write(store, `state-${slot}`, groups, fileBytes) }, committables: { count: [`pending of ${slot}`] },
+      splits: {},
+      state: { count: await write(store, `state-${slot}`, groups, fileBytes) },
+      committables: { count: [`pending of ${slot}`] },
     }
   }
   return subtasks
@@ -49,27 +91,42 @@ async function snapshots(store: MemoryStore, parallelism: number, fileBytes = 10
 
 describe('restore', () => {
   test('from any parallelism to any other every key group lands once, in the slot that owns it', async () => {
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 200 }), async (before, after, fileBytes) => {
-      const store = new MemoryStore()
-      const restores = assignRestore(plan(after), manifest(await snapshots(store, before, fileBytes)), {})
-      const landed: string[] = []
-      for (let slot = 0; slot < after; slot++) {
-        const range = keyGroupsOfSlot(slot, GROUPS, after)
-        for (const [group, bytes] of await read(store, restores[`count-${slot}`]?.state['count'] ?? [], range)) {
-          expect(group >= range.first && group < range.endExclusive).toBe(true)
-          expect(Buffer.from(bytes).toString()).toBe(`group ${group}`)
-          landed.push(String(group))
-        }
-      }
-      expect(landed.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: GROUPS }, (_, group) => group))
-      const committables = Object.values(restores).flatMap((restore) => restore.committables['count'] ?? [])
-      expect(committables.toSorted()).toEqual(Array.from({ length: before }, (_, slot) => `pending of ${slot}`))
-    }))
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 200 }),
+        async (before, after, fileBytes) => {
+          const store = new MemoryStore()
+          const restores = assignRestore(plan(after), manifest(await snapshots(store, before, fileBytes)), {})
+          const landed: string[] = []
+          for (let slot = 0; slot < after; slot++) {
+            const range = keyGroupsOfSlot(slot, GROUPS, after)
+            for (const [group, bytes] of await read(store, restores[`count-${slot}`]?.state['count'] ?? [], range)) {
+              expect(group >= range.first && group < range.endExclusive).toBe(true)
+              expect(Buffer.from(bytes).toString()).toBe(`group ${group}`)
+              landed.push(String(group))
+            }
+          }
+          expect(landed.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: GROUPS }, (_, group) => group))
+          const committables = Object.values(restores).flatMap((restore) => restore.committables['count'] ?? [])
+          expect(committables.toSorted()).toEqual(Array.from({ length: before }, (_, slot) => `pending of ${slot}`))
+        },
+      ),
+    )
   })
 
   test('every flipped bit of a state file is refused', async () => {
     const store = new MemoryStore()
-    const [file] = await write(store, 'state', [[0, Buffer.from('hello')], [1, Buffer.from('world')]], 1000) as [StateFile]
+    const [file] = (await write(
+      store,
+      'state',
+      [
+        [0, Buffer.from('hello')],
+        [1, Buffer.from('world')],
+      ],
+      1000,
+    )) as [StateFile]
     const bytes = store.objects.get('state.0') as Uint8Array
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const damaged = Uint8Array.from(bytes)
@@ -81,25 +138,49 @@ describe('restore', () => {
 
   test('files stay below their limit, unless one block is larger, and what is in them is what was written', async () => {
     const block = fc.tuple(fc.nat({ max: 3 }), fc.uint8Array({ minLength: 1, maxLength: 40 }))
-    await fc.assert(fc.asyncProperty(fc.array(block, { minLength: 1 }), fc.integer({ min: 1, max: 60 }), async (blocks, fileBytes) => {
-      const store = new MemoryStore()
-      const files = await write(store, 'state', blocks, fileBytes)
-      for (const { sizeBytes, groups } of files) expect(sizeBytes <= fileBytes || groups.length === 1).toBe(true)
-      expect((await read(store, files, { first: 0, endExclusive: 4 })).map(([group, bytes]) => [group, Buffer.from(bytes)])).toEqual(blocks.map(([group, bytes]) => [group, Buffer.from(bytes)]))
-    }))
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(block, { minLength: 1 }),
+        fc.integer({ min: 1, max: 60 }),
+        async (blocks, fileBytes) => {
+          const store = new MemoryStore()
+          const files = await write(store, 'state', blocks, fileBytes)
+          for (const { sizeBytes, groups } of files) expect(sizeBytes <= fileBytes || groups.length === 1).toBe(true)
+          expect(
+            (await read(store, files, { first: 0, endExclusive: 4 })).map(([group, bytes]) => [
+              group,
+              Buffer.from(bytes),
+            ]),
+          ).toEqual(blocks.map(([group, bytes]) => [group, Buffer.from(bytes)]))
+        },
+      ),
+    )
   })
 
   test('a block of several megabytes lets the loop turn while it is copied', async () => {
     let turns = 0
-    const writing = { store: new MemoryStore(), pathOf: String, turn: () => { turns += 1; return Promise.resolve() } }
+    const writing = {
+      store: new MemoryStore(),
+      pathOf: String,
+      turn: () => {
+        turns += 1
+        return Promise.resolve()
+      },
+    }
     await writeStateFiles(writing, [[0, new Uint8Array(5 << 20)]], 5 << 20)
     expect(turns).toBe(5)
   })
 
   test('a manifest of version 1 is read with its one file per operator', () => {
     const file = { path: 'x', sizeBytes: 1, sha256: '', groups: [[0, 0, 1]] }
-    const first = { ...manifest({}), version: 1, subtasks: { 'count-0': { splits: {}, state: { count: file }, committables: {} } } }
-    expect(decodeManifest('m', Buffer.from(JSON.stringify(first)))).toEqual(manifest({ 'count-0': { splits: {}, state: { count: [file as unknown as StateFile] }, committables: {} } }))
+    const first = {
+      ...manifest({}),
+      version: 1,
+      subtasks: { 'count-0': { splits: {}, state: { count: file }, committables: {} } },
+    }
+    expect(decodeManifest('m', Buffer.from(JSON.stringify(first)))).toEqual(
+      manifest({ 'count-0': { splits: {}, state: { count: [file as unknown as StateFile] }, committables: {} } }),
+    )
   })
 
   test('an operator that held state and is gone from the plan is named', async () => {

@@ -12,24 +12,50 @@ const write = (store: MemoryStore, path: string, blocks: readonly GroupState[]):
 describe('a checkpoint of another job', () => {
   test('whose state lies in files of several checkpoints is copied whole, its blocks in their order, and stands on its own', async () => {
     const from = new MemoryStore()
-    const [first] = await write(from, 'checkpoints/2-1/op.op-0.state', [block(0, 'old'), block(0, 'one'), block(3, 'three')]) as [StateFile]
+    const [first] = (await write(from, 'checkpoints/2-1/op.op-0.state', [
+      block(0, 'old'),
+      block(0, 'one'),
+      block(3, 'three'),
+    ])) as [StateFile]
     const second = await write(from, 'checkpoints/2-2/op.op-0.state', [block(0, 'two')])
     // the first block of the first file does not hold any more
     const files = [{ ...first, groups: first.groups.slice(1) }, ...second]
-    await from.put('checkpoints/2-2/manifest.json', encodeManifest({
-      version: 2, job: 'other', attempt: 2, id: 2, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes: 0, maxParallelism: 4, revision: '', spec: {},
-      subtasks: { 'op-0': { splits: {}, state: { op: files }, committables: {} } },
-    }))
+    await from.put(
+      'checkpoints/2-2/manifest.json',
+      encodeManifest({
+        version: 2,
+        job: 'other',
+        attempt: 2,
+        id: 2,
+        kind: 'checkpoint',
+        completedAt: 0,
+        durationMs: 0,
+        sizeBytes: 0,
+        maxParallelism: 4,
+        revision: '',
+        spec: {},
+        subtasks: { 'op-0': { splits: {}, state: { op: files }, committables: {} } },
+      }),
+    )
     const own = new MemoryStore()
     const report = await importSavedState(await openSavedState(() => from, '/jobs/other/checkpoints/2-2'), own, 'mine')
     from.objects.clear()
     const manifest = decodeManifest(report.path, own.objects.get(report.path) ?? new Uint8Array())
     const copies = manifest.subtasks['op-0']?.state['op'] ?? []
     expect(copies.every(({ path }) => path.startsWith('checkpoints/0-2/'))).toBe(true)
-    const blocks = await Promise.all(copies.map(async (file) => {
-      const bytes = await checkedStateFile(own, file)
-      return file.groups.map(([group, offset, length]) => [group, Buffer.from(bytes.subarray(offset, offset + length)).toString()])
-    }))
-    expect(blocks.flat()).toEqual([[0, 'one'], [3, 'three'], [0, 'two']])
+    const blocks = await Promise.all(
+      copies.map(async (file) => {
+        const bytes = await checkedStateFile(own, file)
+        return file.groups.map(([group, offset, length]) => [
+          group,
+          Buffer.from(bytes.subarray(offset, offset + length)).toString(),
+        ])
+      }),
+    )
+    expect(blocks.flat()).toEqual([
+      [0, 'one'],
+      [3, 'three'],
+      [0, 'two'],
+    ])
   })
 })

@@ -12,13 +12,17 @@ function stateOf(name: string, bytes: number, notes: string[]): FrozenState {
       notes.push(`${name} read`)
       return { kept: [], bytes, blocks: [[0, new Uint8Array(bytes)]] }
     },
-    release: (files) => { notes.push(`${name} ${files === undefined ? 'given up' : 'written'}`) },
+    release: (files) => {
+      notes.push(`${name} ${files === undefined ? 'given up' : 'written'}`)
+    },
   }
 }
 
 class FailingStore extends MemoryStore {
   failing = false
-  override put(path: string, bytes: Uint8Array): Promise<void> { return this.failing ? Promise.reject(new Error('no room')) : super.put(path, bytes) }
+  override put(path: string, bytes: Uint8Array): Promise<void> {
+    return this.failing ? Promise.reject(new Error('no room')) : super.put(path, bytes)
+  }
 }
 
 function open(): { store: FailingStore; uploads: SnapshotUpload } {
@@ -30,15 +34,24 @@ describe('the upload of snapshots', () => {
   test('reads a state only when the checkpoint before has been written and released', async () => {
     const { uploads } = open()
     const notes: string[] = []
-    await Promise.all([uploads.upload(1, [['op', stateOf('first', 5 << 20, notes)]]), uploads.upload(2, [['op', stateOf('second', 8, notes)]])])
+    await Promise.all([
+      uploads.upload(1, [['op', stateOf('first', 5 << 20, notes)]]),
+      uploads.upload(2, [['op', stateOf('second', 8, notes)]]),
+    ])
     expect(notes).toEqual(['first read', 'first written', 'second read', 'second written'])
   })
 
   test('names what earlier checkpoints wrote before what it writes, and no operator without any', async () => {
     const { store, uploads } = open()
     const kept: StateFile = { path: 'checkpoints/3-1/op.op-0.state', sizeBytes: 1, sha256: '', groups: [[0, 0, 1]] }
-    const frozen: FrozenState = { read: () => ({ kept: [kept], bytes: 1, blocks: [[0, new Uint8Array(1)]] }), release: () => undefined }
-    const files = await uploads.upload(2, [['op', frozen], ['none', copiedState([])]])
+    const frozen: FrozenState = {
+      read: () => ({ kept: [kept], bytes: 1, blocks: [[0, new Uint8Array(1)]] }),
+      release: () => undefined,
+    }
+    const files = await uploads.upload(2, [
+      ['op', frozen],
+      ['none', copiedState([])],
+    ])
     expect(Object.keys(files)).toEqual(['op'])
     expect(files['op']?.map(({ path }) => path)).toEqual([kept.path, 'checkpoints/3-2/op.op-0.state'])
     expect([...store.objects.keys()]).toEqual(['checkpoints/3-2/op.op-0.state'])
@@ -48,7 +61,12 @@ describe('the upload of snapshots', () => {
     const { store, uploads } = open()
     const notes: string[] = []
     store.failing = true
-    await expect(uploads.upload(1, [['a', stateOf('a', 8, notes)], ['b', stateOf('b', 8, notes)]])).rejects.toThrow('no room')
+    await expect(
+      uploads.upload(1, [
+        ['a', stateOf('a', 8, notes)],
+        ['b', stateOf('b', 8, notes)],
+      ]),
+    ).rejects.toThrow('no room')
     expect(notes).toEqual(['a read', 'a given up', 'b given up'])
     store.failing = false
     await uploads.upload(2, [['a', stateOf('a', 8, notes)]])

@@ -14,14 +14,37 @@ const BYTES = new Uint8Array([1])
 function manifestOf(attempt: number, id: number, paths: readonly string[]): Uint8Array {
   const files = paths.map((path) => ({ path, sizeBytes: 1, sha256: '', groups: [] }))
   const manifest: Manifest = {
-    version: 2, job: 'job', attempt, id, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes: 1, maxParallelism: 128, revision: 'r1', spec: {},
+    version: 2,
+    job: 'job',
+    attempt,
+    id,
+    kind: 'checkpoint',
+    completedAt: 0,
+    durationMs: 0,
+    sizeBytes: 1,
+    maxParallelism: 128,
+    revision: 'r1',
+    spec: {},
     subtasks: { 'op-0': { splits: {}, state: { op: files }, committables: {} } },
   }
   return encodeManifest(manifest)
 }
 
 function entryOf(attempt: number, id: number): LogEntry {
-  return { kind: 'checkpoint', checkpoint: { attempt, id, kind: 'checkpoint', path: `checkpoints/${attempt}-${id}/manifest.json`, completedAt: 0, durationMs: 0, sizeBytes: 1 }, savepoint: null, final: false }
+  return {
+    kind: 'checkpoint',
+    checkpoint: {
+      attempt,
+      id,
+      kind: 'checkpoint',
+      path: `checkpoints/${attempt}-${id}/manifest.json`,
+      completedAt: 0,
+      durationMs: 0,
+      sizeBytes: 1,
+    },
+    savepoint: null,
+    final: false,
+  }
 }
 
 describe('sweeping the folder of a job', () => {
@@ -31,9 +54,13 @@ describe('sweeping the folder of a job', () => {
     folder = await mkdtemp(join(tmpdir(), 'millrace-sweep-'))
     store = openFileStore(folder)
   })
-  afterEach(async () => { await rm(folder, { recursive: true }) })
+  afterEach(async () => {
+    await rm(folder, { recursive: true })
+  })
 
-  const put = async (...paths: readonly string[]): Promise<void> => { for (const path of paths) await store.put(path, BYTES) }
+  const put = async (...paths: readonly string[]): Promise<void> => {
+    for (const path of paths) await store.put(path, BYTES)
+  }
   /** As a put that was killed leaves it. */
   const cutShort = async (path: string): Promise<void> => {
     await mkdir(dirname(join(folder, path)), { recursive: true })
@@ -44,7 +71,10 @@ describe('sweeping the folder of a job', () => {
     await log.append(attempt, entryOf(attempt, id))
   }
   const files = async (): Promise<string[]> =>
-    (await readdir(join(folder, 'checkpoints'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort()
+    (await readdir(join(folder, 'checkpoints'), { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+      .sort()
   const folders = async (): Promise<string[]> => (await readdir(join(folder, 'checkpoints'))).sort()
 
   test('takes what checkpoints have left that came to nothing, and leaves what a manifest names or the next checkpoint may be writing', async () => {
@@ -52,7 +82,8 @@ describe('sweeping the folder of a job', () => {
     await log.claim(target)
     await put('checkpoints/1-1/op.op-0.state')
     await complete(log, 1, 1, ['checkpoints/1-1/op.op-0.state'])
-    // given up: some subtask had written its part, one was killed while it wrote, the manifest was there and its entry not
+    // given up: some subtask had written its part, one was killed while it wrote, the manifest was there and its
+    // entry not
     await put('checkpoints/1-2/op.op-0.state', 'checkpoints/1-3/op.op-0.state', 'checkpoints/1-3/manifest.json')
     await cutShort('checkpoints/1-2/.op.op-1.state.0a1b2c3d4e5f.tmp')
     await log.claim(target)
@@ -63,8 +94,13 @@ describe('sweeping the folder of a job', () => {
     await cutShort('checkpoints/2-4/.op.op-1.state.0a1b2c3d4e5f.tmp')
     expect(await sweep(log, store, { attempt: 2, id: 3 })).toBe(5)
     expect(await files()).toEqual([
-      'checkpoints/1-1/manifest.json', 'checkpoints/1-1/op.op-0.state', 'checkpoints/2-2/op.op-0.state', 'checkpoints/2-3/manifest.json', 'checkpoints/2-3/op.op-0.state',
-      'checkpoints/2-4/.op.op-1.state.0a1b2c3d4e5f.tmp', 'checkpoints/2-4/op.op-0.state',
+      'checkpoints/1-1/manifest.json',
+      'checkpoints/1-1/op.op-0.state',
+      'checkpoints/2-2/op.op-0.state',
+      'checkpoints/2-3/manifest.json',
+      'checkpoints/2-3/op.op-0.state',
+      'checkpoints/2-4/.op.op-1.state.0a1b2c3d4e5f.tmp',
+      'checkpoints/2-4/op.op-0.state',
     ])
     expect(await folders()).toEqual(['1-1', '2-2', '2-3', '2-4'])
   })
@@ -85,7 +121,9 @@ describe('sweeping the folder of a job', () => {
     await put('checkpoints/1-1/op.op-0.state', 'checkpoints/1-1/manifest.json')
     await log.append(1, entryOf(1, 1))
     await complete(log, 1, 2, [])
-    await expect(sweep(log, store, { attempt: 1, id: 2 })).rejects.toMatchObject({ code: expect.stringMatching('MANIFEST') as string })
+    await expect(sweep(log, store, { attempt: 1, id: 2 })).rejects.toMatchObject({
+      code: expect.stringMatching('MANIFEST') as string,
+    })
     expect(await files()).toHaveLength(3)
   })
 

@@ -10,26 +10,40 @@ import type { Clock } from '../../../../runtime/ports/clock.ts'
 import { expectExactRestores, readAll } from '../../../harness/connector-conformance.ts'
 import { quietPorts, sourceContext } from '../../../harness/source-context.ts'
 
-const SCHEMA: Schema = { fields: [{ name: 'id', type: 'long', nullable: false }, { name: 'at', type: 'timestamp', nullable: false }] }
+const SCHEMA: Schema = {
+  fields: [
+    { name: 'id', type: 'long', nullable: false },
+    { name: 'at', type: 'timestamp', nullable: false },
+  ],
+}
 const FLIGHTS: Schema = {
   fields: [
-    { name: 'date', type: 'timestamp', nullable: false }, { name: 'delay', type: 'double', nullable: true },
+    { name: 'date', type: 'timestamp', nullable: false },
+    { name: 'delay', type: 'double', nullable: true },
     { name: 'origin', type: 'string', nullable: false },
   ],
 }
 
 let folder = ''
-beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'millrace-files-')) })
-afterEach(async () => { await rm(folder, { recursive: true }) })
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'millrace-files-'))
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true })
+})
 
 async function writeLines(name: string, first: number, count: number, separator: string): Promise<void> {
-  const lines = Array.from({ length: count }, (_, index) => JSON.stringify({ id: first + index, at: 1000 * (first + index), more: 'é'.repeat(index % 7) }))
+  const lines = Array.from({ length: count }, (_, index) =>
+    JSON.stringify({ id: first + index, at: 1000 * (first + index), more: 'é'.repeat(index % 7) }),
+  )
   await writeFile(join(folder, name), lines.join(separator))
 }
 
 function jsonContext(paths: readonly string[] = ['*.jsonl']) {
   return sourceContext({
-    verb: { connector: 'file', options: { paths, format: 'json' }, eventTime: { field: 'at', outOfOrdernessMs: 0 } }, schema: SCHEMA, baseDir: folder,
+    verb: { connector: 'file', options: { paths, format: 'json' }, eventTime: { field: 'at', outOfOrdernessMs: 0 } },
+    schema: SCHEMA,
+    baseDir: folder,
   })
 }
 
@@ -62,7 +76,19 @@ describe('JSON lines', () => {
   test('a CSV file with a head, wherever it is cut, gives every line but the head once, columns by name', async () => {
     const text = 'at,"id"\r\n10001,1\n10002,2\n\n10003,3'
     await writeFile(join(folder, 'x.csv'), text)
-    const context = { ...sourceContext({ verb: { connector: 'file', options: { path: 'x.csv', format: { csv: { header: true } } }, eventTime: { field: 'at', outOfOrdernessMs: 0 } }, schema: SCHEMA, baseDir: folder }), slot: 0, parallelism: 1 }
+    const context = {
+      ...sourceContext({
+        verb: {
+          connector: 'file',
+          options: { path: 'x.csv', format: { csv: { header: true } } },
+          eventTime: { field: 'at', outOfOrdernessMs: 0 },
+        },
+        schema: SCHEMA,
+        baseDir: folder,
+      }),
+      slot: 0,
+      parallelism: 1,
+    }
     for (let target = 1; target <= text.length; target++) {
       const ids: unknown[] = []
       for (const { start, end } of byteRanges(text.length, target)) {
@@ -80,33 +106,48 @@ describe('JSON lines', () => {
     await writeFile(join(folder, 'bad.jsonl'), '{"id":1,"at":1}\n{"id":"x","at":2}\nnonsense\n{"id":4,"at":4}\n')
     const context = jsonContext(['bad.jsonl'])
     expect(await readAll({ connector: fileSource, context, maxRows: 10, interruptions: 1 })).toHaveLength(2)
-    expect(context.bad.map((record) => record.where)).toEqual([`${folder}/bad.jsonl at byte 16`, `${folder}/bad.jsonl at byte 34`])
+    expect(context.bad.map((record) => record.where)).toEqual([
+      `${folder}/bad.jsonl at byte 16`,
+      `${folder}/bad.jsonl at byte 34`,
+    ])
     expect(context.bad.map((record) => record.raw)).toEqual(['{"id":"x","at":2}', 'nonsense'])
   })
 
   test('a pattern that matches nothing is an error that names it', async () => {
-    await expect(fileSource.enumerator(jsonContext(['*.none'])).discover([], 1)).rejects.toMatchObject({ code: 'FILE_MISSING' })
+    await expect(fileSource.enumerator(jsonContext(['*.none'])).discover([], 1)).rejects.toMatchObject({
+      code: 'FILE_MISSING',
+    })
   })
 
   test('a folder is no file, and is passed over by a pattern that matches it', async () => {
     await mkdir(join(folder, 'more'))
-    await expect(fileSource.enumerator(jsonContext(['more'])).discover([], 1)).rejects.toMatchObject({ code: 'FILE_MISSING', hint: expect.stringContaining('folder/*.jsonl') })
+    await expect(fileSource.enumerator(jsonContext(['more'])).discover([], 1)).rejects.toMatchObject({
+      code: 'FILE_MISSING',
+      hint: expect.stringContaining('folder/*.jsonl'),
+    })
     await writeFile(join(folder, 'more.jsonl'), '{"id":1,"at":1}\n')
     expect(await fileSource.enumerator(jsonContext(['more*'])).discover([], 1)).toHaveLength(1)
   })
 })
 
 describe('Parquet', () => {
-  const context = () => sourceContext({
-    verb: { connector: 'file', options: { path: 'node_modules/vega-datasets/data/flights-3m.parquet', format: 'parquet' }, eventTime: { field: 'date', outOfOrdernessMs: 0 } },
-    schema: FLIGHTS, baseDir: process.cwd(),
-  })
+  const context = () =>
+    sourceContext({
+      verb: {
+        connector: 'file',
+        options: { path: 'node_modules/vega-datasets/data/flights-3m.parquet', format: 'parquet' },
+        eventTime: { field: 'date', outOfOrdernessMs: 0 },
+      },
+      schema: FLIGHTS,
+      baseDir: process.cwd(),
+    })
 
   test('one split per row group, each knowing the event time of its first row', async () => {
     const splits = await fileSource.enumerator(context()).discover([], 4)
     expect(splits).toHaveLength(11)
     expect(splits[1]).toEqual({
-      id: 'node_modules/vega-datasets/data/flights-3m.parquet#1', finished: false,
+      id: 'node_modules/vega-datasets/data/flights-3m.parquet#1',
+      finished: false,
       position: { headTime: Date.UTC(2001, 0, 17, 15, 35), originTime: Date.UTC(2001, 0, 1, 0, 1) },
     })
   })
@@ -114,7 +155,9 @@ describe('Parquet', () => {
   test('a reader restored in the middle of a row group goes on with the next row', async () => {
     const open = async (position: unknown) => {
       const reader = fileSource.reader({ ...context(), slot: 0, parallelism: 1 }, compileRowClass(FLIGHTS))
-      await reader.open([{ id: 'node_modules/vega-datasets/data/flights-3m.parquet#3', position: position as null, finished: false }])
+      await reader.open([
+        { id: 'node_modules/vega-datasets/data/flights-3m.parquet#3', position: position as null, finished: false },
+      ])
       return reader
     }
     const whole = await open(null)
@@ -131,20 +174,38 @@ describe('Parquet', () => {
 describe('rate', () => {
   function steppedClock(): { clock: Clock; advance: (ms: number) => void } {
     let now = 1_000_000
-    return { clock: { ...quietPorts().clock, now: () => now }, advance: (ms) => { now += ms } }
+    return {
+      clock: { ...quietPorts().clock, now: () => now },
+      advance: (ms) => {
+        now += ms
+      },
+    }
   }
 
-  async function readerWith(rate: { kind: 'replay'; speed: number } | { kind: 'records'; perSecond: number }, clock: Clock, slot: number, parallelism: number) {
+  async function readerWith(
+    rate: { kind: 'replay'; speed: number } | { kind: 'records'; perSecond: number },
+    clock: Clock,
+    slot: number,
+    parallelism: number,
+  ) {
     const base = sourceContext({
-      verb: { connector: 'file', options: { paths: ['*.jsonl'], format: 'json' }, eventTime: { field: 'at', outOfOrdernessMs: 0 }, rate },
-      schema: SCHEMA, baseDir: folder, ports: { ...quietPorts(), clock },
+      verb: {
+        connector: 'file',
+        options: { paths: ['*.jsonl'], format: 'json' },
+        eventTime: { field: 'at', outOfOrdernessMs: 0 },
+        rate,
+      },
+      schema: SCHEMA,
+      baseDir: folder,
+      ports: { ...quietPorts(), clock },
     })
     const splits = await fileSource.enumerator(base).discover([], parallelism)
     const reader = fileSource.reader({ ...base, slot, parallelism }, compileRowClass(SCHEMA))
     await reader.open(splits.filter((_, index) => index % parallelism === slot))
     return async () => {
       const ids: unknown[] = []
-      for (let batch = await reader.poll(100); batch; batch = await reader.poll(100)) ids.push(...batch.rows.map((row) => row['id']))
+      for (let batch = await reader.poll(100); batch; batch = await reader.poll(100))
+        ids.push(...batch.rows.map((row) => row['id']))
       return ids
     }
   }

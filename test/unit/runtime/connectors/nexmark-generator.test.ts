@@ -6,9 +6,12 @@ import type { Auction, Bid, Person } from '../../../../runtime/connectors/nexmar
 /** The canonical line of an event, as the Java and JavaScript generators of the Flink baseline print it. */
 function line(event: Person | Auction | Bid): string {
   switch (event.kind) {
-    case 'person': return `P|${event.id}|${event.name}|${event.email}|${event.creditCard}|${event.city}|${event.state}|${event.dateTime}|${event.extra}\n`
-    case 'auction': return `A|${event.id}|${event.itemName}|${event.description}|${event.initialBid}|${event.reserve}|${event.dateTime}|${event.expires}|${event.seller}|${event.category}|${event.extra}\n`
-    case 'bid': return `B|${event.auction}|${event.bidder}|${event.price}|${event.channel}|${event.url}|${event.dateTime}|${event.extra}\n`
+    case 'person':
+      return `P|${event.id}|${event.name}|${event.email}|${event.creditCard}|${event.city}|${event.state}|${event.dateTime}|${event.extra}\n`
+    case 'auction':
+      return `A|${event.id}|${event.itemName}|${event.description}|${event.initialBid}|${event.reserve}|${event.dateTime}|${event.expires}|${event.seller}|${event.category}|${event.extra}\n`
+    case 'bid':
+      return `B|${event.auction}|${event.bidder}|${event.price}|${event.channel}|${event.url}|${event.dateTime}|${event.extra}\n`
   }
 }
 

@@ -5,8 +5,14 @@ import { expectExactRestores, readAll } from '../../../harness/connector-conform
 import { sourceContext } from '../../../harness/source-context.ts'
 
 const source = {
-  connector: nexmarkSource, maxRows: 100, interruptions: 10,
-  context: sourceContext({ verb: { connector: 'nexmark', options: { events: 10_000 } }, schema: NEXMARK_BIDS, baseDir: '.' }),
+  connector: nexmarkSource,
+  maxRows: 100,
+  interruptions: 10,
+  context: sourceContext({
+    verb: { connector: 'nexmark', options: { events: 10_000 } },
+    schema: NEXMARK_BIDS,
+    baseDir: '.',
+  }),
 }
 
 test('of 10 000 events 9 200 are bids, and every interruption with any parallelism gives them once', async () => {
@@ -19,18 +25,36 @@ test('options are checked with their names', () => {
   expect(nexmarkSource.validate({ event: 1 }).map((problem) => problem.path)).toEqual(['event', 'events'])
 })
 
-test.each([['bid', 9200], ['auction', 600], ['person', 200]])('of type %s, 10 000 events give %i rows, exactly once over restores', async (type, count) => {
+test.each([
+  ['bid', 9200],
+  ['auction', 600],
+  ['person', 200],
+])('of type %s, 10 000 events give %i rows, exactly once over restores', async (type, count) => {
   const options = { events: 10_000, type }
-  const some = { connector: nexmarkSource, maxRows: 100, interruptions: 5, context: sourceContext({ verb: { connector: 'nexmark', options }, schema: nexmarkSource.fixedSchema(options), baseDir: '.' }) }
+  const some = {
+    connector: nexmarkSource,
+    maxRows: 100,
+    interruptions: 5,
+    context: sourceContext({
+      verb: { connector: 'nexmark', options },
+      schema: nexmarkSource.fixedSchema(options),
+      baseDir: '.',
+    }),
+  }
   expect(await readAll(some)).toHaveLength(count)
   await expectExactRestores(some, 2, 1)
 })
 
 test('what is read from the side outputs comes with the bids of the same stretch, and what nobody reads does not', async () => {
-  const reader = nexmarkSource.reader({ ...source.context, slot: 0, parallelism: 1, sides: { persons: compileRowClass(NEXMARK_PERSONS) } }, compileRowClass(NEXMARK_BIDS))
+  const reader = nexmarkSource.reader(
+    { ...source.context, slot: 0, parallelism: 1, sides: { persons: compileRowClass(NEXMARK_PERSONS) } },
+    compileRowClass(NEXMARK_BIDS),
+  )
   await reader.open([{ id: '0-of-1', position: null, finished: false }])
   const batch = await reader.poll(100)
   expect(batch?.rows).toHaveLength(92)
-  expect(Object.entries(batch?.sides ?? {}).map(([name, rows]) => [name, rows.map((row) => row['id'])])).toEqual([['persons', [1000, 1001]]])
+  expect(Object.entries(batch?.sides ?? {}).map(([name, rows]) => [name, rows.map((row) => row['id'])])).toEqual([
+    ['persons', [1000, 1001]],
+  ])
   expect(reader.snapshot()).toEqual([{ id: '0-of-1', position: 100, finished: false }])
 })

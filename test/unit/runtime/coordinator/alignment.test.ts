@@ -9,8 +9,20 @@ import { ManualClock } from '../../../harness/manual-clock.ts'
 
 function source(id: string, parallelism: number, group?: string): Chain {
   const operator: OperatorNode = {
-    id, from: [], schema: { fields: [] },
-    verb: { kind: 'source', connector: 'file', options: {}, onError: { kind: 'skip' }, eventTime: { field: 'at', outOfOrdernessMs: 0, ...(group === undefined ? {} : { align: { group, maxDriftMs: 1_000 } }) } },
+    id,
+    from: [],
+    schema: { fields: [] },
+    verb: {
+      kind: 'source',
+      connector: 'file',
+      options: {},
+      onError: { kind: 'skip' },
+      eventTime: {
+        field: 'at',
+        outOfOrdernessMs: 0,
+        ...(group === undefined ? {} : { align: { group, maxDriftMs: 1_000 } }),
+      },
+    },
   }
   return { id, parallelism, operators: [operator] }
 }
@@ -18,7 +30,9 @@ function source(id: string, parallelism: number, group?: string): Chain {
 function groupsOf(...chains: Chain[]) {
   const clock = new ManualClock()
   const told: string[] = []
-  const groups = new AlignmentGroups({ chains }, clock, (subtask, minimum) => { told.push(`${subtask} ${String(minimum)}`) })
+  const groups = new AlignmentGroups({ chains }, clock, (subtask, minimum) => {
+    told.push(`${subtask} ${String(minimum)}`)
+  })
   return { clock, groups, told: () => told.splice(0) }
 }
 
@@ -53,8 +67,19 @@ test('when all are finished or idle nothing holds anybody back', () => {
 
 test('how many splits wait, the lag, the watermark and where state lies are metrics; what nobody can tell is left out', async () => {
   const textOf = async (report: Partial<JobReport>): Promise<string> =>
-    (await httpApi({ report: () => ({ lastPauseMs: null, checkpoint: null, ...report }) } as unknown as Coordinator, 'token')({ method: 'GET', path: '/metrics', token: undefined, body: '' })).body
-  expect(await textOf({ pausedSplits: 3, lagRecords: 70, watermark: 1_700_000_000_500 })).toMatch(/^millrace_job_lag_records 70\n[^]*^millrace_job_watermark_timestamp_seconds 1700000000.5\n[^]*^millrace_job_paused_splits 3$/m)
-  expect(await textOf({ stateBytes: { memory: 5, disk: 6 } })).toMatch(/^millrace_job_state_memory_bytes 5\n[^]*^millrace_job_state_disk_bytes 6$/m)
-  expect(await textOf({ pausedSplits: 0, lagRecords: null, watermark: null })).not.toMatch(/lag_records|watermark|state_/)
+    (
+      await httpApi(
+        { report: () => ({ lastPauseMs: null, checkpoint: null, ...report }) } as unknown as Coordinator,
+        'token',
+      )({ method: 'GET', path: '/metrics', token: undefined, body: '' })
+    ).body
+  expect(await textOf({ pausedSplits: 3, lagRecords: 70, watermark: 1_700_000_000_500 })).toMatch(
+    /^millrace_job_lag_records 70\n[^]*^millrace_job_watermark_timestamp_seconds 1700000000.5\n[^]*^millrace_job_paused_splits 3$/m,
+  )
+  expect(await textOf({ stateBytes: { memory: 5, disk: 6 } })).toMatch(
+    /^millrace_job_state_memory_bytes 5\n[^]*^millrace_job_state_disk_bytes 6$/m,
+  )
+  expect(await textOf({ pausedSplits: 0, lagRecords: null, watermark: null })).not.toMatch(
+    /lag_records|watermark|state_/,
+  )
 })

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { AttemptFailures, attemptsFor } from '../../../../runtime/coordinator/attempt-failures.ts'
 import { MillraceError, type ErrorDomain } from '../../../../runtime/model/errors.ts'
 
-const lasting = (code: string, domain: ErrorDomain = 'platform'): MillraceError => new MillraceError(code, 'gone', { domain })
-const passing = (code: string): MillraceError => new MillraceError(code, 'away', { domain: 'dependency', retriable: true })
+const lasting = (code: string, domain: ErrorDomain = 'platform'): MillraceError =>
+  new MillraceError(code, 'gone', { domain })
+const passing = (code: string): MillraceError =>
+  new MillraceError(code, 'away', { domain: 'dependency', retriable: true })
 
 describe('how many attempts an error may end', () => {
   test.each([
@@ -31,7 +33,10 @@ describe('attempts that fail', () => {
 
   test('when connections that the error broke are told between, it is counted all the same', () => {
     const failures = new AttemptFailures()
-    for (let i = 0; i < 5; i++) { failures.add(lasting('SINK_OUTPUT_LOST')); failures.add(passing('CHANNEL_LOST')) }
+    for (let i = 0; i < 5; i++) {
+      failures.add(lasting('SINK_OUTPUT_LOST'))
+      failures.add(passing('CHANNEL_LOST'))
+    }
     expect(failures.isHopeless).toBe(true)
   })
 
@@ -54,6 +59,8 @@ describe('attempts that fail', () => {
 
   test('when attempts go on failing, each wait is twice as long, up to 15 s', () => {
     const failures = new AttemptFailures()
-    expect(Array.from({ length: 10 }, () => failures.nextWaitMs())).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 12800, 15000, 15000])
+    expect(Array.from({ length: 10 }, () => failures.nextWaitMs())).toEqual([
+      100, 200, 400, 800, 1600, 3200, 6400, 12800, 15000, 15000,
+    ])
   })
 })

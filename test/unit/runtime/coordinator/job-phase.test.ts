@@ -6,6 +6,11 @@ test('a legal step gives the new phase, and staying is legal', () => {
   expect(nextPhase('running', 'running')).toBe('running')
 })
 
-test.each([['waiting', 'running'], ['finished', 'running'], ['suspended', 'running'], ['running', 'deploying']] as const)('the illegal step from %s to %s is refused', (from, to) => {
+test.each([
+  ['waiting', 'running'],
+  ['finished', 'running'],
+  ['suspended', 'running'],
+  ['running', 'deploying'],
+] as const)('the illegal step from %s to %s is refused', (from, to) => {
   expect(() => nextPhase(from, to)).toThrow(/cannot go from/)
 })

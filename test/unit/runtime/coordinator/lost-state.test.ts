@@ -13,14 +13,17 @@ afterEach(async () => {
 
 /** Stops a job with state at a checkpoint; gives what lies in the store, below the job's folder. */
 async function stoppedJob(): Promise<{ job: InProcessJob; store: string; manifest: string }> {
-  const started = new InProcessJob({
-    checkpoints: { interval: '50ms' },
-    graph: [
-      { id: 'bids', source: { nexmark: { events: 1_000_000, type: 'bid', rate: '2000/s' } } },
-      { id: 'sums', from: 'bids', keyBy: 'auction', aggregate: { n: 'count()' }, emit: 'everyRow' },
-      { id: 'out', from: 'sums', sink: { file: { path: 'out' } } },
-    ],
-  }, builtinConnectors)
+  const started = new InProcessJob(
+    {
+      checkpoints: { interval: '50ms' },
+      graph: [
+        { id: 'bids', source: { nexmark: { events: 1_000_000, type: 'bid', rate: '2000/s' } } },
+        { id: 'sums', from: 'bids', keyBy: 'auction', aggregate: { n: 'count()' }, emit: 'everyRow' },
+        { id: 'out', from: 'sums', sink: { file: { path: 'out' } } },
+      ],
+    },
+    builtinConnectors,
+  )
   job = started
   await started.start()
   await started.reportWith('checkpointing', ({ checkpoint }) => (checkpoint?.id ?? 0) > 1)
@@ -32,17 +35,39 @@ async function stoppedJob(): Promise<{ job: InProcessJob; store: string; manifes
 
 /** State files that hold something. */
 function stateFiles(store: string): string[] {
-  return readdirSync(join(store, 'checkpoints'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.state')).map((name) => join(store, 'checkpoints', name))
+  return readdirSync(join(store, 'checkpoints'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.state'))
+    .map((name) => join(store, 'checkpoints', name))
     .filter((path) => readFileSync(path).length > 0)
 }
 
 describe('a job whose newest checkpoint is damaged', () => {
   test.each([
-    { what: 'its manifest is gone', code: 'MANIFEST_MISSING', damage: ({ manifest }: { manifest: string }) => { rmSync(manifest) } },
-    { what: 'its manifest is cut off', code: 'MANIFEST_CORRUPT', damage: ({ manifest }: { manifest: string }) => { writeFileSync(manifest, readFileSync(manifest).subarray(0, 100)) } },
-    { what: 'its state files are gone', code: 'STATE_MISSING', damage: ({ store }: { store: string }) => { for (const path of stateFiles(store)) rmSync(path) } },
     {
-      what: 'a bit of each state file is turned', code: 'STATE_CORRUPT', damage: ({ store }: { store: string }) => {
+      what: 'its manifest is gone',
+      code: 'MANIFEST_MISSING',
+      damage: ({ manifest }: { manifest: string }) => {
+        rmSync(manifest)
+      },
+    },
+    {
+      what: 'its manifest is cut off',
+      code: 'MANIFEST_CORRUPT',
+      damage: ({ manifest }: { manifest: string }) => {
+        writeFileSync(manifest, readFileSync(manifest).subarray(0, 100))
+      },
+    },
+    {
+      what: 'its state files are gone',
+      code: 'STATE_MISSING',
+      damage: ({ store }: { store: string }) => {
+        for (const path of stateFiles(store)) rmSync(path)
+      },
+    },
+    {
+      what: 'a bit of each state file is turned',
+      code: 'STATE_CORRUPT',
+      damage: ({ store }: { store: string }) => {
         for (const path of stateFiles(store)) {
           const bytes = readFileSync(path)
           bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
@@ -50,11 +75,14 @@ describe('a job whose newest checkpoint is damaged', () => {
         }
       },
     },
-  ])('when $what, it fails with $code after a few attempts, and never starts from nothing or from an older one', async ({ code, damage }) => {
-    const stopped = await stoppedJob()
-    damage(stopped)
-    stopped.job.want('running')
-    const report = await stopped.job.reportWith('given up', ({ phase }) => phase === 'failed' || phase === 'running')
-    expect(report).toMatchObject({ phase: 'failed', attempt: 6, error: { code } })
-  })
+  ])(
+    'when $what, it fails with $code after a few attempts, and never starts from nothing or from an older one',
+    async ({ code, damage }) => {
+      const stopped = await stoppedJob()
+      damage(stopped)
+      stopped.job.want('running')
+      const report = await stopped.job.reportWith('given up', ({ phase }) => phase === 'failed' || phase === 'running')
+      expect(report).toMatchObject({ phase: 'failed', attempt: 6, error: { code } })
+    },
+  )
 })

@@ -3,7 +3,19 @@ import type { SubtaskMetrics } from '../../../../runtime/control/messages.ts'
 import { PauseClock } from '../../../../runtime/coordinator/pause-clock.ts'
 
 function metrics(attempt: number, firstRecordAt: number | null, lastRecordAt: number | null): SubtaskMetrics {
-  return { attempt, firstRecordAt, lastRecordAt, recordsIn: 0, recordsOut: 0, badRecords: 0, lateRecords: 0, watermark: null, stateEntries: 0, lagRecords: null, trouble: null }
+  return {
+    attempt,
+    firstRecordAt,
+    lastRecordAt,
+    recordsIn: 0,
+    recordsOut: 0,
+    badRecords: 0,
+    lateRecords: 0,
+    watermark: null,
+    stateEntries: 0,
+    lagRecords: null,
+    trouble: null,
+  }
 }
 
 test('the pause lasts from the newest record of one attempt to the oldest of the next', () => {

@@ -17,18 +17,30 @@ function put(kafka: VirtualKafka, partition: number, count: number): void {
   const { producerId, epoch } = kafka.initProducerId(null)
   const writer = new RecordBatchWriter(64)
   for (let n = 0; n < count; n++) writer.append(null, Buffer.from(`{"n":${n}}`), 1_700_000_000_000)
-  kafka.produce(1, null, [{ topic: 't', partition, batch: writer.finish({ producerId, epoch, sequence: 0, transactional: false }, 'none') }])
+  kafka.produce(1, null, [
+    { topic: 't', partition, batch: writer.finish({ producerId, epoch, sequence: 0, transactional: false }, 'none') },
+  ])
 }
 
 async function startJob(kafka: VirtualKafka, partitions: number, replicas: number): Promise<InProcessJob> {
   kafka.createTopic('t', partitions)
-  const job = new InProcessJob({
-    replicas, checkpoints: { interval: '50ms' },
-    graph: [
-      { id: 'in', source: { kafka: { brokers: 'k:9092', topic: 't', format: 'json', startFrom: 'latest', partitionDiscovery: '100ms' } }, schema: { n: 'long' } },
-      { id: 'out', from: 'in', sink: { file: { path: 'out' } } },
-    ],
-  }, { sources: { kafka: kafkaSource((options) => kafka.connect(options)) }, sinks: { file: fileSink } })
+  const job = new InProcessJob(
+    {
+      replicas,
+      checkpoints: { interval: '50ms' },
+      graph: [
+        {
+          id: 'in',
+          source: {
+            kafka: { brokers: 'k:9092', topic: 't', format: 'json', startFrom: 'latest', partitionDiscovery: '100ms' },
+          },
+          schema: { n: 'long' },
+        },
+        { id: 'out', from: 'in', sink: { file: { path: 'out' } } },
+      ],
+    },
+    { sources: { kafka: kafkaSource((options) => kafka.connect(options)) }, sinks: { file: fileSink } },
+  )
   cleanups.push(() => job.close())
   await job.start()
   await job.reportWith('running', ({ phase }) => phase === 'running')
@@ -43,9 +55,19 @@ describe('splits that come to be while a job runs', () => {
     kafka.growTopic('t', 2)
     put(kafka, 1, 20)
     put(kafka, 2, 40)
-    const { checkpoint } = await job.reportWith('reading all', ({ recordsIn }) => { kafka.endWaits(); return recordsIn === 70 })
-    const after = await job.reportWith('past two more checkpoints', (report) => (report.checkpoint?.id ?? 0) > (checkpoint?.id ?? 0) + 1)
-    expect({ attempt: after.attempt, restarts: after.restarts, recordsIn: after.recordsIn }).toEqual({ attempt: 1, restarts: 0, recordsIn: 70 })
+    const { checkpoint } = await job.reportWith('reading all', ({ recordsIn }) => {
+      kafka.endWaits()
+      return recordsIn === 70
+    })
+    const after = await job.reportWith(
+      'past two more checkpoints',
+      (report) => (report.checkpoint?.id ?? 0) > (checkpoint?.id ?? 0) + 1,
+    )
+    expect({ attempt: after.attempt, restarts: after.restarts, recordsIn: after.recordsIn }).toEqual({
+      attempt: 1,
+      restarts: 0,
+      recordsIn: 70,
+    })
     job.want('suspended')
     await job.reportWith('suspended', ({ phase }) => phase === 'suspended')
     put(kafka, 2, 5)

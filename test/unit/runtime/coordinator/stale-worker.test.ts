@@ -9,7 +9,10 @@ import { until } from '../../../harness/until.ts'
 
 const SPEC = {
   checkpoints: { interval: '50ms' },
-  graph: [{ id: 'in', source: { nexmark: { events: 1_000_000, type: 'bid', rate: '2000/s' } } }, { id: 'out', from: 'in', sink: { file: { path: 'out' } } }],
+  graph: [
+    { id: 'in', source: { nexmark: { events: 1_000_000, type: 'bid', rate: '2000/s' } } },
+    { id: 'out', from: 'in', sink: { file: { path: 'out' } } },
+  ],
 }
 
 async function runningJob(): Promise<{ job: InProcessJob; control: NetAddress }> {
@@ -25,13 +28,31 @@ async function ordersTo(control: NetAddress, running: number | null): Promise<re
   const orders: CoordinatorMessage[] = []
   const connection = await quietPorts().net.connect(control)
   let answered = false
-  onMessages(connection, (message) => {
-    const order = message as CoordinatorMessage
-    if (order.kind === 'heartbeat') answered = true
-    else orders.push(order)
-  }, (error) => { throw error })
-  const say = (message: WorkerMessage): void => { sendMessage(connection, message) }
-  say({ kind: 'register', worker: 'woken', instance: 'woken-1', token: 'token', chain: 'in', slot: 7, data: { host: '127.0.0.1', port: 1 }, seen: running ?? 0, running })
+  onMessages(
+    connection,
+    (message) => {
+      const order = message as CoordinatorMessage
+      if (order.kind === 'heartbeat') answered = true
+      else orders.push(order)
+    },
+    (error) => {
+      throw error
+    },
+  )
+  const say = (message: WorkerMessage): void => {
+    sendMessage(connection, message)
+  }
+  say({
+    kind: 'register',
+    worker: 'woken',
+    instance: 'woken-1',
+    token: 'token',
+    chain: 'in',
+    slot: 7,
+    data: { host: '127.0.0.1', port: 1 },
+    seen: running ?? 0,
+    running,
+  })
   say({ kind: 'heartbeat', metrics: null })
   await until('the coordinator has answered', () => (answered ? true : undefined))
   connection.destroy()

@@ -32,20 +32,65 @@ async function prepare(sizes: readonly number[]) {
   const sent: [string, CoordinatorMessage][] = []
   const store = new MemoryStore()
   const run = new AttemptRun({
-    attempt: ATTEMPT, target: { ...target, revision: 'old' }, plan, subtasks: WORKERS, job: 'job', firstCheckpoint: 1, timeoutMs: 1, clock, store, log: await JobLog.open(store), send: () => undefined,
+    attempt: ATTEMPT,
+    target: { ...target, revision: 'old' },
+    plan,
+    subtasks: WORKERS,
+    job: 'job',
+    firstCheckpoint: 1,
+    timeoutMs: 1,
+    clock,
+    store,
+    log: await JobLog.open(store),
+    send: () => undefined,
   })
   let taken = 0
   let over = 0
   const preparation = new SwitchPreparation({
-    run, target, plan, baseDir: '', storeUrl: 'store', clock, logger: silentLogger, send: (subtask, message) => { sent.push([subtask, message]) }, onOver: () => { over += 1 },
+    run,
+    target,
+    plan,
+    baseDir: '',
+    storeUrl: 'store',
+    clock,
+    logger: silentLogger,
+    send: (subtask, message) => {
+      sent.push([subtask, message])
+    },
+    onOver: () => {
+      over += 1
+    },
     checkpoint: () => {
       const sizeBytes = sizes[taken++]
-      if (sizeBytes === undefined) return Promise.reject(new MillraceError('STORE_UNAVAILABLE', 'the store is away', { domain: 'dependency', retriable: true }))
-      return Promise.resolve<CheckpointReport>({ attempt: ATTEMPT, id: taken, kind: 'checkpoint', path: '', completedAt: 0, durationMs: 0, sizeBytes })
+      if (sizeBytes === undefined)
+        return Promise.reject(
+          new MillraceError('STORE_UNAVAILABLE', 'the store is away', { domain: 'dependency', retriable: true }),
+        )
+      return Promise.resolve<CheckpointReport>({
+        attempt: ATTEMPT,
+        id: taken,
+        kind: 'checkpoint',
+        path: '',
+        completedAt: 0,
+        durationMs: 0,
+        sizeBytes,
+      })
     },
-    readManifest: ({ id, sizeBytes }) => Promise.resolve<Manifest>({
-      version: 2, job: 'job', attempt: ATTEMPT, id, kind: 'checkpoint', completedAt: 0, durationMs: 0, sizeBytes, maxParallelism: plan.maxParallelism, revision: 'old', spec, subtasks: {},
-    }),
+    readManifest: ({ id, sizeBytes }) =>
+      Promise.resolve<Manifest>({
+        version: 2,
+        job: 'job',
+        attempt: ATTEMPT,
+        id,
+        kind: 'checkpoint',
+        completedAt: 0,
+        durationMs: 0,
+        sizeBytes,
+        maxParallelism: plan.maxParallelism,
+        revision: 'old',
+        spec,
+        subtasks: {},
+      }),
   })
   await settle()
   const answer = async (kind: 'prepared' | 'preparing', checkpoint: number, workers = WORKERS): Promise<void> => {
@@ -59,7 +104,14 @@ describe('the preparation of a switch', () => {
   test('has workers restore one checkpoint after the other until what the last one brought is little', async () => {
     const { answer, sent, overs, taken } = await prepare([1000 * MB, 1040 * MB, 1040 * MB + 1000])
     for (const checkpoint of [1, 2]) {
-      expect(sent.splice(0).map(([worker, message]) => [worker, message.kind === 'prepare' ? message.preparation.checkpoint : message.kind])).toEqual(WORKERS.map((worker) => [worker, checkpoint]))
+      expect(
+        sent
+          .splice(0)
+          .map(([worker, message]) => [
+            worker,
+            message.kind === 'prepare' ? message.preparation.checkpoint : message.kind,
+          ]),
+      ).toEqual(WORKERS.map((worker) => [worker, checkpoint]))
       expect(overs()).toBe(0)
       await answer('prepared', checkpoint)
     }
@@ -78,10 +130,20 @@ describe('the preparation of a switch', () => {
     const { preparation, answer, overs } = await prepare([1000, 1000])
     await answer('prepared', 1, ['bids-0', 'bids-1'])
     preparation.onLost('last-0')
-    preparation.onMessage('last-1', { kind: 'unprepared', attempt: ATTEMPT, checkpoint: 7, error: errorReport(new MillraceError('STATE_MISSING', 'of another checkpoint')) })
+    preparation.onMessage('last-1', {
+      kind: 'unprepared',
+      attempt: ATTEMPT,
+      checkpoint: 7,
+      error: errorReport(new MillraceError('STATE_MISSING', 'of another checkpoint')),
+    })
     await settle()
     expect(overs()).toBe(0)
-    preparation.onMessage('last-1', { kind: 'unprepared', attempt: ATTEMPT, checkpoint: 1, error: errorReport(new MillraceError('STATE_MISSING', 'gone')) })
+    preparation.onMessage('last-1', {
+      kind: 'unprepared',
+      attempt: ATTEMPT,
+      checkpoint: 1,
+      error: errorReport(new MillraceError('STATE_MISSING', 'gone')),
+    })
     await settle()
     expect({ overs: overs(), isOver: preparation.isOver }).toEqual({ overs: 1, isOver: true })
   })
@@ -110,10 +172,17 @@ describe('the preparation of a switch', () => {
   test('that is revoked has workers give up what they hold, and tells nobody that it is over', async () => {
     const { preparation, run, sent, overs } = await prepare([1000 * MB])
     expect(preparation.isFor(run, target)).toBe(true)
-    expect([preparation.isFor(run, { ...target, revision: 'other' }), preparation.isFor(run, { ...target, desiredState: 'suspended' }), preparation.isFor(undefined, target)]).toEqual([false, false, false])
+    expect([
+      preparation.isFor(run, { ...target, revision: 'other' }),
+      preparation.isFor(run, { ...target, desiredState: 'suspended' }),
+      preparation.isFor(undefined, target),
+    ]).toEqual([false, false, false])
     sent.length = 0
     preparation.revoke()
     await settle()
-    expect({ sent, overs: overs() }).toEqual({ sent: WORKERS.map((worker) => [worker, { kind: 'unprepare', attempt: ATTEMPT }]), overs: 0 })
+    expect({ sent, overs: overs() }).toEqual({
+      sent: WORKERS.map((worker) => [worker, { kind: 'unprepare', attempt: ATTEMPT }]),
+      overs: 0,
+    })
   })
 })

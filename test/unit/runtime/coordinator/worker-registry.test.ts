@@ -7,16 +7,43 @@ import { until } from '../../../harness/until.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 
 const COUNTED: SubtaskMetrics = {
-  attempt: 3, recordsIn: 100, recordsOut: 80, badRecords: 20, lateRecords: 0, firstRecordAt: 1, lastRecordAt: 2, watermark: null, stateEntries: 0,
-  lagRecords: null, blockedMs: {}, trouble: { code: 'KAFKA_UNREACHABLE', message: 'gone', domain: 'platform', retriable: true },
+  attempt: 3,
+  recordsIn: 100,
+  recordsOut: 80,
+  badRecords: 20,
+  lateRecords: 0,
+  firstRecordAt: 1,
+  lastRecordAt: 2,
+  watermark: null,
+  stateEntries: 0,
+  lagRecords: null,
+  blockedMs: {},
+  trouble: { code: 'KAFKA_UNREACHABLE', message: 'gone', domain: 'platform', retriable: true },
 }
 
 test('when a worker runs nothing any more, what it counted stays and its trouble is over', async () => {
   const { clock, logger, net } = quietPorts()
-  const registry = new WorkerRegistry(clock, logger, 'token', { registered: () => undefined, metrics: () => undefined, lost: () => undefined, message: () => undefined })
+  const registry = new WorkerRegistry(clock, logger, 'token', {
+    registered: () => undefined,
+    metrics: () => undefined,
+    lost: () => undefined,
+    message: () => undefined,
+  })
   const connection = await net.connect(await registry.listen(net, { host: '127.0.0.1', port: 0 }))
-  const say = (message: WorkerMessage): void => { sendMessage(connection, message) }
-  say({ kind: 'register', worker: 'w', instance: 'w-1', token: 'token', chain: 'in', slot: 0, data: { host: '127.0.0.1', port: 1 }, seen: 3, running: null })
+  const say = (message: WorkerMessage): void => {
+    sendMessage(connection, message)
+  }
+  say({
+    kind: 'register',
+    worker: 'w',
+    instance: 'w-1',
+    token: 'token',
+    chain: 'in',
+    slot: 0,
+    data: { host: '127.0.0.1', port: 1 },
+    seen: 3,
+    running: null,
+  })
   say({ kind: 'heartbeat', metrics: COUNTED })
   await until('the counts are known', () => registry.worker('in-0')?.metrics?.trouble ?? undefined)
   say({ kind: 'heartbeat', metrics: null })
@@ -28,19 +55,50 @@ test('when a worker runs nothing any more, what it counted stays and its trouble
 
 describe('when two processes claim one subtask', () => {
   /** A registry, and a way for processes to connect to it and register. */
-  async function openRegistry(): Promise<{ registry: WorkerRegistry; lost: string[]; register(instance: string): Promise<Registered> }> {
+  async function openRegistry(): Promise<{
+    registry: WorkerRegistry
+    lost: string[]
+    register(instance: string): Promise<Registered>
+  }> {
     const { clock, logger, net } = quietPorts()
     const lost: string[] = []
-    const registry = new WorkerRegistry(clock, logger, 'token', { registered: () => undefined, metrics: () => undefined, lost: (subtask) => { lost.push(subtask) }, message: () => undefined })
+    const registry = new WorkerRegistry(clock, logger, 'token', {
+      registered: () => undefined,
+      metrics: () => undefined,
+      lost: (subtask) => {
+        lost.push(subtask)
+      },
+      message: () => undefined,
+    })
     onTestFinished(() => registry.close())
     const address = await registry.listen(net, { host: '127.0.0.1', port: 0 })
     const register = async (instance: string): Promise<Registered> => {
       const connection = await net.connect(address)
       const told: CoordinatorMessage[] = []
       let closed = false
-      connection.onClose(() => { closed = true })
-      onMessages(connection, (message) => { told.push(message as CoordinatorMessage) }, (error) => { throw error })
-      sendMessage(connection, { kind: 'register', worker: instance, instance, token: 'token', chain: 'in', slot: 0, data: { host: '127.0.0.1', port: 1 }, seen: 0, running: null } satisfies WorkerMessage)
+      connection.onClose(() => {
+        closed = true
+      })
+      onMessages(
+        connection,
+        (message) => {
+          told.push(message as CoordinatorMessage)
+        },
+        (error) => {
+          throw error
+        },
+      )
+      sendMessage(connection, {
+        kind: 'register',
+        worker: instance,
+        instance,
+        token: 'token',
+        chain: 'in',
+        slot: 0,
+        data: { host: '127.0.0.1', port: 1 },
+        seen: 0,
+        running: null,
+      } satisfies WorkerMessage)
       return { told, isClosed: () => closed, connection }
     }
     return { registry, lost, register }
@@ -92,4 +150,8 @@ describe('when two processes claim one subtask', () => {
   })
 })
 
-interface Registered { told: CoordinatorMessage[]; isClosed(): boolean; connection: Connection }
+interface Registered {
+  told: CoordinatorMessage[]
+  isClosed(): boolean
+  connection: Connection
+}

@@ -14,7 +14,7 @@ describe('barrier alignment', () => {
     expect([0, 1, 2].some((channel) => aligner.isBlocked(channel))).toBe(false)
   })
 
-  test('a newer checkpoint\'s barrier ends the alignment of an older one', () => {
+  test("a newer checkpoint's barrier ends the alignment of an older one", () => {
     const aligner = new BarrierAligner(2)
     aligner.onBarrier(0, 1)
     expect(aligner.onBarrier(1, 2)).toEqual({ kind: 'block' })
@@ -36,20 +36,26 @@ describe('barrier alignment', () => {
 })
 
 describe('merged watermarks', () => {
-  test('the merged watermark is always the smallest of the inputs\' largest and never goes back', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), fc.array(fc.tuple(fc.nat(3), fc.maxSafeInteger()), { maxLength: 40 }), (inputs, steps) => {
-      const merger = new WatermarkMerger(inputs)
-      const largest = new Array<number>(inputs).fill(MIN_TIMESTAMP)
-      for (const [input, time] of steps) {
-        if (input >= inputs) continue
-        const before = merger.current
-        const told = merger.advance(input, time)
-        largest[input] = Math.max(largest[input] ?? MIN_TIMESTAMP, time)
-        const expected = Math.min(...largest)
-        expect(merger.current).toBe(expected)
-        expect(told).toBe(expected > before ? expected : undefined)
-      }
-    }))
+  test("the merged watermark is always the smallest of the inputs' largest and never goes back", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(fc.tuple(fc.nat(3), fc.maxSafeInteger()), { maxLength: 40 }),
+        (inputs, steps) => {
+          const merger = new WatermarkMerger(inputs)
+          const largest = new Array<number>(inputs).fill(MIN_TIMESTAMP)
+          for (const [input, time] of steps) {
+            if (input >= inputs) continue
+            const before = merger.current
+            const told = merger.advance(input, time)
+            largest[input] = Math.max(largest[input] ?? MIN_TIMESTAMP, time)
+            const expected = Math.min(...largest)
+            expect(merger.current).toBe(expected)
+            expect(told).toBe(expected > before ? expected : undefined)
+          }
+        },
+      ),
+    )
   })
 
   test('an idle input no longer holds back; when all are idle the whole is, until one goes on', () => {

@@ -10,7 +10,7 @@ import { quietPorts } from '../../../harness/source-context.ts'
 /** A batch of rows that take so many bytes each, of which only their numbers are written. */
 const codecOf = (rowBytes: number): BatchCodec => ({
   encode(rows, count) {
-    const batch = new Float64Array(Math.max(count + 1, count * rowBytes / 8))
+    const batch = new Float64Array(Math.max(count + 1, (count * rowBytes) / 8))
     batch[0] = count
     for (let i = 0; i < count; i++) batch[i + 1] = rows[i]?.['n'] as number
     return new Uint8Array(batch.buffer)
@@ -27,26 +27,42 @@ const codecOf = (rowBytes: number): BatchCodec => ({
 function connectionTo(onData: (bytes: Uint8Array) => void): Connection {
   const nothing = (): void => undefined
   return {
-    remote: 'reader', bufferedBytes: 0, write(bytes, onSent) { onData(bytes); onSent?.() },
-    onData: nothing, onDrain: nothing, onClose: nothing, pause: nothing, resume: nothing, end: nothing, destroy: nothing,
+    remote: 'reader',
+    bufferedBytes: 0,
+    write(bytes, onSent) {
+      onData(bytes)
+      onSent?.()
+    },
+    onData: nothing,
+    onDrain: nothing,
+    onClose: nothing,
+    pause: nothing,
+    resume: nothing,
+    end: nothing,
+    destroy: nothing,
   }
 }
 
-test.each([1, 65_536, 150_000, 30_000_000])('rows of %i bytes arrive in their order, however many of them one frame can hold', (rowBytes) => {
-  const codec = codecOf(Math.ceil(rowBytes / 8) * 8)
-  const channel = new ChannelWriter('a→b 0→0', () => undefined)
-  const decoder = new FrameDecoder()
-  const arrived: Row[] = []
-  channel.attach(connectionTo((bytes) => {
-    decoder.push(bytes, (frame) => {
-      const rows: Row[] = []
-      if (frame.kind === 'batch') codec.decode(frame.bytes, rows)
-      arrived.push(...rows)
-    })
-  }))
-  const rows = Array.from({ length: rowBytes > 1_000_000 ? 5 : 1024 }, (_, n): Row => ({ n }))
-  const writer = new RecordWriter([channel], codec, { kind: 'one', channel: 0 }, quietPorts().clock)
-  writer.write(rows, rows.length)
-  writer.flush()
-  expect(arrived).toEqual(rows)
-})
+test.each([1, 65_536, 150_000, 30_000_000])(
+  'rows of %i bytes arrive in their order, however many of them one frame can hold',
+  (rowBytes) => {
+    const codec = codecOf(Math.ceil(rowBytes / 8) * 8)
+    const channel = new ChannelWriter('a→b 0→0', () => undefined)
+    const decoder = new FrameDecoder()
+    const arrived: Row[] = []
+    channel.attach(
+      connectionTo((bytes) => {
+        decoder.push(bytes, (frame) => {
+          const rows: Row[] = []
+          if (frame.kind === 'batch') codec.decode(frame.bytes, rows)
+          arrived.push(...rows)
+        })
+      }),
+    )
+    const rows = Array.from({ length: rowBytes > 1_000_000 ? 5 : 1024 }, (_, n): Row => ({ n }))
+    const writer = new RecordWriter([channel], codec, { kind: 'one', channel: 0 }, quietPorts().clock)
+    writer.write(rows, rows.length)
+    writer.flush()
+    expect(arrived).toEqual(rows)
+  },
+)

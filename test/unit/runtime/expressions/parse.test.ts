@@ -89,11 +89,18 @@ describe('types', () => {
   })
 
   test('null takes the type of what stands beside it', () => {
-    expect(parseExpression('price !== null', schema)).toMatchObject({ kind: 'binary', right: { kind: 'literal', value: null, type: 'long', nullable: true } })
+    expect(parseExpression('price !== null', schema)).toMatchObject({
+      kind: 'binary',
+      right: { kind: 'literal', value: null, type: 'long', nullable: true },
+    })
   })
 
   test('a method has its receiver as the first argument', () => {
-    expect(parseExpression('channel.slice(1, 2)', schema)).toMatchObject({ kind: 'call', function: 'string.slice', arguments: [{ kind: 'field', name: 'channel' }, { value: 1 }, { value: 2 }] })
+    expect(parseExpression('channel.slice(1, 2)', schema)).toMatchObject({
+      kind: 'call',
+      function: 'string.slice',
+      arguments: [{ kind: 'field', name: 'channel' }, { value: 1 }, { value: 2 }],
+    })
   })
 })
 
@@ -127,9 +134,14 @@ describe('mistakes', () => {
     ['price > 1 AND price < 5', 'EXPRESSION_SYNTAX', 11, 'write &&'],
     ['city IS NULL', 'EXPRESSION_SYNTAX', 6, 'write === null or !== null'],
     ['price = 5', 'EXPRESSION_FORBIDDEN', 1, 'compare with ==='],
-    ['Math.max(price', 'EXPRESSION_SYNTAX', 15, 'within { } and [ ] of YAML a comma ends a text: put quotes around the expression'],
+    [
+      'Math.max(price',
+      'EXPRESSION_SYNTAX',
+      15,
+      'within { } and [ ] of YAML a comma ends a text: put quotes around the expression',
+    ],
     ['delay === NaN', 'EXPRESSION_FORBIDDEN', 11, 'ask Number.isFinite(…)'],
-    ["channel.replace(channel)", 'EXPRESSION_TYPE', 1, undefined],
+    ['channel.replace(channel)', 'EXPRESSION_TYPE', 1, undefined],
   ])('%s gives %s', (text, code, column, hint) => {
     const error = failure(text)
     expect({ code: error.code, hint: error.hint }).toEqual({ code, hint })
@@ -158,7 +170,19 @@ describe('mistakes', () => {
 
 describe('values that are more than their JavaScript type', () => {
   const of = (name: string, text: string): Field => ({ name, ...(parseValueType(text) as ValueType) })
-  const logical: Schema = { fields: [of('price', 'decimal(10,2)'), of('other', 'decimal(12,2)?'), of('rate', 'decimal(10,3)'), of('day', 'date'), of('at', 'timestamp'), of('name', 'string'), of('tags', 'array<string>?'), of('more', 'array<string>'), of('address', 'row{city: string}')] }
+  const logical: Schema = {
+    fields: [
+      of('price', 'decimal(10,2)'),
+      of('other', 'decimal(12,2)?'),
+      of('rate', 'decimal(10,3)'),
+      of('day', 'date'),
+      of('at', 'timestamp'),
+      of('name', 'string'),
+      of('tags', 'array<string>?'),
+      of('more', 'array<string>'),
+      of('address', 'row{city: string}'),
+    ],
+  }
 
   test.each([
     ['price === rate', 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
@@ -174,7 +198,15 @@ describe('values that are more than their JavaScript type', () => {
     expect(failureOf(() => parseExpression(text, logical))).toMatchObject({ code: 'EXPRESSION_TYPE', hint })
   })
 
-  test.each(['price === other', 'price !== null', 'tags === null', 'tags[0] === name', "day >= Date.parse('2020-01-31') / 86400000", 'day + 1 > 5', "Number(price) > Number(rate)"])('%s can be asked', (text) => {
+  test.each([
+    'price === other',
+    'price !== null',
+    'tags === null',
+    'tags[0] === name',
+    "day >= Date.parse('2020-01-31') / 86400000",
+    'day + 1 > 5',
+    'Number(price) > Number(rate)',
+  ])('%s can be asked', (text) => {
     expect(parseExpression(text, logical).type).toMatch(/boolean/)
   })
 
@@ -182,7 +214,11 @@ describe('values that are more than their JavaScript type', () => {
     expect(parseExpression("price === '9.5'", logical)).toMatchObject({ right: { kind: 'literal', value: '9.50' } })
   })
 
-  test.each([['max(price)', 'convert it: Number(…)'], ['argMin(name, rate)', 'convert it: Number(…)'], ['sum(day)', undefined]])('%s is refused: its text or number has another order or sum than the value', (text, hint) => {
+  test.each([
+    ['max(price)', 'convert it: Number(…)'],
+    ['argMin(name, rate)', 'convert it: Number(…)'],
+    ['sum(day)', undefined],
+  ])('%s is refused: its text or number has another order or sum than the value', (text, hint) => {
     const error = failureOf(() => parseAggregate(text, logical))
     expect([error.code, error.hint]).toEqual(['EXPRESSION_TYPE', hint])
   })
@@ -208,7 +244,7 @@ describe('ways out of an expression', () => {
     'payload?.constructor',
     'payload.a.hasOwnProperty',
     'payload.toString()',
-    "payload.map(x => x)",
+    'payload.map(x => x)',
     'Math.constructor',
     "Math['floor'](1)",
     'Math.floor.constructor',
@@ -269,35 +305,99 @@ describe('ways out of an expression', () => {
   })
 
   test('whatever the text, there is a checked tree or a coded error', () => {
-    const pieces = fc.constantFrom('price', 'delay', 'city', 'payload', 'at', 'late', 'Math', 'Math.max', 'constructor', '__proto__', '(', ')', '[', ']',
-      '.', '?.', '?', ':', '??', '&&', '||', '===', '==', '+', '-', '**', '!', ',', "'a'", '"', '`', '${', '}', '{', '0', '1.5', 'null', '=>', '=', ';', '/', '\n', ' ', '\\', '\u2028', 'slice', 'length', 'new', 'this')
-    const texts = fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.array(pieces, { maxLength: 25 }).map((some) => some.join('')))
-    fc.assert(fc.property(texts, (text) => {
-      let expression: Expression
-      try {
-        expression = parseExpression(text, schema)
-      } catch (error) {
-        expect(error).toBeInstanceOf(MillraceError)
-        expect(error).toMatchObject({ domain: 'user', position: { line: expect.any(Number), column: expect.any(Number) } })
-        return
-      }
-      expectOnlyListed(expression)
-    }), { numRuns: 3000 })
+    const pieces = fc.constantFrom(
+      'price',
+      'delay',
+      'city',
+      'payload',
+      'at',
+      'late',
+      'Math',
+      'Math.max',
+      'constructor',
+      '__proto__',
+      '(',
+      ')',
+      '[',
+      ']',
+      '.',
+      '?.',
+      '?',
+      ':',
+      '??',
+      '&&',
+      '||',
+      '===',
+      '==',
+      '+',
+      '-',
+      '**',
+      '!',
+      ',',
+      "'a'",
+      '"',
+      '`',
+      '${',
+      '}',
+      '{',
+      '0',
+      '1.5',
+      'null',
+      '=>',
+      '=',
+      ';',
+      '/',
+      '\n',
+      ' ',
+      '\\',
+      '\u2028',
+      'slice',
+      'length',
+      'new',
+      'this',
+    )
+    const texts = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 60 }),
+      fc.array(pieces, { maxLength: 25 }).map((some) => some.join('')),
+    )
+    fc.assert(
+      fc.property(texts, (text) => {
+        let expression: Expression
+        try {
+          expression = parseExpression(text, schema)
+        } catch (error) {
+          expect(error).toBeInstanceOf(MillraceError)
+          expect(error).toMatchObject({
+            domain: 'user',
+            position: { line: expect.any(Number), column: expect.any(Number) },
+          })
+          return
+        }
+        expectOnlyListed(expression)
+      }),
+      { numRuns: 3000 },
+    )
   })
 })
 
 /** Every name in the tree is a field, a listed function, or a member that leads to no prototype. */
 function expectOnlyListed(expression: Expression): void {
   switch (expression.kind) {
-    case 'literal': return
+    case 'literal':
+      return
     case 'field': {
       expect(schema.fields.map((field) => field.name)).toContain(expression.name)
       return
     }
-    case 'unary': return expectOnlyListed(expression.operand)
-    case 'binary': case 'logical': return [expression.left, expression.right].forEach(expectOnlyListed)
-    case 'conditional': return [expression.test, expression.then, expression.otherwise].forEach(expectOnlyListed)
-    case 'template': return expression.parts.forEach(expectOnlyListed)
+    case 'unary':
+      return expectOnlyListed(expression.operand)
+    case 'binary':
+    case 'logical':
+      return [expression.left, expression.right].forEach(expectOnlyListed)
+    case 'conditional':
+      return [expression.test, expression.then, expression.otherwise].forEach(expectOnlyListed)
+    case 'template':
+      return expression.parts.forEach(expectOnlyListed)
     case 'call': {
       expect(FUNCTIONS.has(expression.function)).toBe(true)
       return expression.arguments.forEach(expectOnlyListed)
@@ -330,10 +430,25 @@ describe('aggregates', () => {
   })
 
   test.each([
-    ['price', 'AGGREGATE_INVALID'], ['count(price, at)', 'AGGREGATE_INVALID'], ['countIf(price)', 'EXPRESSION_TYPE'], ['argMax(price)', 'AGGREGATE_INVALID'], ['percentile(price, 2)', 'AGGREGATE_INVALID'],
-    ['percentile(price, price)', 'AGGREGATE_INVALID'], ['histogram(price, 5, 1, 3)', 'AGGREGATE_INVALID'], ['countDistinct(payload)', 'EXPRESSION_TYPE'], ['sum()', 'AGGREGATE_INVALID'], ['sum(price, 1)', 'AGGREGATE_INVALID'],
-    ['summ(price)', 'AGGREGATE_INVALID'], ['sum(...payload)', 'AGGREGATE_INVALID'], ['sum(channel)', 'EXPRESSION_TYPE'], ['avg(city)', 'EXPRESSION_TYPE'],
-    ['sum(payload)', 'EXPRESSION_TYPE'], ['sum(at)', 'EXPRESSION_TYPE'], ['sum(null)', 'EXPRESSION_TYPE'], ['sum(prise)', 'UNKNOWN_FIELD'], ['sum(price', 'EXPRESSION_SYNTAX'],
+    ['price', 'AGGREGATE_INVALID'],
+    ['count(price, at)', 'AGGREGATE_INVALID'],
+    ['countIf(price)', 'EXPRESSION_TYPE'],
+    ['argMax(price)', 'AGGREGATE_INVALID'],
+    ['percentile(price, 2)', 'AGGREGATE_INVALID'],
+    ['percentile(price, price)', 'AGGREGATE_INVALID'],
+    ['histogram(price, 5, 1, 3)', 'AGGREGATE_INVALID'],
+    ['countDistinct(payload)', 'EXPRESSION_TYPE'],
+    ['sum()', 'AGGREGATE_INVALID'],
+    ['sum(price, 1)', 'AGGREGATE_INVALID'],
+    ['summ(price)', 'AGGREGATE_INVALID'],
+    ['sum(...payload)', 'AGGREGATE_INVALID'],
+    ['sum(channel)', 'EXPRESSION_TYPE'],
+    ['avg(city)', 'EXPRESSION_TYPE'],
+    ['sum(payload)', 'EXPRESSION_TYPE'],
+    ['sum(at)', 'EXPRESSION_TYPE'],
+    ['sum(null)', 'EXPRESSION_TYPE'],
+    ['sum(prise)', 'UNKNOWN_FIELD'],
+    ['sum(price', 'EXPRESSION_SYNTAX'],
   ])('%s is refused with %s', (text, code) => {
     expect(failure(text, parseAggregate).code).toBe(code)
   })

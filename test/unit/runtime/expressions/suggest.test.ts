@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest'
 import { editDistance, nearest, suggestion } from '../../../../runtime/expressions/suggest.ts'
 
-test.each([['price', 'price', 0], ['prcie', 'price', 1], ['', 'ab', 2], ['kitten', 'sitting', 3]])('from %s to %s it takes %i steps', (a, b, steps) => {
+test.each([
+  ['price', 'price', 0],
+  ['prcie', 'price', 1],
+  ['', 'ab', 2],
+  ['kitten', 'sitting', 3],
+])('from %s to %s it takes %i steps', (a, b, steps) => {
   expect(editDistance(a, b)).toBe(steps)
   expect(editDistance(b, a)).toBe(steps)
 })

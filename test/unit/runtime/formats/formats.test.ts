@@ -4,31 +4,60 @@ import { readFormat } from '../../../../runtime/formats/formats.ts'
 import { arbitraryTypedRows } from '../../../harness/plain/random-rows.ts'
 import { codecOf, formatOf, schemaOf } from '../../../harness/formats.ts'
 
-const refusal = (code: string, said: string): Error => expect.objectContaining({ code, message: expect.stringContaining(said) as unknown }) as Error
+const refusal = (code: string, said: string): Error =>
+  expect.objectContaining({ code, message: expect.stringContaining(said) as unknown }) as Error
 
 describe('the choice of a format', () => {
   test.each([
-    ['xml', ''], [undefined, ''], [{}, ''], [{ csv: {}, json: {} }, ''], [{ csv: { delimiter: ';;' } }, 'csv.delimiter'], [{ csv: { delimiter: '"' } }, 'csv.delimiter'], [{ csv: { header: 1 } }, 'csv.header'],
-    [{ csv: { nullText: 1 } }, 'csv.nullText'], [{ csv: { nullText: null } }, 'csv.nullText'], [{ csv: { quote: "'" } }, 'csv.quote'], [{ json: { lines: true } }, 'json.lines'], [{ constructor: {} }, ''], [{ csv: [] }, ''],
+    ['xml', ''],
+    [undefined, ''],
+    [{}, ''],
+    [{ csv: {}, json: {} }, ''],
+    [{ csv: { delimiter: ';;' } }, 'csv.delimiter'],
+    [{ csv: { delimiter: '"' } }, 'csv.delimiter'],
+    [{ csv: { header: 1 } }, 'csv.header'],
+    [{ csv: { nullText: 1 } }, 'csv.nullText'],
+    [{ csv: { nullText: null } }, 'csv.nullText'],
+    [{ csv: { quote: "'" } }, 'csv.quote'],
+    [{ json: { lines: true } }, 'json.lines'],
+    [{ constructor: {} }, ''],
+    [{ csv: [] }, ''],
   ])('%j is a problem at %j', (value, path) => {
     expect(readFormat(value).problems.map((problem) => problem.path)).toEqual([path])
   })
 
-  test.each(['json', { json: {} }, { json: null }, 'csv', { csv: { delimiter: '\t', nullText: 'NULL', header: true } }, 'raw'])('%j is one', (value) => {
+  test.each([
+    'json',
+    { json: {} },
+    { json: null },
+    'csv',
+    { csv: { delimiter: '\t', nullText: 'NULL', header: true } },
+    'raw',
+  ])('%j is one', (value) => {
     expect(readFormat(value).problems).toEqual([])
   })
 })
 
 describe('CSV', () => {
   test('rows of random schemas read back as they were written', async () => {
-    await fc.assert(fc.asyncProperty(arbitraryTypedRows, fc.constantFrom(',', ';', '\t', '7'), fc.constantFrom('', 'NULL', '0', 'true'), async ({ schema, rows }, delimiter, nullText) => {
-      const csv = await codecOf({ csv: { delimiter, nullText } }, schema)
-      for (const values of rows) {
-        const row = new csv.rows(...values.map((value) => typeof value === 'string' ? value.replaceAll(/[\ud800-\udfff]/g, '?') : value))
-        const isAmbiguous = schema.fields.some(({ name, nullable }) => !nullable && row[name] === null)
-        if (!isAmbiguous) expect(csv.read(csv.write(row))).toEqual({ ...row })
-      }
-    }), { numRuns: 200 })
+    await fc.assert(
+      fc.asyncProperty(
+        arbitraryTypedRows,
+        fc.constantFrom(',', ';', '\t', '7'),
+        fc.constantFrom('', 'NULL', '0', 'true'),
+        async ({ schema, rows }, delimiter, nullText) => {
+          const csv = await codecOf({ csv: { delimiter, nullText } }, schema)
+          for (const values of rows) {
+            const row = new csv.rows(
+              ...values.map((value) => (typeof value === 'string' ? value.replaceAll(/[\ud800-\udfff]/g, '?') : value)),
+            )
+            const isAmbiguous = schema.fields.some(({ name, nullable }) => !nullable && row[name] === null)
+            if (!isAmbiguous) expect(csv.read(csv.write(row))).toEqual({ ...row })
+          }
+        },
+      ),
+      { numRuns: 200 },
+    )
   })
 
   test('cells in quotes hold delimiters and quotes, and are never null', async () => {
@@ -39,14 +68,51 @@ describe('CSV', () => {
   })
 
   test('values are read by type', async () => {
-    const csv = await codecOf({ csv: { delimiter: ';' } }, schemaOf({ n: 'long', t: 'timestamp', d: 'date', m: 'decimal(5,2)', y: 'bytes', b: 'boolean', r: 'row{a: long}' }))
-    expect(csv.read('-7;2001-01-02;2001-02-03;1.5;Yf8=;true;"{""a"":1}"')).toEqual({ n: -7, t: 978_393_600_000, d: 11_356, m: '1.50', y: 'a\xff', b: true, r: { a: 1 } })
-    expect(csv.read('-7;978393600000;2001-02-03;1.5;;false;{}'.replace('{}', '"{""a"":1}"').replace(';;', ';"";'))).toMatchObject({ t: 978_393_600_000, y: '' })
+    const csv = await codecOf(
+      { csv: { delimiter: ';' } },
+      schemaOf({
+        n: 'long',
+        t: 'timestamp',
+        d: 'date',
+        m: 'decimal(5,2)',
+        y: 'bytes',
+        b: 'boolean',
+        r: 'row{a: long}',
+      }),
+    )
+    expect(csv.read('-7;2001-01-02;2001-02-03;1.5;Yf8=;true;"{""a"":1}"')).toEqual({
+      n: -7,
+      t: 978_393_600_000,
+      d: 11_356,
+      m: '1.50',
+      y: 'a\xff',
+      b: true,
+      r: { a: 1 },
+    })
+    expect(
+      csv.read('-7;978393600000;2001-02-03;1.5;;false;{}'.replace('{}', '"{""a"":1}"').replace(';;', ';"";')),
+    ).toMatchObject({ t: 978_393_600_000, y: '' })
   })
 
   test.each([
-    ['long', '9007199254740993'], ['long', '1.5'], ['long', ''], ['long', 'x'], ['double', 'NaN'], ['double', 'Infinity'], ['double', '1e999'], ['double', '0x10'], ['boolean', 'yes'], ['timestamp', 'today'],
-    ['date', '2001-02-30'], ['string', '"x'], ['string', '"x"y'], ['string', 'x"y'], ['string', 'a,b'], ['json', '{'], ['decimal(3,1)', '1.25'], ['bytes', '*'],
+    ['long', '9007199254740993'],
+    ['long', '1.5'],
+    ['long', ''],
+    ['long', 'x'],
+    ['double', 'NaN'],
+    ['double', 'Infinity'],
+    ['double', '1e999'],
+    ['double', '0x10'],
+    ['boolean', 'yes'],
+    ['timestamp', 'today'],
+    ['date', '2001-02-30'],
+    ['string', '"x'],
+    ['string', '"x"y'],
+    ['string', 'x"y'],
+    ['string', 'a,b'],
+    ['json', '{'],
+    ['decimal(3,1)', '1.25'],
+    ['bytes', '*'],
   ])('as %s the cell %s is RECORD_INVALID', async (type, text) => {
     const csv = await codecOf('csv', schemaOf({ field: type }))
     expect(() => csv.read(text)).toThrow(refusal('RECORD_INVALID', ''))
@@ -56,7 +122,13 @@ describe('CSV', () => {
     const schema = schemaOf({ a: 'long', b: 'string?' })
     const format = formatOf({ csv: { header: true } })
     const { rows } = await codecOf('csv', schema)
-    const scan = async (head: string, text: string): Promise<unknown> => ({ ...(await format.scanner({ schema, ports: {} as never, baseDir: '.' }, rows, head)).row(Buffer.from(text), 0, text.length) })
+    const scan = async (head: string, text: string): Promise<unknown> => ({
+      ...(await format.scanner({ schema, ports: {} as never, baseDir: '.' }, rows, head)).row(
+        Buffer.from(text),
+        0,
+        text.length,
+      ),
+    })
     expect(await scan('\ufeffx,b,a', '0,y,1')).toEqual({ a: 1, b: 'y' })
     expect(await scan('a', '1')).toEqual({ a: 1, b: null })
     await expect(scan('b', 'y')).rejects.toThrow(refusal('COLUMN_MISSING', '"a"'))
@@ -85,7 +157,10 @@ describe('raw', () => {
     expect(() => text.read(Uint8Array.of(255))).toThrow(refusal('RECORD_INVALID', 'bytes'))
   })
 
-  test.each([[{ a: 'string', b: 'string' }], [{ a: 'long' }], [{ a: 'string?' }], [{ a: 'decimal(2,1)' }]] as Record<string, string>[][])('the schema %j does not fit', (types) => {
+  test.each([[{ a: 'string', b: 'string' }], [{ a: 'long' }], [{ a: 'string?' }], [{ a: 'decimal(2,1)' }]] as Record<
+    string,
+    string
+  >[][])('the schema %j does not fit', (types) => {
     expect(formatOf('raw').check(schemaOf(types))).toHaveLength(1)
   })
 })

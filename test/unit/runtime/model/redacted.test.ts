@@ -8,4 +8,6 @@ test.each([
   ['user=a&token=abc&x=1', 'user=a&token="…"&x=1'],
   ['{"tokens":5,"monkey":"b"}', '{"tokens":"…","monkey":"b"}'],
   ['{"text":"my password is safe"}', '{"text":"my password is safe"}'],
-])('%s is shown as %s', (text, shown) => { expect(redacted(text)).toBe(shown) })
+])('%s is shown as %s', (text, shown) => {
+  expect(redacted(text)).toBe(shown)
+})

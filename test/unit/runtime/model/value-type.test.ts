@@ -5,16 +5,41 @@ import { arbitraryValueType } from '../../../harness/plain/random-rows.ts'
 
 describe('types as text', () => {
   test('every type reads back from its own text', () => {
-    fc.assert(fc.property(arbitraryValueType(3), (type) => { expect(parseValueType(valueTypeText(type))).toEqual(type) }), { numRuns: 300 })
+    fc.assert(
+      fc.property(arbitraryValueType(3), (type) => {
+        expect(parseValueType(valueTypeText(type))).toEqual(type)
+      }),
+      { numRuns: 300 },
+    )
   })
 
-  test.each(['array<string>', 'row{a:long,b:array<row{c: decimal(4)?}?>?}', 'decimal( 10 , 2 )?'])('%s is a type', (text) => {
-    expect(parseValueType(text)).toBeDefined()
-  })
+  test.each(['array<string>', 'row{a:long,b:array<row{c: decimal(4)?}?>?}', 'decimal( 10 , 2 )?'])(
+    '%s is a type',
+    (text) => {
+      expect(parseValueType(text)).toBeDefined()
+    },
+  )
 
   test.each([
-    '', 'lon', 'long??', 'long ?', 'array', 'array<>', 'array<long', 'row{}', 'row{a}', 'row{a: long, a: long}', 'row{constructor: long}', 'decimal(0)', 'decimal(39)', 'decimal(2,3)', 'decimal',
-    'long, long', `${'array<'.repeat(20)}long${'>'.repeat(20)}`, 'date(3)', 'Row{a: long}',
+    '',
+    'lon',
+    'long??',
+    'long ?',
+    'array',
+    'array<>',
+    'array<long',
+    'row{}',
+    'row{a}',
+    'row{a: long, a: long}',
+    'row{constructor: long}',
+    'decimal(0)',
+    'decimal(39)',
+    'decimal(2,3)',
+    'decimal',
+    'long, long',
+    `${'array<'.repeat(20)}long${'>'.repeat(20)}`,
+    'date(3)',
+    'Row{a: long}',
   ])('%j is none', (text) => {
     expect(parseValueType(text)).toBe(undefined)
   })

@@ -6,13 +6,38 @@ const KEYS = 4000
 
 /** A first row of every key waits for its second one, which never comes: until its time is over. */
 function slotsOf(): OperatorSlots {
-  const graph = aroundOperator({ k: 'string', v: 'long', at: 'timestamp' },
-    { keyBy: 'k', pattern: { steps: [{ name: 'a', where: 'v < 1000' }, { name: 'b', where: 'v === 1000' }], within: '1h', select: { k: 'k', a: 'a.v', b: 'b.v' } } }, { eventTime: 'at' })
+  const graph = aroundOperator(
+    { k: 'string', v: 'long', at: 'timestamp' },
+    {
+      keyBy: 'k',
+      pattern: {
+        steps: [
+          { name: 'a', where: 'v < 1000' },
+          { name: 'b', where: 'v === 1000' },
+        ],
+        within: '1h',
+        select: { k: 'k', a: 'a.v', b: 'b.v' },
+      },
+    },
+    { eventTime: 'at' },
+  )
   return new OperatorSlots(graph, 'op', 1)
 }
 
-async function add(slots: OperatorSlots, first: number, count: number, { at, v }: { at: number; v: number }): Promise<void> {
-  for (let n = 0; n < count; n += 1000) await slots.process(Array.from({ length: Math.min(1000, count - n) }, (_, i) => ({ k: `key ${(first + (n + i) * 7) % KEYS}`, v, at })))
+async function add(
+  slots: OperatorSlots,
+  first: number,
+  count: number,
+  { at, v }: { at: number; v: number },
+): Promise<void> {
+  for (let n = 0; n < count; n += 1000)
+    await slots.process(
+      Array.from({ length: Math.min(1000, count - n) }, (_, i) => ({
+        k: `key ${(first + (n + i) * 7) % KEYS}`,
+        v,
+        at,
+      })),
+    )
   await slots.watermark(at)
 }
 
@@ -70,7 +95,7 @@ describe('a checkpoint of a pattern', () => {
     })
     await add(slots, 0, KEYS, { at: 5, v: 1000 })
     const out = slots.take()
-    expect(out).toHaveLength(KEYS * 3 / 4)
+    expect(out).toHaveLength((KEYS * 3) / 4)
     expect(new Set(out.map((row) => row['a']))).toEqual(new Set([1]))
   })
 })

@@ -13,21 +13,47 @@ import { plainAggregate } from '../../../harness/plain/plain-aggregate.ts'
 const GROUPS = 4
 const SCHEMA = { k: 'long', city: 'string', whole: 'long', maybe: 'long?', name: 'string?', flag: 'boolean' }
 const AGGREGATES = {
-  n: 'count()', some: 'count(maybe)', big: 'countIf(whole > 3)', total: 'sum(whole)', least: 'min(maybe)', mean: 'avg(maybe)', spread: 'stddev(whole)',
-  kinds: 'countDistinct(whole)', bigKinds: 'countDistinctIf(whole, flag)', names: 'countDistinct(name)', first: 'first(name)', last: 'last(maybe)', cheapest: 'argMin(city, whole)',
-  middle: 'percentile(whole, 0.5)', all: 'collect(name)',
+  n: 'count()',
+  some: 'count(maybe)',
+  big: 'countIf(whole > 3)',
+  total: 'sum(whole)',
+  least: 'min(maybe)',
+  mean: 'avg(maybe)',
+  spread: 'stddev(whole)',
+  kinds: 'countDistinct(whole)',
+  bigKinds: 'countDistinctIf(whole, flag)',
+  names: 'countDistinct(name)',
+  first: 'first(name)',
+  last: 'last(maybe)',
+  cheapest: 'argMin(city, whole)',
+  middle: 'percentile(whole, 0.5)',
+  all: 'collect(name)',
 }
 const TTL_MS = 50
 
-interface Input { k: number; city: string; whole: number; maybe: number | null; name: string | null; flag: boolean }
+interface Input {
+  k: number
+  city: string
+  whole: number
+  maybe: number | null
+  name: string | null
+  flag: boolean
+}
 
 const inputRow: fc.Arbitrary<Input> = fc.record({
-  k: fc.integer({ min: 0, max: 3 }), city: fc.constantFrom('Brno', 'Žilina'), whole: fc.integer({ min: -2, max: 12 }),
-  maybe: fc.option(fc.integer({ min: -5, max: 5 }), { nil: null }), name: fc.option(fc.constantFrom('a', 'ů', 'bb'), { nil: null }), flag: fc.boolean(),
+  k: fc.integer({ min: 0, max: 3 }),
+  city: fc.constantFrom('Brno', 'Žilina'),
+  whole: fc.integer({ min: -2, max: 12 }),
+  maybe: fc.option(fc.integer({ min: -5, max: 5 }), { nil: null }),
+  name: fc.option(fc.constantFrom('a', 'ů', 'bb'), { nil: null }),
+  flag: fc.boolean(),
 })
 type Step = { kind: 'rows'; rows: Input[] } | { kind: 'wait'; ms: number } | CheckpointStep<Input[]>
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('rows' as const), rows: fc.array(inputRow, { maxLength: 12 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: fc.constant('rows' as const), rows: fc.array(inputRow, { maxLength: 12 }) }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 40 }) }) },
   ...checkpointSteps(fc.array(inputRow, { maxLength: 4 })),
 )
@@ -38,7 +64,13 @@ function graphOf(more: object): JobGraph {
 
 /** Comparable: doubles to nine digits. */
 function texts(rows: readonly Row[]): string[] {
-  return rows.map((row) => JSON.stringify(row, (_, value: unknown) => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(9)) : value))).sort()
+  return rows
+    .map((row) =>
+      JSON.stringify(row, (_, value: unknown) =>
+        typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(9)) : value,
+      ),
+    )
+    .sort()
 }
 
 const keyOf = ({ k, city }: Input): string => JSON.stringify([k, city])
@@ -63,11 +95,22 @@ class PlainRunning {
   result(key: string, last = Infinity): Row {
     const [k, city] = JSON.parse(key) as [number, string]
     const rows = (this.rowsOf.get(key)?.rows ?? []).slice(-last)
-    return { k, city, ...Object.fromEntries(this.#aggregates.map((aggregate) => [aggregate.field.name, plainAggregate(aggregate, rows)])) }
+    return {
+      k,
+      city,
+      ...Object.fromEntries(
+        this.#aggregates.map((aggregate) => [aggregate.field.name, plainAggregate(aggregate, rows)]),
+      ),
+    }
   }
 }
 
-async function run(graph: JobGraph, steps: readonly Step[], onRows: (slots: OperatorSlots, rows: readonly Input[]) => Promise<void>, onWait: (slots: OperatorSlots) => void = () => undefined): Promise<OperatorSlots> {
+async function run(
+  graph: JobGraph,
+  steps: readonly Step[],
+  onRows: (slots: OperatorSlots, rows: readonly Input[]) => Promise<void>,
+  onWait: (slots: OperatorSlots) => void = () => undefined,
+): Promise<OperatorSlots> {
   const slots = new OperatorSlots(graph, 'op', 2)
   for (const one of steps) {
     if (one.kind === 'rows') {
@@ -87,24 +130,33 @@ const anySteps = fc.array(step, { maxLength: 40, size: 'max' })
 describe('the running aggregate', () => {
   test('gives the row of every key that a batch has changed, over any rows, pauses beyond the time to live, and rescales', async () => {
     const graph = graphOf({ ttl: `${TTL_MS}ms` })
-    await fc.assert(fc.asyncProperty(anySteps, async (steps) => {
-      const plain = new PlainRunning(graph)
-      await run(graph, steps, async (slots, rows) => {
-        for (const row of rows) plain.add(row, slots.clock.now(), TTL_MS)
-        expect(texts(slots.take())).toEqual(texts([...new Set(rows.map(keyOf))].map((key) => plain.result(key))))
-      })
-    }), { numRuns: 40 })
+    await fc.assert(
+      fc.asyncProperty(anySteps, async (steps) => {
+        const plain = new PlainRunning(graph)
+        await run(graph, steps, async (slots, rows) => {
+          for (const row of rows) plain.add(row, slots.clock.now(), TTL_MS)
+          expect(texts(slots.take())).toEqual(texts([...new Set(rows.map(keyOf))].map((key) => plain.result(key))))
+        })
+      }),
+      { numRuns: 40 },
+    )
   })
 
   test('gives a row for each when told so', async () => {
     const graph = graphOf({ emit: 'everyRow' })
-    await fc.assert(fc.asyncProperty(anySteps, async (steps) => {
-      const plain = new PlainRunning(graph)
-      await run(graph, steps, async (slots, rows) => {
-        const expected = rows.map((row) => { plain.add(row, 0); return plain.result(keyOf(row)) })
-        expect(texts(slots.take())).toEqual(texts(expected))
-      })
-    }), { numRuns: 100 })
+    await fc.assert(
+      fc.asyncProperty(anySteps, async (steps) => {
+        const plain = new PlainRunning(graph)
+        await run(graph, steps, async (slots, rows) => {
+          const expected = rows.map((row) => {
+            plain.add(row, 0)
+            return plain.result(keyOf(row))
+          })
+          expect(texts(slots.take())).toEqual(texts(expected))
+        })
+      }),
+      { numRuns: 100 },
+    )
   })
 
   test('knows its distinct values after a checkpoint that takes the place of others that overlapped', async () => {
@@ -115,10 +167,24 @@ describe('the running aggregate', () => {
     // of how many files one is made is the snapshots' business
     for (let before = 0; before < 16; before++) {
       const names: unknown[] = []
-      await run(graph, [
-        ...Array.from({ length: before }, () => [rows(null), freeze(1000)]).flat(), rows(null), freeze(1), rows('a'), freeze(1), freeze(2), freeze(1000),
-        { kind: 'rescale', parallelism: 1, extent: 'changes', meanwhile: [] }, rows('a'),
-      ], (slots) => { names.push(...slots.take().map((made) => made['names'])); return Promise.resolve() })
+      await run(
+        graph,
+        [
+          ...Array.from({ length: before }, () => [rows(null), freeze(1000)]).flat(),
+          rows(null),
+          freeze(1),
+          rows('a'),
+          freeze(1),
+          freeze(2),
+          freeze(1000),
+          { kind: 'rescale', parallelism: 1, extent: 'changes', meanwhile: [] },
+          rows('a'),
+        ],
+        (slots) => {
+          names.push(...slots.take().map((made) => made['names']))
+          return Promise.resolve()
+        },
+      )
       expect(names.slice(-2)).toEqual([1, 1])
     }
   })
@@ -140,7 +206,8 @@ describe('the running aggregate', () => {
 
   test('lets go of keys whose time to live is over', async () => {
     const slots = new OperatorSlots(graphOf({ ttl: '1s' }), 'op', 2)
-    for (let k = 0; k < 20; k++) await slots.process([{ k, city: 'Brno', whole: 1, maybe: null, name: null, flag: true }])
+    for (let k = 0; k < 20; k++)
+      await slots.process([{ k, city: 'Brno', whole: 1, maybe: null, name: null, flag: true }])
     await slots.advance(600)
     await slots.process([{ k: 7, city: 'Brno', whole: 1, maybe: null, name: null, flag: true }])
     expect(slots.size()).toBe(20)
@@ -158,31 +225,46 @@ describe('the running aggregate', () => {
 })
 
 describe('windows without time', () => {
-  test.each([[3, 3], [4, 2], [6, 4], [5, 1]])('the last %i rows of a key come after every %i, over any rows and rescales', async (rows, every) => {
+  test.each([
+    [3, 3],
+    [4, 2],
+    [6, 4],
+    [5, 1],
+  ])('the last %i rows of a key come after every %i, over any rows and rescales', async (rows, every) => {
     const graph = graphOf({ window: rows === every ? { count: rows } : { count: rows, every } })
-    await fc.assert(fc.asyncProperty(anySteps, async (steps) => {
-      const plain = new PlainRunning(graph)
-      await run(graph, steps, async (slots, batch) => {
-        const expected = batch.flatMap((row) => {
-          plain.add(row, 0)
-          return (plain.rowsOf.get(keyOf(row))?.rows.length ?? 0) % every === 0 ? [plain.result(keyOf(row), rows)] : []
+    await fc.assert(
+      fc.asyncProperty(anySteps, async (steps) => {
+        const plain = new PlainRunning(graph)
+        await run(graph, steps, async (slots, batch) => {
+          const expected = batch.flatMap((row) => {
+            plain.add(row, 0)
+            return (plain.rowsOf.get(keyOf(row))?.rows.length ?? 0) % every === 0
+              ? [plain.result(keyOf(row), rows)]
+              : []
+          })
+          expect(texts(slots.take())).toEqual(texts(expected))
         })
-        expect(texts(slots.take())).toEqual(texts(expected))
-      })
-    }), { numRuns: 100 })
+      }),
+      { numRuns: 100 },
+    )
   })
 
   test('a global window comes with the end of its input, and early what has changed', async () => {
     const graph = graphOf({ window: 'global', emit: { early: '30ms' } })
-    await fc.assert(fc.asyncProperty(anySteps, async (steps) => {
-      const plain = new PlainRunning(graph)
-      const slots = await run(graph, steps, async (_, batch) => { for (const row of batch) plain.add(row, 0) })
-      await slots.advance(30)
-      const early = new Map(slots.take().map((row) => [JSON.stringify([row['k'], row['city']]), row]))
-      const expected = texts([...plain.rowsOf.keys()].map((key) => plain.result(key)))
-      expect(texts([...early.values()])).toEqual(expected)
-      await slots.watermark(MAX_TIMESTAMP)
-      expect(texts(slots.take())).toEqual(expected)
-    }), { numRuns: 100 })
+    await fc.assert(
+      fc.asyncProperty(anySteps, async (steps) => {
+        const plain = new PlainRunning(graph)
+        const slots = await run(graph, steps, async (_, batch) => {
+          for (const row of batch) plain.add(row, 0)
+        })
+        await slots.advance(30)
+        const early = new Map(slots.take().map((row) => [JSON.stringify([row['k'], row['city']]), row]))
+        const expected = texts([...plain.rowsOf.keys()].map((key) => plain.result(key)))
+        expect(texts([...early.values()])).toEqual(expected)
+        await slots.watermark(MAX_TIMESTAMP)
+        expect(texts(slots.take())).toEqual(expected)
+      }),
+      { numRuns: 100 },
+    )
   })
 })

@@ -11,7 +11,10 @@ import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 const SCHEMA = { a: 'string?', b: 'long', price: 'double', n: 'long', text: 'string?' }
 
 const arbitraryRow = fc.record({
-  a: fc.option(fc.constantFrom('', 'x', 'ž日', '\ud83d'), { nil: null }), b: fc.constantFrom(0, 1), price: fc.constantFrom(-1, 0, 0.5, 1, 2, 3, 1e300), n: fc.nat(1e6),
+  a: fc.option(fc.constantFrom('', 'x', 'ž日', '\ud83d'), { nil: null }),
+  b: fc.constantFrom(0, 1),
+  price: fc.constantFrom(-1, 0, 0.5, 1, 2, 3, 1e300),
+  n: fc.nat(1e6),
   text: fc.option(fc.constantFrom('p', 'q'.repeat(300), '日本'), { nil: null }),
 })
 const arbitraryRun = fc.array(rowsAndCheckpoints(arbitraryRow), { maxLength: 30, size: 'max' })
@@ -26,56 +29,117 @@ function byKey(rows: readonly Row[]): Record<string, Row[]> {
 
 describe('topN', () => {
   test.each([
-    ['desc', {}], ['asc', {}], ['desc', { rank: 'place' }], ['asc', { rank: 'place' }], ['desc', { ttl: '100ms' }], ['desc', { ttl: '100ms', rank: 'place' }],
-  ] as const)('%s with %j puts out what the plain one does, over any checkpoints, on disk or not', async (order, more) => {
-    await fc.assert(fc.asyncProperty(arbitraryRun, fc.integer({ min: 1, max: 4 }), fc.constantFrom('1Ki', undefined), async (steps, n, memory) => {
-      const graph = aroundOperator(SCHEMA, { keyBy: ['a', 'b'], topN: { n, by: 'price', order, ...more } }, { memory, maxParallelism: 4 })
-      const slots = new OperatorSlots(graph, 'op', 1)
-      const plain = new PlainTopN({ n, by: 'price', order, ...('rank' in more ? { rank: 'place' } : {}), ...('ttl' in more ? { ttlMs: 100 } : {}) })
-      await takeSteps(slots, steps, (rows) => {
-        const expected = rows.flatMap((row) => plain.take(keyOf(row), row, slots.clock.now()))
-        return () => { expect(byKey(slots.take())).toEqual(byKey(expected)) }
-      })
-    }), { numRuns: 30 })
-  })
+    ['desc', {}],
+    ['asc', {}],
+    ['desc', { rank: 'place' }],
+    ['asc', { rank: 'place' }],
+    ['desc', { ttl: '100ms' }],
+    ['desc', { ttl: '100ms', rank: 'place' }],
+  ] as const)(
+    '%s with %j puts out what the plain one does, over any checkpoints, on disk or not',
+    async (order, more) => {
+      await fc.assert(
+        fc.asyncProperty(
+          arbitraryRun,
+          fc.integer({ min: 1, max: 4 }),
+          fc.constantFrom('1Ki', undefined),
+          async (steps, n, memory) => {
+            const graph = aroundOperator(
+              SCHEMA,
+              { keyBy: ['a', 'b'], topN: { n, by: 'price', order, ...more } },
+              { memory, maxParallelism: 4 },
+            )
+            const slots = new OperatorSlots(graph, 'op', 1)
+            const plain = new PlainTopN({
+              n,
+              by: 'price',
+              order,
+              ...('rank' in more ? { rank: 'place' } : {}),
+              ...('ttl' in more ? { ttlMs: 100 } : {}),
+            })
+            await takeSteps(slots, steps, (rows) => {
+              const expected = rows.flatMap((row) => plain.take(keyOf(row), row, slots.clock.now()))
+              return () => {
+                expect(byKey(slots.take())).toEqual(byKey(expected))
+              }
+            })
+          },
+        ),
+        { numRuns: 30 },
+      )
+    },
+  )
 
   test('of equal rows the earlier keeps its place, and a row that only equals the worst does not enter', async () => {
-    const bed = new OperatorBed(aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 2, by: 'price', rank: 'place' } }), 'op')
+    const bed = new OperatorBed(
+      aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 2, by: 'price', rank: 'place' } }),
+      'op',
+    )
     const row = (n: number, price: number): Row => ({ a: null, b: 1, text: null, n, price })
     await bed.process([row(1, 5), row(2, 5), row(3, 5), row(4, 6)])
-    expect(bed.out.rows.map(({ n, place }) => [n, place])).toEqual([[1, 1], [2, 2], [4, 1], [1, 2]])
+    expect(bed.out.rows.map(({ n, place }) => [n, place])).toEqual([
+      [1, 1],
+      [2, 2],
+      [4, 1],
+      [1, 2],
+    ])
   })
 
   test('when one row of a batch moves many, they come out in batches a stage may be given', async () => {
-    const bed = new OperatorBed(aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 1000, by: 'price', order: 'desc', rank: 'place' } }), 'op')
+    const bed = new OperatorBed(
+      aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 1000, by: 'price', order: 'desc', rank: 'place' } }),
+      'op',
+    )
     const sizes: number[] = []
     const { process } = bed.out
-    bed.out.process = (rows, count) => { sizes.push(count); return process.call(bed.out, rows, count) }
+    bed.out.process = (rows, count) => {
+      sizes.push(count)
+      return process.call(bed.out, rows, count)
+    }
     await bed.process(Array.from({ length: 200 }, (_, n) => ({ a: null, b: 1, text: null, n, price: n })))
-    expect(bed.out.rows.length).toBe(200 * 201 / 2)
+    expect(bed.out.rows.length).toBe((200 * 201) / 2)
     expect(sizes.every((size) => size >= 1 && size <= 1024)).toBe(true)
   })
 
   test.each([
-    ['comes', {}, { ttl: '1h' }, 'place'], ['goes', { ttl: '1h' }, {}, 'place'], ['changes', { ttl: '1h' }, { ttl: '2h' }, 'place'],
-    ['comes', {}, { ttl: '1h' }, undefined], ['goes', { ttl: '1h' }, {}, undefined],
+    ['comes', {}, { ttl: '1h' }, 'place'],
+    ['goes', { ttl: '1h' }, {}, 'place'],
+    ['changes', { ttl: '1h' }, { ttl: '2h' }, 'place'],
+    ['comes', {}, { ttl: '1h' }, undefined],
+    ['goes', { ttl: '1h' }, {}, undefined],
   ])('when its time to live %s, from %j to %j, the rankings stay (rank: %s)', async (_, before, after, rank) => {
-    const bedOf = (ttl: object): OperatorBed => new OperatorBed(aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 2, by: 'price', ...(rank === undefined ? {} : { rank }), ...ttl } }), 'op')
+    const bedOf = (ttl: object): OperatorBed =>
+      new OperatorBed(
+        aroundOperator(SCHEMA, {
+          keyBy: 'b',
+          topN: { n: 2, by: 'price', ...(rank === undefined ? {} : { rank }), ...ttl },
+        }),
+        'op',
+      )
     const row = (n: number, price: number): Row => ({ a: null, b: 1, text: `text ${n}`, n, price })
     const [old, now, straight] = [bedOf(before), bedOf(after), bedOf(before)]
-    const [first, second] = [[row(1, 5), row(2, 7)], [row(3, 6), row(4, 4), row(5, 9)]]
+    const [first, second] = [
+      [row(1, 5), row(2, 7)],
+      [row(3, 6), row(4, 4), row(5, 9)],
+    ]
     await old.process(first)
     for (const [group, bytes] of wholeBlocks(old.stage.state)) now.stage.state?.restore(group, bytes)
     now.stage.state?.restored?.()
     await now.process(second)
     await straight.process([...first, ...second])
     expect(now.out.rows.length).toBeGreaterThan(0)
-    expect(now.out.rows.map((one) => ({ ...one }))).toEqual(straight.out.rows.slice(old.out.rows.length).map((one) => ({ ...one })))
+    expect(now.out.rows.map((one) => ({ ...one }))).toEqual(
+      straight.out.rows.slice(old.out.rows.length).map((one) => ({ ...one })),
+    )
   })
 
   test('when keys come and their time to live ends, rankings and rows go', async () => {
     const clock = new ManualClock()
-    const bed = new OperatorBed(aroundOperator({ id: 'long', v: 'long' }, { keyBy: 'id', topN: { n: 2, by: 'v', rank: 'place', ttl: '100ms' } }), 'op', { clock })
+    const bed = new OperatorBed(
+      aroundOperator({ id: 'long', v: 'long' }, { keyBy: 'id', topN: { n: 2, by: 'v', rank: 'place', ttl: '100ms' } }),
+      'op',
+      { clock },
+    )
     for (let n = 0; n < 200; n++) {
       await bed.process(Array.from({ length: 50 }, (_, i) => ({ id: n * 50 + i, v: i })))
       await clock.advance(10)

@@ -8,13 +8,21 @@ const SOURCE = '{ id: a, source: { kafka: { topic: t } }, schema: { k: string, v
 function drawn(yaml: string, parallelism?: number): { chains: string[]; exchanges: string[] } {
   const plan = executionPlan(graphOf(yaml), parallelism)
   return {
-    chains: plan.chains.map((chain) => `${chain.id} ×${chain.parallelism}: ${chain.operators.map((operator) => operator.id).join(' ')}`),
-    exchanges: plan.exchanges.map((exchange) => `${exchange.id} (${exchange.producer.chain} to ${exchange.consumer.chain}) ${exchange.partitioning.kind}`),
+    chains: plan.chains.map(
+      (chain) => `${chain.id} ×${chain.parallelism}: ${chain.operators.map((operator) => operator.id).join(' ')}`,
+    ),
+    exchanges: plan.exchanges.map(
+      (exchange) =>
+        `${exchange.id} (${exchange.producer.chain} to ${exchange.consumer.chain}) ${exchange.partitioning.kind}`,
+    ),
   }
 }
 
 test('the job of the design becomes two chains with a hash exchange between them', () => {
-  expect(drawn(BIDS)).toEqual({ chains: ['bids ×2: bids dear', 'hot ×2: hot out'], exchanges: ['dear→hot (bids to hot) hash'] })
+  expect(drawn(BIDS)).toEqual({
+    chains: ['bids ×2: bids dear', 'hot ×2: hot out'],
+    exchanges: ['dear→hot (bids to hot) hash'],
+  })
 })
 
 test('another parallelism reaches every operator without one of its own', () => {
@@ -43,7 +51,12 @@ test('a union begins a chain with one exchange from each input', () => {
 })
 
 test('subtasks are named by chain and slot', () => {
-  expect(subtasksOf(executionPlan(graphOf(BIDS))).map((subtask) => subtask.id)).toEqual(['bids-0', 'bids-1', 'hot-0', 'hot-1'])
+  expect(subtasksOf(executionPlan(graphOf(BIDS))).map((subtask) => subtask.id)).toEqual([
+    'bids-0',
+    'bids-1',
+    'hot-0',
+    'hot-1',
+  ])
 })
 
 test('the plan as text shows chains, operators and where rows go', () => {

@@ -10,20 +10,47 @@ const SOURCES = [
 /** The operators of each chain behind the sources. */
 function chains(...graph: object[]): string[] {
   const last = graph.at(-1) as { id: string }
-  const spec = { graph: [...SOURCES.filter(({ id }) => JSON.stringify(graph).includes(`"${id}"`)), ...graph, { id: 'out', from: last.id, sink: 'console' }] }
-  return executionPlan(bedGraph(spec)).chains.map(({ operators }) => operators.map(({ id }) => id).join(' ')).filter((chain) => !['a', 'b'].includes(chain))
+  const spec = {
+    graph: [
+      ...SOURCES.filter(({ id }) => JSON.stringify(graph).includes(`"${id}"`)),
+      ...graph,
+      { id: 'out', from: last.id, sink: 'console' },
+    ],
+  }
+  return executionPlan(bedGraph(spec))
+    .chains.map(({ operators }) => operators.map(({ id }) => id).join(' '))
+    .filter((chain) => !['a', 'b'].includes(chain))
 }
 
-const join = (type: string, select: object) => ({ id: 'j', from: ['a', 'b'], join: { on: { k: 'id' }, type, within: { after: '1s' }, select } })
+const join = (type: string, select: object) => ({
+  id: 'j',
+  from: ['a', 'b'],
+  join: { on: { k: 'id' }, type, within: { after: '1s' }, select },
+})
 const top = (keyBy: string, more: object = {}) => ({ id: 'top', from: 'j', keyBy, topN: { n: 1, by: 'v' }, ...more })
 
 describe('an operator keyed by what its rows are dealt by already needs no exchange', () => {
   test.each([
-    ['behind a join, by the key of the left under another name', join('inner', { x: 'a.k', v: 'a.v' }), top('x'), ['j top out']],
+    [
+      'behind a join, by the key of the left under another name',
+      join('inner', { x: 'a.k', v: 'a.v' }),
+      top('x'),
+      ['j top out'],
+    ],
     ['behind a join, by the key of the right', join('inner', { x: 'b.id', v: 'a.v' }), top('x'), ['j top out']],
     ['behind a left join, by the key of the left', join('left', { x: 'a.k', v: 'a.v' }), top('x'), ['j top out']],
-    ['behind a left join, by the key of the right, which may be null', join('left', { x: 'b.id', v: 'a.v' }), top('x'), ['j', 'top out']],
-    ['behind a join, by something computed of the key', join('inner', { x: 'a.k + 1', v: 'a.v' }), top('x'), ['j', 'top out']],
+    [
+      'behind a left join, by the key of the right, which may be null',
+      join('left', { x: 'b.id', v: 'a.v' }),
+      top('x'),
+      ['j', 'top out'],
+    ],
+    [
+      'behind a join, by something computed of the key',
+      join('inner', { x: 'a.k + 1', v: 'a.v' }),
+      top('x'),
+      ['j', 'top out'],
+    ],
     ['behind a join, by another field', join('inner', { x: 'a.k', v: 'a.v' }), top('v'), ['j', 'top out']],
     ['with other replicas', join('inner', { x: 'a.k', v: 'a.v' }), top('x', { replicas: 2 }), ['j', 'top', 'out']],
   ])('%s', (_, first, second, expected) => {
@@ -31,7 +58,12 @@ describe('an operator keyed by what its rows are dealt by already needs no excha
   })
 
   test('behind a window and a map, by its key', () => {
-    expect(chains({ id: 'w', from: 'a', keyBy: 'k', window: { tumble: '1s' }, aggregate: { n: 'count()' } }, { id: 'm', from: 'w', map: { k2: 'k', n: 'n' } },
-      { id: 'd', from: 'm', keyBy: 'k2', topN: { n: 1, by: 'n' } })).toEqual(['w m d out'])
+    expect(
+      chains(
+        { id: 'w', from: 'a', keyBy: 'k', window: { tumble: '1s' }, aggregate: { n: 'count()' } },
+        { id: 'm', from: 'w', map: { k2: 'k', n: 'n' } },
+        { id: 'd', from: 'm', keyBy: 'k2', topN: { n: 1, by: 'n' } },
+      ),
+    ).toEqual(['w m d out'])
   })
 })

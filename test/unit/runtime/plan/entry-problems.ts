@@ -7,7 +7,12 @@ function around(entry: object): object {
   return {
     modules: { user: { path: './user.ts' } },
     graph: [
-      { id: 'in', source: { kafka: { topic: 't' } }, schema: { id: 'long', name: 'string?', price: 'double', at: 'timestamp', tags: 'json?' }, eventTime: { field: 'at' } },
+      {
+        id: 'in',
+        source: { kafka: { topic: 't' } },
+        schema: { id: 'long', name: 'string?', price: 'double', at: 'timestamp', tags: 'json?' },
+        eventTime: { field: 'at' },
+      },
       { id: 'op', from: 'in', ...entry },
       { id: 'out', from: 'op', sink: 'console' },
     ],
@@ -15,12 +20,17 @@ function around(entry: object): object {
 }
 
 /** `CODE path-behind-the-entry message; hint` of everything wrong with an entry. */
-export function entryProblems(entry: object): string[] { return specProblems(around(entry)) }
+export function entryProblems(entry: object): string[] {
+  return specProblems(around(entry))
+}
 
 export function specProblems(spec: object): string[] {
   const validation = validateJob(spec, CHECKS)
   if (!('problems' in validation)) return []
-  return validation.problems.map(({ code, path, message, hint }) => `${code} ${path.replace('spec.graph[1].', '')}: ${message}${hint === undefined ? '' : `; ${hint}`}`)
+  return validation.problems.map(
+    ({ code, path, message, hint }) =>
+      `${code} ${path.replace('spec.graph[1].', '')}: ${message}${hint === undefined ? '' : `; ${hint}`}`,
+  )
 }
 
 /** The fields that come out, `name: type`, and where event time is. Throws when something is wrong. */
@@ -35,5 +45,8 @@ export function entryOutput(entry: object): string[] {
 export function hasEventTime(entry: object, key = 'id'): boolean {
   const spec = around(entry) as { graph: object[] }
   const window = { id: 'w', from: 'op', keyBy: key, window: { tumble: '1s' }, aggregate: { n: 'count()' } }
-  return !('problems' in validateJob({ ...spec, graph: [...spec.graph, window, { id: 'out-w', from: 'w', sink: 'console' }] }, CHECKS))
+  return !(
+    'problems' in
+    validateJob({ ...spec, graph: [...spec.graph, window, { id: 'out-w', from: 'w', sink: 'console' }] }, CHECKS)
+  )
 }

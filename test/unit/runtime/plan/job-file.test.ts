@@ -29,7 +29,12 @@ test.each([
   ['a key twice', `${HEAD}spec: {}\nspec: {}\n`, 'YAML_SYNTAX', 5],
   ['two jobs', `${HEAD}---\n${HEAD}`, 'SEVERAL_STREAM_JOBS', 1],
   ['a huge file', '#'.repeat((1 << 20) + 1), 'FILE_TOO_LARGE', 1],
-  ['aliases that blow up', `a: &a [1,2,3,4,5,6,7,8,9]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\nkind: StreamJob`, 'YAML_SYNTAX', 1],
+  [
+    'aliases that blow up',
+    `a: &a [1,2,3,4,5,6,7,8,9]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\nkind: StreamJob`,
+    'YAML_SYNTAX',
+    1,
+  ],
 ])('%s is refused with its place', (_, text, code, line) => {
   expect(failure(text)).toMatchObject({ code, domain: 'user', position: { line } })
 })
@@ -72,16 +77,56 @@ describe('places', () => {
 })
 
 test('whatever the text, there is a job or a coded error', () => {
-  const pieces = fc.constantFrom('kind: StreamJob', 'spec:', '- ', ': ', '\n', '  ', '&a', '*a', '---', '...', '{', '}', '[', ']', '"', "'", '|', '>', '!!js/function', '%TAG', '?', '#', '<<', 'x', '\t')
-  fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.array(pieces).map((some) => some.join(''))), (text) => {
-    try {
-      readJobFile(text)
-    } catch (error) {
-      expect(error).toMatchObject({ name: 'MillraceError', domain: 'user' })
-    }
-  }), { numRuns: 2000 })
+  const pieces = fc.constantFrom(
+    'kind: StreamJob',
+    'spec:',
+    '- ',
+    ': ',
+    '\n',
+    '  ',
+    '&a',
+    '*a',
+    '---',
+    '...',
+    '{',
+    '}',
+    '[',
+    ']',
+    '"',
+    "'",
+    '|',
+    '>',
+    '!!js/function',
+    '%TAG',
+    '?',
+    '#',
+    '<<',
+    'x',
+    '\t',
+  )
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.array(pieces).map((some) => some.join('')),
+      ),
+      (text) => {
+        try {
+          readJobFile(text)
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'MillraceError', domain: 'user' })
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  )
 })
 
-test.each(['map: { a: tags[0] }', "map: { a: f(b, 'c'), d: 1 }"])('when %s lacks the quotes YAML wants, the hint says so', (text) => {
-  expect(() => readJobFiles(`${HEAD}spec: { graph: [{ id: a, ${text} }] }\n`)).toThrow(expect.objectContaining({ code: 'YAML_SYNTAX', hint: expect.stringContaining('put quotes around') }))
-})
+test.each(['map: { a: tags[0] }', "map: { a: f(b, 'c'), d: 1 }"])(
+  'when %s lacks the quotes YAML wants, the hint says so',
+  (text) => {
+    expect(() => readJobFiles(`${HEAD}spec: { graph: [{ id: a, ${text} }] }\n`)).toThrow(
+      expect.objectContaining({ code: 'YAML_SYNTAX', hint: expect.stringContaining('put quotes around') }),
+    )
+  },
+)

@@ -7,7 +7,11 @@ import { CHECKS } from './sample-job.ts'
 const BIDS = { auction: 'long', price: 'long', at: 'timestamp', channel: 'string' }
 const AUCTIONS = { id: 'long', reserve: 'double', opened: 'timestamp', name: 'string?', seller: 'string' }
 
-interface Options { bids?: object; from?: string[]; timeless?: boolean }
+interface Options {
+  bids?: object
+  from?: string[]
+  timeless?: boolean
+}
 
 function spec(join: unknown, { bids = BIDS, from = ['bids', 'auctions'], timeless = false }: Options = {}): object {
   return {
@@ -29,7 +33,9 @@ function found(join: unknown, options?: Options): { code: string; path: string; 
 function schemaOf(join: object): string[] {
   const result = validateJob(spec(join), CHECKS)
   if ('problems' in result) throw new Error(JSON.stringify(result.problems))
-  return (result.graph.operators.find(({ id }) => id === 'both')?.schema.fields ?? []).map(({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`)
+  return (result.graph.operators.find(({ id }) => id === 'both')?.schema.fields ?? []).map(
+    ({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`,
+  )
 }
 
 const ON = { auction: 'id' }
@@ -38,9 +44,26 @@ describe('a join that cannot be', () => {
   test.each([
     ['no key', { ttl: '1h' }, 'KEY_MISSING', 'join'],
     ['keys of different types', { on: { channel: 'id' }, ttl: '1h' }, 'TYPE_MISMATCH', 'join.on.channel'],
-    ['a date beside a long', { on: { day: 'id' }, ttl: '1h' }, 'TYPE_MISMATCH', 'join.on.day', { bids: { ...BIDS, day: 'date' } }],
-    ['a decimal beside a string', { on: { amount: 'seller' }, ttl: '1h' }, 'TYPE_MISMATCH', 'join.on.amount', { bids: { ...BIDS, amount: 'decimal(10,2)' } }],
-    ['a key that is an expression', { on: { 'Math.random()': 'id' }, ttl: '1h' }, 'KEY_INVALID', 'join.on["Math.random()"]'],
+    [
+      'a date beside a long',
+      { on: { day: 'id' }, ttl: '1h' },
+      'TYPE_MISMATCH',
+      'join.on.day',
+      { bids: { ...BIDS, day: 'date' } },
+    ],
+    [
+      'a decimal beside a string',
+      { on: { amount: 'seller' }, ttl: '1h' },
+      'TYPE_MISMATCH',
+      'join.on.amount',
+      { bids: { ...BIDS, amount: 'decimal(10,2)' } },
+    ],
+    [
+      'a key that is an expression',
+      { on: { 'Math.random()': 'id' }, ttl: '1h' },
+      'KEY_INVALID',
+      'join.on["Math.random()"]',
+    ],
     ['a key that is no field of the left', { on: { auctoin: 'id' }, ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on.auctoin'],
     ['a key that is no field of the right', { on: { auction: 'idd' }, ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on.auction'],
     ['one name that only the left has', { on: 'auction', ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on'],
@@ -52,66 +75,169 @@ describe('a join that cannot be', () => {
     ['a time to live of nothing', { on: ON, ttl: '0s' }, 'DURATION_INVALID', 'join.ttl'],
     ['a time to live that is no duration', { on: ON, ttl: 'ever' }, 'DURATION_INVALID', 'join.ttl'],
     ['an interval that says nothing', { on: ON, within: {} }, 'JOIN_INVALID', 'join.within'],
-    ['a window that hops over its own end', { on: ON, window: { hop: '10s', size: '1s' } }, 'WINDOW_INVALID', 'join.window'],
+    [
+      'a window that hops over its own end',
+      { on: ON, window: { hop: '10s', size: '1s' } },
+      'WINDOW_INVALID',
+      'join.window',
+    ],
     ['a window without size', { on: ON, window: { hop: '10s' } }, 'WINDOW_INVALID', 'join.window'],
     ['a condition that is none', { on: ON, ttl: '1h', where: 'left.price' }, 'EXPRESSION_TYPE', 'join.where'],
     ['a condition over an unknown field', { on: ON, ttl: '1h', where: 'left.cost > 1' }, 'UNKNOWN_FIELD', 'join.where'],
-    ['a selected field that is not there', { on: ON, ttl: '1h', select: { seller: 'right.sellr' } }, 'UNKNOWN_FIELD', 'join.select.seller'],
-    ['a selection that changes from run to run', { on: ON, ttl: '1h', select: { now: 'Date.now()' } }, 'EXPRESSION_FORBIDDEN', 'join.select.now'],
-    ['the right side of a semi join', { on: ON, type: 'semi', ttl: '1h', select: { seller: 'right.seller' } }, 'UNKNOWN_FIELD', 'join.select.seller'],
-    ['a bound of the window as a field', { on: ON, window: { tumble: '1s' }, select: { windowEnd: 'left.at' } }, 'DUPLICATE_FIELD', 'join.select.windowEnd'],
+    [
+      'a selected field that is not there',
+      { on: ON, ttl: '1h', select: { seller: 'right.sellr' } },
+      'UNKNOWN_FIELD',
+      'join.select.seller',
+    ],
+    [
+      'a selection that changes from run to run',
+      { on: ON, ttl: '1h', select: { now: 'Date.now()' } },
+      'EXPRESSION_FORBIDDEN',
+      'join.select.now',
+    ],
+    [
+      'the right side of a semi join',
+      { on: ON, type: 'semi', ttl: '1h', select: { seller: 'right.seller' } },
+      'UNKNOWN_FIELD',
+      'join.select.seller',
+    ],
+    [
+      'a bound of the window as a field',
+      { on: ON, window: { tumble: '1s' }, select: { windowEnd: 'left.at' } },
+      'DUPLICATE_FIELD',
+      'join.select.windowEnd',
+    ],
     ['nothing selected', { on: ON, ttl: '1h', select: {} }, 'TOO_LARGE', 'join.select'],
     ['a text instead of options', 'auction', 'TYPE_MISMATCH', 'join'],
     ['a text instead of an interval', { on: ON, within: '1s' }, 'JOIN_INVALID', 'join.within'],
   ])('%s is refused', (_, join, code, path, options: Options = {}) => {
-    expect(found(join, options).map((problem) => [problem.code, problem.path])).toEqual([[code, `spec.graph[2].${path}`]])
+    expect(found(join, options).map((problem) => [problem.code, problem.path])).toEqual([
+      [code, `spec.graph[2].${path}`],
+    ])
   })
 
   test('one input is refused', () => {
-    expect(found({ on: ON, ttl: '1h' }, { from: ['bids'] })).toEqual([expect.objectContaining({ code: 'INPUT_MISSING', path: 'spec.graph[2].from' })])
+    expect(found({ on: ON, ttl: '1h' }, { from: ['bids'] })).toEqual([
+      expect.objectContaining({ code: 'INPUT_MISSING', path: 'spec.graph[2].from' }),
+    ])
   })
 
   test('a window over an input without event time is refused and says which', () => {
-    expect(found({ on: ON, within: { before: '1s' } }, { timeless: true })).toEqual([expect.objectContaining({
-      code: 'EVENT_TIME_MISSING', path: 'spec.graph[2].join.within', message: expect.stringContaining('"auctions" has none'),
-    })])
+    expect(found({ on: ON, within: { before: '1s' } }, { timeless: true })).toEqual([
+      expect.objectContaining({
+        code: 'EVENT_TIME_MISSING',
+        path: 'spec.graph[2].join.within',
+        message: expect.stringContaining('"auctions" has none'),
+      }),
+    ])
   })
 
   test('fields that both sides have are refused with what to write', () => {
-    expect(found({ on: ON, ttl: '1h' }, { bids: { ...BIDS, seller: 'string' } })).toEqual([expect.objectContaining({
-      code: 'DUPLICATE_FIELD', path: 'spec.graph[2].join.select', hint: expect.stringContaining('seller: left.seller'),
-    })])
+    expect(found({ on: ON, ttl: '1h' }, { bids: { ...BIDS, seller: 'string' } })).toEqual([
+      expect.objectContaining({
+        code: 'DUPLICATE_FIELD',
+        path: 'spec.graph[2].join.select',
+        hint: expect.stringContaining('seller: left.seller'),
+      }),
+    ])
   })
 })
 
 test('a join without any bound is sound, and is warned of its cost', () => {
   const result = validateJob(spec({ on: ON }), CHECKS)
-  expect('warnings' in result && result.warnings).toEqual([expect.objectContaining({ code: 'JOIN_UNBOUNDED', path: 'spec.graph[2].join', message: expect.stringContaining('for ever') })])
+  expect('warnings' in result && result.warnings).toEqual([
+    expect.objectContaining({
+      code: 'JOIN_UNBOUNDED',
+      path: 'spec.graph[2].join',
+      message: expect.stringContaining('for ever'),
+    }),
+  ])
   const forever = validateJob(spec({ on: ON, ttl: 'forever' }), CHECKS)
   expect('warnings' in forever && forever.warnings).toEqual([])
 })
 
 describe('what comes out', () => {
   test.each([
-    ['inner', ['auction: long', 'price: long', 'at: timestamp', 'channel: string', 'id: long', 'reserve: double', 'opened: timestamp', 'name: string?', 'seller: string']],
-    ['left', ['auction: long', 'price: long', 'at: timestamp', 'channel: string', 'id: long?', 'reserve: double?', 'opened: timestamp?', 'name: string?', 'seller: string?']],
-    ['full', ['auction: long?', 'price: long?', 'at: timestamp?', 'channel: string?', 'id: long?', 'reserve: double?', 'opened: timestamp?', 'name: string?', 'seller: string?']],
+    [
+      'inner',
+      [
+        'auction: long',
+        'price: long',
+        'at: timestamp',
+        'channel: string',
+        'id: long',
+        'reserve: double',
+        'opened: timestamp',
+        'name: string?',
+        'seller: string',
+      ],
+    ],
+    [
+      'left',
+      [
+        'auction: long',
+        'price: long',
+        'at: timestamp',
+        'channel: string',
+        'id: long?',
+        'reserve: double?',
+        'opened: timestamp?',
+        'name: string?',
+        'seller: string?',
+      ],
+    ],
+    [
+      'full',
+      [
+        'auction: long?',
+        'price: long?',
+        'at: timestamp?',
+        'channel: string?',
+        'id: long?',
+        'reserve: double?',
+        'opened: timestamp?',
+        'name: string?',
+        'seller: string?',
+      ],
+    ],
     ['anti', ['auction: long', 'price: long', 'at: timestamp', 'channel: string']],
   ])('of a %s join are all fields of the sides it has, nullable where a match may be missing', (type, fields) => {
     expect(schemaOf({ on: ON, type, within: { after: '1s' } })).toEqual(fields)
   })
 
   test('of a window join are also the bounds, and inputs go by their ids', () => {
-    expect(schemaOf({ on: ON, window: { tumble: '1s' }, where: 'bids.price > auctions.reserve', select: { seller: 'auctions.seller', price: 'bids.price' } }))
-      .toEqual(['seller: string', 'price: long', 'windowStart: timestamp', 'windowEnd: timestamp'])
+    expect(
+      schemaOf({
+        on: ON,
+        window: { tumble: '1s' },
+        where: 'bids.price > auctions.reserve',
+        select: { seller: 'auctions.seller', price: 'bids.price' },
+      }),
+    ).toEqual(['seller: string', 'price: long', 'windowStart: timestamp', 'windowEnd: timestamp'])
   })
 
   test('over the exchanges go only the fields that the join reads', () => {
-    const graph = bedGraph({ graph: [
-      { id: 'bids', source: 'list', schema: BIDS, eventTime: { field: 'at' } }, { id: 'auctions', source: 'list', schema: AUCTIONS, eventTime: { field: 'opened' } },
-      { id: 'both', from: ['bids', 'auctions'], join: { on: ON, within: { before: '1s' }, where: 'left.price > right.reserve', select: { name: 'right.name' } } },
-      { id: 'out', from: 'both', sink: 'console' },
-    ] })
-    expect(executionPlan(graph).exchanges.map(({ schema }) => schema.fields.map(({ name }) => name))).toEqual([['auction', 'price', 'at'], ['id', 'reserve', 'opened', 'name']])
+    const graph = bedGraph({
+      graph: [
+        { id: 'bids', source: 'list', schema: BIDS, eventTime: { field: 'at' } },
+        { id: 'auctions', source: 'list', schema: AUCTIONS, eventTime: { field: 'opened' } },
+        {
+          id: 'both',
+          from: ['bids', 'auctions'],
+          join: {
+            on: ON,
+            within: { before: '1s' },
+            where: 'left.price > right.reserve',
+            select: { name: 'right.name' },
+          },
+        },
+        { id: 'out', from: 'both', sink: 'console' },
+      ],
+    })
+    expect(executionPlan(graph).exchanges.map(({ schema }) => schema.fields.map(({ name }) => name))).toEqual([
+      ['auction', 'price', 'at'],
+      ['id', 'reserve', 'opened', 'name'],
+    ])
   })
 })

@@ -2,11 +2,14 @@ import { expect, test } from 'vitest'
 import { executionPlan } from '../../../../runtime/plan/chaining.ts'
 import { BIDS, graphOf } from './sample-job.ts'
 
-const SOURCE = '{ id: a, source: { kafka: { topic: t } }, schema: { k: string, v: long, w: long, at: timestamp }, eventTime: { field: at } }'
+const SOURCE =
+  '{ id: a, source: { kafka: { topic: t } }, schema: { k: string, v: long, w: long, at: timestamp }, eventTime: { field: at } }'
 
 /** What each exchange carries. */
 function carried(yaml: string): Record<string, string[]> {
-  return Object.fromEntries(executionPlan(graphOf(yaml)).exchanges.map(({ id, schema }) => [id, schema.fields.map((field) => field.name)]))
+  return Object.fromEntries(
+    executionPlan(graphOf(yaml)).exchanges.map(({ id, schema }) => [id, schema.fields.map((field) => field.name)]),
+  )
 }
 
 test('a window gets its key, its event time and what it aggregates', () => {

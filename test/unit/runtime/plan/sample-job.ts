@@ -6,17 +6,33 @@ import type { Problem } from '../../../../runtime/plan/problems.ts'
 
 const anything = { validate: () => [] }
 const LETTERS: NonNullable<SinkCheck['deadLetters']> = {
-  validate: (options) => (options['topic'] === undefined && options['path'] === undefined ? [{ path: 'topic', message: 'is missing' }] : []),
+  validate: (options) =>
+    options['topic'] === undefined && options['path'] === undefined ? [{ path: 'topic', message: 'is missing' }] : [],
 }
 
 /** Stand-ins for the connectors: `kafka` wants a topic, `nexmark` has its own schema. */
 export const CHECKS: ConnectorChecks = {
   sources: {
-    kafka: { validate: (options) => (options['topic'] === undefined ? [{ path: 'topic', message: 'is missing' }] : []) },
+    kafka: {
+      validate: (options) => (options['topic'] === undefined ? [{ path: 'topic', message: 'is missing' }] : []),
+    },
     file: anything,
-    nexmark: { validate: () => [], fixedSchema: () => ({ fields: [{ name: 'at', type: 'timestamp', nullable: false }, { name: 'price', type: 'long', nullable: false }] }) },
+    nexmark: {
+      validate: () => [],
+      fixedSchema: () => ({
+        fields: [
+          { name: 'at', type: 'timestamp', nullable: false },
+          { name: 'price', type: 'long', nullable: false },
+        ],
+      }),
+    },
   },
-  sinks: { kafka: { ...anything, deadLetters: LETTERS }, file: { ...anything, deadLetters: LETTERS }, console: anything, druid: anything },
+  sinks: {
+    kafka: { ...anything, deadLetters: LETTERS },
+    file: { ...anything, deadLetters: LETTERS },
+    console: anything,
+    druid: anything,
+  },
 }
 
 /** The job of the design, section 3. */

@@ -5,9 +5,16 @@ import { CHECKS } from './sample-job.ts'
 const BIDS = { auction: 'long', price: 'double?', at: 'timestamp', channel: 'string', raw: 'json?' }
 
 function validate(entry: object): ReturnType<typeof validateJob> {
-  return validateJob({
-    graph: [{ id: 'bids', source: 'file', schema: BIDS, eventTime: { field: 'at' } }, { id: 'op', from: 'bids', ...entry }, { id: 'out', from: 'op', sink: 'console' }],
-  }, CHECKS)
+  return validateJob(
+    {
+      graph: [
+        { id: 'bids', source: 'file', schema: BIDS, eventTime: { field: 'at' } },
+        { id: 'op', from: 'bids', ...entry },
+        { id: 'out', from: 'op', sink: 'console' },
+      ],
+    },
+    CHECKS,
+  )
 }
 
 const top = (more: object): object => ({ keyBy: 'auction', topN: { n: 3, by: 'price', ttl: '1h', ...more } })
@@ -29,7 +36,9 @@ describe('a topN that cannot be', () => {
     ['an unknown option', top({ limit: 3 }), 'UNKNOWN_FIELD', 'topN.limit'],
   ])('with %s is refused with its code and place', (_what, entry, code, path) => {
     const result = validate(entry)
-    expect('problems' in result ? result.problems : []).toContainEqual(expect.objectContaining({ code, path: `spec.graph[1]${path === '' ? '' : `.${path}`}` }))
+    expect('problems' in result ? result.problems : []).toContainEqual(
+      expect.objectContaining({ code, path: `spec.graph[1]${path === '' ? '' : `.${path}`}` }),
+    )
   })
 })
 
@@ -46,6 +55,8 @@ describe('a topN', () => {
 
   test('without a time to live is warned of', () => {
     const result = validate({ keyBy: 'auction', topN: { n: 3, by: 'price' } })
-    expect('problems' in result ? result.problems : result.warnings).toMatchObject([{ code: 'STATE_UNBOUNDED', path: 'spec.graph[1].topN' }])
+    expect('problems' in result ? result.problems : result.warnings).toMatchObject([
+      { code: 'STATE_UNBOUNDED', path: 'spec.graph[1].topN' },
+    ])
   })
 })

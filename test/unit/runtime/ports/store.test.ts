@@ -9,12 +9,18 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
 describe('file store', () => {
   let folder = ''
-  beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'millrace-store-')) })
-  afterEach(async () => { await rm(folder, { recursive: true }) })
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'millrace-store-'))
+  })
+  afterEach(async () => {
+    await rm(folder, { recursive: true })
+  })
 
   test('of many callers that create the same path exactly one gets created, and its bytes stay', async () => {
     const store = openFileStore(`file://${folder}`)
-    const results = await Promise.all(Array.from({ length: 20 }, (_, n) => store.createIfAbsent('a/claim', text(`caller ${n}`))))
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => store.createIfAbsent('a/claim', text(`caller ${n}`))),
+    )
     expect(results.filter((result) => result === 'created')).toHaveLength(1)
     const winner = results.indexOf('created')
     expect(Buffer.from((await store.get('a/claim')) ?? []).toString()).toBe(`caller ${winner}`)
@@ -37,7 +43,9 @@ describe('file store', () => {
   })
 
   test('a path that leaves the store and a scheme it does not know are refused', async () => {
-    await expect(openFileStore(folder).put('../outside', text('no'))).rejects.toMatchObject({ code: 'STORE_PATH_INVALID' })
+    await expect(openFileStore(folder).put('../outside', text('no'))).rejects.toMatchObject({
+      code: 'STORE_PATH_INVALID',
+    })
     expect(() => openFileStore('s3://bucket/x')).toThrow(expect.objectContaining({ code: 'STORE_UNSUPPORTED' }))
   })
 
@@ -45,7 +53,9 @@ describe('file store', () => {
     await writeFile(join(folder, 'file'), 'in the way')
     const store = openFileStore(join(folder, 'file'))
     await expect(store.put('x', text('y'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retriable: true })
-    const texts = await Promise.all([store.put('x', text('y')), store.put('x', text('y'))].map((put) => put.catch(describeWithCauses)))
+    const texts = await Promise.all(
+      [store.put('x', text('y')), store.put('x', text('y'))].map((put) => put.catch(describeWithCauses)),
+    )
     expect(texts[0]).toContain('ENOTDIR: not a directory')
     expect(texts[1]).toBe(texts[0])
   })

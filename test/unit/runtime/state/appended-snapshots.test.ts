@@ -9,7 +9,10 @@ const GROUPS = 2
 const ALL = { first: 0, endExclusive: GROUPS }
 const field = (name: string, type: Field['type']): Field => ({ name, type, nullable: false })
 const SCHEMA = { fields: [field('n', 'long'), field('s', 'string')] }
-const SHAPE: StateShape = { key: [field('k', 'long')], tables: { last: { kind: 'value', schema: SCHEMA }, all: { kind: 'list', schema: SCHEMA } } }
+const SHAPE: StateShape = {
+  key: [field('k', 'long')],
+  tables: { last: { kind: 'value', schema: SCHEMA }, all: { kind: 'list', schema: SCHEMA } },
+}
 const open = (): StateStore => createStateStore(SHAPE, { maxParallelism: GROUPS, now: () => 0 })
 
 /** Where checkpoints are written, each into one file. */
@@ -23,12 +26,19 @@ class Files {
     const path = `file ${this.#bytesOf.size}`
     this.#bytesOf.set(path, Buffer.concat(read.map(([, bytes]) => bytes)))
     let offset = 0
-    const file = { path, sha256: path, sizeBytes: this.#bytesOf.get(path)?.length ?? 0, groups: read.map(([group, bytes]) => [group, (offset += bytes.length) - bytes.length, bytes.length] as const) }
+    const file = {
+      path,
+      sha256: path,
+      sizeBytes: this.#bytesOf.get(path)?.length ?? 0,
+      groups: read.map(([group, bytes]) => [group, (offset += bytes.length) - bytes.length, bytes.length] as const),
+    }
     frozen.release([file])
     return [...kept, file]
   }
 
-  bytes(path: string, offset: number, length: number): Buffer { return this.#bytesOf.get(path)?.subarray(offset, offset + length) ?? Buffer.alloc(0) }
+  bytes(path: string, offset: number, length: number): Buffer {
+    return this.#bytesOf.get(path)?.subarray(offset, offset + length) ?? Buffer.alloc(0)
+  }
 }
 
 /** A store that is given one checkpoint after the other, each time what it lacks of it. */
@@ -38,17 +48,22 @@ class Follower {
   readonly #store = open()
   bytes = 0
 
-  constructor(files: Files) { this.#files = files }
+  constructor(files: Files) {
+    this.#files = files
+  }
 
   /** False when it cannot be gone on from what it has. */
   follow(files: readonly StateFile[]): boolean {
     const rest = restOf(this.#restored, files, ALL)
     if (rest === undefined) return false
-    for (const { file: { path, sha256 }, blocks } of rest) {
+    for (const {
+      file: { path, sha256 },
+      blocks,
+    } of rest) {
       for (const [group, offset, length] of blocks) {
         this.#store.restore(group, this.#files.bytes(path, offset, length))
         this.bytes += length
-        this.#restored.set(group, [...this.#restored.get(group) ?? [], { path, sha256, offset, length }])
+        this.#restored.set(group, [...(this.#restored.get(group) ?? []), { path, sha256, offset, length }])
       }
     }
     return true
@@ -63,8 +78,12 @@ class Follower {
 function contents(store: StateStore): unknown {
   const rows: string[] = []
   for (let group = 0; group < GROUPS; group++) {
-    store.value('last').each(group, (key, row) => { rows.push(`${group} ${String(key)} ${String(row['n'])} ${(row['s'] as string).length}`) })
-    store.list('all').each(group, (key, list) => { rows.push(`${group} ${String(key)} ${list.map((row) => String(row['n'])).join()}`) })
+    store.value('last').each(group, (key, row) => {
+      rows.push(`${group} ${String(key)} ${String(row['n'])} ${(row['s'] as string).length}`)
+    })
+    store.list('all').each(group, (key, list) => {
+      rows.push(`${group} ${String(key)} ${list.map((row) => String(row['n'])).join()}`)
+    })
   }
   return rows.sort()
 }
@@ -80,7 +99,10 @@ function churn(store: StateStore, rounds: number, keys: number): void {
 
 describe('checkpoints of extent appended', () => {
   test('go on from each other where garbage would otherwise be won back, so that only what is new is to be restored', () => {
-    for (const [extent, goesOn] of [['appended', true], ['changes', false]] as const) {
+    for (const [extent, goesOn] of [
+      ['appended', true],
+      ['changes', false],
+    ] as const) {
       const [store, files] = [open(), new Files()]
       churn(store, 20_000, 16_000)
       files.write(store, 'changes')
@@ -109,32 +131,62 @@ describe('checkpoints of extent appended', () => {
   })
 
   test('whatever happens between them, what follows them holds what the last of them does, or is told to begin anew', () => {
-    const operation = fc.record({ what: fc.constantFrom('set', 'set', 'delete', 'append', 'cut', 'churn', 'appended', 'appended', 'changes', 'whole'), key: fc.nat(5), n: fc.nat(9) })
-    fc.assert(fc.property(fc.array(operation, { minLength: 20, maxLength: 120, size: 'max' }), (operations) => {
-      const [store, files] = [open(), new Files()]
-      let follower = new Follower(files)
-      for (const { what, key, n } of operations) {
-        const [group, row] = [key % GROUPS, { n, s: '' }]
-        switch (what) {
-          case 'set': store.value('last').set(group, key, row); break
-          case 'delete': store.value('last').delete(group, key); break
-          case 'append': store.list('all').append(group, key, row); break
-          case 'cut': store.list('all').delete(group, key); break
-          case 'churn': churn(store, 900, 30); break
-          case 'appended': case 'changes': case 'whole': {
-            const written = files.write(store, what)
-            if (follower.follow(written)) break
-            follower = new Follower(files)
-            expect(follower.follow(written)).toBe(true)
+    const operation = fc.record({
+      what: fc.constantFrom(
+        'set',
+        'set',
+        'delete',
+        'append',
+        'cut',
+        'churn',
+        'appended',
+        'appended',
+        'changes',
+        'whole',
+      ),
+      key: fc.nat(5),
+      n: fc.nat(9),
+    })
+    fc.assert(
+      fc.property(fc.array(operation, { minLength: 20, maxLength: 120, size: 'max' }), (operations) => {
+        const [store, files] = [open(), new Files()]
+        let follower = new Follower(files)
+        for (const { what, key, n } of operations) {
+          const [group, row] = [key % GROUPS, { n, s: '' }]
+          switch (what) {
+            case 'set':
+              store.value('last').set(group, key, row)
+              break
+            case 'delete':
+              store.value('last').delete(group, key)
+              break
+            case 'append':
+              store.list('all').append(group, key, row)
+              break
+            case 'cut':
+              store.list('all').delete(group, key)
+              break
+            case 'churn':
+              churn(store, 900, 30)
+              break
+            case 'appended':
+            case 'changes':
+            case 'whole': {
+              const written = files.write(store, what)
+              if (follower.follow(written)) break
+              follower = new Follower(files)
+              expect(follower.follow(written)).toBe(true)
+            }
           }
         }
-      }
-      const last = files.write(store, 'appended')
-      if (!follower.follow(last)) {
-        follower = new Follower(files)
-        follower.follow(last)
-      }
-      expect(follower.contents()).toEqual(contents(store))
-    }), { numRuns: 20 })
+        const last = files.write(store, 'appended')
+        if (!follower.follow(last)) {
+          follower = new Follower(files)
+          follower.follow(last)
+        }
+        expect(follower.contents()).toEqual(contents(store))
+      }),
+      { numRuns: 20 },
+    )
   })
 })

@@ -14,34 +14,72 @@ const GROUPS = 6
 const field = (name: string, type: FieldType, nullable = false): Field => ({ name, type, nullable })
 
 const KEYS: readonly (readonly Field[])[] = [
-  [field('k1', 'long')], [field('k1', 'string')], [field('k1', 'double', true)], [field('k1', 'string', true), field('k2', 'long')], [field('k1', 'boolean'), field('k2', 'timestamp', true)],
+  [field('k1', 'long')],
+  [field('k1', 'string')],
+  [field('k1', 'double', true)],
+  [field('k1', 'string', true), field('k2', 'long')],
+  [field('k1', 'boolean'), field('k2', 'timestamp', true)],
 ]
-const USERS: readonly (readonly Field[])[] = [[field('u', 'long')], [field('u', 'string')], [field('u', 'long'), field('v', 'string')]]
+const USERS: readonly (readonly Field[])[] = [
+  [field('u', 'long')],
+  [field('u', 'string')],
+  [field('u', 'long'), field('v', 'string')],
+]
 /** In rows: text that is short, long, over a length word, over a segment, and no UTF-8. */
 const LENGTHS = [0, 3, 50, 500, 70_000, 300_000]
 
-interface World { limitBytes: number | undefined; key: readonly Field[]; user: readonly Field[]; schema: Schema; keyInRows: boolean; ttlMs: number | undefined; keys: unknown[][]; users: unknown[][]; rows: unknown[][] }
+interface World {
+  limitBytes: number | undefined
+  key: readonly Field[]
+  user: readonly Field[]
+  schema: Schema
+  keyInRows: boolean
+  ttlMs: number | undefined
+  keys: unknown[][]
+  users: unknown[][]
+  rows: unknown[][]
+}
 
-const arbitraryWorld: fc.Arbitrary<World> = fc.record({
-  limitBytes: fc.constantFrom(undefined, 0, 20_000),
-  key: fc.constantFrom(...KEYS), user: fc.constantFrom(...USERS), keyInRows: fc.boolean(), ttlMs: fc.option(fc.constantFrom(40, 400), { nil: undefined }),
-  schema: arbitrarySchema.map(({ fields }) => ({ fields: fields.map((one) => ({ ...one, name: `f_${one.name}` })) })),
-}).chain((base) => {
-  const schema = base.keyInRows ? { fields: [...base.schema.fields, ...base.key] } : base.schema
-  const tuples = (fields: readonly Field[], count: number): fc.Arbitrary<unknown[][]> =>
-    fc.array(fc.tuple(...fields.map(arbitraryFieldValue)) as fc.Arbitrary<unknown[]>, { minLength: 1, maxLength: count })
-  return fc.record({
-    limitBytes: fc.constant(base.limitBytes), key: fc.constant(base.key), user: fc.constant(base.user), schema: fc.constant(schema), keyInRows: fc.constant(base.keyInRows), ttlMs: fc.constant(base.ttlMs),
-    keys: tuples(base.key, 8), users: tuples(base.user, 6), rows: tuples(schema.fields, 20),
+const arbitraryWorld: fc.Arbitrary<World> = fc
+  .record({
+    limitBytes: fc.constantFrom(undefined, 0, 20_000),
+    key: fc.constantFrom(...KEYS),
+    user: fc.constantFrom(...USERS),
+    keyInRows: fc.boolean(),
+    ttlMs: fc.option(fc.constantFrom(40, 400), { nil: undefined }),
+    schema: arbitrarySchema.map(({ fields }) => ({ fields: fields.map((one) => ({ ...one, name: `f_${one.name}` })) })),
   })
-})
+  .chain((base) => {
+    const schema = base.keyInRows ? { fields: [...base.schema.fields, ...base.key] } : base.schema
+    const tuples = (fields: readonly Field[], count: number): fc.Arbitrary<unknown[][]> =>
+      fc.array(fc.tuple(...fields.map(arbitraryFieldValue)) as fc.Arbitrary<unknown[]>, {
+        minLength: 1,
+        maxLength: count,
+      })
+    return fc.record({
+      limitBytes: fc.constant(base.limitBytes),
+      key: fc.constant(base.key),
+      user: fc.constant(base.user),
+      schema: fc.constant(schema),
+      keyInRows: fc.constant(base.keyInRows),
+      ttlMs: fc.constant(base.ttlMs),
+      keys: tuples(base.key, 8),
+      users: tuples(base.user, 6),
+      rows: tuples(schema.fields, 20),
+    })
+  })
 
 function shapeOf(world: World): StateShape {
   const age = world.ttlMs === undefined ? {} : { ttlMs: world.ttlMs }
   const rows = { schema: world.schema, ...age, ...(world.keyInRows ? { keyIn: world.key.map((one) => one.name) } : {}) }
   return {
     key: world.key,
-    tables: { value: { kind: 'value', ...rows }, list: { kind: 'list', ...rows }, map: { kind: 'map', userKey: world.user, ...rows }, timers: { kind: 'timers' } },
+    tables: {
+      value: { kind: 'value', ...rows },
+      list: { kind: 'list', ...rows },
+      map: { kind: 'map', userKey: world.user, ...rows },
+      timers: { kind: 'timers' },
+    },
   }
 }
 
@@ -55,7 +93,9 @@ class Slots {
     this.stores = [create()]
   }
 
-  of(group: number): StateStore { return this.stores[slotOfKeyGroup(group, GROUPS, this.stores.length)] as StateStore }
+  of(group: number): StateStore {
+    return this.stores[slotOfKeyGroup(group, GROUPS, this.stores.length)] as StateStore
+  }
 
   restoreTo(parallelism: number): void {
     const states = this.stores.flatMap((store) => wholeBlocks(store))
@@ -68,30 +108,42 @@ class Slots {
 function randomOf(seed: number): (below: number) => number {
   let state = seed | 0
   return (below) => {
-    state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0
-    return ((state ^ state >>> 13) >>> 0) % below
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0
+    return ((state ^ (state >>> 13)) >>> 0) % below
   }
 }
 
-const spillOf = ({ limitBytes }: World): { spill?: SpillSettings } => (limitBytes === undefined ? {} : { spill: { limitBytes, open: () => new VirtualScratch().open() } })
+const spillOf = ({ limitBytes }: World): { spill?: SpillSettings } =>
+  limitBytes === undefined ? {} : { spill: { limitBytes, open: () => new VirtualScratch().open() } }
 
-const bare = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null, (_, inner: unknown) => (Object.is(inner, -0) ? 0 : inner)))
+const bare = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value ?? null, (_, inner: unknown) => (Object.is(inner, -0) ? 0 : inner)))
 
 /** Runs the same random operations on both kinds and compares all that comes out. */
 function runBoth(world: World, seed: number, operations: number): void {
   const shape = shapeOf(world)
   let now = 1000
   const options = { maxParallelism: GROUPS, now: () => now }
-  const slots = [new Slots(() => createStateStore(shape, { ...options, ...spillOf(world) })), new Slots(() => new MapStateStore(shape, options))]
+  const slots = [
+    new Slots(() => createStateStore(shape, { ...options, ...spillOf(world) })),
+    new Slots(() => new MapStateStore(shape, options)),
+  ]
   const random = randomOf(seed)
   const codec = compileKeyCodec(world.key)
   const users = compileKeyCodec(world.user)
-  const keyFields = fieldsOf({ fields: world.key }, world.key.map((one) => one.name))
+  const keyFields = fieldsOf(
+    { fields: world.key },
+    world.key.map((one) => one.name),
+  )
   const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T
-  const asRow = (fields: readonly Field[], values: readonly unknown[]): Row => Object.fromEntries(fields.map((one, i) => [one.name, values[i]]))
+  const asRow = (fields: readonly Field[], values: readonly unknown[]): Row =>
+    Object.fromEntries(fields.map((one, i) => [one.name, values[i]]))
   const long = world.schema.fields.find((one) => one.type === 'string' && one.name.startsWith('f_'))
   const makeRow = (keyValues: readonly unknown[]): Row => {
-    const row: Record<string, unknown> = { ...asRow(world.schema.fields, pick(world.rows)), ...(world.keyInRows ? asRow(keyFields, keyValues) : {}) }
+    const row: Record<string, unknown> = {
+      ...asRow(world.schema.fields, pick(world.rows)),
+      ...(world.keyInRows ? asRow(keyFields, keyValues) : {}),
+    }
     if (long !== undefined && random(30) === 0) row[long.name] = pick(['x', 'ž', '\ud83d']).repeat(pick(LENGTHS))
     return row
   }
@@ -103,7 +155,9 @@ function runBoth(world: World, seed: number, operations: number): void {
     const row = makeRow(keyValues)
     const time = random(60)
     const choice = random(40)
-    const results = slots.map((slot) => operate(choice, slot.of(group), { group, key, user, row, time, limit: Infinity }))
+    const results = slots.map((slot) =>
+      operate(choice, slot.of(group), { group, key, user, row, time, limit: Infinity }),
+    )
     expect(bare(results[0])).toEqual(bare(results[1]))
     if (random(8) === 0) now += random(50)
     if (random(150) === 0) {
@@ -114,45 +168,113 @@ function runBoth(world: World, seed: number, operations: number): void {
   }
 }
 
-interface Operands { group: number; key: StateKey; user: StateKey; row: Row; time: number; limit: number }
+interface Operands {
+  group: number
+  key: StateKey
+  user: StateKey
+  row: Row
+  time: number
+  limit: number
+}
 
 function operate(choice: number, store: StateStore, { group, key, user, row, time, limit }: Operands): unknown {
-  const [value, list, map, timers] = [store.value('value'), store.list('list'), store.map('map'), store.timers('timers')]
+  const [value, list, map, timers] = [
+    store.value('value'),
+    store.list('list'),
+    store.map('map'),
+    store.timers('timers'),
+  ]
   const due = (): unknown => {
     const fired: number[] = []
-    const more = timers.due(time, limit, (_, __, at) => { fired.push(at) })
+    const more = timers.due(time, limit, (_, __, at) => {
+      fired.push(at)
+    })
     return [more, fired]
   }
   switch (choice) {
-    case 0: case 1: case 2: case 3: case 4: case 5: case 6: case 7: return value.set(group, key, row)
-    case 8: case 9: case 10: return value.get(group, key)
-    case 11: return value.delete(group, key)
-    case 12: case 13: case 14: case 15: case 16: return list.append(group, key, row)
-    case 17: case 18: return list.rows(group, key)
-    case 19: return list.retain(group, key, (one) => JSON.stringify(one).length % 3 !== 0)
-    case 20: return list.delete(group, key)
-    case 21: case 22: case 23: case 24: case 25: case 26: return map.set(group, key, user, row)
-    case 27: case 28: return map.get(group, key, user)
-    case 29: case 30: return map.delete(group, key, user)
-    case 31: return map.entries(group, key)
-    case 32: return map.clear(group, key)
-    case 33: case 34: case 35: case 36: return timers.at(group, key, time)
-    case 37: return timers.cancel(group, key, time)
-    default: return due()
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+      return value.set(group, key, row)
+    case 8:
+    case 9:
+    case 10:
+      return value.get(group, key)
+    case 11:
+      return value.delete(group, key)
+    case 12:
+    case 13:
+    case 14:
+    case 15:
+    case 16:
+      return list.append(group, key, row)
+    case 17:
+    case 18:
+      return list.rows(group, key)
+    case 19:
+      return list.retain(group, key, (one) => JSON.stringify(one).length % 3 !== 0)
+    case 20:
+      return list.delete(group, key)
+    case 21:
+    case 22:
+    case 23:
+    case 24:
+    case 25:
+    case 26:
+      return map.set(group, key, user, row)
+    case 27:
+    case 28:
+      return map.get(group, key, user)
+    case 29:
+    case 30:
+      return map.delete(group, key, user)
+    case 31:
+      return map.entries(group, key)
+    case 32:
+      return map.clear(group, key)
+    case 33:
+    case 34:
+    case 35:
+    case 36:
+      return timers.at(group, key, time)
+    case 37:
+      return timers.cancel(group, key, time)
+    default:
+      return due()
   }
 }
 
 function contents(slots: Slots): unknown {
   const all: string[] = []
   for (let group = 0; group < GROUPS; group++) {
-    slots.of(group).value('value').each(group, (key, row) => { all.push(JSON.stringify([group, key, bare(row)])) })
-    slots.of(group).list('list').each(group, (key, rows) => { all.push(JSON.stringify([group, key, bare(rows)])) })
+    slots
+      .of(group)
+      .value('value')
+      .each(group, (key, row) => {
+        all.push(JSON.stringify([group, key, bare(row)]))
+      })
+    slots
+      .of(group)
+      .list('list')
+      .each(group, (key, rows) => {
+        all.push(JSON.stringify([group, key, bare(rows)]))
+      })
   }
   return [all.sort(), slots.stores.reduce((sum, store) => sum + store.timers('timers').size, 0)]
 }
 
 describe('the log-structured state store', () => {
   test('does what plain Maps do under random work, over snapshots restored to any number of slots', () => {
-    fc.assert(fc.property(arbitraryWorld, fc.nat(), (world, seed) => { runBoth(world, seed, 400) }), { numRuns: 24 })
+    fc.assert(
+      fc.property(arbitraryWorld, fc.nat(), (world, seed) => {
+        runBoth(world, seed, 400)
+      }),
+      { numRuns: 24 },
+    )
   })
 })

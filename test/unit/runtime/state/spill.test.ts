@@ -11,7 +11,12 @@ const field = (name: string, type: Field['type']): Field => ({ name, type, nulla
 const SCHEMA = { fields: [field('n', 'long'), field('s', 'string')] }
 const shapeOf = (ttl: { ttlMs?: number } = {}): StateShape => ({
   key: [field('k', 'long')],
-  tables: { last: { kind: 'value', schema: SCHEMA, ...ttl }, all: { kind: 'list', schema: SCHEMA, ...ttl }, by: { kind: 'map', userKey: [field('u', 'long')], schema: SCHEMA, ...ttl }, at: { kind: 'timers' } },
+  tables: {
+    last: { kind: 'value', schema: SCHEMA, ...ttl },
+    all: { kind: 'list', schema: SCHEMA, ...ttl },
+    by: { kind: 'map', userKey: [field('u', 'long')], schema: SCHEMA, ...ttl },
+    at: { kind: 'timers' },
+  },
 })
 const TEXT = 'x'.repeat(100)
 const row = (n: number): Row => ({ n, s: TEXT })
@@ -21,17 +26,31 @@ class Bed {
   now = 0
   readonly store: StateStore
 
-  constructor(limitBytes: number, { disk = new VirtualScratch(), ttlMs }: { disk?: VirtualScratch; ttlMs?: number } = {}) {
+  constructor(
+    limitBytes: number,
+    { disk = new VirtualScratch(), ttlMs }: { disk?: VirtualScratch; ttlMs?: number } = {},
+  ) {
     this.disk = disk
-    this.store = createStateStore(shapeOf(ttlMs === undefined ? {} : { ttlMs }), { maxParallelism: GROUPS, now: () => this.now, spill: { limitBytes, open: () => disk.open() } })
+    this.store = createStateStore(shapeOf(ttlMs === undefined ? {} : { ttlMs }), {
+      maxParallelism: GROUPS,
+      now: () => this.now,
+      spill: { limitBytes, open: () => disk.open() },
+    })
   }
 
-  set(key: number, n: number): void { this.store.value('last').set(key % GROUPS, key, row(n)) }
-  get(key: number): unknown { return this.store.value('last').get(key % GROUPS, key)?.['n'] }
+  set(key: number, n: number): void {
+    this.store.value('last').set(key % GROUPS, key, row(n))
+  }
+  get(key: number): unknown {
+    return this.store.value('last').get(key % GROUPS, key)?.['n']
+  }
 }
 
 let seed = 7
-const random = (below: number): number => { seed = Math.imul(seed ^ seed >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0; return ((seed ^ seed >>> 13) >>> 0) % below }
+const random = (below: number): number => {
+  seed = (Math.imul(seed ^ (seed >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0
+  return ((seed ^ (seed >>> 13)) >>> 0) % below
+}
 
 describe('state larger than memory', () => {
   test('stays within its limit, and every row is found, also after a restore into as little', () => {
@@ -58,22 +77,29 @@ describe('state larger than memory', () => {
     expect(bed.disk.openFiles).toBe(0)
   })
 
-  test.each(['at random', 'in turn', 'mostly some'] as const)('takes a bounded part of the disk however long its keys are written over %s', (how) => {
-    const bed = new Bed(64 * KB)
-    const keys = 1500
-    const newest = new Map<number, number>()
-    const keyAt = { 'at random': () => random(keys), 'in turn': (n: number) => n % keys, 'mostly some': () => random(random(keys) + 1) }[how]
-    for (let n = 0; n < keys * 8; n++) {
-      const key = n < keys ? n : keyAt(n)
-      if (n % 3 === 0) expect(bed.get(key)).toBe(newest.get(key))
-      bed.set(key, n)
-      newest.set(key, n)
-    }
-    for (const [key, n] of newest) expect(bed.get(key)).toBe(n)
-    const live = keys * 136
-    expect(bed.store.memory().onDiskBytes).toBeLessThan(live * 3)
-    expect(bed.disk.usedBytes).toBeLessThan(live * 4)
-  })
+  test.each(['at random', 'in turn', 'mostly some'] as const)(
+    'takes a bounded part of the disk however long its keys are written over %s',
+    (how) => {
+      const bed = new Bed(64 * KB)
+      const keys = 1500
+      const newest = new Map<number, number>()
+      const keyAt = {
+        'at random': () => random(keys),
+        'in turn': (n: number) => n % keys,
+        'mostly some': () => random(random(keys) + 1),
+      }[how]
+      for (let n = 0; n < keys * 8; n++) {
+        const key = n < keys ? n : keyAt(n)
+        if (n % 3 === 0) expect(bed.get(key)).toBe(newest.get(key))
+        bed.set(key, n)
+        newest.set(key, n)
+      }
+      for (const [key, n] of newest) expect(bed.get(key)).toBe(n)
+      const live = keys * 136
+      expect(bed.store.memory().onDiskBytes).toBeLessThan(live * 3)
+      expect(bed.disk.usedBytes).toBeLessThan(live * 4)
+    },
+  )
 
   test('takes a bounded part of the disk while keys come and are deleted', () => {
     const bed = new Bed(32 * KB)
@@ -112,7 +138,10 @@ describe('state larger than memory', () => {
     list.append(1, 1, large)
     map.set(1, 1, 7, large)
     for (let key = 300; key < 600; key++) list.append(key % GROUPS, key, row(key))
-    expect(list.rows(1, 1).map(({ n, s }) => [n, (s as string).length])).toEqual([...[0, 1, 2, 3, 4].map((n) => [n, 100]), [-1, 300_000]])
+    expect(list.rows(1, 1).map(({ n, s }) => [n, (s as string).length])).toEqual([
+      ...[0, 1, 2, 3, 4].map((n) => [n, 100]),
+      [-1, 300_000],
+    ])
     expect(map.get(1, 1, 7)).toEqual(large)
     for (let key = 2; key < 300; key++) {
       expect(list.retain(key % GROUPS, key, ({ n }) => (n as number) > 2)).toBe(3)
@@ -120,7 +149,10 @@ describe('state larger than memory', () => {
       expect(map.entries(key % GROUPS, key).map(([user]) => user)).toEqual([0, 1, 2, 3, 4])
     }
     let fired = 0
-    timers.due(299, 1000, (_, key, time) => { expect(key).toBe(time); fired++ })
+    timers.due(299, 1000, (_, key, time) => {
+      expect(key).toBe(time)
+      fired++
+    })
     expect(fired).toBe(300)
   })
 
@@ -154,8 +186,15 @@ describe('state larger than memory', () => {
 
   test('when the disk is full, says so to whoever writes, and to each barrier behind it', () => {
     const bed = new Bed(32 * KB, { disk: new VirtualScratch(64 * KB) })
-    const full = expect.objectContaining({ code: 'STATE_DISK_FULL', domain: 'platform', retriable: true, hint: expect.stringContaining('spec.state.folder') as string })
-    expect(() => { for (let n = 0; n < 5000; n++) bed.set(n, n) }).toThrow(full)
+    const full = expect.objectContaining({
+      code: 'STATE_DISK_FULL',
+      domain: 'platform',
+      retriable: true,
+      hint: expect.stringContaining('spec.state.folder') as string,
+    })
+    expect(() => {
+      for (let n = 0; n < 5000; n++) bed.set(n, n)
+    }).toThrow(full)
     expect(() => bed.store.freeze('changes')).toThrow(full)
   })
 

@@ -31,7 +31,12 @@ describe('a state store', () => {
     last.set(1, 'a', row(1, 'x'))
     last.set(1, 'a', row(2))
     last.set(2, 'a', row(3))
-    expect([last.get(1, 'a')?.['n'], last.get(2, 'a')?.['n'], last.get(1, 'b'), last.size]).toEqual([2, 3, undefined, 2])
+    expect([last.get(1, 'a')?.['n'], last.get(2, 'a')?.['n'], last.get(1, 'b'), last.size]).toEqual([
+      2,
+      3,
+      undefined,
+      2,
+    ])
     expect([last.delete(1, 'a'), last.delete(1, 'a'), last.get(1, 'a'), last.size]).toEqual([true, false, undefined, 1])
   })
 
@@ -48,7 +53,11 @@ describe('a state store', () => {
     for (const u of [3, 1, 2, 1]) by.set(0, 'a', u, row(u * 10))
     by.delete(0, 'a', 3)
     by.set(0, 'a', 3, row(5))
-    expect(by.entries(0, 'a').map(([u, one]) => [u, one['n']])).toEqual([[1, 10], [2, 20], [3, 5]])
+    expect(by.entries(0, 'a').map(([u, one]) => [u, one['n']])).toEqual([
+      [1, 10],
+      [2, 20],
+      [3, 5],
+    ])
     by.clear(0, 'a')
     expect([by.size, by.get(0, 'a', 1)]).toEqual([0, undefined])
   })
@@ -67,7 +76,14 @@ describe('a state store', () => {
       if (time === 10) at.at(1, 'b', 15)
     }
     expect([at.due(50, 2, fire), at.due(50, 2, fire)]).toEqual([true, false])
-    expect([fired, at.size]).toEqual([[[1, 'b', 10], [1, 'b', 15], [0, 'a', 30]], 1])
+    expect([fired, at.size]).toEqual([
+      [
+        [1, 'b', 10],
+        [1, 'b', 15],
+        [0, 'a', 30],
+      ],
+      1,
+    ])
   })
 
   test('gives back from its snapshot, group by group, what it held', () => {
@@ -81,7 +97,12 @@ describe('a state store', () => {
     const other = reopened(store)
     expect({ ...other.value('last').get(3, 'ä') }).toEqual(row(0.5, 'ü\ud800'))
     expect(plain(other.list('all').rows(3, ''))).toEqual([row(1), { n: 2, s: null, j: { deep: ['x', null] } }])
-    expect(other.map('by').entries(5, 'm').map(([u]) => u)).toEqual([9, -1, 2 ** 40])
+    expect(
+      other
+        .map('by')
+        .entries(5, 'm')
+        .map(([u]) => u),
+    ).toEqual([9, -1, 2 ** 40])
     expect([other.timers('at').size, other.size()]).toEqual([1, 7])
   })
 
@@ -94,7 +115,8 @@ describe('a state store', () => {
     store.value('last').set(0, 'b', row(2))
     const other = reopened(store, shape, () => now)
     now = 110
-    for (const one of [store, other]) expect([one.value('last').get(0, 'a'), one.value('last').get(0, 'b')?.['n']]).toEqual([undefined, 2])
+    for (const one of [store, other])
+      expect([one.value('last').get(0, 'a'), one.value('last').get(0, 'b')?.['n']]).toEqual([undefined, 2])
     now = 160
     for (const one of [store, other]) expect(one.value('last').get(0, 'b')).toBeUndefined()
   })
@@ -105,38 +127,76 @@ describe('a state store', () => {
     const rows = { fields: [field('k', 'string'), ...SCHEMA.fields] }
     const shapeOf = (more: { ttlMs?: number; keyIn?: readonly string[] }): StateShape => ({
       key: SHAPE.key,
-      tables: { last: { kind: 'value', schema: rows, ...more }, all: { kind: 'list', schema: rows, ...more }, by: { kind: 'map', userKey: [field('u', 'long')], schema: rows, ...more }, at: { kind: 'timers' } },
+      tables: {
+        last: { kind: 'value', schema: rows, ...more },
+        all: { kind: 'list', schema: rows, ...more },
+        by: { kind: 'map', userKey: [field('u', 'long')], schema: rows, ...more },
+        at: { kind: 'timers' },
+      },
     })
-    const kinds = [shapeOf({}), shapeOf({ ttlMs: 100 }), shapeOf({ keyIn: ['k'] }), shapeOf({ ttlMs: 50, keyIn: ['k'] })]
-    for (const from of kinds) for (const into of kinds) {
-      now = 0
-      const store = open(from, clock)
-      const one = (n: number): Row => ({ k: 'ž', ...row(n, 'x') })
-      store.value('last').set(2, 'ž', one(1))
-      for (const n of [1, 2, 3]) store.list('all').append(2, 'ž', one(n))
-      for (const u of [5, 4]) store.map('by').set(2, 'ž', u, one(u))
-      store.timers('at').at(2, 'ž', 7)
-      now = 30
-      const other = reopened(store, into, clock)
-      expect([other.value('last').get(2, 'ž')?.['n'], other.list('all').rows(2, 'ž').map(({ n }) => n), other.map('by').entries(2, 'ž').map(([u, { k }]) => [u, k]), other.size()])
-        .toEqual([1, [1, 2, 3], [[5, 'ž'], [4, 'ž']], 7])
-    }
+    const kinds = [
+      shapeOf({}),
+      shapeOf({ ttlMs: 100 }),
+      shapeOf({ keyIn: ['k'] }),
+      shapeOf({ ttlMs: 50, keyIn: ['k'] }),
+    ]
+    for (const from of kinds)
+      for (const into of kinds) {
+        now = 0
+        const store = open(from, clock)
+        const one = (n: number): Row => ({ k: 'ž', ...row(n, 'x') })
+        store.value('last').set(2, 'ž', one(1))
+        for (const n of [1, 2, 3]) store.list('all').append(2, 'ž', one(n))
+        for (const u of [5, 4]) store.map('by').set(2, 'ž', u, one(u))
+        store.timers('at').at(2, 'ž', 7)
+        now = 30
+        const other = reopened(store, into, clock)
+        expect([
+          other.value('last').get(2, 'ž')?.['n'],
+          other
+            .list('all')
+            .rows(2, 'ž')
+            .map(({ n }) => n),
+          other
+            .map('by')
+            .entries(2, 'ž')
+            .map(([u, { k }]) => [u, k]),
+          other.size(),
+        ]).toEqual([
+          1,
+          [1, 2, 3],
+          [
+            [5, 'ž'],
+            [4, 'ž'],
+          ],
+          7,
+        ])
+      }
   })
 
   test('keeps rows larger than a segment and texts longer than a length word, under any key, and reads them from bytes that lie anywhere', () => {
     const store = open()
     const sizes = [65_535, 65_536, 100_000, 262_144, 400_000, 3_000_000]
-    for (const round of [1, 2]) for (const size of sizes) store.value('last').set(1, `key ${size}`, row(size, (round === 1 ? 'a' : 'ž').repeat(size)))
+    for (const round of [1, 2])
+      for (const size of sizes)
+        store.value('last').set(1, `key ${size}`, row(size, (round === 1 ? 'a' : 'ž').repeat(size)))
     store.value('last').delete(1, 'key 400000')
     const long = 'k'.repeat(300_000)
     store.list('all').append(1, long, row(1))
     store.list('all').append(1, long, row(2))
     const other = open()
-    for (const [group, bytes] of wholeBlocks(store)) other.restore(group, Buffer.concat([Buffer.alloc(3), bytes]).subarray(3))
+    for (const [group, bytes] of wholeBlocks(store))
+      other.restore(group, Buffer.concat([Buffer.alloc(3), bytes]).subarray(3))
     other.restored()
     for (const one of [store, other]) {
-      for (const size of sizes) expect(one.value('last').get(1, `key ${size}`)?.['s']).toBe(size === 400_000 ? undefined : 'ž'.repeat(size))
-      expect(one.list('all').rows(1, long).map(({ n }) => n)).toEqual([1, 2])
+      for (const size of sizes)
+        expect(one.value('last').get(1, `key ${size}`)?.['s']).toBe(size === 400_000 ? undefined : 'ž'.repeat(size))
+      expect(
+        one
+          .list('all')
+          .rows(1, long)
+          .map(({ n }) => n),
+      ).toEqual([1, 2])
     }
   })
 
@@ -145,8 +205,12 @@ describe('a state store', () => {
     store.value('last').set(0, 'a', row(1))
     const tables = { ...SHAPE.tables, last: { kind: 'value', schema: { fields: SCHEMA.fields.slice(1) } } } as const
     expect(() => reopened(store, { ...SHAPE, tables })).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
-    expect(() => reopened(store, { ...SHAPE, key: [field('k', 'long')] })).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
-    expect(() => reopened(store, { ...SHAPE, tables: {} })).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
+    expect(() => reopened(store, { ...SHAPE, key: [field('k', 'long')] })).toThrow(
+      expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }),
+    )
+    expect(() => reopened(store, { ...SHAPE, tables: {} })).toThrow(
+      expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }),
+    )
     const more = reopened(store, { ...SHAPE, tables: { ...SHAPE.tables, fresh: { kind: 'timers' } } })
     expect([more.value('last').size, more.timers('fresh').size]).toEqual([1, 0])
   })
@@ -155,10 +219,22 @@ describe('a state store', () => {
     const store = open()
     store.value('last').set(0, 'a', row(1, 'some text'))
     const bytes = wholeBlocks(store)[0]?.[1] ?? new Uint8Array()
-    for (const broken of [bytes.slice(0, 5), bytes.slice(0, 40), bytes.slice(0, -8), bytes.map((byte, i) => (i < 3 ? 0 : byte))]) {
-      expect(() => { open().restore(0, broken) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
+    for (const broken of [
+      bytes.slice(0, 5),
+      bytes.slice(0, 40),
+      bytes.slice(0, -8),
+      bytes.map((byte, i) => (i < 3 ? 0 : byte)),
+    ]) {
+      expect(() => {
+        open().restore(0, broken)
+      }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
     }
-    expect(() => { open().restore(0, bytes.map((byte, i) => (i === 3 ? 9 : byte))) }).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
+    expect(() => {
+      open().restore(
+        0,
+        bytes.map((byte, i) => (i === 3 ? 9 : byte)),
+      )
+    }).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
   })
 
   test('knows its tables by name and kind', () => {

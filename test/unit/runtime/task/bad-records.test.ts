@@ -3,19 +3,31 @@ import { MillraceError } from '../../../../runtime/model/errors.ts'
 import { BadRecords } from '../../../../runtime/task/bad-records.ts'
 import { silentLogger } from '../../../harness/silent-logger.ts'
 
-const failing = (): BadRecords => new BadRecords({ policy: { kind: 'fail' }, counters: { badRecords: 0 }, logger: silentLogger, deadLetters: undefined })
+const failing = (): BadRecords =>
+  new BadRecords({
+    policy: { kind: 'fail' },
+    counters: { badRecords: 0 },
+    logger: silentLogger,
+    deadLetters: undefined,
+  })
 
 describe('a row that is refused with onError: fail', () => {
   test('when a service did not answer, the error says that it may pass, so that the job goes on trying', () => {
     const away = new MillraceError('HTTP_FAILED', 'no answer from rates', { domain: 'dependency', retriable: true })
-    expect(() => { failing().onRow(away, {}, 'rated') }).toThrow(expect.objectContaining({ code: 'RECORD_REFUSED', domain: 'dependency', retriable: true }))
+    expect(() => {
+      failing().onRow(away, {}, 'rated')
+    }).toThrow(expect.objectContaining({ code: 'RECORD_REFUSED', domain: 'dependency', retriable: true }))
   })
 
-  test('when a function throws, the error is the author\'s and stays', () => {
-    expect(() => { failing().onRow(new Error('no luck'), {}, 'kept') }).toThrow(expect.objectContaining({ code: 'RECORD_REFUSED', domain: 'user', retriable: false }))
+  test("when a function throws, the error is the author's and stays", () => {
+    expect(() => {
+      failing().onRow(new Error('no luck'), {}, 'kept')
+    }).toThrow(expect.objectContaining({ code: 'RECORD_REFUSED', domain: 'user', retriable: false }))
   })
 
   test('the record is shown without the values of fields that are secrets', () => {
-    expect(() => { failing().onRow(new Error('no luck'), { user: 'a', password: 'hunter2' }, 'kept') }).toThrow('record {"user":"a","password":"…"}')
+    expect(() => {
+      failing().onRow(new Error('no luck'), { user: 'a', password: 'hunter2' }, 'kept')
+    }).toThrow('record {"user":"a","password":"…"}')
   })
 })

@@ -12,9 +12,21 @@ const SCHEMA: Schema = { fields: [{ name: 'text', type: 'string', nullable: fals
 // Otherwise a subtask whose consumer never came could not be stopped, and its worker would hold up every later attempt.
 test('when what it writes has no room because no consumer has come, closing it ends the wait with CHANNEL_CLOSED', async () => {
   const rowClass = compileRowClass(SCHEMA)
-  const stage: ExchangeStage = new ExchangeStage([
-    new RecordWriter([new ChannelWriter('a→b 0→0', () => { stage.wake() })], compileBatchCodec(SCHEMA, rowClass), { kind: 'one', channel: 0 }, realClock),
-  ], () => undefined)
+  const stage: ExchangeStage = new ExchangeStage(
+    [
+      new RecordWriter(
+        [
+          new ChannelWriter('a→b 0→0', () => {
+            stage.wake()
+          }),
+        ],
+        compileBatchCodec(SCHEMA, rowClass),
+        { kind: 'one', channel: 0 },
+        realClock,
+      ),
+    ],
+    () => undefined,
+  )
   const rows = Array.from({ length: 1024 }, () => new rowClass('x'.repeat(1024)))
   const wait = stage.process(rows, rows.length)
   for (const writer of stage.writers) writer.close()

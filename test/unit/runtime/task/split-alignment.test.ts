@@ -14,9 +14,20 @@ beforeEach(() => {
 
 /** Over splits with a disorder of 0: a watermark is the largest time less one. */
 function over(splits: readonly string[], idleAfterMs?: number) {
-  const generator = new WatermarkGenerator({ outOfOrdernessMs: 0, now: () => clock.now(), ...(idleAfterMs === undefined ? {} : { idleAfterMs }) }, splits)
+  const generator = new WatermarkGenerator(
+    { outOfOrdernessMs: 0, now: () => clock.now(), ...(idleAfterMs === undefined ? {} : { idleAfterMs }) },
+    splits,
+  )
   const alignment = new SplitAlignment({
-    maxDriftMs: 100, generator, clock, pause: (now) => { paused = [...now].sort() }, tell: (minimum) => { told.push(minimum) },
+    maxDriftMs: 100,
+    generator,
+    clock,
+    pause: (now) => {
+      paused = [...now].sort()
+    },
+    tell: (minimum) => {
+      told.push(minimum)
+    },
   })
   const look = async (times: Readonly<Record<string, number>> = {}, ms = 5): Promise<boolean> => {
     const waits = alignment.everythingWaits()

@@ -4,9 +4,12 @@ import { WatermarkGenerator } from '../../../../runtime/task/watermark-generator
 
 let now = 0
 const generatorOf = (outOfOrdernessMs: number, splits: readonly string[], idleAfterMs?: number): WatermarkGenerator =>
-  new WatermarkGenerator({ outOfOrdernessMs, now: () => now, ...(idleAfterMs === undefined ? {} : { idleAfterMs }) }, splits)
+  new WatermarkGenerator(
+    { outOfOrdernessMs, now: () => now, ...(idleAfterMs === undefined ? {} : { idleAfterMs }) },
+    splits,
+  )
 
-test('the watermark is the slowest split\'s largest time minus the bound and one', () => {
+test("the watermark is the slowest split's largest time minus the bound and one", () => {
   const generator = generatorOf(100, ['a', 'b'])
   generator.onEventTime('a', 5_000)
   expect(generator.advance()).toBeUndefined()
@@ -29,7 +32,7 @@ describe('with idleAfter', () => {
   /** Looks every 500 ms, as a source does that has nothing to give. */
   const wait = (generator: WatermarkGenerator, ms: number): unknown[] => {
     const signals: unknown[] = []
-    for (const until = now + ms; now < until;) {
+    for (const until = now + ms; now < until; ) {
       now += 500
       signals.push(generator.advance())
     }

@@ -23,7 +23,11 @@ const spec = (replicas: number): object => ({
 const ports = quietPorts()
 const plan = (of: unknown) => planJob(of, builtinConnectors).plan
 const NO_SINK: SinkWriter = {
-  open: () => Promise.resolve(), write: () => Promise.resolve(), prepareCommit: () => Promise.resolve([]), commit: () => Promise.resolve(), close: () => Promise.resolve(),
+  open: () => Promise.resolve(),
+  write: () => Promise.resolve(),
+  prepareCommit: () => Promise.resolve([]),
+  commit: () => Promise.resolve(),
+  close: () => Promise.resolve(),
 }
 
 /** Tells which files are read. */
@@ -50,7 +54,17 @@ class Running {
   }
 
   static async start(): Promise<Running> {
-    return new Running(await SubtaskDraft.compile({ plan: plan(spec(1)), chain: 'largest', slot: 0, baseDir: '', ports, connectors: builtinConnectors, checkWanted: () => undefined }))
+    return new Running(
+      await SubtaskDraft.compile({
+        plan: plan(spec(1)),
+        chain: 'largest',
+        slot: 0,
+        baseDir: '',
+        ports,
+        connectors: builtinConnectors,
+        checkWanted: () => undefined,
+      }),
+    )
   }
 
   /** Rows of so many auctions from one on. */
@@ -58,7 +72,13 @@ class Running {
     const [input] = this.#draft.inputs
     if (input === undefined) throw new Error('no input')
     for (let at = 0; at < count; at += 100) {
-      const rows = Array.from({ length: Math.min(100, count - at) }, (_, index) => new input.rowClass(...input.schema.fields.map(({ name }) => (name === 'auction' ? from + at + index : price))))
+      const rows = Array.from(
+        { length: Math.min(100, count - at) },
+        (_, index) =>
+          new input.rowClass(
+            ...input.schema.fields.map(({ name }) => (name === 'auction' ? from + at + index : price)),
+          ),
+      )
       await this.#draft.operators.head.process(rows, rows.length, 0)
     }
   }
@@ -68,16 +88,28 @@ class Running {
     if (frozen === undefined) throw new Error('it cannot be frozen')
     const { kept, blocks, bytes } = frozen.read()
     const id = ++this.#checkpoints
-    const files = await writeStateFiles({ store: this.store, pathOf: (index) => `${id}.${index}`, turn: () => Promise.resolve(), fileBytes: 20_000 }, blocks, bytes)
+    const files = await writeStateFiles(
+      { store: this.store, pathOf: (index) => `${id}.${index}`, turn: () => Promise.resolve(), fileBytes: 20_000 },
+      blocks,
+      bytes,
+    )
     frozen.release(files)
     return { largest: [...kept, ...files] }
   }
 }
 
 const place = (replicas: number) => ({ spec: spec(replicas), baseDir: '', store: 'any', chain: 'largest', slot: 0 })
-const preparation = (state: Preparation['state'], replicas = 2): Preparation => ({ ...place(replicas), checkpoint: 1, state })
+const preparation = (state: Preparation['state'], replicas = 2): Preparation => ({
+  ...place(replicas),
+  checkpoint: 1,
+  state,
+})
 const deployment = (state: Preparation['state'], replicas = 2): Deployment => ({
-  ...place(replicas), attempt: 2, jobUid: 'uid', upstream: {}, restore: { splits: {}, state, committables: {} },
+  ...place(replicas),
+  attempt: 2,
+  jobUid: 'uid',
+  upstream: {},
+  restore: { splits: {}, state, committables: {} },
 })
 
 function preparerOf({ store }: Running, room = Infinity): Preparer {
@@ -90,7 +122,11 @@ function ownPaths(files: Preparation['state']): string[] {
 }
 
 /** What a deployment comes to hold, and which files it reads for that. */
-async function deployed(preparer: Preparer, { store }: Running, state: Preparation['state']): Promise<{ held: readonly GroupState[]; read: readonly string[] }> {
+async function deployed(
+  preparer: Preparer,
+  { store }: Running,
+  state: Preparation['state'],
+): Promise<{ held: readonly GroupState[]; read: readonly string[] }> {
   const prepared: Prepared = await preparer.draftFor(deployment(state), () => undefined)
   store.read.length = 0
   await prepared.state.fill(state, { store, clock: ports.clock, checkWanted: () => undefined })
@@ -107,7 +143,9 @@ describe('a subtask that was prepared', () => {
     const first = await running.checkpoint('appended')
     const preparer = preparerOf(running)
     let progress = 0
-    await preparer.prepare(preparation(first), () => { progress += 1 })
+    await preparer.prepare(preparation(first), () => {
+      progress += 1
+    })
     expect(progress).toBe(ownPaths(first).length)
     await running.take(2_000, 2_000, 7)
     const second = await running.checkpoint('appended')
@@ -158,7 +196,13 @@ describe('a subtask that was prepared', () => {
     const own = ownPaths(files)
     let goOn = (): void => undefined
     const waiting = new Promise<void>((reached) => {
-      running.store.onGet = (path) => (path === own.at(-1) ? new Promise((resolve) => { goOn = resolve; reached() }) : Promise.resolve())
+      running.store.onGet = (path) =>
+        path === own.at(-1)
+          ? new Promise((resolve) => {
+              goOn = resolve
+              reached()
+            })
+          : Promise.resolve()
     })
     const preparer = preparerOf(running)
     const preparing = preparer.prepare(preparation(files), () => undefined)
@@ -176,7 +220,14 @@ describe('a subtask that was prepared', () => {
 
   test.each([
     { what: 'memory has no room for it', code: 'PREPARATION_TOO_LARGE', room: 100, damage: (): void => undefined },
-    { what: 'a file is gone', code: 'STATE_MISSING', room: Infinity, damage: (store: ReadStore): void => { store.objects.delete('1.0') } },
+    {
+      what: 'a file is gone',
+      code: 'STATE_MISSING',
+      room: Infinity,
+      damage: (store: ReadStore): void => {
+        store.objects.delete('1.0')
+      },
+    },
   ])('is told to have come to nothing when $what, and can be asked for again', async ({ code, room, damage }) => {
     const running = await Running.start()
     await running.take(0, 1_000, 1)

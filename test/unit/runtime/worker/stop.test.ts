@@ -18,27 +18,35 @@ afterEach(async () => {
 /** Bids into a Kafka in memory, the calls named in `stuck` get no answer, ever. */
 async function startJob(kafka: VirtualKafka, stuck: Set<keyof KafkaClient>, interval: string): Promise<InProcessJob> {
   const waiting: string[] = []
-  const sink = kafkaSink((options) => new Proxy(kafka.connect(options), {
-    get(client, name: keyof KafkaClient) {
-      const member = client[name]
-      if (typeof member !== 'function') return member
-      return (...args: never[]): unknown => {
-        if (!stuck.has(name)) return (member as (...args: never[]) => unknown).apply(client, args)
-        waiting.push(name)
-        return new Promise(() => undefined)
-      }
+  const sink = kafkaSink(
+    (options) =>
+      new Proxy(kafka.connect(options), {
+        get(client, name: keyof KafkaClient) {
+          const member = client[name]
+          if (typeof member !== 'function') return member
+          return (...args: never[]): unknown => {
+            if (!stuck.has(name)) return (member as (...args: never[]) => unknown).apply(client, args)
+            waiting.push(name)
+            return new Promise(() => undefined)
+          }
+        },
+      }),
+  )
+  const job = new InProcessJob(
+    {
+      checkpoints: { interval },
+      graph: [
+        { id: 'bids', source: { nexmark: { events: 100_000_000, rate: '2000/s' } } },
+        { id: 'out', from: 'bids', sink: { kafka: { brokers: 'k:9092', topic: 't' } } },
+      ],
     },
-  }))
-  const job = new InProcessJob({
-    checkpoints: { interval },
-    graph: [
-      { id: 'bids', source: { nexmark: { events: 100_000_000, rate: '2000/s' } } },
-      { id: 'out', from: 'bids', sink: { kafka: { brokers: 'k:9092', topic: 't' } } },
-    ],
-  }, { sources: { nexmark: nexmarkSource }, sinks: { kafka: sink } })
+    { sources: { nexmark: nexmarkSource }, sinks: { kafka: sink } },
+  )
   cleanups.push(() => job.close())
   await job.start()
-  await until('a call is stuck, or records flow', () => waiting.length > 0 || kafka.transactionIds('Ongoing').length > 0 ? true : undefined)
+  await until('a call is stuck, or records flow', () =>
+    waiting.length > 0 || kafka.transactionIds('Ongoing').length > 0 ? true : undefined,
+  )
   return job
 }
 
@@ -52,7 +60,7 @@ describe('stopping a worker', () => {
   test('while its sink waits for Kafka, it does not wait with it, and the open transaction is aborted', async () => {
     const kafka = virtualKafka()
     const job = await startJob(kafka, new Set(['produce']), '1h')
-    await until('the transaction is open', () => kafka.transactionIds('Ongoing').length === 1 ? true : undefined)
+    await until('the transaction is open', () => (kafka.transactionIds('Ongoing').length === 1 ? true : undefined))
     for (const worker of job.workers.values()) await worker.close()
     expect(kafka.transactionIds('Ongoing')).toEqual([])
     expect(kafka.transactionIds('CompleteAbort').length).toBe(1)
@@ -80,24 +88,30 @@ describe('stopping a worker', () => {
       reader: (context, rows) => {
         const reader = fileSource.reader(context, rows)
         const poll = reader.poll.bind(reader)
-        reader.poll = (most) => kafka.transactionIds('Ongoing').length > 0 ? poll(most) : Promise.resolve(undefined)
+        reader.poll = (most) => (kafka.transactionIds('Ongoing').length > 0 ? poll(most) : Promise.resolve(undefined))
         return reader
       },
     }
-    const job = new InProcessJob({
-      checkpoints: { interval: '1h' },
-      graph: [
-        { id: 'bids', source: { nexmark: { events: 100_000_000, rate: '2000/s' } } },
-        { id: 'out', from: 'bids', sink: { kafka: { brokers: 'k:9092', topic: 't' } } },
-        { id: 'bad', source: { file: { path: 'in.jsonl', format: 'json' } }, schema: { n: 'long' }, onError: 'fail' },
-        { id: 'none', from: 'bad', sink: { file: { path: 'out' } } },
-      ],
-    }, { sources: { nexmark: nexmarkSource, file: whenOpen }, sinks: { kafka: kafkaSink((options) => kafka.connect(options)), file: fileSink } })
+    const job = new InProcessJob(
+      {
+        checkpoints: { interval: '1h' },
+        graph: [
+          { id: 'bids', source: { nexmark: { events: 100_000_000, rate: '2000/s' } } },
+          { id: 'out', from: 'bids', sink: { kafka: { brokers: 'k:9092', topic: 't' } } },
+          { id: 'bad', source: { file: { path: 'in.jsonl', format: 'json' } }, schema: { n: 'long' }, onError: 'fail' },
+          { id: 'none', from: 'bad', sink: { file: { path: 'out' } } },
+        ],
+      },
+      {
+        sources: { nexmark: nexmarkSource, file: whenOpen },
+        sinks: { kafka: kafkaSink((options) => kafka.connect(options)), file: fileSink },
+      },
+    )
     cleanups.push(() => job.close())
     writeFileSync(join(job.folder, 'in.jsonl'), 'no JSON\n')
     await job.start()
     await job.reportWith('failed', ({ phase }) => phase === 'failed')
-    await until('no transaction is open', () => kafka.transactionIds('Ongoing').length === 0 ? true : undefined)
+    await until('no transaction is open', () => (kafka.transactionIds('Ongoing').length === 0 ? true : undefined))
     expect(kafka.transactionIds('CompleteCommit')).toEqual([])
   })
 })

@@ -17,17 +17,26 @@ describe('the key codec', () => {
   })
 
   test('tells every two different keys apart and gives their values back', () => {
-    const fields = [field('s', 'string', true), field('n', 'double', true), field('b', 'boolean', true), field('t', 'timestamp'), field('u', 'string')]
+    const fields = [
+      field('s', 'string', true),
+      field('n', 'double', true),
+      field('b', 'boolean', true),
+      field('t', 'timestamp'),
+      field('u', 'string'),
+    ]
     const codec = compileKeyCodec(fields)
     const seen = new Map<unknown, string>()
     const texts = ['', '~', ':', ';', '1:', '0:', 't', 'ü', '\ud800', '12:34;~t', 'a'.repeat(70_000)]
-    for (const s of [null, ...texts]) for (const n of [null, 0, -1.5, 1e300, 0.1, 2 ** 53]) for (const b of [null, true, false]) for (const u of texts) {
-      const values = [s, n, b, 1_700_000_000_000, u]
-      const key = codec.of({ s, n, b, t: 1_700_000_000_000, u })
-      expect(codec.values(key)).toEqual(values)
-      expect(seen.get(key)).toBeUndefined()
-      seen.set(key, 'taken')
-    }
+    for (const s of [null, ...texts])
+      for (const n of [null, 0, -1.5, 1e300, 0.1, 2 ** 53])
+        for (const b of [null, true, false])
+          for (const u of texts) {
+            const values = [s, n, b, 1_700_000_000_000, u]
+            const key = codec.of({ s, n, b, t: 1_700_000_000_000, u })
+            expect(codec.values(key)).toEqual(values)
+            expect(seen.get(key)).toBeUndefined()
+            seen.set(key, 'taken')
+          }
   })
 
   test('of one nullable field tells null from every value', () => {
@@ -41,8 +50,12 @@ describe('the key codec', () => {
   })
 
   test('refuses json and a text that is no key', () => {
-    expect(() => compileKeyCodec([field('a', 'json')])).toThrow(expect.objectContaining({ code: 'KEY_TYPE_UNSUPPORTED' }))
+    expect(() => compileKeyCodec([field('a', 'json')])).toThrow(
+      expect.objectContaining({ code: 'KEY_TYPE_UNSUPPORTED' }),
+    )
     expect(() => compileKeyCodec([])).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }))
-    expect(() => compileKeyCodec([field('a', 'long'), field('b', 'long')]).values('1')).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
+    expect(() => compileKeyCodec([field('a', 'long'), field('b', 'long')]).values('1')).toThrow(
+      expect.objectContaining({ code: 'STATE_CORRUPT' }),
+    )
   })
 })

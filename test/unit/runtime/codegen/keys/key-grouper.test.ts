@@ -19,13 +19,35 @@ function groupsOf(fields: Field[], keys: unknown[][], maxParallelism = 65_536): 
 describe('key grouper', () => {
   // state lies in checkpoints by these numbers: a change of any of them loses state
   test('the groups of known keys are what they have always been', () => {
-    expect(groupsOf([field('k', 'long', true)], [0, 1, -1, 42, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, 2 ** 32, 2 ** 53 - 1, -(2 ** 53 - 1), null].map((k) => [k])))
-      .toEqual([0, 37056, 33354, 13250, 65464, 16676, 36848, 55546, 33545, 51671, 31161])
-    expect(groupsOf([field('k', 'double')], [0.5, -0, 0, 1e300, -1.25, 3].map((k) => [k]))).toEqual([37088, 0, 0, 34478, 18287, 59869])
-    expect(groupsOf([field('k', 'string', true)], ['', 'a', 'key-1', 'žluťoučký', '日本語', '\ud83d\ude00', null].map((k) => [k])))
-      .toEqual([7200, 14315, 23964, 1040, 27139, 50291, 31161])
+    expect(
+      groupsOf(
+        [field('k', 'long', true)],
+        [0, 1, -1, 42, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, 2 ** 32, 2 ** 53 - 1, -(2 ** 53 - 1), null].map((k) => [k]),
+      ),
+    ).toEqual([0, 37056, 33354, 13250, 65464, 16676, 36848, 55546, 33545, 51671, 31161])
+    expect(
+      groupsOf(
+        [field('k', 'double')],
+        [0.5, -0, 0, 1e300, -1.25, 3].map((k) => [k]),
+      ),
+    ).toEqual([37088, 0, 0, 34478, 18287, 59869])
+    expect(
+      groupsOf(
+        [field('k', 'string', true)],
+        ['', 'a', 'key-1', 'žluťoučký', '日本語', '\ud83d\ude00', null].map((k) => [k]),
+      ),
+    ).toEqual([7200, 14315, 23964, 1040, 27139, 50291, 31161])
     expect(groupsOf([field('k', 'boolean', true)], [[true], [false], [null]])).toEqual([37056, 0, 31161])
-    expect(groupsOf([field('k', 'long'), field('s', 'string', true), field('b', 'boolean')], [[1, 'a', true], [1, null, true], [2 ** 40, 'x', false]])).toEqual([24200, 52110, 49851])
+    expect(
+      groupsOf(
+        [field('k', 'long'), field('s', 'string', true), field('b', 'boolean')],
+        [
+          [1, 'a', true],
+          [1, null, true],
+          [2 ** 40, 'x', false],
+        ],
+      ),
+    ).toEqual([24200, 52110, 49851])
     const airports = [['ATL'], ['ORD'], ['DFW'], ['LAX']]
     expect(groupsOf([field('k', 'string')], airports, 128)).toEqual([103, 14, 39, 73])
     expect(groupsOf([field('k', 'string')], airports, 100)).toEqual([75, 38, 27, 53])
@@ -33,20 +55,33 @@ describe('key grouper', () => {
 
   test('random keys get the group of the description', () => {
     const keyed = arbitraryRows(10).filter(({ schema }) => schema.fields.every((one) => one.type !== 'json'))
-    fc.assert(fc.property(keyed, fc.integer({ min: 1, max: 65_536 }), ({ schema, rows }, maxParallelism) => {
-      expect(groupsOf([...schema.fields], rows, maxParallelism)).toEqual(rows.map((row) => plainKeyGroup(row, maxParallelism)))
-    }), { numRuns: 300 })
+    fc.assert(
+      fc.property(keyed, fc.integer({ min: 1, max: 65_536 }), ({ schema, rows }, maxParallelism) => {
+        expect(groupsOf([...schema.fields], rows, maxParallelism)).toEqual(
+          rows.map((row) => plainKeyGroup(row, maxParallelism)),
+        )
+      }),
+      { numRuns: 300 },
+    )
   })
 
   test('json keys, no keys and too many groups are refused with a code', () => {
-    expect(() => compileKeyGrouper([field('k', 'json')], 128)).toThrow(expect.objectContaining({ code: 'KEY_TYPE_UNSUPPORTED' }))
+    expect(() => compileKeyGrouper([field('k', 'json')], 128)).toThrow(
+      expect.objectContaining({ code: 'KEY_TYPE_UNSUPPORTED' }),
+    )
     expect(() => compileKeyGrouper([], 128)).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }))
-    expect(() => compileKeyGrouper([field('k', 'long')], 65_537)).toThrow(expect.objectContaining({ code: 'MAX_PARALLELISM_INVALID' }))
+    expect(() => compileKeyGrouper([field('k', 'long')], 65_537)).toThrow(
+      expect.objectContaining({ code: 'MAX_PARALLELISM_INVALID' }),
+    )
   })
 
   test.each(HOSTILE_NAMES)('the field name %j is refused', (name) => {
-    expect(() => compileKeyGrouper([field(name, 'long')], 128)).toThrow(expect.objectContaining({ code: 'FIELD_NAME_INVALID' }))
-    expect(() => compileMaxEventTime(field(name, 'timestamp'))).toThrow(expect.objectContaining({ code: 'FIELD_NAME_INVALID' }))
+    expect(() => compileKeyGrouper([field(name, 'long')], 128)).toThrow(
+      expect.objectContaining({ code: 'FIELD_NAME_INVALID' }),
+    )
+    expect(() => compileMaxEventTime(field(name, 'timestamp'))).toThrow(
+      expect.objectContaining({ code: 'FIELD_NAME_INVALID' }),
+    )
   })
 })
 

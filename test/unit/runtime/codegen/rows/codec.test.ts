@@ -6,33 +6,47 @@ import { MillraceError } from '../../../../../runtime/model/errors.ts'
 import type { Row, Schema } from '../../../../../runtime/model/schema.ts'
 import { arbitraryRows, HOSTILE_NAMES } from '../../../../harness/plain/random-rows.ts'
 
-const texts: Schema = { fields: [{ name: 'a', type: 'string', nullable: false }, { name: 'b', type: 'string', nullable: true }] }
+const texts: Schema = {
+  fields: [
+    { name: 'a', type: 'string', nullable: false },
+    { name: 'b', type: 'string', nullable: true },
+  ],
+}
 
 describe('batch codec', () => {
   test('random rows of random schemas come back as they went', () => {
-    fc.assert(fc.property(arbitraryRows(40), ({ schema, rows }) => {
-      const rowClass = compileRowClass(schema)
-      const codec = compileBatchCodec(schema, rowClass)
-      const sent = rows.map((values) => new rowClass(...values))
-      const bytes = codec.encode(sent, sent.length)
-      const received: Row[] = []
-      expect(bytes.byteOffset % 8).toBe(0)
-      expect(bytes.byteLength % 8).toBe(0)
-      expect(codec.decode(bytes, received)).toBe(sent.length)
-      expect(received).toEqual(sent)
-      expect(received.every((row) => row instanceof rowClass)).toBe(true)
-    }), { numRuns: 400 })
+    fc.assert(
+      fc.property(arbitraryRows(40), ({ schema, rows }) => {
+        const rowClass = compileRowClass(schema)
+        const codec = compileBatchCodec(schema, rowClass)
+        const sent = rows.map((values) => new rowClass(...values))
+        const bytes = codec.encode(sent, sent.length)
+        const received: Row[] = []
+        expect(bytes.byteOffset % 8).toBe(0)
+        expect(bytes.byteLength % 8).toBe(0)
+        expect(codec.decode(bytes, received)).toBe(sent.length)
+        expect(received).toEqual(sent)
+        expect(received.every((row) => row instanceof rowClass)).toBe(true)
+      }),
+      { numRuns: 400 },
+    )
   })
 
   test('strings longer than 64 K and larger than the stage come back, and the next batch is not harmed', () => {
     const rowClass = compileRowClass(texts)
     const codec = compileBatchCodec(texts, rowClass)
-    const large = [new rowClass('ž'.repeat(3_000_000), 'short'), new rowClass('', 'x'.repeat(65_536)), new rowClass('\ud800'.repeat(400_000), null)]
+    const large = [
+      new rowClass('ž'.repeat(3_000_000), 'short'),
+      new rowClass('', 'x'.repeat(65_536)),
+      new rowClass('\ud800'.repeat(400_000), null),
+    ]
     const small = [new rowClass('a', 'b')]
     for (const rows of [large, small]) {
       const received: Row[] = []
       codec.decode(codec.encode(rows, rows.length), received)
-      expect(received.every((row, index) => row['a'] === rows[index]?.['a'] && row['b'] === rows[index]?.['b'])).toBe(true)
+      expect(received.every((row, index) => row['a'] === rows[index]?.['a'] && row['b'] === rows[index]?.['b'])).toBe(
+        true,
+      )
     }
   })
 
@@ -48,24 +62,32 @@ describe('batch codec', () => {
   })
 
   test('a damaged or shortened frame gives rows or FRAME_CORRUPT, nothing else', () => {
-    fc.assert(fc.property(arbitraryRows(10), fc.nat(), fc.nat(255), fc.nat(), ({ schema, rows }, at, byte, cut) => {
-      const rowClass = compileRowClass(schema)
-      const codec = compileBatchCodec(schema, rowClass)
-      const bytes = codec.encode(rows.map((values) => new rowClass(...values)), rows.length)
-      const bad = bytes.slice(0, bytes.length - cut % 2 * (cut % bytes.length))
-      if (bad.length > 0) bad[at % Math.min(bad.length, 64)] = byte
-      try {
-        codec.decode(bad, [])
-      } catch (error) {
-        expect(error).toBeInstanceOf(MillraceError)
-        expect((error as MillraceError).code).toBe('FRAME_CORRUPT')
-      }
-    }), { numRuns: 500 })
+    fc.assert(
+      fc.property(arbitraryRows(10), fc.nat(), fc.nat(255), fc.nat(), ({ schema, rows }, at, byte, cut) => {
+        const rowClass = compileRowClass(schema)
+        const codec = compileBatchCodec(schema, rowClass)
+        const bytes = codec.encode(
+          rows.map((values) => new rowClass(...values)),
+          rows.length,
+        )
+        const bad = bytes.slice(0, bytes.length - (cut % 2) * (cut % bytes.length))
+        if (bad.length > 0) bad[at % Math.min(bad.length, 64)] = byte
+        try {
+          codec.decode(bad, [])
+        } catch (error) {
+          expect(error).toBeInstanceOf(MillraceError)
+          expect((error as MillraceError).code).toBe('FRAME_CORRUPT')
+        }
+      }),
+      { numRuns: 500 },
+    )
   })
 
   test.each(HOSTILE_NAMES)('the field name %j is refused', (name) => {
     const schema: Schema = { fields: [{ name, type: 'long', nullable: false }] }
     expect(() => compileRowClass(schema)).toThrow(expect.objectContaining({ code: 'FIELD_NAME_INVALID' }))
-    expect(() => compileBatchCodec(schema, class {} as never)).toThrow(expect.objectContaining({ code: 'FIELD_NAME_INVALID' }))
+    expect(() => compileBatchCodec(schema, class {} as never)).toThrow(
+      expect.objectContaining({ code: 'FIELD_NAME_INVALID' }),
+    )
   })
 })

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { emptyHeadedBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../../../../../runtime/codegen/rows/headed-block.ts'
+import {
+  emptyHeadedBlock,
+  HeadedBlock,
+  magicOf,
+  writeHeadedBlock,
+} from '../../../../../runtime/codegen/rows/headed-block.ts'
 
 const MAGIC = 0x31414142
 
@@ -17,7 +22,8 @@ describe('a headed block', () => {
     const { bytes, start } = emptyHeadedBlock(MAGIC, { a: 1 }, 16)
     const odd = bytes.slice()
     new Uint32Array(odd.buffer, 0, 2)[1] = start - 9
-    for (const bad of [bytes.subarray(0, 7), bytes.subarray(0, 12), odd]) expect(() => new HeadedBlock(bad)).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
+    for (const bad of [bytes.subarray(0, 7), bytes.subarray(0, 12), odd])
+      expect(() => new HeadedBlock(bad)).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
     expect(() => new HeadedBlock(bytes).take(17)).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
   })
 })

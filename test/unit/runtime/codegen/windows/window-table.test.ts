@@ -14,31 +14,58 @@ import { wholeBlocks } from '../../../../harness/whole-blocks.ts'
 
 const GROUPS = 8
 const field = (name: string, type: FieldType, nullable = false): Field => ({ name, type, nullable })
-const unexpected = (error: unknown): never => { throw error }
+const unexpected = (error: unknown): never => {
+  throw error
+}
 
 function aggregate(name: string, kind: PlainAggregate['function'], argument?: Field): Aggregate {
-  const type = kind === 'count' ? 'long' : kind === 'avg' ? 'double' : argument?.type ?? 'long'
+  const type = kind === 'count' ? 'long' : kind === 'avg' ? 'double' : (argument?.type ?? 'long')
   const output = field(name, type, argument?.nullable ?? false)
   if (argument === undefined) return { field: output, function: kind }
-  return { field: output, function: kind, argument: { kind: 'field', name: argument.name, type: argument.type, nullable: argument.nullable } }
+  return {
+    field: output,
+    function: kind,
+    argument: { kind: 'field', name: argument.name, type: argument.type, nullable: argument.nullable },
+  }
 }
 
 function outputSchema(keys: readonly Field[], aggregates: readonly Aggregate[]): Schema {
-  return { fields: [...keys, field('windowStart', 'timestamp'), field('windowEnd', 'timestamp'), ...aggregates.map((one) => one.field)] }
+  return {
+    fields: [
+      ...keys,
+      field('windowStart', 'timestamp'),
+      field('windowEnd', 'timestamp'),
+      ...aggregates.map((one) => one.field),
+    ],
+  }
 }
 
 function setUp(keys: Field[], values: Field[], aggregates: Aggregate[], window: { sizeMs: number; slideMs: number }) {
   const inputSchema: Schema = { fields: [field('at', 'timestamp'), ...keys, ...values] }
   const options = (): WindowTableOptions => ({
-    keys, window, aggregates, inputSchema, outputRowClass: compileRowClass(outputSchema(keys, aggregates)),
-    eventTime: { field: 'at', offsetMs: 0 }, maxParallelism: GROUPS,
+    keys,
+    window,
+    aggregates,
+    inputSchema,
+    outputRowClass: compileRowClass(outputSchema(keys, aggregates)),
+    eventTime: { field: 'at', offsetMs: 0 },
+    maxParallelism: GROUPS,
   })
-  return { inputSchema, rowClass: compileRowClass(inputSchema), grouper: compileKeyGrouper(keys, GROUPS), create: () => compileWindowTable(options()) }
+  return {
+    inputSchema,
+    rowClass: compileRowClass(inputSchema),
+    grouper: compileKeyGrouper(keys, GROUPS),
+    create: () => compileWindowTable(options()),
+  }
 }
 
 function fireAll(table: WindowTable, watermark: number, budget: number): Row[] {
   const rows: Row[] = []
-  while (table.fire(watermark, budget, (batch, count) => { rows.push(...batch.slice(0, count).map((row) => ({ ...row }))) }));
+  while (
+    table.fire(watermark, budget, (batch, count) => {
+      rows.push(...batch.slice(0, count).map((row) => ({ ...row })))
+    })
+  );
   return rows
 }
 
@@ -47,56 +74,136 @@ function sorted(rows: readonly Row[]): string[] {
 }
 
 const KEY_FIELDS: readonly Field[] = [
-  field('kLong', 'long'), field('kLongNull', 'long', true), field('kText', 'string'), field('kTextNull', 'string', true),
-  field('kFlag', 'boolean', true), field('kDouble', 'double'), field('kTime', 'timestamp', true),
+  field('kLong', 'long'),
+  field('kLongNull', 'long', true),
+  field('kText', 'string'),
+  field('kTextNull', 'string', true),
+  field('kFlag', 'boolean', true),
+  field('kDouble', 'double'),
+  field('kTime', 'timestamp', true),
 ]
-const VALUES = [field('whole', 'long'), field('maybe', 'long', true), field('name', 'string', true), field('when', 'timestamp')]
+const VALUES = [
+  field('whole', 'long'),
+  field('maybe', 'long', true),
+  field('name', 'string', true),
+  field('when', 'timestamp'),
+]
 const AGGREGATES = [
-  aggregate('n', 'count'), aggregate('sumWhole', 'sum', VALUES[0]), aggregate('sumMaybe', 'sum', VALUES[1]), aggregate('minMaybe', 'min', VALUES[1]),
-  aggregate('maxWhole', 'max', VALUES[0]), aggregate('avgMaybe', 'avg', VALUES[1]), aggregate('minName', 'min', VALUES[2]), aggregate('maxName', 'max', VALUES[2]),
-  aggregate('last', 'max', VALUES[3]), aggregate('avgWhole', 'avg', VALUES[0]),
+  aggregate('n', 'count'),
+  aggregate('sumWhole', 'sum', VALUES[0]),
+  aggregate('sumMaybe', 'sum', VALUES[1]),
+  aggregate('minMaybe', 'min', VALUES[1]),
+  aggregate('maxWhole', 'max', VALUES[0]),
+  aggregate('avgMaybe', 'avg', VALUES[1]),
+  aggregate('minName', 'min', VALUES[2]),
+  aggregate('maxName', 'max', VALUES[2]),
+  aggregate('last', 'max', VALUES[3]),
+  aggregate('avgWhole', 'avg', VALUES[0]),
 ]
-const TEXTS = ['', 'a', 'b', 'ab', 'žluťoučký', 'kůň', '日本', '\ud83d\ude00', '\ud83d', 'a much longer key than the others', 'ÿ']
+const TEXTS = [
+  '',
+  'a',
+  'b',
+  'ab',
+  'žluťoučký',
+  'kůň',
+  '日本',
+  '\ud83d\ude00',
+  '\ud83d',
+  'a much longer key than the others',
+  'ÿ',
+]
 
 function valueOf(type: FieldType): fc.Arbitrary<unknown> {
   switch (type) {
-    case 'string': return fc.constantFrom(...TEXTS)
-    case 'boolean': return fc.boolean()
-    case 'double': return fc.constantFrom(0, 1.5, -1e300, 2 ** 40 + 0.5, 7)
-    default: return fc.oneof(fc.integer({ min: -5, max: 5 }), fc.constantFrom(2 ** 40, -(2 ** 41), 2 ** 31))
+    case 'string':
+      return fc.constantFrom(...TEXTS)
+    case 'boolean':
+      return fc.boolean()
+    case 'double':
+      return fc.constantFrom(0, 1.5, -1e300, 2 ** 40 + 0.5, 7)
+    default:
+      return fc.oneof(fc.integer({ min: -5, max: 5 }), fc.constantFrom(2 ** 40, -(2 ** 41), 2 ** 31))
   }
 }
-const arbitraryOf = (one: Field): fc.Arbitrary<unknown> => one.nullable ? fc.option(valueOf(one.type), { nil: null, freq: 3 }) : valueOf(one.type)
+const arbitraryOf = (one: Field): fc.Arbitrary<unknown> =>
+  one.nullable ? fc.option(valueOf(one.type), { nil: null, freq: 3 }) : valueOf(one.type)
 
-type Step = { kind: 'rows'; rows: unknown[][] } | { kind: 'fire'; forward: number; budget: number } | { kind: 'restore'; parallelism: number }
+type Step =
+  | { kind: 'rows'; rows: unknown[][] }
+  | { kind: 'fire'; forward: number; budget: number }
+  | { kind: 'restore'; parallelism: number }
 
 describe('window table', () => {
   test('over random keys, windows, rows, firings and restores it gives what plain maps of rows give', () => {
-    const scenario = fc.record({
-      keys: fc.subarray([...KEY_FIELDS], { minLength: 1, maxLength: 3 }),
-      window: fc.constantFrom({ sizeMs: 10, slideMs: 10 }, { sizeMs: 10, slideMs: 2 }, { sizeMs: 9, slideMs: 6 }, { sizeMs: 4, slideMs: 10 }, { sizeMs: 1, slideMs: 1 }),
-    }).chain(({ keys, window }) => {
-      const row = fc.tuple(fc.integer({ min: -15, max: 15 }), ...[...keys, ...VALUES].map(arbitraryOf)) as fc.Arbitrary<unknown[]>
-      const step: fc.Arbitrary<Step> = fc.oneof(
-        { weight: 5, arbitrary: fc.record({ kind: fc.constant('rows' as const), rows: fc.array(row, { maxLength: 30 }) }) },
-        { weight: 3, arbitrary: fc.record({ kind: fc.constant('fire' as const), forward: fc.integer({ min: 0, max: 12 }), budget: fc.integer({ min: 1, max: 20 }) }) },
-        { weight: 1, arbitrary: fc.record({ kind: fc.constant('restore' as const), parallelism: fc.integer({ min: 1, max: 3 }) }) },
-      )
-      return fc.record({ keys: fc.constant(keys), window: fc.constant(window), steps: fc.array(step, { maxLength: 25 }) })
-    })
-    fc.assert(fc.property(scenario, ({ keys, window, steps }) => { runScenario(keys, window, steps) }), { numRuns: 300 })
+    const scenario = fc
+      .record({
+        keys: fc.subarray([...KEY_FIELDS], { minLength: 1, maxLength: 3 }),
+        window: fc.constantFrom(
+          { sizeMs: 10, slideMs: 10 },
+          { sizeMs: 10, slideMs: 2 },
+          { sizeMs: 9, slideMs: 6 },
+          { sizeMs: 4, slideMs: 10 },
+          { sizeMs: 1, slideMs: 1 },
+        ),
+      })
+      .chain(({ keys, window }) => {
+        const row = fc.tuple(
+          fc.integer({ min: -15, max: 15 }),
+          ...[...keys, ...VALUES].map(arbitraryOf),
+        ) as fc.Arbitrary<unknown[]>
+        const step: fc.Arbitrary<Step> = fc.oneof(
+          {
+            weight: 5,
+            arbitrary: fc.record({ kind: fc.constant('rows' as const), rows: fc.array(row, { maxLength: 30 }) }),
+          },
+          {
+            weight: 3,
+            arbitrary: fc.record({
+              kind: fc.constant('fire' as const),
+              forward: fc.integer({ min: 0, max: 12 }),
+              budget: fc.integer({ min: 1, max: 20 }),
+            }),
+          },
+          {
+            weight: 1,
+            arbitrary: fc.record({
+              kind: fc.constant('restore' as const),
+              parallelism: fc.integer({ min: 1, max: 3 }),
+            }),
+          },
+        )
+        return fc.record({
+          keys: fc.constant(keys),
+          window: fc.constant(window),
+          steps: fc.array(step, { maxLength: 25 }),
+        })
+      })
+    fc.assert(
+      fc.property(scenario, ({ keys, window, steps }) => {
+        runScenario(keys, window, steps)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   test('a sum of longs that would leave the exact range is an error of its row, and the row is in no aggregate', () => {
     const keys = [field('k', 'long')]
     const values = [field('v', 'long')]
-    const { rowClass, create } = setUp(keys, values, [aggregate('n', 'count'), aggregate('sum', 'sum', values[0])], { sizeMs: 10, slideMs: 10 })
+    const { rowClass, create } = setUp(keys, values, [aggregate('n', 'count'), aggregate('sum', 'sum', values[0])], {
+      sizeMs: 10,
+      slideMs: 10,
+    })
     const table = create()
     const rows = [new rowClass(0, 1, Number.MAX_SAFE_INTEGER), new rowClass(1, 1, 1), new rowClass(2, 1, -1)]
     const errors: [string, Row][] = []
-    table.add(rows, 3, MIN_TIMESTAMP, (error, row) => { errors.push([(error as { code: string }).code, row]) })
+    table.add(rows, 3, MIN_TIMESTAMP, (error, row) => {
+      errors.push([(error as { code: string }).code, row])
+    })
     expect(errors).toEqual([['VALUE_INVALID', rows[1]]])
-    expect(fireAll(table, MAX_TIMESTAMP, 100)).toEqual([{ k: 1, windowStart: 0, windowEnd: 10, n: 2, sum: Number.MAX_SAFE_INTEGER - 1 }])
+    expect(fireAll(table, MAX_TIMESTAMP, 100)).toEqual([
+      { k: 1, windowStart: 0, windowEnd: 10, n: 2, sum: Number.MAX_SAFE_INTEGER - 1 },
+    ])
   })
 
   test('when only the panes together leave the exact range, firing hands the result to the error handler', () => {
@@ -108,9 +215,23 @@ describe('window table', () => {
     table.add(rows, 2, MIN_TIMESTAMP, unexpected)
     const refused: Row[] = []
     const emitted: Row[] = []
-    while (table.fire(MAX_TIMESTAMP, 10, (batch, count) => { emitted.push(...batch.slice(0, count)) }, (_, row) => { refused.push(row) }));
+    while (
+      table.fire(
+        MAX_TIMESTAMP,
+        10,
+        (batch, count) => {
+          emitted.push(...batch.slice(0, count))
+        },
+        (_, row) => {
+          refused.push(row)
+        },
+      )
+    );
     expect(refused.map((row) => row['windowStart'])).toEqual([0])
-    expect(emitted.map((row) => [row['windowStart'], row['sum']])).toEqual([[-5, Number.MAX_SAFE_INTEGER], [5, 7]])
+    expect(emitted.map((row) => [row['windowStart'], row['sum']])).toEqual([
+      [-5, Number.MAX_SAFE_INTEGER],
+      [5, 7],
+    ])
   })
 
   test('a key of -0 is the key 0', () => {
@@ -125,8 +246,14 @@ describe('window table', () => {
   test('thousands of keys survive growing, snapshot and restore', () => {
     const keys = [field('k', 'string')]
     const values = [field('v', 'long')]
-    const { rowClass, create } = setUp(keys, values, [aggregate('sum', 'sum', values[0])], { sizeMs: 1000, slideMs: 1000 })
-    const rows = Array.from({ length: 20_000 }, (_, n) => new rowClass(n % 1000, `key ${n % 5000} ${n % 7 === 0 ? 'ž' : ''}${n % 5000 === 4000 ? '日' : ''}`, n))
+    const { rowClass, create } = setUp(keys, values, [aggregate('sum', 'sum', values[0])], {
+      sizeMs: 1000,
+      slideMs: 1000,
+    })
+    const rows = Array.from(
+      { length: 20_000 },
+      (_, n) => new rowClass(n % 1000, `key ${n % 5000} ${n % 7 === 0 ? 'ž' : ''}${n % 5000 === 4000 ? '日' : ''}`, n),
+    )
     const first = create()
     first.add(rows, rows.length, MIN_TIMESTAMP, unexpected)
     const second = create()
@@ -134,7 +261,7 @@ describe('window table', () => {
     expect(second.size()).toBe(first.size())
     const results = fireAll(first, MAX_TIMESTAMP, 64)
     expect(sorted(fireAll(second, MAX_TIMESTAMP, 1000))).toEqual(sorted(results))
-    expect(results.reduce((sum, row) => sum + (row['sum'] as number), 0)).toBe(20_000 * 19_999 / 2)
+    expect(results.reduce((sum, row) => sum + (row['sum'] as number), 0)).toBe((20_000 * 19_999) / 2)
     expect(first.size()).toBe(0)
   })
 
@@ -146,9 +273,15 @@ describe('window table', () => {
     const rows = [new rowClass(0, 'x')]
     table.add(rows, 1, MIN_TIMESTAMP, unexpected)
     const [[group, bytes] = [0, new Uint8Array()]] = wholeBlocks(new TableSnapshots(table))
-    expect(() => { restore(other.create(), [[group, bytes]]) }).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
-    expect(() => { restore(create(), [[group, bytes.subarray(0, bytes.length - 8)]]) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
-    expect(() => { restore(create(), [[group, new Uint8Array(3)]]) }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
+    expect(() => {
+      restore(other.create(), [[group, bytes]])
+    }).toThrow(expect.objectContaining({ code: 'STATE_INCOMPATIBLE' }))
+    expect(() => {
+      restore(create(), [[group, bytes.subarray(0, bytes.length - 8)]])
+    }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
+    expect(() => {
+      restore(create(), [[group, new Uint8Array(3)]])
+    }).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
   })
 })
 
@@ -160,8 +293,16 @@ function restore(table: WindowTable, state: readonly GroupState[]): void {
 
 function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number }, steps: readonly Step[]): void {
   const { rowClass, grouper, create } = setUp(keys, VALUES, AGGREGATES, window)
-  const plain = new PlainWindow(keys.map((key) => key.name), window.sizeMs, window.slideMs,
-    AGGREGATES.map((one) => ({ name: one.field.name, function: one.function as PlainAggregate['function'], ...(one.argument?.kind === 'field' ? { argument: one.argument.name } : {}) })))
+  const plain = new PlainWindow(
+    keys.map((key) => key.name),
+    window.sizeMs,
+    window.slideMs,
+    AGGREGATES.map((one) => ({
+      name: one.field.name,
+      function: one.function as PlainAggregate['function'],
+      ...(one.argument?.kind === 'field' ? { argument: one.argument.name } : {}),
+    })),
+  )
   let tables = [create()]
   let watermark = MIN_TIMESTAMP
   let fired = -16
@@ -173,7 +314,7 @@ function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number },
         grouper(rows, rows.length, groups)
         let late = 0
         tables.forEach((table, slot) => {
-          const mine = rows.flatMap((row, index) => (groups[index] ?? 0) % tables.length === slot ? [row] : [])
+          const mine = rows.flatMap((row, index) => ((groups[index] ?? 0) % tables.length === slot ? [row] : []))
           late += table.add(mine, mine.length, watermark, unexpected)
         })
         expect(late).toBe(rows.filter((row) => plain.add(row, row['at'] as number)).length)
@@ -188,7 +329,12 @@ function runScenario(keys: Field[], window: { sizeMs: number; slideMs: number },
       case 'restore': {
         const state = tables.flatMap((table) => wholeBlocks(new TableSnapshots(table)))
         tables = Array.from({ length: step.parallelism }, create)
-        tables.forEach((table, slot) => { restore(table, state.filter(([group]) => group % tables.length === slot)) })
+        tables.forEach((table, slot) => {
+          restore(
+            table,
+            state.filter(([group]) => group % tables.length === slot),
+          )
+        })
         watermark = MIN_TIMESTAMP
       }
     }

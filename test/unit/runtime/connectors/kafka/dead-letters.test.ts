@@ -13,11 +13,17 @@ beforeEach(() => {
 
 function open(options: Record<string, unknown> = {}, stopping = new AbortController().signal): Promise<DeadLetters> {
   return kafkaDeadLetters((client) => kafka.connect(client)).open({
-    slot: 1, options: { brokers: 'k:9092', topic: 'letters', ...options }, ports: jumpingPorts(), baseDir: '.', stopping, reportTrouble: () => undefined,
+    slot: 1,
+    options: { brokers: 'k:9092', topic: 'letters', ...options },
+    ports: jumpingPorts(),
+    baseDir: '.',
+    stopping,
+    reportTrouble: () => undefined,
   })
 }
 
-const written = (): number => kafka.listOffsets(1, 'read_committed', [{ topic: 'letters', partition: 1, timestamp: -1 }])[0]?.offset ?? -1
+const written = (): number =>
+  kafka.listOffsets(1, 'read_committed', [{ topic: 'letters', partition: 1, timestamp: -1 }])[0]?.offset ?? -1
 const LETTER = { where: 'in/0 offset 7', reason: 'no JSON', record: new Uint8Array([255]) }
 
 describe('dead letters to Kafka', () => {
@@ -44,7 +50,7 @@ describe('dead letters to Kafka', () => {
   test('when Kafka stays away, flush rejects, so that no checkpoint counts on letters that are lost', async () => {
     const letters = await open()
     letters.add(LETTER)
-    kafka.fault = (call) => call === 'produce' ? 'before' : undefined
+    kafka.fault = (call) => (call === 'produce' ? 'before' : undefined)
     await expect(letters.flush()).rejects.toMatchObject({ code: 'KAFKA_UNREACHABLE', retriable: true })
     expect(() => letters.push()).toThrow(expect.objectContaining({ code: 'KAFKA_UNREACHABLE' }))
   })
@@ -53,7 +59,10 @@ describe('dead letters to Kafka', () => {
     const stop = new AbortController()
     const letters = await open({}, stop.signal)
     letters.add(LETTER)
-    kafka.fault = () => { stop.abort(); return 'before' }
+    kafka.fault = () => {
+      stop.abort()
+      return 'before'
+    }
     await expect(letters.flush()).rejects.toMatchObject({ code: 'KAFKA_CLOSED' })
   })
 

@@ -25,7 +25,10 @@ beforeEach(() => {
 })
 
 async function write(format: unknown, rows: readonly Row[], attempt: number, schema = SCHEMA): Promise<void> {
-  const writer = kafkaSink((options) => kafka.connect(options)).writer({ ...sinkContext(ports, { brokers: 'k:9092', topic: 't', format }, { attempt }), schema })
+  const writer = kafkaSink((options) => kafka.connect(options)).writer({
+    ...sinkContext(ports, { brokers: 'k:9092', topic: 't', format }, { attempt }),
+    schema,
+  })
   await writer.open([])
   await writer.write(rows, rows.length)
   await writer.commit(await writer.prepareCommit(attempt))
@@ -41,7 +44,7 @@ async function readAll(format: unknown, atOnce: number): Promise<{ rows: Row[]; 
   for (;;) {
     const reader = source.reader(context, compileRowClass(SCHEMA))
     await reader.open(splits)
-    for (let given = 0; given < atOnce && !reader.isFinished();) {
+    for (let given = 0; given < atOnce && !reader.isFinished(); ) {
       const batch = await reader.poll(atOnce - given)
       given += batch?.rows.length ?? 0
       rows.push(...(batch?.rows ?? []).map((row) => ({ ...row })))
@@ -53,10 +56,19 @@ async function readAll(format: unknown, atOnce: number): Promise<{ rows: Row[]; 
   }
 }
 
-const ROWS = Array.from({ length: 20 }, (_, id) => ({ id, name: id % 3 === 0 ? null : `ž${id}`, tags: Array.from({ length: id % 4 }, (_unused, tag) => `t"${tag}`) }))
+const ROWS = Array.from({ length: 20 }, (_, id) => ({
+  id,
+  name: id % 3 === 0 ? null : `ž${id}`,
+  tags: Array.from({ length: id % 4 }, (_unused, tag) => `t"${tag}`),
+}))
 
 test.each([
-  ['json'], [{ csv: { delimiter: ';' } }], ['avro'], [{ avro: { registry: REGISTRY } }], [{ protobuf: { schema: PROTO } }], [{ protobuf: { schema: PROTO, registry: REGISTRY } }],
+  ['json'],
+  [{ csv: { delimiter: ';' } }],
+  ['avro'],
+  [{ avro: { registry: REGISTRY } }],
+  [{ protobuf: { schema: PROTO } }],
+  [{ protobuf: { schema: PROTO, registry: REGISTRY } }],
 ] as unknown[][])('what the sink writes as %j the source reads, over any number of stops', async (format) => {
   await write(format, ROWS, 1)
   for (const atOnce of [100, 7, 1]) expect(await readAll(format, atOnce)).toEqual({ rows: ROWS, bad: 0 })
@@ -65,7 +77,12 @@ test.each([
 test('when a producer goes on to another schema, the source looks it up and goes on', async () => {
   const avro = { avro: { registry: REGISTRY } }
   await write(avro, ROWS.slice(0, 5), 1)
-  await write(avro, ROWS.slice(5, 10).map((row) => ({ more: 1.5, ...row })), 2, schemaOf({ more: 'double', id: 'long', tags: 'array<string>', name: 'string?' }))
+  await write(
+    avro,
+    ROWS.slice(5, 10).map((row) => ({ more: 1.5, ...row })),
+    2,
+    schemaOf({ more: 'double', id: 'long', tags: 'array<string>', name: 'string?' }),
+  )
   await write('raw', [{ record: 'no Avro' }], 3, schemaOf({ record: 'string' }))
   await write(avro, ROWS.slice(10), 4)
   expect(registry.subjects.get('t-value')).toEqual([1, 2, 1])
@@ -84,6 +101,11 @@ test('when the registry is down, no record is skipped: reading fails and can be 
 test('a schema that the format cannot carry is a problem of lint, at the option', () => {
   const sink = kafkaSink((options) => kafka.connect(options))
   expect(sink.checkSchema?.({ brokers: 'k:1', topic: 't', format: 'raw' }, SCHEMA)).toMatchObject([{ path: 'format' }])
-  expect(sink.checkSchema?.({ brokers: 'k:1', topic: 't', format: { protobuf: { schema: PROTO } } }, schemaOf({ other: 'long' }))).toMatchObject([{ path: 'format' }])
+  expect(
+    sink.checkSchema?.(
+      { brokers: 'k:1', topic: 't', format: { protobuf: { schema: PROTO } } },
+      schemaOf({ other: 'long' }),
+    ),
+  ).toMatchObject([{ path: 'format' }])
   expect(sink.checkSchema?.({ brokers: 'k:1', topic: 't' }, SCHEMA)).toEqual([])
 })

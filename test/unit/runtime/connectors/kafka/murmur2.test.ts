@@ -4,9 +4,13 @@ import { murmur2, partitionOfKey } from '../../../../../runtime/connectors/kafka
 describe('murmur2', () => {
   // kafka: UtilsTest.testMurmur2
   test.each([
-    ['21', -973932308], ['foobar', -790332482], ['a-little-bit-long-string', -985981536], ['a-little-bit-longer-string', -1486304829],
-    ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971], ['abc', 479470107],
-  ])('when %s is hashed, it is what Kafka\'s own clients compute', (text, hash) => {
+    ['21', -973932308],
+    ['foobar', -790332482],
+    ['a-little-bit-long-string', -985981536],
+    ['a-little-bit-longer-string', -1486304829],
+    ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
+    ['abc', 479470107],
+  ])("when %s is hashed, it is what Kafka's own clients compute", (text, hash) => {
     expect(murmur2(Buffer.from(text))).toBe(hash)
   })
 

@@ -4,8 +4,20 @@ import { readSinkOptions, readSourceOptions } from '../../../../../runtime/conne
 describe('Kafka options', () => {
   test('when only brokers and topic are given, the safe defaults hold', () => {
     const source = readSourceOptions({ brokers: 'a:9092, b:9092', topic: 't' })
-    expect(source).toMatchObject({ problems: [], value: { brokers: ['a:9092', 'b:9092'], topics: ['t'], startFrom: { kind: 'earliest' }, isolation: 'read_committed', bounded: false } })
-    expect(readSinkOptions({ brokers: ['a:9092'], topic: 't' })).toMatchObject({ problems: [], value: { delivery: 'exactlyOnce', compression: 'none' } })
+    expect(source).toMatchObject({
+      problems: [],
+      value: {
+        brokers: ['a:9092', 'b:9092'],
+        topics: ['t'],
+        startFrom: { kind: 'earliest' },
+        isolation: 'read_committed',
+        bounded: false,
+      },
+    })
+    expect(readSinkOptions({ brokers: ['a:9092'], topic: 't' })).toMatchObject({
+      problems: [],
+      value: { delivery: 'exactlyOnce', compression: 'none' },
+    })
   })
 
   test.each([

@@ -9,8 +9,10 @@ import { RecordColumns } from '../../../../../runtime/connectors/kafka/record-co
 await loadBatchCodecs()
 
 /** Made by kafkajs 2.2.4: producer 7, epoch 3, sequence 5, transactional; keys k1, null, k3. */
-const BY_KAFKAJS = '0000000000000000000000a20000000002a23b75f70010000000020000018bcfe568000000018bcfe568c80000000000000007000300000005000000031e000000046b310e7b226e223a317d001c00c80102010e7b226e223a327d00a00100900304046b338c017878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787800'
-const BY_KAFKAJS_GZIP = '00000000000000000000006f0000000002266738e10011000000020000018bcfe568000000018bcfe568c80000000000000007000300000005000000031f8b08000000000000039363606060c936e4ab56ca53b232ac65906138c1c8c408e11ad5322c606498c0ccc2926ddcc3584115c0000023d6f53971000000'
+const BY_KAFKAJS =
+  '0000000000000000000000a20000000002a23b75f70010000000020000018bcfe568000000018bcfe568c80000000000000007000300000005000000031e000000046b310e7b226e223a317d001c00c80102010e7b226e223a327d00a00100900304046b338c017878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787800'
+const BY_KAFKAJS_GZIP =
+  '00000000000000000000006f0000000002266738e10011000000020000018bcfe568000000018bcfe568c80000000000000007000300000005000000031f8b08000000000000039363606060c936e4ab56ca53b232ac65906138c1c8c408e11ad5322c606498c0ccc2926ddcc3584115c0000023d6f53971000000'
 const VALUES = ['{"n":1}', '{"n":2}', 'x'.repeat(70)]
 const OWNER = { producerId: 7n, epoch: 3, sequence: 5, transactional: true }
 
@@ -19,7 +21,11 @@ function valuesOf(bytes: Buffer, from = 0): { offset: number; value: string }[] 
   const columns = new RecordColumns()
   const values: { offset: number; value: string }[] = []
   while (reader.next(columns)) {
-    for (let i = 0; i < columns.count; i++) values.push({ offset: columns.offsets[i] ?? -1, value: columns.bytes.toString('utf8', columns.valueStarts[i], columns.valueEnds[i]) })
+    for (let i = 0; i < columns.count; i++)
+      values.push({
+        offset: columns.offsets[i] ?? -1,
+        value: columns.bytes.toString('utf8', columns.valueStarts[i], columns.valueEnds[i]),
+      })
   }
   return values
 }
@@ -35,7 +41,10 @@ describe('record batches', () => {
     expect(writer.finish(OWNER, 'none').toString('hex')).toBe(expected.toString('hex'))
   })
 
-  test.each([['uncompressed', BY_KAFKAJS], ['gzip', BY_KAFKAJS_GZIP]])('when an independent client wrote them %s, they are read', (_codec, hex) => {
+  test.each([
+    ['uncompressed', BY_KAFKAJS],
+    ['gzip', BY_KAFKAJS_GZIP],
+  ])('when an independent client wrote them %s, they are read', (_codec, hex) => {
     expect(valuesOf(Buffer.from(hex, 'hex')).map(({ value }) => value)).toEqual(VALUES)
   })
 
@@ -55,36 +64,65 @@ describe('record batches', () => {
   test('when a byte under the checksum is changed, the batch is refused with its place', () => {
     const broken = Buffer.from(BY_KAFKAJS, 'hex')
     broken[100] = (broken[100] ?? 0) ^ 1
-    expect(() => valuesOf(broken)).toThrow(expect.objectContaining({ code: 'KAFKA_BATCH_CORRUPT', message: expect.stringContaining('t/0') as unknown }) as Error)
+    expect(() => valuesOf(broken)).toThrow(
+      expect.objectContaining({
+        code: 'KAFKA_BATCH_CORRUPT',
+        message: expect.stringContaining('t/0') as unknown,
+      }) as Error,
+    )
   })
 
   test('when any records are written with any codec, they are read back', () => {
-    const record = fc.record({ key: fc.option(fc.uint8Array({ maxLength: 300 })), value: fc.uint8Array({ maxLength: 20_000 }), at: fc.integer({ min: -100_000, max: 2 ** 30 }) })
-    fc.assert(fc.property(fc.array(record, { minLength: 1, maxLength: 200 }), fc.constantFrom('none' as const, 'gzip' as const, 'zstd' as const), (records, codec) => {
-      const writer = new RecordBatchWriter(8)
-      for (const { key, value, at } of records) writer.append(key === null ? null : Buffer.from(key), Buffer.from(value), 1_700_000_000_000 + at)
-      const reader = new RecordBatchReader(writer.finish(OWNER, codec), 0, null, 't/0')
-      const columns = new RecordColumns()
-      expect(reader.next(columns)).toBe(true)
-      expect(columns.count).toBe(records.length)
-      records.forEach(({ value }, i) => {
-        expect(Buffer.compare(columns.bytes.subarray(columns.valueStarts[i], columns.valueEnds[i]), Buffer.from(value))).toBe(0)
-      })
-      expect(reader.nextOffset).toBe(records.length)
-    }), { numRuns: 50 })
+    const record = fc.record({
+      key: fc.option(fc.uint8Array({ maxLength: 300 })),
+      value: fc.uint8Array({ maxLength: 20_000 }),
+      at: fc.integer({ min: -100_000, max: 2 ** 30 }),
+    })
+    fc.assert(
+      fc.property(
+        fc.array(record, { minLength: 1, maxLength: 200 }),
+        fc.constantFrom('none' as const, 'gzip' as const, 'zstd' as const),
+        (records, codec) => {
+          const writer = new RecordBatchWriter(8)
+          for (const { key, value, at } of records)
+            writer.append(key === null ? null : Buffer.from(key), Buffer.from(value), 1_700_000_000_000 + at)
+          const reader = new RecordBatchReader(writer.finish(OWNER, codec), 0, null, 't/0')
+          const columns = new RecordColumns()
+          expect(reader.next(columns)).toBe(true)
+          expect(columns.count).toBe(records.length)
+          records.forEach(({ value }, i) => {
+            expect(
+              Buffer.compare(columns.bytes.subarray(columns.valueStarts[i], columns.valueEnds[i]), Buffer.from(value)),
+            ).toBe(0)
+          })
+          expect(reader.nextOffset).toBe(records.length)
+        },
+      ),
+      { numRuns: 50 },
+    )
   })
 
   test('when rows are written straight into the batch, the bytes are those of the same values appended', () => {
-    const row = fc.record({ key: fc.option(fc.uint8Array({ maxLength: 300 })), text: fc.oneof(fc.string({ maxLength: 60 }), fc.integer({ min: 0, max: 20_000 }).map((length) => 'x'.repeat(length))), at: fc.integer({ min: -100_000, max: 2 ** 30 }) })
-    fc.assert(fc.property(fc.array(row, { minLength: 1, maxLength: 200 }), (rows) => {
-      const [appended, written] = [new RecordBatchWriter(8), new RecordBatchWriter(8)]
-      for (const { key, text, at } of rows) {
-        const keyBytes = key === null ? null : Buffer.from(key)
-        appended.append(keyBytes, Buffer.from(JSON.stringify({ text })), 1_700_000_000_000 + at)
-        expect(written.appendRow(keyBytes, { text }, plainWriter(), 1_700_000_000_000 + at, Infinity)).toBe(true)
-      }
-      expect(written.finish(OWNER, 'none').equals(appended.finish(OWNER, 'none'))).toBe(true)
-    }), { numRuns: 60 })
+    const row = fc.record({
+      key: fc.option(fc.uint8Array({ maxLength: 300 })),
+      text: fc.oneof(
+        fc.string({ maxLength: 60 }),
+        fc.integer({ min: 0, max: 20_000 }).map((length) => 'x'.repeat(length)),
+      ),
+      at: fc.integer({ min: -100_000, max: 2 ** 30 }),
+    })
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 200 }), (rows) => {
+        const [appended, written] = [new RecordBatchWriter(8), new RecordBatchWriter(8)]
+        for (const { key, text, at } of rows) {
+          const keyBytes = key === null ? null : Buffer.from(key)
+          appended.append(keyBytes, Buffer.from(JSON.stringify({ text })), 1_700_000_000_000 + at)
+          expect(written.appendRow(keyBytes, { text }, plainWriter(), 1_700_000_000_000 + at, Infinity)).toBe(true)
+        }
+        expect(written.finish(OWNER, 'none').equals(appended.finish(OWNER, 'none'))).toBe(true)
+      }),
+      { numRuns: 60 },
+    )
   })
 
   test('when a row would make a batch too long, it is left out, but one row always fits', () => {

@@ -7,7 +7,13 @@ import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
 import { sleep } from '../../../../../runtime/ports/clock.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
-import { EVENT_SCHEMA, plainWriter, plainScanner, sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
+import {
+  EVENT_SCHEMA,
+  plainWriter,
+  plainScanner,
+  sinkContext,
+  sourceContext,
+} from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 
 await loadBatchCodecs()
@@ -21,7 +27,11 @@ beforeEach(() => {
   ports = jumpingPorts()
 })
 
-async function open(which: { slot?: number; attempt?: number }, recovered: readonly Committable[] = [], more: Record<string, unknown> = {}): Promise<SinkWriter> {
+async function open(
+  which: { slot?: number; attempt?: number },
+  recovered: readonly Committable[] = [],
+  more: Record<string, unknown> = {},
+): Promise<SinkWriter> {
   const sink = createKafkaSink((options) => kafka.connect(options), plainWriter)
   const writer = sink.writer(sinkContext(ports, { brokers: 'k:9092', topic: 't', ...more }, which))
   await writer.open(recovered)
@@ -29,7 +39,10 @@ async function open(which: { slot?: number; attempt?: number }, recovered: reado
 }
 
 const write = (writer: SinkWriter, from: number, to: number): Promise<void> =>
-  writer.write(Array.from({ length: to - from }, (_, i) => ({ n: from + i, name: 'x' })), to - from)
+  writer.write(
+    Array.from({ length: to - from }, (_, i) => ({ n: from + i, name: 'x' })),
+    to - from,
+  )
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
 async function committed(): Promise<number[]> {
@@ -100,12 +113,18 @@ describe('the Kafka sink', () => {
     const prepared: Committable[] = []
     for (const [slot, writer] of old.entries()) {
       await write(writer, slot * 10, slot * 10 + 5)
-      prepared.push(...await writer.prepareCommit(1))
+      prepared.push(...(await writer.prepareCommit(1)))
       await write(writer, 100, 105)
     }
     // Rescaled from 3 to 2: the committables are dealt at will, and slot 0 is ready before slot 1 has opened.
-    const zero = await open({ attempt: 2, slot: 0 }, prepared.filter((_, i) => i % 2 === 0))
-    const one = await open({ attempt: 2, slot: 1 }, prepared.filter((_, i) => i % 2 === 1))
+    const zero = await open(
+      { attempt: 2, slot: 0 },
+      prepared.filter((_, i) => i % 2 === 0),
+    )
+    const one = await open(
+      { attempt: 2, slot: 1 },
+      prepared.filter((_, i) => i % 2 === 1),
+    )
     for (const writer of [zero, one]) await writer.commit(await writer.prepareCommit(2))
     expect(kafka.transactionIds('Ongoing')).toEqual([])
     expect(await committed()).toEqual([...range(0, 5), ...range(10, 15), ...range(20, 25)])
@@ -137,27 +156,30 @@ describe('the Kafka sink', () => {
     expect(kafka.transactionIds('Ongoing')).toEqual([])
   })
 
-  test.each(['before', 'after'] as const)('when every call fails once %s it took effect, each row arrives once', async (fault) => {
-    const failed = new Set<string>()
-    const calls = new Map<string, number>()
-    kafka.fault = (call) => {
-      const n = (calls.get(call) ?? 0) + 1
-      calls.set(call, n)
-      const id = `${call} ${Math.ceil(n / 2)}`
-      if (failed.has(id)) return undefined
-      failed.add(id)
-      return fault
-    }
-    const writer = await open({})
-    for (let checkpoint = 1; checkpoint <= 5; checkpoint++) {
-      await write(writer, checkpoint * 100, checkpoint * 100 + 50)
-      const prepared = await writer.prepareCommit(checkpoint)
-      await writer.commit(prepared)
-      await writer.commit(prepared)
-    }
-    kafka.fault = () => undefined
-    expect(await committed()).toEqual([1, 2, 3, 4, 5].flatMap((n) => range(n * 100, n * 100 + 50)))
-  })
+  test.each(['before', 'after'] as const)(
+    'when every call fails once %s it took effect, each row arrives once',
+    async (fault) => {
+      const failed = new Set<string>()
+      const calls = new Map<string, number>()
+      kafka.fault = (call) => {
+        const n = (calls.get(call) ?? 0) + 1
+        calls.set(call, n)
+        const id = `${call} ${Math.ceil(n / 2)}`
+        if (failed.has(id)) return undefined
+        failed.add(id)
+        return fault
+      }
+      const writer = await open({})
+      for (let checkpoint = 1; checkpoint <= 5; checkpoint++) {
+        await write(writer, checkpoint * 100, checkpoint * 100 + 50)
+        const prepared = await writer.prepareCommit(checkpoint)
+        await writer.commit(prepared)
+        await writer.commit(prepared)
+      }
+      kafka.fault = () => undefined
+      expect(await committed()).toEqual([1, 2, 3, 4, 5].flatMap((n) => range(n * 100, n * 100 + 50)))
+    },
+  )
 
   test('when a batch is full at the very moment at which all before it have been acknowledged, it is sent too', async () => {
     for (let turns = 0; turns < 60; turns++) {
@@ -190,7 +212,9 @@ describe('the Kafka sink', () => {
     kafka.fault = () => 'before'
     const begun = ports.clock.now()
     let reportedAfter = Infinity
-    context.reportTrouble = () => { reportedAfter = Math.min(reportedAfter, ports.clock.now() - begun) }
+    context.reportTrouble = () => {
+      reportedAfter = Math.min(reportedAfter, ports.clock.now() - begun)
+    }
     await expect(writer.prepareCommit(1)).rejects.toMatchObject({ code: 'KAFKA_UNREACHABLE', retriable: true })
     expect(reportedAfter).toBeLessThan(15_000)
   })

@@ -31,9 +31,11 @@ function put(values: readonly string[], outcome?: 'commit' | 'abort' | 'open', p
   const batch = writer.finish({ producerId, epoch, sequence: 0, transactional: id !== null }, 'none')
   const leader = kafka.metadata([topic]).topics[0]?.partitions[partition]?.leader ?? 1
   expect(kafka.produce(leader, id, [{ topic, partition, batch }])[0]?.errorCode).toBe(0)
-  if (id !== null && outcome !== undefined && outcome !== 'open') kafka.endTransaction({ transactionalId: id, producerId, epoch }, outcome)
+  if (id !== null && outcome !== undefined && outcome !== 'open')
+    kafka.endTransaction({ transactionalId: id, producerId, epoch }, outcome)
 }
-const events = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `{"n":${from + i},"name":"x"}`)
+const events = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, i) => `{"n":${from + i},"name":"x"}`)
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
 async function start(more: Record<string, unknown> = {}, known: readonly Split[] = []) {
@@ -47,7 +49,9 @@ async function start(more: Record<string, unknown> = {}, known: readonly Split[]
 
 async function take(reader: SourceReader, count: number, atOnce = 100): Promise<number[]> {
   const numbers: number[] = []
-  while (numbers.length < count && !reader.isFinished()) for (const row of (await reader.poll(Math.min(atOnce, count - numbers.length)))?.rows ?? []) numbers.push(Number(row['n']))
+  while (numbers.length < count && !reader.isFinished())
+    for (const row of (await reader.poll(Math.min(atOnce, count - numbers.length)))?.rows ?? [])
+      numbers.push(Number(row['n']))
   return numbers
 }
 
@@ -63,7 +67,7 @@ describe('the Kafka source', () => {
       const snapshot = first.reader.snapshot()
       await first.reader.close()
       const second = await start({ bounded: true }, snapshot)
-      expect([...head, ...await take(second.reader, 100)]).toEqual(range(0, 12))
+      expect([...head, ...(await take(second.reader, 100))]).toEqual(range(0, 12))
       expect(second.reader.isFinished()).toBe(true)
       await second.reader.close()
     }
@@ -80,14 +84,15 @@ describe('the Kafka source', () => {
       const head = await take(reader, stop, 3)
       reader.pauseSplits?.(new Set(['two/0']))
       const other: number[] = []
-      for (let polls = 0; polls < 12; polls++) other.push(...((await reader.poll(3))?.rows ?? []).map((row) => Number(row['n'])))
+      for (let polls = 0; polls < 12; polls++)
+        other.push(...((await reader.poll(3))?.rows ?? []).map((row) => Number(row['n'])))
       expect(other.every((n) => n >= 100)).toBe(true)
       expect([...head, ...other].filter((n) => n >= 100)).toEqual(range(100, 112))
       expect(reader.isFinished()).toBe(head.filter((n) => n < 100).length === 12)
       reader.pauseSplits?.(new Set())
       // a fetch of the other one is under way: a broker answers it after a while, this one when something is written
       put(events(0, 1))
-      expect([...head, ...await take(reader, 100)].filter((n) => n < 100)).toEqual(range(0, 12))
+      expect([...head, ...(await take(reader, 100))].filter((n) => n < 100)).toEqual(range(0, 12))
       await reader.close()
     }
   })
@@ -103,7 +108,10 @@ describe('the Kafka source', () => {
   test('when an aborted transaction ends after a later one, none of both is read', async () => {
     const a = kafka.initProducerId('a')
     const b = kafka.initProducerId('b')
-    const keys = [{ transactionalId: 'a', ...a }, { transactionalId: 'b', ...b }]
+    const keys = [
+      { transactionalId: 'a', ...a },
+      { transactionalId: 'b', ...b },
+    ]
     for (const key of keys) kafka.addPartitions(key, [{ topic: 't', partition: 0 }])
     const batch = (owner: { producerId: bigint; epoch: number }, sequence: number): Buffer => {
       const writer = new RecordBatchWriter(16)
@@ -154,7 +162,10 @@ describe('the Kafka source', () => {
     put(events(0, 10))
     kafka.deleteBelow('t', 0, 5)
     const { reader } = await start({}, [{ id: 't/0', position: { next: 2 }, finished: false }])
-    await expect(take(reader, 1)).rejects.toMatchObject({ code: 'KAFKA_OFFSET_OUT_OF_RANGE', message: expect.stringMatching(/t\/0 .*offset 2.*5 to 10/) as unknown })
+    await expect(take(reader, 1)).rejects.toMatchObject({
+      code: 'KAFKA_OFFSET_OUT_OF_RANGE',
+      message: expect.stringMatching(/t\/0 .*offset 2.*5 to 10/) as unknown,
+    })
     await reader.close()
   })
 
@@ -181,7 +192,10 @@ describe('the Kafka source', () => {
     kafka.growTopic('t', 1)
     put(events(0, 2), undefined, 1)
     const { splits } = await start({ startFrom: 'latest' }, [{ id: 't/0', position: { next: 0 }, finished: false }])
-    expect(splits).toMatchObject([{ id: 't/0', position: { next: 0 }, finished: false }, { id: 't/1', position: { next: 0 }, finished: false }])
+    expect(splits).toMatchObject([
+      { id: 't/0', position: { next: 0 }, finished: false },
+      { id: 't/1', position: { next: 0 }, finished: false },
+    ])
   })
 
   test('when the topic is deleted and made again, its records are never taken for those of the old one', async () => {
@@ -197,7 +211,10 @@ describe('the Kafka source', () => {
     expect(running.context.reported.trouble[0]).toMatchObject({ code: 'KAFKA_TOPIC_UNKNOWN' })
     kafka.createTopic('t', 1)
     put(events(100, 120))
-    await expect(take(running.reader, 1)).rejects.toMatchObject({ code: 'KAFKA_TOPIC_REPLACED', message: expect.stringContaining('"t"') as unknown })
+    await expect(take(running.reader, 1)).rejects.toMatchObject({
+      code: 'KAFKA_TOPIC_REPLACED',
+      message: expect.stringContaining('"t"') as unknown,
+    })
     await expect(start({}, snapshot)).rejects.toMatchObject({ code: 'KAFKA_TOPIC_REPLACED' })
     await running.reader.close()
   })
@@ -211,6 +228,9 @@ describe('the Kafka source', () => {
   })
 
   test('when the topic is missing, discover names topic and brokers', async () => {
-    await expect(start({ topic: 'nowhere' })).rejects.toMatchObject({ code: 'KAFKA_TOPIC_UNKNOWN', message: expect.stringMatching(/k:9092.*nowhere/) as unknown })
+    await expect(start({ topic: 'nowhere' })).rejects.toMatchObject({
+      code: 'KAFKA_TOPIC_UNKNOWN',
+      message: expect.stringMatching(/k:9092.*nowhere/) as unknown,
+    })
   })
 })
