@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
-import type { Job } from '../runtime/api/job.ts'
+import type { Job } from '../runtime/front/typescript/job.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { ModuleSource } from '../runtime/model/user-module.ts'
-import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
+import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
 import { findingText } from './lint.ts'
 import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 
-const API = fileURLToPath(new URL('../runtime/api/millrace.ts', import.meta.url))
+const API = fileURLToPath(new URL('../runtime/front/typescript/millrace.ts', import.meta.url))
 /** The StreamJob with a ConfigMap that holds its code, or one whose code is in its image; or the code alone. */
 export type CompiledForm = { kind: 'configMap' } | { kind: 'image'; path: string } | { kind: 'code' }
 

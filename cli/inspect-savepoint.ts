@@ -3,8 +3,8 @@ import { checkedStateFile } from '../runtime/checkpoint/state-file.ts'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { Json } from '../runtime/model/snapshot.ts'
-import type { OperatorNode } from '../runtime/plan/job-graph.ts'
-import { planJob } from '../runtime/plan/planned-job.ts'
+import type { OperatorNode } from '../runtime/graph/job-graph.ts'
+import { planJob } from '../runtime/front/list/planned-job.ts'
 import { openFileStore } from '../runtime/ports/real/store.ts'
 
 /** What `-o json` prints; its keys are stable. */

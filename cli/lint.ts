@@ -1,8 +1,8 @@
 import { describeWithCauses, errorReport, MillraceError, type Position } from '../runtime/model/errors.ts'
-import type { ConnectorChecks } from '../runtime/plan/connector-checks.ts'
-import { readJobFiles, type JobFile } from '../runtime/plan/job-file.ts'
-import { validateJob } from '../runtime/plan/job-spec.ts'
-import type { Problem } from '../runtime/plan/problems.ts'
+import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import { readJobFiles, type JobFile } from '../runtime/front/list/job-file.ts'
+import { validateJob } from '../runtime/front/list/job-spec.ts'
+import type { Problem } from '../runtime/graph/problems.ts'
 
 export interface LintOptions {
   output: 'text' | 'json'

@@ -1,8 +1,8 @@
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
-import type { JobGraph, OperatorNode } from '../runtime/plan/job-graph.ts'
-import { validateJob } from '../runtime/plan/job-spec.ts'
-import { isFields } from '../runtime/plan/problems.ts'
+import type { JobGraph, OperatorNode } from '../runtime/graph/job-graph.ts'
+import { validateJob } from '../runtime/front/list/job-spec.ts'
+import { isFields } from '../runtime/graph/problems.ts'
 import type { ModuleExports, ModuleLoader } from '../runtime/ports/modules.ts'
 import { readInput } from './simulated-input.ts'
 

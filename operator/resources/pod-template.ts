@@ -1,5 +1,5 @@
-import { isFields, join } from '../../runtime/plan/problems.ts'
-import type { Fields, Problem } from '../../runtime/plan/problems.ts'
+import { isFields, join } from '../../runtime/graph/problems.ts'
+import type { Fields, Problem } from '../../runtime/graph/problems.ts'
 
 /** What a podTemplate may say; everything else is refused with its path, never silently dropped. */
 const POD_FIELDS = [

@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Change } from '../../runtime/plan/change.ts'
-import type { Problem } from '../../runtime/plan/problems.ts'
+import type { Problem } from '../../runtime/graph/problems.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import type { Wanted } from './wanted.ts'

@@ -1,5 +1,5 @@
 import type { Row } from '../model/schema.ts'
-import type { BroadcastVerb } from '../plan/broadcast-verb.ts'
+import type { BroadcastVerb } from '../graph/verbs/broadcast.ts'
 import type { RowErrorHandler } from './contracts.ts'
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'

@@ -10,8 +10,8 @@ import {
   TOTAL_FUNCTIONS,
   totalField,
   totalsRow,
-} from '../plan/pattern-scope.ts'
-import type { PatternVerb, SelectedField } from '../plan/pattern-verb.ts'
+} from '../graph/verbs/pattern/pattern-scope.ts'
+import type { PatternVerb, SelectedField } from '../graph/verbs/pattern/pattern.ts'
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'
 import { emitPairRow } from './rows/pair-row.ts'

@@ -4,8 +4,8 @@ import type { SavedState } from '../checkpoint/saved-state.ts'
 import { MillraceError } from '../model/errors.ts'
 import { incompatibilities, stateChange } from '../plan/change.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
-import type { JobGraph } from '../plan/job-graph.ts'
-import type { PlannedJob } from '../plan/planned-job.ts'
+import type { JobGraph } from '../graph/job-graph.ts'
+import type { PlannedJob } from '../front/list/planned-job.ts'
 import type { JobTarget } from '../model/job.ts'
 
 /**

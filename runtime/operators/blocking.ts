@@ -1,4 +1,4 @@
-import type { Aggregate } from '../plan/aggregate-fields.ts'
+import type { Aggregate } from '../graph/verbs/kit/aggregate-fields.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { OperatorContext } from './operator-context.ts'
 

@@ -1,6 +1,6 @@
 import { MillraceError } from '../model/errors.ts'
 import type { FunctionRef } from '../model/user-module.ts'
-import type { Aggregate } from '../plan/aggregate-fields.ts'
+import type { Aggregate } from '../graph/verbs/kit/aggregate-fields.ts'
 import type { ModuleExports } from '../ports/modules.ts'
 
 /** Any function of the user. What it gives is checked before it is believed. */

@@ -1,6 +1,6 @@
-import { dealtBy, type DealtBy } from './dealt-by.ts'
+import { dealtBy, type DealtBy } from './distribution.ts'
 import type { Chain, ExecutionPlan, Exchange, Partitioning } from './execution-plan.ts'
-import { keysOfInput, operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from './job-graph.ts'
+import { keysOfInput, operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from '../graph/job-graph.ts'
 import { requiredSchema } from './required-fields.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
 

@@ -1,9 +1,14 @@
-import { freeFieldsOf, stateFieldsOf, verbOf } from './graph-entries.ts'
-import { isFields, type Fields } from './problems.ts'
-import { DEFAULT_MAX_PARALLELISM } from './job-spec.ts'
-import { operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from './job-graph.ts'
-import { fieldsKept } from './join-verb.ts'
-import type { ProcessVerb } from './process-verb.ts'
+import { freeFieldsOf, stateFieldsOf, verbOf } from '../graph/verbs/entry.ts'
+import { isFields, type Fields } from '../graph/problems.ts'
+import {
+  DEFAULT_MAX_PARALLELISM,
+  operatorOfInput,
+  outputOfInput,
+  type JobGraph,
+  type OperatorNode,
+} from '../graph/job-graph.ts'
+import { fieldsKept } from '../graph/verbs/join/join.ts'
+import type { ProcessVerb } from '../graph/verbs/process.ts'
 import { fieldsOf, type Field, type Schema } from '../model/schema.ts'
 
 /**

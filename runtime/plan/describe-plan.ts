@@ -1,8 +1,8 @@
-import type { Aggregate } from './aggregate-fields.ts'
+import type { Aggregate } from '../graph/verbs/kit/aggregate-fields.ts'
 import type { Chain, ExecutionPlan, Exchange } from './execution-plan.ts'
-import type { JoinExtent } from './join-extent.ts'
-import type { OperatorNode, WatermarkAlignment } from './job-graph.ts'
-import type { WindowVerb } from './window-verb.ts'
+import type { JoinExtent } from '../graph/verbs/join/join-extent.ts'
+import type { OperatorNode, WatermarkAlignment } from '../graph/job-graph.ts'
+import type { WindowVerb } from '../graph/verbs/window.ts'
 import { describeType } from '../expressions/typing.ts'
 import type { FunctionRef } from '../model/user-module.ts'
 

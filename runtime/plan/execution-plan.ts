@@ -1,5 +1,5 @@
-import type { OperatorNode } from './job-graph.ts'
-import type { StateLimit } from './state-limit.ts'
+import type { OperatorNode } from '../graph/job-graph.ts'
+import type { StateLimit } from '../graph/state-limit.ts'
 import type { Schema } from '../model/schema.ts'
 import type { ModuleSource } from '../model/user-module.ts'
 

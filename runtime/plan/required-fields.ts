@@ -1,11 +1,11 @@
 import type { Expression } from '../expressions/ast.ts'
 import { fieldsIn } from '../expressions/fields-in.ts'
 import type { Schema } from '../model/schema.ts'
-import { aggregateExpressions } from './aggregate-fields.ts'
-import type { BroadcastVerb } from './broadcast-verb.ts'
+import { aggregateExpressions } from '../graph/verbs/kit/aggregate-fields.ts'
+import type { BroadcastVerb } from '../graph/verbs/broadcast.ts'
 import type { Chain, Exchange } from './execution-plan.ts'
-import type { OperatorNode } from './job-graph.ts'
-import { fieldsJoined } from './join-verb.ts'
+import type { OperatorNode } from '../graph/job-graph.ts'
+import { fieldsJoined } from '../graph/verbs/join/join.ts'
 
 /** Field names, or all of them. */
 type Fields = ReadonlySet<string> | 'all'

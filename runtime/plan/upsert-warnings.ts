@@ -1,6 +1,6 @@
 import type { AggregateFunction } from '../expressions/aggregate.ts'
-import { operatorOfInput, type OperatorNode } from './job-graph.ts'
-import type { Problems } from './problems.ts'
+import { operatorOfInput, type OperatorNode } from '../graph/job-graph.ts'
+import type { Problems } from '../graph/problems.ts'
 
 /** Aggregates that a row which comes again with a newer value changes twice. */
 const ADDING: ReadonlySet<AggregateFunction | 'user'> = new Set([

@@ -7,7 +7,7 @@ import { createOperatorStage, isStaged } from '../operators/factories.ts'
 import { LoopStage } from '../operators/loop-stage.ts'
 import type { OperatorContext, StreamCode } from '../operators/operator-context.ts'
 import type { OperatorStage, OperatorState, Stage } from '../operators/stage.ts'
-import type { OperatorNode } from '../plan/job-graph.ts'
+import type { OperatorNode } from '../graph/job-graph.ts'
 import { SinkStage } from './stage.ts'
 
 /** The operators of one subtask, compiled: where batches go in, and the stages that do more than map rows. */

@@ -1,7 +1,7 @@
 import { canPass, canStay } from '../codegen/json/passed-texts.ts'
 import type { Expression } from '../expressions/ast.ts'
 import { fieldsIn } from '../expressions/fields-in.ts'
-import type { OperatorNode } from '../plan/job-graph.ts'
+import type { OperatorNode } from '../graph/job-graph.ts'
 
 /**
  * The fields of a source that nothing looks at in a chain of filters and maps by expression, and those of the sink

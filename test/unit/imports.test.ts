@@ -15,8 +15,9 @@ const LAYERS: readonly (readonly string[])[] = [
   ['ports'],
   ['telemetry'],
   ['expressions'],
-  ['api'],
+  ['graph'],
   ['plan'],
+  ['front'],
   ['codegen'],
   ['formats'],
   ['state', 'exchange', 'checkpoint', 'control'],
@@ -25,7 +26,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['worker', 'coordinator'],
   [TOP],
 ]
-const OPERATOR_MAY_USE = ['model', 'ports', 'expressions', 'plan', 'control']
+const OPERATOR_MAY_USE = ['model', 'ports', 'expressions', 'graph', 'plan', 'front', 'control']
 
 const heightOf = (layer: string): number => LAYERS.findIndex((row) => row.includes(layer))
 const layerOf = (path: string): string => {
@@ -79,7 +80,7 @@ describe('imports', () => {
     expect(
       [...reached].filter(
         (path) =>
-          path.startsWith('runtime/api/') ||
+          path.startsWith('runtime/front/typescript/') ||
           path === 'runtime/ports/real/modules.ts' ||
           path.startsWith('runtime/worker/'),
       ),

@@ -14,7 +14,7 @@ const ADAPTERS = [
   'operator/main.ts',
 ]
 /** Where an expected error is the test: the compiler complains when there is none. */
-const TYPE_TESTS = ['test/unit/runtime/api/typed-jobs.ts']
+const TYPE_TESTS = ['test/unit/runtime/front/typescript/typed-jobs.ts']
 const OUTSIDE_CALLS =
   /\bnew Date\(\s*\)|\bDate\(\s*\)|\bDate\.now\b|\bMath\.random\b|\bperformance\.now\b|\bglobalThis\b/g
 const OUTSIDE_MODULES =

@@ -1,4 +1,4 @@
-import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { Accumulator } from './accumulators/accumulator.ts'
 import { CollectedValues } from './accumulators/collected-values.ts'
 import { DistinctNumbers, DistinctTexts } from './accumulators/distinct-values.ts'

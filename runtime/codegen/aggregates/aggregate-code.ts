@@ -1,6 +1,6 @@
 import type { Expression } from '../../expressions/ast.ts'
 import { MillraceError } from '../../model/errors.ts'
-import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { Column } from '../rows/columns.ts'
 import type { Emitter } from '../emitter.ts'
 import { valueCheck } from '../expression.ts'

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
-import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { CollectedValues } from './accumulators/collected-values.ts'
 import { DistinctNumbers, DistinctTexts } from './accumulators/distinct-values.ts'
 import { Histogram } from './accumulators/histogram.ts'

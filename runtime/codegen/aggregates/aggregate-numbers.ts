@@ -1,4 +1,4 @@
-import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { declareValue, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
 
 /** count, sum, min, max, avg, stddev. Column a holds the value, c how many values there were, m their mean. */

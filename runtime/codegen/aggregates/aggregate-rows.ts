@@ -1,5 +1,5 @@
 import type { Expression } from '../../expressions/ast.ts'
-import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { declareValue, isNumeric, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
 import type { Column } from '../rows/columns.ts'
 

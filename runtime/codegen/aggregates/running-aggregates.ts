@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
-import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { RowErrorHandler, RowsConsumer } from '../contracts.ts'
 import { CHANGED, type TableColumns } from '../keys/key-table.ts'
 import type { KeyTables, LiveTable } from '../keys/key-tables.ts'

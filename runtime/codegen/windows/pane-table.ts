@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row } from '../../model/schema.ts'
-import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { emitAddToKey, type AggregateCode } from '../aggregates/aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
 import { storedKey } from '../rows/columns.ts'

@@ -1,5 +1,5 @@
 import type { Field, Row } from '../../model/schema.ts'
-import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { emitAddTo, type AggregateCode } from '../aggregates/aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
 import type { Column } from '../rows/columns.ts'

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import { fieldOf, type Field, type Row, type Schema } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
-import type { Aggregate } from '../../plan/aggregate-fields.ts'
+import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { KeyGroupRange } from '../../plan/key-groups.ts'
 import type { RowErrorHandler, RowsConsumer, WindowTable } from '../contracts.ts'
 import type { TableColumns } from '../keys/key-table.ts'

@@ -2,7 +2,7 @@ import { valueReader, type ValueReader } from '../../codegen/rows/logical-values
 import { compileRowMaker } from '../../codegen/rows/row-maker.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
-import type { AsyncMapVerb, HttpCall, TemplatePart } from '../../plan/async-map-verb.ts'
+import type { AsyncMapVerb, HttpCall, TemplatePart } from '../../graph/verbs/async-map.ts'
 import { watched } from '../blocking.ts'
 import type { OperatorContext } from '../operator-context.ts'
 

@@ -1,6 +1,6 @@
 import { textAt } from '../../codegen/rows/row-texts.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
-import { fieldsKept, type JoinVerb } from '../../plan/join-verb.ts'
+import { fieldsKept, type JoinVerb } from '../../graph/verbs/join/join.ts'
 import type { StateEntry } from '../../state/state-entries.ts'
 import { readJoinBlock, type JoinBlock } from './join-block.ts'
 import { MarksRead } from './join-marks.ts'

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
-import type { LookupVerb } from '../../plan/lookup-verb.ts'
+import type { LookupVerb } from '../../graph/verbs/join/lookup.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HttpAnswer, HttpClient, OutgoingRequest } from '../../ports/http-client.ts'
 import { createAsyncMapStage } from '../async-map/async-map-stage.ts'

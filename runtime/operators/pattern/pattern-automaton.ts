@@ -1,5 +1,5 @@
 import type { PatternCode, PatternCondition } from '../../codegen/pattern-code.ts'
-import type { PatternStep } from '../../plan/pattern-steps.ts'
+import type { PatternStep } from '../../graph/verbs/pattern/pattern-steps.ts'
 
 /**
  * A pattern as a non-deterministic automaton, as Flink's NFACompiler builds it: states are copied for counts, an

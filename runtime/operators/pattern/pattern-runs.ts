@@ -2,7 +2,7 @@ import type { Cell } from '../../codegen/pattern-view.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'
-import type { AfterMatch, PatternVerb } from '../../plan/pattern-verb.ts'
+import type { AfterMatch, PatternVerb } from '../../graph/verbs/pattern/pattern.ts'
 import type { Automaton, Edge, State } from './pattern-automaton.ts'
 
 /** A match under way: where it stands and what it has taken. */

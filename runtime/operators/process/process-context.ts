@@ -5,7 +5,7 @@ import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
-import type { StateDeclaration } from '../../plan/process-verb.ts'
+import type { StateDeclaration } from '../../graph/verbs/process.ts'
 import type { ListTable, MapTable, StateStore, TableShape, TimerTable, ValueTable } from '../../state/state-store.ts'
 
 /** Whose turn it is: state and timers are those of this key. Undefined between the calls of the user's function. */

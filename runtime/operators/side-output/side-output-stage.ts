@@ -1,7 +1,7 @@
 import { compileRouter, type Router } from '../../codegen/router.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
-import type { SideOutputVerb } from '../../plan/side-output-verb.ts'
+import type { SideOutputVerb } from '../../graph/verbs/side-output.ts'
 import { watched } from '../blocking.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, Stage } from '../stage.ts'

@@ -10,7 +10,7 @@ import type { ModuleExports, ModuleLoader } from '../modules.ts'
  * What `import … from 'millrace'` means in a module of the user, wherever that lies. In the image modules are
  * bundled.
  */
-const API = new URL('../../api/millrace.ts', import.meta.url)
+const API = new URL('../../front/typescript/millrace.ts', import.meta.url)
 
 const HINTS: Readonly<Record<ModuleSource['kind'], string>> = {
   path: 'a path is that of a file beside the job, for millrace run; in a cluster take a ConfigMap (millrace compile) or an image',

@@ -3,7 +3,7 @@ import { Histogram } from '../../../runtime/codegen/aggregates/accumulators/hist
 import { HyperLogLog } from '../../../runtime/codegen/aggregates/accumulators/hyper-log-log.ts'
 import { QuantileSketch } from '../../../runtime/codegen/aggregates/accumulators/quantile-sketch.ts'
 import type { Row } from '../../../runtime/model/schema.ts'
-import type { Aggregate } from '../../../runtime/plan/aggregate-fields.ts'
+import type { Aggregate } from '../../../runtime/graph/verbs/kit/aggregate-fields.ts'
 import { evaluate } from './plain-expression.ts'
 
 type Value = number | string | boolean

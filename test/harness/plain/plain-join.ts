@@ -1,4 +1,4 @@
-import type { JoinType } from '../../../runtime/plan/join-verb.ts'
+import type { JoinType } from '../../../runtime/graph/verbs/join/join.ts'
 
 /** A row of either side of the joins under test: key, time of the event, a number that names it. */
 export interface PlainRow {

@@ -1,5 +1,5 @@
 import type { Row } from '../../../runtime/model/schema.ts'
-import type { PatternStep } from '../../../runtime/plan/pattern-steps.ts'
+import type { PatternStep } from '../../../runtime/graph/verbs/pattern/pattern-steps.ts'
 
 /*
  * What a pattern means, written down as conditions on a list of rows: every sequence of (step, row) is tried. Slow, and

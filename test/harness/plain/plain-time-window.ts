@@ -1,5 +1,5 @@
 import type { Row } from '../../../runtime/model/schema.ts'
-import type { WindowExtent } from '../../../runtime/plan/window-verb.ts'
+import type { WindowExtent } from '../../../runtime/graph/verbs/window.ts'
 
 export interface PlainResult {
   key: string

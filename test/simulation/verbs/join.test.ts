@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { JoinType } from '../../../runtime/plan/join-verb.ts'
+import type { JoinType } from '../../../runtime/graph/verbs/join/join.ts'
 import { BIDS, wrongVerbSeeds } from '../../harness/simulation/verb-job.ts'
 import { plainJoin, plainWindowJoin, type PlainPair, type PlainRow } from '../../harness/plain/plain-join.ts'
 

@@ -4,7 +4,7 @@ import { AlignmentGroups } from '../../../../runtime/coordinator/alignment.ts'
 import type { Coordinator } from '../../../../runtime/coordinator/coordinator.ts'
 import { httpApi } from '../../../../runtime/coordinator/http-api.ts'
 import type { Chain } from '../../../../runtime/plan/execution-plan.ts'
-import type { OperatorNode } from '../../../../runtime/plan/job-graph.ts'
+import type { OperatorNode } from '../../../../runtime/graph/job-graph.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 
 function source(id: string, parallelism: number, group?: string): Chain {

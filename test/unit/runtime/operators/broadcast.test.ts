@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { assignRestore } from '../../../../runtime/checkpoint/restore-assignment.ts'
 import type { Manifest } from '../../../../runtime/checkpoint/manifest.ts'
 import { executionPlan } from '../../../../runtime/plan/chaining.ts'
-import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
+import type { JobGraph } from '../../../../runtime/graph/job-graph.ts'
 import { bedGraph, OperatorBed } from '../../../harness/operator-bed.ts'
 import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 

@@ -1,8 +1,8 @@
 import { parse } from 'yaml'
-import type { ConnectorChecks, SinkCheck } from '../../../../runtime/plan/connector-checks.ts'
-import type { JobGraph } from '../../../../runtime/plan/job-graph.ts'
-import { validateJob } from '../../../../runtime/plan/job-spec.ts'
-import type { Problem } from '../../../../runtime/plan/problems.ts'
+import type { ConnectorChecks, SinkCheck } from '../../../../runtime/graph/connector-checks.ts'
+import type { JobGraph } from '../../../../runtime/graph/job-graph.ts'
+import { validateJob } from '../../../../runtime/front/list/job-spec.ts'
+import type { Problem } from '../../../../runtime/graph/problems.ts'
 
 const anything = { validate: () => [] }
 const LETTERS: NonNullable<SinkCheck['deadLetters']> = {

@@ -1,0 +1,84 @@
+import type { Entry } from './entry.ts'
+import { readJoinSelect, type JoinField } from './join/join-select.ts'
+import { aliasesOf, carrierOf, readCondition } from './join/join.ts'
+import { readKeyNames } from './kit/key-fields.ts'
+import { join, type Problems } from '../problems.ts'
+import type { Input, ReadOperator, StreamTime } from '../stream.ts'
+import type { Expression } from '../../expressions/ast.ts'
+
+/** Rows of the first input, the events, are `left` in expressions, those of the second, the rules, `right`. */
+export interface BroadcastVerb {
+  kind: 'broadcast'
+  /** Fields of the rules: a rule takes the place of the one with the same. */
+  key: readonly string[]
+  where?: Expression
+  /** Over a rule alone: it takes away the one with its key and is none itself. */
+  remove?: Expression
+  fields: readonly JoinField[]
+}
+
+const KNOWN = ['key', 'where', 'remove', 'select'] as const
+
+/** `broadcast`: each event comes out once for every rule that holds for it. */
+export function readBroadcast(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
+  const unknown: ReadOperator = { stream: { time: { kind: 'unknown' } } }
+  const path = join(entry.path, 'broadcast')
+  const fields = problems.fields(entry.fields['broadcast'], path, KNOWN)
+  const [events, rules, third] = inputs
+  if (events === undefined || rules === undefined || third !== undefined) {
+    problems.report(
+      'INPUT_MISSING',
+      join(entry.path, 'from'),
+      `a broadcast has two inputs, not ${inputs.length}`,
+      'write from: [events, rules]: every slot gets all rules',
+    )
+    return unknown
+  }
+  if (fields === undefined) return unknown
+  if (fields['key'] === undefined)
+    problems.report(
+      'KEY_MISSING',
+      path,
+      'does not say which rule replaces which',
+      'write key: a field or a list of fields of the rules',
+    )
+  const key =
+    fields['key'] === undefined ? undefined : readKeyNames(fields['key'], join(path, 'key'), rules.schema, problems)
+  const aliases = aliasesOf(entry.from)
+  const schemas = { left: events.schema, right: rules.schema }
+  const where = readCondition(fields['where'], { rows: schemas, aliases }, join(path, 'where'), problems)
+  const ofRule = Object.fromEntries(Object.entries(aliases).filter(([, row]) => row === 'right'))
+  const remove = readCondition(
+    fields['remove'],
+    { rows: { right: rules.schema }, aliases: ofRule },
+    join(path, 'remove'),
+    problems,
+  )
+  const select = readJoinSelect(
+    fields['select'],
+    { type: 'inner', schemas, aliases, keys: { left: [], right: [] }, taken: [] },
+    join(path, 'select'),
+    problems,
+  )
+  if (key === undefined || select === undefined) return unknown
+  return {
+    stream: { schema: { fields: select.map(({ field }) => field) }, time: timeAfter(entry, events, select) },
+    distribution: [{ kind: 'any' }, { kind: 'broadcast' }],
+    verb: {
+      kind: 'broadcast',
+      key,
+      fields: select,
+      ...(where === undefined ? {} : { where }),
+      ...(remove === undefined ? {} : { remove }),
+    },
+  }
+}
+
+/** Time is that of the events alone. */
+function timeAfter(entry: Entry, { time }: Input, select: readonly JoinField[]): StreamTime {
+  if (time.kind !== 'field') return time
+  const field = carrierOf(select, 'left', time.field)
+  return field === undefined
+    ? { kind: 'none', why: `"${entry.id}" does not select "${time.field}", the event time` }
+    : { ...time, field }
+}

@@ -1,0 +1,139 @@
+import { readAsyncMap, type AsyncMapVerb } from '../async-map.ts'
+import { druidRequest } from './druid-lookup.ts'
+import type { Entry } from '../entry.ts'
+import { describe, join, Problems, type Fields } from '../../problems.ts'
+import type { Input, ReadOperator } from '../../stream.ts'
+import { readDuration } from '../source.ts'
+import { suggestion } from '../../../expressions/suggest.ts'
+
+/** A join with a table that a service holds: a request for each row, whose answers are kept for a while. */
+export interface LookupVerb {
+  kind: 'lookup'
+  /** How the service is asked. */
+  call: AsyncMapVerb
+  /** What it answers: an object, or a list of rows of which there is one at most. */
+  answer: 'object' | 'rows'
+  /** What becomes of a row that the service does not know (404): dropped, or its fields of the answer are null. */
+  type: 'inner' | 'left'
+  /** Answers kept per slot, those used longest ago given up first; absent: none. */
+  cache?: { rows: number; ttlMs: number }
+}
+
+const DEFAULT_TTL_MS = 60_000
+const MAX_ROWS = 10_000_000
+
+/**
+ * `join: { type: inner | left, lookup: { http or druid, output, cache: { rows, ttl }, order, capacity, timeout,
+ * retry } }` of one input.
+ */
+export function readLookup(entry: Entry, fields: Fields, input: Input, problems: Problems): ReadOperator {
+  const joinPath = join(entry.path, 'join')
+  const path = join(joinPath, 'lookup')
+  const type = fields['type'] ?? 'inner'
+  const stray = Object.keys(fields).find((name) => name !== 'lookup' && name !== 'type')
+  if (stray !== undefined)
+    problems.report(
+      'UNKNOWN_FIELD',
+      join(joinPath, stray),
+      `"${stray}" does not go with lookup: the request says what belongs to a row`,
+      'filter or map the result in an entry of its own',
+    )
+  if (type !== 'inner' && type !== 'left')
+    problems.report(
+      'UNKNOWN_VALUE',
+      join(joinPath, 'type'),
+      `${describe(type)} is no type of lookup`,
+      suggestion(String(type), ['inner', 'left']),
+    )
+  const lookup = problems.fields(fields['lookup'], path, [
+    'http',
+    'druid',
+    'output',
+    'cache',
+    'order',
+    'capacity',
+    'timeout',
+    'retry',
+  ])
+  if (lookup === undefined) return { stream: { time: { kind: 'unknown' } } }
+  const [backend, other] = (['http', 'druid'] as const).filter((name) => lookup[name] !== undefined)
+  if (backend === undefined || other !== undefined) {
+    problems.report(
+      'CALL_MISSING',
+      path,
+      backend === undefined ? 'asks nobody' : 'asks two services',
+      'write http: { url: "http://host/of/{field}" }, or druid: { url, query: "SELECT … WHERE id = ?", parameters: [field] }',
+    )
+    return { stream: { time: { kind: 'unknown' } } }
+  }
+  const cache = lookup['cache'] === undefined ? undefined : readCache(lookup['cache'], join(path, 'cache'), problems)
+  const { cache: _cache, druid, ...settings } = lookup
+  const request = backend === 'http' ? lookup['http'] : druidRequest(druid, join(path, 'druid'), input.schema, problems)
+  // a request that is wrong has been told; what comes out is known all the same
+  const call = { ...settings, http: request ?? { url: 'http://unknown/' } }
+  const read = readCall(entry, path, { call, backend }, input, problems)
+  const stream = type === 'left' ? withNullable(read.stream, input) : read.stream
+  if (
+    read.verb?.kind !== 'asyncMap' ||
+    (type !== 'inner' && type !== 'left') ||
+    (lookup['cache'] !== undefined && cache === undefined) ||
+    request === undefined
+  )
+    return { stream }
+  const verb = backend === 'http' ? withoutNullKeys(read.verb, type) : read.verb
+  return {
+    stream,
+    verb: {
+      kind: 'lookup',
+      call: verb,
+      answer: backend === 'http' ? 'object' : 'rows',
+      type,
+      ...(cache === undefined ? {} : { cache }),
+    },
+  }
+}
+
+/** Null is equal to nothing, so nobody is asked for it. A query has its own answer to that. */
+function withoutNullKeys(verb: AsyncMapVerb, type: 'inner' | 'left'): AsyncMapVerb {
+  return verb.call.kind === 'http'
+    ? { ...verb, call: { ...verb.call, ofNull: type === 'inner' ? 'dropped' : 'unanswered' } }
+    : verb
+}
+
+/** The request is that of asyncMap; only the place of problems differs. */
+function readCall(
+  entry: Entry,
+  path: string,
+  { call, backend }: { call: Fields; backend: 'http' | 'druid' },
+  input: Input,
+  problems: Problems,
+): ReadOperator {
+  const own = new Problems()
+  const read = readAsyncMap({ ...entry, fields: { ...entry.fields, asyncMap: call } }, [input], new Set(), own)
+  const from = join(entry.path, 'asyncMap')
+  const place = (written: string): string =>
+    written.startsWith(from) ? path + written.slice(from.length).replace(/^\.http\b/, `.${backend}`) : written
+  for (const problem of own.found) problems.found.push({ ...problem, path: place(problem.path) })
+  return read
+}
+
+function withNullable(stream: ReadOperator['stream'], input: Input): ReadOperator['stream'] {
+  if (stream.schema === undefined) return stream
+  const own = new Set(input.schema.fields.map(({ name }) => name))
+  return {
+    ...stream,
+    schema: {
+      fields: stream.schema.fields.map((field) => (own.has(field.name) ? field : { ...field, nullable: true })),
+    },
+  }
+}
+
+function readCache(value: unknown, path: string, problems: Problems): LookupVerb['cache'] {
+  const fields = problems.fields(value, path, ['rows', 'ttl'])
+  if (fields === undefined) return undefined
+  const rows = problems.count(fields['rows'], join(path, 'rows'))
+  if (rows !== undefined && rows > MAX_ROWS)
+    problems.report('TOO_LARGE', join(path, 'rows'), `is ${rows}, at most ${MAX_ROWS} is taken`)
+  const ttlMs = fields['ttl'] === undefined ? DEFAULT_TTL_MS : readDuration(fields['ttl'], join(path, 'ttl'), problems)
+  return rows === undefined || ttlMs === undefined ? undefined : { rows, ttlMs }
+}

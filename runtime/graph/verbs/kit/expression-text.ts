@@ -1,0 +1,14 @@
+import { describe, isFields, type Problems } from '../../problems.ts'
+
+/** YAML reads `filter: true` and `map: { one: 1 }` as a boolean and a number; they mean the expressions. */
+export function readExpressionText(value: unknown, path: string, problems: Problems): string | undefined {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'string') return value
+  problems.report(
+    'TYPE_MISMATCH',
+    path,
+    `must be an expression, not ${describe(value)}`,
+    isFields(value) ? 'quote it when it begins with {' : undefined,
+  )
+  return undefined
+}

@@ -1,0 +1,154 @@
+import type { Field, Schema } from '../../model/schema.ts'
+import type { FunctionRef } from '../../model/user-module.ts'
+import type { Entry } from './entry.ts'
+import { readKeys } from './kit/key-fields.ts'
+import { describe, join, type Fields, type Problems } from '../problems.ts'
+import type { Input, ReadOperator, Stream } from '../stream.ts'
+import { checkOutputName } from './side-output.ts'
+import { checkFieldName, readDuration, readSchema } from './source.ts'
+import { readFunction, readOutput, timeAfterFunction } from './kit/user-function.ts'
+
+/** User code over each row, keyed or not; Flink's KeyedProcessFunction and ProcessFunction. */
+export interface ProcessVerb {
+  kind: 'process'
+  function: FunctionRef
+  /** Tables under the key, by the name the function knows them by. */
+  state: Readonly<Record<string, StateDeclaration>>
+  /** Where the input has its event time; absent: it has none, and there are no timers. */
+  eventTime?: { field: string; offsetMs: number }
+}
+
+export type StateDeclaration =
+  | { kind: 'value'; schema: Schema; ttlMs?: number }
+  | { kind: 'list'; schema: Schema; ttlMs?: number }
+  | { kind: 'map'; userKey: readonly Field[]; schema: Schema; ttlMs?: number }
+
+const MAX_STATES = 16
+
+/**
+ * `process: { module, function, output, state, sideOutputs, eventTime }`, with `keyBy` beside it where there is
+ * state.
+ */
+export function readProcess(
+  entry: Entry,
+  inputs: readonly Input[],
+  modules: ReadonlySet<string>,
+  problems: Problems,
+): ReadOperator {
+  const path = join(entry.path, 'process')
+  const [input] = inputs
+  const fields = problems.fields(entry.fields['process'], path, [
+    'module',
+    'function',
+    'output',
+    'state',
+    'sideOutputs',
+    'eventTime',
+  ])
+  if (input === undefined || fields === undefined) return { stream: { time: { kind: 'unknown' } } }
+  const keyBy = entry.fields['keyBy'] === undefined ? undefined : readKeys(entry, input.schema, problems)
+  const ref = readFunction(fields, path, modules, problems)
+  const state = readState(fields['state'], join(path, 'state'), problems)
+  if (fields['state'] !== undefined && entry.fields['keyBy'] === undefined) {
+    problems.report('KEY_MISSING', entry.path, 'state is kept under a key', 'add keyBy: a field or a list of fields')
+  }
+  const sideOutputs = readSideOutputs(entry, fields, path, input, problems)
+  const schema = readOutput(fields, path, problems)
+  const stream: Stream =
+    schema === undefined
+      ? { time: { kind: 'unknown' } }
+      : { schema, time: timeAfterFunction(entry, fields, path, input.time, schema, problems) }
+  if (ref === undefined || state === undefined || (entry.fields['keyBy'] !== undefined && keyBy === undefined))
+    return { stream, sideOutputs }
+  const { time } = input
+  return {
+    stream,
+    sideOutputs,
+    ...(keyBy === undefined ? {} : { keyBy }),
+    verb: {
+      kind: 'process',
+      function: ref,
+      state,
+      ...(time.kind === 'field' ? { eventTime: { field: time.field, offsetMs: time.offsetMs } } : {}),
+    },
+  }
+}
+
+function readSideOutputs(
+  entry: Entry,
+  fields: Fields,
+  path: string,
+  input: Input,
+  problems: Problems,
+): Record<string, Stream> {
+  const sidePath = join(path, 'sideOutputs')
+  const written = fields['sideOutputs'] === undefined ? {} : (problems.fields(fields['sideOutputs'], sidePath) ?? {})
+  return Object.fromEntries(
+    Object.entries(written).flatMap(([name, value]): [string, Stream][] => {
+      if (!checkOutputName(name, join(sidePath, name), problems)) return []
+      const schema = readSchema(value, join(sidePath, name), problems)
+      return [
+        [
+          name,
+          schema === undefined
+            ? { time: { kind: 'unknown' } }
+            : { schema, time: timeAfterFunction(entry, {}, sidePath, input.time, schema, problems) },
+        ],
+      ]
+    }),
+  )
+}
+
+/** `state: { last: { value: { price: long } }, seen: { list: …, ttl: 1h }, by: { map: …, key: { bidder: long } } }`. */
+function readState(
+  value: unknown,
+  path: string,
+  problems: Problems,
+): Readonly<Record<string, StateDeclaration>> | undefined {
+  if (value === undefined) return {}
+  const written = problems.fields(value, path)
+  if (written === undefined) return undefined
+  const names = Object.keys(written)
+  if (names.length > MAX_STATES)
+    problems.report('TOO_LARGE', path, `has ${names.length} tables, at most ${MAX_STATES} are taken`)
+  const read = names.map((name) => {
+    const isNamed = checkFieldName(name, join(path, name), problems)
+    const declared = readDeclaration(written[name], join(path, name), problems)
+    return isNamed && declared !== undefined ? ([name, declared] as const) : undefined
+  })
+  const sound = read.filter((entry) => entry !== undefined)
+  return sound.length === names.length ? Object.fromEntries(sound) : undefined
+}
+
+function readDeclaration(value: unknown, path: string, problems: Problems): StateDeclaration | undefined {
+  const fields = problems.fields(value, path, ['value', 'list', 'map', 'key', 'ttl'])
+  if (fields === undefined) return undefined
+  const kinds = (['value', 'list', 'map'] as const).filter((kind) => kind in fields)
+  const [kind] = kinds
+  if (kind === undefined || kinds.length > 1) {
+    problems.report(
+      'STATE_INVALID',
+      path,
+      kind === undefined ? 'holds nothing' : `is ${kinds.join(' and ')} at once`,
+      'write { value: { field: type } }, { list: { field: type } } or { map: { field: type }, key: { field: type } }',
+    )
+    return undefined
+  }
+  const schema = readSchema(fields[kind], join(path, kind), problems)
+  const ttlMs = fields['ttl'] === undefined ? undefined : readDuration(fields['ttl'], join(path, 'ttl'), problems)
+  if (ttlMs === 0) problems.report('DURATION_INVALID', join(path, 'ttl'), `${describe(fields['ttl'])} keeps nothing`)
+  const timed = ttlMs === undefined ? {} : { ttlMs }
+  if (kind !== 'map' && 'key' in fields) problems.report('UNKNOWN_FIELD', join(path, 'key'), 'key goes with map')
+  if (schema === undefined) return undefined
+  if (kind !== 'map') return { kind, schema, ...timed }
+  const userKey = readUserKey(fields['key'], join(path, 'key'), problems)
+  return userKey === undefined ? undefined : { kind, schema, userKey, ...timed }
+}
+
+function readUserKey(value: unknown, path: string, problems: Problems): readonly Field[] | undefined {
+  const schema = readSchema(value, path, problems)
+  const bad = schema?.fields.find((field) => field.type === 'json')
+  if (bad === undefined) return schema?.fields
+  problems.report('TYPE_MISMATCH', join(path, bad.name), `"${bad.name}" is json, which has no equality`)
+  return undefined
+}

@@ -1,0 +1,74 @@
+import { parseCondition } from '../../expressions/parse.ts'
+import type { Expression } from '../../expressions/ast.ts'
+import type { FunctionRef } from '../../model/user-module.ts'
+import { readExpressionText } from './kit/expression-text.ts'
+import type { Entry } from './entry.ts'
+import { describe, join, type Problems } from '../problems.ts'
+import type { Input, ReadOperator } from '../stream.ts'
+import { isFunction, readFunction } from './kit/user-function.ts'
+
+/** Rows go to the first output whose condition they meet, the others on in the main output. */
+export interface SideOutputVerb {
+  kind: 'sideOutput'
+  outputs: readonly SideCondition[]
+}
+
+export type SideCondition = { name: string } & ({ condition: Expression } | { function: FunctionRef })
+
+const MAX_OUTPUTS = 32
+
+/** `sideOutput: { NAME: condition, … }`; readers say `from: id.NAME`. */
+export function readSideOutput(
+  entry: Entry,
+  inputs: readonly Input[],
+  modules: ReadonlySet<string>,
+  problems: Problems,
+): ReadOperator {
+  const path = join(entry.path, 'sideOutput')
+  const [input] = inputs
+  if (input === undefined) return { stream: { time: { kind: 'unknown' } } }
+  const written = problems.fields(entry.fields['sideOutput'], path) ?? {}
+  const names = Object.keys(written)
+  if (names.length === 0 || names.length > MAX_OUTPUTS)
+    problems.report('TOO_LARGE', path, `has ${names.length} outputs, 1 to ${MAX_OUTPUTS} are taken`)
+  const read = names.map((name) => readSide(name, written[name], join(path, name), input, modules, problems))
+  const outputs = read.filter((output) => output !== undefined)
+  const sideOutputs = Object.fromEntries(names.filter(isOutputName).map((name) => [name, input]))
+  const isSound = outputs.length === names.length && names.length > 0
+  return { stream: input, sideOutputs, ...(isSound ? { verb: { kind: 'sideOutput', outputs } } : {}) }
+}
+
+function readSide(
+  name: string,
+  value: unknown,
+  path: string,
+  input: Input,
+  modules: ReadonlySet<string>,
+  problems: Problems,
+): SideCondition | undefined {
+  if (!checkOutputName(name, path, problems)) return undefined
+  if (isFunction(value)) {
+    problems.fields(value, path, ['module', 'function'])
+    const ref = readFunction(value, path, modules, problems)
+    return ref === undefined ? undefined : { name, function: ref }
+  }
+  const text = readExpressionText(value, path, problems)
+  const condition = text === undefined ? undefined : problems.attempt(path, () => parseCondition(text, input.schema))
+  return condition === undefined ? undefined : { name, condition }
+}
+
+/** The name of a side output stands behind the dot of `from: id.name`. */
+export function checkOutputName(name: string, path: string, problems: Problems): boolean {
+  if (isOutputName(name)) return true
+  problems.report(
+    'ID_INVALID',
+    path,
+    `${describe(name)} cannot be the name of an output`,
+    'at most 64 letters, digits, - and _, a letter first',
+  )
+  return false
+}
+
+function isOutputName(name: string): boolean {
+  return /^[A-Za-z][-A-Za-z0-9_]{0,63}$/.test(name) && !(name in Object.prototype)
+}

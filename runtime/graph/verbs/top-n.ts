@@ -1,0 +1,87 @@
+import type { Schema } from '../../model/schema.ts'
+import { fieldOf } from '../../model/schema.ts'
+import { readOrderField, readTtl, warnUnbounded } from './dedupe.ts'
+import type { Entry } from './entry.ts'
+import { readKeys } from './kit/key-fields.ts'
+import { describe, join, type Fields, type Problems } from '../problems.ts'
+import type { Input, ReadOperator, Stream } from '../stream.ts'
+import { checkFieldName } from './source.ts'
+
+/** State holds a number per place of every key, and with ranks a row. */
+const MAX_N = 1000
+
+export interface TopNVerb {
+  kind: 'topN'
+  n: number
+  by: string
+  order: 'asc' | 'desc'
+  /** Name of the field that carries the rank, from 1; absent: ranks are not put out. */
+  rank?: string
+  ttlMs?: number
+}
+
+/** `topN: { n: 10, by: FIELD, order: desc | asc, rank: NAME, ttl: 1h }` beside `keyBy`. */
+export function readTopN(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
+  const [input] = inputs
+  if (input === undefined) return { stream: { time: { kind: 'unknown' } } }
+  const path = join(entry.path, 'topN')
+  const keyBy = readKeys(entry, input.schema, problems)
+  const fields = problems.fields(entry.fields['topN'], path, ['n', 'by', 'order', 'rank', 'ttl'])
+  if (fields === undefined) return { stream: { time: { kind: 'unknown' } } }
+  const rank = readRank(fields['rank'], join(path, 'rank'), input.schema, problems)
+  const stream: Stream =
+    rank === undefined || rank === 'wrong' ? input : { schema: withRank(input.schema, rank), time: input.time }
+  const settings = readSettings(fields, path, input.schema, problems)
+  const ttlMs = readTtl(fields['ttl'], join(path, 'ttl'), problems)
+  if (fields['ttl'] === undefined) warnUnbounded(path, 'the rankings of all keys', problems)
+  if (rank === 'wrong') return { stream: { time: { kind: 'unknown' } } }
+  if (keyBy === undefined || settings === undefined || ttlMs === 'wrong') return { stream }
+  return {
+    stream,
+    keyBy,
+    verb: {
+      kind: 'topN',
+      ...settings,
+      ...(rank === undefined ? {} : { rank }),
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+    },
+  }
+}
+
+function withRank(schema: Schema, rank: string): Schema {
+  return { fields: [...schema.fields, { name: rank, type: 'long', nullable: false }] }
+}
+
+function readSettings(
+  fields: Fields,
+  path: string,
+  schema: Schema,
+  problems: Problems,
+): { n: number; by: string; order: 'asc' | 'desc' } | undefined {
+  const n = problems.count(fields['n'], join(path, 'n'))
+  if (n !== undefined && n > MAX_N)
+    problems.report('TOO_LARGE', join(path, 'n'), `${n} places per key, at most ${MAX_N} are kept`)
+  const by = fields['by'] === undefined ? undefined : readOrderField(fields['by'], join(path, 'by'), schema, problems)
+  if (fields['by'] === undefined)
+    problems.report('TOP_N_INVALID', path, 'does not say by which field rows are ranked', 'write { n: 10, by: price }')
+  const order = fields['order'] ?? 'desc'
+  if (order !== 'asc' && order !== 'desc')
+    problems.report(
+      'UNKNOWN_VALUE',
+      join(path, 'order'),
+      `${describe(order)} is no order`,
+      'write desc (largest first) or asc',
+    )
+  return n === undefined || n > MAX_N || by === undefined || (order !== 'asc' && order !== 'desc')
+    ? undefined
+    : { n, by, order }
+}
+
+function readRank(value: unknown, path: string, schema: Schema, problems: Problems): string | 'wrong' | undefined {
+  if (value === undefined) return undefined
+  const name = problems.text(value, path, 256)
+  if (name === undefined || !checkFieldName(name, path, problems)) return 'wrong'
+  if (fieldOf(schema, name) === undefined) return name
+  problems.report('DUPLICATE_FIELD', path, `there is a field "${name}" already`)
+  return 'wrong'
+}

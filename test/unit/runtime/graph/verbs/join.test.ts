@@ -1,0 +1,243 @@
+import { describe, expect, test } from 'vitest'
+import { validateJob } from '../../../../../runtime/front/list/job-spec.ts'
+import { executionPlan } from '../../../../../runtime/plan/chaining.ts'
+import { bedGraph } from '../../../../harness/operator-bed.ts'
+import { CHECKS } from '../../plan/sample-job.ts'
+
+const BIDS = { auction: 'long', price: 'long', at: 'timestamp', channel: 'string' }
+const AUCTIONS = { id: 'long', reserve: 'double', opened: 'timestamp', name: 'string?', seller: 'string' }
+
+interface Options {
+  bids?: object
+  from?: string[]
+  timeless?: boolean
+}
+
+function spec(join: unknown, { bids = BIDS, from = ['bids', 'auctions'], timeless = false }: Options = {}): object {
+  return {
+    graph: [
+      { id: 'bids', source: 'file', schema: bids, eventTime: { field: 'at' } },
+      { id: 'auctions', source: 'file', schema: AUCTIONS, ...(timeless ? {} : { eventTime: { field: 'opened' } }) },
+      { id: 'both', from, join },
+      { id: 'out', from: 'both', sink: 'console' },
+      ...(from.length < 2 ? [{ id: 'rest', from: 'auctions', sink: 'console' }] : []),
+    ],
+  }
+}
+
+function found(join: unknown, options?: Options): { code: string; path: string; message: string; hint?: string }[] {
+  const result = validateJob(spec(join, options), CHECKS)
+  return 'problems' in result ? [...result.problems] : []
+}
+
+function schemaOf(join: object): string[] {
+  const result = validateJob(spec(join), CHECKS)
+  if ('problems' in result) throw new Error(JSON.stringify(result.problems))
+  return (result.graph.operators.find(({ id }) => id === 'both')?.schema.fields ?? []).map(
+    ({ name, type, nullable }) => `${name}: ${type}${nullable ? '?' : ''}`,
+  )
+}
+
+const ON = { auction: 'id' }
+
+describe('a join that cannot be', () => {
+  test.each([
+    ['no key', { ttl: '1h' }, 'KEY_MISSING', 'join'],
+    ['keys of different types', { on: { channel: 'id' }, ttl: '1h' }, 'TYPE_MISMATCH', 'join.on.channel'],
+    [
+      'a date beside a long',
+      { on: { day: 'id' }, ttl: '1h' },
+      'TYPE_MISMATCH',
+      'join.on.day',
+      { bids: { ...BIDS, day: 'date' } },
+    ],
+    [
+      'a decimal beside a string',
+      { on: { amount: 'seller' }, ttl: '1h' },
+      'TYPE_MISMATCH',
+      'join.on.amount',
+      { bids: { ...BIDS, amount: 'decimal(10,2)' } },
+    ],
+    [
+      'a key that is an expression',
+      { on: { 'Math.random()': 'id' }, ttl: '1h' },
+      'KEY_INVALID',
+      'join.on["Math.random()"]',
+    ],
+    ['a key that is no field of the left', { on: { auctoin: 'id' }, ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on.auctoin'],
+    ['a key that is no field of the right', { on: { auction: 'idd' }, ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on.auction'],
+    ['one name that only the left has', { on: 'auction', ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on'],
+    ['an unknown type', { on: ON, type: 'outer', ttl: '1h' }, 'UNKNOWN_VALUE', 'join.type'],
+    ['an unknown option', { on: ON, ttl: '1h', windows: 1 }, 'UNKNOWN_FIELD', 'join.windows'],
+    ['two bounds', { on: ON, ttl: '1h', window: { tumble: '1s' } }, 'JOIN_INVALID', 'join'],
+    ['a left join without end', { on: ON, type: 'left', ttl: '1h' }, 'JOIN_UNSUPPORTED', 'join.type'],
+    ['an anti join without end', { on: ON, type: 'anti', ttl: 'forever' }, 'JOIN_UNSUPPORTED', 'join.type'],
+    ['a time to live of nothing', { on: ON, ttl: '0s' }, 'DURATION_INVALID', 'join.ttl'],
+    ['a time to live that is no duration', { on: ON, ttl: 'ever' }, 'DURATION_INVALID', 'join.ttl'],
+    ['an interval that says nothing', { on: ON, within: {} }, 'JOIN_INVALID', 'join.within'],
+    [
+      'a window that hops over its own end',
+      { on: ON, window: { hop: '10s', size: '1s' } },
+      'WINDOW_INVALID',
+      'join.window',
+    ],
+    ['a window without size', { on: ON, window: { hop: '10s' } }, 'WINDOW_INVALID', 'join.window'],
+    ['a condition that is none', { on: ON, ttl: '1h', where: 'left.price' }, 'EXPRESSION_TYPE', 'join.where'],
+    ['a condition over an unknown field', { on: ON, ttl: '1h', where: 'left.cost > 1' }, 'UNKNOWN_FIELD', 'join.where'],
+    [
+      'a selected field that is not there',
+      { on: ON, ttl: '1h', select: { seller: 'right.sellr' } },
+      'UNKNOWN_FIELD',
+      'join.select.seller',
+    ],
+    [
+      'a selection that changes from run to run',
+      { on: ON, ttl: '1h', select: { now: 'Date.now()' } },
+      'EXPRESSION_FORBIDDEN',
+      'join.select.now',
+    ],
+    [
+      'the right side of a semi join',
+      { on: ON, type: 'semi', ttl: '1h', select: { seller: 'right.seller' } },
+      'UNKNOWN_FIELD',
+      'join.select.seller',
+    ],
+    [
+      'a bound of the window as a field',
+      { on: ON, window: { tumble: '1s' }, select: { windowEnd: 'left.at' } },
+      'DUPLICATE_FIELD',
+      'join.select.windowEnd',
+    ],
+    ['nothing selected', { on: ON, ttl: '1h', select: {} }, 'TOO_LARGE', 'join.select'],
+    ['a text instead of options', 'auction', 'TYPE_MISMATCH', 'join'],
+    ['a text instead of an interval', { on: ON, within: '1s' }, 'JOIN_INVALID', 'join.within'],
+  ])('%s is refused', (_, join, code, path, options: Options = {}) => {
+    expect(found(join, options).map((problem) => [problem.code, problem.path])).toEqual([
+      [code, `spec.graph[2].${path}`],
+    ])
+  })
+
+  test('one input is refused', () => {
+    expect(found({ on: ON, ttl: '1h' }, { from: ['bids'] })).toEqual([
+      expect.objectContaining({ code: 'INPUT_MISSING', path: 'spec.graph[2].from' }),
+    ])
+  })
+
+  test('a window over an input without event time is refused and says which', () => {
+    expect(found({ on: ON, within: { before: '1s' } }, { timeless: true })).toEqual([
+      expect.objectContaining({
+        code: 'EVENT_TIME_MISSING',
+        path: 'spec.graph[2].join.within',
+        message: expect.stringContaining('"auctions" has none'),
+      }),
+    ])
+  })
+
+  test('fields that both sides have are refused with what to write', () => {
+    expect(found({ on: ON, ttl: '1h' }, { bids: { ...BIDS, seller: 'string' } })).toEqual([
+      expect.objectContaining({
+        code: 'DUPLICATE_FIELD',
+        path: 'spec.graph[2].join.select',
+        hint: expect.stringContaining('seller: left.seller'),
+      }),
+    ])
+  })
+})
+
+test('a join without any bound is sound, and is warned of its cost', () => {
+  const result = validateJob(spec({ on: ON }), CHECKS)
+  expect('warnings' in result && result.warnings).toEqual([
+    expect.objectContaining({
+      code: 'JOIN_UNBOUNDED',
+      path: 'spec.graph[2].join',
+      message: expect.stringContaining('for ever'),
+    }),
+  ])
+  const forever = validateJob(spec({ on: ON, ttl: 'forever' }), CHECKS)
+  expect('warnings' in forever && forever.warnings).toEqual([])
+})
+
+describe('what comes out', () => {
+  test.each([
+    [
+      'inner',
+      [
+        'auction: long',
+        'price: long',
+        'at: timestamp',
+        'channel: string',
+        'id: long',
+        'reserve: double',
+        'opened: timestamp',
+        'name: string?',
+        'seller: string',
+      ],
+    ],
+    [
+      'left',
+      [
+        'auction: long',
+        'price: long',
+        'at: timestamp',
+        'channel: string',
+        'id: long?',
+        'reserve: double?',
+        'opened: timestamp?',
+        'name: string?',
+        'seller: string?',
+      ],
+    ],
+    [
+      'full',
+      [
+        'auction: long?',
+        'price: long?',
+        'at: timestamp?',
+        'channel: string?',
+        'id: long?',
+        'reserve: double?',
+        'opened: timestamp?',
+        'name: string?',
+        'seller: string?',
+      ],
+    ],
+    ['anti', ['auction: long', 'price: long', 'at: timestamp', 'channel: string']],
+  ])('of a %s join are all fields of the sides it has, nullable where a match may be missing', (type, fields) => {
+    expect(schemaOf({ on: ON, type, within: { after: '1s' } })).toEqual(fields)
+  })
+
+  test('of a window join are also the bounds, and inputs go by their ids', () => {
+    expect(
+      schemaOf({
+        on: ON,
+        window: { tumble: '1s' },
+        where: 'bids.price > auctions.reserve',
+        select: { seller: 'auctions.seller', price: 'bids.price' },
+      }),
+    ).toEqual(['seller: string', 'price: long', 'windowStart: timestamp', 'windowEnd: timestamp'])
+  })
+
+  test('over the exchanges go only the fields that the join reads', () => {
+    const graph = bedGraph({
+      graph: [
+        { id: 'bids', source: 'list', schema: BIDS, eventTime: { field: 'at' } },
+        { id: 'auctions', source: 'list', schema: AUCTIONS, eventTime: { field: 'opened' } },
+        {
+          id: 'both',
+          from: ['bids', 'auctions'],
+          join: {
+            on: ON,
+            within: { before: '1s' },
+            where: 'left.price > right.reserve',
+            select: { name: 'right.name' },
+          },
+        },
+        { id: 'out', from: 'both', sink: 'console' },
+      ],
+    })
+    expect(executionPlan(graph).exchanges.map(({ schema }) => schema.fields.map(({ name }) => name))).toEqual([
+      ['auction', 'price', 'at'],
+      ['id', 'reserve', 'opened', 'name'],
+    ])
+  })
+})

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest'
+import { validateJob } from '../../../../../runtime/front/list/job-spec.ts'
+import { CHECKS } from '../../plan/sample-job.ts'
+
+const BIDS = { auction: 'long', price: 'double?', at: 'timestamp', channel: 'string', raw: 'json?' }
+
+function validate(entry: object): ReturnType<typeof validateJob> {
+  return validateJob(
+    {
+      graph: [
+        { id: 'bids', source: 'file', schema: BIDS, eventTime: { field: 'at' } },
+        { id: 'op', from: 'bids', ...entry },
+        { id: 'out', from: 'op', sink: 'console' },
+      ],
+    },
+    CHECKS,
+  )
+}
+
+const top = (more: object): object => ({ keyBy: 'auction', topN: { n: 3, by: 'price', ttl: '1h', ...more } })
+
+describe('a topN that cannot be', () => {
+  test.each([
+    ['no key', { topN: { n: 3, by: 'price', ttl: '1h' } }, 'KEY_MISSING', ''],
+    ['no number of places', { keyBy: 'auction', topN: { by: 'price', ttl: '1h' } }, 'TYPE_MISMATCH', 'topN.n'],
+    ['no places', top({ n: 0 }), 'TYPE_MISMATCH', 'topN.n'],
+    ['half a place', top({ n: 1.5 }), 'TYPE_MISMATCH', 'topN.n'],
+    ['too many places', top({ n: 1001 }), 'TOO_LARGE', 'topN.n'],
+    ['no field to rank by', { keyBy: 'auction', topN: { n: 3, ttl: '1h' } }, 'TOP_N_INVALID', 'topN'],
+    ['an unknown field', top({ by: 'prize' }), 'UNKNOWN_FIELD', 'topN.by'],
+    ['a text to rank by', top({ by: 'channel' }), 'TYPE_MISMATCH', 'topN.by'],
+    ['an unknown order', top({ order: 'down' }), 'UNKNOWN_VALUE', 'topN.order'],
+    ['a rank that is a field already', top({ rank: 'price' }), 'DUPLICATE_FIELD', 'topN.rank'],
+    ['a rank that is no name', top({ rank: 'a b' }), 'FIELD_NAME_INVALID', 'topN.rank'],
+    ['a time to live of nothing', top({ ttl: '0s' }), 'DURATION_INVALID', 'topN.ttl'],
+    ['an unknown option', top({ limit: 3 }), 'UNKNOWN_FIELD', 'topN.limit'],
+  ])('with %s is refused with its code and place', (_what, entry, code, path) => {
+    const result = validate(entry)
+    expect('problems' in result ? result.problems : []).toContainEqual(
+      expect.objectContaining({ code, path: `spec.graph[1]${path === '' ? '' : `.${path}`}` }),
+    )
+  })
+})
+
+describe('a topN', () => {
+  test('puts the rank behind the fields when it is named', () => {
+    const names = (entry: object): string[] => {
+      const result = validate(entry)
+      if ('problems' in result) throw new Error(JSON.stringify(result.problems))
+      return (result.graph.operators.find(({ id }) => id === 'op')?.schema.fields ?? []).map((field) => field.name)
+    }
+    expect(names(top({}))).toEqual(Object.keys(BIDS))
+    expect(names(top({ rank: 'place' }))).toEqual([...Object.keys(BIDS), 'place'])
+  })
+
+  test('without a time to live is warned of', () => {
+    const result = validate({ keyBy: 'auction', topN: { n: 3, by: 'price' } })
+    expect('problems' in result ? result.problems : result.warnings).toMatchObject([
+      { code: 'STATE_UNBOUNDED', path: 'spec.graph[1].topN' },
+    ])
+  })
+})
