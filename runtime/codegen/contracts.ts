@@ -6,7 +6,7 @@
  */
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
-import type { KeyTables } from './keys/key-tables.ts'
+import type { KeyTables } from '../state/key-tables.ts'
 
 /** Where the rows of a segment of a chain go. `rows[0..count)` are valid; the array is reused by the caller. */
 export type RowsConsumer = (rows: Row[], count: number) => void

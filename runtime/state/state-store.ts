@@ -1,5 +1,5 @@
 import type { StateKey } from '../codegen/keys/key-codec.ts'
-import type { SpillSettings } from '../codegen/records/cold-segments.ts'
+import type { SpillSettings } from '../memory/arena/cold-segments.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'

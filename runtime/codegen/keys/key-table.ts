@@ -1,6 +1,6 @@
 import type { Field } from '../../model/schema.ts'
 import type { AggregateCode } from '../aggregates/aggregate-code.ts'
-import { isHeapColumn, keyColumns, keyResult, type Column } from '../rows/columns.ts'
+import { isHeapColumn, keyColumns, keyResult, type Column } from '../../memory/columns.ts'
 import type { Emitter } from '../emitter.ts'
 
 /**

@@ -1,8 +1,8 @@
 import type { Field } from '../../model/schema.ts'
 import { Emitter } from '../emitter.ts'
 import { keyHashExpression } from '../keys/key-hash.ts'
-import { isNumeric, KIND_SHIFT, type RecordLayout, type RecordSpec } from './record-layout.ts'
-import { SEGMENT_BYTES } from './segment-memory.ts'
+import { isNumeric, KIND_SHIFT, type RecordLayout, type RecordSpec } from '../../memory/arena/record-layout.ts'
+import { SEGMENT_BYTES } from '../../memory/arena/segment-memory.ts'
 
 /**
  * Texts of so many characters are measured before: what gets a segment of its own must fill it, or another record

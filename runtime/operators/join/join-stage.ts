@@ -6,7 +6,7 @@ import {
   type JoinPane,
   type JoinSideCode,
 } from '../../codegen/join-code.ts'
-import { RecordArena } from '../../codegen/records/record-arena.ts'
+import { RecordArena } from '../../memory/arena/record-arena.ts'
 import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'

@@ -1,6 +1,6 @@
 import { compileKeyCodec, type StateKey } from '../../codegen/keys/key-codec.ts'
 import { compilePattern } from '../../codegen/pattern-code.ts'
-import type { Cell } from '../../codegen/pattern-view.ts'
+import type { Cell } from '../../memory/pattern-view.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { fieldsOf, type Row, type Schema } from '../../model/schema.ts'
 import type { PatternVerb } from '../../graph/verbs/pattern/pattern.ts'

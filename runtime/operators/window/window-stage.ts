@@ -1,6 +1,6 @@
 import type { RowErrorHandler, WindowTable } from '../../codegen/contracts.ts'
-import { compileSessionWindows } from '../../codegen/windows/session-windows.ts'
-import { compileWindowTable, type KeyedTableOptions } from '../../codegen/windows/window-table.ts'
+import { compileSessionWindows } from './session-windows.ts'
+import { compileWindowTable, type KeyedTableOptions } from './pane-windows.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { SpillSettings } from '../../../../runtime/codegen/records/cold-segments.ts'
+import type { SpillSettings } from '../../../../runtime/memory/arena/cold-segments.ts'
 import { compileKeyCodec, type StateKey } from '../../../../runtime/codegen/keys/key-codec.ts'
 import { fieldsOf, type Field, type FieldType, type Row, type Schema } from '../../../../runtime/model/schema.ts'
 import { slotOfKeyGroup } from '../../../../runtime/plan/key-groups.ts'

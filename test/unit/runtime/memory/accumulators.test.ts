@@ -1,11 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import {
-  DistinctNumbers,
-  DistinctTexts,
-} from '../../../../../runtime/codegen/aggregates/accumulators/distinct-values.ts'
-import { Histogram } from '../../../../../runtime/codegen/aggregates/accumulators/histogram.ts'
-import { HyperLogLog } from '../../../../../runtime/codegen/aggregates/accumulators/hyper-log-log.ts'
-import { QuantileSketch } from '../../../../../runtime/codegen/aggregates/accumulators/quantile-sketch.ts'
+import { DistinctNumbers, DistinctTexts } from '../../../../runtime/memory/accumulators/distinct-values.ts'
+import { Histogram } from '../../../../runtime/memory/accumulators/histogram.ts'
+import { HyperLogLog } from '../../../../runtime/memory/accumulators/hyper-log-log.ts'
+import { QuantileSketch } from '../../../../runtime/memory/accumulators/quantile-sketch.ts'
 
 const numbers = (count: number, of: (n: number) => number): number[] => Array.from({ length: count }, (_, n) => of(n))
 

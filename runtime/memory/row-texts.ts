@@ -1,4 +1,4 @@
-import { MillraceError } from '../../model/errors.ts'
+import { MillraceError } from '../model/errors.ts'
 
 /** Words of 4 bytes of a chunk, as a power of two: the words' bits of an address. */
 export const CHUNK_BITS = 18

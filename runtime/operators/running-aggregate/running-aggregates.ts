@@ -1,10 +1,10 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import type { RowErrorHandler, RowsConsumer } from '../contracts.ts'
-import { CHANGED, type TableColumns } from '../keys/key-table.ts'
-import type { KeyTables, LiveTable } from '../keys/key-tables.ts'
-import type { RowClass } from '../rows/row.ts'
+import type { RowErrorHandler, RowsConsumer } from '../../codegen/contracts.ts'
+import { CHANGED, type TableColumns } from '../../codegen/keys/key-table.ts'
+import type { KeyTables, LiveTable } from '../../state/key-tables.ts'
+import type { RowClass } from '../../codegen/rows/row.ts'
 import {
   compileRunningTable,
   LISTED,
@@ -13,8 +13,8 @@ import {
   type RunningHost,
   type RunningTable,
   type RunningTableCode,
-} from './running-table.ts'
-import { tableShape } from '../windows/window-table.ts'
+} from '../../codegen/aggregates/running-table.ts'
+import { tableShape } from '../window/pane-windows.ts'
 
 export interface RunningAggregatesOptions {
   keys: readonly Field[]

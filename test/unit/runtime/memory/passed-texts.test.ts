@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compileJsonScanner } from '../../../../../runtime/codegen/json/json-scanner.ts'
-import { compileJsonWriter } from '../../../../../runtime/codegen/json/json-writer.ts'
-import { canPass, PassedTexts } from '../../../../../runtime/codegen/json/passed-texts.ts'
-import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
-import type { Field, Row, Schema } from '../../../../../runtime/model/schema.ts'
-import { arbitraryRows } from '../../../../harness/plain/random-rows.ts'
+import { compileJsonScanner } from '../../../../runtime/codegen/json/json-scanner.ts'
+import { compileJsonWriter } from '../../../../runtime/codegen/json/json-writer.ts'
+import { canPass, PassedTexts } from '../../../../runtime/memory/passed-texts.ts'
+import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
+import type { Field, Row, Schema } from '../../../../runtime/model/schema.ts'
+import { arbitraryRows } from '../../../harness/plain/random-rows.ts'
 
 /** Records of one source, through a chain that hands on some fields, to one sink. */
 class Passage {

@@ -2,9 +2,9 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { KeyGroupRange } from '../../plan/key-groups.ts'
-import type { RowErrorHandler, RowsConsumer, WindowTable } from '../contracts.ts'
-import { CHANGED, type TableColumns } from '../keys/key-table.ts'
-import type { LiveTable } from '../keys/key-tables.ts'
+import type { RowErrorHandler, RowsConsumer, WindowTable } from '../../codegen/contracts.ts'
+import { CHANGED, type TableColumns } from '../../codegen/keys/key-table.ts'
+import type { LiveTable } from '../../state/key-tables.ts'
 import {
   compileSessionTable,
   LISTED,
@@ -13,8 +13,8 @@ import {
   type SessionHost,
   type SessionTable,
   type SessionTableCode,
-} from './session-table.ts'
-import { endedGroups, rowTime, tableShape, type KeyedTableOptions } from './window-table.ts'
+} from '../../codegen/windows/session-table.ts'
+import { endedGroups, rowTime, tableShape, type KeyedTableOptions } from './pane-windows.ts'
 
 export interface SessionWindowsOptions extends KeyedTableOptions {
   gapMs: number

@@ -3,9 +3,9 @@ import { fieldOf, type Field, type Row, type Schema } from '../../model/schema.t
 import type { Timestamp } from '../../model/time.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { KeyGroupRange } from '../../plan/key-groups.ts'
-import type { RowErrorHandler, RowsConsumer, WindowTable } from '../contracts.ts'
-import type { TableColumns } from '../keys/key-table.ts'
-import type { LiveTable } from '../keys/key-tables.ts'
+import type { RowErrorHandler, RowsConsumer, WindowTable } from '../../codegen/contracts.ts'
+import type { TableColumns } from '../../codegen/keys/key-table.ts'
+import type { LiveTable } from '../../state/key-tables.ts'
 import {
   compilePaneTable,
   EARLY,
@@ -15,8 +15,8 @@ import {
   type PaneTableCode,
   type PaneView,
   type RowTime,
-} from './pane-table.ts'
-import type { RowClass } from '../rows/row.ts'
+} from '../../codegen/windows/pane-table.ts'
+import type { RowClass } from '../../codegen/rows/row.ts'
 
 export interface WindowTableOptions extends KeyedTableOptions {
   window: { sizeMs: number; slideMs: number }

@@ -1,4 +1,4 @@
-import { MillraceError } from '../../model/errors.ts'
+import { MillraceError } from '../model/errors.ts'
 
 /** Kept between batches; what one huge batch needed beyond it is given back. */
 const KEPT_BYTES = 4 << 20

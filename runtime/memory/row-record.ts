@@ -1,4 +1,4 @@
-import type { Field } from '../../model/schema.ts'
+import type { Field } from '../model/schema.ts'
 
 /** Its value is kept as text. */
 export function isText({ type }: Field): boolean {

@@ -1,4 +1,4 @@
-import type { Field, Row } from '../../model/schema.ts'
+import type { Field, Row } from '../model/schema.ts'
 
 const FIRST_PLACES = 4096
 const FIRST_SIDE_BYTES = 256

@@ -1,5 +1,5 @@
-import { decimalText } from '../../model/decimal-text.ts'
-import type { ValueType } from '../../model/schema.ts'
+import { decimalText } from './decimal-text.ts'
+import type { ValueType } from './schema.ts'
 import { isoDate, parseIsoTimestamp } from './timestamp-text.ts'
 
 const DAY_MS = 86_400_000

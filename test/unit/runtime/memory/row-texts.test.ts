@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RowTexts } from '../../../../../runtime/codegen/rows/row-texts.ts'
+import { RowTexts } from '../../../../runtime/memory/row-texts.ts'
 
 const CHUNK_BYTES = 1 << 20
 const LENGTHS = [

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Field, type Schema } from '../../model/schema.ts'
-import { isPlainKey } from '../keys/key-codec.ts'
-import type { RowClass } from '../rows/row.ts'
+import { isPlainKey } from '../../codegen/keys/key-codec.ts'
+import type { RowClass } from '../../codegen/rows/row.ts'
 
 /*
  * A record, little-endian, 8-byte aligned in its segment. Words of 4 bytes:

@@ -1,10 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  emptyHeadedBlock,
-  HeadedBlock,
-  magicOf,
-  writeHeadedBlock,
-} from '../../../../../runtime/codegen/rows/headed-block.ts'
+import { emptyHeadedBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../../../../runtime/memory/headed-block.ts'
 
 const MAGIC = 0x31414142
 

@@ -1,5 +1,5 @@
-import type { Log, RecordArena } from '../records/record-arena.ts'
-import { NO_SLAB } from '../records/segment-memory.ts'
+import type { Log, RecordArena } from './record-arena.ts'
+import { NO_SLAB } from './segment-memory.ts'
 
 /** Where the part of a row's log stands in word 0 of its record (record-layout.ts); its number there is word 1. */
 export const PART_SHIFT = 20

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RecordArena } from '../../../../../runtime/codegen/records/record-arena.ts'
-import { RecordTable } from '../../../../../runtime/codegen/records/record-table.ts'
-import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
-import type { Row, Schema } from '../../../../../runtime/model/schema.ts'
-import { VirtualScratch } from '../../../../../runtime/ports/virtual/scratch.ts'
+import { RecordArena } from '../../../../runtime/memory/arena/record-arena.ts'
+import { RecordTable } from '../../../../runtime/state/record-table.ts'
+import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
+import type { Row, Schema } from '../../../../runtime/model/schema.ts'
+import { VirtualScratch } from '../../../../runtime/ports/virtual/scratch.ts'
 
 const SCHEMA: Schema = {
   fields: [

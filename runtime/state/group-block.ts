@@ -1,5 +1,5 @@
-import { HeadedBlock, writeHeadedBlock } from '../rows/headed-block.ts'
-import type { Column } from '../rows/columns.ts'
+import { HeadedBlock, writeHeadedBlock } from '../memory/headed-block.ts'
+import type { Column } from '../memory/columns.ts'
 
 /*
  * The state of one key group as earlier releases wrote it, all in one headed block:

@@ -1,5 +1,5 @@
-import type { Field } from '../../model/schema.ts'
-import type { Accumulator } from '../aggregates/accumulators/accumulator.ts'
+import type { Field } from '../model/schema.ts'
+import type { Accumulator } from './accumulators/accumulator.ts'
 
 /**
  * One column of a keyed table. Numbers lie in typed arrays, so state puts no changing number on the heap; `Array` holds

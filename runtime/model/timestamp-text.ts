@@ -1,4 +1,4 @@
-import type { Timestamp } from '../../model/time.ts'
+import type { Timestamp } from './time.ts'
 
 const ISO = /^(\d{4}|[+-]\d{6})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?)?$/
 const DAY_MS = 86_400_000

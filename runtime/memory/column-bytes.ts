@@ -1,4 +1,4 @@
-import type { Accumulator } from '../aggregates/accumulators/accumulator.ts'
+import type { Accumulator } from './accumulators/accumulator.ts'
 import type { Column } from './columns.ts'
 import { corruptBlock } from './headed-block.ts'
 

@@ -1,4 +1,4 @@
-import { MillraceError } from '../../model/errors.ts'
+import { MillraceError } from '../model/errors.ts'
 
 /*
  * A block of state, little-endian:

@@ -1,10 +1,19 @@
-import { MillraceError } from '../../model/errors.ts'
-import type { StateKey } from '../keys/key-codec.ts'
-import type { RecordArena } from './record-arena.ts'
-import { compileRecordCode, type RecordCode } from './record-code.ts'
-import { RecordGroup, type GroupOwner } from './record-group.ts'
-import { APPEND, KIND, KIND_SHIFT, layoutOf, TOMBSTONE, UNITS, VALUE, type RecordSpec } from './record-layout.ts'
-import type { RecordLoop } from './record-loops.ts'
+import { MillraceError } from '../model/errors.ts'
+import type { StateKey } from '../codegen/keys/key-codec.ts'
+import type { RecordArena } from '../memory/arena/record-arena.ts'
+import { compileRecordCode, type RecordCode } from '../codegen/records/record-code.ts'
+import { RecordGroup, type GroupOwner } from '../memory/arena/record-group.ts'
+import {
+  APPEND,
+  KIND,
+  KIND_SHIFT,
+  layoutOf,
+  TOMBSTONE,
+  UNITS,
+  VALUE,
+  type RecordSpec,
+} from '../memory/arena/record-layout.ts'
+import type { RecordLoop } from '../codegen/records/record-loops.ts'
 
 /** After so many writes… */
 const SWEEP_WRITES = 16
