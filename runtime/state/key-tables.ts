@@ -1,4 +1,4 @@
-import type { KeyTable, TableColumns } from '../codegen/keys/key-table.ts'
+import type { KeyTable, TableColumns } from '../memory/key-table.ts'
 
 /** The state of an operator that keeps it in tables by key, as snapshots see it. */
 export interface KeyTables {

@@ -1,4 +1,4 @@
-import type { StateKey } from '../codegen/keys/key-codec.ts'
+import type { StateKey } from '../memory/state-key.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { RecordTable } from './record-table.ts'
 import type { Row } from '../model/schema.ts'

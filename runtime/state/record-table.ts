@@ -1,18 +1,10 @@
 import { MillraceError } from '../model/errors.ts'
-import type { StateKey } from '../codegen/keys/key-codec.ts'
+import type { StateKey } from '../memory/state-key.ts'
 import type { RecordArena } from '../memory/arena/record-arena.ts'
 import { compileRecordCode, type RecordCode } from '../codegen/records/record-code.ts'
 import { RecordGroup, type GroupOwner } from '../memory/arena/record-group.ts'
-import {
-  APPEND,
-  KIND,
-  KIND_SHIFT,
-  layoutOf,
-  TOMBSTONE,
-  UNITS,
-  VALUE,
-  type RecordSpec,
-} from '../memory/arena/record-layout.ts'
+import { APPEND, KIND, KIND_SHIFT, layoutOf, TOMBSTONE, UNITS, VALUE } from '../memory/arena/record-layout.ts'
+import type { RecordSpec } from '../codegen/records/record-emitter.ts'
 import type { RecordLoop } from '../codegen/records/record-loops.ts'
 
 /** After so many writes… */

@@ -1,7 +1,7 @@
 import { bytesOf, columnBytes, type Entries } from '../memory/column-bytes.ts'
 import { writeHeadedBlock } from '../memory/headed-block.ts'
 import { isHeapColumn, type Column } from '../memory/columns.ts'
-import { CHANGED, type KeyTable, type TableColumns } from '../codegen/keys/key-table.ts'
+import { CHANGED, type KeyTable, type TableColumns } from '../memory/key-table.ts'
 
 /*
  * A headed block of what has come to one table of a key group since another block of it:

@@ -7,16 +7,8 @@ import type { RowErrorHandler } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { emitHashHelpers } from '../keys/key-hash.ts'
-import {
-  CHANGED,
-  emitKeyTable,
-  emitMerge,
-  emitRowsOf,
-  keyTableColumns,
-  textOf,
-  type KeyTable,
-  type TableColumns,
-} from '../keys/key-table.ts'
+import { emitKeyTable, emitMerge, emitRowsOf, keyTableColumns } from '../keys/key-table-code.ts'
+import { CHANGED, textOf, type KeyTable, type TableColumns } from '../../memory/key-table.ts'
 import { emitKey, keyArguments } from '../windows/pane-table.ts'
 import type { RowClass } from '../rows/row.ts'
 

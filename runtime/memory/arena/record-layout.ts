@@ -1,7 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Field, type Schema } from '../../model/schema.ts'
-import { isPlainKey } from '../../codegen/keys/key-codec.ts'
-import type { RowClass } from '../../codegen/rows/row.ts'
+import { isPlainKey } from '../state-key.ts'
 
 /*
  * A record, little-endian, 8-byte aligned in its segment. Words of 4 bytes:
@@ -27,15 +26,14 @@ export const VALUE = 0,
 export const ONE_BYTE = 1 << 22,
   BOXED = 1 << 23
 
-/** What a table of records is generated from. */
-export interface RecordSpec {
+/** What the records of a table hold. */
+export interface RecordShape {
   key: readonly Field[]
   /** Fields of the row that carry the key, in its order; absent: the key is kept beside the row. */
   keyIn?: readonly string[]
   /** A second key. */
   user?: 'number' | 'text'
   schema: Schema
-  rowClass: RowClass
   /** Each record carries the time of its last write. */
   timed: boolean
   /** Each record carries a sequence number. */
@@ -69,7 +67,7 @@ export interface RecordLayout {
   fixedBytes: number
 }
 
-export function layoutOf(spec: RecordSpec): RecordLayout {
+export function layoutOf(spec: RecordShape): RecordLayout {
   const keyFields = spec.keyIn === undefined ? undefined : fieldsOf(spec.schema, spec.keyIn)
   keyFields?.forEach((field, index) => {
     checkKeyField(field, spec.key[index])

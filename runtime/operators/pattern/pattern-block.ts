@@ -3,7 +3,7 @@ import { emptyHeadedBlock, HeadedBlock, magicOf } from '../../memory/headed-bloc
 import type { BatchCodec } from '../../codegen/contracts.ts'
 import type { Cell } from '../../memory/pattern-view.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { isPlainKey, type StateKey } from '../../codegen/keys/key-codec.ts'
+import { isPlainKey, type StateKey } from '../../memory/state-key.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { StreamCode } from '../operator-context.ts'

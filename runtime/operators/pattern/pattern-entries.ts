@@ -1,4 +1,5 @@
-import { compileKeyCodec, type StateKey } from '../../codegen/keys/key-codec.ts'
+import { compileKeyCodec } from '../../codegen/keys/key-codec.ts'
+import type { StateKey } from '../../memory/state-key.ts'
 import { compilePattern } from '../../codegen/pattern-code.ts'
 import type { Cell } from '../../memory/pattern-view.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'

@@ -1,8 +1,9 @@
+import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { RowErrorHandler, RowsConsumer } from '../../codegen/contracts.ts'
-import { CHANGED, type TableColumns } from '../../codegen/keys/key-table.ts'
+import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { KeyTables, LiveTable } from '../../state/key-tables.ts'
 import type { RowClass } from '../../codegen/rows/row.ts'
 import {
@@ -14,7 +15,7 @@ import {
   type RunningTable,
   type RunningTableCode,
 } from '../../codegen/aggregates/running-table.ts'
-import { tableShape } from '../window/pane-windows.ts'
+import { tableShape } from '../../state/table-shape.ts'
 
 export interface RunningAggregatesOptions {
   keys: readonly Field[]
@@ -276,8 +277,4 @@ function partsOf(table: RunningTable, head: number): number[] {
   for (let entry = (table.nx[head] as number) - 1; entry >= 0; entry = (table.nx[entry] as number) - 1)
     parts.push(entry)
   return parts
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b)
 }

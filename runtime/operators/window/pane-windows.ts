@@ -1,10 +1,12 @@
+import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
+import { endedGroups, type KeyedTableOptions, rowTime, type WindowTable } from './window-table.ts'
+import { tableShape } from '../../state/table-shape.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { fieldOf, type Field, type Row, type Schema } from '../../model/schema.ts'
+import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
-import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { KeyGroupRange } from '../../plan/key-groups.ts'
-import type { RowErrorHandler, RowsConsumer, WindowTable } from '../../codegen/contracts.ts'
-import type { TableColumns } from '../../codegen/keys/key-table.ts'
+import type { RowErrorHandler, RowsConsumer } from '../../codegen/contracts.ts'
+import type { TableColumns } from '../../memory/key-table.ts'
 import type { LiveTable } from '../../state/key-tables.ts'
 import {
   compilePaneTable,
@@ -14,32 +16,10 @@ import {
   type PaneTable,
   type PaneTableCode,
   type PaneView,
-  type RowTime,
 } from '../../codegen/windows/pane-table.ts'
-import type { RowClass } from '../../codegen/rows/row.ts'
 
-export interface WindowTableOptions extends KeyedTableOptions {
+export interface PaneWindowsOptions extends KeyedTableOptions {
   window: { sizeMs: number; slideMs: number }
-}
-
-/** What every table of windows is made from. */
-export interface KeyedTableOptions {
-  keys: readonly Field[]
-  aggregates: readonly Aggregate[]
-  inputSchema: Schema
-  /** Of: the key fields, windowStart, windowEnd, the aggregates' fields. */
-  outputRowClass: RowClass
-  /** Absent: rows count at the time they come. */
-  eventTime?: { field: string; offsetMs: number }
-  /** How long windows are kept for late rows after they have fired. */
-  latenessMs?: number
-  /** Whether `early` will be asked for. */
-  tracking?: 'early' | 'none'
-  maxParallelism: number
-  /** The key groups that are this table's own; all when absent. */
-  groups?: KeyGroupRange
-  /** Named to the error handler of add. */
-  operatorId?: string
 }
 
 const EMIT_ROWS = 1024
@@ -48,7 +28,7 @@ const EMIT_ROWS = 1024
  * Generates the state of one windowed aggregate. Panes are gcd(size, slide) long; a tumbling window is one
  * pane and fires without a merge, a hopping one merges its panes key group by key group.
  */
-export function compileWindowTable(options: WindowTableOptions): WindowTable {
+export function createPaneWindows(options: PaneWindowsOptions): WindowTable {
   const {
     window: { sizeMs, slideMs },
     keys,
@@ -74,41 +54,6 @@ export function compileWindowTable(options: WindowTableOptions): WindowTable {
     windows: slideMs > sizeMs ? 'with gaps' : 'touching',
   })
   return new PaneWindows(code, options, tableShape({ window: options.window }, options), operatorId)
-}
-
-export function rowTime({ eventTime, inputSchema }: Pick<KeyedTableOptions, 'eventTime' | 'inputSchema'>): RowTime {
-  if (eventTime === undefined) return { kind: 'processing' }
-  const field = fieldOf(inputSchema, eventTime.field)
-  if (field === undefined)
-    throw new MillraceError('UNKNOWN_FIELD', `event time '${eventTime.field}' is no field of the window's input`)
-  return { kind: 'event', field, offsetMs: eventTime.offsetMs }
-}
-
-/** What a snapshot says it was written for. */
-export function tableShape(
-  extent: object,
-  { keys, aggregates }: { keys: readonly Field[]; aggregates: readonly Aggregate[] },
-): string {
-  return JSON.stringify({
-    ...extent,
-    keys: keys.map(({ name, type, nullable }) => [name, type, nullable]),
-    aggregates: aggregates.map(({ field, function: name, argument, by, parameters, user }) => [
-      field.name,
-      name,
-      argument?.type ?? null,
-      argument?.nullable ?? false,
-      ...(by === undefined ? [] : [by.type, by.nullable]),
-      ...(parameters ?? []),
-      ...(user === undefined ? [] : user.state.fields.map((part) => [part.name, part.type, part.nullable])),
-    ]),
-  })
-}
-
-/** Of own groups that have fired any window, how far. */
-export function endedGroups(ended: Float64Array, own: KeyGroupRange): [group: number, end: number][] {
-  return [...ended.subarray(own.first, own.endExclusive).entries()].flatMap(([index, end]) =>
-    end === -Infinity ? [] : [[own.first + index, end] as [number, number]],
-  )
 }
 
 class Pane implements PaneView {
@@ -163,7 +108,7 @@ class PaneWindows implements WindowTable, PaneHost {
   readonly #out: Row[] = []
   #firing: Firing | undefined
 
-  constructor(code: PaneTableCode, options: WindowTableOptions, shape: string, operatorId: string) {
+  constructor(code: PaneTableCode, options: PaneWindowsOptions, shape: string, operatorId: string) {
     this.#code = code
     this.#size = options.window.sizeMs
     this.#slide = options.window.slideMs
@@ -465,8 +410,4 @@ function forget(table: PaneTable | undefined, list: 'lates' | 'earlies'): void {
   const marks = table.u
   for (const entry of changesOf(table, list)) marks[entry] = (marks[entry] ?? 0) & ~(list === 'lates' ? LATE : EARLY)
   changesOf(table, list).length = 0
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b)
 }

@@ -2,8 +2,9 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { KeyGroupRange } from '../../plan/key-groups.ts'
-import type { RowErrorHandler, RowsConsumer, WindowTable } from '../../codegen/contracts.ts'
-import { CHANGED, type TableColumns } from '../../codegen/keys/key-table.ts'
+import type { RowErrorHandler, RowsConsumer } from '../../codegen/contracts.ts'
+import { endedGroups, type KeyedTableOptions, rowTime, type WindowTable } from './window-table.ts'
+import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { LiveTable } from '../../state/key-tables.ts'
 import {
   compileSessionTable,
@@ -14,7 +15,7 @@ import {
   type SessionTable,
   type SessionTableCode,
 } from '../../codegen/windows/session-table.ts'
-import { endedGroups, rowTime, tableShape, type KeyedTableOptions } from './pane-windows.ts'
+import { tableShape } from '../../state/table-shape.ts'
 
 export interface SessionWindowsOptions extends KeyedTableOptions {
   gapMs: number
@@ -31,7 +32,7 @@ const FEW_ENDED = 64
  * become one, as in Flink's MergingWindowSet over EventTimeSessionWindows: a row at t is [t, t + gap), ends
  * included when they touch. A late row belongs nowhere when the session it would make, or make longer, is over.
  */
-export function compileSessionWindows(options: SessionWindowsOptions): WindowTable {
+export function createSessionWindows(options: SessionWindowsOptions): WindowTable {
   const { keys, aggregates, outputRowClass, gapMs, maxParallelism } = options
   const latenessMs = options.latenessMs ?? 0
   const operatorId = options.operatorId ?? 'window'

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileKeyGrouper } from '../../../../runtime/codegen/keys/key-grouper.ts'
 import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
-import { compileWindowTable, type WindowTableOptions } from '../../../../runtime/operators/window/pane-windows.ts'
-import type { WindowTable } from '../../../../runtime/codegen/contracts.ts'
+import { createPaneWindows, type PaneWindowsOptions } from '../../../../runtime/operators/window/pane-windows.ts'
+import type { WindowTable } from '../../../../runtime/operators/window/window-table.ts'
 import type { Field, FieldType, Row, Schema } from '../../../../runtime/model/schema.ts'
 import type { GroupState } from '../../../../runtime/model/snapshot.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../../../../runtime/model/time.ts'
@@ -42,7 +42,7 @@ function outputSchema(keys: readonly Field[], aggregates: readonly Aggregate[]):
 
 function setUp(keys: Field[], values: Field[], aggregates: Aggregate[], window: { sizeMs: number; slideMs: number }) {
   const inputSchema: Schema = { fields: [field('at', 'timestamp'), ...keys, ...values] }
-  const options = (): WindowTableOptions => ({
+  const options = (): PaneWindowsOptions => ({
     keys,
     window,
     aggregates,
@@ -55,7 +55,7 @@ function setUp(keys: Field[], values: Field[], aggregates: Aggregate[], window: 
     inputSchema,
     rowClass: compileRowClass(inputSchema),
     grouper: compileKeyGrouper(keys, GROUPS),
-    create: () => compileWindowTable(options()),
+    create: () => createPaneWindows(options()),
   }
 }
 

@@ -1,49 +1,9 @@
+import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { Field } from '../../model/schema.ts'
 import type { AggregateCode } from '../aggregates/aggregate-code.ts'
-import { isHeapColumn, keyColumns, keyResult, type Column } from '../../memory/columns.ts'
+import { isHeapColumn, keyColumns, type Column } from '../../memory/columns.ts'
+import { keyResult } from './key-columns.ts'
 import type { Emitter } from '../emitter.ts'
-
-/**
- * Entries by key, generated: an open-addressing index (linear probing, load ≤ 1/2, Fibonacci hashing, since within
- * a key group the low bits of the hash are equal) over dense columns. Dense, so that firing and snapshots run over
- * them in order and growing copies instead of rehashing values.
- */
-export interface KeyTable {
-  /** Number of entries; columns hold them at [0, n). */
-  n: number
-  readonly cap: number
-  /** The text of all string keys, in UTF-16 units: a Uint8Array while all are below 256. Empty without such keys. */
-  text: Uint8Array | Uint16Array
-  /** Units used of `text`. */
-  chars: number
-  /**
-   * Another one as soon as the table begins to hold other entries: entry e of a table of one serial is of one key
-   * for ever.
-   */
-  readonly serial: number
-  /** By entry: CHANGED, and bits of the table's own. */
-  u: Uint8Array
-  /** By entry, the last snapshot that found it changed; no longer than it needs to be. */
-  changedIn: Int32Array
-  /** The last snapshot that found any entry changed. */
-  lastChange: number
-  /** Makes room without entries. */
-  clear(): void
-  /** Twice the room. */
-  grow(): void
-  /** Makes the index anew. */
-  reindex(): void
-  /** Makes room for so many more characters; those beyond 255 need a text that was widened. */
-  room(chars: number): void
-  widen(): void
-  /** The entry of the key that entry `x` of the other table has; made when it is not there. */
-  findOf(other: KeyTable, x: number): number
-  /** Gives the entry the values of no rows. */
-  start(e: number): void
-  /** Takes the entry out again: the newest, of a key that had none, and nothing has read it. */
-  leave(e: number): void
-  [column: string]: unknown
-}
 
 export interface KeyTableOptions {
   keys: readonly Field[]
@@ -54,18 +14,6 @@ export interface KeyTableOptions {
   fields?: { create: string; clear: string }
   /** The entries of a key are a chain through the column nx; only its head, where hd is 1, stands in the index. */
   chained?: 'by nx'
-}
-
-/**
- * In column u: the entry has changed since the last snapshot. Whatever changes what a snapshot holds of an entry
- * sets it.
- */
-export const CHANGED = 4
-
-/** The columns of a snapshot: those that an entry never changes, and the others. */
-export interface TableColumns {
-  keys: readonly Column[]
-  values: readonly Column[]
 }
 
 /** So many key texts of a table stay strings, none longer than so many characters. */
@@ -308,11 +256,4 @@ function emitRow(code: Emitter, leading: readonly string[], codes: readonly Aggr
   const refusals = codes.flatMap(({ refused }) => refused ?? [])
   code.line(`const row = new Row(${[...leading, ...codes.map(({ result }) => result)].join(', ')})`)
   code.line(refusals.length === 0 ? `out[n++] = row` : `if (${refusals.join(' || ')}) onRow(row); else out[n++] = row`)
-}
-
-/** The text [first, end) of a table's keys, as one string. */
-export function textOf(text: Uint8Array | Uint16Array, first: number, end: number): string {
-  const size = text.BYTES_PER_ELEMENT
-  const bytes = Buffer.from(text.buffer, text.byteOffset + first * size, (end - first) * size)
-  return bytes.toString(size === 1 ? 'latin1' : 'utf16le')
 }
