@@ -1,5 +1,5 @@
 import type { RowScanner, RowWriter } from '../codegen/contracts.ts'
-import type { PassedTexts } from '../codegen/json/passed-texts.ts'
+import type { PassedTexts } from '../memory/passed-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { Schema } from '../model/schema.ts'
 import type { Ports } from '../ports/ports.ts'

@@ -1,4 +1,4 @@
-import { latin1 } from '../codegen/rows/logical-values.ts'
+import { latin1 } from '../model/logical-values.ts'
 import type { Field, Schema } from '../model/schema.ts'
 import type { FormatProblem, FormatReader } from './format.ts'
 import { unknownOptions } from './options.ts'

@@ -1,5 +1,5 @@
-import type { SpillSettings } from '../codegen/records/cold-segments.ts'
 import { definitionOf } from '../graph/verbs/all.ts'
+import type { SpillSettings } from '../memory/arena/cold-segments.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OpenScratchFile } from '../ports/scratch.ts'
 

@@ -1,4 +1,4 @@
-import { PassedTexts } from '../codegen/json/passed-texts.ts'
+import { PassedTexts } from '../memory/passed-texts.ts'
 import { compileBatchCodec } from '../codegen/rows/codec.ts'
 import { compileKeyGrouper } from '../codegen/keys/key-grouper.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
