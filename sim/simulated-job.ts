@@ -199,7 +199,6 @@ class SimulatedJob {
       },
       this.#machines.portsOf(owner),
       builtinConnectors,
-      (spec) => planJob(spec, builtinConnectors).plan,
     )
     const again = (reason: string): void => {
       this.#machines.note(`ended ${owner} ${reason}`)
