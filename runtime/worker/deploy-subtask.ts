@@ -9,7 +9,6 @@ import { encodeFrame } from '../exchange/frame.ts'
 import { InputGate } from '../exchange/input-gate.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
-import { isPlanted } from '../model/planted-bugs.ts'
 import { fieldOf, type Field } from '../model/schema.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
 import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
@@ -155,7 +154,7 @@ class Deployer {
         ...(passed === undefined ? {} : { passed }),
       })
       opened.push(() => writer.close())
-      await writer.open(isPlanted('noRecommit') ? [] : (deployment.restore.committables[operator.id] ?? []))
+      await writer.open(deployment.restore.committables[operator.id] ?? [])
       checkCurrent()
       sinks.set(operator.id, writer)
     }
