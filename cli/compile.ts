@@ -6,7 +6,7 @@ import { stringify } from 'yaml'
 import type { Job } from '../runtime/front/typescript/job.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { ModuleSource } from '../runtime/model/user-module.ts'
-import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import type { ConnectorChecks } from '../runtime/graph/connector-declaration.ts'
 import { findingText } from './lint.ts'
 import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 

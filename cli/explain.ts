@@ -1,4 +1,4 @@
-import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import type { ConnectorChecks } from '../runtime/graph/connector-declaration.ts'
 import { describePlan } from '../runtime/plan/describe-plan.ts'
 import { planJob } from '../runtime/front/list/planned-job.ts'
 import { findingText } from './lint.ts'

@@ -5,7 +5,7 @@ import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { Schema } from '../runtime/model/schema.ts'
 import { valueTypeText } from '../runtime/model/value-type.ts'
-import type { KafkaConnect } from '../runtime/ports/kafka.ts'
+import type { KafkaConnect } from '../runtime/connectors/kafka/client.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
 
 const MAX_RECORDS = 10_000

@@ -1,5 +1,5 @@
 import { describeWithCauses, errorReport, MillraceError, type Position } from '../runtime/model/errors.ts'
-import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import type { ConnectorChecks } from '../runtime/graph/connector-declaration.ts'
 import { readJobFiles, type JobFile } from '../runtime/front/list/job-file.ts'
 import { validateJob } from '../runtime/front/list/job-spec.ts'
 import type { Problem } from '../runtime/graph/problems.ts'

@@ -15,7 +15,7 @@ import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { Schema } from '../runtime/model/schema.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
-import { connectKafka } from '../runtime/ports/real/kafka-client.ts'
+import { connectKafka } from '../runtime/connectors/kafka/real/client.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 
 const FLIGHTS = new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url).pathname

@@ -3,7 +3,7 @@ import { druidSink } from './connectors/druid/connector.ts'
 import { fileSink, fileSource } from './connectors/file/connector.ts'
 import { kafkaSink, kafkaSource } from './connectors/kafka/connector.ts'
 import { nexmarkSource } from './connectors/nexmark/connector.ts'
-import { connectKafka } from './ports/real/kafka-client.ts'
+import { connectKafka } from './connectors/kafka/real/client.ts'
 
 const toKafka = kafkaSink(connectKafka)
 

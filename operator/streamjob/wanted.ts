@@ -1,5 +1,5 @@
 import { executionPlan, subtasksOf } from '../../runtime/plan/chaining.ts'
-import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
+import type { ConnectorChecks } from '../../runtime/graph/connector-declaration.ts'
 import type { ExecutionPlan } from '../../runtime/plan/execution-plan.ts'
 import { validateJob } from '../../runtime/front/list/job-spec.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'

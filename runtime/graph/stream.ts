@@ -1,4 +1,4 @@
-import type { ConnectorChecks } from './connector-checks.ts'
+import type { ConnectorChecks } from './connector-declaration.ts'
 import type { Distribution, Verb } from './job-graph.ts'
 import type { Schema } from '../model/schema.ts'
 

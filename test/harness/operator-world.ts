@@ -1,6 +1,6 @@
 import { planJob } from '../../runtime/front/list/planned-job.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
-import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
+import type { ConnectorChecks } from '../../runtime/graph/connector-declaration.ts'
 import type { JobReport, JobTarget, SavepointReport } from '../../runtime/control/job-report.ts'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { StreamJob, StreamJobSpec } from '../../operator/api/stream-job.ts'

@@ -2,7 +2,7 @@ import type { SinkConnector } from '../sink.ts'
 import type { SourceConnector } from '../source.ts'
 import { fileDeadLetters } from './dead-letters.ts'
 import { FileEnumerator } from './enumerator.ts'
-import { parseSinkOptions, resolvePath, schemaProblems, sinkProblems, sourceProblems } from './options.ts'
+import { parseSinkOptions, resolvePath, schemaProblems, sinkProblems, sourceProblems } from './declaration.ts'
 import { FileReader } from './reader.ts'
 import { FileWriter } from './writer.ts'
 

@@ -2,7 +2,7 @@ import { MillraceError } from '../../model/errors.ts'
 import { mayPass } from '../../ports/file-errors.ts'
 import type { Files } from '../../ports/files.ts'
 import type { DeadLetter, DeadLetterConnector, DeadLetters } from '../dead-letters.ts'
-import { resolvePath, unknownOptions } from './options.ts'
+import { resolvePath, unknownOptions } from './declaration.ts'
 
 /** `onError: { deadLetter: { file: { path: FILE } } }`: one JSON object per line, appended by all subtasks. */
 export const fileDeadLetters: DeadLetterConnector = {

@@ -5,7 +5,7 @@ import type { Split } from '../../model/snapshot.ts'
 import type { SourceContext, SplitEnumerator } from '../source.ts'
 import { FileAccess, nullableEventTime } from './file-access.ts'
 import { byteRanges } from './line-split.ts'
-import { parseSourceOptions, resolvePath, stableName } from './options.ts'
+import { parseSourceOptions, resolvePath, stableName } from './declaration.ts'
 import { SplitCursor } from './split-cursor.ts'
 import { formatPosition, parsePosition, parseSplitId, splitId, type FileRange } from './split-id.ts'
 

@@ -3,7 +3,7 @@ import type { Split } from '../../model/snapshot.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
 import { FileAccess, nullableEventTime } from './file-access.ts'
-import { parseSourceOptions } from './options.ts'
+import { parseSourceOptions } from './declaration.ts'
 import { pacing, type Pacing } from './pacing.ts'
 import { SplitCursor } from './split-cursor.ts'
 

@@ -1,4 +1,4 @@
-import type { KafkaConnect } from '../../ports/kafka.ts'
+import type { KafkaConnect } from './client.ts'
 import type { SinkConnector } from '../sink.ts'
 import type { SourceConnector } from '../source.ts'
 import { kafkaDeadLetters } from './dead-letters.ts'

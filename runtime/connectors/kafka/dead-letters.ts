@@ -1,4 +1,4 @@
-import type { KafkaClient, KafkaConnect } from '../../ports/kafka.ts'
+import type { KafkaClient, KafkaConnect } from './client.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DeadLetter, DeadLetterConnector, DeadLetterContext, DeadLetters } from '../dead-letters.ts'
@@ -6,9 +6,9 @@ import { loadBatchCodecs } from './batch-codecs.ts'
 import { BatchProducer, PATIENCE_MS } from './batch-producer.ts'
 import { clientOptions } from './client-options.ts'
 import { asMillraceError } from './errors.ts'
-import { readDeadLetterOptions } from './options.ts'
-import { retrying, TroubleReporter } from './retry.ts'
-import type { RetryEnvironment } from './retry.ts'
+import { readDeadLetterOptions } from './declaration.ts'
+import { retrying, TroubleReporter } from '../kit/retry.ts'
+import type { RetryEnvironment } from '../kit/retry.ts'
 
 const REASON = Buffer.from('millrace.reason')
 

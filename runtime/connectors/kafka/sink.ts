@@ -1,9 +1,9 @@
 import type { RowWriter } from '../../codegen/contracts.ts'
 import type { FormatContext, RecordFormat } from '../../formats/format.ts'
 import type { Field } from '../../model/schema.ts'
-import type { KafkaConnect } from '../../ports/kafka.ts'
+import type { KafkaConnect } from './client.ts'
 import type { SinkConnector } from '../sink.ts'
-import { formatProblems, readSinkOptions } from './options.ts'
+import { formatProblems, readSinkOptions } from './declaration.ts'
 import { KafkaSinkWriter } from './sink-writer.ts'
 
 type WriterOf = (format: RecordFormat, context: FormatContext) => RowWriter | Promise<RowWriter>

@@ -1,9 +1,9 @@
 import type { RowScanner } from '../../codegen/contracts.ts'
 import type { RowClass } from '../../codegen/rows/row.ts'
 import type { FormatContext, RecordFormat } from '../../formats/format.ts'
-import type { KafkaConnect } from '../../ports/kafka.ts'
+import type { KafkaConnect } from './client.ts'
 import type { SourceConnector } from '../source.ts'
-import { formatProblems, readSourceOptions } from './options.ts'
+import { formatProblems, readSourceOptions } from './declaration.ts'
 import { KafkaSourceReader } from './source-reader.ts'
 import { KafkaSplitEnumerator } from './split-enumerator.ts'
 

@@ -1,11 +1,11 @@
-import type { KafkaClient, KafkaConnect, KafkaTopic, TopicPartition } from '../../ports/kafka.ts'
-import { EARLIEST, KafkaBrokerError, LATEST } from '../../ports/kafka.ts'
+import type { KafkaClient, KafkaConnect, KafkaTopic, TopicPartition } from './client.ts'
+import { EARLIEST, KafkaBrokerError, LATEST } from './client.ts'
 import type { SourceContext, Split, SplitEnumerator } from '../source.ts'
 import { clientOptions } from './client-options.ts'
 import { KAFKA_ERROR } from './error-codes.ts'
 import { asMillraceError, refused, topicReplaced, topicUnknown } from './errors.ts'
-import type { KafkaSourceOptions } from './options.ts'
-import { retrying, TroubleReporter } from './retry.ts'
+import type { KafkaSourceOptions } from './declaration.ts'
+import { retrying, TroubleReporter } from '../kit/retry.ts'
 import { partitionOf, positionAt, positionOf, splitId } from './split-position.ts'
 
 /** Below the 15 s within which a user hears of a wrong address. */

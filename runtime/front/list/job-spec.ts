@@ -1,4 +1,4 @@
-import type { ConnectorChecks } from '../../graph/connector-checks.ts'
+import type { ConnectorChecks } from '../../graph/connector-declaration.ts'
 import { readEntries } from './entries.ts'
 import type { Entry } from '../../graph/verbs/entry.ts'
 import {

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import { executionPlan } from '../../plan/chaining.ts'
-import type { ConnectorChecks } from '../../graph/connector-checks.ts'
+import type { ConnectorChecks } from '../../graph/connector-declaration.ts'
 import type { ExecutionPlan } from '../../plan/execution-plan.ts'
 import { checkpointSettings, validateJob, type CheckpointSettings } from './job-spec.ts'
 

@@ -1,6 +1,6 @@
 import { readAsyncMap } from '../../graph/verbs/async-map.ts'
 import { readBroadcast } from '../../graph/verbs/broadcast.ts'
-import type { ConnectorChecks } from '../../graph/connector-checks.ts'
+import type { ConnectorChecks } from '../../graph/connector-declaration.ts'
 import { readDedupe } from '../../graph/verbs/dedupe.ts'
 import { readExpressionText } from '../../graph/verbs/kit/expression-text.ts'
 import { readFlatMap } from '../../graph/verbs/flat-map.ts'

@@ -1,4 +1,4 @@
-import type { ConnectorChecks, Options } from '../connector-checks.ts'
+import type { ConnectorChecks, Options } from '../connector-declaration.ts'
 import type { Entry } from './entry.ts'
 import type { ErrorPolicy, SourceVerb, WatermarkAlignment } from '../job-graph.ts'
 import { describe, isFields, join, joinRelative, type Problems, type Fields } from '../problems.ts'

@@ -3,7 +3,7 @@ import { fileSink } from '../../../../runtime/connectors/file/connector.ts'
 import { loadBatchCodecs } from '../../../../runtime/connectors/kafka/batch-codecs.ts'
 import { kafkaSource } from '../../../../runtime/connectors/kafka/connector.ts'
 import { RecordBatchWriter } from '../../../../runtime/connectors/kafka/record-batch-writer.ts'
-import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 
 await loadBatchCodecs()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { fileSink, fileSource } from '../../../../runtime/connectors/file/connector.ts'
 import { kafkaSink } from '../../../../runtime/connectors/kafka/connector.ts'
-import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 
 const cleanups: (() => Promise<void>)[] = []

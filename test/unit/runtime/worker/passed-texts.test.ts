@@ -4,7 +4,7 @@ import { kafkaSink, kafkaSource } from '../../../../runtime/connectors/kafka/con
 import { RecordBatchReader } from '../../../../runtime/connectors/kafka/record-batch-reader.ts'
 import { RecordBatchWriter } from '../../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { RecordColumns } from '../../../../runtime/connectors/kafka/record-columns.ts'
-import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 
 await loadBatchCodecs()

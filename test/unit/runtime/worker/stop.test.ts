@@ -5,8 +5,8 @@ import { fileSink, fileSource } from '../../../../runtime/connectors/file/connec
 import { nexmarkSource } from '../../../../runtime/connectors/nexmark/connector.ts'
 import { kafkaSink } from '../../../../runtime/connectors/kafka/connector.ts'
 import type { SourceConnector } from '../../../../runtime/connectors/source.ts'
-import type { KafkaClient } from '../../../../runtime/ports/kafka.ts'
-import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
+import type { KafkaClient } from '../../../../runtime/connectors/kafka/client.ts'
+import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 import { until } from '../../../harness/until.ts'
 

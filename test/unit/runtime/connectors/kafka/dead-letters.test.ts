@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { DeadLetters } from '../../../../../runtime/connectors/dead-letters.ts'
 import { kafkaDeadLetters } from '../../../../../runtime/connectors/kafka/dead-letters.ts'
-import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 
 let kafka: VirtualKafka

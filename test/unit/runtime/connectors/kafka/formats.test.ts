@@ -3,7 +3,7 @@ import { kafkaSink, kafkaSource } from '../../../../../runtime/connectors/kafka/
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../../../../runtime/model/schema.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
-import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { schemaOf } from '../../../../harness/formats.ts'
 import { sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'

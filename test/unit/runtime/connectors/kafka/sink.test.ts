@@ -4,7 +4,7 @@ import { createKafkaSink } from '../../../../../runtime/connectors/kafka/sink.ts
 import { createKafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
 import type { Committable, SinkWriter } from '../../../../../runtime/connectors/sink.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
-import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { sleep } from '../../../../../runtime/ports/clock.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import {

@@ -4,7 +4,7 @@ import { createKafkaSource } from '../../../../../runtime/connectors/kafka/sourc
 import { RecordBatchWriter } from '../../../../../runtime/connectors/kafka/record-batch-writer.ts'
 import type { SourceReader, Split } from '../../../../../runtime/connectors/source.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
-import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { EVENT_SCHEMA, plainScanner, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'

@@ -2,7 +2,7 @@ import type { RecordFormat } from '../../formats/format.ts'
 import { readFormat } from '../../formats/formats.ts'
 import type { Schema } from '../../model/schema.ts'
 import { parseDurationMs } from '../../model/time.ts'
-import type { Isolation, KafkaClientOptions } from '../../ports/kafka.ts'
+import type { Isolation, KafkaClientOptions } from './client.ts'
 import type { WritableCodec } from './compression.ts'
 
 export interface OptionProblem {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readSinkOptions, readSourceOptions } from '../../../../../runtime/connectors/kafka/options.ts'
+import { readSinkOptions, readSourceOptions } from '../../../../../runtime/connectors/kafka/declaration.ts'
 
 describe('Kafka options', () => {
   test('when only brokers and topic are given, the safe defaults hold', () => {

@@ -2,9 +2,9 @@ import { MillraceError } from '../../model/errors.ts'
 import { sleep } from '../../ports/clock.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Rng } from '../../ports/rng.ts'
-import { KafkaBrokerError } from '../../ports/kafka.ts'
-import { KAFKA_ERROR } from './error-codes.ts'
-import { asMillraceError, isRetriable } from './errors.ts'
+import { KafkaBrokerError } from '../kafka/client.ts'
+import { KAFKA_ERROR } from '../kafka/error-codes.ts'
+import { asMillraceError, isRetriable } from '../kafka/errors.ts'
 
 const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 2000
