@@ -1,4 +1,4 @@
-import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import { simulatedConnectors } from './simulated-connectors.ts'
 import { scopedStore } from '../runtime/checkpoint/scoped-store.ts'
 import { Coordinator } from '../runtime/coordinator/coordinator.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
@@ -128,7 +128,7 @@ class SimulatedJob {
   }
 
   #places(): SubtaskPlace[] {
-    return subtasksOf(planJob(this.#spec, builtinConnectors).plan)
+    return subtasksOf(planJob(this.#spec, simulatedConnectors).plan)
   }
 
   #rescale(spec: unknown): void {
@@ -162,9 +162,9 @@ class SimulatedJob {
         storeUrl: '/store',
       },
       ports,
-      builtinConnectors,
+      simulatedConnectors,
       scopedStore(ports.openStore('/store'), 'job'),
-      (spec) => planJob(spec, builtinConnectors),
+      (spec) => planJob(spec, simulatedConnectors),
     )
     this.coordinator = coordinator
     const again = (reason: string): void => {
@@ -198,8 +198,8 @@ class SimulatedJob {
         storeFolder: 'job',
       },
       this.#machines.portsOf(owner),
-      builtinConnectors,
-      (spec) => planJob(spec, builtinConnectors).plan,
+      simulatedConnectors,
+      (spec) => planJob(spec, simulatedConnectors).plan,
     )
     const again = (reason: string): void => {
       this.#machines.note(`ended ${owner} ${reason}`)

@@ -1,6 +1,6 @@
 import { changeClass } from '../../runtime/plan/change.ts'
 import type { Change } from '../../runtime/plan/change.ts'
-import type { ConnectorChecks } from '../../runtime/graph/connector-declaration.ts'
+import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
 import { isPlanted } from '../../runtime/model/planted-bugs.ts'
@@ -30,7 +30,7 @@ export interface ObserveParts {
   kube: Kube
   clock: Clock
   jobClient: JobClient
-  connectors: ConnectorChecks
+  connectors: ConnectorDeclarations
   settings: PodSettings
   /** Key of all job tokens (resources/hash.ts). */
   tokenKey: string

@@ -1,5 +1,5 @@
 import { executionPlan, subtasksOf } from '../../runtime/plan/chaining.ts'
-import type { ConnectorChecks } from '../../runtime/graph/connector-declaration.ts'
+import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import type { ExecutionPlan } from '../../runtime/plan/execution-plan.ts'
 import { validateJob } from '../../runtime/front/list/job-spec.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'
@@ -28,7 +28,7 @@ export interface Wanted {
 }
 
 /** Everything that is wrong with a spec; empty when it may run. */
-export function specProblems(spec: StreamJobSpec, connectors: ConnectorChecks): readonly Problem[] {
+export function specProblems(spec: StreamJobSpec, connectors: ConnectorDeclarations): readonly Problem[] {
   const validation = validateJob(spec, connectors)
   const platform = isFields(spec) ? podProblems(spec) : []
   return 'problems' in validation ? [...validation.problems, ...platform] : platform
@@ -37,7 +37,7 @@ export function specProblems(spec: StreamJobSpec, connectors: ConnectorChecks): 
 /** Only for a spec without problems; throws otherwise, since that would be a mistake of ours. */
 export function wantedOf(
   context: PodContext,
-  connectors: ConnectorChecks,
+  connectors: ConnectorDeclarations,
   { jobSpec, restore }: Pick<Wanted, 'jobSpec' | 'restore'>,
 ): Wanted {
   const validation = validateJob(context.spec, connectors)

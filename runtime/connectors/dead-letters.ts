@@ -10,7 +10,6 @@ export interface DeadLetter {
 /** What a connector's factory gets; made once per subtask and attempt, also in chains behind the source's. */
 export interface DeadLetterContext {
   slot: number
-  options: Readonly<Record<string, unknown>>
   ports: Ports
   baseDir: string
   /** Aborted when the subtask is to stop: whatever waits for the outside rejects soon. */
@@ -19,8 +18,8 @@ export interface DeadLetterContext {
   reportTrouble(error: Error | null): void
 }
 
+/** A connector that can store dead letters, with its options read. */
 export interface DeadLetterConnector {
-  validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
   /**
    * Rejects when letters could not be written now: a wrong topic is told at the start, not with the first bad
    * record.

@@ -11,7 +11,8 @@ export type { Json, Split } from '../model/snapshot.ts'
 /** What a connector's factory gets; made once per source and process. */
 export interface SourceContext {
   operatorId: string
-  verb: SourceVerb
+  /** What the graph says besides the connector's options. */
+  verb: Omit<SourceVerb, 'options'>
   schema: Schema
   ports: Ports
   /** Folder that relative paths in the job refer to. */
@@ -31,25 +32,15 @@ export interface ReaderContext extends SourceContext {
   parallelism: number
   /** Row classes of the side outputs that somebody reads. */
   sides?: Readonly<Record<string, RowClass>>
-  /** Values of its rows that may stay in the bytes they came in until the next poll; only given where `passesTexts`. */
+  /** Values of the rows that may stay in the bytes of their records until the next poll; given where the declaration `passesTexts`. */
   passed?: PassedTexts
 }
 
+/** A source with its options read. */
 export interface SourceConnector {
-  /** Checks options without touching the outside; returns problems with paths relative to the options. */
-  validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
-  /** As validate, of what the schema and the options are together. Called with options that passed. */
-  checkSchema?(options: Readonly<Record<string, unknown>>, schema: Schema): { path: string; message: string }[]
-  /** Whether its readers know `passed`. Called with options that passed. */
-  passesTexts?(options: Readonly<Record<string, unknown>>): boolean
   enumerator(context: SourceContext): SplitEnumerator
   /** Called once per subtask and attempt. */
   reader(context: ReaderContext, rows: RowClass): SourceReader
-  /**
-   * How often the coordinator looks for new splits while an attempt runs; undefined or absent: never. Readers then have
-   * `addSplits`.
-   */
-  lookAgainMs?(options: Readonly<Record<string, unknown>>): number | undefined
 }
 
 /** Runs in the coordinator, before the subtasks of an attempt are deployed and whenever it looks for new splits. */

@@ -1,4 +1,4 @@
-import type { ConnectorChecks } from './connector-declaration.ts'
+import type { ConnectorDeclarations } from './connector-declaration.ts'
 import type { Distribution, Verb } from './job-graph.ts'
 import type { Schema } from '../model/schema.ts'
 
@@ -30,7 +30,7 @@ export interface ReadOperator {
 
 /** What an operator may name besides its inputs. */
 export interface Surroundings {
-  connectors: ConnectorChecks
+  connectors: ConnectorDeclarations
   /** Names of `spec.modules`. */
   modules: ReadonlySet<string>
 }

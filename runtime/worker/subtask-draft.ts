@@ -3,7 +3,6 @@ import { compileBatchCodec } from '../codegen/rows/codec.ts'
 import { compileKeyGrouper } from '../codegen/keys/key-grouper.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import type { Connectors } from '../connectors/registry.ts'
-import { sinkConnector, sourceConnector } from '../connectors/registry.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import { ChannelWriter } from '../exchange/channel-writer.ts'
 import { RecordWriter, type Routing } from '../exchange/record-writer.ts'
@@ -231,12 +230,12 @@ export class SubtaskDraft {
       verb.kind !== 'source' ||
       sideOutputs !== undefined ||
       last?.verb.kind !== 'sink' ||
-      sourceConnector(connectors, verb.connector).passesTexts?.(verb.options) !== true
+      connectors.sources[verb.connector]?.passesTexts?.(verb.options) !== true
     )
       return undefined
     const fields = passedFields(
       this.chain.operators,
-      sinkConnector(connectors, last.verb.connector).takesTexts?.(last.verb.options, last.schema) ?? new Set(),
+      connectors.sinks[last.verb.connector]?.takesTexts?.(last.verb.options, last.schema) ?? new Set(),
     )
     return fields && new PassedTexts(fields.source, fields.sink)
   }

@@ -5,7 +5,8 @@ import type { Split } from '../../model/snapshot.ts'
 import type { SourceContext, SplitEnumerator } from '../source.ts'
 import { FileAccess, nullableEventTime } from './file-access.ts'
 import { byteRanges } from './line-split.ts'
-import { parseSourceOptions, resolvePath, stableName } from './declaration.ts'
+import type { FileSourceOptions } from './declaration.ts'
+import { resolvePath, stableName } from './paths.ts'
 import { SplitCursor } from './split-cursor.ts'
 import { formatPosition, parsePosition, parseSplitId, splitId, type FileRange } from './split-id.ts'
 
@@ -19,13 +20,15 @@ const MAX_SPLIT_BYTES = 64 * 1024 * 1024
  */
 export class FileEnumerator implements SplitEnumerator {
   readonly #context: SourceContext
+  readonly #options: FileSourceOptions
   readonly #access: FileAccess
   readonly #eventTimeField: string | undefined
 
-  constructor(context: SourceContext) {
+  constructor(context: SourceContext, options: FileSourceOptions) {
     this.#context = context
+    this.#options = options
     this.#eventTimeField = context.verb.eventTime?.field
-    const { format } = parseSourceOptions(context.verb.options)
+    const { format } = options
     // Where fields have their places in a record, not names, all of them are needed.
     const isNamed = format === 'parquet' || format.isNamed === true
     const schema: Schema = {
@@ -59,9 +62,9 @@ export class FileEnumerator implements SplitEnumerator {
   }
 
   async #list(): Promise<string[]> {
-    const { baseDir, ports, verb } = this.#context
+    const { baseDir, ports } = this.#context
     const found = new Set<string>()
-    for (const pattern of parseSourceOptions(verb.options).paths) {
+    for (const pattern of this.#options.paths) {
       const paths = await ports.files.glob(resolvePath(baseDir, pattern))
       if (paths.length === 0) {
         throw new MillraceError('FILE_MISSING', `no file matches ${JSON.stringify(pattern)} in ${baseDir}`, {
@@ -75,9 +78,9 @@ export class FileEnumerator implements SplitEnumerator {
   }
 
   async #cut(paths: readonly string[], parallelism: number): Promise<FileRange[]> {
-    const { baseDir, ports, verb } = this.#context
+    const { baseDir, ports } = this.#context
     const ranges: FileRange[] = []
-    if (parseSourceOptions(verb.options).format === 'parquet') {
+    if (this.#options.format === 'parquet') {
       for (const path of paths) {
         const { metadata } = await this.#access.parquetFile(path)
         metadata.row_groups.forEach((_, group) =>

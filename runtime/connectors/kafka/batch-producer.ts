@@ -8,8 +8,7 @@ import { refused } from './errors.ts'
 import type { WritableCodec } from './compression.ts'
 import { RecordBatchWriter } from './record-batch-writer.ts'
 import type { RecordHeader } from './record-batch-writer.ts'
-import { retrying } from '../kit/retry.ts'
-import type { RetryEnvironment } from '../kit/retry.ts'
+import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 import { existing } from './split-enumerator.ts'
 
 /** A batch is sent when it has this many bytes, before compression; the broker's limit is 1 MB by default. */

@@ -12,8 +12,9 @@ import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
 import { asMillraceError } from './errors.ts'
 import { partitionOfKey } from './murmur2.ts'
 import type { KafkaSinkOptions } from './declaration.ts'
-import { retrying, TroubleReporter } from '../kit/retry.ts'
-import type { RetryEnvironment } from '../kit/retry.ts'
+import { retrying, type RetryEnvironment } from '../kit/retry.ts'
+import { TroubleReporter } from '../kit/trouble-reporter.ts'
+import { kafkaRetryPolicy } from './retry-policy.ts'
 import { preparedFromJson, preparedToJson, Transactions } from './transactions.ts'
 import type { OpenTransaction } from './transactions.ts'
 
@@ -91,7 +92,7 @@ export class KafkaSinkWriter implements SinkWriter {
       clock: ports.clock,
       rng: ports.rng,
       trouble,
-      bootstrap: client.bootstrap,
+      policy: kafkaRetryPolicy(client.bootstrap),
       signal,
     }
     const producer = new BatchProducer({ client, environment, topic, codec: compression })

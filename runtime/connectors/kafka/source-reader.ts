@@ -10,7 +10,7 @@ import { PartitionFetcher } from './partition-fetcher.ts'
 import type { FetchedChunk, FetchState } from './partition-fetcher.ts'
 import { RecordBatchReader } from './record-batch-reader.ts'
 import { RecordColumns } from './record-columns.ts'
-import { TroubleReporter } from '../kit/retry.ts'
+import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import { partitionOf, positionAt, positionOf } from './split-position.ts'
 
 /** Half of what the contract allows, so that barriers are not held up. */

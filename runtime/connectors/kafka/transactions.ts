@@ -6,8 +6,7 @@ import type { Json } from '../source.ts'
 import { PATIENCE_MS } from './batch-producer.ts'
 import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
 import { refused } from './errors.ts'
-import { retrying } from '../kit/retry.ts'
-import type { RetryEnvironment } from '../kit/retry.ts'
+import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 
 /**
  * What a manifest keeps of a prepared transaction; any process can commit it from this alone.

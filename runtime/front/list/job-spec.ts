@@ -1,4 +1,4 @@
-import type { ConnectorChecks } from '../../graph/connector-declaration.ts'
+import type { ConnectorDeclarations } from '../../graph/connector-declaration.ts'
 import { readEntries } from './entries.ts'
 import type { Entry } from '../../graph/verbs/entry.ts'
 import {
@@ -45,7 +45,7 @@ export type Validation = { graph: JobGraph; warnings: readonly Problem[] } | { p
  * The one reading of a StreamJob's spec, for CLI, operator and coordinator alike. Pure, never throws: all that is
  * wrong comes back at once. Paths begin at `spec`.
  */
-export function validateJob(spec: unknown, connectors: ConnectorChecks): Validation {
+export function validateJob(spec: unknown, connectors: ConnectorDeclarations): Validation {
   const problems = new Problems()
   const fields = problems.fields(spec, 'spec', [...JOB_FIELDS, ...PLATFORM_FIELDS])
   if (fields === undefined) return { problems: problems.found }

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import { executionPlan } from '../../plan/chaining.ts'
-import type { ConnectorChecks } from '../../graph/connector-declaration.ts'
+import type { ConnectorDeclarations } from '../../graph/connector-declaration.ts'
 import type { ExecutionPlan } from '../../plan/execution-plan.ts'
 import { checkpointSettings, validateJob, type CheckpointSettings } from './job-spec.ts'
 
@@ -13,7 +13,7 @@ export interface PlannedJob {
  * Spec → what runs. Coordinator and workers call this with the same spec and get the same plan. Throws
  * SPEC_INVALID.
  */
-export function planJob(spec: unknown, connectors: ConnectorChecks): PlannedJob {
+export function planJob(spec: unknown, connectors: ConnectorDeclarations): PlannedJob {
   const validation = validateJob(spec, connectors)
   if ('problems' in validation) {
     const first = validation.problems[0]

@@ -1,6 +1,6 @@
 import { readAsyncMap } from '../../graph/verbs/async-map.ts'
 import { readBroadcast } from '../../graph/verbs/broadcast.ts'
-import type { ConnectorChecks } from '../../graph/connector-declaration.ts'
+import type { ConnectorDeclarations } from '../../graph/connector-declaration.ts'
 import { readDedupe } from '../../graph/verbs/dedupe.ts'
 import { readExpressionText } from '../../graph/verbs/kit/expression-text.ts'
 import { readFlatMap } from '../../graph/verbs/flat-map.ts'
@@ -105,7 +105,7 @@ function checkSyntax(value: unknown, path: string, problems: Problems): void {
   if (text !== undefined) problems.attempt(path, () => parseSyntax(text))
 }
 
-function readSourceOperator(entry: Entry, connectors: ConnectorChecks, problems: Problems): ReadOperator {
+function readSourceOperator(entry: Entry, connectors: ConnectorDeclarations, problems: Problems): ReadOperator {
   const read = readSource(entry, connectors, problems)
   if (read === undefined) return { stream: { time: { kind: 'unknown' } } }
   const { verb, schema } = read
@@ -160,11 +160,11 @@ function schemaText(schema: Schema | undefined): string {
   return schema?.fields.map((field) => `${field.name}: ${describeType(field)}`).join(', ') ?? ''
 }
 
-function readSink(entry: Entry, input: Stream, connectors: ConnectorChecks, problems: Problems): ReadOperator {
+function readSink(entry: Entry, input: Stream, connectors: ConnectorDeclarations, problems: Problems): ReadOperator {
   const choice = readConnector(entry.fields['sink'], join(entry.path, 'sink'), connectors.sinks, 'sink', problems)
   if (
     choice === undefined ||
-    !reportOptions(connectors.sinks[choice.name]?.validate(choice.options) ?? [], choice.path, problems)
+    !reportOptions(connectors.sinks[choice.name]?.options.check(choice.options) ?? [], choice.path, problems)
   )
     return { stream: input }
   if (input.schema !== undefined)

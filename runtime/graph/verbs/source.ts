@@ -1,4 +1,4 @@
-import type { ConnectorChecks, Options } from '../connector-declaration.ts'
+import type { ConnectorDeclarations, OptionProblem, Options } from '../connector-declaration.ts'
 import type { Entry } from './entry.ts'
 import type { ErrorPolicy, SourceVerb, WatermarkAlignment } from '../job-graph.ts'
 import { describe, isFields, join, joinRelative, type Problems, type Fields } from '../problems.ts'
@@ -19,7 +19,7 @@ export interface ConnectorChoice {
 /** A source's entry → verb and schema; undefined when something was wrong (and reported). */
 export function readSource(
   entry: Entry,
-  connectors: ConnectorChecks,
+  connectors: ConnectorDeclarations,
   problems: Problems,
 ): { verb: SourceVerb; schema: Schema | undefined } | undefined {
   const { fields, path } = entry
@@ -28,7 +28,7 @@ export function readSource(
   const check = choice === undefined ? undefined : connectors.sources[choice.name]
   const rate = choice === undefined ? undefined : readRate(choice, problems)
   const options = choice === undefined ? {} : withoutRate(choice.options)
-  const isSound = choice !== undefined && reportOptions(check?.validate(options) ?? [], choice.path, problems)
+  const isSound = choice !== undefined && reportOptions(check?.options.check(options) ?? [], choice.path, problems)
   const fixed = isSound ? check?.fixedSchema?.(options) : undefined
   const schema = readSourceSchema(
     fields,
@@ -102,16 +102,13 @@ export function readConnector(
 }
 
 /** True when there was nothing to report. */
-export function reportOptions(
-  found: readonly { path: string; message: string }[],
-  path: string,
-  problems: Problems,
-): boolean {
-  for (const problem of found) problems.report('OPTION_INVALID', joinRelative(path, problem.path), problem.message)
+export function reportOptions(found: readonly OptionProblem[], path: string, problems: Problems): boolean {
+  for (const problem of found)
+    problems.report('OPTION_INVALID', joinRelative(path, problem.path), problem.message, problem.hint)
   return found.length === 0
 }
 
-function readOnError(value: unknown, path: string, connectors: ConnectorChecks, problems: Problems): ErrorPolicy {
+function readOnError(value: unknown, path: string, connectors: ConnectorDeclarations, problems: Problems): ErrorPolicy {
   if (value === undefined || value === 'skip') return { kind: 'skip' }
   if (value === 'fail') return { kind: 'fail' }
   if (typeof value === 'string') {
@@ -125,18 +122,15 @@ function readOnError(value: unknown, path: string, connectors: ConnectorChecks, 
   }
   const fields = problems.fields(value, path, ['deadLetter'])
   if (fields === undefined) return { kind: 'skip' }
-  const letterBoxes = Object.fromEntries(
-    Object.entries(connectors.sinks).flatMap(([name, { deadLetters }]) => (deadLetters ? [[name, deadLetters]] : [])),
-  )
   const choice = readConnector(
     fields['deadLetter'],
     join(path, 'deadLetter'),
-    letterBoxes,
+    connectors.deadLetters,
     'dead letter sink',
     problems,
   )
   if (choice === undefined) return { kind: 'skip' }
-  reportOptions(letterBoxes[choice.name]?.validate(choice.options) ?? [], choice.path, problems)
+  reportOptions(connectors.deadLetters[choice.name]?.options.check(choice.options) ?? [], choice.path, problems)
   return { kind: 'deadLetter', connector: choice.name, options: choice.options }
 }
 

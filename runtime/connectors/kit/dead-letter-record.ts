@@ -1,0 +1,8 @@
+import type { DeadLetter } from '../dead-letters.ts'
+
+/** The bytes of the record as it was. They are a view: whoever keeps them copies them. */
+export function recordBytes({ record }: DeadLetter): Buffer {
+  return typeof record === 'string'
+    ? Buffer.from(record)
+    : Buffer.from(record.buffer, record.byteOffset, record.byteLength)
+}
