@@ -5,7 +5,7 @@ import { declaration as kafka } from './connectors/kafka/declaration.ts'
 import { declaration as nexmark } from './connectors/nexmark/declaration.ts'
 import { Connectors } from './connectors/registry.ts'
 
-/** Every connector of the runtime image. Adding one means adding one line here. */
+/** Every connector of the runtime image. To add one, add its entry here. */
 export const builtinConnectors = new Connectors([
   { declaration: console, load: () => import('./connectors/console/connector.ts') },
   { declaration: druid, load: () => import('./connectors/druid/real/connector.ts') },

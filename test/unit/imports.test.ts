@@ -67,7 +67,7 @@ function breaksLayers({ from, to }: Edge): boolean {
 
 /** What planning loads of connectors. */
 const isDeclaration = (path: string): boolean =>
-  /^runtime\/connectors\/(?:registry\.ts|kit\/.*|[^/]+\/declaration\.ts|nexmark\/events\.ts)$/.test(path)
+  /^runtime\/connectors\/(?:registry\.ts|kit\/.*|[^/]+\/declaration\.ts)$/.test(path)
 
 describe('imports', () => {
   const runtime = edges(sourceFiles('runtime'))

@@ -33,7 +33,10 @@ export const flag: OptionType<boolean> = {
 /** Any of a few words. */
 export function choice<const Word extends string>(...words: readonly Word[]): OptionType<Word> {
   return {
-    name: words.map((word) => `\`${word}\``).join(' or '),
+    name: words
+      .map((word) => `\`${word}\``)
+      .join(', ')
+      .replace(/, (?=[^,]*$)/, ' or '),
     read: (value, report) => {
       const found = words.find((word) => word === value)
       if (found === undefined) report('', `must be one of ${words.join(', ')}, found ${shown(value)}`)

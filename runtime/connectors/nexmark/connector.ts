@@ -5,8 +5,7 @@ import type { Split } from '../../model/snapshot.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { Connector } from '../registry.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
-import { sourceOptions, type NexmarkOptions } from './declaration.ts'
-import type { EventType } from './events.ts'
+import { sourceOptions, type EventType, type NexmarkOptions } from './declaration.ts'
 import { kindOf, NexmarkGenerator, type Auction, type Bid, type Person } from './generator.ts'
 
 type Event = Person | Auction | Bid

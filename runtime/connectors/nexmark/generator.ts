@@ -1,4 +1,4 @@
-import { DEFAULT_EVENTS_PER_SECOND } from './events.ts'
+import { DEFAULT_EVENTS_PER_SECOND } from './declaration.ts'
 
 /**
  * The deterministic Nexmark generator: event n depends only on n and the event rate, so any slot can produce any

@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest'
 import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import { connector } from '../../../../runtime/connectors/nexmark/connector.ts'
-import { declaration, sourceOptions } from '../../../../runtime/connectors/nexmark/declaration.ts'
-import { NEXMARK_BIDS, NEXMARK_PERSONS } from '../../../../runtime/connectors/nexmark/events.ts'
+import {
+  declaration,
+  NEXMARK_BIDS,
+  NEXMARK_PERSONS,
+  sourceOptions,
+} from '../../../../runtime/connectors/nexmark/declaration.ts'
 import { expectExactRestores, readAll } from '../../../harness/connector-conformance.ts'
 import { sourceContext } from '../../../harness/source-context.ts'
 
