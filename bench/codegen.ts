@@ -8,7 +8,7 @@ import { compileJsonWriter } from '../runtime/codegen/json/json-writer.ts'
 import { compileJsonScanner } from '../runtime/codegen/json/json-scanner.ts'
 import { compileKeyGrouper } from '../runtime/codegen/keys/key-grouper.ts'
 import { compileRowClass } from '../runtime/codegen/rows/row.ts'
-import { compileWindowTable } from '../runtime/codegen/windows/window-table.ts'
+import { createPaneWindows } from '../runtime/operators/window/pane-windows.ts'
 import { TableSnapshots } from '../runtime/state/table-snapshots.ts'
 import { parseCondition, parseExpression } from '../runtime/expressions/parse.ts'
 import type { Field, FieldType, Row, Schema } from '../runtime/model/schema.ts'
@@ -190,7 +190,7 @@ function windows(): void {
       ],
     }
     const make = () =>
-      compileWindowTable({
+      createPaneWindows({
         keys,
         window,
         inputSchema: bid,

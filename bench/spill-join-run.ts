@@ -3,7 +3,7 @@ import type { Row, Schema } from '../runtime/model/schema.ts'
 import { createOperatorStage, isStaged } from '../runtime/operators/factories.ts'
 import type { OperatorStage, Stage } from '../runtime/operators/stage.ts'
 import { UserFunctions } from '../runtime/operators/user-functions.ts'
-import { validateJob } from '../runtime/front/list/job-spec.ts'
+import { validateJob } from '../runtime/front/job-spec.ts'
 import { realClock } from '../runtime/ports/real/clock.ts'
 import { openRealScratchFile } from '../runtime/ports/real/scratch.ts'
 

@@ -6,7 +6,6 @@
  */
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
-import type { KeyTables } from './keys/key-tables.ts'
 
 /** Where the rows of a segment of a chain go. `rows[0..count)` are valid; the array is reused by the caller. */
 export type RowsConsumer = (rows: Row[], count: number) => void
@@ -38,33 +37,6 @@ export interface BatchCodec {
   encode(rows: readonly Row[], count: number): Uint8Array
   /** Decodes a buffer made by encode into `out` and returns the count. Throws FRAME_CORRUPT on bad bounds. */
   decode(bytes: Uint8Array, out: Row[]): number
-}
-
-/**
- * The state of one windowed aggregate: typed columns in open-addressing tables per key group. `time` is the
- * watermark, or, where rows count at the time they come, the clock's, which must not go back.
- */
-export interface WindowTable extends KeyTables {
-  /**
-   * Adds rows[0..count). Rows whose windows are all gone are put into `late` from its
-   * beginning; returns how many those are.
-   */
-  add(rows: readonly Row[], count: number, time: Timestamp, onError: RowErrorHandler, late?: Row[]): number
-  /**
-   * Fires every window that ends at or before `watermark` (end ≤ watermark + 1; of processing time end ≤ time), in
-   * slices: emits at most about `budgetRows` rows through `emit` and returns true when there is more to do now.
-   * Resumable: the next call goes on where this one stopped; until it returns false no add and no `live` may happen.
-   * A result whose sum over several panes leaves the exact range goes to `onError`; without it, fire throws.
-   */
-  fire(time: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean
-  /** After add: emits, for windows that had fired and are kept for late rows, the keys that late rows changed. */
-  refire(watermark: Timestamp, emit: RowsConsumer, onError?: RowErrorHandler): void
-  /** Emits what windows that have not fired hold for the keys that changed since the last call. Needs tracking. */
-  early(emit: RowsConsumer, onError?: RowErrorHandler): void
-  /** End of the next window to fire; undefined when there is none. */
-  nextEnd(): Timestamp | undefined
-  /** How far windows have fired; minus infinity at first. */
-  firedUntil(): Timestamp
 }
 
 /**

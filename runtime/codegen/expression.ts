@@ -4,7 +4,7 @@ import { expressionText } from '../expressions/text.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import type { Emitter } from './emitter.ts'
-import { parseTime } from './rows/timestamp-text.ts'
+import { parseTime } from '../model/timestamp-text.ts'
 import { splitPart } from './split-part.ts'
 import { isIndex, isSplit } from './split-steps.ts'
 

@@ -8,7 +8,7 @@ import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE } from './expression.ts'
 import { emitHashHelpers, keyGroupExpression, keyHashExpression } from './keys/key-hash.ts'
 import { emitPairRow, emitPairTest, type PairVariables } from './rows/pair-row.ts'
-import type { RecordArena } from './records/record-arena.ts'
+import type { RecordArena } from '../memory/arena/record-arena.ts'
 import {
   emitRecords,
   emitRowLog,

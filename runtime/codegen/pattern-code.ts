@@ -15,7 +15,7 @@ import type { PatternVerb, SelectedField } from '../graph/verbs/pattern/pattern.
 import { Emitter } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'
 import { emitPairRow } from './rows/pair-row.ts'
-import { PatternViews, type AskedTotal, type Cell } from './pattern-view.ts'
+import { PatternViews, type AskedTotal, type Cell } from '../memory/pattern-view.ts'
 import { compileRowClass, type RowClass } from './rows/row.ts'
 
 /** Whether a row fits a match that has come as far as the cell; null: it has not begun. */

@@ -11,7 +11,7 @@ import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import { subtasksOf } from '../plan/chaining.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
-import type { PlannedJob } from '../front/list/planned-job.ts'
+import type { PlannedJob } from '../front/planned-job.ts'
 import { sleep } from '../ports/clock.ts'
 import type { NetAddress } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
@@ -472,7 +472,7 @@ export class Coordinator {
       this.#newest === null ? undefined : await readManifest(this.#store, this.#newest),
     )
     if (lost === undefined) return false
-    this.#wanted = { target: run.parts.target, plan: run.parts.plan, checkpoints: wanted.checkpoints }
+    this.#wanted = { target: run.parts.target, graph: run.parts.graph, plan: run.parts.plan }
     this.#error.current = lost
     return true
   }
@@ -563,6 +563,7 @@ export class Coordinator {
     this.#newest = newest ?? this.#newest
     const manifest = newest && (await readManifest(this.#store, newest))
     const sources = {
+      graph: wanted.graph,
       plan: wanted.plan,
       connectors: this.#connectors,
       ports: this.#ports,
@@ -574,6 +575,7 @@ export class Coordinator {
     const run = new AttemptRun({
       attempt,
       target: wanted.target,
+      graph: wanted.graph,
       plan: wanted.plan,
       subtasks,
       job: this.#config.job,
@@ -604,7 +606,7 @@ export class Coordinator {
       subtasks: subtasks.length,
       from: newest ? `${newest.attempt}-${newest.id}` : 'nothing',
     })
-    this.#checkpoints.start(wanted.checkpoints.intervalMs, () => this.#periodicCheckpoint(run))
+    this.#checkpoints.start(wanted.graph.checkpoints.intervalMs, () => this.#periodicCheckpoint(run))
     // The readers tell of a source that does not answer.
     watchSplits({ ...sources, reportTrouble: () => undefined }, splits, {
       isCurrent: () => this.#run === run && !this.#closed,

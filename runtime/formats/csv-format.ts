@@ -1,6 +1,6 @@
 import type { RowScanner } from '../codegen/contracts.ts'
 import { clipped } from '../codegen/json/json-record.ts'
-import { valuePrinter, valueReader } from '../codegen/rows/logical-values.ts'
+import { valuePrinter, valueReader } from '../model/logical-values.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Row, Schema, ValueType } from '../model/schema.ts'

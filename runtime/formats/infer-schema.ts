@@ -1,5 +1,5 @@
-import { daysOf } from '../codegen/rows/logical-values.ts'
-import { parseIsoTimestamp } from '../codegen/rows/timestamp-text.ts'
+import { daysOf } from '../model/logical-values.ts'
+import { parseIsoTimestamp } from '../model/timestamp-text.ts'
 import { isFieldName, namedField, type Field, type ValueType } from '../model/schema.ts'
 
 /** What a sample of records says about their stream. */

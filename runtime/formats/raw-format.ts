@@ -1,4 +1,4 @@
-import { latin1 } from '../codegen/rows/logical-values.ts'
+import { latin1 } from '../model/logical-values.ts'
 import type { Field, Schema } from '../model/schema.ts'
 import type { OptionProblem } from '../graph/connector-declaration.ts'
 import type { FormatReader } from './format.ts'

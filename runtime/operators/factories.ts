@@ -1,5 +1,5 @@
 import { MillraceError } from '../model/errors.ts'
-import type { Verb } from '../graph/job-graph.ts'
+import type { Verb } from '../graph/verbs/all.ts'
 import { createAsyncMapStage } from './async-map/async-map-stage.ts'
 import { createBroadcastStage } from './broadcast/broadcast-stage.ts'
 import { createDedupeStage } from './dedupe/dedupe-stage.ts'

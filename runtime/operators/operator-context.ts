@@ -1,4 +1,4 @@
-import type { SpillSettings } from '../codegen/records/cold-segments.ts'
+import type { SpillSettings } from '../memory/arena/cold-segments.ts'
 import type { RowErrorHandler } from '../codegen/contracts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { Schema } from '../model/schema.ts'

@@ -1,5 +1,5 @@
-import { RunningAggregates } from '../codegen/aggregates/running-aggregates.ts'
-import { RestoredTables } from '../codegen/keys/restored-tables.ts'
+import { RunningAggregates } from './running-aggregate/running-aggregates.ts'
+import { RestoredTables } from '../state/restored-tables.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../model/schema.ts'

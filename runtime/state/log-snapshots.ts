@@ -1,4 +1,4 @@
-import type { RecordArena } from '../codegen/records/record-arena.ts'
+import type { RecordArena } from '../memory/arena/record-arena.ts'
 import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
 import { IncrementalSnapshots, type GrowingLog } from './incremental-snapshots.ts'
 

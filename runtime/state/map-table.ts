@@ -1,6 +1,6 @@
-import type { StateKey } from '../codegen/keys/key-codec.ts'
+import type { StateKey } from '../memory/state-key.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
-import type { RecordTable } from '../codegen/records/record-table.ts'
+import type { RecordTable } from './record-table.ts'
 import type { Row } from '../model/schema.ts'
 import type { Lifetime } from './row-tables.ts'
 import type { MapTable } from './state-store.ts'

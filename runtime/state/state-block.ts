@@ -1,4 +1,4 @@
-import { corruptBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../codegen/rows/headed-block.ts'
+import { corruptBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../memory/headed-block.ts'
 import { MillraceError } from '../model/errors.ts'
 import { namedField, type Field } from '../model/schema.ts'
 import { parseValueType } from '../model/value-type.ts'

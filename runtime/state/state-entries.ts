@@ -1,4 +1,5 @@
-import { compileKeyCodec, type StateKey } from '../codegen/keys/key-codec.ts'
+import { compileKeyCodec } from '../codegen/keys/key-codec.ts'
+import type { StateKey } from '../memory/state-key.ts'
 import type { Field, Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 import { LogMaps } from './map-table.ts'

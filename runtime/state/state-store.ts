@@ -1,12 +1,10 @@
-import type { StateKey } from '../codegen/keys/key-codec.ts'
-import type { SpillSettings } from '../codegen/records/cold-segments.ts'
+import type { StateKey } from '../memory/state-key.ts'
+import type { SpillSettings } from '../memory/arena/cold-segments.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
 import { LogStateStore } from './log-state-store.ts'
-
-export type { KeyCodec, StateKey } from '../codegen/keys/key-codec.ts'
 
 /** What one operator keeps under its key: named tables that are checkpointed as one, by key group. */
 export interface StateShape {

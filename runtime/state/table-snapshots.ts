@@ -1,6 +1,6 @@
-import { writeFired, writeGone } from '../codegen/keys/group-block.ts'
-import type { KeyTables, LiveTable } from '../codegen/keys/key-tables.ts'
-import { RestoredTables } from '../codegen/keys/restored-tables.ts'
+import { writeFired, writeGone } from './group-block.ts'
+import type { KeyTables, LiveTable } from './key-tables.ts'
+import { RestoredTables } from './restored-tables.ts'
 import {
   isAsAt,
   NOTHING,
@@ -9,8 +9,8 @@ import {
   writeTable,
   type TableBlock,
   type TableExtent,
-} from '../codegen/keys/table-block.ts'
-import type { Entries } from '../codegen/rows/column-bytes.ts'
+} from './table-block.ts'
+import type { Entries } from '../memory/column-bytes.ts'
 import type { FrozenState, GroupState, SnapshotExtent } from '../model/snapshot.ts'
 import { IncrementalSnapshots, type GrowingLog, type Stretch } from './incremental-snapshots.ts'
 

@@ -1,5 +1,5 @@
-import type { StateKey } from '../codegen/keys/key-codec.ts'
-import type { RecordTable } from '../codegen/records/record-table.ts'
+import type { StateKey } from '../memory/state-key.ts'
+import type { RecordTable } from './record-table.ts'
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 import { TimerHeap } from './timer-heap.ts'

@@ -1,4 +1,4 @@
-import { PassedTexts } from '../codegen/json/passed-texts.ts'
+import { PassedTexts } from '../memory/passed-texts.ts'
 import { compileBatchCodec } from '../codegen/rows/codec.ts'
 import { compileKeyGrouper } from '../codegen/keys/key-grouper.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
@@ -12,7 +12,7 @@ import type { StreamCode } from '../operators/operator-context.ts'
 import { UserFunctions } from '../operators/user-functions.ts'
 import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
-import { functionsOf } from '../graph/verbs/kit/user-function.ts'
+import { definitionOf } from '../graph/verbs/all.ts'
 import type { ModuleExports } from '../ports/modules.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { BadRecords } from '../task/bad-records.ts'
@@ -245,7 +245,9 @@ export class SubtaskDraft {
     const { ports, checkWanted } = this.#parts
     const loaded = new Map<string, ModuleExports>()
     for (const name of new Set(
-      this.chain.operators.flatMap((operator) => functionsOf(operator.verb)).map((ref) => ref.module),
+      this.chain.operators
+        .flatMap((operator) => definitionOf(operator).functions(operator.verb))
+        .map((ref) => ref.module),
     )) {
       const source = this.plan.modules?.[name]
       if (source !== undefined) loaded.set(name, await ports.modules.load(name, source, this.baseDir))

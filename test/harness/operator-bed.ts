@@ -6,7 +6,7 @@ import type { OperatorContext, StreamCode } from '../../runtime/operators/operat
 import type { OperatorStage, Stage } from '../../runtime/operators/stage.ts'
 import { UserFunctions } from '../../runtime/operators/user-functions.ts'
 import { operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from '../../runtime/graph/job-graph.ts'
-import { validateJob } from '../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../runtime/front/job-spec.ts'
 import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import { VirtualScratch } from '../../runtime/ports/virtual/scratch.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'

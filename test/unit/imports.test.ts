@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['graph'],
   ['plan'],
   ['front'],
+  ['memory'],
   ['codegen'],
   ['formats'],
   ['state', 'exchange', 'checkpoint', 'control'],

@@ -1,10 +1,10 @@
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import type { Accumulator } from './accumulators/accumulator.ts'
-import { CollectedValues } from './accumulators/collected-values.ts'
-import { DistinctNumbers, DistinctTexts } from './accumulators/distinct-values.ts'
-import { Histogram } from './accumulators/histogram.ts'
-import { HyperLogLog } from './accumulators/hyper-log-log.ts'
-import { QuantileSketch } from './accumulators/quantile-sketch.ts'
+import type { Accumulator } from '../../memory/accumulators/accumulator.ts'
+import { CollectedValues } from '../../memory/accumulators/collected-values.ts'
+import { DistinctNumbers, DistinctTexts } from '../../memory/accumulators/distinct-values.ts'
+import { Histogram } from '../../memory/accumulators/histogram.ts'
+import { HyperLogLog } from '../../memory/accumulators/hyper-log-log.ts'
+import { QuantileSketch } from '../../memory/accumulators/quantile-sketch.ts'
 import { declareValue, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
 
 /** Aggregates of one more expression share a set up to as many bits as a typed column holds. */

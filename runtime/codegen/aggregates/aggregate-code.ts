@@ -1,7 +1,7 @@
 import type { Expression } from '../../expressions/ast.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import type { Column } from '../rows/columns.ts'
+import type { Column } from '../../memory/columns.ts'
 import type { Emitter } from '../emitter.ts'
 import { valueCheck } from '../expression.ts'
 

@@ -1,7 +1,7 @@
 import type { Expression } from '../../expressions/ast.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { declareValue, isNumeric, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
-import type { Column } from '../rows/columns.ts'
+import type { Column } from '../../memory/columns.ts'
 
 /**
  * first, last, argMin, argMax: the value of one of the rows. Column a holds it, column b by what it was chosen.

@@ -2,21 +2,13 @@ import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { emitAddToKey, type AggregateCode } from './aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from './aggregate-codes.ts'
-import type { Column } from '../rows/columns.ts'
+import type { Column } from '../../memory/columns.ts'
 import type { RowErrorHandler } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { emitHashHelpers } from '../keys/key-hash.ts'
-import {
-  CHANGED,
-  emitKeyTable,
-  emitMerge,
-  emitRowsOf,
-  keyTableColumns,
-  textOf,
-  type KeyTable,
-  type TableColumns,
-} from '../keys/key-table.ts'
+import { emitKeyTable, emitMerge, emitRowsOf, keyTableColumns } from '../keys/key-table-code.ts'
+import { CHANGED, textOf, type KeyTable, type TableColumns } from '../../memory/key-table.ts'
 import { emitKey, keyArguments } from '../windows/pane-table.ts'
 import type { RowClass } from '../rows/row.ts'
 

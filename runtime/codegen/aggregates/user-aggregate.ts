@@ -1,7 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Aggregate, UserAggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import type { Accumulator } from './accumulators/accumulator.ts'
+import type { Accumulator } from '../../memory/accumulators/accumulator.ts'
 import type { AggregateCode } from './aggregate-code.ts'
 import { unsupported } from './aggregate-code.ts'
 import { compileRowMaker, type RowMaker } from '../rows/row-maker.ts'

@@ -2,9 +2,9 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Field, LogicalType, Row, Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { Emitter } from '../emitter.ts'
-import { valueReader } from '../rows/logical-values.ts'
+import { valueReader } from '../../model/logical-values.ts'
 import type { RowClass } from '../rows/row.ts'
-import { parseIsoTimestamp } from '../rows/timestamp-text.ts'
+import { parseIsoTimestamp } from '../../model/timestamp-text.ts'
 
 /**
  * What JSON.parse gave → row; throws RECORD_INVALID naming field, expected and found. Also the slow path of the

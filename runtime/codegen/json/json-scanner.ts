@@ -5,10 +5,10 @@ import type { RowScanner } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { learnLayout, type JsonLayout } from './json-layout.ts'
 import { clipped, compileRecordReader } from './json-record.ts'
-import { MAX_RUNS, type PassedTexts } from './passed-texts.ts'
+import { MAX_RUNS, type PassedTexts } from '../../memory/passed-texts.ts'
 import { notPlain } from '../rows/plain-bytes.ts'
 import { compileRowClass, type RowClass } from '../rows/row.ts'
-import { isoTimestamp } from '../rows/timestamp-text.ts'
+import { isoTimestamp } from '../../model/timestamp-text.ts'
 
 /** Slow records in a row before the layout is learned anew, and how often that may happen in all. */
 const MISSES_TO_LEARN = 8

@@ -2,10 +2,10 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Field, Schema } from '../../model/schema.ts'
 import type { RowWriter } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
-import { valuePrinter } from '../rows/logical-values.ts'
+import { valuePrinter } from '../../model/logical-values.ts'
 import { notPlain } from '../rows/plain-bytes.ts'
-import { isoDate } from '../rows/timestamp-text.ts'
-import { MAX_RUNS, type PassedTexts } from './passed-texts.ts'
+import { isoDate } from '../../model/timestamp-text.ts'
+import { MAX_RUNS, type PassedTexts } from '../../memory/passed-texts.ts'
 
 export interface JsonWriterOptions {
   timestampFormat: 'iso' | 'epochMillis'

@@ -1,12 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import { Emitter } from '../emitter.ts'
-
-/**
- * A key as tables of state know it: the value itself where the key is one number or one text that is never null, a
- * text that holds all fields otherwise.
- */
-export type StateKey = number | string
+import { isPlainKey, type StateKey } from '../../memory/state-key.ts'
 
 /** Generated for one list of key fields. Equal keys give equal StateKeys, different keys different ones. */
 export interface KeyCodec {
@@ -47,12 +42,6 @@ export function compileKeyCodec(fields: readonly Field[]): KeyCodec {
   })
   code.line(`return ${fields.map(fieldText).join(' + ')} }`)
   return { of: code.compile<KeyCodec['of']>({}), values: (key) => readKey(String(key), fields) }
-}
-
-/** True when the key is its one field's value. */
-export function isPlainKey(fields: readonly Field[]): boolean {
-  const [first, second] = fields
-  return first !== undefined && second === undefined && !first.nullable && first.type !== 'boolean'
 }
 
 function fieldText(field: Field, index: number): string {

@@ -1,10 +1,11 @@
 import type { Row } from '../../model/schema.ts'
-import { compileKeyCodec, type StateKey } from '../keys/key-codec.ts'
+import { compileKeyCodec } from '../keys/key-codec.ts'
+import type { StateKey } from '../../memory/state-key.ts'
 import { emitHashHelpers } from '../keys/key-hash.ts'
-import type { RecordArena } from './record-arena.ts'
-import { RecordEmitter } from './record-emitter.ts'
-import type { RecordGroup } from './record-group.ts'
-import { APPEND, BOXED, layoutOf, ONE_BYTE, UNITS, VALUE, type RecordSpec } from './record-layout.ts'
+import type { RecordArena } from '../../memory/arena/record-arena.ts'
+import { RecordEmitter, type RecordSpec } from './record-emitter.ts'
+import type { RecordGroup } from '../../memory/arena/record-group.ts'
+import { APPEND, BOXED, layoutOf, ONE_BYTE, UNITS, VALUE } from '../../memory/arena/record-layout.ts'
 import { emitLoop, loopScope, type LoopCode, type RecordLoop } from './record-loops.ts'
 
 /**

@@ -1,8 +1,14 @@
 import type { Field } from '../../model/schema.ts'
 import { Emitter } from '../emitter.ts'
+import type { RowClass } from '../rows/row.ts'
 import { keyHashExpression } from '../keys/key-hash.ts'
-import { isNumeric, KIND_SHIFT, type RecordLayout, type RecordSpec } from './record-layout.ts'
-import { SEGMENT_BYTES } from './segment-memory.ts'
+import { isNumeric, KIND_SHIFT, type RecordLayout, type RecordShape } from '../../memory/arena/record-layout.ts'
+import { SEGMENT_BYTES } from '../../memory/arena/segment-memory.ts'
+
+/** What a table of records is generated from. */
+export interface RecordSpec extends RecordShape {
+  rowClass: RowClass
+}
 
 /**
  * Texts of so many characters are measured before: what gets a segment of its own must fill it, or another record

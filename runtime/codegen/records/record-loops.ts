@@ -1,7 +1,7 @@
 import type { Field, Row } from '../../model/schema.ts'
-import { LOCATE, type RecordEmitter } from './record-emitter.ts'
-import type { RecordGroup } from './record-group.ts'
-import { VALUE, type RecordSpec } from './record-layout.ts'
+import { LOCATE, type RecordEmitter, type RecordSpec } from './record-emitter.ts'
+import type { RecordGroup } from '../../memory/arena/record-group.ts'
+import { VALUE } from '../../memory/arena/record-layout.ts'
 import { compileRowClass } from '../rows/row.ts'
 
 /** Work over the rows of a batch that is generated into a table, because it touches few words of a record. */

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, FieldType, Row, Schema } from '../../model/schema.ts'
-import { batchOf, corrupt, stageFor, type Stage } from './codec-stage.ts'
+import { batchOf, corrupt, stageFor, type Stage } from '../../memory/codec-stage.ts'
 import type { BatchCodec } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import type { RowClass } from './row.ts'

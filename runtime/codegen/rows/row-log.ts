@@ -1,7 +1,7 @@
 import type { Field } from '../../model/schema.ts'
 import type { Emitter } from '../emitter.ts'
-import { isText, recordHead } from './row-record.ts'
-import { CHUNK_BITS, textAt } from './row-texts.ts'
+import { isText, recordHead } from '../../memory/row-record.ts'
+import { CHUNK_BITS, textAt } from '../../memory/row-texts.ts'
 import { emitStore, emitStoredCursor, emitStoredRecords, sameStoredText } from './stored-row-code.ts'
 
 /**

@@ -2,7 +2,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import { parseValueType, valueTypeText } from '../../model/value-type.ts'
 import { Emitter } from '../emitter.ts'
-import { valueReader, type ValueReader } from './logical-values.ts'
+import { valueReader, type ValueReader } from '../../model/logical-values.ts'
 import type { RowClass } from './row.ts'
 
 /**

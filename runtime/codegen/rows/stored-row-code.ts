@@ -1,10 +1,10 @@
 import type { Field } from '../../model/schema.ts'
 import type { Emitter } from '../emitter.ts'
-import type { RecordArena } from '../records/record-arena.ts'
-import { SEGMENT_BYTES } from '../records/segment-memory.ts'
+import type { RecordArena } from '../../memory/arena/record-arena.ts'
+import { SEGMENT_BYTES } from '../../memory/arena/segment-memory.ts'
 import type { RowLogShape } from './row-log.ts'
-import { isText, recordHead } from './row-record.ts'
-import { PART_SHIFT } from './stored-rows.ts'
+import { isText, recordHead } from '../../memory/row-record.ts'
+import { PART_SHIFT } from '../../memory/arena/stored-rows.ts'
 
 /*
  * Code for row logs whose rows may be on disk. A row is a record in an arena: a word with its units of 8 bytes and

@@ -3,21 +3,13 @@ import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { emitAddToKey, type AggregateCode } from '../aggregates/aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
-import { storedKey } from '../rows/columns.ts'
+import { storedKey } from '../keys/key-columns.ts'
 import type { RowErrorHandler } from '../contracts.ts'
 import { Emitter } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { emitHashHelpers, keyGroupExpression, keyHashExpression } from '../keys/key-hash.ts'
-import {
-  CHANGED,
-  emitKeyTable,
-  emitMerge,
-  emitRows,
-  keyTableColumns,
-  textOf,
-  type KeyTable,
-  type TableColumns,
-} from '../keys/key-table.ts'
+import { emitKeyTable, emitMerge, emitRows, keyTableColumns } from '../keys/key-table-code.ts'
+import { CHANGED, textOf, type KeyTable, type TableColumns } from '../../memory/key-table.ts'
 import type { RowClass } from '../rows/row.ts'
 
 /** The entries of one pane and key group. With `tracking`, `lates` and `earlies` list entries that changed. */

@@ -1,5 +1,5 @@
-import { valueReader } from '../../codegen/rows/logical-values.ts'
-import { isoDate } from '../../codegen/rows/timestamp-text.ts'
+import { valueReader } from '../../model/logical-values.ts'
+import { isoDate } from '../../model/timestamp-text.ts'
 import type { FieldType, ValueType } from '../../model/schema.ts'
 
 /** A value as Parquet gives it → as a row carries it; null stays null, undefined says that it does not fit. */

@@ -1,4 +1,4 @@
-import { valueReader, type ValueReader } from '../../codegen/rows/logical-values.ts'
+import { valueReader, type ValueReader } from '../../model/logical-values.ts'
 import { compileRowMaker } from '../../codegen/rows/row-maker.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'

@@ -1,5 +1,6 @@
 import { compileBroadcast, type BroadcastCode } from '../../codegen/broadcast-code.ts'
-import { compileKeyCodec, type KeyCodec, type StateKey } from '../../codegen/keys/key-codec.ts'
+import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
+import type { StateKey } from '../../memory/state-key.ts'
 import { compileRowClass, type RowClass } from '../../codegen/rows/row.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'

@@ -1,7 +1,7 @@
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import type { LoopCode } from '../../codegen/records/record-loops.ts'
-import type { RecordTable } from '../../codegen/records/record-table.ts'
+import type { RecordTable } from '../../state/record-table.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'

@@ -1,4 +1,4 @@
-import { emptyHeadedBlock, HeadedBlock, magicOf } from '../../codegen/rows/headed-block.ts'
+import { emptyHeadedBlock, HeadedBlock, magicOf } from '../../memory/headed-block.ts'
 import { MillraceError } from '../../model/errors.ts'
 
 /*

@@ -1,4 +1,4 @@
-import { textAt } from '../../codegen/rows/row-texts.ts'
+import { textAt } from '../../memory/row-texts.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
 import { fieldsKept, type JoinVerb } from '../../graph/verbs/join/join.ts'
 import type { StateEntry } from '../../state/state-entries.ts'

@@ -1,8 +1,8 @@
 import type { JoinPane } from '../../codegen/join-code.ts'
-import type { RecordArena } from '../../codegen/records/record-arena.ts'
+import type { RecordArena } from '../../memory/arena/record-arena.ts'
 import type { PaneTexts, RowLog } from '../../codegen/rows/row-log.ts'
-import { RowTexts } from '../../codegen/rows/row-texts.ts'
-import { StoredPane } from '../../codegen/rows/stored-rows.ts'
+import { RowTexts } from '../../memory/row-texts.ts'
+import { StoredPane } from '../../memory/arena/stored-rows.ts'
 
 /** An emptied log that is larger than this is let go. */
 const KEPT_ROWS = 1 << 16

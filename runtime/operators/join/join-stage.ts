@@ -1,3 +1,4 @@
+import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import {
   compileJoin,
   isAwaited,
@@ -6,7 +7,7 @@ import {
   type JoinPane,
   type JoinSideCode,
 } from '../../codegen/join-code.ts'
-import { RecordArena } from '../../codegen/records/record-arena.ts'
+import { RecordArena } from '../../memory/arena/record-arena.ts'
 import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
@@ -263,10 +264,6 @@ function paneLength({ extent }: JoinVerb): number | undefined {
     case 'regular':
       return extent.ttlMs === undefined ? undefined : Math.max(1, Math.ceil(extent.ttlMs / PANES_PER_TTL))
   }
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b)
 }
 
 /** What a restore must find again: how rows meet, and what is kept of them. */

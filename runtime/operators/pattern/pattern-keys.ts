@@ -1,4 +1,5 @@
-import { compileKeyCodec, type StateKey } from '../../codegen/keys/key-codec.ts'
+import { compileKeyCodec } from '../../codegen/keys/key-codec.ts'
+import type { StateKey } from '../../memory/state-key.ts'
 import type { FrozenState, GroupState, SnapshotExtent } from '../../model/snapshot.ts'
 import { MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'

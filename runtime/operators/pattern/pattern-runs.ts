@@ -1,4 +1,4 @@
-import type { Cell } from '../../codegen/pattern-view.ts'
+import type { Cell } from '../../memory/pattern-view.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'

@@ -1,7 +1,7 @@
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import { compilePattern, type PatternCode } from '../../codegen/pattern-code.ts'
-import type { Cell } from '../../codegen/pattern-view.ts'
+import type { Cell } from '../../memory/pattern-view.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'

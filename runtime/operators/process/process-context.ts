@@ -1,5 +1,6 @@
 import { compileKeyCodec } from '../../codegen/keys/key-codec.ts'
-import type { KeyCodec, StateKey } from '../../codegen/keys/key-codec.ts'
+import type { KeyCodec } from '../../codegen/keys/key-codec.ts'
+import type { StateKey } from '../../memory/state-key.ts'
 import { compileRowMaker, type RowMaker } from '../../codegen/rows/row-maker.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'

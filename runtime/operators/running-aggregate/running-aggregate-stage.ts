@@ -1,5 +1,5 @@
 import type { RowErrorHandler } from '../../codegen/contracts.ts'
-import { RunningAggregates, type RunningAggregatesOptions } from '../../codegen/aggregates/running-aggregates.ts'
+import { RunningAggregates, type RunningAggregatesOptions } from './running-aggregates.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'

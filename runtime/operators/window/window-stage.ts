@@ -1,6 +1,7 @@
-import type { RowErrorHandler, WindowTable } from '../../codegen/contracts.ts'
-import { compileSessionWindows } from '../../codegen/windows/session-windows.ts'
-import { compileWindowTable, type KeyedTableOptions } from '../../codegen/windows/window-table.ts'
+import type { RowErrorHandler } from '../../codegen/contracts.ts'
+import type { KeyedTableOptions, WindowTable } from './window-table.ts'
+import { createSessionWindows } from './session-windows.ts'
+import { createPaneWindows } from './pane-windows.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
@@ -177,9 +178,9 @@ export class WindowStage implements OperatorStage {
 function tableOf({ window }: WindowVerb, options: KeyedTableOptions): WindowTable {
   switch (window.kind) {
     case 'hop':
-      return compileWindowTable({ ...options, window })
+      return createPaneWindows({ ...options, window })
     case 'session':
-      return compileSessionWindows({ ...options, gapMs: window.gapMs })
+      return createSessionWindows({ ...options, gapMs: window.gapMs })
     default:
       throw new MillraceError('WINDOW_KIND', `a window of the kind ${window.kind} does not go by time`)
   }

@@ -1,4 +1,4 @@
-import type { StateKey } from '../../../runtime/codegen/keys/key-codec.ts'
+import type { StateKey } from '../../../runtime/memory/state-key.ts'
 import { MillraceError } from '../../../runtime/model/errors.ts'
 import type { FrozenState, GroupState } from '../../../runtime/model/snapshot.ts'
 import type { Row } from '../../../runtime/model/schema.ts'

@@ -1,6 +1,7 @@
 import { compileBatchCodec } from '../../../runtime/codegen/rows/codec.ts'
 import type { BatchCodec } from '../../../runtime/codegen/contracts.ts'
-import { compileKeyCodec, type KeyCodec, type StateKey } from '../../../runtime/codegen/keys/key-codec.ts'
+import { compileKeyCodec, type KeyCodec } from '../../../runtime/codegen/keys/key-codec.ts'
+import type { StateKey } from '../../../runtime/memory/state-key.ts'
 import { compileRowClass, type RowClass } from '../../../runtime/codegen/rows/row.ts'
 import { MillraceError } from '../../../runtime/model/errors.ts'
 import type { Field, Row, Schema } from '../../../runtime/model/schema.ts'

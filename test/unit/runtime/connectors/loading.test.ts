@@ -17,7 +17,7 @@ const SCRIPT = `
   const loaded = []
   registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context) } })
   const { builtinConnectors } = await import('./runtime/builtin-connectors.ts')
-  const { planJob } = await import('./runtime/front/list/planned-job.ts')
+  const { planJob } = await import('./runtime/front/planned-job.ts')
   planJob(${JSON.stringify(SPEC)}, builtinConnectors)
   const planned = [...loaded]
   await builtinConnectors.sink('console', {})

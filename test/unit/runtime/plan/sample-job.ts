@@ -1,7 +1,7 @@
 import { parse } from 'yaml'
 import type { ConnectorDeclarations, DeclaredOptions } from '../../../../runtime/graph/connector-declaration.ts'
 import type { JobGraph } from '../../../../runtime/graph/job-graph.ts'
-import { validateJob } from '../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../runtime/front/job-spec.ts'
 import { anyOptions } from '../../../harness/any-connectors.ts'
 import type { Problem } from '../../../../runtime/graph/problems.ts'
 

@@ -1,0 +1,62 @@
+import type { Column } from './columns.ts'
+
+/**
+ * Entries by key, generated: an open-addressing index (linear probing, load ≤ 1/2, Fibonacci hashing, since within
+ * a key group the low bits of the hash are equal) over dense columns. Dense, so that firing and snapshots run over
+ * them in order and growing copies instead of rehashing values.
+ */
+export interface KeyTable {
+  /** Number of entries; columns hold them at [0, n). */
+  n: number
+  readonly cap: number
+  /** The text of all string keys, in UTF-16 units: a Uint8Array while all are below 256. Empty without such keys. */
+  text: Uint8Array | Uint16Array
+  /** Units used of `text`. */
+  chars: number
+  /**
+   * Another one as soon as the table begins to hold other entries: entry e of a table of one serial is of one key
+   * for ever.
+   */
+  readonly serial: number
+  /** By entry: CHANGED, and bits of the table's own. */
+  u: Uint8Array
+  /** By entry, the last snapshot that found it changed; no longer than it needs to be. */
+  changedIn: Int32Array
+  /** The last snapshot that found any entry changed. */
+  lastChange: number
+  /** Makes room without entries. */
+  clear(): void
+  /** Twice the room. */
+  grow(): void
+  /** Makes the index anew. */
+  reindex(): void
+  /** Makes room for so many more characters; those beyond 255 need a text that was widened. */
+  room(chars: number): void
+  widen(): void
+  /** The entry of the key that entry `x` of the other table has; made when it is not there. */
+  findOf(other: KeyTable, x: number): number
+  /** Gives the entry the values of no rows. */
+  start(e: number): void
+  /** Takes the entry out again: the newest, of a key that had none, and nothing has read it. */
+  leave(e: number): void
+  [column: string]: unknown
+}
+
+/**
+ * In column u: the entry has changed since the last snapshot. Whatever changes what a snapshot holds of an entry
+ * sets it.
+ */
+export const CHANGED = 4
+
+/** The columns of a snapshot: those that an entry never changes, and the others. */
+export interface TableColumns {
+  keys: readonly Column[]
+  values: readonly Column[]
+}
+
+/** The text [first, end) of a table's keys, as one string. */
+export function textOf(text: Uint8Array | Uint16Array, first: number, end: number): string {
+  const size = text.BYTES_PER_ELEMENT
+  const bytes = Buffer.from(text.buffer, text.byteOffset + first * size, (end - first) * size)
+  return bytes.toString(size === 1 ? 'latin1' : 'utf16le')
+}
