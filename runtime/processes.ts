@@ -68,6 +68,5 @@ export function createWorker(
     { ...settings, token: config.token, storeFolder: config.storeFolder, roomInMemory },
     ports,
     connectors,
-    (spec) => planJob(spec, connectors).plan,
   )
 }

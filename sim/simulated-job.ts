@@ -199,7 +199,6 @@ class SimulatedJob {
       },
       this.#machines.portsOf(owner),
       simulatedConnectors,
-      (spec) => planJob(spec, simulatedConnectors).plan,
     )
     const again = (reason: string): void => {
       this.#machines.note(`ended ${owner} ${reason}`)

@@ -484,13 +484,14 @@ export class Coordinator {
   }
 
   /** Has what can be done ahead of a switch done; false while that goes on, and a wake follows. */
-  #isPrepared(run: AttemptRun, { target, plan }: Wanted): boolean {
+  #isPrepared(run: AttemptRun, { target, graph, plan }: Wanted): boolean {
     if (this.#preparation) return this.#preparation.isOver
     // it says how large the state is: of one that is not known to be there nothing can be prepared
     if (!this.#newest || this.#newest.sizeBytes === 0) return true
     this.#preparation = new SwitchPreparation({
       run,
       target,
+      graph,
       plan,
       baseDir: this.#config.baseDir,
       storeUrl: this.#config.storeUrl,

@@ -55,7 +55,6 @@ export class InProcessJob {
         { name: id, chain: chain.id, slot, token: 'token', coordinator: control, data: LOOPBACK, storeFolder: 'job' },
         this.#ports,
         this.#connectors,
-        (read) => planJob(read, this.#connectors).plan,
       )
       this.workers.set(id, worker)
       void worker.run()

@@ -54,3 +54,7 @@ export type Verb = DataOf<(typeof VERBS)[keyof typeof VERBS]>
 export function definitionOf<V extends Verb>(node: OperatorNode<V>): VerbDefinition<VerbData> {
   return VERBS[node.verb.kind] as VerbDefinition<VerbData>
 }
+
+export function isVerbKind(kind: unknown): kind is Verb['kind'] {
+  return typeof kind === 'string' && Object.hasOwn(VERBS, kind)
+}

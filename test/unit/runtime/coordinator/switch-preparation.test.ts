@@ -50,6 +50,7 @@ async function prepare(sizes: readonly number[]) {
   const preparation = new SwitchPreparation({
     run,
     target,
+    graph,
     plan,
     baseDir: '',
     storeUrl: 'store',
