@@ -62,19 +62,19 @@ export class Connectors implements ConnectorDeclarations {
   }
 
   /** Loads the code of these connectors now, so that a later use does not wait for the disk. */
-  async preload(names: Iterable<string>): Promise<void> {
-    for (const { declaration, load } of this.entries)
-      if ([...names].includes(declaration.name)) await this.#once(declaration.name, load)
+  async preload(names: readonly string[]): Promise<void> {
+    for (const entry of this.entries) if (names.includes(entry.declaration.name)) await this.#once(entry)
   }
 
   #load(name: string, role: Role, known: object): Promise<Connector> {
     const entry = this.entries.find(({ declaration }) => declaration.name === name)
-    return entry === undefined ? unknownConnector(name, role, known) : this.#once(name, () => entry.load())
+    return entry === undefined ? unknownConnector(name, role, known) : this.#once(entry)
   }
 
-  #once(name: string, load: ConnectorEntry['load']): Promise<Connector> {
+  #once(entry: ConnectorEntry): Promise<Connector> {
+    const { name } = entry.declaration
     let loaded = this.#loaded.get(name)
-    if (loaded === undefined) this.#loaded.set(name, (loaded = load().then(({ connector }) => connector)))
+    if (loaded === undefined) this.#loaded.set(name, (loaded = entry.load().then(({ connector }) => connector)))
     return loaded
   }
 }

@@ -81,10 +81,15 @@ export class SubtaskDraft {
     this.passed = this.ends.size === 0 ? this.#passedTexts() : undefined
   }
 
-  /** Loads the user's code and compiles the chain. Rejects with what `checkWanted` throws. */
+  /**
+   * Loads the connectors and the user's code and compiles the chain, so that the deployment does not wait for modules.
+   * Rejects with what `checkWanted` throws.
+   */
   static async compile(parts: DraftParts): Promise<SubtaskDraft> {
     const draft = new SubtaskDraft(parts)
     try {
+      await parts.connectors.preload(draft.#connectorNames())
+      parts.checkWanted()
       const functions = await draft.#loadFunctions()
       draft.#compile(functions)
       return draft
@@ -238,6 +243,14 @@ export class SubtaskDraft {
       connectors.sinks[last.verb.connector]?.takesTexts?.(last.verb.options, last.schema) ?? new Set(),
     )
     return fields && new PassedTexts(fields.source, fields.sink)
+  }
+
+  #connectorNames(): string[] {
+    return this.chain.operators.flatMap(({ verb }) => {
+      if (verb.kind === 'sink') return [verb.connector]
+      if (verb.kind !== 'source') return []
+      return verb.onError.kind === 'deadLetter' ? [verb.connector, verb.onError.connector] : [verb.connector]
+    })
   }
 
   /** Only those that this chain calls: another's may be of no use here, or not be there yet. */
