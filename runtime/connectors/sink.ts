@@ -4,9 +4,9 @@ import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Committable } from '../model/snapshot.ts'
 
-/** What a connector's factory gets; made once per sink subtask and attempt. */
+/** The surroundings of one writer; made once per subtask and attempt. */
 export interface SinkContext {
-  /** Identity of the job for ever (its UID): names of transactions and pending files derive from it. */
+  /** The UID of the job, which never changes: names of transactions and pending files derive from it. */
   jobUid: string
   operatorId: string
   slot: number
@@ -14,15 +14,18 @@ export interface SinkContext {
   schema: Schema
   ports: Ports
   baseDir: string
-  /** Values of the rows that stay in the bytes of their records until `write` resolves; given where the declaration `takesTexts`. */
+  /**
+   * Has values of the rows that stay in the bytes of their records until `write` resolves. Given only where the source
+   * of the chain `passesTexts` and the declaration `takesTexts`.
+   */
   passed?: PassedTexts
-  /** Aborted when the subtask is to stop: a call that waits for the outside rejects soon, and `close` follows. */
+  /** Aborted when the subtask has to stop: calls that wait for the outside system then reject, and `close` follows. */
   stopping: AbortSignal
   /** As SourceContext.reportTrouble. */
   reportTrouble(error: Error | null): void
 }
 
-/** A sink with its options read. */
+/** A sink whose options have been read. */
 export interface SinkConnector {
   writer(context: SinkContext): SinkWriter
 }

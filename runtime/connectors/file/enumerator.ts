@@ -15,8 +15,8 @@ const MAX_SPLIT_BYTES = 64 * 1024 * 1024
 
 /**
  * Lists the files and cuts them: lines into byte ranges, Parquet by row group. A file keeps the cut of its
- * first listing for ever; new files are added when the job starts again. Of every split the event time of its next
- * record is looked up, for the watermark and for replay.
+ * first listing for ever; new files are added when the job starts again. The enumerator looks up the event time of the
+ * next record of each split, for the watermark and for replay.
  */
 export class FileEnumerator implements SplitEnumerator {
   readonly #context: SourceContext
@@ -29,7 +29,7 @@ export class FileEnumerator implements SplitEnumerator {
     this.#options = options
     this.#eventTimeField = context.verb.eventTime?.field
     const { format } = options
-    // Where fields have their places in a record, not names, all of them are needed.
+    // A format without names finds fields by their position: it needs all of them.
     const isNamed = format === 'parquet' || format.isNamed === true
     const schema: Schema = {
       fields: context.schema.fields.filter((field) => !isNamed || field.name === this.#eventTimeField),
@@ -41,7 +41,7 @@ export class FileEnumerator implements SplitEnumerator {
       schema,
       rows: compileRowClass(schema),
       eventTimeField: nullableEventTime(schema, this.#eventTimeField),
-      // The readers come across the same record and report it.
+      // the readers read the same record and report it
       onBadRecord: () => undefined,
     })
   }
