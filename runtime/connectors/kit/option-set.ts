@@ -107,7 +107,8 @@ function readTable<Table extends OptionTable>(
 }
 
 function readOption(name: string, option: Option<unknown>, written: unknown, report: ReportOption): unknown {
-  const value = written === undefined ? option.default : written
+  // YAML reads `format:` as null: it stands for the default, and without a default it is a mistake
+  const value = written ?? option.default ?? written
   if (value === undefined) {
     if (option.required !== undefined) report(name, `is required: ${option.required}`)
     return undefined

@@ -22,6 +22,11 @@ describe('a table of options', () => {
     expect(SET.read({ name: 'n' })).toEqual({ name: 'n', often: 10_000, loud: false })
   })
 
+  test('when an option is null, it stands for its default, and without a default it is a mistake', () => {
+    expect(SET.read({ name: 'n', often: null, loud: null }).often).toBe(10_000)
+    expect(SET.check({ name: null, mode: null }).map(({ path }) => path)).toEqual(['name', 'mode'])
+  })
+
   test('when options are given, they are read into their types', () => {
     const { name, often, mode, inner } = SET.read({ name: 'n', often: '2m', mode: 'fast', inner: {} })
     expect([name.length, often + 1, mode, inner?.size]).toEqual([1, 120_001, 'fast', 3])
