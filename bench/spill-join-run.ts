@@ -1,6 +1,6 @@
 import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import type { Row, Schema } from '../runtime/model/schema.ts'
-import { createOperatorStage, isStaged } from '../runtime/operators/factories.ts'
+import { loadOperators } from '../runtime/operators/load-operators.ts'
 import type { OperatorStage, Stage } from '../runtime/operators/stage.ts'
 import { UserFunctions } from '../runtime/operators/user-functions.ts'
 import { validateJob } from '../runtime/front/job-spec.ts'
@@ -86,10 +86,12 @@ const next: Stage = {
   onWatermark: () => Promise.resolve(),
 }
 
+const operators = await loadOperators(['join'])
+
 function createJoin(): OperatorStage {
   const node = graph.operators.find(({ id }) => id === 'op')
-  if (node === undefined || !isStaged(node.verb)) throw new Error('there is no join')
-  return createOperatorStage(node.verb, {
+  if (node === undefined) throw new Error('there is no join')
+  return operators.createStage({
     node,
     inputs: [bidStream, auctionStream],
     output: streamOf(node.schema),

@@ -1,3 +1,4 @@
+import { loadOperators, type Operators } from '../operators/load-operators.ts'
 import { PassedTexts } from '../memory/passed-texts.ts'
 import { compileBatchCodec } from '../codegen/rows/codec.ts'
 import { compileKeyGrouper } from '../codegen/keys/key-grouper.ts'
@@ -91,7 +92,9 @@ export class SubtaskDraft {
       await parts.connectors.preload(draft.#connectorNames())
       parts.checkWanted()
       const functions = await draft.#loadFunctions()
-      draft.#compile(functions)
+      const loaded = await loadOperators(draft.chain.operators.map(({ verb }) => verb.kind))
+      parts.checkWanted()
+      draft.#compile(functions, loaded)
       return draft
     } catch (error) {
       await draft.discard()
@@ -118,10 +121,11 @@ export class SubtaskDraft {
     for (const close of this.opened.splice(0).reverse()) await close()
   }
 
-  #compile(functions: UserFunctions): void {
+  #compile(functions: UserFunctions, loaded: Operators): void {
     const { ports } = this.#parts
     const { source, ends, mailbox, passed } = this
     const operators = compileOperatorChain({
+      loaded,
       operators: source.verb.kind === 'source' ? this.chain.operators.slice(1) : this.chain.operators,
       inputs: this.inputs,
       end: ends.get('main'),

@@ -1,7 +1,7 @@
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../runtime/model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../runtime/model/time.ts'
-import { createOperatorStage, isStaged } from '../../runtime/operators/factories.ts'
+import { loadAllOperators } from '../../runtime/operators/load-operators.ts'
 import type { OperatorContext, StreamCode } from '../../runtime/operators/operator-context.ts'
 import type { OperatorStage, Stage } from '../../runtime/operators/stage.ts'
 import { UserFunctions } from '../../runtime/operators/user-functions.ts'
@@ -14,6 +14,8 @@ import type { HttpClient } from '../../runtime/ports/http-client.ts'
 import type { ModuleExports } from '../../runtime/ports/modules.ts'
 import { anyConnectors } from './any-connectors.ts'
 import { ManualClock } from './manual-clock.ts'
+
+const OPERATORS = await loadAllOperators()
 
 const ANY_CONNECTOR = anyConnectors('list', 'console')
 
@@ -96,8 +98,7 @@ export class OperatorBed {
         this.late += count
       },
     }
-    if (!isStaged(node.verb)) throw new Error(`${id} is no operator with a stage of its own`)
-    this.stage = createOperatorStage(node.verb, context)
+    this.stage = OPERATORS.createStage(context)
   }
 
   side(name: string): Collector {

@@ -62,6 +62,7 @@ export const asyncMapVerb: VerbDefinition<AsyncMapVerb> = {
   changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
   keeps: () => 'nothing',
   aspects: ({ verb, schema }) => [aspect('asyncMap', [verb, schema], 'binds no state')],
+  stage: 'async-map',
   spills: false,
   dependsOnArrival: false,
   functions: (verb) => calledFunctions(verb),

@@ -35,6 +35,7 @@ export const broadcastVerb: VerbDefinition<BroadcastVerb> = {
   changes: () => ({ makes: { kind: 'append' }, addsUp: undefined }),
   keeps: (_node, [, rules]) => ({ fields: rules?.fields ?? [], tables: {} }),
   aspects: ({ verb }) => [aspect('broadcast', verb, 'binds no state')],
+  stage: 'broadcast',
   spills: false,
   dependsOnArrival: true,
   functions: () => [],

@@ -40,6 +40,7 @@ export const dedupeVerb: VerbDefinition<DedupeVerb> = {
     aspect('dedupe', verb.keep, 'binds state'),
     aspect('dedupe', verb.ttlMs, 'binds no state'),
   ],
+  stage: 'dedupe',
   spills: true,
   dependsOnArrival: true,
   functions: () => [],

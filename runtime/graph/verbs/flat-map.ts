@@ -29,6 +29,7 @@ export const flatMapVerb: VerbDefinition<FlatMapVerb> = {
   changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
   keeps: () => 'nothing',
   aspects: ({ verb, schema }) => [aspect('flatMap', [verb, schema], 'binds no state')],
+  stage: 'flat-map',
   spills: false,
   dependsOnArrival: false,
   functions: (verb) => ('function' in verb ? [verb.function] : []),

@@ -25,6 +25,7 @@ export const keyByVerb: VerbDefinition<KeyByVerb> = {
   changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
   keeps: () => 'nothing',
   aspects: ({ keyBy }) => [aspect('keyBy', keyBy, 'binds no state')],
+  stage: undefined,
   spills: false,
   dependsOnArrival: false,
   functions: () => [],

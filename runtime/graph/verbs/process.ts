@@ -50,6 +50,7 @@ export const processVerb: VerbDefinition<ProcessVerb> = {
     aspect('keyBy', keyBy, 'binds state'),
     aspect('process', [written, schema, sideOutputs], 'binds no state'),
   ],
+  stage: 'process',
   spills: true,
   dependsOnArrival: false,
   functions: (verb) => [verb.function],

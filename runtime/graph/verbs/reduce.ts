@@ -42,6 +42,7 @@ export const reduceVerb: VerbDefinition<ReduceVerb> = {
     ),
     aspect('ttl', verb.ttlMs, 'binds no state'),
   ],
+  stage: 'reduce',
   spills: true,
   dependsOnArrival: true,
   functions: () => [],

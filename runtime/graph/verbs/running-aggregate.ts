@@ -47,6 +47,7 @@ export const runningAggregateVerb: VerbDefinition<RunningAggregateVerb> = {
     aspect('emit', verb.emit, 'binds no state'),
     aspect('ttl', verb.ttlMs, 'binds no state'),
   ],
+  stage: 'running-aggregate',
   spills: false,
   dependsOnArrival: true,
   functions: (verb) => aggregateFunctions(verb.aggregates),

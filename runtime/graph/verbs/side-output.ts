@@ -31,6 +31,7 @@ export const sideOutputVerb: VerbDefinition<SideOutputVerb> = {
   changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
   keeps: () => 'nothing',
   aspects: ({ verb }) => [aspect('sideOutput', verb.outputs, 'binds no state')],
+  stage: 'side-output',
   spills: false,
   dependsOnArrival: false,
   functions: (verb) => verb.outputs.flatMap((output) => ('function' in output ? [output.function] : [])),

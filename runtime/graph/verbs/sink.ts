@@ -27,6 +27,7 @@ export const sinkVerb: VerbDefinition<SinkVerb> = {
   changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
   keeps: () => 'nothing',
   aspects: ({ verb }) => [aspect('sink', [verb.connector, verb.options], 'binds no state')],
+  stage: undefined,
   spills: false,
   dependsOnArrival: false,
   functions: () => [],

@@ -52,6 +52,7 @@ export const sourceVerb: VerbDefinition<SourceVerb> = {
     aspect('eventTime', verb.eventTime, 'binds no state'),
     aspect('onError', verb.onError, 'binds no state'),
   ],
+  stage: undefined,
   spills: false,
   dependsOnArrival: false,
   functions: () => [],

@@ -51,6 +51,7 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
     aspect('topN', ranking, 'binds state'),
     aspect('topN', ttlMs, 'binds no state'),
   ],
+  stage: 'top-n',
   spills: true,
   dependsOnArrival: true,
   functions: () => [],

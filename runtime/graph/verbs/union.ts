@@ -18,6 +18,7 @@ export const unionVerb: VerbDefinition<UnionVerb> = {
   changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
   keeps: () => 'nothing',
   aspects: () => [],
+  stage: undefined,
   spills: false,
   dependsOnArrival: false,
   functions: () => [],

@@ -28,6 +28,11 @@ export interface VerbDefinition<V extends VerbData> {
   keeps(node: OperatorNode<V>, inputs: readonly (Schema | undefined)[]): Kept
   /** Everything that an edit can change about the operator, apart from its inputs and its parallelism. */
   aspects(node: OperatorNode<V>): readonly Aspect[]
+  /**
+   * The folder of `operators/` that holds what runs it; undefined: it is a part of every chain (a source, a sink, a
+   * loop over single rows) or only says how rows travel.
+   */
+  readonly stage: string | undefined
   /** Whether rows that it keeps may be moved to disk when memory is short (`spec.state.memory`). */
   readonly spills: boolean
   /** Whether the rows that come out depend on the order in which inputs arrive, not only on what arrives. */

@@ -67,6 +67,7 @@ export const windowVerb: VerbDefinition<WindowVerb> = {
     aspect('lateness', verb.latenessMs, 'binds no state'),
     aspect('emit', verb.earlyMs, 'binds no state'),
   ],
+  stage: 'window',
   spills: false,
   dependsOnArrival: false,
   functions: (verb) => aggregateFunctions(verb.aggregates),

@@ -70,6 +70,7 @@ export const joinVerb: VerbDefinition<JoinVerb> = {
   aspects: ({ verb: { type, extent, keys, where, fields } }) => [
     aspect('join', [type, extent, keys, where, fields.map(({ field, value }) => [field.name, value])], 'binds state'),
   ],
+  stage: 'join',
   spills: true,
   dependsOnArrival: false,
   functions: () => [],

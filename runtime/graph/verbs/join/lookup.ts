@@ -30,6 +30,7 @@ export const lookupVerb: VerbDefinition<LookupVerb> = {
   // The table is the service's.
   keeps: () => 'nothing',
   aspects: ({ verb, schema }) => [aspect('join', [verb, schema], 'binds no state')],
+  stage: 'lookup',
   spills: false,
   dependsOnArrival: false,
   functions: (verb) => calledFunctions(verb.call),

@@ -59,6 +59,7 @@ export const patternVerb: VerbDefinition<PatternVerb> = {
     aspect('pattern', [verb.steps.map(({ where: _, ...form }) => form), verb.withinMs, verb.after], 'binds state'),
     aspect('pattern', [verb.steps.map(({ where }) => where), verb.fields, verb.maxRuns], 'binds no state'),
   ],
+  stage: 'pattern',
   spills: false,
   dependsOnArrival: false,
   functions: () => [],
