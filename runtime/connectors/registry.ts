@@ -5,8 +5,9 @@ import type { SinkConnector } from './sink.ts'
 import type { SourceConnector } from './source.ts'
 
 /**
- * The code of a connector, for the roles that its declaration names. Each role reads the options of the job once,
- * here, and what it returns knows them. Called only with options that passed the check of the declaration.
+ * The code of a connector, for the roles that its declaration names. Each method reads the options of the job into
+ * their types, and its result keeps them: this is the only place that reads them. Called only with options that passed
+ * the check of the declaration.
  */
 export interface Connector {
   source?(options: Options): SourceConnector
@@ -17,8 +18,8 @@ export interface Connector {
 export interface ConnectorEntry {
   declaration: ConnectorDeclaration
   /**
-   * Loads the code with its real client. Tests and the simulation make entries of their own, whose `load` gives the
-   * connector over a virtual client: so nothing below has to ask which of the two it has.
+   * Loads the code together with its real client. Tests make entries of their own, whose `load` returns the connector
+   * over a virtual client, so that no other code has to know which of the two it uses.
    */
   load(): Promise<{ readonly connector: Connector }>
 }
@@ -28,9 +29,9 @@ type Role = keyof Connector
 const ROLE_NAMES: Readonly<Record<Role, string>> = { source: 'source', sink: 'sink', deadLetters: 'dead letter' }
 
 /**
- * The connectors that a job can name. Declarations are at hand, which is all that planning needs; code is loaded when
- * a subtask or the coordinator asks for it the first time. All methods reject with CONNECTOR_UNKNOWN for a name that
- * has no such role.
+ * The connectors that a job can name. Planning needs the declarations only, which are always there. The code of a
+ * connector is loaded when a subtask or the coordinator first asks for it. `source`, `sink` and `deadLetterSink` reject
+ * with CONNECTOR_UNKNOWN when there is no connector of that name and role.
  */
 export class Connectors implements ConnectorDeclarations {
   readonly entries: readonly ConnectorEntry[]

@@ -10,13 +10,13 @@ import { kindOf, NexmarkGenerator, type Auction, type Bid, type Person } from '.
 
 type Event = Person | Auction | Bid
 
-/** Enough for every parallelism a benchmark is rescaled to; splits cannot be cut again. */
+/** Enough for every parallelism of a benchmark: the number of splits never changes. */
 const MIN_SPLITS = 8
 const MAX_EVENTS_PER_POLL = 4096
 
 /**
  * Split k of s holds the events n ≡ k (mod s), so that all splits cover the same time; the position is the next n.
- * Events that nobody reads are generated all the same, unless `type` asks for one kind only.
+ * All events are generated, even those of outputs that are not read, unless `type` asks for one kind only.
  */
 export const connector = {
   source: (written) => {
