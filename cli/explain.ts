@@ -1,4 +1,4 @@
-import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
 import { describePlan } from '../runtime/plan/describe-plan.ts'
 import { planJob } from '../runtime/front/planned-job.ts'
 import { findingText } from './lint.ts'
@@ -16,7 +16,7 @@ export interface ExplainIo {
 export async function explain(
   file: string,
   output: 'text' | 'json',
-  connectors: ConnectorChecks,
+  connectors: ConnectorDeclarations,
   io: ExplainIo,
 ): Promise<0 | 1> {
   const job = await readJob(file, connectors)

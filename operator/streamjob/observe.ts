@@ -2,7 +2,7 @@ import { jobSpecOf } from '../../runtime/front/job-spec.ts'
 import type { JobGraph } from '../../runtime/graph/job-graph.ts'
 import { changeOf } from '../../runtime/plan/change.ts'
 import type { Change } from '../../runtime/plan/change.ts'
-import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
@@ -31,7 +31,7 @@ export interface ObserveParts {
   kube: Kube
   clock: Clock
   jobClient: JobClient
-  connectors: ConnectorChecks
+  connectors: ConnectorDeclarations
   settings: PodSettings
   /** Key of all job tokens (resources/hash.ts). */
   tokenKey: string
