@@ -1,9 +1,9 @@
 import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import type { Row, Schema } from '../runtime/model/schema.ts'
-import { createOperatorStage, isStaged } from '../runtime/operators/factories.ts'
+import { loadOperators } from '../runtime/operators/load-operators.ts'
 import type { OperatorStage, Stage } from '../runtime/operators/stage.ts'
 import { UserFunctions } from '../runtime/operators/user-functions.ts'
-import { validateJob } from '../runtime/front/list/job-spec.ts'
+import { validateJob } from '../runtime/front/job-spec.ts'
 import { realClock } from '../runtime/ports/real/clock.ts'
 import { openRealScratchFile } from '../runtime/ports/real/scratch.ts'
 
@@ -82,10 +82,12 @@ const next: Stage = {
   onWatermark: () => Promise.resolve(),
 }
 
+const operators = await loadOperators(['join'])
+
 function createJoin(): OperatorStage {
   const node = graph.operators.find(({ id }) => id === 'op')
-  if (node === undefined || !isStaged(node.verb)) throw new Error('there is no join')
-  return createOperatorStage(node.verb, {
+  if (node === undefined) throw new Error('there is no join')
+  return operators.createStage({
     node,
     inputs: [bidStream, auctionStream],
     output: streamOf(node.schema),

@@ -1,6 +1,6 @@
 import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
 import { describePlan } from '../runtime/plan/describe-plan.ts'
-import { planJob } from '../runtime/front/list/planned-job.ts'
+import { planJob } from '../runtime/front/planned-job.ts'
 import { findingText } from './lint.ts'
 import { readJob } from './read-job.ts'
 

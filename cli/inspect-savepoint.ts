@@ -4,7 +4,7 @@ import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { Json } from '../runtime/model/snapshot.ts'
 import type { OperatorNode } from '../runtime/graph/job-graph.ts'
-import { planJob } from '../runtime/front/list/planned-job.ts'
+import { planJob } from '../runtime/front/planned-job.ts'
 import { openFileStore } from '../runtime/ports/real/store.ts'
 
 /** What `-o json` prints; its keys are stable. */

@@ -1,7 +1,7 @@
 import { describeWithCauses, errorReport, MillraceError, type Position } from '../runtime/model/errors.ts'
 import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
-import { readJobFiles, type JobFile } from '../runtime/front/list/job-file.ts'
-import { validateJob } from '../runtime/front/list/job-spec.ts'
+import { readJobFiles, type JobFile } from '../runtime/front/job-file.ts'
+import { validateJob } from '../runtime/front/job-spec.ts'
 import type { Problem } from '../runtime/graph/problems.ts'
 
 export interface LintOptions {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
-import { readJobFile } from '../runtime/front/list/job-file.ts'
+import { readJobFile } from '../runtime/front/job-file.ts'
 import { lintText, type Finding } from './lint.ts'
 import { findingsOfModule, isJobModule, loadJobModule, localSpec } from './job-module.ts'
 

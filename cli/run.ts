@@ -8,7 +8,7 @@ import type { JobReport } from '../runtime/control/job-report.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { JobTarget } from '../runtime/model/job.ts'
 import { subtasksOf } from '../runtime/plan/chaining.ts'
-import { planJob, type PlannedJob } from '../runtime/front/list/planned-job.ts'
+import { planJob, type PlannedJob } from '../runtime/front/planned-job.ts'
 import { isFields } from '../runtime/graph/problems.ts'
 import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
@@ -43,7 +43,7 @@ export async function run(options: RunOptions): Promise<number> {
   if (job.findings.some((finding) => finding.severity === 'error')) return 1
   const planned = planJob(job.spec, builtinConnectors)
   const baseDir = dirname(resolve(options.file))
-  const store = openedStore(planned.checkpoints.store)
+  const store = openedStore(planned.graph.checkpoints.store)
   const uid = options.resume ?? `run-${randomBytes(6).toString('hex')}`
   const restore = restoreLocation(options, job.spec)
   const target: JobTarget = {

@@ -3,7 +3,7 @@ import type { CoordinatorSettings, RuntimeConfig, WorkerSettings } from './confi
 import type { Connectors } from './connectors/registry.ts'
 import { Coordinator } from './coordinator/coordinator.ts'
 import { httpApi } from './coordinator/http-api.ts'
-import { planJob } from './front/list/planned-job.ts'
+import { planJob } from './front/planned-job.ts'
 import type { Http } from './ports/http.ts'
 import type { NetAddress } from './ports/net.ts'
 import type { Ports } from './ports/ports.ts'
@@ -68,6 +68,5 @@ export function createWorker(
     { ...settings, token: config.token, storeFolder: config.storeFolder, roomInMemory },
     ports,
     connectors,
-    (spec) => planJob(spec, connectors).plan,
   )
 }

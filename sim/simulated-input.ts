@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { parquetMetadata } from 'hyparquet'
 import { MillraceError } from '../runtime/model/errors.ts'
-import type { SourceVerb } from '../runtime/graph/job-graph.ts'
+import type { SourceVerb } from '../runtime/graph/verbs/source.ts'
 import { realFiles } from '../runtime/ports/real/files.ts'
 
 /** What a source gives in the simulation: its files, and how many rows that is. */

@@ -2,11 +2,12 @@ import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { scopedStore } from '../runtime/checkpoint/scoped-store.ts'
 import { Coordinator } from '../runtime/coordinator/coordinator.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
-import { planJob } from '../runtime/front/list/planned-job.ts'
-import { subtasksOf, type SubtaskPlace } from '../runtime/plan/chaining.ts'
+import { planJob } from '../runtime/front/planned-job.ts'
+import { type SubtaskPlace, subtasksOf } from '../runtime/plan/chaining.ts'
 import type { StoreFault } from '../runtime/ports/virtual/store.ts'
 import { ChainWorker } from '../runtime/worker/worker.ts'
-import { SimulatedMachines, type OutsideOfJobs } from './simulated-machines.ts'
+import { type OutsideOfJobs, SimulatedMachines } from './simulated-machines.ts'
+import { loadAllOperators } from '../runtime/operators/load-operators.ts'
 
 const JOB_UID = 'simulated'
 const CONTROL = { host: 'coordinator', port: 6121 }
@@ -199,7 +200,6 @@ class SimulatedJob {
       },
       this.#machines.portsOf(owner),
       builtinConnectors,
-      (spec) => planJob(spec, builtinConnectors).plan,
     )
     const again = (reason: string): void => {
       this.#machines.note(`ended ${owner} ${reason}`)
@@ -276,6 +276,7 @@ class SimulatedJob {
 
 /** One run to its end, or until so much virtual time has passed. Equal simulations run equally. */
 export async function simulate(simulation: Simulation, untilMs = 600_000): Promise<SimulationResult> {
+  await loadAllOperators()
   return new SimulatedJob(simulation).run(untilMs)
 }
 

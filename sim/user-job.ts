@@ -1,15 +1,15 @@
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { JobGraph, OperatorNode } from '../runtime/graph/job-graph.ts'
-import { validateJob } from '../runtime/front/list/job-spec.ts'
+import { validateJob } from '../runtime/front/job-spec.ts'
 import { isFields } from '../runtime/graph/problems.ts'
 import type { ModuleExports, ModuleLoader } from '../runtime/ports/modules.ts'
 import { readInput } from './simulated-input.ts'
+import { definitionOf } from '../runtime/graph/verbs/all.ts'
 
 /** How long the input takes in virtual time, and between checkpoints: some twenty of them, whatever the job is like. */
 const SPAN_S = 2.4
 const INTERVAL = '120ms'
-const ORDER_BOUND: ReadonlySet<string> = new Set(['broadcast', 'aggregate', 'reduce', 'topN', 'dedupe'])
 /** In the simulation's own file system. */
 const OUTPUT = '/simulated-output'
 
@@ -85,13 +85,14 @@ export async function prepareUserJob({ spec, baseDir, limit, modules }: UserJobP
     ),
     outputFolders: graph.operators.filter(({ verb }) => verb.kind === 'sink').map(({ id }) => `${OUTPUT}/${id}`),
     rows: [...rowsOf.values()].reduce((sum, rows) => sum + rows, 0),
-    orderBound: graph.operators.filter(({ verb }) => ORDER_BOUND.has(verb.kind)).map(({ id }) => id),
+    orderBound: graph.operators.filter((node) => definitionOf(node).dependsOnArrival).map(({ id }) => id),
   }
 }
 
 /** What a job reaches that is no part of the simulation, all of it at once. */
 function refuseOutside({ operators }: JobGraph): void {
-  const outside = operators.flatMap(({ id, verb }) => {
+  const outside = operators.flatMap((node) => {
+    const { id, verb } = node
     if (verb.kind === 'source') {
       const letters =
         verb.onError.kind === 'deadLetter' && verb.onError.connector !== 'file'
@@ -103,7 +104,8 @@ function refuseOutside({ operators }: JobGraph): void {
     }
     if (verb.kind === 'sink' && verb.connector !== 'file' && verb.connector !== 'console')
       return [`sink ${id} writes to ${verb.connector}`]
-    return 'call' in verb && verb.call.kind === 'http' ? [`${id} calls a service`] : []
+    const service = definitionOf(node).service(verb)
+    return service === undefined ? [] : [`${id} calls ${service}`]
   })
   if (outside.length === 0) return
   throw new MillraceError('SIM_OUTSIDE', `the job reaches systems that cannot be simulated: ${outside.join('; ')}`, {

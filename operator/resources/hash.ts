@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
+import { canonicalJson } from '../../runtime/model/canonical-json.ts'
 
 /** Ten hex digits of a value: equal for equal JSON, whatever the order of members. */
 export function hashOf(value: unknown): string {
@@ -11,13 +12,4 @@ export function hashOf(value: unknown): string {
  */
 export function jobToken(operatorKey: string, jobUid: string): string {
   return createHmac('sha256', operatorKey).update(`job-token/${jobUid}`).digest('hex')
-}
-
-function canonicalJson(value: unknown): string {
-  return (
-    JSON.stringify(value, (_key, member: unknown) => {
-      if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
-      return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-    }) ?? 'undefined'
-  )
 }

@@ -1,4 +1,6 @@
-import { changeClass } from '../../runtime/plan/change.ts'
+import { jobSpecOf } from '../../runtime/front/job-spec.ts'
+import type { JobGraph } from '../../runtime/graph/job-graph.ts'
+import { changeOf } from '../../runtime/plan/change.ts'
 import type { Change } from '../../runtime/plan/change.ts'
 import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'
@@ -23,8 +25,8 @@ import { bindDruidSinks } from './druid-sinks.ts'
 import type { Observed } from './observed.ts'
 import { savepointId } from './operation.ts'
 import { hasStarted, restoreSource } from './restore-source.ts'
-import { jobSpecOf, specProblems, wantedOf } from './wanted.ts'
-import type { Wanted } from './wanted.ts'
+import { readSpec, wantedOf } from './wanted.ts'
+import type { ReadSpec, Wanted } from './wanted.ts'
 
 export interface ObserveParts {
   kube: Kube
@@ -48,13 +50,14 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     (pod) => isOwnedBy(pod, job) && !(isPlanted('forgetTerminating') && pod.metadata.deletionTimestamp !== undefined),
   )
   const spec = await chooseSpec(parts, job)
-  const bound = spec.chosen === undefined ? undefined : await bindDruidSinks(kube, namespace, jobSpecOf(spec.chosen))
-  const source = spec.chosen === undefined ? undefined : await restoreSource(kube, job, spec.chosen)
-  const context = spec.chosen === undefined ? undefined : contextOf(parts, job, spec.chosen)
+  const bound =
+    spec.chosen === undefined ? undefined : await bindDruidSinks(kube, namespace, jobSpecOf(spec.chosen.spec))
+  const source = spec.chosen === undefined ? undefined : await restoreSource(kube, job, spec.chosen.spec)
+  const context = spec.chosen === undefined ? undefined : contextOf(parts, job, spec.chosen.spec)
   const wanted =
-    context === undefined || bound === undefined
+    spec.chosen === undefined || context === undefined || bound === undefined
       ? undefined
-      : wantedOf(context, parts.connectors, { jobSpec: bound.jobSpec, restore: source?.location })
+      : wantedOf(context, spec.chosen.graph, { jobSpec: bound.jobSpec, restore: source?.location })
   const coordinatorPod = own.find(
     (pod) => pod.metadata.name === coordinatorName(job.metadata.name) && pod.metadata.deletionTimestamp === undefined,
   )
@@ -88,33 +91,45 @@ export function contextOf(
 }
 
 interface ChosenSpec {
-  chosen: StreamJobSpec | undefined
+  /** What should run, and its graph; undefined when no spec was ever good. */
+  chosen: UsableSpec | undefined
   problems: readonly Problem[]
   keep: Observed['keepSpec']
 }
 
+interface UsableSpec {
+  spec: StreamJobSpec
+  graph: JobGraph
+}
+
 /** The newest spec when it is good and its state fits what has run; else the last good one. */
 async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
-  const problems = [...nameProblems(job.metadata.name), ...specProblems(job.spec, parts.connectors)]
+  const read = readSpec(job.spec, parts.connectors)
+  const problems = [...nameProblems(job.metadata.name), ...read.problems]
+  const newest = problems.length === 0 ? usableSpec(job.spec, read) : undefined
   const isKept = job.status?.lastGood?.hash === keptHash(job.spec)
-  if (problems.length === 0 && isKept) return { chosen: job.spec, problems, keep: undefined }
+  if (newest !== undefined && isKept) return { chosen: newest, problems, keep: undefined }
   const last = job.status?.lastGood === undefined ? undefined : await readLastGood(parts.kube, job)
-  // The kept one was good; an operator of another version may see it otherwise.
-  const usable = last !== undefined && specProblems(last, parts.connectors).length === 0 ? last : undefined
-  if (problems.length > 0) return { chosen: usable, problems, keep: undefined }
+  // The kept spec was good; an operator of another version may read it otherwise.
+  const usable = last === undefined ? undefined : usableSpec(last, readSpec(last, parts.connectors))
+  if (newest === undefined) return { chosen: usable, problems, keep: undefined }
   if (
     usable !== undefined &&
     hasStarted(job) &&
     job.spec.restore !== undefined &&
-    hashOf(job.spec.restore) !== hashOf(usable.restore ?? null)
+    hashOf(job.spec.restore) !== hashOf(usable.spec.restore ?? null)
   ) {
     return { chosen: usable, problems: [RESTORE_TOO_LATE], keep: undefined }
   }
-  const change = usable === undefined ? undefined : changeClass(jobSpecOf(usable), jobSpecOf(job.spec))
+  const change = usable === undefined ? undefined : changeOf(usable.graph, newest.graph)
   if (change?.class === 'incompatible' && hasStarted(job)) {
     return { chosen: usable, problems: [incompatible(change)], keep: undefined }
   }
-  return { chosen: job.spec, problems, keep: { change } }
+  return { chosen: newest, problems, keep: { change } }
+}
+
+function usableSpec(spec: StreamJobSpec, { graph }: ReadSpec): UsableSpec | undefined {
+  return graph === undefined ? undefined : { spec, graph }
 }
 
 const RESTORE_TOO_LATE: Problem = {

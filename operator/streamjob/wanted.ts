@@ -1,7 +1,8 @@
 import { executionPlan, subtasksOf } from '../../runtime/plan/chaining.ts'
 import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
 import type { ExecutionPlan } from '../../runtime/plan/execution-plan.ts'
-import { validateJob } from '../../runtime/front/list/job-spec.ts'
+import type { JobGraph } from '../../runtime/graph/job-graph.ts'
+import { validateJob } from '../../runtime/front/job-spec.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'
 import { isFields } from '../../runtime/graph/problems.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
@@ -27,23 +28,25 @@ export interface Wanted {
   scaleChain: string
 }
 
-/** Everything that is wrong with a spec; empty when it may run. */
-export function specProblems(spec: StreamJobSpec, connectors: ConnectorChecks): readonly Problem[] {
-  const validation = validateJob(spec, connectors)
-  const platform = isFields(spec) ? podProblems(spec) : []
-  return 'problems' in validation ? [...validation.problems, ...platform] : platform
+/** A spec as it was read once for a whole pass: `graph` is there when nothing is wrong. */
+export interface ReadSpec {
+  problems: readonly Problem[]
+  graph: JobGraph | undefined
 }
 
-/** Only for a spec without problems; throws otherwise, since that would be a mistake of ours. */
+export function readSpec(spec: StreamJobSpec, connectors: ConnectorChecks): ReadSpec {
+  const validation = validateJob(spec, connectors)
+  const platform = isFields(spec) ? podProblems(spec) : []
+  if ('problems' in validation) return { problems: [...validation.problems, ...platform], graph: undefined }
+  return { problems: platform, graph: platform.length > 0 ? undefined : validation.graph }
+}
+
 export function wantedOf(
   context: PodContext,
-  connectors: ConnectorChecks,
+  graph: JobGraph,
   { jobSpec, restore }: Pick<Wanted, 'jobSpec' | 'restore'>,
 ): Wanted {
-  const validation = validateJob(context.spec, connectors)
-  if ('problems' in validation)
-    throw new Error(`a spec with problems was asked for: ${validation.problems[0]?.message ?? ''}`)
-  const plan = executionPlan(validation.graph)
+  const plan = executionPlan(graph)
   return {
     spec: context.spec,
     jobSpec,
@@ -53,13 +56,6 @@ export function wantedOf(
     workers: subtasksOf(plan).map(({ chain, slot }) => workerPod(context, { chain: chain.id, slot })),
     scaleChain: scaleChainOf(plan),
   }
-}
-
-const JOB_FIELDS = ['replicas', 'maxParallelism', 'checkpoints', 'state', 'modules', 'graph'] as const
-
-/** The fields that the coordinator reads; an edit of any other leaves the job's revision as it is. */
-export function jobSpecOf(spec: StreamJobSpec): Record<string, unknown> {
-  return Object.fromEntries(JOB_FIELDS.flatMap((name) => (spec[name] === undefined ? [] : [[name, spec[name]]])))
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { PassedTexts } from '../memory/passed-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
-import type { SourceVerb } from '../graph/job-graph.ts'
+import type { SourceVerb } from '../graph/verbs/source.ts'
 import type { Row, Schema } from '../model/schema.ts'
 import type { Split } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'

@@ -1,3 +1,4 @@
+import type { EncodedGraph } from '../graph/encoded-graph.ts'
 import type { ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { SnapshotExtent, Split, StateFile, SubtaskRestore, SubtaskSnapshot } from '../model/snapshot.ts'
@@ -5,8 +6,8 @@ import type { NetAddress } from '../ports/net.ts'
 
 /** Which subtask of what job, whatever the attempt. */
 export interface SubtaskSpec {
-  /** The job section of the StreamJob (`spec`), validated by the coordinator; the worker derives the same plan. */
-  spec: unknown
+  /** What the job computes. Coordinator and workers derive the same plan from it. */
+  graph: EncodedGraph
   baseDir: string
   store: string
   chain: string
@@ -68,7 +69,7 @@ export type CoordinatorMessage =
   | { kind: 'fence'; attempt: Attempt }
   | { kind: 'deploy'; deployment: Deployment }
   /**
-   * Restore this beside whatever runs and keep it ready: a deployment of the same subtask and spec then needs only
+   * Restore this beside whatever runs and keep it ready: a deployment of the same subtask and graph then needs only
    * what came since. `attempt` is the one that runs; it is not to be disturbed. `unprepare`: it will not come.
    */
   | { kind: 'prepare'; attempt: Attempt; preparation: Preparation }

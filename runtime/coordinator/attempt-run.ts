@@ -7,6 +7,7 @@ import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import type { SnapshotExtent } from '../model/snapshot.ts'
+import type { JobGraph } from '../graph/job-graph.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
@@ -25,6 +26,7 @@ export interface CheckpointRequest {
 export interface AttemptParts {
   attempt: Attempt
   target: JobTarget
+  graph: JobGraph
   plan: ExecutionPlan
   subtasks: readonly SubtaskId[]
   job: string

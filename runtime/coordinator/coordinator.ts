@@ -11,7 +11,7 @@ import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import { subtasksOf } from '../plan/chaining.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
-import type { PlannedJob } from '../front/list/planned-job.ts'
+import type { PlannedJob } from '../front/planned-job.ts'
 import { sleep } from '../ports/clock.ts'
 import type { NetAddress } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
@@ -22,6 +22,7 @@ import { deploymentsOf } from './deployments.ts'
 import { DriveLoop } from './drive-loop.ts'
 import { InitialState } from './initial-state.ts'
 import { JobError } from './job-error.ts'
+import { decide, type Facts, type Step } from './decide.ts'
 import { isOver, nextPhase } from './job-phase.ts'
 import { summaryOf } from './job-summary.ts'
 import { PauseClock } from './pause-clock.ts'
@@ -53,8 +54,8 @@ interface Wanted extends PlannedJob {
 }
 
 /**
- * One per job. Level-triggered like the operator: `#drive` compares what is asked for with what runs and takes
- * one step at a time; messages only change facts and wake it. A new attempt always goes the same way, whether
+ * One per job. Level-triggered like the operator: `decide` compares what is asked for with what runs and names
+ * one step at a time, `#take` carries it out; messages only change facts and wake it. A new attempt always goes the same way, whether
  * after a start, a loss, a rescale or an upgrade: claim in the log (fences older coordinators) → fence the
  * workers → only then read the newest checkpoint → restore → go.
  */
@@ -72,6 +73,8 @@ export class Coordinator {
   readonly #checkpoints: PeriodicCheckpoints
   readonly #loop = new DriveLoop(() => this.#step())
   #preparation: SwitchPreparation | undefined
+  /** A wanted graph in which the state of the running attempt, as of that checkpoint, has its place. */
+  #fit: { run: AttemptRun; wanted: Wanted; newest: CheckpointReport | null } | undefined
   #log: JobLog | undefined
   #wanted: Wanted | undefined
   #phase: JobPhase = 'waiting'
@@ -327,43 +330,85 @@ export class Coordinator {
     }
   }
 
-  /** One step towards the target. */
+  /** Takes steps until there is one to wait for. */
   async #drive(): Promise<void> {
-    if (!this.#log) await this.#openLog()
+    for (;;) {
+      if (this.#closed || (await this.#take(decide(this.#facts()))) === 'rest') return
+    }
+  }
+
+  #facts(): Facts {
+    const view = this.#log?.view()
     const wanted = this.#wanted
-    const log = this.#log
-    if (!wanted || !log) return
-    this.#endStalePreparation(wanted.target)
-    if (this.#run?.failure) await this.#abandon(this.#run)
     const run = this.#run
-    const sameRevision = run?.parts.target.revision === wanted.target.revision
-    if (!run && log.view().ended === 'finished' && log.view().target?.revision === wanted.target.revision) {
-      this.#setPhase('finished')
-      return
+    return {
+      phase: this.#phase,
+      isLogOpen: view !== undefined,
+      wanted: wanted?.target,
+      run: run && {
+        revision: run.parts.target.revision,
+        hasFailed: run.failure !== undefined,
+        isDrained: run.isDrained(),
+      },
+      finishedRevision: view?.ended === 'finished' ? view.target?.revision : undefined,
+      isHopeless: this.#failures.isHopeless,
+      hasCheckpoint: view?.newest !== undefined,
+      initialStateFits: wanted !== undefined && this.#initial.isKnownToFit(wanted.target),
+      lacksWorkers: wanted !== undefined && subtaskIds(wanted.plan).some((subtask) => !this.#registry.worker(subtask)),
+      stateFits:
+        this.#fit !== undefined &&
+        this.#fit.run === run &&
+        this.#fit.wanted === wanted &&
+        this.#fit.newest === this.#newest,
+      // Its size is known only with a checkpoint; state that is not known to be there cannot be prepared.
+      hasStateToPrepare: this.#newest !== null && this.#newest.sizeBytes > 0,
+      preparation: this.#preparationNow(),
     }
-    if (run?.isDrained()) {
-      await this.#finish(run)
-      return
-    }
-    if (wanted.target.desiredState === 'suspended') {
-      await this.#suspend(run)
-      return
-    }
-    if ((run && sameRevision) || this.#failures.isHopeless) return
-    if (!run && log.view().newest === undefined && !(await this.#fitsInitial(wanted))) {
-      this.#setPhase('failed')
-      return
-    }
-    const missing = subtaskIds(wanted.plan).filter((subtask) => !this.#registry.worker(subtask))
-    if (missing.length > 0) {
-      if (!run && this.#phase !== 'recovering') this.#setPhase('waiting')
-      return
-    }
-    if (run) {
-      if ((await this.#wouldLoseState(run, wanted)) || !this.#isPrepared(run, wanted)) return
-      await this.#switch(run)
-    }
-    await this.#deploy(wanted)
+  }
+
+  #preparationNow(): Facts['preparation'] {
+    const preparation = this.#preparation
+    if (preparation === undefined) return 'none'
+    const isOfNow =
+      this.#wanted !== undefined &&
+      preparation.isFor(this.#run, this.#wanted.target) &&
+      this.#run?.failure === undefined &&
+      this.#run?.isDrained() !== true
+    if (!isOfNow) return 'stale'
+    return preparation.isOver ? 'over' : 'underway'
+  }
+
+  /** Carries out one step. rest: nothing more is to be done until something wakes the loop. */
+  async #take(step: Step): Promise<'again' | 'rest'> {
+    const wanted = this.#wanted
+    const run = this.#run
+    if (step === 'openLog') await this.#openLog()
+    else if (wanted === undefined) return 'rest'
+    else if (step === 'endPreparation') this.#endPreparation(wanted.target)
+    else if (step === 'checkInitialState') return this.#checkInitialState(wanted)
+    else if (step === 'deploy') await this.#deploy(wanted)
+    else if (step === 'giveUp') await this.#giveUp()
+    else if (step === 'suspend') return this.#suspend(run)
+    else if (step === 'stayFinished') return this.#rest('finished')
+    else if (step === 'awaitWorkers') return this.#awaitWorkers(run)
+    else if (step === 'wait' || run === undefined) return 'rest'
+    else if (step === 'abandon') await this.#abandon(run)
+    else if (step === 'finish') await this.#finish(run)
+    else if (step === 'checkStateFits') await this.#checkStateFits(run, wanted)
+    else if (step === 'prepare') this.#prepare(run, wanted)
+    else await this.#switch(run)
+    return 'again'
+  }
+
+  /** Workers that are still to come hold up nothing that runs. */
+  #awaitWorkers(run: AttemptRun | undefined): 'rest' {
+    if (run !== undefined) return 'rest'
+    return this.#rest(this.#phase === 'recovering' || this.#phase === 'switching' ? 'recovering' : 'waiting')
+  }
+
+  #rest(phase: JobPhase): 'rest' {
+    this.#setPhase(phase)
+    return 'rest'
   }
 
   async #onDriveError(error: Error): Promise<void> {
@@ -381,7 +426,7 @@ export class Coordinator {
     }
     this.#failures.add(error)
     if (this.#failures.isHopeless) {
-      await this.#giveUp()
+      this.#wake()
       return
     }
     if (this.#phase === 'deploying' || this.#phase === 'running' || this.#phase === 'switching')
@@ -402,11 +447,7 @@ export class Coordinator {
       attempt: run.parts.attempt,
       reason: failure ? describeWithCauses(failure) : 'unknown',
     })
-    if (this.#failures.isHopeless) {
-      await this.#giveUp()
-      return
-    }
-    await this.#backOff()
+    if (!this.#failures.isHopeless) await this.#backOff()
   }
 
   /**
@@ -445,7 +486,7 @@ export class Coordinator {
     this.#ports.logger.info('job finished', { attempt: run.parts.attempt, checkpoint: checkpoint.id })
   }
 
-  async #suspend(run: AttemptRun | undefined): Promise<void> {
+  async #suspend(run: AttemptRun | undefined): Promise<'rest'> {
     if (run) {
       this.#setPhase('switching')
       // A savepoint with a name is not retired: other jobs may be started from it while this one is suspended, and
@@ -458,39 +499,38 @@ export class Coordinator {
       this.#run = undefined
       await this.#orders.stop(run.parts.subtasks, run.parts.attempt, 'stop')
     }
-    this.#setPhase('suspended')
+    return this.#rest('suspended')
   }
 
   /**
-   * A graph without an operator whose state is held, or in which it has another shape, is refused; the job goes on
+   * A graph that lacks an operator whose state is held, or gives its state another shape, is refused: the job goes on
    * as before.
    */
-  async #wouldLoseState(run: AttemptRun, wanted: Wanted): Promise<boolean> {
-    const lost = lostState(
-      run.parts,
-      wanted,
-      this.#newest === null ? undefined : await readManifest(this.#store, this.#newest),
-    )
-    if (lost === undefined) return false
-    this.#wanted = { target: run.parts.target, plan: run.parts.plan, checkpoints: wanted.checkpoints }
+  async #checkStateFits(run: AttemptRun, wanted: Wanted): Promise<void> {
+    const newest = this.#newest
+    const lost = lostState(run.parts, wanted, newest === null ? undefined : await readManifest(this.#store, newest))
+    if (lost === undefined) {
+      this.#fit = { run, wanted, newest }
+      return
+    }
+    // Somebody may have asked for something else meanwhile.
+    if (this.#wanted !== wanted) return
+    this.#wanted = { target: run.parts.target, graph: run.parts.graph, plan: run.parts.plan }
     this.#error.current = lost
-    return true
   }
 
-  async #fitsInitial(wanted: Wanted): Promise<boolean> {
+  async #checkInitialState(wanted: Wanted): Promise<'again' | 'rest'> {
     const refusal = await this.#initial.refusal(wanted)
     this.#tellRefusal(refusal ?? null)
-    return refusal === undefined
+    return refusal === undefined ? 'again' : this.#rest('failed')
   }
 
-  /** Has what can be done ahead of a switch done; false while that goes on, and a wake follows. */
-  #isPrepared(run: AttemptRun, { target, plan }: Wanted): boolean {
-    if (this.#preparation) return this.#preparation.isOver
-    // it says how large the state is: of one that is not known to be there nothing can be prepared
-    if (!this.#newest || this.#newest.sizeBytes === 0) return true
+  /** Has the workers of the wanted plan restore what can be restored before the running attempt stops. */
+  #prepare(run: AttemptRun, { target, graph, plan }: Wanted): void {
     this.#preparation = new SwitchPreparation({
       run,
       target,
+      graph,
       plan,
       baseDir: this.#config.baseDir,
       storeUrl: this.#config.storeUrl,
@@ -512,18 +552,12 @@ export class Coordinator {
         this.#wake()
       },
     })
-    return false
   }
 
-  /**
-   * What was prepared is for one attempt and one target; when the attempt has failed, it may serve the next that
-   * has this target.
-   */
-  #endStalePreparation(target: JobTarget): void {
-    const preparation = this.#preparation
-    if (!preparation || (preparation.isFor(this.#run, target) && !this.#run?.failure && !this.#run?.isDrained())) return
-    if (this.#run?.failure && target.desiredState === 'running') preparation.end()
-    else preparation.revoke()
+  /** What was prepared for an attempt that has failed may serve the next one, if that has the same target. */
+  #endPreparation(target: JobTarget): void {
+    if (this.#run?.failure && target.desiredState === 'running') this.#preparation?.end()
+    else this.#preparation?.revoke()
     this.#preparation = undefined
   }
 
@@ -563,6 +597,7 @@ export class Coordinator {
     this.#newest = newest ?? this.#newest
     const manifest = newest && (await readManifest(this.#store, newest))
     const sources = {
+      graph: wanted.graph,
       plan: wanted.plan,
       connectors: this.#connectors,
       ports: this.#ports,
@@ -574,6 +609,7 @@ export class Coordinator {
     const run = new AttemptRun({
       attempt,
       target: wanted.target,
+      graph: wanted.graph,
       plan: wanted.plan,
       subtasks,
       job: this.#config.job,
@@ -604,7 +640,7 @@ export class Coordinator {
       subtasks: subtasks.length,
       from: newest ? `${newest.attempt}-${newest.id}` : 'nothing',
     })
-    this.#checkpoints.start(wanted.checkpoints.intervalMs, () => this.#periodicCheckpoint(run))
+    this.#checkpoints.start(wanted.graph.checkpoints.intervalMs, () => this.#periodicCheckpoint(run))
     // The readers tell of a source that does not answer.
     watchSplits({ ...sources, reportTrouble: () => undefined }, splits, {
       isCurrent: () => this.#run === run && !this.#closed,

@@ -1,4 +1,5 @@
 import type { Deployment } from '../control/messages.ts'
+import { encodeGraph } from '../graph/encoded-graph.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { SubtaskId } from '../model/ids.ts'
 import type { SubtaskRestores } from '../model/snapshot.ts'
@@ -8,7 +9,7 @@ import type { AttemptParts } from './attempt-run.ts'
 
 /** What each worker is told to run in an attempt. Throws WORKER_LOST when one has no address. */
 export function deploymentsOf(
-  { attempt, plan, target }: AttemptParts,
+  { attempt, plan, graph }: AttemptParts,
   job: { jobUid: string; baseDir: string; storeUrl: string },
   restores: SubtaskRestores,
   addressOf: (subtask: SubtaskId) => NetAddress | undefined,
@@ -27,7 +28,7 @@ export function deploymentsOf(
       {
         attempt,
         jobUid,
-        spec: target.spec,
+        graph: encodeGraph(graph),
         baseDir,
         store,
         chain: chain.id,

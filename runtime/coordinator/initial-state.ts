@@ -3,7 +3,7 @@ import type { JobLog } from '../checkpoint/job-log.ts'
 import { describeWithCauses, MillraceError } from '../model/errors.ts'
 import type { Attempt } from '../model/ids.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
-import type { PlannedJob } from '../front/list/planned-job.ts'
+import type { PlannedJob } from '../front/planned-job.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Store } from '../ports/store.ts'
 import { checkFit } from './restore-fit.ts'
@@ -26,14 +26,18 @@ export class InitialState {
     this.#parts = parts
   }
 
+  /** True when the target names nothing to start from, or what it names was found to fit. */
+  isKnownToFit({ restore, revision }: JobTarget): boolean {
+    return restore === undefined || (this.#saved?.location === restore && this.#saved.revision === revision)
+  }
+
   /**
    * Looks at it before anything is claimed or started. Resolves with why it does not fit, `undefined` when it does
    * or none is named; rejects when it cannot be looked at now.
    */
   async refusal(wanted: PlannedJob & { target: JobTarget }): Promise<MillraceError | undefined> {
     const { restore, revision } = wanted.target
-    if (restore === undefined || (this.#saved?.location === restore && this.#saved.revision === revision))
-      return undefined
+    if (restore === undefined || this.isKnownToFit(wanted.target)) return undefined
     try {
       const saved = await openSavedState(this.#parts.openStore, restore)
       checkFit(saved, wanted, this.#parts.planJob)

@@ -2,10 +2,9 @@ import type { Manifest } from '../checkpoint/manifest.ts'
 import { droppedState } from '../checkpoint/restore-assignment.ts'
 import type { SavedState } from '../checkpoint/saved-state.ts'
 import { MillraceError } from '../model/errors.ts'
-import { incompatibilities, stateChange } from '../plan/change.ts'
-import type { ExecutionPlan } from '../plan/execution-plan.ts'
+import { incompatibilities } from '../plan/change.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
-import type { PlannedJob } from '../front/list/planned-job.ts'
+import type { PlannedJob } from '../front/planned-job.ts'
 import type { JobTarget } from '../model/job.ts'
 
 /**
@@ -18,13 +17,11 @@ export function checkFit(
   wanted: PlannedJob & { target: JobTarget },
   planJob: (spec: unknown) => PlannedJob,
 ): void {
-  const bySpec = [
-    ...incompatibilities(manifest.spec, wanted.target.spec),
-    ...shapeReasons(planOf(manifest.spec, planJob), wanted.plan),
-  ]
+  const kept = graphOf(manifest.spec, planJob)
+  const misfits = kept === undefined ? [] : incompatibilities(kept, wanted.graph)
   const reasons =
-    bySpec.length > 0
-      ? bySpec
+    misfits.length > 0
+      ? misfits
       : droppedState(wanted.plan, manifest).map((operator) => `"${operator}" keeps state and is gone`)
   if (reasons.length === 0) return
   throw new MillraceError('RESTORE_INCOMPATIBLE', `the state at ${location} does not fit: ${reasons.join('; ')}`, {
@@ -34,10 +31,13 @@ export function checkFit(
   })
 }
 
-/** Undefined when this version no longer takes the spec that the state was kept under. */
-function planOf(spec: unknown, planJob: (spec: unknown) => PlannedJob): ExecutionPlan | undefined {
+/**
+ * Undefined when this version no longer takes the spec that the state was kept under. The state then says itself
+ * whether it fits: each table is restored only into one of its own shape.
+ */
+function graphOf(spec: unknown, planJob: (spec: unknown) => PlannedJob): JobGraph | undefined {
   try {
-    return planJob(spec).plan
+    return planJob(spec).graph
   } catch (error) {
     if (error instanceof MillraceError && error.domain === 'user') return undefined
     throw error
@@ -49,12 +49,12 @@ function planOf(spec: unknown, planJob: (spec: unknown) => PlannedJob): Executio
  * has.
  */
 export function lostState(
-  running: { target: JobTarget; plan: ExecutionPlan },
-  wanted: { target: JobTarget; plan: ExecutionPlan },
+  running: Pick<PlannedJob, 'graph'>,
+  wanted: PlannedJob,
   newest: Manifest | undefined,
 ): MillraceError | undefined {
   const dropped = newest ? droppedState(wanted.plan, newest) : []
-  const changed = dropped.length > 0 ? [] : misfits(running, wanted)
+  const changed = dropped.length > 0 ? [] : incompatibilities(running.graph, wanted.graph)
   if (dropped.length === 0 && changed.length === 0) return undefined
   return new MillraceError(
     'STATE_WOULD_BE_LOST',
@@ -67,21 +67,4 @@ export function lostState(
       hint: 'Keep the ids of sources, and ids, keys and types of operators with state, or give what changed a new id; the job goes on as before.',
     },
   )
-}
-
-/** As far as specs and plans tell; empty when everything has a place. */
-function misfits(
-  running: { target: JobTarget; plan: ExecutionPlan },
-  wanted: { target: JobTarget; plan: ExecutionPlan },
-): readonly string[] {
-  const bySpec = incompatibilities(running.target.spec, wanted.target.spec)
-  return bySpec.length > 0 ? bySpec : shapeReasons(running.plan, wanted.plan)
-}
-
-function shapeReasons(kept: ExecutionPlan | undefined, wanted: ExecutionPlan): readonly string[] {
-  if (kept === undefined) return []
-  const operatorsOf = (plan: ExecutionPlan): Pick<JobGraph, 'operators'> => ({
-    operators: plan.chains.flatMap((chain) => chain.operators),
-  })
-  return stateChange(operatorsOf(kept), operatorsOf(wanted)).reasons
 }

@@ -6,7 +6,8 @@ import { describeWithCauses } from '../model/errors.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
 import type { Split } from '../model/snapshot.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
-import type { OperatorNode, SourceVerb } from '../graph/job-graph.ts'
+import type { OperatorNode } from '../graph/job-graph.ts'
+import type { SourceVerb } from '../graph/verbs/source.ts'
 
 /** What looking for splits needs; `reportTrouble` hears of a system that is away while it is still being tried. */
 export interface SplitParts extends Pick<SourceContext, 'ports' | 'baseDir' | 'reportTrouble'> {

@@ -4,6 +4,8 @@ import type { CoordinatorMessage, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses, MillraceError } from '../model/errors.ts'
 import type { CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
+import { encodeGraph } from '../graph/encoded-graph.ts'
+import type { JobGraph } from '../graph/job-graph.ts'
 import { subtasksOf } from '../plan/chaining.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -24,6 +26,7 @@ const SHRINKS_TO = 0.5
 export interface SwitchPreparationParts {
   run: AttemptRun
   target: JobTarget
+  graph: JobGraph
   plan: ExecutionPlan
   baseDir: string
   storeUrl: string
@@ -159,7 +162,7 @@ export class SwitchPreparation {
 
   /** Resolves with the number of workers that have restored their part of a checkpoint. */
   #round(checkpoint: CheckpointId, manifest: Manifest): Promise<number> {
-    const { run, target, plan, baseDir, storeUrl, clock, send } = this.#parts
+    const { run, graph, plan, baseDir, storeUrl, clock, send } = this.#parts
     const restores = assignRestore(plan, manifest, {})
     return new Promise((resolve, reject) => {
       let cancel = (): void => undefined
@@ -194,7 +197,7 @@ export class SwitchPreparation {
           attempt: run.parts.attempt,
           preparation: {
             checkpoint,
-            spec: target.spec,
+            graph: encodeGraph(graph),
             baseDir,
             store: storeUrl,
             chain: chain.id,

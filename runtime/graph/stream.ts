@@ -1,5 +1,4 @@
 import type { ConnectorChecks } from './connector-checks.ts'
-import type { Distribution, Verb } from './job-graph.ts'
 import type { Schema } from '../model/schema.ts'
 
 /** What is known of the stream that comes out of an operator. */
@@ -8,6 +7,9 @@ export interface Stream {
   schema?: Schema
   time: StreamTime
 }
+
+/** What comes out of an operator that could not be read. */
+export const UNKNOWN_STREAM: Stream = { time: { kind: 'unknown' } }
 
 /** The field that carries event time, or why there is none. */
 export type StreamTime =
@@ -18,15 +20,6 @@ export type StreamTime =
 
 /** An input whose fields are known. */
 export type Input = Stream & { schema: Schema }
-
-/** An operator as far as it could be read; `verb` is absent when something was reported. */
-export interface ReadOperator {
-  stream: Stream
-  verb?: Verb
-  keyBy?: readonly string[]
-  distribution?: readonly Distribution[]
-  sideOutputs?: Readonly<Record<string, Stream>>
-}
 
 /** What an operator may name besides its inputs. */
 export interface Surroundings {

@@ -1,4 +1,5 @@
-import { dealtBy, type DealtBy } from './distribution.ts'
+import { definitionOf } from '../graph/verbs/all.ts'
+import type { DistributedBy } from '../graph/verbs/verb.ts'
 import type { Chain, ExecutionPlan, Exchange, Partitioning } from './execution-plan.ts'
 import { keysOfInput, operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from '../graph/job-graph.ts'
 import { requiredSchema } from './required-fields.ts'
@@ -7,7 +8,7 @@ import { subtaskId, type SubtaskId } from '../model/ids.ts'
 /**
  * Graph → chains and exchanges; pure, and the same for the same graph in every process. Operators are chained
  * where a row can be handed over within a loop: one input, which has no other reader, equal parallelism, no key, or the
- * one by which the rows are dealt already.
+ * one by which the rows are distributed already.
  * `parallelism` replaces the job's default (`spec.replicas`), never an operator's own.
  */
 export function executionPlan(graph: JobGraph, parallelism = graph.parallelism): ExecutionPlan {
@@ -20,22 +21,22 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
   const chains: { id: string; operators: OperatorNode[]; parallelism: number }[] = []
   const chainOf = new Map<string, (typeof chains)[number]>()
   const exchanges: Exchange[] = []
-  const dealt = new Map<string, DealtBy>()
+  const distributedBy = new Map<string, DistributedBy>()
   for (const operator of graph.operators) {
     const inputs = operator.from.flatMap((name) => byId.get(operatorOfInput(name)) ?? [])
     const [only] = inputs
     const before =
       only === undefined || outputOfInput(operator.from[0] ?? '') !== undefined || slots(only) !== slots(operator)
         ? []
-        : (dealt.get(only.id) ?? [])
-    dealt.set(operator.id, dealtBy(operator, before))
-    const lieRight = operator.keyBy === undefined || before.some((fields) => fields.join() === operator.keyBy?.join())
+        : (distributedBy.get(only.id) ?? [])
+    distributedBy.set(operator.id, definitionOf(operator).distributes(operator, before))
+    const isInPlace = operator.keyBy === undefined || before.some((fields) => fields.join() === operator.keyBy?.join())
     const isChained =
       only !== undefined &&
       inputs.length === 1 &&
       readers.get(only.id) === 1 &&
       outputOfInput(operator.from[0] ?? '') === undefined &&
-      lieRight &&
+      isInPlace &&
       operator.distribution === undefined &&
       slots(only) === slots(operator)
     const chain = (isChained ? chainOf.get(only.id) : undefined) ?? {

@@ -1,15 +1,9 @@
-import { freeFieldsOf, stateFieldsOf, verbOf } from '../graph/verbs/entry.ts'
-import { isFields, type Fields } from '../graph/problems.ts'
-import {
-  DEFAULT_MAX_PARALLELISM,
-  operatorOfInput,
-  outputOfInput,
-  type JobGraph,
-  type OperatorNode,
-} from '../graph/job-graph.ts'
-import { fieldsKept } from '../graph/verbs/join/join.ts'
-import type { ProcessVerb } from '../graph/verbs/process.ts'
-import { fieldsOf, type Field, type Schema } from '../model/schema.ts'
+import { canonicalJson } from '../model/canonical-json.ts'
+import type { Schema } from '../model/schema.ts'
+import { operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from '../graph/job-graph.ts'
+import { definitionOf } from '../graph/verbs/all.ts'
+import { shapeText } from '../graph/verbs/kit/descriptions.ts'
+import type { Kept, StateShape } from '../graph/verbs/verb.ts'
 
 /**
  * What an edit asks for. none: nothing that runs is touched. rescale: parallelism only, in place. graph: a new
@@ -26,143 +20,49 @@ export interface Change {
 type Finding = { class: Exclude<ChangeClass, 'none'>; reason: string }
 
 /**
- * Compares two specs that validateJob passed; pure. Looks at what is computed, not at image or pods: those are the
- * operator's to compare. The gravest finding gives the class. The order of the operators and the ways to write the
- * same thing (`from: a`, `from: [a]`) do not matter; the order of fields and aggregates does, as it is the order
- * of columns in rows and state.
+ * Compares two graphs; pure. Looks at what is computed, not at image or pods: those are the operator's to compare.
+ * The gravest finding gives the class. The order of the operators does not matter; the order of fields and
+ * aggregates does, as it is the order of columns in rows and state.
  */
-export function changeClass(runningSpec: unknown, wantedSpec: unknown): Change {
-  const running = isFields(runningSpec) ? runningSpec : {}
-  const wanted = isFields(wantedSpec) ? wantedSpec : {}
-  return changeOf([...settingsFindings(running, wanted), ...graphFindings(running, wanted)])
-}
-
-/** Why state that was kept under one spec has no place in another, one sentence each; empty when it has. Pure. */
-export function incompatibilities(keptSpec: unknown, wantedSpec: unknown): readonly string[] {
-  const [kept, wanted] = [keptSpec, wantedSpec].map((spec) => (isFields(spec) ? spec : {})) as [Fields, Fields]
-  return [...settingsFindings(kept, wanted), ...graphFindings(kept, wanted)]
-    .filter((finding) => finding.class === 'incompatible')
-    .map((finding) => finding.reason)
-}
-
-/**
- * Changes of types that the specs alone do not show: a key or an aggregate whose type changed because something
- * upstream did. To be asked in addition where both graphs are at hand.
- */
-export function stateChange(running: Pick<JobGraph, 'operators'>, wanted: Pick<JobGraph, 'operators'>): Change {
-  const wantedById = new Map(wanted.operators.map((operator) => [operator.id, operator]))
-  return changeOf(
-    running.operators.flatMap((before): Finding[] => {
-      const after = wantedById.get(before.id)
-      if (after === undefined || after.verb.kind !== before.verb.kind) return []
-      const [kept, now] = [stateShape(before, running), stateShape(after, wanted)]
-      const shape: Finding[] =
-        kept === now
-          ? []
-          : [{ class: 'incompatible', reason: `"${before.id}" keeps state as ${kept}, it would become ${now}` }]
-      return before.verb.kind === 'process' && after.verb.kind === 'process'
-        ? [...shape, ...tableFindings(before.id, before.verb.state, after.verb.state)]
-        : shape
-    }),
-  )
-}
-
-function changeOf(findings: readonly Finding[]): Change {
+export function changeOf(running: JobGraph, wanted: JobGraph): Change {
+  const findings = [...settingsFindings(running, wanted), ...graphFindings(running, wanted)]
   const gravest = (['incompatible', 'graph', 'rescale'] as const).find((level) =>
     findings.some((finding) => finding.class === level),
   )
   return { class: gravest ?? 'none', reasons: findings.map((finding) => finding.reason) }
 }
 
-/** Tables of a process: new ones begin empty, others must stay as they were. */
-function tableFindings(id: string, before: ProcessVerb['state'], after: ProcessVerb['state']): Finding[] {
-  return Object.entries(before).flatMap(([name, declared]): Finding[] => {
-    const now = after[name]
-    const [old, wanted] = [tableShape(declared), now === undefined ? 'nothing' : tableShape(now)]
-    return old === wanted
-      ? []
-      : [{ class: 'incompatible', reason: `"${id}" keeps "${name}" as ${old}, it would become ${wanted}` }]
-  })
+/** Why state that was kept under one graph has no place in another, one sentence each; empty when it has. Pure. */
+export function incompatibilities(kept: JobGraph, wanted: JobGraph): readonly string[] {
+  return [...settingsFindings(kept, wanted), ...graphFindings(kept, wanted)]
+    .filter((finding) => finding.class === 'incompatible')
+    .map((finding) => finding.reason)
 }
 
-function tableShape(declared: ProcessVerb['state'][string]): string {
-  const fields = [...(declared.kind === 'map' ? declared.userKey : []), ...declared.schema.fields]
-  return `${declared.kind} of ${fields.map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`).join(', ')}`
-}
-
-function stateShape(operator: OperatorNode, graph: Pick<JobGraph, 'operators'>): string {
-  return keptFields(operator, graph)
-    .map((field) => `${field.name}: ${field.type}${field.nullable ? '?' : ''}`)
-    .join(', ')
-}
-
-/** The fields whose types state is made of; none of operators without state. */
-function keptFields(
-  { verb, keyBy = [], schema, from }: OperatorNode,
-  graph: Pick<JobGraph, 'operators'>,
-): readonly Field[] {
-  const inputFields = (input: number): readonly Field[] => schemaOfInput(from[input] ?? '', graph)?.fields ?? []
-  switch (verb.kind) {
-    case 'dedupe':
-      return fieldsOf(schema, [...keyBy, ...(verb.keep.which === 'last' ? [verb.keep.orderBy] : [])])
-    case 'topN':
-      return verb.rank === undefined ? fieldsOf(schema, [...keyBy, verb.by]) : schema.fields
-    case 'window':
-    case 'aggregate':
-    case 'reduce':
-      return schema.fields
-    case 'pattern':
-      return inputFields(0)
-    case 'process':
-      return inputFields(0).filter(({ name }) => keyBy.includes(name))
-    case 'broadcast':
-      return inputFields(1)
-    case 'join':
-      return (['left', 'right'] as const).flatMap((side, input) =>
-        inputFields(input).filter(({ name }) => fieldsKept(verb, side).has(name)),
-      )
-    default:
-      return []
-  }
-}
-
-function schemaOfInput(input: string, { operators }: Pick<JobGraph, 'operators'>): Schema | undefined {
-  const node = operators.find(({ id }) => id === operatorOfInput(input))
-  const output = outputOfInput(input)
-  return output === undefined ? node?.schema : node?.sideOutputs?.[output]
-}
-
-function settingsFindings(running: Fields, wanted: Fields): Finding[] {
+function settingsFindings(running: JobGraph, wanted: JobGraph): Finding[] {
   const findings: Finding[] = []
-  const replicas = [running['replicas'] ?? 1, wanted['replicas'] ?? 1]
-  if (replicas[0] !== replicas[1])
-    findings.push({ class: 'rescale', reason: `replicas ${text(replicas[0])} → ${text(replicas[1])}` })
-  const most = [
-    running['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM,
-    wanted['maxParallelism'] ?? DEFAULT_MAX_PARALLELISM,
-  ]
-  if (most[0] !== most[1])
+  if (running.parallelism !== wanted.parallelism)
+    findings.push({ class: 'rescale', reason: `replicas ${running.parallelism} → ${wanted.parallelism}` })
+  if (running.maxParallelism !== wanted.maxParallelism)
     findings.push({
       class: 'incompatible',
-      reason: `maxParallelism ${text(most[0])} → ${text(most[1])}: state is divided into that many key groups`,
+      reason: `maxParallelism ${running.maxParallelism} → ${wanted.maxParallelism}: state is divided into that many key groups`,
     })
-  if (text(running['modules'] ?? {}) !== text(wanted['modules'] ?? {}))
-    findings.push({ class: 'graph', reason: 'modules changed' })
-  if (text(running['state'] ?? {}) !== text(wanted['state'] ?? {}))
-    findings.push({ class: 'graph', reason: 'state changed' })
-  if (text(running['checkpoints'] ?? {}) !== text(wanted['checkpoints'] ?? {}))
-    findings.push({ class: 'graph', reason: 'checkpoints changed' })
+  for (const name of ['modules', 'state', 'checkpoints'] as const) {
+    if (canonicalJson(running[name] ?? {}) !== canonicalJson(wanted[name] ?? {}))
+      findings.push({ class: 'graph', reason: `${name} changed` })
+  }
   return findings
 }
 
-function graphFindings(running: Fields, wanted: Fields): Finding[] {
-  const before = entriesOf(running['graph'])
-  const after = entriesOf(wanted['graph'])
+function graphFindings(running: JobGraph, wanted: JobGraph): Finding[] {
+  const before = new Map(running.operators.map((node) => [node.id, node]))
+  const after = new Map(wanted.operators.map((node) => [node.id, node]))
   const findings: Finding[] = []
-  for (const [id, entry] of before) {
+  for (const [id, node] of before) {
     const other = after.get(id)
-    if (other === undefined) findings.push(removed(id, entry))
-    else findings.push(...entryFindings(id, entry, other))
+    if (other === undefined) findings.push(removed(node, running))
+    else findings.push(...nodeFindings({ node, graph: running }, { node: other, graph: wanted }))
   }
   for (const id of after.keys()) {
     if (!before.has(id)) findings.push({ class: 'graph', reason: `"${id}" is new` })
@@ -170,78 +70,96 @@ function graphFindings(running: Fields, wanted: Fields): Finding[] {
   return findings
 }
 
-function removed(id: string, entry: Fields): Finding {
-  // the coordinator refuses the same: STATE_WOULD_BE_LOST
-  if (stateFields(entry) !== undefined) return { class: 'incompatible', reason: `"${id}" keeps state and is gone` }
-  if ('source' in entry) return { class: 'incompatible', reason: `"${id}" keeps how far it has read and is gone` }
-  return { class: 'graph', reason: `"${id}" is gone` }
+/** The coordinator refuses the same: STATE_WOULD_BE_LOST. */
+function removed(node: OperatorNode, graph: JobGraph): Finding {
+  const kept = keptBy(node, graph)
+  if (kept === 'nothing') return { class: 'graph', reason: `"${node.id}" is gone` }
+  const what = kept === 'position' ? 'how far it has read' : 'state'
+  return { class: 'incompatible', reason: `"${node.id}" keeps ${what} and is gone` }
 }
 
-function entryFindings(id: string, before: Fields, after: Fields): Finding[] {
+/** An operator and the graph in which it stands. */
+interface Placed {
+  readonly node: OperatorNode
+  readonly graph: JobGraph
+}
+
+function nodeFindings(before: Placed, after: Placed): Finding[] {
+  const { id } = before.node
   const findings: Finding[] = []
-  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    const [old, now] = [before[name], after[name]].map((value) => normal(name, value))
-    if (old === now) continue
-    if (name === 'replicas')
-      findings.push({ class: 'rescale', reason: `"${id}": replicas ${old ?? 'as the job'} → ${now ?? 'as the job'}` })
-    else if (stateFields(before)?.includes(name) === true && !onlyFree(before, before[name], after[name]))
-      findings.push({
-        class: 'incompatible',
-        reason: `"${id}": ${name} changed, and its state was kept by the old one`,
-      })
-    else findings.push({ class: 'graph', reason: `"${id}": ${name} changed` })
+  if (before.node.from.join() !== after.node.from.join())
+    findings.push({ class: 'graph', reason: `"${id}": from changed` })
+  const [old, now] = [before.node.parallelism, after.node.parallelism]
+  if (old !== now)
+    findings.push({ class: 'rescale', reason: `"${id}": replicas ${old ?? 'as the job'} → ${now ?? 'as the job'}` })
+  return before.node.verb.kind === after.node.verb.kind
+    ? [...findings, ...verbFindings(before, after)]
+    : [...findings, replaced(before, after)]
+}
+
+function replaced(before: Placed, after: Placed): Finding {
+  const [old, now] = [definitionOf(before.node).word, definitionOf(after.node).word]
+  const { id } = before.node
+  return {
+    class: keptBy(before.node, before.graph) === 'nothing' ? 'graph' : 'incompatible',
+    reason: old === now ? `"${id}": ${old} changed` : `"${id}" was ${old}, it would become ${now}`,
   }
-  return findings
 }
 
-/** True when two values of a field that state is made of differ in nothing that state is made of. */
-function onlyFree(entry: Fields, old: unknown, now: unknown): boolean {
-  const verb = verbOf(entry)
-  const free = verb === undefined ? [] : freeFieldsOf(verb)
-  if (free.length === 0 || !isFields(old) || !isFields(now)) return false
-  const without = (fields: Fields, within: string): Fields =>
-    Object.fromEntries(Object.entries(fields).filter(([name]) => !free.includes(within + name)))
-  const bound = (fields: Fields): string =>
-    text(
-      Object.fromEntries(
-        Object.entries(without(fields, '')).map(([name, value]) => [
-          name,
-          Array.isArray(value)
-            ? value.map((item: unknown) => (isFields(item) ? without(item, `${name}.`) : item))
-            : value,
-        ]),
-      ),
-    )
-  return bound(old) === bound(now)
+function verbFindings(before: Placed, after: Placed): Finding[] {
+  const kept = keptBy(before.node, before.graph)
+  const bound = aspectFindings(before.node, after.node, kept)
+  // Where the user changed what state is kept by, its shape has changed as a consequence.
+  return bound.some((finding) => finding.class === 'incompatible')
+    ? bound
+    : [...bound, ...shapeFindings(before.node.id, kept, keptBy(after.node, after.graph))]
 }
 
-function stateFields(entry: Fields): readonly string[] | undefined {
-  const verb = verbOf(entry)
-  // without a key a function has no state, and of a table that a service holds there is none here
-  if (verb === 'process' && entry['keyBy'] === undefined) return undefined
-  if (verb === 'join' && isFields(entry['join']) && entry['join']['lookup'] !== undefined) return undefined
-  return verb === undefined ? undefined : stateFieldsOf(verb)
+function aspectFindings(before: OperatorNode, after: OperatorNode, kept: Kept): Finding[] {
+  const now = definitionOf(after).aspects(after)
+  const changed = definitionOf(before)
+    .aspects(before)
+    .filter(({ text }, index) => now[index]?.text !== text)
+  return [...new Set(changed.map(({ name }) => name))].map((name): Finding => {
+    const bindsState = kept !== 'nothing' && changed.some((one) => one.name === name && one.bindsState)
+    return bindsState
+      ? { class: 'incompatible', reason: `"${before.id}": ${name} changed, and its state was kept by the old one` }
+      : { class: 'graph', reason: `"${before.id}": ${name} changed` }
+  })
 }
 
-/** Fields for which `a` and `[a]` are the same. */
-const LIST_FIELDS: readonly string[] = ['from', 'keyBy']
-/** Fields whose mappings have an order that counts. */
-const ORDERED_FIELDS: readonly string[] = ['schema', 'map', 'set', 'aggregate']
-
-function normal(name: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined
-  if (LIST_FIELDS.includes(name) && !Array.isArray(value)) return text([value])
-  return ORDERED_FIELDS.includes(name) ? JSON.stringify(value) : text(value)
+/** Changes of types that an operator shows only in its state: something upstream changed. */
+function shapeFindings(id: string, before: Kept, after: Kept): Finding[] {
+  if (!isShape(before) || !isShape(after)) return []
+  const [old, now] = [shapeText(before.fields), shapeText(after.fields)]
+  const shape: Finding[] =
+    old === now ? [] : [{ class: 'incompatible', reason: `"${id}" keeps state as ${old}, it would become ${now}` }]
+  return [...shape, ...tableFindings(id, before.tables, after.tables)]
 }
 
-/** JSON with sorted keys: equal for equal values. */
-function text(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    isFields(inner) ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1))) : inner,
+/** New tables begin empty, the others must stay as they were. */
+function tableFindings(id: string, before: StateShape['tables'], after: StateShape['tables']): Finding[] {
+  return Object.entries(before).flatMap(([name, old]): Finding[] => {
+    const now = after[name] ?? 'nothing'
+    return old === now
+      ? []
+      : [{ class: 'incompatible', reason: `"${id}" keeps "${name}" as ${old}, it would become ${now}` }]
+  })
+}
+
+function isShape(kept: Kept): kept is StateShape {
+  return typeof kept === 'object'
+}
+
+function keptBy(node: OperatorNode, graph: JobGraph): Kept {
+  return definitionOf(node).keeps(
+    node,
+    node.from.map((input) => schemaOfInput(input, graph)),
   )
 }
 
-function entriesOf(graph: unknown): Map<string, Fields> {
-  const list: unknown[] = Array.isArray(graph) ? graph : []
-  return new Map(list.filter(isFields).map((entry) => [String(entry['id']), entry]))
+function schemaOfInput(input: string, { operators }: JobGraph): Schema | undefined {
+  const node = operators.find(({ id }) => id === operatorOfInput(input))
+  const output = outputOfInput(input)
+  return output === undefined ? node?.schema : node?.sideOutputs?.[output]
 }

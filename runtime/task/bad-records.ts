@@ -2,7 +2,7 @@ import type { DeadLetters } from '../connectors/dead-letters.ts'
 import { describeWithCauses, MillraceError, type ErrorDetails } from '../model/errors.ts'
 import { redacted } from '../model/redacted.ts'
 import type { Row } from '../model/schema.ts'
-import type { ErrorPolicy } from '../graph/job-graph.ts'
+import type { ErrorPolicy } from '../graph/verbs/source.ts'
 import type { Logger } from '../ports/logger.ts'
 
 /** See codegen/records/cold-segments.ts. */

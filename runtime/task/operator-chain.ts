@@ -3,10 +3,11 @@ import { compileRowMaker } from '../codegen/rows/row-maker.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import { MillraceError } from '../model/errors.ts'
-import { createOperatorStage, isStaged } from '../operators/factories.ts'
+import type { Operators } from '../operators/load-operators.ts'
 import { LoopStage } from '../operators/loop-stage.ts'
 import type { OperatorContext, StreamCode } from '../operators/operator-context.ts'
 import type { OperatorStage, OperatorState, Stage } from '../operators/stage.ts'
+import { definitionOf } from '../graph/verbs/all.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import { SinkStage } from './stage.ts'
 
@@ -34,6 +35,8 @@ export interface ChainParts
     | 'onError'
     | 'onLate'
   > {
+  /** At least those that `operators` need. */
+  loaded: Operators
   /** Without the source: what happens to its rows. */
   operators: readonly OperatorNode[]
   /** The streams that come in, in the order of the first operator's `from`. */
@@ -76,9 +79,9 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
         make: compileRowMaker(operator.schema, output.rowClass),
       })
     } else if (verb.kind === 'sink') next = new SinkStage(() => sinkOf(parts, operator.id), parts.onOut)
-    else if (isStaged(verb)) {
+    else if (definitionOf(operator).stage !== undefined) {
       const inputs = index === 0 ? parts.inputs : [streams[index] as StreamCode]
-      const stage = createOperatorStage(verb, {
+      const stage = parts.loaded.createStage({
         node: operator,
         inputs,
         output,
@@ -88,8 +91,8 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
       })
       stages.unshift([operator.id, stage])
       next = stage
-    } else if (verb.kind === 'source')
-      throw new MillraceError('CHAIN_SOURCE', `source ${operator.id} stands inside a chain`)
+    } else if (verb.kind !== 'keyBy' && verb.kind !== 'union')
+      throw new MillraceError('VERB_UNSUPPORTED', `${verb.kind} ${operator.id} cannot stand inside a chain`)
   }
   return {
     head: closeLoop(),

@@ -1,7 +1,9 @@
 import type { Connectors } from '../connectors/registry.ts'
 import type { Deployment, Preparation, SubtaskSpec } from '../control/messages.ts'
 import { MillraceError } from '../model/errors.ts'
-import type { ExecutionPlan } from '../plan/execution-plan.ts'
+import { decodeGraph } from '../graph/encoded-graph.ts'
+import { canonicalJson } from '../model/canonical-json.ts'
+import { executionPlan } from '../plan/chaining.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
 import { DraftState } from './draft-state.ts'
@@ -16,7 +18,6 @@ export interface Prepared {
 export interface PreparerParts {
   ports: Ports
   connectors: Connectors
-  plan(spec: unknown): ExecutionPlan
   openStore(url: string): Store
   /** Bytes that may still be taken without harm to what runs. */
   roomInMemory(): number
@@ -35,7 +36,7 @@ interface Subject {
 
 /**
  * What a worker holds ready for an attempt that may come: a draft whose state is filled beside whatever runs. At
- * most one; that for another spec replaces it.
+ * most one; one for another graph replaces it.
  */
 export class Preparer {
   readonly #parts: PreparerParts
@@ -46,7 +47,7 @@ export class Preparer {
   }
 
   /**
-   * Adds what the files hold beyond those of earlier preparations for the same spec, or begins anew where they do
+   * Adds what the files hold beyond those of earlier preparations for the same graph, or begins anew where they do
    * not go on from them. Resolves when all is restored; rejects when it could not be, or is not wanted any more.
    * `onProgress` is called now and then.
    */
@@ -140,9 +141,10 @@ export class Preparer {
     await prepared?.draft.discard()
   }
 
-  async #begin({ spec, chain, slot, baseDir }: SubtaskSpec, checkWanted: () => void): Promise<Prepared> {
-    const { ports, connectors, plan } = this.#parts
-    const draft = await SubtaskDraft.compile({ plan: plan(spec), chain, slot, baseDir, ports, connectors, checkWanted })
+  async #begin({ graph, chain, slot, baseDir }: SubtaskSpec, checkWanted: () => void): Promise<Prepared> {
+    const { ports, connectors } = this.#parts
+    const plan = executionPlan(decodeGraph(graph))
+    const draft = await SubtaskDraft.compile({ plan, chain, slot, baseDir, ports, connectors, checkWanted })
     return { draft, state: new DraftState(draft) }
   }
 
@@ -160,12 +162,12 @@ export class Preparer {
 const NOT_WANTED = 'PREPARATION_OVER'
 
 function isSame(one: SubtaskSpec, other: SubtaskSpec): boolean {
-  const { chain, slot, baseDir, store, spec } = other
+  const { chain, slot, baseDir, store, graph } = other
   return (
     one.chain === chain &&
     one.slot === slot &&
     one.baseDir === baseDir &&
     one.store === store &&
-    JSON.stringify(one.spec) === JSON.stringify(spec)
+    canonicalJson(one.graph) === canonicalJson(graph)
   )
 }

@@ -1,9 +1,7 @@
+import { definitionOf } from '../graph/verbs/all.ts'
 import type { SpillSettings } from '../memory/arena/cold-segments.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OpenScratchFile } from '../ports/scratch.ts'
-
-/** Those whose rows may lie on disk. */
-const WITH_ROWS: ReadonlySet<string> = new Set(['dedupe', 'topN', 'reduce', 'process', 'join'])
 
 /** What each operator of a chain may keep in memory: equal parts of what the slot may. Undefined without a limit. */
 export function spillOf(
@@ -13,6 +11,6 @@ export function spillOf(
 ): SpillSettings | undefined {
   const { state } = plan
   if (state === undefined) return undefined
-  const sharers = chain.operators.filter(({ verb }) => WITH_ROWS.has(verb.kind)).length
+  const sharers = chain.operators.filter((operator) => definitionOf(operator).spills).length
   return { limitBytes: state.memoryBytes / Math.max(1, sharers), open: () => openScratchFile(state.folder) }
 }

@@ -1,3 +1,4 @@
+import { loadOperators, type Operators } from '../operators/load-operators.ts'
 import { PassedTexts } from '../memory/passed-texts.ts'
 import { compileBatchCodec } from '../codegen/rows/codec.ts'
 import { compileKeyGrouper } from '../codegen/keys/key-grouper.ts'
@@ -13,7 +14,7 @@ import type { StreamCode } from '../operators/operator-context.ts'
 import { UserFunctions } from '../operators/user-functions.ts'
 import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
-import { functionsOf } from '../graph/verbs/kit/user-function.ts'
+import { definitionOf } from '../graph/verbs/all.ts'
 import type { ModuleExports } from '../ports/modules.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { BadRecords } from '../task/bad-records.ts'
@@ -87,7 +88,9 @@ export class SubtaskDraft {
     const draft = new SubtaskDraft(parts)
     try {
       const functions = await draft.#loadFunctions()
-      draft.#compile(functions)
+      const loaded = await loadOperators(draft.chain.operators.map(({ verb }) => verb.kind))
+      parts.checkWanted()
+      draft.#compile(functions, loaded)
       return draft
     } catch (error) {
       await draft.discard()
@@ -114,10 +117,11 @@ export class SubtaskDraft {
     for (const close of this.opened.splice(0).reverse()) await close()
   }
 
-  #compile(functions: UserFunctions): void {
+  #compile(functions: UserFunctions, loaded: Operators): void {
     const { ports } = this.#parts
     const { source, ends, mailbox, passed } = this
     const operators = compileOperatorChain({
+      loaded,
       operators: source.verb.kind === 'source' ? this.chain.operators.slice(1) : this.chain.operators,
       inputs: this.inputs,
       end: ends.get('main'),
@@ -246,7 +250,9 @@ export class SubtaskDraft {
     const { ports, checkWanted } = this.#parts
     const loaded = new Map<string, ModuleExports>()
     for (const name of new Set(
-      this.chain.operators.flatMap((operator) => functionsOf(operator.verb)).map((ref) => ref.module),
+      this.chain.operators
+        .flatMap((operator) => definitionOf(operator).functions(operator.verb))
+        .map((ref) => ref.module),
     )) {
       const source = this.plan.modules?.[name]
       if (source !== undefined) loaded.set(name, await ports.modules.load(name, source, this.baseDir))

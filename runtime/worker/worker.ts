@@ -3,8 +3,7 @@ import type { Connectors } from '../connectors/registry.ts'
 import type { CoordinatorMessage, Deployment, Preparation, SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { ChannelServer } from '../exchange/channel-server.ts'
 import { describeWithCauses, errorReport, MillraceError } from '../model/errors.ts'
-import { subtaskId, type Attempt } from '../model/ids.ts'
-import type { ExecutionPlan } from '../plan/execution-plan.ts'
+import { type Attempt, subtaskId } from '../model/ids.ts'
 import type { NetAddress } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
@@ -31,9 +30,6 @@ export interface WorkerConfig {
   roomInMemory?: () => number
 }
 
-/** Derives the plan from a spec; the same function in coordinator and worker. */
-export type Planner = (spec: unknown) => ExecutionPlan
-
 /**
  * Runs one operator chain in one slot. Knows the newest attempt it has seen and refuses everything older aloud.
  * Losing the coordinator changes nothing until one comes with a newer attempt.
@@ -57,7 +53,7 @@ export class ChainWorker {
   #ending: Promise<void> | undefined
   readonly #instance: string
 
-  constructor(config: WorkerConfig, ports: Ports, connectors: Connectors, plan: Planner) {
+  constructor(config: WorkerConfig, ports: Ports, connectors: Connectors) {
     this.#config = config
     this.#ports = ports
     this.#connectors = connectors
@@ -69,7 +65,6 @@ export class ChainWorker {
     this.#preparer = new Preparer({
       ports,
       connectors,
-      plan,
       openStore: (url) => this.#openStore(url),
       roomInMemory: config.roomInMemory ?? (() => Infinity),
     })

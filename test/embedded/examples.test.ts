@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, sym
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { readJobFile } from '../../runtime/front/list/job-file.ts'
+import { readJobFile } from '../../runtime/front/job-file.ts'
 import { rowsOf } from '../harness/kept-savepoints.ts'
 import { startMillraceIn } from '../harness/processes.ts'
 import { ROOT } from '../harness/source-files.ts'

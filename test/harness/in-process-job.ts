@@ -6,7 +6,7 @@ import type { Connectors } from '../../runtime/connectors/registry.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
 import { Coordinator } from '../../runtime/coordinator/coordinator.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
-import { planJob } from '../../runtime/front/list/planned-job.ts'
+import { planJob } from '../../runtime/front/planned-job.ts'
 import type { NetAddress } from '../../runtime/ports/net.ts'
 import type { Ports } from '../../runtime/ports/ports.ts'
 import { ChainWorker } from '../../runtime/worker/worker.ts'
@@ -55,7 +55,6 @@ export class InProcessJob {
         { name: id, chain: chain.id, slot, token: 'token', coordinator: control, data: LOOPBACK, storeFolder: 'job' },
         this.#ports,
         this.#connectors,
-        (read) => planJob(read, this.#connectors).plan,
       )
       this.workers.set(id, worker)
       void worker.run()

@@ -1,18 +1,20 @@
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../runtime/model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../runtime/model/time.ts'
-import { createOperatorStage, isStaged } from '../../runtime/operators/factories.ts'
+import { loadAllOperators } from '../../runtime/operators/load-operators.ts'
 import type { OperatorContext, StreamCode } from '../../runtime/operators/operator-context.ts'
 import type { OperatorStage, Stage } from '../../runtime/operators/stage.ts'
 import { UserFunctions } from '../../runtime/operators/user-functions.ts'
 import { operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from '../../runtime/graph/job-graph.ts'
-import { validateJob } from '../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../runtime/front/job-spec.ts'
 import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
 import { VirtualScratch } from '../../runtime/ports/virtual/scratch.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { HttpClient } from '../../runtime/ports/http-client.ts'
 import type { ModuleExports } from '../../runtime/ports/modules.ts'
 import { ManualClock } from './manual-clock.ts'
+
+const OPERATORS = await loadAllOperators()
 
 const ANY_CONNECTOR: ConnectorChecks = {
   sources: { list: { validate: () => [] } },
@@ -98,8 +100,7 @@ export class OperatorBed {
         this.late += count
       },
     }
-    if (!isStaged(node.verb)) throw new Error(`${id} is no operator with a stage of its own`)
-    this.stage = createOperatorStage(node.verb, context)
+    this.stage = OPERATORS.createStage(context)
   }
 
   side(name: string): Collector {

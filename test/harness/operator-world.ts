@@ -1,4 +1,4 @@
-import { planJob } from '../../runtime/front/list/planned-job.ts'
+import { planJob } from '../../runtime/front/planned-job.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
 import type { JobReport, JobTarget, SavepointReport } from '../../runtime/control/job-report.ts'

@@ -1,6 +1,6 @@
 import type { SourceContext } from '../../runtime/connectors/source.ts'
 import type { Schema } from '../../runtime/model/schema.ts'
-import type { SourceVerb } from '../../runtime/graph/job-graph.ts'
+import type { SourceVerb } from '../../runtime/graph/verbs/source.ts'
 import type { Ports } from '../../runtime/ports/ports.ts'
 import { createLogger } from '../../runtime/ports/real/logger.ts'
 import { realPorts } from '../../runtime/ports/real/ports.ts'

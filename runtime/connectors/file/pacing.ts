@@ -1,4 +1,4 @@
-import type { SourceVerb } from '../../graph/job-graph.ts'
+import type { SourceVerb } from '../../graph/verbs/source.ts'
 import type { Timestamp } from '../../model/time.ts'
 
 /** How many rows may go out now. One per reader; `now` is wall time in ms. */

@@ -1,5 +1,6 @@
 import { operatorOfInput } from '../../graph/job-graph.ts'
-import { ALL_FIELDS, COMMON_FIELDS, FORMS, VERBS, verbsOf, type Entry, type VerbName } from '../../graph/verbs/entry.ts'
+import type { Entry } from '../../graph/verbs/entry.ts'
+import { ALL_FIELDS, COMMON_FIELDS, FORM_NAMES, formOf, formsNamed } from './forms.ts'
 import { describe, isFields, join, type Problems, type Fields } from '../../graph/problems.ts'
 import { nearest, suggestion } from '../../expressions/suggest.ts'
 
@@ -64,13 +65,11 @@ function readId(value: unknown, path: string, seen: Map<string, string>, problem
   return id
 }
 
-function readVerb(fields: Fields, path: string, problems: Problems): VerbName | undefined {
-  const verbs = verbsOf(fields)
+function readVerb(fields: Fields, path: string, problems: Problems): string | undefined {
+  const verbs = formsNamed(fields)
   const [verb, second] = verbs
-  const allowed = verb === undefined ? ALL_FIELDS : [...COMMON_FIELDS, ...FORMS[verb].fields]
-  const unknown = Object.keys(fields).filter(
-    (name) => !allowed.includes(name) && !VERBS.some((known) => known === name),
-  )
+  const allowed = verb === undefined ? ALL_FIELDS : [...COMMON_FIELDS, ...(formOf(verb)?.fields ?? [])]
+  const unknown = Object.keys(fields).filter((name) => !allowed.includes(name) && !FORM_NAMES.includes(name))
   for (const name of unknown) reportUnknown(name, verb, allowed, path, problems)
   if (second !== undefined) {
     problems.report(
@@ -81,16 +80,16 @@ function readVerb(fields: Fields, path: string, problems: Problems): VerbName | 
     )
     return undefined
   }
-  const meantAVerb = unknown.some((name) => VERBS.some((known) => known === nearest(name, ALL_FIELDS)))
+  const meantAVerb = unknown.some((name) => FORM_NAMES.includes(nearest(name, ALL_FIELDS) ?? ''))
   if (verb === undefined && !meantAVerb) {
-    problems.report('VERB_MISSING', path, 'does nothing', `write one of ${VERBS.join(', ')}`)
+    problems.report('VERB_MISSING', path, 'does nothing', `write one of ${FORM_NAMES.join(', ')}`)
   }
   return verb
 }
 
 function reportUnknown(
   name: string,
-  verb: VerbName | undefined,
+  verb: string | undefined,
   allowed: readonly string[],
   path: string,
   problems: Problems,
@@ -106,7 +105,7 @@ function reportUnknown(
 
 function readFrom(
   fields: Fields,
-  verb: VerbName | undefined,
+  verb: string | undefined,
   path: string,
   problems: Problems,
 ): readonly string[] | undefined {

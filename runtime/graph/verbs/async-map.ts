@@ -1,10 +1,13 @@
-import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
+import { aspect } from './kit/aspects.ts'
+import { functionText } from './kit/descriptions.ts'
+import { type Field, fieldOf, type Schema } from '../../model/schema.ts'
 import type { FunctionRef } from '../../model/user-module.ts'
 import { suggestion } from '../../expressions/suggest.ts'
 import type { Entry } from './entry.ts'
-import { describe, isFields, join, type Fields, type Problems } from '../problems.ts'
-import type { Input, ReadOperator, Stream } from '../stream.ts'
-import { readDuration } from './source.ts'
+import { describe, type Fields, isFields, join, type Problems } from '../problems.ts'
+import type { Input, Stream } from '../stream.ts'
+import type { ReadOperator, VerbDefinition } from './verb.ts'
+import { readDuration } from './kit/durations.ts'
 import { readFunction, readOutput, timeAfterFunction } from './kit/user-function.ts'
 
 /** One call to the outside for each row, many under way at once; Flink's AsyncDataStream. */
@@ -46,6 +49,32 @@ export interface Retry {
   lastMs: number
 }
 
+export const asyncMapVerb: VerbDefinition<AsyncMapVerb> = {
+  word: 'asyncMap',
+  entry: {
+    forms: { asyncMap: { fields: ['asyncMap'], takes: [] } },
+    inputs: 'one stream',
+    read: (entry, input, { modules }, problems) => readAsyncMap(entry, input, modules, problems),
+    checkForm: () => undefined,
+  },
+  reads: () => 'all',
+  distributes: () => [],
+  changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
+  keeps: () => 'nothing',
+  aspects: ({ verb, schema }) => [aspect('asyncMap', [verb, schema], 'binds no state')],
+  stage: 'async-map',
+  spills: false,
+  dependsOnArrival: false,
+  functions: (verb) => calledFunctions(verb),
+  service: (verb) => (verb.call.kind === 'http' ? 'a service' : undefined),
+  describe: ({ verb }) =>
+    `asyncMap by ${verb.call.kind === 'http' ? verb.call.method : functionText(verb.call.function)}, ${verb.order}, ${verb.capacity} at once`,
+}
+
+export function calledFunctions({ call }: AsyncMapVerb): readonly FunctionRef[] {
+  return call.kind === 'function' ? [call.function] : []
+}
+
 const MAX_CAPACITY = 10_000
 const MAX_ATTEMPTS = 100
 const SETTINGS = ['order', 'capacity', 'timeout', 'retry'] as const
@@ -54,12 +83,11 @@ const DEFAULT_TIMEOUT_MS = 10_000
 /** `asyncMap: { module, function, output, … }` or `asyncMap: { http: { url, … }, output, … }`. */
 export function readAsyncMap(
   entry: Entry,
-  inputs: readonly Input[],
+  input: Input,
   modules: ReadonlySet<string>,
   problems: Problems,
 ): ReadOperator {
   const path = join(entry.path, 'asyncMap')
-  const [input] = inputs
   const value = entry.fields['asyncMap']
   const isHttp = isFields(value) && 'http' in value
   const fields = problems.fields(value, path, [
@@ -67,7 +95,7 @@ export function readAsyncMap(
     'output',
     ...SETTINGS,
   ])
-  if (input === undefined || fields === undefined) return { stream: { time: { kind: 'unknown' } } }
+  if (fields === undefined) return { stream: { time: { kind: 'unknown' } } }
   const settings = readSettings(fields, path, problems)
   const output = readOutput(fields, path, problems)
   if (output === undefined) return { stream: { time: { kind: 'unknown' } } }

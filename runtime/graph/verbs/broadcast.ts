@@ -1,9 +1,13 @@
+import { aspect } from './kit/aspects.ts'
+import { namesText } from './kit/descriptions.ts'
+import { fieldsIn } from '../../expressions/fields-in.ts'
 import type { Entry } from './entry.ts'
-import { readJoinSelect, type JoinField } from './join/join-select.ts'
+import { type JoinField, readJoinSelect } from './join/join-select.ts'
 import { aliasesOf, carrierOf, readCondition } from './join/join.ts'
 import { readKeyNames } from './kit/key-fields.ts'
 import { join, type Problems } from '../problems.ts'
-import type { Input, ReadOperator, StreamTime } from '../stream.ts'
+import type { Input, StreamTime, Surroundings } from '../stream.ts'
+import type { ReadOperator, VerbDefinition } from './verb.ts'
 import type { Expression } from '../../expressions/ast.ts'
 
 /** Rows of the first input, the events, are `left` in expressions, those of the second, the rules, `right`. */
@@ -17,10 +21,47 @@ export interface BroadcastVerb {
   fields: readonly JoinField[]
 }
 
+export const broadcastVerb: VerbDefinition<BroadcastVerb> = {
+  word: 'broadcast',
+  entry: {
+    forms: { broadcast: { fields: ['broadcast'], takes: [] } },
+    inputs: 'apart',
+    read: readBroadcast,
+    checkForm: () => undefined,
+  },
+  // All of a rule is kept, so that other conditions find it whole.
+  reads: ({ verb }, _wanted, input) => (input === 0 ? fieldsOfEvent(verb) : 'all'),
+  distributes: () => [],
+  changes: () => ({ makes: { kind: 'append' }, addsUp: undefined }),
+  keeps: (_node, [, rules]) => ({ fields: rules?.fields ?? [], tables: {} }),
+  aspects: ({ verb }) => [aspect('broadcast', verb, 'binds no state')],
+  stage: 'broadcast',
+  spills: false,
+  dependsOnArrival: true,
+  functions: () => [],
+  service: () => undefined,
+  describe: ({ verb }) => `each row with every rule, by ${namesText(verb.key)}`,
+}
+
+function fieldsOfEvent({ fields, where }: BroadcastVerb): ReadonlySet<string> {
+  const expressions = [...fields.map(({ value }) => value), ...(where === undefined ? [] : [where])]
+  return new Set(
+    expressions
+      .flatMap(fieldsIn)
+      .filter(({ of }) => of === 'left')
+      .map(({ name }) => name),
+  )
+}
+
 const KNOWN = ['key', 'where', 'remove', 'select'] as const
 
 /** `broadcast`: each event comes out once for every rule that holds for it. */
-export function readBroadcast(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
+function readBroadcast(
+  entry: Entry,
+  inputs: readonly Input[],
+  _around: Surroundings,
+  problems: Problems,
+): ReadOperator {
   const unknown: ReadOperator = { stream: { time: { kind: 'unknown' } } }
   const path = join(entry.path, 'broadcast')
   const fields = problems.fields(entry.fields['broadcast'], path, KNOWN)

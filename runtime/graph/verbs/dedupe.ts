@@ -1,10 +1,14 @@
-import { fieldOf, type Schema } from '../../model/schema.ts'
-import { suggestion } from '../../expressions/suggest.ts'
+import { aspect } from './kit/aspects.ts'
+import { keptText, namesText } from './kit/descriptions.ts'
+import { withFields } from './kit/field-names.ts'
+import { fieldsOf } from '../../model/schema.ts'
 import type { Entry } from './entry.ts'
 import { readKeys } from './kit/key-fields.ts'
 import { describe, join, type Fields, type Problems } from '../problems.ts'
-import type { Input, ReadOperator } from '../stream.ts'
-import { readDuration } from './source.ts'
+import type { Input, Surroundings } from '../stream.ts'
+import type { ReadOperator, VerbDefinition } from './verb.ts'
+import { readTtl, warnUnbounded } from './kit/durations.ts'
+import { readOrderField } from './kit/order-field.ts'
 
 export interface DedupeVerb {
   kind: 'dedupe'
@@ -13,12 +17,46 @@ export interface DedupeVerb {
   ttlMs?: number
 }
 
+export const dedupeVerb: VerbDefinition<DedupeVerb> = {
+  word: 'dedupe',
+  entry: {
+    forms: { dedupe: { fields: ['keyBy', 'dedupe'], takes: ['keyBy'] } },
+    inputs: 'one stream',
+    read: readDedupe,
+    checkForm: () => undefined,
+  },
+  reads: ({ verb, keyBy = [] }, wanted) => withFields(wanted, [...keyBy, ...orderFields(verb)]),
+  distributes: ({ keyBy }) => (keyBy === undefined ? [] : [keyBy]),
+  changes: ({ verb }) => ({
+    makes:
+      verb.keep.which === 'last'
+        ? { kind: 'upsert', why: 'puts out a key again whenever a newer row comes' }
+        : { kind: 'append' },
+    addsUp: undefined,
+  }),
+  keeps: ({ verb, keyBy = [], schema }) => ({ fields: fieldsOf(schema, [...keyBy, ...orderFields(verb)]), tables: {} }),
+  aspects: ({ verb, keyBy }) => [
+    aspect('keyBy', keyBy, 'binds state'),
+    aspect('dedupe', verb.keep, 'binds state'),
+    aspect('dedupe', verb.ttlMs, 'binds no state'),
+  ],
+  stage: 'dedupe',
+  spills: true,
+  dependsOnArrival: true,
+  functions: () => [],
+  service: () => undefined,
+  describe: ({ verb, keyBy }) =>
+    `${verb.keep.which === 'first' ? 'the first' : `the newest by ${verb.keep.orderBy}`} of ${namesText(keyBy)}${keptText(verb)}`,
+}
+
+function orderFields({ keep }: DedupeVerb): readonly string[] {
+  return keep.which === 'last' ? [keep.orderBy] : []
+}
+
 const USAGE = 'write { keep: first } or { keep: last }'
 
 /** `dedupe: { keep: first | last, orderBy: FIELD, ttl: 1h }` beside `keyBy`. Rows come out as they go in. */
-export function readDedupe(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
-  const [input] = inputs
-  if (input === undefined) return { stream: { time: { kind: 'unknown' } } }
+function readDedupe(entry: Entry, input: Input, _around: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'dedupe')
   const keyBy = readKeys(entry, input.schema, problems)
   const fields = problems.fields(entry.fields['dedupe'], path, ['keep', 'orderBy', 'ttl'])
@@ -68,48 +106,4 @@ function readOrder(value: unknown, path: string, { schema, time }: Input, proble
     )
   }
   return undefined
-}
-
-/** A field whose values have an order that numbers have. */
-export function readOrderField(value: unknown, path: string, schema: Schema, problems: Problems): string | undefined {
-  const name = problems.text(value, path, 256)
-  if (name === undefined) return undefined
-  const field = fieldOf(schema, name)
-  if (field === undefined) {
-    problems.report(
-      'UNKNOWN_FIELD',
-      path,
-      `there is no field "${name}"`,
-      suggestion(
-        name,
-        schema.fields.map((known) => known.name),
-      ),
-    )
-    return undefined
-  }
-  if (field.type === 'long' || field.type === 'double' || field.type === 'timestamp') return name
-  problems.report(
-    'TYPE_MISMATCH',
-    path,
-    `"${name}" is ${field.type}, rows are ordered by a long, double or timestamp`,
-    'compute a number from it with set before',
-  )
-  return undefined
-}
-
-/** Undefined when there is none, which `forever` says too. */
-export function readTtl(value: unknown, path: string, problems: Problems): number | 'wrong' | undefined {
-  if (value === undefined || value === 'forever') return undefined
-  const ms = readDuration(value, path, problems)
-  if (ms === 0) problems.report('DURATION_INVALID', path, 'nothing would be kept at all', 'write 1h, or forever')
-  return ms === undefined || ms === 0 ? 'wrong' : ms
-}
-
-export function warnUnbounded(path: string, what: string, problems: Problems): void {
-  problems.warn(
-    'STATE_UNBOUNDED',
-    path,
-    `without ttl ${what} are kept for ever: state grows with every new key`,
-    'add ttl: 1h, or as long as rows of a key may be apart; write ttl: forever when it is meant so',
-  )
 }

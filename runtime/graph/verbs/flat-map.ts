@@ -1,10 +1,13 @@
-import { fieldOf, namedField, type Field, type Schema } from '../../model/schema.ts'
+import { aspect } from './kit/aspects.ts'
+import { functionText } from './kit/descriptions.ts'
+import { type Field, fieldOf, namedField, type Schema } from '../../model/schema.ts'
 import type { FunctionRef } from '../../model/user-module.ts'
 import { suggestion } from '../../expressions/suggest.ts'
 import type { Entry } from './entry.ts'
-import { describe, join, type Fields, type Problems } from '../problems.ts'
-import type { Input, ReadOperator, Stream } from '../stream.ts'
-import { checkFieldName, readField } from './source.ts'
+import { describe, type Fields, join, type Problems } from '../problems.ts'
+import type { Input, Stream, Surroundings } from '../stream.ts'
+import type { ReadOperator, VerbDefinition } from './verb.ts'
+import { checkFieldName, readField } from './kit/schema-fields.ts'
 import { isFunction, readFunction, readOutput, timeAfterFunction } from './kit/user-function.ts'
 
 /** One row becomes any number of rows. */
@@ -13,23 +16,38 @@ export type FlatMapVerb =
   | { kind: 'flatMap'; unnest: { array: string; element: Field; keepEmpty: boolean } }
   | { kind: 'flatMap'; function: FunctionRef }
 
+export const flatMapVerb: VerbDefinition<FlatMapVerb> = {
+  word: 'flatMap',
+  entry: {
+    forms: { flatMap: { fields: ['flatMap'], takes: [] } },
+    inputs: 'one stream',
+    read: readFlatMap,
+    checkForm: () => undefined,
+  },
+  reads: () => 'all',
+  distributes: () => [],
+  changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
+  keeps: () => 'nothing',
+  aspects: ({ verb, schema }) => [aspect('flatMap', [verb, schema], 'binds no state')],
+  stage: 'flat-map',
+  spills: false,
+  dependsOnArrival: false,
+  functions: (verb) => ('function' in verb ? [verb.function] : []),
+  service: () => undefined,
+  describe: ({ verb }) =>
+    'unnest' in verb ? `unnest ${verb.unnest.array}` : `flatMap by ${functionText(verb.function)}`,
+}
+
 const USAGE = 'write { unnest: tags, as: tag, type: string }'
 
 /**
  * `flatMap: { unnest: FIELD, as: NAME, type: TYPE, keepEmpty: true }`; the type of an `array<…>` is known or `{
  * module, function, output }`.
  */
-export function readFlatMap(
-  entry: Entry,
-  inputs: readonly Input[],
-  modules: ReadonlySet<string>,
-  problems: Problems,
-): ReadOperator {
+function readFlatMap(entry: Entry, input: Input, { modules }: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'flatMap')
   const unknown: ReadOperator = { stream: { time: { kind: 'unknown' } } }
   const value = entry.fields['flatMap']
-  const [input] = inputs
-  if (input === undefined) return unknown
   if (isFunction(value)) return readFunctionForm(entry, value, path, input, modules, problems)
   const fields = problems.fields(value, path, ['unnest', 'as', 'type', 'keepEmpty'])
   return (fields === undefined ? undefined : readUnnest(entry, fields, path, input, problems)) ?? unknown

@@ -1,11 +1,15 @@
+import { aspect } from './kit/aspects.ts'
+import { functionText, namesText, shapeText } from './kit/descriptions.ts'
 import type { Field, Schema } from '../../model/schema.ts'
 import type { FunctionRef } from '../../model/user-module.ts'
 import type { Entry } from './entry.ts'
 import { readKeys } from './kit/key-fields.ts'
-import { describe, join, type Fields, type Problems } from '../problems.ts'
-import type { Input, ReadOperator, Stream } from '../stream.ts'
+import { describe, type Fields, join, type Problems } from '../problems.ts'
+import { type Input, type Stream, type Surroundings, UNKNOWN_STREAM } from '../stream.ts'
+import type { ReadOperator, VerbDefinition } from './verb.ts'
 import { checkOutputName } from './side-output.ts'
-import { checkFieldName, readDuration, readSchema } from './source.ts'
+import { checkFieldName, readSchema } from './kit/schema-fields.ts'
+import { readDuration } from './kit/durations.ts'
 import { readFunction, readOutput, timeAfterFunction } from './kit/user-function.ts'
 
 /** User code over each row, keyed or not; Flink's KeyedProcessFunction and ProcessFunction. */
@@ -23,20 +27,51 @@ export type StateDeclaration =
   | { kind: 'list'; schema: Schema; ttlMs?: number }
   | { kind: 'map'; userKey: readonly Field[]; schema: Schema; ttlMs?: number }
 
+export const processVerb: VerbDefinition<ProcessVerb> = {
+  word: 'process',
+  entry: {
+    forms: { process: { fields: ['keyBy', 'process'], takes: ['keyBy'] } },
+    inputs: 'one stream',
+    read: readProcess,
+    checkForm: () => undefined,
+  },
+  reads: () => 'all',
+  distributes: () => [],
+  changes: () => ({ makes: { kind: 'append' }, addsUp: undefined }),
+  // Without a key a function has no state.
+  keeps: ({ verb, keyBy }, [input]) =>
+    keyBy === undefined
+      ? 'nothing'
+      : {
+          fields: (input?.fields ?? []).filter(({ name }) => keyBy.includes(name)),
+          tables: Object.fromEntries(Object.entries(verb.state).map(([name, table]) => [name, tableText(table)])),
+        },
+  aspects: ({ verb: { eventTime: _, ...written }, keyBy, schema, sideOutputs = {} }) => [
+    aspect('keyBy', keyBy, 'binds state'),
+    aspect('process', [written, schema, sideOutputs], 'binds no state'),
+  ],
+  stage: 'process',
+  spills: true,
+  dependsOnArrival: false,
+  functions: (verb) => [verb.function],
+  service: () => undefined,
+  describe: ({ verb, keyBy }) =>
+    `process by ${functionText(verb.function)}${keyBy === undefined ? '' : `, keyed by ${namesText(keyBy)}`}`,
+}
+
+function tableText(table: StateDeclaration): string {
+  const fields = [...(table.kind === 'map' ? table.userKey : []), ...table.schema.fields]
+  return `${table.kind} of ${shapeText(fields)}`
+}
+
 const MAX_STATES = 16
 
 /**
  * `process: { module, function, output, state, sideOutputs, eventTime }`, with `keyBy` beside it where there is
  * state.
  */
-export function readProcess(
-  entry: Entry,
-  inputs: readonly Input[],
-  modules: ReadonlySet<string>,
-  problems: Problems,
-): ReadOperator {
+function readProcess(entry: Entry, input: Input, { modules }: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'process')
-  const [input] = inputs
   const fields = problems.fields(entry.fields['process'], path, [
     'module',
     'function',
@@ -45,7 +80,7 @@ export function readProcess(
     'sideOutputs',
     'eventTime',
   ])
-  if (input === undefined || fields === undefined) return { stream: { time: { kind: 'unknown' } } }
+  if (fields === undefined) return { stream: UNKNOWN_STREAM }
   const keyBy = entry.fields['keyBy'] === undefined ? undefined : readKeys(entry, input.schema, problems)
   const ref = readFunction(fields, path, modules, problems)
   const state = readState(fields['state'], join(path, 'state'), problems)

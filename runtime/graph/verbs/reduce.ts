@@ -1,14 +1,17 @@
+import { aspect } from './kit/aspects.ts'
+import { keptText, namesText } from './kit/descriptions.ts'
 import { readExpressionText } from './kit/expression-text.ts'
 import type { Entry } from './entry.ts'
 import { readKeys } from './kit/key-fields.ts'
 import { join, type Problems } from '../problems.ts'
-import type { Input, ReadOperator } from '../stream.ts'
-import { readTtl } from './running-aggregate.ts'
+import type { Input, Surroundings } from '../stream.ts'
+import type { ReadOperator, VerbDefinition } from './verb.ts'
+import { readTtl } from './kit/durations.ts'
 import type { Expression } from '../../expressions/ast.ts'
 import { parseExpression } from '../../expressions/parse.ts'
 import { suggestion } from '../../expressions/suggest.ts'
 import { describeType } from '../../expressions/typing.ts'
-import { fieldOf, type Field } from '../../model/schema.ts'
+import { type Field, fieldOf } from '../../model/schema.ts'
 
 export interface ReduceVerb {
   kind: 'reduce'
@@ -18,14 +21,41 @@ export interface ReduceVerb {
   ttlMs?: number
 }
 
+export const reduceVerb: VerbDefinition<ReduceVerb> = {
+  word: 'reduce',
+  entry: {
+    forms: { reduce: { fields: ['keyBy', 'reduce', 'ttl'], takes: ['keyBy'] } },
+    inputs: 'one stream',
+    read: readReduce,
+    checkForm: () => undefined,
+  },
+  reads: () => 'all',
+  distributes: () => [],
+  changes: () => ({ makes: { kind: 'upsert', why: 'puts out a key again with each row' }, addsUp: undefined }),
+  keeps: ({ schema }) => ({ fields: schema.fields, tables: {} }),
+  aspects: ({ verb, keyBy }) => [
+    aspect('keyBy', keyBy, 'binds state'),
+    aspect(
+      'reduce',
+      verb.fields.map(({ field, value }) => [field.name, value]),
+      'binds no state',
+    ),
+    aspect('ttl', verb.ttlMs, 'binds no state'),
+  ],
+  stage: 'reduce',
+  spills: true,
+  dependsOnArrival: true,
+  functions: () => [],
+  service: () => undefined,
+  describe: ({ verb, keyBy }) =>
+    `reduce ${namesText(verb.fields.map(({ field }) => field.name))} by ${namesText(keyBy)}${keptText(verb)}`,
+}
+
 /** `keyBy` + `reduce`: a row of the input's fields for each row; those that are not named are the current row's. */
-export function readReduce(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
-  const nothing: ReadOperator = { stream: { time: { kind: 'unknown' } } }
-  const [input] = inputs
-  if (input === undefined) return nothing
+function readReduce(entry: Entry, input: Input, _around: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'reduce')
   const keyBy = readKeys(entry, input.schema, problems)
-  const ttlMs = readTtl(entry, problems)
+  const ttlMs = readTtl(entry.fields['ttl'], join(entry.path, 'ttl'), problems)
   const written = problems.fields(entry.fields['reduce'], path)
   if (written === undefined) return { stream: input }
   const names = Object.keys(written)
@@ -43,9 +73,9 @@ export function readReduce(entry: Entry, inputs: readonly Input[], problems: Pro
       ? { kind: 'none' as const, why: `"${entry.id}" computes "${input.time.field}" anew` }
       : input.time
   const stream = { schema: input.schema, time }
-  if (!isSound || keyBy === undefined || ttlMs === undefined) return { stream }
+  if (!isSound || keyBy === undefined || ttlMs === 'wrong') return { stream }
   const fields = input.schema.fields.map((field) => ({ field, value: values.get(field.name) ?? currentField(field) }))
-  return { stream, keyBy, verb: { kind: 'reduce', fields, ...(ttlMs === 'never' ? {} : { ttlMs }) } }
+  return { stream, keyBy, verb: { kind: 'reduce', fields, ...(ttlMs === undefined ? {} : { ttlMs }) } }
 }
 
 function currentField(field: Field): Expression {

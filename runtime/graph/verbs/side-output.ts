@@ -1,10 +1,13 @@
+import { aspect } from './kit/aspects.ts'
+import { namesText } from './kit/descriptions.ts'
 import { parseCondition } from '../../expressions/parse.ts'
 import type { Expression } from '../../expressions/ast.ts'
 import type { FunctionRef } from '../../model/user-module.ts'
 import { readExpressionText } from './kit/expression-text.ts'
 import type { Entry } from './entry.ts'
 import { describe, join, type Problems } from '../problems.ts'
-import type { Input, ReadOperator } from '../stream.ts'
+import type { Input, Surroundings } from '../stream.ts'
+import type { ReadOperator, VerbDefinition } from './verb.ts'
 import { isFunction, readFunction } from './kit/user-function.ts'
 
 /** Rows go to the first output whose condition they meet, the others on in the main output. */
@@ -15,18 +18,32 @@ export interface SideOutputVerb {
 
 export type SideCondition = { name: string } & ({ condition: Expression } | { function: FunctionRef })
 
+export const sideOutputVerb: VerbDefinition<SideOutputVerb> = {
+  word: 'sideOutput',
+  entry: {
+    forms: { sideOutput: { fields: ['sideOutput'], takes: [] } },
+    inputs: 'one stream',
+    read: readSideOutput,
+    checkForm: () => undefined,
+  },
+  reads: () => 'all',
+  distributes: (_node, before) => before,
+  changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
+  keeps: () => 'nothing',
+  aspects: ({ verb }) => [aspect('sideOutput', verb.outputs, 'binds no state')],
+  stage: 'side-output',
+  spills: false,
+  dependsOnArrival: false,
+  functions: (verb) => verb.outputs.flatMap((output) => ('function' in output ? [output.function] : [])),
+  service: () => undefined,
+  describe: ({ verb }) => `side outputs ${namesText(verb.outputs.map(({ name }) => name))}`,
+}
+
 const MAX_OUTPUTS = 32
 
 /** `sideOutput: { NAME: condition, … }`; readers say `from: id.NAME`. */
-export function readSideOutput(
-  entry: Entry,
-  inputs: readonly Input[],
-  modules: ReadonlySet<string>,
-  problems: Problems,
-): ReadOperator {
+function readSideOutput(entry: Entry, input: Input, { modules }: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'sideOutput')
-  const [input] = inputs
-  if (input === undefined) return { stream: { time: { kind: 'unknown' } } }
   const written = problems.fields(entry.fields['sideOutput'], path) ?? {}
   const names = Object.keys(written)
   if (names.length === 0 || names.length > MAX_OUTPUTS)

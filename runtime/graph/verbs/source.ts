@@ -1,23 +1,94 @@
+import { aspect } from './kit/aspects.ts'
 import type { ConnectorChecks, Options } from '../connector-checks.ts'
 import type { Entry } from './entry.ts'
-import type { ErrorPolicy, SourceVerb, WatermarkAlignment } from '../job-graph.ts'
-import { describe, isFields, join, joinRelative, type Problems, type Fields } from '../problems.ts'
+import { describe, type Fields, join, type Problems } from '../problems.ts'
 import { suggestion } from '../../expressions/suggest.ts'
-import { fieldOf, isFieldName, namedField, type Field, type Schema } from '../../model/schema.ts'
-import { KNOWN_TYPES, parseValueType } from '../../model/value-type.ts'
-import { parseDurationMs } from '../../model/time.ts'
+import { fieldOf, type Schema } from '../../model/schema.ts'
+import { KNOWN_TYPES } from '../../model/value-type.ts'
+import { type ConnectorChoice, readConnector, reportOptions } from './kit/connector-choice.ts'
+import { readDuration } from './kit/durations.ts'
+import { readSchema } from './kit/schema-fields.ts'
+import type { ReadOperator, VerbDefinition } from './verb.ts'
+import { type StreamTime, type Surroundings, UNKNOWN_STREAM } from '../stream.ts'
 
-export const MAX_FIELDS = 256
+export interface SourceVerb {
+  kind: 'source'
+  connector: string
+  /** As written under the connector's name; checked by the connector's own options.ts. */
+  options: Readonly<Record<string, unknown>>
+  /** `idleAfterMs`: a split that gives nothing for so long no longer holds the watermark back. */
+  eventTime?: { field: string; outOfOrdernessMs: number; idleAfterMs?: number; align?: WatermarkAlignment }
+  onError: ErrorPolicy
+  /** Replay pace of a bounded source. */
+  rate?: { kind: 'replay'; speed: number } | { kind: 'records'; perSecond: number }
+}
 
-/** `{ kafka: { topic: x } }` or, without options, just `console`: a connector's name and its options. */
-export interface ConnectorChoice {
-  name: string
-  options: Options
-  path: string
+/** A split that is more than `maxDriftMs` ahead of the slowest one of all sources of the group waits for it. */
+export interface WatermarkAlignment {
+  group: string
+  maxDriftMs: number
+}
+
+/** What happens to a record that does not parse, lacks its event time, or makes an expression throw. */
+export type ErrorPolicy =
+  | { kind: 'fail' }
+  | { kind: 'skip' }
+  | { kind: 'deadLetter'; connector: string; options: Readonly<Record<string, unknown>> }
+
+export const sourceVerb: VerbDefinition<SourceVerb> = {
+  word: 'source',
+  entry: {
+    forms: { source: { fields: ['source', 'schema', 'eventTime', 'onError'], takes: [] } },
+    inputs: 'none',
+    read: readSourceOperator,
+  },
+  reads: () => 'all',
+  distributes: () => [],
+  changes: () => ({ makes: { kind: 'append' }, addsUp: undefined }),
+  keeps: () => 'position',
+  aspects: ({ verb, schema }) => [
+    aspect('source', [verb.connector, verb.options, verb.rate], 'binds no state'),
+    aspect('schema', schema.fields, 'binds no state'),
+    aspect('eventTime', verb.eventTime, 'binds no state'),
+    aspect('onError', verb.onError, 'binds no state'),
+  ],
+  stage: undefined,
+  spills: false,
+  dependsOnArrival: false,
+  functions: () => [],
+  service: () => undefined,
+  describe: ({ verb: { connector, eventTime } }) =>
+    `source ${connector}${eventTime === undefined ? '' : `, event time ${eventTime.field}${alignmentText(eventTime.align)}`}`,
+}
+
+function alignmentText(align: WatermarkAlignment | undefined): string {
+  return align === undefined ? '' : `, at most ${align.maxDriftMs} ms ahead of ${align.group}`
+}
+
+function readSourceOperator(entry: Entry, { connectors }: Surroundings, problems: Problems): ReadOperator {
+  const read = readSource(entry, connectors, problems)
+  if (read === undefined) return { stream: UNKNOWN_STREAM }
+  const { verb, schema } = read
+  const time: StreamTime =
+    verb.eventTime !== undefined
+      ? { kind: 'field', field: verb.eventTime.field, offsetMs: 0 }
+      : entry.fields['eventTime'] !== undefined
+        ? { kind: 'unknown' }
+        : { kind: 'none', why: `the source "${entry.id}" declares no eventTime` }
+  const sides = schema === undefined ? {} : (connectors.sources[verb.connector]?.fixedSides?.(verb.options) ?? {})
+  const sideOutputs = Object.fromEntries(
+    Object.entries(sides).map(([name, side]) => [name, { schema: side, time: timeOfSide(entry, name, side, time) }]),
+  )
+  return { verb, stream: { time, ...(schema === undefined ? {} : { schema }) }, sideOutputs }
+}
+
+function timeOfSide(entry: Entry, name: string, schema: Schema, time: StreamTime): StreamTime {
+  if (time.kind !== 'field' || fieldOf(schema, time.field)?.type === 'timestamp') return time
+  return { kind: 'none', why: `"${entry.id}.${name}" has no field "${time.field}"` }
 }
 
 /** A source's entry → verb and schema; undefined when something was wrong (and reported). */
-export function readSource(
+function readSource(
   entry: Entry,
   connectors: ConnectorChecks,
   problems: Problems,
@@ -57,58 +128,6 @@ export function readSource(
     ...(rate === undefined ? {} : { rate }),
   }
   return { verb, schema }
-}
-
-/** Reads `{ name: options }`, checks the name against the registry; options are not looked at. */
-export function readConnector(
-  value: unknown,
-  path: string,
-  known: Readonly<Record<string, unknown>>,
-  what: string,
-  problems: Problems,
-): ConnectorChoice | undefined {
-  const chosen: unknown = typeof value === 'string' ? { [value]: {} } : value
-  if (!isFields(chosen)) {
-    problems.report(
-      'TYPE_MISMATCH',
-      path,
-      `must name a ${what}, not ${describe(value)}`,
-      `known here: ${Object.keys(known).join(', ')}`,
-    )
-    return undefined
-  }
-  const names = Object.keys(chosen)
-  const [name] = names
-  if (name === undefined || names.length > 1) {
-    problems.report(
-      'TYPE_MISMATCH',
-      path,
-      `must name one ${what}, not ${names.length === 0 ? 'none' : names.join(' and ')}`,
-    )
-    return undefined
-  }
-  const optionsPath = join(path, name)
-  if (!Object.hasOwn(known, name)) {
-    problems.report(
-      'UNKNOWN_CONNECTOR',
-      optionsPath,
-      `there is no ${what} "${name}"`,
-      suggestion(name, Object.keys(known)),
-    )
-    return undefined
-  }
-  const options = problems.fields(chosen[name] ?? {}, optionsPath)
-  return options === undefined ? undefined : { name, options, path: optionsPath }
-}
-
-/** True when there was nothing to report. */
-export function reportOptions(
-  found: readonly { path: string; message: string }[],
-  path: string,
-  problems: Problems,
-): boolean {
-  for (const problem of found) problems.report('OPTION_INVALID', joinRelative(path, problem.path), problem.message)
-  return found.length === 0
 }
 
 function readOnError(value: unknown, path: string, connectors: ConnectorChecks, problems: Problems): ErrorPolicy {
@@ -192,70 +211,6 @@ function readSourceSchema(
   return undefined
 }
 
-/** `{ price: long, delay: double? }` → Schema. */
-export function readSchema(value: unknown, path: string, problems: Problems): Schema | undefined {
-  const written = problems.fields(value, path)
-  if (written === undefined) return undefined
-  const names = Object.keys(written)
-  if (names.length === 0 || names.length > MAX_FIELDS) {
-    problems.report('TOO_LARGE', path, `has ${names.length} fields, 1 to ${MAX_FIELDS} are taken`)
-    return undefined
-  }
-  const fields = names.map((name) => readField(name, written[name], join(path, name), problems))
-  const sound = fields.filter((field) => field !== undefined)
-  return sound.length < fields.length ? undefined : { fields: sound }
-}
-
-export function readField(name: string, type: unknown, path: string, problems: Problems): Field | undefined {
-  if (!checkFieldName(name, path, problems)) return undefined
-  if (typeof type !== 'string') {
-    problems.report(
-      'TYPE_MISMATCH',
-      path,
-      `must be a type, not ${describe(type)}`,
-      `known here: ${KNOWN_TYPES.join(', ')}`,
-    )
-    return undefined
-  }
-  const known = parseValueType(type)
-  if (known === undefined) problems.report('UNKNOWN_TYPE', path, `there is no type ${describe(type)}`, typeHint(type))
-  return known === undefined ? undefined : namedField(name, known)
-}
-
-/** What other systems call the types. */
-const TYPES_ELSEWHERE: readonly (readonly [type: string, names: RegExp])[] = [
-  ['long', /^(tiny|small|big)?int(eger)?(8|16|32|64)?$|^short$|^byte$|^number$/],
-  ['double', /^(float|real)(32|64)?$/],
-  ['string', /^(var)?char(\(\d+\))?$|^text$|^str$|^uuid$/],
-  ['boolean', /^bool$/],
-  ['timestamp', /^timestamp(_ltz)?(\(\d\))?$|^datetime$/],
-  ['bytes', /^(var)?binary(\(\d+\))?$|^blob$/],
-  ['decimal(10,2): up to 38 digits, so many of them behind the point', /^(decimal|numeric)\b/],
-  ['json', /^(map|multiset)\b|^(object|any|variant)$/],
-  ['array<type>', /^(array|list)\b/],
-  ["'row{name: type}'", /^(row|struct|record)\b/],
-]
-
-function typeHint(written: string): string | undefined {
-  const name = written.replace(/\?$/, '').trim().toLowerCase()
-  const inner = /^array<(.*)>$/.exec(name)?.[1]
-  const meant = TYPES_ELSEWHERE.find(([, names]) => names.test(inner ?? name))?.[0]
-  return meant === undefined
-    ? suggestion(name, KNOWN_TYPES)
-    : `write ${inner === undefined ? meant : `array<${meant}>`}`
-}
-
-/** Names of fields are written into generated code and must be plain identifiers. */
-export function checkFieldName(name: string, path: string, problems: Problems): boolean {
-  if (isFieldName(name)) return true
-  const hint =
-    name === 'true' || name === 'false'
-      ? 'kubectl takes an unquoted y, n, yes, no, on or off for true or false: write it in quotes'
-      : 'letters, digits and _, no digit first, and no name that every JavaScript object has'
-  problems.report('FIELD_NAME_INVALID', path, `${describe(name)} cannot be a field name`, hint)
-  return false
-}
-
 function readEventTime(
   value: unknown,
   path: string,
@@ -324,11 +279,4 @@ function checkTimeField(name: string, schema: Schema, path: string, problems: Pr
       'declare it as timestamp: it reads epoch milliseconds and ISO 8601',
     )
   }
-}
-
-export function readDuration(value: unknown, path: string, problems: Problems): number | undefined {
-  const ms = typeof value === 'string' ? parseDurationMs(value) : undefined
-  if (ms === undefined)
-    problems.report('DURATION_INVALID', path, `${describe(value)} is no duration`, 'write 500ms, 10s, 1m, 2h or 7d')
-  return ms
 }

@@ -1,11 +1,15 @@
-import type { Schema } from '../../model/schema.ts'
-import { fieldOf } from '../../model/schema.ts'
-import { readOrderField, readTtl, warnUnbounded } from './dedupe.ts'
+import { aspect } from './kit/aspects.ts'
+import { keptText, namesText } from './kit/descriptions.ts'
+import { withFields } from './kit/field-names.ts'
+import { fieldOf, fieldsOf, type Schema } from '../../model/schema.ts'
+import { readOrderField } from './kit/order-field.ts'
+import { readTtl, warnUnbounded } from './kit/durations.ts'
 import type { Entry } from './entry.ts'
 import { readKeys } from './kit/key-fields.ts'
-import { describe, join, type Fields, type Problems } from '../problems.ts'
-import type { Input, ReadOperator, Stream } from '../stream.ts'
-import { checkFieldName } from './source.ts'
+import { describe, type Fields, join, type Problems } from '../problems.ts'
+import type { Input, Stream, Surroundings } from '../stream.ts'
+import type { ReadOperator, VerbDefinition } from './verb.ts'
+import { checkFieldName } from './kit/schema-fields.ts'
 
 /** State holds a number per place of every key, and with ranks a row. */
 const MAX_N = 1000
@@ -20,10 +24,44 @@ export interface TopNVerb {
   ttlMs?: number
 }
 
+export const topNVerb: VerbDefinition<TopNVerb> = {
+  word: 'topN',
+  entry: {
+    forms: { topN: { fields: ['keyBy', 'topN'], takes: ['keyBy'] } },
+    inputs: 'one stream',
+    read: readTopN,
+    checkForm: () => undefined,
+  },
+  // Ranked rows are state, which does not depend on who reads what.
+  reads: ({ verb, keyBy = [] }, wanted) => (verb.rank === undefined ? withFields(wanted, [...keyBy, verb.by]) : 'all'),
+  distributes: ({ keyBy }) => (keyBy === undefined ? [] : [keyBy]),
+  changes: ({ verb }) => ({
+    makes:
+      verb.rank === undefined
+        ? { kind: 'append' }
+        : { kind: 'upsert', why: 'puts out a rank again whenever another row takes it' },
+    addsUp: undefined,
+  }),
+  keeps: ({ verb, keyBy = [], schema }) => ({
+    fields: verb.rank === undefined ? fieldsOf(schema, [...keyBy, verb.by]) : schema.fields,
+    tables: {},
+  }),
+  aspects: ({ verb: { ttlMs, ...ranking }, keyBy }) => [
+    aspect('keyBy', keyBy, 'binds state'),
+    aspect('topN', ranking, 'binds state'),
+    aspect('topN', ttlMs, 'binds no state'),
+  ],
+  stage: 'top-n',
+  spills: true,
+  dependsOnArrival: true,
+  functions: () => [],
+  service: () => undefined,
+  describe: ({ verb, keyBy }) =>
+    `the ${verb.n} ${verb.order === 'desc' ? 'greatest' : 'least'} by ${verb.by} of ${namesText(keyBy)}${keptText(verb)}`,
+}
+
 /** `topN: { n: 10, by: FIELD, order: desc | asc, rank: NAME, ttl: 1h }` beside `keyBy`. */
-export function readTopN(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
-  const [input] = inputs
-  if (input === undefined) return { stream: { time: { kind: 'unknown' } } }
+function readTopN(entry: Entry, input: Input, _around: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'topN')
   const keyBy = readKeys(entry, input.schema, problems)
   const fields = problems.fields(entry.fields['topN'], path, ['n', 'by', 'order', 'rank', 'ttl'])

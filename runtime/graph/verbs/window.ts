@@ -1,9 +1,20 @@
-import { readAggregates, type Aggregate } from './kit/aggregate-fields.ts'
+import {
+  type Aggregate,
+  aggregateFunctions,
+  aggregatesAspect,
+  fieldsAggregated,
+  fieldThatAddsUp,
+  readAggregates,
+} from './kit/aggregate-fields.ts'
+import { aspect } from './kit/aspects.ts'
+import { aggregatesText, namesText } from './kit/descriptions.ts'
+import { readKeys } from './kit/key-fields.ts'
 import type { Entry } from './entry.ts'
-import { isFields, join, type Fields, type Problems } from '../problems.ts'
-import { readDuration } from './source.ts'
-import type { Input, ReadOperator, Stream, StreamTime } from '../stream.ts'
-import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
+import { type Fields, isFields, join, type Problems } from '../problems.ts'
+import { readDuration } from './kit/durations.ts'
+import type { Input, Stream, StreamTime, Surroundings } from '../stream.ts'
+import type { Changes, ReadOperator, VerbDefinition } from './verb.ts'
+import { type Field, fieldOf, type Schema } from '../../model/schema.ts'
 
 /** How rows of one key come together. Those of time are aligned to the epoch: [start, start + sizeMs). */
 export type WindowExtent =
@@ -32,21 +43,66 @@ export interface WindowVerb {
   aggregates: readonly Aggregate[]
 }
 
+export const windowVerb: VerbDefinition<WindowVerb> = {
+  word: 'window',
+  entry: {
+    forms: { window: { fields: ['keyBy', 'window', 'aggregate', 'lateness', 'emit'], takes: ['keyBy', 'aggregate'] } },
+    inputs: 'one stream',
+    read: readWindow,
+    checkForm: checkWindowForm,
+  },
+  reads: ({ verb, keyBy = [] }) =>
+    new Set([
+      ...keyBy,
+      ...(verb.eventTime === undefined ? [] : [verb.eventTime.field]),
+      ...fieldsAggregated(verb.aggregates),
+    ]),
+  distributes: ({ keyBy }) => (keyBy === undefined ? [] : [keyBy]),
+  changes: ({ verb }) => ({ makes: changesMade(verb), addsUp: fieldThatAddsUp(verb.aggregates) }),
+  keeps: ({ schema }) => ({ fields: schema.fields, tables: {} }),
+  aspects: ({ verb, keyBy }) => [
+    aspect('keyBy', keyBy, 'binds state'),
+    aspect('window', [verb.window, verb.eventTime === undefined], 'binds state'),
+    aggregatesAspect(verb.aggregates),
+    aspect('lateness', verb.latenessMs, 'binds no state'),
+    aspect('emit', verb.earlyMs, 'binds no state'),
+  ],
+  stage: 'window',
+  spills: false,
+  dependsOnArrival: false,
+  functions: (verb) => aggregateFunctions(verb.aggregates),
+  service: () => undefined,
+  describe: ({ verb, keyBy }) => `${extentText(verb)} by ${namesText(keyBy)}: ${aggregatesText(verb.aggregates)}`,
+}
+
+function changesMade({ earlyMs, latenessMs }: WindowVerb): Changes['makes'] {
+  if (earlyMs !== undefined) return { kind: 'upsert', why: 'puts out a window early and then again' }
+  return latenessMs > 0 ? { kind: 'upsert', why: 'puts out a window again after each late row' } : { kind: 'append' }
+}
+
+function extentText({ window, eventTime }: WindowVerb): string {
+  const clock = eventTime === undefined ? ' of processing time' : ''
+  switch (window.kind) {
+    case 'hop':
+      return `${window.sizeMs === window.slideMs ? `tumbling ${window.sizeMs} ms` : `hopping ${window.sizeMs} ms by ${window.slideMs} ms`}${clock}`
+    case 'session':
+      return `sessions ${window.gapMs} ms apart${clock}`
+    case 'count':
+      return `last ${window.rows} rows every ${window.every}`
+    case 'global':
+      return 'all rows'
+  }
+}
+
 /** More panes or overlapping windows than this are a mistake: `hop: 1ms, size: 1d`. */
 const MAX_OVERLAP = 10_000
 
 /**
  * `keyBy` + `window` + `aggregate`. Out come the key fields, for windows of time `windowStart` and `windowEnd`, and the
- * aggregates in the order written; rows that came too late come out of `late`. `keyBy` is undefined when it was
- * reported.
+ * aggregates in the order written; rows that came too late come out of `late`.
  */
-export function readWindow(
-  entry: Entry,
-  input: Input,
-  keyBy: readonly string[] | undefined,
-  modules: ReadonlySet<string>,
-  problems: Problems,
-): ReadOperator {
+function readWindow(entry: Entry, input: Input, { modules }: Surroundings, problems: Problems): ReadOperator {
+  const keyBy = readKeys(entry, input.schema, problems)
   const read = readExtent(entry.fields['window'], entry.path, problems)
   const bounds = read?.window.kind === 'count' || read?.window.kind === 'global' ? [] : BOUNDS
   const eventTime = read?.clock === 'event' || read === undefined ? readTime(entry, input, problems) : undefined
@@ -82,7 +138,7 @@ export function readWindow(
 }
 
 /** As readWindow where the fields of the input are not known: the extent, and that there are aggregates. */
-export function checkWindowForm(entry: Entry, problems: Problems): void {
+function checkWindowForm(entry: Entry, _around: Surroundings, problems: Problems): void {
   const { window, aggregate } = entry.fields
   if (window === undefined && aggregate === undefined) return
   readTimes(entry, readExtent(window, entry.path, problems), problems)

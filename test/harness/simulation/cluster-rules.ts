@@ -7,7 +7,7 @@ import { workerName } from '../../../operator/resources/worker-pod.ts'
 import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 import type { LogEntry } from '../../../runtime/checkpoint/job-log.ts'
 import { subtasksOf } from '../../../runtime/plan/chaining.ts'
-import { planJob } from '../../../runtime/front/list/planned-job.ts'
+import { planJob } from '../../../runtime/front/planned-job.ts'
 import type { FakeKube } from '../fake-kube.ts'
 import type { KubeCall } from './virtual-kube.ts'
 

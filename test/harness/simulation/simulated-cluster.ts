@@ -1,16 +1,17 @@
-import { streamSavepoints, type StreamSavepoint } from '../../../operator/api/stream-savepoint.ts'
-import { API_VERSION, streamJobs, type StreamJob, type StreamJobSpec } from '../../../operator/api/stream-job.ts'
+import { type StreamSavepoint, streamSavepoints } from '../../../operator/api/stream-savepoint.ts'
+import { API_VERSION, type StreamJob, streamJobs, type StreamJobSpec } from '../../../operator/api/stream-job.ts'
 import { pods } from '../../../operator/kube/resource-type.ts'
 import type { LogEntry } from '../../../runtime/checkpoint/job-log.ts'
 import { VirtualHttp } from '../../../runtime/ports/virtual/http.ts'
 import { FakeKube } from '../fake-kube.ts'
-import { edited, finishingSpec, firstSpec, settledSpec, type ClusterFault, type ClusterPlan } from './cluster-plan.ts'
+import { type ClusterFault, type ClusterPlan, edited, finishingSpec, firstSpec, settledSpec } from './cluster-plan.ts'
 import { ClusterRules } from './cluster-rules.ts'
 import { SimulatedMachines } from '../../../sim/simulated-machines.ts'
-import { VirtualKube, type KubeCall, type KubeFault, type WatchFault } from './virtual-kube.ts'
+import { type KubeCall, type KubeFault, VirtualKube, type WatchFault } from './virtual-kube.ts'
 import { VirtualNodes } from './virtual-nodes.ts'
 import { VirtualOperators } from './virtual-operators.ts'
 import { inputFiles } from './window-job.ts'
+import { loadAllOperators } from '../../../runtime/operators/load-operators.ts'
 
 const REF = { namespace: 'shop', name: 'counts' }
 const USER = 'user'
@@ -348,5 +349,6 @@ class SimulatedCluster {
 
 /** One life of a StreamJob from its creation to its deletion. Equal plans run equally. */
 export async function simulateCluster(plan: ClusterPlan): Promise<ClusterResult> {
+  await loadAllOperators()
   return new SimulatedCluster(plan).run()
 }

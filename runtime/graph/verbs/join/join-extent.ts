@@ -1,5 +1,5 @@
 import { describe, isFields, join, type Fields, type Problems } from '../../problems.ts'
-import { readDuration } from '../source.ts'
+import { readDuration } from '../kit/durations.ts'
 
 /** Which rows of the two sides can meet, and so how long they are kept. */
 export type JoinExtent =
@@ -104,4 +104,17 @@ function readLength(value: unknown, path: string, problems: Problems): number | 
   if (ms !== 0) return ms
   problems.report('DURATION_INVALID', path, `${describe(value)} is no time at all`)
   return undefined
+}
+
+export function joinExtentText(extent: JoinExtent): string {
+  switch (extent.kind) {
+    case 'window':
+      return extent.sizeMs === extent.slideMs
+        ? `in windows of ${extent.sizeMs} ms`
+        : `in windows of ${extent.sizeMs} ms every ${extent.slideMs} ms`
+    case 'interval':
+      return `the right at most ${extent.beforeMs} ms before and ${extent.afterMs} ms after`
+    case 'regular':
+      return extent.ttlMs === undefined ? 'rows kept for ever' : `rows kept for ${extent.ttlMs} ms`
+  }
 }

@@ -1,6 +1,6 @@
 import { readExpressionText } from '../kit/expression-text.ts'
 import { join, type Problems } from '../../problems.ts'
-import { checkFieldName, MAX_FIELDS } from '../source.ts'
+import { checkFieldName, MAX_FIELDS } from '../kit/schema-fields.ts'
 import type { Expression } from '../../../expressions/ast.ts'
 import { parseExpression } from '../../../expressions/parse.ts'
 import type { Scope } from '../../../expressions/scope.ts'

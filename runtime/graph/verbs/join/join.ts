@@ -1,11 +1,14 @@
+import { aspect } from '../kit/aspects.ts'
+import { passedOn } from '../kit/distributed.ts'
 import type { Entry } from '../entry.ts'
 import { readExpressionText } from '../kit/expression-text.ts'
-import { readJoinExtent, type JoinExtent } from './join-extent.ts'
+import { type JoinExtent, joinExtentText, readJoinExtent } from './join-extent.ts'
 import { readJoinKeys } from './join-keys.ts'
-import { readJoinSelect, type JoinField } from './join-select.ts'
+import { type JoinField, readJoinSelect } from './join-select.ts'
 import { readLookup } from './lookup.ts'
 import { join, type Problems } from '../../problems.ts'
-import type { Input, ReadOperator, Stream, StreamTime } from '../../stream.ts'
+import { type Input, type Stream, type StreamTime, type Surroundings, UNKNOWN_STREAM } from '../../stream.ts'
+import type { ReadOperator, VerbDefinition } from '../verb.ts'
 import type { Expression } from '../../../expressions/ast.ts'
 import { fieldsIn } from '../../../expressions/fields-in.ts'
 import { parseCondition } from '../../../expressions/parse.ts'
@@ -42,6 +45,40 @@ export interface JoinVerb {
   watermarkDelayMs: number
 }
 
+export const joinVerb: VerbDefinition<JoinVerb> = {
+  word: 'join',
+  entry: {
+    forms: { join: { fields: ['join'], takes: [] } },
+    inputs: 'apart',
+    read: readJoin,
+    checkForm: () => undefined,
+  },
+  // Only the first operator of a chain has several inputs.
+  reads: ({ verb }, _wanted, input) => fieldsJoined(verb, input === 0 ? 'left' : 'right'),
+  // A row without a match on one side is where the key of the other side belongs.
+  distributes: ({ verb: { keys, type, fields } }) => [
+    ...(type === 'right' || type === 'full' ? [] : passedOn(keys.left, 'left', fields)),
+    ...(type === 'inner' || type === 'right' ? passedOn(keys.right, 'right', fields) : []),
+  ],
+  changes: () => ({ makes: { kind: 'append' }, addsUp: undefined }),
+  keeps: ({ verb }, inputs) => ({
+    fields: (['left', 'right'] as const).flatMap((side, input) =>
+      (inputs[input]?.fields ?? []).filter(({ name }) => fieldsKept(verb, side).has(name)),
+    ),
+    tables: {},
+  }),
+  aspects: ({ verb: { type, extent, keys, where, fields } }) => [
+    aspect('join', [type, extent, keys, where, fields.map(({ field, value }) => [field.name, value])], 'binds state'),
+  ],
+  stage: 'join',
+  spills: true,
+  dependsOnArrival: false,
+  functions: () => [],
+  service: () => undefined,
+  describe: ({ verb }) =>
+    `${verb.type} join on ${verb.keys.left.map((left, index) => `${left} = ${verb.keys.right[index] ?? ''}`).join(', ')}, ${joinExtentText(verb.extent)}`,
+}
+
 const BOUNDS: readonly Field[] = [
   { name: 'windowStart', type: 'timestamp', nullable: false },
   { name: 'windowEnd', type: 'timestamp', nullable: false },
@@ -54,8 +91,8 @@ const KNOWN = ['on', 'type', 'window', 'within', 'ttl', 'where', 'select', 'look
  * default), a window join adds `windowStart` and `windowEnd`; rows too late for it come out of `lateLeft` and
  * `lateRight`.
  */
-export function readJoin(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
-  const unknown: ReadOperator = { stream: { time: { kind: 'unknown' } } }
+function readJoin(entry: Entry, inputs: readonly Input[], _around: Surroundings, problems: Problems): ReadOperator {
+  const unknown: ReadOperator = { stream: UNKNOWN_STREAM }
   const path = join(entry.path, 'join')
   const fields = problems.fields(entry.fields['join'], path, KNOWN)
   const [left, right, third] = inputs

@@ -1,9 +1,11 @@
-import { readAsyncMap, type AsyncMapVerb } from '../async-map.ts'
+import { aspect } from '../kit/aspects.ts'
+import { type AsyncMapVerb, calledFunctions, readAsyncMap } from '../async-map.ts'
 import { druidRequest } from './druid-lookup.ts'
 import type { Entry } from '../entry.ts'
-import { describe, join, Problems, type Fields } from '../../problems.ts'
-import type { Input, ReadOperator } from '../../stream.ts'
-import { readDuration } from '../source.ts'
+import { describe, type Fields, join, Problems } from '../../problems.ts'
+import type { Input } from '../../stream.ts'
+import type { ReadOperator, VerbDefinition } from '../verb.ts'
+import { readDuration } from '../kit/durations.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
 
 /** A join with a table that a service holds: a request for each row, whose answers are kept for a while. */
@@ -17,6 +19,24 @@ export interface LookupVerb {
   type: 'inner' | 'left'
   /** Answers kept per slot, those used longest ago given up first; absent: none. */
   cache?: { rows: number; ttlMs: number }
+}
+
+export const lookupVerb: VerbDefinition<LookupVerb> = {
+  word: 'join',
+  entry: undefined,
+  reads: () => 'all',
+  distributes: () => [],
+  changes: () => ({ makes: { kind: 'asInput' }, addsUp: undefined }),
+  // The table is the service's.
+  keeps: () => 'nothing',
+  aspects: ({ verb, schema }) => [aspect('join', [verb, schema], 'binds no state')],
+  stage: 'lookup',
+  spills: false,
+  dependsOnArrival: false,
+  functions: (verb) => calledFunctions(verb.call),
+  service: (verb) => (verb.answer === 'rows' ? 'Druid' : 'a service'),
+  describe: ({ verb }) =>
+    `${verb.type} lookup ${verb.answer === 'rows' ? 'in Druid' : verb.call.call.kind === 'http' ? `by ${verb.call.call.method}` : 'by function'}${verb.cache === undefined ? '' : `, ${verb.cache.rows} answers kept for ${verb.cache.ttlMs} ms`}`,
 }
 
 const DEFAULT_TTL_MS = 60_000
@@ -109,7 +129,7 @@ function readCall(
   problems: Problems,
 ): ReadOperator {
   const own = new Problems()
-  const read = readAsyncMap({ ...entry, fields: { ...entry.fields, asyncMap: call } }, [input], new Set(), own)
+  const read = readAsyncMap({ ...entry, fields: { ...entry.fields, asyncMap: call } }, input, new Set(), own)
   const from = join(entry.path, 'asyncMap')
   const place = (written: string): string =>
     written.startsWith(from) ? path + written.slice(from.length).replace(/^\.http\b/, `.${backend}`) : written

@@ -1,6 +1,9 @@
+import { aspect } from './aspects.ts'
+import { expressionFields } from './field-names.ts'
+import type { Aspect } from '../verb.ts'
 import type { Entry } from '../entry.ts'
 import { describe, join, type Fields, type Problems } from '../../problems.ts'
-import { checkFieldName, MAX_FIELDS, readField, readSchema } from '../source.ts'
+import { checkFieldName, MAX_FIELDS, readField, readSchema } from './schema-fields.ts'
 import { isFunction, readFunction } from './user-function.ts'
 import { parseAggregate, type AggregateFunction } from '../../../expressions/aggregate.ts'
 import type { Expression } from '../../../expressions/ast.ts'
@@ -30,11 +33,40 @@ export interface UserAggregate {
   code?: unknown
 }
 
-/** What the aggregates read of a row. */
-export function aggregateExpressions(aggregates: readonly Aggregate[]): Expression[] {
-  return aggregates.flatMap(({ argument, by, filter, user }) =>
-    [argument, by, filter, ...(user?.reads ?? [])].filter((expression) => expression !== undefined),
+/** The fields that the aggregates read of a row. */
+export function fieldsAggregated(aggregates: readonly Aggregate[]): string[] {
+  return aggregates
+    .flatMap(({ argument, by, filter, user }) => [argument, by, filter, ...(user?.reads ?? [])])
+    .flatMap((expression) => (expression === undefined ? [] : expressionFields(expression)))
+}
+
+/** State is made of the aggregates in their order.  */
+export function aggregatesAspect(aggregates: readonly Aggregate[]): Aspect {
+  const parts = aggregates.map(({ field, user, ...parsed }) =>
+    user === undefined ? [field.name, parsed] : [field.name, field.type, user.function, user.state],
   )
+  return aspect('aggregate', parts, 'binds state')
+}
+
+/** Functions that count a row twice when it comes again with a newer value. */
+const ADDING: ReadonlySet<Aggregate['function']> = new Set([
+  'count',
+  'sum',
+  'avg',
+  'stddev',
+  'percentile',
+  'collect',
+  'histogram',
+  'user',
+])
+
+/** The first field that adds up what comes in. */
+export function fieldThatAddsUp(aggregates: readonly Aggregate[]): string | undefined {
+  return aggregates.find(({ function: name }) => ADDING.has(name))?.field.name
+}
+
+export function aggregateFunctions(aggregates: readonly Aggregate[]): FunctionRef[] {
+  return aggregates.flatMap(({ user }) => (user === undefined ? [] : [user.function]))
 }
 
 /** The `aggregate` of an entry. `taken` are the fields the verb puts out beside it. Undefined after reporting. */

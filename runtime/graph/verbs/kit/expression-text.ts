@@ -1,4 +1,5 @@
 import { describe, isFields, type Problems } from '../../problems.ts'
+import { parseSyntax } from '../../../expressions/parse.ts'
 
 /** YAML reads `filter: true` and `map: { one: 1 }` as a boolean and a number; they mean the expressions. */
 export function readExpressionText(value: unknown, path: string, problems: Problems): string | undefined {
@@ -11,4 +12,10 @@ export function readExpressionText(value: unknown, path: string, problems: Probl
     isFields(value) ? 'quote it when it begins with {' : undefined,
   )
   return undefined
+}
+
+/** What can be said of an expression whose fields are not known. */
+export function checkSyntax(value: unknown, path: string, problems: Problems): void {
+  const text = readExpressionText(value, path, problems)
+  if (text !== undefined) problems.attempt(path, () => parseSyntax(text))
 }

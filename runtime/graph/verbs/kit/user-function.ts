@@ -1,13 +1,11 @@
-import type { Schema } from '../../../model/schema.ts'
-import { fieldOf } from '../../../model/schema.ts'
+import { fieldOf, type Schema } from '../../../model/schema.ts'
 import type { FunctionRef } from '../../../model/user-module.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
 import { describeType } from '../../../expressions/typing.ts'
 import type { Entry } from '../entry.ts'
-import type { Verb } from '../../job-graph.ts'
-import { isFields, join, type Fields, type Problems } from '../../problems.ts'
+import { type Fields, isFields, join, type Problems } from '../../problems.ts'
 import type { StreamTime } from '../../stream.ts'
-import { readSchema } from '../source.ts'
+import { readSchema } from './schema-fields.ts'
 
 /**
  * A verb's function instead of its expressions: `{ module: NAME, function: EXPORT, … }`. An expression is never a
@@ -89,25 +87,4 @@ export function timeAfterFunction(
       : undefined,
   )
   return { kind: 'unknown' }
-}
-
-/** Every function an operator calls. */
-export function functionsOf(verb: Verb): readonly FunctionRef[] {
-  switch (verb.kind) {
-    case 'userFilter':
-    case 'userMap':
-    case 'process':
-      return [verb.function]
-    case 'flatMap':
-      return 'function' in verb ? [verb.function] : []
-    case 'sideOutput':
-      return verb.outputs.flatMap((output) => ('function' in output ? [output.function] : []))
-    case 'asyncMap':
-      return verb.call.kind === 'function' ? [verb.call.function] : []
-    case 'window':
-    case 'aggregate':
-      return verb.aggregates.flatMap(({ user }) => (user === undefined ? [] : [user.function]))
-    default:
-      return []
-  }
 }

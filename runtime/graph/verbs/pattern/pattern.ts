@@ -1,14 +1,18 @@
+import { aspect } from '../kit/aspects.ts'
+import { namesText } from '../kit/descriptions.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
-import { fieldsOf, namedField, type Field } from '../../../model/schema.ts'
+import { type Field, fieldsOf, namedField } from '../../../model/schema.ts'
 import type { Expression } from '../../../expressions/ast.ts'
 import { readExpressionText } from '../kit/expression-text.ts'
 import type { Entry } from '../entry.ts'
 import { readKeys } from '../kit/key-fields.ts'
 import { KEY_ROW, MATCH_ROW, parsePatternExpression, type PatternScope } from './pattern-scope.ts'
-import { readSteps, type PatternStep } from './pattern-steps.ts'
-import { describe, join, type Fields, type Problems } from '../../problems.ts'
-import type { Input, ReadOperator, Stream, StreamTime } from '../../stream.ts'
-import { checkFieldName, MAX_FIELDS, readDuration } from '../source.ts'
+import { type PatternStep, readSteps } from './pattern-steps.ts'
+import { describe, type Fields, join, type Problems } from '../../problems.ts'
+import { type Input, type Stream, type StreamTime, type Surroundings, UNKNOWN_STREAM } from '../../stream.ts'
+import type { ReadOperator, VerbDefinition } from '../verb.ts'
+import { checkFieldName, MAX_FIELDS } from '../kit/schema-fields.ts'
+import { readDuration } from '../kit/durations.ts'
 
 /** Where matching goes on behind a match: Flink's AfterMatchSkipStrategy. `toFirst` and `toLast` name a step. */
 export type AfterMatch =
@@ -37,6 +41,33 @@ export interface PatternVerb {
   timedOut: readonly SelectedField[]
 }
 
+export const patternVerb: VerbDefinition<PatternVerb> = {
+  word: 'pattern',
+  entry: {
+    forms: { pattern: { fields: ['keyBy', 'pattern'], takes: ['keyBy'] } },
+    inputs: 'one stream',
+    read: readPattern,
+    checkForm: () => undefined,
+  },
+  reads: () => 'all',
+  distributes: () => [],
+  changes: () => ({ makes: { kind: 'append' }, addsUp: undefined }),
+  keeps: (_node, [input]) => ({ fields: input?.fields ?? [], tables: {} }),
+  // Rows are kept by the form of the steps, not by their conditions.
+  aspects: ({ verb, keyBy }) => [
+    aspect('keyBy', keyBy, 'binds state'),
+    aspect('pattern', [verb.steps.map(({ where: _, ...form }) => form), verb.withinMs, verb.after], 'binds state'),
+    aspect('pattern', [verb.steps.map(({ where }) => where), verb.fields, verb.maxRuns], 'binds no state'),
+  ],
+  stage: 'pattern',
+  spills: false,
+  dependsOnArrival: false,
+  functions: () => [],
+  service: () => undefined,
+  describe: ({ verb, keyBy }) =>
+    `pattern ${verb.steps.map(({ name, not }) => (not ? `no ${name}` : name)).join(', ')} by ${namesText(keyBy)}${verb.withinMs === undefined ? '' : `, within ${verb.withinMs} ms`}`,
+}
+
 const FIELDS = ['steps', 'within', 'after', 'select', 'maxRuns'] as const
 const DEFAULT_MAX_RUNS = 10_000
 const AFTER_USAGE = 'write skipPastLast, skipToNext, noSkip, { skipToFirst: step } or { skipToLast: step }'
@@ -45,10 +76,8 @@ const AFTER_USAGE = 'write skipPastLast, skipToNext, noSkip, { skipToFirst: step
  * `pattern: { steps, within, after, select, maxRuns }` beside `keyBy`. Out come the fields of `select`, one row per
  * match; rows behind the watermark come out of `late`, matches that were not completed in time out of `timedOut`.
  */
-export function readPattern(entry: Entry, inputs: readonly Input[], problems: Problems): ReadOperator {
-  const unknown: ReadOperator = { stream: { time: { kind: 'unknown' } } }
-  const [input] = inputs
-  if (input === undefined) return unknown
+function readPattern(entry: Entry, input: Input, _around: Surroundings, problems: Problems): ReadOperator {
+  const unknown: ReadOperator = { stream: UNKNOWN_STREAM }
   const path = join(entry.path, 'pattern')
   const keyBy = readKeys(entry, input.schema, problems)
   const fields = problems.fields(entry.fields['pattern'], path, FIELDS)

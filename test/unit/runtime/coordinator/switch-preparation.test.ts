@@ -7,7 +7,7 @@ import { AttemptRun } from '../../../../runtime/coordinator/attempt-run.ts'
 import { SwitchPreparation } from '../../../../runtime/coordinator/switch-preparation.ts'
 import { errorReport, MillraceError } from '../../../../runtime/model/errors.ts'
 import type { CheckpointReport } from '../../../../runtime/model/job.ts'
-import { planJob } from '../../../../runtime/front/list/planned-job.ts'
+import { planJob } from '../../../../runtime/front/planned-job.ts'
 import { ManualClock, settle } from '../../../harness/manual-clock.ts'
 import { MemoryStore } from '../../../harness/memory-store.ts'
 import { silentLogger } from '../../../harness/silent-logger.ts'
@@ -22,7 +22,7 @@ const spec = {
     { id: 'out', from: 'last', sink: { file: { path: 'out' } } },
   ],
 }
-const { plan } = planJob(spec, builtinConnectors)
+const { graph, plan } = planJob(spec, builtinConnectors)
 const WORKERS = ['bids-0', 'bids-1', 'last-0', 'last-1']
 const target = { revision: 'new', spec, desiredState: 'running' as const }
 
@@ -34,6 +34,7 @@ async function prepare(sizes: readonly number[]) {
   const run = new AttemptRun({
     attempt: ATTEMPT,
     target: { ...target, revision: 'old' },
+    graph,
     plan,
     subtasks: WORKERS,
     job: 'job',
@@ -49,6 +50,7 @@ async function prepare(sizes: readonly number[]) {
   const preparation = new SwitchPreparation({
     run,
     target,
+    graph,
     plan,
     baseDir: '',
     storeUrl: 'store',

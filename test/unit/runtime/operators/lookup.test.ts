@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { validateJob } from '../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../runtime/front/job-spec.ts'
 import type { HttpAnswer } from '../../../../runtime/ports/http-client.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'

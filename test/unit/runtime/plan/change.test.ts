@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { aroundOperator, bedGraph } from '../../../harness/operator-bed.ts'
-import { changeClass, stateChange } from '../../../../runtime/plan/change.ts'
-import { BIDS, graphOf, specOf } from './sample-job.ts'
+import { changeOf, incompatibilities } from '../../../../runtime/plan/change.ts'
+import { BIDS, graphOf } from './sample-job.ts'
 
 test.each([
   ['nothing', (yaml: string) => yaml, 'none', []],
@@ -71,13 +71,18 @@ test.each([
     ['maxParallelism 128 → 64: state is divided into that many key groups'],
   ],
 ])('a change of %s is classed', (_, edit, expected, reasons) => {
-  expect(changeClass(specOf(BIDS), specOf(edit(BIDS)))).toEqual({ class: expected, reasons })
+  expect(changeOf(graphOf(BIDS), graphOf(edit(BIDS)))).toEqual({ class: expected, reasons })
 })
 
 test('a type that changes upstream of a window is incompatible with its state', () => {
   const wanted = graphOf(BIDS.replace('auction: long', 'auction: string'))
-  expect(stateChange(graphOf(BIDS), wanted).class).toBe('incompatible')
-  expect(stateChange(graphOf(BIDS), graphOf(BIDS.replace('> 100', '> 200'))).class).toBe('none')
+  expect(changeOf(graphOf(BIDS), wanted)).toEqual({
+    class: 'incompatible',
+    reasons: [
+      '"bids": schema changed',
+      '"hot" keeps state as auction: long, windowStart: timestamp, windowEnd: timestamp, bids: long, top: long, it would become auction: string, windowStart: timestamp, windowEnd: timestamp, bids: long, top: long',
+    ],
+  })
 })
 
 test.each<[string, object, object, object, string[]]>([
@@ -123,7 +128,7 @@ test.each<[string, object, object, object, string[]]>([
     { k: 'long', v: 'string' },
     [],
   ],
-])('a change of %s upstream is found where both graphs are at hand', (_, entry, before, after, reasons) => {
+])('a change of %s upstream is found where state is made of it', (_, entry, before, after, reasons) => {
   const graph = (schema: object) => {
     const source = (id: string): object => ({
       id,
@@ -143,7 +148,7 @@ test.each<[string, object, object, object, string[]]>([
       ],
     })
   }
-  expect(stateChange(graph(before), graph(after)).reasons).toEqual(reasons)
+  expect(incompatibilities(graph(before), graph(after))).toEqual(reasons)
 })
 
 test.each([
@@ -153,13 +158,9 @@ test.each([
   ['topN', { n: 3, by: 'v', ttl: '1h' }, { by: 'v', n: 3, ttl: '30d' }, 'graph'],
   ['topN', { n: 3, by: 'v', ttl: '1h' }, { n: 4, by: 'v', ttl: '1h' }, 'incompatible'],
 ])('%s from %j to %j is classed: only how long its state lives may change', (verb, from, to, expected) => {
-  const spec = (settings: object): object => ({
-    graph: [
-      { id: 'in', source: {} },
-      { id: 'op', from: 'in', keyBy: 'k', [verb]: settings },
-    ],
-  })
-  expect(changeClass(spec(from) as never, spec(to) as never).class).toBe(expected)
+  const graph = (settings: object) =>
+    aroundOperator({ k: 'string', v: 'long', at: 'timestamp' }, { keyBy: 'k', [verb]: settings }, { eventTime: 'at' })
+  expect(changeOf(graph(from), graph(to)).class).toBe(expected)
 })
 
 const STEPS = [
@@ -199,31 +200,57 @@ test.each([
   ['a step more', { steps: [...STEPS, { name: 'c' }], select: { k: 'k' } }, 'incompatible'],
   ['within', { steps: STEPS, select: { k: 'k' }, within: '10s' }, 'incompatible'],
 ])('a change of a pattern in %s is classed: rows are kept by the form of its steps', (_, pattern, expected) => {
-  const spec = (of: object): object => ({
-    graph: [
-      { id: 'in', source: {} },
-      { id: 'op', from: 'in', keyBy: 'k', pattern: of },
-    ],
-  })
-  expect(changeClass(spec({ steps: STEPS, select: { k: 'k' } }), spec(pattern)).class).toBe(expected)
+  const graph = (of: object) =>
+    aroundOperator({ k: 'string', v: 'long', at: 'timestamp' }, { keyBy: 'k', pattern: of }, { eventTime: 'at' })
+  expect(changeOf(graph({ steps: STEPS, select: { k: 'k' } }), graph(pattern)).class).toBe(expected)
 })
 
-test('a lookup keeps nothing: it may change, go, and take the place of nothing but another', () => {
-  const spec = (...entries: object[]): object => ({ graph: [{ id: 'in', source: {} }, ...entries] })
+test('a lookup keeps nothing: it may change, go, and replace nothing but another lookup', () => {
+  const source = (id: string): object => ({ id, source: 'list', schema: { k: 'long' } })
+  const graph = (...entries: object[]) =>
+    bedGraph({
+      graph: [
+        source('in'),
+        source('other'),
+        ...entries,
+        ...['in', 'other', ...(entries.length > 0 ? ['op'] : [])].map((id) => ({
+          id: `out-${id}`,
+          from: id,
+          sink: 'console',
+        })),
+      ],
+    })
   const lookup = (url: string): object => ({
     id: 'op',
     from: 'in',
     join: { lookup: { http: { url }, output: { name: 'string' } } },
   })
-  expect(changeClass(spec(lookup('http://a')), spec(lookup('http://b')))).toEqual({
+  expect(changeOf(graph(lookup('http://a/{k}')), graph(lookup('http://b/{k}')))).toEqual({
     class: 'graph',
     reasons: ['"op": join changed'],
   })
-  expect(changeClass(spec(lookup('http://a')), spec())).toEqual({ class: 'graph', reasons: ['"op" is gone'] })
-  expect(
-    changeClass(spec({ id: 'op', from: ['in', 'other'], join: { on: 'k', ttl: '1h' } }), spec(lookup('http://a')))
-      .class,
-  ).toBe('incompatible')
+  expect(changeOf(graph(lookup('http://a/{k}')), graph())).toEqual({
+    class: 'graph',
+    reasons: ['"op" is gone', '"out-op" is gone'],
+  })
+  const join = { id: 'op', from: ['in', 'other'], join: { on: 'k', ttl: '1h', select: { k: 'left.k' } } }
+  expect(changeOf(graph(join), graph(lookup('http://a/{k}'))).class).toBe('incompatible')
+})
+
+test('an operator that becomes another verb loses its state', () => {
+  const graph = (operator: object) => aroundOperator({ k: 'string', v: 'long' }, operator)
+  const first = graph({ keyBy: 'k', dedupe: { keep: 'first' } })
+  const filter = graph({ filter: 'v > 1' })
+  expect(changeOf(first, filter)).toEqual({
+    class: 'incompatible',
+    reasons: ['"op" was dedupe, it would become filter'],
+  })
+  expect(changeOf(filter, first).class).toBe('graph')
+})
+
+test('the same expression written in another way is no change', () => {
+  const graph = (filter: string) => aroundOperator({ k: 'string', v: 'long' }, { filter })
+  expect(changeOf(graph("v > 1 && k === 'a'"), graph('(v>1) && (k === "a")'))).toEqual({ class: 'none', reasons: [] })
 })
 
 test('tables of a process may be added; changed or taken away they have no place for what they held', () => {
@@ -235,9 +262,12 @@ test('tables of a process may be added; changed or taken away they have no place
     )
   const last = { value: { price: 'long' } }
   const seen = { list: { price: 'long' } }
-  expect(stateChange(graph({ last }), graph({ seen, last }))).toEqual({ class: 'none', reasons: [] })
-  expect(stateChange(graph({ last, seen }), graph({ last })).reasons).toEqual([
+  expect(changeOf(graph({ last }), graph({ seen, last }))).toEqual({
+    class: 'graph',
+    reasons: ['"op": process changed'],
+  })
+  expect(incompatibilities(graph({ last, seen }), graph({ last }))).toEqual([
     '"op" keeps "seen" as list of price: long, it would become nothing',
   ])
-  expect(stateChange(graph({ last }), graph({ last: { value: { price: 'double' } } })).class).toBe('incompatible')
+  expect(changeOf(graph({ last }), graph({ last: { value: { price: 'double' } } })).class).toBe('incompatible')
 })

@@ -1,7 +1,7 @@
 import { parse } from 'yaml'
 import type { ConnectorChecks, SinkCheck } from '../../../../runtime/graph/connector-checks.ts'
 import type { JobGraph } from '../../../../runtime/graph/job-graph.ts'
-import { validateJob } from '../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../runtime/front/job-spec.ts'
 import type { Problem } from '../../../../runtime/graph/problems.ts'
 
 const anything = { validate: () => [] }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { validateJob } from '../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../runtime/front/job-spec.ts'
 import { CHECKS } from './sample-job.ts'
 
 const WINDOW = { keyBy: 'k', window: { tumble: '1s' }, aggregate: { n: 'count()' } }

@@ -4,12 +4,13 @@ import { writeStateFiles } from '../../../../runtime/checkpoint/state-file.ts'
 import type { SinkWriter } from '../../../../runtime/connectors/sink.ts'
 import type { Deployment, Preparation } from '../../../../runtime/control/messages.ts'
 import type { GroupState, SnapshotExtent, StateFile } from '../../../../runtime/model/snapshot.ts'
-import { planJob } from '../../../../runtime/front/list/planned-job.ts'
-import { Preparer, type Prepared } from '../../../../runtime/worker/preparer.ts'
+import { planJob } from '../../../../runtime/front/planned-job.ts'
+import { type Prepared, Preparer } from '../../../../runtime/worker/preparer.ts'
 import { SubtaskDraft } from '../../../../runtime/worker/subtask-draft.ts'
 import { MemoryStore } from '../../../harness/memory-store.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 import { wholeBlocks } from '../../../harness/whole-blocks.ts'
+import { encodeGraph } from '../../../../runtime/graph/encoded-graph.ts'
 
 const spec = (replicas: number): object => ({
   replicas,
@@ -98,7 +99,13 @@ class Running {
   }
 }
 
-const place = (replicas: number) => ({ spec: spec(replicas), baseDir: '', store: 'any', chain: 'largest', slot: 0 })
+const place = (replicas: number) => ({
+  graph: encodeGraph(planJob(spec(replicas), builtinConnectors).graph),
+  baseDir: '',
+  store: 'any',
+  chain: 'largest',
+  slot: 0,
+})
 const preparation = (state: Preparation['state'], replicas = 2): Preparation => ({
   ...place(replicas),
   checkpoint: 1,
@@ -113,7 +120,7 @@ const deployment = (state: Preparation['state'], replicas = 2): Deployment => ({
 })
 
 function preparerOf({ store }: Running, room = Infinity): Preparer {
-  return new Preparer({ ports, connectors: builtinConnectors, plan, openStore: () => store, roomInMemory: () => room })
+  return new Preparer({ ports, connectors: builtinConnectors, openStore: () => store, roomInMemory: () => room })
 }
 
 /** The files that hold key groups of the first of two slots. */

@@ -25,7 +25,7 @@ import {
   type Stream,
 } from '../../../../../runtime/front/typescript/millrace.ts'
 import type { JobGraph } from '../../../../../runtime/graph/job-graph.ts'
-import { validateJob } from '../../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../../runtime/front/job-spec.ts'
 import { parse, parseAllDocuments } from 'yaml'
 
 const LOCAL = { kind: 'path', path: './job.ts' } as const

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { executionPlan } from '../../../../../runtime/plan/chaining.ts'
-import { validateJob } from '../../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../../runtime/front/job-spec.ts'
 import { CHECKS } from '../../plan/sample-job.ts'
 
 function spec(broadcast: unknown, from: readonly string[] = ['events', 'rules']): object {

@@ -1,4 +1,4 @@
-import { validateJob } from '../../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../../runtime/front/job-spec.ts'
 import { describeType } from '../../../../../runtime/expressions/typing.ts'
 import { CHECKS } from '../../plan/sample-job.ts'
 

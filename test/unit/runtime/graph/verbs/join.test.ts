@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { validateJob } from '../../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../../runtime/front/job-spec.ts'
 import { executionPlan } from '../../../../../runtime/plan/chaining.ts'
 import { bedGraph } from '../../../../harness/operator-bed.ts'
 import { CHECKS } from '../../plan/sample-job.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { validateJob } from '../../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../../runtime/front/job-spec.ts'
 import { entryOutput, entryProblems, hasEventTime, specProblems } from './entry-problems.ts'
 import { CHECKS } from '../../plan/sample-job.ts'
 

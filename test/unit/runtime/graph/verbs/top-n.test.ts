@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { validateJob } from '../../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../../runtime/front/job-spec.ts'
 import { CHECKS } from '../../plan/sample-job.ts'
 
 const BIDS = { auction: 'long', price: 'double?', at: 'timestamp', channel: 'string', raw: 'json?' }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { validateJob } from '../../../../../runtime/front/list/job-spec.ts'
+import { validateJob } from '../../../../../runtime/front/job-spec.ts'
 import type { Problem } from '../../../../../runtime/graph/problems.ts'
 import { aroundOperator } from '../../../../harness/operator-bed.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MillraceError } from '../../../../../runtime/model/errors.ts'
-import { readJobFile, readJobFiles } from '../../../../../runtime/front/list/job-file.ts'
+import { MillraceError } from '../../../../runtime/model/errors.ts'
+import { readJobFile, readJobFiles } from '../../../../runtime/front/job-file.ts'
 
 const HEAD = 'apiVersion: millrace.dev/v1alpha1\nkind: StreamJob\nmetadata: { name: flights }\n'
 

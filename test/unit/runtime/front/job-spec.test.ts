@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkpointSettings, validateJob } from '../../../../../runtime/front/list/job-spec.ts'
-import { BIDS, CHECKS, graphOf, problemsOf, specOf } from '../../plan/sample-job.ts'
+import { validateJob } from '../../../../runtime/front/job-spec.ts'
+import { BIDS, CHECKS, graphOf, problemsOf, specOf } from '../plan/sample-job.ts'
 
 const SOURCE =
   '{ id: a, source: { kafka: { topic: t } }, schema: { k: string, v: long, d: "double?", at: timestamp, j: json }, eventTime: { field: at } }'
@@ -128,8 +128,8 @@ describe('a sound job', () => {
   })
 
   test('checkpoint settings have defaults', () => {
-    expect(checkpointSettings(specOf(BIDS))).toEqual({ intervalMs: 5000, store: 'file:///checkpoints' })
-    expect(checkpointSettings({})).toEqual({ intervalMs: 10_000 })
+    expect(graphOf(BIDS).checkpoints).toEqual({ intervalMs: 5000, store: 'file:///checkpoints' })
+    expect(graphOf(BIDS.replace(/^checkpoints.*$/m, '')).checkpoints).toEqual({ intervalMs: 10_000 })
   })
 })
 

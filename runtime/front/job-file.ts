@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node, type Pair } from 'yaml'
-import { isFields, Problems, type Fields, type Problem } from '../../graph/problems.ts'
-import { MillraceError, type Position } from '../../model/errors.ts'
+import { isFields, Problems, type Fields, type Problem } from '../graph/problems.ts'
+import { MillraceError, type Position } from '../model/errors.ts'
 
 const LARGEST_FILE = 1 << 20
 const API_VERSION = 'millrace.dev/v1alpha1'

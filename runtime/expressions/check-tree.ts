@@ -1,0 +1,89 @@
+import type { BinaryOperator } from './ast.ts'
+import { FUNCTIONS, isJsonKey } from './functions.ts'
+import { FIELD_TYPES, isFieldName } from '../model/schema.ts'
+
+const BINARY: readonly string[] = [
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '**',
+  '===',
+  '!==',
+  '<',
+  '<=',
+  '>',
+  '>=',
+  '&',
+  '|',
+  '^',
+  '<<',
+  '>>',
+  '>>>',
+] satisfies BinaryOperator[]
+const LOGICAL: readonly string[] = ['&&', '||', '??']
+const UNARY: readonly string[] = ['-', '+', '!']
+/** The parser stops far before. */
+const DEEPEST = 1000
+
+/** What tells an expression from other data with a `kind`: it has a type, and says whether it may be null. */
+export function isExpressionNode(value: object): boolean {
+  return 'kind' in value && 'type' in value && 'nullable' in value
+}
+
+/**
+ * Whether data that came from another process is an expression that the generator takes: known kinds, operators,
+ * functions and types, plain field names. Undefined when it is; else what is wrong. Types are not inferred again.
+ */
+export function checkExpressionTree(value: unknown, depth = 0): string | undefined {
+  if (typeof value !== 'object' || value === null || !isExpressionNode(value)) return 'has no expression'
+  if (depth > DEEPEST) return `has an expression nested deeper than ${DEEPEST} levels`
+  const tree = value as Readonly<Record<string, unknown>>
+  if (!FIELD_TYPES.some((type) => type === tree['type']) || typeof tree['nullable'] !== 'boolean')
+    return `has an expression of type ${String(tree['type'])}`
+  const parts = partsOf(tree)
+  if (parts === undefined) return `has an unsound expression of kind ${String(tree['kind'])}`
+  for (const part of parts) {
+    const problem = checkExpressionTree(part, depth + 1)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+/** The expressions that one consists of; undefined when it is not sound itself. */
+function partsOf(tree: Readonly<Record<string, unknown>>): readonly unknown[] | undefined {
+  const has = (known: readonly string[]): boolean => known.includes(String(tree['operator']))
+  switch (tree['kind']) {
+    case 'literal':
+      return tree['value'] === null || ['string', 'number', 'boolean'].includes(typeof tree['value']) ? [] : undefined
+    case 'field':
+      return isName(tree['name']) && (tree['of'] === undefined || typeof tree['of'] === 'string') ? [] : undefined
+    case 'unary':
+      return has(UNARY) ? [tree['operand']] : undefined
+    case 'binary':
+      return has(BINARY) ? [tree['left'], tree['right']] : undefined
+    case 'logical':
+      return has(LOGICAL) ? [tree['left'], tree['right']] : undefined
+    case 'conditional':
+      return [tree['test'], tree['then'], tree['otherwise']]
+    case 'call':
+      return FUNCTIONS.has(String(tree['function'])) && Array.isArray(tree['arguments']) ? tree['arguments'] : undefined
+    case 'member':
+      return isMember(tree['property']) ? [tree['object']] : undefined
+    case 'template':
+      return Array.isArray(tree['parts']) ? tree['parts'] : undefined
+    default:
+      return undefined
+  }
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && isFieldName(value)
+}
+
+function isMember(property: unknown): boolean {
+  return typeof property === 'number'
+    ? Number.isSafeInteger(property)
+    : typeof property === 'string' && isJsonKey(property)
+}

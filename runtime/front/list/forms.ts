@@ -1,0 +1,36 @@
+import type { Fields } from '../../graph/problems.ts'
+import { VERBS } from '../../graph/verbs/all.ts'
+import type { EntryForm, EntryReader } from '../../graph/verbs/verb.ts'
+
+/** A form in which an entry may be written, and who reads it. */
+export interface KnownForm extends EntryForm {
+  readonly reader: EntryReader
+}
+
+/** Every form by the field that names it. A map without a prototype: the names come from outside. */
+const FORMS: ReadonlyMap<string, KnownForm> = new Map(
+  Object.values(VERBS).flatMap(({ entry: reader }) =>
+    reader === undefined
+      ? []
+      : Object.entries(reader.forms).map(([name, form]) => [name, { ...form, reader }] as const),
+  ),
+)
+
+export const FORM_NAMES: readonly string[] = [...FORMS.keys()]
+
+/** Fields that every entry may have. */
+export const COMMON_FIELDS: readonly string[] = ['id', 'from', 'replicas']
+
+export const ALL_FIELDS: readonly string[] = [
+  ...new Set([...COMMON_FIELDS, ...[...FORMS.values()].flatMap(({ fields }) => fields)]),
+]
+
+export function formOf(name: string): KnownForm | undefined {
+  return FORMS.get(name)
+}
+
+/** The forms that the fields of an entry name, without those that are a part of another one. */
+export function formsNamed(fields: Fields): string[] {
+  const named = FORM_NAMES.filter((name) => Object.hasOwn(fields, name))
+  return named.filter((name) => !named.some((other) => FORMS.get(other)?.takes.includes(name)))
+}

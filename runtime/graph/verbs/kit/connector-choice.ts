@@ -1,0 +1,62 @@
+import type { Options } from '../../connector-checks.ts'
+import { describe, isFields, join, joinRelative, type Problems } from '../../problems.ts'
+import { suggestion } from '../../../expressions/suggest.ts'
+
+/** `{ kafka: { topic: x } }` or, without options, just `console`: a connector's name and its options. */
+export interface ConnectorChoice {
+  name: string
+  options: Options
+  path: string
+}
+
+/** Reads `{ name: options }`, checks the name against the registry; options are not looked at. */
+export function readConnector(
+  value: unknown,
+  path: string,
+  known: Readonly<Record<string, unknown>>,
+  what: string,
+  problems: Problems,
+): ConnectorChoice | undefined {
+  const chosen: unknown = typeof value === 'string' ? { [value]: {} } : value
+  if (!isFields(chosen)) {
+    problems.report(
+      'TYPE_MISMATCH',
+      path,
+      `must name a ${what}, not ${describe(value)}`,
+      `known here: ${Object.keys(known).join(', ')}`,
+    )
+    return undefined
+  }
+  const names = Object.keys(chosen)
+  const [name] = names
+  if (name === undefined || names.length > 1) {
+    problems.report(
+      'TYPE_MISMATCH',
+      path,
+      `must name one ${what}, not ${names.length === 0 ? 'none' : names.join(' and ')}`,
+    )
+    return undefined
+  }
+  const optionsPath = join(path, name)
+  if (!Object.hasOwn(known, name)) {
+    problems.report(
+      'UNKNOWN_CONNECTOR',
+      optionsPath,
+      `there is no ${what} "${name}"`,
+      suggestion(name, Object.keys(known)),
+    )
+    return undefined
+  }
+  const options = problems.fields(chosen[name] ?? {}, optionsPath)
+  return options === undefined ? undefined : { name, options, path: optionsPath }
+}
+
+/** True when there was nothing to report. */
+export function reportOptions(
+  found: readonly { path: string; message: string }[],
+  path: string,
+  problems: Problems,
+): boolean {
+  for (const problem of found) problems.report('OPTION_INVALID', joinRelative(path, problem.path), problem.message)
+  return found.length === 0
+}

@@ -1,0 +1,30 @@
+import { type Problems } from '../../problems.ts'
+import { suggestion } from '../../../expressions/suggest.ts'
+import { fieldOf, type Schema } from '../../../model/schema.ts'
+
+/** A field whose values have an order that numbers have. */
+export function readOrderField(value: unknown, path: string, schema: Schema, problems: Problems): string | undefined {
+  const name = problems.text(value, path, 256)
+  if (name === undefined) return undefined
+  const field = fieldOf(schema, name)
+  if (field === undefined) {
+    problems.report(
+      'UNKNOWN_FIELD',
+      path,
+      `there is no field "${name}"`,
+      suggestion(
+        name,
+        schema.fields.map((known) => known.name),
+      ),
+    )
+    return undefined
+  }
+  if (field.type === 'long' || field.type === 'double' || field.type === 'timestamp') return name
+  problems.report(
+    'TYPE_MISMATCH',
+    path,
+    `"${name}" is ${field.type}, rows are ordered by a long, double or timestamp`,
+    'compute a number from it with set before',
+  )
+  return undefined
+}
