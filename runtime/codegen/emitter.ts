@@ -146,8 +146,8 @@ function parsedTemplate({ raw }: TemplateStringsArray): TemplateLine[] {
 
 /** For whom code is generated: it names the code in stack traces and CPU profiles. */
 export interface CodeOwner {
-  readonly job?: string
-  readonly operator?: string
+  readonly job?: string | undefined
+  readonly operator?: string | undefined
 }
 
 /** A unit of code as it was compiled. */
