@@ -38,7 +38,7 @@ test('with --code the JavaScript of each operator is shown under its heading', a
   const { code, out } = await explained('examples/flights.yaml', 'text', 'code')
   expect(code).toBe(0)
   const headings = out.split('\n').filter((line) => line.startsWith('// ====='))
-  expect(headings).toContain('// ===== per-airport =====')
+  expect(headings).toContain('// ===== delays-by-airport =====')
   expect(out).toContain('function add(rows, count, passed, host, late, onError) {')
 })
 
