@@ -135,7 +135,7 @@ function mapStep(fields: readonly { field: Field; value: Expression }[], step: n
     }`
 }
 
-/** What a condition of the user gave that is neither true nor false. */
+/** Throws for a result of a user's condition that is neither true nor false. */
 export function refuseCondition(value: unknown): never {
   if (value instanceof Promise) refusePromise(value)
   throw new MillraceError(

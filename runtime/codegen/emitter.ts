@@ -39,7 +39,7 @@ export type Part = Code | readonly Code[] | string | number | boolean | null
 /**
  * Generated JavaScript, with the parts in their places:
  * - Code is inserted. Further lines of it get the indentation of the line they begin in.
- * - A list of Code becomes one statement a line where it stands alone in its line, and is separated by commas elsewhere.
+ * - A list of Code becomes one statement per line where it stands alone in its line; elsewhere commas separate it.
  * - A string is quoted; a number, a boolean or null becomes its literal, so js`v${2}` is the name v2.
  * - A line that holds nothing but empty code is left out.
  * The indentation that all lines share is taken away. Backslashes stand for themselves.

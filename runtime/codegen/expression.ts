@@ -13,7 +13,7 @@ import { isIndex, isSplit } from './split-steps.ts'
  * give null and do not look at the rest; `<` and its like with a null are false; `===`, `!==`, `??`, `&&`, `||`
  * and the test of `?:` do what JavaScript does (null is equal to null only, and is not true).
  *
- * Numbers: what is computed on the way and then compared, divided, made text or handed to a function must be
+ * Numbers: a value in the middle of an expression that is compared, divided, made text or handed to a function must be
  * finite, and exact where it is a long, as a field must be: else VALUE_INVALID names that part of the expression.
  *
  * One instance per generated function: it hands out the function's temporary variables.
@@ -198,7 +198,7 @@ const OPERATORS: Readonly<Record<BinaryOperator | '&&' | '||' | '??' | '!', Code
   '!': js`!`,
 }
 
-/** Functions that are asked about a number before it is used. */
+/** Functions that test a number, which may therefore be any. */
 const GUARDS: ReadonlySet<string> = new Set(['Number.isFinite', 'Number.isInteger'])
 
 /** Functions that give an exact or finite number for every such argument. */
@@ -221,7 +221,7 @@ const CAN_THROW: ReadonlyMap<string, Code> = new Map([
   ['number.toFixed', js`fixedText`],
 ])
 
-/** Whether the number an expression computes can be none that a field could hold. */
+/** Whether an expression may compute a number that no field can hold. */
 function mayBreak(expression: Expression): boolean {
   if (expression.type !== 'long' && expression.type !== 'double' && expression.type !== 'timestamp') return false
   switch (expression.kind) {
@@ -243,7 +243,7 @@ function mayBreak(expression: Expression): boolean {
   }
 }
 
-/** A literal that is far enough from zero: what is divided has been looked at. */
+/** The divisor is a literal far enough from zero; the dividend has been checked. */
 function dividesSafely({ operator, right }: Expression & { kind: 'binary' }): boolean {
   const by = right.kind === 'literal' && typeof right.value === 'number' ? Math.abs(right.value) : 0
   return (operator === '%' && by > 0) || (operator === '/' && by >= 1)
@@ -261,7 +261,7 @@ function callText(name: string, args: readonly Expression[]): string {
   return shortText({ kind: 'call', function: name, arguments: args, type: 'json', nullable: false })
 }
 
-/** `value`, which a part of an expression has given, or VALUE_INVALID. Null passes: who takes it looks for it. */
+/** The value of a part of an expression if it is finite, else VALUE_INVALID. Null passes: the caller checks for it. */
 function finite(value: number | null, text: string): number | null {
   if (value === null || value - value === 0) return value
   throw new MillraceError('VALUE_INVALID', `${text} is ${String(value)}: it must be finite`, { domain: 'user' })
@@ -319,7 +319,7 @@ function jsonStep(value: unknown, key: string | number): unknown {
 
 /**
  * A statement that throws VALUE_INVALID when the variable does not hold a value of the field's type as far as
- * arithmetic can break it: NaN, infinity, a long that is no exact integer, null where none may be.
+ * arithmetic can break it: NaN, infinity, a long that is not an exact integer, null where it is not allowed.
  */
 export function valueCheck(field: Field, variable: Code, source: Expression): Code {
   const wrong = wrongNumber(field, variable)

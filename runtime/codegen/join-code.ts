@@ -102,7 +102,7 @@ export interface JoinSideCode {
     to: number,
     host: JoinHost,
   ): boolean
-  /** What is kept, as text: a restore wants the same. */
+  /** The fields that are kept, as text: a restore refuses another text. */
   shape: string
   /** Words of a row in a snapshot without its text, or one more. */
   recordWords: number
@@ -351,10 +351,11 @@ class JoinGenerator {
       ${this.#keep(side, row, js`0`)}
       if (!isNew) continue`
     // a row whose key is null matches nothing, ever
-    const keep = js`
-      ${isAwaited(this.#verb, side.side) ? NOTHING : js`if (isLinked)`} {
+    const keepRow = js`
+      {
         ${this.#keep(side, row, js`matched`)}
       }`
+    const keep = isAwaited(this.#verb, side.side) ? keepRow : js`if (isLinked) ${keepRow}`
     const keepUnmatched = js`
       if (matched === 0) {
         ${isOnce ? NOTHING : keep}

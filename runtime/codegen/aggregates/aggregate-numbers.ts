@@ -29,7 +29,7 @@ export function numberAggregate(aggregate: Aggregate, index: number): AggregateC
 
 /** An AggregateCode of a value that is there. */
 interface Body extends Omit<AggregateCode, 'declare'> {
-  /** Those that `prepare` sets. */
+  /** The variables that `prepare` sets. */
   variables?: readonly Code[]
 }
 

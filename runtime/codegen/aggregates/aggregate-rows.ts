@@ -6,7 +6,7 @@ import type { GeneratedColumn } from '../keys/key-columns.ts'
 
 /**
  * first, last, argMin, argMax: the value of one of the rows. Column a holds it, column b by what it was chosen.
- * Of equals, first, argMin and argMax keep the one that came first, last takes the newest.
+ * When several are equal, first, argMin and argMax keep the earliest, last takes the newest.
  */
 export function rowAggregate(aggregate: Aggregate, index: number): AggregateCode {
   const { argument } = aggregate

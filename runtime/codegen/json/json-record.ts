@@ -7,8 +7,8 @@ import type { RowClass } from '../rows/row.ts'
 import { parseIsoTimestamp } from '../../model/timestamp-text.ts'
 
 /**
- * What JSON.parse gave → row; throws RECORD_INVALID naming field, expected and found. Also the slow path of the
- * scanner.
+ * Makes a row of a value that JSON.parse gave; throws RECORD_INVALID with the field, what was expected and what was
+ * found. It is also the slow path of the scanner.
  */
 export type RecordReader = (record: unknown) => Row
 
@@ -116,7 +116,7 @@ function refuseRecord(value: unknown): never {
   )
 }
 
-/** As JSON, but what JSON.parse makes of a number such as 1e400 is no null. */
+/** As JSON, but a number such as 1e400, which JSON.parse reads as infinity, is not shown as null. */
 function shown(value: unknown): string {
   if (typeof value === 'number' && !Number.isFinite(value)) return `${value} (a number beyond 1.8e308)`
   return JSON.stringify(value, (_, inner: unknown) =>

@@ -10,15 +10,15 @@ import { notPlain } from './plain-bytes.ts'
 import { compileRowClass, type RowClass } from '../rows/row.ts'
 import { isoTimestamp } from '../../model/timestamp-text.ts'
 
-/** Slow records in a row before the layout is learned anew, and how often that may happen in all. */
+/** After this many slow records in a row the layout is learned again, and this often at most. */
 const MISSES_TO_LEARN = 8
 const MAX_LAYOUTS = 16
 
 /**
  * Generates the scanner of one stream. Records are read by JSON.parse until a layout is learned from one; then
  * generated code compares the bytes between values with that layout and reads the values in place. It gives up
- * on whatever it does not expect (other keys, escapes, exponents, bad values) and JSON.parse takes that record,
- * so only the slow path ever refuses one. The fields that are `passed` hold the number of their record there.
+ * on everything it does not expect (other keys, escapes, exponents, bad values) and JSON.parse takes that record,
+ * so only the slow path ever refuses one. The fields that are `passed` hold the number of their record in it.
  */
 export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: PassedTexts): RowScanner {
   const readRecord =
@@ -59,8 +59,8 @@ export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: 
 }
 
 /**
- * Of records whose passed values are written aside. It reads into rows of their own: both kinds in one class would
- * make it slow.
+ * Reads records whose passed values are written aside. The values go into rows of a class of their own first: both
+ * kinds of row in one class would make the fast path slow.
  */
 function passingReader(
   schema: Schema,
@@ -85,7 +85,7 @@ function parseRecord(bytes: Buffer, start: number, end: number): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new MillraceError('RECORD_INVALID', `a record is no JSON: ${clipped(text)}`, { domain: 'user', cause })
+    throw new MillraceError('RECORD_INVALID', `a record is not JSON: ${clipped(text)}`, { domain: 'user', cause })
   }
 }
 
@@ -112,6 +112,7 @@ function compileFastScan(
   if (schema.fields.some((field) => !field.nullable && !keys.has(field.name))) return undefined
   const wanted = new Map(schema.fields.map((field, index) => [field.name, { field, index }]))
   const isPassed = ({ name }: Field): boolean => passed?.source.has(name) === true
+  const hasPlace = (field: Field): boolean => field.type === 'string' || isPassed(field)
   const strings = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name) && !isPassed(field))
   const members = layout.members.flatMap(({ key, lead }) => {
     const target = wanted.get(key)
@@ -138,7 +139,7 @@ function compileFastScan(
           view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
         }
         ${passed === undefined ? NOTHING : js`let joined = ${joinedRuns(layout, passed)}`}
-        ${schema.fields.map((field, index) => declareValue(index, field.type === 'string' || isPassed(field) ? 'with place' : 'alone'))}
+        ${schema.fields.map((field, index) => declareValue(index, hasPlace(field) ? 'with place' : 'alone'))}
         ${members}
         ${expectBytes(layout.tail)}
         if (p !== end) return null
@@ -442,5 +443,6 @@ const HELPERS = js`
       ms = digits(bytes, p + 20, 3)
     } else if (bytes[p + 19] !== 90 || bytes[p + 20] !== 34) return NaN
     const year = digits(bytes, p, 4), month = digits(bytes, p + 5, 2), day = digits(bytes, p + 8, 2)
-    return isoTimestamp(year, month, day, digits(bytes, p + 11, 2), digits(bytes, p + 14, 2), digits(bytes, p + 17, 2), ms)
+    const hour = digits(bytes, p + 11, 2), minute = digits(bytes, p + 14, 2), second = digits(bytes, p + 17, 2)
+    return isoTimestamp(year, month, day, hour, minute, second, ms)
   }`

@@ -7,5 +7,7 @@ import { js, type Code } from '../emitter.ts'
  * Twiddling Hacks", S. E. Anderson, "Determine if a word has a byte less than n").
  */
 export function notPlain(word: Code): Code {
-  return js`((${word} | (${word} ^ 0x22222222) - 0x01010101 | (${word} ^ 0x5c5c5c5c) - 0x01010101 | ${word} - 0x20202020) & 0x80808080) !== 0`
+  const quote = js`(${word} ^ 0x22222222) - 0x01010101`
+  const backslash = js`(${word} ^ 0x5c5c5c5c) - 0x01010101`
+  return js`((${word} | ${quote} | ${backslash} | ${word} - 0x20202020) & 0x80808080) !== 0`
 }

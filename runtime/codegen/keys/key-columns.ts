@@ -4,7 +4,7 @@ import { js, type Code } from '../emitter.ts'
 
 /** A column of a generated table. */
 export interface GeneratedColumn extends Column {
-  /** Of Whole: makes an empty object; it has `clear`. */
+  /** Makes the empty object of a Whole column; it has `clear`. */
   create?: Code
 }
 

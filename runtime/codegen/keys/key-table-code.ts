@@ -92,7 +92,7 @@ export function keyTableClass(options: KeyTableOptions): Code {
         this.start(e)
         return e
       }
-      // what is taken out of the index is what came into it last: nobody's search goes over its place
+      // the entry taken out of the index is the newest: no search passes over its place
       leave(e) {
         const index = this.index
         let p = Math.imul(this.h[e], 0x9e3779b1) >>> this.shift
@@ -148,7 +148,7 @@ function keyTextMethod(keys: number): Code {
     }`
 }
 
-/** Entries of a restored table have no index and no `cap`: only a table that was made here ever grows. */
+/** grow: twice the room. reindex: builds the index again from the hashes, as for a table that was restored. */
 function growMethods(columns: readonly GeneratedColumn[], { chained }: KeyTableOptions): Code {
   const typed = columns.filter((column) => !isHeapColumn(column) && column.array !== 'Whole')
   const enter = js`this.index[this.free(this.h[e])] = e + 1`
@@ -356,7 +356,8 @@ export function rowsOfFunction(
 
 function putRow(leading: readonly Code[], codes: readonly AggregateCode[]): Code {
   const refusals = codes.flatMap(({ refused }) => refused ?? [])
+  const put = js`out[n++] = row`
   return js`
     const row = new Row(${[...leading, ...codes.map(({ result }) => result)]})
-    ${refusals.length === 0 ? js`out[n++] = row` : js`if (${joined(refusals, ' || ')}) onRow(row); else out[n++] = row`}`
+    ${refusals.length === 0 ? put : js`if (${joined(refusals, ' || ')}) onRow(row); else ${put}`}`
 }

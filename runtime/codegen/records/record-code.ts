@@ -16,14 +16,14 @@ import { loopFunctions, loopScope, type LoopCode, type RecordLoop } from './reco
 export interface RecordCode {
   /** Entry of a key, -1 when it is not there. */
   find(group: RecordGroup, key: StateKey, user: StateKey | undefined): number
-  /** The same for what is not read on: a record on disk stays there. */
+  /** As find, for a caller that does not read the record: a record on disk stays there. */
   look(group: RecordGroup, key: StateKey, user: StateKey | undefined): number
   /** Entry of the key that record `a` has, -1 when it is not in the index. */
   findOf(group: RecordGroup, a: number): number
   /**
    * A look at the index and then at the records of keys that are about to be asked for, at most 1024: the looks do
-   * not wait for each other, so that the cache misses of a batch overlap. Changes nothing. Of a table without user
-   * keys.
+   * not wait for each other, so that the cache misses of a batch overlap. Changes nothing. Only for tables without
+   * user keys.
    */
   touch(groups: Uint16Array, all: readonly StateKey[], count: number, groupAt: (group: number) => RecordGroup): void
   /** Writes the row as the only one under its key; over the old record where it fits. */
@@ -37,7 +37,7 @@ export interface RecordCode {
   seq(a: number): number
   /** Characters the texts of a record claim, or -1 when its bytes cannot be right: for records from outside. */
   claims(a: number, bytes: number): number
-  /** Of a table that has a loop. */
+  /** Only where the table has a loop. */
   readonly loop?: LoopCode
 }
 
@@ -255,16 +255,21 @@ function partFunctions(emitter: RecordEmitter): Code {
 function rowFunction(emitter: RecordEmitter): Code {
   const { texts } = emitter.layout
   const variables = texts.map((_, j) => js`t${j}`)
+  const ends = texts.map((_, j) =>
+    j === 0 ? js`const e0 = ${emitter.lengthAt(0)}` : js`const e${j} = e${j - 1} + ${emitter.lengthAt(j)}`,
+  )
   const end = js`e${texts.length - 1}`
   const readTexts = js`
     let ${variables}
     if (head & BOXED) [${variables}] = boxOf(segment, start)
     else {
-      ${texts.map((_, j) => js`const e${j} = ${j === 0 ? emitter.lengthAt(j) : js`e${j - 1} + ${emitter.lengthAt(j)}`}`)}
+      ${ends}
       const b = (start << 2) + FIXED
       const s = ${end} === 0
         ? ''
-        : head & ONE_BYTE ? BUFFERS[segment].latin1Slice(b, b + ${end}) : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+        : head & ONE_BYTE
+          ? BUFFERS[segment].latin1Slice(b, b + ${end})
+          : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
       ${texts.map((_, j) => js`t${j} = s.slice(${j === 0 ? js`0` : js`e${j - 1}`}, e${j})`)}
     }`
   return js`

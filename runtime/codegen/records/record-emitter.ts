@@ -5,7 +5,7 @@ import { joined, js, lines, NOTHING, property, type Code } from '../emitter.ts'
 import { keyHash } from '../keys/key-hash.ts'
 import type { RowClass } from '../rows/row.ts'
 
-/** What a table of records is generated from. */
+/** A table of records is generated from this. */
 export interface RecordSpec extends RecordShape {
   rowClass: RowClass
 }
@@ -24,9 +24,9 @@ export const LOCATE = js`
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]`
 
-/** What a record carries beside texts and bits. */
+/** The numbers that a record carries. */
 export type NumberOf = 'at' | 'seq' | 'key' | 'user' | Field
-/** What a record carries as text. */
+/** The texts that a record carries. */
 export type TextOf = 'key' | 'user' | Field
 
 /**
@@ -159,7 +159,9 @@ export class RecordEmitter {
     return js`a = index[i + 1] = arena.own(g, a)`
   }
 
-  /** Encodes `r` at the end of g's log without moving that end. Leaves segment, offset, ints, start, units and bytes. */
+  /**
+   * Encodes `r` at the end of g's log without moving that end. Leaves segment, offset, ints, start, units and bytes.
+   */
   write(kind: Code, previous: Code): Code {
     const { texts, numbers, previousWord, bitsWord, bitsWords } = this.layout
     return js`
@@ -187,7 +189,10 @@ export class RecordEmitter {
       const offset = arena.end[segment]`
   }
 
-  /** The texts go to their place first, for only then their bytes are known; boxed when they are too long or not UTF-8. */
+  /**
+   * Writes the texts to their place first, for only then their bytes are known; boxes them when they are too long or
+   * not UTF-8.
+   */
   #placeTexts(): Code {
     const texts = this.layout.texts.map((_, j) => js`t${j}`)
     const isLong = joined(

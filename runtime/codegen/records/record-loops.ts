@@ -14,7 +14,10 @@ export type RecordLoop =
   /** Keeps the `count` best values of `field`; the rows are those of rankFields. */
   | { kind: 'rank'; field: string; count: number; order: 'asc' | 'desc'; slots: boolean }
 
-/** Those of its loop's kind. A record last written at or before `since` counts as absent; `at` is written beside it. */
+/**
+ * The functions of the loop's kind. A record last written at or before `since` counts as absent; `at` is written
+ * beside it.
+ */
 export interface LoopCode {
   /** first, latest: appends the rows of rows[0..count) that pass to `out`; `groups` are their key groups. */
   keep(
@@ -57,7 +60,7 @@ export function loopFunctions(emitter: RecordEmitter, loop: RecordLoop): Code {
   return loop.kind === 'rank' ? rankFunctions(emitter, loop) : keepFunction(emitter, loop)
 }
 
-/** What a loop's code refers to beside the table's. */
+/** The scope that a loop's code refers to beside the table's. */
 export function loopScope(spec: RecordSpec, loop: RecordLoop): Record<string, unknown> {
   return loop.kind === 'rank' ? { Entry: compileRowClass(spec.schema) } : {}
 }

@@ -64,9 +64,9 @@ function compileEncode(fixed: readonly Field[], texts: readonly Field[]): Encode
       return function encode(rows, n, stage) {
         const ints = stage.i32, words = stage.u32, doubles = stage.f64, shorts = stage.u16, bytes = stage.u8
         let at = 16, i = 0, v, base
-        ${fixed.map((field) => encodeColumn(field, field.type === 'boolean' ? encodeBooleans(field) : encodeNumbers(field)))}
+        ${fixed.map(encodeColumn)}
         ${texts.length > 0 ? js`let blob = ''` : NOTHING}
-        ${texts.map((field) => encodeColumn(field, encodeTexts(field)))}
+        ${texts.map(encodeColumn)}
         ${texts.length > 0 ? js`return stage.finish(n, blob, at)` : withoutTexts}
       }`,
     { quote: JSON.stringify },
@@ -74,15 +74,20 @@ function compileEncode(fixed: readonly Field[], texts: readonly Field[]): Encode
 }
 
 /** The header of a column begins at `head`. */
-function encodeColumn(field: Field, values: Code): Code {
+function encodeColumn(field: Field): Code {
   return js`
     {
       const head = at
       at += 16
       words[(head >> 2) + 3] = 0
       ${field.nullable ? encodeNullBitmap(field) : NOTHING}
-      ${values}
+      ${encodeValues(field)}
     }`
+}
+
+function encodeValues(field: Field): Code {
+  if (field.type === 'boolean') return encodeBooleans(field)
+  return NUMERIC.has(field.type) ? encodeNumbers(field) : encodeTexts(field)
 }
 
 function encodeNullBitmap(field: Field): Code {
@@ -198,10 +203,10 @@ function compileDecode(schema: Schema, fixed: readonly Field[], texts: readonly 
       let text${c} = ${start}
       const stop${c} = text${c} + chars${c}`
   })
-  const checks = texts.map(
-    (field) =>
-      js`if (text${columnOf(field)} !== stop${columnOf(field)}) corrupt('the lengths of a string column do not add up')`,
-  )
+  const checks = texts.map((field) => {
+    const c = columnOf(field)
+    return js`if (text${c} !== stop${c}) corrupt('the lengths of a string column do not add up')`
+  })
   // the null test is out of the row's way when the batch has no null in that column: nulls is -1 then
   return compile<Decode>(
     'decode',

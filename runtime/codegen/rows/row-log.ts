@@ -9,7 +9,7 @@ import { sameStoredText, storedCursorClasses, storedRecordFunctions, storeRow } 
  * Rows of one schema under a key, as generated code keeps them: typed columns in the order of arrival, the texts of
  * a row as one stretch among the texts of the pane, and an open-addressing index (linear probing, Fibonacci
  * hashing) from each key to its newest row. Rows of a key form a ring, newest to oldest to newer, so that they come
- * back in their order. Nothing of it lies on the heap, rows are only ever added, and all of it is dropped at once.
+ * back in their order. Nothing of a log is on the heap, rows are only ever added, and all rows are dropped at once.
  */
 export interface RowLog {
   /** Number of rows; columns hold them at [0, n). */
@@ -36,7 +36,7 @@ export interface RowLogShape {
   /** Name of the classes: `Left` gives LeftLog and LeftCursor. */
   name: string
   fields: readonly Field[]
-  /** Of `fields`, in the order of the key. */
+  /** The fields of the key, in its order; all are among `fields`. */
   keys: readonly Field[]
   /** Whether rows carry the time they are kept by; without it there is one pane for ever. */
   isTimed: boolean
@@ -183,8 +183,8 @@ function sameKey({ name, fields, keys, isStored }: RowLogShape): Code {
     const at = fields.findIndex((field) => field.name === key.name)
     const value = js`k${index}`
     if (key.type === 'string' && isStored) return sameStoredText(name, key, value)
-    if (key.type === 'string')
-      return js`this.l${at}[e] === ${value}.length && this.textOf(e).startsWith(${value}, ${textStart(fields, at, js`this`)})`
+    const isSameText = js`this.textOf(e).startsWith(${value}, ${textStart(fields, at, js`this`)})`
+    if (key.type === 'string') return js`this.l${at}[e] === ${value}.length && ${isSameText}`
     return key.type === 'boolean' ? js`this.c${at}[e] === (${value} ? 1 : 0)` : js`this.c${at}[e] === ${value}`
   })
   return joined([js`this.h[e] === h`, ...tests], ' && ')
@@ -384,8 +384,8 @@ function parseFunction({ name, fields, isTimed, isMarked }: RowLogShape): Code {
 }
 
 /**
- * Reads row e of log t like an object of the row's class; `$load` first where texts are read. What is its own
- * begins with $, which no field does.
+ * Reads row e of log t like an object of the row's class; call `$load` first where texts are read. Members that are
+ * not fields begin with $, as no field does.
  */
 function cursorClass(name: string, fields: readonly Field[]): Code {
   // the same row is often wanted again, by the next row that comes or by one soon after: making a string of bytes

@@ -6,7 +6,8 @@ import { valueReader, type ValueReader } from '../../model/logical-values.ts'
 import type { RowClass } from './row.ts'
 
 /**
- * What a function of the user gave → a row of the declared schema. Throws VALUE_INVALID naming field, type and value.
+ * Makes a row of the declared schema from a value that a function of the user returned. Throws VALUE_INVALID with the
+ * field, its type and the value.
  * Fields that are not declared are left out; a missing field of a nullable type is null.
  */
 export type RowMaker = (value: unknown) => Row

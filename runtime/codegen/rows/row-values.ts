@@ -8,10 +8,12 @@ export function textValue(field: Field): Code {
   return field.nullable ? js`${value} === null ? null : printJson(${value})` : js`printJson(${value})`
 }
 
-/** Of text s`index`: its length, -1 for null; and the text itself, empty for null. */
+/** The length of text s`index` as it is stored: -1 for null. */
 export function textLength(field: Field, index: number): Code {
   return field.nullable ? js`s${index} === null ? -1 : s${index}.length` : js`s${index}.length`
 }
+
+/** Text s`index`, empty for null. */
 export function presentText(field: Field, index: number): Code {
   return field.nullable ? js`(s${index} === null ? '' : s${index})` : js`s${index}`
 }

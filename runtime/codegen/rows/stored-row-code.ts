@@ -22,7 +22,7 @@ const HEAD_WORDS = 2
  */
 export type CursorReads = 'one' | 'ahead' | 'back'
 
-/** What the emitted code refers to. */
+/** The scope that the code refers to. */
 export function storedRowsScope(arena: RecordArena): Readonly<Record<string, unknown>> {
   return {
     arena,
@@ -132,8 +132,8 @@ function bytesWord(fields: readonly Field[]): number {
 
 /**
  * The class of cursors, which read row $e of log $t like an object of the row's class, and of those that read
- * records of a block. Whatever may have put other bytes where the row was, another cursor's reading too, makes it
- * look again.
+ * records of a block. A cursor looks for its row again when other bytes may be where it was; reading through another
+ * cursor may have put them there.
  */
 export function storedCursorClasses({ name, fields }: RowLogShape): Code {
   const { others, words } = recordHead(fields)
@@ -231,7 +231,7 @@ function getField(fields: readonly Field[], field: Field, index: number): Code {
     return ${field.type === 'json' ? js`parseJson(${text})` : text}`
 }
 
-/** Of a log whose rows are stored, whether the text of key field `field` in row e is `value`. */
+/** The test that the text of key field `field` in row e of a stored log is `value`. */
 export function sameStoredText(name: string, field: Field, value: Code): Code {
   const finder = js`finder${identifier(name)}`
   return js`(${finder}.$t = this, ${finder}.$e = e, ${finder}${property(field.name)} === ${value})`

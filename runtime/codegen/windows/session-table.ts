@@ -15,12 +15,12 @@ import { declareKey, declareTime, keyArguments, refuseNullTime, type RowTime } f
 /** Bit of column u: the entry is listed in `earlies`. */
 export const LISTED = 1
 
-/** What a session is, in column st. */
+/** The state of a session, in column st. */
 export const SESSION = { none: 0, open: 1, fired: 2 } as const
 
 /**
  * The sessions of one key group, [ws, we) each, those of a key in a chain. An entry whose session has ended stays
- * for the next session of its key until the table is made anew.
+ * for the next session of its key until the table is replaced.
  */
 export interface SessionTable extends KeyTable {
   ws: Float64Array
@@ -53,7 +53,7 @@ export interface SessionHost<Group extends SessionGroupView> {
 }
 
 export interface SessionTableCode {
-  /** Of a snapshot; the others can be told from these. */
+  /** The columns that a snapshot holds; the others follow from them. */
   columns: TableColumns
   /** Whether a row may be refused that a session was asked for. */
   mayRefuse: boolean

@@ -226,7 +226,9 @@ function row(a) {
     const b = (start << 2) + FIXED
     const s = e0 === 0
       ? ''
-      : head & ONE_BYTE ? BUFFERS[segment].latin1Slice(b, b + e0) : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+      : head & ONE_BYTE
+        ? BUFFERS[segment].latin1Slice(b, b + e0)
+        : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
     t0 = s.slice(0, e0)
   }
   return new Row(doubles[(start >> 1) + 2], ((ints[start + 8] & 1) !== 0) ? null : t0, doubles[(start >> 1) + 3])

@@ -546,7 +546,7 @@ function takeLeft(rows, i, count, others, host, out, onError) {
           }
         } while (e !== last)
       }
-       {
+      {
         if (!(time >= from && time < to)) {
           if (pane !== undefined) pane.texts.flush()
           pane = host.paneAt(0, time)

@@ -75,7 +75,8 @@ function isoAt(bytes, p, end) {
     ms = digits(bytes, p + 20, 3)
   } else if (bytes[p + 19] !== 90 || bytes[p + 20] !== 34) return NaN
   const year = digits(bytes, p, 4), month = digits(bytes, p + 5, 2), day = digits(bytes, p + 8, 2)
-  return isoTimestamp(year, month, day, digits(bytes, p + 11, 2), digits(bytes, p + 14, 2), digits(bytes, p + 17, 2), ms)
+  const hour = digits(bytes, p + 11, 2), minute = digits(bytes, p + 14, 2), second = digits(bytes, p + 17, 2)
+  return isoTimestamp(year, month, day, hour, minute, second, ms)
 }
 let viewed, view
 return function scan(bytes, start, end, text, base) {

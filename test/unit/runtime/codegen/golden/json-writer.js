@@ -21,7 +21,8 @@ function decimal(b, p, v) {
   p = integer(b, p, whole)
   if (rest === 0) return p
   b[p++] = 46
-  return rest % 100 === 0 ? nine(b, p, rest / 100, 1) : rest % 10 === 0 ? nine(b, p, rest / 10, 2) : nine(b, p, rest, 3)
+  return rest % 100 === 0 ? nine(b, p, rest / 100, 1)
+    : rest % 10 === 0 ? nine(b, p, rest / 10, 2) : nine(b, p, rest, 3)
 }
 function nine(b, p, w, n) {
   for (let k = p + n - 1; k >= p; k--) { const tens = w / 10 | 0; b[k] = 48 + w - tens * 10; w = tens }

@@ -433,7 +433,9 @@ function row(a) {
     const b = (start << 2) + FIXED
     const s = e0 === 0
       ? ''
-      : head & ONE_BYTE ? BUFFERS[segment].latin1Slice(b, b + e0) : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+      : head & ONE_BYTE
+        ? BUFFERS[segment].latin1Slice(b, b + e0)
+        : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
     t0 = s.slice(0, e0)
   }
   return new Row(t0)
@@ -640,7 +642,9 @@ function row(a) {
     const b = (start << 2) + FIXED
     const s = e0 === 0
       ? ''
-      : head & ONE_BYTE ? BUFFERS[segment].latin1Slice(b, b + e0) : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+      : head & ONE_BYTE
+        ? BUFFERS[segment].latin1Slice(b, b + e0)
+        : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
     t0 = s.slice(0, e0)
   }
   return new Row(doubles[(start >> 1) + 4])
@@ -899,7 +903,9 @@ function row(a) {
     const b = (start << 2) + FIXED
     const s = e0 === 0
       ? ''
-      : head & ONE_BYTE ? BUFFERS[segment].latin1Slice(b, b + e0) : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+      : head & ONE_BYTE
+        ? BUFFERS[segment].latin1Slice(b, b + e0)
+        : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
     t0 = s.slice(0, e0)
   }
   return new Row(t0, doubles[(start >> 1) + 2])

@@ -208,7 +208,9 @@ function row(a) {
     const b = (start << 2) + FIXED
     const s = e1 === 0
       ? ''
-      : head & ONE_BYTE ? BUFFERS[segment].latin1Slice(b, b + e1) : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+      : head & ONE_BYTE
+        ? BUFFERS[segment].latin1Slice(b, b + e1)
+        : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
     t0 = s.slice(0, e0)
     t1 = s.slice(e0, e1)
   }

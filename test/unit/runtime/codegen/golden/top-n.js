@@ -215,7 +215,9 @@ function row(a) {
     const b = (start << 2) + FIXED
     const s = e0 === 0
       ? ''
-      : head & ONE_BYTE ? BUFFERS[segment].latin1Slice(b, b + e0) : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+      : head & ONE_BYTE
+        ? BUFFERS[segment].latin1Slice(b, b + e0)
+        : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
     t0 = s.slice(0, e0)
   }
   return new Row(((ints[start + 16] & 1) !== 0) ? null : t0, doubles[(start >> 1) + 1], doubles[(start >> 1) + 2], doubles[(start >> 1) + 3], doubles[(start >> 1) + 4], doubles[(start >> 1) + 5], doubles[(start >> 1) + 6], doubles[(start >> 1) + 7])
@@ -529,7 +531,9 @@ function row(a) {
     const b = (start << 2) + FIXED
     const s = e2 === 0
       ? ''
-      : head & ONE_BYTE ? BUFFERS[segment].latin1Slice(b, b + e2) : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+      : head & ONE_BYTE
+        ? BUFFERS[segment].latin1Slice(b, b + e2)
+        : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
     t0 = s.slice(0, e0)
     t1 = s.slice(e0, e1)
     t2 = s.slice(e1, e2)
@@ -793,7 +797,9 @@ function row(a) {
     const b = (start << 2) + FIXED
     const s = e0 === 0
       ? ''
-      : head & ONE_BYTE ? BUFFERS[segment].latin1Slice(b, b + e0) : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+      : head & ONE_BYTE
+        ? BUFFERS[segment].latin1Slice(b, b + e0)
+        : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
     t0 = s.slice(0, e0)
   }
   return new Row(doubles[(start >> 1) + 1], doubles[(start >> 1) + 2])

@@ -163,7 +163,7 @@ class Table {
     this.start(e)
     return e
   }
-  // what is taken out of the index is what came into it last: nobody's search goes over its place
+  // the entry taken out of the index is the newest: no search passes over its place
   leave(e) {
     const index = this.index
     let p = Math.imul(this.h[e], 0x9e3779b1) >>> this.shift
