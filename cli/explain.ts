@@ -1,6 +1,7 @@
-import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
+import type { Connectors } from '../runtime/connectors/registry.ts'
 import { describePlan } from '../runtime/plan/describe-plan.ts'
 import { planJob } from '../runtime/front/planned-job.ts'
+import { codeText, generatedCode } from './explain-code.ts'
 import { findingText } from './lint.ts'
 import { readJob } from './read-job.ts'
 
@@ -11,18 +12,24 @@ export interface ExplainIo {
 
 /**
  * `millrace explain job.yaml` or `job.ts`: the chains and slots a job becomes, and what travels between them. Exit
- * code 1 when the job is wrong. `-o json` gives chains and exchanges with their columns.
+ * code 1 when the job is wrong. `-o json` gives chains and exchanges with their columns. With `show: 'code'` it is the
+ * JavaScript that is generated for each operator instead.
  */
 export async function explain(
   file: string,
-  output: 'text' | 'json',
-  connectors: ConnectorDeclarations,
+  { output, show }: { output: 'text' | 'json'; show: 'plan' | 'code' },
+  connectors: Connectors,
   io: ExplainIo,
 ): Promise<0 | 1> {
   const job = await readJob(file, connectors)
   for (const finding of job.findings) io.err(findingText(finding, ''))
   if (job.findings.some((finding) => finding.severity === 'error')) return 1
   const { plan } = planJob(job.spec, connectors)
+  if (show === 'code') {
+    const code = await generatedCode(plan, file, connectors)
+    io.out(output === 'text' ? `${codeText(code)}\n` : `${JSON.stringify(code, null, 2)}\n`)
+    return 0
+  }
   if (output === 'text') {
     io.out(`${describePlan(plan)}\n`)
     return 0

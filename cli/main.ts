@@ -34,6 +34,7 @@ const HELP = `millrace: stream jobs on Kubernetes and on this machine
   sim:   --seeds N     how many runs, each with faults of its own (100)   --seed K  that one again, with its log
          --limit N     takes the first N rows of each file
          --key a,b [--order c]  compares these fields only, with --order of the last row of each key
+  explain: --code  prints the JavaScript that is generated for each operator
   compile: --code  prints the code alone, for an image
            --image PATH  names the code's file in the image instead of a ConfigMap
   infer: --brokers host:port  reads a topic instead of a file
@@ -95,7 +96,7 @@ async function main(args: string[]): Promise<number> {
         logLevel: oneOf('log', values.log, ['info', 'debug', 'silent'] as const),
       })
     case 'explain':
-      return explain(oneFile(verb, files), output, builtinConnectors, {
+      return explain(oneFile(verb, files), { output, show: values.code ? 'code' : 'plan' }, builtinConnectors, {
         out: (text) => {
           process.stdout.write(text)
         },

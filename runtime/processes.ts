@@ -65,7 +65,7 @@ export function createWorker(
   connectors: Connectors,
 ): ChainWorker {
   return new ChainWorker(
-    { ...settings, token: config.token, storeFolder: config.storeFolder, roomInMemory },
+    { ...settings, job: config.job, token: config.token, storeFolder: config.storeFolder, roomInMemory },
     ports,
     connectors,
   )

@@ -1,9 +1,9 @@
 import type { Row } from '../model/schema.ts'
 import type { BroadcastVerb } from '../graph/verbs/broadcast.ts'
 import type { RowErrorHandler } from './contracts.ts'
-import { Emitter } from './emitter.ts'
+import { compile, js } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'
-import { emitPairRow, emitPairTest } from './rows/pair-row.ts'
+import { pushPairRow, skipOtherPairs } from './rows/pair-row.ts'
 import type { RowClass } from './rows/row.ts'
 
 export interface BroadcastCode {
@@ -27,18 +27,33 @@ export interface BroadcastCode {
 const OUT_ROWS = 2048
 
 export function compileBroadcast(verb: BroadcastVerb, outputRowClass: RowClass, operatorId: string): BroadcastCode {
-  const code = new Emitter()
-  code.line(`function match(events, i, count, rules, out, onError) {`)
-  code.line(`for (; i < count && out.length < ${OUT_ROWS}; i++) { const l = events[i], mark = out.length; try {`)
-  code.line(`for (let n = 0; n < rules.length; n++) { const r = rules[n]`)
-  emitPairTest(code, verb.where, { left: 'l', right: 'r' })
-  emitPairRow(code, verb.fields, { left: 'l', right: 'r' })
-  code.line(`} } catch (error) { out.length = mark; onError(error, l, operatorId) } }`)
-  code.line(`return i }`)
-  const expressions = new ExpressionEmitter(code, 'x', { right: 'r' })
-  const test = verb.remove === undefined ? 'false' : expressions.emit(verb.remove)
-  code.line(`function removes(r) { ${expressions.declarations()}`)
-  code.line(`return ${test} === true }`)
-  code.line(`return { match, removes }`)
-  return code.compile<BroadcastCode>({ ...EXPRESSION_SCOPE, Row: outputRowClass, operatorId })
+  const variables = { left: js`l`, right: js`r` }
+  const expressions = new ExpressionEmitter(js`x`, { right: js`r` })
+  const isRemoval = verb.remove === undefined ? js`false` : expressions.emit(verb.remove)
+  return compile<BroadcastCode>(
+    'broadcast',
+    js`
+      function match(events, i, count, rules, out, onError) {
+        for (; i < count && out.length < ${OUT_ROWS}; i++) {
+          const l = events[i], mark = out.length
+          try {
+            for (let n = 0; n < rules.length; n++) {
+              const r = rules[n]
+              ${skipOtherPairs(verb.where, variables)}
+              ${pushPairRow(verb.fields, variables)}
+            }
+          } catch (error) {
+            out.length = mark
+            onError(error, l, operatorId)
+          }
+        }
+        return i
+      }
+      function removes(r) {
+        ${expressions.declarations()}
+        return ${isRemoval} === true
+      }
+      return { match, removes }`,
+    { ...EXPRESSION_SCOPE, Row: outputRowClass, operatorId },
+  )
 }

@@ -2,7 +2,7 @@ import type { Expression } from '../expressions/ast.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Row } from '../model/schema.ts'
 import type { ChainLoop } from './contracts.ts'
-import { Emitter } from './emitter.ts'
+import { compile, js, lines, NOTHING, type Code } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter, valueCheck } from './expression.ts'
 import { refusePromise, type RowMaker } from './rows/row-maker.ts'
 import type { RowClass } from './rows/row.ts'
@@ -23,66 +23,119 @@ export type ChainStep =
  */
 export function compileChainLoop(written: readonly ChainStep[]): ChainLoop {
   const steps = withPartsInPlace(written)
-  const code = new Emitter()
-  code.line(`return function chain(rows, count, out, onError) {`)
-  code.line(`let n = 0, i = 0, step = 0`)
-  code.line(`while (i < count) { try { for (; i < count; i++) {`)
-  code.line(`const r0 = rows[i]`)
-  let row = 0
-  steps.forEach((step, index) => {
-    if (index > 0) code.line(`step = ${code.literal(index)}`)
-    switch (step.kind) {
-      case 'filter':
-        emitFilter(code, step.condition, `r${row}`, index)
-        break
-      case 'map':
-        emitMap(code, step.fields, row++, index)
-        break
-      case 'userFilter':
-        code.line(`const pass${index} = call${index}(r${row})`)
-        code.line(
-          `if (pass${index} !== true) { if (pass${index} !== false) refuseCondition(pass${index}); ${leaveRow(index)} }`,
-        )
-        break
-      case 'userMap':
-        code.line(`const r${row + 1} = make${index}(call${index}(r${row++}))`)
-        break
-    }
+  let last = 0
+  const body = steps.flatMap((step, index) => {
+    const from = last
+    if (step.kind === 'map' || step.kind === 'userMap') last++
+    return [index > 0 ? js`step = ${index}` : NOTHING, stepCode(step, index, from)]
   })
-  code.line(`out[n++] = r${row}`)
-  if (steps.length > 1) code.line(`step = 0`)
-  code.line(`} } catch (error) { onError(error, rows[i], operatorIds[step]); i++; step = 0 } }`)
-  code.line(`return n }`)
-  return code.compile<ChainLoop>({
-    ...EXPRESSION_SCOPE,
-    refuseCondition,
-    operatorIds: steps.map((step) => step.operatorId),
-    ...Object.fromEntries(
-      steps.flatMap((step, index): [string, unknown][] => {
-        switch (step.kind) {
-          case 'filter':
-            return []
-          case 'map':
-            return [[`Row${index}`, step.rowClass]]
-          case 'userFilter':
-            return [[`call${index}`, step.call]]
-          case 'userMap':
-            return [
-              [`call${index}`, step.call],
-              [`make${index}`, step.make],
-            ]
+  return compile<ChainLoop>(
+    'chain',
+    js`
+      return function chain(rows, count, out, onError) {
+        let n = 0, i = 0, step = 0
+        while (i < count) {
+          try {
+            for (; i < count; i++) {
+              const r0 = rows[i]
+              ${body}
+              out[n++] = r${last}
+              ${steps.length > 1 ? js`step = 0` : NOTHING}
+            }
+          } catch (error) {
+            onError(error, rows[i], operatorIds[step])
+            i++
+            step = 0
+          }
         }
-      }),
-    ),
-  })
+        return n
+      }`,
+    {
+      ...EXPRESSION_SCOPE,
+      refuseCondition,
+      operatorIds: steps.map((step) => step.operatorId),
+      ...Object.fromEntries(steps.flatMap(scopeOf)),
+    },
+  )
+}
+
+/** What the code of a step refers to. */
+function scopeOf(step: ChainStep, index: number): (readonly [string, unknown])[] {
+  switch (step.kind) {
+    case 'filter':
+      return []
+    case 'map':
+      return [[`Row${index}`, step.rowClass]]
+    case 'userFilter':
+      return [[`call${index}`, step.call]]
+    case 'userMap':
+      return [
+        [`call${index}`, step.call],
+        [`make${index}`, step.make],
+      ]
+  }
+}
+
+/** Reads row r`from`; a step that maps makes the row after it. */
+function stepCode(step: ChainStep, index: number, from: number): Code {
+  switch (step.kind) {
+    case 'filter':
+      return filterStep(step.condition, index, from)
+    case 'map':
+      return mapStep(step.fields, index, from)
+    case 'userFilter':
+      return js`
+        const pass${index} = call${index}(r${from})
+        if (pass${index} !== true) {
+          if (pass${index} !== false) refuseCondition(pass${index})
+          ${leaveRow(index)}
+        }`
+    case 'userMap':
+      return js`const r${from + 1} = make${index}(call${index}(r${from}))`
+  }
 }
 
 /** Leaves this row out and goes on with the next. */
-function leaveRow(step: number): string {
-  return step === 0 ? 'continue' : 'step = 0; continue'
+function leaveRow(step: number): Code {
+  return step === 0 ? js`continue` : lines([js`step = 0`, js`continue`])
 }
 
-/** What a condition of the user gave that is neither true nor false. */
+function filterStep(condition: Expression, step: number, row: number): Code {
+  const expressions = new ExpressionEmitter(js`r${row}`)
+  const test = expressions.emit(condition)
+  // a block of its own keeps the temporaries of two steps over the same row apart
+  return js`
+    let pass${step}
+    {
+      ${expressions.declarations()}
+      pass${step} = ${test}
+    }
+    if (!pass${step}) {
+      ${leaveRow(step)}
+    }`
+}
+
+function mapStep(fields: readonly { field: Field; value: Expression }[], step: number, from: number): Code {
+  const expressions = new ExpressionEmitter(js`r${from}`)
+  const values = fields.map(({ value }) => expressions.emit(value))
+  const names = fields.map((_, index) => js`s${step}v${index}`)
+  const declared = fields.flatMap(({ field, value }, index) => {
+    const name = names[index] as Code
+    const declaration = js`const ${name} = ${values[index] as Code}`
+    // a field taken over as it is was checked where it was made
+    if (value.kind === 'field' && value.type === field.type && (field.nullable || !value.nullable)) return [declaration]
+    return [declaration, valueCheck(field, name, value)]
+  })
+  return js`
+    let r${from + 1}
+    {
+      ${expressions.declarations()}
+      ${declared}
+      r${from + 1} = new Row${step}(${names})
+    }`
+}
+
+/** Throws for a result of a user's condition that is neither true nor false. */
 export function refuseCondition(value: unknown): never {
   if (value instanceof Promise) refusePromise(value)
   throw new MillraceError(
@@ -90,35 +143,4 @@ export function refuseCondition(value: unknown): never {
     `the condition gave ${typeof value === 'object' && value !== null ? 'an object' : String(value)}, not true or false`,
     { domain: 'user' },
   )
-}
-
-function emitFilter(code: Emitter, condition: Expression, row: string, step: number): void {
-  const expressions = new ExpressionEmitter(code, row)
-  const test = expressions.emit(condition)
-  // a label of its own keeps the temporaries of two steps over the same row apart
-  code.line(`let pass${step}; { ${expressions.declarations()}`)
-  code.line(`pass${step} = ${test} }`)
-  code.line(`if (!pass${step}) { ${leaveRow(step)} }`)
-}
-
-/** Reads row `from`, makes row `from + 1`. */
-function emitMap(
-  code: Emitter,
-  fields: readonly { field: Field; value: Expression }[],
-  from: number,
-  step: number,
-): void {
-  const expressions = new ExpressionEmitter(code, `r${from}`)
-  const values = fields.map(({ value }) => expressions.emit(value))
-  const next = `r${from + 1}`
-  code.line(`let ${next}; { ${expressions.declarations()}`)
-  const names = fields.map((_, index) => `s${step}v${index}`)
-  fields.forEach(({ field, value }, index) => {
-    code.line(`const ${names[index]} = ${values[index]}`)
-    // a field taken over as it is was checked where it was made
-    if (value.kind === 'field' && value.type === field.type && (field.nullable || !value.nullable)) return
-    const check = valueCheck(code, field, names[index] ?? '', value)
-    if (check !== '') code.line(check)
-  })
-  code.line(`${next} = new Row${step}(${names.join(', ')}) }`)
 }

@@ -1,45 +1,205 @@
 import { MillraceError } from '../model/errors.ts'
 import { isFieldName } from '../model/schema.ts'
 
+/** Makes code of a text. For this file alone: everywhere else a text is a value, which js`…` quotes. */
+let write: (text: string) => Code
+
 /**
- * Collects lines of generated JavaScript. The only place in Millrace that writes names and literals into code
- * and the only one that compiles text: everything that comes from a user passes `property` or `literal`.
+ * A piece of generated JavaScript. Only js`…`, `joined`, `property`, `identifier` and `path` make one, so that no
+ * text of a user ever becomes code.
  */
-export class Emitter {
-  readonly #lines: string[] = []
+export class Code {
+  readonly #text: string
 
-  line(text: string): void {
-    this.#lines.push(text)
+  private constructor(text: string) {
+    this.#text = text
   }
 
-  /** `.price`: access to a field. Refuses what is no field name, so a name can never carry code. */
-  property(name: string): string {
-    if (!isFieldName(name))
-      throw new MillraceError('FIELD_NAME_INVALID', `field name ${JSON.stringify(name)} is not an identifier`)
-    return `.${name}`
+  static {
+    write = (text) => new Code(text)
   }
 
-  /** A JavaScript literal of the value; strings are quoted, also U+2028 and U+2029. */
-  literal(value: string | number | boolean | null): string {
-    if (typeof value === 'string')
-      return JSON.stringify(value)
-        .replace(/\u2028/g, '\\u2028')
-        .replace(/\u2029/g, '\\u2029')
-    if (Object.is(value, -0)) return '(-0)'
-    if (typeof value === 'number' && value < 0) return `(${value})`
-    return String(value)
+  get text(): string {
+    return this.#text
   }
 
-  text(): string {
-    return this.#lines.join('\n')
+  get isEmpty(): boolean {
+    return this.#text === ''
   }
+}
 
-  /**
-   * Compiles the collected lines as a function body with `scope`'s names as parameters and returns its result.
-   * Each call gives functions of their own feedback (never shared between streams).
-   */
-  compile<T>(scope: Readonly<Record<string, unknown>>): T {
-    const make = new Function(...Object.keys(scope), `'use strict'\n${this.text()}`)
-    return make(...Object.values(scope)) as T
+const templates = new WeakMap<TemplateStringsArray, readonly TemplateLine[]>()
+
+/** Stands for a part while a template is taken apart; no source text holds it. */
+const HOLE = '\0'
+
+/** What may stand in a js`…`: code goes in as it is, a value as its literal. */
+export type Part = Code | readonly Code[] | string | number | boolean | null
+
+/**
+ * Generated JavaScript, with the parts in their places:
+ * - Code is inserted. Further lines of it get the indentation of the line they begin in.
+ * - A list of Code becomes one statement per line where it stands alone in its line; elsewhere commas separate it.
+ * - A string is quoted; a number, a boolean or null becomes its literal, so js`v${2}` is the name v2.
+ * - A line that holds nothing but empty code is left out.
+ * The indentation that all lines share is taken away. Backslashes stand for themselves.
+ */
+export function js(strings: TemplateStringsArray, ...parts: readonly Part[]): Code {
+  const lines: string[] = []
+  let next = 0
+  for (const { indent, texts, isAlone } of templateOf(strings)) {
+    const own = parts.slice(next, (next += texts.length - 1))
+    const [only] = own
+    const text =
+      isAlone && only !== undefined
+        ? inserted(only, '\n')
+        : texts.map((before, index) => before + (index < own.length ? inserted(own[index] as Part, ', ') : '')).join('')
+    if (text !== '') lines.push(indent + text.replaceAll('\n', `\n${indent}`))
   }
+  return write(lines.join('\n'))
+}
+
+/** Code of nothing. */
+export const NOTHING = js``
+
+/** The parts with an operator between them. */
+export function joined(parts: readonly Code[], separator: ' + ' | ' && ' | ' || ' | ' | ' | ', ' | ' '): Code {
+  return write(parts.map(({ text }) => text).join(separator))
+}
+
+/** Statements under each other. */
+export function lines(parts: readonly Code[]): Code {
+  return js`${parts}`
+}
+
+/** `.price`: access to a field. Throws FIELD_NAME_INVALID for a name that is not an identifier. */
+export function property(name: string): Code {
+  return write(`.${checkedName(name)}`)
+}
+
+/** `price`: the name of a field as a key, a getter or a variable. Throws FIELD_NAME_INVALID as `property` does. */
+export function identifier(name: string): Code {
+  return write(checkedName(name))
+}
+
+/** `Math.max`: something of the language or of the code's scope, by a path that the source of Millrace says. */
+export function path(name: string): Code {
+  if (!/^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$/.test(name))
+    throw new MillraceError('CODE_PATH_INVALID', `${JSON.stringify(name)} is not a path of identifiers`)
+  return write(name)
+}
+
+function checkedName(name: string): string {
+  if (!isFieldName(name))
+    throw new MillraceError('FIELD_NAME_INVALID', `field name ${JSON.stringify(name)} is not an identifier`)
+  return name
+}
+
+function inserted(part: Part, separator: '\n' | ', '): string {
+  if (part instanceof Code) return part.text
+  if (isList(part))
+    return part
+      .filter(({ isEmpty }) => !isEmpty)
+      .map(({ text }) => text)
+      .join(separator)
+  return literal(part)
+}
+
+function isList(part: Part): part is readonly Code[] {
+  return Array.isArray(part)
+}
+
+/** A JavaScript literal; strings are quoted, also U+2028 and U+2029. */
+function literal(value: string | number | boolean | null): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value)
+      .replace(/\u2028/g, '\\u2028')
+      .replace(/\u2029/g, '\\u2029')
+  if (Object.is(value, -0)) return '(-0)'
+  if (typeof value === 'number' && value < 0) return `(${value})`
+  return String(value)
+}
+
+/** A line of a template: its texts, between which parts go. */
+interface TemplateLine {
+  readonly indent: string
+  readonly texts: readonly string[]
+  /** It holds nothing but one part. */
+  readonly isAlone: boolean
+}
+
+function templateOf(strings: TemplateStringsArray): readonly TemplateLine[] {
+  let template = templates.get(strings)
+  if (template === undefined) templates.set(strings, (template = parsedTemplate(strings)))
+  return template
+}
+
+function parsedTemplate({ raw }: TemplateStringsArray): TemplateLine[] {
+  const all = raw.join(HOLE).replace(/^ *\n/, '').replace(/\n *$/, '').split('\n')
+  const shared = Math.min(...all.filter((line) => line.trim() !== '').map((line) => line.search(/[^ ]/)))
+  return all.map((line) => {
+    const own = line.slice(Math.min(shared, line.length))
+    const text = own.trimStart()
+    return { indent: own.slice(0, own.length - text.length), texts: text.split(HOLE), isAlone: text === HOLE }
+  })
+}
+
+/** For whom code is generated: it names the code in stack traces and CPU profiles. */
+export interface CodeOwner {
+  readonly job?: string | undefined
+  readonly operator?: string | undefined
+}
+
+/** A unit of code as it was compiled. */
+export interface GeneratedSource {
+  readonly owner: CodeOwner
+  /** What it is: `chain`, `window`, `join`, … */
+  readonly shape: string
+  readonly text: string
+}
+
+let currentOwner: CodeOwner = {}
+let listener: ((source: GeneratedSource) => void) | undefined
+
+/** Names the owner of all code that `generate` compiles; what it does not name stays as it was. */
+export function generatedFor<T>(owner: CodeOwner, generate: () => T): T {
+  const before = currentOwner
+  currentOwner = { ...before, ...owner }
+  try {
+    return generate()
+  } finally {
+    currentOwner = before
+  }
+}
+
+/** The units that are compiled while `generate` runs, in their order. */
+export async function recordGenerated(generate: () => Promise<void>): Promise<GeneratedSource[]> {
+  const sources: GeneratedSource[] = []
+  const before = listener
+  listener = (source) => sources.push(source)
+  try {
+    await generate()
+  } finally {
+    listener = before
+  }
+  return sources
+}
+
+/**
+ * Compiles the code as a function body with `scope`'s names as parameters and returns its result. Each call gives
+ * functions with type feedback of their own (never shared between streams).
+ */
+export function compile<T>(shape: string, code: Code, scope: Readonly<Record<string, unknown>> = {}): T {
+  listener?.({ owner: currentOwner, shape, text: code.text })
+  const make = new Function(...Object.keys(scope), `'use strict'\n${code.text}\n//# sourceURL=${urlOf(shape)}`)
+  return make(...Object.values(scope)) as T
+}
+
+/** `millrace:///job/operator/shape`, without what is not known. */
+function urlOf(shape: string): string {
+  const { job, operator } = currentOwner
+  return `millrace:///${[job, operator, shape]
+    .flatMap((part) => part ?? [])
+    .map(encodeURIComponent)
+    .join('/')}`
 }

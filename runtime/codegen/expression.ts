@@ -1,9 +1,9 @@
-import type { Expression } from '../expressions/ast.ts'
+import type { BinaryOperator, Expression } from '../expressions/ast.ts'
 import { FUNCTIONS } from '../expressions/functions.ts'
 import { expressionText } from '../expressions/text.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
-import type { Emitter } from './emitter.ts'
+import { joined, js, NOTHING, path, property, type Code } from './emitter.ts'
 import { parseTime } from '../model/timestamp-text.ts'
 import { splitPart } from './split-part.ts'
 import { isIndex, isSplit } from './split-steps.ts'
@@ -13,64 +13,65 @@ import { isIndex, isSplit } from './split-steps.ts'
  * give null and do not look at the rest; `<` and its like with a null are false; `===`, `!==`, `??`, `&&`, `||`
  * and the test of `?:` do what JavaScript does (null is equal to null only, and is not true).
  *
- * Numbers: what is computed on the way and then compared, divided, made text or handed to a function must be
+ * Numbers: a value in the middle of an expression that is compared, divided, made text or handed to a function must be
  * finite, and exact where it is a long, as a field must be: else VALUE_INVALID names that part of the expression.
  *
  * One instance per generated function: it hands out the function's temporary variables.
  */
 export class ExpressionEmitter {
-  readonly #code: Emitter
-  readonly #row: string
-  readonly #rows: Readonly<Record<string, string>>
+  readonly #row: Code
+  readonly #rows: Readonly<Record<string, Code>>
   #temporaries = 0
 
   /**
    * `row` is the JavaScript name of the variable that holds the row the expression reads; `rows` those of the rows that
    * have a name in its scope, by that name. Temporaries are called after `row`.
    */
-  constructor(code: Emitter, row: string, rows: Readonly<Record<string, string>> = {}) {
-    this.#code = code
+  constructor(row: Code, rows: Readonly<Record<string, Code>> = {}) {
     this.#row = row
     this.#rows = rows
   }
 
   /** The declaration that must stand before the first use of what `emit` returned; empty when there is none. */
-  declarations(): string {
-    return this.#temporaries === 0
-      ? ''
-      : `let ${Array.from({ length: this.#temporaries }, (_, n) => `${this.#row}t${n}`).join(', ')}`
+  declarations(): Code {
+    if (this.#temporaries === 0) return NOTHING
+    return js`let ${Array.from({ length: this.#temporaries }, (_, n) => this.#temporary(n))}`
+  }
+
+  #temporary(n: number): Code {
+    return js`${this.#row}t${n}`
   }
 
   /** JavaScript that computes the expression: never undefined, null only where the expression is nullable. */
-  emit(expression: Expression): string {
+  emit(expression: Expression): Code {
     switch (expression.kind) {
       case 'literal':
-        return this.#code.literal(expression.value)
+        return js`${expression.value}`
       case 'field':
-        return `${this.#variable(expression.of)}${this.#code.property(expression.name)}`
+        return js`${this.#variable(expression.of)}${property(expression.name)}`
       case 'unary':
         return this.#strict(
           [expression.operand],
-          ([operand]) => `(${expression.operator} ${operand})`,
+          ([operand = NOTHING]) => js`(${OPERATORS[expression.operator]} ${operand})`,
           'null',
           () => true,
         )
       case 'binary':
         return this.#binary(expression)
       case 'logical':
-        return `(${this.emit(expression.left)} ${expression.operator} ${this.emit(expression.right)})`
+        return js`(${this.emit(expression.left)} ${OPERATORS[expression.operator]} ${this.emit(expression.right)})`
       case 'conditional':
-        return `(${this.emit(expression.test)} ? ${this.emit(expression.then)} : ${this.emit(expression.otherwise)})`
+        return js`(${this.emit(expression.test)} ? ${this.emit(expression.then)} : ${this.emit(expression.otherwise)})`
       case 'call':
         return this.#call(expression.function, expression.arguments)
       case 'member':
         return this.#member(expression.object, expression.property)
       case 'template':
-        return this.#strict(expression.parts, (parts) => `(${[`''`, ...parts].join(' + ')})`, 'null')
+        return this.#strict(expression.parts, (parts) => js`(${joined([js`''`, ...parts], ' + ')})`, 'null')
     }
   }
 
-  #variable(of: string | undefined): string {
+  #variable(of: string | undefined): Code {
     const variable = of === undefined ? this.#row : this.#rows[of]
     if (variable === undefined)
       throw new MillraceError(
@@ -83,32 +84,33 @@ export class ExpressionEmitter {
   /** `build` of the emitted operands, or `whenNull` as soon as one that may be null is null. */
   #strict(
     operands: readonly Expression[],
-    build: (emitted: readonly string[]) => string,
+    build: (emitted: readonly Code[]) => Code,
     whenNull: 'null' | 'false',
     passes: (operand: Expression) => boolean = () => false,
-  ): string {
-    const tests: string[] = []
+  ): Code {
+    const tests: Code[] = []
     const emitted = operands.map((operand) => {
-      const text = passes(operand) ? this.emit(operand) : this.#checked(operand)
-      if (!operand.nullable) return text
-      const temporary = `${this.#row}t${this.#temporaries++}`
-      tests.push(`(${temporary} = ${text}) === null`)
+      const value = passes(operand) ? this.emit(operand) : this.#checked(operand)
+      if (!operand.nullable) return value
+      const temporary = this.#temporary(this.#temporaries++)
+      tests.push(js`(${temporary} = ${value}) === null`)
       return temporary
     })
     const result = build(emitted)
-    return tests.length === 0 ? result : `(${tests.join(' || ')} ? ${whenNull} : ${result})`
+    if (tests.length === 0) return result
+    return js`(${joined(tests, ' || ')} ? ${whenNull === 'null' ? null : false} : ${result})`
   }
 
   /** As emit, for an operand from whose value something else is made. */
-  #checked(expression: Expression): string {
-    const text = this.emit(expression)
-    if (!mayBreak(expression)) return text
-    return `${expression.type === 'double' ? 'finite' : 'exact'}(${text}, ${this.#code.literal(shortText(expression))})`
+  #checked(expression: Expression): Code {
+    const value = this.emit(expression)
+    if (!mayBreak(expression)) return value
+    return js`${expression.type === 'double' ? js`finite` : js`exact`}(${value}, ${shortText(expression)})`
   }
 
-  #binary(expression: Expression & { kind: 'binary' }): string {
+  #binary(expression: Expression & { kind: 'binary' }): Code {
     const { operator, left, right } = expression
-    const build = ([l, r]: readonly string[]): string => `(${l} ${operator} ${r})`
+    const build = ([l = NOTHING, r = NOTHING]: readonly Code[]): Code => js`(${l} ${OPERATORS[operator]} ${r})`
     switch (operator) {
       case '===':
       case '!==':
@@ -129,7 +131,7 @@ export class ExpressionEmitter {
     }
   }
 
-  #call(name: string, args: readonly Expression[]): string {
+  #call(name: string, args: readonly Expression[]): Code {
     const listed = FUNCTIONS.get(name)
     if (listed === undefined)
       throw new MillraceError('UNKNOWN_FUNCTION', `expression calls ${JSON.stringify(name)}, which is not listed`)
@@ -138,39 +140,65 @@ export class ExpressionEmitter {
     return this.#strict(
       args,
       (emitted) => {
-        const [receiver, ...rest] = emitted
-        if (CAN_THROW.has(name))
-          return `${CAN_THROW.get(name) ?? ''}(${this.#code.literal(shortText({ kind: 'call', function: name, arguments: args, type: 'json', nullable: false }))}, ${emitted.join(', ')})`
-        if (name === 'String' && args[0]?.type === 'json') return `jsonText(${receiver})`
-        if (name === 'Date.parse') return `parseTime(${emitted.join(', ')})`
+        const [receiver = NOTHING, ...rest] = emitted
+        const guarded = CAN_THROW.get(name)
+        if (guarded !== undefined) return js`${guarded}(${callText(name, args)}, ${emitted})`
+        if (name === 'String' && args[0]?.type === 'json') return js`jsonText(${receiver})`
+        if (name === 'Date.parse') return js`parseTime(${emitted})`
         const call =
           emission.emit === 'global'
-            ? `${emission.name}(${emitted.join(', ')})`
-            : `(${receiver}).${emission.name}(${rest.join(', ')})`
-        return mayGiveNothing ? `(${call} ?? null)` : call
+            ? js`${path(emission.name)}(${emitted})`
+            : js`(${receiver}).${path(emission.name)}(${rest})`
+        return mayGiveNothing ? js`(${call} ?? null)` : call
       },
       'null',
       () => GUARDS.has(name),
     )
   }
 
-  #member(object: Expression, property: string | number): string {
-    if (isSplit(object) && isIndex(property)) {
+  #member(object: Expression, member: string | number): Code {
+    if (isSplit(object) && isIndex(member)) {
       const [text, separator] = object.arguments
       return this.#strict(
         [text],
-        ([emitted]) => `splitPart(${emitted}, ${this.#code.literal(separator.value)}, ${property})`,
+        ([emitted = NOTHING]) => js`splitPart(${emitted}, ${separator.value}, ${member})`,
         'null',
       )
     }
-    if (object.type === 'json') return `jsonStep(${this.emit(object)}, ${this.#code.literal(property)})`
-    if (object.type === 'string' && property === 'length')
-      return this.#strict([object], ([text]) => `${text}.length`, 'null')
-    throw new MillraceError('UNKNOWN_MEMBER', `${object.type} has no member ${JSON.stringify(property)}`)
+    if (object.type === 'json') return js`jsonStep(${this.emit(object)}, ${member})`
+    if (object.type === 'string' && member === 'length')
+      return this.#strict([object], ([text = NOTHING]) => js`${text}.length`, 'null')
+    throw new MillraceError('UNKNOWN_MEMBER', `${object.type} has no member ${JSON.stringify(member)}`)
   }
 }
 
-/** Functions that are asked about a number before it is used. */
+/** The operators of expressions, which are those of JavaScript. */
+const OPERATORS: Readonly<Record<BinaryOperator | '&&' | '||' | '??' | '!', Code>> = {
+  '+': js`+`,
+  '-': js`-`,
+  '*': js`*`,
+  '/': js`/`,
+  '%': js`%`,
+  '**': js`**`,
+  '===': js`===`,
+  '!==': js`!==`,
+  '<': js`<`,
+  '<=': js`<=`,
+  '>': js`>`,
+  '>=': js`>=`,
+  '&': js`&`,
+  '|': js`|`,
+  '^': js`^`,
+  '<<': js`<<`,
+  '>>': js`>>`,
+  '>>>': js`>>>`,
+  '&&': js`&&`,
+  '||': js`||`,
+  '??': js`??`,
+  '!': js`!`,
+}
+
+/** Functions that test a number, which may therefore be any. */
 const GUARDS: ReadonlySet<string> = new Set(['Number.isFinite', 'Number.isInteger'])
 
 /** Functions that give an exact or finite number for every such argument. */
@@ -188,12 +216,12 @@ const TOTAL: ReadonlySet<string> = new Set([
 ])
 
 /** Listed functions that throw for some arguments, and what is called instead, with the call as written first. */
-const CAN_THROW: ReadonlyMap<string, string> = new Map([
-  ['JSON.parse', 'parseJsonText'],
-  ['number.toFixed', 'fixedText'],
+const CAN_THROW: ReadonlyMap<string, Code> = new Map([
+  ['JSON.parse', js`parseJsonText`],
+  ['number.toFixed', js`fixedText`],
 ])
 
-/** Whether the number an expression computes can be none that a field could hold. */
+/** Whether an expression may compute a number that no field can hold. */
 function mayBreak(expression: Expression): boolean {
   if (expression.type !== 'long' && expression.type !== 'double' && expression.type !== 'timestamp') return false
   switch (expression.kind) {
@@ -215,7 +243,7 @@ function mayBreak(expression: Expression): boolean {
   }
 }
 
-/** A literal that is far enough from zero: what is divided has been looked at. */
+/** The divisor is a literal far enough from zero; the dividend has been checked. */
 function dividesSafely({ operator, right }: Expression & { kind: 'binary' }): boolean {
   const by = right.kind === 'literal' && typeof right.value === 'number' ? Math.abs(right.value) : 0
   return (operator === '%' && by > 0) || (operator === '/' && by >= 1)
@@ -228,7 +256,12 @@ function shortText(expression: Expression): string {
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text
 }
 
-/** `value`, which a part of an expression has given, or VALUE_INVALID. Null passes: who takes it looks for it. */
+/** A call as it was written. */
+function callText(name: string, args: readonly Expression[]): string {
+  return shortText({ kind: 'call', function: name, arguments: args, type: 'json', nullable: false })
+}
+
+/** The value of a part of an expression if it is finite, else VALUE_INVALID. Null passes: the caller checks for it. */
 function finite(value: number | null, text: string): number | null {
   if (value === null || value - value === 0) return value
   throw new MillraceError('VALUE_INVALID', `${text} is ${String(value)}: it must be finite`, { domain: 'user' })
@@ -257,7 +290,7 @@ function fixedText(call: string, value: number, digits?: number): string {
   }
 }
 
-/** What emitted expressions and checks refer to: spread it into the scope of Emitter.compile. */
+/** What emitted expressions and checks refer to: spread it into the scope of `compile`. */
 export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = {
   jsonStep,
   refuseValue,
@@ -286,26 +319,26 @@ function jsonStep(value: unknown, key: string | number): unknown {
 
 /**
  * A statement that throws VALUE_INVALID when the variable does not hold a value of the field's type as far as
- * arithmetic can break it: NaN, infinity, a long that is no exact integer, null where none may be.
+ * arithmetic can break it: NaN, infinity, a long that is not an exact integer, null where it is not allowed.
  */
-export function valueCheck(code: Emitter, field: Field, variable: string, source: Expression): string {
+export function valueCheck(field: Field, variable: Code, source: Expression): Code {
   const wrong = wrongNumber(field, variable)
-  const tests: string[] = []
-  if (wrong !== undefined) tests.push(source.nullable ? `${variable} !== null && ${wrong}` : wrong)
-  if (source.nullable && !field.nullable) tests.push(`${variable} === null`)
-  return tests.length === 0
-    ? ''
-    : `if (${tests.join(' || ')}) refuseValue(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable}, ${code.literal(shortText(source))})`
+  const tests: Code[] = []
+  if (wrong !== undefined) tests.push(source.nullable ? js`${variable} !== null && ${wrong}` : wrong)
+  if (source.nullable && !field.nullable) tests.push(js`${variable} === null`)
+  if (tests.length === 0) return NOTHING
+  const refusal = js`refuseValue(${field.name}, ${field.type}, ${variable}, ${shortText(source)})`
+  return js`if (${joined(tests, ' || ')}) ${refusal}`
 }
 
-function wrongNumber(field: Field, variable: string): string | undefined {
+function wrongNumber(field: Field, variable: Code): Code | undefined {
   switch (field.type) {
-    // small integers, the common case, take one comparison; NaN and infinity are no integers
+    // small integers, the common case, take one comparison; NaN and infinity are not integers
     case 'long':
     case 'timestamp':
-      return `((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
+      return js`((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
     case 'double':
-      return `(${variable} - ${variable} !== 0)`
+      return js`(${variable} - ${variable} !== 0)`
     case 'boolean':
     case 'string':
     case 'json':

@@ -4,16 +4,16 @@ import { fieldsOf, fieldOf, type Field, type Row, type Schema } from '../model/s
 import { MillraceError } from '../model/errors.ts'
 import { fieldsKept, isOuter, type JoinSide, type JoinVerb } from '../graph/verbs/join/join.ts'
 import type { RowErrorHandler } from './contracts.ts'
-import { Emitter } from './emitter.ts'
+import { compile, identifier, joined, js, lines, NOTHING, property, type Code } from './emitter.ts'
 import { EXPRESSION_SCOPE } from './expression.ts'
-import { emitHashHelpers, keyGroupExpression, keyHashExpression } from './keys/key-hash.ts'
-import { emitPairRow, emitPairTest, type PairVariables } from './rows/pair-row.ts'
+import { HASH_HELPERS, keyGroup, keyHash } from './keys/key-hash.ts'
+import { pushPairRow, skipOtherPairs, type PairVariables } from './rows/pair-row.ts'
 import type { RecordArena } from '../memory/arena/record-arena.ts'
 import {
-  emitRecords,
-  emitRowLog,
   keyParameters,
+  recordFunctions,
   recordWords,
+  rowLogClasses,
   ROW_LOG_SCOPE,
   type PaneTexts,
   type RowLog,
@@ -102,7 +102,7 @@ export interface JoinSideCode {
     to: number,
     host: JoinHost,
   ): boolean
-  /** What is kept, as text: a restore wants the same. */
+  /** The fields that are kept, as text: a restore refuses another text. */
   shape: string
   /** Words of a row in a snapshot without its text, or one more. */
   recordWords: number
@@ -162,40 +162,23 @@ interface Side {
 class JoinGenerator {
   readonly #options: JoinCodeOptions
   readonly #verb: JoinVerb
-  readonly #code = new Emitter()
   readonly #left: Side
   readonly #right: Side
+  /** The key group and the part of a row's hash h. */
+  readonly #group: Code
+  readonly #part: Code
 
   constructor(options: JoinCodeOptions) {
     this.#options = options
     this.#verb = options.verb
     this.#left = this.#sideOf('left')
     this.#right = this.#sideOf('right')
+    this.#group = keyGroup(js`h`, options.maxParallelism)
+    this.#part = js`h >>> ${32 - options.partBits}`
   }
 
   compile(): JoinCode {
-    const code = this.#code
-    emitHashHelpers(code)
-    for (const side of [this.#left, this.#right]) {
-      emitRowLog(code, side)
-      emitRecords(code, side, this.#group())
-      this.#emitCursors(side)
-      code.line(
-        `const nothing${side.name} = { ${side.fields.map((field) => `${code.property(field.name).slice(1)}: null`).join(', ')} }`,
-      )
-      this.#emitStored(side)
-    }
-    for (const side of [this.#left, this.#right]) {
-      if (this.#verb.extent.kind === 'window') this.#emitCollect(side)
-      else this.#emitTake(side, side === this.#left ? this.#right : this.#left)
-      this.#emitAlone(side)
-    }
-    if (this.#verb.extent.kind === 'window') this.#emitFire()
-    else code.line(`const fire = undefined`)
-    const sideCode = ({ name }: Side): string =>
-      `{ create: (texts, part) => new ${name}Log(texts, part), take: take${name}, alone: alone${name}, measure: measure${name}, dump: dump${name}, restore: restore${name} }`
-    code.line(`return { left: ${sideCode(this.#left)}, right: ${sideCode(this.#right)}, fire }`)
-    const compiled = code.compile<JoinCode>({
+    const compiled = compile<JoinCode>('join', this.#code(), {
       ...EXPRESSION_SCOPE,
       ...ROW_LOG_SCOPE,
       ...(this.#options.arena === undefined ? {} : storedRowsScope(this.#options.arena)),
@@ -215,6 +198,44 @@ class JoinGenerator {
       right: withShape(compiled.right, this.#right),
       fire: compiled.fire,
     }
+  }
+
+  #code(): Code {
+    const sides = [this.#left, this.#right]
+    const isWindow = this.#verb.extent.kind === 'window'
+    const functionsOf = ({ name }: Side): Code => js`
+      {
+        create: (texts, part) => new ${identifier(name)}Log(texts, part),
+        take: take${identifier(name)},
+        alone: alone${identifier(name)},
+        measure: measure${identifier(name)},
+        dump: dump${identifier(name)},
+        restore: restore${identifier(name)},
+      }`
+    return js`
+      ${HASH_HELPERS}
+      ${sides.map((side) => this.#stateOf(side))}
+      ${sides.map((side) =>
+        lines([
+          isWindow
+            ? this.#collectFunction(side)
+            : this.#takeFunction(side, side === this.#left ? this.#right : this.#left),
+          this.#aloneFunction(side),
+        ]),
+      )}
+      ${isWindow ? this.#fireFunction() : js`const fire = undefined`}
+      return { left: ${functionsOf(this.#left)}, right: ${functionsOf(this.#right)}, fire }`
+  }
+
+  /** The log of a side, its cursors, and what snapshots take from it and give back. */
+  #stateOf(side: Side): Code {
+    const nulls = side.fields.map((field) => js`${identifier(field.name)}: null`)
+    return js`
+      ${rowLogClasses(side)}
+      ${recordFunctions(side, this.#group)}
+      ${this.#cursors(side)}
+      const nothing${identifier(side.name)} = { ${nulls} }
+      ${this.#storedFunctions(side)}`
   }
 
   #sideOf(side: JoinSide): Side {
@@ -246,128 +267,158 @@ class JoinGenerator {
     }
   }
 
-  /** A right row of which no more than its being there is asked is kept once per key. */
+  /** A right row is kept once per key where matches only ask whether there is one. */
   #isKeptOnce(side: JoinSide): boolean {
     const { type, where, extent } = this.#verb
     const isForEver = extent.kind === 'window' || (extent.kind === 'regular' && extent.ttlMs === undefined)
     return side === 'right' && (type === 'semi' || type === 'anti') && where === undefined && isForEver
   }
 
-  #group(): string {
-    return keyGroupExpression('h', this.#options.maxParallelism)
+  /** Declares k0…, isLinked and h of the row in the variable. */
+  #declareKey({ keys }: Side, row: Code): Code {
+    return js`
+      ${keys.map((field, index) => js`const k${index} = ${row}${property(field.name)}`)}
+      const isLinked = ${isKeyWhole(keys)}
+      const h = ${keyHash(keys, keyParameters(keys))}`
   }
 
-  get #part(): string {
-    return `h >>> ${32 - this.#options.partBits}`
+  #declareTime({ time }: Side, row: Code): Code {
+    if (time === undefined) return js`const time = host.now`
+    const { name, nullable } = time.field
+    const value = js`${row}${property(name)}`
+    return js`
+      ${nullable ? js`if (${value} === null) refuseTime(${name})` : NOTHING}
+      const time = ${time.offsetMs === 0 ? value : js`${value} + ${time.offsetMs}`}`
   }
 
-  /** k0…, isLinked, h of the row in the variable. */
-  #emitKey({ keys }: Side, row: string): void {
-    keys.forEach((field, index) => {
-      this.#code.line(`const k${index} = ${row}${this.#code.property(field.name)}`)
-    })
-    const tests = keys.flatMap((field, index) => (field.nullable ? [`k${index} !== null`] : []))
-    this.#code.line(`const isLinked = ${tests.length === 0 ? 'true' : tests.join(' && ')}`)
-    this.#code.line(`const h = ${keyHashExpression(keys, keyParameters(keys))}`)
-  }
-
-  #emitTime(side: Side, row: string): void {
-    const { time } = side
-    if (time === undefined) {
-      this.#code.line(`const time = host.now`)
-      return
-    }
-    const value = `${row}${this.#code.property(time.field.name)}`
-    if (time.field.nullable)
-      this.#code.line(`if (${value} === null) refuseTime(${this.#code.literal(time.field.name)})`)
-    this.#code.line(`const time = ${value}${time.offsetMs === 0 ? '' : ` + ${this.#code.literal(time.offsetMs)}`}`)
-  }
-
-  #args(side: Side): string {
-    return ['h', ...keyParameters(side.keys)].join(', ')
+  #keyArguments({ keys }: Side): Code[] {
+    return [js`h`, ...keyParameters(keys)]
   }
 
   /**
-   * Puts row `row` into its pane; of a side kept once, whose key is no null then, `isNew` says whether it was the
+   * Puts row `row` into its pane; of a side kept once, whose key is not null then, `isNew` says whether it was the
    * first.
    */
-  #emitKeep(side: Side, row: string, matched: string, until = 'to'): void {
-    const code = this.#code
-    code.line(
-      `if (!(time >= from && time < ${until})) { if (pane !== undefined) pane.texts.flush(); pane = host.paneAt(${side.index}, time); from = pane.start; ${until} = pane.end; parts = pane.parts }`,
-    )
-    code.line(`const own = parts[${this.#part}] ?? host.part(${side.index}, pane, ${this.#part})`)
-    if (this.#isKeptOnce(side.side)) code.line(`const isNew = own.find(${this.#args(side)}) < 0; if (isNew)`)
+  #keep(side: Side, row: Code, matched: Code, until = js`to`): Code {
     // the text of a key is compared with that of the next row
-    const flush = side.indexing === 'each' && hasText(side.keys) ? '; pane.texts.flush()' : ''
-    code.line(`{ own.add(${row}, time, ${matched}, isLinked, ${this.#args(side)})${flush} }`)
+    const mustFlush = side.indexing === 'each' && hasText(side.keys)
+    const add = js`
+      {
+        own.add(${row}, time, ${matched}, isLinked, ${this.#keyArguments(side)})
+        ${mustFlush ? js`pane.texts.flush()` : NOTHING}
+      }`
+    const addFirst = js`
+      const isNew = own.find(${this.#keyArguments(side)}) < 0
+      if (isNew) ${add}`
+    return js`
+      if (!(time >= from && time < ${until})) {
+        if (pane !== undefined) pane.texts.flush()
+        pane = host.paneAt(${side.index}, time)
+        from = pane.start
+        ${until} = pane.end
+        parts = pane.parts
+      }
+      const own = parts[${this.#part}] ?? host.part(${side.index}, pane, ${this.#part})
+      ${this.#isKeptOnce(side.side) ? addFirst : add}`
   }
 
-  #emitLateness(row: string, test: (passed: string) => string): void {
-    this.#code.line(
-      `if (${test('host.passed')} || (held !== null && ${test('held[g]')})) { host.late.push(${row}); continue }`,
-    )
+  #leaveLate(row: Code, isLate: (passed: Code) => Code): Code {
+    return js`
+      if (${isLate(js`host.passed`)} || (held !== null && ${isLate(js`held[g]`)})) {
+        host.late.push(${row})
+        continue
+      }`
   }
 
   /** interval and regular: look for matches now, then keep the row. */
-  #emitTake(side: Side, other: Side): void {
-    const code = this.#code
+  #takeFunction(side: Side, other: Side): Code {
     const { type, extent } = this.#verb
-    const row = side.side === 'left' ? 'l' : 'r'
-    const cursor = `cursor${other.name}`
-    const variables: PairVariables = side.side === 'left' ? { left: 'l', right: cursor } : { left: cursor, right: 'r' }
+    const row = side.side === 'left' ? js`l` : js`r`
     const endsAtMatch = side.side === 'left' && (type === 'semi' || type === 'anti')
-    this.#emitLook(side)
-    code.line(`function take${side.name}(rows, i, count, others, host, out, onError) {`)
-    code.line(`const held = host.held, seen = host.seen; let pane, parts, from = Infinity, to = -Infinity`)
-    this.#emitLookCall(side)
-    code.line(`for (; i < count && out.length < ${JOIN_OUT_ROWS}; i++) { const ${row} = rows[i]; try {`)
-    this.#emitTime(side, row)
-    this.#emitKey(side, row)
-    code.line(`const g = ${this.#group()}; seen[g] = 1; let matched = 0`)
-    if (extent.kind === 'interval') {
-      this.#emitLateness(row, (passed) => `time < ${passed}`)
-      const [below, above] =
-        side.side === 'left' ? [extent.beforeMs, extent.afterMs] : [extent.afterMs, extent.beforeMs]
-      code.line(`const lo = time - ${below}, hi = time + ${above}`)
-    }
-    // who waited for such a row has been put out by the first of its key
     const isOnce = this.#isKeptOnce(side.side)
-    if (isOnce) {
-      code.line(`if (!isLinked) continue`)
-      this.#emitKeep(side, row, '0')
-      code.line(`if (!isNew) continue`)
-    }
-    code.line(`if (isLinked) search: for (let p = 0; p < others.length; p++) { const there = others[p]`)
-    if (extent.kind === 'interval') code.line(`if (there.end <= lo || there.start > hi) continue`)
-    code.line(
-      `const t = there.parts[${this.#part}]; if (t === undefined) continue; const last = t.find(${this.#args(side)}); if (last < 0) continue`,
-    )
-    code.line(`let e = last; do { e = t.next[e]`)
-    if (extent.kind === 'interval') code.line(`const at = t.time[e]; if (at < lo || at > hi) continue`)
-    if (extent.kind === 'regular' && extent.ttlMs !== undefined)
-      code.line(`if (t.time[e] + ${extent.ttlMs} <= time) continue`)
-    if (side.side === 'right' && (type === 'semi' || type === 'anti')) code.line(`if (t.m[e] === 1) continue`)
-    code.line(`${cursor}.$t = t; ${cursor}.$e = e`)
-    this.#emitMatch(
-      variables,
-      other,
-      () => {
-        code.line(`matched = 1; ${isMarkedLater(this.#verb, other.side) ? 't.m[e] = 1' : ''}`)
-      },
-      [],
-    )
-    if (endsAtMatch) code.line(`break search`)
-    code.line(`} while (e !== last) }`)
-    if (endsAtMatch) code.line(`if (matched === 0) {`)
+    const [below, above] =
+      extent.kind !== 'interval'
+        ? [0, 0]
+        : side.side === 'left'
+          ? [extent.beforeMs, extent.afterMs]
+          : [extent.afterMs, extent.beforeMs]
+    const bounds = js`
+      ${this.#leaveLate(row, (passed) => js`time < ${passed}`)}
+      const lo = time - ${below}, hi = time + ${above}`
+    // whoever waited for such a row has been put out by the first of its key
+    const keepFirst = js`
+      if (!isLinked) continue
+      ${this.#keep(side, row, js`0`)}
+      if (!isNew) continue`
     // a row whose key is null matches nothing, ever
-    if (!isOnce) {
-      code.line(isAwaited(this.#verb, side.side) ? `{` : `if (isLinked) {`)
-      this.#emitKeep(side, row, 'matched')
-      code.line(`}${endsAtMatch ? ' }' : ''}`)
-    }
-    code.line(`} catch (error) { onError(error, ${row}, operatorId) } }`)
-    code.line(`if (pane !== undefined) pane.texts.flush(); return i }`)
+    const keepRow = js`
+      {
+        ${this.#keep(side, row, js`matched`)}
+      }`
+    const keep = isAwaited(this.#verb, side.side) ? keepRow : js`if (isLinked) ${keepRow}`
+    const keepUnmatched = js`
+      if (matched === 0) {
+        ${isOnce ? NOTHING : keep}
+      }`
+    return js`
+      ${this.#lookFunction(side)}
+      function take${identifier(side.name)}(rows, i, count, others, host, out, onError) {
+        const held = host.held, seen = host.seen
+        let pane, parts, from = Infinity, to = -Infinity
+        ${this.#lookAhead(side)}
+        for (; i < count && out.length < ${JOIN_OUT_ROWS}; i++) {
+          const ${row} = rows[i]
+          try {
+            ${this.#declareTime(side, row)}
+            ${this.#declareKey(side, row)}
+            const g = ${this.#group}
+            seen[g] = 1
+            let matched = 0
+            ${extent.kind === 'interval' ? bounds : NOTHING}
+            ${isOnce ? keepFirst : NOTHING}
+            ${this.#search(side, other, row, endsAtMatch ? 'first match' : 'all matches')}
+            ${endsAtMatch ? keepUnmatched : isOnce ? NOTHING : keep}
+          } catch (error) {
+            onError(error, ${row}, operatorId)
+          }
+        }
+        if (pane !== undefined) pane.texts.flush()
+        return i
+      }`
+  }
+
+  /** Looks for the rows of the other side that match row `row`, and puts out what comes of each pair. */
+  #search(side: Side, other: Side, row: Code, until: 'first match' | 'all matches'): Code {
+    const { type, extent } = this.#verb
+    const cursor = js`cursor${identifier(other.name)}`
+    const variables: PairVariables = side.side === 'left' ? { left: row, right: cursor } : { left: cursor, right: row }
+    const isInterval = extent.kind === 'interval'
+    const isExpiring = extent.kind === 'regular' && extent.ttlMs !== undefined
+    const skipOutside = js`
+      const at = t.time[e]
+      if (at < lo || at > hi) continue`
+    const isMatchedOnce = side.side === 'right' && (type === 'semi' || type === 'anti')
+    const onMatch = lines([js`matched = 1`, isMarkedLater(this.#verb, other.side) ? js`t.m[e] = 1` : NOTHING])
+    return js`
+      if (isLinked) search: for (let p = 0; p < others.length; p++) {
+        const there = others[p]
+        ${isInterval ? js`if (there.end <= lo || there.start > hi) continue` : NOTHING}
+        const t = there.parts[${this.#part}]
+        if (t === undefined) continue
+        const last = t.find(${this.#keyArguments(side)})
+        if (last < 0) continue
+        let e = last
+        do {
+          e = t.next[e]
+          ${isInterval ? skipOutside : NOTHING}
+          ${isExpiring ? js`if (t.time[e] + ${extent.ttlMs ?? 0} <= time) continue` : NOTHING}
+          ${isMatchedOnce ? js`if (t.m[e] === 1) continue` : NOTHING}
+          ${cursor}.$t = t
+          ${cursor}.$e = e
+          ${this.#match(variables, other, onMatch, [])}
+          ${until === 'first match' ? js`break search` : NOTHING}
+        } while (e !== last)
+      }`
   }
 
   #looks(side: Side): boolean {
@@ -379,167 +430,212 @@ class JoinGenerator {
    * other, so that the cache misses of a batch overlap. Where each row is searched for before it is added; not for
    * texts, whose hash is dear.
    */
-  #emitLook(side: Side): void {
-    if (!this.#looks(side)) return
-    const code = this.#code
-    code.line(
-      `const hashes${side.name} = new Int32Array(1024), entries${side.name} = new Int32Array(1024); let looked${side.name} = 0`,
-    )
-    code.line(
-      `function look${side.name}(rows, i, count, parts) { const H = hashes${side.name}, E = entries${side.name}; let z = 0`,
-    )
-    code.line(`for (let j = i; j < count; j++) { const r = rows[j]`)
-    this.#emitKey(side, 'r')
-    code.line(
-      `const t = parts[${this.#part}]; H[j] = h; E[j] = t === undefined ? 0 : t.index[Math.imul(h, 0x9e3779b1) >>> t.shift] }`,
-    )
-    code.line(
-      `for (let j = i; j < count; j++) if (E[j] !== 0) { const h = H[j]; z ^= parts[${this.#part}].h[E[j] - 1] }`,
-    )
-    code.line(`looked${side.name} = z }`)
+  #lookFunction(side: Side): Code {
+    if (!this.#looks(side)) return NOTHING
+    const name = identifier(side.name)
+    return js`
+      const hashes${name} = new Int32Array(1024), entries${name} = new Int32Array(1024)
+      let looked${name} = 0
+      function look${name}(rows, i, count, parts) {
+        const hashes = hashes${name}, entries = entries${name}
+        let sum = 0
+        for (let j = i; j < count; j++) {
+          const r = rows[j]
+          ${this.#declareKey(side, js`r`)}
+          const t = parts[${this.#part}]
+          hashes[j] = h
+          entries[j] = t === undefined ? 0 : t.index[Math.imul(h, 0x9e3779b1) >>> t.shift]
+        }
+        for (let j = i; j < count; j++) {
+          if (entries[j] !== 0) {
+            const h = hashes[j]
+            sum ^= parts[${this.#part}].h[entries[j] - 1]
+          }
+        }
+        looked${name} = sum
+      }`
   }
 
-  #emitLookCall(side: Side): void {
-    if (!this.#looks(side)) return
+  #lookAhead(side: Side): Code {
+    if (!this.#looks(side)) return NOTHING
     const time =
-      side.time === undefined
-        ? 'host.now'
-        : `rows[i]${this.#code.property(side.time.field.name)} + ${this.#code.literal(side.time.offsetMs)}`
-    this.#code.line(
-      `if (count - i >= ${LEAST_LOOK}) { const at = ${time}; if (at - at === 0) look${side.name}(rows, i, count, host.paneAt(${side.index}, at).parts) }`,
-    )
+      side.time === undefined ? js`host.now` : js`rows[i]${property(side.time.field.name)} + ${side.time.offsetMs}`
+    return js`
+      if (count - i >= ${LEAST_LOOK}) {
+        const at = ${time}
+        if (at - at === 0) look${identifier(side.name)}(rows, i, count, host.paneAt(${side.index}, at).parts)
+      }`
   }
 
   /** A found pair: the condition, `onMatch`, and what comes out. `continue`s when the condition does not hold. */
-  #emitMatch(variables: PairVariables, stored: Side, onMatch: () => void, bounds: readonly string[]): void {
-    const code = this.#code
+  #match(variables: PairVariables, stored: Side, onMatch: Code, bounds: readonly Code[]): Code {
     const { type, where, fields } = this.#verb
+    const load = js`cursor${identifier(stored.name)}.$load()`
     const wheresTexts = where !== undefined && readsText(where, stored)
-    code.line(`{`)
-    if (wheresTexts) code.line(`cursor${stored.name}.$load()`)
-    emitPairTest(code, where, variables)
-    onMatch()
-    if (type !== 'anti') {
-      if (!wheresTexts && fields.some(({ value }) => readsText(value, stored)))
-        code.line(`cursor${stored.name}.$load()`)
-      emitPairRow(code, fields, variables, bounds)
-    }
-    code.line(`}`)
+    const readsTexts = type !== 'anti' && fields.some(({ value }) => readsText(value, stored))
+    return js`
+      {
+        ${wheresTexts ? load : NOTHING}
+        ${skipOtherPairs(where, variables)}
+        ${onMatch}
+        ${readsTexts && !wheresTexts ? load : NOTHING}
+        ${type === 'anti' ? NOTHING : pushPairRow(fields, variables, bounds)}
+      }`
   }
 
-  #emitCollect(side: Side): void {
-    const code = this.#code
+  /** window: only keeps the row. */
+  #collectFunction(side: Side): Code {
     const { extent } = this.#verb
-    if (extent.kind !== 'window') return
-    const row = 'r'
-    code.line(`function take${side.name}(rows, i, count, others, host, out, onError) {`)
-    code.line(`const held = host.held, seen = host.seen; let pane, parts, from = Infinity, to = -Infinity`)
-    code.line(`for (; i < count; i++) { const ${row} = rows[i]; try {`)
-    this.#emitTime(side, row)
-    this.#emitKey(side, row)
-    code.line(`const g = ${this.#group()}; seen[g] = 1`)
-    code.line(`const end = Math.floor(time / ${extent.slideMs}) * ${extent.slideMs} + ${extent.sizeMs}`)
-    this.#emitLateness(row, (passed) => `end <= ${passed}`)
-    if (!isAwaited(this.#verb, side.side)) code.line(`if (!isLinked) continue`)
-    this.#emitKeep(side, row, '0')
-    code.line(`} catch (error) { onError(error, ${row}, operatorId) } }`)
-    code.line(`if (pane !== undefined) pane.texts.flush(); return i }`)
+    if (extent.kind !== 'window') return NOTHING
+    const row = js`r`
+    return js`
+      function take${identifier(side.name)}(rows, i, count, others, host, out, onError) {
+        const held = host.held, seen = host.seen
+        let pane, parts, from = Infinity, to = -Infinity
+        for (; i < count; i++) {
+          const r = rows[i]
+          try {
+            ${this.#declareTime(side, row)}
+            ${this.#declareKey(side, row)}
+            const g = ${this.#group}
+            seen[g] = 1
+            const end = Math.floor(time / ${extent.slideMs}) * ${extent.slideMs} + ${extent.sizeMs}
+            ${this.#leaveLate(row, (passed) => js`end <= ${passed}`)}
+            ${isAwaited(this.#verb, side.side) ? NOTHING : js`if (!isLinked) continue`}
+            ${this.#keep(side, row, js`0`)}
+          } catch (error) {
+            onError(error, r, operatorId)
+          }
+        }
+        if (pane !== undefined) pane.texts.flush()
+        return i
+      }`
   }
 
-  #emitFire(): void {
-    const code = this.#code
-    const { type } = this.#verb
+  /** A window closes: each row of a left log looks for its matches in the right logs. */
+  #fireFunction(): Code {
+    const { type, fields, where } = this.#verb
     const left = this.#left
-    const bounds = ['window.start', 'window.end']
+    const bounds = [js`window.start`, js`window.end`]
     const needsLeft =
-      this.#verb.fields.some(({ value }) => readsText(value, left)) ||
-      (this.#verb.where !== undefined && readsText(this.#verb.where, left)) ||
+      fields.some(({ value }) => readsText(value, left)) ||
+      (where !== undefined && readsText(where, left)) ||
       hasText(left.keys)
-    code.line(
-      `function fire(t, i, rights, window, host, out, onError) { const l = ${left.isStored ? 'aheadLeft' : 'cursorLeft'}, held = host.held; l.$t = t`,
-    )
-    code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { l.$e = i; const h = t.h[i]`)
-    code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
-    if (needsLeft) code.line(`l.$load()`)
-    code.line(`try { let matched = 0`)
-    left.keys.forEach((field, index) => {
-      code.line(`const k${index} = l${code.property(field.name)}`)
-    })
-    const linked = left.keys.flatMap((field, index) => (field.nullable ? [`k${index} !== null`] : []))
-    code.line(
-      `if (${linked.length === 0 ? 'true' : linked.join(' && ')}) search: for (let p = 0; p < rights.length; p++) { const o = rights[p]`,
-    )
-    code.line(`const last = o.find(${this.#args(left)}); if (last < 0) continue; cursorRight.$t = o`)
-    code.line(`let e = last; do { e = o.next[e]; cursorRight.$e = e`)
-    this.#emitMatch(
-      { left: 'l', right: 'cursorRight' },
-      this.#right,
-      () => {
-        code.line(`matched = 1; ${isOuter(type, 'right') ? 'o.m[e] = 1' : ''}`)
-      },
-      bounds,
-    )
-    if (type === 'semi' || type === 'anti') code.line(`break search`)
-    code.line(`} while (e !== last) }`)
-    if (isAwaited(this.#verb, left.side)) {
-      code.line(`if (matched === 0) {`)
-      emitPairRow(code, this.#verb.fields, { left: 'l', right: 'nothingRight' }, bounds)
-      code.line(`}`)
-    }
-    code.line(`} catch (error) { onError(error, keptLeft(t, i), operatorId) } }`)
-    code.line(`return i }`)
+    const onMatch = lines([js`matched = 1`, isOuter(type, 'right') ? js`o.m[e] = 1` : NOTHING])
+    const putAlone = js`
+      if (matched === 0) {
+        ${pushPairRow(fields, { left: js`l`, right: js`nothingRight` }, bounds)}
+      }`
+    return js`
+      function fire(t, i, rights, window, host, out, onError) {
+        const l = ${left.isStored ? js`aheadLeft` : js`cursorLeft`}, held = host.held
+        l.$t = t
+        for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) {
+          l.$e = i
+          const h = t.h[i]
+          if (held !== null && held[${this.#group}] >= window.end) continue
+          ${needsLeft ? js`l.$load()` : NOTHING}
+          try {
+            let matched = 0
+            ${left.keys.map((field, index) => js`const k${index} = l${property(field.name)}`)}
+            if (${isKeyWhole(left.keys)}) search: for (let p = 0; p < rights.length; p++) {
+              const o = rights[p]
+              const last = o.find(${this.#keyArguments(left)})
+              if (last < 0) continue
+              cursorRight.$t = o
+              let e = last
+              do {
+                e = o.next[e]
+                cursorRight.$e = e
+                ${this.#match({ left: js`l`, right: js`cursorRight` }, this.#right, onMatch, bounds)}
+                ${type === 'semi' || type === 'anti' ? js`break search` : NOTHING}
+              } while (e !== last)
+            }
+            ${isAwaited(this.#verb, left.side) ? putAlone : NOTHING}
+          } catch (error) {
+            onError(error, keptLeft(t, i), operatorId)
+          }
+        }
+        return i
+      }`
   }
 
-  #emitAlone(side: Side): void {
-    const code = this.#code
-    const cursor = side.isStored ? `ahead${side.name}` : `cursor${side.name}`
-    code.line(`function alone${side.name}(t, i, window, host, out, onError) { const held = host.held; ${cursor}.$t = t`)
-    code.line(`for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) { if (t.m[i] === 1) continue; const h = t.h[i]`)
-    if (this.#verb.extent.kind === 'window')
-      code.line(`if (held !== null && held[${this.#group()}] >= window.end) continue`)
-    code.line(`${cursor}.$e = i; ${cursor}.$load(); try {`)
-    emitPairRow(
-      code,
-      this.#verb.fields,
-      side.side === 'left' ? { left: cursor, right: 'nothingRight' } : { left: 'nothingLeft', right: cursor },
-      this.#verb.extent.kind === 'window' ? ['window.start', 'window.end'] : [],
-    )
-    code.line(`} catch (error) { onError(error, kept${side.name}(t, i), operatorId) } }`)
-    code.line(`return i }`)
+  #aloneFunction(side: Side): Code {
+    const name = identifier(side.name)
+    const cursor = side.isStored ? js`ahead${name}` : js`cursor${name}`
+    const isWindow = this.#verb.extent.kind === 'window'
+    const pair =
+      side.side === 'left' ? { left: cursor, right: js`nothingRight` } : { left: js`nothingLeft`, right: cursor }
+    return js`
+      function alone${name}(t, i, window, host, out, onError) {
+        const held = host.held
+        ${cursor}.$t = t
+        for (; i < t.n && out.length < ${JOIN_OUT_ROWS}; i++) {
+          if (t.m[i] === 1) continue
+          const h = t.h[i]
+          ${isWindow ? js`if (held !== null && held[${this.#group}] >= window.end) continue` : NOTHING}
+          ${cursor}.$e = i
+          ${cursor}.$load()
+          try {
+            ${pushPairRow(this.#verb.fields, pair, isWindow ? [js`window.start`, js`window.end`] : [])}
+          } catch (error) {
+            onError(error, kept${name}(t, i), operatorId)
+          }
+        }
+        return i
+      }`
   }
 
-  #emitCursors({ name, isStored }: Side): void {
-    const cursor = (reads: CursorReads): string => `new ${name}Cursor(${isStored ? this.#code.literal(reads) : ''})`
+  #cursors({ name: sideName, isStored }: Side): Code {
+    const name = identifier(sideName)
+    const cursor = (reads: CursorReads): Code => js`new ${name}Cursor(${isStored ? js`${reads}` : NOTHING})`
     // rows of a window are gone soon after it fires, those of others may be asked for again
-    this.#code.line(`const cursor${name} = ${cursor(this.#verb.extent.kind === 'window' ? 'one' : 'back')}`)
-    if (isStored) this.#code.line(`const ahead${name} = ${cursor('ahead')}, finder${name} = ${cursor('one')}`)
+    return js`
+      const cursor${name} = ${cursor(this.#verb.extent.kind === 'window' ? 'one' : 'back')}
+      ${isStored ? js`const ahead${name} = ${cursor('ahead')}, finder${name} = ${cursor('one')}` : NOTHING}`
   }
 
-  #emitStored(side: Side): void {
-    const code = this.#code
-    const { name, fields } = side
-    code.line(
-      `function kept${name}(t, i) { const c = cursor${name}; c.$t = t; c.$e = i; c.$load(); return new Kept${name}(${fields.map((field) => `c${code.property(field.name)}`).join(', ')}) }`,
-    )
-    code.line(
-      `function restore${name}({ ints, doubles, bytes }, p, to, host) { let pane, parts, from = Infinity, until = -Infinity; const one = new ${name}${side.isStored ? 'Parsed()' : 'Log(null)'}`,
-    )
-    code.line(
-      `while (p < to) { ${side.isStored ? `const at = p; p = one.$at(p, ints, doubles, bytes)` : `p = parse${name}(p, ints, doubles, bytes, one)`}; if (p < 0 || p > to) return false`,
-    )
-    if (side.isStored)
-      code.line(
-        `const time = ${side.isTimed ? 'doubles[at >> 1]' : '0'}, matched = ${side.isMarked ? 'one.$flags() & 1' : '0'}, r = one`,
-      )
-    else
-      code.line(
-        `const time = ${side.isTimed ? 'one.time[0]' : '0'}, matched = ${side.isMarked ? 'one.m[0]' : '0'}, r = kept${name}(one, 0)`,
-      )
-    this.#emitKey(side, 'r')
-    this.#emitKeep(side, 'r', 'matched', 'until')
-    if (isMarkedLater(this.#verb, side.side)) code.line(`host.rowRestored(${side.index}, own, ${this.#group()})`)
-    code.line(`} if (pane !== undefined) pane.texts.flush(); return true }`)
+  /** kept: row i of log t as an object; restore: takes back the records of a snapshot. */
+  #storedFunctions(side: Side): Code {
+    const name = identifier(side.name)
+    const { isStored, isTimed, isMarked } = side
+    const parseStored = js`
+      const at = p
+      p = one.$at(p, ints, doubles, bytes)
+      if (p < 0 || p > to) return false
+      const time = ${isTimed ? js`doubles[at >> 1]` : 0}, matched = ${isMarked ? js`one.$flags() & 1` : 0}, r = one`
+    const parse = js`
+      p = parse${name}(p, ints, doubles, bytes, one)
+      if (p < 0 || p > to) return false
+      const time = ${isTimed ? js`one.time[0]` : 0}, matched = ${isMarked ? js`one.m[0]` : 0}, r = kept${name}(one, 0)`
+    const tellRestored = js`host.rowRestored(${side.index}, own, ${this.#group})`
+    return js`
+      function kept${name}(t, i) {
+        const c = cursor${name}
+        c.$t = t
+        c.$e = i
+        c.$load()
+        return new Kept${name}(${side.fields.map((field) => js`c${property(field.name)}`)})
+      }
+      function restore${name}({ ints, doubles, bytes }, p, to, host) {
+        let pane, parts, from = Infinity, until = -Infinity
+        const one = new ${isStored ? js`${name}Parsed()` : js`${name}Log(null)`}
+        while (p < to) {
+          ${isStored ? parseStored : parse}
+          ${this.#declareKey(side, js`r`)}
+          ${this.#keep(side, js`r`, js`matched`, js`until`)}
+          ${isMarkedLater(this.#verb, side.side) ? tellRestored : NOTHING}
+        }
+        if (pane !== undefined) pane.texts.flush()
+        return true
+      }`
   }
+}
+
+/** The test that no value of the key is null: a row whose key holds a null matches nothing. */
+function isKeyWhole(keys: readonly Field[]): Code {
+  const tests = keys.flatMap((field, index) => (field.nullable ? [js`k${index} !== null`] : []))
+  return tests.length === 0 ? js`true` : joined(tests, ' && ')
 }
 
 function hasText(keys: readonly Field[]): boolean {

@@ -12,9 +12,9 @@ import {
   totalsRow,
 } from '../graph/verbs/pattern/pattern-scope.ts'
 import type { PatternVerb, SelectedField } from '../graph/verbs/pattern/pattern.ts'
-import { Emitter } from './emitter.ts'
+import { compile, js, NOTHING, type Code } from './emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'
-import { emitPairRow } from './rows/pair-row.ts'
+import { pushPairRow, type PairVariables } from './rows/pair-row.ts'
 import { PatternViews, type AskedTotal, type Cell } from '../memory/pattern-view.ts'
 import { compileRowClass, type RowClass } from './rows/row.ts'
 
@@ -54,24 +54,30 @@ export function compilePattern(
   const variables = variablesOf(verb)
   const conditionOf = (condition: Expression | undefined): PatternCondition | undefined => {
     if (condition === undefined) return undefined
-    const code = new Emitter()
-    const emitter = new ExpressionEmitter(code, 'x', variables)
-    const test = emitter.emit(condition)
-    code.line(
-      `return function fits(r, c) { ${readsSteps(condition) ? 'const v = viewOf(c);' : ''} ${emitter.declarations()}`,
+    const expressions = new ExpressionEmitter(js`x`, variables)
+    const test = expressions.emit(condition)
+    return compile<PatternCondition>(
+      'pattern condition',
+      js`
+        return function fits(r, c) {
+          ${readsSteps(condition) ? js`const v = viewOf(c)` : NOTHING}
+          ${expressions.declarations()}
+          return ${test} === true
+        }`,
+      { ...EXPRESSION_SCOPE, viewOf },
     )
-    code.line(`return ${test} === true }`)
-    return code.compile<PatternCondition>({ ...EXPRESSION_SCOPE, viewOf })
   }
-  const rowOf = (fields: readonly SelectedField[], rowClass: RowClass): PatternCode['select'] => {
-    const code = new Emitter()
-    code.line(
-      `return function rowOf(c, time) { const v = viewOf(c), k = c.first.row, m = { start: c.first.time, time }, out = []`,
+  const rowOf = (fields: readonly SelectedField[], rowClass: RowClass): PatternCode['select'] =>
+    compile<PatternCode['select']>(
+      'pattern row',
+      js`
+        return function rowOf(c, time) {
+          const v = viewOf(c), k = c.first.row, m = { start: c.first.time, time }, out = []
+          ${pushPairRow(fields, variables)}
+          return out[0]
+        }`,
+      { ...EXPRESSION_SCOPE, Row: rowClass, viewOf },
     )
-    emitPairRow(code, fields, variables)
-    code.line(`return out[0] }`)
-    return code.compile<PatternCode['select']>({ ...EXPRESSION_SCOPE, Row: rowClass, viewOf })
-  }
   return {
     where: verb.steps.map(({ where }) => conditionOf(where)),
     until: verb.steps.map(({ until }) => conditionOf(until)),
@@ -81,15 +87,15 @@ export function compilePattern(
 }
 
 /** What holds each row that an expression can name. */
-function variablesOf({ steps }: PatternVerb): Record<string, string> {
-  return Object.fromEntries([
-    [CURRENT_ROW, 'r'],
-    [KEY_ROW, 'k'],
-    [MATCH_ROW, 'm'],
-    ...steps.flatMap(({ name }, step) => [
-      [name, `v.last[${step}]`],
-      [firstRow(name), `v.first[${step}]`],
-      [totalsRow(name), `v.totals[${step}]`],
+function variablesOf({ steps }: PatternVerb): PairVariables {
+  return Object.fromEntries<Code>([
+    [CURRENT_ROW, js`r`],
+    [KEY_ROW, js`k`],
+    [MATCH_ROW, js`m`],
+    ...steps.flatMap(({ name }, step): [string, Code][] => [
+      [name, js`v.last[${step}]`],
+      [firstRow(name), js`v.first[${step}]`],
+      [totalsRow(name), js`v.totals[${step}]`],
     ]),
   ])
 }

@@ -1,7 +1,7 @@
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Row, Schema } from '../model/schema.ts'
-import { Emitter } from './emitter.ts'
-import { emitUserValue, USER_VALUE_SCOPE } from './rows/row-maker.ts'
+import { compile, js, NOTHING, property, type Code } from './emitter.ts'
+import { checkUserValue, USER_VALUE_SCOPE } from './rows/row-maker.ts'
 import type { RowClass } from './rows/row.ts'
 
 /**
@@ -19,20 +19,28 @@ export function compileUnnest(
   unnest: { array: string; element: Field; keepEmpty: boolean },
   output: RowClass,
 ): RowExpander {
-  const code = new Emitter()
-  const row = (element: string): string =>
-    `out.push(new Row(${schema.fields.map((field) => (field.name === unnest.array ? element : `r${code.property(field.name)}`)).join(', ')}))`
-  code.line(`return function unnest(r, out) {`)
-  code.line(`const list = r${code.property(unnest.array)}`)
-  code.line(
-    `if (list === null || list.length === 0 && Array.isArray(list)) { ${unnest.keepEmpty ? `${row('null')}; ` : ''}return }`,
+  const push = (element: Code): Code => {
+    const values = schema.fields.map(({ name }) => (name === unnest.array ? element : js`r${property(name)}`))
+    return js`out.push(new Row(${values}))`
+  }
+  return compile<RowExpander>(
+    'unnest',
+    js`
+      return function unnest(r, out) {
+        const list = r${property(unnest.array)}
+        if (list === null || list.length === 0 && Array.isArray(list)) {
+          ${unnest.keepEmpty ? push(js`null`) : NOTHING}
+          return
+        }
+        if (!Array.isArray(list)) refuseArray(${unnest.array}, list)
+        for (let i = 0; i < list.length; i++) {
+          let e = list[i]
+          ${checkUserValue(unnest.element, js`e`, js`list`)}
+          ${push(js`e`)}
+        }
+      }`,
+    { Row: output, refuseArray, ...USER_VALUE_SCOPE },
   )
-  code.line(`if (!Array.isArray(list)) refuseArray(${code.literal(unnest.array)}, list)`)
-  code.line(`for (let i = 0; i < list.length; i++) {`)
-  code.line(`let e = list[i]`)
-  emitUserValue(code, unnest.element, 'e', 'list')
-  code.line(`${row('e')} } }`)
-  return code.compile<RowExpander>({ Row: output, refuseArray, ...USER_VALUE_SCOPE })
 }
 
 function refuseArray(name: string, value: unknown): never {

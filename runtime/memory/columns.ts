@@ -10,8 +10,6 @@ export interface Column {
   array: 'Float64Array' | 'Int32Array' | 'Uint8Array' | 'Array' | 'Object' | 'Whole'
   /** Of Object and Whole: makes one from its bytes. */
   read?: (bytes: Uint8Array) => Accumulator
-  /** Of Whole: the code that makes an empty one; it has `clear`. */
-  create?: string
 }
 
 /** Columns that grow by themselves. */

@@ -1,4 +1,5 @@
 import type { ChainStep } from '../codegen/chain.ts'
+import { generatedFor } from '../codegen/emitter.ts'
 import { compileRowMaker } from '../codegen/rows/row-maker.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
@@ -58,9 +59,12 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
   let steps: ChainStep[] = []
   const closeLoop = (): Stage => {
     if (!next) throw new MillraceError('CHAIN_OPEN', 'a chain ends neither in a sink nor in an exchange')
-    if (steps.length > 0) next = new LoopStage(steps, parts, next)
+    const end = next
+    const loop = steps
     steps = []
-    return next
+    if (loop.length === 0) return end
+    const operator = [...new Set(loop.map(({ operatorId }) => operatorId))].join('+')
+    return (next = generatedFor({ operator }, () => new LoopStage(loop, parts, end)))
   }
   for (let index = parts.operators.length - 1; index >= 0; index--) {
     const operator = parts.operators[index] as OperatorNode
@@ -76,19 +80,22 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
         kind: 'userMap',
         operatorId: operator.id,
         call: parts.functions.function(verb.function),
-        make: compileRowMaker(operator.schema, output.rowClass),
+        make: generatedFor({ operator: operator.id }, () => compileRowMaker(operator.schema, output.rowClass)),
       })
     } else if (verb.kind === 'sink') next = new SinkStage(() => sinkOf(parts, operator.id), parts.onOut)
     else if (definitionOf(operator).stage !== undefined) {
       const inputs = index === 0 ? parts.inputs : [streams[index] as StreamCode]
-      const stage = parts.loaded.createStage({
-        node: operator,
-        inputs,
-        output,
-        next: closeLoop(),
-        side: (name) => parts.sideEnd(operator.id, name),
-        ...surroundingsOf(parts),
-      })
+      const behind = closeLoop()
+      const stage = generatedFor({ operator: operator.id }, () =>
+        parts.loaded.createStage({
+          node: operator,
+          inputs,
+          output,
+          next: behind,
+          side: (name) => parts.sideEnd(operator.id, name),
+          ...surroundingsOf(parts),
+        }),
+      )
       stages.unshift([operator.id, stage])
       next = stage
     } else if (verb.kind !== 'keyBy' && verb.kind !== 'union')
@@ -141,9 +148,13 @@ function streamsOf(parts: ChainParts): StreamCode[] {
     const keepsRows = ['filter', 'userFilter', 'keyBy', 'union', 'sink', 'sideOutput', 'source'].includes(
       operator.verb.kind,
     )
-    streams.push(keepsRows ? before : { schema: operator.schema, rowClass: compileRowClass(operator.schema) })
+    streams.push(keepsRows ? before : streamOf(operator))
   }
   return streams
+}
+
+function streamOf({ id, schema }: OperatorNode): StreamCode {
+  return { schema, rowClass: generatedFor({ operator: id }, () => compileRowClass(schema)) }
 }
 
 function sinkOf(parts: ChainParts, operatorId: string): SinkWriter {

@@ -1,4 +1,6 @@
 import { compileBatchCodec } from '../codegen/rows/codec.ts'
+import type { MaxEventTime } from '../codegen/contracts.ts'
+import { generatedFor } from '../codegen/emitter.ts'
 import { compileMaxEventTime } from '../codegen/max-event-time.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import type { Connectors } from '../connectors/registry.ts'
@@ -203,7 +205,7 @@ class Deployer {
       reader,
       splits,
       eventTime: verb.eventTime && {
-        max: compileMaxEventTime(eventTimeField(operator, verb.eventTime.field)),
+        max: maxEventTime(operator, verb.eventTime.field),
         outOfOrdernessMs: verb.eventTime.outOfOrdernessMs,
         ...(verb.eventTime.idleAfterMs === undefined ? {} : { idleAfterMs: verb.eventTime.idleAfterMs }),
       },
@@ -237,7 +239,10 @@ class Deployer {
       const { exchange } = wanted[index] as WantedChannel
       gate.add(exchange.id, connection, exchange.partitioning.kind === 'broadcast' ? 'do not count' : 'count')
     })
-    const readers = inputs.map(({ schema, rowClass }, input) => ({ codec: compileBatchCodec(schema, rowClass), input }))
+    const readers = inputs.map(({ schema, rowClass }, input) => ({
+      codec: generatedFor({ operator: this.#draft.source.id }, () => compileBatchCodec(schema, rowClass)),
+      input,
+    }))
     return new GateInput(
       gate,
       new Map(
@@ -303,6 +308,10 @@ function policyOf(plan: ExecutionPlan, chain: Chain): ErrorPolicy {
   if (first.verb.kind === 'source') return first.verb.onError
   const input = plan.exchanges.find((exchange) => exchange.consumer.chain === chain.id)
   return input ? policyOf(plan, chainOf(plan, input.producer.chain)) : { kind: 'skip' }
+}
+
+function maxEventTime(operator: OperatorNode, field: string): MaxEventTime {
+  return generatedFor({ operator: operator.id }, () => compileMaxEventTime(eventTimeField(operator, field)))
 }
 
 function eventTimeField(operator: OperatorNode, name: string): Field {

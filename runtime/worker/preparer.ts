@@ -16,6 +16,8 @@ export interface Prepared {
 }
 
 export interface PreparerParts {
+  /** The job's name, for stack traces and CPU profiles. */
+  job?: string | undefined
   ports: Ports
   connectors: Connectors
   openStore(url: string): Store
@@ -142,9 +144,9 @@ export class Preparer {
   }
 
   async #begin({ graph, chain, slot, baseDir }: SubtaskSpec, checkWanted: () => void): Promise<Prepared> {
-    const { ports, connectors } = this.#parts
+    const { job, ports, connectors } = this.#parts
     const plan = executionPlan(decodeGraph(graph))
-    const draft = await SubtaskDraft.compile({ plan, chain, slot, baseDir, ports, connectors, checkWanted })
+    const draft = await SubtaskDraft.compile({ job, plan, chain, slot, baseDir, ports, connectors, checkWanted })
     return { draft, state: new DraftState(draft) }
   }
 

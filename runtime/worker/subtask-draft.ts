@@ -1,4 +1,5 @@
 import { loadOperators, type Operators } from '../operators/load-operators.ts'
+import { generatedFor } from '../codegen/emitter.ts'
 import { PassedTexts } from '../memory/passed-texts.ts'
 import { compileBatchCodec } from '../codegen/rows/codec.ts'
 import { compileKeyGrouper } from '../codegen/keys/key-grouper.ts'
@@ -27,6 +28,8 @@ import { spillOf } from './spill.ts'
 
 /** Where a subtask stands, whatever the attempt. */
 export interface DraftParts {
+  /** The job's name, for stack traces and CPU profiles. */
+  job?: string | undefined
   plan: ExecutionPlan
   chain: string
   slot: number
@@ -87,14 +90,16 @@ export class SubtaskDraft {
    * Rejects with what `checkWanted` throws.
    */
   static async compile(parts: DraftParts): Promise<SubtaskDraft> {
-    const draft = new SubtaskDraft(parts)
+    const draft = generatedFor({ job: parts.job }, () => new SubtaskDraft(parts))
     try {
       await parts.connectors.preload(draft.#connectorNames())
       parts.checkWanted()
       const functions = await draft.#loadFunctions()
       const loaded = await loadOperators(draft.chain.operators.map(({ verb }) => verb.kind))
       parts.checkWanted()
-      draft.#compile(functions, loaded)
+      generatedFor({ job: parts.job }, () => {
+        draft.#compile(functions, loaded)
+      })
       return draft
     } catch (error) {
       await draft.discard()
@@ -166,10 +171,9 @@ export class SubtaskDraft {
         : first.from.map(
             (_, input) => (this.exchangesIn().find((exchange) => exchange.consumer.input === input) as Exchange).schema,
           )
-    return (isOneStream ? schemas.slice(0, 1) : schemas).map((schema) => ({
-      schema,
-      rowClass: compileRowClass(schema),
-    }))
+    return generatedFor({ operator: first.id }, () =>
+      (isOneStream ? schemas.slice(0, 1) : schemas).map((schema) => ({ schema, rowClass: compileRowClass(schema) })),
+    )
   }
 
   #exchangeStages(): Map<string, ExchangeStage> {
@@ -184,24 +188,29 @@ export class SubtaskDraft {
   #exchangeStage(outputs: readonly Exchange[]): ExchangeStage {
     const { clock } = this.#parts.ports
     const stage: ExchangeStage = new ExchangeStage(
-      outputs.map((exchange) => {
-        const consumers = chainOf(this.plan, exchange.consumer.chain).parallelism
-        const writers = Array.from(
-          { length: consumers },
-          (_, slot) =>
-            new ChannelWriter(`${exchange.id} ${this.slot}→${slot}`, () => {
-              stage.wake()
-              this.signal.raise()
-            }),
-        )
-        this.channels.set(exchange.id, exchange.partitioning.kind === 'forward' ? sparse(writers, this.slot) : writers)
-        const { schema } = exchange
-        // Encoding reads fields by name, so any class of the schema will do; decoding is the consumer's.
-        const codec = compileBatchCodec(schema, compileRowClass(schema))
-        return exchange.partitioning.kind === 'forward'
-          ? new RecordWriter([writers[this.slot] as ChannelWriter], codec, { kind: 'one', channel: 0 }, clock)
-          : new RecordWriter(writers, codec, this.#routing(exchange), clock)
-      }),
+      outputs.map((exchange) =>
+        generatedFor({ operator: exchange.id }, () => {
+          const consumers = chainOf(this.plan, exchange.consumer.chain).parallelism
+          const writers = Array.from(
+            { length: consumers },
+            (_, slot) =>
+              new ChannelWriter(`${exchange.id} ${this.slot}→${slot}`, () => {
+                stage.wake()
+                this.signal.raise()
+              }),
+          )
+          this.channels.set(
+            exchange.id,
+            exchange.partitioning.kind === 'forward' ? sparse(writers, this.slot) : writers,
+          )
+          const { schema } = exchange
+          // Encoding reads fields by name, so any class of the schema will do; decoding is the consumer's.
+          const codec = compileBatchCodec(schema, compileRowClass(schema))
+          return exchange.partitioning.kind === 'forward'
+            ? new RecordWriter([writers[this.slot] as ChannelWriter], codec, { kind: 'one', channel: 0 }, clock)
+            : new RecordWriter(writers, codec, this.#routing(exchange), clock)
+        }),
+      ),
       (count) => {
         this.counters.recordsOut += count
       },

@@ -28,6 +28,8 @@ export interface WorkerConfig {
   storeFolder: string
   /** Bytes of memory that the process may still take; absent: as many as it likes. */
   roomInMemory?: () => number
+  /** The job's name, for stack traces and CPU profiles. */
+  job?: string
 }
 
 /**
@@ -63,6 +65,7 @@ export class ChainWorker {
       ports.logger.warn('data connection refused', { reason: describeWithCauses(error) })
     })
     this.#preparer = new Preparer({
+      job: config.job,
       ports,
       connectors,
       openStore: (url) => this.#openStore(url),

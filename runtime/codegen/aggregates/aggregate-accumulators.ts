@@ -5,6 +5,8 @@ import { DistinctNumbers, DistinctTexts } from '../../memory/accumulators/distin
 import { Histogram } from '../../memory/accumulators/histogram.ts'
 import { HyperLogLog } from '../../memory/accumulators/hyper-log-log.ts'
 import { QuantileSketch } from '../../memory/accumulators/quantile-sketch.ts'
+import { joined, js, lines, NOTHING, type Code } from '../emitter.ts'
+import type { GeneratedColumn } from '../keys/key-columns.ts'
 import { declareValue, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
 
 /** Aggregates of one more expression share a set up to as many bits as a typed column holds. */
@@ -15,42 +17,36 @@ export function accumulatorAggregate(aggregate: Aggregate, index: number): Aggre
   const { argument } = aggregate
   if (argument === undefined) throw unsupported(aggregate, undefined)
   const { make, result, read } = kindOf(aggregate)
-  const [x, a] = [`x${index}`, `a${index}`]
-  const value = argument.type === 'string' && aggregate.function === 'collect' ? `copyText(${x})` : x
+  const value = js`x${index}`
+  const added = argument.type === 'string' && aggregate.function === 'collect' ? js`copyText(${value})` : value
   return {
-    columns: [{ name: a, array: 'Object', read }],
-    start: `t.${a}[e] = ${make}`,
-    declare: (code, emit) => {
-      declareValue(code, x, aggregate.field.name, emit(argument), argument)
-    },
-    store: (code) => {
-      code.line(whenPresent(argument, x, `t.${a}[e].add(${value})`))
-    },
-    combine: (code) => {
-      code.line(`t.${a}[d].merge(s.${a}[e])`)
-    },
-    result: `t.${a}[e].result(${result})`,
+    columns: [{ name: `a${index}`, array: 'Object', read }],
+    start: js`t.a${index}[e] = ${make}`,
+    declare: (emit) => declareValue(value, aggregate.field.name, emit(argument), argument),
+    store: whenPresent(argument, value, js`t.a${index}[e].add(${added})`),
+    combine: js`t.a${index}[d].merge(s.a${index}[e])`,
+    result: js`t.a${index}[e].result(${result})`,
   }
 }
 
-function kindOf(aggregate: Aggregate): { make: string; result: string; read: (bytes: Uint8Array) => Accumulator } {
+function kindOf(aggregate: Aggregate): { make: Code; result: Code; read: (bytes: Uint8Array) => Accumulator } {
   const { parameters = [] } = aggregate
   switch (aggregate.function) {
     case 'approxCountDistinct':
-      return { make: 'new HyperLogLog()', result: '', read: (bytes) => HyperLogLog.read(bytes) }
+      return { make: js`new HyperLogLog()`, result: NOTHING, read: (bytes) => HyperLogLog.read(bytes) }
     case 'percentile':
       return {
-        make: 'new QuantileSketch()',
-        result: String(Number(parameters[0])),
+        make: js`new QuantileSketch()`,
+        result: js`${Number(parameters[0])}`,
         read: (bytes) => QuantileSketch.read(bytes),
       }
     case 'collect':
-      return { make: 'new CollectedValues()', result: '', read: (bytes) => CollectedValues.read(bytes) }
+      return { make: js`new CollectedValues()`, result: NOTHING, read: (bytes) => CollectedValues.read(bytes) }
     case 'histogram': {
       const [from = 0, to = 1, buckets = 1] = parameters.map(Number)
       return {
-        make: `new Histogram(${from}, ${to}, ${buckets})`,
-        result: '',
+        make: js`new Histogram(${from}, ${to}, ${buckets})`,
+        result: NOTHING,
         read: (bytes) => new Histogram(from, to, buckets).fill(bytes),
       }
     }
@@ -59,7 +55,7 @@ function kindOf(aggregate: Aggregate): { make: string; result: string; read: (by
   }
 }
 
-/** countDistinct: those over equal expressions share one set; the first of them owns its column. */
+/** countDistinct: aggregates over equal expressions share one set; the first of them owns its column. */
 export function distinctAggregates(aggregates: readonly Aggregate[]): (index: number) => AggregateCode {
   const groups: { text: string; members: number[] }[] = []
   aggregates.forEach((aggregate, index) => {
@@ -81,46 +77,47 @@ function distinctCode(aggregates: readonly Aggregate[], index: number, members: 
   const { argument, filter } = aggregate
   if (argument === undefined) throw unsupported(aggregate, undefined)
   const owner = members[0] ?? index
-  const [x, d] = [`x${owner}`, `d${owner}`]
+  const value = js`x${owner}`
   const isOwner = owner === index
   const Values = argument.type === 'string' ? DistinctTexts : DistinctNumbers
-  const bits = members
-    .map((member, bit) =>
-      aggregates[member]?.filter === undefined ? String(2 ** bit) : `(f${member} ? ${2 ** bit} : 0)`,
-    )
-    .join(' | ')
-  const value = argument.type === 'boolean' ? `${x} ? 1 : 0` : x
-  const count = (entry: string): string =>
-    `if (fresh !== 0) { ${members.map((member, bit) => `if ((fresh & ${2 ** bit}) !== 0) t.a${member}[${entry}]++`).join('; ')} }`
+  const bits = members.map((member, bit) =>
+    aggregates[member]?.filter === undefined ? js`${2 ** bit}` : js`(f${member} ? ${2 ** bit} : 0)`,
+  )
+  const marked = argument.type === 'boolean' ? js`${value} ? 1 : 0` : value
+  const count = (entry: Code): Code => js`
+    if (fresh !== 0) {
+      ${members.map((member, bit) => js`if ((fresh & ${2 ** bit}) !== 0) t.a${member}[${entry}]++`)}
+    }`
+  const values: GeneratedColumn = {
+    name: `d${owner}`,
+    array: 'Whole',
+    create: Values === DistinctTexts ? js`new DistinctTexts()` : js`new DistinctNumbers()`,
+    read: (bytes) => new Values().fill(bytes),
+  }
+  const mark = js`
+    {
+      const fresh = t.d${owner}.mark(e, ${marked}, ${joined(bits, ' | ')})
+      ${count(js`e`)}
+    }`
   return {
-    columns: [
-      { name: `a${index}`, array: 'Float64Array' },
-      ...(isOwner
-        ? [
-            {
-              name: d,
-              array: 'Whole' as const,
-              create: `new ${Values.name}()`,
-              read: (bytes: Uint8Array) => new Values().fill(bytes),
-            },
-          ]
-        : []),
-    ],
-    start: `t.a${index}[e] = 0${isOwner ? `; t.${d}.forget(e)` : ''}`,
-    declare: (code, emit) => {
-      if (isOwner) declareValue(code, x, aggregate.field.name, emit(argument), argument)
-      if (filter !== undefined) code.line(`const f${index} = ${emit(filter)} === true`)
-    },
-    store: (code) => {
-      if (isOwner)
-        code.line(whenPresent(argument, x, `{ const fresh = t.${d}.mark(e, ${value}, ${bits}); ${count('e')} }`))
-    },
-    combine: (code) => {
-      if (!isOwner) return
-      code.line(
-        `{ const pairs = s.${d}.pairs(e); for (let i = 0; i < pairs.length; i += 2) { const fresh = t.${d}.mark(d, pairs[i], pairs[i + 1]); ${count('d')} } }`,
-      )
-    },
-    result: `t.a${index}[e]`,
+    columns: [{ name: `a${index}`, array: 'Float64Array' }, ...(isOwner ? [values] : [])],
+    start: lines([js`t.a${index}[e] = 0`, isOwner ? js`t.d${owner}.forget(e)` : NOTHING]),
+    declare: (emit) =>
+      lines([
+        isOwner ? declareValue(value, aggregate.field.name, emit(argument), argument) : NOTHING,
+        filter === undefined ? NOTHING : js`const f${index} = ${emit(filter)} === true`,
+      ]),
+    store: isOwner ? whenPresent(argument, value, mark) : NOTHING,
+    combine: !isOwner
+      ? NOTHING
+      : js`
+        {
+          const pairs = s.d${owner}.pairs(e)
+          for (let i = 0; i < pairs.length; i += 2) {
+            const fresh = t.d${owner}.mark(d, pairs[i], pairs[i + 1])
+            ${count(js`d`)}
+          }
+        }`,
+    result: js`t.a${index}[e]`,
   }
 }

@@ -1,8 +1,8 @@
 import type { Expression } from '../../expressions/ast.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import type { Column } from '../../memory/columns.ts'
-import type { Emitter } from '../emitter.ts'
+import { js, lines, NOTHING, type Code } from '../emitter.ts'
+import type { GeneratedColumn } from '../keys/key-columns.ts'
 import { valueCheck } from '../expression.ts'
 
 /**
@@ -10,36 +10,36 @@ import { valueCheck } from '../expression.ts'
  * first two may throw, and they change nothing: a row is added to all its aggregates or to none.
  */
 export interface AggregateCode {
-  columns: readonly Column[]
+  columns: readonly GeneratedColumn[]
   /** Statements that give entry e its values of no rows. */
-  start: string
-  /** Declares the checked arguments; `emit` gives the JavaScript of an expression over the row. */
-  declare(code: Emitter, emit: (expression: Expression) => string): void
+  start: Code
+  /** Statements that declare the checked arguments; `emit` gives the JavaScript of an expression over the row. */
+  declare(emit: (expression: Expression) => Code): Code
   /** Statements that compute what is to be stored. */
-  prepare?(code: Emitter): void
+  prepare?: Code
   /** `prepare` may throw for the first row of an entry too. */
   refusesFirst?: true
   /** Statements that store it. `time` is in scope: the order of the row. */
-  store(code: Emitter): void
-  /** Adds entry e of table s to entry d of table t, whose rows came before. */
-  combine(code: Emitter): void
+  store: Code
+  /** Statements that add entry e of table s to entry d of table t, whose rows came before. */
+  combine: Code
   /** The value of the output field. */
-  result: string
+  result: Code
   /** The test that the result is beyond what it may be: a sum over several tables that is no longer exact. */
-  refused?: string
+  refused?: Code
   /** What the code refers to beside AGGREGATE_SCOPE. */
   scope?: Readonly<Record<string, unknown>>
 }
 
 /** Declares the variable as the checked value; -0 becomes 0, so that equal values give equal results. */
-export function declareValue(code: Emitter, variable: string, name: string, value: string, argument: Expression): void {
-  code.line(`let ${variable} = ${value}`)
-  if (argument.kind !== 'field') {
-    const check = valueCheck(code, { name, type: argument.type, nullable: argument.nullable }, variable, argument)
-    if (check !== '') code.line(check)
-  }
-  if (isNumeric(argument))
-    code.line(argument.nullable ? `if (${variable} !== null) ${variable} += 0` : `${variable} += 0`)
+export function declareValue(variable: Code, name: string, value: Code, argument: Expression): Code {
+  const { type, nullable } = argument
+  const withoutMinusZero = js`${variable} += 0`
+  return lines([
+    js`let ${variable} = ${value}`,
+    argument.kind === 'field' ? NOTHING : valueCheck({ name, type, nullable }, variable, argument),
+    isNumeric(argument) ? whenPresent(argument, variable, withoutMinusZero) : NOTHING,
+  ])
 }
 
 /** Whether the first row of an entry may be refused when the entry is there already. */
@@ -51,19 +51,24 @@ function mayRefuseFirst(codes: readonly AggregateCode[]): boolean {
  * Prepares and stores a row in entry e. `undo`: statements that take back what was made for the row, when it is
  * refused.
  */
-export function emitAddTo(code: Emitter, codes: readonly AggregateCode[], undo: string | undefined): void {
-  if (undo !== undefined) code.line(`try {`)
-  for (const { prepare } of codes) prepare?.(code)
-  for (const { store } of codes) store(code)
-  if (undo !== undefined) code.line(`} catch (error) { ${undo}; throw error }`)
+export function addToEntry(codes: readonly AggregateCode[], undo: Code | undefined): Code {
+  const add = lines([...codes.map(({ prepare }) => prepare ?? NOTHING), ...codes.map(({ store }) => store)])
+  if (undo === undefined) return add
+  return js`
+    try {
+      ${add}
+    } catch (error) {
+      ${undo}
+      throw error
+    }`
 }
 
 /**
- * As emitAddTo, of the entry that a key was found to have. One that was made for the row, the t.n before, goes with
- * it: a key whose rows were all refused is none.
+ * As addToEntry, of the entry that a key was found to have. An entry that was made for the row, entry `had`, is taken
+ * out again when the row is refused: the table does not keep a key all of whose rows were refused.
  */
-export function emitAddToKey(code: Emitter, codes: readonly AggregateCode[]): void {
-  emitAddTo(code, codes, mayRefuseFirst(codes) ? `if (e === had) t.leave(e)` : undefined)
+export function addToKey(codes: readonly AggregateCode[]): Code {
+  return addToEntry(codes, mayRefuseFirst(codes) ? js`if (e === had) t.leave(e)` : undefined)
 }
 
 export function isNumeric({ type }: Expression): boolean {
@@ -71,8 +76,12 @@ export function isNumeric({ type }: Expression): boolean {
 }
 
 /** Statements that run only for a value: nulls are skipped, as in SQL. */
-export function whenPresent(argument: Expression | undefined, variable: string, body: string): string {
-  return argument?.nullable === true ? `if (${variable} !== null) { ${body} }` : body
+export function whenPresent(argument: Expression | undefined, variable: Code, body: Code): Code {
+  if (argument?.nullable !== true) return body
+  return js`
+    if (${variable} !== null) {
+      ${body}
+    }`
 }
 
 export function unsupported(aggregate: Aggregate, type: string | undefined): MillraceError {

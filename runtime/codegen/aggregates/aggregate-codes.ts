@@ -41,7 +41,7 @@ export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[
   })
 }
 
-/** What the code refers to: spread it into the scope of Emitter.compile. */
+/** What the code refers to: spread it into the scope of `compile`. */
 export function aggregateScope(codes: readonly AggregateCode[]): Readonly<Record<string, unknown>> {
   return { ...AGGREGATE_SCOPE, ...(Object.assign({}, ...codes.map(({ scope }) => scope ?? {})) as object) }
 }

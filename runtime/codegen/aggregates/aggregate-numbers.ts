@@ -1,39 +1,36 @@
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
+import { identifier, js, lines, NOTHING, type Code } from '../emitter.ts'
 import { declareValue, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
 
 /** count, sum, min, max, avg, stddev. Column a holds the value, c how many values there were, m their mean. */
 export function numberAggregate(aggregate: Aggregate, index: number): AggregateCode {
-  const { prepare, store, combine, ...code } = bodyOf(aggregate, index)
+  const { variables, prepare, store, ...body } = bodyOf(aggregate, index)
   const { argument } = aggregate
-  const x = `x${index}`
+  const value = js`x${index}`
   return {
-    ...code,
-    declare: (out, emit) => {
-      if (argument === undefined) return
-      if (aggregate.function === 'count') out.line(`const ${x} = ${emit(argument)}`)
-      else declareValue(out, x, aggregate.field.name, emit(argument), argument)
+    ...body,
+    declare: (emit) => {
+      if (argument === undefined) return NOTHING
+      return aggregate.function === 'count'
+        ? js`const ${value} = ${emit(argument)}`
+        : declareValue(value, aggregate.field.name, emit(argument), argument)
     },
-    store: (out) => {
-      out.line(whenPresent(argument, x, store))
-    },
-    combine: (out) => {
-      out.line(combine)
-    },
-    ...(prepare === undefined
+    ...(prepare === undefined || variables === undefined
       ? {}
       : {
-          prepare: (out) => {
-            out.line(`let ${prepare.variables} = 0`)
-            out.line(whenPresent(argument, x, prepare.body))
-          },
+          prepare: lines([
+            js`let ${variables.map((variable) => js`${variable} = 0`)}`,
+            whenPresent(argument, value, prepare),
+          ]),
         }),
+    store: whenPresent(argument, value, store),
   }
 }
 
-interface Body extends Pick<AggregateCode, 'columns' | 'start' | 'result' | 'refused'> {
-  prepare?: { variables: string; body: string }
-  store: string
-  combine: string
+/** An AggregateCode of a value that is there. */
+interface Body extends Omit<AggregateCode, 'declare'> {
+  /** The variables that `prepare` sets. */
+  variables?: readonly Code[]
 }
 
 function bodyOf(aggregate: Aggregate, index: number): Body {
@@ -55,60 +52,68 @@ function bodyOf(aggregate: Aggregate, index: number): Body {
 }
 
 function countBody(index: number): Body {
+  const [cell, mine, other] = cells('a', index)
   return {
     columns: [{ name: `a${index}`, array: 'Float64Array' }],
-    start: `t.a${index}[e] = 0`,
-    store: `t.a${index}[e]++`,
-    combine: `t.a${index}[d] += s.a${index}[e]`,
-    result: `t.a${index}[e]`,
+    start: js`${cell} = 0`,
+    store: js`${cell}++`,
+    combine: js`${mine} += ${other}`,
+    result: cell,
   }
 }
 
 /**
- * The sum of a nullable argument starts as NaN, "no value yet". One that stops being exact in combining stays
+ * The sum of a nullable argument starts as NaN, "no value yet". A sum that stops being exact in combining stays
  * Infinity.
  */
 function sumBody(aggregate: Aggregate, index: number): Body {
   const maybeEmpty = aggregate.argument?.nullable === true
-  const [cell, mine, other] = cells(index)
-  const [x, sum] = [`x${index}`, `n${index}`]
-  const beyond = (variable: string): string =>
+  const [cell, mine, other] = cells('a', index)
+  const [value, sum] = [js`x${index}`, js`n${index}`]
+  const isBeyond = (variable: Code): Code =>
     aggregate.argument?.type === 'long'
-      ? `(${variable} > 9007199254740991 || ${variable} < -9007199254740991)`
-      : `(${variable} - ${variable} !== 0)`
-  const plain = maybeEmpty ? `(${sum} = ${cell}, ${sum} !== ${sum} ? ${x} : ${sum} + ${x})` : `${cell} + ${x}`
+      ? js`(${variable} > 9007199254740991 || ${variable} < -9007199254740991)`
+      : js`(${variable} - ${variable} !== 0)`
+  const next = maybeEmpty
+    ? js`(${sum} = ${cell}, ${sum} !== ${sum} ? ${value} : ${sum} + ${value})`
+    : js`${cell} + ${value}`
   return {
     columns: [{ name: `a${index}`, array: 'Float64Array' }],
-    start: `${cell} = ${maybeEmpty ? 'NaN' : '0'}`,
-    prepare: {
-      variables: sum,
-      body: `${sum} = ${plain}; if ${beyond(sum)} refuseSum(${fieldText(aggregate)}, ${cell}, ${x})`,
-    },
-    store: `${cell} = ${sum}`,
-    combine: `if (${other} === ${other}) { const sum = ${mine} === ${mine} ? ${mine} + ${other} : ${other}; ${mine} = ${beyond('sum')} ? Infinity : sum }`,
-    result: maybeEmpty ? `(${cell} !== ${cell} ? null : ${cell})` : cell,
-    refused: `${cell} === Infinity`,
+    start: js`${cell} = ${maybeEmpty ? js`NaN` : 0}`,
+    variables: [sum],
+    prepare: js`
+      ${sum} = ${next}
+      if ${isBeyond(sum)} refuseSum(${aggregate.field.name}, ${cell}, ${value})`,
+    store: js`${cell} = ${sum}`,
+    combine: js`
+      if (${other} === ${other}) {
+        const sum = ${mine} === ${mine} ? ${mine} + ${other} : ${other}
+        ${mine} = ${isBeyond(js`sum`)} ? Infinity : sum
+      }`,
+    result: maybeEmpty ? js`(${cell} !== ${cell} ? null : ${cell})` : cell,
+    refused: js`${cell} === Infinity`,
   }
 }
 
 function averageBody(aggregate: Aggregate, index: number): Body {
-  const [cell, mine, other] = cells(index)
-  const [x, sum, count] = [`x${index}`, `n${index}`, `t.c${index}[e]`]
+  const [cell, mine, other] = cells('a', index)
+  const [count, myCount, otherCount] = cells('c', index)
+  const [value, sum] = [js`x${index}`, js`n${index}`]
   return {
     columns: [
       { name: `a${index}`, array: 'Float64Array' },
       { name: `c${index}`, array: 'Float64Array' },
     ],
-    start: `${cell} = 0; ${count} = 0`,
-    prepare: {
-      variables: sum,
-      body: `${sum} = ${cell} + ${x}; if (${sum} - ${sum} !== 0) refuseSum(${fieldText(aggregate)}, ${cell}, ${x})`,
-    },
-    store: `${cell} = ${sum}; ${count}++`,
-    combine: `${mine} += ${other}; t.c${index}[d] += s.c${index}[e]`,
+    start: lines([js`${cell} = 0`, js`${count} = 0`]),
+    variables: [sum],
+    prepare: js`
+      ${sum} = ${cell} + ${value}
+      if (${sum} - ${sum} !== 0) refuseSum(${aggregate.field.name}, ${cell}, ${value})`,
+    store: lines([js`${cell} = ${sum}`, js`${count}++`]),
+    combine: lines([js`${mine} += ${other}`, js`${myCount} += ${otherCount}`]),
     result:
-      aggregate.argument?.nullable === true ? `(${count} === 0 ? null : ${cell} / ${count})` : `${cell} / ${count}`,
-    refused: `${cell} - ${cell} !== 0`,
+      aggregate.argument?.nullable === true ? js`(${count} === 0 ? null : ${cell} / ${count})` : js`${cell} / ${count}`,
+    refused: js`${cell} - ${cell} !== 0`,
   }
 }
 
@@ -117,55 +122,64 @@ function averageBody(aggregate: Aggregate, index: number): Body {
  * Welford's update, and Chan, Golub and LeVeque's for combining (1983), since sums of squares lose all digits.
  */
 function deviationBody(aggregate: Aggregate, index: number): Body {
-  const [cell, mine, other] = cells(index)
-  const [x, mean, squares] = [`x${index}`, `m${index}`, `n${index}`]
+  const [cell, mine, other] = cells('a', index)
+  const [count, myCount, otherCount] = cells('c', index)
+  const [mean, myMean, otherMean] = cells('m', index)
+  const [value, newMean, squares] = [js`x${index}`, js`m${index}`, js`n${index}`]
   return {
     columns: ['a', 'c', 'm'].map((name) => ({ name: `${name}${index}`, array: 'Float64Array' as const })),
-    start: `${cell} = 0; t.c${index}[e] = 0; t.m${index}[e] = 0`,
-    prepare: {
-      variables: `${mean} = 0, ${squares}`,
-      body: `const off = ${x} - t.m${index}[e]; ${mean} = t.m${index}[e] + off / (t.c${index}[e] + 1); ${squares} = ${cell} + off * (${x} - ${mean}); if (${squares} - ${squares} !== 0) refuseSum(${fieldText(aggregate)}, ${cell}, ${x})`,
-    },
-    store: `${cell} = ${squares}; t.m${index}[e] = ${mean}; t.c${index}[e]++`,
-    combine: `{ const more = s.c${index}[e]; if (more > 0) { const had = t.c${index}[d], all = had + more, off = s.m${index}[e] - t.m${index}[d]
-${mine} += ${other} + off * (had * more / all) * off; t.m${index}[d] += off * more / all; t.c${index}[d] = all } }`,
-    result: `(t.c${index}[e] < 2 ? null : Math.sqrt(${cell} / (t.c${index}[e] - 1)))`,
-    refused: `${cell} - ${cell} !== 0`,
+    start: lines([js`${cell} = 0`, js`${count} = 0`, js`${mean} = 0`]),
+    variables: [newMean, squares],
+    prepare: js`
+      const off = ${value} - ${mean}
+      ${newMean} = ${mean} + off / (${count} + 1)
+      ${squares} = ${cell} + off * (${value} - ${newMean})
+      if (${squares} - ${squares} !== 0) refuseSum(${aggregate.field.name}, ${cell}, ${value})`,
+    store: lines([js`${cell} = ${squares}`, js`${mean} = ${newMean}`, js`${count}++`]),
+    combine: js`
+      {
+        const more = ${otherCount}
+        if (more > 0) {
+          const had = ${myCount}, all = had + more, off = ${otherMean} - ${myMean}
+          ${mine} += ${other} + off * (had * more / all) * off
+          ${myMean} += off * more / all
+          ${myCount} = all
+        }
+      }`,
+    result: js`(${count} < 2 ? null : Math.sqrt(${cell} / (${count} - 1)))`,
+    refused: js`${cell} - ${cell} !== 0`,
   }
 }
 
 /** Starts at the infinity no value reaches. */
 function extremumBody(aggregate: Aggregate, index: number): Body {
-  const [cell, mine, other] = cells(index)
-  const [order, start] = aggregate.function === 'min' ? ['<', 'Infinity'] : ['>', '-Infinity']
-  const x = `x${index}`
+  const [cell, mine, other] = cells('a', index)
+  const [order, start] = aggregate.function === 'min' ? [js`<`, js`Infinity`] : [js`>`, js`-Infinity`]
+  const value = js`x${index}`
   return {
     columns: [{ name: `a${index}`, array: 'Float64Array' }],
-    start: `${cell} = ${start}`,
-    store: `if (${x} ${order} ${cell}) ${cell} = ${x}`,
-    combine: `if (${other} ${order} ${mine}) ${mine} = ${other}`,
-    result: aggregate.argument?.nullable === true ? `(${cell} === ${start} ? null : ${cell})` : cell,
+    start: js`${cell} = ${start}`,
+    store: js`if (${value} ${order} ${cell}) ${cell} = ${value}`,
+    combine: js`if (${other} ${order} ${mine}) ${mine} = ${other}`,
+    result: aggregate.argument?.nullable === true ? js`(${cell} === ${start} ? null : ${cell})` : cell,
   }
 }
 
 function textExtremumBody(aggregate: Aggregate, index: number): Body {
-  const [cell, mine, other] = cells(index)
-  const order = aggregate.function === 'min' ? '<' : '>'
-  const x = `x${index}`
+  const [cell, mine, other] = cells('a', index)
+  const order = aggregate.function === 'min' ? js`<` : js`>`
+  const value = js`x${index}`
   return {
     columns: [{ name: `a${index}`, array: 'Array' }],
-    start: `${cell} = null`,
-    store: `if (${cell} === null || ${x} ${order} ${cell}) ${cell} = copyText(${x})`,
-    combine: `if (${other} !== null && (${mine} === null || ${other} ${order} ${mine})) ${mine} = ${other}`,
+    start: js`${cell} = null`,
+    store: js`if (${cell} === null || ${value} ${order} ${cell}) ${cell} = copyText(${value})`,
+    combine: js`if (${other} !== null && (${mine} === null || ${other} ${order} ${mine})) ${mine} = ${other}`,
     result: cell,
   }
 }
 
-function cells(index: number): [cell: string, mine: string, other: string] {
-  return [`t.a${index}[e]`, `t.a${index}[d]`, `s.a${index}[e]`]
-}
-
-/** Field names are identifiers (isFieldName), which the emitter's literal would quote in the same way. */
-function fieldText(aggregate: Aggregate): string {
-  return JSON.stringify(aggregate.field.name)
+/** A column's value of entry e of t; of the entries d of t and e of s that are combined. */
+function cells(column: 'a' | 'c' | 'm', index: number): [cell: Code, mine: Code, other: Code] {
+  const name = identifier(`${column}${index}`)
+  return [js`t.${name}[e]`, js`t.${name}[d]`, js`s.${name}[e]`]
 }

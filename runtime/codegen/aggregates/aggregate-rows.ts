@@ -1,11 +1,12 @@
 import type { Expression } from '../../expressions/ast.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { declareValue, isNumeric, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
-import type { Column } from '../../memory/columns.ts'
+import { js, lines, type Code } from '../emitter.ts'
+import type { GeneratedColumn } from '../keys/key-columns.ts'
 
 /**
  * first, last, argMin, argMax: the value of one of the rows. Column a holds it, column b by what it was chosen.
- * Of equals, first, argMin and argMax keep the one that came first, last takes the newest.
+ * When several are equal, first, argMin and argMax keep the earliest, last takes the newest.
  */
 export function rowAggregate(aggregate: Aggregate, index: number): AggregateCode {
   const { argument } = aggregate
@@ -17,29 +18,29 @@ export function rowAggregate(aggregate: Aggregate, index: number): AggregateCode
 
 /** first and last: by `time`, which is the row's event time, or a constant where rows count in the order of arrival. */
 function endRow(aggregate: Aggregate, argument: Expression, index: number): AggregateCode {
-  const [x, b] = [`x${index}`, `b${index}`]
-  const [order, never] = aggregate.function === 'first' ? ['<', 'Infinity'] : ['>=', '-Infinity']
+  const value = js`x${index}`
+  const [order, never] = aggregate.function === 'first' ? [js`<`, js`Infinity`] : [js`>=`, js`-Infinity`]
   return {
-    columns: [valueColumn(argument, `a${index}`), { name: b, array: 'Float64Array' }],
-    start: `t.a${index}[e] = ${noValue(argument)}; t.${b}[e] = ${never}`,
-    declare: (code, emit) => {
-      declareValue(code, x, aggregate.field.name, emit(argument), argument)
-    },
-    store: (code) => {
-      code.line(
-        whenPresent(
-          argument,
-          x,
-          `if (time ${order} t.${b}[e]) { t.${b}[e] = time; t.a${index}[e] = ${kept(argument, x)} }`,
-        ),
-      )
-    },
-    combine: (code) => {
-      code.line(
-        `if (s.${b}[e] !== ${never} && s.${b}[e] ${order} t.${b}[d]) { t.${b}[d] = s.${b}[e]; t.a${index}[d] = s.a${index}[e] }`,
-      )
-    },
-    result: argument.nullable ? `(t.${b}[e] === ${never} ? null : t.a${index}[e])` : `t.a${index}[e]`,
+    columns: [valueColumn(argument, `a${index}`), { name: `b${index}`, array: 'Float64Array' }],
+    start: js`
+      t.a${index}[e] = ${noValue(argument)}
+      t.b${index}[e] = ${never}`,
+    declare: (emit) => declareValue(value, aggregate.field.name, emit(argument), argument),
+    store: whenPresent(
+      argument,
+      value,
+      js`
+        if (time ${order} t.b${index}[e]) {
+          t.b${index}[e] = time
+          t.a${index}[e] = ${kept(argument, value)}
+        }`,
+    ),
+    combine: js`
+      if (s.b${index}[e] !== ${never} && s.b${index}[e] ${order} t.b${index}[d]) {
+        t.b${index}[d] = s.b${index}[e]
+        t.a${index}[d] = s.a${index}[e]
+      }`,
+    result: argument.nullable ? js`(t.b${index}[e] === ${never} ? null : t.a${index}[e])` : js`t.a${index}[e]`,
   }
 }
 
@@ -47,49 +48,54 @@ function endRow(aggregate: Aggregate, argument: Expression, index: number): Aggr
 function extremeRow(aggregate: Aggregate, argument: Expression, index: number): AggregateCode {
   const { by } = aggregate
   if (by === undefined) throw unsupported(aggregate, undefined)
-  const [x, y, b] = [`x${index}`, `y${index}`, `b${index}`]
-  const order = aggregate.function === 'argMin' ? '<' : '>'
+  const [value, rank] = [js`x${index}`, js`y${index}`]
+  const order = aggregate.function === 'argMin' ? js`<` : js`>`
   const isNumber = isNumeric(by)
-  const never = !isNumber ? 'null' : aggregate.function === 'argMin' ? 'Infinity' : '-Infinity'
-  const isNull =
+  const never = !isNumber ? js`null` : aggregate.function === 'argMin' ? js`Infinity` : js`-Infinity`
+  const stored =
     isNumeric(argument) && argument.nullable
-      ? `(t.a${index}[e] === Infinity ? null : t.a${index}[e])`
-      : `t.a${index}[e]`
-  const better = (one: string, other: string): string =>
-    isNumber ? `${one} ${order} ${other}` : `${one} !== null && (${other} === null || ${one} ${order} ${other})`
+      ? js`(t.a${index}[e] === Infinity ? null : t.a${index}[e])`
+      : js`t.a${index}[e]`
+  const isBetter = (one: Code, other: Code): Code =>
+    isNumber ? js`${one} ${order} ${other}` : js`${one} !== null && (${other} === null || ${one} ${order} ${other})`
   return {
-    columns: [valueColumn(argument, `a${index}`), { name: b, array: isNumber ? 'Float64Array' : 'Array' }],
-    start: `t.a${index}[e] = ${noValue(argument)}; t.${b}[e] = ${never}`,
-    declare: (code, emit) => {
-      declareValue(code, x, aggregate.field.name, emit(argument), argument)
-      declareValue(code, y, aggregate.field.name, emit(by), by)
-    },
-    store: (code) => {
-      code.line(
-        whenPresent(
-          by,
-          y,
-          `if (${better(y, `t.${b}[e]`)}) { t.${b}[e] = ${kept(by, y)}; t.a${index}[e] = ${kept(argument, x)} }`,
-        ),
-      )
-    },
-    combine: (code) => {
-      code.line(`if (${better(`s.${b}[e]`, `t.${b}[d]`)}) { t.${b}[d] = s.${b}[e]; t.a${index}[d] = s.a${index}[e] }`)
-    },
-    result: by.nullable ? `(t.${b}[e] === ${never} ? null : ${isNull})` : isNull,
+    columns: [valueColumn(argument, `a${index}`), { name: `b${index}`, array: isNumber ? 'Float64Array' : 'Array' }],
+    start: js`
+      t.a${index}[e] = ${noValue(argument)}
+      t.b${index}[e] = ${never}`,
+    declare: (emit) =>
+      lines([
+        declareValue(value, aggregate.field.name, emit(argument), argument),
+        declareValue(rank, aggregate.field.name, emit(by), by),
+      ]),
+    store: whenPresent(
+      by,
+      rank,
+      js`
+        if (${isBetter(rank, js`t.b${index}[e]`)}) {
+          t.b${index}[e] = ${kept(by, rank)}
+          t.a${index}[e] = ${kept(argument, value)}
+        }`,
+    ),
+    combine: js`
+      if (${isBetter(js`s.b${index}[e]`, js`t.b${index}[d]`)}) {
+        t.b${index}[d] = s.b${index}[e]
+        t.a${index}[d] = s.a${index}[e]
+      }`,
+    result: by.nullable ? js`(t.b${index}[e] === ${never} ? null : ${stored})` : stored,
   }
 }
 
 /** Numbers that may be null are stored as Infinity then, which no value is. */
-function valueColumn(argument: Expression, name: string): Column {
+function valueColumn(argument: Expression, name: string): GeneratedColumn {
   return { name, array: isNumeric(argument) ? 'Float64Array' : 'Array' }
 }
 
-function noValue(argument: Expression): string {
-  return isNumeric(argument) ? 'Infinity' : 'null'
+function noValue(argument: Expression): Code {
+  return isNumeric(argument) ? js`Infinity` : js`null`
 }
 
-function kept(argument: Expression, variable: string): string {
-  const copy = argument.type === 'string' ? `copyText(${variable})` : variable
-  return argument.nullable ? `(${variable} === null ? ${noValue(argument)} : ${copy})` : copy
+function kept(argument: Expression, variable: Code): Code {
+  const copy = argument.type === 'string' ? js`copyText(${variable})` : variable
+  return argument.nullable ? js`(${variable} === null ? ${noValue(argument)} : ${copy})` : copy
 }

@@ -1,16 +1,16 @@
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import { emitAddToKey, type AggregateCode } from './aggregate-code.ts'
-import { aggregateCodes, aggregateScope } from './aggregate-codes.ts'
 import type { Column } from '../../memory/columns.ts'
-import type { RowErrorHandler } from '../contracts.ts'
-import { Emitter } from '../emitter.ts'
-import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
-import { emitHashHelpers } from '../keys/key-hash.ts'
-import { emitKeyTable, emitMerge, emitRowsOf, keyTableColumns } from '../keys/key-table-code.ts'
 import { CHANGED, textOf, type KeyTable, type TableColumns } from '../../memory/key-table.ts'
-import { emitKey, keyArguments } from '../windows/pane-table.ts'
+import type { RowErrorHandler } from '../contracts.ts'
+import { compile, js, NOTHING, type Code } from '../emitter.ts'
+import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
+import { HASH_HELPERS } from '../keys/key-hash.ts'
+import { keyTableClass, keyTableColumns, mergeFunctions, rowsOfFunction } from '../keys/key-table-code.ts'
 import type { RowClass } from '../rows/row.ts'
+import { declareKey, keyArguments } from '../windows/pane-table.ts'
+import { addToKey, type AggregateCode } from './aggregate-code.ts'
+import { aggregateCodes, aggregateScope } from './aggregate-codes.ts'
 
 /**
  * The entries of one key group. A key's rows are in its first entry, and in those chained to it when they are
@@ -86,57 +86,90 @@ const COUNTED: readonly Column[] = [
 export function compileRunningTable(options: RunningTableOptions): RunningTableCode {
   const { keys } = options
   const codes = aggregateCodes(options.aggregates)
-  const start = 't.tt[e] = Infinity; t.cn[e] = 0; t.ps[e] = 0; t.nx[e] = 0; t.hd[e] = 1'
-  const code = new Emitter()
-  emitHashHelpers(code)
-  emitKeyTable(code, { keys, codes, extra: { columns: [...TIMED, ...COUNTED], start }, chained: 'by nx' })
-  emitAdd(code, options, codes)
-  emitMerge(code, codes)
-  emitRowsOf(code, keys, codes, [], 'keysStay')
-  code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
-  const compiled = code.compile<Omit<RunningTableCode, 'columns'>>({
-    ...EXPRESSION_SCOPE,
-    ...aggregateScope(codes),
-    Row: options.outputRowClass,
-    operatorId: options.operatorId,
-    textOf,
-  })
+  const start = js`
+    t.tt[e] = Infinity
+    t.cn[e] = 0
+    t.ps[e] = 0
+    t.nx[e] = 0
+    t.hd[e] = 1`
+  const compiled = compile<Omit<RunningTableCode, 'columns'>>(
+    'aggregate',
+    js`
+      ${HASH_HELPERS}
+      ${keyTableClass({ keys, codes, extra: { columns: [...TIMED, ...COUNTED], start }, chained: 'by nx' })}
+      ${addFunction(options, codes)}
+      ${mergeFunctions(codes)}
+      ${rowsOfFunction(keys, codes, [], 'keysStay')}
+      return { create: () => new Table(), add, combine, rowsOf }`,
+    {
+      ...EXPRESSION_SCOPE,
+      ...aggregateScope(codes),
+      Row: options.outputRowClass,
+      operatorId: options.operatorId,
+      textOf,
+    },
+  )
   // the others have the values they start with
   const kept = [...(options.ttlMs === undefined ? [] : TIMED), ...(options.emission.kind === 'full' ? COUNTED : [])]
-  return { columns: keyTableColumns({ keys, codes, extra: { columns: kept, start: '' } }), ...compiled }
+  return { columns: keyTableColumns({ keys, codes, extra: { columns: kept, start: NOTHING } }), ...compiled }
 }
 
-function emitAdd(code: Emitter, options: RunningTableOptions, codes: readonly AggregateCode[]): void {
+function addFunction(options: RunningTableOptions, codes: readonly AggregateCode[]): Code {
   const { keys, emission, ttlMs } = options
-  const body = new Emitter()
-  const expressions = new ExpressionEmitter(body, 'r')
-  for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
-  emitKey(body, keys, options.maxParallelism)
-  body.line(`const s = host.groupAt(g), t = s.table, had = t.n, e = t.find(${keyArguments(keys)})`)
-  if (ttlMs !== undefined)
-    body.line(`if (t.tt[e] + ${code.literal(ttlMs)} <= now) { const bits = t.u[e]; t.start(e); t.u[e] |= bits }`)
-  emitAddToKey(body, codes)
-  if (ttlMs !== undefined) body.line(`t.tt[e] = now`)
-  if (emission.kind !== 'changed') body.line(`t.u[e] = ${CHANGED}`)
+  const expressions = new ExpressionEmitter(js`r`)
+  const declared = codes.map(({ declare }) => declare((expression) => expressions.emit(expression)))
+  const restartExpired = js`
+    if (t.tt[e] + ${ttlMs ?? 0} <= now) {
+      const bits = t.u[e]
+      t.start(e)
+      t.u[e] |= bits
+    }`
+  // rows have no order but that of their arrival
+  return js`
+    const time = 0, one = [0], last = []
+    function refuse() { throw new RangeError('a sum was kept that is not exact') }
+    function add(rows, count, now, host, out, onError) {
+      let made = 0, i = 0
+      while (i < count) {
+        try {
+          for (; i < count; i++) {
+            const r = rows[i]
+            ${expressions.declarations()}
+            ${declared}
+            ${declareKey(keys, options.maxParallelism)}
+            const s = host.groupAt(g), t = s.table, had = t.n, e = t.find(${keyArguments(keys)})
+            ${ttlMs === undefined ? NOTHING : restartExpired}
+            ${addToKey(codes)}
+            ${ttlMs === undefined ? NOTHING : js`t.tt[e] = now`}
+            ${emit(emission)}
+          }
+        } catch (error) {
+          onError(error, rows[i], operatorId)
+          i++
+        }
+      }
+      return made
+    }`
+}
+
+/** Puts out, counts or lists entry e, which a row has been added to. */
+function emit(emission: RunningEmission): Code {
   switch (emission.kind) {
     case 'everyRow':
-      body.line(`one[0] = e; made += rowsOf(t, one, 1, last, refuse); out[made - 1] = last[0]`)
-      break
+      return js`
+        t.u[e] = ${CHANGED}
+        one[0] = e
+        made += rowsOf(t, one, 1, last, refuse)
+        out[made - 1] = last[0]`
     case 'full':
-      body.line(`if (++t.cn[e] === ${code.literal(emission.rows)}) made = host.full(s, e, out, made)`)
-      break
+      return js`
+        t.u[e] = ${CHANGED}
+        if (++t.cn[e] === ${emission.rows}) made = host.full(s, e, out, made)`
     case 'changed':
-      body.line(
-        `if (t.u[e] !== ${LISTED | CHANGED}) { if ((t.u[e] & ${LISTED}) === 0 && s.changed.push(e) === 1) host.touched(s); t.u[e] = ${LISTED | CHANGED} }`,
-      )
-      break
+      return js`
+        if (t.u[e] !== ${LISTED | CHANGED}) {
+          if ((t.u[e] & ${LISTED}) === 0 && s.changed.push(e) === 1) host.touched(s)
+          t.u[e] = ${LISTED | CHANGED}
+        }`
   }
-  // rows have no order but that of their arrival
-  code.line(`const time = 0, one = [0], last = []`)
-  code.line(`function refuse() { throw new RangeError('a sum was kept that is not exact') }`)
-  code.line(`function add(rows, count, now, host, out, onError) { let made = 0, i = 0`)
-  code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
-  code.line(body.text())
-  code.line(`} } catch (error) { onError(error, rows[i], operatorId); i++ } }`)
-  code.line(`return made }`)
 }

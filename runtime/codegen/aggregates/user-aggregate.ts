@@ -2,8 +2,8 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Aggregate, UserAggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { Accumulator } from '../../memory/accumulators/accumulator.ts'
-import type { AggregateCode } from './aggregate-code.ts'
-import { unsupported } from './aggregate-code.ts'
+import { js, NOTHING } from '../emitter.ts'
+import { unsupported, type AggregateCode } from './aggregate-code.ts'
 import { compileRowMaker, type RowMaker } from '../rows/row-maker.ts'
 import { compileRowClass } from '../rows/row.ts'
 
@@ -11,22 +11,15 @@ import { compileRowClass } from '../rows/row.ts'
 export function userAggregate(aggregate: Aggregate, index: number): AggregateCode {
   if (aggregate.user === undefined) throw unsupported(aggregate, undefined)
   const calls = new AggregateCalls(aggregate.field.name, aggregate, aggregate.user)
-  const [a, n] = [`a${index}`, `n${index}`]
   return {
-    columns: [{ name: a, array: 'Object', read: (bytes) => new UserAccumulator(calls).fill(bytes) }],
-    start: `t.${a}[e] = new UserAccumulator(calls${index})`,
-    declare: () => undefined,
+    columns: [{ name: `a${index}`, array: 'Object', read: (bytes) => new UserAccumulator(calls).fill(bytes) }],
+    start: js`t.a${index}[e] = new UserAccumulator(calls${index})`,
+    declare: () => NOTHING,
     refusesFirst: true,
-    prepare: (code) => {
-      code.line(`const ${n} = t.${a}[e].after(r)`)
-    },
-    store: (code) => {
-      code.line(`t.${a}[e].value = ${n}`)
-    },
-    combine: (code) => {
-      code.line(`t.${a}[d].merge(s.${a}[e])`)
-    },
-    result: `t.${a}[e].result()`,
+    prepare: js`const n${index} = t.a${index}[e].after(r)`,
+    store: js`t.a${index}[e].value = n${index}`,
+    combine: js`t.a${index}[d].merge(s.a${index}[e])`,
+    result: js`t.a${index}[e].result()`,
     scope: { UserAccumulator, [`calls${index}`]: calls },
   }
 }

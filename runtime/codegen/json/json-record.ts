@@ -1,63 +1,83 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, LogicalType, Row, Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
-import { Emitter } from '../emitter.ts'
+import { compile, js, NOTHING, property, type Code } from '../emitter.ts'
 import { valueReader } from '../../model/logical-values.ts'
 import type { RowClass } from '../rows/row.ts'
 import { parseIsoTimestamp } from '../../model/timestamp-text.ts'
 
 /**
- * What JSON.parse gave → row; throws RECORD_INVALID naming field, expected and found. Also the slow path of the
- * scanner.
+ * Makes a row of a value that JSON.parse gave; throws RECORD_INVALID with the field, what was expected and what was
+ * found. It is also the slow path of the scanner.
  */
 export type RecordReader = (record: unknown) => Row
 
 /** Generates the reader of one stream's parsed JSON records. Missing and null are the same. */
-export function compileRecordReader(schema: Schema, rowClass: RowClass): RecordReader {
-  const code = new Emitter()
-  code.line(
-    `return function readRecord(o) { if (typeof o !== 'object' || o === null || Array.isArray(o)) refuseRecord(o)`,
-  )
-  schema.fields.forEach((field, index) => {
-    const v = `v${index}`
-    code.line(`let ${v} = o${code.property(field.name)}`)
-    const refuse = `refuseField(${index}, ${v})`
-    const read =
-      field.logical === undefined
-        ? readStatement(field, v, refuse)
-        : `const w${index} = read${index}(${v}); if (w${index} === undefined) ${refuse}; ${v} = w${index}`
-    if (field.nullable) code.line(`if (${v} === undefined || ${v} === null) ${v} = null; else { ${read} }`)
-    else code.line(`if (${v} === undefined || ${v} === null) ${refuse}; ${read}`)
-  })
-  code.line(`return new Row(${schema.fields.map((_, index) => `v${index}`).join(', ')}) }`)
-  const readers = schema.fields.flatMap((field, index) =>
+export function compileRecordReader({ fields }: Schema, rowClass: RowClass): RecordReader {
+  const readers = fields.flatMap((field, index) =>
     field.logical === undefined ? [] : [[`read${index}`, valueReader(field)] as const],
   )
-  const refuseField = (index: number, value: unknown): never => refuse(schema.fields[index], value)
-  return code.compile<RecordReader>({
-    Row: rowClass,
-    refuseField,
-    refuseRecord,
-    parseIso: parseIsoTimestamp,
-    ...Object.fromEntries(readers),
-  })
+  const refuseField = (index: number, value: unknown): never => refuse(fields[index], value)
+  return compile<RecordReader>(
+    'json record',
+    js`
+      return function readRecord(o) {
+        if (typeof o !== 'object' || o === null || Array.isArray(o)) refuseRecord(o)
+        ${fields.map(readField)}
+        return new Row(${fields.map((_, index) => js`v${index}`)})
+      }`,
+    { Row: rowClass, refuseField, refuseRecord, parseIso: parseIsoTimestamp, ...Object.fromEntries(readers) },
+  )
 }
 
-function readStatement(field: Field, v: string, refuse: string): string {
+function readField(field: Field, index: number): Code {
+  const value = js`v${index}`
+  const refuse = js`refuseField(${index}, ${value})`
+  const readLogical = js`
+    const w${index} = read${index}(${value})
+    if (w${index} === undefined) ${refuse}
+    ${value} = w${index}`
+  const read = field.logical === undefined ? readPlain(field, value, refuse) : readLogical
+  const orNull = js`
+    if (${value} === undefined || ${value} === null) ${value} = null
+    else {
+      ${read}
+    }`
+  const orRefuse = js`
+    if (${value} === undefined || ${value} === null) ${refuse}
+    ${read}`
+  return js`
+    let ${value} = o${property(field.name)}
+    ${field.nullable ? orNull : orRefuse}`
+}
+
+function readPlain(field: Field, value: Code, refuse: Code): Code {
+  const readInteger = js`
+    if (!Number.isSafeInteger(${value})) ${refuse}
+    ${value} += 0`
   switch (field.type) {
     // + 0 makes -0 the 0 that it is as a key
     case 'long':
-      return `if (!Number.isSafeInteger(${v})) ${refuse}; ${v} += 0`
+      return readInteger
     case 'double':
-      return `if (typeof ${v} !== 'number' || ${v} - ${v} !== 0) ${refuse}; ${v} += 0`
+      return js`
+        if (typeof ${value} !== 'number' || ${value} - ${value} !== 0) ${refuse}
+        ${value} += 0`
     case 'boolean':
-      return `if (typeof ${v} !== 'boolean') ${refuse}`
+      return js`if (typeof ${value} !== 'boolean') ${refuse}`
     case 'string':
-      return `if (typeof ${v} !== 'string') ${refuse}`
+      return js`if (typeof ${value} !== 'string') ${refuse}`
     case 'timestamp':
-      return `if (typeof ${v} === 'string') { const t = parseIso(${v}); if (t === undefined) ${refuse}; ${v} = t } else { if (!Number.isSafeInteger(${v})) ${refuse}; ${v} += 0 }`
+      return js`
+        if (typeof ${value} === 'string') {
+          const t = parseIso(${value})
+          if (t === undefined) ${refuse}
+          ${value} = t
+        } else {
+          ${readInteger}
+        }`
     case 'json':
-      return ''
+      return NOTHING
   }
 }
 
@@ -96,7 +116,7 @@ function refuseRecord(value: unknown): never {
   )
 }
 
-/** As JSON, but what JSON.parse makes of a number such as 1e400 is no null. */
+/** As JSON, but a number such as 1e400, which JSON.parse reads as infinity, is not shown as null. */
 function shown(value: unknown): string {
   if (typeof value === 'number' && !Number.isFinite(value)) return `${value} (a number beyond 1.8e308)`
   return JSON.stringify(value, (_, inner: unknown) =>

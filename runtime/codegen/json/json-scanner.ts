@@ -2,23 +2,23 @@ import { isUtf8 } from 'node:buffer'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { RowScanner } from '../contracts.ts'
-import { Emitter } from '../emitter.ts'
+import { compile, joined, js, NOTHING, property, type Code } from '../emitter.ts'
 import { learnLayout, type JsonLayout } from './json-layout.ts'
 import { clipped, compileRecordReader } from './json-record.ts'
 import { MAX_RUNS, type PassedTexts } from '../../memory/passed-texts.ts'
-import { notPlain } from '../rows/plain-bytes.ts'
+import { notPlain } from './plain-bytes.ts'
 import { compileRowClass, type RowClass } from '../rows/row.ts'
 import { isoTimestamp } from '../../model/timestamp-text.ts'
 
-/** Slow records in a row before the layout is learned anew, and how often that may happen in all. */
+/** After this many slow records in a row the layout is learned again, and this often at most. */
 const MISSES_TO_LEARN = 8
 const MAX_LAYOUTS = 16
 
 /**
  * Generates the scanner of one stream. Records are read by JSON.parse until a layout is learned from one; then
  * generated code compares the bytes between values with that layout and reads the values in place. It gives up
- * on whatever it does not expect (other keys, escapes, exponents, bad values) and JSON.parse takes that record,
- * so only the slow path ever refuses one. The fields that are `passed` hold the number of their record there.
+ * on everything it does not expect (other keys, escapes, exponents, bad values) and JSON.parse takes that record,
+ * so only the slow path ever refuses one. The fields that are `passed` hold the number of their record in it.
  */
 export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: PassedTexts): RowScanner {
   const readRecord =
@@ -59,8 +59,8 @@ export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: 
 }
 
 /**
- * Of records whose passed values are written aside. It reads into rows of their own: both kinds in one class would
- * make it slow.
+ * Reads records whose passed values are written aside. The values go into rows of a class of their own first: both
+ * kinds of row in one class would make the fast path slow.
  */
 function passingReader(
   schema: Schema,
@@ -68,11 +68,12 @@ function passingReader(
   passed: PassedTexts,
 ): (record: unknown, bytes: Buffer) => Row {
   const read = compileRecordReader(schema, compileRowClass(schema))
-  const code = new Emitter()
-  code.line(
-    `return (o, record) => new Row(${schema.fields.map(({ name }) => (passed.source.has(name) ? 'record' : `o${code.property(name)}`)).join(', ')})`,
+  const values = schema.fields.map(({ name }) => (passed.source.has(name) ? js`record` : js`o${property(name)}`))
+  const withRecord = compile<(row: Row, record: number) => Row>(
+    'passed row',
+    js`return (o, record) => new Row(${values})`,
+    { Row: rowClass },
   )
-  const withRecord = code.compile<(row: Row, record: number) => Row>({ Row: rowClass })
   return (record, bytes) => {
     const row = read(record)
     return withRecord(row, passed.recordOf(bytes, row))
@@ -84,7 +85,7 @@ function parseRecord(bytes: Buffer, start: number, end: number): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new MillraceError('RECORD_INVALID', `a record is no JSON: ${clipped(text)}`, { domain: 'user', cause })
+    throw new MillraceError('RECORD_INVALID', `a record is not JSON: ${clipped(text)}`, { domain: 'user', cause })
   }
 }
 
@@ -111,41 +112,53 @@ function compileFastScan(
   if (schema.fields.some((field) => !field.nullable && !keys.has(field.name))) return undefined
   const wanted = new Map(schema.fields.map((field, index) => [field.name, { field, index }]))
   const isPassed = ({ name }: Field): boolean => passed?.source.has(name) === true
+  const hasPlace = (field: Field): boolean => field.type === 'string' || isPassed(field)
   const strings = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name) && !isPassed(field))
-  const code = new Emitter()
-  emitHelpers(code)
-  code.line(`let viewed, view`)
-  const joined = passed === undefined ? 0 : joinedRuns(layout, passed)
-  code.line(`return function scan(b, start, end, text, base) { let p = start, c = 0, wide = false`)
-  code.line(`if (b !== viewed) { viewed = b; view = new DataView(b.buffer, b.byteOffset, b.length) }`)
-  if (passed !== undefined) code.line(`let joined = ${joined}`)
-  schema.fields.forEach((field, index) =>
-    code.line(
-      `let v${index} = null${field.type === 'string' || isPassed(field) ? `, q${index} = -1, e${index} = -1` : ''}`,
-    ),
-  )
-  for (const { key, lead } of layout.members) {
-    emitExpectedBytes(code, lead)
+  const members = layout.members.flatMap(({ key, lead }) => {
     const target = wanted.get(key)
-    if (target === undefined) code.line(`p = skipScalar(b, p, end); if (p < 0) return null`)
-    else if (isPassed(target.field)) emitPassed(code, target.field, target.index)
-    else emitValue(code, target.field, target.index)
-  }
-  emitExpectedBytes(code, layout.tail)
-  code.line(`if (p !== end) return null`)
+    const read =
+      target === undefined
+        ? SKIP_VALUE
+        : isPassed(target.field)
+          ? placePassed(target.field, target.index)
+          : readValue(target.field, target.index)
+    return [expectBytes(lead), read]
+  })
   // one native read for all strings of the record; where a byte is not ASCII, offsets in bytes are no offsets in
   // characters
-  if (strings.length > 0)
-    emitStrings(
-      code,
-      strings.map((field) => schema.fields.indexOf(field)),
-    )
-  if (passed !== undefined) emitRecord(code, schema, passed)
-  code.line(
-    `return new Row(${schema.fields.map((field, index) => (isPassed(field) ? 'record' : `v${index}`)).join(', ')}) }`,
+  const cut = strings.length === 0 ? NOTHING : cutStrings(strings.map((field) => schema.fields.indexOf(field)))
+  return compile<FastScan>(
+    'json scan',
+    js`
+      ${HELPERS}
+      let viewed, view
+      return function scan(bytes, start, end, text, base) {
+        let p = start, c = 0, wide = false
+        if (bytes !== viewed) {
+          viewed = bytes
+          view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+        }
+        ${passed === undefined ? NOTHING : js`let joined = ${joinedRuns(layout, passed)}`}
+        ${schema.fields.map((field, index) => declareValue(index, hasPlace(field) ? 'with place' : 'alone'))}
+        ${members}
+        ${expectBytes(layout.tail)}
+        if (p !== end) return null
+        ${cut}
+        ${passed === undefined ? NOTHING : notePlaces(schema, passed)}
+        return new Row(${schema.fields.map((field, index) => (isPassed(field) ? js`record` : js`v${index}`))})
+      }`,
+    { Row: rowClass, isoTimestamp, isUtf8, POWERS, STOP, passed },
   )
-  return code.compile<FastScan>({ Row: rowClass, isoTimestamp, isUtf8, POWERS, STOP, passed })
 }
+
+/** A value v; q and e are where its text begins and ends. */
+function declareValue(index: number, place: 'with place' | 'alone'): Code {
+  return place === 'alone' ? js`let v${index} = null` : js`let v${index} = null, q${index} = -1, e${index} = -1`
+}
+
+const SKIP_VALUE = js`
+  p = skipScalar(bytes, p, end)
+  if (p < 0) return null`
 
 /** Bits of the runs whose texts lie side by side in this layout as the sink writes them. */
 function joinedRuns({ members }: JsonLayout, { runs }: PassedTexts): number {
@@ -166,186 +179,270 @@ function joinedRuns({ members }: JsonLayout, { runs }: PassedTexts): number {
   return bits
 }
 
-/** Finds q and e, where the text of a value begins and ends, taking and refusing what emitValue does. */
-function emitPassed(code: Emitter, field: Field, index: number): void {
-  const [q, e] = [`q${index}`, `e${index}`]
-  if (field.type !== 'string' && field.type !== 'long' && field.type !== 'timestamp') {
-    code.line(`${q} = p`)
-    emitValue(code, field, index)
-    code.line(`${e} = p`)
-    return
-  }
-  code.line(`if (p + 1 >= end) return null; c = b[p]`)
-  if (field.nullable)
-    code.line(
-      `if (c === 110) { ${q} = p; p = literal(b, p, end, 117, 108, 108); if (p < 0) return null; ${e} = p } else {`,
-    )
-  if (field.type === 'string') {
-    emitStringEnd(code, `${q} = p++`)
-    code.line(`${e} = ++p`)
-  } else {
-    // an ISO time is written aside as the number that it is
-    if (field.type === 'timestamp') {
-      code.line(
-        `if (c === 34) { v${index} = isoAt(b, p + 1, end); if (v${index} !== v${index}) return null; p += b[p + 21] === 34 ? 22 : 26; joined = 0 } else {`,
-      )
-    }
-    code.line(`{ ${q} = p; if (c === 45) c = b[++p]; const k = p; if (!(c >= 48 && c <= 57)) return null`)
-    code.line(`while (++p < end && (c = b[p]) >= 48 && c <= 57);`)
-    // -0 is written as 0
-    code.line(`if (p - k > 15 || (b[k] === 48 && (p - k > 1 || k !== ${q}))) return null`)
-    code.line(`${e} = p }`)
-    if (field.type === 'timestamp') code.line(`}`)
-  }
-  if (field.nullable) code.line(`}`)
+/** Leaves the first byte of a value in c; `read` it, unless it is null where it may be. */
+function readPresent({ nullable }: Field, readNull: Code, read: Code): Code {
+  const orNull = js`
+    if (c === 110) {
+      ${readNull}
+    } else {
+      ${read}
+    }`
+  return js`
+    if (p + 1 >= end) return null
+    c = bytes[p]
+    ${nullable ? orNull : read}`
+}
+
+const READ_NULL = js`
+  p = literal(bytes, p, end, 117, 108, 108)
+  if (p < 0) return null`
+
+/** Finds q and e, where the text of a value begins and ends, taking and refusing what readValue does. */
+function placePassed(field: Field, index: number): Code {
+  const [q, e] = [js`q${index}`, js`e${index}`]
+  if (field.type !== 'string' && field.type !== 'long' && field.type !== 'timestamp')
+    return js`
+      ${q} = p
+      ${readValue(field, index)}
+      ${e} = p`
+  const placeNull = js`
+    ${q} = p
+    ${READ_NULL}
+    ${e} = p`
+  const placeString = js`
+    ${findStringEnd(js`${q} = p++`)}
+    ${e} = ++p`
+  // -0 is written as 0
+  const placeInteger = js`
+    {
+      ${q} = p
+      if (c === 45) c = bytes[++p]
+      const k = p
+      if (!(c >= 48 && c <= 57)) return null
+      while (++p < end && (c = bytes[p]) >= 48 && c <= 57);
+      if (p - k > 15 || (bytes[k] === 48 && (p - k > 1 || k !== ${q}))) return null
+      ${e} = p
+    }`
+  // an ISO time is written aside as the number that it is
+  const placeTime = js`
+    if (c === 34) {
+      ${readIso(index)}
+      joined = 0
+    } else {
+      ${placeInteger}
+    }`
+  const place = field.type === 'string' ? placeString : field.type === 'timestamp' ? placeTime : placeInteger
+  return readPresent(field, placeNull, place)
 }
 
 /** Numbers the record and notes its places; what is not there as it is to be written is written aside. */
-function emitRecord(code: Emitter, schema: Schema, passed: PassedTexts): void {
+function notePlaces(schema: Schema, passed: PassedTexts): Code {
   const fields = schema.fields
     .map((field, index) => ({ field, index }))
     .filter(({ field }) => passed.source.has(field.name))
-  // what is no UTF-8 has no text of its own: the slow path makes one
-  if (fields.some(({ field }) => field.type === 'string'))
-    code.line(`if (wide && !isUtf8(b.subarray(start, end))) return null`)
-  code.line(`const record = passed.record(b), w = passed.places; w[record + 1] = joined`)
-  for (const { field, index } of fields) {
-    const at = `record + ${passed.startAt(field.name)}`
-    code.line(`if (q${index} >= 0) { w[${at}] = q${index}; w[${at} + 1] = e${index} - q${index} }`)
-    code.line(
-      `else { const before = passed.sideBytes; w[${at}] = passed.aside(v${index}); w[${at} + 1] = passed.sideBytes - before }`,
-    )
-  }
+  // what is not UTF-8 has no text of its own: the slow path makes one
+  const refuseOther = fields.some(({ field }) => field.type === 'string')
+    ? js`if (wide && !isUtf8(bytes.subarray(start, end))) return null`
+    : NOTHING
+  const notes = fields.map(({ field, index }) => {
+    const at = js`record + ${passed.startAt(field.name)}`
+    return js`
+      if (q${index} >= 0) {
+        places[${at}] = q${index}
+        places[${at} + 1] = e${index} - q${index}
+      } else {
+        const before = passed.sideBytes
+        places[${at}] = passed.aside(v${index})
+        places[${at} + 1] = passed.sideBytes - before
+      }`
+  })
+  return js`
+    ${refuseOther}
+    const record = passed.record(bytes), places = passed.places
+    places[record + 1] = joined
+    ${notes}`
 }
 
 /** From a byte c that must be a quote to the closing quote, where p then is. */
-function emitStringEnd(code: Emitter, begin: string): void {
-  code.line(`if (c !== 34) return null; ${begin}`)
-  code.line(`while (p + 4 <= end) { const x = view.getInt32(p); if (${notPlain('x')}) break; p += 4 }`)
-  code.line(
-    `for (;;) { while (STOP[b[p]] === 0) p++; if (p >= end) return null; c = b[p]; if (c === 34) break; if (c < 128) return null; wide = true; p++ }`,
-  )
+function findStringEnd(begin: Code): Code {
+  return js`
+    if (c !== 34) return null
+    ${begin}
+    while (p + 4 <= end) {
+      const x = view.getInt32(p)
+      if (${notPlain(js`x`)}) break
+      p += 4
+    }
+    for (;;) {
+      while (STOP[bytes[p]] === 0) p++
+      if (p >= end) return null
+      c = bytes[p]
+      if (c === 34) break
+      if (c < 128) return null
+      wide = true
+      p++
+    }`
 }
 
-function emitExpectedBytes(code: Emitter, expected: Uint8Array): void {
-  if (expected.length === 0) return
+function expectBytes(expected: Uint8Array): Code {
+  if (expected.length === 0) return NOTHING
   const bytes = Buffer.from(expected)
-  const at = (index: number): string => (index === 0 ? 'p' : `p + ${index}`)
-  const tests: string[] = []
+  const at = (index: number): Code => (index === 0 ? js`p` : js`p + ${index}`)
+  const tests: Code[] = []
   let index = 0
   for (; index + 4 <= bytes.length; index += 4)
-    tests.push(`view.getUint32(${at(index)}) !== ${bytes.readUInt32BE(index)}`)
-  for (; index < bytes.length; index++) tests.push(`b[${at(index)}] !== ${bytes.readUInt8(index)}`)
-  code.line(`if (p + ${code.literal(expected.length)} > end || ${tests.join(' || ')}) return null`)
-  code.line(`p += ${code.literal(expected.length)}`)
+    tests.push(js`view.getUint32(${at(index)}) !== ${bytes.readUInt32BE(index)}`)
+  for (; index < bytes.length; index++) tests.push(js`bytes[${at(index)}] !== ${bytes.readUInt8(index)}`)
+  return js`
+    if (p + ${expected.length} > end || ${joined(tests, ' || ')}) return null
+    p += ${expected.length}`
 }
 
-function emitValue(code: Emitter, field: Field, index: number): void {
-  const v = `v${index}`
-  code.line(`if (p + 1 >= end) return null; c = b[p]`)
-  if (field.nullable)
-    code.line(`if (c === 110) { p = literal(b, p, end, 117, 108, 108); if (p < 0) return null } else {`)
+function readValue(field: Field, index: number): Code {
+  return readPresent(field, READ_NULL, readOfType(field, index))
+}
+
+function readOfType(field: Field, index: number): Code {
+  const value = js`v${index}`
   switch (field.type) {
     case 'long':
-      code.line(`{`)
-      emitInteger(code)
-      code.line(`${v} = neg ? 0 - m : m }`)
-      break
+      return js`
+        {
+          ${readInteger(value)}
+        }`
     case 'double':
-      code.line(`{`)
-      emitDouble(code, v)
-      code.line(`}`)
-      break
+      return js`
+        {
+          ${readDouble(value)}
+        }`
     case 'timestamp':
-      code.line(
-        `if (c === 34) { ${v} = isoAt(b, p + 1, end); if (${v} !== ${v}) return null; p += b[p + 21] === 34 ? 22 : 26 } else {`,
-      )
-      emitInteger(code)
-      code.line(`${v} = neg ? 0 - m : m }`)
-      break
+      return js`
+        if (c === 34) {
+          ${readIso(index)}
+        } else {
+          ${readInteger(value)}
+        }`
     case 'boolean':
-      code.line(
-        `if (c === 116) { p = literal(b, p, end, 114, 117, 101); ${v} = true } else if (c === 102 && b[p + 1] === 97) { p = literal(b, p + 1, end, 108, 115, 101); ${v} = false } else return null`,
-      )
-      code.line(`if (p < 0) return null`)
-      break
+      return js`
+        if (c === 116) {
+          p = literal(bytes, p, end, 114, 117, 101)
+          ${value} = true
+        } else if (c === 102 && bytes[p + 1] === 97) {
+          p = literal(bytes, p + 1, end, 108, 115, 101)
+          ${value} = false
+        } else return null
+        if (p < 0) return null`
     case 'string':
-      emitStringEnd(code, `q${index} = ++p`)
-      code.line(`e${index} = p++`)
-      break
+      return js`
+        ${findStringEnd(js`q${index} = ++p`)}
+        e${index} = p++`
     case 'json':
       throw new MillraceError('SCANNER_TYPE', `json field '${field.name}' has no fast path`)
   }
-  if (field.nullable) code.line(`}`)
+}
+
+function readIso(index: number): Code {
+  return js`
+    v${index} = isoAt(bytes, p + 1, end)
+    if (v${index} !== v${index}) return null
+    p += bytes[p + 21] === 34 ? 22 : 26`
 }
 
 /**
  * Declares m, |value|, and neg, its sign. At most 15 digits, so m is exact; `01` and `-` are left to JSON.parse.
  * The first nine digits stay in an int32: half the latency of the same in a double.
  */
-function emitInteger(code: Emitter): void {
-  code.line(
-    `const neg = c === 45; if (neg) c = b[++p]; const k = p; let w = c - 48 | 0; if (!(c >= 48 && c <= 57)) return null`,
-  )
-  code.line(
-    `const nine = p + 9 < end ? p + 9 : end; while (++p < nine && (c = b[p]) >= 48 && c <= 57) w = Math.imul(w, 10) + (c - 48) | 0`,
-  )
-  code.line(
-    `let m = w; if (p === nine) { p--; while (++p < end && (c = b[p]) >= 48 && c <= 57) m = m * 10 + (c - 48) }`,
-  )
-  code.line(`if (p - k > 15 || (p - k > 1 && b[k] === 48)) return null`)
+const READ_DIGITS = js`
+  const neg = c === 45
+  if (neg) c = bytes[++p]
+  const k = p
+  let w = c - 48 | 0
+  if (!(c >= 48 && c <= 57)) return null
+  const nine = p + 9 < end ? p + 9 : end
+  while (++p < nine && (c = bytes[p]) >= 48 && c <= 57) w = Math.imul(w, 10) + (c - 48) | 0
+  let m = w
+  if (p === nine) {
+    p--
+    while (++p < end && (c = bytes[p]) >= 48 && c <= 57) m = m * 10 + (c - 48)
+  }
+  if (p - k > 15 || (p - k > 1 && bytes[k] === 48)) return null`
+
+function readInteger(value: Code): Code {
+  return js`
+    ${READ_DIGITS}
+    ${value} = neg ? 0 - m : m`
 }
 
 /**
  * Digits up to 2^53 divided by an exact power of ten round once, so the result is the nearest double:
  * W. D. Clinger, "How to Read Floating Point Numbers Accurately", 1990, the fast case.
  */
-function emitDouble(code: Emitter, v: string): void {
-  emitInteger(code)
-  code.line(
-    `if (p < end && b[p] === 46) { const point = p; while (++p < end && (c = b[p]) >= 48 && c <= 57) m = m * 10 + (c - 48)`,
-  )
-  code.line(`if (p - point < 2 || p - k > 16) return null; m /= POWERS[p - point - 1] }`)
-  code.line(`${v} = neg ? 0 - m : m`)
+function readDouble(value: Code): Code {
+  return js`
+    ${READ_DIGITS}
+    if (p < end && bytes[p] === 46) {
+      const point = p
+      while (++p < end && (c = bytes[p]) >= 48 && c <= 57) m = m * 10 + (c - 48)
+      if (p - point < 2 || p - k > 16) return null
+      m /= POWERS[p - point - 1]
+    }
+    ${value} = neg ? 0 - m : m`
 }
 
-function emitStrings(code: Emitter, indexes: readonly number[]): void {
-  code.line(`if (wide) {`)
-  for (const index of indexes) code.line(`if (q${index} >= 0) v${index} = b.toString('utf8', q${index}, e${index})`)
-  code.line(`} else {`)
-  code.line(`if (text === '') text = b.latin1Slice(start, end)`)
-  for (const index of indexes)
-    code.line(`if (q${index} >= 0) v${index} = text.slice(q${index} - base, e${index} - base)`)
-  code.line(`}`)
+function cutStrings(indexes: readonly number[]): Code {
+  return js`
+    if (wide) {
+      ${indexes.map((index) => js`if (q${index} >= 0) v${index} = bytes.toString('utf8', q${index}, e${index})`)}
+    } else {
+      if (text === '') text = bytes.latin1Slice(start, end)
+      ${indexes.map((index) => js`if (q${index} >= 0) v${index} = text.slice(q${index} - base, e${index} - base)`)}
+    }`
 }
 
 /** Functions that a scan calls for what is rare or too long to repeat in it. */
-function emitHelpers(code: Emitter): void {
-  code.line(`
-function literal(b, p, end, x, y, z) { return p + 4 <= end && b[p + 1] === x && b[p + 2] === y && b[p + 3] === z ? p + 4 : -1 }
-function skipScalar(b, p, end) {
-  let c = b[p]
-  if (c === 34) {
-    while (++p < end && (c = b[p]) !== 34) if (c < 32 || c === 92) return -1
-    return p < end ? p + 1 : -1
+const HELPERS = js`
+  function literal(bytes, p, end, x, y, z) {
+    return p + 4 <= end && bytes[p + 1] === x && bytes[p + 2] === y && bytes[p + 3] === z ? p + 4 : -1
   }
-  if (c === 116) return literal(b, p, end, 114, 117, 101)
-  if (c === 110) return literal(b, p, end, 117, 108, 108)
-  if (c === 102) return p + 1 < end && b[p + 1] === 97 ? literal(b, p + 1, end, 108, 115, 101) : -1
-  if (c === 45) c = b[++p]
-  const first = p
-  if (!(c >= 48 && c <= 57)) return -1
-  while (++p < end && (c = b[p]) >= 48 && c <= 57);
-  if (p - first > 1 && b[first] === 48) return -1
-  if (p < end && b[p] === 46) { const point = p; while (++p < end && (c = b[p]) >= 48 && c <= 57); if (p - point < 2) return -1 }
-  return p < end && (b[p] === 101 || b[p] === 69) ? -1 : p
-}
-function digits(b, p, n) { let v = 0; for (let i = 0; i < n; i++) { const c = b[p + i] - 48; if (!(c >= 0 && c <= 9)) return NaN; v = v * 10 + c } return v }
-function isoAt(b, p, end) {
-  if (p + 20 >= end || b[p + 4] !== 45 || b[p + 7] !== 45 || b[p + 10] !== 84 || b[p + 13] !== 58 || b[p + 16] !== 58) return NaN
-  let ms = 0
-  if (b[p + 19] === 46) { if (p + 24 >= end || b[p + 23] !== 90 || b[p + 24] !== 34) return NaN; ms = digits(b, p + 20, 3) }
-  else if (b[p + 19] !== 90 || b[p + 20] !== 34) return NaN
-  return isoTimestamp(digits(b, p, 4), digits(b, p + 5, 2), digits(b, p + 8, 2), digits(b, p + 11, 2), digits(b, p + 14, 2), digits(b, p + 17, 2), ms)
-}`)
-}
+  function skipScalar(bytes, p, end) {
+    let c = bytes[p]
+    if (c === 34) {
+      while (++p < end && (c = bytes[p]) !== 34) if (c < 32 || c === 92) return -1
+      return p < end ? p + 1 : -1
+    }
+    if (c === 116) return literal(bytes, p, end, 114, 117, 101)
+    if (c === 110) return literal(bytes, p, end, 117, 108, 108)
+    if (c === 102) return p + 1 < end && bytes[p + 1] === 97 ? literal(bytes, p + 1, end, 108, 115, 101) : -1
+    if (c === 45) c = bytes[++p]
+    const first = p
+    if (!(c >= 48 && c <= 57)) return -1
+    while (++p < end && (c = bytes[p]) >= 48 && c <= 57);
+    if (p - first > 1 && bytes[first] === 48) return -1
+    if (p < end && bytes[p] === 46) {
+      const point = p
+      while (++p < end && (c = bytes[p]) >= 48 && c <= 57);
+      if (p - point < 2) return -1
+    }
+    return p < end && (bytes[p] === 101 || bytes[p] === 69) ? -1 : p
+  }
+  function digits(bytes, p, n) {
+    let v = 0
+    for (let i = 0; i < n; i++) {
+      const c = bytes[p + i] - 48
+      if (!(c >= 0 && c <= 9)) return NaN
+      v = v * 10 + c
+    }
+    return v
+  }
+  function isoAt(bytes, p, end) {
+    if (p + 20 >= end || bytes[p + 4] !== 45 || bytes[p + 7] !== 45 || bytes[p + 10] !== 84
+      || bytes[p + 13] !== 58 || bytes[p + 16] !== 58) return NaN
+    let ms = 0
+    if (bytes[p + 19] === 46) {
+      if (p + 24 >= end || bytes[p + 23] !== 90 || bytes[p + 24] !== 34) return NaN
+      ms = digits(bytes, p + 20, 3)
+    } else if (bytes[p + 19] !== 90 || bytes[p + 20] !== 34) return NaN
+    const year = digits(bytes, p, 4), month = digits(bytes, p + 5, 2), day = digits(bytes, p + 8, 2)
+    const hour = digits(bytes, p + 11, 2), minute = digits(bytes, p + 14, 2), second = digits(bytes, p + 17, 2)
+    return isoTimestamp(year, month, day, hour, minute, second, ms)
+  }`

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row } from '../../model/schema.ts'
-import { Emitter } from '../emitter.ts'
+import { compile, joined, js, property, type Code } from '../emitter.ts'
 import { isPlainKey, type StateKey } from '../../memory/state-key.ts'
 
 /** Generated for one list of key fields. Equal keys give equal StateKeys, different keys different ones. */
@@ -29,30 +29,34 @@ export function compileKeyCodec(fields: readonly Field[]): KeyCodec {
         domain: 'user',
       })
   }
-  const code = new Emitter()
   if (isPlainKey(fields)) {
-    code.line(
-      `return function keyOf(r) { return r${code.property(first.name)}${first.type === 'string' ? '' : ' + 0'} }`,
+    const value = js`r${property(first.name)}`
+    const of = compile<KeyCodec['of']>(
+      'key',
+      js`return function keyOf(r) { return ${first.type === 'string' ? value : js`${value} + 0`} }`,
     )
-    return { of: code.compile<KeyCodec['of']>({}), values: (key) => [key] }
+    return { of, values: (key) => [key] }
   }
-  code.line(`return function keyOf(r) {`)
-  fields.forEach((field, index) => {
-    code.line(`const v${index} = r${code.property(field.name)}`)
-  })
-  code.line(`return ${fields.map(fieldText).join(' + ')} }`)
-  return { of: code.compile<KeyCodec['of']>({}), values: (key) => readKey(String(key), fields) }
+  const of = compile<KeyCodec['of']>(
+    'key',
+    js`
+      return function keyOf(r) {
+        ${fields.map((field, index) => js`const v${index} = r${property(field.name)}`)}
+        return ${joined(fields.map(fieldText), ' + ')}
+      }`,
+  )
+  return { of, values: (key) => readKey(String(key), fields) }
 }
 
-function fieldText(field: Field, index: number): string {
-  const value = `v${index}`
+function fieldText(field: Field, index: number): Code {
+  const value = js`v${index}`
   const text =
     field.type === 'string'
-      ? `${value}.length + ':' + ${value}`
+      ? js`${value}.length + ':' + ${value}`
       : field.type === 'boolean'
-        ? `(${value} ? 't' : 'f')`
-        : `(${value} + ';')`
-  return field.nullable ? `(${value} === null ? '~' : ${text})` : text
+        ? js`(${value} ? 't' : 'f')`
+        : js`(${value} + ';')`
+  return field.nullable ? js`(${value} === null ? '~' : ${text})` : text
 }
 
 function readKey(key: string, fields: readonly Field[]): readonly unknown[] {
@@ -80,5 +84,5 @@ function readKey(key: string, fields: readonly Field[]): readonly unknown[] {
 }
 
 function corrupt(key: string): MillraceError {
-  return new MillraceError('STATE_CORRUPT', `${JSON.stringify(key.slice(0, 80))} is no key of this table`)
+  return new MillraceError('STATE_CORRUPT', `${JSON.stringify(key.slice(0, 80))} is not a key of this table`)
 }

@@ -1,25 +1,36 @@
 import type { Field } from '../../model/schema.ts'
+import type { Column } from '../../memory/columns.ts'
+import { js, type Code } from '../emitter.ts'
 
-/** The value of a key field as its column holds it. */
-export function storedKey(field: Field, value: string): string {
+/** A column of a generated table. */
+export interface GeneratedColumn extends Column {
+  /** Makes the empty object of a Whole column; it has `clear`. */
+  create?: Code
+}
+
+/** The value of a key field as its column holds it (keyColumns in memory/columns.ts). */
+export function storedKey(field: Field, value: Code): Code {
   switch (field.type) {
     case 'string':
       return value
     case 'boolean':
-      return field.nullable ? `(${value} === null ? 2 : ${value} ? 1 : 0)` : `(${value} ? 1 : 0)`
+      return field.nullable ? js`(${value} === null ? 2 : ${value} ? 1 : 0)` : js`(${value} ? 1 : 0)`
     default:
-      return field.nullable ? `(${value} === null ? Infinity : ${value} + 0)` : `${value} + 0`
+      return field.nullable ? js`(${value} === null ? Infinity : ${value} + 0)` : js`${value} + 0`
   }
 }
 
 /** The value of a key field of entry e of table t. `textAt(offset, length)` gives code for the text of a string. */
-export function keyResult(field: Field, index: number, textAt: (offset: string, length: string) => string): string {
+export function keyResult(field: Field, index: number, textAt: (offset: Code, length: Code) => Code): Code {
+  const number = js`t.k${index}[e]`
   switch (field.type) {
-    case 'string':
-      return `${field.nullable ? `t.l${index}[e] < 0 ? null : ` : ''}${textAt(`t.o${index}[e]`, `t.l${index}[e]`)}`
+    case 'string': {
+      const text = textAt(js`t.o${index}[e]`, js`t.l${index}[e]`)
+      return field.nullable ? js`t.l${index}[e] < 0 ? null : ${text}` : text
+    }
     case 'boolean':
-      return field.nullable ? `t.k${index}[e] === 2 ? null : t.k${index}[e] === 1` : `t.k${index}[e] === 1`
+      return field.nullable ? js`${number} === 2 ? null : ${number} === 1` : js`${number} === 1`
     default:
-      return field.nullable ? `t.k${index}[e] === Infinity ? null : t.k${index}[e]` : `t.k${index}[e]`
+      return field.nullable ? js`${number} === Infinity ? null : ${number}` : number
   }
 }

@@ -1,8 +1,8 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field } from '../../model/schema.ts'
 import type { KeyGrouper } from '../contracts.ts'
-import { Emitter } from '../emitter.ts'
-import { emitHashHelpers, keyGroupExpression, keyHashExpression } from './key-hash.ts'
+import { compile, js, property } from '../emitter.ts'
+import { HASH_HELPERS, keyGroup, keyHash } from './key-hash.ts'
 
 /**
  * Generates the function that gives each row its key group, by the hash documented in key-hash.ts.
@@ -15,17 +15,18 @@ export function compileKeyGrouper(keyFields: readonly Field[], maxParallelism: n
       domain: 'user',
     })
   }
-  const code = new Emitter()
-  emitHashHelpers(code)
-  code.line(`return function groupKeys(rows, count, groups) {`)
-  code.line(`for (let i = 0; i < count; i++) {`)
-  code.line(`const r = rows[i]`)
-  keyFields.forEach((field, index) => code.line(`const k${index} = r${code.property(field.name)}`))
-  const hash = keyHashExpression(
-    keyFields,
-    keyFields.map((_, index) => `k${index}`),
+  const values = keyFields.map((_, index) => js`k${index}`)
+  const hash = keyHash(keyFields, values)
+  return compile<KeyGrouper>(
+    'key groups',
+    js`
+      ${HASH_HELPERS}
+      return function groupKeys(rows, count, groups) {
+        for (let i = 0; i < count; i++) {
+          const r = rows[i]
+          ${keyFields.map((field, index) => js`const k${index} = r${property(field.name)}`)}
+          groups[i] = ${keyGroup(hash, maxParallelism)}
+        }
+      }`,
   )
-  code.line(`groups[i] = ${keyGroupExpression(hash, maxParallelism)}`)
-  code.line(`} }`)
-  return code.compile<KeyGrouper>({})
 }

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field } from '../../model/schema.ts'
-import type { Emitter } from '../emitter.ts'
+import { js, type Code } from '../emitter.ts'
 
 /**
  * The hash of keys. It decides where state lies in every checkpoint ever written, so it must never change:
@@ -12,45 +12,40 @@ import type { Emitter } from '../emitter.ts'
  *   several  h = hash of the first; then for each further field h = mix32(imul(h, 31) + hash of the field)
  * The key group is (h >>> 0) % maxParallelism.
  *
- * The text is put into every generated unit rather than called across units, so that each stream has type
- * feedback of its own (one stream of doubles would slow down all streams of small integers).
+ * The functions that `keyHash` calls stand at the top of every generated unit instead of being called across units, so
+ * that each stream has type feedback of its own (one stream of doubles would slow down all streams of small integers).
  */
-const HELPERS = `
-const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
-function mix32(h) {
-  h ^= h >>> 16; h = Math.imul(h, 0x7feb352d)
-  h ^= h >>> 15; h = Math.imul(h, 0x846ca68b)
-  return h ^ h >>> 16
-}
-function hashNumber(v) {
-  if ((v | 0) === v) return mix32(v | 0)
-  hashDouble[0] = v
-  return mix32(hashWords[0] ^ mix32(hashWords[1]))
-}
-function hashString(s) {
-  let h = 0x811c9dc5 | 0
-  for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
-  return mix32(h)
-}`
+export const HASH_HELPERS = js`
+  const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
+  function mix32(h) {
+    h ^= h >>> 16; h = Math.imul(h, 0x7feb352d)
+    h ^= h >>> 15; h = Math.imul(h, 0x846ca68b)
+    return h ^ h >>> 16
+  }
+  function hashNumber(v) {
+    if ((v | 0) === v) return mix32(v | 0)
+    hashDouble[0] = v
+    return mix32(hashWords[0] ^ mix32(hashWords[1]))
+  }
+  function hashString(s) {
+    let h = 0x811c9dc5 | 0
+    for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
+    return mix32(h)
+  }`
 
-const NULL_HASH = '(0x9e3779b9 | 0)'
+const NULL_HASH = js`(0x9e3779b9 | 0)`
 
-/** Emits the functions that `keyHashExpression` refers to. Once per generated unit, at its top. */
-export function emitHashHelpers(code: Emitter): void {
-  code.line(HELPERS)
-}
-
-/** The int32 hash of the key whose field values are the JavaScript expressions `values`, in key order. */
-export function keyHashExpression(keys: readonly Field[], values: readonly string[]): string {
+/** The int32 hash of the key whose field values are `values`, in key order. Needs HASH_HELPERS. */
+export function keyHash(keys: readonly Field[], values: readonly Code[]): Code {
   return keys
-    .map((field, index) => fieldHash(field, values[index] ?? 'undefined'))
-    .reduce((left, right) => `mix32(Math.imul(${left}, 31) + ${right} | 0)`)
+    .map((field, index) => fieldHash(field, values[index] ?? js`undefined`))
+    .reduce((left, right) => js`mix32(Math.imul(${left}, 31) + ${right} | 0)`)
 }
 
 /** The key group of a hash held in the variable; the same that a key grouper gives. */
-export function keyGroupExpression(hash: string, maxParallelism: number): string {
-  const powerOfTwo = (maxParallelism & (maxParallelism - 1)) === 0
-  return powerOfTwo ? `${hash} & ${maxParallelism - 1}` : `(${hash} >>> 0) % ${maxParallelism}`
+export function keyGroup(hash: Code, maxParallelism: number): Code {
+  const isPowerOfTwo = (maxParallelism & (maxParallelism - 1)) === 0
+  return isPowerOfTwo ? js`${hash} & ${maxParallelism - 1}` : js`(${hash} >>> 0) % ${maxParallelism}`
 }
 
 /** The same outside of generated code. */
@@ -58,21 +53,21 @@ export function keyGroupOf(hash: number, maxParallelism: number): number {
   return (hash >>> 0) % maxParallelism
 }
 
-function fieldHash(field: Field, value: string): string {
+function fieldHash(field: Field, value: Code): Code {
   const hash = presentHash(field, value)
-  return field.nullable ? `(${value} === null ? ${NULL_HASH} : ${hash})` : hash
+  return field.nullable ? js`(${value} === null ? ${NULL_HASH} : ${hash})` : hash
 }
 
-function presentHash(field: Field, value: string): string {
+function presentHash(field: Field, value: Code): Code {
   switch (field.type) {
     case 'string':
-      return `hashString(${value})`
+      return js`hashString(${value})`
     case 'boolean':
-      return `mix32(${value} ? 1 : 0)`
+      return js`mix32(${value} ? 1 : 0)`
     case 'long':
     case 'double':
     case 'timestamp':
-      return `hashNumber(${value})`
+      return js`hashNumber(${value})`
     case 'json':
       throw new MillraceError('KEY_TYPE_UNSUPPORTED', `field '${field.name}' is json and cannot be a key`, {
         domain: 'user',

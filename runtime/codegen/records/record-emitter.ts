@@ -1,11 +1,11 @@
-import type { Field } from '../../model/schema.ts'
-import { Emitter } from '../emitter.ts'
-import type { RowClass } from '../rows/row.ts'
-import { keyHashExpression } from '../keys/key-hash.ts'
 import { isNumeric, KIND_SHIFT, type RecordLayout, type RecordShape } from '../../memory/arena/record-layout.ts'
 import { SEGMENT_BYTES } from '../../memory/arena/segment-memory.ts'
+import type { Field } from '../../model/schema.ts'
+import { joined, js, lines, NOTHING, property, type Code } from '../emitter.ts'
+import { keyHash } from '../keys/key-hash.ts'
+import type { RowClass } from '../rows/row.ts'
 
-/** What a table of records is generated from. */
+/** A table of records is generated from this. */
 export interface RecordSpec extends RecordShape {
   rowClass: RowClass
 }
@@ -20,239 +20,313 @@ const MEASURED = 1 << 14
  * Where record `a`, which is in memory, lies: its segment, that segment's words and numbers, its first word there
  * and what stands in it.
  */
-export const LOCATE = `const S = a >>> 15, I = SI[S], D = SD[S], q = A.base[S] + ((a & 32767) << 1), w = I[q]`
+export const LOCATE = js`
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]`
+
+/** The numbers that a record carries. */
+export type NumberOf = 'at' | 'seq' | 'key' | 'user' | Field
+/** The texts that a record carries. */
+export type TextOf = 'key' | 'user' | Field
 
 /**
  * Pieces of generated code that know a table's layout. In them `g` is the group, `r` the row, `h` the hash, `a` an
- * address.
+ * address, `i` the entry of the index.
  */
 export class RecordEmitter {
-  readonly code = new Emitter()
   readonly spec: RecordSpec
   readonly layout: RecordLayout
   /** Whether records may be on disk. */
   readonly #spills: boolean
   /** Names of the key's parts in generated code. */
-  readonly parts: readonly string[]
+  readonly parts: readonly Code[]
 
   constructor(spec: RecordSpec, layout: RecordLayout, spills: boolean) {
     this.spec = spec
     this.#spills = spills
     this.layout = layout
-    this.parts = [
-      ...(layout.keyFields ?? ['']).map((_, index) => `k${index}`),
-      ...(spec.user === undefined ? [] : ['u0']),
-    ]
+    const keyParts = layout.keyFields?.map((_, index) => js`k${index}`) ?? [js`k0`]
+    this.parts = spec.user === undefined ? keyParts : [...keyParts, js`u0`]
   }
 
-  /** Lines that take a key apart into its parts. */
-  keyFromParameters(): string {
+  /** Declares the parts of a key that is a StateKey. */
+  keyFromParameters(): Code {
     const { keyFields } = this.layout
-    const user = this.spec.user === undefined ? '' : `, u0 = user`
-    if (keyFields === undefined) return `const k0 = key${user}`
-    return `const v = keys.values(key)${keyFields.map((_, index) => `, k${index} = v[${index}]`).join('')}${user}`
+    const user = this.spec.user === undefined ? NOTHING : js`const u0 = user`
+    if (keyFields === undefined) return lines([js`const k0 = key`, user])
+    return lines([
+      js`const v = keys.values(key)`,
+      ...keyFields.map((_, index) => js`const k${index} = v[${index}]`),
+      user,
+    ])
   }
 
-  /** The same from a row that carries its key. */
-  keyFromRow(row = 'r'): string {
-    return `const ${(this.layout.keyFields ?? []).map((field, index) => `k${index} = ${row}${this.code.property(field.name)}`).join(', ')}`
+  /** Declares the parts of the key of a row that carries it. */
+  keyFromRow(row = js`r`): Code {
+    return lines((this.layout.keyFields ?? []).map(({ name }, index) => js`const k${index} = ${row}${property(name)}`))
   }
 
-  /** The parts of record `a`'s own key, read after LOCATE. */
-  keyFromRecord(): string {
-    const { keyFields, keyKind } = this.layout
-    const parts =
-      keyFields === undefined
-        ? [`k0 = ${keyKind === 'number' ? this.numberAt('key') : this.textAt('key')}`]
-        : keyFields.map((field, index) => `k${index} = ${this.#fieldAt(field)}`)
-    if (this.spec.user !== undefined)
-      parts.push(`u0 = ${this.spec.user === 'number' ? this.numberAt('user') : this.textAt('user')}`)
-    return `const ${parts.join(', ')}`
-  }
-
-  hash(): string {
+  /** Declares the parts of record `a`'s own key, read after LOCATE. */
+  keyFromRecord(): Code {
     const { keyFields, keyKind } = this.layout
     const key =
       keyFields === undefined
-        ? `${keyKind === 'number' ? 'hashNumber' : 'hashString'}(k0)`
-        : keyHashExpression(keyFields, this.parts)
-    const user =
-      this.spec.user === undefined ? undefined : `${this.spec.user === 'number' ? 'hashNumber' : 'hashString'}(u0)`
-    return `const h = Math.imul(${user === undefined ? key : `mix32(Math.imul(${key}, 31) + ${user} | 0)`}, 0x9e3779b1)`
+        ? [js`const k0 = ${keyKind === 'number' ? this.numberAt('key') : this.textAt('key')}`]
+        : keyFields.map((field, index) => js`const k${index} = ${this.#fieldAt(field)}`)
+    if (this.spec.user === undefined) return lines(key)
+    return lines([...key, js`const u0 = ${this.spec.user === 'number' ? this.numberAt('user') : this.textAt('user')}`])
+  }
+
+  hash(): Code {
+    const { keyFields, keyKind } = this.layout
+    const key =
+      keyFields === undefined
+        ? hashOf(keyKind === 'number' ? 'number' : 'text', js`k0`)
+        : keyHash(keyFields, this.parts)
+    const { user } = this.spec
+    const all = user === undefined ? key : js`mix32(Math.imul(${key}, 31) + ${hashOf(user, js`u0`)} | 0)`
+    return js`const h = Math.imul(${all}, 0x9e3779b1)`
   }
 
   /**
    * LOCATE for a record that may be on disk: `a` is then a copy of it, only to be read, until the next one is
    * located.
    */
-  locate(): string {
-    return `${this.#spills ? 'if (A.base[a >>> 15] < 0) a = A.load(a); ' : ''}${LOCATE}`
+  locate(): Code {
+    return lines([this.#spills ? js`if (arena.base[a >>> 15] < 0) a = arena.load(a)` : NOTHING, LOCATE])
   }
 
   /** Before a row of a batch, when no address is held: what reading on disk has put into memory is paid for. */
-  settle(): string {
-    return this.#spills ? 'if (A.debt) A.maintain()' : ''
+  settle(): Code {
+    return this.#spills ? js`if (arena.debt) arena.maintain()` : NOTHING
   }
 
   /** After `probe` found a record that is to be read on: on disk, it is not to be read from there again. */
-  promote(): string {
+  promote(): Code {
     return this.#spills && !this.spec.chained
-      ? `if (a !== 0 && A.base[a >>> 15] < 0) a = x[i + 1] = A.promote(g, a)`
-      : ''
+      ? js`if (a !== 0 && arena.base[a >>> 15] < 0) a = index[i + 1] = arena.promote(g, a)`
+      : NOTHING
   }
 
-  /** A record found by `probe` was superseded; `inMemory` may see to it otherwise. */
-  supersede(inMemory: string): string {
-    const onDisk = this.#spills ? `if (A.base[a >>> 15] < 0) A.kill(a >>> 15, A.recordBytes(a)); else ` : ''
-    return `${onDisk}{ const Z = a >>> 15, J = SI[Z], y = A.base[Z] + ((a & 32767) << 1), v = J[y] & UNITS
-${inMemory}
-A.kill(Z, v === 0 ? A.end[Z] : v * 8) }`
+  /**
+   * A record found by `probe` was superseded; `inMemory` may see to it otherwise: statements over its segment
+   * `oldSegment`, words `oldInts`, first word `oldStart` and `oldUnits`.
+   */
+  supersede(inMemory: Code): Code {
+    const kill = js`
+      {
+        const oldSegment = a >>> 15, oldInts = INTS[oldSegment]
+        const oldStart = arena.base[oldSegment] + ((a & 32767) << 1), oldUnits = oldInts[oldStart] & UNITS
+        ${inMemory}
+        arena.kill(oldSegment, oldUnits === 0 ? arena.end[oldSegment] : oldUnits * 8)
+      }`
+    return this.#spills
+      ? js`if (arena.base[a >>> 15] < 0) arena.kill(a >>> 15, arena.recordBytes(a)); else ${kill}`
+      : kill
   }
 
-  /** A look at record `T[j]` of a batch, for its cache lines. */
-  touch(): string {
-    return this.#spills ? `if (a !== 0 && A.base[a >>> 15] >= 0)` : `if (a !== 0)`
+  /** A look at record `a` of a batch, for its cache lines; `seen` keeps it from being optimized away. */
+  look(seen: Code): Code {
+    const isInMemory = this.#spills ? js`a !== 0 && arena.base[a >>> 15] >= 0` : js`a !== 0`
+    return js`if (${isInMemory}) ${seen} ^= INTS[a >>> 15][arena.base[a >>> 15] + ((a & 32767) << 1)]`
   }
 
   /** Leaves the entry in `i` and its address in `a`, 0 when the key is not there: `i` is then where it would go. */
-  probe(): string {
-    return `const x = g.index, m = x.length - 1; let i = h >>> g.shift << 1, a
-while ((a = x[i + 1]) !== 0) { if (x[i] === h && same(a, ${this.parts.join(', ')})) break; i = i + 2 & m }`
+  probe(): Code {
+    return js`
+      const index = g.index, mask = index.length - 1
+      let i = h >>> g.shift << 1, a
+      while ((a = index[i + 1]) !== 0) {
+        if (index[i] === h && same(a, ${this.parts})) break
+        i = i + 2 & mask
+      }`
   }
 
   /** Before `probe` of a write: room for one more key. */
-  room(): string {
-    return `if ((g.n + 1) * 8 > g.index.length * 3) g.grow()`
+  room(): Code {
+    return js`if ((g.n + 1) * 8 > g.index.length * 3) g.grow()`
   }
 
   /** After `write`: the record counts, and the entry points at it. */
-  commit(): string {
-    return `A.end[S] = o + bytes; x[i + 1] = S << 15 | o >> 3`
+  commit(): Code {
+    return js`
+      arena.end[segment] = offset + bytes
+      index[i + 1] = segment << 15 | offset >> 3`
   }
 
   /** Before a record found by `probe` is changed in place: `a` is then where it may be. */
-  own(): string {
-    return `a = x[i + 1] = A.own(g, a)`
+  own(): Code {
+    return js`a = index[i + 1] = arena.own(g, a)`
   }
 
-  /** Encodes `r` at the end of g's log without moving that end. Leaves S, o, I, q, u (units) and bytes. */
-  write(kind: string, previous: string): void {
-    const { code } = this
-    const { texts, numbers, previousWord, bitsWord, bitsWords, lengthsWord, fixedBytes } = this.layout
-    texts.forEach((text, j) => {
-      code.line(`const t${j} = ${this.#textValue(text.of)}`)
-    })
-    const lengths = texts.map((_, j) => `t${j}.length`)
-    const box = `quote([${texts.map((_, j) => `t${j}`).join(', ')}])`
-    if (texts.length > 0) {
-      code.line(`let s = ${texts.length === 1 ? 't0' : texts.map((_, j) => `t${j}`).join(' + ')}, box = 0`)
-      code.line(
-        `if (${texts.length === 1 ? 's.length > 65535' : `s.length > 65535 && (${lengths.map((length) => `${length} > 65535`).join(' || ')})`}) { s = ${box}; box = BOXED }`,
-      )
-      code.line(`let S, o, written`)
-      code.line(`for (;;) { const need = FIXED + 8 + (s.length < ${MEASURED} ? s.length * 3 : bytesOf(s)); S = g.seg`)
-      code.line(`if (A.end[S] + need > A.size[S]) { A.roll(g, need); S = g.seg } o = A.end[S]`)
-      code.line(`written = s.length === 0 ? 0 : SB[S].utf8Write(s, (A.base[S] << 2) + o + FIXED)`)
-      code.line(`if (written === s.length || box !== 0 || s.isWellFormed()) break; s = ${box}; box = BOXED }`)
-    } else {
-      code.line(`const s = '', box = 0, written = 0; let S = g.seg`)
-      code.line(
-        `if (A.end[S] + ${fixedBytes + 8} > A.size[S]) { A.roll(g, ${fixedBytes + 8}); S = g.seg } const o = A.end[S]`,
-      )
-    }
-    code.line(
-      `const I = SI[S], D = SD[S], q = A.base[S] + (o >> 2), bytes = FIXED + written + 7 & ~7, u = A.size[S] > ${SEGMENT_BYTES} ? 0 : bytes >> 3`,
+  /**
+   * Encodes `r` at the end of g's log without moving that end. Leaves segment, offset, ints, start, units and bytes.
+   */
+  write(kind: Code, previous: Code): Code {
+    const { texts, numbers, previousWord, bitsWord, bitsWords } = this.layout
+    return js`
+      ${texts.map((text, j) => js`const t${j} = ${this.#textValue(text.of)}`)}
+      ${texts.length === 0 ? this.#placeNumbers() : this.#placeTexts()}
+      const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
+      const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > ${SEGMENT_BYTES} ? 0 : bytes >> 3
+      ints[start] = units | ${kind} << ${KIND_SHIFT} | (written === s.length ? ONE_BYTE : 0) | box
+      ints[start + 1] = h
+      ${[...numbers].map(([of, place]) => js`doubles[(start >> 1) + ${1 + place}] = ${this.#numberValue(of)}`)}
+      ${this.spec.chained ? js`ints[start + ${previousWord}] = ${previous}` : NOTHING}
+      ${Array.from({ length: bitsWords }, (_, word) => js`ints[start + ${bitsWord + word}] = ${this.#bitsValue(word)}`)}
+      ${texts.length === 0 ? NOTHING : this.#writeLengths()}`
+  }
+
+  #placeNumbers(): Code {
+    const need = this.layout.fixedBytes + 8
+    return js`
+      const s = '', box = 0, written = 0
+      let segment = g.seg
+      if (arena.end[segment] + ${need} > arena.size[segment]) {
+        arena.roll(g, ${need})
+        segment = g.seg
+      }
+      const offset = arena.end[segment]`
+  }
+
+  /**
+   * Writes the texts to their place first, for only then their bytes are known; boxes them when they are too long or
+   * not UTF-8.
+   */
+  #placeTexts(): Code {
+    const texts = this.layout.texts.map((_, j) => js`t${j}`)
+    const isLong = joined(
+      texts.map((text) => js`${text}.length > 65535`),
+      ' || ',
     )
-    code.line(`I[q] = u | ${kind} << ${KIND_SHIFT} | (written === s.length ? ONE_BYTE : 0) | box; I[q + 1] = h`)
-    for (const [of, place] of numbers) code.line(`D[(q >> 1) + ${1 + place}] = ${this.#numberValue(of)}`)
-    if (this.spec.chained) code.line(`I[q + ${previousWord}] = ${previous}`)
-    for (let word = 0; word < bitsWords; word++) code.line(`I[q + ${bitsWord + word}] = ${this.#bitsValue(word)}`)
-    if (texts.length > 0) {
-      code.line(`if (box !== 0) I[q + ${lengthsWord}] = written; else {`)
-      for (let j = 0; j < texts.length; j += 2)
-        code.line(
-          `I[q + ${lengthsWord + (j >> 1)}] = ${lengths[j] ?? '0'}${lengths[j + 1] === undefined ? '' : ` | ${lengths[j + 1] ?? '0'} << 16`}`,
-        )
-      code.line(`}`)
+    const [first = NOTHING] = texts
+    return js`
+      let s = ${texts.length === 1 ? first : joined(texts, ' + ')}, box = 0
+      if (${texts.length === 1 ? js`s.length > 65535` : js`s.length > 65535 && (${isLong})`}) {
+        s = quote([${texts}])
+        box = BOXED
+      }
+      let segment, offset, written
+      for (;;) {
+        const need = FIXED + 8 + (s.length < ${MEASURED} ? s.length * 3 : bytesOf(s))
+        segment = g.seg
+        if (arena.end[segment] + need > arena.size[segment]) {
+          arena.roll(g, need)
+          segment = g.seg
+        }
+        offset = arena.end[segment]
+        written = s.length === 0 ? 0 : BUFFERS[segment].utf8Write(s, (arena.base[segment] << 2) + offset + FIXED)
+        if (written === s.length || box !== 0 || s.isWellFormed()) break
+        s = quote([${texts}])
+        box = BOXED
+      }`
+  }
+
+  #writeLengths(): Code {
+    const { texts, lengthsWord } = this.layout
+    const words = Array.from({ length: (texts.length + 1) >> 1 }, (_, word) => {
+      const [low, high] = [js`t${word * 2}.length`, js`t${word * 2 + 1}.length`]
+      return js`ints[start + ${lengthsWord + word}] = ${word * 2 + 1 < texts.length ? js`${low} | ${high} << 16` : low}`
+    })
+    return js`
+      if (box !== 0) ints[start + ${lengthsWord}] = written
+      else {
+        ${words}
+      }`
+  }
+
+  #textValue(of: TextOf): Code {
+    if (of === 'key') return js`k0`
+    if (of === 'user') return js`u0`
+    const value = js`r${property(of.name)}`
+    const text = of.type === 'json' ? js`quote(${value})` : value
+    return of.nullable ? js`${value} === null ? '' : ${text}` : text
+  }
+
+  #numberValue(of: NumberOf): Code {
+    switch (of) {
+      case 'at':
+        return js`at`
+      case 'seq':
+        return js`seq`
+      case 'key':
+        return js`k0`
+      case 'user':
+        return js`u0`
     }
+    const value = js`r${property(of.name)}`
+    return of.nullable ? js`${value} === null ? 0 : ${value}` : value
   }
 
-  #textValue(of: 'key' | 'user' | Field): string {
-    if (of === 'key') return 'k0'
-    if (of === 'user') return 'u0'
-    const value = `r${this.code.property(of.name)}`
-    const text = of.type === 'json' ? `quote(${value})` : value
-    return of.nullable ? `${value} === null ? '' : ${text}` : text
-  }
-
-  #numberValue(of: 'at' | 'seq' | 'key' | 'user' | Field): string {
-    if (typeof of === 'string') return { at: 'at', seq: 'seq', key: 'k0', user: 'u0' }[of]
-    const value = `r${this.code.property(of.name)}`
-    return of.nullable ? `${value} === null ? 0 : ${value}` : value
-  }
-
-  #bitsValue(word: number): string {
-    const terms: string[] = []
+  #bitsValue(word: number): Code {
+    const terms: Code[] = []
     for (const [field, { isNull, isTrue }] of this.layout.bits) {
-      const value = `r${this.code.property(field.name)}`
-      if (isNull !== undefined && isNull >> 5 === word) terms.push(`(${value} === null ? ${1 << (isNull & 31)} : 0)`)
-      if (isTrue !== undefined && isTrue >> 5 === word) terms.push(`(${value} === true ? ${1 << (isTrue & 31)} : 0)`)
+      const value = js`r${property(field.name)}`
+      if (isNull !== undefined && isNull >> 5 === word) terms.push(js`(${value} === null ? ${1 << (isNull & 31)} : 0)`)
+      if (isTrue !== undefined && isTrue >> 5 === word) terms.push(js`(${value} === true ? ${1 << (isTrue & 31)} : 0)`)
     }
-    return terms.join(' | ')
+    return joined(terms, ' | ')
   }
 
   /** A field in `row`, where the texts are variables. */
-  decoded(field: Field): string {
+  decoded(field: Field): Code {
     const j = this.layout.texts.findIndex((text) => text.of === field)
     if (j < 0) return this.#fieldAt(field)
-    return this.#orNull(field, field.type === 'json' ? `JSON.parse(t${j})` : `t${j}`)
+    return this.#orNull(field, field.type === 'json' ? js`JSON.parse(t${j})` : js`t${j}`)
   }
 
-  #fieldAt(field: Field): string {
+  #fieldAt(field: Field): Code {
     if (isNumeric(field)) return this.#orNull(field, this.numberAt(field))
     if (field.type === 'boolean') return this.#orNull(field, this.#bitAt(this.layout.bits.get(field)?.isTrue ?? 0))
     return this.#orNull(field, this.textAt(field))
   }
 
-  #orNull(field: Field, value: string): string {
+  #orNull(field: Field, value: Code): Code {
     const bit = this.layout.bits.get(field)?.isNull
-    return bit === undefined ? value : `${this.#bitAt(bit)} ? null : ${value}`
+    return bit === undefined ? value : js`${this.#bitAt(bit)} ? null : ${value}`
   }
 
-  sameField(field: Field, value: string): string {
+  sameField(field: Field, value: Code): Code {
     const same = isNumeric(field)
-      ? `${this.numberAt(field)} === ${value}`
+      ? js`${this.numberAt(field)} === ${value}`
       : field.type === 'boolean'
-        ? `${this.#bitAt(this.layout.bits.get(field)?.isTrue ?? 0)} === ${value}`
+        ? js`${this.#bitAt(this.layout.bits.get(field)?.isTrue ?? 0)} === ${value}`
         : this.sameText(field, value)
     const bit = this.layout.bits.get(field)?.isNull
-    return bit === undefined ? same : `(${value} === null ? ${this.#bitAt(bit)} : !${this.#bitAt(bit)} && ${same})`
+    if (bit === undefined) return same
+    return js`(${value} === null ? ${this.#bitAt(bit)} : !${this.#bitAt(bit)} && ${same})`
   }
 
-  #bitAt(bit: number): string {
-    return `((I[q + ${this.layout.bitsWord + (bit >> 5)}] & ${1 << (bit & 31)}) !== 0)`
+  #bitAt(bit: number): Code {
+    return js`((ints[start + ${this.layout.bitsWord + (bit >> 5)}] & ${1 << (bit & 31)}) !== 0)`
   }
 
-  numberAt(of: 'at' | 'seq' | 'key' | 'user' | Field): string {
-    return `D[(q >> 1) + ${1 + (this.layout.numbers.get(of) ?? 0)}]`
+  numberAt(of: NumberOf): Code {
+    return js`doubles[(start >> 1) + ${1 + (this.layout.numbers.get(of) ?? 0)}]`
   }
 
-  lengthAt(j: number): string {
-    return `(I[q + ${this.layout.lengthsWord + (j >> 1)}] ${j % 2 === 0 ? '& 65535' : '>>> 16'})`
+  lengthAt(j: number): Code {
+    const word = js`ints[start + ${this.layout.lengthsWord + (j >> 1)}]`
+    return j % 2 === 0 ? js`(${word} & 65535)` : js`(${word} >>> 16)`
   }
 
-  #place(of: 'key' | 'user' | Field): { j: number; from: string } {
+  #place(of: TextOf): { j: number; from: Code } {
     const j = this.layout.texts.findIndex((text) => text.of === of)
-    return { j, from: j === 0 ? '0' : Array.from({ length: j }, (_, before) => this.lengthAt(before)).join(' + ') }
+    const before = Array.from({ length: j }, (_, earlier) => this.lengthAt(earlier))
+    return { j, from: j === 0 ? js`0` : joined(before, ' + ') }
   }
 
-  textAt(of: 'key' | 'user' | Field): string {
+  textAt(of: TextOf): Code {
     const { j, from } = this.#place(of)
-    return `textAt(S, q, w, ${j}, ${from}, ${this.lengthAt(j)})`
+    return js`textAt(segment, start, head, ${j}, ${from}, ${this.lengthAt(j)})`
   }
 
-  sameText(of: 'key' | 'user' | Field, value: string): string {
+  sameText(of: TextOf, value: Code): Code {
     const { j, from } = this.#place(of)
-    return `sameText(S, I, q, w, ${j}, ${from}, ${this.lengthAt(j)}, ${value})`
+    return js`sameText(segment, ints, start, head, ${j}, ${from}, ${this.lengthAt(j)}, ${value})`
   }
+}
+
+function hashOf(kind: 'number' | 'text', value: Code): Code {
+  return kind === 'number' ? js`hashNumber(${value})` : js`hashString(${value})`
 }

@@ -1,4 +1,5 @@
 import type { Field, Row } from '../../model/schema.ts'
+import { joined, js, NOTHING, property, type Code } from '../emitter.ts'
 import { LOCATE, type RecordEmitter, type RecordSpec } from './record-emitter.ts'
 import type { RecordGroup } from '../../memory/arena/record-group.ts'
 import { VALUE } from '../../memory/arena/record-layout.ts'
@@ -13,7 +14,10 @@ export type RecordLoop =
   /** Keeps the `count` best values of `field`; the rows are those of rankFields. */
   | { kind: 'rank'; field: string; count: number; order: 'asc' | 'desc'; slots: boolean }
 
-/** Those of its loop's kind. A record last written at or before `since` counts as absent; `at` is written beside it. */
+/**
+ * The functions of the loop's kind. A record last written at or before `since` counts as absent; `at` is written
+ * beside it.
+ */
 export interface LoopCode {
   /** first, latest: appends the rows of rows[0..count) that pass to `out`; `groups` are their key groups. */
   keep(
@@ -52,12 +56,11 @@ export function rankFields({ count, slots }: { count: number; slots: boolean }):
 
 const RANK_COUNT = 'millrace_rank_count'
 
-export function emitLoop(emitter: RecordEmitter, loop: RecordLoop): void {
-  if (loop.kind === 'rank') emitRank(emitter, loop)
-  else emitKeep(emitter, loop)
+export function loopFunctions(emitter: RecordEmitter, loop: RecordLoop): Code {
+  return loop.kind === 'rank' ? rankFunctions(emitter, loop) : keepFunction(emitter, loop)
 }
 
-/** What a loop's code refers to beside the table's. */
+/** The scope that a loop's code refers to beside the table's. */
 export function loopScope(spec: RecordSpec, loop: RecordLoop): Record<string, unknown> {
   return loop.kind === 'rank' ? { Entry: compileRowClass(spec.schema) } : {}
 }
@@ -66,91 +69,162 @@ export function loopScope(spec: RecordSpec, loop: RecordLoop): Record<string, un
  * Three passes: the hashes and a look at the index, a look at the records, then the work. The looks are independent of
  * each other, so that the cache misses of a batch overlap; they pay once the table is larger than the caches.
  */
-function emitKeep(emitter: RecordEmitter, loop: Exclude<RecordLoop, { kind: 'rank' }>): void {
-  const { code, spec } = emitter
-  const field = loop.kind === 'latest' ? spec.schema.fields.find(({ name }) => name === loop.field) : undefined
-  const value = field === undefined ? '' : `r${code.property(field.name)}`
-  code.line(`const H = new Int32Array(1024), T = new Int32Array(1024), G = []`)
-  code.line(`let looked = 0`)
-  code.line(`function keep(rows, count, groups, groupAt, at, since, out) { let n = out.length, z = 0`)
-  code.line(`for (let j = 0; j < count; j++) { const r = rows[j]; ${emitter.keyFromRow()}; ${emitter.hash()}`)
-  code.line(`const g = groupAt(groups[j]); G[j] = g; H[j] = h; T[j] = g.index[(h >>> g.shift << 1) + 1] }`)
-  code.line(
-    `for (let j = 0; j < count; j++) { const a = T[j]; ${emitter.touch()} z ^= SI[a >>> 15][A.base[a >>> 15] + ((a & 32767) << 1)] }`,
-  )
-  code.line(`looked = z`)
-  code.line(
-    `for (let j = 0; j < count; j++) { ${emitter.settle()}; const r = rows[j], g = G[j], h = H[j]; ${emitter.keyFromRow()}`,
-  )
-  code.line(emitter.room())
-  code.line(emitter.probe())
-  code.line(emitter.promote())
-  code.line(`if (a !== 0) { ${LOCATE}`)
-  if (field === undefined) code.line(spec.timed ? `if (${emitter.numberAt('at')} > since) continue` : `continue`)
-  else
-    code.line(
-      `if (${spec.timed ? `${emitter.numberAt('at')} > since && ` : ''}${emitter.numberAt(field)} > ${value}) continue`,
-    )
-  if (field !== undefined || spec.timed) {
-    code.line(`{ ${emitter.own()}; ${LOCATE}`)
-    if (field !== undefined) code.line(`${emitter.numberAt(field)} = ${value}`)
-    if (spec.timed) code.line(`${emitter.numberAt('at')} = at`)
-    code.line(`} if (A.debt) A.maintain(); out[n++] = r; continue`)
-  }
-  code.line(`}`)
-  emitter.write(String(VALUE), '0')
-  code.line(`g.n++; x[i] = h; ${emitter.commit()}; if (A.debt) A.maintain(); out[n++] = r`)
-  code.line(`} return looked }`)
-  code.line(`const loop = { keep }`)
+function keepFunction(emitter: RecordEmitter, loop: Exclude<RecordLoop, { kind: 'rank' }>): Code {
+  const { spec } = emitter
+  return js`
+    const hashes = new Int32Array(1024), addresses = new Int32Array(1024), groupsOf = []
+    let looked = 0
+    function keep(rows, count, groups, groupAt, at, since, out) {
+      let n = out.length, sum = 0
+      for (let j = 0; j < count; j++) {
+        const r = rows[j]
+        ${emitter.keyFromRow()}
+        ${emitter.hash()}
+        const g = groupAt(groups[j])
+        groupsOf[j] = g
+        hashes[j] = h
+        addresses[j] = g.index[(h >>> g.shift << 1) + 1]
+      }
+      for (let j = 0; j < count; j++) {
+        const a = addresses[j]
+        ${emitter.look(js`sum`)}
+      }
+      looked = sum
+      for (let j = 0; j < count; j++) {
+        ${emitter.settle()}
+        const r = rows[j], g = groupsOf[j], h = hashes[j]
+        ${emitter.keyFromRow()}
+        ${emitter.room()}
+        ${emitter.probe()}
+        ${emitter.promote()}
+        if (a !== 0) {
+          ${LOCATE}
+          ${loop.kind === 'first' ? keepFirst(emitter) : keepLatest(emitter, fieldNamed(spec, loop.field))}
+        }
+        ${emitter.write(js`${VALUE}`, js`0`)}
+        g.n++
+        index[i] = h
+        ${emitter.commit()}
+        if (arena.debt) arena.maintain()
+        out[n++] = r
+      }
+      return looked
+    }
+    const loop = { keep }`
 }
 
-function emitRank(
+/** Leaves row r, whose key record `a` has, or passes it when that record's time is over. */
+function keepFirst(emitter: RecordEmitter): Code {
+  if (!emitter.spec.timed) return js`continue`
+  return js`
+    if (${emitter.numberAt('at')} > since) continue
+    ${passOver(emitter, [js`${emitter.numberAt('at')} = at`])}`
+}
+
+/** Leaves row r when it is older than record `a`, or passes it. */
+function keepLatest(emitter: RecordEmitter, field: Field): Code {
+  const { timed } = emitter.spec
+  const value = js`r${property(field.name)}`
+  const lives = timed ? [js`${emitter.numberAt('at')} > since`] : []
+  return js`
+    if (${joined([...lives, js`${emitter.numberAt(field)} > ${value}`], ' && ')}) continue
+    ${passOver(emitter, [
+      js`${emitter.numberAt(field)} = ${value}`,
+      timed ? js`${emitter.numberAt('at')} = at` : NOTHING,
+    ])}`
+}
+
+/** Passes row r after writing to record `a` in place. */
+function passOver(emitter: RecordEmitter, writes: readonly Code[]): Code {
+  return js`
+    {
+      ${emitter.own()}
+      ${LOCATE}
+      ${writes}
+    }
+    if (arena.debt) arena.maintain()
+    out[n++] = r
+    continue`
+}
+
+function fieldNamed({ schema }: RecordSpec, name: string): Field {
+  return schema.fields.find((field) => field.name === name) as Field
+}
+
+function rankFunctions(
   emitter: RecordEmitter,
   { field: by, count, order, slots }: Extract<RecordLoop, { kind: 'rank' }>,
-): void {
-  const { code, spec } = emitter
+): Code {
+  const { spec } = emitter
   const numbers = new Map(
     [...emitter.layout.numbers].map(([of, place]) => [typeof of === 'string' ? of : of.name, place]),
   )
   const at = (name: string): number => 1 + (numbers.get(name) ?? 0)
-  const better = order === 'desc' ? '>' : '<'
-  code.line(
-    `const COUNT = ${at(RANK_COUNT)}, VALUES = ${at('millrace_rank_value_0')}, SLOTS = ${slots ? at('millrace_rank_slot_0') : 0}, MOST = ${count}`,
-  )
-  code.line(`let entry = 0`)
-  code.line(
-    `function offer(g, r0, at, since) { if (A.debt) A.maintain(); ${emitter.keyFromRow('r0')}; ${emitter.hash()}; const value = r0${code.property(by)}`,
-  )
-  code.line(emitter.room())
-  code.line(emitter.probe())
-  code.line(emitter.promote())
-  code.line(
-    `if (a === 0) { const r = new Entry(${spec.schema.fields.map((field) => keyValue(emitter, field)).join(', ')})`,
-  )
-  emitter.write(String(VALUE), '0')
-  code.line(`g.n++; x[i] = h; ${emitter.commit()}; a = x[i + 1] }`)
-  const lives = spec.timed ? ` && ${emitter.numberAt('at')} > since` : ''
-  code.line(
-    `entry = a; { ${LOCATE}; const p = q >> 1; if (D[p + COUNT] === MOST${lives} && !(value ${better} D[p + VALUES + MOST - 1])) return -1 }`,
-  )
-  code.line(`entry = ${emitter.own()}; ${LOCATE}; const p = q >> 1; let c = D[p + COUNT]`)
-  if (spec.timed) code.line(`if (${emitter.numberAt('at')} <= since) c = 0`)
-  code.line(`let k = c; while (k > 0 && value ${better} D[p + VALUES + k - 1]) k--`)
-  if (slots) code.line(`const slot = c < MOST ? c : D[p + SLOTS + MOST - 1]`)
-  code.line(`if (c < MOST) c++`)
-  code.line(
-    `for (let j = c - 1; j > k; j--) { D[p + VALUES + j] = D[p + VALUES + j - 1]${slots ? '; D[p + SLOTS + j] = D[p + SLOTS + j - 1]' : ''} }`,
-  )
-  code.line(`D[p + VALUES + k] = value; D[p + COUNT] = c${slots ? '; D[p + SLOTS + k] = slot' : ''}`)
-  if (spec.timed) code.line(`${emitter.numberAt('at')} = at`)
-  code.line(`return k }`)
-  code.line(`function ranked() { const a = entry; ${LOCATE}; return D[(q >> 1) + COUNT] }`)
-  code.line(`function slot(place) { const a = entry; ${LOCATE}; return D[(q >> 1) + SLOTS + place] }`)
-  code.line(`const loop = { offer, ranked, slot }`)
+  const better = order === 'desc' ? js`>` : js`<`
+  const lives = spec.timed ? [js`${emitter.numberAt('at')} > since`] : []
+  const worst = js`doubles[p + VALUES + MOST - 1]`
+  const cannotEnter = joined([js`doubles[p + COUNT] === MOST`, ...lives, js`!(value ${better} ${worst})`], ' && ')
+  const write = emitter.write(js`${VALUE}`, js`0`)
+  return js`
+    const COUNT = ${at(RANK_COUNT)}, VALUES = ${at('millrace_rank_value_0')}
+    const SLOTS = ${slots ? at('millrace_rank_slot_0') : 0}, MOST = ${count}
+    let entry = 0
+    function offer(g, r0, at, since) {
+      if (arena.debt) arena.maintain()
+      ${emitter.keyFromRow(js`r0`)}
+      ${emitter.hash()}
+      const value = r0${property(by)}
+      ${emitter.room()}
+      ${emitter.probe()}
+      ${emitter.promote()}
+      if (a === 0) {
+        const r = new Entry(${spec.schema.fields.map((field) => keyValue(emitter, field))})
+        ${write}
+        g.n++
+        index[i] = h
+        ${emitter.commit()}
+        a = index[i + 1]
+      }
+      entry = a
+      {
+        ${LOCATE}
+        const p = start >> 1
+        if (${cannotEnter}) return -1
+      }
+      entry = ${emitter.own()}
+      ${LOCATE}
+      const p = start >> 1
+      let c = doubles[p + COUNT]
+      ${spec.timed ? js`if (${emitter.numberAt('at')} <= since) c = 0` : NOTHING}
+      let k = c
+      while (k > 0 && value ${better} doubles[p + VALUES + k - 1]) k--
+      ${slots ? js`const slot = c < MOST ? c : doubles[p + SLOTS + MOST - 1]` : NOTHING}
+      if (c < MOST) c++
+      for (let j = c - 1; j > k; j--) {
+        doubles[p + VALUES + j] = doubles[p + VALUES + j - 1]
+        ${slots ? js`doubles[p + SLOTS + j] = doubles[p + SLOTS + j - 1]` : NOTHING}
+      }
+      doubles[p + VALUES + k] = value
+      doubles[p + COUNT] = c
+      ${slots ? js`doubles[p + SLOTS + k] = slot` : NOTHING}
+      ${spec.timed ? js`${emitter.numberAt('at')} = at` : NOTHING}
+      return k
+    }
+    function ranked() {
+      const a = entry
+      ${LOCATE}
+      return doubles[(start >> 1) + COUNT]
+    }
+    function slot(place) {
+      const a = entry
+      ${LOCATE}
+      return doubles[(start >> 1) + SLOTS + place]
+    }
+    const loop = { offer, ranked, slot }`
 }
 
 /** A field of a fresh record: of the key its part, of the ranking nothing yet. */
-function keyValue(emitter: RecordEmitter, field: Field): string {
+function keyValue(emitter: RecordEmitter, field: Field): Code {
   const index = emitter.layout.keyFields?.indexOf(field) ?? -1
-  return index < 0 ? '0' : `k${index}`
+  return index < 0 ? js`0` : js`k${index}`
 }

@@ -2,7 +2,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Field, FieldType, Row, Schema } from '../../model/schema.ts'
 import { batchOf, corrupt, stageFor, type Stage } from '../../memory/codec-stage.ts'
 import type { BatchCodec } from '../contracts.ts'
-import { Emitter } from '../emitter.ts'
+import { compile, js, lines, NOTHING, property, type Code } from '../emitter.ts'
 import type { RowClass } from './row.ts'
 
 /*
@@ -23,7 +23,6 @@ const NUMERIC: ReadonlySet<FieldType> = new Set(['long', 'double', 'timestamp', 
 
 /** Generates the codec of one stream. */
 export function compileBatchCodec(schema: Schema, rowClass: RowClass): BatchCodec {
-  for (const field of schema.fields) new Emitter().property(field.name)
   const fixed = schema.fields.filter((field) => NUMERIC.has(field.type))
   const texts = schema.fields.filter((field) => !NUMERIC.has(field.type))
   const encodeStage = compileEncode(fixed, texts)
@@ -45,146 +44,255 @@ export function compileBatchCodec(schema: Schema, rowClass: RowClass): BatchCode
 type Encode = (rows: readonly Row[], count: number, stage: Stage) => number
 type Decode = (batch: Stage, out: Row[]) => number
 
+/** Bytes of so many numbers or lengths, padded to 8 bytes. */
+const BYTES = js`n + 7 & ~7`
+const SHORTS = js`n * 2 + 7 & ~7`
+const WORDS = js`n * 4 + 7 & ~7`
+const DOUBLES = js`n * 8`
+const NULL_BITS = js`(n + 63 >> 6) << 3`
+
 function compileEncode(fixed: readonly Field[], texts: readonly Field[]): Encode {
-  const code = new Emitter()
-  code.line(`return function encode(rows, n, s) {`)
-  code.line(`const I = s.i32, U = s.u32, D = s.f64, H = s.u16, B = s.u8`)
-  code.line(`let p = 16, i = 0, v, b`)
-  for (const field of fixed) {
-    code.line(`{ const h = p; p += 16; U[(h >> 2) + 3] = 0`)
-    emitNullBitmap(code, field)
-    if (field.type === 'boolean') emitBooleans(code, field)
-    else emitNumbers(code, field)
-    code.line(`}`)
-  }
-  if (texts.length > 0) code.line(`let blob = ''`)
-  for (const field of texts) {
-    code.line(`{ const h = p; p += 16; U[(h >> 2) + 3] = 0`)
-    emitNullBitmap(code, field)
-    emitTexts(code, field)
-    code.line(`}`)
-  }
-  if (texts.length > 0) code.line(`return s.finish(n, blob, p) }`)
-  else code.line(`U[0] = n; U[1] = 0; U[2] = 0; U[3] = 0; return p }`)
-  return code.compile<Encode>({ quote: JSON.stringify })
-}
-
-/** Sets `nulls` and, when there are any, writes the bitmap. */
-function emitNullBitmap(code: Emitter, field: Field): void {
-  if (!field.nullable) return
-  const value = `rows[i]${code.property(field.name)}`
-  code.line(`let nulls = false; for (i = 0; i < n; i++) if (${value} === null) { nulls = true; break }`)
-  code.line(`if (nulls) { U[(h >> 2) + 3] = 1; const size = (n + 63 >> 6) << 3; B.fill(0, p, p + size)`)
-  code.line(`for (; i < n; i++) if (${value} === null) B[p + (i >> 3)] |= 1 << (i & 7)`)
-  code.line(`p += size }`)
-}
-
-function emitBooleans(code: Emitter, field: Field): void {
-  code.line(`U[(h >> 2) + 2] = 0; D[h >> 3] = 0`)
-  code.line(`for (i = 0; i < n; i++) B[p + i] = rows[i]${code.property(field.name)} === true ? 1 : 0`)
-  code.line(`p += n + 7 & ~7`)
-}
-
-function emitNumbers(code: Emitter, field: Field): void {
-  const value = `rows[i]${code.property(field.name)}`
-  const load = (whenNull: string): string =>
-    field.nullable ? `v = ${value}; if (v === null) v = ${whenNull};` : `v = ${value};`
-  code.line(`let k = 0; b = 0; const q = p >> 2`)
-  code.line(`for (i = 0; i < n; i++) { ${load('0')} if ((v | 0) !== v) break; I[q + i] = v }`)
-  code.line(`if (i < n) {`)
-  if (field.type !== 'double') {
-    code.line(`k = 2; b = Infinity`)
-    code.line(`for (i = 0; i < n; i++) { ${load('Infinity')} if (v < b) b = v }`)
-    code.line(`for (i = 0; i < n; i++) { ${load('b')} v -= b; if (v >>> 0 !== v) break; U[q + i] = v }`)
-  } else code.line(`i = 0`)
-  code.line(`if (i < n) { k = 1; const o = p >> 3; for (i = 0; i < n; i++) { ${load('0')} D[o + i] = v } }`)
-  code.line(`}`)
-  code.line(`D[h >> 3] = b; U[(h >> 2) + 2] = k; p += k === 1 ? n * 8 : n * 4 + 7 & ~7`)
-}
-
-function emitTexts(code: Emitter, field: Field): void {
-  const value = `rows[i]${code.property(field.name)}`
-  const text = field.type === 'json' ? `quote(v)` : `v`
-  const load = `v = ${value}; ${field.nullable ? `v = v === null ? '' : ${text}` : field.type === 'json' ? `v = ${text}` : ''}`
-  code.line(`const before = blob, at = blob.length; let k = 0; const q = p >> 1`)
-  code.line(`for (i = 0; i < n; i++) { ${load}; b = v.length; if (b > 65535) break; H[q + i] = b; blob += v }`)
-  code.line(
-    `if (i < n) { k = 1; blob = before; const w = p >> 2; for (i = 0; i < n; i++) { ${load}; U[w + i] = v.length; blob += v } }`,
-  )
-  code.line(
-    `U[h >> 2] = blob.length - at; U[(h >> 2) + 1] = 0; U[(h >> 2) + 2] = k; p += k === 1 ? n * 4 + 7 & ~7 : n * 2 + 7 & ~7`,
+  const withoutTexts = js`
+    words[0] = n
+    words[1] = 0
+    words[2] = 0
+    words[3] = 0
+    return at`
+  return compile<Encode>(
+    'encode',
+    js`
+      return function encode(rows, n, stage) {
+        const ints = stage.i32, words = stage.u32, doubles = stage.f64, shorts = stage.u16, bytes = stage.u8
+        let at = 16, i = 0, v, base
+        ${fixed.map(encodeColumn)}
+        ${texts.length > 0 ? js`let blob = ''` : NOTHING}
+        ${texts.map(encodeColumn)}
+        ${texts.length > 0 ? js`return stage.finish(n, blob, at)` : withoutTexts}
+      }`,
+    { quote: JSON.stringify },
   )
 }
 
+/** The header of a column begins at `head`. */
+function encodeColumn(field: Field): Code {
+  return js`
+    {
+      const head = at
+      at += 16
+      words[(head >> 2) + 3] = 0
+      ${field.nullable ? encodeNullBitmap(field) : NOTHING}
+      ${encodeValues(field)}
+    }`
+}
+
+function encodeValues(field: Field): Code {
+  if (field.type === 'boolean') return encodeBooleans(field)
+  return NUMERIC.has(field.type) ? encodeNumbers(field) : encodeTexts(field)
+}
+
+function encodeNullBitmap(field: Field): Code {
+  const isNull = js`rows[i]${property(field.name)} === null`
+  return js`
+    let nulls = false
+    for (i = 0; i < n; i++) {
+      if (${isNull}) {
+        nulls = true
+        break
+      }
+    }
+    if (nulls) {
+      words[(head >> 2) + 3] = 1
+      const size = ${NULL_BITS}
+      bytes.fill(0, at, at + size)
+      for (; i < n; i++) if (${isNull}) bytes[at + (i >> 3)] |= 1 << (i & 7)
+      at += size
+    }`
+}
+
+function encodeBooleans(field: Field): Code {
+  return js`
+    words[(head >> 2) + 2] = 0
+    doubles[head >> 3] = 0
+    for (i = 0; i < n; i++) bytes[at + i] = rows[i]${property(field.name)} === true ? 1 : 0
+    at += ${BYTES}`
+}
+
+function encodeNumbers(field: Field): Code {
+  const load = (whenNull: Code): Code => js`
+    v = rows[i]${property(field.name)}
+    ${field.nullable ? js`if (v === null) v = ${whenNull}` : NOTHING}`
+  const aboveBase = js`
+    kind = 2
+    base = Infinity
+    for (i = 0; i < n; i++) {
+      ${load(js`Infinity`)}
+      if (v < base) base = v
+    }
+    for (i = 0; i < n; i++) {
+      ${load(js`base`)}
+      v -= base
+      if (v >>> 0 !== v) break
+      words[from + i] = v
+    }`
+  return js`
+    let kind = 0
+    base = 0
+    const from = at >> 2
+    for (i = 0; i < n; i++) {
+      ${load(js`0`)}
+      if ((v | 0) !== v) break
+      ints[from + i] = v
+    }
+    if (i < n) {
+      ${field.type === 'double' ? js`i = 0` : aboveBase}
+      if (i < n) {
+        kind = 1
+        const fromDoubles = at >> 3
+        for (i = 0; i < n; i++) {
+          ${load(js`0`)}
+          doubles[fromDoubles + i] = v
+        }
+      }
+    }
+    doubles[head >> 3] = base
+    words[(head >> 2) + 2] = kind
+    at += kind === 1 ? ${DOUBLES} : ${WORDS}`
+}
+
+function encodeTexts(field: Field): Code {
+  const text = field.type === 'json' ? js`quote(v)` : js`v`
+  const load = js`
+    v = rows[i]${property(field.name)}
+    ${field.nullable ? js`v = v === null ? '' : ${text}` : field.type === 'json' ? js`v = ${text}` : NOTHING}`
+  return js`
+    const before = blob, start = blob.length
+    let kind = 0
+    const from = at >> 1
+    for (i = 0; i < n; i++) {
+      ${load}
+      base = v.length
+      if (base > 65535) break
+      shorts[from + i] = base
+      blob += v
+    }
+    if (i < n) {
+      kind = 1
+      blob = before
+      const fromWords = at >> 2
+      for (i = 0; i < n; i++) {
+        ${load}
+        words[fromWords + i] = v.length
+        blob += v
+      }
+    }
+    words[head >> 2] = blob.length - start
+    words[(head >> 2) + 1] = 0
+    words[(head >> 2) + 2] = kind
+    at += kind === 1 ? ${WORDS} : ${SHORTS}`
+}
+
+/** Variables of a column end with its number: kind, base, nulls (where the bitmap is, or -1), from, chars, text. */
 function compileDecode(schema: Schema, fixed: readonly Field[], texts: readonly Field[], rowClass: RowClass): Decode {
-  const code = new Emitter()
-  const nameOf = new Map<Field, string>([...fixed, ...texts].map((field, index) => [field, `${index}`]))
-  code.line(`return function decode(s, out) {`)
-  code.line(`const I = s.i32, U = s.u32, D = s.f64, H = s.u16, B = s.u8, end = s.size`)
-  code.line(`if (end < 16) corrupt('the frame has ' + end + ' bytes, a header has 16')`)
-  code.line(`const n = U[0]; if (n > 16777216) corrupt('it claims ' + n + ' rows')`)
-  code.line(`let p = 16, chars = 0`)
-  for (const field of [...fixed, ...texts]) emitColumnHead(code, field, nameOf.get(field) ?? '')
-  if (texts.length > 0) code.line(`const blob = s.blob(p, chars)`)
-  texts.forEach((field, index) => {
-    const c = nameOf.get(field) ?? ''
-    const previous = index === 0 ? undefined : nameOf.get(texts[index - 1] as Field)
-    code.line(
-      `let e${c} = ${previous === undefined ? '0' : `e${previous} + chars${previous}`}; const stop${c} = e${c} + chars${c}`,
-    )
+  const columns = new Map<Field, number>([...fixed, ...texts].map((field, index) => [field, index]))
+  const columnOf = (field: Field): number => columns.get(field) ?? 0
+  const textStarts = texts.map((field, index) => {
+    const c = columnOf(field)
+    const before = texts[index - 1]
+    const start = before === undefined ? js`0` : js`text${columnOf(before)} + chars${columnOf(before)}`
+    return js`
+      let text${c} = ${start}
+      const stop${c} = text${c} + chars${c}`
   })
-  if (texts.length > 0) code.line(`let a`)
-  // the null test is out of the row's way when the batch has no null in that column: z is -1 then
-  code.line(`for (let i = 0; i < n; i++) {`)
-  for (const field of schema.fields) emitColumnValue(code, field, nameOf.get(field) ?? '')
-  code.line(`out[i] = new Row(${schema.fields.map((field) => `v${nameOf.get(field) ?? ''}`).join(', ')})`)
-  code.line(`}`)
-  for (const field of texts) {
-    const c = nameOf.get(field) ?? ''
-    code.line(`if (e${c} !== stop${c}) corrupt('the lengths of a string column do not add up')`)
-  }
-  code.line(`return n }`)
-  return code.compile<Decode>({ Row: rowClass, corrupt, parse: parseJsonField })
+  const checks = texts.map((field) => {
+    const c = columnOf(field)
+    return js`if (text${c} !== stop${c}) corrupt('the lengths of a string column do not add up')`
+  })
+  // the null test is out of the row's way when the batch has no null in that column: nulls is -1 then
+  return compile<Decode>(
+    'decode',
+    js`
+      return function decode(stage, out) {
+        const ints = stage.i32, words = stage.u32, doubles = stage.f64, shorts = stage.u16, bytes = stage.u8
+        const end = stage.size
+        if (end < 16) corrupt('the frame has ' + end + ' bytes, a header has 16')
+        const n = words[0]
+        if (n > 16777216) corrupt('it claims ' + n + ' rows')
+        let at = 16, chars = 0
+        ${[...fixed, ...texts].map((field) => decodeColumnHead(field, columnOf(field)))}
+        ${texts.length > 0 ? js`const blob = stage.blob(at, chars)` : NOTHING}
+        ${textStarts}
+        ${texts.length > 0 ? js`let start` : NOTHING}
+        for (let i = 0; i < n; i++) {
+          ${schema.fields.map((field) => decodeValue(field, columnOf(field)))}
+          out[i] = new Row(${schema.fields.map((field) => js`v${columnOf(field)}`)})
+        }
+        ${checks}
+        return n
+      }`,
+    { Row: rowClass, corrupt, parse: parseJsonField },
+  )
 }
 
-/** Reads a column's header, checks that its data lies inside the frame, and leaves its place in `o…` and `z…`. */
-function emitColumnHead(code: Emitter, field: Field, c: string): void {
-  code.line(`if (p + 16 > end) corrupt('a column header lies beyond its end')`)
+/** Reads the header of column c and checks that its data lies inside the frame. */
+function decodeColumnHead(field: Field, c: number): Code {
   const isText = !NUMERIC.has(field.type)
-  if (isText) code.line(`const chars${c} = U[p >> 2]; chars += chars${c}`)
-  else code.line(`const b${c} = D[p >> 3]`)
-  code.line(`const k${c} = U[(p >> 2) + 2], f${c} = U[(p >> 2) + 3]; p += 16`)
-  code.line(`if (k${c} > ${isText ? 1 : 2} || f${c} > 1) corrupt('a column is of an unknown kind')`)
-  if (field.nullable) code.line(`let z${c} = -1; if (f${c} === 1) { z${c} = p; p += (n + 63 >> 6) << 3 }`)
-  else code.line(`if (f${c} === 1) corrupt('a column that may not be null has nulls')`)
-  if (field.type === 'boolean') code.line(`const o${c} = p; p += n + 7 & ~7`)
-  else if (isText)
-    code.line(`const o${c} = k${c} === 1 ? p >> 2 : p >> 1; p += k${c} === 1 ? n * 4 + 7 & ~7 : n * 2 + 7 & ~7`)
-  else code.line(`const o${c} = k${c} === 1 ? p >> 3 : p >> 2; p += k${c} === 1 ? n * 8 : n * 4 + 7 & ~7`)
-  code.line(`if (p > end) corrupt('a column lies beyond its end')`)
+  const first = isText
+    ? js`
+        const chars${c} = words[at >> 2]
+        chars += chars${c}`
+    : js`const base${c} = doubles[at >> 3]`
+  const nulls = js`
+    let nulls${c} = -1
+    if (hasNulls${c} === 1) {
+      nulls${c} = at
+      at += ${NULL_BITS}
+    }`
+  return js`
+    if (at + 16 > end) corrupt('a column header lies beyond its end')
+    ${first}
+    const kind${c} = words[(at >> 2) + 2], hasNulls${c} = words[(at >> 2) + 3]
+    at += 16
+    if (kind${c} > ${isText ? 1 : 2} || hasNulls${c} > 1) corrupt('a column is of an unknown kind')
+    ${field.nullable ? nulls : js`if (hasNulls${c} === 1) corrupt('a column that may not be null has nulls')`}
+    ${decodePlace(field, c)}
+    if (at > end) corrupt('a column lies beyond its end')`
 }
 
-function emitColumnValue(code: Emitter, field: Field, c: string): void {
-  const nulled = (value: string): string =>
-    field.nullable ? `z${c} >= 0 && (B[z${c} + (i >> 3)] & 1 << (i & 7)) !== 0 ? null : ${value}` : value
+/** Declares where the data of column c begins, in units of its kind, and steps over it. */
+function decodePlace(field: Field, c: number): Code {
+  if (field.type === 'boolean')
+    return js`
+      const from${c} = at
+      at += ${BYTES}`
+  if (!NUMERIC.has(field.type))
+    return js`
+      const from${c} = kind${c} === 1 ? at >> 2 : at >> 1
+      at += kind${c} === 1 ? ${WORDS} : ${SHORTS}`
+  return js`
+    const from${c} = kind${c} === 1 ? at >> 3 : at >> 2
+    at += kind${c} === 1 ? ${DOUBLES} : ${WORDS}`
+}
+
+function decodeValue(field: Field, c: number): Code {
+  const orNull = (value: Code): Code =>
+    field.nullable ? js`nulls${c} >= 0 && (bytes[nulls${c} + (i >> 3)] & 1 << (i & 7)) !== 0 ? null : ${value}` : value
+  const nextText = js`
+    start = text${c}
+    text${c} += kind${c} === 0 ? shorts[from${c} + i] : words[from${c} + i]`
   switch (field.type) {
     case 'long':
     case 'timestamp':
-    case 'double':
-      code.line(
-        `const v${c} = ${nulled(`k${c} === 0 ? I[o${c} + i] : k${c} === 1 ? D[o${c} + i] : b${c} + U[o${c} + i]`)}`,
-      )
-      return
+    case 'double': {
+      const aboveBase = js`base${c} + words[from${c} + i]`
+      const wide = js`kind${c} === 1 ? doubles[from${c} + i] : ${aboveBase}`
+      return js`const v${c} = ${orNull(js`kind${c} === 0 ? ints[from${c} + i] : ${wide}`)}`
+    }
     case 'boolean':
-      code.line(`const v${c} = ${nulled(`B[o${c} + i] === 1`)}`)
-      return
+      return js`const v${c} = ${orNull(js`bytes[from${c} + i] === 1`)}`
     case 'string':
-      code.line(`a = e${c}; e${c} += k${c} === 0 ? H[o${c} + i] : U[o${c} + i]`)
-      code.line(`const v${c} = ${nulled(`blob.slice(a, e${c})`)}`)
-      return
+      return lines([nextText, js`const v${c} = ${orNull(js`blob.slice(start, text${c})`)}`])
     case 'json':
-      code.line(`a = e${c}; e${c} += k${c} === 0 ? H[o${c} + i] : U[o${c} + i]`)
-      code.line(`const v${c} = ${nulled(`parse(blob.slice(a, e${c}))`)}`)
+      return lines([nextText, js`const v${c} = ${orNull(js`parse(blob.slice(start, text${c}))`)}`])
   }
 }
 

@@ -1,12 +1,15 @@
 import type { Row, Schema } from '../../model/schema.ts'
-import { Emitter } from '../emitter.ts'
+import { compile, js, property } from '../emitter.ts'
 import type { RowClass } from './row.ts'
 
 /** Generates the function that gives a row with its rank behind its fields. */
-export function compileRankRow(schema: Schema, rowClass: RowClass): (row: Row, rank: number) => Row {
-  const code = new Emitter()
-  code.line(
-    `return (r, rank) => new Row(${[...schema.fields.map((field) => `r${code.property(field.name)}`), 'rank'].join(', ')})`,
+export function compileRankRow({ fields }: Schema, rowClass: RowClass): (row: Row, rank: number) => Row {
+  const values = fields.map(({ name }) => js`r${property(name)}`)
+  return compile<(row: Row, rank: number) => Row>(
+    'ranked row',
+    js`return (r, rank) => new Row(${[...values, js`rank`]})`,
+    {
+      Row: rowClass,
+    },
   )
-  return code.compile<(row: Row, rank: number) => Row>({ Row: rowClass })
 }

@@ -1,69 +1,74 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import { parseValueType, valueTypeText } from '../../model/value-type.ts'
-import { Emitter } from '../emitter.ts'
+import { compile, js, property, type Code } from '../emitter.ts'
 import { valueReader, type ValueReader } from '../../model/logical-values.ts'
 import type { RowClass } from './row.ts'
 
 /**
- * What a function of the user gave → a row of the declared schema. Throws VALUE_INVALID naming field, type and value.
+ * Makes a row of the declared schema from a value that a function of the user returned. Throws VALUE_INVALID with the
+ * field, its type and the value.
  * Fields that are not declared are left out; a missing field of a nullable type is null.
  */
 export type RowMaker = (value: unknown) => Row
 
 /** Generates the maker of one stream. Nothing is converted: a value that does not fit is an error. */
-export function compileRowMaker(schema: Schema, rowClass: RowClass): RowMaker {
-  const code = new Emitter()
-  code.line(`return function makeRow(o) {`)
-  code.line(`if (typeof o !== 'object' || o === null) refuseObject(o)`)
-  schema.fields.forEach((field, index) => {
-    code.line(`let v${index} = o${code.property(field.name)}`)
-    emitUserValue(code, field, `v${index}`, 'o')
-  })
-  code.line(`return new Row(${schema.fields.map((_, index) => `v${index}`).join(', ')}) }`)
-  return code.compile<RowMaker>({ Row: rowClass, refuseObject, ...USER_VALUE_SCOPE })
+export function compileRowMaker({ fields }: Schema, rowClass: RowClass): RowMaker {
+  const values = fields.flatMap((field, index) => [
+    js`let v${index} = o${property(field.name)}`,
+    checkUserValue(field, js`v${index}`, js`o`),
+  ])
+  return compile<RowMaker>(
+    'user row',
+    js`
+      return function makeRow(o) {
+        if (typeof o !== 'object' || o === null) refuseObject(o)
+        ${values}
+        return new Row(${fields.map((_, index) => js`v${index}`)})
+      }`,
+    { Row: rowClass, refuseObject, ...USER_VALUE_SCOPE },
+  )
 }
 
 /**
  * Statements that leave a value of the field's type in the variable, undefined having become null, or throw
- * VALUE_INVALID.
- * `origin` is what it came from; USER_VALUE_SCOPE must be in scope.
+ * VALUE_INVALID. `origin` is what it came from; USER_VALUE_SCOPE must be in scope.
  */
-export function emitUserValue(code: Emitter, field: Field, variable: string, origin: string): void {
-  const wrong = wrongValue(field, variable)
-  const refusal = `refuseField(${code.literal(field.name)}, ${code.literal(field.type)}, ${variable}, ${origin})`
+export function checkUserValue(field: Field, variable: Code, origin: Code): Code {
+  const refuse = (type: string): Code => js`refuseField(${field.name}, ${type}, ${variable}, ${origin})`
   if (field.logical !== undefined) {
-    const text = code.literal(valueTypeText({ ...field, nullable: false }))
-    code.line(
-      `if (${variable} === undefined || ${variable} === null) { ${field.nullable ? `${variable} = null` : refusal} }`,
-    )
-    code.line(
-      `else { const fit = fitValue(${text}, ${variable}); if (fit === undefined) refuseField(${code.literal(field.name)}, ${text}, ${variable}, ${origin}); ${variable} = fit }`,
-    )
-    return
+    const type = valueTypeText({ ...field, nullable: false })
+    return js`
+      if (${variable} === undefined || ${variable} === null) {
+        ${field.nullable ? js`${variable} = null` : refuse(field.type)}
+      } else {
+        const fit = fitValue(${type}, ${variable})
+        if (fit === undefined) ${refuse(type)}
+        ${variable} = fit
+      }`
   }
-  if (field.nullable)
-    code.line(
-      `if (${variable} === undefined) ${variable} = null; else if (${variable} !== null && ${wrong}) ${refusal}`,
-    )
-  else code.line(`if (${wrong}) ${refusal}`)
+  const wrong = wrongValue(field, variable)
+  if (!field.nullable) return js`if (${wrong}) ${refuse(field.type)}`
+  return js`
+    if (${variable} === undefined) ${variable} = null
+    else if (${variable} !== null && ${wrong}) ${refuse(field.type)}`
 }
 
-/** A test that is true for whatever is no value of the field's type, undefined and null too. */
-function wrongValue(field: Field, variable: string): string {
+/** A test that is true for whatever is not a value of the field's type, undefined and null too. */
+function wrongValue(field: Field, variable: Code): Code {
   switch (field.type) {
     // small integers, the common case, take one comparison
     case 'long':
     case 'timestamp':
-      return `((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
+      return js`((${variable} | 0) !== ${variable} && !Number.isSafeInteger(${variable}))`
     case 'double':
-      return `(typeof ${variable} !== 'number' || ${variable} - ${variable} !== 0)`
+      return js`(typeof ${variable} !== 'number' || ${variable} - ${variable} !== 0)`
     case 'boolean':
-      return `typeof ${variable} !== 'boolean'`
+      return js`typeof ${variable} !== 'boolean'`
     case 'string':
-      return `typeof ${variable} !== 'string'`
+      return js`typeof ${variable} !== 'string'`
     case 'json':
-      return `(${variable} === null || !isJson(${variable}, 0))`
+      return js`(${variable} === null || !isJson(${variable}, 0))`
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Field } from '../../model/schema.ts'
-import type { Emitter } from '../emitter.ts'
+import { identifier, joined, js, NOTHING, property, type Code } from '../emitter.ts'
 import type { RecordArena } from '../../memory/arena/record-arena.ts'
 import { SEGMENT_BYTES } from '../../memory/arena/segment-memory.ts'
 import type { RowLogShape } from './row-log.ts'
+import { booleanByte, presentText, textLength, textValue } from './row-values.ts'
 import { isText, recordHead } from '../../memory/row-record.ts'
 import { PART_SHIFT } from '../../memory/arena/stored-rows.ts'
 
@@ -21,75 +22,107 @@ const HEAD_WORDS = 2
  */
 export type CursorReads = 'one' | 'ahead' | 'back'
 
-/** What the emitted code refers to. */
+/** The scope that the code refers to. */
 export function storedRowsScope(arena: RecordArena): Readonly<Record<string, unknown>> {
   return {
-    A: arena,
-    SI: arena.i32,
-    SD: arena.f64,
-    SB: arena.buffer,
+    arena,
+    INTS: arena.i32,
+    DOUBLES: arena.f64,
+    BUFFERS: arena.buffer,
     bytesOf: Buffer.byteLength,
     NO_BYTES: Buffer.alloc(0),
   }
 }
 
 /** Within `add` of a log: writes row `r` as its row e. */
-export function emitStore(code: Emitter, { fields, isTimed }: RowLogShape): void {
+export function storeRow({ fields, isTimed }: RowLogShape): Code {
   const { numbers, others, words } = recordHead(fields)
-  const texts: string[] = []
-  code.line(`{`)
-  fields.forEach((field, index) => {
-    const value = `r${code.property(field.name)}`
-    if (!isText(field)) return
-    code.line(
-      `const s${index} = ${field.type === 'json' ? (field.nullable ? `${value} === null ? null : printJson(${value})` : `printJson(${value})`) : value}`,
-    )
-    texts.push(field.nullable ? `(s${index} === null ? '' : s${index})` : `s${index}`)
-  })
-  if (texts.length > 0) {
-    code.line(`const s = ${texts.join(' + ')}; let b = s.length === 0 ? 0 : bytesOf(s), w = 0`)
-    code.line(`if (b !== s.length) { if (s.isWellFormed()) w = 1; else { w = 2; b = s.length * 2 } }`)
-  }
-  code.line(
-    `const bytes = ${texts.length > 0 ? `${HEAD_WORDS * 4} + (${words + 1} + (b + 3 >> 2) & ~1) * 4` : `${(HEAD_WORDS + words + (words & 1)) * 4}`}, S = this.rows.room(bytes), o = A.end[S], I = SI[S], D = SD[S], q = A.base[S] + (o >> 2)`,
-  )
-  code.line(
-    `I[q] = (A.size[S] > ${SEGMENT_BYTES} ? 0 : bytes >> 3) | this.part << ${PART_SHIFT}; I[q + 1] = e; I[q + (bytes >> 2) - 1] = I[q + (bytes >> 2) - 2] = 0; let d = q + ${HEAD_WORDS} >> 1; D[d++] = ${isTimed ? 'time' : '0'}`,
-  )
-  for (const index of numbers) {
-    const field = fields[index] as Field
-    const value = `r${code.property(field.name)}`
-    code.line(field.nullable ? `{ const v = ${value}; D[d++] = v === null ? NaN : v }` : `D[d++] = ${value}`)
-  }
-  code.line(`let p = d * 2; I[p++] = ${texts.length > 0 ? 'w << 1' : '0'}; I[p++] = ${texts.length > 0 ? 'b' : '0'}`)
-  for (const index of others) {
-    const field = fields[index] as Field
-    const value = isText(field)
-      ? `${field.nullable ? `s${index} === null ? -1 : ` : ''}s${index}.length`
-      : `${field.nullable ? `r${code.property(field.name)} === null ? 2 : ` : ''}r${code.property(field.name)} ? 1 : 0`
-    code.line(`I[p++] = ${value}`)
-  }
-  if (texts.length > 0)
-    code.line(
-      `if (b !== 0) { if (w === 0) SB[S].latin1Write(s, p * 4, b); else if (w === 1) SB[S].utf8Write(s, p * 4, b); else SB[S].ucs2Write(s, p * 4, b) } this.rows.taken += b + 3 >> 2`,
-    )
-  code.line(`A.end[S] = o + bytes; this.a[e] = S << 15 | o >> 3 }`)
+  const texts = fields.flatMap((field, index) => (isText(field) ? [{ field, index }] : []))
+  const hasText = texts.length > 0
+  const encodeText = js`
+    const s = ${joined(
+      texts.map(({ field, index }) => presentText(field, index)),
+      ' + ',
+    )}
+    let b = s.length === 0 ? 0 : bytesOf(s), w = 0
+    if (b !== s.length) {
+      if (s.isWellFormed()) w = 1
+      else {
+        w = 2
+        b = s.length * 2
+      }
+    }`
+  const size = hasText
+    ? js`${HEAD_WORDS * 4} + (${words + 1} + (b + 3 >> 2) & ~1) * 4`
+    : js`${(HEAD_WORDS + words + (words & 1)) * 4}`
+  const writeText = js`
+    if (b !== 0) {
+      if (w === 0) BUFFERS[segment].latin1Write(s, p * 4, b)
+      else if (w === 1) BUFFERS[segment].utf8Write(s, p * 4, b)
+      else BUFFERS[segment].ucs2Write(s, p * 4, b)
+    }
+    this.rows.taken += b + 3 >> 2`
+  return js`
+    {
+      ${texts.map(({ field, index }) => js`const s${index} = ${textValue(field)}`)}
+      ${hasText ? encodeText : NOTHING}
+      const bytes = ${size}, segment = this.rows.room(bytes), o = arena.end[segment]
+      const ints = INTS[segment], doubles = DOUBLES[segment], q = arena.base[segment] + (o >> 2)
+      ints[q] = (arena.size[segment] > ${SEGMENT_BYTES} ? 0 : bytes >> 3) | this.part << ${PART_SHIFT}
+      ints[q + 1] = e
+      ints[q + (bytes >> 2) - 1] = ints[q + (bytes >> 2) - 2] = 0
+      let d = q + ${HEAD_WORDS} >> 1
+      doubles[d++] = ${isTimed ? js`time` : 0}
+      ${numbers.map((index) => storeNumber(fields[index] as Field))}
+      let p = d * 2
+      ints[p++] = ${hasText ? js`w << 1` : 0}
+      ints[p++] = ${hasText ? js`b` : 0}
+      ${others.map((index) => {
+        const field = fields[index] as Field
+        return js`ints[p++] = ${isText(field) ? textLength(field, index) : booleanByte(field)}`
+      })}
+      ${hasText ? writeText : NOTHING}
+      arena.end[segment] = o + bytes
+      this.a[e] = segment << 15 | o >> 3
+    }`
 }
 
-/** As emitRecords, for rows in an arena: measure and dump; what `parse` of a log does is the cursor's `$at`. */
-export function emitStoredRecords(code: Emitter, { name, fields }: RowLogShape, group: string): void {
+function storeNumber(field: Field): Code {
+  const value = js`r${property(field.name)}`
+  if (!field.nullable) return js`doubles[d++] = ${value}`
+  return js`
+    {
+      const v = ${value}
+      doubles[d++] = v === null ? NaN : v
+    }`
+}
+
+/** As recordFunctions, for rows in an arena: measure and dump; what `parse` of a log does is the cursor's `$at`. */
+export function storedRecordFunctions({ name, fields }: RowLogShape, group: Code): Code {
   const { words } = recordHead(fields)
-  const locate = `const a = A.loadAhead(t.a[e]), S = a >>> 15, W = SI[S]; let q = A.base[S] + ((a & 32767) << 1) + ${HEAD_WORDS}`
-  const size = fields.some(isText)
-    ? `(${words + 1} + (W[q + ${bytesWord(fields)}] + 3 >> 2) & ~1)`
-    : `${words + (words & 1)}`
-  code.line(
-    `function measure${name}(t, e, to, words) { for (; e < to; e++) { const h = t.h[e]; ${fields.some(isText) ? locate : ''}; words[${group}] += ${size} } }`,
-  )
-  code.line(
-    `function dump${name}(t, e, to, places, ints) { for (; e < to; e++) { const h = t.h[e], g = ${group}; ${locate}; const I = ints[g]`,
-  )
-  code.line(`for (let p = places[g], end = places[g] += ${size}; p < end; p++, q++) I[p] = W[q] } }`)
+  const hasText = fields.some(isText)
+  const locate = js`
+    const a = arena.loadAhead(t.a[e]), segment = a >>> 15, source = INTS[segment]
+    let q = arena.base[segment] + ((a & 32767) << 1) + ${HEAD_WORDS}`
+  const size = hasText
+    ? js`(${words + 1} + (source[q + ${bytesWord(fields)}] + 3 >> 2) & ~1)`
+    : js`${words + (words & 1)}`
+  return js`
+    function measure${identifier(name)}(t, e, to, words) {
+      for (; e < to; e++) {
+        const h = t.h[e]
+        ${hasText ? locate : NOTHING}
+        words[${group}] += ${size}
+      }
+    }
+    function dump${identifier(name)}(t, e, to, places, ints) {
+      for (; e < to; e++) {
+        const h = t.h[e], g = ${group}
+        ${locate}
+        const own = ints[g]
+        for (let p = places[g], end = places[g] += ${size}; p < end; p++, q++) own[p] = source[q]
+      }
+    }`
 }
 
 /** Where in what a snapshot has of a row its bytes of text stand. */
@@ -98,63 +131,108 @@ function bytesWord(fields: readonly Field[]): number {
 }
 
 /**
- * Emits the class of cursors, which read row $e of log $t like an object of the row's class, and of those that read
- * records of a block. Whatever may have put other bytes where the row was, another cursor's reading too, makes it
- * look again.
+ * The class of cursors, which read row $e of log $t like an object of the row's class, and of those that read
+ * records of a block. A cursor looks for its row again when other bytes may be where it was; reading through another
+ * cursor may have put them there.
  */
-export function emitStoredCursor(code: Emitter, { name, fields }: RowLogShape): void {
-  const { numbers, others, words } = recordHead(fields)
+export function storedCursorClasses({ name, fields }: RowLogShape): Code {
+  const { others, words } = recordHead(fields)
   const bytesAt = bytesWord(fields)
   const hasText = fields.some(isText)
-  code.line(
-    `class ${name}Cursor { constructor(reads) { this.$reads = reads; this.$t = null; this.$e = 0; this.$st = null; this.$se = 0; this.$sv = -1; this.$q = 0; this.$I = SI[0]; this.$D = SD[0]; this.$B = NO_BYTES; this.$s = null }`,
-  )
-  code.line(`$load() {}`)
-  code.line(
-    `$seek() { const t = this.$t, e = this.$e; if (this.$st === t && this.$se === e && this.$sv === A.moves) return; let a = t.a[e]`,
-  )
-  code.line(
-    `if (A.base[a >>> 15] < 0) { if (this.$reads === 'back') { if (A.debt) { A.maintain(); a = t.a[e] } if (A.base[a >>> 15] < 0) a = t.a[e] = A.promote(t.rows, a) }`,
-  )
-  code.line(`else a = this.$reads === 'ahead' ? A.loadAhead(a) : A.load(a) }`)
-  code.line(
-    `const S = a >>> 15; this.$I = SI[S]; this.$D = SD[S]; this.$B = SB[S]; this.$q = A.base[S] + ((a & 32767) << 1) + ${HEAD_WORDS}; this.$st = t; this.$se = e; this.$sv = A.moves; this.$s = null }`,
-  )
-  if (hasText)
-    code.line(
-      `$text() { const I = this.$I, q = this.$q, b = I[q + ${bytesAt}]; return this.$s = b === 0 ? '' : textAt(this.$B, (q + ${words}) * 4, b, I[q + ${bytesAt - 1}] >> 1) }`,
-    )
-  fields.forEach((field, index) => {
-    const head = `get ${code.property(field.name).slice(1)}() { this.$seek();`
-    const at = bytesAt + 1 + others.indexOf(index)
-    if (isText(field)) {
-      const before = others
-        .filter((other) => other < index && isText(fields[other] as Field))
-        .map((other) => `Math.max(0, I[q + ${bytesAt + 1 + others.indexOf(other)}])`)
-      const text = `(this.$s === null ? this.$text() : this.$s).slice(a, a + n)`
-      code.line(
-        `${head} const I = this.$I, q = this.$q, n = I[q + ${at}]; ${field.nullable ? 'if (n < 0) return null; ' : ''}const a = ${before.length === 0 ? '0' : before.join(' + ')}; return ${field.type === 'json' ? `parseJson(${text})` : text} }`,
-      )
-    } else if (field.type === 'boolean')
-      code.line(
-        `${head} const v = this.$I[this.$q + ${at}]; return ${field.nullable ? 'v === 2 ? null : ' : ''}v === 1 }`,
-      )
-    else
-      code.line(
-        `${head} const v = this.$D[(this.$q >> 1) + ${1 + numbers.indexOf(index)}]; return ${field.nullable ? 'v !== v ? null : ' : ''}v }`,
-      )
-  })
-  code.line(`}`)
-  // the record at word p of a block; returns where the next one begins, or -1 when it does not fit
-  code.line(`class ${name}Parsed extends ${name}Cursor { $seek() {}`)
-  code.line(
-    `$at(p, I, D, B) { this.$I = I; this.$D = D; this.$B = B; this.$q = p; this.$s = null; const q = p + ${words}, b = I[q - ${others.length + 1}]`,
-  )
-  code.line(`return b < 0 || q * 4 + b > B.length ? -1 : q + (b + 3 >> 2) + 1 & ~1 }
-$flags() { return this.$I[this.$q + ${bytesAt - 1}] } }`)
+  const textMethod = js`
+    $text() {
+      const ints = this.$ints, q = this.$start, b = ints[q + ${bytesAt}]
+      return this.$s = b === 0 ? '' : textAt(this.$bytes, (q + ${words}) * 4, b, ints[q + ${bytesAt - 1}] >> 1)
+    }`
+  return js`
+    class ${identifier(name)}Cursor {
+      constructor(reads) {
+        this.$reads = reads
+        this.$t = null
+        this.$e = 0
+        this.$seenLog = null
+        this.$seenRow = 0
+        this.$seenMoves = -1
+        this.$start = 0
+        this.$ints = INTS[0]
+        this.$doubles = DOUBLES[0]
+        this.$bytes = NO_BYTES
+        this.$s = null
+      }
+      $load() {}
+      $seek() {
+        const t = this.$t, e = this.$e
+        if (this.$seenLog === t && this.$seenRow === e && this.$seenMoves === arena.moves) return
+        let a = t.a[e]
+        if (arena.base[a >>> 15] < 0) {
+          if (this.$reads === 'back') {
+            if (arena.debt) {
+              arena.maintain()
+              a = t.a[e]
+            }
+            if (arena.base[a >>> 15] < 0) a = t.a[e] = arena.promote(t.rows, a)
+          } else a = this.$reads === 'ahead' ? arena.loadAhead(a) : arena.load(a)
+        }
+        const segment = a >>> 15
+        this.$ints = INTS[segment]
+        this.$doubles = DOUBLES[segment]
+        this.$bytes = BUFFERS[segment]
+        this.$start = arena.base[segment] + ((a & 32767) << 1) + ${HEAD_WORDS}
+        this.$seenLog = t
+        this.$seenRow = e
+        this.$seenMoves = arena.moves
+        this.$s = null
+      }
+      ${hasText ? textMethod : NOTHING}
+      ${fields.map(
+        (field, index) => js`
+          get ${identifier(field.name)}() {
+            this.$seek()
+            ${getField(fields, field, index)}
+          }`,
+      )}
+    }
+    class ${identifier(name)}Parsed extends ${identifier(name)}Cursor {
+      $seek() {}
+      // reads the record at word p of a block; returns where the next one begins, or -1 when it does not fit
+      $at(p, ints, doubles, bytes) {
+        this.$ints = ints
+        this.$doubles = doubles
+        this.$bytes = bytes
+        this.$start = p
+        this.$s = null
+        const q = p + ${words}, b = ints[q - ${others.length + 1}]
+        return b < 0 || q * 4 + b > bytes.length ? -1 : q + (b + 3 >> 2) + 1 & ~1
+      }
+      $flags() { return this.$ints[this.$start + ${bytesAt - 1}] }
+    }`
 }
 
-/** Of a log whose rows are stored, whether the text of key field `field` in row e is `value`. */
-export function sameStoredText(code: Emitter, name: string, field: Field, value: string): string {
-  return `(finder${name}.$t = this, finder${name}.$e = e, finder${name}${code.property(field.name)} === ${value})`
+function getField(fields: readonly Field[], field: Field, index: number): Code {
+  const { numbers, others } = recordHead(fields)
+  const first = bytesWord(fields) + 1
+  const at = first + others.indexOf(index)
+  if (field.type === 'boolean')
+    return js`
+      const v = this.$ints[this.$start + ${at}]
+      return ${field.nullable ? js`v === 2 ? null : v === 1` : js`v === 1`}`
+  if (!isText(field))
+    return js`
+      const v = this.$doubles[(this.$start >> 1) + ${1 + numbers.indexOf(index)}]
+      return ${field.nullable ? js`v !== v ? null : v` : js`v`}`
+  const before = others
+    .filter((other) => other < index && isText(fields[other] as Field))
+    .map((other) => js`Math.max(0, ints[q + ${first + others.indexOf(other)}])`)
+  const text = js`(this.$s === null ? this.$text() : this.$s).slice(a, a + n)`
+  return js`
+    const ints = this.$ints, q = this.$start, n = ints[q + ${at}]
+    ${field.nullable ? js`if (n < 0) return null` : NOTHING}
+    const a = ${before.length === 0 ? js`0` : joined(before, ' + ')}
+    return ${field.type === 'json' ? js`parseJson(${text})` : text}`
+}
+
+/** The test that the text of key field `field` in row e of a stored log is `value`. */
+export function sameStoredText(name: string, field: Field, value: Code): Code {
+  const finder = js`finder${identifier(name)}`
+  return js`(${finder}.$t = this, ${finder}.$e = e, ${finder}${property(field.name)} === ${value})`
 }

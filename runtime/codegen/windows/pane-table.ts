@@ -1,15 +1,15 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import { emitAddToKey, type AggregateCode } from '../aggregates/aggregate-code.ts'
-import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
-import { storedKey } from '../keys/key-columns.ts'
-import type { RowErrorHandler } from '../contracts.ts'
-import { Emitter } from '../emitter.ts'
-import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
-import { emitHashHelpers, keyGroupExpression, keyHashExpression } from '../keys/key-hash.ts'
-import { emitKeyTable, emitMerge, emitRows, keyTableColumns } from '../keys/key-table-code.ts'
 import { CHANGED, textOf, type KeyTable, type TableColumns } from '../../memory/key-table.ts'
+import { addToKey, type AggregateCode } from '../aggregates/aggregate-code.ts'
+import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
+import type { RowErrorHandler } from '../contracts.ts'
+import { compile, js, lines, NOTHING, property, type Code } from '../emitter.ts'
+import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
+import { storedKey } from '../keys/key-columns.ts'
+import { HASH_HELPERS, keyGroup, keyHash } from '../keys/key-hash.ts'
+import { keyTableClass, keyTableColumns, mergeFunctions, rowsFunction } from '../keys/key-table-code.ts'
 import type { RowClass } from '../rows/row.ts'
 
 /** The entries of one pane and key group. With `tracking`, `lates` and `earlies` list entries that changed. */
@@ -95,96 +95,114 @@ export function compilePaneTable(options: PaneTableOptions): PaneTableCode {
   const codes = aggregateCodes(aggregates)
   const isTracked = options.tracking === 'early' || options.latenessMs > 0
   const columns = keyTableColumns({ keys, codes })
-  const code = new Emitter()
-  emitHashHelpers(code)
-  emitKeyTable(code, {
-    keys,
-    codes,
-    ...(isTracked
-      ? {
-          fields: {
-            create: 'this.lates = []; this.earlies = []',
-            clear: 'this.lates.length = 0; this.earlies.length = 0',
-          },
-        }
-      : {}),
-  })
-  emitAdd(code, options, codes)
-  emitMerge(code, codes)
-  emitRows(code, keys, codes, ['windowStart', 'windowEnd'])
-  code.line(`return { create: () => new Table(), add, merge, mergeKnown, rows }`)
-  const compiled = code.compile<Omit<PaneTableCode, 'columns'>>({
-    ...EXPRESSION_SCOPE,
-    ...aggregateScope(codes),
-    Row: options.outputRowClass,
-    operatorId: options.operatorId,
-    textOf,
-    refuseNullTime,
-  })
+  const tracking = {
+    create: lines([js`this.lates = []`, js`this.earlies = []`]),
+    clear: lines([js`this.lates.length = 0`, js`this.earlies.length = 0`]),
+  }
+  const compiled = compile<Omit<PaneTableCode, 'columns'>>(
+    'window',
+    js`
+      ${HASH_HELPERS}
+      ${keyTableClass({ keys, codes, ...(isTracked ? { fields: tracking } : {}) })}
+      ${addFunction(options, codes)}
+      ${mergeFunctions(codes)}
+      ${rowsFunction(keys, codes, [js`windowStart`, js`windowEnd`])}
+      return { create: () => new Table(), add, merge, mergeKnown, rows }`,
+    {
+      ...EXPRESSION_SCOPE,
+      ...aggregateScope(codes),
+      Row: options.outputRowClass,
+      operatorId: options.operatorId,
+      textOf,
+      refuseNullTime,
+    },
+  )
   return { columns, ...compiled }
 }
 
-function emitAdd(code: Emitter, options: PaneTableOptions, codes: readonly AggregateCode[]): void {
-  const { keys, time, latenessMs } = options
-  const body = new Emitter()
-  const expressions = new ExpressionEmitter(body, 'r')
-  emitTime(body, time)
-  body.line(
-    `if (!(time >= from && time < to)) { pane = host.paneAt(time); from = pane.start; to = pane.end; lastEnd = pane.lastEnd + ${latenessMs}; tables = pane.tables }`,
-  )
-  if (options.windows === 'with gaps') body.line(`if (pane.inGap) continue`)
-  emitKey(body, keys, options.maxParallelism)
-  if (time.kind === 'event') body.line(`if (lastEnd <= passed || lastEnd <= fired[g]) { late[lates++] = r; continue }`)
-  for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
-  body.line(`let t = tables[g]; if (t === undefined) t = host.tableAt(pane, g)`)
-  body.line(`const had = t.n, e = t.find(${keyArguments(keys)})`)
-  emitAddToKey(body, codes)
-  body.line(latenessMs > 0 || options.tracking === 'early' ? `t.u[e] |= ${CHANGED}` : `t.u[e] = ${CHANGED}`)
-  if (latenessMs > 0)
-    body.line(
-      `if ((pane.firstEnd <= passed || pane.firstEnd <= fired[g]) && (t.u[e] & ${LATE}) === 0) { t.u[e] |= ${LATE}; if (t.lates.push(e) === 1) host.lateIn(pane, g) }`,
-    )
-  if (options.tracking === 'early')
-    body.line(`if ((t.u[e] & ${EARLY}) === 0) { t.u[e] |= ${EARLY}; t.earlies.push(e) }`)
-  code.line(`function add(rows, count, passed, host, late, onError) {`)
-  code.line(
-    `const fired = host.ended; let lates = 0, i = 0, pane, from = Infinity, to = -Infinity, lastEnd = 0, tables`,
-  )
-  code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
-  code.line(body.text())
-  code.line(`} } catch (error) { onError(error, rows[i], operatorId); i++ } }`)
-  code.line(`return lates }`)
+function addFunction(options: PaneTableOptions, codes: readonly AggregateCode[]): Code {
+  const { keys, time, latenessMs, tracking, windows } = options
+  const expressions = new ExpressionEmitter(js`r`)
+  const declared = codes.map(({ declare }) => declare((expression) => expressions.emit(expression)))
+  const keepsMarks = latenessMs > 0 || tracking === 'early'
+  const listLate = js`
+    if ((pane.firstEnd <= passed || pane.firstEnd <= fired[g]) && (t.u[e] & ${LATE}) === 0) {
+      t.u[e] |= ${LATE}
+      if (t.lates.push(e) === 1) host.lateIn(pane, g)
+    }`
+  const listEarly = js`
+    if ((t.u[e] & ${EARLY}) === 0) {
+      t.u[e] |= ${EARLY}
+      t.earlies.push(e)
+    }`
+  const leaveLate = js`
+    if (lastEnd <= passed || lastEnd <= fired[g]) {
+      late[lates++] = r
+      continue
+    }`
+  return js`
+    function add(rows, count, passed, host, late, onError) {
+      const fired = host.ended
+      let lates = 0, i = 0, pane, from = Infinity, to = -Infinity, lastEnd = 0, tables
+      while (i < count) {
+        try {
+          for (; i < count; i++) {
+            const r = rows[i]
+            ${expressions.declarations()}
+            ${declareTime(time)}
+            if (!(time >= from && time < to)) {
+              pane = host.paneAt(time)
+              from = pane.start
+              to = pane.end
+              lastEnd = pane.lastEnd + ${latenessMs}
+              tables = pane.tables
+            }
+            ${windows === 'with gaps' ? js`if (pane.inGap) continue` : NOTHING}
+            ${declareKey(keys, options.maxParallelism)}
+            ${time.kind === 'event' ? leaveLate : NOTHING}
+            ${declared}
+            let t = tables[g]
+            if (t === undefined) t = host.tableAt(pane, g)
+            const had = t.n, e = t.find(${keyArguments(keys)})
+            ${addToKey(codes)}
+            t.u[e] ${keepsMarks ? js`|=` : js`=`} ${CHANGED}
+            ${latenessMs > 0 ? listLate : NOTHING}
+            ${tracking === 'early' ? listEarly : NOTHING}
+          }
+        } catch (error) {
+          onError(error, rows[i], operatorId)
+          i++
+        }
+      }
+      return lates
+    }`
 }
 
 /** Declares `time` of row r; `passed` is the clock's where that counts. */
-export function emitTime(code: Emitter, time: RowTime): void {
-  if (time.kind === 'processing') {
-    code.line(`const time = passed`)
-    return
-  }
-  const value = `r${code.property(time.field.name)}`
-  if (time.field.nullable) code.line(`if (${value} === null) refuseNullTime(${code.literal(time.field.name)})`)
-  code.line(`const time = ${value}${time.offsetMs === 0 ? '' : ` + ${code.literal(time.offsetMs)}`}`)
+export function declareTime(time: RowTime): Code {
+  if (time.kind === 'processing') return js`const time = passed`
+  const { name, nullable } = time.field
+  const value = js`r${property(name)}`
+  return js`
+    ${nullable ? js`if (${value} === null) refuseNullTime(${name})` : NOTHING}
+    const time = ${time.offsetMs === 0 ? value : js`${value} + ${time.offsetMs}`}`
 }
 
 /**
  * Declares the key's values of row r, their hash h and its key group g: one pass instead of a key grouper's and
  * this one.
  */
-export function emitKey(code: Emitter, keys: readonly Field[], maxParallelism: number): void {
-  keys.forEach((field, index) => code.line(`const v${index} = r${code.property(field.name)}`))
-  code.line(
-    `const h = ${keyHashExpression(
-      keys,
-      keys.map((_, index) => `v${index}`),
-    )}`,
-  )
-  code.line(`const g = ${keyGroupExpression('h', maxParallelism)}`)
+export function declareKey(keys: readonly Field[], maxParallelism: number): Code {
+  const values = keys.map((_, index) => js`v${index}`)
+  return js`
+    ${keys.map(({ name }, index) => js`const v${index} = r${property(name)}`)}
+    const h = ${keyHash(keys, values)}
+    const g = ${keyGroup(js`h`, maxParallelism)}`
 }
 
-/** What `find` is called with. */
-export function keyArguments(keys: readonly Field[]): string {
-  return [...keys.map((field, index) => storedKey(field, `v${index}`)), 'h'].join(', ')
+/** The arguments that `find` is called with. */
+export function keyArguments(keys: readonly Field[]): Code[] {
+  return [...keys.map((field, index) => storedKey(field, js`v${index}`)), js`h`]
 }
 
 export function refuseNullTime(field: string): never {

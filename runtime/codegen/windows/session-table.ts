@@ -1,26 +1,26 @@
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import { emitAddTo, type AggregateCode } from '../aggregates/aggregate-code.ts'
-import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
 import type { Column } from '../../memory/columns.ts'
-import type { RowErrorHandler } from '../contracts.ts'
-import { Emitter } from '../emitter.ts'
-import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
-import { emitHashHelpers } from '../keys/key-hash.ts'
-import { emitKeyTable, emitMerge, emitRowsOf, keyTableColumns } from '../keys/key-table-code.ts'
 import { CHANGED, textOf, type KeyTable, type TableColumns } from '../../memory/key-table.ts'
-import { emitKey, emitTime, keyArguments, refuseNullTime, type RowTime } from './pane-table.ts'
+import { addToEntry, type AggregateCode } from '../aggregates/aggregate-code.ts'
+import { aggregateCodes, aggregateScope } from '../aggregates/aggregate-codes.ts'
+import type { RowErrorHandler } from '../contracts.ts'
+import { compile, js, NOTHING, type Code } from '../emitter.ts'
+import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
+import { HASH_HELPERS } from '../keys/key-hash.ts'
+import { keyTableClass, keyTableColumns, mergeFunctions, rowsOfFunction } from '../keys/key-table-code.ts'
 import type { RowClass } from '../rows/row.ts'
+import { declareKey, declareTime, keyArguments, refuseNullTime, type RowTime } from './pane-table.ts'
 
 /** Bit of column u: the entry is listed in `earlies`. */
 export const LISTED = 1
 
-/** What a session is, in column st. */
+/** The state of a session, in column st. */
 export const SESSION = { none: 0, open: 1, fired: 2 } as const
 
 /**
  * The sessions of one key group, [ws, we) each, those of a key in a chain. An entry whose session has ended stays
- * for the next session of its key until the table is made anew.
+ * for the next session of its key until the table is replaced.
  */
 export interface SessionTable extends KeyTable {
   ws: Float64Array
@@ -53,7 +53,7 @@ export interface SessionHost<Group extends SessionGroupView> {
 }
 
 export interface SessionTableCode {
-  /** Of a snapshot; the others can be told from these. */
+  /** The columns that a snapshot holds; the others follow from them. */
   columns: TableColumns
   /** Whether a row may be refused that a session was asked for. */
   mayRefuse: boolean
@@ -99,24 +99,33 @@ const DERIVED: readonly Column[] = [
 export function compileSessionTable(options: SessionTableOptions): SessionTableCode {
   const { keys } = options
   const codes = aggregateCodes(options.aggregates)
-  const start = 't.ws[e] = 0; t.we[e] = -Infinity; t.tm[e] = Infinity; t.st[e] = 0; t.nx[e] = 0; t.hd[e] = 1'
-  const code = new Emitter()
-  emitHashHelpers(code)
-  emitKeyTable(code, { keys, codes, extra: { columns: [...KEPT, ...DERIVED], start }, chained: 'by nx' })
-  emitAdd(code, options, codes)
-  emitMerge(code, codes)
-  emitRowsOf(code, keys, codes, ['t.ws[e]', 't.we[e]'], 'keysGo')
-  code.line(`return { create: () => new Table(), add, combine, rowsOf }`)
-  const compiled = code.compile<Omit<SessionTableCode, 'columns' | 'mayRefuse'>>({
-    ...EXPRESSION_SCOPE,
-    ...aggregateScope(codes),
-    Row: options.outputRowClass,
-    operatorId: options.operatorId,
-    textOf,
-    refuseNullTime,
-  })
+  const start = js`
+    t.ws[e] = 0
+    t.we[e] = -Infinity
+    t.tm[e] = Infinity
+    t.st[e] = 0
+    t.nx[e] = 0
+    t.hd[e] = 1`
+  const compiled = compile<Omit<SessionTableCode, 'columns' | 'mayRefuse'>>(
+    'session window',
+    js`
+      ${HASH_HELPERS}
+      ${keyTableClass({ keys, codes, extra: { columns: [...KEPT, ...DERIVED], start }, chained: 'by nx' })}
+      ${addFunction(options, codes)}
+      ${mergeFunctions(codes)}
+      ${rowsOfFunction(keys, codes, [js`t.ws[e]`, js`t.we[e]`], 'keysGo')}
+      return { create: () => new Table(), add, combine, rowsOf }`,
+    {
+      ...EXPRESSION_SCOPE,
+      ...aggregateScope(codes),
+      Row: options.outputRowClass,
+      operatorId: options.operatorId,
+      textOf,
+      refuseNullTime,
+    },
+  )
   return {
-    columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: '' } }),
+    columns: keyTableColumns({ keys, codes, extra: { columns: KEPT, start: NOTHING } }),
     mayRefuse: mayRefuse(codes),
     ...compiled,
   }
@@ -126,36 +135,56 @@ export function compileSessionTable(options: SessionTableOptions): SessionTableC
  * Arguments are checked before a session is looked for, and its bounds move after sums are known to fit: a row that is
  * refused leaves no trace. The common case, a row that falls into the only session of its key, takes three comparisons.
  */
-function emitAdd(code: Emitter, options: SessionTableOptions, codes: readonly AggregateCode[]): void {
-  const { keys, gapMs, latenessMs } = options
-  const body = new Emitter()
-  const expressions = new ExpressionEmitter(body, 'r')
-  emitTime(body, options.time)
-  for (const { declare } of codes) declare(body, (expression) => expressions.emit(expression))
-  emitKey(body, keys, options.maxParallelism)
-  body.line(`const s = host.groupAt(g), t = s.table`)
-  body.line(`let e = t.find(${keyArguments(keys)})`)
-  body.line(`const until = time + ${code.literal(gapMs)}`)
-  body.line(
-    `let isSought = false; if (!(time <= t.we[e] && until >= t.ws[e] && t.st[e] === ${SESSION.open} && t.nx[e] === 0)) {`,
-  )
-  body.line(`isSought = true; e = host.session(s, e, time, passed); if (e < 0) { late[lates++] = r; continue } }`)
-  emitAddTo(body, codes, mayRefuse(codes) ? `if (isSought) host.refused(s, e)` : undefined)
-  if (mayRefuse(codes)) body.line(`if (isSought) host.taken(s)`)
-  body.line(`if (time < t.ws[e]) t.ws[e] = time`)
-  body.line(`if (until > t.we[e]) t.we[e] = until`)
-  body.line(options.tracking === 'early' ? `t.u[e] |= ${CHANGED}` : `t.u[e] = ${CHANGED}`)
-  if (latenessMs > 0) body.line(`if (t.st[e] === ${SESSION.fired}) host.late(s, e, passed)`)
-  if (options.tracking === 'early')
-    body.line(`if ((t.u[e] & ${LISTED}) === 0) { t.u[e] |= ${LISTED}; s.earlies.push(e) }`)
-  code.line(`function add(rows, count, passed, host, late, onError) { let lates = 0, i = 0`)
-  code.line(`while (i < count) { try { for (; i < count; i++) { const r = rows[i]; ${expressions.declarations()}`)
-  code.line(body.text())
-  code.line(`} } catch (error) { onError(error, rows[i], operatorId); i++ } }`)
-  code.line(`return lates }`)
+function addFunction(options: SessionTableOptions, codes: readonly AggregateCode[]): Code {
+  const { keys, gapMs, latenessMs, tracking } = options
+  const expressions = new ExpressionEmitter(js`r`)
+  const declared = codes.map(({ declare }) => declare((expression) => expressions.emit(expression)))
+  const listEarly = js`
+    if ((t.u[e] & ${LISTED}) === 0) {
+      t.u[e] |= ${LISTED}
+      s.earlies.push(e)
+    }`
+  return js`
+    function add(rows, count, passed, host, late, onError) {
+      let lates = 0, i = 0
+      while (i < count) {
+        try {
+          for (; i < count; i++) {
+            const r = rows[i]
+            ${expressions.declarations()}
+            ${declareTime(options.time)}
+            ${declared}
+            ${declareKey(keys, options.maxParallelism)}
+            const s = host.groupAt(g), t = s.table
+            let e = t.find(${keyArguments(keys)})
+            const until = time + ${gapMs}
+            let isSought = false
+            if (!(time <= t.we[e] && until >= t.ws[e] && t.st[e] === ${SESSION.open} && t.nx[e] === 0)) {
+              isSought = true
+              e = host.session(s, e, time, passed)
+              if (e < 0) {
+                late[lates++] = r
+                continue
+              }
+            }
+            ${addToEntry(codes, mayRefuse(codes) ? js`if (isSought) host.refused(s, e)` : undefined)}
+            ${mayRefuse(codes) ? js`if (isSought) host.taken(s)` : NOTHING}
+            if (time < t.ws[e]) t.ws[e] = time
+            if (until > t.we[e]) t.we[e] = until
+            t.u[e] ${tracking === 'early' ? js`|=` : js`=`} ${CHANGED}
+            ${latenessMs > 0 ? js`if (t.st[e] === ${SESSION.fired}) host.late(s, e, passed)` : NOTHING}
+            ${tracking === 'early' ? listEarly : NOTHING}
+          }
+        } catch (error) {
+          onError(error, rows[i], operatorId)
+          i++
+        }
+      }
+      return lates
+    }`
 }
 
-/** Sums refuse a row too, though none that is alone. */
+/** Sums refuse a row too, though not a row that is alone. */
 function mayRefuse(codes: readonly AggregateCode[]): boolean {
   return codes.some(({ prepare }) => prepare !== undefined)
 }

@@ -1,10 +1,15 @@
+import { parse } from 'acorn'
 import { expect, test } from 'vitest'
 import { explain } from '../../../cli/explain.ts'
 import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 
-async function explained(file: string, output: 'text' | 'json'): Promise<{ code: number; out: string; err: string }> {
+async function explained(
+  file: string,
+  output: 'text' | 'json',
+  show: 'plan' | 'code' = 'plan',
+): Promise<{ code: number; out: string; err: string }> {
   const written = { out: '', err: '' }
-  const code = await explain(file, output, builtinConnectors, {
+  const code = await explain(file, { output, show }, builtinConnectors, {
     out: (text) => {
       written.out += text
     },
@@ -27,4 +32,22 @@ test('for programs it is one JSON value with the columns of every exchange', asy
     exchanges: { columns: string[] }[]
   }
   expect(exchanges[0]?.columns).toContain('origin')
+})
+
+test('with --code the JavaScript of each operator is shown under its heading', async () => {
+  const { code, out } = await explained('examples/flights.yaml', 'text', 'code')
+  expect(code).toBe(0)
+  const headings = out.split('\n').filter((line) => line.startsWith('// ====='))
+  expect(headings).toContain('// ===== delays-by-airport =====')
+  expect(out).toContain('function add(rows, count, passed, host, late, onError) {')
+})
+
+test('with --code every unit of a job parses as JavaScript', async () => {
+  const code = JSON.parse((await explained('examples/flights.yaml', 'json', 'code')).out) as {
+    operator: string
+    units: { shape: string; source: string }[]
+  }[]
+  expect(code.length).toBeGreaterThan(2)
+  for (const { source } of code.flatMap(({ units }) => units))
+    expect(() => parse(source, { ecmaVersion: 'latest', allowReturnOutsideFunction: true })).not.toThrow()
 })

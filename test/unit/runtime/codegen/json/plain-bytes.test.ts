@@ -1,12 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Emitter } from '../../../../../runtime/codegen/emitter.ts'
-import { notPlain } from '../../../../../runtime/codegen/rows/plain-bytes.ts'
+import { compile, js } from '../../../../../runtime/codegen/emitter.ts'
+import { notPlain } from '../../../../../runtime/codegen/json/plain-bytes.ts'
 
 test('four bytes are plain exactly when each of them is, wherever it lies', () => {
-  const code = new Emitter()
-  code.line(`return (x) => ${notPlain('x')}`)
-  const isNotPlain = code.compile<(word: number) => boolean>({})
+  const isNotPlain = compile<(word: number) => boolean>('plain bytes', js`return (x) => ${notPlain(js`x`)}`)
   const isPlainByte = (byte: number): boolean => byte >= 32 && byte !== 34 && byte !== 92 && byte < 128
   const check = (bytes: readonly number[]): void => {
     expect(isNotPlain(Buffer.from(bytes).readInt32BE(0))).toBe(!bytes.every(isPlainByte))
