@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { JobReport } from '../control/job-report.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import type { JobTarget } from '../model/job.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../ports/http.ts'
 import type { Coordinator } from './coordinator.ts'
+import { metricsText } from './metrics.ts'
 
 /** The REST surface described in control/job-report.ts. Writing needs the job's token. */
 export function httpApi(coordinator: Coordinator, token: string): HttpHandler {
@@ -34,7 +34,11 @@ async function route(
   if (method === 'GET' && path === '/healthz') return { status: 200, contentType: 'text/plain', body: 'ok\n' }
   if (method === 'GET' && path === '/v1/job') return json(200, coordinator.report())
   if (method === 'GET' && path === '/metrics')
-    return { status: 200, contentType: 'text/plain; version=0.0.4', body: metricsText(coordinator.report()) }
+    return {
+      status: 200,
+      contentType: 'text/plain; version=0.0.4',
+      body: await metricsText(coordinator.report(), coordinator.series()),
+    }
   if (method === 'GET' && savepoint !== undefined) {
     const report = coordinator.findSavepoint(savepoint)
     return report
@@ -106,87 +110,4 @@ function parseJson(body: string): object {
     throw new MillraceError('BODY_INVALID', 'the body is not JSON', { domain: 'user', cause })
   }
   throw new MillraceError('BODY_INVALID', 'the body is not a JSON object', { domain: 'user' })
-}
-
-/** Prometheus text; names as in docs/metrics.md. */
-function metricsText(report: JobReport): string {
-  const rows: [name: string, type: 'counter' | 'gauge', help: string, value: number | null][] = [
-    ['millrace_job_attempt', 'gauge', 'Newest attempt claimed', report.attempt],
-    ['millrace_job_running', 'gauge', '1 while an attempt runs', report.phase === 'running' ? 1 : 0],
-    ['millrace_job_restarts_total', 'counter', 'Attempts lost since this coordinator started', report.restarts],
-    ['millrace_job_records_in', 'gauge', 'Records taken in by all subtasks in this attempt', report.recordsIn],
-    ['millrace_job_records_out', 'gauge', 'Records put out by all subtasks in this attempt', report.recordsOut],
-    ['millrace_job_bad_records', 'gauge', 'Records left out in this attempt', report.badRecords],
-    ['millrace_job_late_records', 'gauge', 'Records too late for their windows in this attempt', report.lateRecords],
-    [
-      'millrace_job_lag_records',
-      'gauge',
-      'Records that wait in the systems the job reads from, as far as they can tell',
-      report.lagRecords ?? null,
-    ],
-    [
-      'millrace_job_watermark_timestamp_seconds',
-      'gauge',
-      'The least watermark of all subtasks',
-      report.watermark == null ? null : report.watermark / 1000,
-    ],
-    [
-      'millrace_job_paused_splits',
-      'gauge',
-      'Splits that wait for others of their alignment group',
-      report.pausedSplits ?? null,
-    ],
-    [
-      'millrace_job_state_memory_bytes',
-      'gauge',
-      'Rows of dedupe, topN, reduce and process in the memory of all workers',
-      report.stateBytes?.memory ?? null,
-    ],
-    [
-      'millrace_job_state_disk_bytes',
-      'gauge',
-      'Rows beyond that, in files on the local disks of all workers',
-      report.stateBytes?.disk ?? null,
-    ],
-    ['millrace_job_checkpoint_failures', 'gauge', 'Checkpoints failed in a row', report.checkpointFailures],
-    [
-      'millrace_job_checkpoint_size_bytes',
-      'gauge',
-      'State in the newest checkpoint',
-      report.checkpoint?.sizeBytes ?? null,
-    ],
-    [
-      'millrace_job_checkpoint_duration_seconds',
-      'gauge',
-      'Time the newest checkpoint took',
-      report.checkpoint ? report.checkpoint.durationMs / 1000 : null,
-    ],
-    [
-      'millrace_job_checkpoint_completed_timestamp_seconds',
-      'gauge',
-      'When the newest checkpoint completed',
-      report.checkpoint ? report.checkpoint.completedAt / 1000 : null,
-    ],
-    [
-      'millrace_job_pause_seconds',
-      'gauge',
-      'Last record before to first after the newest switch or recovery',
-      report.lastPauseMs === null ? null : report.lastPauseMs / 1000,
-    ],
-  ]
-  return (
-    rows
-      .filter(([, , , value]) => value !== null)
-      .map(([name, type, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`)
-      .join('') + blockedText(report.blockedMs ?? {})
-  )
-}
-
-/** Ids of operators need no quoting. */
-function blockedText(blockedMs: Readonly<Record<string, number>>): string {
-  const name = 'millrace_operator_blocked_seconds'
-  const lines = Object.entries(blockedMs).map(([operator, ms]) => `${name}{operator="${operator}"} ${ms / 1000}\n`)
-  return lines.length === 0
-    ? ''
-    : `# HELP ${name} How long functions of the job held up their processes in this attempt\n# TYPE ${name} gauge\n${lines.join('')}`
 }
