@@ -1,5 +1,5 @@
 import { compileRowClass } from '../runtime/codegen/rows/row.ts'
-import { NEXMARK_BIDS } from '../runtime/connectors/nexmark/connector.ts'
+import { NEXMARK_BIDS } from '../runtime/connectors/nexmark/declaration.ts'
 import { NexmarkGenerator } from '../runtime/connectors/nexmark/generator.ts'
 import type { Row } from '../runtime/model/schema.ts'
 import { compileReadAll } from './read-all.ts'

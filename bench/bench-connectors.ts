@@ -1,7 +1,8 @@
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
-import type { Connectors } from '../runtime/connectors/registry.ts'
+import { Connectors } from '../runtime/connectors/registry.ts'
 import type { SinkConnector } from '../runtime/connectors/sink.ts'
 import type { SourceConnector } from '../runtime/connectors/source.ts'
+import type { DeclaredOptions, Options } from '../runtime/graph/connector-declaration.ts'
 import type { Row, Schema } from '../runtime/model/schema.ts'
 import { compileReadAll } from './read-all.ts'
 import { RowHash, type HashedRows } from './row-hash.ts'
@@ -44,7 +45,6 @@ const hashed = process.env['MILLRACE_BENCH_HASH']
 
 /** Counts rows and reads every field of each; keeps latencies of `emittedAt`. */
 const blackhole: SinkConnector = {
-  validate: () => [],
   writer: ({ schema }) => {
     const readAll = compileReadAll(schema)
     const hash = hashed === undefined ? undefined : new RowHash(schema, JSON.parse(hashed) as HashedRows)
@@ -85,16 +85,14 @@ const TICKS: Schema = {
 }
 
 /** `{ perSecond, records }`: rows of three numbers at a steady rate, stamped when they are given out. */
-const ticks: SourceConnector & { fixedSchema(): Schema } = {
-  validate: () => [],
-  fixedSchema: () => TICKS,
+const ticks = (options: Options): SourceConnector => ({
   enumerator: () => ({
     discover: async (known) => (known.length > 0 ? [...known] : [{ id: 'ticks', position: 0, finished: false }]),
     close: async () => undefined,
   }),
-  reader(context, Rows) {
-    const perMs = Number(context.verb.options['perSecond']) / 1000
-    const total = Number(context.verb.options['records'])
+  reader(_context, Rows) {
+    const perMs = Number(options['perSecond']) / 1000
+    const total = Number(options['records'])
     let next = 0
     let startedAt = 0
     return {
@@ -115,10 +113,22 @@ const ticks: SourceConnector & { fixedSchema(): Schema } = {
       close: async () => undefined,
     }
   },
-}
+})
 
-export const benchConnectors: Connectors = {
-  ...builtinConnectors,
-  sources: { ...builtinConnectors.sources, ticks },
-  sinks: { ...builtinConnectors.sinks, blackhole },
-}
+const UNCHECKED: DeclaredOptions = { table: {}, check: () => [] }
+
+export const benchConnectors = new Connectors([
+  ...builtinConnectors.entries,
+  {
+    declaration: {
+      name: 'ticks',
+      doc: 'Rows at a steady rate.',
+      source: { options: UNCHECKED, fixedSchema: () => TICKS },
+    },
+    load: () => Promise.resolve({ connector: { source: ticks } }),
+  },
+  {
+    declaration: { name: 'blackhole', doc: 'Reads every field of each row.', sink: { options: UNCHECKED } },
+    load: () => Promise.resolve({ connector: { sink: () => blackhole } }),
+  },
+])

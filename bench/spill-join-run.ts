@@ -64,7 +64,11 @@ const validation = validateJob(
       { id: 'out', from: 'op', sink: 'console' },
     ],
   },
-  { sources: { list: { validate: () => [] } }, sinks: { console: { validate: () => [] } } },
+  {
+    sources: { list: { options: { table: {}, check: () => [] } } },
+    sinks: { console: { options: { table: {}, check: () => [] } } },
+    deadLetters: {},
+  },
 )
 if (!('graph' in validation)) throw new Error(JSON.stringify(validation.problems))
 const { graph } = validation

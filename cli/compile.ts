@@ -6,7 +6,7 @@ import { stringify } from 'yaml'
 import type { Job } from '../runtime/front/typescript/job.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { ModuleSource } from '../runtime/model/user-module.ts'
-import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
 import { findingText } from './lint.ts'
 import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 
@@ -25,7 +25,7 @@ const KEY = 'job.mjs'
  */
 export async function compile(
   file: string,
-  connectors: ConnectorChecks,
+  connectors: ConnectorDeclarations,
   form: CompiledForm = { kind: 'configMap' },
 ): Promise<number> {
   const text = await compiledText(file, connectors, form)
@@ -37,7 +37,7 @@ export async function compile(
 /** The YAML; undefined when the job is wrong, which has then been said. */
 export async function compiledText(
   file: string,
-  connectors: ConnectorChecks,
+  connectors: ConnectorDeclarations,
   form: CompiledForm = { kind: 'configMap' },
 ): Promise<string | undefined> {
   if (!isJobModule(file))

@@ -1,11 +1,11 @@
-import { createKafkaSource } from '../runtime/connectors/kafka/source.ts'
+import { kafkaConnector } from '../runtime/connectors/kafka/connector.ts'
 import { cellsOf } from '../runtime/formats/csv-format.ts'
 import { inferSchema, valueOfCell, type InferredSchema } from '../runtime/formats/infer-schema.ts'
 import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { Schema } from '../runtime/model/schema.ts'
 import { valueTypeText } from '../runtime/model/value-type.ts'
-import type { KafkaConnect } from '../runtime/ports/kafka.ts'
+import type { KafkaConnect } from '../runtime/connectors/kafka/client.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
 
 const MAX_RECORDS = 10_000
@@ -92,14 +92,10 @@ function sampleOfCsv([head = '', ...lines]: readonly string[]): Sample {
 
 async function recordsOfTopic(topic: string, brokers: string, ports: Ports, connect: KafkaConnect): Promise<Sample> {
   const schema: Schema = { fields: [{ name: 'record', type: 'string', nullable: false }] }
-  const source = createKafkaSource(connect)
-  const options = { brokers, topic, format: 'raw', bounded: true }
-  const [problem] = source.validate(options)
-  if (problem !== undefined)
-    throw new MillraceError('OPTIONS_INVALID', `${problem.path}: ${problem.message}`, { domain: 'user' })
+  const source = kafkaConnector(connect).source({ brokers, topic, format: 'raw', bounded: true })
   const context = {
     operatorId: 'infer',
-    verb: { kind: 'source', connector: 'kafka', options, onError: { kind: 'skip' } } as const,
+    verb: { kind: 'source', connector: 'kafka', onError: { kind: 'skip' } } as const,
     schema,
     ports,
     baseDir: '.',

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path'
 import type { Job } from '../runtime/front/typescript/job.ts'
 import { describeType } from '../runtime/expressions/typing.ts'
 import { MillraceError, type Position } from '../runtime/model/errors.ts'
-import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
 import type { JobGraph } from '../runtime/graph/job-graph.ts'
 import { checkJobName } from '../runtime/front/job-file.ts'
 import { validateJob } from '../runtime/front/job-spec.ts'
@@ -44,7 +44,7 @@ export function localSpec(job: Job, file: string): unknown {
  * As lint tells them. A module has no places, only paths in the spec it makes: of an operator that is where its id
  * first stands in the text as a literal, of anything else the beginning.
  */
-export function findingsOfModule(file: string, job: Job, connectors: ConnectorChecks, text = ''): Finding[] {
+export function findingsOfModule(file: string, job: Job, connectors: ConnectorDeclarations, text = ''): Finding[] {
   const { problems, warnings } = moduleProblems(job, localSpec(job, file), connectors)
   const found = (problem: Problem, severity: Finding['severity']): Finding =>
     findingOf(file, placeOf(problem.path, text, job), problem, severity)
@@ -76,7 +76,7 @@ function placeOf(path: string, text: string, job: Job): Position {
 function moduleProblems(
   job: Job,
   spec: unknown,
-  connectors: ConnectorChecks,
+  connectors: ConnectorDeclarations,
 ): { problems: readonly Problem[]; warnings: readonly Problem[] } {
   const name = new Problems()
   checkJobName(job.name, name)

@@ -1,12 +1,12 @@
 import { describeWithCauses, errorReport, MillraceError, type Position } from '../runtime/model/errors.ts'
-import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
 import { readJobFiles, type JobFile } from '../runtime/front/job-file.ts'
 import { validateJob } from '../runtime/front/job-spec.ts'
 import type { Problem } from '../runtime/graph/problems.ts'
 
 export interface LintOptions {
   output: 'text' | 'json'
-  connectors: ConnectorChecks
+  connectors: ConnectorDeclarations
 }
 
 /** What lint needs of the world. */
@@ -95,7 +95,7 @@ function placeInStack(error: unknown, file: string): Position {
 export function lintText(
   file: string,
   text: string,
-  connectors: ConnectorChecks,
+  connectors: ConnectorDeclarations,
 ): { jobs: number; findings: Finding[] } {
   let jobs: JobFile[]
   try {

@@ -7,18 +7,19 @@
  */
 import { parseArgs } from 'node:util'
 import { compileRowClass } from '../runtime/codegen/rows/row.ts'
-import { fileSource } from '../runtime/connectors/file/connector.ts'
-import { kafkaSink } from '../runtime/connectors/kafka/connector.ts'
+import { connector as file } from '../runtime/connectors/file/connector.ts'
+import { kafkaConnector } from '../runtime/connectors/kafka/connector.ts'
 import type { SinkWriter } from '../runtime/connectors/sink.ts'
 import type { ReaderContext, SourceReader, Split } from '../runtime/connectors/source.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { Schema } from '../runtime/model/schema.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
-import { connectKafka } from '../runtime/ports/real/kafka-client.ts'
+import { connectKafka } from '../runtime/connectors/kafka/real/client.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 
 const FLIGHTS = new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url).pathname
+const flights = file.source({ path: FLIGHTS, format: 'parquet' })
 const NEVER = new AbortController().signal
 const ROWS_PER_POLL = 1024
 const SCHEMA: Schema = {
@@ -50,10 +51,16 @@ export async function loadFlights(options: LoadOptions): Promise<number> {
   }
   const ports = realPorts({ logger, printLine: () => undefined })
   const context = sourceContext(ports)
-  const enumerator = fileSource.enumerator(context)
+  const enumerator = flights.enumerator(context)
   const splits = await enumerator.discover([], 1)
   await enumerator.close()
-  const writer = kafkaSink(connectKafka).writer({
+  const sink = kafkaConnector(connectKafka).sink({
+    brokers: options.brokers,
+    topic: options.topic,
+    delivery: 'atLeastOnce',
+    createTopic: { partitions: options.partitions },
+  })
+  const writer = sink.writer({
     jobUid: 'load-flights',
     operatorId: 'load-flights',
     slot: 0,
@@ -63,12 +70,6 @@ export async function loadFlights(options: LoadOptions): Promise<number> {
     baseDir: '.',
     stopping: NEVER,
     reportTrouble,
-    options: {
-      brokers: options.brokers,
-      topic: options.topic,
-      delivery: 'atLeastOnce',
-      createTopic: { partitions: options.partitions },
-    },
   })
   let written = 0
   try {
@@ -93,7 +94,7 @@ async function copy(
   limit: number,
   onProgress: (rows: number) => void,
 ): Promise<number> {
-  const reader: SourceReader = fileSource.reader(context, compileRowClass(SCHEMA))
+  const reader: SourceReader = flights.reader(context, compileRowClass(SCHEMA))
   let written = 0
   try {
     await reader.open([split])
@@ -115,7 +116,6 @@ function sourceContext(ports: Ports): ReaderContext {
     verb: {
       kind: 'source',
       connector: 'file',
-      options: { path: FLIGHTS, format: 'parquet' },
       onError: { kind: 'fail' },
     },
     schema: SCHEMA,

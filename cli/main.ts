@@ -2,14 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
-import { connectKafka } from '../runtime/ports/real/kafka-client.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { endWithStarter } from './end-with-starter.ts'
 import type { Comparison } from '../sim/comparison.ts'
 import { compile } from './compile.ts'
 import { explain } from './explain.ts'
-import { infer } from './infer.ts'
 import { inspectSavepoint } from './inspect-savepoint.ts'
 import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 import { lint } from './lint.ts'
@@ -116,7 +114,11 @@ async function main(args: string[]): Promise<number> {
             ? { kind: 'configMap' }
             : { kind: 'image', path: values.image },
       )
-    case 'infer':
+    case 'infer': {
+      const [{ infer }, { connectKafka }] = await Promise.all([
+        import('./infer.ts'),
+        import('../runtime/connectors/kafka/real/client.ts'),
+      ])
       return infer(
         { from: oneFile(verb, files, 'FILE'), brokers: values.brokers, output },
         {
@@ -127,6 +129,7 @@ async function main(args: string[]): Promise<number> {
           },
         },
       )
+    }
     case 'sim': {
       // Loaded here only, as the operator below.
       const { sim } = await import('./sim.ts')

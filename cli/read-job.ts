@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
 import { readJobFile } from '../runtime/front/job-file.ts'
 import { lintText, type Finding } from './lint.ts'
 import { findingsOfModule, isJobModule, loadJobModule, localSpec } from './job-module.ts'
@@ -12,7 +12,7 @@ export interface ReadJob {
 }
 
 /** Reads a job file, or runs a job module. Throws as readJobFile and loadJobModule do. */
-export async function readJob(file: string, connectors: ConnectorChecks): Promise<ReadJob> {
+export async function readJob(file: string, connectors: ConnectorDeclarations): Promise<ReadJob> {
   if (isJobModule(file)) {
     const job = await loadJobModule(file)
     return {

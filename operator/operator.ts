@@ -1,4 +1,4 @@
-import type { ConnectorChecks } from '../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import type { Rng } from '../runtime/ports/rng.ts'
@@ -30,7 +30,7 @@ export interface OperatorParts {
   logger: Logger
   jobClient: JobClient
   druids: DruidEndpoints
-  connectors: ConnectorChecks
+  connectors: ConnectorDeclarations
   settings: OperatorSettings
 }
 

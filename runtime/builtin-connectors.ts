@@ -1,14 +1,15 @@
-import { consoleSink } from './connectors/console/connector.ts'
-import { druidSink } from './connectors/druid/connector.ts'
-import { fileSink, fileSource } from './connectors/file/connector.ts'
-import { kafkaSink, kafkaSource } from './connectors/kafka/connector.ts'
-import { nexmarkSource } from './connectors/nexmark/connector.ts'
-import { connectKafka } from './ports/real/kafka-client.ts'
+import { declaration as console } from './connectors/console/declaration.ts'
+import { declaration as druid } from './connectors/druid/declaration.ts'
+import { declaration as file } from './connectors/file/declaration.ts'
+import { declaration as kafka } from './connectors/kafka/declaration.ts'
+import { declaration as nexmark } from './connectors/nexmark/declaration.ts'
+import { Connectors } from './connectors/registry.ts'
 
-const toKafka = kafkaSink(connectKafka)
-
-/** Every connector of the runtime image, by its name in the graph. */
-export const builtinConnectors = {
-  sources: { file: fileSource, kafka: kafkaSource(connectKafka), nexmark: nexmarkSource },
-  sinks: { console: consoleSink, druid: druidSink(toKafka), file: fileSink, kafka: toKafka },
-}
+/** Every connector of the runtime image. To add one, add its entry here. */
+export const builtinConnectors = new Connectors([
+  { declaration: console, load: () => import('./connectors/console/connector.ts') },
+  { declaration: druid, load: () => import('./connectors/druid/real/connector.ts') },
+  { declaration: file, load: () => import('./connectors/file/connector.ts') },
+  { declaration: kafka, load: () => import('./connectors/kafka/real/connector.ts') },
+  { declaration: nexmark, load: () => import('./connectors/nexmark/connector.ts') },
+])

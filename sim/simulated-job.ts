@@ -1,4 +1,4 @@
-import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import { simulatedConnectors } from './simulated-connectors.ts'
 import { scopedStore } from '../runtime/checkpoint/scoped-store.ts'
 import { Coordinator } from '../runtime/coordinator/coordinator.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
@@ -129,7 +129,7 @@ class SimulatedJob {
   }
 
   #places(): SubtaskPlace[] {
-    return subtasksOf(planJob(this.#spec, builtinConnectors).plan)
+    return subtasksOf(planJob(this.#spec, simulatedConnectors).plan)
   }
 
   #rescale(spec: unknown): void {
@@ -163,9 +163,9 @@ class SimulatedJob {
         storeUrl: '/store',
       },
       ports,
-      builtinConnectors,
+      simulatedConnectors,
       scopedStore(ports.openStore('/store'), 'job'),
-      (spec) => planJob(spec, builtinConnectors),
+      (spec) => planJob(spec, simulatedConnectors),
     )
     this.coordinator = coordinator
     const again = (reason: string): void => {
@@ -199,7 +199,7 @@ class SimulatedJob {
         storeFolder: 'job',
       },
       this.#machines.portsOf(owner),
-      builtinConnectors,
+      simulatedConnectors,
     )
     const again = (reason: string): void => {
       this.#machines.note(`ended ${owner} ${reason}`)

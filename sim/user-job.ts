@@ -1,4 +1,4 @@
-import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import { simulatedConnectors } from './simulated-connectors.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { JobGraph, OperatorNode } from '../runtime/graph/job-graph.ts'
 import { validateJob } from '../runtime/front/job-spec.ts'
@@ -44,7 +44,7 @@ export interface UserJob {
  * throws.
  */
 export async function prepareUserJob({ spec, baseDir, limit, modules }: UserJobParts): Promise<UserJob> {
-  const validation = validateJob(spec, builtinConnectors)
+  const validation = validateJob(spec, simulatedConnectors)
   if ('problems' in validation || !isFields(spec))
     throw new MillraceError('SPEC_INVALID', 'the job has not been checked')
   const { graph } = validation

@@ -1,5 +1,4 @@
 import type { JobReport } from '../../runtime/control/job-report.ts'
-import { isPlanted } from '../../runtime/model/planted-bugs.ts'
 import type { Pod } from '../kube/objects.ts'
 import type { Operation } from '../api/stream-job.ts'
 import { subtaskOf } from '../resources/worker-pod.ts'
@@ -15,7 +14,6 @@ import { blockedPod } from './pod-trouble.ts'
 export function decideUpgrade(observed: Observed, stale: readonly Pod[]): Decision | undefined {
   if (stale.length === 0) return undefined
   const underWay = begin(observed, 'Upgrade', 'savepoint')
-  if (isPlanted('upgradeWithoutSavepoint')) return replace(underWay, stale)
   if (underWay.step === 'replace' && !hasGoneOn(observed)) return replace(underWay, stale)
   const isAsking = underWay.step === 'savepoint'
   const operation = isAsking ? underWay : renewed(observed, underWay)

@@ -1,4 +1,3 @@
-import { isPlanted } from '../../runtime/model/planted-bugs.ts'
 import { FINALIZER } from '../api/stream-job.ts'
 import type { Operation, OperationType } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
@@ -244,7 +243,6 @@ function lead(observed: Observed, wanted: Wanted): Decision {
     )
   }
   const { report } = coordinator
-  if (isPlanted('surplusFirst') && surplusPods(observed, wanted, []).length > 0) return tidyUp(observed, wanted, [])
   const isOtherStart = report.attempt === 0 && report.restore !== wanted.restore && !hasStarted(job)
   if (report.targetRevision !== wanted.revision || report.phase === 'suspended' || isOtherStart) {
     const type =

@@ -2,10 +2,9 @@ import { jobSpecOf } from '../../runtime/front/job-spec.ts'
 import type { JobGraph } from '../../runtime/graph/job-graph.ts'
 import { changeOf } from '../../runtime/plan/change.ts'
 import type { Change } from '../../runtime/plan/change.ts'
-import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
-import { isPlanted } from '../../runtime/model/planted-bugs.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
@@ -32,7 +31,7 @@ export interface ObserveParts {
   kube: Kube
   clock: Clock
   jobClient: JobClient
-  connectors: ConnectorChecks
+  connectors: ConnectorDeclarations
   settings: PodSettings
   /** Key of all job tokens (resources/hash.ts). */
   tokenKey: string
@@ -46,9 +45,7 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   const { kube, clock } = parts
   const namespace = job.metadata.namespace ?? ''
   const all = await kube.list(podResource, { namespace, labelSelector: `${JOB_LABEL}=${job.metadata.name}` })
-  const own = all.items.filter(
-    (pod) => isOwnedBy(pod, job) && !(isPlanted('forgetTerminating') && pod.metadata.deletionTimestamp !== undefined),
-  )
+  const own = all.items.filter((pod) => isOwnedBy(pod, job))
   const spec = await chooseSpec(parts, job)
   const bound =
     spec.chosen === undefined ? undefined : await bindDruidSinks(kube, namespace, jobSpecOf(spec.chosen.spec))

@@ -1,5 +1,4 @@
 import type { JobTarget } from '../../runtime/control/job-report.ts'
-import { isPlanted } from '../../runtime/model/planted-bugs.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
 import type { OperatorMetrics } from '../controller/metrics.ts'
@@ -35,7 +34,6 @@ export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef):
   if (job === undefined) return {}
   const observed = await observe(parts, job)
   const decision = decide(observed)
-  if (isPlanted('actBeforeIntent')) await carryOut(parts, observed, decision.act)
   const current = await writeStatus(parts, observed, decision)
   await carryOut(parts, { ...observed, job: current }, decision.act)
   await tell(parts, observed, decision)
@@ -59,7 +57,7 @@ async function writeStatus(
 ): Promise<StreamJob> {
   const status = statusOf({ job, ...rest }, decision)
   if (JSON.stringify(sorted(status)) === JSON.stringify(sorted(job.status ?? {}))) return job
-  const resourceVersion = isPlanted('blindStatus') ? undefined : job.metadata.resourceVersion
+  const { resourceVersion } = job.metadata
   return kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status })
 }
 

@@ -1,5 +1,5 @@
 import { executionPlan, subtasksOf } from '../../runtime/plan/chaining.ts'
-import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import type { ExecutionPlan } from '../../runtime/plan/execution-plan.ts'
 import type { JobGraph } from '../../runtime/graph/job-graph.ts'
 import { validateJob } from '../../runtime/front/job-spec.ts'
@@ -34,7 +34,7 @@ export interface ReadSpec {
   graph: JobGraph | undefined
 }
 
-export function readSpec(spec: StreamJobSpec, connectors: ConnectorChecks): ReadSpec {
+export function readSpec(spec: StreamJobSpec, connectors: ConnectorDeclarations): ReadSpec {
   const validation = validateJob(spec, connectors)
   const platform = isFields(spec) ? podProblems(spec) : []
   if ('problems' in validation) return { problems: [...validation.problems, ...platform], graph: undefined }

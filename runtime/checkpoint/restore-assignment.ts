@@ -1,6 +1,5 @@
 import type { Committable, Split, StateFile, SubtaskRestore } from '../model/snapshot.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
-import { isPlanted } from '../model/planted-bugs.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import { keyGroupsOfSlot } from '../plan/key-groups.ts'
 import type { Manifest } from './manifest.ts'
@@ -55,10 +54,7 @@ function stateOf(
   // state that every slot has is kept once, as group 0
   const isBroadcast = chain.operators.find(({ id }) => id === operator)?.verb.kind === 'broadcast'
   const range = isBroadcast ? { first: 0, endExclusive: 1 } : keyGroupsOfSlot(slot, maxParallelism, chain.parallelism)
-  const own = isPlanted('stateBySlot')
-    ? [manifest?.subtasks[subtaskId(chain.id, slot)]].filter((snapshot) => snapshot !== undefined)
-    : snapshotsOf(manifest)
-  return own
+  return snapshotsOf(manifest)
     .flatMap((snapshot) => snapshot.state[operator] ?? [])
     .filter((file) => file.groups.some(([group]) => group >= range.first && group < range.endExclusive))
 }

@@ -1,4 +1,3 @@
-import { isPlanted } from '../model/planted-bugs.ts'
 import type { StateFile } from '../model/snapshot.ts'
 import type { KeyGroupRange } from '../plan/key-groups.ts'
 
@@ -43,12 +42,11 @@ export function restOf(
       met.set(group, at + 1)
       const before = restored.get(group)?.[at]
       if (before === undefined) blocks.push(row)
-      else if (!isSame(before, file, row) && !isPlanted('prefixUnchecked')) return undefined
+      else if (!isSame(before, file, row)) return undefined
     }
     if (blocks.length > 0) rest.push({ file, blocks })
   }
-  for (const [group, blocks] of restored)
-    if ((met.get(group) ?? 0) < blocks.length && !isPlanted('prefixUnchecked')) return undefined
+  for (const [group, blocks] of restored) if ((met.get(group) ?? 0) < blocks.length) return undefined
   return rest
 }
 

@@ -7,37 +7,36 @@ export interface DeadLetter {
   record: Uint8Array | string
 }
 
-/** What a connector's factory gets; made once per subtask and attempt, also in chains behind the source's. */
+/** The surroundings of dead letters; made once per subtask and attempt, also in the chains behind the source. */
 export interface DeadLetterContext {
   slot: number
-  options: Readonly<Record<string, unknown>>
   ports: Ports
   baseDir: string
-  /** Aborted when the subtask is to stop: whatever waits for the outside rejects soon. */
+  /** Aborted when the subtask has to stop: calls that wait for the outside system then reject. */
   stopping: AbortSignal
   /** As SourceContext.reportTrouble. */
   reportTrouble(error: Error | null): void
 }
 
+/** A connector that can store dead letters, and whose options have been read. */
 export interface DeadLetterConnector {
-  validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
   /**
-   * Rejects when letters could not be written now: a wrong topic is told at the start, not with the first bad
+   * Rejects when letters cannot be written, so that a wrong topic is reported at the start and not with the first bad
    * record.
    */
   open(context: DeadLetterContext): Promise<DeadLetters>
 }
 
 /**
- * Where letters of one subtask go, at least once: a checkpoint is acknowledged only after `flush`, so a letter that
- * was lost with the process comes from a record that is read again. Not called concurrently.
+ * Stores the letters of one subtask, at least once: a checkpoint is acknowledged only after `flush`, so the record of a
+ * letter that was lost with the process is read again. Not called concurrently.
  */
 export interface DeadLetters {
-  /** Takes the letter; the bytes are the caller's again afterwards. Throws what writing earlier ones failed with. */
+  /** Takes the letter and copies its bytes. Throws the error that earlier letters failed with. */
   add(letter: DeadLetter): void
-  /** Called after each batch of input: sends what is there. Undefined when there is room for more, else wait for it. */
+  /** Called after each batch of input: sends all letters. Returns a promise to wait for when there is no room for more. */
   push(): Promise<void> | undefined
-  /** Resolves when everything added so far is durable. Rejects when it cannot be made so. */
+  /** Resolves when all letters so far are durable. Rejects when they cannot be written. */
   flush(): Promise<void>
   close(): Promise<void>
 }

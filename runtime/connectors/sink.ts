@@ -3,39 +3,31 @@ import type { Row, Schema } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Committable } from '../model/snapshot.ts'
-import type { DeadLetterConnector } from './dead-letters.ts'
 
-/** What a connector's factory gets; made once per sink subtask and attempt. */
+/** The surroundings of one writer; made once per subtask and attempt. */
 export interface SinkContext {
-  /** Identity of the job for ever (its UID): names of transactions and pending files derive from it. */
+  /** The UID of the job, which never changes: names of transactions and pending files derive from it. */
   jobUid: string
   operatorId: string
   slot: number
   attempt: Attempt
   schema: Schema
-  options: Readonly<Record<string, unknown>>
   ports: Ports
   baseDir: string
-  /** Values of the rows that lie in the bytes they came in until `write` resolves; only given where `takesTexts`. */
+  /**
+   * Has values of the rows that stay in the bytes of their records until `write` resolves. Given only where the source
+   * of the chain `passesTexts` and the declaration `takesTexts`.
+   */
   passed?: PassedTexts
-  /** Aborted when the subtask is to stop: a call that waits for the outside rejects soon, and `close` follows. */
+  /** Aborted when the subtask has to stop: calls that wait for the outside system then reject, and `close` follows. */
   stopping: AbortSignal
   /** As SourceContext.reportTrouble. */
   reportTrouble(error: Error | null): void
 }
 
+/** A sink whose options have been read. */
 export interface SinkConnector {
-  validate(options: Readonly<Record<string, unknown>>): { path: string; message: string }[]
-  /** As validate, of what the schema and the options are together. Called with options that passed. */
-  checkSchema?(options: Readonly<Record<string, unknown>>, schema: Schema): { path: string; message: string }[]
-  /**
-   * The fields that its writers only write, as the source has them, and find in `passed`. Called with options that
-   * passed.
-   */
-  takesTexts?(options: Readonly<Record<string, unknown>>, schema: Schema): ReadonlySet<string>
   writer(context: SinkContext): SinkWriter
-  /** Takes the dead letters of sources (`onError`); absent when it cannot. */
-  deadLetters?: DeadLetterConnector
 }
 
 export type { Committable } from '../model/snapshot.ts'

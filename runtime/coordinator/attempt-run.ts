@@ -4,7 +4,6 @@ import { PendingCheckpoint, sizeOfSnapshots } from '../checkpoint/pending-checkp
 import type { CoordinatorMessage, WorkerMessage } from '../control/messages.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
-import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import type { SnapshotExtent } from '../model/snapshot.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
@@ -198,7 +197,6 @@ export class AttemptRun {
       }),
     )
     if (this.#failure) throw this.#failure
-    if (isPlanted('completeBeforeLog')) this.#broadcast({ kind: 'complete', attempt, checkpoint: pending.id })
     await log.append(attempt, {
       kind: 'checkpoint',
       checkpoint: report,

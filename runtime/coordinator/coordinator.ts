@@ -7,7 +7,6 @@ import type { JobPhase, JobReport, SavepointReport } from '../control/job-report
 import type { WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses, errorReport, MillraceError } from '../model/errors.ts'
 import type { Attempt, SubtaskId } from '../model/ids.ts'
-import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import { subtasksOf } from '../plan/chaining.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
@@ -564,7 +563,7 @@ export class Coordinator {
   /** The job stands at a savepoint's barrier; its processes stay for the next attempt. */
   async #switch(run: AttemptRun): Promise<void> {
     this.#setPhase('switching')
-    if (!isPlanted('switchWithoutSavepoint')) await this.#stopAtSavepoint(run, null)
+    await this.#stopAtSavepoint(run, null)
     this.#run = undefined
     this.#preparation = undefined
   }
@@ -587,13 +586,10 @@ export class Coordinator {
     if (!log) return
     this.#setPhase('deploying')
     const subtasks = subtaskIds(wanted.plan)
-    const beforeClaim = log.view().newest
     const attempt = await log.claim(wanted.target)
     this.#attempt = attempt
     await this.#orders.stop(this.#registry.subtasks(), attempt, 'fence')
-    const newest =
-      (isPlanted('readBeforeFence') ? beforeClaim : log.view().newest) ??
-      (await this.#initial.import(log, attempt, wanted.target))
+    const newest = log.view().newest ?? (await this.#initial.import(log, attempt, wanted.target))
     this.#newest = newest ?? this.#newest
     const manifest = newest && (await readManifest(this.#store, newest))
     const sources = {
@@ -681,8 +677,6 @@ export class Coordinator {
         `checkpoint failed ${this.#checkpointFailures} times in a row`,
         { domain: 'platform', retriable: true, cause: error },
       )
-      if (this.#log && isPlanted('sweepGivenUp'))
-        await this.#sweep(this.#log, run, { attempt: run.parts.attempt, id: Infinity })
       this.#ports.logger.warn('checkpoint failed', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
     }
     return 'goesOn'

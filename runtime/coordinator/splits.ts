@@ -1,6 +1,6 @@
 import { splitsOf } from '../checkpoint/restore-assignment.ts'
 import type { Manifest } from '../checkpoint/manifest.ts'
-import { sourceConnector, type Connectors } from '../connectors/registry.ts'
+import type { Connectors } from '../connectors/registry.ts'
 import type { SourceContext } from '../connectors/source.ts'
 import { describeWithCauses } from '../model/errors.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
@@ -48,7 +48,7 @@ export function watchSplits(
   const { clock, logger } = parts.ports
   for (const source of sourcesOf(parts.plan)) {
     const operator = source.operator.id
-    const everyMs = sourceConnector(parts.connectors, source.verb.connector).lookAgainMs?.(source.verb.options)
+    const everyMs = parts.connectors.sources[source.verb.connector]?.lookAgainMs?.(source.verb.options)
     if (everyMs === undefined) continue
     let known = handedOut[operator] ?? []
     const look = async (): Promise<void> => {
@@ -89,7 +89,8 @@ async function discover(
   { chain, operator, verb }: Source,
   known: readonly Split[],
 ): Promise<Split[]> {
-  const enumerator = sourceConnector(connectors, verb.connector).enumerator({
+  const connector = await connectors.source(verb.connector, verb.options)
+  const enumerator = connector.enumerator({
     operatorId: operator.id,
     verb,
     schema: operator.schema,

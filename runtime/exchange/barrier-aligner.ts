@@ -1,4 +1,3 @@
-import { isPlanted } from '../model/planted-bugs.ts'
 import type { CheckpointId } from '../model/ids.ts'
 
 /** What the gate does after a barrier came in on a channel. */
@@ -27,7 +26,7 @@ export class BarrierAligner {
   }
 
   isBlocked(channel: number): boolean {
-    return this.#arrived.has(channel) && !isPlanted('noAlign')
+    return this.#arrived.has(channel)
   }
 
   onBarrier(channel: number, checkpoint: CheckpointId): Alignment {

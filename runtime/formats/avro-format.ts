@@ -5,7 +5,8 @@ import { avroSchemaOf, parseAvroSchema } from './avro-schema.ts'
 import { avroRecordWriter } from './avro-writer.ts'
 import { binaryScanner, binaryWriter, wireHeader, wireScanner } from './binary-scanner.ts'
 import type { FormatContext, FormatReader } from './format.ts'
-import { schemaProblems, unknownOptions } from './options.ts'
+import { schemaProblems } from './options.ts'
+import { unknownOptions } from '../graph/unknown-options.ts'
 import { registryProblem, SchemaRegistry } from './schema-registry.ts'
 
 /**
@@ -13,7 +14,7 @@ import { registryProblem, SchemaRegistry } from './schema-registry.ts'
  * matched by name, so producers may go on to later schemas; without, all records have `schema`, or the one that the
  * fields of the stream make (avroSchemaOf).
  */
-export const avroFormat: FormatReader = (options, _use, problem) => {
+export const avroFormat: FormatReader = (options, problem) => {
   unknownOptions(options, ['schema', 'registry', 'subject'], problem)
   const { registry, subject } = options
   const wrong = registryProblem(registry)

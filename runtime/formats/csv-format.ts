@@ -4,8 +4,9 @@ import { valuePrinter, valueReader } from '../model/logical-values.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Row, Schema, ValueType } from '../model/schema.ts'
-import type { FormatReader, FormatUse } from './format.ts'
-import { readFlag, readText, unknownOptions } from './options.ts'
+import type { FormatReader, TimestampFormat } from './format.ts'
+import { readFlag, readText } from './options.ts'
+import { unknownOptions } from '../graph/unknown-options.ts'
 import { refuseRecord, refuseToWrite, refuseValue } from './record-errors.ts'
 import { textWriter } from './text-writer.ts'
 
@@ -26,7 +27,7 @@ export interface Cell {
  * files a record is a line, so there no cell can hold a line end. With a head the columns are found by name,
  * without in the order of the schema.
  */
-export const csvFormat: FormatReader = (given, use, problem) => {
+export const csvFormat: FormatReader = (given, problem) => {
   unknownOptions(given, ['delimiter', 'header', 'nullText'], problem)
   const options: CsvOptions = {
     delimiter: readText(given, 'delimiter', ',', problem),
@@ -44,7 +45,7 @@ export const csvFormat: FormatReader = (given, use, problem) => {
     },
     check: () => [],
     scanner: ({ schema }, rows, head) => csvScanner(schema, rows, options, head),
-    writer: ({ schema }) => textWriter(csvText(schema, options, use)),
+    writer: ({ schema, timestampFormat = 'iso' }) => textWriter(csvText(schema, options, timestampFormat)),
   }
 }
 
@@ -159,12 +160,12 @@ function parsedJson(text: string): unknown {
   }
 }
 
-function csvText({ fields }: Schema, options: CsvOptions, { timestampFormat }: FormatUse): (row: Row) => string {
+function csvText({ fields }: Schema, options: CsvOptions, timestampFormat: TimestampFormat): (row: Row) => string {
   const cells = fields.map((field) => cellText(field, options, timestampFormat))
   return (row) => cells.map((cell) => cell(row)).join(options.delimiter)
 }
 
-function cellText(field: Field, options: CsvOptions, timestampFormat: 'iso' | 'epochMillis'): (row: Row) => string {
+function cellText(field: Field, options: CsvOptions, timestampFormat: TimestampFormat): (row: Row) => string {
   const print = valuePrinter(field, timestampFormat)
   return (row) => {
     const value = row[field.name] ?? null

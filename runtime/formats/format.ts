@@ -1,17 +1,13 @@
 import type { RowScanner, RowWriter } from '../codegen/contracts.ts'
 import type { PassedTexts } from '../memory/passed-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
+import type { OptionProblem } from '../graph/connector-declaration.ts'
+import type { ReportOption } from '../graph/unknown-options.ts'
 import type { Schema } from '../model/schema.ts'
 import type { Ports } from '../ports/ports.ts'
 
-/**
- * What is wrong with a format's options or with a schema for it; `path` is relative to the options (`delimiter`, or
- * empty).
- */
-export interface FormatProblem {
-  path: string
-  message: string
-}
+/** How writers of texts print a timestamp. */
+export type TimestampFormat = 'iso' | 'epochMillis'
 
 export interface FormatContext {
   schema: Schema
@@ -25,6 +21,8 @@ export interface FormatContext {
    * `passTexts`.
    */
   passed?: PassedTexts
+  /** For writers; `iso` when absent. */
+  timestampFormat?: TimestampFormat
 }
 
 /**
@@ -44,20 +42,11 @@ export interface RecordFormat {
   /** Its scanner and its writer know `passed` of the context. */
   passesTexts?: boolean
   /** What of the schema the format cannot carry. */
-  check(schema: Schema): FormatProblem[]
+  check(schema: Schema): OptionProblem[]
   /** May ask files or a registry. Throws MillraceError when the format's own schema cannot be had or does not fit. */
   scanner(context: FormatContext, rows: RowClass, head?: string): RowScanner | Promise<RowScanner>
   writer(context: FormatContext): RowWriter | Promise<RowWriter>
 }
 
-/** What a sink says beside its format. */
-export interface FormatUse {
-  timestampFormat: 'iso' | 'epochMillis'
-}
-
 /** Options of one format → the format; undefined when something was wrong with them. */
-export type FormatReader = (
-  options: Readonly<Record<string, unknown>>,
-  use: FormatUse,
-  problem: (path: string, message: string) => void,
-) => RecordFormat
+export type FormatReader = (options: Readonly<Record<string, unknown>>, problem: ReportOption) => RecordFormat

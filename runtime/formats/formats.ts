@@ -1,6 +1,7 @@
 import { avroFormat } from './avro-format.ts'
 import { csvFormat } from './csv-format.ts'
-import type { FormatProblem, FormatReader, FormatUse, RecordFormat } from './format.ts'
+import type { OptionProblem } from '../graph/connector-declaration.ts'
+import type { FormatReader, RecordFormat } from './format.ts'
 import { jsonFormat } from './json-format.ts'
 import { protobufFormat } from './protobuf-format.ts'
 import { rawFormat } from './raw-format.ts'
@@ -13,14 +14,9 @@ const FORMATS: Readonly<Record<string, FormatReader>> = {
   raw: rawFormat,
 }
 
-const SINK_DEFAULT: FormatUse = { timestampFormat: 'iso' }
-
 /** `json`, or `{ csv: { delimiter: ';' } }` → the format, and what is wrong, with paths relative to the value. */
-export function readFormat(
-  value: unknown,
-  use: FormatUse = SINK_DEFAULT,
-): { format: RecordFormat; problems: FormatProblem[] } {
-  const problems: FormatProblem[] = []
+export function readFormat(value: unknown): { format: RecordFormat; problems: OptionProblem[] } {
+  const problems: OptionProblem[] = []
   const [name, options, path] =
     typeof value === 'object' && value !== null && !Array.isArray(value) ? ofObject(value) : [value, {}, '']
   const read = typeof name === 'string' && Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined
@@ -29,10 +25,10 @@ export function readFormat(
       path: '',
       message: `must be one of ${Object.keys(FORMATS).join(', ')}, or one of them with its options, found ${JSON.stringify(value) ?? 'nothing'}`,
     })
-    return { format: jsonFormat({}, use, () => undefined), problems }
+    return { format: jsonFormat({}, () => undefined), problems }
   }
-  const format = read(options, use, (at, message) => {
-    problems.push({ path: at === '' ? path : `${path}.${at}`, message })
+  const format = read(options, (at, message, hint) => {
+    problems.push({ path: at === '' ? path : `${path}.${at}`, message, ...(hint === undefined ? {} : { hint }) })
   })
   return { format, problems }
 }

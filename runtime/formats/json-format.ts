@@ -1,10 +1,10 @@
 import { compileJsonScanner } from '../codegen/json/json-scanner.ts'
 import { compileJsonWriter } from '../codegen/json/json-writer.ts'
 import type { FormatReader } from './format.ts'
-import { unknownOptions } from './options.ts'
+import { unknownOptions } from '../graph/unknown-options.ts'
 
 /** One JSON object per record; in files one per line. */
-export const jsonFormat: FormatReader = (options, use, problem) => {
+export const jsonFormat: FormatReader = (options, problem) => {
   unknownOptions(options, [], problem)
   return {
     file: { suffix: 'jsonl' },
@@ -12,6 +12,6 @@ export const jsonFormat: FormatReader = (options, use, problem) => {
     passesTexts: true,
     check: () => [],
     scanner: ({ schema, passed }, rows) => compileJsonScanner(schema, rows, passed),
-    writer: ({ schema, passed }) => compileJsonWriter(schema, use, passed),
+    writer: ({ schema, timestampFormat = 'iso', passed }) => compileJsonWriter(schema, { timestampFormat }, passed),
   }
 }

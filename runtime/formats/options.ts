@@ -1,20 +1,10 @@
 import { MillraceError } from '../model/errors.ts'
-import type { FormatProblem } from './format.ts'
+import type { OptionProblem } from '../graph/connector-declaration.ts'
+import type { ReportOption } from '../graph/unknown-options.ts'
 
-type Report = (path: string, message: string) => void
 type Options = Readonly<Record<string, unknown>>
 
-export function unknownOptions(options: Options, known: readonly string[], problem: Report): void {
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name))
-      problem(
-        name,
-        known.length === 0 ? 'unknown option; there are none' : `unknown option; known are ${known.join(', ')}`,
-      )
-  }
-}
-
-export function readText(options: Options, name: string, byDefault: string, problem: Report): string {
+export function readText(options: Options, name: string, byDefault: string, problem: ReportOption): string {
   const value = options[name] === undefined ? byDefault : options[name]
   if (typeof value === 'string') return value
   problem(
@@ -24,15 +14,15 @@ export function readText(options: Options, name: string, byDefault: string, prob
   return byDefault
 }
 
-export function readFlag(options: Options, name: string, problem: Report): boolean {
+export function readFlag(options: Options, name: string, problem: ReportOption): boolean {
   const value = options[name] === undefined ? false : options[name]
   if (typeof value === 'boolean') return value
   problem(name, `must be true or false, found ${JSON.stringify(value)}`)
   return false
 }
 
-/** What is wrong, when `act` refuses a schema. */
-export function schemaProblems(act: () => unknown): FormatProblem[] {
+/** The problem with a schema that `act` refuses; none when it accepts the schema. */
+export function schemaProblems(act: () => unknown): OptionProblem[] {
   try {
     act()
     return []

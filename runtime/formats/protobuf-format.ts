@@ -3,7 +3,8 @@ import { MillraceError } from '../model/errors.ts'
 import { binaryScanner, binaryWriter, wireHeader, wireScanner, type ReadValues } from './binary-scanner.ts'
 import type { ByteInput } from './byte-input.ts'
 import type { FormatContext, FormatReader } from './format.ts'
-import { schemaProblems, unknownOptions } from './options.ts'
+import { schemaProblems } from './options.ts'
+import { unknownOptions } from '../graph/unknown-options.ts'
 import { protoMessageReader } from './proto-reader.ts'
 import { messageAt, messageNamed, parseProto, type ProtoFile } from './proto-schema.ts'
 import { protoMessageWriter } from './proto-writer.ts'
@@ -18,7 +19,7 @@ const MAX_INDEXES = 16
  * first one. With `registry` each record names its schema by id and its message by index, and a source needs no
  * text of its own.
  */
-export const protobufFormat: FormatReader = (options, _use, problem) => {
+export const protobufFormat: FormatReader = (options, problem) => {
   unknownOptions(options, ['schema', 'file', 'message', 'registry', 'subject'], problem)
   const { registry, subject, schema, file, message } = options
   const wrong = registryProblem(registry)

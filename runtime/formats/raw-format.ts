@@ -1,14 +1,15 @@
 import { latin1 } from '../model/logical-values.ts'
 import type { Field, Schema } from '../model/schema.ts'
-import type { FormatProblem, FormatReader } from './format.ts'
-import { unknownOptions } from './options.ts'
+import type { OptionProblem } from '../graph/connector-declaration.ts'
+import type { FormatReader } from './format.ts'
+import { unknownOptions } from '../graph/unknown-options.ts'
 import { refuseRecord, refuseToWrite } from './record-errors.ts'
 import { textWriter } from './text-writer.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** The whole record is the value of the one field, a string (UTF-8) or bytes. */
-export const rawFormat: FormatReader = (options, _use, problem) => {
+export const rawFormat: FormatReader = (options, problem) => {
   unknownOptions(options, [], problem)
   return {
     file: { suffix: 'txt' },
@@ -34,7 +35,7 @@ export const rawFormat: FormatReader = (options, _use, problem) => {
   }
 }
 
-function checkRaw({ fields }: Schema): FormatProblem[] {
+function checkRaw({ fields }: Schema): OptionProblem[] {
   const [field, second] = fields
   const fits =
     field !== undefined &&

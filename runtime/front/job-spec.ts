@@ -2,7 +2,7 @@ import type { FrontEnd } from './front-end.ts'
 import { list } from './list/list.ts'
 import { readModules } from './modules.ts'
 import { readReplicas } from './replicas.ts'
-import type { ConnectorChecks } from '../graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../graph/connector-declaration.ts'
 import {
   DEFAULT_MAX_PARALLELISM,
   LARGEST_MAX_PARALLELISM,
@@ -50,7 +50,7 @@ export type Validation = { graph: JobGraph; warnings: readonly Problem[] } | { p
  * The one reading of a StreamJob's spec, for CLI, operator and coordinator alike. Pure, never throws: all that is
  * wrong comes back at once. Paths begin at `spec`.
  */
-export function validateJob(spec: unknown, connectors: ConnectorChecks): Validation {
+export function validateJob(spec: unknown, connectors: ConnectorDeclarations): Validation {
   const problems = new Problems()
   const fields = problems.fields(spec, 'spec', [...JOB_FIELDS, ...PLATFORM_FIELDS])
   if (fields === undefined) return { problems: problems.found }

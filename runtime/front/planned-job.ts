@@ -1,5 +1,5 @@
 import { validateJob } from './job-spec.ts'
-import type { ConnectorChecks } from '../graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../graph/connector-declaration.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import { MillraceError } from '../model/errors.ts'
 import { executionPlan } from '../plan/chaining.ts'
@@ -11,7 +11,7 @@ export interface PlannedJob {
 }
 
 /** Spec → what runs; the same spec gives the same plan in every process. Throws SPEC_INVALID. */
-export function planJob(spec: unknown, connectors: ConnectorChecks): PlannedJob {
+export function planJob(spec: unknown, connectors: ConnectorDeclarations): PlannedJob {
   const validation = validateJob(spec, connectors)
   if ('graph' in validation) return { graph: validation.graph, plan: executionPlan(validation.graph) }
   const first = validation.problems[0]

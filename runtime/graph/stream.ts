@@ -1,4 +1,4 @@
-import type { ConnectorChecks } from './connector-checks.ts'
+import type { ConnectorDeclarations } from './connector-declaration.ts'
 import type { Schema } from '../model/schema.ts'
 
 /** What is known of the stream that comes out of an operator. */
@@ -23,7 +23,7 @@ export type Input = Stream & { schema: Schema }
 
 /** What an operator may name besides its inputs. */
 export interface Surroundings {
-  connectors: ConnectorChecks
+  connectors: ConnectorDeclarations
   /** Names of `spec.modules`. */
   modules: ReadonlySet<string>
 }

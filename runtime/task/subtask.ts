@@ -1,7 +1,6 @@
 import { SnapshotUpload } from '../checkpoint/snapshot-upload.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { SubtaskMetrics } from '../control/messages.ts'
-import { isPlanted } from '../model/planted-bugs.ts'
 import { errorReport, type ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { Row } from '../model/schema.ts'
@@ -273,7 +272,6 @@ export class Subtask {
     for (const [operator, writer] of this.#parts.sinks) {
       this.#prepared.push({ checkpoint, operator, committables: await writer.prepareCommit(checkpoint) })
     }
-    if (isPlanted('commitOnSnapshot')) this.complete(checkpoint)
     const committables: Record<string, readonly Committable[]> = {}
     for (const { operator, committables: prepared } of this.#prepared) {
       committables[operator] = [...(committables[operator] ?? []), ...prepared]

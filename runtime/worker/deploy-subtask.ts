@@ -4,14 +4,12 @@ import { generatedFor } from '../codegen/emitter.ts'
 import { compileMaxEventTime } from '../codegen/max-event-time.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import type { Connectors } from '../connectors/registry.ts'
-import { deadLetterConnector, sinkConnector, sourceConnector } from '../connectors/registry.ts'
 import type { Deployment } from '../control/messages.ts'
 import type { ChannelServer } from '../exchange/channel-server.ts'
 import { encodeFrame } from '../exchange/frame.ts'
 import { InputGate } from '../exchange/input-gate.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
-import { isPlanted } from '../model/planted-bugs.ts'
 import { fieldOf, type Field } from '../model/schema.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
 import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
@@ -118,19 +116,17 @@ class Deployer {
     const { deployment, ports, connectors, checkCurrent } = this.#context
     const { plan, chain, stopping, counters, opened } = this.#draft
     const policy = policyOf(plan, chain)
-    const deadLetters =
-      policy.kind !== 'deadLetter'
-        ? undefined
-        : await deadLetterConnector(connectors, policy.connector).open({
-            slot: deployment.slot,
-            options: policy.options,
-            ports,
-            baseDir: deployment.baseDir,
-            stopping: stopping.signal,
-            reportTrouble: (error) => {
-              this.#reportTrouble(error)
-            },
-          })
+    const connector =
+      policy.kind === 'deadLetter' ? await connectors.deadLetterSink(policy.connector, policy.options) : undefined
+    const deadLetters = await connector?.open({
+      slot: deployment.slot,
+      ports,
+      baseDir: deployment.baseDir,
+      stopping: stopping.signal,
+      reportTrouble: (error) => {
+        this.#reportTrouble(error)
+      },
+    })
     if (deadLetters) opened.push(() => deadLetters.close())
     checkCurrent()
     return (this.#draft.badRecords = new BadRecords({ policy, counters, logger: ports.logger, deadLetters }))
@@ -141,13 +137,14 @@ class Deployer {
     const { chain, passed, stopping, sinks, opened } = this.#draft
     for (const operator of chain.operators) {
       if (operator.verb.kind !== 'sink') continue
-      const writer = sinkConnector(connectors, operator.verb.connector).writer({
+      const connector = await connectors.sink(operator.verb.connector, operator.verb.options)
+      checkCurrent()
+      const writer = connector.writer({
         jobUid: deployment.jobUid,
         operatorId: operator.id,
         slot: deployment.slot,
         attempt: deployment.attempt,
         schema: operator.schema,
-        options: operator.verb.options,
         ports,
         baseDir: deployment.baseDir,
         stopping: stopping.signal,
@@ -157,7 +154,7 @@ class Deployer {
         ...(passed === undefined ? {} : { passed }),
       })
       opened.push(() => writer.close())
-      await writer.open(isPlanted('noRecommit') ? [] : (deployment.restore.committables[operator.id] ?? []))
+      await writer.open(deployment.restore.committables[operator.id] ?? [])
       checkCurrent()
       sinks.set(operator.id, writer)
     }
@@ -173,7 +170,9 @@ class Deployer {
       opened,
     } = this.#draft
     const sides = [...sidesOf(operator, ends).keys()]
-    const reader = sourceConnector(connectors, verb.connector).reader(
+    const connector = await connectors.source(verb.connector, verb.options)
+    checkCurrent()
+    const reader = connector.reader(
       {
         operatorId: operator.id,
         verb,

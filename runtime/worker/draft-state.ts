@@ -1,7 +1,6 @@
 import { readBlocks } from '../checkpoint/state-file.ts'
 import { restOf, type BlockPlace, type FileRest } from '../checkpoint/state-rest.ts'
 import { MillraceError } from '../model/errors.ts'
-import { isPlanted } from '../model/planted-bugs.ts'
 import type { StateFile } from '../model/snapshot.ts'
 import type { OperatorState } from '../operators/stage.ts'
 import { keyGroupsOfSlot, type KeyGroupRange } from '../plan/key-groups.ts'
@@ -77,10 +76,7 @@ export class DraftState {
     const rests: OperatorRest[] = []
     for (const [operator, state] of this.#draft.operators.states) {
       const restored = this.#restoredOf(operator)
-      const rest =
-        isPlanted('preparedIsEnough') && restored.size > 0
-          ? []
-          : restOf(restored, files[operator] ?? [], this.#rangeOf(state))
+      const rest = restOf(restored, files[operator] ?? [], this.#rangeOf(state))
       if (rest === undefined) return undefined
       rests.push({ state, rest, restored })
     }

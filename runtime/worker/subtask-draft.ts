@@ -5,7 +5,6 @@ import { compileBatchCodec } from '../codegen/rows/codec.ts'
 import { compileKeyGrouper } from '../codegen/keys/key-grouper.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import type { Connectors } from '../connectors/registry.ts'
-import { sinkConnector, sourceConnector } from '../connectors/registry.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import { ChannelWriter } from '../exchange/channel-writer.ts'
 import { RecordWriter, type Routing } from '../exchange/record-writer.ts'
@@ -86,10 +85,15 @@ export class SubtaskDraft {
     this.passed = this.ends.size === 0 ? this.#passedTexts() : undefined
   }
 
-  /** Loads the user's code and compiles the chain. Rejects with what `checkWanted` throws. */
+  /**
+   * Loads the connectors and the user's code and compiles the chain, so that the deployment does not wait for modules.
+   * Rejects with what `checkWanted` throws.
+   */
   static async compile(parts: DraftParts): Promise<SubtaskDraft> {
     const draft = generatedFor({ job: parts.job }, () => new SubtaskDraft(parts))
     try {
+      await parts.connectors.preload(draft.#connectorNames())
+      parts.checkWanted()
       const functions = await draft.#loadFunctions()
       const loaded = await loadOperators(draft.chain.operators.map(({ verb }) => verb.kind))
       parts.checkWanted()
@@ -244,14 +248,22 @@ export class SubtaskDraft {
       verb.kind !== 'source' ||
       sideOutputs !== undefined ||
       last?.verb.kind !== 'sink' ||
-      sourceConnector(connectors, verb.connector).passesTexts?.(verb.options) !== true
+      connectors.sources[verb.connector]?.passesTexts?.(verb.options) !== true
     )
       return undefined
     const fields = passedFields(
       this.chain.operators,
-      sinkConnector(connectors, last.verb.connector).takesTexts?.(last.verb.options, last.schema) ?? new Set(),
+      connectors.sinks[last.verb.connector]?.takesTexts?.(last.verb.options, last.schema) ?? new Set(),
     )
     return fields && new PassedTexts(fields.source, fields.sink)
+  }
+
+  #connectorNames(): string[] {
+    return this.chain.operators.flatMap(({ verb }) => {
+      if (verb.kind === 'sink') return [verb.connector]
+      if (verb.kind !== 'source') return []
+      return verb.onError.kind === 'deadLetter' ? [verb.connector, verb.onError.connector] : [verb.connector]
+    })
   }
 
   /** Only those that this chain calls: another's may be of no use here, or not be there yet. */

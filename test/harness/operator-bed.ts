@@ -7,19 +7,17 @@ import type { OperatorStage, Stage } from '../../runtime/operators/stage.ts'
 import { UserFunctions } from '../../runtime/operators/user-functions.ts'
 import { operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from '../../runtime/graph/job-graph.ts'
 import { validateJob } from '../../runtime/front/job-spec.ts'
-import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import { VirtualScratch } from '../../runtime/ports/virtual/scratch.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { HttpClient } from '../../runtime/ports/http-client.ts'
 import type { ModuleExports } from '../../runtime/ports/modules.ts'
+import { anyConnectors } from './any-connectors.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const OPERATORS = await loadAllOperators()
 
-const ANY_CONNECTOR: ConnectorChecks = {
-  sources: { list: { validate: () => [] } },
-  sinks: { console: { validate: () => [] } },
-}
+const ANY_CONNECTOR = anyConnectors('list', 'console')
 
 export interface BedOptions {
   clock?: Clock
@@ -148,7 +146,7 @@ export class OperatorBed {
 }
 
 /** The graph of a job whose sources are called `list` and sinks `console`; throws with every problem it has. */
-export function bedGraph(spec: object, connectors: ConnectorChecks = ANY_CONNECTOR): JobGraph {
+export function bedGraph(spec: object, connectors: ConnectorDeclarations = ANY_CONNECTOR): JobGraph {
   const validation = validateJob(spec, connectors)
   if ('graph' in validation) return validation.graph
   throw new Error(

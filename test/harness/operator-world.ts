@@ -1,6 +1,6 @@
 import { planJob } from '../../runtime/front/planned-job.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
-import type { ConnectorChecks } from '../../runtime/graph/connector-checks.ts'
+import { anyConnectors } from './any-connectors.ts'
 import type { JobReport, JobTarget, SavepointReport } from '../../runtime/control/job-report.ts'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { StreamJob, StreamJobSpec } from '../../operator/api/stream-job.ts'
@@ -19,10 +19,7 @@ import { silentLogger } from './silent-logger.ts'
 
 export const REF = { namespace: 'shop', name: 'counts' }
 
-export const anyConnectors: ConnectorChecks = {
-  sources: { nexmark: { validate: () => [] } },
-  sinks: { console: { validate: () => [] } },
-}
+export const jobConnectors = anyConnectors('nexmark', 'console')
 
 export function countsSpec(changes: Partial<StreamJobSpec> = {}): StreamJobSpec {
   return {
@@ -122,7 +119,7 @@ export class OperatorWorld implements JobClient {
           kube,
           clock,
           jobClient: this,
-          connectors: anyConnectors,
+          connectors: jobConnectors,
           tokenKey: 'k'.repeat(32),
           logger: silentLogger,
           metrics,
@@ -256,7 +253,7 @@ export class OperatorWorld implements JobClient {
     this.#coordinator = coordinator
     const { report, target } = coordinator
     if (target === undefined) return coordinator
-    const expected = subtasksOf(planJob(target.spec, anyConnectors).plan).map(({ id }) => id)
+    const expected = subtasksOf(planJob(target.spec, jobConnectors).plan).map(({ id }) => id)
     const registered = this.#pods()
       .filter((one) => one.metadata.annotations?.['millrace.dev/coordinator']?.startsWith(`${at.host}:`))
       .flatMap((one) => subtaskOf(one) ?? [])

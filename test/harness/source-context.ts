@@ -12,7 +12,7 @@ export function quietPorts(): Ports {
 
 /** A source's context over real ports; bad records are collected in `bad`. */
 export function sourceContext(parts: {
-  verb: Pick<SourceVerb, 'connector' | 'options'> & Partial<SourceVerb>
+  verb: Pick<SourceVerb, 'connector'> & Partial<Omit<SourceVerb, 'options'>>
   schema: Schema
   baseDir: string
   ports?: Ports

@@ -30,6 +30,12 @@ export function importsOf(file: SourceFile): string[] {
   return [...withoutComments(file.text).matchAll(pattern)].map((match) => match[2] ?? '')
 }
 
+/** Targets that are loaded together with the file: neither types nor what `import()` loads later. */
+export function loadedImportsOf(file: SourceFile): string[] {
+  const pattern = /^(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s+)?(['"])([^'"\n]+)\1/gm
+  return [...withoutComments(file.text).matchAll(pattern)].map((match) => match[2] ?? '')
+}
+
 // one alternative per kind of token, so that a quote in a comment or a slash in a string does not mislead
 const TOKENS = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`/g
 

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { infer } from '../../cli/infer.ts'
-import { kafkaSink, kafkaSource } from '../../runtime/connectors/kafka/connector.ts'
+import { kafkaConnector } from '../../runtime/connectors/kafka/connector.ts'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../runtime/model/schema.ts'
-import { connectKafka } from '../../runtime/ports/real/kafka-client.ts'
+import { connectKafka } from '../../runtime/connectors/kafka/real/client.ts'
 import { kafkaBedMissing, startKafka } from '../harness/beds/kafka-bed.ts'
 import type { KafkaBed } from '../harness/beds/kafka-bed.ts'
 import { schemaOf } from '../harness/formats.ts'
@@ -44,7 +44,9 @@ describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ?
 
   async function write(topic: string, format: unknown): Promise<void> {
     const options = { brokers: bed.bootstrap, topic, format, key: 'id', createTopic: { partitions: 2 } }
-    const writer = kafkaSink(connectKafka).writer({ ...sinkContext(ports, options), schema: SCHEMA })
+    const writer = kafkaConnector(connectKafka)
+      .sink(options)
+      .writer({ ...sinkContext(ports), schema: SCHEMA })
     await writer.open([])
     await writer.write(ROWS, ROWS.length)
     await writer.commit(await writer.prepareCommit(1))
@@ -52,11 +54,8 @@ describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ?
   }
 
   async function readBack(topic: string, format: unknown): Promise<Row[]> {
-    const source = kafkaSource(connectKafka)
-    const context = {
-      ...sourceContext(ports, { brokers: bed.bootstrap, topic, format, bounded: true }),
-      schema: SCHEMA,
-    }
+    const source = kafkaConnector(connectKafka).source({ brokers: bed.bootstrap, topic, format, bounded: true })
+    const context = { ...sourceContext(ports), schema: SCHEMA }
     const enumerator = source.enumerator(context)
     const reader = source.reader(context, compileRowClass(SCHEMA))
     await reader.open(await enumerator.discover([], 1))

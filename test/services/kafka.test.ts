@@ -3,17 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { kafkaSink, kafkaSource } from '../../runtime/connectors/kafka/connector.ts'
-import { kafkaDeadLetters } from '../../runtime/connectors/kafka/dead-letters.ts'
+import { kafkaConnector } from '../../runtime/connectors/kafka/connector.ts'
 import type { SinkWriter } from '../../runtime/connectors/sink.ts'
 import type { SourceReader, Split } from '../../runtime/connectors/source.ts'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../runtime/model/schema.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import { loadFlights } from '../../cli/load-flights.ts'
-import { LATEST } from '../../runtime/ports/kafka.ts'
-import type { Isolation } from '../../runtime/ports/kafka.ts'
-import { connectKafka } from '../../runtime/ports/real/kafka-client.ts'
+import { LATEST } from '../../runtime/connectors/kafka/client.ts'
+import type { Isolation } from '../../runtime/connectors/kafka/client.ts'
+import { connectKafka } from '../../runtime/connectors/kafka/real/client.ts'
 import { realPorts } from '../../runtime/ports/real/ports.ts'
 import { kafkaBedMissing, startKafka } from '../harness/beds/kafka-bed.ts'
 import type { KafkaBed } from '../harness/beds/kafka-bed.ts'
@@ -27,8 +26,7 @@ const silent: Logger = {
   with: () => silent,
 }
 const ports = realPorts({ logger: silent, printLine: () => undefined })
-const source = kafkaSource(connectKafka)
-const sink = kafkaSink(connectKafka)
+const connector = kafkaConnector(connectKafka)
 const why = await kafkaBedMissing()
 
 describe.skipIf(why !== undefined)(
@@ -144,16 +142,16 @@ describe.skipIf(why !== undefined)(
       recovered: Parameters<SinkWriter['open']>[0] = [],
       more: Record<string, unknown> = {},
     ): Promise<SinkWriter> {
-      const writer = sink.writer(
-        sinkContext(ports, { brokers: bed.bootstrap, topic, transactionTimeout: '1m', ...more }, which),
-      )
+      const sink = connector.sink({ brokers: bed.bootstrap, topic, transactionTimeout: '1m', ...more })
+      const writer = sink.writer(sinkContext(ports, which))
       await writer.open(recovered)
       return writer
     }
 
     async function readAll(topic: string, splits?: readonly Split[]): Promise<{ numbers: number[]; splits: Split[] }> {
       await settled(topic)
-      const context = sourceContext(ports, { brokers: bed.bootstrap, topic, bounded: true })
+      const source = connector.source({ brokers: bed.bootstrap, topic, bounded: true })
+      const context = sourceContext(ports)
       const enumerator = source.enumerator(context)
       const found = await enumerator.discover(splits ?? [], 1)
       await enumerator.close()
@@ -271,7 +269,8 @@ describe.skipIf(why !== undefined)(
       await writer.commit(await writer.prepareCommit(1))
       await writer.close()
       await settled(topic)
-      const context = sourceContext(ports, { brokers: bed.bootstrap, topic, bounded: true })
+      const source = connector.source({ brokers: bed.bootstrap, topic, bounded: true })
+      const context = sourceContext(ports)
       const enumerator = source.enumerator(context)
       const reader = source.reader(context, compileRowClass(EVENT_SCHEMA))
       await reader.open(await enumerator.discover([], 1))
@@ -299,7 +298,8 @@ describe.skipIf(why !== undefined)(
     test('when the broker is killed and comes back, source and sink go on without loss or repetition', async () => {
       const topic = await newTopic(1)
       const writer = await openSink(topic, { attempt: 1 })
-      const context = sourceContext(ports, { brokers: bed.bootstrap, topic })
+      const source = connector.source({ brokers: bed.bootstrap, topic })
+      const context = sourceContext(ports)
       const enumerator = source.enumerator(context)
       const reader = source.reader(context, compileRowClass(EVENT_SCHEMA))
       await reader.open(await enumerator.discover([], 1))
@@ -320,7 +320,8 @@ describe.skipIf(why !== undefined)(
     })
 
     test('when the topic is missing, both sides name it and the broker; createTopic makes it', async () => {
-      const context = sourceContext(ports, { brokers: bed.bootstrap, topic: 'nowhere' })
+      const source = connector.source({ brokers: bed.bootstrap, topic: 'nowhere' })
+      const context = sourceContext(ports)
       const enumerator = source.enumerator(context)
       await expect(enumerator.discover([], 1)).rejects.toMatchObject({
         code: 'KAFKA_TOPIC_UNKNOWN',
@@ -337,7 +338,8 @@ describe.skipIf(why !== undefined)(
 
     test('when an offset is gone, the source fails naming partition, offset and what there is', async () => {
       const topic = await newTopic(1)
-      const context = sourceContext(ports, { brokers: bed.bootstrap, topic })
+      const source = connector.source({ brokers: bed.bootstrap, topic })
+      const context = sourceContext(ports)
       const reader = source.reader(context, compileRowClass(EVENT_SCHEMA))
       await reader.open([{ id: `${topic}/0`, position: { next: 99 }, finished: false }])
       await expect(drain(reader)).rejects.toMatchObject({
@@ -348,7 +350,8 @@ describe.skipIf(why !== undefined)(
     })
 
     test('when nobody listens, the enumerator says so within its patience', async () => {
-      const context = sourceContext(ports, { brokers: '127.0.0.1:1', topic: 'any' })
+      const source = connector.source({ brokers: '127.0.0.1:1', topic: 'any' })
+      const context = sourceContext(ports)
       const enumerator = source.enumerator(context)
       await expect(enumerator.discover([], 1)).rejects.toMatchObject({
         code: 'KAFKA_UNREACHABLE',
@@ -378,9 +381,8 @@ describe.skipIf(why !== undefined)(
 
     test('when records are bad, dead letters keep them with their place and what was wrong, whatever their bytes are', async () => {
       const topic = await newTopic(2)
-      const letters = await kafkaDeadLetters(connectKafka).open({
+      const letters = await connector.deadLetters({ brokers: bed.bootstrap, topic }).open({
         slot: 3,
-        options: { brokers: bed.bootstrap, topic },
         ports,
         baseDir: '.',
         stopping: new AbortController().signal,
@@ -409,9 +411,8 @@ describe.skipIf(why !== undefined)(
 
     test('when a topic for dead letters is missing, it is told at the start', async () => {
       const stop = new AbortController()
-      const opening = kafkaDeadLetters(connectKafka).open({
+      const opening = connector.deadLetters({ brokers: bed.bootstrap, topic: 'no-letters' }).open({
         slot: 0,
-        options: { brokers: bed.bootstrap, topic: 'no-letters' },
         ports,
         baseDir: '.',
         stopping: stop.signal,

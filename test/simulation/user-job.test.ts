@@ -1,17 +1,15 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { withPlantedBug } from '../../runtime/model/planted-bugs.ts'
 import { NodeModules } from '../../runtime/ports/real/modules.ts'
 import type { Comparison } from '../../sim/comparison.ts'
-import { runSeed, straightRun, type SeedVerdict } from '../../sim/user-job-run.ts'
+import { runSeed, type SeedVerdict, straightRun } from '../../sim/user-job-run.ts'
 import { prepareUserJob } from '../../sim/user-job.ts'
 import { simulate } from '../../sim/simulated-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { inputFiles, windowJob } from '../harness/simulation/window-job.ts'
 
 const LINES = 80
-const SEEDS_FOR_A_BUG = 60
 const WHOLE: Comparison = { kind: 'whole' }
 let folder: JobFolder
 
@@ -49,17 +47,6 @@ describe('a job of a user in simulation', () => {
     const straight = await straightRun(job, WHOLE)
     const [first, second] = [await runSeed(job, straight, 3), await runSeed(job, straight, 3)]
     expect(second.log).toEqual(first.log)
-  })
-
-  test('when the runtime commits before a checkpoint is complete, a seed shows it', async () => {
-    const job = await prepared(windows())
-    const straight = await straightRun(job, WHOLE)
-    // about every fourth does
-    await withPlantedBug('commitOnSnapshot', async () => {
-      for (let seed = 1; seed <= SEEDS_FOR_A_BUG; seed++)
-        if ((await runSeed(job, straight, seed)).wrong !== undefined) return
-      expect.fail(`none of ${SEEDS_FOR_A_BUG} seeds shows it`)
-    })
   })
 
   test('when only the first rows are taken, its sources end behind them', async () => {

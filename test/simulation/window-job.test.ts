@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { withPlantedBug } from '../../runtime/model/planted-bugs.ts'
 import { jobScenario, jobWrongness } from '../harness/simulation/job-scenario.ts'
-import { firstWrongSeed, PLANT_BUDGET, wrongSeeds } from '../harness/simulation/scenario.ts'
+import { wrongSeeds } from '../harness/simulation/scenario.ts'
 import { simulate } from '../../sim/simulated-job.ts'
 import { expectedOutput, inputFiles, windowJob } from '../harness/simulation/window-job.ts'
 
@@ -42,14 +41,6 @@ describe('a windowed job under virtual time', () => {
     'whatever is killed, paused, cut off or rescaled, every row is there once',
     async () => {
       expect(await wrongSeeds(jobScenario, SEEDS)).toEqual([])
-    },
-    LIMIT_MS,
-  )
-
-  test.each(jobScenario.finds)(
-    'the planted bug %s is found',
-    async (bug) => {
-      expect(await withPlantedBug(bug, () => firstWrongSeed(jobScenario, PLANT_BUDGET))).toBeDefined()
     },
     LIMIT_MS,
   )

@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { importsOf, sourceFiles } from '../harness/source-files.ts'
+import { importsOf, loadedImportsOf, sourceFiles } from '../harness/source-files.ts'
 import type { SourceFile } from '../harness/source-files.ts'
 
 /** The files directly in runtime/, which put the parts together. */
@@ -35,20 +35,40 @@ const layerOf = (path: string): string => {
   return file === undefined ? TOP : folder
 }
 
+interface Edge {
+  readonly from: string
+  readonly to: string
+}
+
 /** Pairs of a file and the project file it imports. */
-function edges(files: readonly SourceFile[]): { readonly from: string; readonly to: string }[] {
+function edges(files: readonly SourceFile[], targetsOf = importsOf): Edge[] {
   return files.flatMap((file) =>
-    importsOf(file)
+    targetsOf(file)
       .filter((target) => target.startsWith('.'))
       .map((target) => ({ from: file.path, to: posix.join(posix.dirname(file.path), target) })),
   )
 }
 
-function breaksLayers({ from, to }: { readonly from: string; readonly to: string }): boolean {
+/** Every file that `entry` leads to. */
+function reachedFrom(entry: string, all: readonly Edge[]): ReadonlySet<string> {
+  const reached = new Set([entry])
+  for (const path of reached) for (const { from, to } of all) if (from === path) reached.add(to)
+  return reached
+}
+
+/** Clients of the outside: of every process, and of one connector. */
+const isReal = (path: string): boolean => /^runtime\/(?:ports|connectors\/[^/]+)\/real\//.test(path)
+const importsReal = ({ from, to }: Edge): boolean => isReal(to) && !isReal(from) && layerOf(from) !== TOP
+
+function breaksLayers({ from, to }: Edge): boolean {
   if (!to.startsWith('runtime/')) return true
   if (layerOf(from) === layerOf(to)) return false
   return heightOf(layerOf(to)) >= heightOf(layerOf(from))
 }
+
+/** What planning loads of connectors. */
+const isDeclaration = (path: string): boolean =>
+  /^runtime\/connectors\/(?:registry\.ts|kit\/.*|[^/]+\/declaration\.ts)$/.test(path)
 
 describe('imports', () => {
   const runtime = edges(sourceFiles('runtime'))
@@ -74,9 +94,7 @@ describe('imports', () => {
   })
 
   test('nothing the operator is made of can load code of a user', () => {
-    const all = [...runtime, ...edges(sourceFiles('operator'))]
-    const reached = new Set(['operator/main.ts'])
-    for (const path of reached) for (const { from, to } of all) if (from === path) reached.add(to)
+    const reached = reachedFrom('operator/main.ts', [...runtime, ...edges(sourceFiles('operator'))])
     expect(reached.size).toBeGreaterThan(50)
     expect(
       [...reached].filter(
@@ -95,13 +113,28 @@ describe('imports', () => {
   })
 
   test('neither imports a real port from a file that thinks', () => {
-    const real = runtime.filter(
-      ({ from, to }) => to.startsWith('runtime/ports/real/') && !from.startsWith('runtime/ports/real/'),
-    )
-    expect(real.filter(({ from }) => layerOf(from) !== TOP)).toEqual([])
+    expect(runtime.filter(importsReal)).toEqual([])
+  })
+
+  test('the operator starts with the declarations of connectors and none of their code', () => {
+    const reached = reachedFrom('operator/main.ts', edges(sourceFiles('runtime', 'operator'), loadedImportsOf))
+    const connectors = [...reached].filter((path) => path.startsWith('runtime/connectors/'))
+    expect(connectors).toContain('runtime/connectors/kafka/declaration.ts')
+    expect(connectors.filter((path) => !isDeclaration(path))).toEqual([])
+  })
+
+  test('a declaration loads no code of its connector', () => {
+    const wrong = edges(sourceFiles('runtime/connectors'), loadedImportsOf)
+      .filter(({ from }) => from.endsWith('/declaration.ts'))
+      .filter(({ to }) => !['model', 'expressions', 'graph'].includes(layerOf(to)) && !isDeclaration(to))
+    expect(wrong).toEqual([])
   })
 
   test('a rule that is broken is found, so that the tests above mean something', () => {
+    expect(importsReal({ from: 'runtime/task/a.ts', to: 'runtime/ports/real/b.ts' })).toBe(true)
+    expect(importsReal({ from: 'runtime/connectors/a/connector.ts', to: 'runtime/connectors/a/real/b.ts' })).toBe(true)
+    expect(importsReal({ from: 'runtime/connectors/a/real/b.ts', to: 'runtime/connectors/c/real/d.ts' })).toBe(false)
+    expect(isDeclaration('runtime/connectors/kafka/connector.ts')).toBe(false)
     expect(breaksLayers({ from: 'runtime/state/a.ts', to: 'runtime/exchange/b.ts' })).toBe(true)
     expect(breaksLayers({ from: 'runtime/worker/a.ts', to: 'runtime/coordinator/b.ts' })).toBe(true)
     expect(breaksLayers({ from: 'runtime/model/a.ts', to: 'runtime/plan/b.ts' })).toBe(true)

@@ -1,11 +1,12 @@
 import { compileJsonWriter } from '../../codegen/json/json-writer.ts'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
+import type { Connector } from '../registry.ts'
 import type { SinkConnector } from '../sink.ts'
 
-/** `sink: { console: {} }`: each row as a JSON line, at least once (a restore prints rows again). */
-export const consoleSink: SinkConnector = {
-  validate: (options) =>
-    Object.keys(options).map((name) => ({ path: name, message: 'unknown option; console takes none' })),
+/** `sink: { console: {} }`. */
+export const connector: Connector = { sink: () => consoleSink }
+
+const consoleSink: SinkConnector = {
   writer(context) {
     const lines = new RecordBuffer(compileJsonWriter(context.schema, { timestampFormat: 'iso' }))
     return {

@@ -2,19 +2,13 @@ import { MillraceError } from '../../model/errors.ts'
 import { mayPass } from '../../ports/file-errors.ts'
 import type { Files } from '../../ports/files.ts'
 import type { DeadLetter, DeadLetterConnector, DeadLetters } from '../dead-letters.ts'
-import { resolvePath, unknownOptions } from './options.ts'
+import { recordBytes } from '../kit/dead-letter-record.ts'
+import type { FileDeadLetterOptions } from './declaration.ts'
+import { resolvePath } from './paths.ts'
 
 /** `onError: { deadLetter: { file: { path: FILE } } }`: one JSON object per line, appended by all subtasks. */
-export const fileDeadLetters: DeadLetterConnector = {
-  validate(options) {
-    const problems = unknownOptions(options, ['path'])
-    const { path } = options
-    return typeof path === 'string' && path !== ''
-      ? problems
-      : [...problems, { path: 'path', message: 'the file for the dead letters is needed' }]
-  },
-  open: ({ options, ports, baseDir }) =>
-    Promise.resolve(new FileDeadLetters(ports.files, resolvePath(baseDir, String(options['path'])))),
+export function fileDeadLetters({ path }: FileDeadLetterOptions): DeadLetterConnector {
+  return { open: ({ ports, baseDir }) => Promise.resolve(new FileDeadLetters(ports.files, resolvePath(baseDir, path))) }
 }
 
 class FileDeadLetters implements DeadLetters {
@@ -28,12 +22,9 @@ class FileDeadLetters implements DeadLetters {
     this.#path = path
   }
 
-  add({ where, reason, record }: DeadLetter): void {
-    const text =
-      typeof record === 'string'
-        ? record
-        : Buffer.from(record.buffer, record.byteOffset, record.byteLength).toString('utf8')
-    this.#lines.push(`${JSON.stringify({ where, reason, record: text })}\n`)
+  add(letter: DeadLetter): void {
+    const { where, reason } = letter
+    this.#lines.push(`${JSON.stringify({ where, reason, record: recordBytes(letter).toString('utf8') })}\n`)
   }
 
   push(): Promise<void> | undefined {

@@ -5,7 +5,8 @@ import type { Split } from '../../model/snapshot.ts'
 import type { SourceContext, SplitEnumerator } from '../source.ts'
 import { FileAccess, nullableEventTime } from './file-access.ts'
 import { byteRanges } from './line-split.ts'
-import { parseSourceOptions, resolvePath, stableName } from './options.ts'
+import type { FileSourceOptions } from './declaration.ts'
+import { resolvePath, stableName } from './paths.ts'
 import { SplitCursor } from './split-cursor.ts'
 import { formatPosition, parsePosition, parseSplitId, splitId, type FileRange } from './split-id.ts'
 
@@ -14,19 +15,21 @@ const MAX_SPLIT_BYTES = 64 * 1024 * 1024
 
 /**
  * Lists the files and cuts them: lines into byte ranges, Parquet by row group. A file keeps the cut of its
- * first listing for ever; new files are added when the job starts again. Of every split the event time of its next
- * record is looked up, for the watermark and for replay.
+ * first listing for ever; new files are added when the job starts again. The enumerator looks up the event time of the
+ * next record of each split, for the watermark and for replay.
  */
 export class FileEnumerator implements SplitEnumerator {
   readonly #context: SourceContext
+  readonly #options: FileSourceOptions
   readonly #access: FileAccess
   readonly #eventTimeField: string | undefined
 
-  constructor(context: SourceContext) {
+  constructor(context: SourceContext, options: FileSourceOptions) {
     this.#context = context
+    this.#options = options
     this.#eventTimeField = context.verb.eventTime?.field
-    const { format } = parseSourceOptions(context.verb.options)
-    // Where fields have their places in a record, not names, all of them are needed.
+    const { format } = options
+    // A format without names finds fields by their position: it needs all of them.
     const isNamed = format === 'parquet' || format.isNamed === true
     const schema: Schema = {
       fields: context.schema.fields.filter((field) => !isNamed || field.name === this.#eventTimeField),
@@ -38,7 +41,7 @@ export class FileEnumerator implements SplitEnumerator {
       schema,
       rows: compileRowClass(schema),
       eventTimeField: nullableEventTime(schema, this.#eventTimeField),
-      // The readers come across the same record and report it.
+      // the readers read the same record and report it
       onBadRecord: () => undefined,
     })
   }
@@ -59,9 +62,9 @@ export class FileEnumerator implements SplitEnumerator {
   }
 
   async #list(): Promise<string[]> {
-    const { baseDir, ports, verb } = this.#context
+    const { baseDir, ports } = this.#context
     const found = new Set<string>()
-    for (const pattern of parseSourceOptions(verb.options).paths) {
+    for (const pattern of this.#options.paths) {
       const paths = await ports.files.glob(resolvePath(baseDir, pattern))
       if (paths.length === 0) {
         throw new MillraceError('FILE_MISSING', `no file matches ${JSON.stringify(pattern)} in ${baseDir}`, {
@@ -75,9 +78,9 @@ export class FileEnumerator implements SplitEnumerator {
   }
 
   async #cut(paths: readonly string[], parallelism: number): Promise<FileRange[]> {
-    const { baseDir, ports, verb } = this.#context
+    const { baseDir, ports } = this.#context
     const ranges: FileRange[] = []
-    if (parseSourceOptions(verb.options).format === 'parquet') {
+    if (this.#options.format === 'parquet') {
       for (const path of paths) {
         const { metadata } = await this.#access.parquetFile(path)
         metadata.row_groups.forEach((_, group) =>

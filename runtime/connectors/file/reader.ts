@@ -3,7 +3,7 @@ import type { Split } from '../../model/snapshot.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
 import { FileAccess, nullableEventTime } from './file-access.ts'
-import { parseSourceOptions } from './options.ts'
+import type { FileSourceOptions } from './declaration.ts'
 import { pacing, type Pacing } from './pacing.ts'
 import { SplitCursor } from './split-cursor.ts'
 
@@ -19,12 +19,12 @@ export class FileReader implements SourceReader {
   #paused: ReadonlySet<string> = new Set()
   #pacing: Pacing | undefined
 
-  constructor(context: ReaderContext, rows: RowClass) {
+  constructor(context: ReaderContext, options: FileSourceOptions, rows: RowClass) {
     this.#context = context
     this.#access = new FileAccess({
       ports: context.ports,
       baseDir: context.baseDir,
-      format: parseSourceOptions(context.verb.options).format,
+      format: options.format,
       schema: context.schema,
       rows,
       eventTimeField: nullableEventTime(context.schema, context.verb.eventTime?.field),

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
-import type { RecordFormat } from '../../formats/format.ts'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
@@ -8,6 +7,8 @@ import type { Row } from '../../model/schema.ts'
 import type { Committable } from '../../model/snapshot.ts'
 import { mayPass } from '../../ports/file-errors.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
+import type { FileSinkOptions } from './declaration.ts'
+import { resolvePath } from './paths.ts'
 
 const BUFFER_BYTES = 256 * 1024
 const SUFFIX = '.pending'
@@ -20,17 +21,17 @@ const SUFFIX = '.pending'
 export class FileWriter implements SinkWriter {
   readonly #context: SinkContext
   readonly #folder: string
-  readonly #format: RecordFormat
+  readonly #options: FileSinkOptions
   #lines: RecordBuffer | undefined
   readonly #prefix: string
   #part = 0
   #pending: { from: string; to: string } | undefined
   #cleaned = false
 
-  constructor(context: SinkContext, folder: string, format: RecordFormat) {
+  constructor(context: SinkContext, options: FileSinkOptions) {
     this.#context = context
-    this.#folder = folder
-    this.#format = format
+    this.#folder = resolvePath(context.baseDir, options.path)
+    this.#options = options
     // The UID may be long and names are short: eight digits tell the jobs of one folder apart.
     const job = createHash('sha256').update(context.jobUid).digest('hex').slice(0, 8)
     this.#prefix = `part-${job}-${context.operatorId}-`
@@ -39,7 +40,8 @@ export class FileWriter implements SinkWriter {
   /** Recovered files may be anyone's, and others may still have to commit theirs: nothing is deleted yet. */
   async open(recovered: readonly Committable[]): Promise<void> {
     const { schema, ports, baseDir } = this.#context
-    this.#lines = new RecordBuffer(await this.#format.writer({ schema, ports, baseDir }))
+    const { format, timestampFormat } = this.#options
+    this.#lines = new RecordBuffer(await format.writer({ schema, ports, baseDir, timestampFormat }))
     await this.#publish(recovered)
   }
 
@@ -90,11 +92,11 @@ export class FileWriter implements SinkWriter {
   async #newPart(): Promise<{ from: string; to: string }> {
     const { files } = this.#context.ports
     for (;;) {
-      const name = `${this.#prefix}${this.#context.slot}-${this.#context.attempt}-${this.#part++}.${this.#format.file?.suffix ?? 'bin'}`
+      const name = `${this.#prefix}${this.#context.slot}-${this.#context.attempt}-${this.#part++}.${this.#options.format.file?.suffix ?? 'bin'}`
       const part = { from: join(this.#folder, `.${name}${SUFFIX}`), to: join(this.#folder, name) }
       if (await files.exists(part.to)) continue
       await this.#attempt('write', part.from, () => files.delete(part.from))
-      const head = this.#format.file?.head?.(this.#context.schema)
+      const head = this.#options.format.file?.head?.(this.#context.schema)
       if (head !== undefined)
         await this.#attempt('write', part.from, () => files.append(part.from, Buffer.from(`${head}\n`)))
       return part

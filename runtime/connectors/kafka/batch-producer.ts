@@ -1,15 +1,14 @@
 import type { RowWriter } from '../../codegen/contracts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
-import type { KafkaClient, ProduceAnswer, TransactionKey } from '../../ports/kafka.ts'
-import { KafkaBrokerError } from '../../ports/kafka.ts'
+import type { KafkaClient, ProduceAnswer, TransactionKey } from './client.ts'
+import { KafkaBrokerError } from './client.ts'
 import { KAFKA_ERROR, isFencedCode, isRetriableCode, kafkaErrorName } from './error-codes.ts'
 import { refused } from './errors.ts'
 import type { WritableCodec } from './compression.ts'
 import { RecordBatchWriter } from './record-batch-writer.ts'
 import type { RecordHeader } from './record-batch-writer.ts'
-import { retrying } from './retry.ts'
-import type { RetryEnvironment } from './retry.ts'
+import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 import { existing } from './split-enumerator.ts'
 
 /** A batch is sent when it has this many bytes, before compression; the broker's limit is 1 MB by default. */

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Files } from '../../ports/files.ts'
-import type { KafkaClientOptions } from '../../ports/kafka.ts'
-import type { KafkaSecurity } from './options.ts'
+import type { KafkaClientOptions } from './client.ts'
+import type { KafkaSecurity } from './declaration.ts'
 
 const LONGEST_PASSWORD_BYTES = 64 * 1024
 

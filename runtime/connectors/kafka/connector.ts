@@ -1,14 +1,15 @@
-import type { KafkaConnect } from '../../ports/kafka.ts'
-import type { SinkConnector } from '../sink.ts'
-import type { SourceConnector } from '../source.ts'
+import type { Connector } from '../registry.ts'
+import type { KafkaConnect } from './client.ts'
 import { kafkaDeadLetters } from './dead-letters.ts'
-import { createKafkaSink } from './sink.ts'
-import { createKafkaSource } from './source.ts'
+import { readDeadLetterOptions, readSinkOptions, readSourceOptions } from './declaration.ts'
+import { kafkaSink } from './sink.ts'
+import { kafkaSource } from './source.ts'
 
-/** The Kafka connector over any client: sockets (ports/real), or a cluster in memory (ports/virtual). */
-export function kafkaSource(connect: KafkaConnect): SourceConnector {
-  return createKafkaSource(connect)
-}
-export function kafkaSink(connect: KafkaConnect): SinkConnector {
-  return { ...createKafkaSink(connect), deadLetters: kafkaDeadLetters(connect) }
+/** The Kafka connector over any client: sockets (`real/`), or a cluster in memory (`virtual/`). */
+export function kafkaConnector(connect: KafkaConnect): Required<Connector> {
+  return {
+    source: (options) => kafkaSource(connect, readSourceOptions(options)),
+    sink: (options) => kafkaSink(connect, readSinkOptions(options)),
+    deadLetters: (options) => kafkaDeadLetters(connect, readDeadLetterOptions(options)),
+  }
 }

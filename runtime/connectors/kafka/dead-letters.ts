@@ -1,66 +1,59 @@
-import type { KafkaClient, KafkaConnect } from '../../ports/kafka.ts'
-import { MillraceError } from '../../model/errors.ts'
+import type { KafkaClient, KafkaConnect } from './client.ts'
+import type { MillraceError } from '../../model/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DeadLetter, DeadLetterConnector, DeadLetterContext, DeadLetters } from '../dead-letters.ts'
 import { loadBatchCodecs } from './batch-codecs.ts'
 import { BatchProducer, PATIENCE_MS } from './batch-producer.ts'
 import { clientOptions } from './client-options.ts'
 import { asMillraceError } from './errors.ts'
-import { readDeadLetterOptions } from './options.ts'
-import { retrying, TroubleReporter } from './retry.ts'
-import type { RetryEnvironment } from './retry.ts'
+import type { KafkaDeadLetterOptions } from './declaration.ts'
+import { recordBytes } from '../kit/dead-letter-record.ts'
+import { retrying, type RetryEnvironment } from '../kit/retry.ts'
+import { TroubleReporter } from '../kit/trouble-reporter.ts'
+import { kafkaRetryPolicy } from './retry-policy.ts'
 
 const REASON = Buffer.from('millrace.reason')
 
 /**
- * Dead letters into a topic, at least once: the value is the record as it was, the key its place (`topic/partition
- * offset n`), so that it can be found and a repeated one recognised; the header `millrace.reason` says what was wrong.
+ * Dead letters into a topic, at least once. The value is the record as it was. The key is its place (`topic/partition
+ * offset n`), so that it can be found and a repeated letter recognised. The header `millrace.reason` holds the error.
  */
-export function kafkaDeadLetters(connect: KafkaConnect): DeadLetterConnector {
-  return {
-    validate: (options) => readDeadLetterOptions(options).problems,
-    open: (context) => openKafkaDeadLetters(connect, context),
-  }
+export function kafkaDeadLetters(connect: KafkaConnect, options: KafkaDeadLetterOptions): DeadLetterConnector {
+  return { open: (context) => openKafkaDeadLetters(connect, options, context) }
 }
 
-/** Rejects with KAFKA_OPTIONS_INVALID, KAFKA_TOPIC_UNKNOWN or KAFKA_UNREACHABLE. */
+/** Rejects with KAFKA_TOPIC_UNKNOWN or KAFKA_UNREACHABLE. */
 async function openKafkaDeadLetters(
   connect: KafkaConnect,
-  { options, ports, slot, stopping, reportTrouble }: DeadLetterContext,
+  { topic, brokers, security }: KafkaDeadLetterOptions,
+  { ports, slot, stopping, reportTrouble }: DeadLetterContext,
 ): Promise<DeadLetters> {
-  const { value, problems } = readDeadLetterOptions(options)
-  if (problems.length > 0)
-    throw new MillraceError(
-      'KAFKA_OPTIONS_INVALID',
-      problems.map(({ path, message }) => `${path}: ${message}`).join('; '),
-      { domain: 'user' },
-    )
   await loadBatchCodecs()
-  const client = connect(await clientOptions(value.brokers, value.security, 'millrace-dead-letters', ports.files))
+  const client = connect(await clientOptions(brokers, security, 'millrace-dead-letters', ports.files))
   const environment: RetryEnvironment = {
     clock: ports.clock,
     rng: ports.rng,
-    bootstrap: client.bootstrap,
+    policy: kafkaRetryPolicy(client.bootstrap),
     signal: stopping,
     trouble: new TroubleReporter(ports.clock, reportTrouble),
   }
-  const producer = new BatchProducer({ client, environment, topic: value.topic, codec: 'none' })
+  const producer = new BatchProducer({ client, environment, topic, codec: 'none' })
   try {
-    await retrying(environment, `looking up topic ${value.topic}`, PATIENCE_MS, () => producer.loadTopic())
+    await retrying(environment, `looking up topic ${topic}`, PATIENCE_MS, () => producer.loadTopic())
     const { producerId, epoch } = await retrying(environment, 'asking for a producer id', PATIENCE_MS, () =>
       client.initProducerId(null, 0),
     )
     producer.useSession({ producerId, epoch, transaction: null, begin: () => Promise.resolve() })
   } catch (error) {
     await client.close()
-    throw asMillraceError(`opening dead letter topic ${value.topic}`, client.bootstrap, error)
+    throw asMillraceError(`opening dead letter topic ${topic}`, client.bootstrap, error)
   }
   return new KafkaDeadLetters({
     client,
     producer,
     partition: slot % producer.partitions,
     clock: ports.clock,
-    failure: (error) => asMillraceError(`writing dead letters to topic ${value.topic}`, client.bootstrap, error),
+    failure: (error) => asMillraceError(`writing dead letters to topic ${topic}`, client.bootstrap, error),
   })
 }
 
@@ -80,15 +73,11 @@ class KafkaDeadLetters implements DeadLetters {
     this.#parts = parts
   }
 
-  add({ where, reason, record }: DeadLetter): void {
+  add(letter: DeadLetter): void {
     const { producer, partition, clock, failure } = this.#parts
-    const value =
-      typeof record === 'string'
-        ? Buffer.from(record)
-        : Buffer.from(record.buffer, record.byteOffset, record.byteLength)
     try {
-      const room = producer.append(partition, Buffer.from(where), value, clock.now(), [
-        { name: REASON, value: Buffer.from(reason) },
+      const room = producer.append(partition, Buffer.from(letter.where), recordBytes(letter), clock.now(), [
+        { name: REASON, value: Buffer.from(letter.reason) },
       ])
       // The producer keeps what sending fails with: the next push throws it.
       room?.catch(() => undefined)

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
-import { KafkaBrokerError } from '../../ports/kafka.ts'
+import { KafkaBrokerError } from './client.ts'
 import { isForbiddenCode, isRetriableCode, kafkaErrorName } from './error-codes.ts'
 
 /** True when the same call may succeed later: nobody answered, or the answer passes by itself. */

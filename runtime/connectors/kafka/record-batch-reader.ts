@@ -1,5 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
-import type { AbortedTransaction } from '../../ports/kafka.ts'
+import type { AbortedTransaction } from './client.ts'
 import { batchCodecs } from './batch-codecs.ts'
 import { decompress } from './compression.ts'
 import type { RecordColumns } from './record-columns.ts'

@@ -2,8 +2,8 @@ import type { RowWriter } from '../../codegen/contracts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
 import type { Row } from '../../model/schema.ts'
-import type { KafkaClient, KafkaConnect } from '../../ports/kafka.ts'
-import { KafkaBrokerError } from '../../ports/kafka.ts'
+import type { KafkaClient, KafkaConnect } from './client.ts'
+import { KafkaBrokerError } from './client.ts'
 import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
 import { loadBatchCodecs } from './batch-codecs.ts'
 import { BatchProducer, PATIENCE_MS } from './batch-producer.ts'
@@ -11,9 +11,10 @@ import { clientOptions } from './client-options.ts'
 import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
 import { asMillraceError } from './errors.ts'
 import { partitionOfKey } from './murmur2.ts'
-import type { KafkaSinkOptions } from './options.ts'
-import { retrying, TroubleReporter } from './retry.ts'
-import type { RetryEnvironment } from './retry.ts'
+import type { KafkaSinkOptions } from './declaration.ts'
+import { retrying, type RetryEnvironment } from '../kit/retry.ts'
+import { TroubleReporter } from '../kit/trouble-reporter.ts'
+import { kafkaRetryPolicy } from './retry-policy.ts'
 import { preparedFromJson, preparedToJson, Transactions } from './transactions.ts'
 import type { OpenTransaction } from './transactions.ts'
 
@@ -91,7 +92,7 @@ export class KafkaSinkWriter implements SinkWriter {
       clock: ports.clock,
       rng: ports.rng,
       trouble,
-      bootstrap: client.bootstrap,
+      policy: kafkaRetryPolicy(client.bootstrap),
       signal,
     }
     const producer = new BatchProducer({ client, environment, topic, codec: compression })

@@ -1,30 +1,22 @@
 import type { RowScanner } from '../../codegen/contracts.ts'
 import type { RowClass } from '../../codegen/rows/row.ts'
 import type { FormatContext, RecordFormat } from '../../formats/format.ts'
-import type { KafkaConnect } from '../../ports/kafka.ts'
 import type { SourceConnector } from '../source.ts'
-import { formatProblems, readSourceOptions } from './options.ts'
+import type { KafkaConnect } from './client.ts'
+import type { KafkaSourceOptions } from './declaration.ts'
 import { KafkaSourceReader } from './source-reader.ts'
 import { KafkaSplitEnumerator } from './split-enumerator.ts'
 
 type ScannerOf = (format: RecordFormat, context: FormatContext, rows: RowClass) => RowScanner | Promise<RowScanner>
 
-/** The Kafka source over any client: sockets, or a broker in memory. */
-export function createKafkaSource(
+export function kafkaSource(
   connect: KafkaConnect,
+  options: KafkaSourceOptions,
   scannerOf: ScannerOf = (format, context, rows) => format.scanner(context, rows),
 ): SourceConnector {
   return {
-    validate: (options) => readSourceOptions(options).problems,
-    checkSchema: (options, schema) => formatProblems(readSourceOptions(options).value.format, schema),
-    enumerator: (context) => new KafkaSplitEnumerator(context, readSourceOptions(context.verb.options).value, connect),
-    lookAgainMs: (options) => {
-      const { bounded, partitionDiscoveryMs } = readSourceOptions(options).value
-      return bounded ? undefined : partitionDiscoveryMs
-    },
-    passesTexts: (options) => readSourceOptions(options).value.format.passesTexts === true,
+    enumerator: (context) => new KafkaSplitEnumerator(context, options, connect),
     reader: (context, rows) => {
-      const options = readSourceOptions(context.verb.options).value
       const { schema, ports, baseDir } = context
       const [topic, second] = options.topics
       const format = {

@@ -1,11 +1,13 @@
-import type { KafkaClient, KafkaConnect, KafkaTopic, TopicPartition } from '../../ports/kafka.ts'
-import { EARLIEST, KafkaBrokerError, LATEST } from '../../ports/kafka.ts'
+import type { KafkaClient, KafkaConnect, KafkaTopic, TopicPartition } from './client.ts'
+import { EARLIEST, KafkaBrokerError, LATEST } from './client.ts'
 import type { SourceContext, Split, SplitEnumerator } from '../source.ts'
 import { clientOptions } from './client-options.ts'
 import { KAFKA_ERROR } from './error-codes.ts'
 import { asMillraceError, refused, topicReplaced, topicUnknown } from './errors.ts'
-import type { KafkaSourceOptions } from './options.ts'
-import { retrying, TroubleReporter } from './retry.ts'
+import type { KafkaSourceOptions } from './declaration.ts'
+import { retrying } from '../kit/retry.ts'
+import { TroubleReporter } from '../kit/trouble-reporter.ts'
+import { kafkaRetryPolicy } from './retry-policy.ts'
 import { partitionOf, positionAt, positionOf, splitId } from './split-position.ts'
 
 /** Below the 15 s within which a user hears of a wrong address. */
@@ -37,7 +39,13 @@ export class KafkaSplitEnumerator implements SplitEnumerator {
     })
     try {
       return await retrying(
-        { clock: ports.clock, rng: ports.rng, trouble, bootstrap: client.bootstrap, signal: this.#closing.signal },
+        {
+          clock: ports.clock,
+          rng: ports.rng,
+          trouble,
+          policy: kafkaRetryPolicy(client.bootstrap),
+          signal: this.#closing.signal,
+        },
         'looking up partitions',
         PATIENCE_MS,
         () => this.#look(client, known),

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
-import type { TopicPartition } from '../../ports/kafka.ts'
+import type { TopicPartition } from './client.ts'
 import type { Json, Split } from '../source.ts'
 
 /**

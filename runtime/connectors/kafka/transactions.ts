@@ -1,13 +1,12 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
-import type { KafkaClient, TransactionKey } from '../../ports/kafka.ts'
-import { KafkaBrokerError } from '../../ports/kafka.ts'
+import type { KafkaClient, TransactionKey } from './client.ts'
+import { KafkaBrokerError } from './client.ts'
 import type { Json } from '../source.ts'
 import { PATIENCE_MS } from './batch-producer.ts'
 import { KAFKA_ERROR, isFencedCode } from './error-codes.ts'
 import { refused } from './errors.ts'
-import { retrying } from './retry.ts'
-import type { RetryEnvironment } from './retry.ts'
+import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 
 /**
  * What a manifest keeps of a prepared transaction; any process can commit it from this alone.

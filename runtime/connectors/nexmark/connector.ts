@@ -1,121 +1,36 @@
 import type { RowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
-import type { Field, Row, Schema } from '../../model/schema.ts'
+import type { Row } from '../../model/schema.ts'
 import type { Split } from '../../model/snapshot.ts'
 import type { Timestamp } from '../../model/time.ts'
-import type { ReaderContext, SourceBatch, SourceConnector, SourceReader } from '../source.ts'
-import {
-  DEFAULT_EVENTS_PER_SECOND,
-  kindOf,
-  NexmarkGenerator,
-  type Auction,
-  type Bid,
-  type Person,
-} from './generator.ts'
-
-type Options = Readonly<Record<string, unknown>>
+import type { Connector } from '../registry.ts'
+import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
+import { sourceOptions, type EventType, type NexmarkOptions } from './declaration.ts'
+import { kindOf, NexmarkGenerator, type Auction, type Bid, type Person } from './generator.ts'
 
 type Event = Person | Auction | Bid
-type EventType = Event['kind']
 
-const long = (name: string): Field => ({ name, type: 'long', nullable: false })
-const text = (name: string): Field => ({ name, type: 'string', nullable: false })
-const time = (name: string): Field => ({ name, type: 'timestamp', nullable: false })
-
-export const NEXMARK_BIDS: Schema = {
-  fields: [
-    long('auction'),
-    long('bidder'),
-    long('price'),
-    text('channel'),
-    text('url'),
-    time('dateTime'),
-    text('extra'),
-  ],
-}
-export const NEXMARK_AUCTIONS: Schema = {
-  fields: [
-    long('id'),
-    text('itemName'),
-    text('description'),
-    long('initialBid'),
-    long('reserve'),
-    time('dateTime'),
-    time('expires'),
-    long('seller'),
-    long('category'),
-    text('extra'),
-  ],
-}
-export const NEXMARK_PERSONS: Schema = {
-  fields: [
-    long('id'),
-    text('name'),
-    text('emailAddress'),
-    text('creditCard'),
-    text('city'),
-    text('state'),
-    time('dateTime'),
-    text('extra'),
-  ],
-}
-
-const SCHEMAS: Readonly<Record<EventType, Schema>> = {
-  bid: NEXMARK_BIDS,
-  auction: NEXMARK_AUCTIONS,
-  person: NEXMARK_PERSONS,
-}
-
-/** Enough for every parallelism a benchmark is rescaled to; splits cannot be cut again. */
+/** Enough for every parallelism of a benchmark: the number of splits never changes. */
 const MIN_SPLITS = 8
 const MAX_EVENTS_PER_POLL = 4096
 
 /**
- * `source: { nexmark: { events: 10000000, eventsPerSecond: 100000 } }`: the first `events` events of Nexmark;
- * `eventsPerSecond` is their density in event time (how fast they come is `rate`). Out come the bids, and auctions and
- * persons from the side outputs `auctions` and `persons`, so that all come from one generator at one pace; those nobody
- * reads are made all the same. With `type: bid | auction | person` out come only such, and only they are made. Split k
- * of s holds the events n ≡ k (mod s), so all splits cover the same time; the position is the next n.
+ * Split k of s holds the events n ≡ k (mod s), so that all splits cover the same time; the position is the next n.
+ * All events are generated, even those of outputs that are not read, unless `type` asks for one kind only.
  */
-export const nexmarkSource: SourceConnector & {
-  fixedSchema(options: Options): Schema
-  fixedSides(options: Options): Readonly<Record<string, Schema>>
-} = {
-  validate: nexmarkProblems,
-  fixedSchema: (options) => SCHEMAS[typeOf(options) ?? 'bid'],
-  fixedSides: (options): Readonly<Record<string, Schema>> =>
-    typeOf(options) === undefined ? { auctions: NEXMARK_AUCTIONS, persons: NEXMARK_PERSONS } : {},
-  enumerator: () => ({
-    discover: async (known, parallelism) =>
-      known.length > 0 ? [...known] : freshSplits(Math.max(parallelism, MIN_SPLITS)),
-    close: async () => undefined,
-  }),
-  reader: (context, rows) => new NexmarkReader(context, rows),
-}
-
-const OPTIONS = ['events', 'eventsPerSecond', 'type', 'rate']
-
-function nexmarkProblems(options: Options): { path: string; message: string }[] {
-  const problems = Object.keys(options)
-    .filter((name) => !OPTIONS.includes(name))
-    .map((path) => ({ path, message: `unknown option; known are ${OPTIONS.join(', ')}` }))
-  if (!isCount(options['events']))
-    problems.push({ path: 'events', message: 'the number of events to generate is needed' })
-  if (options['eventsPerSecond'] !== undefined && !isCount(options['eventsPerSecond'])) {
-    problems.push({ path: 'eventsPerSecond', message: 'must be a positive whole number' })
-  }
-  if (options['type'] !== undefined && typeOf(options) === undefined)
-    problems.push({ path: 'type', message: 'must be bid, auction or person' })
-  return problems
-}
-
-function typeOf(options: Options): EventType | undefined {
-  return (['bid', 'auction', 'person'] as const).find((type) => type === options['type'])
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) > 0
-}
+export const connector = {
+  source: (written) => {
+    const options = sourceOptions.read(written)
+    return {
+      enumerator: () => ({
+        discover: async (known, parallelism) =>
+          known.length > 0 ? [...known] : freshSplits(Math.max(parallelism, MIN_SPLITS)),
+        close: async () => undefined,
+      }),
+      reader: (context, rows) => new NexmarkReader(context, options, rows),
+    }
+  },
+} satisfies Connector
 
 function freshSplits(count: number): Split[] {
   return Array.from({ length: count }, (_, index) => ({ id: `${index}-of-${count}`, position: null, finished: false }))
@@ -142,12 +57,12 @@ class NexmarkReader implements SourceReader {
   #startedAt = 0
   #emitted = 0
 
-  constructor(context: ReaderContext, rows: RowClass) {
-    const { options, rate } = context.verb
-    const perSecond = isCount(options['eventsPerSecond']) ? options['eventsPerSecond'] : DEFAULT_EVENTS_PER_SECOND
-    this.#events = isCount(options['events']) ? options['events'] : 0
+  constructor(context: ReaderContext, options: NexmarkOptions, rows: RowClass) {
+    const { rate } = context.verb
+    const { events, eventsPerSecond: perSecond, type } = options
+    this.#events = events
     this.#generator = new NexmarkGenerator(perSecond)
-    this.#type = typeOf(options)
+    this.#type = type
     this.#make = makers({ [this.#type ?? 'bid']: rows, ...sideClasses(context) })
     this.#context = context
     const paced = rate?.kind === 'replay' ? rate.speed * perSecond * 0.92 : rate?.perSecond

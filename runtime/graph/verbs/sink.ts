@@ -8,7 +8,7 @@ import type { Stream, Surroundings } from '../stream.ts'
 export interface SinkVerb {
   kind: 'sink'
   connector: string
-  /** As written under the connector's name; its declaration says what they may be. */
+  /** As written under the connector's name; the declaration of the connector checks them. */
   options: Readonly<Record<string, unknown>>
 }
 
@@ -39,7 +39,7 @@ function readSink(entry: Entry, input: Stream, { connectors }: Surroundings, pro
   const choice = readConnector(entry.fields['sink'], join(entry.path, 'sink'), connectors.sinks, 'sink', problems)
   if (
     choice === undefined ||
-    !reportOptions(connectors.sinks[choice.name]?.validate(choice.options) ?? [], choice.path, problems)
+    !reportOptions(connectors.sinks[choice.name]?.options.check(choice.options) ?? [], choice.path, problems)
   )
     return { stream: input }
   if (input.schema !== undefined)

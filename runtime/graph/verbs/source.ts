@@ -1,5 +1,5 @@
 import { aspect } from './kit/aspects.ts'
-import type { ConnectorChecks, Options } from '../connector-checks.ts'
+import type { ConnectorDeclarations, Options } from '../connector-declaration.ts'
 import type { Entry } from './entry.ts'
 import { describe, type Fields, join, type Problems } from '../problems.ts'
 import { suggestion } from '../../expressions/suggest.ts'
@@ -14,7 +14,7 @@ import { type StreamTime, type Surroundings, UNKNOWN_STREAM } from '../stream.ts
 export interface SourceVerb {
   kind: 'source'
   connector: string
-  /** As written under the connector's name; checked by the connector's own options.ts. */
+  /** As written under the connector's name; the declaration of the connector checks them. */
   options: Readonly<Record<string, unknown>>
   /** `idleAfterMs`: a split that gives nothing for so long no longer holds the watermark back. */
   eventTime?: { field: string; outOfOrdernessMs: number; idleAfterMs?: number; align?: WatermarkAlignment }
@@ -90,7 +90,7 @@ function timeOfSide(entry: Entry, name: string, schema: Schema, time: StreamTime
 /** A source's entry → verb and schema; undefined when something was wrong (and reported). */
 function readSource(
   entry: Entry,
-  connectors: ConnectorChecks,
+  connectors: ConnectorDeclarations,
   problems: Problems,
 ): { verb: SourceVerb; schema: Schema | undefined } | undefined {
   const { fields, path } = entry
@@ -99,7 +99,7 @@ function readSource(
   const check = choice === undefined ? undefined : connectors.sources[choice.name]
   const rate = choice === undefined ? undefined : readRate(choice, problems)
   const options = choice === undefined ? {} : withoutRate(choice.options)
-  const isSound = choice !== undefined && reportOptions(check?.validate(options) ?? [], choice.path, problems)
+  const isSound = choice !== undefined && reportOptions(check?.options.check(options) ?? [], choice.path, problems)
   const fixed = isSound ? check?.fixedSchema?.(options) : undefined
   const schema = readSourceSchema(
     fields,
@@ -130,7 +130,7 @@ function readSource(
   return { verb, schema }
 }
 
-function readOnError(value: unknown, path: string, connectors: ConnectorChecks, problems: Problems): ErrorPolicy {
+function readOnError(value: unknown, path: string, connectors: ConnectorDeclarations, problems: Problems): ErrorPolicy {
   if (value === undefined || value === 'skip') return { kind: 'skip' }
   if (value === 'fail') return { kind: 'fail' }
   if (typeof value === 'string') {
@@ -144,18 +144,15 @@ function readOnError(value: unknown, path: string, connectors: ConnectorChecks, 
   }
   const fields = problems.fields(value, path, ['deadLetter'])
   if (fields === undefined) return { kind: 'skip' }
-  const letterBoxes = Object.fromEntries(
-    Object.entries(connectors.sinks).flatMap(([name, { deadLetters }]) => (deadLetters ? [[name, deadLetters]] : [])),
-  )
   const choice = readConnector(
     fields['deadLetter'],
     join(path, 'deadLetter'),
-    letterBoxes,
+    connectors.deadLetters,
     'dead letter sink',
     problems,
   )
   if (choice === undefined) return { kind: 'skip' }
-  reportOptions(letterBoxes[choice.name]?.validate(choice.options) ?? [], choice.path, problems)
+  reportOptions(connectors.deadLetters[choice.name]?.options.check(choice.options) ?? [], choice.path, problems)
   return { kind: 'deadLetter', connector: choice.name, options: choice.options }
 }
 

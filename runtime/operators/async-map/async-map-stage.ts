@@ -1,12 +1,11 @@
 import { MillraceError } from '../../model/errors.ts'
-import { isPlanted } from '../../model/planted-bugs.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { AsyncMapVerb } from '../../graph/verbs/async-map.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage } from '../stage.ts'
-import { createAsyncCall, isWorthRetrying, type AsyncCall } from './async-call.ts'
+import { type AsyncCall, createAsyncCall, isWorthRetrying } from './async-call.ts'
 
 type Pending = { kind: 'call'; row: Row; outcome: Outcome | undefined } | { kind: 'watermark'; time: Timestamp }
 type Outcome = { row: Row } | { error: unknown }
@@ -32,8 +31,6 @@ class AsyncMapStage implements OperatorStage {
   #calls = 0
   #passed: Timestamp = MIN_TIMESTAMP
   #isMailed = false
-  /** The input has ended: there are no more rows. */
-  #isEnded = false
   /** Wakes who waits for a call to be done. */
   #wake: (() => void) | undefined
 
@@ -59,8 +56,6 @@ class AsyncMapStage implements OperatorStage {
   }
 
   async onWatermark(time: Timestamp): Promise<void> {
-    if (time === MAX_TIMESTAMP) this.#isEnded = true
-    if (isPlanted('watermarkAhead') && !this.#isEnded) return this.#context.next.onWatermark(time)
     const last = this.#pending.at(-1)
     if (last?.kind === 'watermark') last.time = time
     else this.#pending.push({ kind: 'watermark', time })
@@ -73,7 +68,6 @@ class AsyncMapStage implements OperatorStage {
   }
 
   async drain(): Promise<void> {
-    if (isPlanted('noDrain') && !this.#isEnded) return
     await this.#handOn()
     while (this.#pending.length > 0) await this.#handOnNext()
   }

@@ -38,11 +38,11 @@ export interface Reported {
   trouble: (Error | null)[]
 }
 
-export function sourceContext(ports: Ports, options: Record<string, unknown>): ReaderContext & { reported: Reported } {
+export function sourceContext(ports: Ports): ReaderContext & { reported: Reported } {
   const reported: Reported = { bad: [], trouble: [] }
   return {
     operatorId: 'in',
-    verb: { kind: 'source', connector: 'kafka', options, onError: { kind: 'skip' } },
+    verb: { kind: 'source', connector: 'kafka', onError: { kind: 'skip' } },
     schema: EVENT_SCHEMA,
     ports,
     baseDir: '.',
@@ -60,7 +60,6 @@ export function sourceContext(ports: Ports, options: Record<string, unknown>): R
 
 export function sinkContext(
   ports: Ports,
-  options: Record<string, unknown>,
   which: { slot?: number; attempt?: number; stopping?: AbortSignal } = {},
 ): SinkContext & { reported: Reported } {
   const reported: Reported = { bad: [], trouble: [] }
@@ -70,7 +69,6 @@ export function sinkContext(
     slot: which.slot ?? 0,
     attempt: which.attempt ?? 1,
     schema: EVENT_SCHEMA,
-    options,
     ports,
     baseDir: '.',
     stopping: which.stopping ?? new AbortController().signal,

@@ -4,7 +4,7 @@ import type { KubeEvent, Pod } from '../../../operator/kube/objects.ts'
 import { coordinatorName } from '../../../operator/resources/coordinator-pod.ts'
 import { deletionDeadlineMs } from '../../../operator/streamjob/operation.ts'
 import { workerName } from '../../../operator/resources/worker-pod.ts'
-import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
+import { simulatedConnectors } from '../../../sim/simulated-connectors.ts'
 import type { LogEntry } from '../../../runtime/checkpoint/job-log.ts'
 import { subtasksOf } from '../../../runtime/plan/chaining.ts'
 import { planJob } from '../../../runtime/front/planned-job.ts'
@@ -199,7 +199,7 @@ export class ClusterRules {
   }
 
   #podsOf(spec: unknown): ReadonlySet<string> {
-    const places = subtasksOf(planJob(spec, builtinConnectors).plan)
+    const places = subtasksOf(planJob(spec, simulatedConnectors).plan)
     return new Set([
       coordinatorName(this.#name),
       ...places.map(({ chain, slot }) => workerName(this.#name, { chain: chain.id, slot })),

@@ -1,10 +1,10 @@
-import type { PlantedBug } from '../../../runtime/model/planted-bugs.ts'
+import type { PlantedBugName } from './planted-bugs.ts'
 
 /** A kind of simulated run, each drawn from a seed: equal seeds run equally. */
 export interface Scenario {
   readonly name: string
   /** Bugs that this scenario finds within `PLANT_BUDGET` seeds. */
-  readonly finds: readonly PlantedBug[]
+  readonly finds: readonly PlantedBugName[]
   run(seed: number): Promise<Verdict>
 }
 
@@ -17,12 +17,6 @@ export interface Verdict {
 
 /** Every planted bug must be found within so many seeds. */
 export const PLANT_BUDGET = 200
-
-/** The first seed of those before `end` whose run is wrong. */
-export async function firstWrongSeed(scenario: Scenario, end: number): Promise<number | undefined> {
-  for (let seed = 0; seed < end; seed++) if ((await scenario.run(seed)).wrong !== undefined) return seed
-  return undefined
-}
 
 /** `seed: what is wrong` of each seed that is. */
 export async function wrongSeeds(scenario: Scenario, seeds: number): Promise<string[]> {

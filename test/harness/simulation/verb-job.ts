@@ -1,4 +1,4 @@
-import type { PlantedBug } from '../../../runtime/model/planted-bugs.ts'
+import type { PlantedBugName } from './planted-bugs.ts'
 import type { Scenario, Verdict } from './scenario.ts'
 import { mulberry } from '../../../sim/seeded-random.ts'
 import { simulate, type Fault, type Simulation } from '../../../sim/simulated-job.ts'
@@ -136,7 +136,7 @@ export async function wrongVerbSeeds(job: VerbJob, seeds: number): Promise<strin
 export function verbScenario(
   name: string,
   jobs: readonly [VerbJob, ...VerbJob[]],
-  finds: readonly PlantedBug[],
+  finds: readonly PlantedBugName[],
 ): Scenario {
   return { name, finds, run: (seed) => verbVerdict(jobs[seed % jobs.length] ?? jobs[0], seed) }
 }

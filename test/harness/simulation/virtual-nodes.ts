@@ -4,7 +4,7 @@ import {
   readWorkerSettings,
   type Environment,
 } from '../../../runtime/config.ts'
-import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
+import { simulatedConnectors } from '../../../sim/simulated-connectors.ts'
 import type { Coordinator } from '../../../runtime/coordinator/coordinator.ts'
 import { describeWithCauses } from '../../../runtime/model/errors.ts'
 import type { Ports } from '../../../runtime/ports/ports.ts'
@@ -243,7 +243,7 @@ export class VirtualNodes {
       readCoordinatorSettings(env, config.host),
       ports,
       this.#http.httpOf(owner),
-      builtinConnectors,
+      simulatedConnectors,
     )
       .then((running) => {
         process.coordinator = running.coordinator
@@ -263,7 +263,7 @@ export class VirtualNodes {
 
   #startWorker(run: Run, owner: string, env: Environment, ports: Ports): void {
     const config = readRuntimeConfig(env)
-    const worker = createWorker(config, readWorkerSettings(env, config.host), ports, builtinConnectors)
+    const worker = createWorker(config, readWorkerSettings(env, config.host), ports, simulatedConnectors)
     run.process = { owner, close: () => worker.close(), coordinator: undefined }
     worker.run().then(
       () => {

@@ -1,4 +1,4 @@
-import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
+import { simulatedConnectors } from '../../../sim/simulated-connectors.ts'
 import type { VirtualHttp } from '../../../runtime/ports/virtual/http.ts'
 import { startOperator, type OperatorSettings, type RunningOperator } from '../../../operator/operator.ts'
 import { JobHttpClient } from '../../../operator/real/job-http-client.ts'
@@ -54,7 +54,7 @@ export class VirtualOperators {
       clock: world.clockOf(owner),
       rng: world.rngOf(),
       logger: this.#machines.loggerOf(owner),
-      connectors: builtinConnectors,
+      connectors: simulatedConnectors,
       druids: { client: () => undefined },
       jobClient: new JobHttpClient({
         send: async ({ host, port, token }, { method, path, body = '' }) => {

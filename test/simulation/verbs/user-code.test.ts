@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { withPlantedBug } from '../../../runtime/model/planted-bugs.ts'
-import { firstWrongSeed, PLANT_BUDGET } from '../../harness/simulation/scenario.ts'
-import { asyncJob, processJob, requestJob, userCodeScenario } from '../../harness/simulation/user-code-job.ts'
+import { asyncJob, processJob, requestJob } from '../../harness/simulation/user-code-job.ts'
 import { wrongVerbSeeds } from '../../harness/simulation/verb-job.ts'
 
 /** More: test/simulate.ts --scenario user-code. */
@@ -21,9 +19,5 @@ describe('code of the user under virtual time', () => {
 
   test('flatMap and sideOutput behind requests to a service: every row once', async () => {
     expect(await wrongVerbSeeds(requestJob, SEEDS)).toEqual([])
-  })
-
-  test.each(userCodeScenario.finds)('the planted bug %s is found', async (bug) => {
-    expect(await withPlantedBug(bug, () => firstWrongSeed(userCodeScenario, PLANT_BUDGET))).toBeDefined()
   })
 })

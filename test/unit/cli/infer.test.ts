@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { infer } from '../../../cli/infer.ts'
 import { loadBatchCodecs } from '../../../runtime/connectors/kafka/batch-codecs.ts'
 import { RecordBatchWriter } from '../../../runtime/connectors/kafka/record-batch-writer.ts'
-import { VirtualKafka } from '../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { jumpingPorts } from '../../harness/kafka/jumping-clock.ts'
 import { quietPorts } from '../../harness/source-context.ts'
 

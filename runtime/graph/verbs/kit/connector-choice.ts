@@ -1,4 +1,4 @@
-import type { Options } from '../../connector-checks.ts'
+import type { OptionProblem, Options } from '../../connector-declaration.ts'
 import { describe, isFields, join, joinRelative, type Problems } from '../../problems.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
 
@@ -52,11 +52,8 @@ export function readConnector(
 }
 
 /** True when there was nothing to report. */
-export function reportOptions(
-  found: readonly { path: string; message: string }[],
-  path: string,
-  problems: Problems,
-): boolean {
-  for (const problem of found) problems.report('OPTION_INVALID', joinRelative(path, problem.path), problem.message)
+export function reportOptions(found: readonly OptionProblem[], path: string, problems: Problems): boolean {
+  for (const problem of found)
+    problems.report('OPTION_INVALID', joinRelative(path, problem.path), problem.message, problem.hint)
   return found.length === 0
 }

@@ -2,12 +2,14 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { fileSink } from '../../../../runtime/connectors/file/connector.ts'
+import { connector } from '../../../../runtime/connectors/file/connector.ts'
 import type { Schema } from '../../../../runtime/model/schema.ts'
 import { expectExactlyOnceSink } from '../../../harness/connector-conformance.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 
 const SCHEMA: Schema = { fields: [{ name: 'id', type: 'long', nullable: false }] }
+
+const sink = connector.sink({ path: 'results', format: 'json' })
 
 let folder = ''
 beforeEach(async () => {
@@ -21,7 +23,6 @@ const context = (jobUid: string) => ({
   jobUid,
   operatorId: 'out',
   schema: SCHEMA,
-  options: { path: 'results', format: 'json' },
   ports: quietPorts(),
   baseDir: folder,
   stopping: new AbortController().signal,
@@ -44,7 +45,7 @@ async function visibleLines(): Promise<string[]> {
 
 test('part files hold every completed checkpoint once, through crashes, repeated recovery and other parallelism', async () => {
   await expectExactlyOnceSink({
-    connector: fileSink,
+    connector: sink,
     context: context('job-1'),
     row: (n) => ({ id: n }),
     visible: visibleLines,
@@ -56,7 +57,7 @@ test('part files hold every completed checkpoint once, through crashes, repeated
 
 test("a second run with the same job and a new store leaves the first run's output alone", async () => {
   for (let run = 0; run < 2; run++) {
-    const writer = fileSink.writer({ ...context('job-1'), slot: 0, attempt: 1 })
+    const writer = sink.writer({ ...context('job-1'), slot: 0, attempt: 1 })
     await writer.open([])
     await writer.write([{ id: run }], 1)
     await writer.commit(await writer.prepareCommit(1))
@@ -65,7 +66,7 @@ test("a second run with the same job and a new store leaves the first run's outp
 })
 
 test('checkpointed output that is gone fails loudly', async () => {
-  const writer = fileSink.writer({ ...context('job-1'), slot: 0, attempt: 2 })
+  const writer = sink.writer({ ...context('job-1'), slot: 0, attempt: 2 })
   await expect(writer.open([{ from: join(folder, '.gone'), to: join(folder, 'gone') }])).rejects.toMatchObject({
     code: 'SINK_OUTPUT_LOST',
   })
@@ -73,7 +74,7 @@ test('checkpointed output that is gone fails loudly', async () => {
 
 test('a folder that is a file is refused for good, with its name', async () => {
   await writeFile(join(folder, 'results'), '')
-  const writer = fileSink.writer({ ...context('job-1'), slot: 0, attempt: 1 })
+  const writer = sink.writer({ ...context('job-1'), slot: 0, attempt: 1 })
   await writer.open([])
   await writer.write([{ id: 1 }], 1)
   await expect(writer.prepareCommit(1)).rejects.toMatchObject({
@@ -85,8 +86,8 @@ test('a folder that is a file is refused for good, with its name', async () => {
 
 test('as CSV with a head, every part begins with the names of the fields, through crashes too', async () => {
   await expectExactlyOnceSink({
-    connector: fileSink,
-    context: { ...context('job-1'), options: { path: 'results', format: { csv: { header: true } } } },
+    connector: connector.sink({ path: 'results', format: { csv: { header: true } } }),
+    context: context('job-1'),
     row: (n) => ({ id: n }),
     visible: async () => (await visibleLines()).filter((line) => line !== 'id'),
     show: (row) => String(row['id']),

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { fileSource } from '../../../../runtime/connectors/file/connector.ts'
+import { connector } from '../../../../runtime/connectors/file/connector.ts'
 import { byteRanges } from '../../../../runtime/connectors/file/line-split.ts'
 import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import type { Schema } from '../../../../runtime/model/schema.ts'
@@ -39,9 +39,12 @@ async function writeLines(name: string, first: number, count: number, separator:
   await writeFile(join(folder, name), lines.join(separator))
 }
 
-function jsonContext(paths: readonly string[] = ['*.jsonl']) {
+const jsonSource = (...paths: readonly string[]) => connector.source({ paths, format: 'json' })
+const jsonLines = jsonSource('*.jsonl')
+
+function jsonContext() {
   return sourceContext({
-    verb: { connector: 'file', options: { paths, format: 'json' }, eventTime: { field: 'at', outOfOrdernessMs: 0 } },
+    verb: { connector: 'file', eventTime: { field: 'at', outOfOrdernessMs: 0 } },
     schema: SCHEMA,
     baseDir: folder,
   })
@@ -52,7 +55,7 @@ describe('JSON lines', () => {
     await writeLines('a.jsonl', 0, 40, '\n')
     await writeLines('b.jsonl', 100, 25, '\r\n')
     await writeLines('c.jsonl', 200, 1, '\n')
-    const source = { connector: fileSource, context: jsonContext(), maxRows: 3, interruptions: 25 }
+    const source = { connector: jsonLines, context: jsonContext(), maxRows: 3, interruptions: 25 }
     expect(await readAll(source)).toHaveLength(66)
     await expectExactRestores(source, 1, 3)
     await expectExactRestores(source, 3, 2)
@@ -65,7 +68,7 @@ describe('JSON lines', () => {
       const ids: unknown[] = []
       for (const { start, end } of byteRanges(text.length, target)) {
         const context = { ...jsonContext(), slot: 0, parallelism: 1 }
-        const reader = fileSource.reader(context, compileRowClass(SCHEMA))
+        const reader = jsonLines.reader(context, compileRowClass(SCHEMA))
         await reader.open([{ id: `x.jsonl:${start}-${end}`, position: null, finished: false }])
         while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.rows ?? []).map((row) => row['id']))
       }
@@ -76,36 +79,27 @@ describe('JSON lines', () => {
   test('a CSV file with a head, wherever it is cut, gives every line but the head once, columns by name', async () => {
     const text = 'at,"id"\r\n10001,1\n10002,2\n\n10003,3'
     await writeFile(join(folder, 'x.csv'), text)
-    const context = {
-      ...sourceContext({
-        verb: {
-          connector: 'file',
-          options: { path: 'x.csv', format: { csv: { header: true } } },
-          eventTime: { field: 'at', outOfOrdernessMs: 0 },
-        },
-        schema: SCHEMA,
-        baseDir: folder,
-      }),
-      slot: 0,
-      parallelism: 1,
-    }
+    const source = connector.source({ path: 'x.csv', format: { csv: { header: true } } })
+    const context = { ...jsonContext(), slot: 0, parallelism: 1 }
     for (let target = 1; target <= text.length; target++) {
       const ids: unknown[] = []
       for (const { start, end } of byteRanges(text.length, target)) {
-        const reader = fileSource.reader(context, compileRowClass(context.schema))
+        const reader = source.reader(context, compileRowClass(context.schema))
         await reader.open([{ id: `x.csv:${start}-${end}`, position: null, finished: false }])
         while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.rows ?? []).map((row) => row['id']))
       }
       expect(ids, `cut every ${target} bytes`).toEqual([1, 2, 3])
     }
     expect(context.bad).toEqual([])
-    expect(await fileSource.enumerator(context).discover([], 1)).toMatchObject([{ position: { headTime: 10001 } }])
+    expect(await source.enumerator(context).discover([], 1)).toMatchObject([{ position: { headTime: 10001 } }])
   })
 
   test('a record that cannot be read is reported with path and byte offset and left out', async () => {
     await writeFile(join(folder, 'bad.jsonl'), '{"id":1,"at":1}\n{"id":"x","at":2}\nnonsense\n{"id":4,"at":4}\n')
-    const context = jsonContext(['bad.jsonl'])
-    expect(await readAll({ connector: fileSource, context, maxRows: 10, interruptions: 1 })).toHaveLength(2)
+    const context = jsonContext()
+    expect(await readAll({ connector: jsonSource('bad.jsonl'), context, maxRows: 10, interruptions: 1 })).toHaveLength(
+      2,
+    )
     expect(context.bad.map((record) => record.where)).toEqual([
       `${folder}/bad.jsonl at byte 16`,
       `${folder}/bad.jsonl at byte 34`,
@@ -114,36 +108,36 @@ describe('JSON lines', () => {
   })
 
   test('a pattern that matches nothing is an error that names it', async () => {
-    await expect(fileSource.enumerator(jsonContext(['*.none'])).discover([], 1)).rejects.toMatchObject({
+    await expect(jsonSource('*.none').enumerator(jsonContext()).discover([], 1)).rejects.toMatchObject({
       code: 'FILE_MISSING',
     })
   })
 
   test('a folder is no file, and is passed over by a pattern that matches it', async () => {
     await mkdir(join(folder, 'more'))
-    await expect(fileSource.enumerator(jsonContext(['more'])).discover([], 1)).rejects.toMatchObject({
+    await expect(jsonSource('more').enumerator(jsonContext()).discover([], 1)).rejects.toMatchObject({
       code: 'FILE_MISSING',
       hint: expect.stringContaining('folder/*.jsonl'),
     })
     await writeFile(join(folder, 'more.jsonl'), '{"id":1,"at":1}\n')
-    expect(await fileSource.enumerator(jsonContext(['more*'])).discover([], 1)).toHaveLength(1)
+    expect(await jsonSource('more*').enumerator(jsonContext()).discover([], 1)).toHaveLength(1)
   })
 })
 
 describe('Parquet', () => {
+  const flights = connector.source({
+    path: 'node_modules/vega-datasets/data/flights-3m.parquet',
+    format: 'parquet',
+  })
   const context = () =>
     sourceContext({
-      verb: {
-        connector: 'file',
-        options: { path: 'node_modules/vega-datasets/data/flights-3m.parquet', format: 'parquet' },
-        eventTime: { field: 'date', outOfOrdernessMs: 0 },
-      },
+      verb: { connector: 'file', eventTime: { field: 'date', outOfOrdernessMs: 0 } },
       schema: FLIGHTS,
       baseDir: process.cwd(),
     })
 
   test('one split per row group, each knowing the event time of its first row', async () => {
-    const splits = await fileSource.enumerator(context()).discover([], 4)
+    const splits = await flights.enumerator(context()).discover([], 4)
     expect(splits).toHaveLength(11)
     expect(splits[1]).toEqual({
       id: 'node_modules/vega-datasets/data/flights-3m.parquet#1',
@@ -154,7 +148,7 @@ describe('Parquet', () => {
 
   test('a reader restored in the middle of a row group goes on with the next row', async () => {
     const open = async (position: unknown) => {
-      const reader = fileSource.reader({ ...context(), slot: 0, parallelism: 1 }, compileRowClass(FLIGHTS))
+      const reader = flights.reader({ ...context(), slot: 0, parallelism: 1 }, compileRowClass(FLIGHTS))
       await reader.open([
         { id: 'node_modules/vega-datasets/data/flights-3m.parquet#3', position: position as null, finished: false },
       ])
@@ -191,7 +185,6 @@ describe('rate', () => {
     const base = sourceContext({
       verb: {
         connector: 'file',
-        options: { paths: ['*.jsonl'], format: 'json' },
         eventTime: { field: 'at', outOfOrdernessMs: 0 },
         rate,
       },
@@ -199,8 +192,8 @@ describe('rate', () => {
       baseDir: folder,
       ports: { ...quietPorts(), clock },
     })
-    const splits = await fileSource.enumerator(base).discover([], parallelism)
-    const reader = fileSource.reader({ ...base, slot, parallelism }, compileRowClass(SCHEMA))
+    const splits = await jsonLines.enumerator(base).discover([], parallelism)
+    const reader = jsonLines.reader({ ...base, slot, parallelism }, compileRowClass(SCHEMA))
     await reader.open(splits.filter((_, index) => index % parallelism === slot))
     return async () => {
       const ids: unknown[] = []

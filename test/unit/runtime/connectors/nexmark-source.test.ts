@@ -1,15 +1,21 @@
 import { expect, test } from 'vitest'
 import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
-import { NEXMARK_BIDS, NEXMARK_PERSONS, nexmarkSource } from '../../../../runtime/connectors/nexmark/connector.ts'
+import { connector } from '../../../../runtime/connectors/nexmark/connector.ts'
+import {
+  declaration,
+  NEXMARK_BIDS,
+  NEXMARK_PERSONS,
+  sourceOptions,
+} from '../../../../runtime/connectors/nexmark/declaration.ts'
 import { expectExactRestores, readAll } from '../../../harness/connector-conformance.ts'
 import { sourceContext } from '../../../harness/source-context.ts'
 
 const source = {
-  connector: nexmarkSource,
+  connector: connector.source({ events: 10_000 }),
   maxRows: 100,
   interruptions: 10,
   context: sourceContext({
-    verb: { connector: 'nexmark', options: { events: 10_000 } },
+    verb: { connector: 'nexmark' },
     schema: NEXMARK_BIDS,
     baseDir: '.',
   }),
@@ -21,8 +27,11 @@ test('of 10 000 events 9 200 are bids, and every interruption with any paralleli
   await expectExactRestores(source, 3, 1)
 })
 
-test('options are checked with their names', () => {
-  expect(nexmarkSource.validate({ event: 1 }).map((problem) => problem.path)).toEqual(['event', 'events'])
+test('when an option is misspelt, the problem suggests the right name and the missing option is named too', () => {
+  expect(sourceOptions.check({ event: 1 })).toMatchObject([
+    { path: 'event', hint: 'did you mean "events"?' },
+    { path: 'events', message: 'is required: the number of events to generate' },
+  ])
 })
 
 test.each([
@@ -32,12 +41,12 @@ test.each([
 ])('of type %s, 10 000 events give %i rows, exactly once over restores', async (type, count) => {
   const options = { events: 10_000, type }
   const some = {
-    connector: nexmarkSource,
+    connector: connector.source(options),
     maxRows: 100,
     interruptions: 5,
     context: sourceContext({
-      verb: { connector: 'nexmark', options },
-      schema: nexmarkSource.fixedSchema(options),
+      verb: { connector: 'nexmark' },
+      schema: declaration.source?.fixedSchema?.(options) ?? NEXMARK_BIDS,
       baseDir: '.',
     }),
   }
@@ -46,7 +55,7 @@ test.each([
 })
 
 test('what is read from the side outputs comes with the bids of the same stretch, and what nobody reads does not', async () => {
-  const reader = nexmarkSource.reader(
+  const reader = source.connector.reader(
     { ...source.context, slot: 0, parallelism: 1, sides: { persons: compileRowClass(NEXMARK_PERSONS) } },
     compileRowClass(NEXMARK_BIDS),
   )

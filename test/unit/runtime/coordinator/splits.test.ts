@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { fileSink } from '../../../../runtime/connectors/file/connector.ts'
 import { loadBatchCodecs } from '../../../../runtime/connectors/kafka/batch-codecs.ts'
-import { kafkaSource } from '../../../../runtime/connectors/kafka/connector.ts'
 import { RecordBatchWriter } from '../../../../runtime/connectors/kafka/record-batch-writer.ts'
-import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
+import { Connectors } from '../../../../runtime/connectors/registry.ts'
+import { fileEntry, kafkaEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 
 await loadBatchCodecs()
@@ -39,7 +39,7 @@ async function startJob(kafka: VirtualKafka, partitions: number, replicas: numbe
         { id: 'out', from: 'in', sink: { file: { path: 'out' } } },
       ],
     },
-    { sources: { kafka: kafkaSource((options) => kafka.connect(options)) }, sinks: { file: fileSink } },
+    new Connectors([fileEntry, kafkaEntry((options) => kafka.connect(options))]),
   )
   cleanups.push(() => job.close())
   await job.start()

@@ -1,24 +1,28 @@
 import { parse } from 'yaml'
-import type { ConnectorChecks, SinkCheck } from '../../../../runtime/graph/connector-checks.ts'
+import type { ConnectorDeclarations, DeclaredOptions } from '../../../../runtime/graph/connector-declaration.ts'
 import type { JobGraph } from '../../../../runtime/graph/job-graph.ts'
 import { validateJob } from '../../../../runtime/front/job-spec.ts'
+import { anyOptions } from '../../../harness/any-connectors.ts'
 import type { Problem } from '../../../../runtime/graph/problems.ts'
 
-const anything = { validate: () => [] }
-const LETTERS: NonNullable<SinkCheck['deadLetters']> = {
-  validate: (options) =>
-    options['topic'] === undefined && options['path'] === undefined ? [{ path: 'topic', message: 'is missing' }] : [],
+const anything = { options: anyOptions }
+const missing = { path: 'topic', message: 'is missing' }
+const TOPIC: DeclaredOptions = {
+  table: {},
+  check: (options) => (options['topic'] === undefined ? [missing] : []),
+}
+const TOPIC_OR_PATH: DeclaredOptions = {
+  table: {},
+  check: (options) => (options['topic'] === undefined && options['path'] === undefined ? [missing] : []),
 }
 
 /** Stand-ins for the connectors: `kafka` wants a topic, `nexmark` has its own schema. */
-export const CHECKS: ConnectorChecks = {
+export const CHECKS: ConnectorDeclarations = {
   sources: {
-    kafka: {
-      validate: (options) => (options['topic'] === undefined ? [{ path: 'topic', message: 'is missing' }] : []),
-    },
+    kafka: { options: TOPIC },
     file: anything,
     nexmark: {
-      validate: () => [],
+      ...anything,
       fixedSchema: () => ({
         fields: [
           { name: 'at', type: 'timestamp', nullable: false },
@@ -27,12 +31,8 @@ export const CHECKS: ConnectorChecks = {
       }),
     },
   },
-  sinks: {
-    kafka: { ...anything, deadLetters: LETTERS },
-    file: { ...anything, deadLetters: LETTERS },
-    console: anything,
-    druid: anything,
-  },
+  sinks: { kafka: anything, file: anything, console: anything, druid: anything },
+  deadLetters: { kafka: { options: TOPIC_OR_PATH }, file: { options: TOPIC_OR_PATH } },
 }
 
 /** The job of the design, section 3. */

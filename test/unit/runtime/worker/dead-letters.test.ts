@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { fileSink, fileSource } from '../../../../runtime/connectors/file/connector.ts'
-import { kafkaSink } from '../../../../runtime/connectors/kafka/connector.ts'
-import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
+import { Connectors } from '../../../../runtime/connectors/registry.ts'
+import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
+import { fileEntry, kafkaEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 
 const cleanups: (() => Promise<void>)[] = []
@@ -28,7 +28,7 @@ function startJob(kafka: VirtualKafka, deadLetter: object): InProcessJob {
         { id: 'out', from: 'parsed', sink: { file: { path: 'out' } } },
       ],
     },
-    { sources: { file: fileSource }, sinks: { file: fileSink, kafka: kafkaSink((options) => kafka.connect(options)) } },
+    new Connectors([fileEntry, kafkaEntry((options) => kafka.connect(options))]),
   )
   cleanups.push(() => job.close())
   const lines = Array.from({ length: 100 }, (_, n) =>

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { loadBatchCodecs } from '../../../../runtime/connectors/kafka/batch-codecs.ts'
-import { kafkaSink, kafkaSource } from '../../../../runtime/connectors/kafka/connector.ts'
+import { Connectors } from '../../../../runtime/connectors/registry.ts'
 import { RecordBatchReader } from '../../../../runtime/connectors/kafka/record-batch-reader.ts'
 import { RecordBatchWriter } from '../../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { RecordColumns } from '../../../../runtime/connectors/kafka/record-columns.ts'
-import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
+import { kafkaEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 
 await loadBatchCodecs()
@@ -88,7 +89,7 @@ async function startJob(
         { id: 'out', from: 'last', sink: { kafka: { brokers: 'k:9092', topic: 'out', format: 'json', ...sink } } },
       ],
     },
-    { sources: { kafka: kafkaSource(connect) }, sinks: { kafka: kafkaSink(connect) } },
+    new Connectors([kafkaEntry(connect)]),
   )
   cleanups.push(() => job.close())
   await job.start()

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { fileSink, fileSource } from '../../../../runtime/connectors/file/connector.ts'
-import { nexmarkSource } from '../../../../runtime/connectors/nexmark/connector.ts'
-import { kafkaSink } from '../../../../runtime/connectors/kafka/connector.ts'
-import type { SourceConnector } from '../../../../runtime/connectors/source.ts'
-import type { KafkaClient } from '../../../../runtime/ports/kafka.ts'
-import { VirtualKafka } from '../../../../runtime/ports/virtual/kafka.ts'
+import { connector as file } from '../../../../runtime/connectors/file/connector.ts'
+import { declaration as fileDeclaration } from '../../../../runtime/connectors/file/declaration.ts'
+import { Connectors, type Connector } from '../../../../runtime/connectors/registry.ts'
+import type { KafkaClient } from '../../../../runtime/connectors/kafka/client.ts'
+import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
+import { kafkaEntry, loadedEntry, nexmarkEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 import { until } from '../../../harness/until.ts'
 
@@ -18,7 +18,7 @@ afterEach(async () => {
 /** Bids into a Kafka in memory, the calls named in `stuck` get no answer, ever. */
 async function startJob(kafka: VirtualKafka, stuck: Set<keyof KafkaClient>, interval: string): Promise<InProcessJob> {
   const waiting: string[] = []
-  const sink = kafkaSink(
+  const stuckKafka = kafkaEntry(
     (options) =>
       new Proxy(kafka.connect(options), {
         get(client, name: keyof KafkaClient) {
@@ -40,7 +40,7 @@ async function startJob(kafka: VirtualKafka, stuck: Set<keyof KafkaClient>, inte
         { id: 'out', from: 'bids', sink: { kafka: { brokers: 'k:9092', topic: 't' } } },
       ],
     },
-    { sources: { nexmark: nexmarkSource }, sinks: { kafka: sink } },
+    new Connectors([nexmarkEntry, stuckKafka]),
   )
   cleanups.push(() => job.close())
   await job.start()
@@ -83,14 +83,17 @@ describe('stopping a worker', () => {
 
   test('when the job has failed for good, what still ran of it is stopped and leaves no transaction open', async () => {
     const kafka = virtualKafka()
-    const whenOpen: SourceConnector = {
-      ...fileSource,
-      reader: (context, rows) => {
-        const reader = fileSource.reader(context, rows)
-        const poll = reader.poll.bind(reader)
-        reader.poll = (most) => (kafka.transactionIds('Ongoing').length > 0 ? poll(most) : Promise.resolve(undefined))
-        return reader
-      },
+    const whenOpen: Connector = {
+      ...file,
+      source: (options) => ({
+        ...file.source(options),
+        reader: (context, rows) => {
+          const reader = file.source(options).reader(context, rows)
+          const poll = reader.poll.bind(reader)
+          reader.poll = (most) => (kafka.transactionIds('Ongoing').length > 0 ? poll(most) : Promise.resolve(undefined))
+          return reader
+        },
+      }),
     }
     const job = new InProcessJob(
       {
@@ -102,10 +105,11 @@ describe('stopping a worker', () => {
           { id: 'none', from: 'bad', sink: { file: { path: 'out' } } },
         ],
       },
-      {
-        sources: { nexmark: nexmarkSource, file: whenOpen },
-        sinks: { kafka: kafkaSink((options) => kafka.connect(options)), file: fileSink },
-      },
+      new Connectors([
+        nexmarkEntry,
+        loadedEntry(fileDeclaration, whenOpen),
+        kafkaEntry((options) => kafka.connect(options)),
+      ]),
     )
     cleanups.push(() => job.close())
     writeFileSync(join(job.folder, 'in.jsonl'), 'no JSON\n')

@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { fileSink, fileSource } from '../../../../runtime/connectors/file/connector.ts'
+import { Connectors } from '../../../../runtime/connectors/registry.ts'
 import type { Coordinator } from '../../../../runtime/coordinator/coordinator.ts'
 import { httpApi } from '../../../../runtime/coordinator/http-api.ts'
 import type { Clock } from '../../../../runtime/ports/clock.ts'
 import type { Logger } from '../../../../runtime/ports/logger.ts'
 import type { ModuleExports } from '../../../../runtime/ports/modules.ts'
 import { realClock } from '../../../../runtime/ports/real/clock.ts'
+import { fileEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 
@@ -51,7 +52,7 @@ function startJob(
         { id: 'out', from: 'kept', sink: { file: { path: 'out' } } },
       ],
     },
-    { sources: { file: fileSource }, sinks: { file: fileSink } },
+    new Connectors([fileEntry]),
     ports,
   )
   cleanups.push(() => job.close())

@@ -1,38 +1,30 @@
 import { describe, expect, test } from 'vitest'
-import { druidSink } from '../../../../../runtime/connectors/druid/connector.ts'
-import type { SinkConnector, SinkContext, SinkWriter } from '../../../../../runtime/connectors/sink.ts'
-
-const seen: unknown[] = []
-const kafka: SinkConnector = {
-  validate: (options) => {
-    seen.push(options)
-    return [{ path: 'topic', message: 'from kafka' }]
-  },
-  writer: (context) => {
-    seen.push(context.options)
-    return {} as SinkWriter
-  },
-}
-const sink = druidSink(kafka)
+import { druidConnector } from '../../../../../runtime/connectors/druid/connector.ts'
+import { readSinkOptions, sinkOptions } from '../../../../../runtime/connectors/druid/declaration.ts'
+import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
+import { sinkContext } from '../../../../harness/kafka/connector-contexts.ts'
+import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
 
 describe('the Druid sink', () => {
-  test('is the transactional Kafka sink on the topic of its datasource', () => {
-    sink.writer({
-      operatorId: 'out',
-      options: { datasource: 'd', brokers: 'k:1', topic: 't', key: 'k' },
-    } as unknown as SinkContext)
-    expect(seen.at(-1)).toEqual({ brokers: 'k:1', topic: 't', key: 'k', delivery: 'exactlyOnce' })
+  test('when brokers and topic are known, it is the transactional Kafka sink on the topic of its datasource', () => {
+    const options = { datasource: 'd', brokers: 'k:1', topic: 't', key: 'k' }
+    expect(readSinkOptions(options).kafka).toMatchObject({
+      brokers: ['k:1'],
+      topic: 't',
+      key: 'k',
+      delivery: 'exactlyOnce',
+      compression: 'none',
+    })
   })
 
-  test('lets the Kafka sink judge its options', () => {
-    expect(sink.validate({ datasource: 'd', brokers: 'k:1', topic: 't' })).toEqual([
-      { path: 'topic', message: 'from kafka' },
-    ])
+  test('when an option of the Kafka sink is wrong, the problem is at that option', () => {
+    expect(sinkOptions.check({ datasource: 'd', brokers: 'k:1', topic: 'no/slash' })).toMatchObject([{ path: 'topic' }])
   })
 
-  test('may be unresolved when it is checked, but not when it is opened', () => {
-    expect(sink.validate({ datasource: 'd' })).toEqual([])
-    expect(() => sink.writer({ operatorId: 'out', options: { datasource: 'd' } } as unknown as SinkContext)).toThrow(
+  test('when brokers and topic are not known yet, the check passes, but the writer cannot be opened', () => {
+    expect(sinkOptions.check({ datasource: 'd' })).toEqual([])
+    const sink = druidConnector((options) => new VirtualKafka().connect(options)).sink({ datasource: 'd' })
+    expect(() => sink.writer(sinkContext(jumpingPorts()))).toThrow(
       expect.objectContaining({ code: 'DRUID_SINK_UNRESOLVED' }),
     )
   })
@@ -41,8 +33,10 @@ describe('the Druid sink', () => {
     [{}, 'datasource'],
     [{ datasource: 1 }, 'datasource'],
     [{ datasource: 'd', topic: 't' }, 'brokers'],
+    [{ datasource: 'd', brokers: 'k:1' }, 'topic'],
     [{ datasource: 'd', delivery: 'atLeastOnce' }, 'delivery'],
-  ])('refuses %j', (options, path) => {
-    expect(sink.validate(options).map((problem) => problem.path)).toContain(path)
+    [{ datasource: 'd', format: 'csv' }, 'format'],
+  ])('when a sink says %j, the problem is at %s', (options, path) => {
+    expect(sinkOptions.check(options).map((problem) => problem.path)).toContain(path)
   })
 })

@@ -1,9 +1,10 @@
 import { beforeEach, expect, test } from 'vitest'
-import { kafkaSink, kafkaSource } from '../../../../../runtime/connectors/kafka/connector.ts'
+import { kafkaConnector } from '../../../../../runtime/connectors/kafka/connector.ts'
+import { declaration } from '../../../../../runtime/connectors/kafka/declaration.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../../../../runtime/model/schema.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
-import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { schemaOf } from '../../../../harness/formats.ts'
 import { sinkContext, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
@@ -25,10 +26,8 @@ beforeEach(() => {
 })
 
 async function write(format: unknown, rows: readonly Row[], attempt: number, schema = SCHEMA): Promise<void> {
-  const writer = kafkaSink((options) => kafka.connect(options)).writer({
-    ...sinkContext(ports, { brokers: 'k:9092', topic: 't', format }, { attempt }),
-    schema,
-  })
+  const sink = kafkaConnector((options) => kafka.connect(options)).sink({ brokers: 'k:9092', topic: 't', format })
+  const writer = sink.writer({ ...sinkContext(ports, { attempt }), schema })
   await writer.open([])
   await writer.write(rows, rows.length)
   await writer.commit(await writer.prepareCommit(attempt))
@@ -37,8 +36,9 @@ async function write(format: unknown, rows: readonly Row[], attempt: number, sch
 
 /** Reads all, stopping and going on from the snapshot after each `atOnce` rows. */
 async function readAll(format: unknown, atOnce: number): Promise<{ rows: Row[]; bad: number }> {
-  const source = kafkaSource((options) => kafka.connect(options))
-  const context = { ...sourceContext(ports, { brokers: 'k:9092', topic: 't', bounded: true, format }), schema: SCHEMA }
+  const connector = kafkaConnector((options) => kafka.connect(options))
+  const source = connector.source({ brokers: 'k:9092', topic: 't', bounded: true, format })
+  const context = { ...sourceContext(ports), schema: SCHEMA }
   let splits = await source.enumerator(context).discover([], 1)
   const rows: Row[] = []
   for (;;) {
@@ -98,14 +98,11 @@ test('when the registry is down, no record is skipped: reading fails and can be 
   expect((await readAll(avro, 100)).rows).toEqual(ROWS)
 })
 
-test('a schema that the format cannot carry is a problem of lint, at the option', () => {
-  const sink = kafkaSink((options) => kafka.connect(options))
-  expect(sink.checkSchema?.({ brokers: 'k:1', topic: 't', format: 'raw' }, SCHEMA)).toMatchObject([{ path: 'format' }])
+test('when the format cannot carry the schema, the check names the option', () => {
+  const check = declaration.sink?.checkSchema
+  expect(check?.({ brokers: 'k:1', topic: 't', format: 'raw' }, SCHEMA)).toMatchObject([{ path: 'format' }])
   expect(
-    sink.checkSchema?.(
-      { brokers: 'k:1', topic: 't', format: { protobuf: { schema: PROTO } } },
-      schemaOf({ other: 'long' }),
-    ),
+    check?.({ brokers: 'k:1', topic: 't', format: { protobuf: { schema: PROTO } } }, schemaOf({ other: 'long' })),
   ).toMatchObject([{ path: 'format' }])
-  expect(sink.checkSchema?.({ brokers: 'k:1', topic: 't' }, SCHEMA)).toEqual([])
+  expect(check?.({ brokers: 'k:1', topic: 't' }, SCHEMA)).toEqual([])
 })

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
-import { createKafkaSink } from '../../../../../runtime/connectors/kafka/sink.ts'
-import { createKafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
-import type { Committable, SinkWriter } from '../../../../../runtime/connectors/sink.ts'
+import { readSinkOptions, readSourceOptions } from '../../../../../runtime/connectors/kafka/declaration.ts'
+import { kafkaSink } from '../../../../../runtime/connectors/kafka/sink.ts'
+import { kafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
+import type { Committable, SinkConnector, SinkWriter } from '../../../../../runtime/connectors/sink.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
-import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { sleep } from '../../../../../runtime/ports/clock.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import {
@@ -27,13 +28,17 @@ beforeEach(() => {
   ports = jumpingPorts()
 })
 
+function sinkOf(more: Record<string, unknown> = {}): SinkConnector {
+  const options = readSinkOptions({ brokers: 'k:9092', topic: 't', ...more })
+  return kafkaSink((client) => kafka.connect(client), options, plainWriter)
+}
+
 async function open(
   which: { slot?: number; attempt?: number },
   recovered: readonly Committable[] = [],
   more: Record<string, unknown> = {},
 ): Promise<SinkWriter> {
-  const sink = createKafkaSink((options) => kafka.connect(options), plainWriter)
-  const writer = sink.writer(sinkContext(ports, { brokers: 'k:9092', topic: 't', ...more }, which))
+  const writer = sinkOf(more).writer(sinkContext(ports, which))
   await writer.open(recovered)
   return writer
 }
@@ -46,8 +51,9 @@ const write = (writer: SinkWriter, from: number, to: number): Promise<void> =>
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
 async function committed(): Promise<number[]> {
-  const source = createKafkaSource((options) => kafka.connect(options), plainScanner)
-  const context = sourceContext(ports, { brokers: 'k:9092', topic: 't', bounded: true })
+  const options = readSourceOptions({ brokers: 'k:9092', topic: 't', bounded: true })
+  const source = kafkaSource((client) => kafka.connect(client), options, plainScanner)
+  const context = sourceContext(ports)
   const enumerator = source.enumerator(context)
   const reader = source.reader(context, compileRowClass(EVENT_SCHEMA))
   await reader.open(await enumerator.discover([], 1))
@@ -204,9 +210,8 @@ describe('the Kafka sink', () => {
   })
 
   test('when Kafka stays away, trouble is reported within 15 s, then the writer gives up for the job to restart', async () => {
-    const sink = createKafkaSink((options) => kafka.connect(options), plainWriter)
-    const context = sinkContext(ports, { brokers: 'k:9092', topic: 't' })
-    const writer = sink.writer(context)
+    const context = sinkContext(ports)
+    const writer = sinkOf().writer(context)
     await writer.open([])
     await write(writer, 0, 5)
     kafka.fault = () => 'before'

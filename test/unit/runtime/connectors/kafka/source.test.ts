@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
-import { createKafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
+import { readSourceOptions } from '../../../../../runtime/connectors/kafka/declaration.ts'
+import { kafkaSource } from '../../../../../runtime/connectors/kafka/source.ts'
 import { RecordBatchWriter } from '../../../../../runtime/connectors/kafka/record-batch-writer.ts'
 import type { SourceReader, Split } from '../../../../../runtime/connectors/source.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
-import { VirtualKafka } from '../../../../../runtime/ports/virtual/kafka.ts'
+import { VirtualKafka } from '../../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import type { Ports } from '../../../../../runtime/ports/ports.ts'
 import { EVENT_SCHEMA, plainScanner, sourceContext } from '../../../../harness/kafka/connector-contexts.ts'
 import { jumpingPorts } from '../../../../harness/kafka/jumping-clock.ts'
@@ -39,8 +40,9 @@ const events = (from: number, to: number): string[] =>
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
 async function start(more: Record<string, unknown> = {}, known: readonly Split[] = []) {
-  const source = createKafkaSource((options) => kafka.connect(options), plainScanner)
-  const context = sourceContext(ports, { brokers: 'k:9092', topic: 't', ...more })
+  const options = readSourceOptions({ brokers: 'k:9092', topic: 't', ...more })
+  const source = kafkaSource((client) => kafka.connect(client), options, plainScanner)
+  const context = sourceContext(ports)
   const reader = source.reader(context, compileRowClass(EVENT_SCHEMA))
   const splits = await source.enumerator(context).discover(known, 1)
   await reader.open(splits)

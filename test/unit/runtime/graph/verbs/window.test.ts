@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { validateJob } from '../../../../../runtime/front/job-spec.ts'
 import type { Problem } from '../../../../../runtime/graph/problems.ts'
+import { anyConnectors } from '../../../../harness/any-connectors.ts'
 import { aroundOperator } from '../../../../harness/operator-bed.ts'
 
-const CONNECTORS = { sources: { list: { validate: () => [] } }, sinks: { console: { validate: () => [] } } }
+const CONNECTORS = anyConnectors('list', 'console')
 
 function problemsOf(operator: object): readonly Problem[] {
   const validation = validateJob(

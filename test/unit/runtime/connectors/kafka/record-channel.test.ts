@@ -3,8 +3,8 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { Writer } from '@platformatic/kafka'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { KafkaFrameBuffers } from '../../../../runtime/ports/real/kafka-frame-buffers.ts'
-import { KafkaRecordChannel } from '../../../../runtime/ports/real/kafka-record-channel.ts'
+import { KafkaFrameBuffers } from '../../../../../runtime/connectors/kafka/real/frame-buffers.ts'
+import { KafkaRecordChannel } from '../../../../../runtime/connectors/kafka/real/record-channel.ts'
 
 /** What the channel uses of a socket; `written` are the bytes that went out. */
 class FakeSocket extends EventEmitter {

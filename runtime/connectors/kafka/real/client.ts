@@ -1,7 +1,7 @@
 import type * as PlatformaticKafka from '@platformatic/kafka'
 import type { Connection, metadataV12, listOffsetsV7 } from '@platformatic/kafka'
-import { MillraceError } from '../../model/errors.ts'
-import { KafkaBrokerError } from '../kafka.ts'
+import { MillraceError } from '../../../model/errors.ts'
+import { KafkaBrokerError } from '../client.ts'
 import type {
   FetchRequest,
   FetchedPartition,
@@ -16,9 +16,9 @@ import type {
   ProduceBatch,
   TopicPartition,
   TransactionKey,
-} from '../kafka.ts'
-import { KafkaConnection } from './kafka-connection.ts'
-import { KafkaFrameBuffers } from './kafka-frame-buffers.ts'
+} from '../client.ts'
+import { KafkaConnection } from './connection.ts'
+import { KafkaFrameBuffers } from './frame-buffers.ts'
 
 type Platformatic = typeof PlatformaticKafka
 type MetadataResponse = ReturnType<typeof metadataV12.parseResponse>
@@ -111,7 +111,7 @@ class RealKafkaClient implements KafkaClient {
   }
 
   async fetch(broker: number, request: FetchRequest): Promise<FetchedPartition[]> {
-    const frames = await import('./kafka-frames.ts')
+    const frames = await import('./frames.ts')
     const body = await (await this.#broker(broker, 'fetch')).callRecords(
       'Fetch',
       frames.FETCH,
@@ -132,7 +132,7 @@ class RealKafkaClient implements KafkaClient {
     transactionalId: string | null,
     batches: readonly ProduceBatch[],
   ): Promise<ProduceAnswer[]> {
-    const frames = await import('./kafka-frames.ts')
+    const frames = await import('./frames.ts')
     const body = await (await this.#broker(broker, 'produce')).callRecords(
       'Produce',
       frames.PRODUCE,

@@ -1,7 +1,7 @@
 import type { Connection, Writer } from '@platformatic/kafka'
 import type { Socket } from 'node:net'
-import { MillraceError } from '../../model/errors.ts'
-import type { KafkaFrameBuffers } from './kafka-frame-buffers.ts'
+import { MillraceError } from '../../../model/errors.ts'
+import type { KafkaFrameBuffers } from './frame-buffers.ts'
 
 /** Of a frame: its length without these four bytes, and the number that ties an answer to its request. */
 const HEAD_BYTES = 8

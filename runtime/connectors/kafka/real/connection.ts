@@ -1,11 +1,11 @@
 import { isIP } from 'node:net'
 import type * as PlatformaticKafka from '@platformatic/kafka'
 import type { Connection, ConnectionOptions, Writer } from '@platformatic/kafka'
-import { MillraceError } from '../../model/errors.ts'
-import { KafkaBrokerError } from '../kafka.ts'
-import type { KafkaClientOptions } from '../kafka.ts'
-import type { KafkaFrameBuffers } from './kafka-frame-buffers.ts'
-import { KafkaRecordChannel } from './kafka-record-channel.ts'
+import { MillraceError } from '../../../model/errors.ts'
+import { KafkaBrokerError } from '../client.ts'
+import type { KafkaClientOptions } from '../client.ts'
+import type { KafkaFrameBuffers } from './frame-buffers.ts'
+import { KafkaRecordChannel } from './record-channel.ts'
 
 type Platformatic = typeof PlatformaticKafka
 interface Opened {

@@ -1,5 +1,5 @@
 import { Writer } from '@platformatic/kafka'
-import type { AbortedTransaction, FetchRequest, FetchedPartition, ProduceAnswer, ProduceBatch } from '../kafka.ts'
+import type { AbortedTransaction, FetchRequest, FetchedPartition, ProduceAnswer, ProduceBatch } from '../client.ts'
 
 /**
  * The two requests that carry records, written and read here instead of with platformatic's codecs, which make an

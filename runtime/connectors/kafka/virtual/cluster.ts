@@ -1,6 +1,6 @@
 import { crc32c as checksum } from '@node-rs/crc32'
-import { MillraceError } from '../../model/errors.ts'
-import { EARLIEST, KafkaBrokerError, LATEST } from '../kafka.ts'
+import { MillraceError } from '../../../model/errors.ts'
+import { EARLIEST, KafkaBrokerError, LATEST } from '../client.ts'
 import type {
   AbortedTransaction,
   FetchRequest,
@@ -16,7 +16,7 @@ import type {
   ProduceBatch,
   TopicPartition,
   TransactionKey,
-} from '../kafka.ts'
+} from '../client.ts'
 
 const ERROR = {
   OUT_OF_RANGE: 1,

@@ -1,0 +1,74 @@
+import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
+import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
+import { fileFormat, formatProblems, timestampFormat } from '../kit/format-option.ts'
+import { OptionSet } from '../kit/option-set.ts'
+import { text, textList, type OptionType } from '../kit/option-types.ts'
+import { rate } from '../kit/rate-option.ts'
+
+export interface FileSourceOptions {
+  paths: readonly string[]
+  format: RecordFormat | 'parquet'
+}
+
+export interface FileSinkOptions {
+  path: string
+  format: RecordFormat
+  timestampFormat: TimestampFormat
+}
+
+export interface FileDeadLetterOptions {
+  path: string
+}
+
+const sourceFormat: OptionType<RecordFormat | 'parquet'> = {
+  name: '`json`, `csv`, `raw` or `parquet`, or one of them with its options',
+  read: (value, report) => (value === 'parquet' ? value : fileFormat.read(value, report)),
+}
+
+const paths = textList('path or glob')
+
+export const sourceOptions = new OptionSet(
+  {
+    path: { type: paths, doc: 'The files to read; either this or `paths` is needed.' },
+    paths: { type: paths, doc: 'Several files to read as one stream.' },
+    format: { type: sourceFormat, required: 'json, csv, raw or parquet', doc: 'How the records are written.' },
+    rate,
+  },
+  (_values, written, report) => {
+    if ((written['path'] === undefined) === (written['paths'] === undefined))
+      report('path', 'exactly one of path and paths is needed')
+  },
+)
+
+export const sinkOptions = new OptionSet({
+  path: { type: text, required: 'the folder for the part files', doc: 'The folder for the part files.' },
+  format: { type: fileFormat, default: 'json', doc: 'How rows are written.' },
+  timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
+})
+
+export const deadLetterOptions = new OptionSet({
+  path: { type: text, required: 'the file for the dead letters', doc: 'The file for the dead letters.' },
+})
+
+export const declaration: ConnectorDeclaration = {
+  name: 'file',
+  doc: 'Reads files from exact positions until their end, and writes files exactly once.',
+  source: {
+    options: sourceOptions,
+    checkSchema: (options, schema) => {
+      const { format } = sourceOptions.read(options)
+      return format === 'parquet' ? [] : formatProblems(format, schema)
+    },
+  },
+  sink: {
+    options: sinkOptions,
+    checkSchema: (options, schema) => formatProblems(sinkOptions.read(options).format, schema),
+  },
+  deadLetters: { options: deadLetterOptions },
+}
+
+/** Throws OPTIONS_INVALID. */
+export function readSourceOptions(options: Options): FileSourceOptions {
+  const { path = [], paths: several = path, format } = sourceOptions.read(options)
+  return { paths: several, format }
+}

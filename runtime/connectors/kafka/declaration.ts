@@ -1,0 +1,271 @@
+import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
+import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
+import type { ReportOption } from '../../graph/unknown-options.ts'
+import type { Field } from '../../model/schema.ts'
+import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
+import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
+import { choice, count, duration, flag, shown, text, type OptionType } from '../kit/option-types.ts'
+import type { Isolation, KafkaClientOptions } from './client.ts'
+import type { WritableCodec } from './compression.ts'
+
+export type StartFrom = { kind: 'earliest' } | { kind: 'latest' } | { kind: 'timestamp'; time: number }
+
+/** The security of a connection; the password is read from its file when connecting and never kept in a spec. */
+export interface KafkaSecurity {
+  tls: boolean
+  sasl?: { mechanism: NonNullable<KafkaClientOptions['sasl']>['mechanism']; username: string; passwordFile: string }
+}
+
+/** Where the brokers are and how to connect to them. */
+export interface KafkaConnectionOptions {
+  brokers: readonly string[]
+  security: KafkaSecurity
+}
+
+export interface KafkaSourceOptions extends KafkaConnectionOptions {
+  topics: readonly string[]
+  startFrom: StartFrom
+  isolation: Isolation
+  bounded: boolean
+  format: RecordFormat
+  /** How often new partitions are looked for. */
+  partitionDiscoveryMs: number
+}
+
+export interface KafkaSinkOptions extends KafkaConnectionOptions {
+  topic: string
+  delivery: 'exactlyOnce' | 'atLeastOnce'
+  /** Field whose value becomes the record's key. */
+  key: string | undefined
+  /** Field whose value chooses the partition; the key does when it is absent. */
+  partitionBy: string | undefined
+  transactionTimeoutMs: number
+  compression: WritableCodec
+  createTopic: { partitions: number; replication: number } | undefined
+  format: RecordFormat
+  timestampFormat: TimestampFormat
+}
+
+export interface KafkaDeadLetterOptions extends KafkaConnectionOptions {
+  topic: string
+}
+
+const MECHANISMS = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512' } as const
+
+const brokerList: OptionType<readonly string[]> = {
+  name: 'host:port, or a list of them',
+  read: (value, report) => {
+    const list: unknown = typeof value === 'string' ? value.split(',') : value
+    if (!Array.isArray(list) || list.length === 0) {
+      report('', `must be host:port, or a list of them, found ${shown(value)}`)
+      return undefined
+    }
+    const brokers = list.map((broker: unknown) => String(broker).trim())
+    const wrong = brokers.filter((broker) => !isHostAndPort(broker))
+    for (const broker of wrong) report('', `${shown(broker)} is not host:port`)
+    return wrong.length === 0 ? brokers : undefined
+  },
+}
+
+const topicName: OptionType<string> = {
+  name: 'topic name',
+  read: (value, report) => {
+    const topic = text.read(value, report)
+    return topic !== undefined && isTopicName(topic, '', report) ? topic : undefined
+  },
+}
+
+const topicNames: OptionType<readonly string[]> = {
+  name: 'list of topic names',
+  read: (value, report) => {
+    if (!Array.isArray(value) || value.length === 0) {
+      report('', 'must be a list of topic names')
+      return undefined
+    }
+    const topics = value.map(String)
+    const isSound = topics.map((topic, index) => isTopicName(topic, `[${index}]`, report)).every(Boolean)
+    const isUnique = new Set(topics).size === topics.length
+    if (!isUnique) report('', 'names a topic twice')
+    return isSound && isUnique ? topics : undefined
+  },
+}
+
+const startFrom: OptionType<StartFrom> = {
+  name: '`earliest`, `latest`, or a time (ISO 8601 or epoch milliseconds)',
+  read: (value, report) => {
+    if (value === 'earliest' || value === 'latest') return { kind: value }
+    const time = typeof value === 'number' ? value : typeof value === 'string' ? Date.parse(value) : NaN
+    if (Number.isSafeInteger(time) && time >= 0) return { kind: 'timestamp', time }
+    report('', `must be earliest, latest, or a time (ISO 8601 or epoch milliseconds), found ${shown(value)}`)
+    return undefined
+  },
+}
+
+const CONNECTION = {
+  brokers: {
+    type: brokerList,
+    required: 'host:port, or a list of them',
+    doc: 'Where to find the cluster: some of its brokers are enough.',
+  },
+  tls: { type: flag, default: false, doc: 'Encrypts the connections.' },
+  sasl: {
+    type: mapping({
+      mechanism: {
+        type: choice('plain', 'scram-sha-256', 'scram-sha-512'),
+        default: 'scram-sha-512',
+        doc: 'How the job authenticates.',
+      },
+      username: { type: text, required: 'the Kafka user of the job', doc: 'The Kafka user of the job.' },
+      passwordFile: {
+        type: text,
+        required: 'the path of a mounted Secret',
+        secret: true,
+        doc: 'The path of a mounted Secret with the password; it is read when connecting.',
+      },
+    }),
+    doc: 'Authentication; the job connects without it when it is absent.',
+  },
+} as const
+
+const TOPIC = { type: topicName, required: 'the name of a topic' } as const
+
+export const sourceOptions = new OptionSet(
+  {
+    ...CONNECTION,
+    topic: { type: topicName, doc: 'The topic to read; either this or `topics` is needed.' },
+    topics: { type: topicNames, doc: 'Several topics to read as one stream.' },
+    format: { type: recordFormat, default: 'json', doc: 'How the value of a record becomes a row.' },
+    startFrom: {
+      type: startFrom,
+      default: 'earliest',
+      doc: 'Where a job without checkpoint starts to read.',
+    },
+    isolation: {
+      type: choice('read_committed', 'read_uncommitted'),
+      default: 'read_committed',
+      doc: 'Whether records of open and aborted transactions are skipped.',
+    },
+    bounded: {
+      type: flag,
+      default: false,
+      doc: 'Ends the source at the offsets that were the last ones when the job started.',
+    },
+    partitionDiscovery: {
+      type: duration('100ms'),
+      default: '30s',
+      doc: 'How often a running job looks for partitions that were added to the topic; it reads them from their start.',
+    },
+  },
+  (values, written, report) => {
+    if (written['topic'] === undefined && written['topics'] === undefined)
+      report('topic', 'is required: the name of a topic')
+    if (written['topic'] !== undefined && written['topics'] !== undefined)
+      report('topics', 'give topic or topics, not both')
+    if (values.bounded === true && values.startFrom?.kind === 'latest')
+      report('startFrom', 'a bounded source that starts at the latest offset reads nothing')
+  },
+)
+
+/** Shared with the Druid sink, which writes to Kafka. */
+export const SINK_TABLE = {
+  ...CONNECTION,
+  topic: { ...TOPIC, doc: 'The topic to write.' },
+  format: { type: recordFormat, default: 'json', doc: 'How a row becomes the value of a record.' },
+  delivery: {
+    type: choice('exactlyOnce', 'atLeastOnce'),
+    default: 'exactlyOnce',
+    doc: 'Exactly once uses one transaction per checkpoint; at least once repeats records after a failure.',
+  },
+  key: { type: text, doc: 'The field whose value becomes the key of the record.' },
+  partitionBy: { type: text, doc: 'The field whose value chooses the partition; without it the key does.' },
+  transactionTimeout: {
+    type: duration('1s'),
+    // the broker's own limit (transaction.max.timeout.ms) is 15 minutes unless it is raised
+    default: '15m',
+    doc: 'How long Kafka keeps a transaction open while the job is down; it must be longer than any outage.',
+  },
+  compression: { type: choice('none', 'gzip', 'zstd'), default: 'none', doc: 'How batches are compressed.' },
+  createTopic: {
+    type: mapping({
+      partitions: { type: count(10_000), required: 'the number of partitions', doc: 'The number of partitions.' },
+      replication: { type: count(100), default: 1, doc: 'The number of copies of each partition.' },
+    }),
+    doc: 'Creates the topic when it does not exist.',
+  },
+  timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
+} as const
+
+export const sinkOptions = new OptionSet(SINK_TABLE)
+
+export const deadLetterOptions = new OptionSet({
+  ...CONNECTION,
+  topic: { ...TOPIC, doc: 'The topic for the dead letters; it must exist.' },
+})
+
+export const declaration: ConnectorDeclaration = {
+  name: 'kafka',
+  doc: 'Reads and writes the topics of an Apache Kafka cluster.',
+  source: {
+    options: sourceOptions,
+    checkSchema: (options, schema) => formatProblems(sourceOptions.read(options).format, schema),
+    passesTexts: (options) => sourceOptions.read(options).format.passesTexts === true,
+    lookAgainMs: (options) => {
+      const { bounded, partitionDiscovery } = sourceOptions.read(options)
+      return bounded ? undefined : partitionDiscovery
+    },
+  },
+  sink: {
+    options: sinkOptions,
+    checkSchema: (options, schema) => formatProblems(sinkOptions.read(options).format, schema),
+    takesTexts: (options, schema) => {
+      const { format, timestampFormat: printed, key, partitionBy } = sinkOptions.read(options)
+      const isTaken = ({ name, type }: Field): boolean =>
+        name !== key && name !== partitionBy && (type !== 'timestamp' || printed === 'epochMillis')
+      return new Set(format.passesTexts === true ? schema.fields.filter(isTaken).map(({ name }) => name) : [])
+    },
+  },
+  deadLetters: { options: deadLetterOptions },
+}
+
+/** Throws OPTIONS_INVALID. */
+export function readSourceOptions(options: Options): KafkaSourceOptions {
+  const { topic, topics = [], partitionDiscovery, tls, sasl, ...values } = sourceOptions.read(options)
+  return {
+    ...values,
+    topics: topic === undefined ? topics : [topic],
+    partitionDiscoveryMs: partitionDiscovery,
+    security: securityOf({ tls, sasl }),
+  }
+}
+
+/** Throws OPTIONS_INVALID. */
+export function readSinkOptions(options: Options): KafkaSinkOptions {
+  return toSinkOptions(sinkOptions.read(options))
+}
+
+export function toSinkOptions(written: OptionValues<typeof SINK_TABLE>): KafkaSinkOptions {
+  const { transactionTimeout, tls, sasl, ...values } = written
+  return { ...values, transactionTimeoutMs: transactionTimeout, security: securityOf({ tls, sasl }) }
+}
+
+/** Throws OPTIONS_INVALID. */
+export function readDeadLetterOptions(options: Options): KafkaDeadLetterOptions {
+  const { brokers, topic, tls, sasl } = deadLetterOptions.read(options)
+  return { brokers, topic, security: securityOf({ tls, sasl }) }
+}
+
+function securityOf({ tls, sasl }: Pick<OptionValues<typeof CONNECTION>, 'tls' | 'sasl'>): KafkaSecurity {
+  return { tls, ...(sasl === undefined ? {} : { sasl: { ...sasl, mechanism: MECHANISMS[sasl.mechanism] } }) }
+}
+
+function isHostAndPort(broker: string): boolean {
+  const port = Number(/^(?:\[[0-9a-fA-F:]+\]|[^:\s/]+):(\d{1,5})$/.exec(broker)?.[1])
+  return port > 0 && port < 65_536
+}
+
+/** Kafka's own rule (kafka: Topic.java). */
+function isTopicName(topic: string, path: string, report: ReportOption): boolean {
+  const isSound = /^[a-zA-Z0-9._-]{1,249}$/.test(topic) && topic !== '.' && topic !== '..'
+  if (!isSound) report(path, `${shown(topic)} is not a topic name: 1 to 249 of a-z A-Z 0-9 . _ -`)
+  return isSound
+}

@@ -1,0 +1,107 @@
+import { parseDurationMs } from '../../model/time.ts'
+import type { ReportOption } from '../../graph/unknown-options.ts'
+
+/** How one option is written and read. */
+export interface OptionType<Value> {
+  /** The documentation shows it: `duration`, `true or false`. */
+  readonly name: string
+  /** Returns undefined after it has reported a mistake; paths are relative to the value. */
+  read(value: unknown, report: ReportOption): Value | undefined
+}
+
+/** Longer waits do not fit the timers of Node. */
+const LONGEST_DURATION_MS = 0x7fffffff
+
+export const text: OptionType<string> = {
+  name: 'text',
+  read: (value, report) => {
+    if (isText(value)) return value
+    report('', `must be a text, found ${shown(value)}`)
+    return undefined
+  },
+}
+
+export const flag: OptionType<boolean> = {
+  name: 'true or false',
+  read: (value, report) => {
+    if (typeof value === 'boolean') return value
+    report('', `must be true or false, found ${shown(value)}`)
+    return undefined
+  },
+}
+
+/** Any of a few words. */
+export function choice<const Word extends string>(...words: readonly Word[]): OptionType<Word> {
+  return {
+    name: words
+      .map((word) => `\`${word}\``)
+      .join(', ')
+      .replace(/, (?=[^,]*$)/, ' or '),
+    read: (value, report) => {
+      const found = words.find((word) => word === value)
+      if (found === undefined) report('', `must be one of ${words.join(', ')}, found ${shown(value)}`)
+      return found
+    },
+  }
+}
+
+/** One word, because of `reason`. */
+export function only<const Word extends string>(word: Word, reason: string): OptionType<Word> {
+  return {
+    name: `\`${word}\``,
+    read: (value, report) => {
+      if (value === word) return word
+      report('', `must be ${word}, found ${shown(value)}: ${reason}`)
+      return undefined
+    },
+  }
+}
+
+/** A whole number from 1 to `most`. */
+export function count(most = Number.MAX_SAFE_INTEGER): OptionType<number> {
+  const range = most === Number.MAX_SAFE_INTEGER ? 'whole number from 1' : `whole number from 1 to ${most}`
+  return {
+    name: range,
+    read: (value, report) => {
+      if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= most) return value
+      report('', `must be a ${range}, found ${shown(value)}`)
+      return undefined
+    },
+  }
+}
+
+/** Read as milliseconds. */
+export function duration(least: string): OptionType<number> {
+  const leastMs = parseDurationMs(least) ?? 0
+  return {
+    name: `duration, at least ${least}`,
+    read: (value, report) => {
+      const ms = typeof value === 'string' ? parseDurationMs(value) : undefined
+      if (ms !== undefined && ms >= leastMs && ms <= LONGEST_DURATION_MS) return ms
+      report('', `must be a duration of at least ${least}, found ${shown(value)}`)
+      return undefined
+    },
+  }
+}
+
+/** One text, or a list of them. */
+export function textList(what: string): OptionType<readonly string[]> {
+  return {
+    name: `${what}, or a list of them`,
+    read: (value, report) => {
+      const list: readonly unknown[] = Array.isArray(value) ? value : [value]
+      if (list.length > 0 && list.every(isText)) return list
+      report('', `must be a ${what}, or a list of them`)
+      return undefined
+    },
+  }
+}
+
+/** A value as an error message shows it. */
+export function shown(value: unknown): string {
+  return JSON.stringify(value) ?? 'nothing'
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}

@@ -1,0 +1,87 @@
+import type { Schema } from '../model/schema.ts'
+
+/** A connector's options as the author of the job wrote them. The JobGraph carries them in this form. */
+export type Options = Readonly<Record<string, unknown>>
+
+/** A mistake in options. `path` is relative to them: `topic`, `paths[0]`, or empty for all of them. */
+export interface OptionProblem {
+  path: string
+  message: string
+  hint?: string
+}
+
+/** One option, as the documentation shows it. */
+export interface OptionDescription {
+  /** `fields` are the options of a mapping. */
+  readonly type: { readonly name: string; readonly fields?: OptionDescriptions }
+  /** One sentence. */
+  readonly doc: string
+  /** A text says what is needed and becomes part of the error message. */
+  readonly required?: string
+  /** As an author would write it. */
+  readonly default?: unknown
+  readonly unit?: string
+  /** The value is a credential or leads to one: error messages do not repeat it. */
+  readonly secret?: true
+}
+
+export type OptionDescriptions = Readonly<Record<string, OptionDescription>>
+
+/** The options of one role of a connector: what there is, and a check that touches nothing outside the process. */
+export interface DeclaredOptions {
+  readonly table: OptionDescriptions
+  /** Returns all mistakes at once. */
+  check(options: Options): readonly OptionProblem[]
+}
+
+/**
+ * What planning, validation and documentation need to know of a connector. It holds no client and no generated code,
+ * so that a process can plan jobs without loading any connector. All functions but `check` are called only with
+ * options that passed it.
+ */
+export interface ConnectorDeclaration {
+  /** The name in the graph. */
+  readonly name: string
+  /** One sentence for the documentation. */
+  readonly doc: string
+  readonly source?: SourceDeclaration
+  readonly sink?: SinkDeclaration
+  readonly deadLetters?: DeadLetterDeclaration
+}
+
+export interface SourceDeclaration {
+  readonly options: DeclaredOptions
+  /** Returns the parts of the schema that the source cannot provide. */
+  checkSchema?(options: Options, schema: Schema): readonly OptionProblem[]
+  /** The schema that the source always has; a job then writes none. */
+  fixedSchema?(options: Options): Schema
+  /** Side outputs of a source with a fixed schema: other rows of the same splits, under the same event time. */
+  fixedSides?(options: Options): Readonly<Record<string, Schema>>
+  /**
+   * How often the coordinator looks for new splits while an attempt runs; undefined or absent: never. Readers then
+   * have `addSplits`.
+   */
+  lookAgainMs?(options: Options): number | undefined
+  /** True when the readers can leave values in the bytes of the record (`passed` of ReaderContext). */
+  passesTexts?(options: Options): boolean
+}
+
+export interface SinkDeclaration {
+  readonly options: DeclaredOptions
+  /** Returns the parts of the schema that the sink cannot write. */
+  checkSchema?(options: Options, schema: Schema): readonly OptionProblem[]
+  /** The fields that the writers copy unchanged and so can take from the bytes of the record (`passed` of SinkContext). */
+  takesTexts?(options: Options, schema: Schema): ReadonlySet<string>
+}
+
+/** The connector can store the dead letters of sources (`onError`). */
+export interface DeadLetterDeclaration {
+  readonly options: DeclaredOptions
+}
+
+/** The declarations of all connectors, by role and then by name. */
+export interface ConnectorDeclarations {
+  readonly sources: Readonly<Record<string, SourceDeclaration>>
+  readonly sinks: Readonly<Record<string, SinkDeclaration>>
+  readonly deadLetters: Readonly<Record<string, DeadLetterDeclaration>>
+}

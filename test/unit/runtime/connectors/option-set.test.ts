@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest'
+import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
+import { mapping, OptionSet } from '../../../../runtime/connectors/kit/option-set.ts'
+import { choice, count, duration, flag, text } from '../../../../runtime/connectors/kit/option-types.ts'
+import type { OptionDescriptions } from '../../../../runtime/graph/connector-declaration.ts'
+
+const SET = new OptionSet(
+  {
+    name: { type: text, required: 'a name', doc: 'A name.' },
+    often: { type: duration('1s'), default: '10s', doc: 'How often.' },
+    loud: { type: flag, default: false, doc: 'Whether it is loud.' },
+    mode: { type: choice('fast', 'safe'), doc: 'The mode.' },
+    inner: { type: mapping({ size: { type: count(9), default: 3, doc: 'A size.' } }), doc: 'A mapping.' },
+  },
+  ({ loud, mode }, _written, report) => {
+    if (loud === true && mode === 'safe') report('mode', 'cannot be safe and loud')
+  },
+)
+
+describe('a table of options', () => {
+  test('when only the required option is given, the defaults fill in the others that have one', () => {
+    expect(SET.read({ name: 'n' })).toEqual({ name: 'n', often: 10_000, loud: false })
+  })
+
+  test('when an option is null, it stands for its default, and without a default it is a mistake', () => {
+    expect(SET.read({ name: 'n', often: null, loud: null }).often).toBe(10_000)
+    expect(SET.check({ name: null, mode: null }).map(({ path }) => path)).toEqual(['name', 'mode'])
+  })
+
+  test('when options are given, they are read into their types', () => {
+    const { name, often, mode, inner } = SET.read({ name: 'n', often: '2m', mode: 'fast', inner: {} })
+    expect([name.length, often + 1, mode, inner?.size]).toEqual([1, 120_001, 'fast', 3])
+  })
+
+  test('when several options are wrong, all mistakes are reported with their paths', () => {
+    const problems = SET.check({ often: '1ms', loud: 'no', mode: 'slow', inner: { size: 10, sice: 1 } })
+    expect(problems.map(({ path }) => path)).toEqual(['name', 'often', 'loud', 'mode', 'inner.sice', 'inner.size'])
+  })
+
+  test('when a name is misspelt, the nearest option is suggested', () => {
+    expect(SET.check({ nam: 'n', name: 'n' })).toEqual([
+      {
+        path: 'nam',
+        message: 'unknown option; known are name, often, loud, mode, inner',
+        hint: 'did you mean "name"?',
+      },
+    ])
+  })
+
+  test('when options are wrong together only, the rule reports it', () => {
+    expect(SET.check({ name: 'n', loud: true, mode: 'safe' })).toEqual([
+      { path: 'mode', message: 'cannot be safe and loud' },
+    ])
+  })
+
+  test('when options with a mistake are read, reading throws the first mistake', () => {
+    expect(() => SET.read({})).toThrow(
+      expect.objectContaining({ code: 'OPTIONS_INVALID', message: 'name: is required: a name' }),
+    )
+  })
+
+  test('when a name is inherited by every object, it is an unknown option', () => {
+    expect(SET.check({ name: 'n', constructor: 1 }).map(({ path }) => path)).toEqual(['constructor'])
+  })
+})
+
+test('the default of every option of every connector is a value that the option accepts', () => {
+  const wrong: string[] = []
+  const checkDefaults = (table: OptionDescriptions): void => {
+    for (const [name, { default: value, type }] of Object.entries(table)) {
+      if ('read' in type && value !== undefined)
+        (type as { read: (value: unknown, report: () => void) => unknown }).read(value, () => wrong.push(name))
+      checkDefaults(type.fields ?? {})
+    }
+  }
+  for (const { declaration } of builtinConnectors.entries)
+    for (const role of [declaration.source, declaration.sink, declaration.deadLetters])
+      if (role !== undefined) checkDefaults(role.options.table)
+  expect(wrong).toEqual([])
+})
