@@ -246,7 +246,7 @@ class JoinGenerator {
     const bounds = js`
       ${this.#leaveLate(row, (passed) => js`time < ${passed}`)}
       const lo = time - ${below}, hi = time + ${above}`
-    // whoever waited for such a row has been put out by the first of its key
+    // rows that waited for a match have been put out by the first row of its key
     const keepFirst = js`
       if (!isLinked) continue
       ${this.#keep(side, row, js`0`)}
@@ -490,7 +490,7 @@ class JoinGenerator {
   #cursors({ name: sideName, isStored }: Side): Code {
     const name = identifier(sideName)
     const cursor = (reads: CursorReads): Code => js`new ${name}Cursor(${isStored ? js`${reads}` : NOTHING})`
-    // rows of a window are gone soon after it fires, those of others may be asked for again
+    // rows of a window are gone soon after it fires, other rows may be read again
     return js`
       const cursor${name} = ${cursor(this.#verb.extent.kind === 'window' ? 'one' : 'back')}
       ${isStored ? js`const ahead${name} = ${cursor('ahead')}, finder${name} = ${cursor('one')}` : NOTHING}`

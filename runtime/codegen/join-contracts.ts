@@ -35,7 +35,7 @@ export interface JoinSideCode {
   create(texts: PaneTexts, part: number): RowLog
   /**
    * Takes rows[from..count): puts matches among the panes of the other side to `out` and keeps what may yet match.
-   * Stops early when `out` is full; returns where to go on. A window join only keeps.
+   * Stops early when `out` is full; returns where to continue. A window join only keeps.
    */
   take(
     rows: readonly Row[],

@@ -43,11 +43,11 @@ export interface RowLogShape {
   isTimed: boolean
   /** Whether rows note that they had a match. */
   isMarked: boolean
-  /** Whether rows lie in an arena, and so may be on disk (stored-row-code.ts). */
+  /** Whether rows are in an arena, and so may be on disk (stored-row-code.ts). */
   isStored: boolean
   /**
-   * When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never: nobody
-   * searches.
+   * When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never, when the log
+   * is not searched.
    */
   indexing: 'each' | 'searched' | 'never'
 }
