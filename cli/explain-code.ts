@@ -4,7 +4,7 @@ import type { Connectors } from '../runtime/connectors/registry.ts'
 import type { ExecutionPlan } from '../runtime/plan/execution-plan.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
-import { SubtaskDraft } from '../runtime/worker/subtask-draft.ts'
+import { compileSubtask } from '../runtime/worker/compiled-subtask.ts'
 
 /** Code that belongs to one operator, or to one exchange between chains. */
 export interface OwnedCode {
@@ -31,7 +31,7 @@ async function compileChains(plan: ExecutionPlan, baseDir: string, connectors: C
   const logger = createLogger({ to: 'stderr', level: 'error' })
   const ports = realPorts({ logger, printLine: () => undefined })
   for (const { id } of plan.chains) {
-    const draft = await SubtaskDraft.compile({
+    const compiled = await compileSubtask({
       plan,
       chain: id,
       slot: 0,
@@ -40,7 +40,7 @@ async function compileChains(plan: ExecutionPlan, baseDir: string, connectors: C
       connectors,
       checkWanted: () => undefined,
     })
-    await draft.discard()
+    await compiled.discard()
   }
 }
 

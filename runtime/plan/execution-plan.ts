@@ -1,3 +1,4 @@
+import { MillraceError } from '../model/errors.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import type { StateLimit } from '../graph/state-limit.ts'
 import type { Schema } from '../model/schema.ts'
@@ -42,3 +43,10 @@ export type Partitioning =
   | { kind: 'hash'; keyBy: readonly string[] }
   /** Every row to every slot. */
   | { kind: 'broadcast' }
+
+/** Throws CHAIN_UNKNOWN. */
+export function chainOf(plan: ExecutionPlan, id: string): Chain {
+  const chain = plan.chains.find((candidate) => candidate.id === id)
+  if (!chain) throw new MillraceError('CHAIN_UNKNOWN', `the plan has no chain ${id}`)
+  return chain
+}

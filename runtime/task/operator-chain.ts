@@ -46,8 +46,8 @@ export interface ChainParts
   end: Stage | undefined
   /** The end behind a side output; undefined when nobody reads it. */
   sideEnd(operatorId: string, output: string): Stage | undefined
-  /** Looked at when rows come: they are opened by then. */
-  sinks: ReadonlyMap<string, SinkWriter>
+  /** Called when rows come: the sink is open by then. */
+  sink(operatorId: string): SinkWriter
   onOut(count: number): void
 }
 
@@ -82,7 +82,7 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
         call: parts.functions.function(verb.function),
         make: generatedFor({ operator: operator.id }, () => compileRowMaker(operator.schema, output.rowClass)),
       })
-    } else if (verb.kind === 'sink') next = new SinkStage(() => sinkOf(parts, operator.id), parts.onOut)
+    } else if (verb.kind === 'sink') next = new SinkStage(() => parts.sink(operator.id), parts.onOut)
     else if (definitionOf(operator).stage !== undefined) {
       const inputs = index === 0 ? parts.inputs : [streams[index] as StreamCode]
       const behind = closeLoop()
@@ -155,10 +155,4 @@ function streamsOf(parts: ChainParts): StreamCode[] {
 
 function streamOf({ id, schema }: OperatorNode): StreamCode {
   return { schema, rowClass: generatedFor({ operator: id }, () => compileRowClass(schema)) }
-}
-
-function sinkOf(parts: ChainParts, operatorId: string): SinkWriter {
-  const writer = parts.sinks.get(operatorId)
-  if (!writer) throw new MillraceError('CHAIN_SINK', `sink ${operatorId} has no writer`)
-  return writer
 }

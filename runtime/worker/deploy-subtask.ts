@@ -10,21 +10,23 @@ import { encodeFrame } from '../exchange/frame.ts'
 import { InputGate } from '../exchange/input-gate.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
-import { fieldOf, type Field } from '../model/schema.ts'
+import { type Field, fieldOf } from '../model/schema.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
-import type { Chain, Exchange, ExecutionPlan } from '../plan/execution-plan.ts'
+import { type Chain, chainOf, type Exchange, type ExecutionPlan } from '../plan/execution-plan.ts'
 import type { ErrorPolicy, SourceVerb } from '../graph/verbs/source.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import type { Connection } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
 import { BadRecords } from '../task/bad-records.ts'
-import { GateInput, type ExchangeReader } from '../task/gate-input.ts'
+import { type ExchangeReader, GateInput } from '../task/gate-input.ts'
 import type { Input } from '../task/input.ts'
 import { SourceInput } from '../task/source-input.ts'
 import type { ExchangeStage } from '../task/stage.ts'
 import { Subtask, type SubtaskEvents } from '../task/subtask.ts'
-import { chainOf, type SubtaskDraft } from './subtask-draft.ts'
+import { type CompiledSubtask, exchangesInto, firstOf } from './compiled-subtask.ts'
+import type { RestoredSubtask } from './subtask-state.ts'
+import type { SinkWriter } from '../connectors/sink.ts'
 
 export interface DeployContext {
   deployment: Deployment
@@ -38,26 +40,34 @@ export interface DeployContext {
 }
 
 /**
- * Makes the subtask of a draft whose state has been filled: offers its channels, opens its sinks (which commit what the
+ * The last stage: makes a running subtask of a restored one. Offers its channels, opens its sinks (which commit what the
  * checkpoint holds and fence older writers), then connects to its inputs. Only for an attempt for which this worker has
- * been fenced. Rejects with ATTEMPT_SUPERSEDED when a newer attempt came meanwhile; whatever was opened is closed then.
+ * been fenced. Rejects with ATTEMPT_SUPERSEDED when a newer attempt came meanwhile; everything is closed then.
  */
-export async function deploySubtask(draft: SubtaskDraft, context: DeployContext): Promise<Subtask> {
+export async function deploySubtask({ compiled }: RestoredSubtask, context: DeployContext): Promise<Subtask> {
+  const deployer = new Deployer(compiled, context)
   try {
-    return await new Deployer(draft, context).deploy()
+    return await deployer.deploy()
   } catch (error) {
-    await draft.discard()
+    await deployer.close()
+    await compiled.discard()
     throw error
   }
 }
 
 class Deployer {
-  readonly #draft: SubtaskDraft
+  readonly #compiled: CompiledSubtask
   readonly #context: DeployContext
+  /** What was opened for this attempt; the running subtask closes it. */
+  readonly #opened: (() => Promise<void> | void)[] = []
 
-  constructor(draft: SubtaskDraft, context: DeployContext) {
-    this.#draft = draft
+  constructor(compiled: CompiledSubtask, context: DeployContext) {
+    this.#compiled = compiled
     this.#context = context
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#opened.splice(0).reverse()) await close()
   }
 
   async deploy(): Promise<Subtask> {
@@ -67,17 +77,20 @@ class Deployer {
       store,
       events,
     } = this.#context
-    const { source, ends, sinks, mailbox, stopping, signal, counters, operators: chain } = this.#draft
+    const { chain, slot, outlets, mailbox, stopping, signal, counters, operators } = this.#compiled
+    const { ends } = this.#compiled.exchanges
+    const source = firstOf(chain)
     this.#offerChannels()
     const badRecords = await this.#openBadRecords()
-    await this.#openSinks()
+    const sinks = await this.#openSinks()
+    outlets.connect({ sinks, badRecords })
     const input =
       source.verb.kind === 'source' ? await this.#sourceInput(source, source.verb, badRecords) : await this.#gateInput()
     return new Subtask({
-      id: subtaskId(this.#draft.chain.id, this.#draft.slot),
+      id: subtaskId(chain.id, slot),
       attempt,
       input,
-      chain,
+      chain: operators,
       sinks,
       exchanges: [...ends.values()],
       sideEnds: [...ends].flatMap(([name, end]) => (name === 'main' ? [] : [end])),
@@ -98,7 +111,10 @@ class Deployer {
       deployment: { jobUid, attempt },
       channels,
     } = this.#context
-    const { ends, channels: writers, slot } = this.#draft
+    const {
+      slot,
+      exchanges: { ends, channels: writers },
+    } = this.#compiled
     if (ends.size === 0) return
     channels.offer({
       jobUid,
@@ -109,12 +125,12 @@ class Deployer {
   }
 
   #reportTrouble(error: Error | null): void {
-    this.#draft.counters.trouble = error ? errorReport(error) : null
+    this.#compiled.counters.trouble = error ? errorReport(error) : null
   }
 
   async #openBadRecords(): Promise<BadRecords> {
     const { deployment, ports, connectors, checkCurrent } = this.#context
-    const { plan, chain, stopping, counters, opened } = this.#draft
+    const { plan, chain, stopping, counters } = this.#compiled
     const policy = policyOf(plan, chain)
     const connector =
       policy.kind === 'deadLetter' ? await connectors.deadLetterSink(policy.connector, policy.options) : undefined
@@ -127,14 +143,15 @@ class Deployer {
         this.#reportTrouble(error)
       },
     })
-    if (deadLetters) opened.push(() => deadLetters.close())
+    if (deadLetters) this.#opened.push(() => deadLetters.close())
     checkCurrent()
-    return (this.#draft.badRecords = new BadRecords({ policy, counters, logger: ports.logger, deadLetters }))
+    return new BadRecords({ policy, counters, logger: ports.logger, deadLetters })
   }
 
-  async #openSinks(): Promise<void> {
+  async #openSinks(): Promise<Map<string, SinkWriter>> {
     const { deployment, connectors, ports, checkCurrent } = this.#context
-    const { chain, passed, stopping, sinks, opened } = this.#draft
+    const { chain, passed, stopping } = this.#compiled
+    const sinks = new Map<string, SinkWriter>()
     for (const operator of chain.operators) {
       if (operator.verb.kind !== 'sink') continue
       const connector = await connectors.sink(operator.verb.connector, operator.verb.options)
@@ -153,11 +170,12 @@ class Deployer {
         },
         ...(passed === undefined ? {} : { passed }),
       })
-      opened.push(() => writer.close())
+      this.#opened.push(() => writer.close())
       await writer.open(deployment.restore.committables[operator.id] ?? [])
       checkCurrent()
       sinks.set(operator.id, writer)
     }
+    return sinks
   }
 
   async #sourceInput(operator: OperatorNode, verb: SourceVerb, badRecords: BadRecords): Promise<Input> {
@@ -166,9 +184,8 @@ class Deployer {
       chain,
       passed,
       inputs: [rows],
-      ends,
-      opened,
-    } = this.#draft
+      exchanges: { ends },
+    } = this.#compiled
     const sides = [...sidesOf(operator, ends).keys()]
     const connector = await connectors.source(verb.connector, verb.options)
     checkCurrent()
@@ -196,7 +213,7 @@ class Deployer {
       },
       (rows as StreamCode).rowClass,
     )
-    opened.push(() => reader.close())
+    this.#opened.push(() => reader.close())
     const splits = deployment.restore.splits[operator.id] ?? []
     await reader.open(splits)
     checkCurrent()
@@ -224,13 +241,13 @@ class Deployer {
   }
 
   async #gateInput(): Promise<Input> {
-    const { inputs, signal, opened } = this.#draft
-    const exchanges = this.#draft.exchangesIn()
+    const { inputs, signal, plan, chain } = this.#compiled
+    const exchanges = exchangesInto(chain, plan)
     const wanted = exchanges.flatMap((exchange) => this.#channelsOf(exchange))
     const gate = new InputGate(wanted.length, () => {
       signal.raise()
     })
-    opened.push(() => {
+    this.#opened.push(() => {
       gate.close()
     })
     const connections = await Promise.all(wanted.map((channel) => this.#connect(channel)))
@@ -240,7 +257,7 @@ class Deployer {
       gate.add(exchange.id, connection, exchange.partitioning.kind === 'broadcast' ? 'do not count' : 'count')
     })
     const readers = inputs.map(({ schema, rowClass }, input) => ({
-      codec: generatedFor({ operator: this.#draft.source.id }, () => compileBatchCodec(schema, rowClass)),
+      codec: generatedFor({ operator: firstOf(chain).id }, () => compileBatchCodec(schema, rowClass)),
       input,
     }))
     return new GateInput(
@@ -252,7 +269,7 @@ class Deployer {
   }
 
   #channelsOf(exchange: Exchange): WantedChannel[] {
-    const { plan, slot } = this.#draft
+    const { plan, slot } = this.#compiled
     const producers = chainOf(plan, exchange.producer.chain).parallelism
     const slots =
       exchange.partitioning.kind === 'forward'
@@ -267,7 +284,7 @@ class Deployer {
     if (!address)
       throw new MillraceError('CHANNEL_ADDRESS', `no address is known for ${exchange.producer.chain}-${producerSlot}`)
     const connection = await ports.net.connect(address)
-    this.#draft.opened.push(() => {
+    this.#opened.push(() => {
       connection.destroy()
     })
     connection.pause()

@@ -6,14 +6,8 @@ import { canonicalJson } from '../model/canonical-json.ts'
 import { executionPlan } from '../plan/chaining.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
-import { DraftState } from './draft-state.ts'
-import { SubtaskDraft } from './subtask-draft.ts'
-
-/** A draft and what its state holds by now. */
-export interface Prepared {
-  draft: SubtaskDraft
-  state: DraftState
-}
+import { compileSubtask } from './compiled-subtask.ts'
+import { SubtaskState } from './subtask-state.ts'
 
 export interface PreparerParts {
   /** The job's name, for stack traces and CPU profiles. */
@@ -31,13 +25,13 @@ const BYTES_IN_MEMORY = 1.5
 /** One subtask that may come to run: filled by one preparation after the other until it is taken or given up. */
 interface Subject {
   spec: SubtaskSpec
-  prepared: Prepared | undefined
+  prepared: SubtaskState | undefined
   work: Promise<void>
   isWanted: boolean
 }
 
 /**
- * What a worker holds ready for an attempt that may come: a draft whose state is filled beside whatever runs. At
+ * What a worker holds ready for an attempt that may come: a compiled subtask whose state is filled beside whatever runs. At
  * most one; one for another graph replaces it.
  */
 export class Preparer {
@@ -65,20 +59,19 @@ export class Preparer {
   }
 
   /**
-   * A draft for a deployment: the one that was prepared for it, with what it holds by then, when that is a
-   * beginning of the files it is to have; else a new one. It is the caller's from then on. Rejects with what
-   * `checkWanted` throws.
+   * A subtask for a deployment: the prepared one with the state that it holds by then, when that is a beginning of the
+   * files of the deployment, else a new one. It is the caller's from then on. Rejects with what `checkWanted` throws.
    */
-  async draftFor(deployment: Deployment, checkWanted: () => void): Promise<Prepared> {
+  async stateFor(deployment: Deployment, checkWanted: () => void): Promise<SubtaskState> {
     const prepared = await this.#take(deployment)
     if (prepared !== undefined) {
-      if (prepared.state.isBeginningOf(deployment.restore.state)) return prepared
-      await prepared.draft.discard()
+      if (prepared.isBeginningOf(deployment.restore.state)) return prepared
+      await prepared.compiled.discard()
     }
     return this.#begin(deployment, checkWanted)
   }
 
-  async #take(spec: SubtaskSpec): Promise<Prepared | undefined> {
+  async #take(spec: SubtaskSpec): Promise<SubtaskState | undefined> {
     const subject = this.#subject
     if (subject === undefined || !isSame(subject.spec, spec)) {
       this.forget()
@@ -96,7 +89,7 @@ export class Preparer {
     this.#subject = undefined
     if (subject === undefined) return
     subject.isWanted = false
-    // nothing in a draft leads outside: closing it cannot fail but by a bug, which the next deployment would meet
+    // nothing in it leads outside: closing it cannot fail but by a bug, which the next deployment would meet
     // as well
     subject.work = subject.work.then(() => this.#drop(subject))
   }
@@ -112,7 +105,7 @@ export class Preparer {
     }
     check()
     try {
-      const { state } = await this.#draftOf(subject, preparation, check)
+      const state = await this.#stateOf(subject, preparation, check)
       const files = state.growing(preparation.state)
       this.#checkRoom(state.bytesLeft(files))
       await state.fill(files, {
@@ -130,9 +123,9 @@ export class Preparer {
   }
 
   /** What is there already, when these files go on from it. */
-  async #draftOf(subject: Subject, { state }: Preparation, check: () => void): Promise<Prepared> {
+  async #stateOf(subject: Subject, { state }: Preparation, check: () => void): Promise<SubtaskState> {
     const before = subject.prepared
-    if (before?.state.isBeginningOf(before.state.growing(state)) === true) return before
+    if (before?.isBeginningOf(before.growing(state)) === true) return before
     await this.#drop(subject)
     return (subject.prepared = await this.#begin(subject.spec, check))
   }
@@ -140,14 +133,13 @@ export class Preparer {
   async #drop(subject: Subject): Promise<void> {
     const { prepared } = subject
     subject.prepared = undefined
-    await prepared?.draft.discard()
+    await prepared?.compiled.discard()
   }
 
-  async #begin({ graph, chain, slot, baseDir }: SubtaskSpec, checkWanted: () => void): Promise<Prepared> {
+  async #begin({ graph, chain, slot, baseDir }: SubtaskSpec, checkWanted: () => void): Promise<SubtaskState> {
     const { job, ports, connectors } = this.#parts
     const plan = executionPlan(decodeGraph(graph))
-    const draft = await SubtaskDraft.compile({ job, plan, chain, slot, baseDir, ports, connectors, checkWanted })
-    return { draft, state: new DraftState(draft) }
+    return new SubtaskState(await compileSubtask({ job, plan, chain, slot, baseDir, ports, connectors, checkWanted }))
   }
 
   #checkRoom(bytes: number): void {

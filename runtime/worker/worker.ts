@@ -11,7 +11,8 @@ import type { Subtask, SubtaskEvents } from '../task/subtask.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
 import { deploySubtask } from './deploy-subtask.ts'
 import { Preparer } from './preparer.ts'
-import type { SubtaskDraft } from './subtask-draft.ts'
+import type { CompiledSubtask } from './compiled-subtask.ts'
+import type { RestoredSubtask } from './subtask-state.ts'
 
 const HEARTBEAT_MS = 1_000
 
@@ -46,7 +47,7 @@ export class ChainWorker {
   #seen: Attempt = 0
   #running: { attempt: Attempt; subtask: Subtask } | undefined
   /** The deployment under way. */
-  #deploying: { attempt: Attempt; draft: SubtaskDraft } | undefined
+  #deploying: { attempt: Attempt; compiled: CompiledSubtask } | undefined
   readonly #preparer: Preparer
   /** Attempts are stopped and deployed one after another. */
   #work: Promise<void> = Promise.resolve()
@@ -96,7 +97,7 @@ export class ChainWorker {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#deploying?.draft.stopping.abort()
+    this.#deploying?.compiled.stopping.abort()
     this.#preparer.forget()
     this.#link.close()
     await this.#work
@@ -129,8 +130,8 @@ export class ChainWorker {
   /** A sink that cannot be opened, a source that does not answer: told while they are still being tried. */
   #deployingMetrics(): SubtaskMetrics | null {
     if (!this.#deploying) return null
-    const { attempt, draft } = this.#deploying
-    return { attempt, ...draft.counters, watermark: null, stateEntries: 0, lagRecords: null }
+    const { attempt, compiled } = this.#deploying
+    return { attempt, ...compiled.counters, watermark: null, stateEntries: 0, lagRecords: null }
   }
 
   #onMessage(message: CoordinatorMessage): void {
@@ -201,7 +202,7 @@ export class ChainWorker {
       this.#seen = attempt
       this.#channels.fence(attempt)
       // A deployment that waits for the outside must not hold up the newer attempt.
-      this.#deploying?.draft.stopping.abort()
+      this.#deploying?.compiled.stopping.abort()
     }
     this.#work = this.#work.then(async () => {
       if (attempt < this.#seen || this.#closed) return
@@ -256,8 +257,8 @@ export class ChainWorker {
       this.#checkCurrent(attempt)
     }
     const store = this.#openStore(deployment.store)
-    const draft = await this.#filledDraft(deployment, store, checkCurrent)
-    const subtask = await deploySubtask(draft, {
+    const restored = await this.#restored(deployment, store, checkCurrent)
+    const subtask = await deploySubtask(restored, {
       deployment,
       store,
       checkCurrent,
@@ -277,17 +278,17 @@ export class ChainWorker {
   }
 
   /** With the state of the deployment: what was prepared and what came since, or all of it. */
-  async #filledDraft(deployment: Deployment, store: Store, checkWanted: () => void): Promise<SubtaskDraft> {
-    const { draft, state } = await this.#preparer.draftFor(deployment, checkWanted)
-    this.#deploying = { attempt: deployment.attempt, draft }
+  async #restored(deployment: Deployment, store: Store, checkWanted: () => void): Promise<RestoredSubtask> {
+    const state = await this.#preparer.stateFor(deployment, checkWanted)
+    const { compiled } = state
+    this.#deploying = { attempt: deployment.attempt, compiled }
     try {
       checkWanted()
       await state.fill(deployment.restore.state, { store, clock: this.#ports.clock, checkWanted })
-      state.finish()
-      return draft
+      return state.finish()
     } catch (error) {
       this.#deploying = undefined
-      await draft.discard()
+      await compiled.discard()
       throw error
     }
   }

@@ -53,7 +53,7 @@ export const PLANTED_BUGS = {
       'return [manifest?.subtasks[`${chain.id}-${slot}`]]\n    .flatMap((snapshot) => snapshot?.state[operator] ?? [])',
     ],
   ),
-  preparedIsEnough: bug('state that was prepared for a switch counts as all of it', 'runtime/worker/draft-state.ts', [
+  preparedIsEnough: bug('state that was prepared for a switch counts as all of it', 'runtime/worker/subtask-state.ts', [
     'const rest = restOf(',
     'const rest = restored.size > 0 ? [] : restOf(',
   ]),

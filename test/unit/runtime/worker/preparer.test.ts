@@ -5,8 +5,10 @@ import type { SinkWriter } from '../../../../runtime/connectors/sink.ts'
 import type { Deployment, Preparation } from '../../../../runtime/control/messages.ts'
 import type { GroupState, SnapshotExtent, StateFile } from '../../../../runtime/model/snapshot.ts'
 import { planJob } from '../../../../runtime/front/planned-job.ts'
-import { type Prepared, Preparer } from '../../../../runtime/worker/preparer.ts'
-import { SubtaskDraft } from '../../../../runtime/worker/subtask-draft.ts'
+import { BadRecords } from '../../../../runtime/task/bad-records.ts'
+import { silentLogger } from '../../../harness/silent-logger.ts'
+import { Preparer } from '../../../../runtime/worker/preparer.ts'
+import { type CompiledSubtask, compileSubtask } from '../../../../runtime/worker/compiled-subtask.ts'
 import { MemoryStore } from '../../../harness/memory-store.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 import { wholeBlocks } from '../../../harness/whole-blocks.ts'
@@ -46,17 +48,23 @@ class ReadStore extends MemoryStore {
 /** A job of one slot that runs, and its checkpoints. */
 class Running {
   readonly store = new ReadStore()
-  readonly #draft: SubtaskDraft
+  readonly #compiled: CompiledSubtask
   #checkpoints = 0
 
-  constructor(draft: SubtaskDraft) {
-    this.#draft = draft
-    draft.sinks.set('out', NO_SINK)
+  constructor(compiled: CompiledSubtask) {
+    this.#compiled = compiled
+    const badRecords = new BadRecords({
+      policy: { kind: 'fail' },
+      counters: compiled.counters,
+      logger: silentLogger,
+      deadLetters: undefined,
+    })
+    compiled.outlets.connect({ sinks: new Map([['out', NO_SINK]]), badRecords })
   }
 
   static async start(): Promise<Running> {
     return new Running(
-      await SubtaskDraft.compile({
+      await compileSubtask({
         plan: plan(spec(1)),
         chain: 'largest',
         slot: 0,
@@ -70,7 +78,7 @@ class Running {
 
   /** Rows of so many auctions from one on. */
   async take(from: number, count: number, price: number): Promise<void> {
-    const [input] = this.#draft.inputs
+    const [input] = this.#compiled.inputs
     if (input === undefined) throw new Error('no input')
     for (let at = 0; at < count; at += 100) {
       const rows = Array.from(
@@ -80,12 +88,12 @@ class Running {
             ...input.schema.fields.map(({ name }) => (name === 'auction' ? from + at + index : price)),
           ),
       )
-      await this.#draft.operators.head.process(rows, rows.length, 0)
+      await this.#compiled.operators.head.process(rows, rows.length, 0)
     }
   }
 
   async checkpoint(extent: SnapshotExtent): Promise<Record<string, readonly StateFile[]>> {
-    const frozen = this.#draft.operators.states.get('largest')?.freeze?.(extent)
+    const frozen = this.#compiled.operators.states.get('largest')?.freeze?.(extent)
     if (frozen === undefined) throw new Error('it cannot be frozen')
     const { kept, blocks, bytes } = frozen.read()
     const id = ++this.#checkpoints
@@ -134,12 +142,12 @@ async function deployed(
   { store }: Running,
   state: Preparation['state'],
 ): Promise<{ held: readonly GroupState[]; read: readonly string[] }> {
-  const prepared: Prepared = await preparer.draftFor(deployment(state), () => undefined)
+  const prepared = await preparer.stateFor(deployment(state), () => undefined)
   store.read.length = 0
-  await prepared.state.fill(state, { store, clock: ports.clock, checkWanted: () => undefined })
-  prepared.state.finish()
-  const held = wholeBlocks(prepared.draft.operators.states.get('largest'))
-  await prepared.draft.discard()
+  await prepared.fill(state, { store, clock: ports.clock, checkWanted: () => undefined })
+  prepared.finish()
+  const held = wholeBlocks(prepared.compiled.operators.states.get('largest'))
+  await prepared.compiled.discard()
   return { held, read: [...store.read] }
 }
 

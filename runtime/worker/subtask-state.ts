@@ -6,7 +6,7 @@ import type { OperatorState } from '../operators/stage.ts'
 import { keyGroupsOfSlot, type KeyGroupRange } from '../plan/key-groups.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
-import type { SubtaskDraft } from './subtask-draft.ts'
+import type { CompiledSubtask } from './compiled-subtask.ts'
 
 /** The files of each operator, in the order in which they are to be restored. */
 export type FilesByOperator = Readonly<Record<string, readonly StateFile[]>>
@@ -26,23 +26,29 @@ interface OperatorRest {
   restored: Map<number, BlockPlace[]>
 }
 
-/** The state of a draft: what of which files it has been given back, so that more can be added. */
-export class DraftState {
-  readonly #draft: SubtaskDraft
+/** The second stage of a subtask: its state holds all that its attempt starts from. */
+export interface RestoredSubtask {
+  readonly stage: 'restored'
+  readonly compiled: CompiledSubtask
+}
+
+/** The state of a compiled subtask: which blocks of which files were restored, so that more can be added. */
+export class SubtaskState {
+  readonly compiled: CompiledSubtask
   readonly #restored = new Map<string, Map<number, BlockPlace[]>>()
 
-  constructor(draft: SubtaskDraft) {
-    this.#draft = draft
+  constructor(compiled: CompiledSubtask) {
+    this.compiled = compiled
   }
 
   /** The files of operators whose state appends: of the others hardly a checkpoint begins as the one before. */
   growing(files: FilesByOperator): FilesByOperator {
     return Object.fromEntries(
-      Object.entries(files).filter(([operator]) => this.#draft.operators.states.get(operator)?.appends === true),
+      Object.entries(files).filter(([operator]) => this.compiled.operators.states.get(operator)?.appends === true),
     )
   }
 
-  /** Whether what has been restored is a beginning of these files: otherwise the draft is of no use for them. */
+  /** Whether what has been restored is a beginning of these files: otherwise it is of no use for them. */
   isBeginningOf(files: FilesByOperator): boolean {
     return this.#rests(files) !== undefined
   }
@@ -58,7 +64,7 @@ export class DraftState {
 
   /**
    * Restores what is in these files and has not been restored yet, in slices between turns of the loop. Only where
-   * `isBeginningOf` says so. After any error but that of `checkWanted` the draft is of no use.
+   * `isBeginningOf` says so. After any error but that of `checkWanted` it is of no use.
    */
   async fill(files: FilesByOperator, context: FillContext): Promise<void> {
     const rests = this.#rests(files)
@@ -67,14 +73,15 @@ export class DraftState {
     for (const one of rests) await this.#restore(one, context)
   }
 
-  /** Called once, after all has been filled and before the subtask runs. */
-  finish(): void {
-    for (const state of this.#draft.operators.states.values()) state.restored?.()
+  /** Called once, after the last file. */
+  finish(): RestoredSubtask {
+    for (const state of this.compiled.operators.states.values()) state.restored?.()
+    return { stage: 'restored', compiled: this.compiled }
   }
 
   #rests(files: FilesByOperator): OperatorRest[] | undefined {
     const rests: OperatorRest[] = []
-    for (const [operator, state] of this.#draft.operators.states) {
+    for (const [operator, state] of this.compiled.operators.states) {
       const restored = this.#restoredOf(operator)
       const rest = restOf(restored, files[operator] ?? [], this.#rangeOf(state))
       if (rest === undefined) return undefined
@@ -117,7 +124,7 @@ export class DraftState {
   }
 
   #rangeOf(state: OperatorState): KeyGroupRange {
-    const { plan, chain, slot } = this.#draft
+    const { plan, chain, slot } = this.compiled
     return state.scope === 'broadcast'
       ? { first: 0, endExclusive: 1 }
       : keyGroupsOfSlot(slot, plan.maxParallelism, chain.parallelism)
