@@ -8,7 +8,7 @@ import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import type { Field, Row } from '../runtime/model/schema.ts'
 import type { StateFile } from '../runtime/model/snapshot.ts'
 import { realClock } from '../runtime/ports/real/clock.ts'
-import { openFileStore } from '../runtime/ports/real/store.ts'
+import { openFileStore } from '../runtime/ports/real/file-store.ts'
 import { LogStateStore } from '../runtime/state/log-state-store.ts'
 
 /**

@@ -5,7 +5,7 @@ import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { Json } from '../runtime/model/snapshot.ts'
 import type { OperatorNode } from '../runtime/graph/job-graph.ts'
 import { planJob } from '../runtime/front/planned-job.ts'
-import { openFileStore } from '../runtime/ports/real/store.ts'
+import { openStore } from '../runtime/ports/real/open-store.ts'
 
 /** What `-o json` prints; its keys are stable. */
 export interface SavepointContents {
@@ -45,7 +45,7 @@ export async function inspectSavepoint(
   output: 'text' | 'json',
   out: (text: string) => void,
 ): Promise<0 | 1> {
-  const contents = await contentsOf(await openSavedState(openFileStore, path))
+  const contents = await contentsOf(await openSavedState(openStore, path))
   out(output === 'json' ? `${JSON.stringify(contents, null, 2)}\n` : textOf(contents))
   return contents.problems.length === 0 ? 0 : 1
 }

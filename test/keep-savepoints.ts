@@ -9,7 +9,8 @@ import type { JobReport } from '../runtime/control/job-report.ts'
 import { subtasksOf } from '../runtime/plan/chaining.ts'
 import { readJobFile } from '../runtime/front/job-file.ts'
 import { planJob } from '../runtime/front/planned-job.ts'
-import { openFileStore } from '../runtime/ports/real/store.ts'
+import { openFileStore } from '../runtime/ports/real/file-store.ts'
+import { openStore } from '../runtime/ports/real/open-store.ts'
 import { KEPT, packFolder, PLACE, rowsOf, settledOutputs } from './harness/kept-savepoints.ts'
 import { ROOT } from './harness/source-files.ts'
 import { until } from './harness/until.ts'
@@ -96,7 +97,7 @@ async function keep(example: string): Promise<void> {
     await reported(job, 'half through', ({ recordsIn }) => recordsIn > all * HALF)
     await job.setTarget({ revision: 'kept', spec, desiredState: 'suspended' })
     await reported(job, 'suspended', ({ phase }) => phase === 'suspended')
-    const saved = await openSavedState(openFileStore, join(folder, 'state', 'local', example, 'kept'))
+    const saved = await openSavedState(openStore, join(folder, 'state', 'local', example, 'kept'))
     const { path } = await importSavedState(saved, openFileStore(join(to, 'state')), example)
     const manifest = join(to, 'state', path)
     writeFileSync(manifest, readFileSync(manifest, 'utf8').replaceAll(folder, PLACE))

@@ -12,7 +12,7 @@ import {
 import { describe, isFields, Problems, type Problem } from '../graph/problems.ts'
 import { readStateLimit } from '../graph/state-limit.ts'
 import { readDuration } from '../graph/verbs/kit/durations.ts'
-import { unsupportedScheme } from '../ports/store.ts'
+import { isStoreScheme, schemeOf } from '../ports/store.ts'
 
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 10_000
 const SHORTEST_CHECKPOINT_INTERVAL_MS = 10
@@ -113,8 +113,8 @@ function readInterval(value: unknown, problems: Problems): number | undefined {
 function readStore(value: unknown, problems: Problems): string | undefined {
   const path = 'spec.checkpoints.store'
   const url = problems.text(value, path, 1024)
-  const scheme = url === undefined ? undefined : unsupportedScheme(url)
-  if (scheme !== undefined)
+  const scheme = url === undefined ? undefined : schemeOf(url)
+  if (scheme !== undefined && !isStoreScheme(scheme))
     problems.report(
       'STORE_UNSUPPORTED',
       path,

@@ -1,10 +1,14 @@
-/** The one kind of store there is, as a URL begins; a plain path is of that kind too. */
-const STORE_SCHEME = 'file'
+/** The kinds of stores, as their URLs begin. `real/open-store.ts` opens each. */
+export const STORE_SCHEMES = ['file'] as const
+export type StoreScheme = (typeof STORE_SCHEMES)[number]
 
-/** The scheme of a store's URL when there is no such store; undefined when it can be opened. */
-export function unsupportedScheme(url: string): string | undefined {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
-  return scheme === STORE_SCHEME ? undefined : scheme
+/** The scheme of a store's URL; a plain path is a folder, as `file:` is. */
+export function schemeOf(url: string): string {
+  return /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? 'file'
+}
+
+export function isStoreScheme(scheme: string): scheme is StoreScheme {
+  return STORE_SCHEMES.some((known) => known === scheme)
 }
 
 /**

@@ -7,7 +7,7 @@ import { NodeModules } from './modules.ts'
 import { realNet } from './net.ts'
 import { realRng } from './rng.ts'
 import { openRealScratchFile } from './scratch.ts'
-import { openFileStore } from './store.ts'
+import { openStore } from './open-store.ts'
 
 /** The real world. Only entry points (bin files of coordinator, worker, cli) and tests call this. */
 export function realPorts(parts: {
@@ -23,7 +23,7 @@ export function realPorts(parts: {
     httpClient: realHttpClient,
     modules: new NodeModules(parts.modulesFolder),
     logger: parts.logger,
-    openStore: openFileStore,
+    openStore,
     openScratchFile: openRealScratchFile,
     printLine: parts.printLine,
   }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { JobLog, type LogEntry } from '../../../../runtime/checkpoint/job-log.ts'
 import { encodeManifest, type Manifest } from '../../../../runtime/checkpoint/manifest.ts'
 import { retire, sweep } from '../../../../runtime/checkpoint/retention.ts'
-import { openFileStore } from '../../../../runtime/ports/real/store.ts'
+import { openFileStore } from '../../../../runtime/ports/real/file-store.ts'
 import type { Store } from '../../../../runtime/ports/store.ts'
 
 const target = { revision: 'r1', spec: {}, desiredState: 'running' } as const

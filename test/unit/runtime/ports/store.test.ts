@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { describeWithCauses } from '../../../../runtime/model/errors.ts'
-import { openFileStore } from '../../../../runtime/ports/real/store.ts'
+import { openFileStore } from '../../../../runtime/ports/real/file-store.ts'
+import { openStore } from '../../../../runtime/ports/real/open-store.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
@@ -46,7 +47,7 @@ describe('file store', () => {
     await expect(openFileStore(folder).put('../outside', text('no'))).rejects.toMatchObject({
       code: 'STORE_PATH_INVALID',
     })
-    expect(() => openFileStore('s3://bucket/x')).toThrow(expect.objectContaining({ code: 'STORE_UNSUPPORTED' }))
+    expect(() => openStore('s3://bucket/x')).toThrow(expect.objectContaining({ code: 'STORE_UNSUPPORTED' }))
   })
 
   test('a store that cannot be written says so with the path and the reason, and may be retried', async () => {

@@ -2,22 +2,11 @@ import { link, readdir, readFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
-import { unsupportedScheme, type Store } from '../store.ts'
+import type { Store } from '../store.ts'
 import { isErrno, removeIfEmpty, syncFolder, unlinkIfPresent, writeDurably, writeTemporary } from './durable-file.ts'
 
-/** Opens `file:///folder` or a plain path. Throws STORE_UNSUPPORTED for any other scheme. */
+/** Opens `file:///folder` or a plain path. */
 export function openFileStore(url: string): Store {
-  const scheme = unsupportedScheme(url)
-  if (scheme !== undefined) {
-    throw new MillraceError(
-      'STORE_UNSUPPORTED',
-      `checkpoint store ${JSON.stringify(url)} has scheme ${JSON.stringify(scheme)}; only file is supported`,
-      {
-        domain: 'user',
-        hint: 'use file:///folder or a plain path',
-      },
-    )
-  }
   return new FileStore(resolve(/^file:/i.test(url) ? fileURLToPath(url) : url))
 }
 
