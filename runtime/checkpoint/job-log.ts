@@ -22,7 +22,7 @@ export type LogEntry =
 export interface LogView {
   attempt: Attempt
   target: JobTarget | undefined
-  /** What a restore starts from. */
+  /** The checkpoint that a restore starts from. */
   newest: CheckpointReport | undefined
   checkpoints: readonly { sequence: number; checkpoint: CheckpointReport; savepoint: string | null }[]
   /** Set when nothing has been claimed since. */
@@ -51,7 +51,7 @@ export class JobLog {
       const sequence = Number(path.slice(FOLDER.length + 1))
       if (!Number.isSafeInteger(sequence) || sequence <= this.#last) continue
       const bytes = await this.#store.get(path)
-      // Deleted between list and get: a checkpoint that retention has given up.
+      // Deleted between list and get: retention has deleted the checkpoint.
       if (bytes) this.#entries.push({ sequence, entry: parseEntry(path, bytes) })
       this.#last = sequence
     }

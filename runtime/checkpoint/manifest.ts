@@ -5,8 +5,8 @@ import type { CheckpointReport } from '../model/job.ts'
 import type { Store } from '../ports/store.ts'
 
 /**
- * What a checkpoint is, on disk: written last, after every file it names is durable. Restoring needs this and
- * the files it names, nothing else. JSON; paths are relative to the job's folder in the store. Version 1 had one
+ * A checkpoint on disk. It is written last, after every file that it names is durable. A restore needs the manifest and
+ * the files that it names, nothing else. JSON; paths are relative to the job's folder in the store. Version 1 had one
  * file per operator and subtask where version 2 has a list.
  */
 export interface Manifest {
@@ -82,15 +82,15 @@ function listed(first: FirstManifest): Manifest {
   return { ...first, version: 2, subtasks: Object.fromEntries(subtasks) }
 }
 
-/** Where the files of all checkpoints lie in the job's folder of the store. */
+/** The folder of all checkpoints in the job's folder of the store. */
 export const CHECKPOINTS = 'checkpoints/'
 
-/** Where a checkpoint's files lie in the job's folder of the store. */
+/** The folder of a checkpoint's files in the job's folder of the store. */
 export function checkpointFolder(attempt: Attempt, checkpoint: CheckpointId): string {
   return `${CHECKPOINTS}${attempt}-${checkpoint}`
 }
 
-/** The checkpoint in whose folder a file lies; undefined when it is none of a checkpoint. */
+/** The checkpoint in whose folder a file is; undefined for other files. */
 export function checkpointOf(path: string): { attempt: Attempt; id: CheckpointId } | undefined {
   const [, attempt, id] = /^checkpoints\/(\d+)-(\d+)\//.exec(path) ?? []
   return attempt === undefined ? undefined : { attempt: Number(attempt), id: Number(id) }

@@ -5,10 +5,10 @@ import { keyGroupsOfSlot } from '../plan/key-groups.ts'
 import type { Manifest } from './manifest.ts'
 
 /**
- * Who starts from what: splits are dealt round robin in their order, a state file goes to every subtask whose
- * key groups it holds (that of a broadcast to all), committables are dealt round robin (any writer of the sink can
- * commit them). Pure; any parallelism to any other. `splits` are those of the enumerators, positions of the
- * checkpoint already in them.
+ * Distributes what an attempt starts from over its subtasks. Splits go round robin in their order. A state file goes to
+ * every subtask whose key groups it holds, that of a broadcast to all. Committables go round robin, since any writer of
+ * the sink can commit them. Pure; from any parallelism to any other. `splits` are those of the enumerators, with the
+ * positions of the checkpoint already in them.
  */
 export function assignRestore(
   plan: ExecutionPlan,

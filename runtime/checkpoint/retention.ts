@@ -38,14 +38,14 @@ export async function discardSavepoint(log: JobLog, store: Store, id: string): P
 }
 
 /**
- * Deletes the files that checkpoints have left which came to nothing (given up, or of an attempt or a process that
- * ended): those in the folders of checkpoints before `upTo` that no manifest in the log names. Called by the newest
- * attempt only, once a checkpoint of its own that is not `whole` is in the log: `upTo`. Returns how many.
+ * Deletes the files of checkpoints that were never completed: the files in the folders of checkpoints before `upTo`
+ * that no manifest in the log names. Called by the newest attempt only, once a checkpoint of its own that is not
+ * `whole` is in the log: `upTo`. Returns how many files it has deleted.
  *
  * None of them can be named any more. An older attempt completes no checkpoint after the claim of this one, and no
- * attempt names files of an older one: its first checkpoint is whole. In this attempt a subtask may name what it
- * wrote for a checkpoint that was given up, but it writes one after the other, and whatever it may still name of
- * those before `upTo` it has named there. Files of `upTo` and later ones stay, whether named or not: the next
+ * attempt names files of an older one: its first checkpoint is whole. In this attempt a subtask may name files that
+ * it wrote for an aborted checkpoint, but it writes one checkpoint after the other: all files from before `upTo`
+ * that it may still name are named in `upTo`. Files of `upTo` and later ones stay, whether named or not: the next
  * checkpoint may be under way.
  */
 export async function sweep(log: JobLog, store: Store, upTo: { attempt: Attempt; id: CheckpointId }): Promise<number> {
@@ -85,7 +85,7 @@ async function discard(log: JobLog, store: Store, items: LogView['checkpoints'])
   }
 }
 
-/** What a manifest refers to; nothing when it is gone. */
+/** The files that a manifest names; none when the manifest is gone. */
 async function filesOf(store: Store, path: string): Promise<string[]> {
   const bytes = await store.get(path)
   if (!bytes) return []

@@ -6,7 +6,7 @@ import { JobLog } from './job-log.ts'
 import { checkpointFolder, decodeManifest, encodeManifest, stateFilePath, type Manifest } from './manifest.ts'
 import { checkedStateFile } from './state-file.ts'
 
-/** A savepoint or checkpoint of any job, found by where it lies. */
+/** A savepoint or checkpoint of any job, found by its location. */
 export interface SavedState {
   location: string
   manifest: Manifest

@@ -37,15 +37,15 @@ export class SnapshotUpload {
   }
 
   /**
-   * Nobody waits for this checkpoint and those before it any more: uploads that have not begun reject. One that is
-   * under way goes on, for then the next one has less to write: else a state that takes longer than a checkpoint
-   * may would never be saved.
+   * Nobody waits any longer for this checkpoint and those before it: uploads that have not begun reject. An upload
+   * that is under way continues, so that the next one has less to write. State that takes longer than a checkpoint
+   * may take would otherwise never be saved.
    */
   abort(checkpoint: CheckpointId): void {
     this.#abortedUntil = checkpoint
   }
 
-  /** What is under way rejects at its next turn. */
+  /** An upload that is under way rejects at its next turn. */
   stop(): void {
     this.#stopped = true
   }

@@ -12,19 +12,19 @@ export interface BlockPlace {
   length: number
 }
 
-/** What an operator has been given back: the blocks of each key group in their order. */
+/** The blocks of each key group that an operator has restored, in their order. */
 export type RestoredBlocks = ReadonlyMap<number, readonly BlockPlace[]>
 
-/** What of a file is to be restored. */
+/** The blocks of a file that are still to be restored. */
 export interface FileRest {
   file: StateFile
   blocks: readonly BlockRow[]
 }
 
 /**
- * What is left to restore of an operator's files in the key groups of `range`, in their order, when `restored` has been
- * before. Undefined unless that is a beginning of them in every key group: what has been restored too much cannot
- * be taken back, and a key that was deleted since would live on. Pure.
+ * The blocks that are left to restore from an operator's files in the key groups of `range`, in their order, after
+ * `restored`. Undefined unless `restored` is a beginning of the files in every key group: a block too much cannot be
+ * taken out again, and a key that was deleted since would live on. Pure.
  */
 export function restOf(
   restored: RestoredBlocks,

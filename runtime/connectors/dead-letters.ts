@@ -34,7 +34,10 @@ export interface DeadLetterConnector {
 export interface DeadLetters {
   /** Takes the letter and copies its bytes. Throws the error that earlier letters failed with. */
   add(letter: DeadLetter): void
-  /** Called after each batch of input: sends all letters. Returns a promise to wait for when there is no room for more. */
+  /**
+   * Called after each batch of input: sends all letters. Returns a promise to wait for when there is no room for
+   * more.
+   */
   push(): Promise<void> | undefined
   /** Resolves when all letters so far are durable. Rejects when they cannot be written. */
   flush(): Promise<void>

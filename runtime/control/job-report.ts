@@ -58,8 +58,8 @@ export interface JobReport {
    */
   blockedMs?: Readonly<Record<string, number>>
   /**
-   * Records that wait in the outside systems, of the sources that can tell; the least watermark of all subtasks
-   * that have one.
+   * Records that wait in the outside systems, of the sources that report it; the least watermark of all subtasks that
+   * have one.
    */
   lagRecords?: number | null
   watermark?: number | null

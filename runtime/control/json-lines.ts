@@ -9,8 +9,8 @@ export function sendMessage(connection: Connection, message: object): void {
 }
 
 /**
- * Calls `onMessage` for every message. A line that is no JSON object, or too long, destroys the connection and
- * is told through `onError`. What a message claims to be is checked by the receiver's switch on `kind`.
+ * Calls `onMessage` for every message. A line that is not a JSON object, or too long, destroys the connection and
+ * is reported through `onError`. The receiver's switch on `kind` checks what a message claims to be.
  */
 export function onMessages(
   connection: Connection,

@@ -54,7 +54,7 @@ export type WorkerMessage =
   | { kind: 'committed'; attempt: Attempt; checkpoint: CheckpointId }
   /** The least watermark of an aligned source's splits; null when nobody is to wait for them (idle, finished). */
   | { kind: 'aligned'; attempt: Attempt; minimum: number | null }
-  /** A preparation goes on; it is done; it has come to nothing, which is no failure. */
+  /** A preparation makes progress; it is done; it failed, which is not a failure of the attempt. */
   | { kind: 'preparing'; attempt: Attempt; checkpoint: CheckpointId }
   | { kind: 'prepared'; attempt: Attempt; checkpoint: CheckpointId }
   | { kind: 'unprepared'; attempt: Attempt; checkpoint: CheckpointId; error: ErrorReport }
@@ -109,6 +109,6 @@ export interface SubtaskMetrics {
   lagRecords: number | null
   /** Splits that wait for others of their alignment group. */
   pausedSplits?: number
-  /** What a connector cannot reach right now while it goes on trying. */
+  /** The system that a connector cannot reach right now while it keeps trying. */
   trouble: ErrorReport | null
 }

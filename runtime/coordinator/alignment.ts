@@ -15,9 +15,9 @@ interface Group {
 }
 
 /**
- * The least watermark of each alignment group of one attempt (Flink's SourceCoordinator under FLIP-182): subtasks tell
- * theirs, all of the group hear the least one whenever it has changed. Nothing is announced before each has told
- * its own, until when none of them reads further than the drift they were given.
+ * The least watermark of each alignment group of one attempt (Flink's SourceCoordinator under FLIP-182). Subtasks
+ * report theirs; whenever the least one changes, all subtasks of the group get it. Nothing is announced before
+ * every subtask has reported. Until then none reads further than its drift allows.
  */
 export class AlignmentGroups {
   readonly #groupOf = new Map<SubtaskId, Group>()

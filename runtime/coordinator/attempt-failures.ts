@@ -28,8 +28,8 @@ export function attemptsFor(error: Error): number {
 }
 
 /**
- * What ended the attempts since the last completed checkpoint. Errors are counted by their codes, each apart: one that
- * lets several workers fail shows now as itself and now as the connection that it broke.
+ * The errors that ended attempts since the last completed checkpoint, counted by code. An error that makes several
+ * workers fail shows once as itself and once as the connection that it broke, so codes are counted apart.
  */
 export class AttemptFailures {
   readonly #counts = new Map<string, number>()

@@ -42,8 +42,8 @@ export class AttemptRun {
   readonly parts: AttemptParts
   readonly drained = new Set<SubtaskId>()
   /**
-   * Whether files may lie in the store that no manifest names: those of older attempts at first, then of
-   * checkpoints that failed.
+   * Whether the store may hold files that no manifest names: at first those of older attempts, later those of failed
+   * checkpoints.
    */
   leavesFiles = true
   readonly #alignment: AlignmentGroups
@@ -111,8 +111,8 @@ export class AttemptRun {
   }
 
   /**
-   * Takes a checkpoint behind those already asked for. Resolves once it is in the log and the subtasks were told;
-   * rejects when a subtask declined, time ran out or the attempt failed. A failed one leaves the job running.
+   * Takes a checkpoint after those already asked for. Resolves once it is in the log and was announced to the subtasks;
+   * rejects when a subtask declined, time ran out or the attempt failed. A failed checkpoint leaves the job running.
    */
   take(request: CheckpointRequest): Promise<CheckpointReport> {
     const result = this.#queue.then(() => this.#take(request))
@@ -164,7 +164,10 @@ export class AttemptRun {
     })
   }
 
-  /** The manifest first, then its entry in the log: with the entry it is complete, and only then told. */
+  /**
+   * The manifest first, then its entry in the log. The entry makes the checkpoint complete; only then is it
+   * announced.
+   */
   async #complete(pending: PendingCheckpoint, request: CheckpointRequest): Promise<CheckpointReport> {
     const { attempt, target, plan, clock, store, log, job } = this.parts
     const path = `${checkpointFolder(attempt, pending.id)}/manifest.json`

@@ -45,7 +45,7 @@ export interface CoordinatorConfig {
   storeUrl: string
 }
 
-/** What a spec means. Throws SPEC_INVALID. */
+/** Reads a spec and plans the job. Throws SPEC_INVALID. */
 export type JobPlanner = (spec: unknown) => PlannedJob
 
 interface Wanted extends PlannedJob {
@@ -54,9 +54,9 @@ interface Wanted extends PlannedJob {
 
 /**
  * One per job. Level-triggered like the operator: `decide` compares what is asked for with what runs and names
- * one step at a time, `#take` carries it out; messages only change facts and wake it. A new attempt always goes the same way, whether
- * after a start, a loss, a rescale or an upgrade: claim in the log (fences older coordinators) → fence the
- * workers → only then read the newest checkpoint → restore → go.
+ * one step at a time, `#take` carries it out; messages only change facts and wake it. A new attempt always goes the
+ * same way, whether after a start, a loss, a rescale or an upgrade: claim in the log (fences older coordinators) →
+ * fence the workers → only then read the newest checkpoint → restore → go.
  */
 export class Coordinator {
   readonly #config: CoordinatorConfig
@@ -134,8 +134,8 @@ export class Coordinator {
   }
 
   /**
-   * Opens the log and the control port. Resolves with the control address; rejects when that cannot be used. A store
-   * that cannot be read is tried again, and told in the report meanwhile: a process that ends could tell nobody why.
+   * Opens the log and the control port. Resolves with the control address; rejects when it cannot be used. A store that
+   * cannot be read is tried again and reported meanwhile: a process that ended could not say why.
    */
   async start(): Promise<NetAddress> {
     await this.#openLog().catch((error: unknown) => {
@@ -152,7 +152,7 @@ export class Coordinator {
     this.#attempt = view.attempt
     this.#newest = view.newest ?? null
     this.#savepoints.add(view.checkpoints)
-    // Whoever asked for a target meanwhile knows better than the log.
+    // A target that was set meanwhile is newer than the one in the log.
     if (view.target && !this.#wanted)
       this.#accept(view.ended === 'suspended' ? { ...view.target, desiredState: 'suspended' } : view.target)
     this.#log = log
@@ -279,9 +279,9 @@ export class Coordinator {
   }
 
   /**
-   * One that woke, or was cut off, and that no attempt waits for, would otherwise run what is over for ever, with a
-   * transaction open that holds back every reader. One that runs the newest attempt is left: a coordinator may have
-   * started anew beside it, and the next claim reaches it.
+   * Stops a worker that comes back with an attempt that is over: it slept or was cut off, and no attempt waits for
+   * it. It would otherwise run for ever, with an open transaction that holds back every reader. A worker that runs
+   * the newest attempt continues: the coordinator may have restarted beside it, and its next claim reaches the worker.
    */
   #stopStale({ subtask, runningThen }: RegisteredWorker): void {
     if (runningThen === null || runningThen > this.#attempt || (runningThen === this.#attempt && !isOver(this.#phase)))
@@ -303,7 +303,7 @@ export class Coordinator {
     }
   }
 
-  /** Whoever is refused is over: another coordinator owns the job now. */
+  /** A coordinator that is refused ends: another one owns the job now. */
   #onSuperseded(seen: Attempt): void {
     this.#ports.logger.warn('superseded', { attempt: this.#attempt, seen })
     const error = new MillraceError(
@@ -553,7 +553,7 @@ export class Coordinator {
     })
   }
 
-  /** What was prepared for an attempt that has failed may serve the next one, if that has the same target. */
+  /** Prepared state of a failed attempt may serve the next attempt, if that has the same target. */
   #endPreparation(target: JobTarget): void {
     if (this.#run?.failure && target.desiredState === 'running') this.#preparation?.end()
     else this.#preparation?.revoke()
@@ -568,7 +568,10 @@ export class Coordinator {
     this.#preparation = undefined
   }
 
-  /** Whole when it has a name: that of a switch is the next attempt's alone, which has restored most of it by then. */
+  /**
+   * A savepoint with a name is whole. The savepoint of a switch has no name and serves only the next attempt, which has
+   * restored most of it by then.
+   */
   async #stopAtSavepoint(run: AttemptRun, savepoint: string | null): Promise<CheckpointReport> {
     const checkpoint = await run.take({
       kind: 'savepoint',
@@ -599,7 +602,7 @@ export class Coordinator {
       ports: this.#ports,
       baseDir: this.#config.baseDir,
     }
-    // A source that does not answer is told at once, not only when it is given up.
+    // A source that does not answer is reported at once, not only when the attempt fails.
     const splits = await discoverSplits({ ...sources, reportTrouble: this.#error.teller() }, manifest)
     if (this.#closed) return
     const run = new AttemptRun({
@@ -637,7 +640,7 @@ export class Coordinator {
       from: newest ? `${newest.attempt}-${newest.id}` : 'nothing',
     })
     this.#checkpoints.start(wanted.graph.checkpoints.intervalMs, () => this.#periodicCheckpoint(run))
-    // The readers tell of a source that does not answer.
+    // The readers report a source that does not answer.
     watchSplits({ ...sources, reportTrouble: () => undefined }, splits, {
       isCurrent: () => this.#run === run && !this.#closed,
       deal: (subtask, operator, fresh) => {
@@ -682,7 +685,7 @@ export class Coordinator {
     return 'goesOn'
   }
 
-  /** What checkpoints have left that came to nothing costs room only: that it is still there fails nothing. */
+  /** Deletes what failed checkpoints left. Their files only take room, so a failure here fails nothing else. */
   async #sweep(log: JobLog, run: AttemptRun, checkpoint: Pick<CheckpointReport, 'attempt' | 'id'>): Promise<void> {
     run.leavesFiles = false
     try {

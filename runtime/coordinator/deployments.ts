@@ -7,7 +7,7 @@ import { subtasksOf } from '../plan/chaining.ts'
 import type { NetAddress } from '../ports/net.ts'
 import type { AttemptParts } from './attempt-run.ts'
 
-/** What each worker is told to run in an attempt. Throws WORKER_LOST when one has no address. */
+/** The deployment of each worker in an attempt. Throws WORKER_LOST when a worker has no address. */
 export function deploymentsOf(
   { attempt, plan, graph }: AttemptParts,
   job: { jobUid: string; baseDir: string; storeUrl: string },

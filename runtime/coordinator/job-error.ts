@@ -1,8 +1,8 @@
-/** The error that a job's report shows: the newest told, until it is over. */
+/** The error that a job's report shows: the newest one, until it is over. */
 export class JobError {
   current: Error | undefined
 
-  /** For one thing that may be in trouble: `null` takes back what it told itself, and nothing that was told since. */
+  /** A reporter for one thing that may be in trouble: `null` withdraws its own error, and no newer one of others. */
   teller(): (error: Error | null) => void {
     let told: Error | undefined
     return (error) => {

@@ -29,7 +29,7 @@ export function summaryOf(metrics: readonly SubtaskMetrics[]): Summary {
   }
 }
 
-/** Of a job whose sources have been read to the end there is no watermark to tell. */
+/** A job whose sources have been read to the end has no watermark to report. */
 function gaugesOf(
   metrics: readonly SubtaskMetrics[],
 ): Pick<JobReport, 'lagRecords' | 'watermark' | 'pausedSplits' | 'stateBytes'> {

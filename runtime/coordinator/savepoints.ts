@@ -18,7 +18,7 @@ export class Savepoints {
     this.#parts = parts
   }
 
-  /** Those that a log holds. */
+  /** Adds the savepoints that a log names. */
   add(checkpoints: LogView['checkpoints']): void {
     for (const { savepoint, checkpoint } of checkpoints) if (savepoint !== null) this.completed(savepoint, checkpoint)
   }

@@ -9,7 +9,7 @@ import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import type { SourceVerb } from '../graph/verbs/source.ts'
 
-/** What looking for splits needs; `reportTrouble` hears of a system that is away while it is still being tried. */
+/** `reportTrouble` is called with a system that does not answer, while it is still being tried. */
 export interface SplitParts extends Pick<SourceContext, 'ports' | 'baseDir' | 'reportTrouble'> {
   plan: ExecutionPlan
   connectors: Connectors
@@ -36,9 +36,9 @@ export async function discoverSplits(
 }
 
 /**
- * While an attempt runs, looks again for splits of sources that can get more, and deals what is new by the rule of
- * `assignRestore`. A look that fails changes nothing; the readers tell of a system that is away. Until a checkpoint
- * holds a new split, every attempt finds it anew at its start: records read of it so far count for nothing then.
+ * While an attempt runs, looks for new splits of sources that can get more, and distributes them by the rule of
+ * `assignRestore`. A look that fails changes nothing; the readers report a system that is away. Until a checkpoint
+ * holds a new split, each attempt finds it again at its start and reads it from the beginning.
  */
 export function watchSplits(
   parts: SplitParts,

@@ -18,7 +18,7 @@ import type { AttemptRun } from './attempt-run.ts'
  */
 const SILENCE_MS = 30_000
 const LIMIT_MS = 120_000
-/** What a round brought is little enough to be left, as it came, to the switch itself. */
+/** A round that brought no more than this leaves the rest to the switch itself. */
 const LITTLE_BYTES = 256 * 1024
 /** A round that brings more than this part of the one before does not get nearer to the end. */
 const SHRINKS_TO = 0.5
@@ -36,15 +36,15 @@ export interface SwitchPreparationParts {
   checkpoint(): Promise<CheckpointReport>
   readManifest(checkpoint: CheckpointReport): Promise<Manifest>
   send(subtask: SubtaskId, message: CoordinatorMessage): void
-  /** Called once, when there is no more to wait for; not after `end`. */
+  /** Called once, when nothing is left to wait for; not after `end`. */
   onOver(): void
 }
 
 /**
- * What is done ahead of a switch while the old attempt runs on, so that little is left for the pause: the workers
- * of the new plan restore a checkpoint of the old attempt, then what came meanwhile, and so on while it gets less
- * (as a virtual machine is moved: Clark et al., "Live Migration of Virtual Machines", NSDI 2005). Nothing depends
- * on it: workers compare what they hold with what the switch gives them, and whatever goes wrong here is left out.
+ * Restores state ahead of a switch while the old attempt runs, so that the pause is short. The workers of the new plan
+ * restore a checkpoint of the old attempt, then what came meanwhile, and so on while the rounds get smaller (as a
+ * virtual machine is moved: Clark et al., "Live Migration of Virtual Machines", NSDI 2005). Nothing depends on it:
+ * workers compare what they hold with what the switch gives them, and a failure here only makes the pause longer.
  */
 export class SwitchPreparation {
   readonly #parts: SwitchPreparationParts
@@ -73,7 +73,7 @@ export class SwitchPreparation {
       })
   }
 
-  /** Whatever is still under way is not waited for. */
+  /** Does not wait for what is still under way. */
   #finish(): void {
     this.#cancelLimit()
     this.#waiting?.settle()
@@ -97,7 +97,7 @@ export class SwitchPreparation {
     this.#finish()
   }
 
-  /** The switch will not come: workers give up what they hold. */
+  /** The switch will not come: workers discard what they hold. */
   revoke(): void {
     this.end()
     const { run, send } = this.#parts

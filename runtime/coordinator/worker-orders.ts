@@ -105,7 +105,7 @@ export class WorkerOrders {
   }
 }
 
-/** What a subtask reported, as the error it stands for. */
+/** The error that a subtask reported. */
 export function failureOf(subtask: SubtaskId, { code, message, domain, retriable, hint }: ErrorReport): MillraceError {
   return new MillraceError(code, `subtask ${subtask}: ${message}`, {
     domain,

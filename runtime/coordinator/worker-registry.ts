@@ -8,7 +8,7 @@ import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
 
 /** How long a worker may be silent before it counts as lost. */
 const SILENCE_MS = 10_000
-/** So many processes of a subtask are told apart; one that slept while more took its place is welcome again. */
+/** How many processes of a subtask are remembered; a process that slept while more replaced it may register again. */
 const INSTANCES_KEPT = 16
 
 export interface RegisteredWorker {
@@ -35,9 +35,9 @@ interface Entry {
 }
 
 /**
- * The control connections of a job's workers, one per subtask: the process that came last wins, for good. One that
- * wakes after it was replaced is told to end when it comes back; else both would take the place from each other in
- * turn, an attempt each time.
+ * The control connections of a job's workers, one per subtask. The process that registered last wins, for good. A
+ * process that wakes after it was replaced is ordered to end when it comes back: otherwise the two would replace each
+ * other in turn, and each time cost an attempt.
  */
 export class WorkerRegistry {
   readonly #clock: Clock
@@ -46,8 +46,8 @@ export class WorkerRegistry {
   readonly #events: RegistryEvents
   readonly #entries = new Map<SubtaskId, Entry>()
   /**
-   * Who has registered, the last one at the end. A coordinator that starts anew knows nobody: whoever comes last
-   * then stays.
+   * The processes that have registered, the last one at the end. A coordinator that restarts knows none of them: the
+   * process that then registers last stays.
    */
   readonly #instances = new Map<SubtaskId, readonly string[]>()
   #listener: Listener | undefined
@@ -80,7 +80,7 @@ export class WorkerRegistry {
     return this.#entries.get(subtask)?.worker
   }
 
-  /** Drops silently when the worker is gone: its loss is told by an event of its own. */
+  /** Sends nothing when the worker is gone: its loss is an event of its own. */
   send(subtask: SubtaskId, message: CoordinatorMessage): void {
     const entry = this.#entries.get(subtask)
     if (entry) sendMessage(entry.connection, message)

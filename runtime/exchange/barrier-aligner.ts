@@ -1,12 +1,12 @@
 import type { CheckpointId } from '../model/ids.ts'
 
-/** What the gate does after a barrier came in on a channel. */
+/** The gate's next step after a barrier came in on a channel. */
 export type Alignment =
   /** Take nothing more from this channel until the others have caught up. */
   | { kind: 'block' }
   /** All channels are at the barrier: snapshot now, then take from all again. */
   | { kind: 'aligned' }
-  /** A barrier of a checkpoint that was given up: ignore it. */
+  /** A barrier of an aborted checkpoint: ignore it. */
   | { kind: 'late' }
 
 /**
@@ -18,7 +18,7 @@ export class BarrierAligner {
   readonly #channels: number
   #checkpoint: CheckpointId = 0
   #arrived = new Set<number>()
-  /** Checkpoints up to this one are over: aligned or given up. */
+  /** Checkpoints up to this one are over: aligned or aborted. */
   #over: CheckpointId = 0
 
   constructor(channels: number) {

@@ -67,7 +67,7 @@ export class ChannelWriter {
     return (this.#connection ? this.#connection.bufferedBytes : this.#waitingBytes) > MAX_IN_FLIGHT_BYTES
   }
 
-  /** What waits for room fails, also when the consumer has never come. */
+  /** Writes that wait for room fail, also when the consumer has never connected. */
   close(): void {
     this.#failure ??= new MillraceError('CHANNEL_CLOSED', `channel ${this.#name} was closed by its producer`, {
       domain: 'platform',

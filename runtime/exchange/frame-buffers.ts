@@ -2,7 +2,7 @@
 const LEAST_BYTES = 4096
 /** Longer ones are rare: what they took is given back. */
 const MOST_BYTES = 1024 * 1024
-/** Of all buffers that wait to be used again. */
+/** Bytes of all buffers that wait to be used again. */
 const KEPT_BYTES = 4 * 1024 * 1024
 
 /**

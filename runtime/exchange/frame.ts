@@ -5,7 +5,7 @@ import type { Timestamp } from '../model/time.ts'
 import { frameBuffers } from './frame-buffers.ts'
 
 /**
- * What travels on a channel, in band and in order. On the wire a frame is
+ * An item of a channel, in band and in order. On the wire a frame is
  *   u32 length of the whole frame (a multiple of 8) | u32 kind | payload
  * little-endian, so that a batch's typed columns stay 8-byte aligned.
  */
@@ -72,8 +72,8 @@ function withHeader(kind: number, payload: Uint8Array): Uint8Array {
 
 /**
  * Cuts a byte stream into frames, whatever the sizes in which it arrives. Throws FRAME_CORRUPT on a length or kind
- * that no sender writes. The bytes of a batch are aligned to 8 and lie in a buffer of `frameBuffers`, which its
- * reader may give back.
+ * that no sender writes. The bytes of a batch are aligned to 8 and are in a buffer of `frameBuffers`, which its
+ * reader may return.
  */
 export class FrameDecoder {
   readonly #most: number

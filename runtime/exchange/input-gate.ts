@@ -8,7 +8,7 @@ import { FrameDecoder, type Frame } from './frame.ts'
 import { frameBuffers } from './frame-buffers.ts'
 import { WatermarkMerger } from './watermark-merger.ts'
 
-/** What a subtask takes from its inputs, already aligned and merged. */
+/** An item that a subtask takes from its inputs, already aligned and merged. */
 export type GateElement =
   /** Its bytes are there until the next poll. */
   | { kind: 'batch'; exchange: string; bytes: Uint8Array }

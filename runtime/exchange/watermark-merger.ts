@@ -20,8 +20,8 @@ export class WatermarkMerger {
   }
 
   /**
-   * Returns the new merged watermark when it has advanced, or time goes on after idleness. One that goes back on an
-   * input changes nothing.
+   * Returns the new merged watermark when it has advanced, or when time continues after idleness. A watermark that goes
+   * back on an input changes nothing.
    */
   advance(input: number, time: Timestamp): Timestamp | undefined {
     this.#idle[input] = false

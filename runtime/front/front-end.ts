@@ -2,7 +2,10 @@ import type { OperatorNode } from '../graph/job-graph.ts'
 import type { Problems } from '../graph/problems.ts'
 import type { Surroundings } from '../graph/stream.ts'
 
-/** A language in which users say what a job computes. It reads one field of the spec; the rest of the spec is common. */
+/**
+ * A language in which users say what a job computes. It reads one field of the spec; the rest of the spec is
+ * common.
+ */
 export interface FrontEnd {
   /** The field of `spec` that holds the text. */
   readonly field: string

@@ -5,8 +5,7 @@ const MAX_MODULES = 16
 const USAGE = 'write { path: ./functions.ts }, { configMap: NAME, key: functions.mjs } or { image: /app/functions.mjs }'
 
 /**
- * `spec.modules`: where the code of user functions lies. Only names are looked at here; nobody loads it to check a
- * job.
+ * `spec.modules`: where the code of user functions is. Only names are checked here; checking a job never loads code.
  */
 export function readModules(value: unknown, path: string, problems: Problems): Readonly<Record<string, ModuleSource>> {
   const written = value === undefined ? {} : (problems.fields(value, path) ?? {})
@@ -83,7 +82,7 @@ function readImage(fields: Fields, path: string, problems: Problems): ModuleSour
   return undefined
 }
 
-/** Node tells by the name how to read a file. */
+/** Node chooses by the name how to read a file. */
 function isFileOfCode(file: string, path: string, problems: Problems): boolean {
   if (/\.(?:m?[jt]s)$/.test(file)) return true
   problems.report('MODULE_INVALID', path, `${describe(file)} is no module`, 'its name ends in .mjs, .js, .ts or .mts')

@@ -70,7 +70,10 @@ export interface SinkDeclaration {
   readonly options: DeclaredOptions
   /** Returns the parts of the schema that the sink cannot write. */
   checkSchema?(options: Options, schema: Schema): readonly OptionProblem[]
-  /** The fields that the writers copy unchanged and so can take from the bytes of the record (`passed` of SinkContext). */
+  /**
+   * The fields that the writers copy unchanged and so can take from the bytes of the record (`passed` of
+   * SinkContext).
+   */
   takesTexts?(options: Options, schema: Schema): ReadonlySet<string>
 }
 

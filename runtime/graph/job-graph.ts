@@ -8,8 +8,8 @@ export const DEFAULT_MAX_PARALLELISM = 128
 export const LARGEST_MAX_PARALLELISM = 32_768
 
 /**
- * What the user wrote, checked and typed: the output of `validateJob` (job-spec.ts) and the input of the
- * execution plan. Every front end produces this. Operators stand in topological order.
+ * A job as its user wrote it, checked and typed: every front end produces this, and everything behind it reads this.
+ * Plain JSON data (encoded-graph.ts). Operators are in topological order.
  */
 export interface JobGraph {
   operators: readonly OperatorNode[]
@@ -18,7 +18,7 @@ export interface JobGraph {
   checkpoints: CheckpointSettings
   /** Where the user's functions lie, by the name of the module. */
   modules?: Readonly<Record<string, ModuleSource>>
-  /** Absent: all state lies in memory. */
+  /** Absent: all state is in memory. */
   state?: StateLimit
 }
 
@@ -37,8 +37,8 @@ export interface OperatorNode<V extends VerbData = Verb> {
   /** The user's id: state is matched by it for ever. */
   id: string
   /**
-   * The inputs: ids of operators, or `id.output` for a side output. Empty for a source. What several mean is the
-   * verb's.
+   * The inputs: ids of operators, or `id.output` for a side output. Empty for a source. The verb defines what several
+   * inputs mean.
    */
   from: readonly string[]
   /** Schema of what comes out; a sink repeats its input's. */

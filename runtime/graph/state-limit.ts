@@ -1,6 +1,9 @@
 import { describe, type Problems } from './problems.ts'
 
-/** How much of the rows that operators keep may lie in the memory of one slot; the rest goes to a file in `folder`. */
+/**
+ * How many bytes of the rows that operators keep may be in the memory of one slot; the rest goes to a file in
+ * `folder`.
+ */
 export interface StateLimit {
   memoryBytes: number
   /** Absolute; absent: where temporary files go. */

@@ -1,4 +1,4 @@
-/** The text of a decimal as rows carry it; undefined when it has more digits than the type, or is no number. */
+/** The text of a decimal as rows carry it; undefined when it has more digits than the type, or is not a number. */
 export function decimalText(text: string, precision: number, scale: number): string | undefined {
   const [, sign = '', whole = '', fraction = ''] = /^([+-]?)(\d+)(?:\.(\d+))?$/.exec(text) ?? []
   if (whole === '' || /[1-9]/.test(fraction.slice(scale))) return undefined

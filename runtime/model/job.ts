@@ -1,13 +1,13 @@
 import type { Attempt, CheckpointId } from './ids.ts'
 
-/** What a coordinator is asked to run. */
+/** The state that a coordinator is asked to bring about. */
 export interface JobTarget {
   /** Changes when and only when `spec` does: the operator's hash of it. */
   revision: string
   /** The StreamJob's spec. */
   spec: unknown
   desiredState: 'running' | 'suspended'
-  /** What a job without a checkpoint of its own starts from: where a savepoint or checkpoint of any job lies. */
+  /** Where a job without a checkpoint of its own starts: the location of a savepoint or checkpoint of any job. */
   restore?: string
 }
 
@@ -16,7 +16,7 @@ export interface CheckpointReport {
   attempt: Attempt
   id: CheckpointId
   kind: 'checkpoint' | 'savepoint'
-  /** What a savepoint was asked for by; one without a name is retired as checkpoints are. */
+  /** The name by which a savepoint was asked for; a savepoint without a name is retired as checkpoints are. */
   savepoint?: string
   /** The manifest, relative to the job's folder in the store. */
   path: string

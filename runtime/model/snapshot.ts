@@ -50,11 +50,10 @@ export type SubtaskRestores = Readonly<Record<SubtaskId, SubtaskRestore>>
 export type GroupState = readonly [group: number, bytes: Uint8Array]
 
 /**
- * What a checkpoint writes: what has come since the last one was written, or all there is. `appended` is `changes`
- * for a switch that is being prepared: until a barrier of another extent, the files of each checkpoint are to begin
- * with those of the one before, so that who has restored these needs only the rest. Nothing is merged, and
- * operators whose state
- * `appends` keep back what else would break it, as far as memory allows.
+ * How much a checkpoint writes: the changes since the last written one, or the whole state. `appended` is `changes` for
+ * a switch that is being prepared: until a barrier of another extent, the files of each checkpoint begin with those of
+ * the one before, so that a worker that has restored these needs only the rest. Nothing is merged then, and operators
+ * whose state `appends` hold back what would break that order, as far as memory allows.
  */
 export type SnapshotExtent = 'changes' | 'whole' | 'appended'
 
@@ -75,8 +74,8 @@ export interface StateReading {
    * `blocks`.
    */
   kept: readonly StateFile[]
-  /** Of all blocks together, or somewhat more; where that cannot be told, about. */
+  /** Bytes of all blocks together, or somewhat more; an estimate where they are not known. */
   bytes: number
-  /** What is to be written. Each block is made when it is asked for. */
+  /** The blocks to write. Each is made when it is asked for. */
   blocks: Iterable<GroupState>
 }

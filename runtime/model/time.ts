@@ -8,7 +8,7 @@ export const MAX_TIMESTAMP: Timestamp = Number.MAX_SAFE_INTEGER
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** `500ms 10s 1m 2h 7d` → milliseconds; undefined when the text is no duration. */
+/** `500ms 10s 1m 2h 7d` → milliseconds; undefined when the text is not a duration. */
 export function parseDurationMs(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
   if (!match) return undefined

@@ -10,7 +10,7 @@ export interface ExecutionPlan {
   exchanges: readonly Exchange[]
   maxParallelism: number
   modules?: Readonly<Record<string, ModuleSource>>
-  /** Absent: all state lies in memory. */
+  /** Absent: all state is in memory. */
   state?: StateLimit
 }
 

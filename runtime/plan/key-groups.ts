@@ -1,4 +1,4 @@
-/** Key groups are dealt to slots in contiguous ranges, as in Flink (KeyGroupRangeAssignment). */
+/** Key groups are distributed over slots in contiguous ranges, as in Flink (KeyGroupRangeAssignment). */
 export interface KeyGroupRange {
   first: number
   endExclusive: number

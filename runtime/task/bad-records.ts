@@ -81,7 +81,7 @@ export class BadRecords {
   }
 }
 
-/** A service that is away is no mistake in the record: the same one may pass later. */
+/** A service that is away is not a mistake in the record: the same record may succeed later. */
 function blame(error: unknown): Pick<ErrorDetails, 'domain' | 'retriable'> {
   return error instanceof MillraceError && error.retriable
     ? { domain: error.domain, retriable: true }

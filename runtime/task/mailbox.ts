@@ -4,7 +4,7 @@ import type { Signal } from './signal.ts'
 export type Mail = () => Promise<void>
 
 /**
- * What a subtask's loop is to do between two steps: commits, and what operators asked for at a time. The term and
+ * Work for a subtask's loop between two steps: commits, and what operators scheduled for a time. The term and
  * the idea are Flink's (MailboxProcessor): one thread of control, no locks.
  */
 export class Mailbox {
@@ -25,8 +25,8 @@ export class Mailbox {
   }
 
   /**
-   * Puts the mail in at the earliest after `delayMs`. Returns how to cancel; a mail that lies in the box is taken
-   * out.
+   * Adds the mail after `delayMs` at the earliest. Returns how to cancel it; a mail that is in the box already is
+   * removed.
    */
   after(delayMs: number, mail: Mail): () => void {
     if (this.#closed) return () => undefined

@@ -3,7 +3,7 @@ import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { WatermarkGenerator } from './watermark-generator.ts'
 
-/** How often a subtask tells its minimum while it reads, and while everything it has waits for others. */
+/** How often a subtask reports its minimum while it reads, and while all its splits wait for others. */
 const TELL_EVERY_MS = 200
 const TELL_WAITING_EVERY_MS = 10
 
@@ -22,9 +22,9 @@ export interface AlignmentParts {
 
 /**
  * One subtask's part in watermark alignment (Flink's SourceOperator under FLIP-182 and FLIP-217): splits whose
- * watermark is more than `maxDriftMs` ahead of the group's minimum, as last announced, are paused. Whoever has the
- * minimum never is, so that something always moves; idle and finished splits have no say. Nothing of it is state:
- * after a restore the group waits until each split has been heard of again.
+ * watermark is more than `maxDriftMs` ahead of the group's minimum, as last announced, are paused. The split with the
+ * minimum is never paused, so that something always moves; idle and finished splits do not count. None of this is
+ * state: after a restore the group waits until every split has reported again.
  */
 export class SplitAlignment {
   readonly #parts: AlignmentParts

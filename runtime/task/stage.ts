@@ -26,7 +26,7 @@ export class SinkStage implements Stage {
 
 /**
  * An end of a chain whose readers are other chains: writes to every exchange and waits while one is full. Behind a side
- * output it gets its watermarks from the subtask, once the chain has dealt with them.
+ * output it gets its watermarks from the subtask, after the chain has handled them.
  */
 export class ExchangeStage implements Stage {
   readonly writers: readonly RecordWriter[]

@@ -22,7 +22,7 @@ import type { ExchangeStage } from './stage.ts'
 const STEPS_PER_TURN = 8
 const TURN_MS = 5
 
-/** What a subtask tells its worker; every call carries facts of its own attempt only. */
+/** The events that a subtask reports to its worker; each is about its own attempt only. */
 export interface SubtaskEvents {
   snapshot(checkpoint: CheckpointId, snapshot: SubtaskSnapshot): void
   declined(checkpoint: CheckpointId, error: ErrorReport): void
@@ -70,7 +70,7 @@ export class SubtaskCounters {
 
 /**
  * One subtask in one attempt: a single loop takes a step of the input, hands it through the chain and, between
- * steps, does what it was told (commit). Everything that touches operators happens in this loop, one at a time.
+ * steps, carries out its orders (commit). Everything that touches operators happens in this loop, one at a time.
  */
 export class Subtask {
   readonly #parts: SubtaskParts
@@ -108,7 +108,7 @@ export class Subtask {
     this.#parts.mailbox.put(() => this.#commit(checkpoint))
   }
 
-  /** The checkpoint was given up. */
+  /** The checkpoint was aborted. */
   abort(checkpoint: CheckpointId): void {
     this.#uploads.abort(checkpoint)
   }
@@ -260,7 +260,7 @@ export class Subtask {
 
   /**
    * The barrier goes on first, so that others can align while this subtask freezes its state; alignment is what
-   * users feel as latency. What is frozen is read and uploaded behind the loop.
+   * users feel as latency. Frozen state is read and uploaded outside the loop.
    */
   async #checkpoint(checkpoint: CheckpointId, extent: SnapshotExtent): Promise<void> {
     const { exchanges, chain, input, attempt } = this.#parts

@@ -1,6 +1,6 @@
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../model/time.ts'
 
-/** What a source says of its time: a new watermark, or that nothing is to be expected of it for now. */
+/** A source's report of its time: a new watermark, or that it is idle for now. */
 export type TimeSignal = Timestamp | 'idle'
 
 /**
@@ -63,9 +63,8 @@ export class WatermarkGenerator {
   }
 
   /**
-   * The watermark of each split that others of an alignment group are to wait for: the idle ones left out. One that has
-   * given nothing yet stands at the beginning of time at first, and after `SILENT_MS` of looking does not count any
-   * more.
+   * The watermark of each split for which others of an alignment group wait; idle splits are left out. A split that has
+   * given nothing yet is at the beginning of time, and after `SILENT_MS` no longer counts.
    */
   *alignedTimes(): Iterable<readonly [split: string, watermark: Timestamp]> {
     for (const [split, { largest, activeAt }] of this.#splits) {

@@ -44,7 +44,10 @@ export interface CompiledSubtask {
   readonly slot: number
   readonly signal: Signal
   readonly counters: SubtaskCounters
-  /** Aborted when the subtask, or its deployment, is to end: whatever waits for the outside is then given up. */
+  /**
+   * Aborted when the subtask, or its deployment, is to end: everything that waits for the outside is then
+   * cancelled.
+   */
   readonly stopping: AbortController
   readonly mailbox: Mailbox
   /** One per input of the first operator. The inputs of a union have equal schemas and are read as one stream. */

@@ -6,14 +6,15 @@ import type { Logger } from '../ports/logger.ts'
 import type { Connection, Net, NetAddress } from '../ports/net.ts'
 import { sleep } from '../ports/clock.ts'
 
-/** How long a coordinator may be silent before the connection is given up and made anew. */
+/** How long a coordinator may be silent before the worker reconnects. */
 const SILENCE_MS = 10_000
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2_000
 
 /**
- * The worker's control connection, made again whenever it is lost; the worker itself goes on meanwhile.
- * Messages sent while there is no connection are dropped: a coordinator that comes back starts a new attempt.
+ * The worker's control connection. It reconnects whenever the connection is lost; the worker itself continues
+ * meanwhile. Messages sent while there is no connection are dropped: a coordinator that comes back starts a new
+ * attempt.
  */
 export class CoordinatorLink {
   readonly #net: Net

@@ -35,14 +35,15 @@ export interface DeployContext {
   store: Store
   channels: ChannelServer
   events: SubtaskEvents
-  /** Throws ATTEMPT_SUPERSEDED once a newer attempt has come: what was awaited must then be given up. */
+  /** Throws ATTEMPT_SUPERSEDED once a newer attempt has come: the deployment must then be abandoned. */
   checkCurrent(): void
 }
 
 /**
- * The last stage: makes a running subtask of a restored one. Offers its channels, opens its sinks (which commit what the
- * checkpoint holds and fence older writers), then connects to its inputs. Only for an attempt for which this worker has
- * been fenced. Rejects with ATTEMPT_SUPERSEDED when a newer attempt came meanwhile; everything is closed then.
+ * The last stage: makes a running subtask of a restored one. Offers its channels, opens its sinks (which commit
+ * what the checkpoint holds and fence older writers), then connects to its inputs. Only for an attempt for which
+ * this worker has been fenced. Rejects with ATTEMPT_SUPERSEDED when a newer attempt came meanwhile; everything is
+ * closed then.
  */
 export async function deploySubtask({ compiled }: RestoredSubtask, context: DeployContext): Promise<Subtask> {
   const deployer = new Deployer(compiled, context)

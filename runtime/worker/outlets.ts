@@ -10,7 +10,10 @@ export interface OpenedOutlets {
   readonly badRecords: BadRecords
 }
 
-/** The places of a compiled chain where an attempt connects what leads outside. Connected once, before the first row. */
+/**
+ * The places of a compiled chain where an attempt connects what leads outside. Connected once, before the first
+ * row.
+ */
 export class Outlets {
   #opened: OpenedOutlets | undefined
 

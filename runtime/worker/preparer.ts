@@ -19,10 +19,10 @@ export interface PreparerParts {
   roomInMemory(): number
 }
 
-/** Of the bytes of state in files; the indexes over it take the rest. */
+/** Bytes in memory per byte of state in files: the indexes take the rest. */
 const BYTES_IN_MEMORY = 1.5
 
-/** One subtask that may come to run: filled by one preparation after the other until it is taken or given up. */
+/** A subtask that may come to run: one preparation after the other fills it until it is taken or discarded. */
 interface Subject {
   spec: SubtaskSpec
   prepared: SubtaskState | undefined
@@ -31,8 +31,8 @@ interface Subject {
 }
 
 /**
- * What a worker holds ready for an attempt that may come: a compiled subtask whose state is filled beside whatever runs. At
- * most one; one for another graph replaces it.
+ * Holds ready what an attempt may need that has not come yet: a compiled subtask whose state is restored beside the
+ * running one. At most one; a preparation for another graph replaces it.
  */
 export class Preparer {
   readonly #parts: PreparerParts
@@ -43,9 +43,9 @@ export class Preparer {
   }
 
   /**
-   * Adds what the files hold beyond those of earlier preparations for the same graph, or begins anew where they do
-   * not go on from them. Resolves when all is restored; rejects when it could not be, or is not wanted any more.
-   * `onProgress` is called now and then.
+   * Restores what the files hold beyond those of earlier preparations for the same graph, or starts again with a new
+   * subtask when they do not continue those. Resolves when all is restored; rejects when that fails or is no longer
+   * wanted. `onProgress` is called now and then.
    */
   prepare(preparation: Preparation, onProgress: () => void): Promise<void> {
     if (this.#subject === undefined || !isSame(this.#subject.spec, preparation)) {
@@ -115,14 +115,14 @@ export class Preparer {
         onFile: onProgress,
       })
     } catch (error) {
-      // filled up to some block, it can be gone on from
+      // It is restored up to some block, from where the next preparation continues.
       if (error instanceof MillraceError && error.code === NOT_WANTED) throw error
       await this.#drop(subject)
       throw error
     }
   }
 
-  /** What is there already, when these files go on from it. */
+  /** The prepared state, when these files continue it; else a new one. */
   async #stateOf(subject: Subject, { state }: Preparation, check: () => void): Promise<SubtaskState> {
     const before = subject.prepared
     if (before?.isBeginningOf(before.growing(state)) === true) return before

@@ -3,7 +3,7 @@ import type { SpillSettings } from '../memory/arena/cold-segments.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OpenScratchFile } from '../ports/scratch.ts'
 
-/** What each operator of a chain may keep in memory: equal parts of what the slot may. Undefined without a limit. */
+/** The memory of each operator of a chain: an equal share of the slot's limit. Undefined without a limit. */
 export function spillOf(
   plan: ExecutionPlan,
   chain: Chain,

@@ -14,7 +14,7 @@ export type FilesByOperator = Readonly<Record<string, readonly StateFile[]>>
 export interface FillContext {
   store: Store
   clock: Clock
-  /** Called between blocks; throws when the state is not wanted any more. What was restored until then stays known. */
+  /** Called between blocks; throws when the state is no longer wanted. Blocks restored until then stay counted. */
   checkWanted(): void
   /** Called after each file of which something was restored. */
   onFile?(): void

@@ -127,7 +127,7 @@ export class ChainWorker {
     })
   }
 
-  /** A sink that cannot be opened, a source that does not answer: told while they are still being tried. */
+  /** A sink that cannot be opened or a source that does not answer is reported while it is still being tried. */
   #deployingMetrics(): SubtaskMetrics | null {
     if (!this.#deploying) return null
     const { attempt, compiled } = this.#deploying

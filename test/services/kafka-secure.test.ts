@@ -147,7 +147,7 @@ describe.skipIf(why !== undefined)(
     test('when the password is wrong, the job says so and not what it is, and ends after ten attempts', async () => {
       writeFileSync(join(dir, 'wrong'), 'hunter2')
       const { code, stdout, stderr } = await failedRun(jobFile('refused', join(dir, 'wrong')))
-      expect(stderr).toMatch(/refused: deploying.*KAFKA_AUTHENTICATION: .*Invalid username or password/)
+      expect(stderr).toMatch(/refused: (?:deploying|recovering).*KAFKA_AUTHENTICATION: .*Invalid username or password/)
       expect(stderr).toMatch(
         /^millrace: KAFKA_AUTHENTICATION.*did not accept user "mill" by SASL PLAIN: .*Invalid username or password/m,
       )

@@ -3,8 +3,9 @@ import { findInCode, importsOf, sourceFiles } from '../harness/source-files.ts'
 import type { SourceFile } from '../harness/source-files.ts'
 
 /**
- * Clock, randomness, network and files enter through runtime/ports and the clients of connectors. .oxlintrc.json forbids most of the ways around;
- * this test holds what a lint rule can not say (`new Date()` without a moment) and that nobody switches the rules off.
+ * Clock, randomness, network and files enter through runtime/ports and the clients of connectors. .oxlintrc.json
+ * forbids most of the ways around; this test holds what a lint rule can not say (`new Date()` without a moment) and
+ * that nobody switches the rules off.
  */
 const ADAPTERS =
   /^(?:runtime\/(?:ports|connectors\/[^/]+)\/real\/|runtime\/main\.ts$|operator\/(?:real\/|druid\/http-druid-client\.ts$|main\.ts$))/

@@ -11,7 +11,10 @@ export interface JobDefinition {
   readonly replicas?: number
   readonly maxParallelism?: number
   readonly checkpoints?: { readonly interval?: Duration; readonly store?: string }
-  /** How much of the rows that operators keep may lie in the memory of one slot (`2Gi`), and where the rest goes. */
+  /**
+   * How many bytes of the rows that operators keep may be in the memory of one slot (`2Gi`), and where the rest
+   * goes.
+   */
   readonly state?: { readonly memory: string; readonly folder?: string }
   /** Other fields of a StreamJob's spec: image, resources, env, … */
   readonly spec?: Readonly<Record<string, unknown>>

@@ -98,7 +98,7 @@ export type LookedUp<S extends Shape, O extends Shape, J> = Merged<S, J extends 
 
 /** Events (`left`) matched with rules (`right`) that are in force. */
 export interface BroadcastOptions<L extends Shape, R extends Shape> {
-  /** A rule takes the place of the one with the same key. */
+  /** A rule replaces the one with the same key. */
   readonly key: readonly KeyField<R>[]
   readonly where?: string
   /** A rule for which it is true takes away the one with its key. */

@@ -79,7 +79,7 @@ export type Found<S extends Shape, Steps extends PatternSteps, Select> = {
   ? F
   : never
 
-/** Of a match that was not complete in time any step may lack its rows. */
+/** A match that was not complete in time may lack the rows of any step. */
 type LackingType<S extends Shape, Steps extends PatternSteps, T> = T extends
   | keyof S
   | 'match.start'

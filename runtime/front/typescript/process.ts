@@ -87,7 +87,7 @@ export interface AsyncSettings {
   readonly order?: 'ordered' | 'unordered'
   /** Rows under way at most, per slot; 100 when left out. */
   readonly capacity?: number
-  /** Of one try; 10s when left out. */
+  /** The time limit of one try; 10s when left out. */
   readonly timeout?: Duration
   readonly retry?: { readonly attempts: number; readonly backoff?: Duration; readonly max?: Duration }
 }

@@ -17,7 +17,7 @@ export interface AsyncMapVerb {
   order: 'ordered' | 'unordered'
   /** Calls under way at most, per slot. */
   capacity: number
-  /** Of one try. */
+  /** The time limit of one try. */
   timeoutMs: number
   retry: Retry
 }
@@ -33,8 +33,8 @@ export interface HttpCall {
   /** Fields read from the JSON of the answer; they stand behind those of the row. */
   answer: readonly Field[]
   /**
-   * What becomes of a row in which a field of the url or body is null, instead of a request: nothing, or nulls for
-   * an answer.
+   * The fate of a row in which a field of the url or body is null: no request is made, and the row is dropped or gets
+   * nulls as its answer.
    */
   ofNull?: 'dropped' | 'unanswered'
 }

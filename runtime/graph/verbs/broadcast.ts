@@ -13,10 +13,10 @@ import type { Expression } from '../../expressions/ast.ts'
 /** Rows of the first input, the events, are `left` in expressions, those of the second, the rules, `right`. */
 export interface BroadcastVerb {
   kind: 'broadcast'
-  /** Fields of the rules: a rule takes the place of the one with the same. */
+  /** Fields of the rules: a rule replaces the one with the same key. */
   key: readonly string[]
   where?: Expression
-  /** Over a rule alone: it takes away the one with its key and is none itself. */
+  /** Over a rule alone: it removes the rule with its key and is not a rule itself. */
   remove?: Expression
   fields: readonly JoinField[]
 }

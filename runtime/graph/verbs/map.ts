@@ -89,7 +89,10 @@ function readMapOrSet(entry: Entry, input: Input, { modules }: Surroundings, pro
     : readMap(entry, input, [], problems)
 }
 
-/** `map: { module, function, output: { field: type } }`; that `output` is a mapping tells it from three expressions. */
+/**
+ * `map: { module, function, output: { field: type } }`; an `output` that is a mapping distinguishes it from three
+ * expressions.
+ */
 function readUserMap(
   entry: Entry,
   fields: Fields,

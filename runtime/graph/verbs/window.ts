@@ -24,7 +24,7 @@ export type WindowExtent =
   | { kind: 'session'; gapMs: number }
   /** After every so many rows of a key: the last `rows` of them. */
   | { kind: 'count'; rows: number; every: number }
-  /** One that ends with its input. */
+  /** A window that ends with its input. */
   | { kind: 'global' }
 
 export interface WindowVerb {

@@ -89,7 +89,7 @@ export function readLookup(entry: Entry, fields: Fields, input: Input, problems:
   const cache = lookup['cache'] === undefined ? undefined : readCache(lookup['cache'], join(path, 'cache'), problems)
   const { cache: _cache, druid, ...settings } = lookup
   const request = backend === 'http' ? lookup['http'] : druidRequest(druid, join(path, 'druid'), input.schema, problems)
-  // a request that is wrong has been told; what comes out is known all the same
+  // A wrong request has been reported; what comes out is known all the same.
   const call = { ...settings, http: request ?? { url: 'http://unknown/' } }
   const read = readCall(entry, path, { call, backend }, input, problems)
   const stream = type === 'left' ? withNullable(read.stream, input) : read.stream

@@ -19,7 +19,7 @@ export interface Aggregate {
   by?: Expression
   filter?: Expression
   parameters?: readonly number[]
-  /** Of one that the user wrote. */
+  /** Present for an aggregate that the user wrote. */
   user?: UserAggregate
 }
 

@@ -7,7 +7,7 @@ export function aspect(name: string, value: unknown, effect: 'binds state' | 'bi
 }
 
 /**
- * Types of expressions follow from the input. An input that changes its types is told by the shape of the state
+ * Types of expressions follow from the input. A change of the input's types shows in the shape of the state
  * (`VerbDefinition.keeps`), and only where state is made of them.
  */
 function withoutTypes(value: unknown): unknown {
