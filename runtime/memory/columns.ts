@@ -8,7 +8,7 @@ import type { Accumulator } from './accumulators/accumulator.ts'
 export interface Column {
   name: string
   array: 'Float64Array' | 'Int32Array' | 'Uint8Array' | 'Array' | 'Object' | 'Whole'
-  /** Of Object and Whole: makes one from its bytes. */
+  /** Makes an object of an Object or Whole column from its bytes. */
   read?: (bytes: Uint8Array) => Accumulator
 }
 

@@ -3,7 +3,7 @@ import type { Field } from '../../model/schema.ts'
 import { js, type Code } from '../emitter.ts'
 
 /**
- * The hash of keys. It decides where state lies in every checkpoint ever written, so it must never change:
+ * The hash of keys. It decides the place of state in every checkpoint ever written, so it must never change:
  *   mix32    the finalizer "lowbias32" of Chris Wellons' hash prospector (https://github.com/skeeto/hash-prospector)
  *   number   an int32: mix32(v); any other: mix32(low word ^ mix32(high word)) of its IEEE 754 bits; -0 counts as 0
  *   string   FNV-1a over UTF-16 code units (each 16-bit unit in one step), then mix32

@@ -192,7 +192,7 @@ function chainMethod(keys: readonly Field[]): Code {
 
 /**
  * find: the entry of a key given as values; a new one starts with the aggregates' initial values. findOf: the same for
- * a key that lies in another table. seekOf: as findOf, -1 when it is not there.
+ * a key of another table. seekOf: as findOf, -1 when it is not there.
  */
 function findMethods(keys: readonly Field[]): Code {
   const hasText = indexesOf(keys, 'text').length > 0
@@ -239,7 +239,7 @@ function probe(equal: readonly Code[], compared: 'hash first' | 'keys alone'): C
     }`
 }
 
-/** Compare and store the text of key field `index`, as a string and as it lies in another table. */
+/** Compare and store the text of key field `index`, given as a string or as an entry of another table. */
 function textKeyMethods(index: number): Code {
   const [offsets, lengths] = [js`this.o${index}`, js`this.l${index}`]
   return js`

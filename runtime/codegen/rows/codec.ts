@@ -233,7 +233,7 @@ function compileDecode(schema: Schema, fixed: readonly Field[], texts: readonly 
   )
 }
 
-/** Reads the header of column c and checks that its data lies inside the frame. */
+/** Reads the header of column c and checks that its data is inside the frame. */
 function decodeColumnHead(field: Field, c: number): Code {
   const isText = !NUMERIC.has(field.type)
   const first = isText

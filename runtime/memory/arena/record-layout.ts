@@ -19,14 +19,14 @@ export const UNITS = 0xfffff
 /** Where in word 0 the kind stands. */
 export const KIND_SHIFT = 20
 export const KIND = 3
-/** Replaces what was under the key; goes on with the list; removes what was under the key. */
+/** Replaces the records under the key; appends to the list under the key; removes the records under the key. */
 export const VALUE = 0,
   APPEND = 1,
   TOMBSTONE = 2
 export const ONE_BYTE = 1 << 22,
   BOXED = 1 << 23
 
-/** What the records of a table hold. */
+/** The shape of a table's records. */
 export interface RecordShape {
   key: readonly Field[]
   /** Fields of the row that carry the key, in its order; absent: the key is kept beside the row. */

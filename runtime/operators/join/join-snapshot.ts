@@ -1,4 +1,5 @@
-import { isMarkedLater, type JoinHost, type JoinPane, type JoinSideCode } from '../../codegen/join-code.ts'
+import { isMarkedLater } from '../../codegen/join-code.ts'
+import type { JoinHost, JoinPane, JoinSideCode } from '../../codegen/join-contracts.ts'
 import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { FrozenState, GroupState, SnapshotExtent } from '../../model/snapshot.ts'

@@ -1,12 +1,6 @@
 import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
-import {
-  compileJoin,
-  isAwaited,
-  type JoinCode,
-  type JoinHost,
-  type JoinPane,
-  type JoinSideCode,
-} from '../../codegen/join-code.ts'
+import { compileJoin, isAwaited } from '../../codegen/join-code.ts'
+import type { JoinCode, JoinHost, JoinPane, JoinSideCode } from '../../codegen/join-contracts.ts'
 import { RecordArena } from '../../memory/arena/record-arena.ts'
 import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
