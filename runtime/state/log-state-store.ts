@@ -1,5 +1,5 @@
 import { compileKeyCodec } from '../codegen/keys/key-codec.ts'
-import { isPlainKey } from '../memory/state-key.ts'
+import { isNumberKey } from '../memory/state-key.ts'
 import { RecordArena } from '../memory/arena/record-arena.ts'
 import type { RecordSpec } from '../codegen/records/record-emitter.ts'
 import type { RecordLoop } from '../codegen/records/record-loops.ts'
@@ -8,10 +8,10 @@ import { compileRowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Schema } from '../model/schema.ts'
 import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
-import { LogSnapshots, type GroupLog } from './log-snapshots.ts'
+import { type GroupLog, LogSnapshots } from './log-snapshots.ts'
 import { LogMaps } from './map-table.ts'
 import { Lifetime, LogLists, LogValues } from './row-tables.ts'
-import { readBlock, tableName, writeBlock, type ReadTable } from './state-block.ts'
+import { readBlock, type ReadTable, tableName, writeBlock } from './state-block.ts'
 import type {
   ListTable,
   MapTable,
@@ -236,7 +236,7 @@ const NO_FIELDS: Schema = { fields: [] }
 
 function userKind(fields: readonly Field[]): 'number' | 'text' {
   compileKeyCodec(fields)
-  return isPlainKey(fields) && fields[0]?.type !== 'string' ? 'number' : 'text'
+  return isNumberKey(fields) ? 'number' : 'text'
 }
 
 /** The shape of a table whose rows lie as in a block; no time of theirs is over. */
