@@ -5,7 +5,7 @@ import type { OperatorContext } from './operator-context.ts'
 /** Nothing else happens in a process while a function of the user runs; longer than this is worth a warning. */
 export const BLOCKING_MS = 1_000
 
-/** Runs code of the user, a batch at a time, and tells when it took longer than BLOCKING_MS. */
+/** Runs code of the user, a batch at a time, and reports when it took longer than BLOCKING_MS. */
 export function watched<T>(clock: Clock, onBlocked: (ms: number) => void, run: () => T): T {
   const start = clock.now()
   try {

@@ -32,7 +32,7 @@ export interface OperatorContext {
   slot: number
   parallelism: number
   maxParallelism: number
-  /** How much of the rows the operator keeps may lie in memory; absent: all. */
+  /** The limit of the rows that the operator keeps in memory; absent: no limit. */
   spill?: SpillSettings | undefined
   /** Reads time; anything timed goes through `after`. */
   clock: Clock
@@ -46,7 +46,7 @@ export interface OperatorContext {
   /** The user's code, loaded. */
   functions: UserFunctions
   httpClient: HttpClient
-  /** Aborts when the attempt ends: what waits for the outside then gives up. */
+  /** Aborts when the attempt ends: everything that waits for the outside then stops waiting. */
   stopping: AbortSignal
   /** Code of the user held up everything else in this process for so long. `name` is the function's. */
   onBlocked(operatorId: string, name: string, ms: number): void

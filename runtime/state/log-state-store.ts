@@ -96,7 +96,7 @@ export class LogStateStore implements StateStore {
   freeze(extent: SnapshotExtent): FrozenState {
     const logs: GroupLog[] = []
     for (let group = 0; group < this.#options.maxParallelism; group++) {
-      // one that holds nothing now may hold something at the next barrier, and was part of what is to be gone on from
+      // A table that is empty now may hold rows at the next barrier, and the snapshot that is continued names it.
       for (const [name, log] of this.#logs)
         logs.push({
           group,
@@ -142,8 +142,8 @@ export class LogStateStore implements StateStore {
   }
 
   /**
-   * A store of the shape the table was written in: its rows are taken over at the end, and their time to live
-   * begins anew.
+   * A store of the shape that the table was written in: its rows are taken over at the end, and their time to live
+   * begins again.
    */
   #other(table: ReadTable): LogStateStore {
     const name = tableName(table.name)

@@ -46,8 +46,8 @@ export interface RowLogShape {
   /** Whether rows are in an arena, and so may be on disk (stored-row-code.ts). */
   isStored: boolean
   /**
-   * When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never, when the log
-   * is not searched.
+   * When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never, when
+   * the log is not searched.
    */
   indexing: 'each' | 'searched' | 'never'
 }

@@ -138,7 +138,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       }
     }
     if (this.#isEventTime && until <= over) {
-      // the head was made for this row: nothing else tells that it holds no session
+      // The head was made for this row: nothing else shows that it holds no session.
       if (unused === head && table.tm[head] === NEVER) {
         table.tm[head] = ENDED
         group.ended++
