@@ -89,7 +89,7 @@ export async function prepareUserJob({ spec, baseDir, limit, modules }: UserJobP
   }
 }
 
-/** What a job reaches that is no part of the simulation, all of it at once. */
+/** Refuses a job that reaches systems outside of the simulation, and names all of them at once. */
 function refuseOutside({ operators }: JobGraph): void {
   const outside = operators.flatMap((node) => {
     const { id, verb } = node

@@ -11,9 +11,9 @@ const FAILING_TASKS = 2
 const RECENT_MS = 5 * 60_000
 
 /**
- * Whether rows are flowing, which Druid's own `healthy` does not tell: it stays true for a supervisor that cannot
- * build its Kafka client, whose tasks all fail or leave partitions unread, or whose offsets lie beyond the end of
- * the topic (all seen on 33.0.0).
+ * Whether rows are flowing, which Druid's own `healthy` does not say: it stays true for a supervisor that cannot build
+ * its Kafka client, whose tasks all fail or leave partitions unread, or whose offsets are beyond the end of the topic
+ * (all seen on 33.0.0).
  * `tasks` are the newest completed ones; `now` in milliseconds since the epoch.
  */
 export function healthOf(

@@ -155,7 +155,7 @@ function supervisorPath(id: string): string {
   return `${SUPERVISORS}/${encodeURIComponent(id)}`
 }
 
-/** A 404 that speaks of the supervisor; any other says that this is no Druid management API. */
+/** A 404 that names the supervisor; any other 404 means that this is not a Druid management API. */
 function isAbsent(answer: DruidAnswer, id: string): boolean {
   return answer.status === 404 && answer.text.includes(`[${id}]`)
 }

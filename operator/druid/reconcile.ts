@@ -135,7 +135,7 @@ class Pass {
     return { kind: 'seen', decision, supervisor, completedTasks }
   }
 
-  /** Partitions that Druid leaves without a reader are dealt anew. */
+  /** Partitions that Druid leaves without a reader are distributed again. */
   async #watchPartitions(client: DruidClient, id: string, supervisor: SupervisorStatus | undefined): Promise<void> {
     const now = this.#parts.clock.now()
     const { unread: before, ...rest } = this.#status

@@ -18,7 +18,7 @@ export interface DesiredSupervisor {
   /** Keys sorted at every level. */
   spec: JsonObject
   suspended: boolean
-  /** Of everything but `suspended`: pausing is no new specification. */
+  /** Hash of everything but `suspended`: pausing is not a new specification. */
   hash: string
 }
 
@@ -109,7 +109,7 @@ function parseObject(text: string): JsonObject {
   return isJsonObject(value) ? value : {}
 }
 
-/** Who the supervisor belongs to; undefined when Millrace did not make it. */
+/** The owner of the supervisor; undefined when Millrace did not make it. */
 export function ownerOf(spec: JsonObject): string | undefined {
   const owner = member(spec, 'context', OWNER_KEY)
   return typeof owner === 'string' ? owner : undefined

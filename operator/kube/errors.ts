@@ -46,7 +46,7 @@ export function isForbidden(error: unknown): boolean {
   return error instanceof KubeError && error.status === 403
 }
 
-/** The resourceVersion asked for is no longer there: list again. */
+/** The requested resourceVersion no longer exists: list again. */
 export function isGone(error: unknown): boolean {
   return error instanceof KubeError && error.status === 410
 }

@@ -9,7 +9,7 @@ export interface MountedModules extends MountedVolumes {
   env: readonly EnvVar[]
 }
 
-/** Modules that lie in ConfigMaps of the job's namespace, mounted as one volume, each in a folder of its name. */
+/** Modules in ConfigMaps of the job's namespace, mounted as one volume, each in a folder of its name. */
 export function mountedModules(modules: Readonly<Record<string, unknown>> = {}): MountedModules {
   const sources = Object.entries(modules).flatMap(([name, module]) => {
     const { configMap, key } = isFields(module) ? module : {}

@@ -20,8 +20,9 @@ const SOON_MS = 1_000
 const STEADY_MS = 5_000
 
 /**
- * What to do next for a job: one step, from what is, whatever was done before. Pure. The order is the order of
- * importance: go, keep the spec, suspend, replace pods that differ, have all pods, tell the coordinator, tidy up.
+ * The next step for a job, from what is observed, whatever was done before. Pure. The rules are in the order of their
+ * importance: delete, keep the spec, suspend, replace pods that differ, create missing pods, set the coordinator's
+ * target, tidy up.
  */
 export function decide(observed: Observed): Decision {
   const { job, wanted } = observed
@@ -229,7 +230,7 @@ function whyMissing(observed: Observed, wanted: Wanted, operation: Operation, mi
   return `Creating a coordinator and ${wanted.workers.length} workers.`
 }
 
-/** All pods are there: the coordinator does the rest, and is told what is wanted until it says so itself. */
+/** All pods are there: the coordinator does the rest. Its target is set until its report shows the target. */
 function lead(observed: Observed, wanted: Wanted): Decision {
   const { coordinator, job } = observed
   if (coordinator.kind !== 'reached') {

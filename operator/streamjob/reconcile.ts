@@ -127,7 +127,7 @@ async function createPods(
   })
 }
 
-/** Whoever is there already is seen by the next pass: it is ours, or the name is taken. */
+/** An object that exists already is seen by the next pass: it is ours, or the name is taken. */
 async function unlessThere(creation: Promise<unknown>): Promise<void> {
   try {
     await creation

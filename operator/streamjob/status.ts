@@ -147,7 +147,7 @@ function lastOperationOf(observed: Observed, decision: Decision): LastOperation 
   }
 }
 
-/** The pods of one chain: what an HPA multiplies must be what `spec.replicas` means. */
+/** The pods of one chain: an HPA must multiply exactly what `spec.replicas` means. */
 function scaleOf({ job, wanted, pods }: Observed): { replicas: number; selector: string } {
   if (wanted === undefined) return { replicas: job.status?.replicas ?? 0, selector: job.status?.selector ?? '' }
   const labels = { [JOB_LABEL]: job.metadata.name, [CHAIN_LABEL]: wanted.scaleChain }

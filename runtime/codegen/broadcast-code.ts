@@ -9,7 +9,7 @@ import type { RowClass } from './rows/row.ts'
 export interface BroadcastCode {
   /**
    * Puts each of events[from..count) to `out` once per rule that holds for it, all of an event or nothing; stops early
-   * when `out` is full and returns where to go on.
+   * when `out` is full and returns where to continue.
    */
   match(
     events: readonly Row[],
@@ -19,7 +19,7 @@ export interface BroadcastCode {
     out: Row[],
     onError: RowErrorHandler,
   ): number
-  /** Whether a rule takes one away. */
+  /** Whether a rule removes the rule of its key. */
   removes(rule: Row): boolean
 }
 

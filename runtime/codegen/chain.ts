@@ -95,7 +95,7 @@ function stepCode(step: ChainStep, index: number, from: number): Code {
   }
 }
 
-/** Leaves this row out and goes on with the next. */
+/** Leaves this row out and continues with the next. */
 function leaveRow(step: number): Code {
   return step === 0 ? js`continue` : lines([js`step = 0`, js`continue`])
 }

@@ -31,8 +31,8 @@ export type MaxEventTime = (rows: readonly Row[], count: number) => Timestamp
  */
 export interface BatchCodec {
   /**
-   * Encodes rows[0..count). The bytes, 8-byte aligned, are there until the next batch of any codec is encoded: who
-   * keeps them copies them.
+   * Encodes rows[0..count). The bytes are 8-byte aligned and change when any codec encodes the next batch: a caller
+   * that keeps them copies them.
    */
   encode(rows: readonly Row[], count: number): Uint8Array
   /** Decodes a buffer made by encode into `out` and returns the count. Throws FRAME_CORRUPT on bad bounds. */
@@ -46,7 +46,7 @@ export interface BatchCodec {
  */
 export interface RowScanner {
   /**
-   * Says that the next records lie in `bytes`, which do not change until the next call: their strings are then cut from
+   * Says that the next records are in `bytes`, which do not change until the next call: their strings are then cut from
    * one text instead of one per record. Without it, and for records of other buffers, `row` does the same, slower.
    */
   open?(bytes: Buffer): void
@@ -60,7 +60,7 @@ export interface RowScanner {
 }
 
 /**
- * Where records lie in a buffer: bytes[valueStarts[i]..valueEnds[i]) for i < count; a null record ends before it
+ * Where records are in a buffer: bytes[valueStarts[i]..valueEnds[i]) for i < count; a null record ends before it
  * starts.
  */
 export interface RecordBounds {
@@ -74,7 +74,7 @@ export interface RecordBounds {
 export interface RowWriter {
   /**
    * Writes the record at buffer[at..) and returns its length; -1 when there may be no room for it, and then
-   * whatever lies behind `at` is void: the caller comes again with a longer buffer. Throws VALUE_INVALID for a
+   * the bytes behind `at` are undefined: the caller calls again with a longer buffer. Throws VALUE_INVALID for a
    * value that the format cannot say (NaN, infinity).
    */
   encodeInto(row: Row, buffer: Buffer, at: number): number

@@ -1,30 +1,46 @@
 import { MillraceError } from '../model/errors.ts'
 import { isFieldName } from '../model/schema.ts'
 
-/** Makes code of a text. For this file alone: everywhere else a text is a value, which js`…` quotes. */
-let write: (text: string) => Code
+/** Makes code of lines. For this file alone: everywhere else a text is a value, which js`…` quotes. */
+let codeOf: (lines: readonly CodeLine[]) => Code
+
+/** Further lines of a piece get the indentation of the line that they are in. */
+interface CodeLine {
+  readonly indent: string
+  readonly pieces: readonly (string | Code)[]
+}
 
 /**
  * A piece of generated JavaScript. Only js`…`, `joined`, `property`, `identifier` and `path` make one, so that no
  * text of a user ever becomes code.
  */
 export class Code {
-  readonly #text: string
+  readonly #lines: readonly CodeLine[]
 
-  private constructor(text: string) {
-    this.#text = text
+  private constructor(lines: readonly CodeLine[]) {
+    this.#lines = lines
   }
 
   static {
-    write = (text) => new Code(text)
+    codeOf = (lines) => new Code(lines)
   }
 
   get text(): string {
-    return this.#text
+    return this.#textAt('')
   }
 
   get isEmpty(): boolean {
-    return this.#text === ''
+    return this.#lines.length === 0
+  }
+
+  #textAt(indent: string): string {
+    let text = ''
+    for (const line of this.#lines) {
+      const inner = indent + line.indent
+      text += text === '' ? line.indent : `\n${inner}`
+      for (const piece of line.pieces) text += typeof piece === 'string' ? piece : piece.#textAt(inner)
+    }
+    return text
   }
 }
 
@@ -45,26 +61,33 @@ export type Part = Code | readonly Code[] | string | number | boolean | null
  * The indentation that all lines share is taken away. Backslashes stand for themselves.
  */
 export function js(strings: TemplateStringsArray, ...parts: readonly Part[]): Code {
-  const lines: string[] = []
+  const lines: CodeLine[] = []
   let next = 0
-  for (const { indent, texts, isAlone } of templateOf(strings)) {
-    const own = parts.slice(next, (next += texts.length - 1))
-    const [only] = own
-    const text =
-      isAlone && only !== undefined
-        ? inserted(only, '\n')
-        : texts.map((before, index) => before + (index < own.length ? inserted(own[index] as Part, ', ') : '')).join('')
-    if (text !== '') lines.push(indent + text.replaceAll('\n', `\n${indent}`))
+  for (const { indent, pieces: texts, isAlone } of templateOf(strings)) {
+    const first = parts[next]
+    if (isAlone && isList(first)) {
+      next++
+      for (const code of first) if (!code.isEmpty) lines.push({ indent, pieces: [code] })
+      continue
+    }
+    const pieces: (string | Code)[] = []
+    texts.forEach((text, index) => {
+      if (index > 0) insert(parts[next++] as Part, pieces)
+      if (text !== '') pieces.push(text)
+    })
+    if (pieces.length > 0) lines.push({ indent, pieces })
   }
-  return write(lines.join('\n'))
+  return codeOf(lines)
 }
 
 /** Code of nothing. */
 export const NOTHING = js``
 
 /** The parts with an operator between them. */
-export function joined(parts: readonly Code[], separator: ' + ' | ' && ' | ' || ' | ' | ' | ', ' | ' '): Code {
-  return write(parts.map(({ text }) => text).join(separator))
+export function joined(parts: readonly Code[], separator: ' + ' | ' && ' | ' || ' | ' | '): Code {
+  const pieces: (string | Code)[] = []
+  insertAll(parts, separator, pieces)
+  return pieces.length === 0 ? NOTHING : codeOf([{ indent: '', pieces }])
 }
 
 /** Statements under each other. */
@@ -74,19 +97,23 @@ export function lines(parts: readonly Code[]): Code {
 
 /** `.price`: access to a field. Throws FIELD_NAME_INVALID for a name that is not an identifier. */
 export function property(name: string): Code {
-  return write(`.${checkedName(name)}`)
+  return word(`.${checkedName(name)}`)
 }
 
 /** `price`: the name of a field as a key, a getter or a variable. Throws FIELD_NAME_INVALID as `property` does. */
 export function identifier(name: string): Code {
-  return write(checkedName(name))
+  return word(checkedName(name))
 }
 
 /** `Math.max`: something of the language or of the code's scope, by a path that the source of Millrace says. */
 export function path(name: string): Code {
   if (!/^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*$/.test(name))
     throw new MillraceError('CODE_PATH_INVALID', `${JSON.stringify(name)} is not a path of identifiers`)
-  return write(name)
+  return word(name)
+}
+
+function word(text: string): Code {
+  return codeOf([{ indent: '', pieces: [text] }])
 }
 
 function checkedName(name: string): string {
@@ -95,17 +122,23 @@ function checkedName(name: string): string {
   return name
 }
 
-function inserted(part: Part, separator: '\n' | ', '): string {
-  if (part instanceof Code) return part.text
-  if (isList(part))
-    return part
-      .filter(({ isEmpty }) => !isEmpty)
-      .map(({ text }) => text)
-      .join(separator)
-  return literal(part)
+function insert(part: Part, pieces: (string | Code)[]): void {
+  if (isList(part)) insertAll(part, ', ', pieces)
+  else if (!(part instanceof Code)) pieces.push(literal(part))
+  else if (!part.isEmpty) pieces.push(part)
 }
 
-function isList(part: Part): part is readonly Code[] {
+function insertAll(parts: readonly Code[], separator: string, pieces: (string | Code)[]): void {
+  let isFirst = true
+  for (const part of parts) {
+    if (part.isEmpty) continue
+    if (!isFirst) pieces.push(separator)
+    pieces.push(part)
+    isFirst = false
+  }
+}
+
+function isList(part: Part | undefined): part is readonly Code[] {
   return Array.isArray(part)
 }
 
@@ -123,7 +156,7 @@ function literal(value: string | number | boolean | null): string {
 /** A line of a template: its texts, between which parts go. */
 interface TemplateLine {
   readonly indent: string
-  readonly texts: readonly string[]
+  readonly pieces: readonly string[]
   /** It holds nothing but one part. */
   readonly isAlone: boolean
 }
@@ -140,7 +173,7 @@ function parsedTemplate({ raw }: TemplateStringsArray): TemplateLine[] {
   return all.map((line) => {
     const own = line.slice(Math.min(shared, line.length))
     const text = own.trimStart()
-    return { indent: own.slice(0, own.length - text.length), texts: text.split(HOLE), isAlone: text === HOLE }
+    return { indent: own.slice(0, own.length - text.length), pieces: text.split(HOLE), isAlone: text === HOLE }
   })
 }
 

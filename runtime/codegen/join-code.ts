@@ -1,54 +1,19 @@
 import type { Expression } from '../expressions/ast.ts'
 import { fieldsIn } from '../expressions/fields-in.ts'
-import { fieldsOf, fieldOf, type Field, type Row, type Schema } from '../model/schema.ts'
+import { type Field, fieldOf, fieldsOf, type Schema } from '../model/schema.ts'
 import { MillraceError } from '../model/errors.ts'
 import { fieldsKept, isOuter, type JoinSide, type JoinVerb } from '../graph/verbs/join/join.ts'
-import type { RowErrorHandler } from './contracts.ts'
-import { compile, identifier, joined, js, lines, NOTHING, property, type Code } from './emitter.ts'
+import type { JoinCode, JoinSideCode } from './join-contracts.ts'
+import { type Code, compile, identifier, joined, js, lines, NOTHING, property } from './emitter.ts'
 import { EXPRESSION_SCOPE } from './expression.ts'
 import { HASH_HELPERS, keyGroup, keyHash } from './keys/key-hash.ts'
-import { pushPairRow, skipOtherPairs, type PairVariables } from './rows/pair-row.ts'
+import { type PairVariables, pushPairRow, skipOtherPairs } from './rows/pair-row.ts'
 import type { RecordArena } from '../memory/arena/record-arena.ts'
-import {
-  keyParameters,
-  recordFunctions,
-  recordWords,
-  rowLogClasses,
-  ROW_LOG_SCOPE,
-  type PaneTexts,
-  type RowLog,
-} from './rows/row-log.ts'
-import { storedRowsScope, type CursorReads } from './rows/stored-row-code.ts'
+import { keyParameters, ROW_LOG_SCOPE, rowLogClasses } from './rows/row-log.ts'
+import { recordFunctions, recordWords } from './rows/row-records.ts'
+import { type CursorReads, storedRowsScope } from './rows/stored-row-code.ts'
 import { compileRowClass, type RowClass } from './rows/row.ts'
-
-/** A stretch of time of one side: its rows in parts by the top bits of their hash, so that no part is large. */
-export interface JoinPane {
-  /** No other pane of its side ever had it. */
-  readonly serial: number
-  readonly start: number
-  readonly end: number
-  readonly parts: (RowLog | undefined)[]
-  /** The texts of all its rows. */
-  readonly texts: PaneTexts
-}
-
-/** What the generated loops read and fill; one per join, set before each call. */
-export interface JoinHost {
-  /** Rows before this moment of event time are late: the watermark (interval), or one more than it (window). */
-  passed: number
-  /** The same as restored, by key group, while the watermark has not come up to it. */
-  held: Float64Array | null
-  /** Which key groups ever had a row. */
-  readonly seen: Uint8Array
-  /** Processing time. */
-  now: number
-  /** Rows of the running batch that were late. */
-  readonly late: Row[]
-  paneAt(side: 0 | 1, time: number): JoinPane
-  part(side: 0 | 1, pane: JoinPane, part: number): RowLog
-  /** The newest row of a log is one of the group that was restored. Called for a side whose rows are marked later. */
-  rowRestored(side: 0 | 1, log: RowLog, group: number): void
-}
+import { isKeptAsText, storageOf } from '../model/type-traits.ts'
 
 /** Rows of this side that have no match come out by themselves, once their time is over. */
 export function isAwaited({ type }: JoinVerb, side: JoinSide): boolean {
@@ -58,69 +23,6 @@ export function isAwaited({ type }: JoinVerb, side: JoinSide): boolean {
 /** Rows of this side are kept without a match and marked when one comes; in a window only while it fires. */
 export function isMarkedLater(verb: JoinVerb, side: JoinSide): boolean {
   return verb.extent.kind !== 'window' && (isAwaited(verb, side) || (side === 'left' && verb.type === 'semi'))
-}
-
-export interface JoinSideCode {
-  create(texts: PaneTexts, part: number): RowLog
-  /**
-   * Takes rows[from..count): puts matches among the panes of the other side to `out` and keeps what may yet match.
-   * Stops early when `out` is full; returns where to go on. A window join only keeps.
-   */
-  take(
-    rows: readonly Row[],
-    from: number,
-    count: number,
-    others: readonly JoinPane[],
-    host: JoinHost,
-    out: Row[],
-    onError: RowErrorHandler,
-  ): number
-  /** Puts out the rows of an outer side, from row `from`, that had no match; stops early as `take` does. */
-  alone(
-    log: RowLog,
-    from: number,
-    window: { start: number; end: number },
-    host: JoinHost,
-    out: Row[],
-    onError: RowErrorHandler,
-  ): number
-  /** Adds to words[g] what rows [from, to) of each key group take in a snapshot, in words of 4 bytes. */
-  measure(log: RowLog, from: number, to: number, words: Int32Array): void
-  /** Writes rows [from, to) as records, each at word places[g] of its group's views, which moves on. */
-  dump(
-    log: RowLog,
-    from: number,
-    to: number,
-    places: Int32Array,
-    ints: readonly Int32Array[],
-    doubles: readonly Float64Array[],
-  ): void
-  /** Takes back the records of words [from, to). False when they do not fit into that. */
-  restore(
-    block: { ints: Int32Array; doubles: Float64Array; bytes: Buffer },
-    from: number,
-    to: number,
-    host: JoinHost,
-  ): boolean
-  /** The fields that are kept, as text: a restore refuses another text. */
-  shape: string
-  /** Words of a row in a snapshot without its text, or one more. */
-  recordWords: number
-}
-
-export interface JoinCode {
-  left: JoinSideCode
-  right: JoinSideCode
-  /** A closing window: rows of a left log against the right logs of the same part; stops early as `take` does. */
-  fire(
-    log: RowLog,
-    from: number,
-    rights: readonly RowLog[],
-    window: { start: number; end: number },
-    host: JoinHost,
-    out: Row[],
-    onError: RowErrorHandler,
-  ): number
 }
 
 export interface JoinCodeOptions {
@@ -345,7 +247,7 @@ class JoinGenerator {
     const bounds = js`
       ${this.#leaveLate(row, (passed) => js`time < ${passed}`)}
       const lo = time - ${below}, hi = time + ${above}`
-    // whoever waited for such a row has been put out by the first of its key
+    // rows that waited for a match have been put out by the first row of its key
     const keepFirst = js`
       if (!isLinked) continue
       ${this.#keep(side, row, js`0`)}
@@ -589,7 +491,7 @@ class JoinGenerator {
   #cursors({ name: sideName, isStored }: Side): Code {
     const name = identifier(sideName)
     const cursor = (reads: CursorReads): Code => js`new ${name}Cursor(${isStored ? js`${reads}` : NOTHING})`
-    // rows of a window are gone soon after it fires, those of others may be asked for again
+    // rows of a window are gone soon after it fires, other rows may be read again
     return js`
       const cursor${name} = ${cursor(this.#verb.extent.kind === 'window' ? 'one' : 'back')}
       ${isStored ? js`const ahead${name} = ${cursor('ahead')}, finder${name} = ${cursor('one')}` : NOTHING}`
@@ -639,12 +541,12 @@ function isKeyWhole(keys: readonly Field[]): Code {
 }
 
 function hasText(keys: readonly Field[]): boolean {
-  return keys.some(({ type }) => type === 'string')
+  return keys.some((key) => storageOf(key) === 'text')
 }
 
 /** True when the expression reads a text of the side. */
 function readsText(expression: Expression, { side }: Side): boolean {
-  return fieldsIn(expression).some(({ of, type }) => of === side && (type === 'string' || type === 'json'))
+  return fieldsIn(expression).some((field) => field.of === side && isKeptAsText(field))
 }
 
 function refuseTime(field: string): never {

@@ -27,7 +27,7 @@ export interface PatternCode {
   until: readonly (PatternCondition | undefined)[]
   /** The row of a match whose last row is in the cell, known at `time`. */
   select(cell: Cell, time: Timestamp): Row
-  /** The row of one that was not completed. */
+  /** The row of a match that was not completed in time. */
   timedOut(cell: Cell, time: Timestamp): Row
 }
 
@@ -104,7 +104,7 @@ function readsSteps(condition: Expression): boolean {
   return fieldsIn(condition).some(({ of }) => of !== CURRENT_ROW)
 }
 
-/** The fields of which a step's totals are asked for by any of the expressions. */
+/** The fields whose totals over a step's rows any of the expressions reads. */
 function askedOf(row: string, schema: Schema, expressions: readonly Expression[]): AskedTotal[] {
   const names = new Set(
     expressions

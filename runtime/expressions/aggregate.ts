@@ -56,7 +56,7 @@ export interface ParsedAggregate {
   function: AggregateFunction
   /** Absent for count(), which counts rows. Rows where it is null are skipped. */
   argument?: Expression
-  /** Of argMin and argMax: what is compared. */
+  /** For argMin and argMax: the value that is compared. */
   by?: Expression
   /** Of countDistinct: only rows for which it is true. */
   filter?: Expression

@@ -41,14 +41,14 @@ export class Stage {
     return (p + written + 7) & ~7
   }
 
-  /** What was built, [0, end): it stays as it is until the next is built. */
+  /** The bytes [0, end) that were built; they do not change until the next frame is built. */
   built(end: number): Uint8Array {
     const stage = this.#grown ?? this
     this.#grown = undefined
     return stage.u8.subarray(0, end)
   }
 
-  /** The blob at `p` as one string. Throws FRAME_CORRUPT unless it lies inside and has `chars` characters. */
+  /** The blob at `p` as one string. Throws FRAME_CORRUPT unless it is inside the frame and has `chars` characters. */
   blob(p: number, chars: number): string {
     const bytes = this.u32[1] ?? 0
     const claimed = this.u32[2] ?? 0
@@ -76,7 +76,7 @@ export class Stage {
 }
 
 let shared = new Stage(new ArrayBuffer(256 << 10), 0, 256 << 10)
-/** What batches turned out to need with their texts: a stage that is too small for them would be copied for each. */
+/** The bytes that batches needed with their texts so far: a stage that is too small would be copied for each batch. */
 let needed = 0
 
 /** The stage of this process, at least `bytes` large. Encoding is synchronous, so one is enough for all streams. */

@@ -42,7 +42,7 @@ export class HeadedBlock<Header> {
   readonly #bytes: Uint8Array
   #at: number
 
-  /** The header is what the magic promises: whoever gives the type has looked at it. */
+  /** The header, of the type that the magic promises: the caller has checked the magic. */
   constructor(bytes: Uint8Array) {
     // a Buffer's slice would be no copy
     const aligned = (bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes)

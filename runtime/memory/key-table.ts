@@ -28,7 +28,7 @@ export interface KeyTable {
   clear(): void
   /** Twice the room. */
   grow(): void
-  /** Makes the index anew. */
+  /** Builds the index again. */
   reindex(): void
   /** Makes room for so many more characters; those beyond 255 need a text that was widened. */
   room(chars: number): void
@@ -37,14 +37,13 @@ export interface KeyTable {
   findOf(other: KeyTable, x: number): number
   /** Gives the entry the values of no rows. */
   start(e: number): void
-  /** Takes the entry out again: the newest, of a key that had none, and nothing has read it. */
+  /** Removes the newest entry again, which was made for a key that had none and which nothing has read. */
   leave(e: number): void
   [column: string]: unknown
 }
 
 /**
- * In column u: the entry has changed since the last snapshot. Whatever changes what a snapshot holds of an entry
- * sets it.
+ * In column u: the entry has changed since the last snapshot. Every change of something that a snapshot holds sets it.
  */
 export const CHANGED = 4
 

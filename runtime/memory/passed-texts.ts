@@ -3,18 +3,18 @@ import type { Field, Row } from '../model/schema.ts'
 const FIRST_PLACES = 4096
 const FIRST_SIDE_BYTES = 256
 /**
- * Of a record's places: which buffer, and which runs lie in it as the sink writes them; then start and length of
- * each field.
+ * The places of a record begin with the number of its buffer and the runs that the buffer holds as the sink writes
+ * them; then follow start and length of each field.
  */
 export const PLACE_HEAD = 2
 /** Runs that a record can tell of. */
 export const MAX_RUNS = 30
 
 /**
- * Values that go from a JSON source to a JSON sink of one chain without anybody looking at them, and those that go
+ * Values that go from a JSON source to a JSON sink of one chain without being read, and values that go
  * nowhere: rows hold the number of their record instead, and the bytes that came are copied. Making strings and
- * numbers and writing them again took half of such a job. What is passed is always text as JSON.stringify writes
- * it: the source says where it lies in the bytes that came, or writes it aside where it has another form there. A
+ * numbers and writing them again took half of such a job. A passed value is always text as JSON.stringify writes
+ * it: the source says where it is in the bytes that came, or writes it aside where it has another form there. A
  * record's number is good until
  * `clear`.
  */

@@ -16,11 +16,11 @@ export interface Cell {
   /** The n-th row of the key. */
   seq: number
   time: Timestamp
-  /** What expressions read of the match up to here, once they have. */
+  /** The view of the match up to here, once an expression has read it. */
   view: View | undefined
 }
 
-/** Of every step: its first and its last row, and what has been added up. A step without rows has one of nulls. */
+/** For every step its first and last row and its totals. A step without rows has a row of nulls. */
 export interface View {
   first: Row[]
   last: Row[]
@@ -30,7 +30,7 @@ export interface View {
 /** `count`, and by name the totals that are asked for. */
 export type Totals = Readonly<Record<string, number | null>>
 
-/** What of a field of a step's rows is asked for. */
+/** The totals of a field of a step's rows that expressions ask for. */
 export interface AskedTotal {
   field: Field
   sum: string

@@ -119,7 +119,7 @@ export class RowTexts {
   }
 }
 
-/** The text of a row that lies in `bytes`. */
+/** The text of a row in `bytes`. */
 export function textAt(buffer: Buffer, at: number, bytes: number, encoding: number): string {
   return buffer.toString(encoding === 0 ? 'latin1' : encoding === 1 ? 'utf8' : 'utf16le', at, at + bytes)
 }

@@ -33,7 +33,7 @@ export interface OperatorContext {
   slot: number
   parallelism: number
   maxParallelism: number
-  /** How much of the rows the operator keeps may lie in memory; absent: all. */
+  /** The limit of the rows that the operator keeps in memory; absent: no limit. */
   spill?: SpillSettings | undefined
   /** Reads time; anything timed goes through `after`. */
   clock: Clock
@@ -47,7 +47,7 @@ export interface OperatorContext {
   /** The user's code, loaded. */
   functions: UserFunctions
   httpClient: HttpClient
-  /** Aborts when the attempt ends: what waits for the outside then gives up. */
+  /** Aborts when the attempt ends: everything that waits for the outside then stops waiting. */
   stopping: AbortSignal
   /** Where the operator's own metrics are declared. */
   metrics: MetricRegistry

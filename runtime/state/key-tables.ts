@@ -12,7 +12,10 @@ export interface KeyTables {
   live(): LiveTable[]
   /** How far the windows of each own group have fired, of groups that have fired any. */
   fired(): (readonly [group: number, end: number])[]
-  /** Takes back a table that `create` made and whose index is yet to be: it is no one else's. Before the first row. */
+  /**
+   * Adopts a restored table that `create` made and that has no index yet; the caller gives it up. Before the first
+   * row.
+   */
   adopt(table: LiveTable): void
   /** Windows of the group that end by then have fired: they do not fire again. */
   adoptFired(group: number, end: number): void
@@ -20,7 +23,7 @@ export interface KeyTables {
 
 export interface LiveTable {
   readonly group: number
-  /** Of time windows, where the pane begins: every table of a group has another start. */
+  /** For time windows, where the pane begins: the tables of a group have different starts. */
   readonly start: number
   readonly table: KeyTable
 }

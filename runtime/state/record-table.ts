@@ -14,12 +14,12 @@ const SWEEP_WRITES = 16
  * what is there is dead.
  */
 const SWEEP_PLACES = 64
-/** Of segments on disk whose time is over, this many bytes. */
+/** And this many bytes of segments on disk whose time to live is over. */
 const SWEEP_BYTES = 1 << 14
 
 /**
- * One table of records in an arena, by key group: what does not depend on the row's fields. A log per group holds every
- * record ever written and not yet won back; replaying it in order gives the table.
+ * One table of records in an arena, by key group: the part that does not depend on the row's fields. A log per group
+ * holds every record that was written and not yet compacted away; replaying it in order gives the table.
  */
 export class RecordTable implements GroupOwner {
   readonly code: RecordCode
@@ -75,12 +75,12 @@ export class RecordTable implements GroupOwner {
     }
   }
 
-  /** Before an operation that only reads: reading what is on disk puts it into memory, and that is paid for here. */
+  /** Before an operation that only reads: reading from disk brings records into memory, and that is paid for here. */
   settle(): void {
     this.#pay()
   }
 
-  /** Writes a list anew at the log's end when some of the last chain, which was this one, are on disk. */
+  /** Moves a list to the log's end when some records of the last chain, which was this list, are on disk. */
   gather(group: number, key: StateKey): void {
     const of = this.groups[group]
     const i =
@@ -90,7 +90,7 @@ export class RecordTable implements GroupOwner {
     this.#rebuild(of, i, all, all)
   }
 
-  /** Takes out all that is under the key; false when there is nothing. */
+  /** Removes all records under the key; false when there are none. */
   remove(group: number, key: StateKey, user?: StateKey): boolean {
     const of = this.groups[group]
     const i = of === undefined ? -1 : this.code.look(of, key, user)
@@ -147,8 +147,8 @@ export class RecordTable implements GroupOwner {
   }
 
   /**
-   * After a write: has a look at some entries, and takes out those last written at or before `since`; `onGone` is
-   * told of each before. Those on disk are seen to when all of their segment are so old.
+   * Called after a write: looks at some entries and removes those last written at or before `since`; calls `onGone`
+   * before each. Entries on disk are removed when their whole segment is that old.
    */
   sweep(group: number, since: number, onGone?: (a: number) => void): void {
     const of = this.groups[group]
@@ -186,7 +186,7 @@ export class RecordTable implements GroupOwner {
     const arena = this.#arena
     for (const part of parts) {
       const bytes = part.byteLength
-      if (bytes % 8 !== 0) throw corrupt(`a log of ${bytes} bytes is no row of records`)
+      if (bytes % 8 !== 0) throw corrupt(`a log of ${bytes} bytes is not a sequence of records`)
       if (bytes === 0) continue
       if ((arena.end[of.seg] ?? 0) + bytes > (arena.size[of.seg] ?? 0)) arena.roll(of, bytes)
       const segment = of.seg
@@ -220,8 +220,8 @@ export class RecordTable implements GroupOwner {
     const q = (arena.base[a >>> 15] ?? 0) + ((a & 32767) << 1)
     const words = arena.i32[a >>> 15] ?? new Int32Array()
     let i = this.code.findOf(of, a)
-    // what went on with a list whose beginning is gone was garbage: a tombstone or a new beginning follows, or its
-    // time is over
+    // a record of a list whose beginning is gone was garbage: a tombstone or a new beginning follows, or its time to
+    // live is over
     if (kind === TOMBSTONE || (kind === APPEND && i < 0)) {
       if (i >= 0) this.#drop(of, i)
       arena.kill(a >>> 15, bytes)
@@ -266,7 +266,7 @@ export class RecordTable implements GroupOwner {
     of.unlink(i)
   }
 
-  /** Writes the kept records of a list anew at the log's end. */
+  /** Moves the kept records of a list to the log's end. */
   #rebuild(of: RecordGroup, i: number, all: readonly number[], kept: readonly number[]): void {
     let previous = 0
     for (const a of kept) previous = this.#move(of, a, previous === 0 ? VALUE : APPEND, previous)

@@ -14,7 +14,7 @@ export const TABLE_MAGIC = 0x3144544d
 export interface TableBlockHeader {
   /** Tells the tables of one group apart. */
   serial: number
-  /** Of time windows, where the pane begins. */
+  /** For time windows, where the pane begins. */
   start: number
   /** New entries, from and to; the same of the units of text, and bytes of a unit. */
   entries: readonly [from: number, to: number]
@@ -35,7 +35,7 @@ export interface TableExtent {
 
 export const NOTHING: TableExtent = { n: 0, chars: 0 }
 
-/** What has come to a table. */
+/** The changes of a table. */
 export interface TableChange {
   /** The keys of the entries between are new. */
   readonly from: TableExtent
@@ -104,7 +104,7 @@ function scratchFor(n: number): Int32Array {
 
 /**
  * The entries that have changed since snapshot `since`, in their order, and notes that snapshot `now` has found
- * them. In time by the number of entries, four of those that have not changed at a time.
+ * them. Takes time by the number of entries; skips four unchanged entries at a time.
  */
 export function takeChanged(table: KeyTable, since: number, now: number): Int32Array {
   const { n, u } = table
@@ -139,8 +139,8 @@ export function takeChanged(table: KeyTable, since: number, now: number): Int32A
 }
 
 /**
- * Of the first n entries those that snapshots after `from` up to `to` were the last to find changed, and that are
- * still the same.
+ * Those of the first n entries whose last change was found by a snapshot after `from` and up to `to`, and that have not
+ * changed since.
  */
 export function unchangedSince(
   table: KeyTable,

@@ -44,7 +44,7 @@ export interface RunningHost<Group extends RunningGroupView> {
   full(group: Group, entry: number, out: Row[], made: number): number
 }
 
-/** When results come: after each row, after so many of a key, or when asked for the entries that changed. */
+/** When results come: after each row, after so many rows of a key, or when the caller takes the changed entries. */
 export type RunningEmission = { kind: 'everyRow' } | { kind: 'full'; rows: number } | { kind: 'changed' }
 
 export interface RunningTableCode {

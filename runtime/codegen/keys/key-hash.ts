@@ -1,9 +1,10 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field } from '../../model/schema.ts'
-import { js, type Code } from '../emitter.ts'
+import { type Code, js } from '../emitter.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /**
- * The hash of keys. It decides where state lies in every checkpoint ever written, so it must never change:
+ * The hash of keys. It decides the place of state in every checkpoint ever written, so it must never change:
  *   mix32    the finalizer "lowbias32" of Chris Wellons' hash prospector (https://github.com/skeeto/hash-prospector)
  *   number   an int32: mix32(v); any other: mix32(low word ^ mix32(high word)) of its IEEE 754 bits; -0 counts as 0
  *   string   FNV-1a over UTF-16 code units (each 16-bit unit in one step), then mix32
@@ -59,14 +60,12 @@ function fieldHash(field: Field, value: Code): Code {
 }
 
 function presentHash(field: Field, value: Code): Code {
-  switch (field.type) {
-    case 'string':
+  switch (storageOf(field)) {
+    case 'text':
       return js`hashString(${value})`
-    case 'boolean':
+    case 'bit':
       return js`mix32(${value} ? 1 : 0)`
-    case 'long':
-    case 'double':
-    case 'timestamp':
+    case 'number':
       return js`hashNumber(${value})`
     case 'json':
       throw new MillraceError('KEY_TYPE_UNSUPPORTED', `field '${field.name}' is json and cannot be a key`, {

@@ -21,7 +21,7 @@ export interface RecordCode {
   /** Entry of the key that record `a` has, -1 when it is not in the index. */
   findOf(group: RecordGroup, a: number): number
   /**
-   * A look at the index and then at the records of keys that are about to be asked for, at most 1024: the looks do
+   * A look at the index and then at the records of keys that are searched for next, at most 1024: the looks do
    * not wait for each other, so that the cache misses of a batch overlap. Changes nothing. Only for tables without
    * user keys.
    */

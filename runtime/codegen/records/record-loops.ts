@@ -30,7 +30,7 @@ export interface LoopCode {
     out: Row[],
   ): void
   /**
-   * rank: the place (from 0) at which the row enters, -1 when it does not; then `ranked` and `slot` tell of its
+   * rank: the place (from 0) at which the row enters, -1 when it does not; then `ranked` and `slot` are about its
    * key.
    */
   offer(group: RecordGroup, row: Row, at: number, since: number): number

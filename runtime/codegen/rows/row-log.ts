@@ -1,9 +1,10 @@
 import type { Field } from '../../model/schema.ts'
-import { isText, recordHead } from '../../memory/row-record.ts'
-import { CHUNK_BITS, textAt } from '../../memory/row-texts.ts'
-import { identifier, joined, js, lines, NOTHING, property, type Code } from '../emitter.ts'
+import { textAt } from '../../memory/row-texts.ts'
+import { type Code, identifier, joined, js, lines, NOTHING, property } from '../emitter.ts'
 import { booleanByte, presentText, textLength, textValue } from './row-values.ts'
-import { sameStoredText, storedCursorClasses, storedRecordFunctions, storeRow } from './stored-row-code.ts'
+import { cursorClass, textStart } from './row-cursor.ts'
+import { sameStoredText, storedCursorClasses, storeRow } from './stored-row-code.ts'
+import { isKeptAsText, storageOf } from '../../model/type-traits.ts'
 
 /**
  * Rows of one schema under a key, as generated code keeps them: typed columns in the order of arrival, the texts of
@@ -42,11 +43,11 @@ export interface RowLogShape {
   isTimed: boolean
   /** Whether rows note that they had a match. */
   isMarked: boolean
-  /** Whether rows lie in an arena, and so may be on disk (stored-row-code.ts). */
+  /** Whether rows are in an arena, and so may be on disk (stored-row-code.ts). */
   isStored: boolean
   /**
-   * When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never: nobody
-   * searches.
+   * When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never, when
+   * the log is not searched.
    */
   indexing: 'each' | 'searched' | 'never'
 }
@@ -54,14 +55,10 @@ export interface RowLogShape {
 /** So many rows at most enter the index in one go, a few milliseconds. */
 const MOST_UNINDEXED = 1 << 16
 
-/** So many texts that were read stay strings, none of more than so many bytes. A pane's texts never change. */
-const KEPT_TEXTS = 512,
-  LONGEST_KEPT = 2048
-
 /** The classes of a log and of the cursors that read it. The unit's scope must hold ROW_LOG_SCOPE. */
 export function rowLogClasses(shape: RowLogShape): Code {
   const { name, fields, isStored } = shape
-  const hasText = fields.some(isText)
+  const hasText = fields.some(isKeptAsText)
   const enter = isStored
     ? lines([js`this.part = part`, js`this.rows = texts.enter(this, part)`])
     : js`this.texts = texts`
@@ -128,21 +125,21 @@ export const ROW_LOG_SCOPE: Readonly<Record<string, unknown>> = {
 
 function columnsOf({ fields, keys, isTimed, isMarked, isStored }: RowLogShape): (readonly [string, string])[] {
   const isColumn = (field: Field): boolean =>
-    !isStored || (!isText(field) && keys.some(({ name }) => name === field.name))
+    !isStored || (!isKeptAsText(field) && keys.some(({ name }) => name === field.name))
   const own = fields.flatMap((field, index) =>
     !isColumn(field)
       ? []
       : [
-          (isText(field)
+          (isKeptAsText(field)
             ? [`l${index}`, 'Int32Array']
-            : field.type === 'boolean'
+            : storageOf(field) === 'bit'
               ? [`c${index}`, 'Uint8Array']
               : [`c${index}`, 'Float64Array']) as readonly [string, string],
         ],
   )
   const texts: (readonly [string, string])[] = isStored
     ? [['a', 'Int32Array']]
-    : fields.some(isText)
+    : fields.some(isKeptAsText)
       ? [
           ['o', 'Int32Array'],
           ['b', 'Int32Array'],
@@ -182,22 +179,12 @@ function sameKey({ name, fields, keys, isStored }: RowLogShape): Code {
   const tests = keys.map((key, index) => {
     const at = fields.findIndex((field) => field.name === key.name)
     const value = js`k${index}`
-    if (key.type === 'string' && isStored) return sameStoredText(name, key, value)
+    if (storageOf(key) === 'text' && isStored) return sameStoredText(name, key, value)
     const isSameText = js`this.textOf(e).startsWith(${value}, ${textStart(fields, at, js`this`)})`
-    if (key.type === 'string') return js`this.l${at}[e] === ${value}.length && ${isSameText}`
-    return key.type === 'boolean' ? js`this.c${at}[e] === (${value} ? 1 : 0)` : js`this.c${at}[e] === ${value}`
+    if (storageOf(key) === 'text') return js`this.l${at}[e] === ${value}.length && ${isSameText}`
+    return storageOf(key) === 'bit' ? js`this.c${at}[e] === (${value} ? 1 : 0)` : js`this.c${at}[e] === ${value}`
   })
   return joined([js`this.h[e] === h`, ...tests], ' && ')
-}
-
-/** Where a text field begins within the text of row e. */
-function textStart(fields: readonly Field[], at: number, table: Code): Code {
-  const before = fields.slice(0, at).flatMap((field, index) => {
-    if (!isText(field)) return []
-    const length = js`${table}.l${index}[e]`
-    return [field.nullable ? js`(${length} > 0 ? ${length} : 0)` : length]
-  })
-  return before.length === 0 ? js`0` : joined(before, ' + ')
 }
 
 /** add: takes row r; a row whose key holds a null (isLinked false) is kept but never found. */
@@ -243,10 +230,10 @@ function enterIndex(shape: RowLogShape): Code {
 
 /** Puts the fields of row r into the columns of row e, its texts among those of the pane. */
 function storeColumns(fields: readonly Field[]): Code {
-  const texts = fields.flatMap((field, index) => (isText(field) ? [presentText(field, index)] : []))
+  const texts = fields.flatMap((field, index) => (isKeptAsText(field) ? [presentText(field, index)] : []))
   return js`
     ${fields.map((field, index) => {
-      if (!isText(field)) return storeColumn(field, index)
+      if (!isKeptAsText(field)) return storeColumn(field, index)
       return js`
         const s${index} = ${textValue(field)}
         this.l${index}[e] = ${textLength(field, index)}`
@@ -257,14 +244,14 @@ function storeColumns(fields: readonly Field[]): Code {
 function storeKeyColumns({ fields, keys }: RowLogShape): Code {
   return lines(
     fields.map((field, index) =>
-      !isText(field) && keys.some(({ name }) => name === field.name) ? storeColumn(field, index) : NOTHING,
+      !isKeptAsText(field) && keys.some(({ name }) => name === field.name) ? storeColumn(field, index) : NOTHING,
     ),
   )
 }
 
 function storeColumn(field: Field, index: number): Code {
   const value = js`r${property(field.name)}`
-  if (field.type === 'boolean') return js`this.c${index}[e] = ${booleanByte(field)}`
+  if (storageOf(field) === 'bit') return js`this.c${index}[e] = ${booleanByte(field)}`
   if (!field.nullable) return js`this.c${index}[e] = ${value}`
   return js`
     {
@@ -300,154 +287,4 @@ function catchUpMethod({ fields, keys }: RowLogShape): Code {
       }
       this.indexed = n
     }`
-}
-
-/** Words of a record without its text, or one more. */
-export function recordWords(fields: readonly Field[]): number {
-  return recordHead(fields).words + 1
-}
-
-/**
- * Measure, dump and parse of a snapshot's records. A record is padded to 8 bytes: f64 time, f64 per number (NaN
- * is null), i32 matched (written by version 1 alone) | encoding of the text << 1, i32 bytes of text, i32 per text (its
- * length, −1 for null) and boolean (2 for null) in the order of the fields, the text. `group` is the group of hash h.
- */
-export function recordFunctions(shape: RowLogShape, group: Code): Code {
-  return shape.isStored
-    ? storedRecordFunctions(shape, group)
-    : lines([measureAndDump(shape, group), parseFunction(shape)])
-}
-
-/** A record's columns of texts and booleans. */
-function otherColumn(fields: readonly Field[], index: number): Code {
-  return isText(fields[index] as Field) ? js`l${index}` : js`c${index}`
-}
-
-function measureAndDump({ name, fields, isTimed }: RowLogShape, group: Code): Code {
-  const { numbers, others, words } = recordHead(fields)
-  const hasText = fields.some(isText)
-  const size = hasText ? js`(${words + 1} + (t.b[e] + 3 >> 2) & ~1)` : js`${words + (words & 1)}`
-  const copyText = js`
-    const chunk = t.texts.words[t.o[e] >>> ${CHUNK_BITS}]
-    for (let q = t.o[e] & ${(1 << CHUNK_BITS) - 1}, end = q + (t.b[e] + 3 >> 2); q < end; q++) own[p++] = chunk[q]`
-  return js`
-    function measure${identifier(name)}(t, e, to, words) {
-      for (; e < to; e++) {
-        const h = t.h[e]
-        words[${group}] += ${size}
-      }
-    }
-    function dump${identifier(name)}(t, e, to, places, ints, doubles) {
-      for (; e < to; e++) {
-        const h = t.h[e], g = ${group}
-        let p = places[g]
-        places[g] = p + ${size}
-        const own = ints[g], numbers = doubles[g]
-        let d = p >> 1
-        numbers[d++] = ${isTimed ? js`t.time[e]` : 0}
-        ${numbers.map((index) => js`numbers[d++] = t.c${index}[e]`)}
-        p = d * 2
-        own[p++] = ${hasText ? js`t.w[e] << 1` : 0}
-        own[p++] = ${hasText ? js`t.b[e]` : 0}
-        ${others.map((index) => js`own[p++] = t.${otherColumn(fields, index)}[e]`)}
-        ${hasText ? copyText : NOTHING}
-      }
-    }`
-}
-
-/**
- * parse: the record at word p of the views becomes row 0 of log t, its text loaded into the cursor; returns the next
- * p.
- */
-function parseFunction({ name, fields, isTimed, isMarked }: RowLogShape): Code {
-  const { numbers, others } = recordHead(fields)
-  const loadText = js`
-    if (q * 4 + size > bytes.length || size < 0) return -1
-    const c = cursor${identifier(name)}
-    c.$s = textAt(bytes, q * 4, size, flags >> 1)
-    c.$st = t
-    c.$se = 0
-    c.$sv = t.version`
-  return js`
-    function parse${identifier(name)}(p, ints, doubles, bytes, t) {
-      let d = p >> 1
-      ${isTimed ? js`t.time[0] = doubles[d]` : NOTHING}
-      d++
-      ${numbers.map((index) => js`t.c${index}[0] = doubles[d++]`)}
-      let q = d * 2
-      const flags = ints[q++], size = ints[q++]
-      ${isMarked ? js`t.m[0] = flags & 1` : NOTHING}
-      ${others.map((index) => js`t.${otherColumn(fields, index)}[0] = ints[q++]`)}
-      ${fields.some(isText) ? loadText : NOTHING}
-      return q + (size + 3 >> 2) + 1 & ~1
-    }`
-}
-
-/**
- * Reads row e of log t like an object of the row's class; call `$load` first where texts are read. Members that are
- * not fields begin with $, as no field does.
- */
-function cursorClass(name: string, fields: readonly Field[]): Code {
-  // the same row is often wanted again, by the next row that comes or by one soon after: making a string of bytes
-  // is a native call
-  const load = js`
-    const t = this.$t, e = this.$e
-    if (this.$st === t && this.$se === e && this.$sv === t.version) return
-    this.$st = t
-    this.$se = e
-    this.$sv = t.version
-    const b = t.b[e]
-    if (b === 0 || b > ${LONGEST_KEPT}) {
-      this.$s = t.textOf(e)
-      return
-    }
-    const o = t.o[e], p = Math.imul(o, 0x9e3779b1) >>> ${32 - Math.log2(KEPT_TEXTS)}
-    if (this.$ko[p] === o && this.$kt[p] === t.texts) {
-      this.$s = this.$ks[p]
-      return
-    }
-    this.$ko[p] = o
-    this.$kt[p] = t.texts
-    this.$s = this.$ks[p] = t.textOf(e)`
-  return js`
-    class ${identifier(name)}Cursor {
-      constructor() {
-        this.$t = new ${identifier(name)}Log(null)
-        this.$e = 0
-        this.$s = ''
-        this.$st = null
-        this.$se = 0
-        this.$sv = 0
-        this.$ks = []
-        this.$ko = new Int32Array(${KEPT_TEXTS})
-        this.$kt = []
-      }
-      $load() {
-        ${fields.some(isText) ? load : NOTHING}
-      }
-      ${fields.map(
-        (field, index) => js`
-          get ${identifier(field.name)}() {
-            const t = this.$t, e = this.$e
-            ${getField(fields, field, index)}
-          }`,
-      )}
-    }`
-}
-
-function getField(fields: readonly Field[], field: Field, index: number): Code {
-  if (field.type === 'boolean')
-    return field.nullable
-      ? js`return t.c${index}[e] === 2 ? null : t.c${index}[e] === 1`
-      : js`return t.c${index}[e] === 1`
-  if (!isText(field))
-    return js`
-      const v = t.c${index}[e]
-      return ${field.nullable ? js`v !== v ? null : v` : js`v`}`
-  const text = js`this.$s.slice(a, a + n)`
-  return js`
-    const n = t.l${index}[e]
-    ${field.nullable ? js`if (n < 0) return null` : NOTHING}
-    const a = ${textStart(fields, index, js`t`)}
-    return ${field.type === 'json' ? js`parseJson(${text})` : text}`
 }

@@ -54,7 +54,7 @@ export function checkUserValue(field: Field, variable: Code, origin: Code): Code
     else if (${variable} !== null && ${wrong}) ${refuse(field.type)}`
 }
 
-/** A test that is true for whatever is not a value of the field's type, undefined and null too. */
+/** A test that is true for everything but a value of the field's type; undefined and null are not values. */
 function wrongValue(field: Field, variable: Code): Code {
   switch (field.type) {
     // small integers, the common case, take one comparison
@@ -117,7 +117,7 @@ function refuseObject(value: unknown): never {
   throw new MillraceError('VALUE_INVALID', `the function gave ${shown(value)}, not a row`, { domain: 'user' })
 }
 
-/** What the promise comes to is nobody's business any more: a rejection must not end the process. */
+/** Refuses a promise and ignores its outcome: a rejection must not end the process. */
 export function refusePromise(promise: Promise<unknown>): never {
   promise.catch(() => undefined)
   throw new MillraceError('VALUE_INVALID', 'the function gave a promise', {

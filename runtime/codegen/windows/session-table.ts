@@ -45,7 +45,7 @@ export interface SessionHost<Group extends SessionGroupView> {
   groupAt(group: number): Group
   /** The session that takes a row of this time, merged from those it joins, or -1 when it comes too late. */
   session(group: Group, head: number, time: number, passed: number): number
-  /** Where a row may be refused that far: the row that a session was asked for last has been added to it, or is not. */
+  /** Only where `mayRefuse`: the row of the last call of `session` has been added to that session, or was refused. */
   taken(group: Group): void
   refused(group: Group, entry: number): void
   /** A row has been added to a session that had fired. */
@@ -55,7 +55,7 @@ export interface SessionHost<Group extends SessionGroupView> {
 export interface SessionTableCode {
   /** The columns that a snapshot holds; the others follow from them. */
   columns: TableColumns
-  /** Whether a row may be refused that a session was asked for. */
+  /** Whether a row may be refused after `session` was called for it. */
   mayRefuse: boolean
   create(): SessionTable
   /** As PaneTableCode.add. */

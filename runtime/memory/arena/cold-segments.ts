@@ -10,7 +10,7 @@ export interface SpillSettings {
   open(): ScratchFile
 }
 
-/** What one read of a record asks for, until records turn out to be larger. */
+/** The bytes that one read of a record asks for, until records turn out to be larger. */
 const FIRST_READ_BYTES = 256
 const MOST_READ_BYTES = 4096
 
@@ -34,14 +34,14 @@ export class ColdSegments {
   #readBytes = FIRST_READ_BYTES
   /** How often copies made room for others. */
   resets = 0
-  /** What the file system refused: from then on the state is not what it should be. */
+  /** The first failure of the file system: from then on the state is incomplete. */
   #failure: MillraceError | undefined
 
   constructor(open: () => ScratchFile) {
     this.#open = open
   }
 
-  /** Of the file, with what is free in it. */
+  /** The size of the file, free places included. */
   get fileBytes(): number {
     return this.#fileBytes
   }
@@ -52,7 +52,7 @@ export class ColdSegments {
     this.#at.length = 0
   }
 
-  /** Throws the failure that was thrown before, in case whoever it reached did not pass it on. */
+  /** Throws the failure that was thrown before, in case a caller did not pass it on. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure
   }

@@ -9,7 +9,7 @@ const MAX_SEGMENTS = 1 << 17
 const MIN_GARBAGE_BYTES = 1 << 16
 /** Garbage may be this share of all segments in memory… */
 const GARBAGE_SHARE = 0.3
-/** …and this of those on disk, where room costs less and winning it back a read and a write. */
+/** …and this share of the segments on disk, where room costs less and compaction costs a read and a write. */
 const COLD_GARBAGE_SHARE = 0.6
 /**
  * While places are preferred: room for as much again as there is, which no preparation of a switch should come
@@ -21,7 +21,10 @@ const GARBAGE_SHARE_OF_PLACES = 0.6
  * the bound.
  */
 const COMPACTIONS_PER_ROLL = 4
-/** Of a segment on disk at least this must be garbage: else the oldest is compacted, whose tombstones go. */
+/**
+ * A segment on disk is compacted when at least this share of it is garbage; otherwise the oldest is compacted, which
+ * drops its tombstones.
+ */
 const MIN_COLD_GAIN = 0.3
 /** A segment that has to leave memory is compacted instead when this much of it is garbage. */
 const MIN_EVICTED_GAIN = 0.5
@@ -45,15 +48,15 @@ export interface Log {
 }
 
 /**
- * The memory of a store's records: logs append to segments cut from slabs, and what is garbage in a segment is won back
- * by moving the rest (research note "row state"; after LFS, Rosenblum and Ousterhout 1992, with greedy choice of the
+ * The memory of a store's records: logs append to segments cut from slabs, and a segment is compacted by moving what is
+ * not garbage (research note "row state"; after LFS, Rosenblum and Ousterhout 1992, with greedy choice of the
  * segment). A log's segments double from 512 bytes, so that many small logs take little.
  *
  * With a limit, the oldest segments leave memory for a file, and a record of theirs that is read goes to the log's end
  * again (FIFO with reinsertion, Eytan et al. 2020), so that the log's end is what is in use.
  */
 export class RecordArena extends Segments {
-  /** Above 0 while somebody holds addresses: nothing is moved then but what they ask for. */
+  /** Above 0 while callers hold addresses: only records that they ask for are moved then. */
   holders = 0
   /** Set when a segment was taken: call `maintain` once the running operation is over. */
   debt = false
@@ -62,8 +65,8 @@ export class RecordArena extends Segments {
   readonly #limit: number
   readonly #largest: number
   /**
-   * Segments as they were taken: those that left memory or were given back are still among them. `end`: as of when
-   * it was last passed over.
+   * Segments in the order in which they were taken; segments that left memory or were released are still among them.
+   * `end`: its end when it was last passed over.
    */
   #queue: [id: number, serial: number, end: number][] = []
   /** Bytes of live segments on disk, and the garbage in them. */
@@ -74,9 +77,9 @@ export class RecordArena extends Segments {
   #garbage = 0
   #share = GARBAGE_SHARE
   #freezes = 0
-  /** Those of barriers whose bytes are still wanted. */
+  /** The freezes of barriers whose bytes are still needed. */
   readonly #wanted = new Set<number>()
-  /** Segments that were given back since: `until` is the last freeze that may refer to them. */
+  /** Segments that were released since: `until` is the last freeze that may refer to them. */
   #held: { id: number; until: number }[] = []
 
   /** `spill`: how much may lie in memory; absent: all. */
@@ -164,7 +167,7 @@ export class RecordArena extends Segments {
 
   /**
    * At a barrier: what has been written stays as it is, in memory too until `thaw` is called with the number given.
-   * What is changed later is written anew at the log's end. Throws what the disk refused since the last barrier.
+   * Records that change later are written to the log's end. Throws the failure of the disk since the last barrier.
    */
   freeze(): number {
     this.checkDisk()
@@ -282,7 +285,7 @@ export class RecordArena extends Segments {
     return worst
   }
 
-  /** Bytes of a segment that would not be written anew; its end when nothing would. */
+  /** Bytes of a segment that compaction would not write again; its end when it would write nothing. */
   #gain(id: number): number {
     const end = this.end[id] ?? 0
     const log = this.#logs[id]

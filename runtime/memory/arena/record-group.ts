@@ -10,7 +10,7 @@ export interface GroupOwner {
 /**
  * The records of one table and key group: an open-addressing index (linear probing, load ≤ 3/4, the hash's upper bits
  * choose the place, since within a group the lower bits are equal) from hash to address, and the log the addresses
- * point into. Entry i of the index stands at words 2 i and 2 i + 1: hash, address; address 0 is no entry.
+ * point into. Entry i of the index stands at words 2 i and 2 i + 1: hash, address; address 0 means no entry.
  */
 export class RecordGroup implements Log {
   readonly id: number

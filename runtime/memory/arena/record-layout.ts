@@ -1,6 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
-import { fieldsOf, type Field, type Schema } from '../../model/schema.ts'
-import { isPlainKey } from '../state-key.ts'
+import { type Field, fieldsOf, type Schema } from '../../model/schema.ts'
+import { isNumberKey } from '../state-key.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /*
  * A record, little-endian, 8-byte aligned in its segment. Words of 4 bytes:
@@ -19,14 +20,14 @@ export const UNITS = 0xfffff
 /** Where in word 0 the kind stands. */
 export const KIND_SHIFT = 20
 export const KIND = 3
-/** Replaces what was under the key; goes on with the list; removes what was under the key. */
+/** Replaces the records under the key; appends to the list under the key; removes the records under the key. */
 export const VALUE = 0,
   APPEND = 1,
   TOMBSTONE = 2
 export const ONE_BYTE = 1 << 22,
   BOXED = 1 << 23
 
-/** What the records of a table hold. */
+/** The shape of a table's records. */
 export interface RecordShape {
   key: readonly Field[]
   /** Fields of the row that carry the key, in its order; absent: the key is kept beside the row. */
@@ -72,8 +73,7 @@ export function layoutOf(spec: RecordShape): RecordLayout {
   keyFields?.forEach((field, index) => {
     checkKeyField(field, spec.key[index])
   })
-  const keyKind =
-    keyFields !== undefined ? 'in row' : isPlainKey(spec.key) && spec.key[0]?.type !== 'string' ? 'number' : 'text'
+  const keyKind = keyFields !== undefined ? 'in row' : isNumberKey(spec.key) ? 'number' : 'text'
   const numbers = new Map<'at' | 'seq' | 'key' | 'user' | Field, number>()
   const number = (of: 'at' | 'seq' | 'key' | 'user' | Field): void => {
     numbers.set(of, numbers.size)
@@ -89,11 +89,11 @@ export function layoutOf(spec: RecordShape): RecordLayout {
   const bits = new Map<Field, { isNull?: number; isTrue?: number }>()
   let bit = 0
   for (const field of spec.schema.fields) {
-    if (isNumeric(field)) number(field)
-    else if (field.type !== 'boolean') texts.push({ of: field })
+    if (storageOf(field) === 'number') number(field)
+    else if (storageOf(field) !== 'bit') texts.push({ of: field })
     bits.set(field, {
       ...(field.nullable ? { isNull: bit++ } : {}),
-      ...(field.type === 'boolean' ? { isTrue: bit++ } : {}),
+      ...(storageOf(field) === 'bit' ? { isTrue: bit++ } : {}),
     })
   }
   const previousWord = 2 + numbers.size * 2
@@ -112,10 +112,6 @@ export function layoutOf(spec: RecordShape): RecordLayout {
     lengthsWord,
     fixedBytes: (lengthsWord + ((texts.length + 1) >> 1)) * 4,
   }
-}
-
-export function isNumeric(field: Field): boolean {
-  return field.type === 'long' || field.type === 'double' || field.type === 'timestamp'
 }
 
 function checkKeyField(field: Field, key: Field | undefined): void {

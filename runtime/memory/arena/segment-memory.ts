@@ -16,7 +16,7 @@ export type Place = readonly [slab: Slab, base: number]
 
 export const NO_SLAB = createSlab(0)
 
-/** Cuts segments from slabs; what is given back is cut again for segments of the same size. */
+/** Cuts segments from slabs and reuses released segments for others of the same size. */
 export class SegmentMemory {
   /** Free segments by the logarithm of their size. */
   readonly #spare: Place[][] = Array.from({ length: 19 }, () => [])
@@ -47,7 +47,7 @@ export class SegmentMemory {
     return [this.#slab, base]
   }
 
-  /** What a slab has left when something larger is wanted goes to the free segments. */
+  /** The rest of a slab becomes free segments when a segment is larger than the rest. */
   #keepRest(): void {
     while (this.#slab !== undefined && this.#slab.buffer.length - this.#slabUsed >= FIRST_SEGMENT_BYTES) {
       const left = this.#slab.buffer.length - this.#slabUsed

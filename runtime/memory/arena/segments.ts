@@ -6,10 +6,12 @@ import { createSlab, NO_SLAB, SEGMENT_BYTES, SegmentMemory, type Place } from '.
 const COPIES = 1,
   HUGE_COPY = 2,
   AHEAD = 3
-/** Who reads one record after the other reads so many bytes at a time. */
+/** A caller that reads record after record reads so many bytes at a time. */
 const AHEAD_BYTES = 1 << 16
 
-/** What each segment of an arena is and where it lies, in memory or on disk. The tables are indexed by segment. */
+/**
+ * The properties and the place of each segment of an arena, in memory or on disk. The tables are indexed by segment.
+ */
 export class Segments {
   /** The slab's views, and in words where the segment begins in them; below 0 when it is not in memory. */
   readonly i32: Int32Array[] = []
@@ -19,7 +21,7 @@ export class Segments {
   size = new Int32Array(64)
   /** Bytes written. */
   end = new Int32Array(64)
-  /** Bytes of records that nobody refers to any more. */
+  /** Bytes of records that nothing refers to any more. */
   dead = new Int32Array(64)
   /** Bytes that a barrier has passed: they never change again. */
   frozen = new Int32Array(64)
@@ -27,18 +29,18 @@ export class Segments {
   serial = new Int32Array(64)
   /** Bytes of tombstones: garbage that must stay while older segments of the log do. */
   stones = new Int32Array(64)
-  /** Of segments on disk, when the newest record was written; Infinity where records do not say. */
+  /** When the newest record of a segment on disk was written; Infinity where records carry no time. */
   newest = new Float64Array(64)
-  /** Counts whatever may put other bytes where a record in memory or a copy was. */
+  /** Counts the events after which other bytes may be where a record in memory or a copy was. */
   moves = 0
   /** Whether segments may be on disk. */
   readonly spills: boolean
   readonly #memory = new SegmentMemory()
   readonly #places: (Place | undefined)[] = []
   readonly #cold: ColdSegments | undefined
-  /** Of the segment whose record HUGE_COPY is a copy of. */
+  /** The serial number of the segment whose record HUGE_COPY holds. */
   #hugeSerial = 0
-  /** What the segment AHEAD holds, at their own places: bytes [from, to) of the segment of that serial number. */
+  /** The segment AHEAD holds bytes [from, to) of the segment of this serial number, at their own places. */
   #ahead = { serial: 0, from: 0, to: 0 }
   #serials = 0
   #resident = 0
@@ -55,7 +57,7 @@ export class Segments {
     this.size[AHEAD] = this.end[AHEAD] = SEGMENT_BYTES
   }
 
-  /** Bytes of segments in memory, those that are only held for a barrier included. */
+  /** Bytes of segments in memory, including segments that are only held for a barrier. */
   get residentBytes(): number {
     return this.#resident
   }
@@ -115,7 +117,7 @@ export class Segments {
     return HUGE_COPY << 15
   }
 
-  /** As `load`, for who reads one record after the other: those behind it are read in one go with it. */
+  /** As `load`, for a caller that reads record after record: the records behind it are read in the same call. */
   loadAhead(a: number): number {
     const segment = a >>> 15
     if (this.#cold === undefined || !this.isCold(segment)) return a

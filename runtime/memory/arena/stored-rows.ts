@@ -1,17 +1,19 @@
 import type { Log, RecordArena } from './record-arena.ts'
 import { NO_SLAB } from './segment-memory.ts'
 
-/** Where the part of a row's log stands in word 0 of its record (record-layout.ts); its number there is word 1. */
+/**
+ * Where word 0 of a record (record-layout.ts) holds the part of the row's log; word 1 is the row's number in that log.
+ */
 export const PART_SHIFT = 20
 
-/** A row log whose rows lie in an arena: of each row the address. */
+/** A row log whose rows are in an arena: the address of each row. */
 export interface AddressedLog {
   readonly a: Int32Array
 }
 
 /**
  * Rows of a join in an arena, which may be on disk: a log of records, none of which changes, from which rows are only
- * dropped all at once. What is moved, since its segment is to be given back, is found again by its number.
+ * dropped all at once. A row that moves, because its segment is released, is found again by its number.
  */
 export class StoredRows implements Log {
   seg = 0

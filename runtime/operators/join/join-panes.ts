@@ -1,4 +1,4 @@
-import type { JoinPane } from '../../codegen/join-code.ts'
+import type { JoinPane } from '../../codegen/join-contracts.ts'
 import type { RecordArena } from '../../memory/arena/record-arena.ts'
 import type { PaneTexts, RowLog } from '../../codegen/rows/row-log.ts'
 import { RowTexts } from '../../memory/row-texts.ts'

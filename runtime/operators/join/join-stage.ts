@@ -1,12 +1,6 @@
 import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
-import {
-  compileJoin,
-  isAwaited,
-  type JoinCode,
-  type JoinHost,
-  type JoinPane,
-  type JoinSideCode,
-} from '../../codegen/join-code.ts'
+import { compileJoin, isAwaited } from '../../codegen/join-code.ts'
+import type { JoinCode, JoinHost, JoinPane, JoinSideCode } from '../../codegen/join-contracts.ts'
 import { RecordArena } from '../../memory/arena/record-arena.ts'
 import type { RowLog } from '../../codegen/rows/row-log.ts'
 import { BATCH_ROWS } from '../../exchange/record-writer.ts'
@@ -238,7 +232,7 @@ class JoinStage implements OperatorStage, JoinHost {
     const parts = lefts?.[0]?.parts.length ?? rights?.[0]?.parts.length ?? 0
     for (let part = 0; part < parts; part++) {
       const others = logsOf(rights, part)
-      // a hopping window starts anew on rows that may have had their match in the one before
+      // Each hopping window starts without marks: its rows may have had their match in the window before.
       if (isOuter(this.#verb.type, 'right')) for (const log of others) log.m.fill(0, 0, log.n)
       for (const log of logsOf(lefts, part)) {
         await this.#inSlices(log, (at) =>

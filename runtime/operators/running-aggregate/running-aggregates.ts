@@ -107,7 +107,7 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
 
   /**
    * Emits every key of the next groups from `group` on, until about `budgetRows` are out, and forgets them; returns
-   * the group to go on with.
+   * the group to continue with.
    */
   takeAll(group: number, budgetRows: number, emit: RowsConsumer, onError: RowErrorHandler): number | undefined {
     let left = budgetRows
@@ -196,7 +196,7 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
 
   /**
    * Lets go of keys nothing came for since `now` less the time to live, in groups from `group` on, until so many
-   * entries were looked at; returns the group to go on with. What has changed must have been taken before.
+   * entries were looked at; returns the group to continue with. Changes must have been taken before.
    */
   expire(now: number, group: number, budgetEntries: number): number | undefined {
     const { ttlMs } = { ttlMs: this.#ttlMs ?? Infinity }
@@ -238,7 +238,7 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     return this.#code.create()
   }
 
-  /** What has changed must have been taken before. */
+  /** Changes must have been taken before. */
   live(): LiveTable[] {
     return this.#groups.flatMap((group) =>
       group === undefined ? [] : [{ group: group.id, start: 0, table: group.table }],

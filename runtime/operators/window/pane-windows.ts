@@ -85,7 +85,7 @@ interface Firing {
 }
 
 class PaneWindows implements WindowTable, PaneHost {
-  /** Of groups that are another's, minus infinity. */
+  /** Minus infinity for groups of other slots. */
   readonly ended: Float64Array
   readonly shape: string
   readonly columns: TableColumns
@@ -171,7 +171,7 @@ class PaneWindows implements WindowTable, PaneHost {
     return [...byGroup].map(([group, windows]) => ({ group, windows: [...windows].sort((a, b) => a - b) }))
   }
 
-  /** What the window now holds for the keys listed as changed in any of its panes. */
+  /** Emits the window's present results for the keys listed as changed in any of its panes. */
   #emitChanged(
     start: number,
     group: number,

@@ -24,7 +24,7 @@ export interface SessionWindowsOptions extends KeyedTableOptions {
 const EMIT_ROWS = 1024
 /** Sessions wait in buckets of a part of the gap: of fewer parts each is scanned longer, more are more lists. */
 const BUCKETS_PER_GAP = 64
-/** Fewer ended sessions than this are not worth making a table anew. */
+/** A table is replaced only when at least so many of its sessions have ended. */
 const FEW_ENDED = 64
 
 /**
@@ -50,13 +50,13 @@ export function createSessionWindows(options: SessionWindowsOptions): WindowTabl
   return new SessionWindows(code, options, operatorId)
 }
 
-/** In column tm: the entry has not held any session; it holds none any more, or one that is just firing. */
+/** In column tm: the entry has never held a session; its session has ended or is just firing. */
 const NEVER = Infinity
 const ENDED = -Infinity
 
 interface SessionGroup extends SessionGroupView {
   id: number
-  /** How often the table was made anew: entries listed before are others now. */
+  /** How often the table was replaced: entry numbers listed before mean other entries now. */
   tables: number
   /** Entries without a session. */
   ended: number
@@ -64,7 +64,7 @@ interface SessionGroup extends SessionGroupView {
   due: number[]
 }
 
-/** Sessions to be looked at in one stretch of time; those that moved on are still listed where they were. */
+/** Sessions to be looked at in one stretch of time; sessions that became longer are still listed where they were. */
 interface Bucket {
   groups: SessionGroup[]
   entries: number[]
@@ -90,7 +90,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
   /** No session is to be looked at before. */
   #next = Infinity
   readonly #out: Row[] = []
-  /** Of the session that was asked for last, when it is a new one: those that it is to take the place of. */
+  /** The sessions that the session asked for last replaces; undefined when that session is not new. */
   #made: readonly number[] | undefined
 
   constructor(code: SessionTableCode, options: SessionWindowsOptions, operatorId: string) {
@@ -111,7 +111,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     return this.#code.add(rows, count, this.#passed(time), this, late, onError)
   }
 
-  /** What ends at or before is over. */
+  /** Sessions that end at or before this moment are over. */
   #passed(time: Timestamp): number {
     return this.#isEventTime ? time + 1 : time
   }
@@ -138,7 +138,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       }
     }
     if (this.#isEventTime && until <= over) {
-      // the head was made for this row: nothing else tells that it holds no session
+      // The head was made for this row: nothing else shows that it holds no session.
       if (unused === head && table.tm[head] === NEVER) {
         table.tm[head] = ENDED
         group.ended++
@@ -187,7 +187,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     table.u[entry] = (table.u[entry] as number) | CHANGED
   }
 
-  /** An open session is looked at when it ends, one that has fired when late rows may no longer come. */
+  /** An open session is looked at when it ends, a fired session when late rows may no longer come. */
   #settle(group: SessionGroup, entry: number, passed: number): void {
     const { table } = group
     const end = table.we[entry] as number

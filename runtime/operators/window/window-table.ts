@@ -21,7 +21,7 @@ export interface WindowTable extends KeyTables {
   /**
    * Fires every window that ends at or before `watermark` (end ≤ watermark + 1; of processing time end ≤ time), in
    * slices: emits at most about `budgetRows` rows through `emit` and returns true when there is more to do now.
-   * Resumable: the next call goes on where this one stopped; until it returns false no add and no `live` may happen.
+   * Resumable: the next call continues where this one stopped; do not call add and `live` before it returns false.
    * A result whose sum over several panes leaves the exact range goes to `onError`; without it, fire throws.
    */
   fire(time: Timestamp, budgetRows: number, emit: RowsConsumer, onError?: RowErrorHandler): boolean
@@ -35,7 +35,7 @@ export interface WindowTable extends KeyTables {
   firedUntil(): Timestamp
 }
 
-/** What every table of windows is made from. */
+/** The options of every table of windows. */
 export interface KeyedTableOptions {
   keys: readonly Field[]
   aggregates: readonly Aggregate[]
@@ -59,11 +59,11 @@ export function rowTime({ eventTime, inputSchema }: Pick<KeyedTableOptions, 'eve
   if (eventTime === undefined) return { kind: 'processing' }
   const field = fieldOf(inputSchema, eventTime.field)
   if (field === undefined)
-    throw new MillraceError('UNKNOWN_FIELD', `event time '${eventTime.field}' is no field of the window's input`)
+    throw new MillraceError('UNKNOWN_FIELD', `event time '${eventTime.field}' is not a field of the window's input`)
   return { kind: 'event', field, offsetMs: eventTime.offsetMs }
 }
 
-/** Of own groups that have fired any window, how far. */
+/** The own groups that have fired any window, with the end of the last one. */
 export function endedGroups(ended: Float64Array, own: KeyGroupRange): [group: number, end: number][] {
   return [...ended.subarray(own.first, own.endExclusive).entries()].flatMap(([index, end]) =>
     end === -Infinity ? [] : [[own.first + index, end] as [number, number]],
