@@ -1,3 +1,4 @@
+import { isFields } from '../model/fields.ts'
 import type { Series } from './metric.ts'
 
 /** What a heartbeat may carry: a process that counts without limit must not fill the coordinator's memory. */
@@ -23,8 +24,8 @@ export function checkedSeries(sent: unknown): { readonly series: readonly Series
 }
 
 function isSeries(value: unknown): value is Series {
-  if (typeof value !== 'object' || value === null) return false
-  const { name, type, help, scope, operator, labels, value: number } = value as Partial<Record<keyof Series, unknown>>
+  if (!isFields(value)) return false
+  const { name, type, help, scope, operator, labels, value: number }: Partial<Record<keyof Series, unknown>> = value
   return (
     typeof name === 'string' &&
     NAME.test(name) &&
@@ -39,7 +40,7 @@ function isSeries(value: unknown): value is Series {
 }
 
 function areLabels(labels: unknown): boolean {
-  if (typeof labels !== 'object' || labels === null) return false
+  if (!isFields(labels)) return false
   const entries = Object.entries(labels)
   return (
     entries.length <= MAX_LABELS &&
