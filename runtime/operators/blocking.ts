@@ -6,7 +6,7 @@ import type { MetricRegistry } from '../telemetry/metric-registry.ts'
 import type { OperatorContext } from './operator-context.ts'
 
 /** Nothing else happens in a process while a function of the user runs; longer than this is worth a warning. */
-export const BLOCKING_MS = 1_000
+const BLOCKING_MS = 1_000
 
 export const BLOCKED_SECONDS: Metric = {
   name: 'millrace_operator_blocked_seconds',

@@ -5,7 +5,7 @@ import { isFields, type Fields } from '../../model/fields.ts'
 import { describe, join, type Problems } from '../../graph/problems.ts'
 import { nearest, suggestion } from '../../expressions/suggest.ts'
 
-export const MAX_OPERATORS = 64
+const MAX_OPERATORS = 64
 
 /**
  * Reads the list: ids, inputs, which verb. Returns the entries in topological order, those on a cycle or behind one

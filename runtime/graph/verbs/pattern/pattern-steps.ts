@@ -6,8 +6,8 @@ import { CURRENT_ROW, MATCH_ROW, parsePatternExpression, type KnownStep, type Pa
 import type { Fields } from '../../../model/fields.ts'
 import { describe, join, type Problems } from '../../problems.ts'
 
-export const FOLLOWS = ['next', 'followedBy', 'followedByAny'] as const
-export const LOOPS = ['strict', 'relaxed', 'combinations'] as const
+const FOLLOWS = ['next', 'followedBy', 'followedByAny'] as const
+const LOOPS = ['strict', 'relaxed', 'combinations'] as const
 
 /** One step of a pattern, as Flink's Pattern with its Quantifier. */
 export interface PatternStep {
