@@ -1,4 +1,4 @@
-import type { PassedTexts } from '../memory/passed-texts.ts'
+import type { PassedTexts } from '../memory/pass-through-texts.ts'
 import type { Row, Schema } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'

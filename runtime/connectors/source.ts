@@ -1,4 +1,4 @@
-import type { PassedTexts } from '../memory/passed-texts.ts'
+import type { PassedTexts } from '../memory/pass-through-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { SourceVerb } from '../graph/verbs/source.ts'
 import type { Row, Schema } from '../model/schema.ts'

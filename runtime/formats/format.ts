@@ -1,5 +1,5 @@
 import type { RowScanner, RowWriter } from '../codegen/contracts.ts'
-import type { PassedTexts } from '../memory/passed-texts.ts'
+import type { PassedTexts } from '../memory/pass-through-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { OptionProblem } from '../graph/connector-declaration.ts'
 import type { ReportOption } from '../graph/unknown-options.ts'

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { MAX_RUNS, type PassedTexts } from '../../memory/passed-texts.ts'
+import { MAX_RUNS, type PassedTexts } from '../../memory/pass-through-texts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import { isoTimestamp } from '../../model/timestamp-text.ts'

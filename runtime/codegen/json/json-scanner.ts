@@ -5,7 +5,7 @@ import { compile, js, property } from '../emitter.ts'
 import { compileFastScan, type FastScan } from './fast-scan.ts'
 import { learnLayout } from './json-layout.ts'
 import { clipped, compileRecordReader } from './json-record.ts'
-import type { PassedTexts } from '../../memory/passed-texts.ts'
+import type { PassedTexts } from '../../memory/pass-through-texts.ts'
 import { compileRowClass, type RowClass } from '../rows/row.ts'
 
 /** After this many slow records in a row the layout is learned again, and this often at most. */

@@ -5,7 +5,7 @@ import { compile, joined, js, lines, NOTHING, property, type Code } from '../emi
 import { valuePrinter } from '../../model/logical-values.ts'
 import { notPlain } from './plain-bytes.ts'
 import { isoDate } from '../../model/timestamp-text.ts'
-import { MAX_RUNS, type PassedTexts } from '../../memory/passed-texts.ts'
+import { MAX_RUNS, type PassedTexts } from '../../memory/pass-through-texts.ts'
 
 export interface JsonWriterOptions {
   timestampFormat: 'iso' | 'epochMillis'

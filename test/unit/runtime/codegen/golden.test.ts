@@ -11,7 +11,7 @@ import { compileBatchCodec } from '../../../../runtime/codegen/rows/codec.ts'
 import { compileRowMaker } from '../../../../runtime/codegen/rows/row-maker.ts'
 import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import type { OperatorNode } from '../../../../runtime/graph/job-graph.ts'
-import { PassedTexts } from '../../../../runtime/memory/passed-texts.ts'
+import { PassedTexts } from '../../../../runtime/memory/pass-through-texts.ts'
 import type { Field, FieldType, Schema } from '../../../../runtime/model/schema.ts'
 import { aroundOperator, bedGraph, OperatorBed } from '../../../harness/operator-bed.ts'
 

@@ -1,4 +1,4 @@
-import { canPass, canStay } from '../memory/passed-texts.ts'
+import { canPass, canStay } from '../memory/pass-through-texts.ts'
 import type { Expression } from '../expressions/ast.ts'
 import { fieldsIn } from '../expressions/fields-in.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'

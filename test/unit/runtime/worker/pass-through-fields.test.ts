@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
 import { planJob } from '../../../../runtime/front/planned-job.ts'
-import { passedFields } from '../../../../runtime/worker/passed-fields.ts'
+import { passedFields } from '../../../../runtime/worker/pass-through-fields.ts'
 
 const KAFKA = { brokers: 'k:9092', format: 'json' }
 
