@@ -1,4 +1,4 @@
-import type { PassedTexts } from '../memory/pass-through-texts.ts'
+import type { PassThroughTexts } from '../memory/pass-through-texts.ts'
 import type { Row, Schema } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'
@@ -18,7 +18,7 @@ export interface SinkContext {
    * Has values of the rows that stay in the bytes of their records until `write` resolves. Given only where the source
    * of the chain `passesTexts` and the declaration `takesTexts`.
    */
-  passed?: PassedTexts
+  passed?: PassThroughTexts
   /** Aborted when the subtask has to stop: calls that wait for the outside system then reject, and `close` follows. */
   stopping: AbortSignal
   /** As SourceContext.reportTrouble. */

@@ -1,4 +1,4 @@
-import type { PassedTexts } from '../memory/pass-through-texts.ts'
+import type { PassThroughTexts } from '../memory/pass-through-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { SourceVerb } from '../graph/verbs/source.ts'
 import type { Row, Schema } from '../model/schema.ts'
@@ -36,7 +36,7 @@ export interface ReaderContext extends SourceContext {
    * Receives values that stay in the bytes of their records until the next poll. Given only where the declaration
    * `passesTexts` and the sink of the chain `takesTexts`.
    */
-  passed?: PassedTexts
+  passed?: PassThroughTexts
 }
 
 /** A source whose options have been read. */

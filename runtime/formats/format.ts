@@ -1,5 +1,5 @@
 import type { RowScanner, RowWriter } from '../codegen/contracts.ts'
-import type { PassedTexts } from '../memory/pass-through-texts.ts'
+import type { PassThroughTexts } from '../memory/pass-through-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { OptionProblem } from '../graph/connector-declaration.ts'
 import type { ReportOption } from '../graph/unknown-options.ts'
@@ -20,7 +20,7 @@ export interface FormatContext {
    * Texts that a scanner may leave in the bytes they came in, and a writer finds there; of formats that
    * `passTexts`.
    */
-  passed?: PassedTexts
+  passed?: PassThroughTexts
   /** For writers; `iso` when absent. */
   timestampFormat?: TimestampFormat
 }

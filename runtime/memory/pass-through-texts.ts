@@ -18,7 +18,7 @@ export const MAX_RUNS = 30
  * record's number is good until
  * `clear`.
  */
-export class PassedTexts {
+export class PassThroughTexts {
   /** Fields of the source's rows that nothing reads; each has a column. */
   readonly source: ReadonlySet<string>
   /** Fields of the sink's rows that hold such a number, and the field of the source whose text it stands for. */

@@ -1,6 +1,6 @@
 import { loadOperators, type Operators } from '../operators/load-operators.ts'
 import { generatedFor } from '../codegen/emitter.ts'
-import { PassedTexts } from '../memory/pass-through-texts.ts'
+import { PassThroughTexts } from '../memory/pass-through-texts.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import { blockedHandler } from '../operators/blocking.ts'
@@ -16,7 +16,7 @@ import { compileOperatorChain, type OperatorChain } from '../task/operator-chain
 import { Signal } from '../task/signal.ts'
 import { SubtaskCounters } from '../task/subtask.ts'
 import { MetricRegistry } from '../telemetry/metric-registry.ts'
-import { passedFields } from './pass-through-fields.ts'
+import { passThroughFields } from './pass-through-fields.ts'
 import { spillOf } from './spill.ts'
 import { compileExchangeEnds, type ExchangeEnds } from './exchange-ends.ts'
 import { Outlets } from './outlets.ts'
@@ -58,7 +58,7 @@ export interface CompiledSubtask {
   readonly operators: OperatorChain
   readonly exchanges: ExchangeEnds
   readonly outlets: Outlets
-  readonly passed: PassedTexts | undefined
+  readonly passed: PassThroughTexts | undefined
   /** Gives up what was compiled; nothing of it was seen outside. Also the end of a subtask whose deployment failed. */
   discard(): Promise<void>
 }
@@ -90,7 +90,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
   }
   const inputs = inputStreams(plan, chain)
   const exchanges = compileExchangeEnds({ plan, chain, slot, clock: ports.clock, signal, onOut: countOut })
-  const passed = exchanges.ends.size === 0 ? passedTexts(chain, connectors) : undefined
+  const passed = exchanges.ends.size === 0 ? passThroughTexts(chain, connectors) : undefined
   const operators = compileOperatorChain({
     loaded,
     operators: firstOf(chain).verb.kind === 'source' ? chain.operators.slice(1) : chain.operators,
@@ -166,7 +166,7 @@ function inputStreams(plan: ExecutionPlan, chain: Chain): StreamCode[] {
 }
 
 /** Texts that go from the source to the sink of the chain as they are, where both agree on it. */
-function passedTexts(chain: Chain, connectors: Connectors): PassedTexts | undefined {
+function passThroughTexts(chain: Chain, connectors: Connectors): PassThroughTexts | undefined {
   const { verb, sideOutputs } = firstOf(chain)
   const last = chain.operators.at(-1)
   if (
@@ -176,11 +176,11 @@ function passedTexts(chain: Chain, connectors: Connectors): PassedTexts | undefi
     connectors.sources[verb.connector]?.passesTexts?.(verb.options) !== true
   )
     return undefined
-  const fields = passedFields(
+  const fields = passThroughFields(
     chain.operators,
     connectors.sinks[last.verb.connector]?.takesTexts?.(last.verb.options, last.schema) ?? new Set(),
   )
-  return fields && new PassedTexts(fields.source, fields.sink)
+  return fields && new PassThroughTexts(fields.source, fields.sink)
 }
 
 function connectorNames(chain: Chain): string[] {

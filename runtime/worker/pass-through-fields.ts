@@ -8,7 +8,7 @@ import type { OperatorNode } from '../graph/job-graph.ts'
  * at its end that hold one of them as it is, each with its name at the source. `takes` are the fields that the sink
  * only writes, as they come. Undefined for other chains.
  */
-export function passedFields(
+export function passThroughFields(
   operators: readonly OperatorNode[],
   takes: ReadonlySet<string>,
 ): { source: Set<string>; sink: Map<string, string> } | undefined {

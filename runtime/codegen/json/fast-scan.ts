@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { MAX_RUNS, type PassedTexts } from '../../memory/pass-through-texts.ts'
+import { MAX_RUNS, type PassThroughTexts } from '../../memory/pass-through-texts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import { isoTimestamp } from '../../model/timestamp-text.ts'
@@ -25,7 +25,7 @@ export function compileFastScan(
   schema: Schema,
   rowClass: RowClass,
   layout: JsonLayout,
-  passed: PassedTexts | undefined,
+  passed: PassThroughTexts | undefined,
 ): FastScan | undefined {
   const keys = new Set(layout.members.map((member) => member.key))
   if (schema.fields.some((field) => !field.nullable && !keys.has(field.name))) return undefined
@@ -80,7 +80,7 @@ const SKIP_VALUE = js`
   if (p < 0) return null`
 
 /** Bits of the runs whose texts lie side by side in this layout as the sink writes them. */
-function joinedRuns({ members }: JsonLayout, { runs }: PassedTexts): number {
+function joinedRuns({ members }: JsonLayout, { runs }: PassThroughTexts): number {
   let bits = 0
   runs.slice(0, MAX_RUNS).forEach((run, index) => {
     const first = members.findIndex(({ key }) => key === run[0]?.source)
@@ -155,7 +155,7 @@ function placePassed(field: Field, index: number): Code {
 }
 
 /** Numbers the record and notes its places; what is not there as it is to be written is written aside. */
-function notePlaces(schema: Schema, passed: PassedTexts): Code {
+function notePlaces(schema: Schema, passed: PassThroughTexts): Code {
   const fields = schema.fields
     .map((field, index) => ({ field, index }))
     .filter(({ field }) => passed.source.has(field.name))

@@ -5,7 +5,7 @@ import { compile, js, property } from '../emitter.ts'
 import { compileFastScan, type FastScan } from './fast-scan.ts'
 import { learnLayout } from './json-layout.ts'
 import { clipped, compileRecordReader } from './json-record.ts'
-import type { PassedTexts } from '../../memory/pass-through-texts.ts'
+import type { PassThroughTexts } from '../../memory/pass-through-texts.ts'
 import { compileRowClass, type RowClass } from '../rows/row.ts'
 
 /** After this many slow records in a row the layout is learned again, and this often at most. */
@@ -18,7 +18,7 @@ const MAX_LAYOUTS = 16
  * on everything it does not expect (other keys, escapes, exponents, bad values) and JSON.parse takes that record,
  * so only the slow path ever refuses one. The fields that are `passed` hold the number of their record in it.
  */
-export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: PassedTexts): RowScanner {
+export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: PassThroughTexts): RowScanner {
   const readRecord =
     passed === undefined ? compileRecordReader(schema, rowClass) : passingReader(schema, rowClass, passed)
   const canBeFast = schema.fields.every((field) => field.type !== 'json' && field.logical === undefined)
@@ -63,7 +63,7 @@ export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: 
 function passingReader(
   schema: Schema,
   rowClass: RowClass,
-  passed: PassedTexts,
+  passed: PassThroughTexts,
 ): (record: unknown, bytes: Buffer) => Row {
   const read = compileRecordReader(schema, compileRowClass(schema))
   const values = schema.fields.map(({ name }) => (passed.source.has(name) ? js`record` : js`o${property(name)}`))

@@ -5,7 +5,7 @@ import { compile, joined, js, lines, NOTHING, property, type Code } from '../emi
 import { valuePrinter } from '../../model/logical-values.ts'
 import { notPlain } from './plain-bytes.ts'
 import { isoDate } from '../../model/timestamp-text.ts'
-import { MAX_RUNS, type PassedTexts } from '../../memory/pass-through-texts.ts'
+import { MAX_RUNS, type PassThroughTexts } from '../../memory/pass-through-texts.ts'
 
 export interface JsonWriterOptions {
   timestampFormat: 'iso' | 'epochMillis'
@@ -22,7 +22,7 @@ const MAX_INLINE_LEAD_BYTES = 2000
  * Generates the writer of one stream's JSON records: one object, no newline, fields in schema order, nulls written.
  * Bytes go straight into the buffer; a text per row, flattened and copied, cost three times as much.
  */
-export function compileJsonWriter(schema: Schema, options: JsonWriterOptions, passed?: PassedTexts): RowWriter {
+export function compileJsonWriter(schema: Schema, options: JsonWriterOptions, passed?: PassThroughTexts): RowWriter {
   const printers = new Map(
     schema.fields.flatMap((field, index) => {
       const print = field.logical === undefined ? undefined : valuePrinter(field, options.timestampFormat)
@@ -125,7 +125,7 @@ function writeRun(columns: readonly WrittenField[], run: number, leadBytes: numb
 /** Where passed fields stand side by side. */
 function runsOf(
   schema: Schema,
-  { sink }: PassedTexts,
+  { sink }: PassThroughTexts,
 ): { first: number; fields: { sink: string; source: string }[] }[] {
   const runs: { first: number; fields: { sink: string; source: string }[] }[] = []
   schema.fields.forEach(({ name }, index) => {

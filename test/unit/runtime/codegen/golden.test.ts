@@ -11,7 +11,7 @@ import { compileBatchCodec } from '../../../../runtime/codegen/rows/codec.ts'
 import { compileRowMaker } from '../../../../runtime/codegen/rows/row-maker.ts'
 import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import type { OperatorNode } from '../../../../runtime/graph/job-graph.ts'
-import { PassedTexts } from '../../../../runtime/memory/pass-through-texts.ts'
+import { PassThroughTexts } from '../../../../runtime/memory/pass-through-texts.ts'
 import type { Field, FieldType, Schema } from '../../../../runtime/model/schema.ts'
 import { aroundOperator, bedGraph, OperatorBed } from '../../../harness/operator-bed.ts'
 
@@ -74,7 +74,7 @@ const GENERATORS: Readonly<Record<string, () => void>> = {
     scanTwice(SCHEMA)
   },
   'json-scanner-passed': () => {
-    scanTwice(SCHEMA, new PassedTexts(new Set(['channel', 'at']), new Map([['name', 'channel']])))
+    scanTwice(SCHEMA, new PassThroughTexts(new Set(['channel', 'at']), new Map([['name', 'channel']])))
   },
   'json-writer': () => compileJsonWriter(WITH_JSON, { timestampFormat: 'iso' }),
   'key-codec': () => compileKeyCodec([field('id', 'long'), field('channel', 'string', 'nullable')]),
@@ -194,7 +194,7 @@ function stepOf({ id, verb, schema }: OperatorNode): ChainStep[] {
 }
 
 /** The layout of records is learned from the first of them. */
-function scanTwice(schema: Schema, passed?: PassedTexts): void {
+function scanTwice(schema: Schema, passed?: PassThroughTexts): void {
   const scanner = compileJsonScanner(schema, compileRowClass(schema), passed)
   const record = Buffer.from(
     '{"id":1,"channel":"web","price":2.5,"sold":true,"extra":null,"at":"2026-11-22T00:00:00Z"}',

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileJsonScanner } from '../../../../runtime/codegen/json/json-scanner.ts'
 import { compileJsonWriter } from '../../../../runtime/codegen/json/json-writer.ts'
-import { canPass, PassedTexts } from '../../../../runtime/memory/pass-through-texts.ts'
+import { canPass, PassThroughTexts } from '../../../../runtime/memory/pass-through-texts.ts'
 import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import type { Field, Row, Schema } from '../../../../runtime/model/schema.ts'
 import { arbitraryRows } from '../../../harness/plain/random-rows.ts'
 
 /** Records of one source, through a chain that hands on some fields, to one sink. */
 class Passage {
-  readonly passed: PassedTexts | undefined
+  readonly passed: PassThroughTexts | undefined
   readonly #scan: (bytes: Buffer, start: number, end: number) => Row
   readonly #write: (row: Row) => string
   readonly #open: (bytes: Buffer) => void
@@ -17,7 +17,7 @@ class Passage {
   /** `handedOn` are the sink's fields; of those and the others, which `passes` names are not looked at. */
   constructor(schema: Schema, handedOn: readonly Field[], passes: ReadonlySet<string>) {
     const sinks = new Map(handedOn.filter(({ name }) => passes.has(name)).map(({ name }) => [name, name]))
-    this.passed = passes.size === 0 ? undefined : new PassedTexts(passes, sinks)
+    this.passed = passes.size === 0 ? undefined : new PassThroughTexts(passes, sinks)
     const writer = compileJsonWriter({ fields: [...handedOn] }, { timestampFormat: 'epochMillis' }, this.passed)
     const scanner = compileJsonScanner(schema, compileRowClass(schema), this.passed)
     const rows = compileRowClass({ fields: [...handedOn] })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
 import { planJob } from '../../../../runtime/front/planned-job.ts'
-import { passedFields } from '../../../../runtime/worker/pass-through-fields.ts'
+import { passThroughFields } from '../../../../runtime/worker/pass-through-fields.ts'
 
 const KAFKA = { brokers: 'k:9092', format: 'json' }
 
@@ -22,7 +22,7 @@ function passed(
   ]
   const { plan } = planJob({ graph }, builtinConnectors)
   const operators = plan.chains[0]?.operators ?? []
-  const fields = passedFields(operators, new Set(takes ?? operators.at(-1)?.schema.fields.map(({ name }) => name)))
+  const fields = passThroughFields(operators, new Set(takes ?? operators.at(-1)?.schema.fields.map(({ name }) => name)))
   return (
     fields && {
       source: [...fields.source].sort(),
