@@ -26,22 +26,25 @@ export type Expression = ExpressionType &
     | { kind: 'template'; parts: readonly Expression[] }
   )
 
-export type BinaryOperator =
-  | '+'
-  | '-'
-  | '*'
-  | '/'
-  | '%'
-  | '**'
-  | '==='
-  | '!=='
-  | '<'
-  | '<='
-  | '>'
-  | '>='
-  | '&'
-  | '|'
-  | '^'
-  | '<<'
-  | '>>'
-  | '>>>'
+export const BINARY_OPERATORS = [
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '**',
+  '===',
+  '!==',
+  '<',
+  '<=',
+  '>',
+  '>=',
+  '&',
+  '|',
+  '^',
+  '<<',
+  '>>',
+  '>>>',
+] as const
+
+export type BinaryOperator = (typeof BINARY_OPERATORS)[number]

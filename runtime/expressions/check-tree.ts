@@ -1,27 +1,7 @@
-import type { BinaryOperator } from './ast.ts'
+import { BINARY_OPERATORS } from './ast.ts'
 import { FUNCTIONS, isJsonKey } from './functions.ts'
 import { FIELD_TYPES, isFieldName } from '../model/schema.ts'
 
-const BINARY: readonly string[] = [
-  '+',
-  '-',
-  '*',
-  '/',
-  '%',
-  '**',
-  '===',
-  '!==',
-  '<',
-  '<=',
-  '>',
-  '>=',
-  '&',
-  '|',
-  '^',
-  '<<',
-  '>>',
-  '>>>',
-] satisfies BinaryOperator[]
 const LOGICAL: readonly string[] = ['&&', '||', '??']
 const UNARY: readonly string[] = ['-', '+', '!']
 /** The parser stops far before. */
@@ -62,7 +42,7 @@ function partsOf(tree: Readonly<Record<string, unknown>>): readonly unknown[] | 
     case 'unary':
       return has(UNARY) ? [tree['operand']] : undefined
     case 'binary':
-      return has(BINARY) ? [tree['left'], tree['right']] : undefined
+      return has(BINARY_OPERATORS) ? [tree['left'], tree['right']] : undefined
     case 'logical':
       return has(LOGICAL) ? [tree['left'], tree['right']] : undefined
     case 'conditional':

@@ -9,7 +9,7 @@ import type {
   UnaryExpression,
   TemplateLiteral,
 } from 'acorn'
-import type { BinaryOperator, Expression, ExpressionType } from './ast.ts'
+import { BINARY_OPERATORS, type BinaryOperator, type Expression, type ExpressionType } from './ast.ts'
 import { binaryType, combinedType, describeType } from './typing.ts'
 import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isGlobalName, isJsonKey, signatureText } from './functions.ts'
 import { expressionError } from './expression-error.ts'
@@ -476,29 +476,8 @@ const WHAT_IT_IS: Readonly<Record<string, string>> = {
   MetaProperty: 'a meta property',
 }
 
-const BINARY_OPERATORS: ReadonlySet<string> = new Set<BinaryOperator>([
-  '+',
-  '-',
-  '*',
-  '/',
-  '%',
-  '**',
-  '===',
-  '!==',
-  '<',
-  '<=',
-  '>',
-  '>=',
-  '&',
-  '|',
-  '^',
-  '<<',
-  '>>',
-  '>>>',
-])
-
 function isBinaryOperator(operator: string): operator is BinaryOperator {
-  return BINARY_OPERATORS.has(operator)
+  return (BINARY_OPERATORS as readonly string[]).includes(operator)
 }
 
 /** True for a `null` that has not yet been given a type by what stands beside it. */

@@ -20,23 +20,11 @@ export interface OperatorChain {
   states: ReadonlyMap<string, OperatorState>
 }
 
-export interface ChainParts
-  extends Pick<
-    OperatorContext,
-    | 'slot'
-    | 'parallelism'
-    | 'maxParallelism'
-    | 'spill'
-    | 'clock'
-    | 'after'
-    | 'functions'
-    | 'httpClient'
-    | 'stopping'
-    | 'metrics'
-    | 'onBlocked'
-    | 'onError'
-    | 'onLate'
-  > {
+/** What every operator of a chain has in common. */
+export type OperatorSurroundings = Omit<OperatorContext, 'node' | 'inputs' | 'output' | 'next' | 'side'>
+
+export interface ChainParts {
+  surroundings: OperatorSurroundings
   /** At least those that `operators` need. */
   loaded: Operators
   /** Without the source: what happens to its rows. */
@@ -65,7 +53,7 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
     steps = []
     if (loop.length === 0) return end
     const operator = [...new Set(loop.map(({ operatorId }) => operatorId))].join('+')
-    return (next = generatedFor({ operator }, () => new LoopStage(loop, parts, end)))
+    return (next = generatedFor({ operator }, () => new LoopStage(loop, parts.surroundings, end)))
   }
   for (let index = parts.operators.length - 1; index >= 0; index--) {
     const operator = parts.operators[index] as OperatorNode
@@ -75,12 +63,16 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
     else if (verb.kind === 'map')
       steps.unshift({ kind: 'map', operatorId: operator.id, fields: verb.fields, rowClass: output.rowClass })
     else if (verb.kind === 'userFilter')
-      steps.unshift({ kind: 'userFilter', operatorId: operator.id, call: parts.functions.function(verb.function) })
+      steps.unshift({
+        kind: 'userFilter',
+        operatorId: operator.id,
+        call: parts.surroundings.functions.function(verb.function),
+      })
     else if (verb.kind === 'userMap') {
       steps.unshift({
         kind: 'userMap',
         operatorId: operator.id,
-        call: parts.functions.function(verb.function),
+        call: parts.surroundings.functions.function(verb.function),
         make: generatedFor({ operator: operator.id }, () => compileRowMaker(operator.schema, output.rowClass)),
       })
     } else if (verb.kind === 'sink') next = new SinkStage(() => parts.sink(operator.id), parts.onOut)
@@ -94,7 +86,7 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
           output,
           next: behind,
           side: (name) => parts.sideEnd(operator.id, name),
-          ...surroundingsOf(parts),
+          ...parts.surroundings,
         }),
       )
       stages.unshift([operator.id, stage])
@@ -106,38 +98,6 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
     head: closeLoop(),
     operators: new Map(stages),
     states: new Map(stages.flatMap(([id, { state }]) => (state === undefined ? [] : [[id, state] as const]))),
-  }
-}
-
-function surroundingsOf({
-  slot,
-  parallelism,
-  maxParallelism,
-  spill,
-  clock,
-  after,
-  functions,
-  httpClient,
-  stopping,
-  metrics,
-  onBlocked,
-  onError,
-  onLate,
-}: ChainParts) {
-  return {
-    slot,
-    parallelism,
-    maxParallelism,
-    spill,
-    clock,
-    after,
-    functions,
-    httpClient,
-    stopping,
-    metrics,
-    onBlocked,
-    onError,
-    onLate,
   }
 }
 

@@ -98,24 +98,26 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
     end: exchanges.ends.get('main'),
     sideEnd: (operatorId, output) => exchanges.ends.get(`${operatorId}.${output}`),
     sink: (operatorId) => outlets.sink(operatorId),
-    slot,
-    parallelism: chain.parallelism,
-    maxParallelism: plan.maxParallelism,
-    spill: spillOf(plan, chain, ports.openScratchFile),
-    clock: ports.clock,
-    after: (delayMs, action) => mailbox.after(delayMs, action),
-    functions,
-    httpClient: ports.httpClient,
-    stopping: stopping.signal,
-    onBlocked: blockedHandler(ports.logger, metrics),
-    metrics,
-    onError: (error, row, operatorId) => {
-      outlets.onBadRow(error, passed?.shown(row) ?? row, operatorId)
-    },
-    onLate: (count) => {
-      counters.lateRecords += count
-    },
     onOut: countOut,
+    surroundings: {
+      slot,
+      parallelism: chain.parallelism,
+      maxParallelism: plan.maxParallelism,
+      spill: spillOf(plan, chain, ports.openScratchFile),
+      clock: ports.clock,
+      after: (delayMs, action) => mailbox.after(delayMs, action),
+      functions,
+      httpClient: ports.httpClient,
+      stopping: stopping.signal,
+      onBlocked: blockedHandler(ports.logger, metrics),
+      metrics,
+      onError: (error, row, operatorId) => {
+        outlets.onBadRow(error, passed?.shown(row) ?? row, operatorId)
+      },
+      onLate: (count) => {
+        counters.lateRecords += count
+      },
+    },
   })
   const discard = async (): Promise<void> => {
     for (const operator of [...operators.operators.values()].reverse()) await operator.close?.()
