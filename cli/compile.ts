@@ -89,7 +89,7 @@ const YAML = { lineWidth: 0 } as const
  * The file and all it imports as one module, the same on every machine. Throws BUNDLER_MISSING, BUNDLE_FAILED,
  * TOO_LARGE.
  */
-export async function bundleOf(file: string): Promise<string> {
+async function bundleOf(file: string): Promise<string> {
   const { build } = await import('esbuild').catch((cause: unknown) => {
     throw new MillraceError('BUNDLER_MISSING', 'esbuild is not installed', {
       domain: 'user',

@@ -13,7 +13,7 @@ import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.
 import { FINALIZER, druidDatasources } from './druid-datasource.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
 import { isTransitional } from './health.ts'
-import { canonicalJson } from './json.ts'
+import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import type { PassResult } from './status.ts'
 import { conditionOf, statusAfter, statusPatch } from './status.ts'
 import type { DesiredSupervisor } from './supervisor-spec.ts'
@@ -242,7 +242,7 @@ class Pass {
   /** With the version that was read, so that two operators cannot both act on an intent. */
   async #write(status: DruidDatasourceStatus): Promise<void> {
     const stored = this.#resource.status ?? {}
-    if (canonicalJson(stored) !== canonicalJson(status)) {
+    if (textWithoutNulls(stored) !== textWithoutNulls(status)) {
       const { namespace = 'default', name, resourceVersion } = this.#resource.metadata
       this.#resource = await this.#parts.kube.patchStatus(
         druidDatasources,

@@ -1,6 +1,6 @@
 import { MODULES_FOLDER } from '../../runtime/model/user-module.ts'
 import type { EnvVar } from '../api/stream-job.ts'
-import { isFields } from '../../runtime/graph/problems.ts'
+import { isFields } from '../../runtime/model/fields.ts'
 import { MODULES_VOLUME } from './pod-template.ts'
 import type { MountedVolumes } from './store-volume.ts'
 

@@ -96,7 +96,7 @@ function keptBySuspension(job: StreamJob): SavepointReport | undefined {
 }
 
 /** Pure. */
-export function nextStatus(
+function nextStatus(
   savepoint: StreamSavepoint,
   id: string,
   answer: Answer,

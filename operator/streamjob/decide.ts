@@ -13,6 +13,7 @@ import { blockedPod } from './pod-trouble.ts'
 import { hasStarted } from './restore-source.ts'
 import type { Wanted } from './wanted.ts'
 import { wantsToRun } from './wanted.ts'
+import { camelCase } from '../kube/camel-case.ts'
 
 /** Deleted this long after the job finished: until then their logs can be read. */
 const KEEP_FINISHED_MS = 10 * 60_000
@@ -73,10 +74,10 @@ function decideRun(observed: Observed, wanted: Wanted): Decision {
     const phase = observed.pods.length === 0 ? 'Pending' : (observed.job.status?.phase ?? 'Pending')
     return settled(observed, {
       phase,
-      reason: camel(code),
+      reason: camelCase(code),
       message,
       requeueAfterMs: STEADY_MS,
-      events: [{ type: 'Warning', reason: camel(code), message }],
+      events: [{ type: 'Warning', reason: camelCase(code), message }],
     })
   }
   if (observed.taken.length > 0) {
@@ -265,7 +266,7 @@ function lead(observed: Observed, wanted: Wanted): Decision {
   }
   if (report.phase === 'failed') {
     const message = report.error?.message ?? 'The job failed.'
-    const reason = report.error === null ? 'Failed' : camel(report.error.code)
+    const reason = report.error === null ? 'Failed' : camelCase(report.error.code)
     return settled(observed, {
       phase: 'Failed',
       reason,
@@ -349,9 +350,9 @@ function waitForPods(observed: Observed, operation: Operation): Decision {
           act: { kind: 'none' },
           message: error.message,
           requeueAfterMs: SOON_MS,
-          events: [{ type: 'Warning', reason: camel(error.code), message: error.message }],
+          events: [{ type: 'Warning', reason: camelCase(error.code), message: error.message }],
         }),
-        reason: camel(error.code),
+        reason: camelCase(error.code),
       }
     }
     return working(operation, {
@@ -370,9 +371,4 @@ function waitForPods(observed: Observed, operation: Operation): Decision {
 function namesOf(pods: readonly Pod[]): string {
   const names = pods.map((pod) => pod.metadata.name)
   return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
-}
-
-/** `CHECKPOINT_STORE_UNAVAILABLE` → `CheckpointStoreUnavailable`, as reasons are written. */
-export function camel(code: string): string {
-  return code.toLowerCase().replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -41,7 +41,7 @@ export interface JoinCodeOptions {
 const LEAST_LOOK = 64
 
 /** `out` is full at so many rows. */
-export const JOIN_OUT_ROWS = 2048
+const JOIN_OUT_ROWS = 2048
 
 /** Generates one join: the state of both sides and the loops over it. */
 export function compileJoin(options: JoinCodeOptions): JoinCode {

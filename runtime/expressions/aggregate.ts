@@ -48,7 +48,7 @@ const FORMS = {
 
 type AggregateName = keyof typeof FORMS
 
-export const AGGREGATES = Object.keys(FORMS) as readonly AggregateName[]
+const AGGREGATES = Object.keys(FORMS) as readonly AggregateName[]
 
 const MAX_BUCKETS = 1000
 

@@ -62,7 +62,7 @@ export const avroFormat: FormatReader = (options, problem) => {
 }
 
 /** Confluent's TopicNameStrategy. */
-export function subjectOf(subject: unknown, { topic }: FormatContext): string {
+function subjectOf(subject: unknown, { topic }: FormatContext): string {
   return typeof subject === 'string' ? subject : `${topic ?? ''}-value`
 }
 

@@ -1,6 +1,6 @@
 import { MillraceError } from '../model/errors.ts'
 
-export const SCALARS = [
+const SCALARS = [
   'double',
   'float',
   'int32',

@@ -1,5 +1,6 @@
 import type { ModuleSource } from '../model/user-module.ts'
-import { describe, join, type Fields, type Problems } from '../graph/problems.ts'
+import type { Fields } from '../model/fields.ts'
+import { describe, join, type Problems } from '../graph/problems.ts'
 
 const MAX_MODULES = 16
 const USAGE = 'write { path: ./functions.ts }, { configMap: NAME, key: functions.mjs } or { image: /app/functions.mjs }'

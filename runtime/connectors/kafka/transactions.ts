@@ -231,7 +231,7 @@ export class Transactions {
 
 export type { OpenTransaction }
 
-export function transactionPrefix(jobUid: string, operatorId: string): string {
+function transactionPrefix(jobUid: string, operatorId: string): string {
   return `millrace-${jobUid}-${operatorId}-`
 }
 

@@ -1,6 +1,7 @@
 import { suggestion } from '../../../expressions/suggest.ts'
 import { fieldOf, type Field, type Schema } from '../../../model/schema.ts'
-import { describe, join, type Fields, type Problems } from '../../problems.ts'
+import type { Fields } from '../../../model/fields.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 
 const MAX_PARAMETERS = 32
 /** With everything around it the request stays below what a template may hold. */

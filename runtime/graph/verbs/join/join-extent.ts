@@ -1,4 +1,5 @@
-import { describe, isFields, join, type Fields, type Problems } from '../../problems.ts'
+import { isFields, type Fields } from '../../../model/fields.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 import { readDuration } from '../kit/durations.ts'
 
 /** Which rows of the two sides can meet, and so how long they are kept. */

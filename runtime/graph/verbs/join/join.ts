@@ -278,7 +278,7 @@ function watermarkDelay(type: JoinType, extent: JoinExtent, side: JoinSide | und
 }
 
 /** The fields of a side that the join looks at. */
-export function fieldsJoined(verb: JoinVerb, side: JoinSide): Set<string> {
+function fieldsJoined(verb: JoinVerb, side: JoinSide): Set<string> {
   const kept = fieldsKept(verb, side)
   const time = verb.times?.[side]
   if (time !== undefined) kept.add(time.field)

@@ -14,7 +14,7 @@ export const CURRENT_ROW = '#row'
 export const KEY_ROW = '#key'
 /** What is known of a match as a whole: when it began, and when it was complete. */
 export const MATCH_ROW = 'match'
-export const MATCH_FIELDS: readonly Field[] = [
+const MATCH_FIELDS: readonly Field[] = [
   { name: 'start', type: 'timestamp', nullable: false },
   { name: 'time', type: 'timestamp', nullable: false },
 ]

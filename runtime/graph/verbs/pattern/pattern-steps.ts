@@ -3,10 +3,11 @@ import { suggestion } from '../../../expressions/suggest.ts'
 import { fieldOf, isFieldName, type Schema } from '../../../model/schema.ts'
 import { readExpressionText } from '../kit/expression-text.ts'
 import { CURRENT_ROW, MATCH_ROW, parsePatternExpression, type KnownStep, type PatternScope } from './pattern-scope.ts'
-import { describe, join, type Fields, type Problems } from '../../problems.ts'
+import type { Fields } from '../../../model/fields.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 
-export const FOLLOWS = ['next', 'followedBy', 'followedByAny'] as const
-export const LOOPS = ['strict', 'relaxed', 'combinations'] as const
+const FOLLOWS = ['next', 'followedBy', 'followedByAny'] as const
+const LOOPS = ['strict', 'relaxed', 'combinations'] as const
 
 /** One step of a pattern, as Flink's Pattern with its Quantifier. */
 export interface PatternStep {
