@@ -41,7 +41,7 @@ export async function compiledText(
   form: CompiledForm = { kind: 'configMap' },
 ): Promise<string | undefined> {
   if (!isJobModule(file))
-    throw new MillraceError('USAGE', `${file} is no job in TypeScript`, {
+    throw new MillraceError('USAGE', `${file} is not a job in TypeScript`, {
       domain: 'user',
       hint: `a job in YAML is applied as it is: kubectl apply -f ${file}`,
     })

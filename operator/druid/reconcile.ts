@@ -150,7 +150,7 @@ class Pass {
     await this.#tell(
       'Warning',
       'TasksHandedOff',
-      `no task of supervisor '${id}' has read partition ${unread.partitions.join(', ')} since ${unread.since}; told its tasks to publish, so that new ones read all`,
+      `no task of supervisor '${id}' has read partition ${unread.partitions.join(', ')} since ${unread.since}; ordered its tasks to publish, so that new tasks read all`,
     )
   }
 

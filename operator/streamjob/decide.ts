@@ -171,7 +171,7 @@ function havePods(observed: Observed, wanted: Wanted): Decision | undefined {
   if (lost.length > 0) {
     return working(begin(observed, 'Recover', 'deploy'), {
       act: { kind: 'deletePods', pods: lost },
-      message: 'The coordinator has a new address; its workers are started anew.',
+      message: 'The coordinator has a new address; its workers are restarted.',
       requeueAfterMs: SOON_MS,
     })
   }
@@ -256,7 +256,7 @@ function lead(observed: Observed, wanted: Wanted): Decision {
     const operation = begin(observed, type, 'deploy')
     return working(operation, {
       act: { kind: 'putTarget', desiredState: 'running' },
-      message: `The coordinator is told about revision ${wanted.revision}.`,
+      message: `The coordinator gets revision ${wanted.revision}.`,
       requeueAfterMs: 300,
       events:
         wanted.restore === undefined

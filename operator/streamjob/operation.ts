@@ -136,7 +136,7 @@ function completedEvent(type: OperationType, result: LastOperation['result'], ob
     return {
       type: 'Warning',
       reason: COMPLETED[type],
-      message: 'No savepoint could be taken: the job goes on from its newest checkpoint.',
+      message: 'No savepoint could be taken: the job continues from its newest checkpoint.',
     }
   }
   if (coordinator.kind !== 'reached') return { type: 'Normal', reason: COMPLETED[type], message: `${type} succeeded.` }

@@ -148,7 +148,7 @@ class JoinGenerator {
     const field = time === undefined ? undefined : fieldOf(schema, time.field)
     const keys = fieldsOf(schema, this.#verb.keys[side])
     if (time !== undefined && field === undefined)
-      throw new MillraceError('UNKNOWN_FIELD', `event time ${time.field} is no field of the join's ${side} input`)
+      throw new MillraceError('UNKNOWN_FIELD', `event time ${time.field} is not a field of the join's ${side} input`)
     return {
       name: side === 'left' ? 'Left' : 'Right',
       side,

@@ -77,7 +77,7 @@ export function parseAggregate(text: string, schema: Schema): ParsedAggregate {
       text,
       call.start,
       'AGGREGATE_INVALID',
-      'this is no aggregate',
+      'this is not an aggregate',
       'write count(), sum(x), min(x), max(x), avg(x) or another of docs/verbs/aggregate.md',
     )
   }

@@ -284,7 +284,7 @@ function decimalReader({ precision, scale }: { precision: number; scale: number 
     const text = readText(input)
     return (
       decimalText(text, precision, scale) ??
-      refuseRecord(`${JSON.stringify(text)} is no decimal(${precision},${scale})`)
+      refuseRecord(`${JSON.stringify(text)} is not a decimal(${precision},${scale})`)
     )
   }
 }

@@ -281,7 +281,7 @@ export class PartitionFetcher {
         `${where} no longer has offset ${state.fetchOffset}${range}`,
         {
           domain: 'dependency',
-          hint: 'Records were deleted before they were read (retention), or the topic was made anew. Restore a savepoint within the range, or start without state.',
+          hint: 'Records were deleted before they were read (retention), or the topic was created again. Restore a savepoint within the range, or start without state.',
         },
       )
     }

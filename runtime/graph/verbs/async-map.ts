@@ -149,7 +149,7 @@ function readSettings(fields: Fields, path: string, problems: Problems): Setting
     problems.report(
       'UNKNOWN_VALUE',
       join(path, 'order'),
-      `${describe(written)} is no order`,
+      `${describe(written)} is not an order`,
       suggestion(String(written), ['ordered', 'unordered']),
     )
   const capacity = fields['capacity'] === undefined ? 100 : problems.count(fields['capacity'], join(path, 'capacity'))
@@ -196,7 +196,7 @@ function readHttp(
   if (fields === undefined) return undefined
   const method = fields['method'] ?? 'GET'
   if (method !== 'GET' && method !== 'POST') {
-    problems.report('UNKNOWN_VALUE', join(path, 'method'), `${describe(method)} is no method`, 'write GET or POST')
+    problems.report('UNKNOWN_VALUE', join(path, 'method'), `${describe(method)} is not a method`, 'write GET or POST')
     return undefined
   }
   const url = readTemplate(fields['url'], join(path, 'url'), schema, problems)
@@ -243,7 +243,7 @@ function readHeader(
   problems: Problems,
 ): readonly TemplatePart[] | undefined {
   if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(name)) return readTemplate(value, path, schema, problems)
-  problems.report('OPTION_INVALID', path, `${describe(name)} is no name of a header`)
+  problems.report('OPTION_INVALID', path, `${describe(name)} is not a name of a header`)
   return undefined
 }
 

@@ -138,7 +138,7 @@ function readOnError(value: unknown, path: string, connectors: ConnectorDeclarat
     problems.report(
       'UNKNOWN_VALUE',
       path,
-      `${describe(value)} is no error policy`,
+      `${describe(value)} is not an error policy`,
       suggestion(value, ['fail', 'skip', 'deadLetter']),
     )
     return { kind: 'skip' }
@@ -166,7 +166,7 @@ function readRate(choice: ConnectorChoice, problems: Problems): SourceVerb['rate
     problems.report(
       'RATE_INVALID',
       join(choice.path, 'rate'),
-      `${describe(value)} is no rate`,
+      `${describe(value)} is not a rate`,
       'write 1000x to replay event time 1000 times faster, or 5000/s to limit records',
     )
     return undefined

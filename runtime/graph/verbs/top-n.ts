@@ -108,7 +108,7 @@ function readSettings(
     problems.report(
       'UNKNOWN_VALUE',
       join(path, 'order'),
-      `${describe(order)} is no order`,
+      `${describe(order)} is not an order`,
       'write desc (largest first) or asc',
     )
   return n === undefined || n > MAX_N || by === undefined || (order !== 'asc' && order !== 'desc')

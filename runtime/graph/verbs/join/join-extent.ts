@@ -103,7 +103,7 @@ function readWithin(value: unknown, path: string, problems: Problems): JoinExten
 function readLength(value: unknown, path: string, problems: Problems): number | undefined {
   const ms = readDuration(value, path, problems)
   if (ms !== 0) return ms
-  problems.report('DURATION_INVALID', path, `${describe(value)} is no time at all`)
+  problems.report('DURATION_INVALID', path, `${describe(value)} is no length of time`)
   return undefined
 }
 

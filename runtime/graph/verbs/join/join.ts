@@ -169,7 +169,7 @@ function readType(value: unknown, path: string, problems: Problems): JoinType | 
     problems.report(
       'UNKNOWN_VALUE',
       path,
-      `${JSON.stringify(value)} is no type of join`,
+      `${JSON.stringify(value)} is not a type of join`,
       suggestion(String(value), JOIN_TYPES),
     )
   return known

@@ -63,7 +63,7 @@ export function readLookup(entry: Entry, fields: Fields, input: Input, problems:
     problems.report(
       'UNKNOWN_VALUE',
       join(joinPath, 'type'),
-      `${describe(type)} is no type of lookup`,
+      `${describe(type)} is not a type of lookup`,
       suggestion(String(type), ['inner', 'left']),
     )
   const lookup = problems.fields(fields['lookup'], path, [

@@ -142,7 +142,7 @@ function readName(value: unknown, path: string, { names, schema }: Before, probl
   const name = problems.text(value, path, 128)
   if (name === undefined) return undefined
   const why = !isFieldName(name)
-    ? 'is no identifier'
+    ? 'is not an identifier'
     : name === MATCH_ROW
       ? 'is the match itself in select'
       : names.has(name)
@@ -200,9 +200,9 @@ function readTimes(
   const max = range === '+' ? undefined : Number(to ?? from)
   const why =
     from === ''
-      ? `${describe(value)} is no number of rows`
+      ? `${describe(value)} is not a number of rows`
       : max === 0
-        ? 'no row at all is no step'
+        ? 'a step takes at least one row'
         : max !== undefined && max < least
           ? `${text} ends before it begins`
           : Math.max(least, max ?? 0) > MAX_TIMES

@@ -208,7 +208,7 @@ function readSkipTo(
     problems.report(
       'UNKNOWN_VALUE',
       path,
-      `${describe(value)} says nothing of where matching goes on`,
+      `${describe(value)} does not say where matching continues`,
       (typeof value === 'string' ? suggestion(value, ['skipPastLast', 'skipToNext', 'noSkip']) : undefined) ??
         AFTER_USAGE,
     )
@@ -220,7 +220,7 @@ function readSkipTo(
     problems.report(
       'PATTERN_INVALID',
       path,
-      kind === undefined ? 'names no step' : 'goes on in two places',
+      kind === undefined ? 'names no step' : 'continues in two places',
       AFTER_USAGE,
     )
     return undefined
