@@ -6,6 +6,7 @@ import { UserFunctions } from '../runtime/operators/user-functions.ts'
 import { validateJob } from '../runtime/front/job-spec.ts'
 import { realClock } from '../runtime/ports/real/clock.ts'
 import { openRealScratchFile } from '../runtime/ports/real/scratch.ts'
+import { MetricRegistry } from '../runtime/telemetry/metric-registry.ts'
 
 /**
  * A join of bids and auctions, kept for ever as in q20, of which only a part may lie in memory, in a process of its
@@ -106,6 +107,7 @@ function createJoin(): OperatorStage {
     functions: new UserFunctions(new Map()),
     httpClient: { send: () => Promise.reject(new Error('no service')) },
     stopping: new AbortController().signal,
+    metrics: new MetricRegistry(),
     onBlocked: () => undefined,
     onError: (error) => {
       throw error

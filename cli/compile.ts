@@ -41,7 +41,7 @@ export async function compiledText(
   form: CompiledForm = { kind: 'configMap' },
 ): Promise<string | undefined> {
   if (!isJobModule(file))
-    throw new MillraceError('USAGE', `${file} is no job in TypeScript`, {
+    throw new MillraceError('USAGE', `${file} is not a job in TypeScript`, {
       domain: 'user',
       hint: `a job in YAML is applied as it is: kubectl apply -f ${file}`,
     })
@@ -89,7 +89,7 @@ const YAML = { lineWidth: 0 } as const
  * The file and all it imports as one module, the same on every machine. Throws BUNDLER_MISSING, BUNDLE_FAILED,
  * TOO_LARGE.
  */
-export async function bundleOf(file: string): Promise<string> {
+async function bundleOf(file: string): Promise<string> {
   const { build } = await import('esbuild').catch((cause: unknown) => {
     throw new MillraceError('BUNDLER_MISSING', 'esbuild is not installed', {
       domain: 'user',

@@ -2,13 +2,9 @@ import type { Connectors } from '../runtime/connectors/registry.ts'
 import { describePlan } from '../runtime/plan/describe-plan.ts'
 import { planJob } from '../runtime/front/planned-job.ts'
 import { codeText, generatedCode } from './explain-code.ts'
+import type { Console } from './console.ts'
 import { findingText } from './lint.ts'
 import { readJob } from './read-job.ts'
-
-export interface ExplainIo {
-  out(text: string): void
-  err(text: string): void
-}
 
 /**
  * `millrace explain job.yaml` or `job.ts`: the chains and slots a job becomes, and what travels between them. Exit
@@ -19,7 +15,7 @@ export async function explain(
   file: string,
   { output, show }: { output: 'text' | 'json'; show: 'plan' | 'code' },
   connectors: Connectors,
-  io: ExplainIo,
+  io: Console,
 ): Promise<0 | 1> {
   const job = await readJob(file, connectors)
   for (const finding of job.findings) io.err(findingText(finding, ''))

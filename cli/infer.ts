@@ -132,7 +132,7 @@ function parsed(texts: readonly string[], where: (index: number) => string): Sam
       return [JSON.parse(text)]
     } catch (cause) {
       broken.push(
-        new MillraceError('RECORD_INVALID', `${where(index)} is no JSON: ${text.slice(0, 80)}`, {
+        new MillraceError('RECORD_INVALID', `${where(index)} is not JSON: ${text.slice(0, 80)}`, {
           domain: 'user',
           cause,
         }),

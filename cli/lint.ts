@@ -3,6 +3,7 @@ import type { ConnectorDeclarations } from '../runtime/graph/connector-declarati
 import { readJobFiles, type JobFile } from '../runtime/front/job-file.ts'
 import { validateJob } from '../runtime/front/job-spec.ts'
 import type { Problem } from '../runtime/graph/problems.ts'
+import type { Console } from './console.ts'
 
 export interface LintOptions {
   output: 'text' | 'json'
@@ -10,15 +11,11 @@ export interface LintOptions {
 }
 
 /** What lint needs of the world. */
-export interface LintIo {
+export interface LintIo extends Console {
   /** The text of a file; rejects when it cannot be read. */
   readText(path: string): Promise<string>
   /** What is wrong with a job written as a module, which is run for that; undefined for any other file. */
   moduleFindings?(path: string, text: string): Promise<readonly Finding[]> | undefined
-  /** Findings: standard output. */
-  out(text: string): void
-  /** Everything else: standard error. */
-  err(text: string): void
 }
 
 /** One line of `-o json`; its keys are stable. */

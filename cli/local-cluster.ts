@@ -95,7 +95,7 @@ export async function startLocalOperator(
   })
 }
 
-export function readCrds(): JsonObject[] {
+function readCrds(): JsonObject[] {
   return readdirSync(CRD_FOLDER)
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => parse(readFileSync(join(CRD_FOLDER, name), 'utf8')) as JsonObject)

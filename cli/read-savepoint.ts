@@ -50,7 +50,7 @@ export async function readSavepoint(wish: ReadWish, out: (text: string) => void)
   const keys = by?.node.keyBy ?? []
   const stray = [...wanted.keys()].find((name) => keys.length > 0 && !keys.includes(name))
   if (stray !== undefined)
-    throw new MillraceError('USAGE', `"${stray}" is no key of ${operator}`, {
+    throw new MillraceError('USAGE', `"${stray}" is not a key of ${operator}`, {
       domain: 'user',
       hint: `--key ${keys.map((name) => `${name}=…`).join(',')}`,
     })

@@ -4,6 +4,7 @@ import { NodeModules } from '../runtime/ports/real/modules.ts'
 import type { Comparison } from '../sim/comparison.ts'
 import { prepareUserJob } from '../sim/user-job.ts'
 import { runSeed, straightRun, type SeedVerdict } from '../sim/user-job-run.ts'
+import type { Console } from './console.ts'
 import { findingText } from './lint.ts'
 import { readJob } from './read-job.ts'
 
@@ -19,17 +20,12 @@ export interface SimOptions {
   output: 'text' | 'json'
 }
 
-export interface SimConsole {
-  out(text: string): void
-  err(text: string): void
-}
-
 /**
  * `millrace sim job.yaml`: the job in this process under virtual time, killed, paused, cut off, rescaled, its store
  * failing, slow or full, as each seed draws it; its output must be that of a run without faults. 0 when it always
  * is, 1 when it is not or the job cannot be simulated (SIM_OUTSIDE, SIM_ORDER, SIM_EMPTY, SIM_FAILED).
  */
-export async function sim(options: SimOptions, { out, err }: SimConsole): Promise<number> {
+export async function sim(options: SimOptions, { out, err }: Console): Promise<number> {
   const { file, seeds, limit, comparison, output } = options
   const read = await readJob(file, builtinConnectors)
   for (const finding of read.findings) err(findingText(finding, ''))

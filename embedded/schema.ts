@@ -139,7 +139,7 @@ function showValue(value: Json | undefined): string {
   return JSON.stringify(value) ?? 'null'
 }
 
-export function typeOf(value: Json | undefined): string {
+function typeOf(value: Json | undefined): string {
   if (value === null || value === undefined) return 'null'
   if (Array.isArray(value)) return 'array'
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'

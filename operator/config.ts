@@ -83,7 +83,7 @@ function needed(value: string | undefined, name: string, meaning: string): strin
   return value
 }
 
-/** The claim is mounted where the store lies, so that must be a folder. */
+/** The claim is mounted at the store, so the store must be a folder. */
 function storeVolumeOf(store: string, claim: string | undefined): { storeVolume?: StoreVolume } {
   if (claim === undefined) return {}
   const path = storeFolder(store)

@@ -2,7 +2,7 @@ import { simulatedConnectors } from './simulated-connectors.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { JobGraph, OperatorNode } from '../runtime/graph/job-graph.ts'
 import { validateJob } from '../runtime/front/job-spec.ts'
-import { isFields } from '../runtime/graph/problems.ts'
+import { isFields } from '../runtime/model/fields.ts'
 import type { ModuleExports, ModuleLoader } from '../runtime/ports/modules.ts'
 import { readInput } from './simulated-input.ts'
 import { definitionOf } from '../runtime/graph/verbs/all.ts'
@@ -89,7 +89,7 @@ export async function prepareUserJob({ spec, baseDir, limit, modules }: UserJobP
   }
 }
 
-/** What a job reaches that is no part of the simulation, all of it at once. */
+/** Refuses a job that reaches systems outside of the simulation, and names all of them at once. */
 function refuseOutside({ operators }: JobGraph): void {
   const outside = operators.flatMap((node) => {
     const { id, verb } = node

@@ -70,7 +70,7 @@ function conditionOf(type: string, verdict: Verdict, current: KubeObject, now: D
 const hasSucceeded = (container: ContainerRunner): boolean =>
   container.state.kind === 'terminated' && container.state.exitCode === 0
 
-export function phaseOf({ containers, initContainers, restartPolicy }: PodFacts): PodPhase {
+function phaseOf({ containers, initContainers, restartPolicy }: PodFacts): PodPhase {
   const isFinal = (container: ContainerRunner): boolean =>
     container.state.kind === 'terminated' &&
     (restartPolicy === 'Never' || (restartPolicy === 'OnFailure' && container.state.exitCode === 0))

@@ -12,7 +12,7 @@ export interface ProbeResult {
  * Asks once. HTTP succeeds with 200 to 399, TCP when the connection opens; whatever else happens is a failure with
  * its reason.
  */
-export function probeOnce(probe: ProbeSpec, podIp: string): Promise<ProbeResult> {
+function probeOnce(probe: ProbeSpec, podIp: string): Promise<ProbeResult> {
   const { target } = probe
   const timeoutMs = probe.timeoutSeconds * 1000
   switch (target.kind) {

@@ -24,10 +24,10 @@ export interface StreamJobSpec {
   replicas?: number
   maxParallelism?: number
   checkpoints?: { interval?: string; store?: string }
-  /** How much of the rows that operators keep may lie in a worker's memory, and where the rest goes. */
+  /** How many bytes of the rows that operators keep may be in a worker's memory, and where the rest goes. */
   state?: { memory: string; folder?: string }
   /**
-   * Where the code of user functions lies; the operator never loads it. Read by validateJob and by
+   * Where the code of user functions is; the operator never loads it. Read by validateJob and by
    * modules-volume.ts.
    */
   modules?: Readonly<Record<string, unknown>>
@@ -77,7 +77,7 @@ export interface StreamJobStatus {
   attempt?: number
   /** Hash of the spec that runs. */
   revision?: string | null
-  /** Of the scale subresource: `selector` matches exactly `replicas` pods. */
+  /** For the scale subresource: `selector` matches exactly `replicas` pods. */
   replicas?: number
   selector?: string
   /** `ready/wanted`. */
@@ -114,7 +114,7 @@ export interface Operation {
   id: string
   type: OperationType
   step: 'savepoint' | 'replace' | 'removePods' | 'deploy'
-  /** How often its savepoint was asked for anew. */
+  /** How often its savepoint was asked for again. */
   tries: number
   startedAt: string
   /** When waiting for others ends and the step's fallback is taken. */

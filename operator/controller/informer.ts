@@ -27,8 +27,8 @@ const LONGEST_RETRY_MS = 30_000
 
 /**
  * A cache of one resource: list, then watch from there, watch again when the server ends it, list again after
- * 410 or a failure. Objects only ever move to newer resourceVersions, so what a relist answers late cannot undo
- * what a watch has told.
+ * 410 or a failure. Objects only ever move to newer resourceVersions, so a late answer of a relist cannot undo
+ * what a watch has reported.
  */
 export class Informer<T extends KubeObject> {
   readonly #parts: InformerParts
@@ -100,7 +100,7 @@ export class Informer<T extends KubeObject> {
     return resourceVersion
   }
 
-  /** Resolves with the version to go on from, or undefined when a list is needed. */
+  /** Resolves with the version to continue from, or undefined when a list is needed. */
   async #watchFrom(from: string): Promise<string | undefined> {
     let resourceVersion = from
     const { kube, metrics } = this.#parts

@@ -2,7 +2,7 @@ import { OWNER_KEY } from './supervisor-spec.ts'
 import type { JsonObject } from './druid-client.ts'
 import { parseIsoPeriodMs } from './iso-period.ts'
 import type { Json } from './json.ts'
-import { isJsonObject } from './json.ts'
+import { isFields } from '../../runtime/model/fields.ts'
 
 /**
  * Paths at which the live supervisor does not do what was asked: `desired ⊆ live` as Druid 33.0.0 answers
@@ -28,7 +28,7 @@ function compare(desired: Json, live: Json | undefined, path: string, paths: str
     if (!isSubset(desired, live)) paths.push(path)
   } else if (Array.isArray(desired)) {
     compareLists(desired, live, path, paths)
-  } else if (isJsonObject(desired)) {
+  } else if (isFields(desired)) {
     compareObjects(desired, live, path, paths)
   } else if (!sameScalar(desired, live, path)) {
     paths.push(path)
@@ -36,7 +36,7 @@ function compare(desired: Json, live: Json | undefined, path: string, paths: str
 }
 
 function compareObjects(desired: JsonObject, live: Json | undefined, path: string, paths: string[]): void {
-  if (!isJsonObject(live)) {
+  if (!isFields(live)) {
     if (Object.keys(desired).length > 0) paths.push(path)
     return
   }
@@ -64,7 +64,7 @@ function sameScalar(desired: Json, live: Json | undefined, path: string): boolea
 /** `hour`, `HOUR` and a period of one hour in UTC are one name; so are `none` and `{"type":"none"}`. */
 function granularityName(value: Json | undefined): string {
   if (typeof value === 'string') return value.toUpperCase()
-  if (!isJsonObject(value)) return ''
+  if (!isFields(value)) return ''
   if (value['type'] !== 'period') return String(value['type']).toUpperCase()
   const names: Readonly<Record<string, string>> = {
     PT1S: 'SECOND',

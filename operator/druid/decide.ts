@@ -11,7 +11,7 @@ export interface Observation {
   history: readonly SupervisorVersion[]
 }
 
-/** The one thing to do now, and the reason a user is told. */
+/** The one thing to do now, and the reason that users see. */
 export type Decision =
   /** Nothing to do; `rejected` is set while Druid runs something older than what was asked for. */
   | { act: 'nothing'; drift: readonly string[]; rejected?: string }

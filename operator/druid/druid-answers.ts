@@ -13,7 +13,7 @@ export interface DruidAnswer {
 const MAX_TEXT = 600
 
 /**
- * Turns an answer that is no success into the error of the port's contract. Druid has six shapes of error bodies
+ * Turns an answer that is not a success into the error of the port's contract. Druid has six shapes of error bodies
  * (JSON with `error`, `errorMessage` or `message`, plain text, HTML, nothing), so the status code decides and the
  * body only speaks.
  */

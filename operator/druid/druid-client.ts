@@ -51,7 +51,7 @@ export interface SupervisorStatus {
   partitions: number
   /** Absent while Druid has not read the end offsets yet. */
   aggregateLag: number | undefined
-  /** By partition; negative when the stored offset lies beyond the end of the topic. */
+  /** By partition; negative when the stored offset is beyond the end of the topic. */
   lagByPartition: Readonly<Record<string, number>>
   /** Partitions of the topic that none of the reading tasks has; empty while no task reads. */
   unread: readonly string[]

@@ -1,5 +1,6 @@
 import type { DruidTask, SupervisorStatus } from './druid-client.ts'
 import { isStuck, type UnreadPartitions } from './unread-partitions.ts'
+import { camelCase } from '../kube/camel-case.ts'
 
 export interface Health {
   status: 'True' | 'False' | 'Unknown'
@@ -11,9 +12,9 @@ const FAILING_TASKS = 2
 const RECENT_MS = 5 * 60_000
 
 /**
- * Whether rows are flowing, which Druid's own `healthy` does not tell: it stays true for a supervisor that cannot
- * build its Kafka client, whose tasks all fail or leave partitions unread, or whose offsets lie beyond the end of
- * the topic (all seen on 33.0.0).
+ * Whether rows are flowing, which Druid's own `healthy` does not say: it stays true for a supervisor that cannot build
+ * its Kafka client, whose tasks all fail or leave partitions unread, or whose offsets are beyond the end of the topic
+ * (all seen on 33.0.0).
  * `tasks` are the newest completed ones; `now` in milliseconds since the epoch.
  */
 export function healthOf(
@@ -55,15 +56,6 @@ export function isTransitional(status: SupervisorStatus | undefined): boolean {
     status === undefined ||
     (status.state !== 'SUSPENDED' && status.detailedState !== 'RUNNING' && status.detailedState !== 'IDLE')
   )
-}
-
-/** UNABLE_TO_CONNECT_TO_STREAM → UnableToConnectToStream, also for states that newer versions of Druid add. */
-export function camelCase(state: string): string {
-  const words = state
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-    .filter((word) => word !== '')
-  return words.map((word) => word[0]?.toUpperCase() + word.slice(1)).join('') || 'Unknown'
 }
 
 function unhealthy(reason: string, message: string): Health {

@@ -12,7 +12,7 @@ import type {
   SupervisorVersion,
 } from './druid-client.ts'
 import type { Json } from './json.ts'
-import { isJsonObject } from './json.ts'
+import { isFields } from '../../runtime/model/fields.ts'
 
 /** One Druid of the operator's configuration. The URL is that of a Router that proxies management calls. */
 export interface DruidEndpoint {
@@ -42,7 +42,7 @@ export class HttpDruidClient implements DruidClient {
     const answer = await this.#call('GET', supervisorPath(id))
     if (isAbsent(answer, id)) return undefined
     const { json } = expectOk(`GET supervisor '${id}'`, answer)
-    if (isJsonObject(json)) return json
+    if (isFields(json)) return json
     throw new MillraceError('DRUID_FAILED', `Druid answered no object to GET supervisor '${id}'`, {
       domain: 'dependency',
       retriable: true,
@@ -155,7 +155,7 @@ function supervisorPath(id: string): string {
   return `${SUPERVISORS}/${encodeURIComponent(id)}`
 }
 
-/** A 404 that speaks of the supervisor; any other says that this is no Druid management API. */
+/** A 404 that names the supervisor; any other 404 means that this is not a Druid management API. */
 function isAbsent(answer: DruidAnswer, id: string): boolean {
   return answer.status === 404 && answer.text.includes(`[${id}]`)
 }

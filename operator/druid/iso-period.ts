@@ -1,6 +1,6 @@
 const PERIOD = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/
 
-/** `PT1H` → 3600000; undefined for text that is no ISO 8601 period of fixed length (months and years are none). */
+/** `PT1H` → 3600000; undefined for text that is not an ISO 8601 period of fixed length (months and years have none). */
 export function parseIsoPeriodMs(text: string): number | undefined {
   const match = PERIOD.exec(text)
   if (!match || text.endsWith('T') || text === 'P') return undefined

@@ -13,7 +13,7 @@ import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.
 import { FINALIZER, druidDatasources } from './druid-datasource.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
 import { isTransitional } from './health.ts'
-import { canonicalJson } from './json.ts'
+import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import type { PassResult } from './status.ts'
 import { conditionOf, statusAfter, statusPatch } from './status.ts'
 import type { DesiredSupervisor } from './supervisor-spec.ts'
@@ -135,7 +135,7 @@ class Pass {
     return { kind: 'seen', decision, supervisor, completedTasks }
   }
 
-  /** Partitions that Druid leaves without a reader are dealt anew. */
+  /** Partitions that Druid leaves without a reader are distributed again. */
   async #watchPartitions(client: DruidClient, id: string, supervisor: SupervisorStatus | undefined): Promise<void> {
     const now = this.#parts.clock.now()
     const { unread: before, ...rest } = this.#status
@@ -150,7 +150,7 @@ class Pass {
     await this.#tell(
       'Warning',
       'TasksHandedOff',
-      `no task of supervisor '${id}' has read partition ${unread.partitions.join(', ')} since ${unread.since}; told its tasks to publish, so that new ones read all`,
+      `no task of supervisor '${id}' has read partition ${unread.partitions.join(', ')} since ${unread.since}; ordered its tasks to publish, so that new tasks read all`,
     )
   }
 
@@ -242,7 +242,7 @@ class Pass {
   /** With the version that was read, so that two operators cannot both act on an intent. */
   async #write(status: DruidDatasourceStatus): Promise<void> {
     const stored = this.#resource.status ?? {}
-    if (canonicalJson(stored) !== canonicalJson(status)) {
+    if (textWithoutNulls(stored) !== textWithoutNulls(status)) {
       const { namespace = 'default', name, resourceVersion } = this.#resource.metadata
       this.#resource = await this.#parts.kube.patchStatus(
         druidDatasources,

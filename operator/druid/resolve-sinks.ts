@@ -1,6 +1,6 @@
 import type { DruidDatasource } from './druid-datasource.ts'
 import type { SpecProblem } from './validate-spec.ts'
-import { isJsonObject } from './json.ts'
+import { isFields } from '../../runtime/model/fields.ts'
 
 /** Datasources of the job's own namespace, by the name of the resource: others cannot be referred to. */
 export type DatasourcesByName = ReadonlyMap<string, Pick<DruidDatasource, 'spec'>>
@@ -38,7 +38,7 @@ export function referredDatasources(spec: object): string[] {
 
 function resolveEntry(entry: unknown, path: string, datasources: DatasourcesByName, problems: SpecProblem[]): unknown {
   const options = druidOptions(entry)
-  if (!options || !isRecord(entry) || !isRecord(entry['sink'])) return entry
+  if (!options || !isFields(entry) || !isFields(entry['sink'])) return entry
   const name = options['datasource']
   if (typeof name !== 'string') return entry
   const kafka = datasources.get(name)?.spec.kafka
@@ -63,11 +63,7 @@ function resolveEntry(entry: unknown, path: string, datasources: DatasourcesByNa
 }
 
 function druidOptions(entry: unknown): Readonly<Record<string, unknown>> | undefined {
-  const sink = isRecord(entry) ? entry['sink'] : undefined
-  const druid = isRecord(sink) ? sink['druid'] : undefined
-  return isRecord(druid) ? druid : undefined
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return isJsonObject(value)
+  const sink = isFields(entry) ? entry['sink'] : undefined
+  const druid = isFields(sink) ? sink['druid'] : undefined
+  return isFields(druid) ? druid : undefined
 }

@@ -102,7 +102,7 @@ function verdictsOfDecision({ decision, supervisor }: Extract<PassResult, { kind
   }
   const rejected = decision.act === 'nothing' ? decision.rejected : undefined
   if (rejected !== undefined) {
-    const runs = supervisor === undefined ? 'nothing runs' : 'the last good specification goes on'
+    const runs = supervisor === undefined ? 'nothing runs' : 'the last good specification continues'
     const message = `Druid refused the specification (${runs}): ${rejected}`
     return {
       Ready: no('Rejected', message),

@@ -5,7 +5,8 @@ import { dataSourceOf } from './druid-datasource.ts'
 import type { JsonObject } from './druid-client.ts'
 import { isoPeriod } from './iso-period.ts'
 import type { Json } from './json.ts'
-import { canonicalJson, isJsonObject } from './json.ts'
+import { textWithoutNulls } from '../kube/text-without-nulls.ts'
+import { isJsonObject } from './json.ts'
 
 /** Key in the supervisor's context that names the resource it belongs to, as `namespace/name`. */
 export const OWNER_KEY = 'millrace.dev/owner'
@@ -18,7 +19,7 @@ export interface DesiredSupervisor {
   /** Keys sorted at every level. */
   spec: JsonObject
   suspended: boolean
-  /** Of everything but `suspended`: pausing is no new specification. */
+  /** Hash of everything but `suspended`: pausing is not a new specification. */
   hash: string
 }
 
@@ -40,13 +41,13 @@ export function desiredSupervisor(resource: DruidDatasource): DesiredSupervisor 
       tuningConfig: { resetOffsetAutomatically: false, ...spec.tuning, type: 'kafka' },
     },
   }
-  const text = canonicalJson(body)
+  const text = textWithoutNulls(body)
   return {
     id,
     owner,
     topic: spec.kafka.topic,
     suspended,
-    spec: parseObject(canonicalJson({ ...body, suspended })),
+    spec: parseObject(textWithoutNulls({ ...body, suspended })),
     hash: createHash('sha256').update(text).digest('hex').slice(0, 16),
   }
 }
@@ -109,7 +110,7 @@ function parseObject(text: string): JsonObject {
   return isJsonObject(value) ? value : {}
 }
 
-/** Who the supervisor belongs to; undefined when Millrace did not make it. */
+/** The owner of the supervisor; undefined when Millrace did not make it. */
 export function ownerOf(spec: JsonObject): string | undefined {
   const owner = member(spec, 'context', OWNER_KEY)
   return typeof owner === 'string' ? owner : undefined

@@ -5,7 +5,7 @@ import type { SupervisorStatus } from './druid-client.ts'
 export interface UnreadPartitions {
   partitions: string[]
   since: string
-  /** When Druid was last told to begin new tasks because of it. */
+  /** When Druid was last ordered to begin new tasks because of it. */
   handedOff?: string
 }
 
@@ -33,8 +33,7 @@ export function isStuck({ since }: UnreadPartitions, now: number): boolean {
 }
 
 /**
- * True when tasks should be told to publish and end, so that new ones are dealt all partitions; again after a
- * while.
+ * True when tasks should publish and end, so that new tasks get all partitions; true again after a while.
  */
 export function wantsHandOff(unread: UnreadPartitions, now: number): boolean {
   return isStuck(unread, now) && now - Date.parse(unread.handedOff ?? unread.since) >= PATIENCE_MS

@@ -85,7 +85,7 @@ function nameProblems(name: string): SpecProblem[] {
   return [
     {
       path: 'spec.dataSource',
-      message: `'${name}' is no datasource name`,
+      message: `'${name}' is not a datasource name`,
       hint: 'Use letters, digits, "_", "-" and ".", at most 128, not starting with "." or "-".',
     },
   ]
@@ -98,7 +98,7 @@ function brokerProblems(brokers: string): SpecProblem[] {
     .filter((broker) => !/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(broker))
     .map((broker) => ({
       path: 'spec.kafka.brokers',
-      message: `'${broker}' is no broker address`,
+      message: `'${broker}' is not a broker address`,
       hint: 'Write host:port, several separated by commas without spaces.',
     }))
 }
@@ -125,7 +125,7 @@ function tuningProblems(tuning: Readonly<Record<string, unknown>>): SpecProblem[
     if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least)) continue
     problems.push({
       path: `spec.tuning.${name}`,
-      message: `${JSON.stringify(value)} is no whole number of at least ${least}`,
+      message: `${JSON.stringify(value)} is not a whole number of at least ${least}`,
     })
   }
   return problems
@@ -155,7 +155,7 @@ function durationProblems(spec: DruidDatasourceSpec): SpecProblem[] {
     if (text === undefined) continue
     const ms = parseDurationMs(text)
     if (ms === undefined) {
-      problems.push({ path, message: `'${text}' is no duration`, hint: 'Write 500ms, 10s, 1m, 2h or 7d.' })
+      problems.push({ path, message: `'${text}' is not a duration`, hint: 'Write 500ms, 10s, 1m, 2h or 7d.' })
     } else if (path.endsWith('taskDuration') && ms < SHORTEST_TASK_MS) {
       problems.push({ path, message: `'${text}' is shorter than 1m, which makes every task of Druid fail` })
     }
@@ -170,7 +170,7 @@ function ingestionProblems({ taskCount, replicas }: NonNullable<DruidDatasourceS
     ['replicas', replicas],
   ] as const) {
     if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) continue
-    problems.push({ path: `spec.ingestion.${path}`, message: `${value} is no whole number of at least 1` })
+    problems.push({ path: `spec.ingestion.${path}`, message: `${value} is not a whole number of at least 1` })
   }
   return problems
 }

@@ -42,20 +42,6 @@ export function isAlreadyExists(error: unknown): boolean {
   return error instanceof KubeError && error.status === 409 && error.reason === 'AlreadyExists'
 }
 
-export function isForbidden(error: unknown): boolean {
-  return error instanceof KubeError && error.status === 403
-}
-
-/** The resourceVersion asked for is no longer there: list again. */
-export function isGone(error: unknown): boolean {
-  return error instanceof KubeError && error.status === 410
-}
-
-/** The server refused the object itself (schema, CEL, admission). */
-export function isInvalid(error: unknown): boolean {
-  return error instanceof KubeError && error.status === 422
-}
-
 /** What is read, or undefined when it is not there. */
 export async function unlessNotFound<T>(reading: Promise<T>): Promise<T | undefined> {
   try {

@@ -15,7 +15,7 @@ export interface EventNote {
 }
 
 const COMPONENT = 'millrace-operator'
-/** A repeated event is counted up at most this often, and written anew when older than that. */
+/** A repeated event is counted up at most this often, and written as a new one when it is older than that. */
 const QUIET_MS = 30_000
 const FORGET_MS = 30 * 60_000
 const REMEMBERED = 2_000

@@ -74,11 +74,6 @@ export interface Service extends KubeObject {
   spec: Record<string, unknown>
 }
 
-export interface ControllerRevision extends KubeObject {
-  revision: number
-  data: unknown
-}
-
 export interface Lease extends KubeObject {
   spec: {
     holderIdentity?: string

@@ -1,4 +1,4 @@
-import type { ControllerRevision, KubeEvent, KubeObject, Lease, Pod, Secret, Service } from './objects.ts'
+import type { KubeEvent, KubeObject, Lease, Pod, Secret, Service } from './objects.ts'
 
 /** Names one resource of the API and ties it to its TypeScript type. All of ours are namespaced. */
 export interface ResourceType<T extends KubeObject> {
@@ -20,12 +20,6 @@ export const leases: ResourceType<Lease> = {
   version: 'v1',
   plural: 'leases',
   kind: 'Lease',
-}
-export const controllerRevisions: ResourceType<ControllerRevision> = {
-  group: 'apps',
-  version: 'v1',
-  plural: 'controllerrevisions',
-  kind: 'ControllerRevision',
 }
 
 export function apiVersionOf(resource: ResourceType<KubeObject>): string {

@@ -19,13 +19,6 @@ export function kubeConnection(kubeconfig: string | undefined): Promise<KubeConn
   return connectionOf(config)
 }
 
-/** From the text of a kubeconfig: for the embedded server, which hands one out. */
-export function kubeConnectionFromText(text: string): Promise<KubeConnection> {
-  const config = new KubeConfig()
-  config.loadFromString(text)
-  return connectionOf(config)
-}
-
 async function connectionOf(config: KubeConfig): Promise<KubeConnection> {
   const cluster = config.getCurrentCluster()
   if (cluster === null) {

@@ -166,7 +166,7 @@ function parse<T>(text: string, what: string): T {
   try {
     return JSON.parse(text) as T
   } catch (cause) {
-    throw new KubeError(`${what}: the answer is no JSON`, { status: 502, reason: 'BadAnswer', cause })
+    throw new KubeError(`${what}: the answer is not JSON`, { status: 502, reason: 'BadAnswer', cause })
   }
 }
 

@@ -9,7 +9,7 @@ const WATCH_SECONDS = 240
 const STALL_MS = 90_000
 const LINE_LIMIT = 32 * 1024 * 1024
 
-/** One watch request: lines of JSON until it ends. A stream that says nothing for long is given up: `closed`. */
+/** One watch request: lines of JSON until it ends. A stream that is silent for long is closed: `closed`. */
 export function startWatch<T extends KubeObject>(
   connection: KubeConnection,
   pathFor: (timeoutSeconds: number) => string,

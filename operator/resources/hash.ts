@@ -7,8 +7,8 @@ export function hashOf(value: unknown): string {
 }
 
 /**
- * The token of one job: derived, not stored, so the operator needs no right to read Secrets. Whoever has the
- * operator's key can make every token; nobody can make the key from a token.
+ * The token of one job: derived, not stored, so the operator needs no right to read Secrets. With the
+ * operator's key every token can be made; the key cannot be made from a token.
  */
 export function jobToken(operatorKey: string, jobUid: string): string {
   return createHmac('sha256', operatorKey).update(`job-token/${jobUid}`).digest('hex')

@@ -20,7 +20,7 @@ export interface PodSettings {
   imagePullPolicy: string
   /** The checkpoint store of jobs that name none. */
   store: string
-  /** Mounted into the pods of jobs whose store lies in it; absent where pods see the operator's own file system. */
+  /** Mounted into the pods of jobs whose store is in it; absent where pods see the operator's own file system. */
   storeVolume?: StoreVolume
   /** Workers find their coordinator by the name of its Service, or by the address its pod has. */
   addressing: 'service' | 'podIP'

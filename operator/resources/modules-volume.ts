@@ -1,6 +1,6 @@
 import { MODULES_FOLDER } from '../../runtime/model/user-module.ts'
 import type { EnvVar } from '../api/stream-job.ts'
-import { isFields } from '../../runtime/graph/problems.ts'
+import { isFields } from '../../runtime/model/fields.ts'
 import { MODULES_VOLUME } from './pod-template.ts'
 import type { MountedVolumes } from './store-volume.ts'
 
@@ -9,7 +9,7 @@ export interface MountedModules extends MountedVolumes {
   env: readonly EnvVar[]
 }
 
-/** Modules that lie in ConfigMaps of the job's namespace, mounted as one volume, each in a folder of its name. */
+/** Modules in ConfigMaps of the job's namespace, mounted as one volume, each in a folder of its name. */
 export function mountedModules(modules: Readonly<Record<string, unknown>> = {}): MountedModules {
   const sources = Object.entries(modules).flatMap(([name, module]) => {
     const { configMap, key } = isFields(module) ? module : {}

@@ -1,5 +1,7 @@
-import { isFields, join } from '../../runtime/graph/problems.ts'
-import type { Fields, Problem } from '../../runtime/graph/problems.ts'
+import { isFields } from '../../runtime/model/fields.ts'
+import { join } from '../../runtime/graph/problems.ts'
+import type { Fields } from '../../runtime/model/fields.ts'
+import type { Problem } from '../../runtime/graph/problems.ts'
 
 /** What a podTemplate may say; everything else is refused with its path, never silently dropped. */
 const POD_FIELDS = [

@@ -66,7 +66,7 @@ async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: str
         kind: 'refused',
         error: {
           code: 'JOB_FINISHED',
-          message: `The job ${job.metadata.name} has finished: there is nothing left to go on with.`,
+          message: `The job ${job.metadata.name} has finished: nothing is left to continue.`,
           domain: 'user',
           retriable: false,
         },
@@ -96,7 +96,7 @@ function keptBySuspension(job: StreamJob): SavepointReport | undefined {
 }
 
 /** Pure. */
-export function nextStatus(
+function nextStatus(
   savepoint: StreamSavepoint,
   id: string,
   answer: Answer,

@@ -60,8 +60,8 @@ function replace(operation: Operation, stale: readonly Pod[]): Decision {
 }
 
 /**
- * The job runs an attempt that the operation's savepoint is not of: pods differ anew, or an upgrade of the graph
- * alone came to the pods.
+ * The running attempt is newer than the operation's savepoint: pods differ again after the job continued, or an upgrade
+ * that began with the graph alone now replaces pods too.
  */
 function hasGoneOn({ coordinator, savepoint }: Observed): boolean {
   if (coordinator.kind !== 'reached' || coordinator.report.phase !== 'running') return false

@@ -13,6 +13,7 @@ import { blockedPod } from './pod-trouble.ts'
 import { hasStarted } from './restore-source.ts'
 import type { Wanted } from './wanted.ts'
 import { wantsToRun } from './wanted.ts'
+import { camelCase } from '../kube/camel-case.ts'
 
 /** Deleted this long after the job finished: until then their logs can be read. */
 const KEEP_FINISHED_MS = 10 * 60_000
@@ -20,8 +21,9 @@ const SOON_MS = 1_000
 const STEADY_MS = 5_000
 
 /**
- * What to do next for a job: one step, from what is, whatever was done before. Pure. The order is the order of
- * importance: go, keep the spec, suspend, replace pods that differ, have all pods, tell the coordinator, tidy up.
+ * The next step for a job, from what is observed, whatever was done before. Pure. The rules are in the order of their
+ * importance: delete, keep the spec, suspend, replace pods that differ, create missing pods, set the coordinator's
+ * target, tidy up.
  */
 export function decide(observed: Observed): Decision {
   const { job, wanted } = observed
@@ -72,10 +74,10 @@ function decideRun(observed: Observed, wanted: Wanted): Decision {
     const phase = observed.pods.length === 0 ? 'Pending' : (observed.job.status?.phase ?? 'Pending')
     return settled(observed, {
       phase,
-      reason: camel(code),
+      reason: camelCase(code),
       message,
       requeueAfterMs: STEADY_MS,
-      events: [{ type: 'Warning', reason: camel(code), message }],
+      events: [{ type: 'Warning', reason: camelCase(code), message }],
     })
   }
   if (observed.taken.length > 0) {
@@ -169,7 +171,7 @@ function havePods(observed: Observed, wanted: Wanted): Decision | undefined {
   if (lost.length > 0) {
     return working(begin(observed, 'Recover', 'deploy'), {
       act: { kind: 'deletePods', pods: lost },
-      message: 'The coordinator has a new address; its workers are started anew.',
+      message: 'The coordinator has a new address; its workers are restarted.',
       requeueAfterMs: SOON_MS,
     })
   }
@@ -229,7 +231,7 @@ function whyMissing(observed: Observed, wanted: Wanted, operation: Operation, mi
   return `Creating a coordinator and ${wanted.workers.length} workers.`
 }
 
-/** All pods are there: the coordinator does the rest, and is told what is wanted until it says so itself. */
+/** All pods are there: the coordinator does the rest. Its target is set until its report shows the target. */
 function lead(observed: Observed, wanted: Wanted): Decision {
   const { coordinator, job } = observed
   if (coordinator.kind !== 'reached') {
@@ -254,7 +256,7 @@ function lead(observed: Observed, wanted: Wanted): Decision {
     const operation = begin(observed, type, 'deploy')
     return working(operation, {
       act: { kind: 'putTarget', desiredState: 'running' },
-      message: `The coordinator is told about revision ${wanted.revision}.`,
+      message: `The coordinator gets revision ${wanted.revision}.`,
       requeueAfterMs: 300,
       events:
         wanted.restore === undefined
@@ -264,7 +266,7 @@ function lead(observed: Observed, wanted: Wanted): Decision {
   }
   if (report.phase === 'failed') {
     const message = report.error?.message ?? 'The job failed.'
-    const reason = report.error === null ? 'Failed' : camel(report.error.code)
+    const reason = report.error === null ? 'Failed' : camelCase(report.error.code)
     return settled(observed, {
       phase: 'Failed',
       reason,
@@ -348,9 +350,9 @@ function waitForPods(observed: Observed, operation: Operation): Decision {
           act: { kind: 'none' },
           message: error.message,
           requeueAfterMs: SOON_MS,
-          events: [{ type: 'Warning', reason: camel(error.code), message: error.message }],
+          events: [{ type: 'Warning', reason: camelCase(error.code), message: error.message }],
         }),
-        reason: camel(error.code),
+        reason: camelCase(error.code),
       }
     }
     return working(operation, {
@@ -369,9 +371,4 @@ function waitForPods(observed: Observed, operation: Operation): Decision {
 function namesOf(pods: readonly Pod[]): string {
   const names = pods.map((pod) => pod.metadata.name)
   return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
-}
-
-/** `CHECKPOINT_STORE_UNAVAILABLE` → `CheckpointStoreUnavailable`, as reasons are written. */
-export function camel(code: string): string {
-  return code.toLowerCase().replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -78,7 +78,7 @@ export function endpointOf(parts: Pick<ObserveParts, 'tokenKey'>, job: KubeObjec
   return { host: podIP, port: HTTP_PORT, token: jobToken(parts.tokenKey, job.metadata.uid ?? '') }
 }
 
-export function contextOf(
+function contextOf(
   parts: Pick<ObserveParts, 'settings' | 'tokenKey'>,
   job: StreamJob,
   spec: StreamJobSpec,

@@ -25,7 +25,7 @@ export interface Observed {
   coordinator:
     | { kind: 'reached'; report: JobReport }
     | { kind: 'unreachable'; why: ErrorReport }
-    /** There is no pod, or it has no address yet. */
+    /** The pod is missing or has no address yet. */
     | { kind: 'absent' }
   /** What the coordinator says of the savepoint of the operation under way. */
   savepoint: SavepointReport | undefined

@@ -47,7 +47,7 @@ export function renewed({ now }: Observed, operation: Operation): Operation {
   }
 }
 
-/** What the coordinator knows the savepoint of this operation by; a failed one is tried anew under another id. */
+/** The coordinator's id for the savepoint of this operation; a failed savepoint is retried under another id. */
 export function savepointId(operation: Operation): string {
   return `${operation.id}-${operation.tries}`
 }
@@ -78,7 +78,7 @@ export function working(operation: Operation, step: Step): Decision {
 
 type Outcome = Omit<Decision, 'operation' | 'events' | 'act' | 'ended'> & { act?: Act; events?: readonly EventNote[] }
 
-/** A decision outside of any operation; one that was under way is given up. */
+/** A decision outside of any operation; an operation that was under way is abandoned. */
 export function settled(observed: Observed, outcome: Outcome): Decision {
   const underWay = observed.job.status?.operation
   return {
@@ -136,7 +136,7 @@ function completedEvent(type: OperationType, result: LastOperation['result'], ob
     return {
       type: 'Warning',
       reason: COMPLETED[type],
-      message: 'No savepoint could be taken: the job goes on from its newest checkpoint.',
+      message: 'No savepoint could be taken: the job continues from its newest checkpoint.',
     }
   }
   if (coordinator.kind !== 'reached') return { type: 'Normal', reason: COMPLETED[type], message: `${type} succeeded.` }

@@ -23,8 +23,8 @@ export const REASON_OF: Readonly<Record<OperationType, string>> = {
 }
 
 /**
- * Which operation may take the place of one under way. An operation that is not listed waits until that one has
- * ended; deleting and suspending pre-empt, and a suspended job only resumes or goes.
+ * Which operation may replace one that is under way. An operation that is not listed waits until that one has ended.
+ * Deleting and suspending pre-empt, and a suspended job only resumes or is deleted.
  */
 const SUPERSEDES: Readonly<Record<OperationType, readonly OperationType[]>> = {
   Deploy: ['Rescale', 'Upgrade', 'Suspend', 'Delete'],

@@ -19,6 +19,7 @@ import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { statusOf } from './status.ts'
+import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
 export interface StreamJobParts extends ObserveParts {
   events: EventRecorder
@@ -56,7 +57,7 @@ async function writeStatus(
   decision: Decision,
 ): Promise<StreamJob> {
   const status = statusOf({ job, ...rest }, decision)
-  if (JSON.stringify(sorted(status)) === JSON.stringify(sorted(job.status ?? {}))) return job
+  if (textWithoutNulls(status) === textWithoutNulls(job.status ?? {})) return job
   const { resourceVersion } = job.metadata
   return kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status })
 }
@@ -127,7 +128,7 @@ async function createPods(
   })
 }
 
-/** Whoever is there already is seen by the next pass: it is ours, or the name is taken. */
+/** An object that exists already is seen by the next pass: it is ours, or the name is taken. */
 async function unlessThere(creation: Promise<unknown>): Promise<void> {
   try {
     await creation
@@ -217,15 +218,4 @@ async function tell({ events, metrics }: StreamJobParts, observed: Observed, dec
 
 function refOf(job: StreamJob): ObjectRef {
   return { namespace: job.metadata.namespace ?? '', name: job.metadata.name }
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, member]) => member !== undefined && member !== null)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, member]) => [name, sorted(member)]),
-  )
 }

@@ -6,7 +6,7 @@ import { unlessNotFound } from '../kube/errors.ts'
 import type { Kube } from '../kube/kube.ts'
 
 export interface RestoreSource {
-  /** Where the state lies that the job is to start from. */
+  /** The location of the state that the job is to start from. */
   location: string | undefined
   /** A StreamSavepoint that is named and not there, or has no files. */
   waitsFor: ErrorReport | undefined

@@ -4,7 +4,7 @@ import type { Fact } from '../kube/conditions.ts'
 import { withConditions } from '../kube/conditions.ts'
 import { isoSeconds } from '../kube/events.ts'
 import { CHAIN_LABEL, JOB_LABEL, selectorOf } from '../resources/labels.ts'
-import { camel } from './decide.ts'
+import { camelCase } from '../kube/camel-case.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
@@ -100,7 +100,7 @@ function healthyFact(report: JobReport | undefined): Fact {
   if (report === undefined)
     return { type: 'Healthy', status: 'Unknown', reason: 'NotReached', message: 'The coordinator says nothing.' }
   if (report.error !== null)
-    return { type: 'Healthy', status: 'False', reason: camel(report.error.code), message: report.error.message }
+    return { type: 'Healthy', status: 'False', reason: camelCase(report.error.code), message: report.error.message }
   if (report.checkpointFailures > 0) {
     return {
       type: 'Healthy',
@@ -147,7 +147,7 @@ function lastOperationOf(observed: Observed, decision: Decision): LastOperation 
   }
 }
 
-/** The pods of one chain: what an HPA multiplies must be what `spec.replicas` means. */
+/** The pods of one chain: an HPA must multiply exactly what `spec.replicas` means. */
 function scaleOf({ job, wanted, pods }: Observed): { replicas: number; selector: string } {
   if (wanted === undefined) return { replicas: job.status?.replicas ?? 0, selector: job.status?.selector ?? '' }
   const labels = { [JOB_LABEL]: job.metadata.name, [CHAIN_LABEL]: wanted.scaleChain }

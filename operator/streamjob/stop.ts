@@ -22,7 +22,7 @@ export const STOPPED_WITHOUT_SAVEPOINT: EventNote = {
  * How to stop: the coordinator takes a savepoint and stops at its barrier in one (a target that is suspended); pods
  * go only after that. When it cannot be reached until the operation's deadline, the newest checkpoint must do.
  */
-export function stopStep(observed: Observed, operation: Operation): StopStep {
+function stopStep(observed: Observed, operation: Operation): StopStep {
   const { coordinator, now, pods, job } = observed
   const hasRun = hasStarted(job)
   const isLate = now >= Date.parse(operation.deadline)

@@ -129,7 +129,7 @@ function parseEntry(path: string, bytes: Uint8Array): LogEntry {
   throw new MillraceError('LOG_CORRUPT', `log entry ${path} has an unknown kind`, { domain: 'platform' })
 }
 
-export function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): LogView {
+function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): LogView {
   const view: { -readonly [K in keyof LogView]: LogView[K] } & {
     checkpoints: { sequence: number; checkpoint: CheckpointReport; savepoint: string | null }[]
   } = { attempt: 0, target: undefined, newest: undefined, checkpoints: [], ended: undefined }

@@ -61,7 +61,7 @@ export class SnapshotUpload {
       if (checkpoint <= this.#abortedUntil)
         throw new MillraceError(
           'CHECKPOINT_ABORTED',
-          `checkpoint ${this.#attempt}-${checkpoint} was given up before ${this.#subtask} wrote its state`,
+          `checkpoint ${this.#attempt}-${checkpoint} was aborted before ${this.#subtask} wrote its state`,
           { domain: 'platform', retriable: true },
         )
       for (const [operator, state] of states) {

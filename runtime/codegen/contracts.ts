@@ -31,8 +31,8 @@ export type MaxEventTime = (rows: readonly Row[], count: number) => Timestamp
  */
 export interface BatchCodec {
   /**
-   * Encodes rows[0..count). The bytes are 8-byte aligned and change when any codec encodes the next batch: a caller that
-   * keeps them copies them.
+   * Encodes rows[0..count). The bytes are 8-byte aligned and change when any codec encodes the next batch: a caller
+   * that keeps them copies them.
    */
   encode(rows: readonly Row[], count: number): Uint8Array
   /** Decodes a buffer made by encode into `out` and returns the count. Throws FRAME_CORRUPT on bad bounds. */

@@ -1,18 +1,19 @@
 import type { Expression } from '../expressions/ast.ts'
 import { fieldsIn } from '../expressions/fields-in.ts'
-import { fieldsOf, fieldOf, type Field, type Schema } from '../model/schema.ts'
+import { type Field, fieldOf, fieldsOf, type Schema } from '../model/schema.ts'
 import { MillraceError } from '../model/errors.ts'
 import { fieldsKept, isOuter, type JoinSide, type JoinVerb } from '../graph/verbs/join/join.ts'
 import type { JoinCode, JoinSideCode } from './join-contracts.ts'
-import { compile, identifier, joined, js, lines, NOTHING, property, type Code } from './emitter.ts'
+import { type Code, compile, identifier, joined, js, lines, NOTHING, property } from './emitter.ts'
 import { EXPRESSION_SCOPE } from './expression.ts'
 import { HASH_HELPERS, keyGroup, keyHash } from './keys/key-hash.ts'
-import { pushPairRow, skipOtherPairs, type PairVariables } from './rows/pair-row.ts'
+import { type PairVariables, pushPairRow, skipOtherPairs } from './rows/pair-row.ts'
 import type { RecordArena } from '../memory/arena/record-arena.ts'
-import { keyParameters, rowLogClasses, ROW_LOG_SCOPE } from './rows/row-log.ts'
+import { keyParameters, ROW_LOG_SCOPE, rowLogClasses } from './rows/row-log.ts'
 import { recordFunctions, recordWords } from './rows/row-records.ts'
-import { storedRowsScope, type CursorReads } from './rows/stored-row-code.ts'
+import { type CursorReads, storedRowsScope } from './rows/stored-row-code.ts'
 import { compileRowClass, type RowClass } from './rows/row.ts'
+import { isKeptAsText, storageOf } from '../model/type-traits.ts'
 
 /** Rows of this side that have no match come out by themselves, once their time is over. */
 export function isAwaited({ type }: JoinVerb, side: JoinSide): boolean {
@@ -40,7 +41,7 @@ export interface JoinCodeOptions {
 const LEAST_LOOK = 64
 
 /** `out` is full at so many rows. */
-export const JOIN_OUT_ROWS = 2048
+const JOIN_OUT_ROWS = 2048
 
 /** Generates one join: the state of both sides and the loops over it. */
 export function compileJoin(options: JoinCodeOptions): JoinCode {
@@ -147,7 +148,7 @@ class JoinGenerator {
     const field = time === undefined ? undefined : fieldOf(schema, time.field)
     const keys = fieldsOf(schema, this.#verb.keys[side])
     if (time !== undefined && field === undefined)
-      throw new MillraceError('UNKNOWN_FIELD', `event time ${time.field} is no field of the join's ${side} input`)
+      throw new MillraceError('UNKNOWN_FIELD', `event time ${time.field} is not a field of the join's ${side} input`)
     return {
       name: side === 'left' ? 'Left' : 'Right',
       side,
@@ -540,12 +541,12 @@ function isKeyWhole(keys: readonly Field[]): Code {
 }
 
 function hasText(keys: readonly Field[]): boolean {
-  return keys.some(({ type }) => type === 'string')
+  return keys.some((key) => storageOf(key) === 'text')
 }
 
 /** True when the expression reads a text of the side. */
 function readsText(expression: Expression, { side }: Side): boolean {
-  return fieldsIn(expression).some(({ of, type }) => of === side && (type === 'string' || type === 'json'))
+  return fieldsIn(expression).some((field) => field.of === side && isKeptAsText(field))
 }
 
 function refuseTime(field: string): never {

@@ -9,7 +9,8 @@ import { EXPRESSION_SCOPE, ExpressionEmitter } from './expression.ts'
 export type RouteCondition = { condition: Expression } | { call: (row: Row) => unknown }
 
 /**
- * Distributes rows[0..count): a row goes to the first condition it meets, condition k to outs[k + 1], others to outs[0].
+ * Distributes rows[0..count): a row goes to the first condition it meets, condition k to outs[k + 1], others to
+ * outs[0].
  * `counts` says how many each holds; a row whose condition throws is left out.
  */
 export type Router = (

@@ -3,6 +3,7 @@ import type { ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { SnapshotExtent, Split, StateFile, SubtaskRestore, SubtaskSnapshot } from '../model/snapshot.ts'
 import type { NetAddress } from '../ports/net.ts'
+import type { Series } from '../telemetry/metric.ts'
 
 /** Which subtask of what job, whatever the attempt. */
 export interface SubtaskSpec {
@@ -97,18 +98,17 @@ export interface SubtaskMetrics {
   recordsOut: number
   badRecords: number
   lateRecords: number
-  /** How long functions of the user held up the process, more than a second at a time, by operator. */
-  blockedMs?: Readonly<Record<string, number>>
   /** Wall time (ms since the epoch) of the last record that left the subtask. */
   lastRecordAt: number | null
   firstRecordAt: number | null
   watermark: number | null
-  stateEntries: number
   /** Of rows in tables: in memory, and in a file on the local disk. */
   stateBytes?: { memory: number; disk: number }
   lagRecords: number | null
   /** Splits that wait for others of their alignment group. */
   pausedSplits?: number
+  /** What the subtask measures beside that, for /metrics. Checked when it arrives. */
+  series?: readonly Series[]
   /** The system that a connector cannot reach right now while it keeps trying. */
   trouble: ErrorReport | null
 }

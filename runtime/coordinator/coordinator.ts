@@ -4,7 +4,7 @@ import { assignRestore } from '../checkpoint/restore-assignment.ts'
 import { discardSavepoint, retire, sweep } from '../checkpoint/retention.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import type { JobPhase, JobReport, SavepointReport } from '../control/job-report.ts'
-import type { WorkerMessage } from '../control/messages.ts'
+import type { SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses, errorReport, MillraceError } from '../model/errors.ts'
 import type { Attempt, SubtaskId } from '../model/ids.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
@@ -24,6 +24,7 @@ import { JobError } from './job-error.ts'
 import { decide, type Facts, type Step } from './decide.ts'
 import { isOver, nextPhase } from './job-phase.ts'
 import { summaryOf } from './job-summary.ts'
+import type { SubtaskSeries } from './metrics.ts'
 import { PauseClock } from './pause-clock.ts'
 import { PeriodicCheckpoints } from './periodic-checkpoints.ts'
 import { lostState } from './restore-fit.ts'
@@ -242,11 +243,7 @@ export class Coordinator {
   }
 
   report(): JobReport {
-    const workers = this.#registry.workers()
-    const metrics = workers
-      .map((worker) => worker.metrics)
-      .filter((metric) => metric !== null)
-      .filter((metric) => metric.attempt === this.#attempt)
+    const metrics = this.#subtaskMetrics().map((subtask) => subtask.metrics)
     const trouble = metrics.find((metric) => metric.trouble)?.trouble ?? null
     return {
       job: this.#config.job,
@@ -265,6 +262,18 @@ export class Coordinator {
       ...summaryOf(metrics),
       error: this.#error.current ? errorReport(this.#error.current) : trouble,
     }
+  }
+
+  /** What the subtasks of the newest attempt measure themselves, for /metrics. */
+  series(): SubtaskSeries[] {
+    return this.#subtaskMetrics().map(({ subtask, metrics }) => ({ subtask, series: metrics.series ?? [] }))
+  }
+
+  /** The newest metrics of each subtask of the newest attempt. */
+  #subtaskMetrics(): { subtask: SubtaskId; metrics: SubtaskMetrics }[] {
+    return this.#registry
+      .workers()
+      .flatMap(({ subtask, metrics }) => (metrics?.attempt === this.#attempt ? [{ subtask, metrics }] : []))
   }
 
   #onLost(subtask: SubtaskId): void {

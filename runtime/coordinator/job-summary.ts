@@ -1,5 +1,7 @@
 import type { JobReport } from '../control/job-report.ts'
 import type { SubtaskMetrics } from '../control/messages.ts'
+import { BLOCKED_SECONDS } from '../operators/blocking.ts'
+import type { Series } from '../telemetry/metric.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../model/time.ts'
 
 type Summary = Pick<
@@ -25,7 +27,7 @@ export function summaryOf(metrics: readonly SubtaskMetrics[]): Summary {
     badRecords: sum('badRecords'),
     lateRecords: sum('lateRecords'),
     ...gaugesOf(metrics),
-    blockedMs: blockedOf(metrics.map((metric) => metric.blockedMs ?? {})),
+    blockedMs: blockedOf(metrics.flatMap((metric) => metric.series ?? [])),
   }
 }
 
@@ -50,9 +52,9 @@ function gaugesOf(
 }
 
 /** Summed over the slots of each operator. */
-function blockedOf(slots: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+function blockedOf(series: readonly Series[]): Record<string, number> {
   const sums: Record<string, number> = {}
-  for (const [operator, ms] of slots.flatMap((slot) => Object.entries(slot)))
-    sums[operator] = (sums[operator] ?? 0) + ms
+  for (const { operator, value } of series.filter(({ name }) => name === BLOCKED_SECONDS.name))
+    sums[operator] = (sums[operator] ?? 0) + Math.round(value * 1000)
   return sums
 }

@@ -64,7 +64,7 @@ export function lostState(
     {
       domain: 'user',
       path: 'spec.graph',
-      hint: 'Keep the ids of sources, and ids, keys and types of operators with state, or give what changed a new id; the job goes on as before.',
+      hint: 'Keep the ids of sources, and ids, keys and types of operators with state, or give what changed a new id; the job continues as before.',
     },
   )
 }

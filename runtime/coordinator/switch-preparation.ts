@@ -63,7 +63,7 @@ export class SwitchPreparation {
     void this.#prepare()
       .catch((error: unknown) => {
         if (!this.#ended)
-          parts.logger.warn('a switch goes on without preparation', {
+          parts.logger.warn('a switch continues without preparation', {
             attempt: parts.run.parts.attempt,
             reason: describeWithCauses(error),
           })

@@ -4,6 +4,7 @@ import { describeWithCauses } from '../model/errors.ts'
 import { subtaskId, type Attempt, type SubtaskId } from '../model/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import { checkedSeries } from '../telemetry/checked-series.ts'
 import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
 
 /** How long a worker may be silent before it counts as lost. */
@@ -32,6 +33,7 @@ interface Entry {
   worker: RegisteredWorker
   connection: Connection
   lastHeardAt: number
+  hasRefusedSeries: boolean
 }
 
 /**
@@ -104,8 +106,9 @@ export class WorkerRegistry {
         if (message.kind === 'heartbeat') {
           // A worker that runs nothing has no trouble, but what its last attempt counted stays in the report of a
           // finished job.
-          entry.worker.metrics = message.metrics ?? (entry.worker.metrics && { ...entry.worker.metrics, trouble: null })
-          if (message.metrics) this.#events.metrics(message.metrics)
+          const metrics = message.metrics && this.#withCheckedSeries(message.metrics, entry)
+          entry.worker.metrics = metrics ?? (entry.worker.metrics && { ...entry.worker.metrics, trouble: null })
+          if (metrics) this.#events.metrics(metrics)
           sendMessage(connection, { kind: 'heartbeat' } satisfies CoordinatorMessage)
           return
         }
@@ -115,6 +118,15 @@ export class WorkerRegistry {
         this.#logger.warn('control connection broken', { remote: connection.remote, reason: describeWithCauses(error) })
       },
     )
+  }
+
+  /** Logs once for each connection that metrics of its worker cannot be served. */
+  #withCheckedSeries(metrics: SubtaskMetrics, entry: Entry): SubtaskMetrics {
+    const { series, refused } = checkedSeries(metrics.series)
+    if (refused > 0 && !entry.hasRefusedSeries)
+      this.#logger.warn('metrics of a worker left out', { subtask: entry.worker.subtask, refused })
+    entry.hasRefusedSeries ||= refused > 0
+    return { ...metrics, series }
   }
 
   #register(connection: Connection, message: WorkerMessage): Entry | undefined {
@@ -142,6 +154,7 @@ export class WorkerRegistry {
       worker: { name: message.worker, subtask, data: message.data, runningThen: message.running, metrics: null },
       connection,
       lastHeardAt: this.#clock.now(),
+      hasRefusedSeries: false,
     }
     this.#entries.set(subtask, entry)
     this.#logger.info('worker registered', { worker: message.worker, subtask, seen: message.seen })

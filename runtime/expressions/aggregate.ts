@@ -48,7 +48,7 @@ const FORMS = {
 
 type AggregateName = keyof typeof FORMS
 
-export const AGGREGATES = Object.keys(FORMS) as readonly AggregateName[]
+const AGGREGATES = Object.keys(FORMS) as readonly AggregateName[]
 
 const MAX_BUCKETS = 1000
 
@@ -56,7 +56,7 @@ export interface ParsedAggregate {
   function: AggregateFunction
   /** Absent for count(), which counts rows. Rows where it is null are skipped. */
   argument?: Expression
-  /** Of argMin and argMax: what is compared. */
+  /** For argMin and argMax: the value that is compared. */
   by?: Expression
   /** Of countDistinct: only rows for which it is true. */
   filter?: Expression
@@ -77,7 +77,7 @@ export function parseAggregate(text: string, schema: Schema): ParsedAggregate {
       text,
       call.start,
       'AGGREGATE_INVALID',
-      'this is no aggregate',
+      'this is not an aggregate',
       'write count(), sum(x), min(x), max(x), avg(x) or another of docs/verbs/aggregate.md',
     )
   }

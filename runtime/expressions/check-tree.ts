@@ -27,7 +27,7 @@ const UNARY: readonly string[] = ['-', '+', '!']
 /** The parser stops far before. */
 const DEEPEST = 1000
 
-/** What tells an expression from other data with a `kind`: it has a type, and says whether it may be null. */
+/** An expression differs from other data with a `kind` in that it has a type and says whether it may be null. */
 export function isExpressionNode(value: object): boolean {
   return 'kind' in value && 'type' in value && 'nullable' in value
 }

@@ -6,7 +6,7 @@ import { sqlHint } from './sayings.ts'
 import type { Scope } from './scope.ts'
 
 /** Longest expression, in UTF-16 units. */
-export const MAX_EXPRESSION_LENGTH = 4096
+const MAX_EXPRESSION_LENGTH = 4096
 
 /**
  * Text of a JavaScript expression over the fields of the scope → checked, typed tree. Pure.

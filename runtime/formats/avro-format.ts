@@ -62,7 +62,7 @@ export const avroFormat: FormatReader = (options, problem) => {
 }
 
 /** Confluent's TopicNameStrategy. */
-export function subjectOf(subject: unknown, { topic }: FormatContext): string {
+function subjectOf(subject: unknown, { topic }: FormatContext): string {
   return typeof subject === 'string' ? subject : `${topic ?? ''}-value`
 }
 
@@ -77,7 +77,7 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new MillraceError('AVRO_SCHEMA_INVALID', `an Avro schema is no JSON: ${text.slice(0, 80)}`, {
+    throw new MillraceError('AVRO_SCHEMA_INVALID', `an Avro schema is not JSON: ${text.slice(0, 80)}`, {
       domain: 'user',
       cause,
     })

@@ -38,7 +38,7 @@ class SchemaReader {
   type(schema: unknown, namespace: string): AvroType {
     if (typeof schema === 'string') return this.#byName(schema, namespace)
     if (Array.isArray(schema)) return { kind: 'union', branches: schema.map((branch) => this.type(branch, namespace)) }
-    if (typeof schema !== 'object' || schema === null) throw invalid(`${JSON.stringify(schema)} is no type`)
+    if (typeof schema !== 'object' || schema === null) throw invalid(`${JSON.stringify(schema)} is not a type`)
     const fields = schema as Readonly<Record<string, unknown>>
     const kind = fields['type']
     switch (kind) {

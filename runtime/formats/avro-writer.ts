@@ -171,13 +171,13 @@ function doubleWriter(field: Field): Write {
 function exact(field: Field, value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value)
     ? value
-    : refuseToWrite(field, value, 'is no exact integer')
+    : refuseToWrite(field, value, 'is not an exact integer')
 }
 
 function finite(field: Field, value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value)
     ? value
-    : refuseToWrite(field, value, 'is no finite number')
+    : refuseToWrite(field, value, 'is not a finite number')
 }
 
 function fixedWriter(size: number, field: Field): Write {
@@ -192,7 +192,7 @@ function symbolWriter(symbols: readonly string[], field: Field): Write {
   const indexes = new Map(symbols.map((symbol, index) => [symbol, index]))
   return (output, value) => {
     output.zigzag(
-      indexes.get(String(value)) ?? refuseToWrite(field, value, `is no symbol of the enum (${symbols.join(', ')})`),
+      indexes.get(String(value)) ?? refuseToWrite(field, value, `is not a symbol of the enum (${symbols.join(', ')})`),
     )
   }
 }

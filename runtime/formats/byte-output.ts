@@ -1,4 +1,4 @@
-/** Of the length before a block; it is moved back to where the length ends. */
+/** Room for the length before a block; the block is moved back to where the length ends. */
 const BLOCK_ROOM = 5
 
 /**

@@ -103,7 +103,7 @@ export function cellsOf(text: string, delimiter: string): Cell[] {
     const isQuoted = text[at] === '"'
     const end = isQuoted ? closingQuote(text, at) + 1 : nextDelimiter(text, at, delimiter)
     if (isQuoted && end < text.length && text[end] !== delimiter)
-      refuseRecord(`a cell goes on behind its closing quote: ${clipped(text.slice(at))}`)
+      refuseRecord(`a cell continues after its closing quote: ${clipped(text.slice(at))}`)
     const inner = isQuoted ? text.slice(at + 1, end - 1).replaceAll('""', '"') : text.slice(at, end)
     if (!isQuoted && inner.includes('"'))
       refuseRecord(`a quote stands within a cell that does not begin with one: ${clipped(inner)}`)
@@ -156,7 +156,7 @@ function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    return refuseRecord(`a cell is no JSON: ${clipped(text)}`, cause)
+    return refuseRecord(`a cell is not JSON: ${clipped(text)}`, cause)
   }
 }
 

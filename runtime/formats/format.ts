@@ -26,15 +26,15 @@ export interface FormatContext {
 }
 
 /**
- * Bytes of one record ↔ row, as one source or sink is told to. Made by readFormat; a scanner or writer belongs to
- * one stream.
+ * Bytes of one record ↔ row, by the options of one source or sink. Made by readFormat; a scanner or writer belongs
+ * to one stream.
  */
 export interface RecordFormat {
-  /** How the records of a file are told apart; undefined: only what brings whole messages (Kafka) can carry them. */
+  /** How the records of a file are separated; undefined: only systems with whole messages (Kafka) can carry them. */
   file?: {
-    /** Of the files a sink writes. */
+    /** The extension of the files that a sink writes. */
     suffix: string
-    /** The first line of a file is no record: a sink begins its files with it, a source gives it to `scanner`. */
+    /** The first line of a file is not a record: a sink begins its files with it, a source gives it to `scanner`. */
     head?(schema: Schema): string
   }
   /** Records name their fields, so a schema of some of them reads them too. */

@@ -18,7 +18,7 @@ const TIME_NAME = /time|date|(^|_)ts$|(^|_)at$|[a-z]At$/i
 /** Milliseconds of 2001 to 2096: a number of this size under a name of time. */
 const EPOCH_MS = { from: 978_307_200_000, to: 4_000_000_000_000 }
 
-/** Of records as JSON.parse gave them; what is no object is passed over. */
+/** The schema of records as JSON.parse gave them; values that are not objects are skipped. */
 export function inferSchema(records: readonly unknown[]): InferredSchema {
   const objects = records.filter(
     (record) => typeof record === 'object' && record !== null && !Array.isArray(record),
@@ -149,7 +149,7 @@ function mergedFields(left: readonly Field[], right: readonly Field[]): Field[] 
   })
 }
 
-/** Of the timestamps that are never null the one that is most in order; among equals the first whose name says time. */
+/** The timestamp that is never null and most in order; among equals the first whose name says time. */
 function eventTimeOf(
   fields: readonly Field[],
   records: readonly Readonly<Record<string, unknown>>[],

@@ -22,9 +22,9 @@ export function protoMismatch(message: string, hint?: string): MillraceError {
 }
 
 /**
- * Messages → values in the order of `fields`. What nobody wants is passed over. A field that is not in the record
- * is null where its presence can be told, and otherwise what the language says: 0, '', false, the first name of an
- * enum, an empty list. Of a field that comes twice the last counts. Throws PROTO_MISMATCH where a field is missing
+ * Messages → values in the order of `fields`. Fields that nobody wants are skipped. A field that is not in the
+ * record is null where its presence is tracked, and otherwise the default of the language: 0, '', false, the first
+ * name of an enum, an empty list. The last occurrence of a field counts. Throws PROTO_MISMATCH where a field is missing
  * from the message or cannot become the type wanted.
  */
 export function protoMessageReader(message: ProtoMessage, fields: readonly Field[]): (input: ByteInput) => unknown[] {
@@ -129,7 +129,7 @@ function takeOf(source: ProtoField, field: Field, index: number): Take {
   }
 }
 
-/** What the items of a repeated field shall be; undefined when the field is no list. */
+/** The wanted type of the items of a repeated field; undefined when the field is not a list. */
 function itemsOf({ type, logical }: Field): ValueType | undefined {
   if (logical?.kind === 'array') return logical.items
   return type === 'json' && logical === undefined ? { type: 'json', nullable: false } : undefined
@@ -284,7 +284,7 @@ function decimalReader({ precision, scale }: { precision: number; scale: number 
     const text = readText(input)
     return (
       decimalText(text, precision, scale) ??
-      refuseRecord(`${JSON.stringify(text)} is no decimal(${precision},${scale})`)
+      refuseRecord(`${JSON.stringify(text)} is not a decimal(${precision},${scale})`)
     )
   }
 }
@@ -322,7 +322,7 @@ const readTimestampFields = protoMessageReader(TIMESTAMP, [
   { name: 'seconds', type: 'long', nullable: false },
   { name: 'nanos', type: 'long', nullable: false },
 ])
-/** Of the years ±271 821, beyond which there is no text of a time. */
+/** The bounds of the years ±271 821, beyond which a time has no text. */
 const MAX_TIME_MS = 8.64e15
 
 /** Nanoseconds beyond the millisecond are cut. */

@@ -1,6 +1,6 @@
 import { MillraceError } from '../model/errors.ts'
 
-export const SCALARS = [
+const SCALARS = [
   'double',
   'float',
   'int32',
@@ -31,7 +31,7 @@ export interface ProtoField {
   number: number
   type: ProtoType
   isRepeated: boolean
-  /** It can be told whether the field was written: `optional`, messages, members of a oneof. */
+  /** Presence is tracked: `optional`, messages, members of a oneof. */
   hasPresence: boolean
   isMap: boolean
 }

@@ -176,13 +176,13 @@ function integerWriter(scalar: ProtoScalar, field: Field): Write | undefined {
 function integer(field: Field, value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value)
     ? value
-    : refuseToWrite(field, value, 'is no exact integer')
+    : refuseToWrite(field, value, 'is not an exact integer')
 }
 
 function finite(field: Field, value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value)
     ? value
-    : refuseToWrite(field, value, 'is no finite number')
+    : refuseToWrite(field, value, 'is not a finite number')
 }
 
 function enumWriter(names: ReadonlyMap<number, string>, field: Field): Write {
@@ -190,7 +190,7 @@ function enumWriter(names: ReadonlyMap<number, string>, field: Field): Write {
   return (output, value) => {
     const number =
       numbers.get(String(value)) ??
-      refuseToWrite(field, value, `is no name of the enum (${[...numbers.keys()].join(', ')})`)
+      refuseToWrite(field, value, `is not a name of the enum (${[...numbers.keys()].join(', ')})`)
     if (number < 0) output.bigVarint(BigInt(number))
     else output.varint(number)
   }

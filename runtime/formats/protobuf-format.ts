@@ -11,7 +11,7 @@ import { protoMessageWriter } from './proto-writer.ts'
 import { refuseRecord } from './record-errors.ts'
 import { registryProblem, SchemaRegistry } from './schema-registry.ts'
 
-/** More nesting than this in the indexes of a message is no record. */
+/** A record with more nesting than this in the indexes of its message is refused. */
 const MAX_INDEXES = 16
 
 /**

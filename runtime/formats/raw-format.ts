@@ -50,6 +50,6 @@ function utf8Text(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes)
   } catch (cause) {
-    refuseRecord('the record is no UTF-8; declare its field as bytes', cause)
+    refuseRecord('the record is not UTF-8; declare its field as bytes', cause)
   }
 }

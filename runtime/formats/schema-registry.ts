@@ -101,7 +101,7 @@ export class SchemaRegistry {
     } catch (cause) {
       throw new MillraceError(
         'REGISTRY_REFUSED',
-        `what the schema registry at ${this.#url} answered with status ${status} is no JSON: ${body.slice(0, 200)}`,
+        `what the schema registry at ${this.#url} answered with status ${status} is not JSON: ${body.slice(0, 200)}`,
         { domain: 'dependency', cause, hint: ADDRESS_HINT },
       )
     }

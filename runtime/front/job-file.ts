@@ -1,5 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node, type Pair } from 'yaml'
-import { isFields, Problems, type Fields, type Problem } from '../graph/problems.ts'
+import { isFields, type Fields } from '../model/fields.ts'
+import { Problems, type Problem } from '../graph/problems.ts'
 import { MillraceError, type Position } from '../model/errors.ts'
 
 const LARGEST_FILE = 1 << 20

@@ -9,7 +9,8 @@ import {
   type CheckpointSettings,
   type JobGraph,
 } from '../graph/job-graph.ts'
-import { describe, isFields, Problems, type Problem } from '../graph/problems.ts'
+import { isFields } from '../model/fields.ts'
+import { describe, Problems, type Problem } from '../graph/problems.ts'
 import { readStateLimit } from '../graph/state-limit.ts'
 import { readDuration } from '../graph/verbs/kit/durations.ts'
 import { isStoreScheme, schemeOf } from '../ports/store.ts'

@@ -1,5 +1,6 @@
 import type { ModuleSource } from '../model/user-module.ts'
-import { describe, join, type Fields, type Problems } from '../graph/problems.ts'
+import type { Fields } from '../model/fields.ts'
+import { describe, join, type Problems } from '../graph/problems.ts'
 
 const MAX_MODULES = 16
 const USAGE = 'write { path: ./functions.ts }, { configMap: NAME, key: functions.mjs } or { image: /app/functions.mjs }'
@@ -38,7 +39,7 @@ function readModule(name: string, value: unknown, path: string, problems: Proble
     problems.report(
       'MODULE_INVALID',
       path,
-      places.length === 0 ? 'lies nowhere' : `lies in ${places.join(' and ')}`,
+      places.length === 0 ? 'has no place' : `has several places: ${places.join(' and ')}`,
       USAGE,
     )
     return undefined
@@ -76,7 +77,7 @@ function readImage(fields: Fields, path: string, problems: Problems): ModuleSour
   problems.report(
     'MODULE_INVALID',
     join(path, 'image'),
-    `${describe(file)} is no absolute path`,
+    `${describe(file)} is not an absolute path`,
     'it names a file inside the image: /app/functions.mjs',
   )
   return undefined
@@ -85,6 +86,11 @@ function readImage(fields: Fields, path: string, problems: Problems): ModuleSour
 /** Node chooses by the name how to read a file. */
 function isFileOfCode(file: string, path: string, problems: Problems): boolean {
   if (/\.(?:m?[jt]s)$/.test(file)) return true
-  problems.report('MODULE_INVALID', path, `${describe(file)} is no module`, 'its name ends in .mjs, .js, .ts or .mts')
+  problems.report(
+    'MODULE_INVALID',
+    path,
+    `${describe(file)} is not a module`,
+    'its name ends in .mjs, .js, .ts or .mts',
+  )
   return false
 }

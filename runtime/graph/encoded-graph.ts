@@ -71,7 +71,7 @@ function checkSchema(value: unknown, path: string): void {
     const isSound =
       isFieldName(name) && FIELD_TYPES.some((type) => type === field['type']) && typeof field['nullable'] === 'boolean'
     if (!isSound || names.has(name))
-      throw invalid(`${path}.fields[${index}]`, `"${name}" is no field or is there twice`)
+      throw invalid(`${path}.fields[${index}]`, `"${name}" is not a field or is there twice`)
     names.add(name)
   }
 }
@@ -90,17 +90,17 @@ function checkExpressions(value: unknown, path: string, depth: number): void {
 
 function objectAt(value: unknown, path: string): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw invalid(path, 'is no object')
+  throw invalid(path, 'is not an object')
 }
 
 function listAt(value: unknown, path: string): readonly unknown[] {
   if (Array.isArray(value)) return value
-  throw invalid(path, 'is no list')
+  throw invalid(path, 'is not a list')
 }
 
 function textAt(value: unknown, path: string): string {
   if (typeof value === 'string' && value !== '') return value
-  throw invalid(path, 'is no text')
+  throw invalid(path, 'is not a text')
 }
 
 function countAt(value: unknown, path: string, most: number): number {

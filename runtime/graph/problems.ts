@@ -1,3 +1,4 @@
+import { type Fields, isFields } from '../model/fields.ts'
 import { MillraceError, type Position } from '../model/errors.ts'
 import { suggestion } from '../expressions/suggest.ts'
 
@@ -12,8 +13,6 @@ export interface Problem {
   /** Inside the text of an expression. */
   position?: Position
 }
-
-export type Fields = Readonly<Record<string, unknown>>
 
 /** Collects problems, so that one reading finds them all. Readers return undefined after reporting. */
 export class Problems {
@@ -89,10 +88,6 @@ export function join(path: string, name: string | number): string {
 export function joinRelative(path: string, relative: string): string {
   if (relative === '' || relative.startsWith('[')) return path + relative
   return `${path}.${relative}`
-}
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** A value in words, short: it may be of any size and is shown to the user. */

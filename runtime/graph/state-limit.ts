@@ -22,7 +22,7 @@ export function readStateLimit(value: unknown, path: string, problems: Problems)
     problems.report(
       'SIZE_INVALID',
       `${path}.memory`,
-      `${describe(memory)} is no size`,
+      `${describe(memory)} is not a size`,
       'write it as 512Mi or 2Gi, as Kubernetes does',
     )
   const text = folder === undefined ? undefined : problems.text(folder, `${path}.folder`, 1024)

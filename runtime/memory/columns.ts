@@ -1,5 +1,6 @@
 import type { Field } from '../model/schema.ts'
 import type { Accumulator } from './accumulators/accumulator.ts'
+import { storageOf } from '../model/type-traits.ts'
 
 /**
  * One column of a keyed table. Numbers lie in typed arrays, so state puts no changing number on the heap; `Array` holds
@@ -23,13 +24,13 @@ export function isHeapColumn(column: Column): boolean {
  */
 export function keyColumns(keys: readonly Field[]): Column[] {
   return keys.flatMap((field, index): Column[] => {
-    switch (field.type) {
-      case 'string':
+    switch (storageOf(field)) {
+      case 'text':
         return [
           { name: `o${index}`, array: 'Int32Array' },
           { name: `l${index}`, array: 'Int32Array' },
         ]
-      case 'boolean':
+      case 'bit':
         return [{ name: `k${index}`, array: 'Uint8Array' }]
       default:
         return [{ name: `k${index}`, array: 'Float64Array' }]

@@ -6,7 +6,7 @@ const FIRST_SIDE_BYTES = 256
  * The places of a record begin with the number of its buffer and the runs that the buffer holds as the sink writes
  * them; then follow start and length of each field.
  */
-export const PLACE_HEAD = 2
+const PLACE_HEAD = 2
 /** Runs that a record can tell of. */
 export const MAX_RUNS = 30
 

@@ -47,7 +47,7 @@ export function valueReader(type: ValueType): ValueReader {
 }
 
 /** As valueReader, for values that may be null or missing where the type lets them. */
-export function nullableReader(type: ValueType): ValueReader {
+function nullableReader(type: ValueType): ValueReader {
   const read = valueReader(type)
   return (value) => (value === undefined || value === null ? (type.nullable ? null : undefined) : read(value))
 }

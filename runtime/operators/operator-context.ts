@@ -5,6 +5,7 @@ import type { Schema } from '../model/schema.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HttpClient } from '../ports/http-client.ts'
+import type { MetricRegistry } from '../telemetry/metric-registry.ts'
 import type { Stage } from './stage.ts'
 import type { UserFunctions } from './user-functions.ts'
 
@@ -32,7 +33,7 @@ export interface OperatorContext {
   slot: number
   parallelism: number
   maxParallelism: number
-  /** How much of the rows the operator keeps may lie in memory; absent: all. */
+  /** The limit of the rows that the operator keeps in memory; absent: no limit. */
   spill?: SpillSettings | undefined
   /** Reads time; anything timed goes through `after`. */
   clock: Clock
@@ -46,8 +47,10 @@ export interface OperatorContext {
   /** The user's code, loaded. */
   functions: UserFunctions
   httpClient: HttpClient
-  /** Aborts when the attempt ends: what waits for the outside then gives up. */
+  /** Aborts when the attempt ends: everything that waits for the outside then stops waiting. */
   stopping: AbortSignal
+  /** Where the operator's own metrics are declared. */
+  metrics: MetricRegistry
   /** Code of the user held up everything else in this process for so long. `name` is the function's. */
   onBlocked(operatorId: string, name: string, ms: number): void
   /** Rows that make the operator throw: `onError` of the source decides. */

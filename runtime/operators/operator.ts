@@ -25,7 +25,7 @@ export interface TableEntries<V extends VerbData> {
 
 /**
  * Called with the blocks of one key group, in the order in which a restore takes them. Throws STATE_UNREADABLE where
- * they cannot be told without running the job.
+ * only the running job could read them.
  */
 export type StateReader<V extends VerbData> = (
   verb: V,

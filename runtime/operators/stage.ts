@@ -17,11 +17,11 @@ export interface Stage {
 export interface OperatorStage extends Stage {
   /** What a checkpoint holds of it; absent: it keeps nothing. */
   readonly state?: OperatorState
-  /** Of one that holds rows back beyond its calls: the newest watermark it has handed on. */
+  /** Present when the stage holds rows back beyond its calls: the newest watermark that it has handed on. */
   passedWatermark?(): Timestamp
   /**
-   * Called before a barrier goes on, and before an input is told to be idle: what was taken in must have gone out
-   * or be in `state` when it resolves.
+   * Called before a barrier is handed on, and before an input is declared idle. When it resolves, every row taken
+   * in has gone out or is in `state`.
    */
   drain?(): Promise<void>
   /** Called once, when the attempt ends, in whatever way. */
@@ -30,8 +30,8 @@ export interface OperatorStage extends Stage {
 
 export interface OperatorState {
   /**
-   * keyed: blocks by key group, dealt to whoever owns the group. broadcast: every slot holds the same; slot 0 writes
-   * it as group 0, and every slot gets it back.
+   * keyed: blocks by key group, distributed to the slot that owns the group. broadcast: every slot holds the same;
+   * slot 0 writes it as group 0, and every slot restores it.
    */
   readonly scope: 'keyed' | 'broadcast'
   /** Number of live entries, for the metrics. */

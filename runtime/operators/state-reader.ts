@@ -12,8 +12,8 @@ export type WrittenBy = { node: OperatorNode; inputs: readonly Schema[]; maxPara
 
 /**
  * The entries of one key group of an operator's state, from its blocks in the order in which a restore takes them.
- * Windows and aggregates come as the rows they would put out now. Throws STATE_UNREADABLE where that cannot be told
- * without running the job, and what a restore would throw.
+ * Windows and aggregates come as the rows that they would put out now. Throws STATE_UNREADABLE where only the
+ * running job could read the state, and what a restore would throw.
  */
 export async function stateEntries(
   by: WrittenBy,

@@ -14,7 +14,7 @@ export class UserFunctions {
     this.#modules = modules
   }
 
-  /** Throws FUNCTION_MISSING when what is exported is no function. */
+  /** Throws FUNCTION_MISSING when the export is not a function. */
   function(ref: FunctionRef): UserFunction {
     const found = this.find(ref)
     if (typeof found === 'function') return found as UserFunction

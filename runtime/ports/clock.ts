@@ -8,7 +8,7 @@ export interface Clock {
   nextTurn(run: () => void): void
 }
 
-/** Resolves after `ms`. Whoever awaits it must check afterwards whether the world has changed. */
+/** Resolves after `ms`. The caller must check afterwards whether the world has changed. */
 export function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => {
     clock.after(ms, resolve)

@@ -4,7 +4,7 @@
  */
 const LASTING = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL'])
 
-/** Whether the same call may succeed later without anyone's help, as far as the error of the file system tells. */
+/** Whether the same call may succeed later without anyone's help, as far as the error of the file system says. */
 export function mayPass(error: unknown): boolean {
   return !(error instanceof Error && 'code' in error && typeof error.code === 'string' && LASTING.has(error.code))
 }

@@ -1,9 +1,9 @@
 /** Calls services over HTTP. */
 export interface HttpClient {
   /**
-   * Resolves with whatever status the server answers; redirects are not followed. Rejects with HTTP_FAILED (domain
-   * dependency, retriable) when there is no answer, with HTTP_TOO_LARGE beyond 4 MB, and as `signal` says when it
-   * aborts.
+   * Resolves with any status that the server answers; redirects are not followed. Rejects with HTTP_FAILED (domain
+   * dependency, retriable) without an answer, with HTTP_TOO_LARGE beyond 4 MB, and with the reason of `signal` when
+   * that aborts.
    */
   send(request: OutgoingRequest): Promise<HttpAnswer>
 }

@@ -30,6 +30,6 @@ export interface Store {
    * `list` and `get` know nothing of them, `delete` takes them. A put whose path here is deleted fails.
    */
   unfinished(prefix: string): Promise<string[]>
-  /** Deleting what is absent is no error. */
+  /** Deleting an absent path is not an error. */
   delete(path: string): Promise<void>
 }

@@ -2,10 +2,10 @@ import { MillraceError } from '../model/errors.ts'
 import type { FrozenState, GroupState, SnapshotExtent, StateFile } from '../model/snapshot.ts'
 
 /**
- * A part of an operator's state, as of a barrier, that only grows at its end: what of it was written once holds
- * until the log is gone. A log whose content changes in any other way (its rows are moved, overwritten, dropped
- * from within) is another log from then on: it takes a serial number that no log of the operator ever had, and all
- * of it is written anew. A log that is gone is not named any more, and what was written of it falls out of the next
+ * A part of an operator's state, as of a barrier, that only grows at its end: bytes that were written once stay valid
+ * until the log is gone. A log whose content changes in any other way (rows are moved, overwritten, dropped from
+ * within) is another log from then on: it takes a serial number that no log of the operator ever had, and is
+ * written again as a whole. A log that is gone is no longer named, and its written bytes fall out of the next
  * checkpoint.
  */
 export interface GrowingLog<Mark> {
@@ -38,8 +38,9 @@ export interface FrozenLogs<Mark, Log extends GrowingLog<Mark>> {
    */
   blocks(stretch: Stretch<Mark, Log>): Iterable<GroupState>
   /**
-   * What every checkpoint writes anew and restores last, for what changes all the time and is small. `stretches`:
-   * all that such a restore will have got before, in that order. State that has it does not `append`.
+   * A part that every checkpoint writes again and restores last, for state that is small and changes all the time.
+   * `stretches`: everything that the restore will have got before it, in that order. State that has it does not
+   * `append`.
    */
   readonly last?: {
     readonly bytes: number
@@ -54,20 +55,20 @@ export interface FrozenLogs<Mark, Log extends GrowingLog<Mark>> {
   release(outcome: SnapshotOutcome): void
 }
 
-/** Whether the next snapshot goes on from this one: it was written, and is not `whole`. */
+/** Whether the next snapshot continues this one: it was written, and is not `whole`. */
 export type SnapshotOutcome = 'goes on' | 'stands alone'
 
 /**
- * When files whose content is written anew are left: at once, or with the next checkpoint, which then has whatever
- * this one leaves out because it has changed since the barrier; a restore gets their stretches before the new ones
- * until then. If the next barrier came before this one was written, it need not have that, and does not go on from
- * this one.
+ * When files are left out whose content is compacted into new ones: at once, or with the next checkpoint. The next one
+ * then has everything that this one leaves out because it changed after the barrier; until then a restore gets the old
+ * stretches before the new ones. If the next barrier came before this snapshot was written, the next one may lack that,
+ * and does not continue this one.
  */
 export type Replacing = 'at once' | 'with the next'
 
 /** Files of checkpoints are merged when so many of about one size follow each other. */
 const MERGED = 8
-/** All is written anew when the files it is kept in are this much larger than what they hold. */
+/** Everything is compacted when the files are this many times larger than their live content. */
 const MAX_SPREAD = 2
 
 /**
@@ -162,7 +163,7 @@ export class IncrementalSnapshots<Mark, Log extends GrowingLog<Mark>> {
   }
 }
 
-/** How many generations stay, and the level of the one that takes the place of those behind. */
+/** How many generations stay, and the level of the one that replaces those behind. */
 function mergedFrom(all: readonly Generation<unknown>[]): { count: number; level: number } {
   for (let count = all.length, level = 0; ; level++) {
     let first = count

@@ -1,5 +1,5 @@
 import { compileKeyCodec } from '../codegen/keys/key-codec.ts'
-import { isPlainKey } from '../memory/state-key.ts'
+import { isNumberKey } from '../memory/state-key.ts'
 import { RecordArena } from '../memory/arena/record-arena.ts'
 import type { RecordSpec } from '../codegen/records/record-emitter.ts'
 import type { RecordLoop } from '../codegen/records/record-loops.ts'
@@ -8,10 +8,10 @@ import { compileRowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, Schema } from '../model/schema.ts'
 import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
-import { LogSnapshots, type GroupLog } from './log-snapshots.ts'
+import { type GroupLog, LogSnapshots } from './log-snapshots.ts'
 import { LogMaps } from './map-table.ts'
 import { Lifetime, LogLists, LogValues } from './row-tables.ts'
-import { readBlock, tableName, writeBlock, type ReadTable } from './state-block.ts'
+import { readBlock, type ReadTable, tableName, writeBlock } from './state-block.ts'
 import type {
   ListTable,
   MapTable,
@@ -96,7 +96,7 @@ export class LogStateStore implements StateStore {
   freeze(extent: SnapshotExtent): FrozenState {
     const logs: GroupLog[] = []
     for (let group = 0; group < this.#options.maxParallelism; group++) {
-      // one that holds nothing now may hold something at the next barrier, and was part of what is to be gone on from
+      // A table that is empty now may hold rows at the next barrier, and the snapshot that is continued names it.
       for (const [name, log] of this.#logs)
         logs.push({
           group,
@@ -142,8 +142,8 @@ export class LogStateStore implements StateStore {
   }
 
   /**
-   * A store of the shape the table was written in: its rows are taken over at the end, and their time to live
-   * begins anew.
+   * A store of the shape that the table was written in: its rows are taken over at the end, and their time to live
+   * begins again.
    */
   #other(table: ReadTable): LogStateStore {
     const name = tableName(table.name)
@@ -236,7 +236,7 @@ const NO_FIELDS: Schema = { fields: [] }
 
 function userKind(fields: readonly Field[]): 'number' | 'text' {
   compileKeyCodec(fields)
-  return isPlainKey(fields) && fields[0]?.type !== 'string' ? 'number' : 'text'
+  return isNumberKey(fields) ? 'number' : 'text'
 }
 
 /** The shape of a table whose rows lie as in a block; no time of theirs is over. */

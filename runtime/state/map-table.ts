@@ -10,8 +10,8 @@ const SPARE_MEMBERS = 1024
 
 /**
  * Rows under a key and a user key. `entries` holds them by both, each with a number that counts first insertions;
- * `members` lists under the key (user key, number), which gives the order. A member whose entry is gone, or has come
- * anew under another number, is stale: it is skipped, and won back when it is met or when there are too many.
+ * `members` lists under the key (user key, number), which gives the order. A member whose entry is gone, or was
+ * inserted again under another number, is stale: it is skipped, and removed when it is met or when there are too many.
  */
 export class LogMaps implements MapTable {
   readonly #entries: RecordTable

@@ -147,8 +147,8 @@ export class RecordTable implements GroupOwner {
   }
 
   /**
-   * After a write: has a look at some entries, and takes out those last written at or before `since`; `onGone` is
-   * told of each before. Those on disk are seen to when all of their segment are so old.
+   * Called after a write: looks at some entries and removes those last written at or before `since`; calls `onGone`
+   * before each. Entries on disk are removed when their whole segment is that old.
    */
   sweep(group: number, since: number, onGone?: (a: number) => void): void {
     const of = this.groups[group]

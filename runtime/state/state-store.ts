@@ -16,7 +16,7 @@ export interface StateShape {
 interface RowsShape {
   schema: Schema
   ttlMs?: number
-  /** Of the rows that come out; absent: a generated one. */
+  /** The class of the rows that come out; absent: a generated one. */
   rowClass?: RowClass
   /**
    * Fields of the rows that always carry the key they are kept under, in its order: it is not kept a second time
@@ -121,7 +121,7 @@ export interface StateOptions {
   maxParallelism: number
   /** Processing time in ms, for times to live. */
   now(): number
-  /** How much may lie in memory; absent: all. Timers always do. */
+  /** The limit of rows in memory; absent: no limit. Timers are always in memory. */
   spill?: SpillSettings | undefined
 }
 

@@ -46,10 +46,11 @@ const PROGRESS = -1
 
 /**
  * Snapshots of tables by key. At the barrier the entries that have changed since the last snapshot that was written are
- * copied. When older files are to be written anew, the entries that have not changed are read between turns; one
- * that has changed since the barrier is left out, and the older files stay until the next snapshot, which has it
- * among its changes. Checkpoints of extent `appended` go on naming what was written of tables that are gone (whose
- * windows have fired, whose keys have expired) and say which those are: a restore makes tables only when all has come.
+ * copied. When older files are compacted, the entries that have not changed are read between turns; an
+ * entry that has changed since the barrier is left out, and the older files stay until the next snapshot, which has it
+ * among its changes. Checkpoints of extent `appended` still name what was written of tables that are gone (whose
+ * windows have fired, whose keys have expired) and say which those are: a restore makes tables only when everything
+ * has come.
  */
 export class TableSnapshots {
   readonly #tables: KeyTables
@@ -63,7 +64,7 @@ export class TableSnapshots {
   #written: { snapshot: number; marks: ReadonlyMap<number, Mark> } = { snapshot: 0, marks: new Map() }
   /** Tables of which the last checkpoint that was written names something: their groups by their serials. */
   #named: ReadonlyMap<number, number> = new Map()
-  /** What a restore was last told is gone, by group. */
+  /** What the files of a restore last declared gone, by group. */
   readonly #gone = new Map<number, readonly number[]>()
   #progress = { text: '', changes: 0 }
 

@@ -5,7 +5,7 @@ export class TimerHeap {
   #groups = new Int32Array(16)
   #hashes = new Int32Array(16)
 
-  /** Of the earliest entry; there must be one. */
+  /** The time of the earliest entry; there must be one. */
   get time(): number {
     return this.#times[0] ?? Infinity
   }

@@ -69,7 +69,7 @@ export class LogTimers implements TimerTable {
     return this.#records.size
   }
 
-  /** The heap anew, without what was cancelled. */
+  /** Rebuilds the heap without cancelled timers. */
   #refill(): void {
     this.#heap.clear()
     this.#records.groups.forEach((_, group) => {

@@ -42,7 +42,7 @@ export class GateInput implements Input {
   #decode(exchange: string, bytes: Uint8Array): InputStep {
     const reader = this.#readers.get(exchange)
     if (reader === undefined)
-      throw new MillraceError('CHANNEL_UNKNOWN', `rows came over ${exchange}, which is no input`)
+      throw new MillraceError('CHANNEL_UNKNOWN', `rows came over ${exchange}, which is not an input`)
     const rows = (this.#rows[reader.input] ??= [])
     return { kind: 'rows', rows, count: reader.codec.decode(bytes, rows), input: reader.input }
   }

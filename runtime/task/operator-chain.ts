@@ -32,6 +32,7 @@ export interface ChainParts
     | 'functions'
     | 'httpClient'
     | 'stopping'
+    | 'metrics'
     | 'onBlocked'
     | 'onError'
     | 'onLate'
@@ -118,6 +119,7 @@ function surroundingsOf({
   functions,
   httpClient,
   stopping,
+  metrics,
   onBlocked,
   onError,
   onLate,
@@ -132,6 +134,7 @@ function surroundingsOf({
     functions,
     httpClient,
     stopping,
+    metrics,
     onBlocked,
     onError,
     onLate,

@@ -8,6 +8,8 @@ import type { Committable, SnapshotExtent, Split, SubtaskSnapshot } from '../mod
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
+import type { Metric } from '../telemetry/metric.ts'
+import type { MetricRegistry } from '../telemetry/metric-registry.ts'
 import type { BadRecords } from './bad-records.ts'
 import type { Input, TriggerMode } from './input.ts'
 import type { OperatorChain } from './operator-chain.ts'
@@ -21,6 +23,13 @@ import type { ExchangeStage } from './stage.ts'
  */
 const STEPS_PER_TURN = 8
 const TURN_MS = 5
+
+const STATE_ENTRIES: Metric = {
+  name: 'millrace_operator_state_entries',
+  type: 'gauge',
+  help: 'Entries of state that the subtask keeps for the operator',
+  scope: 'subtask',
+}
 
 /** The events that a subtask reports to its worker; each is about its own attempt only. */
 export interface SubtaskEvents {
@@ -52,6 +61,7 @@ export interface SubtaskParts {
   signal: Signal
   mailbox: Mailbox
   counters: SubtaskCounters
+  metrics: MetricRegistry
   events: SubtaskEvents
 }
 
@@ -61,8 +71,6 @@ export class SubtaskCounters {
   recordsOut = 0
   badRecords = 0
   lateRecords = 0
-  /** How long functions of the user held up the process, by operator. */
-  readonly blockedMs: Record<string, number> = {}
   firstRecordAt: number | null = null
   lastRecordAt: number | null = null
   trouble: ErrorReport | null = null
@@ -90,6 +98,9 @@ export class Subtask {
       store: parts.store,
       clock: parts.clock,
     })
+    parts.metrics.collect(STATE_ENTRIES, () =>
+      [...parts.chain.states].map(([operator, state]) => ({ operator, value: state.size() })),
+    )
   }
 
   /** Resolves when stopped; rejects with what made the subtask fail. Called once. */
@@ -149,10 +160,8 @@ export class Subtask {
   }
 
   metrics(): SubtaskMetrics {
-    let stateEntries = 0
     const stateBytes = { memory: 0, disk: 0 }
     for (const state of this.#parts.chain.states.values()) {
-      stateEntries += state.size()
       const { residentBytes = 0, fileBytes = 0 } = state.memory?.() ?? {}
       stateBytes.memory += residentBytes
       stateBytes.disk += fileBytes
@@ -161,10 +170,10 @@ export class Subtask {
       attempt: this.#parts.attempt,
       ...this.#parts.counters,
       watermark: this.#watermark,
-      stateEntries,
       stateBytes,
       lagRecords: this.#parts.input.lagRecords() ?? null,
       pausedSplits: this.#parts.input.pausedSplits(),
+      series: this.#parts.metrics.series(),
     }
   }
 

@@ -3,6 +3,7 @@ import { generatedFor } from '../codegen/emitter.ts'
 import { PassedTexts } from '../memory/passed-texts.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
 import type { Connectors } from '../connectors/registry.ts'
+import { blockedHandler } from '../operators/blocking.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
 import { UserFunctions } from '../operators/user-functions.ts'
 import { type Chain, chainOf, type Exchange, type ExecutionPlan } from '../plan/execution-plan.ts'
@@ -14,6 +15,7 @@ import { Mailbox } from '../task/mailbox.ts'
 import { compileOperatorChain, type OperatorChain } from '../task/operator-chain.ts'
 import { Signal } from '../task/signal.ts'
 import { SubtaskCounters } from '../task/subtask.ts'
+import { MetricRegistry } from '../telemetry/metric-registry.ts'
 import { passedFields } from './passed-fields.ts'
 import { spillOf } from './spill.ts'
 import { compileExchangeEnds, type ExchangeEnds } from './exchange-ends.ts'
@@ -44,6 +46,7 @@ export interface CompiledSubtask {
   readonly slot: number
   readonly signal: Signal
   readonly counters: SubtaskCounters
+  readonly metrics: MetricRegistry
   /**
    * Aborted when the subtask, or its deployment, is to end: everything that waits for the outside is then
    * cancelled.
@@ -78,6 +81,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
   const { plan, slot, ports, connectors } = parts
   const signal = new Signal()
   const counters = new SubtaskCounters()
+  const metrics = new MetricRegistry()
   const stopping = new AbortController()
   const mailbox = new Mailbox(ports.clock, signal)
   const outlets = new Outlets()
@@ -103,10 +107,8 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
     functions,
     httpClient: ports.httpClient,
     stopping: stopping.signal,
-    onBlocked: (operator, name, ms) => {
-      counters.blockedMs[operator] = (counters.blockedMs[operator] ?? 0) + ms
-      ports.logger.warn('a function of the job held up its whole process', { operator, function: name, ms })
-    },
+    onBlocked: blockedHandler(ports.logger, metrics),
+    metrics,
     onError: (error, row, operatorId) => {
       outlets.onBadRow(error, passed?.shown(row) ?? row, operatorId)
     },
@@ -126,6 +128,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
     slot,
     signal,
     counters,
+    metrics,
     stopping,
     mailbox,
     inputs,

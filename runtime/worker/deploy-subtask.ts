@@ -78,7 +78,7 @@ class Deployer {
       store,
       events,
     } = this.#context
-    const { chain, slot, outlets, mailbox, stopping, signal, counters, operators } = this.#compiled
+    const { chain, slot, outlets, mailbox, stopping, signal, counters, metrics, operators } = this.#compiled
     const { ends } = this.#compiled.exchanges
     const source = firstOf(chain)
     this.#offerChannels()
@@ -103,6 +103,7 @@ class Deployer {
       clock: ports.clock,
       signal,
       counters,
+      metrics,
       events,
     })
   }

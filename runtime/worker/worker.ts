@@ -131,7 +131,7 @@ export class ChainWorker {
   #deployingMetrics(): SubtaskMetrics | null {
     if (!this.#deploying) return null
     const { attempt, compiled } = this.#deploying
-    return { attempt, ...compiled.counters, watermark: null, stateEntries: 0, lagRecords: null }
+    return { attempt, ...compiled.counters, watermark: null, lagRecords: null }
   }
 
   #onMessage(message: CoordinatorMessage): void {

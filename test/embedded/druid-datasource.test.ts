@@ -81,8 +81,8 @@ describe('the API server with the DruidDatasource CRD', () => {
     ['an unknown granularity', { granularity: { segment: 'FORTNIGHT' } }, /FORTNIGHT/],
     ['a dimension that is there twice', { dimensions: [{ name: 'a' }, { name: 'a' }] }, /Duplicate/],
     ['no column at all', { dimensions: [] }, /dimensions or metrics must be given/],
-    ['a topic that is no name', { kafka: { brokers: 'k:9092', topic: 'a b' } }, /topic/],
-    ['a text that is no duration', { syncInterval: 'often' }, /syncInterval/],
+    ['a topic that is not a name', { kafka: { brokers: 'k:9092', topic: 'a b' } }, /topic/],
+    ['a text that is not a duration', { syncInterval: 'often' }, /syncInterval/],
     ['an unknown policy', { deletionPolicy: 'DropData' }, /DropData/],
   ])('refuses %s', (_, changes, message) => {
     expect(() => create(changes)).toThrow(message)

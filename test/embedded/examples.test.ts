@@ -13,7 +13,7 @@ interface Sink {
   sink?: { file: { path: string } } | 'console'
 }
 
-// A job that ends with nothing to show for it is no example: its filter may name what the data does not have.
+// A job that ends with nothing to show for it is not an example: its filter may name what the data does not have.
 describe('examples of verbs', () => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-examples-'))
   const verbs = join(folder, 'examples', 'verbs')

@@ -5,6 +5,7 @@ import { scopedStore } from '../../runtime/checkpoint/scoped-store.ts'
 import type { Connectors } from '../../runtime/connectors/registry.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
 import { Coordinator } from '../../runtime/coordinator/coordinator.ts'
+import { httpApi } from '../../runtime/coordinator/http-api.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { planJob } from '../../runtime/front/planned-job.ts'
 import type { NetAddress } from '../../runtime/ports/net.ts'
@@ -74,6 +75,12 @@ export class InProcessJob {
 
   report(): JobReport {
     return this.#coordinator.report()
+  }
+
+  /** What the coordinator serves at /metrics. */
+  async metrics(): Promise<string> {
+    const api = httpApi(this.#coordinator, 'token')
+    return (await api({ method: 'GET', path: '/metrics', token: undefined, body: '' })).body
   }
 
   reportWith(what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {

@@ -14,6 +14,7 @@ import type { HttpClient } from '../../runtime/ports/http-client.ts'
 import type { ModuleExports } from '../../runtime/ports/modules.ts'
 import { anyConnectors } from './any-connectors.ts'
 import { ManualClock } from './manual-clock.ts'
+import { MetricRegistry } from '../../runtime/telemetry/metric-registry.ts'
 
 const OPERATORS = await loadAllOperators()
 
@@ -88,6 +89,7 @@ export class OperatorBed {
       functions: new UserFunctions(new Map(Object.entries(options.modules ?? {}))),
       httpClient: options.http ?? { send: () => Promise.reject(new Error('no service is part of this test')) },
       stopping: this.stopping.signal,
+      metrics: new MetricRegistry(),
       onBlocked: (operator, name, ms) => {
         this.blocked.push({ operator, name, ms })
       },

@@ -245,7 +245,7 @@ describe.skipIf(why !== undefined)(
       expect(events).toEqual(['Created'])
     })
 
-    test('a lookup join asks it with bound parameters, and no row of it is no match', async () => {
+    test('a lookup join asks it with bound parameters, and an answer without a row means no match', async () => {
       const graph = aroundOperator(
         { at: 'timestamp', place: 'string' },
         {

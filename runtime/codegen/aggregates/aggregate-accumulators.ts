@@ -5,9 +5,10 @@ import { DistinctNumbers, DistinctTexts } from '../../memory/accumulators/distin
 import { Histogram } from '../../memory/accumulators/histogram.ts'
 import { HyperLogLog } from '../../memory/accumulators/hyper-log-log.ts'
 import { QuantileSketch } from '../../memory/accumulators/quantile-sketch.ts'
-import { joined, js, lines, NOTHING, type Code } from '../emitter.ts'
+import { type Code, joined, js, lines, NOTHING } from '../emitter.ts'
 import type { GeneratedColumn } from '../keys/key-columns.ts'
-import { declareValue, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
+import { type AggregateCode, declareValue, unsupported, whenPresent } from './aggregate-code.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /** Aggregates of one more expression share a set up to as many bits as a typed column holds. */
 const MAX_SHARED = 31
@@ -18,7 +19,7 @@ export function accumulatorAggregate(aggregate: Aggregate, index: number): Aggre
   if (argument === undefined) throw unsupported(aggregate, undefined)
   const { make, result, read } = kindOf(aggregate)
   const value = js`x${index}`
-  const added = argument.type === 'string' && aggregate.function === 'collect' ? js`copyText(${value})` : value
+  const added = storageOf(argument) === 'text' && aggregate.function === 'collect' ? js`copyText(${value})` : value
   return {
     columns: [{ name: `a${index}`, array: 'Object', read }],
     start: js`t.a${index}[e] = ${make}`,
@@ -79,11 +80,11 @@ function distinctCode(aggregates: readonly Aggregate[], index: number, members: 
   const owner = members[0] ?? index
   const value = js`x${owner}`
   const isOwner = owner === index
-  const Values = argument.type === 'string' ? DistinctTexts : DistinctNumbers
+  const Values = storageOf(argument) === 'text' ? DistinctTexts : DistinctNumbers
   const bits = members.map((member, bit) =>
     aggregates[member]?.filter === undefined ? js`${2 ** bit}` : js`(f${member} ? ${2 ** bit} : 0)`,
   )
-  const marked = argument.type === 'boolean' ? js`${value} ? 1 : 0` : value
+  const marked = storageOf(argument) === 'bit' ? js`${value} ? 1 : 0` : value
   const count = (entry: Code): Code => js`
     if (fresh !== 0) {
       ${members.map((member, bit) => js`if ((fresh & ${2 ** bit}) !== 0) t.a${member}[${entry}]++`)}

@@ -1,9 +1,10 @@
 import type { Expression } from '../../expressions/ast.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import { js, lines, NOTHING, type Code } from '../emitter.ts'
+import { type Code, js, lines, NOTHING } from '../emitter.ts'
 import type { GeneratedColumn } from '../keys/key-columns.ts'
 import { valueCheck } from '../expression.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /**
  * The code of one aggregate over entry e of table t. A row goes through `declare`, `prepare`, `store`; only the
@@ -38,7 +39,7 @@ export function declareValue(variable: Code, name: string, value: Code, argument
   return lines([
     js`let ${variable} = ${value}`,
     argument.kind === 'field' ? NOTHING : valueCheck({ name, type, nullable }, variable, argument),
-    isNumeric(argument) ? whenPresent(argument, variable, withoutMinusZero) : NOTHING,
+    storageOf(argument) === 'number' ? whenPresent(argument, variable, withoutMinusZero) : NOTHING,
   ])
 }
 
@@ -69,10 +70,6 @@ export function addToEntry(codes: readonly AggregateCode[], undo: Code | undefin
  */
 export function addToKey(codes: readonly AggregateCode[]): Code {
   return addToEntry(codes, mayRefuseFirst(codes) ? js`if (e === had) t.leave(e)` : undefined)
-}
-
-export function isNumeric({ type }: Expression): boolean {
-  return type === 'long' || type === 'double' || type === 'timestamp'
 }
 
 /** Statements that run only for a value: nulls are skipped, as in SQL. */

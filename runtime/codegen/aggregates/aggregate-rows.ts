@@ -1,8 +1,9 @@
 import type { Expression } from '../../expressions/ast.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import { declareValue, isNumeric, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
-import { js, lines, type Code } from '../emitter.ts'
+import { type AggregateCode, declareValue, unsupported, whenPresent } from './aggregate-code.ts'
+import { type Code, js, lines } from '../emitter.ts'
 import type { GeneratedColumn } from '../keys/key-columns.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /**
  * first, last, argMin, argMax: the value of one of the rows. Column a holds it, column b by what it was chosen.
@@ -50,10 +51,10 @@ function extremeRow(aggregate: Aggregate, argument: Expression, index: number): 
   if (by === undefined) throw unsupported(aggregate, undefined)
   const [value, rank] = [js`x${index}`, js`y${index}`]
   const order = aggregate.function === 'argMin' ? js`<` : js`>`
-  const isNumber = isNumeric(by)
+  const isNumber = storageOf(by) === 'number'
   const never = !isNumber ? js`null` : aggregate.function === 'argMin' ? js`Infinity` : js`-Infinity`
   const stored =
-    isNumeric(argument) && argument.nullable
+    storageOf(argument) === 'number' && argument.nullable
       ? js`(t.a${index}[e] === Infinity ? null : t.a${index}[e])`
       : js`t.a${index}[e]`
   const isBetter = (one: Code, other: Code): Code =>
@@ -88,14 +89,14 @@ function extremeRow(aggregate: Aggregate, argument: Expression, index: number): 
 
 /** Numbers that may be null are stored as Infinity then, which no value is. */
 function valueColumn(argument: Expression, name: string): GeneratedColumn {
-  return { name, array: isNumeric(argument) ? 'Float64Array' : 'Array' }
+  return { name, array: storageOf(argument) === 'number' ? 'Float64Array' : 'Array' }
 }
 
 function noValue(argument: Expression): Code {
-  return isNumeric(argument) ? js`Infinity` : js`null`
+  return storageOf(argument) === 'number' ? js`Infinity` : js`null`
 }
 
 function kept(argument: Expression, variable: Code): Code {
-  const copy = argument.type === 'string' ? js`copyText(${variable})` : variable
+  const copy = storageOf(argument) === 'text' ? js`copyText(${variable})` : variable
   return argument.nullable ? js`(${variable} === null ? ${noValue(argument)} : ${copy})` : copy
 }

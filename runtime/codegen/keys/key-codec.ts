@@ -1,7 +1,8 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row } from '../../model/schema.ts'
-import { compile, joined, js, property, type Code } from '../emitter.ts'
+import { type Code, compile, joined, js, property } from '../emitter.ts'
 import { isPlainKey, type StateKey } from '../../memory/state-key.ts'
+import { storageOf, traitsOf } from '../../model/type-traits.ts'
 
 /** Generated for one list of key fields. Equal keys give equal StateKeys, different keys different ones. */
 export interface KeyCodec {
@@ -24,7 +25,7 @@ export function compileKeyCodec(fields: readonly Field[]): KeyCodec {
   const [first] = fields
   if (first === undefined) throw new MillraceError('KEY_MISSING', 'a key codec needs at least one key field')
   for (const field of fields) {
-    if (field.type === 'json')
+    if (!traitsOf(field).hasEquality)
       throw new MillraceError('KEY_TYPE_UNSUPPORTED', `field '${field.name}' is json and cannot be a key`, {
         domain: 'user',
       })
@@ -33,7 +34,7 @@ export function compileKeyCodec(fields: readonly Field[]): KeyCodec {
     const value = js`r${property(first.name)}`
     const of = compile<KeyCodec['of']>(
       'key',
-      js`return function keyOf(r) { return ${first.type === 'string' ? value : js`${value} + 0`} }`,
+      js`return function keyOf(r) { return ${storageOf(first) === 'text' ? value : js`${value} + 0`} }`,
     )
     return { of, values: (key) => [key] }
   }
@@ -51,9 +52,9 @@ export function compileKeyCodec(fields: readonly Field[]): KeyCodec {
 function fieldText(field: Field, index: number): Code {
   const value = js`v${index}`
   const text =
-    field.type === 'string'
+    storageOf(field) === 'text'
       ? js`${value}.length + ':' + ${value}`
-      : field.type === 'boolean'
+      : storageOf(field) === 'bit'
         ? js`(${value} ? 't' : 'f')`
         : js`(${value} + ';')`
   return field.nullable ? js`(${value} === null ? '~' : ${text})` : text
@@ -73,8 +74,8 @@ function readKey(key: string, fields: readonly Field[]): readonly unknown[] {
       at++
       return null
     }
-    if (field.type === 'boolean') return key[at++] === 't'
-    if (field.type !== 'string') return Number(until(';'))
+    if (storageOf(field) === 'bit') return key[at++] === 't'
+    if (storageOf(field) !== 'text') return Number(until(';'))
     const start = Number(until(':'))
     at += start
     return key.slice(at - start, at)

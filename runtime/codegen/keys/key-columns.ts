@@ -1,6 +1,7 @@
 import type { Field } from '../../model/schema.ts'
 import type { Column } from '../../memory/columns.ts'
-import { js, type Code } from '../emitter.ts'
+import { type Code, js } from '../emitter.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /** A column of a generated table. */
 export interface GeneratedColumn extends Column {
@@ -10,10 +11,10 @@ export interface GeneratedColumn extends Column {
 
 /** The value of a key field as its column holds it (keyColumns in memory/columns.ts). */
 export function storedKey(field: Field, value: Code): Code {
-  switch (field.type) {
-    case 'string':
+  switch (storageOf(field)) {
+    case 'text':
       return value
-    case 'boolean':
+    case 'bit':
       return field.nullable ? js`(${value} === null ? 2 : ${value} ? 1 : 0)` : js`(${value} ? 1 : 0)`
     default:
       return field.nullable ? js`(${value} === null ? Infinity : ${value} + 0)` : js`${value} + 0`
@@ -23,12 +24,12 @@ export function storedKey(field: Field, value: Code): Code {
 /** The value of a key field of entry e of table t. `textAt(offset, length)` gives code for the text of a string. */
 export function keyResult(field: Field, index: number, textAt: (offset: Code, length: Code) => Code): Code {
   const number = js`t.k${index}[e]`
-  switch (field.type) {
-    case 'string': {
+  switch (storageOf(field)) {
+    case 'text': {
       const text = textAt(js`t.o${index}[e]`, js`t.l${index}[e]`)
       return field.nullable ? js`t.l${index}[e] < 0 ? null : ${text}` : text
     }
-    case 'boolean':
+    case 'bit':
       return field.nullable ? js`${number} === 2 ? null : ${number} === 1` : js`${number} === 1`
     default:
       return field.nullable ? js`${number} === Infinity ? null : ${number}` : number

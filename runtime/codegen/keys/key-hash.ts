@@ -1,6 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field } from '../../model/schema.ts'
-import { js, type Code } from '../emitter.ts'
+import { type Code, js } from '../emitter.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /**
  * The hash of keys. It decides the place of state in every checkpoint ever written, so it must never change:
@@ -59,14 +60,12 @@ function fieldHash(field: Field, value: Code): Code {
 }
 
 function presentHash(field: Field, value: Code): Code {
-  switch (field.type) {
-    case 'string':
+  switch (storageOf(field)) {
+    case 'text':
       return js`hashString(${value})`
-    case 'boolean':
+    case 'bit':
       return js`mix32(${value} ? 1 : 0)`
-    case 'long':
-    case 'double':
-    case 'timestamp':
+    case 'number':
       return js`hashNumber(${value})`
     case 'json':
       throw new MillraceError('KEY_TYPE_UNSUPPORTED', `field '${field.name}' is json and cannot be a key`, {

@@ -2,8 +2,9 @@ import { isHeapColumn, keyColumns } from '../../memory/columns.ts'
 import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { Field } from '../../model/schema.ts'
 import type { AggregateCode } from '../aggregates/aggregate-code.ts'
-import { identifier, joined, js, lines, NOTHING, type Code } from '../emitter.ts'
-import { keyResult, type GeneratedColumn } from './key-columns.ts'
+import { type Code, identifier, joined, js, lines, NOTHING } from '../emitter.ts'
+import { type GeneratedColumn, keyResult } from './key-columns.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 export interface KeyTableOptions {
   keys: readonly Field[]
@@ -33,7 +34,7 @@ function valueColumns({ codes, extra }: KeyTableOptions): GeneratedColumn[] {
 }
 
 const indexesOf = (keys: readonly Field[], isText: 'text' | 'number'): number[] =>
-  keys.flatMap((field, index) => ((field.type === 'string') === (isText === 'text') ? [index] : []))
+  keys.flatMap((field, index) => ((storageOf(field) === 'text') === (isText === 'text') ? [index] : []))
 
 /** The home of hash h in the index; the next places follow it. */
 const HOME = js`Math.imul(h, 0x9e3779b1) >>> this.shift`
@@ -197,17 +198,17 @@ function chainMethod(keys: readonly Field[]): Code {
 function findMethods(keys: readonly Field[]): Code {
   const hasText = indexesOf(keys, 'text').length > 0
   const isSameValue = keys.map((field, index) =>
-    field.type === 'string' ? js`this.same${index}(e, v${index})` : js`this.k${index}[e] === v${index}`,
+    storageOf(field) === 'text' ? js`this.same${index}(e, v${index})` : js`this.k${index}[e] === v${index}`,
   )
   const isSameOf = keys.map((field, index) =>
-    field.type === 'string' ? js`this.sameOf${index}(e, s, x)` : js`this.k${index}[e] === s.k${index}[x]`,
+    storageOf(field) === 'text' ? js`this.sameOf${index}(e, s, x)` : js`this.k${index}[e] === s.k${index}[x]`,
   )
   return js`
     find(${[...keys.map((_, index) => js`v${index}`), js`h`]}) {
       ${probe(isSameValue, hasText ? 'hash first' : 'keys alone')}
       e = this.enter(h, p)
       ${keys.map((field, index) =>
-        field.type === 'string' ? js`this.put${index}(e, v${index})` : js`this.k${index}[e] = v${index}`,
+        storageOf(field) === 'text' ? js`this.put${index}(e, v${index})` : js`this.k${index}[e] = v${index}`,
       )}
       return e
     }
@@ -216,7 +217,7 @@ function findMethods(keys: readonly Field[]): Code {
       ${probe(isSameOf, 'hash first')}
       e = this.enter(h, p)
       ${keys.map((field, index) =>
-        field.type === 'string' ? js`this.putOf${index}(e, s, x)` : js`this.k${index}[e] = s.k${index}[x]`,
+        storageOf(field) === 'text' ? js`this.putOf${index}(e, s, x)` : js`this.k${index}[e] = s.k${index}[x]`,
       )}
       return e
     }

@@ -1,9 +1,10 @@
-import { isNumeric, KIND_SHIFT, type RecordLayout, type RecordShape } from '../../memory/arena/record-layout.ts'
+import { KIND_SHIFT, type RecordLayout, type RecordShape } from '../../memory/arena/record-layout.ts'
 import { SEGMENT_BYTES } from '../../memory/arena/segment-memory.ts'
 import type { Field } from '../../model/schema.ts'
-import { joined, js, lines, NOTHING, property, type Code } from '../emitter.ts'
+import { type Code, joined, js, lines, NOTHING, property } from '../emitter.ts'
 import { keyHash } from '../keys/key-hash.ts'
 import type { RowClass } from '../rows/row.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /** A table of records is generated from this. */
 export interface RecordSpec extends RecordShape {
@@ -239,7 +240,7 @@ export class RecordEmitter {
     if (of === 'key') return js`k0`
     if (of === 'user') return js`u0`
     const value = js`r${property(of.name)}`
-    const text = of.type === 'json' ? js`quote(${value})` : value
+    const text = storageOf(of) === 'json' ? js`quote(${value})` : value
     return of.nullable ? js`${value} === null ? '' : ${text}` : text
   }
 
@@ -272,12 +273,12 @@ export class RecordEmitter {
   decoded(field: Field): Code {
     const j = this.layout.texts.findIndex((text) => text.of === field)
     if (j < 0) return this.#fieldAt(field)
-    return this.#orNull(field, field.type === 'json' ? js`JSON.parse(t${j})` : js`t${j}`)
+    return this.#orNull(field, storageOf(field) === 'json' ? js`JSON.parse(t${j})` : js`t${j}`)
   }
 
   #fieldAt(field: Field): Code {
-    if (isNumeric(field)) return this.#orNull(field, this.numberAt(field))
-    if (field.type === 'boolean') return this.#orNull(field, this.#bitAt(this.layout.bits.get(field)?.isTrue ?? 0))
+    if (storageOf(field) === 'number') return this.#orNull(field, this.numberAt(field))
+    if (storageOf(field) === 'bit') return this.#orNull(field, this.#bitAt(this.layout.bits.get(field)?.isTrue ?? 0))
     return this.#orNull(field, this.textAt(field))
   }
 
@@ -287,11 +288,12 @@ export class RecordEmitter {
   }
 
   sameField(field: Field, value: Code): Code {
-    const same = isNumeric(field)
-      ? js`${this.numberAt(field)} === ${value}`
-      : field.type === 'boolean'
-        ? js`${this.#bitAt(this.layout.bits.get(field)?.isTrue ?? 0)} === ${value}`
-        : this.sameText(field, value)
+    const same =
+      storageOf(field) === 'number'
+        ? js`${this.numberAt(field)} === ${value}`
+        : storageOf(field) === 'bit'
+          ? js`${this.#bitAt(this.layout.bits.get(field)?.isTrue ?? 0)} === ${value}`
+          : this.sameText(field, value)
     const bit = this.layout.bits.get(field)?.isNull
     if (bit === undefined) return same
     return js`(${value} === null ? ${this.#bitAt(bit)} : !${this.#bitAt(bit)} && ${same})`

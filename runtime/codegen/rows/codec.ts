@@ -1,9 +1,10 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, FieldType, Row, Schema } from '../../model/schema.ts'
-import { batchOf, corrupt, stageFor, type Stage } from '../../memory/codec-stage.ts'
+import { batchOf, corrupt, type Stage, stageFor } from '../../memory/codec-stage.ts'
 import type { BatchCodec } from '../contracts.ts'
-import { compile, js, lines, NOTHING, property, type Code } from '../emitter.ts'
+import { type Code, compile, js, lines, NOTHING, property } from '../emitter.ts'
 import type { RowClass } from './row.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /*
  * A frame is one batch, little-endian, every part 8-byte aligned:
@@ -86,7 +87,7 @@ function encodeColumn(field: Field): Code {
 }
 
 function encodeValues(field: Field): Code {
-  if (field.type === 'boolean') return encodeBooleans(field)
+  if (storageOf(field) === 'bit') return encodeBooleans(field)
   return NUMERIC.has(field.type) ? encodeNumbers(field) : encodeTexts(field)
 }
 
@@ -160,10 +161,10 @@ function encodeNumbers(field: Field): Code {
 }
 
 function encodeTexts(field: Field): Code {
-  const text = field.type === 'json' ? js`quote(v)` : js`v`
+  const text = storageOf(field) === 'json' ? js`quote(v)` : js`v`
   const load = js`
     v = rows[i]${property(field.name)}
-    ${field.nullable ? js`v = v === null ? '' : ${text}` : field.type === 'json' ? js`v = ${text}` : NOTHING}`
+    ${field.nullable ? js`v = v === null ? '' : ${text}` : storageOf(field) === 'json' ? js`v = ${text}` : NOTHING}`
   return js`
     const before = blob, start = blob.length
     let kind = 0
@@ -260,7 +261,7 @@ function decodeColumnHead(field: Field, c: number): Code {
 
 /** Declares where the data of column c begins, in units of its kind, and steps over it. */
 function decodePlace(field: Field, c: number): Code {
-  if (field.type === 'boolean')
+  if (storageOf(field) === 'bit')
     return js`
       const from${c} = at
       at += ${BYTES}`
@@ -279,17 +280,15 @@ function decodeValue(field: Field, c: number): Code {
   const nextText = js`
     start = text${c}
     text${c} += kind${c} === 0 ? shorts[from${c} + i] : words[from${c} + i]`
-  switch (field.type) {
-    case 'long':
-    case 'timestamp':
-    case 'double': {
+  switch (storageOf(field)) {
+    case 'number': {
       const aboveBase = js`base${c} + words[from${c} + i]`
       const wide = js`kind${c} === 1 ? doubles[from${c} + i] : ${aboveBase}`
       return js`const v${c} = ${orNull(js`kind${c} === 0 ? ints[from${c} + i] : ${wide}`)}`
     }
-    case 'boolean':
+    case 'bit':
       return js`const v${c} = ${orNull(js`bytes[from${c} + i] === 1`)}`
-    case 'string':
+    case 'text':
       return lines([nextText, js`const v${c} = ${orNull(js`blob.slice(start, text${c})`)}`])
     case 'json':
       return lines([nextText, js`const v${c} = ${orNull(js`parse(blob.slice(start, text${c}))`)}`])

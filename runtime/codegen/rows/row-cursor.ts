@@ -1,6 +1,6 @@
-import { isText } from '../../memory/row-record.ts'
 import type { Field } from '../../model/schema.ts'
-import { identifier, joined, js, NOTHING, type Code } from '../emitter.ts'
+import { type Code, identifier, joined, js, NOTHING } from '../emitter.ts'
+import { isKeptAsText, storageOf } from '../../model/type-traits.ts'
 
 /** So many texts that were read stay strings, none of more than so many bytes. A pane's texts never change. */
 const KEPT_TEXTS = 512,
@@ -46,7 +46,7 @@ export function cursorClass(name: string, fields: readonly Field[]): Code {
         this.$kt = []
       }
       $load() {
-        ${fields.some(isText) ? load : NOTHING}
+        ${fields.some(isKeptAsText) ? load : NOTHING}
       }
       ${fields.map(
         (field, index) => js`
@@ -59,11 +59,11 @@ export function cursorClass(name: string, fields: readonly Field[]): Code {
 }
 
 function getField(fields: readonly Field[], field: Field, index: number): Code {
-  if (field.type === 'boolean')
+  if (storageOf(field) === 'bit')
     return field.nullable
       ? js`return t.c${index}[e] === 2 ? null : t.c${index}[e] === 1`
       : js`return t.c${index}[e] === 1`
-  if (!isText(field))
+  if (!isKeptAsText(field))
     return js`
       const v = t.c${index}[e]
       return ${field.nullable ? js`v !== v ? null : v` : js`v`}`
@@ -72,13 +72,13 @@ function getField(fields: readonly Field[], field: Field, index: number): Code {
     const n = t.l${index}[e]
     ${field.nullable ? js`if (n < 0) return null` : NOTHING}
     const a = ${textStart(fields, index, js`t`)}
-    return ${field.type === 'json' ? js`parseJson(${text})` : text}`
+    return ${storageOf(field) === 'json' ? js`parseJson(${text})` : text}`
 }
 
 /** Where a text field begins within the text of row e. */
 export function textStart(fields: readonly Field[], at: number, table: Code): Code {
   const before = fields.slice(0, at).flatMap((field, index) => {
-    if (!isText(field)) return []
+    if (!isKeptAsText(field)) return []
     const length = js`${table}.l${index}[e]`
     return [field.nullable ? js`(${length} > 0 ? ${length} : 0)` : length]
   })

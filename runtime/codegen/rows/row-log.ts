@@ -1,10 +1,10 @@
 import type { Field } from '../../model/schema.ts'
-import { isText } from '../../memory/row-record.ts'
 import { textAt } from '../../memory/row-texts.ts'
-import { identifier, joined, js, lines, NOTHING, property, type Code } from '../emitter.ts'
+import { type Code, identifier, joined, js, lines, NOTHING, property } from '../emitter.ts'
 import { booleanByte, presentText, textLength, textValue } from './row-values.ts'
 import { cursorClass, textStart } from './row-cursor.ts'
 import { sameStoredText, storedCursorClasses, storeRow } from './stored-row-code.ts'
+import { isKeptAsText, storageOf } from '../../model/type-traits.ts'
 
 /**
  * Rows of one schema under a key, as generated code keeps them: typed columns in the order of arrival, the texts of
@@ -46,8 +46,8 @@ export interface RowLogShape {
   /** Whether rows are in an arena, and so may be on disk (stored-row-code.ts). */
   isStored: boolean
   /**
-   * When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never, when the log
-   * is not searched.
+   * When rows enter the index: each as it comes; when it is next searched, for keys without texts; or never, when
+   * the log is not searched.
    */
   indexing: 'each' | 'searched' | 'never'
 }
@@ -58,7 +58,7 @@ const MOST_UNINDEXED = 1 << 16
 /** The classes of a log and of the cursors that read it. The unit's scope must hold ROW_LOG_SCOPE. */
 export function rowLogClasses(shape: RowLogShape): Code {
   const { name, fields, isStored } = shape
-  const hasText = fields.some(isText)
+  const hasText = fields.some(isKeptAsText)
   const enter = isStored
     ? lines([js`this.part = part`, js`this.rows = texts.enter(this, part)`])
     : js`this.texts = texts`
@@ -125,21 +125,21 @@ export const ROW_LOG_SCOPE: Readonly<Record<string, unknown>> = {
 
 function columnsOf({ fields, keys, isTimed, isMarked, isStored }: RowLogShape): (readonly [string, string])[] {
   const isColumn = (field: Field): boolean =>
-    !isStored || (!isText(field) && keys.some(({ name }) => name === field.name))
+    !isStored || (!isKeptAsText(field) && keys.some(({ name }) => name === field.name))
   const own = fields.flatMap((field, index) =>
     !isColumn(field)
       ? []
       : [
-          (isText(field)
+          (isKeptAsText(field)
             ? [`l${index}`, 'Int32Array']
-            : field.type === 'boolean'
+            : storageOf(field) === 'bit'
               ? [`c${index}`, 'Uint8Array']
               : [`c${index}`, 'Float64Array']) as readonly [string, string],
         ],
   )
   const texts: (readonly [string, string])[] = isStored
     ? [['a', 'Int32Array']]
-    : fields.some(isText)
+    : fields.some(isKeptAsText)
       ? [
           ['o', 'Int32Array'],
           ['b', 'Int32Array'],
@@ -179,10 +179,10 @@ function sameKey({ name, fields, keys, isStored }: RowLogShape): Code {
   const tests = keys.map((key, index) => {
     const at = fields.findIndex((field) => field.name === key.name)
     const value = js`k${index}`
-    if (key.type === 'string' && isStored) return sameStoredText(name, key, value)
+    if (storageOf(key) === 'text' && isStored) return sameStoredText(name, key, value)
     const isSameText = js`this.textOf(e).startsWith(${value}, ${textStart(fields, at, js`this`)})`
-    if (key.type === 'string') return js`this.l${at}[e] === ${value}.length && ${isSameText}`
-    return key.type === 'boolean' ? js`this.c${at}[e] === (${value} ? 1 : 0)` : js`this.c${at}[e] === ${value}`
+    if (storageOf(key) === 'text') return js`this.l${at}[e] === ${value}.length && ${isSameText}`
+    return storageOf(key) === 'bit' ? js`this.c${at}[e] === (${value} ? 1 : 0)` : js`this.c${at}[e] === ${value}`
   })
   return joined([js`this.h[e] === h`, ...tests], ' && ')
 }
@@ -230,10 +230,10 @@ function enterIndex(shape: RowLogShape): Code {
 
 /** Puts the fields of row r into the columns of row e, its texts among those of the pane. */
 function storeColumns(fields: readonly Field[]): Code {
-  const texts = fields.flatMap((field, index) => (isText(field) ? [presentText(field, index)] : []))
+  const texts = fields.flatMap((field, index) => (isKeptAsText(field) ? [presentText(field, index)] : []))
   return js`
     ${fields.map((field, index) => {
-      if (!isText(field)) return storeColumn(field, index)
+      if (!isKeptAsText(field)) return storeColumn(field, index)
       return js`
         const s${index} = ${textValue(field)}
         this.l${index}[e] = ${textLength(field, index)}`
@@ -244,14 +244,14 @@ function storeColumns(fields: readonly Field[]): Code {
 function storeKeyColumns({ fields, keys }: RowLogShape): Code {
   return lines(
     fields.map((field, index) =>
-      !isText(field) && keys.some(({ name }) => name === field.name) ? storeColumn(field, index) : NOTHING,
+      !isKeptAsText(field) && keys.some(({ name }) => name === field.name) ? storeColumn(field, index) : NOTHING,
     ),
   )
 }
 
 function storeColumn(field: Field, index: number): Code {
   const value = js`r${property(field.name)}`
-  if (field.type === 'boolean') return js`this.c${index}[e] = ${booleanByte(field)}`
+  if (storageOf(field) === 'bit') return js`this.c${index}[e] = ${booleanByte(field)}`
   if (!field.nullable) return js`this.c${index}[e] = ${value}`
   return js`
     {

@@ -1,9 +1,10 @@
-import { isText, recordHead } from '../../memory/row-record.ts'
+import { recordHead } from '../../memory/row-record.ts'
 import { CHUNK_BITS } from '../../memory/row-texts.ts'
 import type { Field } from '../../model/schema.ts'
-import { identifier, js, lines, NOTHING, type Code } from '../emitter.ts'
+import { type Code, identifier, js, lines, NOTHING } from '../emitter.ts'
 import type { RowLogShape } from './row-log.ts'
 import { storedRecordFunctions } from './stored-row-code.ts'
+import { isKeptAsText } from '../../model/type-traits.ts'
 
 /** Words of a record without its text, or one more. */
 export function recordWords(fields: readonly Field[]): number {
@@ -23,12 +24,12 @@ export function recordFunctions(shape: RowLogShape, group: Code): Code {
 
 /** A record's columns of texts and booleans. */
 function otherColumn(fields: readonly Field[], index: number): Code {
-  return isText(fields[index] as Field) ? js`l${index}` : js`c${index}`
+  return isKeptAsText(fields[index] as Field) ? js`l${index}` : js`c${index}`
 }
 
 function measureAndDump({ name, fields, isTimed }: RowLogShape, group: Code): Code {
   const { numbers, others, words } = recordHead(fields)
-  const hasText = fields.some(isText)
+  const hasText = fields.some(isKeptAsText)
   const size = hasText ? js`(${words + 1} + (t.b[e] + 3 >> 2) & ~1)` : js`${words + (words & 1)}`
   const copyText = js`
     const chunk = t.texts.words[t.o[e] >>> ${CHUNK_BITS}]
@@ -81,7 +82,7 @@ function parseFunction({ name, fields, isTimed, isMarked }: RowLogShape): Code {
       const flags = ints[q++], size = ints[q++]
       ${isMarked ? js`t.m[0] = flags & 1` : NOTHING}
       ${others.map((index) => js`t.${otherColumn(fields, index)}[0] = ints[q++]`)}
-      ${fields.some(isText) ? loadText : NOTHING}
+      ${fields.some(isKeptAsText) ? loadText : NOTHING}
       return q + (size + 3 >> 2) + 1 & ~1
     }`
 }

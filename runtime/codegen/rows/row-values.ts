@@ -1,10 +1,11 @@
 import type { Field } from '../../model/schema.ts'
-import { js, property, type Code } from '../emitter.ts'
+import { type Code, js, property } from '../emitter.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /** The text that is kept of a field of row r; null where it is null. */
 export function textValue(field: Field): Code {
   const value = js`r${property(field.name)}`
-  if (field.type !== 'json') return value
+  if (storageOf(field) !== 'json') return value
   return field.nullable ? js`${value} === null ? null : printJson(${value})` : js`printJson(${value})`
 }
 

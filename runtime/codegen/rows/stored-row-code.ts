@@ -1,11 +1,12 @@
 import type { Field } from '../../model/schema.ts'
-import { identifier, joined, js, NOTHING, property, type Code } from '../emitter.ts'
+import { type Code, identifier, joined, js, NOTHING, property } from '../emitter.ts'
 import type { RecordArena } from '../../memory/arena/record-arena.ts'
 import { SEGMENT_BYTES } from '../../memory/arena/segment-memory.ts'
 import type { RowLogShape } from './row-log.ts'
 import { booleanByte, presentText, textLength, textValue } from './row-values.ts'
-import { isText, recordHead } from '../../memory/row-record.ts'
+import { recordHead } from '../../memory/row-record.ts'
 import { PART_SHIFT } from '../../memory/arena/stored-rows.ts'
+import { isKeptAsText, storageOf } from '../../model/type-traits.ts'
 
 /*
  * Code for row logs whose rows may be on disk. A row is a record in an arena: a word with its units of 8 bytes and
@@ -37,7 +38,7 @@ export function storedRowsScope(arena: RecordArena): Readonly<Record<string, unk
 /** Within `add` of a log: writes row `r` as its row e. */
 export function storeRow({ fields, isTimed }: RowLogShape): Code {
   const { numbers, others, words } = recordHead(fields)
-  const texts = fields.flatMap((field, index) => (isText(field) ? [{ field, index }] : []))
+  const texts = fields.flatMap((field, index) => (isKeptAsText(field) ? [{ field, index }] : []))
   const hasText = texts.length > 0
   const encodeText = js`
     const s = ${joined(
@@ -79,7 +80,7 @@ export function storeRow({ fields, isTimed }: RowLogShape): Code {
       ints[p++] = ${hasText ? js`b` : 0}
       ${others.map((index) => {
         const field = fields[index] as Field
-        return js`ints[p++] = ${isText(field) ? textLength(field, index) : booleanByte(field)}`
+        return js`ints[p++] = ${isKeptAsText(field) ? textLength(field, index) : booleanByte(field)}`
       })}
       ${hasText ? writeText : NOTHING}
       arena.end[segment] = o + bytes
@@ -100,7 +101,7 @@ function storeNumber(field: Field): Code {
 /** As recordFunctions, for rows in an arena: measure and dump; what `parse` of a log does is the cursor's `$at`. */
 export function storedRecordFunctions({ name, fields }: RowLogShape, group: Code): Code {
   const { words } = recordHead(fields)
-  const hasText = fields.some(isText)
+  const hasText = fields.some(isKeptAsText)
   const locate = js`
     const a = arena.loadAhead(t.a[e]), segment = a >>> 15, source = INTS[segment]
     let q = arena.base[segment] + ((a & 32767) << 1) + ${HEAD_WORDS}`
@@ -138,7 +139,7 @@ function bytesWord(fields: readonly Field[]): number {
 export function storedCursorClasses({ name, fields }: RowLogShape): Code {
   const { others, words } = recordHead(fields)
   const bytesAt = bytesWord(fields)
-  const hasText = fields.some(isText)
+  const hasText = fields.some(isKeptAsText)
   const textMethod = js`
     $text() {
       const ints = this.$ints, q = this.$start, b = ints[q + ${bytesAt}]
@@ -212,23 +213,23 @@ function getField(fields: readonly Field[], field: Field, index: number): Code {
   const { numbers, others } = recordHead(fields)
   const first = bytesWord(fields) + 1
   const at = first + others.indexOf(index)
-  if (field.type === 'boolean')
+  if (storageOf(field) === 'bit')
     return js`
       const v = this.$ints[this.$start + ${at}]
       return ${field.nullable ? js`v === 2 ? null : v === 1` : js`v === 1`}`
-  if (!isText(field))
+  if (!isKeptAsText(field))
     return js`
       const v = this.$doubles[(this.$start >> 1) + ${1 + numbers.indexOf(index)}]
       return ${field.nullable ? js`v !== v ? null : v` : js`v`}`
   const before = others
-    .filter((other) => other < index && isText(fields[other] as Field))
+    .filter((other) => other < index && isKeptAsText(fields[other] as Field))
     .map((other) => js`Math.max(0, ints[q + ${first + others.indexOf(other)}])`)
   const text = js`(this.$s === null ? this.$text() : this.$s).slice(a, a + n)`
   return js`
     const ints = this.$ints, q = this.$start, n = ints[q + ${at}]
     ${field.nullable ? js`if (n < 0) return null` : NOTHING}
     const a = ${before.length === 0 ? js`0` : joined(before, ' + ')}
-    return ${field.type === 'json' ? js`parseJson(${text})` : text}`
+    return ${storageOf(field) === 'json' ? js`parseJson(${text})` : text}`
 }
 
 /** The test that the text of key field `field` in row e of a stored log is `value`. */

@@ -7,7 +7,7 @@ import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
 const NEWLINE = 10
 const CARRIAGE_RETURN = 13
 const READ_BYTES = 1024 * 1024
-/** A longer line is no record but a mistake; without a bound it would fill the memory. */
+/** A longer line is not a record but a mistake; without a bound it would fill the memory. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024
 const RAW_BYTES_KEPT = 64 * 1024
 
@@ -18,7 +18,7 @@ export interface LineSplitParts {
   end: number
   /** Offset of the next line, from an earlier chunk's `nextAfter`; undefined for a split never read. */
   next: number | undefined
-  /** The first line of the file is no record. */
+  /** The first line of the file is not a record. */
   hasHead: boolean
   scanner: RowScanner
   /** The row's field that may not be null although the schema lets it. */

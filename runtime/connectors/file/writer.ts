@@ -157,5 +157,5 @@ function parseCommittable(committable: Committable): { from: string; to: string 
     const { from, to } = committable
     if (typeof from === 'string' && typeof to === 'string') return { from, to }
   }
-  throw new MillraceError('COMMITTABLE_INVALID', `${JSON.stringify(committable)} is no committable of a file sink`)
+  throw new MillraceError('COMMITTABLE_INVALID', `${JSON.stringify(committable)} is not a committable of a file sink`)
 }

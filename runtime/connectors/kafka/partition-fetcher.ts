@@ -281,7 +281,7 @@ export class PartitionFetcher {
         `${where} no longer has offset ${state.fetchOffset}${range}`,
         {
           domain: 'dependency',
-          hint: 'Records were deleted before they were read (retention), or the topic was made anew. Restore a savepoint within the range, or start without state.',
+          hint: 'Records were deleted before they were read (retention), or the topic was created again. Restore a savepoint within the range, or start without state.',
         },
       )
     }
@@ -299,7 +299,7 @@ export class PartitionFetcher {
 }
 
 /** The offset behind the last whole batch, from the batch headers alone; -1 when there is none. */
-export function endOfBatches(records: Buffer): number {
+function endOfBatches(records: Buffer): number {
   let end = -1
   for (let at = 0; at + 27 <= records.length; ) {
     const next = at + 12 + records.readInt32BE(at + 8)

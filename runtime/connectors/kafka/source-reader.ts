@@ -126,7 +126,7 @@ export class KafkaSourceReader implements SourceReader {
     }))
   }
 
-  /** A source without partitions of its own is finished only when bounded: more subtasks than partitions is no end. */
+  /** A source without partitions of its own is finished only when bounded: more subtasks than partitions is not an end. */
   isFinished(): boolean {
     return this.#states.length === 0 ? this.#options.bounded : this.#states.every((state) => state.finished)
   }

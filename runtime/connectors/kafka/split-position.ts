@@ -1,3 +1,4 @@
+import { isFields } from '../../model/fields.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { TopicPartition } from './client.ts'
 import type { Json, Split } from '../source.ts'
@@ -25,7 +26,7 @@ export function partitionOf(split: Split): TopicPartition {
 
 export function positionOf(split: Split): SplitPosition {
   const { position } = split
-  if (!isObject(position)) throw unreadable(split)
+  if (!isFields(position)) throw unreadable(split)
   const { next, end, topicId } = position
   if (
     !isOffset(next) ||
@@ -42,10 +43,6 @@ export function positionAt(
   topicId: string | undefined,
 ): { next: number; end?: number; topicId?: string } {
   return { next, ...(end === undefined ? {} : { end }), ...(topicId === undefined ? {} : { topicId }) }
-}
-
-function isObject(value: Json): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isOffset(value: Json | undefined): value is number {

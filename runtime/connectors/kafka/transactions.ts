@@ -231,7 +231,7 @@ export class Transactions {
 
 export type { OpenTransaction }
 
-export function transactionPrefix(jobUid: string, operatorId: string): string {
+function transactionPrefix(jobUid: string, operatorId: string): string {
   return `millrace-${jobUid}-${operatorId}-`
 }
 
@@ -254,7 +254,7 @@ export function preparedFromJson(json: Json): PreparedTransaction {
   }
   throw new MillraceError(
     'KAFKA_COMMITTABLE_INVALID',
-    `a Kafka sink cannot commit ${JSON.stringify(json)}: it is no prepared transaction`,
+    `a Kafka sink cannot commit ${JSON.stringify(json)}: it is not a prepared transaction`,
   )
 }
 
@@ -265,7 +265,7 @@ function lost(prepared: PreparedTransaction, bootstrap: string, cause: KafkaBrok
     {
       domain: 'dependency',
       cause,
-      hint: 'The job was down for longer than transactionTimeout. Restore an older savepoint and write the topic anew, or accept the gap by starting from offsets behind it; use a transactionTimeout longer than any outage.',
+      hint: 'The job was down for longer than transactionTimeout. Restore an older savepoint and write the topic again, or accept the gap by starting from offsets behind it; use a transactionTimeout longer than any outage.',
     },
   )
 }

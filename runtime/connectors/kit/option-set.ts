@@ -5,7 +5,8 @@ import type {
   OptionProblem,
   Options,
 } from '../../graph/connector-declaration.ts'
-import { isFields, joinRelative } from '../../graph/problems.ts'
+import { isFields } from '../../model/fields.ts'
+import { joinRelative } from '../../graph/problems.ts'
 import { unknownOptions, type ReportOption } from '../../graph/unknown-options.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { shown, type OptionType } from './option-types.ts'

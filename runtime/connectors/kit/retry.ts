@@ -61,7 +61,7 @@ function unlessAborted<T>({ signal, policy }: RetryEnvironment, what: string, ac
   return new Promise((resolve, reject) => {
     const giveUp = (): void => {
       reject(
-        new MillraceError(policy.closedCode, `${what} was given up: the connector is closed`, {
+        new MillraceError(policy.closedCode, `${what} was cancelled: the connector is closed`, {
           domain: 'platform',
           retriable: true,
         }),

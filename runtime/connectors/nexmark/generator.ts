@@ -5,7 +5,7 @@ import { DEFAULT_EVENTS_PER_SECOND } from './declaration.ts'
  * event, and the events are bit-identical to those of our Flink baseline (same PRNG, tables and order of draws).
  * Kind by n % 50: 0 person, 1–3 auction, 4–49 bid. After nexmark/nexmark (Apache Beam's suite) with a table for prices.
  */
-export const NEXMARK_START = 1_436_918_400_000
+const NEXMARK_START = 1_436_918_400_000
 
 export interface Person {
   kind: 'person'

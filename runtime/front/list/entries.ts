@@ -1,10 +1,11 @@
 import { operatorOfInput } from '../../graph/job-graph.ts'
 import type { Entry } from '../../graph/verbs/entry.ts'
 import { ALL_FIELDS, COMMON_FIELDS, FORM_NAMES, formOf, formsNamed } from './forms.ts'
-import { describe, isFields, join, type Problems, type Fields } from '../../graph/problems.ts'
+import { isFields, type Fields } from '../../model/fields.ts'
+import { describe, join, type Problems } from '../../graph/problems.ts'
 import { nearest, suggestion } from '../../expressions/suggest.ts'
 
-export const MAX_OPERATORS = 64
+const MAX_OPERATORS = 64
 
 /**
  * Reads the list: ids, inputs, which verb. Returns the entries in topological order, those on a cycle or behind one

@@ -1,4 +1,4 @@
-import type { Fields } from '../../graph/problems.ts'
+import type { Fields } from '../../model/fields.ts'
 import { VERBS } from '../../graph/verbs/all.ts'
 import type { EntryForm, EntryReader } from '../../graph/verbs/verb.ts'
 

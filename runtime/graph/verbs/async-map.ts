@@ -4,7 +4,8 @@ import { type Field, fieldOf, type Schema } from '../../model/schema.ts'
 import type { FunctionRef } from '../../model/user-module.ts'
 import { suggestion } from '../../expressions/suggest.ts'
 import type { Entry } from './entry.ts'
-import { describe, type Fields, isFields, join, type Problems } from '../problems.ts'
+import { type Fields, isFields } from '../../model/fields.ts'
+import { describe, join, type Problems } from '../problems.ts'
 import type { Input, Stream } from '../stream.ts'
 import type { ReadOperator, VerbDefinition } from './verb.ts'
 import { readDuration } from './kit/durations.ts'
@@ -148,7 +149,7 @@ function readSettings(fields: Fields, path: string, problems: Problems): Setting
     problems.report(
       'UNKNOWN_VALUE',
       join(path, 'order'),
-      `${describe(written)} is no order`,
+      `${describe(written)} is not an order`,
       suggestion(String(written), ['ordered', 'unordered']),
     )
   const capacity = fields['capacity'] === undefined ? 100 : problems.count(fields['capacity'], join(path, 'capacity'))
@@ -195,7 +196,7 @@ function readHttp(
   if (fields === undefined) return undefined
   const method = fields['method'] ?? 'GET'
   if (method !== 'GET' && method !== 'POST') {
-    problems.report('UNKNOWN_VALUE', join(path, 'method'), `${describe(method)} is no method`, 'write GET or POST')
+    problems.report('UNKNOWN_VALUE', join(path, 'method'), `${describe(method)} is not a method`, 'write GET or POST')
     return undefined
   }
   const url = readTemplate(fields['url'], join(path, 'url'), schema, problems)
@@ -242,7 +243,7 @@ function readHeader(
   problems: Problems,
 ): readonly TemplatePart[] | undefined {
   if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(name)) return readTemplate(value, path, schema, problems)
-  problems.report('OPTION_INVALID', path, `${describe(name)} is no name of a header`)
+  problems.report('OPTION_INVALID', path, `${describe(name)} is not a name of a header`)
   return undefined
 }
 

@@ -1,4 +1,4 @@
-import type { Fields } from '../problems.ts'
+import type { Fields } from '../../model/fields.ts'
 
 /** An entry of `spec.graph`: its place in the graph is checked, its verb is not yet. */
 export interface Entry {

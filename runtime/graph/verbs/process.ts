@@ -4,13 +4,15 @@ import type { Field, Schema } from '../../model/schema.ts'
 import type { FunctionRef } from '../../model/user-module.ts'
 import type { Entry } from './entry.ts'
 import { readKeys } from './kit/key-fields.ts'
-import { describe, type Fields, join, type Problems } from '../problems.ts'
+import type { Fields } from '../../model/fields.ts'
+import { describe, join, type Problems } from '../problems.ts'
 import { type Input, type Stream, type Surroundings, UNKNOWN_STREAM } from '../stream.ts'
 import type { ReadOperator, VerbDefinition } from './verb.ts'
 import { checkOutputName } from './side-output.ts'
 import { checkFieldName, readSchema } from './kit/schema-fields.ts'
 import { readDuration } from './kit/durations.ts'
 import { readFunction, readOutput, timeAfterFunction } from './kit/user-function.ts'
+import { traitsOf } from '../../model/type-traits.ts'
 
 /** User code over each row, keyed or not; Flink's KeyedProcessFunction and ProcessFunction. */
 export interface ProcessVerb {
@@ -182,7 +184,7 @@ function readDeclaration(value: unknown, path: string, problems: Problems): Stat
 
 function readUserKey(value: unknown, path: string, problems: Problems): readonly Field[] | undefined {
   const schema = readSchema(value, path, problems)
-  const bad = schema?.fields.find((field) => field.type === 'json')
+  const bad = schema?.fields.find((field) => !traitsOf(field).hasEquality)
   if (bad === undefined) return schema?.fields
   problems.report('TYPE_MISMATCH', join(path, bad.name), `"${bad.name}" is json, which has no equality`)
   return undefined

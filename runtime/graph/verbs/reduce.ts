@@ -70,7 +70,7 @@ function readReduce(entry: Entry, input: Input, _around: Surroundings, problems:
   }
   const time =
     input.time.kind === 'field' && values.has(input.time.field)
-      ? { kind: 'none' as const, why: `"${entry.id}" computes "${input.time.field}" anew` }
+      ? { kind: 'none' as const, why: `"${entry.id}" computes a new "${input.time.field}"` }
       : input.time
   const stream = { schema: input.schema, time }
   if (!isSound || keyBy === undefined || ttlMs === 'wrong') return { stream }

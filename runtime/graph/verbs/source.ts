@@ -1,7 +1,8 @@
 import { aspect } from './kit/aspects.ts'
 import type { ConnectorDeclarations, Options } from '../connector-declaration.ts'
 import type { Entry } from './entry.ts'
-import { describe, type Fields, join, type Problems } from '../problems.ts'
+import type { Fields } from '../../model/fields.ts'
+import { describe, join, type Problems } from '../problems.ts'
 import { suggestion } from '../../expressions/suggest.ts'
 import { fieldOf, type Schema } from '../../model/schema.ts'
 import { KNOWN_TYPES } from '../../model/value-type.ts'
@@ -137,7 +138,7 @@ function readOnError(value: unknown, path: string, connectors: ConnectorDeclarat
     problems.report(
       'UNKNOWN_VALUE',
       path,
-      `${describe(value)} is no error policy`,
+      `${describe(value)} is not an error policy`,
       suggestion(value, ['fail', 'skip', 'deadLetter']),
     )
     return { kind: 'skip' }
@@ -165,7 +166,7 @@ function readRate(choice: ConnectorChoice, problems: Problems): SourceVerb['rate
     problems.report(
       'RATE_INVALID',
       join(choice.path, 'rate'),
-      `${describe(value)} is no rate`,
+      `${describe(value)} is not a rate`,
       'write 1000x to replay event time 1000 times faster, or 5000/s to limit records',
     )
     return undefined

@@ -6,7 +6,8 @@ import { readOrderField } from './kit/order-field.ts'
 import { readTtl, warnUnbounded } from './kit/durations.ts'
 import type { Entry } from './entry.ts'
 import { readKeys } from './kit/key-fields.ts'
-import { describe, type Fields, join, type Problems } from '../problems.ts'
+import type { Fields } from '../../model/fields.ts'
+import { describe, join, type Problems } from '../problems.ts'
 import type { Input, Stream, Surroundings } from '../stream.ts'
 import type { ReadOperator, VerbDefinition } from './verb.ts'
 import { checkFieldName } from './kit/schema-fields.ts'
@@ -107,7 +108,7 @@ function readSettings(
     problems.report(
       'UNKNOWN_VALUE',
       join(path, 'order'),
-      `${describe(order)} is no order`,
+      `${describe(order)} is not an order`,
       'write desc (largest first) or asc',
     )
   return n === undefined || n > MAX_N || by === undefined || (order !== 'asc' && order !== 'desc')

@@ -3,11 +3,6 @@
  * that a row is added to all of its aggregates or to none.
  */
 export interface Accumulator {
-  /** The bytes from which the codec's `read` makes an equal one. */
+  /** The bytes from which `read` of its class makes an equal one. */
   write(): Uint8Array
-}
-
-/** Turns the objects of one column into bytes and back. */
-export interface AccumulatorCodec {
-  read(bytes: Uint8Array): Accumulator
 }

@@ -1,6 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
-import { fieldsOf, type Field, type Schema } from '../../model/schema.ts'
-import { isPlainKey } from '../state-key.ts'
+import { type Field, fieldsOf, type Schema } from '../../model/schema.ts'
+import { isNumberKey } from '../state-key.ts'
+import { storageOf } from '../../model/type-traits.ts'
 
 /*
  * A record, little-endian, 8-byte aligned in its segment. Words of 4 bytes:
@@ -72,8 +73,7 @@ export function layoutOf(spec: RecordShape): RecordLayout {
   keyFields?.forEach((field, index) => {
     checkKeyField(field, spec.key[index])
   })
-  const keyKind =
-    keyFields !== undefined ? 'in row' : isPlainKey(spec.key) && spec.key[0]?.type !== 'string' ? 'number' : 'text'
+  const keyKind = keyFields !== undefined ? 'in row' : isNumberKey(spec.key) ? 'number' : 'text'
   const numbers = new Map<'at' | 'seq' | 'key' | 'user' | Field, number>()
   const number = (of: 'at' | 'seq' | 'key' | 'user' | Field): void => {
     numbers.set(of, numbers.size)
@@ -89,11 +89,11 @@ export function layoutOf(spec: RecordShape): RecordLayout {
   const bits = new Map<Field, { isNull?: number; isTrue?: number }>()
   let bit = 0
   for (const field of spec.schema.fields) {
-    if (isNumeric(field)) number(field)
-    else if (field.type !== 'boolean') texts.push({ of: field })
+    if (storageOf(field) === 'number') number(field)
+    else if (storageOf(field) !== 'bit') texts.push({ of: field })
     bits.set(field, {
       ...(field.nullable ? { isNull: bit++ } : {}),
-      ...(field.type === 'boolean' ? { isTrue: bit++ } : {}),
+      ...(storageOf(field) === 'bit' ? { isTrue: bit++ } : {}),
     })
   }
   const previousWord = 2 + numbers.size * 2
@@ -112,10 +112,6 @@ export function layoutOf(spec: RecordShape): RecordLayout {
     lengthsWord,
     fixedBytes: (lengthsWord + ((texts.length + 1) >> 1)) * 4,
   }
-}
-
-export function isNumeric(field: Field): boolean {
-  return field.type === 'long' || field.type === 'double' || field.type === 'timestamp'
 }
 
 function checkKeyField(field: Field, key: Field | undefined): void {

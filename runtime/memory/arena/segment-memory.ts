@@ -66,6 +66,6 @@ export function createSlab(bytes: number): Slab {
 export function powerOfTwo(least: number): number {
   return least <= 1 ? 1 : 1 << (32 - Math.clz32(least - 1))
 }
-export function log2(power: number): number {
+function log2(power: number): number {
   return 31 - Math.clz32(power)
 }

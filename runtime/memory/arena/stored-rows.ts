@@ -15,7 +15,7 @@ export interface AddressedLog {
  * Rows of a join in an arena, which may be on disk: a log of records, none of which changes, from which rows are only
  * dropped all at once. A row that moves, because its segment is released, is found again by its number.
  */
-export class StoredRows implements Log {
+class StoredRows implements Log {
   seg = 0
   readonly segs: number[] = []
   readonly resident = false

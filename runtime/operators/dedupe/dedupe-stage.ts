@@ -18,10 +18,10 @@ export function createDedupeStage(verb: DedupeVerb, context: OperatorContext): O
 }
 
 /**
- * One row per key. `first`: what comes first passes, the rest of the key is dropped (Flink's
- * ProcTimeDeduplicateKeepFirstRowFunction). `last`: a row passes when it is not older than the last that passed
- * (Flink's RowTimeDeduplicateFunction), so that what comes out is a stream of upserts by key. Of a row only the key
- * and the order are kept: nothing else decides.
+ * One row per key. `first`: the first row of a key passes, later ones are dropped (Flink's
+ * ProcTimeDeduplicateKeepFirstRowFunction). `last`: a row passes when it is not older than the last row that passed
+ * (Flink's RowTimeDeduplicateFunction), so the output is a stream of upserts by key. State holds only the key and the
+ * order of a row: nothing else decides.
  */
 class DedupeStage implements OperatorStage {
   readonly state: OperatorState

@@ -1,9 +1,10 @@
 import { textAt } from '../../memory/row-texts.ts'
-import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
+import { type Field, fieldsOf, type Row, type Schema } from '../../model/schema.ts'
 import { fieldsKept, type JoinVerb } from '../../graph/verbs/join/join.ts'
 import type { StateEntry } from '../../state/state-entries.ts'
-import { readJoinBlock, type JoinBlock } from './join-block.ts'
+import { type JoinBlock, readJoinBlock } from './join-block.ts'
 import { MarksRead } from './join-marks.ts'
+import { isKeptAsText, storageOf } from '../../model/type-traits.ts'
 
 /**
  * The rows that the blocks of one group keep, those of the left side first. Only the fields that the join needs are
@@ -41,14 +42,13 @@ function readRecords(
   { ints, doubles, bytes }: JoinBlock,
   [from, to]: readonly [number, number],
 ): { row: Row; time: number; isMatched: boolean }[] {
-  const isText = ({ type }: Field): boolean => type === 'string' || type === 'json'
   const records: { row: Row; time: number; isMatched: boolean }[] = []
   for (let at = from; at < to; ) {
     let double = at >> 1
     const time = doubles[double++] ?? 0
     const values = new Map<string, unknown>()
     for (const field of fields) {
-      if (isText(field) || field.type === 'boolean') continue
+      if (isKeptAsText(field) || storageOf(field) === 'bit') continue
       const number = doubles[double++] ?? NaN
       values.set(field.name, Number.isNaN(number) ? null : number)
     }
@@ -56,18 +56,18 @@ function readRecords(
     const flags = ints[word++] ?? 0
     const textBytes = ints[word++] ?? 0
     const lengths = fields
-      .filter((field) => isText(field) || field.type === 'boolean')
+      .filter((field) => isKeptAsText(field) || storageOf(field) === 'bit')
       .map((field) => [field, ints[word++] ?? 0] as const)
     const text = textBytes === 0 ? '' : textAt(bytes, word * 4, textBytes, flags >> 1)
     let start = 0
     for (const [field, length] of lengths) {
-      if (field.type === 'boolean') {
+      if (storageOf(field) === 'bit') {
         values.set(field.name, length === 2 ? null : length === 1)
         continue
       }
       const part = text.slice(start, start + Math.max(0, length))
       start += part.length
-      values.set(field.name, length < 0 ? null : field.type === 'json' ? (JSON.parse(part) as unknown) : part)
+      values.set(field.name, length < 0 ? null : storageOf(field) === 'json' ? (JSON.parse(part) as unknown) : part)
     }
     records.push({ row: Object.fromEntries(values) as Row, time, isMatched: (flags & 1) === 1 })
     at = (word + ((textBytes + 3) >> 2) + 1) & ~1

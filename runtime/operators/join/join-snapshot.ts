@@ -10,8 +10,7 @@ import { markBlocks, RestoredMarks } from './join-marks.ts'
 import type { JoinPanes } from './join-panes.ts'
 
 /**
- * Of a pane the words of its texts and the rows of each part; of the join's progress how far it had come and groups
- * seen.
+ * For a pane: the words of its texts and the rows of each part. For the join's progress: its time and the groups seen.
  */
 type Mark = Float64Array
 
@@ -63,7 +62,7 @@ export class JoinSnapshots {
     this.#marks = [new RestoredMarks(join.maxParallelism), new RestoredMarks(join.maxParallelism)]
   }
 
-  /** Marks are written anew each time: where there are any, no checkpoint begins as the one before. */
+  /** Marks are written again each time: with marks, no checkpoint begins with the files of the one before. */
   get appends(): boolean {
     return !(['left', 'right'] as const).some((side) => isMarkedLater(this.#join.verb, side))
   }
@@ -96,8 +95,8 @@ export class JoinSnapshots {
           ),
           blocks: (stretches) => this.#markBlocks(stretches.filter(isOfPane)),
         },
-        // what lies behind the time that the join has passed meets nobody, and is dropped when that goes on; but a
-        // row without its mark would come out as one that met nobody
+        // Rows older than the join's time meet nobody, and are dropped when that time advances. But a row without its
+        // mark would come out as a row that had no match.
         ...(this.appends ? { keepsGone: true } : {}),
         release: () => {
           for (const side of [0, 1] as const) panes[side].release((frozen[side] ?? []).map(({ pane }) => pane))

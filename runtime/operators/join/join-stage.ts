@@ -232,7 +232,7 @@ class JoinStage implements OperatorStage, JoinHost {
     const parts = lefts?.[0]?.parts.length ?? rights?.[0]?.parts.length ?? 0
     for (let part = 0; part < parts; part++) {
       const others = logsOf(rights, part)
-      // a hopping window starts anew on rows that may have had their match in the one before
+      // Each hopping window starts without marks: its rows may have had their match in the window before.
       if (isOuter(this.#verb.type, 'right')) for (const log of others) log.m.fill(0, 0, log.n)
       for (const log of logsOf(lefts, part)) {
         await this.#inSlices(log, (at) =>

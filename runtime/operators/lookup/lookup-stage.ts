@@ -11,8 +11,8 @@ const NOT_FOUND = 404
 const ASKED_WRONGLY = 400
 
 /**
- * Flink's lookup join (AsyncLookupJoinRunner): asyncMap's calls, with answers kept for a while and 404 meaning that
- * there is no match. What is kept is no state: after a restore the service is asked anew.
+ * Flink's lookup join (AsyncLookupJoinRunner): asyncMap's calls, with answers cached for a while and 404 meaning that
+ * there is no match. The cache is not state: after a restore the service is asked again.
  */
 export function createLookupStage(verb: LookupVerb, context: OperatorContext): OperatorStage {
   const service = new NotFoundIsAnswer(
@@ -29,8 +29,8 @@ export function createLookupStage(verb: LookupVerb, context: OperatorContext): O
 }
 
 /**
- * Of a query: the one row of its result, 404 when it has none. More are an error of the row: which of them is
- * meant?
+ * The answer of a query: the one row of its result, 404 when it has none. Several rows are an error of the record,
+ * since nothing says which of them is meant.
  */
 class RowIsAnswer implements HttpClient {
   readonly #client: HttpClient
@@ -98,15 +98,14 @@ interface Kept {
 }
 
 /**
- * Answers by request, the one used longest ago given up first. Answers that may be other the next time are not
- * kept.
+ * Answers by request; the one used longest ago is evicted first. Answers that may differ the next time are not kept.
  */
 class CachedAnswers implements HttpClient {
   readonly #client: HttpClient
   readonly #rows: number
   readonly #ttlMs: number
   readonly #clock: Clock
-  /** In the order of their last use; undefined: there is no such row. */
+  /** In the order of their last use; undefined: the service has no such row. */
   readonly #kept = new Map<string, Kept>()
 
   constructor(client: HttpClient, { rows, ttlMs }: NonNullable<LookupVerb['cache']>, clock: Clock) {

@@ -3,7 +3,7 @@ import { emptyHeadedBlock, HeadedBlock, magicOf } from '../../memory/headed-bloc
 import type { BatchCodec } from '../../codegen/contracts.ts'
 import type { Cell } from '../../memory/pattern-view.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { isPlainKey, type StateKey } from '../../memory/state-key.ts'
+import { isNumberKey, type StateKey } from '../../memory/state-key.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { StreamCode } from '../operator-context.ts'
@@ -66,7 +66,7 @@ export class PatternBlocks {
     this.#codec = compileBatchCodec(stream.schema, stream.rowClass)
     this.#states = states
     this.#shape = shape
-    this.#keyOf = isPlainKey(keys) && keys[0]?.type !== 'string' ? Number : (text) => text
+    this.#keyOf = isNumberKey(keys) ? Number : (text) => text
     this.headBytes = this.write([], []).length + 64
     this.progressBytes = this.writeProgress(-Number.MAX_VALUE).length
   }

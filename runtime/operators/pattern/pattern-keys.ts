@@ -36,7 +36,7 @@ interface Group {
   changes: number
 }
 
-/** Of a group: the number of its snapshot, and its changes by then; of the progress the watermark. */
+/** For a group: the number of its snapshot, and its changes by then. For the progress: the watermark. */
 type Mark = readonly [at: number, changes: number]
 
 interface GroupLog extends GrowingLog<Mark> {
@@ -62,7 +62,7 @@ interface Frozen {
 const PROGRESS = -1
 /** Entries of keys in a block, about a millisecond's work. */
 const SLICE_ENTRIES = 1024
-/** Of a key, before any was written. */
+/** The snapshot of a key before any was written. */
 const KEY_BYTES = 2048
 
 export interface PatternKeysParts {
@@ -312,8 +312,8 @@ export function rowOf({ waitingRows, runs, waiting }: KeyState): Row {
 }
 
 /**
- * The keys of a group as they were at the barrier, those that have changed since snapshot `since`; those that were
- * gone are empty. One that changes while this goes on may come twice, the same both times.
+ * The keys of a group that have changed since snapshot `since`, as they were at the barrier; deleted keys are empty. A
+ * key that changes meanwhile may come twice, the same both times.
  */
 function* frozenKeys(
   { group, of, end: [at] }: GroupLog,

@@ -31,16 +31,16 @@ export interface KeyRuns {
 }
 
 /**
- * Runs the automaton of a pattern over the rows of a key: Flink's NFA with AfterMatchSkipStrategy. Unlike there, a
- * match ends at a row that must not come even when that row would complete it; matches that time out do so one
- * first row after the other, so that nothing depends on how often watermarks come; one that times out in several
- * states is told once; and of matches that begin and end with the same rows the one comes first that took rows earlier.
+ * Runs the automaton of a pattern over the rows of a key: Flink's NFA with AfterMatchSkipStrategy. Four things differ:
+ * a match ends at a row that must not come even when that row would complete it; matches time out in the order of their
+ * first rows, so that nothing depends on how often watermarks come; a match that times out in several states is
+ * reported once; and among matches with the same first and last row, the one that took its rows earlier comes first.
  */
 export class PatternMatcher {
   readonly #start: State
   readonly #verb: Pick<PatternVerb, 'withinMs' | 'after' | 'maxRuns'>
   readonly #events: PatternEvents
-  /** Used anew by each step. */
+  /** Reused by each step. */
   readonly #shown: State[] = []
   readonly #edges: Edge[] = []
 

@@ -19,7 +19,7 @@ export interface Turn {
 
 /** Names a table must not share with a user's. */
 export const TIMERS = 'timers'
-export function tableName(state: string): string {
+function tableName(state: string): string {
   return `state.${state}`
 }
 /** The inverse: what the job calls the table. */
@@ -122,7 +122,7 @@ export class TurnHolder {
 }
 
 /** Timers of event time under the current key. */
-export class Timers {
+class Timers {
   readonly #turn: TurnHolder
   readonly #table: TimerTable | undefined
   readonly #lack: string
@@ -210,7 +210,7 @@ function userKeyOf(name: string, fields: readonly Field[]): UserKey {
 }
 
 /** One row per key. */
-export class ValueState {
+class ValueState {
   readonly #turn: TurnHolder
   readonly #table: ValueTable
   readonly #make: RowMaker
@@ -236,7 +236,7 @@ export class ValueState {
 }
 
 /** Rows per key, in the order in which they were added. */
-export class ListState {
+class ListState {
   readonly #turn: TurnHolder
   readonly #table: ListTable
   readonly #make: RowMaker
@@ -267,7 +267,7 @@ export class ListState {
 }
 
 /** Rows per key under a second key. */
-export class MapState {
+class MapState {
   readonly #turn: TurnHolder
   readonly #table: MapTable
   readonly #make: RowMaker

@@ -12,7 +12,7 @@ import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState } from '../stage.ts'
 import { tableState } from '../stored-state.ts'
 
-/** Rows or entries that are dealt with before the loop gets its turn. */
+/** Rows or entries that are handled before the loop gets its turn. */
 const SLICE = 4096
 
 /** What a stage does beside adding rows. */

@@ -1,3 +1,4 @@
+import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
@@ -28,8 +29,6 @@ export interface RunningAggregatesOptions {
   emission: { kind: 'everyRow' } | { kind: 'changed' } | { kind: 'counted'; rows: number; every: number }
   ttlMs?: number
 }
-
-const EMIT_ROWS = 1024
 
 interface RunningGroup extends RunningGroupView {
   id: number
@@ -129,8 +128,8 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
   }
 
   #emit(table: RunningTable, entries: readonly number[], emit: RowsConsumer, onError: RowErrorHandler): void {
-    for (let at = 0; at < entries.length; at += EMIT_ROWS) {
-      const some = entries.length <= EMIT_ROWS ? entries : entries.slice(at, at + EMIT_ROWS)
+    for (let at = 0; at < entries.length; at += BATCH_ROWS) {
+      const some = entries.length <= BATCH_ROWS ? entries : entries.slice(at, at + BATCH_ROWS)
       const made = this.#code.rowsOf(table, some, some.length, this.#out, (row) => {
         this.#refuse(row, onError)
       })

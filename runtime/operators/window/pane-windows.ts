@@ -1,3 +1,4 @@
+import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import { endedGroups, type KeyedTableOptions, rowTime, type WindowTable } from './window-table.ts'
 import { tableShape } from '../../state/table-shape.ts'
@@ -21,8 +22,6 @@ import {
 export interface PaneWindowsOptions extends KeyedTableOptions {
   window: { sizeMs: number; slideMs: number }
 }
-
-const EMIT_ROWS = 1024
 
 /**
  * Generates the state of one windowed aggregate. Panes are gcd(size, slide) long; a tumbling window is one
@@ -189,8 +188,8 @@ class PaneWindows implements WindowTable, PaneHost {
     }
     for (const table of tables) this.#code.mergeKnown(scratch, table)
     const window = { start, end: start + this.#size }
-    for (let first = 0; first < scratch.n; first += EMIT_ROWS)
-      this.#put(scratch, first, Math.min(scratch.n, first + EMIT_ROWS), window, emit, onError)
+    for (let first = 0; first < scratch.n; first += BATCH_ROWS)
+      this.#put(scratch, first, Math.min(scratch.n, first + BATCH_ROWS), window, emit, onError)
   }
 
   #put(
@@ -330,7 +329,7 @@ class PaneWindows implements WindowTable, PaneHost {
       const table = firing.table
       while (table !== undefined && firing.entry < table.n) {
         if (left <= 0) return left
-        const until = Math.min(table.n, firing.entry + EMIT_ROWS)
+        const until = Math.min(table.n, firing.entry + BATCH_ROWS)
         this.#put(table, firing.entry, until, firing, emit, onError)
         left -= until - firing.entry
         firing.entry = until

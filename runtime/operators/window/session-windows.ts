@@ -1,3 +1,4 @@
+import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
@@ -21,7 +22,6 @@ export interface SessionWindowsOptions extends KeyedTableOptions {
   gapMs: number
 }
 
-const EMIT_ROWS = 1024
 /** Sessions wait in buckets of a part of the gap: of fewer parts each is scanned longer, more are more lists. */
 const BUCKETS_PER_GAP = 64
 /** A table is replaced only when at least so many of its sessions have ended. */
@@ -138,7 +138,7 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
       }
     }
     if (this.#isEventTime && until <= over) {
-      // the head was made for this row: nothing else tells that it holds no session
+      // The head was made for this row: nothing else shows that it holds no session.
       if (unused === head && table.tm[head] === NEVER) {
         table.tm[head] = ENDED
         group.ended++
@@ -276,8 +276,8 @@ class SessionWindows implements WindowTable, SessionHost<SessionGroup> {
     emit: RowsConsumer,
     onError: RowErrorHandler | undefined,
   ): void {
-    for (let at = 0; at < entries.length; at += EMIT_ROWS) {
-      const some = entries.slice(at, at + EMIT_ROWS)
+    for (let at = 0; at < entries.length; at += BATCH_ROWS) {
+      const some = entries.slice(at, at + BATCH_ROWS)
       const made = this.#code.rowsOf(table, some, some.length, this.#out, (row) => {
         this.#refuse(row, onError)
       })

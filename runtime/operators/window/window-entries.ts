@@ -8,6 +8,7 @@ import type { WindowVerb } from '../../graph/verbs/window.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP } from '../../model/time.ts'
 import type { StateEntry } from '../../state/state-entries.ts'
+import { MetricRegistry } from '../../telemetry/metric-registry.ts'
 
 /** Every open window with its result so far. Windows that have fired and wait for late rows are left out. */
 export async function windowEntries(
@@ -39,6 +40,7 @@ export async function windowEntries(
     functions: new UserFunctions(new Map()),
     httpClient: { send: () => Promise.reject(stateUnreadable('a window calls no service')) },
     stopping: new AbortController().signal,
+    metrics: new MetricRegistry(),
     onBlocked: () => undefined,
     onError: (error) => {
       throw error

@@ -62,7 +62,7 @@ export async function unlinkIfPresent(path: string): Promise<void> {
   }
 }
 
-/** Whoever writes into it at that moment makes it anew. */
+/** A writer that uses the folder at that moment creates it again. */
 export async function removeIfEmpty(folder: string): Promise<void> {
   try {
     await rmdir(folder)

@@ -49,5 +49,5 @@ function failure(url: string, signal: AbortSignal, cause: unknown): unknown {
 
 /** The path and the query may hold values of records. */
 function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : 'an address that is no URL'
+  return URL.canParse(url) ? new URL(url).host : 'an address that is not a URL'
 }

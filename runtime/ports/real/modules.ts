@@ -7,7 +7,7 @@ import { MODULES_FOLDER, type ModuleSource } from '../../model/user-module.ts'
 import type { ModuleExports, ModuleLoader } from '../modules.ts'
 
 /**
- * What `import … from 'millrace'` means in a module of the user, wherever that lies. In the image modules are
+ * The module that `import … from 'millrace'` means in a module of the user, wherever that is. In the image modules are
  * bundled.
  */
 const API = new URL('../../front/typescript/millrace.ts', import.meta.url)

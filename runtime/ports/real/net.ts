@@ -128,7 +128,7 @@ class TcpConnection implements Connection {
     )
   }
 
-  /** Of an accepted connection the bytes come as events, of one that was made here through `receive`. */
+  /** The bytes of an accepted connection come as events, those of a connection made here through `receive`. */
   onData(handle: (bytes: Uint8Array) => void): void {
     this.#onData = handle
     this.#socket.on('data', handle)

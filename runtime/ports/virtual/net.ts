@@ -4,7 +4,7 @@ import type { VirtualWorld } from './world.ts'
 
 const CONNECT_TIMEOUT_MS = 2_000
 
-/** What lies between two ends. */
+/** The link between two ends. */
 interface Carrier {
   cut(bytes: Uint8Array): Uint8Array[]
   /** Acts now, or when `from` and `to` can reach each other again. */

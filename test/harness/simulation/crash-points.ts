@@ -1,4 +1,4 @@
-import { isFields } from '../../../runtime/graph/problems.ts'
+import { isFields } from '../../../runtime/model/fields.ts'
 import { difference } from '../../../sim/difference.ts'
 import {
   simulate,

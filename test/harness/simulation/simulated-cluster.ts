@@ -250,7 +250,7 @@ class SimulatedCluster {
       if (object.kind !== streamSavepoints.kind) continue
       const { phase, location = '' } = (object as StreamSavepoint).status ?? {}
       if (phase === 'Completed' && !this.#rules.keptPaths.some((kept) => `${location}/manifest.json`.endsWith(kept)))
-        this.#wrong.push(`${object.metadata.name} is completed, and ${location} is no savepoint that is kept`)
+        this.#wrong.push(`${object.metadata.name} is completed, and ${location} is not a savepoint that is kept`)
     }
   }
 

@@ -89,7 +89,7 @@ eventTime: { field: at, outOfOrderness: 4s }
     await writeFile(path, `${RECORDS.join('\n')}\n{"id":`)
     const text = await said(path)
     expect(text).toContain('# from 2 records')
-    expect(text).toContain(`# left out, could not be read: ${path} line 3 is no JSON: {"id":\n`)
+    expect(text).toContain(`# left out, could not be read: ${path} line 3 is not JSON: {"id":\n`)
   })
 
   test('a folder is refused', async () => {

@@ -6,7 +6,7 @@ import type { KafkaFrameBuffers } from './frame-buffers.ts'
 /** Of a frame: its length without these four bytes, and the number that ties an answer to its request. */
 const HEAD_BYTES = 8
 const LENGTH_BYTES = 4
-/** A broker sends a few MB at a time; a longer frame is no frame. */
+/** A broker sends a few MB at a time; a longer frame is not a frame. */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
 const NO_TAGS = 0
 

@@ -1,6 +1,7 @@
 import { suggestion } from '../../../expressions/suggest.ts'
 import { fieldOf, type Field, type Schema } from '../../../model/schema.ts'
-import { describe, join, type Fields, type Problems } from '../../problems.ts'
+import type { Fields } from '../../../model/fields.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 
 const MAX_PARAMETERS = 32
 /** With everything around it the request stays below what a template may hold. */
@@ -66,7 +67,7 @@ function readUrl(value: unknown, path: string, problems: Problems): string | und
   problems.report(
     'OPTION_INVALID',
     path,
-    `${describe(url)} is no address of a Druid`,
+    `${describe(url)} is not an address of a Druid`,
     'write that of its Router or a Broker: http://druid-router:8888',
   )
   return undefined
@@ -132,7 +133,7 @@ function readParameters(value: unknown, path: string, schema: Schema, problems: 
       problems.report(
         'TYPE_MISMATCH',
         at,
-        `"${field.name}" is ${field.type}, which is no parameter of a query`,
+        `"${field.name}" is ${field.type}, which is not a parameter of a query`,
         'take the value it holds out with set before',
       )
     else return field

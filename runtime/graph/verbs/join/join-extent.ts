@@ -1,4 +1,5 @@
-import { describe, isFields, join, type Fields, type Problems } from '../../problems.ts'
+import { isFields, type Fields } from '../../../model/fields.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 import { readDuration } from '../kit/durations.ts'
 
 /** Which rows of the two sides can meet, and so how long they are kept. */
@@ -102,7 +103,7 @@ function readWithin(value: unknown, path: string, problems: Problems): JoinExten
 function readLength(value: unknown, path: string, problems: Problems): number | undefined {
   const ms = readDuration(value, path, problems)
   if (ms !== 0) return ms
-  problems.report('DURATION_INVALID', path, `${describe(value)} is no time at all`)
+  problems.report('DURATION_INVALID', path, `${describe(value)} is no length of time`)
   return undefined
 }
 

@@ -1,5 +1,6 @@
 import { readKeyNames } from '../kit/key-fields.ts'
-import { describe, isFields, join, type Problems } from '../../problems.ts'
+import { isFields } from '../../../model/fields.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 import type { Input } from '../../stream.ts'
 import { describeType, haveOneEquality } from '../../../expressions/typing.ts'
 import { fieldOf } from '../../../model/schema.ts'

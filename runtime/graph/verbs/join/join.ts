@@ -169,7 +169,7 @@ function readType(value: unknown, path: string, problems: Problems): JoinType | 
     problems.report(
       'UNKNOWN_VALUE',
       path,
-      `${JSON.stringify(value)} is no type of join`,
+      `${JSON.stringify(value)} is not a type of join`,
       suggestion(String(value), JOIN_TYPES),
     )
   return known
@@ -278,7 +278,7 @@ function watermarkDelay(type: JoinType, extent: JoinExtent, side: JoinSide | und
 }
 
 /** The fields of a side that the join looks at. */
-export function fieldsJoined(verb: JoinVerb, side: JoinSide): Set<string> {
+function fieldsJoined(verb: JoinVerb, side: JoinSide): Set<string> {
   const kept = fieldsKept(verb, side)
   const time = verb.times?.[side]
   if (time !== undefined) kept.add(time.field)

@@ -2,7 +2,8 @@ import { aspect } from '../kit/aspects.ts'
 import { type AsyncMapVerb, calledFunctions, readAsyncMap } from '../async-map.ts'
 import { druidRequest } from './druid-lookup.ts'
 import type { Entry } from '../entry.ts'
-import { describe, type Fields, join, Problems } from '../../problems.ts'
+import type { Fields } from '../../../model/fields.ts'
+import { describe, join, Problems } from '../../problems.ts'
 import type { Input } from '../../stream.ts'
 import type { ReadOperator, VerbDefinition } from '../verb.ts'
 import { readDuration } from '../kit/durations.ts'
@@ -62,7 +63,7 @@ export function readLookup(entry: Entry, fields: Fields, input: Input, problems:
     problems.report(
       'UNKNOWN_VALUE',
       join(joinPath, 'type'),
-      `${describe(type)} is no type of lookup`,
+      `${describe(type)} is not a type of lookup`,
       suggestion(String(type), ['inner', 'left']),
     )
   const lookup = problems.fields(fields['lookup'], path, [

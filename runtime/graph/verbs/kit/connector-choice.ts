@@ -1,5 +1,6 @@
 import type { OptionProblem, Options } from '../../connector-declaration.ts'
-import { describe, isFields, join, joinRelative, type Problems } from '../../problems.ts'
+import { isFields } from '../../../model/fields.ts'
+import { describe, join, joinRelative, type Problems } from '../../problems.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
 
 /** `{ kafka: { topic: x } }` or, without options, just `console`: a connector's name and its options. */

@@ -4,7 +4,7 @@ import { parseDurationMs } from '../../../model/time.ts'
 export function readDuration(value: unknown, path: string, problems: Problems): number | undefined {
   const ms = typeof value === 'string' ? parseDurationMs(value) : undefined
   if (ms === undefined)
-    problems.report('DURATION_INVALID', path, `${describe(value)} is no duration`, 'write 500ms, 10s, 1m, 2h or 7d')
+    problems.report('DURATION_INVALID', path, `${describe(value)} is not a duration`, 'write 500ms, 10s, 1m, 2h or 7d')
   return ms
 }
 

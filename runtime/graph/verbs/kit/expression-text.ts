@@ -1,4 +1,5 @@
-import { describe, isFields, type Problems } from '../../problems.ts'
+import { isFields } from '../../../model/fields.ts'
+import { describe, type Problems } from '../../problems.ts'
 import { parseSyntax } from '../../../expressions/parse.ts'
 
 /** YAML reads `filter: true` and `map: { one: 1 }` as a boolean and a number; they mean the expressions. */

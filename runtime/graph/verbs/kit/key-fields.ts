@@ -3,6 +3,7 @@ import { describe, join, type Problems } from '../../problems.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
 import { describeType } from '../../../expressions/typing.ts'
 import { fieldOf, type Schema } from '../../../model/schema.ts'
+import { traitsOf } from '../../../model/type-traits.ts'
 
 /** Verbs that Flink has for a stream without keys too. */
 const OVER_ALL_ROWS: ReadonlySet<string> = new Set(['window', 'aggregate', 'reduce', 'topN', 'dedupe', 'pattern'])
@@ -66,7 +67,7 @@ function readKey(name: unknown, schema: Schema, path: string, problems: Problems
     )
     return undefined
   }
-  if (field.type === 'json') {
+  if (!traitsOf(field).hasEquality) {
     problems.report(
       'TYPE_MISMATCH',
       path,

@@ -1,6 +1,7 @@
-import { type Problems } from '../../problems.ts'
+import type { Problems } from '../../problems.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
 import { fieldOf, type Schema } from '../../../model/schema.ts'
+import { traitsOf } from '../../../model/type-traits.ts'
 
 /** A field whose values have an order that numbers have. */
 export function readOrderField(value: unknown, path: string, schema: Schema, problems: Problems): string | undefined {
@@ -19,7 +20,7 @@ export function readOrderField(value: unknown, path: string, schema: Schema, pro
     )
     return undefined
   }
-  if (field.type === 'long' || field.type === 'double' || field.type === 'timestamp') return name
+  if (traitsOf(field).isRanked) return name
   problems.report(
     'TYPE_MISMATCH',
     path,

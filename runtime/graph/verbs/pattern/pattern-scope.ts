@@ -5,7 +5,8 @@ import { expressionError } from '../../../expressions/expression-error.ts'
 import { NAMESPACES } from '../../../expressions/functions.ts'
 import { parseSyntax } from '../../../expressions/parse.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
-import { fieldOf, namedField, type Field, type Schema } from '../../../model/schema.ts'
+import { type Field, fieldOf, namedField, type Schema } from '../../../model/schema.ts'
+import { storageOf } from '../../../model/type-traits.ts'
 
 /** The row that a condition is asked of. */
 export const CURRENT_ROW = '#row'
@@ -13,7 +14,7 @@ export const CURRENT_ROW = '#row'
 export const KEY_ROW = '#key'
 /** What is known of a match as a whole: when it began, and when it was complete. */
 export const MATCH_ROW = 'match'
-export const MATCH_FIELDS: readonly Field[] = [
+const MATCH_FIELDS: readonly Field[] = [
   { name: 'start', type: 'timestamp', nullable: false },
   { name: 'time', type: 'timestamp', nullable: false },
 ]
@@ -62,21 +63,19 @@ function totalsSchema(schema: Schema): Schema {
   return {
     fields: [
       { name: 'count', type: 'long', nullable: false },
-      ...schema.fields.filter(isNumber).flatMap((field) =>
-        TOTAL_FUNCTIONS.flatMap((fn): Field[] => {
-          if (fn === 'min' || fn === 'max')
-            return [{ ...namedField(totalField(fn, field.name), field), nullable: true }]
-          return field.type === 'timestamp'
-            ? []
-            : [{ name: totalField(fn, field.name), type: fn === 'avg' ? 'double' : field.type, nullable: true }]
-        }),
-      ),
+      ...schema.fields
+        .filter((field) => storageOf(field) === 'number')
+        .flatMap((field) =>
+          TOTAL_FUNCTIONS.flatMap((fn): Field[] => {
+            if (fn === 'min' || fn === 'max')
+              return [{ ...namedField(totalField(fn, field.name), field), nullable: true }]
+            return field.type === 'timestamp'
+              ? []
+              : [{ name: totalField(fn, field.name), type: fn === 'avg' ? 'double' : field.type, nullable: true }]
+          }),
+        ),
     ],
   }
-}
-
-function isNumber({ type }: Field): boolean {
-  return type === 'long' || type === 'double' || type === 'timestamp'
 }
 
 /**

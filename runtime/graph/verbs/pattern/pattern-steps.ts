@@ -3,10 +3,11 @@ import { suggestion } from '../../../expressions/suggest.ts'
 import { fieldOf, isFieldName, type Schema } from '../../../model/schema.ts'
 import { readExpressionText } from '../kit/expression-text.ts'
 import { CURRENT_ROW, MATCH_ROW, parsePatternExpression, type KnownStep, type PatternScope } from './pattern-scope.ts'
-import { describe, join, type Fields, type Problems } from '../../problems.ts'
+import type { Fields } from '../../../model/fields.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 
-export const FOLLOWS = ['next', 'followedBy', 'followedByAny'] as const
-export const LOOPS = ['strict', 'relaxed', 'combinations'] as const
+const FOLLOWS = ['next', 'followedBy', 'followedByAny'] as const
+const LOOPS = ['strict', 'relaxed', 'combinations'] as const
 
 /** One step of a pattern, as Flink's Pattern with its Quantifier. */
 export interface PatternStep {
@@ -141,7 +142,7 @@ function readName(value: unknown, path: string, { names, schema }: Before, probl
   const name = problems.text(value, path, 128)
   if (name === undefined) return undefined
   const why = !isFieldName(name)
-    ? 'is no identifier'
+    ? 'is not an identifier'
     : name === MATCH_ROW
       ? 'is the match itself in select'
       : names.has(name)
@@ -199,9 +200,9 @@ function readTimes(
   const max = range === '+' ? undefined : Number(to ?? from)
   const why =
     from === ''
-      ? `${describe(value)} is no number of rows`
+      ? `${describe(value)} is not a number of rows`
       : max === 0
-        ? 'no row at all is no step'
+        ? 'a step takes at least one row'
         : max !== undefined && max < least
           ? `${text} ends before it begins`
           : Math.max(least, max ?? 0) > MAX_TIMES

@@ -8,7 +8,8 @@ import type { Entry } from '../entry.ts'
 import { readKeys } from '../kit/key-fields.ts'
 import { KEY_ROW, MATCH_ROW, parsePatternExpression, type PatternScope } from './pattern-scope.ts'
 import { type PatternStep, readSteps } from './pattern-steps.ts'
-import { describe, type Fields, join, type Problems } from '../../problems.ts'
+import type { Fields } from '../../../model/fields.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 import { type Input, type Stream, type StreamTime, type Surroundings, UNKNOWN_STREAM } from '../../stream.ts'
 import type { ReadOperator, VerbDefinition } from '../verb.ts'
 import { checkFieldName, MAX_FIELDS } from '../kit/schema-fields.ts'
@@ -207,7 +208,7 @@ function readSkipTo(
     problems.report(
       'UNKNOWN_VALUE',
       path,
-      `${describe(value)} says nothing of where matching goes on`,
+      `${describe(value)} does not say where matching continues`,
       (typeof value === 'string' ? suggestion(value, ['skipPastLast', 'skipToNext', 'noSkip']) : undefined) ??
         AFTER_USAGE,
     )
@@ -219,7 +220,7 @@ function readSkipTo(
     problems.report(
       'PATTERN_INVALID',
       path,
-      kind === undefined ? 'names no step' : 'goes on in two places',
+      kind === undefined ? 'names no step' : 'continues in two places',
       AFTER_USAGE,
     )
     return undefined

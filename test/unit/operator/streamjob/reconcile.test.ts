@@ -151,7 +151,7 @@ describe('a StreamJob', () => {
     })
     await world.until(
       'about to run again',
-      (job) => job?.status?.message?.startsWith('The coordinator is told') === true,
+      (job) => job?.status?.message?.startsWith('The coordinator gets') === true,
     )
     world.edit((spec) => {
       spec['image'] = 'millrace:3'

@@ -113,7 +113,7 @@ describe('JSON lines', () => {
     })
   })
 
-  test('a folder is no file, and is passed over by a pattern that matches it', async () => {
+  test('a folder is not a file, and is passed over by a pattern that matches it', async () => {
     await mkdir(join(folder, 'more'))
     await expect(jsonSource('more').enumerator(jsonContext()).discover([], 1)).rejects.toMatchObject({
       code: 'FILE_MISSING',

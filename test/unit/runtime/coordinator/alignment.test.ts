@@ -69,7 +69,10 @@ test('how many splits wait, the lag, the watermark and where state lies are metr
   const textOf = async (report: Partial<JobReport>): Promise<string> =>
     (
       await httpApi(
-        { report: () => ({ lastPauseMs: null, checkpoint: null, ...report }) } as unknown as Coordinator,
+        {
+          report: () => ({ lastPauseMs: null, checkpoint: null, ...report }),
+          series: () => [],
+        } as unknown as Coordinator,
         'token',
       )({ method: 'GET', path: '/metrics', token: undefined, body: '' })
     ).body

@@ -12,7 +12,6 @@ function metrics(attempt: number, firstRecordAt: number | null, lastRecordAt: nu
     badRecords: 0,
     lateRecords: 0,
     watermark: null,
-    stateEntries: 0,
     lagRecords: null,
     trouble: null,
   }

@@ -15,9 +15,8 @@ const COUNTED: SubtaskMetrics = {
   firstRecordAt: 1,
   lastRecordAt: 2,
   watermark: null,
-  stateEntries: 0,
   lagRecords: null,
-  blockedMs: {},
+  series: [],
   trouble: { code: 'KAFKA_UNREACHABLE', message: 'gone', domain: 'platform', retriable: true },
 }
 

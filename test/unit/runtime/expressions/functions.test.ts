@@ -40,12 +40,12 @@ function callGlobal(name: string, values: readonly unknown[]): unknown {
   const found = name
     .split('.')
     .reduce((object: unknown, key) => Reflect.get(Object(object), key) as unknown, globalThis)
-  if (typeof found !== 'function') throw new Error(`${name} is no function`)
+  if (typeof found !== 'function') throw new Error(`${name} is not a function`)
   return Reflect.apply(found, undefined, name === 'JSON.parse' ? ['{"a":1}'] : values) as unknown
 }
 
 function callMethod(name: string, [receiver, ...values]: readonly unknown[]): unknown {
   const found: unknown = Reflect.get(Object(receiver), name)
-  if (typeof found !== 'function') throw new Error(`${name} is no method`)
+  if (typeof found !== 'function') throw new Error(`${name} is not a method`)
   return Reflect.apply(found, receiver, values) as unknown
 }

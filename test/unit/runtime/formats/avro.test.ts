@@ -255,7 +255,7 @@ describe('Avro with a schema registry', () => {
     for (const record of records) expect(() => rowOf(scanner, record)).toThrow(refusal('RECORD_INVALID', ''))
   })
 
-  test('a registry that is down is no fault of the records: REGISTRY_UNAVAILABLE, to be tried again', async () => {
+  test('a registry that is down is not a fault of the records: REGISTRY_UNAVAILABLE, to be tried again', async () => {
     const registry = registryPorts()
     registry.isDown = true
     const scanner = await avro.scanner(contextOf(schema, { ports: registry.ports }), compileRowClass(schema))
@@ -277,7 +277,7 @@ describe('Avro with a schema registry', () => {
     [200, '{}', 'REGISTRY_REFUSED', false],
     [429, 'slowly', 'REGISTRY_UNAVAILABLE', true],
     [503, '', 'REGISTRY_UNAVAILABLE', true],
-  ])('when the registry answers %i %s, it is no fault of the records: %s', async (status, body, code, retriable) => {
+  ])('when the registry answers %i %s, it is not a fault of the records: %s', async (status, body, code, retriable) => {
     const registry = registryPorts()
     registry.refusal = { status, body }
     const scanner = await avro.scanner(contextOf(schema, { ports: registry.ports }), compileRowClass(schema))

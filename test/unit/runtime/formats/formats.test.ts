@@ -152,7 +152,7 @@ describe('raw', () => {
     expect([...bytes.write({ line: '\0\xff' })]).toEqual([0, 255])
   })
 
-  test('what is no UTF-8 is RECORD_INVALID', async () => {
+  test('what is not UTF-8 is RECORD_INVALID', async () => {
     const text = await codecOf('raw', schemaOf({ line: 'string' }))
     expect(() => text.read(Uint8Array.of(255))).toThrow(refusal('RECORD_INVALID', 'bytes'))
   })

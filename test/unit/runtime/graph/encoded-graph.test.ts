@@ -83,7 +83,7 @@ describe('decoding', () => {
       'a field called __proto__',
       ['operators', 0, 'schema', 'fields', 0, 'name'],
       '__proto__',
-      'graph.operators[0].schema.fields[0] "__proto__" is no field',
+      'graph.operators[0].schema.fields[0] "__proto__" is not a field',
     ],
     [
       'code as an operator',

@@ -226,7 +226,7 @@ describe('a lookup in Druid', () => {
     ['several rows', { status: 200, body: '[{"name":"a"},{"name":"b"}]' }, 'LOOKUP_AMBIGUOUS'],
     ['an object', { status: 200, body: '{"name":"a"}' }, 'HTTP_ANSWER'],
     ['no JSON', { status: 200, body: '<html>' }, 'HTTP_ANSWER'],
-    ['404, which is no match of the query', { status: 404, body: '' }, 'HTTP_STATUS'],
+    ['404, which is not a match of the query', { status: 404, body: '' }, 'HTTP_STATUS'],
     [
       'what Druid says of a wrong query',
       { status: 400, body: '{"error":"druidException","errorMessage":"Object \'sellers\' not found"}' },
@@ -258,7 +258,7 @@ test.each([
   ['too few parameters', { druid: { ...DRUID, parameters: 'id' } }, 'OPTION_INVALID', '.druid.parameters'],
   ['no parameters', { druid: { url: DRUID.url, query: DRUID.query } }, 'TYPE_MISMATCH', '.druid.parameters'],
   [
-    'a parameter that is no field',
+    'a parameter that is not a field',
     { druid: { ...DRUID, parameters: ['id', 'tga'] } },
     'UNKNOWN_FIELD',
     '.druid.parameters[1]',

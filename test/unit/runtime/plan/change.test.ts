@@ -248,7 +248,7 @@ test('an operator that becomes another verb loses its state', () => {
   expect(changeOf(filter, first).class).toBe('graph')
 })
 
-test('the same expression written in another way is no change', () => {
+test('the same expression written in another way is not a change', () => {
   const graph = (filter: string) => aroundOperator({ k: 'string', v: 'long' }, { filter })
   expect(changeOf(graph("v > 1 && k === 'a'"), graph('(v>1) && (k === "a")'))).toEqual({ class: 'none', reasons: [] })
 })

@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup()
 })
 
-/** 100 lines: every tenth is no JSON, and every tenth makes the expression of the second chain throw. */
+/** 100 lines: every tenth is not JSON, and every tenth makes the expression of the second chain throw. */
 function startJob(kafka: VirtualKafka, deadLetter: object): InProcessJob {
   const job = new InProcessJob(
     {

@@ -2,8 +2,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Connectors } from '../../../../runtime/connectors/registry.ts'
-import type { Coordinator } from '../../../../runtime/coordinator/coordinator.ts'
-import { httpApi } from '../../../../runtime/coordinator/http-api.ts'
 import type { Clock } from '../../../../runtime/ports/clock.ts'
 import type { Logger } from '../../../../runtime/ports/logger.ts'
 import type { ModuleExports } from '../../../../runtime/ports/modules.ts'
@@ -82,11 +80,7 @@ describe('functions of the user in a job', () => {
       '"operator":"kept"',
     )
     expect(report.blockedMs?.['kept']).toBeGreaterThanOrEqual(1_500)
-    const { body } = await httpApi(
-      { report: () => report } as unknown as Coordinator,
-      'token',
-    )({ method: 'GET', path: '/metrics', token: undefined, body: '' })
-    expect(body).toMatch(/^millrace_operator_blocked_seconds\{operator="kept"\} 1\.5\d*$/m)
+    expect(await job.metrics()).toMatch(/^millrace_operator_blocked_seconds\{operator="kept"\} 1\.5\d*$/m)
   })
 
   test.each([
@@ -119,6 +113,7 @@ describe('functions of the user in a job', () => {
     const report = await job.reportWith('finished', ({ phase }) => phase === 'finished')
     expect(report.blockedMs?.['kept']).toBeGreaterThanOrEqual(1_500)
     expect(warnings.join('\n')).toContain('"function":"total"')
+    expect(await job.metrics()).toMatch(/^millrace_operator_state_entries\{operator="kept",subtask="kept-0"\} \d+$/m)
   })
 
   test('when one throws and the source says fail, the job fails naming operator, what was thrown and the record', async () => {

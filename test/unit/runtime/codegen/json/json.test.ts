@@ -273,7 +273,7 @@ describe('timestamps', () => {
     '1',
     '2001-1-2',
     '2001-01-02T03:04:05Zx',
-  ])('%j is no timestamp', (text) => {
+  ])('%j is not a timestamp', (text) => {
     expect(parseIsoTimestamp(text)).toBe(undefined)
   })
 })

@@ -49,7 +49,7 @@ describe('the key codec', () => {
     }
   })
 
-  test('refuses json and a text that is no key', () => {
+  test('refuses json and a text that is not a key', () => {
     expect(() => compileKeyCodec([field('a', 'json')])).toThrow(
       expect.objectContaining({ code: 'KEY_TYPE_UNSUPPORTED' }),
     )

@@ -423,7 +423,7 @@ export function outputs(): unknown {
   dealt.union('all', dealt.side.far)
   // @ts-expect-error another shape
   dealt.union('other', dealt.select('one', 'origin'))
-  // @ts-expect-error a stream is no sink
+  // @ts-expect-error a stream is not a sink
   job({ name: 'wrong', sinks: [dealt] })
   return job({ name: 'right', sinks: [dealt.sink('out', print())] })
 }

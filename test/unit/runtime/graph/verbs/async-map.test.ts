@@ -28,7 +28,7 @@ describe('asyncMap', () => {
     [
       'an unknown order',
       { ...FORM, order: 'unorderd' },
-      'UNKNOWN_VALUE asyncMap.order: "unorderd" is no order; did you mean "unordered"?',
+      'UNKNOWN_VALUE asyncMap.order: "unorderd" is not an order; did you mean "unordered"?',
     ],
     ['no capacity', { ...FORM, capacity: 0 }, 'TYPE_MISMATCH asyncMap.capacity: must be a whole number ≥ 1, not 0'],
     [
@@ -45,7 +45,7 @@ describe('asyncMap', () => {
     [
       'an unknown method',
       { ...HTTP, http: { url: 'http://c/', method: 'PUT' } },
-      'UNKNOWN_VALUE asyncMap.http.method: "PUT" is no method; write GET or POST',
+      'UNKNOWN_VALUE asyncMap.http.method: "PUT" is not a method; write GET or POST',
     ],
     [
       'a host from the row',
@@ -80,7 +80,7 @@ describe('asyncMap', () => {
     [
       'a header of no name',
       { ...HTTP, http: { url: 'http://c/', headers: { 'a b': 'x' } } },
-      'OPTION_INVALID asyncMap.http.headers["a b"]: "a b" is no name of a header',
+      'OPTION_INVALID asyncMap.http.headers["a b"]: "a b" is not a name of a header',
     ],
     [
       'an answer that hides a field',

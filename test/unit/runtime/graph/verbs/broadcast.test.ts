@@ -24,7 +24,7 @@ const SELECT = { id: 'events.id', rule: 'rules.name' }
 
 test.each([
   ['no key', { select: SELECT }, 'KEY_MISSING', 'broadcast'],
-  ['a key that is no field of the rules', { key: 'amount', select: SELECT }, 'UNKNOWN_FIELD', 'broadcast.key'],
+  ['a key that is not a field of the rules', { key: 'amount', select: SELECT }, 'UNKNOWN_FIELD', 'broadcast.key'],
   ['a key without equality', { key: 'when', select: SELECT }, 'TYPE_MISMATCH', 'broadcast.key'],
   [
     'a condition that is none',

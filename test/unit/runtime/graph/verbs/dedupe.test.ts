@@ -27,7 +27,7 @@ const KEYED = { keyBy: 'auction' }
 describe('a dedupe that cannot be', () => {
   test.each([
     ['no key', { dedupe: { keep: 'first', ttl: '1h' } }, 'KEY_MISSING', ''],
-    ['a key that is no field', { keyBy: 'aution', dedupe: { keep: 'first', ttl: '1h' } }, 'UNKNOWN_FIELD', 'keyBy'],
+    ['a key that is not a field', { keyBy: 'aution', dedupe: { keep: 'first', ttl: '1h' } }, 'UNKNOWN_FIELD', 'keyBy'],
     [
       'a key that differs from run to run',
       { keyBy: 'Math.random()', dedupe: { keep: 'first', ttl: '1h' } },
@@ -56,7 +56,7 @@ describe('a dedupe that cannot be', () => {
       'dedupe.orderBy',
     ],
     [
-      'a time to live that is no duration',
+      'a time to live that is not a duration',
       { ...KEYED, dedupe: { keep: 'first', ttl: 'long' } },
       'DURATION_INVALID',
       'dedupe.ttl',

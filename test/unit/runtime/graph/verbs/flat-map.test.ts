@@ -35,7 +35,7 @@ describe('flatMap', () => {
       'UNKNOWN_FIELD flatMap.unnest: there is no field "tgas"; did you mean "tags"?',
     ],
     [
-      'a field that is no json',
+      'a field that is not json',
       { unnest: 'name', type: 'string' },
       'TYPE_MISMATCH flatMap.unnest: "name" is string, only json and array fields hold arrays; declare it as array<type> at the source',
     ],
@@ -51,7 +51,7 @@ describe('flatMap', () => {
     ],
     ['an unknown type', { unnest: 'tags', type: 'text' }, 'UNKNOWN_TYPE flatMap.type: there is no type "text"'],
     [
-      'keepEmpty that is no boolean',
+      'keepEmpty that is not a boolean',
       { unnest: 'tags', type: 'string', keepEmpty: 'yes' },
       'TYPE_MISMATCH flatMap.keepEmpty: must be true or false, not "yes"',
     ],
@@ -71,7 +71,7 @@ describe('flatMap', () => {
       'SCHEMA_MISSING flatMap: does not say which rows come out; write output: { field: type, … }; what the function gives is checked against it',
     ],
     [
-      'an event time that is no field of the output',
+      'an event time that is not a field of the output',
       { module: 'user', function: 'f', output: { at: 'timestamp' }, eventTime: 'a' },
       'UNKNOWN_FIELD flatMap.eventTime: there is no field "a" in output; did you mean "at"?',
     ],

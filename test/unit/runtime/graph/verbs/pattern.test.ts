@@ -43,7 +43,7 @@ describe('a pattern that cannot be', () => {
     ['nothing selected', { steps: [SMALL], within: '1m' }, 'PATTERN_INVALID', '.select'],
     ['an unknown option of a step', withSteps({ ...SMALL, time: 3 }), 'UNKNOWN_FIELD', '.steps[0].time'],
     ['a step without a name', withSteps({ where: 'amount < 5' }), 'TYPE_MISMATCH', '.steps[0].name'],
-    ['a name that is no identifier', withSteps({ ...SMALL, name: 'a-b' }), 'STEP_NAME_INVALID', '.steps[0].name'],
+    ['a name that is not an identifier', withSteps({ ...SMALL, name: 'a-b' }), 'STEP_NAME_INVALID', '.steps[0].name'],
     ['a name twice', withSteps(SMALL, SMALL), 'STEP_NAME_INVALID', '.steps[1].name'],
     ['a step called as a field is', withSteps({ ...SMALL, name: 'amount' }), 'STEP_NAME_INVALID', '.steps[0].name'],
     ['a step called match', withSteps({ ...SMALL, name: 'match' }), 'STEP_NAME_INVALID', '.steps[0].name'],
@@ -53,7 +53,12 @@ describe('a pattern that cannot be', () => {
       'UNKNOWN_FIELD',
       '.steps[0].where',
     ],
-    ['a condition that is no boolean', withSteps({ ...SMALL, where: 'amount' }), 'EXPRESSION_TYPE', '.steps[0].where'],
+    [
+      'a condition that is not a boolean',
+      withSteps({ ...SMALL, where: 'amount' }),
+      'EXPRESSION_TYPE',
+      '.steps[0].where',
+    ],
     [
       'a condition over a later step',
       withSteps({ ...SMALL, where: 'amount < big.amount' }, BIG),

@@ -87,12 +87,12 @@ describe('process', () => {
       'DURATION_INVALID process.state.last.ttl: "0s" keeps nothing',
     ],
     [
-      'a name that is no identifier',
+      'a name that is not an identifier',
       { keyBy: 'id', process: { ...FORM, state: { 'a b': { value: { n: 'long' } } } } },
       'FIELD_NAME_INVALID process.state["a b"]',
     ],
     [
-      'a key that is no field',
+      'a key that is not a field',
       { keyBy: 'idd', process: FORM },
       'UNKNOWN_FIELD keyBy: there is no field "idd"; did you mean "id"?',
     ],
@@ -131,13 +131,13 @@ describe('modules', () => {
     [
       { a: {} },
       [
-        'MODULE_INVALID spec.modules.a: lies nowhere; write { path: ./functions.ts }, { configMap: NAME, key: functions.mjs } or { image: /app/functions.mjs }',
+        'MODULE_INVALID spec.modules.a: has no place; write { path: ./functions.ts }, { configMap: NAME, key: functions.mjs } or { image: /app/functions.mjs }',
       ],
     ],
     [
       { a: { path: './f.ts', image: '/f.mjs' } },
       [
-        'MODULE_INVALID spec.modules.a: lies in path and image; write { path: ./functions.ts }, { configMap: NAME, key: functions.mjs } or { image: /app/functions.mjs }',
+        'MODULE_INVALID spec.modules.a: has several places: path and image; write { path: ./functions.ts }, { configMap: NAME, key: functions.mjs } or { image: /app/functions.mjs }',
       ],
     ],
     [{ a: { configMap: 'fs' } }, ['TYPE_MISMATCH spec.modules.a.key: must be a text, not nothing']],
@@ -149,12 +149,12 @@ describe('modules', () => {
     [
       { a: { image: 'f.mjs' } },
       [
-        'MODULE_INVALID spec.modules.a.image: "f.mjs" is no absolute path; it names a file inside the image: /app/functions.mjs',
+        'MODULE_INVALID spec.modules.a.image: "f.mjs" is not an absolute path; it names a file inside the image: /app/functions.mjs',
       ],
     ],
     [
       { a: { path: './f.py' } },
-      ['MODULE_INVALID spec.modules.a.path: "./f.py" is no module; its name ends in .mjs, .js, .ts or .mts'],
+      ['MODULE_INVALID spec.modules.a.path: "./f.py" is not a module; its name ends in .mjs, .js, .ts or .mts'],
     ],
   ])('%j gives %j', (modules, problems) => {
     expect(specProblems(spec(modules))).toEqual(problems)

@@ -31,7 +31,7 @@ describe('a topN that cannot be', () => {
     ['a text to rank by', top({ by: 'channel' }), 'TYPE_MISMATCH', 'topN.by'],
     ['an unknown order', top({ order: 'down' }), 'UNKNOWN_VALUE', 'topN.order'],
     ['a rank that is a field already', top({ rank: 'price' }), 'DUPLICATE_FIELD', 'topN.rank'],
-    ['a rank that is no name', top({ rank: 'a b' }), 'FIELD_NAME_INVALID', 'topN.rank'],
+    ['a rank that is not a name', top({ rank: 'a b' }), 'FIELD_NAME_INVALID', 'topN.rank'],
     ['a time to live of nothing', top({ ttl: '0s' }), 'DURATION_INVALID', 'topN.ttl'],
     ['an unknown option', top({ limit: 3 }), 'UNKNOWN_FIELD', 'topN.limit'],
   ])('with %s is refused with its code and place', (_what, entry, code, path) => {

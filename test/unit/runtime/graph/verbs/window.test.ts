@@ -55,7 +55,7 @@ describe('the window verb', () => {
       'spec.graph[1].lateness',
     ],
     [
-      'lateness that is no duration',
+      'lateness that is not a duration',
       windowed({ tumble: '1s' }, { lateness: 'long' }),
       'DURATION_INVALID',
       'spec.graph[1].lateness',

@@ -1,0 +1,25 @@
+import { Command, Option } from '@commander-js/extra-typings'
+import type { CompiledForm } from '../compile.ts'
+import { type Cli, example } from './cli.ts'
+
+export const compileCommand = (cli: Cli) =>
+  new Command('compile')
+    .description('print the StreamJob of a job in TypeScript, with its code, for kubectl apply')
+    .argument('<job>', 'job.ts')
+    .option('--code', 'print the code alone, for an image')
+    .addOption(
+      new Option('--image <path>', "name the code's file in the image instead of a ConfigMap").conflicts('code'),
+    )
+    .addHelpText('after', example('millrace compile job.ts | kubectl apply -f -'))
+    .action(async (file, { code, image }) => {
+      const [{ compile }, { builtinConnectors }] = await Promise.all([
+        import('../compile.ts'),
+        import('../../runtime/builtin-connectors.ts'),
+      ])
+      cli.end(await compile(file, builtinConnectors, formOf(code, image)))
+    })
+
+function formOf(code: true | undefined, image: string | undefined): CompiledForm {
+  if (code) return { kind: 'code' }
+  return image === undefined ? { kind: 'configMap' } : { kind: 'image', path: image }
+}

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest'
+import type { Coordinator } from '../../../../runtime/coordinator/coordinator.ts'
+import { httpApi } from '../../../../runtime/coordinator/http-api.ts'
+import { MillraceError } from '../../../../runtime/model/errors.ts'
+
+const TARGET = JSON.stringify({ revision: '1', spec: {}, desiredState: 'running' })
+
+/** A coordinator that knows the savepoint `sp-1`, restores from `used`, and breaks when `broken` is deleted. */
+function api(method: string, path: string, { token, body = '' }: { token?: string; body?: string } = {}) {
+  const coordinator = {
+    report: () => ({ job: 'job', lastPauseMs: null, checkpoint: null }),
+    series: () => [],
+    setTarget: () => undefined,
+    savepoint: (id: string) => ({ id }),
+    findSavepoint: (id: string) => (id === 'sp-1' ? { id } : undefined),
+    deleteSavepoint: (id: string) =>
+      id === 'used'
+        ? Promise.reject(new MillraceError('SAVEPOINT_IN_USE', 'the job would restore from it', { domain: 'platform' }))
+        : id === 'broken'
+          ? Promise.reject(new Error('disk'))
+          : Promise.resolve(),
+  } as unknown as Coordinator
+  return httpApi(coordinator, 'secret')({ method, path, token, body })
+}
+
+test.each([
+  ['GET', '/healthz', 200, 'ok\n'],
+  ['GET', '/v1/job', 200, '"job":"job"'],
+  ['GET', '/metrics', 200, 'millrace_job_running 0'],
+  ['GET', '/v1/savepoints/sp-1', 200, '"id":"sp-1"'],
+  ['GET', '/v1/savepoints/sp-2', 404, 'SAVEPOINT_UNKNOWN'],
+])('%s %s is answered without a token', async (method, path, status, text) => {
+  const answer = await api(method, path)
+  expect(answer.status).toBe(status)
+  expect(answer.body).toContain(text)
+})
+
+test.each([
+  ['PUT', '/v1/target'],
+  ['POST', '/v1/savepoints'],
+  ['DELETE', '/v1/savepoints/sp-1'],
+  ['GET', '/v1/other'],
+  ['PATCH', '/v1/job'],
+])('%s %s without the token, or with a wrong one, is refused', async (method, path) => {
+  for (const request of [{}, { token: 'wrong' }]) {
+    const answer = await api(method, path, { ...request, body: TARGET })
+    expect(answer.status).toBe(401)
+    expect(answer.body).toContain('TOKEN_NEEDED')
+  }
+})
+
+test.each([
+  ['PUT', '/v1/target', TARGET, 200, '"job":"job"'],
+  ['POST', '/v1/savepoints', '{"id":"sp-2"}', 202, '"id":"sp-2"'],
+  ['DELETE', '/v1/savepoints/sp-1', '', 204, ''],
+  ['DELETE', '/v1/savepoints/used', '', 409, 'SAVEPOINT_IN_USE'],
+  ['DELETE', '/v1/savepoints/broken', '', 500, 'disk'],
+  ['PUT', '/v1/target', '{}', 422, 'TARGET_INVALID'],
+  ['PUT', '/v1/target', '{', 422, 'BODY_INVALID'],
+  ['POST', '/v1/savepoints', '{"id":"a/b"}', 422, 'SAVEPOINT_INVALID'],
+  ['GET', '/v1/savepoints/a%2Fb', '', 404, 'PATH_UNKNOWN'],
+  ['POST', '/v1/job', '', 404, 'PATH_UNKNOWN'],
+])('%s %s with the token and the body %j is answered %i', async (method, path, body, status, text) => {
+  const answer = await api(method, path, { token: 'secret', body })
+  expect(answer.status).toBe(status)
+  expect(answer.body).toContain(text)
+})
