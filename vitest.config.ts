@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { endWithStarter } from './cli/end-with-starter.ts'
 
 const RINGS = ['unit', 'simulation', 'embedded', 'services', 'cluster']
 const CORES = availableParallelism()
@@ -30,6 +31,9 @@ function ring(name: string, testSeconds: number, hookSeconds: number, sharing: S
     },
   }
 }
+
+// also keeps what starts this process from the programs that tests start
+endWithStarter()
 
 export default defineConfig({
   test: {

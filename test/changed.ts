@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { endWithStarter } from '../cli/end-with-starter.ts'
 import { foldersOf, importEdges, namedEdges, reachedFrom } from './harness/reach.ts'
 import { ROOT, sourceFile } from './harness/source-files.ts'
 
@@ -20,6 +21,7 @@ const usage = `usage: npm run test:changed -- [--since COMMIT] [--ring NAME,...]
 /** A change of these can reach everything. */
 const OF_ALL_TESTS = ['package.json', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts']
 
+endWithStarter()
 const wish = parseArgs({
   options: {
     since: { type: 'string', default: 'HEAD' },

@@ -149,10 +149,7 @@ describe('a StreamJob', () => {
     world.edit((spec) => {
       spec['image'] = 'millrace:2'
     })
-    await world.until(
-      'about to run again',
-      (job) => job?.status?.message?.startsWith('The coordinator gets') === true,
-    )
+    await world.until('about to run again', (job) => job?.status?.message?.startsWith('The coordinator gets') === true)
     world.edit((spec) => {
       spec['image'] = 'millrace:3'
     })
