@@ -16,12 +16,15 @@ export function sourceFiles(...folders: readonly string[]): SourceFile[] {
   return folders.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-      .map((entry) => join(entry.parentPath, entry.name))
-      .map((file) => {
-        const text = readFileSync(file, 'utf8')
-        return { path: relative(ROOT, file).split(sep).join('/'), text, code: blankOut(text) }
-      }),
+      .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      .map(sourceFile),
   )
+}
+
+/** The file at `path` from the root of the project. */
+export function sourceFile(path: string): SourceFile {
+  const text = readFileSync(join(ROOT, path), 'utf8')
+  return { path, text, code: blankOut(text) }
 }
 
 /** Targets of all static and dynamic imports and re-exports, as written. */

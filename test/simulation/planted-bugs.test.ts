@@ -27,15 +27,19 @@ async function runProgram(args: readonly string[], env: Readonly<Record<string, 
   }
 }
 
-test.concurrent.each(SCENARIOS.flatMap(({ name, finds }) => finds.map((bug) => [bug, name] as const)))(
+test.concurrent.each(
+  SCENARIOS.flatMap(({ name, finds }) => Object.entries(finds).map(([bug, seed]) => [bug, name, seed] as const)),
+)(
   'the planted bug %s is found by the scenario %s',
-  async (bug, scenario) => {
+  async (bug, scenario, seed) => {
     const ended = await runProgram([
       'test/simulate.ts',
       '--scenario',
       scenario,
       '--plant',
       bug,
+      '--first',
+      `${seed}`,
       '--seeds',
       `${PLANT_BUDGET}`,
     ])

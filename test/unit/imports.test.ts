@@ -1,7 +1,6 @@
-import { posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { importsOf, loadedImportsOf, sourceFiles } from '../harness/source-files.ts'
-import type { SourceFile } from '../harness/source-files.ts'
+import { importEdges, reachedFrom, type Edge } from '../harness/reach.ts'
+import { loadedImportsOf, sourceFiles } from '../harness/source-files.ts'
 
 /** The files directly in runtime/, which put the parts together. */
 const TOP = 'main'
@@ -35,27 +34,6 @@ const layerOf = (path: string): string => {
   return file === undefined ? TOP : folder
 }
 
-interface Edge {
-  readonly from: string
-  readonly to: string
-}
-
-/** Pairs of a file and the project file it imports. */
-function edges(files: readonly SourceFile[], targetsOf = importsOf): Edge[] {
-  return files.flatMap((file) =>
-    targetsOf(file)
-      .filter((target) => target.startsWith('.'))
-      .map((target) => ({ from: file.path, to: posix.join(posix.dirname(file.path), target) })),
-  )
-}
-
-/** Every file that `entry` leads to. */
-function reachedFrom(entry: string, all: readonly Edge[]): ReadonlySet<string> {
-  const reached = new Set([entry])
-  for (const path of reached) for (const { from, to } of all) if (from === path) reached.add(to)
-  return reached
-}
-
 /** Clients of the outside: of every process, and of one connector. */
 const isReal = (path: string): boolean => /^runtime\/(?:ports|connectors\/[^/]+)\/real\//.test(path)
 const importsReal = ({ from, to }: Edge): boolean => isReal(to) && !isReal(from) && layerOf(from) !== TOP
@@ -71,7 +49,7 @@ const isDeclaration = (path: string): boolean =>
   /^runtime\/connectors\/(?:registry\.ts|kit\/.*|[^/]+\/declaration\.ts)$/.test(path)
 
 describe('imports', () => {
-  const runtime = edges(sourceFiles('runtime'))
+  const runtime = importEdges(sourceFiles('runtime'))
 
   test('every folder of the runtime has its place in the layers', () => {
     const folders = new Set(sourceFiles('runtime').map((file) => layerOf(file.path)))
@@ -84,7 +62,7 @@ describe('imports', () => {
 
   test('the operator imports of the runtime only what both must agree on', () => {
     // Checking a spec means asking each connector about its options; only the wiring knows which connectors there are.
-    const wrong = edges(sourceFiles('operator'))
+    const wrong = importEdges(sourceFiles('operator'))
       .filter(({ from, to }) => !(from === 'operator/main.ts' && to === 'runtime/builtin-connectors.ts'))
       .filter(
         ({ to }) =>
@@ -94,7 +72,7 @@ describe('imports', () => {
   })
 
   test('nothing the operator is made of can load code of a user', () => {
-    const reached = reachedFrom('operator/main.ts', [...runtime, ...edges(sourceFiles('operator'))])
+    const reached = reachedFrom(['operator/main.ts'], [...runtime, ...importEdges(sourceFiles('operator'))])
     expect(reached.size).toBeGreaterThan(50)
     expect(
       [...reached].filter(
@@ -107,7 +85,7 @@ describe('imports', () => {
   })
 
   test('the simulation stands on the runtime alone, so that it can be shipped without the tests', () => {
-    const simulation = edges(sourceFiles('sim'))
+    const simulation = importEdges(sourceFiles('sim'))
     expect(simulation.length).toBeGreaterThan(10)
     expect(simulation.filter(({ to }) => !to.startsWith('sim/') && !to.startsWith('runtime/'))).toEqual([])
   })
@@ -117,14 +95,14 @@ describe('imports', () => {
   })
 
   test('the operator starts with the declarations of connectors and none of their code', () => {
-    const reached = reachedFrom('operator/main.ts', edges(sourceFiles('runtime', 'operator'), loadedImportsOf))
+    const reached = reachedFrom(['operator/main.ts'], importEdges(sourceFiles('runtime', 'operator'), loadedImportsOf))
     const connectors = [...reached].filter((path) => path.startsWith('runtime/connectors/'))
     expect(connectors).toContain('runtime/connectors/kafka/declaration.ts')
     expect(connectors.filter((path) => !isDeclaration(path))).toEqual([])
   })
 
   test('a declaration loads no code of its connector', () => {
-    const wrong = edges(sourceFiles('runtime/connectors'), loadedImportsOf)
+    const wrong = importEdges(sourceFiles('runtime/connectors'), loadedImportsOf)
       .filter(({ from }) => from.endsWith('/declaration.ts'))
       .filter(({ to }) => !['model', 'expressions', 'graph'].includes(layerOf(to)) && !isDeclaration(to))
     expect(wrong).toEqual([])

@@ -81,4 +81,4 @@ export function twoPaces(pace: 'aligned' | 'free'): VerbJob {
   }
 }
 
-export const alignmentScenario = verbScenario('alignment', [twoPaces('aligned')], [])
+export const alignmentScenario = verbScenario('alignment', [twoPaces('aligned')], {})

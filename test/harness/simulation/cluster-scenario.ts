@@ -8,14 +8,14 @@ const expected = expectedOutput()
 /** The operator too: a StreamJob is created, edited, scaled, upgraded, suspended, finished and deleted among faults. */
 export const clusterScenario: Scenario = {
   name: 'cluster',
-  finds: [
-    'switchWithoutSavepoint',
-    'actBeforeIntent',
-    'blindStatus',
-    'forgetTerminating',
-    'upgradeWithoutSavepoint',
-    'surplusFirst',
-  ],
+  finds: {
+    switchWithoutSavepoint: 2,
+    actBeforeIntent: 0,
+    blindStatus: 51,
+    forgetTerminating: 2,
+    upgradeWithoutSavepoint: 17,
+    surplusFirst: 16,
+  },
   async run(seed): Promise<Verdict> {
     const plan = clusterPlan(seed)
     const { wrong, output, steps, log } = await simulateCluster(plan)

@@ -20,17 +20,17 @@ export function jobWrongness({ finished, virtualMs, report, output }: Simulation
 /** Coordinator and workers of one job, without an operator: killed, paused, cut off, rescaled. */
 export const jobScenario: Scenario = {
   name: 'job',
-  finds: [
-    'noAlign',
-    'commitOnSnapshot',
-    'noRecommit',
-    'readBeforeFence',
-    'completeBeforeLog',
-    'stateBySlot',
-    'preparedIsEnough',
-    'prefixUnchecked',
-    'sweepGivenUp',
-  ],
+  finds: {
+    noAlign: 48,
+    commitOnSnapshot: 5,
+    noRecommit: 128,
+    readBeforeFence: 15,
+    completeBeforeLog: 64,
+    stateBySlot: 2,
+    preparedIsEnough: 2,
+    prefixUnchecked: 59,
+    sweepGivenUp: 1,
+  },
   async run(seed): Promise<Verdict> {
     if (seed % SWITCHES_EVERY === SWITCHES_EVERY - 1) return switchVerdict(processJob, seed)
     const result = await simulate(seededSimulation(seed), 120_000)

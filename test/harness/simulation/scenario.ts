@@ -1,10 +1,15 @@
 import type { PlantedBugName } from './planted-bugs.ts'
 
+export type Finds = Readonly<Partial<Record<PlantedBugName, number>>>
+
 /** A kind of simulated run, each drawn from a seed: equal seeds run equally. */
 export interface Scenario {
   readonly name: string
-  /** Bugs that this scenario finds within `PLANT_BUDGET` seeds. */
-  readonly finds: readonly PlantedBugName[]
+  /**
+   * The bugs that this scenario finds, each with a seed that showed it. The search for the bug begins there, so that
+   * it usually ends at once. When the seed no longer shows the bug, the search continues with those behind it.
+   */
+  readonly finds: Finds
   run(seed: number): Promise<Verdict>
 }
 
@@ -15,7 +20,7 @@ export interface Verdict {
   log: readonly string[]
 }
 
-/** Every planted bug must be found within so many seeds. */
+/** Every planted bug must be found within so many seeds, from the one that its scenario names. */
 export const PLANT_BUDGET = 200
 
 /** `seed: what is wrong` of each seed that is. */

@@ -192,6 +192,6 @@ export const SWITCH_JOBS: Readonly<Record<string, () => VerbJob>> = {
 export const switchScenarios: readonly Scenario[] = Object.entries(SWITCH_JOBS).map(([name, jobOf]) => ({
   name: `switch-${name.replaceAll(' ', '-')}`,
   // An outer join is not restored ahead of a switch.
-  finds: name === 'an outer join' ? [] : ['preparedIsEnough'],
+  finds: name === 'an outer join' ? {} : { preparedIsEnough: 0 },
   run: (seed) => switchVerdict(jobOf(), seed),
 }))

@@ -183,5 +183,5 @@ function sharesOf(channel: string): number[] {
 export const userCodeScenario = verbScenario(
   'user-code',
   [asyncJob('unordered'), processJob, requestJob, asyncJob('ordered')],
-  ['noDrain', 'watermarkAhead'],
+  { noDrain: 4, watermarkAhead: 0 },
 )

@@ -1,5 +1,4 @@
-import type { PlantedBugName } from './planted-bugs.ts'
-import type { Scenario, Verdict } from './scenario.ts'
+import type { Finds, Scenario, Verdict } from './scenario.ts'
 import { mulberry } from '../../../sim/seeded-random.ts'
 import { simulate, type Fault, type Simulation } from '../../../sim/simulated-job.ts'
 import { inputFiles } from './window-job.ts'
@@ -133,11 +132,7 @@ export async function wrongVerbSeeds(job: VerbJob, seeds: number): Promise<strin
 }
 
 /** The jobs, one after the other from seed to seed, as a scenario of test/simulate.ts. */
-export function verbScenario(
-  name: string,
-  jobs: readonly [VerbJob, ...VerbJob[]],
-  finds: readonly PlantedBugName[],
-): Scenario {
+export function verbScenario(name: string, jobs: readonly [VerbJob, ...VerbJob[]], finds: Finds): Scenario {
   return { name, finds, run: (seed) => verbVerdict(jobs[seed % jobs.length] ?? jobs[0], seed) }
 }
 
