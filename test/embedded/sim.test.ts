@@ -26,8 +26,11 @@ describe('millrace sim', () => {
     expect(stdout).toMatch(/^hot-auctions: 1 of 1 seeds right, \d+ faults/)
   })
 
-  test('when seeds are no number it ends with 2 and says so', async () => {
+  test('when --seeds is not a number it ends with 2 and says what it takes', async () => {
     const { code, stderr } = await startMillrace('sim', folder.jobFile, '--seeds', 'many').ended
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('--seeds is "many"') })
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining("argument 'many' is invalid. It must be a whole number of at least 1"),
+    })
   })
 })
