@@ -70,6 +70,22 @@ describe('a job of a user in simulation', () => {
     })
   })
 
+  test('when it looks rows up at a service, it is refused, since no answer would come', async () => {
+    const spec = graphOf(
+      BIDS,
+      {
+        id: 'rated',
+        from: 'bids',
+        join: { lookup: { http: { url: 'http://rates/{auction}' }, output: { rate: 'double' } } },
+      },
+      { id: 'out', from: 'rated', sink: 'console' },
+    )
+    await expect(prepared(spec)).rejects.toMatchObject({
+      code: 'SIM_OUTSIDE',
+      message: expect.stringContaining('rated calls a service'),
+    })
+  })
+
   test('when its output hangs on the order of rows, it is compared only by what is said to be the same', async () => {
     const job = await prepared(
       graphOf(

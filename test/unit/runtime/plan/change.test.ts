@@ -248,6 +248,16 @@ test('an operator that becomes another verb loses its state', () => {
   expect(changeOf(filter, first).class).toBe('graph')
 })
 
+test('a source whose id becomes another operator loses how far it has read', () => {
+  const source = (id: string): object => ({ id, source: 'list', schema: { k: 'long' } })
+  const sink = { id: 'out', from: 'in', sink: 'console' }
+  const wanted = bedGraph({ graph: [source('other'), { id: 'in', from: 'other', filter: 'k > 1' }, sink] })
+  expect(changeOf(bedGraph({ graph: [source('in'), sink] }), wanted)).toMatchObject({
+    class: 'incompatible',
+    reasons: expect.arrayContaining(['"in" was source, it would become filter']),
+  })
+})
+
 test('the same expression written in another way is not a change', () => {
   const graph = (filter: string) => aroundOperator({ k: 'string', v: 'long' }, { filter })
   expect(changeOf(graph("v > 1 && k === 'a'"), graph('(v>1) && (k === "a")'))).toEqual({ class: 'none', reasons: [] })
