@@ -22,8 +22,8 @@ export interface StateFigures {
   updatesPerCpuSecond: number
   updatesPerCpuSecondCheckpointing: number
   /**
-   * Of the barrier alone, of a turn of the loop without and with a checkpoint: CPU of the loop's thread, and of the
-   * last the time on the clock.
+   * The longest barrier, and the longest turn of the loop without and with a checkpoint: CPU time of the loop's
+   * thread. `turnCheckpointingElapsed` is the time on the clock.
    */
   worstMs: { barrier: number; turn: number; turnCheckpointing: number; turnCheckpointingElapsed: number }
   wholeBytes: number

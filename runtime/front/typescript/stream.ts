@@ -342,8 +342,8 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
   }
 
   /**
-   * A row for each sequence of rows that fits. Of those not complete in time `side.timedOut`, rows that came too
-   * late `side.late`.
+   * Emits a row for each sequence of rows that fits. Sequences that are not complete in time go to `side.timedOut`,
+   * rows that came too late to `side.late`.
    */
   pattern<
     const Steps extends PatternSteps,

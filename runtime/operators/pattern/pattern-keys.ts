@@ -306,7 +306,7 @@ export function isEmpty({ waitingRows, runs, waiting }: KeyState): boolean {
   return waitingRows.length === 0 && runs.length === 0 && waiting.length === 0
 }
 
-/** A row of a key that is not empty: any says which key it is. */
+/** Some row of a key that is not empty. Every row names its key, so it does not matter which. */
 export function rowOf({ waitingRows, runs, waiting }: KeyState): Row {
   return (waitingRows[0]?.row ?? runs[0]?.cell.row ?? waiting[0]?.row) as Row
 }

@@ -35,10 +35,7 @@ export class KafkaRecordChannel {
   /** The first bytes of the frame that is arriving. */
   readonly #head = Buffer.alloc(HEAD_BYTES)
   #headBytes = 0
-  /**
-   * Of the frame that is arriving, behind its head: whose it is, where it goes to, how much of it is there and is
-   * to come.
-   */
+  /** The frame that is arriving, without its head: who gets it, its buffer, the bytes there and the bytes missing. */
   #owner: Pending | 'library' | 'nobody' = 'nobody'
   #body: Buffer | undefined
   #bodyBytes = 0

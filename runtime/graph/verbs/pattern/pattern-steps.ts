@@ -14,7 +14,7 @@ export interface PatternStep {
   name: string
   /** A row that must not come: right after (`next`), or until the step behind it takes one. */
   not: boolean
-  /** Over the row asked and the rows of steps before; absent: any row. */
+  /** The condition may read the row and the rows of earlier steps. Without it, every row fits. */
   where?: Expression
   /** What may lie between the last row of the step before and the first of this: nothing, rows that do not fit, any. */
   follows: (typeof FOLLOWS)[number]
