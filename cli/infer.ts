@@ -95,7 +95,7 @@ async function recordsOfTopic(topic: string, brokers: string, ports: Ports, conn
   const source = kafkaConnector(connect).source({ brokers, topic, format: 'raw', bounded: true })
   const context = {
     operatorId: 'infer',
-    verb: { kind: 'source', connector: 'kafka', onError: { kind: 'skip' } } as const,
+    verb: { kind: 'source', connector: 'kafka' } as const,
     schema,
     ports,
     baseDir: '.',

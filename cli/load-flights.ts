@@ -116,7 +116,6 @@ function sourceContext(ports: Ports): ReaderContext {
     verb: {
       kind: 'source',
       connector: 'file',
-      onError: { kind: 'fail' },
     },
     schema: SCHEMA,
     ports,

@@ -1,4 +1,4 @@
-import type { JobReport } from '../runtime/control/job-report.ts'
+import type { JobReport, OperatorLoss } from '../runtime/control/job-report.ts'
 import type { ErrorReport } from '../runtime/model/errors.ts'
 
 /** How often the same trouble is told again while it lasts. */
@@ -9,6 +9,14 @@ export class RunProgress {
   #line = ''
   #trouble = ''
   #toldAt = -Infinity
+  readonly #losing = new Set<string>()
+
+  /** A line for each operator that left out records for the first time. */
+  losses({ job, losses = [] }: JobReport): string[] {
+    const fresh = losses.filter(({ operator }) => !this.#losing.has(operator))
+    for (const { operator } of fresh) this.#losing.add(operator)
+    return fresh.map((loss) => `${job}: ${lossText(loss)}`)
+  }
 
   /**
    * The line for this report, or undefined when it says nothing new. An error that comes back attempt after attempt
@@ -30,6 +38,15 @@ export class RunProgress {
     this.#line = line
     return line
   }
+}
+
+/** Records that were left out, and the first reason. */
+export function lossText({ operator, seen, skipped, deadLettered, firstReason }: OperatorLoss): string {
+  const counts = [
+    ...(skipped > 0 ? [`skipped ${skipped} of ${seen} records`] : []),
+    ...(deadLettered > 0 ? [`put ${deadLettered} of ${seen} records into dead letters`] : []),
+  ]
+  return `${operator} ${counts.join(' and ')}; the first: ${firstReason}`
 }
 
 /** On the way into another attempt, which may well end as the last one did. */

@@ -17,7 +17,7 @@ import { createWorker, startCoordinator } from '../runtime/processes.ts'
 import { findingText } from './lint.ts'
 import { LocalJob } from './local-job.ts'
 import { readJob } from './read-job.ts'
-import { RunProgress } from './run-progress.ts'
+import { lossText, RunProgress } from './run-progress.ts'
 
 const POLL_MS = 250
 
@@ -189,11 +189,11 @@ async function watch(job: StartedJob, options: RunOptions, over: AbortSignal): P
     const line = report && (options.output === 'json' ? JSON.stringify(report) : progress.next(report, Date.now()))
     if (line !== undefined && line !== shown) process.stderr.write(`${line}\n`)
     shown = line ?? shown
+    if (report !== undefined && report.phase !== 'finished' && options.output === 'text')
+      for (const loss of progress.losses(report)) process.stderr.write(`${loss}\n`)
     if (report?.phase === 'finished') {
-      if (report.badRecords > 0 && options.output === 'text' && options.logLevel === 'silent')
-        process.stderr.write(
-          `${report.badRecords} bad record${report.badRecords === 1 ? '' : 's'} left out, as onError says: --log info shows the first of each worker, and why\n`,
-        )
+      if (options.output === 'text')
+        for (const loss of report.losses ?? []) process.stderr.write(`${report.job}: ${lossText(loss)}\n`)
       return 0
     }
     if (report?.phase === 'failed')

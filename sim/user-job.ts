@@ -92,20 +92,19 @@ export async function prepareUserJob({ spec, baseDir, limit, modules }: UserJobP
 /** Refuses a job that reaches systems outside of the simulation, and names all of them at once. */
 function refuseOutside({ operators }: JobGraph): void {
   const outside = operators.flatMap((node) => {
-    const { id, verb } = node
-    if (verb.kind === 'source') {
-      const letters =
-        verb.onError.kind === 'deadLetter' && verb.onError.connector !== 'file'
-          ? [`the dead letters of ${id} go to ${verb.onError.connector}`]
-          : []
+    const { id, verb, onError } = node
+    const letters =
+      onError?.kind === 'deadLetter' && onError.connector !== 'file'
+        ? [`the dead letters of ${id} go to ${onError.connector}`]
+        : []
+    if (verb.kind === 'source')
       return verb.connector === 'file' || verb.connector === 'nexmark'
         ? letters
         : [`source ${id} reads from ${verb.connector}`, ...letters]
-    }
     if (verb.kind === 'sink' && verb.connector !== 'file' && verb.connector !== 'console')
       return [`sink ${id} writes to ${verb.connector}`]
     const service = definitionOf(node).service(verb)
-    return service === undefined ? [] : [`${id} calls ${service}`]
+    return service === undefined ? letters : [`${id} calls ${service}`, ...letters]
   })
   if (outside.length === 0) return
   throw new MillraceError('SIM_OUTSIDE', `the job reaches systems that cannot be simulated: ${outside.join('; ')}`, {

@@ -1,5 +1,6 @@
 import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
+import type { OperatorLoss } from '../../runtime/control/job-report.ts'
 
 export const GROUP = 'millrace.dev'
 export const API_VERSION = `${GROUP}/v1alpha1`
@@ -23,6 +24,7 @@ export interface StreamJobSpec {
   /** Parallelism of every operator that has none of its own. */
   replicas?: number
   maxParallelism?: number
+  maxBadShare?: string
   checkpoints?: { interval?: string; store?: string }
   /** How many bytes of the rows that operators keep may be in a worker's memory, and where the rest goes. */
   state?: { memory: string; folder?: string }
@@ -84,6 +86,8 @@ export interface StreamJobStatus {
   pods?: string
   checkpoint?: CheckpointStatus | null
   restarts?: number
+  /** Operators that left out records in this attempt. */
+  losses?: readonly OperatorLoss[]
   /** The operation under way: written before its first act, so that a restarted operator goes on with it. */
   operation?: Operation | null
   lastOperation?: LastOperation

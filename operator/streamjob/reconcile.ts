@@ -18,7 +18,7 @@ import { endpointOf, keptHash, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
-import { statusOf } from './status.ts'
+import { SHOWN_LOSSES, statusOf } from './status.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
 export interface StreamJobParts extends ObserveParts {
@@ -211,6 +211,13 @@ async function tell({ events, metrics }: StreamJobParts, observed: Observed, dec
       message: `The coordinator starts attempt ${observed.coordinator.report.attempt} after attempt ${known}: it does not find the job's checkpoints in the store.`,
     })
   }
+  const losses = observed.coordinator.kind === 'reached' ? (observed.coordinator.report.losses ?? []) : []
+  for (const { operator, skipped, firstReason } of losses.slice(0, SHOWN_LOSSES))
+    await events.record(job, {
+      type: 'Warning',
+      reason: skipped > 0 ? 'RecordsSkipped' : 'RecordsDeadLettered',
+      message: `Operator ${operator} leaves out records. The first: ${firstReason}`,
+    })
   const error = observed.coordinator.kind === 'reached' ? observed.coordinator.report.error : null
   if (error !== null && decision.phase === 'Running')
     await events.record(job, { type: 'Warning', reason: 'JobException', message: error.message })

@@ -10,6 +10,9 @@ import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { wantsToRun } from './wanted.ts'
 
+/** Of a job whose every operator loses records, the first ones say enough. */
+export const SHOWN_LOSSES = 16
+
 /** What status should say after this decision and before its act. Pure. */
 export function statusOf(observed: Observed, decision: Decision): StreamJobStatus {
   const { job, coordinator, now } = observed
@@ -32,6 +35,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     pods: podsOf(observed),
     checkpoint: checkpointOf(report) ?? before.checkpoint ?? null,
     restarts: report?.restarts ?? before.restarts ?? 0,
+    losses: report === undefined ? (before.losses ?? []) : (report.losses ?? []).slice(0, SHOWN_LOSSES),
     operation: decision.operation,
     ...(lastOperation === undefined ? {} : { lastOperation }),
     ...(before.lastGood === undefined ? {} : { lastGood: before.lastGood }),

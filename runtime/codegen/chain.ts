@@ -29,11 +29,14 @@ export function compileChainLoop(written: readonly ChainStep[]): ChainLoop {
     if (step.kind === 'map' || step.kind === 'userMap') last++
     return [index > 0 ? js`step = ${index}` : NOTHING, stepCode(step, index, from)]
   })
+  const filters = steps.flatMap((step, index) => (isFilter(step) ? [index] : []))
   return compile<ChainLoop>(
     'chain',
     js`
-      return function chain(rows, count, out, onError) {
+      const dropped = new Float64Array(${steps.length})
+      return Object.assign(function chain(rows, count, out, onError) {
         let n = 0, i = 0, step = 0
+        ${filters.map((index) => js`let dropped${index} = 0`)}
         while (i < count) {
           try {
             for (; i < count; i++) {
@@ -48,8 +51,9 @@ export function compileChainLoop(written: readonly ChainStep[]): ChainLoop {
             step = 0
           }
         }
+        ${filters.map((index) => js`dropped[${index}] += dropped${index}`)}
         return n
-      }`,
+      }, { dropped })`,
     {
       ...EXPRESSION_SCOPE,
       refuseCondition,
@@ -95,9 +99,13 @@ function stepCode(step: ChainStep, index: number, from: number): Code {
   }
 }
 
+function isFilter({ kind }: ChainStep): boolean {
+  return kind === 'filter' || kind === 'userFilter'
+}
+
 /** Leaves this row out and continues with the next. */
 function leaveRow(step: number): Code {
-  return step === 0 ? js`continue` : lines([js`step = 0`, js`continue`])
+  return lines([js`dropped${step}++`, step === 0 ? NOTHING : js`step = 0`, js`continue`])
 }
 
 function filterStep(condition: Expression, step: number, row: number): Code {

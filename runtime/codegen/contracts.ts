@@ -15,7 +15,11 @@ export type RowsConsumer = (rows: Row[], count: number) => void
  * Reads rows[0..count), writes what passes to `out` and returns how many. A row whose expression throws is
  * handed to `onError(error, row, operatorId)` and left out.
  */
-export type ChainLoop = (rows: readonly Row[], count: number, out: Row[], onError: RowErrorHandler) => number
+export interface ChainLoop {
+  (rows: readonly Row[], count: number, out: Row[], onError: RowErrorHandler): number
+  /** How many rows each step has held back because its condition was false, in the order of the steps. */
+  readonly dropped: Float64Array
+}
 
 export type RowErrorHandler = (error: unknown, row: Row, operatorId: string) => void
 

@@ -51,6 +51,8 @@ export interface JobReport {
   recordsIn: number
   recordsOut: number
   badRecords: number
+  /** Operators that left out records in this attempt. */
+  losses?: readonly OperatorLoss[]
   lateRecords: number
   /**
    * How long functions of the user held up their processes, more than a second at a time, by operator; in this
@@ -69,6 +71,18 @@ export interface JobReport {
   stateBytes?: { memory: number; disk: number }
   /** Why the job is not running, or why checkpoints fail. */
   error: ErrorReport | null
+}
+
+/** Records that an operator left out in this attempt. */
+export interface OperatorLoss {
+  operator: string
+  /** Records and rows that came to it, bad ones included. */
+  seen: number
+  skipped: number
+  /** Kept as dead letters. */
+  deadLettered: number
+  /** Why the first one was left out, and its place. One line, without values of secrets. */
+  firstReason: string
 }
 
 export interface SavepointRequest {

@@ -91,12 +91,25 @@ export type CoordinatorMessage =
   /** Instead of anything else: another process has registered in this one's place since, and this one is to end. */
   | { kind: 'displaced' }
 
+/** What became of the records of one operator of a subtask, since the attempt started. */
+export interface OperatorRecords {
+  operator: string
+  /** Records and rows that came to it, bad ones included. */
+  seen: number
+  skipped: number
+  deadLettered: number
+  /** Why the first of these was left out; absent where none was. One line, without values of secrets. */
+  firstReason?: string
+}
+
 /** Counters since the attempt started, and gauges. */
 export interface SubtaskMetrics {
   attempt: Attempt
   recordsIn: number
   recordsOut: number
   badRecords: number
+  /** Checked when it arrives. */
+  operators?: readonly OperatorRecords[]
   lateRecords: number
   /** Wall time (ms since the epoch) of the last record that left the subtask. */
   lastRecordAt: number | null

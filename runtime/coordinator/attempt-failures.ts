@@ -10,11 +10,12 @@ import { MillraceError, type ErrorDomain } from '../model/errors.ts'
  */
 const ATTEMPTS: Readonly<Record<ErrorDomain, number>> = { user: 3, platform: 5, dependency: 10, bug: 30 }
 
-/**
- * Retriable, but only ever the end of an attempt when its last checkpoint or its savepoint was not taken in time:
- * so often at most.
- */
-const ATTEMPTS_OF_CODE: ReadonlyMap<string, number> = new Map([['CHECKPOINT_TIMEOUT', 10]])
+const ATTEMPTS_OF_CODE: ReadonlyMap<string, number> = new Map([
+  // Retriable, but only ever the end of an attempt when its last checkpoint or its savepoint was not taken in time.
+  ['CHECKPOINT_TIMEOUT', 10],
+  // The whole input has been read: the same records are as bad the next time.
+  ['TOO_MANY_BAD_RECORDS', 1],
+])
 
 const FIRST_WAIT_MS = 100
 const LAST_WAIT_MS = 15_000

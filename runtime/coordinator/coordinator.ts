@@ -5,7 +5,7 @@ import { discardSavepoint, retire, sweep } from '../checkpoint/retention.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import type { JobPhase, JobReport, SavepointReport } from '../control/job-report.ts'
 import type { SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
-import { describeWithCauses, errorReport, MillraceError } from '../model/errors.ts'
+import { describeWithCauses, type ErrorReport, errorReport, MillraceError } from '../model/errors.ts'
 import type { Attempt, SubtaskId } from '../model/ids.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import { subtasksOf } from '../plan/chaining.ts'
@@ -21,6 +21,7 @@ import { deploymentsOf } from './deployments.ts'
 import { DriveLoop } from './drive-loop.ts'
 import { InitialState } from './initial-state.ts'
 import { JobError } from './job-error.ts'
+import { excessiveLoss, lossesOf } from './record-losses.ts'
 import { decide, type Facts, type Step } from './decide.ts'
 import { isOver, nextPhase } from './job-phase.ts'
 import { summaryOf } from './job-summary.ts'
@@ -260,8 +261,19 @@ export class Coordinator {
       restarts: this.#restarts,
       lastPauseMs: this.#pause.pauseBefore(this.#attempt),
       ...summaryOf(metrics),
-      error: this.#error.current ? errorReport(this.#error.current) : trouble,
+      error: this.#error.current ? errorReport(this.#error.current) : (trouble ?? this.#lossReport()),
     }
+  }
+
+  #excessiveLoss(): MillraceError | undefined {
+    const metrics = this.#subtaskMetrics().map((subtask) => subtask.metrics)
+    return excessiveLoss(lossesOf(metrics), this.#run?.parts.graph.maxBadShare)
+  }
+
+  /** A job that never ends is not failed by what it skips, but it says so. */
+  #lossReport(): ErrorReport | null {
+    const loss = this.#run === undefined ? undefined : this.#excessiveLoss()
+    return loss === undefined ? null : errorReport(loss)
   }
 
   /** What the subtasks of the newest attempt measure themselves, for /metrics. */
@@ -357,6 +369,7 @@ export class Coordinator {
         revision: run.parts.target.revision,
         hasFailed: run.failure !== undefined,
         isDrained: run.isDrained(),
+        losesTooMuch: this.#excessiveLoss() !== undefined,
       },
       finishedRevision: view?.ended === 'finished' ? view.target?.revision : undefined,
       isHopeless: this.#failures.isHopeless,
@@ -402,6 +415,7 @@ export class Coordinator {
     else if (step === 'wait' || run === undefined) return 'rest'
     else if (step === 'abandon') await this.#abandon(run)
     else if (step === 'finish') await this.#finish(run)
+    else if (step === 'refuseResult') run.fail(this.#excessiveLoss() ?? this.#notRunning())
     else if (step === 'checkStateFits') await this.#checkStateFits(run, wanted)
     else if (step === 'prepare') this.#prepare(run, wanted)
     else await this.#switch(run)

@@ -9,7 +9,15 @@ export interface Facts {
   /** What is asked for; undefined until somebody asks. */
   readonly wanted: Pick<JobTarget, 'revision' | 'desiredState'> | undefined
   /** The running attempt. `isDrained`: its bounded inputs have ended everywhere. */
-  readonly run: { readonly revision: string; readonly hasFailed: boolean; readonly isDrained: boolean } | undefined
+  readonly run:
+    | {
+        readonly revision: string
+        readonly hasFailed: boolean
+        readonly isDrained: boolean
+        /** An operator has skipped more records than the job allows. */
+        readonly losesTooMuch: boolean
+      }
+    | undefined
   /** The revision that has run to its end, as the log says. */
   readonly finishedRevision: string | undefined
   /** The same error has ended too many attempts. */
@@ -37,6 +45,7 @@ export type Step =
   | 'giveUp'
   | 'stayFinished'
   | 'finish'
+  | 'refuseResult'
   | 'suspend'
   | 'checkInitialState'
   | 'awaitWorkers'
@@ -54,7 +63,7 @@ export function decide(facts: Facts): Step {
   if (run?.hasFailed === true) return 'abandon'
   if (run === undefined && facts.isHopeless && !isOver(facts.phase)) return 'giveUp'
   if (run === undefined && facts.finishedRevision === wanted.revision) return 'stayFinished'
-  if (run?.isDrained === true) return 'finish'
+  if (run?.isDrained === true) return run.losesTooMuch ? 'refuseResult' : 'finish'
   if (wanted.desiredState === 'suspended') return 'suspend'
   if (run?.revision === wanted.revision || facts.isHopeless) return 'wait'
   if (run === undefined && !facts.hasCheckpoint && !facts.initialStateFits) return 'checkInitialState'

@@ -2,6 +2,7 @@ import type { JobReport } from '../control/job-report.ts'
 import type { SubtaskMetrics } from '../control/messages.ts'
 import { BLOCKED_SECONDS } from '../operators/blocking.ts'
 import type { Series } from '../telemetry/metric.ts'
+import { lossesOf } from './record-losses.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../model/time.ts'
 
 type Summary = Pick<
@@ -9,6 +10,7 @@ type Summary = Pick<
   | 'recordsIn'
   | 'recordsOut'
   | 'badRecords'
+  | 'losses'
   | 'lateRecords'
   | 'lagRecords'
   | 'watermark'
@@ -25,6 +27,7 @@ export function summaryOf(metrics: readonly SubtaskMetrics[]): Summary {
     recordsIn: sum('recordsIn'),
     recordsOut: sum('recordsOut'),
     badRecords: sum('badRecords'),
+    losses: lossesOf(metrics),
     lateRecords: sum('lateRecords'),
     ...gaugesOf(metrics),
     blockedMs: blockedOf(metrics.flatMap((metric) => metric.series ?? [])),

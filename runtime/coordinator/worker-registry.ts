@@ -4,6 +4,7 @@ import { describeWithCauses } from '../model/errors.ts'
 import { subtaskId, type Attempt, type SubtaskId } from '../model/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import { checkedRecords } from './checked-records.ts'
 import { checkedSeries } from '../telemetry/checked-series.ts'
 import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
 
@@ -126,7 +127,7 @@ export class WorkerRegistry {
     if (refused > 0 && !entry.hasRefusedSeries)
       this.#logger.warn('metrics of a worker left out', { subtask: entry.worker.subtask, refused })
     entry.hasRefusedSeries ||= refused > 0
-    return { ...metrics, series }
+    return { ...metrics, series, operators: checkedRecords(metrics.operators) }
   }
 
   #register(connection: Connection, message: WorkerMessage): Entry | undefined {

@@ -27,6 +27,7 @@ const JOB_FIELDS: readonly string[] = [
   'maxParallelism',
   'checkpoints',
   'state',
+  'maxBadShare',
   'modules',
   ...FRONT_ENDS.map(({ field }) => field),
 ]
@@ -59,6 +60,7 @@ export function validateJob(spec: unknown, connectors: ConnectorDeclarations): V
   const parallelism = readReplicas(fields['replicas'], maxParallelism, 'spec.replicas', problems) ?? 1
   const checkpoints = readCheckpoints(fields['checkpoints'], problems)
   const state = fields['state'] === undefined ? undefined : readStateLimit(fields['state'], 'spec.state', problems)
+  const maxBadShare = readMaxBadShare(fields['maxBadShare'], problems)
   const modules = readModules(fields['modules'], 'spec.modules', problems)
   // A module whose place is wrong is still a module: an operator that names it is not to blame.
   const named = new Set(isFields(fields['modules']) ? Object.keys(fields['modules']) : [])
@@ -73,6 +75,7 @@ export function validateJob(spec: unknown, connectors: ConnectorDeclarations): V
       checkpoints,
       modules,
       ...(state === undefined ? {} : { state }),
+      ...(maxBadShare === undefined ? {} : { maxBadShare }),
     },
     warnings: problems.warnings,
   }
@@ -101,6 +104,19 @@ function readCheckpoints(value: unknown, problems: Problems): CheckpointSettings
   const intervalMs = readInterval(fields['interval'], problems)
   const store = fields['store'] === undefined ? undefined : readStore(fields['store'], problems)
   return { intervalMs: intervalMs ?? otherwise.intervalMs, ...(store === undefined ? {} : { store }) }
+}
+
+function readMaxBadShare(value: unknown, problems: Problems): number | undefined {
+  if (value === undefined) return undefined
+  const percent = typeof value === 'string' ? /^(\d{1,3}(?:\.\d{1,4})?)%$/.exec(value)?.[1] : undefined
+  if (percent !== undefined && Number(percent) <= 100) return Number(percent) / 100
+  problems.report(
+    'TYPE_MISMATCH',
+    'spec.maxBadShare',
+    `${describe(value)} is not a share`,
+    'write a percentage from 0% to 100%, e.g. 5%',
+  )
+  return undefined
 }
 
 function readInterval(value: unknown, problems: Problems): number | undefined {

@@ -5,7 +5,7 @@ import { FIELD_TYPES, isFieldName } from '../model/schema.ts'
 import { isVerbKind } from './verbs/all.ts'
 
 /** Raised when the meaning of a node changes; what an older process wrote is then refused, not read wrongly. */
-export const GRAPH_VERSION = 1
+export const GRAPH_VERSION = 2
 
 /** A JobGraph between processes: plain JSON. */
 export interface EncodedGraph {
@@ -53,6 +53,7 @@ function checkNode(value: unknown, path: string, maxParallelism: number, outputs
   }
   if (node.parallelism !== undefined) countAt(node.parallelism, `${path}.parallelism`, maxParallelism)
   checkSchema(node.schema, `${path}.schema`)
+  if (node.onError !== undefined) checkErrorPolicy(node.onError, `${path}.onError`)
   const verb = objectAt(node.verb, `${path}.verb`)
   if (!isVerbKind(verb['kind'])) throw invalid(`${path}.verb.kind`, `there is no verb "${String(verb['kind'])}"`)
   checkExpressions(verb, `${path}.verb`, 0)
@@ -61,6 +62,14 @@ function checkNode(value: unknown, path: string, maxParallelism: number, outputs
     checkSchema(schema, `${path}.sideOutputs.${name}`)
     outputs.add(`${id}.${name}`)
   }
+}
+
+function checkErrorPolicy(value: unknown, path: string): void {
+  const { kind, connector, options } = objectAt(value, path)
+  if (kind === 'fail' || kind === 'skip') return
+  if (kind !== 'deadLetter') throw invalid(`${path}.kind`, `is ${String(kind)}, not an error policy`)
+  textAt(connector, `${path}.connector`)
+  objectAt(options, `${path}.options`)
 }
 
 function checkSchema(value: unknown, path: string): void {

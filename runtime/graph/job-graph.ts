@@ -2,6 +2,7 @@ import type { Schema } from '../model/schema.ts'
 import type { ModuleSource } from '../model/user-module.ts'
 import type { StateLimit } from './state-limit.ts'
 import type { Verb } from './verbs/all.ts'
+import type { ErrorPolicy } from './verbs/kit/error-policy.ts'
 
 export const DEFAULT_MAX_PARALLELISM = 128
 /** Key groups are numbered in 16 bits, as in Flink. */
@@ -20,6 +21,8 @@ export interface JobGraph {
   modules?: Readonly<Record<string, ModuleSource>>
   /** Absent: all state is in memory. */
   state?: StateLimit
+  /** The job fails at its end when an operator has skipped a larger share of its records (0 to 1); absent: the default. */
+  maxBadShare?: number
 }
 
 export interface CheckpointSettings {
@@ -43,6 +46,8 @@ export interface OperatorNode<V extends VerbData = Verb> {
   from: readonly string[]
   /** Schema of what comes out; a sink repeats its input's. */
   schema: Schema
+  /** As written; absent: what plan/error-policy.ts says for the verb. */
+  onError?: ErrorPolicy
   /** Own parallelism, when it differs from the job's default. */
   parallelism?: number
   /** Schemas of what comes out of the side outputs, by name. */

@@ -4,9 +4,10 @@ import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 import { watched } from './blocking.ts'
 import type { OperatorContext } from './operator-context.ts'
+import type { RecordTallies } from './record-tally.ts'
 import type { Stage } from './stage.ts'
 
-type LoopContext = Pick<OperatorContext, 'clock' | 'onBlocked' | 'onError'>
+type LoopContext = Pick<OperatorContext, 'clock' | 'onBlocked' | 'onError'> & { readonly tallies: RecordTallies }
 
 /** filter and map, by expression or function: one generated loop. */
 export class LoopStage implements Stage {
@@ -16,6 +17,7 @@ export class LoopStage implements Stage {
   /** The operators of the loop that call the user's code. */
   readonly #calling: readonly string[]
   readonly #out: Row[] = []
+  #rowsIn = 0
 
   constructor(steps: readonly ChainStep[], context: LoopContext, next: Stage) {
     this.#loop = compileChainLoop(steps)
@@ -24,9 +26,23 @@ export class LoopStage implements Stage {
     )
     this.#context = context
     this.#next = next
+    this.#countSteps(steps)
+  }
+
+  /** A step sees the rows that came in and that no step before it has dropped or refused. */
+  #countSteps(steps: readonly ChainStep[]): void {
+    const tallies = steps.map(({ operatorId }) => this.#context.tallies.of(operatorId))
+    tallies.forEach((tally, index) => {
+      tally.derive(() =>
+        tallies
+          .slice(0, index)
+          .reduce((left, before, step) => left - before.refusedCount - (this.#loop.dropped[step] ?? 0), this.#rowsIn),
+      )
+    })
   }
 
   async process(rows: Row[], count: number): Promise<void> {
+    this.#rowsIn += count
     const passed =
       this.#calling.length === 0
         ? this.#run(rows, count)

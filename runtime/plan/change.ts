@@ -48,7 +48,7 @@ function settingsFindings(running: JobGraph, wanted: JobGraph): Finding[] {
       class: 'incompatible',
       reason: `maxParallelism ${running.maxParallelism} → ${wanted.maxParallelism}: state is divided into that many key groups`,
     })
-  for (const name of ['modules', 'state', 'checkpoints'] as const) {
+  for (const name of ['modules', 'state', 'checkpoints', 'maxBadShare'] as const) {
     if (canonicalJson(running[name] ?? {}) !== canonicalJson(wanted[name] ?? {}))
       findings.push({ class: 'graph', reason: `${name} changed` })
   }
@@ -89,6 +89,8 @@ function nodeFindings(before: Placed, after: Placed): Finding[] {
   const findings: Finding[] = []
   if (before.node.from.join() !== after.node.from.join())
     findings.push({ class: 'graph', reason: `"${id}": from changed` })
+  if (canonicalJson(before.node.onError ?? null) !== canonicalJson(after.node.onError ?? null))
+    findings.push({ class: 'graph', reason: `"${id}": onError changed` })
   const [old, now] = [before.node.parallelism, after.node.parallelism]
   if (old !== now)
     findings.push({ class: 'rescale', reason: `"${id}": replicas ${old ?? 'as the job'} → ${now ?? 'as the job'}` })

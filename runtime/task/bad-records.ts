@@ -2,47 +2,60 @@ import type { DeadLetters } from '../connectors/dead-letters.ts'
 import { describeWithCauses, MillraceError, type ErrorDetails } from '../model/errors.ts'
 import { redacted } from '../model/redacted.ts'
 import type { Row } from '../model/schema.ts'
-import type { ErrorPolicy } from '../graph/verbs/source.ts'
+import type { ErrorPolicy } from '../graph/verbs/kit/error-policy.ts'
+import type { RecordTallies } from '../operators/record-tally.ts'
 import type { Logger } from '../ports/logger.ts'
 
 /** See codegen/records/cold-segments.ts. */
 const DISK_FAILURES = new Set(['STATE_DISK_FULL', 'STATE_DISK_FAILED'])
-/** How many bad records are logged before only the counter moves. */
+/** How many bad records of an operator are logged before only the counter moves. */
 const LOGGED = 5
 /** How much of a record an error shows. */
 const SHOWN_CHARACTERS = 200
+/** How much of a reason a report shows. */
+const REASON_CHARACTERS = 500
 
-/** Applies a source's `onError` to records that do not parse and rows whose expressions throw. */
+/** How one operator treats what it cannot take. `deadLetters` is there exactly when the policy asks for it. */
+export interface ErrorHandling {
+  readonly policy: ErrorPolicy
+  readonly deadLetters: DeadLetters | undefined
+}
+
+/** Applies the `onError` of each operator to records that do not parse and rows that make it throw. */
 export class BadRecords {
-  readonly #policy: ErrorPolicy
+  readonly #handling: ReadonlyMap<string, ErrorHandling>
+  readonly #deadLetters: readonly DeadLetters[]
   readonly #counters: { badRecords: number }
+  readonly #tallies: RecordTallies
   readonly #logger: Logger
-  readonly #deadLetters: DeadLetters | undefined
 
-  /** `deadLetters` is there exactly when the policy asks for it. */
+  /** `handling` by operator id, for every operator of the subtask. Operators may share dead letters. */
   constructor(parts: {
-    policy: ErrorPolicy
+    handling: ReadonlyMap<string, ErrorHandling>
     counters: { badRecords: number }
+    tallies: RecordTallies
     logger: Logger
-    deadLetters: DeadLetters | undefined
   }) {
-    this.#policy = parts.policy
+    this.#handling = parts.handling
+    this.#deadLetters = [...new Set([...parts.handling.values()].flatMap(({ deadLetters }) => deadLetters ?? []))]
     this.#counters = parts.counters
+    this.#tallies = parts.tallies
     this.#logger = parts.logger
-    this.#deadLetters = parts.deadLetters
   }
 
   onRow(error: unknown, row: Row, operatorId: string): void {
-    this.#handle(error, `operator ${operatorId}`, JSON.stringify(row))
+    this.#handle(operatorId, error, `operator ${operatorId}`, JSON.stringify(row))
   }
 
-  onRaw(error: Error, where: string, raw: Uint8Array | string): void {
-    this.#handle(error, where, raw)
+  /** A record of the source that did not become a row. */
+  onRaw(operatorId: string, error: Error, where: string, raw: Uint8Array | string): void {
+    this.#handle(operatorId, error, where, raw)
   }
 
   /** After each batch of input: undefined, or a promise to wait for when too many dead letters are on their way. */
   push(): Promise<void> | undefined {
-    return this.#deadLetters?.push()
+    const waits = this.#deadLetters.flatMap((letters) => letters.push() ?? [])
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined)
   }
 
   /**
@@ -50,34 +63,41 @@ export class BadRecords {
    * again.
    */
   async flush(): Promise<void> {
-    await this.#deadLetters?.flush()
+    for (const letters of this.#deadLetters) await letters.flush()
   }
 
   async close(): Promise<void> {
-    await this.#deadLetters?.close()
+    for (const letters of this.#deadLetters) await letters.close()
   }
 
   /** Throws when the policy is `fail`: the subtask fails with the record named. */
-  #handle(error: unknown, where: string, record: Uint8Array | string): void {
+  #handle(operatorId: string, error: unknown, where: string, record: Uint8Array | string): void {
     // no fault of the record's: what the operator keeps is not what it should be
     if (error instanceof MillraceError && DISK_FAILURES.has(error.code)) throw error
     this.#counters.badRecords += 1
-    if (this.#policy.kind === 'fail') {
-      throw new MillraceError('RECORD_REFUSED', `${where}: ${describeWithCauses(error)}; record ${shown(record)}`, {
+    const { policy, deadLetters } = this.#handling.get(operatorId) ?? { policy: { kind: 'fail' } }
+    const reason = describeWithCauses(error)
+    if (policy.kind === 'fail') {
+      throw new MillraceError('RECORD_REFUSED', `${where}: ${reason}; record ${shown(record)}`, {
         ...blame(error),
         cause: error,
-        hint: 'onError: skip counts and leaves out such records.',
+        hint: `onError: skip in the entry "${operatorId}" leaves out such records and counts them, deadLetter keeps them.`,
       })
     }
-    if (this.#counters.badRecords <= LOGGED) {
+    const tally = this.#tallies.of(operatorId)
+    tally.refused(
+      policy.kind === 'skip' ? 'skipped' : 'deadLettered',
+      cut(redacted(`${where}: ${reason}`), REASON_CHARACTERS),
+    )
+    if (tally.refusedCount <= LOGGED) {
       this.#logger.warn('record left out', {
         where,
-        reason: describeWithCauses(error),
+        reason: redacted(reason),
         record: shown(record),
-        total: this.#counters.badRecords,
+        total: tally.refusedCount,
       })
     }
-    this.#deadLetters?.add({ where, reason: describeWithCauses(error), record })
+    deadLetters?.add({ where, reason, record })
   }
 }
 
@@ -90,8 +110,10 @@ function blame(error: unknown): Pick<ErrorDetails, 'domain' | 'retriable'> {
 
 function shown(record: Uint8Array | string): string {
   // a little more is looked at than is shown, so that no name of a secret is cut from its value
-  const text = redacted(
-    (typeof record === 'string' ? record : Buffer.from(record).toString('utf8')).slice(0, 2 * SHOWN_CHARACTERS),
-  )
-  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
+  const text = typeof record === 'string' ? record : Buffer.from(record).toString('utf8')
+  return cut(redacted(text.slice(0, 2 * SHOWN_CHARACTERS)), SHOWN_CHARACTERS)
+}
+
+function cut(text: string, characters: number): string {
+  return text.length > characters ? `${text.slice(0, characters)}…` : text
 }

@@ -7,10 +7,11 @@ import { MillraceError } from '../model/errors.ts'
 import type { Operators } from '../operators/load-operators.ts'
 import { LoopStage } from '../operators/loop-stage.ts'
 import type { OperatorContext, StreamCode } from '../operators/operator-context.ts'
+import type { RecordTallies } from '../operators/record-tally.ts'
 import type { OperatorStage, OperatorState, Stage } from '../operators/stage.ts'
 import { definitionOf } from '../graph/verbs/all.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
-import { SinkStage } from './stage.ts'
+import { CountedStage, SinkStage } from './stage.ts'
 
 /** The operators of one subtask, compiled: where batches go in, and the stages that do more than map rows. */
 export interface OperatorChain {
@@ -21,7 +22,10 @@ export interface OperatorChain {
 }
 
 /** What every operator of a chain has in common. */
-export type OperatorSurroundings = Omit<OperatorContext, 'node' | 'inputs' | 'output' | 'next' | 'side'>
+export type OperatorSurroundings = Omit<OperatorContext, 'node' | 'inputs' | 'output' | 'next' | 'side'> & {
+  /** How many rows came to each operator of the subtask, and how many it refused. */
+  readonly tallies: RecordTallies
+}
 
 export interface ChainParts {
   surroundings: OperatorSurroundings
@@ -90,7 +94,7 @@ export function compileOperatorChain(parts: ChainParts): OperatorChain {
         }),
       )
       stages.unshift([operator.id, stage])
-      next = stage
+      next = new CountedStage(stage, parts.surroundings.tallies.of(operator.id))
     } else if (verb.kind !== 'keyBy' && verb.kind !== 'union')
       throw new MillraceError('VERB_UNSUPPORTED', `${verb.kind} ${operator.id} cannot stand inside a chain`)
   }

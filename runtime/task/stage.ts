@@ -2,7 +2,28 @@ import type { SinkWriter } from '../connectors/sink.ts'
 import type { RecordWriter } from '../exchange/record-writer.ts'
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
+import type { RecordTally } from '../operators/record-tally.ts'
 import type { Stage } from '../operators/stage.ts'
+
+/** Counts the rows that come to a stage. */
+export class CountedStage implements Stage {
+  readonly #stage: Stage
+  readonly #tally: RecordTally
+
+  constructor(stage: Stage, tally: RecordTally) {
+    this.#stage = stage
+    this.#tally = tally
+  }
+
+  process(rows: Row[], count: number, input: number): Promise<void> {
+    this.#tally.seen += count
+    return this.#stage.process(rows, count, input)
+  }
+
+  onWatermark(time: Timestamp): Promise<void> {
+    return this.#stage.onWatermark(time)
+  }
+}
 
 /** A chain's end in a sink, whose writer may be opened only once the chain has been compiled. */
 export class SinkStage implements Stage {

@@ -1,6 +1,6 @@
 import { SnapshotUpload } from '../checkpoint/snapshot-upload.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
-import type { SubtaskMetrics } from '../control/messages.ts'
+import type { OperatorRecords, SubtaskMetrics } from '../control/messages.ts'
 import { errorReport, type ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { Row } from '../model/schema.ts'
@@ -12,6 +12,7 @@ import type { Metric } from '../telemetry/metric.ts'
 import type { MetricRegistry } from '../telemetry/metric-registry.ts'
 import type { BadRecords } from './bad-records.ts'
 import type { Input, TriggerMode } from './input.ts'
+import type { RecordTallies } from '../operators/record-tally.ts'
 import type { OperatorChain } from './operator-chain.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { Signal } from './signal.ts'
@@ -61,6 +62,7 @@ export interface SubtaskParts {
   signal: Signal
   mailbox: Mailbox
   counters: SubtaskCounters
+  tallies: RecordTallies
   metrics: MetricRegistry
   events: SubtaskEvents
 }
@@ -169,6 +171,7 @@ export class Subtask {
     return {
       attempt: this.#parts.attempt,
       ...this.#parts.counters,
+      operators: operatorRecords(this.#parts.tallies),
       watermark: this.#watermark,
       stateBytes,
       lagRecords: this.#parts.input.lagRecords() ?? null,
@@ -304,4 +307,14 @@ export class Subtask {
     await this.#parts.input.notifyComplete()
     if (!this.#stopping) this.#parts.events.committed(checkpoint)
   }
+}
+
+function operatorRecords(tallies: RecordTallies): OperatorRecords[] {
+  return tallies.entries().map(([operator, { total, skipped, deadLettered, firstReason }]) => ({
+    operator,
+    seen: total,
+    skipped,
+    deadLettered,
+    ...(firstReason === undefined ? {} : { firstReason }),
+  }))
 }

@@ -5,7 +5,9 @@ import { compileRowClass } from '../codegen/rows/row.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import { blockedHandler } from '../operators/blocking.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
+import { RecordTallies } from '../operators/record-tally.ts'
 import { UserFunctions } from '../operators/user-functions.ts'
+import { errorPolicyOf } from '../plan/error-policy.ts'
 import { type Chain, chainOf, type Exchange, type ExecutionPlan } from '../plan/execution-plan.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import { definitionOf } from '../graph/verbs/all.ts'
@@ -46,6 +48,7 @@ export interface CompiledSubtask {
   readonly slot: number
   readonly signal: Signal
   readonly counters: SubtaskCounters
+  readonly tallies: RecordTallies
   readonly metrics: MetricRegistry
   /**
    * Aborted when the subtask, or its deployment, is to end: everything that waits for the outside is then
@@ -69,7 +72,7 @@ export interface CompiledSubtask {
  */
 export async function compileSubtask(parts: CompileParts): Promise<CompiledSubtask> {
   const chain = chainOf(parts.plan, parts.chain)
-  await parts.connectors.preload(connectorNames(chain))
+  await parts.connectors.preload(connectorNames(parts.plan, chain))
   parts.checkWanted()
   const functions = await loadFunctions(chain, parts)
   const loaded = await loadOperators(chain.operators.map(({ verb }) => verb.kind))
@@ -82,6 +85,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
   const signal = new Signal()
   const counters = new SubtaskCounters()
   const metrics = new MetricRegistry()
+  const tallies = new RecordTallies()
   const stopping = new AbortController()
   const mailbox = new Mailbox(ports.clock, signal)
   const outlets = new Outlets()
@@ -111,6 +115,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
       stopping: stopping.signal,
       onBlocked: blockedHandler(ports.logger, metrics),
       metrics,
+      tallies,
       onError: (error, row, operatorId) => {
         outlets.onBadRow(error, passed?.shown(row) ?? row, operatorId)
       },
@@ -130,6 +135,7 @@ function compile(chain: Chain, parts: CompileParts, functions: UserFunctions, lo
     slot,
     signal,
     counters,
+    tallies,
     metrics,
     stopping,
     mailbox,
@@ -185,11 +191,14 @@ function passThroughTexts(chain: Chain, connectors: Connectors): PassThroughText
   return fields && new PassThroughTexts(fields.source, fields.sink)
 }
 
-function connectorNames(chain: Chain): string[] {
-  return chain.operators.flatMap(({ verb }) => {
-    if (verb.kind === 'sink') return [verb.connector]
-    if (verb.kind !== 'source') return []
-    return verb.onError.kind === 'deadLetter' ? [verb.connector, verb.onError.connector] : [verb.connector]
+function connectorNames(plan: ExecutionPlan, chain: Chain): string[] {
+  return chain.operators.flatMap((operator) => {
+    const { verb } = operator
+    const policy = errorPolicyOf(plan, chain, operator)
+    return [
+      ...(verb.kind === 'sink' || verb.kind === 'source' ? [verb.connector] : []),
+      ...(policy.kind === 'deadLetter' ? [policy.connector] : []),
+    ]
   })
 }
 

@@ -3,22 +3,26 @@ import type { MaxEventTime } from '../codegen/contracts.ts'
 import { generatedFor } from '../codegen/emitter.ts'
 import { compileMaxEventTime } from '../codegen/max-event-time.ts'
 import { compileRowClass } from '../codegen/rows/row.ts'
+import type { DeadLetters } from '../connectors/dead-letters.ts'
 import type { Connectors } from '../connectors/registry.ts'
 import type { Deployment } from '../control/messages.ts'
 import type { ChannelServer } from '../exchange/channel-server.ts'
 import { encodeFrame } from '../exchange/frame.ts'
 import { InputGate } from '../exchange/input-gate.ts'
+import { canonicalJson } from '../model/canonical-json.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
 import { type Field, fieldOf } from '../model/schema.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
-import { type Chain, chainOf, type Exchange, type ExecutionPlan } from '../plan/execution-plan.ts'
-import type { ErrorPolicy, SourceVerb } from '../graph/verbs/source.ts'
+import { chainOf, type Exchange } from '../plan/execution-plan.ts'
+import { errorPolicyOf } from '../plan/error-policy.ts'
+import type { ErrorPolicy } from '../graph/verbs/kit/error-policy.ts'
+import type { SourceVerb } from '../graph/verbs/source.ts'
 import type { OperatorNode } from '../graph/job-graph.ts'
 import type { Connection } from '../ports/net.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Store } from '../ports/store.ts'
-import { BadRecords } from '../task/bad-records.ts'
+import { BadRecords, type ErrorHandling } from '../task/bad-records.ts'
 import { type ExchangeReader, GateInput } from '../task/gate-input.ts'
 import type { Input } from '../task/input.ts'
 import { SourceInput } from '../task/source-input.ts'
@@ -78,7 +82,7 @@ class Deployer {
       store,
       events,
     } = this.#context
-    const { chain, slot, outlets, mailbox, stopping, signal, counters, metrics, operators } = this.#compiled
+    const { chain, slot, outlets, mailbox, stopping, signal, counters, tallies, metrics, operators } = this.#compiled
     const { ends } = this.#compiled.exchanges
     const source = firstOf(chain)
     this.#offerChannels()
@@ -103,6 +107,7 @@ class Deployer {
       clock: ports.clock,
       signal,
       counters,
+      tallies,
       metrics,
       events,
     })
@@ -131,23 +136,37 @@ class Deployer {
   }
 
   async #openBadRecords(): Promise<BadRecords> {
+    const { plan, chain, counters, tallies } = this.#compiled
+    const handling = new Map<string, ErrorHandling>()
+    /** Operators of equal policies write the same dead letters. */
+    const opened = new Map<string, DeadLetters>()
+    for (const operator of chain.operators) {
+      const policy = errorPolicyOf(plan, chain, operator)
+      const name = canonicalJson(policy)
+      const deadLetters =
+        policy.kind === 'deadLetter' ? (opened.get(name) ?? (await this.#openDeadLetters(policy))) : undefined
+      if (deadLetters !== undefined) opened.set(name, deadLetters)
+      handling.set(operator.id, { policy, deadLetters })
+    }
+    return new BadRecords({ handling, counters, tallies, logger: this.#context.ports.logger })
+  }
+
+  async #openDeadLetters({ connector, options }: ErrorPolicy & { kind: 'deadLetter' }): Promise<DeadLetters> {
     const { deployment, ports, connectors, checkCurrent } = this.#context
-    const { plan, chain, stopping, counters } = this.#compiled
-    const policy = policyOf(plan, chain)
-    const connector =
-      policy.kind === 'deadLetter' ? await connectors.deadLetterSink(policy.connector, policy.options) : undefined
-    const deadLetters = await connector?.open({
+    const sink = await connectors.deadLetterSink(connector, options)
+    checkCurrent()
+    const deadLetters = await sink.open({
       slot: deployment.slot,
       ports,
       baseDir: deployment.baseDir,
-      stopping: stopping.signal,
+      stopping: this.#compiled.stopping.signal,
       reportTrouble: (error) => {
         this.#reportTrouble(error)
       },
     })
-    if (deadLetters) this.#opened.push(() => deadLetters.close())
+    this.#opened.push(() => deadLetters.close())
     checkCurrent()
-    return new BadRecords({ policy, counters, logger: ports.logger, deadLetters })
+    return deadLetters
   }
 
   async #openSinks(): Promise<Map<string, SinkWriter>> {
@@ -185,10 +204,14 @@ class Deployer {
     const {
       chain,
       passed,
+      counters,
+      tallies,
       inputs: [rows],
       exchanges: { ends },
     } = this.#compiled
     const sides = [...sidesOf(operator, ends).keys()]
+    const tally = tallies.of(operator.id)
+    tally.derive(() => counters.recordsIn + tally.refusedCount)
     const connector = await connectors.source(verb.connector, verb.options)
     checkCurrent()
     const reader = connector.reader(
@@ -206,7 +229,7 @@ class Deployer {
           ),
         ),
         onBadRecord: (error, where, raw) => {
-          badRecords.onRaw(error, where, raw)
+          badRecords.onRaw(operator.id, error, where, raw)
         },
         reportTrouble: (error) => {
           this.#reportTrouble(error)
@@ -319,14 +342,6 @@ function sidesOf(source: OperatorNode, ends: ReadonlyMap<string, ExchangeStage>)
       return end === undefined ? [] : [[name, end] as const]
     }),
   )
-}
-
-/** Rows carry no mark of their source: a chain follows the policy of the first source upstream of it. */
-function policyOf(plan: ExecutionPlan, chain: Chain): ErrorPolicy {
-  const first = chain.operators[0] as OperatorNode
-  if (first.verb.kind === 'source') return first.verb.onError
-  const input = plan.exchanges.find((exchange) => exchange.consumer.chain === chain.id)
-  return input ? policyOf(plan, chainOf(plan, input.producer.chain)) : { kind: 'skip' }
 }
 
 function maxEventTime(operator: OperatorNode, field: string): MaxEventTime {

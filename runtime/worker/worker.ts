@@ -319,6 +319,8 @@ export class ChainWorker {
         send({ kind: 'committed', attempt, checkpoint })
       },
       drained: () => {
+        // First, so that the coordinator knows what was left out when it decides how the job ends.
+        send({ kind: 'heartbeat', metrics: this.#running?.subtask.metrics() ?? null })
         send({ kind: 'drained', attempt })
       },
       aligned: (minimum) => {

@@ -20,7 +20,7 @@ export function sourceContext(parts: {
   const bad: { where: string; reason: string; raw: string }[] = []
   return {
     operatorId: 'source',
-    verb: { kind: 'source', onError: { kind: 'skip' }, ...parts.verb },
+    verb: { kind: 'source', ...parts.verb },
     schema: parts.schema,
     ports: parts.ports ?? quietPorts(),
     baseDir: parts.baseDir,

@@ -1,6 +1,6 @@
 import { operatorOfInput } from '../../graph/job-graph.ts'
 import type { Entry } from '../../graph/verbs/entry.ts'
-import { ALL_FIELDS, COMMON_FIELDS, FORM_NAMES, formOf, formsNamed } from './forms.ts'
+import { ALL_FIELDS, FORM_NAMES, formOf, formsNamed } from './forms.ts'
 import { isFields, type Fields } from '../../model/fields.ts'
 import { describe, join, type Problems } from '../../graph/problems.ts'
 import { nearest, suggestion } from '../../expressions/suggest.ts'
@@ -69,7 +69,7 @@ function readId(value: unknown, path: string, seen: Map<string, string>, problem
 function readVerb(fields: Fields, path: string, problems: Problems): string | undefined {
   const verbs = formsNamed(fields)
   const [verb, second] = verbs
-  const allowed = verb === undefined ? ALL_FIELDS : [...COMMON_FIELDS, ...(formOf(verb)?.fields ?? [])]
+  const allowed = (verb === undefined ? undefined : formOf(verb)?.fields) ?? ALL_FIELDS
   const unknown = Object.keys(fields).filter((name) => !allowed.includes(name) && !FORM_NAMES.includes(name))
   for (const name of unknown) reportUnknown(name, verb, allowed, path, problems)
   if (second !== undefined) {

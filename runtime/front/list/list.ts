@@ -7,6 +7,7 @@ import { suggestion } from '../../expressions/suggest.ts'
 import { operatorOfInput, type OperatorNode } from '../../graph/job-graph.ts'
 import { join, type Problems } from '../../graph/problems.ts'
 import { UNKNOWN_STREAM, type Stream } from '../../graph/stream.ts'
+import { readErrorPolicy } from '../../graph/verbs/kit/error-policy.ts'
 import type { Entry } from '../../graph/verbs/entry.ts'
 import type { ReadOperator } from '../../graph/verbs/verb.ts'
 import { warnOfUpserts } from '../../plan/upsert-warnings.ts'
@@ -30,7 +31,8 @@ function readGraph(value: unknown, around: FrontEndContext, problems: Problems):
       join(entry.path, 'replicas'),
       problems,
     )
-    const node = nodeOf(entry, read, replicas)
+    const onError = readErrorPolicy(entry.fields['onError'], join(entry.path, 'onError'), around.connectors, problems)
+    const node = nodeOf(entry, read, { replicas, onError })
     if (node === undefined) continue
     warnOfUpserts(node, entry.path, nodes, problems)
     nodes.push(node)

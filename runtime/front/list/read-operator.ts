@@ -1,3 +1,4 @@
+import type { ErrorPolicy } from '../../graph/verbs/kit/error-policy.ts'
 import type { Entry } from '../../graph/verbs/entry.ts'
 import type { EntryReader, ReadOperator } from '../../graph/verbs/verb.ts'
 import type { OperatorNode } from '../../graph/job-graph.ts'
@@ -63,7 +64,11 @@ function schemaText(schema: Schema | undefined): string {
 }
 
 /** The node of an entry; undefined when something was wrong with it, which has been reported. */
-export function nodeOf(entry: Entry, read: ReadOperator, replicas: number | undefined): OperatorNode | undefined {
+export function nodeOf(
+  entry: Entry,
+  read: ReadOperator,
+  { replicas, onError }: { replicas: number | undefined; onError: ErrorPolicy | undefined },
+): OperatorNode | undefined {
   const { verb, stream, keyBy, distribution } = read
   if (verb === undefined || stream.schema === undefined) return undefined
   return {
@@ -71,6 +76,7 @@ export function nodeOf(entry: Entry, read: ReadOperator, replicas: number | unde
     from: entry.from,
     schema: stream.schema,
     verb,
+    ...(onError === undefined ? {} : { onError }),
     ...(replicas === undefined ? {} : { parallelism: replicas }),
     ...(keyBy === undefined ? {} : { keyBy }),
     ...(distribution === undefined ? {} : { distribution }),

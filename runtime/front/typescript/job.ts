@@ -16,6 +16,8 @@ export interface JobDefinition {
    * goes.
    */
   readonly state?: { readonly memory: string; readonly folder?: string }
+  /** The job fails at its end when an operator has skipped a larger share of its records: `5%` without it. */
+  readonly maxBadShare?: `${number}%`
   /** Other fields of a StreamJob's spec: image, resources, env, … */
   readonly spec?: Readonly<Record<string, unknown>>
 }

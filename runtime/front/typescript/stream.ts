@@ -27,7 +27,14 @@ type NoShapes = Readonly<Record<never, Shape>>
 /** Settings that every operator may have. */
 export interface OperatorOptions {
   readonly replicas?: number
+  /**
+   * What happens to a row that makes the operator fail. Without it, an exception of a function, or a service that does
+   * not answer, fails the job; a row on which an expression throws follows the source.
+   */
+  readonly onError?: OnError
 }
+
+export type OnError = 'fail' | 'skip' | { readonly deadLetter: Readonly<Record<string, unknown>> }
 
 /** A function over rows without a key. */
 export interface ProcessDefinition<S extends Shape, O extends Shape, Sides extends Shapes> {
@@ -320,8 +327,9 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
 
   /** One row per key; `keep: 'last'` gives upserts. */
   dedupe(id: string, options: OperatorOptions & DedupeOptions<S>): Stream<S> {
-    const { replicas, ...dedupe } = options
-    return outputOf(this.#node(id, { dedupe, ...(replicas === undefined ? {} : { replicas }) }))
+    const { replicas, onError, ...dedupe } = options
+    const common = { ...(replicas === undefined ? {} : { replicas }), ...(onError === undefined ? {} : { onError }) }
+    return outputOf(this.#node(id, { dedupe, ...common }))
   }
 
   /** The n best rows of every key; with `rank` upserts by key and rank. */
@@ -406,7 +414,6 @@ export interface StreamOptions<S extends Shape> extends OperatorOptions {
     readonly idleAfter?: Duration
     readonly align?: { readonly group: string; readonly maxDrift: Duration }
   }
-  readonly onError?: 'fail' | 'skip' | { readonly deadLetter: Readonly<Record<string, unknown>> }
 }
 
 /** Begins a graph: the rows of a source. A source without a shape of its own needs `schema`. */

@@ -66,6 +66,7 @@ export const asyncMapVerb: VerbDefinition<AsyncMapVerb> = {
   stage: 'async-map',
   spills: false,
   dependsOnArrival: false,
+  refusesRows: true,
   functions: (verb) => calledFunctions(verb),
   service: (verb) => (verb.call.kind === 'http' ? 'a service' : undefined),
   describe: ({ verb }) =>

@@ -38,6 +38,7 @@ export const broadcastVerb: VerbDefinition<BroadcastVerb> = {
   stage: 'broadcast',
   spills: false,
   dependsOnArrival: true,
+  refusesRows: true,
   functions: () => [],
   service: () => undefined,
   describe: ({ verb }) => `each row with every rule, by ${namesText(verb.key)}`,

@@ -44,6 +44,7 @@ export const dedupeVerb: VerbDefinition<DedupeVerb> = {
   stage: 'dedupe',
   spills: true,
   dependsOnArrival: true,
+  refusesRows: true,
   functions: () => [],
   service: () => undefined,
   describe: ({ verb, keyBy }) =>

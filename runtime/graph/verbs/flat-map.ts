@@ -33,6 +33,7 @@ export const flatMapVerb: VerbDefinition<FlatMapVerb> = {
   stage: 'flat-map',
   spills: false,
   dependsOnArrival: false,
+  refusesRows: true,
   functions: (verb) => ('function' in verb ? [verb.function] : []),
   service: () => undefined,
   describe: ({ verb }) =>

@@ -28,6 +28,7 @@ export const keyByVerb: VerbDefinition<KeyByVerb> = {
   stage: undefined,
   spills: false,
   dependsOnArrival: false,
+  refusesRows: false,
   functions: () => [],
   service: () => undefined,
   describe: ({ keyBy }) => `key by ${namesText(keyBy)}`,

@@ -55,6 +55,7 @@ export const processVerb: VerbDefinition<ProcessVerb> = {
   stage: 'process',
   spills: true,
   dependsOnArrival: false,
+  refusesRows: true,
   functions: (verb) => [verb.function],
   service: () => undefined,
   describe: ({ verb, keyBy }) =>

@@ -45,6 +45,7 @@ export const reduceVerb: VerbDefinition<ReduceVerb> = {
   stage: 'reduce',
   spills: true,
   dependsOnArrival: true,
+  refusesRows: true,
   functions: () => [],
   service: () => undefined,
   describe: ({ verb, keyBy }) =>

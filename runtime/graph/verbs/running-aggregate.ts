@@ -50,6 +50,7 @@ export const runningAggregateVerb: VerbDefinition<RunningAggregateVerb> = {
   stage: 'running-aggregate',
   spills: false,
   dependsOnArrival: true,
+  refusesRows: true,
   functions: (verb) => aggregateFunctions(verb.aggregates),
   service: () => undefined,
   describe: ({ verb, keyBy }) => `running by ${namesText(keyBy)}: ${aggregatesText(verb.aggregates)}${keptText(verb)}`,

@@ -34,6 +34,7 @@ export const sideOutputVerb: VerbDefinition<SideOutputVerb> = {
   stage: 'side-output',
   spills: false,
   dependsOnArrival: false,
+  refusesRows: true,
   functions: (verb) => verb.outputs.flatMap((output) => ('function' in output ? [output.function] : [])),
   service: () => undefined,
   describe: ({ verb }) => `side outputs ${namesText(verb.outputs.map(({ name }) => name))}`,

@@ -30,6 +30,7 @@ export const sinkVerb: VerbDefinition<SinkVerb> = {
   stage: undefined,
   spills: false,
   dependsOnArrival: false,
+  refusesRows: false,
   functions: () => [],
   service: () => undefined,
   describe: ({ verb }) => `sink ${verb.connector}`,

@@ -19,7 +19,6 @@ export interface SourceVerb {
   options: Readonly<Record<string, unknown>>
   /** `idleAfterMs`: a split that gives nothing for so long no longer holds the watermark back. */
   eventTime?: { field: string; outOfOrdernessMs: number; idleAfterMs?: number; align?: WatermarkAlignment }
-  onError: ErrorPolicy
   /** Replay pace of a bounded source. */
   rate?: { kind: 'replay'; speed: number } | { kind: 'records'; perSecond: number }
 }
@@ -30,16 +29,10 @@ export interface WatermarkAlignment {
   maxDriftMs: number
 }
 
-/** What happens to a record that does not parse, lacks its event time, or makes an expression throw. */
-export type ErrorPolicy =
-  | { kind: 'fail' }
-  | { kind: 'skip' }
-  | { kind: 'deadLetter'; connector: string; options: Readonly<Record<string, unknown>> }
-
 export const sourceVerb: VerbDefinition<SourceVerb> = {
   word: 'source',
   entry: {
-    forms: { source: { fields: ['source', 'schema', 'eventTime', 'onError'], takes: [] } },
+    forms: { source: { fields: ['source', 'schema', 'eventTime'], takes: [] } },
     inputs: 'none',
     read: readSourceOperator,
   },
@@ -51,11 +44,11 @@ export const sourceVerb: VerbDefinition<SourceVerb> = {
     aspect('source', [verb.connector, verb.options, verb.rate], 'binds no state'),
     aspect('schema', schema.fields, 'binds no state'),
     aspect('eventTime', verb.eventTime, 'binds no state'),
-    aspect('onError', verb.onError, 'binds no state'),
   ],
   stage: undefined,
   spills: false,
   dependsOnArrival: false,
+  refusesRows: true,
   functions: () => [],
   service: () => undefined,
   describe: ({ verb: { connector, eventTime } }) =>
@@ -96,7 +89,6 @@ function readSource(
 ): { verb: SourceVerb; schema: Schema | undefined } | undefined {
   const { fields, path } = entry
   const choice = readConnector(fields['source'], join(path, 'source'), connectors.sources, 'source', problems)
-  const onError = readOnError(fields['onError'], join(path, 'onError'), connectors, problems)
   const check = choice === undefined ? undefined : connectors.sources[choice.name]
   const rate = choice === undefined ? undefined : readRate(choice, problems)
   const options = choice === undefined ? {} : withoutRate(choice.options)
@@ -124,37 +116,10 @@ function readSource(
     kind: 'source',
     connector: choice.name,
     options,
-    onError,
     ...(eventTime === undefined ? {} : { eventTime }),
     ...(rate === undefined ? {} : { rate }),
   }
   return { verb, schema }
-}
-
-function readOnError(value: unknown, path: string, connectors: ConnectorDeclarations, problems: Problems): ErrorPolicy {
-  if (value === undefined || value === 'skip') return { kind: 'skip' }
-  if (value === 'fail') return { kind: 'fail' }
-  if (typeof value === 'string') {
-    problems.report(
-      'UNKNOWN_VALUE',
-      path,
-      `${describe(value)} is not an error policy`,
-      suggestion(value, ['fail', 'skip', 'deadLetter']),
-    )
-    return { kind: 'skip' }
-  }
-  const fields = problems.fields(value, path, ['deadLetter'])
-  if (fields === undefined) return { kind: 'skip' }
-  const choice = readConnector(
-    fields['deadLetter'],
-    join(path, 'deadLetter'),
-    connectors.deadLetters,
-    'dead letter sink',
-    problems,
-  )
-  if (choice === undefined) return { kind: 'skip' }
-  reportOptions(connectors.deadLetters[choice.name]?.options.check(choice.options) ?? [], choice.path, problems)
-  return { kind: 'deadLetter', connector: choice.name, options: choice.options }
 }
 
 function readRate(choice: ConnectorChoice, problems: Problems): SourceVerb['rate'] {

@@ -55,6 +55,7 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
   stage: 'top-n',
   spills: true,
   dependsOnArrival: true,
+  refusesRows: true,
   functions: () => [],
   service: () => undefined,
   describe: ({ verb, keyBy }) =>

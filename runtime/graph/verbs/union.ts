@@ -21,6 +21,7 @@ export const unionVerb: VerbDefinition<UnionVerb> = {
   stage: undefined,
   spills: false,
   dependsOnArrival: false,
+  refusesRows: false,
   functions: () => [],
   service: () => undefined,
   describe: () => 'union',

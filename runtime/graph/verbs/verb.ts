@@ -37,6 +37,8 @@ export interface VerbDefinition<V extends VerbData> {
   readonly spills: boolean
   /** Whether the rows that come out depend on the order in which inputs arrive, not only on what arrives. */
   readonly dependsOnArrival: boolean
+  /** Whether a row can make it fail, so that `onError` may stand in its entry. */
+  readonly refusesRows: boolean
 
   /** The functions of the user that it calls. */
   functions(verb: V): readonly FunctionRef[]

@@ -71,6 +71,7 @@ export const windowVerb: VerbDefinition<WindowVerb> = {
   stage: 'window',
   spills: false,
   dependsOnArrival: false,
+  refusesRows: true,
   functions: (verb) => aggregateFunctions(verb.aggregates),
   service: () => undefined,
   describe: ({ verb, keyBy }) => `${extentText(verb)} by ${namesText(keyBy)}: ${aggregatesText(verb.aggregates)}`,

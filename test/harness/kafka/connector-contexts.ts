@@ -42,7 +42,7 @@ export function sourceContext(ports: Ports): ReaderContext & { reported: Reporte
   const reported: Reported = { bad: [], trouble: [] }
   return {
     operatorId: 'in',
-    verb: { kind: 'source', connector: 'kafka', onError: { kind: 'skip' } },
+    verb: { kind: 'source', connector: 'kafka' },
     schema: EVENT_SCHEMA,
     ports,
     baseDir: '.',

@@ -76,3 +76,15 @@ describe('what millrace run shows', () => {
     )
   })
 })
+
+test('an operator that leaves out records is named once, with the first reason', () => {
+  const progress = new RunProgress()
+  const report: JobReport = {
+    ...REPORT,
+    losses: [{ operator: 'parse', seen: 9, skipped: 2, deadLettered: 1, firstReason: 'no number' }],
+  }
+  expect(progress.losses(report)).toEqual([
+    'hot: parse skipped 2 of 9 records and put 1 of 9 records into dead letters; the first: no number',
+  ])
+  expect(progress.losses(report)).toEqual([])
+})

@@ -30,6 +30,7 @@ type FieldsOf<T> = Record<keyof Required<T>, true>
 const streamJobSpec: FieldsOf<StreamJobSpec> = {
   replicas: true,
   maxParallelism: true,
+  maxBadShare: true,
   state: true,
   checkpoints: true,
   modules: true,
@@ -57,6 +58,7 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   pods: true,
   checkpoint: true,
   restarts: true,
+  losses: true,
   operation: true,
   lastOperation: true,
   lastGood: true,

@@ -73,6 +73,7 @@ export const joinVerb: VerbDefinition<JoinVerb> = {
   stage: 'join',
   spills: true,
   dependsOnArrival: false,
+  refusesRows: true,
   functions: () => [],
   service: () => undefined,
   describe: ({ verb }) =>

@@ -34,6 +34,7 @@ export const lookupVerb: VerbDefinition<LookupVerb> = {
   stage: 'lookup',
   spills: false,
   dependsOnArrival: false,
+  refusesRows: true,
   functions: (verb) => calledFunctions(verb.call),
   service: (verb) => (verb.answer === 'rows' ? 'Druid' : 'a service'),
   describe: ({ verb }) =>

@@ -14,7 +14,7 @@ export function readKeys(entry: Entry, schema: Schema, problems: Problems): read
     problems.report(
       'KEY_MISSING',
       entry.path,
-      `a ${entry.verb} needs keyBy beside it`,
+      `${entry.verb} needs keyBy beside it`,
       `add keyBy: a field or a list of fields${OVER_ALL_ROWS.has(entry.verb) ? '; over all rows together: set: { all: 1 } before, and keyBy: all' : ''}`,
     )
     return undefined

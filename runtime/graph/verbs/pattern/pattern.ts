@@ -63,6 +63,7 @@ export const patternVerb: VerbDefinition<PatternVerb> = {
   stage: 'pattern',
   spills: false,
   dependsOnArrival: false,
+  refusesRows: true,
   functions: () => [],
   service: () => undefined,
   describe: ({ verb, keyBy }) =>

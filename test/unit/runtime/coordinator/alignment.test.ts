@@ -16,7 +16,6 @@ function source(id: string, parallelism: number, group?: string): Chain {
       kind: 'source',
       connector: 'file',
       options: {},
-      onError: { kind: 'skip' },
       eventTime: {
         field: 'at',
         outOfOrdernessMs: 0,

@@ -18,7 +18,7 @@ const ASKED: Facts = {
   hasStateToPrepare: false,
   preparation: 'none',
 }
-const RUN = { revision: 'b', hasFailed: false, isDrained: false }
+const RUN = { revision: 'b', hasFailed: false, isDrained: false, losesTooMuch: false }
 const RUNNING: Facts = { ...ASKED, phase: 'running', run: RUN, hasCheckpoint: true }
 /** Another revision is asked for than the one that runs. */
 const EDITED: Facts = { ...RUNNING, run: { ...RUN, revision: 'a' } }
@@ -50,6 +50,12 @@ const TABLE: readonly [when: string, facts: Facts, step: Step][] = [
     'suspend',
   ],
   ['its inputs have ended', { ...RUNNING, run: { ...RUN, isDrained: true } }, 'finish'],
+  [
+    'its inputs have ended and too many records were skipped',
+    { ...RUNNING, run: { ...RUN, isDrained: true, losesTooMuch: true } },
+    'refuseResult',
+  ],
+  ['too many records were skipped so far', { ...RUNNING, run: { ...RUN, losesTooMuch: true } }, 'wait'],
   [
     'its inputs have ended and it is to be suspended',
     { ...RUNNING, run: { ...RUN, isDrained: true }, wanted: SUSPENDED },
@@ -103,9 +109,15 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
     }),
     { nil: undefined },
   ),
-  run: fc.option(fc.record({ revision: fc.constantFrom('a', 'b'), hasFailed: fc.boolean(), isDrained: fc.boolean() }), {
-    nil: undefined,
-  }),
+  run: fc.option(
+    fc.record({
+      revision: fc.constantFrom('a', 'b'),
+      hasFailed: fc.boolean(),
+      isDrained: fc.boolean(),
+      losesTooMuch: fc.boolean(),
+    }),
+    { nil: undefined },
+  ),
   finishedRevision: fc.constantFrom(undefined, 'a', 'b'),
   isHopeless: fc.boolean(),
   hasCheckpoint: fc.boolean(),

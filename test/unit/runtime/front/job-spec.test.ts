@@ -102,7 +102,31 @@ describe('a sound job', () => {
     const graph = graphOf(
       `graph: [{ id: b, source: { file: { path: x } }, schema: { v: long }, onError: ${policy} }, ${SINK}]`,
     )
-    expect(graph.operators[0]?.verb).toMatchObject({ onError: expected })
+    expect(graph.operators[0]?.onError).toEqual(expected)
+  })
+
+  test('onError is read for every operator that a row can make fail, and for no other', () => {
+    const withEntry = (entry: string): string =>
+      `graph: [{ id: b, source: { file: { path: x } }, schema: { v: long } }, ${entry}, { id: o, from: m, sink: { file: { path: out } } }]`
+    const graph = graphOf(withEntry("{ id: m, from: b, set: { w: 'v + 1' }, onError: fail }"))
+    expect(graph.operators.map(({ onError }) => onError)).toEqual([undefined, { kind: 'fail' }, undefined])
+    expect(problemsOf(withEntry('{ id: m, from: b, keyBy: v, onError: fail }'))).toEqual([
+      expect.objectContaining({ path: 'spec.graph[1].onError', message: '"onError" does not go with keyBy' }),
+    ])
+  })
+
+  test.each([
+    ['5%', 0.05],
+    ['0.25%', 0.0025],
+    ['100%', 1],
+  ])('maxBadShare: %s is read', (written, share) => {
+    expect(graphOf(`maxBadShare: ${written}\n${around('filter: v > 1')}`).maxBadShare).toBe(share)
+  })
+
+  test.each(['0.05', '101%', '-1%', 'few'])('maxBadShare: %s is refused', (written) => {
+    expect(problemsOf(`maxBadShare: ${written}\n${around('filter: v > 1')}`)).toEqual([
+      expect.objectContaining({ code: 'TYPE_MISMATCH', path: 'spec.maxBadShare' }),
+    ])
   })
 
   test('a source with a schema of its own needs none', () => {

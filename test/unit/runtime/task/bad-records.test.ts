@@ -1,21 +1,22 @@
 import { describe, expect, test } from 'vitest'
 import { MillraceError } from '../../../../runtime/model/errors.ts'
+import { RecordTallies } from '../../../../runtime/operators/record-tally.ts'
 import { BadRecords } from '../../../../runtime/task/bad-records.ts'
 import { silentLogger } from '../../../harness/silent-logger.ts'
 
 const failing = (): BadRecords =>
   new BadRecords({
-    policy: { kind: 'fail' },
+    handling: new Map([['kept', { policy: { kind: 'fail' }, deadLetters: undefined }]]),
     counters: { badRecords: 0 },
+    tallies: new RecordTallies(),
     logger: silentLogger,
-    deadLetters: undefined,
   })
 
 describe('a row that is refused with onError: fail', () => {
   test('when a service did not answer, the error says that it may pass, so that the job goes on trying', () => {
     const away = new MillraceError('HTTP_FAILED', 'no answer from rates', { domain: 'dependency', retriable: true })
     expect(() => {
-      failing().onRow(away, {}, 'rated')
+      failing().onRow(away, {}, 'kept')
     }).toThrow(expect.objectContaining({ code: 'RECORD_REFUSED', domain: 'dependency', retriable: true }))
   })
 

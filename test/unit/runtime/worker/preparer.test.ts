@@ -54,10 +54,10 @@ class Running {
   constructor(compiled: CompiledSubtask) {
     this.#compiled = compiled
     const badRecords = new BadRecords({
-      policy: { kind: 'fail' },
+      handling: new Map(),
       counters: compiled.counters,
+      tallies: compiled.tallies,
       logger: silentLogger,
-      deadLetters: undefined,
     })
     compiled.outlets.connect({ sinks: new Map([['out', NO_SINK]]), badRecords })
   }

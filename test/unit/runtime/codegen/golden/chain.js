@@ -1,6 +1,9 @@
 // ----- chain
-return function chain(rows, count, out, onError) {
+const dropped = new Float64Array(3)
+return Object.assign(function chain(rows, count, out, onError) {
   let n = 0, i = 0, step = 0
+  let dropped0 = 0
+  let dropped2 = 0
   while (i < count) {
     try {
       for (; i < count; i++) {
@@ -10,6 +13,7 @@ return function chain(rows, count, out, onError) {
           pass0 = ((r0.price > 100) && ((r0.channel ?? "none") !== "test"))
         }
         if (!pass0) {
+          dropped0++
           continue
         }
         step = 1
@@ -26,6 +30,7 @@ return function chain(rows, count, out, onError) {
         const pass2 = call2(r1)
         if (pass2 !== true) {
           if (pass2 !== false) refuseCondition(pass2)
+          dropped2++
           step = 0
           continue
         }
@@ -38,5 +43,7 @@ return function chain(rows, count, out, onError) {
       step = 0
     }
   }
+  dropped[0] += dropped0
+  dropped[2] += dropped2
   return n
-}
+}, { dropped })
