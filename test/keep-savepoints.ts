@@ -5,6 +5,7 @@ import { endWithStarter } from '../cli/end-with-starter.ts'
 import { LocalJob } from '../cli/local-job.ts'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { importSavedState, openSavedState } from '../runtime/checkpoint/saved-state.ts'
+import { unseal } from '../runtime/checkpoint/sealed-file.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
 import { subtasksOf } from '../runtime/plan/chaining.ts'
 import { readJobFile } from '../runtime/front/job-file.ts'
@@ -98,9 +99,12 @@ async function keep(example: string): Promise<void> {
     await job.setTarget({ revision: 'kept', spec, desiredState: 'suspended' })
     await reported(job, 'suspended', ({ phase }) => phase === 'suspended')
     const saved = await openSavedState(openStore, join(folder, 'state', 'local', example, 'kept'))
-    const { path } = await importSavedState(saved, openFileStore(join(to, 'state')), example)
+    const { path } = await importSavedState(saved, openFileStore(join(to, 'state')), {
+      job: example,
+      jobUid: 'kept',
+    })
     const manifest = join(to, 'state', path)
-    writeFileSync(manifest, readFileSync(manifest, 'utf8').replaceAll(folder, PLACE))
+    writeFileSync(manifest, unseal({ path }, readFileSync(manifest)).replaceAll(folder, PLACE))
     if (existsSync(join(folder, 'out'))) cpSync(join(folder, 'out'), join(to, 'out'), { recursive: true })
   })
   const job = {

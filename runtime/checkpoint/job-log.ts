@@ -2,6 +2,7 @@ import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt } from '../model/ids.ts'
 import type { Store } from '../ports/store.ts'
+import { seal, unseal } from './sealed-file.ts'
 
 /**
  * The job's history as numbered entries, each written once by create-if-absent. It is the fence between
@@ -33,17 +34,28 @@ const FOLDER = 'log'
 
 export class JobLog {
   readonly #store: Store
+  readonly #job: string | undefined
   readonly #entries: { sequence: number; entry: LogEntry }[] = []
   #last = 0
+  #lastWrite: Promise<void> = Promise.resolve()
 
-  private constructor(store: Store) {
+  private constructor(store: Store, job: string | undefined) {
     this.#store = store
+    this.#job = job
   }
 
-  static async open(store: Store): Promise<JobLog> {
-    const log = new JobLog(store)
+  /** The log of the job with that UID. Throws LOG_CORRUPT, FILE_CORRUPT or FILE_MISPLACED naming the entry. */
+  static async open(store: Store, job: string): Promise<JobLog> {
+    const log = new JobLog(store, job)
     await log.#catchUp()
     return log
+  }
+
+  /** What the log of any job says, for those who only read. */
+  static async read(store: Store): Promise<LogView> {
+    const log = new JobLog(store, undefined)
+    await log.#catchUp()
+    return log.view()
   }
 
   async #catchUp(): Promise<void> {
@@ -52,7 +64,7 @@ export class JobLog {
       if (!Number.isSafeInteger(sequence) || sequence <= this.#last) continue
       const bytes = await this.#store.get(path)
       // Deleted between list and get: retention has deleted the checkpoint.
-      if (bytes) this.#entries.push({ sequence, entry: parseEntry(path, bytes) })
+      if (bytes) this.#entries.push({ sequence, entry: this.#parse(path, bytes) })
       this.#last = sequence
     }
   }
@@ -65,45 +77,70 @@ export class JobLog {
    * Claims the next attempt. From the moment it resolves, no older coordinator can complete a checkpoint, and
    * `view` holds everything that any of them has.
    */
-  async claim(target: JobTarget): Promise<Attempt> {
-    for (;;) {
-      await this.#catchUp()
-      const attempt = this.view().attempt + 1
-      const entry: LogEntry = { kind: 'claim', attempt, target }
-      if ((await this.#create(entry)) === 'created') return attempt
-    }
+  claim(target: JobTarget): Promise<Attempt> {
+    return this.#inTurn(async () => {
+      for (;;) {
+        await this.#catchUp()
+        const attempt = this.view().attempt + 1
+        const entry: LogEntry = { kind: 'claim', attempt, target }
+        if ((await this.#create(entry)) === 'created') return attempt
+      }
+    })
   }
 
   /**
    * Appends in the name of `attempt`. Throws ATTEMPT_SUPERSEDED when a newer one has been claimed. May be
    * repeated after a store error: an append that had landed is recognised as its own.
    */
-  async append(attempt: Attempt, entry: LogEntry): Promise<void> {
-    if ((await this.#create(entry)) === 'created') return
-    const own = JSON.stringify(entry)
-    const path = pathOf(this.#last + 1)
-    const found = await this.#store.get(path)
-    if (found && Buffer.from(found).toString('utf8') === own) {
-      this.#last += 1
-      this.#entries.push({ sequence: this.#last, entry })
-      return
-    }
-    await this.#catchUp()
-    throw new MillraceError(
-      'ATTEMPT_SUPERSEDED',
-      `attempt ${attempt} is over: attempt ${this.view().attempt} has been claimed`,
-      { domain: 'platform' },
+  append(attempt: Attempt, entry: LogEntry): Promise<void> {
+    return this.#inTurn(async () => {
+      while ((await this.#create(entry)) === 'exists') {
+        const path = pathOf(this.#last + 1)
+        const found = await this.#store.get(path)
+        const isOwn = found !== undefined && unseal({ path, job: this.#job }, found) === JSON.stringify(entry)
+        await this.#catchUp()
+        if (isOwn) return
+        if (this.view().attempt !== attempt)
+          throw new MillraceError(
+            'ATTEMPT_SUPERSEDED',
+            `attempt ${attempt} is over: attempt ${this.view().attempt} has been claimed`,
+            { domain: 'platform' },
+          )
+      }
+    })
+  }
+
+  /** One write after the other: two at once would take the same number, and the loser would take itself for fenced. */
+  #inTurn<T>(write: () => Promise<T>): Promise<T> {
+    const turn = this.#lastWrite.then(write)
+    this.#lastWrite = turn.then(
+      () => undefined,
+      () => undefined,
     )
+    return turn
   }
 
   async #create(entry: LogEntry): Promise<'created' | 'exists'> {
     const sequence = this.#last + 1
-    const result = await this.#store.createIfAbsent(pathOf(sequence), Buffer.from(JSON.stringify(entry), 'utf8'))
+    const path = pathOf(sequence)
+    const bytes = seal({ path, job: this.#job ?? '' }, JSON.stringify(entry))
+    const result = await this.#store.createIfAbsent(path, bytes)
     if (result === 'created') {
       this.#last = sequence
       this.#entries.push({ sequence, entry })
     }
     return result
+  }
+
+  #parse(path: string, bytes: Uint8Array): LogEntry {
+    const text = unseal({ path, job: this.#job }, bytes)
+    try {
+      const value = JSON.parse(text) as LogEntry
+      if (['claim', 'checkpoint', 'suspended', 'finished'].includes(value.kind)) return value
+    } catch (cause) {
+      throw new MillraceError('LOG_CORRUPT', `log entry ${path} is not JSON`, { domain: 'platform', cause })
+    }
+    throw new MillraceError('LOG_CORRUPT', `log entry ${path} has an unknown kind`, { domain: 'platform' })
   }
 
   /** Forgets a checkpoint's entry; its files must be deleted by the caller, before. */
@@ -117,16 +154,6 @@ export class JobLog {
 
 function pathOf(sequence: number): string {
   return `${FOLDER}/${String(sequence).padStart(12, '0')}`
-}
-
-function parseEntry(path: string, bytes: Uint8Array): LogEntry {
-  try {
-    const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as LogEntry
-    if (['claim', 'checkpoint', 'suspended', 'finished'].includes(value.kind)) return value
-  } catch (cause) {
-    throw new MillraceError('LOG_CORRUPT', `log entry ${path} is not JSON`, { domain: 'platform', cause })
-  }
-  throw new MillraceError('LOG_CORRUPT', `log entry ${path} has an unknown kind`, { domain: 'platform' })
 }
 
 function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): LogView {

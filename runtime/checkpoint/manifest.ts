@@ -3,6 +3,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { CheckpointReport } from '../model/job.ts'
 import type { Store } from '../ports/store.ts'
+import { seal, type SealedPlace, unseal } from './sealed-file.ts'
 
 /**
  * A checkpoint on disk. It is written last, after every file that it names is durable. A restore needs the manifest and
@@ -26,18 +27,20 @@ export interface Manifest {
   subtasks: Readonly<Record<SubtaskId, SubtaskSnapshot>>
 }
 
-export function encodeManifest(manifest: Manifest): Uint8Array {
-  return Buffer.from(JSON.stringify(manifest), 'utf8')
+/** `place`: where it is to be written. */
+export function encodeManifest(manifest: Manifest, place: SealedPlace): Uint8Array {
+  return seal(place, JSON.stringify(manifest))
 }
 
 /**
- * A manifest of either version. Throws MANIFEST_CORRUPT naming the path when the bytes are none, MANIFEST_VERSION
- * for a later one.
+ * A manifest of either version. `job` is absent where state of any job is read. Throws MANIFEST_CORRUPT naming the path
+ * when the bytes are none, MANIFEST_VERSION for a later one, and as `unseal`.
  */
-export function decodeManifest(path: string, bytes: Uint8Array): Manifest {
+export function decodeManifest({ path, job }: { path: string; job?: string }, bytes: Uint8Array): Manifest {
+  const text = unseal({ path, job }, bytes)
   let value: Partial<Manifest> | Partial<FirstManifest>
   try {
-    value = JSON.parse(Buffer.from(bytes).toString('utf8')) as Partial<Manifest> | Partial<FirstManifest>
+    value = JSON.parse(text) as Partial<Manifest> | Partial<FirstManifest>
   } catch (cause) {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} is not JSON`, { domain: 'platform', cause })
   }
@@ -51,15 +54,55 @@ export function decodeManifest(path: string, bytes: Uint8Array): Manifest {
   if (typeof value.attempt !== 'number' || typeof value.id !== 'number' || typeof value.subtasks !== 'object') {
     throw new MillraceError('MANIFEST_CORRUPT', `${path} lacks attempt, id or subtasks`, { domain: 'platform' })
   }
-  return value.version === 1 ? listed(value as FirstManifest) : (value as Manifest)
+  const manifest = value.version === 1 ? listed(value as FirstManifest) : (value as Manifest)
+  checkStateFiles(path, manifest)
+  return manifest
 }
 
-/** The manifest of a checkpoint in the log. Throws MANIFEST_MISSING, or as decodeManifest. */
-export async function readManifest(store: Store, { path }: CheckpointReport): Promise<Manifest> {
+/** A manifest may come from anyone whose savepoint is taken over: what it names must lie in its own folder. */
+function checkStateFiles(path: string, { subtasks, maxParallelism }: Manifest): void {
+  const files = Object.values(subtasks).flatMap(({ state }) => Object.values(state).flat())
+  for (const file of files) {
+    const why = flawOf(file, maxParallelism)
+    if (why !== undefined)
+      throw new MillraceError('MANIFEST_CORRUPT', `${path} names the state file ${String(file.path)}, ${why}`, {
+        domain: 'platform',
+      })
+  }
+}
+
+function flawOf({ path, sizeBytes, sha256, groups }: StateFile, maxParallelism: number): string | undefined {
+  if (!STATE_FILE.test(path)) return 'which is not a state file of a checkpoint'
+  if (!/^[0-9a-f]{64}$/.test(sha256)) return `whose checksum is ${sha256}`
+  let end = 0
+  for (const [group, offset, length] of groups) {
+    if (!isWhole(group) || group >= maxParallelism) return `with the key group ${group} of ${maxParallelism}`
+    if (!isWhole(offset) || !isWhole(length) || offset < end)
+      return `with a block at ${offset} of ${length} bytes behind one that ends at ${end}`
+    end = offset + length
+  }
+  return isWhole(sizeBytes) && end <= sizeBytes ? undefined : `of ${sizeBytes} bytes with blocks up to ${end}`
+}
+
+const isWhole = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+
+/** The manifest of a checkpoint in the log of `job`. Throws MANIFEST_MISSING, or as decodeManifest. */
+export async function readManifest(
+  store: Store,
+  { path, attempt, id }: Pick<CheckpointReport, 'path' | 'attempt' | 'id'>,
+  job: string,
+): Promise<Manifest> {
   const bytes = await store.get(path)
   if (!bytes)
     throw new MillraceError('MANIFEST_MISSING', `manifest ${path} is not in the store`, { domain: 'platform' })
-  return decodeManifest(path, bytes)
+  const manifest = decodeManifest({ path, job }, bytes)
+  if (manifest.attempt !== attempt || manifest.id !== id)
+    throw new MillraceError(
+      'MANIFEST_CORRUPT',
+      `${path} is of checkpoint ${manifest.attempt}-${manifest.id}, the log says ${attempt}-${id}`,
+      { domain: 'platform' },
+    )
+  return manifest
 }
 
 type FirstSubtask = Omit<SubtaskSnapshot, 'state'> & { state: Readonly<Record<string, StateFile>> }
@@ -81,6 +124,9 @@ function listed(first: FirstManifest): Manifest {
   )
   return { ...first, version: 2, subtasks: Object.fromEntries(subtasks) }
 }
+
+/** As `stateFilePath` makes them. */
+const STATE_FILE = /^checkpoints\/\d+-\d+\/[^/]+\.state$/
 
 /** The folder of all checkpoints in the job's folder of the store. */
 export const CHECKPOINTS = 'checkpoints/'

@@ -89,7 +89,7 @@ async function discard(log: JobLog, store: Store, items: LogView['checkpoints'])
 async function filesOf(store: Store, path: string): Promise<string[]> {
   const bytes = await store.get(path)
   if (!bytes) return []
-  return Object.values(decodeManifest(path, bytes).subtasks).flatMap(({ state }) =>
+  return Object.values(decodeManifest({ path }, bytes).subtasks).flatMap(({ state }) =>
     Object.values(state)
       .flat()
       .map((file) => file.path),

@@ -23,7 +23,7 @@ export async function openSavedState(openStore: (url: string) => Store, location
   const trimmed = location.replace(/(\/manifest\.json)?\/*$/, '')
   const [, folder = trimmed, checkpoint] = /^(.*)\/(checkpoints\/\d+-\d+)$/.exec(trimmed) ?? []
   const store = openStore(folder)
-  const path = checkpoint === undefined ? (await JobLog.open(store)).view().newest?.path : `${checkpoint}/manifest.json`
+  const path = checkpoint === undefined ? (await JobLog.read(store)).newest?.path : `${checkpoint}/manifest.json`
   const bytes = path === undefined ? undefined : await store.get(path)
   if (path === undefined || !bytes) {
     throw new MillraceError('RESTORE_MISSING', `there is no savepoint at ${location}`, {
@@ -31,14 +31,18 @@ export async function openSavedState(openStore: (url: string) => Store, location
       hint: 'give the folder …/checkpoints/ATTEMPT-ID, or that of the job for its newest checkpoint',
     })
   }
-  return { location, store, manifest: decodeManifest(path, bytes) }
+  return { location, store, manifest: decodeManifest({ path }, bytes) }
 }
 
 /**
  * Copies a saved state into a job's own folder as checkpoint `0-<id>`, every file checked on the way, so that the job
  * stands on its own from then on. Repeating it writes the same again. Throws STATE_MISSING or STATE_CORRUPT.
  */
-export async function importSavedState(saved: SavedState, store: Store, job: string): Promise<CheckpointReport> {
+export async function importSavedState(
+  saved: SavedState,
+  store: Store,
+  { job, jobUid }: { job: string; jobUid: string },
+): Promise<CheckpointReport> {
   const { manifest } = saved
   const folder = checkpointFolder(0, manifest.id)
   const subtasks: Record<string, SubtaskSnapshot> = {}
@@ -55,7 +59,7 @@ export async function importSavedState(saved: SavedState, store: Store, job: str
     subtasks[subtask] = { ...snapshot, state }
   }
   const path = `${folder}/manifest.json`
-  await store.put(path, encodeManifest({ ...manifest, job, attempt: 0, subtasks }))
+  await store.put(path, encodeManifest({ ...manifest, job, attempt: 0, subtasks }, { path, job: jobUid }))
   const { id, kind, completedAt, durationMs, sizeBytes } = manifest
   return { attempt: 0, id, kind, path, completedAt, durationMs, sizeBytes }
 }

@@ -29,6 +29,7 @@ export interface AttemptParts {
   plan: ExecutionPlan
   subtasks: readonly SubtaskId[]
   job: string
+  jobUid: string
   firstCheckpoint: CheckpointId
   timeoutMs: number
   clock: Clock
@@ -169,7 +170,7 @@ export class AttemptRun {
    * announced.
    */
   async #complete(pending: PendingCheckpoint, request: CheckpointRequest): Promise<CheckpointReport> {
-    const { attempt, target, plan, clock, store, log, job } = this.parts
+    const { attempt, target, plan, clock, store, log, job, jobUid } = this.parts
     const path = `${checkpointFolder(attempt, pending.id)}/manifest.json`
     const completedAt = clock.now()
     const report: CheckpointReport = {
@@ -184,20 +185,23 @@ export class AttemptRun {
     }
     await store.put(
       path,
-      encodeManifest({
-        version: 2,
-        job,
-        attempt,
-        id: pending.id,
-        kind: request.kind,
-        completedAt,
-        durationMs: report.durationMs,
-        sizeBytes: report.sizeBytes,
-        maxParallelism: plan.maxParallelism,
-        revision: target.revision,
-        spec: target.spec,
-        subtasks: pending.snapshots,
-      }),
+      encodeManifest(
+        {
+          version: 2,
+          job,
+          attempt,
+          id: pending.id,
+          kind: request.kind,
+          completedAt,
+          durationMs: report.durationMs,
+          sizeBytes: report.sizeBytes,
+          maxParallelism: plan.maxParallelism,
+          revision: target.revision,
+          spec: target.spec,
+          subtasks: pending.snapshots,
+        },
+        { path, job: jobUid },
+      ),
     )
     if (this.#failure) throw this.#failure
     await log.append(attempt, {

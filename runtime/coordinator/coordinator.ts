@@ -1,5 +1,5 @@
 import { JobLog } from '../checkpoint/job-log.ts'
-import { readManifest } from '../checkpoint/manifest.ts'
+import { type Manifest, readManifest } from '../checkpoint/manifest.ts'
 import { assignRestore } from '../checkpoint/restore-assignment.ts'
 import { discardSavepoint, retire, sweep } from '../checkpoint/retention.ts'
 import type { Connectors } from '../connectors/registry.ts'
@@ -124,6 +124,7 @@ export class Coordinator {
     this.#checkpoints = new PeriodicCheckpoints(ports.clock)
     this.#initial = new InitialState({
       job: config.job,
+      jobUid: config.jobUid,
       store,
       logger: ports.logger,
       openStore: ports.openStore,
@@ -149,7 +150,7 @@ export class Coordinator {
   }
 
   async #openLog(): Promise<void> {
-    const log = await JobLog.open(this.#store)
+    const log = await JobLog.open(this.#store, this.#config.jobUid)
     const view = log.view()
     this.#attempt = view.attempt
     this.#newest = view.newest ?? null
@@ -530,7 +531,7 @@ export class Coordinator {
    */
   async #checkStateFits(run: AttemptRun, wanted: Wanted): Promise<void> {
     const newest = this.#newest
-    const lost = lostState(run.parts, wanted, newest === null ? undefined : await readManifest(this.#store, newest))
+    const lost = lostState(run.parts, wanted, newest === null ? undefined : await this.#readManifest(newest))
     if (lost === undefined) {
       this.#fit = { run, wanted, newest }
       return
@@ -539,6 +540,10 @@ export class Coordinator {
     if (this.#wanted !== wanted) return
     this.#wanted = { target: run.parts.target, graph: run.parts.graph, plan: run.parts.plan }
     this.#error.current = lost
+  }
+
+  #readManifest(checkpoint: CheckpointReport): Promise<Manifest> {
+    return readManifest(this.#store, checkpoint, this.#config.jobUid)
   }
 
   async #checkInitialState(wanted: Wanted): Promise<'again' | 'rest'> {
@@ -566,7 +571,7 @@ export class Coordinator {
           savepoint: null,
           final: false,
         })),
-      readManifest: (checkpoint) => readManifest(this.#store, checkpoint),
+      readManifest: (checkpoint) => this.#readManifest(checkpoint),
       send: (subtask, message) => {
         this.#registry.send(subtask, message)
       },
@@ -617,7 +622,7 @@ export class Coordinator {
     await this.#orders.stop(this.#registry.subtasks(), attempt, 'fence')
     const newest = log.view().newest ?? (await this.#initial.import(log, attempt, wanted.target))
     this.#newest = newest ?? this.#newest
-    const manifest = newest && (await readManifest(this.#store, newest))
+    const manifest = newest && (await this.#readManifest(newest))
     const sources = {
       graph: wanted.graph,
       plan: wanted.plan,
@@ -635,6 +640,7 @@ export class Coordinator {
       plan: wanted.plan,
       subtasks,
       job: this.#config.job,
+      jobUid: this.#config.jobUid,
       firstCheckpoint: (newest?.id ?? 0) + 1,
       timeoutMs: CHECKPOINT_TIMEOUT_MS,
       clock: this.#ports.clock,

@@ -10,6 +10,7 @@ import { checkFit } from './restore-fit.ts'
 
 export interface InitialStateParts {
   job: string
+  jobUid: string
   store: Store
   logger: Logger
   openStore(url: string): Store
@@ -53,7 +54,7 @@ export class InitialState {
   /** Makes it this job's own first checkpoint. The claim before it keeps others from doing so too. */
   async import(log: JobLog, attempt: Attempt, { restore }: JobTarget): Promise<CheckpointReport | undefined> {
     if (!this.#saved || restore === undefined) return undefined
-    const checkpoint = await importSavedState(this.#saved, this.#parts.store, this.#parts.job)
+    const checkpoint = await importSavedState(this.#saved, this.#parts.store, this.#parts)
     await log.append(attempt, { kind: 'checkpoint', checkpoint, savepoint: null, final: false })
     this.#parts.logger.info('state taken over', { from: this.#saved.location, checkpoint: checkpoint.path })
     return checkpoint

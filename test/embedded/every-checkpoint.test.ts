@@ -101,7 +101,10 @@ async function copiesOf(job: InProcessJob): Promise<{ location: string; parts: s
 /** The parts that are visible once a checkpoint up to `last` is complete and were not before. */
 function committed(manifest: string, last: number): string[] {
   if (!existsSync(manifest)) return []
-  const { id, subtasks } = decodeManifest(manifest, readFileSync(manifest))
+  const { id, subtasks } = decodeManifest(
+    { path: manifest.slice(manifest.lastIndexOf('checkpoints/')) },
+    readFileSync(manifest),
+  )
   if (id > last) return []
   return Object.values(subtasks)
     .flatMap(({ committables }) => Object.values(committables).flat())

@@ -12,6 +12,8 @@ import { resolvePath } from './paths.ts'
 
 const BUFFER_BYTES = 256 * 1024
 const SUFFIX = '.pending'
+/** Job, operator, slot, attempt and number; the operator's id may contain dashes. */
+const PART = /^part-[0-9a-f]{8}-(.+)-\d+-\d+-\d+\.\w+$/
 
 /**
  * Exactly-once part files. Rows go into `.part-<job>-<operator>-<slot>-<attempt>-<n>.<format>.pending`, which is
@@ -112,7 +114,7 @@ export class FileWriter implements SinkWriter {
   async #publish(committables: readonly Committable[]): Promise<void> {
     const { files } = this.#context.ports
     for (const committable of committables) {
-      const { from, to } = parseCommittable(committable)
+      const { from, to } = this.#ownPart(committable)
       if (await files.exists(from)) {
         await this.#attempt('commit', to, () => files.rename(from, to))
       } else if (!(await files.exists(to))) {
@@ -126,6 +128,26 @@ export class FileWriter implements SinkWriter {
         )
       }
     }
+  }
+
+  /**
+   * A committable comes from a manifest, and so from anyone whose savepoint is taken over: it may only rename a part of
+   * this operator to its final name. Beyond the sink's folder only parts of this very job are renamed: those that it
+   * wrote before its sink was given another folder.
+   */
+  #ownPart(committable: Committable): { from: string; to: string } {
+    const { from, to } = parseCommittable(committable)
+    const name = basename(to)
+    const isPart =
+      from === join(dirname(to), `.${name}${SUFFIX}`) &&
+      PART.exec(name)?.[1] === this.#context.operatorId &&
+      (dirname(to) === this.#folder || name.startsWith(this.#prefix))
+    if (isPart) return { from, to }
+    throw new MillraceError(
+      'COMMITTABLE_INVALID',
+      `the checkpoint asks to rename ${from} to ${to}, which is no part of the sink ${this.#context.operatorId} in ${this.#folder}`,
+      { domain: 'platform', hint: 'the savepoint was changed, or was written by another sink: start without it' },
+    )
   }
 
   async #deleteLeftovers(): Promise<void> {

@@ -172,13 +172,13 @@ describe('restore', () => {
   })
 
   test('a manifest of version 1 is read with its one file per operator', () => {
-    const file = { path: 'x', sizeBytes: 1, sha256: '', groups: [[0, 0, 1]] }
+    const file = { path: 'checkpoints/1-1/x.state', sizeBytes: 1, sha256: '0'.repeat(64), groups: [[0, 0, 1]] }
     const first = {
       ...manifest({}),
       version: 1,
       subtasks: { 'count-0': { splits: {}, state: { count: file }, committables: {} } },
     }
-    expect(decodeManifest('m', Buffer.from(JSON.stringify(first)))).toEqual(
+    expect(decodeManifest({ path: 'm' }, Buffer.from(JSON.stringify(first)))).toEqual(
       manifest({ 'count-0': { splits: {}, state: { count: [file as unknown as StateFile] }, committables: {} } }),
     )
   })

@@ -22,25 +22,34 @@ describe('a checkpoint of another job', () => {
     const files = [{ ...first, groups: first.groups.slice(1) }, ...second]
     await from.put(
       'checkpoints/2-2/manifest.json',
-      encodeManifest({
-        version: 2,
-        job: 'other',
-        attempt: 2,
-        id: 2,
-        kind: 'checkpoint',
-        completedAt: 0,
-        durationMs: 0,
-        sizeBytes: 0,
-        maxParallelism: 4,
-        revision: '',
-        spec: {},
-        subtasks: { 'op-0': { splits: {}, state: { op: files }, committables: {} } },
-      }),
+      encodeManifest(
+        {
+          version: 2,
+          job: 'other',
+          attempt: 2,
+          id: 2,
+          kind: 'checkpoint',
+          completedAt: 0,
+          durationMs: 0,
+          sizeBytes: 0,
+          maxParallelism: 4,
+          revision: '',
+          spec: {},
+          subtasks: { 'op-0': { splits: {}, state: { op: files }, committables: {} } },
+        },
+        { path: 'checkpoints/2-2/manifest.json', job: 'other-uid' },
+      ),
     )
     const own = new MemoryStore()
-    const report = await importSavedState(await openSavedState(() => from, '/jobs/other/checkpoints/2-2'), own, 'mine')
+    const report = await importSavedState(await openSavedState(() => from, '/jobs/other/checkpoints/2-2'), own, {
+      job: 'mine',
+      jobUid: 'my-uid',
+    })
     from.objects.clear()
-    const manifest = decodeManifest(report.path, own.objects.get(report.path) ?? new Uint8Array())
+    const manifest = decodeManifest(
+      { path: report.path, job: 'my-uid' },
+      own.objects.get(report.path) ?? new Uint8Array(),
+    )
     const copies = manifest.subtasks['op-0']?.state['op'] ?? []
     expect(copies.every(({ path }) => path.startsWith('checkpoints/0-2/'))).toBe(true)
     const blocks = await Promise.all(

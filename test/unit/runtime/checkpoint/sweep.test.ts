@@ -12,7 +12,7 @@ const target = { revision: 'r1', spec: {}, desiredState: 'running' } as const
 const BYTES = new Uint8Array([1])
 
 function manifestOf(attempt: number, id: number, paths: readonly string[]): Uint8Array {
-  const files = paths.map((path) => ({ path, sizeBytes: 1, sha256: '', groups: [] }))
+  const files = paths.map((path) => ({ path, sizeBytes: 1, sha256: '0'.repeat(64), groups: [] }))
   const manifest: Manifest = {
     version: 2,
     job: 'job',
@@ -27,7 +27,7 @@ function manifestOf(attempt: number, id: number, paths: readonly string[]): Uint
     spec: {},
     subtasks: { 'op-0': { splits: {}, state: { op: files }, committables: {} } },
   }
-  return encodeManifest(manifest)
+  return encodeManifest(manifest, { path: `checkpoints/${attempt}-${id}/manifest.json`, job: 'job-uid' })
 }
 
 function entryOf(attempt: number, id: number): LogEntry {
@@ -78,7 +78,7 @@ describe('sweeping the folder of a job', () => {
   const folders = async (): Promise<string[]> => (await readdir(join(folder, 'checkpoints'))).sort()
 
   test('takes what checkpoints have left that came to nothing, and leaves what a manifest names or the next checkpoint may be writing', async () => {
-    const log = await JobLog.open(store)
+    const log = await JobLog.open(store, 'job-uid')
     await log.claim(target)
     await put('checkpoints/1-1/op.op-0.state')
     await complete(log, 1, 1, ['checkpoints/1-1/op.op-0.state'])
@@ -106,7 +106,7 @@ describe('sweeping the folder of a job', () => {
   })
 
   test('when a newer attempt has been claimed, an older one sweeps nothing', async () => {
-    const log = await JobLog.open(store)
+    const log = await JobLog.open(store, 'job-uid')
     await log.claim(target)
     await complete(log, 1, 2, [])
     await log.claim(target)
@@ -116,7 +116,7 @@ describe('sweeping the folder of a job', () => {
   })
 
   test('when a manifest cannot be read, nothing is swept', async () => {
-    const log = await JobLog.open(store)
+    const log = await JobLog.open(store, 'job-uid')
     await log.claim(target)
     await put('checkpoints/1-1/op.op-0.state', 'checkpoints/1-1/manifest.json')
     await log.append(1, entryOf(1, 1))
@@ -128,7 +128,7 @@ describe('sweeping the folder of a job', () => {
   })
 
   test('a checkpoint that is retired takes its folder with it', async () => {
-    const log = await JobLog.open(store)
+    const log = await JobLog.open(store, 'job-uid')
     await log.claim(target)
     for (let id = 1; id < 6; id++) {
       await put(`checkpoints/1-${id}/op.op-0.state`)

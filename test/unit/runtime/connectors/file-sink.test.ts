@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { connector } from '../../../../runtime/connectors/file/connector.ts'
 import type { Schema } from '../../../../runtime/model/schema.ts'
@@ -65,11 +65,55 @@ test("a second run with the same job and a new store leaves the first run's outp
   expect((await visibleLines()).sort()).toEqual(['{"id":0}', '{"id":1}'])
 })
 
+/** What a checkpoint holds of one row written by the job into the folder. */
+async function prepared(jobUid: string, attempt: number): Promise<{ from: string; to: string }> {
+  const writer = sink.writer({ ...context(jobUid), slot: 0, attempt })
+  await writer.open([])
+  await writer.write([{ id: 1 }], 1)
+  const [committable] = await writer.prepareCommit(1)
+  return committable as { from: string; to: string }
+}
+
 test('checkpointed output that is gone fails loudly', async () => {
+  const part = await prepared('job-1', 1)
+  await rm(part.from)
   const writer = sink.writer({ ...context('job-1'), slot: 0, attempt: 2 })
-  await expect(writer.open([{ from: join(folder, '.gone'), to: join(folder, 'gone') }])).rejects.toMatchObject({
-    code: 'SINK_OUTPUT_LOST',
-  })
+  await expect(writer.open([part])).rejects.toMatchObject({ code: 'SINK_OUTPUT_LOST' })
+})
+
+test("the output of another job's savepoint is committed in the sink's own folder", async () => {
+  const part = await prepared('other-job', 1)
+  await sink.writer({ ...context('job-1'), slot: 0, attempt: 1 }).open([part])
+  expect(await visibleLines()).toEqual(['{"id":1}'])
+})
+
+test('output that the job itself wrote is committed after its sink was given another folder', async () => {
+  const part = await prepared('job-1', 1)
+  const elsewhere = connector.sink({ path: 'elsewhere', format: 'json' })
+  await elsewhere.writer({ ...context('job-1'), slot: 0, attempt: 2 }).open([part])
+  expect(await visibleLines()).toEqual(['{"id":1}'])
+})
+
+test.each<[string, (part: { from: string; to: string }) => { from: string; to: string }]>([
+  ['any other file', ({ to }) => ({ from: join(folder, 'theirs'), to })],
+  ['a part to any other name', ({ from }) => ({ from, to: join(folder, 'results', 'theirs') })],
+  ['a part into another folder', ({ from, to }) => ({ from, to: join(folder, basename(to)) })],
+  ['a part out of the folder', ({ from, to }) => ({ from, to: to.replace('results/', 'results/../') })],
+  [
+    'a part of another sink',
+    ({ from, to }) => ({ from: from.replace('-out-', '-in-'), to: to.replace('-out-', '-in-') }),
+  ],
+  [
+    'a part of another job in another folder',
+    ({ from, to }) => ({ from: from.replace('results', 'others'), to: to.replace('results', 'others') }),
+  ],
+])('when a savepoint asks to rename %s, it is refused and nothing is renamed', async (_, changed) => {
+  const part = await prepared('other-job', 1)
+  await writeFile(join(folder, 'theirs'), 'theirs')
+  const writer = sink.writer({ ...context('job-1'), slot: 0, attempt: 2 })
+  await expect(writer.open([changed(part)])).rejects.toMatchObject({ code: 'COMMITTABLE_INVALID' })
+  expect(await readFile(join(folder, 'theirs'), 'utf8')).toBe('theirs')
+  expect(await visibleLines()).toEqual([])
 })
 
 test('a folder that is a file is refused for good, with its name', async () => {

@@ -52,7 +52,7 @@ describe('a job whose newest checkpoint is damaged', () => {
     },
     {
       what: 'its manifest is cut off',
-      code: 'MANIFEST_CORRUPT',
+      code: 'FILE_CORRUPT',
       damage: ({ manifest }: { manifest: string }) => {
         writeFileSync(manifest, readFileSync(manifest).subarray(0, 100))
       },

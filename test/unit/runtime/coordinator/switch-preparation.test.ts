@@ -38,11 +38,12 @@ async function prepare(sizes: readonly number[]) {
     plan,
     subtasks: WORKERS,
     job: 'job',
+    jobUid: 'job-uid',
     firstCheckpoint: 1,
     timeoutMs: 1,
     clock,
     store,
-    log: await JobLog.open(store),
+    log: await JobLog.open(store, 'job-uid'),
     send: () => undefined,
   })
   let taken = 0

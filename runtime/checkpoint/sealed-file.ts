@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import { MillraceError } from '../model/errors.ts'
+
+/** What a file is, whatever it says: its path in the job's folder, and the job by its UID. */
+export interface SealedPlace {
+  readonly path: string
+  readonly job: string
+}
+
+const MAGIC = 'millrace-sealed-1'
+
+/**
+ * A text with a first line that binds it to its place: `millrace-sealed-1 SHA256 JOB PATH`. The checksum is over JOB,
+ * PATH and the text, so that a flipped bit, a cut, or a file of another job or place is found when it is read. It guards
+ * against storage that errs and files that were moved; who may write the store can also write a checksum.
+ */
+export function seal({ path, job }: SealedPlace, text: string): Uint8Array {
+  const place = `${job} ${path}\n`
+  return Buffer.from(`${MAGIC} ${checksum(place, Buffer.from(text, 'utf8'))} ${place}${text}`, 'utf8')
+}
+
+/**
+ * The text of a sealed file. Files from before there were seals are returned as they are. `job` is absent where state of
+ * any job is read. Throws FILE_CORRUPT when the checksum is wrong, FILE_MISPLACED when the file belongs elsewhere.
+ */
+export function unseal({ path, job }: { path: string; job?: string | undefined }, bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (!buffer.subarray(0, MAGIC.length).equals(Buffer.from(MAGIC))) return buffer.toString('utf8')
+  const end = buffer.indexOf('\n')
+  const [, sha256, sealedJob, sealedPath] = buffer.toString('utf8', 0, Math.max(end, 0)).split(' ')
+  const body = buffer.subarray(end + 1)
+  const found = checksum(`${sealedJob ?? ''} ${sealedPath ?? ''}\n`, body)
+  if (end < 0 || sha256 !== found)
+    throw new MillraceError('FILE_CORRUPT', `${path} has the checksum ${found}, its seal says ${sha256 ?? 'nothing'}`, {
+      domain: 'platform',
+      hint: 'the store has changed what was written: restore from another checkpoint, and have the disk checked',
+    })
+  if (sealedPath !== path || (job !== undefined && sealedJob !== job))
+    throw new MillraceError(
+      'FILE_MISPLACED',
+      `${path}${job === undefined ? '' : ` of job ${job}`} holds ${String(sealedPath)} of job ${String(sealedJob)}`,
+      { domain: 'platform', hint: 'a file was copied or renamed in the checkpoint store: put it back' },
+    )
+  return body.toString('utf8')
+}
+
+function checksum(place: string, text: Uint8Array): string {
+  return createHash('sha256').update(place).update(text).digest('hex')
+}
