@@ -78,8 +78,9 @@ function moduleProblems(
   spec: unknown,
   connectors: ConnectorDeclarations,
 ): { problems: readonly Problem[]; warnings: readonly Problem[] } {
-  const name = new Problems()
-  checkJobName(job.name, name)
+  const name = Problems.gather((problems) => {
+    checkJobName(job.name, problems)
+  })
   const validation = validateJob(spec, connectors)
   if ('problems' in validation) return { problems: [...name.found, ...validation.problems], warnings: [] }
   return { problems: [...name.found, ...declaredProblems(job, validation.graph)], warnings: validation.warnings }

@@ -89,6 +89,7 @@ export async function startLocalOperator(
         imagePullPolicy: 'Never',
         store: `file://${join(options.dir, 'checkpoints')}`,
         addressing: 'podIP',
+        maxSubtasks: 1000,
       },
       tokenKey: tokenKey(options.dir),
     },

@@ -26,6 +26,7 @@ const FLAGS = {
   store: { type: 'string' },
   'store-claim': { type: 'string' },
   addressing: { type: 'string' },
+  'max-subtasks': { type: 'string' },
   'leader-election': { type: 'string' },
   'lease-namespace': { type: 'string' },
   'lease-name': { type: 'string' },
@@ -62,6 +63,7 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
       store,
       ...storeVolumeOf(store, setting('store-claim')),
       addressing: oneOf('addressing', setting('addressing') ?? 'service', ['service', 'podIP']),
+      maxSubtasks: countOf('max-subtasks', setting('max-subtasks') ?? '1000'),
     },
     tokenKey: tokenKeyOf(env['MILLRACE_TOKEN_KEY']),
     leaderElection:
@@ -99,6 +101,13 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
   const found = allowed.find((one) => one === value)
   if (found === undefined) throw invalid(name, `is ${JSON.stringify(value)}, not one of ${allowed.join(', ')}`)
   return found
+}
+
+function countOf(name: FlagName, value: string): number {
+  const count = Number(value)
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw invalid(name, `is ${JSON.stringify(value)}, not a whole number from 1 on`)
+  return count
 }
 
 function portOf(value: string): number {

@@ -24,6 +24,8 @@ export interface PodSettings {
   storeVolume?: StoreVolume
   /** Workers find their coordinator by the name of its Service, or by the address its pod has. */
   addressing: 'service' | 'podIP'
+  /** A job of more subtasks is refused. */
+  maxSubtasks: number
   /** Given to every pod besides its own, from the operator's configuration. */
   env?: readonly EnvVar[]
 }

@@ -3,7 +3,7 @@ import type { ConnectorDeclarations } from '../../runtime/graph/connector-declar
 import type { ExecutionPlan } from '../../runtime/plan/execution-plan.ts'
 import type { JobGraph } from '../../runtime/graph/job-graph.ts'
 import { validateJob } from '../../runtime/front/job-spec.ts'
-import type { Problem } from '../../runtime/graph/problems.ts'
+import { MOST_PROBLEMS, type Problem } from '../../runtime/graph/problems.ts'
 import { isFields } from '../../runtime/model/fields.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
@@ -34,11 +34,26 @@ export interface ReadSpec {
   graph: JobGraph | undefined
 }
 
-export function readSpec(spec: StreamJobSpec, connectors: ConnectorDeclarations): ReadSpec {
+/** `maxSubtasks`: of one job, so that one object cannot take the operator's memory and time for its pods. */
+export function readSpec(spec: StreamJobSpec, connectors: ConnectorDeclarations, maxSubtasks: number): ReadSpec {
   const validation = validateJob(spec, connectors)
-  const platform = isFields(spec) ? podProblems(spec) : []
+  const platform = isFields(spec) ? podProblems(spec).slice(0, MOST_PROBLEMS) : []
   if ('problems' in validation) return { problems: [...validation.problems, ...platform], graph: undefined }
-  return { problems: platform, graph: platform.length > 0 ? undefined : validation.graph }
+  const problems = [...platform, ...sizeProblems(validation.graph, maxSubtasks)]
+  return { problems, graph: problems.length > 0 ? undefined : validation.graph }
+}
+
+function sizeProblems(graph: JobGraph, maxSubtasks: number): Problem[] {
+  const subtasks = executionPlan(graph).chains.reduce((sum, { parallelism }) => sum + parallelism, 0)
+  if (subtasks <= maxSubtasks) return []
+  return [
+    {
+      code: 'TOO_MANY_SUBTASKS',
+      path: 'spec.replicas',
+      message: `the job has ${subtasks} subtasks, a pod each; the operator takes ${maxSubtasks}`,
+      hint: 'lower replicas of the job or of its operators, or have maxSubtasks of the operator raised',
+    },
+  ]
 }
 
 export function wantedOf(

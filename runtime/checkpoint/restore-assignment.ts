@@ -1,4 +1,5 @@
 import type { Committable, Split, StateFile, SubtaskRestore } from '../model/snapshot.ts'
+import { memberOf } from '../model/fields.ts'
 import { subtaskId, type SubtaskId } from '../model/ids.ts'
 import type { Chain, ExecutionPlan } from '../plan/execution-plan.ts'
 import { keyGroupsOfSlot } from '../plan/key-groups.ts'
@@ -20,7 +21,7 @@ export function assignRestore(
     for (let slot = 0; slot < chain.parallelism; slot++) {
       restores[subtaskId(chain.id, slot)] = {
         splits: byOperator(chain, (operator) =>
-          splits[operator]?.filter((_, index) => index % chain.parallelism === slot),
+          memberOf(splits, operator)?.filter((_, index) => index % chain.parallelism === slot),
         ),
         state: byOperator(chain, (operator) => stateOf(manifest, operator, chain, slot, plan.maxParallelism)),
         committables: byOperator(chain, (operator) =>
@@ -55,17 +56,17 @@ function stateOf(
   const isBroadcast = chain.operators.find(({ id }) => id === operator)?.verb.kind === 'broadcast'
   const range = isBroadcast ? { first: 0, endExclusive: 1 } : keyGroupsOfSlot(slot, maxParallelism, chain.parallelism)
   return snapshotsOf(manifest)
-    .flatMap((snapshot) => snapshot.state[operator] ?? [])
+    .flatMap((snapshot) => memberOf(snapshot.state, operator) ?? [])
     .filter((file) => file.groups.some(([group]) => group >= range.first && group < range.endExclusive))
 }
 
 function committablesOf(manifest: Manifest | undefined, operator: string): Committable[] {
-  return snapshotsOf(manifest).flatMap((snapshot) => snapshot.committables[operator] ?? [])
+  return snapshotsOf(manifest).flatMap((snapshot) => memberOf(snapshot.committables, operator) ?? [])
 }
 
 /** The splits a checkpoint holds, by source. */
 export function splitsOf(manifest: Manifest | undefined, operator: string): Split[] {
-  return snapshotsOf(manifest).flatMap((snapshot) => snapshot.splits[operator] ?? [])
+  return snapshotsOf(manifest).flatMap((snapshot) => memberOf(snapshot.splits, operator) ?? [])
 }
 
 /** In the order of subtask ids, so that every process derives the same assignment. */

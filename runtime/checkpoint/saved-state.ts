@@ -49,8 +49,9 @@ export async function importSavedState(
   for (const [subtask, snapshot] of Object.entries(manifest.subtasks)) {
     const state: Record<string, StateFile[]> = {}
     for (const [operator, files] of Object.entries(snapshot.state)) {
+      const copies: StateFile[] = []
+      state[operator] = copies
       for (const file of files) {
-        const copies = (state[operator] ??= [])
         const path = stateFilePath(folder, operator, subtask, copies.length)
         await store.put(path, await checkedStateFile(saved.store, file))
         copies.push({ ...file, path })

@@ -56,8 +56,8 @@ function gaugesOf(
 
 /** Summed over the slots of each operator. */
 function blockedOf(series: readonly Series[]): Record<string, number> {
-  const sums: Record<string, number> = {}
+  const sums = new Map<string, number>()
   for (const { operator, value } of series.filter(({ name }) => name === BLOCKED_SECONDS.name))
-    sums[operator] = (sums[operator] ?? 0) + Math.round(value * 1000)
-  return sums
+    sums.set(operator, (sums.get(operator) ?? 0) + Math.round(value * 1000))
+  return Object.fromEntries(sums)
 }

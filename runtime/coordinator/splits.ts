@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { splitsOf } from '../checkpoint/restore-assignment.ts'
 import type { Manifest } from '../checkpoint/manifest.ts'
 import type { Connectors } from '../connectors/registry.ts'
@@ -50,7 +51,7 @@ export function watchSplits(
     const operator = source.operator.id
     const everyMs = parts.connectors.sources[source.verb.connector]?.lookAgainMs?.(source.verb.options)
     if (everyMs === undefined) continue
-    let known = handedOut[operator] ?? []
+    let known = memberOf(handedOut, operator) ?? []
     const look = async (): Promise<void> => {
       const found = await discover(parts, source, known)
       const ids = new Set(known.map(({ id }) => id))

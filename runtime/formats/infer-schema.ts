@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { daysOf } from '../model/logical-values.ts'
 import { parseIsoTimestamp } from '../model/timestamp-text.ts'
 import { isFieldName, namedField, type Field, type ValueType } from '../model/schema.ts'
@@ -30,7 +31,7 @@ export function inferSchema(records: readonly unknown[]): InferredSchema {
       settled(
         fieldOfValues(
           name,
-          objects.map((record) => record[name] ?? null),
+          objects.map((record) => memberOf(record, name) ?? null),
         ),
       ),
     ),

@@ -116,16 +116,18 @@ export function checkJobName(name: string, problems: Problems): void {
 }
 
 function jobOf(content: Fields, source: Source): JobFile {
-  const problems = new Problems()
-  problems.fields(content, '', ['apiVersion', 'kind', 'metadata', 'spec', 'status'])
-  if (content['apiVersion'] !== API_VERSION) problems.report('API_VERSION', 'apiVersion', `must be ${API_VERSION}`)
-  const metadata = problems.fields(content['metadata'] ?? {}, 'metadata') ?? {}
-  const name = problems.text(metadata['name'], 'metadata.name', 253) ?? ''
-  if (name !== '') checkJobName(name, problems)
+  const { value: name, found } = Problems.gather((problems) => {
+    if (content['apiVersion'] !== API_VERSION) problems.report('API_VERSION', 'apiVersion', `must be ${API_VERSION}`)
+    const metadata = problems.fields(content['metadata'] ?? {}, 'metadata') ?? {}
+    const written = problems.text(metadata['name'], 'metadata.name', 253) ?? ''
+    if (written !== '') checkJobName(written, problems)
+    problems.fields(content, '', ['apiVersion', 'kind', 'metadata', 'spec', 'status'])
+    return written
+  })
   return {
-    name,
+    name: name ?? '',
     spec: content['spec'],
-    problems: problems.found.map((problem) => ({ ...problem, path: problem.path.replace(/^\./, '') })),
+    problems: found.map((problem) => ({ ...problem, path: problem.path.replace(/^\./, '') })),
     locate: (problem) => locate(problem, source),
   }
 }

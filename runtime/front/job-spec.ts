@@ -53,9 +53,13 @@ export type Validation = { graph: JobGraph; warnings: readonly Problem[] } | { p
  * wrong comes back at once. Paths begin at `spec`.
  */
 export function validateJob(spec: unknown, connectors: ConnectorDeclarations): Validation {
-  const problems = new Problems()
+  const { value: graph, found, warnings } = Problems.gather((problems) => readGraph(spec, connectors, problems))
+  return graph === undefined || found.length > 0 ? { problems: found } : { graph, warnings }
+}
+
+function readGraph(spec: unknown, connectors: ConnectorDeclarations, problems: Problems): JobGraph | undefined {
   const fields = problems.fields(spec, 'spec', [...JOB_FIELDS, ...PLATFORM_FIELDS])
-  if (fields === undefined) return { problems: problems.found }
+  if (fields === undefined) return undefined
   const maxParallelism = readMaxParallelism(fields['maxParallelism'], problems)
   const parallelism = readReplicas(fields['replicas'], maxParallelism, 'spec.replicas', problems) ?? 1
   const checkpoints = readCheckpoints(fields['checkpoints'], problems)
@@ -66,18 +70,14 @@ export function validateJob(spec: unknown, connectors: ConnectorDeclarations): V
   const named = new Set(isFields(fields['modules']) ? Object.keys(fields['modules']) : [])
   const frontEnd = FRONT_ENDS.find(({ field }) => fields[field] !== undefined) ?? list
   const operators = frontEnd.read(fields[frontEnd.field], { connectors, modules: named, maxParallelism }, problems)
-  if (problems.found.length > 0) return { problems: problems.found }
   return {
-    graph: {
-      operators,
-      parallelism,
-      maxParallelism,
-      checkpoints,
-      modules,
-      ...(state === undefined ? {} : { state }),
-      ...(maxBadShare === undefined ? {} : { maxBadShare }),
-    },
-    warnings: problems.warnings,
+    operators,
+    parallelism,
+    maxParallelism,
+    checkpoints,
+    modules,
+    ...(state === undefined ? {} : { state }),
+    ...(maxBadShare === undefined ? {} : { maxBadShare }),
   }
 }
 

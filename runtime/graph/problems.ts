@@ -14,18 +14,71 @@ export interface Problem {
   position?: Position
 }
 
+/** A job with more mistakes than this is not read further: nobody reads them, and each costs time to word. */
+export const MOST_PROBLEMS = 50
+
+/** Of one mapping: more than any that somebody has written by hand. */
+const MOST_MEMBERS = 2000
+
+/** Leaves a reading that has found enough. Caught by `Problems.gather` alone. */
+class EnoughProblems extends Error {}
+
+/** What one reading found; `value` is absent where it was given up. */
+export interface Gathered<T> {
+  readonly value: T | undefined
+  readonly found: readonly Problem[]
+  readonly warnings: readonly Problem[]
+}
+
 /** Collects problems, so that one reading finds them all. Readers return undefined after reporting. */
 export class Problems {
   readonly found: Problem[] = []
   /** What may well be meant so, but costs more than it looks. */
   readonly warnings: Problem[] = []
+  readonly #place: (path: string) => string
+
+  private constructor(place: (path: string) => string = (path) => path) {
+    this.#place = place
+  }
+
+  /**
+   * Reads with a collector of its own. Gives up behind MOST_PROBLEMS, and says so as the last problem: an object from
+   * outside decides how many there are.
+   */
+  static gather<T>(read: (problems: Problems) => T): Gathered<T> {
+    const problems = new Problems()
+    const { found, warnings } = problems
+    try {
+      return { value: read(problems), found, warnings }
+    } catch (error) {
+      if (!(error instanceof EnoughProblems)) throw error
+      found.push({
+        code: 'TOO_MANY_PROBLEMS',
+        path: found[0]?.path.split(/[.[]/, 1)[0] ?? '',
+        message: `has more than ${MOST_PROBLEMS} mistakes; the first ${MOST_PROBLEMS} are told`,
+      })
+      return { value: undefined, found, warnings }
+    }
+  }
+
+  /** The same collector for a reader that names other places: `place` says where its paths are. */
+  elsewhere(place: (path: string) => string): Problems {
+    const moved = new Problems(place)
+    return Object.assign(moved, { found: this.found, warnings: this.warnings })
+  }
 
   warn(code: string, path: string, message: string, hint?: string): void {
-    this.warnings.push({ code, path, message, ...(hint === undefined ? {} : { hint }) })
+    if (this.warnings.length >= MOST_PROBLEMS) return
+    this.warnings.push({ code, path: this.#place(path), message, ...(hint === undefined ? {} : { hint }) })
   }
 
   report(code: string, path: string, message: string, hint?: string): void {
-    this.found.push({ code, path, message, ...(hint === undefined ? {} : { hint }) })
+    this.#add({ code, path, message, ...(hint === undefined ? {} : { hint }) })
+  }
+
+  #add(problem: Problem): void {
+    if (this.found.length >= MOST_PROBLEMS) throw new EnoughProblems()
+    this.found.push({ ...problem, path: this.#place(problem.path) })
   }
 
   /** Runs a reader of an expression; its coded error becomes a problem at `path`. */
@@ -34,7 +87,7 @@ export class Problems {
       return read()
     } catch (error) {
       if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
-      this.found.push({
+      this.#add({
         code: error.code,
         path,
         message: error.message,
@@ -51,7 +104,12 @@ export class Problems {
       this.report('TYPE_MISMATCH', path, `must be a mapping, not ${describe(value)}`)
       return undefined
     }
-    for (const name of Object.keys(value)) {
+    const names = Object.keys(value)
+    if (names.length > MOST_MEMBERS) {
+      this.report('TOO_LARGE', path, `has ${names.length} members, at most ${MOST_MEMBERS} are taken`)
+      return undefined
+    }
+    for (const name of names) {
       if (known?.includes(name) === false)
         this.report('UNKNOWN_FIELD', join(path, name), `unknown field "${name}"`, suggestion(name, known))
     }

@@ -1,3 +1,4 @@
+import { MOST_PROBLEMS } from './problems.ts'
 import { nearest } from '../expressions/suggest.ts'
 
 /** Takes one mistake in options; `path` is relative to them. */
@@ -9,8 +10,9 @@ export function unknownOptions(
   known: readonly string[],
   report: ReportOption,
 ): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue
+  const unknown = Object.keys(options).filter((name) => !known.includes(name))
+  // The words of a mistake cost time, and nobody reads more.
+  for (const name of unknown.slice(0, MOST_PROBLEMS + 1)) {
     const meant = nearest(name, known)
     report(
       name,

@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { definitionOf } from '../graph/verbs/all.ts'
 import type { DistributedBy } from '../graph/verbs/verb.ts'
 import type { Chain, ExecutionPlan, Exchange, Partitioning } from './execution-plan.ts'
@@ -60,7 +61,7 @@ export function executionPlan(graph: JobGraph, parallelism = graph.parallelism):
         },
         consumer: { chain: chain.id, operator: operator.id, input: index },
         partitioning: partitioningOf(operator, index, slots(input) === slots(operator)),
-        schema: output === undefined ? input.schema : (input.sideOutputs?.[output] ?? input.schema),
+        schema: output === undefined ? input.schema : (memberOf(input.sideOutputs ?? {}, output) ?? input.schema),
       })
     }
   }

@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { canonicalJson } from '../model/canonical-json.ts'
 import type { Schema } from '../model/schema.ts'
 import { operatorOfInput, outputOfInput, type JobGraph, type OperatorNode } from '../graph/job-graph.ts'
@@ -142,7 +143,7 @@ function shapeFindings(id: string, before: Kept, after: Kept): Finding[] {
 /** New tables begin empty, the others must stay as they were. */
 function tableFindings(id: string, before: StateShape['tables'], after: StateShape['tables']): Finding[] {
   return Object.entries(before).flatMap(([name, old]): Finding[] => {
-    const now = after[name] ?? 'nothing'
+    const now = memberOf(after, name) ?? 'nothing'
     return old === now
       ? []
       : [{ class: 'incompatible', reason: `"${id}" keeps "${name}" as ${old}, it would become ${now}` }]
@@ -163,5 +164,5 @@ function keptBy(node: OperatorNode, graph: JobGraph): Kept {
 function schemaOfInput(input: string, { operators }: JobGraph): Schema | undefined {
   const node = operators.find(({ id }) => id === operatorOfInput(input))
   const output = outputOfInput(input)
-  return output === undefined ? node?.schema : node?.sideOutputs?.[output]
+  return output === undefined ? node?.schema : memberOf(node?.sideOutputs ?? {}, output)
 }

@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { SnapshotUpload } from '../checkpoint/snapshot-upload.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { OperatorRecords, SubtaskMetrics } from '../control/messages.ts'
@@ -286,7 +287,7 @@ export class Subtask {
     }
     const committables: Record<string, readonly Committable[]> = {}
     for (const { operator, committables: prepared } of this.#prepared) {
-      committables[operator] = [...(committables[operator] ?? []), ...prepared]
+      committables[operator] = [...(memberOf(committables, operator) ?? []), ...prepared]
     }
     void this.#uploads.upload(checkpoint, states).then(
       (state) => {

@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { loadOperators, type Operators } from '../operators/load-operators.ts'
 import { generatedFor } from '../codegen/emitter.ts'
 import { PassThroughTexts } from '../memory/pass-through-texts.ts'
@@ -210,7 +211,7 @@ async function loadFunctions(
   const called = chain.operators.flatMap((operator) => definitionOf(operator).functions(operator.verb))
   const loaded = new Map<string, ModuleExports>()
   for (const name of new Set(called.map(({ module }) => module))) {
-    const source = plan.modules?.[name]
+    const source = memberOf(plan.modules ?? {}, name)
     if (source !== undefined) loaded.set(name, await ports.modules.load(name, source, baseDir))
     checkWanted()
   }

@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { compileBatchCodec } from '../codegen/rows/codec.ts'
 import type { MaxEventTime } from '../codegen/contracts.ts'
 import { generatedFor } from '../codegen/emitter.ts'
@@ -192,7 +193,7 @@ class Deployer {
         ...(passed === undefined ? {} : { passed }),
       })
       this.#opened.push(() => writer.close())
-      await writer.open(deployment.restore.committables[operator.id] ?? [])
+      await writer.open(memberOf(deployment.restore.committables, operator.id) ?? [])
       checkCurrent()
       sinks.set(operator.id, writer)
     }
@@ -239,7 +240,7 @@ class Deployer {
       (rows as StreamCode).rowClass,
     )
     this.#opened.push(() => reader.close())
-    const splits = deployment.restore.splits[operator.id] ?? []
+    const splits = memberOf(deployment.restore.splits, operator.id) ?? []
     await reader.open(splits)
     checkCurrent()
     return new SourceInput({

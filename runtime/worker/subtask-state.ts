@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { readBlocks } from '../checkpoint/state-file.ts'
 import { restOf, type BlockPlace, type FileRest } from '../checkpoint/state-rest.ts'
 import { MillraceError } from '../model/errors.ts'
@@ -83,7 +84,7 @@ export class SubtaskState {
     const rests: OperatorRest[] = []
     for (const [operator, state] of this.compiled.operators.states) {
       const restored = this.#restoredOf(operator)
-      const rest = restOf(restored, files[operator] ?? [], this.#rangeOf(state))
+      const rest = restOf(restored, memberOf(files, operator) ?? [], this.#rangeOf(state))
       if (rest === undefined) return undefined
       rests.push({ state, rest, restored })
     }

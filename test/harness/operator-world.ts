@@ -129,6 +129,7 @@ export class OperatorWorld implements JobClient {
             imagePullPolicy: 'IfNotPresent',
             store: 'file:///checkpoints',
             addressing: 'podIP',
+            maxSubtasks: 1000,
           },
         },
         REF,

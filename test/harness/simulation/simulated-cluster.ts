@@ -101,7 +101,13 @@ class SimulatedCluster {
       {
         count: plan.operators,
         namespace: REF.namespace,
-        pods: { image: 'millrace', imagePullPolicy: 'IfNotPresent', store: '/store', addressing: plan.addressing },
+        pods: {
+          image: 'millrace',
+          imagePullPolicy: 'IfNotPresent',
+          store: '/store',
+          addressing: plan.addressing,
+          maxSubtasks: 1000,
+        },
       },
     )
   }

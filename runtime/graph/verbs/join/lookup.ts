@@ -130,13 +130,11 @@ function readCall(
   input: Input,
   problems: Problems,
 ): ReadOperator {
-  const own = new Problems()
-  const read = readAsyncMap({ ...entry, fields: { ...entry.fields, asyncMap: call } }, input, new Set(), own)
   const from = join(entry.path, 'asyncMap')
   const place = (written: string): string =>
     written.startsWith(from) ? path + written.slice(from.length).replace(/^\.http\b/, `.${backend}`) : written
-  for (const problem of own.found) problems.found.push({ ...problem, path: place(problem.path) })
-  return read
+  const asyncMap = { ...entry, fields: { ...entry.fields, asyncMap: call } }
+  return readAsyncMap(asyncMap, input, new Set(), problems.elsewhere(place))
 }
 
 function withNullable(stream: ReadOperator['stream'], input: Input): ReadOperator['stream'] {

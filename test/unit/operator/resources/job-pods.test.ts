@@ -14,7 +14,13 @@ function contextOf(changes: Partial<StreamJobSpec> = {}, addressing: 'service' |
   return {
     spec,
     tokenSecret: 'counts-token-1',
-    settings: { image: 'millrace:1', imagePullPolicy: 'IfNotPresent', store: 'file:///checkpoints', addressing },
+    settings: {
+      image: 'millrace:1',
+      imagePullPolicy: 'IfNotPresent',
+      store: 'file:///checkpoints',
+      addressing,
+      maxSubtasks: 1000,
+    },
     job: {
       apiVersion: API_VERSION,
       kind: 'StreamJob',

@@ -180,6 +180,14 @@ describe('a StreamJob', () => {
     expect(world.targets).toHaveLength(1)
   })
 
+  test('that asks for more pods than one job may have is refused, and none is made', async () => {
+    const world = new OperatorWorld()
+    await world.create(countsSpec({ maxParallelism: 32768, replicas: 32768 }))
+    await world.until('refused', () => world.condition('Ready') === 'False/SpecInvalid')
+    expect(world.job()?.status?.message).toMatch(/spec\.replicas.*subtasks.*the operator takes 1000/)
+    expect(world.podNames()).toEqual([])
+  })
+
   test('that was never valid has no pods and is stalled', async () => {
     const world = new OperatorWorld()
     await world.create(countsSpec({ graph: [{ id: 'a', sauce: {} }] }))

@@ -1,0 +1,141 @@
+import { expect, test } from 'vitest'
+import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
+import { validateJob } from '../../../../runtime/front/job-spec.ts'
+import { MOST_PROBLEMS, type Problem } from '../../../../runtime/graph/problems.ts'
+
+/** As many as fit into an object of an API server. */
+const MANY = 40_000
+const mapping = (name: (index: number) => string, value: (index: number) => unknown, count = MANY): object =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [name(index), value(index)]))
+const source = (more: object = {}): object => ({
+  id: 'a',
+  source: { file: { path: 'x', format: 'json' } },
+  schema: { v: 'long', s: 'string' },
+  ...more,
+})
+const graph = (...entries: object[]): object => ({
+  graph: [source(), ...entries, { id: 'z', from: 'b', sink: { file: { path: 'out' } } }],
+})
+
+const SPECS: readonly [what: string, spec: object][] = [
+  [
+    'unknown fields of the spec',
+    mapping(
+      (index) => `field${index}`,
+      () => 1,
+    ),
+  ],
+  [
+    'unknown fields of an entry',
+    {
+      graph: [
+        source(
+          mapping(
+            (index) => `field${index}`,
+            () => 1,
+          ),
+        ),
+      ],
+    },
+  ],
+  [
+    'unknown options',
+    {
+      graph: [
+        source({
+          source: {
+            file: mapping(
+              (index) => `option${index}`,
+              () => 1,
+            ),
+          },
+        }),
+      ],
+    },
+  ],
+  [
+    'fields of a schema',
+    {
+      graph: [
+        source({
+          schema: mapping(
+            (index) => `f${index}`,
+            () => 'long',
+          ),
+        }),
+      ],
+    },
+  ],
+  [
+    'fields of a type that is none',
+    {
+      graph: [
+        source({
+          schema: mapping(
+            (index) => `f${index}`,
+            () => 'lung',
+            200,
+          ),
+        }),
+      ],
+    },
+  ],
+  [
+    'computed fields',
+    graph({
+      id: 'b',
+      from: 'a',
+      map: mapping(
+        (index) => `f${index}`,
+        () => 'v + 1',
+      ),
+    }),
+  ],
+  [
+    'unknown names',
+    graph({
+      id: 'b',
+      from: 'a',
+      map: mapping(
+        (index) => `f${index}`,
+        (index) => `w${index}`,
+        200,
+      ),
+    }),
+  ],
+  ['keys', graph({ id: 'b', from: 'a', keyBy: Array.from({ length: MANY }, (_, index) => `k${index}`) })],
+  ['inputs', graph({ id: 'b', from: Array.from({ length: MANY }, (_, index) => `k${index}`), union: {} })],
+  [
+    'side outputs',
+    graph({
+      id: 'b',
+      from: 'a',
+      sideOutput: mapping(
+        (index) => `o${index}`,
+        () => 'v > 1',
+      ),
+    }),
+  ],
+  [
+    'modules',
+    {
+      modules: mapping(
+        (index) => `m${index}`,
+        () => ({}),
+      ),
+      ...graph(),
+    },
+  ],
+]
+
+/** Each mistake costs time to word, so that their number bounds what one object takes from all others. */
+test.each(SPECS)(
+  'a spec with a great many %s is refused with at most fifty mistakes and a word on the rest',
+  (_, spec) => {
+    const validation = validateJob(spec, builtinConnectors)
+    const problems: readonly Problem[] = 'problems' in validation ? validation.problems : []
+    expect(problems.length).toBeGreaterThan(0)
+    expect(problems.length).toBeLessThanOrEqual(MOST_PROBLEMS + 1)
+    if (problems.length > MOST_PROBLEMS) expect(problems.at(-1)?.code).toBe('TOO_MANY_PROBLEMS')
+  },
+)
