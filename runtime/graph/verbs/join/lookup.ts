@@ -3,7 +3,7 @@ import { type AsyncMapVerb, calledFunctions, readAsyncMap } from '../async-map.t
 import { druidRequest } from './druid-lookup.ts'
 import type { Entry } from '../entry.ts'
 import type { Fields } from '../../../model/fields.ts'
-import { describe, join, Problems } from '../../problems.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 import type { Input } from '../../stream.ts'
 import type { ReadOperator, VerbDefinition } from '../verb.ts'
 import { readDuration } from '../kit/durations.ts'
