@@ -3,12 +3,14 @@ import { mkdirSync, readdirSync, readFileSync, existsSync, writeFileSync } from 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
+import { freePort } from './free-port.ts'
 import { startApiServer, type EmbeddedApiServer } from '../embedded/api-server.ts'
 import type { RestartBackoff } from '../embedded/node/container-runner.ts'
 import { startNode, type EmbeddedNode } from '../embedded/node/node.ts'
 import type { JsonObject } from '../embedded/objects.ts'
 import { configuredDruids } from '../operator/druid/configured-druids.ts'
 import type { DruidEndpoint } from '../operator/druid/http-druid-client.ts'
+import type { JobPorts } from '../operator/resources/job-pod.ts'
 import { startOperator, type RunningOperator } from '../operator/operator.ts'
 import { JobHttpClient } from '../operator/real/job-http-client.ts'
 import { kubeConnection } from '../operator/real/kube-config.ts'
@@ -20,6 +22,7 @@ import { realClock } from '../runtime/ports/real/clock.ts'
 import { realRng } from '../runtime/ports/real/rng.ts'
 
 const RUNTIME_MAIN = fileURLToPath(new URL('../runtime/main.ts', import.meta.url))
+const PORTS_FILE = 'job-ports.json'
 const CRD_FOLDER = fileURLToPath(new URL('../crds', import.meta.url))
 
 export interface LocalClusterOptions {
@@ -45,6 +48,7 @@ export interface LocalCluster {
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
   const { dir } = options
   mkdirSync(join(dir, 'checkpoints'), { recursive: true })
+  await chooseJobPorts(dir)
   const server = await startApiServer({ dir, crds: readCrds() })
   const node = await startNode({
     server,
@@ -90,10 +94,22 @@ export async function startLocalOperator(
         store: `file://${join(options.dir, 'checkpoints')}`,
         addressing: 'podIP',
         maxSubtasks: 1000,
+        // Each pod has an address of its own; a program that listens at all addresses has the usual ports everywhere.
+        ports: keptPorts(options.dir),
       },
       tokenKey: tokenKey(options.dir),
     },
   })
+}
+
+/** Kept beside the token key: another operator over the same pods must render them as they are. */
+function keptPorts(dir: string): JobPorts {
+  return JSON.parse(readFileSync(join(dir, PORTS_FILE), 'utf8')) as JobPorts
+}
+
+async function chooseJobPorts(dir: string): Promise<void> {
+  const [control, data, http] = [await freePort('0.0.0.0'), await freePort('0.0.0.0'), await freePort('0.0.0.0')]
+  writeFileSync(join(dir, PORTS_FILE), JSON.stringify({ control, data, http } satisfies JobPorts))
 }
 
 function readCrds(): JsonObject[] {

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { randomInt } from 'node:crypto'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
 import { describeWithCauses, MillraceError, type ErrorReport } from '../runtime/model/errors.ts'
 import type { JobTarget } from '../runtime/model/job.ts'
@@ -52,8 +51,8 @@ export class LocalJob {
   }
 
   async start(subtasks: readonly SubtaskPlace[]): Promise<void> {
-    this.#controlPort = await freePort()
-    this.#httpPort = await freePort()
+    this.#controlPort = await freePort('127.0.0.1')
+    this.#httpPort = await freePort('127.0.0.1')
     this.#spawn('coordinator', ['coordinator'], {})
     this.addWorkers(subtasks)
   }
@@ -173,29 +172,4 @@ export class LocalJob {
       ),
     )
   }
-}
-
-/** Below the range from which systems give ports to outgoing connections, so that no reconnecting worker takes it. */
-const FIRST_PORT = 20_000
-const PORTS = 12_000
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = FIRST_PORT + randomInt(PORTS)
-    if (await isFree(port)) return port
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer().once('error', () => {
-      resolve(false)
-    })
-    server.listen(port, '127.0.0.1', () => {
-      server.close(() => {
-        resolve(true)
-      })
-    })
-  })
 }

@@ -14,6 +14,7 @@ import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { createWorker, startCoordinator } from '../runtime/processes.ts'
+import { checkRunExists, type EarlierRuns, unfinishedRun } from './earlier-runs.ts'
 import { findingText } from './lint.ts'
 import { LocalJob } from './local-job.ts'
 import { readJob } from './read-job.ts'
@@ -44,6 +45,8 @@ export async function run(options: RunOptions): Promise<number> {
   const planned = planJob(job.spec, builtinConnectors)
   const baseDir = dirname(resolve(options.file))
   const store = openedStore(planned.graph.checkpoints.store)
+  const runs = { store, job: job.name }
+  if (options.resume !== undefined) await checkRunExists(runs, options.resume)
   const uid = options.resume ?? `run-${randomBytes(6).toString('hex')}`
   const restore = restoreLocation(options, job.spec)
   const target: JobTarget = {
@@ -60,8 +63,10 @@ export async function run(options: RunOptions): Promise<number> {
     baseDir,
     logLevel: options.logLevel,
   }
+  if (options.output === 'text') await tellRun(runs, uid, options)
   const interrupted = new Promise<number>((done) => {
     process.once('SIGINT', () => {
+      if (options.output === 'text') process.stderr.write(`${job.name}: stopped; ${resumeText(uid, options)}\n`)
       done(130)
     })
   })
@@ -75,6 +80,24 @@ export async function run(options: RunOptions): Promise<number> {
     over.abort()
     await (await starting).close()
   }
+}
+
+/** Says under which id the run keeps its state, and whether an earlier one waits to be continued. */
+async function tellRun(runs: EarlierRuns, uid: string, options: RunOptions): Promise<void> {
+  if (options.resume !== undefined) {
+    process.stderr.write(`${runs.job}: continues run ${uid}\n`)
+    return
+  }
+  const unfinished = options.restore === undefined ? await unfinishedRun(runs) : undefined
+  if (unfinished !== undefined)
+    process.stderr.write(
+      `${runs.job}: run ${unfinished} has not finished, and this one begins anew beside its results; ${resumeText(unfinished, options)}\n`,
+    )
+  process.stderr.write(`${runs.job}: run ${uid}\n`)
+}
+
+function resumeText(uid: string, { file }: RunOptions): string {
+  return `continue it with: millrace run ${file} --resume ${uid}`
 }
 
 /** `--restore`, else what the job file says. Throws USAGE where that needs a cluster or a fresh run. */

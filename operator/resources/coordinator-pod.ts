@@ -1,5 +1,5 @@
 import type { Pod } from '../kube/objects.ts'
-import { CONTROL_PORT, HTTP_PORT, jobPod } from './job-pod.ts'
+import { JOB_PORTS, jobPod } from './job-pod.ts'
 import type { PodContext } from './job-pod.ts'
 
 export function coordinatorName(job: string): string {
@@ -8,6 +8,7 @@ export function coordinatorName(job: string): string {
 
 /** The one coordinator of a job. */
 export function coordinatorPod(context: PodContext): Pod {
+  const { control, http } = context.settings.ports ?? JOB_PORTS
   return jobPod(context, {
     role: 'coordinator',
     name: coordinatorName(context.job.metadata.name),
@@ -15,9 +16,9 @@ export function coordinatorPod(context: PodContext): Pod {
     env: [],
     resources: { requests: { cpu: '100m', memory: '128Mi' } },
     ports: [
-      { name: 'control', containerPort: CONTROL_PORT },
-      { name: 'http', containerPort: HTTP_PORT },
+      { name: 'control', containerPort: control },
+      { name: 'http', containerPort: http },
     ],
-    readinessProbe: { httpGet: { path: '/healthz', port: HTTP_PORT }, periodSeconds: 2, timeoutSeconds: 2 },
+    readinessProbe: { httpGet: { path: '/healthz', port: http }, periodSeconds: 2, timeoutSeconds: 2 },
   })
 }

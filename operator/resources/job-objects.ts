@@ -1,9 +1,9 @@
+import type { JobPorts } from './job-pod.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { KubeObject, Secret, Service } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import { coordinatorName } from './coordinator-pod.ts'
 import { hashOf } from './hash.ts'
-import { CONTROL_PORT, HTTP_PORT } from './job-pod.ts'
 import { jobLabels, JOB_LABEL, ownedBy, ROLE_LABEL } from './labels.ts'
 
 export interface ConfigMap extends KubeObject {
@@ -32,7 +32,7 @@ export function tokenSecret(job: StreamJob, token: string): Secret {
 }
 
 /** Headless: workers find the coordinator by name, also before it is ready. */
-export function coordinatorService(job: StreamJob): Service {
+export function coordinatorService(job: StreamJob, { control, http }: JobPorts): Service {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -42,8 +42,8 @@ export function coordinatorService(job: StreamJob): Service {
       publishNotReadyAddresses: true,
       selector: { [JOB_LABEL]: job.metadata.name, [ROLE_LABEL]: 'coordinator' },
       ports: [
-        { name: 'control', port: CONTROL_PORT, targetPort: CONTROL_PORT, protocol: 'TCP' },
-        { name: 'http', port: HTTP_PORT, targetPort: HTTP_PORT, protocol: 'TCP' },
+        { name: 'control', port: control, targetPort: control, protocol: 'TCP' },
+        { name: 'http', port: http, targetPort: http, protocol: 'TCP' },
       ],
     },
   }

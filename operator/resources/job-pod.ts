@@ -9,9 +9,26 @@ import type { MountedModules } from './modules-volume.ts'
 import { mountedStore } from './store-volume.ts'
 import type { StoreVolume } from './store-volume.ts'
 
-export const CONTROL_PORT = 6121
-export const DATA_PORT = 6122
-export const HTTP_PORT = 8081
+/** On which the processes of a job listen in their pods. */
+export interface JobPorts {
+  readonly control: number
+  readonly data: number
+  readonly http: number
+}
+
+export const JOB_PORTS: JobPorts = { control: 6121, data: 6122, http: 8081 }
+
+/** The port of that name in a pod that was rendered, now or by an operator with other settings. */
+export function portOf(pod: Pod, name: keyof JobPorts): number {
+  const { containers = [] } = pod.spec as { containers?: readonly { ports?: readonly NamedPort[] }[] }
+  const ports = containers.flatMap((container) => container.ports ?? [])
+  return ports.find((port) => port.name === name)?.containerPort ?? JOB_PORTS[name]
+}
+
+interface NamedPort {
+  readonly name: string
+  readonly containerPort: number
+}
 
 /** What pods of a job are made from, besides its spec. */
 export interface PodSettings {
@@ -24,6 +41,8 @@ export interface PodSettings {
   storeVolume?: StoreVolume
   /** Workers find their coordinator by the name of its Service, or by the address its pod has. */
   addressing: 'service' | 'podIP'
+  /** Where pods share the ports of one machine, those that are free there; JOB_PORTS otherwise. */
+  ports?: JobPorts
   /** A job of more subtasks is refused. */
   maxSubtasks: number
   /** Given to every pod besides its own, from the operator's configuration. */
@@ -134,6 +153,7 @@ function storeOf(spec: StreamJobSpec, settings: PodSettings): string {
 
 /** Last wins in Kubernetes: ours come after the user's. */
 function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, tokenSecret: string): EnvVar[] {
+  const { ports = JOB_PORTS } = settings
   return [
     { name: 'TMPDIR', value: TMP_PATH },
     { name: 'MILLRACE_JOB', value: job.metadata.name },
@@ -141,9 +161,9 @@ function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, t
     { name: 'MILLRACE_JOB_UID', value: job.metadata.uid ?? '' },
     { name: 'MILLRACE_STORE', value: storeOf(spec, settings) },
     { name: 'MILLRACE_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
-    { name: 'MILLRACE_CONTROL_PORT', value: String(CONTROL_PORT) },
-    { name: 'MILLRACE_HTTP_PORT', value: String(HTTP_PORT) },
-    { name: 'MILLRACE_DATA_PORT', value: String(DATA_PORT) },
+    { name: 'MILLRACE_CONTROL_PORT', value: String(ports.control) },
+    { name: 'MILLRACE_HTTP_PORT', value: String(ports.http) },
+    { name: 'MILLRACE_DATA_PORT', value: String(ports.data) },
     { name: 'MILLRACE_TOKEN', valueFrom: { secretKeyRef: { name: tokenSecret, key: 'token' } } },
   ]
 }

@@ -2,7 +2,7 @@ import type { SubtaskId } from '../../runtime/model/ids.ts'
 import { subtaskId } from '../../runtime/model/ids.ts'
 import type { Pod } from '../kube/objects.ts'
 import { coordinatorName } from './coordinator-pod.ts'
-import { DATA_PORT, CONTROL_PORT, jobPod } from './job-pod.ts'
+import { JOB_PORTS, jobPod, portOf } from './job-pod.ts'
 import type { PodContext } from './job-pod.ts'
 import { CHAIN_LABEL, COORDINATOR_ANNOTATION, SLOT_LABEL } from './labels.ts'
 import { podTemplateOf } from './pod-template.ts'
@@ -24,7 +24,8 @@ export function subtaskOf(pod: Pod): SubtaskId | undefined {
 
 /** One pod per operator chain and slot. Its coordinator's address is added by withCoordinator, outside of the hash. */
 export function workerPod(context: PodContext, worker: WorkerRef): Pod {
-  const { job, spec } = context
+  const { job, spec, settings } = context
+  const { data } = settings.ports ?? JOB_PORTS
   return jobPod(context, {
     role: 'worker',
     name: workerName(job.metadata.name, worker),
@@ -34,8 +35,8 @@ export function workerPod(context: PodContext, worker: WorkerRef): Pod {
       { name: 'MILLRACE_SLOT', value: String(worker.slot) },
     ],
     resources: spec.resources ?? containerResources(spec.podTemplate) ?? { requests: { cpu: '100m', memory: '128Mi' } },
-    ports: [{ name: 'data', containerPort: DATA_PORT }],
-    readinessProbe: { tcpSocket: { port: DATA_PORT }, periodSeconds: 2, timeoutSeconds: 2 },
+    ports: [{ name: 'data', containerPort: data }],
+    readinessProbe: { tcpSocket: { port: data }, periodSeconds: 2, timeoutSeconds: 2 },
   })
 }
 
@@ -46,10 +47,11 @@ export function workerPod(context: PodContext, worker: WorkerRef): Pod {
 export function coordinatorAddress(context: PodContext, coordinator: Pod | undefined): string | undefined {
   const { job, settings } = context
   if (settings.addressing === 'service')
-    return `${coordinatorName(job.metadata.name)}.${job.metadata.namespace ?? 'default'}.svc:${CONTROL_PORT}`
+    return `${coordinatorName(job.metadata.name)}.${job.metadata.namespace ?? 'default'}.svc:${(settings.ports ?? JOB_PORTS).control}`
   const ip = coordinator?.status?.podIP
-  if (ip === undefined || ip === '') return undefined
-  return ip.includes(':') ? `[${ip}]:${CONTROL_PORT}` : `${ip}:${CONTROL_PORT}`
+  if (coordinator === undefined || ip === undefined || ip === '') return undefined
+  const port = portOf(coordinator, 'control')
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`
 }
 
 export function withCoordinator(pod: Pod, address: string): Pod {

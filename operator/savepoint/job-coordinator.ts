@@ -6,8 +6,7 @@ import type { EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
 import { pods as podResource } from '../kube/resource-type.ts'
 import { coordinatorName } from '../resources/coordinator-pod.ts'
-import { jobToken } from '../resources/hash.ts'
-import { HTTP_PORT } from '../resources/job-pod.ts'
+import { endpointOf } from '../streamjob/observe.ts'
 
 export interface SavepointParts {
   kube: Kube
@@ -27,8 +26,7 @@ export async function coordinatorOf(
   const pod = await unlessNotFound(
     kube.get(podResource, { namespace: job.metadata.namespace ?? '', name: coordinatorName(job.metadata.name) }),
   )
-  const host = pod?.metadata.deletionTimestamp === undefined ? pod?.status?.podIP : undefined
-  return host === undefined || host === ''
+  return pod === undefined || pod.metadata.deletionTimestamp !== undefined
     ? undefined
-    : { host, port: HTTP_PORT, token: jobToken(tokenKey, job.metadata.uid ?? '') }
+    : endpointOf({ tokenKey }, job, pod)
 }

@@ -16,7 +16,7 @@ import { pods as podResource } from '../kube/resource-type.ts'
 import { coordinatorName } from '../resources/coordinator-pod.ts'
 import { hashOf, jobToken } from '../resources/hash.ts'
 import { configMaps, lastGoodName, tokenSecretName } from '../resources/job-objects.ts'
-import { HTTP_PORT } from '../resources/job-pod.ts'
+import { portOf } from '../resources/job-pod.ts'
 import type { PodContext, PodSettings } from '../resources/job-pod.ts'
 import { JOB_LABEL } from '../resources/labels.ts'
 import { coordinatorAddress } from '../resources/worker-pod.ts'
@@ -74,8 +74,11 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   }
 }
 
-export function endpointOf(parts: Pick<ObserveParts, 'tokenKey'>, job: KubeObject, podIP: string): JobEndpoint {
-  return { host: podIP, port: HTTP_PORT, token: jobToken(parts.tokenKey, job.metadata.uid ?? '') }
+/** Undefined while the pod has no address. */
+export function endpointOf(parts: Pick<ObserveParts, 'tokenKey'>, job: KubeObject, pod: Pod): JobEndpoint | undefined {
+  const host = pod.status?.podIP
+  if (host === undefined || host === '') return undefined
+  return { host, port: portOf(pod, 'http'), token: jobToken(parts.tokenKey, job.metadata.uid ?? '') }
 }
 
 function contextOf(
@@ -183,14 +186,13 @@ async function askCoordinator(
   job: StreamJob,
   pod: Pod | undefined,
 ): Promise<{ view: Observed['coordinator']; savepoint: SavepointReport | undefined }> {
-  const ip = pod?.status?.podIP
+  const endpoint = pod === undefined ? undefined : endpointOf(parts, job, pod)
   // Pods are going: nothing that their coordinator says matters any more, and waiting for it takes from the deadline.
   const isRemoved =
     job.metadata.deletionTimestamp !== undefined &&
     job.status?.operation?.type === 'Delete' &&
     job.status.operation.step === 'removePods'
-  if (ip === undefined || ip === '' || isRemoved) return { view: { kind: 'absent' }, savepoint: undefined }
-  const endpoint = endpointOf(parts, job, ip)
+  if (endpoint === undefined || isRemoved) return { view: { kind: 'absent' }, savepoint: undefined }
   const operation = job.status?.operation
   try {
     const report: JobReport = await parts.jobClient.report(endpoint)

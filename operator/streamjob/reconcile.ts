@@ -12,6 +12,7 @@ import { pods as podResource, secrets, services } from '../kube/resource-type.ts
 import { coordinatorName } from '../resources/coordinator-pod.ts'
 import { jobToken } from '../resources/hash.ts'
 import { configMaps, coordinatorService, lastGoodConfigMap, tokenSecret } from '../resources/job-objects.ts'
+import { JOB_PORTS } from '../resources/job-pod.ts'
 import { decide } from './decide.ts'
 import type { Act, Decision } from './decision.ts'
 import { endpointOf, keptHash, observe } from './observe.ts'
@@ -119,7 +120,8 @@ async function createPods(
 ): Promise<void> {
   const token = jobToken(tokenKey, job.metadata.uid ?? '')
   await unlessThere(kube.create(secrets, tokenSecret(job, token)))
-  if (settings.addressing === 'service') await unlessThere(kube.create(services, coordinatorService(job)))
+  if (settings.addressing === 'service')
+    await unlessThere(kube.create(services, coordinatorService(job, settings.ports ?? JOB_PORTS)))
   for (const pod of pods) await unlessThere(kube.create(podResource, pod))
   logger.info('pods created', {
     job: job.metadata.name,
@@ -178,7 +180,7 @@ function coordinatorEndpoint(
   { job, pods }: Observed,
 ): ReturnType<typeof endpointOf> | undefined {
   const pod = pods.find((one) => one.metadata.name === coordinatorName(job.metadata.name))
-  return pod?.status?.podIP === undefined ? undefined : endpointOf(parts, job, pod.status.podIP)
+  return pod === undefined ? undefined : endpointOf(parts, job, pod)
 }
 
 /** Events and metrics come last: losing them loses nothing. */

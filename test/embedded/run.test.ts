@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { LocalJob } from '../../cli/local-job.ts'
@@ -109,6 +109,39 @@ describe('millrace run', () => {
     expect(stderr).toContain('in-1.jsonl')
     expect(stderr).toContain('not a number')
     expect(stdout + stderr).not.toMatch(STACK_TRACE)
+  })
+
+  test('when it is stopped it says how to continue; another run says so too, and --resume gives exactly the rest', async () => {
+    const folder = jobFolder(2_000)
+    folder.writeJob(folder.spec(1, { interval: '50ms', rate: '2000/s' }))
+    const first = startMillrace('run', folder.jobFile, '--in-process')
+    await until('a checkpoint is complete', () =>
+      existsSync(folder.store) &&
+      readdirSync(folder.store, { recursive: true }).some((path) => String(path).endsWith('manifest.json'))
+        ? true
+        : undefined,
+    )
+    first.process.kill('SIGINT')
+    const stopped = await first.ended
+    expect(stopped.code).toBe(130)
+    const [, id = ''] = /--resume (run-[0-9a-f]{12})/.exec(stopped.stderr) ?? []
+
+    const wrong = await startMillrace('run', folder.jobFile, '--in-process', '--resume', `${id}0`).ended
+    expect(wrong.code).toBe(1)
+    expect(wrong.stderr).toContain(`RUN_UNKNOWN no run "${id}0"`)
+    expect(wrong.stderr).toContain(`did you mean "${id}"?`)
+
+    const elsewhere = join(folder.path, 'elsewhere.yaml')
+    writeFileSync(elsewhere, readFileSync(folder.jobFile, 'utf8').replace('/out"', '/elsewhere"'))
+    const other = startMillrace('run', elsewhere, '--in-process')
+    await until('the other run has begun', () => (other.stderr().includes(': run ') ? true : undefined))
+    other.process.kill('SIGINT')
+    expect((await other.ended).stderr).toContain(`run ${id} has not finished, and this one begins anew`)
+
+    const resumed = await startMillrace('run', folder.jobFile, '--in-process', '--resume', id).ended
+    expect(resumed.code, resumed.stderr).toBe(0)
+    expect(resumed.stderr).toContain(`continues run ${id}`)
+    expect(folder.output()).toEqual(expectedOutput(2_000))
   })
 
   test('when its process is killed with SIGKILL, all processes of the job end', async () => {

@@ -1,4 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -9,6 +10,7 @@ import {
   type LocalClusterOptions,
 } from '../../cli/local-cluster.ts'
 import type { RunningOperator } from '../../operator/operator.ts'
+import { JOB_PORTS } from '../../operator/resources/job-pod.ts'
 import { ClusterJob, conditionOf } from '../harness/cluster-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { runningOf } from '../harness/processes.ts'
@@ -19,7 +21,7 @@ import { until } from '../harness/until.ts'
 
 const KILLS = 20
 
-describe('a StreamJob on the embedded cluster', () => {
+describe('a StreamJob on the embedded cluster, where another program has the usual port', () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
   const options: LocalClusterOptions = {
     dir,
@@ -32,7 +34,12 @@ describe('a StreamJob on the embedded cluster', () => {
   /** The one that runs now: tests end it and start another. */
   let operator: RunningOperator
 
+  /** As Flink or a schema registry would: at all addresses, those of pods included. */
+  const foreign = createServer()
+
   beforeAll(async () => {
+    // Where another program has it already, that one serves the purpose.
+    foreign.once('error', () => undefined).listen(JOB_PORTS.http, '0.0.0.0')
     cluster = await startLocalCluster(options)
     operator = cluster.operator
   })
@@ -42,6 +49,7 @@ describe('a StreamJob on the embedded cluster', () => {
   afterAll(async () => {
     await operator.stop()
     await cluster.close()
+    foreign.close()
     rmSync(dir, { recursive: true, force: true })
   })
 

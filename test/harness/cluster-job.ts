@@ -6,7 +6,7 @@ import type { Condition, KubeEvent, Pod } from '../../operator/kube/objects.ts'
 import { kubeEvents, pods } from '../../operator/kube/resource-type.ts'
 import { kubeConnection, type KubeConnection } from '../../operator/real/kube-config.ts'
 import { KubeHttpClient } from '../../operator/real/kube-http-client.ts'
-import { HTTP_PORT } from '../../operator/resources/job-pod.ts'
+import { portOf } from '../../operator/resources/job-pod.ts'
 import { JOB_LABEL, ROLE_LABEL } from '../../operator/resources/labels.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
 import { until } from './until.ts'
@@ -96,9 +96,9 @@ export class ClusterJob {
   async report(): Promise<JobReport | undefined> {
     const [coordinator] = await this.pods(`${JOB_LABEL}=${this.name},${ROLE_LABEL}=coordinator`)
     const address = coordinator?.status?.podIP
-    if (address === undefined) return undefined
+    if (coordinator === undefined || address === undefined) return undefined
     try {
-      const answer = await request(`http://${address}:${HTTP_PORT}/v1/job`, {
+      const answer = await request(`http://${address}:${portOf(coordinator, 'http')}/v1/job`, {
         headersTimeout: 5_000,
         bodyTimeout: 5_000,
       })

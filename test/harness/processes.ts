@@ -6,6 +6,8 @@ import { ROOT } from './source-files.ts'
 export interface StartedMillrace {
   process: ChildProcess
   ended: Promise<Ended>
+  /** What it has written there so far. */
+  stderr(): string
 }
 
 export interface Ended {
@@ -39,7 +41,7 @@ export function startMillraceIn(cwd: string, ...args: string[]): StartedMillrace
       resolve({ code, stdout, stderr })
     })
   })
-  return { process: child, ended }
+  return { process: child, ended, stderr: () => stderr }
 }
 
 interface ProcessLine {

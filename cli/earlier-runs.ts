@@ -1,0 +1,63 @@
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { JobLog } from '../runtime/checkpoint/job-log.ts'
+import { scopedStore } from '../runtime/checkpoint/scoped-store.ts'
+import { suggestion } from '../runtime/expressions/suggest.ts'
+import { MillraceError } from '../runtime/model/errors.ts'
+import { openFileStore } from '../runtime/ports/real/file-store.ts'
+
+/** Runs of a job on this machine, in the folder of their checkpoints. */
+export interface EarlierRuns {
+  readonly store: string
+  readonly job: string
+}
+
+/** As runtime/config.ts names it for jobs without a cluster. */
+function folderOf({ job }: EarlierRuns): string {
+  return join('local', job)
+}
+
+/** Of many old runs, those that somebody may still remember. */
+const LOOKED_AT = 10
+
+/** Throws RUN_UNKNOWN where no run of that id has kept state: a typo must not begin from nothing. */
+export async function checkRunExists(runs: EarlierRuns, id: string): Promise<void> {
+  const ids = idsOf(runs)
+  const log = ids.includes(id) ? await logOf(runs, id) : undefined
+  if (log !== undefined && log.attempt > 0) return
+  throw new MillraceError('RUN_UNKNOWN', `no run "${id}" of the job ${runs.job} has kept state in ${runs.store}`, {
+    domain: 'user',
+    hint: suggestion(id, ids) ?? 'leave out --resume to begin anew',
+  })
+}
+
+/** The newest run that has state and has neither finished nor been suspended; undefined when there is none. */
+export async function unfinishedRun(runs: EarlierRuns): Promise<string | undefined> {
+  for (const id of idsOf(runs).slice(0, LOOKED_AT)) {
+    const log = await logOf(runs, id)
+    if (log?.newest !== undefined && log.ended !== 'finished') return id
+  }
+  return undefined
+}
+
+/** The newest first. */
+function idsOf(runs: EarlierRuns): string[] {
+  const folder = join(runs.store, folderOf(runs))
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => ({ name, at: statSync(join(folder, name)).mtimeMs }))
+    .sort((a, b) => b.at - a.at)
+    .map(({ name }) => name)
+}
+
+/** Undefined when it cannot be read: what another version wrote is no reason to refuse a new run. */
+async function logOf(runs: EarlierRuns, id: string): Promise<Awaited<ReturnType<typeof JobLog.read>> | undefined> {
+  const store = scopedStore(openFileStore(runs.store), `${folderOf(runs)}/${id}`)
+  try {
+    return await JobLog.read(store)
+  } catch (error) {
+    if (error instanceof MillraceError) return undefined
+    throw error
+  }
+}
