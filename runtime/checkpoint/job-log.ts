@@ -26,6 +26,8 @@ export interface LogView {
   /** The checkpoint that a restore starts from. */
   newest: CheckpointReport | undefined
   checkpoints: readonly { sequence: number; checkpoint: CheckpointReport; savepoint: string | null }[]
+  /** The newest checkpoint after which the job ended: it ended only when all output was committed. */
+  committed: CheckpointReport | undefined
   /** Set when nothing has been claimed since. */
   ended: 'finished' | 'suspended' | undefined
 }
@@ -159,7 +161,7 @@ function pathOf(sequence: number): string {
 function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): LogView {
   const view: { -readonly [K in keyof LogView]: LogView[K] } & {
     checkpoints: { sequence: number; checkpoint: CheckpointReport; savepoint: string | null }[]
-  } = { attempt: 0, target: undefined, newest: undefined, checkpoints: [], ended: undefined }
+  } = { attempt: 0, target: undefined, newest: undefined, committed: undefined, checkpoints: [], ended: undefined }
   for (const { sequence, entry } of entries) {
     switch (entry.kind) {
       case 'claim':
@@ -174,6 +176,7 @@ function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): Log
       case 'suspended':
       case 'finished':
         view.ended = entry.kind
+        view.committed = view.newest
         break
     }
   }

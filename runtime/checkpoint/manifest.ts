@@ -125,6 +125,14 @@ function listed(first: FirstManifest): Manifest {
   return { ...first, version: 2, subtasks: Object.fromEntries(subtasks) }
 }
 
+/** The same with nothing left to commit. */
+export function withoutOutput(manifest: Manifest): Manifest {
+  const subtasks = Object.entries(manifest.subtasks).map(
+    ([id, snapshot]) => [id, { ...snapshot, committables: {} }] as const,
+  )
+  return { ...manifest, subtasks: Object.fromEntries(subtasks) }
+}
+
 /** As `stateFilePath` makes them. */
 const STATE_FILE = /^checkpoints\/\d+-\d+\/[^/]+\.state$/
 

@@ -2,6 +2,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Store } from '../ports/store.ts'
 import type { JobLog, LogView } from './job-log.ts'
+import { commitMarkerPath } from './commit-marker.ts'
 import { CHECKPOINTS, checkpointOf, decodeManifest } from './manifest.ts'
 
 /** Completed checkpoints kept besides savepoints, which are the user's. */
@@ -51,7 +52,7 @@ export async function discardSavepoint(log: JobLog, store: Store, id: string): P
 export async function sweep(log: JobLog, store: Store, upTo: { attempt: Attempt; id: CheckpointId }): Promise<number> {
   const { attempt, checkpoints } = log.view()
   if (attempt !== upTo.attempt) return 0
-  const named = new Set(checkpoints.map(({ checkpoint }) => checkpoint.path))
+  const named = new Set(checkpoints.flatMap(({ checkpoint }) => [checkpoint.path, commitMarkerPath(checkpoint)]))
   for (const { checkpoint } of checkpoints) for (const path of await filesOf(store, checkpoint.path)) named.add(path)
   const found = [...(await store.list(CHECKPOINTS)), ...(await store.unfinished(CHECKPOINTS))]
   const left = found.filter((path) => !named.has(path) && isBefore(checkpointOf(path), upTo))

@@ -2,8 +2,16 @@ import type { StateFile, SubtaskSnapshot } from '../model/snapshot.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { CheckpointReport } from '../model/job.ts'
 import type { Store } from '../ports/store.ts'
+import { isMarkedCommitted } from './commit-marker.ts'
 import { JobLog } from './job-log.ts'
-import { checkpointFolder, decodeManifest, encodeManifest, stateFilePath, type Manifest } from './manifest.ts'
+import {
+  checkpointFolder,
+  decodeManifest,
+  encodeManifest,
+  stateFilePath,
+  withoutOutput,
+  type Manifest,
+} from './manifest.ts'
 import { checkedStateFile } from './state-file.ts'
 
 /** A savepoint or checkpoint of any job, found by its location. */
@@ -31,7 +39,9 @@ export async function openSavedState(openStore: (url: string) => Store, location
       hint: 'give the folder …/checkpoints/ATTEMPT-ID, or that of the job for its newest checkpoint',
     })
   }
-  return { location, store, manifest: decodeManifest({ path }, bytes) }
+  const manifest = decodeManifest({ path }, bytes)
+  const isCommitted = await isMarkedCommitted(store, { path, attempt: manifest.attempt, id: manifest.id })
+  return { location, store, manifest: isCommitted ? withoutOutput(manifest) : manifest }
 }
 
 /**

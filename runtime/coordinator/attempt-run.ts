@@ -1,4 +1,5 @@
 import { checkpointFolder, encodeManifest } from '../checkpoint/manifest.ts'
+import { markCommitted } from '../checkpoint/commit-marker.ts'
 import type { JobLog } from '../checkpoint/job-log.ts'
 import { PendingCheckpoint, sizeOfSnapshots } from '../checkpoint/pending-checkpoint.ts'
 import type { CoordinatorMessage, WorkerMessage } from '../control/messages.ts'
@@ -49,6 +50,10 @@ export class AttemptRun {
   leavesFiles = true
   readonly #alignment: AlignmentGroups
   readonly #committed = new Map<SubtaskId, CheckpointId>()
+  /** Complete checkpoints whose output not every subtask has committed yet. */
+  #uncommitted: CheckpointReport[] = []
+  /** Resolves when everything that was committed so far is marked so. */
+  #marked: Promise<void> = Promise.resolve()
   #failure: Error | undefined
   #nextId: CheckpointId
   #pending: { checkpoint: PendingCheckpoint; resolve(): void; reject(error: Error): void } | undefined
@@ -88,6 +93,7 @@ export class AttemptRun {
         break
       case 'committed':
         this.#committed.set(subtask, message.checkpoint)
+        this.#markCommitted()
         this.#wakeCommitWaiters()
         break
       case 'snapshot': {
@@ -210,6 +216,7 @@ export class AttemptRun {
       savepoint: request.savepoint,
       final: request.final,
     })
+    if (listsOutput(pending)) this.#uncommitted.push(report)
     this.#broadcast({ kind: 'complete', attempt, checkpoint: pending.id })
     return report
   }
@@ -218,14 +225,32 @@ export class AttemptRun {
     for (const subtask of this.parts.subtasks) this.parts.send(subtask, message)
   }
 
-  /** Resolves when every subtask has committed this checkpoint: its output is visible. */
+  /** Resolves when every subtask has committed this checkpoint and that is known for ever: its output is visible. */
   async committed(checkpoint: CheckpointId): Promise<void> {
-    while (!this.parts.subtasks.every((subtask) => (this.#committed.get(subtask) ?? 0) >= checkpoint)) {
+    while (!this.#isCommitted(checkpoint)) {
       if (this.#failure) throw this.#failure
       await new Promise<void>((resolve) => {
         this.#commitWaiters.push(resolve)
       })
     }
+    await this.#marked
+  }
+
+  #isCommitted(checkpoint: CheckpointId): boolean {
+    return this.parts.subtasks.every((subtask) => (this.#committed.get(subtask) ?? 0) >= checkpoint)
+  }
+
+  /** A mark that cannot be written costs nothing but another commit of the same, so it fails only who waits for it. */
+  #markCommitted(): void {
+    const { store, jobUid } = this.parts
+    const committed = this.#uncommitted.filter(({ id }) => this.#isCommitted(id))
+    if (committed.length === 0) return
+    this.#uncommitted = this.#uncommitted.filter((checkpoint) => !committed.includes(checkpoint))
+    const earlier = this.#marked.catch(() => undefined)
+    this.#marked = earlier.then(async () => {
+      for (const checkpoint of committed) await markCommitted(store, checkpoint, jobUid)
+    })
+    this.#marked.catch(() => undefined)
   }
 
   #wakeCommitWaiters(): void {
@@ -233,4 +258,8 @@ export class AttemptRun {
     this.#commitWaiters = []
     for (const wake of waiters) wake()
   }
+}
+
+function listsOutput({ snapshots }: PendingCheckpoint): boolean {
+  return Object.values(snapshots).some(({ committables }) => Object.keys(committables).length > 0)
 }

@@ -1,5 +1,6 @@
-import { JobLog } from '../checkpoint/job-log.ts'
-import { type Manifest, readManifest } from '../checkpoint/manifest.ts'
+import { isMarkedCommitted } from '../checkpoint/commit-marker.ts'
+import { JobLog, type LogView } from '../checkpoint/job-log.ts'
+import { type Manifest, readManifest, withoutOutput } from '../checkpoint/manifest.ts'
 import { assignRestore } from '../checkpoint/restore-assignment.ts'
 import { discardSavepoint, retire, sweep } from '../checkpoint/retention.ts'
 import type { Connectors } from '../connectors/registry.ts'
@@ -228,13 +229,17 @@ export class Coordinator {
   async #takeSavepoint(id: string): Promise<CheckpointReport> {
     const run = this.#run
     if (!run || this.#phase !== 'running') throw this.#notRunning()
-    return (this.#newest = await run.take({
+    const savepoint = await run.take({
       kind: 'savepoint',
       extent: 'whole',
       thenStop: false,
       savepoint: id,
       final: false,
-    }))
+    })
+    this.#newest = savepoint
+    // Whoever starts from it, perhaps in a year, must not have to ask the outside what became of its output.
+    await run.committed(savepoint.id)
+    return savepoint
   }
 
   #notRunning(): MillraceError {
@@ -542,6 +547,15 @@ export class Coordinator {
     this.#error.current = lost
   }
 
+  /** Without output that is known to be committed: the outside may have forgotten it since. */
+  async #manifestToRestore(checkpoint: CheckpointReport, { committed }: LogView): Promise<Manifest> {
+    const { jobUid } = this.#config
+    const manifest = await this.#readManifest(checkpoint)
+    const isCommitted =
+      committed?.path === checkpoint.path || (await isMarkedCommitted(this.#store, checkpoint, jobUid))
+    return isCommitted ? withoutOutput(manifest) : manifest
+  }
+
   #readManifest(checkpoint: CheckpointReport): Promise<Manifest> {
     return readManifest(this.#store, checkpoint, this.#config.jobUid)
   }
@@ -622,7 +636,7 @@ export class Coordinator {
     await this.#orders.stop(this.#registry.subtasks(), attempt, 'fence')
     const newest = log.view().newest ?? (await this.#initial.import(log, attempt, wanted.target))
     this.#newest = newest ?? this.#newest
-    const manifest = newest && (await this.#readManifest(newest))
+    const manifest = newest && (await this.#manifestToRestore(newest, log.view()))
     const sources = {
       graph: wanted.graph,
       plan: wanted.plan,

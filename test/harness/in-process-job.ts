@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { scopedStore } from '../../runtime/checkpoint/scoped-store.ts'
 import type { Connectors } from '../../runtime/connectors/registry.ts'
-import type { JobReport } from '../../runtime/control/job-report.ts'
+import type { CheckpointReport, JobReport } from '../../runtime/control/job-report.ts'
 import { Coordinator } from '../../runtime/coordinator/coordinator.ts'
 import { httpApi } from '../../runtime/coordinator/http-api.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
@@ -70,6 +70,15 @@ export class InProcessJob {
       spec: this.#spec,
       desiredState,
       ...(this.#restore === undefined ? {} : { restore: this.#restore }),
+    })
+  }
+
+  /** Resolves with the savepoint once it is complete. */
+  savepoint(id: string): Promise<CheckpointReport> {
+    return until(`savepoint ${id} is complete`, () => {
+      const report = this.#coordinator.savepoint(id)
+      if (report.phase === 'failed') throw new Error(report.error.message)
+      return report.phase === 'completed' ? report.checkpoint : undefined
     })
   }
 

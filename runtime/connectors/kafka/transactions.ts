@@ -109,7 +109,8 @@ export class Transactions {
 
   /**
    * Idempotent, by any process. Throws KAFKA_TRANSACTION_LOST when the broker has aborted what the checkpoint
-   * counts on: those records are gone and nobody must believe otherwise.
+   * counts on: those records are gone and nobody must believe otherwise. Throws KAFKA_TRANSACTION_FORGOTTEN when the
+   * broker knows neither the transaction nor its marker any more.
    */
   async commit(prepared: PreparedTransaction): Promise<void> {
     const { transactionalId, epoch } = prepared
@@ -118,7 +119,10 @@ export class Transactions {
       await this.#try(`committing transaction ${transactionalId}`, () => this.#client.endTransaction(key, 'commit'))
     } catch (error) {
       if (!(error instanceof KafkaBrokerError) || !isFencedCode(error.errorCode)) throw error
-      if (!(await this.#wasCommitted(prepared))) throw lost(prepared, this.#client.bootstrap, error)
+      if (!(await this.#wasCommitted(prepared)))
+        throw error.errorCode === KAFKA_ERROR.INVALID_PRODUCER_ID_MAPPING
+          ? forgotten(prepared, this.#client.bootstrap, error)
+          : lost(prepared, this.#client.bootstrap, error)
     }
     const use = this.#pending.get(transactionalId)
     if (use === undefined || use.uses !== prepared.marker) return
@@ -266,6 +270,18 @@ function lost(prepared: PreparedTransaction, bootstrap: string, cause: KafkaBrok
       domain: 'dependency',
       cause,
       hint: 'The job was down for longer than transactionTimeout. Restore an older savepoint and write the topic again, or accept the gap by starting from offsets behind it; use a transactionTimeout longer than any outage.',
+    },
+  )
+}
+
+function forgotten(prepared: PreparedTransaction, bootstrap: string, cause: KafkaBrokerError): MillraceError {
+  return new MillraceError(
+    'KAFKA_TRANSACTION_FORGOTTEN',
+    `the Kafka at ${bootstrap} knows nothing of transaction ${prepared.transactionalId} any more (producer ${prepared.producerId}, epoch ${prepared.epoch}): whether its records for topic ${prepared.topic} became visible is not known`,
+    {
+      domain: 'dependency',
+      cause,
+      hint: 'The process that took the checkpoint died before it noted its commit, and Kafka forgets after transactional.id.expiration.ms (7 days). Compare the end of the topic with the input, then restore a later savepoint or an older one accordingly.',
     },
   )
 }

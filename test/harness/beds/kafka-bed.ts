@@ -33,6 +33,8 @@ export interface KafkaOptions {
   /** A listener with TLS and SASL PLAIN beside the open one, and ACLs: what has none is open to everyone. */
   readonly secure?: KafkaSecurity
   readonly heap?: string
+  /** Settings of the broker beside those of the bed, by name. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 export interface KafkaBed {
@@ -80,7 +82,12 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBed> {
       .replaceAll('@PORT@', String(port))
       .replaceAll('@EXTRA_LISTENER@', more.map((listener) => `,${listener}`).join(''))
       .replaceAll('@SECURITY@', options.secure === undefined ? '' : securityOf(options.secure, dir))
-      .replaceAll('@DATA@', data),
+      .replaceAll('@DATA@', data)
+      .concat(
+        Object.entries(options.settings ?? {})
+          .map(([name, value]) => `\n${name}=${value}`)
+          .join(''),
+      ),
   )
   const classPath = `${SOURCES}:${jars}/*`
   if (!existsSync(join(data, 'meta.properties'))) {

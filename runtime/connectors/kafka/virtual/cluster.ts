@@ -27,6 +27,7 @@ const ERROR = {
   DUPLICATE: 46,
   BAD_EPOCH: 47,
   BAD_STATE: 48,
+  NO_SUCH_ID: 49,
   FENCED: 90,
 } as const
 const CONTROL_BATCH_BYTES = 61 + 11
@@ -107,6 +108,12 @@ export class VirtualKafka {
     if (transaction?.state !== 'Ongoing') return
     this.#end(transaction, 'abort')
     transaction.epoch++
+  }
+
+  /** What the broker does after seven days: transactional ids that are not used and offsets of groups are gone. */
+  forget(): void {
+    for (const [id, { state }] of this.#transactions) if (state !== 'Ongoing') this.#transactions.delete(id)
+    this.#offsets.clear()
   }
 
   transactionIds(state: Transaction['state']): string[] {
@@ -297,7 +304,7 @@ export class VirtualKafka {
 
   #own(call: string, { transactionalId, producerId, epoch }: TransactionKey): Transaction {
     const transaction = this.#transactions.get(transactionalId)
-    if (transaction === undefined || transaction.producerId !== producerId) throw refusal(call, ERROR.BAD_STATE)
+    if (transaction === undefined || transaction.producerId !== producerId) throw refusal(call, ERROR.NO_SUCH_ID)
     if (transaction.epoch !== epoch) throw refusal(call, ERROR.FENCED)
     return transaction
   }

@@ -114,6 +114,15 @@ describe('the Kafka sink', () => {
     await expect(open({ attempt: 3 }, prepared)).rejects.toMatchObject({ code: 'KAFKA_TRANSACTION_LOST' })
   })
 
+  test('when the broker has forgotten the transaction and its marker, it says that it cannot know, not that records are lost', async () => {
+    const first = await open({ attempt: 1 })
+    await write(first, 0, 5)
+    const prepared = await first.prepareCommit(1)
+    await first.commit(prepared)
+    kafka.forget()
+    await expect(open({ attempt: 2 }, prepared)).rejects.toMatchObject({ code: 'KAFKA_TRANSACTION_FORGOTTEN' })
+  })
+
   test('when slots have gone, the first checkpoint of the new attempt aborts what they left open, and nothing of others', async () => {
     const old = await Promise.all([0, 1, 2].map((slot) => open({ attempt: 1, slot })))
     const prepared: Committable[] = []
