@@ -73,7 +73,7 @@ spec:
     - { id: out, from: hot, sink: { file: { path: out, format: json } } }
 `,
       )
-      const sim = ['cli/main.ts', 'sim', job, '--seeds', '20']
+      const sim = ['cli/main.ts', 'sim', job, '--seeds', '40']
       expect(await runProgram(sim)).toMatchObject({ code: 0 })
       const planted = ['--import', './test/harness/simulation/plant-from-environment.ts', ...sim]
       expect(await runProgram(planted, { MILLRACE_TEST_PLANT: 'commitOnSnapshot' })).toMatchObject({ code: 1 })

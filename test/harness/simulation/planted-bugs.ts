@@ -26,7 +26,7 @@ export const PLANTED_BUGS = {
   noRecommit: bug(
     'what a checkpoint prepared is not committed again by a restore',
     'runtime/worker/deploy-subtask.ts',
-    ['writer.open(deployment.restore.committables[operator.id] ?? [])', 'writer.open([])'],
+    ['writer.open(memberOf(deployment.restore.committables, operator.id) ?? [])', 'writer.open([])'],
   ),
   readBeforeFence: bug(
     'the newest checkpoint is read before older coordinators are fenced',
@@ -49,7 +49,7 @@ export const PLANTED_BUGS = {
     'a restore gives each slot the state of the same slot, whatever its key groups are',
     'runtime/checkpoint/restore-assignment.ts',
     [
-      'return snapshotsOf(manifest)\n    .flatMap((snapshot) => snapshot.state[operator] ?? [])',
+      'return snapshotsOf(manifest)\n    .flatMap((snapshot) => memberOf(snapshot.state, operator) ?? [])',
       'return [manifest?.subtasks[`${chain.id}-${slot}`]]\n    .flatMap((snapshot) => snapshot?.state[operator] ?? [])',
     ],
   ),

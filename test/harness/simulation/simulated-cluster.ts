@@ -1,3 +1,4 @@
+import { unseal } from '../../../runtime/checkpoint/sealed-file.ts'
 import { type StreamSavepoint, streamSavepoints } from '../../../operator/api/stream-savepoint.ts'
 import { API_VERSION, type StreamJob, streamJobs, type StreamJobSpec } from '../../../operator/api/stream-job.ts'
 import { pods } from '../../../operator/kube/resource-type.ts'
@@ -85,7 +86,7 @@ class SimulatedCluster {
     }
     store.onCreated = (path, bytes) => {
       if (!/\/log\/\d+$/.test(path)) return
-      const entry = JSON.parse(Buffer.from(bytes).toString('utf8')) as LogEntry
+      const entry = JSON.parse(unseal({ path: path.slice(path.indexOf('log/')) }, bytes)) as LogEntry
       this.#machines.note(`LOG ${path} ${JSON.stringify(entry).slice(0, 200)}`)
       this.#rules.onLogEntry(entry)
     }
