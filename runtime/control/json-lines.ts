@@ -2,33 +2,52 @@ import { MillraceError } from '../model/errors.ts'
 import type { Connection } from '../ports/net.ts'
 
 /** A control connection carries one JSON message a line. */
-const MAX_LINE_BYTES = 16 * 1024 * 1024
+export const MAX_LINE_BYTES = 16 * 1024 * 1024
 
 export function sendMessage(connection: Connection, message: object): void {
   connection.write(Buffer.from(`${JSON.stringify(message)}\n`, 'utf8'))
 }
 
-/**
- * Calls `onMessage` for every message. A line that is not a JSON object, or too long, destroys the connection and
- * is reported through `onError`. The receiver's switch on `kind` checks what a message claims to be.
- */
-export function onMessages(
-  connection: Connection,
-  onMessage: (message: { kind: string }) => void,
-  onError: (error: Error) => void,
-): void {
-  let rest: Buffer = Buffer.alloc(0)
+/** What a reader of messages does with them. */
+export interface MessageReader {
+  /** `over`: nothing more is to be read, since the reader has destroyed the connection. */
+  onMessage(message: { kind: string }): 'over' | void
+  /** The connection has been destroyed: a line was not a JSON object, or too long. */
+  onError(error: Error): void
+  /** The most bytes of the next line; asked for as bytes arrive. MAX_LINE_BYTES when left out. */
+  maxBytes?(): number
+}
+
+/** Reads messages until the connection ends. The receiver checks what a message claims to be. */
+export function onMessages(connection: Connection, { onMessage, onError, maxBytes }: MessageReader): void {
+  /** The beginning of a line that has not ended. */
+  let begun: Buffer[] = []
+  let begunBytes = 0
+  let isOver = false
+  const take = (line: Buffer): void => {
+    const whole = begun.length === 0 ? line : Buffer.concat([...begun, line])
+    begun = []
+    begunBytes = 0
+    if (onMessage(parseMessage(whole)) === 'over') isOver = true
+  }
   connection.onData((bytes) => {
-    rest = rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([rest, bytes])
+    if (isOver) return
     try {
-      for (let end = rest.indexOf(10); end !== -1; end = rest.indexOf(10)) {
-        const line = rest.subarray(0, end)
-        rest = rest.subarray(end + 1)
-        onMessage(parseMessage(line))
+      const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+      let from = 0
+      for (let end = data.indexOf(10); end !== -1 && !isOver; end = data.indexOf(10, from)) {
+        take(data.subarray(from, end))
+        from = end + 1
       }
-      if (rest.length > MAX_LINE_BYTES)
-        throw new MillraceError('CONTROL_CORRUPT', `a control message is longer than ${MAX_LINE_BYTES} bytes`)
+      if (from === data.length || isOver) return
+      // The bytes are there during this call alone.
+      begun.push(Buffer.from(data.subarray(from)))
+      begunBytes += data.length - from
+      const most = maxBytes?.() ?? MAX_LINE_BYTES
+      if (begunBytes > most)
+        throw new MillraceError('CONTROL_CORRUPT', `a control message is longer than ${most} bytes`)
     } catch (error) {
+      isOver = true
       connection.destroy()
       onError(error instanceof Error ? error : new Error(String(error)))
     }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { isSameSecret } from '../model/same-secret.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import type { JobTarget } from '../model/job.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../ports/http.ts'
@@ -93,7 +93,7 @@ async function answer(
   { method, path, body, token: shown }: HttpRequest,
 ): Promise<HttpResponse> {
   const route = ROUTES.find((candidate) => candidate.method === method && candidate.path.test(path))
-  if ((route === undefined || route.needsToken) && !isToken(shown, token))
+  if ((route === undefined || route.needsToken) && !isSameSecret(shown, token))
     return failure(401, 'TOKEN_NEEDED', "the job's token is needed to change it")
   if (route === undefined) return failure(404, 'PATH_UNKNOWN', `${method} ${path} is not served`)
   return route.answer(coordinator, { id: route.path.exec(path)?.[1] ?? '', body })
@@ -111,12 +111,6 @@ function failure(status: number, code: string, message: string): HttpResponse {
 
 function json(status: number, value: object): HttpResponse {
   return { status, contentType: 'application/json', body: `${JSON.stringify(value)}\n` }
-}
-
-/** Compares hashes, so that the time it takes reveals nothing about the token. */
-function isToken(shown: string | undefined, token: string): boolean {
-  const hash = (text: string): Buffer => createHash('sha256').update(text).digest()
-  return shown !== undefined && timingSafeEqual(hash(shown), hash(token))
 }
 
 function parseTarget(body: string): JobTarget {

@@ -1,9 +1,11 @@
-import { onMessages, sendMessage } from '../control/json-lines.ts'
+import { MAX_LINE_BYTES, onMessages, sendMessage } from '../control/json-lines.ts'
 import type { CoordinatorMessage, SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses } from '../model/errors.ts'
 import { subtaskId, type Attempt, type SubtaskId } from '../model/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import { isSameSecret } from '../model/same-secret.ts'
+import { MAX_PROOF_BYTES, StrangerLimit } from '../ports/stranger-limit.ts'
 import { checkedRecords } from './checked-records.ts'
 import { checkedSeries } from '../telemetry/checked-series.ts'
 import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
@@ -47,6 +49,7 @@ export class WorkerRegistry {
   readonly #logger: Logger
   readonly #token: string
   readonly #events: RegistryEvents
+  readonly #strangers: StrangerLimit
   readonly #entries = new Map<SubtaskId, Entry>()
   /**
    * The processes that have registered, the last one at the end. A coordinator that restarts knows none of them: the
@@ -61,6 +64,9 @@ export class WorkerRegistry {
     this.#logger = logger
     this.#token = token
     this.#events = events
+    this.#strangers = new StrangerLimit(clock, (remote, reason, others) => {
+      logger.warn('worker refused', { remote, reason, others })
+    })
   }
 
   async listen(net: Net, address: NetAddress): Promise<NetAddress> {
@@ -90,20 +96,22 @@ export class WorkerRegistry {
   }
 
   #onConnection(connection: Connection): void {
+    if (!this.#strangers.admit(connection)) return
     let entry: Entry | undefined
     connection.onClose(() => {
+      this.#strangers.forget(connection)
       if (entry) this.#forget(entry)
     })
-    onMessages(
-      connection,
-      (raw) => {
+    onMessages(connection, {
+      maxBytes: () => (entry === undefined ? MAX_PROOF_BYTES : MAX_LINE_BYTES),
+      onMessage: (raw) => {
         const message = raw as WorkerMessage
         if (!entry) {
           entry = this.#register(connection, message)
-          return
+          return entry === undefined ? 'over' : undefined
         }
         entry.lastHeardAt = this.#clock.now()
-        if (this.#entries.get(entry.worker.subtask) !== entry) return
+        if (this.#entries.get(entry.worker.subtask) !== entry) return undefined
         if (message.kind === 'heartbeat') {
           // A worker that runs nothing has no trouble, but what its last attempt counted stays in the report of a
           // finished job.
@@ -111,14 +119,20 @@ export class WorkerRegistry {
           entry.worker.metrics = metrics ?? (entry.worker.metrics && { ...entry.worker.metrics, trouble: null })
           if (metrics) this.#events.metrics(metrics)
           sendMessage(connection, { kind: 'heartbeat' } satisfies CoordinatorMessage)
-          return
+          return undefined
         }
         this.#events.message(entry.worker.subtask, message)
+        return undefined
       },
-      (error) => {
-        this.#logger.warn('control connection broken', { remote: connection.remote, reason: describeWithCauses(error) })
+      onError: (error) => {
+        if (entry === undefined) this.#strangers.refuse(connection, describeWithCauses(error))
+        else
+          this.#logger.warn('control connection broken', {
+            remote: connection.remote,
+            reason: describeWithCauses(error),
+          })
       },
-    )
+    })
   }
 
   /** Logs once for each connection that metrics of its worker cannot be served. */
@@ -131,14 +145,14 @@ export class WorkerRegistry {
   }
 
   #register(connection: Connection, message: WorkerMessage): Entry | undefined {
-    if (message.kind !== 'register' || message.token !== this.#token) {
-      this.#logger.warn('worker refused', {
-        remote: connection.remote,
-        reason: message.kind === 'register' ? 'wrong token' : `first message is ${message.kind}`,
-      })
-      connection.destroy()
+    if (message.kind !== 'register' || !isSameSecret(message.token, this.#token)) {
+      this.#strangers.refuse(
+        connection,
+        message.kind === 'register' ? 'wrong token' : `its first message is ${message.kind.slice(0, 40)}`,
+      )
       return undefined
     }
+    this.#strangers.forget(connection)
     const subtask = subtaskId(message.chain, message.slot)
     if (this.#isDisplaced(subtask, message.instance)) {
       this.#logger.warn('worker displaced', { worker: message.worker, subtask, remote: connection.remote })
@@ -194,6 +208,7 @@ export class WorkerRegistry {
 
   async close(): Promise<void> {
     this.#cancelWatch()
+    this.#strangers.close()
     const entries = [...this.#entries.values()]
     this.#entries.clear()
     for (const entry of entries) entry.connection.destroy()

@@ -1,11 +1,11 @@
-import { MillraceError } from '../model/errors.ts'
+import { describeWithCauses, MillraceError } from '../model/errors.ts'
 import type { Attempt } from '../model/ids.ts'
+import { isSameSecret } from '../model/same-secret.ts'
+import type { Clock } from '../ports/clock.ts'
+import { MAX_PROOF_BYTES, StrangerLimit } from '../ports/stranger-limit.ts'
 import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
 import type { ChannelWriter } from './channel-writer.ts'
 import { encodeFrame, FrameDecoder, type ChannelHello } from './frame.ts'
-
-/** A hello is a few names and numbers. */
-const MAX_HELLO_BYTES = 64 * 1024
 
 /** The channels one subtask offers in one attempt. */
 export interface OfferedChannels {
@@ -16,8 +16,9 @@ export interface OfferedChannels {
 }
 
 /**
- * The data port of a worker. A consumer of the offered attempt is attached; one of an older attempt is refused
- * aloud; one of a newer attempt waits until that attempt is offered here.
+ * The data port of a worker. A consumer proves with its first frame that it is of this job. One of the offered attempt
+ * is attached, one of an older attempt is refused aloud. One of the attempt for which this worker has been fenced, or
+ * of the next one, waits until that is offered here; nobody has a reason to ask for a later one.
  */
 export class ChannelServer {
   #listener: Listener | undefined
@@ -25,10 +26,23 @@ export class ChannelServer {
   /** The newest attempt this worker has been fenced for. */
   #seen: Attempt = 0
   readonly #early = new Map<Connection, ChannelHello>()
+  readonly #token: string
+  readonly #strangers: StrangerLimit
   readonly #onRejected: (error: Error) => void
 
-  constructor(onRejected: (error: Error) => void) {
-    this.#onRejected = onRejected
+  constructor(parts: { token: string; clock: Clock; onRejected(error: Error): void }) {
+    this.#token = parts.token
+    this.#onRejected = (error) => {
+      parts.onRejected(error)
+    }
+    this.#strangers = new StrangerLimit(parts.clock, (remote, reason, others) => {
+      this.#onRejected(
+        new MillraceError(
+          'CHANNEL_REFUSED',
+          `${remote}: ${reason}${others === 0 ? '' : `; ${others} other connections were refused`}`,
+        ),
+      )
+    })
   }
 
   async listen(net: Net, address: NetAddress): Promise<NetAddress> {
@@ -52,9 +66,11 @@ export class ChannelServer {
   }
 
   #onConnection(connection: Connection): void {
-    const decoder = new FrameDecoder(MAX_HELLO_BYTES)
+    if (!this.#strangers.admit(connection)) return
+    const decoder = new FrameDecoder(MAX_PROOF_BYTES)
     let greeted = false
     connection.onClose(() => {
+      this.#strangers.forget(connection)
       this.#early.delete(connection)
     })
     connection.onData((bytes) => {
@@ -63,13 +79,22 @@ export class ChannelServer {
           if (frame.kind !== 'hello' || greeted)
             throw new MillraceError('FRAME_CORRUPT', `${connection.remote} sent a ${frame.kind} where a hello was due`)
           greeted = true
-          this.#route(connection, frame.hello)
+          this.#greet(connection, frame.hello)
         })
       } catch (error) {
-        connection.destroy()
-        this.#onRejected(error instanceof Error ? error : new Error(String(error)))
+        this.#strangers.refuse(connection, describeWithCauses(error))
       }
     })
+  }
+
+  #greet(connection: Connection, hello: ChannelHello): void {
+    if (!isSameSecret(hello.token, this.#token)) {
+      this.#strangers.refuse(connection, "it does not know the job's token")
+      return
+    }
+    this.#strangers.forget(connection)
+    if (hello.attempt <= this.#seen + 1) this.#route(connection, hello)
+    else this.#strangers.refuse(connection, `it asks for attempt ${hello.attempt}, the newest here is ${this.#seen}`)
   }
 
   #route(connection: Connection, hello: ChannelHello): void {
@@ -106,6 +131,7 @@ export class ChannelServer {
   }
 
   async close(): Promise<void> {
+    this.#strangers.close()
     for (const connection of this.#early.keys()) connection.destroy()
     await this.#listener?.close()
   }

@@ -21,6 +21,8 @@ export type Frame =
   | { kind: 'refused'; seen: Attempt }
 
 export interface ChannelHello {
+  /** The job's, which proves that the consumer is one of its processes. */
+  token: string
   jobUid: string
   attempt: Attempt
   exchange: string
@@ -152,8 +154,9 @@ function parseHello(bytes: Uint8Array): ChannelHello {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
   try {
     const value = JSON.parse(text) as Partial<ChannelHello>
-    const { jobUid, attempt, exchange, producerSlot, consumerSlot } = value
+    const { token, jobUid, attempt, exchange, producerSlot, consumerSlot } = value
     if (
+      typeof token === 'string' &&
       typeof jobUid === 'string' &&
       typeof exchange === 'string' &&
       Number.isSafeInteger(attempt) &&

@@ -83,16 +83,15 @@ export class CoordinatorLink {
         if (this.#connection === connection) this.#connection = undefined
         resolve()
       })
-      onMessages(
-        connection,
-        (message) => {
+      onMessages(connection, {
+        onMessage: (message) => {
           this.#lastHeardAt = this.#clock.now()
           if (this.#connection === connection) this.#onMessage(message as CoordinatorMessage)
         },
-        (error) => {
+        onError: (error) => {
           this.#logger.warn('control connection broken', { reason: describeWithCauses(error) })
         },
-      )
+      })
       sendMessage(connection, this.#greeting())
     })
   }

@@ -35,6 +35,8 @@ import type { SinkWriter } from '../connectors/sink.ts'
 
 export interface DeployContext {
   deployment: Deployment
+  /** The job's, for the workers that this one reads from. */
+  token: string
   ports: Ports
   connectors: Connectors
   store: Store
@@ -305,7 +307,7 @@ class Deployer {
   }
 
   async #connect({ exchange, producerSlot }: WantedChannel): Promise<Connection> {
-    const { deployment, ports } = this.#context
+    const { deployment, token, ports } = this.#context
     const address = deployment.upstream[subtaskId(exchange.producer.chain, producerSlot)]
     if (!address)
       throw new MillraceError('CHANNEL_ADDRESS', `no address is known for ${exchange.producer.chain}-${producerSlot}`)
@@ -318,6 +320,7 @@ class Deployer {
       encodeFrame({
         kind: 'hello',
         hello: {
+          token,
           jobUid: deployment.jobUid,
           attempt: deployment.attempt,
           exchange: exchange.id,

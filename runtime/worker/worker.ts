@@ -62,8 +62,12 @@ export class ChainWorker {
     this.#connectors = connectors
     this.#data = config.data
     this.#instance = `${config.name}-${ports.clock.now()}`
-    this.#channels = new ChannelServer((error) => {
-      ports.logger.warn('data connection refused', { reason: describeWithCauses(error) })
+    this.#channels = new ChannelServer({
+      token: config.token,
+      clock: ports.clock,
+      onRejected: (error) => {
+        ports.logger.warn('data connection refused', { reason: describeWithCauses(error) })
+      },
     })
     this.#preparer = new Preparer({
       job: config.job,
@@ -260,6 +264,7 @@ export class ChainWorker {
     const restored = await this.#restored(deployment, store, checkCurrent)
     const subtask = await deploySubtask(restored, {
       deployment,
+      token: this.#config.token,
       store,
       checkCurrent,
       ports: this.#ports,

@@ -22,6 +22,11 @@ export class ManualClock implements Clock {
     }
   }
 
+  /** How many timers run. */
+  get pending(): number {
+    return this.#timers.length
+  }
+
   nextTurn(run: () => void): void {
     setImmediate(run)
   }

@@ -28,17 +28,16 @@ async function ordersTo(control: NetAddress, running: number | null): Promise<re
   const orders: CoordinatorMessage[] = []
   const connection = await quietPorts().net.connect(control)
   let answered = false
-  onMessages(
-    connection,
-    (message) => {
+  onMessages(connection, {
+    onMessage: (message) => {
       const order = message as CoordinatorMessage
       if (order.kind === 'heartbeat') answered = true
       else orders.push(order)
     },
-    (error) => {
+    onError: (error) => {
       throw error
     },
-  )
+  })
   const say = (message: WorkerMessage): void => {
     sendMessage(connection, message)
   }

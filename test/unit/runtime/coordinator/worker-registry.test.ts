@@ -1,4 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { silentLogger } from '../../../harness/silent-logger.ts'
+import type { Logger } from '../../../../runtime/ports/logger.ts'
+import { realNet } from '../../../../runtime/ports/real/net.ts'
 import type { CoordinatorMessage, SubtaskMetrics, WorkerMessage } from '../../../../runtime/control/messages.ts'
 import { onMessages, sendMessage } from '../../../../runtime/control/json-lines.ts'
 import { WorkerRegistry } from '../../../../runtime/coordinator/worker-registry.ts'
@@ -78,15 +81,14 @@ describe('when two processes claim one subtask', () => {
       connection.onClose(() => {
         closed = true
       })
-      onMessages(
-        connection,
-        (message) => {
+      onMessages(connection, {
+        onMessage: (message) => {
           told.push(message as CoordinatorMessage)
         },
-        (error) => {
+        onError: (error) => {
           throw error
         },
-      )
+      })
       sendMessage(connection, {
         kind: 'register',
         worker: instance,
@@ -154,3 +156,62 @@ interface Registered {
   isClosed(): boolean
   connection: Connection
 }
+
+describe('a peer that has not proven who it is', () => {
+  async function openPort() {
+    const warnings: object[] = []
+    const logger: Logger = { ...silentLogger, warn: (message, fields) => warnings.push({ message, ...fields }) }
+    const registry = new WorkerRegistry(quietPorts().clock, logger, 'token', {
+      registered: () => undefined,
+      metrics: () => undefined,
+      lost: () => undefined,
+      message: () => undefined,
+    })
+    onTestFinished(() => registry.close())
+    const address = await registry.listen(realNet, { host: '127.0.0.1', port: 0 })
+    const connection = await realNet.connect(address)
+    let isClosed = false
+    connection.onData(() => undefined)
+    connection.onClose(() => {
+      isClosed = true
+    })
+    onTestFinished(() => {
+      connection.destroy()
+    })
+    const closed = (): Promise<true> => until('it is closed', () => (isClosed ? true : undefined))
+    return { registry, connection, warnings, closed }
+  }
+
+  test('and sends a line without end is closed before it costs more than 64 kB', async () => {
+    const { connection, warnings, closed } = await openPort()
+    for (let sent = 0; sent < 40; sent++) connection.write(new Uint8Array(8192).fill(0x20))
+    await closed()
+    expect(warnings).toEqual([
+      expect.objectContaining({ reason: expect.stringContaining('longer than 65536 bytes') as unknown }),
+    ])
+  })
+
+  test('and sends thousands of messages in one packet makes one line in the log', async () => {
+    const { connection, warnings, closed } = await openPort()
+    connection.write(Buffer.from('{"kind":"x"}\n'.repeat(4000)))
+    await closed()
+    expect(warnings).toHaveLength(1)
+  })
+
+  test('and shows another token is closed and registers nothing', async () => {
+    const { registry, connection, closed } = await openPort()
+    sendMessage(connection, {
+      kind: 'register',
+      worker: 'w',
+      instance: 'w',
+      token: 'Token',
+      chain: 'in',
+      slot: 0,
+      data: { host: '127.0.0.1', port: 1 },
+      seen: 0,
+      running: null,
+    } satisfies WorkerMessage)
+    await closed()
+    expect(registry.subtasks()).toEqual([])
+  })
+})

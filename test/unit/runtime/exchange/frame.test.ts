@@ -15,6 +15,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.nat().map((seen): Frame => ({ kind: 'refused', seen })),
   fc
     .record({
+      token: fc.string(),
       jobUid: fc.string(),
       attempt: fc.nat(),
       exchange: fc.string({ unit: 'grapheme' }),
