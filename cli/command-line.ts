@@ -1,5 +1,6 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
+import { printable } from '../runtime/model/printable.ts'
 import { type Cli, example } from './commands/cli.ts'
 import { compileCommand } from './commands/compile.ts'
 import { devCommand } from './commands/dev.ts'
@@ -62,5 +63,5 @@ function inheritSettings(parent: CommandUnknownOpts, path: string): void {
 function errorText(error: unknown): string {
   const code = error instanceof MillraceError ? `${error.code} ` : ''
   const hint = error instanceof MillraceError && error.hint !== undefined ? `\n  ${error.hint}` : ''
-  return `millrace: ${code}${describeWithCauses(error)}${hint}\n`
+  return printable(`millrace: ${code}${describeWithCauses(error)}${hint}\n`)
 }

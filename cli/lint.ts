@@ -146,10 +146,10 @@ export function findingText(finding: Finding, text: string): string {
   const { file, line, column, severity, code, path, message, hint } = finding
   const head = `${file}:${line}:${column} ${severity} ${code} ${path === '' ? '' : `${path}: `}${message}${hint === undefined ? '' : `; ${hint}`}`
   const written = text.split('\n')[line - 1]?.trimEnd()
-  if (written === undefined || written === '') return `${printable(head)}\n`
+  if (written === undefined || written === '') return `${shownLine(head)}\n`
   const { shown, caret } = aroundColumn(written, column)
   const gutter = ' '.repeat(String(line).length)
-  return `${printable(head)}\n  ${line} | ${printable(shown)}\n  ${gutter} | ${' '.repeat(caret)}^\n`
+  return `${shownLine(head)}\n  ${line} | ${shownLine(shown)}\n  ${gutter} | ${' '.repeat(caret)}^\n`
 }
 
 /** A long line is cut so that the caret stays on the screen. */
@@ -158,8 +158,8 @@ function aroundColumn(written: string, column: number): { shown: string; caret: 
   return { shown: written.slice(first, first + 120), caret: column - 1 - first }
 }
 
-/** Control characters of a file must not steer the terminal it is shown on. */
-function printable(text: string): string {
+/** One column for each character, so that the caret stands where it should. */
+function shownLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ')
 }
 

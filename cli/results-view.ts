@@ -1,10 +1,12 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { isFields } from '../runtime/model/fields.ts'
+import { printable } from '../runtime/model/printable.ts'
 
 const TAIL_BYTES = 64 * 1024
 
 /** The newest committed rows of a file sink's folder: whole lines at the end of its newest part files. */
-export function newestRows(folder: string, count: number): Record<string, unknown>[] {
+export function newestRows(folder: string, count: number): Readonly<Record<string, unknown>>[] {
   if (!existsSync(folder)) return []
   const parts = readdirSync(folder)
     .filter((name) => !name.startsWith('.'))
@@ -12,12 +14,23 @@ export function newestRows(folder: string, count: number): Record<string, unknow
     .map((path) => ({ path, changed: statSync(path).mtimeMs }))
     .sort((a, b) => b.changed - a.changed)
     .slice(0, 4)
-  const rows: Record<string, unknown>[] = []
+  const rows: Readonly<Record<string, unknown>>[] = []
   for (const { path } of parts) {
-    for (const line of tailLines(path).slice(-count)) rows.push(JSON.parse(line) as Record<string, unknown>)
+    for (const line of tailLines(path).slice(-count)) rows.push(rowOf(line))
     if (rows.length >= count) break
   }
   return rows.slice(0, count)
+}
+
+/** A line that is no JSON object is of another format and shown as it is. */
+function rowOf(line: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(line)
+    if (isFields(value)) return value
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  return { line }
 }
 
 function tailLines(path: string): string[] {
@@ -38,8 +51,8 @@ function tailLines(path: string): string[] {
 }
 
 /** Rows as an aligned table, numbers to the right. */
-export function table(rows: readonly Record<string, unknown>[]): string {
-  const columns = Object.keys(rows[0] ?? {})
+export function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   const cells = rows.map((row) => columns.map((column) => cell(row[column])))
   const widths = columns.map((column, index) =>
     Math.max(column.length, ...cells.map((line) => line[index]?.length ?? 0)),
@@ -55,5 +68,5 @@ export function table(rows: readonly Record<string, unknown>[]): string {
 
 function cell(value: unknown): string {
   if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toFixed(1)
-  return typeof value === 'string' ? value.replace(':00.000Z', 'Z') : JSON.stringify(value ?? null)
+  return printable(typeof value === 'string' ? value.replace(':00.000Z', 'Z') : JSON.stringify(value ?? null))
 }

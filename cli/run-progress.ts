@@ -1,5 +1,6 @@
 import type { JobReport, OperatorLoss } from '../runtime/control/job-report.ts'
 import type { ErrorReport } from '../runtime/model/errors.ts'
+import { printable } from '../runtime/model/printable.ts'
 
 /** How often the same trouble is told again while it lasts. */
 const REMIND_MS = 60_000
@@ -31,7 +32,7 @@ export class RunProgress {
         : ''
     const isTold = this.#trouble !== '' && (trouble === this.#trouble || isBetween(report))
     if (isTold && nowMs - this.#toldAt < REMIND_MS) return undefined
-    const line = progressLine(report)
+    const line = printable(progressLine(report))
     if (line === this.#line) return undefined
     if (trouble !== '') this.#toldAt = nowMs
     this.#trouble = trouble
@@ -46,7 +47,7 @@ export function lossText({ operator, seen, skipped, deadLettered, firstReason }:
     ...(skipped > 0 ? [`skipped ${skipped} of ${seen} records`] : []),
     ...(deadLettered > 0 ? [`put ${deadLettered} of ${seen} records into dead letters`] : []),
   ]
-  return `${operator} ${counts.join(' and ')}; the first: ${firstReason}`
+  return printable(`${operator} ${counts.join(' and ')}; the first: ${firstReason}`)
 }
 
 /** On the way into another attempt, which may well end as the last one did. */

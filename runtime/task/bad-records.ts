@@ -1,5 +1,6 @@
 import type { DeadLetters } from '../connectors/dead-letters.ts'
 import { describeWithCauses, MillraceError, type ErrorDetails } from '../model/errors.ts'
+import { printable } from '../model/printable.ts'
 import { redacted } from '../model/redacted.ts'
 import type { Row } from '../model/schema.ts'
 import type { ErrorPolicy } from '../graph/verbs/kit/error-policy.ts'
@@ -78,7 +79,7 @@ export class BadRecords {
     const { policy, deadLetters } = this.#handling.get(operatorId) ?? { policy: { kind: 'fail' } }
     const reason = describeWithCauses(error)
     if (policy.kind === 'fail') {
-      throw new MillraceError('RECORD_REFUSED', `${where}: ${reason}; record ${shown(record)}`, {
+      throw new MillraceError('RECORD_REFUSED', `${where}: ${printable(redacted(reason))}; record ${shown(record)}`, {
         ...blame(error),
         cause: error,
         hint: `onError: skip in the entry "${operatorId}" leaves out such records and counts them, deadLetter keeps them.`,
@@ -87,12 +88,12 @@ export class BadRecords {
     const tally = this.#tallies.of(operatorId)
     tally.refused(
       policy.kind === 'skip' ? 'skipped' : 'deadLettered',
-      cut(redacted(`${where}: ${reason}`), REASON_CHARACTERS),
+      cut(printable(redacted(`${where}: ${reason}`)), REASON_CHARACTERS),
     )
     if (tally.refusedCount <= LOGGED) {
       this.#logger.warn('record left out', {
         where,
-        reason: redacted(reason),
+        reason: printable(redacted(reason)),
         record: shown(record),
         total: tally.refusedCount,
       })
@@ -111,7 +112,7 @@ function blame(error: unknown): Pick<ErrorDetails, 'domain' | 'retriable'> {
 function shown(record: Uint8Array | string): string {
   // a little more is looked at than is shown, so that no name of a secret is cut from its value
   const text = typeof record === 'string' ? record : Buffer.from(record).toString('utf8')
-  return cut(redacted(text.slice(0, 2 * SHOWN_CHARACTERS)), SHOWN_CHARACTERS)
+  return cut(printable(redacted(text.slice(0, 2 * SHOWN_CHARACTERS))), SHOWN_CHARACTERS)
 }
 
 function cut(text: string, characters: number): string {

@@ -1,5 +1,6 @@
 import { compileJsonWriter } from '../../codegen/json/json-writer.ts'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
+import { printable } from '../../model/printable.ts'
 import type { Connector } from '../registry.ts'
 import type { SinkConnector } from '../sink.ts'
 
@@ -17,7 +18,8 @@ const consoleSink: SinkConnector = {
           if (row !== undefined) lines.addLine(row)
         }
         if (lines.sizeBytes > 0)
-          for (const line of lines.take().toString('utf8').trimEnd().split('\n')) context.ports.printLine(line)
+          for (const line of lines.take().toString('utf8').trimEnd().split('\n'))
+            context.ports.printLine(printable(line))
       },
       prepareCommit: async () => [],
       commit: async () => undefined,

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import type { Logger as Pino } from 'pino'
 import { describeWithCauses } from '../../model/errors.ts'
+import { printable } from '../../model/printable.ts'
 import type { LogFields, Logger } from '../logger.ts'
 
 export interface LoggerOptions {
@@ -71,5 +72,5 @@ function readable(line: string): string {
   const details = Object.entries(fields).map(
     ([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
-  return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(message)}${details.join('')}\n`
+  return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${printable(`${String(message)}${details.join('')}`)}\n`
 }

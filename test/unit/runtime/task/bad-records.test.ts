@@ -31,4 +31,10 @@ describe('a row that is refused with onError: fail', () => {
       failing().onRow(new Error('no luck'), { user: 'a', password: 'hunter2' }, 'kept')
     }).toThrow('record {"user":"a","password":"…"}')
   })
+
+  test('a reason that quotes the record shows neither secrets nor what a terminal obeys', () => {
+    expect(() => {
+      failing().onRow(new Error('found {"token": "abc"} \u001b[31m'), {}, 'kept')
+    }).toThrow('found {"token": "…"} \\u001b[31m; record')
+  })
 })
