@@ -1,3 +1,4 @@
+import { ownModule } from '../runtime/ports/real/own-module.ts'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
@@ -10,7 +11,7 @@ import type { ConnectorDeclarations } from '../runtime/graph/connector-declarati
 import { findingText } from './lint.ts'
 import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
 
-const API = fileURLToPath(new URL('../runtime/front/typescript/millrace.ts', import.meta.url))
+const API = fileURLToPath(ownModule('../runtime/front/typescript/millrace.ts', import.meta.url))
 /** The StreamJob with a ConfigMap that holds its code, or one whose code is in its image; or the code alone. */
 export type CompiledForm = { kind: 'configMap' } | { kind: 'image'; path: string } | { kind: 'code' }
 

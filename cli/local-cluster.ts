@@ -16,12 +16,13 @@ import { JobHttpClient } from '../operator/real/job-http-client.ts'
 import { kubeConnection } from '../operator/real/kube-config.ts'
 import { KubeHttpClient } from '../operator/real/kube-http-client.ts'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
+import { ownModule } from '../runtime/ports/real/own-module.ts'
 import { NODE_FLAGS } from '../runtime/node-flags.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import { realClock } from '../runtime/ports/real/clock.ts'
 import { realRng } from '../runtime/ports/real/rng.ts'
 
-const RUNTIME_MAIN = fileURLToPath(new URL('../runtime/main.ts', import.meta.url))
+const RUNTIME_MAIN = fileURLToPath(ownModule('../runtime/main.ts', import.meta.url))
 const PORTS_FILE = 'job-ports.json'
 const CRD_FOLDER = fileURLToPath(new URL('../crds', import.meta.url))
 

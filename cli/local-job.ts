@@ -4,10 +4,11 @@ import { freePort } from './free-port.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
 import { describeWithCauses, MillraceError, type ErrorReport } from '../runtime/model/errors.ts'
 import type { JobTarget } from '../runtime/model/job.ts'
+import { ownModule } from '../runtime/ports/real/own-module.ts'
 import { NODE_FLAGS } from '../runtime/node-flags.ts'
 import type { SubtaskPlace } from '../runtime/plan/chaining.ts'
 
-const RUNTIME_MAIN = fileURLToPath(new URL('../runtime/main.ts', import.meta.url))
+const RUNTIME_MAIN = fileURLToPath(ownModule('../runtime/main.ts', import.meta.url))
 const RESPAWN_MS = 200
 
 export interface LocalJobOptions {

@@ -14,9 +14,22 @@ const compileCache = join(root, 'node_modules', '.cache', 'compile')
 
 /** The path of a Node that is new enough, or undefined when neither node_modules nor this process has one. */
 export function findNode26() {
-  const installed = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.exe' : 'node')
-  if (existsSync(installed)) return realpathSync(installed)
+  const installed = packageNode()
+  if (installed !== undefined) return installed
   return Number(process.versions.node.split('.')[0]) >= NEEDED ? process.execPath : undefined
+}
+
+/** The binary of the platform package: beside this project's packages, or beside this package in a project of others. */
+function packageNode() {
+  const { platform, arch } = process
+  const binary = platform === 'win32' ? 'node.exe' : 'node'
+  for (let folder = root; ; folder = dirname(folder)) {
+    for (const name of [`node-${platform}-${arch}`, `node-bin-${platform}-${arch}`]) {
+      const found = join(folder, 'node_modules', name, 'bin', binary)
+      if (existsSync(found)) return realpathSync(found)
+    }
+    if (dirname(folder) === folder) return undefined
+  }
 }
 
 /**

@@ -4,13 +4,14 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
 import { MODULES_FOLDER, type ModuleSource } from '../../model/user-module.ts'
+import { ownModule } from './own-module.ts'
 import type { ModuleExports, ModuleLoader } from '../modules.ts'
 
 /**
  * The module that `import … from 'millrace'` means in a module of the user, wherever that is. In the image modules are
  * bundled.
  */
-const API = new URL('../../front/typescript/millrace.ts', import.meta.url)
+const API = ownModule('../../front/typescript/millrace.ts', import.meta.url)
 
 const HINTS: Readonly<Record<ModuleSource['kind'], string>> = {
   path: 'a path is that of a file beside the job, for millrace run; in a cluster take a ConfigMap (millrace compile) or an image',
@@ -71,7 +72,10 @@ function resolveApi(): void {
   registerHooks({
     resolve: (specifier, context, next) =>
       specifier === 'millrace'
-        ? { url: API.href, format: 'module-typescript', shortCircuit: true }
+        ? { url: API.href, format: API.pathname.endsWith('.ts') ? 'module-typescript' : 'module', shortCircuit: true }
         : next(specifier, context),
+    // `npm init` writes "type": "commonjs", under which Node refuses the imports that every job begins with.
+    load: (url, context, next) =>
+      next(url, context.format === 'commonjs-typescript' ? { ...context, format: 'module-typescript' } : context),
   })
 }

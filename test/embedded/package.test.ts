@@ -1,0 +1,71 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+
+const JOB = `import { file, job, print, stream } from 'millrace'
+
+const rows = stream('in', file({ path: 'in.jsonl', format: 'json' }), { schema: { n: 'long' } })
+const doubled = rows.map('doubled', { n: 'long' }, (row) => ({ n: row.n * 2 }))
+export default job({ name: 'numbers', sinks: [doubled.sink('out', print())] })
+`
+
+describe('the npm package in an empty project', () => {
+  const project = mkdtempSync(join(tmpdir(), 'millrace-project-'))
+  /** Standard output of a command in the project. */
+  const run = (command: string, ...args: string[]): string =>
+    execFileSync(command, args, { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+
+  beforeAll(() => {
+    execFileSync('npm', ['run', '--silent', 'package', '--', '--pack-destination', project], {
+      cwd: ROOT,
+      stdio: 'pipe',
+    })
+    const [tarball = ''] = readdirSync(project).filter((name) => name.endsWith('.tgz'))
+    run('npm', 'init', '-y')
+    run('npm', 'install', '--prefer-offline', `./${tarball}`)
+    writeFileSync(join(project, 'job.ts'), JOB)
+    writeFileSync(join(project, 'in.jsonl'), '{"n":1}\n{"n":21}\n')
+  })
+  afterAll(() => {
+    rmSync(project, { recursive: true, force: true })
+  })
+
+  test('npx millrace run runs a job in TypeScript that imports from millrace', () => {
+    expect(run('npx', 'millrace', 'run', 'job.ts').trim().split('\n').sort()).toEqual(['{"n":2}', '{"n":42}'])
+  })
+
+  test('the types of the API are there: a job that holds it wrong does not compile', () => {
+    const tsc = (file: string): string =>
+      run(
+        process.execPath,
+        join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'),
+        ...[
+          '--noEmit',
+          '--strict',
+          '--skipLibCheck',
+          '--types',
+          '',
+          '--module',
+          'nodenext',
+          '--target',
+          'esnext',
+          file,
+        ],
+      )
+    expect(tsc('job.ts')).toBe('')
+    writeFileSync(join(project, 'wrong.ts'), JOB.replace('row.n * 2', 'row.m * 2'))
+    expect(() => tsc('wrong.ts')).toThrow(
+      expect.objectContaining({ stdout: expect.stringContaining("'m'") as unknown }),
+    )
+  })
+
+  test('it holds no tests and no sources', () => {
+    const files = run('find', 'node_modules/millrace', '-type', 'f').trim().split('\n')
+    expect(files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([])
+    expect(files.filter((file) => /millrace\/(package\/)?(test|bench)\//.test(file))).toEqual([])
+  })
+})
