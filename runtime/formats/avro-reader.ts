@@ -4,7 +4,7 @@ import type { Field, ValueType } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'
 import type { AvroType } from './avro-schema.ts'
 import { exactLong, type ByteInput } from './byte-input.ts'
-import { refuseRecord, refuseValue } from './record-errors.ts'
+import { refuseField, refuseRecord, refuseValue } from './record-errors.ts'
 
 /** Reads one value as rows carry it. */
 type Read = (input: ByteInput) => unknown
@@ -53,7 +53,15 @@ function fieldReader(type: AvroType, field: Field): Read {
   const read = typedReader(type, field)
   if (read === undefined)
     throw mismatch(`field "${field.name}" is ${valueTypeText(field)}, in Avro it is ${kindText(type)}`)
-  return (input) => read(input) ?? (field.nullable ? null : refuseValue(field, null))
+  return (input) => {
+    let value: unknown
+    try {
+      value = read(input)
+    } catch (error) {
+      refuseField(field, error)
+    }
+    return value ?? (field.nullable ? null : refuseValue(field, null))
+  }
 }
 
 function kindText(type: AvroType): string {
@@ -118,8 +126,7 @@ function readLong(input: ByteInput): number {
   if (high === 0) return (low >>> 1) ^ -(low & 1)
   // (word >>> 1) ^ -sign, over two words
   const sign = -(low & 1)
-  const value = exactLong(((low >>> 1) | (high << 31)) ^ sign, (high >>> 1) ^ sign)
-  return value ?? refuseRecord('a long lies beyond 2^53')
+  return exactLong(((low >>> 1) | (high << 31)) ^ sign, (high >>> 1) ^ sign)
 }
 
 function readLength(input: ByteInput): number {

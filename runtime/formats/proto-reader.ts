@@ -2,9 +2,9 @@ import { decimalText } from '../model/decimal-text.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, ValueType } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'
-import { exactLong, type ByteInput } from './byte-input.ts'
+import { exactLong, exactUnsigned, type ByteInput } from './byte-input.ts'
 import type { ProtoField, ProtoMessage, ProtoScalar, ProtoType } from './proto-schema.ts'
-import { refuseRecord, refuseValue } from './record-errors.ts'
+import { refuseField, refuseRecord, refuseValue } from './record-errors.ts'
 
 type Read = (input: ByteInput) => unknown
 /** Reads one occurrence of a field into the values of its message. */
@@ -39,7 +39,7 @@ export function protoMessageReader(message: ProtoMessage, fields: readonly Field
         )
       return () => null
     }
-    takes.set(source.number, takeOf(source, field, index))
+    takes.set(source.number, namingField(field, takeOf(source, field, index)))
     return absentOf(source, field)
   })
   return (input) => {
@@ -55,6 +55,8 @@ export function protoMessageReader(message: ProtoMessage, fields: readonly Field
 function readFields(input: ByteInput, takes: ReadonlyMap<number, Take>, values: unknown[]): void {
   while (!input.isAtEnd) {
     const tag = input.varint()
+    if (tag >>> 3 === 0 || input.high !== 0)
+      refuseRecord(`a field number is ${input.high === 0 ? 0 : 'larger than 2^29 - 1'}; Protobuf's begin at 1`)
     const take = takes.get(tag >>> 3)
     if (take === undefined) skip(input, tag & 7)
     else take(input, tag & 7, values)
@@ -126,6 +128,17 @@ function takeOf(source: ProtoField, field: Field, index: number): Take {
       input.within(input.varint(), () => {
         while (!input.isAtEnd) items.push(read(input))
       })
+  }
+}
+
+/** As `take`; what it refuses names the field. */
+function namingField(field: Field, take: Take): Take {
+  return (input, wire, values) => {
+    try {
+      take(input, wire, values)
+    } catch (error) {
+      refuseField(field, error)
+    }
   }
 }
 
@@ -238,31 +251,23 @@ const INTEGERS: Partial<Record<ProtoScalar, (input: ByteInput) => number>> = {
   },
   fixed32: (input) => input.bytes.readUInt32LE(input.take(4)),
   sfixed32: (input) => input.bytes.readInt32LE(input.take(4)),
-  int64: (input) => exact(exactLong(input.varint(), input.high)),
-  uint64: (input) => unsigned(input.varint(), input.high),
+  int64: (input) => exactLong(input.varint(), input.high),
+  uint64: (input) => exactUnsigned(input.varint(), input.high),
   sint64: readSigned,
   fixed64: (input) => {
     const at = input.take(8)
-    return unsigned(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))
+    return exactUnsigned(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))
   },
   sfixed64: (input) => {
     const at = input.take(8)
-    return exact(exactLong(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4)))
+    return exactLong(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))
   },
 }
 
 function readSigned(input: ByteInput): number {
   const low = input.varint()
   const sign = -(low & 1)
-  return exact(exactLong(((low >>> 1) | (input.high << 31)) ^ sign, (input.high >>> 1) ^ sign))
-}
-
-function unsigned(low: number, high: number): number {
-  return exact(high < 0 ? undefined : exactLong(low, high))
-}
-
-function exact(value: number | undefined): number {
-  return value ?? refuseRecord('an integer lies beyond 2^53')
+  return exactLong(((low >>> 1) | (input.high << 31)) ^ sign, (input.high >>> 1) ^ sign)
 }
 
 function readText(input: ByteInput): string {

@@ -1,10 +1,11 @@
-import { decimalText } from './decimal-text.ts'
+import { decimalText, longOfDigits } from './decimal-text.ts'
+import { JsonNumber, withoutDigits } from './json-digits.ts'
 import type { ValueType } from './schema.ts'
 import { isoDate, parseIsoTimestamp } from './timestamp-text.ts'
 
 const DAY_MS = 86_400_000
 
-/** What JSON.parse gave, never null → the value as rows carry it; undefined when it does not fit. */
+/** What a JsonParser gave, never null → the value as rows carry it; undefined when it does not fit. */
 export type ValueReader = (value: unknown) => unknown
 
 export function valueReader(type: ValueType): ValueReader {
@@ -18,10 +19,10 @@ export function valueReader(type: ValueType): ValueReader {
       return (value) =>
         value instanceof Uint8Array ? latin1(value) : typeof value === 'string' ? bytesOfBase64(value) : undefined
     case 'decimal':
-      return (value) =>
-        typeof value === 'string' || typeof value === 'number'
-          ? decimalText(String(value), logical.precision, logical.scale)
-          : undefined
+      return (value) => {
+        const digits = digitsOf(value)
+        return digits === undefined ? undefined : decimalText(digits, logical.precision, logical.scale)
+      }
     case 'array': {
       const item = nullableReader(logical.items)
       return (value) => {
@@ -57,7 +58,7 @@ function plainReader({ type }: ValueType): ValueReader {
     case 'long':
       return exactInteger
     case 'double':
-      return (value) => (typeof value === 'number' && Number.isFinite(value) ? value + 0 : undefined)
+      return (value) => finiteNumber(value instanceof JsonNumber ? Number(value.digits) : value)
     case 'boolean':
       return (value) => (typeof value === 'boolean' ? value : undefined)
     case 'string':
@@ -65,8 +66,13 @@ function plainReader({ type }: ValueType): ValueReader {
     case 'timestamp':
       return (value) => (typeof value === 'string' ? parseIsoTimestamp(value) : exactInteger(value))
     case 'json':
-      return (value) => value
+      return withoutDigits
   }
+}
+
+function digitsOf(value: unknown): string | undefined {
+  if (typeof value === 'string' || typeof value === 'number') return String(value)
+  return value instanceof JsonNumber ? value.digits : undefined
 }
 
 /** A value as rows carry it, never null → what JSON shall say. */
@@ -108,7 +114,12 @@ function isoText(time: number): string | number {
   return isoDate(time) === undefined ? time : new Date(time).toISOString()
 }
 
+function finiteNumber(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value + 0 : undefined
+}
+
 function exactInteger(value: unknown): number | undefined {
+  if (value instanceof JsonNumber) return longOfDigits(value.digits)
   return typeof value === 'number' && Number.isSafeInteger(value) ? value + 0 : undefined
 }
 

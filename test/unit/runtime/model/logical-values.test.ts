@@ -85,7 +85,7 @@ describe('values of logical types', () => {
     ['decimal(4,1)', '1000'],
     ['decimal(4,1)', '1.25'],
     ['decimal(4,1)', 'x'],
-    ['decimal(4,1)', '1e2'],
+    ['decimal(4,1)', '1e-2'],
     ['array<long>', [1.5]],
     ['array<long>', {}],
     ['array<long>', [null]],
