@@ -1,5 +1,6 @@
 import type { BinaryOperator, ExpressionType } from './ast.ts'
 import type { FieldType } from '../model/schema.ts'
+import { decimalResult, LONG_AS_DECIMAL, type DecimalOperator, type DecimalType } from '../model/decimal-type.ts'
 import { valueTypeText } from '../model/value-type.ts'
 
 /** Why operands do not fit their operator. */
@@ -14,6 +15,8 @@ export function binaryType(
   left: ExpressionType,
   right: ExpressionType,
 ): ExpressionType | TypeProblem {
+  if (left.logical?.kind === 'decimal' || right.logical?.kind === 'decimal')
+    return decimalBinaryType(operator, left, right)
   const hint = apartHint(operator, left, right)
   if (hint !== undefined)
     return { problem: `${operator} does not take ${describeType(left)} and ${describeType(right)}`, hint }
@@ -58,19 +61,47 @@ export function describeType(type: ExpressionType): string {
 }
 
 /**
+ * The decimal that an operand of decimals is: a long is one too, a double is none, for its digits are not those that
+ * were written.
+ */
+export function asDecimal({ type, logical }: ExpressionType): DecimalType | undefined {
+  if (logical?.kind === 'decimal') return logical
+  return type === 'long' && logical === undefined ? LONG_AS_DECIMAL : undefined
+}
+
+/** Decimals with decimals and longs: compared by their numbers whatever their scales, computed by decimalResult. */
+function decimalBinaryType(
+  operator: BinaryOperator,
+  left: ExpressionType,
+  right: ExpressionType,
+): ExpressionType | TypeProblem {
+  const [one, other] = [asDecimal(left), asDecimal(right)]
+  const problem = `${operator} does not take ${describeType(left)} and ${describeType(right)}`
+  if (one === undefined || other === undefined)
+    return {
+      problem,
+      hint: 'a decimal goes with decimals and longs: Decimal(x, precision, scale) makes one, or Number(…) a double of it',
+    }
+  if (['===', '!==', '<', '<=', '>', '>='].includes(operator)) return { type: 'boolean', nullable: false }
+  if (!isDecimalOperator(operator)) return { problem, hint: 'make a double of the decimal: Number(…)' }
+  return {
+    type: 'string',
+    logical: { kind: 'decimal', ...decimalResult(operator, one, other) },
+    nullable: left.nullable || right.nullable,
+  }
+}
+
+export function isDecimalOperator(operator: BinaryOperator): operator is DecimalOperator {
+  return ['+', '-', '*', '/', '%'].includes(operator)
+}
+
+/**
  * What to do about two values that are of one JavaScript type and say different things, or that nothing can
  * compare.
  */
 function apartHint(operator: BinaryOperator, left: ExpressionType, right: ExpressionType): string | undefined {
   const [one, other] = [left.logical?.kind, right.logical?.kind]
   const isEquality = operator === '===' || operator === '!=='
-  if (one === 'decimal' || other === 'decimal') {
-    if (isEquality)
-      return meaning(left) === meaning(right)
-        ? undefined
-        : 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'
-    return 'a decimal is compared with === only; convert it first: Number(…)'
-  }
   if (isEquality && [one, other].every((kind) => kind === 'array' || kind === 'row'))
     return 'compare a field or element of them, or their texts: JSON.stringify(…)'
   if ((one === 'date' && right.type === 'timestamp') || (other === 'date' && left.type === 'timestamp'))

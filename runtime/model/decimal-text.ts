@@ -6,17 +6,35 @@ const MAX_EXPONENT = 500
  * when it has more digits than the type, or is not a number. The number may have an exponent, as in JSON.
  */
 export function decimalText(text: string, precision: number, scale: number): string | undefined {
+  const parts = numberParts(text)
+  if (parts === undefined) return undefined
+  const { sign, whole, fraction } = parts
+  if (/[1-9]/.test(fraction.slice(scale))) return undefined
+  const digits = whole.replace(/^0+(?=\d)/, '')
+  if (digits !== '0' && digits.length > precision - scale) return undefined
+  const number = scale === 0 ? digits : `${digits}.${fraction.slice(0, scale).padEnd(scale, '0')}`
+  return sign === '-' && /[1-9]/.test(number) ? `-${number}` : number
+}
+
+/** A number as a text → its units, of as many digits behind the point as it has; undefined when it is none. */
+export function decimalParts(text: string): { units: bigint; scale: number } | undefined {
+  const parts = numberParts(text)
+  return (
+    parts && {
+      units: BigInt(`${parts.sign === '-' ? '-' : ''}${parts.whole}${parts.fraction}`),
+      scale: parts.fraction.length,
+    }
+  )
+}
+
+function numberParts(text: string): { sign: string; whole: string; fraction: string } | undefined {
   const [, sign = '', integral = '', decimals = '', exponent] =
     /^([+-]?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? []
   if (integral === '') return undefined
   const shifted = exponent === undefined ? [integral, decimals] : shiftPoint(integral, decimals, Number(exponent))
   if (shifted === undefined) return undefined
   const [whole = '', fraction = ''] = shifted
-  if (/[1-9]/.test(fraction.slice(scale))) return undefined
-  const digits = whole.replace(/^0+(?=\d)/, '')
-  if (digits !== '0' && digits.length > precision - scale) return undefined
-  const number = scale === 0 ? digits : `${digits}.${fraction.slice(0, scale).padEnd(scale, '0')}`
-  return sign === '-' && /[1-9]/.test(number) ? `-${number}` : number
+  return { sign, whole, fraction }
 }
 
 /** The digits before and behind the point when it moves `exponent` digits to the right. */

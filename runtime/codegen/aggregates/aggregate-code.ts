@@ -4,6 +4,7 @@ import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { type Code, js, lines, NOTHING } from '../emitter.ts'
 import type { GeneratedColumn } from '../keys/key-columns.ts'
 import { valueCheck } from '../expression.ts'
+import type { ValueType } from '../../model/schema.ts'
 import { storageOf } from '../../model/type-traits.ts'
 
 /**
@@ -79,6 +80,13 @@ export function whenPresent(argument: Expression | undefined, variable: Code, bo
     if (${variable} !== null) {
       ${body}
     }`
+}
+
+/** The test that compares two values that are texts in rows: those of decimals by their numbers. */
+export function textOrder(type: ValueType | undefined, one: Code, order: Code, other: Code): Code {
+  return type?.logical?.kind === 'decimal'
+    ? js`compareDecimalTexts(${one}, ${other}) ${order} 0`
+    : js`${one} ${order} ${other}`
 }
 
 export function unsupported(aggregate: Aggregate, type: string | undefined): MillraceError {

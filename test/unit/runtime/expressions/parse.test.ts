@@ -185,9 +185,10 @@ describe('values that are more than their JavaScript type', () => {
   }
 
   test.each([
-    ['price === rate', 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
-    ['price === name', 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
-    ["price === '9.001'", 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
+    [
+      'price === name',
+      'a decimal goes with decimals and longs: Decimal(x, precision, scale) makes one, or Number(…) a double of it',
+    ],
     ['day >= at', 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'],
     ['at - day', 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'],
     ["day === '2020-01-31'", "a date counts days since 1970-01-01: Date.parse('2020-01-31') / 86400000"],
@@ -200,6 +201,8 @@ describe('values that are more than their JavaScript type', () => {
 
   test.each([
     'price === other',
+    'price === rate',
+    "price === '9.001'",
     'price !== null',
     'tags === null',
     'tags[0] === name',
@@ -215,8 +218,8 @@ describe('values that are more than their JavaScript type', () => {
   })
 
   test.each([
-    ['max(price)', 'convert it: Number(…)'],
-    ['argMin(name, rate)', 'convert it: Number(…)'],
+    ['stddev(price)', 'convert it: Number(…)'],
+    ['percentile(rate, 0.5)', 'convert it: Number(…)'],
     ['sum(day)', undefined],
   ])('%s is refused: its text or number has another order or sum than the value', (text, hint) => {
     const error = failureOf(() => parseAggregate(text, logical))

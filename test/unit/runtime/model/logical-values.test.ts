@@ -151,14 +151,6 @@ describe('values of logical types', () => {
     expect(out.slice(0, count)).toEqual(rows.slice(0, 1))
   })
 
-  test('decimals are compared with === only', () => {
-    const schema = schemaOf({ a: 'decimal(4,2)', b: 'decimal(4,2)' })
-    expect(parseExpression('a === b', schema).type).toBe('boolean')
-    expect(() => parseExpression('a < b', schema)).toThrow(
-      expect.objectContaining({ code: 'EXPRESSION_TYPE' }) as Error,
-    )
-  })
-
   test('what a function gives is fitted or refused', () => {
     const schema = schemaOf({ b: 'bytes', m: 'decimal(4,2)?', r: 'row{a: long?}' })
     const make = compileRowMaker(schema, compileRowClass(schema))
