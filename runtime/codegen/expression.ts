@@ -1,8 +1,8 @@
 import type { BinaryOperator, Expression, ExpressionType } from '../expressions/ast.ts'
 import { FUNCTIONS } from '../expressions/functions.ts'
 import { expressionText } from '../expressions/text.ts'
-import { asDecimal, isDecimalOperator } from '../expressions/typing.ts'
-import { decimalParts } from '../model/decimal-text.ts'
+import { asDecimal, isDecimalOperator, isExact } from '../expressions/typing.ts'
+import { bigintText, decimalParts, is64Bit } from '../model/decimal-text.ts'
 import { wholeResult, type DecimalOperator, type DecimalType } from '../model/decimal-type.ts'
 import {
   compareDecimalTexts,
@@ -62,7 +62,7 @@ export class ExpressionEmitter {
       case 'field':
         return js`${this.#variable(expression.of)}${property(expression.name)}`
       case 'unary':
-        if (isDecimal(expression)) return this.#decimalText(expression)
+        if (isExact(expression)) return this.#decimalText(expression)
         return this.#strict(
           [expression.operand],
           ([operand = NOTHING]) => js`(${OPERATORS[expression.operator]} ${operand})`,
@@ -76,7 +76,7 @@ export class ExpressionEmitter {
       case 'conditional':
         return js`(${this.emit(expression.test)} ? ${this.emit(expression.then)} : ${this.emit(expression.otherwise)})`
       case 'call':
-        if (isDecimal(expression)) return this.#decimalText(expression)
+        if (isExact(expression)) return this.#decimalText(expression)
         return this.#call(expression.function, expression.arguments)
       case 'member':
         return this.#member(expression.object, expression.property)
@@ -138,10 +138,13 @@ export class ExpressionEmitter {
   #units(expression: Expression): Code {
     if (expression.type === 'long') return js`unitsOfLong(${this.#checked(expression)})`
     if (expression.kind === 'binary') return this.#decimalBinary(expression)
-    if (expression.kind === 'unary' && isDecimal(expression.operand))
+    if (expression.kind === 'unary' && isExact(expression.operand))
       return this.#strict(
         [expression.operand],
-        ([operand = NOTHING]) => (expression.operator === '-' ? js`(-${operand})` : operand),
+        ([operand = NOTHING]) => {
+          if (expression.operator !== '-') return operand
+          return isBigint(expression) ? js`fitBigint(-${operand}, ${shortText(expression)})` : js`(-${operand})`
+        },
         'null',
         'units',
       )
@@ -156,8 +159,15 @@ export class ExpressionEmitter {
     if (!isDecimalOperator(operator)) throw new MillraceError('OPERATOR_UNKNOWN', `there is no ${operator} of decimals`)
     const [one, other] = [typeOf(left), typeOf(right)]
     const result = typeOf(expression)
-    const whole = wholeResult(operator, one, other)
     const text = shortText(expression)
+    if (isBigint(expression))
+      return this.#strict(
+        [left, right],
+        ([l = NOTHING, r = NOTHING]) => js`fitBigint(${bigintCode(operator, l, r, text)}, ${text})`,
+        'null',
+        'units',
+      )
+    const whole = wholeResult(operator, one, other)
     return this.#strict(
       [left, right],
       ([l = NOTHING, r = NOTHING]) => {
@@ -176,10 +186,17 @@ export class ExpressionEmitter {
   #decimalCall(name: string, args: readonly Expression[], expression: Expression): Code {
     const [value] = args as readonly [Expression]
     const { precision, scale } = typeOf(expression)
-    if (name === 'Math.abs')
-      return this.#strict([value], ([units = NOTHING]) => js`absolute(${units})`, 'null', 'units')
     const text = shortText(expression)
-    if (value.type === 'long' || isDecimal(value))
+    if (name === 'Math.abs')
+      return this.#strict(
+        [value],
+        ([units = NOTHING]) =>
+          isBigint(expression) ? js`fitBigint(absolute(${units}), ${text})` : js`absolute(${units})`,
+        'null',
+        'units',
+      )
+    if (name === 'BigInt') return this.#strict([value], ([given = NOTHING]) => js`toBigint(${given}, ${text})`, 'null')
+    if (value.type === 'long' || isExact(value))
       return this.#strict(
         [value],
         ([units = NOTHING]) =>
@@ -198,9 +215,7 @@ export class ExpressionEmitter {
   #decimalComparison({ operator, left, right }: Expression & { kind: 'binary' }): Code {
     const [one, other] = [scaleOf(left), scaleOf(right)]
     const isEquality = operator === '===' || operator === '!=='
-    const areTexts = [left, right].every(
-      (side) => isDecimal(side) && ['field', 'literal', 'member'].includes(side.kind),
-    )
+    const areTexts = [left, right].every((side) => isExact(side) && ['field', 'literal', 'member'].includes(side.kind))
     if (areTexts && one === other) {
       if (isEquality) return js`(${this.emit(left)} ${OPERATORS[operator]} ${this.emit(right)})`
       return this.#strict(
@@ -219,7 +234,7 @@ export class ExpressionEmitter {
 
   #binary(expression: Expression & { kind: 'binary' }): Code {
     const { operator, left, right } = expression
-    if (isDecimal(expression)) return this.#decimalText(expression)
+    if (isExact(expression)) return this.#decimalText(expression)
     if (comparesDecimals(expression)) return this.#decimalComparison(expression)
     const build = ([l = NOTHING, r = NOTHING]: readonly Code[]): Code => js`(${l} ${OPERATORS[operator]} ${r})`
     switch (operator) {
@@ -253,7 +268,7 @@ export class ExpressionEmitter {
       (emitted) => {
         const [receiver = NOTHING, ...rest] = emitted
         const [first] = args
-        if (first !== undefined && isDecimal(first) && DECIMAL_ROUNDING.has(name))
+        if (first !== undefined && isExact(first) && DECIMAL_ROUNDING.has(name))
           return js`wholeOf(${receiver}, ${scaleOf(first)}, ${name}, ${callText(name, args)})`
         const guarded = CAN_THROW.get(name)
         if (guarded !== undefined) return js`${guarded}(${callText(name, args)}, ${emitted})`
@@ -391,13 +406,19 @@ function decimalCode(
   }
 }
 
+/** How two operands of bigints are computed; the rest of a division is left out, as in SQL and JavaScript. */
+function bigintCode(operator: DecimalOperator, left: Code, right: Code, text: string): Code {
+  if (operator === '/') return js`wholeQuotientOf(${left}, ${right}, ${text})`
+  return operator === '%' ? js`remainderOf(${left}, ${right}, ${text})` : js`(${left} ${OPERATORS[operator]} ${right})`
+}
+
 /** Units of one scale at a larger one. */
 function shifted(units: Code, from: number, to: number): Code {
   return from === to ? units : js`rescaled(${units}, ${from}, ${to})`
 }
 
-function isDecimal({ logical }: ExpressionType): boolean {
-  return logical?.kind === 'decimal'
+function isBigint({ logical }: ExpressionType): boolean {
+  return logical?.kind === 'bigint'
 }
 
 function typeOf(expression: ExpressionType): DecimalType {
@@ -414,7 +435,7 @@ function scaleOf(expression: ExpressionType): number {
 function comparesDecimals({ operator, left, right }: Expression & { kind: 'binary' }): boolean {
   if (isDecimalOperator(operator)) return false
   const isNull = (side: Expression): boolean => side.kind === 'literal' && side.value === null
-  return (isDecimal(left) || isDecimal(right)) && !isNull(left) && !isNull(right)
+  return (isExact(left) || isExact(right)) && !isNull(left) && !isNull(right)
 }
 
 const LONGEST_TEXT = 120
@@ -463,6 +484,11 @@ function quotientOf(numerator: bigint, denominator: bigint, text: string): bigin
   return roundedQuotient(numerator, denominator)
 }
 
+function wholeQuotientOf(dividend: bigint, divisor: bigint, text: string): bigint {
+  if (divisor === 0n) refuseDecimal(text, 'divides by zero')
+  return dividend / divisor
+}
+
 /** The sign is that of the dividend, as everywhere in JavaScript and SQL. */
 function remainderOf(dividend: bigint, divisor: bigint, text: string): bigint {
   if (divisor === 0n) refuseDecimal(text, 'divides by zero')
@@ -471,6 +497,17 @@ function remainderOf(dividend: bigint, divisor: bigint, text: string): bigint {
 
 function fitDecimal(units: bigint, precision: number, text: string): bigint {
   return hasDigits(units, precision) ? units : refuseDecimal(text, `has more than the ${precision} digits of its type`)
+}
+
+function fitBigint(value: bigint, text: string): bigint {
+  return is64Bit(value) ? value : refuseDecimal(text, `is ${value}, beyond the 64 bits of a bigint`)
+}
+
+function toBigint(value: string | number, text: string): bigint {
+  const digits = bigintText(String(value))
+  return digits === undefined
+    ? refuseDecimal(text, `is of ${JSON.stringify(value)}, which is no whole number of 64 bits`)
+    : BigInt(digits)
 }
 
 function toDecimal(value: string | number, precision: number, scale: number, text: string): bigint {
@@ -522,6 +559,9 @@ export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = {
   remainderOf,
   fitDecimal,
   toDecimal,
+  fitBigint,
+  toBigint,
+  wholeQuotientOf,
   wholeOf,
 }
 

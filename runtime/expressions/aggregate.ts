@@ -5,7 +5,7 @@ import { expressionError } from './expression-error.ts'
 import { parseSyntax } from './parse.ts'
 import { suggestion } from './suggest.ts'
 import { decimalAverage, decimalSum, type DecimalType } from '../model/decimal-type.ts'
-import { describeType } from './typing.ts'
+import { asDecimal, describeType, isExact } from './typing.ts'
 import type { FieldType, Schema } from '../model/schema.ts'
 
 /** What is computed; countIf and countDistinctIf are forms of writing count and countDistinct with a filter. */
@@ -144,8 +144,9 @@ class AggregateReader {
       case 'avg': {
         const argument = this.#added(0)
         const { logical, nullable } = argument
-        if (logical?.kind !== 'decimal') return { function: name, argument, result: { type: 'double', nullable } }
-        return { function: name, argument, result: decimalType(decimalAverage(logical), nullable) }
+        const type = isExact({ logical }) ? asDecimal(argument) : undefined
+        if (type === undefined) return { function: name, argument, result: { type: 'double', nullable } }
+        return { function: name, argument, result: decimalType(decimalAverage(type), nullable) }
       }
       case 'stddev':
         return { function: name, argument: this.#typed(0, NUMBERS), result: { type: 'double', nullable: true } }
@@ -173,7 +174,7 @@ class AggregateReader {
   /** An argument that is added up: a number or a decimal. */
   #added(index: number): Expression {
     const argument = this.#argument(index)
-    return argument.logical?.kind === 'decimal' ? argument : this.#typed(index, NUMBERS)
+    return isExact(argument) ? argument : this.#typed(index, NUMBERS)
   }
 
   #keeping(name: 'min' | 'max' | 'first' | 'last', types: readonly FieldType[] | undefined): ParsedAggregate {
@@ -273,7 +274,7 @@ function decimalType(type: DecimalType, nullable: boolean): ExpressionType {
 
 /** The function that makes of such a value one of the types. */
 function conversion({ type, logical }: Expression, types: readonly FieldType[]): string | undefined {
-  if (logical?.kind === 'decimal') return 'Number'
+  if (isExact({ logical })) return 'Number'
   if (type === 'json' && types.includes('string')) return logical === undefined ? 'String' : 'JSON.stringify'
   return type === 'string' || type === 'json' ? 'Number' : undefined
 }

@@ -10,17 +10,17 @@ import type {
   TemplateLiteral,
 } from 'acorn'
 import { BINARY_OPERATORS, type BinaryOperator, type Expression, type ExpressionType } from './ast.ts'
-import { binaryType, combinedType, describeType, isDecimalOperator as isArithmetic } from './typing.ts'
+import { binaryType, combinedType, describeType, isDecimalOperator as isArithmetic, isExact } from './typing.ts'
 import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isGlobalName, isJsonKey, signatureText } from './functions.ts'
 import { expressionError } from './expression-error.ts'
 import { sayingOf } from './sayings.ts'
 import { suggestion } from './suggest.ts'
 import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
-import { decimalText } from '../model/decimal-text.ts'
+import { bigintText, decimalText } from '../model/decimal-text.ts'
 import { MAX_PRECISION } from '../model/decimal-type.ts'
 import { decimalCallType, isDecimalSource } from './decimal-calls.ts'
 import { parseValueType } from '../model/value-type.ts'
-import { fieldOf, namedField, type Field, type FieldType, type Schema } from '../model/schema.ts'
+import { fieldOf, namedField, type Field, type FieldType, type LogicalType, type Schema } from '../model/schema.ts'
 
 /** Deepest tree, in nodes; keeps every later pass away from the end of the stack. */
 const MAX_DEPTH = 200
@@ -105,12 +105,15 @@ class Checker {
     if (typeof value === 'string') return { kind: 'literal', value, type: 'string', nullable: false }
     if (typeof value === 'boolean') return { kind: 'literal', value, type: 'boolean', nullable: false }
     if (typeof value === 'number') return this.#number(node, value)
-    throw this.#forbidden(
-      node,
-      typeof value === 'bigint'
-        ? 'a BigInt cannot stand in an expression'
-        : 'a regular expression cannot stand in an expression',
-    )
+    if (typeof value === 'bigint') return this.#bigint(node, value)
+    throw this.#forbidden(node, 'a regular expression cannot stand in an expression')
+  }
+
+  #bigint(node: Literal, value: bigint): Expression {
+    const digits = bigintText(String(value))
+    if (digits !== undefined)
+      return { kind: 'literal', value: digits, type: 'string', logical: { kind: 'bigint' }, nullable: false }
+    throw this.#error(node, 'EXPRESSION_TYPE', `${value} is beyond the 64 bits of a bigint`)
   }
 
   #number(node: Literal, value: number): Expression {
@@ -122,7 +125,7 @@ class Checker {
         node,
         'EXPRESSION_TYPE',
         `the number ${node.raw ?? ''} is not exact: a long goes to ±2^53`,
-        'write it with a decimal point to have a double',
+        `write ${node.raw ?? ''}n to have a bigint, or a decimal point for a double`,
       )
     }
     return { kind: 'literal', value, type: isLong ? 'long' : 'double', nullable: false }
@@ -189,8 +192,7 @@ class Checker {
         throw this.#error(node, 'EXPRESSION_TYPE', `! wants a boolean, this is ${describeType(operand)}`)
       return { kind: 'unary', operator, operand, type, nullable }
     }
-    if (operand.logical?.kind === 'decimal')
-      return { kind: 'unary', operator, operand, type, nullable, logical: operand.logical }
+    if (isExact(operand)) return { kind: 'unary', operator, operand, ...exactType(operand), nullable }
     if (type !== 'long' && type !== 'double') {
       throw this.#error(
         node,
@@ -297,6 +299,8 @@ class Checker {
     if (typeof property === 'string' && !isJsonKey(property))
       throw this.#forbidden(node.property, `the member ${property} cannot be used`)
     if (object.logical?.kind === 'row') return this.#memberOfRow(node, object, object.logical.fields, property)
+    if (object.logical?.kind === 'map')
+      return { kind: 'member', object, property, ...object.logical.values, nullable: true }
     if (object.logical?.kind === 'array' && typeof property === 'number')
       return { kind: 'member', object, property, ...object.logical.items, nullable: true }
     if (object.type === 'json') return { kind: 'member', object, property, type: 'json', nullable: true }
@@ -396,7 +400,7 @@ class Checker {
     if (typeof property === 'string' && property !== 'toString' && !isJsonKey(property))
       throw this.#forbidden(callee.property, `the member ${property} cannot be used`)
     const receiver = this.#object(callee, depth)
-    if (receiver.logical?.kind === 'array' || receiver.logical?.kind === 'row')
+    if (receiver.type === 'json' && receiver.logical !== undefined)
       throw this.#error(
         node,
         'EXPRESSION_TYPE',
@@ -412,6 +416,7 @@ class Checker {
 
   #callOf(node: CallExpression, name: string, receiver: readonly Expression[], depth: number): Expression {
     if (name === 'Decimal') return this.#toDecimal(node, depth)
+    if (name === 'BigInt') return this.#toBigint(node, depth)
     const listed = FUNCTIONS.get(name)
     if (listed === undefined || (receiver.length === 0 && listed.emission.emit === 'method'))
       throw this.#unknownFunction(node, name, receiver)
@@ -420,7 +425,7 @@ class Checker {
       if (argument.type === 'SpreadElement') throw this.#forbidden(argument, 'arguments cannot be spread')
       given.push(this.typed(argument, depth))
     }
-    const row = given.find(({ logical }) => logical?.kind === 'row')
+    const row = given.find(({ logical }) => logical?.kind === 'row' || logical?.kind === 'map')
     if (row !== undefined && name !== 'JSON.stringify' && name !== 'Boolean')
       throw this.#error(
         node,
@@ -456,6 +461,23 @@ class Checker {
     return { kind: 'call', function: 'Decimal', arguments: [value], ...type, nullable: value.nullable }
   }
 
+  #toBigint(node: CallExpression, depth: number): Expression {
+    const [argument, ...more] = node.arguments
+    if (argument === undefined || argument.type === 'SpreadElement' || more.length > 0)
+      throw this.#error(node, 'EXPRESSION_TYPE', 'BigInt takes one value', 'write BigInt(id)')
+    const value = this.typed(argument, depth)
+    if (!isDecimalSource(value))
+      throw this.#error(node, 'EXPRESSION_TYPE', `BigInt does not take ${describeType(value)}`)
+    return {
+      kind: 'call',
+      function: 'BigInt',
+      arguments: [value],
+      type: 'string',
+      logical: { kind: 'bigint' },
+      nullable: value.nullable,
+    }
+  }
+
   #unknownFunction(node: CallExpression, name: string, receiver: readonly Expression[]): Error {
     const [object] = receiver
     if (name === 'Math.random' || name === 'Date.now')
@@ -465,7 +487,7 @@ class Checker {
         node,
         'UNKNOWN_FUNCTION',
         `there is no function ${name}`,
-        sayingOf(name) ?? suggestion(name, ['Decimal', ...[...FUNCTIONS.keys()].filter(isGlobalName)]),
+        sayingOf(name) ?? suggestion(name, ['Decimal', 'BigInt', ...[...FUNCTIONS.keys()].filter(isGlobalName)]),
       )
     const kind = receiverOf(object.type)
     const method = name.slice(kind.length + 1)
@@ -526,21 +548,19 @@ function withNullTyped(left: Expression, right: Expression): [Expression, Expres
 }
 
 /**
- * A number or text that is written beside a decimal is a decimal too: to be compared of the same type where it fits,
+ * A number or text that is written beside a decimal or bigint is one too: to be compared of the same type where it fits,
  * `price === '9.5'`, and of the digits it is written with to be computed with, `price * 1.21`. Anything else as it is; so
  * is a number of more digits than a double keeps.
  */
 function besideDecimal(other: Expression, operand: Expression, operator: BinaryOperator): Expression {
   const { logical } = other
-  if (logical?.kind !== 'decimal') return operand
+  if (logical === undefined || !isExact(other)) return operand
   if (operand.kind === 'unary' && operand.operator === '-') {
     const inner = besideDecimal(other, operand.operand, operator)
-    return inner.logical?.kind === 'decimal'
-      ? { ...operand, operand: inner, type: 'string', logical: inner.logical }
-      : operand
+    return isExact(inner) ? { ...operand, operand: inner, ...exactType(inner) } : operand
   }
   const digits = literalDigits(operand)
-  const same = isArithmetic(operator) ? undefined : decimalText(digits ?? '', logical.precision, logical.scale)
+  const same = isArithmetic(operator) && logical.kind === 'decimal' ? undefined : exactText(digits, logical)
   if (same !== undefined) return { ...operand, value: same, type: 'string', logical } as Expression
   const scale = digits?.split('.')[1]?.length ?? 0
   const value = digits === undefined ? undefined : decimalText(digits, MAX_PRECISION, scale)
@@ -551,9 +571,20 @@ function besideDecimal(other: Expression, operand: Expression, operator: BinaryO
 
 /** Alternatives have one type: a number beside a decimal has the digits of that, `price ?? 0`. */
 function withDigitsOf({ logical }: Expression, literal: Expression): Expression {
-  if (logical?.kind !== 'decimal' || literal.kind !== 'literal' || typeof literal.value !== 'number') return literal
-  const value = decimalText(literalDigits(literal) ?? '', logical.precision, logical.scale)
-  return value === undefined ? literal : { ...literal, value, type: 'string', logical }
+  if (literal.kind !== 'literal' || typeof literal.value !== 'number') return literal
+  const value = exactText(literalDigits(literal), logical)
+  return value === undefined ? literal : { ...literal, value, ...exactType({ logical }) }
+}
+
+function exactType({ logical }: { logical?: LogicalType | undefined }): Pick<ExpressionType, 'type' | 'logical'> {
+  return { type: 'string', ...(logical === undefined ? {} : { logical }) }
+}
+
+/** The text in rows of a number of that type; undefined when it does not fit, or the type is not exact. */
+function exactText(digits: string | undefined, logical: LogicalType | undefined): string | undefined {
+  if (digits === undefined) return undefined
+  if (logical?.kind === 'bigint') return bigintText(digits)
+  return logical?.kind === 'decimal' ? decimalText(digits, logical.precision, logical.scale) : undefined
 }
 
 /** The digits a literal is written with, without exponent; undefined when it is no number or a double has lost some. */

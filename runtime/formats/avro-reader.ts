@@ -3,7 +3,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Field, ValueType } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'
 import type { AvroType } from './avro-schema.ts'
-import { exactLong, type ByteInput } from './byte-input.ts'
+import { bigintOfWords, exactLong, type ByteInput } from './byte-input.ts'
 import { refuseField, refuseRecord, refuseValue } from './record-errors.ts'
 
 /** Reads one value as rows carry it. */
@@ -75,6 +75,12 @@ function typedReader(type: AvroType, wanted: ValueType): Read | undefined {
   switch (wanted.logical?.kind) {
     case 'date':
       return type.kind === 'int' ? readLong : undefined
+    case 'time':
+      return type.kind === 'int' ? readTime : undefined
+    case 'bigint':
+      return type.kind === 'int' || type.kind === 'long' ? readBigint : undefined
+    case 'map':
+      return type.kind === 'map' ? mapReader(type.values, wanted.logical.values) : undefined
     case 'bytes':
       return type.kind === 'bytes'
         ? (input) => input.latin1(readLength(input))
@@ -127,6 +133,33 @@ function readLong(input: ByteInput): number {
   // (word >>> 1) ^ -sign, over two words
   const sign = -(low & 1)
   return exactLong(((low >>> 1) | (high << 31)) ^ sign, (high >>> 1) ^ sign)
+}
+
+function readBigint(input: ByteInput): string {
+  const low = input.varint()
+  const sign = -(low & 1)
+  return bigintOfWords(((low >>> 1) | (input.high << 31)) ^ sign, (input.high >>> 1) ^ sign)
+}
+
+function readTime(input: ByteInput): number {
+  const ms = readLong(input)
+  return ms >= 0 && ms < 86_400_000 ? ms : refuseRecord(`a time of day is ${ms} ms`)
+}
+
+function mapReader(values: AvroType, wanted: ValueType): Read | undefined {
+  const read = typedReader(values, wanted)
+  if (read === undefined) return undefined
+  return (input) =>
+    Object.fromEntries(
+      readBlocks(
+        input,
+        () =>
+          [
+            readText(input),
+            read(input) ?? (wanted.nullable ? null : refuseRecord('a value of a map is null')),
+          ] as const,
+      ),
+    )
 }
 
 function readLength(input: ByteInput): number {

@@ -105,6 +105,17 @@ export function exactUnsigned(low: number, high: number): number {
   return Number.isSafeInteger(value) ? value : refuseLong(wordsOf(low, high))
 }
 
+/** The digits of a signed 64-bit integer, as rows carry a bigint. */
+export function bigintOfWords(low: number, high: number): string {
+  return String(BigInt.asIntN(64, wordsOf(low, high)))
+}
+
+/** As bigintOfWords, of an unsigned one. Throws RECORD_INVALID beyond 2^63 - 1. */
+export function bigintOfUnsignedWords(low: number, high: number): string {
+  const value = wordsOf(low, high)
+  return high >= 0 ? String(value) : refuseRecord(`${value} lies beyond 2^63 - 1; decimal(20,0) holds it`)
+}
+
 function wordsOf(low: number, high: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
 }

@@ -41,7 +41,7 @@ function checkRaw({ fields }: Schema): OptionProblem[] {
     second === undefined &&
     field.type === 'string' &&
     !field.nullable &&
-    field.logical?.kind !== 'decimal'
+    (field.logical === undefined || field.logical.kind === 'bytes')
   return fits ? [] : [{ path: '', message: 'raw wants a schema of one field, a string or bytes that is never null' }]
 }
 

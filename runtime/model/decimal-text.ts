@@ -16,6 +16,16 @@ export function decimalText(text: string, precision: number, scale: number): str
   return sign === '-' && /[1-9]/.test(number) ? `-${number}` : number
 }
 
+/** The digits of a signed 64-bit integer as rows carry them; undefined when the text is none, or beyond. */
+export function bigintText(text: string): string | undefined {
+  const whole = decimalText(text, 19, 0)
+  return whole !== undefined && is64Bit(BigInt(whole)) ? whole : undefined
+}
+
+export function is64Bit(value: bigint): boolean {
+  return BigInt.asIntN(64, value) === value
+}
+
 /** A number as a text → its units, of as many digits behind the point as it has; undefined when it is none. */
 export function decimalParts(text: string): { units: bigint; scale: number } | undefined {
   const parts = numberParts(text)

@@ -11,6 +11,9 @@ const KEPT_SCALE = 6
 /** Wide enough for every long. */
 export const LONG_AS_DECIMAL: DecimalType = { precision: 16, scale: 0 }
 
+/** Wide enough for every bigint. */
+export const BIGINT_AS_DECIMAL: DecimalType = { precision: 19, scale: 0 }
+
 /** The operators of decimals. */
 export type DecimalOperator = '+' | '-' | '*' | '/' | '%'
 

@@ -10,8 +10,13 @@ export class JsonNumber {
 
   /** Called by JSON.stringify, which then writes the digits. */
   toJSON(): unknown {
-    return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(this.digits)
+    return jsonNumber(this.digits)
   }
+}
+
+/** A value that JSON.stringify writes as the number of these digits (ECMAScript, "JSON.rawJSON"). */
+export function jsonNumber(digits: string): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(digits)
 }
 
 /** JSON text → value, as JSON.parse, which may keep some numbers as JsonNumber. Throws what JSON.parse throws. */
@@ -75,7 +80,7 @@ function keepDigits(_key: string, value: unknown, { source }: { source: string }
 }
 
 function hasDigits({ logical }: ValueType): boolean {
-  return logical?.kind === 'decimal' || inner(logical).some(hasDigits)
+  return logical?.kind === 'decimal' || logical?.kind === 'bigint' || inner(logical).some(hasDigits)
 }
 
 function isWhole({ type, logical }: ValueType): boolean {
@@ -83,5 +88,14 @@ function isWhole({ type, logical }: ValueType): boolean {
 }
 
 function inner(logical: ValueType['logical']): readonly ValueType[] {
-  return logical?.kind === 'row' ? logical.fields : logical?.kind === 'array' ? [logical.items] : []
+  switch (logical?.kind) {
+    case 'row':
+      return logical.fields
+    case 'array':
+      return [logical.items]
+    case 'map':
+      return [logical.values]
+    default:
+      return []
+  }
 }

@@ -1,3 +1,4 @@
+import { isExact } from '../../expressions/typing.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { compareDecimalTexts } from '../../model/decimal-units.ts'
@@ -18,7 +19,7 @@ import { userAggregate } from './user-aggregate.ts'
 export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[] {
   const distinct = distinctAggregates(aggregates)
   return aggregates.map((aggregate, index) => {
-    const isDecimal = aggregate.argument?.logical?.kind === 'decimal'
+    const isDecimal = aggregate.argument !== undefined && isExact(aggregate.argument)
     switch (aggregate.function) {
       case 'sum':
       case 'avg':

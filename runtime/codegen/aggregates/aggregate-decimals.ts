@@ -1,19 +1,28 @@
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { DecimalSum } from '../../memory/accumulators/decimal-sum.ts'
 import { decimalAverage, type DecimalType } from '../../model/decimal-type.ts'
+import { asDecimal } from '../../expressions/typing.ts'
 import { js, lines, type Code } from '../emitter.ts'
 import { declareValue, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
 
-/** sum and avg of a decimal: a DecimalSum in column a. min and max are those of texts, in the order of numbers. */
+/** sum and avg of a decimal or bigint: a DecimalSum in column a. min and max are those of texts, in the order of numbers. */
 export function decimalAggregate(aggregate: Aggregate, index: number): AggregateCode {
   const { argument } = aggregate
-  const type = argument?.logical
-  if (argument === undefined || type?.kind !== 'decimal') throw unsupported(aggregate, argument?.type)
+  const type = argument && asDecimal(argument)
+  if (argument === undefined || type === undefined) throw unsupported(aggregate, argument?.type)
+  const is64Bits = aggregate.function === 'sum' && argument.logical?.kind === 'bigint'
+  const make = is64Bits ? js`new DecimalSum(0, 'bigint')` : js`new DecimalSum(${type.scale}, 'decimal')`
   const [value, sum, cell] = [js`x${index}`, js`n${index}`, js`t.a${index}[e]`]
   const result = resultOf(aggregate, type, cell)
   return {
-    columns: [{ name: `a${index}`, array: 'Object', read: (bytes) => new DecimalSum(type.scale).fill(bytes) }],
-    start: js`${cell} = new DecimalSum(${type.scale})`,
+    columns: [
+      {
+        name: `a${index}`,
+        array: 'Object',
+        read: (bytes) => new DecimalSum(type.scale, is64Bits ? 'bigint' : 'decimal').fill(bytes),
+      },
+    ],
+    start: js`${cell} = ${make}`,
     declare: (emit) => declareValue(value, aggregate.field.name, emit(argument), argument),
     prepare: lines([
       js`let ${sum}`,

@@ -105,9 +105,12 @@ const EXPECTED: Readonly<Record<Field['type'], string>> = {
 
 const LOGICAL: Readonly<Record<LogicalType['kind'], string>> = {
   date: 'a day as YYYY-MM-DD or days since 1970-01-01',
+  time: 'a time of day as HH:MM:SS.sss or milliseconds since midnight',
+  bigint: 'a whole number of 64 bits',
   bytes: 'base64',
   decimal: 'a number of no more digits than that',
   array: 'an array of such values',
+  map: 'an object of such values',
   row: 'an object of such fields',
 }
 

@@ -1,28 +1,31 @@
+import { is64Bit } from '../../model/decimal-text.ts'
 import { hasDigits, rescaled, roundedQuotient, textOfUnits, unitsOf } from '../../model/decimal-units.ts'
 import { MAX_PRECISION, type DecimalType } from '../../model/decimal-type.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Accumulator } from './accumulator.ts'
 
-/** The exact sum of decimals of one scale, and how many they were. */
+/** The exact sum of decimals of one scale, or of bigints, and how many they were. */
 export class DecimalSum implements Accumulator {
   readonly #scale: number
+  readonly #kind: 'decimal' | 'bigint'
   #units = 0n
   #count = 0
 
-  constructor(scale: number) {
+  /** `kind` says how large the sum may be: 38 digits, or 64 bits. */
+  constructor(scale: number, kind: 'decimal' | 'bigint') {
     this.#scale = scale
+    this.#kind = kind
   }
 
   /**
-   * The sum with one value more, for `set`. Throws VALUE_INVALID when it has more than 38 digits; nothing has changed
-   * then.
+   * The sum with one value more, for `set`. Throws VALUE_INVALID when it is too large; nothing has changed then.
    */
   with(text: string, field: string): bigint {
     const sum = this.#units + unitsOf(text, this.#scale)
-    if (hasDigits(sum, MAX_PRECISION)) return sum
+    if (this.#fits(sum)) return sum
     throw new MillraceError(
       'VALUE_INVALID',
-      `'${field}' would have more than ${MAX_PRECISION} digits (sum ${textOfUnits(this.#units, this.#scale)}, value ${text})`,
+      `'${field}' would have more than ${this.#kind === 'bigint' ? '64 bits' : `${MAX_PRECISION} digits`} (sum ${textOfUnits(this.#units, this.#scale)}, value ${text})`,
       { domain: 'user' },
     )
   }
@@ -37,9 +40,13 @@ export class DecimalSum implements Accumulator {
     this.#count += other.#count
   }
 
-  /** Several sums together may have more digits than one may. */
+  /** Several sums together may be larger than one may be. */
   get isBeyond(): boolean {
-    return !hasDigits(this.#units, MAX_PRECISION)
+    return !this.#fits(this.#units)
+  }
+
+  #fits(sum: bigint): boolean {
+    return this.#kind === 'bigint' ? is64Bit(sum) : hasDigits(sum, MAX_PRECISION)
   }
 
   get isEmpty(): boolean {

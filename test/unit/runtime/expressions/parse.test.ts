@@ -121,9 +121,14 @@ describe('mistakes', () => {
     ['price ? 1 : 2', 'EXPRESSION_TYPE', 1, undefined],
     ['null', 'EXPRESSION_TYPE', 1, 'null may stand in ===, !==, ?? and ?:, beside something that has a type'],
     ['undefined', 'EXPRESSION_FORBIDDEN', 1, 'use null'],
-    ['9007199254740993', 'EXPRESSION_TYPE', 1, 'write it with a decimal point to have a double'],
+    [
+      '9007199254740993',
+      'EXPRESSION_TYPE',
+      1,
+      'write 9007199254740993n to have a bigint, or a decimal point for a double',
+    ],
     ['1e999', 'EXPRESSION_TYPE', 1, undefined],
-    ['1n', 'EXPRESSION_FORBIDDEN', 1, undefined],
+    ['9223372036854775808n', 'EXPRESSION_TYPE', 1, undefined],
     ['Math.flor(price)', 'UNKNOWN_FUNCTION', 1, 'did you mean "Math.floor"?'],
     ['channel.toUppercase()', 'UNKNOWN_FUNCTION', 1, 'did you mean "toUpperCase"?'],
     ['Math.random()', 'EXPRESSION_FORBIDDEN', 1, undefined],
@@ -187,7 +192,7 @@ describe('values that are more than their JavaScript type', () => {
   test.each([
     [
       'price === name',
-      'a decimal goes with decimals and longs: Decimal(x, precision, scale) makes one, or Number(…) a double of it',
+      'decimals and bigints go with each other and longs: Decimal(x, precision, scale) or BigInt(x) makes one, Number(…) a double of it',
     ],
     ['day >= at', 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'],
     ['at - day', 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'],
