@@ -18,7 +18,7 @@ import { suggestion } from './suggest.ts'
 import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
 import { bigintText, decimalText } from '../model/decimal-text.ts'
 import { MAX_PRECISION } from '../model/decimal-type.ts'
-import { decimalCallType, isDecimalSource } from './decimal-calls.ts'
+import { CONVERSIONS, decimalCallType, isDecimalSource } from './decimal-calls.ts'
 import { parseValueType } from '../model/value-type.ts'
 import { fieldOf, namedField, type Field, type FieldType, type LogicalType, type Schema } from '../model/schema.ts'
 
@@ -487,7 +487,7 @@ class Checker {
         node,
         'UNKNOWN_FUNCTION',
         `there is no function ${name}`,
-        sayingOf(name) ?? suggestion(name, ['Decimal', 'BigInt', ...[...FUNCTIONS.keys()].filter(isGlobalName)]),
+        sayingOf(name) ?? suggestion(name, [...CONVERSIONS, ...[...FUNCTIONS.keys()].filter(isGlobalName)]),
       )
     const kind = receiverOf(object.type)
     const method = name.slice(kind.length + 1)

@@ -7,6 +7,9 @@ export function isDecimalSource({ type, logical }: ExpressionType): boolean {
   return type === 'long' || type === 'double' || type === 'string'
 }
 
+/** Functions that make an exact number; their results have the types that the calls say. */
+export const CONVERSIONS: ReadonlySet<string> = new Set(['Decimal', 'BigInt'])
+
 /** Functions that take a decimal or bigint exactly; others take it as the text that it is in rows, or through Number(…). */
 const ROUNDING: ReadonlySet<string> = new Set(['Math.floor', 'Math.ceil', 'Math.trunc'])
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { checkExpressionTree } from '../../../../runtime/expressions/check-tree.ts'
 import { parseExpression } from '../../../../runtime/expressions/parse.ts'
 import { computed } from '../../../harness/computed.ts'
 import { schemaOf } from '../../../harness/formats.ts'
@@ -79,6 +80,9 @@ describe('bigints', () => {
     const row = { id: '9007199254740993', n: 3, price: '1.50', maybe: null }
     const found = computed(text, types, row)
     expect([found.type, found.value]).toEqual([type, value])
+    // what another process decodes
+    const tree = JSON.parse(JSON.stringify(parseExpression(text, schemaOf(types)))) as unknown
+    expect(checkExpressionTree(tree)).toBe(undefined)
   })
 
   test.each(['id & 1', 'id ** 2', 'id * ratio', 'id < name', 'id && true', 'id + name'])('%s is refused', (text) => {
