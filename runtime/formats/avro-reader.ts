@@ -1,4 +1,5 @@
 import { decimalText } from '../model/decimal-text.ts'
+import { textOfUnits, unitsOfBytes } from '../model/decimal-units.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, ValueType } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'
@@ -202,24 +203,13 @@ function decimalReader(type: AvroType, { precision, scale }: { precision: number
   if ((type.kind !== 'bytes' && type.kind !== 'fixed') || type.logical?.kind !== 'decimal') return undefined
   const writtenScale = type.logical.scale
   return (input) => {
-    const unscaled = signedInteger(input.latin1(type.kind === 'fixed' ? type.size : readLength(input)))
-    const text = unscaledText(unscaled, writtenScale)
+    const from = input.take(type.kind === 'fixed' ? type.size : readLength(input))
+    const text = textOfUnits(unitsOfBytes(input.bytes.subarray(from, input.at)), writtenScale)
     return (
       decimalText(text, precision, scale) ??
       refuseRecord(`a decimal is ${text}, which has more digits than decimal(${precision},${scale})`)
     )
   }
-}
-
-/** Two's complement, most significant byte first. */
-function signedInteger(bytes: string): bigint {
-  if (bytes === '') return 0n
-  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${Buffer.from(bytes, 'latin1').toString('hex')}`))
-}
-
-function unscaledText(unscaled: bigint, scale: number): string {
-  const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, '0')
-  return `${unscaled < 0n ? '-' : ''}${scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`}`
 }
 
 function listReader(items: AvroType, wanted: ValueType): Read | undefined {

@@ -28,6 +28,12 @@ export function textOfUnits(units: bigint | null, scale: number): string | null 
   return `${units < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
 }
 
+/** Two's complement, most significant byte first, as Avro and Parquet have decimals → units. */
+export function unitsOfBytes(bytes: Uint8Array): bigint {
+  if (bytes.length === 0) return 0n
+  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${Buffer.from(bytes).toString('hex')}`))
+}
+
 /** 10^n; n is at most 80, two operands and the digits of a division. */
 export function powerOfTen(n: number): bigint {
   return (POWERS[n] ??= 10n ** BigInt(n))

@@ -8,7 +8,8 @@ import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import type { Schema } from '../../../../runtime/model/schema.ts'
 import type { Clock } from '../../../../runtime/ports/clock.ts'
 import { expectExactRestores, readAll } from '../../../harness/connector-conformance.ts'
-import { bytesOf, contextOf, formatOf } from '../../../harness/formats.ts'
+import { bytesOf, contextOf, formatOf, schemaOf } from '../../../harness/formats.ts'
+import { parquetFile } from '../../../harness/parquet-file.ts'
 import { quietPorts, sourceContext } from '../../../harness/source-context.ts'
 
 const SCHEMA: Schema = {
@@ -252,6 +253,56 @@ describe('Parquet', () => {
     expect(first).toHaveLength(1000)
     expect(typeof first[0]?.['date']).toBe('number')
     expect(whole.snapshot()[0]?.position).toEqual({ next: 1024 })
+  })
+})
+
+describe('decimals of Parquet', () => {
+  /** Two's complement, of so many bytes. */
+  const bigEndian = (value: bigint, size: number): Buffer =>
+    Buffer.from(
+      BigInt.asUintN(size * 8, value)
+        .toString(16)
+        .padStart(size * 2, '0'),
+      'hex',
+    )
+  const littleEndian = (value: bigint, size: number): Buffer => bigEndian(value, size).reverse()
+
+  test('keep all their digits, whatever they are stored as', async () => {
+    const units = [115n, -115n, 0n, 99_999_999n]
+    const large = [12_345_678_901_234_567_890_123_456_789_012_345_678n, -1n, 0n, 115n]
+    const decimal = { precision: 9, scale: 2 }
+    await writeFile(
+      join(folder, 'x.parquet'),
+      parquetFile([
+        { name: 'small', type: 'INT32', decimal, values: units.map((value) => littleEndian(value, 4)) },
+        {
+          name: 'middle',
+          type: 'INT64',
+          decimal: { precision: 18, scale: 2 },
+          values: large.map((value) => littleEndian(value % 10n ** 18n, 8)),
+        },
+        {
+          name: 'large',
+          type: 'FIXED_LEN_BYTE_ARRAY',
+          decimal: { precision: 38, scale: 4 },
+          values: large.map((value) => bigEndian(value, 16)),
+        },
+        { name: 'ratio', type: 'INT32', decimal, values: units.map((value) => littleEndian(value, 4)) },
+      ]),
+    )
+    const schema = schemaOf({ small: 'decimal(9,2)', middle: 'decimal(20,3)', large: 'decimal(38,4)', ratio: 'double' })
+    const rows = await readAll({
+      connector: connector.source({ path: 'x.parquet', format: 'parquet' }),
+      context: sourceContext({ verb: { connector: 'file' }, schema, baseDir: folder }),
+      maxRows: 10,
+      interruptions: 0,
+    })
+    expect(rows.map((row) => JSON.parse(row) as unknown)).toEqual([
+      { small: '-1.15', middle: '-0.010', large: '-0.0001', ratio: -1.15 },
+      { small: '0.00', middle: '0.000', large: '0.0000', ratio: 0 },
+      { small: '1.15', middle: '1234567890123456.780', large: '1234567890123456789012345678901234.5678', ratio: 1.15 },
+      { small: '999999.99', middle: '1.150', large: '0.0115', ratio: 999999.99 },
+    ])
   })
 })
 
