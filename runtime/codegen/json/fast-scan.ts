@@ -1,6 +1,8 @@
 import { MAX_RUNS, type PassThroughTexts } from '../../memory/pass-through-texts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
+import { isExact } from '../../expressions/typing.ts'
+import { valueReader } from '../../model/logical-values.ts'
 import { isoTimestamp } from '../../model/timestamp-text.ts'
 import { compile, joined, js, NOTHING, type Code } from '../emitter.ts'
 import type { RowClass } from '../rows/row.ts'
@@ -31,7 +33,11 @@ export function compileFastScan(
   const wanted = new Map(schema.fields.map((field, index) => [field.name, { field, index }]))
   const isPassed = ({ name }: Field): boolean => passed?.source.has(name) === true
   const hasPlace = (field: Field): boolean => field.type === 'string' || isPassed(field)
-  const strings = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name) && !isPassed(field))
+  const texts = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name) && !isPassed(field))
+  const strings = texts.filter((field) => !isExact(field))
+  const exacts = texts
+    .filter(isExact)
+    .map((field) => ({ index: schema.fields.indexOf(field), read: valueReader(field) }))
   const members = layout.members.flatMap(({ key, lead }) => {
     const target = wanted.get(key)
     const read =
@@ -62,10 +68,18 @@ export function compileFastScan(
         ${expectBytes(layout.tail)}
         if (p !== end) return null
         ${cut}
+        ${exacts.map(({ index }) => readDigitsOf(index))}
         ${passed === undefined ? NOTHING : notePlaces(schema, passed)}
         return new Row(${schema.fields.map((field, index) => (isPassed(field) ? js`record` : js`v${index}`))})
       }`,
-    { Row: rowClass, isoTimestamp, POWERS, STOP, passed },
+    {
+      Row: rowClass,
+      isoTimestamp,
+      POWERS,
+      STOP,
+      passed,
+      ...Object.fromEntries(exacts.map(({ index, read }) => [`exact${index}`, read])),
+    },
   )
 }
 
@@ -246,10 +260,21 @@ function readOfType(field: Field, index: number): Code {
           ${value} = false
         } else return null
         if (p < 0) return null`
-    case 'string':
-      return js`
+    case 'string': {
+      const readString = js`
         ${findStringEnd(js`q${index} = ++p`)}
         e${index} = p++`
+      if (!isExact(field)) return readString
+      return js`
+        if (c === 34) {
+          ${readString}
+        } else {
+          q${index} = p
+          p = skipScalar(bytes, p, end)
+          if (p < 0) return null
+          e${index} = p
+        }`
+    }
     case 'json':
       throw new MillraceError('SCANNER_TYPE', `json field '${field.name}' has no fast path`)
   }
@@ -301,6 +326,16 @@ function readDouble(value: Code): Code {
       m /= POWERS[p - point - 1]
     }
     ${value} = neg ? 0 - m : m`
+}
+
+/** A decimal or bigint of the digits between q and e, which any scalar may be; the slow path refuses others. */
+function readDigitsOf(index: number): Code {
+  const [value, q, e] = [js`v${index}`, js`q${index}`, js`e${index}`]
+  return js`
+    if (${q} >= 0) {
+      ${value} = exact${index}(text === '' ? bytes.latin1Slice(${q}, ${e}) : text.slice(${q} - base, ${e} - base))
+      if (${value} === undefined) return null
+    }`
 }
 
 function cutStrings(indexes: readonly number[]): Code {

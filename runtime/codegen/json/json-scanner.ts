@@ -4,6 +4,7 @@ import type { RowScanner } from '../contracts.ts'
 import { compile, js, property } from '../emitter.ts'
 import { compileFastScan, type FastScan } from './fast-scan.ts'
 import { learnLayout } from './json-layout.ts'
+import { isExact } from '../../expressions/typing.ts'
 import { jsonRecordParser, type JsonParser } from '../../model/json-digits.ts'
 import { behindByteOrderMark, recordText } from '../../model/record-text.ts'
 import { clipped } from '../../model/clipped.ts'
@@ -24,7 +25,9 @@ const MAX_LAYOUTS = 16
 export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: PassThroughTexts): RowScanner {
   const readRecord =
     passed === undefined ? compileRecordReader(schema, rowClass) : passingReader(schema, rowClass, passed)
-  const canBeFast = schema.fields.every((field) => field.type !== 'json' && field.logical === undefined)
+  const canBeFast = schema.fields.every(
+    (field) => field.type !== 'json' && (field.logical === undefined || isExact(field)),
+  )
   const hasStrings = schema.fields.some((field) => field.type === 'string' && passed?.source.has(field.name) !== true)
   let fast: FastScan | undefined
   let layoutsLeft = canBeFast ? MAX_LAYOUTS : 0

@@ -43,6 +43,44 @@ describe('a number of JSON that is read as a decimal', () => {
     },
   )
 
+  test('is the same once the layout of the records is known', async () => {
+    const types = { name: 'string', price: 'decimal(20,2)?', id: 'bigint', n: 'long' }
+    const [fresh, learned] = [await codecOf('json', schemaOf(types)), await codecOf('json', schemaOf(types))]
+    const record = (name: string, price: string, id: string): string =>
+      `{"name":"${name}","price":${price},"id":${id},"n":1}`
+    for (let i = 0; i < 20; i++) learned.read(record('x', '1.5', '7'))
+    const digits = fc.constantFrom(
+      '1',
+      '-0',
+      '12345678901234567.89',
+      '"1.5"',
+      '"x"',
+      '1e3',
+      '1.005',
+      'null',
+      'true',
+      '9223372036854775807',
+      '9223372036854775808',
+      '"ž"',
+      '[]',
+      '""',
+    )
+    const outcome = (read: () => Row): unknown => {
+      try {
+        return read()
+      } catch (error) {
+        return (error as Error).message
+      }
+    }
+    fc.assert(
+      fc.property(fc.constantFrom('a', 'žluť', '\\n'), digits, digits, (name, price, id) => {
+        const text = record(name, price, id)
+        expect(outcome(() => learned.read(text))).toEqual(outcome(() => fresh.read(` ${text}`)))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
   test('keeps each of up to 38 digits', async () => {
     const codec = await codecOf('json', schemaOf({ price: 'decimal(38,9)', id: 'long' }))
     fc.assert(
