@@ -5,6 +5,7 @@ import { compressors as pureCompressors } from 'hyparquet-compressors'
 import type { RowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Schema } from '../../model/schema.ts'
+import { valueTypeText } from '../../model/value-type.ts'
 import type { Files } from '../../ports/files.ts'
 import { columnConverter, decimalConverter, type ColumnConverter } from './parquet-values.ts'
 import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
@@ -154,7 +155,7 @@ export class ParquetSplit implements SplitStream {
     const found = column.values[index]
     const error = new MillraceError(
       'RECORD_INVALID',
-      `field ${column.field.name} must be ${column.field.type}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${String(found).slice(0, 100)}`}`,
+      `field '${column.field.name}' must be a ${valueTypeText(column.field)}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${String(found).slice(0, 100)}`}`,
       { domain: 'user' },
     )
     const raw = Object.fromEntries((this.#columns ?? []).map(({ field, values }) => [field.name, values[index]]))

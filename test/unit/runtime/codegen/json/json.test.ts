@@ -228,10 +228,13 @@ describe('JSON writer of values that JSON cannot say', () => {
     ['double', -Infinity],
     ['long', NaN],
     ['timestamp', NaN],
-  ] as const)('a %s of %d is refused by name', (type, value) => {
+  ] as const)('a %s of %d is refused by name and type', (type, value) => {
     const writer = compileJsonWriter(schemaOf(['bad', type]), { timestampFormat: 'iso' })
     expect(() => textOf(writer, { bad: value })).toThrow(
-      expect.objectContaining({ code: 'VALUE_INVALID', message: expect.stringContaining('bad') as unknown }) as Error,
+      expect.objectContaining({
+        code: 'VALUE_INVALID',
+        message: expect.stringContaining(`field 'bad' (${type})`) as unknown,
+      }) as Error,
     )
   })
 })
