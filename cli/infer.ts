@@ -3,6 +3,7 @@ import { cellsOf } from '../runtime/formats/csv-format.ts'
 import { inferSchema, valueOfCell, type InferredSchema } from '../runtime/formats/infer-schema.ts'
 import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
+import { parseWithDigits } from '../runtime/model/json-digits.ts'
 import type { Schema } from '../runtime/model/schema.ts'
 import { valueTypeText } from '../runtime/model/value-type.ts'
 import type { KafkaConnect } from '../runtime/connectors/kafka/client.ts'
@@ -129,7 +130,7 @@ function parsed(texts: readonly string[], where: (index: number) => string): Sam
   const broken: MillraceError[] = []
   const records = texts.flatMap((text, index): unknown[] => {
     try {
-      return [JSON.parse(text)]
+      return [parseWithDigits(text)]
     } catch (cause) {
       broken.push(
         new MillraceError('RECORD_INVALID', `${where(index)} is not JSON: ${text.slice(0, 80)}`, {

@@ -112,6 +112,11 @@ export function path(name: string): Code {
   return word(name)
 }
 
+/** `-12n`: the literal of a bigint. */
+export function bigint(value: bigint): Code {
+  return word(value < 0n ? `(${value}n)` : `${value}n`)
+}
+
 function word(text: string): Code {
   return codeOf([{ indent: '', pieces: [text] }])
 }

@@ -1,9 +1,21 @@
-import type { BinaryOperator, Expression } from '../expressions/ast.ts'
+import type { BinaryOperator, Expression, ExpressionType } from '../expressions/ast.ts'
 import { FUNCTIONS } from '../expressions/functions.ts'
 import { expressionText } from '../expressions/text.ts'
+import { asDecimal, isDecimalOperator, isExact } from '../expressions/typing.ts'
+import { bigintText, decimalParts, is64Bit } from '../model/decimal-text.ts'
+import { wholeResult, type DecimalOperator, type DecimalType } from '../model/decimal-type.ts'
+import {
+  compareDecimalTexts,
+  hasDigits,
+  powerOfTen,
+  rescaled,
+  roundedQuotient,
+  textOfUnits,
+  unitsOf,
+} from '../model/decimal-units.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
-import { joined, js, NOTHING, path, property, type Code } from './emitter.ts'
+import { bigint, joined, js, NOTHING, path, property, type Code } from './emitter.ts'
 import { parseTime } from '../model/timestamp-text.ts'
 import { splitPart } from './split-part.ts'
 import { isIndex, isSplit } from './split-steps.ts'
@@ -50,6 +62,7 @@ export class ExpressionEmitter {
       case 'field':
         return js`${this.#variable(expression.of)}${property(expression.name)}`
       case 'unary':
+        if (isExact(expression)) return this.#decimalText(expression)
         return this.#strict(
           [expression.operand],
           ([operand = NOTHING]) => js`(${OPERATORS[expression.operator]} ${operand})`,
@@ -63,6 +76,7 @@ export class ExpressionEmitter {
       case 'conditional':
         return js`(${this.emit(expression.test)} ? ${this.emit(expression.then)} : ${this.emit(expression.otherwise)})`
       case 'call':
+        if (isExact(expression)) return this.#decimalText(expression)
         return this.#call(expression.function, expression.arguments)
       case 'member':
         return this.#member(expression.object, expression.property)
@@ -81,16 +95,20 @@ export class ExpressionEmitter {
     return variable
   }
 
-  /** `build` of the emitted operands, or `whenNull` as soon as one that may be null is null. */
+  /**
+   * `build` of the emitted operands, or `whenNull` as soon as one that may be null is null. Operands that `passes` are
+   * not checked; with 'units' they are decimals by their units.
+   */
   #strict(
     operands: readonly Expression[],
     build: (emitted: readonly Code[]) => Code,
     whenNull: 'null' | 'false',
-    passes: (operand: Expression) => boolean = () => false,
+    passes: 'units' | ((operand: Expression) => boolean) = () => false,
   ): Code {
     const tests: Code[] = []
     const emitted = operands.map((operand) => {
-      const value = passes(operand) ? this.emit(operand) : this.#checked(operand)
+      const value =
+        passes === 'units' ? this.#units(operand) : passes(operand) ? this.emit(operand) : this.#checked(operand)
       if (!operand.nullable) return value
       const temporary = this.#temporary(this.#temporaries++)
       tests.push(js`(${temporary} = ${value}) === null`)
@@ -108,8 +126,116 @@ export class ExpressionEmitter {
     return js`${expression.type === 'double' ? js`finite` : js`exact`}(${value}, ${shortText(expression)})`
   }
 
+  /** The canonical text of a decimal that is computed. */
+  #decimalText(expression: Expression): Code {
+    return js`textOfUnits(${this.#units(expression)}, ${scaleOf(expression)})`
+  }
+
+  /**
+   * The units of a decimal or long, null where it is null. Only the ends of a computation are texts: what is computed in
+   * the middle stays a bigint.
+   */
+  #units(expression: Expression): Code {
+    if (expression.type === 'long') return js`unitsOfLong(${this.#checked(expression)})`
+    if (expression.kind === 'binary') return this.#decimalBinary(expression)
+    if (expression.kind === 'unary' && isExact(expression.operand))
+      return this.#strict(
+        [expression.operand],
+        ([operand = NOTHING]) => {
+          if (expression.operator !== '-') return operand
+          return isBigint(expression) ? js`fitBigint(-${operand}, ${shortText(expression)})` : js`(-${operand})`
+        },
+        'null',
+        'units',
+      )
+    if (expression.kind === 'call') return this.#decimalCall(expression.function, expression.arguments, expression)
+    if (expression.kind === 'literal' && typeof expression.value === 'string')
+      return js`${bigint(unitsOf(expression.value, scaleOf(expression)))}`
+    return js`unitsOf(${this.emit(expression)}, ${scaleOf(expression)})`
+  }
+
+  #decimalBinary(expression: Expression & { kind: 'binary' }): Code {
+    const { operator, left, right } = expression
+    if (!isDecimalOperator(operator)) throw new MillraceError('OPERATOR_UNKNOWN', `there is no ${operator} of decimals`)
+    const [one, other] = [typeOf(left), typeOf(right)]
+    const result = typeOf(expression)
+    const text = shortText(expression)
+    if (isBigint(expression))
+      return this.#strict(
+        [left, right],
+        ([l = NOTHING, r = NOTHING]) => js`fitBigint(${bigintCode(operator, l, r, text)}, ${text})`,
+        'null',
+        'units',
+      )
+    const whole = wholeResult(operator, one, other)
+    return this.#strict(
+      [left, right],
+      ([l = NOTHING, r = NOTHING]) => {
+        const value = decimalCode(operator, l, r, { one, other, result, text })
+        const rounded =
+          operator === '/' || whole.scale === result.scale
+            ? value
+            : js`rescaled(${value}, ${whole.scale}, ${result.scale})`
+        return whole.precision <= result.precision ? rounded : js`fitDecimal(${rounded}, ${result.precision}, ${text})`
+      },
+      'null',
+      'units',
+    )
+  }
+
+  #decimalCall(name: string, args: readonly Expression[], expression: Expression): Code {
+    const [value] = args as readonly [Expression]
+    const { precision, scale } = typeOf(expression)
+    const text = shortText(expression)
+    if (name === 'Math.abs')
+      return this.#strict(
+        [value],
+        ([units = NOTHING]) =>
+          isBigint(expression) ? js`fitBigint(absolute(${units}), ${text})` : js`absolute(${units})`,
+        'null',
+        'units',
+      )
+    if (name === 'BigInt') return this.#strict([value], ([given = NOTHING]) => js`toBigint(${given}, ${text})`, 'null')
+    if (value.type === 'long' || isExact(value))
+      return this.#strict(
+        [value],
+        ([units = NOTHING]) =>
+          js`fitDecimal(rescaled(${units}, ${typeOf(value).scale}, ${scale}), ${precision}, ${text})`,
+        'null',
+        'units',
+      )
+    return this.#strict(
+      [value],
+      ([given = NOTHING]) => js`toDecimal(${given}, ${precision}, ${scale}, ${text})`,
+      'null',
+    )
+  }
+
+  /** `<` and its like, and equality across scales: by the numbers. Texts of one scale are equal when they are the same. */
+  #decimalComparison({ operator, left, right }: Expression & { kind: 'binary' }): Code {
+    const [one, other] = [scaleOf(left), scaleOf(right)]
+    const isEquality = operator === '===' || operator === '!=='
+    const areTexts = [left, right].every((side) => isExact(side) && ['field', 'literal', 'member'].includes(side.kind))
+    if (areTexts && one === other) {
+      if (isEquality) return js`(${this.emit(left)} ${OPERATORS[operator]} ${this.emit(right)})`
+      return this.#strict(
+        [left, right],
+        ([l = NOTHING, r = NOTHING]) => js`(compareDecimalTexts(${l}, ${r}) ${OPERATORS[operator]} 0)`,
+        'false',
+      )
+    }
+    const scale = Math.max(one, other)
+    const aligned = ([l = NOTHING, r = NOTHING]: readonly Code[]): Code =>
+      js`(${shifted(l, one, scale)} ${OPERATORS[operator]} ${shifted(r, other, scale)})`
+    return isEquality
+      ? aligned([this.#units(left), this.#units(right)])
+      : this.#strict([left, right], aligned, 'false', 'units')
+  }
+
   #binary(expression: Expression & { kind: 'binary' }): Code {
     const { operator, left, right } = expression
+    if (isExact(expression)) return this.#decimalText(expression)
+    if (comparesDecimals(expression)) return this.#decimalComparison(expression)
     const build = ([l = NOTHING, r = NOTHING]: readonly Code[]): Code => js`(${l} ${OPERATORS[operator]} ${r})`
     switch (operator) {
       case '===':
@@ -141,6 +267,9 @@ export class ExpressionEmitter {
       args,
       (emitted) => {
         const [receiver = NOTHING, ...rest] = emitted
+        const [first] = args
+        if (first !== undefined && isExact(first) && DECIMAL_ROUNDING.has(name))
+          return js`wholeOf(${receiver}, ${scaleOf(first)}, ${name}, ${callText(name, args)})`
         const guarded = CAN_THROW.get(name)
         if (guarded !== undefined) return js`${guarded}(${callText(name, args)}, ${emitted})`
         if (name === 'String' && args[0]?.type === 'json') return js`jsonText(${receiver})`
@@ -198,6 +327,8 @@ const OPERATORS: Readonly<Record<BinaryOperator | '&&' | '||' | '??' | '!', Code
   '!': js`!`,
 }
 
+const DECIMAL_ROUNDING: ReadonlySet<string> = new Set(['Math.floor', 'Math.ceil', 'Math.trunc'])
+
 /** Functions that test a number, which may therefore be any. */
 const GUARDS: ReadonlySet<string> = new Set(['Number.isFinite', 'Number.isInteger'])
 
@@ -249,6 +380,64 @@ function dividesSafely({ operator, right }: Expression & { kind: 'binary' }): bo
   return (operator === '%' && by > 0) || (operator === '/' && by >= 1)
 }
 
+/** How two operands of decimals are computed, before the result is rounded. */
+function decimalCode(
+  operator: DecimalOperator,
+  left: Code,
+  right: Code,
+  { one, other, result, text }: { one: DecimalType; other: DecimalType; result: DecimalType; text: string },
+): Code {
+  const scale = Math.max(one.scale, other.scale)
+  const [l, r] = [shifted(left, one.scale, scale), shifted(right, other.scale, scale)]
+  switch (operator) {
+    case '+':
+    case '-':
+      return js`(${l} ${OPERATORS[operator]} ${r})`
+    case '*':
+      return js`(${left} * ${right})`
+    case '%':
+      return js`remainderOf(${l}, ${r}, ${text})`
+    case '/': {
+      const digits = result.scale + other.scale - one.scale
+      return digits >= 0
+        ? js`quotientOf(${shifted(left, 0, digits)}, ${right}, ${text})`
+        : js`quotientOf(${left}, ${shifted(right, 0, -digits)}, ${text})`
+    }
+  }
+}
+
+/** How two operands of bigints are computed; the rest of a division is left out, as in SQL and JavaScript. */
+function bigintCode(operator: DecimalOperator, left: Code, right: Code, text: string): Code {
+  if (operator === '/') return js`wholeQuotientOf(${left}, ${right}, ${text})`
+  return operator === '%' ? js`remainderOf(${left}, ${right}, ${text})` : js`(${left} ${OPERATORS[operator]} ${right})`
+}
+
+/** Units of one scale at a larger one. */
+function shifted(units: Code, from: number, to: number): Code {
+  return from === to ? units : js`rescaled(${units}, ${from}, ${to})`
+}
+
+function isBigint({ logical }: ExpressionType): boolean {
+  return logical?.kind === 'bigint'
+}
+
+function typeOf(expression: ExpressionType): DecimalType {
+  const type = asDecimal(expression)
+  if (type === undefined) throw new MillraceError('TYPE_UNKNOWN', `${expression.type} is no decimal`)
+  return type
+}
+
+function scaleOf(expression: ExpressionType): number {
+  return typeOf(expression).scale
+}
+
+/** Nulls are compared as any other value is. */
+function comparesDecimals({ operator, left, right }: Expression & { kind: 'binary' }): boolean {
+  if (isDecimalOperator(operator)) return false
+  const isNull = (side: Expression): boolean => side.kind === 'literal' && side.value === null
+  return (isExact(left) || isExact(right)) && !isNull(left) && !isNull(right)
+}
+
 const LONGEST_TEXT = 120
 
 function shortText(expression: Expression): string {
@@ -282,6 +471,65 @@ function parseJsonText(call: string, text: string): unknown {
   }
 }
 
+function unitsOfLong(value: number | null): bigint | null {
+  return value === null ? null : BigInt(value)
+}
+
+function absolute(units: bigint): bigint {
+  return units < 0n ? -units : units
+}
+
+function quotientOf(numerator: bigint, denominator: bigint, text: string): bigint {
+  if (denominator === 0n) refuseDecimal(text, 'divides by zero')
+  return roundedQuotient(numerator, denominator)
+}
+
+function wholeQuotientOf(dividend: bigint, divisor: bigint, text: string): bigint {
+  if (divisor === 0n) refuseDecimal(text, 'divides by zero')
+  return dividend / divisor
+}
+
+/** The sign is that of the dividend, as everywhere in JavaScript and SQL. */
+function remainderOf(dividend: bigint, divisor: bigint, text: string): bigint {
+  if (divisor === 0n) refuseDecimal(text, 'divides by zero')
+  return dividend % divisor
+}
+
+function fitDecimal(units: bigint, precision: number, text: string): bigint {
+  return hasDigits(units, precision) ? units : refuseDecimal(text, `has more than the ${precision} digits of its type`)
+}
+
+function fitBigint(value: bigint, text: string): bigint {
+  return is64Bit(value) ? value : refuseDecimal(text, `is ${value}, beyond the 64 bits of a bigint`)
+}
+
+function toBigint(value: string | number, text: string): bigint {
+  const digits = bigintText(String(value))
+  return digits === undefined
+    ? refuseDecimal(text, `is of ${JSON.stringify(value)}, which is no whole number of 64 bits`)
+    : BigInt(digits)
+}
+
+function toDecimal(value: string | number, precision: number, scale: number, text: string): bigint {
+  const digits = decimalParts(String(value))
+  if (digits === undefined) refuseDecimal(text, `is of ${JSON.stringify(value)}, which is no number`)
+  return fitDecimal(rescaled(digits.units, digits.scale, scale), precision, text)
+}
+
+/** Math.floor and its like of a decimal, exactly. */
+function wholeOf(decimal: string, scale: number, name: string, text: string): number {
+  const units = unitsOf(decimal, scale)
+  const one = powerOfTen(scale)
+  const cut = units / one
+  const rest = units % one
+  const whole = name === 'Math.floor' && rest < 0n ? cut - 1n : name === 'Math.ceil' && rest > 0n ? cut + 1n : cut
+  return exact(Number(whole), text) ?? 0
+}
+
+function refuseDecimal(text: string, why: string): never {
+  throw new MillraceError('VALUE_INVALID', `${text} ${why}`, { domain: 'user' })
+}
+
 function fixedText(call: string, value: number, digits?: number): string {
   try {
     return value.toFixed(digits)
@@ -301,6 +549,20 @@ export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = {
   fixedText,
   jsonText,
   parseTime,
+  unitsOf,
+  textOfUnits,
+  rescaled,
+  compareDecimalTexts,
+  unitsOfLong,
+  absolute,
+  quotientOf,
+  remainderOf,
+  fitDecimal,
+  toDecimal,
+  fitBigint,
+  toBigint,
+  wholeQuotientOf,
+  wholeOf,
 }
 
 /**

@@ -4,7 +4,8 @@ import { checkExpression } from './check.ts'
 import { expressionError } from './expression-error.ts'
 import { parseSyntax } from './parse.ts'
 import { suggestion } from './suggest.ts'
-import { describeType } from './typing.ts'
+import { decimalAverage, decimalSum, type DecimalType } from '../model/decimal-type.ts'
+import { asDecimal, describeType, isExact } from './typing.ts'
 import type { FieldType, Schema } from '../model/schema.ts'
 
 /** What is computed; countIf and countDistinctIf are forms of writing count and countDistinct with a filter. */
@@ -133,7 +134,7 @@ class AggregateReader {
       case 'countDistinctIf':
         return { function: 'countDistinct', argument: this.#typed(0, HASHED), filter: this.#condition(1), result: LONG }
       case 'sum':
-        return this.#keeping(name, NUMBERS)
+        return this.#sum()
       case 'min':
       case 'max':
         return this.#keeping(name, ORDERED)
@@ -141,8 +142,11 @@ class AggregateReader {
       case 'last':
         return this.#keeping(name, undefined)
       case 'avg': {
-        const argument = this.#typed(0, NUMBERS)
-        return { function: name, argument, result: { type: 'double', nullable: argument.nullable } }
+        const argument = this.#added(0)
+        const { logical, nullable } = argument
+        const type = isExact({ logical }) ? asDecimal(argument) : undefined
+        if (type === undefined) return { function: name, argument, result: { type: 'double', nullable } }
+        return { function: name, argument, result: decimalType(decimalAverage(type), nullable) }
       }
       case 'stddev':
         return { function: name, argument: this.#typed(0, NUMBERS), result: { type: 'double', nullable: true } }
@@ -158,7 +162,22 @@ class AggregateReader {
     }
   }
 
-  #keeping(name: 'sum' | 'min' | 'max' | 'first' | 'last', types: readonly FieldType[] | undefined): ParsedAggregate {
+  /** Of a decimal the sum has all 38 digits: it leaves the type of its values after a few of them. */
+  #sum(): ParsedAggregate {
+    const argument = this.#added(0)
+    const { logical, nullable } = argument
+    const result =
+      logical?.kind === 'decimal' ? decimalType(decimalSum(logical), nullable) : resultOf(argument, nullable)
+    return { function: 'sum', argument, result }
+  }
+
+  /** An argument that is added up: a number or a decimal. */
+  #added(index: number): Expression {
+    const argument = this.#argument(index)
+    return isExact(argument) ? argument : this.#typed(index, NUMBERS)
+  }
+
+  #keeping(name: 'min' | 'max' | 'first' | 'last', types: readonly FieldType[] | undefined): ParsedAggregate {
     const argument = types === undefined ? this.#argument(0) : this.#typed(0, types)
     return { function: name, argument, result: resultOf(argument, argument.nullable) }
   }
@@ -244,17 +263,18 @@ const NUMBERS: readonly FieldType[] = ['long', 'double']
 const ORDERED: readonly FieldType[] = ['long', 'double', 'timestamp', 'string']
 const HASHED: readonly FieldType[] = [...ORDERED, 'boolean']
 
-/**
- * Values whose JavaScript type could be taken and would be misread: the text of a decimal says nothing of its
- * order, and dates are not added.
- */
+/** Values whose JavaScript type could be taken and would be misread: dates are not added. */
 function isUnfit({ logical }: Expression, types: readonly FieldType[]): boolean {
-  return (logical?.kind === 'decimal' && types !== HASHED) || (logical?.kind === 'date' && types === NUMBERS)
+  return logical !== undefined && logical.kind !== 'bytes' && types === NUMBERS
+}
+
+function decimalType(type: DecimalType, nullable: boolean): ExpressionType {
+  return { type: 'string', logical: { kind: 'decimal', ...type }, nullable }
 }
 
 /** The function that makes of such a value one of the types. */
 function conversion({ type, logical }: Expression, types: readonly FieldType[]): string | undefined {
-  if (logical?.kind === 'decimal') return 'Number'
+  if (isExact({ logical })) return 'Number'
   if (type === 'json' && types.includes('string')) return logical === undefined ? 'String' : 'JSON.stringify'
   return type === 'string' || type === 'json' ? 'Number' : undefined
 }

@@ -1,4 +1,5 @@
 import { BINARY_OPERATORS } from './ast.ts'
+import { CONVERSIONS } from './decimal-calls.ts'
 import { FUNCTIONS, isJsonKey } from './functions.ts'
 import { FIELD_TYPES, isFieldName } from '../model/schema.ts'
 
@@ -48,7 +49,7 @@ function partsOf(tree: Readonly<Record<string, unknown>>): readonly unknown[] | 
     case 'conditional':
       return [tree['test'], tree['then'], tree['otherwise']]
     case 'call':
-      return FUNCTIONS.has(String(tree['function'])) && Array.isArray(tree['arguments']) ? tree['arguments'] : undefined
+      return isListed(String(tree['function'])) && Array.isArray(tree['arguments']) ? tree['arguments'] : undefined
     case 'member':
       return isMember(tree['property']) ? [tree['object']] : undefined
     case 'template':
@@ -56,6 +57,10 @@ function partsOf(tree: Readonly<Record<string, unknown>>): readonly unknown[] | 
     default:
       return undefined
   }
+}
+
+function isListed(name: string): boolean {
+  return FUNCTIONS.has(name) || CONVERSIONS.has(name)
 }
 
 function isName(value: unknown): boolean {

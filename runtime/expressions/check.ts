@@ -10,14 +10,17 @@ import type {
   TemplateLiteral,
 } from 'acorn'
 import { BINARY_OPERATORS, type BinaryOperator, type Expression, type ExpressionType } from './ast.ts'
-import { binaryType, combinedType, describeType } from './typing.ts'
+import { binaryType, combinedType, describeType, isDecimalOperator as isArithmetic, isExact } from './typing.ts'
 import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isGlobalName, isJsonKey, signatureText } from './functions.ts'
 import { expressionError } from './expression-error.ts'
 import { sayingOf } from './sayings.ts'
 import { suggestion } from './suggest.ts'
 import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
-import { decimalText } from '../model/decimal-text.ts'
-import { fieldOf, namedField, type Field, type FieldType, type Schema } from '../model/schema.ts'
+import { bigintText, decimalText } from '../model/decimal-text.ts'
+import { MAX_PRECISION } from '../model/decimal-type.ts'
+import { CONVERSIONS, decimalCallType, isDecimalSource } from './decimal-calls.ts'
+import { parseValueType } from '../model/value-type.ts'
+import { fieldOf, namedField, type Field, type FieldType, type LogicalType, type Schema } from '../model/schema.ts'
 
 /** Deepest tree, in nodes; keeps every later pass away from the end of the stack. */
 const MAX_DEPTH = 200
@@ -102,12 +105,15 @@ class Checker {
     if (typeof value === 'string') return { kind: 'literal', value, type: 'string', nullable: false }
     if (typeof value === 'boolean') return { kind: 'literal', value, type: 'boolean', nullable: false }
     if (typeof value === 'number') return this.#number(node, value)
-    throw this.#forbidden(
-      node,
-      typeof value === 'bigint'
-        ? 'a BigInt cannot stand in an expression'
-        : 'a regular expression cannot stand in an expression',
-    )
+    if (typeof value === 'bigint') return this.#bigint(node, value)
+    throw this.#forbidden(node, 'a regular expression cannot stand in an expression')
+  }
+
+  #bigint(node: Literal, value: bigint): Expression {
+    const digits = bigintText(String(value))
+    if (digits !== undefined)
+      return { kind: 'literal', value: digits, type: 'string', logical: { kind: 'bigint' }, nullable: false }
+    throw this.#error(node, 'EXPRESSION_TYPE', `${value} is beyond the 64 bits of a bigint`)
   }
 
   #number(node: Literal, value: number): Expression {
@@ -119,7 +125,7 @@ class Checker {
         node,
         'EXPRESSION_TYPE',
         `the number ${node.raw ?? ''} is not exact: a long goes to ±2^53`,
-        'write it with a decimal point to have a double',
+        `write ${node.raw ?? ''}n to have a bigint, or a decimal point for a double`,
       )
     }
     return { kind: 'literal', value, type: isLong ? 'long' : 'double', nullable: false }
@@ -186,6 +192,7 @@ class Checker {
         throw this.#error(node, 'EXPRESSION_TYPE', `! wants a boolean, this is ${describeType(operand)}`)
       return { kind: 'unary', operator, operand, type, nullable }
     }
+    if (isExact(operand)) return { kind: 'unary', operator, operand, ...exactType(operand), nullable }
     if (type !== 'long' && type !== 'double') {
       throw this.#error(
         node,
@@ -205,7 +212,7 @@ class Checker {
     if (!isBinaryOperator(operator) || node.left.type === 'PrivateIdentifier')
       throw this.#forbidden(node, `the operator ${operator} cannot stand in an expression`)
     const sides = withNullTyped(this.check(node.left, depth + 1), this.check(node.right, depth + 1))
-    const [left, right] = [asDecimalOf(sides[1], sides[0]), asDecimalOf(sides[0], sides[1])]
+    const [left, right] = [besideDecimal(sides[1], sides[0], operator), besideDecimal(sides[0], sides[1], operator)]
     const isNullTest =
       (operator === '===' || operator === '!==') && sides.some((side) => side.kind === 'literal' && side.value === null)
     const result = isNullTest ? { type: 'boolean' as const, nullable: false } : binaryType(operator, left, right)
@@ -217,8 +224,16 @@ class Checker {
     const { operator } = node
     const [left, right] = withNullTyped(this.check(node.left, depth + 1), this.check(node.right, depth + 1))
     if (operator === '??') {
-      const type = this.#combined(node, 'both sides of ??', left, right)
-      return { kind: 'logical', operator, left, right, ...type, nullable: left.nullable && right.nullable }
+      const sides: [Expression, Expression] = [withDigitsOf(right, left), withDigitsOf(left, right)]
+      const type = this.#combined(node, 'both sides of ??', ...sides)
+      return {
+        kind: 'logical',
+        operator,
+        left: sides[0],
+        right: sides[1],
+        ...type,
+        nullable: left.nullable && right.nullable,
+      }
     }
     for (const side of [left, right]) {
       if (side.type !== 'boolean')
@@ -247,10 +262,8 @@ class Checker {
         'EXPRESSION_TYPE',
         `the test before ? must be boolean, this is ${describeType(test)}`,
       )
-    const [then, otherwise] = withNullTyped(
-      this.check(node.consequent, depth + 1),
-      this.check(node.alternate, depth + 1),
-    )
+    const sides = withNullTyped(this.check(node.consequent, depth + 1), this.check(node.alternate, depth + 1))
+    const [then, otherwise] = [withDigitsOf(sides[1], sides[0]), withDigitsOf(sides[0], sides[1])]
     const type = this.#combined(node, 'both answers of ?:', then, otherwise)
     return { kind: 'conditional', test, then, otherwise, ...type, nullable: then.nullable || otherwise.nullable }
   }
@@ -286,6 +299,8 @@ class Checker {
     if (typeof property === 'string' && !isJsonKey(property))
       throw this.#forbidden(node.property, `the member ${property} cannot be used`)
     if (object.logical?.kind === 'row') return this.#memberOfRow(node, object, object.logical.fields, property)
+    if (object.logical?.kind === 'map')
+      return { kind: 'member', object, property, ...object.logical.values, nullable: true }
     if (object.logical?.kind === 'array' && typeof property === 'number')
       return { kind: 'member', object, property, ...object.logical.items, nullable: true }
     if (object.type === 'json') return { kind: 'member', object, property, type: 'json', nullable: true }
@@ -385,7 +400,7 @@ class Checker {
     if (typeof property === 'string' && property !== 'toString' && !isJsonKey(property))
       throw this.#forbidden(callee.property, `the member ${property} cannot be used`)
     const receiver = this.#object(callee, depth)
-    if (receiver.logical?.kind === 'array' || receiver.logical?.kind === 'row')
+    if (receiver.type === 'json' && receiver.logical !== undefined)
       throw this.#error(
         node,
         'EXPRESSION_TYPE',
@@ -400,6 +415,8 @@ class Checker {
   }
 
   #callOf(node: CallExpression, name: string, receiver: readonly Expression[], depth: number): Expression {
+    if (name === 'Decimal') return this.#toDecimal(node, depth)
+    if (name === 'BigInt') return this.#toBigint(node, depth)
     const listed = FUNCTIONS.get(name)
     if (listed === undefined || (receiver.length === 0 && listed.emission.emit === 'method'))
       throw this.#unknownFunction(node, name, receiver)
@@ -408,7 +425,7 @@ class Checker {
       if (argument.type === 'SpreadElement') throw this.#forbidden(argument, 'arguments cannot be spread')
       given.push(this.typed(argument, depth))
     }
-    const row = given.find(({ logical }) => logical?.kind === 'row')
+    const row = given.find(({ logical }) => logical?.kind === 'row' || logical?.kind === 'map')
     if (row !== undefined && name !== 'JSON.stringify' && name !== 'Boolean')
       throw this.#error(
         node,
@@ -416,12 +433,49 @@ class Checker {
         `${name} does not take ${describeType(row)}`,
         'write one of its fields, or JSON.stringify(…)',
       )
-    const type = callType(listed, given)
+    const type = decimalCallType(name, given) ?? callType(listed, given)
     if (type === undefined) {
       const shown = given.slice(receiver.length).map(describeType).join(', ')
       throw this.#error(node, 'EXPRESSION_TYPE', `${name} takes ${signatureText(name, listed)}, not (${shown})`)
     }
     return { kind: 'call', function: name, arguments: given, ...type }
+  }
+
+  /** `Decimal(x, precision, scale)`: the numbers are part of the type. */
+  #toDecimal(node: CallExpression, depth: number): Expression {
+    const [value, ...digits] = node.arguments.map((argument) => {
+      if (argument.type === 'SpreadElement') throw this.#forbidden(argument, 'arguments cannot be spread')
+      return this.typed(argument, depth)
+    })
+    const [precision, scale = 0] = digits.map((digit) => (digit.kind === 'literal' ? Number(digit.value) : NaN))
+    const type = precision === undefined ? undefined : parseValueType(`decimal(${precision},${scale})`)
+    if (value === undefined || type === undefined || digits.length > 2)
+      throw this.#error(
+        node,
+        'EXPRESSION_TYPE',
+        'Decimal takes a value, and written out how many digits it has in all and behind the point',
+        'write Decimal(price, 10, 2); up to 38 digits are taken',
+      )
+    if (!isDecimalSource(value))
+      throw this.#error(node, 'EXPRESSION_TYPE', `Decimal does not take ${describeType(value)}`)
+    return { kind: 'call', function: 'Decimal', arguments: [value], ...type, nullable: value.nullable }
+  }
+
+  #toBigint(node: CallExpression, depth: number): Expression {
+    const [argument, ...more] = node.arguments
+    if (argument === undefined || argument.type === 'SpreadElement' || more.length > 0)
+      throw this.#error(node, 'EXPRESSION_TYPE', 'BigInt takes one value', 'write BigInt(id)')
+    const value = this.typed(argument, depth)
+    if (!isDecimalSource(value))
+      throw this.#error(node, 'EXPRESSION_TYPE', `BigInt does not take ${describeType(value)}`)
+    return {
+      kind: 'call',
+      function: 'BigInt',
+      arguments: [value],
+      type: 'string',
+      logical: { kind: 'bigint' },
+      nullable: value.nullable,
+    }
   }
 
   #unknownFunction(node: CallExpression, name: string, receiver: readonly Expression[]): Error {
@@ -433,7 +487,7 @@ class Checker {
         node,
         'UNKNOWN_FUNCTION',
         `there is no function ${name}`,
-        sayingOf(name) ?? suggestion(name, [...FUNCTIONS.keys()].filter(isGlobalName)),
+        sayingOf(name) ?? suggestion(name, [...CONVERSIONS, ...[...FUNCTIONS.keys()].filter(isGlobalName)]),
       )
     const kind = receiverOf(object.type)
     const method = name.slice(kind.length + 1)
@@ -494,14 +548,58 @@ function withNullTyped(left: Expression, right: Expression): [Expression, Expres
 }
 
 /**
- * A literal beside a decimal, with the digits that decimal has: `price === '9.5'` means 9.50. Anything else as it
- * is.
+ * A number or text that is written beside a decimal or bigint is one too: to be compared of the same type where it fits,
+ * `price === '9.5'`, and of the digits it is written with to be computed with, `price * 1.21`. Anything else as it is; so
+ * is a number of more digits than a double keeps.
  */
-function asDecimalOf({ logical }: Expression, literal: Expression): Expression {
-  if (logical?.kind !== 'decimal' || literal.kind !== 'literal' || typeof literal.value !== 'string') return literal
-  const value = decimalText(literal.value, logical.precision, logical.scale)
-  return value === undefined ? literal : { ...literal, value, logical }
+function besideDecimal(other: Expression, operand: Expression, operator: BinaryOperator): Expression {
+  const { logical } = other
+  if (logical === undefined || !isExact(other)) return operand
+  if (operand.kind === 'unary' && operand.operator === '-') {
+    const inner = besideDecimal(other, operand.operand, operator)
+    return isExact(inner) ? { ...operand, operand: inner, ...exactType(inner) } : operand
+  }
+  const digits = literalDigits(operand)
+  const same = isArithmetic(operator) && logical.kind === 'decimal' ? undefined : exactText(digits, logical)
+  if (same !== undefined) return { ...operand, value: same, type: 'string', logical } as Expression
+  const scale = digits?.split('.')[1]?.length ?? 0
+  const value = digits === undefined ? undefined : decimalText(digits, MAX_PRECISION, scale)
+  if (value === undefined || operand.kind !== 'literal') return operand
+  const precision = Math.max(1, scale, value.replace(/^-?0?|\./g, '').length)
+  return { ...operand, value, type: 'string', logical: { kind: 'decimal', precision, scale } }
 }
+
+/** Alternatives have one type: a number beside a decimal has the digits of that, `price ?? 0`. */
+function withDigitsOf({ logical }: Expression, literal: Expression): Expression {
+  if (literal.kind !== 'literal' || typeof literal.value !== 'number') return literal
+  const value = exactText(literalDigits(literal), logical)
+  return value === undefined ? literal : { ...literal, value, ...exactType({ logical }) }
+}
+
+function exactType({ logical }: { logical?: LogicalType | undefined }): Pick<ExpressionType, 'type' | 'logical'> {
+  return { type: 'string', ...(logical === undefined ? {} : { logical }) }
+}
+
+/** The text in rows of a number of that type; undefined when it does not fit, or the type is not exact. */
+function exactText(digits: string | undefined, logical: LogicalType | undefined): string | undefined {
+  if (digits === undefined) return undefined
+  if (logical?.kind === 'bigint') return bigintText(digits)
+  return logical?.kind === 'decimal' ? decimalText(digits, logical.precision, logical.scale) : undefined
+}
+
+/** The digits a literal is written with, without exponent; undefined when it is no number or a double has lost some. */
+function literalDigits(literal: Expression): string | undefined {
+  if (literal.kind !== 'literal') return undefined
+  const { value } = literal
+  if (typeof value === 'string') return /^[+-]?\d+(?:\.\d+)?$/.test(value) ? value : undefined
+  if (typeof value !== 'number') return undefined
+  const digits = String(value)
+  const isExact = literal.type === 'long' || digits.replace(/^-?0\.0*|\D/g, '').length <= DIGITS_OF_DOUBLE
+  return isExact && !digits.includes('e') ? digits : undefined
+}
+
+/** A double keeps any so many digits (IEEE 754, 5.12.2). */
+const DIGITS_OF_DOUBLE = 15
 
 /** What both say of their values beyond their type. */
 function sharedLogical(left: ExpressionType, right: ExpressionType): Pick<ExpressionType, 'logical'> {

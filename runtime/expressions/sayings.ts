@@ -18,7 +18,7 @@ const SAYINGS: ReadonlyMap<string, string> = new Map([
   ['substr', 'write text.slice(from, to)'],
   ...['substring', 'trim'].map((name) => [name, `write text.${name}(…)`] as const),
   ...['length', 'char_length', 'cardinality'].map((name) => [name, 'write text.length'] as const),
-  ['cast', 'write Number(…), String(…) or Date.parse(…)'],
+  ['cast', 'write Number(…), String(…), Decimal(…, precision, scale) or Date.parse(…)'],
   ['isnan', 'ask Number.isFinite(…)'],
   ...['now', 'current_timestamp'].map(
     (name) =>

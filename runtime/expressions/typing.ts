@@ -1,5 +1,12 @@
 import type { BinaryOperator, ExpressionType } from './ast.ts'
-import type { FieldType } from '../model/schema.ts'
+import type { FieldType, LogicalType } from '../model/schema.ts'
+import {
+  BIGINT_AS_DECIMAL,
+  decimalResult,
+  LONG_AS_DECIMAL,
+  type DecimalOperator,
+  type DecimalType,
+} from '../model/decimal-type.ts'
 import { valueTypeText } from '../model/value-type.ts'
 
 /** Why operands do not fit their operator. */
@@ -14,6 +21,7 @@ export function binaryType(
   left: ExpressionType,
   right: ExpressionType,
 ): ExpressionType | TypeProblem {
+  if (isExact(left) || isExact(right)) return decimalBinaryType(operator, left, right)
   const hint = apartHint(operator, left, right)
   if (hint !== undefined)
     return { problem: `${operator} does not take ${describeType(left)} and ${describeType(right)}`, hint }
@@ -58,21 +66,61 @@ export function describeType(type: ExpressionType): string {
 }
 
 /**
+ * The decimal that an operand of decimals is: a long is one too, a double is none, for its digits are not those that
+ * were written.
+ */
+export function asDecimal({ type, logical }: ExpressionType): DecimalType | undefined {
+  if (logical?.kind === 'decimal') return logical
+  if (logical?.kind === 'bigint') return BIGINT_AS_DECIMAL
+  return type === 'long' && logical === undefined ? LONG_AS_DECIMAL : undefined
+}
+
+/** A number that is a text in rows, and is computed exactly. */
+export function isExact({ logical }: { readonly logical?: LogicalType | undefined }): boolean {
+  return logical?.kind === 'decimal' || logical?.kind === 'bigint'
+}
+
+/**
+ * Decimals and bigints with each other and longs: compared by their numbers, computed by decimalResult; whole numbers
+ * stay whole as bigints, whose division leaves out the rest, as in SQL.
+ */
+function decimalBinaryType(
+  operator: BinaryOperator,
+  left: ExpressionType,
+  right: ExpressionType,
+): ExpressionType | TypeProblem {
+  const [one, other] = [asDecimal(left), asDecimal(right)]
+  const problem = `${operator} does not take ${describeType(left)} and ${describeType(right)}`
+  if (one === undefined || other === undefined) return { problem, hint: EXACT_HINT }
+  if (['===', '!==', '<', '<=', '>', '>='].includes(operator)) return { type: 'boolean', nullable: false }
+  if (!isDecimalOperator(operator)) return { problem, hint: 'make a double of it: Number(…)' }
+  const isWhole = left.logical?.kind !== 'decimal' && right.logical?.kind !== 'decimal'
+  return {
+    type: 'string',
+    logical: isWhole ? { kind: 'bigint' } : { kind: 'decimal', ...decimalResult(operator, one, other) },
+    nullable: left.nullable || right.nullable,
+  }
+}
+
+const EXACT_HINT =
+  'decimals and bigints go with each other and longs: Decimal(x, precision, scale) or BigInt(x) makes one, Number(…) a double of it'
+
+export function isDecimalOperator(operator: BinaryOperator): operator is DecimalOperator {
+  return ['+', '-', '*', '/', '%'].includes(operator)
+}
+
+/**
  * What to do about two values that are of one JavaScript type and say different things, or that nothing can
  * compare.
  */
 function apartHint(operator: BinaryOperator, left: ExpressionType, right: ExpressionType): string | undefined {
   const [one, other] = [left.logical?.kind, right.logical?.kind]
   const isEquality = operator === '===' || operator === '!=='
-  if (one === 'decimal' || other === 'decimal') {
-    if (isEquality)
-      return meaning(left) === meaning(right)
-        ? undefined
-        : 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'
-    return 'a decimal is compared with === only; convert it first: Number(…)'
-  }
-  if (isEquality && [one, other].every((kind) => kind === 'array' || kind === 'row'))
+  if (isEquality && [one, other].every((kind) => kind === 'array' || kind === 'row' || kind === 'map'))
     return 'compare a field or element of them, or their texts: JSON.stringify(…)'
+  if (one === 'time' || other === 'time')
+    if (one !== other && [left.type, right.type].some((type) => type === 'timestamp' || type === 'string'))
+      return 'a time counts milliseconds since midnight: 12 * 3600000 is noon'
   if ((one === 'date' && right.type === 'timestamp') || (other === 'date' && left.type === 'timestamp'))
     return 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'
   if ((one === 'date' && right.type === 'string') || (other === 'date' && left.type === 'string'))

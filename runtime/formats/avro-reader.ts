@@ -1,10 +1,11 @@
 import { decimalText } from '../model/decimal-text.ts'
+import { textOfUnits, unitsOfBytes } from '../model/decimal-units.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, ValueType } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'
 import type { AvroType } from './avro-schema.ts'
-import { exactLong, type ByteInput } from './byte-input.ts'
-import { refuseRecord, refuseValue } from './record-errors.ts'
+import { bigintOfWords, exactLong, type ByteInput } from './byte-input.ts'
+import { refuseField, refuseRecord, refuseValue } from './record-errors.ts'
 
 /** Reads one value as rows carry it. */
 type Read = (input: ByteInput) => unknown
@@ -53,7 +54,15 @@ function fieldReader(type: AvroType, field: Field): Read {
   const read = typedReader(type, field)
   if (read === undefined)
     throw mismatch(`field "${field.name}" is ${valueTypeText(field)}, in Avro it is ${kindText(type)}`)
-  return (input) => read(input) ?? (field.nullable ? null : refuseValue(field, null))
+  return (input) => {
+    let value: unknown
+    try {
+      value = read(input)
+    } catch (error) {
+      refuseField(field, error)
+    }
+    return value ?? (field.nullable ? null : refuseValue(field, null))
+  }
 }
 
 function kindText(type: AvroType): string {
@@ -67,6 +76,12 @@ function typedReader(type: AvroType, wanted: ValueType): Read | undefined {
   switch (wanted.logical?.kind) {
     case 'date':
       return type.kind === 'int' ? readLong : undefined
+    case 'time':
+      return type.kind === 'int' ? readTime : undefined
+    case 'bigint':
+      return type.kind === 'int' || type.kind === 'long' ? readBigint : undefined
+    case 'map':
+      return type.kind === 'map' ? mapReader(type.values, wanted.logical.values) : undefined
     case 'bytes':
       return type.kind === 'bytes'
         ? (input) => input.latin1(readLength(input))
@@ -118,8 +133,34 @@ function readLong(input: ByteInput): number {
   if (high === 0) return (low >>> 1) ^ -(low & 1)
   // (word >>> 1) ^ -sign, over two words
   const sign = -(low & 1)
-  const value = exactLong(((low >>> 1) | (high << 31)) ^ sign, (high >>> 1) ^ sign)
-  return value ?? refuseRecord('a long lies beyond 2^53')
+  return exactLong(((low >>> 1) | (high << 31)) ^ sign, (high >>> 1) ^ sign)
+}
+
+function readBigint(input: ByteInput): string {
+  const low = input.varint()
+  const sign = -(low & 1)
+  return bigintOfWords(((low >>> 1) | (input.high << 31)) ^ sign, (input.high >>> 1) ^ sign)
+}
+
+function readTime(input: ByteInput): number {
+  const ms = readLong(input)
+  return ms >= 0 && ms < 86_400_000 ? ms : refuseRecord(`a time of day is ${ms} ms`)
+}
+
+function mapReader(values: AvroType, wanted: ValueType): Read | undefined {
+  const read = typedReader(values, wanted)
+  if (read === undefined) return undefined
+  return (input) =>
+    Object.fromEntries(
+      readBlocks(
+        input,
+        () =>
+          [
+            readText(input),
+            read(input) ?? (wanted.nullable ? null : refuseRecord('a value of a map is null')),
+          ] as const,
+      ),
+    )
 }
 
 function readLength(input: ByteInput): number {
@@ -162,24 +203,13 @@ function decimalReader(type: AvroType, { precision, scale }: { precision: number
   if ((type.kind !== 'bytes' && type.kind !== 'fixed') || type.logical?.kind !== 'decimal') return undefined
   const writtenScale = type.logical.scale
   return (input) => {
-    const unscaled = signedInteger(input.latin1(type.kind === 'fixed' ? type.size : readLength(input)))
-    const text = unscaledText(unscaled, writtenScale)
+    const from = input.take(type.kind === 'fixed' ? type.size : readLength(input))
+    const text = textOfUnits(unitsOfBytes(input.bytes.subarray(from, input.at)), writtenScale)
     return (
       decimalText(text, precision, scale) ??
       refuseRecord(`a decimal is ${text}, which has more digits than decimal(${precision},${scale})`)
     )
   }
-}
-
-/** Two's complement, most significant byte first. */
-function signedInteger(bytes: string): bigint {
-  if (bytes === '') return 0n
-  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${Buffer.from(bytes, 'latin1').toString('hex')}`))
-}
-
-function unscaledText(unscaled: bigint, scale: number): string {
-  const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, '0')
-  return `${unscaled < 0n ? '-' : ''}${scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`}`
 }
 
 function listReader(items: AvroType, wanted: ValueType): Read | undefined {

@@ -175,12 +175,18 @@ function presentTypeOf({ type, logical }: ValueType, name: string): unknown {
   switch (logical?.kind) {
     case 'date':
       return { type: 'int', logicalType: 'date' }
+    case 'time':
+      return { type: 'int', logicalType: 'time-millis' }
+    case 'bigint':
+      return 'long'
     case 'bytes':
       return 'bytes'
     case 'decimal':
       return { type: 'bytes', logicalType: 'decimal', precision: logical.precision, scale: logical.scale }
     case 'array':
       return { type: 'array', items: avroTypeOf(logical.items, name) }
+    case 'map':
+      return { type: 'map', values: avroTypeOf(logical.values, name) }
     case 'row':
       return avroSchemaOf(logical.fields, name)
     case undefined:

@@ -82,7 +82,12 @@ function presentWriter(type: AvroType, field: Field): Write | undefined {
   const { logical } = field
   switch (logical?.kind) {
     case 'date':
+    case 'time':
       return type.kind === 'int' ? intWriter(field) : undefined
+    case 'bigint':
+      return type.kind === 'long' ? writeBigint : undefined
+    case 'map':
+      return type.kind === 'map' ? mapWriter(type.values, logical.values, field) : undefined
     case 'bytes':
       return type.kind === 'bytes'
         ? (output, value) => {
@@ -157,8 +162,25 @@ function intWriter(field: Field): Write {
 
 function microsWriter(field: Field): Write {
   return (output, value) => {
-    const micros = BigInt(exact(field, value)) * 1000n
-    output.bigVarint(micros < 0n ? -2n * micros - 1n : 2n * micros)
+    output.bigZigzag(BigInt(exact(field, value)) * 1000n)
+  }
+}
+
+function writeBigint(output: ByteOutput, value: unknown): void {
+  output.bigZigzag(BigInt(String(value)))
+}
+
+function mapWriter(values: AvroType, wanted: ValueType, field: Field): Write | undefined {
+  const write = typedWriter(values, namedField(field.name, wanted))
+  if (write === undefined) return undefined
+  return (output, value) => {
+    const entries = Object.entries(value as Readonly<Record<string, unknown>>)
+    if (entries.length > 0) output.zigzag(entries.length)
+    for (const [key, member] of entries) {
+      output.text(key, 'utf8', zigzag)
+      write(output, member)
+    }
+    output.zigzag(0)
   }
 }
 

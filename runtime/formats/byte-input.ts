@@ -1,3 +1,4 @@
+import { utf8Text } from '../model/utf8-text.ts'
 import { refuseRecord } from './record-errors.ts'
 
 /** Deepest nesting of records and lists that is read: a hostile record could nest as deep as it is long. */
@@ -57,7 +58,7 @@ export class ByteInput {
 
   text(length: number): string {
     const from = this.take(length)
-    return this.bytes.toString('utf8', from, this.at)
+    return utf8Text(this.bytes, from, this.at) ?? refuseRecord('a text is not UTF-8')
   }
 
   latin1(length: number): string {
@@ -92,8 +93,33 @@ export class ByteInput {
   }
 }
 
-/** The words of a 64-bit integer → an exact number, or undefined beyond 2^53 - 1. */
-export function exactLong(low: number, high: number): number | undefined {
+/** The words of a signed 64-bit integer → the number. Throws RECORD_INVALID beyond 2^53 - 1. */
+export function exactLong(low: number, high: number): number {
   const value = (high | 0) * 4_294_967_296 + (low >>> 0)
-  return Number.isSafeInteger(value) ? value : undefined
+  return Number.isSafeInteger(value) ? value : refuseLong(BigInt.asIntN(64, wordsOf(low, high)))
+}
+
+/** As exactLong, of an unsigned one. */
+export function exactUnsigned(low: number, high: number): number {
+  const value = (high >>> 0) * 4_294_967_296 + (low >>> 0)
+  return Number.isSafeInteger(value) ? value : refuseLong(wordsOf(low, high))
+}
+
+/** The digits of a signed 64-bit integer, as rows carry a bigint. */
+export function bigintOfWords(low: number, high: number): string {
+  return String(BigInt.asIntN(64, wordsOf(low, high)))
+}
+
+/** As bigintOfWords, of an unsigned one. Throws RECORD_INVALID beyond 2^63 - 1. */
+export function bigintOfUnsignedWords(low: number, high: number): string {
+  const value = wordsOf(low, high)
+  return high >= 0 ? String(value) : refuseRecord(`${value} lies beyond 2^63 - 1; decimal(20,0) holds it`)
+}
+
+function wordsOf(low: number, high: number): bigint {
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
+}
+
+function refuseLong(value: bigint): never {
+  refuseRecord(`${value} lies beyond 2^53; bigint has 64 bits`)
 }

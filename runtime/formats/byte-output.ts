@@ -37,7 +37,11 @@ export class ByteOutput {
   /** As varint, of an exact integer whose sign has moved to the lowest bit. */
   zigzag(value: number): void {
     if (value >= -1_073_741_824 && value < 1_073_741_824) this.varint(((value << 1) ^ (value >> 31)) >>> 0)
-    else this.bigVarint(value < 0 ? -2n * BigInt(value) - 1n : 2n * BigInt(value))
+    else this.bigZigzag(BigInt(value))
+  }
+
+  bigZigzag(value: bigint): void {
+    this.bigVarint(value < 0n ? -2n * value - 1n : 2n * value)
   }
 
   bigVarint(value: bigint): void {

@@ -1,8 +1,10 @@
 import type { RowScanner } from '../codegen/contracts.ts'
-import { clipped } from '../codegen/json/json-record.ts'
+import { clipped } from '../model/clipped.ts'
 import { valuePrinter, valueReader } from '../model/logical-values.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
+import { jsonValueParser, type JsonParser } from '../model/json-digits.ts'
+import { behindByteOrderMark, recordText } from '../model/record-text.ts'
 import type { Field, Row, Schema, ValueType } from '../model/schema.ts'
 import type { FormatReader, TimestampFormat } from './format.ts'
 import { readFlag, readText } from './options.ts'
@@ -14,6 +16,8 @@ interface CsvOptions {
   delimiter: string
   nullText: string
   hasHead: boolean
+  /** Cells in quotes may hold line ends in files. */
+  isMultiline: boolean
 }
 
 /** A cell's text, and whether it stood in quotes: then it is never null. */
@@ -24,21 +28,24 @@ export interface Cell {
 
 /**
  * RFC 4180: cells between delimiters, in quotes where they hold a delimiter, a quote (doubled) or a line end. In
- * files a record is a line, so there no cell can hold a line end. With a head the columns are found by name,
+ * files a record is a line unless the format is `multiline`. That is an option, as in Spark, and not found out: whether
+ * a line end is in quotes is known from the beginning of a file only, so such a file cannot be split. With a head the columns are found by name,
  * without in the order of the schema.
  */
 export const csvFormat: FormatReader = (given, problem) => {
-  unknownOptions(given, ['delimiter', 'header', 'nullText'], problem)
+  unknownOptions(given, ['delimiter', 'header', 'multiline', 'nullText'], problem)
   const options: CsvOptions = {
     delimiter: readText(given, 'delimiter', ',', problem),
     nullText: readText(given, 'nullText', '', problem),
     hasHead: readFlag(given, 'header', problem),
+    isMultiline: readFlag(given, 'multiline', problem),
   }
   if (options.delimiter.length !== 1 || '"\r\n'.includes(options.delimiter))
     problem('delimiter', `must be one character, no quote and no line end, found ${JSON.stringify(options.delimiter)}`)
   return {
     file: {
       suffix: 'csv',
+      quotesLineEnds: options.isMultiline,
       ...(options.hasHead
         ? { head: ({ fields }: Schema) => fields.map(({ name }) => quoted(name, options)).join(options.delimiter) }
         : {}),
@@ -67,11 +74,10 @@ function csvScanner({ fields }: Schema, Rows: RowClass, options: CsvOptions, hea
   })
   return {
     row(bytes, start, end) {
-      const cells = cellsOf(bytes.toString('utf8', start, end), options.delimiter)
+      const text = recordText(bytes, behindByteOrderMark(bytes, start, end), end)
+      const cells = cellsOf(text, options.delimiter)
       if (cells.length !== columns.length)
-        refuseRecord(
-          `a record has ${cells.length} cells, not ${columns.length}: ${clipped(bytes.toString('utf8', start, end))}`,
-        )
+        refuseRecord(`a record has ${cells.length} cells, not ${columns.length}: ${clipped(text)}`)
       return new Rows(
         ...readers.map(({ field, column, read }) => {
           const cell = cells[column]
@@ -116,7 +122,10 @@ export function cellsOf(text: string, delimiter: string): Cell[] {
 function closingQuote(text: string, open: number): number {
   for (let at = open + 1; ; at += 2) {
     at = text.indexOf('"', at)
-    if (at < 0) refuseRecord(`a quote is not closed: ${clipped(text.slice(open))}`)
+    if (at < 0)
+      refuseRecord(
+        `a quote is not closed: ${clipped(text.slice(open))}; files whose cells hold line ends are read with multiline: true`,
+      )
     if (text[at + 1] !== '"') return at
   }
 }
@@ -132,8 +141,9 @@ const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 function textReader(type: ValueType): (text: string) => unknown {
   const read = valueReader(type)
   if (type.type === 'json') {
+    const parse = jsonValueParser(type)
     return (text) => {
-      const value = parsedJson(text)
+      const value = parsedJson(parse, text)
       return value === undefined ? undefined : read(value)
     }
   }
@@ -152,9 +162,9 @@ function textReader(type: ValueType): (text: string) => unknown {
   }
 }
 
-function parsedJson(text: string): unknown {
+function parsedJson(parse: JsonParser, text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parse(text)
   } catch (cause) {
     return refuseRecord(`a cell is not JSON: ${clipped(text)}`, cause)
   }

@@ -34,6 +34,8 @@ export interface RecordFormat {
   file?: {
     /** The extension of the files that a sink writes. */
     suffix: string
+    /** A line end in quotes belongs to its record: files are not split. */
+    quotesLineEnds?: boolean
     /** The first line of a file is not a record: a sink begins its files with it, a source gives it to `scanner`. */
     head?(schema: Schema): string
   }

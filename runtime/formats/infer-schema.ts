@@ -1,4 +1,6 @@
 import { memberOf } from '../model/fields.ts'
+import { bigintText } from '../model/decimal-text.ts'
+import { JsonNumber, withoutDigits } from '../model/json-digits.ts'
 import { daysOf } from '../model/logical-values.ts'
 import { parseIsoTimestamp } from '../model/timestamp-text.ts'
 import { isFieldName, namedField, type Field, type ValueType } from '../model/schema.ts'
@@ -19,7 +21,7 @@ const TIME_NAME = /time|date|(^|_)ts$|(^|_)at$|[a-z]At$/i
 /** Milliseconds of 2001 to 2096: a number of this size under a name of time. */
 const EPOCH_MS = { from: 978_307_200_000, to: 4_000_000_000_000 }
 
-/** The schema of records as JSON.parse gave them; values that are not objects are skipped. */
+/** The schema of records as parseWithDigits gave them; values that are not objects are skipped. */
 export function inferSchema(records: readonly unknown[]): InferredSchema {
   const objects = records.filter(
     (record) => typeof record === 'object' && record !== null && !Array.isArray(record),
@@ -49,6 +51,7 @@ export function valueOfCell(text: string): unknown {
   if (text === '') return null
   if (text === 'true' || text === 'false') return text === 'true'
   // 007 is a name, not a number
+  if (/^-?(?:0|[1-9]\d*)$/.test(text) && !Number.isSafeInteger(Number(text))) return new JsonNumber(text)
   return /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : text
 }
 
@@ -69,6 +72,7 @@ function typeOf(name: string, value: unknown): ValueType {
     case 'string':
       return textType(value)
     case 'object':
+      if (value instanceof JsonNumber) return digitsType(name, value.digits)
       return value === null
         ? NULL
         : Array.isArray(value)
@@ -103,6 +107,13 @@ function numberType(name: string, value: number): 'long' | 'double' | 'timestamp
   return TIME_NAME.test(name) && value >= EPOCH_MS.from && value <= EPOCH_MS.to ? 'timestamp' : 'long'
 }
 
+function digitsType(name: string, digits: string): ValueType {
+  const isBigint = /^-?\d+$/.test(digits) && !Number.isSafeInteger(Number(digits)) && bigintText(digits) !== undefined
+  return isBigint
+    ? { type: 'string', nullable: false, logical: { kind: 'bigint' } }
+    : { type: numberType(name, Number(digits)), nullable: false }
+}
+
 function textType(value: string): ValueType {
   if (daysOf(value) !== undefined) return { type: 'long', nullable: false, logical: { kind: 'date' } }
   return { type: parseIsoTimestamp(value) === undefined ? 'string' : 'timestamp', nullable: false }
@@ -135,7 +146,8 @@ function both(left: ValueType, right: ValueType): Omit<ValueType, 'nullable'> {
   if (a?.kind === b?.kind && left.type === right.type) return left
   const kinds = new Set([a?.kind ?? left.type, b?.kind ?? right.type])
   const areAll = (...allowed: string[]): boolean => [...kinds].every((kind) => allowed.includes(kind))
-  if (areAll('long', 'double')) return { type: 'double' }
+  if (areAll('long', 'bigint')) return { type: 'string', logical: { kind: 'bigint' } }
+  if (areAll('long', 'bigint', 'double')) return { type: 'double' }
   if (areAll('date', 'timestamp')) return { type: 'timestamp' }
   if (areAll('date', 'timestamp', 'string') && kinds.has('string')) return { type: 'string' }
   return areAll('long', 'timestamp') ? { type: 'long' } : { type: 'json' }
@@ -162,7 +174,7 @@ function eventTimeOf(
       let disorderMs = 0
       for (const record of records) {
         const value = record[name]
-        const time = typeof value === 'string' ? (parseIsoTimestamp(value) ?? 0) : Number(value)
+        const time = typeof value === 'string' ? (parseIsoTimestamp(value) ?? 0) : Number(withoutDigits(value))
         disorderMs = Math.max(disorderMs, latest - time)
         latest = Math.max(latest, time)
       }

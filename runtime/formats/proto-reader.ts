@@ -2,9 +2,9 @@ import { decimalText } from '../model/decimal-text.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field, ValueType } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'
-import { exactLong, type ByteInput } from './byte-input.ts'
+import { bigintOfUnsignedWords, bigintOfWords, exactLong, exactUnsigned, type ByteInput } from './byte-input.ts'
 import type { ProtoField, ProtoMessage, ProtoScalar, ProtoType } from './proto-schema.ts'
-import { refuseRecord, refuseValue } from './record-errors.ts'
+import { refuseField, refuseRecord, refuseValue } from './record-errors.ts'
 
 type Read = (input: ByteInput) => unknown
 /** Reads one occurrence of a field into the values of its message. */
@@ -39,7 +39,7 @@ export function protoMessageReader(message: ProtoMessage, fields: readonly Field
         )
       return () => null
     }
-    takes.set(source.number, takeOf(source, field, index))
+    takes.set(source.number, namingField(field, takeOf(source, field, index)))
     return absentOf(source, field)
   })
   return (input) => {
@@ -55,6 +55,8 @@ export function protoMessageReader(message: ProtoMessage, fields: readonly Field
 function readFields(input: ByteInput, takes: ReadonlyMap<number, Take>, values: unknown[]): void {
   while (!input.isAtEnd) {
     const tag = input.varint()
+    if (tag >>> 3 === 0 || input.high !== 0)
+      refuseRecord(`a field number is ${input.high === 0 ? 0 : 'larger than 2^29 - 1'}; Protobuf's begin at 1`)
     const take = takes.get(tag >>> 3)
     if (take === undefined) skip(input, tag & 7)
     else take(input, tag & 7, values)
@@ -97,7 +99,9 @@ function absentOf({ isMap, isRepeated, hasPresence, type }: ProtoField, wanted: 
   const given =
     wanted.logical?.kind === 'decimal'
       ? (decimalText('0', wanted.logical.precision, wanted.logical.scale) ?? null)
-      : value
+      : wanted.logical?.kind === 'bigint'
+        ? '0'
+        : value
   return () => given
 }
 
@@ -126,6 +130,17 @@ function takeOf(source: ProtoField, field: Field, index: number): Take {
       input.within(input.varint(), () => {
         while (!input.isAtEnd) items.push(read(input))
       })
+  }
+}
+
+/** As `take`; what it refuses names the field. */
+function namingField(field: Field, take: Take): Take {
+  return (input, wire, values) => {
+    try {
+      take(input, wire, values)
+    } catch (error) {
+      refuseField(field, error)
+    }
   }
 }
 
@@ -190,6 +205,8 @@ function scalarReader(scalar: ProtoScalar, wanted: ValueType): Read | undefined 
   const isInteger = INTEGERS[scalar] !== undefined
   if (logical?.kind === 'bytes') return scalar === 'bytes' ? readBytes : undefined
   if (logical?.kind === 'decimal') return scalar === 'string' ? decimalReader(logical) : undefined
+  if (logical?.kind === 'bigint') return bigintReader(scalar)
+  if (logical?.kind === 'time') return timeReader(scalar)
   if (logical !== undefined && logical.kind !== 'date') return undefined
   switch (wanted.type) {
     case 'long':
@@ -238,31 +255,64 @@ const INTEGERS: Partial<Record<ProtoScalar, (input: ByteInput) => number>> = {
   },
   fixed32: (input) => input.bytes.readUInt32LE(input.take(4)),
   sfixed32: (input) => input.bytes.readInt32LE(input.take(4)),
-  int64: (input) => exact(exactLong(input.varint(), input.high)),
-  uint64: (input) => unsigned(input.varint(), input.high),
+  int64: (input) => exactLong(input.varint(), input.high),
+  uint64: (input) => exactUnsigned(input.varint(), input.high),
   sint64: readSigned,
   fixed64: (input) => {
     const at = input.take(8)
-    return unsigned(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))
+    return exactUnsigned(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))
   },
   sfixed64: (input) => {
     const at = input.take(8)
-    return exact(exactLong(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4)))
+    return exactLong(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))
   },
 }
 
 function readSigned(input: ByteInput): number {
   const low = input.varint()
   const sign = -(low & 1)
-  return exact(exactLong(((low >>> 1) | (input.high << 31)) ^ sign, (input.high >>> 1) ^ sign))
+  return exactLong(((low >>> 1) | (input.high << 31)) ^ sign, (input.high >>> 1) ^ sign)
 }
 
-function unsigned(low: number, high: number): number {
-  return exact(high < 0 ? undefined : exactLong(low, high))
+/** Undefined for what is no integer. */
+function bigintReader(scalar: ProtoScalar): Read | undefined {
+  switch (scalar) {
+    case 'int64':
+      return (input) => bigintOfWords(input.varint(), input.high)
+    case 'uint64':
+      return (input) => bigintOfUnsignedWords(input.varint(), input.high)
+    case 'sint64':
+      return (input) => {
+        const low = input.varint()
+        const sign = -(low & 1)
+        return bigintOfWords(((low >>> 1) | (input.high << 31)) ^ sign, (input.high >>> 1) ^ sign)
+      }
+    case 'fixed64':
+      return (input) => {
+        const at = input.take(8)
+        return bigintOfUnsignedWords(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))
+      }
+    case 'sfixed64':
+      return (input) => {
+        const at = input.take(8)
+        return bigintOfWords(input.bytes.readUInt32LE(at), input.bytes.readInt32LE(at + 4))
+      }
+    default: {
+      const read = INTEGERS[scalar]
+      return read && ((input) => String(read(input)))
+    }
+  }
 }
 
-function exact(value: number | undefined): number {
-  return value ?? refuseRecord('an integer lies beyond 2^53')
+function timeReader(scalar: ProtoScalar): Read | undefined {
+  const read = INTEGERS[scalar]
+  return (
+    read &&
+    ((input) => {
+      const ms = read(input)
+      return ms >= 0 && ms < 86_400_000 ? ms : refuseRecord(`a time of day is ${ms} ms`)
+    })
+  )
 }
 
 function readText(input: ByteInput): string {
@@ -347,11 +397,28 @@ function rowReader(message: ProtoMessage, fields: readonly Field[]): Read {
 
 /** Entries as an object of one key. */
 function mapReader(entry: ProtoType, wanted: ValueType): Read | undefined {
-  if (entry.kind !== 'message' || !isJson(wanted)) return undefined
+  if (entry.kind !== 'message') return undefined
+  if (wanted.logical?.kind === 'map') return typedMapReader(entry.message, wanted.logical.values)
+  if (!isJson(wanted)) return undefined
   return (input) => {
     const { key, value = null } = jsonMessage(input, entry.message)
     return Object.fromEntries([[String(key), value]])
   }
+}
+
+/** An entry is a message of key and value; a value that is not there is the default of its type. */
+function typedMapReader(entry: ProtoMessage, values: ValueType): Read {
+  const read = protoMessageReader(entry, [
+    { name: 'key', type: 'json', nullable: false },
+    { name: 'value', ...values },
+  ])
+  return (input) =>
+    input.nested(() =>
+      input.within(input.varint(), () => {
+        const [key, value] = read(input)
+        return { [String(key)]: value }
+      }),
+    )
 }
 
 const JSON_READERS = new WeakMap<ProtoMessage, { fields: readonly Field[]; read: (input: ByteInput) => unknown[] }>()

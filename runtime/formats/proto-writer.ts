@@ -32,7 +32,7 @@ export function protoMessageWriter(message: ProtoMessage, fields: readonly Field
 }
 
 function fieldWriter(target: ProtoField, field: Field): Write | undefined {
-  if (target.isMap) return undefined
+  if (target.isMap) return mapWriter(target, field)
   const items = target.isRepeated ? (field.logical?.kind === 'array' ? field.logical.items : undefined) : field
   const write = items === undefined ? undefined : valueWriter(target.type, namedField(field.name, items))
   if (write === undefined) return undefined
@@ -50,6 +50,28 @@ function fieldWriter(target: ProtoField, field: Field): Write | undefined {
       output.varint(target.number * 8 + WIRE.length)
       output.block(() => {
         for (const item of list) write(output, item)
+      })
+    }
+  }
+}
+
+/** Entries are messages of a key, field 1, and a value, field 2. */
+function mapWriter(target: ProtoField, field: Field): Write | undefined {
+  const entry = target.type.kind === 'message' ? target.type.message : undefined
+  const [key, value] = entry?.fields ?? []
+  const isText = key?.type.kind === 'scalar' && key.type.scalar === 'string'
+  if (value === undefined || !isText || field.logical?.kind !== 'map') return undefined
+  const write = fieldWriter(value, namedField(field.name, field.logical.values))
+  if (write === undefined) return undefined
+  const tag = target.number * 8 + WIRE.length
+  return (output, map) => {
+    for (const [name, member] of Object.entries(map as Readonly<Record<string, unknown>>)) {
+      if (member === null) refuseToWrite(field, 'a map with null in it', 'Protobuf cannot say')
+      output.varint(tag)
+      output.block(() => {
+        output.varint(8 + WIRE.length)
+        output.text(name, 'utf8', length)
+        write(output, member)
       })
     }
   }
@@ -111,6 +133,7 @@ function scalarWriter(scalar: ProtoScalar, field: Field): Write | undefined {
           output.byte(value === true ? 1 : 0)
         }
       : undefined
+  if (field.logical?.kind === 'bigint') return bigintWriter(scalar, field)
   if (field.type !== 'long' && field.type !== 'timestamp' && field.type !== 'double') return undefined
   if (scalar === 'double')
     return (output, value) => {
@@ -167,6 +190,35 @@ function integerWriter(scalar: ProtoScalar, field: Field): Write | undefined {
         const number = checked(value)
         output.word(number % 2 ** 32)
         output.word(Math.floor(number / 2 ** 32))
+      }
+    default:
+      return undefined
+  }
+}
+
+/** Undefined for what is no integer of 64 bits. */
+function bigintWriter(scalar: ProtoScalar, field: Field): Write | undefined {
+  const isUnsigned = scalar === 'uint64' || scalar === 'fixed64'
+  const valueOf = (value: unknown): bigint => {
+    const number = BigInt(String(value))
+    return isUnsigned && number < 0n ? refuseToWrite(field, number, `a ${scalar} cannot hold`) : number
+  }
+  switch (scalar) {
+    case 'int64':
+    case 'uint64':
+      return (output, value) => {
+        output.bigVarint(valueOf(value))
+      }
+    case 'sint64':
+      return (output, value) => {
+        output.bigZigzag(valueOf(value))
+      }
+    case 'fixed64':
+    case 'sfixed64':
+      return (output, value) => {
+        const number = valueOf(value)
+        output.word(Number(BigInt.asIntN(32, number)))
+        output.word(Number(BigInt.asIntN(32, number >> 32n)))
       }
     default:
       return undefined

@@ -1,12 +1,12 @@
 import { latin1 } from '../model/logical-values.ts'
+import { behindByteOrderMark } from '../model/record-text.ts'
+import { utf8Text } from '../model/utf8-text.ts'
 import type { Field, Schema } from '../model/schema.ts'
 import type { OptionProblem } from '../graph/connector-declaration.ts'
 import type { FormatReader } from './format.ts'
 import { unknownOptions } from '../graph/unknown-options.ts'
 import { refuseRecord, refuseToWrite } from './record-errors.ts'
 import { textWriter } from './text-writer.ts'
-
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** The whole record is the value of the one field, a string (UTF-8) or bytes. */
 export const rawFormat: FormatReader = (options, problem) => {
@@ -17,8 +17,7 @@ export const rawFormat: FormatReader = (options, problem) => {
     scanner({ schema }, Rows) {
       const isBytes = schema.fields[0]?.logical?.kind === 'bytes'
       return {
-        row: (bytes, start, end) =>
-          new Rows(isBytes ? latin1(bytes.subarray(start, end)) : utf8Text(bytes.subarray(start, end))),
+        row: (bytes, start, end) => new Rows(isBytes ? latin1(bytes.subarray(start, end)) : text(bytes, start, end)),
       }
     },
     writer({ schema }) {
@@ -42,14 +41,13 @@ function checkRaw({ fields }: Schema): OptionProblem[] {
     second === undefined &&
     field.type === 'string' &&
     !field.nullable &&
-    field.logical?.kind !== 'decimal'
+    (field.logical === undefined || field.logical.kind === 'bytes')
   return fits ? [] : [{ path: '', message: 'raw wants a schema of one field, a string or bytes that is never null' }]
 }
 
-function utf8Text(bytes: Uint8Array): string {
-  try {
-    return utf8.decode(bytes)
-  } catch (cause) {
-    refuseRecord('the record is not UTF-8; declare its field as bytes', cause)
-  }
+function text(bytes: Buffer, start: number, end: number): string {
+  return (
+    utf8Text(bytes, behindByteOrderMark(bytes, start, end), end) ??
+    refuseRecord('the record is not UTF-8; declare its field as bytes')
+  )
 }

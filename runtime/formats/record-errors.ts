@@ -1,4 +1,4 @@
-import { clipped } from '../codegen/json/json-record.ts'
+import { clipped } from '../model/clipped.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'
@@ -20,6 +20,16 @@ export function refuseValue(field: Field, found: unknown): never {
     `field '${field.name}' (${valueTypeText(field)}) ${wanted}, found ${clipped(shown)}`,
     { domain: 'user' },
   )
+}
+
+/** Throws what reading the field threw, with the field named where the record is at fault. */
+export function refuseField(field: Field, error: unknown): never {
+  if (!(error instanceof MillraceError) || error.code !== 'RECORD_INVALID' || error.message.startsWith("field '"))
+    throw error
+  throw new MillraceError('RECORD_INVALID', `field '${field.name}' (${valueTypeText(field)}): ${error.message}`, {
+    domain: 'user',
+    cause: error.cause,
+  })
 }
 
 /** Throws RECORD_INVALID: the bytes are no record of the format. */

@@ -12,14 +12,20 @@ export type FieldType = (typeof FIELD_TYPES)[number]
  * What the values of a field mean beyond their type. Between the ends of a job they are values of that type and nothing
  * else, for keys, state, frames and functions; formats and the members of expressions know the difference.
  * date: long, days since 1970-01-01. bytes: string, one character of 0 to 255 per byte. decimal: string, the number
- * with all digits of its scale (`-12.30`), so equal numbers are equal texts. row, array: json of this shape.
+ * with all digits of its scale (`-12.30`), so equal numbers are equal texts. bigint: string, the digits of a signed
+ * 64-bit integer (`-9007199254740993`); a text and not a JavaScript bigint, so that state, keys and frames are those of
+ * texts, and what JSON can say of a row is not less. time: long, milliseconds since midnight. row, array: json of this
+ * shape; map: a json object, any key with a value of that type.
  */
 export type LogicalType =
   | { kind: 'date' }
   | { kind: 'bytes' }
+  | { kind: 'time' }
+  | { kind: 'bigint' }
   | { kind: 'decimal'; precision: number; scale: number }
   | { kind: 'row'; fields: readonly Field[] }
   | { kind: 'array'; items: ValueType }
+  | { kind: 'map'; values: ValueType }
 
 export interface ValueType {
   type: FieldType

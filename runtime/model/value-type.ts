@@ -7,10 +7,13 @@ const MAX_PRECISION = 38
 /** All that can stand in a schema, as a message shows it. */
 export const KNOWN_TYPES: readonly string[] = [
   ...FIELD_TYPES,
+  'bigint',
   'date',
+  'time',
   'bytes',
   'decimal(p,s)',
   'array<type>',
+  'map<type>',
   'row{name: type}',
 ]
 
@@ -34,12 +37,16 @@ function baseText({ type, logical }: ValueType): string {
     case undefined:
       return type
     case 'date':
+    case 'time':
+    case 'bigint':
     case 'bytes':
       return logical.kind
     case 'decimal':
       return `decimal(${logical.precision},${logical.scale})`
     case 'array':
       return `array<${valueTypeText(logical.items)}>`
+    case 'map':
+      return `map<${valueTypeText(logical.values)}>`
     case 'row':
       return `row{${logical.fields.map((field) => `${field.name}: ${valueTypeText(field)}`).join(', ')}}`
   }
@@ -69,15 +76,21 @@ class TypeReader {
     switch (word) {
       case 'date':
         return { type: 'long', logical: { kind: 'date' } }
+      case 'time':
+        return { type: 'long', logical: { kind: 'time' } }
+      case 'bigint':
+        return { type: 'string', logical: { kind: 'bigint' } }
       case 'bytes':
         return { type: 'string', logical: { kind: 'bytes' } }
       case 'decimal':
         return this.#decimal()
       case 'array': {
-        const items = this.#take(/ *< */y) === undefined ? undefined : this.type(depth + 1)
-        return items === undefined || this.#take(/ *>/y) === undefined
-          ? undefined
-          : { type: 'json', logical: { kind: 'array', items } }
+        const items = this.#inner(depth)
+        return items && { type: 'json', logical: { kind: 'array', items } }
+      }
+      case 'map': {
+        const values = this.#inner(depth)
+        return values && { type: 'json', logical: { kind: 'map', values } }
       }
       case 'row':
         return this.#row(depth)
@@ -86,6 +99,12 @@ class TypeReader {
         return type === undefined ? undefined : { type }
       }
     }
+  }
+
+  /** `<type>`. */
+  #inner(depth: number): ValueType | undefined {
+    const inner = this.#take(/ *< */y) === undefined ? undefined : this.type(depth + 1)
+    return this.#take(/ *>/y) === undefined ? undefined : inner
   }
 
   #decimal(): { type: 'string'; logical: LogicalType } | undefined {

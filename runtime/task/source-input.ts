@@ -7,6 +7,7 @@ import type { SnapshotExtent, Split } from '../model/snapshot.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Input, InputStep, TriggerMode } from './input.ts'
+import { EventTimeCheck } from './event-time-check.ts'
 import { SplitAlignment, type AlignmentParts } from './split-alignment.ts'
 import { WatermarkGenerator, type TimeSignal } from './watermark-generator.ts'
 
@@ -26,6 +27,7 @@ export class SourceInput implements Input {
   readonly #generator: WatermarkGenerator
   readonly #clock: Clock
   readonly #alignment: SplitAlignment | undefined
+  readonly #timeCheck: EventTimeCheck
   #lastTimeAt = -Infinity
   #barrier: { checkpoint: CheckpointId; extent: SnapshotExtent } | undefined
   #time: TimeSignal | undefined
@@ -40,12 +42,15 @@ export class SourceInput implements Input {
     splits: readonly Split[]
     eventTime: { max: MaxEventTime; outOfOrdernessMs: number; idleAfterMs?: number } | undefined
     align?: Pick<AlignmentParts, 'maxDriftMs' | 'tell'>
+    /** Called once, with a time that must be of another unit and what to do about it. */
+    onOddTime: (time: Timestamp, hint: string) => void
     clock: Clock
   }) {
     this.#operatorId = parts.operatorId
     this.#reader = parts.reader
     this.#maxEventTime = parts.eventTime?.max
     this.#clock = parts.clock
+    this.#timeCheck = new EventTimeCheck(parts.onOddTime)
     const { outOfOrdernessMs = 0, idleAfterMs } = parts.eventTime ?? {}
     this.#generator = new WatermarkGenerator(
       { outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }), now: () => parts.clock.now() },
@@ -84,7 +89,7 @@ export class SourceInput implements Input {
     if (this.#maxEventTime) {
       this.#noteHeadTimes()
       for (const rows of batch ? [batch.rows, ...Object.values(batch.sides ?? {})] : []) {
-        if (batch && rows.length > 0) this.#generator.onEventTime(batch.split, this.#maxEventTime(rows, rows.length))
+        if (batch && rows.length > 0) this.#noteTime(batch.split, this.#maxEventTime(rows, rows.length))
       }
       if (batch === undefined || this.#clock.now() - this.#lastTimeAt >= WATERMARK_EVERY_MS)
         this.#time = this.#generator.advance()
@@ -101,6 +106,11 @@ export class SourceInput implements Input {
         ...(batch.sides === undefined ? {} : { sides: batch.sides }),
       }
     return this.#time === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeTime(this.#time)
+  }
+
+  #noteTime(split: string, largest: Timestamp): void {
+    this.#timeCheck.see(largest)
+    this.#generator.onEventTime(split, largest)
   }
 
   #takeTime(time: TimeSignal): InputStep {

@@ -14,6 +14,7 @@ import { canonicalJson } from '../model/canonical-json.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import { subtaskId } from '../model/ids.ts'
 import { type Field, fieldOf } from '../model/schema.ts'
+import { isoDate } from '../model/timestamp-text.ts'
 import type { StreamCode } from '../operators/operator-context.ts'
 import { chainOf, type Exchange } from '../plan/execution-plan.ts'
 import { errorPolicyOf } from '../plan/error-policy.ts'
@@ -264,6 +265,15 @@ class Deployer {
               },
             },
           }),
+      onOddTime: (time, hint) => {
+        ports.logger.warn('event times are far from today', {
+          operator: operator.id,
+          field: verb.eventTime?.field,
+          time,
+          asDate: isoDate(time),
+          hint,
+        })
+      },
       clock: ports.clock,
     })
   }

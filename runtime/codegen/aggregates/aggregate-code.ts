@@ -4,6 +4,8 @@ import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { type Code, js, lines, NOTHING } from '../emitter.ts'
 import type { GeneratedColumn } from '../keys/key-columns.ts'
 import { valueCheck } from '../expression.ts'
+import { isExact } from '../../expressions/typing.ts'
+import type { ValueType } from '../../model/schema.ts'
 import { storageOf } from '../../model/type-traits.ts'
 
 /**
@@ -79,6 +81,13 @@ export function whenPresent(argument: Expression | undefined, variable: Code, bo
     if (${variable} !== null) {
       ${body}
     }`
+}
+
+/** The test that compares two values that are texts in rows: decimals and bigints by their numbers. */
+export function textOrder(type: ValueType | undefined, one: Code, order: Code, other: Code): Code {
+  return type !== undefined && isExact(type)
+    ? js`compareDecimalTexts(${one}, ${other}) ${order} 0`
+    : js`${one} ${order} ${other}`
 }
 
 export function unsupported(aggregate: Aggregate, type: string | undefined): MillraceError {

@@ -1,12 +1,16 @@
+import { isExact } from '../../expressions/typing.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
+import { compareDecimalTexts } from '../../model/decimal-units.ts'
 import { CollectedValues } from '../../memory/accumulators/collected-values.ts'
+import { DecimalSum } from '../../memory/accumulators/decimal-sum.ts'
 import { DistinctNumbers, DistinctTexts } from '../../memory/accumulators/distinct-values.ts'
 import { Histogram } from '../../memory/accumulators/histogram.ts'
 import { HyperLogLog } from '../../memory/accumulators/hyper-log-log.ts'
 import { QuantileSketch } from '../../memory/accumulators/quantile-sketch.ts'
 import { accumulatorAggregate, distinctAggregates } from './aggregate-accumulators.ts'
 import type { AggregateCode } from './aggregate-code.ts'
+import { decimalAggregate } from './aggregate-decimals.ts'
 import { numberAggregate } from './aggregate-numbers.ts'
 import { rowAggregate } from './aggregate-rows.ts'
 import { userAggregate } from './user-aggregate.ts'
@@ -15,12 +19,14 @@ import { userAggregate } from './user-aggregate.ts'
 export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[] {
   const distinct = distinctAggregates(aggregates)
   return aggregates.map((aggregate, index) => {
+    const isDecimal = aggregate.argument !== undefined && isExact(aggregate.argument)
     switch (aggregate.function) {
-      case 'count':
       case 'sum':
+      case 'avg':
+        return isDecimal ? decimalAggregate(aggregate, index) : numberAggregate(aggregate, index)
+      case 'count':
       case 'min':
       case 'max':
-      case 'avg':
       case 'stddev':
         return numberAggregate(aggregate, index)
       case 'first':
@@ -49,7 +55,9 @@ export function aggregateScope(codes: readonly AggregateCode[]): Readonly<Record
 const AGGREGATE_SCOPE: Readonly<Record<string, unknown>> = {
   copyText,
   refuseSum,
+  compareDecimalTexts,
   CollectedValues,
+  DecimalSum,
   DistinctNumbers,
   DistinctTexts,
   Histogram,

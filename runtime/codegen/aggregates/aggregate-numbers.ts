@@ -1,6 +1,6 @@
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import { identifier, js, lines, NOTHING, type Code } from '../emitter.ts'
-import { declareValue, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
+import { declareValue, textOrder, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
 
 /** count, sum, min, max, avg, stddev. Column a holds the value, c how many values there were, m their mean. */
 export function numberAggregate(aggregate: Aggregate, index: number): AggregateCode {
@@ -169,11 +169,12 @@ function textExtremumBody(aggregate: Aggregate, index: number): Body {
   const [cell, mine, other] = cells('a', index)
   const order = aggregate.function === 'min' ? js`<` : js`>`
   const value = js`x${index}`
+  const isBetter = (one: Code, than: Code): Code => textOrder(aggregate.argument, one, order, than)
   return {
     columns: [{ name: `a${index}`, array: 'Array' }],
     start: js`${cell} = null`,
-    store: js`if (${cell} === null || ${value} ${order} ${cell}) ${cell} = copyText(${value})`,
-    combine: js`if (${other} !== null && (${mine} === null || ${other} ${order} ${mine})) ${mine} = ${other}`,
+    store: js`if (${cell} === null || ${isBetter(value, cell)}) ${cell} = copyText(${value})`,
+    combine: js`if (${other} !== null && (${mine} === null || ${isBetter(other, mine)})) ${mine} = ${other}`,
     result: cell,
   }
 }

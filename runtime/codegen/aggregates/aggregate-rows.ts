@@ -1,6 +1,6 @@
 import type { Expression } from '../../expressions/ast.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import { type AggregateCode, declareValue, unsupported, whenPresent } from './aggregate-code.ts'
+import { type AggregateCode, declareValue, textOrder, unsupported, whenPresent } from './aggregate-code.ts'
 import { type Code, js, lines } from '../emitter.ts'
 import type { GeneratedColumn } from '../keys/key-columns.ts'
 import { storageOf } from '../../model/type-traits.ts'
@@ -58,7 +58,9 @@ function extremeRow(aggregate: Aggregate, argument: Expression, index: number): 
       ? js`(t.a${index}[e] === Infinity ? null : t.a${index}[e])`
       : js`t.a${index}[e]`
   const isBetter = (one: Code, other: Code): Code =>
-    isNumber ? js`${one} ${order} ${other}` : js`${one} !== null && (${other} === null || ${one} ${order} ${other})`
+    isNumber
+      ? js`${one} ${order} ${other}`
+      : js`${one} !== null && (${other} === null || ${textOrder(by, one, order, other)})`
   return {
     columns: [valueColumn(argument, `a${index}`), { name: `b${index}`, array: isNumber ? 'Float64Array' : 'Array' }],
     start: js`

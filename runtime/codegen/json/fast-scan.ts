@@ -1,7 +1,8 @@
-import { isUtf8 } from 'node:buffer'
 import { MAX_RUNS, type PassThroughTexts } from '../../memory/pass-through-texts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
+import { isExact } from '../../expressions/typing.ts'
+import { valueReader } from '../../model/logical-values.ts'
 import { isoTimestamp } from '../../model/timestamp-text.ts'
 import { compile, joined, js, NOTHING, type Code } from '../emitter.ts'
 import type { RowClass } from '../rows/row.ts'
@@ -32,7 +33,11 @@ export function compileFastScan(
   const wanted = new Map(schema.fields.map((field, index) => [field.name, { field, index }]))
   const isPassed = ({ name }: Field): boolean => passed?.source.has(name) === true
   const hasPlace = (field: Field): boolean => field.type === 'string' || isPassed(field)
-  const strings = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name) && !isPassed(field))
+  const texts = schema.fields.filter((field) => field.type === 'string' && keys.has(field.name) && !isPassed(field))
+  const strings = texts.filter((field) => !isExact(field))
+  const exacts = texts
+    .filter(isExact)
+    .map((field) => ({ index: schema.fields.indexOf(field), read: valueReader(field) }))
   const members = layout.members.flatMap(({ key, lead }) => {
     const target = wanted.get(key)
     const read =
@@ -63,10 +68,18 @@ export function compileFastScan(
         ${expectBytes(layout.tail)}
         if (p !== end) return null
         ${cut}
+        ${exacts.map(({ index }) => readDigitsOf(index))}
         ${passed === undefined ? NOTHING : notePlaces(schema, passed)}
         return new Row(${schema.fields.map((field, index) => (isPassed(field) ? js`record` : js`v${index}`))})
       }`,
-    { Row: rowClass, isoTimestamp, isUtf8, POWERS, STOP, passed },
+    {
+      Row: rowClass,
+      isoTimestamp,
+      POWERS,
+      STOP,
+      passed,
+      ...Object.fromEntries(exacts.map(({ index, read }) => [`exact${index}`, read])),
+    },
   )
 }
 
@@ -159,10 +172,6 @@ function notePlaces(schema: Schema, passed: PassThroughTexts): Code {
   const fields = schema.fields
     .map((field, index) => ({ field, index }))
     .filter(({ field }) => passed.source.has(field.name))
-  // what is not UTF-8 has no text of its own: the slow path makes one
-  const refuseOther = fields.some(({ field }) => field.type === 'string')
-    ? js`if (wide && !isUtf8(bytes.subarray(start, end))) return null`
-    : NOTHING
   const notes = fields.map(({ field, index }) => {
     const at = js`record + ${passed.startAt(field.name)}`
     return js`
@@ -176,7 +185,6 @@ function notePlaces(schema: Schema, passed: PassThroughTexts): Code {
       }`
   })
   return js`
-    ${refuseOther}
     const record = passed.record(bytes), places = passed.places
     places[record + 1] = joined
     ${notes}`
@@ -199,7 +207,8 @@ function findStringEnd(begin: Code): Code {
       if (c === 34) break
       if (c < 128) return null
       wide = true
-      p++
+      p = behindWide(bytes, p)
+      if (p < 0) return null
     }`
 }
 
@@ -251,10 +260,21 @@ function readOfType(field: Field, index: number): Code {
           ${value} = false
         } else return null
         if (p < 0) return null`
-    case 'string':
-      return js`
+    case 'string': {
+      const readString = js`
         ${findStringEnd(js`q${index} = ++p`)}
         e${index} = p++`
+      if (!isExact(field)) return readString
+      return js`
+        if (c === 34) {
+          ${readString}
+        } else {
+          q${index} = p
+          p = skipScalar(bytes, p, end)
+          if (p < 0) return null
+          e${index} = p
+        }`
+    }
     case 'json':
       throw new MillraceError('SCANNER_TYPE', `json field '${field.name}' has no fast path`)
   }
@@ -308,6 +328,16 @@ function readDouble(value: Code): Code {
     ${value} = neg ? 0 - m : m`
 }
 
+/** A decimal or bigint of the digits between q and e, which any scalar may be; the slow path refuses others. */
+function readDigitsOf(index: number): Code {
+  const [value, q, e] = [js`v${index}`, js`q${index}`, js`e${index}`]
+  return js`
+    if (${q} >= 0) {
+      ${value} = exact${index}(text === '' ? bytes.latin1Slice(${q}, ${e}) : text.slice(${q} - base, ${e} - base))
+      if (${value} === undefined) return null
+    }`
+}
+
 function cutStrings(indexes: readonly number[]): Code {
   return js`
     if (wide) {
@@ -323,11 +353,26 @@ const HELPERS = js`
   function literal(bytes, p, end, x, y, z) {
     return p + 4 <= end && bytes[p + 1] === x && bytes[p + 2] === y && bytes[p + 3] === z ? p + 4 : -1
   }
+  // Behind the character that begins with a byte of no ASCII; -1 when it is not UTF-8 (RFC 3629, 4)
+  function behindWide(bytes, p) {
+    const c = bytes[p], d = bytes[p + 1] ^ 128
+    if (c < 0xe0) return c > 0xc1 && d < 64 ? p + 2 : -1
+    if (d > 63 || (bytes[p + 2] ^ 128) > 63) return -1
+    if (c < 0xf0) return (c === 0xe0 ? d > 31 : c !== 0xed || d < 32) ? p + 3 : -1
+    return (bytes[p + 3] ^ 128) < 64 && (c === 0xf0 ? d > 15 : c < 0xf4 || (c === 0xf4 && d < 16)) ? p + 4 : -1
+  }
   function skipScalar(bytes, p, end) {
     let c = bytes[p]
     if (c === 34) {
-      while (++p < end && (c = bytes[p]) !== 34) if (c < 32 || c === 92) return -1
-      return p < end ? p + 1 : -1
+      for (p++; ; ) {
+        while (STOP[bytes[p]] === 0) p++
+        if (p >= end) return -1
+        c = bytes[p]
+        if (c === 34) return p + 1
+        if (c < 128) return -1
+        if (c < 0xe0 && c > 0xc1 && (bytes[p + 1] & 0xc0) === 128) p += 2
+        else if ((p = behindWide(bytes, p)) < 0) return -1
+      }
     }
     if (c === 116) return literal(bytes, p, end, 114, 117, 101)
     if (c === 110) return literal(bytes, p, end, 117, 108, 108)

@@ -1,13 +1,15 @@
+import { clipped } from '../../model/clipped.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, LogicalType, Row, Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { compile, js, NOTHING, property, type Code } from '../emitter.ts'
+import { JsonNumber } from '../../model/json-digits.ts'
 import { valueReader } from '../../model/logical-values.ts'
 import type { RowClass } from '../rows/row.ts'
 import { parseIsoTimestamp } from '../../model/timestamp-text.ts'
 
 /**
- * Makes a row of a value that JSON.parse gave; throws RECORD_INVALID with the field, what was expected and what was
+ * Makes a row of a value that a JsonParser gave; throws RECORD_INVALID with the field, what was expected and what was
  * found. It is also the slow path of the scanner.
  */
 export type RecordReader = (record: unknown) => Row
@@ -18,6 +20,9 @@ export function compileRecordReader({ fields }: Schema, rowClass: RowClass): Rec
     field.logical === undefined ? [] : [[`read${index}`, valueReader(field)] as const],
   )
   const refuseField = (index: number, value: unknown): never => refuse(fields[index], value)
+  const plainReaders = fields.map(valueReader)
+  const readNumber = (index: number, value: unknown): unknown =>
+    (value instanceof JsonNumber ? plainReaders[index]?.(value) : undefined) ?? refuseField(index, value)
   return compile<RecordReader>(
     'json record',
     js`
@@ -26,7 +31,14 @@ export function compileRecordReader({ fields }: Schema, rowClass: RowClass): Rec
         ${fields.map(readField)}
         return new Row(${fields.map((_, index) => js`v${index}`)})
       }`,
-    { Row: rowClass, refuseField, refuseRecord, parseIso: parseIsoTimestamp, ...Object.fromEntries(readers) },
+    {
+      Row: rowClass,
+      refuseField,
+      readNumber,
+      refuseRecord,
+      parseIso: parseIsoTimestamp,
+      ...Object.fromEntries(readers),
+    },
   )
 }
 
@@ -37,7 +49,7 @@ function readField(field: Field, index: number): Code {
     const w${index} = read${index}(${value})
     if (w${index} === undefined) ${refuse}
     ${value} = w${index}`
-  const read = field.logical === undefined ? readPlain(field, value, refuse) : readLogical
+  const read = field.logical === undefined ? readPlain(field, index, value, refuse) : readLogical
   const orNull = js`
     if (${value} === undefined || ${value} === null) ${value} = null
     else {
@@ -51,9 +63,10 @@ function readField(field: Field, index: number): Code {
     ${field.nullable ? orNull : orRefuse}`
 }
 
-function readPlain(field: Field, value: Code, refuse: Code): Code {
+function readPlain(field: Field, index: number, value: Code, refuse: Code): Code {
+  const readNumber = js`${value} = readNumber(${index}, ${value})`
   const readInteger = js`
-    if (!Number.isSafeInteger(${value})) ${refuse}
+    if (!Number.isSafeInteger(${value})) ${readNumber}
     ${value} += 0`
   switch (field.type) {
     // + 0 makes -0 the 0 that it is as a key
@@ -61,7 +74,7 @@ function readPlain(field: Field, value: Code, refuse: Code): Code {
       return readInteger
     case 'double':
       return js`
-        if (typeof ${value} !== 'number' || ${value} - ${value} !== 0) ${refuse}
+        if (typeof ${value} !== 'number' || ${value} - ${value} !== 0) ${readNumber}
         ${value} += 0`
     case 'boolean':
       return js`if (typeof ${value} !== 'boolean') ${refuse}`
@@ -82,7 +95,7 @@ function readPlain(field: Field, value: Code, refuse: Code): Code {
 }
 
 const EXPECTED: Readonly<Record<Field['type'], string>> = {
-  long: 'an integer of at most 2^53 - 1',
+  long: 'an integer of at most 2^53 - 1 (bigint has 64 bits)',
   double: 'a finite number',
   boolean: 'true or false',
   string: 'a string',
@@ -92,9 +105,12 @@ const EXPECTED: Readonly<Record<Field['type'], string>> = {
 
 const LOGICAL: Readonly<Record<LogicalType['kind'], string>> = {
   date: 'a day as YYYY-MM-DD or days since 1970-01-01',
+  time: 'a time of day as HH:MM:SS.sss or milliseconds since midnight',
+  bigint: 'a whole number of 64 bits',
   bytes: 'base64',
   decimal: 'a number of no more digits than that',
   array: 'an array of such values',
+  map: 'an object of such values',
   row: 'an object of such fields',
 }
 
@@ -118,13 +134,10 @@ function refuseRecord(value: unknown): never {
 
 /** As JSON, but a number such as 1e400, which JSON.parse reads as infinity, is not shown as null. */
 function shown(value: unknown): string {
+  if (value instanceof JsonNumber)
+    return Number.isFinite(Number(value.digits)) ? value.digits : `${value.digits} (a number beyond 1.8e308)`
   if (typeof value === 'number' && !Number.isFinite(value)) return `${value} (a number beyond 1.8e308)`
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'number' && !Number.isFinite(inner) ? String(inner) : inner,
   )
-}
-
-/** Enough of a text to recognize it in a log. */
-export function clipped(text: string): string {
-  return text.length <= 120 ? text : `${text.slice(0, 120)}…`
 }

@@ -4,7 +4,11 @@ import type { RowScanner } from '../contracts.ts'
 import { compile, js, property } from '../emitter.ts'
 import { compileFastScan, type FastScan } from './fast-scan.ts'
 import { learnLayout } from './json-layout.ts'
-import { clipped, compileRecordReader } from './json-record.ts'
+import { isExact } from '../../expressions/typing.ts'
+import { jsonRecordParser, type JsonParser } from '../../model/json-digits.ts'
+import { behindByteOrderMark, recordText } from '../../model/record-text.ts'
+import { clipped } from '../../model/clipped.ts'
+import { compileRecordReader } from './json-record.ts'
 import type { PassThroughTexts } from '../../memory/pass-through-texts.ts'
 import { compileRowClass, type RowClass } from '../rows/row.ts'
 
@@ -21,15 +25,19 @@ const MAX_LAYOUTS = 16
 export function compileJsonScanner(schema: Schema, rowClass: RowClass, passed?: PassThroughTexts): RowScanner {
   const readRecord =
     passed === undefined ? compileRecordReader(schema, rowClass) : passingReader(schema, rowClass, passed)
-  const canBeFast = schema.fields.every((field) => field.type !== 'json' && field.logical === undefined)
+  const canBeFast = schema.fields.every(
+    (field) => field.type !== 'json' && (field.logical === undefined || isExact(field)),
+  )
   const hasStrings = schema.fields.some((field) => field.type === 'string' && passed?.source.has(field.name) !== true)
   let fast: FastScan | undefined
   let layoutsLeft = canBeFast ? MAX_LAYOUTS : 0
   let misses = MISSES_TO_LEARN
   let opened: Buffer | undefined
   let text = ''
-  const slow = (bytes: Buffer, start: number, end: number): Row => {
-    const row = readRecord(parseRecord(bytes, start, end), bytes)
+  const parse = jsonRecordParser(schema.fields)
+  const slow = (bytes: Buffer, from: number, end: number): Row => {
+    const start = behindByteOrderMark(bytes, from, end)
+    const row = readRecord(parseRecord(parse, bytes, start, end), bytes)
     if (++misses >= MISSES_TO_LEARN && layoutsLeft > 0) {
       misses = 0
       layoutsLeft--
@@ -78,10 +86,10 @@ function passingReader(
   }
 }
 
-function parseRecord(bytes: Buffer, start: number, end: number): unknown {
-  const text = bytes.toString('utf8', start, end)
+function parseRecord(parse: JsonParser, bytes: Buffer, start: number, end: number): unknown {
+  const text = recordText(bytes, start, end)
   try {
-    return JSON.parse(text)
+    return parse(text)
   } catch (cause) {
     throw new MillraceError('RECORD_INVALID', `a record is not JSON: ${clipped(text)}`, { domain: 'user', cause })
   }

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
-import type { Field, Schema } from '../../model/schema.ts'
+import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
+import { valueTypeText } from '../../model/value-type.ts'
 import type { RowWriter } from '../contracts.ts'
 import { compile, joined, js, lines, NOTHING, property, type Code } from '../emitter.ts'
 import { valuePrinter } from '../../model/logical-values.ts'
@@ -71,7 +72,7 @@ export function compileJsonWriter(schema: Schema, options: JsonWriterOptions, pa
     {
       quote: JSON.stringify,
       isoDate,
-      refuseNumber,
+      refuseNumber: (name: string, value: number) => refuseNumber(fieldOf(schema, name), value),
       PLAIN,
       passed,
       ...Object.fromEntries([...printers].map(([index, print]) => [`print${index}`, print])),
@@ -199,8 +200,9 @@ function writeValue(field: Field, value: Code, options: JsonWriterOptions): Code
   }
 }
 
-function refuseNumber(name: string, value: number): never {
-  throw new MillraceError('VALUE_INVALID', `field '${name}' is ${String(value)}, which JSON cannot say`, {
+function refuseNumber(field: Field | undefined, value: number): never {
+  const named = field === undefined ? 'a field' : `field '${field.name}' (${valueTypeText(field)})`
+  throw new MillraceError('VALUE_INVALID', `${named} is ${String(value)}, which JSON cannot say`, {
     domain: 'user',
     hint: 'a number must be finite',
   })

@@ -3,7 +3,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { Schema } from '../../model/schema.ts'
 import type { Split } from '../../model/snapshot.ts'
 import type { SourceContext, SplitEnumerator } from '../source.ts'
-import { FileAccess, nullableEventTime } from './file-access.ts'
+import { FileAccess, isUncut, nullableEventTime } from './file-access.ts'
 import { byteRanges } from './line-split.ts'
 import type { FileSourceOptions } from './declaration.ts'
 import { resolvePath, stableName } from './paths.ts'
@@ -91,7 +91,9 @@ export class FileEnumerator implements SplitEnumerator {
     }
     const sizes = await Promise.all(paths.map((path) => ports.files.sizeBytes(path)))
     const total = sizes.reduce((sum, size) => sum + size, 0)
-    const target = Math.min(MAX_SPLIT_BYTES, Math.max(MIN_SPLIT_BYTES, Math.ceil(total / parallelism)))
+    const target = isUncut(this.#options.format)
+      ? Infinity
+      : Math.min(MAX_SPLIT_BYTES, Math.max(MIN_SPLIT_BYTES, Math.ceil(total / parallelism)))
     paths.forEach((path, index) => {
       for (const range of byteRanges(sizes[index] ?? 0, target))
         ranges.push({ kind: 'bytes', file: stableName(baseDir, path), ...range })

@@ -4,7 +4,7 @@ import type { Schema } from '../../model/schema.ts'
 import type { RowScanner } from '../../codegen/contracts.ts'
 import type { Ports } from '../../ports/ports.ts'
 import type { RecordFormat } from '../../formats/format.ts'
-import { LineSplit } from './line-split.ts'
+import { lineEnd, lineEndBehindQuotes, LineSplit } from './line-split.ts'
 import { resolvePath } from './paths.ts'
 import type { ParquetFile } from './parquet-split.ts'
 import { parseSplitId } from './split-id.ts'
@@ -64,6 +64,7 @@ export class FileAccess {
       end: range.end,
       next,
       hasHead: this.#hasHead,
+      recordEnd: isUncut(this.#parts.format) ? lineEndBehindQuotes : lineEnd,
       scanner,
       eventTimeField,
       onBadRecord,
@@ -95,6 +96,11 @@ export class FileAccess {
     }
     return file
   }
+}
+
+/** Only from the beginning of such a file it is known where its records are. */
+export function isUncut(format: RecordFormat | 'parquet'): boolean {
+  return format !== 'parquet' && format.file?.quotesLineEnds === true
 }
 
 /** Parquet is decoded by packages of 200 KB of code, which most workers never run. */

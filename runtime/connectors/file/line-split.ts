@@ -6,6 +6,7 @@ import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
 
 const NEWLINE = 10
 const CARRIAGE_RETURN = 13
+const QUOTE = 34
 const READ_BYTES = 1024 * 1024
 /** A longer line is not a record but a mistake; without a bound it would fill the memory. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -20,10 +21,18 @@ export interface LineSplitParts {
   next: number | undefined
   /** The first line of the file is not a record. */
   hasHead: boolean
+  /** Finds the line end behind the record at `from`; the length of the bytes, or -1 within quotes, when it has none. */
+  recordEnd: (bytes: Buffer, from: number) => number
   scanner: RowScanner
   /** The row's field that may not be null although the schema lets it. */
   eventTimeField: string | undefined
   onBadRecord: BadRecordHandler
+}
+
+/** Where a record is in the buffer. */
+interface Bounds {
+  from: number
+  to: number
 }
 
 /**
@@ -51,12 +60,12 @@ export class LineSplit implements SplitStream {
     const chunk: RowChunk = { rows: [], nextAfter: [] }
     if (this.#skipFirst) {
       this.#skipFirst = false
-      if (!(await this.#nextLine())) return undefined
+      await this.#skipLine()
     }
     while (chunk.rows.length < maxRows && this.#bufferOffset + this.#cursor < this.#parts.end) {
-      const line = await this.#nextLine()
-      if (!line) break
-      const row = this.#parse(line)
+      const record = await this.#nextRecord()
+      if (record === undefined) break
+      const row = record === 'left out' ? undefined : this.#parse(record)
       if (row === undefined) continue
       chunk.rows.push(row)
       chunk.nextAfter.push(this.#bufferOffset + this.#cursor)
@@ -64,21 +73,25 @@ export class LineSplit implements SplitStream {
     return chunk.rows.length > 0 ? chunk : undefined
   }
 
-  /** Moves behind the next line; returns its bounds in the buffer, undefined at the end of the file. */
-  async #nextLine(): Promise<{ from: number; to: number } | undefined> {
-    let searchFrom = this.#cursor
+  /** Moves behind the next record; undefined at the end of the file. */
+  async #nextRecord(): Promise<Bounds | 'left out' | undefined> {
     for (;;) {
-      const newline = this.#buffer.indexOf(NEWLINE, searchFrom)
-      if (newline >= 0) return this.#take(newline, newline + 1)
+      const isAllThere = this.#fileEnded || this.#buffer.length - this.#cursor > MAX_LINE_BYTES
+      let end = this.#parts.recordEnd(this.#buffer, this.#cursor)
+      // a record without an end has a quote that is never closed: it is the line, and the next ones are records
+      if (end < 0 && isAllThere) end = lineEnd(this.#buffer, this.#cursor)
+      if (end >= 0 && end < this.#buffer.length) return this.#take(end, end + 1)
       if (this.#fileEnded)
         return this.#cursor < this.#buffer.length ? this.#take(this.#buffer.length, this.#buffer.length) : undefined
-      if (this.#buffer.length - this.#cursor > MAX_LINE_BYTES) await this.#dropLongLine()
-      else await this.#readMore()
-      searchFrom = this.#cursor
+      if (isAllThere) {
+        await this.#leaveOutLine()
+        return 'left out'
+      }
+      await this.#readMore()
     }
   }
 
-  #take(to: number, next: number): { from: number; to: number } {
+  #take(to: number, next: number): Bounds {
     const from = this.#cursor
     this.#cursor = next
     return { from, to: to > from && this.#buffer[to - 1] === CARRIAGE_RETURN ? to - 1 : to }
@@ -95,7 +108,7 @@ export class LineSplit implements SplitStream {
     this.#parts.scanner.open?.(this.#buffer)
   }
 
-  async #dropLongLine(): Promise<void> {
+  async #leaveOutLine(): Promise<void> {
     const where = this.#place(this.#cursor)
     const raw = this.#buffer.subarray(this.#cursor, this.#cursor + RAW_BYTES_KEPT)
     this.#parts.onBadRecord(
@@ -103,7 +116,12 @@ export class LineSplit implements SplitStream {
       where,
       raw,
     )
-    let newline = -1
+    await this.#skipLine()
+  }
+
+  /** Moves behind the next line end, or to the end of the file, however far that is. */
+  async #skipLine(): Promise<void> {
+    let newline = this.#buffer.indexOf(NEWLINE, this.#cursor)
     while (newline < 0 && !this.#fileEnded) {
       this.#cursor = this.#buffer.length
       await this.#readMore()
@@ -112,10 +130,10 @@ export class LineSplit implements SplitStream {
     this.#cursor = newline < 0 ? this.#buffer.length : newline + 1
   }
 
-  #parse(line: { from: number; to: number }): Row | undefined {
-    if (isBlank(this.#buffer, line.from, line.to)) return undefined
+  #parse({ from, to }: Bounds): Row | undefined {
+    if (isBlank(this.#buffer, from, to)) return undefined
     try {
-      const row = this.#parts.scanner.row(this.#buffer, line.from, line.to)
+      const row = this.#parts.scanner.row(this.#buffer, from, to)
       const field = this.#parts.eventTimeField
       if (field !== undefined && row[field] === null) {
         throw new MillraceError('RECORD_INVALID', `event-time field ${field} is null or missing`, { domain: 'user' })
@@ -125,8 +143,8 @@ export class LineSplit implements SplitStream {
       if (!(error instanceof Error)) throw error
       this.#parts.onBadRecord(
         error,
-        this.#place(line.from),
-        this.#buffer.subarray(line.from, Math.min(line.to, line.from + RAW_BYTES_KEPT)),
+        this.#place(from),
+        this.#buffer.subarray(from, Math.min(to, from + RAW_BYTES_KEPT)),
       )
       return undefined
     }
@@ -135,6 +153,23 @@ export class LineSplit implements SplitStream {
   #place(index: number): string {
     return `${this.#parts.path} at byte ${this.#bufferOffset + index}`
   }
+}
+
+/** The end of a record that is a line. */
+export function lineEnd(bytes: Buffer, from: number): number {
+  const end = bytes.indexOf(NEWLINE, from)
+  return end < 0 ? bytes.length : end
+}
+
+/** The end of a record of CSV: a line end in quotes belongs to a cell (RFC 4180). A doubled quote changes nothing. */
+export function lineEndBehindQuotes(bytes: Buffer, from: number): number {
+  let isQuoted = false
+  for (let at = from; at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (byte === QUOTE) isQuoted = !isQuoted
+    else if (byte === NEWLINE && !isQuoted) return at
+  }
+  return isQuoted ? -1 : bytes.length
 }
 
 function isBlank(bytes: Buffer, from: number, to: number): boolean {

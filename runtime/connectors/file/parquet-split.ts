@@ -5,8 +5,9 @@ import { compressors as pureCompressors } from 'hyparquet-compressors'
 import type { RowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Schema } from '../../model/schema.ts'
+import { valueTypeText } from '../../model/value-type.ts'
 import type { Files } from '../../ports/files.ts'
-import { columnConverter, type ColumnConverter } from './parquet-values.ts'
+import { columnConverter, decimalConverter, type ColumnConverter } from './parquet-values.ts'
 import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
 
 /** The machine's own zstd is several times faster than the one in JavaScript. */
@@ -25,6 +26,8 @@ export interface ParquetFile {
   path: string
   buffer: AsyncBuffer
   metadata: FileMetaData
+  /** The scale of columns of decimals that come as their units. */
+  scales: ReadonlyMap<string, number>
 }
 
 /** Throws FILE_UNREADABLE naming the path. */
@@ -39,10 +42,42 @@ export async function openParquetFile(files: Files, path: string): Promise<Parqu
           : bytes.slice().buffer
       },
     }
-    return { path, buffer, metadata: await parquetMetadataAsync(buffer) }
+    const metadata = await parquetMetadataAsync(buffer)
+    return { path, buffer, metadata, scales: takeDecimals(metadata) }
   } catch (cause) {
     throw new MillraceError('FILE_UNREADABLE', `cannot read ${path} as Parquet`, { domain: 'user', cause })
   }
+}
+
+function converterOf(field: Field, scale: number | undefined): ColumnConverter {
+  return scale === undefined ? columnConverter(field) : decimalConverter(field, scale)
+}
+
+/**
+ * The decoder makes doubles of decimals. It is told nothing of them where it then gives their units as they are: of
+ * columns that are no part of a list or struct, and not of variable length. Returns their scales by column.
+ */
+function takeDecimals({ schema }: FileMetaData): Map<string, number> {
+  const scales = new Map<string, number>()
+  const [root, ...elements] = schema
+  for (let at = 0, left = root?.num_children ?? 0; left > 0; left--) {
+    const element = elements[at]
+    if (element === undefined) break
+    if (element.converted_type === 'DECIMAL' && element.type !== 'BYTE_ARRAY') {
+      scales.set(element.name, element.scale ?? 0)
+      delete element.converted_type
+      delete element.logical_type
+    }
+    at = behind(elements, at)
+  }
+  return scales
+}
+
+/** The index behind an element and all that is inside of it. */
+function behind(elements: FileMetaData['schema'], at: number): number {
+  let next = at + 1
+  for (let children = elements[at]?.num_children ?? 0; children > 0; children--) next = behind(elements, next)
+  return next
 }
 
 export interface ParquetSplitParts {
@@ -120,7 +155,7 @@ export class ParquetSplit implements SplitStream {
     const found = column.values[index]
     const error = new MillraceError(
       'RECORD_INVALID',
-      `field ${column.field.name} must be ${column.field.type}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${String(found).slice(0, 100)}`}`,
+      `field '${column.field.name}' must be a ${valueTypeText(column.field)}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${String(found).slice(0, 100)}`}`,
       { domain: 'user' },
     )
     const raw = Object.fromEntries((this.#columns ?? []).map(({ field, values }) => [field.name, values[index]]))
@@ -163,7 +198,7 @@ export class ParquetSplit implements SplitStream {
       return await Promise.all(
         schema.fields.map(async (field) => ({
           field,
-          convert: columnConverter(field),
+          convert: converterOf(field, file.scales.get(field.name)),
           values: present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : absent,
         })),
       )

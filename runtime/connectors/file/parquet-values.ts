@@ -1,3 +1,4 @@
+import { textOfUnits, unitsOfBytes } from '../../model/decimal-units.ts'
 import { valueReader } from '../../model/logical-values.ts'
 import { isoDate } from '../../model/timestamp-text.ts'
 import type { FieldType, ValueType } from '../../model/schema.ts'
@@ -9,6 +10,18 @@ export type ColumnConverter = (value: unknown) => unknown
 export function columnConverter(type: ValueType): ColumnConverter {
   const convert = type.logical === undefined ? CONVERTERS[type.type] : logicalConverter(type)
   return (value) => (value === null || value === undefined ? null : convert(value))
+}
+
+/** As columnConverter, of a column whose values are the units of decimals: whole numbers, or bytes of them. */
+export function decimalConverter(type: ValueType, scale: number): ColumnConverter {
+  const convert = columnConverter(type)
+  const isExact = type.logical?.kind === 'decimal' || type.logical?.kind === 'bigint'
+  return (value) => {
+    if (value === null || value === undefined) return null
+    const units = value instanceof Uint8Array ? unitsOfBytes(value) : BigInt(value as number | bigint)
+    const text = textOfUnits(units, scale)
+    return convert(isExact ? text : Number(text))
+  }
 }
 
 /** A binary column that Parquet takes for a text is no bytes any more: what was no UTF-8 is lost. */

@@ -15,10 +15,19 @@ interface ValueOfType extends Record<FieldType, unknown> {
 }
 
 /**
- * The other types are meanings of these (model/schema.ts): a date is a number of days, bytes and decimals are
- * texts.
+ * The other types are meanings of these (model/schema.ts): a date is a number of days, a time of milliseconds; bytes,
+ * bigints and decimals are texts.
  */
-type PresentType = FieldType | 'date' | 'bytes' | `decimal(${string})` | `array<${string}>` | `row{${string}}`
+type PresentType =
+  | FieldType
+  | 'date'
+  | 'time'
+  | 'bigint'
+  | 'bytes'
+  | `decimal(${string})`
+  | `array<${string}>`
+  | `map<${string}>`
+  | `row{${string}}`
 
 /** A type as it is written in a schema: `long`, or `long?` where it may be null. */
 export type TypeText = PresentType | `${PresentType}?`
@@ -32,9 +41,9 @@ export type BaseOf<T extends string> =
   Present<T> extends infer Base
     ? Base extends FieldType
       ? Base
-      : Base extends 'date'
+      : Base extends 'date' | 'time'
         ? 'long'
-        : Base extends 'bytes' | `decimal(${string})`
+        : Base extends 'bigint' | 'bytes' | `decimal(${string})`
           ? 'string'
           : 'json'
     : never
@@ -43,11 +52,13 @@ type PresentValue<Base> = Base extends FieldType
   ? ValueOfType[Base]
   : Base extends `array<${infer Item}>`
     ? readonly ValueOf<Item>[]
-    : Base extends 'date'
+    : Base extends 'date' | 'time'
       ? number
-      : Base extends `row{${string}}`
-        ? { readonly [key: string]: Json }
-        : string
+      : Base extends `map<${infer Value}>`
+        ? { readonly [key: string]: ValueOf<Value> }
+        : Base extends `row{${string}}`
+          ? { readonly [key: string]: Json }
+          : string
 export type ValueOf<T extends string> = PresentValue<Present<T>> | (IsNullable<T> extends true ? null : never)
 export type Nullable<T extends TypeText> = T extends PresentType ? `${T}?` : T
 

@@ -1,4 +1,5 @@
 import { valueReader, type ValueReader } from '../../model/logical-values.ts'
+import { jsonRecordParser, withoutDigits, type JsonParser } from '../../model/json-digits.ts'
 import { compileRowMaker } from '../../codegen/rows/row-maker.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
@@ -43,6 +44,7 @@ function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): Asyn
   const make = compileRowMaker(output.schema, output.rowClass)
   // as a source reads JSON: times and dates as ISO texts too; what does not fit is left for the maker to refuse
   const answered = call.answer.map((field) => ({ name: field.name, read: valueReader(field) }))
+  const parse = jsonRecordParser(call.answer)
   const kept = output.schema.fields.filter(({ name }) => !call.answer.some((field) => field.name === name))
   const asked = [...call.url, ...(call.body ?? [])].flatMap((part) => (typeof part === 'string' ? [] : [part.field]))
   const combined = (row: Row, answer: Readonly<Record<string, unknown>>): Row =>
@@ -73,12 +75,12 @@ function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): Asyn
           }
         : {}),
     })
-    return combined(row, answerOf(status, body))
+    return combined(row, answerOf(parse, status, body))
   }
 }
 
 function valueOf(value: unknown, read: ValueReader): unknown {
-  return value === null || value === undefined ? value : (read(value) ?? value)
+  return value === null || value === undefined ? value : (read(value) ?? withoutDigits(value))
 }
 
 function filled(template: readonly TemplatePart[], row: Row, print: (value: unknown) => string): string {
@@ -90,7 +92,7 @@ function text(value: unknown): string {
 }
 
 /** 429 and 5xx may be other the next time; any other answer that is not 2xx is about the row. */
-function answerOf(status: number, body: string): Readonly<Record<string, unknown>> {
+function answerOf(parse: JsonParser, status: number, body: string): Readonly<Record<string, unknown>> {
   if (status < 200 || status > 299) {
     throw new MillraceError(
       'HTTP_STATUS',
@@ -99,7 +101,7 @@ function answerOf(status: number, body: string): Readonly<Record<string, unknown
     )
   }
   try {
-    const answer: unknown = JSON.parse(body)
+    const answer: unknown = parse(body)
     if (typeof answer === 'object' && answer !== null && !Array.isArray(answer))
       return answer as Record<string, unknown>
   } catch (cause) {

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../model/errors.ts'
+import { parseWithDigits } from '../../model/json-digits.ts'
 import type { LookupVerb } from '../../graph/verbs/join/lookup.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HttpAnswer, HttpClient, OutgoingRequest } from '../../ports/http-client.ts'
@@ -55,7 +56,7 @@ class RowIsAnswer implements HttpClient {
 
 function rowsOf(body: string): readonly unknown[] {
   try {
-    const rows: unknown = JSON.parse(body)
+    const rows: unknown = parseWithDigits(body)
     if (Array.isArray(rows)) return rows
   } catch (cause) {
     throw new MillraceError('HTTP_ANSWER', `the service answered no JSON: ${body.slice(0, 200)}`, {

@@ -3,6 +3,7 @@ import { Histogram } from '../../../runtime/memory/accumulators/histogram.ts'
 import { HyperLogLog } from '../../../runtime/memory/accumulators/hyper-log-log.ts'
 import { QuantileSketch } from '../../../runtime/memory/accumulators/quantile-sketch.ts'
 import type { Row } from '../../../runtime/model/schema.ts'
+import type { Expression } from '../../../runtime/expressions/ast.ts'
 import type { Aggregate } from '../../../runtime/graph/verbs/kit/aggregate-fields.ts'
 import { evaluate } from './plain-expression.ts'
 
@@ -17,13 +18,15 @@ export function plainAggregate(aggregate: Aggregate, rows: readonly Row[], timeO
   if (argument === undefined) return rows.length
   if (by !== undefined)
     return extreme(
-      rows.map((row) => [evaluate(argument, row), evaluate(by, row)] as const),
+      rows.map((row) => [evaluate(argument, row), comparable(by, evaluate(by, row))] as const),
       aggregate.function === 'argMin' ? -1 : 1,
     )
   const kept = rows.filter(
     (row) => evaluate(argument, row) !== null && (filter === undefined || evaluate(filter, row) === true),
   )
   const values = kept.map((row) => evaluate(argument, row) as Value)
+  if (argument.logical?.kind === 'decimal' && ['sum', 'avg', 'min', 'max'].includes(aggregate.function))
+    return decimalAggregate(aggregate, values as string[], argument.logical.scale)
   const numbers = values as number[]
   const ordered = timeOf === undefined ? kept : kept.toSorted((a, b) => timeOf(a) - timeOf(b))
   const sum = numbers.reduce((total, value) => total + value, 0)
@@ -83,6 +86,31 @@ export function plainAggregate(aggregate: Aggregate, rows: readonly Row[], timeO
     default:
       throw new Error(`the plain twin does not know ${aggregate.function}`)
   }
+}
+
+/** A value that < orders: decimals as their cents. */
+function comparable({ logical }: Expression, value: unknown): unknown {
+  return logical?.kind === 'decimal' && value !== null ? BigInt(String(value).replace('.', '')) : value
+}
+
+/** Over cents: numbers of the smallest digit of the type. */
+function decimalAggregate({ function: name }: Aggregate, values: readonly string[], scale: number): string | null {
+  if (values.length === 0) return null
+  const cents = values.map((text) => BigInt(text.replace('.', ''))).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const sum = cents.reduce((total, value) => total + value, 0n)
+  const digits = Math.max(scale, 6)
+  if (name === 'sum') return centsText(sum, scale)
+  if (name === 'min') return centsText(cents[0] ?? 0n, scale)
+  if (name === 'max') return centsText(cents.at(-1) ?? 0n, scale)
+  // twice the average in the last digit, rounded down, is odd or even: half up
+  const [size, by] = [(sum < 0n ? -sum : sum) * 10n ** BigInt(digits - scale) * 2n, BigInt(cents.length)]
+  const units = (size / by + 1n) / 2n
+  return centsText(sum < 0n ? -units : units, digits)
+}
+
+function centsText(cents: bigint, scale: number): string {
+  const digits = String(cents < 0n ? -cents : cents).padStart(scale + 1, '0')
+  return `${cents < 0n ? '-' : ''}${digits.slice(0, digits.length - scale)}.${digits.slice(digits.length - scale)}`
 }
 
 function extreme(pairs: readonly (readonly [unknown, unknown])[], sign: number): unknown {

@@ -80,6 +80,8 @@ function arbitraryLogical(depth: number): fc.Arbitrary<{ type: FieldType; logica
     fc.constantFrom(
       { type: 'long' as const, logical: { kind: 'date' as const } },
       { type: 'string' as const, logical: { kind: 'bytes' as const } },
+      { type: 'long' as const, logical: { kind: 'time' as const } },
+      { type: 'string' as const, logical: { kind: 'bigint' as const } },
     ),
     fc.tuple(fc.integer({ min: 1, max: 38 }), fc.nat(38)).map(([precision, scale]) => ({
       type: 'string' as const,
@@ -91,6 +93,7 @@ function arbitraryLogical(depth: number): fc.Arbitrary<{ type: FieldType; logica
   return fc.oneof(
     ...flat,
     inner.map((items) => ({ type: 'json' as const, logical: { kind: 'array' as const, items } })),
+    inner.map((values) => ({ type: 'json' as const, logical: { kind: 'map' as const, values } })),
     fc
       .uniqueArray(fc.tuple(fieldName, inner), { minLength: 1, maxLength: 4, selector: ([name]) => name })
       .map((fields) => ({
@@ -117,6 +120,20 @@ function arbitraryPresent({ type, logical }: ValueType): fc.Arbitrary<unknown> {
       return arbitraryValue(type)
     case 'date':
       return fc.integer({ min: -700_000, max: 2_900_000 })
+    case 'time':
+      return fc.integer({ min: 0, max: 86_399_999 })
+    case 'bigint':
+      return fc
+        .oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.bigInt({ min: -9n, max: 9n }))
+        .map(String)
+    case 'map':
+      return fc
+        .dictionary(
+          fc.string({ maxLength: 4 }).filter((key) => key !== '__proto__'),
+          arbitraryOf(logical.values),
+          { maxKeys: 4 },
+        )
+        .map((map) => ({ ...map }))
     case 'bytes':
       return fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
     case 'decimal': {

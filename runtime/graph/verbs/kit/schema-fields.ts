@@ -37,14 +37,16 @@ export function readField(name: string, type: unknown, path: string, problems: P
 
 /** What other systems call the types. */
 const TYPES_ELSEWHERE: readonly (readonly [type: string, names: RegExp])[] = [
-  ['long', /^(tiny|small|big)?int(eger)?(8|16|32|64)?$|^short$|^byte$|^number$/],
+  ['long (up to 2^53) or bigint (64 bits)', /^u?int(eger)?64$/],
+  ['long', /^u?(tiny|small)?int(eger)?(8|16|32)?$|^short$|^byte$|^number$/],
+  ['map<type>: its keys are texts', /^map\b/],
   ['double', /^(float|real)(32|64)?$/],
   ['string', /^(var)?char(\(\d+\))?$|^text$|^str$|^uuid$/],
   ['boolean', /^bool$/],
   ['timestamp', /^timestamp(_ltz)?(\(\d\))?$|^datetime$/],
   ['bytes', /^(var)?binary(\(\d+\))?$|^blob$/],
   ['decimal(10,2): up to 38 digits, so many of them behind the point', /^(decimal|numeric)\b/],
-  ['json', /^(map|multiset)\b|^(object|any|variant)$/],
+  ['json', /^multiset\b|^(object|any|variant)$/],
   ['array<type>', /^(array|list)\b/],
   ["'row{name: type}'", /^(row|struct|record)\b/],
 ]

@@ -8,6 +8,8 @@ import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import type { Schema } from '../../../../runtime/model/schema.ts'
 import type { Clock } from '../../../../runtime/ports/clock.ts'
 import { expectExactRestores, readAll } from '../../../harness/connector-conformance.ts'
+import { bytesOf, contextOf, formatOf, schemaOf } from '../../../harness/formats.ts'
+import { parquetFile } from '../../../harness/parquet-file.ts'
 import { quietPorts, sourceContext } from '../../../harness/source-context.ts'
 
 const SCHEMA: Schema = {
@@ -94,6 +96,31 @@ describe('JSON lines', () => {
     expect(await source.enumerator(context).discover([], 1)).toMatchObject([{ position: { headTime: 10001 } }])
   })
 
+  test('a line beyond the limit is one bad record, wherever the file is cut, and no line around it is lost', async () => {
+    const long = `{"id":2,"at":2,"more":"${'x'.repeat(18 * 1024 * 1024)}"}`
+    const text = `{"id":1,"at":1}\n${long}\n{"id":3,"at":3}\n{"id":4,"at":4}\n`
+    await writeFile(join(folder, 'x.jsonl'), text)
+    for (const target of [text.length, 6 * 1024 * 1024, long.length + 17]) {
+      const ids: unknown[] = []
+      const context = { ...jsonContext(), slot: 0, parallelism: 1 }
+      for (const { start, end } of byteRanges(text.length, target)) {
+        const reader = jsonLines.reader(context, compileRowClass(SCHEMA))
+        await reader.open([{ id: `x.jsonl:${start}-${end}`, position: null, finished: false }])
+        while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.rows ?? []).map((row) => row['id']))
+      }
+      expect(ids, `cut every ${target} bytes`).toEqual([1, 3, 4])
+      expect(context.bad.map((record) => record.reason)).toEqual([expect.stringContaining('longer than')])
+    }
+  })
+
+  test('a file that begins with a byte order mark gives its first record too', async () => {
+    await writeFile(join(folder, 'x.jsonl'), '\uFEFF{"id":1,"at":1}\n{"id":2,"at":2}\n')
+    const context = jsonContext()
+    const rows = await readAll({ connector: jsonSource('x.jsonl'), context, maxRows: 10, interruptions: 0 })
+    expect(rows).toHaveLength(2)
+    expect(context.bad).toEqual([])
+  })
+
   test('a record that cannot be read is reported with path and byte offset and left out', async () => {
     await writeFile(join(folder, 'bad.jsonl'), '{"id":1,"at":1}\n{"id":"x","at":2}\nnonsense\n{"id":4,"at":4}\n')
     const context = jsonContext()
@@ -121,6 +148,70 @@ describe('JSON lines', () => {
     })
     await writeFile(join(folder, 'more.jsonl'), '{"id":1,"at":1}\n')
     expect(await jsonSource('more*').enumerator(jsonContext()).discover([], 1)).toHaveLength(1)
+  })
+})
+
+describe('CSV with line ends in cells', () => {
+  const TEXTS: Schema = {
+    fields: [
+      { name: 'id', type: 'long', nullable: false },
+      { name: 'text', type: 'string', nullable: false },
+    ],
+  }
+  const sourceOf = (csv: object) => connector.source({ path: 'x.csv', format: { csv } })
+  const multiline = sourceOf({ multiline: true, header: true })
+  const context = () => sourceContext({ verb: { connector: 'file' }, schema: TEXTS, baseDir: folder })
+
+  /** The rows of the file, and the text of each bad record with the reason. */
+  async function read(source: typeof multiline, text: string) {
+    await writeFile(join(folder, 'x.csv'), text)
+    const here = context()
+    const rows = await readAll({ connector: source, context: here, maxRows: 2, interruptions: 0 })
+    return { rows: rows.map((row) => JSON.parse(row) as unknown), bad: here.bad }
+  }
+
+  test('cells in quotes hold line ends, delimiters and quotes, as RFC 4180 has them', async () => {
+    const text = 'id,text\r\n1,"a\r\nb"\r\n2,"c,\n\n""d"""\r\n3,e\r\n4,"f\n"'
+    expect(await read(multiline, text)).toEqual({
+      rows: [
+        { id: 1, text: 'a\r\nb' },
+        { id: 2, text: 'c,\n\n"d"' },
+        { id: 3, text: 'e' },
+        { id: 4, text: 'f\n' },
+      ],
+      bad: [],
+    })
+  })
+
+  test('a quote that is never closed makes its line a bad record and no other', async () => {
+    expect(await read(multiline, 'id,text\n1,a\n2,"b\n3,c\n4,d\n')).toMatchObject({
+      rows: [{ id: 1 }, { id: 3 }, { id: 4 }],
+      bad: [{ raw: '2,"b' }],
+    })
+  })
+
+  test('a file is one split whatever its size, and an interruption anywhere gives every record once', async () => {
+    const record = (id: number): string => `${id},"line\nof ${'x'.repeat(2000)}\n${id}"\n`
+    await writeFile(join(folder, 'x.csv'), `id,text\n${Array.from({ length: 2000 }, (_, id) => record(id)).join('')}`)
+    expect(await multiline.enumerator(context()).discover([], 8)).toHaveLength(1)
+    expect((await sourceOf({ header: true }).enumerator(context()).discover([], 8)).length).toBeGreaterThan(1)
+    await expectExactRestores({ connector: multiline, context: context(), maxRows: 300, interruptions: 4 }, 1, 2)
+  })
+
+  test('without the option such a record is an error that names the option', async () => {
+    const { bad } = await read(sourceOf({ header: true }), 'id,text\n1,"a\nb"\n2,c\n')
+    expect(bad[0]?.reason).toContain('multiline: true')
+  })
+
+  test('what a file sink writes, a source reads', async () => {
+    const rows = compileRowClass(TEXTS)
+    const writer = await formatOf({ csv: {} }).writer(contextOf(TEXTS))
+    const texts = ['a\nb', '"\r\n"', '\n', 'plain']
+    const records = texts.map((text, id) => bytesOf(writer, new rows(id, text)).toString())
+    expect(await read(multiline, `id,text\n${records.join('\n')}\n`)).toEqual({
+      rows: texts.map((text, id) => ({ id, text })),
+      bad: [],
+    })
   })
 })
 
@@ -162,6 +253,56 @@ describe('Parquet', () => {
     expect(first).toHaveLength(1000)
     expect(typeof first[0]?.['date']).toBe('number')
     expect(whole.snapshot()[0]?.position).toEqual({ next: 1024 })
+  })
+})
+
+describe('decimals of Parquet', () => {
+  /** Two's complement, of so many bytes. */
+  const bigEndian = (value: bigint, size: number): Buffer =>
+    Buffer.from(
+      BigInt.asUintN(size * 8, value)
+        .toString(16)
+        .padStart(size * 2, '0'),
+      'hex',
+    )
+  const littleEndian = (value: bigint, size: number): Buffer => bigEndian(value, size).reverse()
+
+  test('keep all their digits, whatever they are stored as', async () => {
+    const units = [115n, -115n, 0n, 99_999_999n]
+    const large = [12_345_678_901_234_567_890_123_456_789_012_345_678n, -1n, 0n, 115n]
+    const decimal = { precision: 9, scale: 2 }
+    await writeFile(
+      join(folder, 'x.parquet'),
+      parquetFile([
+        { name: 'small', type: 'INT32', decimal, values: units.map((value) => littleEndian(value, 4)) },
+        {
+          name: 'middle',
+          type: 'INT64',
+          decimal: { precision: 18, scale: 2 },
+          values: large.map((value) => littleEndian(value % 10n ** 18n, 8)),
+        },
+        {
+          name: 'large',
+          type: 'FIXED_LEN_BYTE_ARRAY',
+          decimal: { precision: 38, scale: 4 },
+          values: large.map((value) => bigEndian(value, 16)),
+        },
+        { name: 'ratio', type: 'INT32', decimal, values: units.map((value) => littleEndian(value, 4)) },
+      ]),
+    )
+    const schema = schemaOf({ small: 'decimal(9,2)', middle: 'decimal(20,3)', large: 'decimal(38,4)', ratio: 'double' })
+    const rows = await readAll({
+      connector: connector.source({ path: 'x.parquet', format: 'parquet' }),
+      context: sourceContext({ verb: { connector: 'file' }, schema, baseDir: folder }),
+      maxRows: 10,
+      interruptions: 0,
+    })
+    expect(rows.map((row) => JSON.parse(row) as unknown)).toEqual([
+      { small: '-1.15', middle: '-0.010', large: '-0.0001', ratio: -1.15 },
+      { small: '0.00', middle: '0.000', large: '0.0000', ratio: 0 },
+      { small: '1.15', middle: '1234567890123456.780', large: '1234567890123456789012345678901234.5678', ratio: 1.15 },
+      { small: '999999.99', middle: '1.150', large: '0.0115', ratio: 999999.99 },
+    ])
   })
 })
 

@@ -121,9 +121,14 @@ describe('mistakes', () => {
     ['price ? 1 : 2', 'EXPRESSION_TYPE', 1, undefined],
     ['null', 'EXPRESSION_TYPE', 1, 'null may stand in ===, !==, ?? and ?:, beside something that has a type'],
     ['undefined', 'EXPRESSION_FORBIDDEN', 1, 'use null'],
-    ['9007199254740993', 'EXPRESSION_TYPE', 1, 'write it with a decimal point to have a double'],
+    [
+      '9007199254740993',
+      'EXPRESSION_TYPE',
+      1,
+      'write 9007199254740993n to have a bigint, or a decimal point for a double',
+    ],
     ['1e999', 'EXPRESSION_TYPE', 1, undefined],
-    ['1n', 'EXPRESSION_FORBIDDEN', 1, undefined],
+    ['9223372036854775808n', 'EXPRESSION_TYPE', 1, undefined],
     ['Math.flor(price)', 'UNKNOWN_FUNCTION', 1, 'did you mean "Math.floor"?'],
     ['channel.toUppercase()', 'UNKNOWN_FUNCTION', 1, 'did you mean "toUpperCase"?'],
     ['Math.random()', 'EXPRESSION_FORBIDDEN', 1, undefined],
@@ -185,9 +190,10 @@ describe('values that are more than their JavaScript type', () => {
   }
 
   test.each([
-    ['price === rate', 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
-    ['price === name', 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
-    ["price === '9.001'", 'a decimal is equal to decimals of the same scale only; else compare numbers: Number(…)'],
+    [
+      'price === name',
+      'decimals and bigints go with each other and longs: Decimal(x, precision, scale) or BigInt(x) makes one, Number(…) a double of it',
+    ],
     ['day >= at', 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'],
     ['at - day', 'a date counts days, a timestamp milliseconds: divide the timestamp by 86400000'],
     ["day === '2020-01-31'", "a date counts days since 1970-01-01: Date.parse('2020-01-31') / 86400000"],
@@ -200,6 +206,8 @@ describe('values that are more than their JavaScript type', () => {
 
   test.each([
     'price === other',
+    'price === rate',
+    "price === '9.001'",
     'price !== null',
     'tags === null',
     'tags[0] === name',
@@ -215,8 +223,8 @@ describe('values that are more than their JavaScript type', () => {
   })
 
   test.each([
-    ['max(price)', 'convert it: Number(…)'],
-    ['argMin(name, rate)', 'convert it: Number(…)'],
+    ['stddev(price)', 'convert it: Number(…)'],
+    ['percentile(rate, 0.5)', 'convert it: Number(…)'],
     ['sum(day)', undefined],
   ])('%s is refused: its text or number has another order or sum than the value', (text, hint) => {
     const error = failureOf(() => parseAggregate(text, logical))

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { compileJsonScanner } from '../../../../runtime/codegen/json/json-scanner.ts'
 import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import { inferSchema, valueOfCell } from '../../../../runtime/formats/infer-schema.ts'
+import { parseWithDigits } from '../../../../runtime/model/json-digits.ts'
 import { valueTypeText } from '../../../../runtime/model/value-type.ts'
 
 const typesOf = (...records: unknown[]): Record<string, string> =>
@@ -35,6 +36,24 @@ describe('a schema inferred from records', () => {
     [[[[1]]], 'array<array<long>>'],
   ] as [unknown[], string][])('of the values %j is %s', (values, type) => {
     expect(typesOf(...values.map((v) => ({ v })))).toEqual({ v: type })
+  })
+
+  test.each([
+    ['9007199254740993', 'bigint'],
+    ['1, 9007199254740993', 'bigint'],
+    ['[1, -9223372036854775808, null]', 'array<bigint?>'],
+    ['1.5, 9007199254740993', 'double'],
+    ['9223372036854775808', 'double'],
+    ['9007199254740993.5', 'double'],
+    ['10.0', 'long'],
+    ['0.30000000000000004', 'double'],
+  ])('of the digits %s is %s', (digits, type) => {
+    const records = (parseWithDigits(`[${digits}]`) as unknown[]).map((v) => ({ v }))
+    expect(typesOf(...records)).toEqual({ v: type })
+    if (!digits.startsWith('[')) {
+      const cells = digits.split(', ').map((text) => ({ v: valueOfCell(text) }))
+      expect(typesOf(...cells)).toEqual({ v: type })
+    }
   })
 
   test('a field that some records lack may be null; names that are none are told', () => {

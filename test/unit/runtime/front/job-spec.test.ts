@@ -514,7 +514,7 @@ describe('a job that is not sound', () => {
 
 test.each([
   ['int', 'write long'],
-  ['BIGINT', 'write long'],
+  ['BIGINT', 'did you mean "bigint"?'],
   ['varchar(20)?', 'write string'],
   ['array<float>', 'write array<double>'],
   ['timestamp(3)', 'write timestamp'],

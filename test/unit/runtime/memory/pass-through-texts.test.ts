@@ -174,7 +174,7 @@ describe('values that are passed', () => {
     for (let i = 0; i < 3; i++) expect(passage.all(bytes, records)).toEqual(plain.all(bytes, records))
   })
 
-  test('bytes that are no UTF-8 come out as the text that they are read as', () => {
+  test('a record that is not UTF-8 is refused, whether its texts are looked at or not', () => {
     const broken = Buffer.from('{"a":1,"b":2,"s":"?x","t":3,"u":"y","d":1}')
     broken[broken.indexOf('?')] = 0xc3
     const { bytes, records } = laid(['{"a":1,"b":2,"s":"ž流😀","t":3,"u":"y","d":1}', broken])
@@ -182,7 +182,7 @@ describe('values that are passed', () => {
     for (let i = 0; i < 3; i++)
       expect(passage.all(bytes, records)).toEqual([
         '{"a":1,"b":2,"s":"ž流😀","t":3,"u":"y","d":1}',
-        '{"a":1,"b":2,"s":"\ufffdx","t":3,"u":"y","d":1}',
+        expect.stringContaining('not UTF-8'),
       ])
   })
 })

@@ -85,7 +85,7 @@ describe('values of logical types', () => {
     ['decimal(4,1)', '1000'],
     ['decimal(4,1)', '1.25'],
     ['decimal(4,1)', 'x'],
-    ['decimal(4,1)', '1e2'],
+    ['decimal(4,1)', '1e-2'],
     ['array<long>', [1.5]],
     ['array<long>', {}],
     ['array<long>', [null]],
@@ -149,14 +149,6 @@ describe('values of logical types', () => {
       throw error
     })
     expect(out.slice(0, count)).toEqual(rows.slice(0, 1))
-  })
-
-  test('decimals are compared with === only', () => {
-    const schema = schemaOf({ a: 'decimal(4,2)', b: 'decimal(4,2)' })
-    expect(parseExpression('a === b', schema).type).toBe('boolean')
-    expect(() => parseExpression('a < b', schema)).toThrow(
-      expect.objectContaining({ code: 'EXPRESSION_TYPE' }) as Error,
-    )
   })
 
   test('what a function gives is fitted or refused', () => {

@@ -215,12 +215,13 @@ describe('asyncMap: http', () => {
   function httpBed(
     http: object,
     answer: (request: OutgoingRequest) => HttpAnswer,
+    output: Readonly<Record<string, string>> = { price: 'double?' },
   ): { bed: OperatorBed; clock: ManualClock; requests: OutgoingRequest[] } {
     const requests: OutgoingRequest[] = []
     const clock = new ManualClock(0)
     const graph = aroundOperator(
       { id: 'long', name: 'string?' },
-      { asyncMap: { http, output: { price: 'double?' }, retry: { attempts: 2, backoff: '1ms' } } },
+      { asyncMap: { http, output, retry: { attempts: 2, backoff: '1ms' } } },
     )
     const bed = new OperatorBed(graph, 'op', {
       clock,
@@ -249,6 +250,17 @@ describe('asyncMap: http', () => {
       },
     ])
     expect(around.bed.out.rows).toEqual([{ id: 7, name: 'a/b&c=ž', price: 1.5 }])
+  })
+
+  test('decimals and bigints of an answer keep their digits', async () => {
+    const around = httpBed(
+      { url: 'http://prices/{id}' },
+      () => ({ status: 200, body: '{"price": 12345678901234567.89, "ref": 9007199254740993}' }),
+      { price: 'decimal(20,2)', ref: 'bigint' },
+    )
+    await around.bed.process([{ id: 7, name: null }])
+    await driven(around.bed.end(), around)
+    expect(around.bed.out.rows).toEqual([{ id: 7, name: null, price: '12345678901234567.89', ref: '9007199254740993' }])
   })
 
   test('a POST sends the row as JSON, or a body whose values are JSON', async () => {

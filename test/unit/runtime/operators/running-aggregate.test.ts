@@ -11,7 +11,15 @@ import { plainAggregate } from '../../../harness/plain/plain-aggregate.ts'
 
 /** So few that there are several keys in each. */
 const GROUPS = 4
-const SCHEMA = { k: 'long', city: 'string', whole: 'long', maybe: 'long?', name: 'string?', flag: 'boolean' }
+const SCHEMA = {
+  k: 'long',
+  city: 'string',
+  whole: 'long',
+  maybe: 'long?',
+  name: 'string?',
+  flag: 'boolean',
+  price: 'decimal(20,2)?',
+}
 const AGGREGATES = {
   n: 'count()',
   some: 'count(maybe)',
@@ -28,6 +36,12 @@ const AGGREGATES = {
   cheapest: 'argMin(city, whole)',
   middle: 'percentile(whole, 0.5)',
   all: 'collect(name)',
+  cost: 'sum(price)',
+  meanCost: 'avg(price)',
+  lowest: 'min(price)',
+  highest: 'max(price)',
+  dearest: 'argMax(city, price)',
+  prices: 'countDistinct(price)',
 }
 const TTL_MS = 50
 
@@ -38,6 +52,7 @@ interface Input {
   maybe: number | null
   name: string | null
   flag: boolean
+  price: string | null
 }
 
 const inputRow: fc.Arbitrary<Input> = fc.record({
@@ -47,6 +62,16 @@ const inputRow: fc.Arbitrary<Input> = fc.record({
   maybe: fc.option(fc.integer({ min: -5, max: 5 }), { nil: null }),
   name: fc.option(fc.constantFrom('a', 'ů', 'bb'), { nil: null }),
   flag: fc.boolean(),
+  price: fc.constantFrom(
+    null,
+    '0.10',
+    '0.20',
+    '-9.99',
+    '10.00',
+    '9.99',
+    '123456789012345678.01',
+    '-123456789012345678.02',
+  ),
 })
 type Step = { kind: 'rows'; rows: Input[] } | { kind: 'wait'; ms: number } | CheckpointStep<Input[]>
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -160,7 +185,7 @@ describe('the running aggregate', () => {
   })
 
   test('knows its distinct values after a checkpoint that takes the place of others that overlapped', async () => {
-    const row: Input = { k: 1, city: 'Brno', whole: 1, maybe: null, name: null, flag: true }
+    const row: Input = { k: 1, city: 'Brno', whole: 1, maybe: null, name: null, flag: true, price: '9.99' }
     const rows = (name: string | null): Step => ({ kind: 'rows', rows: [{ ...row, name }] })
     const freeze = (blocks: number): Step => ({ kind: 'freeze', extent: 'changes', blocks })
     const graph = graphOf({ emit: 'everyRow' })

@@ -21,6 +21,7 @@ const SCHEMA = {
   maybe: 'long?',
   name: 'string?',
   flag: 'boolean',
+  price: 'decimal(20,2)?',
 }
 const AGGREGATES = {
   n: 'count()',
@@ -43,6 +44,10 @@ const AGGREGATES = {
   middle: 'percentile(whole, 0.5)',
   all: 'collect(whole)',
   hist: 'histogram(whole, 0, 10, 5)',
+  cost: 'sum(price)',
+  meanCost: 'avg(price)',
+  lowest: 'min(price)',
+  priciest: 'argMax(city, price)',
 }
 
 interface Input {
@@ -53,6 +58,7 @@ interface Input {
   maybe: number | null
   name: string | null
   flag: boolean
+  price: string | null
 }
 
 const inputRow: fc.Arbitrary<Input> = fc.record({
@@ -63,6 +69,7 @@ const inputRow: fc.Arbitrary<Input> = fc.record({
   maybe: fc.option(fc.integer({ min: -5, max: 5 }), { nil: null }),
   name: fc.option(fc.constantFrom('a', 'ů', 'bb'), { nil: null }),
   flag: fc.boolean(),
+  price: fc.constantFrom(null, '0.10', '-9.99', '10.00', '9.99', '123456789012345678.01', '-123456789012345678.02'),
 })
 type Step = { kind: 'rows'; rows: Input[] } | { kind: 'watermark'; forward: number } | CheckpointStep<Meanwhile>
 interface Meanwhile {
@@ -227,7 +234,16 @@ describe('the window operator', () => {
   )
 
   describe('while one checkpoint is written and the barrier of the next has passed', () => {
-    const row = (at: number): Input => ({ at, k: 1, city: 'Brno', whole: 0, maybe: null, name: null, flag: false })
+    const row = (at: number): Input => ({
+      at,
+      k: 1,
+      city: 'Brno',
+      whole: 0,
+      maybe: null,
+      name: null,
+      flag: false,
+      price: null,
+    })
     const rows = (...at: number[]): Step => ({ kind: 'rows', rows: at.map(row) })
     const forward = (ms: number): Step => ({ kind: 'watermark', forward: ms })
     const freeze = (blocks: number): Step => ({ kind: 'freeze', extent: 'changes', blocks })

@@ -3,7 +3,7 @@ return function readRecord(o) {
   if (typeof o !== 'object' || o === null || Array.isArray(o)) refuseRecord(o)
   let v0 = o.id
   if (v0 === undefined || v0 === null) refuseField(0, v0)
-  if (!Number.isSafeInteger(v0)) refuseField(0, v0)
+  if (!Number.isSafeInteger(v0)) v0 = readNumber(0, v0)
   v0 += 0
   let v1 = o.channel
   if (v1 === undefined || v1 === null) v1 = null
@@ -12,7 +12,7 @@ return function readRecord(o) {
   }
   let v2 = o.price
   if (v2 === undefined || v2 === null) refuseField(2, v2)
-  if (typeof v2 !== 'number' || v2 - v2 !== 0) refuseField(2, v2)
+  if (typeof v2 !== 'number' || v2 - v2 !== 0) v2 = readNumber(2, v2)
   v2 += 0
   let v3 = o.sold
   if (v3 === undefined || v3 === null) v3 = null
@@ -26,7 +26,7 @@ return function readRecord(o) {
     if (t === undefined) refuseField(4, v4)
     v4 = t
   } else {
-    if (!Number.isSafeInteger(v4)) refuseField(4, v4)
+    if (!Number.isSafeInteger(v4)) v4 = readNumber(4, v4)
     v4 += 0
   }
   return new Row(v0, v1, v2, v3, v4)
@@ -39,11 +39,26 @@ return (o, record) => new Row(o.id, record, o.price, o.sold, record)
 function literal(bytes, p, end, x, y, z) {
   return p + 4 <= end && bytes[p + 1] === x && bytes[p + 2] === y && bytes[p + 3] === z ? p + 4 : -1
 }
+// Behind the character that begins with a byte of no ASCII; -1 when it is not UTF-8 (RFC 3629, 4)
+function behindWide(bytes, p) {
+  const c = bytes[p], d = bytes[p + 1] ^ 128
+  if (c < 0xe0) return c > 0xc1 && d < 64 ? p + 2 : -1
+  if (d > 63 || (bytes[p + 2] ^ 128) > 63) return -1
+  if (c < 0xf0) return (c === 0xe0 ? d > 31 : c !== 0xed || d < 32) ? p + 3 : -1
+  return (bytes[p + 3] ^ 128) < 64 && (c === 0xf0 ? d > 15 : c < 0xf4 || (c === 0xf4 && d < 16)) ? p + 4 : -1
+}
 function skipScalar(bytes, p, end) {
   let c = bytes[p]
   if (c === 34) {
-    while (++p < end && (c = bytes[p]) !== 34) if (c < 32 || c === 92) return -1
-    return p < end ? p + 1 : -1
+    for (p++; ; ) {
+      while (STOP[bytes[p]] === 0) p++
+      if (p >= end) return -1
+      c = bytes[p]
+      if (c === 34) return p + 1
+      if (c < 128) return -1
+      if (c < 0xe0 && c > 0xc1 && (bytes[p + 1] & 0xc0) === 128) p += 2
+      else if ((p = behindWide(bytes, p)) < 0) return -1
+    }
   }
   if (c === 116) return literal(bytes, p, end, 114, 117, 101)
   if (c === 110) return literal(bytes, p, end, 117, 108, 108)
@@ -138,7 +153,8 @@ return function scan(bytes, start, end, text, base) {
       if (c === 34) break
       if (c < 128) return null
       wide = true
-      p++
+      p = behindWide(bytes, p)
+      if (p < 0) return null
     }
     e1 = ++p
   }
@@ -212,7 +228,6 @@ return function scan(bytes, start, end, text, base) {
   if (p + 1 > end || bytes[p] !== 125) return null
   p += 1
   if (p !== end) return null
-  if (wide && !isUtf8(bytes.subarray(start, end))) return null
   const record = passed.record(bytes), places = passed.places
   places[record + 1] = joined
   if (q1 >= 0) {
