@@ -2,7 +2,6 @@
  * C0 but for line feed and tab, DEL, and C1, which a terminal may take for a command; and the marks that turn the
  * direction of the text around them, or end a line.
  */
-// oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
 /**
