@@ -1,3 +1,4 @@
+import { RowBatch } from '../runtime/memory/batch.ts'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { Connectors } from '../runtime/connectors/registry.ts'
 import type { SinkConnector } from '../runtime/connectors/sink.ts'
@@ -51,7 +52,9 @@ const blackhole: SinkConnector = {
     const isTimed = schema.fields.some((field) => field.name === 'emittedAt')
     return {
       open: async () => undefined,
-      async write(rows, count) {
+      async write(batch) {
+        const { count } = batch
+        const rows = batch.rows()
         figures.firstRowAt ??= wallMs()
         figures.rows += count
         figures.checksum += readAll(rows, count)
@@ -106,7 +109,7 @@ const ticks = (options: Options): SourceConnector => ({
         const emittedAt = wallMs()
         const rows: Row[] = []
         for (; next < due; next++) rows.push(new Rows(next % 1024, next, emittedAt))
-        return { split: 'ticks', rows }
+        return { split: 'ticks', batch: new RowBatch(rows) }
       },
       snapshot: () => [{ id: 'ticks', position: next, finished: next >= total }],
       isFinished: () => next >= total,

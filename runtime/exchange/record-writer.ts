@@ -1,3 +1,4 @@
+import type { Batch } from '../memory/batch.ts'
 import type { BatchCodec, KeyGrouper } from '../codegen/contracts.ts'
 import type { Row } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
@@ -49,8 +50,10 @@ export class RecordWriter {
     )
   }
 
-  /** Takes rows[0..count), count ≤ 1024. The rows are kept, the array is not. */
-  write(rows: readonly Row[], count: number): void {
+  /** The rows of the batch are kept, the array is not. */
+  write(batch: Batch): void {
+    const { count } = batch
+    const rows = batch.rows()
     switch (this.#routing.kind) {
       case 'one':
         this.#append(this.#routing.channel, rows, count)

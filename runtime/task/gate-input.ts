@@ -1,3 +1,4 @@
+import { RowBatch } from '../memory/batch.ts'
 import type { BatchCodec } from '../codegen/contracts.ts'
 import type { InputGate } from '../exchange/input-gate.ts'
 import { MillraceError } from '../model/errors.ts'
@@ -44,7 +45,7 @@ export class GateInput implements Input {
     if (reader === undefined)
       throw new MillraceError('CHANNEL_UNKNOWN', `rows came over ${exchange}, which is not an input`)
     const rows = (this.#rows[reader.input] ??= [])
-    return { kind: 'rows', rows, count: reader.codec.decode(bytes, rows), input: reader.input }
+    return { kind: 'batch', batch: new RowBatch(rows, reader.codec.decode(bytes, rows)), input: reader.input }
   }
 
   trigger(): void {

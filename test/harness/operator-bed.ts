@@ -1,3 +1,4 @@
+import { type Batch, RowBatch } from '../../runtime/memory/batch.ts'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../runtime/model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../runtime/model/time.ts'
@@ -39,8 +40,11 @@ export class Collector implements Stage {
   /** Rows and watermarks in their order. */
   readonly all: (Row | Timestamp)[] = []
 
-  process(rows: Row[], count: number): Promise<void> {
-    const taken = rows.slice(0, count).map((row) => ({ ...row }))
+  process(batch: Batch): Promise<void> {
+    const taken = batch
+      .rows()
+      .slice(0, batch.count)
+      .map((row) => ({ ...row }))
     this.rows.push(...taken)
     this.all.push(...taken)
     return Promise.resolve()
@@ -131,11 +135,8 @@ export class OperatorBed {
   /** Rows as plain objects, at most 1024. */
   process(rows: readonly Row[], input = 0): Promise<void> {
     const { schema, rowClass } = this.#inputs[input] as StreamCode
-    return this.stage.process(
-      rows.map((row) => new rowClass(...schema.fields.map(({ name }) => row[name] ?? null))),
-      rows.length,
-      input,
-    )
+    const made = rows.map((row) => new rowClass(...schema.fields.map(({ name }) => row[name] ?? null)))
+    return this.stage.process(new RowBatch(made), input)
   }
 
   watermark(time: Timestamp): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Batch } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import { compilePattern, type PatternCode } from '../../codegen/pattern-code.ts'
@@ -104,7 +105,9 @@ class PatternStage implements OperatorStage {
     }
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const { node, onError, onLate } = this.#context
     const { field, offsetMs } = this.#verb.eventTime
     const ordered = refuseUnordered(rows, count, field, node.id, onError)

@@ -1,3 +1,4 @@
+import type { Batch } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
@@ -103,7 +104,9 @@ class ProcessStage implements OperatorStage {
     })
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     this.#keyed?.grouper(rows, count, this.#groups)
     for (let at = 0; at < count; ) {
       at = this.#watched(() => this.#slice(rows, at, count))

@@ -1,3 +1,4 @@
+import { type Batch, RowBatch } from '../../memory/batch.ts'
 import type { RowErrorHandler } from '../../codegen/contracts.ts'
 import { RunningAggregates, type RunningAggregatesOptions } from './running-aggregates.ts'
 import { MillraceError } from '../../model/errors.ts'
@@ -100,7 +101,9 @@ class RunningAggregateStage implements OperatorStage {
     this.#waitForExpiry()
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const made = this.#watched(() =>
       this.#table.add(
         rows,
@@ -110,7 +113,7 @@ class RunningAggregateStage implements OperatorStage {
         this.#onError,
       ),
     )
-    if (made > 0) await this.#context.next.process(this.#out, made, 0)
+    if (made > 0) await this.#context.next.process(new RowBatch(this.#out, made), 0)
     const { changes } = this.#policy
     if (changes === 'atOnce') await this.#emitChanged()
     else if (changes !== 'never') this.#cancelEmission ??= this.#context.after(changes, () => this.#emitChanged())

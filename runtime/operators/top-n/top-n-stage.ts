@@ -1,3 +1,4 @@
+import type { Batch } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
@@ -94,7 +95,9 @@ class TopNStage implements OperatorStage {
     this.#slots = new Int32Array(count)
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const { next, clock, node, onError } = this.#context
     const ordered = this.#by.nullable ? refuseUnordered(rows, count, this.#by.name, node.id, onError) : count
     this.#grouper(rows, ordered, this.#groups)

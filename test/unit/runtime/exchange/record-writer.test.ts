@@ -1,3 +1,4 @@
+import { RowBatch } from '../../../../runtime/memory/batch.ts'
 import { expect, test } from 'vitest'
 import type { BatchCodec } from '../../../../runtime/codegen/contracts.ts'
 import { ChannelWriter } from '../../../../runtime/exchange/channel-writer.ts'
@@ -61,7 +62,7 @@ test.each([1, 65_536, 150_000, 30_000_000])(
     )
     const rows = Array.from({ length: rowBytes > 1_000_000 ? 5 : 1024 }, (_, n): Row => ({ n }))
     const writer = new RecordWriter([channel], codec, { kind: 'one', channel: 0 }, quietPorts().clock)
-    writer.write(rows, rows.length)
+    writer.write(new RowBatch(rows))
     writer.flush()
     expect(arrived).toEqual(rows)
   },

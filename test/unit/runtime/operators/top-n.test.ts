@@ -92,9 +92,9 @@ describe('topN', () => {
     )
     const sizes: number[] = []
     const { process } = bed.out
-    bed.out.process = (rows, count) => {
-      sizes.push(count)
-      return process.call(bed.out, rows, count)
+    bed.out.process = (batch) => {
+      sizes.push(batch.count)
+      return process.call(bed.out, batch)
     }
     await bed.process(Array.from({ length: 200 }, (_, n) => ({ a: null, b: 1, text: null, n, price: n })))
     expect(bed.out.rows.length).toBe((200 * 201) / 2)
