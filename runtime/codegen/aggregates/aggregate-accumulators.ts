@@ -7,7 +7,14 @@ import { HyperLogLog } from '../../memory/accumulators/hyper-log-log.ts'
 import { QuantileSketch } from '../../memory/accumulators/quantile-sketch.ts'
 import { type Code, joined, js, lines, NOTHING } from '../emitter.ts'
 import type { GeneratedColumn } from '../keys/key-columns.ts'
-import { type AggregateCode, declareValue, unsupported, whenPresent } from './aggregate-code.ts'
+import {
+  type AggregateCode,
+  declareValue,
+  type NextPlace,
+  numberCell,
+  unsupported,
+  whenPresent,
+} from './aggregate-code.ts'
 import { storageOf } from '../../model/type-traits.ts'
 
 /** Aggregates of one more expression share a set up to as many bits as a typed column holds. */
@@ -57,10 +64,15 @@ function kindOf(aggregate: Aggregate): { make: Code; result: Code; read: (bytes:
 }
 
 /** countDistinct: aggregates over equal expressions share one set; the first of them owns its column. */
-export function distinctAggregates(aggregates: readonly Aggregate[]): (index: number) => AggregateCode {
+export function distinctAggregates(
+  aggregates: readonly Aggregate[],
+  nextPlace: NextPlace,
+): (index: number) => AggregateCode {
   const groups: { text: string; members: number[] }[] = []
+  const places = new Map<number, number>()
   aggregates.forEach((aggregate, index) => {
     if (aggregate.function !== 'countDistinct') return
+    places.set(index, nextPlace())
     const text = JSON.stringify(aggregate.argument)
     const group = groups.find((known) => known.text === text && known.members.length < MAX_SHARED)
     if (group === undefined) groups.push({ text, members: [index] })
@@ -68,12 +80,17 @@ export function distinctAggregates(aggregates: readonly Aggregate[]): (index: nu
   })
   return (index) => {
     const { members = [index] } = groups.find((group) => group.members.includes(index)) ?? {}
-    return distinctCode(aggregates, index, members)
+    return distinctCode(aggregates, index, members, (member) => places.get(member) ?? 0)
   }
 }
 
 /** The counts are columns a of each; the values are those of the first, in column d. */
-function distinctCode(aggregates: readonly Aggregate[], index: number, members: readonly number[]): AggregateCode {
+function distinctCode(
+  aggregates: readonly Aggregate[],
+  index: number,
+  members: readonly number[],
+  placeOf: (member: number) => number,
+): AggregateCode {
   const aggregate = aggregates[index] as Aggregate
   const { argument, filter } = aggregate
   if (argument === undefined) throw unsupported(aggregate, undefined)
@@ -85,9 +102,9 @@ function distinctCode(aggregates: readonly Aggregate[], index: number, members: 
     aggregates[member]?.filter === undefined ? js`${2 ** bit}` : js`(f${member} ? ${2 ** bit} : 0)`,
   )
   const marked = storageOf(argument) === 'bit' ? js`${value} ? 1 : 0` : value
-  const count = (entry: Code): Code => js`
+  const count = (record: Code): Code => js`
     if (fresh !== 0) {
-      ${members.map((member, bit) => js`if ((fresh & ${2 ** bit}) !== 0) t.a${member}[${entry}]++`)}
+      ${members.map((member, bit) => js`if ((fresh & ${2 ** bit}) !== 0) t.v[${record} + ${placeOf(member)}]++`)}
     }`
   const values: GeneratedColumn = {
     name: `d${owner}`,
@@ -98,11 +115,11 @@ function distinctCode(aggregates: readonly Aggregate[], index: number, members: 
   const mark = js`
     {
       const fresh = t.d${owner}.mark(e, ${marked}, ${joined(bits, ' | ')})
-      ${count(js`e`)}
+      ${count(js`p`)}
     }`
   return {
-    columns: [{ name: `a${index}`, array: 'Float64Array' }, ...(isOwner ? [values] : [])],
-    start: lines([js`t.a${index}[e] = 0`, isOwner ? js`t.d${owner}.forget(e)` : NOTHING]),
+    columns: [{ name: `a${index}`, array: 'Float64Array', place: placeOf(index) }, ...(isOwner ? [values] : [])],
+    start: lines([js`${numberCell(placeOf(index))} = 0`, isOwner ? js`t.d${owner}.forget(e)` : NOTHING]),
     declare: (emit) =>
       lines([
         isOwner ? declareValue(value, aggregate.field.name, emit(argument), argument) : NOTHING,
@@ -116,9 +133,9 @@ function distinctCode(aggregates: readonly Aggregate[], index: number, members: 
           const pairs = s.d${owner}.pairs(e)
           for (let i = 0; i < pairs.length; i += 2) {
             const fresh = t.d${owner}.mark(d, pairs[i], pairs[i + 1])
-            ${count(js`d`)}
+            ${count(js`pd`)}
           }
         }`,
-    result: js`t.a${index}[e]`,
+    result: numberCell(placeOf(index)),
   }
 }

@@ -7,7 +7,8 @@ import { valueCheck } from '../expression.ts'
 import { storageOf } from '../../model/type-traits.ts'
 
 /**
- * The code of one aggregate over entry e of table t. A row goes through `declare`, `prepare`, `store`; only the
+ * The code of one aggregate over entry e of table t, whose record begins at p of t.v (`declareRecord`); of entries d of t
+ * and e of s that are combined the records begin at pd and pe. A row goes through `declare`, `prepare`, `store`; only the
  * first two may throw, and they change nothing: a row is added to all its aggregates or to none.
  */
 export interface AggregateCode {
@@ -32,6 +33,24 @@ export interface AggregateCode {
   scope?: Readonly<Record<string, unknown>>
 }
 
+/** Gives the next free place in the record of an entry. */
+export type NextPlace = () => number
+
+/** The number at a place of entry e of table t. */
+export function numberCell(place: number): Code {
+  return js`t.v[p + ${place}]`
+}
+
+/** Declares where the record of entry e begins. */
+export function declareRecord(codes: readonly AggregateCode[]): Code {
+  return js`const p = e * ${recordWidth(codes)}`
+}
+
+/** Numbers in the record of an entry. */
+export function recordWidth(codes: readonly AggregateCode[]): number {
+  return codes.flatMap(({ columns }) => columns).filter(({ place }) => place !== undefined).length
+}
+
 /** Declares the variable as the checked value; -0 becomes 0, so that equal values give equal results. */
 export function declareValue(variable: Code, name: string, value: Code, argument: Expression): Code {
   const { type, nullable } = argument
@@ -53,7 +72,11 @@ function mayRefuseFirst(codes: readonly AggregateCode[]): boolean {
  * refused.
  */
 export function addToEntry(codes: readonly AggregateCode[], undo: Code | undefined): Code {
-  const add = lines([...codes.map(({ prepare }) => prepare ?? NOTHING), ...codes.map(({ store }) => store)])
+  const add = lines([
+    declareRecord(codes),
+    ...codes.map(({ prepare }) => prepare ?? NOTHING),
+    ...codes.map(({ store }) => store),
+  ])
   if (undo === undefined) return add
   return js`
     try {

@@ -13,7 +13,9 @@ import { userAggregate } from './user-aggregate.ts'
 
 /** The code of the aggregates of one operator, in their order. */
 export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[] {
-  const distinct = distinctAggregates(aggregates)
+  let places = 0
+  const nextPlace = (): number => places++
+  const distinct = distinctAggregates(aggregates, nextPlace)
   return aggregates.map((aggregate, index) => {
     switch (aggregate.function) {
       case 'count':
@@ -22,7 +24,7 @@ export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[
       case 'max':
       case 'avg':
       case 'stddev':
-        return numberAggregate(aggregate, index)
+        return numberAggregate(aggregate, index, nextPlace)
       case 'first':
       case 'last':
       case 'argMin':

@@ -1,7 +1,7 @@
 import { isHeapColumn, keyColumns } from '../../memory/columns.ts'
 import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { Field } from '../../model/schema.ts'
-import type { AggregateCode } from '../aggregates/aggregate-code.ts'
+import { declareRecord, recordWidth, type AggregateCode } from '../aggregates/aggregate-code.ts'
 import { type Code, identifier, joined, js, lines, NOTHING } from '../emitter.ts'
 import { type GeneratedColumn, keyResult } from './key-columns.ts'
 import { storageOf } from '../../model/type-traits.ts'
@@ -42,7 +42,12 @@ const HOME = js`Math.imul(h, 0x9e3779b1) >>> this.shift`
 /** `class Table`: a KeyTable. */
 export function keyTableClass(options: KeyTableOptions): Code {
   const { keys, codes, extra, fields } = options
-  const columns = [...hashedKeyColumns(options), ...valueColumns(options), { name: 'u', array: 'Uint8Array' as const }]
+  const columns = [
+    ...hashedKeyColumns(options),
+    ...valueColumns(options).filter(({ place }) => place === undefined),
+    { name: 'u', array: 'Uint8Array' as const },
+  ]
+  const width = recordWidth(codes)
   const texts = indexesOf(keys, 'text')
   const [firstText] = texts
   return js`
@@ -59,6 +64,8 @@ export function keyTableClass(options: KeyTableOptions): Code {
         this.changedIn = new Int32Array(0)
         this.lastChange = 0
         this.text = new Uint8Array(${texts.length > 0 ? 64 : 0})
+        this.width = ${width}
+        this.v = new Float64Array(${8 * width})
         ${texts.length > 0 ? lines([js`this.textAt = null`, js`this.lastTexts = []`]) : NOTHING}
         ${columns.map((column) => js`this.${identifier(column.name)} = ${emptyColumn(column)}`)}
         ${fields?.create ?? NOTHING}
@@ -79,7 +86,7 @@ export function keyTableClass(options: KeyTableOptions): Code {
         while (index[p] !== 0) p = p + 1 & mask
         return p
       }
-      ${growMethods(columns, options)}
+      ${growMethods(columns, width, options)}
       ${options.chained === undefined ? NOTHING : chainMethod(keys)}
       ${findMethods(keys)}
       enter(h, p) {
@@ -104,6 +111,7 @@ export function keyTableClass(options: KeyTableOptions): Code {
       }
       start(e) {
         const t = this
+        ${declareRecord(codes)}
         t.u[e] = ${CHANGED}
         ${extra?.start ?? NOTHING}
         ${codes.map(({ start }) => start)}
@@ -150,7 +158,7 @@ function keyTextMethod(keys: number): Code {
 }
 
 /** grow: twice the room. reindex: builds the index again from the hashes, as for a table that was restored. */
-function growMethods(columns: readonly GeneratedColumn[], { chained }: KeyTableOptions): Code {
+function growMethods(columns: readonly GeneratedColumn[], width: number, { chained }: KeyTableOptions): Code {
   const typed = columns.filter((column) => !isHeapColumn(column) && column.array !== 'Whole')
   const enter = js`this.index[this.free(this.h[e])] = e + 1`
   return js`
@@ -163,6 +171,9 @@ function growMethods(columns: readonly GeneratedColumn[], { chained }: KeyTableO
           this.${identifier(name)} = new ${identifier(array)}(cap)
           this.${identifier(name)}.set(old)`,
       )}
+      old = this.v
+      this.v = new Float64Array(cap * ${width})
+      this.v.set(old)
       this.cap = cap
       this.mask = cap * 2 - 1
       this.shift--
@@ -292,6 +303,7 @@ function textKeyMethods(index: number): Code {
 export function mergeFunctions(codes: readonly AggregateCode[]): Code {
   return js`
     function combine(t, d, s, e) {
+      const pd = d * ${recordWidth(codes)}, pe = e * ${recordWidth(codes)}
       ${codes.map(({ combine }) => combine)}
     }
     function merge(t, s) {
@@ -359,6 +371,7 @@ function putRow(leading: readonly Code[], codes: readonly AggregateCode[]): Code
   const refusals = codes.flatMap(({ refused }) => refused ?? [])
   const put = js`out[n++] = row`
   return js`
+    ${declareRecord(codes)}
     const row = new Row(${[...leading, ...codes.map(({ result }) => result)]})
     ${refusals.length === 0 ? put : js`if (${joined(refusals, ' || ')}) onRow(row); else ${put}`}`
 }
