@@ -28,7 +28,7 @@ export type Routing =
  */
 export class RecordWriter {
   readonly #channels: readonly ChannelWriter[]
-  readonly #codec: BatchCodec
+  readonly #codec: Pick<BatchCodec, 'encode'>
   readonly #routing: Routing
   readonly #clock: Clock
   readonly #pending: Row[][]
@@ -37,7 +37,7 @@ export class RecordWriter {
   #turn = 0
   #cancelFlush: (() => void) | undefined
 
-  constructor(channels: readonly ChannelWriter[], codec: BatchCodec, routing: Routing, clock: Clock) {
+  constructor(channels: readonly ChannelWriter[], codec: Pick<BatchCodec, 'encode'>, routing: Routing, clock: Clock) {
     this.#channels = channels
     this.#codec = codec
     // with one reader there is nothing to choose, and no key to hash

@@ -5,6 +5,7 @@ import { DistinctNumbers, DistinctTexts } from '../../memory/accumulators/distin
 import { Histogram } from '../../memory/accumulators/histogram.ts'
 import { HyperLogLog } from '../../memory/accumulators/hyper-log-log.ts'
 import { QuantileSketch } from '../../memory/accumulators/quantile-sketch.ts'
+import type { Expression } from '../../expressions/ast.ts'
 import { type Code, joined, js, lines, NOTHING } from '../emitter.ts'
 import type { GeneratedColumn } from '../keys/key-columns.ts'
 import {
@@ -126,6 +127,9 @@ function distinctCode(
         filter === undefined ? NOTHING : js`const f${index} = ${emit(filter)} === true`,
       ]),
     store: isOwner ? whenPresent(argument, value, mark) : NOTHING,
+    ...(isOwner && Values === DistinctNumbers
+      ? { later: markedLater(owner, { argument, value, marked, bits: joined(bits, ' | ') }, count(js`p`)) }
+      : {}),
     combine: !isOwner
       ? NOTHING
       : js`
@@ -137,5 +141,45 @@ function distinctCode(
           }
         }`,
     result: numberCell(placeOf(index)),
+  }
+}
+
+/** So many values wait at most: as many as a batch has rows. */
+const MOST_LATER = 1024
+
+/** Marking in two steps: a batch's values are looked at before the first is marked. */
+function markedLater(
+  owner: number,
+  { argument, value, marked, bits }: { argument: Expression; value: Code; marked: Code; bits: Code },
+  count: Code,
+): NonNullable<AggregateCode['later']> {
+  const settle = js`settle${owner}()`
+  return {
+    declare: js`
+      const tables${owner} = [], entries${owner} = new Int32Array(${MOST_LATER})
+      const values${owner} = new Float64Array(${MOST_LATER}), bits${owner} = new Int32Array(${MOST_LATER})
+      let noted${owner} = 0, looked${owner} = 0
+      function ${settle} {
+        let sum = 0
+        for (let j = 0; j < noted${owner}; j++) sum ^= tables${owner}[j].d${owner}.look(entries${owner}[j], values${owner}[j])
+        looked${owner} = sum
+        for (let j = 0; j < noted${owner}; j++) {
+          const t = tables${owner}[j], e = entries${owner}[j], p = e * t.width
+          const fresh = t.d${owner}.mark(e, values${owner}[j], bits${owner}[j])
+          ${count}
+        }
+        noted${owner} = 0
+      }`,
+    note: whenPresent(
+      argument,
+      value,
+      js`
+        if (noted${owner} === ${MOST_LATER}) ${settle}
+        tables${owner}[noted${owner}] = t
+        entries${owner}[noted${owner}] = e
+        values${owner}[noted${owner}] = ${marked}
+        bits${owner}[noted${owner}++] = ${bits}`,
+    ),
+    settle,
   }
 }

@@ -23,6 +23,11 @@ export interface AggregateCode {
   refusesFirst?: true
   /** Statements that store it. `time` is in scope: the order of the row. */
   store: Code
+  /**
+   * The same in two steps, where nothing reads the entry between: `note` notes what is to be stored, `settle` stores
+   * all that was noted by then. Cache misses of a batch overlap in `settle`.
+   */
+  later?: { declare: Code; note: Code; settle: Code }
   /** Statements that add entry e of table s to entry d of table t, whose rows came before. */
   combine: Code
   /** The value of the output field. */

@@ -13,6 +13,8 @@ export interface KeyTableOptions {
   extra?: { columns: readonly GeneratedColumn[]; start: Code }
   /** Statements of the constructor and of `clear`. */
   fields?: { create: Code; clear: Code }
+  /** Keys are also found whose texts are ASCII bytes: findBytes. */
+  bytes?: 'findBytes'
   /** The entries of a key are a chain through the column nx; only its head, where hd is 1, stands in the index. */
   chained?: 'by nx'
 }
@@ -89,6 +91,7 @@ export function keyTableClass(options: KeyTableOptions): Code {
       ${growMethods(columns, width, options)}
       ${options.chained === undefined ? NOTHING : chainMethod(keys)}
       ${findMethods(keys)}
+      ${options.bytes === undefined ? NOTHING : findBytesMethods(keys)}
       enter(h, p) {
         if (this.n === this.cap) {
           this.grow()
@@ -237,6 +240,54 @@ function findMethods(keys: readonly Field[]): Code {
       ${probe(isSameOf, 'hash first')}
       return -1
     }`
+}
+
+/** The parameters of findBytes: of a text its bytes, where they begin and how many; -1 for null. */
+export function byteKeyArguments(keys: readonly Field[]): Code[] {
+  return [
+    ...keys.flatMap((field, index) =>
+      storageOf(field) === 'text' ? [js`b${index}`, js`from${index}`, js`length${index}`] : [js`v${index}`],
+    ),
+    js`h`,
+  ]
+}
+
+/** findBytes: as find, of a key whose texts are bytes. */
+function findBytesMethods(keys: readonly Field[]): Code {
+  const textArguments = (index: number): Code => js`b${index}, from${index}, length${index}`
+  const same = keys.map((field, index) =>
+    storageOf(field) === 'text'
+      ? js`this.sameBytes${index}(e, ${textArguments(index)})`
+      : js`this.k${index}[e] === v${index}`,
+  )
+  return js`
+    findBytes(${byteKeyArguments(keys)}) {
+      ${probe(same, 'hash first')}
+      e = this.enter(h, p)
+      ${keys.map((field, index) =>
+        storageOf(field) === 'text'
+          ? js`this.putBytes${index}(e, ${textArguments(index)})`
+          : js`this.k${index}[e] = v${index}`,
+      )}
+      return e
+    }
+    ${indexesOf(keys, 'text').map(
+      (index) => js`
+        sameBytes${index}(e, b, from, n) {
+          if (this.l${index}[e] !== n) return false
+          const text = this.text, at = this.o${index}[e]
+          for (let i = 0; i < n; i++) if (text[at + i] !== b[from + i]) return false
+          return true
+        }
+        putBytes${index}(e, b, from, n) {
+          this.o${index}[e] = this.chars
+          this.l${index}[e] = n
+          if (n <= 0) return
+          this.room(n)
+          for (let i = 0, at = this.chars; i < n; i++) this.text[at + i] = b[from + i]
+          this.chars += n
+        }`,
+    )}`
 }
 
 /** Returns the entry e that is equal; ends with `p`, the free place of the index, when the key is not there. */

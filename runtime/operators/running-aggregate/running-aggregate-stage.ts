@@ -102,12 +102,9 @@ class RunningAggregateStage implements OperatorStage {
   }
 
   async process(batch: Batch): Promise<void> {
-    const { count } = batch
-    const rows = batch.rows()
     const made = this.#watched(() =>
       this.#table.add(
-        rows,
-        count,
+        batch,
         this.#policy.ttlMs === undefined ? 0 : this.#context.clock.now(),
         this.#out,
         this.#onError,

@@ -3,6 +3,7 @@ import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
+import type { Batch } from '../../memory/batch.ts'
 import type { RowErrorHandler, RowsConsumer } from '../../codegen/contracts.ts'
 import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { KeyTables, LiveTable } from '../../state/key-tables.ts'
@@ -57,6 +58,7 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     const part = emission.kind === 'counted' ? greatestCommonDivisor(emission.rows, emission.every) : 1
     const tableEmission: RunningEmission = emission.kind === 'counted' ? { kind: 'full', rows: part } : emission
     this.#code = compileRunningTable({
+      fields: options.inputSchema.fields,
       keys,
       aggregates,
       outputRowClass,
@@ -77,9 +79,12 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     this.#scratch = this.#code.create()
   }
 
-  /** Adds rows[0..count); `out` gets what comes at once (at most one row for each) and the number of it is returned. */
-  add(rows: readonly Row[], count: number, now: number, out: Row[], onError: RowErrorHandler): number {
-    return this.#code.add(rows, count, now, this, out, onError)
+  /** Adds a batch; `out` gets what comes at once (at most one row for each) and the number of it is returned. */
+  add(batch: Batch, now: number, out: Row[], onError: RowErrorHandler): number {
+    if (this.#code.addColumns === undefined || batch.columns === undefined)
+      return this.#code.add(batch.rows(), batch.count, now, this, out, onError)
+    this.#code.addColumns(batch, now, this, onError)
+    return 0
   }
 
   groupAt(id: number): RunningGroup {

@@ -9,7 +9,7 @@ import type { Connection } from '../../../../runtime/ports/net.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 
 /** A batch of rows that take so many bytes each, of which only their numbers are written. */
-const codecOf = (rowBytes: number): BatchCodec => ({
+const codecOf = (rowBytes: number): Pick<BatchCodec, 'encode' | 'decode'> => ({
   encode(rows, count) {
     const batch = new Float64Array(Math.max(count + 1, (count * rowBytes) / 8))
     batch[0] = count
