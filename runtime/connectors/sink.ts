@@ -40,6 +40,8 @@ export type { Committable } from '../model/snapshot.ts'
  * Output of an attempt that was never prepared into a completed checkpoint must never become visible.
  */
 export interface SinkWriter {
+  /** As Stage.takesColumns. */
+  readonly takesColumns?: boolean
   /**
    * Called first. Commits `recovered` (those of the restored manifest; some or all may be committed already,
    * by a writer of an older attempt or another slot) and fences and aborts whatever older attempts left open.

@@ -9,6 +9,11 @@ import type { Timestamp } from '../model/time.ts'
  * operator's `from`; it is 0 inside a chain and matters only to operators of several inputs.
  */
 export interface Stage {
+  /**
+   * True when it reads columns where a batch has them, so that making rows for it would be in vain. Asked while batches
+   * are processed, not before.
+   */
+  readonly takesColumns?: boolean
   process(batch: Batch, input: number): Promise<void>
   onWatermark(time: Timestamp): Promise<void>
 }

@@ -35,6 +35,10 @@ export class SinkStage implements Stage {
     this.#onOut = onOut
   }
 
+  get takesColumns(): boolean {
+    return this.#writer().takesColumns === true
+  }
+
   async process(batch: Batch): Promise<void> {
     await this.#writer().write(batch)
     this.#onOut(batch.count)

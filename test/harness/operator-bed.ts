@@ -41,6 +41,12 @@ export class Collector implements Stage {
   readonly watermarks: Timestamp[] = []
   /** Rows and watermarks in their order. */
   readonly all: (Row | Timestamp)[] = []
+  #asked = 0
+
+  /** Every other time, so that operators give both columns and rows. */
+  get takesColumns(): boolean {
+    return this.#asked++ % 2 === 0
+  }
 
   process(batch: Batch): Promise<void> {
     const taken = batch
@@ -69,7 +75,7 @@ export class OperatorBed {
   readonly stopping = new AbortController()
   late = 0
   readonly #inputs: readonly StreamCode[]
-  readonly #codecs: readonly BatchCodec[]
+  readonly #codecs: BatchCodec[] = []
   #batches = 0
   readonly #mails: (() => Promise<void>)[] = []
 
@@ -77,7 +83,6 @@ export class OperatorBed {
     const node = nodeOf(graph, id)
     const clock = options.clock ?? new ManualClock()
     this.#inputs = node.from.map((name) => streamOf(schemaOf(graph, name)))
-    this.#codecs = this.#inputs.map(({ schema, rowClass }) => compileBatchCodec(schema, rowClass))
     const keepsRows = node.verb.kind === 'sideOutput'
     const context: OperatorContext = {
       node,
@@ -141,10 +146,9 @@ export class OperatorBed {
   process(rows: readonly Row[], input = 0): Promise<void> {
     const { schema, rowClass } = this.#inputs[input] as StreamCode
     const made = rows.map((row) => new rowClass(...schema.fields.map(({ name }) => row[name] ?? null)))
-    const codec = this.#codecs[input]
-    const isFrame = codec !== undefined && this.#batches++ % 2 === 1
-    const batch = isFrame ? codec.read(codec.encode(made, made.length).slice()) : new RowBatch(made)
-    return this.stage.process(batch, input)
+    if (this.#batches++ % 2 === 0) return this.stage.process(new RowBatch(made), input)
+    const codec = (this.#codecs[input] ??= compileBatchCodec(schema, rowClass))
+    return this.stage.process(codec.read(codec.encode(made, made.length).slice()), input)
   }
 
   watermark(time: Timestamp): Promise<void> {

@@ -27,6 +27,11 @@ export function columnsSuffice({ fields, aggregates }: ColumnLoopOptions): boole
   )
 }
 
+/** True when all results are numbers and booleans that no code of the user makes. */
+export function resultsAreColumns(aggregates: readonly Aggregate[]): boolean {
+  return aggregates.every((aggregate) => aggregate.function !== 'user' && isNumeric(aggregate.field))
+}
+
 /**
  * `addColumns(batch, now, host, onError)`: adds the rows of a batch that has columns, of which no rows are made. Values
  * of a row are the variables r<place>, its key the arguments of findBytes. `before` and `after` stand before a row is

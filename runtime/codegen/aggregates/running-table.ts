@@ -1,18 +1,25 @@
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { Batch } from '../../memory/batch.ts'
+import type { ColumnBatch } from '../../memory/column-batch.ts'
 import type { Column } from '../../memory/columns.ts'
 import { CHANGED, textOf, type KeyTable, type TableColumns } from '../../memory/key-table.ts'
 import type { RowErrorHandler } from '../contracts.ts'
 import { compile, js, lines, NOTHING, type Code } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { HASH_HELPERS } from '../keys/key-hash.ts'
-import { keyTableClass, keyTableColumns, mergeFunctions, rowsOfFunction } from '../keys/key-table-code.ts'
+import {
+  columnsOfFunction,
+  keyTableClass,
+  keyTableColumns,
+  mergeFunctions,
+  rowsOfFunction,
+} from '../keys/key-table-code.ts'
 import type { RowClass } from '../rows/row.ts'
 import { declareKey, keyArguments } from '../windows/pane-table.ts'
 import { addToKey, type AggregateCode } from './aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from './aggregate-codes.ts'
-import { addColumnsFunction, columnsSuffice } from './running-columns.ts'
+import { addColumnsFunction, columnsSuffice, resultsAreColumns } from './running-columns.ts'
 
 /**
  * The entries of one key group. A key's rows are in its first entry, and in those chained to it when they are
@@ -73,6 +80,11 @@ export interface RunningTableCode {
   ): void
   combine(t: RunningTable, d: number, s: RunningTable, e: number): void
   rowsOf(table: RunningTable, entries: readonly number[], count: number, out: Row[], onRow: (row: Row) => void): number
+  /**
+   * Puts the results of entries [from, end) of the list behind the rows of `out`. False, and `out` as before, when only
+   * rowsOf can make them; absent where no results are columns.
+   */
+  columnsOf?(table: RunningTable, entries: readonly number[], from: number, end: number, out: ColumnBatch): boolean
 }
 
 export interface RunningTableOptions {
@@ -107,6 +119,7 @@ export function compileRunningTable(options: RunningTableOptions): RunningTableC
     t.nx[e] = 0
     t.hd[e] = 1`
   const byColumns = options.emission.kind === 'changed' && columnsSuffice(options)
+  const toColumns = options.emission.kind === 'changed' && resultsAreColumns(options.aggregates)
   const loop = { before: restartExpired(options.ttlMs), after: afterRow(options) }
   const compiled = compile<Omit<RunningTableCode, 'columns'>>(
     'aggregate',
@@ -117,7 +130,16 @@ export function compileRunningTable(options: RunningTableOptions): RunningTableC
       ${byColumns ? addColumnsFunction(options, codes, loop) : NOTHING}
       ${mergeFunctions(codes)}
       ${rowsOfFunction(keys, codes, [], 'keysStay')}
-      return { create: () => new Table(), add, ${byColumns ? js`addColumns, ` : NOTHING}combine, rowsOf }`,
+      ${
+        toColumns
+          ? columnsOfFunction(
+              keys,
+              options.aggregates.map(({ field }) => field),
+              codes,
+            )
+          : NOTHING
+      }
+      return { create: () => new Table(), add, ${byColumns ? js`addColumns, ` : NOTHING}combine, rowsOf${toColumns ? js`, columnsOf` : NOTHING} }`,
     {
       ...EXPRESSION_SCOPE,
       ...aggregateScope(codes),

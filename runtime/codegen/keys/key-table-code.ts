@@ -418,6 +418,61 @@ export function rowsOfFunction(
     }`
 }
 
+/**
+ * `columnsOf(t, entries, from, end, out)`: the same into a ColumnBatch behind the rows it has, for the entries at
+ * [from, end) of the list. Returns false, and leaves the batch with the rows it had, where rows are needed: for a text
+ * that is not ASCII, and for a result that is refused. `aggregates` are the output fields of `codes`: numbers and booleans.
+ */
+export function columnsOfFunction(
+  keys: readonly Field[],
+  aggregates: readonly Field[],
+  codes: readonly AggregateCode[],
+): Code {
+  const texts = indexesOf(keys, 'text')
+  const numeric = [...keys, ...aggregates].flatMap((field, place) =>
+    storageOf(field) === 'text' ? [] : [{ field, place }],
+  )
+  const results = [
+    ...keys.map((field, index) => keyResult(field, index, () => NOTHING)),
+    ...codes.map((code) => code.result),
+  ]
+  const refusals = codes.flatMap(({ refused }) => refused ?? [])
+  return js`
+    function columnsOf(t, entries, from, end, out) {
+      ${texts.length === 0 ? NOTHING : js`if (!(t.text instanceof Uint8Array)) return false`}
+      ${numeric.map(({ field, place }) => js`const c${place} = ${storageOf(field) === 'bit' ? js`out.bits(${place})` : js`out.numbers(${place})`}`)}
+      let n = out.count
+      for (let i = from; i < end; i++, n++) {
+        const e = entries[i]
+        ${declareRecord(codes)}
+        ${refusals.length === 0 ? NOTHING : js`if (${joined(refusals, ' || ')}) return false`}
+        ${texts.map((index) => putKeyText(keys[index] as Field, index))}
+        ${numeric.map(({ field, place }) => putNumber(field, place, results[place] ?? NOTHING))}
+      }
+      out.count = n
+      return true
+    }`
+}
+
+function putKeyText(field: Field, index: number): Code {
+  const put = (length: Code): Code => js`if (!out.putText(${index}, n, t.text, t.o${index}[e], ${length})) return false`
+  if (!field.nullable) return put(js`t.l${index}[e]`)
+  return js`
+    if (t.l${index}[e] < 0) out.setNull(${index}, n)
+    ${put(js`Math.max(t.l${index}[e], 0)`)}`
+}
+
+function putNumber(field: Field, place: number, result: Code): Code {
+  const stored = (value: Code): Code => (storageOf(field) === 'bit' ? js`${value} ? 1 : 0` : value)
+  if (!field.nullable) return js`c${place}[n] = ${stored(result)}`
+  return js`
+    {
+      const value = ${result}
+      if (value === null) out.setNull(${place}, n)
+      c${place}[n] = ${stored(js`value`)}
+    }`
+}
+
 function putRow(leading: readonly Code[], codes: readonly AggregateCode[]): Code {
   const refusals = codes.flatMap(({ refused }) => refused ?? [])
   const put = js`out[n++] = row`

@@ -1,5 +1,7 @@
 import { type Batch, RowBatch } from '../../memory/batch.ts'
 import type { RowErrorHandler } from '../../codegen/contracts.ts'
+import { compileColumnRows } from '../../codegen/rows/column-rows.ts'
+import { ColumnBatch } from '../../memory/column-batch.ts'
 import { RunningAggregates, type RunningAggregatesOptions } from './running-aggregates.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
@@ -69,6 +71,7 @@ class RunningAggregateStage implements OperatorStage {
   readonly #watched: <T>(run: () => T) => T
   readonly #onError: RowErrorHandler
   readonly #out: Row[] = []
+  #columns: ColumnBatch | undefined
   #cancelEmission: (() => void) | undefined
   #cancelExpiry: (() => void) | undefined
 
@@ -138,9 +141,21 @@ class RunningAggregateStage implements OperatorStage {
   #emitChanged(): Promise<void> {
     this.#cancelEmission?.()
     this.#cancelEmission = undefined
+    if (this.#context.next.takesColumns === true && this.#table.hasColumns) return this.#putColumns()
     return this.#put((emit) => {
       this.#table.takeChanged(emit, this.#onError)
     })
+  }
+
+  async #putColumns(): Promise<void> {
+    const { node, output, next } = this.#context
+    this.#columns ??= new ColumnBatch(node.schema.fields, compileColumnRows(node.schema, output.rowClass))
+    for (
+      let batch = this.#table.changedBatch(this.#columns, this.#onError);
+      batch !== undefined;
+      batch = this.#table.changedBatch(this.#columns, this.#onError)
+    )
+      if (batch.count > 0) await next.process(batch, 0)
   }
 
   async #emitAll(): Promise<void> {

@@ -3,7 +3,8 @@ import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import type { Batch } from '../../memory/batch.ts'
+import { type Batch, RowBatch } from '../../memory/batch.ts'
+import { COLUMN_ROWS, type ColumnBatch } from '../../memory/column-batch.ts'
 import type { RowErrorHandler, RowsConsumer } from '../../codegen/contracts.ts'
 import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { KeyTables, LiveTable } from '../../state/key-tables.ts'
@@ -107,6 +108,54 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
       changed.length = 0
     }
     this.#changed = []
+  }
+
+  /** True when `changedBatch` may be called. */
+  get hasColumns(): boolean {
+    return this.#code.columnsOf !== undefined
+  }
+
+  /**
+   * As takeChanged, a batch at a call: `out` with as many rows as it holds, or rows where they cannot be columns;
+   * undefined when there are no more. What it gave must have been handled before the next call.
+   */
+  changedBatch(out: ColumnBatch, onError: RowErrorHandler): Batch | undefined {
+    out.clear()
+    for (let group = this.#changed[0]; group !== undefined; group = this.#changed[0]) {
+      const { table, changed } = group
+      const end = Math.min(changed.length, COLUMN_ROWS - out.count)
+      if (end === 0) break
+      if (this.#code.columnsOf?.(table, changed, 0, end, out) !== true) {
+        if (out.count > 0) break
+        return this.#changedRows(group, onError)
+      }
+      this.#taken(group, end)
+    }
+    return out.count === 0 ? undefined : out
+  }
+
+  #changedRows(group: RunningGroup, onError: RowErrorHandler): Batch {
+    const { table, changed } = group
+    const count = Math.min(changed.length, COLUMN_ROWS)
+    const made = this.#code.rowsOf(table, changed, count, this.#out, (row) => {
+      this.#refuse(row, onError)
+    })
+    this.#taken(group, count)
+    return new RowBatch(this.#out, made)
+  }
+
+  /** The first so many of the group's changed entries have been put out. */
+  #taken(group: RunningGroup, count: number): void {
+    const { table, changed } = group
+    for (let i = 0; i < count; i++) {
+      const entry = changed[i] as number
+      table.u[entry] = (table.u[entry] as number) & ~LISTED
+    }
+    if (count < changed.length) changed.splice(0, count)
+    else {
+      changed.length = 0
+      this.#changed.shift()
+    }
   }
 
   /**
