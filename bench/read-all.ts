@@ -45,9 +45,9 @@ function readColumn({ type, nullable }: Field, place: number): Code {
     case 'string':
       return js`
         {
-          const { bytes, offsets } = columns.texts(${place})
+          const { bytes, starts, ends } = columns.texts(${place})
           for (let i = 0; i < count; i++) {
-            const from = offsets[i], length = offsets[i + 1] - from
+            const from = starts[i], length = ends[i] - from
             if (length > 0) sum += length + bytes[from] + bytes[from + (length >> 1)] + bytes[from + length - 1]
           }
         }`

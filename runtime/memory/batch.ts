@@ -33,12 +33,13 @@ export interface Columns {
 }
 
 /**
- * Texts in UTF-8: text i is bytes[offsets[i]..offsets[i + 1]). All are ASCII, so that a byte is a character: a batch with
- * any other text has rows only.
+ * Texts in UTF-8: text i is bytes[starts[i]..ends[i]). All are ASCII, so that a byte is a character: a batch with any
+ * other text has rows only. Where the texts of a row or of a column lie to each other says the giver alone.
  */
 export interface TextColumn {
   readonly bytes: Uint8Array
-  readonly offsets: Uint32Array
+  readonly starts: Uint32Array
+  readonly ends: Uint32Array
 }
 
 /** A batch of rows that are there. */

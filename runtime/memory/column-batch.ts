@@ -5,11 +5,6 @@ import type { Batch, Columns, TextColumn } from './batch.ts'
 /** Rows of a batch, at most. */
 export const COLUMN_ROWS = 1024
 
-interface TextBytes {
-  bytes: Uint8Array
-  readonly offsets: Uint32Array
-}
-
 /**
  * A batch that an operator writes as columns, again and again: it is the taker's until the call that it was passed to
  * resolves, then it is cleared. Its writer fills the arrays of row `count`, each field of it, and raises `count`.
@@ -18,7 +13,12 @@ export class ColumnBatch implements Batch, Columns {
   count = 0
   readonly #numbers: readonly Float64Array[]
   readonly #bits: readonly Uint8Array[]
-  readonly #texts: readonly TextBytes[]
+  readonly #starts: readonly Uint32Array[]
+  readonly #ends: readonly Uint32Array[]
+  /** The texts of all fields; the same memory seen in two ways. */
+  #words = new Int32Array(16 * COLUMN_ROWS)
+  #bytes = new Uint8Array(this.#words.buffer)
+  #used = 0
   readonly #nulls: readonly Uint8Array[]
   /** Fields of which a row is null. */
   readonly #hasNulls: Uint8Array
@@ -30,10 +30,8 @@ export class ColumnBatch implements Batch, Columns {
       storageOf(field) === storage || (storage === 'text' && storageOf(field) === 'json') ? length : 0
     this.#numbers = fields.map((field) => new Float64Array(sized(field, 'number', COLUMN_ROWS)))
     this.#bits = fields.map((field) => new Uint8Array(sized(field, 'bit', COLUMN_ROWS)))
-    this.#texts = fields.map((field) => ({
-      bytes: new Uint8Array(sized(field, 'text', 16 * COLUMN_ROWS)),
-      offsets: new Uint32Array(sized(field, 'text', COLUMN_ROWS + 1)),
-    }))
+    this.#starts = fields.map((field) => new Uint32Array(sized(field, 'text', COLUMN_ROWS)))
+    this.#ends = fields.map((field) => new Uint32Array(sized(field, 'text', COLUMN_ROWS)))
     this.#nulls = fields.map(() => new Uint8Array(COLUMN_ROWS / 8))
     this.#hasNulls = new Uint8Array(fields.length)
     this.#makeRows = makeRows
@@ -46,38 +44,55 @@ export class ColumnBatch implements Batch, Columns {
   clear(): void {
     this.count = 0
     this.#rows = undefined
+    this.#used = 0
     for (let field = 0; field < this.#hasNulls.length; field++)
       if (this.#hasNulls[field] === 1) (this.#nulls[field] as Uint8Array).fill(0)
     this.#hasNulls.fill(0)
   }
 
-  /** Makes the field of a row null; of a text it has to be written, as no bytes, too. */
+  /** Makes the field of a row null, which has to be written too, of a text as no bytes. */
   setNull(field: number, row: number): void {
     const nulls = this.#nulls[field] as Uint8Array
     nulls[row >> 3] = (nulls[row >> 3] as number) | (1 << (row & 7))
     this.#hasNulls[field] = 1
   }
 
-  /**
-   * Writes the text of a row as a copy of bytes[from..from + length), behind that of the row before it. False when it is
-   * not ASCII; it may then be written again.
-   */
+  /** Writes the text of a row as a copy of bytes[from..from + length). False when it is not ASCII: then it is not there. */
   putText(field: number, row: number, bytes: Uint8Array, from: number, length: number): boolean {
-    const text = this.#texts[field] as TextBytes
-    const at = text.offsets[row] as number
-    if (at + length > text.bytes.length) {
-      const old = text.bytes
-      text.bytes = new Uint8Array(Math.max(at + length, old.length * 2))
-      text.bytes.set(old)
-    }
-    const to = text.bytes
+    const at = this.#take(length)
+    const to = this.#bytes
     let all = 0
-    if (length > 64) {
-      to.set(bytes.subarray(from, from + length), at)
-      for (let i = at; i < at + length; i++) all |= to[i] as number
-    } else for (let i = 0; i < length; i++) all |= to[at + i] = bytes[from + i] as number
-    text.offsets[row + 1] = at + length
+    for (let i = 0; i < length; i++) all |= to[at + i] = bytes[from + i] as number
+    this.placeText(field, row, at, length)
     return all < 128
+  }
+
+  /**
+   * Copies words[from..from + count), which hold texts of one row, and returns where their first byte is; they are ASCII.
+   * `placeText` says then which of them are texts of which fields.
+   */
+  putWords(words: Int32Array, from: number, count: number): number {
+    const at = this.#take(count * 4)
+    const to = this.#words
+    for (let i = 0, first = at >> 2; i < count; i++) to[first + i] = words[from + i] as number
+    return at
+  }
+
+  placeText(field: number, row: number, at: number, length: number): void {
+    ;(this.#starts[field] as Uint32Array)[row] = at
+    ;(this.#ends[field] as Uint32Array)[row] = at + length
+  }
+
+  #take(bytes: number): number {
+    const at = this.#used
+    this.#used = (at + bytes + 3) & ~3
+    if (this.#used > this.#bytes.length) {
+      const old = this.#words
+      this.#words = new Int32Array(Math.max(this.#used >> 2, old.length * 2))
+      this.#words.set(old)
+      this.#bytes = new Uint8Array(this.#words.buffer)
+    }
+    return at
   }
 
   numbers(field: number): Float64Array {
@@ -89,7 +104,11 @@ export class ColumnBatch implements Batch, Columns {
   }
 
   texts(field: number): TextColumn {
-    return this.#texts[field] as TextBytes
+    return {
+      bytes: this.#bytes,
+      starts: this.#starts[field] as Uint32Array,
+      ends: this.#ends[field] as Uint32Array,
+    }
   }
 
   nulls(field: number): Uint8Array | undefined {

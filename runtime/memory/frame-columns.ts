@@ -29,7 +29,7 @@ interface Place {
 /**
  * The columns of one stream's frames, one frame at a time: `open` looks at the heads alone, and a column is read when it
  * is asked for. Numbers of 64 bits, booleans, nulls and the bytes of texts are views of the frame; the other numbers
- * and the offsets are written to arrays that the next frame uses again.
+ * and where texts begin are written to arrays that the next frame uses again.
  */
 export class FrameColumns implements Columns {
   readonly #fields: readonly Field[]
@@ -38,7 +38,8 @@ export class FrameColumns implements Columns {
   /** Places of the fields in the order of the frame. */
   readonly #order: readonly number[]
   readonly #numbers: (Float64Array | undefined)[]
-  readonly #offsets: (Uint32Array | undefined)[]
+  /** Where texts begin, and where the last one ends. */
+  readonly #starts: (Uint32Array | undefined)[]
   /** Fields whose array holds the values of this frame. */
   readonly #isRead: Uint8Array
   #stage: Stage | undefined
@@ -51,7 +52,7 @@ export class FrameColumns implements Columns {
     this.#places = fields.map(() => ({ base: 0, kind: 0, nulls: -1, values: 0, chars: 0 }))
     this.#order = frameOrder(fields).map((field) => fields.indexOf(field))
     this.#numbers = fields.map(() => undefined)
-    this.#offsets = fields.map(() => undefined)
+    this.#starts = fields.map(() => undefined)
     this.#isRead = new Uint8Array(fields.length)
   }
 
@@ -114,20 +115,21 @@ export class FrameColumns implements Columns {
   texts(field: number): TextColumn {
     const { u8, u16, u32 } = this.#stage as Stage
     const count = this.#count
-    let offsets = this.#offsets[field]
-    if (offsets === undefined || offsets.length <= count)
-      this.#offsets[field] = offsets = new Uint32Array(Math.max(count, 1024) + 1)
-    if (this.#isRead[field] === 1) return { bytes: u8, offsets }
+    let starts = this.#starts[field]
+    if (starts === undefined || starts.length <= count)
+      this.#starts[field] = starts = new Uint32Array(Math.max(count, 1024) + 1)
+    const texts = { bytes: u8, starts, ends: starts.subarray(1) }
+    if (this.#isRead[field] === 1) return texts
     this.#isRead[field] = 1
     const { kind, values, chars } = this.#places[field] as Place
     let end = this.#blob + chars
-    offsets[0] = end
+    starts[0] = end
     for (let i = 0; i < count; i++) {
       end += (kind === 0 ? u16[(values >> 1) + i] : u32[(values >> 2) + i]) as number
-      offsets[i + 1] = end
+      starts[i + 1] = end
     }
     if (end > u8.length) corrupt('the lengths of a string column do not add up')
-    return { bytes: u8, offsets }
+    return texts
   }
 
   nulls(field: number): Uint8Array | undefined {

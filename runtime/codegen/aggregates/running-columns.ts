@@ -1,11 +1,11 @@
 import { type Aggregate, fieldsAggregated } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { Field } from '../../model/schema.ts'
-import { storageOf } from '../../model/type-traits.ts'
-import { type Code, js, lines, NOTHING } from '../emitter.ts'
+import { type Code, js, NOTHING } from '../emitter.ts'
 import { ExpressionEmitter } from '../expression.ts'
-import { storedKey } from '../keys/key-columns.ts'
-import { fieldHash, HASH_BYTES, hashOfHashes, keyGroup } from '../keys/key-hash.ts'
+import { declareByteKey } from '../keys/byte-key.ts'
+import { HASH_BYTES } from '../keys/key-hash.ts'
 import { byteKeyArguments } from '../keys/key-table-code.ts'
+import { columnNames, isNumeric, openColumn, readValue, valueName } from '../rows/column-values.ts'
 import { addToKey, type AggregateCode } from './aggregate-code.ts'
 
 export interface ColumnLoopOptions {
@@ -55,15 +55,16 @@ export function addColumnsFunction(
     ${codes.map(({ later }) => later?.declare ?? NOTHING)}
     function addColumns(batch, now, host, onError) {
       const columns = batch.columns, count = batch.count
+      let ${places.flatMap((place) => columnNames(fields[place] as Field, place))}
       ${places.map((place) => openColumn(fields[place] as Field, place))}
       let i = 0
       while (i < count) {
         try {
           for (; i < count; i++) {
-            ${places.map((place) => readValue(fields[place] as Field, place))}
+            ${places.filter((place) => isNumeric(fields[place] as Field)).map((place) => readValue(fields[place] as Field, place))}
             ${expressions.declarations()}
             ${declared}
-            ${declareByteKey(options)}
+            ${declareByteKey(fields, keys, options.maxParallelism)}
             const s = host.groupAt(g), t = s.table, had = t.n, e = t.findBytes(${byteKeyArguments(keys)})
             ${before}
             ${addToKey(codes.map((code) => (code.later === undefined ? code : { ...code, store: code.later.note })))}
@@ -76,52 +77,4 @@ export function addColumnsFunction(
       }
       ${codes.map(({ later }) => later?.settle ?? NOTHING)}
     }`
-}
-
-function isNumeric(field: Field): boolean {
-  return storageOf(field) === 'number' || storageOf(field) === 'bit'
-}
-
-function valueName(place: number): Code {
-  return js`r${place}`
-}
-
-/** Declares the arrays of a column: c its values, n its nulls; of texts b the bytes and o the offsets. */
-function openColumn(field: Field, place: number): Code {
-  const nulls = field.nullable ? js`const n${place} = columns.nulls(${place})` : NOTHING
-  if (!isNumeric(field))
-    return lines([js`const { bytes: bytes${place}, offsets: offsets${place} } = columns.texts(${place})`, nulls])
-  const values = storageOf(field) === 'bit' ? js`columns.bits(${place})` : js`columns.numbers(${place})`
-  return lines([js`const c${place} = ${values}`, nulls])
-}
-
-function isNull(place: number): Code {
-  return js`n${place} !== undefined && (n${place}[i >> 3] & 1 << (i & 7)) !== 0`
-}
-
-function readValue(field: Field, place: number): Code {
-  if (!isNumeric(field)) return NOTHING
-  const value = storageOf(field) === 'bit' ? js`c${place}[i] === 1` : js`c${place}[i]`
-  return js`const ${valueName(place)} = ${field.nullable ? js`${isNull(place)} ? null : ${value}` : value}`
-}
-
-/** Declares the arguments of findBytes of row i, and its key group g. */
-function declareByteKey({ fields, keys, maxParallelism }: ColumnLoopOptions): Code {
-  const values = keys.map((field, index) => {
-    const place = fields.indexOf(field)
-    if (isNumeric(field)) return js`const v${index} = ${storedKey(field, valueName(place))}`
-    const length = js`offsets${place}[i + 1] - from${index}`
-    return js`
-      const b${index} = bytes${place}, from${index} = offsets${place}[i]
-      const length${index} = ${field.nullable ? js`${isNull(place)} ? -1 : ${length}` : length}`
-  })
-  const hashes = keys.map((field, index) =>
-    isNumeric(field)
-      ? fieldHash(field, valueName(fields.indexOf(field)))
-      : js`hashBytes(b${index}, from${index}, length${index})`,
-  )
-  return js`
-    ${values}
-    const h = ${hashOfHashes(hashes)}
-    const g = ${keyGroup(js`h`, maxParallelism)}`
 }

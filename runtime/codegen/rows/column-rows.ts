@@ -47,9 +47,9 @@ function presentValue(field: Field, column: Code): Code {
     case 'bit':
       return js`${column}[i] === 1`
     case 'text':
-      return js`textOf(${column}.bytes, ${column}.offsets[i], ${column}.offsets[i + 1])`
+      return js`textOf(${column}.bytes, ${column}.starts[i], ${column}.ends[i])`
     default:
-      return js`JSON.parse(textOf(${column}.bytes, ${column}.offsets[i], ${column}.offsets[i + 1]))`
+      return js`JSON.parse(textOf(${column}.bytes, ${column}.starts[i], ${column}.ends[i]))`
   }
 }
 

@@ -26,8 +26,8 @@ function valueAt(columns: Columns, field: Field, place: number, i: number): unkn
   const nulls = columns.nulls(place)
   if (nulls !== undefined && ((nulls[i >> 3] ?? 0) & (1 << (i & 7))) !== 0) return null
   if (isKeptAsText(field)) {
-    const { bytes, offsets } = columns.texts(place)
-    return Buffer.from(bytes.slice(offsets[i], offsets[i + 1])).toString('latin1')
+    const { bytes, starts, ends } = columns.texts(place)
+    return Buffer.from(bytes.slice(starts[i], ends[i])).toString('latin1')
   }
   return field.type === 'boolean' ? columns.bits(place)[i] === 1 : columns.numbers(place)[i]
 }
