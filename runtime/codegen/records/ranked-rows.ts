@@ -12,7 +12,7 @@ import { LOCATE, type RecordEmitter } from './record-emitter.ts'
 export function rankedFunctions(plain: RecordEmitter): Code {
   const { fields } = plain.spec.schema
   const emitter = plain.withFields((field) => valueName(fields.indexOf(field)))
-  const superseded = emitter.supersede(overwrite)
+  const fill = emitter.fillBytes(js`${VALUE}`)
   return js`
     let ${fields.flatMap((field, place) => columnNames(field, place))}
     const found = new Int32Array(1024)
@@ -31,32 +31,33 @@ export function rankedFunctions(plain: RecordEmitter): Code {
       ${emitter.room()}
       ${emitter.probe()}
       ${emitter.promote()}
-      const isNew = a === 0
-      if (!isNew) {
+      ${emitter.measureBytes()}
+      if (a !== 0) {
         ${LOCATE}
+        const units = head & UNITS
         seq = ${emitter.numberAt('seq')}
+        // over the old record where it fits and no barrier has passed, as put does
+        if ((a & 32767) << 3 >= arena.frozen[segment] && bytes <= units * 8 && units * 4 <= bytes) {
+          ${fill}
+          return 0
+        }
+        arena.kill(segment, units === 0 ? arena.end[segment] : units * 8)
       }
-      ${emitter.writeBytes(js`${VALUE}`)}
-      if (isNew) {
+      ${emitter.placeBytes()}
+      {
+        ${fill}
+      }
+      if (a === 0) {
         g.n++
         index[i] = h
-      } else ${superseded}
+      }
       ${emitter.commit()}
       if (arena.debt) arena.maintain()
-      return isNew ? 1 : 0
+      return a === 0 ? 1 : 0
     }
     ${giveFunction(emitter)}
     const loop = { open, enter, give }`
 }
-
-/** As in `put`: over the old record where it fits and no barrier has passed. */
-const overwrite = js`
-  if ((a & 32767) << 3 >= arena.frozen[oldSegment] && units !== 0 && units <= oldUnits && oldUnits <= units * 2) {
-    const head = ints[start] & ~UNITS | oldUnits
-    for (let c = 1; c < units * 2; c++) oldInts[oldStart + c] = ints[start + c]
-    oldInts[oldStart] = head
-    return 0
-  }`
 
 function textFields({ layout }: RecordEmitter): Field[] {
   return layout.texts.flatMap(({ of }) => (typeof of === 'string' ? [] : [of]))

@@ -191,33 +191,43 @@ export class RecordEmitter {
       ${texts.length === 0 ? NOTHING : this.#writeLengths()}`
   }
 
+  /** Declares the bytes of the record of a row whose texts are `length<j>` bytes: `written` of texts, `bytes` in all. */
+  measureBytes(): Code {
+    const lengths = this.layout.texts.map((_, j) => js`length${j}`)
+    return js`
+      const written = ${lengths.length === 0 ? 0 : joined(lengths, ' + ')}
+      const bytes = FIXED + written + 7 & ~7`
+  }
+
+  /** Leaves the place of such a record at the end of g's log, as `write` does, without moving that end. */
+  placeBytes(): Code {
+    return js`
+      let segment = g.seg
+      if (arena.end[segment] + bytes > arena.size[segment]) {
+        arena.roll(g, bytes)
+        segment = g.seg
+      }
+      const offset = arena.end[segment]
+      const start = arena.base[segment] + (offset >> 2), units = arena.size[segment] > ${SEGMENT_BYTES} ? 0 : bytes >> 3`
+  }
+
   /**
-   * As `write`, of a row whose texts are ASCII: text j is the length<j> bytes of b<j> at from<j>, none longer than the
-   * layout can say.
+   * Writes the record of `units` at `start` of `segment`. Its texts are ASCII: text j is the length<j> bytes of b<j> at
+   * from<j>, none longer than the layout can say.
    */
-  writeBytes(kind: Code): Code {
+  fillBytes(kind: Code): Code {
     const { texts, numbers, bitsWord, bitsWords, lengthsWord } = this.layout
-    const lengths = texts.map((_, j) => js`length${j}`)
     const words = Array.from({ length: (texts.length + 1) >> 1 }, (_, word) => {
       const [low, high] = [js`length${word * 2}`, js`length${word * 2 + 1}`]
       return js`ints[start + ${lengthsWord + word}] = ${word * 2 + 1 < texts.length ? js`${low} | ${high} << 16` : low}`
     })
     return js`
-      const written = ${texts.length === 0 ? 0 : joined(lengths, ' + ')}
-      let segment = g.seg
-      if (arena.end[segment] + FIXED + 8 + written > arena.size[segment]) {
-        arena.roll(g, FIXED + 8 + written)
-        segment = g.seg
-      }
-      const offset = arena.end[segment]
-      const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
-      const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > ${SEGMENT_BYTES} ? 0 : bytes >> 3
+      const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment]
       ints[start] = units | ${kind} << ${KIND_SHIFT} | ONE_BYTE
       ints[start + 1] = h
       ${[...numbers].map(([of, place]) => js`doubles[(start >> 1) + ${1 + place}] = ${this.#numberValue(of)}`)}
       ${Array.from({ length: bitsWords }, (_, word) => js`ints[start + ${bitsWord + word}] = ${this.#bitsValue(word)}`)}
       ${words}
-      const into = BUFFERS[segment]
       let to = (start << 2) + FIXED
       ${texts.map(
         (_, j) => js`

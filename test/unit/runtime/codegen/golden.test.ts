@@ -114,6 +114,7 @@ const GENERATORS: Readonly<Record<string, () => void>> = {
   'dedupe-first': around({ keyBy: 'id', dedupe: { keep: 'first' } }),
   'dedupe-last': around({ keyBy: ['id', 'channel'], dedupe: { keep: 'last', ttl: '1h' } }, '1Mi'),
   'top-n': around({ keyBy: 'channel', topN: { n: 3, by: 'price', rank: 'place' } }),
+  'top-n-columns': around({ keyBy: 'id', topN: { n: 3, by: 'price', rank: 'place' } }),
   records: around({
     keyBy: 'id',
     process: {
