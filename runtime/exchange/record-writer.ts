@@ -1,4 +1,4 @@
-import type { Batch } from '../memory/batch.ts'
+import { type Batch, BATCH_ROWS } from '../memory/batch.ts'
 import type { BatchCodec, KeyGrouper } from '../codegen/contracts.ts'
 import type { Row } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
@@ -9,8 +9,6 @@ import { slotOfKeyGroup } from '../plan/key-groups.ts'
 import type { ChannelWriter } from './channel-writer.ts'
 import { MAX_BATCH_BYTES } from './frame.ts'
 
-/** Rows of one batch on the wire; also what a channel gathers before it must be flushed. */
-export const BATCH_ROWS = 1024
 /** How long a row may wait for its batch to fill. */
 const FLUSH_AFTER_MS = 2
 

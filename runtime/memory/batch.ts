@@ -1,5 +1,8 @@
 import type { Row } from '../model/schema.ts'
 
+/** Rows of one batch at most, also on the wire; what a channel gathers before it must be flushed. */
+export const BATCH_ROWS = 1024
+
 /**
  * What sources, exchanges, stages and sinks hand to each other: at most 1024 rows of one stream, as columns, as rows,
  * or as both. Who reads values in typed loops takes the columns; user code, generated row loops and everything that

@@ -1,9 +1,6 @@
 import type { Field, Row } from '../model/schema.ts'
-import { storageOf } from '../model/type-traits.ts'
-import type { Batch, Columns, TextColumn } from './batch.ts'
-
-/** Rows of a batch, at most. */
-export const COLUMN_ROWS = 1024
+import { isKeptAsText, storageOf } from '../model/type-traits.ts'
+import { type Batch, BATCH_ROWS, type Columns, type TextColumn } from './batch.ts'
 
 /**
  * A batch that an operator writes as columns, again and again: it is the taker's until the call that it was passed to
@@ -16,7 +13,7 @@ export class ColumnBatch implements Batch, Columns {
   readonly #starts: readonly Uint32Array[]
   readonly #ends: readonly Uint32Array[]
   /** The texts of all fields; the same memory seen in two ways. */
-  #words = new Int32Array(16 * COLUMN_ROWS)
+  #words = new Int32Array(16 * BATCH_ROWS)
   #bytes = new Uint8Array(this.#words.buffer)
   #used = 0
   readonly #nulls: readonly Uint8Array[]
@@ -26,13 +23,12 @@ export class ColumnBatch implements Batch, Columns {
   #rows: Row[] | undefined
 
   constructor(fields: readonly Field[], makeRows: (columns: Columns, count: number) => Row[]) {
-    const sized = (field: Field, storage: 'number' | 'bit' | 'text', length: number): number =>
-      storageOf(field) === storage || (storage === 'text' && storageOf(field) === 'json') ? length : 0
-    this.#numbers = fields.map((field) => new Float64Array(sized(field, 'number', COLUMN_ROWS)))
-    this.#bits = fields.map((field) => new Uint8Array(sized(field, 'bit', COLUMN_ROWS)))
-    this.#starts = fields.map((field) => new Uint32Array(sized(field, 'text', COLUMN_ROWS)))
-    this.#ends = fields.map((field) => new Uint32Array(sized(field, 'text', COLUMN_ROWS)))
-    this.#nulls = fields.map(() => new Uint8Array(COLUMN_ROWS / 8))
+    const rowsOf = (isHeld: boolean): number => (isHeld ? BATCH_ROWS : 0)
+    this.#numbers = fields.map((field) => new Float64Array(rowsOf(storageOf(field) === 'number')))
+    this.#bits = fields.map((field) => new Uint8Array(rowsOf(storageOf(field) === 'bit')))
+    this.#starts = fields.map((field) => new Uint32Array(rowsOf(isKeptAsText(field))))
+    this.#ends = fields.map((field) => new Uint32Array(rowsOf(isKeptAsText(field))))
+    this.#nulls = fields.map(() => new Uint8Array(BATCH_ROWS / 8))
     this.#hasNulls = new Uint8Array(fields.length)
     this.#makeRows = makeRows
   }

@@ -1,18 +1,7 @@
 import type { Field, Row } from '../model/schema.ts'
-import { storageOf } from '../model/type-traits.ts'
+import { isKeptAsText, storageOf } from '../model/type-traits.ts'
 import type { Batch, Columns, TextColumn } from './batch.ts'
 import { corrupt, type Stage } from './codec-stage.ts'
-
-/** True for fields whose values have one width in a frame; the others are texts in its blob. */
-export function isFixed(field: Field): boolean {
-  const storage = storageOf(field)
-  return storage === 'number' || storage === 'bit'
-}
-
-/** The fields in the order of a frame's columns: see codegen/rows/codec.ts for the layout. */
-export function frameOrder(fields: readonly Field[]): Field[] {
-  return [...fields.filter(isFixed), ...fields.filter((field) => !isFixed(field))]
-}
 
 /** Where a column lies, in bytes. */
 interface Place {
@@ -35,7 +24,7 @@ export class FrameColumns implements Columns {
   readonly #fields: readonly Field[]
   /** By the place of the field in the schema. */
   readonly #places: Place[]
-  /** Places of the fields in the order of the frame. */
+  /** Places of the fields in the order of the frame: see codegen/rows/codec.ts for the layout. */
   readonly #order: readonly number[]
   readonly #numbers: (Float64Array | undefined)[]
   /** Where texts begin, and where the last one ends. */
@@ -50,7 +39,9 @@ export class FrameColumns implements Columns {
   constructor(fields: readonly Field[]) {
     this.#fields = fields
     this.#places = fields.map(() => ({ base: 0, kind: 0, nulls: -1, values: 0, chars: 0 }))
-    this.#order = frameOrder(fields).map((field) => fields.indexOf(field))
+    const places = [...fields.keys()]
+    const isText = (place: number): boolean => isKeptAsText(fields[place] as Field)
+    this.#order = [...places.filter((place) => !isText(place)), ...places.filter(isText)]
     this.#numbers = fields.map(() => undefined)
     this.#starts = fields.map(() => undefined)
     this.#isRead = new Uint8Array(fields.length)
@@ -76,7 +67,7 @@ export class FrameColumns implements Columns {
       place.base = doubles[at >> 3] as number
       place.kind = words[(at >> 2) + 2] as number
       place.chars = before
-      if (!isFixed(field)) before += words[at >> 2] as number
+      if (isKeptAsText(field)) before += words[at >> 2] as number
       const hasNulls = words[(at >> 2) + 3] === 1
       at += 16
       place.nulls = hasNulls ? at : -1
@@ -140,7 +131,7 @@ export class FrameColumns implements Columns {
 
 function widthOf(field: Field, kind: number): number {
   if (storageOf(field) === 'bit') return 1
-  return isFixed(field) ? (kind === 1 ? 8 : 4) : kind === 1 ? 4 : 2
+  return isKeptAsText(field) ? (kind === 1 ? 4 : 2) : kind === 1 ? 8 : 4
 }
 
 /**

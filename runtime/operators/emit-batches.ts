@@ -1,5 +1,4 @@
-import { RowBatch } from '../memory/batch.ts'
-import { BATCH_ROWS } from '../exchange/record-writer.ts'
+import { BATCH_ROWS, RowBatch } from '../memory/batch.ts'
 import type { Row } from '../model/schema.ts'
 import type { Stage } from './stage.ts'
 

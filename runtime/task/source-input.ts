@@ -1,6 +1,6 @@
+import { BATCH_ROWS } from '../memory/batch.ts'
 import type { MaxEventTime } from '../codegen/contracts.ts'
 import type { SourceReader } from '../connectors/source.ts'
-import { BATCH_ROWS } from '../exchange/record-writer.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { CheckpointId } from '../model/ids.ts'
 import type { SnapshotExtent, Split } from '../model/snapshot.ts'

@@ -15,9 +15,13 @@ export class CountedStage implements Stage {
     this.#tally = tally
   }
 
-  process(rows: Row[], count: number, input: number): Promise<void> {
-    this.#tally.seen += count
-    return this.#stage.process(rows, count, input)
+  get takesColumns(): boolean {
+    return this.#stage.takesColumns === true
+  }
+
+  process(batch: Batch, input: number): Promise<void> {
+    this.#tally.seen += batch.count
+    return this.#stage.process(batch, input)
   }
 
   onWatermark(time: Timestamp): Promise<void> {

@@ -1,11 +1,12 @@
 import { type Aggregate, fieldsAggregated } from '../../graph/verbs/kit/aggregate-fields.ts'
+import { isKeptAsText } from '../../model/type-traits.ts'
 import type { Field } from '../../model/schema.ts'
 import { type Code, js, NOTHING } from '../emitter.ts'
 import { ExpressionEmitter } from '../expression.ts'
 import { declareByteKey } from '../keys/byte-key.ts'
 import { HASH_BYTES } from '../keys/key-hash.ts'
 import { byteKeyArguments } from '../keys/key-table-code.ts'
-import { columnNames, isNumeric, openColumn, readValue, valueName } from '../rows/column-values.ts'
+import { columnNames, openColumn, readValue, valueName } from '../rows/column-values.ts'
 import { addToKey, type AggregateCode } from './aggregate-code.ts'
 
 export interface ColumnLoopOptions {
@@ -23,13 +24,13 @@ export function columnsSuffice({ fields, aggregates }: ColumnLoopOptions): boole
   const read = new Set(fieldsAggregated(aggregates))
   return (
     aggregates.every((aggregate) => aggregate.function !== 'user') &&
-    fields.every((field) => !read.has(field.name) || isNumeric(field))
+    fields.every((field) => !read.has(field.name) || !isKeptAsText(field))
   )
 }
 
 /** True when all results are numbers and booleans that no code of the user makes. */
 export function resultsAreColumns(aggregates: readonly Aggregate[]): boolean {
-  return aggregates.every((aggregate) => aggregate.function !== 'user' && isNumeric(aggregate.field))
+  return aggregates.every((aggregate) => aggregate.function !== 'user' && !isKeptAsText(aggregate.field))
 }
 
 /**
@@ -61,7 +62,7 @@ export function addColumnsFunction(
       while (i < count) {
         try {
           for (; i < count; i++) {
-            ${places.filter((place) => isNumeric(fields[place] as Field)).map((place) => readValue(fields[place] as Field, place))}
+            ${places.filter((place) => !isKeptAsText(fields[place] as Field)).map((place) => readValue(fields[place] as Field, place))}
             ${expressions.declarations()}
             ${declared}
             ${declareByteKey(fields, keys, options.maxParallelism)}

@@ -1,6 +1,7 @@
+import { isKeptAsText } from '../../model/type-traits.ts'
 import type { Field } from '../../model/schema.ts'
 import { type Code, js } from '../emitter.ts'
-import { isNullAt, isNumeric, valueName } from '../rows/column-values.ts'
+import { isNullAt, valueName } from '../rows/column-values.ts'
 import { storedKey } from './key-columns.ts'
 import { fieldHash, hashOfHashes, keyGroup } from './key-hash.ts'
 
@@ -12,14 +13,14 @@ import { fieldHash, hashOfHashes, keyGroup } from './key-hash.ts'
 export function declareByteKey(fields: readonly Field[], keys: readonly Field[], maxParallelism: number): Code {
   const values = keys.map((field, index) => {
     const place = fields.indexOf(field)
-    if (isNumeric(field)) return js`const v${index} = ${storedKey(field, valueName(place))}`
+    if (!isKeptAsText(field)) return js`const v${index} = ${storedKey(field, valueName(place))}`
     const length = js`ends${place}[i] - from${index}`
     return js`
       const b${index} = bytes${place}, from${index} = starts${place}[i]
       const length${index} = ${field.nullable ? js`${isNullAt(place)} ? -1 : ${length}` : length}`
   })
   const hashes = keys.map((field, index) =>
-    isNumeric(field)
+    !isKeptAsText(field)
       ? fieldHash(field, valueName(fields.indexOf(field)))
       : js`hashBytes(b${index}, from${index}, length${index})`,
   )

@@ -1,8 +1,9 @@
 import { MillraceError } from '../../model/errors.ts'
+import { isKeptAsText } from '../../model/type-traits.ts'
 import type { Field } from '../../model/schema.ts'
 import type { KeyGrouper } from '../contracts.ts'
 import { compile, js, property } from '../emitter.ts'
-import { columnNames, isNumeric, openColumn, readValue } from '../rows/column-values.ts'
+import { columnNames, openColumn, readValue } from '../rows/column-values.ts'
 import type { Columns } from '../../memory/batch.ts'
 import { declareByteKey } from './byte-key.ts'
 import { HASH_BYTES, HASH_HELPERS, keyGroup, keyHash } from './key-hash.ts'
@@ -27,7 +28,7 @@ export function compileColumnGrouper(
         let ${places.flatMap((place) => columnNames(field(place), place))}
         ${places.map((place) => openColumn(field(place), place))}
         for (let i = 0; i < count; i++) {
-          ${places.filter((place) => isNumeric(field(place))).map((place) => readValue(field(place), place))}
+          ${places.filter((place) => !isKeptAsText(field(place))).map((place) => readValue(field(place), place))}
           ${declareByteKey(fields, keyFields, maxParallelism)}
           groups[i] = g
         }

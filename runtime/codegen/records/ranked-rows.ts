@@ -1,8 +1,8 @@
 import type { Field } from '../../model/schema.ts'
 import { BOXED, ONE_BYTE, VALUE } from '../../memory/arena/record-layout.ts'
-import { storageOf } from '../../model/type-traits.ts'
+import { isKeptAsText, storageOf } from '../../model/type-traits.ts'
 import { type Code, joined, js, NOTHING } from '../emitter.ts'
-import { columnNames, isNumeric, openColumn, readValue, valueName } from '../rows/column-values.ts'
+import { columnNames, openColumn, readValue, valueName } from '../rows/column-values.ts'
 import { LOCATE, type RecordEmitter } from './record-emitter.ts'
 
 /**
@@ -80,7 +80,7 @@ function hasLongText(emitter: RecordEmitter): Code {
 /** Finds all records first, so that their cache misses overlap. */
 function giveFunction(emitter: RecordEmitter): Code {
   const { fields } = emitter.spec.schema
-  const numeric = fields.filter(isNumeric)
+  const numeric = fields.filter((field) => !isKeptAsText(field))
   const openOut = (field: Field): Code => {
     const place = fields.indexOf(field)
     return js`const out${place} = ${storageOf(field) === 'bit' ? js`out.bits(${place})` : js`out.numbers(${place})`}`

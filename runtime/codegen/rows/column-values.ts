@@ -1,11 +1,6 @@
 import type { Field } from '../../model/schema.ts'
-import { storageOf } from '../../model/type-traits.ts'
+import { isKeptAsText, storageOf } from '../../model/type-traits.ts'
 import { type Code, js, lines, NOTHING } from '../emitter.ts'
-
-/** True for fields that a column holds as numbers or bits. */
-export function isNumeric(field: Field): boolean {
-  return storageOf(field) === 'number' || storageOf(field) === 'bit'
-}
 
 /** The variable that `readValue` declares. */
 export function valueName(place: number): Code {
@@ -15,15 +10,15 @@ export function valueName(place: number): Code {
 /** The variables of a column: c its values, n its nulls; of texts `bytes`, `starts` and `ends`. */
 export function columnNames(field: Field, place: number): Code[] {
   const nulls = field.nullable ? [js`n${place}`] : []
-  return isNumeric(field)
-    ? [js`c${place}`, ...nulls]
-    : [js`bytes${place}`, js`starts${place}`, js`ends${place}`, ...nulls]
+  return isKeptAsText(field)
+    ? [js`bytes${place}`, js`starts${place}`, js`ends${place}`, ...nulls]
+    : [js`c${place}`, ...nulls]
 }
 
 /** Sets these variables, which are declared, from `columns`. */
 export function openColumn(field: Field, place: number): Code {
   const nulls = field.nullable ? js`n${place} = columns.nulls(${place})` : NOTHING
-  if (!isNumeric(field))
+  if (isKeptAsText(field))
     return js`
       bytes${place} = columns.texts(${place}).bytes
       starts${place} = columns.texts(${place}).starts
@@ -41,6 +36,6 @@ export function isNullAt(place: number, row = js`i`): Code {
 /** Declares the value in a row; of a text null, or '' in place of it. */
 export function readValue(field: Field, place: number, row = js`i`): Code {
   const present = storageOf(field) === 'bit' ? js`c${place}[${row}] === 1` : js`c${place}[${row}]`
-  const value = isNumeric(field) ? present : js`''`
+  const value = isKeptAsText(field) ? js`''` : present
   return js`const ${valueName(place)} = ${field.nullable ? js`${isNullAt(place, row)} ? null : ${value}` : value}`
 }

@@ -1,7 +1,6 @@
-import type { Batch } from '../../memory/batch.ts'
+import { type Batch, BATCH_ROWS } from '../../memory/batch.ts'
 import { compileRowMaker, refusePromise } from '../../codegen/rows/row-maker.ts'
 import { compileUnnest, type RowExpander } from '../../codegen/unnest.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'

@@ -104,6 +104,10 @@ class RunningAggregateStage implements OperatorStage {
     this.#waitForExpiry()
   }
 
+  get takesColumns(): boolean {
+    return this.#table.readsColumns
+  }
+
   async process(batch: Batch): Promise<void> {
     const made = this.#watched(() =>
       this.#table.add(

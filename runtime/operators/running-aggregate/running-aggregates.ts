@@ -1,10 +1,9 @@
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import { type Batch, RowBatch } from '../../memory/batch.ts'
-import { COLUMN_ROWS, type ColumnBatch } from '../../memory/column-batch.ts'
+import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
+import type { ColumnBatch } from '../../memory/column-batch.ts'
 import type { RowErrorHandler, RowsConsumer } from '../../codegen/contracts.ts'
 import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { KeyTables, LiveTable } from '../../state/key-tables.ts'
@@ -80,6 +79,11 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     this.#scratch = this.#code.create()
   }
 
+  /** True when a batch that has columns is added without its rows. */
+  get readsColumns(): boolean {
+    return this.#code.addColumns !== undefined
+  }
+
   /** Adds a batch; `out` gets what comes at once (at most one row for each) and the number of it is returned. */
   add(batch: Batch, now: number, out: Row[], onError: RowErrorHandler): number {
     if (this.#code.addColumns === undefined || batch.columns === undefined)
@@ -123,7 +127,7 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     out.clear()
     for (let group = this.#changed[0]; group !== undefined; group = this.#changed[0]) {
       const { table, changed } = group
-      const end = Math.min(changed.length, COLUMN_ROWS - out.count)
+      const end = Math.min(changed.length, BATCH_ROWS - out.count)
       if (end === 0) break
       if (this.#code.columnsOf?.(table, changed, 0, end, out) !== true) {
         if (out.count > 0) break
@@ -136,7 +140,7 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
 
   #changedRows(group: RunningGroup, onError: RowErrorHandler): Batch {
     const { table, changed } = group
-    const count = Math.min(changed.length, COLUMN_ROWS)
+    const count = Math.min(changed.length, BATCH_ROWS)
     const made = this.#code.rowsOf(table, changed, count, this.#out, (row) => {
       this.#refuse(row, onError)
     })

@@ -1,5 +1,5 @@
-import type { Batch, Columns } from '../../memory/batch.ts'
-import { COLUMN_ROWS, ColumnBatch } from '../../memory/column-batch.ts'
+import { type Batch, BATCH_ROWS, type Columns } from '../../memory/batch.ts'
+import { ColumnBatch } from '../../memory/column-batch.ts'
 import { isNumberKey, type StateKey } from '../../memory/state-key.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
@@ -9,7 +9,6 @@ import { compileRankRow } from '../../codegen/rows/rank-row.ts'
 import { rankFields, type LoopCode, type RecordLoop } from '../../codegen/records/record-loops.ts'
 import type { RecordTable } from '../../state/record-table.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldOf, fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
@@ -119,13 +118,14 @@ class TopNStage implements OperatorStage {
       }
   }
 
+  get takesColumns(): boolean {
+    return this.#columns !== undefined && this.#context.next.takesColumns === true
+  }
+
   process(batch: Batch): Promise<void> {
-    const { columns } = batch
+    const columns = this.takesColumns ? batch.columns : undefined
     const path = this.#columns
-    return columns === undefined ||
-      path === undefined ||
-      this.#context.next.takesColumns !== true ||
-      columns.nulls(path.byPlace) !== undefined
+    return columns === undefined || path === undefined || columns.nulls(path.byPlace) !== undefined
       ? this.#processRows(batch.rows(), batch.count)
       : this.#processColumns(batch, columns, path)
   }
@@ -187,8 +187,8 @@ class TopNStage implements OperatorStage {
         const slot = this.#slots[place] as number
         if (!rows.enter(group, key, slot, i)) rows.set(group, key, slot, batch.rows()[i] as Row)
         for (let first = place; first < end; ) {
-          if (out.count === COLUMN_ROWS) await this.#flush(out)
-          const until = Math.min(end, first + COLUMN_ROWS - out.count)
+          if (out.count === BATCH_ROWS) await this.#flush(out)
+          const until = Math.min(end, first + BATCH_ROWS - out.count)
           const given = rows.give(group, key, this.#slots, first, until, out)
           if (given < 0) throw this.#lost(first, until)
           if (given === 0) {

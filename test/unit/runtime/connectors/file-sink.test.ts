@@ -70,7 +70,7 @@ test("a second run with the same job and a new store leaves the first run's outp
 async function prepared(jobUid: string, attempt: number): Promise<{ from: string; to: string }> {
   const writer = sink.writer({ ...context(jobUid), slot: 0, attempt })
   await writer.open([])
-  await writer.write([{ id: 1 }], 1)
+  await writer.write(new RowBatch([{ id: 1 }]))
   const [committable] = await writer.prepareCommit(1)
   return committable as { from: string; to: string }
 }

@@ -8,7 +8,16 @@ import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { PlainTopN } from '../../../harness/plain/plain-keyed.ts'
 import { wholeBlocks } from '../../../harness/whole-blocks.ts'
 
-const SCHEMA = { a: 'string?', b: 'long', price: 'double', n: 'long', text: 'string?' }
+const SCHEMA = {
+  a: 'string?',
+  b: 'long',
+  price: 'double',
+  n: 'long',
+  text: 'string?',
+  isNew: 'boolean?',
+  more: 'json?',
+  weight: 'double?',
+}
 
 const arbitraryRow = fc.record({
   a: fc.option(fc.constantFrom('', 'x', 'ž日', '\ud83d'), { nil: null }),
@@ -16,6 +25,9 @@ const arbitraryRow = fc.record({
   price: fc.constantFrom(-1, 0, 0.5, 1, 2, 3, 1e300),
   n: fc.nat(1e6),
   text: fc.option(fc.constantFrom('p', 'q'.repeat(300), '日本'), { nil: null }),
+  isNew: fc.option(fc.boolean(), { nil: null }),
+  more: fc.option(fc.constantFrom({ a: [1, 'x'] }, [], 'y'.repeat(70)), { nil: null }),
+  weight: fc.option(fc.constantFrom(0, 0.25, 1e20), { nil: null }),
 })
 const arbitraryRun = fc.array(rowsAndCheckpoints(arbitraryRow), { maxLength: 30, size: 'max' })
 
