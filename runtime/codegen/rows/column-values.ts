@@ -7,17 +7,17 @@ export function valueName(place: number): Code {
   return js`r${place}`
 }
 
-/** The variables of a column: c its values, n its nulls; of texts `bytes`, `starts` and `ends`. */
+/** The variables of a column: `col` its values, `nul` its nulls; of texts `bytes`, `starts` and `ends`. */
 export function columnNames(field: Field, place: number): Code[] {
-  const nulls = field.nullable ? [js`n${place}`] : []
+  const nulls = field.nullable ? [js`nul${place}`] : []
   return isKeptAsText(field)
     ? [js`bytes${place}`, js`starts${place}`, js`ends${place}`, ...nulls]
-    : [js`c${place}`, ...nulls]
+    : [js`col${place}`, ...nulls]
 }
 
 /** Sets these variables, which are declared, from `columns`. */
 export function openColumn(field: Field, place: number): Code {
-  const nulls = field.nullable ? js`n${place} = columns.nulls(${place})` : NOTHING
+  const nulls = field.nullable ? js`nul${place} = columns.nulls(${place})` : NOTHING
   if (isKeptAsText(field))
     return js`
       bytes${place} = columns.texts(${place}).bytes
@@ -25,17 +25,17 @@ export function openColumn(field: Field, place: number): Code {
       ends${place} = columns.texts(${place}).ends
       ${nulls}`
   const values = storageOf(field) === 'bit' ? js`columns.bits(${place})` : js`columns.numbers(${place})`
-  return lines([js`c${place} = ${values}`, nulls])
+  return lines([js`col${place} = ${values}`, nulls])
 }
 
 /** The test that the field is null in a row. */
 export function isNullAt(place: number, row = js`i`): Code {
-  return js`n${place} !== undefined && (n${place}[${row} >> 3] & 1 << (${row} & 7)) !== 0`
+  return js`nul${place} !== undefined && (nul${place}[${row} >> 3] & 1 << (${row} & 7)) !== 0`
 }
 
 /** Declares the value in a row; of a text null, or '' in place of it. */
 export function readValue(field: Field, place: number, row = js`i`): Code {
-  const present = storageOf(field) === 'bit' ? js`c${place}[${row}] === 1` : js`c${place}[${row}]`
+  const present = storageOf(field) === 'bit' ? js`col${place}[${row}] === 1` : js`col${place}[${row}]`
   const value = isKeptAsText(field) ? js`''` : present
   return js`const ${valueName(place)} = ${field.nullable ? js`${isNullAt(place, row)} ? null : ${value}` : value}`
 }
