@@ -159,19 +159,22 @@ describe('the running aggregate', () => {
   test.each([
     ['rows', AGGREGATES, anySteps],
     ['columns', NUMBERS, mostlyAscii],
-  ])('of %s gives the row of every key that a batch has changed, over any rows, pauses beyond the time to live, and rescales', async (_, aggregate, anyOf) => {
-    const graph = graphOf({ aggregate, ttl: `${TTL_MS}ms` })
-    await fc.assert(
-      fc.asyncProperty(anyOf, async (steps) => {
-        const plain = new PlainRunning(graph)
-        await run(graph, steps, async (slots, rows) => {
-          for (const row of rows) plain.add(row, slots.clock.now(), TTL_MS)
-          expect(texts(slots.take())).toEqual(texts([...new Set(rows.map(keyOf))].map((key) => plain.result(key))))
-        })
-      }),
-      { numRuns: 40 },
-    )
-  })
+  ])(
+    'of %s gives the row of every key that a batch has changed, over any rows, pauses beyond the time to live, and rescales',
+    async (_, aggregate, anyOf) => {
+      const graph = graphOf({ aggregate, ttl: `${TTL_MS}ms` })
+      await fc.assert(
+        fc.asyncProperty(anyOf, async (steps) => {
+          const plain = new PlainRunning(graph)
+          await run(graph, steps, async (slots, rows) => {
+            for (const row of rows) plain.add(row, slots.clock.now(), TTL_MS)
+            expect(texts(slots.take())).toEqual(texts([...new Set(rows.map(keyOf))].map((key) => plain.result(key))))
+          })
+        }),
+        { numRuns: 40 },
+      )
+    },
+  )
 
   test('gives a row for each when told so', async () => {
     const graph = graphOf({ emit: 'everyRow' })
