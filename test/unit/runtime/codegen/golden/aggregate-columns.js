@@ -342,26 +342,26 @@ function settle2() {
 }
 function addColumns(batch, now, host, onError) {
   const columns = batch.columns, count = batch.count
-  let c0, bytes1, starts1, ends1, n1, c2
-  c0 = columns.numbers(0)
+  let col0, bytes1, starts1, ends1, nul1, col2
+  col0 = columns.numbers(0)
   bytes1 = columns.texts(1).bytes
   starts1 = columns.texts(1).starts
   ends1 = columns.texts(1).ends
-  n1 = columns.nulls(1)
-  c2 = columns.numbers(2)
+  nul1 = columns.nulls(1)
+  col2 = columns.numbers(2)
   let i = 0
   while (i < count) {
     try {
       for (; i < count; i++) {
-        const r0 = c0[i]
-        const r2 = c2[i]
+        const r0 = col0[i]
+        const r2 = col2[i]
         let x1 = r2
         x1 += 0
         let x2 = r2
         x2 += 0
         const f3 = (r2 > 100) === true
         const b0 = bytes1, from0 = starts1[i]
-        const length0 = n1 !== undefined && (n1[i >> 3] & 1 << (i & 7)) !== 0 ? -1 : ends1[i] - from0
+        const length0 = nul1 !== undefined && (nul1[i >> 3] & 1 << (i & 7)) !== 0 ? -1 : ends1[i] - from0
         const v1 = r0 + 0
         const h = mix32(Math.imul(hashBytes(b0, from0, length0), 31) + hashNumber(r0) | 0)
         const g = h & 127

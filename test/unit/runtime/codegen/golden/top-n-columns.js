@@ -483,29 +483,29 @@ function row(a) {
   }
   return new Row(doubles[(start >> 1) + 4], ((ints[start + 14] & 1) !== 0) ? null : t0, doubles[(start >> 1) + 5], doubles[(start >> 1) + 6], JSON.parse(t1))
 }
-let c0, bytes1, starts1, ends1, n1, c2, c3, bytes4, starts4, ends4
+let col0, bytes1, starts1, ends1, nul1, col2, col3, bytes4, starts4, ends4
 const found = new Int32Array(1024)
 function copyBytes(bytes, from, length, into, to) {
   if (length > 64) into.set(bytes.subarray(from, from + length), to)
   else for (let k = 0; k < length; k++) into[to + k] = bytes[from + k]
 }
 function open(columns) {
-  c0 = columns.numbers(0)
+  col0 = columns.numbers(0)
   bytes1 = columns.texts(1).bytes
   starts1 = columns.texts(1).starts
   ends1 = columns.texts(1).ends
-  n1 = columns.nulls(1)
-  c2 = columns.numbers(2)
-  c3 = columns.numbers(3)
+  nul1 = columns.nulls(1)
+  col2 = columns.numbers(2)
+  col3 = columns.numbers(3)
   bytes4 = columns.texts(4).bytes
   starts4 = columns.texts(4).starts
   ends4 = columns.texts(4).ends
 }
 function enter(g, k0, u0, row, seq) {
-  const r0 = c0[row]
-  const r1 = n1 !== undefined && (n1[row >> 3] & 1 << (row & 7)) !== 0 ? null : ''
-  const r2 = c2[row]
-  const r3 = c3[row]
+  const r0 = col0[row]
+  const r1 = nul1 !== undefined && (nul1[row >> 3] & 1 << (row & 7)) !== 0 ? null : ''
+  const r2 = col2[row]
+  const r3 = col3[row]
   const r4 = ''
   const b0 = bytes1, from0 = starts1[row], length0 = ends1[row] - from0
   const b1 = bytes4, from1 = starts4[row], length1 = ends4[row] - from1
@@ -894,10 +894,10 @@ function hashBytes(bytes, from, length) {
   return mix32(h)
 }
 return function groupColumns(columns, count, groups) {
-  let c0
-  c0 = columns.numbers(0)
+  let col0
+  col0 = columns.numbers(0)
   for (let i = 0; i < count; i++) {
-    const r0 = c0[i]
+    const r0 = col0[i]
     const v0 = r0 + 0
     const h = hashNumber(r0)
     const g = h & 127
