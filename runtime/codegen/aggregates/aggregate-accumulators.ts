@@ -158,14 +158,18 @@ function markedLater(
     declare: js`
       const tables${owner} = [], entries${owner} = new Int32Array(${MOST_LATER})
       const values${owner} = new Float64Array(${MOST_LATER}), bits${owner} = new Int32Array(${MOST_LATER})
+      const hashes${owner} = new Int32Array(${MOST_LATER})
       let noted${owner} = 0, looked${owner} = 0
       function ${settle} {
         let sum = 0
-        for (let j = 0; j < noted${owner}; j++) sum ^= tables${owner}[j].d${owner}.look(entries${owner}[j], values${owner}[j])
+        for (let j = 0; j < noted${owner}; j++) {
+          const d = tables${owner}[j].d${owner}
+          sum ^= d.look(hashes${owner}[j] = d.hash(entries${owner}[j], values${owner}[j]))
+        }
         looked${owner} = sum
         for (let j = 0; j < noted${owner}; j++) {
           const t = tables${owner}[j], e = entries${owner}[j], p = e * t.width
-          const fresh = t.d${owner}.mark(e, values${owner}[j], bits${owner}[j])
+          const fresh = t.d${owner}.markHashed(hashes${owner}[j], e, values${owner}[j], bits${owner}[j])
           ${count}
         }
         noted${owner} = 0

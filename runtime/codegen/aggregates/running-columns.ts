@@ -50,6 +50,8 @@ export function addColumnsFunction(
     valueName(fields.findIndex((field) => field.name === name)),
   )
   const declared = codes.map(({ declare }) => declare((expression) => expressions.emit(expression)))
+  // without texts their arguments are the same, and `find` does not look at the hash
+  const find = keys.some(isKeptAsText) ? js`findBytes` : js`find`
   const places = needed.map((field) => fields.indexOf(field))
   return js`
     ${HASH_BYTES}
@@ -66,7 +68,7 @@ export function addColumnsFunction(
             ${expressions.declarations()}
             ${declared}
             ${declareByteKey(fields, keys, options.maxParallelism)}
-            const s = host.groupAt(g), t = s.table, had = t.n, e = t.findBytes(${byteKeyArguments(keys)})
+            const s = host.groupAt(g), t = s.table, had = t.n, e = t.${find}(${byteKeyArguments(keys)})
             ${before}
             ${addToKey(codes.map((code) => (code.later === undefined ? code : { ...code, store: code.later.note })))}
             ${after}

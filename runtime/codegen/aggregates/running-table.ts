@@ -1,3 +1,4 @@
+import { isKeptAsText } from '../../model/type-traits.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
 import type { Batch } from '../../memory/batch.ts'
@@ -125,7 +126,7 @@ export function compileRunningTable(options: RunningTableOptions): RunningTableC
     'aggregate',
     js`
       ${HASH_HELPERS}
-      ${keyTableClass({ keys, codes, extra: { columns: [...TIMED, ...COUNTED], start }, chained: 'by nx', ...(byColumns ? { bytes: 'findBytes' } : {}) })}
+      ${keyTableClass({ keys, codes, extra: { columns: [...TIMED, ...COUNTED], start }, chained: 'by nx', ...(byColumns && keys.some(isKeptAsText) ? { bytes: 'findBytes' } : {}) })}
       ${addFunction(options, codes)}
       ${byColumns ? addColumnsFunction(options, codes, loop) : NOTHING}
       ${mergeFunctions(codes)}

@@ -36,20 +36,29 @@ export class DistinctNumbers {
   #counts = new Int32Array(8)
   #links: Links | undefined
 
+  /** What markHashed and look are given. */
+  hash(entry: number, value: number): number {
+    return hashOf(entry, value)
+  }
+
   /**
-   * A look at where the value of the entry stands or would. Looks do not wait for each other, so that the cache misses
+   * A look at where the value with that hash stands or would. Looks do not wait for each other, so that the cache misses
    * of a batch overlap when each value is looked at before the first is marked.
    */
-  look(entry: number, value: number): number {
-    return this.#words[(hashOf(entry, value) & this.#mask) * WORDS + ENTRY] as number
+  look(hash: number): number {
+    return this.#words[(hash & this.#mask) * WORDS + ENTRY] as number
   }
 
   /** Marks the value of the entry; which of the bits were not set before. */
   mark(entry: number, value: number, bits: number): number {
+    return this.markHashed(hashOf(entry, value), entry, value, bits)
+  }
+
+  markHashed(hash: number, entry: number, value: number, bits: number): number {
     if (bits === 0) return 0
     const all = this.#words
     const mask = this.#mask
-    let place = hashOf(entry, value) & mask
+    let place = hash & mask
     for (
       let owner = all[place * WORDS + ENTRY] as number;
       owner !== FREE;

@@ -325,14 +325,18 @@ function hashBytes(bytes, from, length) {
 }
 const tables2 = [], entries2 = new Int32Array(1024)
 const values2 = new Float64Array(1024), bits2 = new Int32Array(1024)
+const hashes2 = new Int32Array(1024)
 let noted2 = 0, looked2 = 0
 function settle2() {
   let sum = 0
-  for (let j = 0; j < noted2; j++) sum ^= tables2[j].d2.look(entries2[j], values2[j])
+  for (let j = 0; j < noted2; j++) {
+    const d = tables2[j].d2
+    sum ^= d.look(hashes2[j] = d.hash(entries2[j], values2[j]))
+  }
   looked2 = sum
   for (let j = 0; j < noted2; j++) {
     const t = tables2[j], e = entries2[j], p = e * t.width
-    const fresh = t.d2.mark(e, values2[j], bits2[j])
+    const fresh = t.d2.markHashed(hashes2[j], e, values2[j], bits2[j])
     if (fresh !== 0) {
       if ((fresh & 1) !== 0) t.v[p + 0]++
       if ((fresh & 2) !== 0) t.v[p + 1]++
