@@ -1,10 +1,11 @@
+import { RowBatch } from '../runtime/memory/batch.ts'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { Connectors } from '../runtime/connectors/registry.ts'
 import type { SinkConnector } from '../runtime/connectors/sink.ts'
 import type { SourceConnector } from '../runtime/connectors/source.ts'
 import type { DeclaredOptions, Options } from '../runtime/graph/connector-declaration.ts'
 import type { Row, Schema } from '../runtime/model/schema.ts'
-import { compileReadAll } from './read-all.ts'
+import { compileReadAll, compileReadColumns } from './read-all.ts'
 import { RowHash, type HashedRows } from './row-hash.ts'
 
 /** What a worker process has seen; printed when it ends. */
@@ -47,16 +48,19 @@ const hashed = process.env['MILLRACE_BENCH_HASH']
 const blackhole: SinkConnector = {
   writer: ({ schema }) => {
     const readAll = compileReadAll(schema)
+    const readColumns = compileReadColumns(schema)
     const hash = hashed === undefined ? undefined : new RowHash(schema, JSON.parse(hashed) as HashedRows)
     const isTimed = schema.fields.some((field) => field.name === 'emittedAt')
     return {
+      takesColumns: true,
       open: async () => undefined,
-      async write(rows, count) {
+      async write(batch) {
+        const { count, columns } = batch
         figures.firstRowAt ??= wallMs()
         figures.rows += count
-        figures.checksum += readAll(rows, count)
-        if (isTimed) noteLatencies(rows, count)
-        if (hash !== undefined) noteHash(hash, rows, count)
+        figures.checksum += columns === undefined ? readAll(batch.rows(), count) : readColumns(columns, count)
+        if (isTimed) noteLatencies(batch.rows(), count)
+        if (hash !== undefined) noteHash(hash, batch.rows(), count)
       },
       prepareCommit: async () => [],
       commit: async () => undefined,
@@ -106,7 +110,7 @@ const ticks = (options: Options): SourceConnector => ({
         const emittedAt = wallMs()
         const rows: Row[] = []
         for (; next < due; next++) rows.push(new Rows(next % 1024, next, emittedAt))
-        return { split: 'ticks', rows }
+        return { split: 'ticks', batch: new RowBatch(rows) }
       },
       snapshot: () => [{ id: 'ticks', position: next, finished: next >= total }],
       isFinished: () => next >= total,

@@ -1,3 +1,4 @@
+import { RowBatch } from '../runtime/memory/batch.ts'
 import { compileRowClass } from '../runtime/codegen/rows/row.ts'
 import type { Row, Schema } from '../runtime/model/schema.ts'
 import { loadOperators } from '../runtime/operators/load-operators.ts'
@@ -80,7 +81,7 @@ const [bidStream, auctionStream] = ['bids', 'auctions'].map((name) =>
 
 let met = 0
 const next: Stage = {
-  process: (_, count) => {
+  process: ({ count }) => {
     met += count
     return Promise.resolve()
   },
@@ -171,7 +172,7 @@ async function load(name: string, stage: OperatorStage, input: 0 | 1, row: () =>
   for (let batch = 0; batch < batches; batch++) {
     const rows = Array.from({ length: BATCH }, row)
     const at = process.threadCpuUsage()
-    await stage.process(rows, BATCH, input)
+    await stage.process(new RowBatch(rows, BATCH), input)
     const { user, system } = process.threadCpuUsage(at)
     worst = Math.max(worst, (user + system) / 1000)
   }

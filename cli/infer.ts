@@ -117,7 +117,7 @@ async function recordsOfTopic(topic: string, brokers: string, ports: Ports, conn
       const batch = await reader.poll(1024)
       if (batch === undefined) continue
       until = ports.clock.now() + PATIENCE_MS
-      for (const row of batch.rows) texts.push(String(row['record']))
+      for (const row of batch.batch.rows()) texts.push(String(row['record']))
     }
   } finally {
     await reader.close()

@@ -99,9 +99,10 @@ async function copy(
   try {
     await reader.open([split])
     while (!reader.isFinished() && written < limit) {
-      const rows = (await reader.poll(Math.min(ROWS_PER_POLL, limit - written)))?.rows ?? []
-      await writer.write(rows, rows.length)
-      written += rows.length
+      const read = await reader.poll(Math.min(ROWS_PER_POLL, limit - written))
+      if (read === undefined) continue
+      await writer.write(read.batch)
+      written += read.batch.count
       onProgress(written)
     }
   } finally {

@@ -4,6 +4,7 @@
  * belongs to one stream or chain: sharing one between streams turns it megamorphic (5 times slower,
  * research note "data plane", section 1).
  */
+import type { Batch } from '../memory/batch.ts'
 import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 
@@ -41,6 +42,8 @@ export interface BatchCodec {
   encode(rows: readonly Row[], count: number): Uint8Array
   /** Decodes a buffer made by encode into `out` and returns the count. Throws FRAME_CORRUPT on bad bounds. */
   decode(bytes: Uint8Array, out: Row[]): number
+  /** The batch of a buffer made by encode, valid while its bytes stay and until the next one is read. */
+  read(bytes: Uint8Array): Batch
 }
 
 /**

@@ -33,15 +33,22 @@ import { isIndex, isSplit } from './split-steps.ts'
 export class ExpressionEmitter {
   readonly #row: Code
   readonly #rows: Readonly<Record<string, Code>>
+  readonly #field: (row: Code, name: string) => Code
   #temporaries = 0
 
   /**
    * `row` is the JavaScript name of the variable that holds the row the expression reads; `rows` those of the rows that
-   * have a name in its scope, by that name. Temporaries are called after `row`.
+   * have a name in its scope, by that name. Temporaries are called after `row`. `field` gives the JavaScript of a field
+   * of such a variable, where that is not a property of it.
    */
-  constructor(row: Code, rows: Readonly<Record<string, Code>> = {}) {
+  constructor(
+    row: Code,
+    rows: Readonly<Record<string, Code>> = {},
+    field: (row: Code, name: string) => Code = (variable, name) => js`${variable}${property(name)}`,
+  ) {
     this.#row = row
     this.#rows = rows
+    this.#field = field
   }
 
   /** The declaration that must stand before the first use of what `emit` returned; empty when there is none. */
@@ -60,7 +67,7 @@ export class ExpressionEmitter {
       case 'literal':
         return js`${expression.value}`
       case 'field':
-        return js`${this.#variable(expression.of)}${property(expression.name)}`
+        return this.#field(this.#variable(expression.of), expression.name)
       case 'unary':
         if (isExact(expression)) return this.#decimalText(expression)
         return this.#strict(

@@ -1,5 +1,6 @@
+import type { Batch } from '../memory/batch.ts'
 import type { PassThroughTexts } from '../memory/pass-through-texts.ts'
-import type { Row, Schema } from '../model/schema.ts'
+import type { Schema } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
 import type { Ports } from '../ports/ports.ts'
 import type { Committable } from '../model/snapshot.ts'
@@ -39,13 +40,15 @@ export type { Committable } from '../model/snapshot.ts'
  * Output of an attempt that was never prepared into a completed checkpoint must never become visible.
  */
 export interface SinkWriter {
+  /** As Stage.takesColumns. */
+  readonly takesColumns?: boolean
   /**
    * Called first. Commits `recovered` (those of the restored manifest; some or all may be committed already,
    * by a writer of an older attempt or another slot) and fences and aborts whatever older attempts left open.
    */
   open(recovered: readonly Committable[]): Promise<void>
-  /** The rows belong to the writer until it resolves; the array is reused afterwards. */
-  write(rows: readonly Row[], count: number): Promise<void>
+  /** The batch is the writer's until it resolves. */
+  write(batch: Batch): Promise<void>
   /** At the barrier: everything written so far is durable but invisible. Returns what the manifest keeps. */
   prepareCommit(checkpoint: CheckpointId): Promise<Committable[]>
   /** Makes the output of `checkpoint` visible. May be called again with the same: idempotent. */

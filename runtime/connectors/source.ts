@@ -1,7 +1,8 @@
+import type { Batch } from '../memory/batch.ts'
 import type { PassThroughTexts } from '../memory/pass-through-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import type { SourceVerb } from '../graph/verbs/source.ts'
-import type { Row, Schema } from '../model/schema.ts'
+import type { Schema } from '../model/schema.ts'
 import type { Split } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { Ports } from '../ports/ports.ts'
@@ -59,13 +60,13 @@ export interface SplitEnumerator {
 /** A batch of rows of one split, in the order of the split. */
 export interface SourceBatch {
   split: string
-  /** Instances of the source's row class. The array belongs to the caller until the next poll. */
-  rows: Row[]
+  /** Its rows are instances of the source's row class. It is the caller's until the next poll. */
+  batch: Batch
   /**
-   * Rows of side outputs from the same stretch of the split, at most 1024 of each. The watermark counts their times
-   * together with those of `rows`.
+   * Those of side outputs from the same stretch of the split. The watermark counts their times together with those of
+   * `batch`.
    */
-  sides?: Readonly<Record<string, Row[]>>
+  sides?: Readonly<Record<string, Batch>>
 }
 
 /**

@@ -1,3 +1,4 @@
+import { type Batch, BATCH_ROWS } from '../memory/batch.ts'
 import type { BatchCodec, KeyGrouper } from '../codegen/contracts.ts'
 import type { Row } from '../model/schema.ts'
 import type { Attempt, CheckpointId } from '../model/ids.ts'
@@ -8,8 +9,6 @@ import { slotOfKeyGroup } from '../plan/key-groups.ts'
 import type { ChannelWriter } from './channel-writer.ts'
 import { MAX_BATCH_BYTES } from './frame.ts'
 
-/** Rows of one batch on the wire; also what a channel gathers before it must be flushed. */
-export const BATCH_ROWS = 1024
 /** How long a row may wait for its batch to fill. */
 const FLUSH_AFTER_MS = 2
 
@@ -27,7 +26,7 @@ export type Routing =
  */
 export class RecordWriter {
   readonly #channels: readonly ChannelWriter[]
-  readonly #codec: BatchCodec
+  readonly #codec: Pick<BatchCodec, 'encode'>
   readonly #routing: Routing
   readonly #clock: Clock
   readonly #pending: Row[][]
@@ -36,7 +35,7 @@ export class RecordWriter {
   #turn = 0
   #cancelFlush: (() => void) | undefined
 
-  constructor(channels: readonly ChannelWriter[], codec: BatchCodec, routing: Routing, clock: Clock) {
+  constructor(channels: readonly ChannelWriter[], codec: Pick<BatchCodec, 'encode'>, routing: Routing, clock: Clock) {
     this.#channels = channels
     this.#codec = codec
     // with one reader there is nothing to choose, and no key to hash
@@ -49,8 +48,10 @@ export class RecordWriter {
     )
   }
 
-  /** Takes rows[0..count), count ≤ 1024. The rows are kept, the array is not. */
-  write(rows: readonly Row[], count: number): void {
+  /** The rows of the batch are kept, the array is not. */
+  write(batch: Batch): void {
+    const { count } = batch
+    const rows = batch.rows()
     switch (this.#routing.kind) {
       case 'one':
         this.#append(this.#routing.channel, rows, count)

@@ -1,5 +1,6 @@
 import type { Accumulator } from './accumulators/accumulator.ts'
 import type { Column } from './columns.ts'
+import type { KeyTable } from './key-table.ts'
 import { corruptBlock } from './headed-block.ts'
 
 type Numbers = Float64Array | Int32Array | Uint8Array
@@ -11,7 +12,9 @@ export type Entries = number | Int32Array
  * The column's values of these entries, for as long as nothing changes; of a Whole column all of it, whichever they
  * are.
  */
-export function columnBytes(values: unknown, { array }: Column, entries: Entries): Uint8Array {
+export function columnBytes(table: KeyTable, { name, array, place }: Column, entries: Entries): Uint8Array {
+  if (place !== undefined) return bytesOf(fromRecords(table, place, entries))
+  const values = table[name]
   switch (array) {
     case 'Whole':
       return (values as Accumulator).write()
@@ -53,18 +56,39 @@ function gathered(values: Numbers, entries: Int32Array): Numbers {
   return made
 }
 
+function fromRecords({ v, width }: KeyTable, place: number, entries: Entries): Float64Array {
+  const count = typeof entries === 'number' ? entries : entries.length
+  const made = new Float64Array(count)
+  if (typeof entries === 'number') for (let e = 0; e < count; e++) made[e] = v[e * width + place] as number
+  else for (let i = 0; i < count; i++) made[i] = v[(entries[i] as number) * width + place] as number
+  return made
+}
+
+function toRecords({ v, width }: KeyTable, place: number, entries: Entries, numbers: Numbers): void {
+  for (let i = 0; i < numbers.length; i++)
+    v[(typeof entries === 'number' ? i : (entries[i] as number)) * width + place] = numbers[i] as number
+}
+
 function objectBytes(objects: readonly Accumulator[]): Uint8Array {
   const parts = objects.map((object) => object.write())
   const lengths = Uint32Array.from(parts, (part) => part.byteLength)
   return Buffer.concat([new Uint8Array(lengths.buffer), ...parts])
 }
 
-/**
- * Puts the values into the column's entries, as columnBytes gave them; `values` has room for them. Gives what the
- * column is from then on.
- */
-export function putColumn(values: unknown, column: Column, entries: Entries, bytes: Uint8Array): unknown {
+/** Puts the values into the column's entries, as columnBytes gave them; the table has room for them. */
+export function putColumn(table: KeyTable, column: Column, entries: Entries, bytes: Uint8Array): void {
   const count = typeof entries === 'number' ? entries : entries.length
+  if (column.place === undefined) table[column.name] = withValues(table[column.name], column, [entries, count], bytes)
+  else toRecords(table, column.place, entries, numbersIn(bytes, 'Float64Array', count))
+}
+
+/** The column with the values; another object where it is one for all entries. */
+function withValues(
+  values: unknown,
+  column: Column,
+  [entries, count]: readonly [Entries, number],
+  bytes: Uint8Array,
+): unknown {
   switch (column.array) {
     case 'Whole':
       return (column.read ?? unreadable)(bytes)

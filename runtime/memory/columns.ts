@@ -9,6 +9,11 @@ import { storageOf } from '../model/type-traits.ts'
 export interface Column {
   name: string
   array: 'Float64Array' | 'Int32Array' | 'Uint8Array' | 'Array' | 'Object' | 'Whole'
+  /**
+   * Of a Float64Array: the place in the record of an entry, for values that a row changes together lie side by side.
+   * Absent: the column has an array of its own, called as it is.
+   */
+  place?: number
   /** Makes an object of an Object or Whole column from its bytes. */
   read?: (bytes: Uint8Array) => Accumulator
 }

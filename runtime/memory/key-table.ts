@@ -18,6 +18,9 @@ export interface KeyTable {
    * for ever.
    */
   readonly serial: number
+  /** The records of the entries, `width` numbers each: the columns that have a place. */
+  v: Float64Array
+  readonly width: number
   /** By entry: CHANGED, and bits of the table's own. */
   u: Uint8Array
   /** By entry, the last snapshot that found it changed; no longer than it needs to be. */

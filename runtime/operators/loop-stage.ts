@@ -1,3 +1,4 @@
+import { type Batch, RowBatch } from '../memory/batch.ts'
 import { compileChainLoop, type ChainStep } from '../codegen/chain.ts'
 import type { ChainLoop } from '../codegen/contracts.ts'
 import type { Row } from '../model/schema.ts'
@@ -41,7 +42,9 @@ export class LoopStage implements Stage {
     })
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     this.#rowsIn += count
     const passed =
       this.#calling.length === 0
@@ -53,7 +56,7 @@ export class LoopStage implements Stage {
             },
             () => this.#run(rows, count),
           )
-    if (passed > 0) await this.#next.process(this.#out, passed, 0)
+    if (passed > 0) await this.#next.process(new RowBatch(this.#out, passed), 0)
   }
 
   #run(rows: Row[], count: number): number {

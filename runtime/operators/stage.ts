@@ -1,15 +1,20 @@
+import type { Batch } from '../memory/batch.ts'
 import type { FrozenState, SnapshotExtent } from '../model/snapshot.ts'
-import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 
 /**
  * A stretch of a subtask's chain: takes batches and watermarks in order and hands on what comes of them.
  * Never called concurrently; a call resolves when the batch has gone all the way, which is how a slow end
- * holds back the input. rows[0..count) are the stage's until it resolves, count ≤ 1024. `input` is the place of
- * the stream in the operator's `from`; it is 0 inside a chain and matters only to operators of several inputs.
+ * holds back the input. The batch is the stage's until it resolves. `input` is the place of the stream in the
+ * operator's `from`; it is 0 inside a chain and matters only to operators of several inputs.
  */
 export interface Stage {
-  process(rows: Row[], count: number, input: number): Promise<void>
+  /**
+   * True when it reads columns where a batch has them, so that making rows for it would be in vain. Asked while batches
+   * are processed, not before.
+   */
+  readonly takesColumns?: boolean
+  process(batch: Batch, input: number): Promise<void>
   onWatermark(time: Timestamp): Promise<void>
 }
 

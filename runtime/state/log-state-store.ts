@@ -14,7 +14,6 @@ import { Lifetime, LogLists, LogValues } from './row-tables.ts'
 import { readBlock, type ReadTable, tableName, writeBlock } from './state-block.ts'
 import type {
   ListTable,
-  MapTable,
   StateMemory,
   StateOptions,
   StateShape,
@@ -68,7 +67,7 @@ export class LogStateStore implements StateStore {
   list(name: string): ListTable {
     return this.#table(name, 'list').table
   }
-  map(name: string): MapTable {
+  map(name: string): LogMaps {
     return this.#table(name, 'map').table
   }
   timers(name: string): TimerTable {

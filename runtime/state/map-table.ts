@@ -1,5 +1,8 @@
 import type { StateKey } from '../memory/state-key.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
+import type { LoopCode } from '../codegen/records/record-loops.ts'
+import type { Columns } from '../memory/batch.ts'
+import type { ColumnBatch } from '../memory/column-batch.ts'
 import type { RecordTable } from './record-table.ts'
 import type { Row } from '../model/schema.ts'
 import type { Lifetime } from './row-tables.ts'
@@ -7,6 +10,8 @@ import type { MapTable } from './state-store.ts'
 
 /** Members may outnumber the entries by this much before those whose entry is gone are looked for. */
 const SPARE_MEMBERS = 1024
+/** Members whose number is asked about, once in so many. */
+const TIDY_EVERY = 64
 
 /**
  * Rows under a key and a user key. `entries` holds them by both, each with a number that counts first insertions;
@@ -41,12 +46,40 @@ export class LogMaps implements MapTable {
     const old = this.#live(group, key, userKey)
     const seq = old === 0 ? ++this.#lastSeq : this.#entries.code.seq(old)
     this.#entries.code.put(this.#entries.groupAt(group), key, userKey, row, this.#life.stamp(), seq)
-    if (old === 0) {
-      this.#members.code.append(this.#members.groupAt(group), key, undefined, new this.#member(userKey, seq), 0, 0)
-      this.#members.rows++
-      if (this.#members.rows > this.#entries.size * 2 + SPARE_MEMBERS) this.#tidy()
-    }
+    if (old === 0) this.#addMember(group, key, userKey, seq)
     if (this.#life.timed) this.#entries.sweep(group, this.#life.since())
+  }
+
+  #addMember(group: number, key: StateKey, userKey: StateKey, seq: number): void {
+    this.#members.code.append(this.#members.groupAt(group), key, undefined, new this.#member(userKey, seq), 0, 0)
+    this.#members.rows++
+    // the size is a sum over all groups
+    if (this.#members.rows % TIDY_EVERY === 0 && this.#members.rows > this.#entries.size * 2 + SPARE_MEMBERS)
+      this.#tidy()
+  }
+
+  /**
+   * As set, of a row of the columns that were opened, where the table has the loop `ranked`; false, and nothing is
+   * written, when only `set` can.
+   */
+  enter(group: number, key: number, slot: number, row: number): boolean {
+    const entered = this.#ranked().enter(this.#entries.groupAt(group), key, slot, row, this.#lastSeq + 1)
+    if (entered === 1) this.#addMember(group, key, slot, ++this.#lastSeq)
+    return entered >= 0
+  }
+
+  open(columns: Columns): void {
+    this.#ranked().open(columns)
+  }
+
+  /** Puts the rows in slots[first..end), at most 1024, into `out` with their ranks; what it returns says LoopCode.give. */
+  give(group: number, key: number, slots: Int32Array, first: number, end: number, out: ColumnBatch): 0 | 1 | -1 {
+    this.#entries.settle()
+    return this.#ranked().give(this.#entries.groupAt(group), key, slots, first, end, out)
+  }
+
+  #ranked(): LoopCode {
+    return this.#entries.code.loop as LoopCode
   }
 
   delete(group: number, key: StateKey, userKey: StateKey): boolean {

@@ -99,7 +99,7 @@ export class RestoredTables {
     const into: Entries = changed === 'all' ? to : new Int32Array(numbersIn(places, 'Int32Array', changed))
     for (const column of assembly.columns) {
       const bytes = next()
-      if (bytes !== undefined) table[column.name] = putColumn(table[column.name], column, into, bytes)
+      if (bytes !== undefined) putColumn(table, column, into, bytes)
     }
   }
 
@@ -123,7 +123,7 @@ export class RestoredTables {
               : column.array === 'Uint8Array'
                 ? entries
                 : (sizes.shift() ?? 0)
-        table[column.name] = putColumn(table[column.name], column, entries, block.take(size))
+        putColumn(table, column, entries, block.take(size))
       }
       putText(table, [NOTHING.chars, chars, charBytes], block.take(chars * charBytes))
       this.#target.adopt({ group, start, table })

@@ -63,7 +63,7 @@ export function writeTable(
   let objectBytes = 0
   const ofValues = values.map((column) => {
     if (column.array === 'Whole' && wholes === 'without wholes') return undefined
-    const bytes = columnBytes(table[column.name], column, entries)
+    const bytes = columnBytes(table, column, entries)
     if (column.array === 'Whole') objectBytes += bytes.byteLength
     else if (isHeapColumn(column)) objectBytes += (bytes.byteLength / Math.max(1, count)) * table.n
     return bytes

@@ -1,7 +1,6 @@
 import type { BatchCodec } from '../codegen/contracts.ts'
 import type { InputGate } from '../exchange/input-gate.ts'
 import { MillraceError } from '../model/errors.ts'
-import type { Row } from '../model/schema.ts'
 import type { Input, InputStep } from './input.ts'
 
 /** How the rows of one exchange are read. */
@@ -14,8 +13,6 @@ export interface ExchangeReader {
 export class GateInput implements Input {
   readonly #gate: InputGate
   readonly #readers: ReadonlyMap<string, ExchangeReader>
-  /** One array per input, so that each holds rows of one class. */
-  readonly #rows: Row[][] = []
 
   /** `readers` by the id of the exchange. */
   constructor(gate: InputGate, readers: ReadonlyMap<string, ExchangeReader>) {
@@ -43,8 +40,7 @@ export class GateInput implements Input {
     const reader = this.#readers.get(exchange)
     if (reader === undefined)
       throw new MillraceError('CHANNEL_UNKNOWN', `rows came over ${exchange}, which is not an input`)
-    const rows = (this.#rows[reader.input] ??= [])
-    return { kind: 'rows', rows, count: reader.codec.decode(bytes, rows), input: reader.input }
+    return { kind: 'batch', batch: reader.codec.read(bytes), input: reader.input }
   }
 
   trigger(): void {

@@ -1,12 +1,12 @@
+import type { Batch } from '../memory/batch.ts'
 import type { CheckpointId } from '../model/ids.ts'
-import type { Row } from '../model/schema.ts'
 import type { SnapshotExtent, Split } from '../model/snapshot.ts'
 import type { Timestamp } from '../model/time.ts'
 
 /** What a subtask does next. */
 export type InputStep =
-  /** `input`: the place of the stream in the first operator's `from`. `sides`: rows of a source's side outputs. */
-  | { kind: 'rows'; rows: Row[]; count: number; input: number; sides?: Readonly<Record<string, Row[]>> }
+  /** `input`: the place of the stream in the first operator's `from`. `sides`: those of a source's side outputs. */
+  | { kind: 'batch'; batch: Batch; input: number; sides?: Readonly<Record<string, Batch>> }
   | { kind: 'watermark'; time: Timestamp }
   | { kind: 'barrier'; checkpoint: CheckpointId; extent: SnapshotExtent }
   /** No watermark is to be expected before rows come again. */

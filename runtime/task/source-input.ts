@@ -1,6 +1,6 @@
+import { BATCH_ROWS } from '../memory/batch.ts'
 import type { MaxEventTime } from '../codegen/contracts.ts'
 import type { SourceReader } from '../connectors/source.ts'
-import { BATCH_ROWS } from '../exchange/record-writer.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { CheckpointId } from '../model/ids.ts'
 import type { SnapshotExtent, Split } from '../model/snapshot.ts'
@@ -88,8 +88,8 @@ export class SourceInput implements Input {
     if (this.#reader.isFinished()) this.#ended = true
     if (this.#maxEventTime) {
       this.#noteHeadTimes()
-      for (const rows of batch ? [batch.rows, ...Object.values(batch.sides ?? {})] : []) {
-        if (batch && rows.length > 0) this.#noteTime(batch.split, this.#maxEventTime(rows, rows.length))
+      for (const part of batch ? [batch.batch, ...Object.values(batch.sides ?? {})] : []) {
+        if (batch && part.count > 0) this.#noteTime(batch.split, this.#maxEventTime(part.rows(), part.count))
       }
       if (batch === undefined || this.#clock.now() - this.#lastTimeAt >= WATERMARK_EVERY_MS)
         this.#time = this.#generator.advance()
@@ -99,9 +99,8 @@ export class SourceInput implements Input {
     else this.#alignment?.afterPoll(batch === undefined ? 'nothing' : 'rows')
     if (batch)
       return {
-        kind: 'rows',
-        rows: batch.rows,
-        count: batch.rows.length,
+        kind: 'batch',
+        batch: batch.batch,
         input: 0,
         ...(batch.sides === undefined ? {} : { sides: batch.sides }),
       }

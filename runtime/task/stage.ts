@@ -1,6 +1,6 @@
+import type { Batch } from '../memory/batch.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { RecordWriter } from '../exchange/record-writer.ts'
-import type { Row } from '../model/schema.ts'
 import type { Timestamp } from '../model/time.ts'
 import type { RecordTally } from '../operators/record-tally.ts'
 import type { Stage } from '../operators/stage.ts'
@@ -15,9 +15,13 @@ export class CountedStage implements Stage {
     this.#tally = tally
   }
 
-  process(rows: Row[], count: number, input: number): Promise<void> {
-    this.#tally.seen += count
-    return this.#stage.process(rows, count, input)
+  get takesColumns(): boolean {
+    return this.#stage.takesColumns === true
+  }
+
+  process(batch: Batch, input: number): Promise<void> {
+    this.#tally.seen += batch.count
+    return this.#stage.process(batch, input)
   }
 
   onWatermark(time: Timestamp): Promise<void> {
@@ -35,9 +39,13 @@ export class SinkStage implements Stage {
     this.#onOut = onOut
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
-    await this.#writer().write(rows, count)
-    this.#onOut(count)
+  get takesColumns(): boolean {
+    return this.#writer().takesColumns === true
+  }
+
+  async process(batch: Batch): Promise<void> {
+    await this.#writer().write(batch)
+    this.#onOut(batch.count)
   }
 
   onWatermark(): Promise<void> {
@@ -59,9 +67,9 @@ export class ExchangeStage implements Stage {
     this.#onOut = onOut
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
-    for (const writer of this.writers) writer.write(rows, count)
-    this.#onOut(count)
+  async process(batch: Batch): Promise<void> {
+    for (const writer of this.writers) writer.write(batch)
+    this.#onOut(batch.count)
     while (this.#mustWait())
       await new Promise<void>((resolve) => {
         this.#wake = resolve

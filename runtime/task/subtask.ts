@@ -1,10 +1,10 @@
+import type { Batch } from '../memory/batch.ts'
 import { memberOf } from '../model/fields.ts'
 import { SnapshotUpload } from '../checkpoint/snapshot-upload.ts'
 import type { SinkWriter } from '../connectors/sink.ts'
 import type { OperatorRecords, SubtaskMetrics } from '../control/messages.ts'
 import { errorReport, type ErrorReport } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
-import type { Row } from '../model/schema.ts'
 import type { Committable, SnapshotExtent, Split, SubtaskSnapshot } from '../model/snapshot.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -209,11 +209,11 @@ export class Subtask {
     const step = await input.next()
     if (this.#stopping) return
     switch (step.kind) {
-      case 'rows':
-        counters.recordsIn += step.count
+      case 'batch':
+        counters.recordsIn += step.batch.count
         counters.lastRecordAt = clock.now()
         counters.firstRecordAt ??= counters.lastRecordAt
-        if (step.count > 0) await chain.head.process(step.rows, step.count, step.input)
+        if (step.batch.count > 0) await chain.head.process(step.batch, step.input)
         if (step.sides !== undefined) await this.#putSides(step.sides)
         await badRecords.push()
         break
@@ -253,10 +253,10 @@ export class Subtask {
     for (const end of sideEnds) await end.onWatermark(passed)
   }
 
-  async #putSides(sides: Readonly<Record<string, Row[]>>): Promise<void> {
-    for (const [name, rows] of Object.entries(sides)) {
-      this.#parts.counters.recordsIn += rows.length
-      if (rows.length > 0) await this.#parts.sourceSides.get(name)?.process(rows, rows.length)
+  async #putSides(sides: Readonly<Record<string, Batch>>): Promise<void> {
+    for (const [name, batch] of Object.entries(sides)) {
+      this.#parts.counters.recordsIn += batch.count
+      if (batch.count > 0) await this.#parts.sourceSides.get(name)?.process(batch)
     }
   }
 

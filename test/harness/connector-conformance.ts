@@ -1,3 +1,4 @@
+import { RowBatch } from '../../runtime/memory/batch.ts'
 import { expect } from 'vitest'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { SinkConnector, SinkContext, SinkWriter } from '../../runtime/connectors/sink.ts'
@@ -73,7 +74,7 @@ async function readPart(
   for (let poll = 0; poll < polls; poll++) {
     const reader = readers[poll % readers.length]
     const batch = await reader?.poll(source.maxRows)
-    if (batch) rows.push(...batch.rows.map((row) => JSON.stringify(row)))
+    if (batch) rows.push(...batch.batch.rows().map((row) => JSON.stringify(row)))
   }
   const splits = readers.flatMap((reader) => reader.snapshot())
   for (const reader of readers) await reader.close()
@@ -86,8 +87,8 @@ async function readFrom(source: SourceUnderTest, splits: readonly Split[], paral
     while (!reader.isFinished()) {
       const batch = await reader.poll(source.maxRows)
       if (!batch) continue
-      expect(batch.rows.length).toBeLessThanOrEqual(source.maxRows)
-      rows.push(...batch.rows.map((row) => JSON.stringify(row)))
+      expect(batch.batch.count).toBeLessThanOrEqual(source.maxRows)
+      rows.push(...batch.batch.rows().map((row) => JSON.stringify(row)))
     }
     expect(await reader.poll(source.maxRows)).toBeUndefined()
     await reader.close()
@@ -230,7 +231,7 @@ class SinkRun {
 
   async #write(writer: SinkWriter, count: number): Promise<string[]> {
     const rows = Array.from({ length: count }, () => this.#sink.row(this.#rows++))
-    await writer.write(rows, count)
+    await writer.write(new RowBatch(rows))
     return rows.map((row) => this.#sink.show(row))
   }
 

@@ -1,3 +1,6 @@
+import { type Batch, RowBatch } from '../../runtime/memory/batch.ts'
+import type { BatchCodec } from '../../runtime/codegen/contracts.ts'
+import { compileBatchCodec } from '../../runtime/codegen/rows/codec.ts'
 import { compileRowClass } from '../../runtime/codegen/rows/row.ts'
 import type { Row } from '../../runtime/model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../runtime/model/time.ts'
@@ -38,9 +41,18 @@ export class Collector implements Stage {
   readonly watermarks: Timestamp[] = []
   /** Rows and watermarks in their order. */
   readonly all: (Row | Timestamp)[] = []
+  #asked = 0
 
-  process(rows: Row[], count: number): Promise<void> {
-    const taken = rows.slice(0, count).map((row) => ({ ...row }))
+  /** Every other time, so that operators give both columns and rows. */
+  get takesColumns(): boolean {
+    return this.#asked++ % 2 === 0
+  }
+
+  process(batch: Batch): Promise<void> {
+    const taken = batch
+      .rows()
+      .slice(0, batch.count)
+      .map((row) => ({ ...row }))
     this.rows.push(...taken)
     this.all.push(...taken)
     return Promise.resolve()
@@ -63,6 +75,8 @@ export class OperatorBed {
   readonly stopping = new AbortController()
   late = 0
   readonly #inputs: readonly StreamCode[]
+  readonly #codecs: BatchCodec[] = []
+  #batches = 0
   readonly #mails: (() => Promise<void>)[] = []
 
   constructor(graph: JobGraph, id: string, options: BedOptions = {}) {
@@ -128,14 +142,13 @@ export class OperatorBed {
     return ran
   }
 
-  /** Rows as plain objects, at most 1024. */
+  /** Rows as plain objects, at most 1024: every other batch comes as a frame, as from an exchange. */
   process(rows: readonly Row[], input = 0): Promise<void> {
     const { schema, rowClass } = this.#inputs[input] as StreamCode
-    return this.stage.process(
-      rows.map((row) => new rowClass(...schema.fields.map(({ name }) => row[name] ?? null))),
-      rows.length,
-      input,
-    )
+    const made = rows.map((row) => new rowClass(...schema.fields.map(({ name }) => row[name] ?? null)))
+    if (this.#batches++ % 2 === 0) return this.stage.process(new RowBatch(made), input)
+    const codec = (this.#codecs[input] ??= compileBatchCodec(schema, rowClass))
+    return this.stage.process(codec.read(codec.encode(made, made.length).slice()), input)
   }
 
   watermark(time: Timestamp): Promise<void> {

@@ -5,6 +5,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kafkaConnector } from '../../runtime/connectors/kafka/connector.ts'
 import { connectKafka } from '../../runtime/connectors/kafka/real/client.ts'
+import { RowBatch } from '../../runtime/memory/batch.ts'
 import { realPorts } from '../../runtime/ports/real/ports.ts'
 import { kafkaBedMissing, startKafka, type KafkaBed } from '../harness/beds/kafka-bed.ts'
 import { sinkContext } from '../harness/kafka/connector-contexts.ts'
@@ -41,7 +42,7 @@ describe.skipIf(why !== undefined)(`a Kafka that forgets${why === undefined ? ''
     const sink = kafkaConnector(connectKafka).sink({ brokers: bed.bootstrap, topic: 't', format: 'json' })
     const writer = sink.writer(sinkContext(ports, { attempt: 1 }))
     await writer.open([])
-    await writer.write([{ n: 1, name: 'x' }], 1)
+    await writer.write(new RowBatch([{ n: 1, name: 'x' }]))
     const prepared = await writer.prepareCommit(1)
     await writer.commit(prepared)
     await writer.close()

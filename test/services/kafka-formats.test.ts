@@ -1,3 +1,4 @@
+import { RowBatch } from '../../runtime/memory/batch.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,7 +49,7 @@ describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ?
       .sink(options)
       .writer({ ...sinkContext(ports), schema: SCHEMA })
     await writer.open([])
-    await writer.write(ROWS, ROWS.length)
+    await writer.write(new RowBatch([...ROWS]))
     await writer.commit(await writer.prepareCommit(1))
     await writer.close()
   }
@@ -60,7 +61,8 @@ describe.skipIf(why !== undefined)(`formats on a real Kafka${why === undefined ?
     const reader = source.reader(context, compileRowClass(SCHEMA))
     await reader.open(await enumerator.discover([], 1))
     const rows: Row[] = []
-    while (!reader.isFinished()) rows.push(...((await reader.poll(1024))?.rows ?? []).map((row) => ({ ...row })))
+    while (!reader.isFinished())
+      rows.push(...((await reader.poll(1024))?.batch.rows() ?? []).map((row) => ({ ...row })))
     await reader.close()
     await enumerator.close()
     expect(context.reported.bad).toEqual([])

@@ -1,3 +1,4 @@
+import { RowBatch } from '../../runtime/memory/batch.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -167,7 +168,7 @@ describe.skipIf(why !== undefined)(
       const numbers: number[] = []
       while (!reader.isFinished() && !until(numbers)) {
         const batch = await reader.poll(100)
-        for (const row of batch?.rows ?? []) numbers.push(Number(row['n']))
+        for (const row of batch?.batch.rows() ?? []) numbers.push(Number(row['n']))
       }
       return numbers
     }
@@ -176,7 +177,7 @@ describe.skipIf(why !== undefined)(
       Array.from({ length: to - from }, (_, i) => ({ n: from + i, name: `name ${from + i}` }))
     const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
     const write = (writer: SinkWriter, from: number, to: number): Promise<void> =>
-      writer.write(rows(from, to), to - from)
+      writer.write(new RowBatch(rows(from, to)))
 
     test('when a process dies between prepare and commit, another commits what the manifest holds, once', async () => {
       const topic = await newTopic(2)

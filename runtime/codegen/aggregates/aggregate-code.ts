@@ -9,7 +9,8 @@ import type { ValueType } from '../../model/schema.ts'
 import { storageOf } from '../../model/type-traits.ts'
 
 /**
- * The code of one aggregate over entry e of table t. A row goes through `declare`, `prepare`, `store`; only the
+ * The code of one aggregate over entry e of table t, whose record begins at p of t.v (`declareRecord`); of entries d of t
+ * and e of s that are combined the records begin at pd and pe. A row goes through `declare`, `prepare`, `store`; only the
  * first two may throw, and they change nothing: a row is added to all its aggregates or to none.
  */
 export interface AggregateCode {
@@ -24,6 +25,11 @@ export interface AggregateCode {
   refusesFirst?: true
   /** Statements that store it. `time` is in scope: the order of the row. */
   store: Code
+  /**
+   * The same in two steps, where nothing reads the entry between: `note` notes what is to be stored, `settle` stores
+   * all that was noted by then. Cache misses of a batch overlap in `settle`.
+   */
+  later?: { declare: Code; note: Code; settle: Code }
   /** Statements that add entry e of table s to entry d of table t, whose rows came before. */
   combine: Code
   /** The value of the output field. */
@@ -32,6 +38,24 @@ export interface AggregateCode {
   refused?: Code
   /** What the code refers to beside AGGREGATE_SCOPE. */
   scope?: Readonly<Record<string, unknown>>
+}
+
+/** Gives the next free place in the record of an entry. */
+export type NextPlace = () => number
+
+/** The number at a place of entry e of table t. */
+export function numberCell(place: number): Code {
+  return js`t.v[p + ${place}]`
+}
+
+/** Declares where the record of entry e begins. */
+export function declareRecord(codes: readonly AggregateCode[]): Code {
+  return js`const p = e * ${recordWidth(codes)}`
+}
+
+/** Numbers in the record of an entry. */
+export function recordWidth(codes: readonly AggregateCode[]): number {
+  return codes.flatMap(({ columns }) => columns).filter(({ place }) => place !== undefined).length
 }
 
 /** Declares the variable as the checked value; -0 becomes 0, so that equal values give equal results. */
@@ -55,7 +79,11 @@ function mayRefuseFirst(codes: readonly AggregateCode[]): boolean {
  * refused.
  */
 export function addToEntry(codes: readonly AggregateCode[], undo: Code | undefined): Code {
-  const add = lines([...codes.map(({ prepare }) => prepare ?? NOTHING), ...codes.map(({ store }) => store)])
+  const add = lines([
+    declareRecord(codes),
+    ...codes.map(({ prepare }) => prepare ?? NOTHING),
+    ...codes.map(({ store }) => store),
+  ])
   if (undo === undefined) return add
   return js`
     try {

@@ -17,18 +17,20 @@ import { userAggregate } from './user-aggregate.ts'
 
 /** The code of the aggregates of one operator, in their order. */
 export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[] {
-  const distinct = distinctAggregates(aggregates)
+  let places = 0
+  const nextPlace = (): number => places++
+  const distinct = distinctAggregates(aggregates, nextPlace)
   return aggregates.map((aggregate, index) => {
     const isDecimal = aggregate.argument !== undefined && isExact(aggregate.argument)
     switch (aggregate.function) {
       case 'sum':
       case 'avg':
-        return isDecimal ? decimalAggregate(aggregate, index) : numberAggregate(aggregate, index)
+        return isDecimal ? decimalAggregate(aggregate, index) : numberAggregate(aggregate, index, nextPlace)
       case 'count':
       case 'min':
       case 'max':
       case 'stddev':
-        return numberAggregate(aggregate, index)
+        return numberAggregate(aggregate, index, nextPlace)
       case 'first':
       case 'last':
       case 'argMin':

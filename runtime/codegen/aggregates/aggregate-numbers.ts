@@ -1,10 +1,19 @@
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
-import { identifier, js, lines, NOTHING, type Code } from '../emitter.ts'
-import { declareValue, textOrder, unsupported, whenPresent, type AggregateCode } from './aggregate-code.ts'
+import { js, lines, NOTHING, type Code } from '../emitter.ts'
+import type { GeneratedColumn } from '../keys/key-columns.ts'
+import {
+  declareValue,
+  numberCell,
+  textOrder,
+  unsupported,
+  whenPresent,
+  type AggregateCode,
+  type NextPlace,
+} from './aggregate-code.ts'
 
 /** count, sum, min, max, avg, stddev. Column a holds the value, c how many values there were, m their mean. */
-export function numberAggregate(aggregate: Aggregate, index: number): AggregateCode {
-  const { variables, prepare, store, ...body } = bodyOf(aggregate, index)
+export function numberAggregate(aggregate: Aggregate, index: number, nextPlace: NextPlace): AggregateCode {
+  const { variables, prepare, store, ...body } = bodyOf(aggregate, index, nextPlace)
   const { argument } = aggregate
   const value = js`x${index}`
   return {
@@ -33,28 +42,28 @@ interface Body extends Omit<AggregateCode, 'declare'> {
   variables?: readonly Code[]
 }
 
-function bodyOf(aggregate: Aggregate, index: number): Body {
-  if (aggregate.function === 'count') return countBody(index)
+function bodyOf(aggregate: Aggregate, index: number, nextPlace: NextPlace): Body {
+  if (aggregate.function === 'count') return countBody(index, nextPlace)
   const isExtremum = aggregate.function === 'min' || aggregate.function === 'max'
   const type = aggregate.argument?.type
   if (isExtremum && type === 'string') return textExtremumBody(aggregate, index)
   if (type !== 'long' && type !== 'double' && !(isExtremum && type === 'timestamp')) throw unsupported(aggregate, type)
   switch (aggregate.function) {
     case 'sum':
-      return sumBody(aggregate, index)
+      return sumBody(aggregate, index, nextPlace)
     case 'avg':
-      return averageBody(aggregate, index)
+      return averageBody(aggregate, index, nextPlace)
     case 'stddev':
-      return deviationBody(aggregate, index)
+      return deviationBody(aggregate, index, nextPlace)
     default:
-      return extremumBody(aggregate, index)
+      return extremumBody(aggregate, index, nextPlace)
   }
 }
 
-function countBody(index: number): Body {
-  const [cell, mine, other] = cells('a', index)
+function countBody(index: number, nextPlace: NextPlace): Body {
+  const [column, cell, mine, other] = cells(`a${index}`, nextPlace)
   return {
-    columns: [{ name: `a${index}`, array: 'Float64Array' }],
+    columns: [column],
     start: js`${cell} = 0`,
     store: js`${cell}++`,
     combine: js`${mine} += ${other}`,
@@ -66,9 +75,9 @@ function countBody(index: number): Body {
  * The sum of a nullable argument starts as NaN, "no value yet". A sum that stops being exact in combining stays
  * Infinity.
  */
-function sumBody(aggregate: Aggregate, index: number): Body {
+function sumBody(aggregate: Aggregate, index: number, nextPlace: NextPlace): Body {
   const maybeEmpty = aggregate.argument?.nullable === true
-  const [cell, mine, other] = cells('a', index)
+  const [column, cell, mine, other] = cells(`a${index}`, nextPlace)
   const [value, sum] = [js`x${index}`, js`n${index}`]
   const isBeyond = (variable: Code): Code =>
     aggregate.argument?.type === 'long'
@@ -78,7 +87,7 @@ function sumBody(aggregate: Aggregate, index: number): Body {
     ? js`(${sum} = ${cell}, ${sum} !== ${sum} ? ${value} : ${sum} + ${value})`
     : js`${cell} + ${value}`
   return {
-    columns: [{ name: `a${index}`, array: 'Float64Array' }],
+    columns: [column],
     start: js`${cell} = ${maybeEmpty ? js`NaN` : 0}`,
     variables: [sum],
     prepare: js`
@@ -95,15 +104,12 @@ function sumBody(aggregate: Aggregate, index: number): Body {
   }
 }
 
-function averageBody(aggregate: Aggregate, index: number): Body {
-  const [cell, mine, other] = cells('a', index)
-  const [count, myCount, otherCount] = cells('c', index)
+function averageBody(aggregate: Aggregate, index: number, nextPlace: NextPlace): Body {
+  const [values, cell, mine, other] = cells(`a${index}`, nextPlace)
+  const [counts, count, myCount, otherCount] = cells(`c${index}`, nextPlace)
   const [value, sum] = [js`x${index}`, js`n${index}`]
   return {
-    columns: [
-      { name: `a${index}`, array: 'Float64Array' },
-      { name: `c${index}`, array: 'Float64Array' },
-    ],
+    columns: [values, counts],
     start: lines([js`${cell} = 0`, js`${count} = 0`]),
     variables: [sum],
     prepare: js`
@@ -121,13 +127,13 @@ function averageBody(aggregate: Aggregate, index: number): Body {
  * The sample standard deviation, null below two values. Column a holds the sum of squared distances from the mean m:
  * Welford's update, and Chan, Golub and LeVeque's for combining (1983), since sums of squares lose all digits.
  */
-function deviationBody(aggregate: Aggregate, index: number): Body {
-  const [cell, mine, other] = cells('a', index)
-  const [count, myCount, otherCount] = cells('c', index)
-  const [mean, myMean, otherMean] = cells('m', index)
+function deviationBody(aggregate: Aggregate, index: number, nextPlace: NextPlace): Body {
+  const [values, cell, mine, other] = cells(`a${index}`, nextPlace)
+  const [counts, count, myCount, otherCount] = cells(`c${index}`, nextPlace)
+  const [means, mean, myMean, otherMean] = cells(`m${index}`, nextPlace)
   const [value, newMean, squares] = [js`x${index}`, js`m${index}`, js`n${index}`]
   return {
-    columns: ['a', 'c', 'm'].map((name) => ({ name: `${name}${index}`, array: 'Float64Array' as const })),
+    columns: [values, counts, means],
     start: lines([js`${cell} = 0`, js`${count} = 0`, js`${mean} = 0`]),
     variables: [newMean, squares],
     prepare: js`
@@ -152,12 +158,12 @@ function deviationBody(aggregate: Aggregate, index: number): Body {
 }
 
 /** Starts at the infinity no value reaches. */
-function extremumBody(aggregate: Aggregate, index: number): Body {
-  const [cell, mine, other] = cells('a', index)
+function extremumBody(aggregate: Aggregate, index: number, nextPlace: NextPlace): Body {
+  const [column, cell, mine, other] = cells(`a${index}`, nextPlace)
   const [order, start] = aggregate.function === 'min' ? [js`<`, js`Infinity`] : [js`>`, js`-Infinity`]
   const value = js`x${index}`
   return {
-    columns: [{ name: `a${index}`, array: 'Float64Array' }],
+    columns: [column],
     start: js`${cell} = ${start}`,
     store: js`if (${value} ${order} ${cell}) ${cell} = ${value}`,
     combine: js`if (${other} ${order} ${mine}) ${mine} = ${other}`,
@@ -166,7 +172,7 @@ function extremumBody(aggregate: Aggregate, index: number): Body {
 }
 
 function textExtremumBody(aggregate: Aggregate, index: number): Body {
-  const [cell, mine, other] = cells('a', index)
+  const [cell, mine, other] = [js`t.a${index}[e]`, js`t.a${index}[d]`, js`s.a${index}[e]`]
   const order = aggregate.function === 'min' ? js`<` : js`>`
   const value = js`x${index}`
   const isBetter = (one: Code, than: Code): Code => textOrder(aggregate.argument, one, order, than)
@@ -179,8 +185,8 @@ function textExtremumBody(aggregate: Aggregate, index: number): Body {
   }
 }
 
-/** A column's value of entry e of t; of the entries d of t and e of s that are combined. */
-function cells(column: 'a' | 'c' | 'm', index: number): [cell: Code, mine: Code, other: Code] {
-  const name = identifier(`${column}${index}`)
-  return [js`t.${name}[e]`, js`t.${name}[d]`, js`s.${name}[e]`]
+/** A column and its value of entry e of t; of the entries d of t and e of s that are combined. */
+function cells(name: string, nextPlace: NextPlace): [column: GeneratedColumn, cell: Code, mine: Code, other: Code] {
+  const place = nextPlace()
+  return [{ name, array: 'Float64Array', place }, numberCell(place), js`t.v[pd + ${place}]`, js`s.v[pe + ${place}]`]
 }

@@ -1,16 +1,26 @@
+import { isKeptAsText } from '../../model/type-traits.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
+import type { Batch } from '../../memory/batch.ts'
+import type { ColumnBatch } from '../../memory/column-batch.ts'
 import type { Column } from '../../memory/columns.ts'
 import { CHANGED, textOf, type KeyTable, type TableColumns } from '../../memory/key-table.ts'
 import type { RowErrorHandler } from '../contracts.ts'
-import { compile, js, NOTHING, type Code } from '../emitter.ts'
+import { compile, js, lines, NOTHING, type Code } from '../emitter.ts'
 import { EXPRESSION_SCOPE, ExpressionEmitter } from '../expression.ts'
 import { HASH_HELPERS } from '../keys/key-hash.ts'
-import { keyTableClass, keyTableColumns, mergeFunctions, rowsOfFunction } from '../keys/key-table-code.ts'
+import {
+  columnsOfFunction,
+  keyTableClass,
+  keyTableColumns,
+  mergeFunctions,
+  rowsOfFunction,
+} from '../keys/key-table-code.ts'
 import type { RowClass } from '../rows/row.ts'
 import { declareKey, keyArguments } from '../windows/pane-table.ts'
 import { addToKey, type AggregateCode } from './aggregate-code.ts'
 import { aggregateCodes, aggregateScope } from './aggregate-codes.ts'
+import { addColumnsFunction, columnsSuffice, resultsAreColumns } from './running-columns.ts'
 
 /**
  * The entries of one key group. A key's rows are in its first entry, and in those chained to it when they are
@@ -59,11 +69,28 @@ export interface RunningTableCode {
     out: Row[],
     onError: RowErrorHandler,
   ): number
+  /**
+   * As `add` of a batch that has columns; absent where the rows are needed. Results never come at once. Expressions are
+   * given a row only when they fail.
+   */
+  addColumns?<Group extends RunningGroupView>(
+    batch: Batch,
+    now: number,
+    host: RunningHost<Group>,
+    onError: RowErrorHandler,
+  ): void
   combine(t: RunningTable, d: number, s: RunningTable, e: number): void
   rowsOf(table: RunningTable, entries: readonly number[], count: number, out: Row[], onRow: (row: Row) => void): number
+  /**
+   * Puts the results of entries [from, end) of the list behind the rows of `out`. False, and `out` as before, when only
+   * rowsOf can make them; absent where no results are columns.
+   */
+  columnsOf?(table: RunningTable, entries: readonly number[], from: number, end: number, out: ColumnBatch): boolean
 }
 
 export interface RunningTableOptions {
+  /** Of the rows that are added. */
+  fields: readonly Field[]
   keys: readonly Field[]
   aggregates: readonly Aggregate[]
   maxParallelism: number
@@ -92,15 +119,28 @@ export function compileRunningTable(options: RunningTableOptions): RunningTableC
     t.ps[e] = 0
     t.nx[e] = 0
     t.hd[e] = 1`
+  const byColumns = options.emission.kind === 'changed' && columnsSuffice(options)
+  const toColumns = options.emission.kind === 'changed' && resultsAreColumns(options.aggregates)
+  const loop = { before: restartExpired(options.ttlMs), after: afterRow(options) }
   const compiled = compile<Omit<RunningTableCode, 'columns'>>(
     'aggregate',
     js`
       ${HASH_HELPERS}
-      ${keyTableClass({ keys, codes, extra: { columns: [...TIMED, ...COUNTED], start }, chained: 'by nx' })}
+      ${keyTableClass({ keys, codes, extra: { columns: [...TIMED, ...COUNTED], start }, chained: 'by nx', ...(byColumns && keys.some(isKeptAsText) ? { bytes: 'findBytes' } : {}) })}
       ${addFunction(options, codes)}
+      ${byColumns ? addColumnsFunction(options, codes, loop) : NOTHING}
       ${mergeFunctions(codes)}
       ${rowsOfFunction(keys, codes, [], 'keysStay')}
-      return { create: () => new Table(), add, combine, rowsOf }`,
+      ${
+        toColumns
+          ? columnsOfFunction(
+              keys,
+              options.aggregates.map(({ field }) => field),
+              codes,
+            )
+          : NOTHING
+      }
+      return { create: () => new Table(), add, ${byColumns ? js`addColumns, ` : NOTHING}combine, rowsOf${toColumns ? js`, columnsOf` : NOTHING} }`,
     {
       ...EXPRESSION_SCOPE,
       ...aggregateScope(codes),
@@ -115,15 +155,9 @@ export function compileRunningTable(options: RunningTableOptions): RunningTableC
 }
 
 function addFunction(options: RunningTableOptions, codes: readonly AggregateCode[]): Code {
-  const { keys, emission, ttlMs } = options
+  const { keys, ttlMs } = options
   const expressions = new ExpressionEmitter(js`r`)
   const declared = codes.map(({ declare }) => declare((expression) => expressions.emit(expression)))
-  const restartExpired = js`
-    if (t.tt[e] + ${ttlMs ?? 0} <= now) {
-      const bits = t.u[e]
-      t.start(e)
-      t.u[e] |= bits
-    }`
   // rows have no order but that of their arrival
   return js`
     const time = 0, one = [0], last = []
@@ -138,10 +172,9 @@ function addFunction(options: RunningTableOptions, codes: readonly AggregateCode
             ${declared}
             ${declareKey(keys, options.maxParallelism)}
             const s = host.groupAt(g), t = s.table, had = t.n, e = t.find(${keyArguments(keys)})
-            ${ttlMs === undefined ? NOTHING : restartExpired}
+            ${restartExpired(ttlMs)}
             ${addToKey(codes)}
-            ${ttlMs === undefined ? NOTHING : js`t.tt[e] = now`}
-            ${emit(emission)}
+            ${afterRow(options)}
           }
         } catch (error) {
           onError(error, rows[i], operatorId)
@@ -150,6 +183,21 @@ function addFunction(options: RunningTableOptions, codes: readonly AggregateCode
       }
       return made
     }`
+}
+
+/** Before a row is added to entry e: what the key held too long ago is forgotten. */
+function restartExpired(ttlMs: number | undefined): Code {
+  if (ttlMs === undefined) return NOTHING
+  return js`
+    if (t.tt[e] + ${ttlMs} <= now) {
+      const bits = t.u[e]
+      t.start(e)
+      t.u[e] |= bits
+    }`
+}
+
+function afterRow({ emission, ttlMs }: RunningTableOptions): Code {
+  return lines([ttlMs === undefined ? NOTHING : js`t.tt[e] = now`, emit(emission)])
 }
 
 /** Puts out, counts or lists entry e, which a row has been added to. */

@@ -38,10 +38,22 @@ const NULL_HASH = js`(0x9e3779b9 | 0)`
 
 /** The int32 hash of the key whose field values are `values`, in key order. Needs HASH_HELPERS. */
 export function keyHash(keys: readonly Field[], values: readonly Code[]): Code {
-  return keys
-    .map((field, index) => fieldHash(field, values[index] ?? js`undefined`))
-    .reduce((left, right) => js`mix32(Math.imul(${left}, 31) + ${right} | 0)`)
+  return hashOfHashes(keys.map((field, index) => fieldHash(field, values[index] ?? js`undefined`)))
 }
+
+/** The hash of a key from those of its fields, in key order. */
+export function hashOfHashes(hashes: readonly Code[]): Code {
+  return hashes.reduce((left, right) => js`mix32(Math.imul(${left}, 31) + ${right} | 0)`)
+}
+
+/** hashString of a text whose characters are the `length` bytes from `from` on; of length -1 the hash of null. */
+export const HASH_BYTES = js`
+  function hashBytes(bytes, from, length) {
+    if (length < 0) return ${NULL_HASH}
+    let h = 0x811c9dc5 | 0
+    for (let i = from, end = from + length; i < end; i++) h = Math.imul(h ^ bytes[i], 0x01000193)
+    return mix32(h)
+  }`
 
 /** The key group of a hash held in the variable; the same that a key grouper gives. */
 export function keyGroup(hash: Code, maxParallelism: number): Code {
@@ -54,7 +66,8 @@ export function keyGroupOf(hash: number, maxParallelism: number): number {
   return (hash >>> 0) % maxParallelism
 }
 
-function fieldHash(field: Field, value: Code): Code {
+/** The hash of one field of a key. Needs HASH_HELPERS. */
+export function fieldHash(field: Field, value: Code): Code {
   const hash = presentHash(field, value)
   return field.nullable ? js`(${value} === null ? ${NULL_HASH} : ${hash})` : hash
 }

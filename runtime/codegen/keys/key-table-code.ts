@@ -1,7 +1,7 @@
 import { isHeapColumn, keyColumns } from '../../memory/columns.ts'
 import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { Field } from '../../model/schema.ts'
-import type { AggregateCode } from '../aggregates/aggregate-code.ts'
+import { declareRecord, recordWidth, type AggregateCode } from '../aggregates/aggregate-code.ts'
 import { type Code, identifier, joined, js, lines, NOTHING } from '../emitter.ts'
 import { type GeneratedColumn, keyResult } from './key-columns.ts'
 import { storageOf } from '../../model/type-traits.ts'
@@ -13,6 +13,8 @@ export interface KeyTableOptions {
   extra?: { columns: readonly GeneratedColumn[]; start: Code }
   /** Statements of the constructor and of `clear`. */
   fields?: { create: Code; clear: Code }
+  /** Keys are also found whose texts are ASCII bytes: findBytes. */
+  bytes?: 'findBytes'
   /** The entries of a key are a chain through the column nx; only its head, where hd is 1, stands in the index. */
   chained?: 'by nx'
 }
@@ -42,7 +44,12 @@ const HOME = js`Math.imul(h, 0x9e3779b1) >>> this.shift`
 /** `class Table`: a KeyTable. */
 export function keyTableClass(options: KeyTableOptions): Code {
   const { keys, codes, extra, fields } = options
-  const columns = [...hashedKeyColumns(options), ...valueColumns(options), { name: 'u', array: 'Uint8Array' as const }]
+  const columns = [
+    ...hashedKeyColumns(options),
+    ...valueColumns(options).filter(({ place }) => place === undefined),
+    { name: 'u', array: 'Uint8Array' as const },
+  ]
+  const width = recordWidth(codes)
   const texts = indexesOf(keys, 'text')
   const [firstText] = texts
   return js`
@@ -59,6 +66,8 @@ export function keyTableClass(options: KeyTableOptions): Code {
         this.changedIn = new Int32Array(0)
         this.lastChange = 0
         this.text = new Uint8Array(${texts.length > 0 ? 64 : 0})
+        this.width = ${width}
+        this.v = new Float64Array(${8 * width})
         ${texts.length > 0 ? lines([js`this.textAt = null`, js`this.lastTexts = []`]) : NOTHING}
         ${columns.map((column) => js`this.${identifier(column.name)} = ${emptyColumn(column)}`)}
         ${fields?.create ?? NOTHING}
@@ -79,9 +88,10 @@ export function keyTableClass(options: KeyTableOptions): Code {
         while (index[p] !== 0) p = p + 1 & mask
         return p
       }
-      ${growMethods(columns, options)}
+      ${growMethods(columns, width, options)}
       ${options.chained === undefined ? NOTHING : chainMethod(keys)}
       ${findMethods(keys)}
+      ${options.bytes === undefined ? NOTHING : findBytesMethods(keys)}
       enter(h, p) {
         if (this.n === this.cap) {
           this.grow()
@@ -104,6 +114,7 @@ export function keyTableClass(options: KeyTableOptions): Code {
       }
       start(e) {
         const t = this
+        ${declareRecord(codes)}
         t.u[e] = ${CHANGED}
         ${extra?.start ?? NOTHING}
         ${codes.map(({ start }) => start)}
@@ -150,7 +161,7 @@ function keyTextMethod(keys: number): Code {
 }
 
 /** grow: twice the room. reindex: builds the index again from the hashes, as for a table that was restored. */
-function growMethods(columns: readonly GeneratedColumn[], { chained }: KeyTableOptions): Code {
+function growMethods(columns: readonly GeneratedColumn[], width: number, { chained }: KeyTableOptions): Code {
   const typed = columns.filter((column) => !isHeapColumn(column) && column.array !== 'Whole')
   const enter = js`this.index[this.free(this.h[e])] = e + 1`
   return js`
@@ -163,6 +174,9 @@ function growMethods(columns: readonly GeneratedColumn[], { chained }: KeyTableO
           this.${identifier(name)} = new ${identifier(array)}(cap)
           this.${identifier(name)}.set(old)`,
       )}
+      old = this.v
+      this.v = new Float64Array(cap * ${width})
+      this.v.set(old)
       this.cap = cap
       this.mask = cap * 2 - 1
       this.shift--
@@ -226,6 +240,54 @@ function findMethods(keys: readonly Field[]): Code {
       ${probe(isSameOf, 'hash first')}
       return -1
     }`
+}
+
+/** The parameters of findBytes: of a text its bytes, where they begin and how many; -1 for null. */
+export function byteKeyArguments(keys: readonly Field[]): Code[] {
+  return [
+    ...keys.flatMap((field, index) =>
+      storageOf(field) === 'text' ? [js`b${index}`, js`from${index}`, js`length${index}`] : [js`v${index}`],
+    ),
+    js`h`,
+  ]
+}
+
+/** findBytes: as find, of a key whose texts are bytes. */
+function findBytesMethods(keys: readonly Field[]): Code {
+  const textArguments = (index: number): Code => js`b${index}, from${index}, length${index}`
+  const same = keys.map((field, index) =>
+    storageOf(field) === 'text'
+      ? js`this.sameBytes${index}(e, ${textArguments(index)})`
+      : js`this.k${index}[e] === v${index}`,
+  )
+  return js`
+    findBytes(${byteKeyArguments(keys)}) {
+      ${probe(same, 'hash first')}
+      e = this.enter(h, p)
+      ${keys.map((field, index) =>
+        storageOf(field) === 'text'
+          ? js`this.putBytes${index}(e, ${textArguments(index)})`
+          : js`this.k${index}[e] = v${index}`,
+      )}
+      return e
+    }
+    ${indexesOf(keys, 'text').map(
+      (index) => js`
+        sameBytes${index}(e, b, from, n) {
+          if (this.l${index}[e] !== n) return false
+          const text = this.text, at = this.o${index}[e]
+          for (let i = 0; i < n; i++) if (text[at + i] !== b[from + i]) return false
+          return true
+        }
+        putBytes${index}(e, b, from, n) {
+          this.o${index}[e] = this.chars
+          this.l${index}[e] = n
+          if (n <= 0) return
+          this.room(n)
+          for (let i = 0, at = this.chars; i < n; i++) this.text[at + i] = b[from + i]
+          this.chars += n
+        }`,
+    )}`
 }
 
 /** Returns the entry e that is equal; ends with `p`, the free place of the index, when the key is not there. */
@@ -292,6 +354,7 @@ function textKeyMethods(index: number): Code {
 export function mergeFunctions(codes: readonly AggregateCode[]): Code {
   return js`
     function combine(t, d, s, e) {
+      const pd = d * ${recordWidth(codes)}, pe = e * ${recordWidth(codes)}
       ${codes.map(({ combine }) => combine)}
     }
     function merge(t, s) {
@@ -355,10 +418,66 @@ export function rowsOfFunction(
     }`
 }
 
+/**
+ * `columnsOf(t, entries, from, end, out)`: the same into a ColumnBatch behind the rows it has, for the entries at
+ * [from, end) of the list. Returns false, and leaves the batch with the rows it had, where rows are needed: for a text
+ * that is not ASCII, and for a result that is refused. `aggregates` are the output fields of `codes`: numbers and booleans.
+ */
+export function columnsOfFunction(
+  keys: readonly Field[],
+  aggregates: readonly Field[],
+  codes: readonly AggregateCode[],
+): Code {
+  const texts = indexesOf(keys, 'text')
+  const numeric = [...keys, ...aggregates].flatMap((field, place) =>
+    storageOf(field) === 'text' ? [] : [{ field, place }],
+  )
+  const results = [
+    ...keys.map((field, index) => keyResult(field, index, () => NOTHING)),
+    ...codes.map((code) => code.result),
+  ]
+  const refusals = codes.flatMap(({ refused }) => refused ?? [])
+  return js`
+    function columnsOf(t, entries, from, end, out) {
+      ${texts.length === 0 ? NOTHING : js`if (!(t.text instanceof Uint8Array)) return false`}
+      ${numeric.map(({ field, place }) => js`const c${place} = ${storageOf(field) === 'bit' ? js`out.bits(${place})` : js`out.numbers(${place})`}`)}
+      let n = out.count
+      for (let i = from; i < end; i++, n++) {
+        const e = entries[i]
+        ${declareRecord(codes)}
+        ${refusals.length === 0 ? NOTHING : js`if (${joined(refusals, ' || ')}) return false`}
+        ${texts.map((index) => putKeyText(keys[index] as Field, index))}
+        ${numeric.map(({ field, place }) => putNumber(field, place, results[place] ?? NOTHING))}
+      }
+      out.count = n
+      return true
+    }`
+}
+
+function putKeyText(field: Field, index: number): Code {
+  const put = (length: Code): Code => js`if (!out.putText(${index}, n, t.text, t.o${index}[e], ${length})) return false`
+  if (!field.nullable) return put(js`t.l${index}[e]`)
+  return js`
+    if (t.l${index}[e] < 0) out.setNull(${index}, n)
+    ${put(js`Math.max(t.l${index}[e], 0)`)}`
+}
+
+function putNumber(field: Field, place: number, result: Code): Code {
+  const stored = (value: Code): Code => (storageOf(field) === 'bit' ? js`${value} ? 1 : 0` : value)
+  if (!field.nullable) return js`c${place}[n] = ${stored(result)}`
+  return js`
+    {
+      const value = ${result}
+      if (value === null) out.setNull(${place}, n)
+      c${place}[n] = ${stored(js`value`)}
+    }`
+}
+
 function putRow(leading: readonly Code[], codes: readonly AggregateCode[]): Code {
   const refusals = codes.flatMap(({ refused }) => refused ?? [])
   const put = js`out[n++] = row`
   return js`
+    ${declareRecord(codes)}
     const row = new Row(${[...leading, ...codes.map(({ result }) => result)]})
     ${refusals.length === 0 ? put : js`if (${joined(refusals, ' || ')}) onRow(row); else ${put}`}`
 }

@@ -25,7 +25,7 @@ export interface RecordCode {
    * not wait for each other, so that the cache misses of a batch overlap. Changes nothing. Only for tables without
    * user keys.
    */
-  touch(groups: Uint16Array, all: readonly StateKey[], count: number, groupAt: (group: number) => RecordGroup): void
+  touch(groups: Uint16Array, all: ArrayLike<StateKey>, count: number, groupAt: (group: number) => RecordGroup): void
   /** Writes the row as the only one under its key; over the old record where it fits. */
   put(group: RecordGroup, key: StateKey, user: StateKey | undefined, row: Row, at: number, seq: number): void
   /** Writes the row behind those under its key. */

@@ -41,13 +41,26 @@ export class RecordEmitter {
   readonly #spills: boolean
   /** Names of the key's parts in generated code. */
   readonly parts: readonly Code[]
+  /** The JavaScript of a field of the row that is written. */
+  readonly #field: (field: Field) => Code
 
-  constructor(spec: RecordSpec, layout: RecordLayout, spills: boolean) {
+  constructor(
+    spec: RecordSpec,
+    layout: RecordLayout,
+    spills: boolean,
+    field = ({ name }: Field): Code => js`r${property(name)}`,
+  ) {
+    this.#field = field
     this.spec = spec
     this.#spills = spills
     this.layout = layout
     const keyParts = layout.keyFields?.map((_, index) => js`k${index}`) ?? [js`k0`]
     this.parts = spec.user === undefined ? keyParts : [...keyParts, js`u0`]
+  }
+
+  /** The same layout, whose row has its fields in other places. */
+  withFields(field: (field: Field) => Code): RecordEmitter {
+    return new RecordEmitter(this.spec, this.layout, this.#spills, field)
   }
 
   /** Declares the parts of a key that is a StateKey. */
@@ -178,6 +191,51 @@ export class RecordEmitter {
       ${texts.length === 0 ? NOTHING : this.#writeLengths()}`
   }
 
+  /** Declares the bytes of the record of a row whose texts are `length<j>` bytes: `written` of texts, `bytes` in all. */
+  measureBytes(): Code {
+    const lengths = this.layout.texts.map((_, j) => js`length${j}`)
+    return js`
+      const written = ${lengths.length === 0 ? 0 : joined(lengths, ' + ')}
+      const bytes = FIXED + written + 7 & ~7`
+  }
+
+  /** Leaves the place of such a record at the end of g's log, as `write` does, without moving that end. */
+  placeBytes(): Code {
+    return js`
+      let segment = g.seg
+      if (arena.end[segment] + bytes > arena.size[segment]) {
+        arena.roll(g, bytes)
+        segment = g.seg
+      }
+      const offset = arena.end[segment]
+      const start = arena.base[segment] + (offset >> 2), units = arena.size[segment] > ${SEGMENT_BYTES} ? 0 : bytes >> 3`
+  }
+
+  /**
+   * Writes the record of `units` at `start` of `segment`. Its texts are ASCII: text j is the length<j> bytes of b<j> at
+   * from<j>, none longer than the layout can say.
+   */
+  fillBytes(kind: Code): Code {
+    const { texts, numbers, bitsWord, bitsWords, lengthsWord } = this.layout
+    const words = Array.from({ length: (texts.length + 1) >> 1 }, (_, word) => {
+      const [low, high] = [js`length${word * 2}`, js`length${word * 2 + 1}`]
+      return js`ints[start + ${lengthsWord + word}] = ${word * 2 + 1 < texts.length ? js`${low} | ${high} << 16` : low}`
+    })
+    return js`
+      const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment]
+      ints[start] = units | ${kind} << ${KIND_SHIFT} | ONE_BYTE
+      ints[start + 1] = h
+      ${[...numbers].map(([of, place]) => js`doubles[(start >> 1) + ${1 + place}] = ${this.#numberValue(of)}`)}
+      ${Array.from({ length: bitsWords }, (_, word) => js`ints[start + ${bitsWord + word}] = ${this.#bitsValue(word)}`)}
+      ${words}
+      let to = (start << 2) + FIXED
+      ${texts.map(
+        (_, j) => js`
+          copyBytes(b${j}, from${j}, length${j}, into, to)
+          to += length${j}`,
+      )}`
+  }
+
   #placeNumbers(): Code {
     const need = this.layout.fixedBytes + 8
     return js`
@@ -239,7 +297,7 @@ export class RecordEmitter {
   #textValue(of: TextOf): Code {
     if (of === 'key') return js`k0`
     if (of === 'user') return js`u0`
-    const value = js`r${property(of.name)}`
+    const value = this.#field(of)
     const text = storageOf(of) === 'json' ? js`quote(${value})` : value
     return of.nullable ? js`${value} === null ? '' : ${text}` : text
   }
@@ -255,14 +313,14 @@ export class RecordEmitter {
       case 'user':
         return js`u0`
     }
-    const value = js`r${property(of.name)}`
+    const value = this.#field(of)
     return of.nullable ? js`${value} === null ? 0 : ${value}` : value
   }
 
   #bitsValue(word: number): Code {
     const terms: Code[] = []
     for (const [field, { isNull, isTrue }] of this.layout.bits) {
-      const value = js`r${property(field.name)}`
+      const value = this.#field(field)
       if (isNull !== undefined && isNull >> 5 === word) terms.push(js`(${value} === null ? ${1 << (isNull & 31)} : 0)`)
       if (isTrue !== undefined && isTrue >> 5 === word) terms.push(js`(${value} === true ? ${1 << (isTrue & 31)} : 0)`)
     }
@@ -285,6 +343,12 @@ export class RecordEmitter {
   #orNull(field: Field, value: Code): Code {
     const bit = this.layout.bits.get(field)?.isNull
     return bit === undefined ? value : js`${this.#bitAt(bit)} ? null : ${value}`
+  }
+
+  /** The test that record `a` has null in the field; undefined where that cannot be. */
+  isNull(field: Field): Code | undefined {
+    const bit = this.layout.bits.get(field)?.isNull
+    return bit === undefined ? undefined : this.#bitAt(bit)
   }
 
   sameField(field: Field, value: Code): Code {

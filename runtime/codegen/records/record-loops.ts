@@ -1,5 +1,8 @@
 import type { Field, Row } from '../../model/schema.ts'
 import { joined, js, NOTHING, property, type Code } from '../emitter.ts'
+import type { ColumnBatch } from '../../memory/column-batch.ts'
+import type { Columns } from '../../memory/batch.ts'
+import { rankedFunctions } from './ranked-rows.ts'
 import { LOCATE, type RecordEmitter, type RecordSpec } from './record-emitter.ts'
 import type { RecordGroup } from '../../memory/arena/record-group.ts'
 import { VALUE } from '../../memory/arena/record-layout.ts'
@@ -13,6 +16,8 @@ export type RecordLoop =
   | { kind: 'latest'; field: string }
   /** Keeps the `count` best values of `field`; the rows are those of rankFields. */
   | { kind: 'rank'; field: string; count: number; order: 'asc' | 'desc'; slots: boolean }
+  /** Moves rows of rankings between columns and records. The table is a map by slot whose key is a number. */
+  | { kind: 'ranked' }
 
 /**
  * The functions of the loop's kind. A record last written at or before `since` counts as absent; `at` is written
@@ -34,10 +39,24 @@ export interface LoopCode {
    * key.
    */
   offer(group: RecordGroup, row: Row, at: number, since: number): number
+  /** rank: the same of a row whose key is one number. */
+  offerKey(group: RecordGroup, key: number, value: number, at: number, since: number): number
   /** How many are ranked under the key of the last offer. */
   ranked(): number
   /** The slot of the row at a place; that of the row which entered last is free to be written. */
   slot(place: number): number
+  /** ranked: the columns that `enter` takes rows of; they hold rows of the table. */
+  open(columns: Columns): void
+  /**
+   * ranked: writes a row of the columns as the only one under key and slot, with `seq` where there was none before: 1
+   * then, else 0; -1, and nothing is written, when a text is too long for it.
+   */
+  enter(group: RecordGroup, key: number, slot: number, row: number, seq: number): 0 | 1 | -1
+  /**
+   * ranked: puts the rows in slots[first..end), at most 1024, with their places + 1 behind the rows of `out`. 0, and
+   * nothing is put, when one is not ASCII; -1 when one is not there.
+   */
+  give(group: RecordGroup, key: number, slots: Int32Array, first: number, end: number, out: ColumnBatch): 0 | 1 | -1
 }
 
 /**
@@ -57,6 +76,7 @@ export function rankFields({ count, slots }: { count: number; slots: boolean }):
 const RANK_COUNT = 'millrace_rank_count'
 
 export function loopFunctions(emitter: RecordEmitter, loop: RecordLoop): Code {
+  if (loop.kind === 'ranked') return rankedFunctions(emitter)
   return loop.kind === 'rank' ? rankFunctions(emitter, loop) : keepFunction(emitter, loop)
 }
 
@@ -69,7 +89,7 @@ export function loopScope(spec: RecordSpec, loop: RecordLoop): Record<string, un
  * Three passes: the hashes and a look at the index, a look at the records, then the work. The looks are independent of
  * each other, so that the cache misses of a batch overlap; they pay once the table is larger than the caches.
  */
-function keepFunction(emitter: RecordEmitter, loop: Exclude<RecordLoop, { kind: 'rank' }>): Code {
+function keepFunction(emitter: RecordEmitter, loop: Extract<RecordLoop, { kind: 'first' | 'latest' }>): Code {
   const { spec } = emitter
   return js`
     const hashes = new Int32Array(1024), addresses = new Int32Array(1024), groupsOf = []
@@ -170,10 +190,12 @@ function rankFunctions(
     const SLOTS = ${slots ? at('millrace_rank_slot_0') : 0}, MOST = ${count}
     let entry = 0
     function offer(g, r0, at, since) {
-      if (arena.debt) arena.maintain()
       ${emitter.keyFromRow(js`r0`)}
+      return offerKey(g, ${emitter.parts}, r0${property(by)}, at, since)
+    }
+    function offerKey(g, ${emitter.parts}, value, at, since) {
+      if (arena.debt) arena.maintain()
       ${emitter.hash()}
-      const value = r0${property(by)}
       ${emitter.room()}
       ${emitter.probe()}
       ${emitter.promote()}
@@ -220,7 +242,7 @@ function rankFunctions(
       ${LOCATE}
       return doubles[(start >> 1) + SLOTS + place]
     }
-    const loop = { offer, ranked, slot }`
+    const loop = { offer, offerKey, ranked, slot }`
 }
 
 /** A field of a fresh record: of the key its part, of the ranking nothing yet. */

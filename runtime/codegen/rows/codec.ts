@@ -1,6 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, FieldType, Row, Schema } from '../../model/schema.ts'
 import { batchOf, corrupt, type Stage, stageFor } from '../../memory/codec-stage.ts'
+import { FrameBatch, FrameColumns } from '../../memory/frame-columns.ts'
 import type { BatchCodec } from '../contracts.ts'
 import { type Code, compile, js, lines, NOTHING, property } from '../emitter.ts'
 import type { RowClass } from './row.ts'
@@ -30,6 +31,12 @@ export function compileBatchCodec(schema: Schema, rowClass: RowClass): BatchCode
   const decodeBatch = compileDecode(schema, fixed, texts, rowClass)
   const headBytes = 16 + schema.fields.length * 32
   const rowBytes = fixed.length * 9 + texts.length * 5
+  const columns = new FrameColumns(schema.fields)
+  const read: Row[] = []
+  const decodeRows = (stage: Stage): Row[] => {
+    decodeBatch(stage, read)
+    return read
+  }
   return {
     encode(rows, count) {
       const stage = stageFor(headBytes + count * rowBytes + 64)
@@ -38,6 +45,9 @@ export function compileBatchCodec(schema: Schema, rowClass: RowClass): BatchCode
     },
     decode(bytes, out) {
       return decodeBatch(batchOf(bytes), out)
+    },
+    read(bytes) {
+      return new FrameBatch(batchOf(bytes), columns, decodeRows)
     },
   }
 }

@@ -12,7 +12,9 @@ const consoleSink: SinkConnector = {
     const lines = new RecordBuffer(compileJsonWriter(context.schema, { timestampFormat: 'iso' }))
     return {
       open: async () => undefined,
-      async write(rows, count) {
+      async write(batch) {
+        const { count } = batch
+        const rows = batch.rows()
         for (let index = 0; index < count; index++) {
           const row = rows[index]
           if (row !== undefined) lines.addLine(row)

@@ -1,3 +1,4 @@
+import { RowBatch } from '../../memory/batch.ts'
 import type { RowClass } from '../../codegen/rows/row.ts'
 import type { Split } from '../../model/snapshot.ts'
 import type { Timestamp } from '../../model/time.ts'
@@ -52,7 +53,7 @@ export class FileReader implements SourceReader {
     const rows = cursor?.take(allowed, dueTime)
     if (!cursor || !rows || rows.length === 0) return undefined
     this.#pacing?.onEmitted(rows.length)
-    return { split: cursor.id, rows }
+    return { split: cursor.id, batch: new RowBatch(rows) }
   }
 
   snapshot(): Split[] {

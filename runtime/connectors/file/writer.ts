@@ -1,9 +1,9 @@
+import type { Batch } from '../../memory/batch.ts'
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
-import type { Row } from '../../model/schema.ts'
 import type { Committable } from '../../model/snapshot.ts'
 import { mayPass } from '../../ports/file-errors.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
@@ -47,7 +47,9 @@ export class FileWriter implements SinkWriter {
     await this.#publish(recovered)
   }
 
-  async write(rows: readonly Row[], count: number): Promise<void> {
+  async write(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const lines = this.#open()
     for (let index = 0; index < count; index++) {
       const row = rows[index]

@@ -1,3 +1,4 @@
+import type { Batch } from '../../memory/batch.ts'
 import type { RowWriter } from '../../codegen/contracts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
@@ -115,7 +116,9 @@ export class KafkaSinkWriter implements SinkWriter {
     })
   }
 
-  async write(rows: readonly Row[], count: number): Promise<void> {
+  async write(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const { producer, writer } = this.#open()
     await this.#guard('writing', async () => {
       if (this.#options.delivery === 'exactlyOnce' && this.#transaction === undefined && count > 0)

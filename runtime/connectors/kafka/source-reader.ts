@@ -1,3 +1,4 @@
+import { RowBatch } from '../../memory/batch.ts'
 import type { RowScanner } from '../../codegen/contracts.ts'
 import type { Row } from '../../model/schema.ts'
 import { MillraceError } from '../../model/errors.ts'
@@ -159,7 +160,7 @@ export class KafkaSourceReader implements SourceReader {
       if (current === undefined) break
       this.#readRows(current, maxRows)
       if (this.#preparing !== undefined && rows.length === 0) return undefined
-      if (rows.length > 0) return { split: current.state.id, rows }
+      if (rows.length > 0) return { split: current.state.id, batch: new RowBatch(rows) }
     }
     return undefined
   }

@@ -1,3 +1,4 @@
+import { RowBatch } from '../../memory/batch.ts'
 import type { RowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
@@ -90,9 +91,13 @@ class NexmarkReader implements SourceReader {
     if (!cursor || cursor.next >= this.#events) return undefined
     const { rows, sides } = this.#generate(cursor, wanted)
     this.#emitted += rows.length
-    const sideRows = Object.values(sides)
-    if (rows.length === 0 && sideRows.every((side) => side.length === 0)) return undefined
-    return { split: cursor.id, rows, ...(sideRows.length === 0 ? {} : { sides }) }
+    const sideBatches = Object.entries(sides).map(([name, of]) => [name, new RowBatch(of)] as const)
+    if (rows.length === 0 && sideBatches.every(([, { count }]) => count === 0)) return undefined
+    return {
+      split: cursor.id,
+      batch: new RowBatch(rows),
+      ...(sideBatches.length === 0 ? {} : { sides: Object.fromEntries(sideBatches) }),
+    }
   }
 
   snapshot(): Split[] {

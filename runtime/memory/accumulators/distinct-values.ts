@@ -1,13 +1,9 @@
 import { mix32 } from './value-hash.ts'
 
-/**
- * Words of a record: its value (two), one more than the entry it belongs to, one more than the next record of that
- * entry, the bits.
- */
-const WORDS = 6
+/** Words of a record: its value (two), one more than the entry it belongs to, the bits. */
+const WORDS = 4
 const ENTRY = 2
-const NEXT = 3
-const BITS = 4
+const BITS = 3
 /** In ENTRY of a place that was never taken, and of a record whose entry was emptied. */
 const FREE = 0
 const GONE = -1
@@ -15,11 +11,18 @@ const GONE = -1
 const double = new Float64Array(1)
 const words = new Int32Array(double.buffer)
 
+/** The records of each entry as a list: one more than the place of the newest, and of the next after each; 0 ends it. */
+interface Links {
+  first: Int32Array
+  next: Int32Array
+}
+
 /**
  * countDistinct of all aggregates over one expression, for all entries of a table: each value of an entry once,
  * with a bit for every aggregate that has counted it (Flink's generated distinct accumulators share a map in the
  * same way). One table of (entry, value) instead of a set per entry, there is no object per key; and the records
- * stand in the table itself (linear probing, load ≤ 5/8), so that a probe touches one line of memory.
+ * stand in the table itself (linear probing, load ≤ 5/8), four to a line of memory. Which records are of one entry is
+ * asked only when entries are emptied or added to others: then lists of them are made and kept up.
  */
 export class DistinctNumbers {
   #mask = 15
@@ -29,15 +32,33 @@ export class DistinctNumbers {
   /** Places taken, those of records that are gone included. */
   #records = 0
   #gone = 0
-  /** By entry, one more than the place of its newest record, 0 for none. */
-  #first = new Int32Array(8)
+  /** Records by entry. */
+  #counts = new Int32Array(8)
+  #links: Links | undefined
+
+  /** What markHashed and look are given. */
+  hash(entry: number, value: number): number {
+    return hashOf(entry, value)
+  }
+
+  /**
+   * A look at where the value with that hash stands or would. Looks do not wait for each other, so that the cache misses
+   * of a batch overlap when each value is looked at before the first is marked.
+   */
+  look(hash: number): number {
+    return this.#words[(hash & this.#mask) * WORDS + ENTRY] as number
+  }
 
   /** Marks the value of the entry; which of the bits were not set before. */
   mark(entry: number, value: number, bits: number): number {
+    return this.markHashed(hashOf(entry, value), entry, value, bits)
+  }
+
+  markHashed(hash: number, entry: number, value: number, bits: number): number {
     if (bits === 0) return 0
     const all = this.#words
     const mask = this.#mask
-    let place = hashOf(entry, value) & mask
+    let place = hash & mask
     for (
       let owner = all[place * WORDS + ENTRY] as number;
       owner !== FREE;
@@ -55,6 +76,8 @@ export class DistinctNumbers {
       place = this.#freeFor(entry, value)
     }
     this.#put(entry, value, bits, place)
+    if (entry >= this.#counts.length) this.#counts = longer(this.#counts, entry)
+    this.#counts[entry] = (this.#counts[entry] as number) + 1
     return bits
   }
 
@@ -65,18 +88,12 @@ export class DistinctNumbers {
   }
 
   #put(entry: number, value: number, bits: number, place: number): void {
-    if (entry >= this.#first.length) {
-      const old = this.#first
-      this.#first = new Int32Array(Math.max(entry + 1, old.length * 2))
-      this.#first.set(old)
-    }
     const at = place * WORDS
     this.#records++
     this.#reals[place * (WORDS / 2)] = value
     this.#words[at + ENTRY] = entry + 1
-    this.#words[at + NEXT] = this.#first[entry] as number
     this.#words[at + BITS] = bits
-    this.#first[entry] = place + 1
+    if (this.#links !== undefined) link(this.#links, entry, place)
   }
 
   /** Makes room: without the records that are gone, twice as much unless those were half. */
@@ -88,7 +105,8 @@ export class DistinctNumbers {
     this.#words = new Int32Array(this.#reals.buffer)
     this.#records = 0
     this.#gone = 0
-    this.#first.fill(0)
+    if (this.#links !== undefined)
+      this.#links = { first: new Int32Array(this.#counts.length), next: new Int32Array(size) }
     for (let at = 0; at < old.length; at += WORDS) {
       const entry = (old[at + ENTRY] as number) - 1
       if (entry < 0) continue
@@ -99,32 +117,47 @@ export class DistinctNumbers {
 
   /** Empties the entry. */
   forget(entry: number): void {
-    if (entry >= this.#first.length) return
-    for (let record = this.#first[entry] as number; record !== 0; record = this.#next(record)) {
+    if (this.#isEmpty(entry)) return
+    const { first, next } = this.#linked()
+    for (let record = first[entry] as number; record !== 0; record = next[record - 1] as number) {
       this.#words[(record - 1) * WORDS + ENTRY] = GONE
       this.#gone++
     }
-    this.#first[entry] = 0
+    first[entry] = 0
+    this.#counts[entry] = 0
   }
 
   clear(): void {
     if (this.#records === 0) return
     this.#words.fill(0)
-    this.#first.fill(0)
+    this.#counts.fill(0)
+    this.#links = undefined
     this.#records = 0
     this.#gone = 0
-  }
-
-  #next(record: number): number {
-    return this.#words[(record - 1) * WORDS + NEXT] as number
   }
 
   /** The values of the entry, each followed by its bits: a copy, since marking may move records. */
   pairs(entry: number): number[] {
     const pairs: number[] = []
-    for (let record = this.#first[entry] ?? 0; record !== 0; record = this.#next(record))
+    if (this.#isEmpty(entry)) return pairs
+    const { first, next } = this.#linked()
+    for (let record = first[entry] as number; record !== 0; record = next[record - 1] as number)
       pairs.push(this.#valueOf(record), this.#bitsOf(record))
     return pairs
+  }
+
+  #isEmpty(entry: number): boolean {
+    return entry >= this.#counts.length || this.#counts[entry] === 0
+  }
+
+  #linked(): Links {
+    if (this.#links !== undefined) return this.#links
+    const links = { first: new Int32Array(this.#counts.length), next: new Int32Array(this.#mask + 1) }
+    for (let place = 0; place <= this.#mask; place++) {
+      const entry = (this.#words[place * WORDS + ENTRY] as number) - 1
+      if (entry >= 0) link(links, entry, place)
+    }
+    return (this.#links = links)
   }
 
   #valueOf(record: number): number {
@@ -164,6 +197,19 @@ export class DistinctNumbers {
       this.mark(entries[from] as number, values[from] as number, bits[from] as number)
     return this
   }
+}
+
+function link(links: Links, entry: number, place: number): void {
+  if (entry >= links.first.length) links.first = longer(links.first, entry)
+  links.next[place] = links.first[entry] as number
+  links.first[entry] = place + 1
+}
+
+/** A copy with room for the entry. */
+function longer(numbers: Int32Array, entry: number): Int32Array<ArrayBuffer> {
+  const made = new Int32Array(Math.max(entry + 1, numbers.length * 2))
+  made.set(numbers)
+  return made
 }
 
 function hashOf(entry: number, value: number): number {

@@ -1,3 +1,4 @@
+import type { Batch } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
@@ -47,7 +48,9 @@ class AsyncMapStage implements OperatorStage {
     )
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     for (let i = 0; i < count; i++) {
       while (this.#calls >= this.#verb.capacity) await this.#handOnNext()
       this.#start(rows[i] as Row)

@@ -1,8 +1,8 @@
+import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
 import { compileBroadcast, type BroadcastCode } from '../../codegen/broadcast-code.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import type { StateKey } from '../../memory/state-key.ts'
 import { compileRowClass, type RowClass } from '../../codegen/rows/row.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row, type Schema } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
@@ -54,7 +54,9 @@ class BroadcastStage implements OperatorStage {
     }
   }
 
-  async process(rows: Row[], count: number, input: number): Promise<void> {
+  async process(batch: Batch, input: number): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     if (input === 1) {
       this.#take(rows, count)
       return
@@ -63,8 +65,8 @@ class BroadcastStage implements OperatorStage {
       at = this.#code.match(rows, at, count, this.#rules.list(), this.#out, this.#context.onError)
       const out = this.#out.splice(0)
       for (let first = 0; first < out.length; first += BATCH_ROWS) {
-        const batch = out.slice(first, first + BATCH_ROWS)
-        await this.#context.next.process(batch, batch.length, 0)
+        const some = out.slice(first, first + BATCH_ROWS)
+        await this.#context.next.process(new RowBatch(some), 0)
       }
     }
   }

@@ -1,8 +1,8 @@
+import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import type { LoopCode } from '../../codegen/records/record-loops.ts'
 import type { RecordTable } from '../../state/record-table.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Field, type Row, type Schema } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
@@ -62,7 +62,9 @@ class DedupeStage implements OperatorStage {
     this.#orderBy = keep.which === 'first' ? undefined : fieldsOf(input.schema, [keep.orderBy])[0]
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const { next, clock, node, onError } = this.#context
     const ordered =
       this.#orderBy?.nullable === true ? refuseUnordered(rows, count, this.#orderBy.name, node.id, onError) : count
@@ -72,7 +74,7 @@ class DedupeStage implements OperatorStage {
     const out: Row[] = []
     this.#loop.keep(rows, ordered, this.#groups, this.#table.groupAt, now, since, out)
     if (this.#ttlMs !== undefined) for (let i = 0; i < ordered; i++) this.#table.sweep(this.#groups[i] ?? 0, since)
-    if (out.length > 0) await next.process(out, out.length, 0)
+    if (out.length > 0) await next.process(new RowBatch(out), 0)
   }
 
   onWatermark(time: Timestamp): Promise<void> {

@@ -1,6 +1,6 @@
+import { type Batch, BATCH_ROWS } from '../../memory/batch.ts'
 import { compileRowMaker, refusePromise } from '../../codegen/rows/row-maker.ts'
 import { compileUnnest, type RowExpander } from '../../codegen/unnest.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
@@ -50,7 +50,9 @@ class FlatMapStage implements OperatorStage {
     this.#context = context
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const { clock, next, node, onBlocked } = this.#context
     for (let at = 0; at < count; ) {
       const out: Row[] = []

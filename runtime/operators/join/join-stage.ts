@@ -1,9 +1,9 @@
+import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
 import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import { compileJoin, isAwaited } from '../../codegen/join-code.ts'
 import type { JoinCode, JoinHost, JoinPane, JoinSideCode } from '../../codegen/join-contracts.ts'
 import { RecordArena } from '../../memory/arena/record-arena.ts'
 import type { RowLog } from '../../codegen/rows/row-log.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, type Timestamp } from '../../model/time.ts'
@@ -123,7 +123,9 @@ class JoinStage implements OperatorStage, JoinHost {
     return this.#panes[side].part(pane, part)
   }
 
-  async process(rows: Row[], count: number, input: number): Promise<void> {
+  async process(batch: Batch, input: number): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const side = input === 0 ? 0 : 1
     const { onError } = this.#context
     this.now = this.#context.clock.now()
@@ -165,7 +167,7 @@ class JoinStage implements OperatorStage, JoinHost {
     const out = this.#out
     for (let at = 0; at < out.length; at += BATCH_ROWS) {
       const batch = out.length <= BATCH_ROWS ? out : out.slice(at, at + BATCH_ROWS)
-      await this.#context.next.process(batch, batch.length, 0)
+      await this.#context.next.process(new RowBatch(batch), 0)
     }
     out.length = 0
   }
@@ -173,7 +175,7 @@ class JoinStage implements OperatorStage, JoinHost {
   async #putLate(side: 0 | 1): Promise<void> {
     const late = this.late.splice(0)
     this.#context.onLate(late.length)
-    await this.#context.side(side === 0 ? 'lateLeft' : 'lateRight')?.process(late, late.length, 0)
+    await this.#context.side(side === 0 ? 'lateLeft' : 'lateRight')?.process(new RowBatch(late), 0)
   }
 
   /** Rows whose time to live is over, as far as whole panes are. */

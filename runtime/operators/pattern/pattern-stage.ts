@@ -1,9 +1,9 @@
+import { type Batch, BATCH_ROWS } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import { compilePattern, type PatternCode } from '../../codegen/pattern-code.ts'
 import type { Cell } from '../../memory/pattern-view.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row, type Schema } from '../../model/schema.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
@@ -104,7 +104,9 @@ class PatternStage implements OperatorStage {
     }
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const { node, onError, onLate } = this.#context
     const { field, offsetMs } = this.#verb.eventTime
     const ordered = refuseUnordered(rows, count, field, node.id, onError)

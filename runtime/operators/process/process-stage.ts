@@ -1,9 +1,9 @@
+import { type Batch, BATCH_ROWS } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import { compileRowMaker, refusePromise, type RowMaker } from '../../codegen/rows/row-maker.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import { MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
@@ -103,7 +103,9 @@ class ProcessStage implements OperatorStage {
     })
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     this.#keyed?.grouper(rows, count, this.#groups)
     for (let at = 0; at < count; ) {
       at = this.#watched(() => this.#slice(rows, at, count))

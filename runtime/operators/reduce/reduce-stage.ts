@@ -1,8 +1,8 @@
+import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
 import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
 import { compileReducer, type Reducer } from '../../codegen/aggregates/reducer.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
@@ -64,7 +64,9 @@ class ReduceStage implements OperatorStage {
     this.#reduce = compileReducer(verb.fields, output.rowClass)
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     this.#grouper(rows, count, this.#groups)
     for (let i = 0; i < count; i++) this.#keys[i] = this.#codec.of(rows[i] as Row)
     this.#rows.expect(this.#groups, this.#keys, count)
@@ -78,7 +80,7 @@ class ReduceStage implements OperatorStage {
         this.#context.onError(error, row, this.#context.node.id)
       }
     }
-    if (made > 0) await this.#context.next.process(this.#out, made, 0)
+    if (made > 0) await this.#context.next.process(new RowBatch(this.#out, made), 0)
   }
 
   #next(row: Row, group: number, key: StateKey): Row {

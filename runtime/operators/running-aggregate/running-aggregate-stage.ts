@@ -1,4 +1,7 @@
+import { type Batch, RowBatch } from '../../memory/batch.ts'
 import type { RowErrorHandler } from '../../codegen/contracts.ts'
+import { compileColumnRows } from '../../codegen/rows/column-rows.ts'
+import { ColumnBatch } from '../../memory/column-batch.ts'
 import { RunningAggregates, type RunningAggregatesOptions } from './running-aggregates.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Row } from '../../model/schema.ts'
@@ -68,6 +71,7 @@ class RunningAggregateStage implements OperatorStage {
   readonly #watched: <T>(run: () => T) => T
   readonly #onError: RowErrorHandler
   readonly #out: Row[] = []
+  #columns: ColumnBatch | undefined
   #cancelEmission: (() => void) | undefined
   #cancelExpiry: (() => void) | undefined
 
@@ -100,17 +104,20 @@ class RunningAggregateStage implements OperatorStage {
     this.#waitForExpiry()
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  get takesColumns(): boolean {
+    return this.#table.readsColumns
+  }
+
+  async process(batch: Batch): Promise<void> {
     const made = this.#watched(() =>
       this.#table.add(
-        rows,
-        count,
+        batch,
         this.#policy.ttlMs === undefined ? 0 : this.#context.clock.now(),
         this.#out,
         this.#onError,
       ),
     )
-    if (made > 0) await this.#context.next.process(this.#out, made, 0)
+    if (made > 0) await this.#context.next.process(new RowBatch(this.#out, made), 0)
     const { changes } = this.#policy
     if (changes === 'atOnce') await this.#emitChanged()
     else if (changes !== 'never') this.#cancelEmission ??= this.#context.after(changes, () => this.#emitChanged())
@@ -138,9 +145,21 @@ class RunningAggregateStage implements OperatorStage {
   #emitChanged(): Promise<void> {
     this.#cancelEmission?.()
     this.#cancelEmission = undefined
+    if (this.#context.next.takesColumns === true && this.#table.hasColumns) return this.#putColumns()
     return this.#put((emit) => {
       this.#table.takeChanged(emit, this.#onError)
     })
+  }
+
+  async #putColumns(): Promise<void> {
+    const { node, output, next } = this.#context
+    this.#columns ??= new ColumnBatch(node.schema.fields, compileColumnRows(node.schema, output.rowClass))
+    for (
+      let batch = this.#table.changedBatch(this.#columns, this.#onError);
+      batch !== undefined;
+      batch = this.#table.changedBatch(this.#columns, this.#onError)
+    )
+      if (batch.count > 0) await next.process(batch, 0)
   }
 
   async #emitAll(): Promise<void> {

@@ -1,8 +1,9 @@
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import type { Aggregate } from '../../graph/verbs/kit/aggregate-fields.ts'
+import { type Batch, BATCH_ROWS, RowBatch } from '../../memory/batch.ts'
+import type { ColumnBatch } from '../../memory/column-batch.ts'
 import type { RowErrorHandler, RowsConsumer } from '../../codegen/contracts.ts'
 import { CHANGED, type TableColumns } from '../../memory/key-table.ts'
 import type { KeyTables, LiveTable } from '../../state/key-tables.ts'
@@ -57,6 +58,7 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     const part = emission.kind === 'counted' ? greatestCommonDivisor(emission.rows, emission.every) : 1
     const tableEmission: RunningEmission = emission.kind === 'counted' ? { kind: 'full', rows: part } : emission
     this.#code = compileRunningTable({
+      fields: options.inputSchema.fields,
       keys,
       aggregates,
       outputRowClass,
@@ -77,9 +79,17 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
     this.#scratch = this.#code.create()
   }
 
-  /** Adds rows[0..count); `out` gets what comes at once (at most one row for each) and the number of it is returned. */
-  add(rows: readonly Row[], count: number, now: number, out: Row[], onError: RowErrorHandler): number {
-    return this.#code.add(rows, count, now, this, out, onError)
+  /** True when a batch that has columns is added without its rows. */
+  get readsColumns(): boolean {
+    return this.#code.addColumns !== undefined
+  }
+
+  /** Adds a batch; `out` gets what comes at once (at most one row for each) and the number of it is returned. */
+  add(batch: Batch, now: number, out: Row[], onError: RowErrorHandler): number {
+    if (this.#code.addColumns === undefined || batch.columns === undefined)
+      return this.#code.add(batch.rows(), batch.count, now, this, out, onError)
+    this.#code.addColumns(batch, now, this, onError)
+    return 0
   }
 
   groupAt(id: number): RunningGroup {
@@ -102,6 +112,54 @@ export class RunningAggregates implements RunningHost<RunningGroup>, KeyTables {
       changed.length = 0
     }
     this.#changed = []
+  }
+
+  /** True when `changedBatch` may be called. */
+  get hasColumns(): boolean {
+    return this.#code.columnsOf !== undefined
+  }
+
+  /**
+   * As takeChanged, a batch at a call: `out` with as many rows as it holds, or rows where they cannot be columns;
+   * undefined when there are no more. What it gave must have been handled before the next call.
+   */
+  changedBatch(out: ColumnBatch, onError: RowErrorHandler): Batch | undefined {
+    out.clear()
+    for (let group = this.#changed[0]; group !== undefined; group = this.#changed[0]) {
+      const { table, changed } = group
+      const end = Math.min(changed.length, BATCH_ROWS - out.count)
+      if (end === 0) break
+      if (this.#code.columnsOf?.(table, changed, 0, end, out) !== true) {
+        if (out.count > 0) break
+        return this.#changedRows(group, onError)
+      }
+      this.#taken(group, end)
+    }
+    return out.count === 0 ? undefined : out
+  }
+
+  #changedRows(group: RunningGroup, onError: RowErrorHandler): Batch {
+    const { table, changed } = group
+    const count = Math.min(changed.length, BATCH_ROWS)
+    const made = this.#code.rowsOf(table, changed, count, this.#out, (row) => {
+      this.#refuse(row, onError)
+    })
+    this.#taken(group, count)
+    return new RowBatch(this.#out, made)
+  }
+
+  /** The first so many of the group's changed entries have been put out. */
+  #taken(group: RunningGroup, count: number): void {
+    const { table, changed } = group
+    for (let i = 0; i < count; i++) {
+      const entry = changed[i] as number
+      table.u[entry] = (table.u[entry] as number) & ~LISTED
+    }
+    if (count < changed.length) changed.splice(0, count)
+    else {
+      changed.length = 0
+      this.#changed.shift()
+    }
   }
 
   /**

@@ -1,3 +1,4 @@
+import { type Batch, RowBatch } from '../../memory/batch.ts'
 import { compileRouter, type Router } from '../../codegen/router.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
@@ -34,7 +35,9 @@ class SideOutputStage implements OperatorStage {
     this.#called = verb.outputs.flatMap((output) => ('function' in output ? [output.function.function] : []))
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const { clock, node, onBlocked, onError } = this.#context
     this.#counts.fill(0)
     const route = (): void => {
@@ -51,7 +54,7 @@ class SideOutputStage implements OperatorStage {
     else route()
     for (const [index, end] of this.#ends.entries()) {
       const dealt = this.#counts[index] ?? 0
-      if (dealt > 0) await end?.process(this.#outs[index] as Row[], dealt, 0)
+      if (dealt > 0) await end?.process(new RowBatch(this.#outs[index] as Row[], dealt), 0)
     }
   }
 

@@ -1,17 +1,21 @@
+import { type Batch, BATCH_ROWS, type Columns } from '../../memory/batch.ts'
+import { ColumnBatch } from '../../memory/column-batch.ts'
+import { isNumberKey, type StateKey } from '../../memory/state-key.ts'
 import type { KeyGrouper } from '../../codegen/contracts.ts'
 import { compileKeyCodec, type KeyCodec } from '../../codegen/keys/key-codec.ts'
-import { compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
+import { type ColumnGrouper, compileColumnGrouper, compileKeyGrouper } from '../../codegen/keys/key-grouper.ts'
+import { compileColumnRows } from '../../codegen/rows/column-rows.ts'
 import { compileRankRow } from '../../codegen/rows/rank-row.ts'
 import { rankFields, type LoopCode, type RecordLoop } from '../../codegen/records/record-loops.ts'
 import type { RecordTable } from '../../state/record-table.ts'
 import { compileRowClass } from '../../codegen/rows/row.ts'
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldOf, fieldsOf, type Field, type Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
 import type { TopNVerb } from '../../graph/verbs/top-n.ts'
 import { LogStateStore } from '../../state/log-state-store.ts'
-import type { MapTable, TableShape } from '../../state/state-store.ts'
+import type { LogMaps } from '../../state/map-table.ts'
+import type { TableShape } from '../../state/state-store.ts'
 import { emitBatches } from '../emit-batches.ts'
 import type { OperatorContext } from '../operator-context.ts'
 import { refuseUnordered } from '../order-field.ts'
@@ -19,6 +23,15 @@ import type { OperatorStage, OperatorState } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
 
 const SLOT: Field = { name: 'slot', type: 'long', nullable: false }
+
+/** What ranking the columns of a batch takes, where the key is one number. */
+interface ColumnPath {
+  readonly rows: LogMaps
+  readonly keyPlace: number
+  readonly byPlace: number
+  readonly grouper: ColumnGrouper
+  readonly out: ColumnBatch
+}
 
 export function createTopNStage(verb: TopNVerb, context: OperatorContext): OperatorStage {
   return new TopNStage(verb, context)
@@ -37,7 +50,8 @@ class TopNStage implements OperatorStage {
   readonly #by: Field
   readonly #places: RecordTable
   readonly #loop: LoopCode
-  readonly #rows: MapTable | undefined
+  readonly #rows: LogMaps | undefined
+  readonly #columns: ColumnPath | undefined
   readonly #keys: KeyCodec
   readonly #withRank: (row: Row, rank: number) => Row
   readonly #grouper: KeyGrouper
@@ -75,10 +89,11 @@ class TopNStage implements OperatorStage {
       rowClass: compileRowClass(input.schema),
     }
     const loop: RecordLoop = { kind: 'rank', field: verb.by, count, order, slots }
+    const isNumber = isNumberKey(key)
     const store = new LogStateStore(
       { key, tables: { places, ...(slots ? { rows } : {}) } },
       { maxParallelism, spill, now: () => clock.now() },
-      { places: loop },
+      { places: loop, ...(slots && isNumber ? { rows: { kind: 'ranked' } } : {}) },
     )
     this.state = storedState(store)
     this.#store = store
@@ -92,9 +107,30 @@ class TopNStage implements OperatorStage {
     this.#grouper = compileKeyGrouper(key, maxParallelism)
     this.#ttlMs = ttlMs
     this.#slots = new Int32Array(count)
+    const [keyField] = key
+    if (this.#rows !== undefined && isNumber && keyField !== undefined)
+      this.#columns = {
+        rows: this.#rows,
+        keyPlace: input.schema.fields.indexOf(keyField),
+        byPlace: input.schema.fields.indexOf(by),
+        grouper: compileColumnGrouper(input.schema.fields, key, maxParallelism),
+        out: new ColumnBatch(node.schema.fields, compileColumnRows(node.schema, output.rowClass)),
+      }
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  get takesColumns(): boolean {
+    return this.#columns !== undefined && this.#context.next.takesColumns === true
+  }
+
+  process(batch: Batch): Promise<void> {
+    const columns = this.takesColumns ? batch.columns : undefined
+    const path = this.#columns
+    return columns === undefined || path === undefined || columns.nulls(path.byPlace) !== undefined
+      ? this.#processRows(batch.rows(), batch.count)
+      : this.#processColumns(batch, columns, path)
+  }
+
+  async #processRows(rows: Row[], count: number): Promise<void> {
     const { next, clock, node, onError } = this.#context
     const ordered = this.#by.nullable ? refuseUnordered(rows, count, this.#by.name, node.id, onError) : count
     this.#grouper(rows, ordered, this.#groups)
@@ -121,30 +157,95 @@ class TopNStage implements OperatorStage {
     const place = this.#loop.offer(this.#places.groupAt(group), row, now, since)
     if (place >= 0 && this.#rows === undefined) out.push(row)
     if (place >= 0 && this.#rows !== undefined) this.#enter(this.#rows, row, group, place, out)
-    // when a ranking's time is over its rows go with it
+    this.#sweep(group, since)
+  }
+
+  /** When a ranking's time is over its rows go with it. */
+  #sweep(group: number, since: number): void {
     if (this.#ttlMs !== undefined)
       this.#places.sweep(group, since, (a) => {
         this.#rows?.clear(group, this.#places.code.key(a))
       })
   }
 
-  /** Stores a row that was ranked and puts it out with all behind it. */
-  #enter(rows: MapTable, row: Row, group: number, place: number, out: Row[]): void {
+  /** No row is made: texts go as bytes from the batch to the records, and from them to the batch that goes on. */
+  async #processColumns(batch: Batch, columns: Columns, { rows, keyPlace, byPlace, grouper, out }: ColumnPath) {
+    const { count } = batch
+    const groups = this.#groups
+    const [keys, values] = [columns.numbers(keyPlace), columns.numbers(byPlace)]
+    grouper(columns, count, groups)
+    this.#places.code.touch(groups, keys, count, this.#places.groupAt)
+    rows.open(columns)
+    const now = this.#ttlMs === undefined ? 0 : this.#context.clock.now()
+    const since = now - (this.#ttlMs ?? 0)
+    for (let i = 0; i < count; i++) {
+      const group = groups[i] as number
+      const key = keys[i] as number
+      const place = this.#loop.offerKey(this.#places.groupAt(group), key, values[i] as number, now, since)
+      if (place >= 0) {
+        const end = this.#noteSlots(place)
+        const slot = this.#slots[place] as number
+        if (!rows.enter(group, key, slot, i)) rows.set(group, key, slot, batch.rows()[i] as Row)
+        for (let first = place; first < end; ) {
+          if (out.count === BATCH_ROWS) await this.#flush(out)
+          const until = Math.min(end, first + BATCH_ROWS - out.count)
+          const given = rows.give(group, key, this.#slots, first, until, out)
+          if (given < 0) throw this.#lost(first, until)
+          if (given === 0) {
+            await this.#flush(out)
+            await this.#putRows(rows, { group, key }, first, until)
+          }
+          first = until
+        }
+      }
+      this.#sweep(group, since)
+    }
+    await this.#flush(out)
+  }
+
+  async #flush(out: ColumnBatch): Promise<void> {
+    if (out.count > 0) await this.#context.next.process(out, 0)
+    out.clear()
+  }
+
+  /** Rows whose texts are not ASCII. */
+  async #putRows(
+    rows: LogMaps,
+    { group, key }: { group: number; key: number },
+    first: number,
+    end: number,
+  ): Promise<void> {
+    const out: Row[] = []
+    for (let i = first; i < end; i++) out.push(this.#rankedRow(rows, group, key, i))
+    await emitBatches(this.#context.next, out)
+  }
+
+  /** Takes down the slots of the ranking at hand from a place on: writing may move it. Returns where it ends. */
+  #noteSlots(place: number): number {
     const { ranked, slot } = this.#loop
     const end = ranked()
-    // read before anything is written: writing may move the ranking
     for (let i = place; i < end; i++) this.#slots[i] = slot(i)
+    return end
+  }
+
+  #rankedRow(rows: LogMaps, group: number, key: StateKey, place: number): Row {
+    const row = rows.get(group, key, this.#slots[place] ?? 0)
+    if (row === undefined) throw this.#lost(place, place + 1)
+    return this.#withRank(row, place + 1)
+  }
+
+  #lost(first: number, end: number): MillraceError {
+    const ranks =
+      end - first === 1 ? `the row at rank ${end} of a key is` : `rows at ranks ${first + 1} to ${end} of a key are`
+    return new MillraceError('STATE_CORRUPT', `topN ${this.#context.node.id}: ${ranks} gone`)
+  }
+
+  /** Stores a row that was ranked and puts it out with all behind it. */
+  #enter(rows: LogMaps, row: Row, group: number, place: number, out: Row[]): void {
+    const end = this.#noteSlots(place)
     const key = this.#keys.of(row)
     rows.set(group, key, this.#slots[place] ?? 0, row)
     out.push(this.#withRank(row, place + 1))
-    for (let i = place + 1; i < end; i++) {
-      const moved = rows.get(group, key, this.#slots[i] ?? 0)
-      if (moved === undefined)
-        throw new MillraceError(
-          'STATE_CORRUPT',
-          `topN ${this.#context.node.id}: the row at rank ${i + 1} of a key is gone`,
-        )
-      out.push(this.#withRank(moved, i + 1))
-    }
+    for (let i = place + 1; i < end; i++) out.push(this.#rankedRow(rows, group, key, i))
   }
 }

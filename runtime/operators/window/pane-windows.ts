@@ -1,4 +1,4 @@
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
+import { BATCH_ROWS } from '../../memory/batch.ts'
 import { greatestCommonDivisor } from '../../model/greatest-common-divisor.ts'
 import { endedGroups, type KeyedTableOptions, rowTime, type WindowTable } from './window-table.ts'
 import { tableShape } from '../../state/table-shape.ts'

@@ -1,4 +1,4 @@
-import { BATCH_ROWS } from '../../exchange/record-writer.ts'
+import { BATCH_ROWS } from '../../memory/batch.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'

@@ -25,8 +25,8 @@ export async function windowEntries(
     inputs: [{ schema: input, rowClass: compileRowClass(input) }],
     output: { schema: node.schema, rowClass: compileRowClass(node.schema) },
     next: {
-      process: (made, count) => {
-        rows.push(...made.slice(0, count))
+      process: (made) => {
+        rows.push(...made.rows().slice(0, made.count))
         return Promise.resolve()
       },
       onWatermark: () => Promise.resolve(),

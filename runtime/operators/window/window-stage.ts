@@ -1,3 +1,4 @@
+import { type Batch, RowBatch } from '../../memory/batch.ts'
 import type { RowErrorHandler } from '../../codegen/contracts.ts'
 import type { KeyedTableOptions, WindowTable } from './window-table.ts'
 import { createSessionWindows } from './session-windows.ts'
@@ -79,13 +80,15 @@ export class WindowStage implements OperatorStage {
     if (!this.#isEventTime) this.#cancelFiring = this.#after(0, () => this.#onClock())
   }
 
-  async process(rows: Row[], count: number): Promise<void> {
+  async process(batch: Batch): Promise<void> {
+    const { count } = batch
+    const rows = batch.rows()
     const lateRows = this.#lateRows
     const time = this.#isEventTime ? this.#time : this.#now()
     const late = this.#watched(() => this.#table.add(rows, count, time, this.#onError, lateRows))
     if (late > 0) {
       this.#onLate(late)
-      if (this.#late !== undefined) await this.#late.process(lateRows, late, 0)
+      if (this.#late !== undefined) await this.#late.process(new RowBatch(lateRows, late), 0)
       lateRows.length = 0
     }
     if (this.#isEventTime)

@@ -101,10 +101,20 @@ const GENERATORS: Readonly<Record<string, () => void>> = {
     emit: { every: '1s' },
     ttl: '1h',
   }),
+  'aggregate-columns': around({
+    keyBy: ['channel', 'id'],
+    aggregate: {
+      bids: 'count()',
+      dearest: 'max(price)',
+      prices: 'countDistinct(price)',
+      dearPrices: 'countDistinctIf(price, price > 100)',
+    },
+  }),
   reducer: around({ keyBy: 'id', reduce: { price: 'previous.price + current.price' } }),
   'dedupe-first': around({ keyBy: 'id', dedupe: { keep: 'first' } }),
   'dedupe-last': around({ keyBy: ['id', 'channel'], dedupe: { keep: 'last', ttl: '1h' } }, '1Mi'),
   'top-n': around({ keyBy: 'channel', topN: { n: 3, by: 'price', rank: 'place' } }),
+  'top-n-columns': around({ keyBy: 'id', topN: { n: 3, by: 'price', rank: 'place' } }),
   records: around({
     keyBy: 'id',
     process: {

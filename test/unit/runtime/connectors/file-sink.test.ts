@@ -1,3 +1,4 @@
+import { RowBatch } from '../../../../runtime/memory/batch.ts'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -59,7 +60,7 @@ test("a second run with the same job and a new store leaves the first run's outp
   for (let run = 0; run < 2; run++) {
     const writer = sink.writer({ ...context('job-1'), slot: 0, attempt: 1 })
     await writer.open([])
-    await writer.write([{ id: run }], 1)
+    await writer.write(new RowBatch([{ id: run }]))
     await writer.commit(await writer.prepareCommit(1))
   }
   expect((await visibleLines()).sort()).toEqual(['{"id":0}', '{"id":1}'])
@@ -69,7 +70,7 @@ test("a second run with the same job and a new store leaves the first run's outp
 async function prepared(jobUid: string, attempt: number): Promise<{ from: string; to: string }> {
   const writer = sink.writer({ ...context(jobUid), slot: 0, attempt })
   await writer.open([])
-  await writer.write([{ id: 1 }], 1)
+  await writer.write(new RowBatch([{ id: 1 }]))
   const [committable] = await writer.prepareCommit(1)
   return committable as { from: string; to: string }
 }
@@ -120,7 +121,7 @@ test('a folder that is a file is refused for good, with its name', async () => {
   await writeFile(join(folder, 'results'), '')
   const writer = sink.writer({ ...context('job-1'), slot: 0, attempt: 1 })
   await writer.open([])
-  await writer.write([{ id: 1 }], 1)
+  await writer.write(new RowBatch([{ id: 1 }]))
   await expect(writer.prepareCommit(1)).rejects.toMatchObject({
     code: 'FILE_UNWRITABLE',
     retriable: false,

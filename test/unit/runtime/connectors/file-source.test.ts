@@ -72,7 +72,7 @@ describe('JSON lines', () => {
         const context = { ...jsonContext(), slot: 0, parallelism: 1 }
         const reader = jsonLines.reader(context, compileRowClass(SCHEMA))
         await reader.open([{ id: `x.jsonl:${start}-${end}`, position: null, finished: false }])
-        while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.rows ?? []).map((row) => row['id']))
+        while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.batch.rows() ?? []).map((row) => row['id']))
       }
       expect(ids, `cut every ${target} bytes`).toEqual([1, 2, 3])
     }
@@ -88,7 +88,7 @@ describe('JSON lines', () => {
       for (const { start, end } of byteRanges(text.length, target)) {
         const reader = source.reader(context, compileRowClass(context.schema))
         await reader.open([{ id: `x.csv:${start}-${end}`, position: null, finished: false }])
-        while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.rows ?? []).map((row) => row['id']))
+        while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.batch.rows() ?? []).map((row) => row['id']))
       }
       expect(ids, `cut every ${target} bytes`).toEqual([1, 2, 3])
     }
@@ -106,7 +106,7 @@ describe('JSON lines', () => {
       for (const { start, end } of byteRanges(text.length, target)) {
         const reader = jsonLines.reader(context, compileRowClass(SCHEMA))
         await reader.open([{ id: `x.jsonl:${start}-${end}`, position: null, finished: false }])
-        while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.rows ?? []).map((row) => row['id']))
+        while (!reader.isFinished()) ids.push(...((await reader.poll(2))?.batch.rows() ?? []).map((row) => row['id']))
       }
       expect(ids, `cut every ${target} bytes`).toEqual([1, 3, 4])
       expect(context.bad.map((record) => record.reason)).toEqual([expect.stringContaining('longer than')])
@@ -246,10 +246,10 @@ describe('Parquet', () => {
       return reader
     }
     const whole = await open(null)
-    const first = (await whole.poll(1000))?.rows ?? []
-    const second = (await whole.poll(24))?.rows ?? []
+    const first = (await whole.poll(1000))?.batch.rows() ?? []
+    const second = (await whole.poll(24))?.batch.rows() ?? []
     const restored = await open({ next: 1000 })
-    expect((await restored.poll(24))?.rows).toEqual(second)
+    expect((await restored.poll(24))?.batch.rows()).toEqual(second)
     expect(first).toHaveLength(1000)
     expect(typeof first[0]?.['date']).toBe('number')
     expect(whole.snapshot()[0]?.position).toEqual({ next: 1024 })
@@ -339,7 +339,7 @@ describe('rate', () => {
     return async () => {
       const ids: unknown[] = []
       for (let batch = await reader.poll(100); batch; batch = await reader.poll(100))
-        ids.push(...batch.rows.map((row) => row['id']))
+        ids.push(...batch.batch.rows().map((row) => row['id']))
       return ids
     }
   }

@@ -1,3 +1,4 @@
+import { RowBatch } from '../../../../runtime/memory/batch.ts'
 import { expect, test } from 'vitest'
 import type { BatchCodec } from '../../../../runtime/codegen/contracts.ts'
 import { ChannelWriter } from '../../../../runtime/exchange/channel-writer.ts'
@@ -8,7 +9,7 @@ import type { Connection } from '../../../../runtime/ports/net.ts'
 import { quietPorts } from '../../../harness/source-context.ts'
 
 /** A batch of rows that take so many bytes each, of which only their numbers are written. */
-const codecOf = (rowBytes: number): BatchCodec => ({
+const codecOf = (rowBytes: number): Pick<BatchCodec, 'encode' | 'decode'> => ({
   encode(rows, count) {
     const batch = new Float64Array(Math.max(count + 1, (count * rowBytes) / 8))
     batch[0] = count
@@ -61,7 +62,7 @@ test.each([1, 65_536, 150_000, 30_000_000])(
     )
     const rows = Array.from({ length: rowBytes > 1_000_000 ? 5 : 1024 }, (_, n): Row => ({ n }))
     const writer = new RecordWriter([channel], codec, { kind: 'one', channel: 0 }, quietPorts().clock)
-    writer.write(rows, rows.length)
+    writer.write(new RowBatch(rows))
     writer.flush()
     expect(arrived).toEqual(rows)
   },

@@ -89,9 +89,9 @@ describe('flatMap: unnest', () => {
           const one = bed({ unnest: 'tags', as: 'n', type: 'long', keepEmpty })
           const sizes: number[] = []
           const { process } = one.out
-          one.out.process = (rows, count) => {
-            sizes.push(count)
-            return process.call(one.out, rows, count)
+          one.out.process = (batch) => {
+            sizes.push(batch.count)
+            return process.call(one.out, batch)
           }
           await one.process(lists.map((tags, id) => ({ id, tags })))
           expect(one.out.rows).toEqual(

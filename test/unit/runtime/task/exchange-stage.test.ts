@@ -1,3 +1,4 @@
+import { RowBatch } from '../../../../runtime/memory/batch.ts'
 import { expect, test } from 'vitest'
 import { compileBatchCodec } from '../../../../runtime/codegen/rows/codec.ts'
 import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
@@ -28,7 +29,7 @@ test('when what it writes has no room because no consumer has come, closing it e
     () => undefined,
   )
   const rows = Array.from({ length: 1024 }, () => new rowClass('x'.repeat(1024)))
-  const wait = stage.process(rows, rows.length)
+  const wait = stage.process(new RowBatch(rows))
   for (const writer of stage.writers) writer.close()
   await expect(wait).rejects.toMatchObject({ code: 'CHANNEL_CLOSED' })
 })

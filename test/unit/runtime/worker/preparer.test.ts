@@ -1,3 +1,4 @@
+import { RowBatch } from '../../../../runtime/memory/batch.ts'
 import { describe, expect, test } from 'vitest'
 import { builtinConnectors } from '../../../../runtime/builtin-connectors.ts'
 import { writeStateFiles } from '../../../../runtime/checkpoint/state-file.ts'
@@ -88,7 +89,7 @@ class Running {
             ...input.schema.fields.map(({ name }) => (name === 'auction' ? from + at + index : price)),
           ),
       )
-      await this.#compiled.operators.head.process(rows, rows.length, 0)
+      await this.#compiled.operators.head.process(new RowBatch(rows), 0)
     }
   }
 

@@ -28,6 +28,8 @@ class Table {
     this.changedIn = new Int32Array(0)
     this.lastChange = 0
     this.text = new Uint8Array(64)
+    this.width = 3
+    this.v = new Float64Array(24)
     this.textAt = null
     this.lastTexts = []
     this.h = new Int32Array(8)
@@ -38,9 +40,6 @@ class Table {
     this.ps = new Int32Array(8)
     this.nx = new Int32Array(8)
     this.hd = new Uint8Array(8)
-    this.a0 = new Float64Array(8)
-    this.c0 = new Float64Array(8)
-    this.m0 = new Float64Array(8)
     this.a1 = []
     this.a2 = []
     this.u = new Uint8Array(8)
@@ -88,18 +87,12 @@ class Table {
     old = this.hd
     this.hd = new Uint8Array(cap)
     this.hd.set(old)
-    old = this.a0
-    this.a0 = new Float64Array(cap)
-    this.a0.set(old)
-    old = this.c0
-    this.c0 = new Float64Array(cap)
-    this.c0.set(old)
-    old = this.m0
-    this.m0 = new Float64Array(cap)
-    this.m0.set(old)
     old = this.u
     this.u = new Uint8Array(cap)
     this.u.set(old)
+    old = this.v
+    this.v = new Float64Array(cap * 3)
+    this.v.set(old)
     this.cap = cap
     this.mask = cap * 2 - 1
     this.shift--
@@ -176,15 +169,16 @@ class Table {
   }
   start(e) {
     const t = this
+    const p = e * 3
     t.u[e] = 4
     t.tt[e] = Infinity
     t.cn[e] = 0
     t.ps[e] = 0
     t.nx[e] = 0
     t.hd[e] = 1
-    t.a0[e] = 0
-    t.c0[e] = 0
-    t.m0[e] = 0
+    t.v[p + 0] = 0
+    t.v[p + 1] = 0
+    t.v[p + 2] = 0
     t.a1[e] = new QuantileSketch()
     t.a2[e] = null
   }
@@ -274,14 +268,15 @@ function add(rows, count, now, host, out, onError) {
           t.start(e)
           t.u[e] |= bits
         }
+        const p = e * 3
         let m0 = 0, n0 = 0
-        const off = x0 - t.m0[e]
-        m0 = t.m0[e] + off / (t.c0[e] + 1)
-        n0 = t.a0[e] + off * (x0 - m0)
-        if (n0 - n0 !== 0) refuseSum("spread", t.a0[e], x0)
-        t.a0[e] = n0
-        t.m0[e] = m0
-        t.c0[e]++
+        const off = x0 - t.v[p + 2]
+        m0 = t.v[p + 2] + off / (t.v[p + 1] + 1)
+        n0 = t.v[p + 0] + off * (x0 - m0)
+        if (n0 - n0 !== 0) refuseSum("spread", t.v[p + 0], x0)
+        t.v[p + 0] = n0
+        t.v[p + 2] = m0
+        t.v[p + 1]++
         t.a1[e].add(x1)
         if (x2 !== null) {
           if (t.a2[e] === null || x2 > t.a2[e]) t.a2[e] = copyText(x2)
@@ -300,13 +295,14 @@ function add(rows, count, now, host, out, onError) {
   return made
 }
 function combine(t, d, s, e) {
+  const pd = d * 3, pe = e * 3
   {
-    const more = s.c0[e]
+    const more = s.v[pe + 1]
     if (more > 0) {
-      const had = t.c0[d], all = had + more, off = s.m0[e] - t.m0[d]
-      t.a0[d] += s.a0[e] + off * (had * more / all) * off
-      t.m0[d] += off * more / all
-      t.c0[d] = all
+      const had = t.v[pd + 1], all = had + more, off = s.v[pe + 2] - t.v[pd + 2]
+      t.v[pd + 0] += s.v[pe + 0] + off * (had * more / all) * off
+      t.v[pd + 2] += off * more / all
+      t.v[pd + 1] = all
     }
   }
   t.a1[d].merge(s.a1[e])
@@ -325,8 +321,9 @@ function rowsOf(t, entries, count, out, onRow) {
   let n = 0
   for (let i = 0; i < count; i++) {
     const e = entries[i]
-    const row = new Row(t.l0[e] < 0 ? null : t.keyText(0, e, t.o0[e], t.l0[e]), (t.c0[e] < 2 ? null : Math.sqrt(t.a0[e] / (t.c0[e] - 1))), t.a1[e].result(0.9), t.a2[e])
-    if (t.a0[e] - t.a0[e] !== 0) onRow(row); else out[n++] = row
+    const p = e * 3
+    const row = new Row(t.l0[e] < 0 ? null : t.keyText(0, e, t.o0[e], t.l0[e]), (t.v[p + 1] < 2 ? null : Math.sqrt(t.v[p + 0] / (t.v[p + 1] - 1))), t.a1[e].result(0.9), t.a2[e])
+    if (t.v[p + 0] - t.v[p + 0] !== 0) onRow(row); else out[n++] = row
   }
   return n
 }

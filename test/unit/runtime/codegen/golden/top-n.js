@@ -226,10 +226,12 @@ const COUNT = 1, VALUES = 2
 const SLOTS = 5, MOST = 3
 let entry = 0
 function offer(g, r0, at, since) {
-  if (arena.debt) arena.maintain()
   const k0 = r0.channel
+  return offerKey(g, k0, r0.price, at, since)
+}
+function offerKey(g, k0, value, at, since) {
+  if (arena.debt) arena.maintain()
   const h = Math.imul((k0 === null ? (0x9e3779b9 | 0) : hashString(k0)), 0x9e3779b1)
-  const value = r0.price
   if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
   const index = g.index, mask = index.length - 1
   let i = h >>> g.shift << 1, a
@@ -318,7 +320,7 @@ function slot(place) {
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
   return doubles[(start >> 1) + SLOTS + place]
 }
-const loop = { offer, ranked, slot }
+const loop = { offer, offerKey, ranked, slot }
 return { find, look, findOf, touch, put, row, key, user, at, seq, claims, loop }
 
 // ----- key

@@ -28,17 +28,14 @@ class Table {
     this.changedIn = new Int32Array(0)
     this.lastChange = 0
     this.text = new Uint8Array(64)
+    this.width = 5
+    this.v = new Float64Array(40)
     this.textAt = null
     this.lastTexts = []
     this.h = new Int32Array(8)
     this.k0 = new Float64Array(8)
     this.o1 = new Int32Array(8)
     this.l1 = new Int32Array(8)
-    this.a0 = new Float64Array(8)
-    this.a1 = new Float64Array(8)
-    this.a2 = new Float64Array(8)
-    this.a3 = new Float64Array(8)
-    this.c3 = new Float64Array(8)
     this.u = new Uint8Array(8)
     this.lates = []
     this.earlies = []
@@ -74,24 +71,12 @@ class Table {
     old = this.l1
     this.l1 = new Int32Array(cap)
     this.l1.set(old)
-    old = this.a0
-    this.a0 = new Float64Array(cap)
-    this.a0.set(old)
-    old = this.a1
-    this.a1 = new Float64Array(cap)
-    this.a1.set(old)
-    old = this.a2
-    this.a2 = new Float64Array(cap)
-    this.a2.set(old)
-    old = this.a3
-    this.a3 = new Float64Array(cap)
-    this.a3.set(old)
-    old = this.c3
-    this.c3 = new Float64Array(cap)
-    this.c3.set(old)
     old = this.u
     this.u = new Uint8Array(cap)
     this.u.set(old)
+    old = this.v
+    this.v = new Float64Array(cap * 5)
+    this.v.set(old)
     this.cap = cap
     this.mask = cap * 2 - 1
     this.shift--
@@ -158,12 +143,13 @@ class Table {
   }
   start(e) {
     const t = this
+    const p = e * 5
     t.u[e] = 4
-    t.a0[e] = 0
-    t.a1[e] = -Infinity
-    t.a2[e] = 0
-    t.a3[e] = 0
-    t.c3[e] = 0
+    t.v[p + 0] = 0
+    t.v[p + 1] = -Infinity
+    t.v[p + 2] = 0
+    t.v[p + 3] = 0
+    t.v[p + 4] = 0
   }
   room(n) {
     const need = this.chars + n
@@ -261,17 +247,18 @@ function add(rows, count, passed, host, late, onError) {
         let t = tables[g]
         if (t === undefined) t = host.tableAt(pane, g)
         const had = t.n, e = t.find(v0 + 0, v1, h)
+        const p = e * 5
         let n2 = 0
-        n2 = t.a2[e] + x2
-        if (n2 > 9007199254740991 || n2 < -9007199254740991) refuseSum("total", t.a2[e], x2)
+        n2 = t.v[p + 2] + x2
+        if (n2 > 9007199254740991 || n2 < -9007199254740991) refuseSum("total", t.v[p + 2], x2)
         let n3 = 0
-        n3 = t.a3[e] + x3
-        if (n3 - n3 !== 0) refuseSum("mean", t.a3[e], x3)
-        t.a0[e]++
-        if (x1 > t.a1[e]) t.a1[e] = x1
-        t.a2[e] = n2
-        t.a3[e] = n3
-        t.c3[e]++
+        n3 = t.v[p + 3] + x3
+        if (n3 - n3 !== 0) refuseSum("mean", t.v[p + 3], x3)
+        t.v[p + 0]++
+        if (x1 > t.v[p + 1]) t.v[p + 1] = x1
+        t.v[p + 2] = n2
+        t.v[p + 3] = n3
+        t.v[p + 4]++
         t.u[e] |= 4
         if ((pane.firstEnd <= passed || pane.firstEnd <= fired[g]) && (t.u[e] & 1) === 0) {
           t.u[e] |= 1
@@ -290,14 +277,15 @@ function add(rows, count, passed, host, late, onError) {
   return lates
 }
 function combine(t, d, s, e) {
-  t.a0[d] += s.a0[e]
-  if (s.a1[e] > t.a1[d]) t.a1[d] = s.a1[e]
-  if (s.a2[e] === s.a2[e]) {
-    const sum = t.a2[d] === t.a2[d] ? t.a2[d] + s.a2[e] : s.a2[e]
-    t.a2[d] = (sum > 9007199254740991 || sum < -9007199254740991) ? Infinity : sum
+  const pd = d * 5, pe = e * 5
+  t.v[pd + 0] += s.v[pe + 0]
+  if (s.v[pe + 1] > t.v[pd + 1]) t.v[pd + 1] = s.v[pe + 1]
+  if (s.v[pe + 2] === s.v[pe + 2]) {
+    const sum = t.v[pd + 2] === t.v[pd + 2] ? t.v[pd + 2] + s.v[pe + 2] : s.v[pe + 2]
+    t.v[pd + 2] = (sum > 9007199254740991 || sum < -9007199254740991) ? Infinity : sum
   }
-  t.a3[d] += s.a3[e]
-  t.c3[d] += s.c3[e]
+  t.v[pd + 3] += s.v[pe + 3]
+  t.v[pd + 4] += s.v[pe + 4]
 }
 function merge(t, s) {
   for (let e = 0, n = s.n; e < n; e++) combine(t, t.findOf(s, e), s, e)
@@ -313,8 +301,9 @@ function rows(t, first, end, windowStart, windowEnd, out, onRow) {
   const lo = t.o1[first]
   const text = textOf(t.text, lo, end === t.n ? t.chars : t.o1[end])
   for (let e = first; e < end; e++) {
-    const row = new Row(t.k0[e], t.l1[e] < 0 ? null : text.slice(t.o1[e] - lo, t.o1[e] - lo + t.l1[e]), windowStart, windowEnd, t.a0[e], t.a1[e], t.a2[e], t.a3[e] / t.c3[e])
-    if (t.a2[e] === Infinity || t.a3[e] - t.a3[e] !== 0) onRow(row); else out[n++] = row
+    const p = e * 5
+    const row = new Row(t.k0[e], t.l1[e] < 0 ? null : text.slice(t.o1[e] - lo, t.o1[e] - lo + t.l1[e]), windowStart, windowEnd, t.v[p + 0], t.v[p + 1], t.v[p + 2], t.v[p + 3] / t.v[p + 4])
+    if (t.v[p + 2] === Infinity || t.v[p + 3] - t.v[p + 3] !== 0) onRow(row); else out[n++] = row
   }
   return n
 }

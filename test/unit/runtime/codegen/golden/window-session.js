@@ -28,6 +28,8 @@ class Table {
     this.changedIn = new Int32Array(0)
     this.lastChange = 0
     this.text = new Uint8Array(0)
+    this.width = 1
+    this.v = new Float64Array(8)
     this.h = new Int32Array(8)
     this.k0 = new Float64Array(8)
     this.ws = new Float64Array(8)
@@ -36,7 +38,6 @@ class Table {
     this.tm = new Float64Array(8)
     this.nx = new Int32Array(8)
     this.hd = new Uint8Array(8)
-    this.a0 = new Float64Array(8)
     this.d0 = new DistinctTexts()
     this.a1 = []
     this.b1 = new Float64Array(8)
@@ -87,9 +88,6 @@ class Table {
     old = this.hd
     this.hd = new Uint8Array(cap)
     this.hd.set(old)
-    old = this.a0
-    this.a0 = new Float64Array(cap)
-    this.a0.set(old)
     old = this.b1
     this.b1 = new Float64Array(cap)
     this.b1.set(old)
@@ -99,6 +97,9 @@ class Table {
     old = this.u
     this.u = new Uint8Array(cap)
     this.u.set(old)
+    old = this.v
+    this.v = new Float64Array(cap * 1)
+    this.v.set(old)
     this.cap = cap
     this.mask = cap * 2 - 1
     this.shift--
@@ -173,6 +174,7 @@ class Table {
   }
   start(e) {
     const t = this
+    const p = e * 1
     t.u[e] = 4
     t.ws[e] = 0
     t.we[e] = -Infinity
@@ -180,7 +182,7 @@ class Table {
     t.st[e] = 0
     t.nx[e] = 0
     t.hd[e] = 1
-    t.a0[e] = 0
+    t.v[p + 0] = 0
     t.d0.forget(e)
     t.a1[e] = null
     t.b1[e] = Infinity
@@ -225,11 +227,12 @@ function add(rows, count, passed, host, late, onError) {
             continue
           }
         }
+        const p = e * 1
         if (x0 !== null) {
           {
             const fresh = t.d0.mark(e, x0, 1)
             if (fresh !== 0) {
-              if ((fresh & 1) !== 0) t.a0[e]++
+              if ((fresh & 1) !== 0) t.v[p + 0]++
             }
           }
         }
@@ -255,12 +258,13 @@ function add(rows, count, passed, host, late, onError) {
   return lates
 }
 function combine(t, d, s, e) {
+  const pd = d * 1, pe = e * 1
   {
     const pairs = s.d0.pairs(e)
     for (let i = 0; i < pairs.length; i += 2) {
       const fresh = t.d0.mark(d, pairs[i], pairs[i + 1])
       if (fresh !== 0) {
-        if ((fresh & 1) !== 0) t.a0[d]++
+        if ((fresh & 1) !== 0) t.v[pd + 0]++
       }
     }
   }
@@ -286,7 +290,8 @@ function rowsOf(t, entries, count, out, onRow) {
   let n = 0
   for (let i = 0; i < count; i++) {
     const e = entries[i]
-    const row = new Row(t.k0[e], t.ws[e], t.we[e], t.a0[e], (t.b1[e] === Infinity ? null : t.a1[e]), t.a2[e])
+    const p = e * 1
+    const row = new Row(t.k0[e], t.ws[e], t.we[e], t.v[p + 0], (t.b1[e] === Infinity ? null : t.a1[e]), t.a2[e])
     out[n++] = row
   }
   return n

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { compileBatchCodec } from '../../../../../runtime/codegen/rows/codec.ts'
 import { compileRowClass } from '../../../../../runtime/codegen/rows/row.ts'
 import { MillraceError } from '../../../../../runtime/model/errors.ts'
-import type { Row, Schema } from '../../../../../runtime/model/schema.ts'
+import type { Columns } from '../../../../../runtime/memory/batch.ts'
+import type { Field, Row, Schema } from '../../../../../runtime/model/schema.ts'
+import { isKeptAsText } from '../../../../../runtime/model/type-traits.ts'
 import { arbitraryRows, HOSTILE_NAMES } from '../../../../harness/plain/random-rows.ts'
 
 const texts: Schema = {
@@ -11,6 +13,23 @@ const texts: Schema = {
     { name: 'a', type: 'string', nullable: false },
     { name: 'b', type: 'string', nullable: true },
   ],
+}
+
+/** What a column says of a text or JSON field: null or its text. */
+function textOf({ name, nullable, type }: Field, row: Row): string | null {
+  const value = row[name]
+  if (value === null && nullable) return null
+  return type === 'json' ? JSON.stringify(value) : String(value)
+}
+
+function valueAt(columns: Columns, field: Field, place: number, i: number): unknown {
+  const nulls = columns.nulls(place)
+  if (nulls !== undefined && ((nulls[i >> 3] ?? 0) & (1 << (i & 7))) !== 0) return null
+  if (isKeptAsText(field)) {
+    const { bytes, starts, ends } = columns.texts(place)
+    return Buffer.from(bytes.slice(starts[i], ends[i])).toString('latin1')
+  }
+  return field.type === 'boolean' ? columns.bits(place)[i] === 1 : columns.numbers(place)[i]
 }
 
 describe('batch codec', () => {
@@ -59,6 +78,34 @@ describe('batch codec', () => {
     const received: Row[] = []
     expect(codec.decode(shifted.subarray(3), received)).toBe(1)
     expect(received).toEqual([new rowClass('one', 'two')])
+  })
+
+  test('the columns of a frame hold the values of its rows; there are none when a text is not ASCII', () => {
+    let withColumns = 0
+    fc.assert(
+      fc.property(arbitraryRows(40), ({ schema, rows }) => {
+        const rowClass = compileRowClass(schema)
+        const codec = compileBatchCodec(schema, rowClass)
+        const sent = rows.map((values) => new rowClass(...values))
+        const batch = codec.read(codec.encode(sent, sent.length))
+        const isAscii = schema.fields.every((field) =>
+          sent.every((row) => !isKeptAsText(field) || /^[\0-\x7f]*$/.test(textOf(field, row) ?? '')),
+        )
+        const { columns } = batch
+        expect(columns !== undefined).toBe(isAscii)
+        if (columns !== undefined) {
+          withColumns++
+          schema.fields.forEach((field, place) => {
+            expect(sent.map((_, i) => valueAt(columns, field, place, i))).toEqual(
+              sent.map((row) => (isKeptAsText(field) ? textOf(field, row) : row[field.name])),
+            )
+          })
+        }
+        expect(batch.rows().slice(0, batch.count)).toEqual(sent)
+      }),
+      { numRuns: 400 },
+    )
+    expect(withColumns).toBeGreaterThan(50)
   })
 
   test('a damaged or shortened frame gives rows or FRAME_CORRUPT, nothing else', () => {

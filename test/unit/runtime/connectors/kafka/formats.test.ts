@@ -1,3 +1,4 @@
+import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import { beforeEach, expect, test } from 'vitest'
 import { kafkaConnector } from '../../../../../runtime/connectors/kafka/connector.ts'
 import { declaration } from '../../../../../runtime/connectors/kafka/declaration.ts'
@@ -29,7 +30,7 @@ async function write(format: unknown, rows: readonly Row[], attempt: number, sch
   const sink = kafkaConnector((options) => kafka.connect(options)).sink({ brokers: 'k:9092', topic: 't', format })
   const writer = sink.writer({ ...sinkContext(ports, { attempt }), schema })
   await writer.open([])
-  await writer.write(rows, rows.length)
+  await writer.write(new RowBatch([...rows]))
   await writer.commit(await writer.prepareCommit(attempt))
   await writer.close()
 }
@@ -46,8 +47,8 @@ async function readAll(format: unknown, atOnce: number): Promise<{ rows: Row[]; 
     await reader.open(splits)
     for (let given = 0; given < atOnce && !reader.isFinished(); ) {
       const batch = await reader.poll(atOnce - given)
-      given += batch?.rows.length ?? 0
-      rows.push(...(batch?.rows ?? []).map((row) => ({ ...row })))
+      given += batch?.batch.count ?? 0
+      rows.push(...(batch?.batch.rows() ?? []).map((row) => ({ ...row })))
     }
     splits = reader.snapshot()
     const isFinished = reader.isFinished()

@@ -1,3 +1,4 @@
+import { RowBatch } from '../../../../../runtime/memory/batch.ts'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { loadBatchCodecs } from '../../../../../runtime/connectors/kafka/batch-codecs.ts'
 import { readSinkOptions, readSourceOptions } from '../../../../../runtime/connectors/kafka/declaration.ts'
@@ -44,10 +45,7 @@ async function open(
 }
 
 const write = (writer: SinkWriter, from: number, to: number): Promise<void> =>
-  writer.write(
-    Array.from({ length: to - from }, (_, i) => ({ n: from + i, name: 'x' })),
-    to - from,
-  )
+  writer.write(new RowBatch(Array.from({ length: to - from }, (_, i) => ({ n: from + i, name: 'x' }))))
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
 async function committed(): Promise<number[]> {
@@ -58,7 +56,8 @@ async function committed(): Promise<number[]> {
   const reader = source.reader(context, compileRowClass(EVENT_SCHEMA))
   await reader.open(await enumerator.discover([], 1))
   const numbers: number[] = []
-  while (!reader.isFinished()) for (const row of (await reader.poll(100))?.rows ?? []) numbers.push(Number(row['n']))
+  while (!reader.isFinished())
+    for (const row of (await reader.poll(100))?.batch.rows() ?? []) numbers.push(Number(row['n']))
   await reader.close()
   return numbers.sort((a, b) => a - b)
 }

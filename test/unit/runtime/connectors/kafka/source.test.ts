@@ -52,7 +52,7 @@ async function start(more: Record<string, unknown> = {}, known: readonly Split[]
 async function take(reader: SourceReader, count: number, atOnce = 100): Promise<number[]> {
   const numbers: number[] = []
   while (numbers.length < count && !reader.isFinished())
-    for (const row of (await reader.poll(Math.min(atOnce, count - numbers.length)))?.rows ?? [])
+    for (const row of (await reader.poll(Math.min(atOnce, count - numbers.length)))?.batch.rows() ?? [])
       numbers.push(Number(row['n']))
   return numbers
 }
@@ -87,7 +87,7 @@ describe('the Kafka source', () => {
       reader.pauseSplits?.(new Set(['two/0']))
       const other: number[] = []
       for (let polls = 0; polls < 12; polls++)
-        other.push(...((await reader.poll(3))?.rows ?? []).map((row) => Number(row['n'])))
+        other.push(...((await reader.poll(3))?.batch.rows() ?? []).map((row) => Number(row['n'])))
       expect(other.every((n) => n >= 100)).toBe(true)
       expect([...head, ...other].filter((n) => n >= 100)).toEqual(range(100, 112))
       expect(reader.isFinished()).toBe(head.filter((n) => n < 100).length === 12)

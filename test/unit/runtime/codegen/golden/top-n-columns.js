@@ -1,0 +1,925 @@
+// ----- key
+return function keyOf(r) { return r.id + 0 }
+
+// ----- key
+return function keyOf(r) { return r.id + 0 }
+
+// ----- records
+const FIXED = 72, LENGTHS = 18
+const BOXED = 8388608, ONE_BYTE = 4194304, UNITS = 1048575
+const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
+function mix32(h) {
+  h ^= h >>> 16; h = Math.imul(h, 0x7feb352d)
+  h ^= h >>> 15; h = Math.imul(h, 0x846ca68b)
+  return h ^ h >>> 16
+}
+function hashNumber(v) {
+  if ((v | 0) === v) return mix32(v | 0)
+  hashDouble[0] = v
+  return mix32(hashWords[0] ^ mix32(hashWords[1]))
+}
+function hashString(s) {
+  let h = 0x811c9dc5 | 0
+  for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
+  return mix32(h)
+}
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+function boxOf(segment, start) {
+  const b = (start << 2) + FIXED
+  return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
+}
+function sameText(segment, ints, start, head, j, from, length, text) {
+  if (head & BOXED) return boxOf(segment, start)[j] === text
+  if (length !== text.length) return false
+  const buffer = BUFFERS[segment], b = (start << 2) + FIXED + from
+  if (!(head & ONE_BYTE)) return textAt(segment, start, head, j, from, length) === text
+  if (length > 48) return buffer.latin1Slice(b, b + length) === text
+  for (let c = 0; c < length; c++) if (buffer[b + c] !== text.charCodeAt(c)) return false
+  return true
+}
+function endOf(segment, start, head) {
+  const units = head & UNITS
+  return units === 0 ? (arena.base[segment] << 2) + arena.end[segment] : (start << 2) + units * 8
+}
+function textAt(segment, start, head, j, from, length) {
+  if (head & BOXED) return boxOf(segment, start)[j]
+  const b = (start << 2) + FIXED
+  return head & ONE_BYTE
+    ? BUFFERS[segment].latin1Slice(b + from, b + from + length)
+    : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head)).slice(from, from + length)
+}
+function same(a, k0) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 1] === k0
+}
+function find(g, key, user) {
+  const v = keys.values(key)
+  const k0 = v[0]
+  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+function look(g, key, user) {
+  const v = keys.values(key)
+  const k0 = v[0]
+  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+function findOf(g, a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const k0 = doubles[(start >> 1) + 1]
+  return place(g, ints[start + 1], k0)
+}
+function place(g, h, k0) {
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+const touched = new Int32Array(1024)
+let seen = 0
+function touch(groups, all, count, groupAt) {
+  let sum = 0
+  for (let j = 0; j < count; j++) {
+    const key = all[j]
+    const v = keys.values(key)
+    const k0 = v[0]
+    const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+    const g = groupAt(groups[j])
+    touched[j] = g.index[(h >>> g.shift << 1) + 1]
+  }
+  for (let j = 0; j < count; j++) {
+    const a = touched[j]
+    if (a !== 0) sum ^= INTS[a >>> 15][arena.base[a >>> 15] + ((a & 32767) << 1)]
+  }
+  seen = sum
+  return seen
+}
+function put(g, key, user, r, at, seq) {
+  const v = keys.values(key)
+  const k0 = v[0]
+  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  const s = '', box = 0, written = 0
+  let segment = g.seg
+  if (arena.end[segment] + 80 > arena.size[segment]) {
+    arena.roll(g, 80)
+    segment = g.seg
+  }
+  const offset = arena.end[segment]
+  const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
+  const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
+  ints[start] = units | 0 << 20 | (written === s.length ? ONE_BYTE : 0) | box
+  ints[start + 1] = h
+  doubles[(start >> 1) + 1] = r.id
+  doubles[(start >> 1) + 2] = r.millrace_rank_count
+  doubles[(start >> 1) + 3] = r.millrace_rank_value_0
+  doubles[(start >> 1) + 4] = r.millrace_rank_value_1
+  doubles[(start >> 1) + 5] = r.millrace_rank_value_2
+  doubles[(start >> 1) + 6] = r.millrace_rank_slot_0
+  doubles[(start >> 1) + 7] = r.millrace_rank_slot_1
+  doubles[(start >> 1) + 8] = r.millrace_rank_slot_2
+  if (a === 0) {
+    g.n++
+    index[i] = h
+  } else {
+    const oldSegment = a >>> 15, oldInts = INTS[oldSegment]
+    const oldStart = arena.base[oldSegment] + ((a & 32767) << 1), oldUnits = oldInts[oldStart] & UNITS
+    if ((a & 32767) << 3 >= arena.frozen[oldSegment] && units !== 0 && units <= oldUnits && oldUnits <= units * 2) {
+      const head = ints[start] & ~UNITS | oldUnits
+      for (let c = 1; c < units * 2; c++) oldInts[oldStart + c] = ints[start + c]
+      oldInts[oldStart] = head
+      return
+    }
+    arena.kill(oldSegment, oldUnits === 0 ? arena.end[oldSegment] : oldUnits * 8)
+  }
+  arena.end[segment] = offset + bytes
+  index[i + 1] = segment << 15 | offset >> 3
+  if (arena.debt) arena.maintain()
+}
+function at(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function seq(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function user(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function key(a) { return keys.of(row(a)) }
+function claims(a, bytes) {
+  if (bytes < 72) return -1
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function row(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return new Row(doubles[(start >> 1) + 1], doubles[(start >> 1) + 2], doubles[(start >> 1) + 3], doubles[(start >> 1) + 4], doubles[(start >> 1) + 5], doubles[(start >> 1) + 6], doubles[(start >> 1) + 7], doubles[(start >> 1) + 8])
+}
+const COUNT = 2, VALUES = 3
+const SLOTS = 6, MOST = 3
+let entry = 0
+function offer(g, r0, at, since) {
+  const k0 = r0.id
+  return offerKey(g, k0, r0.price, at, since)
+}
+function offerKey(g, k0, value, at, since) {
+  if (arena.debt) arena.maintain()
+  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  if (a === 0) {
+    const r = new Entry(k0, 0, 0, 0, 0, 0, 0, 0)
+    const s = '', box = 0, written = 0
+    let segment = g.seg
+    if (arena.end[segment] + 80 > arena.size[segment]) {
+      arena.roll(g, 80)
+      segment = g.seg
+    }
+    const offset = arena.end[segment]
+    const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
+    const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
+    ints[start] = units | 0 << 20 | (written === s.length ? ONE_BYTE : 0) | box
+    ints[start + 1] = h
+    doubles[(start >> 1) + 1] = r.id
+    doubles[(start >> 1) + 2] = r.millrace_rank_count
+    doubles[(start >> 1) + 3] = r.millrace_rank_value_0
+    doubles[(start >> 1) + 4] = r.millrace_rank_value_1
+    doubles[(start >> 1) + 5] = r.millrace_rank_value_2
+    doubles[(start >> 1) + 6] = r.millrace_rank_slot_0
+    doubles[(start >> 1) + 7] = r.millrace_rank_slot_1
+    doubles[(start >> 1) + 8] = r.millrace_rank_slot_2
+    g.n++
+    index[i] = h
+    arena.end[segment] = offset + bytes
+    index[i + 1] = segment << 15 | offset >> 3
+    a = index[i + 1]
+  }
+  entry = a
+  {
+    const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+    const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+    const p = start >> 1
+    if (doubles[p + COUNT] === MOST && !(value > doubles[p + VALUES + MOST - 1])) return -1
+  }
+  entry = a = index[i + 1] = arena.own(g, a)
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const p = start >> 1
+  let c = doubles[p + COUNT]
+  let k = c
+  while (k > 0 && value > doubles[p + VALUES + k - 1]) k--
+  const slot = c < MOST ? c : doubles[p + SLOTS + MOST - 1]
+  if (c < MOST) c++
+  for (let j = c - 1; j > k; j--) {
+    doubles[p + VALUES + j] = doubles[p + VALUES + j - 1]
+    doubles[p + SLOTS + j] = doubles[p + SLOTS + j - 1]
+  }
+  doubles[p + VALUES + k] = value
+  doubles[p + COUNT] = c
+  doubles[p + SLOTS + k] = slot
+  return k
+}
+function ranked() {
+  const a = entry
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + COUNT]
+}
+function slot(place) {
+  const a = entry
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + SLOTS + place]
+}
+const loop = { offer, offerKey, ranked, slot }
+return { find, look, findOf, touch, put, row, key, user, at, seq, claims, loop }
+
+// ----- key
+return function keyOf(r) { return r.slot + 0 }
+
+// ----- key
+return function keyOf(r) { return r.id + 0 }
+
+// ----- records
+const FIXED = 64, LENGTHS = 15
+const BOXED = 8388608, ONE_BYTE = 4194304, UNITS = 1048575
+const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
+function mix32(h) {
+  h ^= h >>> 16; h = Math.imul(h, 0x7feb352d)
+  h ^= h >>> 15; h = Math.imul(h, 0x846ca68b)
+  return h ^ h >>> 16
+}
+function hashNumber(v) {
+  if ((v | 0) === v) return mix32(v | 0)
+  hashDouble[0] = v
+  return mix32(hashWords[0] ^ mix32(hashWords[1]))
+}
+function hashString(s) {
+  let h = 0x811c9dc5 | 0
+  for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
+  return mix32(h)
+}
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+function boxOf(segment, start) {
+  const b = (start << 2) + FIXED
+  return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
+}
+function sameText(segment, ints, start, head, j, from, length, text) {
+  if (head & BOXED) return boxOf(segment, start)[j] === text
+  if (length !== text.length) return false
+  const buffer = BUFFERS[segment], b = (start << 2) + FIXED + from
+  if (!(head & ONE_BYTE)) return textAt(segment, start, head, j, from, length) === text
+  if (length > 48) return buffer.latin1Slice(b, b + length) === text
+  for (let c = 0; c < length; c++) if (buffer[b + c] !== text.charCodeAt(c)) return false
+  return true
+}
+function endOf(segment, start, head) {
+  const units = head & UNITS
+  return units === 0 ? (arena.base[segment] << 2) + arena.end[segment] : (start << 2) + units * 8
+}
+function textAt(segment, start, head, j, from, length) {
+  if (head & BOXED) return boxOf(segment, start)[j]
+  const b = (start << 2) + FIXED
+  return head & ONE_BYTE
+    ? BUFFERS[segment].latin1Slice(b + from, b + from + length)
+    : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head)).slice(from, from + length)
+}
+function same(a, k0, u0) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 2] === k0 && doubles[(start >> 1) + 3] === u0
+}
+function find(g, key, user) {
+  const k0 = key
+  const u0 = user
+  const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0, u0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+function look(g, key, user) {
+  const k0 = key
+  const u0 = user
+  const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0, u0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+function findOf(g, a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const k0 = doubles[(start >> 1) + 2]
+  const u0 = doubles[(start >> 1) + 3]
+  return place(g, ints[start + 1], k0, u0)
+}
+function place(g, h, k0, u0) {
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0, u0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+const touched = new Int32Array(1024)
+let seen = 0
+function touch(groups, all, count, groupAt) {
+  let sum = 0
+  seen = sum
+  return seen
+}
+function put(g, key, user, r, at, seq) {
+  const k0 = key
+  const u0 = user
+  const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
+  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0, u0)) break
+    i = i + 2 & mask
+  }
+  const t0 = r.channel === null ? '' : r.channel
+  const t1 = quote(r.tags)
+  let s = t0 + t1, box = 0
+  if (s.length > 65535 && (t0.length > 65535 || t1.length > 65535)) {
+    s = quote([t0, t1])
+    box = BOXED
+  }
+  let segment, offset, written
+  for (;;) {
+    const need = FIXED + 8 + (s.length < 16384 ? s.length * 3 : bytesOf(s))
+    segment = g.seg
+    if (arena.end[segment] + need > arena.size[segment]) {
+      arena.roll(g, need)
+      segment = g.seg
+    }
+    offset = arena.end[segment]
+    written = s.length === 0 ? 0 : BUFFERS[segment].utf8Write(s, (arena.base[segment] << 2) + offset + FIXED)
+    if (written === s.length || box !== 0 || s.isWellFormed()) break
+    s = quote([t0, t1])
+    box = BOXED
+  }
+  const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
+  const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
+  ints[start] = units | 0 << 20 | (written === s.length ? ONE_BYTE : 0) | box
+  ints[start + 1] = h
+  doubles[(start >> 1) + 1] = seq
+  doubles[(start >> 1) + 2] = k0
+  doubles[(start >> 1) + 3] = u0
+  doubles[(start >> 1) + 4] = r.id
+  doubles[(start >> 1) + 5] = r.price
+  doubles[(start >> 1) + 6] = r.at
+  ints[start + 14] = (r.channel === null ? 1 : 0)
+  if (box !== 0) ints[start + 15] = written
+  else {
+    ints[start + 15] = t0.length | t1.length << 16
+  }
+  if (a === 0) {
+    g.n++
+    index[i] = h
+  } else {
+    const oldSegment = a >>> 15, oldInts = INTS[oldSegment]
+    const oldStart = arena.base[oldSegment] + ((a & 32767) << 1), oldUnits = oldInts[oldStart] & UNITS
+    if ((a & 32767) << 3 >= arena.frozen[oldSegment] && units !== 0 && units <= oldUnits && oldUnits <= units * 2) {
+      const head = ints[start] & ~UNITS | oldUnits
+      for (let c = 1; c < units * 2; c++) oldInts[oldStart + c] = ints[start + c]
+      oldInts[oldStart] = head
+      return
+    }
+    arena.kill(oldSegment, oldUnits === 0 ? arena.end[oldSegment] : oldUnits * 8)
+  }
+  arena.end[segment] = offset + bytes
+  index[i + 1] = segment << 15 | offset >> 3
+  if (arena.debt) arena.maintain()
+}
+function at(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function seq(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 1]
+}
+function user(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 3]
+}
+function key(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 2]
+}
+function claims(a, bytes) {
+  if (bytes < 64) return -1
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  if (head & BOXED) return ints[start + 15] >>> 0
+  return (ints[start + 15] & 65535) + (ints[start + 15] >>> 16)
+}
+function row(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  let t0, t1
+  if (head & BOXED) [t0, t1] = boxOf(segment, start)
+  else {
+    const e0 = (ints[start + 15] & 65535)
+    const e1 = e0 + (ints[start + 15] >>> 16)
+    const b = (start << 2) + FIXED
+    const s = e1 === 0
+      ? ''
+      : head & ONE_BYTE
+        ? BUFFERS[segment].latin1Slice(b, b + e1)
+        : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head))
+    t0 = s.slice(0, e0)
+    t1 = s.slice(e0, e1)
+  }
+  return new Row(doubles[(start >> 1) + 4], ((ints[start + 14] & 1) !== 0) ? null : t0, doubles[(start >> 1) + 5], doubles[(start >> 1) + 6], JSON.parse(t1))
+}
+let col0, bytes1, starts1, ends1, nul1, col2, col3, bytes4, starts4, ends4
+const found = new Int32Array(1024)
+function copyBytes(bytes, from, length, into, to) {
+  if (length > 64) into.set(bytes.subarray(from, from + length), to)
+  else for (let k = 0; k < length; k++) into[to + k] = bytes[from + k]
+}
+function open(columns) {
+  col0 = columns.numbers(0)
+  bytes1 = columns.texts(1).bytes
+  starts1 = columns.texts(1).starts
+  ends1 = columns.texts(1).ends
+  nul1 = columns.nulls(1)
+  col2 = columns.numbers(2)
+  col3 = columns.numbers(3)
+  bytes4 = columns.texts(4).bytes
+  starts4 = columns.texts(4).starts
+  ends4 = columns.texts(4).ends
+}
+function enter(g, k0, u0, row, seq) {
+  const r0 = col0[row]
+  const r1 = nul1 !== undefined && (nul1[row >> 3] & 1 << (row & 7)) !== 0 ? null : ''
+  const r2 = col2[row]
+  const r3 = col3[row]
+  const r4 = ''
+  const b0 = bytes1, from0 = starts1[row], length0 = ends1[row] - from0
+  const b1 = bytes4, from1 = starts4[row], length1 = ends4[row] - from1
+  if (length0 > 65535 || length1 > 65535) return -1
+  const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
+  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0, u0)) break
+    i = i + 2 & mask
+  }
+  const written = length0 + length1
+  const bytes = FIXED + written + 7 & ~7
+  if (a !== 0) {
+    const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+    const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+    const units = head & UNITS
+    seq = doubles[(start >> 1) + 1]
+    // over the old record where it fits and no barrier has passed, as put does
+    if ((a & 32767) << 3 >= arena.frozen[segment] && bytes <= units * 8 && units * 4 <= bytes) {
+      const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment]
+      ints[start] = units | 0 << 20 | ONE_BYTE
+      ints[start + 1] = h
+      doubles[(start >> 1) + 1] = seq
+      doubles[(start >> 1) + 2] = k0
+      doubles[(start >> 1) + 3] = u0
+      doubles[(start >> 1) + 4] = r0
+      doubles[(start >> 1) + 5] = r2
+      doubles[(start >> 1) + 6] = r3
+      ints[start + 14] = (r1 === null ? 1 : 0)
+      ints[start + 15] = length0 | length1 << 16
+      let to = (start << 2) + FIXED
+      copyBytes(b0, from0, length0, into, to)
+      to += length0
+      copyBytes(b1, from1, length1, into, to)
+      to += length1
+      return 0
+    }
+    arena.kill(segment, units === 0 ? arena.end[segment] : units * 8)
+  }
+  let segment = g.seg
+  if (arena.end[segment] + bytes > arena.size[segment]) {
+    arena.roll(g, bytes)
+    segment = g.seg
+  }
+  const offset = arena.end[segment]
+  const start = arena.base[segment] + (offset >> 2), units = arena.size[segment] > 262144 ? 0 : bytes >> 3
+  {
+    const ints = INTS[segment], doubles = DOUBLES[segment], into = BUFFERS[segment]
+    ints[start] = units | 0 << 20 | ONE_BYTE
+    ints[start + 1] = h
+    doubles[(start >> 1) + 1] = seq
+    doubles[(start >> 1) + 2] = k0
+    doubles[(start >> 1) + 3] = u0
+    doubles[(start >> 1) + 4] = r0
+    doubles[(start >> 1) + 5] = r2
+    doubles[(start >> 1) + 6] = r3
+    ints[start + 14] = (r1 === null ? 1 : 0)
+    ints[start + 15] = length0 | length1 << 16
+    let to = (start << 2) + FIXED
+    copyBytes(b0, from0, length0, into, to)
+    to += length0
+    copyBytes(b1, from1, length1, into, to)
+    to += length1
+  }
+  if (a === 0) {
+    g.n++
+    index[i] = h
+  }
+  arena.end[segment] = offset + bytes
+  index[i + 1] = segment << 15 | offset >> 3
+  if (arena.debt) arena.maintain()
+  return a === 0 ? 1 : 0
+}
+function give(g, k0, slots, first, end, out) {
+  for (let j = first; j < end; j++) {
+    const u0 = slots[j]
+    const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
+    const index = g.index, mask = index.length - 1
+    let i = h >>> g.shift << 1, a
+    while ((a = index[i + 1]) !== 0) {
+      if (index[i] === h && same(a, k0, u0)) break
+      i = i + 2 & mask
+    }
+    if (a === 0) return -1
+    found[j - first] = a
+    const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+    const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+    if ((head & 12582912) !== 4194304) return 0
+  }
+  const out0 = out.numbers(0)
+  const out2 = out.numbers(2)
+  const out3 = out.numbers(3)
+  const ranks = out.numbers(5)
+  let n = out.count
+  for (let j = first; j < end; j++, n++) {
+    const a = found[j - first]
+    const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+    const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+    out0[n] = doubles[(start >> 1) + 4]
+    out2[n] = doubles[(start >> 1) + 5]
+    out3[n] = doubles[(start >> 1) + 6]
+    let from = out.putWords(ints, start + (FIXED >> 2), (ints[start + 15] & 65535) + (ints[start + 15] >>> 16) + 3 >> 2)
+    if (((ints[start + 14] & 1) !== 0)) out.setNull(1, n)
+    out.placeText(1, n, from, (ints[start + 15] & 65535))
+    from += (ints[start + 15] & 65535)
+    out.placeText(4, n, from, (ints[start + 15] >>> 16))
+    from += (ints[start + 15] >>> 16)
+    ranks[n] = j + 1
+  }
+  out.count = n
+  return 1
+}
+const loop = { open, enter, give }
+return { find, look, findOf, touch, put, row, key, user, at, seq, claims, loop }
+
+// ----- key
+return function keyOf(r) { return r.id + 0 }
+
+// ----- records
+const FIXED = 36, LENGTHS = 9
+const BOXED = 8388608, ONE_BYTE = 4194304, UNITS = 1048575
+const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
+function mix32(h) {
+  h ^= h >>> 16; h = Math.imul(h, 0x7feb352d)
+  h ^= h >>> 15; h = Math.imul(h, 0x846ca68b)
+  return h ^ h >>> 16
+}
+function hashNumber(v) {
+  if ((v | 0) === v) return mix32(v | 0)
+  hashDouble[0] = v
+  return mix32(hashWords[0] ^ mix32(hashWords[1]))
+}
+function hashString(s) {
+  let h = 0x811c9dc5 | 0
+  for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
+  return mix32(h)
+}
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+function boxOf(segment, start) {
+  const b = (start << 2) + FIXED
+  return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
+}
+function sameText(segment, ints, start, head, j, from, length, text) {
+  if (head & BOXED) return boxOf(segment, start)[j] === text
+  if (length !== text.length) return false
+  const buffer = BUFFERS[segment], b = (start << 2) + FIXED + from
+  if (!(head & ONE_BYTE)) return textAt(segment, start, head, j, from, length) === text
+  if (length > 48) return buffer.latin1Slice(b, b + length) === text
+  for (let c = 0; c < length; c++) if (buffer[b + c] !== text.charCodeAt(c)) return false
+  return true
+}
+function endOf(segment, start, head) {
+  const units = head & UNITS
+  return units === 0 ? (arena.base[segment] << 2) + arena.end[segment] : (start << 2) + units * 8
+}
+function textAt(segment, start, head, j, from, length) {
+  if (head & BOXED) return boxOf(segment, start)[j]
+  const b = (start << 2) + FIXED
+  return head & ONE_BYTE
+    ? BUFFERS[segment].latin1Slice(b + from, b + from + length)
+    : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head)).slice(from, from + length)
+}
+function same(a, k0) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 1] === k0
+}
+function find(g, key, user) {
+  const k0 = key
+  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+function look(g, key, user) {
+  const k0 = key
+  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+function findOf(g, a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const k0 = doubles[(start >> 1) + 1]
+  return place(g, ints[start + 1], k0)
+}
+function place(g, h, k0) {
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+const touched = new Int32Array(1024)
+let seen = 0
+function touch(groups, all, count, groupAt) {
+  let sum = 0
+  for (let j = 0; j < count; j++) {
+    const key = all[j]
+    const k0 = key
+    const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+    const g = groupAt(groups[j])
+    touched[j] = g.index[(h >>> g.shift << 1) + 1]
+  }
+  for (let j = 0; j < count; j++) {
+    const a = touched[j]
+    if (a !== 0) sum ^= INTS[a >>> 15][arena.base[a >>> 15] + ((a & 32767) << 1)]
+  }
+  seen = sum
+  return seen
+}
+function put(g, key, user, r, at, seq) {
+  const k0 = key
+  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  const s = '', box = 0, written = 0
+  let segment = g.seg
+  if (arena.end[segment] + 44 > arena.size[segment]) {
+    arena.roll(g, 44)
+    segment = g.seg
+  }
+  const offset = arena.end[segment]
+  const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
+  const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
+  ints[start] = units | 0 << 20 | (written === s.length ? ONE_BYTE : 0) | box
+  ints[start + 1] = h
+  doubles[(start >> 1) + 1] = k0
+  doubles[(start >> 1) + 2] = r.u
+  doubles[(start >> 1) + 3] = r.seq
+  ints[start + 8] = 0
+  if (a === 0) {
+    g.n++
+    index[i] = h
+  } else {
+    const oldSegment = a >>> 15, oldInts = INTS[oldSegment]
+    const oldStart = arena.base[oldSegment] + ((a & 32767) << 1), oldUnits = oldInts[oldStart] & UNITS
+    if ((a & 32767) << 3 >= arena.frozen[oldSegment] && units !== 0 && units <= oldUnits && oldUnits <= units * 2) {
+      const head = ints[start] & ~UNITS | oldUnits
+      for (let c = 1; c < units * 2; c++) oldInts[oldStart + c] = ints[start + c]
+      oldInts[oldStart] = head
+      return
+    }
+    arena.kill(oldSegment, oldUnits === 0 ? arena.end[oldSegment] : oldUnits * 8)
+  }
+  arena.end[segment] = offset + bytes
+  index[i + 1] = segment << 15 | offset >> 3
+  if (arena.debt) arena.maintain()
+}
+function append(g, key, user, r, at, seq) {
+  const k0 = key
+  const h = Math.imul(hashNumber(k0), 0x9e3779b1)
+  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0)) break
+    i = i + 2 & mask
+  }
+  const s = '', box = 0, written = 0
+  let segment = g.seg
+  if (arena.end[segment] + 44 > arena.size[segment]) {
+    arena.roll(g, 44)
+    segment = g.seg
+  }
+  const offset = arena.end[segment]
+  const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
+  const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
+  ints[start] = units | (a === 0 ? 0 : 1) << 20 | (written === s.length ? ONE_BYTE : 0) | box
+  ints[start + 1] = h
+  doubles[(start >> 1) + 1] = k0
+  doubles[(start >> 1) + 2] = r.u
+  doubles[(start >> 1) + 3] = r.seq
+  ints[start + 8] = a
+  if (a === 0) {
+    g.n++
+    index[i] = h
+  }
+  arena.end[segment] = offset + bytes
+  index[i + 1] = segment << 15 | offset >> 3
+  if (arena.debt) arena.maintain()
+}
+function at(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function seq(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function user(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function key(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 1]
+}
+function claims(a, bytes) {
+  if (bytes < 36) return -1
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function row(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return new Row(doubles[(start >> 1) + 2], doubles[(start >> 1) + 3])
+}
+return { find, look, findOf, touch, put, row, key, user, at, seq, claims, append }
+
+// ----- key
+return function keyOf(r) { return r.id + 0 }
+
+// ----- ranked row
+return (r, rank) => new Row(r.id, r.channel, r.price, r.at, r.tags, rank)
+
+// ----- key groups
+const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
+function mix32(h) {
+  h ^= h >>> 16; h = Math.imul(h, 0x7feb352d)
+  h ^= h >>> 15; h = Math.imul(h, 0x846ca68b)
+  return h ^ h >>> 16
+}
+function hashNumber(v) {
+  if ((v | 0) === v) return mix32(v | 0)
+  hashDouble[0] = v
+  return mix32(hashWords[0] ^ mix32(hashWords[1]))
+}
+function hashString(s) {
+  let h = 0x811c9dc5 | 0
+  for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
+  return mix32(h)
+}
+return function groupKeys(rows, count, groups) {
+  for (let i = 0; i < count; i++) {
+    const r = rows[i]
+    const k0 = r.id
+    groups[i] = hashNumber(k0) & 127
+  }
+}
+
+// ----- key groups of columns
+const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
+function mix32(h) {
+  h ^= h >>> 16; h = Math.imul(h, 0x7feb352d)
+  h ^= h >>> 15; h = Math.imul(h, 0x846ca68b)
+  return h ^ h >>> 16
+}
+function hashNumber(v) {
+  if ((v | 0) === v) return mix32(v | 0)
+  hashDouble[0] = v
+  return mix32(hashWords[0] ^ mix32(hashWords[1]))
+}
+function hashString(s) {
+  let h = 0x811c9dc5 | 0
+  for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
+  return mix32(h)
+}
+function hashBytes(bytes, from, length) {
+  if (length < 0) return (0x9e3779b9 | 0)
+  let h = 0x811c9dc5 | 0
+  for (let i = from, end = from + length; i < end; i++) h = Math.imul(h ^ bytes[i], 0x01000193)
+  return mix32(h)
+}
+return function groupColumns(columns, count, groups) {
+  let col0
+  col0 = columns.numbers(0)
+  for (let i = 0; i < count; i++) {
+    const r0 = col0[i]
+    const v0 = r0 + 0
+    const h = hashNumber(r0)
+    const g = h & 127
+    groups[i] = g
+  }
+}
+
+// ----- rows of columns
+return function rowsOf(columns, count) {
+  const rows = []
+  const c0 = columns.numbers(0)
+  const n0 = columns.nulls(0)
+  const c1 = columns.texts(1)
+  const n1 = columns.nulls(1)
+  const c2 = columns.numbers(2)
+  const n2 = columns.nulls(2)
+  const c3 = columns.numbers(3)
+  const n3 = columns.nulls(3)
+  const c4 = columns.texts(4)
+  const n4 = columns.nulls(4)
+  const c5 = columns.numbers(5)
+  const n5 = columns.nulls(5)
+  for (let i = 0; i < count; i++) rows.push(new Row(c0[i], n1 !== undefined && (n1[i >> 3] & 1 << (i & 7)) !== 0 ? null : textOf(c1.bytes, c1.starts[i], c1.ends[i]), c2[i], c3[i], JSON.parse(textOf(c4.bytes, c4.starts[i], c4.ends[i])), c5[i]))
+  return rows
+}
