@@ -1,3 +1,4 @@
+import { DEFAULT_HEARTBEAT_TIMEOUT_MS } from './control/silence-watch.ts'
 import { MillraceError } from './model/errors.ts'
 import type { NetAddress } from './ports/net.ts'
 
@@ -11,6 +12,8 @@ export interface RuntimeConfig {
   storeFolder: string
   baseDir: string
   host: string
+  /** A peer on a control connection that says nothing for so long is taken for lost. */
+  heartbeatTimeoutMs: number
 }
 
 export interface CoordinatorSettings {
@@ -39,6 +42,7 @@ export function readRuntimeConfig(env: Environment): RuntimeConfig {
     storeFolder: `${env['MILLRACE_NAMESPACE'] ?? 'default'}/${job}/${jobUid}`,
     baseDir: env['MILLRACE_BASE_DIR'] ?? '.',
     host: env['MILLRACE_POD_IP'] ?? '127.0.0.1',
+    heartbeatTimeoutMs: timeout(env, 'MILLRACE_HEARTBEAT_TIMEOUT_MS', DEFAULT_HEARTBEAT_TIMEOUT_MS),
   }
 }
 
@@ -59,6 +63,15 @@ export function readWorkerSettings(env: Environment, host: string): WorkerSettin
     coordinator: parseAddress('MILLRACE_COORDINATOR', needed(env, 'MILLRACE_COORDINATOR')),
     data: { host, port: port(env, 'MILLRACE_DATA_PORT', 6122) },
   }
+}
+
+function timeout(env: Environment, name: string, fallback: number): number {
+  const ms = Number(env[name] ?? fallback)
+  if (Number.isSafeInteger(ms) && ms >= 1_000 && ms <= 3_600_000) return ms
+  throw new MillraceError('CONFIG_INVALID', `environment variable ${name} is ${JSON.stringify(env[name])}`, {
+    domain: 'user',
+    hint: 'write milliseconds from 1000 (a second) to 3600000 (an hour)',
+  })
 }
 
 function needed(env: Environment, name: string): string {

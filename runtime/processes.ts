@@ -37,6 +37,7 @@ export async function startCoordinator(
       control: settings.control,
       baseDir: config.baseDir,
       storeUrl: config.store,
+      heartbeatTimeoutMs: config.heartbeatTimeoutMs,
     },
     ports,
     connectors,
@@ -65,7 +66,14 @@ export function createWorker(
   connectors: Connectors,
 ): ChainWorker {
   return new ChainWorker(
-    { ...settings, job: config.job, token: config.token, storeFolder: config.storeFolder, roomInMemory },
+    {
+      ...settings,
+      job: config.job,
+      token: config.token,
+      storeFolder: config.storeFolder,
+      heartbeatTimeoutMs: config.heartbeatTimeoutMs,
+      roomInMemory,
+    },
     ports,
     connectors,
   )

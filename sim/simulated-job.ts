@@ -10,6 +10,8 @@ import { type OutsideOfJobs, SimulatedMachines } from './simulated-machines.ts'
 import { loadAllOperators } from '../runtime/operators/load-operators.ts'
 
 const JOB_UID = 'simulated'
+/** Short, so that many silences fit into a run. */
+const HEARTBEAT_TIMEOUT_MS = 10_000
 const CONTROL = { host: 'coordinator', port: 6121 }
 const RESTART_MS = 40
 /** How much longer a slow store may take for a call. */
@@ -161,6 +163,7 @@ class SimulatedJob {
         control: CONTROL,
         baseDir: this.#simulation.baseDir ?? '/data',
         storeUrl: '/store',
+        heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
       },
       ports,
       simulatedConnectors,
@@ -197,6 +200,7 @@ class SimulatedJob {
         coordinator: CONTROL,
         data: { host: owner, port: 6122 },
         storeFolder: 'job',
+        heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
       },
       this.#machines.portsOf(owner),
       simulatedConnectors,

@@ -46,6 +46,8 @@ export interface CoordinatorConfig {
   baseDir: string
   /** The store's address as workers open it, and this job's folder in it. */
   storeUrl: string
+  /** As WorkerRegistry takes it. */
+  heartbeatTimeoutMs?: number
 }
 
 /** Reads a spec and plans the job. Throws SPEC_INVALID. */
@@ -100,19 +102,25 @@ export class Coordinator {
     this.#connectors = connectors
     this.#store = store
     this.#planJob = planJob
-    this.#registry = new WorkerRegistry(ports.clock, ports.logger, config.token, {
-      registered: (worker) => {
-        this.#stopStale(worker)
-        this.#wake()
-      },
-      metrics: (metrics) => {
-        this.#pause.observe(metrics)
-      },
-      lost: (subtask) => {
-        this.#onLost(subtask)
-      },
-      message: (subtask, message) => {
-        this.#onMessage(subtask, message)
+    this.#registry = new WorkerRegistry({
+      clock: ports.clock,
+      logger: ports.logger,
+      token: config.token,
+      heartbeatTimeoutMs: config.heartbeatTimeoutMs,
+      events: {
+        registered: (worker) => {
+          this.#stopStale(worker)
+          this.#wake()
+        },
+        metrics: (metrics) => {
+          this.#pause.observe(metrics)
+        },
+        lost: (subtask) => {
+          this.#onLost(subtask)
+        },
+        message: (subtask, message) => {
+          this.#onMessage(subtask, message)
+        },
       },
     })
     this.#orders = new WorkerOrders({

@@ -6,12 +6,10 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import { isSameSecret } from '../model/same-secret.ts'
 import { MAX_PROOF_BYTES, StrangerLimit } from '../ports/stranger-limit.ts'
+import { DEFAULT_HEARTBEAT_TIMEOUT_MS, SilenceWatch } from '../control/silence-watch.ts'
 import { checkedRecords } from './checked-records.ts'
 import { checkedSeries } from '../telemetry/checked-series.ts'
 import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
-
-/** How long a worker may be silent before it counts as lost. */
-const SILENCE_MS = 10_000
 /** How many processes of a subtask are remembered; a process that slept while more replaced it may register again. */
 const INSTANCES_KEPT = 16
 
@@ -35,7 +33,7 @@ export interface RegistryEvents {
 interface Entry {
   worker: RegisteredWorker
   connection: Connection
-  lastHeardAt: number
+  silence: SilenceWatch
   hasRefusedSeries: boolean
 }
 
@@ -48,6 +46,7 @@ export class WorkerRegistry {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #token: string
+  readonly #heartbeatTimeoutMs: number
   readonly #events: RegistryEvents
   readonly #strangers: StrangerLimit
   readonly #entries = new Map<SubtaskId, Entry>()
@@ -57,13 +56,21 @@ export class WorkerRegistry {
    */
   readonly #instances = new Map<SubtaskId, readonly string[]>()
   #listener: Listener | undefined
-  #cancelWatch: () => void = () => undefined
 
-  constructor(clock: Clock, logger: Logger, token: string, events: RegistryEvents) {
+  constructor(parts: {
+    clock: Clock
+    logger: Logger
+    token: string
+    /** A worker that says nothing for so long is taken for lost. */
+    heartbeatTimeoutMs?: number | undefined
+    events: RegistryEvents
+  }) {
+    const { clock, logger } = parts
     this.#clock = clock
     this.#logger = logger
-    this.#token = token
-    this.#events = events
+    this.#token = parts.token
+    this.#heartbeatTimeoutMs = parts.heartbeatTimeoutMs ?? DEFAULT_HEARTBEAT_TIMEOUT_MS
+    this.#events = parts.events
     this.#strangers = new StrangerLimit(clock, (remote, reason, others) => {
       logger.warn('worker refused', { remote, reason, others })
     })
@@ -73,7 +80,6 @@ export class WorkerRegistry {
     this.#listener = await net.listen(address, (connection) => {
       this.#onConnection(connection)
     })
-    this.#watchSilence()
     return this.#listener.address
   }
 
@@ -110,7 +116,7 @@ export class WorkerRegistry {
           entry = this.#register(connection, message)
           return entry === undefined ? 'over' : undefined
         }
-        entry.lastHeardAt = this.#clock.now()
+        entry.silence.heard()
         if (this.#entries.get(entry.worker.subtask) !== entry) return undefined
         if (message.kind === 'heartbeat') {
           // A worker that runs nothing has no trouble, but what its last attempt counted stays in the report of a
@@ -168,7 +174,9 @@ export class WorkerRegistry {
     const entry: Entry = {
       worker: { name: message.worker, subtask, data: message.data, runningThen: message.running, metrics: null },
       connection,
-      lastHeardAt: this.#clock.now(),
+      silence: new SilenceWatch(this.#clock, this.#heartbeatTimeoutMs, () => {
+        this.#onSilent(entry)
+      }),
       hasRefusedSeries: false,
     }
     this.#entries.set(subtask, entry)
@@ -186,32 +194,26 @@ export class WorkerRegistry {
   }
 
   #forget(entry: Entry): void {
+    entry.silence.stop()
     if (this.#entries.get(entry.worker.subtask) !== entry) return
     this.#entries.delete(entry.worker.subtask)
     this.#events.lost(entry.worker.subtask)
   }
 
-  #watchSilence(): void {
-    this.#cancelWatch = this.#clock.after(SILENCE_MS / 4, () => {
-      for (const entry of [...this.#entries.values()]) {
-        if (this.#clock.now() - entry.lastHeardAt < SILENCE_MS) continue
-        this.#logger.warn('worker silent', {
-          subtask: entry.worker.subtask,
-          silentMs: this.#clock.now() - entry.lastHeardAt,
-        })
-        this.#forget(entry)
-        entry.connection.destroy()
-      }
-      this.#watchSilence()
-    })
+  #onSilent(entry: Entry): void {
+    this.#logger.warn('worker silent', { subtask: entry.worker.subtask, silentMs: this.#heartbeatTimeoutMs })
+    this.#forget(entry)
+    entry.connection.destroy()
   }
 
   async close(): Promise<void> {
-    this.#cancelWatch()
     this.#strangers.close()
     const entries = [...this.#entries.values()]
     this.#entries.clear()
-    for (const entry of entries) entry.connection.destroy()
+    for (const entry of entries) {
+      entry.silence.stop()
+      entry.connection.destroy()
+    }
     await this.#listener?.close()
   }
 }

@@ -1,3 +1,4 @@
+import { DEFAULT_HEARTBEAT_TIMEOUT_MS, SilenceWatch } from '../control/silence-watch.ts'
 import { onMessages, sendMessage } from '../control/json-lines.ts'
 import type { CoordinatorMessage, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses } from '../model/errors.ts'
@@ -6,8 +7,6 @@ import type { Logger } from '../ports/logger.ts'
 import type { Connection, Net, NetAddress } from '../ports/net.ts'
 import { sleep } from '../ports/clock.ts'
 
-/** How long a coordinator may be silent before the worker reconnects. */
-const SILENCE_MS = 10_000
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2_000
 
@@ -21,10 +20,10 @@ export class CoordinatorLink {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #address: NetAddress
+  readonly #heartbeatTimeoutMs: number
   readonly #greeting: () => WorkerMessage
   readonly #onMessage: (message: CoordinatorMessage) => void
   #connection: Connection | undefined
-  #lastHeardAt = 0
   #closed = false
 
   constructor(parts: {
@@ -32,6 +31,8 @@ export class CoordinatorLink {
     clock: Clock
     logger: Logger
     address: NetAddress
+    /** A coordinator that says nothing for so long is connected to again. */
+    heartbeatTimeoutMs?: number | undefined
     /** The `register` message, asked for at each connection. */
     greeting: () => WorkerMessage
     onMessage: (message: CoordinatorMessage) => void
@@ -40,6 +41,7 @@ export class CoordinatorLink {
     this.#clock = parts.clock
     this.#logger = parts.logger
     this.#address = parts.address
+    this.#heartbeatTimeoutMs = parts.heartbeatTimeoutMs ?? DEFAULT_HEARTBEAT_TIMEOUT_MS
     this.#greeting = parts.greeting
     this.#onMessage = parts.onMessage
   }
@@ -76,16 +78,17 @@ export class CoordinatorLink {
         return
       }
       this.#connection = connection
-      this.#lastHeardAt = this.#clock.now()
-      const cancel = this.#watchSilence(connection)
+      const silence = new SilenceWatch(this.#clock, this.#heartbeatTimeoutMs, () => {
+        connection.destroy()
+      })
       connection.onClose(() => {
-        cancel()
+        silence.stop()
         if (this.#connection === connection) this.#connection = undefined
         resolve()
       })
       onMessages(connection, {
         onMessage: (message) => {
-          this.#lastHeardAt = this.#clock.now()
+          silence.heard()
           if (this.#connection === connection) this.#onMessage(message as CoordinatorMessage)
         },
         onError: (error) => {
@@ -94,21 +97,6 @@ export class CoordinatorLink {
       })
       sendMessage(connection, this.#greeting())
     })
-  }
-
-  #watchSilence(connection: Connection): () => void {
-    let cancel = (): void => undefined
-    const check = (): void => {
-      if (this.#clock.now() - this.#lastHeardAt >= SILENCE_MS) {
-        connection.destroy()
-        return
-      }
-      cancel = this.#clock.after(SILENCE_MS / 4, check)
-    }
-    cancel = this.#clock.after(SILENCE_MS / 4, check)
-    return () => {
-      cancel()
-    }
   }
 
   close(): void {

@@ -31,6 +31,8 @@ export interface WorkerConfig {
   roomInMemory?: () => number
   /** The job's name, for stack traces and CPU profiles. */
   job?: string
+  /** As CoordinatorLink takes it. */
+  heartbeatTimeoutMs?: number
 }
 
 /**
@@ -81,6 +83,7 @@ export class ChainWorker {
       clock: ports.clock,
       logger: ports.logger,
       address: config.coordinator,
+      heartbeatTimeoutMs: config.heartbeatTimeoutMs,
       greeting: () => this.#greeting(),
       onMessage: (message) => {
         this.#onMessage(message)

@@ -62,7 +62,13 @@ export function enterBed(): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn('unshare', args, {
       stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-      env: { ...process.env, [INSIDE]: tmpdir(), TMPDIR: disk, MILLRACE_STARTER_FD: '3' },
+      env: {
+        ...process.env,
+        MILLRACE_HEARTBEAT_TIMEOUT_MS: '10000',
+        [INSIDE]: tmpdir(),
+        TMPDIR: disk,
+        MILLRACE_STARTER_FD: '3',
+      },
     })
     child.once('error', reject)
     child.once('exit', (code) => {

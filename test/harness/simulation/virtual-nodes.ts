@@ -235,7 +235,7 @@ export class VirtualNodes {
   }
 
   #startCoordinator(run: Run, owner: string, env: Environment, ports: Ports): void {
-    const config = readRuntimeConfig(env)
+    const config = readRuntimeConfig({ ...env, MILLRACE_HEARTBEAT_TIMEOUT_MS: '10000' })
     const process: Run['process'] = { owner, close: () => Promise.resolve(), coordinator: undefined }
     run.process = process
     startCoordinator(
@@ -262,7 +262,7 @@ export class VirtualNodes {
   }
 
   #startWorker(run: Run, owner: string, env: Environment, ports: Ports): void {
-    const config = readRuntimeConfig(env)
+    const config = readRuntimeConfig({ ...env, MILLRACE_HEARTBEAT_TIMEOUT_MS: '10000' })
     const worker = createWorker(config, readWorkerSettings(env, config.host), ports, simulatedConnectors)
     run.process = { owner, close: () => worker.close(), coordinator: undefined }
     worker.run().then(

@@ -25,11 +25,16 @@ const COUNTED: SubtaskMetrics = {
 
 test('when a worker runs nothing any more, what it counted stays and its trouble is over', async () => {
   const { clock, logger, net } = quietPorts()
-  const registry = new WorkerRegistry(clock, logger, 'token', {
-    registered: () => undefined,
-    metrics: () => undefined,
-    lost: () => undefined,
-    message: () => undefined,
+  const registry = new WorkerRegistry({
+    clock,
+    logger,
+    token: 'token',
+    events: {
+      registered: () => undefined,
+      metrics: () => undefined,
+      lost: () => undefined,
+      message: () => undefined,
+    },
   })
   const connection = await net.connect(await registry.listen(net, { host: '127.0.0.1', port: 0 }))
   const say = (message: WorkerMessage): void => {
@@ -64,13 +69,18 @@ describe('when two processes claim one subtask', () => {
   }> {
     const { clock, logger, net } = quietPorts()
     const lost: string[] = []
-    const registry = new WorkerRegistry(clock, logger, 'token', {
-      registered: () => undefined,
-      metrics: () => undefined,
-      lost: (subtask) => {
-        lost.push(subtask)
+    const registry = new WorkerRegistry({
+      clock,
+      logger,
+      token: 'token',
+      events: {
+        registered: () => undefined,
+        metrics: () => undefined,
+        lost: (subtask) => {
+          lost.push(subtask)
+        },
+        message: () => undefined,
       },
-      message: () => undefined,
     })
     onTestFinished(() => registry.close())
     const address = await registry.listen(net, { host: '127.0.0.1', port: 0 })
@@ -161,11 +171,16 @@ describe('a peer that has not proven who it is', () => {
   async function openPort() {
     const warnings: object[] = []
     const logger: Logger = { ...silentLogger, warn: (message, fields) => warnings.push({ message, ...fields }) }
-    const registry = new WorkerRegistry(quietPorts().clock, logger, 'token', {
-      registered: () => undefined,
-      metrics: () => undefined,
-      lost: () => undefined,
-      message: () => undefined,
+    const registry = new WorkerRegistry({
+      clock: quietPorts().clock,
+      logger,
+      token: 'token',
+      events: {
+        registered: () => undefined,
+        metrics: () => undefined,
+        lost: () => undefined,
+        message: () => undefined,
+      },
     })
     onTestFinished(() => registry.close())
     const address = await registry.listen(realNet, { host: '127.0.0.1', port: 0 })
