@@ -9,6 +9,7 @@ import type { SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses, type ErrorReport, errorReport, MillraceError } from '../model/errors.ts'
 import type { Attempt, SubtaskId } from '../model/ids.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
+import type { Split } from '../model/snapshot.ts'
 import { subtasksOf } from '../plan/chaining.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { PlannedJob } from '../front/planned-job.ts'
@@ -31,7 +32,7 @@ import { PauseClock } from './pause-clock.ts'
 import { PeriodicCheckpoints } from './periodic-checkpoints.ts'
 import { lostState } from './restore-fit.ts'
 import { Savepoints } from './savepoints.ts'
-import { discoverSplits, watchSplits } from './splits.ts'
+import { discoverSplits, type SplitParts, watchSplits } from './splits.ts'
 import { SwitchPreparation } from './switch-preparation.ts'
 import { failureOf, WorkerOrders } from './worker-orders.ts'
 import { WorkerRegistry, type RegisteredWorker } from './worker-registry.ts'
@@ -86,6 +87,8 @@ export class Coordinator {
   /** The newest attempt deployed, also while it does not run. */
   #attempt: Attempt = 0
   #revision: string | null = null
+  /** The last time that they were asked. */
+  #sourcesFailed = false
   #newest: CheckpointReport | null = null
   #checkpointFailures = 0
   #restarts = 0
@@ -639,21 +642,16 @@ export class Coordinator {
     if (!log) return
     this.#setPhase('deploying')
     const subtasks = subtaskIds(wanted.plan)
+    // A claim stays in the log for ever, so that sources which did not answer are asked before the next one.
+    if (this.#sourcesFailed) await this.#discover(wanted, undefined)
+    if (this.#closed || this.#wanted !== wanted) return
     const attempt = await log.claim(wanted.target)
     this.#attempt = attempt
     await this.#orders.stop(this.#registry.subtasks(), attempt, 'fence')
     const newest = log.view().newest ?? (await this.#initial.import(log, attempt, wanted.target))
     this.#newest = newest ?? this.#newest
     const manifest = newest && (await this.#manifestToRestore(newest, log.view()))
-    const sources = {
-      graph: wanted.graph,
-      plan: wanted.plan,
-      connectors: this.#connectors,
-      ports: this.#ports,
-      baseDir: this.#config.baseDir,
-    }
-    // A source that does not answer is reported at once, not only when the attempt fails.
-    const splits = await discoverSplits({ ...sources, reportTrouble: this.#error.teller() }, manifest)
+    const splits = await this.#discover(wanted, manifest)
     if (this.#closed) return
     const run = new AttemptRun({
       attempt,
@@ -692,13 +690,26 @@ export class Coordinator {
     })
     this.#checkpoints.start(wanted.graph.checkpoints.intervalMs, () => this.#periodicCheckpoint(run))
     // The readers report a source that does not answer.
-    watchSplits({ ...sources, reportTrouble: () => undefined }, splits, {
+    watchSplits({ ...this.#sources(wanted), reportTrouble: () => undefined }, splits, {
       isCurrent: () => this.#run === run && !this.#closed,
       deal: (subtask, operator, fresh) => {
         this.#registry.send(subtask, { kind: 'splits', attempt, operator, splits: fresh })
       },
     })
     this.#wake()
+  }
+
+  /** A source that does not answer is reported at once, not only when the attempt fails. */
+  async #discover(wanted: Wanted, manifest: Manifest | undefined): Promise<Record<string, Split[]>> {
+    this.#sourcesFailed = true
+    const parts = { ...this.#sources(wanted), reportTrouble: this.#error.teller() }
+    const splits = await discoverSplits(parts, manifest)
+    this.#sourcesFailed = false
+    return splits
+  }
+
+  #sources({ plan }: Wanted): Omit<SplitParts, 'reportTrouble'> {
+    return { plan, connectors: this.#connectors, ports: this.#ports, baseDir: this.#config.baseDir }
   }
 
   async #periodicCheckpoint(run: AttemptRun): Promise<'goesOn' | 'over'> {
