@@ -154,7 +154,7 @@ export class Stream<S extends Shape> {
     )
     return this.#withSides(
       id,
-      { sideOutput: Object.fromEntries(written), ...options },
+      { sideOutput: written.map(([name, condition]) => ({ [name]: condition })), ...options },
       Object.keys(conditions),
       Object.fromEntries(functions),
     )

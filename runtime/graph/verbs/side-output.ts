@@ -8,6 +8,7 @@ import type { Entry } from './entry.ts'
 import { describe, join, type Problems } from '../problems.ts'
 import type { Input, Surroundings } from '../stream.ts'
 import type { ReadOperator, VerbDefinition } from './verb.ts'
+import { type OrderedMember, readOrderedMembers } from './kit/ordered-members.ts'
 import { isFunction, readFunction } from './kit/user-function.ts'
 
 /** Rows go to the first output whose condition they meet, the others on in the main output. */
@@ -42,14 +43,15 @@ export const sideOutputVerb: VerbDefinition<SideOutputVerb> = {
 
 const MAX_OUTPUTS = 32
 
-/** `sideOutput: { NAME: condition, … }`; readers say `from: id.NAME`. */
+/** `sideOutput: [{ NAME: condition }, …]`; readers say `from: id.NAME`. */
 function readSideOutput(entry: Entry, input: Input, { modules }: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'sideOutput')
-  const written = problems.fields(entry.fields['sideOutput'], path) ?? {}
-  const names = Object.keys(written)
+  const members = readOrderedMembers(entry.fields['sideOutput'], path, problems)
+  if (members === undefined) return { stream: input }
+  const names = members.map(({ name }) => name)
   if (names.length === 0 || names.length > MAX_OUTPUTS)
     problems.report('TOO_LARGE', path, `has ${names.length} outputs, 1 to ${MAX_OUTPUTS} are taken`)
-  const read = names.map((name) => readSide(name, written[name], join(path, name), input, modules, problems))
+  const read = members.map((member) => readSide(member, input, modules, problems))
   const outputs = read.filter((output) => output !== undefined)
   const sideOutputs = Object.fromEntries(names.filter(isOutputName).map((name) => [name, input]))
   const isSound = outputs.length === names.length && names.length > 0
@@ -57,9 +59,7 @@ function readSideOutput(entry: Entry, input: Input, { modules }: Surroundings, p
 }
 
 function readSide(
-  name: string,
-  value: unknown,
-  path: string,
+  { name, value, path }: OrderedMember,
   input: Input,
   modules: ReadonlySet<string>,
   problems: Problems,

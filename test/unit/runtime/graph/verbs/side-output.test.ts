@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { validateJob } from '../../../../../runtime/front/job-spec.ts'
+import { anyConnectors } from '../../../../harness/any-connectors.ts'
 import { entryOutput, entryProblems, specProblems } from './entry-problems.ts'
 
 describe('sideOutput', () => {
@@ -6,6 +8,50 @@ describe('sideOutput', () => {
     expect(
       entryOutput({ sideOutput: { big: 'price > 10', late: { module: 'user', function: 'isLate' } } }),
     ).toHaveLength(5)
+  })
+
+  const withSides = (sideOutput: unknown): object => ({
+    graph: [
+      { id: 'in', source: { kafka: { topic: 't' } }, schema: { price: 'double' } },
+      { id: 'op', from: 'in', sideOutput },
+      { id: 'out', from: 'op', sink: 'console' },
+    ],
+  })
+  /** The outputs in the order in which they are tried, and the codes of the warnings. */
+  const read = (sideOutput: unknown): { outputs: string[]; warnings: string[] } => {
+    const validation = validateJob(withSides(sideOutput), anyConnectors('kafka', 'console'))
+    if ('problems' in validation) throw new Error(JSON.stringify(validation.problems))
+    const verb = validation.graph.operators[1]?.verb
+    return {
+      outputs: verb?.kind === 'sideOutput' ? verb.outputs.map(({ name }) => name) : [],
+      warnings: validation.warnings.map(({ code }) => code),
+    }
+  }
+
+  test('a list is tried in its order', () => {
+    expect(read([{ small: 'price < 1' }, { big: 'price < 10' }])).toEqual({ outputs: ['small', 'big'], warnings: [] })
+  })
+
+  test('a mapping of several is warned of, since an API server sorts it; of one it is not', () => {
+    expect(read({ small: 'price < 1', big: 'price < 10' })).toEqual({
+      outputs: ['small', 'big'],
+      warnings: ['ORDER_LOST'],
+    })
+    expect(read({ small: 'price < 1' }).warnings).toEqual([])
+  })
+
+  test.each([
+    [['price > 1'], 'TYPE_MISMATCH sideOutput[0]: must be a mapping, not "price > 1"'],
+    [
+      [{ a: 'price > 1', b: 'price > 2' }],
+      'TYPE_MISMATCH sideOutput[0]: must be a mapping with one member; write { name: condition }',
+    ],
+    [
+      [{ a: 'price > 1' }, { a: 'price > 2' }],
+      'DUPLICATE_ID sideOutput[1]: "a" is taken by spec.graph[1].sideOutput[0].a',
+    ],
+  ])('%j is refused', (sideOutput, problem) => {
+    expect(specProblems(withSides(sideOutput))[0]).toBe(problem)
   })
 
   test('an output nobody declared cannot be read', () => {
