@@ -31,7 +31,7 @@ interface Streak {
 interface StreakContext {
   state: {
     streak: {
-      get(): { bids: number; highest: number } | undefined
+      get(): { bids: number; highest: number } | null
       set(row: { bids: number; highest: number }): void
       clear(): void
     }
@@ -55,7 +55,7 @@ export const streaks = {
   },
   onTimer(time: number, context: StreakContext): void {
     const streak = context.state.streak.get()
-    if (streak === undefined) return
+    if (streak === null) return
     if (streak.bids > 1) context.emit({ bidder: context.key.bidder, ...streak, dateTime: time })
     context.state.streak.clear()
   },

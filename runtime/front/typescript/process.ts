@@ -10,7 +10,8 @@ export type StateDeclaration =
 
 /** One row under the key. */
 export interface ValueState<S extends Shape> {
-  get(): Row<S> | undefined
+  /** Null where the key has none. */
+  get(): Row<S> | null
   set(row: NewRow<S>): void
   clear(): void
 }
@@ -26,7 +27,8 @@ export interface ListState<S extends Shape> {
 
 /** Rows under the key and a second key, which is the value of its one field, or an object with its fields. */
 export interface MapState<K, S extends Shape> {
-  get(key: K): Row<S> | undefined
+  /** Null where the key has none. */
+  get(key: K): Row<S> | null
   set(key: K, row: NewRow<S>): void
   delete(key: K): boolean
   /** In the order in which the keys first came. */

@@ -6,6 +6,7 @@ import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row } from '../../model/schema.ts'
 import type { Timestamp } from '../../model/time.ts'
+import { bindMethods } from './bound-methods.ts'
 import type { StateDeclaration } from '../../graph/verbs/process.ts'
 import type { ListTable, MapTable, StateStore, TableShape, TimerTable, ValueTable } from '../../state/state-store.ts'
 
@@ -80,6 +81,7 @@ export class ProcessContext {
         ),
       ),
     )
+    bindMethods(this)
   }
 
   /** The fields of the current key; none when the operator is not keyed. */
@@ -131,6 +133,7 @@ class Timers {
     this.#turn = turn
     this.#table = table
     this.#lack = lack
+    bindMethods(this)
   }
 
   /** Calls onTimer once the watermark has passed `time`; the same time again is the same timer. */
@@ -219,11 +222,13 @@ class ValueState {
     this.#turn = turn
     this.#table = table
     this.#make = make
+    bindMethods(this)
   }
 
-  get(): Row | undefined {
+  /** Null where the key has none. */
+  get(): Row | null {
     const { group, key } = this.#turn.current()
-    return this.#table.get(group, key)
+    return this.#table.get(group, key) ?? null
   }
   set(row: unknown): void {
     const { group, key } = this.#turn.current()
@@ -245,6 +250,7 @@ class ListState {
     this.#turn = turn
     this.#table = table
     this.#make = make
+    bindMethods(this)
   }
 
   add(row: unknown): void {
@@ -278,11 +284,13 @@ class MapState {
     this.#table = table
     this.#make = make
     this.#userKey = userKey
+    bindMethods(this)
   }
 
-  get(userKey: unknown): Row | undefined {
+  /** Null where the key has none. */
+  get(userKey: unknown): Row | null {
     const { group, key } = this.#turn.current()
-    return this.#table.get(group, key, this.#userKey.of(userKey))
+    return this.#table.get(group, key, this.#userKey.of(userKey)) ?? null
   }
   set(userKey: unknown, row: unknown): void {
     const { group, key } = this.#turn.current()
