@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { JobFolder } from '../harness/job-folder.ts'
@@ -11,6 +11,9 @@ describe('errors that stay', () => {
       folder.writeJob(folder.spec(1, { interval: '300ms' }))
       expect((await startMillrace('run', folder.jobFile).ended).code).toBe(0)
       const [first] = folder.runs()
+      // as if the run had died before it noted that its output was committed
+      for (const path of readdirSync(first ?? '', { recursive: true, encoding: 'utf8' }))
+        if (path.endsWith('committed')) rmSync(join(first ?? '', path))
       rmSync(join(folder.path, 'out'), { recursive: true })
       const { code, stderr } = await startMillrace('run', folder.jobFile, '--restore', first ?? '').ended
       expect({ code, stderr }).toEqual({
