@@ -1,6 +1,7 @@
 import { decimalText } from '../model/decimal-text.ts'
 import { textOfUnits, unitsOfBytes } from '../model/decimal-units.ts'
 import { MillraceError } from '../model/errors.ts'
+import { checkJsonBounds } from '../model/json-bounds.ts'
 import type { Field, ValueType } from '../model/schema.ts'
 import { valueTypeText } from '../model/value-type.ts'
 import type { AvroType } from './avro-schema.ts'
@@ -9,9 +10,6 @@ import { refuseField, refuseRecord, refuseValue } from './record-errors.ts'
 
 /** Reads one value as rows carry it. */
 type Read = (input: ByteInput) => unknown
-
-/** More items than this in one list are taken for a broken record: items may take no bytes at all. */
-const MAX_ITEMS = 1_000_000
 
 /**
  * Records written with `written` → values in the order of `fields`. Fields are matched by name, those that nobody
@@ -296,6 +294,7 @@ function lazily(wrap: (read: Read) => Read, make: () => Read): Read {
 }
 
 function parsed(text: string): unknown {
+  checkJsonBounds(text)
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -310,7 +309,7 @@ function readBlocks<T>(input: ByteInput, read: () => T): T[] {
     for (let count = readLong(input); count !== 0; count = readLong(input)) {
       if (count < 0) readLong(input)
       const size = Math.abs(count)
-      if (items.length + size > MAX_ITEMS) refuseRecord(`a list of the record has more than ${MAX_ITEMS} items`)
+      input.countItems(size)
       for (let i = 0; i < size; i++) items.push(read())
     }
     return items

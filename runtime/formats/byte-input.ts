@@ -1,8 +1,6 @@
+import { MAX_DEPTH, MAX_ITEMS } from '../model/decoding-limits.ts'
 import { utf8Text } from '../model/utf8-text.ts'
 import { refuseRecord } from './record-errors.ts'
-
-/** Deepest nesting of records and lists that is read: a hostile record could nest as deep as it is long. */
-const MAX_DEPTH = 100
 
 /** Reads the parts of one binary record; every read past the end is RECORD_INVALID. */
 export class ByteInput {
@@ -10,12 +8,14 @@ export class ByteInput {
   at = 0
   end = 0
   #depth = 0
+  #items = 0
 
   open(bytes: Buffer, start: number, end: number): void {
     this.bytes = bytes
     this.at = start
     this.end = end
     this.#depth = 0
+    this.#items = 0
   }
 
   get isAtEnd(): boolean {
@@ -82,6 +82,12 @@ export class ByteInput {
     if (this.at !== this.end) refuseRecord(`${this.end - this.at} bytes are left behind a part of the record`)
     this.end = outer
     return value
+  }
+
+  /** Called before so many items of a list or map are read; all of one record have one limit. */
+  countItems(count: number): void {
+    this.#items += count
+    if (this.#items > MAX_ITEMS) refuseRecord(`the lists of the record have more than ${MAX_ITEMS} items`)
   }
 
   /** Runs `read` one level deeper. */

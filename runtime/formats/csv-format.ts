@@ -4,6 +4,7 @@ import { valuePrinter, valueReader } from '../model/logical-values.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
 import { MillraceError } from '../model/errors.ts'
 import { jsonValueParser, type JsonParser } from '../model/json-digits.ts'
+import { MAX_ITEMS } from '../model/decoding-limits.ts'
 import { behindByteOrderMark, recordText } from '../model/record-text.ts'
 import type { Field, Row, Schema, ValueType } from '../model/schema.ts'
 import type { FormatReader, TimestampFormat } from './format.ts'
@@ -101,9 +102,12 @@ function headHint([only = '', another]: readonly string[]): string {
     : `cells seem to end with ${JSON.stringify(delimiter)}: write format: { csv: { header: true, delimiter: ${JSON.stringify(delimiter)} } }`
 }
 
-/** Throws RECORD_INVALID for quotes that are not closed, or that stand within a cell. */
+/**
+ * Throws RECORD_INVALID for quotes that are not closed, or that stand within a cell. A text of more than MAX_ITEMS
+ * cells is read no further than that, which is more than any record has.
+ */
 export function cellsOf(text: string, delimiter: string): Cell[] {
-  if (!text.includes('"')) return text.split(delimiter).map((cell) => ({ text: cell, isQuoted: false }))
+  if (!text.includes('"')) return text.split(delimiter, MAX_ITEMS + 1).map((cell) => ({ text: cell, isQuoted: false }))
   const cells: Cell[] = []
   for (let at = 0; ; ) {
     const isQuoted = text[at] === '"'
@@ -114,7 +118,7 @@ export function cellsOf(text: string, delimiter: string): Cell[] {
     if (!isQuoted && inner.includes('"'))
       refuseRecord(`a quote stands within a cell that does not begin with one: ${clipped(inner)}`)
     cells.push({ text: inner, isQuoted })
-    if (end >= text.length) return cells
+    if (end >= text.length || cells.length > MAX_ITEMS) return cells
     at = end + 1
   }
 }
@@ -166,6 +170,7 @@ function parsedJson(parse: JsonParser, text: string): unknown {
   try {
     return parse(text)
   } catch (cause) {
+    if (cause instanceof MillraceError) throw cause
     return refuseRecord(`a cell is not JSON: ${clipped(text)}`, cause)
   }
 }

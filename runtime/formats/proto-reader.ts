@@ -116,6 +116,7 @@ function takeOf(source: ProtoField, field: Field, index: number): Take {
     wire === expected ? read(input) : refuseRecord(`field ${source.name} has wire type ${wire}, not ${expected}`)
   if (source.isMap)
     return (input, wire, values) => {
+      input.countItems(1)
       Object.assign(values[index] as object, one(input, wire))
     }
   if (!source.isRepeated)
@@ -125,10 +126,15 @@ function takeOf(source: ProtoField, field: Field, index: number): Take {
   const isPackable = expected !== WIRE.length
   return (input, wire, values) => {
     const items = values[index] as unknown[]
-    if (!isPackable || wire !== WIRE.length) items.push(one(input, wire))
-    else
+    if (!isPackable || wire !== WIRE.length) {
+      input.countItems(1)
+      items.push(one(input, wire))
+    } else
       input.within(input.varint(), () => {
-        while (!input.isAtEnd) items.push(read(input))
+        while (!input.isAtEnd) {
+          input.countItems(1)
+          items.push(read(input))
+        }
       })
   }
 }

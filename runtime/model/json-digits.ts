@@ -1,3 +1,4 @@
+import { checkJsonBounds } from './json-bounds.ts'
 import type { Field, ValueType } from './schema.ts'
 
 /** A number of a JSON text by its digits, where a double may have others. */
@@ -19,7 +20,10 @@ export function jsonNumber(digits: string): unknown {
   return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(digits)
 }
 
-/** JSON text → value, as JSON.parse, which may keep some numbers as JsonNumber. Throws what JSON.parse throws. */
+/**
+ * JSON text → value, as JSON.parse, which may keep some numbers as JsonNumber. Throws what JSON.parse throws, and
+ * RECORD_INVALID for a text beyond the limits of checkJsonBounds.
+ */
 export type JsonParser = (text: string) => unknown
 
 /**
@@ -57,8 +61,10 @@ export function jsonValueParser(type: ValueType): JsonParser {
  */
 function parserFor(types: readonly ValueType[], parseExactly: JsonParser): JsonParser {
   const suspicious = types.some(hasDigits) ? MANY_DIGITS : types.some(isWhole) ? WHOLE_BY_ROUNDING : undefined
-  if (suspicious === undefined) return JSON.parse
-  return (text) => (suspicious.test(text) ? parseExactly(text) : (JSON.parse(text) as unknown))
+  return (text) => {
+    checkJsonBounds(text)
+    return suspicious?.test(text) === true ? parseExactly(text) : (JSON.parse(text) as unknown)
+  }
 }
 
 /** The value with doubles for all its numbers: what JSON.parse gives. */

@@ -91,6 +91,7 @@ function parseRecord(parse: JsonParser, bytes: Buffer, start: number, end: numbe
   try {
     return parse(text)
   } catch (cause) {
+    if (cause instanceof MillraceError) throw cause
     throw new MillraceError('RECORD_INVALID', `a record is not JSON: ${clipped(text)}`, { domain: 'user', cause })
   }
 }

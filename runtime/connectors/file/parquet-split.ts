@@ -1,17 +1,14 @@
-import { zstdDecompressSync } from 'node:zlib'
-import { parquetMetadataAsync, parquetScan } from 'hyparquet'
-import type { AsyncBuffer, Compressors, DecodedArray, FileMetaData, ParquetParsers } from 'hyparquet'
-import { compressors as pureCompressors } from 'hyparquet-compressors'
+import { parquetMetadata, parquetScan } from 'hyparquet'
+import type { AsyncBuffer, DecodedArray, FileMetaData, ParquetParsers } from 'hyparquet'
 import type { RowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import type { Files } from '../../ports/files.ts'
+import { boundedFooter, boundedGroup, checkSchema } from './parquet-bounds.ts'
 import { columnConverter, decimalConverter, type ColumnConverter } from './parquet-values.ts'
+import { unreadableParquet } from './unreadable-parquet.ts'
 import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
-
-/** The machine's own zstd is several times faster than the one in JavaScript. */
-const COMPRESSORS: Compressors = { ...pureCompressors, ZSTD: (input) => zstdDecompressSync(input) }
 
 /** Times as milliseconds since the epoch instead of Date objects, which are days; local timestamps are read as UTC. */
 const PARSERS: Partial<ParquetParsers> = {
@@ -42,7 +39,8 @@ export async function openParquetFile(files: Files, path: string): Promise<Parqu
           : bytes.slice().buffer
       },
     }
-    const metadata = await parquetMetadataAsync(buffer)
+    const metadata = parquetMetadata(await boundedFooter(buffer))
+    checkSchema(metadata)
     return { path, buffer, metadata, scales: takeDecimals(metadata) }
   } catch (cause) {
     throw new MillraceError('FILE_UNREADABLE', `cannot read ${path} as Parquet`, { domain: 'user', cause })
@@ -138,40 +136,43 @@ export class ParquetSplit implements SplitStream {
     for (let at = 0; at < columns.length; at++) {
       const column = columns[at]
       if (!column) continue
-      const value = column.convert(column.values[index])
-      if (
-        value === undefined ||
-        (value === null && (!column.field.nullable || column.field.name === this.#parts.eventTimeField))
-      ) {
-        this.#reportBad(column, index)
+      try {
+        values[at] = this.#valueAt(column, index)
+      } catch (error) {
+        if (!(error instanceof MillraceError) || error.code !== 'RECORD_INVALID') throw error
+        this.#reportBad(error, index)
         return false
       }
-      values[at] = value
     }
     return true
   }
 
-  #reportBad(column: Column, index: number): void {
-    const found = column.values[index]
-    const error = new MillraceError(
+  /** Throws RECORD_INVALID for a value that the field cannot take. */
+  #valueAt({ field, convert, values }: Column, index: number): unknown {
+    const found = values[index]
+    const value = convert(found)
+    const isMissing = value === null && (!field.nullable || field.name === this.#parts.eventTimeField)
+    if (value !== undefined && !isMissing) return value
+    throw new MillraceError(
       'RECORD_INVALID',
-      `field '${column.field.name}' must be a ${valueTypeText(column.field)}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${String(found).slice(0, 100)}`}`,
+      `field '${field.name}' must be a ${valueTypeText(field)}, found ${found === null || found === undefined ? 'null' : `${typeof found} ${shown(() => String(found)).slice(0, 100)}`}`,
       { domain: 'user' },
     )
+  }
+
+  #reportBad(error: MillraceError, index: number): void {
     const raw = Object.fromEntries((this.#columns ?? []).map(({ field, values }) => [field.name, values[index]]))
     this.#parts.onBadRecord(
       error,
       `${this.#parts.file.path} at row ${index} of row group ${this.#parts.group}`,
-      JSON.stringify(raw, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
+      shown(() => JSON.stringify(raw, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))),
     )
   }
 
   async #readColumns(): Promise<Column[]> {
     const { file, group, schema } = this.#parts
-    const rowStart = file.metadata.row_groups.slice(0, group).reduce((sum, before) => sum + Number(before.num_rows), 0)
-    const present = new Set(
-      file.metadata.row_groups[group]?.columns.map((column) => column.meta_data?.path_in_schema[0]),
-    )
+    const rowGroup = file.metadata.row_groups[group]
+    const present = new Set(rowGroup?.columns.map((column) => column.meta_data?.path_in_schema[0]))
     const missing = schema.fields.filter((field) => !present.has(field.name))
     const refused = missing.find((field) => !field.nullable)
     if (refused) {
@@ -184,23 +185,20 @@ export class ParquetSplit implements SplitStream {
         },
       )
     }
-    const absent = new Array<null>(this.#groupRows).fill(null)
-    const range = { rowStart, rowEnd: rowStart + this.#groupRows }
+    const columns = schema.fields.map((field) => field.name).filter((name) => present.has(name))
+    const range = { rowStart: 0, rowEnd: this.#groupRows }
     try {
-      const scan = await parquetScan({
-        file: file.buffer,
-        metadata: file.metadata,
-        compressors: COMPRESSORS,
-        parsers: PARSERS,
-        ...range,
-        columns: schema.fields.map((field) => field.name).filter((name) => present.has(name)),
-      })
+      if (rowGroup === undefined) throw unreadableParquet(`it has no row group ${group}`)
+      const bounded = await boundedGroup(file.buffer, file.metadata, rowGroup, new Set(columns))
+      const scan = await parquetScan({ ...bounded, parsers: PARSERS, columns, ...range })
+      const absent = new Array<null>(this.#groupRows).fill(null)
       return await Promise.all(
-        schema.fields.map(async (field) => ({
-          field,
-          convert: converterOf(field, file.scales.get(field.name)),
-          values: present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : absent,
-        })),
+        schema.fields.map(async (field) => {
+          const values = present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : absent
+          if (values.length < this.#groupRows)
+            throw unreadableParquet(`${field.name} has ${values.length} values in ${this.#groupRows} rows`)
+          return { field, convert: converterOf(field, file.scales.get(field.name)), values }
+        }),
       )
     } catch (cause) {
       throw new MillraceError('FILE_UNREADABLE', `cannot read row group ${group} of ${file.path}`, {
@@ -208,5 +206,15 @@ export class ParquetSplit implements SplitStream {
         cause,
       })
     }
+  }
+}
+
+/** Printing walks over a value, and overflows the stack where it is nested too deep. */
+function shown(print: () => string): string {
+  try {
+    return print()
+  } catch (error) {
+    if (error instanceof RangeError) return 'a value that is nested too deep to be shown'
+    throw error
   }
 }

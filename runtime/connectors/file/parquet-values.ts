@@ -1,9 +1,14 @@
+import { MAX_DEPTH } from '../../model/decoding-limits.ts'
 import { textOfUnits, unitsOfBytes } from '../../model/decimal-units.ts'
+import { MillraceError } from '../../model/errors.ts'
 import { valueReader } from '../../model/logical-values.ts'
 import { isoDate } from '../../model/timestamp-text.ts'
 import type { FieldType, ValueType } from '../../model/schema.ts'
 
-/** A value as Parquet gives it → as a row carries it; null stays null, undefined says that it does not fit. */
+/**
+ * A value as Parquet gives it → as a row carries it; null stays null, undefined says that it does not fit. Throws
+ * RECORD_INVALID for one that is nested too deep.
+ */
 export type ColumnConverter = (value: unknown) => unknown
 
 /** The converter of one column; a fresh closure each, so that each sees the types of its own column only. */
@@ -54,13 +59,20 @@ function exactInteger(value: unknown): number | undefined {
   return Number.isSafeInteger(number) ? (number as number) : undefined
 }
 
+/** Throws RECORD_INVALID for values that are nested deeper than MAX_DEPTH. */
 function jsonValue(value: unknown): unknown {
+  return jsonAt(value, 0)
+}
+
+function jsonAt(value: unknown, depth: number): unknown {
+  if (depth > MAX_DEPTH)
+    throw new MillraceError('RECORD_INVALID', `a value is nested more than ${MAX_DEPTH} deep`, { domain: 'user' })
   if (typeof value === 'bigint') return exactInteger(value) ?? String(value)
   // only days come as Date
   if (value instanceof Date) return isoDate(value.getTime())
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  if (Array.isArray(value)) return value.map(jsonValue)
+  if (Array.isArray(value)) return value.map((item) => jsonAt(item, depth + 1))
   if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonValue(inner)]))
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonAt(inner, depth + 1)]))
   return value
 }

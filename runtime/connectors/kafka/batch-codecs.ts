@@ -3,8 +3,10 @@ import { MillraceError } from '../../model/errors.ts'
 /** What batches need of native and WebAssembly code. */
 interface BatchCodecs {
   crc32c(bytes: Buffer): number
+  /** Without a limit: lz4-bounds.ts comes first. */
   lz4Decompress(bytes: Buffer): Buffer
-  snappyDecompress(bytes: Buffer): Buffer
+  /** Throws when the bytes do not unpack to exactly `length`. */
+  snappyDecompress(bytes: Buffer, length: number): Buffer
 }
 
 let codecs: BatchCodecs | undefined

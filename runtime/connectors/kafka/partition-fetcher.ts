@@ -5,7 +5,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Rng } from '../../ports/rng.ts'
 import { KAFKA_ERROR, isRetriableCode, kafkaErrorName } from './error-codes.ts'
 import { asMillraceError, isRetriable, refused, topicUnknown } from './errors.ts'
-import { readOffset } from './record-batch-reader.ts'
+import { BATCH_HEADER_BYTES, endOfBatch, readOffset } from './record-batch-reader.ts'
 import { Backoff } from '../kit/backoff.ts'
 import type { TroubleReporter } from '../kit/trouble-reporter.ts'
 import { existing, sameTopic } from './split-enumerator.ts'
@@ -301,9 +301,10 @@ export class PartitionFetcher {
 /** The offset behind the last whole batch, from the batch headers alone; -1 when there is none. */
 function endOfBatches(records: Buffer): number {
   let end = -1
-  for (let at = 0; at + 27 <= records.length; ) {
-    const next = at + 12 + records.readInt32BE(at + 8)
-    if (next > records.length || next <= at) break
+  for (let at = 0; at + BATCH_HEADER_BYTES <= records.length; ) {
+    const next = endOfBatch(records, at)
+    // the reader refuses such a batch
+    if (next > records.length || next < at + BATCH_HEADER_BYTES) break
     end = readOffset(records, at) + records.readInt32BE(at + 23) + 1
     at = next
   }

@@ -3,9 +3,13 @@ import type { AbortedTransaction } from './client.ts'
 import { batchCodecs } from './batch-codecs.ts'
 import { decompress } from './compression.ts'
 import type { RecordColumns } from './record-columns.ts'
+import { unreadable } from './unreadable.ts'
 
 /** Bytes of a record batch before its records (magic 2, frozen since Kafka 0.11). */
 export const BATCH_HEADER_BYTES = 61
+const LENGTH_AT = 8
+const LENGTH_ENDS_AT = 12
+const LAST_DELTA_AT = 23
 const CRC_STARTS_AT = 21
 const MAGIC = 2
 const CODEC_BITS = 0b111
@@ -51,14 +55,20 @@ export class RecordBatchReader {
     const bytes = this.#bytes
     while (this.#at + BATCH_HEADER_BYTES <= bytes.length) {
       const start = this.#at
-      const end = start + 12 + bytes.readInt32BE(start + 8)
+      const end = endOfBatch(bytes, start)
       if (end > bytes.length) return false
+      if (end < start + BATCH_HEADER_BYTES)
+        throw this.#corrupt(
+          start,
+          unreadable(`it says that it is ${end - start} bytes long, its header has ${BATCH_HEADER_BYTES}`),
+        )
       this.#check(start, end)
       const base = readOffset(bytes, start)
-      const last = base + bytes.readInt32BE(start + 23)
+      const last = base + bytes.readInt32BE(start + LAST_DELTA_AT)
+      if (last < base) throw this.#corrupt(start, unreadable(`its last offset, ${last}, is before its first`))
       this.#at = end
       this.nextOffset = Math.max(this.nextOffset, last + 1)
-      if (last >= this.#from && this.#delivers(start, last)) {
+      if (last >= this.#from && this.#delivers(start, end, last)) {
         this.#decode(start, end, base, columns)
         if (columns.count > 0) return true
       }
@@ -87,7 +97,7 @@ export class RecordBatchReader {
     }
   }
 
-  #delivers(start: number, last: number): boolean {
+  #delivers(start: number, end: number, last: number): boolean {
     const bytes = this.#bytes
     const attributes = bytes.readInt16BE(start + 21)
     const isControl = (attributes & CONTROL_BIT) !== 0
@@ -101,7 +111,7 @@ export class RecordBatchReader {
       this.#abortedNow.add(next.producerId)
     }
     if (isControl) {
-      if (markerType(bytes, start + BATCH_HEADER_BYTES) === ABORT_MARKER) this.#abortedNow.delete(producer)
+      if (markerType(bytes, start + BATCH_HEADER_BYTES, end) === ABORT_MARKER) this.#abortedNow.delete(producer)
       return false
     }
     return (attributes & TRANSACTIONAL_BIT) === 0 || !this.#abortedNow.has(producer)
@@ -111,26 +121,51 @@ export class RecordBatchReader {
     const bytes = this.#bytes
     const codec = bytes.readInt16BE(start + 21) & CODEC_BITS
     const body = bytes.subarray(start + BATCH_HEADER_BYTES, end)
-    const records = codec === 0 ? body : decompress(codec, body)
-    columns.decode(records, bytes.readInt32BE(start + 57), base, this.#from)
+    try {
+      const records = codec === 0 ? body : decompress(codec, body)
+      columns.decode(records, bytes.readInt32BE(start + 57), base, this.#from)
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'KAFKA_BATCH_CORRUPT') throw this.#corrupt(start, error)
+      throw error
+    }
   }
+
+  #corrupt(start: number, { message, cause }: MillraceError): MillraceError {
+    return new MillraceError(
+      'KAFKA_BATCH_CORRUPT',
+      `${this.#where} has a record batch at offset ${readOffset(this.#bytes, start)} that cannot be read: ${message}`,
+      {
+        domain: 'dependency',
+        hint: 'The broker holds the batch so: start behind it without state, or delete it (kafka-delete-records).',
+        ...(cause === undefined ? {} : { cause }),
+      },
+    )
+  }
+}
+
+/** What a batch says of its end; it may lie anywhere. */
+export function endOfBatch(bytes: Buffer, start: number): number {
+  return start + LENGTH_ENDS_AT + bytes.readInt32BE(start + LENGTH_AT)
 }
 
 export function readOffset(bytes: Buffer, at: number): number {
   return bytes.readInt32BE(at) * 4294967296 + bytes.readUInt32BE(at + 4)
 }
 
-/** A control record's key is (version int16, type int16) behind five varints and the attributes. */
-function markerType(bytes: Buffer, at: number): number {
-  let p = skipVarint(bytes, at)
-  p = skipVarint(bytes, p + 1)
-  p = skipVarint(bytes, p)
-  p = skipVarint(bytes, p)
-  return bytes.readInt16BE(p + 2)
+/**
+ * A control record's key is (version int16, type int16) behind five varints and the attributes; -1 when it is not in
+ * the batch.
+ */
+function markerType(bytes: Buffer, start: number, end: number): number {
+  let at = skipVarint(bytes, start)
+  at = skipVarint(bytes, at + 1)
+  at = skipVarint(bytes, at)
+  at = skipVarint(bytes, at)
+  return at + 4 <= end ? bytes.readInt16BE(at + 2) : -1
 }
 
-function skipVarint(bytes: Buffer, at: number): number {
-  let p = at
-  while ((bytes[p] ?? 0) > 127) p++
-  return p + 1
+function skipVarint(bytes: Buffer, start: number): number {
+  let at = start
+  while ((bytes[at] ?? 0) > 127) at++
+  return at + 1
 }

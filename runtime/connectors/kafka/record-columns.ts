@@ -1,4 +1,4 @@
-import { MillraceError } from '../../model/errors.ts'
+import { unreadable } from './unreadable.ts'
 
 /**
  * The records of one batch as positions in its bytes: no object per record (0.12 µs a record against 0.67 with
@@ -15,12 +15,11 @@ export class RecordColumns {
   /**
    * Decodes `count` records. Those below `from` are left out: a broker returns whole batches.
    * Layout of a record: length, attributes int8, timestamp delta, offset delta, key, value, headers, where
-   * lengths and deltas are zigzag varints (kafka: DefaultRecord.java).
+   * lengths and deltas are zigzag varints (kafka: DefaultRecord.java). Throws KAFKA_BATCH_CORRUPT.
    */
   decode(bytes: Buffer, count: number, baseOffset: number, from: number): void {
     // A record takes at least 7 bytes, so a count beyond that is broken; checked before anything is allocated for it.
-    if (count < 0 || count * 7 > bytes.length)
-      throw corrupt(baseOffset, `it says ${count} records in ${bytes.length} bytes`)
+    if (count < 0 || count * 7 > bytes.length) throw unreadable(`it says ${count} records in ${bytes.length} bytes`)
     this.#reserve(count)
     this.bytes = bytes
     let kept = 0
@@ -33,8 +32,7 @@ export class RecordColumns {
         value |= (byte & 127) << shift
       }
       const end = p + ((value >>> 1) ^ -(value & 1))
-      if (end > bytes.length || end <= p)
-        throw corrupt(baseOffset, `record ${i} ends at ${end} of ${bytes.length} bytes`)
+      if (end > bytes.length || end <= p) throw unreadable(`record ${i} ends at ${end} of ${bytes.length} bytes`)
       p++
       while ((bytes[p++] ?? 0) > 127);
       byte = bytes[p++] ?? 0
@@ -59,7 +57,8 @@ export class RecordColumns {
         value |= (byte & 127) << shift
       }
       const valueLength = (value >>> 1) ^ -(value & 1)
-      if (p + valueLength > end) throw corrupt(baseOffset, `the value of record ${i} ends behind it`)
+      if (p > end || p + valueLength > end || valueLength < -1)
+        throw unreadable(`the value of record ${i} has ${valueLength} bytes and begins ${end - p} before its end`)
       if (offset >= from) {
         this.offsets[kept] = offset
         this.valueStarts[kept] = p
@@ -78,12 +77,4 @@ export class RecordColumns {
     this.valueStarts = new Int32Array(capacity)
     this.valueEnds = new Int32Array(capacity)
   }
-}
-
-function corrupt(baseOffset: number, why: string): MillraceError {
-  return new MillraceError(
-    'KAFKA_BATCH_CORRUPT',
-    `the record batch at offset ${baseOffset} can not be decoded: ${why}`,
-    { domain: 'dependency' },
-  )
 }
