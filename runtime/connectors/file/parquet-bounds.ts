@@ -1,5 +1,5 @@
 import { parquetSchema } from 'hyparquet'
-import type { AsyncBuffer, Compressors, FileMetaData, RowGroup, SchemaTree } from 'hyparquet'
+import type { AsyncBuffer, ColumnMetaData, Compressors, FileMetaData, RowGroup, SchemaTree } from 'hyparquet'
 import { MAX_DEPTH, MAX_UNPACKED_BYTES } from '../../model/decoding-limits.ts'
 import { checkDeltas, sumOfDeltas } from './parquet-deltas.ts'
 import { unpackPage } from './parquet-compression.ts'
@@ -73,9 +73,12 @@ export function checkSchema({ schema, row_groups: groups }: FileMetaData): void 
   if (subtreeEnd(schema, 0, 0) !== schema.length) throw unreadableParquet('its schema is no tree')
   if (schema.some(({ logical_type: logical }) => logical?.type === 'VARIANT'))
     throw unreadableParquet('it has a column of type VARIANT, which is not read')
-  for (const { num_rows: rows } of groups)
+  for (const { num_rows: rows, columns } of groups) {
+    if (columns.some(({ meta_data: meta }) => !Array.isArray(meta?.path_in_schema)))
+      throw unreadableParquet('a column has no path')
     if (typeof rows !== 'bigint' || rows < 0n || rows > BigInt(MAX_GROUP_VALUES))
       throw unreadableParquet(`a row group has ${String(rows)} rows, at most ${MAX_GROUP_VALUES} are read`)
+  }
 }
 
 /** The index behind an element and all that is inside of it. */
@@ -115,7 +118,7 @@ export async function boundedGroup(
     if (!(start >= 0 && size >= 0 && start + size <= file.byteLength && size <= MAX_GROUP_BYTES))
       throw unreadableParquet(`${meta.path_in_schema.join('.')} has ${size} bytes at ${start} of ${file.byteLength}`)
     const chunk = await file.slice(start, start + size)
-    const leaf = leafOf(tree, meta.path_in_schema)
+    const leaf = leafOf(tree, meta)
     const pages = pagesOf(new Uint8Array(chunk), leaf, left)
     const codec = `${meta.codec} ${chunks.length}`
     compressors[codec] = (bytes, length) => {
@@ -156,15 +159,17 @@ function chunkBuffer(chunks: readonly ArrayBuffer[]): AsyncBuffer {
 
 /** A column that has values: how deep its lists and nulls go. */
 interface Leaf {
+  /** As the chunk has it: hyparquet goes by that, and not by the schema. */
   type: string | undefined
   typeLength: number
   repetition: number
   definition: number
 }
 
-function leafOf(tree: SchemaTree, path: readonly string[]): Leaf {
+function leafOf(tree: SchemaTree, { type, path_in_schema: path }: ColumnMetaData): Leaf {
   let node: SchemaTree = tree
-  let repetition = 0
+  // hyparquet counts the root too
+  let repetition = tree.element.repetition_type === 'REPEATED' ? 1 : 0
   let definition = 0
   for (const name of path) {
     const child = node.children.find(({ element }) => element.name === name)
@@ -173,8 +178,7 @@ function leafOf(tree: SchemaTree, path: readonly string[]): Leaf {
     if (node.element.repetition_type === 'REPEATED') repetition++
     if (node.element.repetition_type !== 'REQUIRED') definition++
   }
-  const { type, type_length: typeLength = 0 } = node.element
-  return { type, typeLength, repetition, definition }
+  return { type, typeLength: node.element.type_length ?? 0, repetition, definition }
 }
 
 /** A page to be unpacked, as its header has it. */
@@ -323,7 +327,8 @@ function bitWidth(value: number): number {
 
 function numberOf(struct: ThriftStruct, id: number): number {
   const value = struct.get(id)
-  return typeof value === 'number' ? value : 0
+  if (typeof value !== 'number') throw unreadableParquet(`the header of a page has no number ${id}`)
+  return value
 }
 
 function structOf(struct: ThriftStruct, id: number): ThriftStruct {

@@ -26,6 +26,8 @@ export function checkRuns(cursor: PageCursor, width: number, count: number, want
     const values = isPacked ? (head - 1) * 4 : head / 2
     if (values > count - seen + (isPacked ? MAX_PADDING : 0))
       throw unreadableParquet(`a run has ${values} values, ${count - seen} are left`)
+    // hyparquet reads a byte for it
+    if (isPacked && values === 0) throw unreadableParquet('a run of packed values is empty')
     const size = isPacked ? (values / 8) * width : (width + 7) >>> 3
     if (wanted !== undefined)
       found += isPacked

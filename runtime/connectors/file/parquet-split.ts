@@ -39,7 +39,8 @@ export async function openParquetFile(files: Files, path: string): Promise<Parqu
           : bytes.slice().buffer
       },
     }
-    const metadata = parquetMetadata(await boundedFooter(buffer))
+    // its search for columns of geometry walks over the schema, which is checked only then, and may not end
+    const metadata = parquetMetadata(await boundedFooter(buffer), { geoparquet: false })
     checkSchema(metadata)
     return { path, buffer, metadata, scales: takeDecimals(metadata) }
   } catch (cause) {
@@ -191,11 +192,10 @@ export class ParquetSplit implements SplitStream {
       if (rowGroup === undefined) throw unreadableParquet(`it has no row group ${group}`)
       const bounded = await boundedGroup(file.buffer, file.metadata, rowGroup, new Set(columns))
       const scan = await parquetScan({ ...bounded, parsers: PARSERS, columns, ...range })
-      const absent = new Array<null>(this.#groupRows).fill(null)
       return await Promise.all(
         schema.fields.map(async (field) => {
-          const values = present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : absent
-          if (values.length < this.#groupRows)
+          const values = present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : []
+          if (present.has(field.name) && values.length < this.#groupRows)
             throw unreadableParquet(`${field.name} has ${values.length} values in ${this.#groupRows} rows`)
           return { field, convert: converterOf(field, file.scales.get(field.name)), values }
         }),
