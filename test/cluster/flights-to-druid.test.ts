@@ -8,7 +8,7 @@ import { streamJobs } from '../../operator/api/stream-job.ts'
 import type { StreamJobSpec } from '../../operator/api/stream-job.ts'
 import { kubeConnection } from '../../operator/real/kube-config.ts'
 import { KubeHttpClient } from '../../operator/real/kube-http-client.ts'
-import type { Manifest } from '../../runtime/checkpoint/manifest.ts'
+import { decodeManifest, type Manifest } from '../../runtime/checkpoint/manifest.ts'
 import { startDruid } from '../harness/beds/druid-bed.ts'
 import type { DruidBed } from '../harness/beds/druid-bed.ts'
 import { buildImage } from '../harness/beds/image.ts'
@@ -140,7 +140,7 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
   function newestOfAttempts(): Map<number, string> {
     const newest = new Map<number, Manifest>()
     for (const path of globSync(join(volume, 'default', NAME, '*/checkpoints/*/manifest.json'))) {
-      const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest
+      const manifest = decodeManifest({ path: path.slice(path.lastIndexOf('checkpoints/')) }, readFileSync(path))
       if (manifest.id >= (newest.get(manifest.attempt)?.id ?? 0)) newest.set(manifest.attempt, manifest)
     }
     return new Map([...newest].map(([attempt, { kind }]) => [attempt, kind]))

@@ -389,7 +389,7 @@ describe.skipIf(why !== undefined)(
       expect(shutdown.status).toBe(200)
       await kube.delete(druidDatasources, ref)
       await reconciledUntil('it is gone', (_, gone) => gone)
-      expect(await runningTasks()).toEqual([])
+      await waitFor('no task runs', LONG_MS, async () => (await runningTasks()).length === 0)
       await waitFor(
         'the rows that nobody published are gone',
         LONG_MS,
