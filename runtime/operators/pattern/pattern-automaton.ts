@@ -107,14 +107,11 @@ class AutomatonCompiler {
     const take = until === undefined ? this.#where(i) : both(not(until), this.#where(i))
     const within = ignored(step.loop, this.#where(i))
     const inner = within !== undefined && until !== undefined ? both(not(until), within) : within
-    // A row that fits `until` ends the loop: from then on the step behind sees every row again.
-    const ended = step.greedy && until !== undefined ? this.#copy(sink, new Set(), new Map()) : undefined
     // updateWithGreedyCondition: the step behind sees no row that this one would take
     if (step.greedy)
       for (const edge of sink.edges) edge.when = edge.when === undefined ? not(take) : both(not(take), edge.when)
-    const restricted = this.#withoutGuards(i, sink)
-    const behind = waysTo(restricted, ended && this.#withoutGuards(i, ended), until)
-    let last = step.max === undefined ? this.#looping(i, behind, take, inner) : restricted
+    const behind = this.#withoutGuards(i, sink)
+    let last = step.max === undefined ? this.#looping(i, behind, take, inner) : behind
     const between = { take, ignore: inner, isFirst: false }
     for (let n = step.min; n < (step.max ?? step.min); n++)
       last = this.#single(i, { ...between, to: last, proceed: behind })
@@ -124,7 +121,7 @@ class AutomatonCompiler {
       ignore: ignored(follows(step), this.#where(i)),
       isFirst: true,
       to: last,
-      ...(step.optional ? { proceed: waysTo(sink, ended, until) } : {}),
+      ...(step.optional ? { proceed: sink } : {}),
     })
   }
 
@@ -141,18 +138,12 @@ class AutomatonCompiler {
       take,
       ignore,
       isFirst,
-    }: {
-      to: State
-      proceed?: readonly Way[]
-      take: PatternCondition
-      ignore: PatternCondition | undefined
-      isFirst: boolean
-    },
+    }: { to: State; proceed?: State; take: PatternCondition; ignore: PatternCondition | undefined; isFirst: boolean },
   ): State {
     const state = this.#state(i, 'normal')
     const guarded = [state]
     state.edges.push({ action: 'take', step: i, to, when: take })
-    for (const way of proceed ?? []) state.edges.push({ action: 'proceed', step: i, ...way })
+    if (proceed !== undefined) state.edges.push({ action: 'proceed', step: i, to: proceed })
     if (ignore !== undefined) {
       const waiting = proceed === undefined ? state : this.#state(i, 'normal')
       if (waiting !== state) {
@@ -170,10 +161,9 @@ class AutomatonCompiler {
   }
 
   /** createLooping. */
-  #looping(i: number, behind: readonly Way[], take: PatternCondition, ignore: PatternCondition | undefined): State {
+  #looping(i: number, behind: State, take: PatternCondition, ignore: PatternCondition | undefined): State {
     const loop = this.#state(i, 'normal')
-    for (const way of behind) loop.edges.push({ action: 'proceed', step: i, ...way })
-    loop.edges.push({ action: 'take', step: i, to: loop, when: take })
+    loop.edges.push({ action: 'proceed', step: i, to: behind }, { action: 'take', step: i, to: loop, when: take })
     const guarded = [loop]
     if (ignore !== undefined) {
       const waiting = this.#state(i, 'normal')
@@ -224,23 +214,12 @@ class AutomatonCompiler {
     copies.set(state, copy)
     for (const edge of state.edges) {
       if (edge.guard !== undefined && without.has(edge.guard)) continue
-      const leadsOn = edge.action === 'take' && edge.to !== state
-      copy.edges.push({ ...edge, to: leadsOn ? edge.to : this.#copy(edge.to, without, copies) })
+      copy.edges.push(
+        edge.action === 'take' && edge.to !== state ? edge : { ...edge, to: this.#copy(edge.to, without, copies) },
+      )
     }
     return copy
   }
-}
-
-/** A state to which the same row is shown, for the rows that fit. */
-type Way = Pick<Edge, 'to' | 'when'>
-
-/** `ended`: the step behind as it is once `until` has come; absent where that makes no difference. */
-function waysTo(behind: State, ended: State | undefined, until: PatternCondition | undefined): readonly Way[] {
-  if (ended === undefined || until === undefined) return [{ to: behind }]
-  return [
-    { to: ended, when: until },
-    { to: behind, when: not(until) },
-  ]
 }
 
 function follows({ follows }: PatternStep): PatternStep['loop'] {

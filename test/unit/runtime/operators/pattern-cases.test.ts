@@ -162,24 +162,6 @@ describe('pattern gives what the tests of Flink CEP say', () => {
       { after: { skipToFirst: 'b' } },
     ],
     [
-      'testGreedyUntilZeroOrMoreWithDummyEventsAfterQuantifier',
-      [step('c'), step('a', { times: '0+', greedy: true, until: 'n > 3' }), step('d')],
-      'c1 a2 a3 a3 a4 d3',
-      ['c1 a2 a3 a3 d3'],
-    ],
-    [
-      'a row that the loop would take, behind the one that ended it',
-      [step('c'), step('a', { times: '1+', greedy: true, until: 'n > 3' }), step('d')],
-      'c a1 a4 a2 d',
-      ['c a1 d'],
-    ],
-    [
-      'a row that the loop would take, behind the one that ended it before its first row',
-      [step('c'), step('a', { times: '0+', greedy: true, until: 'n > 3' }), step('d')],
-      'c a4 a2 d',
-      ['c d'],
-    ],
-    [
       'the example of the docs without skipping',
       [step('a', { times: '1+', loop: 'strict', greedy: true }), step('b', next)],
       'a1 a2 a3 b',
