@@ -40,9 +40,9 @@ endWithStarter()
 export default defineConfig({
   test: {
     projects: [
-      ring('unit', 30, 30, { files: CORES, isolate: false }),
-      ring('simulation', 180, 30, { files: CORES, isolate: false }),
-      ring('embedded', 180, 60, { files: 1, isolate: true }),
+      ring('unit', 120, 60, { files: CORES, isolate: false }),
+      ring('simulation', 400, 60, { files: CORES, isolate: false }),
+      ring('embedded', 300, 120, { files: 1, isolate: true }),
       // hooks of the last two may fetch and build what the ring needs
       ring('services', 300, 1200, { files: 1, isolate: true }),
       ring('cluster', 900, 3000, { files: 1, isolate: true }),
