@@ -19,7 +19,7 @@ export interface WorkerFigures {
 
 export const figures: WorkerFigures = { rows: 0, checksum: 0, hash: 0, finalRows: 0, firstRowAt: null }
 
-/** Of every row with `emittedAt`, in the order of arrival. */
+/** The latency of every row with `emittedAt`, in the order of arrival. */
 const latenciesMs: number[] = []
 
 export interface Latencies {
@@ -29,7 +29,7 @@ export interface Latencies {
   p999: number
 }
 
-/** Of all but the first third, which is warm-up; null when nothing was measured. */
+/** Covers all but the first third, which is warm-up; null when nothing was measured. */
 export function latencies(): Latencies | null {
   const measured = Float64Array.from(latenciesMs.slice(latenciesMs.length / 3)).sort()
   const at = (share: number): number => measured[Math.floor(measured.length * share)] ?? NaN

@@ -6,7 +6,7 @@ export interface Figure {
   min: number
   max: number
   runs: number
-  /** Of queries. */
+  /** Given for queries only. */
   events?: number
   cpuSeconds?: number
   eventsPerCpuSecond?: number

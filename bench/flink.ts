@@ -8,7 +8,7 @@ import { NexmarkGenerator } from '../runtime/connectors/nexmark/generator.ts'
 import { FLINK_QUERIES, type FlinkQuery } from './flink-queries.ts'
 import { RowHash } from './row-hash.ts'
 
-/** Of one process; `events`, `cpuSeconds` and `nsPerEvent` from the mark after the warm-up to the end of the job. */
+/** The cost of one process; `events`, `cpuSeconds` and `nsPerEvent` from the mark after the warm-up to the end of the job. */
 interface FlinkRun {
   events: number
   cpuSeconds: number
@@ -51,7 +51,7 @@ const COLLECTORS = {
   parallel: ['-XX:+UseParallelGC', '-XX:+UseTransparentHugePages', '-XX:+AlwaysPreTouch'],
 }
 const CHECKED_EVENTS = 200_000
-/** Of the generator alone. */
+/** How the generator alone is run. */
 const SMALL: FlinkQuery = { api: 'datastream', heapGb: 1, collector: 'serial' }
 
 /** What is missing to run Flink here; undefined when nothing is. */

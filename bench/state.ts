@@ -7,7 +7,7 @@ import type { StateFigures } from './state-run.ts'
 
 const MB = 1024 * 1024
 
-/** Of the updates of whole rows, from a profile with 3 million. */
+/** Where the time of updating whole rows goes, from a profile with 3 million. */
 const ROWS_LIMITS =
   'profile: writing the three texts is 23 %, finding the record 15 % (cache misses), writing it 14 %, garbage collection 7 %, making the row to be written 6 %'
 

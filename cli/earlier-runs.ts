@@ -17,7 +17,7 @@ function folderOf({ job }: EarlierRuns): string {
   return join('local', job)
 }
 
-/** Of many old runs, those that somebody may still remember. */
+/** How many of the newest runs are looked at: nobody remembers older ones. */
 const LOOKED_AT = 10
 
 /** Throws RUN_UNKNOWN where no run of that id has kept state: a typo must not begin from nothing. */

@@ -30,7 +30,7 @@ const EVENTS = 400
 const DEPARTURES = 200
 /** How much of what the job takes in all it has taken in when it is suspended. */
 const HALF = 0.55
-/** Of each of the eight splits; departures have one. */
+/** Rows per second in each of the eight splits; departures have one. */
 const SLOW = { nexmark: '20/s', file: '60/s' }
 
 type Entry = Record<string, unknown> & { id: string }

@@ -40,7 +40,7 @@ export interface StreamJobSpec {
   imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
   imagePullSecrets?: readonly { name: string }[]
   env?: readonly EnvVar[]
-  /** Of every worker container. */
+  /** Applies to every worker container. */
   resources?: Readonly<Record<string, unknown>>
   podTemplate?: Readonly<Record<string, unknown>>
   /** Any new text restarts the pods through a savepoint. */

@@ -10,7 +10,7 @@ import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { wantsToRun } from './wanted.ts'
 
-/** Of a job whose every operator loses records, the first ones say enough. */
+/** How many operators with losses are listed; when every operator loses records, the first ones say enough. */
 export const SHOWN_LOSSES = 16
 
 /** What status should say after this decision and before its act. Pure. */

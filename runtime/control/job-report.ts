@@ -67,7 +67,7 @@ export interface JobReport {
   watermark?: number | null
   /** Splits that wait for others of their alignment group. */
   pausedSplits?: number
-  /** Of rows in tables, of all subtasks: in memory, and in files on local disks. */
+  /** Bytes of rows in tables, summed over all subtasks: in memory, and in files on local disks. */
   stateBytes?: { memory: number; disk: number }
   /** Why the job is not running, or why checkpoints fail. */
   error: ErrorReport | null

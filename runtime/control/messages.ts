@@ -115,7 +115,7 @@ export interface SubtaskMetrics {
   lastRecordAt: number | null
   firstRecordAt: number | null
   watermark: number | null
-  /** Of rows in tables: in memory, and in a file on the local disk. */
+  /** Bytes of rows in tables: in memory, and in a file on the local disk. */
   stateBytes?: { memory: number; disk: number }
   lagRecords: number | null
   /** Splits that wait for others of their alignment group. */

@@ -3,13 +3,14 @@ import { markCommitted } from '../checkpoint/commit-marker.ts'
 import type { JobLog } from '../checkpoint/job-log.ts'
 import { PendingCheckpoint, sizeOfSnapshots } from '../checkpoint/pending-checkpoint.ts'
 import type { CoordinatorMessage, WorkerMessage } from '../control/messages.ts'
-import { MillraceError } from '../model/errors.ts'
+import { describeWithCauses, MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { CheckpointReport, JobTarget } from '../model/job.ts'
 import type { SnapshotExtent } from '../model/snapshot.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
 import type { Store } from '../ports/store.ts'
 import { AlignmentGroups } from './alignment.ts'
 
@@ -36,6 +37,7 @@ export interface AttemptParts {
   clock: Clock
   store: Store
   log: JobLog
+  logger: Logger
   send(subtask: SubtaskId, message: CoordinatorMessage): void
 }
 
@@ -242,7 +244,7 @@ export class AttemptRun {
 
   /** A mark that cannot be written costs nothing but another commit of the same, so it fails only who waits for it. */
   #markCommitted(): void {
-    const { store, jobUid } = this.parts
+    const { attempt, store, jobUid, logger } = this.parts
     const committed = this.#uncommitted.filter(({ id }) => this.#isCommitted(id))
     if (committed.length === 0) return
     this.#uncommitted = this.#uncommitted.filter((checkpoint) => !committed.includes(checkpoint))
@@ -250,7 +252,9 @@ export class AttemptRun {
     this.#marked = earlier.then(async () => {
       for (const checkpoint of committed) await markCommitted(store, checkpoint, jobUid)
     })
-    this.#marked.catch(() => undefined)
+    this.#marked.catch((error: unknown) => {
+      logger.warn('committed output was not marked', { attempt, reason: describeWithCauses(error) })
+    })
   }
 
   #wakeCommitWaiters(): void {

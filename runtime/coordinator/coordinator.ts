@@ -666,6 +666,7 @@ export class Coordinator {
       clock: this.#ports.clock,
       store: this.#store,
       log,
+      logger: this.#ports.logger,
       send: (subtask, message) => {
         this.#registry.send(subtask, message)
       },

@@ -59,9 +59,9 @@ export interface ParsedAggregate {
   argument?: Expression
   /** For argMin and argMax: the value that is compared. */
   by?: Expression
-  /** Of countDistinct: only rows for which it is true. */
+  /** countDistinct only: counts rows for which it is true. */
   filter?: Expression
-  /** Of percentile: the share; of histogram: from, to, buckets. */
+  /** The share for percentile; from, to and buckets for histogram. */
   parameters?: readonly number[]
   result: ExpressionType
 }
@@ -162,7 +162,7 @@ class AggregateReader {
     }
   }
 
-  /** Of a decimal the sum has all 38 digits: it leaves the type of its values after a few of them. */
+  /** The sum of decimals has all 38 digits: it outgrows the type of its values after a few of them. */
   #sum(): ParsedAggregate {
     const argument = this.#added(0)
     const { logical, nullable } = argument

@@ -14,7 +14,7 @@ export interface FormatContext {
   ports: Pick<Ports, 'files' | 'httpClient' | 'clock'>
   /** Folder that relative paths in the job refer to. */
   baseDir: string
-  /** Of Kafka: what the subjects of a schema registry are named after. */
+  /** Kafka only: the topic after which the subjects of a schema registry are named. */
   topic?: string
   /**
    * Texts that a scanner may leave in the bytes they came in, and a writer finds there; of formats that

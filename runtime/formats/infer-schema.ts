@@ -55,7 +55,7 @@ export function valueOfCell(text: string): unknown {
   return /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : text
 }
 
-/** Of values of which none has been seen but null, or of the items of empty lists; gives way to any other type. */
+/** The type of values that were always null, or of the items of empty lists; gives way to any other type. */
 const UNSEEN: ValueType = { type: 'json', nullable: false, logical: { kind: 'row', fields: [] } }
 const NULL: ValueType = { ...UNSEEN, nullable: true }
 

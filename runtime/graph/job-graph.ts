@@ -54,7 +54,7 @@ export interface OperatorNode<V extends VerbData = Verb> {
   sideOutputs?: Readonly<Record<string, Schema>>
   /** Field names by which the inputs are partitioned; absent: no exchange is asked for. */
   keyBy?: readonly string[]
-  /** Of operators whose inputs are spread in different ways, in the order of `from`; instead of keyBy. */
+  /** Replaces keyBy where the inputs of an operator are spread in different ways; in the order of `from`. */
   distribution?: readonly Distribution[]
   verb: V
 }

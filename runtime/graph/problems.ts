@@ -17,7 +17,7 @@ export interface Problem {
 /** A job with more mistakes than this is not read further: nobody reads them, and each costs time to word. */
 export const MOST_PROBLEMS = 50
 
-/** Of one mapping: more than any that somebody has written by hand. */
+/** The members that one mapping may have: more than anybody writes by hand. */
 const MOST_MEMBERS = 2000
 
 /** Leaves a reading that has found enough. Caught by `Problems.gather` alone. */
@@ -32,12 +32,14 @@ export interface Gathered<T> {
 
 /** Collects problems, so that one reading finds them all. Readers return undefined after reporting. */
 export class Problems {
-  readonly found: Problem[] = []
+  readonly found: Problem[]
   /** What may well be meant so, but costs more than it looks. */
-  readonly warnings: Problem[] = []
+  readonly warnings: Problem[]
   readonly #place: (path: string) => string
 
-  private constructor(place: (path: string) => string = (path) => path) {
+  private constructor(shared?: Problems, place: (path: string) => string = (path) => path) {
+    this.found = shared?.found ?? []
+    this.warnings = shared?.warnings ?? []
     this.#place = place
   }
 
@@ -63,8 +65,7 @@ export class Problems {
 
   /** The same collector for a reader that names other places: `place` says where its paths are. */
   elsewhere(place: (path: string) => string): Problems {
-    const moved = new Problems(place)
-    return Object.assign(moved, { found: this.found, warnings: this.warnings })
+    return new Problems(this, place)
   }
 
   warn(code: string, path: string, message: string, hint?: string): void {

@@ -25,11 +25,11 @@ export interface Batch {
  * made on demand, and the same call gives the same array.
  */
 export interface Columns {
-  /** Of a field stored as a number: 0 where it is null. */
+  /** A field stored as a number; 0 where it is null. */
   numbers(field: number): Float64Array
-  /** Of a field stored as a bit: 1 is true, and 0 false or null. */
+  /** A field stored as a bit: 1 is true, 0 is false or null. */
   bits(field: number): Uint8Array
-  /** Of a field stored as a text or as JSON: its text; of no bytes where it is null. */
+  /** The text of a field stored as a text or as JSON; empty where it is null. */
   texts(field: number): TextColumn
   /** Which rows are null, a bit each, row i at bit i & 7 of byte i >> 3; undefined when none is. */
   nulls(field: number): Uint8Array | undefined

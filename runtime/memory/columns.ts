@@ -10,7 +10,7 @@ export interface Column {
   name: string
   array: 'Float64Array' | 'Int32Array' | 'Uint8Array' | 'Array' | 'Object' | 'Whole'
   /**
-   * Of a Float64Array: the place in the record of an entry, for values that a row changes together lie side by side.
+   * The place in the record of an entry in a Float64Array, for values that a row changes together lie side by side.
    * Absent: the column has an array of its own, called as it is.
    */
   place?: number

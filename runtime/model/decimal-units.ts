@@ -6,7 +6,7 @@
  * comparison of two decimals of one scale reads no number at all.
  */
 
-/** Of so many characters the double is off by less than half a unit. */
+/** With this many characters the double is off by less than half a unit. */
 const SHORT = 15
 
 /** The canonical text of a decimal of that scale → its units; null stays null. */

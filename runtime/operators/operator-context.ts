@@ -20,7 +20,7 @@ export interface OperatorContext {
   node: OperatorNode
   /** In the order of `node.from`; a chained operator has one. */
   inputs: readonly StreamCode[]
-  /** Of `node.schema`. */
+  /** Makes rows of `node.schema`. */
   output: StreamCode
   /** Takes what comes out. */
   next: Stage

@@ -31,7 +31,7 @@ export interface Exchange {
   /** `input` is the place in the consumer's `from`. */
   consumer: { chain: string; operator: string; input: number }
   partitioning: Partitioning
-  /** Of the rows that travel: the columns of the producer's rows that the consumer reads. */
+  /** Describes the rows that travel: the columns of the producer's rows that the consumer reads. */
   schema: Schema
 }
 

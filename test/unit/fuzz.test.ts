@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { fuzzedDecoders } from '../harness/fuzz/decoders.ts'
 import { fuzz } from '../harness/fuzz/fuzz-run.ts'
 
-/** Of the long run, `npm run test:fuzz`, as much as fits here. */
+/** As much of the long run, `npm run test:fuzz`, as fits here. */
 const MUTATIONS = 400
 /** Only what never ends: how long the rest takes is a matter of the machine. */
 const PATIENCE_MS = 15_000

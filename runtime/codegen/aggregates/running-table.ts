@@ -89,7 +89,7 @@ export interface RunningTableCode {
 }
 
 export interface RunningTableOptions {
-  /** Of the rows that are added. */
+  /** Describes the rows that are added. */
   fields: readonly Field[]
   keys: readonly Field[]
   aggregates: readonly Aggregate[]

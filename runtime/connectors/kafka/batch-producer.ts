@@ -187,7 +187,7 @@ export class BatchProducer {
     }
   }
 
-  /** Of each partition one batch. */
+  /** One batch per partition. */
   async #sendFirst(): Promise<void> {
     const turn = this.#firstOfEachPartition()
     for (const { partition, session } of turn) {

@@ -12,7 +12,7 @@ export type WritableCodec = 'none' | 'gzip' | 'zstd'
 /** Java writes snappy in blocks behind this header (xerial), others in one block without. */
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 const XERIAL_HEADER_BYTES = 16
-/** Of a number of 32 bits. */
+/** A 32-bit number takes at most this many. */
 const MAX_VARINT_BYTES = 5
 
 /**

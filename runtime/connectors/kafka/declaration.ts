@@ -204,7 +204,7 @@ export const deadLetterOptions = new OptionSet({
 
 export const declaration: ConnectorDeclaration = {
   name: 'kafka',
-  doc: 'Reads and writes the topics of an Apache Kafka cluster. A batch of records may unpack to 64 MB at most. One that is larger, damaged, or says lengths that cannot be, ends the attempt with KAFKA_BATCH_CORRUPT, the partition and the offset: none of its records is read, so `onError` does not apply to it.',
+  doc: 'Reads and writes the topics of an Apache Kafka cluster. A batch of records may unpack to 64 MB at most. A batch that is larger, damaged, or states impossible lengths ends the attempt with KAFKA_BATCH_CORRUPT, the partition and the offset: none of its records is read, so `onError` does not apply to it.',
   source: {
     options: sourceOptions,
     checkSchema: (options, schema) => formatProblems(sourceOptions.read(options).format, schema),

@@ -80,7 +80,7 @@ interface Lookup<O extends Shape> extends AsyncSettings {
 
 /** A query with a `?` for each of `parameters`, which are fields of the row; it gives one row at most. */
 export interface DruidQuery<S extends Shape> {
-  /** Of a Router or Broker. */
+  /** The address of a Router or Broker. */
   readonly url: string
   readonly query: string
   readonly parameters: KeyField<S> | readonly KeyField<S>[]

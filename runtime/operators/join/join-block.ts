@@ -6,7 +6,7 @@ import { MillraceError } from '../../model/errors.ts'
  *   a headed block (codegen/rows/headed-block.ts) with the magic 'MJN1', and behind its header
  *   records of the left side, then of the right (row-log.ts), each side in the order in which its rows came
  *   a bit for each row that is marked (version 2), the lowest first
- * Of version 1 a group has one block, with all there is. Of version 2 it has several, each with rows or marks or
+ * In version 1 a group has one block, with all there is. In version 2 it has several, each with rows or marks or
  * how far the join had come.
  */
 const MAGIC = 0x314e4a4d

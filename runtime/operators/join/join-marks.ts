@@ -72,7 +72,7 @@ export class RestoredMarks {
   readonly #maxParallelism: number
   readonly #marks = new Map<number, MarksRead>()
   readonly #counts = new Map<number, number>()
-  /** Of each row of a log its number among those of its group. */
+  /** The number of each row of a log among the rows of its group. */
   readonly #numbers = new Map<RowLog, Int32Array>()
 
   constructor(maxParallelism: number) {

@@ -250,7 +250,7 @@ function logsOf(panes: readonly JoinPane[] | undefined, part: number): RowLog[] 
   return (panes ?? []).flatMap((pane) => pane.parts[part] ?? [])
 }
 
-/** Of event time; of processing time where rows live for a while; undefined: one pane for ever. */
+/** Panes of event time, or of processing time where rows live for a while; undefined: one pane for ever. */
 function paneLength({ extent }: JoinVerb): number | undefined {
   switch (extent.kind) {
     case 'window':

@@ -17,7 +17,7 @@ import type { KeyRuns } from './pattern-runs.ts'
  *     seq | rows that wait, and of each row and time | cells, and of each prev, step, row, seq and time, what is before first
  *     | runs, and of each state and cell | matches that wait, of each its cell
  *   one frame of the stream's codec: the rows, to which the numbers are indices; a cell's prev is -1 when it is the first
- * Of version 1 a group has one block, with all there is. Of version 2 it has several: of a key the last that speaks
+ * In version 1 a group has one block, with all there is. In version 2 it has several: for a key the last that speaks
  * of it holds.
  */
 const MAGIC = 0x3154504d

@@ -44,7 +44,7 @@ export function enterBed(): Promise<number | undefined> {
   if (isInBed() || process.platform !== 'linux' || process.getuid?.() !== 0) return Promise.resolve(undefined)
   const setUp = `ip link set lo up && mount -t tmpfs -o size=${DISK_MB}m tmpfs "$0" && iptables -L OUTPUT > /dev/null && exec "$@"`
   const disk = mkdtempSync(join(tmpdir(), 'millrace-disk-'))
-  // Of processes too: with the first of them all end, also those that are stopped.
+  // This holds for processes too: with the first of them all end, also those that are stopped.
   const args = [
     '--net',
     '--mount',

@@ -35,7 +35,7 @@ const bids = (): Bid[] =>
     .map((line) => JSON.parse(line) as Bid)
 const lineOf = (row: object): string => JSON.stringify(row)
 
-/** Of rows that replace each other: the one with the greatest `order` of every key. */
+/** Keeps the row with the greatest `order` of every key, for rows that replace each other. */
 function lastOfKeys(rows: readonly OutputRow[], key: readonly string[], order: string): string[] {
   const last = new Map<string, OutputRow>()
   for (const row of rows) {

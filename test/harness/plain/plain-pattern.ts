@@ -122,7 +122,7 @@ export function plainPattern(
   return skipped(complete, open, after, stepAt(last).not)
 }
 
-/** Of the matches by first row, then by when they are complete, each skips those that begin before where it goes on. */
+/** Takes matches by first row, then by completion; each skips those that begin before where it goes on. */
 function skipped(
   complete: readonly (readonly Taken[])[],
   open: readonly (readonly Taken[])[],

@@ -10,7 +10,7 @@ import type { TableShape } from '../../../runtime/state/state-store.ts'
 /** One row (or timer) of a table as it stands in a block. */
 export interface TableEntry {
   key: StateKey
-  /** Of a map's entries. */
+  /** The frames of a map's entries. */
   userKey?: StateKey
   /** Absent for timers. */
   row?: Row

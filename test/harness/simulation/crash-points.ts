@@ -108,7 +108,7 @@ function settled(job: FaultJob, lines: string[]): string[] {
   return job.settled === undefined ? lines : job.settled(lines.map((line) => JSON.parse(line) as OutputRow))
 }
 
-/** Of so few rows hardly a pair passes the condition of a join that is there to keep thousands small. */
+/** With so few rows hardly a pair passes the condition of a join that is there to keep thousands small. */
 function wide(entry: object): object {
   return 'join' in entry && isFields(entry.join) ? { ...entry, join: { ...entry.join, where: undefined } } : entry
 }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { MillraceError } from '../../../model/errors.ts'
 import type { KafkaFrameBuffers } from './frame-buffers.ts'
 
-/** Of a frame: its length without these four bytes, and the number that ties an answer to its request. */
+/** The head of a frame: its length without these four bytes, and the number that ties an answer to its request. */
 const HEAD_BYTES = 8
 const LENGTH_BYTES = 4
 /** A broker sends a few MB at a time; a longer frame is not a frame. */

@@ -36,7 +36,7 @@ export interface KnownStep {
 export interface PatternScope {
   schema: Schema
   steps: readonly KnownStep[]
-  /** Of which row fields without a step's name are: of the one asked, or, of a match, the fields of the key. */
+  /** The row that fields without a step's name belong to: the row asked, or, for a match, the fields of the key. */
   bare: { row: typeof CURRENT_ROW; schema: Schema } | { row: typeof KEY_ROW; schema: Schema }
 }
 

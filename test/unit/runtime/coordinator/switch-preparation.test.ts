@@ -44,6 +44,7 @@ async function prepare(sizes: readonly number[]) {
     clock,
     store,
     log: await JobLog.open(store, 'job-uid'),
+    logger: silentLogger,
     send: () => undefined,
   })
   let taken = 0

@@ -178,7 +178,7 @@ class Slots {
     for (const uploads of this.#uploads) uploads.fail()
   }
 
-  /** Of the last checkpoint that was written. */
+  /** The blocks of the last checkpoint that was written. */
   blocks(): GroupState[] {
     return this.#uploads.flatMap((uploads) => uploads.blocks(uploads.done.at(-1)?.files ?? []))
   }

@@ -14,7 +14,7 @@ const SCHEMA: Schema = {
 }
 const GROUPS = 3
 
-/** Of which records, and how many bytes may lie in memory. */
+/** The records, and how many bytes may lie in memory. */
 const CASES = [
   { kind: 'value', limitBytes: Infinity },
   { kind: 'list', limitBytes: Infinity },
