@@ -79,7 +79,7 @@ async function contentsOf(saved: SavedState): Promise<SavepointContents> {
 function nodesOf(spec: unknown): Map<string, OperatorNode> {
   try {
     return new Map(
-      planJob(spec, builtinConnectors)
+      planJob(spec, builtinConnectors, 'kept')
         .plan.chains.flatMap((chain) => chain.operators)
         .map((node) => [node.id, node]),
     )

@@ -95,7 +95,7 @@ function operatorOf({ manifest, location }: SavedState, asked: string | undefine
 
 /** Undefined when this version does not take the spec: tables say themselves what they hold. */
 function writtenBy({ manifest }: SavedState, operator: string): WrittenBy {
-  const validation = validateJob(manifest.spec, builtinConnectors)
+  const validation = validateJob(manifest.spec, builtinConnectors, 'kept')
   if (!('graph' in validation)) return undefined
   const node = validation.graph.operators.find(({ id }) => id === operator)
   return node === undefined

@@ -1,5 +1,5 @@
 import { MillraceError } from '../model/errors.ts'
-import type { Schema } from '../model/schema.ts'
+import type { Field, Schema } from '../model/schema.ts'
 import { avroRecordReader } from './avro-reader.ts'
 import { avroSchemaOf, parseAvroSchema } from './avro-schema.ts'
 import { avroRecordWriter } from './avro-writer.ts'
@@ -12,7 +12,7 @@ import { registryProblem, SchemaRegistry } from './schema-registry.ts'
 /**
  * Avro's binary encoding (specification 1.12). With `registry` each record names its schema by id and fields are
  * matched by name, so producers may go on to later schemas; without, all records have `schema`, or the one that the
- * fields of the stream make (avroSchemaOf).
+ * fields of the stream make (avroSchemaOf), sorted by name: an API server does not keep the order of a schema.
  */
 export const avroFormat: FormatReader = (options, problem) => {
   unknownOptions(options, ['schema', 'registry', 'subject'], problem)
@@ -25,7 +25,7 @@ export const avroFormat: FormatReader = (options, problem) => {
     problem('schema', message)
   })
   const url = typeof registry === 'string' ? registry : undefined
-  const schemaFor = (schema: Schema): unknown => given ?? avroSchemaOf(schema.fields, 'Row')
+  const schemaFor = (schema: Schema): unknown => given ?? avroSchemaOf(sortedByName(schema), 'Row')
   return {
     check: ({ fields }) =>
       given === undefined || url !== undefined
@@ -59,6 +59,10 @@ export const avroFormat: FormatReader = (options, problem) => {
       return binaryWriter(write, wireHeader(id))
     },
   }
+}
+
+function sortedByName({ fields }: Schema): readonly Field[] {
+  return fields.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** Confluent's TopicNameStrategy. */

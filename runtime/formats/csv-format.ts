@@ -6,15 +6,18 @@ import { MillraceError } from '../model/errors.ts'
 import { jsonValueParser, type JsonParser } from '../model/json-digits.ts'
 import { MAX_ITEMS } from '../model/decoding-limits.ts'
 import { behindByteOrderMark, recordText } from '../model/record-text.ts'
-import type { Field, Row, Schema, ValueType } from '../model/schema.ts'
-import type { FormatReader, TimestampFormat } from './format.ts'
-import { readFlag, readText } from './options.ts'
+import { type Field, fieldsOf, type Row, type Schema, type ValueType } from '../model/schema.ts'
+import type { OptionProblem } from '../graph/connector-declaration.ts'
+import type { Direction, FormatReader, TimestampFormat } from './format.ts'
+import { readFlag, readNames, readText } from './options.ts'
 import { unknownOptions } from '../graph/unknown-options.ts'
 import { refuseRecord, refuseToWrite, refuseValue } from './record-errors.ts'
 import { textWriter } from './text-writer.ts'
 
 interface CsvOptions {
   delimiter: string
+  /** The names of the cells, in their order; absent where a head names them. */
+  columns: readonly string[] | undefined
   nullText: string
   hasHead: boolean
   /** Cells in quotes may hold line ends in files. */
@@ -30,13 +33,14 @@ export interface Cell {
 /**
  * RFC 4180: cells between delimiters, in quotes where they hold a delimiter, a quote (doubled) or a line end. In
  * files a record is a line unless the format is `multiline`. That is an option, as in Spark, and not found out: whether
- * a line end is in quotes is known from the beginning of a file only, so such a file cannot be split. With a head the columns are found by name,
- * without in the order of the schema.
+ * a line end is in quotes is known from the beginning of a file only, so such a file cannot be split. Cells are known
+ * by the head of a file or by `columns`, never by the order of the schema: an API server sorts its names.
  */
 export const csvFormat: FormatReader = (given, problem) => {
-  unknownOptions(given, ['delimiter', 'header', 'multiline', 'nullText'], problem)
+  unknownOptions(given, ['columns', 'delimiter', 'header', 'multiline', 'nullText'], problem)
   const options: CsvOptions = {
     delimiter: readText(given, 'delimiter', ',', problem),
+    columns: readNames(given, 'columns', problem),
     nullText: readText(given, 'nullText', '', problem),
     hasHead: readFlag(given, 'header', problem),
     isMultiline: readFlag(given, 'multiline', problem),
@@ -48,19 +52,58 @@ export const csvFormat: FormatReader = (given, problem) => {
       suffix: 'csv',
       quotesLineEnds: options.isMultiline,
       ...(options.hasHead
-        ? { head: ({ fields }: Schema) => fields.map(({ name }) => quoted(name, options)).join(options.delimiter) }
+        ? {
+            head: (schema: Schema) =>
+              written(schema, options)
+                .map(({ name }) => quoted(name, options))
+                .join(options.delimiter),
+          }
         : {}),
     },
-    check: () => [],
+    isNamed: options.hasHead || options.columns !== undefined,
+    check: (schema, direction) => columnProblems(schema, options, direction),
     scanner: ({ schema }, rows, head) => csvScanner(schema, rows, options, head),
     writer: ({ schema, timestampFormat = 'iso' }) => textWriter(csvText(schema, options, timestampFormat)),
   }
 }
 
+/** The fields of a sink's records, in the order of their cells. */
+function written(schema: Schema, { columns }: CsvOptions): readonly Field[] {
+  return columns === undefined ? schema.fields : fieldsOf(schema, columns)
+}
+
+function columnProblems({ fields }: Schema, options: CsvOptions, direction: Direction): OptionProblem[] {
+  const { columns, hasHead } = options
+  const names = fields.map(({ name }) => name)
+  if (columns === undefined) {
+    if (hasHead || names.length === 1) return []
+    return [
+      {
+        path: 'csv',
+        message: 'needs the names of the cells in their order: an API server does not keep the order of a schema',
+        hint: `write csv: { columns: [${names.join(', ')}] }, or header: true where the first line names them`,
+      },
+    ]
+  }
+  if (direction === 'read' && hasHead)
+    return [{ path: 'csv.columns', message: 'must not stand beside header: true: the first line names the columns' }]
+  const [missing, where] =
+    direction === 'read'
+      ? [fields.find(({ name, nullable }) => !nullable && !columns.includes(name))?.name, 'columns']
+      : [columns.find((column) => !names.includes(column)), 'the rows that are written']
+  if (missing === undefined) return []
+  return [
+    {
+      path: 'csv.columns',
+      message: `the field "${missing}" is not among ${where}: ${(direction === 'read' ? columns : names).join(', ')}`,
+    },
+  ]
+}
+
 function csvScanner({ fields }: Schema, Rows: RowClass, options: CsvOptions, head: string | undefined): RowScanner {
   const columns =
     head === undefined
-      ? fields.map(({ name }) => name)
+      ? (options.columns ?? fields.map(({ name }) => name))
       : cellsOf(head, options.delimiter).map(({ text }) => text.replace(/^\uFEFF/, ''))
   const readers = fields.map((field) => {
     const column = columns.indexOf(field.name)
@@ -175,8 +218,8 @@ function parsedJson(parse: JsonParser, text: string): unknown {
   }
 }
 
-function csvText({ fields }: Schema, options: CsvOptions, timestampFormat: TimestampFormat): (row: Row) => string {
-  const cells = fields.map((field) => cellText(field, options, timestampFormat))
+function csvText(schema: Schema, options: CsvOptions, timestampFormat: TimestampFormat): (row: Row) => string {
+  const cells = written(schema, options).map((field) => cellText(field, options, timestampFormat))
   return (row) => cells.map((cell) => cell(row)).join(options.delimiter)
 }
 

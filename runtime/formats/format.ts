@@ -9,6 +9,9 @@ import type { Ports } from '../ports/ports.ts'
 /** How writers of texts print a timestamp. */
 export type TimestampFormat = 'iso' | 'epochMillis'
 
+/** Whether a source reads records or a sink writes them. */
+export type Direction = 'read' | 'write'
+
 export interface FormatContext {
   schema: Schema
   ports: Pick<Ports, 'files' | 'httpClient' | 'clock'>
@@ -43,8 +46,8 @@ export interface RecordFormat {
   isNamed?: boolean
   /** Its scanner and its writer know `passed` of the context. */
   passesTexts?: boolean
-  /** What of the schema the format cannot carry. */
-  check(schema: Schema): OptionProblem[]
+  /** What of the schema the format cannot carry in this direction. */
+  check(schema: Schema, direction: Direction): OptionProblem[]
   /** May ask files or a registry. Throws MillraceError when the format's own schema cannot be had or does not fit. */
   scanner(context: FormatContext, rows: RowClass, head?: string): RowScanner | Promise<RowScanner>
   writer(context: FormatContext): RowWriter | Promise<RowWriter>

@@ -1,6 +1,10 @@
+import { clipped } from '../model/clipped.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { OptionProblem } from '../graph/connector-declaration.ts'
 import type { ReportOption } from '../graph/unknown-options.ts'
+
+/** More columns than any file that somebody has written a schema for. */
+const MAX_NAMES = 2000
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -19,6 +23,21 @@ export function readFlag(options: Options, name: string, problem: ReportOption):
   if (typeof value === 'boolean') return value
   problem(name, `must be true or false, found ${JSON.stringify(value)}`)
   return false
+}
+
+/** A list of names, none of them twice; undefined when absent or after reporting. */
+export function readNames(options: Options, name: string, problem: ReportOption): readonly string[] | undefined {
+  const value = options[name]
+  if (value === undefined) return undefined
+  const isList = Array.isArray(value) && value.length > 0 && value.length <= MAX_NAMES
+  if (!isList || !value.every((one): one is string => typeof one === 'string' && one !== '')) {
+    problem(name, `must be a list of 1 to ${MAX_NAMES} names, found ${clipped(JSON.stringify(value))}`)
+    return undefined
+  }
+  const twice = value.find((one, index) => value.indexOf(one) !== index)
+  if (twice === undefined) return value
+  problem(name, `must not name "${clipped(twice)}" twice`)
+  return undefined
 }
 
 /** The problem with a schema that `act` refuses; none when it accepts the schema. */

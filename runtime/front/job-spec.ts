@@ -10,7 +10,7 @@ import {
   type JobGraph,
 } from '../graph/job-graph.ts'
 import { isFields } from '../model/fields.ts'
-import { describe, Problems, type Problem } from '../graph/problems.ts'
+import { describe, type Origin, Problems, type Problem } from '../graph/problems.ts'
 import { readStateLimit } from '../graph/state-limit.ts'
 import { readDuration } from '../graph/verbs/kit/durations.ts'
 import { isStoreScheme, schemeOf } from '../ports/store.ts'
@@ -52,8 +52,8 @@ export type Validation = { graph: JobGraph; warnings: readonly Problem[] } | { p
  * The one reading of a StreamJob's spec, for CLI, operator and coordinator alike. Pure, never throws: all that is
  * wrong comes back at once. Paths begin at `spec`.
  */
-export function validateJob(spec: unknown, connectors: ConnectorDeclarations): Validation {
-  const { value: graph, found, warnings } = Problems.gather((problems) => readGraph(spec, connectors, problems))
+export function validateJob(spec: unknown, connectors: ConnectorDeclarations, origin: Origin = 'written'): Validation {
+  const { value: graph, found, warnings } = Problems.gather((problems) => readGraph(spec, connectors, problems), origin)
   return graph === undefined || found.length > 0 ? { problems: found } : { graph, warnings }
 }
 

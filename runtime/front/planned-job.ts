@@ -1,5 +1,6 @@
 import { validateJob } from './job-spec.ts'
 import type { ConnectorDeclarations } from '../graph/connector-declaration.ts'
+import type { Origin } from '../graph/problems.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import { MillraceError } from '../model/errors.ts'
 import { executionPlan } from '../plan/chaining.ts'
@@ -11,8 +12,8 @@ export interface PlannedJob {
 }
 
 /** Spec → what runs; the same spec gives the same plan in every process. Throws SPEC_INVALID. */
-export function planJob(spec: unknown, connectors: ConnectorDeclarations): PlannedJob {
-  const validation = validateJob(spec, connectors)
+export function planJob(spec: unknown, connectors: ConnectorDeclarations, origin: Origin = 'written'): PlannedJob {
+  const validation = validateJob(spec, connectors, origin)
   if ('graph' in validation) return { graph: validation.graph, plan: executionPlan(validation.graph) }
   const first = validation.problems[0]
   const more = validation.problems.length > 1 ? ` (and ${validation.problems.length - 1} more)` : ''

@@ -30,16 +30,21 @@ export interface Gathered<T> {
   readonly warnings: readonly Problem[]
 }
 
+/** Whether somebody writes the job now, or an earlier version accepted it and it stands in a savepoint. */
+export type Origin = 'written' | 'kept'
+
 /** Collects problems, so that one reading finds them all. Readers return undefined after reporting. */
 export class Problems {
   readonly found: Problem[]
   /** What may well be meant so, but costs more than it looks. */
   readonly warnings: Problem[]
+  readonly #origin: Origin
   readonly #place: (path: string) => string
 
-  private constructor(shared?: Problems, place: (path: string) => string = (path) => path) {
+  private constructor(origin: Origin, shared?: Problems, place: (path: string) => string = (path) => path) {
     this.found = shared?.found ?? []
     this.warnings = shared?.warnings ?? []
+    this.#origin = origin
     this.#place = place
   }
 
@@ -47,8 +52,8 @@ export class Problems {
    * Reads with a collector of its own. Gives up behind MOST_PROBLEMS, and says so as the last problem: an object from
    * outside decides how many there are.
    */
-  static gather<T>(read: (problems: Problems) => T): Gathered<T> {
-    const problems = new Problems()
+  static gather<T>(read: (problems: Problems) => T, origin: Origin = 'written'): Gathered<T> {
+    const problems = new Problems(origin)
     const { found, warnings } = problems
     try {
       return { value: read(problems), found, warnings }
@@ -65,7 +70,7 @@ export class Problems {
 
   /** The same collector for a reader that names other places: `place` says where its paths are. */
   elsewhere(place: (path: string) => string): Problems {
-    return new Problems(this, place)
+    return new Problems(this.#origin, this, place)
   }
 
   warn(code: string, path: string, message: string, hint?: string): void {
@@ -75,6 +80,12 @@ export class Problems {
 
   report(code: string, path: string, message: string, hint?: string): void {
     this.#add({ code, path, message, ...(hint === undefined ? {} : { hint }) })
+  }
+
+  /** Reports a form that earlier versions accepted; in a kept job it is only warned of, and still read. */
+  reportOutdated(code: string, path: string, message: string, hint?: string): void {
+    if (this.#origin === 'kept') this.warn(code, path, message, hint)
+    else this.report(code, path, message, hint)
   }
 
   #add(problem: Problem): void {

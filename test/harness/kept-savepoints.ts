@@ -48,7 +48,8 @@ export function rowsOf(folder: string): Row[] {
     .map((line) => JSON.parse(line) as Row)
 }
 
-function settled(name: string, rows: readonly Row[]): string[] {
+/** Rows of a sink, sorted, and where they replace each other only the last; `name` as in UPSERTS. */
+export function settled(name: string, rows: readonly Row[]): string[] {
   const upsert = UPSERTS[name]
   if (upsert === undefined) return rows.map((row) => JSON.stringify(row)).sort()
   const last = new Map<string, Row>()

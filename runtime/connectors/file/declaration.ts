@@ -57,12 +57,12 @@ export const declaration: ConnectorDeclaration = {
     options: sourceOptions,
     checkSchema: (options, schema) => {
       const { format } = sourceOptions.read(options)
-      return format === 'parquet' ? [] : formatProblems(format, schema)
+      return format === 'parquet' ? [] : formatProblems(format, schema, 'read')
     },
   },
   sink: {
     options: sinkOptions,
-    checkSchema: (options, schema) => formatProblems(sinkOptions.read(options).format, schema),
+    checkSchema: (options, schema) => formatProblems(sinkOptions.read(options).format, schema, 'write'),
   },
   deadLetters: { options: deadLetterOptions },
 }

@@ -207,7 +207,7 @@ export const declaration: ConnectorDeclaration = {
   doc: 'Reads and writes the topics of an Apache Kafka cluster. A batch of records may unpack to 64 MB at most. A batch that is larger, damaged, or states impossible lengths ends the attempt with KAFKA_BATCH_CORRUPT, the partition and the offset: none of its records is read, so `onError` does not apply to it.',
   source: {
     options: sourceOptions,
-    checkSchema: (options, schema) => formatProblems(sourceOptions.read(options).format, schema),
+    checkSchema: (options, schema) => formatProblems(sourceOptions.read(options).format, schema, 'read'),
     passesTexts: (options) => sourceOptions.read(options).format.passesTexts === true,
     lookAgainMs: (options) => {
       const { bounded, partitionDiscovery } = sourceOptions.read(options)
@@ -216,7 +216,7 @@ export const declaration: ConnectorDeclaration = {
   },
   sink: {
     options: sinkOptions,
-    checkSchema: (options, schema) => formatProblems(sinkOptions.read(options).format, schema),
+    checkSchema: (options, schema) => formatProblems(sinkOptions.read(options).format, schema, 'write'),
     takesTexts: (options, schema) => {
       const { format, timestampFormat: printed, key, partitionBy } = sinkOptions.read(options)
       const isTaken = ({ name, type }: Field): boolean =>

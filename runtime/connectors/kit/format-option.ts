@@ -1,4 +1,4 @@
-import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
+import type { Direction, RecordFormat, TimestampFormat } from '../../formats/format.ts'
 import { readFormat } from '../../formats/formats.ts'
 import type { OptionProblem } from '../../graph/connector-declaration.ts'
 import { joinRelative } from '../../graph/problems.ts'
@@ -29,6 +29,6 @@ export const fileFormat: OptionType<RecordFormat> = {
 export const timestampFormat: OptionType<TimestampFormat> = choice('iso', 'epochMillis')
 
 /** Returns the parts of the schema that the format cannot carry; paths are relative to the connector's options. */
-export function formatProblems(format: RecordFormat, schema: Schema): readonly OptionProblem[] {
-  return format.check(schema).map((problem) => ({ ...problem, path: joinRelative('format', problem.path) }))
+export function formatProblems(format: RecordFormat, schema: Schema, direction: Direction): readonly OptionProblem[] {
+  return format.check(schema, direction).map((problem) => ({ ...problem, path: joinRelative('format', problem.path) }))
 }

@@ -148,7 +148,7 @@ export const requestJob: VerbJob = {
     {
       id: 'dealt',
       from: 'shares',
-      sideOutput: { even: 'share % 2 === 0', odd: { module: 'user', function: 'isOdd' } },
+      sideOutput: [{ even: 'share % 2 === 0' }, { odd: { module: 'user', function: 'isOdd' } }],
     },
     {
       id: 'all',

@@ -8,9 +8,9 @@ export interface OrderedMember {
 }
 
 /**
- * Reads a list of mappings with one member each: `[{ cheap: … }, { dear: … }]`. A mapping is read too, in the order in
- * which it comes; beyond one member a warning says that an API server does not keep that order. Undefined after
- * reporting.
+ * Reads a list of mappings with one member each: `[{ cheap: … }, { dear: … }]`. A mapping of one member is read
+ * too; a longer one is outdated, since an API server does not keep its order. Undefined after reporting any other
+ * mistake.
  */
 export function readOrderedMembers(value: unknown, path: string, problems: Problems): OrderedMember[] | undefined {
   if (Array.isArray(value)) return readList(value, path, problems)
@@ -18,7 +18,7 @@ export function readOrderedMembers(value: unknown, path: string, problems: Probl
   if (written === undefined) return undefined
   const members = Object.entries(written).map(([name, member]) => ({ name, value: member, path: join(path, name) }))
   if (members.length > 1)
-    problems.warn(
+    problems.reportOutdated(
       'ORDER_LOST',
       path,
       'depends on the order of its members, which an API server does not keep: it sorts them by name',

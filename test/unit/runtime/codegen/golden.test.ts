@@ -81,7 +81,7 @@ const GENERATORS: Readonly<Record<string, () => void>> = {
   'key-groups': () => compileKeyGrouper([field('id', 'long'), field('channel', 'string', 'nullable')], 128),
   'event-time': () => compileMaxEventTime(field('at', 'timestamp', 'nullable')),
   chain: () => compileChainLoop(chainSteps()),
-  router: around({ sideOutput: { dear: 'price > 100', named: USER } }),
+  router: around({ sideOutput: [{ dear: 'price > 100' }, { named: USER }] }),
   unnest: around({ flatMap: { unnest: 'tags', as: 'tag', type: 'string' } }),
   'window-hop': around({
     keyBy: ['id', 'channel'],

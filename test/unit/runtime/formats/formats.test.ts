@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { compileRowClass } from '../../../../runtime/codegen/rows/row.ts'
 import { readFormat } from '../../../../runtime/formats/formats.ts'
 import { arbitraryTypedRows } from '../../../harness/plain/random-rows.ts'
-import { codecOf, formatOf, schemaOf } from '../../../harness/formats.ts'
+import { codecOf, contextOf, formatOf, schemaOf } from '../../../harness/formats.ts'
 
 const refusal = (code: string, said: string): Error =>
   expect.objectContaining({ code, message: expect.stringContaining(said) as unknown }) as Error
@@ -19,6 +20,9 @@ describe('the choice of a format', () => {
     [{ csv: { nullText: 1 } }, 'csv.nullText'],
     [{ csv: { nullText: null } }, 'csv.nullText'],
     [{ csv: { quote: "'" } }, 'csv.quote'],
+    [{ csv: { columns: 'a' } }, 'csv.columns'],
+    [{ csv: { columns: [] } }, 'csv.columns'],
+    [{ csv: { columns: ['a', 'b', 'a'] } }, 'csv.columns'],
     [{ json: { lines: true } }, 'json.lines'],
     [{ constructor: {} }, ''],
     [{ csv: [] }, ''],
@@ -65,6 +69,46 @@ describe('CSV', () => {
     expect(csv.read('"x, ""y""",,"",1e3')).toEqual({ a: 'x, "y"', b: null, c: '', d: 1000 })
     expect(csv.write({ a: 'x, "y"', b: null, c: '', d: 0.5 }).toString()).toBe('"x, ""y""",,"",0.5')
     expect(csv.read(',a,b,')).toEqual({ a: '', b: 'a', c: 'b', d: null })
+  })
+
+  describe('without a head', () => {
+    const columns = formatOf({ csv: { columns: ['b', 'unused', 'a'] } })
+    const schema = schemaOf({ a: 'long', b: 'string' })
+
+    test('cells are those that columns lists, whatever the order of the schema', async () => {
+      const scanner = await columns.scanner(contextOf(schema), compileRowClass(schema))
+      expect({ ...scanner.row(Buffer.from('x,,7'), 0, 4) }).toEqual({ a: 7, b: 'x' })
+    })
+
+    test('a sink writes the columns in their order', async () => {
+      const csv = await codecOf({ csv: { columns: ['b', 'a'] } }, schema)
+      expect(csv.write({ a: 7, b: 'x' }).toString()).toBe('x,7')
+    })
+
+    test.each(['read', 'write'] as const)('to %s several fields without columns is refused', (direction) => {
+      expect(formatOf('csv').check(schema, direction)).toMatchObject([
+        { path: 'csv', hint: expect.stringContaining('columns: [a, b]') as unknown },
+      ])
+      expect(formatOf('csv').check(schemaOf({ a: 'long' }), direction)).toEqual([])
+      expect(formatOf({ csv: { header: true } }).check(schema, direction)).toEqual([])
+    })
+
+    test('a source refuses columns that lack a field of the schema, a sink those that its rows lack', () => {
+      expect(columns.check(schemaOf({ a: 'long', c: 'long' }), 'read')).toMatchObject([
+        { path: 'csv.columns', message: expect.stringContaining('"c"') as unknown },
+      ])
+      expect(columns.check(schema, 'read')).toEqual([])
+      expect(columns.check(schema, 'write')).toMatchObject([
+        { path: 'csv.columns', message: expect.stringContaining('"unused"') as unknown },
+      ])
+    })
+
+    test('a source refuses columns beside a head', () => {
+      const both = formatOf({ csv: { columns: ['a', 'b'], header: true } })
+      expect(both.check(schema, 'read')).toMatchObject([{ path: 'csv.columns' }])
+      expect(both.check(schema, 'write')).toEqual([])
+      expect(both.file?.head?.(schemaOf({ b: 'long', a: 'long' }))).toBe('a,b')
+    })
   })
 
   test('values are read by type', async () => {
@@ -161,6 +205,6 @@ describe('raw', () => {
     string,
     string
   >[][])('the schema %j does not fit', (types) => {
-    expect(formatOf('raw').check(schemaOf(types))).toHaveLength(1)
+    expect(formatOf('raw').check(schemaOf(types), 'read')).toHaveLength(1)
   })
 })

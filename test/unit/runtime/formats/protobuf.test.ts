@@ -250,7 +250,7 @@ describe('Protobuf', () => {
     [{ next: 'string?' }],
     [{ hash: 'string' }],
   ] as Record<string, string>[][])('lint says that %j does not fit', (types) => {
-    expect(formatOf(bid).check(schemaOf(types))).toHaveLength(1)
+    expect(formatOf(bid).check(schemaOf(types), 'read')).toHaveLength(1)
   })
 
   test('names are resolved from the inside out, a message may come before what it uses', () => {

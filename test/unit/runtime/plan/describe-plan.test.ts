@@ -12,7 +12,7 @@ test.each([
   [{ map: own({ output: OUTPUT }) }, 'map by user.f'],
   [{ flatMap: own({ output: OUTPUT }) }, 'flatMap by user.f'],
   [{ flatMap: { unnest: 'tags', type: 'string' } }, 'unnest tags'],
-  [{ sideOutput: { a: 'id > 1', b: own() } }, 'side outputs a, b'],
+  [{ sideOutput: [{ a: 'id > 1' }, { b: own() }] }, 'side outputs a, b'],
   [{ keyBy: 'id', process: own({ output: OUTPUT }) }, 'process by user.f, keyed by id'],
   [{ asyncMap: own({ output: OUTPUT, order: 'unordered' }) }, 'asyncMap by user.f, unordered, 100 at once'],
   [{ asyncMap: { http: { url: 'http://a/{id}' }, output: { x: 'long' } } }, 'asyncMap by GET, ordered, 100 at once'],
