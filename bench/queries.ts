@@ -63,7 +63,7 @@ const VALID_BIDS = (select: object): object => ({
   id: 'valid',
   from: ['bids.auctions', 'bids'],
   join: {
-    on: { id: 'auction' },
+    keyBy: { id: 'auction' },
     within: { before: '0s', after: '1s' },
     where: 'bids.dateTime <= auctions.expires',
     select,
@@ -227,7 +227,7 @@ export const QUERIES: Readonly<Record<string, Query>> = {
     spec: (events) =>
       job(
         bids(events),
-        { id: 'top', from: 'bids', keyBy: 'auction', topN: { n: 10, by: 'price', rank: 'place' } },
+        { id: 'top', from: 'bids', keyBy: 'auction', topN: { limit: 10, by: 'price', rank: 'place' } },
         out('top'),
       ),
   },
@@ -268,7 +268,7 @@ export const QUERIES: Readonly<Record<string, Query>> = {
           id: 'local',
           from: ['some', 'west'],
           join: {
-            on: { seller: 'id' },
+            keyBy: { seller: 'id' },
             ttl: 'forever',
             select: { name: 'west.name', city: 'west.city', state: 'west.state', id: 'some.id' },
           },
@@ -290,7 +290,7 @@ export const QUERIES: Readonly<Record<string, Query>> = {
           id: 'highest',
           from: ['bids', 'top'],
           join: {
-            on: 'price',
+            keyBy: 'price',
             within: { before: '1ms', after: '9999ms' },
             select: {
               auction: 'bids.auction',
@@ -315,7 +315,7 @@ export const QUERIES: Readonly<Record<string, Query>> = {
           id: 'new',
           from: ['bids.persons', 'bids.auctions'],
           join: {
-            on: { id: 'seller' },
+            keyBy: { id: 'seller' },
             type: 'semi',
             window: { tumble: '10s' },
             select: { id: 'persons.id', name: 'persons.name' },
@@ -339,7 +339,7 @@ export const QUERIES: Readonly<Record<string, Query>> = {
           id: 'expanded',
           from: ['bids', 'some'],
           join: {
-            on: { auction: 'id' },
+            keyBy: { auction: 'id' },
             ttl: 'forever',
             select: {
               auction: 'bids.auction',
@@ -411,7 +411,7 @@ export const QUERIES: Readonly<Record<string, Query>> = {
           bidDateTime: 'bids.dateTime',
           bidExtra: 'bids.extra',
         }),
-        { id: 'winning', from: 'valid', keyBy: 'id', topN: { n: 1, by: 'price' } },
+        { id: 'winning', from: 'valid', keyBy: 'id', topN: { limit: 1, by: 'price' } },
         out('winning'),
       ),
   },

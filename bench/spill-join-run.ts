@@ -62,7 +62,7 @@ const validation = validateJob(
     graph: [
       { id: 'bids', source: 'list', schema: BID },
       { id: 'auctions', source: 'list', schema: AUCTION },
-      { id: 'op', from: ['bids', 'auctions'], join: { on: { auction: 'id' }, ttl: 'forever', select } },
+      { id: 'op', from: ['bids', 'auctions'], join: { keyBy: { auction: 'id' }, ttl: 'forever', select } },
       { id: 'out', from: 'op', sink: 'console' },
     ],
   },

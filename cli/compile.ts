@@ -84,7 +84,8 @@ function streamJobOf(job: Job, module: ModuleSource): object {
   }
 }
 
-const YAML = { lineWidth: 0 } as const
+/** kubectl reads YAML 1.1: what is a truth value there (n, y, on) is put in quotes. */
+const YAML = { lineWidth: 0, version: '1.1' } as const
 
 /**
  * The file and all it imports as one module, the same on every machine. Throws BUNDLER_MISSING, BUNDLE_FAILED,

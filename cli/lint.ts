@@ -88,6 +88,8 @@ function placeInStack(error: unknown, file: string): Position {
   return { line: Number(line ?? 1), column: Number(column ?? 1) }
 }
 
+const READ_OTHERWISE = { code: 'YAML_READ_OTHERWISE', path: '', hint: 'put quotes around it' }
+
 /** All findings of one file, in the order of its lines. */
 export function lintText(
   file: string,
@@ -111,6 +113,7 @@ export function lintText(
     return [
       ...problems.map((problem) => findingOf(file, job.locate(problem), problem)),
       ...warnings.map((warning) => findingOf(file, job.locate(warning), warning, 'warning')),
+      ...job.differences.map(({ at, message }) => findingOf(file, at, { ...READ_OTHERWISE, message }, 'warning')),
     ]
   })
   return { jobs: jobs.length, findings: findings.toSorted((a, b) => a.line - b.line || a.column - b.column) }

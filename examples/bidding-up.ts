@@ -39,7 +39,7 @@ const rising = bids.keyBy('auction', 'bidder').pattern('rising', {
 })
 
 const unanswered = auctions.join('unanswered', bids, {
-  on: { id: 'auction' },
+  keyBy: { id: 'auction' },
   type: 'anti',
   within: { after: '100ms' },
   select: { auction: 'left.id', item: 'left.itemName', opened: 'left.dateTime' },

@@ -42,7 +42,8 @@ export async function startCoordinator(
     ports,
     connectors,
     store,
-    (spec) => planJob(spec, connectors),
+    // what reaches a coordinator was accepted before it, perhaps by an earlier version
+    (spec) => planJob(spec, connectors, 'kept'),
   )
   const ended = coordinator.ended()
   const control = await coordinator.start()

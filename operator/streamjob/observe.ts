@@ -104,15 +104,16 @@ interface UsableSpec {
 
 /** The newest spec when it is good and its state fits what has run; else the last good one. */
 async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
-  const read = readSpec(job.spec, parts.connectors, parts.settings.maxSubtasks)
+  const { maxSubtasks } = parts.settings
+  const isKept = job.status?.lastGood?.hash === keptHash(job.spec)
+  const read = readSpec(job.spec, parts.connectors, { maxSubtasks, origin: isKept ? 'kept' : 'written' })
   const problems = [...nameProblems(job.metadata.name), ...read.problems]
   const newest = problems.length === 0 ? usableSpec(job.spec, read) : undefined
-  const isKept = job.status?.lastGood?.hash === keptHash(job.spec)
   if (newest !== undefined && isKept) return { chosen: newest, problems, keep: undefined }
   const last = job.status?.lastGood === undefined ? undefined : await readLastGood(parts.kube, job)
   // The kept spec was good; an operator of another version may read it otherwise.
   const usable =
-    last === undefined ? undefined : usableSpec(last, readSpec(last, parts.connectors, parts.settings.maxSubtasks))
+    last === undefined ? undefined : usableSpec(last, readSpec(last, parts.connectors, { maxSubtasks, origin: 'kept' }))
   if (newest === undefined) return { chosen: usable, problems, keep: undefined }
   if (
     usable !== undefined &&

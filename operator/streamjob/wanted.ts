@@ -3,7 +3,7 @@ import type { ConnectorDeclarations } from '../../runtime/graph/connector-declar
 import type { ExecutionPlan } from '../../runtime/plan/execution-plan.ts'
 import type { JobGraph } from '../../runtime/graph/job-graph.ts'
 import { validateJob } from '../../runtime/front/job-spec.ts'
-import { MOST_PROBLEMS, type Problem } from '../../runtime/graph/problems.ts'
+import { MOST_PROBLEMS, type Origin, type Problem } from '../../runtime/graph/problems.ts'
 import { isFields } from '../../runtime/model/fields.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
@@ -34,9 +34,13 @@ export interface ReadSpec {
   graph: JobGraph | undefined
 }
 
-/** `maxSubtasks`: of one job, so that one object cannot take the operator's memory and time for its pods. */
-export function readSpec(spec: StreamJobSpec, connectors: ConnectorDeclarations, maxSubtasks: number): ReadSpec {
-  const validation = validateJob(spec, connectors)
+/** `maxSubtasks`: per job, so that one object cannot take the operator's memory and time for its pods. */
+export function readSpec(
+  spec: StreamJobSpec,
+  connectors: ConnectorDeclarations,
+  { maxSubtasks, origin }: { maxSubtasks: number; origin: Origin },
+): ReadSpec {
+  const validation = validateJob(spec, connectors, origin)
   const platform = isFields(spec) ? podProblems(spec).slice(0, MOST_PROBLEMS) : []
   if ('problems' in validation) return { problems: [...validation.problems, ...platform], graph: undefined }
   const problems = [...platform, ...sizeProblems(validation.graph, maxSubtasks)]

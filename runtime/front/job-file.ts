@@ -1,4 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node, type Pair } from 'yaml'
+import { kubectlDifferences } from './kubectl-yaml.ts'
 import { isFields, type Fields } from '../model/fields.ts'
 import { Problems, type Problem } from '../graph/problems.ts'
 import { MillraceError, type Position } from '../model/errors.ts'
@@ -12,6 +13,8 @@ export interface JobFile {
   spec: unknown
   /** What is wrong around the spec: apiVersion, metadata, fields that do not belong. */
   problems: readonly Problem[]
+  /** Where kubectl would read another job. */
+  differences: readonly { at: Position; message: string }[]
   /**
    * The place of a problem: of the field's name when the name is wrong, else of its value, else of what is around
    * it.
@@ -128,6 +131,10 @@ function jobOf(content: Fields, source: Source): JobFile {
     name: name ?? '',
     spec: content['spec'],
     problems: found.map((problem) => ({ ...problem, path: problem.path.replace(/^\./, '') })),
+    differences: kubectlDifferences(source.document).map(({ offset, message }) => ({
+      at: positionAt(source.lines, offset),
+      message,
+    })),
     locate: (problem) => locate(problem, source),
   }
 }

@@ -14,6 +14,13 @@ export interface Problem {
   position?: Position
 }
 
+/** Names that kubectl makes of others. */
+const TRUTH_VALUES: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  true: 'kubectl reads on, yes and y without quotes so: put quotes around the name',
+  false: 'kubectl reads off, no and n without quotes so: put quotes around the name',
+}
+
 /** A job with more mistakes than this is not read further: nobody reads them, and each costs time to word. */
 export const MOST_PROBLEMS = 50
 
@@ -123,7 +130,12 @@ export class Problems {
     }
     for (const name of names) {
       if (known?.includes(name) === false)
-        this.report('UNKNOWN_FIELD', join(path, name), `unknown field "${name}"`, suggestion(name, known))
+        this.report(
+          'UNKNOWN_FIELD',
+          join(path, name),
+          `unknown field "${name}"`,
+          TRUTH_VALUES[name] ?? suggestion(name, known),
+        )
     }
     return value
   }

@@ -38,7 +38,7 @@ function spec(replicas: number, speed: object): object {
       {
         id: 'pairs',
         from: ['bids', 'seen'],
-        join: { on: 'auction', select: { auction: 'bids.auction', price: 'bids.price' } },
+        join: { keyBy: 'auction', select: { auction: 'bids.auction', price: 'bids.price' } },
       },
       { id: 'out-pairs', from: 'pairs', sink: { file: { path: 'out/pairs' } } },
     ],

@@ -2,6 +2,8 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import type { Fields } from '../../runtime/model/fields.ts'
 import {
   BY_ARRIVAL,
   KEPT,
@@ -43,7 +45,8 @@ describe('savepoints of earlier versions', () => {
     // state lives by the clock on the wall, and what is kept grows old: its time is made to last, as a user may do
     // at any time
     const job = join(folder, 'job.yaml')
-    writeFileSync(job, readFileSync(job, 'utf8').replace(/"ttl": "[^"]+"/g, '"ttl": "36500d"'))
+    const written = readFileSync(job, 'utf8').replace(/"ttl": "[^"]+"/g, '"ttl": "36500d"')
+    writeFileSync(job, JSON.stringify(inPresentForm(parse(written) as KeptJob)))
     return { folder, savepoint }
   }
 
@@ -63,3 +66,24 @@ describe('savepoints of earlier versions', () => {
     })
   }
 })
+
+interface KeptJob {
+  spec: { graph: { join?: Fields; topN?: Fields; sideOutput?: Fields }[] }
+}
+
+/** The job as its user has to write it for this version; the manifest of the savepoint keeps the old form. */
+function inPresentForm({ spec, ...job }: KeptJob): object {
+  const graph = spec.graph.map(({ join, topN, sideOutput, ...entry }) => ({
+    ...entry,
+    ...(join === undefined ? {} : { join: renamed(join, 'on', 'keyBy') }),
+    ...(topN === undefined ? {} : { topN: renamed(topN, 'n', 'limit') }),
+    ...(sideOutput === undefined
+      ? {}
+      : { sideOutput: Object.entries(sideOutput).map(([name, condition]) => ({ [name]: condition })) }),
+  }))
+  return { ...job, spec: { ...spec, graph } }
+}
+
+function renamed(fields: Fields, old: string, name: string): Fields {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key === old ? name : key, value]))
+}

@@ -1,16 +1,21 @@
 import { execFile, spawn, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { stringify } from 'yaml'
+import { parseAllDocuments, stringify } from 'yaml'
 import type { JsonObject } from '../../embedded/objects.ts'
 import type { TestCluster } from './embedded-cluster.ts'
 import { samplePod, startTestCluster, untilObject } from './embedded-cluster.ts'
 import { sampleMill } from './sample-crd.ts'
+import { ROOT } from '../harness/source-files.ts'
+import { yamlOfDocs } from '../harness/yaml-of-docs.ts'
 
 const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0
 if (!hasKubectl) console.log('left out: tests with the real kubectl, because there is no kubectl on the PATH')
+
+const SAMPLE = 'apiVersion: v1\nkind: Sample\nmetadata: { name: sample }\n'
 
 interface Outcome {
   code: number
@@ -51,6 +56,26 @@ describe('kubectl against the embedded server', { timeout: 60_000 }, () => {
     await writeFile(path, stringify(object))
     return kubectl('apply', '-f', path, ...flags)
   }
+
+  // The embedded server is given JSON, so that only kubectl's own reading can differ.
+  test.skipIf(!hasKubectl)('every example and all YAML of the docs is to kubectl what it is to Millrace', async () => {
+    const examples = readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.yaml'))
+      .map((file) => readFileSync(join(ROOT, 'examples', file), 'utf8'))
+    const docs = yamlOfDocs().map(({ text }) =>
+      text.startsWith('apiVersion') ? text : `${SAMPLE}spec:\n${text.replaceAll(/^(?=.)/gm, '  ')}`,
+    )
+    const all = [...examples, ...docs].join('\n---\n')
+    const path = join(home, 'all.yaml')
+    await writeFile(path, all)
+    const { out, err } = await kubectl('annotate', '--local', '-f', path, 'a=b', '-o', 'jsonpath={.spec}{"\\n"}')
+    expect(err).toBe('')
+    const read = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown)
+    expect(read).toEqual(parseAllDocuments(all).map((document) => (document.toJS() as { spec: unknown }).spec))
+  })
 
   test.skipIf(!hasKubectl)(
     'apply creates, leaves unchanged and configures, and the generation follows the spec',

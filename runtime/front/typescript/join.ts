@@ -13,7 +13,7 @@ export type Selected<L extends Shape, R extends Shape> =
 
 /** Which rows meet: in the same window, within a distance in event time, or all that were kept (`ttl`, or forever). */
 interface Meeting<L extends Shape, R extends Shape> {
-  readonly on:
+  readonly keyBy:
     | (KeyField<L> & KeyField<R>)
     | readonly (KeyField<L> & KeyField<R>)[]
     | Readonly<Partial<Record<KeyField<L>, KeyField<R>>>>

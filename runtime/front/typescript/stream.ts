@@ -400,7 +400,7 @@ export interface DedupeOptions<S extends Shape> {
   readonly ttl?: Duration
 }
 export interface TopNOptions<S extends Shape> {
-  readonly n: number
+  readonly limit: number
   readonly by: OrderField<S>
   readonly order?: 'asc' | 'desc'
   readonly rank?: string

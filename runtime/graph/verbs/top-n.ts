@@ -1,3 +1,4 @@
+import { readRenamed } from './kit/renamed-member.ts'
 import { aspect } from './kit/aspects.ts'
 import { keptText, namesText } from './kit/descriptions.ts'
 import { withFields } from './kit/field-names.ts'
@@ -62,11 +63,11 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
     `the ${verb.n} ${verb.order === 'desc' ? 'greatest' : 'least'} by ${verb.by} of ${namesText(keyBy)}${keptText(verb)}`,
 }
 
-/** `topN: { n: 10, by: FIELD, order: desc | asc, rank: NAME, ttl: 1h }` beside `keyBy`. */
+/** `topN: { limit: 10, by: FIELD, order: desc | asc, rank: NAME, ttl: 1h }` beside `keyBy`. */
 function readTopN(entry: Entry, input: Input, _around: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'topN')
   const keyBy = readKeys(entry, input.schema, problems)
-  const fields = problems.fields(entry.fields['topN'], path, ['n', 'by', 'order', 'rank', 'ttl'])
+  const fields = problems.fields(entry.fields['topN'], path, ['limit', 'n', 'by', 'order', 'rank', 'ttl'])
   if (fields === undefined) return { stream: { time: { kind: 'unknown' } } }
   const rank = readRank(fields['rank'], join(path, 'rank'), input.schema, problems)
   const stream: Stream =
@@ -98,12 +99,18 @@ function readSettings(
   schema: Schema,
   problems: Problems,
 ): { n: number; by: string; order: 'asc' | 'desc' } | undefined {
-  const n = problems.count(fields['n'], join(path, 'n'))
+  const limit = readRenamed(fields, path, { name: 'limit', old: 'n' }, problems)
+  const n = problems.count(limit.value, limit.path)
   if (n !== undefined && n > MAX_N)
-    problems.report('TOO_LARGE', join(path, 'n'), `${n} places per key, at most ${MAX_N} are kept`)
+    problems.report('TOO_LARGE', limit.path, `${n} places per key, at most ${MAX_N} are kept`)
   const by = fields['by'] === undefined ? undefined : readOrderField(fields['by'], join(path, 'by'), schema, problems)
   if (fields['by'] === undefined)
-    problems.report('TOP_N_INVALID', path, 'does not say by which field rows are ranked', 'write { n: 10, by: price }')
+    problems.report(
+      'TOP_N_INVALID',
+      path,
+      'does not say by which field rows are ranked',
+      'write { limit: 10, by: price }',
+    )
   const order = fields['order'] ?? 'desc'
   if (order !== 'asc' && order !== 'desc')
     problems.report(

@@ -130,7 +130,7 @@ const FAULT_JOBS_OVER_FILES: readonly FaultJob[] = [
       {
         id: 'both',
         from: ['dear', 'of-a'],
-        join: { on: 'auction', type: 'left', within: { before: '500ms', after: '200ms' }, select: PAIR },
+        join: { keyBy: 'auction', type: 'left', within: { before: '500ms', after: '200ms' }, select: PAIR },
       },
     ],
   },
@@ -143,7 +143,13 @@ const FAULT_JOBS_OVER_FILES: readonly FaultJob[] = [
       {
         id: 'both',
         from: ['dear', 'of-a'],
-        join: { on: 'auction', type: 'inner', ttl: 'forever', where: 'left.price > right.price + 900', select: PAIR },
+        join: {
+          keyBy: 'auction',
+          type: 'inner',
+          ttl: 'forever',
+          where: 'left.price > right.price + 900',
+          select: PAIR,
+        },
       },
     ],
   },
@@ -167,7 +173,7 @@ const FAULT_JOBS_OVER_FILES: readonly FaultJob[] = [
   {
     name: 'top-n',
     from: 'top',
-    graph: [{ id: 'top', from: 'bids', keyBy: 'auction', topN: { n: 3, by: 'price', rank: 'place', ttl: '1d' } }],
+    graph: [{ id: 'top', from: 'bids', keyBy: 'auction', topN: { limit: 3, by: 'price', rank: 'place', ttl: '1d' } }],
     settled: (rows) => lastOfKeys(rows, ['auction', 'place'], 'price'),
     plain: () =>
       [...Map.groupBy(bids(), ({ auction }) => auction)]

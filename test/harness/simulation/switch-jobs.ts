@@ -40,7 +40,7 @@ function leftJoin(): VerbJob {
         id: 'both',
         from: ['dear', 'channel-a'],
         join: {
-          on: 'auction',
+          keyBy: 'auction',
           type: 'left',
           within: { before: '500ms', after: '100ms' },
           select: { leftAt: 'left.at', leftPrice: 'left.price', rightAt: 'right.at', rightPrice: 'right.price' },

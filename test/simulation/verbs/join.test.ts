@@ -40,7 +40,11 @@ async function wrongSeeds(type: JoinType, join: object, pairs: readonly PlainPai
   }
   return wrongVerbSeeds(
     {
-      graph: [LEFT, RIGHT, { id: 'both', from: ['dear', 'channel-a'], join: { on: 'auction', type, select, ...join } }],
+      graph: [
+        LEFT,
+        RIGHT,
+        { id: 'both', from: ['dear', 'channel-a'], join: { keyBy: 'auction', type, select, ...join } },
+      ],
       from: 'both',
       wrongness: (out) => {
         const found = JSON.stringify(

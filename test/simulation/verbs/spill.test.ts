@@ -34,7 +34,7 @@ const ranks = new Map(
 )
 
 const topN: VerbJob = {
-  graph: [{ id: 'top', from: 'bids', keyBy: 'auction', topN: { n: N, by: 'price', rank: 'place' } }],
+  graph: [{ id: 'top', from: 'bids', keyBy: 'auction', topN: { limit: N, by: 'price', rank: 'place' } }],
   from: 'top',
   state: STATE,
   wrongness: (rows) =>
@@ -60,7 +60,7 @@ const join: VerbJob = {
       id: 'both',
       from: ['dear', 'channel-a'],
       join: {
-        on: 'auction',
+        keyBy: 'auction',
         ttl: 'forever',
         select: { at: 'left.at', price: 'left.price', otherAt: 'right.at', otherPrice: 'right.price' },
       },

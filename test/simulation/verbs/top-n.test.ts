@@ -28,7 +28,7 @@ describe('topN under virtual time, killed and rescaled', () => {
     expect(
       await wrongVerbSeeds(
         {
-          graph: [{ id: 'top', from: 'bids', keyBy: 'auction', topN: { n: N, by: 'price' } }],
+          graph: [{ id: 'top', from: 'bids', keyBy: 'auction', topN: { limit: N, by: 'price' } }],
           from: 'top',
           wrongness: (rows) =>
             wrongRows(rows) ??
@@ -50,7 +50,7 @@ describe('topN under virtual time, killed and rescaled', () => {
     expect(
       await wrongVerbSeeds(
         {
-          graph: [{ id: 'top', from: 'bids', keyBy: 'auction', topN: { n: N, by: 'price', rank: 'place' } }],
+          graph: [{ id: 'top', from: 'bids', keyBy: 'auction', topN: { limit: N, by: 'price', rank: 'place' } }],
           from: 'top',
           wrongness: (rows) =>
             wrongBest(

@@ -93,7 +93,7 @@ test('a warning is shown and counted, and the job passes', async () => {
     /    - id: out[^]*/,
     `    - id: both
       from: [bids, hot]
-      join: { on: auction, select: { price: bids.price } }
+      join: { keyBy: auction, select: { price: bids.price } }
     - id: out
       from: both
       sink: console

@@ -1,5 +1,6 @@
 import { readKeyNames } from '../kit/key-fields.ts'
-import { isFields } from '../../../model/fields.ts'
+import { readRenamed } from '../kit/renamed-member.ts'
+import { type Fields, isFields } from '../../../model/fields.ts'
 import { describe, join, type Problems } from '../../problems.ts'
 import type { Input } from '../../stream.ts'
 import { describeType, haveOneEquality } from '../../../expressions/typing.ts'
@@ -11,15 +12,15 @@ export interface JoinKeys {
 }
 
 const USAGE =
-  'write on: { leftField: rightField }, or on: field when both have it; keys are fields, compute others with set before'
+  'write keyBy: { leftField: rightField }, or keyBy: field when both have it; keys are fields, compute others with set before'
 
-/** `on: auction`, `on: [a, b]` or `on: { auction: id }`: fields of the same type on both sides. */
+/** `keyBy: auction`, `keyBy: [a, b]` or `keyBy: { auction: id }`: fields of the same type on both sides. */
 export function readJoinKeys(
-  written: unknown,
+  fields: Fields,
   around: { path: string; inputs: readonly [Input, Input]; names: readonly string[] },
   problems: Problems,
 ): JoinKeys | undefined {
-  const path = join(around.path, 'on')
+  const { value: written, path } = readRenamed(fields, around.path, { name: 'keyBy', old: 'on' }, problems)
   if (written === undefined) {
     problems.report('KEY_MISSING', around.path, 'a join needs to know which fields are equal', USAGE)
     return undefined

@@ -85,7 +85,7 @@ const BOUNDS: readonly Field[] = [
   { name: 'windowEnd', type: 'timestamp', nullable: false },
 ]
 
-const KNOWN = ['on', 'type', 'window', 'within', 'ttl', 'where', 'select', 'lookup'] as const
+const KNOWN = ['keyBy', 'on', 'type', 'window', 'within', 'ttl', 'where', 'select', 'lookup'] as const
 
 /**
  * `join` of two inputs, or of one with a service (lookup). Of two come out the fields of `select` (all of both sides by
@@ -119,7 +119,7 @@ function readJoin(entry: Entry, inputs: readonly Input[], _around: Surroundings,
     return unknown
   }
   const type = readType(fields['type'], join(path, 'type'), problems)
-  const keys = readJoinKeys(fields['on'], { path, inputs: [left, right], names: entry.from }, problems)
+  const keys = readJoinKeys(fields, { path, inputs: [left, right], names: entry.from }, problems)
   const extent = readJoinExtent(fields, path, problems)
   if (type !== undefined && extent !== undefined) checkType(type, extent, path, problems)
   const times =

@@ -113,8 +113,8 @@ const GENERATORS: Readonly<Record<string, () => void>> = {
   reducer: around({ keyBy: 'id', reduce: { price: 'previous.price + current.price' } }),
   'dedupe-first': around({ keyBy: 'id', dedupe: { keep: 'first' } }),
   'dedupe-last': around({ keyBy: ['id', 'channel'], dedupe: { keep: 'last', ttl: '1h' } }, '1Mi'),
-  'top-n': around({ keyBy: 'channel', topN: { n: 3, by: 'price', rank: 'place' } }),
-  'top-n-columns': around({ keyBy: 'id', topN: { n: 3, by: 'price', rank: 'place' } }),
+  'top-n': around({ keyBy: 'channel', topN: { limit: 3, by: 'price', rank: 'place' } }),
+  'top-n-columns': around({ keyBy: 'id', topN: { limit: 3, by: 'price', rank: 'place' } }),
   records: around({
     keyBy: 'id',
     process: {
@@ -140,19 +140,19 @@ const GENERATORS: Readonly<Record<string, () => void>> = {
   }),
   'join-interval': ofTwo({
     join: {
-      on: ['id', 'channel'],
+      keyBy: ['id', 'channel'],
       type: 'left',
       within: { before: '1s', after: '2s' },
       where: 'left.price > right.price',
       select: SELECT,
     },
   }),
-  'join-window': ofTwo({ join: { on: 'id', window: { tumble: '10s' }, select: SELECT } }),
+  'join-window': ofTwo({ join: { keyBy: 'id', window: { tumble: '10s' }, select: SELECT } }),
   'join-stored': ofTwo(
-    { join: { on: 'id', within: { before: '1s' }, select: { ...SELECT, to: 'right.channel' } } },
+    { join: { keyBy: 'id', within: { before: '1s' }, select: { ...SELECT, to: 'right.channel' } } },
     '1Mi',
   ),
-  'join-semi': ofTwo({ join: { on: 'id', type: 'semi', ttl: '1h' } }),
+  'join-semi': ofTwo({ join: { keyBy: 'id', type: 'semi', ttl: '1h' } }),
   broadcast: ofTwo({
     broadcast: {
       key: 'channel',

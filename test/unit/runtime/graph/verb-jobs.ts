@@ -39,7 +39,7 @@ const ENTRIES: Readonly<Record<string, object>> = {
     join: { type: 'left', lookup: { http: { url: 'http://a/{k}' }, output: { n: 'long' }, cache: { rows: 9 } } },
   },
   dedupe: { keyBy: 'k', dedupe: { keep: 'last', ttl: '1h' } },
-  topN: { keyBy: 'k', topN: { n: 3, by: 'v', order: 'asc', rank: 'place', ttl: '1h' } },
+  topN: { keyBy: 'k', topN: { limit: 3, by: 'v', order: 'asc', rank: 'place', ttl: '1h' } },
   pattern: {
     keyBy: 'k',
     pattern: {
@@ -83,7 +83,7 @@ export function verbJobGraphs(): [string, JobGraph][] {
       'join',
       ofTwo({
         join: {
-          on: 'k',
+          keyBy: 'k',
           type: 'left',
           within: { before: '1s' },
           where: 'left.v > right.v',

@@ -21,9 +21,9 @@ const VERBS = {
   'dedupe that keeps the first': { dedupe: { keep: 'first', ttl: '100ms' } },
   'dedupe that keeps the last': { dedupe: { keep: 'last' } },
   'dedupe that keeps the last for a time': { dedupe: { keep: 'last', ttl: '100ms' } },
-  topN: { topN: { n: 2, by: 'price' } },
-  'topN with ranks': { topN: { n: 3, by: 'price', rank: 'place' } },
-  'topN with a time to live': { topN: { n: 2, by: 'price', rank: 'place', ttl: '100ms' } },
+  topN: { topN: { limit: 2, by: 'price' } },
+  'topN with ranks': { topN: { limit: 3, by: 'price', rank: 'place' } },
+  'topN with a time to live': { topN: { limit: 2, by: 'price', rank: 'place', ttl: '100ms' } },
   reduce: { reduce: { price: 'previous.price + current.price', text: 'current.text' } },
 } as const
 

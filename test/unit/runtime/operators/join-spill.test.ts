@@ -88,66 +88,71 @@ const EXTENTS = [
 ] as const
 
 describe('a join whose rows are mostly on disk', () => {
-  test.each(EXTENTS.flatMap(([kind, extent]) => ['key', 'num'].map((on) => [kind, on, { on, ...extent }] as const)))(
-    'gives the same rows in the same order as in memory, also after restores: %s, on %s',
-    async (kind, _, extent) => {
-      const type = kind === 'interval' || kind === 'hopping' ? 'full' : 'inner'
-      const join = { type, ...extent }
-      const beds = [bedOf(join), bedOf(join, '64Ki')] as [OperatorBed, OperatorBed]
-      const uploads = new Uploads<undefined>()
-      let spilled = 0
-      let rows = 0
-      for (let batch = 0; batch < 80; batch++) {
-        const at = batch * 500
-        const events = Array.from({ length: 60 }, (_, n) =>
-          rowOf(batch * 60 + n, random(2) === 0 ? random(4000) : random(100), at + random(3000)),
-        )
-        for (const bed of beds) {
-          await bed.process(events, batch % 2)
-          await bed.watermark(at - 1)
-        }
-        await CLOCK.advance(500)
-        uploads.step()
-        if (batch % 10 === 5)
-          uploads.add(
-            (beds[1].stage.state ?? expect.unreachable()).freeze(batch % 20 === 5 ? 'changes' : 'whole'),
-            undefined,
-          )
-        expect(linesOf(beds[1])).toEqual(linesOf(beds[0]))
-        rows += beds[0].out.rows.length
-        for (const bed of beds) bed.out.rows.length = 0
-        expect(memoryOf(beds[1]).residentBytes).toBeLessThan(LIMIT + SOME_MORE)
-        spilled = Math.max(spilled, memoryOf(beds[1]).coldBytes)
-        if (batch === 40) {
-          // what is written with a limit is read without, and the other way round
-          const [inMemory, onDisk] = beds.map(({ stage }) => wholeBlocks(stage.state))
-          beds[0] = restored(bedOf(join), onDisk ?? [])
-          beds[1] = restored(bedOf(join, '64Ki'), inMemory ?? [])
-          expect(beds[1].stage.state?.size()).toBe(beds[0].stage.state?.size())
-        }
-        if (batch === 60) {
-          while (uploads.step());
-          uploads.add((beds[1].stage.state ?? expect.unreachable()).freeze('changes'), undefined)
-          while (uploads.step());
-          const blocks = uploads.blocks(uploads.done.at(-1)?.files ?? [])
-          beds[0] = restored(bedOf(join), blocks)
-          beds[1] = restored(bedOf(join, '64Ki'), blocks)
-        }
+  test.each(
+    EXTENTS.flatMap(([kind, extent]) => ['key', 'num'].map((keyBy) => [kind, keyBy, { keyBy, ...extent }] as const)),
+  )('gives the same rows in the same order as in memory, also after restores: %s, on %s', async (kind, _, extent) => {
+    const type = kind === 'interval' || kind === 'hopping' ? 'full' : 'inner'
+    const join = { type, ...extent }
+    const beds = [bedOf(join), bedOf(join, '64Ki')] as [OperatorBed, OperatorBed]
+    const uploads = new Uploads<undefined>()
+    let spilled = 0
+    let rows = 0
+    for (let batch = 0; batch < 80; batch++) {
+      const at = batch * 500
+      const events = Array.from({ length: 60 }, (_, n) =>
+        rowOf(batch * 60 + n, random(2) === 0 ? random(4000) : random(100), at + random(3000)),
+      )
+      for (const bed of beds) {
+        await bed.process(events, batch % 2)
+        await bed.watermark(at - 1)
       }
-      for (const bed of beds) await bed.end()
+      await CLOCK.advance(500)
+      uploads.step()
+      if (batch % 10 === 5)
+        uploads.add(
+          (beds[1].stage.state ?? expect.unreachable()).freeze(batch % 20 === 5 ? 'changes' : 'whole'),
+          undefined,
+        )
       expect(linesOf(beds[1])).toEqual(linesOf(beds[0]))
-      expect(beds.map(({ late, errors }) => [late, errors])).toEqual([
-        [0, []],
-        [0, []],
-      ])
-      expect(rows).toBeGreaterThan(2000)
-      expect(spilled).toBeGreaterThan(4 * LIMIT)
-    },
-  )
+      rows += beds[0].out.rows.length
+      for (const bed of beds) bed.out.rows.length = 0
+      expect(memoryOf(beds[1]).residentBytes).toBeLessThan(LIMIT + SOME_MORE)
+      spilled = Math.max(spilled, memoryOf(beds[1]).coldBytes)
+      if (batch === 40) {
+        // what is written with a limit is read without, and the other way round
+        const [inMemory, onDisk] = beds.map(({ stage }) => wholeBlocks(stage.state))
+        beds[0] = restored(bedOf(join), onDisk ?? [])
+        beds[1] = restored(bedOf(join, '64Ki'), inMemory ?? [])
+        expect(beds[1].stage.state?.size()).toBe(beds[0].stage.state?.size())
+      }
+      if (batch === 60) {
+        while (uploads.step());
+        uploads.add((beds[1].stage.state ?? expect.unreachable()).freeze('changes'), undefined)
+        while (uploads.step());
+        const blocks = uploads.blocks(uploads.done.at(-1)?.files ?? [])
+        beds[0] = restored(bedOf(join), blocks)
+        beds[1] = restored(bedOf(join, '64Ki'), blocks)
+      }
+    }
+    for (const bed of beds) await bed.end()
+    expect(linesOf(beds[1])).toEqual(linesOf(beds[0]))
+    expect(beds.map(({ late, errors }) => [late, errors])).toEqual([
+      [0, []],
+      [0, []],
+    ])
+    expect(rows).toBeGreaterThan(2000)
+    expect(spilled).toBeGreaterThan(4 * LIMIT)
+  })
 
   test('stays within its limit while more is restored than fits, and while rows of long ago are asked for', async () => {
     // left rows that meet one are not kept, nor right ones without a key
-    const join = { type: 'semi', on: 'num', ttl: 'forever', where: 'left.id === right.id', select: { id: 'left.id' } }
+    const join = {
+      type: 'semi',
+      keyBy: 'num',
+      ttl: 'forever',
+      where: 'left.id === right.id',
+      select: { id: 'left.id' },
+    }
     const bed = bedOf(join, '64Ki')
     for (let id = 0; id < 4000; id += 500)
       await bed.process(
@@ -179,7 +184,7 @@ describe('a join whose rows are mostly on disk', () => {
   test('when a row meets more rows on disk than may lie in memory, keeps to its limit meanwhile', async () => {
     const disk = new VirtualScratch()
     const bed = bedOf(
-      { type: 'inner', on: 'num', ttl: 'forever', select: { id: 'right.id', text: 'right.text' } },
+      { type: 'inner', keyBy: 'num', ttl: 'forever', select: { id: 'right.id', text: 'right.text' } },
       '64Ki',
       disk,
     )
@@ -203,7 +208,7 @@ describe('a join whose rows are mostly on disk', () => {
     const bed = bedOf(
       {
         type: 'left',
-        on: 'key',
+        keyBy: 'key',
         window: { hop: '1s', size: '100s' },
         select: { id: 'left.id', text: 'left.text', other: 'right.text' },
       },
@@ -231,7 +236,7 @@ describe('a join whose rows are mostly on disk', () => {
   test('has rows larger than a segment among them', async () => {
     const join = {
       type: 'inner',
-      on: 'key',
+      keyBy: 'key',
       ttl: 'forever',
       select: { l: 'left.id', r: 'right.id', text: 'left.text', note: 'left.note' },
     }
@@ -258,7 +263,7 @@ describe('a join whose rows are mostly on disk', () => {
       retriable: true,
       hint: expect.stringContaining('spec.state.folder') as string,
     })
-    const join = { type: 'inner', on: 'key', ttl: 'forever' }
+    const join = { type: 'inner', keyBy: 'key', ttl: 'forever' }
     const bed = bedOf(join, '32Ki', new VirtualScratch(64 * KB))
     for (let id = 0; id < 2000; id++) await bed.process([rowOf(id, id)], 0)
     expect(bed.errors[0]?.error).toEqual(full)
@@ -272,7 +277,7 @@ describe('a join whose rows are mostly on disk', () => {
 
   test('gives its file back when it is closed', async () => {
     const disk = new VirtualScratch()
-    const bed = bedOf({ type: 'inner', on: 'key', ttl: 'forever' }, '1Ki', disk)
+    const bed = bedOf({ type: 'inner', keyBy: 'key', ttl: 'forever' }, '1Ki', disk)
     for (let id = 0; id < 1000; id++) await bed.process([rowOf(id, id)], 0)
     expect(disk.openFiles).toBe(1)
     await bed.stage.close?.()

@@ -108,7 +108,7 @@ let windowSize = 0
  * restores.
  */
 interface Course {
-  on: 'key' | 'num'
+  keyBy: 'key' | 'num'
   /** spec.state.memory: about ten rows. */
   memory: '1Ki' | undefined
   /** Before each batch, `blocks` of what is being read are read. */
@@ -118,7 +118,7 @@ interface Course {
 }
 
 const arbitraryCourse = fc.record({
-  on: fc.constantFrom('key' as const, 'num' as const),
+  keyBy: fc.constantFrom('key' as const, 'num' as const),
   memory: fc.constantFrom('1Ki' as const, undefined),
   steps: fc.array(
     fc.record({
@@ -144,9 +144,13 @@ class Slots {
   readonly #uploads: Uploads<undefined>[]
   readonly #group: ReturnType<typeof compileKeyGrouper>
 
-  constructor(graph: JobGraph, clock: ManualClock, count: number, on: Course['on']) {
+  constructor(graph: JobGraph, clock: ManualClock, count: number, keyBy: Course['keyBy']) {
     this.#group = compileKeyGrouper(
-      [on === 'key' ? { name: 'key', type: 'string', nullable: true } : { name: 'num', type: 'long', nullable: true }],
+      [
+        keyBy === 'key'
+          ? { name: 'key', type: 'string', nullable: true }
+          : { name: 'num', type: 'long', nullable: true },
+      ],
       GROUPS,
     )
     this.beds = Array.from(
@@ -196,12 +200,12 @@ class Slots {
 async function run(
   graph: JobGraph,
   batches: readonly (readonly Event[])[],
-  { on, steps, restores }: Course,
+  { keyBy, steps, restores }: Course,
   lagMs = 21,
 ): Promise<{ rows: Row[]; late: number; errors: number }> {
   const clock = new ManualClock()
   const rows: Row[] = []
-  let slots = new Slots(graph, clock, 1, on)
+  let slots = new Slots(graph, clock, 1, keyBy)
   let [late, errors] = [0, 0]
   const collect = (): void => {
     for (const bed of slots.beds) {
@@ -230,7 +234,7 @@ async function run(
       for (let more = index; more < Math.min(index + restore.more, batches.length); more++) await take(more)
       slots.read(Infinity)
       const written = slots.blocks()
-      slots = new Slots(graph, clock, restore.slots, on)
+      slots = new Slots(graph, clock, restore.slots, keyBy)
       slots.restore(written)
     }
     await take(index)
@@ -268,7 +272,7 @@ describe('a join against the nested loop, with most of its rows on disk or none,
           windowSize = window.sizeMs
           const graph = joinGraph(
             {
-              on: course.on,
+              keyBy: course.keyBy,
               type,
               window: hops ? { hop: '30ms', size: '90ms' } : { tumble: '50ms' },
               select: selectOf(type),
@@ -298,7 +302,7 @@ describe('a join against the nested loop, with most of its rows on disk or none,
         async (batches, course, hasWhere) => {
           const graph = joinGraph(
             {
-              on: course.on,
+              keyBy: course.keyBy,
               type,
               within: { before: '1800ms', after: '720ms' },
               select: selectOf(type),
@@ -323,7 +327,13 @@ describe('a join against the nested loop, with most of its rows on disk or none,
     await fc.assert(
       fc.asyncProperty(arbitraryBatches, arbitraryCourse, fc.boolean(), async (batches, course, hasWhere) => {
         const graph = joinGraph(
-          { on: course.on, type, ttl: 'forever', select: selectOf(type), ...(hasWhere ? { where: condition } : {}) },
+          {
+            keyBy: course.keyBy,
+            type,
+            ttl: 'forever',
+            select: selectOf(type),
+            ...(hasWhere ? { where: condition } : {}),
+          },
           course.memory,
         )
         const { rows } = await run(graph, batches, course)
@@ -350,7 +360,7 @@ describe('a join of many rows', () => {
   ] as const)('by number, of a %s join (%o), every pair comes once', async (type, extent) => {
     const bed = new OperatorBed(
       joinGraph({
-        on: 'num',
+        keyBy: 'num',
         type,
         ...extent,
         select: { num: 'left.num', other: 'right.num', l: 'left.id', r: 'right.id' },
@@ -384,7 +394,7 @@ describe('a regular join with a time to live', () => {
   test('when a row is older than that, it meets nobody any more and is dropped', async () => {
     const clock = new ManualClock()
     const bed = new OperatorBed(
-      joinGraph({ on: 'key', ttl: '1s', select: { leftId: 'left.id', rightId: 'right.id' } }),
+      joinGraph({ keyBy: 'key', ttl: '1s', select: { leftId: 'left.id', rightId: 'right.id' } }),
       'op',
       { clock },
     )
@@ -402,7 +412,7 @@ describe('a regular join with a time to live', () => {
 
 describe('late rows and watermarks', () => {
   test('when a row of an interval join is behind the watermark, it is counted, put aside by its side, and joins nothing', async () => {
-    const bed = new OperatorBed(joinGraph({ on: 'key', within: { before: '1s', after: '0s' }, select: BOTH }), 'op')
+    const bed = new OperatorBed(joinGraph({ keyBy: 'key', within: { before: '1s', after: '0s' }, select: BOTH }), 'op')
     await bed.process([row('x', 1000, 1)], 0)
     await bed.watermark(900)
     await bed.process([row('x', 899, 2), row('x', 900, 3)], 1)
@@ -413,7 +423,7 @@ describe('late rows and watermarks', () => {
   })
 
   test('when a window has fired, its rows are late, also after a restore', async () => {
-    const graph = joinGraph({ on: 'key', type: 'left', window: { tumble: '100ms' }, select: BOTH })
+    const graph = joinGraph({ keyBy: 'key', type: 'left', window: { tumble: '100ms' }, select: BOTH })
     const first = new OperatorBed(graph, 'op')
     await first.process([row('x', 50, 1)], 0)
     await first.watermark(99)
@@ -435,7 +445,7 @@ describe('late rows and watermarks', () => {
     'when a %s join selects %o, watermarks are held back so that its rows are never late',
     async (type, select, watermark) => {
       const bed = new OperatorBed(
-        joinGraph({ on: 'key', type, within: { before: '1s', after: '500ms' }, select }),
+        joinGraph({ keyBy: 'key', type, within: { before: '1s', after: '500ms' }, select }),
         'op',
       )
       await bed.watermark(1000)
@@ -447,7 +457,10 @@ describe('late rows and watermarks', () => {
 
 describe('rows that throw', () => {
   test('when what is selected leaves the exact range for a pair, the row that came is reported and the others go on', async () => {
-    const bed = new OperatorBed(joinGraph({ on: 'key', ttl: 'forever', select: { product: 'left.n * right.n' } }), 'op')
+    const bed = new OperatorBed(
+      joinGraph({ keyBy: 'key', ttl: 'forever', select: { product: 'left.n * right.n' } }),
+      'op',
+    )
     await bed.process([row('x', 0, 2 ** 30), row('y', 0, 3)], 0)
     await bed.process([row('x', 0, 2 ** 30), row('y', 0, 4)], 1)
     expect(bed.out.rows).toEqual([{ product: 12 }])
@@ -505,7 +518,7 @@ describe('rows that throw', () => {
         {
           id: 'op',
           from: ['a', 'b'],
-          join: { on: 'key', ...extent, where: 'left.t >= 0 && right.s !== null', select },
+          join: { keyBy: 'key', ...extent, where: 'left.t >= 0 && right.s !== null', select },
         },
         { id: 'out', from: 'op', sink: 'console' },
       ],
@@ -526,8 +539,8 @@ describe('rows that throw', () => {
   })
 
   test('when state was written by another join, a restore names both', () => {
-    const one = new OperatorBed(joinGraph({ on: 'key', ttl: 'forever', select: BOTH }), 'op')
-    const other = new OperatorBed(joinGraph({ on: 'key', ttl: 'forever', select: { n: 'left.n' } }), 'op')
+    const one = new OperatorBed(joinGraph({ keyBy: 'key', ttl: 'forever', select: BOTH }), 'op')
+    const other = new OperatorBed(joinGraph({ keyBy: 'key', ttl: 'forever', select: { n: 'left.n' } }), 'op')
     return one.process([row('x', 0, 1)], 0).then(() => {
       const [group, bytes] = wholeBlocks(one.stage.state)[0] ?? [0, new Uint8Array()]
       expect(() => other.stage.state?.restore(group, bytes)).toThrow(
@@ -548,7 +561,7 @@ describe('checkpoints', () => {
     'of a %s join that keeps many rows and gets few write those alone, into files of which there are few',
     async (type, share) => {
       const bed = new OperatorBed(
-        joinGraph({ on: 'key', type, within: { before: '1h', after: '1h' }, select: BOTH }),
+        joinGraph({ keyBy: 'key', type, within: { before: '1h', after: '1h' }, select: BOTH }),
         'op',
       )
       const uploads = new Uploads<number>()
@@ -572,7 +585,7 @@ describe('checkpoints', () => {
       expect(Math.max(...others.slice(0, 6))).toBeLessThan(first * share)
       expect(uploads.done.at(-1)?.files.length).toBeLessThan(40)
       const again = new OperatorBed(
-        joinGraph({ on: 'key', type, within: { before: '1h', after: '1h' }, select: BOTH }),
+        joinGraph({ keyBy: 'key', type, within: { before: '1h', after: '1h' }, select: BOTH }),
         'op',
       )
       for (const [group, bytes] of uploads.blocks(uploads.done.at(-1)?.files ?? []))
@@ -591,7 +604,7 @@ describe('checkpoints', () => {
   ] as const)(
     'of extent appended of a %s join (%o) go on from each other, and who follows them joins as the one that wrote them',
     async (type, extent) => {
-      const graph = joinGraph({ on: 'key', type, ...extent, select: BOTH })
+      const graph = joinGraph({ keyBy: 'key', type, ...extent, select: BOTH })
       await fc.assert(
         fc.asyncProperty(arbitraryBatches, fc.nat(12), async (batches, at) => {
           const clock = new ManualClock()
@@ -636,7 +649,7 @@ describe('checkpoints', () => {
 
   test('of version 1, whose rows say themselves that they had a match, are restored', async () => {
     const graph = joinGraph({
-      on: 'key',
+      keyBy: 'key',
       type: 'left',
       within: { before: '1s', after: '1s' },
       select: { id: 'left.id' },

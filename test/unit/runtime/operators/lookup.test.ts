@@ -284,7 +284,12 @@ test.each([
 
 test.each([
   ['another type', { type: 'semi', lookup: { http: HTTP, output: { name: 'string' } } }, 'UNKNOWN_VALUE', 'join.type'],
-  ['a key beside it', { on: 'id', lookup: { http: HTTP, output: { name: 'string' } } }, 'UNKNOWN_FIELD', 'join.on'],
+  [
+    'a key beside it',
+    { keyBy: 'id', lookup: { http: HTTP, output: { name: 'string' } } },
+    'UNKNOWN_FIELD',
+    'join.keyBy',
+  ],
   ['nobody to ask', { lookup: { output: { name: 'string' } } }, 'CALL_MISSING', 'join.lookup'],
   ['no output', { lookup: { http: HTTP } }, 'SCHEMA_MISSING', 'join.lookup'],
   [

@@ -4,7 +4,11 @@ import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 
 const SCHEMA = { id: 'long', price: 'double?' }
 const graph = (sideOutput: object) =>
-  aroundOperator(SCHEMA, { sideOutput }, { modules: { user: { path: './user.ts' } }, sides: Object.keys(sideOutput) })
+  aroundOperator(
+    SCHEMA,
+    { sideOutput: Object.entries(sideOutput).map(([name, condition]) => ({ [name]: condition as unknown })) },
+    { modules: { user: { path: './user.ts' } }, sides: Object.keys(sideOutput) },
+  )
 
 describe('sideOutput', () => {
   test('whatever the rows, each goes to the first output whose condition it meets, the rest on', async () => {

@@ -32,7 +32,7 @@ test('of a join every row of both sides is read as it came in', async () => {
     graph: [
       source('l'),
       source('r'),
-      { id: 'op', from: ['l', 'r'], join: { on: 'id', within: { before: '1h', after: '1h' }, select } },
+      { id: 'op', from: ['l', 'r'], join: { keyBy: 'id', within: { before: '1h', after: '1h' }, select } },
       { id: 'out', from: 'op', sink: 'console' },
     ],
   })
@@ -73,7 +73,7 @@ test('of an outer join the rows that have had a match are told from those that w
       {
         id: 'op',
         from: ['l', 'r'],
-        join: { on: 'id', type: 'full', within: { before: '1h', after: '1h' }, select: { l: 'l.id', r: 'r.id' } },
+        join: { keyBy: 'id', type: 'full', within: { before: '1h', after: '1h' }, select: { l: 'l.id', r: 'r.id' } },
       },
       { id: 'out', from: 'op', sink: 'console' },
     ],

@@ -60,7 +60,7 @@ describe('topN', () => {
           async (steps, n, memory, keyBy) => {
             const graph = aroundOperator(
               SCHEMA,
-              { keyBy, topN: { n, by: 'price', order, ...more } },
+              { keyBy, topN: { limit: n, by: 'price', order, ...more } },
               { memory, maxParallelism: 4 },
             )
             const slots = new OperatorSlots(graph, 'op', 1)
@@ -86,7 +86,7 @@ describe('topN', () => {
 
   test('of equal rows the earlier keeps its place, and a row that only equals the worst does not enter', async () => {
     const bed = new OperatorBed(
-      aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 2, by: 'price', rank: 'place' } }),
+      aroundOperator(SCHEMA, { keyBy: 'b', topN: { limit: 2, by: 'price', rank: 'place' } }),
       'op',
     )
     const row = (n: number, price: number): Row => ({ a: null, b: 1, text: null, n, price })
@@ -101,7 +101,7 @@ describe('topN', () => {
 
   test('when one row of a batch moves many, they come out in batches a stage may be given', async () => {
     const bed = new OperatorBed(
-      aroundOperator(SCHEMA, { keyBy: 'b', topN: { n: 1000, by: 'price', order: 'desc', rank: 'place' } }),
+      aroundOperator(SCHEMA, { keyBy: 'b', topN: { limit: 1000, by: 'price', order: 'desc', rank: 'place' } }),
       'op',
     )
     const sizes: number[] = []
@@ -126,7 +126,7 @@ describe('topN', () => {
       new OperatorBed(
         aroundOperator(SCHEMA, {
           keyBy: 'b',
-          topN: { n: 2, by: 'price', ...(rank === undefined ? {} : { rank }), ...ttl },
+          topN: { limit: 2, by: 'price', ...(rank === undefined ? {} : { rank }), ...ttl },
         }),
         'op',
       )
@@ -150,7 +150,10 @@ describe('topN', () => {
   test('when keys come and their time to live ends, rankings and rows go', async () => {
     const clock = new ManualClock()
     const bed = new OperatorBed(
-      aroundOperator({ id: 'long', v: 'long' }, { keyBy: 'id', topN: { n: 2, by: 'v', rank: 'place', ttl: '100ms' } }),
+      aroundOperator(
+        { id: 'long', v: 'long' },
+        { keyBy: 'id', topN: { limit: 2, by: 'v', rank: 'place', ttl: '100ms' } },
+      ),
       'op',
       { clock },
     )

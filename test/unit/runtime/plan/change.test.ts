@@ -88,14 +88,14 @@ test('a type that changes upstream of a window is incompatible with its state', 
 test.each<[string, object, object, object, string[]]>([
   [
     'a field that a join keeps',
-    { id: 'op', from: ['in', 'other'], join: { on: 'k', ttl: '1h', select: { k: 'left.k', v: 'right.v' } } },
+    { id: 'op', from: ['in', 'other'], join: { keyBy: 'k', ttl: '1h', select: { k: 'left.k', v: 'right.v' } } },
     { k: 'long', v: 'long' },
     { k: 'long', v: 'double' },
     ['"op" keeps state as k: long, k: long, v: long, it would become k: long, k: long, v: double'],
   ],
   [
     'a field that a join does not keep',
-    { id: 'op', from: ['in', 'other'], join: { on: 'k', ttl: '1h', select: { k: 'left.k' } } },
+    { id: 'op', from: ['in', 'other'], join: { keyBy: 'k', ttl: '1h', select: { k: 'left.k' } } },
     { k: 'long', v: 'long' },
     { k: 'long', v: 'double', w: 'string' },
     [],
@@ -155,8 +155,8 @@ test.each([
   ['dedupe', { keep: 'last', ttl: '1h' }, { keep: 'last', ttl: '2h' }, 'graph'],
   ['dedupe', { keep: 'last', ttl: '1h' }, { keep: 'last' }, 'graph'],
   ['dedupe', { keep: 'last', ttl: '1h' }, { keep: 'first', ttl: '1h' }, 'incompatible'],
-  ['topN', { n: 3, by: 'v', ttl: '1h' }, { by: 'v', n: 3, ttl: '30d' }, 'graph'],
-  ['topN', { n: 3, by: 'v', ttl: '1h' }, { n: 4, by: 'v', ttl: '1h' }, 'incompatible'],
+  ['topN', { limit: 3, by: 'v', ttl: '1h' }, { by: 'v', limit: 3, ttl: '30d' }, 'graph'],
+  ['topN', { limit: 3, by: 'v', ttl: '1h' }, { limit: 4, by: 'v', ttl: '1h' }, 'incompatible'],
 ])('%s from %j to %j is classed: only how long its state lives may change', (verb, from, to, expected) => {
   const graph = (settings: object) =>
     aroundOperator({ k: 'string', v: 'long', at: 'timestamp' }, { keyBy: 'k', [verb]: settings }, { eventTime: 'at' })
@@ -233,7 +233,7 @@ test('a lookup keeps nothing: it may change, go, and replace nothing but another
     class: 'graph',
     reasons: ['"op" is gone', '"out-op" is gone'],
   })
-  const join = { id: 'op', from: ['in', 'other'], join: { on: 'k', ttl: '1h', select: { k: 'left.k' } } }
+  const join = { id: 'op', from: ['in', 'other'], join: { keyBy: 'k', ttl: '1h', select: { k: 'left.k' } } }
   expect(changeOf(graph(join), graph(lookup('http://a/{k}'))).class).toBe('incompatible')
 })
 

@@ -18,7 +18,7 @@ test.each([
   [{ asyncMap: { http: { url: 'http://a/{id}' }, output: { x: 'long' } } }, 'asyncMap by GET, ordered, 100 at once'],
   [{ keyBy: 'id', dedupe: { keep: 'last', orderBy: 'at', ttl: '1m' } }, 'the newest by at of id, kept for 60000 ms'],
   [{ keyBy: 'id', dedupe: { keep: 'first' } }, 'the first of id'],
-  [{ keyBy: 'id', topN: { n: 3, by: 'at', order: 'asc' } }, 'the 3 least by at of id'],
+  [{ keyBy: 'id', topN: { limit: 3, by: 'at', order: 'asc' } }, 'the 3 least by at of id'],
   [{ keyBy: 'id', aggregate: { n: 'count()', newest: 'max(at)' } }, 'running by id: n = count, newest = max'],
   [
     {
@@ -52,12 +52,12 @@ test.each([
 })
 
 test.each([
-  [{ join: { on: 'id', type: 'semi', window: { tumble: '1s' } } }, 'semi join on id = id, in windows of 1000 ms'],
+  [{ join: { keyBy: 'id', type: 'semi', window: { tumble: '1s' } } }, 'semi join on id = id, in windows of 1000 ms'],
   [
-    { join: { on: { id: 'id' }, within: { before: '1s' }, select: { id: 'a.id' } } },
+    { join: { keyBy: { id: 'id' }, within: { before: '1s' }, select: { id: 'a.id' } } },
     'inner join on id = id, the right at most 1000 ms before and 0 ms after',
   ],
-  [{ join: { on: 'id', ttl: '1m', select: { id: 'a.id' } } }, 'inner join on id = id, rows kept for 60000 ms'],
+  [{ join: { keyBy: 'id', ttl: '1m', select: { id: 'a.id' } } }, 'inner join on id = id, rows kept for 60000 ms'],
   [{ broadcast: { key: 'id', select: { id: 'a.id' } } }, 'each row with every rule, by id'],
 ])('%j of two streams is described as "%s"', (entry, text) => {
   const source = (id: string) => ({ id, source: 'list', schema: SCHEMA, eventTime: { field: 'at' } })

@@ -25,9 +25,15 @@ function chains(...graph: object[]): string[] {
 const join = (type: string, select: object) => ({
   id: 'j',
   from: ['a', 'b'],
-  join: { on: { k: 'id' }, type, within: { after: '1s' }, select },
+  join: { keyBy: { k: 'id' }, type, within: { after: '1s' }, select },
 })
-const top = (keyBy: string, more: object = {}) => ({ id: 'top', from: 'j', keyBy, topN: { n: 1, by: 'v' }, ...more })
+const top = (keyBy: string, more: object = {}) => ({
+  id: 'top',
+  from: 'j',
+  keyBy,
+  topN: { limit: 1, by: 'v' },
+  ...more,
+})
 
 describe('an operator keyed by what its rows are dealt by already needs no exchange', () => {
   test.each([
@@ -62,7 +68,7 @@ describe('an operator keyed by what its rows are dealt by already needs no excha
       chains(
         { id: 'w', from: 'a', keyBy: 'k', window: { tumble: '1s' }, aggregate: { n: 'count()' } },
         { id: 'm', from: 'w', map: { k2: 'k', n: 'n' } },
-        { id: 'd', from: 'm', keyBy: 'k2', topN: { n: 1, by: 'n' } },
+        { id: 'd', from: 'm', keyBy: 'k2', topN: { limit: 1, by: 'n' } },
       ),
     ).toEqual(['w m d out'])
   })

@@ -28,7 +28,7 @@ test.each([
   [{ keyBy: 'k', aggregate: { n: 'count()' } }, 'puts out a key again whenever it changes'],
   [{ keyBy: 'k', dedupe: { keep: 'last', ttl: '1h' } }, 'puts out a key again whenever a newer row comes'],
   [
-    { keyBy: 'k', topN: { n: 2, by: 'v', rank: 'r', ttl: '1h' } },
+    { keyBy: 'k', topN: { limit: 2, by: 'v', rank: 'r', ttl: '1h' } },
     'puts out a rank again whenever another row takes it',
   ],
   [{ keyBy: 'k', reduce: { v: 'previous.v + current.v' } }, 'puts out a key again with each row'],

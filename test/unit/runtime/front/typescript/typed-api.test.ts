@@ -185,7 +185,7 @@ describe('the typed API', () => {
     [
       'a semi join',
       auctions.join('op', bids, {
-        on: { id: 'auction' },
+        keyBy: { id: 'auction' },
         type: 'semi',
         within: { after: '10s' },
         where: 'right.price > left.reserve',
@@ -194,26 +194,26 @@ describe('the typed API', () => {
       [
         AUCTIONS_YAML,
         BIDS_YAML,
-        '{ id: op, from: [auctions, bids], join: { on: { id: auction }, type: semi, within: { after: 10s }, where: right.price > left.reserve, select: { auction: left.id, twice: left.reserve * 2 } } }',
+        '{ id: op, from: [auctions, bids], join: { keyBy: { id: auction }, type: semi, within: { after: 10s }, where: right.price > left.reserve, select: { auction: left.id, twice: left.reserve * 2 } } }',
       ],
     ],
     [
       'an anti join of whole rows',
-      auctions.join('op', bids, { on: { id: 'auction' }, type: 'anti', window: hop('5s', '10s') }),
+      auctions.join('op', bids, { keyBy: { id: 'auction' }, type: 'anti', window: hop('5s', '10s') }),
       [
         AUCTIONS_YAML,
         BIDS_YAML,
-        '{ id: op, from: [auctions, bids], join: { on: { id: auction }, type: anti, window: { hop: 5s, size: 10s } } }',
+        '{ id: op, from: [auctions, bids], join: { keyBy: { id: auction }, type: anti, window: { hop: 5s, size: 10s } } }',
       ],
     ],
     [
       'what comes too late for a join',
-      auctions.join('op', bids, { on: { id: 'auction' }, within: { before: '1s' }, select: { auction: 'left.id' } })
+      auctions.join('op', bids, { keyBy: { id: 'auction' }, within: { before: '1s' }, select: { auction: 'left.id' } })
         .side.lateRight,
       [
         AUCTIONS_YAML,
         BIDS_YAML,
-        '{ id: op, from: [auctions, bids], join: { on: { id: auction }, within: { before: 1s }, select: { auction: left.id } } }',
+        '{ id: op, from: [auctions, bids], join: { keyBy: { id: auction }, within: { before: 1s }, select: { auction: left.id } } }',
       ],
     ],
     [

@@ -173,7 +173,7 @@ export function windows(): void {
 export function keyed(): void {
   const bids = stream('bids', nexmark('bid', { events: 1000 })).keyBy('auction')
   bids.dedupe('newest', { keep: 'last', orderBy: 'dateTime', ttl: '1d' }).filter('n', (row) => row.price > 1)
-  bids.topN('best', { n: 3, by: 'price', rank: 'place' }).filter('first', (row) => row.place === 1 && row.price > 1)
+  bids.topN('best', { limit: 3, by: 'price', rank: 'place' }).filter('first', (row) => row.place === 1 && row.price > 1)
   bids.reduce('highest', { price: 'Math.max(previous.price, current.price)' }).filter('h', (row) => row.price > 1)
   bids.aggregate('total', { bids: count(), sum: sum('price') }).filter('t', (row) => row.sum > row.bids)
   const spread = custom({
@@ -194,7 +194,7 @@ export function keyed(): void {
   // @ts-expect-error rows of another kind
   flights.keyBy('origin').window('spreads', tumble('10s'), { spread })
   // @ts-expect-error a text has no order
-  bids.topN('worst', { n: 3, by: 'channel' })
+  bids.topN('worst', { limit: 3, by: 'channel' })
   // @ts-expect-error there is no such field
   bids.dedupe('wrong', { keep: 'last', orderBy: 'dateTme' })
   // @ts-expect-error the key cannot be reduced
@@ -205,7 +205,7 @@ export function joins(): void {
   const bids = stream('bids', nexmark('bid', { events: 1000 }))
   const auctions = stream('auctions', nexmark('auction', { events: 1000 }))
   const both = bids.join('both', auctions, {
-    on: { auction: 'id' },
+    keyBy: { auction: 'id' },
     type: 'left',
     within: { before: '10s' },
     select: { auction: 'left.auction', seller: 'right.seller', margin: expr('long?', 'left.price - right.reserve') },
@@ -217,9 +217,9 @@ export function joins(): void {
     >
   >()
   // @ts-expect-error the right side has no such field
-  bids.join('wrong', auctions, { on: { auction: 'id' }, select: { seller: 'right.sellr' } })
+  bids.join('wrong', auctions, { keyBy: { auction: 'id' }, select: { seller: 'right.sellr' } })
   // @ts-expect-error no key of the left side
-  bids.join('wrong', auctions, { on: { auctoin: 'id' }, select: { seller: 'right.seller' } })
+  bids.join('wrong', auctions, { keyBy: { auctoin: 'id' }, select: { seller: 'right.seller' } })
 }
 
 export function otherJoins(): void {
@@ -228,7 +228,7 @@ export function otherJoins(): void {
   })
   const auctions = stream('auctions', nexmark('auction', { events: 1000 }))
   const answered = auctions.join('answered', bids, {
-    on: { id: 'auction' },
+    keyBy: { id: 'auction' },
     type: 'semi',
     within: { after: '10s' },
     where: 'right.price > left.reserve',
@@ -237,21 +237,21 @@ export function otherJoins(): void {
   holds<Equal<RowOf<typeof answered>, { readonly auction: number; readonly twice: number }>>()
   answered.side.lateRight.filter('late', (row) => row.price > 1)
   auctions
-    .join('unanswered', bids, { on: { id: 'auction' }, type: 'anti', window: tumble('10s') })
+    .join('unanswered', bids, { keyBy: { id: 'auction' }, type: 'anti', window: tumble('10s') })
     .filter('whole', (row) => row.itemName !== '' && row.windowEnd > row.dateTime)
   // @ts-expect-error of the right side a semi join gives nothing
   auctions.join('wrong', bids, {
-    on: { id: 'auction' },
+    keyBy: { id: 'auction' },
     type: 'semi',
     within: { after: '1s' },
     select: { price: 'right.price' },
   })
   // @ts-expect-error pairs need a choice of fields
-  auctions.join('wrong', bids, { on: { id: 'auction' }, within: { after: '1s' } })
+  auctions.join('wrong', bids, { keyBy: { id: 'auction' }, within: { after: '1s' } })
   // @ts-expect-error neither before nor after
-  auctions.join('wrong', bids, { on: { id: 'auction' }, within: {}, select: { price: 'right.price' } })
+  auctions.join('wrong', bids, { keyBy: { id: 'auction' }, within: {}, select: { price: 'right.price' } })
   // @ts-expect-error without event time nothing comes late
-  void auctions.join('regular', bids, { on: { id: 'auction' }, type: 'semi', ttl: '1h' }).side.lateLeft
+  void auctions.join('regular', bids, { keyBy: { id: 'auction' }, type: 'semi', ttl: '1h' }).side.lateLeft
 
   const named = flights.lookup('named', {
     http: { url: 'http://cities/{origin}' },

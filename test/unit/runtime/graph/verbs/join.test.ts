@@ -43,79 +43,90 @@ const ON = { auction: 'id' }
 describe('a join that cannot be', () => {
   test.each([
     ['no key', { ttl: '1h' }, 'KEY_MISSING', 'join'],
-    ['keys of different types', { on: { channel: 'id' }, ttl: '1h' }, 'TYPE_MISMATCH', 'join.on.channel'],
+    ['keys of different types', { keyBy: { channel: 'id' }, ttl: '1h' }, 'TYPE_MISMATCH', 'join.keyBy.channel'],
     [
       'a date beside a long',
-      { on: { day: 'id' }, ttl: '1h' },
+      { keyBy: { day: 'id' }, ttl: '1h' },
       'TYPE_MISMATCH',
-      'join.on.day',
+      'join.keyBy.day',
       { bids: { ...BIDS, day: 'date' } },
     ],
     [
       'a decimal beside a string',
-      { on: { amount: 'seller' }, ttl: '1h' },
+      { keyBy: { amount: 'seller' }, ttl: '1h' },
       'TYPE_MISMATCH',
-      'join.on.amount',
+      'join.keyBy.amount',
       { bids: { ...BIDS, amount: 'decimal(10,2)' } },
     ],
     [
       'a key that is an expression',
-      { on: { 'Math.random()': 'id' }, ttl: '1h' },
+      { keyBy: { 'Math.random()': 'id' }, ttl: '1h' },
       'KEY_INVALID',
-      'join.on["Math.random()"]',
+      'join.keyBy["Math.random()"]',
     ],
-    ['a key that is not a field of the left', { on: { auctoin: 'id' }, ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on.auctoin'],
+    [
+      'a key that is not a field of the left',
+      { keyBy: { auctoin: 'id' }, ttl: '1h' },
+      'UNKNOWN_FIELD',
+      'join.keyBy.auctoin',
+    ],
     [
       'a key that is not a field of the right',
-      { on: { auction: 'idd' }, ttl: '1h' },
+      { keyBy: { auction: 'idd' }, ttl: '1h' },
       'UNKNOWN_FIELD',
-      'join.on.auction',
+      'join.keyBy.auction',
     ],
-    ['one name that only the left has', { on: 'auction', ttl: '1h' }, 'UNKNOWN_FIELD', 'join.on'],
-    ['an unknown type', { on: ON, type: 'outer', ttl: '1h' }, 'UNKNOWN_VALUE', 'join.type'],
-    ['an unknown option', { on: ON, ttl: '1h', windows: 1 }, 'UNKNOWN_FIELD', 'join.windows'],
-    ['two bounds', { on: ON, ttl: '1h', window: { tumble: '1s' } }, 'JOIN_INVALID', 'join'],
-    ['a left join without end', { on: ON, type: 'left', ttl: '1h' }, 'JOIN_UNSUPPORTED', 'join.type'],
-    ['an anti join without end', { on: ON, type: 'anti', ttl: 'forever' }, 'JOIN_UNSUPPORTED', 'join.type'],
-    ['a time to live of nothing', { on: ON, ttl: '0s' }, 'DURATION_INVALID', 'join.ttl'],
-    ['a time to live that is not a duration', { on: ON, ttl: 'ever' }, 'DURATION_INVALID', 'join.ttl'],
-    ['an interval that says nothing', { on: ON, within: {} }, 'JOIN_INVALID', 'join.within'],
+    ['one name that only the left has', { keyBy: 'auction', ttl: '1h' }, 'UNKNOWN_FIELD', 'join.keyBy'],
+    ['an unknown type', { keyBy: ON, type: 'outer', ttl: '1h' }, 'UNKNOWN_VALUE', 'join.type'],
+    ['the name of the keys that kubectl reads as true', { on: ON, ttl: '1h' }, 'RENAMED', 'join.on'],
+    ['an unknown option', { keyBy: ON, ttl: '1h', windows: 1 }, 'UNKNOWN_FIELD', 'join.windows'],
+    ['two bounds', { keyBy: ON, ttl: '1h', window: { tumble: '1s' } }, 'JOIN_INVALID', 'join'],
+    ['a left join without end', { keyBy: ON, type: 'left', ttl: '1h' }, 'JOIN_UNSUPPORTED', 'join.type'],
+    ['an anti join without end', { keyBy: ON, type: 'anti', ttl: 'forever' }, 'JOIN_UNSUPPORTED', 'join.type'],
+    ['a time to live of nothing', { keyBy: ON, ttl: '0s' }, 'DURATION_INVALID', 'join.ttl'],
+    ['a time to live that is not a duration', { keyBy: ON, ttl: 'ever' }, 'DURATION_INVALID', 'join.ttl'],
+    ['an interval that says nothing', { keyBy: ON, within: {} }, 'JOIN_INVALID', 'join.within'],
     [
       'a window that hops over its own end',
-      { on: ON, window: { hop: '10s', size: '1s' } },
+      { keyBy: ON, window: { hop: '10s', size: '1s' } },
       'WINDOW_INVALID',
       'join.window',
     ],
-    ['a window without size', { on: ON, window: { hop: '10s' } }, 'WINDOW_INVALID', 'join.window'],
-    ['a condition that is none', { on: ON, ttl: '1h', where: 'left.price' }, 'EXPRESSION_TYPE', 'join.where'],
-    ['a condition over an unknown field', { on: ON, ttl: '1h', where: 'left.cost > 1' }, 'UNKNOWN_FIELD', 'join.where'],
+    ['a window without size', { keyBy: ON, window: { hop: '10s' } }, 'WINDOW_INVALID', 'join.window'],
+    ['a condition that is none', { keyBy: ON, ttl: '1h', where: 'left.price' }, 'EXPRESSION_TYPE', 'join.where'],
+    [
+      'a condition over an unknown field',
+      { keyBy: ON, ttl: '1h', where: 'left.cost > 1' },
+      'UNKNOWN_FIELD',
+      'join.where',
+    ],
     [
       'a selected field that is not there',
-      { on: ON, ttl: '1h', select: { seller: 'right.sellr' } },
+      { keyBy: ON, ttl: '1h', select: { seller: 'right.sellr' } },
       'UNKNOWN_FIELD',
       'join.select.seller',
     ],
     [
       'a selection that changes from run to run',
-      { on: ON, ttl: '1h', select: { now: 'Date.now()' } },
+      { keyBy: ON, ttl: '1h', select: { now: 'Date.now()' } },
       'EXPRESSION_FORBIDDEN',
       'join.select.now',
     ],
     [
       'the right side of a semi join',
-      { on: ON, type: 'semi', ttl: '1h', select: { seller: 'right.seller' } },
+      { keyBy: ON, type: 'semi', ttl: '1h', select: { seller: 'right.seller' } },
       'UNKNOWN_FIELD',
       'join.select.seller',
     ],
     [
       'a bound of the window as a field',
-      { on: ON, window: { tumble: '1s' }, select: { windowEnd: 'left.at' } },
+      { keyBy: ON, window: { tumble: '1s' }, select: { windowEnd: 'left.at' } },
       'DUPLICATE_FIELD',
       'join.select.windowEnd',
     ],
-    ['nothing selected', { on: ON, ttl: '1h', select: {} }, 'TOO_LARGE', 'join.select'],
+    ['nothing selected', { keyBy: ON, ttl: '1h', select: {} }, 'TOO_LARGE', 'join.select'],
     ['a text instead of options', 'auction', 'TYPE_MISMATCH', 'join'],
-    ['a text instead of an interval', { on: ON, within: '1s' }, 'JOIN_INVALID', 'join.within'],
+    ['a text instead of an interval', { keyBy: ON, within: '1s' }, 'JOIN_INVALID', 'join.within'],
   ])('%s is refused', (_, join, code, path, options: Options = {}) => {
     expect(found(join, options).map((problem) => [problem.code, problem.path])).toEqual([
       [code, `spec.graph[2].${path}`],
@@ -123,13 +134,13 @@ describe('a join that cannot be', () => {
   })
 
   test('one input is refused', () => {
-    expect(found({ on: ON, ttl: '1h' }, { from: ['bids'] })).toEqual([
+    expect(found({ keyBy: ON, ttl: '1h' }, { from: ['bids'] })).toEqual([
       expect.objectContaining({ code: 'INPUT_MISSING', path: 'spec.graph[2].from' }),
     ])
   })
 
   test('a window over an input without event time is refused and says which', () => {
-    expect(found({ on: ON, within: { before: '1s' } }, { timeless: true })).toEqual([
+    expect(found({ keyBy: ON, within: { before: '1s' } }, { timeless: true })).toEqual([
       expect.objectContaining({
         code: 'EVENT_TIME_MISSING',
         path: 'spec.graph[2].join.within',
@@ -139,7 +150,7 @@ describe('a join that cannot be', () => {
   })
 
   test('fields that both sides have are refused with what to write', () => {
-    expect(found({ on: ON, ttl: '1h' }, { bids: { ...BIDS, seller: 'string' } })).toEqual([
+    expect(found({ keyBy: ON, ttl: '1h' }, { bids: { ...BIDS, seller: 'string' } })).toEqual([
       expect.objectContaining({
         code: 'DUPLICATE_FIELD',
         path: 'spec.graph[2].join.select',
@@ -150,7 +161,7 @@ describe('a join that cannot be', () => {
 })
 
 test('a join without any bound is sound, and is warned of its cost', () => {
-  const result = validateJob(spec({ on: ON }), CHECKS)
+  const result = validateJob(spec({ keyBy: ON }), CHECKS)
   expect('warnings' in result && result.warnings).toEqual([
     expect.objectContaining({
       code: 'JOIN_UNBOUNDED',
@@ -158,7 +169,7 @@ test('a join without any bound is sound, and is warned of its cost', () => {
       message: expect.stringContaining('for ever'),
     }),
   ])
-  const forever = validateJob(spec({ on: ON, ttl: 'forever' }), CHECKS)
+  const forever = validateJob(spec({ keyBy: ON, ttl: 'forever' }), CHECKS)
   expect('warnings' in forever && forever.warnings).toEqual([])
 })
 
@@ -208,13 +219,13 @@ describe('what comes out', () => {
     ],
     ['anti', ['auction: long', 'price: long', 'at: timestamp', 'channel: string']],
   ])('of a %s join are all fields of the sides it has, nullable where a match may be missing', (type, fields) => {
-    expect(schemaOf({ on: ON, type, within: { after: '1s' } })).toEqual(fields)
+    expect(schemaOf({ keyBy: ON, type, within: { after: '1s' } })).toEqual(fields)
   })
 
   test('of a window join are also the bounds, and inputs go by their ids', () => {
     expect(
       schemaOf({
-        on: ON,
+        keyBy: ON,
         window: { tumble: '1s' },
         where: 'bids.price > auctions.reserve',
         select: { seller: 'auctions.seller', price: 'bids.price' },
@@ -231,7 +242,7 @@ describe('what comes out', () => {
           id: 'both',
           from: ['bids', 'auctions'],
           join: {
-            on: ON,
+            keyBy: ON,
             within: { before: '1s' },
             where: 'left.price > right.reserve',
             select: { name: 'right.name' },

@@ -17,23 +17,29 @@ function validate(entry: object): ReturnType<typeof validateJob> {
   )
 }
 
-const top = (more: object): object => ({ keyBy: 'auction', topN: { n: 3, by: 'price', ttl: '1h', ...more } })
+const top = (more: object): object => ({ keyBy: 'auction', topN: { limit: 3, by: 'price', ttl: '1h', ...more } })
 
 describe('a topN that cannot be', () => {
   test.each([
-    ['no key', { topN: { n: 3, by: 'price', ttl: '1h' } }, 'KEY_MISSING', ''],
-    ['no number of places', { keyBy: 'auction', topN: { by: 'price', ttl: '1h' } }, 'TYPE_MISMATCH', 'topN.n'],
-    ['no places', top({ n: 0 }), 'TYPE_MISMATCH', 'topN.n'],
-    ['half a place', top({ n: 1.5 }), 'TYPE_MISMATCH', 'topN.n'],
-    ['too many places', top({ n: 1001 }), 'TOO_LARGE', 'topN.n'],
-    ['no field to rank by', { keyBy: 'auction', topN: { n: 3, ttl: '1h' } }, 'TOP_N_INVALID', 'topN'],
+    ['no key', { topN: { limit: 3, by: 'price', ttl: '1h' } }, 'KEY_MISSING', ''],
+    ['no number of places', { keyBy: 'auction', topN: { by: 'price', ttl: '1h' } }, 'TYPE_MISMATCH', 'topN.limit'],
+    ['no places', top({ limit: 0 }), 'TYPE_MISMATCH', 'topN.limit'],
+    ['half a place', top({ limit: 1.5 }), 'TYPE_MISMATCH', 'topN.limit'],
+    ['too many places', top({ limit: 1001 }), 'TOO_LARGE', 'topN.limit'],
+    ['no field to rank by', { keyBy: 'auction', topN: { limit: 3, ttl: '1h' } }, 'TOP_N_INVALID', 'topN'],
     ['an unknown field', top({ by: 'prize' }), 'UNKNOWN_FIELD', 'topN.by'],
     ['a text to rank by', top({ by: 'channel' }), 'TYPE_MISMATCH', 'topN.by'],
+    [
+      'the name of the limit that kubectl reads as false',
+      { keyBy: 'auction', topN: { n: 3, by: 'price', ttl: '1h' } },
+      'RENAMED',
+      'topN.n',
+    ],
     ['an unknown order', top({ order: 'down' }), 'UNKNOWN_VALUE', 'topN.order'],
     ['a rank that is a field already', top({ rank: 'price' }), 'DUPLICATE_FIELD', 'topN.rank'],
     ['a rank that is not a name', top({ rank: 'a b' }), 'FIELD_NAME_INVALID', 'topN.rank'],
     ['a time to live of nothing', top({ ttl: '0s' }), 'DURATION_INVALID', 'topN.ttl'],
-    ['an unknown option', top({ limit: 3 }), 'UNKNOWN_FIELD', 'topN.limit'],
+    ['an unknown option', top({ size: 3 }), 'UNKNOWN_FIELD', 'topN.size'],
   ])('with %s is refused with its code and place', (_what, entry, code, path) => {
     const result = validate(entry)
     expect('problems' in result ? result.problems : []).toContainEqual(
@@ -54,7 +60,7 @@ describe('a topN', () => {
   })
 
   test('without a time to live is warned of', () => {
-    const result = validate({ keyBy: 'auction', topN: { n: 3, by: 'price' } })
+    const result = validate({ keyBy: 'auction', topN: { limit: 3, by: 'price' } })
     expect('problems' in result ? result.problems : result.warnings).toMatchObject([
       { code: 'STATE_UNBOUNDED', path: 'spec.graph[1].topN' },
     ])
