@@ -64,6 +64,8 @@ const TUNING_OTHERS: readonly string[] = [
 
 /** Shortest `taskDuration`: below a minute every task of Druid 33 dies at once. */
 const SHORTEST_TASK_MS = 60_000
+const SHORTEST_SYNC_MS = 1000
+const LONGEST_SYNC_MS = 86_400_000
 
 /** What the CRD's schema cannot say. Values that make Druid lose a running supervisor are refused here. */
 export function specProblems(resource: DruidDatasource): SpecProblem[] {
@@ -158,6 +160,8 @@ function durationProblems(spec: DruidDatasourceSpec): SpecProblem[] {
       problems.push({ path, message: `'${text}' is not a duration`, hint: 'Write 500ms, 10s, 1m, 2h or 7d.' })
     } else if (path.endsWith('taskDuration') && ms < SHORTEST_TASK_MS) {
       problems.push({ path, message: `'${text}' is shorter than 1m, which makes every task of Druid fail` })
+    } else if (path === 'spec.syncInterval' && (ms < SHORTEST_SYNC_MS || ms > LONGEST_SYNC_MS)) {
+      problems.push({ path, message: `must be from 1s to 1d, found '${text}'` })
     }
   }
   return problems

@@ -17,6 +17,7 @@ import { isStoreScheme, schemeOf } from '../ports/store.ts'
 
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 10_000
 const SHORTEST_CHECKPOINT_INTERVAL_MS = 10
+const LONGEST_CHECKPOINT_INTERVAL_MS = 7 * 86_400_000
 
 /** The languages in which the graph of a job may be written. */
 const FRONT_ENDS: readonly FrontEnd[] = [list]
@@ -124,6 +125,8 @@ function readInterval(value: unknown, problems: Problems): number | undefined {
   const ms = value === undefined ? undefined : readDuration(value, path, problems)
   if (ms !== undefined && ms < SHORTEST_CHECKPOINT_INTERVAL_MS)
     problems.report('DURATION_INVALID', path, `${describe(value)} is shorter than ${SHORTEST_CHECKPOINT_INTERVAL_MS}ms`)
+  if (ms !== undefined && ms > LONGEST_CHECKPOINT_INTERVAL_MS)
+    problems.report('DURATION_INVALID', path, `${describe(value)} is longer than 7d`)
   return ms
 }
 

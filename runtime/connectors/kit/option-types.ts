@@ -9,8 +9,8 @@ export interface OptionType<Value> {
   read(value: unknown, report: ReportOption): Value | undefined
 }
 
-/** Longer waits do not fit the timers of Node. */
-const LONGEST_DURATION_MS = 0x7fffffff
+/** A connector that waits longer does not say what it waits for. */
+const LONGEST_DURATION_MS = 7 * 86_400_000
 
 export const text: OptionType<string> = {
   name: 'text',
@@ -74,11 +74,11 @@ export function count(most = Number.MAX_SAFE_INTEGER): OptionType<number> {
 export function duration(least: string): OptionType<number> {
   const leastMs = parseDurationMs(least) ?? 0
   return {
-    name: `duration, at least ${least}`,
+    name: `duration from ${least} to 7d`,
     read: (value, report) => {
       const ms = typeof value === 'string' ? parseDurationMs(value) : undefined
       if (ms !== undefined && ms >= leastMs && ms <= LONGEST_DURATION_MS) return ms
-      report('', `must be a duration of at least ${least}, found ${shown(value)}`)
+      report('', `must be a duration from ${least} to 7d, found ${shown(value)}`)
       return undefined
     },
   }

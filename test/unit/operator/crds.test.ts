@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { describe, expect, test } from 'vitest'
+import { validateCel } from '../../../embedded/cel.ts'
 import type { StreamJobSpec, StreamJobStatus } from '../../../operator/api/stream-job.ts'
 import type { StreamSavepoint, StreamSavepointStatus } from '../../../operator/api/stream-savepoint.ts'
 import type { DruidDatasourceSpec, DruidDatasourceStatus } from '../../../operator/druid/druid-datasource.ts'
@@ -166,4 +167,31 @@ test('the scale subresource of a StreamJob has a value to show from the first mo
     labelSelectorPath: '.status.selector',
   })
   expect(version?.schema.openAPIV3Schema.properties?.['spec']?.properties?.['replicas']?.default).toBe(1)
+})
+
+describe('durations that the operator waits for', () => {
+  const schemaAt = (crd: Crd, ...path: string[]): Schema => {
+    let schema = crd.spec.versions[0]?.schema.openAPIV3Schema
+    for (const name of ['spec', ...path]) schema = schema?.properties?.[name]
+    if (schema === undefined) throw new Error(`no ${path.join('.')}`)
+    return schema
+  }
+  const FIELDS = [
+    { field: 'checkpoints.interval', crd: read('streamjobs'), least: '10ms', most: '7d' },
+    { field: 'deletion.deadline', crd: read('streamjobs'), least: '1s', most: '1d' },
+    { field: 'timeout', crd: read('streamsavepoints'), least: '1s', most: '7d' },
+    { field: 'deletionTimeout', crd: read('druiddatasources'), least: '1s', most: '7d' },
+    { field: 'syncInterval', crd: read('druiddatasources'), least: '1s', most: '1d' },
+  ]
+
+  test.each(FIELDS)('$field is taken from $least to $most', ({ field, crd, least, most }) => {
+    const schema = schemaAt(crd, ...field.split('.'))
+    const problems = (value: string): string[] =>
+      validateCel(value, undefined, schema as never, field).map(({ message }) => message)
+    for (const value of [least, most, '30s', '1.5h', '0.5d']) expect(problems(value), value).toEqual([])
+    for (const value of ['0s', '0.5ms', '0d', '40d', '1000h', '99999999s'])
+      expect(problems(value), value).toEqual([
+        expect.stringContaining(`must be from ${least} to ${most}, found ${value}`) as unknown,
+      ])
+  })
 })
