@@ -69,6 +69,17 @@ export type StreamJobPhase =
   | 'Failed'
   | 'Deleting'
 
+/** How a pod or one of its containers ended, in the words of the kubelet. */
+export interface PodFailure {
+  pod: string
+  /** OOMKilled, ContainerKilled, ContainerFailed, PodEvicted, or the kubelet's own reason. */
+  reason: string
+  /** What happened, and what to do. */
+  message: string
+  /** ISO 8601, by the clock of the node. */
+  at: string
+}
+
 export interface StreamJobStatus {
   observedGeneration?: number
   phase?: StreamJobPhase
@@ -86,6 +97,8 @@ export interface StreamJobStatus {
   pods?: string
   checkpoint?: CheckpointStatus | null
   restarts?: number
+  /** The newest end of a pod or container that nobody asked for. */
+  lastFailure?: PodFailure
   /** Operators that left out records in this attempt. */
   losses?: readonly OperatorLoss[]
   /** The operation under way: written before its first act, so that a restarted operator goes on with it. */

@@ -46,6 +46,7 @@ export interface Pod extends KubeObject {
 export interface PodStatus {
   phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
   podIP?: string
+  startTime?: string
   reason?: string
   message?: string
   conditions?: { type: string; status: string; reason?: string; message?: string }[]
@@ -56,11 +57,15 @@ export interface ContainerStatus {
   name: string
   ready: boolean
   restartCount: number
-  state?: {
-    waiting?: { reason?: string; message?: string }
-    running?: Record<string, unknown>
-    terminated?: { reason?: string; message?: string; exitCode?: number }
-  }
+  state?: ContainerState
+  /** How the container ended before it was started again. */
+  lastState?: ContainerState
+}
+
+interface ContainerState {
+  waiting?: { reason?: string; message?: string }
+  running?: Record<string, unknown>
+  terminated?: { reason?: string; message?: string; exitCode?: number; finishedAt?: string }
 }
 
 export interface Secret extends KubeObject {

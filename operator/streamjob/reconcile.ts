@@ -19,6 +19,7 @@ import { endpointOf, keptHash, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
+import { newestFailure } from './pod-failure.ts'
 import { SHOWN_LOSSES, statusOf } from './status.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
@@ -201,6 +202,9 @@ async function tell({ events, metrics }: StreamJobParts, observed: Observed, dec
       message: `${problem.path}: ${problem.message} [${problem.code}]${problem.hint === undefined ? '' : `; ${problem.hint}`}`,
     })
   }
+  const failure = newestFailure(observed.pods, job.status?.lastFailure)
+  if (failure !== undefined && failure.at !== job.status?.lastFailure?.at)
+    await events.record(job, { type: 'Warning', reason: failure.reason, message: failure.message })
   const known = job.status?.attempt ?? 0
   if (
     observed.coordinator.kind === 'reached' &&

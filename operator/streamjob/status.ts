@@ -1,5 +1,5 @@
 import type { JobReport } from '../../runtime/control/job-report.ts'
-import type { CheckpointStatus, LastOperation, StreamJobStatus } from '../api/stream-job.ts'
+import type { CheckpointStatus, LastOperation, PodFailure, StreamJobStatus } from '../api/stream-job.ts'
 import type { Fact } from '../kube/conditions.ts'
 import { withConditions } from '../kube/conditions.ts'
 import { isoSeconds } from '../kube/events.ts'
@@ -8,6 +8,7 @@ import { camelCase } from '../kube/camel-case.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
+import { newestFailure } from './pod-failure.ts'
 import { wantsToRun } from './wanted.ts'
 
 /** How many operators with losses are listed; when every operator loses records, the first ones say enough. */
@@ -18,7 +19,9 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
   const { job, coordinator, now } = observed
   const before = job.status ?? {}
   const report = coordinator.kind === 'reached' ? coordinator.report : undefined
-  const ready = readyFact(observed, decision)
+  const failure = newestFailure(observed.pods)
+  const lastFailure = newestFailure(observed.pods, before.lastFailure)
+  const ready = withFailure(readyFact(observed, decision), decision, failure)
   const lastOperation = lastOperationOf(observed, decision)
   // A spec that is only being kept is not acted on yet: Ready must not speak of it.
   const generation =
@@ -35,6 +38,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     pods: podsOf(observed),
     checkpoint: checkpointOf(report) ?? before.checkpoint ?? null,
     restarts: report?.restarts ?? before.restarts ?? 0,
+    ...(lastFailure === undefined ? {} : { lastFailure }),
     losses: report === undefined ? (before.losses ?? []) : (report.losses ?? []).slice(0, SHOWN_LOSSES),
     operation: decision.operation,
     ...(lastOperation === undefined ? {} : { lastOperation }),
@@ -42,7 +46,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,
     conditions: withConditions(
       before.conditions ?? [],
-      [ready, reconcilingFact(decision), stalledFact(observed, decision), healthyFact(report)],
+      [ready, reconcilingFact(decision), stalledFact(observed, decision), healthyFact(report, failure)],
       { generation, now },
     ),
   }
@@ -64,6 +68,12 @@ function readyFact(observed: Observed, decision: Decision): Fact {
     decision.phase === 'Finished' ||
     (decision.phase === 'Suspended' && !wantsToRun(observed.job))
   return { type: 'Ready', status: isReady ? 'True' : 'False', reason: decision.reason, message: decision.message }
+}
+
+/** What a job recovers from is mostly that a pod died: the coordinator sees only a connection that was closed. */
+function withFailure(fact: Fact, { operation }: Decision, failure: PodFailure | undefined): Fact {
+  if (failure === undefined || operation?.type !== 'Recover') return fact
+  return { ...fact, message: `${failure.message} ${fact.message}` }
 }
 
 function problemText({ problems, wanted }: Observed): string {
@@ -100,9 +110,16 @@ function stalledFact(observed: Observed, decision: Decision): Fact {
 }
 
 /** Records flow and checkpoints complete; does not gate Ready. */
-function healthyFact(report: JobReport | undefined): Fact {
+function healthyFact(report: JobReport | undefined, failure: PodFailure | undefined): Fact {
   if (report === undefined)
     return { type: 'Healthy', status: 'Unknown', reason: 'NotReached', message: 'The coordinator says nothing.' }
+  if (report.error !== null && failure !== undefined)
+    return {
+      type: 'Healthy',
+      status: 'False',
+      reason: failure.reason,
+      message: `${failure.message} ${report.error.message}`,
+    }
   if (report.error !== null)
     return { type: 'Healthy', status: 'False', reason: camelCase(report.error.code), message: report.error.message }
   if (report.checkpointFailures > 0) {

@@ -59,6 +59,7 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   pods: true,
   checkpoint: true,
   restarts: true,
+  lastFailure: true,
   losses: true,
   operation: true,
   lastOperation: true,

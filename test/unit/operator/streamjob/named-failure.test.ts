@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { kubeEvents, pods } from '../../../../operator/kube/resource-type.ts'
+import { OperatorWorld, REF } from '../../../harness/operator-world.ts'
+
+const OUT_OF_MEMORY = { reason: 'OOMKilled', exitCode: 137, finishedAt: '2026-11-22T10:00:00Z' }
+
+test('when a worker was killed for memory, status, its condition Healthy and one Event say so', async () => {
+  const world = new OperatorWorld()
+  await world.create()
+  await world.untilRunning()
+  world.kube.update(pods, { ...REF, name: 'counts-bids-0' }, (pod) => {
+    pod.status = {
+      ...pod.status,
+      containerStatuses: [{ name: 'worker', ready: true, restartCount: 1, lastState: { terminated: OUT_OF_MEMORY } }],
+    }
+  })
+  Object.assign(world.coordinatorReport(), {
+    phase: 'recovering',
+    error: { code: 'CHANNEL_LOST', message: 'a channel closed', domain: 'platform', retriable: true },
+  })
+  await world.pass()
+  expect(world.job()?.status?.lastFailure).toMatchObject({ pod: 'counts-bids-0', reason: 'OOMKilled' })
+  expect(world.condition('Healthy')).toBe('False/OOMKilled')
+  const healthy = world.job()?.status?.conditions?.find(({ type }) => type === 'Healthy')
+  expect(healthy?.message).toContain('counts-bids-0 was killed for memory')
+  for (let pass = 0; pass < 3; pass += 1) await world.pass()
+  const { items } = await world.kube.list(kubeEvents, { namespace: REF.namespace })
+  expect(items.filter(({ reason }) => reason === 'OOMKilled')).toMatchObject([{ count: 1, type: 'Warning' }])
+})
