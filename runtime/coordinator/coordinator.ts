@@ -486,6 +486,9 @@ export class Coordinator {
       attempt: run.parts.attempt,
       reason: failure ? describeWithCauses(failure) : 'unknown',
     })
+    // Nobody waits for it: what still runs would read on, for nothing, until a lost worker is back.
+    for (const subtask of this.#registry.subtasks())
+      this.#registry.send(subtask, { kind: 'fence', attempt: run.parts.attempt })
     if (!this.#failures.isHopeless) await this.#backOff()
   }
 
