@@ -75,6 +75,11 @@ export class JobLog {
     return foldLog(this.#entries)
   }
 
+  /** Whether the store still has the newest entry. Nobody deletes it but somebody who deletes the folder of the job. */
+  async isThere(): Promise<boolean> {
+    return this.#last === 0 || (await this.#store.get(pathOf(this.#last))) !== undefined
+  }
+
   /**
    * Claims the next attempt. From the moment it resolves, no older coordinator can complete a checkpoint, and
    * `view` holds everything that any of them has.

@@ -719,9 +719,10 @@ export class Coordinator {
   async #periodicCheckpoint(run: AttemptRun): Promise<'goesOn' | 'over'> {
     if (this.#run !== run || this.#phase !== 'running' || this.#closed) return 'over'
     try {
+      const vanished = await this.#findVanished(run)
       const checkpoint = await run.take({
         kind: 'checkpoint',
-        extent: this.#preparation ? 'appended' : 'changes',
+        extent: vanished ? 'whole' : this.#preparation ? 'appended' : 'changes',
         thenStop: false,
         savepoint: null,
         final: false,
@@ -732,6 +733,7 @@ export class Coordinator {
       this.#failures.forget()
       if (this.#error.current instanceof MillraceError && this.#error.current.code.startsWith('CHECKPOINT'))
         this.#error.current = undefined
+      this.#error.current ??= vanished
       if (this.#log) await retire(this.#log, this.#store, run.parts.attempt)
       if (this.#log && run.leavesFiles) await this.#sweep(this.#log, run, checkpoint)
     } catch (error) {
@@ -749,6 +751,29 @@ export class Coordinator {
       this.#ports.logger.warn('checkpoint failed', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
     }
     return 'goesOn'
+  }
+
+  /**
+   * A folder that somebody deleted under the running job: the next checkpoint has to hold the whole state, and the log
+   * its claim. Returns what to report until the checkpoint after that.
+   */
+  async #findVanished({ parts: { log, attempt, target } }: AttemptRun): Promise<MillraceError | undefined> {
+    const newest = this.#newest
+    if (newest === null) return undefined
+    const isThere = (await log.isThere()) && (await this.#store.get(newest.path)) !== undefined
+    if (isThere) return undefined
+    const error = new MillraceError(
+      'CHECKPOINTS_VANISHED',
+      `checkpoint ${newest.attempt}-${newest.id} is gone from ${this.#config.storeUrl}: the next one writes the whole state`,
+      {
+        domain: 'platform',
+        retriable: true,
+        hint: 'Find out who deletes files there; a crash before it would have lost the state of the job.',
+      },
+    )
+    this.#ports.logger.warn('checkpoints vanished', { attempt, reason: error.message })
+    await log.append(attempt, { kind: 'claim', attempt, target })
+    return error
   }
 
   /** Deletes what failed checkpoints left. Their files only take room, so a failure here fails nothing else. */
