@@ -77,9 +77,15 @@ export class WorkerRegistry {
   }
 
   async listen(net: Net, address: NetAddress): Promise<NetAddress> {
-    this.#listener = await net.listen(address, (connection) => {
-      this.#onConnection(connection)
-    })
+    this.#listener = await net.listen(
+      address,
+      (connection) => {
+        this.#onConnection(connection)
+      },
+      (remote, reason) => {
+        this.#strangers.report(remote, reason)
+      },
+    )
     return this.#listener.address
   }
 

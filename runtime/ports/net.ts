@@ -1,7 +1,14 @@
 /** Ordered, reliable byte connections. Real: TCP; virtual: queues with delays and faults. */
 export interface Net {
-  /** Resolves once connections are accepted; rejects with MillraceError LISTEN_FAILED. Port 0 picks a free one. */
-  listen(address: NetAddress, onConnection: (connection: Connection) => void): Promise<Listener>
+  /**
+   * Resolves once connections are accepted; rejects with MillraceError LISTEN_FAILED. Port 0 picks a free one.
+   * `onRefused` is called for peers that get no connection, where connections are encrypted.
+   */
+  listen(
+    address: NetAddress,
+    onConnection: (connection: Connection) => void,
+    onRefused?: (remote: string, reason: string) => void,
+  ): Promise<Listener>
   /** Rejects with MillraceError CONNECT_FAILED (retriable). */
   connect(address: NetAddress): Promise<Connection>
 }

@@ -2,9 +2,10 @@ import type { Clock } from './clock.ts'
 import type { Connection } from './net.ts'
 
 /** Connections of a port at once whose peers have not proven who they are. */
-const MOST_STRANGERS = 64
+export const MOST_STRANGERS = 64
 /** From being accepted to having proven it. */
-const PROOF_MS = 5_000
+export const PROOF_MS = 5_000
+export const TOO_MANY_STRANGERS = `${MOST_STRANGERS} other connections have not proven who they are`
 /** What strangers do is reported once in this time, however many there are. */
 const REPORT_EVERY_MS = 10_000
 
@@ -34,7 +35,7 @@ export class StrangerLimit {
   /** Called for each connection that is accepted. False: there are too many, and it has been destroyed. */
   admit(connection: Connection): boolean {
     if (this.#strangers.size >= MOST_STRANGERS) {
-      this.refuse(connection, `${MOST_STRANGERS} other connections have not proven who they are`)
+      this.refuse(connection, TOO_MANY_STRANGERS)
       return false
     }
     this.#strangers.set(
@@ -55,12 +56,17 @@ export class StrangerLimit {
   refuse(connection: Connection, reason: string): void {
     this.forget(connection)
     connection.destroy()
+    this.report(connection.remote, reason)
+  }
+
+  /** For peers that were refused before they had a connection. */
+  report(remote: string, reason: string): void {
     const now = this.#clock.now()
     if (now - this.#reportedAt < REPORT_EVERY_MS) {
       this.#unreported += 1
       return
     }
-    this.#report(connection.remote, reason, this.#unreported)
+    this.#report(remote, reason, this.#unreported)
     this.#reportedAt = now
     this.#unreported = 0
   }

@@ -1,5 +1,5 @@
 import { createServer, Socket } from 'node:net'
-import type { AddressInfo, SocketConstructorOpts } from 'node:net'
+import type { AddressInfo, Server, SocketConstructorOpts } from 'node:net'
 import { MillraceError } from '../../model/errors.ts'
 import type { Connection, Listener, Net, NetAddress } from '../net.ts'
 
@@ -7,7 +7,7 @@ import type { Connection, Listener, Net, NetAddress } from '../net.ts'
  * Bytes a socket buffers before `onDrain` is owed. A writer that waits with less than this buffered waits for ever:
  * it must be well below the limit of every writer (exchange/channel-writer.ts).
  */
-const HIGH_WATER_MARK = 256 * 1024
+export const HIGH_WATER_MARK = 256 * 1024
 const CONNECT_TIMEOUT_MS = 10_000
 /** Read in one go; the buffer of a connection is used again for each. */
 const READ_BYTES = 256 * 1024
@@ -16,11 +16,18 @@ const READ_BYTES = 256 * 1024
 export const realNet: Net = { listen, connect }
 
 function listen(address: NetAddress, onConnection: (connection: Connection) => void): Promise<Listener> {
-  const open = new Set<Socket>()
   const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER_MARK }, (socket) => {
+    onConnection(new SocketConnection(socket))
+  })
+  return listening(server, address)
+}
+
+/** Resolves once the server accepts connections; closing it ends those that are open. */
+export function listening(server: Server, address: NetAddress): Promise<Listener> {
+  const open = new Set<Socket>()
+  server.on('connection', (socket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
-    onConnection(new TcpConnection(socket))
   })
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
@@ -49,7 +56,7 @@ function listen(address: NetAddress, onConnection: (connection: Connection) => v
 }
 
 function connect(address: NetAddress): Promise<Connection> {
-  let connection: TcpConnection | undefined
+  let connection: SocketConnection | undefined
   // The socket passes its options on to the stream below it; the declared type leaves that out.
   const options: SocketConstructorOpts & { highWaterMark: number } = {
     highWaterMark: HIGH_WATER_MARK,
@@ -63,6 +70,16 @@ function connect(address: NetAddress): Promise<Connection> {
     },
   }
   const socket = new Socket(options)
+  socket.connect({ host: address.host, port: address.port })
+  return connected(socket, 'connect', address).then(() => {
+    socket.setNoDelay(true)
+    connection = new SocketConnection(socket)
+    return connection
+  })
+}
+
+/** Resolves when the socket says so; rejects with CONNECT_FAILED. No byte is read before the caller has gone on. */
+export function connected(socket: Socket, event: 'connect' | 'secureConnect', address: NetAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void => {
       socket.destroy()
@@ -77,21 +94,21 @@ function connect(address: NetAddress): Promise<Connection> {
     const timer = setTimeout(() => {
       fail(new Error(`no answer within ${CONNECT_TIMEOUT_MS} ms`))
     }, CONNECT_TIMEOUT_MS)
-    socket.once('error', (cause) => {
+    const onError = (cause: Error): void => {
       clearTimeout(timer)
       fail(cause)
-    })
-    socket.connect({ host: address.host, port: address.port }, () => {
+    }
+    socket.once('error', onError)
+    socket.once(event, () => {
       clearTimeout(timer)
-      socket.removeAllListeners('error')
-      socket.setNoDelay(true)
-      connection = new TcpConnection(socket)
-      resolve(connection)
+      socket.off('error', onError)
+      resolve()
     })
   })
 }
 
-class TcpConnection implements Connection {
+/** A connection over a socket, of TCP or of TLS over it. */
+export class SocketConnection implements Connection {
   readonly remote: string
   readonly #socket: Socket
   #error: Error | undefined
@@ -101,7 +118,7 @@ class TcpConnection implements Connection {
 
   constructor(socket: Socket) {
     this.#socket = socket
-    this.remote = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`
+    this.remote = remoteOf(socket)
     // An error is always followed by 'close', which reports it.
     socket.on('error', (error) => {
       this.#error = error
@@ -174,4 +191,8 @@ class TcpConnection implements Connection {
     if (this.#error) handle(this.#error)
     else handle()
   }
+}
+
+export function remoteOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? 'unknown'}:${remotePort ?? 0}`
 }
