@@ -104,6 +104,8 @@ export interface StreamJobStatus {
   /** The operation under way: written before its first act, so that a restarted operator goes on with it. */
   operation?: Operation | null
   lastOperation?: LastOperation
+  /** What the API server does not take of this job; null when nothing. */
+  refusal?: Refusal | null
   /** The newest spec that passed; its text is in the ConfigMap `<job>-last-good`. */
   lastGood?: { generation: number; hash: string; change: 'none' | 'rescale' | 'graph' | 'incompatible' }
   finishedAt?: string | null
@@ -136,6 +138,15 @@ export interface Operation {
   startedAt: string
   /** When waiting for others ends and the step's fallback is taken. */
   deadline: string
+}
+
+export interface Refusal {
+  /** CamelCase. */
+  reason: string
+  /** In the words of whoever refused. */
+  message: string
+  /** Refused since then, perhaps for changing reasons. */
+  since: string
 }
 
 export interface LastOperation {

@@ -10,8 +10,13 @@ export class KubeError extends MillraceError {
   readonly reason: string
   /** What the server asked us to wait, if it did. */
   readonly retryAfterMs: number | undefined
+  /** The server's own words, without what was asked of it. */
+  readonly words: string
 
-  constructor(message: string, answer: { status: number; reason: string; retryAfterMs?: number; cause?: unknown }) {
+  constructor(
+    message: string,
+    answer: { status: number; reason: string; words?: string; retryAfterMs?: number; cause?: unknown },
+  ) {
     super(`KUBE_${answer.reason.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()}`, message, {
       domain: domainOf(answer.status),
       retriable: answer.status === 0 || answer.status === 429 || answer.status >= 500,
@@ -20,6 +25,7 @@ export class KubeError extends MillraceError {
     this.name = 'KubeError'
     this.status = answer.status
     this.reason = answer.reason
+    this.words = answer.words ?? message
     this.retryAfterMs = answer.retryAfterMs
   }
 }

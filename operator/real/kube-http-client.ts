@@ -181,6 +181,7 @@ function errorOf(what: string, status: number, text: string, retryAfterMs: numbe
   return new KubeError(`${what}: ${message} (${status})`, {
     status,
     reason,
+    words: message,
     ...(Number.isFinite(retryAfterMs) ? { retryAfterMs } : {}),
   })
 }

@@ -10,6 +10,7 @@ import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { begin, ending, settled, working } from './operation.ts'
 import { blockedPod } from './pod-trouble.ts'
+import { asRefusedBefore } from './refusal.ts'
 import { hasStarted } from './restore-source.ts'
 import type { Wanted } from './wanted.ts'
 import { wantsToRun } from './wanted.ts'
@@ -26,6 +27,10 @@ const STEADY_MS = 5_000
  * target, tidy up.
  */
 export function decide(observed: Observed): Decision {
+  return asRefusedBefore(observed, nextStep(observed))
+}
+
+function nextStep(observed: Observed): Decision {
   const { job, wanted } = observed
   if (job.metadata.deletionTimestamp !== undefined) return decideDelete(observed)
   if (job.metadata.finalizers?.includes(FINALIZER) !== true) {

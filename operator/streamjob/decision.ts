@@ -1,5 +1,5 @@
 import type { EventNote } from '../kube/events.ts'
-import type { Operation, OperationType, StreamJobPhase, LastOperation } from '../api/stream-job.ts'
+import type { Operation, OperationType, Refusal, StreamJobPhase, LastOperation } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 
 /** One step. Each may be done twice without harm. */
@@ -26,6 +26,8 @@ export interface Decision {
   ended?: { type: OperationType; result: LastOperation['result'] }
   /** Will not get on without somebody's help. */
   stalled?: boolean
+  /** What was refused and is tried again. */
+  refusal?: Refusal
   events: readonly EventNote[]
   requeueAfterMs?: number
 }

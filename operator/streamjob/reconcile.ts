@@ -7,8 +7,9 @@ import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
-import type { Pod } from '../kube/objects.ts'
+import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource, secrets, services } from '../kube/resource-type.ts'
+import type { ResourceType } from '../kube/resource-type.ts'
 import { coordinatorName } from '../resources/coordinator-pod.ts'
 import { jobToken } from '../resources/hash.ts'
 import { configMaps, coordinatorService, lastGoodConfigMap, tokenSecret } from '../resources/job-objects.ts'
@@ -20,6 +21,7 @@ import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { newestFailure } from './pod-failure.ts'
+import { refused, refusalOf } from './refusal.ts'
 import { SHOWN_LOSSES, statusOf } from './status.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
@@ -38,8 +40,18 @@ export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef):
   const observed = await observe(parts, job)
   const decision = decide(observed)
   const current = await writeStatus(parts, observed, decision)
-  await carryOut(parts, { ...observed, job: current }, decision.act)
-  await tell(parts, observed, decision)
+  const refusal = await carryOut(parts, { ...observed, job: current }, decision.act)
+  if (refusal === undefined) {
+    await tell(parts, observed, decision)
+    return requeueAfter(decision)
+  }
+  const outcome = refused(observed, decision, refusal)
+  await writeStatus(parts, { ...observed, job: current }, outcome)
+  await tell(parts, observed, outcome)
+  return requeueAfter(outcome)
+}
+
+function requeueAfter(decision: Decision): ReconcileResult {
   return decision.requeueAfterMs === undefined ? {} : { requeueAfterMs: decision.requeueAfterMs }
 }
 
@@ -64,32 +76,50 @@ async function writeStatus(
   return kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status })
 }
 
-async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Promise<void> {
+/** Resolves with why the act was refused for good, undefined when it was done. */
+async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Promise<Refused> {
   const { job } = observed
   switch (act.kind) {
     case 'none':
-      return
+      return undefined
     case 'addFinalizer':
-      return setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])
+      await setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])
+      return undefined
     case 'release':
-      return setFinalizers(
+      await setFinalizers(
         parts,
         job,
         (job.metadata.finalizers ?? []).filter((one) => one !== FINALIZER),
       )
+      return undefined
     case 'keepSpec':
       return keepSpec(parts, observed)
     case 'createPods':
       return createPods(parts, job, act.pods)
     case 'deletePods':
-      return deletePods(parts, job, act.pods)
+      await deletePods(parts, job, act.pods)
+      return undefined
     case 'putTarget':
-      return putTarget(parts, observed, act.desiredState)
+      await putTarget(parts, observed, act.desiredState)
+      return undefined
     case 'requestSavepoint': {
       const endpoint = coordinatorEndpoint(parts, observed)
       if (endpoint !== undefined) await parts.jobClient.requestSavepoint(endpoint, { id: act.id })
-      return
+      return undefined
     }
+  }
+}
+
+type Refused = ReturnType<typeof refusalOf>
+
+async function refusalFrom(object: KubeObject, write: Promise<unknown>): Promise<Refused> {
+  try {
+    await write
+    return undefined
+  } catch (error) {
+    const refusal = refusalOf(error, object)
+    if (refusal === undefined) throw error
+    return refusal
   }
 }
 
@@ -101,8 +131,10 @@ async function setFinalizers({ kube }: StreamJobParts, job: StreamJob, finalizer
 }
 
 /** First the text, then the status that points to it. */
-async function keepSpec({ kube }: StreamJobParts, { job, keepSpec: keep }: Observed): Promise<void> {
-  await kube.apply(configMaps, lastGoodConfigMap(job, job.spec), FIELD_MANAGER)
+async function keepSpec({ kube }: StreamJobParts, { job, keepSpec: keep }: Observed): Promise<Refused> {
+  const text = lastGoodConfigMap(job, job.spec)
+  const refusal = await refusalFrom(text, kube.apply(configMaps, text, FIELD_MANAGER))
+  if (refusal !== undefined) return refusal
   const lastGood: StreamJobStatus['lastGood'] = {
     generation: job.metadata.generation ?? 0,
     hash: keptHash(job.spec),
@@ -112,23 +144,28 @@ async function keepSpec({ kube }: StreamJobParts, { job, keepSpec: keep }: Obser
     metadata: { resourceVersion: job.metadata.resourceVersion },
     status: { lastGood },
   })
+  return undefined
 }
 
 async function createPods(
   { kube, settings, tokenKey, logger }: StreamJobParts,
   job: StreamJob,
   pods: readonly Pod[],
-): Promise<void> {
+): Promise<Refused> {
+  const create = <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<Refused> =>
+    refusalFrom(object, unlessThere(kube.create(resource, object)))
   const token = jobToken(tokenKey, job.metadata.uid ?? '')
-  await unlessThere(kube.create(secrets, tokenSecret(job, token)))
+  let refusal = await create(secrets, tokenSecret(job, token))
   if (settings.addressing === 'service')
-    await unlessThere(kube.create(services, coordinatorService(job, settings.ports ?? JOB_PORTS)))
-  for (const pod of pods) await unlessThere(kube.create(podResource, pod))
+    refusal ??= await create(services, coordinatorService(job, settings.ports ?? JOB_PORTS))
+  for (const pod of pods) refusal ??= await create(podResource, pod)
+  if (refusal !== undefined) return refusal
   logger.info('pods created', {
     job: job.metadata.name,
     namespace: job.metadata.namespace,
     pods: pods.map((pod) => pod.metadata.name),
   })
+  return undefined
 }
 
 /** An object that exists already is seen by the next pass: it is ours, or the name is taken. */

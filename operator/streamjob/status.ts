@@ -41,6 +41,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     ...(lastFailure === undefined ? {} : { lastFailure }),
     losses: report === undefined ? (before.losses ?? []) : (report.losses ?? []).slice(0, SHOWN_LOSSES),
     operation: decision.operation,
+    refusal: decision.refusal ?? null,
     ...(lastOperation === undefined ? {} : { lastOperation }),
     ...(before.lastGood === undefined ? {} : { lastGood: before.lastGood }),
     finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,

@@ -40,6 +40,8 @@ export class FakeKube implements Kube {
   readonly #history: Change[] = []
   readonly watchers = new Set<Watcher>()
   before: (call: string) => void = () => undefined
+  /** Quotas, admission and checks of fields: may throw for an object that is to be created. */
+  admit: (object: KubeObject) => void = () => undefined
   #version = 1
 
   readonly now: () => number
@@ -96,6 +98,7 @@ export class FakeKube implements Kube {
   async create<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> {
     this.#enter('create', resource, object.metadata.name)
     const key = keyOf(resource, { namespace: object.metadata.namespace ?? '', name: object.metadata.name })
+    this.admit(object)
     if (this.objects.has(key)) throw new KubeError(`${key} exists`, { status: 409, reason: 'AlreadyExists' })
     const stored = copy(object)
     stored.metadata.uid ??= `uid-${this.#version}`

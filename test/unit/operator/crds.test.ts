@@ -63,6 +63,7 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   losses: true,
   operation: true,
   lastOperation: true,
+  refusal: true,
   lastGood: true,
   finishedAt: true,
   conditions: true,

@@ -295,6 +295,80 @@ describe('a StreamJob', () => {
   })
 })
 
+describe('a StreamJob of which the API server does not take an object', () => {
+  const refuse = (status: number, reason: string, words: string): never => {
+    throw new KubeError(`POST /somewhere: ${words} (${status})`, { status, reason, words })
+  }
+  const QUOTA = 'pods "x" is forbidden: exceeded quota: small, requested: pods=1, used: pods=3, limited: pods=3'
+
+  test.each([
+    ['a quota is used up', 'Pod', 403, QUOTA, 'QuotaExceeded'],
+    ['a label is no label', 'Pod', 422, 'Pod "x" is invalid: metadata.labels: Invalid value: "a b"', 'PodRefused'],
+    ['a quantity is no number', 'Pod', 400, 'quantities must match the regular expression', 'PodRefused'],
+    ['Pod Security forbids it', 'Pod', 403, 'violates PodSecurity "restricted:latest"', 'PodRefused'],
+    ['a webhook does not answer', 'Pod', 500, 'failed calling webhook "x": connection refused', 'PodRefused'],
+    ['Secrets are counted', 'Secret', 403, 'exceeded quota: small, requested: secrets=1', 'QuotaExceeded'],
+    ['a policy forbids the Secret', 'Secret', 403, 'denied the request: no Secrets here', 'SecretRefused'],
+    ['its spec cannot be kept', 'ConfigMap', 403, 'denied the request: no ConfigMaps here', 'ConfigMapRefused'],
+  ])(
+    'because %s is stalled in the words of the server, and starts when that is mended',
+    async (_, kind, status, words, reason) => {
+      const world = new OperatorWorld()
+      world.kube.admit = (object) => {
+        if (object.kind === kind) refuse(status, 'Forbidden', words)
+      }
+      await world.create()
+      await world.until('told', () => world.condition('Stalled') === `True/${reason}`)
+      expect(world.job()?.status?.message).toContain(words)
+      expect(world.condition('Ready')).toBe(`False/${reason}`)
+      expect(await world.eventReasons()).toContain(reason)
+      world.kube.admit = () => undefined
+      await world.untilRunning()
+      expect(world.condition('Stalled')).toBe('False/Progressing')
+      expect(world.job()?.status?.refusal).toBeUndefined()
+    },
+  )
+
+  test('is tried again at growing distances, and its status is not written meanwhile', async () => {
+    const world = new OperatorWorld()
+    world.kube.admit = (object) => {
+      if (object.kind === 'Pod') refuse(403, 'Forbidden', QUOTA)
+    }
+    await world.create()
+    await world.until('told', () => world.condition('Stalled') === 'True/QuotaExceeded')
+    const version = world.job()?.metadata.resourceVersion
+    const waits: number[] = []
+    for (let pass = 0; pass < 12; pass += 1) {
+      const nextMs = (await world.pass()) ?? 0
+      waits.push(nextMs)
+      await world.clock.advance(nextMs)
+    }
+    expect(waits[0]).toBe(1_000)
+    expect(waits.at(-1)).toBeGreaterThan(30_000)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(60_000)
+    expect(world.job()?.metadata.resourceVersion).toBe(version)
+  })
+
+  test('when it is scaled up says that it runs on, and can be scaled back', async () => {
+    const world = await runningJob()
+    world.kube.admit = (object) => {
+      if (object.kind === 'Pod') refuse(403, 'Forbidden', QUOTA)
+    }
+    world.edit((spec) => {
+      spec['replicas'] = 3
+    })
+    await world.until('told', () => world.condition('Stalled') === 'True/QuotaExceeded')
+    expect(world.job()?.status?.message).toMatch(/exceeded quota.* The job runs on with its previous pods\.$/)
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 1 })
+    world.edit((spec) => {
+      spec['replicas'] = 2
+    })
+    await world.until('runs', () => world.condition('Ready') === 'True/Running')
+    expect(world.condition('Stalled')).toBe('False/Progressing')
+    expect(world.coordinatorReport().attempt).toBe(1)
+  })
+})
+
 describe('deleting a StreamJob', () => {
   test('takes a last savepoint, removes the pods and ends', async () => {
     const world = await runningJob()

@@ -1,0 +1,52 @@
+import type { Refusal } from '../api/stream-job.ts'
+import { KubeError } from '../kube/errors.ts'
+import type { KubeObject } from '../kube/objects.ts'
+import type { Act, Decision } from './decision.ts'
+import type { Observed } from './observed.ts'
+
+const SOONEST_MS = 1_000
+const LATEST_MS = 60_000
+
+/** Acts that somebody else may refuse for good: the API server, its admission, its quotas. */
+const REFUSABLE: readonly Act['kind'][] = ['createPods', 'keepSpec']
+
+/**
+ * Why the API server does not take this object, in its own words; undefined for an error that passes by itself.
+ * 400 is a quantity that cannot be read, 403 a quota or an admission, 422 a field that is invalid.
+ */
+export function refusalOf(error: unknown, { kind, metadata }: KubeObject): Omit<Refusal, 'since'> | undefined {
+  if (!(error instanceof KubeError)) return undefined
+  const isForGood = [400, 403, 413, 422].includes(error.status) || /admission webhook|calling webhook/.test(error.words)
+  if (!isForGood) return undefined
+  return {
+    reason: /exceeded quota|must specify (limits|requests)/.test(error.words) ? 'QuotaExceeded' : `${kind}Refused`,
+    message: `${kind} ${metadata.name} was refused: ${error.words}`,
+  }
+}
+
+/** The decision whose act has met this refusal: nothing gets on until somebody mends it, and it is tried again. */
+export function refused(
+  { job, now, coordinator }: Observed,
+  decision: Decision,
+  { reason, message }: Omit<Refusal, 'since'>,
+): Decision {
+  const since = job.status?.refusal?.since ?? new Date(now).toISOString()
+  const runsOn = coordinator.kind === 'reached' && coordinator.report.phase === 'running'
+  const told = runsOn ? `${message}. The job runs on with its previous pods.` : message
+  return {
+    ...decision,
+    reason,
+    message: told,
+    stalled: true,
+    refusal: { reason, message, since },
+    requeueAfterMs: Math.min(LATEST_MS, Math.max(SOONEST_MS, (now - Date.parse(since)) / 2)),
+    events: [...decision.events, { type: 'Warning', reason, message: told }],
+  }
+}
+
+/** What was refused is told until it was taken: the status does not change while it is tried again. */
+export function asRefusedBefore(observed: Observed, decision: Decision): Decision {
+  const before = observed.job.status?.refusal
+  if (before === undefined || before === null || !REFUSABLE.includes(decision.act.kind)) return decision
+  return { ...refused(observed, decision, before), events: decision.events }
+}
