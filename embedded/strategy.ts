@@ -1,7 +1,9 @@
 import { builtinSchema } from './builtin-schemas.ts'
 import { validateCel } from './cel.ts'
 import type { Json, JsonObject, KubeObject } from './objects.ts'
-import { isObject, jsonEqual, objectAt, setAt, stringAt, valueAt } from './objects.ts'
+import { isObject, jsonEqual, objectAt, setAt, valueAt } from './objects.ts'
+import { isLabelValue, isQualifiedName } from './names.ts'
+import { podSpecErrors } from './pod-validation.ts'
 import type { ResourceDefinition } from './resources.ts'
 import { apiVersionOf } from './resources.ts'
 import type { Schema } from './schema.ts'
@@ -141,8 +143,6 @@ export function initialStatus(definition: ResourceDefinition): JsonObject | unde
 }
 
 const dns1123Subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
-const labelValue = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/
-const qualifiedName = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/
 
 /** Throws 422 with every field that is wrong. `old` is the stored object for transition rules, undefined on create. */
 export function validateObject(object: KubeObject, old: KubeObject | undefined, definition: ResourceDefinition): void {
@@ -174,11 +174,11 @@ function validateMetadata(object: KubeObject): FieldError[] {
     )
   }
   for (const [key, value] of Object.entries(objectAt(object, 'metadata', 'labels'))) {
-    if (!qualifiedName.test(key))
+    if (!isQualifiedName(key))
       errors.push(
         invalidText('metadata.labels', key, "name part must consist of alphanumeric characters, '-', '_' or '.'"),
       )
-    if (typeof value === 'string' && (value.length > 63 || !labelValue.test(value))) {
+    if (typeof value === 'string' && !isLabelValue(value)) {
       errors.push(
         invalidText(
           'metadata.labels',
@@ -187,6 +187,12 @@ function validateMetadata(object: KubeObject): FieldError[] {
         ),
       )
     }
+  }
+  for (const key of Object.keys(objectAt(object, 'metadata', 'annotations'))) {
+    if (!isQualifiedName(key.toLowerCase()))
+      errors.push(
+        invalidText('metadata.annotations', key, "name part must consist of alphanumeric characters, '-', '_' or '.'"),
+      )
   }
   return errors
 }
@@ -199,11 +205,7 @@ function validatePod(pod: KubeObject, old: KubeObject | undefined): FieldError[]
   const containers = valueAt(pod, 'spec', 'containers')
   if (!Array.isArray(containers) || containers.length === 0)
     return [{ type: 'FieldValueRequired', field: 'spec.containers', message: 'Required value' }]
-  const errors: FieldError[] = []
-  containers.forEach((container, index) => {
-    if (stringAt(container, 'name') === undefined)
-      errors.push({ type: 'FieldValueRequired', field: `spec.containers[${index}].name`, message: 'Required value' })
-  })
+  const errors = old === undefined ? podSpecErrors(pod) : []
   if (old !== undefined && !jsonEqual(fixedPodSpec(pod), fixedPodSpec(old))) {
     errors.push({
       type: 'FieldValueForbidden',

@@ -18,6 +18,11 @@ export interface Kube {
     onEvent: (event: WatchEvent<T>) => void,
   ): Watch
   create<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T>
+  /**
+   * Whether `create` would take the object now: fields, quotas and admission are checked and nothing is stored. Throws
+   * what create would throw. Several objects that are tried one by one may still exceed a quota together.
+   */
+  dryRunCreate<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<void>
   /** JSON merge patch of everything but the status; put `metadata.resourceVersion` in it for optimistic locking. */
   patch<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T>
   /** JSON merge patch of the status subresource: `{ status: … }`, with `metadata.resourceVersion` for locking. */

@@ -83,6 +83,11 @@ export class KubeHttpClient implements Kube {
     )
   }
 
+  async dryRunCreate<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<void> {
+    const path = collectionPath(resource, object.metadata.namespace)
+    await this.#call('POST', path + query({ fieldManager: FIELD_MANAGER, dryRun: 'All' }), object)
+  }
+
   patch<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> {
     return this.#call<T>(
       'PATCH',

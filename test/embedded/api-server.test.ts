@@ -103,6 +103,22 @@ describe('the embedded API server', { timeout: 20_000 }, () => {
     expect(after).toMatchObject({ metadata: { generation: 1 }, spec: { wheel: 'water' }, status: { replicas: 1 } })
   })
 
+  test('a dry run answers as the write would, and stores nothing', async () => {
+    cluster = await startTestCluster()
+    const pods = '/api/v1/namespaces/default/pods'
+    const podWith = (labels: JsonObject, cpu: string): JsonObject => ({
+      metadata: { name: 'a', labels },
+      spec: { containers: [{ name: 'main', image: 'x', resources: { requests: { cpu } } }] },
+    })
+    const codes: number[] = []
+    for (const body of [podWith({ on: 'a b' }, '1'), podWith({ on: 'a' }, 'lots'), podWith({ on: 'a' }, '1')])
+      codes.push((await call('POST', `${pods}?dryRun=All`, { body })).code)
+    expect(codes).toEqual([422, 400, 201])
+    expect((await call('GET', `${pods}/a`)).code).toBe(404)
+    expect((await call('POST', pods, { body: podWith({ on: 'a' }, '1') })).code).toBe(201)
+    expect((await call('POST', `${pods}?dryRun=All`, { body: podWith({ on: 'a' }, '1') })).code).toBe(409)
+  })
+
   test('a watch gets the events after its version, leaves of the selection as deletions, and a bookmark at its end', async () => {
     cluster = await startTestCluster()
     const { body: list } = await call('GET', mills)

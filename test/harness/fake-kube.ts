@@ -97,14 +97,24 @@ export class FakeKube implements Kube {
 
   async create<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> {
     this.#enter('create', resource, object.metadata.name)
-    const key = keyOf(resource, { namespace: object.metadata.namespace ?? '', name: object.metadata.name })
-    this.admit(object)
-    if (this.objects.has(key)) throw new KubeError(`${key} exists`, { status: 409, reason: 'AlreadyExists' })
+    const key = this.#admitNew(resource, object)
     const stored = copy(object)
     stored.metadata.uid ??= `uid-${this.#version}`
     stored.metadata.generation = 1
     stored.metadata.creationTimestamp = new Date(this.now()).toISOString()
     return this.#store(resource.plural, key, stored, 'ADDED') as T
+  }
+
+  async dryRunCreate<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<void> {
+    this.#enter('dryRunCreate', resource, object.metadata.name)
+    this.#admitNew(resource, object)
+  }
+
+  #admitNew(resource: ResourceType<KubeObject>, object: KubeObject): string {
+    const key = keyOf(resource, { namespace: object.metadata.namespace ?? '', name: object.metadata.name })
+    this.admit(object)
+    if (this.objects.has(key)) throw new KubeError(`${key} exists`, { status: 409, reason: 'AlreadyExists' })
+    return key
   }
 
   async patch<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> {

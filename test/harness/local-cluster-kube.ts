@@ -39,6 +39,7 @@ export function localClusterKube(cluster: LocalCluster): Kube {
     patchStatus: (type, ref, change) => patch(type, ref, change, 'status'),
     delete: <T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef) =>
       Promise.resolve().then(() => cluster.remove(nameOf(type), ref.namespace, ref.name)),
+    dryRunCreate: refuse,
     list: refuse,
     watch: refuse,
     apply: refuse,

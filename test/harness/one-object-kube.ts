@@ -54,6 +54,7 @@ export class OneObjectKube {
       list: refuse,
       watch: refuse,
       create: refuse,
+      dryRunCreate: refuse,
       apply: refuse,
       delete: refuse,
     }

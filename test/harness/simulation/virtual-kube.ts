@@ -24,7 +24,7 @@ export const KUBELET_FINALIZER = 'simulated/kubelet'
 
 export interface KubeCall {
   owner: string
-  verb: 'get' | 'list' | 'create' | 'patch' | 'patchStatus' | 'apply' | 'delete'
+  verb: 'get' | 'list' | 'create' | 'dryRunCreate' | 'patch' | 'patchStatus' | 'apply' | 'delete'
   plural: string
   name: string
   /** It has been on its way for long: its sender may think otherwise by now, or be dead. */
@@ -82,6 +82,8 @@ export class VirtualKube {
         call('create', resource, object.metadata.name, () =>
           server.create(resource, resource.plural === pods.plural ? held(object) : object),
         ),
+      dryRunCreate: <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<void> =>
+        call('dryRunCreate', resource, object.metadata.name, () => server.dryRunCreate(resource, object)),
       patch: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> =>
         call('patch', resource, ref.name, () => server.patch(resource, ref, patch)),
       patchStatus: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> =>
