@@ -12,6 +12,8 @@ export interface RuntimeConfig {
   storeFolder: string
   baseDir: string
   host: string
+  /** What the pods of this process were rendered from, as a hash; undefined outside of pods. */
+  template: string | undefined
   /** A peer on a control connection that says nothing for so long is taken for lost. */
   heartbeatTimeoutMs: number
 }
@@ -42,6 +44,7 @@ export function readRuntimeConfig(env: Environment): RuntimeConfig {
     storeFolder: `${env['MILLRACE_NAMESPACE'] ?? 'default'}/${job}/${jobUid}`,
     baseDir: env['MILLRACE_BASE_DIR'] ?? '.',
     host: env['MILLRACE_POD_IP'] ?? '127.0.0.1',
+    template: env['MILLRACE_TEMPLATE'],
     heartbeatTimeoutMs: timeout(env, 'MILLRACE_HEARTBEAT_TIMEOUT_MS', DEFAULT_HEARTBEAT_TIMEOUT_MS),
   }
 }

@@ -38,6 +38,7 @@ export async function startCoordinator(
       baseDir: config.baseDir,
       storeUrl: config.store,
       heartbeatTimeoutMs: config.heartbeatTimeoutMs,
+      template: config.template,
     },
     ports,
     connectors,

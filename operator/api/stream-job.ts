@@ -90,6 +90,8 @@ export interface StreamJobStatus {
   attempt?: number
   /** Hash of the spec that runs. */
   revision?: string | null
+  /** The template of the pods that run the job: another one takes over only when its pods are ready. */
+  template?: string
   /** For the scale subresource: `selector` matches exactly `replicas` pods. */
   replicas?: number
   selector?: string
@@ -132,7 +134,7 @@ export interface Operation {
   /** Idempotency key of everything done for it. */
   id: string
   type: OperationType
-  step: 'savepoint' | 'replace' | 'removePods' | 'deploy'
+  step: 'start' | 'savepoint' | 'stop' | 'replace' | 'removePods' | 'deploy'
   /** How often its savepoint was asked for again. */
   tries: number
   startedAt: string

@@ -2,11 +2,12 @@ import type { Pod } from '../kube/objects.ts'
 import { JOB_PORTS, jobPod } from './job-pod.ts'
 import type { PodContext } from './job-pod.ts'
 
+/** Of the Service that finds the coordinators of a job; the names of their pods begin so. */
 export function coordinatorName(job: string): string {
   return `${job}-coordinator`
 }
 
-/** The one coordinator of a job. */
+/** The coordinator of a job, not yet of a template. */
 export function coordinatorPod(context: PodContext): Pod {
   const { control, http } = context.settings.ports ?? JOB_PORTS
   return jobPod(context, {

@@ -31,7 +31,7 @@ export function tokenSecret(job: StreamJob, token: string): Secret {
   }
 }
 
-/** Headless: workers find the coordinator by name, also before it is ready. */
+/** Headless: workers find the coordinator of their template by its host name, also before it is ready. */
 export function coordinatorService(job: StreamJob, { control, http }: JobPorts): Service {
   return {
     apiVersion: 'v1',
@@ -53,13 +53,16 @@ export function lastGoodName(job: string): string {
   return `${job}-last-good`
 }
 
-/** The newest spec that passed: what goes on running after a bad edit, and after a restart of the operator. */
-export function lastGoodConfigMap(job: StreamJob, spec: StreamJobSpec): ConfigMap {
+/**
+ * The newest spec that passed: what goes on running after a bad edit, and after a restart of the operator. `running`: the
+ * spec of the pods that run the job until those of `spec` have taken over.
+ */
+export function lastGoodConfigMap(job: StreamJob, spec: StreamJobSpec, running: StreamJobSpec | undefined): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: metadataOf(job, lastGoodName(job.metadata.name)),
-    data: { uid: job.metadata.uid ?? '', spec: JSON.stringify(spec) },
+    data: { uid: job.metadata.uid ?? '', spec: JSON.stringify(spec), running: JSON.stringify(running ?? null) },
   }
 }
 

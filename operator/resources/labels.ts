@@ -6,7 +6,12 @@ export const JOB_LABEL = 'millrace.dev/job'
 export const ROLE_LABEL = 'millrace.dev/role'
 export const CHAIN_LABEL = 'millrace.dev/chain'
 export const SLOT_LABEL = 'millrace.dev/slot'
-/** Hash of the pod as rendered: a pod whose hash differs is replaced. */
+/**
+ * Hash of what all pods of a job are rendered from. Pods of one template belong together: they have a coordinator of
+ * their own, and those of another one run beside them until they have taken over.
+ */
+export const TEMPLATE_LABEL = 'millrace.dev/template'
+/** Hash of the pod as rendered, without its template: the one mark of pods that an operator made before templates. */
 export const HASH_ANNOTATION = 'millrace.dev/pod-hash'
 /** The coordinator address that a worker was started with. */
 export const COORDINATOR_ANNOTATION = 'millrace.dev/coordinator'

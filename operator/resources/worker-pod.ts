@@ -41,17 +41,29 @@ export function workerPod(context: PodContext, worker: WorkerRef): Pod {
 }
 
 /**
- * Where workers find the coordinator: the name of its Service, or the address its pod has now (undefined while
- * it has none). A worker that was started with another address is replaced.
+ * Where workers find the coordinator: its name in the Service, or the address its pod has now (undefined while it has
+ * none). `rendered`: the coordinator as it is to be, `coordinator`: as it is. A worker that was started with another
+ * address is replaced.
  */
-export function coordinatorAddress(context: PodContext, coordinator: Pod | undefined): string | undefined {
-  const { job, settings } = context
-  if (settings.addressing === 'service')
-    return `${coordinatorName(job.metadata.name)}.${job.metadata.namespace ?? 'default'}.svc:${(settings.ports ?? JOB_PORTS).control}`
+export function coordinatorAddress(
+  { job, settings }: PodContext,
+  rendered: Pod,
+  coordinator: Pod | undefined,
+): string | undefined {
+  if (settings.addressing === 'service') {
+    const { hostname, subdomain = coordinatorName(job.metadata.name) } = (coordinator ?? rendered).spec as PodDns
+    const name = hostname === undefined ? subdomain : `${hostname}.${subdomain}`
+    return `${name}.${job.metadata.namespace ?? 'default'}.svc:${(settings.ports ?? JOB_PORTS).control}`
+  }
   const ip = coordinator?.status?.podIP
   if (coordinator === undefined || ip === undefined || ip === '') return undefined
   const port = portOf(coordinator, 'control')
   return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`
+}
+
+interface PodDns {
+  hostname?: string
+  subdomain?: string
 }
 
 export function withCoordinator(pod: Pod, address: string): Pod {

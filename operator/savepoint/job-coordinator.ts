@@ -1,12 +1,13 @@
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
-import { unlessNotFound } from '../kube/errors.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
 import { pods as podResource } from '../kube/resource-type.ts'
-import { coordinatorName } from '../resources/coordinator-pod.ts'
+import { JOB_LABEL, ROLE_LABEL, selectorOf } from '../resources/labels.ts'
+import { UNNAMED } from '../resources/template.ts'
 import { endpointOf } from '../streamjob/observe.ts'
+import { coordinatorAmong } from '../streamjob/pod-sets.ts'
 
 export interface SavepointParts {
   kube: Kube
@@ -23,10 +24,11 @@ export async function coordinatorOf(
   { kube, tokenKey }: SavepointParts,
   job: StreamJob,
 ): Promise<JobEndpoint | undefined> {
-  const pod = await unlessNotFound(
-    kube.get(podResource, { namespace: job.metadata.namespace ?? '', name: coordinatorName(job.metadata.name) }),
-  )
-  return pod === undefined || pod.metadata.deletionTimestamp !== undefined
-    ? undefined
-    : endpointOf({ tokenKey }, job, pod)
+  const labels = { [JOB_LABEL]: job.metadata.name, [ROLE_LABEL]: 'coordinator' }
+  const { items } = await kube.list(podResource, {
+    namespace: job.metadata.namespace ?? '',
+    labelSelector: selectorOf(labels),
+  })
+  const pod = coordinatorAmong(items, job.status?.template ?? UNNAMED) ?? coordinatorAmong(items, UNNAMED)
+  return pod === undefined ? undefined : endpointOf({ tokenKey }, job, pod)
 }

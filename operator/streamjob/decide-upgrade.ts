@@ -1,109 +1,280 @@
-import type { JobReport } from '../../runtime/control/job-report.ts'
-import type { Pod } from '../kube/objects.ts'
 import type { Operation } from '../api/stream-job.ts'
-import { subtaskOf } from '../resources/worker-pod.ts'
+import type { Pod } from '../kube/objects.ts'
+import { templateOf } from '../resources/template.ts'
+import { withCoordinator } from '../resources/worker-pod.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
-import { begin, renewed, savepointId, working } from './operation.ts'
+import { begin, isLate, renewed, savepointId, working } from './operation.ts'
+import {
+  brokenPods,
+  isLiving,
+  isReady,
+  missingPods,
+  namesOf,
+  placeOf,
+  podFailed,
+  podsOfTemplate,
+  strayWorkers,
+} from './pod-sets.ts'
 import { blockedPod } from './pod-trouble.ts'
+import type { Trouble } from './pod-trouble.ts'
+import { hasStarted } from './restore-source.ts'
+import type { Wanted } from './wanted.ts'
 
-/**
- * Pods differ from what is wanted (image, environment, template): a savepoint first, then the differing pods go;
- * missing ones are created by the ordinary path and the new coordinator restores. Undefined when no pod differs.
- */
-export function decideUpgrade(observed: Observed, stale: readonly Pod[]): Decision | undefined {
-  if (stale.length === 0) return undefined
-  const underWay = begin(observed, 'Upgrade', 'savepoint')
-  if (underWay.step === 'replace' && !hasGoneOn(observed)) return replace(underWay, stale)
-  const isAsking = underWay.step === 'savepoint'
-  const operation = isAsking ? underWay : renewed(observed, underWay)
-  const step = savepointStep(isAsking ? observed : { ...observed, savepoint: undefined }, operation)
-  if (step.kind === 'replace') return replace(operation, stale)
-  if (step.kind === 'ask') {
-    return working(operation, {
-      act: { kind: 'requestSavepoint', id: savepointId(operation) },
-      message: 'Taking a savepoint before the pods are replaced.',
-      requeueAfterMs: 300,
-      events:
-        operation.tries > 0
-          ? []
-          : [
-              {
-                type: 'Normal',
-                reason: 'UpgradeStarted',
-                message: `${stale.length} pods differ from the spec: a savepoint, then they are replaced.`,
-              },
-            ],
-    })
-  }
-  if (step.kind === 'again') {
-    const next = { ...operation, tries: operation.tries + 1 }
-    return working(next, {
-      act: { kind: 'none' },
-      message: `The savepoint failed: ${step.why}. The running pods stay; trying again.`,
-      requeueAfterMs: Math.min(60_000, 5_000 * next.tries),
-      events: [{ type: 'Warning', reason: 'SavepointFailed', message: step.why }],
-    })
-  }
-  return working(operation, { act: { kind: 'none' }, message: step.message, requeueAfterMs: 500 })
+const STEADY_MS = 5_000
+const RUNS_ON = 'The job runs on with its previous pods.'
+
+/** What an upgrade is from, and what it is to. */
+interface Upgrade {
+  readonly observed: Observed
+  readonly running: Wanted
+  readonly wanted: Wanted
+  readonly operation: Operation
 }
 
-function replace(operation: Operation, stale: readonly Pod[]): Decision {
+/**
+ * The pods that run the job are of another template than is wanted (image, environment, podTemplate). Successors start
+ * idle beside them; when all are ready, a savepoint, the old ones stop, and the job is handed over. Until then the old
+ * pods are kept alive, and whatever is wrong with the new ones is only reported. Undefined when the pods that run are
+ * those that are wanted.
+ */
+export function decideUpgrade(observed: Observed, wanted: Wanted): Decision | undefined {
+  const { running } = observed
+  if (running === undefined || running.template === wanted.template) return undefined
+  const upgrade: Upgrade = { observed, running, wanted, operation: underWay(observed, wanted) }
+  const { step } = upgrade.operation
+  if ((step === 'start' || step === 'savepoint') && nothingRuns(upgrade)) return replace(upgrade)
+  return removeOthers(upgrade) ?? STEPS[step](upgrade)
+}
+
+/** An upgrade that was in the middle of something else begins again: another template is wanted by now. */
+function underWay(observed: Observed, wanted: Wanted): Operation {
+  const operation = begin(observed, 'Upgrade', 'start')
+  const isMissing = missingPods(wanted, observed.pods, observed.successor?.address).length > 0
+  const isOver = operation.step === 'deploy' || operation.step === 'removePods'
+  return isOver || (operation.step === 'stop' && isMissing) ? renewed(observed, operation, 'start') : operation
+}
+
+const STEPS: Readonly<Record<Operation['step'], (upgrade: Upgrade) => Decision>> = {
+  start,
+  savepoint,
+  stop,
+  replace,
+  removePods: start,
+  deploy: start,
+}
+
+/** No attempt that new pods could disturb: it never ran, has failed, or cannot run for what is wrong with its pods. */
+function nothingRuns({ observed, running }: Upgrade): boolean {
+  const { coordinator, job, pods } = observed
+  const isBlocked = blockedPod(podsOfTemplate(pods, running.template).filter(isLiving)) !== undefined
+  if (coordinator.kind === 'reached') {
+    const { phase, attempt } = coordinator.report
+    if (phase === 'running') return false
+    return isBlocked || phase === 'failed' || phase === 'finished' || (attempt === 0 && !hasStarted(job))
+  }
+  return isBlocked || (coordinator.kind === 'absent' && !hasStarted(job))
+}
+
+function replace(upgrade: Upgrade): Decision {
+  const { observed, running, operation } = upgrade
+  const { coordinator } = observed
+  if (coordinator.kind === 'reached' && coordinator.report.phase === 'running')
+    return start({ ...upgrade, operation: renewed(observed, operation, 'start') })
+  const old = podsOfTemplate(observed.pods, running.template).filter(isLiving)
   return working(
     { ...operation, step: 'replace' },
     {
-      act: { kind: 'deletePods', pods: stale },
-      message: `Replacing ${stale.length} pods.`,
+      act: { kind: 'deletePods', pods: old },
+      message: `The job does not run: replacing ${old.length} pods.`,
       requeueAfterMs: 300,
     },
   )
 }
 
-/**
- * The running attempt is newer than the operation's savepoint: pods differ again after the job continued, or an upgrade
- * that began with the graph alone now replaces pods too.
- */
-function hasGoneOn({ coordinator, savepoint }: Observed): boolean {
-  if (coordinator.kind !== 'reached' || coordinator.report.phase !== 'running') return false
-  return savepoint?.phase !== 'completed' || savepoint.checkpoint.attempt !== coordinator.report.attempt
-}
-
-type SavepointStep =
-  | { kind: 'ask' }
-  | { kind: 'again'; why: string }
-  | { kind: 'wait'; message: string }
-  | { kind: 'replace' }
-
-function savepointStep({ coordinator, savepoint, pods, now }: Observed, operation: Operation): SavepointStep {
-  if (savepoint?.phase === 'completed') return { kind: 'replace' }
-  const isLate = now >= Date.parse(operation.deadline)
-  if (coordinator.kind === 'reached') {
-    const { report } = coordinator
-    const { phase } = report
-    if (phase === 'running') {
-      if (savepoint?.phase === 'failed') return { kind: 'again', why: savepoint.error.message }
-      return savepoint === undefined ? { kind: 'ask' } : { kind: 'wait', message: 'The savepoint is being taken.' }
-    }
-    const nothingRuns =
-      phase === 'waiting' ||
-      phase === 'failed' ||
-      phase === 'suspended' ||
-      phase === 'finished' ||
-      lacksPods(report, pods)
-    if (nothingRuns || isLate || blockedPod(pods) !== undefined) return { kind: 'replace' }
-    return { kind: 'wait', message: `The job is ${phase}: a savepoint is taken when it runs.` }
-  }
-  if (coordinator.kind === 'absent' || isLate || blockedPod(pods) !== undefined) return { kind: 'replace' }
-  return { kind: 'wait', message: `Waiting for the coordinator, to take a savepoint: ${coordinator.why.message}` }
-}
-
-/**
- * A job that is not running and lacks a pod cannot run before pods are created: no savepoint would hold more than
- * its newest checkpoint.
- */
-function lacksPods({ expectedWorkers }: JobReport, pods: readonly Pod[]): boolean {
-  const living = new Set(
-    pods.filter((pod) => pod.metadata.deletionTimestamp === undefined).map((pod) => subtaskOf(pod)),
+/** Of a template that was wanted for a while. */
+function removeOthers({ observed, running, wanted, operation }: Upgrade): Decision | undefined {
+  const others = observed.pods.filter(
+    (pod) => isLiving(pod) && templateOf(pod) !== running.template && templateOf(pod) !== wanted.template,
   )
-  return expectedWorkers.some((subtask) => !living.has(subtask))
+  if (others.length === 0) return undefined
+  return working(operation, {
+    act: { kind: 'deletePods', pods: others },
+    message: `Removing ${namesOf(others)}, which are not wanted any more.`,
+    requeueAfterMs: 0,
+  })
+}
+
+function start(upgrade: Upgrade): Decision {
+  const { observed, wanted, operation } = upgrade
+  const upkeep = keepRunning(upgrade) ?? startSuccessors(upgrade)
+  if (upkeep !== undefined) return upkeep
+  const { message, trouble } = waitsFor(upgrade)
+  if (message === undefined)
+    return working(renewed(observed, operation, 'savepoint'), {
+      act: { kind: 'none' },
+      message: `${wanted.workers.length + 1} new pods are ready to take over.`,
+      requeueAfterMs: 0,
+    })
+  if (trouble === undefined)
+    return working(operation, { act: { kind: 'none' }, message: `${message} ${RUNS_ON}`, requeueAfterMs: 500 })
+  const told = `${trouble.message} ${RUNS_ON}`
+  return {
+    ...working(operation, {
+      act: { kind: 'none' },
+      message: told,
+      requeueAfterMs: STEADY_MS,
+      events: [{ type: 'Warning', reason: trouble.reason, message: told }],
+    }),
+    reason: trouble.reason,
+    stalled: true,
+  }
+}
+
+/** The pods that run the job are looked after as without an upgrade; undefined when nothing is wrong with them. */
+function keepRunning({ observed, running, operation }: Upgrade): Decision | undefined {
+  const { coordinator, coordinatorAddress } = observed
+  const pods = podsOfTemplate(observed.pods, running.template)
+  const lost = [...brokenPods(pods), ...strayWorkers(pods, coordinatorAddress)]
+  if (lost.length > 0)
+    return working(operation, {
+      act: { kind: 'deletePods', pods: lost },
+      message: `Replacing ${namesOf(lost)}.`,
+      requeueAfterMs: 300,
+      events: brokenPods(pods).map(podFailed),
+    })
+  const report = coordinator.kind === 'reached' ? coordinator.report : undefined
+  const isNeeded = (pod: Pod): boolean =>
+    pod.metadata.name === running.coordinator.metadata.name ||
+    (report?.targetRevision ?? null) === null ||
+    report?.expectedWorkers.includes(placeOf(pod)) === true
+  const missing = missingPods(running, pods, coordinatorAddress).filter(isNeeded)
+  if (missing.length > 0)
+    return working(operation, {
+      act: { kind: 'createPods', pods: missing },
+      message: `Creating ${namesOf(missing)}, which went away.`,
+      requeueAfterMs: 300,
+    })
+  // Stopped for successors that are not wanted any more, or started without finding its target in the log.
+  if (report === undefined || (report.phase !== 'suspended' && report.targetRevision !== null)) return undefined
+  return working(operation, {
+    act: { kind: 'putTarget', desiredState: 'running', template: running.template },
+    message: 'The job goes on until other pods can take over.',
+    requeueAfterMs: 300,
+  })
+}
+
+function startSuccessors({ observed, wanted, operation }: Upgrade): Decision | undefined {
+  const pods = podsOfTemplate(observed.pods, wanted.template)
+  const lost = [...brokenPods(pods), ...strayWorkers(pods, observed.successor?.address)]
+  if (lost.length > 0)
+    return working(operation, {
+      act: { kind: 'deletePods', pods: lost },
+      message: `Replacing ${namesOf(lost)}. ${RUNS_ON}`,
+      requeueAfterMs: 300,
+      events: brokenPods(pods).map(podFailed),
+    })
+  const missing = missingPods(wanted, pods, observed.successor?.address)
+  if (missing.length === 0) return undefined
+  const isFirst = pods.length === 0 && observed.job.status?.operation?.id !== operation.id
+  return working(operation, {
+    act: { kind: 'startSuccessors', pods: missing, probes: probes(wanted, observed.successor?.address) },
+    message: `Creating ${namesOf(missing)} beside the running pods.`,
+    requeueAfterMs: 300,
+    events: isFirst
+      ? [
+          {
+            type: 'Normal',
+            reason: 'UpgradeStarted',
+            message: `The spec asks for other pods: ${wanted.workers.length + 1} start beside those that run.`,
+          },
+        ]
+      : [],
+  })
+}
+
+/** All pods of the set as they would be created, before the coordinator has an address to give to its workers. */
+function probes(wanted: Wanted, address: string | undefined): Pod[] {
+  return address === undefined ? wanted.workers.map((pod) => withCoordinator(pod, 'not-known-yet:0')) : []
+}
+
+/** What successors are waited for, `message` undefined when for nothing; `trouble` when waiting alone will not help. */
+function waitsFor({ observed, wanted, operation }: Upgrade): { message?: string; trouble?: Trouble } {
+  const pods = podsOfTemplate(observed.pods, wanted.template).filter(isLiving)
+  const unready = pods.filter((pod) => !isReady(pod))
+  const { coordinator } = observed.successor ?? { coordinator: { kind: 'absent' } as const }
+  const registered = coordinator.kind === 'reached' ? coordinator.report.registeredWorkers : []
+  const unknown = wanted.workers.map(placeOf).filter((place) => !registered.includes(place))
+  const isWhole = pods.length > wanted.workers.length
+  if (isWhole && unready.length === 0 && unknown.length === 0) return {}
+  const message = !isWhole
+    ? `${pods.length} of ${wanted.workers.length + 1} new pods are there.`
+    : unready.length > 0
+      ? `New pods are not ready yet: ${namesOf(unready)}.`
+      : `New workers have not registered yet: ${unknown.join(', ')}.`
+  const blocked = blockedPod(pods)
+  if (blocked !== undefined) return { message, trouble: blocked }
+  return isLate(observed, operation) ? { message, trouble: { reason: 'DeadlineExceeded', message } } : { message }
+}
+
+/** Proves that the state can be written, while the job still runs, and stays as what an upgrade can be undone with. */
+function savepoint(upgrade: Upgrade): Decision {
+  const { observed, operation } = upgrade
+  if (
+    waitsFor(upgrade).message !== undefined ||
+    missingPods(upgrade.wanted, observed.pods, observed.successor?.address).length > 0
+  )
+    return start({ ...upgrade, operation: renewed(observed, operation, 'start') })
+  const upkeep = keepRunning(upgrade)
+  if (upkeep !== undefined) return upkeep
+  if (observed.savepoint?.phase === 'completed' || isLate(observed, operation))
+    return stop({ ...upgrade, operation: renewed(observed, operation, 'stop') })
+  const wait = (message: string): Decision =>
+    working(operation, { act: { kind: 'none' }, message, requeueAfterMs: 500 })
+  const { coordinator } = observed
+  if (coordinator.kind !== 'reached') return wait('Waiting for the coordinator, to take a savepoint.')
+  const { phase } = coordinator.report
+  if (phase !== 'running') return wait(`The job is ${phase}: a savepoint is taken when it runs.`)
+  if (observed.savepoint?.phase === 'failed') return tryAgain(operation, observed.savepoint.error.message)
+  if (observed.savepoint !== undefined) return wait('The savepoint is being taken.')
+  return working(operation, {
+    act: { kind: 'requestSavepoint', id: savepointId(operation) },
+    message: 'Taking a savepoint before the new pods take over.',
+    requeueAfterMs: 300,
+  })
+}
+
+function tryAgain(operation: Operation, why: string): Decision {
+  const next = { ...operation, tries: operation.tries + 1 }
+  return working(next, {
+    act: { kind: 'none' },
+    message: `The savepoint failed: ${why}. The running pods stay; trying again.`,
+    requeueAfterMs: Math.min(60_000, 5_000 * next.tries),
+    events: [{ type: 'Warning', reason: 'SavepointFailed', message: why }],
+  })
+}
+
+/** The old coordinator stops the job at a barrier. One that does not answer in time is fenced by the new one's claim. */
+function stop({ observed, running, wanted, operation }: Upgrade): Decision {
+  const { coordinator } = observed
+  const isOver =
+    coordinator.kind === 'absent' ||
+    (coordinator.kind === 'reached' && ['suspended', 'finished', 'failed'].includes(coordinator.report.phase))
+  if (!isOver && !isLate(observed, operation))
+    return working(operation, {
+      act:
+        coordinator.kind === 'reached'
+          ? { kind: 'putTarget', desiredState: 'suspended', template: running.template }
+          : { kind: 'none' },
+      message: 'The previous pods stop the job at a savepoint.',
+      requeueAfterMs: 200,
+    })
+  return {
+    ...working(renewed(observed, operation, 'deploy'), {
+      act: { kind: 'putTarget', desiredState: 'running', template: wanted.template },
+      message: `The new coordinator gets revision ${wanted.revision}.`,
+      requeueAfterMs: 200,
+    }),
+    template: wanted.template,
+  }
 }

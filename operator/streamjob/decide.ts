@@ -1,14 +1,24 @@
 import { FINALIZER } from '../api/stream-job.ts'
 import type { Operation, OperationType } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
-import { COORDINATOR_ANNOTATION, HASH_ANNOTATION, ROLE_LABEL } from '../resources/labels.ts'
-import { subtaskOf, withCoordinator } from '../resources/worker-pod.ts'
+import { templateOf } from '../resources/template.ts'
+import { subtaskOf } from '../resources/worker-pod.ts'
 import { decideDelete } from './decide-delete.ts'
 import { decideSuspend } from './decide-suspend.ts'
 import { decideUpgrade } from './decide-upgrade.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { begin, ending, settled, working } from './operation.ts'
+import {
+  brokenPods,
+  isLiving,
+  missingPods,
+  namesOf,
+  placeOf,
+  podFailed,
+  podsOfTemplate,
+  strayWorkers,
+} from './pod-sets.ts'
 import { blockedPod } from './pod-trouble.ts'
 import { asRefusedBefore } from './refusal.ts'
 import { hasStarted } from './restore-source.ts'
@@ -23,8 +33,8 @@ const STEADY_MS = 5_000
 
 /**
  * The next step for a job, from what is observed, whatever was done before. Pure. The rules are in the order of their
- * importance: delete, keep the spec, suspend, replace pods that differ, create missing pods, set the coordinator's
- * target, tidy up.
+ * importance: delete, keep the spec, suspend, have pods of another template take over, create missing pods, set the
+ * coordinator's target, tidy up.
  */
 export function decide(observed: Observed): Decision {
   return asRefusedBefore(observed, nextStep(observed))
@@ -96,9 +106,39 @@ function decideRun(observed: Observed, wanted: Wanted): Decision {
       events: [{ type: 'Warning', reason: 'NameTaken', message }],
     })
   }
-  const broken = brokenPods(observed)
-  if (broken.length > 0) return replaceBroken(observed, broken)
-  return decideUpgrade(observed, stalePods(observed, wanted)) ?? havePods(observed, wanted) ?? lead(observed, wanted)
+  return decideUpgrade(observed, wanted) ?? decideOneTemplate(observed, wanted)
+}
+
+/** Pods of the wanted template run the job, or are to start it. */
+function decideOneTemplate(observed: Observed, wanted: Wanted): Decision {
+  const abandoned = abandonedPods(observed, wanted)
+  if (abandoned.length > 0) return removeAbandoned(observed, abandoned)
+  const own = { ...observed, pods: podsOfTemplate(observed.pods, wanted.template) }
+  const broken = brokenPods(own.pods)
+  if (broken.length > 0) return replaceBroken(own, broken)
+  return havePods(own, wanted) ?? lead(observed, own, wanted)
+}
+
+/**
+ * Pods that were to take over and are not wanted any more. What has handed the job over stays until its successor runs
+ * it.
+ */
+function abandonedPods({ pods, job }: Observed, wanted: Wanted): Pod[] {
+  const operation = job.status?.operation
+  if (operation?.type === 'Upgrade' && operation.step === 'deploy') return []
+  return pods.filter((pod) => isLiving(pod) && templateOf(pod) !== wanted.template)
+}
+
+function removeAbandoned(observed: Observed, abandoned: readonly Pod[]): Decision {
+  const { coordinator } = observed
+  const phase = coordinator.kind === 'reached' && coordinator.report.phase === 'running' ? 'Running' : 'Recovering'
+  return settled(observed, {
+    act: { kind: 'deletePods', pods: abandoned },
+    phase,
+    reason: phase,
+    message: `Removing ${namesOf(abandoned)}: the job runs on without them.`,
+    requeueAfterMs: 0,
+  })
 }
 
 function isFinished({ job, coordinator }: Observed, wanted: Wanted): boolean {
@@ -126,53 +166,20 @@ function finished(observed: Observed): Decision {
   })
 }
 
-/** Evicted, node lost, or a process that went away without an error: they never come back by themselves. */
-function brokenPods({ pods }: Observed): Pod[] {
-  return pods.filter(
-    (pod) =>
-      pod.metadata.deletionTimestamp === undefined &&
-      (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded'),
-  )
-}
-
 function replaceBroken(observed: Observed, broken: readonly Pod[]): Decision {
   const operation = begin(observed, 'Recover', 'deploy')
   return working(operation, {
     act: { kind: 'deletePods', pods: broken },
     message: `Replacing ${namesOf(broken)}.`,
     requeueAfterMs: SOON_MS,
-    events: broken.map((pod) => ({
-      type: 'Warning',
-      reason: 'PodFailed',
-      message: `${pod.metadata.name} ended: ${pod.status?.reason ?? pod.status?.phase ?? 'unknown'}${pod.status?.message === undefined ? '' : `: ${pod.status.message}`}`,
-    })),
+    events: broken.map(podFailed),
   })
-}
-
-/** Pods that were rendered from another image, environment or template. */
-function stalePods({ pods }: Observed, wanted: Wanted): Pod[] {
-  const hashes = new Map([wanted.coordinator, ...wanted.workers].map((pod) => [pod.metadata.name, hashIn(pod)]))
-  return pods.filter((pod) => {
-    const hash = hashes.get(pod.metadata.name)
-    return hash !== undefined && hash !== hashIn(pod) && pod.metadata.deletionTimestamp === undefined
-  })
-}
-
-function hashIn(pod: Pod): string | undefined {
-  return pod.metadata.annotations?.[HASH_ANNOTATION]
 }
 
 /** Creates what is missing; undefined when every pod of the plan is there. */
 function havePods(observed: Observed, wanted: Wanted): Decision | undefined {
   const { pods, coordinatorAddress } = observed
-  const present = new Set(pods.map((pod) => pod.metadata.name))
-  const lost = pods.filter(
-    (pod) =>
-      pod.metadata.labels?.[ROLE_LABEL] === 'worker' &&
-      pod.metadata.deletionTimestamp === undefined &&
-      coordinatorAddress !== undefined &&
-      pod.metadata.annotations?.[COORDINATOR_ANNOTATION] !== coordinatorAddress,
-  )
+  const lost = strayWorkers(pods, coordinatorAddress)
   if (lost.length > 0) {
     return working(begin(observed, 'Recover', 'deploy'), {
       act: { kind: 'deletePods', pods: lost },
@@ -180,9 +187,7 @@ function havePods(observed: Observed, wanted: Wanted): Decision | undefined {
       requeueAfterMs: SOON_MS,
     })
   }
-  const workers =
-    coordinatorAddress === undefined ? [] : wanted.workers.map((pod) => withCoordinator(pod, coordinatorAddress))
-  const missing = [wanted.coordinator, ...workers].filter((pod) => !present.has(pod.metadata.name))
+  const missing = missingPods(wanted, pods, coordinatorAddress)
   const operation = begin(observed, missingBecause(observed, wanted), 'deploy')
   if (missing.length > 0) {
     const events =
@@ -236,8 +241,11 @@ function whyMissing(observed: Observed, wanted: Wanted, operation: Operation, mi
   return `Creating a coordinator and ${wanted.workers.length} workers.`
 }
 
-/** All pods are there: the coordinator does the rest. Its target is set until its report shows the target. */
-function lead(observed: Observed, wanted: Wanted): Decision {
+/**
+ * All pods are there: the coordinator does the rest. Its target is set until its report shows the target. `all`: with the
+ * pods of other templates.
+ */
+function lead(all: Observed, observed: Observed, wanted: Wanted): Decision {
   const { coordinator, job } = observed
   if (coordinator.kind !== 'reached') {
     return waitForPods(
@@ -260,7 +268,7 @@ function lead(observed: Observed, wanted: Wanted): Decision {
           : changeOperation(observed)
     const operation = begin(observed, type, 'deploy')
     return working(operation, {
-      act: { kind: 'putTarget', desiredState: 'running' },
+      act: { kind: 'putTarget', desiredState: 'running', template: wanted.template },
       message: `The coordinator gets revision ${wanted.revision}.`,
       requeueAfterMs: 300,
       events:
@@ -291,7 +299,7 @@ function lead(observed: Observed, wanted: Wanted): Decision {
           : changeOperation(observed))
     return waitForPods(observed, begin(observed, type, 'deploy'))
   }
-  return tidyUp(observed, wanted, report.runningWorkers)
+  return tidyUp(all, wanted, report.runningWorkers)
 }
 
 /** A job that is to run again resumes, whatever became of its suspension. */
@@ -317,18 +325,10 @@ function tidyUp(observed: Observed, wanted: Wanted, runningWorkers: readonly str
   })
 }
 
-/** Pods of workers that are neither wanted nor running. */
+/** Pods of workers that are neither wanted nor running, and all that have handed the job over. */
 function surplusPods({ pods }: Observed, wanted: Wanted, runningWorkers: readonly string[]): Pod[] {
-  const names = new Set(wanted.workers.map((pod) => pod.metadata.name))
-  return pods.filter((pod) => {
-    const subtask = subtaskOf(pod)
-    return (
-      subtask !== undefined &&
-      !names.has(pod.metadata.name) &&
-      !runningWorkers.includes(subtask) &&
-      pod.metadata.deletionTimestamp === undefined
-    )
-  })
+  const needed = new Set([...wanted.workers.map(placeOf), ...runningWorkers, placeOf(wanted.coordinator)])
+  return pods.filter((pod) => isLiving(pod) && (templateOf(pod) !== wanted.template || !needed.has(placeOf(pod))))
 }
 
 /** Nothing to do but to look again; says what holds it up. */
@@ -371,9 +371,4 @@ function waitForPods(observed: Observed, operation: Operation): Decision {
       ? 'Waiting for the coordinator pod to have an address.'
       : `Waiting for the coordinator: ${coordinator.why.message}`
   return working(operation, { act: { kind: 'none' }, message, requeueAfterMs: 500 })
-}
-
-function namesOf(pods: readonly Pod[]): string {
-  const names = pods.map((pod) => pod.metadata.name)
-  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
 }

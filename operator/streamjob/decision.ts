@@ -9,8 +9,11 @@ export type Act =
   | { kind: 'keepSpec' }
   /** Creates the token and the Service too, when they are missing. */
   | { kind: 'createPods'; pods: readonly Pod[] }
+  /** As createPods, when the API server would take each of them, and each of `probes`, which are not created yet. */
+  | { kind: 'startSuccessors'; pods: readonly Pod[]; probes: readonly Pod[] }
   | { kind: 'deletePods'; pods: readonly Pod[] }
-  | { kind: 'putTarget'; desiredState: 'running' | 'suspended' }
+  /** To the coordinator of that template, which is `running` or `wanted`, the spec of that. */
+  | { kind: 'putTarget'; desiredState: 'running' | 'suspended'; template: string }
   | { kind: 'requestSavepoint'; id: string }
   | { kind: 'release' }
 
@@ -28,6 +31,8 @@ export interface Decision {
   stalled?: boolean
   /** What was refused and is tried again. */
   refusal?: Refusal
+  /** The template whose pods run the job from now on; absent: as before. */
+  template?: string
   events: readonly EventNote[]
   requeueAfterMs?: number
 }

@@ -13,16 +13,18 @@ import { isNotFound } from '../kube/errors.ts'
 import type { Kube } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource } from '../kube/resource-type.ts'
-import { coordinatorName } from '../resources/coordinator-pod.ts'
+
 import { hashOf, jobToken } from '../resources/hash.ts'
 import { configMaps, lastGoodName, tokenSecretName } from '../resources/job-objects.ts'
 import { portOf } from '../resources/job-pod.ts'
 import type { PodContext, PodSettings } from '../resources/job-pod.ts'
 import { JOB_LABEL } from '../resources/labels.ts'
+import { templateHash, templateOf, UNNAMED } from '../resources/template.ts'
 import { coordinatorAddress } from '../resources/worker-pod.ts'
 import { bindDruidSinks } from './druid-sinks.ts'
-import type { Observed } from './observed.ts'
+import type { CoordinatorView, Observed } from './observed.ts'
 import { savepointId } from './operation.ts'
+import { coordinatorAmong, isLiving, withTemplates } from './pod-sets.ts'
 import { hasStarted, restoreSource } from './restore-source.ts'
 import { readSpec, wantedOf } from './wanted.ts'
 import type { ReadSpec, Wanted } from './wanted.ts'
@@ -39,7 +41,7 @@ export interface ObserveParts {
 
 /**
  * Reads all that a pass needs: the pods of the job, its last good spec when the newest one is bad, what its
- * coordinator says. Reads from the API server, not from a cache, so a pass never acts on what it has itself changed.
+ * coordinators say. Reads from the API server, not from a cache, so a pass never acts on what it has itself changed.
  */
 export async function observe(parts: ObserveParts, job: StreamJob): Promise<Observed> {
   const { kube, clock } = parts
@@ -47,31 +49,92 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   const all = await kube.list(podResource, { namespace, labelSelector: `${JOB_LABEL}=${job.metadata.name}` })
   const own = all.items.filter((pod) => isOwnedBy(pod, job))
   const spec = await chooseSpec(parts, job)
-  const bound =
-    spec.chosen === undefined ? undefined : await bindDruidSinks(kube, namespace, jobSpecOf(spec.chosen.spec))
-  const source = spec.chosen === undefined ? undefined : await restoreSource(kube, job, spec.chosen.spec)
-  const context = spec.chosen === undefined ? undefined : contextOf(parts, job, spec.chosen.spec)
-  const wanted =
-    spec.chosen === undefined || context === undefined || bound === undefined
-      ? undefined
-      : wantedOf(context, spec.chosen.graph, { jobSpec: bound.jobSpec, restore: source?.location })
-  const coordinatorPod = own.find(
-    (pod) => pod.metadata.name === coordinatorName(job.metadata.name) && pod.metadata.deletionTimestamp === undefined,
-  )
-  const coordinator = await askCoordinator(parts, job, coordinatorPod)
+  const wanted = spec.chosen === undefined ? undefined : await render(parts, job, spec.chosen)
+  const seen = wanted === undefined ? undefined : await runningPods(parts, { job, own, wanted, kept: spec.kept })
+  const pods = seen?.pods ?? own
+  const running = seen?.running
+  const template = running?.set.template ?? job.status?.template ?? UNNAMED
+  const coordinator = await askCoordinator(parts, job, coordinatorAmong(pods, template))
   return {
     now: clock.now(),
     job,
-    wanted,
+    wanted: wanted?.set,
+    running: running?.set,
     problems: spec.problems,
     keepSpec: spec.keep,
-    pods: own,
-    taken: takenNames(all.items, own, wanted),
-    coordinatorAddress: context === undefined ? undefined : coordinatorAddress(context, coordinatorPod),
+    pods,
+    taken: takenNames(all.items, own, wanted?.set),
+    coordinatorAddress: running === undefined ? undefined : addressIn(running, pods),
     coordinator: coordinator.view,
+    successor:
+      wanted === undefined || running === undefined || running.set.template === wanted.set.template
+        ? undefined
+        : {
+            address: addressIn(wanted, pods),
+            coordinator: (await askCoordinator(parts, job, coordinatorAmong(pods, wanted.set.template))).view,
+          },
     savepoint: coordinator.savepoint,
-    waitsFor: bound?.waitsFor ?? source?.waitsFor,
+    waitsFor: wanted?.waitsFor,
   }
+}
+
+interface Rendered {
+  from: UsableSpec
+  set: Wanted
+  context: PodContext
+  waitsFor: Observed['waitsFor']
+}
+
+async function render(parts: ObserveParts, job: StreamJob, from: UsableSpec, template?: string): Promise<Rendered> {
+  const { spec, graph } = from
+  const bound = await bindDruidSinks(parts.kube, job.metadata.namespace ?? '', jobSpecOf(spec))
+  const source = await restoreSource(parts.kube, job, spec)
+  const context = contextOf(parts, job, spec)
+  return {
+    from,
+    context,
+    set: wantedOf(context, graph, {
+      jobSpec: bound.jobSpec,
+      restore: source.location,
+      ...(template === undefined ? {} : { template }),
+    }),
+    waitsFor: bound.waitsFor ?? source.waitsFor,
+  }
+}
+
+function addressIn({ set, context }: Rendered, pods: readonly Pod[]): string | undefined {
+  return coordinatorAddress(context, set.coordinator, coordinatorAmong(pods, set.template))
+}
+
+interface PodFacts {
+  job: StreamJob
+  own: readonly Pod[]
+  wanted: Rendered
+  kept: KeptSpecs | undefined
+}
+
+/** What the pods that run the job were made from; and all pods, those without a template as pods of the one they fit. */
+async function runningPods(parts: ObserveParts, facts: PodFacts): Promise<{ running: Rendered; pods: Pod[] }> {
+  const { job, own, wanted } = facts
+  const pods = withTemplates(own, wanted.set)
+  const template = runningTemplate(job, pods, wanted.set.template)
+  if (template === wanted.set.template) return { running: wanted, pods }
+  const kept = facts.kept ?? (await readKept(parts.kube, job))
+  const candidates = [kept?.running ?? undefined, kept?.spec].flatMap(
+    (spec) => (spec && usableSpec(spec, readSpec(spec, parts.connectors, parts.settings.maxSubtasks))) ?? [],
+  )
+  const made = candidates.find(({ spec }) => templateHash(contextOf(parts, job, spec)) === template)
+  // Rendered by an operator of another version, or with other settings: the spec is still the one they were made from.
+  const running = await render(parts, job, made ?? candidates[0] ?? wanted.from, template)
+  return { running, pods: withTemplates(pods, running.set) }
+}
+
+/** Recorded before pods of another template take over. Where nothing of it lives, nothing is to be taken over from. */
+function runningTemplate(job: StreamJob, pods: readonly Pod[], wanted: string): string {
+  const living = new Set(pods.filter(isLiving).map(templateOf))
+  const known = job.status?.template
+  if (known !== undefined) return living.has(known) ? known : wanted
+  return living.has(wanted) ? wanted : ([...living][0] ?? wanted)
 }
 
 /** Undefined while the pod has no address. */
@@ -95,6 +158,13 @@ interface ChosenSpec {
   chosen: UsableSpec | undefined
   problems: readonly Problem[]
   keep: Observed['keepSpec']
+  /** What the ConfigMap says, when it had to be read. */
+  kept: KeptSpecs | undefined
+}
+
+interface KeptSpecs {
+  spec: StreamJobSpec
+  running: StreamJobSpec | null
 }
 
 interface UsableSpec {
@@ -109,25 +179,26 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
   const read = readSpec(job.spec, parts.connectors, { maxSubtasks, origin: isKept ? 'kept' : 'written' })
   const problems = [...nameProblems(job.metadata.name), ...read.problems]
   const newest = problems.length === 0 ? usableSpec(job.spec, read) : undefined
-  if (newest !== undefined && isKept) return { chosen: newest, problems, keep: undefined }
-  const last = job.status?.lastGood === undefined ? undefined : await readLastGood(parts.kube, job)
+  if (newest !== undefined && isKept) return { chosen: newest, problems, keep: undefined, kept: undefined }
+  const kept = job.status?.lastGood === undefined ? undefined : await readKept(parts.kube, job)
+  const last = kept?.spec
   // The kept spec was good; an operator of another version may read it otherwise.
   const usable =
     last === undefined ? undefined : usableSpec(last, readSpec(last, parts.connectors, { maxSubtasks, origin: 'kept' }))
-  if (newest === undefined) return { chosen: usable, problems, keep: undefined }
+  if (newest === undefined) return { chosen: usable, problems, keep: undefined, kept }
   if (
     usable !== undefined &&
     hasStarted(job) &&
     job.spec.restore !== undefined &&
     hashOf(job.spec.restore) !== hashOf(usable.spec.restore ?? null)
   ) {
-    return { chosen: usable, problems: [RESTORE_TOO_LATE], keep: undefined }
+    return { chosen: usable, problems: [RESTORE_TOO_LATE], keep: undefined, kept }
   }
   const change = usable === undefined ? undefined : changeOf(usable.graph, newest.graph)
   if (change?.class === 'incompatible' && hasStarted(job)) {
-    return { chosen: usable, problems: [incompatible(change)], keep: undefined }
+    return { chosen: usable, problems: [incompatible(change)], keep: undefined, kept }
   }
-  return { chosen: newest, problems, keep: { change } }
+  return { chosen: newest, problems, keep: { change }, kept }
 }
 
 function usableSpec(spec: StreamJobSpec, { graph }: ReadSpec): UsableSpec | undefined {
@@ -168,14 +239,17 @@ export function keptHash(spec: StreamJobSpec): string {
   return hashOf({ ...spec, desiredState: undefined, deletion: undefined })
 }
 
-async function readLastGood(kube: Kube, job: StreamJob): Promise<StreamJobSpec | undefined> {
+async function readKept(kube: Kube, job: StreamJob): Promise<KeptSpecs | undefined> {
   try {
     const { data } = await kube.get(configMaps, {
       namespace: job.metadata.namespace ?? '',
       name: lastGoodName(job.metadata.name),
     })
     if (data?.['uid'] !== job.metadata.uid || data?.['spec'] === undefined) return undefined
-    return JSON.parse(data['spec']) as StreamJobSpec
+    return {
+      spec: JSON.parse(data['spec']) as StreamJobSpec,
+      running: JSON.parse(data['running'] ?? 'null') as StreamJobSpec | null,
+    }
   } catch (error) {
     if (isNotFound(error)) return undefined
     throw error
@@ -186,7 +260,7 @@ async function askCoordinator(
   parts: ObserveParts,
   job: StreamJob,
   pod: Pod | undefined,
-): Promise<{ view: Observed['coordinator']; savepoint: SavepointReport | undefined }> {
+): Promise<{ view: CoordinatorView; savepoint: SavepointReport | undefined }> {
   const endpoint = pod === undefined ? undefined : endpointOf(parts, job, pod)
   // Pods are going: nothing that their coordinator says matters any more, and waiting for it takes from the deadline.
   const isRemoved =
@@ -197,8 +271,7 @@ async function askCoordinator(
   const operation = job.status?.operation
   try {
     const report: JobReport = await parts.jobClient.report(endpoint)
-    const asksForSavepoint =
-      operation?.type === 'Upgrade' && (operation.step === 'savepoint' || operation.step === 'replace')
+    const asksForSavepoint = operation?.type === 'Upgrade' && operation.step === 'savepoint'
     const savepoint = asksForSavepoint ? await parts.jobClient.savepoint(endpoint, savepointId(operation)) : undefined
     return { view: { kind: 'reached', report }, savepoint }
   } catch (error) {

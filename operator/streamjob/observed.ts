@@ -16,19 +16,29 @@ export interface Observed {
   problems: readonly Problem[]
   /** The newest spec passed and is not yet kept as the last good one; what it changes when there was one before. */
   keepSpec: { change: Change | undefined } | undefined
-  /** Pods owned by this job, by uid; those being deleted among them. */
+  /**
+   * What the pods that run the job were made from: `wanted`, unless an upgrade is to replace them. Undefined when
+   * `wanted` is.
+   */
+  running: Wanted | undefined
+  /** Pods owned by this job, by uid, of any template; those being deleted among them. */
   pods: readonly Pod[]
   /** Names of pods that we need and that belong to someone else. */
   taken: readonly string[]
-  /** Where workers find the coordinator; undefined while that is not known. */
+  /** Where workers of `running` find their coordinator; undefined while that is not known. */
   coordinatorAddress: string | undefined
-  coordinator:
-    | { kind: 'reached'; report: JobReport }
-    | { kind: 'unreachable'; why: ErrorReport }
-    /** The pod is missing or has no address yet. */
-    | { kind: 'absent' }
+  /** The coordinator of `running`. */
+  coordinator: CoordinatorView
+  /** Of the pods of `wanted`, while they stand by to take over from those of `running`. */
+  successor: { address: string | undefined; coordinator: CoordinatorView } | undefined
   /** What the coordinator says of the savepoint of the operation under way. */
   savepoint: SavepointReport | undefined
   /** Something outside that the job needs before it may start: a DruidDatasource, a savepoint. */
   waitsFor: ErrorReport | undefined
 }
+
+export type CoordinatorView =
+  | { kind: 'reached'; report: JobReport }
+  | { kind: 'unreachable'; why: ErrorReport }
+  /** The pod is missing or has no address yet. */
+  | { kind: 'absent' }

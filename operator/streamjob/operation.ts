@@ -16,6 +16,13 @@ const PATIENCE_MS: Readonly<Record<OperationType, number>> = {
   Delete: 0,
 }
 
+/** Nodes may have to fetch an image first. */
+const START_PATIENCE_MS = 300_000
+
+function patienceMs(type: OperationType, step: Operation['step']): number {
+  return step === 'start' ? START_PATIENCE_MS : PATIENCE_MS[type]
+}
+
 /** The operation under way when `type` may not take its place, else a new one of that type. */
 export function begin(observed: Observed, type: OperationType, step: Operation['step']): Operation {
   const { job, now } = observed
@@ -26,7 +33,7 @@ export function begin(observed: Observed, type: OperationType, step: Operation['
   const deadline =
     type === 'Delete'
       ? Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job) / 2
-      : now + PATIENCE_MS[type]
+      : now + patienceMs(type, step)
   return {
     id: `${uid}-g${job.metadata.generation ?? 0}-${type.toLowerCase()}-${now.toString(36)}`,
     type,
@@ -37,14 +44,19 @@ export function begin(observed: Observed, type: OperationType, step: Operation['
   }
 }
 
-/** The operation once more from its savepoint on: what it had was taken before the job went on. */
-export function renewed({ now }: Observed, operation: Operation): Operation {
+/** The operation at its next step, or once more at one, with time of its own and another savepoint. */
+export function renewed({ now }: Observed, operation: Operation, step: Operation['step']): Operation {
   return {
     ...operation,
-    step: 'savepoint',
+    step,
     tries: operation.tries + 1,
-    deadline: new Date(now + PATIENCE_MS[operation.type]).toISOString(),
+    deadline: new Date(now + patienceMs(operation.type, step)).toISOString(),
   }
+}
+
+/** The time of the operation's step is over. */
+export function isLate({ now }: Observed, { deadline }: Operation): boolean {
+  return now >= Date.parse(deadline)
 }
 
 /** The coordinator's id for the savepoint of this operation; a failed savepoint is retried under another id. */

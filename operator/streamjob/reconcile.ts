@@ -10,7 +10,6 @@ import type { ObjectRef } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource, secrets, services } from '../kube/resource-type.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
-import { coordinatorName } from '../resources/coordinator-pod.ts'
 import { jobToken } from '../resources/hash.ts'
 import { configMaps, coordinatorService, lastGoodConfigMap, tokenSecret } from '../resources/job-objects.ts'
 import { JOB_PORTS } from '../resources/job-pod.ts'
@@ -21,6 +20,7 @@ import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { newestFailure } from './pod-failure.ts'
+import { coordinatorAmong } from './pod-sets.ts'
 import { refused, refusalOf } from './refusal.ts'
 import { SHOWN_LOSSES, statusOf } from './status.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
@@ -96,14 +96,16 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
       return keepSpec(parts, observed)
     case 'createPods':
       return createPods(parts, job, act.pods)
+    case 'startSuccessors':
+      return (await tryPods(parts, [...act.pods, ...act.probes])) ?? createPods(parts, job, act.pods)
     case 'deletePods':
       await deletePods(parts, job, act.pods)
       return undefined
     case 'putTarget':
-      await putTarget(parts, observed, act.desiredState)
+      await putTarget(parts, observed, act)
       return undefined
     case 'requestSavepoint': {
-      const endpoint = coordinatorEndpoint(parts, observed)
+      const endpoint = coordinatorEndpoint(parts, observed, observed.running?.template)
       if (endpoint !== undefined) await parts.jobClient.requestSavepoint(endpoint, { id: act.id })
       return undefined
     }
@@ -131,8 +133,12 @@ async function setFinalizers({ kube }: StreamJobParts, job: StreamJob, finalizer
 }
 
 /** First the text, then the status that points to it. */
-async function keepSpec({ kube }: StreamJobParts, { job, keepSpec: keep }: Observed): Promise<Refused> {
-  const text = lastGoodConfigMap(job, job.spec)
+async function keepSpec(
+  { kube }: StreamJobParts,
+  { job, keepSpec: keep, wanted, running }: Observed,
+): Promise<Refused> {
+  const isReplaced = running !== undefined && running.template !== wanted?.template
+  const text = lastGoodConfigMap(job, job.spec, isReplaced ? running.spec : undefined)
   const refusal = await refusalFrom(text, kube.apply(configMaps, text, FIELD_MANAGER))
   if (refusal !== undefined) return refusal
   const lastGood: StreamJobStatus['lastGood'] = {
@@ -144,6 +150,15 @@ async function keepSpec({ kube }: StreamJobParts, { job, keepSpec: keep }: Obser
     metadata: { resourceVersion: job.metadata.resourceVersion },
     status: { lastGood },
   })
+  return undefined
+}
+
+/** Before the first of them is created; one that is there already was taken. */
+async function tryPods({ kube }: StreamJobParts, pods: readonly Pod[]): Promise<Refused> {
+  for (const pod of pods) {
+    const refusal = await refusalFrom(pod, unlessThere(kube.dryRunCreate(podResource, pod)))
+    if (refusal !== undefined) return refusal
+  }
   return undefined
 }
 
@@ -200,24 +215,25 @@ async function deletePods({ kube, logger }: StreamJobParts, job: StreamJob, pods
 async function putTarget(
   parts: StreamJobParts,
   observed: Observed,
-  desiredState: JobTarget['desiredState'],
+  { desiredState, template }: { desiredState: JobTarget['desiredState']; template: string },
 ): Promise<void> {
-  const { wanted } = observed
-  const endpoint = coordinatorEndpoint(parts, observed)
-  if (endpoint === undefined || wanted === undefined) return
+  const set = [observed.wanted, observed.running].find((one) => one?.template === template)
+  const endpoint = coordinatorEndpoint(parts, observed, template)
+  if (endpoint === undefined || set === undefined) return
   await parts.jobClient.putTarget(endpoint, {
-    revision: wanted.revision,
-    spec: wanted.jobSpec,
+    revision: set.revision,
+    spec: set.jobSpec,
     desiredState,
-    ...(wanted.restore === undefined ? {} : { restore: wanted.restore }),
+    ...(set.restore === undefined ? {} : { restore: set.restore }),
   })
 }
 
 function coordinatorEndpoint(
   parts: StreamJobParts,
   { job, pods }: Observed,
+  template: string | undefined,
 ): ReturnType<typeof endpointOf> | undefined {
-  const pod = pods.find((one) => one.metadata.name === coordinatorName(job.metadata.name))
+  const pod = template === undefined ? undefined : coordinatorAmong(pods, template)
   return pod === undefined ? undefined : endpointOf(parts, job, pod)
 }
 

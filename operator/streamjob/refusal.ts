@@ -8,7 +8,7 @@ const SOONEST_MS = 1_000
 const LATEST_MS = 60_000
 
 /** Acts that somebody else may refuse for good: the API server, its admission, its quotas. */
-const REFUSABLE: readonly Act['kind'][] = ['createPods', 'keepSpec']
+const REFUSABLE: readonly Act['kind'][] = ['createPods', 'startSuccessors', 'keepSpec']
 
 /**
  * Why the API server does not take this object, in its own words; undefined for an error that passes by itself.

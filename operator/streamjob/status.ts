@@ -3,12 +3,14 @@ import type { CheckpointStatus, LastOperation, PodFailure, StreamJobStatus } fro
 import type { Fact } from '../kube/conditions.ts'
 import { withConditions } from '../kube/conditions.ts'
 import { isoSeconds } from '../kube/events.ts'
-import { CHAIN_LABEL, JOB_LABEL, selectorOf } from '../resources/labels.ts'
+import { CHAIN_LABEL, JOB_LABEL, selectorOf, TEMPLATE_LABEL } from '../resources/labels.ts'
+import { UNNAMED } from '../resources/template.ts'
 import { camelCase } from '../kube/camel-case.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { newestFailure } from './pod-failure.ts'
+import { isLiving, isReady, podsOfTemplate } from './pod-sets.ts'
 import { wantsToRun } from './wanted.ts'
 
 /** How many operators with losses are listed; when every operator loses records, the first ones say enough. */
@@ -34,6 +36,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     // A coordinator that cannot read its log yet does not know.
     attempt: report !== undefined && report.attempt > 0 ? report.attempt : (before.attempt ?? 0),
     revision: report?.revision ?? before.revision ?? null,
+    ...templateOfStatus(observed, decision),
     ...scaleOf(observed),
     pods: podsOf(observed),
     checkpoint: checkpointOf(report) ?? before.checkpoint ?? null,
@@ -51,6 +54,11 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
       { generation, now },
     ),
   }
+}
+
+function templateOfStatus({ running, job }: Observed, decision: Decision): { template?: string } {
+  const template = decision.template ?? running?.template ?? job.status?.template
+  return template === undefined ? {} : { template }
 }
 
 /** The desired state is reached for this generation. */
@@ -169,22 +177,22 @@ function lastOperationOf(observed: Observed, decision: Decision): LastOperation 
   }
 }
 
-/** The pods of one chain: an HPA must multiply exactly what `spec.replicas` means. */
-function scaleOf({ job, wanted, pods }: Observed): { replicas: number; selector: string } {
-  if (wanted === undefined) return { replicas: job.status?.replicas ?? 0, selector: job.status?.selector ?? '' }
-  const labels = { [JOB_LABEL]: job.metadata.name, [CHAIN_LABEL]: wanted.scaleChain }
-  return {
-    replicas: pods.filter((pod) => pod.metadata.labels?.[CHAIN_LABEL] === wanted.scaleChain).length,
-    selector: selectorOf(labels),
-  }
+/**
+ * The pods of one chain: an HPA must multiply exactly what `spec.replicas` means. Successors beside them do not count.
+ */
+function scaleOf({ job, running, pods }: Observed): { replicas: number; selector: string } {
+  if (running === undefined) return { replicas: job.status?.replicas ?? 0, selector: job.status?.selector ?? '' }
+  const { scaleChain, template } = running
+  const counted = pods.filter((pod) => pod.metadata.labels?.[CHAIN_LABEL] === scaleChain)
+  const own = podsOfTemplate(counted, template)
+  const base = selectorOf({ [JOB_LABEL]: job.metadata.name, [CHAIN_LABEL]: scaleChain })
+  const apart = template === UNNAMED ? `!${TEMPLATE_LABEL}` : selectorOf({ [TEMPLATE_LABEL]: template })
+  return { replicas: own.length, selector: own.length === counted.length ? base : `${base},${apart}` }
 }
 
-function podsOf({ job, wanted, pods }: Observed): string {
-  const ready = pods.filter(
-    (pod) =>
-      pod.metadata.deletionTimestamp === undefined &&
-      pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true,
-  )
-  const needed = wanted === undefined || !wantsToRun(job) ? 0 : wanted.workers.length + 1
+function podsOf({ job, running, pods }: Observed): string {
+  const own = running === undefined ? pods : podsOfTemplate(pods, running.template)
+  const ready = own.filter((pod) => isLiving(pod) && isReady(pod))
+  const needed = running === undefined || !wantsToRun(job) ? 0 : running.workers.length + 1
   return `${ready.length}/${needed}`
 }

@@ -3,6 +3,7 @@ import type { EventNote } from '../kube/events.ts'
 import type { Act, Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { working } from './operation.ts'
+import { isLiving, podsOfTemplate } from './pod-sets.ts'
 import { blockedPod } from './pod-trouble.ts'
 import { hasStarted } from './restore-source.ts'
 
@@ -23,7 +24,8 @@ export const STOPPED_WITHOUT_SAVEPOINT: EventNote = {
  * go only after that. When it cannot be reached until the operation's deadline, the newest checkpoint must do.
  */
 function stopStep(observed: Observed, operation: Operation): StopStep {
-  const { coordinator, now, pods, job } = observed
+  const { coordinator, now, job, running } = observed
+  const pods = running === undefined ? observed.pods : podsOfTemplate(observed.pods, running.template)
   const hasRun = hasStarted(job)
   const isLate = now >= Date.parse(operation.deadline)
   if (coordinator.kind === 'reached') {
@@ -44,7 +46,7 @@ function stopStep(observed: Observed, operation: Operation): StopStep {
 
 /** Carries a stop on by one step; `removing` is recorded before the first pod goes. */
 export function carryOnStopping(observed: Observed, operation: Operation): Decision {
-  const live = observed.pods.filter((pod) => pod.metadata.deletionTimestamp === undefined)
+  const live = observed.pods.filter(isLiving)
   const remove: Act = live.length > 0 ? { kind: 'deletePods', pods: live } : { kind: 'none' }
   if (operation.step === 'removePods')
     return working(operation, { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500 })
@@ -57,8 +59,8 @@ export function carryOnStopping(observed: Observed, operation: Operation): Decis
     )
   }
   const act: Act =
-    step.kind === 'ask' && observed.wanted !== undefined
-      ? { kind: 'putTarget', desiredState: 'suspended' }
+    step.kind === 'ask' && observed.running !== undefined
+      ? { kind: 'putTarget', desiredState: 'suspended', template: observed.running.template }
       : { kind: 'none' }
   return working(operation, { act, message: step.message, requeueAfterMs: 500 })
 }

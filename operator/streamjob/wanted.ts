@@ -11,6 +11,7 @@ import { coordinatorPod } from '../resources/coordinator-pod.ts'
 import { hashOf } from '../resources/hash.ts'
 import type { PodContext } from '../resources/job-pod.ts'
 import { podProblems } from '../resources/pod-template.ts'
+import { inTemplate, templateHash } from '../resources/template.ts'
 import { workerPod } from '../resources/worker-pod.ts'
 
 /** What should be there for a spec that passed: pure, the same in every pass. */
@@ -22,6 +23,8 @@ export interface Wanted {
   revision: string
   /** What a job that has never started is to start from. */
   restore: string | undefined
+  /** Of all its pods. */
+  template: string
   coordinator: Pod
   workers: readonly Pod[]
   /** The chain that the scale subresource speaks of. */
@@ -60,10 +63,11 @@ function sizeProblems(graph: JobGraph, maxSubtasks: number): Problem[] {
   ]
 }
 
+/** `template`: that of pods which are there already and perhaps were rendered by an operator of another version. */
 export function wantedOf(
   context: PodContext,
   graph: JobGraph,
-  { jobSpec, restore }: Pick<Wanted, 'jobSpec' | 'restore'>,
+  { jobSpec, restore, template = templateHash(context) }: Pick<Wanted, 'jobSpec' | 'restore'> & { template?: string },
 ): Wanted {
   const plan = executionPlan(graph)
   return {
@@ -71,8 +75,11 @@ export function wantedOf(
     jobSpec,
     revision: hashOf(jobSpec),
     restore,
-    coordinator: coordinatorPod(context),
-    workers: subtasksOf(plan).map(({ chain, slot }) => workerPod(context, { chain: chain.id, slot })),
+    template,
+    coordinator: inTemplate(coordinatorPod(context), template),
+    workers: subtasksOf(plan).map(({ chain, slot }) =>
+      inTemplate(workerPod(context, { chain: chain.id, slot }), template),
+    ),
     scaleChain: scaleChainOf(plan),
   }
 }

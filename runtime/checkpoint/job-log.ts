@@ -14,7 +14,8 @@ import { seal, unseal } from './sealed-file.ts'
  * Claims are never deleted: the entry behind an old coordinator's last one must stay taken.
  */
 export type LogEntry =
-  | { kind: 'claim'; attempt: Attempt; target: JobTarget }
+  /** `template`: of the pods that claim it; absent where the operator made none. */
+  | { kind: 'claim'; attempt: Attempt; target: JobTarget; template?: string }
   | { kind: 'checkpoint'; checkpoint: CheckpointReport; savepoint: string | null; final: boolean }
   | { kind: 'suspended'; attempt: Attempt }
   | { kind: 'finished'; attempt: Attempt }
@@ -23,6 +24,8 @@ export type LogEntry =
 export interface LogView {
   attempt: Attempt
   target: JobTarget | undefined
+  /** The pods that made the newest claim. */
+  template: string | undefined
   /** The checkpoint that a restore starts from. */
   newest: CheckpointReport | undefined
   checkpoints: readonly { sequence: number; checkpoint: CheckpointReport; savepoint: string | null }[]
@@ -84,12 +87,12 @@ export class JobLog {
    * Claims the next attempt. From the moment it resolves, no older coordinator can complete a checkpoint, and
    * `view` holds everything that any of them has.
    */
-  claim(target: JobTarget): Promise<Attempt> {
+  claim(target: JobTarget, template?: string): Promise<Attempt> {
     return this.#inTurn(async () => {
       for (;;) {
         await this.#catchUp()
         const attempt = this.view().attempt + 1
-        const entry: LogEntry = { kind: 'claim', attempt, target }
+        const entry: LogEntry = { kind: 'claim', attempt, target, ...(template === undefined ? {} : { template }) }
         if ((await this.#create(entry)) === 'created') return attempt
       }
     })
@@ -166,12 +169,21 @@ function pathOf(sequence: number): string {
 function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): LogView {
   const view: { -readonly [K in keyof LogView]: LogView[K] } & {
     checkpoints: { sequence: number; checkpoint: CheckpointReport; savepoint: string | null }[]
-  } = { attempt: 0, target: undefined, newest: undefined, committed: undefined, checkpoints: [], ended: undefined }
+  } = {
+    attempt: 0,
+    target: undefined,
+    template: undefined,
+    newest: undefined,
+    committed: undefined,
+    checkpoints: [],
+    ended: undefined,
+  }
   for (const { sequence, entry } of entries) {
     switch (entry.kind) {
       case 'claim':
         view.attempt = entry.attempt
         view.target = entry.target
+        view.template = entry.template
         view.ended = undefined
         break
       case 'checkpoint':

@@ -49,6 +49,11 @@ export interface CoordinatorConfig {
   storeUrl: string
   /** As WorkerRegistry takes it. */
   heartbeatTimeoutMs?: number
+  /**
+   * What the pods of this coordinator and its workers were rendered from. A coordinator whose job was last claimed by
+   * pods of another template stands by until it is given a target: it may have been started beside those that run.
+   */
+  template?: string | undefined
 }
 
 /** Reads a spec and plans the job. Throws SPEC_INVALID. */
@@ -81,6 +86,8 @@ export class Coordinator {
   /** A wanted graph in which the state of the running attempt, as of that checkpoint, has its place. */
   #fit: { run: AttemptRun; wanted: Wanted; newest: CheckpointReport | null } | undefined
   #log: JobLog | undefined
+  /** Others run the job: nothing of the log is this coordinator's until it is given a target. */
+  #standsBy = false
   #wanted: Wanted | undefined
   #phase: JobPhase = 'waiting'
   #run: AttemptRun | undefined
@@ -164,14 +171,19 @@ export class Coordinator {
   async #openLog(): Promise<void> {
     const log = await JobLog.open(this.#store, this.#config.jobUid)
     const view = log.view()
+    this.#standsBy = !this.#wanted && view.attempt > 0 && view.template !== this.#config.template
+    if (!this.#standsBy) this.#takeUp(view)
+    this.#log = log
+    this.#error.current = undefined
+  }
+
+  #takeUp(view: LogView): void {
     this.#attempt = view.attempt
     this.#newest = view.newest ?? null
     this.#savepoints.add(view.checkpoints)
     // A target that was set meanwhile is newer than the one in the log.
     if (view.target && !this.#wanted)
       this.#accept(view.ended === 'suspended' ? { ...view.target, desiredState: 'suspended' } : view.target)
-    this.#log = log
-    this.#error.current = undefined
   }
 
   /** Resolves after close; rejects with ATTEMPT_SUPERSEDED when another coordinator has taken over. */
@@ -207,6 +219,8 @@ export class Coordinator {
     )
       return
     this.#accept(target)
+    // Others have written to the log since it was opened.
+    if (this.#standsBy) this.#log = undefined
     this.#failures.forget()
     this.#wake()
   }
@@ -648,7 +662,7 @@ export class Coordinator {
     // A claim stays in the log for ever, so that sources which did not answer are asked before the next one.
     if (this.#sourcesFailed) await this.#discover(wanted, undefined)
     if (this.#closed || this.#wanted !== wanted) return
-    const attempt = await log.claim(wanted.target)
+    const attempt = await log.claim(wanted.target, this.#config.template)
     this.#attempt = attempt
     await this.#orders.stop(this.#registry.subtasks(), attempt, 'fence')
     const newest = log.view().newest ?? (await this.#initial.import(log, attempt, wanted.target))

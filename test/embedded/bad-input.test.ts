@@ -195,7 +195,7 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
     await until('it is gone', async () => ((await job.read()) === undefined ? true : undefined))
     await until('an event names the pods', async () =>
       (await job.events()).some((event) =>
-        /^DeletedWithLeftovers: .*pod hangs-bids-0, pod hangs-coordinator/.test(event),
+        /^DeletedWithLeftovers: .*pod hangs-bids-0-\w+, pod hangs-coordinator-/.test(event),
       )
         ? true
         : undefined,

@@ -46,7 +46,12 @@ function spec(replicas: number, speed: object): object {
 }
 
 async function started(replicas: number, speed: object, restore?: string): Promise<InProcessJob> {
-  const job = new InProcessJob(spec(replicas, speed), builtinConnectors, undefined, restore)
+  const job = new InProcessJob(
+    spec(replicas, speed),
+    builtinConnectors,
+    undefined,
+    restore === undefined ? {} : { restore },
+  )
   jobs.push(job)
   await job.start()
   return job

@@ -82,13 +82,11 @@ describe('a StreamJob on the embedded cluster, where another program has the usu
       status,
     } = await job.whenReady('Running')
     const pods = await job.pods()
-    expect(pods.map(({ metadata }) => metadata.name)).toEqual([
-      'plain-bids-0',
-      'plain-bids-1',
-      'plain-coordinator',
-      'plain-hot-0',
-      'plain-hot-1',
-    ])
+    expect(pods.map(({ metadata }) => metadata.name)).toEqual(
+      ['plain-bids-0', 'plain-bids-1', 'plain-coordinator', 'plain-hot-0', 'plain-hot-1'].map(
+        (name) => `${name}-${status?.template ?? ''}`,
+      ),
+    )
     expect(
       pods.map(({ metadata }) =>
         metadata.ownerReferences?.map((owner) => ({ uid: owner.uid, controller: owner.controller })),
@@ -119,7 +117,7 @@ describe('a StreamJob on the embedded cluster, where another program has the usu
       )
       const counted = await job.pods(status?.selector)
       expect(counted.map(({ metadata }) => metadata.name)).toEqual(
-        Array.from({ length: replicas }, (_, slot) => `scaled-bids-${slot}`),
+        Array.from({ length: replicas }, (_, slot) => `scaled-bids-${slot}-${status?.template ?? ''}`),
       )
       await until(`coordinator and ${2 * replicas} workers are all that is left`, async () =>
         (await job.pods()).length === 1 + 2 * replicas ? true : undefined,
@@ -143,6 +141,62 @@ describe('a StreamJob on the embedded cluster, where another program has the usu
     })
     await job.edit(windowJob(1, { folder: folder.path, interval: '1h' }))
     expect((await job.whenReady('Finished')).status).toMatchObject({ restarts: 0 })
+    expect(folder.output()).toEqual(expectedOutput(2_000))
+  })
+
+  test('when its pods are to be others, they start beside those that run, take over, and the output is exact', async () => {
+    const folder = inputOf(2_000)
+    const slow = { folder: folder.path, interval: '1h', rate: '150/s' }
+    const job = await create('upgraded', windowJob(2, slow))
+    await job.whenReady('Running')
+    await job.whenReported('reading', ({ phase, recordsIn }) => phase === 'running' && recordsIn > 50)
+    const before = (await job.pods()).map(({ metadata }) => metadata.uid)
+    await job.edit({ restartNonce: 'once' })
+    const beside = await until('all are there', async () => {
+      const pods = await job.pods()
+      return pods.length === 10 ? pods : undefined
+    })
+    const isWhole = beside.filter(
+      ({ metadata }) => before.includes(metadata.uid) && metadata.deletionTimestamp === undefined,
+    )
+    expect(isWhole).toHaveLength(5)
+    const { status } = await job.whenReady('Running')
+    expect(status).toMatchObject({ restarts: 0, lastOperation: { type: 'Upgrade', result: 'Succeeded' } })
+    await until('the old ones are gone', async () => ((await job.pods()).length === 5 ? true : undefined))
+    expect((await job.report())?.attempt).toBe(2)
+    await job.edit(windowJob(2, { folder: folder.path, interval: '1h' }))
+    expect((await job.whenReady('Finished')).status).toMatchObject({ restarts: 0 })
+    expect(folder.output()).toEqual(expectedOutput(2_000))
+  })
+
+  test('when the API server would not take its new pods, it says why and the job runs on until that is mended', async () => {
+    const folder = inputOf(2_000)
+    const job = await create('refused', windowJob(1, { folder: folder.path, interval: '300ms', rate: '300/s' }))
+    await job.whenReady('Running')
+    const before = (await job.pods()).map(({ metadata }) => metadata.uid)
+    const asksFor = (container: object, metadata = {}): object => ({
+      podTemplate: { metadata, spec: { containers: [{ name: 'millrace', ...container }] } },
+    })
+    for (const [template, words] of [
+      [asksFor({}, { labels: { team: 'a b' } }), 'a b'],
+      [asksFor({ resources: { requests: { cpu: 'lots' } } }), 'quantities must match'],
+      [asksFor({ volumeMounts: [{ name: 'nowhere', mountPath: '/x' }] }), 'Not found: "nowhere"'],
+    ] as const) {
+      await job.edit({ podTemplate: null })
+      await job.edit(template)
+      const refused = await job.whenSeen(
+        `told of ${words}`,
+        (seen) =>
+          conditionOf(seen, 'Stalled')?.reason === 'PodRefused' && seen.status?.message?.includes(words) === true,
+      )
+      expect(refused.status?.message).toMatch(/The job runs on with its previous pods\.$/)
+    }
+    expect((await job.pods()).map(({ metadata }) => metadata.uid)).toEqual(before)
+    expect(await job.report()).toMatchObject({ phase: 'running', attempt: 1 })
+    await job.edit({ podTemplate: null })
+    await job.whenReady('Running')
+    await job.edit(windowJob(1, { folder: folder.path, interval: '300ms' }))
+    expect((await job.whenReady('Finished')).status).toMatchObject({ attempt: 2, restarts: 0 })
     expect(folder.output()).toEqual(expectedOutput(2_000))
   })
 
@@ -199,7 +253,8 @@ describe('a StreamJob on the embedded cluster, where another program has the usu
     { kill, known }: { kill: number; known: number },
   ): Promise<number> {
     const names = (await job.pods()).map(({ metadata }) => metadata.name)
-    const name = random() < 0.25 ? 'killed-coordinator' : (names[Math.floor(random() * names.length)] ?? '')
+    const coordinator = names.find((one) => one.startsWith('killed-coordinator-'))
+    const name = (random() < 0.25 ? coordinator : names[Math.floor(random() * names.length)]) ?? ''
     const before = Math.max(known, (await job.report())?.attempt ?? 0)
     const victim = await until(`${name} runs`, () => cluster.node.pidOf('default', name))
     process.kill(victim, 'SIGKILL')

@@ -8,6 +8,7 @@ import { kubeConnection, type KubeConnection } from '../../operator/real/kube-co
 import { KubeHttpClient } from '../../operator/real/kube-http-client.ts'
 import { portOf } from '../../operator/resources/job-pod.ts'
 import { JOB_LABEL, ROLE_LABEL } from '../../operator/resources/labels.ts'
+import { templateOf } from '../../operator/resources/template.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
 import { until } from './until.ts'
 
@@ -94,7 +95,9 @@ export class ClusterJob {
 
   /** What the coordinator says; undefined when it cannot be asked just now. */
   async report(): Promise<JobReport | undefined> {
-    const [coordinator] = await this.pods(`${JOB_LABEL}=${this.name},${ROLE_LABEL}=coordinator`)
+    const coordinators = await this.pods(`${JOB_LABEL}=${this.name},${ROLE_LABEL}=coordinator`)
+    const template = coordinators.length > 1 ? (await this.read())?.status?.template : undefined
+    const coordinator = coordinators.find((pod) => template === undefined || templateOf(pod) === template)
     const address = coordinator?.status?.podIP
     if (coordinator === undefined || address === undefined) return undefined
     try {

@@ -18,7 +18,7 @@ const LOOPBACK = { host: '127.0.0.1', port: 0 }
 
 /** The real coordinator and workers of one job in this process, over loopback, with connectors of the test's choice. */
 export class InProcessJob {
-  readonly folder = mkdtempSync(join(tmpdir(), 'millrace-job-'))
+  readonly folder: string
   readonly workers = new Map<string, ChainWorker>()
   readonly #ports: Ports
   readonly #coordinator: Coordinator
@@ -26,8 +26,15 @@ export class InProcessJob {
   readonly #spec: object
   readonly #restore: string | undefined
 
-  /** `restore`: where the saved state lies that it starts from. */
-  constructor(spec: object, connectors: Connectors, ports: Ports = quietPorts(), restore?: string) {
+  /** `restore`: where the saved state lies that it starts from. `folder`: of other processes of the same job, which `template` tells
+   * apart. */
+  constructor(
+    spec: object,
+    connectors: Connectors,
+    ports: Ports = quietPorts(),
+    { restore, folder, template }: { restore?: string; folder?: string; template?: string } = {},
+  ) {
+    this.folder = folder ?? mkdtempSync(join(tmpdir(), 'millrace-job-'))
     this.#spec = spec
     this.#restore = restore
     this.#connectors = connectors
@@ -40,6 +47,7 @@ export class InProcessJob {
         control: LOOPBACK,
         baseDir: this.folder,
         storeUrl: join(this.folder, 'store'),
+        template,
       },
       ports,
       connectors,
@@ -50,6 +58,13 @@ export class InProcessJob {
 
   /** Resolves with where workers register. */
   async start(): Promise<NetAddress> {
+    const control = await this.startIdle()
+    this.want('running')
+    return control
+  }
+
+  /** As start, without a target. */
+  async startIdle(): Promise<NetAddress> {
     const control = await this.#coordinator.start()
     for (const { id, chain, slot } of subtasksOf(planJob(this.#spec, this.#connectors).plan)) {
       const worker = new ChainWorker(
@@ -60,7 +75,6 @@ export class InProcessJob {
       this.workers.set(id, worker)
       void worker.run()
     }
-    this.want('running')
     return control
   }
 

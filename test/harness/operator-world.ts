@@ -9,8 +9,10 @@ import { OperatorMetrics } from '../../operator/controller/metrics.ts'
 import type { JobClient, JobEndpoint } from '../../operator/job-client.ts'
 import { EventRecorder } from '../../operator/kube/events.ts'
 import { isConflict, KubeError } from '../../operator/kube/errors.ts'
+import type { ObjectRef } from '../../operator/kube/kube.ts'
 import type { KubeEvent, Pod } from '../../operator/kube/objects.ts'
 import { kubeEvents, pods } from '../../operator/kube/resource-type.ts'
+import { templateOf } from '../../operator/resources/template.ts'
 import { subtaskOf } from '../../operator/resources/worker-pod.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
 import { FakeKube } from './fake-kube.ts'
@@ -48,7 +50,6 @@ interface Store {
 }
 
 interface Coordinator {
-  uid: string
   target: JobTarget | undefined
   report: JobReport
 }
@@ -64,12 +65,14 @@ export class OperatorWorld implements JobClient {
   readonly targets: JobTarget[] = []
   /** Coordinators do not answer. */
   unreachable = false
-  /** The kubelet does not end pods. */
-  stuck = false
+  /** The kubelet starts nothing of these. */
+  isHeld: (pod: Pod) => boolean = () => false
   savepointFails = false
   /** An attempt has read all of its input before anybody asks again. */
   finishesAtOnce = false
-  #coordinator: Coordinator | undefined
+  readonly #coordinators = new Map<string, Coordinator>()
+  /** Of the pods that run the job, or that ran it last. */
+  #running: Coordinator | undefined
   #addresses = 0
 
   create(spec: StreamJobSpec = countsSpec()): Promise<StreamJob> {
@@ -91,10 +94,23 @@ export class OperatorWorld implements JobClient {
     return this.kube.peek(streamJobs, REF)
   }
 
+  /** Without their templates. */
   podNames(): string[] {
     return this.#pods()
-      .map((pod) => pod.metadata.name)
+      .map((pod) => shortName(pod))
       .sort()
+  }
+
+  /** Of the template that runs the job, by its name without it. */
+  pod(name: string): Pod | undefined {
+    const template = this.job()?.status?.template
+    return this.#pods().find((pod) => shortName(pod) === name && templateOf(pod) === template)
+  }
+
+  refOf(name: string): ObjectRef {
+    const pod = this.pod(name)
+    if (pod === undefined) throw new Error(`no pod ${name}`)
+    return { namespace: REF.namespace, name: pod.metadata.name }
   }
 
   async eventReasons(): Promise<string[]> {
@@ -165,6 +181,7 @@ export class OperatorWorld implements JobClient {
 
   kubelet(): void {
     for (const pod of this.#pods()) {
+      if (this.isHeld(pod)) continue
       const ref = { namespace: REF.namespace, name: pod.metadata.name }
       if (pod.metadata.deletionTimestamp === undefined && pod.status?.podIP === undefined) {
         this.#addresses += 1
@@ -177,8 +194,7 @@ export class OperatorWorld implements JobClient {
   }
 
   kill(name: string): void {
-    if (this.kube.peek(pods, { namespace: REF.namespace, name }) === undefined) throw new Error(`no pod ${name}`)
-    this.kube.update(pods, { namespace: REF.namespace, name }, (pod) => {
+    this.kube.update(pods, this.refOf(name), (pod) => {
       pod.metadata.deletionTimestamp = 'now'
       delete pod.metadata.finalizers
     })
@@ -240,25 +256,25 @@ export class OperatorWorld implements JobClient {
   }
 
   #step(at: JobEndpoint): Coordinator {
-    const pod = this.#pods().find((one) => one.status?.podIP === at.host && one.metadata.name === 'counts-coordinator')
+    const pod = this.#pods().find((one) => one.status?.podIP === at.host && shortName(one) === 'counts-coordinator')
     if (pod === undefined || this.unreachable)
       throw new MillraceError('COORDINATOR_UNREACHABLE', `${at.host} does not answer`, {
         domain: 'platform',
         retriable: true,
       })
-    const known = this.#coordinator
-    const coordinator: Coordinator =
-      known?.uid === pod.metadata.uid && known !== undefined
-        ? known
-        : { uid: pod.metadata.uid ?? '', target: undefined, report: freshReport() }
-    this.#coordinator = coordinator
+    const uid = pod.metadata.uid ?? ''
+    const coordinator = this.#coordinators.get(uid) ?? { target: undefined, report: freshReport() }
+    this.#coordinators.set(uid, coordinator)
+    if (templateOf(pod) === this.job()?.status?.template) this.#running = coordinator
     const { report, target } = coordinator
-    if (target === undefined) return coordinator
-    const expected = subtasksOf(planJob(target.spec, jobConnectors).plan).map(({ id }) => id)
     const registered = this.#pods()
       .filter((one) => one.metadata.annotations?.['millrace.dev/coordinator']?.startsWith(`${at.host}:`))
+      .filter((one) => one.status?.podIP !== undefined)
       .flatMap((one) => subtaskOf(one) ?? [])
-    Object.assign(report, { targetRevision: target.revision, expectedWorkers: expected, registeredWorkers: registered })
+    report.registeredWorkers = registered
+    if (target === undefined) return coordinator
+    const expected = subtasksOf(planJob(target.spec, jobConnectors).plan).map(({ id }) => id)
+    Object.assign(report, { targetRevision: target.revision, expectedWorkers: expected })
     this.#live(report, target, expected, registered)
     return coordinator
   }
@@ -287,9 +303,14 @@ export class OperatorWorld implements JobClient {
 
   /** The running coordinator, to make it say something. */
   coordinatorReport(): JobReport {
-    if (this.#coordinator === undefined) throw new Error('no coordinator has been asked yet')
-    return this.#coordinator.report
+    this.#running = this.#coordinators.get(this.pod('counts-coordinator')?.metadata.uid ?? '') ?? this.#running
+    if (this.#running === undefined) throw new Error('no coordinator has been asked yet')
+    return this.#running.report
   }
+}
+
+function shortName(pod: Pod): string {
+  return pod.metadata.name.replace(/-[0-9a-f]{8}$/, '')
 }
 
 function freshReport(): JobReport {

@@ -7,7 +7,7 @@ export type Edit =
   | { kind: 'scale'; replicas: number }
   /** Another graph that computes the same. */
   | { kind: 'graph' }
-  /** Other pods: all are replaced. */
+  /** Other pods, which take over from those that run; those of MISSING_IMAGE never start. */
   | { kind: 'pods'; nonce: string }
   | { kind: 'suspend' }
   | { kind: 'resume' }
@@ -47,6 +47,9 @@ export interface ClusterPlan {
   /** Only the operator and its calls suffer: nothing may show in the job. */
   isJobSpared: boolean
 }
+
+/** How the restartNonce of pods begins that no node can start. */
+export const MISSING_IMAGE = 'missing'
 
 const INTERVAL = '1500ms'
 const PACE = '9/s'
@@ -96,7 +99,7 @@ function drawEdit(random: () => number, count: number): Edit {
   const draw = random()
   if (draw < 0.4) return { kind: 'scale', replicas: 1 + Math.floor(random() * 3) }
   if (draw < 0.55) return { kind: 'graph' }
-  if (draw < 0.7) return { kind: 'pods', nonce: String(count) }
+  if (draw < 0.7) return { kind: 'pods', nonce: count % 2 === 1 ? `${MISSING_IMAGE}-${count}` : String(count) }
   if (draw < 0.82) return { kind: 'suspend' }
   if (draw < 0.93) return { kind: 'resume' }
   return { kind: 'invalid' }
@@ -171,9 +174,10 @@ export function edited(spec: StreamJobSpec, edit: Edit, variant: number): Stream
   }
 }
 
-/** After all edits: valid, and to run. */
+/** After all edits: valid, on pods that start, and to run. */
 export function settledSpec(spec: StreamJobSpec): StreamJobSpec {
-  return { ...spec, ...graphOf('slow', 0), desiredState: 'Running' }
+  const { restartNonce = '', ...rest } = { ...spec, ...graphOf('slow', 0), desiredState: 'Running' as const }
+  return restartNonce.startsWith(MISSING_IMAGE) ? rest : { ...rest, restartNonce }
 }
 
 /** As fast as it goes, so that it comes to its end. */

@@ -3,6 +3,7 @@ import { pods, kubeEvents } from '../../../operator/kube/resource-type.ts'
 import type { KubeEvent, Pod } from '../../../operator/kube/objects.ts'
 import { coordinatorName } from '../../../operator/resources/coordinator-pod.ts'
 import { deletionDeadlineMs } from '../../../operator/streamjob/operation.ts'
+import { UNNAMED } from '../../../operator/resources/template.ts'
 import { workerName } from '../../../operator/resources/worker-pod.ts'
 import { simulatedConnectors } from '../../../sim/simulated-connectors.ts'
 import type { LogEntry } from '../../../runtime/checkpoint/job-log.ts'
@@ -32,7 +33,7 @@ export class ClusterRules {
   readonly #ended = new Set<string>()
   #attempt = 0
   #checkpoint = 0
-  #claimed: { revision: string; pods: ReadonlySet<string> } | undefined
+  #claimed: { revision: string; template: string | undefined; pods: ReadonlySet<string> } | undefined
   /** A pod of the newest attempt is going or has gone: it may end without a savepoint. */
   #isDisturbed = false
   #isOverdue = false
@@ -83,8 +84,8 @@ export class ClusterRules {
     }
     if (this.#isJobSpared && this.#claimed?.pods.has(name) === true && this.#isRunning()) {
       this.#must(
-        operation !== undefined && operation !== null && this.#savepoints.some((id) => id.startsWith(operation.id)),
-        `pod ${name} of the running attempt ${this.#attempt} is deleted (${operation?.type ?? 'no operation'}) before a savepoint was taken`,
+        operation !== undefined && operation !== null && operation.type !== 'Upgrade',
+        `pod ${name} of the running attempt ${this.#attempt} is deleted (${operation?.type ?? 'no operation'})`,
       )
     }
   }
@@ -113,8 +114,13 @@ export class ClusterRules {
             `attempt ${entry.attempt} has another spec and no savepoint before it`,
           )
         }
+        if (this.#isJobSpared && this.#claimed !== undefined && !this.#isDisturbed)
+          this.#must(
+            entry.template === this.#claimed.template || last?.kind === 'suspended' || last?.kind === 'finished',
+            `attempt ${entry.attempt} is claimed by other pods than those that run the job and have not stopped it`,
+          )
         this.#attempt = entry.attempt
-        this.#claimed = { revision, pods: this.#podsOf(spec) }
+        this.#claimed = { revision, template: entry.template, pods: this.#podsOf(spec, entry.template ?? UNNAMED) }
         this.#isDisturbed = this.#state().pods.some(
           ({ metadata }) => metadata.deletionTimestamp !== undefined && this.#claimed?.pods.has(metadata.name) === true,
         )
@@ -198,12 +204,13 @@ export class ClusterRules {
     }
   }
 
-  #podsOf(spec: unknown): ReadonlySet<string> {
+  #podsOf(spec: unknown, template: string): ReadonlySet<string> {
     const places = subtasksOf(planJob(spec, simulatedConnectors).plan)
-    return new Set([
+    const names = [
       coordinatorName(this.#name),
       ...places.map(({ chain, slot }) => workerName(this.#name, { chain: chain.id, slot })),
-    ])
+    ]
+    return new Set(names.map((name) => `${name}-${template}`))
   }
 
   #state(): JobState {

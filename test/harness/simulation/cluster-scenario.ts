@@ -13,7 +13,8 @@ export const clusterScenario: Scenario = {
     actBeforeIntent: 0,
     blindStatus: 51,
     forgetTerminating: 2,
-    upgradeWithoutSavepoint: 17,
+    upgradeWithoutSavepoint: 10,
+    claimsBesideOthers: 6,
     surplusFirst: 16,
   },
   async run(seed): Promise<Verdict> {

@@ -31,10 +31,7 @@ export const PLANTED_BUGS = {
   readBeforeFence: bug(
     'the newest checkpoint is read before older coordinators are fenced',
     COORDINATOR,
-    [
-      'const attempt = await log.claim(wanted.target)',
-      'const beforeClaim = log.view().newest; const attempt = await log.claim(wanted.target)',
-    ],
+    ['const attempt = await log.claim(', 'const beforeClaim = log.view().newest; const attempt = await log.claim('],
     ['const newest = log.view().newest ?? (await', 'const newest = beforeClaim ?? (await'],
   ),
   completeBeforeLog: bug(
@@ -84,9 +81,14 @@ export const PLANTED_BUGS = {
     'all.items.filter((pod) => isOwnedBy(pod, job) && pod.metadata.deletionTimestamp === undefined)',
   ]),
   upgradeWithoutSavepoint: bug('pods are replaced without a savepoint', 'operator/streamjob/decide-upgrade.ts', [
-    "const underWay = begin(observed, 'Upgrade', 'savepoint')",
-    "const underWay = begin(observed, 'Upgrade', 'savepoint'); if (stale.length > 0) return replace(underWay, stale)",
+    "if ((step === 'start' || step === 'savepoint') && nothingRuns(upgrade)) return replace(upgrade)",
+    'return replace(upgrade)',
   ]),
+  claimsBesideOthers: bug(
+    'a coordinator that starts beside the one that runs the job takes up its target',
+    COORDINATOR,
+    ['this.#standsBy = !this.#wanted && view.attempt > 0 && view.template !== this.#config.template', ''],
+  ),
   surplusFirst: bug(
     'a smaller job loses its surplus pods before it has been rescaled',
     'operator/streamjob/decide.ts',

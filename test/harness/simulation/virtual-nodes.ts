@@ -13,6 +13,7 @@ import { createWorker, startCoordinator } from '../../../runtime/processes.ts'
 import type { Pod, PodStatus, Secret } from '../../../operator/kube/objects.ts'
 import { pods, secrets } from '../../../operator/kube/resource-type.ts'
 import type { FakeKube } from '../fake-kube.ts'
+import { MISSING_IMAGE } from './cluster-plan.ts'
 import type { SimulatedMachines } from '../../../sim/simulated-machines.ts'
 
 const KUBELET = 'kubelet'
@@ -214,6 +215,12 @@ export class VirtualNodes {
       })
       return
     }
+    if (run.pod.metadata.annotations?.['millrace.dev/restart-nonce']?.startsWith(MISSING_IMAGE) === true) {
+      const state = { waiting: { reason: 'ImagePullBackOff', message: 'no such image' } }
+      const containerStatuses = [{ name: 'millrace', ready: false, restartCount: 0, state }]
+      this.#status(run, { phase: 'Pending', podIP: run.ip, containerStatuses })
+      return
+    }
     const env = this.#environment(run)
     if (env === undefined) {
       this.#later(RETRY_MS, () => {
@@ -385,7 +392,7 @@ export class VirtualNodes {
     return env
   }
 
-  /** With the cluster's DNS: the name of a headless Service is the address of its pod. */
+  /** With the cluster's DNS: a host name within a headless Service is the address of its pod. */
   #portsOf(owner: string): Ports {
     const ports = this.#machines.portsOf(owner)
     return {
@@ -398,9 +405,15 @@ export class VirtualNodes {
   }
 
   #resolve(host: string): string {
-    const [, name, namespace] = /^([^.]+)\.([^.]+)\.svc$/.exec(host) ?? []
-    if (name === undefined || namespace === undefined) return host
-    return this.#kube.peek(pods, { namespace, name })?.status?.podIP ?? host
+    const [, hostname, subdomain, namespace] = /^([^.]+)\.([^.]+)\.([^.]+)\.svc$/.exec(host) ?? []
+    const found = [...this.#kube.objects.values()].find(
+      (object): object is Pod =>
+        object.kind === pods.kind &&
+        object.metadata.namespace === namespace &&
+        (object as Pod).spec['hostname'] === hostname &&
+        (object as Pod).spec['subdomain'] === subdomain,
+    )
+    return found?.status?.podIP ?? host
   }
 
   #later(ms: number, act: () => void): void {

@@ -54,6 +54,7 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   message: true,
   attempt: true,
   revision: true,
+  template: true,
   replicas: true,
   selector: true,
   pods: true,

@@ -6,6 +6,7 @@ import { jobToken } from '../../../../operator/resources/hash.ts'
 import type { PodContext } from '../../../../operator/resources/job-pod.ts'
 import { HASH_ANNOTATION } from '../../../../operator/resources/labels.ts'
 import { podProblems } from '../../../../operator/resources/pod-template.ts'
+import { inTemplate, templateHash, UNNAMED } from '../../../../operator/resources/template.ts'
 import { coordinatorAddress, withCoordinator, workerPod } from '../../../../operator/resources/worker-pod.ts'
 import { countsSpec } from '../../../harness/operator-world.ts'
 
@@ -325,13 +326,37 @@ describe('pods of a job', () => {
     }
   })
 
-  test('find their coordinator by Service name, or by the address its pod has', () => {
-    expect(coordinatorAddress(contextOf(), undefined)).toBe('counts-coordinator.shop.svc:6121')
+  test('of one template share its name, in theirs and as a label, whatever their number and graph', () => {
+    const template = templateHash(contextOf())
+    expect(template).toMatch(/^[0-9a-f]{8}$/)
+    expect(inTemplate(worker(), template).metadata).toMatchObject({
+      name: `counts-hot-1-${template}`,
+      labels: { 'millrace.dev/template': template, 'millrace.dev/chain': 'hot' },
+      annotations: worker().metadata.annotations,
+    })
+    const [, ...graph] = countsSpec().graph
+    for (const changes of [{ replicas: 9 }, { graph }, { checkpoints: { interval: '1s' } }])
+      expect(templateHash(contextOf(changes))).toBe(template)
+    for (const changes of [{ image: 'x' }, { resources: { limits: { cpu: '1' } } }, { restartNonce: '1' }])
+      expect(templateHash(contextOf(changes))).not.toBe(template)
+  })
+
+  test('find the coordinator of their template by its host name in the Service, or by the address its pod has', () => {
+    const rendered = inTemplate(coordinatorPod(contextOf()), 'abcd0123')
+    expect(rendered.spec).toMatchObject({ hostname: 'coordinator-abcd0123', subdomain: 'counts-coordinator' })
+    const host = 'coordinator-abcd0123.counts-coordinator.shop.svc:6121'
+    expect(coordinatorAddress(contextOf(), rendered, undefined)).toBe(host)
+    expect(coordinatorAddress(contextOf(), rendered, rendered)).toBe(host)
     const context = contextOf({}, 'podIP')
-    expect(coordinatorAddress(context, undefined)).toBeUndefined()
-    expect(coordinatorAddress(context, { ...coordinatorPod(context), status: { podIP: '10.1.2.3' } })).toBe(
-      '10.1.2.3:6121',
-    )
+    expect(coordinatorAddress(context, rendered, undefined)).toBeUndefined()
+    expect(coordinatorAddress(context, rendered, { ...rendered, status: { podIP: '10.1.2.3' } })).toBe('10.1.2.3:6121')
+  })
+
+  test('that were made before templates find their coordinator by the name of the Service alone', () => {
+    const unnamed = inTemplate(coordinatorPod(contextOf()), UNNAMED)
+    const rendered = inTemplate(coordinatorPod(contextOf()), 'abcd0123')
+    expect(unnamed.metadata.name).toBe('counts-coordinator')
+    expect(coordinatorAddress(contextOf(), rendered, unnamed)).toBe('counts-coordinator.shop.svc:6121')
   })
 
   test('of different jobs have different tokens, the same after a restart of the operator', () => {

@@ -13,10 +13,12 @@ import {
   HASH_ANNOTATION,
   ROLE_LABEL,
   SLOT_LABEL,
+  TEMPLATE_LABEL,
 } from '../../../../operator/resources/labels.ts'
 import { decide } from '../../../../operator/streamjob/decide.ts'
 import type { Act } from '../../../../operator/streamjob/decision.ts'
 import type { Observed } from '../../../../operator/streamjob/observed.ts'
+import type { Wanted } from '../../../../operator/streamjob/wanted.ts'
 import type { JobReport } from '../../../../runtime/control/job-report.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
@@ -30,9 +32,11 @@ function pod(
     slot?: number
     address?: string
     phase?: NonNullable<Pod['status']>['phase']
+    template?: string
+    isReady?: boolean
   } = {},
 ): Pod {
-  const { hash = 'same', chain, slot, address, phase = 'Running' } = more
+  const { hash = 'same', chain, slot, address, phase = 'Running', template = 'new', isReady = true } = more
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -41,13 +45,18 @@ function pod(
       namespace: 'default',
       uid: name,
       labels: {
+        [TEMPLATE_LABEL]: template,
         [ROLE_LABEL]: chain === undefined ? 'coordinator' : 'worker',
         ...(chain === undefined ? {} : { [CHAIN_LABEL]: chain, [SLOT_LABEL]: String(slot ?? 0) }),
       },
       annotations: { [HASH_ANNOTATION]: hash, ...(address === undefined ? {} : { [COORDINATOR_ANNOTATION]: address }) },
     },
     spec: { containers: [{ name: 'millrace', env: [] }] },
-    status: { phase, podIP: '10.0.0.1' },
+    status: {
+      phase,
+      podIP: '10.0.0.1',
+      conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }],
+    },
   }
 }
 
@@ -55,6 +64,33 @@ const COORDINATOR = pod('j-coordinator')
 const worker = (slot: number, more: Parameters<typeof pod>[1] = {}): Pod =>
   pod(`j-bids-${slot}`, { chain: 'bids', slot, address: ADDRESS, ...more })
 const ALL = [COORDINATOR, worker(0), worker(1)]
+const WANTED: Wanted = {
+  spec: { graph: [] },
+  jobSpec: {},
+  revision: 'b',
+  restore: undefined,
+  template: 'new',
+  coordinator: COORDINATOR,
+  workers: [pod('j-bids-0', { chain: 'bids', slot: 0 }), pod('j-bids-1', { chain: 'bids', slot: 1 })],
+  scaleChain: 'bids',
+}
+
+/** The same job on pods of another template, before the wanted ones. */
+const asOld = (one: Pod): Pod => ({
+  ...one,
+  metadata: {
+    ...one.metadata,
+    name: `${one.metadata.name}-old`,
+    labels: { ...one.metadata.labels, [TEMPLATE_LABEL]: 'old' },
+  },
+})
+const OLD: Wanted = {
+  ...WANTED,
+  template: 'old',
+  coordinator: asOld(COORDINATOR),
+  workers: WANTED.workers.map(asOld),
+}
+const OLD_PODS = ALL.map(asOld)
 
 const REPORT: JobReport = {
   job: 'j',
@@ -96,21 +132,15 @@ function observed({ spec, metadata, status, report, more }: Facts): Observed {
   return {
     now: NOW,
     job,
-    wanted: {
-      spec: job.spec,
-      jobSpec: {},
-      revision: 'b',
-      restore: undefined,
-      coordinator: COORDINATOR,
-      workers: [pod('j-bids-0', { chain: 'bids', slot: 0 }), pod('j-bids-1', { chain: 'bids', slot: 1 })],
-      scaleChain: 'bids',
-    },
+    wanted: { ...WANTED, spec: job.spec },
+    running: { ...WANTED, spec: job.spec },
     problems: [],
     keepSpec: undefined,
     pods: ALL,
     taken: [],
     coordinatorAddress: ADDRESS,
     coordinator: { kind: 'reached', report: { ...REPORT, ...report } },
+    successor: undefined,
     savepoint: undefined,
     waitsFor: undefined,
     ...more,
@@ -129,7 +159,25 @@ function underWay(type: Operation['type'], step: Operation['step'], deadline = N
 }
 
 const DELETED = { deletionTimestamp: new Date(NOW - 1000).toISOString() }
-const STALE = [COORDINATOR, worker(0, { hash: 'other' }), worker(1)]
+const SILENT: Observed['coordinator'] = {
+  kind: 'unreachable',
+  why: { code: 'X', message: 'x', domain: 'platform', retriable: true },
+}
+const IDLE: Observed['successor'] = {
+  address: ADDRESS,
+  coordinator: {
+    kind: 'reached',
+    report: { ...REPORT, phase: 'waiting', attempt: 0, revision: null, targetRevision: null, expectedWorkers: [] },
+  },
+}
+/** Old pods run the job. */
+const OUTDATED: Partial<Observed> = {
+  running: OLD,
+  pods: OLD_PODS,
+  successor: { address: undefined, coordinator: { kind: 'absent' } },
+}
+/** All new pods are there and idle. */
+const BESIDE: Partial<Observed> = { running: OLD, pods: [...OLD_PODS, ...ALL], successor: IDLE }
 const ABSENT: Partial<Observed> = { coordinator: { kind: 'absent' } }
 
 type Row = readonly [when: string, facts: Facts, act: Act['kind'], phase: string, reason: string]
@@ -208,46 +256,126 @@ const TABLE: readonly Row[] = [
     'Running',
     'Running',
   ],
-  ['pods differ and the job runs', { more: { pods: STALE } }, 'requestSavepoint', 'Upgrading', 'Upgrading'],
+  ['other pods are wanted and the job runs', { more: OUTDATED }, 'startSuccessors', 'Upgrading', 'Upgrading'],
   [
-    'pods differ and the savepoint is under way',
+    'other pods are wanted and the job never ran',
+    { status: { attempt: 0 }, report: { phase: 'waiting', attempt: 0 }, more: OUTDATED },
+    'deletePods',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'other pods are wanted and the job has failed',
+    { report: { phase: 'failed' }, more: OUTDATED },
+    'deletePods',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'other pods are wanted and a pod that runs the job went away',
+    { more: { ...OUTDATED, pods: OLD_PODS.slice(0, 2) } },
+    'createPods',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'pods of a template between the two are left over',
+    { more: { ...OUTDATED, pods: [...OLD_PODS, pod('j-coordinator-x', { template: 'x' })] } },
+    'deletePods',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'new pods start',
+    { more: { ...BESIDE, pods: [...OLD_PODS, COORDINATOR, worker(0), worker(1, { isReady: false })] } },
+    'none',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'new pods do not start in time',
+    {
+      status: { operation: underWay('Upgrade', 'start', NOW - 1) },
+      more: { ...BESIDE, pods: [...OLD_PODS, COORDINATOR, worker(0), worker(1, { isReady: false })] },
+    },
+    'none',
+    'Upgrading',
+    'DeadlineExceeded',
+  ],
+  ['new pods are ready', { more: BESIDE }, 'none', 'Upgrading', 'Upgrading'],
+  [
+    'new pods are ready to take over',
+    { status: { operation: underWay('Upgrade', 'savepoint') }, more: BESIDE },
+    'requestSavepoint',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'the savepoint of an upgrade is under way',
     {
       status: { operation: underWay('Upgrade', 'savepoint') },
-      more: { pods: STALE, savepoint: { id: 'op-0', phase: 'inProgress' } },
+      more: { ...BESIDE, savepoint: { id: 'op-0', phase: 'inProgress' } },
     },
     'none',
     'Upgrading',
     'Upgrading',
   ],
   [
-    'pods differ and the job does not run',
-    { report: { phase: 'waiting' }, more: { pods: STALE } },
-    'deletePods',
-    'Upgrading',
-    'Upgrading',
-  ],
-  [
-    'pods differ and the coordinator is silent',
+    'a new pod is not ready any more before the job is stopped',
     {
-      more: {
-        pods: STALE,
-        coordinator: { kind: 'unreachable', why: { code: 'X', message: 'x', domain: 'platform', retriable: true } },
-      },
+      status: { operation: underWay('Upgrade', 'savepoint') },
+      more: { ...BESIDE, pods: [...OLD_PODS, COORDINATOR, worker(0), worker(1, { isReady: false })] },
     },
     'none',
     'Upgrading',
     'Upgrading',
   ],
   [
-    'pods differ and the coordinator was silent past the deadline',
+    'the old coordinator is silent before the savepoint',
     {
-      status: { operation: underWay('Upgrade', 'savepoint', NOW - 1) },
-      more: {
-        pods: STALE,
-        coordinator: { kind: 'unreachable', why: { code: 'X', message: 'x', domain: 'platform', retriable: true } },
-      },
+      status: { operation: underWay('Upgrade', 'savepoint') },
+      more: { ...BESIDE, coordinator: SILENT },
     },
+    'none',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'the job is to stop for its new pods',
+    { status: { operation: underWay('Upgrade', 'stop') }, more: BESIDE },
+    'putTarget',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'the job stopped for pods that have gone since',
+    { status: { operation: underWay('Upgrade', 'stop') }, report: { phase: 'suspended' }, more: OUTDATED },
+    'putTarget',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'new pods of an upgrade are not wanted any more',
+    { status: { operation: underWay('Upgrade', 'start') }, more: { pods: [...ALL, ...OLD_PODS] } },
     'deletePods',
+    'Running',
+    'Running',
+  ],
+  [
+    'the new pods run the job',
+    { status: { operation: underWay('Upgrade', 'deploy') }, more: { pods: [...ALL, ...OLD_PODS] } },
+    'deletePods',
+    'Running',
+    'Running',
+  ],
+  [
+    'the new pods do not run the job yet',
+    {
+      status: { operation: underWay('Upgrade', 'deploy') },
+      report: { phase: 'deploying' },
+      more: { pods: [...ALL, ...OLD_PODS] },
+    },
+    'none',
     'Upgrading',
     'Upgrading',
   ],
@@ -309,6 +437,55 @@ const TABLE: readonly Row[] = [
   ],
 ]
 
+describe('a hand-over to new pods', () => {
+  test.each([
+    ['has stopped the job', { report: { phase: 'suspended' as const } }],
+    ['was stopping a job that has ended', { report: { phase: 'finished' as const, revision: 'a' } }],
+    ['was stopping a job that has failed', { report: { phase: 'failed' as const } }],
+    ['waits for a coordinator that is gone', { more: { coordinator: { kind: 'absent' as const } } }],
+  ])('that %s goes to the new coordinator, and is recorded before', (_, facts) => {
+    const decision = decide(
+      observed({
+        status: { operation: underWay('Upgrade', 'stop') },
+        report: 'report' in facts ? facts.report : {},
+        more: { ...BESIDE, ...('more' in facts ? facts.more : {}) },
+      }),
+    )
+    expect(decision).toMatchObject({
+      act: { kind: 'putTarget', desiredState: 'running', template: 'new' },
+      template: 'new',
+      operation: { step: 'deploy' },
+    })
+  })
+
+  test('that cannot stop the job in time goes on: the claim of the new coordinator fences the old one', () => {
+    const decision = decide(
+      observed({
+        status: { operation: underWay('Upgrade', 'stop', NOW - 1) },
+        more: { ...BESIDE, coordinator: SILENT },
+      }),
+    )
+    expect(decision).toMatchObject({ act: { kind: 'putTarget', template: 'new' }, template: 'new' })
+  })
+
+  test('that waits says what for, is stalled when waiting alone will not help, and that the job runs on', () => {
+    const blocked = worker(1, { isReady: false })
+    blocked.status = {
+      ...blocked.status,
+      containerStatuses: [
+        { name: 'millrace', ready: false, restartCount: 0, state: { waiting: { reason: 'ImagePullBackOff' } } },
+      ],
+    }
+    expect(
+      decide(observed({ more: { ...BESIDE, pods: [...OLD_PODS, COORDINATOR, worker(0), blocked] } })),
+    ).toMatchObject({
+      stalled: true,
+      reason: 'ImagePullFailed',
+      message: 'j-bids-1: ImagePullBackOff The job runs on with its previous pods.',
+    })
+  })
+})
+
 describe('the next step of a StreamJob', () => {
   test.each(TABLE)('when %s, follows', (_, facts, act, phase, reason) => {
     const decision = decide(observed(facts))
@@ -320,9 +497,7 @@ describe('the next step of a StreamJob', () => {
   })
 
   test('of an operation under way keeps its id, so that what is done twice is done once', () => {
-    const { operation } = decide(
-      observed({ status: { operation: underWay('Upgrade', 'savepoint') }, more: { pods: STALE } }),
-    )
+    const { operation } = decide(observed({ status: { operation: underWay('Upgrade', 'savepoint') }, more: BESIDE }))
     expect(operation?.id).toBe('op')
   })
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { streamJobs } from '../../../../operator/api/stream-job.ts'
 import { KubeError } from '../../../../operator/kube/errors.ts'
+import type { Pod } from '../../../../operator/kube/objects.ts'
 import { pods } from '../../../../operator/kube/resource-type.ts'
+import { TEMPLATE_LABEL } from '../../../../operator/resources/labels.ts'
 import { countsSpec, crash, OperatorWorld, REF } from '../../../harness/operator-world.ts'
 
 async function runningJob(): Promise<OperatorWorld> {
@@ -37,13 +39,13 @@ describe('a StreamJob', () => {
 
   test('that is scaled up keeps the pods it has and gets the missing ones', async () => {
     const world = await runningJob()
-    const uids = new Map(world.podNames().map((name) => [name, world.kube.peek(pods, { ...REF, name })?.metadata.uid]))
+    const uids = new Map(world.podNames().map((name) => [name, world.pod(name)?.metadata.uid]))
     world.edit((spec) => {
       spec['replicas'] = 3
     })
     await world.untilRunning()
     expect(world.podNames()).toHaveLength(7)
-    for (const [name, uid] of uids) expect(world.kube.peek(pods, { ...REF, name })?.metadata.uid).toBe(uid)
+    for (const [name, uid] of uids) expect(world.pod(name)?.metadata.uid).toBe(uid)
     expect(world.job()?.status).toMatchObject({
       attempt: 2,
       replicas: 3,
@@ -112,8 +114,7 @@ describe('a StreamJob', () => {
     }
     await world.untilRunning()
     expect(world.store.savepointsTaken).toBe(1)
-    for (const name of TWO)
-      expect(JSON.stringify(world.kube.peek(pods, { ...REF, name })?.spec)).toContain('millrace:2')
+    for (const name of TWO) expect(JSON.stringify(world.pod(name)?.spec)).toContain('millrace:2')
     expect(world.job()?.status).toMatchObject({ attempt: 2, lastOperation: { type: 'Upgrade' } })
   })
 
@@ -124,12 +125,12 @@ describe('a StreamJob', () => {
       spec['image'] = 'millrace:2'
     })
     await world.until('tried again', () => world.store.savepointsTaken >= 2)
-    expect(world.podNames()).toEqual(TWO)
-    expect(world.coordinatorReport().attempt).toBe(1)
+    expect(world.kube.calls.filter((call) => call.startsWith('delete pods'))).toEqual([])
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 1 })
     expect(await world.eventReasons()).toContain('SavepointFailed')
   })
 
-  test('that has lost a worker when its image is changed is upgraded at once, since nothing runs that a savepoint could hold', async () => {
+  test('that has lost a worker when its image is changed gets that worker back, and is upgraded then', async () => {
     const world = await runningJob()
     world.kill('counts-hot-1')
     world.edit((spec) => {
@@ -149,7 +150,10 @@ describe('a StreamJob', () => {
     world.edit((spec) => {
       spec['image'] = 'millrace:2'
     })
-    await world.until('about to run again', (job) => job?.status?.message?.startsWith('The coordinator gets') === true)
+    await world.until(
+      'about to run again',
+      (job) => job?.status?.message?.startsWith('The new coordinator gets') === true,
+    )
     world.edit((spec) => {
       spec['image'] = 'millrace:3'
     })
@@ -205,7 +209,7 @@ describe('a StreamJob', () => {
 
   test('with an evicted pod replaces it', async () => {
     const world = await runningJob()
-    world.kube.update(pods, { ...REF, name: 'counts-hot-1' }, (pod) => {
+    world.kube.update(pods, world.refOf('counts-hot-1'), (pod) => {
       pod.status = { phase: 'Failed', reason: 'Evicted' }
     })
     await world.until('recovered', (job) => job?.status?.attempt === 2 && job.status.phase === 'Running')
@@ -283,15 +287,207 @@ describe('a StreamJob', () => {
 
   test('whose name would take pods of a stranger touches none of them', async () => {
     const world = new OperatorWorld()
+    const { name } = (await runningJob()).refOf('counts-hot-0')
     await world.kube.create(pods, {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { ...REF, name: 'counts-hot-0', uid: 'stranger', labels: { 'millrace.dev/job': 'counts' } },
+      metadata: { ...REF, name, uid: 'stranger', labels: { 'millrace.dev/job': 'counts' } },
       spec: {},
     })
     await world.create()
     await world.until('said', () => world.condition('Stalled') === 'True/NameTaken')
     expect(world.podNames()).toEqual(['counts-hot-0'])
+  })
+})
+
+describe('a StreamJob whose pods are to be others', () => {
+  const toImage = (world: OperatorWorld, image: string | undefined): void => {
+    world.edit((spec) => {
+      spec['image'] = image
+    })
+  }
+  const imageOf = (pod: Pod | undefined): string | undefined => /"image":"([^"]*)"/.exec(JSON.stringify(pod?.spec))?.[1]
+  const cannotPull = (world: OperatorWorld, image: string): void => {
+    world.isHeld = (pod) => {
+      if (imageOf(pod) !== image) return false
+      const ref = { namespace: REF.namespace, name: pod.metadata.name }
+      if (pod.status === undefined)
+        world.kube.update(pods, ref, (one) => {
+          one.status = {
+            phase: 'Pending',
+            containerStatuses: [
+              {
+                name: 'millrace',
+                ready: false,
+                restartCount: 0,
+                state: { waiting: { reason: 'ErrImagePull', message: `${image} not found` } },
+              },
+            ],
+          }
+        })
+      return true
+    }
+  }
+
+  test('gets them beside those it has, which go only when the new ones run it', async () => {
+    const world = await runningJob()
+    world.kube.before = (call) => {
+      if (!call.startsWith('delete pods')) return
+      expect(imageOf(world.pod('counts-coordinator'))).toBe('millrace:2')
+      expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 2 })
+    }
+    toImage(world, 'millrace:2')
+    await world.until('ten pods', () => world.podNames().length === 10)
+    expect(world.job()?.status).toMatchObject({ phase: 'Upgrading', pods: '5/5', replicas: 2 })
+    await world.untilRunning()
+    await world.until('tidy', () => world.podNames().length === 5)
+    expect(world.targets.map(({ desiredState }) => desiredState)).toEqual(['running', 'suspended', 'running'])
+    expect(await world.eventReasons()).toEqual(expect.arrayContaining(['UpgradeStarted', 'UpgradeCompleted']))
+  })
+
+  test('has a selector for autoscalers that leaves out the new ones until they run it', async () => {
+    const world = await runningJob()
+    toImage(world, 'millrace:2')
+    await world.until('ten pods', () => world.podNames().length === 10)
+    await world.pass()
+    const { selector = '' } = world.job()?.status ?? {}
+    const { items } = await world.kube.list(pods, { namespace: REF.namespace, labelSelector: selector })
+    expect(items.map(imageOf)).toEqual(['millrace:1', 'millrace:1'])
+  })
+
+  test('runs on with its own when the image of the new ones is missing, says so, and loses them when it is edited back', async () => {
+    const world = await runningJob()
+    cannotPull(world, 'millrace:2')
+    toImage(world, 'millrace:2')
+    await world.until('told', () => world.condition('Stalled') === 'True/ImagePullFailed')
+    expect(world.job()?.status?.message).toMatch(/millrace:2 not found The job runs on with its previous pods\.$/)
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 1 })
+    expect(await world.eventReasons()).toContain('ImagePullFailed')
+    toImage(world, undefined)
+    await world.until('back', () => world.condition('Ready') === 'True/Running' && world.podNames().length === 5)
+    expect(world.condition('Stalled')).toBe('False/Progressing')
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 1 })
+    expect(world.store.savepointsTaken).toBe(0)
+    expect(world.job()?.status?.lastOperation).toMatchObject({ type: 'Upgrade', result: 'Superseded' })
+  })
+
+  test('takes over a third template when the second cannot start', async () => {
+    const world = await runningJob()
+    cannotPull(world, 'millrace:2')
+    toImage(world, 'millrace:2')
+    await world.until('told', () => world.condition('Stalled') === 'True/ImagePullFailed')
+    toImage(world, 'millrace:3')
+    await world.untilRunning()
+    await world.until('tidy', () => world.podNames().length === 5)
+    expect(imageOf(world.pod('counts-hot-0'))).toBe('millrace:3')
+    expect(world.coordinatorReport().attempt).toBe(2)
+  })
+
+  test('gets a lost pod back from the spec that runs, however long the new ones do not start', async () => {
+    const world = await runningJob()
+    cannotPull(world, 'millrace:2')
+    toImage(world, 'millrace:2')
+    await world.until('told', () => world.condition('Stalled') === 'True/ImagePullFailed')
+    world.edit((spec) => {
+      spec['restartNonce'] = 'once more'
+    })
+    await world.until('told again', () => world.condition('Stalled') === 'True/ImagePullFailed')
+    for (const name of ['counts-hot-1', 'counts-coordinator']) {
+      const { attempt } = world.coordinatorReport()
+      world.kill(name)
+      await world.until('recovered', () => world.pod(name) !== undefined && world.coordinatorReport().attempt > attempt)
+      expect(imageOf(world.pod(name))).toBe('millrace:1')
+      await world.until('told once more', () => world.condition('Stalled') === 'True/ImagePullFailed')
+    }
+  })
+
+  test('has none created when the API server would take one of them not, and runs on', async () => {
+    const world = await runningJob()
+    world.kube.calls.length = 0
+    world.kube.admit = (object) => {
+      if (object.kind === 'Pod' && object.metadata.name.includes('hot-1'))
+        throw new KubeError('no', { status: 422, reason: 'Invalid', words: 'metadata.labels: Invalid value: "a b"' })
+    }
+    toImage(world, 'millrace:2')
+    await world.until('told', () => world.condition('Stalled') === 'True/PodRefused')
+    expect(world.kube.calls.filter((call) => /^(create|delete) pods/.test(call))).toEqual([])
+    expect(world.job()?.status?.message).toMatch(/"a b"\. The job runs on with its previous pods\.$/)
+    expect(world.podNames()).toEqual(TWO)
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 1 })
+    expect(world.store.savepointsTaken).toBe(0)
+  })
+
+  test('runs on when a quota has no room for both', async () => {
+    const world = await runningJob()
+    world.kube.admit = (object) => {
+      if (object.kind === 'Pod' && world.podNames().length >= 7)
+        throw new KubeError('no', { status: 403, reason: 'Forbidden', words: 'exceeded quota: small' })
+    }
+    toImage(world, 'millrace:2')
+    await world.until('told', () => world.condition('Stalled') === 'True/QuotaExceeded')
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 1 })
+    expect(world.kube.calls.filter((call) => call.startsWith('delete pods'))).toEqual([])
+    world.kube.admit = () => undefined
+    await world.untilRunning()
+    expect(world.coordinatorReport()).toMatchObject({ attempt: 2 })
+  })
+
+  test('that never ran has the old ones replaced at once, since nothing is lost with them', async () => {
+    const world = new OperatorWorld()
+    cannotPull(world, 'millrace:2')
+    await world.create(countsSpec({ image: 'millrace:2' }))
+    await world.until('told', () => world.condition('Stalled') === 'True/ImagePullFailed')
+    toImage(world, 'millrace:1')
+    await world.untilRunning()
+    expect(world.podNames()).toEqual(TWO)
+    expect(world.coordinatorReport().attempt).toBe(1)
+  })
+
+  /** As an operator left them that knew no templates. */
+  function withOldNames(world: OperatorWorld): void {
+    for (const object of [...world.kube.objects.values()].filter(({ kind }) => kind === 'Pod')) {
+      const pod = structuredClone(object) as Pod
+      const { [TEMPLATE_LABEL]: template, ...labels } = pod.metadata.labels ?? {}
+      world.kube.objects.delete(`pods/${REF.namespace}/${pod.metadata.name}`)
+      pod.metadata.name = pod.metadata.name.replace(`-${template ?? ''}`, '')
+      pod.metadata.labels = labels
+      world.kube.objects.set(`pods/${REF.namespace}/${pod.metadata.name}`, pod)
+    }
+    world.kube.update(streamJobs, REF, (job) => {
+      delete job.status?.template
+    })
+  }
+
+  test('keeps pods whose names know no template when they are rendered the same, also through a rescale', async () => {
+    const world = await runningJob()
+    withOldNames(world)
+    world.kube.calls.length = 0
+    for (let pass = 0; pass < 4; pass += 1) await world.pass()
+    expect(world.kube.calls.filter((call) => /^(create|delete) (pods|events)/.test(call))).toEqual([])
+    expect(world.condition('Ready')).toBe('True/Running')
+    world.edit((spec) => {
+      spec['replicas'] = 3
+    })
+    await world.untilRunning()
+    expect(world.kube.calls.filter((call) => call.startsWith('delete pods'))).toEqual([])
+    expect(world.podNames()).toHaveLength(7)
+    expect(world.job()?.status).toMatchObject({ replicas: 3, lastOperation: { type: 'Rescale' } })
+    toImage(world, 'millrace:2')
+    await world.untilRunning()
+    await world.until('tidy', () => world.podNames().length === 7)
+    expect(world.job()?.status).toMatchObject({ replicas: 3, lastOperation: { type: 'Upgrade', result: 'Succeeded' } })
+    expect(world.podNames().map((name) => imageOf(world.pod(name)))).toEqual(Array(7).fill('millrace:2'))
+  })
+
+  test('of which some names know no template is upgraded from those as from others', async () => {
+    const world = await runningJob()
+    withOldNames(world)
+    toImage(world, 'millrace:2')
+    await world.until('ten pods', () => world.podNames().length === 10)
+    expect(world.kube.calls.filter((call) => call.startsWith('delete pods'))).toEqual([])
+    await world.until('upgraded', (job) => job?.status?.lastOperation?.type === 'Upgrade')
+    await world.until('tidy', () => world.podNames().length === 5)
+    expect(world.store.savepointsTaken).toBe(1)
   })
 })
 
@@ -380,7 +576,8 @@ describe('deleting a StreamJob', () => {
 
   test('while its suspension removes the pods says nothing of a missing savepoint, since one was taken', async () => {
     const world = await runningJob()
-    world.kube.update(pods, { namespace: REF.namespace, name: 'counts-hot-0' }, (pod) => {
+    const ref = world.refOf('counts-hot-0')
+    world.kube.update(pods, ref, (pod) => {
       pod.metadata.finalizers = ['kept/for-a-while']
     })
     world.edit((spec) => {
@@ -389,7 +586,7 @@ describe('deleting a StreamJob', () => {
     await world.until('one pod is left, on its way out', () => world.podNames().join() === 'counts-hot-0')
     await world.kube.delete(streamJobs, REF)
     await world.pass()
-    world.kube.update(pods, { namespace: REF.namespace, name: 'counts-hot-0' }, (pod) => {
+    world.kube.update(pods, ref, (pod) => {
       delete pod.metadata.finalizers
     })
     await world.until('gone', (job) => job === undefined)
