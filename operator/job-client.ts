@@ -1,3 +1,5 @@
+import { MillraceError } from '../runtime/model/errors.ts'
+import type { ErrorReport } from '../runtime/model/errors.ts'
 import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../runtime/control/job-report.ts'
 
 /** Where one job's coordinator listens, and what proves to it that we may write. Never log it. */
@@ -7,10 +9,27 @@ export interface JobEndpoint {
   token: string
 }
 
+/** The coordinator answered that it does not do what it was asked, with its own code and words. */
+export class CoordinatorRefusal extends MillraceError {
+  /** HTTP. */
+  readonly status: number
+  readonly told: Pick<ErrorReport, 'code' | 'message'>
+
+  constructor(message: string, status: number, told: Pick<ErrorReport, 'code' | 'message'>) {
+    super('COORDINATOR_REFUSED', message, {
+      domain: 'platform',
+      retriable: status >= 500 || status === 401 || status === 409,
+    })
+    this.name = 'CoordinatorRefusal'
+    this.status = status
+    this.told = told
+  }
+}
+
 /**
  * The coordinator as the operator sees it (runtime/control/job-report.ts). Real: real/job-http-client.ts; the
  * simulation calls the coordinator directly. Calls throw MillraceError: COORDINATOR_UNREACHABLE (retriable),
- * COORDINATOR_REFUSED with the coordinator's own text otherwise. Every call is safe to repeat.
+ * CoordinatorRefusal otherwise. Every call is safe to repeat.
  */
 export interface JobClient {
   report(at: JobEndpoint): Promise<JobReport>

@@ -1,9 +1,11 @@
 import { Agent, request } from 'undici'
 import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../../runtime/control/job-report.ts'
 import { MillraceError } from '../../runtime/model/errors.ts'
+import { CoordinatorRefusal } from '../job-client.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
 
 const TIMEOUT_MS = 5_000
+const LONGEST_REFUSAL = 500
 /** A coordinator runs its user's image: what it answers is not trusted to be small. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
@@ -55,13 +57,11 @@ export class JobHttpClient implements JobClient {
 
   #expect<T>(answer: Answer): T {
     if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.text) as T
-    throw new MillraceError(
-      'COORDINATOR_REFUSED',
-      `${answer.what} was refused (${answer.status}): ${answer.text.slice(0, 500)}`,
-      {
-        domain: 'platform',
-        retriable: answer.status >= 500 || answer.status === 401 || answer.status === 409,
-      },
+    const text = answer.text.slice(0, LONGEST_REFUSAL)
+    throw new CoordinatorRefusal(
+      `${answer.what} was refused (${answer.status}): ${text}`,
+      answer.status,
+      toldIn(answer.text) ?? { code: 'COORDINATOR_REFUSED', message: text },
     )
   }
 
@@ -83,6 +83,18 @@ export class JobHttpClient implements JobClient {
         cause,
       })
     }
+  }
+}
+
+/** What coordinator/http-api.ts says of an error; undefined when something else has answered. */
+function toldIn(text: string): CoordinatorRefusal['told'] | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } }
+    if (typeof error?.code !== 'string' || typeof error.message !== 'string') return undefined
+    return { code: error.code, message: error.message.slice(0, LONGEST_REFUSAL) }
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
   }
 }
 

@@ -19,9 +19,9 @@ import {
 import { blockedPod } from './pod-trouble.ts'
 import type { Trouble } from './pod-trouble.ts'
 import { hasStarted } from './restore-source.ts'
+import { waiting } from './waiting.ts'
 import type { Wanted } from './wanted.ts'
 
-const STEADY_MS = 5_000
 const RUNS_ON = 'The job runs on with its previous pods.'
 
 /** What an upgrade is from, and what it is to. */
@@ -110,25 +110,18 @@ function start(upgrade: Upgrade): Decision {
   const upkeep = keepRunning(upgrade) ?? startSuccessors(upgrade)
   if (upkeep !== undefined) return upkeep
   const { message, trouble } = waitsFor(upgrade)
+  if (message === undefined && !hasTarget(upgrade)) return giveTarget(upgrade)
   if (message === undefined)
     return working(renewed(observed, operation, 'savepoint'), {
       act: { kind: 'none' },
       message: `${wanted.workers.length + 1} new pods are ready to take over.`,
       requeueAfterMs: 0,
     })
-  if (trouble === undefined)
-    return working(operation, { act: { kind: 'none' }, message: `${message} ${RUNS_ON}`, requeueAfterMs: 500 })
-  const told = `${trouble.message} ${RUNS_ON}`
-  return {
-    ...working(operation, {
-      act: { kind: 'none' },
-      message: told,
-      requeueAfterMs: STEADY_MS,
-      events: [{ type: 'Warning', reason: trouble.reason, message: told }],
-    }),
-    reason: trouble.reason,
-    stalled: true,
-  }
+  return waiting(observed, operation, {
+    message: `${message} ${RUNS_ON}`,
+    trouble: trouble && { ...trouble, message: `${trouble.message} ${RUNS_ON}` },
+    requeueAfterMs: 500,
+  })
 }
 
 /** The pods that run the job are looked after as without an upgrade; undefined when nothing is wrong with them. */
@@ -198,8 +191,22 @@ function probes(wanted: Wanted, address: string | undefined): Pod[] {
   return address === undefined ? wanted.workers.map((pod) => withCoordinator(pod, 'not-known-yet:0')) : []
 }
 
+function hasTarget({ observed, wanted }: Upgrade): boolean {
+  const { coordinator } = observed.successor ?? { coordinator: { kind: 'absent' } as const }
+  return coordinator.kind === 'reached' && coordinator.report.targetRevision === wanted.revision
+}
+
+/** The new coordinator reads the spec before anything stops for it: its image may know less than the operator's. */
+function giveTarget({ wanted, operation }: Upgrade): Decision {
+  return working(operation, {
+    act: { kind: 'putTarget', desiredState: 'suspended', template: wanted.template },
+    message: 'The new coordinator reads the spec.',
+    requeueAfterMs: 200,
+  })
+}
+
 /** What successors are waited for, `message` undefined when for nothing; `trouble` when waiting alone will not help. */
-function waitsFor({ observed, wanted, operation }: Upgrade): { message?: string; trouble?: Trouble } {
+function waitsFor({ observed, wanted }: Upgrade): { message?: string; trouble?: Trouble } {
   const pods = podsOfTemplate(observed.pods, wanted.template).filter(isLiving)
   const unready = pods.filter((pod) => !isReady(pod))
   const { coordinator } = observed.successor ?? { coordinator: { kind: 'absent' } as const }
@@ -213,8 +220,7 @@ function waitsFor({ observed, wanted, operation }: Upgrade): { message?: string;
       ? `New pods are not ready yet: ${namesOf(unready)}.`
       : `New workers have not registered yet: ${unknown.join(', ')}.`
   const blocked = blockedPod(pods)
-  if (blocked !== undefined) return { message, trouble: blocked }
-  return isLate(observed, operation) ? { message, trouble: { reason: 'DeadlineExceeded', message } } : { message }
+  return blocked === undefined ? { message } : { message, trouble: blocked }
 }
 
 /** Proves that the state can be written, while the job still runs, and stays as what an upgrade can be undone with. */

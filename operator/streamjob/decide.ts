@@ -1,3 +1,4 @@
+import type { ErrorReport } from '../../runtime/model/errors.ts'
 import { FINALIZER } from '../api/stream-job.ts'
 import type { Operation, OperationType } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
@@ -7,11 +8,13 @@ import { decideDelete } from './decide-delete.ts'
 import { decideSuspend } from './decide-suspend.ts'
 import { decideUpgrade } from './decide-upgrade.ts'
 import type { Decision } from './decision.ts'
-import type { Observed } from './observed.ts'
+import { hangingWorkers, stuckPod } from './lasting-pods.ts'
+import type { CoordinatorView, Observed } from './observed.ts'
 import { begin, ending, settled, working } from './operation.ts'
 import {
   brokenPods,
   isLiving,
+  listed,
   missingPods,
   namesOf,
   placeOf,
@@ -20,8 +23,9 @@ import {
   strayWorkers,
 } from './pod-sets.ts'
 import { blockedPod } from './pod-trouble.ts'
-import { asRefusedBefore } from './refusal.ts'
+import { asRefusedBefore, refused, targetRefusal } from './refusal.ts'
 import { hasStarted } from './restore-source.ts'
+import { waiting } from './waiting.ts'
 import type { Wanted } from './wanted.ts'
 import { wantsToRun } from './wanted.ts'
 import { camelCase } from '../kube/camel-case.ts'
@@ -116,7 +120,7 @@ function decideOneTemplate(observed: Observed, wanted: Wanted): Decision {
   const own = { ...observed, pods: podsOfTemplate(observed.pods, wanted.template) }
   const broken = brokenPods(own.pods)
   if (broken.length > 0) return replaceBroken(own, broken)
-  return havePods(own, wanted) ?? lead(observed, own, wanted)
+  return havePods(own, wanted) ?? replaceHanging(own) ?? lead(observed, own, wanted)
 }
 
 /**
@@ -173,6 +177,21 @@ function replaceBroken(observed: Observed, broken: readonly Pod[]): Decision {
     message: `Replacing ${namesOf(broken)}.`,
     requeueAfterMs: SOON_MS,
     events: broken.map(podFailed),
+  })
+}
+
+function replaceHanging(observed: Observed): Decision | undefined {
+  const { coordinator, job, now, pods } = observed
+  const operation = job.status?.operation
+  if (coordinator.kind !== 'reached' || operation === undefined || operation === null) return undefined
+  const hanging = hangingWorkers(pods, coordinator.report, { since: Date.parse(operation.startedAt), now })
+  if (hanging.length === 0) return undefined
+  const message = `${namesOf(hanging)} ran for minutes and the coordinator did not hear of it: replaced.`
+  return working(operation, {
+    act: { kind: 'deletePods', pods: hanging },
+    message,
+    requeueAfterMs: SOON_MS,
+    events: [{ type: 'Warning', reason: 'WorkerHanging', message }],
   })
 }
 
@@ -260,6 +279,8 @@ function lead(all: Observed, observed: Observed, wanted: Wanted): Decision {
   const { report } = coordinator
   const isOtherStart = report.attempt === 0 && report.restore !== wanted.restore && !hasStarted(job)
   if (report.targetRevision !== wanted.revision || report.phase === 'suspended' || isOtherStart) {
+    if (report.refused?.revision === wanted.revision && report.phase !== 'suspended')
+      return stayRefused(observed, report.refused.error, wanted.revision)
     const type =
       report.revision === null
         ? missingBecause(observed, wanted)
@@ -302,6 +323,16 @@ function lead(all: Observed, observed: Observed, wanted: Wanted): Decision {
   return tidyUp(all, wanted, report.runningWorkers)
 }
 
+/** Asking again would bring the same answer: another spec is needed. */
+function stayRefused(observed: Observed, error: ErrorReport, revision: string): Decision {
+  const waiting = working(begin(observed, changeOperation(observed), 'deploy'), {
+    act: { kind: 'none' },
+    message: error.message,
+    requeueAfterMs: STEADY_MS,
+  })
+  return refused(observed, waiting, targetRefusal(error, revision))
+}
+
 /** A job that is to run again resumes, whatever became of its suspension. */
 function underWay({ job }: Observed): OperationType | undefined {
   const type = job.status?.operation?.type
@@ -331,44 +362,28 @@ function surplusPods({ pods }: Observed, wanted: Wanted, runningWorkers: readonl
   return pods.filter((pod) => isLiving(pod) && (templateOf(pod) !== wanted.template || !needed.has(placeOf(pod))))
 }
 
-/** Nothing to do but to look again; says what holds it up. */
+/** Says what holds it up. */
 function waitForPods(observed: Observed, operation: Operation): Decision {
-  const { coordinator, pods } = observed
-  const blocked = blockedPod(pods)
-  if (blocked !== undefined) {
-    return {
-      ...working(operation, {
-        act: { kind: 'none' },
-        message: blocked.message,
-        requeueAfterMs: STEADY_MS,
-        events: [{ type: 'Warning', ...blocked }],
-      }),
-      reason: blocked.reason,
-      stalled: true,
-    }
+  const { coordinator, pods, now } = observed
+  const trouble = blockedPod(pods) ?? stuckPod(pods, now)
+  if (trouble !== undefined || coordinator.kind !== 'reached')
+    return waiting(observed, operation, { message: whyUnreached(coordinator), trouble, requeueAfterMs: 500 })
+  const { phase, error, expectedWorkers, registeredWorkers } = coordinator.report
+  if (error !== null) {
+    const { message } = error
+    const decision = waiting(observed, operation, { message, requeueAfterMs: SOON_MS })
+    const reason = camelCase(error.code)
+    return { ...decision, reason, events: [{ type: 'Warning', reason, message }] }
   }
-  if (coordinator.kind === 'reached') {
-    const { phase, error, expectedWorkers, registeredWorkers } = coordinator.report
-    if (error !== null) {
-      return {
-        ...working(operation, {
-          act: { kind: 'none' },
-          message: error.message,
-          requeueAfterMs: SOON_MS,
-          events: [{ type: 'Warning', reason: camelCase(error.code), message: error.message }],
-        }),
-        reason: camelCase(error.code),
-      }
-    }
-    return working(operation, {
-      act: { kind: 'none' },
-      message: `The coordinator is ${phase}: ${registeredWorkers.length} of ${expectedWorkers.length} workers have registered.`,
-      requeueAfterMs: 500,
-    })
-  }
-  const message =
-    coordinator.kind === 'absent'
-      ? 'Waiting for the coordinator pod to have an address.'
-      : `Waiting for the coordinator: ${coordinator.why.message}`
-  return working(operation, { act: { kind: 'none' }, message, requeueAfterMs: 500 })
+  const lacking = expectedWorkers.filter((subtask) => !registeredWorkers.includes(subtask))
+  return waiting(observed, operation, {
+    message: `The coordinator is ${phase}: ${registeredWorkers.length} of ${expectedWorkers.length} workers have registered${lacking.length === 0 ? '' : `, not ${listed(lacking)}`}.`,
+    requeueAfterMs: 500,
+  })
+}
+
+function whyUnreached(coordinator: CoordinatorView): string {
+  return coordinator.kind === 'unreachable'
+    ? `Waiting for the coordinator: ${coordinator.why.message}`
+    : 'Waiting for the coordinator pod to have an address.'
 }

@@ -82,6 +82,9 @@ export function missingPods(set: Wanted, pods: readonly Pod[], address: string |
 }
 
 export function namesOf(pods: readonly Pod[]): string {
-  const names = pods.map((pod) => pod.metadata.name)
+  return listed(pods.map((pod) => pod.metadata.name))
+}
+
+export function listed(names: readonly string[]): string {
   return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
 }

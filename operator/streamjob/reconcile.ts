@@ -21,7 +21,7 @@ import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { newestFailure } from './pod-failure.ts'
 import { coordinatorAmong } from './pod-sets.ts'
-import { refused, refusalOf } from './refusal.ts'
+import { refused, refusalOf, targetRefusalOf } from './refusal.ts'
 import { SHOWN_LOSSES, statusOf } from './status.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
@@ -102,8 +102,7 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
       await deletePods(parts, job, act.pods)
       return undefined
     case 'putTarget':
-      await putTarget(parts, observed, act)
-      return undefined
+      return putTarget(parts, observed, act)
     case 'requestSavepoint': {
       const endpoint = coordinatorEndpoint(parts, observed, observed.running?.template)
       if (endpoint !== undefined) await parts.jobClient.requestSavepoint(endpoint, { id: act.id })
@@ -216,16 +215,23 @@ async function putTarget(
   parts: StreamJobParts,
   observed: Observed,
   { desiredState, template }: { desiredState: JobTarget['desiredState']; template: string },
-): Promise<void> {
+): Promise<Refused> {
   const set = [observed.wanted, observed.running].find((one) => one?.template === template)
   const endpoint = coordinatorEndpoint(parts, observed, template)
-  if (endpoint === undefined || set === undefined) return
-  await parts.jobClient.putTarget(endpoint, {
-    revision: set.revision,
-    spec: set.jobSpec,
-    desiredState,
-    ...(set.restore === undefined ? {} : { restore: set.restore }),
-  })
+  if (endpoint === undefined || set === undefined) return undefined
+  try {
+    await parts.jobClient.putTarget(endpoint, {
+      revision: set.revision,
+      spec: set.jobSpec,
+      desiredState,
+      ...(set.restore === undefined ? {} : { restore: set.restore }),
+    })
+    return undefined
+  } catch (error) {
+    const refusal = targetRefusalOf(error, set.revision)
+    if (refusal === undefined) throw error
+    return refusal
+  }
 }
 
 function coordinatorEndpoint(

@@ -1,4 +1,6 @@
 import type { Refusal } from '../api/stream-job.ts'
+import { CoordinatorRefusal } from '../job-client.ts'
+import { camelCase } from '../kube/camel-case.ts'
 import { KubeError } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/objects.ts'
 import type { Act, Decision } from './decision.ts'
@@ -7,8 +9,8 @@ import type { Observed } from './observed.ts'
 const SOONEST_MS = 1_000
 const LATEST_MS = 60_000
 
-/** Acts that somebody else may refuse for good: the API server, its admission, its quotas. */
-const REFUSABLE: readonly Act['kind'][] = ['createPods', 'startSuccessors', 'keepSpec']
+/** Acts that somebody else may refuse for good: the API server, its admission, its quotas, a coordinator. */
+const REFUSABLE: readonly Act['kind'][] = ['createPods', 'startSuccessors', 'keepSpec', 'putTarget']
 
 /**
  * Why the API server does not take this object, in its own words; undefined for an error that passes by itself.
@@ -24,6 +26,20 @@ export function refusalOf(error: unknown, { kind, metadata }: KubeObject): Omit<
   }
 }
 
+/** As refusalOf, when a coordinator does not take a target: its image may be older than a verb of the graph. */
+export function targetRefusalOf(error: unknown, revision: string): Omit<Refusal, 'since'> | undefined {
+  if (!(error instanceof CoordinatorRefusal) || error.status !== 422) return undefined
+  return targetRefusal(error.told, revision)
+}
+
+/** What a coordinator has against a target, whenever it says so. */
+export function targetRefusal({ code, message }: CoordinatorRefusal['told'], revision: string): Omit<Refusal, 'since'> {
+  return {
+    reason: camelCase(code),
+    message: `The coordinator does not take revision ${revision}: ${message} [${code}]`,
+  }
+}
+
 /** The decision whose act has met this refusal: nothing gets on until somebody mends it, and it is tried again. */
 export function refused(
   { job, now, coordinator }: Observed,
@@ -32,7 +48,7 @@ export function refused(
 ): Decision {
   const since = job.status?.refusal?.since ?? new Date(now).toISOString()
   const runsOn = coordinator.kind === 'reached' && coordinator.report.phase === 'running'
-  const told = runsOn ? `${message}. The job runs on with its previous pods.` : message
+  const told = runsOn ? `${message.replace(/\.?$/, '.')} The job runs on with its previous pods.` : message
   return {
     ...decision,
     reason,

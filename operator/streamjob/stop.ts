@@ -1,6 +1,7 @@
 import type { Operation } from '../api/stream-job.ts'
 import type { EventNote } from '../kube/events.ts'
 import type { Act, Decision } from './decision.ts'
+import { stuckPod } from './lasting-pods.ts'
 import type { Observed } from './observed.ts'
 import { working } from './operation.ts'
 import { isLiving, podsOfTemplate } from './pod-sets.ts'
@@ -44,12 +45,22 @@ function stopStep(observed: Observed, operation: Operation): StopStep {
   return { kind: 'wait', message: `Waiting for the coordinator to take a savepoint: ${coordinator.why.message}` }
 }
 
+function removing({ pods, now }: Observed, operation: Operation, act: Act): Decision {
+  const stuck = stuckPod(pods, now)
+  const decision = working(operation, {
+    act,
+    message: stuck?.message ?? `Removing ${pods.length} pods.`,
+    requeueAfterMs: 500,
+    events: stuck === undefined ? [] : [{ type: 'Warning', ...stuck }],
+  })
+  return stuck === undefined ? decision : { ...decision, reason: stuck.reason, stalled: true }
+}
+
 /** Carries a stop on by one step; `removing` is recorded before the first pod goes. */
 export function carryOnStopping(observed: Observed, operation: Operation): Decision {
   const live = observed.pods.filter(isLiving)
   const remove: Act = live.length > 0 ? { kind: 'deletePods', pods: live } : { kind: 'none' }
-  if (operation.step === 'removePods')
-    return working(operation, { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500 })
+  if (operation.step === 'removePods') return removing(observed, operation, remove)
   const step = stopStep(observed, operation)
   if (step.kind === 'remove') {
     const events = step.withSavepoint === 'no' ? [STOPPED_WITHOUT_SAVEPOINT] : []

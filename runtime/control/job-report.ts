@@ -35,6 +35,11 @@ export interface JobReport {
   /** The revision that runs (or is being deployed) now, and the one asked for. */
   revision: string | null
   targetRevision: string | null
+  /**
+   * A target that was taken and then found not to fit the running attempt, and why; the one before it stays in force.
+   * Until another one is asked for.
+   */
+  refused?: { readonly revision: string; readonly error: ErrorReport }
   /** What the target asks to start from, when it does. */
   restore?: string
   /** Subtasks the target needs and those registered: `count-0`, …. */

@@ -51,7 +51,7 @@ export interface CoordinatorConfig {
   heartbeatTimeoutMs?: number
   /**
    * What the pods of this coordinator and its workers were rendered from. A coordinator whose job was last claimed by
-   * pods of another template stands by until it is given a target: it may have been started beside those that run.
+   * pods of another template stands by until it is to run the job: it may have been started beside those that run.
    */
   template?: string | undefined
 }
@@ -86,9 +86,11 @@ export class Coordinator {
   /** A wanted graph in which the state of the running attempt, as of that checkpoint, has its place. */
   #fit: { run: AttemptRun; wanted: Wanted; newest: CheckpointReport | null } | undefined
   #log: JobLog | undefined
-  /** Others run the job: nothing of the log is this coordinator's until it is given a target. */
+  /** Others run the job: nothing of the log is this coordinator's until it is to run the job. */
   #standsBy = false
   #wanted: Wanted | undefined
+  /** A target that the state of the running attempt does not fit. */
+  #refused: { revision: string; error: MillraceError } | undefined
   #phase: JobPhase = 'waiting'
   #run: AttemptRun | undefined
   /** The newest attempt deployed, also while it does not run. */
@@ -171,7 +173,8 @@ export class Coordinator {
   async #openLog(): Promise<void> {
     const log = await JobLog.open(this.#store, this.#config.jobUid)
     const view = log.view()
-    this.#standsBy = !this.#wanted && view.attempt > 0 && view.template !== this.#config.template
+    this.#standsBy =
+      this.#wanted?.target.desiredState !== 'running' && view.attempt > 0 && view.template !== this.#config.template
     if (!this.#standsBy) this.#takeUp(view)
     this.#log = log
     this.#error.current = undefined
@@ -219,8 +222,10 @@ export class Coordinator {
     )
       return
     this.#accept(target)
+    if (this.#error.current === this.#refused?.error) this.#error.current = undefined
+    this.#refused = undefined
     // Others have written to the log since it was opened.
-    if (this.#standsBy) this.#log = undefined
+    if (this.#standsBy && target.desiredState === 'running') this.#log = undefined
     this.#failures.forget()
     this.#wake()
   }
@@ -283,6 +288,9 @@ export class Coordinator {
       attempt: this.#attempt,
       revision: this.#revision,
       targetRevision: this.#wanted?.target.revision ?? null,
+      ...(this.#refused === undefined
+        ? {}
+        : { refused: { revision: this.#refused.revision, error: errorReport(this.#refused.error) } }),
       ...(this.#wanted?.target.restore === undefined ? {} : { restore: this.#wanted.target.restore }),
       expectedWorkers: this.#wanted ? subtaskIds(this.#wanted.plan) : [],
       registeredWorkers: this.#registry.subtasks(),
@@ -571,6 +579,7 @@ export class Coordinator {
     }
     // Somebody may have asked for something else meanwhile.
     if (this.#wanted !== wanted) return
+    this.#refused = { revision: wanted.target.revision, error: lost }
     this.#wanted = { target: run.parts.target, graph: run.parts.graph, plan: run.parts.plan }
     this.#error.current = lost
   }

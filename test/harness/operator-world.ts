@@ -6,6 +6,7 @@ import { MillraceError } from '../../runtime/model/errors.ts'
 import type { StreamJob, StreamJobSpec } from '../../operator/api/stream-job.ts'
 import { API_VERSION, streamJobs } from '../../operator/api/stream-job.ts'
 import { OperatorMetrics } from '../../operator/controller/metrics.ts'
+import { CoordinatorRefusal } from '../../operator/job-client.ts'
 import type { JobClient, JobEndpoint } from '../../operator/job-client.ts'
 import { EventRecorder } from '../../operator/kube/events.ts'
 import { isConflict, KubeError } from '../../operator/kube/errors.ts'
@@ -50,6 +51,7 @@ interface Store {
 }
 
 interface Coordinator {
+  image: string
   target: JobTarget | undefined
   report: JobReport
 }
@@ -68,6 +70,10 @@ export class OperatorWorld implements JobClient {
   /** The kubelet starts nothing of these. */
   isHeld: (pod: Pod) => boolean = () => false
   savepointFails = false
+  /** Why the coordinator of such an image does not take a target. */
+  refusesTarget: (target: JobTarget, image: string) => CoordinatorRefusal['told'] | undefined = () => undefined
+  /** May change what a coordinator says. */
+  afterReport: (report: JobReport) => void = () => undefined
   /** An attempt has read all of its input before anybody asks again. */
   finishesAtOnce = false
   readonly #coordinators = new Map<string, Coordinator>()
@@ -202,11 +208,16 @@ export class OperatorWorld implements JobClient {
 
   /** What the coordinator behind this address says now. Its life goes on a step at every question. */
   async report(at: JobEndpoint): Promise<JobReport> {
-    return { ...this.#step(at).report }
+    const { report } = this.#step(at)
+    this.afterReport(report)
+    return { ...report }
   }
 
   async putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport> {
-    this.#step(at).target = structuredClone(target)
+    const coordinator = this.#step(at)
+    const told = this.refusesTarget(target, coordinator.image)
+    if (told !== undefined) throw new CoordinatorRefusal('PUT /v1/target was refused', 422, told)
+    coordinator.target = structuredClone(target)
     this.targets.push(structuredClone(target))
     return this.report(at)
   }
@@ -263,7 +274,7 @@ export class OperatorWorld implements JobClient {
         retriable: true,
       })
     const uid = pod.metadata.uid ?? ''
-    const coordinator = this.#coordinators.get(uid) ?? { target: undefined, report: freshReport() }
+    const coordinator = this.#coordinators.get(uid) ?? { target: undefined, image: imageOf(pod), report: freshReport() }
     this.#coordinators.set(uid, coordinator)
     if (templateOf(pod) === this.job()?.status?.template) this.#running = coordinator
     const { report, target } = coordinator
@@ -307,6 +318,10 @@ export class OperatorWorld implements JobClient {
     if (this.#running === undefined) throw new Error('no coordinator has been asked yet')
     return this.#running.report
   }
+}
+
+export function imageOf(pod: Pod | undefined): string {
+  return /"image":"([^"]*)"/.exec(JSON.stringify(pod?.spec ?? {}))?.[1] ?? 'none'
 }
 
 function shortName(pod: Pod): string {

@@ -42,6 +42,7 @@ test.each([
     expect(finished).toBe(true)
     expect(report?.attempt).toBe(1)
     expect(report?.error?.code).toBe('STATE_WOULD_BE_LOST')
+    expect(report?.refused?.error).toEqual(report?.error)
     expect(report?.error?.message).toMatch(message)
     expect([...output].sort()).toEqual(expectedOutput())
   },

@@ -87,7 +87,7 @@ export const PLANTED_BUGS = {
   claimsBesideOthers: bug(
     'a coordinator that starts beside the one that runs the job takes up its target',
     COORDINATOR,
-    ['this.#standsBy = !this.#wanted && view.attempt > 0 && view.template !== this.#config.template', ''],
+    ["      this.#wanted?.target.desiredState !== 'running' &&\n", '      false &&\n'],
   ),
   surplusFirst: bug(
     'a smaller job loses its surplus pods before it has been rescaled',

@@ -163,13 +163,13 @@ const SILENT: Observed['coordinator'] = {
   kind: 'unreachable',
   why: { code: 'X', message: 'x', domain: 'platform', retriable: true },
 }
-const IDLE: Observed['successor'] = {
+const knowing = (targetRevision: string | null): Observed['successor'] => ({
   address: ADDRESS,
   coordinator: {
     kind: 'reached',
-    report: { ...REPORT, phase: 'waiting', attempt: 0, revision: null, targetRevision: null, expectedWorkers: [] },
+    report: { ...REPORT, phase: 'waiting', attempt: 0, revision: null, targetRevision, expectedWorkers: [] },
   },
-}
+})
 /** Old pods run the job. */
 const OUTDATED: Partial<Observed> = {
   running: OLD,
@@ -177,8 +177,20 @@ const OUTDATED: Partial<Observed> = {
   successor: { address: undefined, coordinator: { kind: 'absent' } },
 }
 /** All new pods are there and idle. */
-const BESIDE: Partial<Observed> = { running: OLD, pods: [...OLD_PODS, ...ALL], successor: IDLE }
+const BESIDE: Partial<Observed> = { running: OLD, pods: [...OLD_PODS, ...ALL], successor: knowing(null) }
 const ABSENT: Partial<Observed> = { coordinator: { kind: 'absent' } }
+
+function terminating(one: Pod, at: number): Pod {
+  return { ...one, metadata: { ...one.metadata, deletionTimestamp: new Date(at).toISOString() } }
+}
+
+function runningSince(one: Pod, at: number): Pod {
+  const state = { running: { startedAt: new Date(at).toISOString() } }
+  return {
+    ...one,
+    status: { ...one.status, containerStatuses: [{ name: 'millrace', ready: true, restartCount: 0, state }] },
+  }
+}
 
 type Row = readonly [when: string, facts: Facts, act: Act['kind'], phase: string, reason: string]
 
@@ -302,7 +314,14 @@ const TABLE: readonly Row[] = [
     'Upgrading',
     'DeadlineExceeded',
   ],
-  ['new pods are ready', { more: BESIDE }, 'none', 'Upgrading', 'Upgrading'],
+  ['new pods are ready', { more: BESIDE }, 'putTarget', 'Upgrading', 'Upgrading'],
+  [
+    'new pods are ready and know the spec',
+    { more: { ...BESIDE, successor: knowing('b') } },
+    'none',
+    'Upgrading',
+    'Upgrading',
+  ],
   [
     'new pods are ready to take over',
     { status: { operation: underWay('Upgrade', 'savepoint') }, more: BESIDE },
@@ -386,6 +405,76 @@ const TABLE: readonly Row[] = [
     'none',
     'Running',
     'DatasourceMissing',
+  ],
+  ...(
+    [
+      ['Deploy', 'waiting', 'Deploying'],
+      ['Rescale', 'switching', 'Rescaling'],
+      ['Recover', 'recovering', 'Recovering'],
+      ['Resume', 'deploying', 'Deploying'],
+      ['Upgrade', 'deploying', 'Upgrading'],
+    ] as const
+  ).map(
+    ([type, phase, told]): Row => [
+      `its operation ${type} is beyond its deadline`,
+      { status: { operation: underWay(type, 'deploy', NOW - 1) }, report: { phase } },
+      'none',
+      told,
+      'DeadlineExceeded',
+    ],
+  ),
+  [
+    'a pod stays terminating on a node that is gone',
+    {
+      report: { phase: 'recovering' },
+      more: { pods: [COORDINATOR, worker(0), terminating(worker(1), NOW - 60_000)] },
+    },
+    'none',
+    'Recovering',
+    'PodTerminating',
+  ],
+  [
+    'a pod is terminating as long as it may',
+    {
+      report: { phase: 'recovering' },
+      more: { pods: [COORDINATOR, worker(0), terminating(worker(1), NOW + 5_000)] },
+    },
+    'none',
+    'Recovering',
+    'Recovering',
+  ],
+  [
+    'a pod of a job that is suspended stays terminating',
+    {
+      spec: { desiredState: 'Suspended' },
+      status: { operation: underWay('Suspend', 'removePods') },
+      more: { pods: [terminating(worker(1), NOW - 60_000)], ...ABSENT },
+    },
+    'none',
+    'Suspending',
+    'PodTerminating',
+  ],
+  [
+    'a worker has run for minutes and the coordinator has not heard of it',
+    {
+      status: { operation: { ...underWay('Recover', 'deploy'), startedAt: new Date(NOW - 200_000).toISOString() } },
+      report: { phase: 'recovering', registeredWorkers: ['bids-0'] },
+      more: { pods: [COORDINATOR, worker(0), runningSince(worker(1), NOW - 190_000)] },
+    },
+    'deletePods',
+    'Recovering',
+    'Recovering',
+  ],
+  [
+    'a worker that the coordinator has not heard of has just started',
+    {
+      status: { operation: { ...underWay('Recover', 'deploy'), startedAt: new Date(NOW - 200_000).toISOString() } },
+      report: { phase: 'recovering', registeredWorkers: ['bids-0'] },
+      more: { pods: [COORDINATOR, worker(0), runningSince(worker(1), NOW - 60_000)] },
+    },
+    'none',
+    'Recovering',
+    'Recovering',
   ],
   ['it has finished', { report: { phase: 'finished' } }, 'none', 'Finished', 'Finished'],
   [
@@ -499,6 +588,23 @@ describe('the next step of a StreamJob', () => {
   test('of an operation under way keeps its id, so that what is done twice is done once', () => {
     const { operation } = decide(observed({ status: { operation: underWay('Upgrade', 'savepoint') }, more: BESIDE }))
     expect(operation?.id).toBe('op')
+  })
+
+  test('beyond a deadline says what is waited for, more rarely, and goes on by itself when that has come', () => {
+    const facts: Facts = {
+      status: { operation: underWay('Recover', 'deploy', NOW - 1) },
+      report: { phase: 'recovering', registeredWorkers: ['bids-0'] },
+    }
+    const late = decide(observed(facts))
+    expect(late).toMatchObject({
+      stalled: true,
+      message: 'The coordinator is recovering: 1 of 2 workers have registered, not bids-1.',
+      requeueAfterMs: 5_000,
+      events: [{ type: 'Warning', reason: 'DeadlineExceeded' }],
+    })
+    const after = decide(observed({ status: facts.status ?? {} }))
+    expect(after).toMatchObject({ phase: 'Running', ended: { type: 'Recover', result: 'Succeeded' } })
+    expect(after.stalled).toBeUndefined()
   })
 
   test('says that an operation has succeeded when the job runs what is wanted', () => {

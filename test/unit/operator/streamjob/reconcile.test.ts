@@ -4,7 +4,7 @@ import { KubeError } from '../../../../operator/kube/errors.ts'
 import type { Pod } from '../../../../operator/kube/objects.ts'
 import { pods } from '../../../../operator/kube/resource-type.ts'
 import { TEMPLATE_LABEL } from '../../../../operator/resources/labels.ts'
-import { countsSpec, crash, OperatorWorld, REF } from '../../../harness/operator-world.ts'
+import { countsSpec, crash, imageOf, OperatorWorld, REF } from '../../../harness/operator-world.ts'
 
 async function runningJob(): Promise<OperatorWorld> {
   const world = new OperatorWorld()
@@ -306,7 +306,6 @@ describe('a StreamJob whose pods are to be others', () => {
       spec['image'] = image
     })
   }
-  const imageOf = (pod: Pod | undefined): string | undefined => /"image":"([^"]*)"/.exec(JSON.stringify(pod?.spec))?.[1]
   const cannotPull = (world: OperatorWorld, image: string): void => {
     world.isHeld = (pod) => {
       if (imageOf(pod) !== image) return false
@@ -341,7 +340,13 @@ describe('a StreamJob whose pods are to be others', () => {
     expect(world.job()?.status).toMatchObject({ phase: 'Upgrading', pods: '5/5', replicas: 2 })
     await world.untilRunning()
     await world.until('tidy', () => world.podNames().length === 5)
-    expect(world.targets.map(({ desiredState }) => desiredState)).toEqual(['running', 'suspended', 'running'])
+    // the first one, the new coordinator reads the spec, the old one stops, the new one runs the job
+    expect(world.targets.map(({ desiredState }) => desiredState)).toEqual([
+      'running',
+      'suspended',
+      'suspended',
+      'running',
+    ])
     expect(await world.eventReasons()).toEqual(expect.arrayContaining(['UpgradeStarted', 'UpgradeCompleted']))
   })
 
@@ -562,6 +567,62 @@ describe('a StreamJob of which the API server does not take an object', () => {
     await world.until('runs', () => world.condition('Ready') === 'True/Running')
     expect(world.condition('Stalled')).toBe('False/Progressing')
     expect(world.coordinatorReport().attempt).toBe(1)
+  })
+})
+
+describe('a StreamJob whose coordinator does not take a target', () => {
+  const VERB_UNKNOWN = { code: 'VERB_UNKNOWN', message: 'spec.graph[1].pattern: no such verb' }
+  test('has the code and the words of the coordinator as its condition, runs on, and goes on when it is edited back', async () => {
+    const world = await runningJob()
+    const first = world.targets.at(-1)?.revision
+    world.refusesTarget = ({ revision }) => (revision === first ? undefined : VERB_UNKNOWN)
+    world.edit((spec) => {
+      ;(spec['graph'] as Record<string, unknown>[]).push({ id: 'again', from: 'bids', sink: { console: {} } })
+    })
+    await world.until('told', () => world.condition('Stalled') === 'True/VerbUnknown')
+    expect(world.job()?.status?.message).toMatch(/no such verb \[VERB_UNKNOWN\]\. The job runs on/)
+    expect(await world.eventReasons()).toContain('VerbUnknown')
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 1 })
+    world.edit((spec) => {
+      ;(spec['graph'] as Record<string, unknown>[]).pop()
+    })
+    await world.until('back', () => world.condition('Ready') === 'True/Running')
+    expect(world.condition('Stalled')).toBe('False/Progressing')
+    expect(world.coordinatorReport().attempt).toBe(1)
+  })
+
+  test('of an older image runs on with its previous pods: nothing stops before the new coordinator has read the spec', async () => {
+    const world = await runningJob()
+    world.refusesTarget = (_, image) => (image === 'millrace:0' ? VERB_UNKNOWN : undefined)
+    world.edit((spec) => {
+      spec['image'] = 'millrace:0'
+    })
+    await world.until('told', () => world.condition('Stalled') === 'True/VerbUnknown')
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 1 })
+    expect(world.store.savepointsTaken).toBe(0)
+    expect(world.kube.calls.filter((call) => call.startsWith('delete pods'))).toEqual([])
+    world.edit((spec) => {
+      spec['image'] = 'millrace:2'
+    })
+    await world.untilRunning()
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running', attempt: 2 })
+  })
+
+  test('that would lose its state is not asked again until its spec is another', async () => {
+    const world = await runningJob()
+    const first = world.targets.at(-1)?.revision ?? ''
+    world.edit((spec) => {
+      ;(spec['graph'] as Record<string, unknown>[]).push({ id: 'again', from: 'bids', sink: { console: {} } })
+    })
+    await world.until('asked', () => world.targets.length === 2)
+    const error = { code: 'STATE_WOULD_BE_LOST', message: 'operator hot', domain: 'user', retriable: false } as const
+    world.afterReport = (report) => {
+      Object.assign(report, { phase: 'running', revision: first, targetRevision: first })
+      report.refused = { revision: world.targets.at(-1)?.revision ?? '', error }
+    }
+    await world.until('told', () => world.condition('Stalled') === 'True/StateWouldBeLost')
+    for (let pass = 0; pass < 5; pass += 1) await world.pass()
+    expect(world.targets).toHaveLength(2)
   })
 })
 
