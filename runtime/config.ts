@@ -29,6 +29,8 @@ export interface WorkerSettings {
   slot: number
   coordinator: NetAddress
   data: NetAddress
+  /** Where it says that it lives; undefined where nobody asks. */
+  health: NetAddress | undefined
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -65,6 +67,8 @@ export function readWorkerSettings(env: Environment, host: string): WorkerSettin
     slot,
     coordinator: parseAddress('MILLRACE_COORDINATOR', needed(env, 'MILLRACE_COORDINATOR')),
     data: { host, port: port(env, 'MILLRACE_DATA_PORT', 6122) },
+    health:
+      env['MILLRACE_HEALTH_PORT'] === undefined ? undefined : { host, port: port(env, 'MILLRACE_HEALTH_PORT', 0) },
   }
 }
 

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { builtinConnectors } from './builtin-connectors.ts'
 import { readCoordinatorSettings, readRuntimeConfig, readWorkerSettings } from './config.ts'
+import { serveHealth } from './health.ts'
 import { describeWithCauses, MillraceError } from './model/errors.ts'
 import { realHttp } from './ports/real/http.ts'
 import { createLogger } from './ports/real/logger.ts'
@@ -38,7 +39,9 @@ try {
     onTermination(() => running.close())
     await running.ended
   } else if (role === 'worker') {
-    const worker = createWorker(config, readWorkerSettings(process.env, config.host), ports, connectors)
+    const settings = readWorkerSettings(process.env, config.host)
+    const worker = createWorker(config, settings, ports, connectors)
+    if (settings.health !== undefined) await serveHealth(realHttp, settings.health)
     onTermination(() => worker.close())
     // Returns also when another process has this one's place. With restart policy OnFailure 0 then means: not again.
     await worker.run()

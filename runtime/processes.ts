@@ -63,7 +63,7 @@ export async function startCoordinator(
 
 export function createWorker(
   config: RuntimeConfig,
-  settings: WorkerSettings,
+  settings: Omit<WorkerSettings, 'health'>,
   ports: Ports,
   connectors: Connectors,
 ): ChainWorker {

@@ -20,6 +20,5 @@ export function coordinatorPod(context: PodContext): Pod {
       { name: 'control', containerPort: control },
       { name: 'http', containerPort: http },
     ],
-    readinessProbe: { httpGet: { path: '/healthz', port: http }, periodSeconds: 2, timeoutSeconds: 2 },
   })
 }

@@ -64,7 +64,6 @@ export interface RolePart {
   labels: Record<string, string>
   env: readonly EnvVar[]
   resources: Readonly<Record<string, unknown>>
-  readinessProbe: Readonly<Record<string, unknown>>
   ports: readonly { name: string; containerPort: number }[]
 }
 
@@ -136,7 +135,7 @@ function container(
     ],
     ports: part.ports,
     resources: part.resources,
-    readinessProbe: part.readinessProbe,
+    ...probes((settings.ports ?? JOB_PORTS).http),
     volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: TMP_PATH }, ...mounted.mounts],
     securityContext: {
       allowPrivilegeEscalation: false,
@@ -144,6 +143,18 @@ function container(
       runAsNonRoot: true,
       capabilities: { drop: ['ALL'] },
     },
+  }
+}
+
+/**
+ * Both are answered by the process's own loop. A function of the user may hold that up for a while; a process that says
+ * nothing for a minute and a half hangs, and the kubelet starts it again.
+ */
+function probes(port: number): Record<string, unknown> {
+  const httpGet = { path: '/healthz', port }
+  return {
+    readinessProbe: { httpGet, periodSeconds: 2, timeoutSeconds: 2 },
+    livenessProbe: { httpGet, periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 9 },
   }
 }
 

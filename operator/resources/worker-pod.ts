@@ -25,7 +25,7 @@ export function subtaskOf(pod: Pod): SubtaskId | undefined {
 /** One pod per operator chain and slot. Its coordinator's address is added by withCoordinator, outside of the hash. */
 export function workerPod(context: PodContext, worker: WorkerRef): Pod {
   const { job, spec, settings } = context
-  const { data } = settings.ports ?? JOB_PORTS
+  const { data, http } = settings.ports ?? JOB_PORTS
   return jobPod(context, {
     role: 'worker',
     name: workerName(job.metadata.name, worker),
@@ -33,10 +33,13 @@ export function workerPod(context: PodContext, worker: WorkerRef): Pod {
     env: [
       { name: 'MILLRACE_CHAIN', value: worker.chain },
       { name: 'MILLRACE_SLOT', value: String(worker.slot) },
+      { name: 'MILLRACE_HEALTH_PORT', value: String(http) },
     ],
     resources: spec.resources ?? containerResources(spec.podTemplate) ?? { requests: { cpu: '100m', memory: '128Mi' } },
-    ports: [{ name: 'data', containerPort: data }],
-    readinessProbe: { tcpSocket: { port: data }, periodSeconds: 2, timeoutSeconds: 2 },
+    ports: [
+      { name: 'data', containerPort: data },
+      { name: 'health', containerPort: http },
+    ],
   })
 }
 

@@ -21,6 +21,10 @@ import { until } from '../harness/until.ts'
 
 const KILLS = 20
 
+interface Probe {
+  httpGet: { path: string; port: number }
+}
+
 describe('a StreamJob on the embedded cluster, where another program has the usual port', () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
   const options: LocalClusterOptions = {
@@ -198,6 +202,27 @@ describe('a StreamJob on the embedded cluster, where another program has the usu
     await job.edit(windowJob(1, { folder: folder.path, interval: '300ms' }))
     expect((await job.whenReady('Finished')).status).toMatchObject({ attempt: 2, restarts: 0 })
     expect(folder.output()).toEqual(expectedOutput(2_000))
+  })
+
+  test('a process that is stopped does not answer its liveness probe, though the kernel opens connections for it', async () => {
+    const folder = inputOf(100)
+    const job = await create('stopped', windowJob(1, { folder: folder.path, interval: '1h', rate: '10/s' }))
+    await job.whenReady('Running')
+    for (const pod of await job.pods()) {
+      const { livenessProbe } = (pod.spec as { containers: { livenessProbe?: Probe }[] }).containers[0] ?? {}
+      const { path, port } = livenessProbe?.httpGet ?? { path: '', port: 0 }
+      const answered = (ms: number): Promise<number> =>
+        fetch(`http://${pod.status?.podIP ?? ''}:${port}${path}`, { signal: AbortSignal.timeout(ms) }).then(
+          ({ status }) => status,
+          () => 0,
+        )
+      expect(await answered(10_000), pod.metadata.name).toBe(200)
+      const pid = cluster.node.pidOf('default', pod.metadata.name) ?? 0
+      process.kill(pid, 'SIGSTOP')
+      expect(await answered(300), pod.metadata.name).toBe(0)
+      process.kill(pid, 'SIGCONT')
+      expect(await answered(10_000), pod.metadata.name).toBe(200)
+    }
   })
 
   test('when an edit is invalid, Ready is False naming reason and field, and the last good spec runs on to its exact end', async () => {

@@ -118,24 +118,42 @@ describe('pods of a job', () => {
                 "value": "1",
               },
               {
+                "name": "MILLRACE_HEALTH_PORT",
+                "value": "8081",
+              },
+              {
                 "name": "MILLRACE_COORDINATOR",
                 "value": "counts-coordinator.shop.svc:6121",
               },
             ],
             "image": "millrace:1",
             "imagePullPolicy": "IfNotPresent",
+            "livenessProbe": {
+              "failureThreshold": 9,
+              "httpGet": {
+                "path": "/healthz",
+                "port": 8081,
+              },
+              "periodSeconds": 10,
+              "timeoutSeconds": 10,
+            },
             "name": "millrace",
             "ports": [
               {
                 "containerPort": 6122,
                 "name": "data",
               },
+              {
+                "containerPort": 8081,
+                "name": "health",
+              },
             ],
             "readinessProbe": {
-              "periodSeconds": 2,
-              "tcpSocket": {
-                "port": 6122,
+              "httpGet": {
+                "path": "/healthz",
+                "port": 8081,
               },
+              "periodSeconds": 2,
               "timeoutSeconds": 2,
             },
             "resources": {
