@@ -50,7 +50,7 @@ export function decideUpgrade(observed: Observed, wanted: Wanted): Decision | un
 /** An upgrade that was in the middle of something else begins again: another template is wanted by now. */
 function underWay(observed: Observed, wanted: Wanted): Operation {
   const operation = begin(observed, 'Upgrade', 'start')
-  const isMissing = missingPods(wanted, observed.pods, observed.successor?.address).length > 0
+  const isMissing = missingPods(wanted, observed.pods, toSuccessors(observed)).length > 0
   const isOver = operation.step === 'deploy' || operation.step === 'removePods'
   return isOver || (operation.step === 'stop' && isMissing) ? renewed(observed, operation, 'start') : operation
 }
@@ -138,10 +138,10 @@ function keepRunning({ observed, running, operation }: Upgrade): Decision | unde
     })
   const report = coordinator.kind === 'reached' ? coordinator.report : undefined
   const isNeeded = (pod: Pod): boolean =>
-    pod.metadata.name === running.coordinator.metadata.name ||
+    placeOf(pod) === placeOf(running.coordinator) ||
     (report?.targetRevision ?? null) === null ||
     report?.expectedWorkers.includes(placeOf(pod)) === true
-  const missing = missingPods(running, pods, coordinatorAddress).filter(isNeeded)
+  const missing = missingPods(running, pods, { address: coordinatorAddress, now: observed.now }).filter(isNeeded)
   if (missing.length > 0)
     return working(operation, {
       act: { kind: 'createPods', pods: missing },
@@ -157,6 +157,10 @@ function keepRunning({ observed, running, operation }: Upgrade): Decision | unde
   })
 }
 
+function toSuccessors({ successor, now }: Observed): { address: string | undefined; now: number } {
+  return { address: successor?.address, now }
+}
+
 function startSuccessors({ observed, wanted, operation }: Upgrade): Decision | undefined {
   const pods = podsOfTemplate(observed.pods, wanted.template)
   const lost = [...brokenPods(pods), ...strayWorkers(pods, observed.successor?.address)]
@@ -167,7 +171,7 @@ function startSuccessors({ observed, wanted, operation }: Upgrade): Decision | u
       requeueAfterMs: 300,
       events: brokenPods(pods).map(podFailed),
     })
-  const missing = missingPods(wanted, pods, observed.successor?.address)
+  const missing = missingPods(wanted, pods, toSuccessors(observed))
   if (missing.length === 0) return undefined
   const isFirst = pods.length === 0 && observed.job.status?.operation?.id !== operation.id
   return working(operation, {
@@ -228,7 +232,7 @@ function savepoint(upgrade: Upgrade): Decision {
   const { observed, operation } = upgrade
   if (
     waitsFor(upgrade).message !== undefined ||
-    missingPods(upgrade.wanted, observed.pods, observed.successor?.address).length > 0
+    missingPods(upgrade.wanted, observed.pods, toSuccessors(observed)).length > 0
   )
     return start({ ...upgrade, operation: renewed(observed, operation, 'start') })
   const upkeep = keepRunning(upgrade)

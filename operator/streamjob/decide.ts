@@ -206,7 +206,7 @@ function havePods(observed: Observed, wanted: Wanted): Decision | undefined {
       requeueAfterMs: SOON_MS,
     })
   }
-  const missing = missingPods(wanted, pods, coordinatorAddress)
+  const missing = missingPods(wanted, pods, { address: coordinatorAddress, now: observed.now })
   const operation = begin(observed, missingBecause(observed, wanted), 'deploy')
   if (missing.length > 0) {
     const events =

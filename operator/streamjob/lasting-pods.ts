@@ -1,17 +1,15 @@
 import type { JobReport } from '../../runtime/control/job-report.ts'
 import type { Pod } from '../kube/objects.ts'
 import { subtaskOf } from '../resources/worker-pod.ts'
-import { isLiving } from './pod-sets.ts'
+import { isLiving, isStuck } from './pod-sets.ts'
 import type { Trouble } from './pod-trouble.ts'
 
 /** Longer than what tells the coordinator that a worker is silent, and the kubelet that a process hangs, together. */
 const GONE_MS = 180_000
-/** So long after its grace period a pod is not merely slow. */
-const SLACK_MS = 30_000
 
 /** The first pod that is still there although its grace period is over: its node may be lost. */
 export function stuckPod(pods: readonly Pod[], now: number): Trouble | undefined {
-  const stuck = pods.find(({ metadata }) => now > Date.parse(metadata.deletionTimestamp ?? '') + SLACK_MS)
+  const stuck = pods.find((pod) => isStuck(pod, now))
   if (stuck === undefined) return undefined
   const { name, deletionTimestamp = '' } = stuck.metadata
   return {

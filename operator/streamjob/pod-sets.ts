@@ -5,6 +5,9 @@ import { subtaskOf, withCoordinator } from '../resources/worker-pod.ts'
 import type { EventNote } from '../kube/events.ts'
 import type { Wanted } from './wanted.ts'
 
+/** So long after its grace period a pod is not merely slow. */
+const SLACK_MS = 30_000
+
 export function isLiving(pod: Pod): boolean {
   return pod.metadata.deletionTimestamp === undefined
 }
@@ -73,12 +76,37 @@ export function strayWorkers(pods: readonly Pod[], address: string | undefined):
   )
 }
 
-/** Pods of the set that have no living pod in their place and no pod in the way; workers only once they can be told an address. */
-export function missingPods(set: Wanted, pods: readonly Pod[], address: string | undefined): Pod[] {
-  const names = new Set(pods.map((pod) => pod.metadata.name))
+/** Its grace period is over and it is still there: its node may be lost. */
+export function isStuck({ metadata }: Pod, now: number): boolean {
+  return now > Date.parse(metadata.deletionTimestamp ?? '') + SLACK_MS
+}
+
+/**
+ * Pods of the set that have no living pod in their place; workers only once they can be told an address. One that is
+ * being deleted and has the name is waited for until it is stuck. Then the new pod gets another name: what may still run
+ * of the old one is fenced, so that two in a place do no harm.
+ */
+export function missingPods(
+  set: Wanted,
+  pods: readonly Pod[],
+  { address, now }: { address: string | undefined; now: number },
+): Pod[] {
+  const inTheWay = new Map(pods.map((pod) => [pod.metadata.name, pod]))
   const places = new Set(pods.filter(isLiving).map(placeOf))
   const workers = address === undefined ? [] : set.workers.map((pod) => withCoordinator(pod, address))
-  return [set.coordinator, ...workers].filter((pod) => !places.has(placeOf(pod)) && !names.has(pod.metadata.name))
+  return [set.coordinator, ...workers]
+    .filter((pod) => !places.has(placeOf(pod)))
+    .flatMap((pod) => {
+      const stuck = inTheWay.get(pod.metadata.name)
+      if (stuck === undefined) return [pod]
+      return isStuck(stuck, now) ? [besides(pod, inTheWay)] : []
+    })
+}
+
+function besides(pod: Pod, inTheWay: ReadonlyMap<string, Pod>): Pod {
+  let name = pod.metadata.name
+  for (let copy = 2; inTheWay.has(name); copy += 1) name = `${pod.metadata.name}-${copy}`
+  return { ...pod, metadata: { ...pod.metadata, name } }
 }
 
 export function namesOf(pods: readonly Pod[]): string {

@@ -184,6 +184,10 @@ function terminating(one: Pod, at: number): Pod {
   return { ...one, metadata: { ...one.metadata, deletionTimestamp: new Date(at).toISOString() } }
 }
 
+function renamed(one: Pod, name: string): Pod {
+  return { ...one, metadata: { ...one.metadata, name } }
+}
+
 function runningSince(one: Pod, at: number): Pod {
   const state = { running: { startedAt: new Date(at).toISOString() } }
   return {
@@ -424,10 +428,20 @@ const TABLE: readonly Row[] = [
     ],
   ),
   [
-    'a pod stays terminating on a node that is gone',
+    'a pod stays terminating on a node that is gone: another one starts beside it',
     {
       report: { phase: 'recovering' },
       more: { pods: [COORDINATOR, worker(0), terminating(worker(1), NOW - 60_000)] },
+    },
+    'createPods',
+    'Recovering',
+    'Recovering',
+  ],
+  [
+    'a pod stays terminating and the one beside it does not run the job yet',
+    {
+      report: { phase: 'recovering' },
+      more: { pods: [COORDINATOR, worker(0), terminating(worker(1), NOW - 60_000), renamed(worker(1), 'j-bids-1-2')] },
     },
     'none',
     'Recovering',
@@ -605,6 +619,14 @@ describe('the next step of a StreamJob', () => {
     const after = decide(observed({ status: facts.status ?? {} }))
     expect(after).toMatchObject({ phase: 'Running', ended: { type: 'Recover', result: 'Succeeded' } })
     expect(after.stalled).toBeUndefined()
+  })
+
+  test('names a pod beside one that stays terminating so that both can be there, however many there are', () => {
+    const stuck = [worker(1), renamed(worker(1), 'j-bids-1-2')].map((one) => terminating(one, NOW - 60_000))
+    const { act } = decide(
+      observed({ report: { phase: 'recovering' }, more: { pods: [COORDINATOR, worker(0), ...stuck] } }),
+    )
+    expect(act).toMatchObject({ kind: 'createPods', pods: [{ metadata: { name: 'j-bids-1-3' } }] })
   })
 
   test('says that an operation has succeeded when the job runs what is wanted', () => {
