@@ -2,7 +2,7 @@ import type { Pod } from '../kube/objects.ts'
 import { JOB_PORTS, jobPod } from './job-pod.ts'
 import type { PodContext } from './job-pod.ts'
 
-/** Of the Service that finds the coordinators of a job; the names of their pods begin so. */
+/** The Service that finds the coordinators of a job is called so, and the names of their pods begin so. */
 export function coordinatorName(job: string): string {
   return `${job}-coordinator`
 }

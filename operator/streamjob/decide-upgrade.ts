@@ -92,7 +92,7 @@ function replace(upgrade: Upgrade): Decision {
   )
 }
 
-/** Of a template that was wanted for a while. */
+/** Another template was wanted for a while. */
 function removeOthers({ observed, running, wanted, operation }: Upgrade): Decision | undefined {
   const others = observed.pods.filter(
     (pod) => isLiving(pod) && templateOf(pod) !== running.template && templateOf(pod) !== wanted.template,

@@ -120,9 +120,11 @@ async function runningPods(parts: ObserveParts, facts: PodFacts): Promise<{ runn
   const template = runningTemplate(job, pods, wanted.set.template)
   if (template === wanted.set.template) return { running: wanted, pods }
   const kept = facts.kept ?? (await readKept(parts.kube, job))
-  const candidates = [kept?.running ?? undefined, kept?.spec].flatMap(
-    (spec) => (spec && usableSpec(spec, readSpec(spec, parts.connectors, parts.settings.maxSubtasks))) ?? [],
-  )
+  const { maxSubtasks } = parts.settings
+  const candidates = [kept?.running ?? undefined, kept?.spec].flatMap((spec) => {
+    if (spec === undefined) return []
+    return usableSpec(spec, readSpec(spec, parts.connectors, { maxSubtasks, origin: 'kept' })) ?? []
+  })
   const made = candidates.find(({ spec }) => templateHash(contextOf(parts, job, spec)) === template)
   // Rendered by an operator of another version, or with other settings: the spec is still the one they were made from.
   const running = await render(parts, job, made ?? candidates[0] ?? wanted.from, template)

@@ -29,7 +29,7 @@ export interface Observed {
   coordinatorAddress: string | undefined
   /** The coordinator of `running`. */
   coordinator: CoordinatorView
-  /** Of the pods of `wanted`, while they stand by to take over from those of `running`. */
+  /** The coordinator of `wanted`, while its pods stand by to take over from those of `running`. */
   successor: { address: string | undefined; coordinator: CoordinatorView } | undefined
   /** What the coordinator says of the savepoint of the operation under way. */
   savepoint: SavepointReport | undefined

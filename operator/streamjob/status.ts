@@ -3,6 +3,7 @@ import type { CheckpointStatus, LastOperation, PodFailure, StreamJobStatus } fro
 import type { Fact } from '../kube/conditions.ts'
 import { withConditions } from '../kube/conditions.ts'
 import { isoSeconds } from '../kube/events.ts'
+import type { Pod } from '../kube/objects.ts'
 import { CHAIN_LABEL, JOB_LABEL, selectorOf, TEMPLATE_LABEL } from '../resources/labels.ts'
 import { UNNAMED } from '../resources/template.ts'
 import { camelCase } from '../kube/camel-case.ts'
@@ -21,7 +22,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
   const { job, coordinator, now } = observed
   const before = job.status ?? {}
   const report = coordinator.kind === 'reached' ? coordinator.report : undefined
-  const failure = newestFailure(observed.pods)
+  const failure = newestFailure(runningPods(observed))
   const lastFailure = newestFailure(observed.pods, before.lastFailure)
   const ready = withFailure(readyFact(observed, decision), decision, failure)
   const lastOperation = lastOperationOf(observed, decision)
@@ -190,9 +191,13 @@ function scaleOf({ job, running, pods }: Observed): { replicas: number; selector
   return { replicas: own.length, selector: own.length === counted.length ? base : `${base},${apart}` }
 }
 
-function podsOf({ job, running, pods }: Observed): string {
-  const own = running === undefined ? pods : podsOfTemplate(pods, running.template)
-  const ready = own.filter((pod) => isLiving(pod) && isReady(pod))
+function runningPods({ running, pods }: Observed): readonly Pod[] {
+  return running === undefined ? pods : podsOfTemplate(pods, running.template)
+}
+
+function podsOf(observed: Observed): string {
+  const { job, running } = observed
+  const ready = runningPods(observed).filter((pod) => isLiving(pod) && isReady(pod))
   const needed = running === undefined || !wantsToRun(job) ? 0 : running.workers.length + 1
   return `${ready.length}/${needed}`
 }

@@ -23,7 +23,7 @@ export interface Wanted {
   revision: string
   /** What a job that has never started is to start from. */
   restore: string | undefined
-  /** Of all its pods. */
+  /** All its pods are of this template. */
   template: string
   coordinator: Pod
   workers: readonly Pod[]

@@ -77,7 +77,7 @@ export class OperatorWorld implements JobClient {
   /** An attempt has read all of its input before anybody asks again. */
   finishesAtOnce = false
   readonly #coordinators = new Map<string, Coordinator>()
-  /** Of the pods that run the job, or that ran it last. */
+  /** The coordinator that runs the job, or ran it last. */
   #running: Coordinator | undefined
   #addresses = 0
 
@@ -107,7 +107,7 @@ export class OperatorWorld implements JobClient {
       .sort()
   }
 
-  /** Of the template that runs the job, by its name without it. */
+  /** The pod of the running template, by its name without it. */
   pod(name: string): Pod | undefined {
     const template = this.job()?.status?.template
     return this.#pods().find((pod) => shortName(pod) === name && templateOf(pod) === template)

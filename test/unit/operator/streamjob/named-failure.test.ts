@@ -8,7 +8,8 @@ test('when a worker was killed for memory, status, its condition Healthy and one
   const world = new OperatorWorld()
   await world.create()
   await world.untilRunning()
-  world.kube.update(pods, { ...REF, name: 'counts-bids-0' }, (pod) => {
+  const ref = world.refOf('counts-bids-0')
+  world.kube.update(pods, ref, (pod) => {
     pod.status = {
       ...pod.status,
       containerStatuses: [{ name: 'worker', ready: true, restartCount: 1, lastState: { terminated: OUT_OF_MEMORY } }],
@@ -19,10 +20,10 @@ test('when a worker was killed for memory, status, its condition Healthy and one
     error: { code: 'CHANNEL_LOST', message: 'a channel closed', domain: 'platform', retriable: true },
   })
   await world.pass()
-  expect(world.job()?.status?.lastFailure).toMatchObject({ pod: 'counts-bids-0', reason: 'OOMKilled' })
+  expect(world.job()?.status?.lastFailure).toMatchObject({ pod: ref.name, reason: 'OOMKilled' })
   expect(world.condition('Healthy')).toBe('False/OOMKilled')
   const healthy = world.job()?.status?.conditions?.find(({ type }) => type === 'Healthy')
-  expect(healthy?.message).toContain('counts-bids-0 was killed for memory')
+  expect(healthy?.message).toContain(`${ref.name} was killed for memory`)
   for (let pass = 0; pass < 3; pass += 1) await world.pass()
   const { items } = await world.kube.list(kubeEvents, { namespace: REF.namespace })
   expect(items.filter(({ reason }) => reason === 'OOMKilled')).toMatchObject([{ count: 1, type: 'Warning' }])
