@@ -143,6 +143,8 @@ export interface Operation {
 }
 
 export interface Refusal {
+  /** What the operator was about to do. */
+  act: string
   /** CamelCase. */
   reason: string
   /** In the words of whoever refused. */

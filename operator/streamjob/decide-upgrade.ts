@@ -142,7 +142,8 @@ function keepRunning({ observed, running, operation }: Upgrade): Decision | unde
     (report?.targetRevision ?? null) === null ||
     report?.expectedWorkers.includes(placeOf(pod)) === true
   const missing = missingPods(running, pods, { address: coordinatorAddress, now: observed.now }).filter(isNeeded)
-  if (missing.length > 0)
+  // Every other pass goes on with the successors: perhaps they are taken where pods of the old template are not any more.
+  if (missing.length > 0 && observed.job.status?.refusal?.act !== 'createPods')
     return working(operation, {
       act: { kind: 'createPods', pods: missing },
       message: `Creating ${namesOf(missing)}, which went away.`,
@@ -237,14 +238,14 @@ function savepoint(upgrade: Upgrade): Decision {
     return start({ ...upgrade, operation: renewed(observed, operation, 'start') })
   const upkeep = keepRunning(upgrade)
   if (upkeep !== undefined) return upkeep
-  if (observed.savepoint?.phase === 'completed' || isLate(observed, operation))
+  const { coordinator } = observed
+  const isRunning = coordinator.kind === 'reached' && coordinator.report.phase === 'running'
+  if (observed.savepoint?.phase === 'completed' || (!isRunning && isLate(observed, operation)))
     return stop({ ...upgrade, operation: renewed(observed, operation, 'stop') })
   const wait = (message: string): Decision =>
     working(operation, { act: { kind: 'none' }, message, requeueAfterMs: 500 })
-  const { coordinator } = observed
   if (coordinator.kind !== 'reached') return wait('Waiting for the coordinator, to take a savepoint.')
-  const { phase } = coordinator.report
-  if (phase !== 'running') return wait(`The job is ${phase}: a savepoint is taken when it runs.`)
+  if (!isRunning) return wait(`The job is ${coordinator.report.phase}: a savepoint is taken when it runs.`)
   if (observed.savepoint?.phase === 'failed') return tryAgain(operation, observed.savepoint.error.message)
   if (observed.savepoint !== undefined) return wait('The savepoint is being taken.')
   return working(operation, {

@@ -22,6 +22,7 @@ import { learntPause } from './operation.ts'
 import { newestFailure } from './pod-failure.ts'
 import { coordinatorAmong } from './pod-sets.ts'
 import { refused, refusalOf, targetRefusalOf } from './refusal.ts'
+import type { Refused } from './refusal.ts'
 import { SHOWN_LOSSES, statusOf } from './status.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
@@ -77,7 +78,7 @@ async function writeStatus(
 }
 
 /** Resolves with why the act was refused for good, undefined when it was done. */
-async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Promise<Refused> {
+async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Promise<Refused | undefined> {
   const { job } = observed
   switch (act.kind) {
     case 'none':
@@ -111,9 +112,7 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
   }
 }
 
-type Refused = ReturnType<typeof refusalOf>
-
-async function refusalFrom(object: KubeObject, write: Promise<unknown>): Promise<Refused> {
+async function refusalFrom(object: KubeObject, write: Promise<unknown>): Promise<Refused | undefined> {
   try {
     await write
     return undefined
@@ -135,7 +134,7 @@ async function setFinalizers({ kube }: StreamJobParts, job: StreamJob, finalizer
 async function keepSpec(
   { kube }: StreamJobParts,
   { job, keepSpec: keep, wanted, running }: Observed,
-): Promise<Refused> {
+): Promise<Refused | undefined> {
   const isReplaced = running !== undefined && running.template !== wanted?.template
   const text = lastGoodConfigMap(job, job.spec, isReplaced ? running.spec : undefined)
   const refusal = await refusalFrom(text, kube.apply(configMaps, text, FIELD_MANAGER))
@@ -153,7 +152,7 @@ async function keepSpec(
 }
 
 /** Before the first of them is created; one that is there already was taken. */
-async function tryPods({ kube }: StreamJobParts, pods: readonly Pod[]): Promise<Refused> {
+async function tryPods({ kube }: StreamJobParts, pods: readonly Pod[]): Promise<Refused | undefined> {
   for (const pod of pods) {
     const refusal = await refusalFrom(pod, unlessThere(kube.dryRunCreate(podResource, pod)))
     if (refusal !== undefined) return refusal
@@ -165,8 +164,8 @@ async function createPods(
   { kube, settings, tokenKey, logger }: StreamJobParts,
   job: StreamJob,
   pods: readonly Pod[],
-): Promise<Refused> {
-  const create = <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<Refused> =>
+): Promise<Refused | undefined> {
+  const create = <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<Refused | undefined> =>
     refusalFrom(object, unlessThere(kube.create(resource, object)))
   const token = jobToken(tokenKey, job.metadata.uid ?? '')
   let refusal = await create(secrets, tokenSecret(job, token))
@@ -215,7 +214,7 @@ async function putTarget(
   parts: StreamJobParts,
   observed: Observed,
   { desiredState, template }: { desiredState: JobTarget['desiredState']; template: string },
-): Promise<Refused> {
+): Promise<Refused | undefined> {
   const set = [observed.wanted, observed.running].find((one) => one?.template === template)
   const endpoint = coordinatorEndpoint(parts, observed, template)
   if (endpoint === undefined || set === undefined) return undefined

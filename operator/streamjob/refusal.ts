@@ -3,20 +3,20 @@ import { CoordinatorRefusal } from '../job-client.ts'
 import { camelCase } from '../kube/camel-case.ts'
 import { KubeError } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/objects.ts'
-import type { Act, Decision } from './decision.ts'
+import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 
 const SOONEST_MS = 1_000
 const LATEST_MS = 60_000
 
-/** Acts that somebody else may refuse for good: the API server, its admission, its quotas, a coordinator. */
-const REFUSABLE: readonly Act['kind'][] = ['createPods', 'startSuccessors', 'keepSpec', 'putTarget']
+/** What somebody else has against an act, for good: the API server, its admission, its quotas, a coordinator. */
+export type Refused = Pick<Refusal, 'reason' | 'message'>
 
 /**
  * Why the API server does not take this object, in its own words; undefined for an error that passes by itself.
  * 400 is a quantity that cannot be read, 403 a quota or an admission, 422 a field that is invalid.
  */
-export function refusalOf(error: unknown, { kind, metadata }: KubeObject): Omit<Refusal, 'since'> | undefined {
+export function refusalOf(error: unknown, { kind, metadata }: KubeObject): Refused | undefined {
   if (!(error instanceof KubeError)) return undefined
   const isForGood = [400, 403, 413, 422].includes(error.status) || /admission webhook|calling webhook/.test(error.words)
   if (!isForGood) return undefined
@@ -27,13 +27,13 @@ export function refusalOf(error: unknown, { kind, metadata }: KubeObject): Omit<
 }
 
 /** As refusalOf, when a coordinator does not take a target: its image may be older than a verb of the graph. */
-export function targetRefusalOf(error: unknown, revision: string): Omit<Refusal, 'since'> | undefined {
+export function targetRefusalOf(error: unknown, revision: string): Refused | undefined {
   if (!(error instanceof CoordinatorRefusal) || error.status !== 422) return undefined
   return targetRefusal(error.told, revision)
 }
 
 /** What a coordinator has against a target, whenever it says so. */
-export function targetRefusal({ code, message }: CoordinatorRefusal['told'], revision: string): Omit<Refusal, 'since'> {
+export function targetRefusal({ code, message }: CoordinatorRefusal['told'], revision: string): Refused {
   return {
     reason: camelCase(code),
     message: `The coordinator does not take revision ${revision}: ${message} [${code}]`,
@@ -44,7 +44,7 @@ export function targetRefusal({ code, message }: CoordinatorRefusal['told'], rev
 export function refused(
   { job, now, coordinator }: Observed,
   decision: Decision,
-  { reason, message }: Omit<Refusal, 'since'>,
+  { reason, message }: Refused,
 ): Decision {
   const since = job.status?.refusal?.since ?? new Date(now).toISOString()
   const runsOn = coordinator.kind === 'reached' && coordinator.report.phase === 'running'
@@ -54,7 +54,7 @@ export function refused(
     reason,
     message: told,
     stalled: true,
-    refusal: { reason, message, since },
+    refusal: { act: decision.act.kind, reason, message, since },
     requeueAfterMs: Math.min(LATEST_MS, Math.max(SOONEST_MS, (now - Date.parse(since)) / 2)),
     events: [...decision.events, { type: 'Warning', reason, message: told }],
   }
@@ -63,6 +63,6 @@ export function refused(
 /** What was refused is told until it was taken: the status does not change while it is tried again. */
 export function asRefusedBefore(observed: Observed, decision: Decision): Decision {
   const before = observed.job.status?.refusal
-  if (before === undefined || before === null || !REFUSABLE.includes(decision.act.kind)) return decision
+  if (before === undefined || before === null || before.act !== decision.act.kind) return decision
   return { ...refused(observed, decision, before), events: decision.events }
 }

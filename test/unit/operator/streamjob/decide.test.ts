@@ -334,12 +334,23 @@ const TABLE: readonly Row[] = [
     'Upgrading',
   ],
   [
-    'the savepoint of an upgrade is under way',
+    'the savepoint of an upgrade is under way, however long it takes',
     {
-      status: { operation: underWay('Upgrade', 'savepoint') },
+      status: { operation: underWay('Upgrade', 'savepoint', NOW - 1) },
       more: { ...BESIDE, savepoint: { id: 'op-0', phase: 'inProgress' } },
     },
     'none',
+    'Upgrading',
+    'Upgrading',
+  ],
+  [
+    'the job does not run in time for the savepoint of its upgrade',
+    {
+      status: { operation: underWay('Upgrade', 'savepoint', NOW - 1) },
+      report: { phase: 'recovering' },
+      more: BESIDE,
+    },
+    'putTarget',
     'Upgrading',
     'Upgrading',
   ],

@@ -437,6 +437,20 @@ describe('a StreamJob whose pods are to be others', () => {
     expect(world.coordinatorReport()).toMatchObject({ attempt: 2 })
   })
 
+  test('is upgraded also where pods of its old template are refused by now and one of them went away', async () => {
+    const world = await runningJob()
+    world.kube.admit = (object) => {
+      if (imageOf(object as Pod) === 'millrace:1')
+        throw new KubeError('no', { status: 403, reason: 'Forbidden', words: 'denied the request: old image' })
+    }
+    world.kill('counts-hot-1')
+    await world.until('told', () => world.condition('Stalled') === 'True/PodRefused')
+    toImage(world, 'millrace:2')
+    await world.until('upgraded', (job) => job?.status?.lastOperation?.type === 'Upgrade', 600)
+    expect(world.coordinatorReport()).toMatchObject({ phase: 'running' })
+    expect(imageOf(world.pod('counts-hot-1'))).toBe('millrace:2')
+  })
+
   test('that never ran has the old ones replaced at once, since nothing is lost with them', async () => {
     const world = new OperatorWorld()
     cannotPull(world, 'millrace:2')
