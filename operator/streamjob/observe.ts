@@ -54,7 +54,11 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   const pods = seen?.pods ?? own
   const running = seen?.running
   const template = running?.set.template ?? job.status?.template ?? UNNAMED
-  const coordinator = await askCoordinator(parts, job, coordinatorAmong(pods, template))
+  const coordinator = await askCoordinator(
+    parts,
+    job,
+    coordinatorAmong(pods, template) ?? (running === undefined ? coordinatorAmong(pods, UNNAMED) : undefined),
+  )
   return {
     now: clock.now(),
     job,
