@@ -154,7 +154,7 @@ function probes(port: number): Record<string, unknown> {
   const httpGet = { path: '/healthz', port }
   return {
     readinessProbe: { httpGet, periodSeconds: 2, timeoutSeconds: 2 },
-    livenessProbe: { httpGet, periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 9 },
+    livenessProbe: { httpGet, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 9 },
   }
 }
 

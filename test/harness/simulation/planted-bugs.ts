@@ -80,14 +80,27 @@ export const PLANTED_BUGS = {
     'all.items.filter((pod) => isOwnedBy(pod, job))',
     'all.items.filter((pod) => isOwnedBy(pod, job) && pod.metadata.deletionTimestamp === undefined)',
   ]),
-  upgradeWithoutSavepoint: bug('pods are replaced without a savepoint', 'operator/streamjob/decide-upgrade.ts', [
-    "if ((step === 'start' || step === 'savepoint') && nothingRuns(upgrade)) return replace(upgrade)",
-    'return replace(upgrade)',
-  ]),
+  upgradeWithoutSavepoint: bug(
+    'pods are replaced while they run the job',
+    'operator/streamjob/decide-upgrade.ts',
+    [
+      "if ((step === 'start' || step === 'savepoint') && nothingRuns(upgrade)) return replace(upgrade)",
+      'return replace(upgrade)',
+    ],
+    [
+      "if (coordinator.kind === 'reached' && coordinator.report.phase === 'running')\n    return start(",
+      "if (coordinator.kind === 'absent')\n    return start(",
+    ],
+  ),
+  takesOverTooSoon: bug(
+    'new pods get the job before the old ones have stopped it',
+    'operator/streamjob/decide-upgrade.ts',
+    ['if (!isOver && !isLate(observed, operation))', 'if (!isOver && isLate(observed, operation))'],
+  ),
   claimsBesideOthers: bug(
     'a coordinator that starts beside the one that runs the job takes up its target',
     COORDINATOR,
-    ["      this.#wanted?.target.desiredState !== 'running' &&\n", '      false &&\n'],
+    ['if (!this.#standsBy) this.#takeUp(view)', 'this.#takeUp(view)'],
   ),
   surplusFirst: bug(
     'a smaller job loses its surplus pods before it has been rescaled',

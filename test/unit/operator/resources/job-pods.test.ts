@@ -135,7 +135,7 @@ describe('pods of a job', () => {
                 "port": 8081,
               },
               "periodSeconds": 10,
-              "timeoutSeconds": 10,
+              "timeoutSeconds": 5,
             },
             "name": "millrace",
             "ports": [
