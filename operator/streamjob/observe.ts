@@ -3,7 +3,7 @@ import type { JobGraph } from '../../runtime/graph/job-graph.ts'
 import { changeOf } from '../../runtime/plan/change.ts'
 import type { Change } from '../../runtime/plan/change.ts'
 import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
-import type { Problem } from '../../runtime/graph/problems.ts'
+import type { Origin, Problem } from '../../runtime/graph/problems.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
@@ -16,6 +16,7 @@ import { pods as podResource } from '../kube/resource-type.ts'
 import { coordinatorName } from '../resources/coordinator-pod.ts'
 import { hashOf, jobToken } from '../resources/hash.ts'
 import { configMaps, lastGoodName, tokenSecretName } from '../resources/job-objects.ts'
+import { reachOf } from '../resources/job-reach.ts'
 import { portOf } from '../resources/job-pod.ts'
 import type { PodContext, PodSettings } from '../resources/job-pod.ts'
 import { JOB_LABEL } from '../resources/labels.ts'
@@ -104,16 +105,14 @@ interface UsableSpec {
 
 /** The newest spec when it is good and its state fits what has run; else the last good one. */
 async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
-  const { maxSubtasks } = parts.settings
   const isKept = job.status?.lastGood?.hash === keptHash(job.spec)
-  const read = readSpec(job.spec, parts.connectors, { maxSubtasks, origin: isKept ? 'kept' : 'written' })
+  const read = readJobSpec(parts, job, job.spec, isKept ? 'kept' : 'written')
   const problems = [...nameProblems(job.metadata.name), ...read.problems]
   const newest = problems.length === 0 ? usableSpec(job.spec, read) : undefined
   if (newest !== undefined && isKept) return { chosen: newest, problems, keep: undefined }
   const last = job.status?.lastGood === undefined ? undefined : await readLastGood(parts.kube, job)
   // The kept spec was good; an operator of another version may read it otherwise.
-  const usable =
-    last === undefined ? undefined : usableSpec(last, readSpec(last, parts.connectors, { maxSubtasks, origin: 'kept' }))
+  const usable = last === undefined ? undefined : usableSpec(last, readJobSpec(parts, job, last, 'kept'))
   if (newest === undefined) return { chosen: usable, problems, keep: undefined }
   if (
     usable !== undefined &&
@@ -128,6 +127,16 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
     return { chosen: usable, problems: [incompatible(change)], keep: undefined }
   }
   return { chosen: newest, problems, keep: { change } }
+}
+
+function readJobSpec(
+  { connectors, settings }: ObserveParts,
+  job: StreamJob,
+  spec: StreamJobSpec,
+  origin: Origin,
+): ReadSpec {
+  const { maxSubtasks } = settings
+  return readSpec(spec, connectors, { maxSubtasks, origin, reach: reachOf(job, spec, settings) })
 }
 
 function usableSpec(spec: StreamJobSpec, { graph }: ReadSpec): UsableSpec | undefined {

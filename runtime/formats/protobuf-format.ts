@@ -37,6 +37,7 @@ export const protobufFormat: FormatReader = (options, problem) => {
     for (const found of schemaProblems(() => messageNamed(parseProto(text), name))) problem('schema', found.message)
   const textFrom = (context: FormatContext): string | Promise<string> => text ?? textOf(path, context)
   return {
+    ...(path === undefined ? {} : { opens: [{ path: 'protobuf.file', file: path, as: 'file' as const }] }),
     check: ({ fields }) =>
       text === undefined || url !== undefined
         ? []

@@ -2,7 +2,8 @@
 export interface HttpClient {
   /**
    * Resolves with any status that the server answers; redirects are not followed. Rejects with HTTP_FAILED (domain
-   * dependency, retriable) without an answer, with HTTP_TOO_LARGE beyond 4 MB, and with the reason of `signal` when
+   * dependency, retriable) without an answer, with HTTP_FORBIDDEN (domain user) where a job has no business, with
+   * HTTP_TOO_LARGE beyond 4 MB, and with the reason of `signal` when
    * that aborts.
    */
   send(request: OutgoingRequest): Promise<HttpAnswer>

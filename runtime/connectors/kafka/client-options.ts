@@ -1,29 +1,20 @@
 import { MillraceError } from '../../model/errors.ts'
-import type { Files } from '../../ports/files.ts'
+import type { SecretFiles } from '../../ports/files.ts'
 import type { KafkaClientOptions } from './client.ts'
 import type { KafkaSecurity } from './declaration.ts'
-
-const LONGEST_PASSWORD_BYTES = 64 * 1024
 
 /** Adds the password out of its file. It goes nowhere but into the client. */
 export async function clientOptions(
   brokers: readonly string[],
   security: KafkaSecurity,
   clientId: string,
-  files: Files,
+  secrets: SecretFiles,
 ): Promise<KafkaClientOptions> {
   const options: KafkaClientOptions = { brokers, clientId, ...(security.tls ? { tls: {} } : {}) }
   if (security.sasl === undefined) return options
   const { mechanism, username, passwordFile } = security.sasl
   try {
-    const bytes = await files.read(passwordFile, 0, LONGEST_PASSWORD_BYTES)
-    options.sasl = {
-      mechanism,
-      username,
-      password: Buffer.from(bytes)
-        .toString('utf8')
-        .replace(/\r?\n$/, ''),
-    }
+    options.sasl = { mechanism, username, password: (await secrets.read(passwordFile)).replace(/\r?\n$/, '') }
     return options
   } catch (cause) {
     throw new MillraceError('KAFKA_PASSWORD_UNREADABLE', `cannot read the Kafka password from ${passwordFile}`, {

@@ -3,8 +3,8 @@ import type { ConnectorDeclaration, Options } from '../../graph/connector-declar
 import type { ReportOption } from '../../graph/unknown-options.ts'
 import type { Field } from '../../model/schema.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
-import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
-import { choice, count, duration, flag, shown, text, type OptionType } from '../kit/option-types.ts'
+import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
+import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
 import type { Isolation, KafkaClientOptions } from './client.ts'
 import type { WritableCodec } from './compression.ts'
 
@@ -117,15 +117,35 @@ const CONNECTION = {
       },
       username: { type: text, required: 'the Kafka user of the job', doc: 'The Kafka user of the job.' },
       passwordFile: {
-        type: text,
+        type: secretFile,
         required: 'the path of a mounted Secret',
         secret: true,
         doc: 'The path of a mounted Secret with the password; it is read when connecting.',
+      },
+      insecure: {
+        type: flag,
+        default: false,
+        doc: 'Lets `plain` send the password without TLS, where everybody on the way can read it.',
       },
     }),
     doc: 'Authentication; the job connects without it when it is absent.',
   },
 } as const
+
+/** SASL/PLAIN is the password itself (RFC 4616). On its way to the same machine nobody else can read it. */
+export function checkPlainPassword(
+  { brokers, tls, sasl }: ValuesSoFar<typeof CONNECTION>,
+  _written: Options,
+  report: ReportOption,
+): void {
+  const isReadable = sasl?.mechanism === 'plain' && tls === false && !sasl.insecure
+  if (!isReadable || (brokers !== undefined && brokers.every(isLoopback))) return
+  report(
+    'sasl.mechanism',
+    'is plain and tls is false: the password would travel as it is',
+    'write tls: true, take scram-sha-512, or write sasl.insecure: true where the network is trusted',
+  )
+}
 
 const TOPIC = { type: topicName, required: 'the name of a topic' } as const
 
@@ -157,6 +177,7 @@ export const sourceOptions = new OptionSet(
     },
   },
   (values, written, report) => {
+    checkPlainPassword(values, written, report)
     if (written['topic'] === undefined && written['topics'] === undefined)
       report('topic', 'is required: the name of a topic')
     if (written['topic'] !== undefined && written['topics'] !== undefined)
@@ -195,12 +216,12 @@ export const SINK_TABLE = {
   timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
 } as const
 
-export const sinkOptions = new OptionSet(SINK_TABLE)
+export const sinkOptions = new OptionSet(SINK_TABLE, checkPlainPassword)
 
-export const deadLetterOptions = new OptionSet({
-  ...CONNECTION,
-  topic: { ...TOPIC, doc: 'The topic for the dead letters; it must exist.' },
-})
+export const deadLetterOptions = new OptionSet(
+  { ...CONNECTION, topic: { ...TOPIC, doc: 'The topic for the dead letters; it must exist.' } },
+  checkPlainPassword,
+)
 
 export const declaration: ConnectorDeclaration = {
   name: 'kafka',
@@ -255,7 +276,13 @@ export function readDeadLetterOptions(options: Options): KafkaDeadLetterOptions 
 }
 
 function securityOf({ tls, sasl }: Pick<OptionValues<typeof CONNECTION>, 'tls' | 'sasl'>): KafkaSecurity {
-  return { tls, ...(sasl === undefined ? {} : { sasl: { ...sasl, mechanism: MECHANISMS[sasl.mechanism] } }) }
+  if (sasl === undefined) return { tls }
+  const { mechanism, username, passwordFile } = sasl
+  return { tls, sasl: { mechanism: MECHANISMS[mechanism], username, passwordFile } }
+}
+
+function isLoopback(broker: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/i.test(broker)
 }
 
 function isHostAndPort(broker: string): boolean {

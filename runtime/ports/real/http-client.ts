@@ -1,21 +1,46 @@
+import type { Agent, Response } from 'undici'
 import { MillraceError } from '../../model/errors.ts'
 import type { HttpAnswer, HttpClient, OutgoingRequest } from '../http-client.ts'
+import type { AddressGuard } from './guarded-lookup.ts'
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024
 
-/** HTTP/1.1 with kept connections, by Node's fetch. */
-export const realHttpClient: HttpClient = {
-  async send(request) {
-    const response = await answerOf(request)
-    return { status: response.status, body: await bodyOf(response, request) }
-  },
-}
+/** HTTP/1.1 with kept connections, by undici's fetch, which is loaded with the first request. */
+export class RealHttpClient implements HttpClient {
+  readonly #guard: AddressGuard | undefined
+  #agent: Promise<Agent> | undefined
 
-async function answerOf({ method, url, headers, body, signal }: OutgoingRequest): Promise<Response> {
-  try {
-    return await fetch(url, { method, headers, signal, redirect: 'manual', ...(body === undefined ? {} : { body }) })
-  } catch (cause) {
-    throw failure(url, signal, cause)
+  /** Without a guard every address may be called. */
+  constructor(guard?: AddressGuard) {
+    this.#guard = guard
+  }
+
+  async send(request: OutgoingRequest): Promise<HttpAnswer> {
+    const response = await this.#answerOf(request)
+    return { status: response.status, body: await bodyOf(response, request) }
+  }
+
+  async #answerOf({ method, url, headers, body, signal }: OutgoingRequest): Promise<Response> {
+    try {
+      if (URL.canParse(url)) this.#guard?.check(new URL(url).hostname)
+      const { fetch } = await import('undici')
+      const dispatcher = await (this.#agent ??= this.#newAgent())
+      return await fetch(url, {
+        method,
+        headers,
+        signal,
+        dispatcher,
+        redirect: 'manual',
+        ...(body === undefined ? {} : { body }),
+      })
+    } catch (cause) {
+      throw failure(url, signal, cause)
+    }
+  }
+
+  async #newAgent(): Promise<Agent> {
+    const { Agent } = await import('undici')
+    return new Agent(this.#guard === undefined ? {} : { connect: { lookup: this.#guard.lookup } })
   }
 }
 
@@ -40,6 +65,8 @@ async function bodyOf(response: Response, { url, signal }: OutgoingRequest): Pro
 
 function failure(url: string, signal: AbortSignal, cause: unknown): unknown {
   if (signal.aborted) return signal.reason
+  const refused = cause instanceof Error && cause.cause instanceof MillraceError ? cause.cause : cause
+  if (refused instanceof MillraceError) return refused
   return new MillraceError('HTTP_FAILED', `no answer from ${hostOf(url)}`, {
     domain: 'dependency',
     retriable: true,
