@@ -1,5 +1,5 @@
 import { FINALIZER } from '../api/stream-job.ts'
-import type { Operation, OperationType } from '../api/stream-job.ts'
+import type { Operation, OperationType, StreamJobPhase } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import { COORDINATOR_ANNOTATION, HASH_ANNOTATION, ROLE_LABEL } from '../resources/labels.ts'
 import { subtaskOf, withCoordinator } from '../resources/worker-pod.ts'
@@ -37,7 +37,12 @@ export function decide(observed: Observed): Decision {
       requeueAfterMs: 0,
     })
   }
-  if (observed.keepSpec !== undefined) return keepSpec(observed)
+  if (observed.keepSpec !== undefined) {
+    const { taken } = observed.keepSpec
+    return taken === undefined
+      ? keepSpec(observed)
+      : nameTaken(observed, `ConfigMap ${taken}`, observed.job.status?.phase ?? 'Pending')
+  }
   if (wanted === undefined) {
     return settled(observed, {
       phase: 'Pending',
@@ -80,20 +85,24 @@ function decideRun(observed: Observed, wanted: Wanted): Decision {
       events: [{ type: 'Warning', reason: camelCase(code), message }],
     })
   }
-  if (observed.taken.length > 0) {
-    const message = `The pod ${observed.taken[0] ?? ''} exists and belongs to someone else: rename this job or remove that pod.`
-    return settled(observed, {
-      phase: 'Pending',
-      reason: 'NameTaken',
-      message,
-      stalled: true,
-      requeueAfterMs: STEADY_MS,
-      events: [{ type: 'Warning', reason: 'NameTaken', message }],
-    })
-  }
+  const [taken] = observed.taken
+  if (taken !== undefined) return nameTaken(observed, taken, 'Pending')
   const broken = brokenPods(observed)
   if (broken.length > 0) return replaceBroken(observed, broken)
   return decideUpgrade(observed, stalePods(observed, wanted)) ?? havePods(observed, wanted) ?? lead(observed, wanted)
+}
+
+/** Nothing of someone else is overwritten or used. */
+function nameTaken(observed: Observed, object: string, phase: StreamJobPhase): Decision {
+  const message = `The ${object} exists and belongs to someone else: rename this job or remove it.`
+  return settled(observed, {
+    phase,
+    reason: 'NameTaken',
+    message,
+    stalled: true,
+    requeueAfterMs: STEADY_MS,
+    events: [{ type: 'Warning', reason: 'NameTaken', message }],
+  })
 }
 
 function isFinished({ job, coordinator }: Observed, wanted: Wanted): boolean {

@@ -4,17 +4,18 @@ import { changeOf } from '../../runtime/plan/change.ts'
 import type { Change } from '../../runtime/plan/change.ts'
 import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import type { Origin, Problem } from '../../runtime/graph/problems.ts'
+import { isFields } from '../../runtime/model/fields.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
-import { isNotFound } from '../kube/errors.ts'
+import { unlessNotFound } from '../kube/errors.ts'
 import type { Kube } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
-import { pods as podResource } from '../kube/resource-type.ts'
+import { pods as podResource, services } from '../kube/resource-type.ts'
 import { coordinatorName } from '../resources/coordinator-pod.ts'
-import { hashOf, jobToken } from '../resources/hash.ts'
+import { hashOf, jobToken, sealOf } from '../resources/hash.ts'
 import { configMaps, lastGoodName, tokenSecretName } from '../resources/job-objects.ts'
 import { reachOf } from '../resources/job-reach.ts'
 import { portOf } from '../resources/job-pod.ts'
@@ -67,7 +68,7 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     problems: spec.problems,
     keepSpec: spec.keep,
     pods: own,
-    taken: takenNames(all.items, own, wanted),
+    taken: [...takenPods(all.items, own, wanted), ...(await takenService(parts, job, coordinatorPod))],
     coordinatorAddress: context === undefined ? undefined : coordinatorAddress(context, coordinatorPod),
     coordinator: coordinator.view,
     savepoint: coordinator.savepoint,
@@ -105,15 +106,18 @@ interface UsableSpec {
 
 /** The newest spec when it is good and its state fits what has run; else the last good one. */
 async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
-  const isKept = job.status?.lastGood?.hash === keptHash(job.spec)
+  const hash = job.status?.lastGood?.hash
+  const isKept = hash !== undefined && isSealed(job.spec, hash)
   const read = readJobSpec(parts, job, job.spec, isKept ? 'kept' : 'written')
   const problems = [...nameProblems(job.metadata.name), ...read.problems]
   const newest = problems.length === 0 ? usableSpec(job.spec, read) : undefined
-  if (newest !== undefined && isKept) return { chosen: newest, problems, keep: undefined }
-  const last = job.status?.lastGood === undefined ? undefined : await readLastGood(parts.kube, job)
+  // the few digits of an earlier operator prove too little: the spec is kept anew
+  if (newest !== undefined && isKept && hash.length > SHORT_HASH) return { chosen: newest, problems, keep: undefined }
+  const { spec: last, isAltered, isForeign } = await readLastGood(parts.kube, job)
   // The kept spec was good; an operator of another version may read it otherwise.
   const usable = last === undefined ? undefined : usableSpec(last, readJobSpec(parts, job, last, 'kept'))
-  if (newest === undefined) return { chosen: usable, problems, keep: undefined }
+  if (newest === undefined)
+    return { chosen: usable, problems: isAltered ? [...problems, alteredSpec(job)] : problems, keep: undefined }
   if (
     usable !== undefined &&
     hasStarted(job) &&
@@ -126,7 +130,7 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
   if (change?.class === 'incompatible' && hasStarted(job)) {
     return { chosen: usable, problems: [incompatible(change)], keep: undefined }
   }
-  return { chosen: newest, problems, keep: { change } }
+  return { chosen: newest, problems, keep: { change, taken: isForeign ? lastGoodName(job.metadata.name) : undefined } }
 }
 
 function readJobSpec(
@@ -148,6 +152,15 @@ const RESTORE_TOO_LATE: Problem = {
   path: 'spec.restore',
   message: 'the job has started and has state of its own',
   hint: 'take it out again; to start from a savepoint, create another job',
+}
+
+function alteredSpec(job: StreamJob): Problem {
+  return {
+    code: 'LAST_GOOD_ALTERED',
+    path: 'spec',
+    message: `the last good spec cannot be used: ConfigMap ${lastGoodName(job.metadata.name)} is not as the operator wrote it`,
+    hint: 'correct the spec above: the next good one is kept again',
+  }
 }
 
 /** Pods and the Service are named after the job; a Service takes no dots and begins with a letter. */
@@ -174,19 +187,44 @@ function incompatible(change: Change): Problem {
 
 /** What runs depends on all of the spec but whether it should run and how it is to be deleted. */
 export function keptHash(spec: StreamJobSpec): string {
-  return hashOf({ ...spec, desiredState: undefined, deletion: undefined })
+  return sealOf({ ...spec, desiredState: undefined, deletion: undefined })
 }
 
-async function readLastGood(kube: Kube, job: StreamJob): Promise<StreamJobSpec | undefined> {
+/** Operators before 0.2 wrote the first ten digits only. */
+const SHORT_HASH = 10
+
+/** Whether a spec is the one that the status speaks of. Who may write ConfigMaps may not write the status. */
+function isSealed(spec: StreamJobSpec, hash: string): boolean {
+  return hash.length === SHORT_HASH ? keptHash(spec).startsWith(hash) : keptHash(spec) === hash
+}
+
+/** What is kept of a job's specs. */
+interface KeptSpec {
+  /** The last good one, as it was written; undefined when there is none. */
+  spec: StreamJobSpec | undefined
+  /** The ConfigMap holds something else than the operator wrote for this job. */
+  isAltered: boolean
+  /** The ConfigMap has another owner. */
+  isForeign: boolean
+}
+
+async function readLastGood(kube: Kube, job: StreamJob): Promise<KeptSpec> {
+  const ref = { namespace: job.metadata.namespace ?? '', name: lastGoodName(job.metadata.name) }
+  const kept = await unlessNotFound(kube.get(configMaps, ref))
+  const hash = job.status?.lastGood?.hash
+  const isForeign = kept !== undefined && !isOwnedBy(kept, job)
+  if (kept === undefined || hash === undefined) return { spec: undefined, isAltered: false, isForeign }
+  const spec = parsedSpec(kept.data?.['spec'])
+  const isSound = kept.data?.['uid'] === job.metadata.uid && spec !== undefined && isSealed(spec, hash)
+  return { spec: isSound ? spec : undefined, isAltered: !isSound, isForeign }
+}
+
+function parsedSpec(text: string | undefined): StreamJobSpec | undefined {
   try {
-    const { data } = await kube.get(configMaps, {
-      namespace: job.metadata.namespace ?? '',
-      name: lastGoodName(job.metadata.name),
-    })
-    if (data?.['uid'] !== job.metadata.uid || data?.['spec'] === undefined) return undefined
-    return JSON.parse(data['spec']) as StreamJobSpec
+    const spec: unknown = JSON.parse(text ?? '')
+    return isFields(spec) ? (spec as unknown as StreamJobSpec) : undefined
   } catch (error) {
-    if (isNotFound(error)) return undefined
+    if (error instanceof SyntaxError) return undefined
     throw error
   }
 }
@@ -216,13 +254,27 @@ async function askCoordinator(
   }
 }
 
-function isOwnedBy(pod: Pod, job: StreamJob): boolean {
-  return pod.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid) === true
+function isOwnedBy(object: KubeObject, job: StreamJob): boolean {
+  return object.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid) === true
 }
 
 /** Pods of a deleted namesake are in the way only until they are gone; they are not ours to touch. */
-function takenNames(all: readonly Pod[], own: readonly Pod[], wanted: Wanted | undefined): string[] {
+function takenPods(all: readonly Pod[], own: readonly Pod[], wanted: Wanted | undefined): string[] {
   if (wanted === undefined) return []
   const names = new Set([wanted.coordinator, ...wanted.workers].map((pod) => pod.metadata.name))
-  return all.filter((pod) => names.has(pod.metadata.name) && !own.includes(pod)).map((pod) => pod.metadata.name)
+  return all
+    .filter((pod) => names.has(pod.metadata.name) && !own.includes(pod))
+    .map((pod) => `pod ${pod.metadata.name}`)
+}
+
+/** Looked at before there is a coordinator: workers would show the job's token to whoever is behind that name. */
+async function takenService(
+  { kube, settings }: ObserveParts,
+  job: StreamJob,
+  coordinator: Pod | undefined,
+): Promise<string[]> {
+  if (settings.addressing !== 'service' || coordinator !== undefined) return []
+  const name = coordinatorName(job.metadata.name)
+  const service = await unlessNotFound(kube.get(services, { namespace: job.metadata.namespace ?? '', name }))
+  return service === undefined || isOwnedBy(service, job) ? [] : [`Service ${name}`]
 }

@@ -62,6 +62,7 @@ export class OperatorWorld implements JobClient {
   readonly kube = new FakeKube(() => this.clock.now())
   readonly store: Store = { attempt: 0, savepoints: new Map(), savepointsTaken: 0 }
   readonly targets: JobTarget[] = []
+  addressing: 'podIP' | 'service' = 'podIP'
   /** Coordinators do not answer. */
   unreachable = false
   /** The kubelet does not end pods. */
@@ -128,7 +129,7 @@ export class OperatorWorld implements JobClient {
             image: 'millrace:1',
             imagePullPolicy: 'IfNotPresent',
             store: 'file:///checkpoints',
-            addressing: 'podIP',
+            addressing: this.addressing,
             maxSubtasks: 1000,
           },
         },
