@@ -1,4 +1,5 @@
 import { MillraceError } from '../model/errors.ts'
+import { redacted } from '../model/redacted.ts'
 import type { FormatContext } from './format.ts'
 
 const PATIENCE_MS = 10_000
@@ -127,6 +128,6 @@ export function registryProblem(value: unknown): string | undefined {
   if (value === undefined) return undefined
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    return `must be an http or https address, found ${JSON.stringify(value)}`
+    return `must be an http or https address, found ${redacted(JSON.stringify(value))}`
   return url.username === '' && url.password === '' ? undefined : 'must not carry a password: specs are read by many'
 }

@@ -1,3 +1,4 @@
+import { redacted } from '../../model/redacted.ts'
 import { parseDurationMs } from '../../model/time.ts'
 import type { OpenedFile } from '../../graph/connector-declaration.ts'
 import type { ReportOption } from '../../graph/unknown-options.ts'
@@ -120,7 +121,7 @@ export const filePaths: OptionType<readonly string[]> = {
 
 /** A value as an error message shows it. */
 export function shown(value: unknown): string {
-  return JSON.stringify(value) ?? 'nothing'
+  return redacted(JSON.stringify(value) ?? 'nothing')
 }
 
 function isText(value: unknown): value is string {
