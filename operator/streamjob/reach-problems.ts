@@ -1,6 +1,7 @@
 import type { ConnectorDeclarations, DeclaredOptions, OpenedFile } from '../../runtime/graph/connector-declaration.ts'
 import type { JobGraph, OperatorNode } from '../../runtime/graph/job-graph.ts'
 import { join, joinRelative, type Problem } from '../../runtime/graph/problems.ts'
+import { namedTlsFiles } from '../../runtime/graph/tls-files.ts'
 import { isFields } from '../../runtime/model/fields.ts'
 import { folderOfGlob, isReached, whyOutOfReach, type Reach } from '../../runtime/model/reach.ts'
 import type { StreamJobSpec } from '../api/stream-job.ts'
@@ -30,6 +31,7 @@ function openedBy({ verb, onError }: OperatorNode, connectors: ConnectorDeclarat
   const of = (place: string, options: DeclaredOptions | undefined, written: Readonly<Record<string, unknown>>) =>
     (options?.opens?.(written) ?? []).map((one) => ({ ...one, path: joinRelative(place, one.path) }))
   return [
+    ...calledFiles(verb),
     ...(verb.kind === 'source'
       ? of(`source.${verb.connector}`, connectors.sources[verb.connector]?.options, verb.options)
       : []),
@@ -44,6 +46,18 @@ function openedBy({ verb, onError }: OperatorNode, connectors: ConnectorDeclarat
         )
       : []),
   ]
+}
+
+/** Certificates of services that are called. */
+function calledFiles(verb: OperatorNode['verb']): OpenedFile[] {
+  const [place, { call }] =
+    verb.kind === 'asyncMap'
+      ? ['asyncMap.http', verb]
+      : verb.kind === 'lookup'
+        ? [`join.lookup.${verb.answer === 'rows' ? 'druid' : 'http'}`, verb.call]
+        : ['', { call: undefined }]
+  const tls = call?.kind === 'http' ? call.tls : undefined
+  return namedTlsFiles(tls ?? {}).map((one) => ({ ...one, path: `${place}.tls.${one.path}` }))
 }
 
 function placeOf(spec: StreamJobSpec, { id }: OperatorNode): string {

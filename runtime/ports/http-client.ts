@@ -1,3 +1,5 @@
+import type { TlsFiles } from '../model/tls-files.ts'
+
 /** Calls services over HTTP. */
 export interface HttpClient {
   /**
@@ -14,6 +16,8 @@ export interface OutgoingRequest {
   url: string
   headers: Readonly<Record<string, string>>
   body?: string
+  /** For https: read again for each connection. */
+  tls?: TlsFiles | undefined
   signal: AbortSignal
 }
 

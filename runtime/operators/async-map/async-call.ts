@@ -64,6 +64,7 @@ function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): Asyn
       method: call.method,
       url: filled(call.url, row, (value) => encodeURIComponent(text(value))),
       signal,
+      tls: call.tls,
       headers: {
         accept: 'application/json',
         ...(call.method === 'POST' ? { 'content-type': 'application/json' } : {}),

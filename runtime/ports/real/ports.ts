@@ -21,13 +21,17 @@ export function realPorts(parts: {
   reach?: Reach | undefined
 }): Ports {
   const { reach } = parts
+  const secrets = secretFiles(realFiles, reach)
   return {
     clock: realClock,
     rng: realRng,
     net: realNet,
     files: reach === undefined ? realFiles : filesWithin(realFiles, reach),
-    secretFiles: secretFiles(realFiles, reach),
-    httpClient: new RealHttpClient(reach === undefined ? undefined : new AddressGuard(reach.addresses)),
+    secretFiles: secrets,
+    httpClient: new RealHttpClient({
+      guard: reach === undefined ? undefined : new AddressGuard(reach.addresses),
+      secrets,
+    }),
     modules: new NodeModules(parts.modulesFolder),
     logger: parts.logger,
     openStore,

@@ -45,15 +45,17 @@ interface Written {
   source?: object
   sink?: object
   onError?: unknown
+  /** The verb of an operator between both. */
+  call?: object
 }
 
-function specOf({ source, sink, onError }: Written, podTemplate: Readonly<Record<string, unknown>> = MOUNTS) {
+function specOf({ source, sink, onError, call }: Written, podTemplate: Readonly<Record<string, unknown>> = MOUNTS) {
   return {
     podTemplate,
     graph: [
       {
         id: 'out',
-        from: 'in',
+        from: call === undefined ? 'in' : 'called',
         sink: sink ?? { console: {} },
       },
       {
@@ -62,6 +64,7 @@ function specOf({ source, sink, onError }: Written, podTemplate: Readonly<Record
         schema: { a: 'long' },
         ...(onError === undefined ? {} : { onError }),
       },
+      ...(call === undefined ? [] : [{ id: 'called', from: 'in', ...call }]),
     ],
   } satisfies StreamJobSpec
 }
@@ -139,6 +142,69 @@ describe('a spec on a cluster', () => {
       'the password of dead letters',
       { onError: { deadLetter: { kafka: kafka('/secrets/../etc/shadow') } } },
       'spec.graph[1].onError.deadLetter.kafka.sasl.passwordFile',
+    ],
+    [
+      'a key of Kafka',
+      {
+        sink: {
+          kafka: {
+            brokers: 'k:1',
+            topic: 't',
+            tls: { caFile: '/secrets/kafka/ca', certificateFile: '/secrets/kafka/c', keyFile: '/data/key' },
+          },
+        },
+      },
+      'spec.graph[0].sink.kafka.tls.keyFile',
+    ],
+    [
+      'the authority of a registry',
+      {
+        sink: {
+          kafka: {
+            brokers: 'k:1',
+            topic: 't',
+            format: { avro: { registry: 'https://r', tls: { caFile: '/etc/ssl/ca' } } },
+          },
+        },
+      },
+      'spec.graph[0].sink.kafka.format.avro.tls.caFile',
+    ],
+    [
+      'the authority of a service',
+      { call: { asyncMap: { http: { url: 'https://a/{a}', tls: { caFile: '/etc/ssl/ca' } }, output: { n: 'long' } } } },
+      'spec.graph[2].asyncMap.http.tls.caFile',
+    ],
+    [
+      'the authority of a table',
+      {
+        call: {
+          join: {
+            type: 'left',
+            lookup: { http: { url: 'https://a/{a}', tls: { caFile: '/etc/ssl/ca' } }, output: { n: 'long' } },
+          },
+        },
+      },
+      'spec.graph[2].join.lookup.http.tls.caFile',
+    ],
+    [
+      'the authority of a Druid',
+      {
+        call: {
+          join: {
+            type: 'left',
+            lookup: {
+              druid: {
+                url: 'https://d',
+                query: 'SELECT n FROM t WHERE a = ?',
+                parameters: ['a'],
+                tls: { caFile: '/etc/ssl/ca' },
+              },
+              output: { n: 'long' },
+            },
+          },
+        },
+      },
+      'spec.graph[2].join.lookup.druid.tls.caFile',
     ],
     [
       'the file of a format',

@@ -1,6 +1,12 @@
+import { X509Certificate } from 'node:crypto'
 import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
+import { makeCertificate } from '../../../../embedded/credentials.ts'
+import type { TlsFiles } from '../../../../runtime/model/tls-files.ts'
+import type { SecretFiles } from '../../../../runtime/ports/files.ts'
 import { AddressGuard, type Resolve } from '../../../../runtime/ports/real/guarded-lookup.ts'
 import { RealHttpClient } from '../../../../runtime/ports/real/http-client.ts'
 
@@ -111,7 +117,7 @@ describe('the HTTP client of a job on a cluster', () => {
     'http://\uff11\uff12\uff17.0.0.1/',
     'http://localhost/',
   ])('refuses %s, however it is spelt', async (url) => {
-    await expect(get(new RealHttpClient(new AddressGuard([])), url)).rejects.toMatchObject({
+    await expect(get(new RealHttpClient({ guard: new AddressGuard([]) }), url)).rejects.toMatchObject({
       code: 'HTTP_FORBIDDEN',
       retriable: false,
       hint: expect.stringContaining('jobs.httpAddresses') as string,
@@ -123,12 +129,12 @@ describe('the HTTP client of a job on a cluster', () => {
       response.end('secret')
     })
     const { port } = new URL(url)
-    const bad = new RealHttpClient(new AddressGuard([], resolvesTo(['127.0.0.1'])))
+    const bad = new RealHttpClient({ guard: new AddressGuard([], resolvesTo(['127.0.0.1'])) })
     await expect(get(bad, `http://harmless.example:${port}/`)).rejects.toMatchObject({
       code: 'HTTP_FORBIDDEN',
       message: expect.stringContaining('harmless.example, which is 127.0.0.1,') as string,
     })
-    const mixed = new RealHttpClient(new AddressGuard([], resolvesTo(['192.0.2.1', '169.254.169.254'])))
+    const mixed = new RealHttpClient({ guard: new AddressGuard([], resolvesTo(['192.0.2.1', '169.254.169.254'])) })
     await expect(get(mixed, 'http://mixed.example/')).rejects.toMatchObject({ code: 'HTTP_FORBIDDEN' })
   })
 
@@ -138,7 +144,7 @@ describe('the HTTP client of a job on a cluster', () => {
     })
     const { port } = new URL(url)
     const resolve = resolvesTo(['127.0.0.2'], ['127.0.0.1'])
-    const rebound = new RealHttpClient(new AddressGuard(['127.0.0.2/32'], resolve))
+    const rebound = new RealHttpClient({ guard: new AddressGuard(['127.0.0.2/32'], resolve) })
     await expect(get(rebound, `http://rebound.example:${port}/`)).rejects.toMatchObject({ code: 'HTTP_FAILED' })
     await expect(get(rebound, `http://rebound.example:${port}/`)).rejects.toMatchObject({ code: 'HTTP_FORBIDDEN' })
   })
@@ -147,8 +153,60 @@ describe('the HTTP client of a job on a cluster', () => {
     const url = await serving((_request, response) => {
       response.end('ok')
     })
-    const allowed = new RealHttpClient(new AddressGuard(['127.0.0.1/32']))
+    const allowed = new RealHttpClient({ guard: new AddressGuard(['127.0.0.1/32']) })
     expect(await get(allowed, url)).toEqual({ status: 200, body: 'ok' })
     await expect(get(allowed, url.replace('127.0.0.1', '[::1]'))).rejects.toMatchObject({ code: 'HTTP_FORBIDDEN' })
   })
 })
+
+describe('the HTTP client over TLS', () => {
+  test('trusts the authority and shows the certificate of its files, and reads them again for the next connection', async () => {
+    const [server, first, second] = await Promise.all(Array.from({ length: 3 }, () => makeCertificate('127.0.0.1')))
+    if (server === undefined || first === undefined || second === undefined) throw new Error('no certificates')
+    const shown: string[] = []
+    const url = await servingTls(
+      createTlsServer(
+        { key: server.key, cert: server.certificate, requestCert: true, rejectUnauthorized: false },
+        (request, response) => {
+          shown.push((request.socket as TLSSocket).getPeerCertificate().fingerprint256)
+          response.writeHead(200, { connection: 'close' }).end('ok')
+        },
+      ),
+    )
+    const keys: Record<string, string> = {
+      '/s/ca': second.certificate,
+      '/s/cert': first.certificate,
+      '/s/key': first.key,
+    }
+    const secrets: SecretFiles = {
+      read: (path) => {
+        const text = keys[path]
+        return text === undefined ? Promise.reject(new Error(`no ${path}`)) : Promise.resolve(text)
+      },
+    }
+    const tls = { caFile: '/s/ca', certificateFile: '/s/cert', keyFile: '/s/key' }
+    const trusting = new RealHttpClient({ secrets })
+    const get = (files: TlsFiles): Promise<unknown> =>
+      trusting.send({ method: 'GET', url, headers: {}, signal, tls: files })
+    await expect(get(tls)).rejects.toMatchObject({ code: 'HTTP_FAILED' })
+    expect(shown).toEqual([])
+    keys['/s/ca'] = server.certificate
+    expect(await get(tls)).toEqual({ status: 200, body: 'ok' })
+    keys['/s/cert'] = second.certificate
+    keys['/s/key'] = second.key
+    expect(await get(tls)).toEqual({ status: 200, body: 'ok' })
+    expect(shown).toEqual([first, second].map(({ certificate }) => new X509Certificate(certificate).fingerprint256))
+    await expect(get({ caFile: '/s/none' })).rejects.toMatchObject({ code: 'CERTIFICATE_UNREADABLE', domain: 'user' })
+  })
+})
+
+async function servingTls(server: TlsServer): Promise<string> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  cleanups.push(async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
