@@ -190,7 +190,7 @@ export function keptHash(spec: StreamJobSpec): string {
   return sealOf({ ...spec, desiredState: undefined, deletion: undefined })
 }
 
-/** Operators before 0.2 wrote the first ten digits only. */
+/** Earlier operators wrote these first digits only. */
 const SHORT_HASH = 10
 
 /** Whether a spec is the one that the status speaks of. Who may write ConfigMaps may not write the status. */
