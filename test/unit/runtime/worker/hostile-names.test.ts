@@ -101,11 +101,11 @@ const ENTRIES: Readonly<Record<string, EntryOf>> = {
   session: ({ k, v, x }) => ({ keyBy: k, window: { session: '2s' }, aggregate: { [x]: `max(${v})` } }),
   reduce: ({ k, v }) => ({ keyBy: k, reduce: { [v]: `previous.${v} + current.${v}` } }),
   dedupe: ({ k }) => ({ keyBy: k, dedupe: { keep: 'last' } }),
-  topN: ({ k, v, x }) => ({ keyBy: k, topN: { n: 2, by: v, rank: x } }),
+  topN: ({ k, v, x }) => ({ keyBy: k, topN: { limit: 2, by: v, rank: x } }),
   join: ({ k, v, x, y }) => ({
     from: ['in', 'other'],
     join: {
-      on: { [k]: k },
+      keyBy: { [k]: k },
       type: 'left',
       within: { before: '1s', after: '1s' },
       select: { [k]: `left.${k}`, [x]: `left.${v}`, [y]: `right.${v}` },
