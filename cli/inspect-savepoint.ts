@@ -2,6 +2,7 @@ import { openSavedState, type SavedState } from '../runtime/checkpoint/saved-sta
 import { checkedStateFile } from '../runtime/checkpoint/state-file.ts'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
+import { memberOf } from '../runtime/model/fields.ts'
 import type { Json } from '../runtime/model/snapshot.ts'
 import type { OperatorNode } from '../runtime/graph/job-graph.ts'
 import { planJob } from '../runtime/front/planned-job.ts'
@@ -94,7 +95,7 @@ function operatorContents({ manifest }: SavedState, id: string, node: OperatorNo
   const snapshots = Object.values(manifest.subtasks).filter(
     ({ splits, state, committables }) => id in splits || id in state || id in committables,
   )
-  const files = snapshots.flatMap(({ state }) => state[id] ?? [])
+  const files = snapshots.flatMap(({ state }) => memberOf(state, id) ?? [])
   return {
     id,
     ...(node === undefined

@@ -5,6 +5,7 @@ import { compileKeyGrouper } from '../runtime/codegen/keys/key-grouper.ts'
 import { compileJsonWriter } from '../runtime/codegen/json/json-writer.ts'
 import type { RowWriter } from '../runtime/codegen/contracts.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
+import { memberOf } from '../runtime/model/fields.ts'
 import type { Field, Row, Schema } from '../runtime/model/schema.ts'
 import type { StateFile } from '../runtime/model/snapshot.ts'
 import { declaredName } from '../runtime/operators/process/process-context.ts'
@@ -44,7 +45,7 @@ export async function readSavepoint(wish: ReadWish, out: (text: string) => void)
   const operator = operatorOf(saved, wish.operator)
   const files = Object.keys(saved.manifest.subtasks)
     .sort()
-    .flatMap((subtask) => saved.manifest.subtasks[subtask]?.state[operator] ?? [])
+    .flatMap((subtask) => memberOf(saved.manifest.subtasks[subtask]?.state ?? {}, operator) ?? [])
   const by = writtenBy(saved, operator)
   const wanted = keyFilter(wish.key)
   const keys = by?.node.keyBy ?? []
@@ -110,7 +111,7 @@ function writtenBy({ manifest }: SavedState, operator: string): WrittenBy {
 function schemaOf({ operators }: JobGraph, input: string): Schema {
   const node = operators.find(({ id }) => id === operatorOfInput(input))
   const output = outputOfInput(input)
-  const schema = output === undefined ? node?.schema : node?.sideOutputs?.[output]
+  const schema = output === undefined ? node?.schema : memberOf(node?.sideOutputs ?? {}, output)
   if (schema === undefined) throw new MillraceError('UNKNOWN_INPUT', `the job of the savepoint has no ${input}`)
   return schema
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { parseAddressBlock } from '../runtime/model/address-blocks.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { DruidEndpoint } from './druid/http-druid-client.ts'
 import type { PodSettings } from './resources/job-pod.ts'
@@ -27,6 +28,8 @@ const FLAGS = {
   'store-claim': { type: 'string' },
   addressing: { type: 'string' },
   'max-subtasks': { type: 'string' },
+  'file-roots': { type: 'string' },
+  'http-addresses': { type: 'string' },
   'leader-election': { type: 'string' },
   'lease-namespace': { type: 'string' },
   'lease-name': { type: 'string' },
@@ -46,10 +49,7 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
     const value = values[name] ?? env[`MILLRACE_${name.replaceAll('-', '_').toUpperCase()}`]
     return value === '' ? undefined : value
   }
-  const namespaces = setting('namespaces')
-    ?.split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '')
+  const namespaces = listOf(setting('namespaces'))
   const store = needed(setting('store'), 'store', 'where jobs that name no checkpoint store keep their checkpoints')
   return {
     namespaces,
@@ -63,6 +63,10 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
       store,
       ...storeVolumeOf(store, setting('store-claim')),
       addressing: oneOf('addressing', setting('addressing') ?? 'service', ['service', 'podIP']),
+      reach: {
+        files: foldersOf('file-roots', listOf(setting('file-roots')) ?? []),
+        addresses: blocksOf('http-addresses', listOf(setting('http-addresses')) ?? []),
+      },
       maxSubtasks: countOf('max-subtasks', setting('max-subtasks') ?? '1000'),
     },
     tokenKey: tokenKeyOf(env['MILLRACE_TOKEN_KEY']),
@@ -95,6 +99,27 @@ function storeVolumeOf(store: string, claim: string | undefined): { storeVolume?
       `is ${JSON.stringify(claim)} and the store ${JSON.stringify(store)} is no folder it could be mounted at`,
     )
   return { storeVolume: { claim, path } }
+}
+
+/** `a, b` → both; undefined when it is not set. */
+function listOf(value: string | undefined): string[] | undefined {
+  return value
+    ?.split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
+}
+
+function foldersOf(name: FlagName, folders: readonly string[]): readonly string[] {
+  const wrong = folders.find((folder) => !folder.startsWith('/'))
+  if (wrong !== undefined) throw invalid(name, `names ${JSON.stringify(wrong)}, not an absolute path`)
+  return folders
+}
+
+function blocksOf(name: FlagName, blocks: readonly string[]): readonly string[] {
+  const wrong = blocks.find((block) => parseAddressBlock(block) === undefined)
+  if (wrong !== undefined)
+    throw invalid(name, `names ${JSON.stringify(wrong)}, not a block of addresses such as 127.0.0.1/32`)
+  return blocks
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

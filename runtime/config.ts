@@ -1,5 +1,6 @@
 import { DEFAULT_HEARTBEAT_TIMEOUT_MS } from './control/silence-watch.ts'
 import { MillraceError } from './model/errors.ts'
+import { decodeReach, type Reach } from './model/reach.ts'
 import type { NetAddress } from './ports/net.ts'
 
 /** What a runtime process is told by its environment; the operator and `millrace run` set the same variables. */
@@ -16,6 +17,8 @@ export interface RuntimeConfig {
   template: string | undefined
   /** A peer on a control connection that says nothing for so long is taken for lost. */
   heartbeatTimeoutMs: number
+  /** Undefined: connectors may open and call everything. */
+  reach: Reach | undefined
 }
 
 export interface CoordinatorSettings {
@@ -48,6 +51,7 @@ export function readRuntimeConfig(env: Environment): RuntimeConfig {
     host: env['MILLRACE_POD_IP'] ?? '127.0.0.1',
     template: env['MILLRACE_TEMPLATE'],
     heartbeatTimeoutMs: timeout(env, 'MILLRACE_HEARTBEAT_TIMEOUT_MS', DEFAULT_HEARTBEAT_TIMEOUT_MS),
+    reach: env['MILLRACE_REACH'] === undefined ? undefined : decodeReach(env['MILLRACE_REACH']),
   }
 }
 

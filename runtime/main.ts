@@ -22,6 +22,7 @@ try {
   const ports = realPorts({
     logger,
     modulesFolder: process.env['MILLRACE_MODULES'],
+    reach: config.reach,
     printLine: (line) => {
       process.stdout.write(`${line}\n`)
     },

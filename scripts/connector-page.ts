@@ -33,7 +33,7 @@ function rowsOf(table: OptionDescriptions, prefix: string): string[] {
 }
 
 function valueOf({ type, unit, secret }: OptionDescription): string {
-  const value = type.fields === undefined ? type.name : 'mapping'
+  const value = type.fields === undefined || !type.name.startsWith('mapping') ? type.name : 'mapping'
   return `${value}${unit === undefined ? '' : `, ${unit}`}${secret === true ? ' (secret)' : ''}`
 }
 

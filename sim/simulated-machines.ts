@@ -4,6 +4,7 @@ import type { HttpClient } from '../runtime/ports/http-client.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
 import type { ModuleExports, ModuleLoader } from '../runtime/ports/modules.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
+import { secretFiles } from '../runtime/ports/reached-files.ts'
 import { VirtualFiles } from '../runtime/ports/virtual/files.ts'
 import { VirtualNetwork } from '../runtime/ports/virtual/net.ts'
 import { VirtualScratch } from '../runtime/ports/virtual/scratch.ts'
@@ -57,11 +58,13 @@ export class SimulatedMachines {
   portsOf(owner: string): Ports {
     const scratch = new VirtualScratch(this.#settings.scratchBytes)
     scratch.refusal = () => this.scratchRefusal()
+    const files = this.files.filesOf(owner)
     return {
       clock: this.world.clockOf(owner),
       rng: this.world.rngOf(),
       net: this.network.netOf(owner),
-      files: this.files.filesOf(owner),
+      files,
+      secretFiles: secretFiles(files, undefined),
       httpClient: this.#settings.http?.(this.world.clockOf(owner)) ?? NO_HTTP,
       modules: this.#modules(owner),
       logger: this.loggerOf(owner),

@@ -109,9 +109,17 @@ export interface StreamJobStatus {
   /** What the API server does not take of this job; null when nothing. */
   refusal?: Refusal | null
   /** The newest spec that passed; its text is in the ConfigMap `<job>-last-good`. */
-  lastGood?: { generation: number; hash: string; change: 'none' | 'rescale' | 'graph' | 'incompatible' }
+  lastGood?: LastGood
   finishedAt?: string | null
   conditions?: Condition[]
+}
+
+export interface LastGood {
+  generation: number
+  hash: string
+  /** Hash of the spec of the pods that run, while those of this one are to take over. */
+  running?: string | null
+  change: 'none' | 'rescale' | 'graph' | 'incompatible'
 }
 
 export interface CheckpointStatus {

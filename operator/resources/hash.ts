@@ -1,9 +1,14 @@
 import { createHash, createHmac } from 'node:crypto'
 import { canonicalJson } from '../../runtime/model/canonical-json.ts'
 
-/** Ten hex digits of a value: equal for equal JSON, whatever the order of members. */
+/** Ten hex digits of a value: equal for equal JSON, whatever the order of members. Not proof against forgery. */
 export function hashOf(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 10)
+  return sealOf(value).slice(0, 10)
+}
+
+/** All 64 hex digits: nobody makes another value that has them. */
+export function sealOf(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
 }
 
 /**

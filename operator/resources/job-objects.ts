@@ -13,8 +13,8 @@ export interface ConfigMap extends KubeObject {
 export const configMaps: ResourceType<ConfigMap> = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
 
 /**
- * The name follows the token: a Secret of a deleted namesake, or of another operator key, is never mistaken for
- * ours.
+ * The name follows the token: a Secret of a deleted namesake, or of another operator key, is never mistaken for ours,
+ * and nobody without the operator's key can take the name before it is. The operator may not read Secrets.
  */
 export function tokenSecretName(job: string, token: string): string {
   return `${job}-token-${hashOf(token)}`

@@ -1,9 +1,11 @@
+import { encodeReach, type Reach } from '../../runtime/model/reach.ts'
 import type { EnvVar, StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import { hashOf } from './hash.ts'
 import { HASH_ANNOTATION, jobLabels, ownedBy } from './labels.ts'
 import type { Role } from './labels.ts'
 import { CONTAINER_NAME, podTemplateOf, TMP_VOLUME } from './pod-template.ts'
+import { reachOf } from './job-reach.ts'
 import { mountedModules } from './modules-volume.ts'
 import type { MountedModules } from './modules-volume.ts'
 import { mountedStore } from './store-volume.ts'
@@ -45,6 +47,11 @@ export interface PodSettings {
   ports?: JobPorts
   /** A job of more subtasks is refused. */
   maxSubtasks: number
+  /**
+   * What connectors of jobs may reach besides what their pods mount (resources/job-reach.ts). Absent: everything, where
+   * jobs are processes of the author's own machine.
+   */
+  reach?: Pick<Reach, 'files' | 'addresses'>
   /** Given to every pod besides its own, from the operator's configuration. */
   env?: readonly EnvVar[]
 }
@@ -74,7 +81,11 @@ export interface RolePart {
 export function jobPod(context: PodContext, part: RolePart): Pod {
   const { job, spec, settings } = context
   const template = podTemplateOf(spec.podTemplate)
-  const store = mountedStore(storeOf(spec, settings), settings.storeVolume, template)
+  const store = mountedStore(job, storeOf(spec, settings), settings.storeVolume, {
+    template,
+    // only coordinators take over the state of other jobs
+    seesOthers: part.role === 'coordinator' && spec.restore !== undefined,
+  })
   // only workers run the user's code
   const modules = mountedModules(part.role === 'worker' ? spec.modules : {})
   const mounted = {
@@ -165,12 +176,14 @@ function storeOf(spec: StreamJobSpec, settings: PodSettings): string {
 /** Last wins in Kubernetes: ours come after the user's. */
 function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, tokenSecret: string): EnvVar[] {
   const { ports = JOB_PORTS } = settings
+  const reach = reachOf(job, spec, settings)
   return [
     { name: 'TMPDIR', value: TMP_PATH },
     { name: 'MILLRACE_JOB', value: job.metadata.name },
     { name: 'MILLRACE_NAMESPACE', value: job.metadata.namespace ?? '' },
     { name: 'MILLRACE_JOB_UID', value: job.metadata.uid ?? '' },
     { name: 'MILLRACE_STORE', value: storeOf(spec, settings) },
+    ...(reach === undefined ? [] : [{ name: 'MILLRACE_REACH', value: encodeReach(reach) }]),
     { name: 'MILLRACE_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
     { name: 'MILLRACE_CONTROL_PORT', value: String(ports.control) },
     { name: 'MILLRACE_HTTP_PORT', value: String(ports.http) },

@@ -1,4 +1,5 @@
-import { posix } from 'node:path'
+import { isInFolder, normalizedPath } from '../../runtime/model/reach.ts'
+import type { StreamJob } from '../api/stream-job.ts'
 import type { PodTemplate } from './pod-template.ts'
 import { STORE_VOLUME } from './pod-template.ts'
 
@@ -18,21 +19,44 @@ export interface MountedVolumes {
 /** The folder that a store names: `file:///folder` or an absolute path, normalized; undefined for anything else. */
 export function storeFolder(store: string): string | undefined {
   const path = /^(?:file:\/\/)?(\/[^:%?#]*)$/.exec(store)?.[1]
-  return path === undefined ? undefined : normalized(path)
+  return path === undefined ? undefined : normalizedPath(path)
 }
 
 /**
- * What a pod needs beside its template so that its store is there. Nothing when the template mounts that folder itself,
- * or when the job names a store elsewhere: the claim only ever appears at the operator's own path, since a job's author
- * who may not create pods must not choose which folder of the image it covers.
+ * The folder of a job in the volume: where the pods see it, and its place in the claim. It is where the runtime keeps
+ * the job's checkpoints (storeFolder of runtime/config.ts). Undefined when the job names a store elsewhere.
  */
-export function mountedStore(store: string, volume: StoreVolume | undefined, template: PodTemplate): MountedVolumes {
+export function ownStoreFolder(
+  { metadata }: StreamJob,
+  store: string,
+  volume: StoreVolume | undefined,
+): { path: string; subPath: string } | undefined {
   const folder = storeFolder(store)
-  if (volume === undefined || folder === undefined || !isWithin(folder, volume.path) || isMountedBy(template, folder))
+  if (volume === undefined || folder === undefined || !isInFolder(folder, volume.path)) return undefined
+  const path = `${folder}/${metadata.namespace ?? 'default'}/${metadata.name}/${metadata.uid ?? ''}`
+  return { path, subPath: path.slice(volume.path.length + 1) }
+}
+
+/**
+ * What a pod needs beside its template so that its store is there: the job's own folder of the claim, and no other
+ * job's. The coordinator of a job that restores reads the state of another one: it sees the claim, and cannot write it.
+ * Nothing when the template mounts that folder itself, or when the job names a store elsewhere: the claim only ever
+ * appears at the operator's own path, since a job's author who may not create pods must not choose which folder of the
+ * image it covers.
+ */
+export function mountedStore(
+  job: StreamJob,
+  store: string,
+  volume: StoreVolume | undefined,
+  { template, seesOthers }: { template: PodTemplate; seesOthers: boolean },
+): MountedVolumes {
+  const own = ownStoreFolder(job, store, volume)
+  if (volume === undefined || own === undefined || isMountedBy(template, storeFolder(store) ?? own.path))
     return { volumes: [], mounts: [] }
+  const ofOthers = { name: STORE_VOLUME, mountPath: volume.path, readOnly: true }
   return {
     volumes: [{ name: STORE_VOLUME, persistentVolumeClaim: { claimName: volume.claim } }],
-    mounts: [{ name: STORE_VOLUME, mountPath: volume.path }],
+    mounts: [...(seesOthers ? [ofOthers] : []), { name: STORE_VOLUME, mountPath: own.path, subPath: own.subPath }],
   }
 }
 
@@ -42,15 +66,7 @@ function isMountedBy({ container }: PodTemplate, folder: string): boolean {
     Array.isArray(volumeMounts) &&
     volumeMounts.some(
       (mount: { mountPath?: unknown } | null) =>
-        typeof mount?.mountPath === 'string' && isWithin(folder, normalized(mount.mountPath)),
+        typeof mount?.mountPath === 'string' && isInFolder(folder, normalizedPath(mount.mountPath)),
     )
   )
-}
-
-function isWithin(folder: string, parent: string): boolean {
-  return folder === parent || folder.startsWith(`${parent}/`)
-}
-
-function normalized(path: string): string {
-  return posix.normalize(path).replace(/(.)\/$/, '$1')
 }

@@ -1,6 +1,6 @@
 import type { ErrorReport } from '../../runtime/model/errors.ts'
 import { FINALIZER } from '../api/stream-job.ts'
-import type { Operation, OperationType } from '../api/stream-job.ts'
+import type { Operation, OperationType, StreamJobPhase } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import { templateOf } from '../resources/template.ts'
 import { subtaskOf } from '../resources/worker-pod.ts'
@@ -56,7 +56,12 @@ function nextStep(observed: Observed): Decision {
       requeueAfterMs: 0,
     })
   }
-  if (observed.keepSpec !== undefined) return keepSpec(observed)
+  if (observed.keepSpec !== undefined) {
+    const { taken } = observed.keepSpec
+    return taken === undefined
+      ? keepSpec(observed)
+      : nameTaken(observed, `ConfigMap ${taken}`, observed.job.status?.phase ?? 'Pending')
+  }
   if (wanted === undefined) {
     return settled(observed, {
       phase: 'Pending',
@@ -99,17 +104,8 @@ function decideRun(observed: Observed, wanted: Wanted): Decision {
       events: [{ type: 'Warning', reason: camelCase(code), message }],
     })
   }
-  if (observed.taken.length > 0) {
-    const message = `The pod ${observed.taken[0] ?? ''} exists and belongs to someone else: rename this job or remove that pod.`
-    return settled(observed, {
-      phase: 'Pending',
-      reason: 'NameTaken',
-      message,
-      stalled: true,
-      requeueAfterMs: STEADY_MS,
-      events: [{ type: 'Warning', reason: 'NameTaken', message }],
-    })
-  }
+  const [taken] = observed.taken
+  if (taken !== undefined) return nameTaken(observed, taken, 'Pending')
   return decideUpgrade(observed, wanted) ?? decideOneTemplate(observed, wanted)
 }
 
@@ -142,6 +138,19 @@ function removeAbandoned(observed: Observed, abandoned: readonly Pod[]): Decisio
     reason: phase,
     message: `Removing ${namesOf(abandoned)}: the job runs on without them.`,
     requeueAfterMs: 0,
+  })
+}
+
+/** Nothing of someone else is overwritten or used. */
+function nameTaken(observed: Observed, object: string, phase: StreamJobPhase): Decision {
+  const message = `The ${object} exists and belongs to someone else: rename this job or remove it.`
+  return settled(observed, {
+    phase,
+    reason: 'NameTaken',
+    message,
+    stalled: true,
+    requeueAfterMs: STEADY_MS,
+    events: [{ type: 'Warning', reason: 'NameTaken', message }],
   })
 }
 

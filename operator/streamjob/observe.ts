@@ -3,19 +3,21 @@ import type { JobGraph } from '../../runtime/graph/job-graph.ts'
 import { changeOf } from '../../runtime/plan/change.ts'
 import type { Change } from '../../runtime/plan/change.ts'
 import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
-import type { Problem } from '../../runtime/graph/problems.ts'
+import type { Origin, Problem } from '../../runtime/graph/problems.ts'
+import { isFields } from '../../runtime/model/fields.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
-import { isNotFound } from '../kube/errors.ts'
+import { unlessNotFound } from '../kube/errors.ts'
 import type { Kube } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
-import { pods as podResource } from '../kube/resource-type.ts'
-
-import { hashOf, jobToken } from '../resources/hash.ts'
+import { pods as podResource, services } from '../kube/resource-type.ts'
+import { coordinatorName } from '../resources/coordinator-pod.ts'
+import { hashOf, jobToken, sealOf } from '../resources/hash.ts'
 import { configMaps, lastGoodName, tokenSecretName } from '../resources/job-objects.ts'
+import { reachOf } from '../resources/job-reach.ts'
 import { portOf } from '../resources/job-pod.ts'
 import type { PodContext, PodSettings } from '../resources/job-pod.ts'
 import { JOB_LABEL } from '../resources/labels.ts'
@@ -67,7 +69,10 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     problems: spec.problems,
     keepSpec: spec.keep,
     pods,
-    taken: takenNames(all.items, own, wanted?.set),
+    taken: [
+      ...takenPods(all.items, own, wanted?.set),
+      ...(await takenService(parts, job, coordinatorAmong(pods, template))),
+    ],
     coordinatorAddress: running === undefined ? undefined : addressIn(running, pods),
     coordinator: coordinator.view,
     successor:
@@ -124,11 +129,7 @@ async function runningPods(parts: ObserveParts, facts: PodFacts): Promise<{ runn
   const template = runningTemplate(job, pods, wanted.set.template)
   if (template === wanted.set.template) return { running: wanted, pods }
   const kept = facts.kept ?? (await readKept(parts.kube, job))
-  const { maxSubtasks } = parts.settings
-  const candidates = [kept?.running ?? undefined, kept?.spec].flatMap((spec) => {
-    if (spec === undefined) return []
-    return usableSpec(spec, readSpec(spec, parts.connectors, { maxSubtasks, origin: 'kept' })) ?? []
-  })
+  const candidates = kept.candidates.flatMap((spec) => usableSpec(spec, readJobSpec(parts, job, spec, 'kept')) ?? [])
   const made = candidates.find(({ spec }) => templateHash(contextOf(parts, job, spec)) === template)
   // Rendered by an operator of another version, or with other settings: the spec is still the one they were made from.
   const running = await render(parts, job, made ?? candidates[0] ?? wanted.from, template)
@@ -168,11 +169,6 @@ interface ChosenSpec {
   kept: KeptSpecs | undefined
 }
 
-interface KeptSpecs {
-  spec: StreamJobSpec
-  running: StreamJobSpec | null
-}
-
 interface UsableSpec {
   spec: StreamJobSpec
   graph: JobGraph
@@ -180,18 +176,22 @@ interface UsableSpec {
 
 /** The newest spec when it is good and its state fits what has run; else the last good one. */
 async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
-  const { maxSubtasks } = parts.settings
-  const isKept = job.status?.lastGood?.hash === keptHash(job.spec)
-  const read = readSpec(job.spec, parts.connectors, { maxSubtasks, origin: isKept ? 'kept' : 'written' })
+  const hash = job.status?.lastGood?.hash
+  const isKept = hash !== undefined && isSealed(job.spec, hash)
+  const read = readJobSpec(parts, job, job.spec, isKept ? 'kept' : 'written')
   const problems = [...nameProblems(job.metadata.name), ...read.problems]
   const newest = problems.length === 0 ? usableSpec(job.spec, read) : undefined
-  if (newest !== undefined && isKept) return { chosen: newest, problems, keep: undefined, kept: undefined }
-  const kept = job.status?.lastGood === undefined ? undefined : await readKept(parts.kube, job)
-  const last = kept?.spec
+  // the few digits of an earlier operator prove too little: the spec is kept anew
+  if (newest !== undefined && isKept && hash.length > SHORT_HASH)
+    return { chosen: newest, problems, keep: undefined, kept: undefined }
+  const kept = await readKept(parts.kube, job)
+  const { lastGood: last } = kept
   // The kept spec was good; an operator of another version may read it otherwise.
-  const usable =
-    last === undefined ? undefined : usableSpec(last, readSpec(last, parts.connectors, { maxSubtasks, origin: 'kept' }))
-  if (newest === undefined) return { chosen: usable, problems, keep: undefined, kept }
+  const usable = last === undefined ? undefined : usableSpec(last, readJobSpec(parts, job, last, 'kept'))
+  if (newest === undefined) {
+    const altered = kept.isAltered ? [alteredSpec(job)] : []
+    return { chosen: usable, problems: [...problems, ...altered], keep: undefined, kept }
+  }
   if (
     usable !== undefined &&
     hasStarted(job) &&
@@ -204,7 +204,18 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
   if (change?.class === 'incompatible' && hasStarted(job)) {
     return { chosen: usable, problems: [incompatible(change)], keep: undefined, kept }
   }
-  return { chosen: newest, problems, keep: { change }, kept }
+  const taken = kept.isForeign ? lastGoodName(job.metadata.name) : undefined
+  return { chosen: newest, problems, keep: { change, taken }, kept }
+}
+
+function readJobSpec(
+  { connectors, settings }: ObserveParts,
+  job: StreamJob,
+  spec: StreamJobSpec,
+  origin: Origin,
+): ReadSpec {
+  const { maxSubtasks } = settings
+  return readSpec(spec, connectors, { maxSubtasks, origin, reach: reachOf(job, spec, settings) })
 }
 
 function usableSpec(spec: StreamJobSpec, { graph }: ReadSpec): UsableSpec | undefined {
@@ -216,6 +227,15 @@ const RESTORE_TOO_LATE: Problem = {
   path: 'spec.restore',
   message: 'the job has started and has state of its own',
   hint: 'take it out again; to start from a savepoint, create another job',
+}
+
+function alteredSpec(job: StreamJob): Problem {
+  return {
+    code: 'LAST_GOOD_ALTERED',
+    path: 'spec',
+    message: `the last good spec cannot be used: ConfigMap ${lastGoodName(job.metadata.name)} is not as the operator wrote it`,
+    hint: 'correct the spec above: the next good one is kept again',
+  }
 }
 
 /** Pods and the Service are named after the job; a Service takes no dots and begins with a letter. */
@@ -242,22 +262,50 @@ function incompatible(change: Change): Problem {
 
 /** What runs depends on all of the spec but whether it should run and how it is to be deleted. */
 export function keptHash(spec: StreamJobSpec): string {
-  return hashOf({ ...spec, desiredState: undefined, deletion: undefined })
+  return sealOf({ ...spec, desiredState: undefined, deletion: undefined })
 }
 
-async function readKept(kube: Kube, job: StreamJob): Promise<KeptSpecs | undefined> {
+/** Earlier operators wrote these first digits only. */
+const SHORT_HASH = 10
+
+/** Whether a spec is the one that the status speaks of. Who may write ConfigMaps may not write the status. */
+function isSealed(spec: StreamJobSpec, hash: string): boolean {
+  return hash.length === SHORT_HASH ? keptHash(spec).startsWith(hash) : keptHash(spec) === hash
+}
+
+/** What is kept of a job's specs, as far as the status vouches for it. */
+interface KeptSpecs {
+  /** The last good one; undefined when there is none. */
+  lastGood: StreamJobSpec | undefined
+  /** Those from which the pods that run may have been made, the likeliest first. */
+  candidates: readonly StreamJobSpec[]
+  /** The ConfigMap holds something else than the operator wrote for this job. */
+  isAltered: boolean
+  /** The ConfigMap has another owner. */
+  isForeign: boolean
+}
+
+async function readKept(kube: Kube, job: StreamJob): Promise<KeptSpecs> {
+  const ref = { namespace: job.metadata.namespace ?? '', name: lastGoodName(job.metadata.name) }
+  const found = await unlessNotFound(kube.get(configMaps, ref))
+  const seals = job.status?.lastGood
+  const isForeign = found !== undefined && !isOwnedBy(found, job)
+  if (found === undefined || seals === undefined)
+    return { lastGood: undefined, candidates: [], isAltered: false, isForeign }
+  const isOfJob = found.data?.['uid'] === job.metadata.uid
+  const specs = ['running', 'spec'].flatMap((name) => (isOfJob && parsedSpec(found.data?.[name])) || [])
+  const lastGood = specs.find((spec) => isSealed(spec, seals.hash))
+  const hashes = [seals.hash, ...(seals.running === undefined || seals.running === null ? [] : [seals.running])]
+  const candidates = specs.filter((spec) => hashes.some((hash) => isSealed(spec, hash)))
+  return { lastGood, candidates, isAltered: lastGood === undefined, isForeign }
+}
+
+function parsedSpec(text: string | undefined): StreamJobSpec | undefined {
   try {
-    const { data } = await kube.get(configMaps, {
-      namespace: job.metadata.namespace ?? '',
-      name: lastGoodName(job.metadata.name),
-    })
-    if (data?.['uid'] !== job.metadata.uid || data?.['spec'] === undefined) return undefined
-    return {
-      spec: JSON.parse(data['spec']) as StreamJobSpec,
-      running: JSON.parse(data['running'] ?? 'null') as StreamJobSpec | null,
-    }
+    const spec: unknown = JSON.parse(text ?? '')
+    return isFields(spec) ? (spec as unknown as StreamJobSpec) : undefined
   } catch (error) {
-    if (isNotFound(error)) return undefined
+    if (error instanceof SyntaxError) return undefined
     throw error
   }
 }
@@ -286,13 +334,27 @@ async function askCoordinator(
   }
 }
 
-function isOwnedBy(pod: Pod, job: StreamJob): boolean {
-  return pod.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid) === true
+function isOwnedBy(object: KubeObject, job: StreamJob): boolean {
+  return object.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid) === true
 }
 
 /** Pods of a deleted namesake are in the way only until they are gone; they are not ours to touch. */
-function takenNames(all: readonly Pod[], own: readonly Pod[], wanted: Wanted | undefined): string[] {
+function takenPods(all: readonly Pod[], own: readonly Pod[], wanted: Wanted | undefined): string[] {
   if (wanted === undefined) return []
   const names = new Set([wanted.coordinator, ...wanted.workers].map((pod) => pod.metadata.name))
-  return all.filter((pod) => names.has(pod.metadata.name) && !own.includes(pod)).map((pod) => pod.metadata.name)
+  return all
+    .filter((pod) => names.has(pod.metadata.name) && !own.includes(pod))
+    .map((pod) => `pod ${pod.metadata.name}`)
+}
+
+/** Looked at before there is a coordinator: workers would show the job's token to whoever is behind that name. */
+async function takenService(
+  { kube, settings }: ObserveParts,
+  job: StreamJob,
+  coordinator: Pod | undefined,
+): Promise<string[]> {
+  if (settings.addressing !== 'service' || coordinator !== undefined) return []
+  const name = coordinatorName(job.metadata.name)
+  const service = await unlessNotFound(kube.get(services, { namespace: job.metadata.namespace ?? '', name }))
+  return service === undefined || isOwnedBy(service, job) ? [] : [`Service ${name}`]
 }

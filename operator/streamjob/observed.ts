@@ -6,6 +6,12 @@ import type { StreamJob } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import type { Wanted } from './wanted.ts'
 
+export interface KeepSpec {
+  change: Change | undefined
+  /** The ConfigMap of that name, when it belongs to someone else. */
+  taken: string | undefined
+}
+
 /** All that one pass knows: read at its start, never changed. Plain data. */
 export interface Observed {
   now: number
@@ -15,7 +21,7 @@ export interface Observed {
   /** What is wrong with the newest spec; then `wanted` is from an older one. */
   problems: readonly Problem[]
   /** The newest spec passed and is not yet kept as the last good one; what it changes when there was one before. */
-  keepSpec: { change: Change | undefined } | undefined
+  keepSpec: KeepSpec | undefined
   /**
    * What the pods that run the job were made from: `wanted`, unless an upgrade is to replace them. Undefined when
    * `wanted` is.
@@ -23,7 +29,7 @@ export interface Observed {
   running: Wanted | undefined
   /** Pods owned by this job, by uid, of any template; those being deleted among them. */
   pods: readonly Pod[]
-  /** Names of pods that we need and that belong to someone else. */
+  /** Pods and the Service that we need and that belong to someone else, each with its kind. */
   taken: readonly string[]
   /** Where workers of `running` find their coordinator; undefined while that is not known. */
   coordinatorAddress: string | undefined

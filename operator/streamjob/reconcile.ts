@@ -142,6 +142,7 @@ async function keepSpec(
   const lastGood: StreamJobStatus['lastGood'] = {
     generation: job.metadata.generation ?? 0,
     hash: keptHash(job.spec),
+    running: isReplaced ? keptHash(running.spec) : null,
     change: keep?.change?.class ?? 'graph',
   }
   await kube.patchStatus(streamJobs, refOf(job), {

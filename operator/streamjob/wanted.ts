@@ -5,6 +5,7 @@ import type { JobGraph } from '../../runtime/graph/job-graph.ts'
 import { validateJob } from '../../runtime/front/job-spec.ts'
 import { MOST_PROBLEMS, type Origin, type Problem } from '../../runtime/graph/problems.ts'
 import { isFields } from '../../runtime/model/fields.ts'
+import type { Reach } from '../../runtime/model/reach.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import { coordinatorPod } from '../resources/coordinator-pod.ts'
@@ -13,6 +14,7 @@ import type { PodContext } from '../resources/job-pod.ts'
 import { podProblems } from '../resources/pod-template.ts'
 import { inTemplate, templateHash } from '../resources/template.ts'
 import { workerPod } from '../resources/worker-pod.ts'
+import { reachProblems } from './reach-problems.ts'
 
 /** What should be there for a spec that passed: pure, the same in every pass. */
 export interface Wanted {
@@ -37,17 +39,29 @@ export interface ReadSpec {
   graph: JobGraph | undefined
 }
 
-/** `maxSubtasks`: per job, so that one object cannot take the operator's memory and time for its pods. */
+export interface SpecLimits {
+  /** Per job, so that one object cannot take the operator's memory and time for its pods. */
+  maxSubtasks: number
+  origin: Origin
+  /** Undefined: no bound. */
+  reach: Reach | undefined
+}
+
 export function readSpec(
   spec: StreamJobSpec,
   connectors: ConnectorDeclarations,
-  { maxSubtasks, origin }: { maxSubtasks: number; origin: Origin },
+  { maxSubtasks, origin, reach }: SpecLimits,
 ): ReadSpec {
   const validation = validateJob(spec, connectors, origin)
   const platform = isFields(spec) ? podProblems(spec).slice(0, MOST_PROBLEMS) : []
   if ('problems' in validation) return { problems: [...validation.problems, ...platform], graph: undefined }
-  const problems = [...platform, ...sizeProblems(validation.graph, maxSubtasks)]
-  return { problems, graph: problems.length > 0 ? undefined : validation.graph }
+  const { graph } = validation
+  const problems = [
+    ...platform,
+    ...sizeProblems(graph, maxSubtasks),
+    ...(reach === undefined ? [] : reachProblems(spec, graph, connectors, reach)).slice(0, MOST_PROBLEMS),
+  ]
+  return { problems, graph: problems.length > 0 ? undefined : graph }
 }
 
 function sizeProblems(graph: JobGraph, maxSubtasks: number): Problem[] {

@@ -100,7 +100,21 @@ export function property(name: string): Code {
   return word(`.${checkedName(name)}`)
 }
 
-/** `price`: the name of a field as a key, a getter or a variable. Throws FIELD_NAME_INVALID as `property` does. */
+/**
+ * `o.price`: a member of an object that comes from outside, undefined where it has none. What every object inherits,
+ * such as `toString`, is not a member.
+ */
+export function member(object: Code, name: string): Code {
+  const value = js`${object}${property(name)}`
+  return name in Object.prototype ? js`(${value} === Object.prototype${property(name)} ? undefined : ${value})` : value
+}
+
+/** `price`: the name of a getter. A class may have one called `constructor` only when the name is computed. */
+export function getter(name: string): Code {
+  return name === 'constructor' ? js`[${name}]` : identifier(name)
+}
+
+/** `price`: the name of a field as a key or a variable. Throws FIELD_NAME_INVALID as `property` does. */
 export function identifier(name: string): Code {
   return word(checkedName(name))
 }

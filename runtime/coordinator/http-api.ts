@@ -2,6 +2,7 @@ import { isSameSecret } from '../model/same-secret.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
 import type { JobTarget } from '../model/job.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../ports/http.ts'
+import { isLocalHost } from '../ports/local-host.ts'
 import type { Coordinator } from './coordinator.ts'
 import { metricsText } from './metrics.ts'
 
@@ -90,10 +91,13 @@ export function httpApi(coordinator: Coordinator, token: string): HttpHandler {
 async function answer(
   coordinator: Coordinator,
   token: string,
-  { method, path, body, token: shown }: HttpRequest,
+  { method, path, body, host, token: shown }: HttpRequest,
 ): Promise<HttpResponse> {
   const route = ROUTES.find((candidate) => candidate.method === method && candidate.path.test(path))
-  if ((route === undefined || route.needsToken) && !isSameSecret(shown, token))
+  const hasToken = isSameSecret(shown, token)
+  if (!hasToken && path !== '/healthz' && !isLocalHost(host))
+    return failure(421, 'HOST_UNKNOWN', "ask by an address, by localhost or by the job's Service, or show the token")
+  if ((route === undefined || route.needsToken) && !hasToken)
     return failure(401, 'TOKEN_NEEDED', "the job's token is needed to change it")
   if (route === undefined) return failure(404, 'PATH_UNKNOWN', `${method} ${path} is not served`)
   return route.answer(coordinator, { id: route.path.exec(path)?.[1] ?? '', body })

@@ -7,7 +7,7 @@ import { binaryScanner, binaryWriter, wireHeader, wireScanner } from './binary-s
 import type { FormatContext, FormatReader } from './format.ts'
 import { schemaProblems } from './options.ts'
 import { unknownOptions } from '../graph/unknown-options.ts'
-import { registryProblem, SchemaRegistry } from './schema-registry.ts'
+import { readRegistry, registryFiles, SchemaRegistry } from './schema-registry.ts'
 
 /**
  * Avro's binary encoding (specification 1.12). With `registry` each record names its schema by id and fields are
@@ -15,26 +15,25 @@ import { registryProblem, SchemaRegistry } from './schema-registry.ts'
  * fields of the stream make (avroSchemaOf), sorted by name: an API server does not keep the order of a schema.
  */
 export const avroFormat: FormatReader = (options, problem) => {
-  unknownOptions(options, ['schema', 'registry', 'subject'], problem)
-  const { registry, subject } = options
-  const wrong = registryProblem(registry)
-  if (wrong !== undefined) problem('registry', wrong)
-  if (subject !== undefined && (typeof subject !== 'string' || subject === '' || registry === undefined))
+  unknownOptions(options, ['schema', 'registry', 'subject', 'tls'], problem)
+  const { registry: written, subject } = options
+  const registry = readRegistry(options, problem)
+  if (subject !== undefined && (typeof subject !== 'string' || subject === '' || written === undefined))
     problem('subject', 'must be a text, beside a registry')
   const given = readSchema(options['schema'], (message) => {
     problem('schema', message)
   })
-  const url = typeof registry === 'string' ? registry : undefined
   const schemaFor = (schema: Schema): unknown => given ?? avroSchemaOf(sortedByName(schema), 'Row')
   return {
+    opens: registryFiles('avro', registry),
     check: ({ fields }) =>
-      given === undefined || url !== undefined
+      given === undefined || registry !== undefined
         ? []
         : schemaProblems(() => avroRecordReader(parseAvroSchema(given), fields)),
     scanner({ schema, ports }, rows) {
-      if (url === undefined)
+      if (registry === undefined)
         return binaryScanner(avroRecordReader(parseAvroSchema(schemaFor(schema)), schema.fields), rows)
-      const source = new SchemaRegistry(url, ports)
+      const source = new SchemaRegistry(registry, ports)
       return wireScanner(
         async (id) => {
           const found = await source.schema(id)
@@ -51,8 +50,8 @@ export const avroFormat: FormatReader = (options, problem) => {
     async writer(context) {
       const schema = schemaFor(context.schema)
       const write = avroRecordWriter(parseAvroSchema(schema), context.schema.fields)
-      if (url === undefined) return binaryWriter(write, new Uint8Array(0))
-      const id = await new SchemaRegistry(url, context.ports).register(subjectOf(subject, context), {
+      if (registry === undefined) return binaryWriter(write, new Uint8Array(0))
+      const id = await new SchemaRegistry(registry, context.ports).register(subjectOf(subject, context), {
         kind: 'AVRO',
         text: JSON.stringify(schema),
       })

@@ -1,7 +1,7 @@
 import type { RowScanner, RowWriter } from '../codegen/contracts.ts'
 import type { PassThroughTexts } from '../memory/pass-through-texts.ts'
 import type { RowClass } from '../codegen/rows/row.ts'
-import type { OptionProblem } from '../graph/connector-declaration.ts'
+import type { OpenedFile, OptionProblem } from '../graph/connector-declaration.ts'
 import type { ReportOption } from '../graph/unknown-options.ts'
 import type { Schema } from '../model/schema.ts'
 import type { Ports } from '../ports/ports.ts'
@@ -46,6 +46,8 @@ export interface RecordFormat {
   isNamed?: boolean
   /** Its scanner and its writer know `passed` of the context. */
   passesTexts?: boolean
+  /** The files that its options name; paths are relative to the format as it is written. */
+  opens?: readonly OpenedFile[]
   /** What of the schema the format cannot carry in this direction. */
   check(schema: Schema, direction: Direction): OptionProblem[]
   /** May ask files or a registry. Throws MillraceError when the format's own schema cannot be had or does not fit. */

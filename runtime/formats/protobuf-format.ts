@@ -9,7 +9,7 @@ import { protoMessageReader } from './proto-reader.ts'
 import { messageAt, messageNamed, parseProto, type ProtoFile } from './proto-schema.ts'
 import { protoMessageWriter } from './proto-writer.ts'
 import { refuseRecord } from './record-errors.ts'
-import { registryProblem, SchemaRegistry } from './schema-registry.ts'
+import { readRegistry, registryFiles, SchemaRegistry } from './schema-registry.ts'
 
 /** A record with more nesting than this in the indexes of its message is refused. */
 const MAX_INDEXES = 16
@@ -20,32 +20,34 @@ const MAX_INDEXES = 16
  * text of its own.
  */
 export const protobufFormat: FormatReader = (options, problem) => {
-  unknownOptions(options, ['schema', 'file', 'message', 'registry', 'subject'], problem)
-  const { registry, subject, schema, file, message } = options
-  const wrong = registryProblem(registry)
-  if (wrong !== undefined) problem('registry', wrong)
+  unknownOptions(options, ['schema', 'file', 'message', 'registry', 'subject', 'tls'], problem)
+  const { registry: written, subject, schema, file, message } = options
+  const registry = readRegistry(options, problem)
   for (const [name, value] of Object.entries({ schema, file, message, subject }))
     if (value !== undefined && (typeof value !== 'string' || value === '')) problem(name, 'must be a text')
   if (schema !== undefined && file !== undefined) problem('file', 'give schema or file, not both')
-  if (schema === undefined && file === undefined && registry === undefined)
+  if (schema === undefined && file === undefined && written === undefined)
     problem('schema', 'is needed: a .proto text; or its file, or a registry')
   const text = typeof schema === 'string' ? schema : undefined
   const path = typeof file === 'string' ? file : undefined
   const name = typeof message === 'string' ? message : undefined
-  const url = typeof registry === 'string' ? registry : undefined
   if (text !== undefined)
     for (const found of schemaProblems(() => messageNamed(parseProto(text), name))) problem('schema', found.message)
   const textFrom = (context: FormatContext): string | Promise<string> => text ?? textOf(path, context)
   return {
+    opens: [
+      ...(path === undefined ? [] : [{ path: 'protobuf.file', file: path, as: 'file' as const }]),
+      ...registryFiles('protobuf', registry),
+    ],
     check: ({ fields }) =>
-      text === undefined || url !== undefined
+      text === undefined || registry !== undefined
         ? []
         : schemaProblems(() => protoMessageReader(messageNamed(parseProto(text), name), fields)),
     async scanner(context, rows) {
       const { fields } = context.schema
-      if (url === undefined)
+      if (registry === undefined)
         return binaryScanner(protoMessageReader(messageNamed(parseProto(await textFrom(context)), name), fields), rows)
-      const source = new SchemaRegistry(url, context.ports)
+      const source = new SchemaRegistry(registry, context.ports)
       return wireScanner(
         async (id) => {
           const found = await source.schema(id)
@@ -64,7 +66,7 @@ export const protobufFormat: FormatReader = (options, problem) => {
       const proto = parseProto(given)
       const target = messageNamed(proto, name)
       const write = protoMessageWriter(target, context.schema.fields)
-      if (url === undefined) return binaryWriter(write, new Uint8Array(0))
+      if (registry === undefined) return binaryWriter(write, new Uint8Array(0))
       const place = proto.messages.indexOf(target)
       if (place < 0)
         throw new MillraceError(
@@ -72,7 +74,7 @@ export const protobufFormat: FormatReader = (options, problem) => {
           `the message ${target.name} is nested in another one; a sink with a registry wants one of the file's own`,
           { domain: 'user' },
         )
-      const id = await new SchemaRegistry(url, context.ports).register(
+      const id = await new SchemaRegistry(registry, context.ports).register(
         typeof subject === 'string' ? subject : `${context.topic ?? ''}-value`,
         { kind: 'PROTOBUF', text: given },
       )

@@ -1,4 +1,10 @@
 import { MillraceError } from '../model/errors.ts'
+import { redacted } from '../model/redacted.ts'
+import type { OpenedFile } from '../graph/connector-declaration.ts'
+import { joinRelative } from '../graph/problems.ts'
+import { namedTlsFiles, readTlsFiles } from '../graph/tls-files.ts'
+import type { ReportOption } from '../graph/unknown-options.ts'
+import type { TlsFiles } from '../model/tls-files.ts'
 import type { FormatContext } from './format.ts'
 
 const PATIENCE_MS = 10_000
@@ -20,13 +26,40 @@ export interface RegisteredSchema {
   text: string
 }
 
+/** Where a registry is and how it is connected to, as the options `registry` and `tls` of a format say. */
+export interface RegistryOptions {
+  url: string
+  tls?: TlsFiles
+}
+
+/** Reads both options; undefined when no registry is written, and after reporting. */
+export function readRegistry(
+  { registry, tls }: Readonly<Record<string, unknown>>,
+  problem: ReportOption,
+): RegistryOptions | undefined {
+  const wrong = registryProblem(registry)
+  if (wrong !== undefined) problem('registry', wrong)
+  const files =
+    tls === undefined ? undefined : readTlsFiles(tls, (path, ...rest) => problem(joinRelative('tls', path), ...rest))
+  if (tls !== undefined && registry === undefined) problem('tls', 'belongs beside a registry')
+  if (typeof registry !== 'string' || wrong !== undefined) return undefined
+  return { url: registry, ...(files === undefined ? {} : { tls: files }) }
+}
+
+/** The files that a format opens for its registry; `format` is the format's name. */
+export function registryFiles(format: string, registry: RegistryOptions | undefined): readonly OpenedFile[] {
+  return namedTlsFiles(registry?.tls ?? {}).map((one) => ({ ...one, path: `${format}.tls.${one.path}` }))
+}
+
 /** A schema registry that speaks Confluent's REST API (Confluent, Karapace, Apicurio's compatible endpoint). */
 export class SchemaRegistry {
   readonly #url: string
+  readonly #tls: TlsFiles | undefined
   readonly #ports: FormatContext['ports']
 
-  constructor(url: string, ports: FormatContext['ports']) {
+  constructor({ url, tls }: RegistryOptions, ports: FormatContext['ports']) {
     this.#url = url.replace(/\/+$/, '')
+    this.#tls = tls
     this.#ports = ports
   }
 
@@ -74,6 +107,7 @@ export class SchemaRegistry {
         url: `${this.#url}${path}`,
         headers: { accept: MIME, ...(body === undefined ? {} : { 'content-type': MIME }) },
         signal: controller.signal,
+        tls: this.#tls,
         ...(body === undefined ? {} : { body }),
       })
       if (answer.status >= 500 || PASSING.has(answer.status))
@@ -123,10 +157,10 @@ export class SchemaRegistry {
 }
 
 /** The option `registry`: an http(s) address without credentials. */
-export function registryProblem(value: unknown): string | undefined {
+function registryProblem(value: unknown): string | undefined {
   if (value === undefined) return undefined
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    return `must be an http or https address, found ${JSON.stringify(value)}`
+    return `must be an http or https address, found ${redacted(JSON.stringify(value))}`
   return url.username === '' && url.password === '' ? undefined : 'must not carry a password: specs are read by many'
 }

@@ -1,3 +1,4 @@
+import type { OpenedAs } from '../model/reach.ts'
 import type { Schema } from '../model/schema.ts'
 
 /** A connector's options as the author of the job wrote them. The JobGraph carries them in this form. */
@@ -8,6 +9,13 @@ export interface OptionProblem {
   path: string
   message: string
   hint?: string
+}
+
+/** A file, folder or glob that options name. `path` is where in the options it stands, as in OptionProblem. */
+export interface OpenedFile {
+  path: string
+  file: string
+  as: OpenedAs
 }
 
 /** One option, as the documentation shows it. */
@@ -32,6 +40,8 @@ export interface DeclaredOptions {
   readonly table: OptionDescriptions
   /** Returns all mistakes at once. */
   check(options: Options): readonly OptionProblem[]
+  /** Returns everything that the connector will open because of options that passed the check. Absent: nothing. */
+  opens?(options: Options): readonly OpenedFile[]
 }
 
 /**

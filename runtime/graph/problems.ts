@@ -1,5 +1,6 @@
 import { type Fields, isFields } from '../model/fields.ts'
 import { MillraceError, type Position } from '../model/errors.ts'
+import { redacted } from '../model/redacted.ts'
 import { suggestion } from '../expressions/suggest.ts'
 
 /** One thing wrong with a job, found by reading alone. */
@@ -177,6 +178,6 @@ export function describe(value: unknown): string {
   if (value === undefined || value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  const text = JSON.stringify(value)
+  const text = redacted(JSON.stringify(value))
   return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }

@@ -1,3 +1,5 @@
+import { redacted } from './redacted.ts'
+
 /** Who has to act: the author of the job, an outside system, or us. */
 export type ErrorDomain = 'user' | 'dependency' | 'platform' | 'bug'
 
@@ -67,12 +69,15 @@ export function errorReport(error: unknown): ErrorReport {
   return { code: 'UNEXPECTED', message: describeWithCauses(error), domain: 'bug', retriable: false }
 }
 
-/** An error's message followed by those of its causes: `cannot write X: EACCES: permission denied`. */
+/**
+ * An error's message followed by those of its causes: `cannot write X: EACCES: permission denied`. Everything that
+ * shows an error goes through here, so secrets that foreign code has put into its messages are left out.
+ */
 export function describeWithCauses(error: unknown): string {
   const parts: string[] = []
   let current: unknown = error
   while (current !== undefined && current !== null && parts.length < 5) {
-    const message = current instanceof Error ? current.message : String(current)
+    const message = redacted(current instanceof Error ? current.message : String(current))
     if (!parts.some((part) => part.includes(message))) parts.push(message)
     current = current instanceof Error ? current.cause : undefined
   }

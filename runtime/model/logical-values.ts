@@ -1,4 +1,5 @@
 import { bigintText, decimalText, longOfDigits } from './decimal-text.ts'
+import { memberOf } from './fields.ts'
 import { JsonNumber, jsonNumber, withoutDigits } from './json-digits.ts'
 import type { ValueType } from './schema.ts'
 import { isoDate, parseIsoTimestamp } from './timestamp-text.ts'
@@ -52,7 +53,7 @@ export function valueReader(type: ValueType): ValueReader {
         if (!isObject(value)) return undefined
         const row: Record<string, unknown> = {}
         for (const [name, read] of members) {
-          const member = read(value[name])
+          const member = read(memberOf(value, name))
           if (member === undefined) return undefined
           row[name] = member
         }

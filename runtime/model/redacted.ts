@@ -3,7 +3,13 @@ const SECRET = '[\\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|cr
 /** `"name": value` of JSON, or `name=value`, where the value is a text, a word, or what a cut has left of either. */
 const PAIR = new RegExp(`("${SECRET}"\\s*:\\s*|\\b${SECRET}\\s*=\\s*)("(?:[^"\\\\]|\\\\.)*"?|[^\\s,;&}\\]]+)`, 'gi')
 
-/** A record as an error or a log may show it: values of fields that are called as secrets are, left out. */
+/** `user:password@` before a host, in an address with or without a scheme. */
+const USER_INFO = /([^\s"'/@:]*):[^\s"'/@]+@(?=[\w[])/g
+
+/**
+ * A text as an error or a log may show it: the values of members that are called as secrets are, and passwords in
+ * addresses, are left out.
+ */
 export function redacted(text: string): string {
-  return text.replace(PAIR, '$1"…"')
+  return text.replace(PAIR, '$1"…"').replace(USER_INFO, '$1:…@')
 }

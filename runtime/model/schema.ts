@@ -51,15 +51,16 @@ export interface Schema {
 export type Row = Readonly<{ [field: string]: unknown }>
 
 /**
- * Field names are identifiers that are no property of Object.prototype, so a row can carry them as
- * plain properties and generated code can never be steered by a name. `true`, `false` and `null` are values in
- * expressions: a field of that name could not be read.
+ * Field names are identifiers, so a row can carry them as plain properties and generated code can never be steered by a
+ * name. `constructor` and the other names that every object has are names like any other. `__proto__` is not: a row
+ * that a function writes as `{ __proto__: … }` has no such property, JavaScript takes it for the object's prototype.
+ * `true`, `false` and `null` are values in expressions: a field of that name could not be read.
  */
 export function isFieldName(name: string): boolean {
-  return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !(name in Object.prototype) && !VALUES.includes(name)
+  return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !TAKEN.includes(name)
 }
 
-const VALUES: readonly string[] = ['true', 'false', 'null']
+const TAKEN: readonly string[] = ['true', 'false', 'null', '__proto__']
 
 /** The named fields, in the order of the names. Throws UNKNOWN_FIELD: plans name only fields that are there. */
 export function fieldsOf(schema: Schema, names: readonly string[]): Field[] {

@@ -14,4 +14,15 @@ export interface Files {
   rename(from: string, to: string): Promise<void>
   exists(path: string): Promise<boolean>
   delete(path: string): Promise<void>
+  /**
+   * Where an absolute or relative path leads when all links are followed. Of what does not exist, the part that does is
+   * followed. Rejects with code ELOOP for a link that leads nowhere: writing there would make its target.
+   */
+  realPath(path: string): Promise<string>
+}
+
+/** Passwords, keys and certificates: files of mounted Secrets. */
+export interface SecretFiles {
+  /** The text of a file, read anew each time: a Secret may be rotated. Rejects as Files does, or with FILE_FORBIDDEN. */
+  read(path: string): Promise<string>
 }

@@ -1,8 +1,11 @@
+import type { TlsFiles } from '../model/tls-files.ts'
+
 /** Calls services over HTTP. */
 export interface HttpClient {
   /**
    * Resolves with any status that the server answers; redirects are not followed. Rejects with HTTP_FAILED (domain
-   * dependency, retriable) without an answer, with HTTP_TOO_LARGE beyond 4 MB, and with the reason of `signal` when
+   * dependency, retriable) without an answer, with HTTP_FORBIDDEN (domain user) where a job has no business, with
+   * HTTP_TOO_LARGE beyond 4 MB, and with the reason of `signal` when
    * that aborts.
    */
   send(request: OutgoingRequest): Promise<HttpAnswer>
@@ -13,6 +16,8 @@ export interface OutgoingRequest {
   url: string
   headers: Readonly<Record<string, string>>
   body?: string
+  /** For https: read again for each connection. */
+  tls?: TlsFiles | undefined
   signal: AbortSignal
 }
 

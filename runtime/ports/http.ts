@@ -11,6 +11,8 @@ export interface HttpRequest {
   method: string
   /** Without the query. */
   path: string
+  /** The host that the client asked for, as in its Host header without the port; undefined when it names none. */
+  host?: string | undefined
   /** The bearer token of the Authorization header. */
   token: string | undefined
   body: string

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import type { Files } from './files.ts'
+import type { Files, SecretFiles } from './files.ts'
 import type { HttpClient } from './http-client.ts'
 import type { ModuleLoader } from './modules.ts'
 import type { Net } from './net.ts'
@@ -14,6 +14,7 @@ export interface Ports {
   rng: Rng
   net: Net
   files: Files
+  secretFiles: SecretFiles
   logger: Logger
   /** Calls services that a job asks. */
   httpClient: HttpClient

@@ -77,9 +77,9 @@ export class BadRecords {
     if (error instanceof MillraceError && DISK_FAILURES.has(error.code)) throw error
     this.#counters.badRecords += 1
     const { policy, deadLetters } = this.#handling.get(operatorId) ?? { policy: { kind: 'fail' } }
-    const reason = describeWithCauses(error)
+    const reason = printable(describeWithCauses(error))
     if (policy.kind === 'fail') {
-      throw new MillraceError('RECORD_REFUSED', `${where}: ${printable(redacted(reason))}; record ${shown(record)}`, {
+      throw new MillraceError('RECORD_REFUSED', `${where}: ${reason}; record ${shown(record)}`, {
         ...blame(error),
         cause: error,
         hint: `onError: skip in the entry "${operatorId}" leaves out such records and counts them, deadLetter keeps them.`,
@@ -88,12 +88,12 @@ export class BadRecords {
     const tally = this.#tallies.of(operatorId)
     tally.refused(
       policy.kind === 'skip' ? 'skipped' : 'deadLettered',
-      cut(printable(redacted(`${where}: ${reason}`)), REASON_CHARACTERS),
+      cut(printable(`${where}: ${reason}`), REASON_CHARACTERS),
     )
     if (tally.refusedCount <= LOGGED) {
       this.#logger.warn('record left out', {
         where,
-        reason: printable(redacted(reason)),
+        reason,
         record: shown(record),
         total: tally.refusedCount,
       })

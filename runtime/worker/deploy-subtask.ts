@@ -228,9 +228,10 @@ class Deployer {
         slot: deployment.slot,
         parallelism: chain.parallelism,
         sides: Object.fromEntries(
-          sides.flatMap((name) =>
-            operator.sideOutputs?.[name] === undefined ? [] : [[name, compileRowClass(operator.sideOutputs[name])]],
-          ),
+          sides.flatMap((name) => {
+            const side = memberOf(operator.sideOutputs ?? {}, name)
+            return side === undefined ? [] : [[name, compileRowClass(side)]]
+          }),
         ),
         onBadRecord: (error, where, raw) => {
           badRecords.onRaw(operator.id, error, where, raw)

@@ -76,6 +76,7 @@ describe('the chart', () => {
         image: 'millrace:0.1.0',
         store: 'file:///checkpoints',
         storeVolume: { claim: 'millrace-checkpoints', path: '/checkpoints' },
+        reach: { files: [], addresses: [] },
       },
     })
   })
@@ -119,7 +120,20 @@ describe('the chart', () => {
     expect(configOf(none).pods.storeVolume).toBeUndefined()
   })
 
+  test('with folders and addresses that jobs may reach gives them to the operator', async () => {
+    const objects = await render(
+      'jobs.fileRoots={/opt/a,/opt/b}',
+      'jobs.httpAddresses={169.254.20.10/32,fd00:ec2::254}',
+    )
+    expect(configOf(objects).pods.reach).toEqual({
+      files: ['/opt/a', '/opt/b'],
+      addresses: ['169.254.20.10/32', 'fd00:ec2::254'],
+    })
+  })
+
   test.each([
+    'jobs.fileRoots={data}',
+    'jobs.httpAddresses={localhost}',
     'druid.default.routerUrl=http://router',
     'druids.default.url=http://router',
     'jobs.storeVolume.accessModes={Some}',

@@ -65,6 +65,7 @@ export class OperatorWorld implements JobClient {
   readonly kube = new FakeKube(() => this.clock.now())
   readonly store: Store = { attempt: 0, savepoints: new Map(), savepointsTaken: 0 }
   readonly targets: JobTarget[] = []
+  addressing: 'podIP' | 'service' = 'podIP'
   /** Coordinators do not answer. */
   unreachable = false
   /** The kubelet starts nothing of these. */
@@ -150,7 +151,7 @@ export class OperatorWorld implements JobClient {
             image: 'millrace:1',
             imagePullPolicy: 'IfNotPresent',
             store: 'file:///checkpoints',
-            addressing: 'podIP',
+            addressing: this.addressing,
             maxSubtasks: 1000,
           },
         },

@@ -20,7 +20,7 @@ import { conditionOf } from '../../operator/druid/status.ts'
 import { isNotFound } from '../../operator/kube/errors.ts'
 import type { Kube } from '../../operator/kube/kube.ts'
 import { realClock } from '../../runtime/ports/real/clock.ts'
-import { realHttpClient } from '../../runtime/ports/real/http-client.ts'
+import { RealHttpClient } from '../../runtime/ports/real/http-client.ts'
 import { druidBedMissing, startDruid } from '../harness/beds/druid-bed.ts'
 import type { DruidBed } from '../harness/beds/druid-bed.ts'
 import { startKafka } from '../harness/beds/kafka-bed.ts'
@@ -263,7 +263,7 @@ describe.skipIf(why !== undefined)(
           },
         },
       )
-      const bed = new OperatorBed(graph, 'op', { clock: realClock, http: realHttpClient })
+      const bed = new OperatorBed(graph, 'op', { clock: realClock, http: new RealHttpClient() })
       const known = produced.slice(0, 20)
       const text = "' OR 1 = 1 --"
       await bed.process([

@@ -21,7 +21,6 @@ describe.skipIf(why !== undefined)(
   () => {
     const dir = mkdtempSync(join(tmpdir(), 'millrace-secure-'))
     const authority = join(dir, 'authority.pem')
-    const known = process.env['NODE_EXTRA_CA_CERTS']
     let bed: KafkaBed
     let open: Kafka
     let job: StartedMillrace | undefined
@@ -48,11 +47,8 @@ describe.skipIf(why !== undefined)(
       // a leader that is told of may not know it yet
       await vi.waitFor(() => admin.fetchTopicOffsets('out'), { timeout: 10_000 })
       await admin.disconnect()
-      process.env['NODE_EXTRA_CA_CERTS'] = authority
     })
     afterAll(async () => {
-      if (known === undefined) delete process.env['NODE_EXTRA_CA_CERTS']
-      else process.env['NODE_EXTRA_CA_CERTS'] = known
       job?.process.kill('SIGKILL')
       await bed?.stop()
       rmSync(dir, { recursive: true, force: true })
@@ -60,7 +56,7 @@ describe.skipIf(why !== undefined)(
 
     const connection = (passwordFile: string): object => ({
       brokers: bed.secureBootstrap,
-      tls: true,
+      tls: { caFile: authority },
       sasl: { mechanism: 'plain', username, passwordFile },
     })
 

@@ -41,8 +41,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: ['']
   resources: [pods]
   verbs: [get, list, watch, create, delete]
+# the Service of a job; looked at, since one of that name may be somebody else's
 - apiGroups: ['']
-  resources: [services, secrets]
+  resources: [services]
+  verbs: [get, create]
+- apiGroups: ['']
+  resources: [secrets]
   verbs: [create]
 # the last good spec of a job
 - apiGroups: ['']

@@ -2,7 +2,7 @@ import { clipped } from '../../model/clipped.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, LogicalType, Row, Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
-import { compile, js, NOTHING, property, type Code } from '../emitter.ts'
+import { compile, js, member, NOTHING, type Code } from '../emitter.ts'
 import { JsonNumber } from '../../model/json-digits.ts'
 import { valueReader } from '../../model/logical-values.ts'
 import type { RowClass } from '../rows/row.ts'
@@ -59,7 +59,7 @@ function readField(field: Field, index: number): Code {
     if (${value} === undefined || ${value} === null) ${refuse}
     ${read}`
   return js`
-    let ${value} = o${property(field.name)}
+    let ${value} = ${member(js`o`, field.name)}
     ${field.nullable ? orNull : orRefuse}`
 }
 

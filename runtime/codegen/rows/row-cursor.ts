@@ -1,5 +1,5 @@
 import type { Field } from '../../model/schema.ts'
-import { type Code, identifier, joined, js, NOTHING } from '../emitter.ts'
+import { type Code, identifier, joined, js, NOTHING, getter } from '../emitter.ts'
 import { isKeptAsText, storageOf } from '../../model/type-traits.ts'
 
 /** So many texts that were read stay strings, none of more than so many bytes. A pane's texts never change. */
@@ -50,7 +50,7 @@ export function cursorClass(name: string, fields: readonly Field[]): Code {
       }
       ${fields.map(
         (field, index) => js`
-          get ${identifier(field.name)}() {
+          get ${getter(field.name)}() {
             const t = this.$t, e = this.$e
             ${getField(fields, field, index)}
           }`,

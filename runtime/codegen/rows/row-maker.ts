@@ -1,7 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { Field, Row, Schema } from '../../model/schema.ts'
 import { parseValueType, valueTypeText } from '../../model/value-type.ts'
-import { compile, js, property, type Code } from '../emitter.ts'
+import { compile, js, member, type Code } from '../emitter.ts'
 import { valueReader, type ValueReader } from '../../model/logical-values.ts'
 import type { RowClass } from './row.ts'
 
@@ -15,7 +15,7 @@ export type RowMaker = (value: unknown) => Row
 /** Generates the maker of one stream. Nothing is converted: a value that does not fit is an error. */
 export function compileRowMaker({ fields }: Schema, rowClass: RowClass): RowMaker {
   const values = fields.flatMap((field, index) => [
-    js`let v${index} = o${property(field.name)}`,
+    js`let v${index} = ${member(js`o`, field.name)}`,
     checkUserValue(field, js`v${index}`, js`o`),
   ])
   return compile<RowMaker>(

@@ -1,5 +1,5 @@
 import type { Field } from '../../model/schema.ts'
-import { type Code, identifier, joined, js, NOTHING, property } from '../emitter.ts'
+import { type Code, identifier, joined, js, NOTHING, property, getter } from '../emitter.ts'
 import type { RecordArena } from '../../memory/arena/record-arena.ts'
 import { SEGMENT_BYTES } from '../../memory/arena/segment-memory.ts'
 import type { RowLogShape } from './row-log.ts'
@@ -187,7 +187,7 @@ export function storedCursorClasses({ name, fields }: RowLogShape): Code {
       ${hasText ? textMethod : NOTHING}
       ${fields.map(
         (field, index) => js`
-          get ${identifier(field.name)}() {
+          get ${getter(field.name)}() {
             this.$seek()
             ${getField(fields, field, index)}
           }`,

@@ -1,5 +1,5 @@
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
-import { SINK_TABLE, toSinkOptions, type KafkaSinkOptions } from '../kafka/declaration.ts'
+import { checkPlainPassword, SINK_TABLE, toSinkOptions, type KafkaSinkOptions } from '../kafka/declaration.ts'
 import { recordFormat } from '../kit/format-option.ts'
 import { OptionSet } from '../kit/option-set.ts'
 import { only, text, type OptionType } from '../kit/option-types.ts'
@@ -25,7 +25,8 @@ export const sinkOptions = new OptionSet(
       doc: 'One transaction per checkpoint.',
     },
   },
-  (_values, written, report) => {
+  (values, written, report) => {
+    checkPlainPassword(values, written, report)
     if (written['topic'] !== undefined && written['brokers'] === undefined) report('brokers', 'is needed beside topic')
     if (written['brokers'] !== undefined && written['topic'] === undefined) report('topic', 'is needed beside brokers')
   },

@@ -2,7 +2,7 @@ import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
 import { fileFormat, formatProblems, timestampFormat } from '../kit/format-option.ts'
 import { OptionSet } from '../kit/option-set.ts'
-import { text, textList, type OptionType } from '../kit/option-types.ts'
+import { filePath, filePaths, type OptionType } from '../kit/option-types.ts'
 import { rate } from '../kit/rate-option.ts'
 
 export interface FileSourceOptions {
@@ -22,15 +22,14 @@ export interface FileDeadLetterOptions {
 
 const sourceFormat: OptionType<RecordFormat | 'parquet'> = {
   name: '`json`, `csv`, `raw` or `parquet`, or one of them with its options',
+  opens: (value) => (value === 'parquet' ? [] : (fileFormat.opens?.(value) ?? [])),
   read: (value, report) => (value === 'parquet' ? value : fileFormat.read(value, report)),
 }
 
-const paths = textList('path or glob')
-
 export const sourceOptions = new OptionSet(
   {
-    path: { type: paths, doc: 'The files to read; either this or `paths` is needed.' },
-    paths: { type: paths, doc: 'Several files to read as one stream.' },
+    path: { type: filePaths, doc: 'The files to read; either this or `paths` is needed.' },
+    paths: { type: filePaths, doc: 'Several files to read as one stream.' },
     format: { type: sourceFormat, required: 'json, csv, raw or parquet', doc: 'How the records are written.' },
     rate,
   },
@@ -41,13 +40,13 @@ export const sourceOptions = new OptionSet(
 )
 
 export const sinkOptions = new OptionSet({
-  path: { type: text, required: 'the folder for the part files', doc: 'The folder for the part files.' },
+  path: { type: filePath, required: 'the folder for the part files', doc: 'The folder for the part files.' },
   format: { type: fileFormat, default: 'json', doc: 'How rows are written.' },
   timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
 })
 
 export const deadLetterOptions = new OptionSet({
-  path: { type: text, required: 'the file for the dead letters', doc: 'The file for the dead letters.' },
+  path: { type: filePath, required: 'the file for the dead letters', doc: 'The file for the dead letters.' },
 })
 
 export const declaration: ConnectorDeclaration = {

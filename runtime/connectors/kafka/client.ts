@@ -1,3 +1,7 @@
+import { MillraceError } from '../../model/errors.ts'
+import type { TlsMaterial } from '../../ports/tls-material.ts'
+import { isAllowedHost } from '../kit/allowed-hosts.ts'
+
 /**
  * A Kafka cluster as the connector needs it: one method per protocol call, no retries and no state of its own
  * except connections, known brokers and coordinators. Real: sockets; virtual: a broker in memory.
@@ -45,8 +49,25 @@ export interface KafkaClientOptions {
   /** host:port of each bootstrap broker. */
   brokers: readonly string[]
   clientId: string
-  tls?: { caPem?: string }
+  /** Asked for each connection and each renewal of a session, since Secrets are rotated. Absent: none are needed. */
+  credentials?(): Promise<KafkaCredentials>
+}
+
+export interface KafkaCredentials {
+  tls?: TlsMaterial
   sasl?: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password: string }
+  /** The only hosts that the password may be shown to; absent: any that the job or a broker names. */
+  allowedHosts?: readonly string[]
+}
+
+/** Throws KAFKA_HOST_FORBIDDEN before a byte goes to a host that the password is not for. */
+export function checkHost({ allowedHosts }: KafkaCredentials, address: string): void {
+  if (allowedHosts === undefined || isAllowedHost(allowedHosts, address)) return
+  throw new MillraceError(
+    'KAFKA_HOST_FORBIDDEN',
+    `the password may not be sent to ${address}: its Secret allows ${allowedHosts.join(', ') || 'no host'}`,
+    { domain: 'user', hint: 'the key allowed-hosts of the Secret says where it may go' },
+  )
 }
 
 export type Isolation = 'read_committed' | 'read_uncommitted'

@@ -2,18 +2,20 @@ import type { RecordFormat, TimestampFormat } from '../../formats/format.ts'
 import type { ConnectorDeclaration, Options } from '../../graph/connector-declaration.ts'
 import type { ReportOption } from '../../graph/unknown-options.ts'
 import type { Field } from '../../model/schema.ts'
+import type { TlsFiles } from '../../model/tls-files.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
-import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
-import { choice, count, duration, flag, shown, text, type OptionType } from '../kit/option-types.ts'
-import type { Isolation, KafkaClientOptions } from './client.ts'
+import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
+import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
+import { tls } from '../kit/tls-option.ts'
+import type { Isolation, KafkaCredentials } from './client.ts'
 import type { WritableCodec } from './compression.ts'
 
 export type StartFrom = { kind: 'earliest' } | { kind: 'latest' } | { kind: 'timestamp'; time: number }
 
 /** The security of a connection; the password is read from its file when connecting and never kept in a spec. */
 export interface KafkaSecurity {
-  tls: boolean
-  sasl?: { mechanism: NonNullable<KafkaClientOptions['sasl']>['mechanism']; username: string; passwordFile: string }
+  tls: false | TlsFiles
+  sasl?: { mechanism: NonNullable<KafkaCredentials['sasl']>['mechanism']; username: string; passwordFile: string }
 }
 
 /** Where the brokers are and how to connect to them. */
@@ -107,7 +109,11 @@ const CONNECTION = {
     required: 'host:port, or a list of them',
     doc: 'Where to find the cluster: some of its brokers are enough.',
   },
-  tls: { type: flag, default: false, doc: 'Encrypts the connections.' },
+  tls: {
+    type: tls,
+    default: false,
+    doc: 'Encrypts the connections. Files of a mounted Secret say whom to trust and who the job is; they are read again for each connection.',
+  },
   sasl: {
     type: mapping({
       mechanism: {
@@ -117,15 +123,35 @@ const CONNECTION = {
       },
       username: { type: text, required: 'the Kafka user of the job', doc: 'The Kafka user of the job.' },
       passwordFile: {
-        type: text,
+        type: secretFile,
         required: 'the path of a mounted Secret',
         secret: true,
         doc: 'The path of a mounted Secret with the password; it is read when connecting.',
+      },
+      insecure: {
+        type: flag,
+        default: false,
+        doc: 'Lets `plain` send the password without TLS, where everybody on the way can read it.',
       },
     }),
     doc: 'Authentication; the job connects without it when it is absent.',
   },
 } as const
+
+/** SASL/PLAIN is the password itself (RFC 4616). On its way to the same machine nobody else can read it. */
+export function checkPlainPassword(
+  { brokers, tls: encrypts, sasl }: ValuesSoFar<typeof CONNECTION>,
+  _written: Options,
+  report: ReportOption,
+): void {
+  const isReadable = sasl?.mechanism === 'plain' && encrypts === false && !sasl.insecure
+  if (!isReadable || (brokers !== undefined && brokers.every(isLoopback))) return
+  report(
+    'sasl.mechanism',
+    'is plain and tls is false: the password would travel as it is',
+    'write tls: true, take scram-sha-512, or write sasl.insecure: true where the network is trusted',
+  )
+}
 
 const TOPIC = { type: topicName, required: 'the name of a topic' } as const
 
@@ -157,6 +183,7 @@ export const sourceOptions = new OptionSet(
     },
   },
   (values, written, report) => {
+    checkPlainPassword(values, written, report)
     if (written['topic'] === undefined && written['topics'] === undefined)
       report('topic', 'is required: the name of a topic')
     if (written['topic'] !== undefined && written['topics'] !== undefined)
@@ -195,12 +222,12 @@ export const SINK_TABLE = {
   timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
 } as const
 
-export const sinkOptions = new OptionSet(SINK_TABLE)
+export const sinkOptions = new OptionSet(SINK_TABLE, checkPlainPassword)
 
-export const deadLetterOptions = new OptionSet({
-  ...CONNECTION,
-  topic: { ...TOPIC, doc: 'The topic for the dead letters; it must exist.' },
-})
+export const deadLetterOptions = new OptionSet(
+  { ...CONNECTION, topic: { ...TOPIC, doc: 'The topic for the dead letters; it must exist.' } },
+  checkPlainPassword,
+)
 
 export const declaration: ConnectorDeclaration = {
   name: 'kafka',
@@ -229,12 +256,12 @@ export const declaration: ConnectorDeclaration = {
 
 /** Throws OPTIONS_INVALID. */
 export function readSourceOptions(options: Options): KafkaSourceOptions {
-  const { topic, topics = [], partitionDiscovery, tls, sasl, ...values } = sourceOptions.read(options)
+  const { topic, topics = [], partitionDiscovery, tls: encrypts, sasl, ...values } = sourceOptions.read(options)
   return {
     ...values,
     topics: topic === undefined ? topics : [topic],
     partitionDiscoveryMs: partitionDiscovery,
-    security: securityOf({ tls, sasl }),
+    security: securityOf({ tls: encrypts, sasl }),
   }
 }
 
@@ -244,18 +271,24 @@ export function readSinkOptions(options: Options): KafkaSinkOptions {
 }
 
 export function toSinkOptions(written: OptionValues<typeof SINK_TABLE>): KafkaSinkOptions {
-  const { transactionTimeout, tls, sasl, ...values } = written
-  return { ...values, transactionTimeoutMs: transactionTimeout, security: securityOf({ tls, sasl }) }
+  const { transactionTimeout, tls: encrypts, sasl, ...values } = written
+  return { ...values, transactionTimeoutMs: transactionTimeout, security: securityOf({ tls: encrypts, sasl }) }
 }
 
 /** Throws OPTIONS_INVALID. */
 export function readDeadLetterOptions(options: Options): KafkaDeadLetterOptions {
-  const { brokers, topic, tls, sasl } = deadLetterOptions.read(options)
-  return { brokers, topic, security: securityOf({ tls, sasl }) }
+  const { brokers, topic, tls: encrypts, sasl } = deadLetterOptions.read(options)
+  return { brokers, topic, security: securityOf({ tls: encrypts, sasl }) }
 }
 
-function securityOf({ tls, sasl }: Pick<OptionValues<typeof CONNECTION>, 'tls' | 'sasl'>): KafkaSecurity {
-  return { tls, ...(sasl === undefined ? {} : { sasl: { ...sasl, mechanism: MECHANISMS[sasl.mechanism] } }) }
+function securityOf({ tls: encrypts, sasl }: Pick<OptionValues<typeof CONNECTION>, 'tls' | 'sasl'>): KafkaSecurity {
+  if (sasl === undefined) return { tls: encrypts }
+  const { mechanism, username, passwordFile } = sasl
+  return { tls: encrypts, sasl: { mechanism: MECHANISMS[mechanism], username, passwordFile } }
+}
+
+function isLoopback(broker: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/i.test(broker)
 }
 
 function isHostAndPort(broker: string): boolean {

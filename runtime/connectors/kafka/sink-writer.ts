@@ -83,7 +83,9 @@ export class KafkaSinkWriter implements SinkWriter {
     const { ports, jobUid, operatorId, slot, attempt } = this.#context
     const { brokers, security, topic, transactionTimeoutMs, compression } = this.#options
     await loadBatchCodecs()
-    const client = this.#connect(await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports.files))
+    const client = this.#connect(
+      await clientOptions(brokers, security, `millrace-${operatorId}-${slot}`, ports.secretFiles),
+    )
     this.#client = client
     const trouble = new TroubleReporter(ports.clock, (error) => {
       this.#context.reportTrouble(error)

@@ -68,7 +68,12 @@ export class KafkaSourceReader implements SourceReader {
     if (this.isFinished()) return
     const { ports, operatorId, slot } = this.#context
     const client = this.#connect(
-      await clientOptions(this.#options.brokers, this.#options.security, `millrace-${operatorId}-${slot}`, ports.files),
+      await clientOptions(
+        this.#options.brokers,
+        this.#options.security,
+        `millrace-${operatorId}-${slot}`,
+        ports.secretFiles,
+      ),
     )
     this.#client = client
     this.#scanner = await this.#openScanner()

@@ -13,10 +13,12 @@ export const recordFormat: OptionType<RecordFormat> = {
     for (const { path, message, hint } of problems) report(path, message, hint)
     return problems.length === 0 ? format : undefined
   },
+  opens: (value) => readFormat(value).format.opens ?? [],
 }
 
 /** The format of records that stand in a file one after the other. */
 export const fileFormat: OptionType<RecordFormat> = {
+  ...recordFormat,
   name: '`json`, `csv` or `raw`, or one of them with its options',
   read: (value, report) => {
     const format = recordFormat.read(value, report)

@@ -1,6 +1,7 @@
 import type {
   DeclaredOptions,
   OptionDescription,
+  OpenedFile,
   OptionDescriptions,
   OptionProblem,
   Options,
@@ -49,6 +50,10 @@ export class OptionSet<const Table extends OptionTable> implements DeclaredOptio
     return this.#readAll(options).problems
   }
 
+  opens(options: Options): readonly OpenedFile[] {
+    return opensOf(this.table, options)
+  }
+
   /** Throws OPTIONS_INVALID for options that `check` refuses. */
   read(options: Options): OptionValues<Table> {
     const { values, problems } = this.#readAll(options)
@@ -81,6 +86,7 @@ export function mapping<const Table extends OptionTable>(
   return {
     name: `mapping of ${names}`,
     fields: table,
+    opens: (value) => (isFields(value) ? opensOf(table, value) : []),
     read: (value, report) => {
       if (!isFields(value)) {
         report('', `must be a mapping of ${names}, found ${shown(value)}`)
@@ -105,6 +111,14 @@ function readTable<Table extends OptionTable>(
   return Object.fromEntries(
     Object.entries(table).map(([name, option]) => [name, readOption(name, option, options[name], report)]),
   ) as ValuesSoFar<Table>
+}
+
+function opensOf(table: OptionTable, options: Options): OpenedFile[] {
+  return Object.entries(table).flatMap(([name, { type, default: otherwise }]) => {
+    const value = options[name] ?? otherwise
+    const opened = value === undefined ? [] : (type.opens?.(value) ?? [])
+    return opened.map((one) => ({ ...one, path: joinRelative(name, one.path) }))
+  })
 }
 
 function readOption(name: string, option: Option<unknown>, written: unknown, report: ReportOption): unknown {

@@ -1,4 +1,6 @@
+import { redacted } from '../../model/redacted.ts'
 import { parseDurationMs } from '../../model/time.ts'
+import type { OpenedFile } from '../../graph/connector-declaration.ts'
 import type { ReportOption } from '../../graph/unknown-options.ts'
 
 /** How one option is written and read. */
@@ -7,6 +9,8 @@ export interface OptionType<Value> {
   readonly name: string
   /** Returns undefined after it has reported a mistake; paths are relative to the value. */
   read(value: unknown, report: ReportOption): Value | undefined
+  /** Returns the files that a value which was read without mistake names; paths are relative to the value. */
+  opens?(value: unknown): readonly OpenedFile[]
 }
 
 /** A connector that waits longer does not say what it waits for. */
@@ -19,6 +23,15 @@ export const text: OptionType<string> = {
     report('', `must be a text, found ${shown(value)}`)
     return undefined
   },
+}
+
+/** A file or folder that the connector opens. */
+export const filePath: OptionType<string> = { ...text, opens: (file) => [{ path: '', file: String(file), as: 'file' }] }
+
+/** A file of a mounted Secret. */
+export const secretFile: OptionType<string> = {
+  ...text,
+  opens: (file) => [{ path: '', file: String(file), as: 'secret' }],
 }
 
 export const flag: OptionType<boolean> = {
@@ -97,9 +110,18 @@ export function textList(what: string): OptionType<readonly string[]> {
   }
 }
 
+/** Files that the connector opens, as paths or globs. */
+export const filePaths: OptionType<readonly string[]> = {
+  ...textList('path or glob'),
+  opens: (value) =>
+    Array.isArray(value)
+      ? value.map((file, index) => ({ path: `[${index}]`, file: String(file), as: 'file' }))
+      : [{ path: '', file: String(value), as: 'file' }],
+}
+
 /** A value as an error message shows it. */
 export function shown(value: unknown): string {
-  return JSON.stringify(value) ?? 'nothing'
+  return redacted(JSON.stringify(value) ?? 'nothing')
 }
 
 function isText(value: unknown): value is string {

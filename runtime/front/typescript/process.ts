@@ -100,4 +100,6 @@ export interface HttpRequest {
   readonly method?: 'GET' | 'POST'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** PEM files of mounted Secrets, for https: whom to trust, and who the job is. */
+  readonly tls?: { readonly caFile?: string; readonly certificateFile?: string; readonly keyFile?: string }
 }

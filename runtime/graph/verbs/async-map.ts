@@ -5,7 +5,9 @@ import type { FunctionRef } from '../../model/user-module.ts'
 import { suggestion } from '../../expressions/suggest.ts'
 import type { Entry } from './entry.ts'
 import { type Fields, isFields } from '../../model/fields.ts'
-import { describe, join, type Problems } from '../problems.ts'
+import { describe, join, joinRelative, type Problems } from '../problems.ts'
+import { readTlsFiles } from '../tls-files.ts'
+import type { TlsFiles } from '../../model/tls-files.ts'
 import type { Input, Stream } from '../stream.ts'
 import type { ReadOperator, VerbDefinition } from './verb.ts'
 import { readDuration } from './kit/durations.ts'
@@ -31,6 +33,8 @@ export interface HttpCall {
   headers: readonly { name: string; value: readonly TemplatePart[] }[]
   /** Absent with POST: the row as JSON. */
   body?: readonly TemplatePart[]
+  /** Whom to trust and who the job is, over https. */
+  tls?: TlsFiles
   /** Fields read from the JSON of the answer; they stand behind those of the row. */
   answer: readonly Field[]
   /**
@@ -193,7 +197,7 @@ function readHttp(
   answer: readonly Field[],
   problems: Problems,
 ): HttpCall | undefined {
-  const fields = problems.fields(value, path, ['url', 'method', 'headers', 'body'])
+  const fields = problems.fields(value, path, ['url', 'method', 'headers', 'body', 'tls'])
   if (fields === undefined) return undefined
   const method = fields['method'] ?? 'GET'
   if (method !== 'GET' && method !== 'POST') {
@@ -212,9 +216,23 @@ function readHttp(
     problems.report('UNKNOWN_FIELD', join(path, 'body'), 'a GET has no body', 'write method: POST')
   const body =
     fields['body'] === undefined ? undefined : readTemplate(fields['body'], join(path, 'body'), schema, problems)
+  const tls =
+    fields['tls'] === undefined
+      ? undefined
+      : readTlsFiles(fields['tls'], (at, message, hint) => {
+          problems.report('OPTION_INVALID', joinRelative(join(path, 'tls'), at), message, hint)
+        })
   const sound = headers.flatMap(({ name, value: parts }) => (parts === undefined ? [] : [{ name, value: parts }]))
   if (!isUrl || sound.length < headers.length || (fields['body'] !== undefined && body === undefined)) return undefined
-  return { kind: 'http', method, url, headers: sound, answer, ...(body === undefined ? {} : { body }) }
+  return {
+    kind: 'http',
+    method,
+    url,
+    headers: sound,
+    answer,
+    ...(body === undefined ? {} : { body }),
+    ...(tls === undefined ? {} : { tls }),
+  }
 }
 
 /** Which host is asked must not be for a record to say. */

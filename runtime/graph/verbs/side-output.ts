@@ -88,5 +88,5 @@ export function checkOutputName(name: string, path: string, problems: Problems):
 }
 
 function isOutputName(name: string): boolean {
-  return /^[A-Za-z][-A-Za-z0-9_]{0,63}$/.test(name) && !(name in Object.prototype)
+  return /^[A-Za-z][-A-Za-z0-9_]{0,63}$/.test(name)
 }

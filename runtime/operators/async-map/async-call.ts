@@ -1,5 +1,6 @@
 import { valueReader, type ValueReader } from '../../model/logical-values.ts'
 import { jsonRecordParser, withoutDigits, type JsonParser } from '../../model/json-digits.ts'
+import { memberOf } from '../../model/fields.ts'
 import { compileRowMaker } from '../../codegen/rows/row-maker.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { Row } from '../../model/schema.ts'
@@ -51,7 +52,7 @@ function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): Asyn
     make(
       Object.fromEntries([
         ...kept.map(({ name }) => [name, row[name]]),
-        ...answered.map(({ name, read }) => [name, valueOf(answer[name], read)]),
+        ...answered.map(({ name, read }) => [name, valueOf(memberOf(answer, name), read)]),
       ]),
     )
   return async (row, { signal }) => {
@@ -63,6 +64,7 @@ function httpCall(call: HttpCall, { httpClient, output }: OperatorContext): Asyn
       method: call.method,
       url: filled(call.url, row, (value) => encodeURIComponent(text(value))),
       signal,
+      tls: call.tls,
       headers: {
         accept: 'application/json',
         ...(call.method === 'POST' ? { 'content-type': 'application/json' } : {}),

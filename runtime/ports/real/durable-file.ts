@@ -67,7 +67,8 @@ export async function removeIfEmpty(folder: string): Promise<void> {
   try {
     await rmdir(folder)
   } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].some((code) => isErrno(error, code))) throw error
+    // EBUSY: the job's own folder is a mount of its pod
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT', 'EBUSY'].some((code) => isErrno(error, code))) throw error
   }
 }
 

@@ -1,5 +1,5 @@
-import { appendFile, glob, mkdir, open, rename, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { appendFile, glob, lstat, mkdir, open, realpath, rename, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { Files } from '../files.ts'
 import { isErrno, syncFolder, unlinkIfPresent, writeDurably } from './durable-file.ts'
 
@@ -62,6 +62,28 @@ export const realFiles: Files = {
 
   exists,
   delete: unlinkIfPresent,
+  realPath: (path) => realPath(resolve(path)),
+}
+
+async function realPath(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+  }
+  if (await isThere(path)) throw Object.assign(new Error(`${path} is a link that leads nowhere`), { code: 'ELOOP' })
+  return join(await realPath(dirname(path)), basename(path))
+}
+
+/** Also when it is a link that leads nowhere. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false
+    throw error
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

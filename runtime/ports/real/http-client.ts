@@ -1,21 +1,77 @@
+import type { Agent, Response } from 'undici'
 import { MillraceError } from '../../model/errors.ts'
+import type { TlsFiles } from '../../model/tls-files.ts'
 import type { HttpAnswer, HttpClient, OutgoingRequest } from '../http-client.ts'
+import type { SecretFiles } from '../files.ts'
+import { secretFiles } from '../reached-files.ts'
+import { readTlsMaterial } from '../tls-material.ts'
+import { realFiles } from './files.ts'
+import type { AddressGuard } from './guarded-lookup.ts'
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024
 
-/** HTTP/1.1 with kept connections, by Node's fetch. */
-export const realHttpClient: HttpClient = {
-  async send(request) {
-    const response = await answerOf(request)
-    return { status: response.status, body: await bodyOf(response, request) }
-  },
-}
+/** HTTP/1.1 with kept connections, by undici's fetch, which is loaded with the first request. */
+export class RealHttpClient implements HttpClient {
+  readonly #guard: AddressGuard | undefined
+  readonly #secrets: SecretFiles
+  /** By the files that their connections are made with. */
+  readonly #agents = new Map<string, Promise<Agent>>()
 
-async function answerOf({ method, url, headers, body, signal }: OutgoingRequest): Promise<Response> {
-  try {
-    return await fetch(url, { method, headers, signal, redirect: 'manual', ...(body === undefined ? {} : { body }) })
-  } catch (cause) {
-    throw failure(url, signal, cause)
+  /** Without a guard every address may be called. */
+  constructor({
+    guard,
+    secrets = secretFiles(realFiles, undefined),
+  }: { guard?: AddressGuard | undefined; secrets?: SecretFiles } = {}) {
+    this.#guard = guard
+    this.#secrets = secrets
+  }
+
+  async send(request: OutgoingRequest): Promise<HttpAnswer> {
+    const response = await this.#answerOf(request)
+    return { status: response.status, body: await bodyOf(response, request) }
+  }
+
+  async #answerOf({ method, url, headers, body, tls, signal }: OutgoingRequest): Promise<Response> {
+    try {
+      if (URL.canParse(url)) this.#guard?.check(new URL(url).hostname)
+      const { fetch } = await import('undici')
+      const dispatcher = await this.#agentWith(tls)
+      return await fetch(url, {
+        method,
+        headers,
+        signal,
+        dispatcher,
+        redirect: 'manual',
+        ...(body === undefined ? {} : { body }),
+      })
+    } catch (cause) {
+      throw failure(url, signal, cause)
+    }
+  }
+
+  #agentWith(tls: TlsFiles | undefined): Promise<Agent> {
+    const key = JSON.stringify(tls ?? {})
+    let agent = this.#agents.get(key)
+    if (agent === undefined) this.#agents.set(key, (agent = this.#newAgent(tls)))
+    return agent
+  }
+
+  async #newAgent(tls: TlsFiles | undefined): Promise<Agent> {
+    const { Agent, buildConnector } = await import('undici')
+    const guarded = this.#guard === undefined ? {} : { lookup: this.#guard.lookup }
+    if (tls === undefined) return new Agent({ connect: guarded })
+    return new Agent({
+      connect: (options, callback) => {
+        readTlsMaterial(tls, this.#secrets).then(
+          (material) => {
+            buildConnector({ ...guarded, ...material })(options, callback)
+          },
+          (error: Error) => {
+            callback(error, null)
+          },
+        )
+      },
+    })
   }
 }
 
@@ -40,6 +96,8 @@ async function bodyOf(response: Response, { url, signal }: OutgoingRequest): Pro
 
 function failure(url: string, signal: AbortSignal, cause: unknown): unknown {
   if (signal.aborted) return signal.reason
+  const refused = cause instanceof Error && cause.cause instanceof MillraceError ? cause.cause : cause
+  if (refused instanceof MillraceError) return refused
   return new MillraceError('HTTP_FAILED', `no answer from ${hostOf(url)}`, {
     domain: 'dependency',
     retriable: true,

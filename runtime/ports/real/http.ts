@@ -43,6 +43,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, handl
       method: request.method ?? 'GET',
       path: (request.url ?? '/').split('?')[0] ?? '/',
       body,
+      host: request.headers.host?.replace(/:\d*$/, ''),
       token: /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1],
     })
     response

@@ -1,8 +1,11 @@
+import type { Reach } from '../../model/reach.ts'
 import type { Logger } from '../logger.ts'
 import type { Ports } from '../ports.ts'
+import { filesWithin, secretFiles } from '../reached-files.ts'
 import { realClock } from './clock.ts'
 import { realFiles } from './files.ts'
-import { realHttpClient } from './http-client.ts'
+import { AddressGuard } from './guarded-lookup.ts'
+import { RealHttpClient } from './http-client.ts'
 import { NodeModules } from './modules.ts'
 import { realNet } from './net.ts'
 import { realRng } from './rng.ts'
@@ -14,13 +17,21 @@ export function realPorts(parts: {
   logger: Logger
   printLine: (line: string) => void
   modulesFolder?: string | undefined
+  /** Absent: no bound. */
+  reach?: Reach | undefined
 }): Ports {
+  const { reach } = parts
+  const secrets = secretFiles(realFiles, reach)
   return {
     clock: realClock,
     rng: realRng,
     net: realNet,
-    files: realFiles,
-    httpClient: realHttpClient,
+    files: reach === undefined ? realFiles : filesWithin(realFiles, reach),
+    secretFiles: secrets,
+    httpClient: new RealHttpClient({
+      guard: reach === undefined ? undefined : new AddressGuard(reach.addresses),
+      secrets,
+    }),
     modules: new NodeModules(parts.modulesFolder),
     logger: parts.logger,
     openStore,

@@ -1,3 +1,4 @@
+import { normalizedPath } from '../../model/reach.ts'
 import type { Files } from '../files.ts'
 import type { VirtualWorld } from './world.ts'
 
@@ -59,6 +60,7 @@ export class VirtualFiles {
         call(() => {
           this.contents.delete(path)
         }),
+      realPath: (path) => call(() => normalizedPath(path)),
     }
   }
 

@@ -65,5 +65,8 @@ export function jumpingPorts(): Ports {
     get files() {
       return undefined as never
     },
+    get secretFiles() {
+      return undefined as never
+    },
   }
 }

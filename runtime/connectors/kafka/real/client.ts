@@ -290,7 +290,7 @@ class RealKafkaClient implements KafkaClient {
       } catch (error) {
         if (!(error instanceof MillraceError)) throw error
         last = error
-        refused ??= error.code === 'KAFKA_AUTHENTICATION' ? error : undefined
+        refused ??= error.code === 'KAFKA_AUTHENTICATION' || error.domain === 'user' ? error : undefined
       }
     }
     // that is also what the brokers would say that are away now

@@ -2,8 +2,8 @@ import { isIP } from 'node:net'
 import type * as PlatformaticKafka from '@platformatic/kafka'
 import type { Connection, ConnectionOptions, Writer } from '@platformatic/kafka'
 import { MillraceError } from '../../../model/errors.ts'
-import { KafkaBrokerError } from '../client.ts'
-import type { KafkaClientOptions } from '../client.ts'
+import { checkHost, KafkaBrokerError } from '../client.ts'
+import type { KafkaClientOptions, KafkaCredentials } from '../client.ts'
 import type { KafkaFrameBuffers } from './frame-buffers.ts'
 import { KafkaRecordChannel } from './record-channel.ts'
 
@@ -82,7 +82,14 @@ export class KafkaConnection {
   }
 
   async #connect(platformatic: Platformatic): Promise<Opened> {
-    const connection = new platformatic.Connection(this.#options.clientId, connectionOptions(this.#host, this.#options))
+    const credentials = await this.#credentials().catch((error: unknown) => {
+      this.#opening = undefined
+      throw error
+    })
+    const connection = new platformatic.Connection(
+      this.#options.clientId,
+      connectionOptions(this.#host, credentials, async () => (await this.#credentials()).sasl?.password ?? ''),
+    )
     // Without a listener an 'error' would end the process; what matters arrives through the requests.
     connection.on('error', () => {
       this.#drop(connection)
@@ -95,7 +102,7 @@ export class KafkaConnection {
     } catch (error) {
       this.#opening = undefined
       const refusal = authenticationRefusalOf(error, platformatic)
-      throw refusal === undefined ? this.#unreachable('connecting', error) : this.#unauthenticated(refusal)
+      throw refusal === undefined ? this.#unreachable('connecting', error) : this.#unauthenticated(refusal, credentials)
     }
     this.#current = connection
     return {
@@ -105,6 +112,13 @@ export class KafkaConnection {
   }
 
   #current: Connection | undefined
+
+  /** Rejects with why they cannot be read, or may not be used here. */
+  async #credentials(): Promise<KafkaCredentials> {
+    const credentials = (await this.#options.credentials?.()) ?? {}
+    checkHost(credentials, isIP(this.#host) === 6 ? `[${this.#host}]:${this.#port}` : this.address)
+    return credentials
+  }
 
   #forget(connection: Connection): void {
     if (this.#current !== connection) return
@@ -118,8 +132,8 @@ export class KafkaConnection {
   }
 
   /** Not the author's mistake for certain: while a password is being changed its file or the broker may be behind. */
-  #unauthenticated(refusal: string): MillraceError {
-    const { mechanism, username } = this.#options.sasl ?? { mechanism: 'none', username: '' }
+  #unauthenticated(refusal: string, { sasl }: KafkaCredentials): MillraceError {
+    const { mechanism, username } = sasl ?? { mechanism: 'none', username: '' }
     return new MillraceError(
       'KAFKA_AUTHENTICATION',
       `the Kafka at ${this.address} did not accept user ${JSON.stringify(username)} by SASL ${mechanism}: ${refusal}`,
@@ -158,15 +172,19 @@ async function untilAuthenticated(connection: Connection): Promise<void> {
   }
 }
 
-function connectionOptions(host: string, { tls, sasl }: KafkaClientOptions): ConnectionOptions {
+function connectionOptions(
+  host: string,
+  { tls, sasl }: KafkaCredentials,
+  password: () => Promise<string>,
+): ConnectionOptions {
   // an address is not told as a server's name (RFC 6066, section 3); the certificate is checked against it all the same
   const tlsServerName = isIP(host) === 0
   return {
     connectTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     maxInflights: 16,
-    ...(tls === undefined ? {} : { tls: tls.caPem === undefined ? {} : { ca: tls.caPem }, tlsServerName }),
-    ...(sasl === undefined ? {} : { sasl }),
+    ...(tls === undefined ? {} : { tls, tlsServerName }),
+    ...(sasl === undefined ? {} : { sasl: { ...sasl, password } }),
   }
 }
 

@@ -22,7 +22,7 @@ const SQL_TYPES: Readonly<Partial<Record<Field['type'], string>>> = {
  * Undefined after reporting.
  */
 export function druidRequest(value: unknown, path: string, schema: Schema, problems: Problems): Fields | undefined {
-  const fields = problems.fields(value, path, ['url', 'query', 'parameters', 'headers'])
+  const fields = problems.fields(value, path, ['url', 'query', 'parameters', 'headers', 'tls'])
   if (fields === undefined) return undefined
   const url = readUrl(fields['url'], join(path, 'url'), problems)
   const query = readQuery(fields['query'], join(path, 'query'), problems)
@@ -49,6 +49,7 @@ export function druidRequest(value: unknown, path: string, schema: Schema, probl
     method: 'POST',
     body,
     ...(fields['headers'] === undefined ? {} : { headers: fields['headers'] }),
+    ...(fields['tls'] === undefined ? {} : { tls: fields['tls'] }),
   }
 }
 

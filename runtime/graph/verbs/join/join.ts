@@ -214,7 +214,7 @@ export function aliasesOf(from: readonly string[]): Record<string, JoinSide> {
   const [left = '', right = ''] = names
   if (left === right) return {}
   const usable = (name: string): boolean =>
-    /^[A-Za-z_]\w*$/.test(name) && name !== 'left' && name !== 'right' && !(name in Object.prototype)
+    /^[A-Za-z_]\w*$/.test(name) && name !== 'left' && name !== 'right' && name !== '__proto__'
   return {
     ...(usable(left) ? { [left]: 'left' as const } : {}),
     ...(usable(right) ? { [right]: 'right' as const } : {}),

@@ -60,13 +60,16 @@ function typeHint(written: string): string | undefined {
     : `write ${inner === undefined ? meant : `array<${meant}>`}`
 }
 
+const HINTS = {
+  truth: 'kubectl takes an unquoted y, n, yes, no, on or off for true or false: write it in quotes',
+  prototype: 'JavaScript takes { __proto__: … } for the prototype of the object that a function writes: rename it',
+  form: 'letters, digits and _, no digit first',
+} as const
+
 /** Names of fields are written into generated code and must be plain identifiers. */
 export function checkFieldName(name: string, path: string, problems: Problems): boolean {
   if (isFieldName(name)) return true
-  const hint =
-    name === 'true' || name === 'false'
-      ? 'kubectl takes an unquoted y, n, yes, no, on or off for true or false: write it in quotes'
-      : 'letters, digits and _, no digit first, and no name that every JavaScript object has'
+  const hint = HINTS[name === '__proto__' ? 'prototype' : name === 'true' || name === 'false' ? 'truth' : 'form']
   problems.report('FIELD_NAME_INVALID', path, `${describe(name)} cannot be a field name`, hint)
   return false
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { API_VERSION } from '../../../../operator/api/stream-job.ts'
+import type { Pod } from '../../../../operator/kube/objects.ts'
 import type { StreamJobSpec } from '../../../../operator/api/stream-job.ts'
 import { coordinatorPod } from '../../../../operator/resources/coordinator-pod.ts'
 import { jobToken } from '../../../../operator/resources/hash.ts'
@@ -8,6 +9,8 @@ import { HASH_ANNOTATION } from '../../../../operator/resources/labels.ts'
 import { podProblems } from '../../../../operator/resources/pod-template.ts'
 import { inTemplate, templateHash, UNNAMED } from '../../../../operator/resources/template.ts'
 import { coordinatorAddress, withCoordinator, workerPod } from '../../../../operator/resources/worker-pod.ts'
+import { readRuntimeConfig } from '../../../../runtime/config.ts'
+import { decodeReach } from '../../../../runtime/model/reach.ts'
 import { countsSpec } from '../../../harness/operator-world.ts'
 
 function contextOf(changes: Partial<StreamJobSpec> = {}, addressing: 'service' | 'podIP' = 'service'): PodContext {
@@ -264,20 +267,39 @@ describe('pods of a job', () => {
         { name: 'millrace-store', persistentVolumeClaim: { claimName: 'shared' } },
       ]) as unknown,
     }
-    const mounts = (pod: ReturnType<typeof coordinatorPod>): string[] =>
-      (pod.spec as { containers: { volumeMounts: { mountPath: string }[] }[] }).containers[0]?.volumeMounts.map(
-        ({ mountPath }) => mountPath,
-      ) ?? []
+    const mounts = (pod: Pod): unknown[] =>
+      (pod.spec as { containers: { volumeMounts: unknown[] }[] }).containers[0]?.volumeMounts.slice(1) ?? []
 
-    test('mount it where the operator keeps its store when the job names no store, or one in it', () => {
-      for (const changes of [
-        {},
-        { checkpoints: { store: 'file:///checkpoints/mine' } },
-        { checkpoints: { store: '/checkpoints/' } },
-      ]) {
-        expect(podWith(changes).spec).toMatchObject(mounted)
-        expect(mounts(podWith(changes))).toEqual(['/var/run/millrace/tmp', '/checkpoints'])
-      }
+    test.each<[string, Partial<StreamJobSpec>, string]>([
+      ['no store', {}, 'shop/counts/u-1'],
+      ['one in it', { checkpoints: { store: 'file:///checkpoints/mine' } }, 'mine/shop/counts/u-1'],
+      ['the same with a slash', { checkpoints: { store: '/checkpoints/' } }, 'shop/counts/u-1'],
+    ])('see the folder of their own job in it when the job names %s', (_what, changes, subPath) => {
+      expect(podWith(changes).spec).toMatchObject(mounted)
+      expect(mounts(podWith(changes))).toEqual([
+        { name: 'millrace-store', mountPath: `/checkpoints/${subPath}`, subPath },
+      ])
+    })
+
+    test('keep the folder where the runtime looks for the checkpoints of the job', () => {
+      const env = Object.fromEntries(
+        (podWith({}).spec as { containers: { env: { name: string; value?: string }[] }[] }).containers[0]?.env.map(
+          ({ name, value = '' }) => [name, value],
+        ) ?? [],
+      )
+      const { store, storeFolder } = readRuntimeConfig({ ...env, MILLRACE_TOKEN: 't' })
+      expect(mounts(podWith({}))).toMatchObject([{ mountPath: `${store.replace('file://', '')}/${storeFolder}` }])
+    })
+
+    test('of a job that restores see the state of others, in the coordinator only, and cannot write it', () => {
+      const context = contextOf({ restore: { path: '/checkpoints/shop/other/u-2' } })
+      const settings = { ...context.settings, storeVolume: { claim: 'shared', path: '/checkpoints' } }
+      const own = { name: 'millrace-store', mountPath: '/checkpoints/shop/counts/u-1', subPath: 'shop/counts/u-1' }
+      expect(mounts(coordinatorPod({ ...context, settings }))).toEqual([
+        { name: 'millrace-store', mountPath: '/checkpoints', readOnly: true },
+        own,
+      ])
+      expect(mounts(workerPod({ ...context, settings }, { chain: 'hot', slot: 0 }))).toEqual([own])
     })
 
     test('leave it away when the template mounts that folder itself, or the store lies elsewhere', () => {
@@ -299,6 +321,22 @@ describe('pods of a job', () => {
       }
       expect(podWith(template('/other')).spec).toMatchObject(mounted)
     })
+  })
+
+  test('carry what they may reach, behind all that the author sets', () => {
+    const context = contextOf({ env: [{ name: 'A', value: 'b' }] })
+    const pod = workerPod(
+      { ...context, settings: { ...context.settings, reach: { files: ['/opt'], addresses: [] } } },
+      { chain: 'hot', slot: 1 },
+    )
+    const { env } = (pod.spec as { containers: [{ env: { name: string; value: string }[] }] }).containers[0]
+    expect(env.map(({ name }) => name).indexOf('MILLRACE_REACH')).toBeGreaterThan(0)
+    expect(decodeReach(env.find(({ name }) => name === 'MILLRACE_REACH')?.value ?? '')).toEqual({
+      files: ['/opt'],
+      secrets: [],
+      addresses: [],
+    })
+    expect(podProblems({ env: [{ name: 'MILLRACE_REACH', value: '{}' }] })).toMatchObject([{ code: 'ENV_RESERVED' }])
   })
 
   test('of workers mount the modules that lie in ConfigMaps, each in a folder of its name; coordinators run no code of the user', () => {

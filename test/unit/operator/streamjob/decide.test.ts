@@ -202,10 +202,17 @@ const TABLE: readonly Row[] = [
   ['it was just created', { metadata: { finalizers: [] } }, 'addFinalizer', 'Pending', 'Accepted'],
   [
     'a new spec is good and not kept yet',
-    { more: { keepSpec: { change: undefined } } },
+    { more: { keepSpec: { change: undefined, taken: undefined } } },
     'keepSpec',
     'Running',
     'Accepted',
+  ],
+  [
+    'the ConfigMap of a new good spec is of someone else',
+    { more: { keepSpec: { change: undefined, taken: 'j-last-good' } } },
+    'none',
+    'Running',
+    'NameTaken',
   ],
   ['no spec was ever good', { more: { wanted: undefined, problems: [] } }, 'none', 'Pending', 'SpecInvalid'],
   ['nothing is left to do', {}, 'none', 'Running', 'Running'],
@@ -413,7 +420,7 @@ const TABLE: readonly Row[] = [
     'Upgrading',
     'Upgrading',
   ],
-  ['the name of a pod is taken', { more: { taken: ['j-bids-0'] } }, 'none', 'Pending', 'NameTaken'],
+  ['the name of a pod is taken', { more: { taken: ['pod j-bids-0'] } }, 'none', 'Pending', 'NameTaken'],
   [
     'it waits for a DruidDatasource',
     { more: { waitsFor: { code: 'DATASOURCE_MISSING', message: 'm', domain: 'user', retriable: true } } },

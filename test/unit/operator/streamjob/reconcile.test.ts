@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { streamJobs } from '../../../../operator/api/stream-job.ts'
 import { KubeError } from '../../../../operator/kube/errors.ts'
-import type { Pod } from '../../../../operator/kube/objects.ts'
-import { pods } from '../../../../operator/kube/resource-type.ts'
+import type { KubeObject, Pod } from '../../../../operator/kube/objects.ts'
+import { pods, services } from '../../../../operator/kube/resource-type.ts'
+import { configMaps } from '../../../../operator/resources/job-objects.ts'
 import { TEMPLATE_LABEL } from '../../../../operator/resources/labels.ts'
 import { countsSpec, crash, imageOf, OperatorWorld, REF } from '../../../harness/operator-world.ts'
 
@@ -297,6 +298,98 @@ describe('a StreamJob', () => {
     await world.create()
     await world.until('said', () => world.condition('Stalled') === 'True/NameTaken')
     expect(world.podNames()).toEqual(['counts-hot-0'])
+    expect(world.job()?.status?.message).toContain(`pod ${name} exists and belongs to someone else`)
+  })
+
+  test.each(['configmaps', 'services'] as const)(
+    'whose name would take one of the %s of a stranger leaves it as it is and starts nothing',
+    async (plural) => {
+      const world = new OperatorWorld()
+      world.addressing = 'service'
+      const name = plural === 'configmaps' ? 'counts-last-good' : 'counts-coordinator'
+      const resource = plural === 'configmaps' ? configMaps : services
+      const kind = plural === 'configmaps' ? 'ConfigMap' : 'Service'
+      await world.kube.create<KubeObject>(resource, {
+        apiVersion: 'v1',
+        kind,
+        metadata: { ...REF, name, uid: 'stranger', labels: { theirs: 'yes' } },
+      })
+      const before = world.kube.peek<KubeObject>(resource, { ...REF, name })
+      await world.create()
+      await world.until('said', () => world.condition('Stalled') === 'True/NameTaken')
+      expect(world.job()?.status?.message).toContain(`${kind} ${name} exists and belongs to someone else`)
+      expect(world.podNames()).toEqual([])
+      expect(world.kube.peek<KubeObject>(resource, { ...REF, name })).toEqual(before)
+      await world.kube.delete<KubeObject>(resource, { ...REF, name })
+      await world.until('started', () => world.podNames().length === TWO.length)
+    },
+  )
+})
+
+describe('the last good spec of a StreamJob', () => {
+  const keptName = { ...REF, name: 'counts-last-good' }
+  const breakSpec = (world: OperatorWorld): void => {
+    world.edit((spec) => {
+      spec['graph'] = []
+    })
+  }
+
+  test('when the newest spec is bad, is what goes on running', async () => {
+    const world = await runningJob()
+    breakSpec(world)
+    await world.until('refused', () => world.condition('Ready') === 'False/SpecInvalid')
+    expect(world.podNames()).toEqual(TWO)
+  })
+
+  test.each<[string, (spec: Record<string, unknown>) => void]>([
+    ['an image', (spec) => Object.assign(spec, { image: 'evil:1' })],
+    ['a Secret', (spec) => Object.assign(spec, { env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 's' } } }] })],
+    ['a number of pods', (spec) => Object.assign(spec, { replicas: 9 })],
+  ])(
+    'when somebody has written %s into its ConfigMap, is used for no pod, and the condition says so',
+    async (_what, change) => {
+      const world = await runningJob()
+      world.kube.update(configMaps, keptName, (kept) => {
+        const spec = JSON.parse(kept.data?.['spec'] ?? '{}') as Record<string, unknown>
+        change(spec)
+        kept.data = { ...kept.data, spec: JSON.stringify(spec) }
+      })
+      const before = world.kube.calls.length
+      breakSpec(world)
+      await world.until('refused', () => world.condition('Ready') === 'False/SpecInvalid')
+      for (let pass = 0; pass < 3; pass += 1) await world.pass()
+      expect(JSON.stringify(world.job()?.status?.conditions)).toContain('LAST_GOOD_ALTERED')
+      expect(world.kube.calls.slice(before).filter((call) => /^(create|delete) pods/.test(call))).toEqual([])
+      world.edit((spec) => Object.assign(spec, countsSpec({ replicas: 3 })))
+      await world.untilRunning()
+      expect(world.podNames()).toHaveLength(7)
+    },
+  )
+
+  test('when its ConfigMap is no JSON, or another shape, is taken for altered', async () => {
+    for (const text of ['', '{', 'null', '[]', '7']) {
+      const world = await runningJob()
+      world.kube.update(configMaps, keptName, (kept) => {
+        kept.data = { ...kept.data, spec: text }
+      })
+      breakSpec(world)
+      await world.until('refused', () => world.condition('Ready') === 'False/SpecInvalid')
+      expect(JSON.stringify(world.job()?.status?.conditions)).toContain('LAST_GOOD_ALTERED')
+    }
+  })
+
+  test('when an older operator has written ten digits of its hash, is read, and kept anew with all of them', async () => {
+    const world = await runningJob()
+    world.kube.update(streamJobs, REF, ({ status }) => {
+      if (status?.lastGood !== undefined) status.lastGood.hash = status.lastGood.hash.slice(0, 10)
+    })
+    breakSpec(world)
+    await world.until('refused', () => world.condition('Ready') === 'False/SpecInvalid')
+    expect(JSON.stringify(world.job()?.status?.conditions)).not.toContain('LAST_GOOD_ALTERED')
+    world.edit((spec) => Object.assign(spec, countsSpec()))
+    await world.untilRunning()
+    expect(world.job()?.status?.lastGood?.hash).toMatch(/^[0-9a-f]{64}$/)
+    expect(world.podNames()).toEqual(TWO)
   })
 })
 

@@ -61,7 +61,7 @@ describe('a template of code', () => {
 })
 
 test('a name that is not an identifier is refused as a property and as an identifier', () => {
-  for (const name of ['a b', 'a;b', '', '1a', 'a.b', 'constructor', '__proto__', 'true']) {
+  for (const name of ['a b', 'a;b', '', '1a', 'a.b', '__proto__', 'true']) {
     expect(() => property(name)).toThrow(expect.objectContaining({ code: 'FIELD_NAME_INVALID' }))
     expect(() => identifier(name)).toThrow(expect.objectContaining({ code: 'FIELD_NAME_INVALID' }))
   }

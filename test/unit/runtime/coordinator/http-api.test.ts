@@ -6,7 +6,11 @@ import { MillraceError } from '../../../../runtime/model/errors.ts'
 const TARGET = JSON.stringify({ revision: '1', spec: {}, desiredState: 'running' })
 
 /** A coordinator that knows the savepoint `sp-1`, restores from `used`, and breaks when `broken` is deleted. */
-function api(method: string, path: string, { token, body = '' }: { token?: string; body?: string } = {}) {
+function api(
+  method: string,
+  path: string,
+  { token, body = '', host }: { token?: string; body?: string; host?: string } = {},
+) {
   const coordinator = {
     report: () => ({ job: 'job', lastPauseMs: null, checkpoint: null }),
     series: () => [],
@@ -20,7 +24,7 @@ function api(method: string, path: string, { token, body = '' }: { token?: strin
           ? Promise.reject(new Error('disk'))
           : Promise.resolve(),
   } as unknown as Coordinator
-  return httpApi(coordinator, 'secret')({ method, path, token, body })
+  return httpApi(coordinator, 'secret')({ method, path, host, token, body })
 }
 
 test.each([
@@ -64,4 +68,28 @@ test.each([
   const answer = await api(method, path, { token: 'secret', body })
   expect(answer.status).toBe(status)
   expect(answer.body).toContain(text)
+})
+
+const READ = ['/v1/job', '/v1/savepoints/sp-1', '/metrics']
+
+test.each(['10.1.2.3', '[fd00::1]', 'localhost', 'counts-coordinator', 'c.shop.svc', 'C.shop.svc.cluster.local'])(
+  'a client that asks %s is answered: nobody else can own that name',
+  async (host) => {
+    for (const path of READ) expect((await api('GET', path, { host })).status).toBe(200)
+  },
+)
+
+test.each([
+  'evil.example',
+  'counts-coordinator.dev',
+  'c.shop.svc.evil.example',
+  'localhost.evil.example',
+  '1.2.3.4.nip.io',
+  '',
+])('a client that asks %j may be a page in a browser and learns nothing without the token', async (host) => {
+  for (const path of READ) {
+    const answer = await api('GET', path, { host })
+    expect(answer).toMatchObject({ status: 421, body: expect.stringContaining('HOST_UNKNOWN') as string })
+    expect((await api('GET', path, { host, token: 'secret' })).status).toBe(200)
+  }
 })

@@ -261,7 +261,7 @@ const BAD: [what: string, yaml: string, code: string, path: string][] = [
     'spec.graph[0].schema["a\\"];process.exit()//"]',
   ],
   [
-    'a field name of Object.prototype',
+    'a field name that JavaScript takes for a prototype',
     `graph: [{ id: b, source: { kafka: { topic: t } }, schema: { __proto__: long } }, ${SINK}]`,
     'FIELD_NAME_INVALID',
     'spec.graph[0].schema.__proto__',

@@ -31,7 +31,7 @@ describe('types as text', () => {
     'row{}',
     'row{a}',
     'row{a: long, a: long}',
-    'row{constructor: long}',
+    'row{__proto__: long}',
     'decimal(0)',
     'decimal(39)',
     'decimal(2,3)',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  deadLetterOptions,
   readSinkOptions,
   readSourceOptions,
   sinkOptions,
@@ -50,6 +51,21 @@ describe('Kafka options', () => {
     [{ brokers: 'a:1', topic: 't', createTopic: true }, 'createTopic'],
   ])('when a sink says %j, the problem is at %s', (options, path) => {
     expect(sinkOptions.check(options).map((problem) => problem.path)).toContain(path)
+  })
+
+  const plain = { mechanism: 'plain', username: 'u', passwordFile: '/p' }
+  test.each<[string, object, readonly string[]]>([
+    ['plain without TLS', { sasl: plain }, ['sasl.mechanism']],
+    ['plain to one broker of another machine', { brokers: 'localhost:1,a:1', sasl: plain }, ['sasl.mechanism']],
+    ['a name that only begins like loopback', { brokers: '127.0.0.1.example:1', sasl: plain }, ['sasl.mechanism']],
+    ['plain over TLS', { tls: true, sasl: plain }, []],
+    ['plain without TLS on purpose', { sasl: { ...plain, insecure: true } }, []],
+    ['plain to this machine', { brokers: 'localhost:1,127.0.0.1:2,[::1]:3', sasl: plain }, []],
+    ['scram without TLS, which does not send the password', { sasl: { ...plain, mechanism: 'scram-sha-256' } }, []],
+  ])('when a password goes by %s, every role answers the same', (_what, written, paths) => {
+    const options = { brokers: 'a:1', topic: 't', ...written }
+    for (const set of [sourceOptions, sinkOptions, deadLetterOptions])
+      expect(set.check(options).map(({ path }) => path)).toEqual(paths)
   })
 
   test('when the path of the password is wrong, the error does not repeat it', () => {
