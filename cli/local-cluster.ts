@@ -94,6 +94,7 @@ export async function startLocalOperator(
         imagePullPolicy: 'Never',
         store: `file://${join(options.dir, 'checkpoints')}`,
         addressing: 'podIP',
+        encryption: 'on',
         maxSubtasks: 1000,
         // Each pod has an address of its own; a program that listens at all addresses has the usual ports everywhere.
         ports: keptPorts(options.dir),

@@ -1,3 +1,4 @@
+import { ENCRYPTIONS } from '../runtime/config.ts'
 import { parseArgs } from 'node:util'
 import { parseAddressBlock } from '../runtime/model/address-blocks.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
@@ -27,6 +28,7 @@ const FLAGS = {
   store: { type: 'string' },
   'store-claim': { type: 'string' },
   addressing: { type: 'string' },
+  'job-encryption': { type: 'string' },
   'max-subtasks': { type: 'string' },
   'file-roots': { type: 'string' },
   'http-addresses': { type: 'string' },
@@ -67,6 +69,7 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
         files: foldersOf('file-roots', listOf(setting('file-roots')) ?? []),
         addresses: blocksOf('http-addresses', listOf(setting('http-addresses')) ?? []),
       },
+      encryption: oneOf('job-encryption', setting('job-encryption') ?? 'on', ENCRYPTIONS),
       maxSubtasks: countOf('max-subtasks', setting('max-subtasks') ?? '1000'),
     },
     tokenKey: tokenKeyOf(env['MILLRACE_TOKEN_KEY']),

@@ -1,12 +1,16 @@
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { ErrorReport } from '../runtime/model/errors.ts'
+import type { Encryption } from '../runtime/config.ts'
 import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../runtime/control/job-report.ts'
 
 /** Where one job's coordinator listens, and what proves to it that we may write. Never log it. */
 export interface JobEndpoint {
   host: string
   port: number
+  /** Who the coordinator is, where connections are encrypted. */
+  jobUid: string
   token: string
+  encryption: Encryption
 }
 
 /** The coordinator answered that it does not do what it was asked, with its own code and words. */

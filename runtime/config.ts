@@ -3,11 +3,16 @@ import { MillraceError } from './model/errors.ts'
 import { decodeReach, type Reach } from './model/reach.ts'
 import type { NetAddress } from './ports/net.ts'
 
+export const ENCRYPTIONS = ['on', 'off'] as const
+export type Encryption = (typeof ENCRYPTIONS)[number]
+
 /** What a runtime process is told by its environment; the operator and `millrace run` set the same variables. */
 export interface RuntimeConfig {
   job: string
   jobUid: string
   token: string
+  /** Whether the processes of the job encrypt what they say to each other and to the operator. */
+  encryption: Encryption
   store: string
   /** The job's folder in the store. */
   storeFolder: string
@@ -45,6 +50,7 @@ export function readRuntimeConfig(env: Environment): RuntimeConfig {
     job,
     jobUid,
     token: needed(env, 'MILLRACE_TOKEN'),
+    encryption: env['MILLRACE_ENCRYPTION'] === 'on' ? 'on' : 'off',
     store: needed(env, 'MILLRACE_STORE'),
     storeFolder: `${env['MILLRACE_NAMESPACE'] ?? 'default'}/${job}/${jobUid}`,
     baseDir: env['MILLRACE_BASE_DIR'] ?? '.',

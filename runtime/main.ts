@@ -3,7 +3,8 @@ import { builtinConnectors } from './builtin-connectors.ts'
 import { readCoordinatorSettings, readRuntimeConfig, readWorkerSettings } from './config.ts'
 import { serveHealth } from './health.ts'
 import { describeWithCauses, MillraceError } from './model/errors.ts'
-import { realHttp } from './ports/real/http.ts'
+import { encryptedNet } from './ports/real/encrypted-net.ts'
+import { encryptedHttp, realHttp } from './ports/real/http.ts'
 import { createLogger } from './ports/real/logger.ts'
 import { realPorts } from './ports/real/ports.ts'
 import { createWorker, startCoordinator } from './processes.ts'
@@ -19,8 +20,10 @@ const logger = createLogger({
 try {
   exitWithParent()
   const config = readRuntimeConfig(process.env)
+  const isEncrypted = config.encryption === 'on'
   const ports = realPorts({
     logger,
+    ...(isEncrypted ? { net: encryptedNet(config) } : {}),
     modulesFolder: process.env['MILLRACE_MODULES'],
     reach: config.reach,
     printLine: (line) => {
@@ -33,7 +36,7 @@ try {
       config,
       readCoordinatorSettings(process.env, config.host),
       ports,
-      realHttp,
+      isEncrypted ? encryptedHttp(config) : realHttp,
       connectors,
     )
     logger.info('coordinator ready', { control: running.control.port, http: running.http.port })

@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici'
 import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../../runtime/control/job-report.ts'
 import { MillraceError } from '../../runtime/model/errors.ts'
+import { clientTls } from '../../runtime/ports/real/job-tls.ts'
 import { CoordinatorRefusal } from '../job-client.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
 
@@ -104,10 +105,32 @@ interface Answer {
   text: string
 }
 
+/** Connections of a job that nothing was sent to for so long are closed. */
+const FORGET_MS = 60_000
+
 function undiciTransport(): JobTransport {
-  const agent = new Agent({ connect: { timeout: 2_000 }, keepAliveTimeout: 20_000, maxResponseSize: MAX_ANSWER_BYTES })
+  const options = { keepAliveTimeout: 20_000, maxResponseSize: MAX_ANSWER_BYTES }
+  const plain = new Agent({ ...options, connect: { timeout: 2_000 } })
+  const encrypted = new Map<string, { agent: Agent; usedAt: number }>()
+  const encryptedTo = ({ jobUid, token }: JobEndpoint): Agent => {
+    const now = performance.now()
+    for (const [key, { agent, usedAt }] of encrypted) {
+      if (now - usedAt < FORGET_MS) break
+      encrypted.delete(key)
+      void agent.close()
+    }
+    const key = `${jobUid} ${token}`
+    const agent =
+      encrypted.get(key)?.agent ??
+      new Agent({ ...options, connect: { ...clientTls({ jobUid, token }), timeout: 2_000 } })
+    // at the end: the first is the one that was not used for longest
+    encrypted.delete(key)
+    encrypted.set(key, { agent, usedAt: now })
+    return agent
+  }
   return {
     async send(at, { method, path, body }) {
+      const agent = at.encryption === 'on' ? encryptedTo(at) : plain
       const answer = await request(urlOf(at, path), {
         method,
         dispatcher: agent,
@@ -122,10 +145,13 @@ function undiciTransport(): JobTransport {
       })
       return { status: answer.statusCode, text: await answer.body.text() }
     },
-    close: () => agent.destroy(),
+    close: async () => {
+      await Promise.all([plain, ...[...encrypted.values()].map(({ agent }) => agent)].map((agent) => agent.destroy()))
+    },
   }
 }
 
-function urlOf({ host, port }: JobEndpoint, path: string): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
+function urlOf({ host, port, encryption }: JobEndpoint, path: string): string {
+  const scheme = encryption === 'on' ? 'https' : 'http'
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
 }

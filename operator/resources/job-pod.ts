@@ -1,3 +1,4 @@
+import type { Encryption } from '../../runtime/config.ts'
 import { encodeReach, type Reach } from '../../runtime/model/reach.ts'
 import type { EnvVar, StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
@@ -27,6 +28,15 @@ export function portOf(pod: Pod, name: keyof JobPorts): number {
   return ports.find((port) => port.name === name)?.containerPort ?? JOB_PORTS[name]
 }
 
+const ENCRYPTION_ENV = 'MILLRACE_ENCRYPTION'
+
+/** Whether a pod that was rendered, now or by another operator, encrypts its connections. */
+export function encryptionOf(pod: Pod): Encryption {
+  const { containers = [] } = pod.spec as { containers?: readonly { env?: readonly EnvVar[] }[] }
+  const env = containers.flatMap((container) => container.env ?? [])
+  return env.findLast(({ name }) => name === ENCRYPTION_ENV)?.value === 'on' ? 'on' : 'off'
+}
+
 interface NamedPort {
   readonly name: string
   readonly containerPort: number
@@ -45,6 +55,8 @@ export interface PodSettings {
   addressing: 'service' | 'podIP'
   /** Where pods share the ports of one machine, those that are free there; JOB_PORTS otherwise. */
   ports?: JobPorts
+  /** Whether the processes of jobs encrypt their connections; off where a service mesh does it. */
+  encryption: Encryption
   /** A job of more subtasks is refused. */
   maxSubtasks: number
   /**
@@ -188,6 +200,7 @@ function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, t
     { name: 'MILLRACE_CONTROL_PORT', value: String(ports.control) },
     { name: 'MILLRACE_HTTP_PORT', value: String(ports.http) },
     { name: 'MILLRACE_DATA_PORT', value: String(ports.data) },
+    { name: ENCRYPTION_ENV, value: settings.encryption },
     { name: 'MILLRACE_TOKEN', valueFrom: { secretKeyRef: { name: tokenSecret, key: 'token' } } },
   ]
 }

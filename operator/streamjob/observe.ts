@@ -18,7 +18,7 @@ import { coordinatorName } from '../resources/coordinator-pod.ts'
 import { hashOf, jobToken, sealOf } from '../resources/hash.ts'
 import { configMaps, lastGoodName, tokenSecretName } from '../resources/job-objects.ts'
 import { reachOf } from '../resources/job-reach.ts'
-import { portOf } from '../resources/job-pod.ts'
+import { encryptionOf, portOf } from '../resources/job-pod.ts'
 import type { PodContext, PodSettings } from '../resources/job-pod.ts'
 import { JOB_LABEL } from '../resources/labels.ts'
 import { templateHash, templateOf, UNNAMED } from '../resources/template.ts'
@@ -148,7 +148,14 @@ function runningTemplate(job: StreamJob, pods: readonly Pod[], wanted: string): 
 export function endpointOf(parts: Pick<ObserveParts, 'tokenKey'>, job: KubeObject, pod: Pod): JobEndpoint | undefined {
   const host = pod.status?.podIP
   if (host === undefined || host === '') return undefined
-  return { host, port: portOf(pod, 'http'), token: jobToken(parts.tokenKey, job.metadata.uid ?? '') }
+  const jobUid = job.metadata.uid ?? ''
+  return {
+    host,
+    port: portOf(pod, 'http'),
+    jobUid,
+    token: jobToken(parts.tokenKey, jobUid),
+    encryption: encryptionOf(pod),
+  }
 }
 
 function contextOf(

@@ -1,6 +1,9 @@
 import type { NetAddress } from './net.ts'
 
-/** A small HTTP server: whole requests in, whole responses out. Bodies are capped at 4 MB. */
+/**
+ * A small HTTP server: whole requests in, whole responses out. Bodies are capped at 4 MB. Where the processes of a job
+ * encrypt, it answers plain reads only that show no token, as probes and Prometheus send them.
+ */
 export interface Http {
   serve(address: NetAddress, handle: HttpHandler): Promise<HttpServer>
 }

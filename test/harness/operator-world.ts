@@ -152,6 +152,7 @@ export class OperatorWorld implements JobClient {
             imagePullPolicy: 'IfNotPresent',
             store: 'file:///checkpoints',
             addressing: this.addressing,
+            encryption: 'on',
             maxSubtasks: 1000,
           },
         },

@@ -1,39 +1,97 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createEncryptedServer } from 'node:https'
+import { createServer as createTcpServer, type Server as TcpServer } from 'node:net'
 import { MillraceError } from '../../model/errors.ts'
-import type { Http, HttpHandler } from '../http.ts'
+import type { Http, HttpHandler, HttpServer } from '../http.ts'
+import type { NetAddress } from '../net.ts'
+import { PROOF_MS } from '../stranger-limit.ts'
+import { serverTls, type JobSecret } from './job-tls.ts'
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024
 
+/** The first byte of a TLS handshake (RFC 5246, 6.2.1); no method of HTTP begins with it. */
+const HANDSHAKE = 22
+
 /** HTTP/1.1 by node:http. */
-export const realHttp: Http = {
-  async serve(address, handle) {
-    const server = createServer((request, response) => {
-      void respond(request, response, handle)
+export const realHttp: Http = { serve: (address, handle) => serve(plainServer(handle), address) }
+
+/** The same with TLS on the same port: the operator speaks it, probes and Prometheus do not. */
+export function encryptedHttp(secret: JobSecret): Http {
+  return { serve: (address, handle) => serve(eitherServer(secret, handle), address) }
+}
+
+interface Serving {
+  listener: TcpServer
+  /** Those that have the connections. */
+  servers: readonly Pick<Server, 'closeAllConnections'>[]
+}
+
+function plainServer(handle: HttpHandler): Serving {
+  const server = createServer((request, response) => {
+    void respond(request, response, handle)
+  })
+  return { listener: server, servers: [server] }
+}
+
+function eitherServer(secret: JobSecret, handle: HttpHandler): Serving {
+  const encrypted = createEncryptedServer(serverTls(secret), (request, response) => {
+    void respond(request, response, handle)
+  })
+  const plain = createServer((request, response) => {
+    if (request.method === 'GET' && request.headers.authorization === undefined) void respond(request, response, handle)
+    else refuse(response)
+  })
+  const listener = createTcpServer((socket) => {
+    socket.setTimeout(PROOF_MS, () => socket.destroy())
+    socket.on('error', () => socket.destroy())
+    socket.once('data', (first: Buffer) => {
+      socket.setTimeout(0)
+      socket.pause()
+      socket.unshift(first)
+      if (first[0] === HANDSHAKE) {
+        // takes what was read from the paused socket by itself
+        encrypted.emit('connection', socket)
+        return
+      }
+      plain.emit('connection', socket)
+      socket.resume()
     })
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause) => {
-        reject(
-          new MillraceError('LISTEN_FAILED', `cannot serve HTTP on ${address.host}:${address.port}`, {
-            domain: 'platform',
-            cause,
-          }),
-        )
-      })
-      server.listen(address.port, address.host, resolve)
-    })
-    const bound = server.address()
-    const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
-    return {
-      address: { host: address.host, port },
-      close: () =>
-        new Promise((resolve) => {
-          server.close(() => {
-            resolve()
-          })
-          server.closeAllConnections()
+  })
+  return { listener, servers: [encrypted, plain] }
+}
+
+/** The token of a request that came here may have been read on its way. */
+function refuse(response: ServerResponse): void {
+  const error = { code: 'ENCRYPTION_NEEDED', message: 'what changes a job, or shows its token, has to be encrypted' }
+  response
+    .writeHead(403, { 'content-type': 'application/json', connection: 'close' })
+    .end(`${JSON.stringify({ error })}\n`)
+}
+
+async function serve({ listener, servers }: Serving, address: NetAddress): Promise<HttpServer> {
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', (cause) => {
+      reject(
+        new MillraceError('LISTEN_FAILED', `cannot serve HTTP on ${address.host}:${address.port}`, {
+          domain: 'platform',
+          cause,
         }),
-    }
-  },
+      )
+    })
+    listener.listen(address.port, address.host, resolve)
+  })
+  const bound = listener.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
+  return {
+    address: { host: address.host, port },
+    close: () =>
+      new Promise((resolve) => {
+        listener.close(() => {
+          resolve()
+        })
+        for (const server of servers) server.closeAllConnections()
+      }),
+  }
 }
 
 async function respond(request: IncomingMessage, response: ServerResponse, handle: HttpHandler): Promise<void> {

@@ -7,6 +7,7 @@ import { realFiles } from './files.ts'
 import { AddressGuard } from './guarded-lookup.ts'
 import { RealHttpClient } from './http-client.ts'
 import { NodeModules } from './modules.ts'
+import type { Net } from '../net.ts'
 import { realNet } from './net.ts'
 import { realRng } from './rng.ts'
 import { openRealScratchFile } from './scratch.ts'
@@ -17,6 +18,8 @@ export function realPorts(parts: {
   logger: Logger
   printLine: (line: string) => void
   modulesFolder?: string | undefined
+  /** Connections between the processes of the job; plain TCP when absent. */
+  net?: Net
   /** Absent: no bound. */
   reach?: Reach | undefined
 }): Ports {
@@ -25,7 +28,7 @@ export function realPorts(parts: {
   return {
     clock: realClock,
     rng: realRng,
-    net: realNet,
+    net: parts.net ?? realNet,
     files: reach === undefined ? realFiles : filesWithin(realFiles, reach),
     secretFiles: secrets,
     httpClient: new RealHttpClient({

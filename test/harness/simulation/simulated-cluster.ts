@@ -107,6 +107,7 @@ class SimulatedCluster {
           imagePullPolicy: 'IfNotPresent',
           store: '/store',
           addressing: plan.addressing,
+          encryption: 'on',
           maxSubtasks: 1000,
         },
       },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { CoordinatorRefusal } from '../../../operator/job-client.ts'
 import { JobHttpClient } from '../../../operator/real/job-http-client.ts'
 
-const AT = { host: '10.0.0.1', port: 8081, token: 'secret' }
+const AT = { host: '10.0.0.1', port: 8081, jobUid: 'job', token: 'secret', encryption: 'off' } as const
 
 function answering(status: number, text: string): JobHttpClient {
   return new JobHttpClient({ send: () => Promise.resolve({ status, text }), close: () => Promise.resolve() })

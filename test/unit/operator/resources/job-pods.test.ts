@@ -23,6 +23,7 @@ function contextOf(changes: Partial<StreamJobSpec> = {}, addressing: 'service' |
       imagePullPolicy: 'IfNotPresent',
       store: 'file:///checkpoints',
       addressing,
+      encryption: 'on',
       maxSubtasks: 1000,
     },
     job: {
@@ -102,6 +103,10 @@ describe('pods of a job', () => {
               {
                 "name": "MILLRACE_DATA_PORT",
                 "value": "6122",
+              },
+              {
+                "name": "MILLRACE_ENCRYPTION",
+                "value": "on",
               },
               {
                 "name": "MILLRACE_TOKEN",

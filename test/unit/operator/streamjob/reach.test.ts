@@ -12,6 +12,7 @@ const SETTINGS: PodSettings = {
   store: 'file:///checkpoints',
   storeVolume: { claim: 'shared', path: '/checkpoints' },
   addressing: 'service',
+  encryption: 'on',
   maxSubtasks: 1000,
   reach: { files: [], addresses: [] },
 }
