@@ -19,10 +19,9 @@ import {
 import { blockedPod } from './pod-trouble.ts'
 import type { Trouble } from './pod-trouble.ts'
 import { hasStarted } from './restore-source.ts'
+import { runsOn } from './refusal.ts'
 import { waiting } from './waiting.ts'
 import type { Wanted } from './wanted.ts'
-
-const RUNS_ON = 'The job runs on with its previous pods.'
 
 /** What an upgrade is from, and what it is to. */
 interface Upgrade {
@@ -118,8 +117,8 @@ function start(upgrade: Upgrade): Decision {
       requeueAfterMs: 0,
     })
   return waiting(observed, operation, {
-    message: `${message} ${RUNS_ON}`,
-    trouble: trouble && { ...trouble, message: `${trouble.message} ${RUNS_ON}` },
+    message: `${message}${runsOn(observed)}`,
+    trouble: trouble && { ...trouble, message: `${trouble.message}${runsOn(observed)}` },
     requeueAfterMs: 500,
   })
 }
@@ -168,7 +167,7 @@ function startSuccessors({ observed, wanted, operation }: Upgrade): Decision | u
   if (lost.length > 0)
     return working(operation, {
       act: { kind: 'deletePods', pods: lost },
-      message: `Replacing ${namesOf(lost)}. ${RUNS_ON}`,
+      message: `Replacing ${namesOf(lost)}.${runsOn(observed)}`,
       requeueAfterMs: 300,
       events: brokenPods(pods).map(podFailed),
     })

@@ -26,7 +26,7 @@ import { coordinatorAddress } from '../resources/worker-pod.ts'
 import { bindDruidSinks } from './druid-sinks.ts'
 import type { CoordinatorView, Observed } from './observed.ts'
 import { savepointId } from './operation.ts'
-import { coordinatorAmong, isLiving, withTemplates } from './pod-sets.ts'
+import { asTemplate, coordinatorAmong, isLiving, withTemplates } from './pod-sets.ts'
 import { hasStarted, restoreSource } from './restore-source.ts'
 import { readSpec, wantedOf } from './wanted.ts'
 import type { ReadSpec, Wanted } from './wanted.ts'
@@ -133,14 +133,18 @@ async function runningPods(parts: ObserveParts, facts: PodFacts): Promise<{ runn
   const made = candidates.find(({ spec }) => templateHash(contextOf(parts, job, spec)) === template)
   // Rendered by an operator of another version, or with other settings: the spec is still the one they were made from.
   const running = await render(parts, job, made ?? candidates[0] ?? wanted.from, template)
-  return { running, pods: withTemplates(pods, running.set) }
+  const isNamed = pods.some((pod) => isLiving(pod) && templateOf(pod) === template)
+  return { running, pods: isNamed ? withTemplates(pods, running.set) : asTemplate(pods, template) }
 }
 
-/** Recorded before pods of another template take over. Where nothing of it lives, nothing is to be taken over from. */
+/**
+ * Recorded before pods of another template take over. Where nothing of it lives, nothing is to be taken over from: neither
+ * pods that name it, nor those without a name that were found to be of it before another template was wanted.
+ */
 function runningTemplate(job: StreamJob, pods: readonly Pod[], wanted: string): string {
   const living = new Set(pods.filter(isLiving).map(templateOf))
   const known = job.status?.template
-  if (known !== undefined) return living.has(known) ? known : wanted
+  if (known !== undefined) return living.has(known) || living.has(UNNAMED) ? known : wanted
   return living.has(wanted) ? wanted : ([...living][0] ?? wanted)
 }
 

@@ -37,7 +37,12 @@ export function withTemplates(pods: readonly Pod[], { template, coordinator, wor
   const hashes = new Map([coordinator, ...workers].map((pod) => [placeOf(pod), hashIn(pod)]))
   const known = podsOfTemplate(pods, UNNAMED).filter((pod) => hashes.has(placeOf(pod)))
   const isSame = known.length > 0 && known.every((pod) => hashes.get(placeOf(pod)) === hashIn(pod))
-  return pods.map((pod) => (isSame && templateOf(pod) === UNNAMED ? labelled(pod, template) : pod))
+  return isSame ? asTemplate(pods, template) : [...pods]
+}
+
+/** Pods that name no template as pods of this one. */
+export function asTemplate(pods: readonly Pod[], template: string): Pod[] {
+  return pods.map((pod) => (templateOf(pod) === UNNAMED ? labelled(pod, template) : pod))
 }
 
 function hashIn(pod: Pod): string | undefined {

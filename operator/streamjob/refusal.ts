@@ -41,14 +41,10 @@ export function targetRefusal({ code, message }: CoordinatorRefusal['told'], rev
 }
 
 /** The decision whose act has met this refusal: nothing gets on until somebody mends it, and it is tried again. */
-export function refused(
-  { job, now, coordinator }: Observed,
-  decision: Decision,
-  { reason, message }: Refused,
-): Decision {
+export function refused(observed: Observed, decision: Decision, { reason, message }: Refused): Decision {
+  const { job, now } = observed
   const since = job.status?.refusal?.since ?? new Date(now).toISOString()
-  const runsOn = coordinator.kind === 'reached' && coordinator.report.phase === 'running'
-  const told = runsOn ? `${message.replace(/\.?$/, '.')} The job runs on with its previous pods.` : message
+  const told = `${message.replace(/\.?$/, '.')}${runsOn(observed)}`
   return {
     ...decision,
     reason,
@@ -58,6 +54,12 @@ export function refused(
     requeueAfterMs: Math.min(LATEST_MS, Math.max(SOONEST_MS, (now - Date.parse(since)) / 2)),
     events: [...decision.events, { type: 'Warning', reason, message: told }],
   }
+}
+
+/** What follows the trouble that a job has with its new pods or target: nothing when it does not run either. */
+export function runsOn({ coordinator }: Observed): string {
+  const isRunning = coordinator.kind === 'reached' && coordinator.report.phase === 'running'
+  return isRunning ? ' The job runs on with its previous pods.' : ''
 }
 
 /** What was refused is told until it was taken: the status does not change while it is tried again. */

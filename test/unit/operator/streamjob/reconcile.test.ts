@@ -591,9 +591,13 @@ describe('a StreamJob whose pods are to be others', () => {
     expect(world.podNames().map((name) => imageOf(world.pod(name)))).toEqual(Array(7).fill('millrace:2'))
   })
 
-  test('of which some names know no template is upgraded from those as from others', async () => {
+  test.each([
+    ['at once', 0],
+    ['after a while', 1],
+  ])('whose names know no template is upgraded %s from those as from others', async (_, passes) => {
     const world = await runningJob()
     withOldNames(world)
+    for (let pass = 0; pass < passes; pass += 1) await world.pass()
     toImage(world, 'millrace:2')
     await world.until('ten pods', () => world.podNames().length === 10)
     expect(world.kube.calls.filter((call) => call.startsWith('delete pods'))).toEqual([])
