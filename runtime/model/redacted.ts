@@ -1,15 +1,19 @@
-/** Names of fields whose values are nobody's business in a log. */
-const SECRET = '[\\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|credential|authorization)[\\w-]*'
+/**
+ * Names of fields whose values are nobody's business in a log. Lengths are bounded, so that a long text of foreign code
+ * costs time in proportion to its length.
+ */
+const SECRET =
+  '[\\w-]{0,64}(?:password|passwd|passphrase|secret|token|api[_-]?key|credential|authorization)[\\w-]{0,64}'
 /** `"name": value` of JSON, or `name=value`, where the value is a text, a word, or what a cut has left of either. */
 const PAIR = new RegExp(`("${SECRET}"\\s*:\\s*|\\b${SECRET}\\s*=\\s*)("(?:[^"\\\\]|\\\\.)*"?|[^\\s,;&}\\]]+)`, 'gi')
 
-/** `user:password@` before a host, in an address with or without a scheme. */
-const USER_INFO = /([^\s"'/@:]*):[^\s"'/@]+@(?=[\w[])/g
+/** `:password@` before a host, in an address with or without a scheme. */
+const USER_INFO = /:[^\s"'/@]{1,256}@(?=[\w[])/g
 
 /**
  * A text as an error or a log may show it: the values of members that are called as secrets are, and passwords in
  * addresses, are left out.
  */
 export function redacted(text: string): string {
-  return text.replace(PAIR, '$1"…"').replace(USER_INFO, '$1:…@')
+  return text.replace(PAIR, '$1"…"').replace(USER_INFO, ':…@')
 }
