@@ -99,7 +99,7 @@ export async function startLocalOperator(
         // Each pod has an address of its own; a program that listens at all addresses has the usual ports everywhere.
         ports: keptPorts(options.dir),
       },
-      tokenKey: tokenKey(options.dir),
+      tokenKeys: [tokenKey(options.dir)],
     },
   })
 }

@@ -1,3 +1,4 @@
+import type { TokenKeys } from './resources/job-token.ts'
 import { ENCRYPTIONS } from '../runtime/config.ts'
 import { parseArgs } from 'node:util'
 import { parseAddressBlock } from '../runtime/model/address-blocks.ts'
@@ -11,7 +12,7 @@ import { storeFolder } from './resources/store-volume.ts'
 export interface OperatorConfig {
   namespaces: readonly string[] | undefined
   pods: PodSettings
-  tokenKey: string
+  tokenKeys: TokenKeys
   leaderElection: { namespace: string; name: string } | undefined
   health: { host: string; port: number }
   druids: Readonly<Record<string, DruidEndpoint>>
@@ -72,7 +73,10 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
       encryption: oneOf('job-encryption', setting('job-encryption') ?? 'on', ENCRYPTIONS),
       maxSubtasks: countOf('max-subtasks', setting('max-subtasks') ?? '1000'),
     },
-    tokenKey: tokenKeyOf(env['MILLRACE_TOKEN_KEY']),
+    tokenKeys: [
+      tokenKeyOf(env['MILLRACE_TOKEN_KEY']),
+      ...(listOf(env['MILLRACE_EARLIER_TOKEN_KEYS']) ?? []).map(tokenKeyOf),
+    ],
     leaderElection:
       (setting('leader-election') ?? 'on') === 'off'
         ? undefined

@@ -37,7 +37,7 @@ try {
     settings: {
       ...(config.namespaces === undefined ? {} : { namespaces: config.namespaces }),
       pods: config.pods,
-      tokenKey: config.tokenKey,
+      tokenKeys: config.tokenKeys,
       ...(config.leaderElection === undefined
         ? {}
         : {

@@ -1,3 +1,4 @@
+import type { TokenKeys } from './resources/job-token.ts'
 import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Logger } from '../runtime/ports/logger.ts'
@@ -39,7 +40,7 @@ export interface OperatorSettings {
   namespaces?: readonly string[]
   pods: PodSettings
   /** Secret of this operator, from which every job's token is derived; the same after a restart. */
-  tokenKey: string
+  tokenKeys: TokenKeys
   /** Absent: acts at once, without a lease; then no second operator may run. */
   leaderElection?: { lease: ObjectRef; identity: string; onLost: () => void }
 }
@@ -117,7 +118,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
   const { kube, clock, rng, jobClient, connectors, settings } = parts
   const machinery = { kube, clock, rng, logger, metrics }
   const scope = settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }
-  const { tokenKey } = settings
+  const { tokenKeys } = settings
   const jobs: Controller<StreamJob> = new Controller<StreamJob>(machinery, {
     name: 'streamjob',
     resource: streamJobs,
@@ -125,7 +126,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
     concurrency: 8,
     reconcile: (ref) =>
       reconcileStreamJob(
-        { kube, clock, jobClient, connectors, settings: settings.pods, tokenKey, events, logger, metrics },
+        { kube, clock, jobClient, connectors, settings: settings.pods, tokenKeys, events, logger, metrics },
         ref,
       ),
     alsoWatch: [
@@ -141,7 +142,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
     resource: streamSavepoints,
     ...scope,
     reconcile: (ref) =>
-      reconcileSavepoint({ kube, clock, jobClient, tokenKey, events, store: settings.pods.store }, ref),
+      reconcileSavepoint({ kube, clock, jobClient, tokenKeys, events, store: settings.pods.store }, ref),
   })
   const datasources = new Controller(machinery, {
     name: 'druiddatasource',

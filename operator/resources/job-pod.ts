@@ -1,4 +1,5 @@
 import type { Encryption } from '../../runtime/config.ts'
+import { TOKEN_ENV } from './job-token.ts'
 import { encodeReach, type Reach } from '../../runtime/model/reach.ts'
 import type { EnvVar, StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
@@ -201,7 +202,7 @@ function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, t
     { name: 'MILLRACE_HTTP_PORT', value: String(ports.http) },
     { name: 'MILLRACE_DATA_PORT', value: String(ports.data) },
     { name: ENCRYPTION_ENV, value: settings.encryption },
-    { name: 'MILLRACE_TOKEN', valueFrom: { secretKeyRef: { name: tokenSecret, key: 'token' } } },
+    { name: TOKEN_ENV, valueFrom: { secretKeyRef: { name: tokenSecret, key: 'token' } } },
   ]
 }
 

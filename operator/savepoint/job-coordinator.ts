@@ -1,3 +1,4 @@
+import type { TokenKeys } from '../resources/job-token.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
@@ -13,7 +14,7 @@ export interface SavepointParts {
   kube: Kube
   clock: Clock
   jobClient: JobClient
-  tokenKey: string
+  tokenKeys: TokenKeys
   events: EventRecorder
   /** The checkpoint store of jobs that name none. */
   store: string
@@ -21,7 +22,7 @@ export interface SavepointParts {
 
 /** Where the job's coordinator can be asked; undefined while it has no pod with an address. */
 export async function coordinatorOf(
-  { kube, tokenKey }: SavepointParts,
+  { kube, tokenKeys }: SavepointParts,
   job: StreamJob,
 ): Promise<JobEndpoint | undefined> {
   const labels = { [JOB_LABEL]: job.metadata.name, [ROLE_LABEL]: 'coordinator' }
@@ -30,5 +31,5 @@ export async function coordinatorOf(
     labelSelector: selectorOf(labels),
   })
   const pod = coordinatorAmong(items, job.status?.template ?? UNNAMED) ?? coordinatorAmong(items, UNNAMED)
-  return pod === undefined ? undefined : endpointOf({ tokenKey }, job, pod)
+  return pod === undefined ? undefined : endpointOf({ tokenKeys }, job, pod)
 }

@@ -239,7 +239,7 @@ function savepoint(upgrade: Upgrade): Decision {
   if (upkeep !== undefined) return upkeep
   const { coordinator } = observed
   const isRunning = coordinator.kind === 'reached' && coordinator.report.phase === 'running'
-  if (observed.savepoint?.phase === 'completed' || (!isRunning && isLate(observed, operation)))
+  if (observed.savepoint?.phase === 'completed' || (!isRunning && isGivenUp(observed, operation)))
     return stop({ ...upgrade, operation: renewed(observed, operation, 'stop') })
   const wait = (message: string): Decision =>
     working(operation, { act: { kind: 'none' }, message, requeueAfterMs: 500 })
@@ -252,6 +252,12 @@ function savepoint(upgrade: Upgrade): Decision {
     message: 'Taking a savepoint before the new pods take over.',
     requeueAfterMs: 300,
   })
+}
+
+/** The old coordinator has not answered in time, or cannot be asked at all: the job goes on from its newest checkpoint. */
+function isGivenUp(observed: Observed, operation: Operation): boolean {
+  const { coordinator } = observed
+  return (coordinator.kind === 'unreachable' && coordinator.why.code === 'TOKEN_KEY_GONE') || isLate(observed, operation)
 }
 
 function tryAgain(operation: Operation, why: string): Decision {
@@ -270,7 +276,7 @@ function stop({ observed, running, wanted, operation }: Upgrade): Decision {
   const isOver =
     coordinator.kind === 'absent' ||
     (coordinator.kind === 'reached' && ['suspended', 'finished', 'failed'].includes(coordinator.report.phase))
-  if (!isOver && !isLate(observed, operation))
+  if (!isOver && !isGivenUp(observed, operation))
     return working(operation, {
       act:
         coordinator.kind === 'reached'

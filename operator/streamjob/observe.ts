@@ -5,7 +5,7 @@ import type { Change } from '../../runtime/plan/change.ts'
 import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import type { Origin, Problem } from '../../runtime/graph/problems.ts'
 import { isFields } from '../../runtime/model/fields.ts'
-import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
+import { errorReport, type ErrorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
@@ -15,7 +15,8 @@ import type { Kube } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource, services } from '../kube/resource-type.ts'
 import { coordinatorName } from '../resources/coordinator-pod.ts'
-import { hashOf, jobToken, sealOf } from '../resources/hash.ts'
+import { hashOf, sealOf } from '../resources/hash.ts'
+import { presentToken, tokenOf, type TokenKeys } from '../resources/job-token.ts'
 import { configMaps, lastGoodName, tokenSecretName } from '../resources/job-objects.ts'
 import { reachOf } from '../resources/job-reach.ts'
 import { encryptionOf, portOf } from '../resources/job-pod.ts'
@@ -37,8 +38,7 @@ export interface ObserveParts {
   jobClient: JobClient
   connectors: ConnectorDeclarations
   settings: PodSettings
-  /** Key of all job tokens (resources/hash.ts). */
-  tokenKey: string
+  tokenKeys: TokenKeys
 }
 
 /**
@@ -51,7 +51,7 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   const all = await kube.list(podResource, { namespace, labelSelector: `${JOB_LABEL}=${job.metadata.name}` })
   const own = all.items.filter((pod) => isOwnedBy(pod, job))
   const spec = await chooseSpec(parts, job)
-  const wanted = spec.chosen === undefined ? undefined : await render(parts, job, spec.chosen)
+  const wanted = spec.chosen === undefined ? undefined : await renderWanted(parts, job, own, spec.chosen)
   const seen = wanted === undefined ? undefined : await runningPods(parts, { job, own, wanted, kept: spec.kept })
   const pods = seen?.pods ?? own
   const running = seen?.running
@@ -94,11 +94,40 @@ interface Rendered {
   waitsFor: Observed['waitsFor']
 }
 
-async function render(parts: ObserveParts, job: StreamJob, from: UsableSpec, template?: string): Promise<Rendered> {
+/**
+ * Another key alone replaces no pod: the token of those that run stays, as long as its key is known and nothing else
+ * asks for other pods.
+ */
+async function renderWanted(
+  parts: ObserveParts,
+  job: StreamJob,
+  own: readonly Pod[],
+  from: UsableSpec,
+): Promise<Rendered> {
+  const present = presentToken(parts.tokenKeys, job)
+  const token = tokenInUse(parts, job, own)
+  const wanted = await render(parts, job, from, { token })
+  const isKept = token === present || runningTemplate(job, own, wanted.set.template) === wanted.set.template
+  return isKept ? wanted : render(parts, job, from, { token: present })
+}
+
+/** The token of the pods that run the job; the present one where there are none, or their key is gone. */
+function tokenInUse({ tokenKeys }: Pick<ObserveParts, 'tokenKeys'>, job: StreamJob, own: readonly Pod[]): string {
+  const template = job.status?.template
+  const pod = own.find((one) => isLiving(one) && (template === undefined || templateOf(one) === template))
+  return (pod === undefined ? undefined : tokenOf(tokenKeys, job, pod)) ?? presentToken(tokenKeys, job)
+}
+
+async function render(
+  parts: ObserveParts,
+  job: StreamJob,
+  from: UsableSpec,
+  { token, template }: { token: string; template?: string },
+): Promise<Rendered> {
   const { spec, graph } = from
   const bound = await bindDruidSinks(parts.kube, job.metadata.namespace ?? '', jobSpecOf(spec))
   const source = await restoreSource(parts.kube, job, spec)
-  const context = contextOf(parts, job, spec)
+  const context = contextOf(parts, job, spec, token)
   return {
     from,
     context,
@@ -130,9 +159,10 @@ async function runningPods(parts: ObserveParts, facts: PodFacts): Promise<{ runn
   if (template === wanted.set.template) return { running: wanted, pods }
   const kept = facts.kept ?? (await readKept(parts.kube, job))
   const candidates = kept.candidates.flatMap((spec) => usableSpec(spec, readJobSpec(parts, job, spec, 'kept')) ?? [])
-  const made = candidates.find(({ spec }) => templateHash(contextOf(parts, job, spec)) === template)
+  const token = tokenInUse(parts, job, own)
+  const made = candidates.find(({ spec }) => templateHash(contextOf(parts, job, spec, token)) === template)
   // Rendered by an operator of another version, or with other settings: the spec is still the one they were made from.
-  const running = await render(parts, job, made ?? candidates[0] ?? wanted.from, template)
+  const running = await render(parts, job, made ?? candidates[0] ?? wanted.from, { token, template })
   const isNamed = pods.some((pod) => isLiving(pod) && templateOf(pod) === template)
   return { running, pods: isNamed ? withTemplates(pods, running.set) : asTemplate(pods, template) }
 }
@@ -148,27 +178,32 @@ function runningTemplate(job: StreamJob, pods: readonly Pod[], wanted: string): 
   return living.has(wanted) ? wanted : ([...living][0] ?? wanted)
 }
 
-/** Undefined while the pod has no address. */
-export function endpointOf(parts: Pick<ObserveParts, 'tokenKey'>, job: KubeObject, pod: Pod): JobEndpoint | undefined {
+/** Undefined while the pod has no address, and for ever when its token was made from a key that is gone. */
+export function endpointOf(
+  { tokenKeys }: Pick<ObserveParts, 'tokenKeys'>,
+  job: KubeObject,
+  pod: Pod,
+): JobEndpoint | undefined {
   const host = pod.status?.podIP
-  if (host === undefined || host === '') return undefined
+  const token = tokenOf(tokenKeys, job, pod)
+  if (host === undefined || host === '' || token === undefined) return undefined
   const jobUid = job.metadata.uid ?? ''
   return {
     host,
     port: portOf(pod, 'http'),
     jobUid,
-    token: jobToken(parts.tokenKey, jobUid),
+    token,
     encryption: encryptionOf(pod),
   }
 }
 
 function contextOf(
-  parts: Pick<ObserveParts, 'settings' | 'tokenKey'>,
+  { settings }: Pick<ObserveParts, 'settings'>,
   job: StreamJob,
   spec: StreamJobSpec,
+  token: string,
 ): PodContext {
-  const token = jobToken(parts.tokenKey, job.metadata.uid ?? '')
-  return { job, spec, settings: parts.settings, tokenSecret: tokenSecretName(job.metadata.name, token) }
+  return { job, spec, settings, tokenSecret: tokenSecretName(job.metadata.name, token) }
 }
 
 interface ChosenSpec {
@@ -321,6 +356,13 @@ function parsedSpec(text: string | undefined): StreamJobSpec | undefined {
   }
 }
 
+const TOKEN_KEY_GONE: ErrorReport = {
+  code: 'TOKEN_KEY_GONE',
+  message: 'its token was made from a key that this operator does not have (MILLRACE_EARLIER_TOKEN_KEYS)',
+  domain: 'user',
+  retriable: false,
+}
+
 async function askCoordinator(
   parts: ObserveParts,
   job: StreamJob,
@@ -332,6 +374,8 @@ async function askCoordinator(
     job.metadata.deletionTimestamp !== undefined &&
     job.status?.operation?.type === 'Delete' &&
     job.status.operation.step === 'removePods'
+  if (!isRemoved && pod !== undefined && tokenOf(parts.tokenKeys, job, pod) === undefined)
+    return { view: { kind: 'unreachable', why: TOKEN_KEY_GONE }, savepoint: undefined }
   if (endpoint === undefined || isRemoved) return { view: { kind: 'absent' }, savepoint: undefined }
   const operation = job.status?.operation
   try {

@@ -10,7 +10,7 @@ import type { ObjectRef } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource, secrets, services } from '../kube/resource-type.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
-import { jobToken } from '../resources/hash.ts'
+import { tokenOf } from '../resources/job-token.ts'
 import { configMaps, coordinatorService, lastGoodConfigMap, tokenSecret } from '../resources/job-objects.ts'
 import { JOB_PORTS } from '../resources/job-pod.ts'
 import { decide } from './decide.ts'
@@ -162,14 +162,15 @@ async function tryPods({ kube }: StreamJobParts, pods: readonly Pod[]): Promise<
 }
 
 async function createPods(
-  { kube, settings, tokenKey, logger }: StreamJobParts,
+  { kube, settings, tokenKeys, logger }: StreamJobParts,
   job: StreamJob,
   pods: readonly Pod[],
 ): Promise<Refused | undefined> {
   const create = <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<Refused | undefined> =>
     refusalFrom(object, unlessThere(kube.create(resource, object)))
-  const token = jobToken(tokenKey, job.metadata.uid ?? '')
-  let refusal = await create(secrets, tokenSecret(job, token))
+  const tokens = new Set(pods.map((pod) => tokenOf(tokenKeys, job, pod)).filter((token) => token !== undefined))
+  let refusal: Refused | undefined
+  for (const token of tokens) refusal ??= await create(secrets, tokenSecret(job, token))
   if (settings.addressing === 'service')
     refusal ??= await create(services, coordinatorService(job, settings.ports ?? JOB_PORTS))
   for (const pod of pods) refusal ??= await create(podResource, pod)

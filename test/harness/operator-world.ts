@@ -1,3 +1,4 @@
+import type { TokenKeys } from '../../operator/resources/job-token.ts'
 import { planJob } from '../../runtime/front/planned-job.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
 import { anyConnectors } from './any-connectors.ts'
@@ -65,6 +66,7 @@ export class OperatorWorld implements JobClient {
   readonly kube = new FakeKube(() => this.clock.now())
   readonly store: Store = { attempt: 0, savepoints: new Map(), savepointsTaken: 0 }
   readonly targets: JobTarget[] = []
+  tokenKeys: TokenKeys = ['k'.repeat(32)]
   addressing: 'podIP' | 'service' = 'podIP'
   /** Coordinators do not answer. */
   unreachable = false
@@ -143,7 +145,7 @@ export class OperatorWorld implements JobClient {
           clock,
           jobClient: this,
           connectors: jobConnectors,
-          tokenKey: 'k'.repeat(32),
+          tokenKeys: this.tokenKeys,
           logger: silentLogger,
           metrics,
           events: new EventRecorder({ kube, clock, rng, logger: silentLogger, instance: 'test' }),

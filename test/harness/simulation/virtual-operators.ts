@@ -65,7 +65,7 @@ export class VirtualOperators {
       }),
       settings: {
         pods: this.#pods,
-        tokenKey: 'k'.repeat(32),
+        tokenKeys: ['k'.repeat(32)],
         ...(this.#lease === undefined
           ? {}
           : {
