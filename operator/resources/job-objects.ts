@@ -3,7 +3,7 @@ import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { KubeObject, Secret, Service } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import { coordinatorName } from './coordinator-pod.ts'
-import { hashOf } from './hash.ts'
+import { tokenSecretName } from './job-token.ts'
 import { jobLabels, JOB_LABEL, ownedBy, ROLE_LABEL } from './labels.ts'
 
 export interface ConfigMap extends KubeObject {
@@ -11,14 +11,6 @@ export interface ConfigMap extends KubeObject {
   immutable?: boolean
 }
 export const configMaps: ResourceType<ConfigMap> = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
-
-/**
- * The name follows the token: a Secret of a deleted namesake, or of another operator key, is never mistaken for ours,
- * and nobody without the operator's key can take the name before it is. The operator may not read Secrets.
- */
-export function tokenSecretName(job: string, token: string): string {
-  return `${job}-token-${hashOf(token)}`
-}
 
 export function tokenSecret(job: StreamJob, token: string): Secret {
   return {

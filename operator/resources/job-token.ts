@@ -1,9 +1,16 @@
 import type { KubeObject, Pod } from '../kube/objects.ts'
-import { jobToken } from './hash.ts'
-import { tokenSecretName } from './job-objects.ts'
+import { hashOf, jobToken } from './hash.ts'
 
 /** The keys from which tokens of jobs are made: the present one first, then those that running jobs may still use. */
 export type TokenKeys = readonly [present: string, ...earlier: string[]]
+
+/**
+ * The name follows the token: a Secret of a deleted namesake, or of another operator key, is never mistaken for ours,
+ * and nobody without the operator's key can take the name before it is. The operator may not read Secrets.
+ */
+export function tokenSecretName(job: string, token: string): string {
+  return `${job}-token-${hashOf(token)}`
+}
 
 /** The token of jobs whose pods are made from now on. */
 export function presentToken([key]: TokenKeys, { metadata }: KubeObject): string {

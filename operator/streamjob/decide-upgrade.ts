@@ -257,7 +257,9 @@ function savepoint(upgrade: Upgrade): Decision {
 /** The old coordinator has not answered in time, or cannot be asked at all: the job goes on from its newest checkpoint. */
 function isGivenUp(observed: Observed, operation: Operation): boolean {
   const { coordinator } = observed
-  return (coordinator.kind === 'unreachable' && coordinator.why.code === 'TOKEN_KEY_GONE') || isLate(observed, operation)
+  return (
+    (coordinator.kind === 'unreachable' && coordinator.why.code === 'TOKEN_KEY_GONE') || isLate(observed, operation)
+  )
 }
 
 function tryAgain(operation: Operation, why: string): Decision {
