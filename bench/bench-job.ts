@@ -9,6 +9,7 @@ import { planJob } from '../runtime/front/planned-job.ts'
 import { subtasksOf } from '../runtime/plan/chaining.ts'
 import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
+import { netOf } from '../runtime/ports/real/encrypted-net.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { startCoordinator, type RunningCoordinator } from '../runtime/processes.ts'
 import { workerBundle } from './worker-bundle.ts'
@@ -38,10 +39,15 @@ export class BenchJob {
   /** Starts coordinator and workers for the graph; nothing runs before `target`. */
   async start(spec: object): Promise<void> {
     const env = this.#environment()
-    const ports = realPorts({ logger: createLogger({ to: 'stderr', level: 'warn' }), printLine: () => undefined })
+    const config = readRuntimeConfig(env)
+    const ports = realPorts({
+      logger: createLogger({ to: 'stderr', level: 'warn' }),
+      printLine: () => undefined,
+      net: netOf(config),
+    })
     const anywhere = { host: '127.0.0.1', port: 0 }
     this.#running = await startCoordinator(
-      readRuntimeConfig(env),
+      config,
       { control: anywhere, http: anywhere },
       ports,
       realHttp,
@@ -127,6 +133,8 @@ export class BenchJob {
       MILLRACE_JOB: 'bench',
       MILLRACE_JOB_UID: 'bench',
       MILLRACE_TOKEN: TOKEN,
+      // set by who measures what encryption costs
+      MILLRACE_ENCRYPTION: process.env['MILLRACE_ENCRYPTION'] ?? 'off',
       MILLRACE_STORE: this.#folder,
       MILLRACE_BASE_DIR: this.#folder,
     }

@@ -1,13 +1,18 @@
 import { writeSync } from 'node:fs'
 import { readRuntimeConfig, readWorkerSettings } from '../runtime/config.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
+import { netOf } from '../runtime/ports/real/encrypted-net.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { createWorker } from '../runtime/processes.ts'
 import { benchConnectors, figures, latencies } from './bench-connectors.ts'
 
 /** The real worker with the connectors of the benchmarks; prints what it used when it is told to end. */
-const ports = realPorts({ logger: createLogger({ to: 'stderr', level: 'warn' }), printLine: () => undefined })
 const config = readRuntimeConfig(process.env)
+const ports = realPorts({
+  logger: createLogger({ to: 'stderr', level: 'warn' }),
+  printLine: () => undefined,
+  net: netOf(config),
+})
 const worker = createWorker(config, readWorkerSettings(process.env, config.host), ports, benchConnectors)
 process.once('SIGTERM', () => {
   const { user, system } = process.cpuUsage()

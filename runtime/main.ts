@@ -3,7 +3,7 @@ import { builtinConnectors } from './builtin-connectors.ts'
 import { readCoordinatorSettings, readRuntimeConfig, readWorkerSettings } from './config.ts'
 import { serveHealth } from './health.ts'
 import { describeWithCauses, MillraceError } from './model/errors.ts'
-import { encryptedNet } from './ports/real/encrypted-net.ts'
+import { netOf } from './ports/real/encrypted-net.ts'
 import { encryptedHttp, realHttp } from './ports/real/http.ts'
 import { createLogger } from './ports/real/logger.ts'
 import { realPorts } from './ports/real/ports.ts'
@@ -20,10 +20,9 @@ const logger = createLogger({
 try {
   exitWithParent()
   const config = readRuntimeConfig(process.env)
-  const isEncrypted = config.encryption === 'on'
   const ports = realPorts({
     logger,
-    ...(isEncrypted ? { net: encryptedNet(config) } : {}),
+    net: netOf(config),
     modulesFolder: process.env['MILLRACE_MODULES'],
     reach: config.reach,
     printLine: (line) => {
@@ -36,7 +35,7 @@ try {
       config,
       readCoordinatorSettings(process.env, config.host),
       ports,
-      isEncrypted ? encryptedHttp(config) : realHttp,
+      config.encryption === 'on' ? encryptedHttp(config) : realHttp,
       connectors,
     )
     logger.info('coordinator ready', { control: running.control.port, http: running.http.port })

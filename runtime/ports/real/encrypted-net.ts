@@ -3,7 +3,12 @@ import { connect as connectTls, createServer, type ConnectionOptions, type Serve
 import type { Net, NetAddress } from '../net.ts'
 import { MOST_STRANGERS, TOO_MANY_STRANGERS } from '../stranger-limit.ts'
 import { clientTls, serverTls, type JobSecret } from './job-tls.ts'
-import { connected, HIGH_WATER_MARK, listening, remoteOf, SocketConnection } from './net.ts'
+import { connected, HIGH_WATER_MARK, listening, realNet, remoteOf, SocketConnection } from './net.ts'
+
+/** The network of a process of that job. */
+export function netOf(config: JobSecret & { encryption: 'on' | 'off' }): Net {
+  return config.encryption === 'on' ? encryptedNet(config) : realNet
+}
 
 /** Connections between the processes of one job. Whoever does not know its token gets no connection. */
 export function encryptedNet(secret: JobSecret): Net {
