@@ -1,4 +1,4 @@
-import type { OwnerReference } from '../kube/objects.ts'
+import type { KubeObject, OwnerReference } from '../kube/objects.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 import { API_VERSION } from '../api/stream-job.ts'
 
@@ -44,4 +44,8 @@ export function ownedBy(job: StreamJob): OwnerReference {
     controller: true,
     blockOwnerDeletion: true,
   }
+}
+
+export function isOwnedBy({ metadata }: KubeObject, job: StreamJob): boolean {
+  return metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid) === true
 }

@@ -4,7 +4,6 @@ import { changeOf } from '../../runtime/plan/change.ts'
 import type { Change } from '../../runtime/plan/change.ts'
 import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
 import type { Origin, Problem } from '../../runtime/graph/problems.ts'
-import { isFields } from '../../runtime/model/fields.ts'
 import { errorReport, type ErrorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
@@ -15,18 +14,19 @@ import type { Kube } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource, services } from '../kube/resource-type.ts'
 import { coordinatorName } from '../resources/coordinator-pod.ts'
-import { hashOf, sealOf } from '../resources/hash.ts'
+import { hashOf } from '../resources/hash.ts'
 import { presentToken, tokenOf, type TokenKeys } from '../resources/job-token.ts'
-import { configMaps, lastGoodName } from '../resources/job-objects.ts'
+import { lastGoodName } from '../resources/job-objects.ts'
 import { tokenSecretName } from '../resources/job-token.ts'
 import { reachOf } from '../resources/job-reach.ts'
 import { encryptionOf, portOf } from '../resources/job-pod.ts'
 import type { PodContext, PodSettings } from '../resources/job-pod.ts'
-import { JOB_LABEL } from '../resources/labels.ts'
+import { isOwnedBy, JOB_LABEL } from '../resources/labels.ts'
 import { templateHash, templateOf, UNNAMED } from '../resources/template.ts'
 import { coordinatorAddress } from '../resources/worker-pod.ts'
 import { bindDruidSinks } from './druid-sinks.ts'
 import type { CoordinatorView, Observed } from './observed.ts'
+import { isSealed, readKept, SHORT_HASH, type KeptSpecs } from './kept-specs.ts'
 import { savepointId } from './operation.ts'
 import { asTemplate, coordinatorAmong, isLiving, withTemplates } from './pod-sets.ts'
 import { hasStarted, restoreSource } from './restore-source.ts'
@@ -307,56 +307,6 @@ function incompatible(change: Change): Problem {
   }
 }
 
-/** What runs depends on all of the spec but whether it should run and how it is to be deleted. */
-export function keptHash(spec: StreamJobSpec): string {
-  return sealOf({ ...spec, desiredState: undefined, deletion: undefined })
-}
-
-/** Earlier operators wrote these first digits only. */
-const SHORT_HASH = 10
-
-/** Whether a spec is the one that the status speaks of. Who may write ConfigMaps may not write the status. */
-function isSealed(spec: StreamJobSpec, hash: string): boolean {
-  return hash.length === SHORT_HASH ? keptHash(spec).startsWith(hash) : keptHash(spec) === hash
-}
-
-/** What is kept of a job's specs, as far as the status vouches for it. */
-interface KeptSpecs {
-  /** The last good one; undefined when there is none. */
-  lastGood: StreamJobSpec | undefined
-  /** Those from which the pods that run may have been made, the likeliest first. */
-  candidates: readonly StreamJobSpec[]
-  /** The ConfigMap holds something else than the operator wrote for this job. */
-  isAltered: boolean
-  /** The ConfigMap has another owner. */
-  isForeign: boolean
-}
-
-async function readKept(kube: Kube, job: StreamJob): Promise<KeptSpecs> {
-  const ref = { namespace: job.metadata.namespace ?? '', name: lastGoodName(job.metadata.name) }
-  const found = await unlessNotFound(kube.get(configMaps, ref))
-  const seals = job.status?.lastGood
-  const isForeign = found !== undefined && !isOwnedBy(found, job)
-  if (found === undefined || seals === undefined)
-    return { lastGood: undefined, candidates: [], isAltered: false, isForeign }
-  const isOfJob = found.data?.['uid'] === job.metadata.uid
-  const specs = ['running', 'spec'].flatMap((name) => (isOfJob && parsedSpec(found.data?.[name])) || [])
-  const lastGood = specs.find((spec) => isSealed(spec, seals.hash))
-  const hashes = [seals.hash, ...(seals.running === undefined || seals.running === null ? [] : [seals.running])]
-  const candidates = specs.filter((spec) => hashes.some((hash) => isSealed(spec, hash)))
-  return { lastGood, candidates, isAltered: lastGood === undefined, isForeign }
-}
-
-function parsedSpec(text: string | undefined): StreamJobSpec | undefined {
-  try {
-    const spec: unknown = JSON.parse(text ?? '')
-    return isFields(spec) ? (spec as unknown as StreamJobSpec) : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-}
-
 const TOKEN_KEY_GONE: ErrorReport = {
   code: 'TOKEN_KEY_GONE',
   message: 'its token was made from a key that this operator does not have (MILLRACE_EARLIER_TOKEN_KEYS)',
@@ -388,10 +338,6 @@ async function askCoordinator(
     if (!(error instanceof MillraceError)) throw error
     return { view: { kind: 'unreachable', why: errorReport(error) }, savepoint: undefined }
   }
-}
-
-function isOwnedBy(object: KubeObject, job: StreamJob): boolean {
-  return object.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid) === true
 }
 
 /** Pods of a deleted namesake are in the way only until they are gone; they are not ours to touch. */

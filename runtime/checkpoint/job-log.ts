@@ -120,6 +120,12 @@ export class JobLog {
     })
   }
 
+  /** Writes the newest claim again, behind the last entry, when somebody has deleted the log. Throws as append. */
+  async restateClaim(attempt: Attempt): Promise<void> {
+    const claim = this.#entries.findLast(({ entry }) => entry.kind === 'claim')
+    if (claim !== undefined) await this.append(attempt, claim.entry)
+  }
+
   /** One write after the other: two at once would take the same number, and the loser would take itself for fenced. */
   #inTurn<T>(write: () => Promise<T>): Promise<T> {
     const turn = this.#lastWrite.then(write)

@@ -35,6 +35,7 @@ import { Savepoints } from './savepoints.ts'
 import { discoverSplits, type SplitParts, watchSplits } from './splits.ts'
 import { SwitchPreparation } from './switch-preparation.ts'
 import { failureOf, WorkerOrders } from './worker-orders.ts'
+import { findVanished } from './vanished-checkpoints.ts'
 import { WorkerRegistry, type RegisteredWorker } from './worker-registry.ts'
 
 const CHECKPOINT_TIMEOUT_MS = 60_000
@@ -742,7 +743,9 @@ export class Coordinator {
   async #periodicCheckpoint(run: AttemptRun): Promise<'goesOn' | 'over'> {
     if (this.#run !== run || this.#phase !== 'running' || this.#closed) return 'over'
     try {
-      const vanished = await this.#findVanished(run)
+      const vanished = await findVanished(run.parts, this.#newest, this.#config.storeUrl)
+      if (vanished)
+        this.#ports.logger.warn('checkpoints vanished', { attempt: run.parts.attempt, reason: vanished.message })
       const checkpoint = await run.take({
         kind: 'checkpoint',
         extent: vanished ? 'whole' : this.#preparation ? 'appended' : 'changes',
@@ -774,29 +777,6 @@ export class Coordinator {
       this.#ports.logger.warn('checkpoint failed', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
     }
     return 'goesOn'
-  }
-
-  /**
-   * A folder that somebody deleted under the running job: the next checkpoint has to hold the whole state, and the log
-   * its claim. Returns what to report until the checkpoint after that.
-   */
-  async #findVanished({ parts: { log, attempt, target } }: AttemptRun): Promise<MillraceError | undefined> {
-    const newest = this.#newest
-    if (newest === null) return undefined
-    const isThere = (await log.isThere()) && (await this.#store.get(newest.path)) !== undefined
-    if (isThere) return undefined
-    const error = new MillraceError(
-      'CHECKPOINTS_VANISHED',
-      `checkpoint ${newest.attempt}-${newest.id} is gone from ${this.#config.storeUrl}: the next one writes the whole state`,
-      {
-        domain: 'platform',
-        retriable: true,
-        hint: 'Find out who deletes files there; a crash before it would have lost the state of the job.',
-      },
-    )
-    this.#ports.logger.warn('checkpoints vanished', { attempt, reason: error.message })
-    await log.append(attempt, { kind: 'claim', attempt, target })
-    return error
   }
 
   /** Deletes what failed checkpoints left. Their files only take room, so a failure here fails nothing else. */

@@ -188,3 +188,13 @@ describe('the log of a job', () => {
     expect(log.view().ended).toBeUndefined()
   })
 })
+
+test('a claim that is written again after the log vanished names its target and template again', async () => {
+  const store = new MemoryStore()
+  const log = await JobLog.open(store, 'uid')
+  const attempt = await log.claim(target, 'template')
+  for (const path of await store.list('log/')) await store.delete(path)
+  expect(await log.isThere()).toBe(false)
+  await log.restateClaim(attempt)
+  expect((await JobLog.open(store, 'uid')).view()).toMatchObject({ attempt, target, template: 'template' })
+})
