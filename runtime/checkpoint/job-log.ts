@@ -78,9 +78,17 @@ export class JobLog {
     return foldLog(this.#entries)
   }
 
-  /** Whether the store still has the newest entry. Nobody deletes it but somebody who deletes the folder of the job. */
+  /**
+   * Whether the store still has the newest claim. It is not there for good when somebody has deleted the folder of the
+   * job at any time since, also while an entry behind it was written.
+   */
   async isThere(): Promise<boolean> {
-    return this.#last === 0 || (await this.#store.get(pathOf(this.#last))) !== undefined
+    const claim = this.#newestClaim()
+    return claim === undefined || (await this.#store.get(pathOf(claim.sequence))) !== undefined
+  }
+
+  #newestClaim(): { sequence: number; entry: LogEntry } | undefined {
+    return this.#entries.findLast(({ entry }) => entry.kind === 'claim')
   }
 
   /**
@@ -122,7 +130,7 @@ export class JobLog {
 
   /** Writes the newest claim again, behind the last entry, when somebody has deleted the log. Throws as append. */
   async restateClaim(attempt: Attempt): Promise<void> {
-    const claim = this.#entries.findLast(({ entry }) => entry.kind === 'claim')
+    const claim = this.#newestClaim()
     if (claim !== undefined) await this.append(attempt, claim.entry)
   }
 

@@ -653,9 +653,10 @@ export class Coordinator {
    * restored most of it by then.
    */
   async #stopAtSavepoint(run: AttemptRun, savepoint: string | null): Promise<CheckpointReport> {
+    const isBroken = savepoint === null && (await this.#findVanished(run)) !== undefined
     const checkpoint = await run.take({
       kind: 'savepoint',
-      extent: savepoint === null ? 'appended' : 'whole',
+      extent: savepoint === null && !isBroken ? 'appended' : 'whole',
       thenStop: true,
       savepoint,
       final: false,
@@ -743,9 +744,7 @@ export class Coordinator {
   async #periodicCheckpoint(run: AttemptRun): Promise<'goesOn' | 'over'> {
     if (this.#run !== run || this.#phase !== 'running' || this.#closed) return 'over'
     try {
-      const vanished = await findVanished(run.parts, this.#newest, this.#config.storeUrl)
-      if (vanished)
-        this.#ports.logger.warn('checkpoints vanished', { attempt: run.parts.attempt, reason: vanished.message })
+      const vanished = await this.#findVanished(run)
       const checkpoint = await run.take({
         kind: 'checkpoint',
         extent: vanished ? 'whole' : this.#preparation ? 'appended' : 'changes',
@@ -777,6 +776,12 @@ export class Coordinator {
       this.#ports.logger.warn('checkpoint failed', { attempt: run.parts.attempt, reason: describeWithCauses(error) })
     }
     return 'goesOn'
+  }
+
+  async #findVanished({ parts }: AttemptRun): Promise<MillraceError | undefined> {
+    const vanished = await findVanished(parts, this.#newest, this.#config.storeUrl)
+    if (vanished) this.#ports.logger.warn('checkpoints vanished', { attempt: parts.attempt, reason: vanished.message })
+    return vanished
   }
 
   /** Deletes what failed checkpoints left. Their files only take room, so a failure here fails nothing else. */
