@@ -1,5 +1,5 @@
 import type { TokenKeys } from './resources/job-token.ts'
-import { ENCRYPTIONS } from '../runtime/config.ts'
+import { ENCRYPTIONS } from '../runtime/model/encryption.ts'
 import { parseArgs } from 'node:util'
 import { parseAddressBlock } from '../runtime/model/address-blocks.ts'
 import { MillraceError } from '../runtime/model/errors.ts'

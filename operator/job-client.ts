@@ -1,6 +1,6 @@
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { ErrorReport } from '../runtime/model/errors.ts'
-import type { Encryption } from '../runtime/config.ts'
+import type { Encryption } from '../runtime/model/encryption.ts'
 import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../runtime/control/job-report.ts'
 
 /** Where one job's coordinator listens, and what proves to it that we may write. Never log it. */

@@ -1,10 +1,8 @@
 import { DEFAULT_HEARTBEAT_TIMEOUT_MS } from './control/silence-watch.ts'
+import type { Encryption } from './model/encryption.ts'
 import { MillraceError } from './model/errors.ts'
 import { decodeReach, type Reach } from './model/reach.ts'
 import type { NetAddress } from './ports/net.ts'
-
-export const ENCRYPTIONS = ['on', 'off'] as const
-export type Encryption = (typeof ENCRYPTIONS)[number]
 
 /** What a runtime process is told by its environment; the operator and `millrace run` set the same variables. */
 export interface RuntimeConfig {

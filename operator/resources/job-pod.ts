@@ -1,4 +1,4 @@
-import type { Encryption } from '../../runtime/config.ts'
+import type { Encryption } from '../../runtime/model/encryption.ts'
 import { TOKEN_ENV } from './job-token.ts'
 import { encodeReach, type Reach } from '../../runtime/model/reach.ts'
 import type { EnvVar, StreamJob, StreamJobSpec } from '../api/stream-job.ts'

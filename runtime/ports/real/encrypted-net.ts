@@ -1,3 +1,4 @@
+import type { Encryption } from '../../model/encryption.ts'
 import type { Socket } from 'node:net'
 import { connect as connectTls, createServer, type ConnectionOptions, type Server, type TlsOptions } from 'node:tls'
 import type { Net, NetAddress } from '../net.ts'
@@ -6,7 +7,7 @@ import { clientTls, serverTls, type JobSecret } from './job-tls.ts'
 import { connected, HIGH_WATER_MARK, listening, realNet, remoteOf, SocketConnection } from './net.ts'
 
 /** The network of a process of that job. */
-export function netOf(config: JobSecret & { encryption: 'on' | 'off' }): Net {
+export function netOf(config: JobSecret & { encryption: Encryption }): Net {
   return config.encryption === 'on' ? encryptedNet(config) : realNet
 }
 

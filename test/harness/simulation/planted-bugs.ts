@@ -95,7 +95,7 @@ export const PLANTED_BUGS = {
   takesOverTooSoon: bug(
     'new pods get the job before the old ones have stopped it',
     'operator/streamjob/decide-upgrade.ts',
-    ['if (!isOver && !isLate(observed, operation))', 'if (!isOver && isLate(observed, operation))'],
+    ['if (!isOver && !isGivenUp(observed, operation))', 'if (!isOver && isGivenUp(observed, operation))'],
   ),
   claimsBesideOthers: bug(
     'a coordinator that starts beside the one that runs the job takes up its target',
