@@ -22,7 +22,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
   const { job, coordinator, now } = observed
   const before = job.status ?? {}
   const report = coordinator.kind === 'reached' ? coordinator.report : undefined
-  const failure = newestFailure(runningPods(observed))
+  const failure = explains(report) ? newestFailure(runningPods(observed)) : undefined
   const lastFailure = newestFailure(observed.pods, before.lastFailure)
   const ready = withFailure(readyFact(observed, decision), decision, failure)
   const lastOperation = lastOperationOf(observed, decision)
@@ -78,6 +78,14 @@ function readyFact(observed: Observed, decision: Decision): Fact {
     decision.phase === 'Finished' ||
     (decision.phase === 'Suspended' && !wantsToRun(observed.job))
   return { type: 'Ready', status: isReady ? 'True' : 'False', reason: decision.reason, message: decision.message }
+}
+
+/** What a coordinator sees of a process that died. A pod that died long ago explains no other error. */
+const SEEN_OF_A_DEATH: readonly string[] = ['WORKER_LOST', 'CHANNEL_LOST', 'START_TIMEOUT']
+
+/** Whether the death of a pod may be why the job does not run: its coordinator says so, or is itself not there. */
+function explains(report: JobReport | undefined): boolean {
+  return report === undefined || (report.error !== null && SEEN_OF_A_DEATH.includes(report.error.code))
 }
 
 /** What a job recovers from is mostly that a pod died: the coordinator sees only a connection that was closed. */
