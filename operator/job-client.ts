@@ -7,7 +7,7 @@ import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '..
 export interface JobEndpoint {
   host: string
   port: number
-  /** Who the coordinator is, where connections are encrypted. */
+  /** The UID of the job; it names the key of encrypted connections. */
   jobUid: string
   token: string
   encryption: Encryption

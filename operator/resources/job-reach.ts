@@ -12,8 +12,8 @@ const SECRET_SOURCES = ['secret', 'serviceAccountToken', 'clusterTrustBundle']
 
 /**
  * What the connectors of a job may reach: the volumes that its template mounts, each by its kind, its own folder of the
- * checkpoint volume, and what the settings add. Undefined where the settings draw no bound. Whoever sets the template
- * may create pods anyway; whoever sets only the graph gets no further than that.
+ * checkpoint volume, and what the settings add. Undefined where the settings draw no bound. Setting
+ * the template takes the right to create pods; an author who sets only the graph reaches nothing else.
  */
 export function reachOf(job: StreamJob, spec: StreamJobSpec, settings: PodSettings): Reach | undefined {
   const { reach } = settings

@@ -254,7 +254,7 @@ function savepoint(upgrade: Upgrade): Decision {
   })
 }
 
-/** The old coordinator has not answered in time, or cannot be asked at all: the job goes on from its newest checkpoint. */
+/** The old coordinator has not answered in time, or cannot be asked: the job continues from its newest checkpoint. */
 function isGivenUp(observed: Observed, operation: Operation): boolean {
   const { coordinator } = observed
   return (
@@ -272,7 +272,7 @@ function tryAgain(operation: Operation, why: string): Decision {
   })
 }
 
-/** The old coordinator stops the job at a barrier. One that does not answer in time is fenced by the new one's claim. */
+/** The old coordinator stops the job at a barrier. If it does not answer in time, the new one's claim fences it. */
 function stop({ observed, running, wanted, operation }: Upgrade): Decision {
   const { coordinator } = observed
   const isOver =

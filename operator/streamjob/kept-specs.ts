@@ -14,7 +14,7 @@ export function keptHash(spec: StreamJobSpec): string {
 /** Earlier operators wrote these first digits only. */
 export const SHORT_HASH = 10
 
-/** Whether a spec is the one that the status speaks of. Who may write ConfigMaps may not write the status. */
+/** Whether the status names this spec. The right to write ConfigMaps does not include the status. */
 export function isSealed(spec: StreamJobSpec, hash: string): boolean {
   return hash.length === SHORT_HASH ? keptHash(spec).startsWith(hash) : keptHash(spec) === hash
 }

@@ -77,15 +77,9 @@ export class WorkerRegistry {
   }
 
   async listen(net: Net, address: NetAddress): Promise<NetAddress> {
-    this.#listener = await net.listen(
-      address,
-      (connection) => {
-        this.#onConnection(connection)
-      },
-      (remote, reason) => {
-        this.#strangers.report(remote, reason)
-      },
-    )
+    this.#listener = await this.#strangers.listen(net, address, (connection) => {
+      this.#onConnection(connection)
+    })
     return this.#listener.address
   }
 
@@ -108,7 +102,6 @@ export class WorkerRegistry {
   }
 
   #onConnection(connection: Connection): void {
-    if (!this.#strangers.admit(connection)) return
     let entry: Entry | undefined
     connection.onClose(() => {
       this.#strangers.forget(connection)

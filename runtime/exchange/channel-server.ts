@@ -46,15 +46,9 @@ export class ChannelServer {
   }
 
   async listen(net: Net, address: NetAddress): Promise<NetAddress> {
-    this.#listener = await net.listen(
-      address,
-      (connection) => {
-        this.#onConnection(connection)
-      },
-      (remote, reason) => {
-        this.#strangers.report(remote, reason)
-      },
-    )
+    this.#listener = await this.#strangers.listen(net, address, (connection) => {
+      this.#onConnection(connection)
+    })
     return this.#listener.address
   }
 
@@ -72,7 +66,6 @@ export class ChannelServer {
   }
 
   #onConnection(connection: Connection): void {
-    if (!this.#strangers.admit(connection)) return
     const decoder = new FrameDecoder(MAX_PROOF_BYTES)
     let greeted = false
     connection.onClose(() => {

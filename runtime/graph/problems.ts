@@ -16,11 +16,10 @@ export interface Problem {
 }
 
 /** Names that kubectl makes of others. */
-const TRUTH_VALUES: Readonly<Record<string, string>> = {
-  __proto__: null as never,
-  true: 'kubectl reads on, yes and y without quotes so: put quotes around the name',
-  false: 'kubectl reads off, no and n without quotes so: put quotes around the name',
-}
+const TRUTH_VALUES: ReadonlyMap<string, string> = new Map([
+  ['true', 'kubectl reads on, yes and y without quotes so: put quotes around the name'],
+  ['false', 'kubectl reads off, no and n without quotes so: put quotes around the name'],
+])
 
 /** A job with more mistakes than this is not read further: nobody reads them, and each costs time to word. */
 export const MOST_PROBLEMS = 50
@@ -135,7 +134,7 @@ export class Problems {
           'UNKNOWN_FIELD',
           join(path, name),
           `unknown field "${name}"`,
-          TRUTH_VALUES[name] ?? suggestion(name, known),
+          TRUTH_VALUES.get(name) ?? suggestion(name, known),
         )
     }
     return value

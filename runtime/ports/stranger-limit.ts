@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import type { Connection } from './net.ts'
+import type { Connection, Listener, Net, NetAddress } from './net.ts'
 
 /** Connections of a port at once whose peers have not proven who they are. */
 export const MOST_STRANGERS = 64
@@ -32,8 +32,21 @@ export class StrangerLimit {
     this.#report = report
   }
 
-  /** Called for each connection that is accepted. False: there are too many, and it has been destroyed. */
-  admit(connection: Connection): boolean {
+  /** Listens; `onConnection` gets what is not too many. Peers that the network itself refuses are reported too. */
+  listen(net: Net, address: NetAddress, onConnection: (connection: Connection) => void): Promise<Listener> {
+    return net.listen(
+      address,
+      (connection) => {
+        if (this.#admit(connection)) onConnection(connection)
+      },
+      (remote, reason) => {
+        this.#tell(remote, reason)
+      },
+    )
+  }
+
+  /** False: there are too many, and it has been destroyed. */
+  #admit(connection: Connection): boolean {
     if (this.#strangers.size >= MOST_STRANGERS) {
       this.refuse(connection, TOO_MANY_STRANGERS)
       return false
@@ -56,11 +69,10 @@ export class StrangerLimit {
   refuse(connection: Connection, reason: string): void {
     this.forget(connection)
     connection.destroy()
-    this.report(connection.remote, reason)
+    this.#tell(connection.remote, reason)
   }
 
-  /** For peers that were refused before they had a connection. */
-  report(remote: string, reason: string): void {
+  #tell(remote: string, reason: string): void {
     const now = this.#clock.now()
     if (now - this.#reportedAt < REPORT_EVERY_MS) {
       this.#unreported += 1
