@@ -115,9 +115,10 @@ describe('millrace run', () => {
     const folder = jobFolder(2_000)
     folder.writeJob(folder.spec(1, { interval: '50ms', rate: '2000/s' }))
     const first = startMillrace('run', folder.jobFile, '--in-process')
-    await until('a checkpoint is complete', () =>
+    // The first entry is the claim. A manifest alone is no checkpoint: a run that dies before the entry has none.
+    await until('the log has its first checkpoint', () =>
       existsSync(folder.store) &&
-      readdirSync(folder.store, { recursive: true }).some((path) => String(path).endsWith('manifest.json'))
+      readdirSync(folder.store, { recursive: true }).some((path) => Number(/log[/](\d+)$/.exec(String(path))?.[1]) > 1)
         ? true
         : undefined,
     )
