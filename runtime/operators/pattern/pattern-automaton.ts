@@ -43,6 +43,9 @@ const always: PatternCondition = () => true
 function not(condition: PatternCondition): PatternCondition {
   return (row, cell) => !condition(row, cell)
 }
+function narrowed(by: PatternCondition, when: PatternCondition | undefined): PatternCondition {
+  return when === undefined ? by : both(by, when)
+}
 function both(one: PatternCondition, other: PatternCondition): PatternCondition {
   return (row, cell) => one(row, cell) && other(row, cell)
 }
@@ -51,6 +54,8 @@ class AutomatonCompiler {
   readonly #steps: readonly PatternStep[]
   readonly #code: Pick<PatternCode, 'where' | 'until'>
   readonly #states: State[] = []
+  /** States that Flink does not have come last: savepoints from before they were added keep their numbers. */
+  readonly #added: State[] = []
   readonly #stop: State
 
   constructor(steps: readonly PatternStep[], code: Pick<PatternCode, 'where' | 'until'>) {
@@ -63,16 +68,20 @@ class AutomatonCompiler {
     let sink = this.#state(this.#steps.length, 'final')
     for (let i = this.#steps.length - 1; i >= 0; i--)
       sink = this.#steps[i]?.not === true ? this.#absent(i, sink) : this.#convert(i, sink)
-    for (const state of this.#states) {
+    const states = [...this.#states, ...this.#added]
+    states.forEach((state, id) => {
+      state.id = id
+    })
+    for (const state of states) {
       state.completes = reaches(state, 'final')
       state.awaitsEnd = reaches(state, 'pending')
     }
-    return { start: sink, states: this.#states }
+    return { start: sink, states }
   }
 
-  #state(step: number, kind: State['kind']): State {
-    const state: State = { id: this.#states.length, kind, step, edges: [], completes: false, awaitsEnd: false }
-    this.#states.push(state)
+  #state(step: number, kind: State['kind'], among = this.#states): State {
+    const state: State = { id: NaN, kind, step, edges: [], completes: false, awaitsEnd: false }
+    among.push(state)
     return state
   }
 
@@ -107,10 +116,8 @@ class AutomatonCompiler {
     const take = until === undefined ? this.#where(i) : both(not(until), this.#where(i))
     const within = ignored(step.loop, this.#where(i))
     const inner = within !== undefined && until !== undefined ? both(not(until), within) : within
-    // updateWithGreedyCondition: the step behind sees no row that this one would take
-    if (step.greedy)
-      for (const edge of sink.edges) edge.when = edge.when === undefined ? not(take) : both(not(take), edge.when)
-    const behind = this.#withoutGuards(i, sink)
+    const { begun, skipped } = this.#behindGreedy(i, { sink, take, until })
+    const behind = this.#withoutGuards(i, begun)
     let last = step.max === undefined ? this.#looping(i, behind, take, inner) : behind
     const between = { take, ignore: inner, isFirst: false }
     for (let n = step.min; n < (step.max ?? step.min); n++)
@@ -121,8 +128,35 @@ class AutomatonCompiler {
       ignore: ignored(follows(step), this.#where(i)),
       isFirst: true,
       to: last,
-      ...(step.optional ? { proceed: sink } : {}),
+      ...(step.optional ? { proceed: skipped } : {}),
     })
+  }
+
+  /**
+   * updateWithGreedyCondition: the step behind sees no row that this one would take. `begun` is where a loop goes on to,
+   * `skipped` where the step was left out. Unlike there the row of `until` frees the step behind from then on in every
+   * way that a match has taken, also where a row that fits neither came before: it ends a loop that has begun.
+   */
+  #behindGreedy(
+    i: number,
+    { sink, take, until }: { sink: State; take: PatternCondition; until: PatternCondition | undefined },
+  ): { begun: State; skipped: State } {
+    const step = this.#steps[i] as PatternStep
+    if (!step.greedy) return { begun: sink, skipped: sink }
+    const free = sink.edges.map((edge) => ({ ...edge }))
+    const leadsBack = ({ to }: Edge): boolean => to === sink
+    for (const edge of sink.edges) edge.when = narrowed(not(take), edge.when)
+    if (until === undefined) return { begun: sink, skipped: sink }
+    const skipped = step.optional ? this.#state(sink.step, 'normal', this.#added) : sink
+    if (skipped !== sink)
+      for (const edge of sink.edges) skipped.edges.push({ ...edge, to: leadsBack(edge) ? skipped : edge.to })
+    const freed = this.#state(sink.step, 'normal', this.#added)
+    for (const edge of free) {
+      freed.edges.push({ ...edge, to: leadsBack(edge) ? freed : edge.to })
+      sink.edges.push({ ...edge, to: leadsBack(edge) ? freed : edge.to, when: narrowed(until, edge.when) })
+    }
+    for (const edge of sink.edges.slice(0, free.length)) edge.when = narrowed(not(until), edge.when)
+    return { begun: sink, skipped }
   }
 
   /**
@@ -210,7 +244,7 @@ class AutomatonCompiler {
     if (state.kind !== 'normal') return state
     const known = copies.get(state)
     if (known !== undefined) return known
-    const copy = this.#state(state.step, state.kind)
+    const copy = this.#state(state.step, state.kind, this.#added.includes(state) ? this.#added : this.#states)
     copies.set(state, copy)
     for (const edge of state.edges) {
       if (edge.guard !== undefined && without.has(edge.guard)) continue

@@ -79,13 +79,17 @@ export function plainPattern(
           ? 'relaxed'
           : 'combinations'
     const from = now === undefined ? end : now.at + 1
+    const greedy = isInner || step === 0 || !stepAt(step - 1).greedy ? undefined : step - 1
+    // The row of `until` frees the step behind a loop that has begun.
+    let isFreed = false
     for (let at = from; at <= end; at++) {
       const row = rowAt(at)
       const isTaken = taking && at === end
       if (isTaken ? !takes(step, row) : between === 'strict') return false
       if (!isTaken && between === 'relaxed' && where(row, before)) return false
       if (!isTaken && isInner && until?.(row, before) === true) return false
-      if (!isInner && step > 0 && stepAt(step - 1).greedy && takes(step - 1, row)) return false
+      isFreed ||= greedy !== undefined && now?.step === greedy && stepAt(greedy).until?.(row, before) === true
+      if (greedy !== undefined && !isFreed && takes(greedy, row)) return false
       if (forbids(taken, at, before)) return false
     }
     return true

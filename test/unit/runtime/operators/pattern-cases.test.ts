@@ -128,6 +128,24 @@ describe('pattern gives what the tests of Flink CEP say', () => {
       ['c a2 a3 z5', 'c a2 z5'],
     ],
     [
+      'greedy with until and rows of the loop behind the row that ends it',
+      [step('c'), step('a', { times: '1+', greedy: true, until: 'n > 3' }), step('d')],
+      'c a1 a2 a4 a3 d',
+      ['c a1 a2 d'],
+    ],
+    [
+      'greedy with until and a row that fits neither before the row that ends the loop',
+      [step('c'), step('a', { times: '1+', greedy: true, until: 'n > 3' }), step('d')],
+      'c a1 x a4 a3 d',
+      ['c a1 d'],
+    ],
+    [
+      'greedy with until over a loop of a range that has all its rows',
+      [step('c'), step('a', { times: '1..2', greedy: true, until: 'n > 3' }), step('d')],
+      'c a1 a2 a4 a3 d',
+      ['c a1 a2 d'],
+    ],
+    [
       'testNotNext',
       [step('a'), step('b', { not: true, ...next }), step('c', any), step('d')],
       'a c1 b c2 d',
