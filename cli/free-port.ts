@@ -13,6 +13,12 @@ export async function freePort(host: string): Promise<number> {
   }
 }
 
+/** Whether all these were free at that address a moment ago. */
+export async function areFree(host: string, ports: readonly number[]): Promise<boolean> {
+  const free = await Promise.all(ports.map((port) => isFree(host, port)))
+  return free.every(Boolean)
+}
+
 function isFree(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer().once('error', () => {

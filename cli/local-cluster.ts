@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, existsSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
-import { freePort } from './free-port.ts'
+import { areFree, freePort } from './free-port.ts'
 import { startApiServer, type EmbeddedApiServer } from '../embedded/api-server.ts'
 import type { RestartBackoff } from '../embedded/node/container-runner.ts'
 import { startNode, type EmbeddedNode } from '../embedded/node/node.ts'
@@ -24,10 +24,13 @@ import { realRng } from '../runtime/ports/real/rng.ts'
 
 const RUNTIME_MAIN = fileURLToPath(ownModule('../runtime/main.ts', import.meta.url))
 const PORTS_FILE = 'job-ports.json'
+const KEPT_OBJECTS = 'objects.json'
+/** Beside the checkpoints of jobs, those of `millrace run`, which are not of this cluster. */
+const RUNS = 'local'
 const CRD_FOLDER = fileURLToPath(new URL('../crds', import.meta.url))
 
 export interface LocalClusterOptions {
-  /** Everything it keeps: kubeconfig, pod logs, checkpoints. */
+  /** Everything it keeps: objects, kubeconfig, pod logs, checkpoints. */
   dir: string
   /** What relative paths in jobs refer to. */
   baseDir: string
@@ -37,7 +40,10 @@ export interface LocalClusterOptions {
   backoff?: RestartBackoff
 }
 
-/** API server and node in this process, and the unchanged operator talking to them over HTTPS. */
+/**
+ * API server and node in this process, and the unchanged operator talking to them over HTTPS. Another one in the same
+ * folder, later, has the same jobs and continues them from their checkpoints.
+ */
 export interface LocalCluster {
   server: EmbeddedApiServer
   node: EmbeddedNode
@@ -50,7 +56,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const { dir } = options
   mkdirSync(join(dir, 'checkpoints'), { recursive: true })
   await chooseJobPorts(dir)
-  const server = await startApiServer({ dir, crds: readCrds() })
+  const server = await startApiServer({ dir, crds: readCrds(), keepIn: join(dir, KEPT_OBJECTS) })
   const node = await startNode({
     server,
     dir,
@@ -104,12 +110,22 @@ export async function startLocalOperator(
   })
 }
 
+/** Removes the jobs of a cluster in that folder, with their checkpoints; its files of results stay. */
+export function forgetCluster(dir: string): void {
+  const checkpoints = join(dir, 'checkpoints')
+  const ofJobs = existsSync(checkpoints) ? readdirSync(checkpoints).filter((name) => name !== RUNS) : []
+  for (const path of [KEPT_OBJECTS, 'pods', 'claims', 'logs', ...ofJobs.map((name) => join('checkpoints', name))])
+    rmSync(join(dir, path), { recursive: true, force: true })
+}
+
 /** Kept beside the token key: another operator over the same pods must render them as they are. */
 function keptPorts(dir: string): JobPorts {
   return JSON.parse(readFileSync(join(dir, PORTS_FILE), 'utf8')) as JobPorts
 }
 
+/** Those of the time before, if they are still free: with others, the operator would upgrade every job that it finds. */
 async function chooseJobPorts(dir: string): Promise<void> {
+  if (existsSync(join(dir, PORTS_FILE)) && (await areFree('0.0.0.0', Object.values(keptPorts(dir))))) return
   const [control, data, http] = [await freePort('0.0.0.0'), await freePort('0.0.0.0'), await freePort('0.0.0.0')]
   writeFileSync(join(dir, PORTS_FILE), JSON.stringify({ control, data, http } satisfies JobPorts))
 }

@@ -5,12 +5,17 @@ import { printable } from '../runtime/model/printable.ts'
 
 const TAIL_BYTES = 64 * 1024
 
-/** The newest committed rows of a file sink's folder: whole lines at the end of its newest part files. */
-export function newestRows(folder: string, count: number): Readonly<Record<string, unknown>>[] {
+/** The committed files of a file sink's folder whose names begin so; not those that are still written. */
+export function partFiles(folder: string, prefix: string): string[] {
   if (!existsSync(folder)) return []
-  const parts = readdirSync(folder)
-    .filter((name) => !name.startsWith('.'))
+  return readdirSync(folder)
+    .filter((name) => !name.startsWith('.') && name.startsWith(prefix))
     .map((name) => join(folder, name))
+}
+
+/** The newest committed rows of a file sink: whole lines at the end of its newest part files. */
+export function newestRows(folder: string, prefix: string, count: number): Readonly<Record<string, unknown>>[] {
+  const parts = partFiles(folder, prefix)
     .map((path) => ({ path, changed: statSync(path).mtimeMs }))
     .sort((a, b) => b.changed - a.changed)
     .slice(0, 4)

@@ -7,6 +7,7 @@ import { errorReport, MillraceError } from '../runtime/model/errors.ts'
 import { makeCertificate, Tokens, writeKubeconfigFile } from './credentials.ts'
 import { coreVersions, groupDescription, groupList, resourceList, serverVersion } from './discovery.ts'
 import { GarbageCollector } from './garbage-collector.ts'
+import { KeptObjects } from './kept-objects.ts'
 import { LocalCluster } from './local-cluster.ts'
 import type { JsonObject, KubeObject } from './objects.ts'
 import type { Reply } from './object-requests.ts'
@@ -34,6 +35,8 @@ export interface ApiServerOptions {
   watchHistory?: number
   /** Default 60 s, as in the real server. */
   bookmarkIntervalMs?: number
+  /** File that keeps the objects beyond the end of the server. Without it everything is in memory only. */
+  keepIn?: string
 }
 
 export interface EmbeddedApiServer {
@@ -64,7 +67,7 @@ export interface EmbeddedApiServer {
 /**
  * Starts a Kubernetes API server in this process, for development and tests only: everything is in memory, and whoever
  * has the token may do everything. It speaks TLS on a loopback address, wants a bearer token and checks the Host
- * header. Throws MillraceError EMBEDDED_NOT_LOOPBACK for any other address.
+ * header. Throws MillraceError EMBEDDED_NOT_LOOPBACK for any other address, KEPT_OBJECTS_UNREADABLE.
  */
 export async function startApiServer(options: ApiServerOptions): Promise<EmbeddedApiServer> {
   const host = options.host ?? '127.0.0.1'
@@ -132,6 +135,7 @@ class Server {
   hosts: ReadonlySet<string> = new Set()
   interceptor: RequestInterceptor | undefined
   readonly #collector: GarbageCollector
+  readonly #kept: KeptObjects | undefined
   readonly #callCounts = new Map<string, number>()
   readonly #streams = new Set<ServerResponse>()
 
@@ -142,6 +146,8 @@ class Server {
     this.#collector = new GarbageCollector(this.storage, this.registry, this.writer)
     this.storage.watchAll((key, event) => this.#followCrds(key, event.type, event.object))
     this.#populate(options.crds)
+    this.#kept = options.keepIn === undefined ? undefined : new KeptObjects(options.keepIn, this.storage, this.registry)
+    this.#kept?.start()
   }
 
   local(user: string): LocalCluster {
@@ -150,6 +156,7 @@ class Server {
 
   close(): void {
     this.#collector.close()
+    this.#kept?.close()
     this.dropStreams()
   }
 

@@ -8,8 +8,10 @@ export const devCommand = (cli: Cli) =>
     .description('serve a small Kubernetes API with the operator, for kubectl')
     .argument('[files...]', 'files to apply at the start')
     .option('--example', `apply ${EXAMPLE} and show what happens`, false)
+    .option('--fresh', 'forget the jobs of the time before, which continue otherwise', false)
     .addHelpText('after', example('millrace dev --example'))
     .action(async (files, options) => {
       const { dev } = await import('../dev.ts')
-      cli.end(await dev({ files: options.example ? [...files, EXAMPLE] : files }))
+      const all = options.example ? [...files, EXAMPLE] : files
+      cli.end(await dev({ files: all, begin: options.fresh ? 'anew' : 'as-it-was' }))
     })

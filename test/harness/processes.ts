@@ -7,6 +7,7 @@ export interface StartedMillrace {
   process: ChildProcess
   ended: Promise<Ended>
   /** What it has written there so far. */
+  stdout(): string
   stderr(): string
 }
 
@@ -41,7 +42,7 @@ export function startMillraceIn(cwd: string, ...args: string[]): StartedMillrace
       resolve({ code, stdout, stderr })
     })
   })
-  return { process: child, ended, stderr: () => stderr }
+  return { process: child, ended, stdout: () => stdout, stderr: () => stderr }
 }
 
 interface ProcessLine {

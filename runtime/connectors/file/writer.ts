@@ -1,5 +1,4 @@
 import type { Batch } from '../../memory/batch.ts'
-import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { RecordBuffer } from '../../formats/record-buffer.ts'
 import { MillraceError } from '../../model/errors.ts'
@@ -8,6 +7,7 @@ import type { Committable } from '../../model/snapshot.ts'
 import { mayPass } from '../../ports/file-errors.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 import type { FileSinkOptions } from './declaration.ts'
+import { partPrefix } from './part-names.ts'
 import { resolvePath } from './paths.ts'
 
 const BUFFER_BYTES = 256 * 1024
@@ -34,9 +34,7 @@ export class FileWriter implements SinkWriter {
     this.#context = context
     this.#folder = resolvePath(context.baseDir, options.path)
     this.#options = options
-    // The UID may be long and names are short: eight digits tell the jobs of one folder apart.
-    const job = createHash('sha256').update(context.jobUid).digest('hex').slice(0, 8)
-    this.#prefix = `part-${job}-${context.operatorId}-`
+    this.#prefix = `${partPrefix(context.jobUid)}${context.operatorId}-`
   }
 
   /** Recovered files may be anyone's, and others may still have to commit theirs: nothing is deleted yet. */
