@@ -35,7 +35,7 @@ export interface DevOptions {
 export async function dev(options: DevOptions): Promise<number> {
   const dir = resolve('.millrace')
   const objects = (await Promise.all(options.files.map((file) => readResources(file)))).flat()
-  const unlock = lockFolder(dir)
+  const unlock = await lockFolder(dir)
   try {
     if (options.begin === 'anew') forgetCluster(dir)
     return await serve(dir, options, objects)

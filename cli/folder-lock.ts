@@ -1,43 +1,55 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { join, relative } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { MillraceError } from '../runtime/model/errors.ts'
+import { isErrno } from '../runtime/ports/real/durable-file.ts'
 
-const FILE = 'dev.pid'
+const FILE = 'dev.sock'
 
 /**
- * Takes the folder for this process, so that no two clusters run the same jobs; returns what gives it back. A process
- * that was killed leaves its file behind, which the next one takes over. Throws DEV_RUNS_ALREADY.
+ * Takes the folder for this process, so that no two clusters run the same jobs; resolves to what gives it back. The
+ * lock is a socket that its holder listens on: a process that was killed leaves the file behind and listens no more.
+ * Throws DEV_RUNS_ALREADY.
  */
-export function lockFolder(dir: string): () => void {
-  const path = join(dir, FILE)
+export async function lockFolder(dir: string): Promise<() => void> {
   mkdirSync(dir, { recursive: true })
+  // Names of sockets end after some hundred characters, wherever the folder lies.
+  const path = relative('', join(dir, FILE))
   for (;;) {
-    try {
-      writeFileSync(path, String(process.pid), { flag: 'wx' })
-      return () => rmSync(path, { force: true })
-    } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw error
-    }
-    const holder = Number(readFileSync(path, 'utf8'))
-    if (isAlive(holder))
+    const release = await listenOn(path)
+    if (release !== undefined) return release
+    const holder = await holderOf(path)
+    if (holder !== undefined)
       throw new MillraceError('DEV_RUNS_ALREADY', `process ${holder} serves ${dir} already`, {
         domain: 'user',
-        hint: `Apply jobs to it with KUBECONFIG=${join(dir, 'kubeconfig')}, end it, or start in another folder. If process ${holder} is no millrace, delete ${path}.`,
+        hint: `Apply jobs to it with KUBECONFIG=${join(dir, 'kubeconfig')}, end it, or start in another folder.`,
       })
     rmSync(path, { force: true })
   }
 }
 
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return isCode(error, 'EPERM')
-  }
+/** Undefined when there is such a file. Whoever connects is told the id of this process. */
+function listenOn(path: string): Promise<(() => void) | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.end(String(process.pid)))
+    server.once('error', (error) => {
+      if (isErrno(error, 'EADDRINUSE')) resolve(undefined)
+      else reject(error)
+    })
+    server.listen(path, () => {
+      server.unref()
+      resolve(() => server.close())
+    })
+  })
 }
 
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
+/** Undefined when nobody listens. */
+async function holderOf(path: string): Promise<string | undefined> {
+  try {
+    return await text(connect(path))
+  } catch (error) {
+    if (isErrno(error, 'ECONNREFUSED') || isErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
 }
