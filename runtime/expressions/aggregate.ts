@@ -16,6 +16,14 @@ export type AggregateFunction =
   | 'max'
   | 'avg'
   | 'stddev'
+  | 'stddevPop'
+  | 'variance'
+  | 'variancePop'
+  | 'every'
+  | 'some'
+  | 'bitAnd'
+  | 'bitOr'
+  | 'bitXor'
   | 'countDistinct'
   | 'approxCountDistinct'
   | 'first'
@@ -35,6 +43,14 @@ const FORMS = {
   max: ['max(x)', 1, 1],
   avg: ['avg(x)', 1, 1],
   stddev: ['stddev(x)', 1, 1],
+  stddevPop: ['stddevPop(x)', 1, 1],
+  variance: ['variance(x)', 1, 1],
+  variancePop: ['variancePop(x)', 1, 1],
+  every: ['every(condition)', 1, 1],
+  some: ['some(condition)', 1, 1],
+  bitAnd: ['bitAnd(x)', 1, 1],
+  bitOr: ['bitOr(x)', 1, 1],
+  bitXor: ['bitXor(x)', 1, 1],
   countDistinct: ['countDistinct(x)', 1, 1],
   countDistinctIf: ['countDistinctIf(x, condition)', 2, 2],
   approxCountDistinct: ['approxCountDistinct(x)', 1, 1],
@@ -67,8 +83,8 @@ export interface ParsedAggregate {
 }
 
 /**
- * `sum(expression)` and its like → checked. sum keeps long or double, avg and stddev are double, min and max keep
- * the argument's type; over a nullable argument the result is null when every value was null, as in SQL.
+ * `sum(expression)` and its like → checked. sum keeps long or double, averages and deviations are double, min and max
+ * keep the argument's type; over a nullable argument the result is null when every value was null, as in SQL.
  * Errors as parseExpression, with AGGREGATE_INVALID where the form is wrong.
  */
 export function parseAggregate(text: string, schema: Schema): ParsedAggregate {
@@ -149,7 +165,22 @@ class AggregateReader {
         return { function: name, argument, result: decimalType(decimalAverage(type), nullable) }
       }
       case 'stddev':
+      case 'variance':
         return { function: name, argument: this.#typed(0, NUMBERS), result: { type: 'double', nullable: true } }
+      case 'stddevPop':
+      case 'variancePop': {
+        const argument = this.#typed(0, NUMBERS)
+        return { function: name, argument, result: { type: 'double', nullable: argument.nullable } }
+      }
+      case 'every':
+      case 'some': {
+        const argument = this.#condition(0)
+        return { function: name, argument, result: { type: 'boolean', nullable: argument.nullable } }
+      }
+      case 'bitAnd':
+      case 'bitOr':
+      case 'bitXor':
+        return this.#keeping(name, ['long'])
       case 'argMin':
       case 'argMax':
         return this.#extremeRow(name)
@@ -177,7 +208,10 @@ class AggregateReader {
     return isExact(argument) ? argument : this.#typed(index, NUMBERS)
   }
 
-  #keeping(name: 'min' | 'max' | 'first' | 'last', types: readonly FieldType[] | undefined): ParsedAggregate {
+  #keeping(
+    name: 'min' | 'max' | 'first' | 'last' | 'bitAnd' | 'bitOr' | 'bitXor',
+    types: readonly FieldType[] | undefined,
+  ): ParsedAggregate {
     const argument = types === undefined ? this.#argument(0) : this.#typed(0, types)
     return { function: name, argument, result: resultOf(argument, argument.nullable) }
   }

@@ -7,6 +7,7 @@ import { DecimalSum } from '../../memory/accumulators/decimal-sum.ts'
 import { DistinctNumbers, DistinctTexts } from '../../memory/accumulators/distinct-values.ts'
 import { Histogram } from '../../memory/accumulators/histogram.ts'
 import { HyperLogLog } from '../../memory/accumulators/hyper-log-log.ts'
+import { bitAnd, bitOr, bitXor } from '../../memory/accumulators/long-bits.ts'
 import { QuantileSketch } from '../../memory/accumulators/quantile-sketch.ts'
 import { accumulatorAggregate, distinctAggregates } from './aggregate-accumulators.ts'
 import type { AggregateCode } from './aggregate-code.ts'
@@ -30,6 +31,14 @@ export function aggregateCodes(aggregates: readonly Aggregate[]): AggregateCode[
       case 'min':
       case 'max':
       case 'stddev':
+      case 'stddevPop':
+      case 'variance':
+      case 'variancePop':
+      case 'every':
+      case 'some':
+      case 'bitAnd':
+      case 'bitOr':
+      case 'bitXor':
         return numberAggregate(aggregate, index, nextPlace)
       case 'first':
       case 'last':
@@ -55,6 +64,9 @@ export function aggregateScope(codes: readonly AggregateCode[]): Readonly<Record
 }
 
 const AGGREGATE_SCOPE: Readonly<Record<string, unknown>> = {
+  bitAnd,
+  bitOr,
+  bitXor,
   copyText,
   refuseSum,
   compareDecimalTexts,

@@ -11,7 +11,7 @@ import {
   type NextPlace,
 } from './aggregate-code.ts'
 
-/** count, sum, min, max, avg, stddev. Column a holds the value, c how many values there were, m their mean. */
+/** Aggregates whose state is numbers. Column a holds the value, c how many values there were, m their mean. */
 export function numberAggregate(aggregate: Aggregate, index: number, nextPlace: NextPlace): AggregateCode {
   const { variables, prepare, store, ...body } = bodyOf(aggregate, index, nextPlace)
   const { argument } = aggregate
@@ -46,6 +46,7 @@ function bodyOf(aggregate: Aggregate, index: number, nextPlace: NextPlace): Body
   if (aggregate.function === 'count') return countBody(index, nextPlace)
   const isExtremum = aggregate.function === 'min' || aggregate.function === 'max'
   const type = aggregate.argument?.type
+  if (aggregate.function === 'every' || aggregate.function === 'some') return conditionBody(aggregate, index, nextPlace)
   if (isExtremum && type === 'string') return textExtremumBody(aggregate, index)
   if (type !== 'long' && type !== 'double' && !(isExtremum && type === 'timestamp')) throw unsupported(aggregate, type)
   switch (aggregate.function) {
@@ -54,7 +55,14 @@ function bodyOf(aggregate: Aggregate, index: number, nextPlace: NextPlace): Body
     case 'avg':
       return averageBody(aggregate, index, nextPlace)
     case 'stddev':
+    case 'stddevPop':
+    case 'variance':
+    case 'variancePop':
       return deviationBody(aggregate, index, nextPlace)
+    case 'bitAnd':
+    case 'bitOr':
+    case 'bitXor':
+      return bitsBody(aggregate, index, nextPlace)
     default:
       return extremumBody(aggregate, index, nextPlace)
   }
@@ -124,22 +132,22 @@ function averageBody(aggregate: Aggregate, index: number, nextPlace: NextPlace):
 }
 
 /**
- * The sample standard deviation, null below two values. Column a holds the sum of squared distances from the mean m:
+ * Standard deviation and variance, of a sample (null below two values) or of all. Column a holds the sum of squared distances from the mean m:
  * Welford's update, and Chan, Golub and LeVeque's for combining (1983), since sums of squares lose all digits.
  */
 function deviationBody(aggregate: Aggregate, index: number, nextPlace: NextPlace): Body {
   const [values, cell, mine, other] = cells(`a${index}`, nextPlace)
   const [counts, count, myCount, otherCount] = cells(`c${index}`, nextPlace)
   const [means, mean, myMean, otherMean] = cells(`m${index}`, nextPlace)
-  const [value, newMean, squares] = [js`x${index}`, js`m${index}`, js`n${index}`]
+  const [value, newMean, squares, distance] = [js`x${index}`, js`m${index}`, js`n${index}`, js`o${index}`]
   return {
     columns: [values, counts, means],
     start: lines([js`${cell} = 0`, js`${count} = 0`, js`${mean} = 0`]),
     variables: [newMean, squares],
     prepare: js`
-      const off = ${value} - ${mean}
-      ${newMean} = ${mean} + off / (${count} + 1)
-      ${squares} = ${cell} + off * (${value} - ${newMean})
+      const ${distance} = ${value} - ${mean}
+      ${newMean} = ${mean} + ${distance} / (${count} + 1)
+      ${squares} = ${cell} + ${distance} * (${value} - ${newMean})
       if (${squares} - ${squares} !== 0) refuseSum(${aggregate.field.name}, ${cell}, ${value})`,
     store: lines([js`${cell} = ${squares}`, js`${mean} = ${newMean}`, js`${count}++`]),
     combine: js`
@@ -152,8 +160,58 @@ function deviationBody(aggregate: Aggregate, index: number, nextPlace: NextPlace
           ${myCount} = all
         }
       }`,
-    result: js`(${count} < 2 ? null : Math.sqrt(${cell} / (${count} - 1)))`,
+    result: deviation(aggregate, cell, count),
     refused: js`${cell} - ${cell} !== 0`,
+  }
+}
+
+function deviation({ function: name, argument }: Aggregate, squares: Code, count: Code): Code {
+  const isOfAll = name === 'stddevPop' || name === 'variancePop'
+  const variance = isOfAll ? js`${squares} / ${count}` : js`${squares} / (${count} - 1)`
+  const result = name === 'stddev' || name === 'stddevPop' ? js`Math.sqrt(${variance})` : variance
+  if (isOfAll) return argument?.nullable === true ? js`(${count} === 0 ? null : ${result})` : js`(${result})`
+  return js`(${count} < 2 ? null : ${result})`
+}
+
+/** 1 is true, 0 false; that of a nullable condition starts as NaN, "no value yet". */
+function conditionBody({ function: name, argument }: Aggregate, index: number, nextPlace: NextPlace): Body {
+  const maybeEmpty = argument?.nullable === true
+  const [column, cell, mine, other] = cells(`a${index}`, nextPlace)
+  const value = js`x${index}`
+  const [decides, decided] = name === 'every' ? [js`!${value}`, 0] : [value, 1]
+  const undecided = 1 - decided
+  return {
+    columns: [column],
+    start: js`${cell} = ${maybeEmpty ? js`NaN` : undecided}`,
+    store: maybeEmpty
+      ? js`if (${decides}) ${cell} = ${decided}; else if (${cell} !== ${cell}) ${cell} = ${undecided}`
+      : js`if (${decides}) ${cell} = ${decided}`,
+    combine: js`if (${other} === ${decided} || ${mine} !== ${mine}) ${mine} = ${other}`,
+    result: maybeEmpty ? js`(${cell} !== ${cell} ? null : ${cell} === 1)` : js`(${cell} === 1)`,
+  }
+}
+
+/** That of a nullable argument starts as NaN, "no value yet". */
+function bitsBody({ function: name, argument }: Aggregate, index: number, nextPlace: NextPlace): Body {
+  const maybeEmpty = argument?.nullable === true
+  const [column, cell, mine, other] = cells(`a${index}`, nextPlace)
+  const combined = (one: Code, more: Code): Code =>
+    name === 'bitAnd'
+      ? js`bitAnd(${one}, ${more})`
+      : name === 'bitOr'
+        ? js`bitOr(${one}, ${more})`
+        : js`bitXor(${one}, ${more})`
+  const value = js`x${index}`
+  const next = combined(cell, value)
+  const none = maybeEmpty ? js`NaN` : name === 'bitAnd' ? -1 : 0
+  return {
+    columns: [column],
+    start: js`${cell} = ${none}`,
+    store: js`${cell} = ${maybeEmpty ? js`(${cell} !== ${cell} ? ${value} : ${next})` : next}`,
+    combine: maybeEmpty
+      ? js`if (${other} === ${other}) ${mine} = ${mine} !== ${mine} ? ${other} : ${combined(mine, other)}`
+      : js`${mine} = ${combined(mine, other)}`,
+    result: maybeEmpty ? js`(${cell} !== ${cell} ? null : ${cell})` : cell,
   }
 }
 

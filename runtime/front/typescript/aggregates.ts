@@ -15,6 +15,14 @@ interface Signatures {
   max: { takes: Ordered; gives: 'same' }
   avg: { takes: Numeric; gives: 'double' }
   stddev: { takes: Numeric; gives: 'double?' }
+  stddevPop: { takes: Numeric; gives: 'double' }
+  variance: { takes: Numeric; gives: 'double?' }
+  variancePop: { takes: Numeric; gives: 'double' }
+  every: { takes: 'boolean'; gives: 'same' }
+  some: { takes: 'boolean'; gives: 'same' }
+  bitAnd: { takes: 'long'; gives: 'same' }
+  bitOr: { takes: 'long'; gives: 'same' }
+  bitXor: { takes: 'long'; gives: 'same' }
   countDistinct: { takes: Exclude<AnyType, 'json'>; gives: 'count' }
   approxCountDistinct: { takes: Exclude<AnyType, 'json'>; gives: 'count' }
   first: { takes: AnyType; gives: 'same' }
@@ -114,6 +122,31 @@ export function avg<const Name extends string>(field: Name): Aggregate<'avg', Na
 }
 export function stddev<const Name extends string>(field: Name): Aggregate<'stddev', Name> {
   return { function: 'stddev', field }
+}
+/** The standard deviation of all values; `stddev` is that of a sample. */
+export function stddevPop<const Name extends string>(field: Name): Aggregate<'stddevPop', Name> {
+  return { function: 'stddevPop', field }
+}
+export function variance<const Name extends string>(field: Name): Aggregate<'variance', Name> {
+  return { function: 'variance', field }
+}
+export function variancePop<const Name extends string>(field: Name): Aggregate<'variancePop', Name> {
+  return { function: 'variancePop', field }
+}
+export function every<const Name extends string>(field: Name): Aggregate<'every', Name> {
+  return { function: 'every', field }
+}
+export function some<const Name extends string>(field: Name): Aggregate<'some', Name> {
+  return { function: 'some', field }
+}
+export function bitAnd<const Name extends string>(field: Name): Aggregate<'bitAnd', Name> {
+  return { function: 'bitAnd', field }
+}
+export function bitOr<const Name extends string>(field: Name): Aggregate<'bitOr', Name> {
+  return { function: 'bitOr', field }
+}
+export function bitXor<const Name extends string>(field: Name): Aggregate<'bitXor', Name> {
+  return { function: 'bitXor', field }
 }
 export function countDistinct<const Name extends string>(field: Name): Aggregate<'countDistinct', Name> {
   return { function: 'countDistinct', field }

@@ -20,7 +20,15 @@ export {
   max,
   min,
   percentile,
+  bitAnd,
+  bitOr,
+  bitXor,
+  every,
+  some,
   stddev,
+  stddevPop,
+  variance,
+  variancePop,
   sum,
 } from './aggregates.ts'
 export { connector, druid, file, kafka, nexmark, print, type Sink, type Source } from './connectors.ts'

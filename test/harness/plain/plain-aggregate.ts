@@ -78,6 +78,27 @@ export function plainAggregate(aggregate: Aggregate, rows: readonly Row[], timeO
         : Math.sqrt(
             numbers.reduce((total, value) => total + (value - sum / values.length) ** 2, 0) / (values.length - 1),
           )
+    case 'variance':
+    case 'stddevPop':
+    case 'variancePop': {
+      const isOfAll = aggregate.function !== 'variance'
+      if (values.length < (isOfAll ? 1 : 2)) return null
+      const squares = numbers.reduce((total, value) => total + (value - sum / values.length) ** 2, 0)
+      const variance = squares / (values.length - (isOfAll ? 0 : 1))
+      return aggregate.function === 'stddevPop' ? Math.sqrt(variance) : variance
+    }
+    case 'every':
+      return values.length === 0 ? null : values.every((value) => value === true)
+    case 'some':
+      return values.length === 0 ? null : values.some((value) => value === true)
+    case 'bitAnd':
+    case 'bitOr':
+    case 'bitXor': {
+      const [first, ...others] = numbers.map((value) => BigInt(value))
+      if (first === undefined) return null
+      const combine = { bitAnd: and, bitOr: or, bitXor: xor }[aggregate.function]
+      return Number(others.reduce(combine, first))
+    }
     case 'first':
     case 'last': {
       const row = ordered.at(aggregate.function === 'first' ? 0 : -1)
@@ -87,6 +108,10 @@ export function plainAggregate(aggregate: Aggregate, rows: readonly Row[], timeO
       throw new Error(`the plain twin does not know ${aggregate.function}`)
   }
 }
+
+const and = (one: bigint, other: bigint): bigint => one & other
+const or = (one: bigint, other: bigint): bigint => one | other
+const xor = (one: bigint, other: bigint): bigint => one ^ other
 
 /** A value that < orders: decimals as their cents. */
 function comparable({ logical }: Expression, value: unknown): unknown {

@@ -270,9 +270,9 @@ function add(rows, count, now, host, out, onError) {
         }
         const p = e * 3
         let m0 = 0, n0 = 0
-        const off = x0 - t.v[p + 2]
-        m0 = t.v[p + 2] + off / (t.v[p + 1] + 1)
-        n0 = t.v[p + 0] + off * (x0 - m0)
+        const o0 = x0 - t.v[p + 2]
+        m0 = t.v[p + 2] + o0 / (t.v[p + 1] + 1)
+        n0 = t.v[p + 0] + o0 * (x0 - m0)
         if (n0 - n0 !== 0) refuseSum("spread", t.v[p + 0], x0)
         t.v[p + 0] = n0
         t.v[p + 2] = m0
