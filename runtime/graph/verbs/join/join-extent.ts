@@ -6,7 +6,10 @@ import { readDuration } from '../kit/durations.ts'
 export type JoinExtent =
   /** Both in the same window of event time; windows are aligned to the epoch. A tumbling one has slideMs = sizeMs. */
   | { kind: 'window'; sizeMs: number; slideMs: number }
-  /** left.time − before ≤ right.time ≤ left.time + after. Rows are kept and dropped in panes. */
+  /**
+   * left.time − before ≤ right.time ≤ left.time + after, of which one may be negative: the interval then leaves out the
+   * time of the left row. Rows are kept and dropped in panes.
+   */
   | { kind: 'interval'; beforeMs: number; afterMs: number; paneMs: number }
   /** All; rows are kept for `ttlMs` of processing time, without it for ever. */
   | { kind: 'regular'; ttlMs?: number }
@@ -94,10 +97,26 @@ function readWithin(value: unknown, path: string, problems: Problems): JoinExten
     return undefined
   }
   const [beforeMs, afterMs] = (['before', 'after'] as const).map((name) =>
-    fields[name] === undefined ? 0 : readDuration(fields[name], join(path, name), problems),
+    fields[name] === undefined ? 0 : readOffset(fields[name], join(path, name), problems),
   )
   if (beforeMs === undefined || afterMs === undefined) return undefined
+  if (beforeMs + afterMs < 0) {
+    problems.report(
+      'JOIN_INVALID',
+      path,
+      `ends before it begins: from ${-beforeMs} ms to ${afterMs} ms after the left row`,
+      'write { before: -5s, after: 10s }: the right row comes 5 to 10 s after the left',
+    )
+    return undefined
+  }
   return { kind: 'interval', beforeMs, afterMs, paneMs: Math.max(MIN_PANE_MS, Math.ceil((beforeMs + afterMs) / 3)) }
+}
+
+/** A duration that may be negative. */
+function readOffset(value: unknown, path: string, problems: Problems): number | undefined {
+  if (typeof value !== 'string' || !value.startsWith('-')) return readDuration(value, path, problems)
+  const ms = readDuration(value.slice(1), path, problems)
+  return ms === undefined ? undefined : -ms
 }
 
 function readLength(value: unknown, path: string, problems: Problems): number | undefined {
@@ -114,7 +133,9 @@ export function joinExtentText(extent: JoinExtent): string {
         ? `in windows of ${extent.sizeMs} ms`
         : `in windows of ${extent.sizeMs} ms every ${extent.slideMs} ms`
     case 'interval':
-      return `the right at most ${extent.beforeMs} ms before and ${extent.afterMs} ms after`
+      return extent.beforeMs < 0 || extent.afterMs < 0
+        ? `the right ${-extent.beforeMs} to ${extent.afterMs} ms after`
+        : `the right at most ${extent.beforeMs} ms before and ${extent.afterMs} ms after`
     case 'regular':
       return extent.ttlMs === undefined ? 'rows kept for ever' : `rows kept for ${extent.ttlMs} ms`
   }

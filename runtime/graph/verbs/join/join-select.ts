@@ -1,10 +1,11 @@
 import { readExpressionText } from '../kit/expression-text.ts'
-import { join, type Problems } from '../../problems.ts'
+import { describe, join, type Problems } from '../../problems.ts'
 import { checkFieldName, MAX_FIELDS } from '../kit/schema-fields.ts'
 import type { Expression } from '../../../expressions/ast.ts'
 import { parseExpression } from '../../../expressions/parse.ts'
-import type { Scope } from '../../../expressions/scope.ts'
+import { rowOf, type Scope } from '../../../expressions/scope.ts'
 import { namedField, type Field, type Schema } from '../../../model/schema.ts'
+import type { Fields } from '../../../model/fields.ts'
 import type { JoinType } from './join.ts'
 
 export interface JoinField {
@@ -41,32 +42,85 @@ export function readJoinSelect(
   if (fields === undefined) return undefined
   const aliases = Object.fromEntries(Object.entries(context.aliases).filter(([, of]) => of in rows))
   const scope: Scope = { rows, aliases }
-  const names = Object.keys(fields)
-  const read = names.map((name) => readField(name, fields[name], scope, context, join(path, name), problems))
-  if (names.length === 0 || names.length > MAX_FIELDS) {
-    problems.report('TOO_LARGE', path, `gives ${names.length} fields, 1 to ${MAX_FIELDS} are taken`)
+  const read = Object.entries(fields).flatMap(([name, value]) =>
+    isStar(name, value)
+      ? starFields(name, value, { scope, written: fields, context }, join(path, name), problems)
+      : [readField(name, value, scope, context, join(path, name), problems)],
+  )
+  if (read.length === 0 || read.length > MAX_FIELDS) {
+    problems.report('TOO_LARGE', path, `gives ${read.length} fields, 1 to ${MAX_FIELDS} are taken`)
     return undefined
   }
   const sound = read.filter((field) => field !== undefined)
-  return sound.length < names.length ? undefined : sound
+  if (sound.length < read.length) return undefined
+  const names = sound.map(({ field }) => field.name)
+  const twice = names.find((name, index) => names.indexOf(name) < index)
+  if (twice === undefined) return sound
+  problems.report(
+    'DUPLICATE_FIELD',
+    path,
+    `gives "${twice}" twice`,
+    `name it: ${twice}: left.${twice}; or give the fields of a side a prefix: "right_*": right.*`,
+  )
+  return undefined
+}
+
+const STAR_VALUE = /^\s*([A-Za-z_$][\w$]*)\s*\.\s*\*\s*$/
+
+/** `"*": left.*`, `"right_*": right.*`: all fields of a side, under their names or behind a prefix. */
+function isStar(name: string, value: unknown): boolean {
+  return name.endsWith('*') || (typeof value === 'string' && STAR_VALUE.test(value))
+}
+
+/** All fields of the side but those whose names are written out: these count. An undefined one has been reported. */
+function starFields(
+  name: string,
+  value: unknown,
+  { scope, written, context }: { scope: Scope; written: Fields; context: SelectContext },
+  path: string,
+  problems: Problems,
+): (JoinField | undefined)[] {
+  const [, side = ''] = STAR_VALUE.exec(String(value)) ?? []
+  const row = rowOf(scope, side)
+  if (!name.endsWith('*') || row === undefined) {
+    problems.report(
+      'JOIN_INVALID',
+      path,
+      `${describe(value)} does not give all fields of a side to ${describe(name)}`,
+      'write "*": left.*, or with a prefix "right_*": right.*',
+    )
+    return [undefined]
+  }
+  const of = row.of === 'right' ? 'right' : 'left'
+  return row.schema.fields
+    .map((field) => ({ ...field, name: `${name.slice(0, -1)}${field.name}`, from: field.name }))
+    .filter((field) => !Object.hasOwn(written, field.name))
+    .map(({ from, ...field }) =>
+      mayPutOut(field.name, context, path, problems)
+        ? { field, value: fieldOfRow({ ...field, name: from }, of).value }
+        : undefined,
+    )
 }
 
 function readField(
   name: string,
   value: unknown,
   scope: Scope,
-  { taken }: SelectContext,
+  context: SelectContext,
   path: string,
   problems: Problems,
 ): JoinField | undefined {
-  if (!checkFieldName(name, path, problems)) return undefined
-  if (taken.includes(name)) {
-    problems.report('DUPLICATE_FIELD', path, `the join puts out a field "${name}" of its own`)
-    return undefined
-  }
+  if (!mayPutOut(name, context, path, problems)) return undefined
   const text = readExpressionText(value, path, problems)
   const expression = text === undefined ? undefined : problems.attempt(path, () => parseExpression(text, scope))
   return expression === undefined ? undefined : { field: namedField(name, expression), value: expression }
+}
+
+function mayPutOut(name: string, { taken }: SelectContext, path: string, problems: Problems): boolean {
+  if (!checkFieldName(name, path, problems)) return false
+  if (!taken.includes(name)) return true
+  problems.report('DUPLICATE_FIELD', path, `the join puts out a field "${name}" of its own`)
+  return false
 }
 
 /** All fields of both sides; a key that is called the same on both comes once. */
@@ -102,7 +156,7 @@ function defaultSelect(
     'DUPLICATE_FIELD',
     path,
     taken.includes(clash) ? `the join puts out a field "${clash}" of its own` : `both sides have a field "${clash}"`,
-    `say what comes out: select: { ${clash}: left.${clash}, … }`,
+    `say what comes out: select: { "*": left.*, "right_*": right.* }, or each field: { ${clash}: left.${clash}, … }`,
   )
   return undefined
 }

@@ -273,7 +273,8 @@ function timeAfter(
 /** As Flink's KeyedCoProcessOperatorWithWatermarkDelay: rows come out as old as the interval is long. */
 function watermarkDelay(type: JoinType, extent: JoinExtent, side: JoinSide | undefined): number {
   if (extent.kind !== 'interval' || side === undefined) return 0
-  const reach = side === 'left' ? extent.afterMs : extent.beforeMs
+  // of a side that only older rows can meet none comes out behind the watermark, since late ones are left out
+  const reach = Math.max(0, side === 'left' ? extent.afterMs : extent.beforeMs)
   // rows without a match wait until all of their pane is over
   return reach + (type === 'inner' || type === 'semi' ? 1 : extent.paneMs)
 }

@@ -299,12 +299,13 @@ describe('a join against the nested loop, with most of its rows on disk or none,
         arbitraryBatches.map(stretched),
         arbitraryCourse,
         fc.boolean(),
-        async (batches, course, hasWhere) => {
+        fc.constantFrom([1800, 720], [1800, 720], [-300, 1800], [1800, -300], [-1, 720]),
+        async (batches, course, hasWhere, [before = 0, after = 0]) => {
           const graph = joinGraph(
             {
               keyBy: course.keyBy,
               type,
-              within: { before: '1800ms', after: '720ms' },
+              within: { before: `${before}ms`, after: `${after}ms` },
               select: selectOf(type),
               ...(hasWhere ? { where: condition } : {}),
             },
@@ -312,7 +313,7 @@ describe('a join against the nested loop, with most of its rows on disk or none,
           )
           const { rows, late, errors } = await run(graph, batches, course, 21 * STRETCH)
           const meet = (left: PlainRow, right: PlainRow): boolean =>
-            left.at - 1800 <= right.at && right.at <= left.at + 720 && (!hasWhere || meets(left, right))
+            left.at - before <= right.at && right.at <= left.at + after && (!hasWhere || meets(left, right))
           expect({ late, errors }).toEqual({ late: 0, errors: 0 })
           expect(sorted(rows.map((row) => line(row, type)))).toEqual(
             sorted(plainJoin(type, lefts(batches), rights(batches), meet).map((pair) => line(pair, type))),
@@ -441,13 +442,12 @@ describe('late rows and watermarks', () => {
     ['inner', { leftAt: 'left.at', rightAt: 'right.at' }, 499],
     ['inner', { rightAt: 'right.at' }, -1],
     ['left', { leftAt: 'left.at' }, -500],
+    ['inner', { rightAt: 'right.at' }, 999, { before: '-5s', after: '10s' }],
+    ['right', { rightAt: 'right.at' }, -667, { before: '-5s', after: '10s' }],
   ] as const)(
     'when a %s join selects %o, watermarks are held back so that its rows are never late',
-    async (type, select, watermark) => {
-      const bed = new OperatorBed(
-        joinGraph({ keyBy: 'key', type, within: { before: '1s', after: '500ms' }, select }),
-        'op',
-      )
+    async (type, select, watermark, within: object = { before: '1s', after: '500ms' }) => {
+      const bed = new OperatorBed(joinGraph({ keyBy: 'key', type, within, select }), 'op')
       await bed.watermark(1000)
       await bed.end()
       expect(bed.out.watermarks).toEqual([watermark, Number.MAX_SAFE_INTEGER])

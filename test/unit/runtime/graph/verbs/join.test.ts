@@ -257,3 +257,55 @@ describe('what comes out', () => {
     ])
   })
 })
+
+describe('select with all fields of a side', () => {
+  const within = { keyBy: ON, ttl: '1h' }
+
+  test('gives them under their names or behind a prefix, and what is written out counts', () => {
+    expect(
+      schemaOf({
+        ...within,
+        select: { '*': 'left.*', 'of_*': 'auctions.*', of_name: 'right.seller', price: 'left.price * 2' },
+      }),
+    ).toEqual([
+      'auction: long',
+      'at: timestamp',
+      'channel: string',
+      'of_id: long',
+      'of_reserve: double',
+      'of_opened: timestamp',
+      'of_seller: string',
+      'of_name: string',
+      'price: long',
+    ])
+  })
+
+  test('makes those of a side that may lack a match nullable', () => {
+    expect(
+      schemaOf({ keyBy: ON, type: 'left', within: { after: '1s' }, select: { at: 'left.at', '*': 'right.*' } }).slice(
+        1,
+      ),
+    ).toEqual(['id: long?', 'reserve: double?', 'opened: timestamp?', 'name: string?', 'seller: string?'])
+  })
+
+  test.each([
+    ['a side that is not there', { '*': 'rihgt.*' }, 'JOIN_INVALID'],
+    ['one field for all', { everything: 'left.*' }, 'JOIN_INVALID'],
+    ['all fields from one', { 'of_*': 'right.name' }, 'JOIN_INVALID'],
+  ])('%s', (_, select, code) => {
+    expect(found({ ...within, select }).map((problem) => problem.code)).toEqual([code])
+  })
+
+  test('refuses a name that comes twice', () => {
+    const bids = { ...BIDS, of_name: 'string' }
+    const codes = (select: object): string[] => found({ ...within, select }, { bids }).map(({ code }) => code)
+    expect(codes({ '*': 'left.*', 'of_*': 'right.*' })).toEqual(['DUPLICATE_FIELD'])
+    expect(codes({ '*': 'left.*', 'of_*': 'right.*', of_name: 'right.name' })).toEqual([])
+  })
+
+  test('an interval that ends before it begins is refused', () => {
+    expect(found({ keyBy: ON, within: { before: '-5s', after: '4s' } })).toMatchObject([
+      { code: 'JOIN_INVALID', message: expect.stringContaining('from 5000 ms to 4000 ms') },
+    ])
+  })
+})
