@@ -87,9 +87,17 @@ export class ExpressionEmitter {
         return this.#call(expression.function, expression.arguments)
       case 'member':
         return this.#member(expression.object, expression.property)
+      case 'object':
+        return js`({ ${expression.members.map(({ key, value }) => this.#memberOfObject(key, value))} })`
       case 'template':
         return this.#strict(expression.parts, (parts) => js`(${joined([js`''`, ...parts], ' + ')})`, 'null')
     }
+  }
+
+  /** A key in brackets is never the prototype of the object. */
+  #memberOfObject(key: string, value: Expression): Code {
+    const emitted = this.#checked(value)
+    return key === '__proto__' ? js`[${key}]: ${emitted}` : js`${key}: ${emitted}`
   }
 
   #variable(of: string | undefined): Code {
@@ -366,6 +374,7 @@ function mayBreak(expression: Expression): boolean {
     case 'literal':
     case 'field':
     case 'member':
+    case 'object':
     case 'template':
       return false
     case 'unary':

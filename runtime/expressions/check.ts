@@ -3,6 +3,8 @@ import type {
   Literal,
   MemberExpression,
   CallExpression,
+  ObjectExpression,
+  Property,
   BinaryExpression,
   LogicalExpression,
   ConditionalExpression,
@@ -11,7 +13,16 @@ import type {
 } from 'acorn'
 import { BINARY_OPERATORS, type BinaryOperator, type Expression, type ExpressionType } from './ast.ts'
 import { binaryType, combinedType, describeType, isDecimalOperator as isArithmetic, isExact } from './typing.ts'
-import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isGlobalName, isJsonKey, signatureText } from './functions.ts'
+import {
+  CONSTANTS,
+  FUNCTIONS,
+  NAMESPACES,
+  callType,
+  isGlobalName,
+  isInherited,
+  isMemberKey,
+  signatureText,
+} from './functions.ts'
 import { expressionError } from './expression-error.ts'
 import { sayingOf } from './sayings.ts'
 import { suggestion } from './suggest.ts'
@@ -20,7 +31,15 @@ import { bigintText, decimalText } from '../model/decimal-text.ts'
 import { MAX_PRECISION } from '../model/decimal-type.ts'
 import { CONVERSIONS, decimalCallType, isDecimalSource } from './decimal-calls.ts'
 import { parseValueType } from '../model/value-type.ts'
-import { fieldOf, namedField, type Field, type FieldType, type LogicalType, type Schema } from '../model/schema.ts'
+import {
+  fieldOf,
+  isFieldName,
+  namedField,
+  type Field,
+  type FieldType,
+  type LogicalType,
+  type Schema,
+} from '../model/schema.ts'
 
 /** Deepest tree, in nodes; keeps every later pass away from the end of the stack. */
 const MAX_DEPTH = 200
@@ -90,6 +109,8 @@ class Checker {
         return this.#member(node, depth)
       case 'CallExpression':
         return this.#call(node, depth)
+      case 'ObjectExpression':
+        return this.#object(node, depth)
       default:
         throw this.#forbidden(
           node,
@@ -295,9 +316,9 @@ class Checker {
     const property = this.#property(node, depth)
     const row = node.object.type === 'Identifier' ? rowOf(this.#scope, node.object.name) : undefined
     if (row !== undefined && node.object.type === 'Identifier') return this.#fieldOfRow(node, row, property)
-    const object = this.#object(node, depth)
-    if (typeof property === 'string' && !isJsonKey(property))
-      throw this.#forbidden(node.property, `the member ${property} cannot be used`)
+    const object = this.#receiver(node, depth)
+    if (typeof property === 'string' && !isMemberKey(property))
+      throw this.#forbidden(node.property, `the member ${property.slice(0, 20)}… has more than 128 characters`)
     if (object.logical?.kind === 'row') return this.#memberOfRow(node, object, object.logical.fields, property)
     if (object.logical?.kind === 'map')
       return { kind: 'member', object, property, ...object.logical.values, nullable: true }
@@ -384,9 +405,45 @@ class Checker {
     throw this.#forbidden(property, 'only a literal string or a whole number ≥ 0 can stand in […]')
   }
 
-  #object(node: MemberExpression, depth: number): Expression {
+  #receiver(node: MemberExpression, depth: number): Expression {
     if (node.object.type === 'Super') throw this.#forbidden(node, 'super cannot stand in an expression')
     return this.typed(node.object, depth)
+  }
+
+  /** A row when every key could be the name of a field, else a json value of no type. */
+  #object(node: ObjectExpression, depth: number): Expression {
+    const members = node.properties.map((property) => {
+      if (property.type === 'SpreadElement')
+        throw this.#forbidden(property, 'an object cannot be spread', 'write its fields: { a: row.a }')
+      return { key: this.#key(property), value: this.check(property.value, depth + 1) }
+    })
+    const keys = new Set<string>()
+    members.forEach(({ key }, index) => {
+      if (keys.has(key))
+        throw this.#error(node.properties[index] ?? node, 'DUPLICATE_FIELD', `"${key}" stands twice in the object`)
+      keys.add(key)
+    })
+    const isRow = members.length > 0 && members.every(({ key }) => isFieldName(key))
+    const fields = members.map(({ key, value }) => namedField(key, value))
+    return {
+      kind: 'object',
+      members,
+      type: 'json',
+      nullable: false,
+      ...(isRow ? { logical: { kind: 'row', fields } } : {}),
+    }
+  }
+
+  #key(property: Property): string {
+    const { key } = property
+    if (property.kind !== 'init' || property.method)
+      throw this.#forbidden(property, 'an object has values, no functions')
+    const name =
+      key.type === 'Identifier' && !property.computed ? key.name : key.type === 'Literal' ? key.value : undefined
+    if ((typeof name !== 'string' && typeof name !== 'number') || property.computed)
+      throw this.#forbidden(property, 'a key is a name, or a text in quotes', "write { name: … } or { 'a name': … }")
+    if (!isMemberKey(String(name))) throw this.#forbidden(property, 'a key has at most 128 characters')
+    return String(name)
   }
 
   #call(node: CallExpression, depth: number): Expression {
@@ -397,9 +454,9 @@ class Checker {
     const path = this.#namespacePath(callee)
     if (path !== undefined) return this.#callOf(node, path, [], depth)
     const property = this.#property(callee, depth)
-    if (typeof property === 'string' && property !== 'toString' && !isJsonKey(property))
+    if (typeof property === 'string' && property !== 'toString' && isInherited(property))
       throw this.#forbidden(callee.property, `the member ${property} cannot be used`)
-    const receiver = this.#object(callee, depth)
+    const receiver = this.#receiver(callee, depth)
     if (receiver.type === 'json' && receiver.logical !== undefined)
       throw this.#error(
         node,
@@ -520,7 +577,6 @@ const WHAT_IT_IS: Readonly<Record<string, string>> = {
   FunctionExpression: 'a function',
   ArrowFunctionExpression: 'a function',
   ClassExpression: 'a class',
-  ObjectExpression: 'an object literal',
   ArrayExpression: 'an array literal',
   SequenceExpression: 'a comma list',
   TaggedTemplateExpression: 'a tagged template',

@@ -1,3 +1,4 @@
+import { isFieldName } from '../model/schema.ts'
 import type { Expression } from './ast.ts'
 
 /** An expression as it could be written: for errors that name it. Rows that have a name stand before their fields. */
@@ -16,8 +17,10 @@ export function expressionText(expression: Expression): string {
       return `${operandText(expression.test)} ? ${operandText(expression.then)} : ${operandText(expression.otherwise)}`
     case 'template':
       return `\`${expression.parts.map((part) => (part.kind === 'literal' && typeof part.value === 'string' ? part.value : `\${${expressionText(part)}}`)).join('')}\``
+    case 'object':
+      return `{ ${expression.members.map(({ key, value }) => `${isFieldName(key) ? key : quoted(key)}: ${expressionText(value)}`).join(', ')} }`
     case 'member':
-      return `${operandText(expression.object)}${typeof expression.property === 'number' ? `[${expression.property}]` : `.${expression.property}`}`
+      return `${operandText(expression.object)}${memberText(expression.property)}`
     case 'call':
       return callText(expression.function, expression.arguments)
   }
@@ -28,6 +31,11 @@ function callText(name: string, given: readonly Expression[]): string {
   const method = /^(?:string|number|boolean|json)\.(.*)$/.exec(name)?.[1]
   if (method === undefined || receiver === undefined) return `${name}(${given.map(expressionText).join(', ')})`
   return `${operandText(receiver)}.${method}(${rest.map(expressionText).join(', ')})`
+}
+
+function memberText(property: string | number): string {
+  if (typeof property === 'number') return `[${property}]`
+  return /^[A-Za-z_$][\w$]*$/.test(property) ? `.${property}` : `[${quoted(property)}]`
 }
 
 function operandText(expression: Expression): string {
