@@ -17,6 +17,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import { bigint, joined, js, NOTHING, path, property, type Code } from './emitter.ts'
 import { parseTime } from '../model/timestamp-text.ts'
+import { extractPattern, matchesPattern, replaceMatch, replaceMatches } from '../memory/patterns.ts'
 import { splitPart } from './split-part.ts'
 import { isIndex, isSplit } from './split-steps.ts'
 
@@ -273,6 +274,8 @@ export class ExpressionEmitter {
   }
 
   #call(name: string, args: readonly Expression[]): Code {
+    const ofPattern = PATTERN_FUNCTIONS.get(name)
+    if (ofPattern !== undefined) return this.#strict(args, (emitted) => js`${ofPattern}(${emitted})`, 'null')
     const listed = FUNCTIONS.get(name)
     if (listed === undefined)
       throw new MillraceError('UNKNOWN_FUNCTION', `expression calls ${JSON.stringify(name)}, which is not listed`)
@@ -365,6 +368,14 @@ const TOTAL: ReadonlySet<string> = new Set([
 const CAN_THROW: ReadonlyMap<string, Code> = new Map([
   ['JSON.parse', js`parseJsonText`],
   ['number.toFixed', js`fixedText`],
+])
+
+/** What is called with the text, the pattern, its flags, and what the call wants besides. */
+const PATTERN_FUNCTIONS: ReadonlyMap<string, Code> = new Map([
+  ['string.matches', js`matchesPattern`],
+  ['string.extract', js`extractPattern`],
+  ['string.replaceMatch', js`replaceMatch`],
+  ['string.replaceMatches', js`replaceMatches`],
 ])
 
 /** Whether an expression may compute a number that no field can hold. */
@@ -579,6 +590,10 @@ export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = {
   toBigint,
   wholeQuotientOf,
   wholeOf,
+  matchesPattern,
+  extractPattern,
+  replaceMatch,
+  replaceMatches,
 }
 
 /**

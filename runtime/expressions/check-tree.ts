@@ -1,6 +1,7 @@
 import { BINARY_OPERATORS } from './ast.ts'
 import { CONVERSIONS } from './decimal-calls.ts'
 import { FUNCTIONS, isMemberKey } from './functions.ts'
+import { arePatternArguments, PATTERN_CALLS } from './pattern-calls.ts'
 import { FIELD_TYPES, isFieldName } from '../model/schema.ts'
 
 const LOGICAL: readonly string[] = ['&&', '||', '??']
@@ -49,6 +50,10 @@ function partsOf(tree: Readonly<Record<string, unknown>>): readonly unknown[] | 
     case 'conditional':
       return [tree['test'], tree['then'], tree['otherwise']]
     case 'call':
+      if (PATTERN_CALLS.has(String(tree['function'])))
+        return Array.isArray(tree['arguments']) && arePatternArguments(tree['arguments'])
+          ? tree['arguments']
+          : undefined
       return isListed(String(tree['function'])) && Array.isArray(tree['arguments']) ? tree['arguments'] : undefined
     case 'member':
       return isMember(tree['property']) ? [tree['object']] : undefined

@@ -29,6 +29,8 @@ import { suggestion } from './suggest.ts'
 import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
 import { bigintText, decimalText } from '../model/decimal-text.ts'
 import { MAX_PRECISION } from '../model/decimal-type.ts'
+import { patternCallType } from './pattern-calls.ts'
+import { readPattern, type PatternSyntax } from './pattern-syntax.ts'
 import { CONVERSIONS, decimalCallType, isDecimalSource } from './decimal-calls.ts'
 import { parseValueType } from '../model/value-type.ts'
 import {
@@ -127,7 +129,11 @@ class Checker {
     if (typeof value === 'boolean') return { kind: 'literal', value, type: 'boolean', nullable: false }
     if (typeof value === 'number') return this.#number(node, value)
     if (typeof value === 'bigint') return this.#bigint(node, value)
-    throw this.#forbidden(node, 'a regular expression cannot stand in an expression')
+    throw this.#forbidden(
+      node,
+      'a regular expression can only be matched',
+      'write text.matches(/…/), text.extract(/…/, 1), text.replaceAll(/…/, by)',
+    )
   }
 
   #bigint(node: Literal, value: bigint): Expression {
@@ -456,7 +462,10 @@ class Checker {
     const property = this.#property(callee, depth)
     if (typeof property === 'string' && property !== 'toString' && isInherited(property))
       throw this.#forbidden(callee.property, `the member ${property} cannot be used`)
+    if (isPattern(callee.object) && property === 'test') return this.#patternTest(node, callee.object, depth)
     const receiver = this.#receiver(callee, depth)
+    if (receiver.type === 'string' && takesPattern(property, node.arguments[0]))
+      return this.#patternCall(node, String(property), receiver, depth)
     if (receiver.type === 'json' && receiver.logical !== undefined)
       throw this.#error(
         node,
@@ -469,6 +478,78 @@ class Checker {
     if (receiver.type === 'json')
       throw this.#error(node, 'EXPRESSION_TYPE', 'a json value has no methods', 'convert it first: String(…).…')
     return this.#callOf(node, `${receiverOf(receiver.type)}.${property}`, [receiver], depth)
+  }
+
+  /** `/…/.test(text)` is `text.matches(/…/)`. */
+  #patternTest(node: CallExpression, pattern: Literal, depth: number): Expression {
+    const [argument, ...more] = node.arguments
+    const text = argument === undefined || argument.type === 'SpreadElement' ? undefined : this.typed(argument, depth)
+    if (text?.type !== 'string' || more.length > 0)
+      throw this.#error(node, 'EXPRESSION_TYPE', 'test takes one text', 'write /…/.test(text)')
+    return this.#patternExpression('string.matches', [text, ...this.#pattern(pattern).literals])
+  }
+
+  #patternCall(node: CallExpression, method: string, text: Expression, depth: number): Expression {
+    const [first, ...others] = node.arguments
+    const more = others.map((argument) => {
+      if (argument.type === 'SpreadElement') throw this.#forbidden(argument, 'arguments cannot be spread')
+      return this.typed(argument, depth)
+    })
+    const [argument] = more
+    const wanted = PATTERN_METHODS[method]
+    if (first?.type !== 'Literal' || wanted === undefined || more.length > 1 || !wanted.takes(argument))
+      throw this.#error(
+        node,
+        'EXPRESSION_TYPE',
+        `${method} takes a pattern that is written out`,
+        `write ${wanted?.example ?? ''}`,
+      )
+    const { literals, syntax, flags } = this.#pattern(first)
+    if (method === 'extract') return this.#extract(node, [text, ...literals], argument, syntax)
+    if (method === 'matches') return this.#patternExpression('string.matches', [text, ...literals])
+    const isAll = method === 'replaceAll' || flags.includes('g')
+    return this.#patternExpression(isAll ? 'string.replaceMatches' : 'string.replaceMatch', [
+      text,
+      ...literals,
+      ...more,
+    ])
+  }
+
+  #extract(
+    node: CallExpression,
+    given: readonly Expression[],
+    group: Expression | undefined,
+    { groups, names }: PatternSyntax,
+  ): Expression {
+    const wanted = group?.kind === 'literal' ? group.value : 0
+    const isThere =
+      typeof wanted === 'string' ? names.includes(wanted) : Number(wanted) >= 0 && Number(wanted) <= groups
+    if (!isThere)
+      throw this.#error(
+        node.arguments[1] ?? node,
+        'EXPRESSION_TYPE',
+        `the pattern has no group ${JSON.stringify(wanted)}, but ${groups}`,
+        names.length > 0 ? suggestion(String(wanted), names) : 'a group stands in parentheses: /id=(.*)/',
+      )
+    const literal = group ?? { kind: 'literal', value: 0, type: 'long', nullable: false }
+    return this.#patternExpression('string.extract', [...given, literal])
+  }
+
+  #patternExpression(name: string, given: readonly Expression[]): Expression {
+    return { kind: 'call', function: name, arguments: given, ...patternCallType(name, given) }
+  }
+
+  /** A regular expression, or a text that is one. */
+  #pattern(node: Literal): { literals: Expression[]; syntax: PatternSyntax; flags: string } {
+    const source = node.regex?.pattern ?? String(node.value)
+    const flags = node.regex?.flags ?? ''
+    const syntax = readPattern(source, flags)
+    if ('problem' in syntax)
+      throw this.#error(node, 'PATTERN_INVALID', `the pattern cannot be taken: ${syntax.problem}`, syntax.hint)
+    const literals = [source, flags].map(
+      (value): Expression => ({ kind: 'literal', value, type: 'string', nullable: false }),
+    )
+    return { literals, syntax, flags }
   }
 
   #callOf(node: CallExpression, name: string, receiver: readonly Expression[], depth: number): Expression {
@@ -552,7 +633,7 @@ class Checker {
       node,
       'UNKNOWN_FUNCTION',
       `${describeType(object)} has no method ${method}`,
-      suggestion(method, methodsOf(kind)),
+      suggestion(method, [...methodsOf(kind), ...(kind === 'string' ? ['matches', 'extract'] : [])]),
     )
   }
 
@@ -567,6 +648,30 @@ class Checker {
 
 function fieldExpression({ field, of }: ScopedField): Expression {
   return { kind: 'field', ...namedField(field.name, field), ...(of === undefined ? {} : { of }) }
+}
+
+function isPattern(node: { type: string }): node is Literal {
+  return node.type === 'Literal' && 'regex' in node && node.regex !== undefined
+}
+
+/** `replace` and `replaceAll` of a text are not about patterns. */
+function takesPattern(property: string | number, argument: { type: string } | undefined): boolean {
+  if (property === 'matches' || property === 'extract') return true
+  return (property === 'replace' || property === 'replaceAll') && argument !== undefined && isPattern(argument)
+}
+
+/** What stands behind the pattern. */
+const PATTERN_METHODS: Readonly<
+  Record<string, { takes: (argument: Expression | undefined) => boolean; example: string }>
+> = {
+  matches: { takes: (argument) => argument === undefined, example: '.matches(/^a+$/)' },
+  extract: {
+    takes: (argument) =>
+      argument === undefined || (argument.kind === 'literal' && ['long', 'string'].includes(argument.type)),
+    example: '.extract(/id=(\\d+)/, 1), with the number or name of a group',
+  },
+  replace: { takes: (argument) => argument?.type === 'string', example: ".replace(/a+/, 'b')" },
+  replaceAll: { takes: (argument) => argument?.type === 'string', example: ".replaceAll(/a+/, 'b')" },
 }
 
 const WHAT_IT_IS: Readonly<Record<string, string>> = {
