@@ -1,6 +1,5 @@
 import { ownModule } from '../runtime/ports/real/own-module.ts'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
@@ -8,8 +7,9 @@ import type { Job } from '../runtime/front/typescript/job.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { ModuleSource } from '../runtime/model/user-module.ts'
 import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
-import { findingText } from './lint.ts'
-import { findingsOfModule, isJobModule, loadJobModule } from './job-module.ts'
+import { isJobModule, readJobModule } from './job-module.ts'
+import { findingsText } from './read-job.ts'
+import type { TypeCheck } from './type-check.ts'
 
 const API = fileURLToPath(ownModule('../runtime/front/typescript/millrace.ts', import.meta.url))
 /** The StreamJob with a ConfigMap that holds its code, or one whose code is in its image; or the code alone. */
@@ -28,8 +28,9 @@ export async function compile(
   file: string,
   connectors: ConnectorDeclarations,
   form: CompiledForm = { kind: 'configMap' },
+  typeCheck: TypeCheck = 'ifConfigured',
 ): Promise<number> {
-  const text = await compiledText(file, connectors, form)
+  const text = await compiledText(file, connectors, form, typeCheck)
   if (text === undefined) return 1
   process.stdout.write(text)
   return 0
@@ -40,17 +41,16 @@ export async function compiledText(
   file: string,
   connectors: ConnectorDeclarations,
   form: CompiledForm = { kind: 'configMap' },
+  typeCheck: TypeCheck = 'ifConfigured',
 ): Promise<string | undefined> {
   if (!isJobModule(file))
     throw new MillraceError('USAGE', `${file} is not a job in TypeScript`, {
       domain: 'user',
       hint: `a job in YAML is applied as it is: kubectl apply -f ${file}`,
     })
-  const job = await loadJobModule(file)
-  const text = readFileSync(file, 'utf8')
-  const findings = findingsOfModule(file, job, connectors, text)
-  for (const finding of findings) process.stderr.write(findingText(finding, text))
-  if (findings.some((finding) => finding.severity === 'error')) return undefined
+  const { job, findings } = await readJobModule(file, connectors, typeCheck)
+  process.stderr.write(findingsText(findings))
+  if (job === undefined || findings.some((finding) => finding.severity === 'error')) return undefined
   switch (form.kind) {
     case 'code':
       return bundleOf(file)

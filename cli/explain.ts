@@ -3,8 +3,7 @@ import { describePlan } from '../runtime/plan/describe-plan.ts'
 import { planJob } from '../runtime/front/planned-job.ts'
 import { codeText, generatedCode } from './explain-code.ts'
 import type { Console } from './console.ts'
-import { findingText } from './lint.ts'
-import { readJob } from './read-job.ts'
+import { findingsText, readJob } from './read-job.ts'
 
 /**
  * `millrace explain job.yaml` or `job.ts`: the chains and slots a job becomes, and what travels between them. Exit
@@ -18,7 +17,7 @@ export async function explain(
   io: Console,
 ): Promise<0 | 1> {
   const job = await readJob(file, connectors)
-  for (const finding of job.findings) io.err(findingText(finding, ''))
+  io.err(findingsText(job.findings))
   if (job.findings.some((finding) => finding.severity === 'error')) return 1
   const { plan } = planJob(job.spec, connectors)
   if (show === 'code') {

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { Job } from '../runtime/front/typescript/job.ts'
 import { describeType } from '../runtime/expressions/typing.ts'
@@ -9,15 +10,52 @@ import { validateJob } from '../runtime/front/job-spec.ts'
 import { Problems, type Problem } from '../runtime/graph/problems.ts'
 import { importFile } from '../runtime/ports/real/modules.ts'
 import { findingOf, type Finding } from './lint.ts'
+import { moduleMistake } from './module-mistake.ts'
+import { typeFindings, type TypeCheck } from './type-check.ts'
 
 /** A job that is written as a module. */
 export function isJobModule(file: string): boolean {
   return /\.m?[jt]s$/.test(file)
 }
 
-/** Runs the file and takes the job it exports by default. Throws MODULE_UNAVAILABLE or NO_JOB. */
-export async function loadJobModule(file: string): Promise<Job> {
-  const exports = await importFile(basename(file), resolve(file))
+/** A job in TypeScript as far as it could be read: without `job`, a finding says why. */
+export interface JobModule {
+  readonly job?: Job
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Runs the file, takes the job it exports by default and checks it, and its types at the same time. Throws
+ * MODULE_UNAVAILABLE when there is no file, TYPE_CHECK_UNAVAILABLE.
+ */
+export async function readJobModule(
+  file: string,
+  connectors: ConnectorDeclarations,
+  typeCheck: TypeCheck,
+): Promise<JobModule> {
+  if (!existsSync(file)) throw new MillraceError('MODULE_UNAVAILABLE', `there is no file ${file}`, { domain: 'user' })
+  const [types, loaded] = await Promise.all([typeFindings(file, typeCheck), loadJob(file)])
+  if ('job' in loaded)
+    return {
+      job: loaded.job,
+      findings: [...types, ...findingsOfModule(file, loaded.job, connectors, readFileSync(file, 'utf8'))],
+    }
+  const mistake = await moduleMistake(loaded.mistake, file)
+  // ours says what to do
+  const others = types.filter((type) => type.file !== mistake.file || type.line !== mistake.line)
+  return { findings: [mistake, ...others] }
+}
+
+async function loadJob(file: string): Promise<{ job: Job } | { mistake: unknown }> {
+  try {
+    const exports = await importFile(basename(file), resolve(file))
+    return { job: exportedJob(file, exports) }
+  } catch (error) {
+    return { mistake: error instanceof MillraceError && error.code === 'MODULE_UNAVAILABLE' ? error.cause : error }
+  }
+}
+
+function exportedJob(file: string, exports: Readonly<Record<string, unknown>>): Job {
   const found = exports['default']
   // not instanceof: a module may bring an API of its own, as one that was bundled does
   if (
@@ -29,7 +67,8 @@ export async function loadJobModule(file: string): Promise<Job> {
     'functions' in found
   )
     return found as Job
-  throw new MillraceError('NO_JOB', `${basename(file)} exports no job by default`, {
+  const what = found === undefined ? 'nothing' : 'something else'
+  throw new MillraceError('NO_JOB', `${basename(file)} exports no job by default, but ${what}`, {
     domain: 'user',
     hint: "end it with: export default job({ name: 'my-job', sinks: [out] })",
   })

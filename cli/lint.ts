@@ -1,4 +1,4 @@
-import { describeWithCauses, errorReport, MillraceError, type Position } from '../runtime/model/errors.ts'
+import { errorReport, MillraceError, type Position } from '../runtime/model/errors.ts'
 import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
 import { readJobFiles, type JobFile } from '../runtime/front/job-file.ts'
 import { validateJob } from '../runtime/front/job-spec.ts'
@@ -15,7 +15,7 @@ export interface LintIo extends Console {
   /** The text of a file; rejects when it cannot be read. */
   readText(path: string): Promise<string>
   /** What is wrong with a job written as a module, which is run for that; undefined for any other file. */
-  moduleFindings?(path: string, text: string): Promise<readonly Finding[]> | undefined
+  moduleFindings?(path: string): Promise<readonly Finding[]> | undefined
 }
 
 /** One line of `-o json`; its keys are stable. */
@@ -48,44 +48,19 @@ export async function lint(files: readonly string[], options: LintOptions, io: L
       unread += 1
       continue
     }
-    const module = await readModule(file, text, io)
+    const module = await io.moduleFindings?.(file)
     const found = module === undefined ? lintText(file, text, options.connectors) : { jobs: 1, findings: module }
     jobs += found.jobs
     findings.push(...found.findings)
-    if (options.output === 'text') for (const finding of found.findings) io.out(findingText(finding, text))
+    if (options.output === 'text')
+      for (const finding of found.findings)
+        io.out(findingText(finding, finding.file === file ? text : ((await readOrReport(finding.file, io)) ?? '')))
   }
   if (options.output === 'json')
     io.out(`${JSON.stringify({ files: files.length - unread, jobs, findings }, null, 2)}\n`)
   else io.err(`${count(files.length - unread, 'file')} read, ${count(jobs, 'job')}, ${summary(findings)}\n`)
   if (unread > 0) return 2
   return findings.some((finding) => finding.severity === 'error') ? 1 : 0
-}
-
-/** What is wrong with a module, that it cannot be loaded included; undefined for any other file. */
-async function readModule(file: string, text: string, io: LintIo): Promise<readonly Finding[] | undefined> {
-  try {
-    return await io.moduleFindings?.(file, text)
-  } catch (error) {
-    if (!(error instanceof MillraceError) || error.domain !== 'user') throw error
-    return [
-      findingOf(file, placeInStack(error.cause, file), {
-        code: error.code,
-        path: '',
-        message: describeWithCauses(error),
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
-      }),
-    ]
-  }
-}
-
-/** Where in the file an error was thrown or its text could not be read, as far as the error tells. */
-function placeInStack(error: unknown, file: string): Position {
-  const name = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1)
-  const [, line, column] =
-    error instanceof Error
-      ? (new RegExp(`${RegExp.escape(name)}:(\\d+)(?::(\\d+))?`).exec(error.stack ?? '') ?? [])
-      : []
-  return { line: Number(line ?? 1), column: Number(column ?? 1) }
 }
 
 const READ_OTHERWISE = { code: 'YAML_READ_OTHERWISE', path: '', hint: 'put quotes around it' }

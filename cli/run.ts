@@ -15,10 +15,10 @@ import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { createWorker, startCoordinator } from '../runtime/processes.ts'
 import { checkRunExists, type EarlierRuns, unfinishedRun } from './earlier-runs.ts'
-import { findingText } from './lint.ts'
 import { LocalJob } from './local-job.ts'
-import { readJob } from './read-job.ts'
+import { findingsText, readJob } from './read-job.ts'
 import { lossText, RunProgress } from './run-progress.ts'
+import type { TypeCheck } from './type-check.ts'
 
 const POLL_MS = 250
 
@@ -31,6 +31,7 @@ export interface RunOptions {
   resume: string | undefined
   /** Starts from a savepoint or checkpoint of another job or run. */
   restore: string | undefined
+  typeCheck: TypeCheck
 }
 
 /**
@@ -39,8 +40,8 @@ export interface RunOptions {
  * 1 when it failed or its file is wrong. Interrupted by SIGINT it ends every process and exits with 130.
  */
 export async function run(options: RunOptions): Promise<number> {
-  const job = await readJob(options.file, builtinConnectors)
-  for (const finding of job.findings) process.stderr.write(findingText(finding, ''))
+  const job = await readJob(options.file, builtinConnectors, options.typeCheck)
+  process.stderr.write(findingsText(job.findings))
   if (job.findings.some((finding) => finding.severity === 'error')) return 1
   const planned = planJob(job.spec, builtinConnectors)
   const baseDir = dirname(resolve(options.file))

@@ -5,8 +5,7 @@ import type { Comparison } from '../sim/comparison.ts'
 import { prepareUserJob } from '../sim/user-job.ts'
 import { runSeed, straightRun, type SeedVerdict } from '../sim/user-job-run.ts'
 import type { Console } from './console.ts'
-import { findingText } from './lint.ts'
-import { readJob } from './read-job.ts'
+import { findingsText, readJob } from './read-job.ts'
 
 const PROGRESS_EVERY_MS = 2_000
 
@@ -28,7 +27,7 @@ export interface SimOptions {
 export async function sim(options: SimOptions, { out, err }: Console): Promise<number> {
   const { file, seeds, limit, comparison, output } = options
   const read = await readJob(file, builtinConnectors)
-  for (const finding of read.findings) err(findingText(finding, ''))
+  err(findingsText(read.findings))
   if (read.findings.some((finding) => finding.severity === 'error')) return 1
   const startedAt = Date.now()
   const seconds = (): number => Math.round((Date.now() - startedAt) / 100) / 10

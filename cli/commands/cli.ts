@@ -14,6 +14,13 @@ export const outputOption = () =>
     .choices(['text', 'json'] as const)
     .default('text' as const)
 
+/** `--type-check` and `--no-type-check`, of commands that read a job in TypeScript. */
+export const typeCheckOptions = () =>
+  [
+    new Option('--type-check', 'check the types of job.ts; without it where a tsconfig.json lies above it'),
+    new Option('--no-type-check', 'do not check types'),
+  ] as const
+
 /** Reads the value of an option; a value that is not a whole number of at least `least` is a usage error. */
 export const wholeNumber =
   (least: number) =>

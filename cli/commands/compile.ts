@@ -1,6 +1,8 @@
 import { Command, Option } from '@commander-js/extra-typings'
 import type { CompiledForm } from '../compile.ts'
-import { type Cli, example } from './cli.ts'
+import { type Cli, example, typeCheckOptions } from './cli.ts'
+
+const [checked, unchecked] = typeCheckOptions()
 
 export const compileCommand = (cli: Cli) =>
   new Command('compile')
@@ -10,13 +12,16 @@ export const compileCommand = (cli: Cli) =>
     .addOption(
       new Option('--image <path>', "name the code's file in the image instead of a ConfigMap").conflicts('code'),
     )
+    .addOption(checked)
+    .addOption(unchecked)
     .addHelpText('after', example('millrace compile job.ts | kubectl apply -f -'))
-    .action(async (file, { code, image }) => {
-      const [{ compile }, { builtinConnectors }] = await Promise.all([
+    .action(async (file, { code, image, typeCheck }) => {
+      const [{ compile }, { typeCheckOf }, { builtinConnectors }] = await Promise.all([
         import('../compile.ts'),
+        import('../type-check.ts'),
         import('../../runtime/builtin-connectors.ts'),
       ])
-      cli.end(await compile(file, builtinConnectors, formOf(code, image)))
+      cli.end(await compile(file, builtinConnectors, formOf(code, image), typeCheckOf(typeCheck)))
     })
 
 function formOf(code: true | undefined, image: string | undefined): CompiledForm {

@@ -1,5 +1,7 @@
 import { Command, Option } from '@commander-js/extra-typings'
-import { type Cli, example, outputOption } from './cli.ts'
+import { type Cli, example, outputOption, typeCheckOptions } from './cli.ts'
+
+const [checked, unchecked] = typeCheckOptions()
 
 export const runCommand = (cli: Cli) =>
   new Command('run')
@@ -13,9 +15,11 @@ export const runCommand = (cli: Cli) =>
         .choices(['info', 'debug', 'silent'] as const)
         .default('silent' as const),
     )
+    .addOption(checked)
+    .addOption(unchecked)
     .addOption(outputOption())
     .addHelpText('after', example('millrace run examples/flights.yaml'))
-    .action(async (file, { inProcess, resume, restore, log, output }) => {
-      const { run } = await import('../run.ts')
-      cli.end(await run({ file, inProcess, output, resume, restore, logLevel: log }))
+    .action(async (file, { inProcess, resume, restore, log, output, typeCheck }) => {
+      const [{ run }, { typeCheckOf }] = await Promise.all([import('../run.ts'), import('../type-check.ts')])
+      cli.end(await run({ file, inProcess, output, resume, restore, logLevel: log, typeCheck: typeCheckOf(typeCheck) }))
     })

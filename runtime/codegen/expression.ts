@@ -17,6 +17,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Field } from '../model/schema.ts'
 import { bigint, joined, js, NOTHING, path, property, type Code } from './emitter.ts'
 import { parseTime } from '../model/timestamp-text.ts'
+import { extractPattern, matchesPattern, replaceMatch, replaceMatches } from '../memory/patterns.ts'
 import { splitPart } from './split-part.ts'
 import { isIndex, isSplit } from './split-steps.ts'
 
@@ -87,9 +88,17 @@ export class ExpressionEmitter {
         return this.#call(expression.function, expression.arguments)
       case 'member':
         return this.#member(expression.object, expression.property)
+      case 'object':
+        return js`({ ${expression.members.map(({ key, value }) => this.#memberOfObject(key, value))} })`
       case 'template':
         return this.#strict(expression.parts, (parts) => js`(${joined([js`''`, ...parts], ' + ')})`, 'null')
     }
+  }
+
+  /** A key in brackets is never the prototype of the object. */
+  #memberOfObject(key: string, value: Expression): Code {
+    const emitted = this.#checked(value)
+    return key === '__proto__' ? js`[${key}]: ${emitted}` : js`${key}: ${emitted}`
   }
 
   #variable(of: string | undefined): Code {
@@ -265,6 +274,8 @@ export class ExpressionEmitter {
   }
 
   #call(name: string, args: readonly Expression[]): Code {
+    const ofPattern = PATTERN_FUNCTIONS.get(name)
+    if (ofPattern !== undefined) return this.#strict(args, (emitted) => js`${ofPattern}(${emitted})`, 'null')
     const listed = FUNCTIONS.get(name)
     if (listed === undefined)
       throw new MillraceError('UNKNOWN_FUNCTION', `expression calls ${JSON.stringify(name)}, which is not listed`)
@@ -359,6 +370,14 @@ const CAN_THROW: ReadonlyMap<string, Code> = new Map([
   ['number.toFixed', js`fixedText`],
 ])
 
+/** What is called with the text, the pattern, its flags, and what the call wants besides. */
+const PATTERN_FUNCTIONS: ReadonlyMap<string, Code> = new Map([
+  ['string.matches', js`matchesPattern`],
+  ['string.extract', js`extractPattern`],
+  ['string.replaceMatch', js`replaceMatch`],
+  ['string.replaceMatches', js`replaceMatches`],
+])
+
 /** Whether an expression may compute a number that no field can hold. */
 function mayBreak(expression: Expression): boolean {
   if (expression.type !== 'long' && expression.type !== 'double' && expression.type !== 'timestamp') return false
@@ -366,6 +385,7 @@ function mayBreak(expression: Expression): boolean {
     case 'literal':
     case 'field':
     case 'member':
+    case 'object':
     case 'template':
       return false
     case 'unary':
@@ -570,6 +590,10 @@ export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = {
   toBigint,
   wholeQuotientOf,
   wholeOf,
+  matchesPattern,
+  extractPattern,
+  replaceMatch,
+  replaceMatches,
 }
 
 /**

@@ -130,6 +130,11 @@ function withParts(expression: Expression, inner: (part: Expression) => Expressi
       return { ...expression, arguments: expression.arguments.map(inner) }
     case 'member':
       return { ...expression, object: inner(expression.object) }
+    case 'object':
+      return {
+        ...expression,
+        members: expression.members.map(({ key, value }) => ({ key, value: inner(value) })),
+      }
     case 'template':
       return { ...expression, parts: expression.parts.map(inner) }
   }

@@ -24,6 +24,8 @@ export type Expression = ExpressionType &
     /** A listed property: `string.length`, or a step into a json value. */
     | { kind: 'member'; object: Expression; property: string | number }
     | { kind: 'template'; parts: readonly Expression[] }
+    /** A new json value; any text is a key, no two are the same. */
+    | { kind: 'object'; members: readonly { readonly key: string; readonly value: Expression }[] }
   )
 
 export const BINARY_OPERATORS = [

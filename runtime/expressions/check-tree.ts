@@ -1,6 +1,7 @@
 import { BINARY_OPERATORS } from './ast.ts'
 import { CONVERSIONS } from './decimal-calls.ts'
-import { FUNCTIONS, isJsonKey } from './functions.ts'
+import { FUNCTIONS, isMemberKey } from './functions.ts'
+import { arePatternArguments, PATTERN_CALLS } from './pattern-calls.ts'
 import { FIELD_TYPES, isFieldName } from '../model/schema.ts'
 
 const LOGICAL: readonly string[] = ['&&', '||', '??']
@@ -49,14 +50,32 @@ function partsOf(tree: Readonly<Record<string, unknown>>): readonly unknown[] | 
     case 'conditional':
       return [tree['test'], tree['then'], tree['otherwise']]
     case 'call':
+      if (PATTERN_CALLS.has(String(tree['function'])))
+        return Array.isArray(tree['arguments']) && arePatternArguments(tree['arguments'])
+          ? tree['arguments']
+          : undefined
       return isListed(String(tree['function'])) && Array.isArray(tree['arguments']) ? tree['arguments'] : undefined
     case 'member':
       return isMember(tree['property']) ? [tree['object']] : undefined
+    case 'object':
+      return membersOf(tree['members'])
     case 'template':
       return Array.isArray(tree['parts']) ? tree['parts'] : undefined
     default:
       return undefined
   }
+}
+
+/** The values of an object literal; undefined when it is none. Its keys are texts, which the generator quotes. */
+function membersOf(members: unknown): readonly unknown[] | undefined {
+  if (!Array.isArray(members)) return undefined
+  const read = members.map((member: unknown): { key?: unknown; value?: unknown } =>
+    typeof member === 'object' && member !== null ? member : {},
+  )
+  const isSound = read.every(({ key }) => typeof key === 'string' && isMemberKey(key))
+  return isSound && new Set(read.map(({ key }) => key)).size === read.length
+    ? read.map(({ value }) => value)
+    : undefined
 }
 
 function isListed(name: string): boolean {
@@ -70,5 +89,5 @@ function isName(value: unknown): boolean {
 function isMember(property: unknown): boolean {
   return typeof property === 'number'
     ? Number.isSafeInteger(property)
-    : typeof property === 'string' && isJsonKey(property)
+    : typeof property === 'string' && isMemberKey(property)
 }

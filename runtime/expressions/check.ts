@@ -3,6 +3,8 @@ import type {
   Literal,
   MemberExpression,
   CallExpression,
+  ObjectExpression,
+  Property,
   BinaryExpression,
   LogicalExpression,
   ConditionalExpression,
@@ -11,16 +13,35 @@ import type {
 } from 'acorn'
 import { BINARY_OPERATORS, type BinaryOperator, type Expression, type ExpressionType } from './ast.ts'
 import { binaryType, combinedType, describeType, isDecimalOperator as isArithmetic, isExact } from './typing.ts'
-import { CONSTANTS, FUNCTIONS, NAMESPACES, callType, isGlobalName, isJsonKey, signatureText } from './functions.ts'
+import {
+  CONSTANTS,
+  FUNCTIONS,
+  NAMESPACES,
+  callType,
+  isGlobalName,
+  isInherited,
+  isMemberKey,
+  signatureText,
+} from './functions.ts'
 import { expressionError } from './expression-error.ts'
 import { sayingOf } from './sayings.ts'
 import { suggestion } from './suggest.ts'
 import { lookup, namesOf, rowOf, type Scope, type ScopedField } from './scope.ts'
 import { bigintText, decimalText } from '../model/decimal-text.ts'
 import { MAX_PRECISION } from '../model/decimal-type.ts'
+import { patternCallType } from './pattern-calls.ts'
+import { readPattern, type PatternSyntax } from './pattern-syntax.ts'
 import { CONVERSIONS, decimalCallType, isDecimalSource } from './decimal-calls.ts'
 import { parseValueType } from '../model/value-type.ts'
-import { fieldOf, namedField, type Field, type FieldType, type LogicalType, type Schema } from '../model/schema.ts'
+import {
+  fieldOf,
+  isFieldName,
+  namedField,
+  type Field,
+  type FieldType,
+  type LogicalType,
+  type Schema,
+} from '../model/schema.ts'
 
 /** Deepest tree, in nodes; keeps every later pass away from the end of the stack. */
 const MAX_DEPTH = 200
@@ -90,6 +111,8 @@ class Checker {
         return this.#member(node, depth)
       case 'CallExpression':
         return this.#call(node, depth)
+      case 'ObjectExpression':
+        return this.#object(node, depth)
       default:
         throw this.#forbidden(
           node,
@@ -106,7 +129,11 @@ class Checker {
     if (typeof value === 'boolean') return { kind: 'literal', value, type: 'boolean', nullable: false }
     if (typeof value === 'number') return this.#number(node, value)
     if (typeof value === 'bigint') return this.#bigint(node, value)
-    throw this.#forbidden(node, 'a regular expression cannot stand in an expression')
+    throw this.#forbidden(
+      node,
+      'a regular expression can only be matched',
+      'write text.matches(/…/), text.extract(/…/, 1), text.replaceAll(/…/, by)',
+    )
   }
 
   #bigint(node: Literal, value: bigint): Expression {
@@ -295,9 +322,9 @@ class Checker {
     const property = this.#property(node, depth)
     const row = node.object.type === 'Identifier' ? rowOf(this.#scope, node.object.name) : undefined
     if (row !== undefined && node.object.type === 'Identifier') return this.#fieldOfRow(node, row, property)
-    const object = this.#object(node, depth)
-    if (typeof property === 'string' && !isJsonKey(property))
-      throw this.#forbidden(node.property, `the member ${property} cannot be used`)
+    const object = this.#receiver(node, depth)
+    if (typeof property === 'string' && !isMemberKey(property))
+      throw this.#forbidden(node.property, `the member ${property.slice(0, 20)}… has more than 128 characters`)
     if (object.logical?.kind === 'row') return this.#memberOfRow(node, object, object.logical.fields, property)
     if (object.logical?.kind === 'map')
       return { kind: 'member', object, property, ...object.logical.values, nullable: true }
@@ -384,9 +411,45 @@ class Checker {
     throw this.#forbidden(property, 'only a literal string or a whole number ≥ 0 can stand in […]')
   }
 
-  #object(node: MemberExpression, depth: number): Expression {
+  #receiver(node: MemberExpression, depth: number): Expression {
     if (node.object.type === 'Super') throw this.#forbidden(node, 'super cannot stand in an expression')
     return this.typed(node.object, depth)
+  }
+
+  /** A row when every key could be the name of a field, else a json value of no type. */
+  #object(node: ObjectExpression, depth: number): Expression {
+    const members = node.properties.map((property) => {
+      if (property.type === 'SpreadElement')
+        throw this.#forbidden(property, 'an object cannot be spread', 'write its fields: { a: row.a }')
+      return { key: this.#key(property), value: this.check(property.value, depth + 1) }
+    })
+    const keys = new Set<string>()
+    members.forEach(({ key }, index) => {
+      if (keys.has(key))
+        throw this.#error(node.properties[index] ?? node, 'DUPLICATE_FIELD', `"${key}" stands twice in the object`)
+      keys.add(key)
+    })
+    const isRow = members.length > 0 && members.every(({ key }) => isFieldName(key))
+    const fields = members.map(({ key, value }) => namedField(key, value))
+    return {
+      kind: 'object',
+      members,
+      type: 'json',
+      nullable: false,
+      ...(isRow ? { logical: { kind: 'row', fields } } : {}),
+    }
+  }
+
+  #key(property: Property): string {
+    const { key } = property
+    if (property.kind !== 'init' || property.method)
+      throw this.#forbidden(property, 'an object has values, no functions')
+    const name =
+      key.type === 'Identifier' && !property.computed ? key.name : key.type === 'Literal' ? key.value : undefined
+    if ((typeof name !== 'string' && typeof name !== 'number') || property.computed)
+      throw this.#forbidden(property, 'a key is a name, or a text in quotes', "write { name: … } or { 'a name': … }")
+    if (!isMemberKey(String(name))) throw this.#forbidden(property, 'a key has at most 128 characters')
+    return String(name)
   }
 
   #call(node: CallExpression, depth: number): Expression {
@@ -397,9 +460,12 @@ class Checker {
     const path = this.#namespacePath(callee)
     if (path !== undefined) return this.#callOf(node, path, [], depth)
     const property = this.#property(callee, depth)
-    if (typeof property === 'string' && property !== 'toString' && !isJsonKey(property))
+    if (typeof property === 'string' && property !== 'toString' && isInherited(property))
       throw this.#forbidden(callee.property, `the member ${property} cannot be used`)
-    const receiver = this.#object(callee, depth)
+    if (isPattern(callee.object) && property === 'test') return this.#patternTest(node, callee.object, depth)
+    const receiver = this.#receiver(callee, depth)
+    if (receiver.type === 'string' && takesPattern(property, node.arguments[0]))
+      return this.#patternCall(node, String(property), receiver, depth)
     if (receiver.type === 'json' && receiver.logical !== undefined)
       throw this.#error(
         node,
@@ -412,6 +478,78 @@ class Checker {
     if (receiver.type === 'json')
       throw this.#error(node, 'EXPRESSION_TYPE', 'a json value has no methods', 'convert it first: String(…).…')
     return this.#callOf(node, `${receiverOf(receiver.type)}.${property}`, [receiver], depth)
+  }
+
+  /** `/…/.test(text)` is `text.matches(/…/)`. */
+  #patternTest(node: CallExpression, pattern: Literal, depth: number): Expression {
+    const [argument, ...more] = node.arguments
+    const text = argument === undefined || argument.type === 'SpreadElement' ? undefined : this.typed(argument, depth)
+    if (text?.type !== 'string' || more.length > 0)
+      throw this.#error(node, 'EXPRESSION_TYPE', 'test takes one text', 'write /…/.test(text)')
+    return this.#patternExpression('string.matches', [text, ...this.#pattern(pattern).literals])
+  }
+
+  #patternCall(node: CallExpression, method: string, text: Expression, depth: number): Expression {
+    const [first, ...others] = node.arguments
+    const more = others.map((argument) => {
+      if (argument.type === 'SpreadElement') throw this.#forbidden(argument, 'arguments cannot be spread')
+      return this.typed(argument, depth)
+    })
+    const [argument] = more
+    const wanted = PATTERN_METHODS[method]
+    if (first?.type !== 'Literal' || wanted === undefined || more.length > 1 || !wanted.takes(argument))
+      throw this.#error(
+        node,
+        'EXPRESSION_TYPE',
+        `${method} takes a pattern that is written out`,
+        `write ${wanted?.example ?? ''}`,
+      )
+    const { literals, syntax, flags } = this.#pattern(first)
+    if (method === 'extract') return this.#extract(node, [text, ...literals], argument, syntax)
+    if (method === 'matches') return this.#patternExpression('string.matches', [text, ...literals])
+    const isAll = method === 'replaceAll' || flags.includes('g')
+    return this.#patternExpression(isAll ? 'string.replaceMatches' : 'string.replaceMatch', [
+      text,
+      ...literals,
+      ...more,
+    ])
+  }
+
+  #extract(
+    node: CallExpression,
+    given: readonly Expression[],
+    group: Expression | undefined,
+    { groups, names }: PatternSyntax,
+  ): Expression {
+    const wanted = group?.kind === 'literal' ? group.value : 0
+    const isThere =
+      typeof wanted === 'string' ? names.includes(wanted) : Number(wanted) >= 0 && Number(wanted) <= groups
+    if (!isThere)
+      throw this.#error(
+        node.arguments[1] ?? node,
+        'EXPRESSION_TYPE',
+        `the pattern has no group ${JSON.stringify(wanted)}, but ${groups}`,
+        names.length > 0 ? suggestion(String(wanted), names) : 'a group stands in parentheses: /id=(.*)/',
+      )
+    const literal = group ?? { kind: 'literal', value: 0, type: 'long', nullable: false }
+    return this.#patternExpression('string.extract', [...given, literal])
+  }
+
+  #patternExpression(name: string, given: readonly Expression[]): Expression {
+    return { kind: 'call', function: name, arguments: given, ...patternCallType(name, given) }
+  }
+
+  /** A regular expression, or a text that is one. */
+  #pattern(node: Literal): { literals: Expression[]; syntax: PatternSyntax; flags: string } {
+    const source = node.regex?.pattern ?? String(node.value)
+    const flags = node.regex?.flags ?? ''
+    const syntax = readPattern(source, flags)
+    if ('problem' in syntax)
+      throw this.#error(node, 'PATTERN_INVALID', `the pattern cannot be taken: ${syntax.problem}`, syntax.hint)
+    const literals = [source, flags].map(
+      (value): Expression => ({ kind: 'literal', value, type: 'string', nullable: false }),
+    )
+    return { literals, syntax, flags }
   }
 
   #callOf(node: CallExpression, name: string, receiver: readonly Expression[], depth: number): Expression {
@@ -495,7 +633,7 @@ class Checker {
       node,
       'UNKNOWN_FUNCTION',
       `${describeType(object)} has no method ${method}`,
-      suggestion(method, methodsOf(kind)),
+      suggestion(method, [...methodsOf(kind), ...(kind === 'string' ? ['matches', 'extract'] : [])]),
     )
   }
 
@@ -512,6 +650,30 @@ function fieldExpression({ field, of }: ScopedField): Expression {
   return { kind: 'field', ...namedField(field.name, field), ...(of === undefined ? {} : { of }) }
 }
 
+function isPattern(node: { type: string }): node is Literal {
+  return node.type === 'Literal' && 'regex' in node && node.regex !== undefined
+}
+
+/** `replace` and `replaceAll` of a text are not about patterns. */
+function takesPattern(property: string | number, argument: { type: string } | undefined): boolean {
+  if (property === 'matches' || property === 'extract') return true
+  return (property === 'replace' || property === 'replaceAll') && argument !== undefined && isPattern(argument)
+}
+
+/** What stands behind the pattern. */
+const PATTERN_METHODS: Readonly<
+  Record<string, { takes: (argument: Expression | undefined) => boolean; example: string }>
+> = {
+  matches: { takes: (argument) => argument === undefined, example: '.matches(/^a+$/)' },
+  extract: {
+    takes: (argument) =>
+      argument === undefined || (argument.kind === 'literal' && ['long', 'string'].includes(argument.type)),
+    example: '.extract(/id=(\\d+)/, 1), with the number or name of a group',
+  },
+  replace: { takes: (argument) => argument?.type === 'string', example: ".replace(/a+/, 'b')" },
+  replaceAll: { takes: (argument) => argument?.type === 'string', example: ".replaceAll(/a+/, 'b')" },
+}
+
 const WHAT_IT_IS: Readonly<Record<string, string>> = {
   AssignmentExpression: 'an assignment',
   UpdateExpression: '++ or --',
@@ -520,7 +682,6 @@ const WHAT_IT_IS: Readonly<Record<string, string>> = {
   FunctionExpression: 'a function',
   ArrowFunctionExpression: 'a function',
   ClassExpression: 'a class',
-  ObjectExpression: 'an object literal',
   ArrayExpression: 'an array literal',
   SequenceExpression: 'a comma list',
   TaggedTemplateExpression: 'a tagged template',

@@ -18,6 +18,8 @@ export function fieldsIn(expression: Expression): (Expression & { kind: 'field' 
       return expression.arguments.flatMap(fieldsIn)
     case 'member':
       return fieldsIn(expression.object)
+    case 'object':
+      return expression.members.flatMap(({ value }) => fieldsIn(value))
     case 'template':
       return expression.parts.flatMap(fieldsIn)
   }

@@ -157,9 +157,17 @@ export function isGlobalName(name: string): boolean {
   return FUNCTIONS.get(name)?.emission.emit !== 'method'
 }
 
-/** What may stand before a dot or brackets of a json value: never a way to a prototype, whatever the value holds. */
-export function isJsonKey(name: string): boolean {
-  return !(name in Object.prototype) && name !== 'prototype' && name.length <= 128
+/**
+ * Whether a text may be a key in a json value. `constructor` and `__proto__` are keys like any other: generated code
+ * reads own properties only (`jsonStep`) and writes `__proto__` as one, so no key leads to a prototype.
+ */
+export function isMemberKey(name: string): boolean {
+  return name.length <= 128
+}
+
+/** Whether it is the name of something that every object inherits, which no expression may call. */
+export function isInherited(name: string): boolean {
+  return name in Object.prototype || name === 'prototype'
 }
 
 /** The type of a call, or undefined when no signature takes these arguments. */

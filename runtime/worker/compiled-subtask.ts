@@ -1,4 +1,6 @@
 import { memberOf } from '../model/fields.ts'
+import { callsPatterns } from '../expressions/pattern-calls.ts'
+import { loadPatterns } from '../memory/patterns.ts'
 import { loadOperators, type Operators } from '../operators/load-operators.ts'
 import { generatedFor } from '../codegen/emitter.ts'
 import { PassThroughTexts } from '../memory/pass-through-texts.ts'
@@ -76,6 +78,7 @@ export async function compileSubtask(parts: CompileParts): Promise<CompiledSubta
   await parts.connectors.preload(connectorNames(parts.plan, chain))
   parts.checkWanted()
   const functions = await loadFunctions(chain, parts)
+  if (callsPatterns(chain.operators)) await loadPatterns()
   const loaded = await loadOperators(chain.operators.map(({ verb }) => verb.kind))
   parts.checkWanted()
   return generatedFor({ job: parts.job }, () => compile(chain, parts, functions, loaded))

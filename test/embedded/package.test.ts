@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -60,6 +60,17 @@ describe('the npm package in an empty project', () => {
     writeFileSync(join(project, 'wrong.ts'), JOB.replace('row.n * 2', 'row.m * 2'))
     expect(() => tsc('wrong.ts')).toThrow(
       expect.objectContaining({ stdout: expect.stringContaining("'m'") as unknown }),
+    )
+  })
+
+  test('npx millrace lint checks the types of a job against those of the package', () => {
+    mkdirSync(join(project, 'node_modules', 'typescript'))
+    cpSync(join(ROOT, 'node_modules', 'typescript'), join(project, 'node_modules', 'typescript'), { recursive: true })
+    cpSync(join(ROOT, 'node_modules', '@typescript'), join(project, 'node_modules', '@typescript'), { recursive: true })
+    expect(run('npx', 'millrace', 'lint', '--type-check', 'job.ts')).toBe('')
+    writeFileSync(join(project, 'wrong.ts'), JOB.replace('row.n * 2', 'row.m * 2'))
+    expect(() => run('npx', 'millrace', 'lint', '--type-check', 'wrong.ts')).toThrow(
+      expect.objectContaining({ stdout: expect.stringMatching(/^wrong\.ts:4:\d+ error TS2339 /) as unknown }),
     )
   })
 

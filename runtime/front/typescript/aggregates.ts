@@ -1,5 +1,6 @@
 import type { Expression } from './expressions.ts'
 import { ownFunction, type UserCode } from './graph.ts'
+import { checkObject, refuse } from './misuse.ts'
 import type { FieldsOf, Flat, IsNullable, NewRow, Nullable, Row, Shape, TypeText, ValueOf } from './shapes.ts'
 import type { FieldType } from '../../model/schema.ts'
 
@@ -218,6 +219,7 @@ export function aggregateFields(
   id: string,
   aggregates: Readonly<Record<string, AnyAggregate>>,
 ): { written: Record<string, unknown>; functions: Record<string, UserCode>; declares: Record<string, TypeText> } {
+  checkAggregates(id, aggregates)
   const entries = Object.entries(aggregates)
   return {
     written: Object.fromEntries(
@@ -241,4 +243,25 @@ function callOf(aggregate: Aggregate | ExtremeRow | Expression<TypeText>): strin
   if ('text' in aggregate) return aggregate.text
   const behind = 'by' in aggregate ? [aggregate.by] : (aggregate.more ?? [])
   return `${aggregate.function}(${[...(aggregate.field === undefined ? [] : [aggregate.field]), ...behind].join(', ')})`
+}
+
+function checkAggregates(id: string, aggregates: unknown): void {
+  checkObject(`the aggregates of "${id}"`, aggregates, AGGREGATES)
+  if (isAggregate(aggregates)) refuse(`the aggregates of "${id}"`, 'an object of aggregates', 'one alone', AGGREGATES)
+  for (const [name, value] of Object.entries(aggregates as object))
+    if (!isAggregate(value))
+      refuse(
+        `"${name}" of "${id}"`,
+        'an aggregate',
+        value,
+        `${name}: count(), ${name}: max('price') or ${name}: expr('double', 'sum(price * 0.9)'), in an object`,
+      )
+}
+
+const AGGREGATES = "{ seen: count(), top: max('price') }"
+
+function isAggregate(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { function: name, text, add }: { function?: unknown; text?: unknown; add?: unknown } = value
+  return typeof name === 'string' || typeof text === 'string' || typeof add === 'function'
 }

@@ -1,3 +1,4 @@
+import { checkObject, refuse } from './misuse.ts'
 import type { Shape, TypeText } from './shapes.ts'
 
 /**
@@ -32,4 +33,17 @@ export function typesOf(expressions: Expressions): Record<string, TypeText> {
 /** The texts of expressions, as the graph holds them. */
 export function textsOf(expressions: Expressions): Record<string, string> {
   return Object.fromEntries(Object.entries(expressions).map(([name, { text }]) => [name, text]))
+}
+
+/** Throws TYPE_MISMATCH for what is not written with `expr`. */
+export function checkExpressions(what: string, fields: unknown): asserts fields is Expressions {
+  checkObject(`the fields of ${what}`, fields, "{ name: expr('double', 'price * 0.9') }")
+  for (const [name, value] of Object.entries(fields as object))
+    if (typeof value !== 'object' || value === null || !('text' in value) || !('type' in value))
+      refuse(
+        `"${name}" of ${what}`,
+        'an expression',
+        value,
+        `${name}: expr('double', 'price * 0.9'); a function stands behind the shape: map(id, { price: 'double' }, (row) => …)`,
+      )
 }

@@ -1,5 +1,6 @@
 import type { ModuleSource } from '../../model/user-module.ts'
 import { entryOf, JOB_MODULE, nodesOf, type GraphNode, type UserCode } from './graph.ts'
+import { checkObject, refuse } from './misuse.ts'
 import type { Duration } from './windows.ts'
 
 export interface JobDefinition {
@@ -33,7 +34,9 @@ export class Job {
   readonly declared: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly #settings: Readonly<Record<string, unknown>>
 
-  constructor({ name, sinks, spec = {}, ...settings }: JobDefinition) {
+  constructor(definition: JobDefinition) {
+    checkDefinition(definition)
+    const { name, sinks, spec = {}, ...settings } = definition
     const nodes = nodesOf(sinks)
     this.name = name
     this.graph = nodes.map(entryOf)
@@ -69,4 +72,15 @@ function writtenSource(source: ModuleSource): Readonly<Record<string, string>> {
     case 'configMap':
       return { configMap: source.name, key: source.key }
   }
+}
+
+function checkDefinition(definition: unknown): void {
+  const example = "job({ name: 'my-job', sinks: [out.sink('out', print())] })"
+  checkObject('the definition of a job', definition, example)
+  const { name, sinks }: { name?: unknown; sinks?: unknown } = definition as object
+  if (typeof name !== 'string') refuse('the name of a job', 'a text', name, example)
+  if (!Array.isArray(sinks)) refuse('sinks of a job', 'a list of sinks', sinks, example)
+  for (const sink of sinks as readonly unknown[])
+    if (typeof sink !== 'object' || sink === null || !('from' in sink) || !('fields' in sink))
+      refuse('each of the sinks of a job', 'a sink', sink, example)
 }

@@ -1,6 +1,6 @@
 import { aggregateFields, type AggregateOver, type Results } from './aggregates.ts'
 import type { Sink, Source } from './connectors.ts'
-import { textsOf, typesOf, type Expressions, type ShapeOf } from './expressions.ts'
+import { checkExpressions, textsOf, typesOf, type Expressions, type ShapeOf } from './expressions.ts'
 import { ownFunction, type GraphNode, type NodeOutput, type UserCode } from './graph.ts'
 import {
   joinDeclares,
@@ -15,6 +15,7 @@ import {
   type Matched,
   type Selection,
 } from './join.ts'
+import { checkFunction, checkId, checkObject, refuse } from './misuse.ts'
 import type { Found, PatternOptions, PatternSelected, PatternSteps, TimedOut } from './pattern.ts'
 import type { AsyncContext, AsyncSettings, HttpRequest, KeyedContext, ProcessContext, StateShape } from './process.ts'
 import type { FieldsOf, Flat, KeyField, Merged, NewRow, Row, Shape, TypeText } from './shapes.ts'
@@ -78,6 +79,13 @@ export class Stream<S extends Shape> {
 
   /** Rows for which the condition is true; text is an expression over fields. */
   filter(id: string, condition: Condition<S>, options: OperatorOptions = {}): Stream<S> {
+    checkId('filter', id)
+    if (typeof condition !== 'string')
+      checkFunction(
+        `the condition of filter "${id}"`,
+        condition,
+        `filter('${id}', 'price > 100') or filter('${id}', (row) => …)`,
+      )
     return typeof condition === 'string'
       ? this.#then(id, { filter: condition, ...options })
       : this.#then(id, { filter: ownFunction(id), ...options }, { [id]: condition })
@@ -97,8 +105,11 @@ export class Stream<S extends Shape> {
     call?: UserCode | OperatorOptions,
     options: OperatorOptions = {},
   ): Stream<never> {
+    checkId('map', id)
+    checkObject(`what map "${id}" gives`, shape, `map('${id}', { price: 'long' }, (row) => …), with the shape first`)
     if (typeof call === 'function')
       return this.#then(id, { map: { ...ownFunction(id), output: shape }, ...options }, { [id]: call })
+    checkExpressions(`map "${id}"`, shape)
     return this.#declaring(
       id,
       { map: textsOf(shape as Expressions), ...(call as OperatorOptions | undefined) },
@@ -112,11 +123,14 @@ export class Stream<S extends Shape> {
     fields: E,
     options: OperatorOptions = {},
   ): Stream<Merged<S, ShapeOf<E>>> {
+    checkId('set', id)
+    checkExpressions(`set "${id}"`, fields)
     return this.#declaring(id, { set: textsOf(fields), ...options }, typesOf(fields))
   }
 
   /** Only these fields. */
   select<const Name extends keyof S & string>(id: string, ...names: Name[]): Stream<Flat<Pick<S, Name>>> {
+    checkId('select', id)
     return this.#then(id, { map: Object.fromEntries(names.map((name) => [name, name])) })
   }
 
@@ -127,6 +141,9 @@ export class Stream<S extends Shape> {
     call: (row: Row<S>) => Iterable<NewRow<O>>,
     options: OperatorOptions = {},
   ): Stream<O> {
+    checkId('flatMap', id)
+    checkObject(`what flatMap "${id}" gives`, output, `flatMap('${id}', { word: 'string' }, (row) => …)`)
+    checkFunction(`what flatMap "${id}" calls`, call, `flatMap('${id}', { word: 'string' }, (row) => …)`)
     return this.#then(id, { flatMap: { ...ownFunction(id), output }, ...options }, { [id]: call })
   }
 
@@ -137,6 +154,8 @@ export class Stream<S extends Shape> {
     element: { as: As; type: T; keepEmpty?: false },
     options: OperatorOptions = {},
   ): Stream<Merged<Omit<S, Name>, { [Field in As]: T }>> {
+    checkId('unnest', id)
+    checkObject(`the element of unnest "${id}"`, element, `unnest('${id}', 'words', { as: 'word', type: 'string' })`)
     return this.#then(id, { flatMap: { unnest: array, ...element }, ...options })
   }
 
@@ -146,6 +165,8 @@ export class Stream<S extends Shape> {
     conditions: C,
     options: OperatorOptions = {},
   ): WithSides<S, { [Name in keyof C]: S }> {
+    checkId('sideOutput', id)
+    checkObject(`what sideOutput "${id}" gives`, conditions, `sideOutput('${id}', { large: 'price > 100' })`)
     const written = Object.entries(conditions).map(
       ([name, condition]) => [name, typeof condition === 'string' ? condition : ownFunction(`${id}.${name}`)] as const,
     )
@@ -162,6 +183,8 @@ export class Stream<S extends Shape> {
 
   /** Rows of both, as one stream; their shapes are the same. */
   union(id: string, ...others: Stream<S>[]): Stream<S> {
+    checkId('union', id)
+    for (const other of others) checkStream(`what union "${id}" reads`, other)
     return outputOf({
       id,
       from: [this.#from, ...others.map((other) => other.#from)],
@@ -172,6 +195,14 @@ export class Stream<S extends Shape> {
 
   /** The verbs of a key: window, aggregate, process with state. */
   keyBy<const K extends KeyField<S>>(...fields: [K, ...K[]]): KeyedStream<S, K> {
+    const wrong = fields.find((field) => typeof field !== 'string')
+    if (wrong !== undefined || fields.length === 0)
+      refuse(
+        'what keyBy takes',
+        'names of fields',
+        wrong,
+        "keyBy('auction'); a key that is computed becomes a field by set before",
+      )
     return new KeyedStream(this.#from, fields)
   }
 
@@ -193,7 +224,14 @@ export class Stream<S extends Shape> {
     definition: AsyncSettings & { output: O; call: (row: Row<S>, context: AsyncContext) => Promise<NewRow<O>> },
     options: OperatorOptions = {},
   ): Stream<O> {
+    checkId('asyncMap', id)
+    checkObject(
+      `the definition of asyncMap "${id}"`,
+      definition,
+      `asyncMap('${id}', { output: { … }, call: async (row) => … })`,
+    )
     const { call, ...settings } = definition
+    checkFunction(`call of asyncMap "${id}"`, call, `asyncMap('${id}', { output: { … }, call: async (row) => … })`)
     return this.#then(id, { asyncMap: { ...ownFunction(id), ...settings }, ...options }, { [id]: call })
   }
 
@@ -203,6 +241,7 @@ export class Stream<S extends Shape> {
     definition: AsyncSettings & { output: O; http: HttpRequest },
     options: OperatorOptions = {},
   ): Stream<Merged<S, O>> {
+    checkId('asyncHttp', id)
     return this.#then(id, { asyncMap: definition, ...options })
   }
 
@@ -215,6 +254,9 @@ export class Stream<S extends Shape> {
     right: Stream<R>,
     options: J,
   ): WithSides<Joined<S, R, J>, LateSides<S, R, J>> {
+    checkId('join', id)
+    checkStream(`what join "${id}" reads`, right)
+    checkObject(`the options of join "${id}"`, options, `join('${id}', other, { on: …, within: …, select: { … } })`)
     const isTimed = options.window !== undefined || options.within !== undefined
     const node: GraphNode = {
       id,
@@ -232,6 +274,8 @@ export class Stream<S extends Shape> {
     definition: J & { readonly output: O },
     options: OperatorOptions = {},
   ): Stream<LookedUp<S, O, J>> {
+    checkId('lookup', id)
+    checkObject(`the definition of lookup "${id}"`, definition, `lookup('${id}', { http: …, output: { … } })`)
     const { type, ...lookup } = definition
     return this.#then(id, { join: { ...(type === undefined ? {} : { type }), lookup }, ...options })
   }
@@ -242,6 +286,13 @@ export class Stream<S extends Shape> {
     rules: Stream<R>,
     options: B,
   ): Stream<Matched<S, R, B>> {
+    checkId('broadcast', id)
+    checkStream(`what broadcast "${id}" reads`, rules)
+    checkObject(
+      `the options of broadcast "${id}"`,
+      options,
+      `broadcast('${id}', rules, { key: …, where: …, select: { … } })`,
+    )
     return outputOf({
       id,
       from: [this.#from, rules.#from],
@@ -259,6 +310,8 @@ export class Stream<S extends Shape> {
 
   /** An end of the graph, to be named in `job({ sinks })`. */
   sink(id: string, sink: Sink, options: OperatorOptions = {}): GraphNode {
+    checkId('sink', id)
+    checkObject(`where sink "${id}" writes`, sink, `sink('${id}', file({ … })), or kafka, druid, print`)
     return { id, from: [this.#from], fields: { sink: sink.written, ...options }, functions: {} }
   }
 
@@ -309,6 +362,8 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
     aggregate: A,
     options: OperatorOptions & { lateness?: Duration; emit?: { early: Duration } } = {},
   ): WithSides<WindowShape<S, K, W, Results<S, A>>, { late: S }> {
+    checkId('window', id)
+    checkObject(`the window of "${id}"`, window, `window('${id}', tumble('10s'), { seen: count() })`)
     const { written, ...code } = aggregateFields(id, aggregate)
     return outputWithSides({ ...this.#node(id, { window: window.written, aggregate: written, ...options }), ...code }, [
       'late',
@@ -321,12 +376,15 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
     aggregate: A,
     options: OperatorOptions & { ttl?: Duration; emit?: unknown } = {},
   ): Stream<Flat<Pick<S, K> & Results<S, A>>> {
+    checkId('aggregate', id)
     const { written, ...code } = aggregateFields(id, aggregate)
     return outputOf({ ...this.#node(id, { aggregate: written, ...options }), ...code })
   }
 
   /** One row per key; `keep: 'last'` gives upserts. */
   dedupe(id: string, options: OperatorOptions & DedupeOptions<S>): Stream<S> {
+    checkId('dedupe', id)
+    checkObject(`the options of dedupe "${id}"`, options, `dedupe('${id}', { keep: 'first' })`)
     const { replicas, onError, ...dedupe } = options
     const common = { ...(replicas === undefined ? {} : { replicas }), ...(onError === undefined ? {} : { onError }) }
     return outputOf(this.#node(id, { dedupe, ...common }))
@@ -361,6 +419,8 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
     pattern: PatternOptions<Steps, Select>,
     options: OperatorOptions = {},
   ): WithSides<Found<S, Steps, Select>, { late: S; timedOut: TimedOut<S, Steps, Select> }> {
+    checkId('pattern', id)
+    checkObject(`pattern "${id}"`, pattern, `pattern('${id}', { steps: …, within: …, select: { … } })`)
     const select: Selection = pattern.select
     const node = this.#node(id, { pattern: { ...pattern, select: selectedTexts(select) }, ...options })
     return outputWithSides({ ...node, declares: joinDeclares({ select }) }, ['late', 'timedOut'])
@@ -389,6 +449,7 @@ export class KeyedStream<S extends Shape, K extends KeyField<S>> {
   }
 
   #node(id: string, fields: Readonly<Record<string, unknown>>): GraphNode {
+    checkId(Object.keys(fields).at(0) ?? 'operator', id)
     return { id, from: [this.#from], fields: { keyBy: this.#keys, ...fields }, functions: {} }
   }
 }
@@ -424,6 +485,9 @@ export function stream<const S extends Shape>(
   options: StreamOptions<S> & { readonly schema: S },
 ): Stream<S>
 export function stream(id: string, source: Source, options: object = {}): Stream<never> {
+  checkId('stream', id)
+  checkObject(`what stream "${id}" reads`, source, `stream('${id}', kafka({ … }), { schema: { … } })`)
+  checkObject(`the options of stream "${id}"`, options, `stream('${id}', kafka({ … }), { schema: { … } })`)
   return outputOf({ id, from: [], fields: { source: source.written, ...options }, functions: {} })
 }
 
@@ -442,7 +506,18 @@ function processNode(
   definition: ProcessParts,
   options: Readonly<Record<string, unknown>>,
 ): GraphNode {
+  checkId('process', id)
+  checkObject(
+    `the definition of process "${id}"`,
+    definition,
+    `process('${id}', { output: { … }, onRow(row, context) { … } })`,
+  )
   const { output, sideOutputs, state, eventTime } = definition
+  checkFunction(
+    `onRow of process "${id}"`,
+    definition.onRow,
+    `process('${id}', { output: { … }, onRow(row, context) { … } })`,
+  )
   const process = {
     ...ownFunction(id),
     output,
@@ -463,4 +538,8 @@ function outputWithSides<S extends Shape, Sides extends Shapes>(
 ): WithSides<S, Sides> {
   const side = Object.fromEntries(names.map((name) => [name, new Stream({ node, output: name })]))
   return Object.assign(new Stream<S>({ node }), { side }) as WithSides<S, Sides>
+}
+
+function checkStream(what: string, value: unknown): void {
+  if (!(value instanceof Stream)) refuse(what, 'a stream', value, "const other = stream('other', …), and give it other")
 }

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { lint } from '../../../cli/lint.ts'
-import { MillraceError } from '../../../runtime/model/errors.ts'
 import { BIDS, CHECKS } from '../runtime/plan/sample-job.ts'
 
 const JOB = `apiVersion: millrace.dev/v1alpha1
@@ -106,19 +105,16 @@ test('a warning is shown and counted, and the job passes', async () => {
   expect({ code, err }).toEqual({ code: 0, err: '1 file read, 1 job, 0 errors, 1 warning\n' })
 })
 
-test('a module that cannot be loaded is a finding at the line that threw, and other files are read', async () => {
-  const cause = new Error('boom')
-  cause.stack = 'Error: boom\n    at file:///jobs/a.ts:2:7'
+test('findings of a module may lie in another file, whose line is shown, and other files are read', async () => {
   let out = ''
+  const at = { file: 'helper.ts', line: 2, column: 7, severity: 'error', path: '' } as const
   const code = await lint(
     ['a.ts', 'job.yaml'],
     { output: 'text', connectors: CHECKS },
     {
-      readText: async (path) => (path === 'a.ts' ? 'first\nthrow new Error()' : JOB),
+      readText: async (path) => (path === 'helper.ts' ? 'first\nthrow new Error()' : JOB),
       moduleFindings: (path) =>
-        path === 'a.ts'
-          ? Promise.reject(new MillraceError('MODULE_UNAVAILABLE', 'a.ts cannot be loaded', { domain: 'user', cause }))
-          : undefined,
+        path === 'a.ts' ? Promise.resolve([{ ...at, code: 'MODULE_THROWS', message: 'boom' }]) : undefined,
       out: (text) => {
         out += text
       },
@@ -129,6 +125,6 @@ test('a module that cannot be loaded is a finding at the line that threw, and ot
   )
   expect(code).toBe(1)
   expect(out).toBe(
-    'a.ts:2:7 error MODULE_UNAVAILABLE a.ts cannot be loaded: boom\n  2 | throw new Error()\n    |       ^\n2 files read, 2 jobs, 1 error\n',
+    'helper.ts:2:7 error MODULE_THROWS boom\n  2 | throw new Error()\n    |       ^\n2 files read, 2 jobs, 1 error\n',
   )
 })

@@ -120,10 +120,7 @@ describe('times and maps', () => {
     expect(computed('deep.z.y', types, row)).toEqual({ type: 'bigint?', value: null })
   })
 
-  test.each(['counts.toString', 'counts.constructor', 'counts.a.length', 'counts === counts', 'String(counts)'])(
-    '%s is refused',
-    (text) => {
-      expect(() => parseExpression(text, schemaOf({ counts: 'map<long>' }))).toThrow()
-    },
-  )
+  test.each(['counts.a.length', 'counts === counts', 'String(counts)'])('%s is refused', (text) => {
+    expect(() => parseExpression(text, schemaOf({ counts: 'map<long>' }))).toThrow()
+  })
 })
