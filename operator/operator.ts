@@ -22,6 +22,7 @@ import type { PodSettings } from './resources/job-pod.ts'
 import { JOB_LABEL } from './resources/labels.ts'
 import { reconcileSavepoint } from './savepoint/reconcile.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
+import { Teller } from './streamjob/tell.ts'
 
 /** Everything from outside comes in here, so that the whole operator runs in one process under virtual time. */
 export interface OperatorParts {
@@ -55,13 +56,12 @@ export interface RunningOperator {
 
 /** Starts watching and, once leading, acting. Returns at once. */
 export function startOperator(parts: OperatorParts): RunningOperator {
-  const { kube, clock, rng, settings } = parts
+  const { kube, clock, settings } = parts
   const metrics = new OperatorMetrics()
   const logger = parts.logger.with({ component: 'operator' })
   const events = new EventRecorder({
     kube,
     clock,
-    rng,
     logger,
     instance: settings.leaderElection?.identity ?? 'operator',
   })
@@ -119,6 +119,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
   const machinery = { kube, clock, rng, logger, metrics }
   const scope = settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }
   const { tokenKeys } = settings
+  const teller = new Teller({ kube, events, metrics })
   const jobs: Controller<StreamJob> = new Controller<StreamJob>(machinery, {
     name: 'streamjob',
     resource: streamJobs,
@@ -126,7 +127,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
     concurrency: 8,
     reconcile: (ref) =>
       reconcileStreamJob(
-        { kube, clock, jobClient, connectors, settings: settings.pods, tokenKeys, events, logger, metrics },
+        { kube, clock, jobClient, connectors, settings: settings.pods, tokenKeys, events, teller, logger },
         ref,
       ),
     alsoWatch: [

@@ -252,7 +252,7 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
     return { chosen: usable, problems: [incompatible(change)], keep: undefined, kept }
   }
   const taken = kept.isForeign ? lastGoodName(job.metadata.name) : undefined
-  return { chosen: newest, problems, keep: { change, taken }, kept }
+  return { chosen: newest, problems, keep: { change, previous: last, taken }, kept }
 }
 
 function readJobSpec(

@@ -41,7 +41,6 @@ async function phaseFor(savepoint: string | null): Promise<string | undefined> {
   const events = new EventRecorder({
     kube,
     clock,
-    rng: { next: () => 0.5, id: () => 'e' },
     logger: silentLogger,
     instance: 'test',
   })
