@@ -127,7 +127,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
     concurrency: 8,
     reconcile: (ref) =>
       reconcileStreamJob(
-        { kube, clock, jobClient, connectors, settings: settings.pods, tokenKeys, events, teller, logger },
+        { kube, jobClient, connectors, settings: settings.pods, tokenKeys, events, teller, logger },
         ref,
       ),
     alsoWatch: [
@@ -142,8 +142,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
     name: 'streamsavepoint',
     resource: streamSavepoints,
     ...scope,
-    reconcile: (ref) =>
-      reconcileSavepoint({ kube, clock, jobClient, tokenKeys, events, store: settings.pods.store }, ref),
+    reconcile: (ref) => reconcileSavepoint({ kube, jobClient, tokenKeys, events, store: settings.pods.store }, ref),
   })
   const datasources = new Controller(machinery, {
     name: 'druiddatasource',

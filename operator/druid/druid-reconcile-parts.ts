@@ -11,6 +11,7 @@ export interface DruidEndpoints {
 /** What reconciling DruidDatasources needs from outside. */
 export interface DruidReconcileParts {
   kube: Kube
+  /** Only for when to look again: what stays in objects has the time of the API server. */
   clock: Clock
   events: Pick<EventRecorder, 'record'>
   druids: DruidEndpoints

@@ -83,7 +83,7 @@ class Pass {
   async run(): Promise<number> {
     const before = this.#status
     const result = await this.#result()
-    const next = statusAfter(this.#resource, this.#status, result, this.#parts.clock.now())
+    const next = statusAfter(this.#resource, this.#status, result, this.#parts.kube.now())
     await this.#write(next)
     for (const note of transitionNotes(before, next)) await this.#parts.events.record(this.#resource, note)
     const syncMs = parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
@@ -137,7 +137,7 @@ class Pass {
 
   /** Partitions that Druid leaves without a reader are distributed again. */
   async #watchPartitions(client: DruidClient, id: string, supervisor: SupervisorStatus | undefined): Promise<void> {
-    const now = this.#parts.clock.now()
+    const now = this.#parts.kube.now()
     const { unread: before, ...rest } = this.#status
     const unread = unreadAfter(before, supervisor, now)
     this.#status = unread === undefined ? rest : { ...rest, unread }
@@ -226,7 +226,7 @@ class Pass {
     this.#status.applied = {
       hash: desired.hash,
       suspended: desired.suspended,
-      time: isoSeconds(this.#parts.clock.now()),
+      time: isoSeconds(this.#parts.kube.now()),
     }
   }
 

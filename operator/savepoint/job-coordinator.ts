@@ -1,5 +1,4 @@
 import type { TokenKeys } from '../resources/job-token.ts'
-import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
 import type { EventRecorder } from '../kube/events.ts'
@@ -12,7 +11,6 @@ import { coordinatorAmong } from '../streamjob/pod-sets.ts'
 
 export interface SavepointParts {
   kube: Kube
-  clock: Clock
   jobClient: JobClient
   tokenKeys: TokenKeys
   events: EventRecorder

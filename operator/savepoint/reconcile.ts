@@ -30,7 +30,7 @@ export async function reconcileSavepoint(parts: SavepointParts, ref: ObjectRef):
   // The id comes from the uid, so it need not be written before the coordinator is asked: a repeat has the same.
   const id = `ssp-${savepoint.metadata.uid ?? ''}`
   const next = nextStatus(savepoint, id, await askFor(parts, savepoint, id), {
-    now: parts.clock.now(),
+    now: parts.kube.now(),
     store: parts.store,
   })
   await write(parts, savepoint, next)

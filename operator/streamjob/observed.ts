@@ -16,6 +16,7 @@ export interface KeepSpec {
 
 /** All that one pass knows: read at its start, never changed. Plain data. */
 export interface Observed {
+  /** By the clock of the API server, as all stamps in objects. */
   now: number
   job: StreamJob
   /** From the newest spec that passed; undefined when none ever did. */

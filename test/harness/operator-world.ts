@@ -187,14 +187,13 @@ export class OperatorWorld implements JobClient {
 
   /** One pass of the operator; answers what the controller would do next. A conflict is routine. */
   async pass(): Promise<number | undefined> {
-    const { kube, clock } = this
+    const { kube } = this
     if (this.isForgetful) this.restartOperator()
     const { events, teller } = this.#operator
     try {
       const result = await reconcileStreamJob(
         {
           kube,
-          clock,
           jobClient: this,
           connectors: jobConnectors,
           tokenKeys: this.tokenKeys,

@@ -101,6 +101,7 @@ class SimulatedCluster {
       { machines: this.#machines, kube: this.#kube, http: this.#http },
       {
         count: plan.operators,
+        aheadMs: plan.operatorAheadMs,
         namespace: REF.namespace,
         pods: {
           image: 'millrace',

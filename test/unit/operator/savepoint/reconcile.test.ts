@@ -45,7 +45,7 @@ async function phaseFor(savepoint: string | null): Promise<string | undefined> {
     instance: 'test',
   })
   await reconcileSavepoint(
-    { kube, clock, jobClient: world, tokenKeys: ['k'.repeat(32)], events, store: 'file:///checkpoints' },
+    { kube, jobClient: world, tokenKeys: ['k'.repeat(32)], events, store: 'file:///checkpoints' },
     ASKED,
   )
   return kube.peek(streamSavepoints, ASKED)?.status?.phase
