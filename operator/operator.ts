@@ -8,6 +8,8 @@ import type { StreamJob } from './api/stream-job.ts'
 import { streamSavepoints } from './api/stream-savepoint.ts'
 import { Controller } from './controller/controller.ts'
 import { LeaderElection } from './controller/leader-election.ts'
+import { UNCONTESTED, whileLeading } from './controller/leadership.ts'
+import type { Leadership } from './controller/leadership.ts'
 import { OperatorMetrics } from './controller/metrics.ts'
 import { druidDatasources } from './druid/druid-datasource.ts'
 import type { DruidEndpoints } from './druid/druid-reconcile-parts.ts'
@@ -31,7 +33,8 @@ export interface OperatorParts {
   rng: Rng
   logger: Logger
   jobClient: JobClient
-  druids: DruidEndpoints
+  /** Their writes ask `leadership` first. */
+  druids: (leadership: Leadership) => DruidEndpoints
   connectors: ConnectorDeclarations
   settings: OperatorSettings
 }
@@ -56,18 +59,9 @@ export interface RunningOperator {
 
 /** Starts watching and, once leading, acting. Returns at once. */
 export function startOperator(parts: OperatorParts): RunningOperator {
-  const { kube, clock, settings } = parts
+  const { clock, settings } = parts
   const metrics = new OperatorMetrics()
   const logger = parts.logger.with({ component: 'operator' })
-  const events = new EventRecorder({
-    kube,
-    clock,
-    logger,
-    instance: settings.leaderElection?.identity ?? 'operator',
-  })
-  const controllers = controllersOf(parts, { metrics, logger, events })
-  for (const controller of controllers) controller.watch()
-
   const lead = (): void => {
     metrics.leading(true)
     for (const controller of controllers) controller.begin()
@@ -79,7 +73,7 @@ export function startOperator(parts: OperatorParts): RunningOperator {
     settings.leaderElection === undefined
       ? undefined
       : new LeaderElection({
-          kube,
+          kube: parts.kube,
           clock,
           logger,
           lease: settings.leaderElection.lease,
@@ -91,6 +85,17 @@ export function startOperator(parts: OperatorParts): RunningOperator {
             settings.leaderElection?.onLost()
           },
         })
+  const leadership = election ?? UNCONTESTED
+  const kube = whileLeading(parts.kube, KUBE_WRITES, leadership)
+  const jobClient = whileLeading(parts.jobClient, JOB_WRITES, leadership)
+  const events = new EventRecorder({
+    kube,
+    clock,
+    logger,
+    instance: settings.leaderElection?.identity ?? 'operator',
+  })
+  const controllers = controllersOf({ ...parts, kube, jobClient }, { metrics, logger, events, leadership })
+  for (const controller of controllers) controller.watch()
   if (election === undefined) lead()
   else election.start()
 
@@ -105,16 +110,20 @@ export function startOperator(parts: OperatorParts): RunningOperator {
   }
 }
 
+const KUBE_WRITES = ['create', 'patch', 'patchStatus', 'apply', 'delete'] as const
+const JOB_WRITES = ['putTarget', 'requestSavepoint', 'deleteSavepoint'] as const
+
 interface Shared {
   metrics: OperatorMetrics
   logger: Logger
   events: EventRecorder
+  leadership: Leadership
 }
 
 /** What all controllers have in common, whatever their kind. */
 type Steering = Pick<Controller<KubeObject>, 'watch' | 'begin' | 'stop' | 'hasSynced'>
 
-function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared): Steering[] {
+function controllersOf(parts: OperatorParts, { metrics, logger, events, leadership }: Shared): Steering[] {
   const { kube, clock, rng, jobClient, connectors, settings } = parts
   const machinery = { kube, clock, rng, logger, metrics }
   const scope = settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }
@@ -127,7 +136,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
     concurrency: 8,
     reconcile: (ref) =>
       reconcileStreamJob(
-        { kube, jobClient, connectors, settings: settings.pods, tokenKeys, events, teller, logger },
+        { kube, jobClient, connectors, settings: settings.pods, tokenKeys, events, teller, leadership, logger },
         ref,
       ),
     alsoWatch: [
@@ -142,13 +151,14 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
     name: 'streamsavepoint',
     resource: streamSavepoints,
     ...scope,
-    reconcile: (ref) => reconcileSavepoint({ kube, jobClient, tokenKeys, events, store: settings.pods.store }, ref),
+    reconcile: (ref) =>
+      reconcileSavepoint({ kube, jobClient, tokenKeys, events, leadership, store: settings.pods.store }, ref),
   })
   const datasources = new Controller(machinery, {
     name: 'druiddatasource',
     resource: druidDatasources,
     ...scope,
-    reconcile: druidReconciler({ kube, clock, events, druids: parts.druids }),
+    reconcile: druidReconciler({ kube, clock, events, druids: parts.druids(leadership), leadership }),
   })
   return [jobs, savepoints, datasources]
 }

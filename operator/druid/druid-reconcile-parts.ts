@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Leadership } from '../controller/leadership.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
 import type { DruidClient } from './druid-client.ts'
@@ -15,4 +16,5 @@ export interface DruidReconcileParts {
   clock: Clock
   events: Pick<EventRecorder, 'record'>
   druids: DruidEndpoints
+  leadership: Leadership
 }

@@ -1,6 +1,8 @@
 import type { JobTarget } from '../../runtime/control/job-report.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
+import { orderOf } from '../controller/leadership.ts'
+import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
 import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
@@ -30,6 +32,7 @@ import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 export interface StreamJobParts extends ObserveParts {
   events: EventRecorder
   teller: Teller
+  leadership: Leadership
   logger: Logger
 }
 
@@ -142,7 +145,10 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
       return putTarget(parts, observed, act)
     case 'requestSavepoint': {
       const endpoint = coordinatorEndpoint(parts, observed, observed.running?.template)
-      if (endpoint !== undefined) await parts.jobClient.requestSavepoint(endpoint, { id: act.id })
+      if (endpoint !== undefined) {
+        const order = orderOf(job, parts.leadership)
+        await parts.jobClient.requestSavepoint(endpoint, { id: act.id, order })
+      }
       return undefined
     }
   }
@@ -266,6 +272,7 @@ async function putTarget(
       spec: set.jobSpec,
       desiredState,
       ...(set.restore === undefined ? {} : { restore: set.restore }),
+      order: orderOf(observed.job, parts.leadership),
     })
     return undefined
   } catch (error) {

@@ -6,6 +6,8 @@ import type { JobReport, JobTarget, SavepointReport } from '../../runtime/contro
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { StreamJob, StreamJobSpec } from '../../operator/api/stream-job.ts'
 import { API_VERSION, streamJobs } from '../../operator/api/stream-job.ts'
+import { UNCONTESTED } from '../../operator/controller/leadership.ts'
+import type { Leadership } from '../../operator/controller/leadership.ts'
 import { OperatorMetrics } from '../../operator/controller/metrics.ts'
 import { CoordinatorRefusal } from '../../operator/job-client.ts'
 import type { JobClient, JobEndpoint } from '../../operator/job-client.ts'
@@ -81,6 +83,7 @@ export class OperatorWorld implements JobClient {
   afterReport: (report: JobReport) => void = () => undefined
   /** An attempt has read all of its input before anybody asks again. */
   finishesAtOnce = false
+  leadership: Leadership = UNCONTESTED
   /** Calls that find nothing, however often they are made. */
   cannotDelete: (call: string) => boolean = () => false
   /** A fresh operator makes each pass. */
@@ -200,6 +203,7 @@ export class OperatorWorld implements JobClient {
           logger: silentLogger,
           events,
           teller,
+          leadership: this.leadership,
           settings: {
             image: 'millrace:1',
             imagePullPolicy: 'IfNotPresent',

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { UNCONTESTED } from '../../../../operator/controller/leadership.ts'
 import { configuredDruids } from '../../../../operator/druid/configured-druids.ts'
 import type { DruidDatasource } from '../../../../operator/druid/druid-datasource.ts'
 import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
@@ -63,6 +64,7 @@ async function run(kube: OneObjectKube, crash?: CrashAt): Promise<void> {
     kube: crash?.around(port) ?? port,
     events: kube.recorder,
     clock: { now: () => now, after: () => () => undefined, nextTurn: () => undefined },
+    leadership: UNCONTESTED,
     druids: {
       client: (name) => {
         const client = druids.client(name)

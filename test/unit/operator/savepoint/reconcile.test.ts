@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { streamSavepoints } from '../../../../operator/api/stream-savepoint.ts'
 import { API_VERSION, streamJobs } from '../../../../operator/api/stream-job.ts'
+import { UNCONTESTED } from '../../../../operator/controller/leadership.ts'
 import { EventRecorder } from '../../../../operator/kube/events.ts'
 import { reconcileSavepoint } from '../../../../operator/savepoint/reconcile.ts'
 import { OperatorWorld, REF } from '../../../harness/operator-world.ts'
@@ -45,7 +46,14 @@ async function phaseFor(savepoint: string | null): Promise<string | undefined> {
     instance: 'test',
   })
   await reconcileSavepoint(
-    { kube, jobClient: world, tokenKeys: ['k'.repeat(32)], events, store: 'file:///checkpoints' },
+    {
+      kube,
+      jobClient: world,
+      tokenKeys: ['k'.repeat(32)],
+      events,
+      leadership: UNCONTESTED,
+      store: 'file:///checkpoints',
+    },
     ASKED,
   )
   return kube.peek(streamSavepoints, ASKED)?.status?.phase
