@@ -93,7 +93,7 @@ export async function startLocalOperator(
     logger: options.logger,
     jobClient: new JobHttpClient(),
     connectors: builtinConnectors,
-    druids: configuredDruids(options.druids ?? {}),
+    druids: (leadership) => configuredDruids(options.druids ?? {}, leadership),
     settings: {
       pods: {
         image: 'local',

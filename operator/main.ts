@@ -33,7 +33,7 @@ try {
     logger,
     jobClient: new JobHttpClient(),
     connectors: builtinConnectors,
-    druids: configuredDruids(config.druids),
+    druids: (leadership) => configuredDruids(config.druids, leadership),
     settings: {
       ...(config.namespaces === undefined ? {} : { namespaces: config.namespaces }),
       pods: config.pods,

@@ -8,6 +8,8 @@ import type { StreamJob } from './api/stream-job.ts'
 import { streamSavepoints } from './api/stream-savepoint.ts'
 import { Controller } from './controller/controller.ts'
 import { LeaderElection } from './controller/leader-election.ts'
+import { UNCONTESTED, whileLeading } from './controller/leadership.ts'
+import type { Leadership } from './controller/leadership.ts'
 import { OperatorMetrics } from './controller/metrics.ts'
 import { druidDatasources } from './druid/druid-datasource.ts'
 import type { DruidEndpoints } from './druid/druid-reconcile-parts.ts'
@@ -22,6 +24,7 @@ import type { PodSettings } from './resources/job-pod.ts'
 import { JOB_LABEL } from './resources/labels.ts'
 import { reconcileSavepoint } from './savepoint/reconcile.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
+import { Teller } from './streamjob/tell.ts'
 
 /** Everything from outside comes in here, so that the whole operator runs in one process under virtual time. */
 export interface OperatorParts {
@@ -30,7 +33,8 @@ export interface OperatorParts {
   rng: Rng
   logger: Logger
   jobClient: JobClient
-  druids: DruidEndpoints
+  /** Their writes ask `leadership` first. */
+  druids: (leadership: Leadership) => DruidEndpoints
   connectors: ConnectorDeclarations
   settings: OperatorSettings
 }
@@ -55,19 +59,9 @@ export interface RunningOperator {
 
 /** Starts watching and, once leading, acting. Returns at once. */
 export function startOperator(parts: OperatorParts): RunningOperator {
-  const { kube, clock, rng, settings } = parts
+  const { clock, settings } = parts
   const metrics = new OperatorMetrics()
   const logger = parts.logger.with({ component: 'operator' })
-  const events = new EventRecorder({
-    kube,
-    clock,
-    rng,
-    logger,
-    instance: settings.leaderElection?.identity ?? 'operator',
-  })
-  const controllers = controllersOf(parts, { metrics, logger, events })
-  for (const controller of controllers) controller.watch()
-
   const lead = (): void => {
     metrics.leading(true)
     for (const controller of controllers) controller.begin()
@@ -79,7 +73,7 @@ export function startOperator(parts: OperatorParts): RunningOperator {
     settings.leaderElection === undefined
       ? undefined
       : new LeaderElection({
-          kube,
+          kube: parts.kube,
           clock,
           logger,
           lease: settings.leaderElection.lease,
@@ -91,6 +85,17 @@ export function startOperator(parts: OperatorParts): RunningOperator {
             settings.leaderElection?.onLost()
           },
         })
+  const leadership = election ?? UNCONTESTED
+  const kube = whileLeading(parts.kube, KUBE_WRITES, leadership)
+  const jobClient = whileLeading(parts.jobClient, JOB_WRITES, leadership)
+  const events = new EventRecorder({
+    kube,
+    clock,
+    logger,
+    instance: settings.leaderElection?.identity ?? 'operator',
+  })
+  const controllers = controllersOf({ ...parts, kube, jobClient }, { metrics, logger, events, leadership })
+  for (const controller of controllers) controller.watch()
   if (election === undefined) lead()
   else election.start()
 
@@ -105,20 +110,25 @@ export function startOperator(parts: OperatorParts): RunningOperator {
   }
 }
 
+const KUBE_WRITES = ['create', 'patch', 'patchStatus', 'apply', 'delete'] as const
+const JOB_WRITES = ['putTarget', 'requestSavepoint', 'deleteSavepoint'] as const
+
 interface Shared {
   metrics: OperatorMetrics
   logger: Logger
   events: EventRecorder
+  leadership: Leadership
 }
 
 /** What all controllers have in common, whatever their kind. */
 type Steering = Pick<Controller<KubeObject>, 'watch' | 'begin' | 'stop' | 'hasSynced'>
 
-function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared): Steering[] {
+function controllersOf(parts: OperatorParts, { metrics, logger, events, leadership }: Shared): Steering[] {
   const { kube, clock, rng, jobClient, connectors, settings } = parts
   const machinery = { kube, clock, rng, logger, metrics }
   const scope = settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }
   const { tokenKeys } = settings
+  const teller = new Teller({ kube, events, metrics })
   const jobs: Controller<StreamJob> = new Controller<StreamJob>(machinery, {
     name: 'streamjob',
     resource: streamJobs,
@@ -126,7 +136,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
     concurrency: 8,
     reconcile: (ref) =>
       reconcileStreamJob(
-        { kube, clock, jobClient, connectors, settings: settings.pods, tokenKeys, events, logger, metrics },
+        { kube, jobClient, connectors, settings: settings.pods, tokenKeys, events, teller, leadership, logger },
         ref,
       ),
     alsoWatch: [
@@ -142,13 +152,13 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events }: Shared
     resource: streamSavepoints,
     ...scope,
     reconcile: (ref) =>
-      reconcileSavepoint({ kube, clock, jobClient, tokenKeys, events, store: settings.pods.store }, ref),
+      reconcileSavepoint({ kube, jobClient, tokenKeys, events, leadership, store: settings.pods.store }, ref),
   })
   const datasources = new Controller(machinery, {
     name: 'druiddatasource',
     resource: druidDatasources,
     ...scope,
-    reconcile: druidReconciler({ kube, clock, events, druids: parts.druids }),
+    reconcile: druidReconciler({ kube, clock, events, druids: parts.druids(leadership), leadership }),
   })
   return [jobs, savepoints, datasources]
 }

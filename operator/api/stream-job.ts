@@ -106,6 +106,8 @@ export interface StreamJobStatus {
   /** The operation under way: written before its first act, so that a restarted operator goes on with it. */
   operation?: Operation | null
   lastOperation?: LastOperation
+  /** What has happened and is not reported yet, the oldest first; null when nothing. */
+  untold?: readonly Untold[] | null
   /** What the API server does not take of this job; null when nothing. */
   refusal?: Refusal | null
   /** The newest spec that passed; its text is in the ConfigMap `<job>-last-good`. */
@@ -149,6 +151,13 @@ export interface Operation {
   /** When waiting for others ends and the step's fallback is taken. */
   deadline: string
 }
+
+/** Written with the status that it follows from, and removed when it is an Event or counted. */
+export type Untold = { id: string } & (
+  | { event: { type: 'Normal' | 'Warning'; reason: string; message: string } }
+  | { ended: { type: OperationType; result: LastOperation['result']; ms: number } }
+  | { paused: { type: OperationType; ms: number } }
+)
 
 export interface Refusal {
   /** What the operator was about to do. */

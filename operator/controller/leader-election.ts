@@ -1,10 +1,12 @@
 import { sleep } from '../../runtime/ports/clock.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
+import type { Order } from '../../runtime/control/job-report.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
 import type { Lease } from '../kube/objects.ts'
 import { leases } from '../kube/resource-type.ts'
+import type { Leadership } from './leadership.ts'
 
 export interface LeaderElectionOptions {
   kube: Kube
@@ -28,7 +30,7 @@ export interface LeaderElectionOptions {
  * Holds a coordination.k8s.io Lease. As in client-go, the age of somebody else's lease is measured by our own
  * clock from when we saw it change, so clocks of different nodes need not agree.
  */
-export class LeaderElection {
+export class LeaderElection implements Leadership {
   readonly #options: LeaderElectionOptions
   readonly #leaseMs: number
   readonly #renewDeadlineMs: number
@@ -37,12 +39,22 @@ export class LeaderElection {
   #leading = false
   #stopped = false
   #cancelDeadline: (() => void) | undefined
+  #heldUntil = -Infinity
+  #turn: Order['lease']
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options
     this.#leaseMs = options.leaseMs ?? 15_000
     this.#renewDeadlineMs = options.renewDeadlineMs ?? 10_000
     this.#retryMs = options.retryMs ?? 2_000
+  }
+
+  isHeld(): boolean {
+    return this.#leading && this.#options.clock.now() < this.#heldUntil
+  }
+
+  turn(): Order['lease'] {
+    return this.#turn
   }
 
   start(): void {
@@ -68,7 +80,8 @@ export class LeaderElection {
     while (!this.#stopped) {
       const askedAt = this.#options.clock.now()
       try {
-        if (await this.#tryHold()) this.#held(askedAt)
+        const lease = await this.#tryHold()
+        if (lease !== undefined) this.#held(lease, askedAt)
       } catch (error) {
         if (!isConflict(error) && !isAlreadyExists(error)) {
           this.#options.logger.warn('lease not reached', { lease: this.#options.lease.name, error })
@@ -79,11 +92,13 @@ export class LeaderElection {
   }
 
   /** The deadline counts from before the request was sent: the server may have stamped it at once. */
-  #held(askedAt: number): void {
+  #held({ metadata, spec }: Lease, askedAt: number): void {
     const { clock } = this.#options
     if (this.#stopped) return
     const left = askedAt + this.#renewDeadlineMs - clock.now()
     if (left <= 0) return
+    this.#heldUntil = askedAt + this.#renewDeadlineMs
+    this.#turn = { id: metadata.uid ?? '', transitions: spec.leaseTransitions ?? 0 }
     this.#cancelDeadline?.()
     this.#cancelDeadline = clock.after(left, () => {
       this.#lose()
@@ -104,29 +119,28 @@ export class LeaderElection {
     this.#options.onLost()
   }
 
-  async #tryHold(): Promise<boolean> {
+  /** Resolves with the lease when it is ours. */
+  async #tryHold(): Promise<Lease | undefined> {
     const { kube, lease: ref, identity, clock } = this.#options
     let lease: Lease
     try {
       lease = await kube.get(leases, ref)
     } catch (error) {
       if (!isNotFound(error)) throw error
-      await kube.create(leases, {
+      return kube.create<Lease>(leases, {
         apiVersion: 'coordination.k8s.io/v1',
         kind: 'Lease',
         metadata: { ...ref },
         spec: this.#spec(clock.now(), 0),
       })
-      return true
     }
     const holder = lease.spec.holderIdentity ?? ''
-    if (holder !== '' && holder !== identity && !this.#hasExpired(lease)) return false
+    if (holder !== '' && holder !== identity && !this.#hasExpired(lease)) return undefined
     const transitions = (lease.spec.leaseTransitions ?? 0) + (holder === identity ? 0 : 1)
-    await this.#write(
+    return this.#write(
       lease,
       this.#spec(clock.now(), transitions, holder === identity ? lease.spec.acquireTime : undefined),
     )
-    return true
   }
 
   #hasExpired(lease: Lease): boolean {

@@ -1,14 +1,25 @@
+import { isOlder } from '../../runtime/model/order.ts'
 import { differences } from './compare-spec.ts'
 import type { JsonObject, SupervisorVersion } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
 import type { DesiredSupervisor } from './supervisor-spec.ts'
-import { OWNER_KEY, dataSourceOfSupervisor, isSuspended, isTombstone, ownerOf, topicOf } from './supervisor-spec.ts'
+import {
+  OWNER_KEY,
+  dataSourceOfSupervisor,
+  isSuspended,
+  isTombstone,
+  orderIn,
+  ownerOf,
+  topicOf,
+} from './supervisor-spec.ts'
 
 /** What Druid showed in one look. */
 export interface Observation {
   live: JsonObject | undefined
   /** Read only when there is no live supervisor; newest first. */
   history: readonly SupervisorVersion[]
+  /** The resource that the mark of another owner names does not exist any more. */
+  isOwnerGone: boolean
 }
 
 /** The one thing to do now, and the reason that users see. */
@@ -22,7 +33,13 @@ export type Decision =
   /** Druid has something that must not be touched; a person has to look. */
   | { act: 'refuse'; reason: RefuseReason; message: string }
 
-export type ApplyReason = 'Created' | 'Updated' | 'Adopted' | 'DriftCorrected' | 'RecreatedAfterTerminate'
+export type ApplyReason =
+  | 'Created'
+  | 'Updated'
+  | 'Adopted'
+  | 'DriftCorrected'
+  | 'RecreatedAfterTerminate'
+  | 'LateWriteCorrected'
 export type RefuseReason =
   | 'OwnedByAnother'
   | 'NotAdopted'
@@ -40,15 +57,15 @@ export function decide(
   observed: Observation,
 ): Decision {
   return observed.live === undefined
-    ? decideAbsent(desired, policies, status, observed.history)
-    : decideLive(desired, policies, status, observed.live)
+    ? decideAbsent(desired, policies, status, observed)
+    : decideLive(desired, policies, status, { ...observed, live: observed.live })
 }
 
 function decideAbsent(
   desired: DesiredSupervisor,
   policies: Policies,
   status: DruidDatasourceStatus,
-  history: readonly SupervisorVersion[],
+  { history, isOwnerGone }: Observation,
 ): Decision {
   const newest = history[0]?.spec
   const isOurs = status.applied !== undefined
@@ -63,7 +80,7 @@ function decideAbsent(
       desired.spec,
     )
   }
-  return decideVanished(desired, policies, status, newest)
+  return decideVanished(desired, policies, status, { spec: newest, isOwnerGone })
 }
 
 /** Druid stops a supervisor before it builds its successor; when that throws, nothing runs (apache/druid#18827). */
@@ -71,9 +88,10 @@ function decideVanished(
   desired: DesiredSupervisor,
   policies: Policies,
   status: DruidDatasourceStatus,
-  lastGood: JsonObject,
+  { spec: lastGood, isOwnerGone }: Found,
 ): Decision {
-  const refusal = refuseForeign(desired, policies, status, lastGood) ?? refuseImmutable(desired, lastGood)
+  const refusal =
+    refuseForeign(desired, policies, status, { spec: lastGood, isOwnerGone }) ?? refuseImmutable(desired, lastGood)
   if (refusal) return refusal
   const same = differences(desired.spec, lastGood).length === 0
   const rejects = !same && status.applying?.hash === desired.hash
@@ -89,16 +107,17 @@ function decideLive(
   desired: DesiredSupervisor,
   policies: Policies,
   status: DruidDatasourceStatus,
-  live: JsonObject,
+  { live, isOwnerGone }: Observation & { live: JsonObject },
 ): Decision {
-  const refusal = refuseForeign(desired, policies, status, live) ?? refuseImmutable(desired, live)
+  const refusal =
+    refuseForeign(desired, policies, status, { spec: live, isOwnerGone }) ?? refuseImmutable(desired, live)
   if (refusal) return refusal
   if (status.rejected?.hash === desired.hash) {
     return (
       switchRun(desired, policies, status, live) ?? { act: 'nothing', drift: [], rejected: status.rejected.message }
     )
   }
-  if (ownerOf(live) === undefined && status.applied === undefined) {
+  if (ownerOf(live) !== desired.owner && status.applied === undefined) {
     return apply('Adopted', `adopted the supervisor '${desired.id}' that was there already`, desired.spec)
   }
   if (status.applied?.hash !== desired.hash) {
@@ -114,7 +133,14 @@ function decideDrift(
   live: JsonObject,
 ): Decision {
   const drift = differences(desired.spec, live)
-  if (ownerOf(live) === undefined) drift.push(`context.${OWNER_KEY}`)
+  if (isOlder(orderIn(live), status.applied?.order) && (drift.length > 0 || isSuspended(live) !== desired.suspended)) {
+    return apply(
+      'LateWriteCorrected',
+      `supervisor '${desired.id}' had a specification that an earlier leader sent late; sent the present one again`,
+      desired.spec,
+    )
+  }
+  if (ownerOf(live) !== desired.owner) drift.push(`context.${OWNER_KEY}`)
   if (drift.length > 0 && (policies.driftPolicy ?? 'Enforce') === 'Enforce') {
     return apply(
       'DriftCorrected',
@@ -148,16 +174,22 @@ function switchRun(
   }
 }
 
-/** A supervisor marked by another resource is never touched; an unmarked one by `spec.adoption`. */
+/** A specification in Druid, live or the last one. */
+type Found = { spec: JsonObject } & Pick<Observation, 'isOwnerGone'>
+
+/**
+ * A supervisor marked by another resource is never touched; one without a mark, or with that of a resource that is gone,
+ * by `spec.adoption`.
+ */
 function refuseForeign(
   desired: DesiredSupervisor,
   policies: Policies,
   status: DruidDatasourceStatus,
-  live: JsonObject,
+  { spec: live, isOwnerGone }: Found,
 ): Decision | undefined {
   const owner = ownerOf(live)
   if (owner === desired.owner) return undefined
-  if (owner !== undefined) {
+  if (owner !== undefined && !isOwnerGone) {
     return refuse(
       'OwnedByAnother',
       `supervisor '${desired.id}' belongs to the DruidDatasource ${owner}, not to ${desired.owner}`,

@@ -1,3 +1,4 @@
+import type { Order } from '../../runtime/model/job.ts'
 import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import type { UnreadPartitions } from './unread-partitions.ts'
@@ -78,7 +79,7 @@ export interface DruidDatasourceStatus {
   /** Intent: the specification whose POST has begun. Written before the POST, removed when its end is known. */
   applying?: { hash: string }
   /** What Druid accepted from us last. */
-  applied?: { hash: string; suspended: boolean; time: string }
+  applied?: { hash: string; suspended: boolean; time: string; order?: Order }
   /** A specification that Druid refused: not sent again until the resource changes. */
   rejected?: { hash: string; message: string }
   /** Paths in the supervisor that were changed by someone else. */

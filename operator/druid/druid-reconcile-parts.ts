@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Leadership } from '../controller/leadership.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
 import type { DruidClient } from './druid-client.ts'
@@ -11,7 +12,9 @@ export interface DruidEndpoints {
 /** What reconciling DruidDatasources needs from outside. */
 export interface DruidReconcileParts {
   kube: Kube
+  /** Only for when to look again: what stays in objects has the time of the API server. */
   clock: Clock
   events: Pick<EventRecorder, 'record'>
   druids: DruidEndpoints
+  leadership: Leadership
 }

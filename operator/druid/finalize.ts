@@ -20,7 +20,7 @@ export async function finalize(parts: DruidReconcileParts, resource: DruidDataso
   const leftover = await leftoverAfterPolicy(parts, resource)
   if (leftover === undefined) return release(parts, resource)
   const deadline = Date.parse(resource.metadata.deletionTimestamp ?? '') + timeoutMs(resource)
-  const leftMs = deadline - parts.clock.now()
+  const leftMs = deadline - parts.kube.now()
   if (leftMs > 0) {
     await tell(parts, resource, { type: 'Warning', reason: 'DeletionWaits', message: leftover })
     return { requeueAfterMs: Math.min(RETRY_MS, leftMs) }

@@ -1,3 +1,5 @@
+import { leadershipLost, UNCONTESTED } from '../controller/leadership.ts'
+import type { Leadership } from '../controller/leadership.ts'
 import { readFile } from 'node:fs/promises'
 import { request } from 'undici'
 import { MillraceError } from '../../runtime/model/errors.ts'
@@ -30,10 +32,12 @@ const SUPERVISORS = '/druid/indexer/v1/supervisor'
 export class HttpDruidClient implements DruidClient {
   readonly #endpoint: DruidEndpoint
   readonly #base: string
+  readonly #leadership: Leadership
   #lastWrite: Promise<unknown> = Promise.resolve()
 
   /** Throws MillraceError DRUID_ENDPOINT_INVALID when the URL cannot be used. */
-  constructor(endpoint: DruidEndpoint) {
+  constructor(endpoint: DruidEndpoint, leadership: Leadership = UNCONTESTED) {
+    this.#leadership = leadership
     this.#endpoint = endpoint
     this.#base = checkedBase(endpoint.routerUrl)
   }
@@ -106,9 +110,15 @@ export class HttpDruidClient implements DruidClient {
     return 'done'
   }
 
-  /** One write at a time: a failed one does not hold up the next. */
+  /**
+   * One write at a time: a failed one does not hold up the next. Druid compares nothing, so whether we still lead is asked
+   * when the turn has come.
+   */
   #write(method: 'POST', path: string, body?: JsonObject): Promise<DruidAnswer> {
-    const call = (): Promise<DruidAnswer> => this.#call(method, path, body)
+    const call = async (): Promise<DruidAnswer> => {
+      if (!this.#leadership.isHeld()) throw leadershipLost(`${method} ${path}`)
+      return this.#call(method, path, body)
+    }
     const answer = this.#lastWrite.then(call, call)
     this.#lastWrite = answer
     return answer

@@ -1,7 +1,9 @@
 import { MillraceError, describeWithCauses } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
+import type { Order } from '../../runtime/model/job.ts'
+import { orderOf } from '../controller/leadership.ts'
 import type { Reconcile, ReconcileResult } from '../controller/controller.ts'
-import { isNotFound } from '../kube/errors.ts'
+import { isNotFound, KubeError } from '../kube/errors.ts'
 import type { EventNote } from '../kube/events.ts'
 import { isoSeconds } from '../kube/events.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
@@ -17,7 +19,7 @@ import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import type { PassResult } from './status.ts'
 import { conditionOf, statusAfter, statusPatch } from './status.ts'
 import type { DesiredSupervisor } from './supervisor-spec.ts'
-import { desiredSupervisor } from './supervisor-spec.ts'
+import { desiredSupervisor, ownerOf, withOrder } from './supervisor-spec.ts'
 import { unreadAfter, wantsHandOff } from './unread-partitions.ts'
 import { specProblems } from './validate-spec.ts'
 
@@ -83,7 +85,7 @@ class Pass {
   async run(): Promise<number> {
     const before = this.#status
     const result = await this.#result()
-    const next = statusAfter(this.#resource, this.#status, result, this.#parts.clock.now())
+    const next = statusAfter(this.#resource, this.#status, result, this.#parts.kube.now())
     await this.#write(next)
     for (const note of transitionNotes(before, next)) await this.#parts.events.record(this.#resource, note)
     const syncMs = parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
@@ -127,7 +129,7 @@ class Pass {
     const decision = await this.#act(
       client,
       desired,
-      decide(desired, this.#resource.spec, this.#status, await observe(client, desired.id)),
+      decide(desired, this.#resource.spec, this.#status, await this.#observe(client, desired)),
     )
     const supervisor = decision.act === 'refuse' ? undefined : await client.status(desired.id)
     await this.#watchPartitions(client, desired.id, supervisor)
@@ -135,9 +137,28 @@ class Pass {
     return { kind: 'seen', decision, supervisor, completedTasks }
   }
 
+  async #observe(client: DruidClient, { id, owner }: DesiredSupervisor): Promise<Observation> {
+    const live = await client.supervisor(id)
+    const history = live ? [] : await client.history(id)
+    const found = live ?? history[0]?.spec
+    const marked = found === undefined ? undefined : ownerOf(found)
+    return { live, history, isOwnerGone: marked !== undefined && marked !== owner && (await this.#isGone(marked)) }
+  }
+
+  /** Where the operator may not look, the resource is taken to be there. */
+  async #isGone(owner: string): Promise<boolean> {
+    const [namespace = '', name = ''] = owner.split('/')
+    try {
+      return (await read(this.#parts.kube, { namespace, name })) === undefined
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 403) return false
+      throw error
+    }
+  }
+
   /** Partitions that Druid leaves without a reader are distributed again. */
   async #watchPartitions(client: DruidClient, id: string, supervisor: SupervisorStatus | undefined): Promise<void> {
-    const now = this.#parts.clock.now()
+    const now = this.#parts.kube.now()
     const { unread: before, ...rest } = this.#status
     const unread = unreadAfter(before, supervisor, now)
     this.#status = unread === undefined ? rest : { ...rest, unread }
@@ -178,13 +199,13 @@ class Pass {
     if (this.#status.applying?.hash !== desired.hash)
       await this.#write({ ...this.#status, applying: { hash: desired.hash } })
     try {
-      await client.applySupervisor(decision.spec)
+      await client.applySupervisor(withOrder(decision.spec, this.#order()))
     } catch (error) {
       return this.#afterRefusal(client, desired, error)
     }
     if (!(await client.supervisor(desired.id))) return this.#afterRefusal(client, desired, vanished(desired.id))
     this.#recordApplied(desired)
-    const warns = decision.reason === 'DriftCorrected' || decision.reason === 'RecreatedAfterTerminate'
+    const warns = ALARMING.includes(decision.reason)
     await this.#tell(warns ? 'Warning' : 'Normal', decision.reason, decision.message)
     return this.#settled(desired)
   }
@@ -193,7 +214,7 @@ class Pass {
   async #afterRefusal(client: DruidClient, desired: DesiredSupervisor, error: unknown): Promise<Decision> {
     if (!(error instanceof MillraceError) || (error.code !== 'DRUID_REJECTED' && error.code !== 'DRUID_FAILED'))
       throw error
-    const next = decide(desired, this.#resource.spec, this.#status, await observe(client, desired.id))
+    const next = decide(desired, this.#resource.spec, this.#status, await this.#observe(client, desired))
     if (next.act === 'restore' && next.rejects) return this.#restore(client, desired, next, error.message)
     if (error.code === 'DRUID_FAILED') throw error
     return this.#reject(desired, error.message)
@@ -205,7 +226,7 @@ class Pass {
     decision: Extract<Decision, { act: 'restore' }>,
     why: string | undefined,
   ): Promise<Decision> {
-    await client.applySupervisor(decision.spec)
+    await client.applySupervisor(withOrder(decision.spec, this.#order()))
     await this.#tell('Warning', 'LostAndRestored', decision.message)
     if (decision.rejects)
       return this.#reject(desired, why ?? 'the supervisor was gone after the specification had been sent')
@@ -226,8 +247,13 @@ class Pass {
     this.#status.applied = {
       hash: desired.hash,
       suspended: desired.suspended,
-      time: isoSeconds(this.#parts.clock.now()),
+      time: isoSeconds(this.#parts.kube.now()),
+      order: this.#order(),
     }
+  }
+
+  #order(): Order {
+    return orderOf(this.#resource, this.#parts.leadership)
   }
 
   #settled(desired: DesiredSupervisor): Decision {
@@ -257,16 +283,14 @@ class Pass {
   }
 }
 
+/** Others have done something that had to be undone. */
+const ALARMING: readonly string[] = ['DriftCorrected', 'RecreatedAfterTerminate', 'LateWriteCorrected']
+
 const REASONS: Readonly<Record<string, string>> = {
   DRUID_UNREACHABLE: 'DruidUnreachable',
   DRUID_UNAUTHORIZED: 'Unauthorized',
   DRUID_FAILED: 'DruidFailed',
   DRUID_REJECTED: 'Rejected',
-}
-
-async function observe(client: DruidClient, id: string): Promise<Observation> {
-  const live = await client.supervisor(id)
-  return { live, history: live ? [] : await client.history(id) }
 }
 
 function vanished(id: string): MillraceError {

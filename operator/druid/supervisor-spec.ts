@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { parseDurationMs } from '../../runtime/model/time.ts'
+import type { Order } from '../../runtime/model/job.ts'
 import type { DruidDatasource } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
 import type { JsonObject } from './druid-client.ts'
@@ -10,6 +11,12 @@ import { isJsonObject } from './json.ts'
 
 /** Key in the supervisor's context that names the resource it belongs to, as `namespace/name`. */
 export const OWNER_KEY = 'millrace.dev/owner'
+
+/**
+ * Key in the supervisor's context that says how much had been seen by whoever wrote the specification: JSON of an Order.
+ * It is no part of what is asked for, and its change alone is not written.
+ */
+export const ORDER_KEY = 'millrace.dev/order'
 
 /** The Kafka supervisor that a DruidDatasource asks for. */
 export interface DesiredSupervisor {
@@ -114,6 +121,25 @@ function parseObject(text: string): JsonObject {
 export function ownerOf(spec: JsonObject): string | undefined {
   const owner = member(spec, 'context', OWNER_KEY)
   return typeof owner === 'string' ? owner : undefined
+}
+
+/** As it is sent: Druid compares nothing, so what comes late must be recognised when it is read back. */
+export function withOrder(spec: JsonObject, order: Order): JsonObject {
+  const context = isJsonObject(spec['context']) ? spec['context'] : {}
+  return { ...spec, context: { ...context, [ORDER_KEY]: JSON.stringify(order) } }
+}
+
+/** Undefined when whoever wrote the specification gave none, or somebody has changed it by hand. */
+export function orderIn(spec: JsonObject): Order | undefined {
+  const text = member(spec, 'context', ORDER_KEY)
+  if (typeof text !== 'string') return undefined
+  try {
+    const order: unknown = JSON.parse(text)
+    return isJsonObject(order) && typeof order['generation'] === 'number' ? (order as unknown as Order) : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }
 
 export function topicOf(spec: JsonObject): string | undefined {

@@ -6,6 +6,12 @@ import type { ResourceType } from './resource-type.ts'
  * Every call throws KubeError (errors.ts) for an answer other than success, or when there is none.
  */
 export interface Kube {
+  /**
+   * The time of the API server, ms since the epoch, as of its newest answer. Stamps that stay in objects (of deletions,
+   * conditions, operations) are made from this and compared with this: the operator's own clock may be minutes off, and
+   * another operator may go on with what this one has begun.
+   */
+  now(): number
   get<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): Promise<T>
   list<T extends KubeObject>(resource: ResourceType<T>, scope: Scope): Promise<ObjectList<T>>
   /**

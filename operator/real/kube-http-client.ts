@@ -1,4 +1,5 @@
 import { request } from 'undici'
+import { realClock } from '../../runtime/ports/real/clock.ts'
 import { KubeError } from '../kube/errors.ts'
 import type {
   DeleteOptions,
@@ -14,6 +15,7 @@ import type {
 import type { KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import { apiVersionOf } from '../kube/resource-type.ts'
+import { ServerClock } from '../kube/server-clock.ts'
 import type { KubeConnection } from './kube-config.ts'
 import { startWatch } from './kube-watch.ts'
 
@@ -24,9 +26,14 @@ const FIELD_MANAGER = 'millrace-operator'
 /** The Kube port over HTTPS with undici. No retries: whoever calls decides what is safe to repeat. */
 export class KubeHttpClient implements Kube {
   readonly #connection: KubeConnection
+  readonly #clock = new ServerClock(() => realClock.now())
 
   constructor(connection: KubeConnection) {
     this.#connection = connection
+  }
+
+  now(): number {
+    return this.#clock.now()
   }
 
   async close(): Promise<void> {
@@ -139,6 +146,7 @@ export class KubeHttpClient implements Kube {
     let status: number
     let text: string
     let retryAfter: string | string[] | undefined
+    const sentAt = realClock.now()
     try {
       const answer = await request(this.#connection.server + path, {
         method,
@@ -154,6 +162,8 @@ export class KubeHttpClient implements Kube {
       })
       status = answer.statusCode
       retryAfter = answer.headers['retry-after']
+      const { date } = answer.headers
+      this.#clock.heard(typeof date === 'string' ? date : undefined, sentAt)
       text = await answer.body.text()
     } catch (cause) {
       throw new KubeError(`${what}: the API server at ${this.#connection.server} did not answer`, {

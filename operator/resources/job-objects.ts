@@ -45,16 +45,26 @@ export function lastGoodName(job: string): string {
   return `${job}-last-good`
 }
 
-/**
- * The newest spec that passed: what goes on running after a bad edit, and after a restart of the operator. `running`: the
- * spec of the pods that run the job until those of `spec` have taken over.
- */
-export function lastGoodConfigMap(job: StreamJob, spec: StreamJobSpec, running: StreamJobSpec | undefined): ConfigMap {
+export interface LastGoodSpecs {
+  /** The newest spec that passed: what goes on running after a bad edit, and after a restart of the operator. */
+  spec: StreamJobSpec
+  /** That of the pods that run the job until those of `spec` have taken over. */
+  running: StreamJobSpec | undefined
+  /** The one that the status still names: an operator that dies before it names `spec` must find it. */
+  previous: StreamJobSpec | undefined
+}
+
+export function lastGoodConfigMap(job: StreamJob, { spec, running, previous }: LastGoodSpecs): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: metadataOf(job, lastGoodName(job.metadata.name)),
-    data: { uid: job.metadata.uid ?? '', spec: JSON.stringify(spec), running: JSON.stringify(running ?? null) },
+    data: {
+      uid: job.metadata.uid ?? '',
+      spec: JSON.stringify(spec),
+      running: JSON.stringify(running ?? null),
+      previous: JSON.stringify(previous ?? null),
+    },
   }
 }
 

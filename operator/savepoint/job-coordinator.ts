@@ -1,7 +1,7 @@
 import type { TokenKeys } from '../resources/job-token.ts'
-import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
+import type { Leadership } from '../controller/leadership.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
 import { pods as podResource } from '../kube/resource-type.ts'
@@ -12,10 +12,10 @@ import { coordinatorAmong } from '../streamjob/pod-sets.ts'
 
 export interface SavepointParts {
   kube: Kube
-  clock: Clock
   jobClient: JobClient
   tokenKeys: TokenKeys
   events: EventRecorder
+  leadership: Leadership
   /** The checkpoint store of jobs that name none. */
   store: string
 }

@@ -2,6 +2,7 @@ import type { CheckpointReport, SavepointReport } from '../../runtime/control/jo
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { ErrorReport } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
+import { orderOf } from '../controller/leadership.ts'
 import { streamJobs } from '../api/stream-job.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 import { streamSavepoints } from '../api/stream-savepoint.ts'
@@ -30,7 +31,7 @@ export async function reconcileSavepoint(parts: SavepointParts, ref: ObjectRef):
   // The id comes from the uid, so it need not be written before the coordinator is asked: a repeat has the same.
   const id = `ssp-${savepoint.metadata.uid ?? ''}`
   const next = nextStatus(savepoint, id, await askFor(parts, savepoint, id), {
-    now: parts.clock.now(),
+    now: parts.kube.now(),
     store: parts.store,
   })
   await write(parts, savepoint, next)
@@ -73,7 +74,11 @@ async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: str
       }
     if (phase !== 'running')
       return { kind: 'notYet', why: `The job ${job.metadata.name} is ${phase}; the savepoint is taken when it runs.` }
-    return { kind: 'report', report: await parts.jobClient.requestSavepoint(endpoint, { id }), job }
+    return {
+      kind: 'report',
+      report: await parts.jobClient.requestSavepoint(endpoint, { id, order: orderOf(job, parts.leadership) }),
+      job,
+    }
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     return error.retriable ? { kind: 'notYet', why: error.message } : { kind: 'refused', error: errorReport(error) }

@@ -38,7 +38,7 @@ export async function releaseSavepoint(parts: SavepointParts, savepoint: StreamS
   if (
     left !== undefined &&
     left.mayPass &&
-    parts.clock.now() < Date.parse(savepoint.metadata.deletionTimestamp ?? '') + DEADLINE_MS
+    parts.kube.now() < Date.parse(savepoint.metadata.deletionTimestamp ?? '') + DEADLINE_MS
   ) {
     return { requeueAfterMs: POLL_MS }
   }

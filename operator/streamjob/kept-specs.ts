@@ -40,7 +40,7 @@ export async function readKept(kube: Kube, job: StreamJob): Promise<KeptSpecs> {
   if (found === undefined || seals === undefined)
     return { lastGood: undefined, candidates: [], isAltered: false, isForeign }
   const isOfJob = found.data?.['uid'] === job.metadata.uid
-  const specs = ['running', 'spec'].flatMap((name) => (isOfJob && parsedSpec(found.data?.[name])) || [])
+  const specs = ['running', 'spec', 'previous'].flatMap((name) => (isOfJob && parsedSpec(found.data?.[name])) || [])
   const lastGood = specs.find((spec) => isSealed(spec, seals.hash))
   const hashes = [seals.hash, ...(seals.running === undefined || seals.running === null ? [] : [seals.running])]
   const candidates = specs.filter((spec) => hashes.some((hash) => isSealed(spec, hash)))

@@ -35,11 +35,15 @@ export function hangingWorkers(
   })
 }
 
-/** When the process of the pod started; `now` when none runs. */
+/**
+ * When the process of the pod started; `now` when none runs. The node says so by a clock that may be minutes off: it
+ * counts within what the API server knows of the pod.
+ */
 function runsSince({ metadata, status }: Pod, now: number): number {
   const [container] = status?.containerStatuses ?? []
   const { running } = container?.state ?? {}
   if (status?.phase !== 'Running' || running === undefined) return now
   const { startedAt = metadata.creationTimestamp } = running as { startedAt?: string }
-  return Date.parse(startedAt ?? '') || now
+  const createdAt = Date.parse(metadata.creationTimestamp ?? '') || 0
+  return Math.min(now, Math.max(createdAt, Date.parse(startedAt ?? '') || now))
 }

@@ -6,7 +6,6 @@ import type { ConnectorDeclarations } from '../../runtime/graph/connector-declar
 import type { Origin, Problem } from '../../runtime/graph/problems.ts'
 import { errorReport, type ErrorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
-import type { Clock } from '../../runtime/ports/clock.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
 import { unlessNotFound } from '../kube/errors.ts'
@@ -35,7 +34,6 @@ import type { ReadSpec, Wanted } from './wanted.ts'
 
 export interface ObserveParts {
   kube: Kube
-  clock: Clock
   jobClient: JobClient
   connectors: ConnectorDeclarations
   settings: PodSettings
@@ -47,7 +45,7 @@ export interface ObserveParts {
  * coordinators say. Reads from the API server, not from a cache, so a pass never acts on what it has itself changed.
  */
 export async function observe(parts: ObserveParts, job: StreamJob): Promise<Observed> {
-  const { kube, clock } = parts
+  const { kube } = parts
   const namespace = job.metadata.namespace ?? ''
   const all = await kube.list(podResource, { namespace, labelSelector: `${JOB_LABEL}=${job.metadata.name}` })
   const own = all.items.filter((pod) => isOwnedBy(pod, job))
@@ -63,7 +61,7 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     coordinatorAmong(pods, template) ?? (running === undefined ? coordinatorAmong(pods, UNNAMED) : undefined),
   )
   return {
-    now: clock.now(),
+    now: kube.now(),
     job,
     wanted: wanted?.set,
     running: running?.set,
@@ -252,7 +250,7 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
     return { chosen: usable, problems: [incompatible(change)], keep: undefined, kept }
   }
   const taken = kept.isForeign ? lastGoodName(job.metadata.name) : undefined
-  return { chosen: newest, problems, keep: { change, taken }, kept }
+  return { chosen: newest, problems, keep: { change, previous: last, taken }, kept }
 }
 
 function readJobSpec(

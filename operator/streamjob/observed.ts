@@ -2,18 +2,21 @@ import type { ErrorReport } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Change } from '../../runtime/plan/change.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'
-import type { StreamJob } from '../api/stream-job.ts'
+import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface KeepSpec {
   change: Change | undefined
+  /** The last good one until now, when it can still be read. */
+  previous: StreamJobSpec | undefined
   /** The ConfigMap of that name, when it belongs to someone else. */
   taken: string | undefined
 }
 
 /** All that one pass knows: read at its start, never changed. Plain data. */
 export interface Observed {
+  /** By the clock of the API server, as all stamps in objects. */
   now: number
   job: StreamJob
   /** From the newest spec that passed; undefined when none ever did. */

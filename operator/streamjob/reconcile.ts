@@ -1,11 +1,12 @@
 import type { JobTarget } from '../../runtime/control/job-report.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
-import type { OperatorMetrics } from '../controller/metrics.ts'
+import { orderOf } from '../controller/leadership.ts'
+import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
 import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
-import type { EventRecorder } from '../kube/events.ts'
+import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource, secrets, services } from '../kube/resource-type.ts'
@@ -19,38 +20,68 @@ import { keptHash } from './kept-specs.ts'
 import { endpointOf, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
-import { learntPause } from './operation.ts'
-import { newestFailure } from './pod-failure.ts'
+import { deletionDeadlineMs } from './operation.ts'
 import { coordinatorAmong } from './pod-sets.ts'
 import { refused, refusalOf, targetRefusalOf } from './refusal.ts'
 import type { Refused } from './refusal.ts'
-import { SHOWN_LOSSES, statusOf } from './status.ts'
+import { statusOf } from './status.ts'
+import type { Teller } from './tell.ts'
+import { tellingOf } from './untold.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
 export interface StreamJobParts extends ObserveParts {
   events: EventRecorder
+  teller: Teller
+  leadership: Leadership
   logger: Logger
-  metrics: OperatorMetrics
 }
 
 const FIELD_MANAGER = 'millrace-operator'
 
+/** While something is untold, the job is looked at again after this time at the latest. */
+const TELL_AGAIN_MS = 1_000
+/** So long after its deadline a deletion waits for nobody, not even for an Event that cannot be written. */
+const TELLING_PATIENCE_MS = 30_000
+
 /** observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. */
 export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef): Promise<ReconcileResult> {
-  const job = await readJob(parts, ref)
-  if (job === undefined) return {}
+  const read = await readJob(parts, ref)
+  if (read === undefined) return {}
+  const job = await parts.teller.tell(read)
   const observed = await observe(parts, job)
   const decision = decide(observed)
   const current = await writeStatus(parts, observed, decision)
-  const refusal = await carryOut(parts, { ...observed, job: current }, decision.act)
-  if (refusal === undefined) {
-    await tell(parts, observed, decision)
-    return requeueAfter(decision)
-  }
+  if (decision.act.kind === 'release') return release(parts, { ...observed, job: current.job }, decision)
+  const refusal = await carryOut(parts, { ...observed, job: current.job }, decision.act)
+  if (refusal === undefined) return hasWrittenJob(decision) ? requeueAfter(decision) : tell(parts, current, decision)
   const outcome = refused(observed, decision, refusal)
-  await writeStatus(parts, { ...observed, job: current }, outcome)
-  await tell(parts, observed, outcome)
-  return requeueAfter(outcome)
+  return tell(parts, await writeStatus(parts, { ...observed, job: current.job }, outcome), outcome)
+}
+
+/** Of an object that is gone nothing can be told: first all that is known, then the finalizer. */
+async function release(parts: StreamJobParts, observed: Observed, decision: Decision): Promise<ReconcileResult> {
+  const job = await parts.teller.tell(observed.job)
+  const { deletionTimestamp = '' } = job.metadata
+  const patienceEnds = Date.parse(deletionTimestamp) + deletionDeadlineMs(job) + TELLING_PATIENCE_MS
+  if (isUntold(job) && observed.now < patienceEnds) return { requeueAfterMs: TELL_AGAIN_MS }
+  await carryOut(parts, { ...observed, job }, decision.act)
+  return requeueAfter(decision)
+}
+
+/** Then the version that is known is an old one: the next pass, which is made at once, tells. */
+function hasWrittenJob({ act }: Decision): boolean {
+  return act.kind === 'keepSpec' || act.kind === 'addFinalizer'
+}
+
+/** After the act, which waits for no Event. */
+async function tell(parts: StreamJobParts, { job, lasting }: Written, decision: Decision): Promise<ReconcileResult> {
+  for (const note of lasting) await parts.events.record(job, note)
+  if (!isUntold(await parts.teller.tell(job))) return requeueAfter(decision)
+  return { requeueAfterMs: Math.min(decision.requeueAfterMs ?? TELL_AGAIN_MS, TELL_AGAIN_MS) }
+}
+
+function isUntold({ status }: StreamJob): boolean {
+  return (status?.untold ?? []).length > 0
 }
 
 function requeueAfter(decision: Decision): ReconcileResult {
@@ -66,16 +97,23 @@ async function readJob({ kube }: StreamJobParts, ref: ObjectRef): Promise<Stream
   }
 }
 
-/** Writes only what differs, on the version that the decision was made on: a conflict ends the pass before its act. */
-async function writeStatus(
-  { kube }: StreamJobParts,
-  { job, ...rest }: Observed,
-  decision: Decision,
-): Promise<StreamJob> {
-  const status = statusOf({ job, ...rest }, decision)
-  if (textWithoutNulls(status) === textWithoutNulls(job.status ?? {})) return job
+interface Written {
+  job: StreamJob
+  lasting: readonly EventNote[]
+}
+
+/**
+ * Writes only what differs, on the version that the decision was made on: a conflict ends the pass before its act. With
+ * it goes what is to be told of it.
+ */
+async function writeStatus({ kube }: StreamJobParts, observed: Observed, decision: Decision): Promise<Written> {
+  const { job } = observed
+  const next = statusOf(observed, decision)
+  const { untold, lasting } = tellingOf(observed, decision, next)
+  const status = { ...next, untold: untold.length === 0 ? null : untold }
+  if (textWithoutNulls(status) === textWithoutNulls(job.status ?? {})) return { job, lasting }
   const { resourceVersion } = job.metadata
-  return kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status })
+  return { job: await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status }), lasting }
 }
 
 /** Resolves with why the act was refused for good, undefined when it was done. */
@@ -107,7 +145,10 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
       return putTarget(parts, observed, act)
     case 'requestSavepoint': {
       const endpoint = coordinatorEndpoint(parts, observed, observed.running?.template)
-      if (endpoint !== undefined) await parts.jobClient.requestSavepoint(endpoint, { id: act.id })
+      if (endpoint !== undefined) {
+        const order = orderOf(job, parts.leadership)
+        await parts.jobClient.requestSavepoint(endpoint, { id: act.id, order })
+      }
       return undefined
     }
   }
@@ -137,7 +178,11 @@ async function keepSpec(
   { job, keepSpec: keep, wanted, running }: Observed,
 ): Promise<Refused | undefined> {
   const isReplaced = running !== undefined && running.template !== wanted?.template
-  const text = lastGoodConfigMap(job, job.spec, isReplaced ? running.spec : undefined)
+  const text = lastGoodConfigMap(job, {
+    spec: job.spec,
+    running: isReplaced ? running.spec : undefined,
+    previous: keep?.previous,
+  })
   const refusal = await refusalFrom(text, kube.apply(configMaps, text, FIELD_MANAGER))
   if (refusal !== undefined) return refusal
   const lastGood: StreamJobStatus['lastGood'] = {
@@ -227,6 +272,7 @@ async function putTarget(
       spec: set.jobSpec,
       desiredState,
       ...(set.restore === undefined ? {} : { restore: set.restore }),
+      order: orderOf(observed.job, parts.leadership),
     })
     return undefined
   } catch (error) {
@@ -243,51 +289,6 @@ function coordinatorEndpoint(
 ): ReturnType<typeof endpointOf> | undefined {
   const pod = template === undefined ? undefined : coordinatorAmong(pods, template)
   return pod === undefined ? undefined : endpointOf(parts, job, pod)
-}
-
-/** Events and metrics come last: losing them loses nothing. */
-async function tell({ events, metrics }: StreamJobParts, observed: Observed, decision: Decision): Promise<void> {
-  const { job } = observed
-  const ended = job.status?.operation
-  if (decision.ended !== undefined && ended !== undefined && ended !== null) {
-    metrics.operationEnded(decision.ended.type, decision.ended.result, observed.now - Date.parse(ended.startedAt))
-  }
-  const pause = learntPause(observed, decision)
-  if (pause !== undefined) metrics.paused(pause.type, pause.pauseMs)
-  for (const note of decision.events) await events.record(job, note)
-  const [problem] = observed.problems
-  if (problem !== undefined) {
-    await events.record(job, {
-      type: 'Warning',
-      reason: 'Rejected',
-      message: `${problem.path}: ${problem.message} [${problem.code}]${problem.hint === undefined ? '' : `; ${problem.hint}`}`,
-    })
-  }
-  const failure = newestFailure(observed.pods, job.status?.lastFailure)
-  if (failure !== undefined && failure.at !== job.status?.lastFailure?.at)
-    await events.record(job, { type: 'Warning', reason: failure.reason, message: failure.message })
-  const known = job.status?.attempt ?? 0
-  if (
-    observed.coordinator.kind === 'reached' &&
-    observed.coordinator.report.attempt > 0 &&
-    observed.coordinator.report.attempt < known
-  ) {
-    await events.record(job, {
-      type: 'Warning',
-      reason: 'StateMissing',
-      message: `The coordinator starts attempt ${observed.coordinator.report.attempt} after attempt ${known}: it does not find the job's checkpoints in the store.`,
-    })
-  }
-  const losses = observed.coordinator.kind === 'reached' ? (observed.coordinator.report.losses ?? []) : []
-  for (const { operator, skipped, firstReason } of losses.slice(0, SHOWN_LOSSES))
-    await events.record(job, {
-      type: 'Warning',
-      reason: skipped > 0 ? 'RecordsSkipped' : 'RecordsDeadLettered',
-      message: `Operator ${operator} leaves out records. The first: ${firstReason}`,
-    })
-  const error = observed.coordinator.kind === 'reached' ? observed.coordinator.report.error : null
-  if (error !== null && decision.phase === 'Running')
-    await events.record(job, { type: 'Warning', reason: 'JobException', message: error.message })
 }
 
 function refOf(job: StreamJob): ObjectRef {

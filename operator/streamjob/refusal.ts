@@ -28,7 +28,8 @@ export function refusalOf(error: unknown, { kind, metadata }: KubeObject): Refus
 
 /** As refusalOf, when a coordinator does not take a target: its image may be older than a verb of the graph. */
 export function targetRefusalOf(error: unknown, revision: string): Refused | undefined {
-  if (!(error instanceof CoordinatorRefusal) || error.status !== 422) return undefined
+  if (!(error instanceof CoordinatorRefusal)) return undefined
+  if (error.status !== 422 && error.told.code !== 'ORDER_OUTDATED') return undefined
   return targetRefusal(error.told, revision)
 }
 

@@ -1,4 +1,4 @@
-import type { CheckpointReport, JobTarget } from '../model/job.ts'
+import type { CheckpointReport, JobTarget, Order } from '../model/job.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt } from '../model/ids.ts'
 import type { Store } from '../ports/store.ts'
@@ -17,13 +17,16 @@ export type LogEntry =
   /** `template`: of the pods that claim it; absent where the operator made none. */
   | { kind: 'claim'; attempt: Attempt; target: JobTarget; template?: string }
   | { kind: 'checkpoint'; checkpoint: CheckpointReport; savepoint: string | null; final: boolean }
-  | { kind: 'suspended'; attempt: Attempt }
+  /** `order`: the newest that was obeyed, as in the target of a claim. */
+  | { kind: 'suspended'; attempt: Attempt; order?: Order }
   | { kind: 'finished'; attempt: Attempt }
 
 /** The newest facts of a log, folded from its entries. */
 export interface LogView {
   attempt: Attempt
   target: JobTarget | undefined
+  /** The newest order in it. */
+  order: Order | undefined
   /** The pods that made the newest claim. */
   template: string | undefined
   /** The checkpoint that a restore starts from. */
@@ -186,6 +189,7 @@ function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): Log
   } = {
     attempt: 0,
     target: undefined,
+    order: undefined,
     template: undefined,
     newest: undefined,
     committed: undefined,
@@ -197,6 +201,7 @@ function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): Log
       case 'claim':
         view.attempt = entry.attempt
         view.target = entry.target
+        view.order = entry.target.order ?? view.order
         view.template = entry.template
         view.ended = undefined
         break
@@ -206,6 +211,7 @@ function foldLog(entries: readonly { sequence: number; entry: LogEntry }[]): Log
         break
       case 'suspended':
       case 'finished':
+        if (entry.kind === 'suspended') view.order = entry.order ?? view.order
         view.ended = entry.kind
         view.committed = view.newest
         break

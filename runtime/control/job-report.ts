@@ -1,9 +1,10 @@
 import type { ErrorReport } from '../model/errors.ts'
 import type { Attempt } from '../model/ids.ts'
-import type { CheckpointReport } from '../model/job.ts'
+import type { CheckpointReport, Order } from '../model/job.ts'
 
 /**
- * The REST surface of a coordinator (JSON over HTTP, port 8081; only GET is served without the job's token):
+ * The REST surface of a coordinator (JSON over HTTP, port 8081; only GET is served without the job's token). A target or
+ * savepoint with an older order than the newest one obeyed is refused (409 ORDER_OUTDATED):
  *   GET  /v1/job         → JobReport
  *   PUT  /v1/target      JobTarget → JobReport; repeating the same target changes nothing
  *   POST /v1/savepoints  SavepointRequest → SavepointReport; repeating an id asks for the same savepoint
@@ -11,7 +12,7 @@ import type { CheckpointReport } from '../model/job.ts'
  *   DELETE /v1/savepoints/{id} deletes its files (204, also when unknown; 409 while the job would restore from it)
  *   GET  /metrics        → Prometheus text      GET /healthz → 200
  */
-export type { CheckpointReport, JobTarget } from '../model/job.ts'
+export type { CheckpointReport, JobTarget, Order } from '../model/job.ts'
 
 /** Where a job is in its life; the legal steps are in coordinator/job-phase.ts. */
 export type JobPhase =
@@ -92,6 +93,8 @@ export interface OperatorLoss {
 
 export interface SavepointRequest {
   id: string
+  /** As that of a target. */
+  order?: Order
 }
 
 export type SavepointReport =

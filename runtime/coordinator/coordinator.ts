@@ -4,11 +4,12 @@ import { type Manifest, readManifest, withoutOutput } from '../checkpoint/manife
 import { assignRestore } from '../checkpoint/restore-assignment.ts'
 import { discardSavepoint, retire, sweep } from '../checkpoint/retention.ts'
 import type { Connectors } from '../connectors/registry.ts'
-import type { JobPhase, JobReport, SavepointReport } from '../control/job-report.ts'
+import type { JobPhase, JobReport, SavepointReport, SavepointRequest } from '../control/job-report.ts'
 import type { SubtaskMetrics, WorkerMessage } from '../control/messages.ts'
 import { describeWithCauses, type ErrorReport, errorReport, MillraceError } from '../model/errors.ts'
 import type { Attempt, SubtaskId } from '../model/ids.ts'
-import type { CheckpointReport, JobTarget } from '../model/job.ts'
+import type { CheckpointReport, JobTarget, Order } from '../model/job.ts'
+import { isOlder, newerOf, outdated } from '../model/order.ts'
 import type { Split } from '../model/snapshot.ts'
 import { subtasksOf } from '../plan/chaining.ts'
 import type { ExecutionPlan } from '../plan/execution-plan.ts'
@@ -90,6 +91,8 @@ export class Coordinator {
   /** Others run the job: nothing of the log is this coordinator's until it is to run the job. */
   #standsBy = false
   #wanted: Wanted | undefined
+  /** The newest that was obeyed, by this coordinator or by one before it. */
+  #order: Order | undefined
   /** A target that the state of the running attempt does not fit. */
   #refused: { revision: string; error: MillraceError } | undefined
   #phase: JobPhase = 'waiting'
@@ -177,6 +180,7 @@ export class Coordinator {
     this.#standsBy =
       this.#wanted?.target.desiredState !== 'running' && view.attempt > 0 && view.template !== this.#config.template
     if (!this.#standsBy) this.#takeUp(view)
+    this.#order = newerOf(this.#order, view.order)
     this.#log = log
     this.#error.current = undefined
   }
@@ -185,8 +189,8 @@ export class Coordinator {
     this.#attempt = view.attempt
     this.#newest = view.newest ?? null
     this.#savepoints.add(view.checkpoints)
-    // A target that was set meanwhile is newer than the one in the log.
-    if (view.target && !this.#wanted)
+    // A target that was set meanwhile is newer than the one in the log, unless it says that it is not.
+    if (view.target && (!this.#wanted || isOlder(this.#wanted.target.order, view.order)))
       this.#accept(view.ended === 'suspended' ? { ...view.target, desiredState: 'suspended' } : view.target)
   }
 
@@ -211,10 +215,11 @@ export class Coordinator {
   }
 
   /**
-   * Asks for a target; the same again changes nothing. Throws SPEC_INVALID or STATE_WOULD_BE_LOST and keeps what
-   * runs.
+   * Asks for a target; the same again changes nothing. Throws SPEC_INVALID, STATE_WOULD_BE_LOST or ORDER_OUTDATED and
+   * keeps what runs.
    */
   setTarget(target: JobTarget): void {
+    this.#obey(`the target ${target.revision} (${target.desiredState})`, target.order)
     const before = this.#wanted?.target
     if (
       before?.revision === target.revision &&
@@ -231,12 +236,25 @@ export class Coordinator {
     this.#wake()
   }
 
+  /** A leader that was frozen may ask when it wakes, long after another one has gone on. */
+  #obey(what: string, order: Order | undefined): void {
+    if (order !== undefined && this.#order !== undefined && isOlder(order, this.#order))
+      throw outdated(what, order, this.#order)
+    this.#order = order ?? this.#order
+  }
+
+  /** As it is claimed: a coordinator that starts again must refuse what this one refuses. */
+  #ordered(target: JobTarget): JobTarget {
+    return this.#order === undefined ? target : { ...target, order: this.#order }
+  }
+
   #accept(target: JobTarget): void {
     this.#wanted = { target, ...this.#planJob(target.spec) }
   }
 
-  /** Asks for a savepoint; the same id again asks for the same one. */
-  savepoint(id: string): SavepointReport {
+  /** Asks for a savepoint; the same id again asks for the same one. Throws ORDER_OUTDATED. */
+  savepoint({ id, order }: SavepointRequest): SavepointReport {
+    this.#obey(`the savepoint ${id}`, order)
     return this.#savepoints.ask(id)
   }
 
@@ -560,7 +578,11 @@ export class Coordinator {
       const checkpoint = await this.#stopAtSavepoint(run, id)
       this.#savepoints.completed(id, checkpoint)
       await run.committed(checkpoint.id)
-      await this.#log?.append(run.parts.attempt, { kind: 'suspended', attempt: run.parts.attempt })
+      await this.#log?.append(run.parts.attempt, {
+        kind: 'suspended',
+        attempt: run.parts.attempt,
+        ...(this.#order === undefined ? {} : { order: this.#order }),
+      })
       this.#run = undefined
       await this.#orders.stop(run.parts.subtasks, run.parts.attempt, 'stop')
     }
@@ -673,7 +695,7 @@ export class Coordinator {
     // A claim stays in the log for ever, so that sources which did not answer are asked before the next one.
     if (this.#sourcesFailed) await this.#discover(wanted, undefined)
     if (this.#closed || this.#wanted !== wanted) return
-    const attempt = await log.claim(wanted.target, this.#config.template)
+    const attempt = await log.claim(this.#ordered(wanted.target), this.#config.template)
     this.#attempt = attempt
     await this.#orders.stop(this.#registry.subtasks(), attempt, 'fence')
     const newest = log.view().newest ?? (await this.#initial.import(log, attempt, wanted.target))

@@ -1,6 +1,8 @@
 import { isSameSecret } from '../model/same-secret.ts'
+import { isFields } from '../model/fields.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
-import type { JobTarget } from '../model/job.ts'
+import type { SavepointRequest } from '../control/job-report.ts'
+import type { JobTarget, Order } from '../model/job.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../ports/http.ts'
 import { isLocalHost } from '../ports/local-host.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -63,7 +65,7 @@ const ROUTES: readonly Route[] = [
     method: 'POST',
     path: /^\/v1\/savepoints$/,
     needsToken: true,
-    answer: async (coordinator, { body }) => json(202, coordinator.savepoint(parseSavepointId(body))),
+    answer: async (coordinator, { body }) => json(202, coordinator.savepoint(parseSavepoint(body))),
   },
   {
     method: 'DELETE',
@@ -106,7 +108,7 @@ async function answer(
 function statusOf(error: unknown): number {
   if (!(error instanceof MillraceError)) return 500
   if (error.domain === 'user') return 422
-  return error.code === 'SAVEPOINT_IN_USE' ? 409 : 500
+  return error.code === 'SAVEPOINT_IN_USE' || error.code === 'ORDER_OUTDATED' ? 409 : 500
 }
 
 function failure(status: number, code: string, message: string): HttpResponse {
@@ -135,11 +137,23 @@ function parseTarget(body: string): JobTarget {
     spec: value.spec,
     desiredState: value.desiredState,
     ...(value.restore === undefined ? {} : { restore: value.restore }),
+    ...parseOrder(value),
   }
 }
 
-function parseSavepointId(body: string): string {
-  const { id } = parseJson(body) as { id?: unknown }
+function parseOrder({ order }: { order?: unknown }): { order?: Order } {
+  if (order === undefined) return {}
+  const { generation, lease } = isFields(order) ? order : {}
+  const { id, transitions } = isFields(lease) ? lease : {}
+  if (typeof generation !== 'number')
+    throw new MillraceError('ORDER_INVALID', 'an order needs the generation of the job', { domain: 'user' })
+  const isLed = typeof id === 'string' && typeof transitions === 'number'
+  return { order: { generation, ...(isLed ? { lease: { id, transitions } } : {}) } }
+}
+
+function parseSavepoint(body: string): SavepointRequest {
+  const request = parseJson(body) as { id?: unknown; order?: unknown }
+  const { id } = request
   if (typeof id !== 'string' || !new RegExp(`^${SAVEPOINT_ID}$`).test(id)) {
     throw new MillraceError(
       'SAVEPOINT_INVALID',
@@ -147,7 +161,7 @@ function parseSavepointId(body: string): string {
       { domain: 'user' },
     )
   }
-  return id
+  return { id, ...parseOrder(request) }
 }
 
 function parseJson(body: string): object {

@@ -9,6 +9,16 @@ export interface JobTarget {
   desiredState: 'running' | 'suspended'
   /** Where a job without a checkpoint of its own starts: the location of a savepoint or checkpoint of any job. */
   restore?: string
+  /** Absent: from an operator that knew no orders. Such a target is never too late. */
+  order?: Order
+}
+
+/** How much of the world the one who asks had seen: what was decided on less comes too late. */
+export interface Order {
+  /** Of the job's resource. */
+  generation: number
+  /** The operator's turn at leading; absent where no lease is held. Turns of different leases are not compared. */
+  lease?: { id: string; transitions: number }
 }
 
 /** A completed checkpoint, as the log and the reports name it. */

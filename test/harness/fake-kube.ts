@@ -40,6 +40,8 @@ export class FakeKube implements Kube {
   readonly #history: Change[] = []
   readonly watchers = new Set<Watcher>()
   before: (call: string) => void = () => undefined
+  /** May throw when a write is done, as when its answer is lost. */
+  after: (call: string) => void = () => undefined
   /** Quotas, admission and checks of fields: may throw for an object that is to be created. */
   admit: (object: KubeObject) => void = () => undefined
   #version = 1
@@ -102,7 +104,9 @@ export class FakeKube implements Kube {
     stored.metadata.uid ??= `uid-${this.#version}`
     stored.metadata.generation = 1
     stored.metadata.creationTimestamp = new Date(this.now()).toISOString()
-    return this.#store(resource.plural, key, stored, 'ADDED') as T
+    const answer = this.#store(resource.plural, key, stored, 'ADDED') as T
+    this.#leave('create', resource, object.metadata.name)
+    return answer
   }
 
   async dryRunCreate<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<void> {
@@ -120,19 +124,20 @@ export class FakeKube implements Kube {
   async patch<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> {
     this.#enter('patch', resource, ref.name)
     const { status: _, ...rest } = patch
-    return this.#change(resource, ref, rest) as T
+    return this.#answer('patch', resource, ref, rest) as T
   }
 
   async patchStatus<T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef, patch: MergePatch): Promise<T> {
     this.#enter('patchStatus', resource, ref.name)
-    return this.#change(resource, ref, { metadata: patch['metadata'] ?? {}, status: patch['status'] }) as T
+    const { metadata = {}, status } = patch
+    return this.#answer('patchStatus', resource, ref, { metadata, status }) as T
   }
 
   async apply<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> {
     const ref = { namespace: object.metadata.namespace ?? '', name: object.metadata.name }
     if (!this.objects.has(keyOf(resource, ref))) return this.create(resource, object)
     this.#enter('apply', resource, ref.name)
-    return this.#change(resource, ref, copy(object) as unknown as MergePatch) as T
+    return this.#answer('apply', resource, ref, copy(object) as unknown as MergePatch) as T
   }
 
   async delete<T extends KubeObject>(
@@ -147,6 +152,7 @@ export class FakeKube implements Kube {
       throw new KubeError('uid differs', { status: 409, reason: 'Conflict' })
     object.metadata.deletionTimestamp ??= new Date(this.now()).toISOString()
     this.#finishOrKeep(resource.plural, keyOf(resource, ref), object)
+    this.#leave('delete', resource, ref.name)
   }
 
   /** What a user, the kubelet or a crash does: no conflict, no call recorded. */
@@ -166,6 +172,12 @@ export class FakeKube implements Kube {
 
   endWatches(how: WatchEnd): void {
     for (const watcher of [...this.watchers]) watcher.end(how)
+  }
+
+  #answer(verb: string, resource: ResourceType<KubeObject>, ref: ObjectRef, patch: MergePatch): KubeObject {
+    const answer = this.#change(resource, ref, patch)
+    this.#leave(verb, resource, ref.name)
+    return answer
   }
 
   #change(resource: ResourceType<KubeObject>, ref: ObjectRef, patch: MergePatch): KubeObject {
@@ -216,6 +228,10 @@ export class FakeKube implements Kube {
     const call = `${verb} ${resource.plural} ${name}`.trim()
     this.calls.push(call)
     this.before(call)
+  }
+
+  #leave(verb: string, resource: ResourceType<KubeObject>, name: string): void {
+    this.after(`${verb} ${resource.plural} ${name}`)
   }
 }
 

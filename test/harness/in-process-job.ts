@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { scopedStore } from '../../runtime/checkpoint/scoped-store.ts'
 import type { Connectors } from '../../runtime/connectors/registry.ts'
-import type { CheckpointReport, JobReport } from '../../runtime/control/job-report.ts'
+import type { CheckpointReport, JobReport, Order } from '../../runtime/control/job-report.ts'
 import { Coordinator } from '../../runtime/coordinator/coordinator.ts'
 import { httpApi } from '../../runtime/coordinator/http-api.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
@@ -78,19 +78,20 @@ export class InProcessJob {
     return control
   }
 
-  want(desiredState: 'running' | 'suspended'): void {
+  want(desiredState: 'running' | 'suspended', order?: Order): void {
     this.#coordinator.setTarget({
       revision: '1',
       spec: this.#spec,
       desiredState,
       ...(this.#restore === undefined ? {} : { restore: this.#restore }),
+      ...(order === undefined ? {} : { order }),
     })
   }
 
   /** Resolves with the savepoint once it is complete. */
   savepoint(id: string): Promise<CheckpointReport> {
     return until(`savepoint ${id} is complete`, () => {
-      const report = this.#coordinator.savepoint(id)
+      const report = this.#coordinator.savepoint({ id })
       if (report.phase === 'failed') throw new Error(report.error.message)
       return report.phase === 'completed' ? report.checkpoint : undefined
     })

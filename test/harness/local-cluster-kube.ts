@@ -2,6 +2,7 @@ import { applyMergePatch } from './merge-patch.ts'
 import type { LocalCluster } from '../../embedded/local-cluster.ts'
 import type { JsonObject } from '../../embedded/objects.ts'
 import { ApiStatusError } from '../../embedded/status-error.ts'
+import { realClock } from '../../runtime/ports/real/clock.ts'
 import { KubeError } from '../../operator/kube/errors.ts'
 import type { Kube, MergePatch, ObjectRef } from '../../operator/kube/kube.ts'
 import type { KubeObject } from '../../operator/kube/objects.ts'
@@ -29,6 +30,7 @@ export function localClusterKube(cluster: LocalCluster): Kube {
       }),
     )
   return {
+    now: () => realClock.now(),
     get: <T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef) =>
       answer<T>(() => cluster.get(nameOf(type), ref.namespace, ref.name)),
     create: <T extends KubeObject>(type: ResourceType<T>, object: T) =>

@@ -40,11 +40,12 @@ export class OneObjectKube {
     },
   }
 
-  asKube(): Kube {
+  asKube(now: () => number): Kube {
     const refuse = (): never => {
       throw new Error('this Kube holds one object only')
     }
     return {
+      now,
       get: <T extends KubeObject>(_type: unknown, ref: ObjectRef) => Promise.resolve().then(() => this.#read(ref) as T),
       patch: <T extends KubeObject>(_type: unknown, ref: ObjectRef, patch: MergePatch) => this.#patched<T>(ref, patch),
       patchStatus: <T extends KubeObject>(_type: unknown, ref: ObjectRef, patch: MergePatch) => {

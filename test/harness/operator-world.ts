@@ -6,6 +6,8 @@ import type { JobReport, JobTarget, SavepointReport } from '../../runtime/contro
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { StreamJob, StreamJobSpec } from '../../operator/api/stream-job.ts'
 import { API_VERSION, streamJobs } from '../../operator/api/stream-job.ts'
+import { UNCONTESTED } from '../../operator/controller/leadership.ts'
+import type { Leadership } from '../../operator/controller/leadership.ts'
 import { OperatorMetrics } from '../../operator/controller/metrics.ts'
 import { CoordinatorRefusal } from '../../operator/job-client.ts'
 import type { JobClient, JobEndpoint } from '../../operator/job-client.ts'
@@ -17,6 +19,7 @@ import { kubeEvents, pods } from '../../operator/kube/resource-type.ts'
 import { templateOf } from '../../operator/resources/template.ts'
 import { subtaskOf } from '../../operator/resources/worker-pod.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
+import { Teller } from '../../operator/streamjob/tell.ts'
 import { FakeKube } from './fake-kube.ts'
 import { ManualClock } from './manual-clock.ts'
 import { silentLogger } from './silent-logger.ts'
@@ -59,7 +62,8 @@ interface Coordinator {
 
 /**
  * One job in a small cluster without processes: FakeKube, a kubelet that starts and ends pods at once, coordinators
- * that keep the contract of job-report.ts, and the real reconciler. Nothing is remembered between its passes.
+ * that keep the contract of job-report.ts, and the real reconciler. Nothing is remembered between its passes, unless a test
+ * says so.
  */
 export class OperatorWorld implements JobClient {
   readonly clock = new ManualClock()
@@ -79,6 +83,14 @@ export class OperatorWorld implements JobClient {
   afterReport: (report: JobReport) => void = () => undefined
   /** An attempt has read all of its input before anybody asks again. */
   finishesAtOnce = false
+  leadership: Leadership = UNCONTESTED
+  /** Calls that find nothing, however often they are made. */
+  cannotDelete: (call: string) => boolean = () => false
+  /** A fresh operator makes each pass. */
+  isForgetful = true
+  #operator = this.#newOperator()
+  #scraped = new Map<string, number>()
+  readonly #countedBefore = new Map<string, number>()
   readonly #coordinators = new Map<string, Coordinator>()
   /** The coordinator that runs the job, or ran it last. */
   #running: Coordinator | undefined
@@ -133,22 +145,65 @@ export class OperatorWorld implements JobClient {
     return found === undefined ? 'absent' : `${found.status}/${found.reason}`
   }
 
-  /** One pass of a fresh operator; answers what the controller would do next. A conflict is routine. */
-  async pass(): Promise<number | undefined> {
+  /** The operator ends: another one with nothing in its memory takes its place. */
+  restartOperator(): void {
+    for (const [labels, count] of this.#scraped)
+      this.#countedBefore.set(labels, (this.#countedBefore.get(labels) ?? 0) + count)
+    this.#scraped = new Map()
+    this.#operator = this.#newOperator()
+  }
+
+  #newOperator(): { metrics: OperatorMetrics; events: EventRecorder; teller: Teller } {
     const { kube, clock } = this
     const metrics = new OperatorMetrics()
-    const rng = { next: () => 0.5, id: () => `${this.kube.calls.length}` }
+    const events = new EventRecorder({ kube, clock, logger: silentLogger, instance: 'test' })
+    return { metrics, events, teller: new Teller({ kube, events, metrics }) }
+  }
+
+  /** How many operations and pauses all operators have counted, by metric and labels. */
+  counted(): Record<string, number> {
+    const sum = new Map(this.#countedBefore)
+    for (const [labels, count] of this.#scraped) sum.set(labels, (sum.get(labels) ?? 0) + count)
+    return Object.fromEntries([...sum].sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  /** As Prometheus does between two passes: what a process counts in the pass in which it dies, nobody sees. */
+  async #scrape(): Promise<void> {
+    const all = await this.#operator.metrics.registry.getMetricsAsJSON()
+    const values = all
+      .filter(({ name }) => name.includes('_operation_'))
+      .flatMap((metric) => metric.values as { metricName?: string; labels: object; value: number }[])
+    this.#scraped = new Map(
+      values
+        .filter(({ metricName = '' }) => metricName.endsWith('_count'))
+        .map(({ metricName, labels, value }) => [`${metricName} ${JSON.stringify(labels)}`, value]),
+    )
+  }
+
+  /** Type, reason and message of each Event, sorted. */
+  eventTexts(): string[] {
+    return [...this.kube.objects.values()]
+      .filter((one): one is KubeEvent => one.kind === kubeEvents.kind)
+      .map(({ type, reason, message }) => `${type} ${reason}: ${message}`)
+      .sort()
+  }
+
+  /** One pass of the operator; answers what the controller would do next. A conflict is routine. */
+  async pass(): Promise<number | undefined> {
+    const { kube } = this
+    if (this.isForgetful) this.restartOperator()
+    const { events, teller } = this.#operator
     try {
       const result = await reconcileStreamJob(
         {
           kube,
-          clock,
           jobClient: this,
           connectors: jobConnectors,
           tokenKeys: this.tokenKeys,
           logger: silentLogger,
-          metrics,
-          events: new EventRecorder({ kube, clock, rng, logger: silentLogger, instance: 'test' }),
+          events,
+          teller,
+          leadership: this.leadership,
           settings: {
             image: 'millrace:1',
             imagePullPolicy: 'IfNotPresent',
@@ -160,8 +215,10 @@ export class OperatorWorld implements JobClient {
         },
         REF,
       )
+      await this.#scrape()
       return result.requeueAfterMs
     } catch (error) {
+      if (!isCrash(error)) await this.#scrape()
       if (isConflict(error)) return 50
       throw error
     }
@@ -352,6 +409,10 @@ function freshReport(): JobReport {
     lateRecords: 0,
     error: null,
   }
+}
+
+export function isCrash(error: unknown): boolean {
+  return error instanceof KubeError && error.reason === 'Crashed'
 }
 
 /** An API call that fails as when the operator dies at it: nothing after it happens. */

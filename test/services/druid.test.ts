@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { startApiServer } from '../../embedded/api-server.ts'
 import type { EmbeddedApiServer } from '../../embedded/api-server.ts'
+import { UNCONTESTED } from '../../operator/controller/leadership.ts'
 import { configuredDruids } from '../../operator/druid/configured-druids.ts'
 import type {
   DruidDatasource,
@@ -89,6 +90,7 @@ describe.skipIf(why !== undefined)(
         kube,
         clock: realClock,
         druids: configuredDruids({ default: { routerUrl: druidBed.routerUrl } }),
+        leadership: UNCONTESTED,
         events: {
           record: (_, note) => {
             events.push(note.reason)

@@ -13,7 +13,7 @@ describe('the life of a StreamJob under virtual time, with the operator', () => 
   })
 
   test(
-    'whatever is edited, killed, cut off or lost on its way, the rules hold, every row is there once, and nothing is left behind',
+    'whatever is edited, killed, cut off or lost on its way, and however wrong the clocks of operators are, the rules hold, every row is there once, and nothing is left behind',
     async () => {
       expect(await wrongSeeds(clusterScenario, SEEDS)).toEqual([])
     },

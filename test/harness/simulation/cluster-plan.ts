@@ -41,6 +41,8 @@ export interface ClusterPlan {
    */
   crashes: readonly { write: number; when: 'before' | 'after' }[]
   operators: 1 | 2
+  /** Clocks of machines differ by minutes. */
+  operatorAheadMs: number
   addressing: 'service' | 'podIP'
   /** Shares of calls. */
   rates: { kube: number; watch: number; jobApi: number; store: number }
@@ -84,6 +86,7 @@ export function clusterPlan(seed: number): ClusterPlan {
       when: random() < 0.5 ? ('before' as const) : ('after' as const),
     })),
     operators,
+    operatorAheadMs: [0, 300_000, -300_000][seed % 3] ?? 0,
     addressing: random() < 0.5 ? 'service' : 'podIP',
     isJobSpared,
     rates: {

@@ -1,7 +1,7 @@
 import { unseal } from '../../../runtime/checkpoint/sealed-file.ts'
 import { type StreamSavepoint, streamSavepoints } from '../../../operator/api/stream-savepoint.ts'
 import { API_VERSION, type StreamJob, streamJobs, type StreamJobSpec } from '../../../operator/api/stream-job.ts'
-import { pods } from '../../../operator/kube/resource-type.ts'
+import { leases, pods } from '../../../operator/kube/resource-type.ts'
 import type { LogEntry } from '../../../runtime/checkpoint/job-log.ts'
 import { VirtualHttp } from '../../../runtime/ports/virtual/http.ts'
 import { FakeKube } from '../fake-kube.ts'
@@ -79,6 +79,7 @@ class SimulatedCluster {
     this.#kube.fault = (call) => this.#kubeFault(call)
     this.#kube.watchFault = () => this.#watchFault()
     this.#kube.onArrival = (call) => {
+      this.#checkLeader(call)
       if (!this.#operators.isLate(call.owner)) this.#rules.onOperatorCall(call)
     }
     this.#kube.onEffect = (call) => {
@@ -101,6 +102,7 @@ class SimulatedCluster {
       { machines: this.#machines, kube: this.#kube, http: this.#http },
       {
         count: plan.operators,
+        aheadMs: plan.operatorAheadMs,
         namespace: REF.namespace,
         pods: {
           image: 'millrace',
@@ -337,6 +339,15 @@ class SimulatedCluster {
       return false
     this.#operators.kill(call.owner, `${when} ${call.verb} ${call.plural} ${call.name}`)
     return true
+  }
+
+  /** Whoever was frozen and has lost the lease meanwhile changes nothing with what it sends when it wakes. */
+  #checkLeader({ owner, verb, plural, name, isLate }: KubeCall): void {
+    if (this.#plan.operators === 1 || isLate || plural === leases.plural || !WRITES.has(verb)) return
+    const lease = this.#server.peek(leases, { namespace: REF.namespace, name: 'operator' })
+    const holder = lease?.spec.holderIdentity ?? ''
+    if (holder !== '' && holder !== owner)
+      this.#wrong.push(`${owner} sends ${verb} ${plural} ${name}, and ${holder} leads`)
   }
 
   #watchFault(): WatchFault {

@@ -69,6 +69,7 @@ export class VirtualKube {
       act: () => Promise<T>,
     ): Promise<T> => this.#call({ owner, verb, plural: resource.plural, name, isLate: false }, act)
     return {
+      now: () => server.now(),
       get: <T extends KubeObject>(resource: ResourceType<T>, ref: ObjectRef): Promise<T> =>
         call('get', resource, ref.name, () => server.get(resource, ref)),
       list: <T extends KubeObject>(resource: ResourceType<T>, scope: Scope): Promise<ObjectList<T>> =>

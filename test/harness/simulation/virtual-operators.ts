@@ -13,6 +13,7 @@ export class VirtualOperators {
   readonly #kube: VirtualKube
   readonly #http: VirtualHttp
   readonly #pods: OperatorSettings['pods']
+  readonly #aheadMs: number
   readonly #lease: { namespace: string; name: string } | undefined
   readonly #owners = new Map<string, string>()
   readonly #cut = new Set<string>()
@@ -22,12 +23,19 @@ export class VirtualOperators {
 
   constructor(
     parts: { machines: SimulatedMachines; kube: VirtualKube; http: VirtualHttp },
-    settings: { pods: OperatorSettings['pods']; count: 1 | 2; namespace: string },
+    settings: {
+      pods: OperatorSettings['pods']
+      count: 1 | 2
+      namespace: string
+      /** How far the clock of the first is ahead of the API server's; that of the second is as far behind. */
+      aheadMs: number
+    },
   ) {
     this.#machines = parts.machines
     this.#kube = parts.kube
     this.#http = parts.http
     this.#pods = settings.pods
+    this.#aheadMs = settings.aheadMs
     this.#lease = settings.count === 1 ? undefined : { namespace: settings.namespace, name: 'operator' }
     for (let index = 0; index < settings.count; index++) this.#start(`operator-${index}`)
   }
@@ -49,13 +57,14 @@ export class VirtualOperators {
     const owner = `${name}#${this.#starts}`
     this.#owners.set(name, owner)
     const { world } = this.#machines
+    const aheadMs = name === 'operator-0' ? this.#aheadMs : -this.#aheadMs
     const operator: RunningOperator = startOperator({
       kube: this.#kube.kubeOf(owner),
-      clock: world.clockOf(owner),
+      clock: { ...world.clockOf(owner), now: () => Math.floor(world.now) + aheadMs },
       rng: world.rngOf(),
       logger: this.#machines.loggerOf(owner),
       connectors: simulatedConnectors,
-      druids: { client: () => undefined },
+      druids: () => ({ client: () => undefined }),
       jobClient: new JobHttpClient({
         send: async ({ host, port, token }, { method, path, body = '' }) => {
           const answer = await this.#http.request(owner, { host, port }, { method, path, token, body })

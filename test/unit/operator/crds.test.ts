@@ -64,6 +64,7 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   losses: true,
   operation: true,
   lastOperation: true,
+  untold: true,
   refusal: true,
   lastGood: true,
   finishedAt: true,

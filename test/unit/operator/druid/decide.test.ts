@@ -3,22 +3,23 @@ import type { Decision, Observation } from '../../../../operator/druid/decide.ts
 import { decide } from '../../../../operator/druid/decide.ts'
 import type { JsonObject } from '../../../../operator/druid/druid-client.ts'
 import type { DruidDatasourceSpec, DruidDatasourceStatus } from '../../../../operator/druid/druid-datasource.ts'
-import { desiredSupervisor } from '../../../../operator/druid/supervisor-spec.ts'
+import { desiredSupervisor, withOrder } from '../../../../operator/druid/supervisor-spec.ts'
+import type { Order } from '../../../../runtime/model/job.ts'
 import { recordedJson } from '../../../harness/druid-fixtures.ts'
 import { sampleDatasource } from './sample.ts'
 
 const wanted = desiredSupervisor(sampleDatasource())
 const applied: DruidDatasourceStatus = { applied: { hash: wanted.hash, suspended: false, time: '' } }
-const nothing: Observation = { live: undefined, history: [] }
+const nothing: Observation = { live: undefined, history: [], isOwnerGone: false }
 const tombstone: JsonObject = { type: 'noop' }
 const unmarked = recordedJson('supervisor-get')
 
 function live(changes: JsonObject = {}): Observation {
-  return { live: { ...wanted.spec, ...changes }, history: [] }
+  return { live: { ...wanted.spec, ...changes }, history: [], isOwnerGone: false }
 }
 
 function vanished(spec: JsonObject): Observation {
-  return { live: undefined, history: [{ spec, version: '2' }] }
+  return { live: undefined, history: [{ spec, version: '2' }], isOwnerGone: false }
 }
 
 function withTaskCount(taskCount: number): JsonObject {
@@ -112,7 +113,9 @@ describe('with a live supervisor', () => {
     ['Warn', { act: 'nothing', drift: ['spec.ioConfig.taskCount'] }],
     ['Ignore', { act: 'nothing', drift: [] }],
   ] as const)('a change by someone else is answered by driftPolicy %s', (driftPolicy, expected) => {
-    expect(decided({ live: withTaskCount(3), history: [] }, applied, { driftPolicy })).toMatchObject(expected)
+    expect(
+      decided({ live: withTaskCount(3), history: [], isOwnerGone: false }, applied, { driftPolicy }),
+    ).toMatchObject(expected)
   })
 
   test.each([
@@ -157,16 +160,60 @@ describe('with a live supervisor', () => {
     ['Always', 'apply'],
     ['Never', 'refuse'],
   ] as const)('one made by hand that differs is answered by adoption %s with %s', (adoption, act) => {
-    expect(decided({ live: unmarked, history: [] }, {}, { adoption, ingestion: { taskCount: 5 } })).toMatchObject({
+    expect(
+      decided({ live: unmarked, history: [], isOwnerGone: false }, {}, { adoption, ingestion: { taskCount: 5 } }),
+    ).toMatchObject({
       act,
     })
   })
 
   test('one made by hand that is equal is adopted, and marked as ours', () => {
     const { context: _, ...byHand } = wanted.spec
-    const decision = decided({ live: { ...byHand, context: { useConcurrentLocks: true } }, history: [] })
+    const decision = decided({
+      live: { ...byHand, context: { useConcurrentLocks: true } },
+      history: [],
+      isOwnerGone: false,
+    })
     expect(decision).toMatchObject({ act: 'apply', reason: 'Adopted' })
     expect((decision as { spec: JsonObject }).spec['context']).toMatchObject({ 'millrace.dev/owner': 'shop/clicks' })
+  })
+
+  test.each(['Enforce', 'Warn', 'Ignore'] as const)(
+    'what a leader sent that had lost its lease is sent over under driftPolicy %s, and a change by someone else is not taken for it',
+    (driftPolicy) => {
+      const lease = { id: 'lease', transitions: 5 }
+      const status: DruidDatasourceStatus = {
+        applied: { hash: wanted.hash, suspended: false, time: '', order: { generation: 3, lease } },
+      }
+      const sentBy = (order: Order): Observation => ({
+        live: withOrder(withTaskCount(3), order),
+        history: [],
+        isOwnerGone: false,
+      })
+      for (const late of [
+        { generation: 2, lease },
+        { generation: 3, lease: { ...lease, transitions: 4 } },
+      ])
+        expect(decided(sentBy(late), status, { driftPolicy })).toMatchObject({
+          act: 'apply',
+          reason: 'LateWriteCorrected',
+          spec: wanted.spec,
+        })
+      expect(decided(sentBy({ generation: 3, lease }), status, { driftPolicy })).not.toMatchObject({
+        reason: 'LateWriteCorrected',
+      })
+    },
+  )
+
+  test.each([
+    ['IfEqual', {}, { act: 'apply', reason: 'Adopted' }],
+    ['IfEqual', { ingestion: { taskCount: 5 } }, { act: 'refuse', reason: 'NotAdopted' }],
+    ['Never', {}, { act: 'refuse', reason: 'NotAdopted' }],
+    ['Always', { ingestion: { taskCount: 5 } }, { act: 'apply', reason: 'Adopted' }],
+  ] as const)('with the mark of a resource that is gone, adoption %s decides', (adoption, changes, expected) => {
+    const context = { ...(wanted.spec['context'] as JsonObject), 'millrace.dev/owner': 'shop/gone' }
+    const observed = { ...live({ context }), isOwnerGone: true }
+    expect(decided(observed, {}, { adoption, ...changes })).toMatchObject(expected)
   })
 
   test('a mark of ownership taken away by hand is drift', () => {

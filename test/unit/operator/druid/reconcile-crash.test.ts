@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { UNCONTESTED } from '../../../../operator/controller/leadership.ts'
 import { configuredDruids } from '../../../../operator/druid/configured-druids.ts'
 import type { DruidDatasource } from '../../../../operator/druid/druid-datasource.ts'
 import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
@@ -28,7 +29,7 @@ class CrashAt {
     return new Proxy(port, {
       get: (target, name) => {
         const method: unknown = Reflect.get(target, name, target)
-        if (typeof method !== 'function') return method
+        if (typeof method !== 'function' || name === 'now') return method
         return async (...args: unknown[]): Promise<unknown> => {
           if (this.happened) throw new Crash('a dead process makes no calls')
           this.#left.calls -= 1
@@ -58,11 +59,12 @@ afterEach(() => druid.stop())
 async function run(kube: OneObjectKube, crash?: CrashAt): Promise<void> {
   now += 60_000
   const druids = configuredDruids({ default: { routerUrl } })
-  const port: Kube = kube.asKube()
+  const port: Kube = kube.asKube(() => now)
   const reconcile = druidReconciler({
     kube: crash?.around(port) ?? port,
     events: kube.recorder,
     clock: { now: () => now, after: () => () => undefined, nextTurn: () => undefined },
+    leadership: UNCONTESTED,
     druids: {
       client: (name) => {
         const client = druids.client(name)

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DruidDatasource, DruidDatasourceSpec } from '../../../../operator/druid/druid-datasource.ts'
+import { UNCONTESTED } from '../../../../operator/controller/leadership.ts'
 import { configuredDruids } from '../../../../operator/druid/configured-druids.ts'
+import { HttpDruidClient } from '../../../../operator/druid/http-druid-client.ts'
 import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
 import { conditionOf } from '../../../../operator/druid/status.ts'
 import type { Reconcile } from '../../../../operator/controller/controller.ts'
@@ -29,10 +31,12 @@ function apply(changes: Partial<DruidDatasourceSpec> = {}): void {
 /** A new process remembers nothing. */
 function restartOperator(): void {
   reconcile = druidReconciler({
-    kube: kube.asKube(),
+    kube: kube.asKube(() => now),
     events: kube.recorder,
     druids: configuredDruids({ default: { routerUrl } }),
-    clock: { now: () => now, after: () => () => undefined, nextTurn: () => undefined },
+    leadership: UNCONTESTED,
+    // minutes ahead of the API server
+    clock: { now: () => now + 300_000, after: () => () => undefined, nextTurn: () => undefined },
   })
 }
 
@@ -311,6 +315,44 @@ describe('a DruidDatasource', () => {
     await settle()
     expect(kube.object).toBeUndefined()
     expect(druid.writes().length).toBe(writes)
+  })
+})
+
+describe('a DruidDatasource whose leader was frozen', () => {
+  test('has its own specification back when an older one was sent late, although it only warns of drift', async () => {
+    apply({ driftPolicy: 'Warn' })
+    await settle()
+    const older = structuredClone(druid.supervisors.get('clicks')?.spec)
+    kube.edit({ spec: { ingestion: { taskCount: 2 } } })
+    await settle()
+    const newer = structuredClone(druid.supervisors.get('clicks')?.spec)
+    await new HttpDruidClient({ routerUrl }).applySupervisor(older as never)
+    await settle()
+    expect(druid.supervisors.get('clicks')?.spec).toEqual(newer)
+    expect(reasons()).toContain('LateWriteCorrected')
+  })
+
+  test('gets no write of it, also of those that waited for their turn', async () => {
+    apply()
+    let isHeld = true
+    const frozen = new HttpDruidClient({ routerUrl }, { isHeld: () => isHeld, turn: () => undefined })
+    const first = frozen.suspend('clicks')
+    const second = frozen.resume('clicks')
+    isHeld = false
+    await expect(first).rejects.toMatchObject({ code: 'LEADERSHIP_LOST' })
+    await expect(second).rejects.toMatchObject({ code: 'LEADERSHIP_LOST' })
+    expect(druid.writes()).toEqual([])
+  })
+
+  test('takes up a supervisor that bears the mark of a resource that is gone', async () => {
+    apply()
+    await settle()
+    const spec = druid.supervisors.get('clicks')?.spec as { context: Record<string, string> }
+    spec.context['millrace.dev/owner'] = 'shop/gone'
+    apply({ dataSource: 'clicks' })
+    await settle()
+    expect(reasons()).toContain('Adopted')
+    expect(condition('Ready')).toBe('True/Running')
   })
 })
 

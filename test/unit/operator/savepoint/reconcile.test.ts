@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { streamSavepoints } from '../../../../operator/api/stream-savepoint.ts'
 import { API_VERSION, streamJobs } from '../../../../operator/api/stream-job.ts'
+import { UNCONTESTED } from '../../../../operator/controller/leadership.ts'
 import { EventRecorder } from '../../../../operator/kube/events.ts'
 import { reconcileSavepoint } from '../../../../operator/savepoint/reconcile.ts'
 import { OperatorWorld, REF } from '../../../harness/operator-world.ts'
@@ -41,12 +42,18 @@ async function phaseFor(savepoint: string | null): Promise<string | undefined> {
   const events = new EventRecorder({
     kube,
     clock,
-    rng: { next: () => 0.5, id: () => 'e' },
     logger: silentLogger,
     instance: 'test',
   })
   await reconcileSavepoint(
-    { kube, clock, jobClient: world, tokenKeys: ['k'.repeat(32)], events, store: 'file:///checkpoints' },
+    {
+      kube,
+      jobClient: world,
+      tokenKeys: ['k'.repeat(32)],
+      events,
+      leadership: UNCONTESTED,
+      store: 'file:///checkpoints',
+    },
     ASKED,
   )
   return kube.peek(streamSavepoints, ASKED)?.status?.phase

@@ -202,14 +202,14 @@ const TABLE: readonly Row[] = [
   ['it was just created', { metadata: { finalizers: [] } }, 'addFinalizer', 'Pending', 'Accepted'],
   [
     'a new spec is good and not kept yet',
-    { more: { keepSpec: { change: undefined, taken: undefined } } },
+    { more: { keepSpec: { change: undefined, previous: undefined, taken: undefined } } },
     'keepSpec',
     'Running',
     'Accepted',
   ],
   [
     'the ConfigMap of a new good spec is of someone else',
-    { more: { keepSpec: { change: undefined, taken: 'j-last-good' } } },
+    { more: { keepSpec: { change: undefined, previous: undefined, taken: 'j-last-good' } } },
     'none',
     'Running',
     'NameTaken',

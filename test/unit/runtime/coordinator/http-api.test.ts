@@ -15,7 +15,7 @@ function api(
     report: () => ({ job: 'job', lastPauseMs: null, checkpoint: null }),
     series: () => [],
     setTarget: () => undefined,
-    savepoint: (id: string) => ({ id }),
+    savepoint: ({ id }: { id: string }) => ({ id }),
     findSavepoint: (id: string) => (id === 'sp-1' ? { id } : undefined),
     deleteSavepoint: (id: string) =>
       id === 'used'

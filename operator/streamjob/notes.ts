@@ -1,0 +1,60 @@
+import type { EventNote } from '../kube/events.ts'
+import type { Decision } from './decision.ts'
+import type { Observed } from './observed.ts'
+import { newestFailure } from './pod-failure.ts'
+import { SHOWN_LOSSES } from './status.ts'
+
+/** Everything that a pass has to say, in the order in which it is read. Pure. */
+export function notesOf(observed: Observed, decision: Decision): EventNote[] {
+  return [
+    ...decision.events,
+    ...rejection(observed),
+    ...failure(observed),
+    ...missingState(observed),
+    ...losses(observed),
+    ...exception(observed, decision),
+  ]
+}
+
+function rejection({ problems: [problem] }: Observed): EventNote[] {
+  if (problem === undefined) return []
+  const hint = problem.hint === undefined ? '' : `; ${problem.hint}`
+  return [
+    { type: 'Warning', reason: 'Rejected', message: `${problem.path}: ${problem.message} [${problem.code}]${hint}` },
+  ]
+}
+
+function failure({ pods, job }: Observed): EventNote[] {
+  const newest = newestFailure(pods, job.status?.lastFailure)
+  if (newest === undefined || newest.at === job.status?.lastFailure?.at) return []
+  return [{ type: 'Warning', reason: newest.reason, message: newest.message }]
+}
+
+function missingState({ coordinator, job }: Observed): EventNote[] {
+  const known = job.status?.attempt ?? 0
+  if (coordinator.kind !== 'reached' || coordinator.report.attempt === 0 || coordinator.report.attempt >= known)
+    return []
+  return [
+    {
+      type: 'Warning',
+      reason: 'StateMissing',
+      message: `The coordinator starts attempt ${coordinator.report.attempt} after attempt ${known}: it does not find the job's checkpoints in the store.`,
+    },
+  ]
+}
+
+function losses({ coordinator }: Observed): EventNote[] {
+  const lost = coordinator.kind === 'reached' ? (coordinator.report.losses ?? []) : []
+  return lost.slice(0, SHOWN_LOSSES).map(({ operator, skipped, firstReason }) => ({
+    type: 'Warning',
+    reason: skipped > 0 ? 'RecordsSkipped' : 'RecordsDeadLettered',
+    message: `Operator ${operator} leaves out records. The first: ${firstReason}`,
+  }))
+}
+
+function exception({ coordinator }: Observed, { phase }: Decision): EventNote[] {
+  const error = coordinator.kind === 'reached' ? coordinator.report.error : null
+  return error === null || phase !== 'Running'
+    ? []
+    : [{ type: 'Warning', reason: 'JobException', message: error.message }]
+}

@@ -1,0 +1,54 @@
+import type { StreamJob, Untold } from '../api/stream-job.ts'
+import { streamJobs } from '../api/stream-job.ts'
+import type { OperatorMetrics } from '../controller/metrics.ts'
+import type { EventRecorder } from '../kube/events.ts'
+import type { Kube } from '../kube/kube.ts'
+
+const REMEMBERED = 2_000
+
+interface TellParts {
+  kube: Kube
+  events: EventRecorder
+  metrics: OperatorMetrics
+}
+
+/**
+ * Reports what the status of a job lists as untold, and takes it off the list. An Event is found again by its name; what
+ * is counted is remembered here, in the process that has the counter, so that it counts once however often it is listed.
+ */
+export class Teller {
+  readonly #parts: TellParts
+  readonly #counted = new Set<string>()
+
+  constructor(parts: TellParts) {
+    this.#parts = parts
+  }
+
+  /** Resolves with the job as it is then: whatever its status still lists is to be told again later. */
+  async tell(job: StreamJob): Promise<StreamJob> {
+    const untold = job.status?.untold ?? []
+    if (untold.length === 0) return job
+    const left: Untold[] = []
+    for (const one of untold) if ((await this.#tellOne(job, one)) === 'later') left.push(one)
+    if (left.length === untold.length) return job
+    const { namespace = '', name, resourceVersion } = job.metadata
+    return this.#parts.kube.patchStatus(
+      streamJobs,
+      { namespace, name },
+      { metadata: { resourceVersion }, status: { untold: left.length === 0 ? null : left } },
+    )
+  }
+
+  async #tellOne(job: StreamJob, one: Untold): Promise<'written' | 'later'> {
+    if ('event' in one) return this.#parts.events.recordOnce(job, { id: one.id, ...one.event })
+    if (this.#counted.has(one.id)) return 'written'
+    this.#counted.add(one.id)
+    if (this.#counted.size > REMEMBERED) {
+      const [oldest = ''] = this.#counted
+      this.#counted.delete(oldest)
+    }
+    if ('ended' in one) this.#parts.metrics.operationEnded(one.ended.type, one.ended.result, one.ended.ms)
+    else this.#parts.metrics.paused(one.paused.type, one.paused.ms)
+    return 'written'
+  }
+}
