@@ -73,7 +73,7 @@ export interface MapTable {
   readonly size: number
 }
 
-/** Moments of event time at which a key wants to be called. */
+/** Moments at which a key wants to be called. */
 export interface TimerTable {
   /** One per key and time: asking twice is asking once. */
   at(group: number, key: StateKey, time: Timestamp): void
@@ -83,6 +83,8 @@ export interface TimerTable {
    * take part. True when there are more: call again after a turn of the loop.
    */
   due(time: Timestamp, limit: number, fire: (group: number, key: StateKey, time: Timestamp) => void): boolean
+  /** No timer is due before; undefined when there is none. That of a timer since cancelled may be given. */
+  next(): Timestamp | undefined
   readonly size: number
 }
 

@@ -49,6 +49,10 @@ export class LogTimers implements TimerTable {
     return false
   }
 
+  next(): Timestamp | undefined {
+    return this.#heap.size === 0 ? undefined : this.#heap.time
+  }
+
   /** After a group was restored: its timers go into the heap. */
   restored(group: number): void {
     const index = this.#records.groups[group]?.index ?? []

@@ -53,6 +53,8 @@ export interface ProcessContext<O extends Shape, Sides extends Readonly<Record<s
   readonly timestamp: number | null
   /** The newest watermark: no row before it is expected any more. */
   readonly watermark: number
+  /** Processing time, in ms since the epoch: the clock that `processingTimers` go by. */
+  readonly now: number
   emit(row: NewRow<O>): void
   sideOutput<Name extends keyof Sides & string>(name: Name, row: NewRow<Sides[Name]>): void
 }
@@ -71,6 +73,11 @@ export interface KeyedContext<
      * Calls onTimer once the watermark has passed `time` (ms since the epoch); the same time again is the same
      * timer.
      */
+    at(time: number): void
+    cancel(time: number): void
+  }
+  /** The same by the clock: calls onProcessingTimer at `time`, or as soon after as the process can. */
+  readonly processingTimers: {
     at(time: number): void
     cancel(time: number): void
   }

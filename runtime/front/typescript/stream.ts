@@ -59,6 +59,7 @@ export interface KeyedProcessDefinition<
   readonly eventTime?: keyof O & string
   onRow(row: Row<S>, context: KeyedContext<S, K, O, St, Sides>): void
   onTimer?(time: number, context: KeyedContext<S, K, O, St, Sides>): void
+  onProcessingTimer?(time: number, context: KeyedContext<S, K, O, St, Sides>): void
 }
 
 /** A stream with side outputs beside it, by name. */
@@ -498,6 +499,7 @@ interface ProcessParts {
   eventTime?: string
   onRow: unknown
   onTimer?: unknown
+  onProcessingTimer?: unknown
 }
 
 function processNode(

@@ -20,6 +20,7 @@ export interface Turn {
 
 /** Names a table must not share with a user's. */
 export const TIMERS = 'timers'
+export const PROCESSING_TIMERS = 'processingTimers'
 function tableName(state: string): string {
   return `state.${state}`
 }
@@ -33,6 +34,7 @@ export function tablesOf(state: Readonly<Record<string, StateDeclaration>>): Rec
   return {
     ...Object.fromEntries(Object.entries(state).map(([name, declared]) => [tableName(name), declared])),
     [TIMERS]: { kind: 'timers' },
+    [PROCESSING_TIMERS]: { kind: 'timers' },
   }
 }
 
@@ -44,11 +46,13 @@ export class ProcessContext {
   /** Tables under the current key, by their declared names. */
   readonly state: Readonly<Record<string, ValueState | ListState | MapState>>
   readonly timers: Timers
+  readonly processingTimers: Timers
   /** The newest watermark that came in. */
   watermark: Timestamp
   readonly #turn: TurnHolder
   readonly #keys: readonly Field[]
   readonly #codec: KeyCodec | undefined
+  readonly #now: () => Timestamp
   readonly #emit: (row: unknown) => void
   readonly #emitSide: (name: string, row: unknown) => void
 
@@ -57,8 +61,10 @@ export class ProcessContext {
     keys: readonly Field[]
     declared: Readonly<Record<string, StateDeclaration>>
     store: StateStore | undefined
-    hasEventTime: boolean
+    /** Where timers are set; of those that cannot be, what is missing. */
+    timers: { event: TimerTable | string; processing: TimerTable | string }
     watermark: Timestamp
+    now: () => Timestamp
     emit: (row: unknown) => void
     emitSide: (name: string, row: unknown) => void
   }) {
@@ -69,11 +75,9 @@ export class ProcessContext {
     this.#emit = parts.emit
     this.#emitSide = parts.emitSide
     this.watermark = parts.watermark
-    this.timers = new Timers(
-      turn,
-      parts.hasEventTime ? store?.timers(TIMERS) : undefined,
-      store === undefined ? 'keyBy' : 'event time',
-    )
+    this.#now = parts.now
+    this.timers = new Timers(turn, parts.timers.event)
+    this.processingTimers = new Timers(turn, parts.timers.processing)
     this.state = Object.freeze(
       Object.fromEntries(
         Object.entries(parts.declared).flatMap(([name, declared]) =>
@@ -94,6 +98,11 @@ export class ProcessContext {
   /** Event time of the row, or the moment of the timer; null where the stream has none. */
   get timestamp(): Timestamp | null {
     return this.#turn.current().timestamp
+  }
+
+  /** Processing time, in ms since the epoch: the clock that `processingTimers` go by. */
+  get now(): Timestamp {
+    return this.#now()
   }
 
   emit(row: unknown): void {
@@ -123,20 +132,18 @@ export class TurnHolder {
   }
 }
 
-/** Timers of event time under the current key. */
+/** Timers of event time, or of processing time, under the current key. */
 class Timers {
   readonly #turn: TurnHolder
-  readonly #table: TimerTable | undefined
-  readonly #lack: string
+  readonly #table: TimerTable | string
 
-  constructor(turn: TurnHolder, table: TimerTable | undefined, lack: string) {
+  constructor(turn: TurnHolder, table: TimerTable | string) {
     this.#turn = turn
     this.#table = table
-    this.#lack = lack
     bindMethods(this)
   }
 
-  /** Calls onTimer once the watermark has passed `time`; the same time again is the same timer. */
+  /** Calls the function's handler once that time has passed; the same time again is the same timer. */
   at(time: Timestamp): void {
     const { group, key } = this.#turn.current()
     this.#timers().at(group, key, checkedTime(time))
@@ -148,8 +155,8 @@ class Timers {
   }
 
   #timers(): TimerTable {
-    if (this.#table !== undefined) return this.#table
-    throw new MillraceError('TIMER_UNSUPPORTED', `timers need ${this.#lack}`, { domain: 'user' })
+    if (typeof this.#table !== 'string') return this.#table
+    throw new MillraceError('TIMER_UNSUPPORTED', this.#table, { domain: 'user' })
   }
 }
 

@@ -6,7 +6,7 @@ import { compileRowMaker, refusePromise, type RowMaker } from '../../codegen/row
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
 import { fieldsOf, type Field, type Row } from '../../model/schema.ts'
-import { MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
+import { MAX_TIMESTAMP, MIN_TIMESTAMP, type Timestamp } from '../../model/time.ts'
 import type { ProcessVerb } from '../../graph/verbs/process.ts'
 import { createStateStore, type StateStore, type TimerTable } from '../../state/state-store.ts'
 import { watched } from '../blocking.ts'
@@ -15,14 +15,15 @@ import type { OperatorContext } from '../operator-context.ts'
 import type { OperatorStage, OperatorState, Stage } from '../stage.ts'
 import { storedState } from '../stored-state.ts'
 import type { UserFunction, UserFunctions } from '../user-functions.ts'
-import { ProcessContext, tablesOf, TIMERS, TurnHolder } from './process-context.ts'
+import { ProcessingTimers } from './processing-timers.ts'
+import { ProcessContext, PROCESSING_TIMERS, tablesOf, TIMERS, type Turn, TurnHolder } from './process-context.ts'
 
 /** Timers that may fire before the loop gets its turn. */
 const FIRE_SLICE = 1024
 
 /**
- * A user's function over each row, with state and timers of event time under its key. Flink's KeyedProcessFunction,
- * and its ProcessFunction where there is no key. A call that throws puts out nothing; what it did to its state stays.
+ * A user's function over each row, with state and timers of event time and of processing time under its key. Flink's
+ * KeyedProcessFunction, and its ProcessFunction where there is no key. A call that throws puts out nothing; what it did to its state stays.
  */
 export function createProcessStage(verb: ProcessVerb, context: OperatorContext): OperatorStage {
   return new ProcessStage(verb, context)
@@ -36,6 +37,14 @@ interface Side {
   end: Stage | undefined
 }
 
+interface Keyed {
+  grouper: KeyGrouper
+  codec: KeyCodec
+  timers: TimerTable
+  processing: ProcessingTimers
+  fields: readonly Field[]
+}
+
 class ProcessStage implements OperatorStage {
   readonly state?: OperatorState
   readonly #context: OperatorContext
@@ -43,7 +52,7 @@ class ProcessStage implements OperatorStage {
   readonly #functions: Functions
   readonly #view: ProcessContext
   readonly #turn = new TurnHolder()
-  readonly #keyed: { grouper: KeyGrouper; codec: KeyCodec; timers: TimerTable; fields: readonly Field[] } | undefined
+  readonly #keyed: Keyed | undefined
   readonly #eventTime: ProcessVerb['eventTime']
   readonly #groups = new Uint16Array(BATCH_ROWS)
   readonly #sides: ReadonlyMap<string, Side>
@@ -77,8 +86,11 @@ class ProcessStage implements OperatorStage {
         grouper: compileKeyGrouper(keys, maxParallelism),
         codec: compileKeyCodec(keys),
         timers: store.timers(TIMERS),
+        processing: new ProcessingTimers(store.timers(PROCESSING_TIMERS), context, () => this.#fireProcessing()),
         fields: keys,
       }
+      // restored timers whose time has passed fire at once
+      if (this.#functions.onProcessingTimer !== undefined) this.#keyed.processing.wake(0)
     }
     this.#sides = new Map(
       Object.entries(node.sideOutputs ?? {}).map(([name, schema]) => [
@@ -92,8 +104,24 @@ class ProcessStage implements OperatorStage {
       keys,
       declared: verb.state,
       store,
-      hasEventTime: verb.eventTime !== undefined,
+      timers: {
+        event:
+          this.#keyed === undefined
+            ? 'timers need keyBy'
+            : verb.eventTime === undefined
+              ? 'timers need event time; processingTimers go without'
+              : this.#functions.onTimer === undefined
+                ? 'timers need a function onTimer(time, context)'
+                : this.#keyed.timers,
+        processing:
+          this.#keyed === undefined
+            ? 'timers need keyBy'
+            : this.#functions.onProcessingTimer === undefined
+              ? 'processingTimers need a function onProcessingTimer(time, context)'
+              : this.#keyed.processing,
+      },
       watermark: MIN_TIMESTAMP,
+      now: () => clock.now(),
       emit: (row) => {
         this.#out.push(make(row))
       },
@@ -111,6 +139,7 @@ class ProcessStage implements OperatorStage {
       at = this.#watched(() => this.#slice(rows, at, count))
       await this.#flush()
     }
+    this.#keyed?.processing.wait()
   }
 
   /** Rows until there is a batch to hand on; returns how far it came. */
@@ -130,37 +159,48 @@ class ProcessStage implements OperatorStage {
   }
 
   close(): Promise<void> {
+    this.#keyed?.processing.close()
     this.#store?.close()
     return Promise.resolve()
   }
 
   async onWatermark(time: Timestamp): Promise<void> {
     this.#view.watermark = time
-    for (let more = this.#keyed !== undefined; more; ) {
-      more = this.#watched(() => this.#fire(time))
+    const keyed = this.#keyed
+    const { onTimer, onProcessingTimer } = this.#functions
+    if (keyed !== undefined) {
+      await this.#fire(keyed.timers, time, (group, key, at) => {
+        if (onTimer !== undefined) this.#call(onTimer, at, { group, key, row: undefined, timestamp: at })
+      })
+      if (time === MAX_TIMESTAMP && onProcessingTimer !== undefined) {
+        keyed.processing.end()
+        await this.#fireProcessing(MAX_TIMESTAMP)
+      } else keyed.processing.wait()
+    }
+    await this.#context.next.onWatermark(time)
+  }
+
+  async #fireProcessing(time = this.#context.clock.now()): Promise<void> {
+    const { onProcessingTimer } = this.#functions
+    if (this.#keyed === undefined || onProcessingTimer === undefined) return
+    await this.#fire(this.#keyed.processing.table, time, (group, key, at) => {
+      this.#call(onProcessingTimer, at, { group, key, row: undefined, timestamp: null, timer: at })
+    })
+  }
+
+  /** Fires what is due in slices, with a turn of the loop between them. */
+  async #fire(timers: TimerTable, time: Timestamp, fire: Parameters<TimerTable['due']>[2]): Promise<void> {
+    for (let more = true; more; ) {
+      more = this.#watched(() => timers.due(time, FIRE_SLICE, fire))
       await this.#flush()
       if (more)
         await new Promise<void>((resolve) => {
           this.#context.clock.nextTurn(resolve)
         })
     }
-    await this.#context.next.onWatermark(time)
   }
 
-  #fire(time: Timestamp): boolean {
-    const { onTimer } = this.#functions
-    return (
-      this.#keyed?.timers.due(time, FIRE_SLICE, (group, key, at) => {
-        if (onTimer !== undefined) this.#call(onTimer, at, { group, key, row: undefined, timestamp: at })
-      }) ?? false
-    )
-  }
-
-  #call(
-    call: UserFunction,
-    argument: Row | Timestamp,
-    turn: { group: number; key: string | number; row: Row | undefined; timestamp: Timestamp | null },
-  ): void {
+  #call(call: UserFunction, argument: Row | Timestamp, turn: Turn & { timer?: Timestamp }): void {
     const before = this.#out.length
     const sides =
       this.#sides.size === 0 ? NO_SIDES : [...this.#sides.values()].map((side) => [side, side.out.length] as const)
@@ -171,7 +211,11 @@ class ProcessStage implements OperatorStage {
     } catch (error) {
       this.#out.length = before
       for (const [side, length] of sides) side.out.length = length
-      this.#context.onError(error, turn.row ?? { ...this.#view.key, timer: turn.timestamp }, this.#context.node.id)
+      this.#context.onError(
+        error,
+        turn.row ?? { ...this.#view.key, timer: turn.timer ?? turn.timestamp },
+        this.#context.node.id,
+      )
     } finally {
       this.#turn.set(undefined)
     }
@@ -218,21 +262,27 @@ interface Functions {
   name: string
   onRow: UserFunction
   onTimer: UserFunction | undefined
+  onProcessingTimer: UserFunction | undefined
 }
 
-/** A function, or an object (an instance of a class too) with `onRow` and, where timers are set, `onTimer`. */
+/**
+ * A function, or an object (an instance of a class too) with `onRow` and, where timers are set, `onTimer` or
+ * `onProcessingTimer`.
+ */
 function functionsOf(verb: ProcessVerb, functions: UserFunctions): Functions {
   const found = functions.find(verb.function)
   const name = verb.function.function
-  if (typeof found === 'function') return { name, onRow: found as UserFunction, onTimer: undefined }
-  const { onRow, onTimer } = (typeof found === 'object' && found !== null ? found : {}) as {
+  if (typeof found === 'function')
+    return { name, onRow: found as UserFunction, onTimer: undefined, onProcessingTimer: undefined }
+  const { onRow, onTimer, onProcessingTimer } = (typeof found === 'object' && found !== null ? found : {}) as {
     onRow?: unknown
     onTimer?: unknown
+    onProcessingTimer?: unknown
   }
-  if (typeof onRow !== 'function' || (onTimer !== undefined && typeof onTimer !== 'function')) {
+  if (typeof onRow !== 'function' || !isOptionalFunction(onTimer) || !isOptionalFunction(onProcessingTimer)) {
     throw new MillraceError(
       'FUNCTION_MISSING',
-      `${name} of module ${verb.function.module} is neither a function nor an object with onRow(row, context) and, if need be, onTimer(time, context)`,
+      `${name} of module ${verb.function.module} is neither a function nor an object with onRow(row, context) and, if need be, onTimer(time, context) and onProcessingTimer(time, context)`,
       { domain: 'user' },
     )
   }
@@ -240,5 +290,11 @@ function functionsOf(verb: ProcessVerb, functions: UserFunctions): Functions {
     name,
     onRow: (row, view) => onRow.call(found, row, view),
     onTimer: onTimer === undefined ? undefined : (time, view) => onTimer.call(found, time, view),
+    onProcessingTimer:
+      onProcessingTimer === undefined ? undefined : (time, view) => onProcessingTimer.call(found, time, view),
   }
+}
+
+function isOptionalFunction(value: unknown): value is ((...values: unknown[]) => unknown) | undefined {
+  return value === undefined || typeof value === 'function'
 }

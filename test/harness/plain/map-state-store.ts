@@ -392,6 +392,10 @@ class PlainTimers implements TimerTable, PlainTable {
     return false
   }
 
+  next(): Timestamp | undefined {
+    return this.#dueBy(Infinity)[0]?.time
+  }
+
   #dueBy(limit: Timestamp): { group: number; key: StateKey; time: Timestamp }[] {
     const all = [...this.groups()].flatMap((group) => this.all(group).map(({ key, at }) => ({ group, key, time: at })))
     return all.filter((timer) => timer.time <= limit).sort((a, b) => a.time - b.time)

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
 import { checkpointSteps, takeStep, type CheckpointStep } from '../../../harness/checkpoint-steps.ts'
 import { aroundOperator, OperatorBed, type BedOptions } from '../../../harness/operator-bed.ts'
+import { ManualClock } from '../../../harness/manual-clock.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
 import { PlainTotals, totals, TOTALS_ENTRY, TOTALS_SCHEMA } from '../../../harness/plain/plain-totals.ts'
 
@@ -217,5 +218,113 @@ describe('process', () => {
       bed.out.rows.map((row) => Number(row['n'])).sort((a, b) => a - b),
     )
     expect(bed.out.all.at(-1)).toBe(Number.MAX_SAFE_INTEGER)
+  })
+})
+
+interface ClockContext {
+  key: { k: string }
+  now: number
+  emit(row: object): void
+  processingTimers: { at(time: number): void; cancel(time: number): void }
+}
+
+describe('timers of processing time', () => {
+  /** Each row asks to be called after as many ms as its `wait` says. */
+  const waiting = {
+    onRow: (row: { wait: number }, { now, processingTimers }: ClockContext): void => {
+      if (row.wait < 0) processingTimers.cancel(now - row.wait)
+      else processingTimers.at(now + row.wait)
+    },
+    onProcessingTimer: (time: number, { key, now, emit }: ClockContext): void => {
+      emit({ k: key.k, at: time, late: now - time })
+    },
+  }
+  const graph = aroundOperator(
+    { k: 'string', wait: 'long' },
+    { keyBy: 'k', process: { module: 'user', function: 'f', output: { k: 'string', at: 'long', late: 'long' } } },
+    { modules: MODULES, maxParallelism: 4 },
+  )
+  const slotsOf = (f: object): OperatorSlots => new OperatorSlots(graph, 'op', 1, { modules: { user: { f } } })
+
+  test('fire by the clock, earliest first, without event time; the same time is one timer', async () => {
+    const slots = slotsOf(waiting)
+    const start = slots.clock.now()
+    await slots.process([
+      { k: 'a', wait: 500 },
+      { k: 'b', wait: 200 },
+      { k: 'b', wait: 200 },
+    ])
+    await slots.advance(199)
+    expect(slots.take()).toEqual([])
+    await slots.advance(1)
+    expect(slots.take()).toMatchObject([{ k: 'b', at: start + 200, late: 0 }])
+    await slots.process([{ k: 'c', wait: 100 }])
+    await slots.advance(100)
+    expect(slots.take()).toMatchObject([{ k: 'c', at: start + 300, late: 0 }])
+    await slots.advance(200)
+    expect(slots.take()).toMatchObject([{ k: 'a', at: start + 500, late: 0 }])
+    expect(slots.errors()).toEqual([])
+  })
+
+  test('that were cancelled do not fire', async () => {
+    const slots = slotsOf(waiting)
+    await slots.process([
+      { k: 'a', wait: 500 },
+      { k: 'b', wait: 500 },
+      { k: 'a', wait: -500 },
+    ])
+    await slots.advance(1000)
+    expect(slots.take()).toMatchObject([{ k: 'b' }])
+  })
+
+  test('whose time has passed while the job was down fire at once, at any parallelism', async () => {
+    const slots = slotsOf(waiting)
+    const start = slots.clock.now()
+    const keys = Array.from({ length: 20 }, (_, n) => `k${n}`)
+    await slots.process(keys.map((k, n) => ({ k, wait: 1000 + n })))
+    await slots.clock.advance(60_000)
+    await slots.rescale(3)
+    await slots.advance(0)
+    expect(sorted(slots.take())).toEqual(sorted(keys.map((k, n) => ({ k, at: start + 1000 + n, late: 59_000 - n }))))
+  })
+
+  test('that set themselves again go on until a bounded input ends, when each fires once more', async () => {
+    const slots = slotsOf({
+      onRow: (_row: object, { now, processingTimers }: ClockContext) => {
+        processingTimers.at(now + 10)
+      },
+      onProcessingTimer: (time: number, { key, emit, processingTimers }: ClockContext) => {
+        emit({ k: key.k, at: 0, late: 0 })
+        processingTimers.at(time + 10)
+      },
+    })
+    await slots.process([{ k: 'a', wait: 0 }])
+    for (let n = 0; n < 3; n++) await slots.advance(10)
+    expect(slots.take()).toHaveLength(3)
+    await slots.watermark(Number.MAX_SAFE_INTEGER)
+    expect(slots.take()).toHaveLength(1)
+  })
+
+  test.each([
+    ['processingTimers', 'processingTimers need a function onProcessingTimer(time, context)'],
+    ['timers', 'timers need event time; processingTimers go without'],
+  ] as const)('%s that nothing would come of are refused', async (which, message) => {
+    const slots = slotsOf((_row: object, context: ClockContext & { timers: ClockContext['processingTimers'] }) => {
+      context[which].at(1)
+    })
+    await slots.process([{ k: 'a', wait: 0 }])
+    expect(slots.errors()).toEqual([message])
+  })
+
+  test('whose call throws are named with key and time', async () => {
+    const clock = new ManualClock()
+    const onProcessingTimer = (): void => {
+      throw new Error('no luck')
+    }
+    const bed = new OperatorBed(graph, 'op', { modules: { user: { f: { ...waiting, onProcessingTimer } } }, clock })
+    await bed.process([{ k: 'a', wait: 5 }])
+    await clock.advance(5)
+    await bed.runMails()
+    expect(bed.errors).toMatchObject([{ row: { k: 'a', timer: clock.now() }, error: { message: 'no luck' } }])
   })
 })

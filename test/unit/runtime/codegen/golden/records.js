@@ -1086,6 +1086,180 @@ function row(a) {
 }
 return { find, look, findOf, touch, put, row, key, user, at, seq, claims }
 
+// ----- key
+return function keyOf(r) { return r.id + 0 }
+
+// ----- records
+const FIXED = 24, LENGTHS = 6
+const BOXED = 8388608, ONE_BYTE = 4194304, UNITS = 1048575
+const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
+function mix32(h) {
+  h ^= h >>> 16; h = Math.imul(h, 0x7feb352d)
+  h ^= h >>> 15; h = Math.imul(h, 0x846ca68b)
+  return h ^ h >>> 16
+}
+function hashNumber(v) {
+  if ((v | 0) === v) return mix32(v | 0)
+  hashDouble[0] = v
+  return mix32(hashWords[0] ^ mix32(hashWords[1]))
+}
+function hashString(s) {
+  let h = 0x811c9dc5 | 0
+  for (let i = 0, n = s.length; i < n; i++) h = Math.imul(h ^ s.charCodeAt(i), 0x01000193)
+  return mix32(h)
+}
+const INTS = arena.i32, DOUBLES = arena.f64, BUFFERS = arena.buffer
+function boxOf(segment, start) {
+  const b = (start << 2) + FIXED
+  return JSON.parse(BUFFERS[segment].utf8Slice(b, b + INTS[segment][start + LENGTHS]))
+}
+function sameText(segment, ints, start, head, j, from, length, text) {
+  if (head & BOXED) return boxOf(segment, start)[j] === text
+  if (length !== text.length) return false
+  const buffer = BUFFERS[segment], b = (start << 2) + FIXED + from
+  if (!(head & ONE_BYTE)) return textAt(segment, start, head, j, from, length) === text
+  if (length > 48) return buffer.latin1Slice(b, b + length) === text
+  for (let c = 0; c < length; c++) if (buffer[b + c] !== text.charCodeAt(c)) return false
+  return true
+}
+function endOf(segment, start, head) {
+  const units = head & UNITS
+  return units === 0 ? (arena.base[segment] << 2) + arena.end[segment] : (start << 2) + units * 8
+}
+function textAt(segment, start, head, j, from, length) {
+  if (head & BOXED) return boxOf(segment, start)[j]
+  const b = (start << 2) + FIXED
+  return head & ONE_BYTE
+    ? BUFFERS[segment].latin1Slice(b + from, b + from + length)
+    : BUFFERS[segment].utf8Slice(b, endOf(segment, start, head)).slice(from, from + length)
+}
+function same(a, k0, u0) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 1] === k0 && doubles[(start >> 1) + 2] === u0
+}
+function find(g, key, user) {
+  const k0 = key
+  const u0 = user
+  const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0, u0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+function look(g, key, user) {
+  const k0 = key
+  const u0 = user
+  const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0, u0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+function findOf(g, a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  const k0 = doubles[(start >> 1) + 1]
+  const u0 = doubles[(start >> 1) + 2]
+  return place(g, ints[start + 1], k0, u0)
+}
+function place(g, h, k0, u0) {
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0, u0)) break
+    i = i + 2 & mask
+  }
+  return a === 0 ? -1 : i
+}
+const touched = new Int32Array(1024)
+let seen = 0
+function touch(groups, all, count, groupAt) {
+  let sum = 0
+  seen = sum
+  return seen
+}
+function put(g, key, user, r, at, seq) {
+  const k0 = key
+  const u0 = user
+  const h = Math.imul(mix32(Math.imul(hashNumber(k0), 31) + hashNumber(u0) | 0), 0x9e3779b1)
+  if ((g.n + 1) * 8 > g.index.length * 3) g.grow()
+  const index = g.index, mask = index.length - 1
+  let i = h >>> g.shift << 1, a
+  while ((a = index[i + 1]) !== 0) {
+    if (index[i] === h && same(a, k0, u0)) break
+    i = i + 2 & mask
+  }
+  const s = '', box = 0, written = 0
+  let segment = g.seg
+  if (arena.end[segment] + 32 > arena.size[segment]) {
+    arena.roll(g, 32)
+    segment = g.seg
+  }
+  const offset = arena.end[segment]
+  const ints = INTS[segment], doubles = DOUBLES[segment], start = arena.base[segment] + (offset >> 2)
+  const bytes = FIXED + written + 7 & ~7, units = arena.size[segment] > 262144 ? 0 : bytes >> 3
+  ints[start] = units | 0 << 20 | (written === s.length ? ONE_BYTE : 0) | box
+  ints[start + 1] = h
+  doubles[(start >> 1) + 1] = k0
+  doubles[(start >> 1) + 2] = u0
+  if (a === 0) {
+    g.n++
+    index[i] = h
+  } else {
+    const oldSegment = a >>> 15, oldInts = INTS[oldSegment]
+    const oldStart = arena.base[oldSegment] + ((a & 32767) << 1), oldUnits = oldInts[oldStart] & UNITS
+    if ((a & 32767) << 3 >= arena.frozen[oldSegment] && units !== 0 && units <= oldUnits && oldUnits <= units * 2) {
+      const head = ints[start] & ~UNITS | oldUnits
+      for (let c = 1; c < units * 2; c++) oldInts[oldStart + c] = ints[start + c]
+      oldInts[oldStart] = head
+      return
+    }
+    arena.kill(oldSegment, oldUnits === 0 ? arena.end[oldSegment] : oldUnits * 8)
+  }
+  arena.end[segment] = offset + bytes
+  index[i + 1] = segment << 15 | offset >> 3
+  if (arena.debt) arena.maintain()
+}
+function at(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function seq(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function user(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 2]
+}
+function key(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return doubles[(start >> 1) + 1]
+}
+function claims(a, bytes) {
+  if (bytes < 24) return -1
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return 0
+}
+function row(a) {
+  const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
+  const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
+  return new Row()
+}
+return { find, look, findOf, touch, put, row, key, user, at, seq, claims }
+
 // ----- key groups
 const hashDouble = new Float64Array(1), hashWords = new Uint32Array(hashDouble.buffer)
 function mix32(h) {
