@@ -41,6 +41,8 @@ export interface LoopCode {
   offer(group: RecordGroup, row: Row, at: number, since: number): number
   /** rank: the same of a row whose key is one number. */
   offerKey(group: RecordGroup, key: number, value: number, at: number, since: number): number
+  /** rank: makes that of the record the ranking that `ranked` and `slot` are about. */
+  select(record: number): void
   /** How many are ranked under the key of the last offer. */
   ranked(): number
   /** The slot of the row at a place; that of the row which entered last is free to be written. */
@@ -232,6 +234,9 @@ function rankFunctions(
       ${spec.timed ? js`${emitter.numberAt('at')} = at` : NOTHING}
       return k
     }
+    function select(record) {
+      entry = record
+    }
     function ranked() {
       const a = entry
       ${LOCATE}
@@ -242,7 +247,7 @@ function rankFunctions(
       ${LOCATE}
       return doubles[(start >> 1) + SLOTS + place]
     }
-    const loop = { offer, offerKey, ranked, slot }`
+    const loop = { offer, offerKey, select, ranked, slot }`
 }
 
 /** A field of a fresh record: of the key its part, of the ranking nothing yet. */

@@ -467,6 +467,8 @@ export interface TopNOptions<S extends Shape> {
   readonly order?: 'asc' | 'desc'
   readonly rank?: string
   readonly ttl?: Duration
+  /** The ranking of a key comes once, when event time has passed it: the key has the event time of its rows. */
+  readonly emit?: 'final'
 }
 
 export interface StreamOptions<S extends Shape> extends OperatorOptions {

@@ -24,6 +24,11 @@ export interface TopNVerb {
   /** Name of the field that carries the rank, from 1; absent: ranks are not put out. */
   rank?: string
   ttlMs?: number
+  /**
+   * The event time of the rows, which is part of the key: the ranking of a key comes once, when the watermark has
+   * passed its time. Absent: rows come as they enter.
+   */
+  finalAt?: { field: string; offsetMs: number }
 }
 
 export const topNVerb: VerbDefinition<TopNVerb> = {
@@ -35,22 +40,22 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
     checkForm: () => undefined,
   },
   // Ranked rows are state, which does not depend on who reads what.
-  reads: ({ verb, keyBy = [] }, wanted) => (verb.rank === undefined ? withFields(wanted, [...keyBy, verb.by]) : 'all'),
+  reads: ({ verb, keyBy = [] }, wanted) => (keepsRows(verb) ? 'all' : withFields(wanted, [...keyBy, verb.by])),
   distributes: ({ keyBy }) => (keyBy === undefined ? [] : [keyBy]),
   changes: ({ verb }) => ({
     makes:
-      verb.rank === undefined
+      verb.rank === undefined || verb.finalAt !== undefined
         ? { kind: 'append' }
         : { kind: 'upsert', why: 'puts out a rank again whenever another row takes it' },
     addsUp: undefined,
   }),
   keeps: ({ verb, keyBy = [], schema }) => ({
-    fields: verb.rank === undefined ? fieldsOf(schema, [...keyBy, verb.by]) : schema.fields,
+    fields: keepsRows(verb) ? schema.fields : fieldsOf(schema, [...keyBy, verb.by]),
     tables: {},
   }),
-  aspects: ({ verb: { ttlMs, ...ranking }, keyBy }) => [
+  aspects: ({ verb: { ttlMs, finalAt, ...ranking }, keyBy }) => [
     aspect('keyBy', keyBy, 'binds state'),
-    aspect('topN', ranking, 'binds state'),
+    aspect('topN', finalAt === undefined ? ranking : [ranking, 'final'], 'binds state'),
     aspect('topN', ttlMs, 'binds no state'),
   ],
   stage: 'top-n',
@@ -60,33 +65,78 @@ export const topNVerb: VerbDefinition<TopNVerb> = {
   functions: () => [],
   service: () => undefined,
   describe: ({ verb, keyBy }) =>
-    `the ${verb.n} ${verb.order === 'desc' ? 'greatest' : 'least'} by ${verb.by} of ${namesText(keyBy)}${keptText(verb)}`,
+    `the ${verb.n} ${verb.order === 'desc' ? 'greatest' : 'least'} by ${verb.by} of ${namesText(keyBy)}${verb.finalAt === undefined ? keptText(verb) : ', once'}`,
 }
 
-/** `topN: { limit: 10, by: FIELD, order: desc | asc, rank: NAME, ttl: 1h }` beside `keyBy`. */
+function keepsRows({ rank, finalAt }: TopNVerb): boolean {
+  return rank !== undefined || finalAt !== undefined
+}
+
+/** `topN: { limit: 10, by: FIELD, order: desc | asc, rank: NAME, ttl: 1h, emit: final }` beside `keyBy`. */
 function readTopN(entry: Entry, input: Input, _around: Surroundings, problems: Problems): ReadOperator {
   const path = join(entry.path, 'topN')
   const keyBy = readKeys(entry, input.schema, problems)
-  const fields = problems.fields(entry.fields['topN'], path, ['limit', 'n', 'by', 'order', 'rank', 'ttl'])
+  const fields = problems.fields(entry.fields['topN'], path, ['limit', 'n', 'by', 'order', 'rank', 'ttl', 'emit'])
   if (fields === undefined) return { stream: { time: { kind: 'unknown' } } }
   const rank = readRank(fields['rank'], join(path, 'rank'), input.schema, problems)
   const stream: Stream =
     rank === undefined || rank === 'wrong' ? input : { schema: withRank(input.schema, rank), time: input.time }
   const settings = readSettings(fields, path, input.schema, problems)
   const ttlMs = readTtl(fields['ttl'], join(path, 'ttl'), problems)
-  if (fields['ttl'] === undefined) warnUnbounded(path, 'the rankings of all keys', problems)
-  if (rank === 'wrong') return { stream: { time: { kind: 'unknown' } } }
-  if (keyBy === undefined || settings === undefined || ttlMs === 'wrong') return { stream }
+  const finalAt = readEmit(fields, keyBy, path, input, problems)
+  if (fields['ttl'] === undefined && finalAt === undefined) warnUnbounded(path, 'the rankings of all keys', problems)
+  const sideOutputs: Record<string, Stream> = finalAt === undefined ? {} : { late: input }
+  if (rank === 'wrong') return { stream: { time: { kind: 'unknown' } }, sideOutputs }
+  if (keyBy === undefined || settings === undefined || ttlMs === 'wrong' || finalAt === 'wrong')
+    return { stream, sideOutputs }
   return {
     stream,
     keyBy,
+    sideOutputs,
     verb: {
       kind: 'topN',
       ...settings,
       ...(rank === undefined ? {} : { rank }),
       ...(ttlMs === undefined ? {} : { ttlMs }),
+      ...(finalAt === undefined ? {} : { finalAt }),
     },
   }
+}
+
+/** `emit: final`. */
+function readEmit(
+  { emit, ttl }: Fields,
+  keyBy: readonly string[] | undefined,
+  path: string,
+  { time }: Input,
+  problems: Problems,
+): TopNVerb['finalAt'] | 'wrong' {
+  if (emit === undefined) return undefined
+  if (emit !== 'final') {
+    problems.report(
+      'UNKNOWN_VALUE',
+      join(path, 'emit'),
+      `${describe(emit)} is not known`,
+      'write final, or leave it out',
+    )
+    return 'wrong'
+  }
+  if (ttl !== undefined) {
+    problems.report('TOP_N_INVALID', join(path, 'ttl'), 'a ranking that is final is forgotten then', 'leave out ttl')
+    return 'wrong'
+  }
+  if (time.kind === 'field' && keyBy?.includes(time.field) === true)
+    return { field: time.field, offsetMs: time.offsetMs }
+  if (time.kind === 'unknown' || keyBy === undefined) return 'wrong'
+  problems.report(
+    'TOP_N_INVALID',
+    join(path, 'emit'),
+    time.kind === 'none'
+      ? `a ranking is final when event time has passed it: ${time.why}`
+      : `a ranking is final when all rows of its key have the same event time, and "${time.field}" is not in keyBy`,
+    'behind a window write keyBy: windowEnd, or windowEnd and further fields',
+  )
+  return 'wrong'
 }
 
 function withRank(schema: Schema, rank: string): Schema {

@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../../../runtime/model/schema.ts'
-import { rowsAndCheckpoints, takeSteps } from '../../../harness/checkpoint-steps.ts'
+import {
+  checkpointSteps,
+  type CheckpointStep,
+  rowsAndCheckpoints,
+  takeStep,
+  takeSteps,
+} from '../../../harness/checkpoint-steps.ts'
 import { ManualClock } from '../../../harness/manual-clock.ts'
 import { aroundOperator, OperatorBed } from '../../../harness/operator-bed.ts'
 import { OperatorSlots } from '../../../harness/operator-slots.ts'
@@ -162,5 +168,87 @@ describe('topN', () => {
       await clock.advance(10)
     }
     expect(bed.stage.state?.size()).toBeLessThan(8000)
+  })
+})
+
+describe('topN that is final', () => {
+  const FINAL = { w: 'timestamp', k: 'long', price: 'double?', n: 'long', text: 'string?' }
+  const finalRow = fc.record({
+    w: fc.integer({ min: 0, max: 12 }),
+    k: fc.constantFrom(1, 2),
+    price: fc.constantFrom(0, 1, 2, 3),
+    n: fc.nat(1e6),
+    text: fc.option(fc.constantFrom('p', 'q'.repeat(300), '日本'), { nil: null }),
+  })
+  const rows = fc.array(finalRow, { maxLength: 6 })
+  type Step = { kind: 'rows'; rows: Row[] } | { kind: 'watermark'; time: number } | CheckpointStep<Row[]>
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 6, arbitrary: rows.map((given) => ({ kind: 'rows' as const, rows: given })) },
+    { weight: 2, arbitrary: fc.integer({ min: 0, max: 13 }).map((time) => ({ kind: 'watermark' as const, time })) },
+    ...checkpointSteps(rows),
+  )
+
+  test.each([
+    ['desc', {}],
+    ['asc', { rank: 'place' }],
+  ] as const)(
+    '%s with %j gives the best rows of each key once, when its time has passed, over any checkpoints',
+    async (order, more) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(step, { maxLength: 30, size: 'max' }),
+          fc.integer({ min: 1, max: 3 }),
+          fc.constantFrom('1Ki', undefined),
+          async (steps, limit, memory) => {
+            const entry = { keyBy: ['w', 'k'], topN: { limit, by: 'price', order, emit: 'final', ...more } }
+            const graph = aroundOperator(FINAL, entry, { eventTime: 'w', memory, maxParallelism: 4 })
+            const slots = new OperatorSlots(graph, 'op', 2)
+            const kept = new Map<string, Row[]>()
+            const expected: Row[] = []
+            let passed = -Infinity
+            for (const taken of [...steps, { kind: 'watermark' as const, time: Number.MAX_SAFE_INTEGER }]) {
+              if (taken.kind === 'rows') {
+                const given = taken.rows.filter((row) => Number(row['w']) > passed)
+                await slots.process(given)
+                for (const row of given)
+                  kept.set(keyOf(row, ['w', 'k']), [...(kept.get(keyOf(row, ['w', 'k'])) ?? []), row])
+              } else if (taken.kind === 'watermark') {
+                if (taken.time <= passed) continue
+                passed = taken.time
+                await slots.watermark(passed)
+                for (const [key, of] of [...kept].filter(([, [row]]) => Number(row?.['w']) <= passed)) {
+                  kept.delete(key)
+                  const sign = order === 'asc' ? 1 : -1
+                  const best = of.toSorted((a, b) => sign * (Number(a['price']) - Number(b['price']))).slice(0, limit)
+                  expected.push(...best.map((row, place) => ('rank' in more ? { ...row, place: place + 1 } : row)))
+                }
+                expect(byKey(slots.take(), ['w', 'k'])).toEqual(byKey(expected.splice(0), ['w', 'k']))
+              } else {
+                await takeStep(slots, taken, (given) => slots.process(given.filter((row) => Number(row['w']) > passed)))
+              }
+            }
+            expect(slots.errors()).toEqual([])
+            expect(slots.size()).toBe(0)
+          },
+        ),
+        { numRuns: 40 },
+      )
+    },
+  )
+
+  test('leaves out rows behind the watermark, counts them and hands them to late', async () => {
+    const entry = { keyBy: 'w', topN: { limit: 2, by: 'price', emit: 'final' } }
+    const bed = new OperatorBed(aroundOperator(FINAL, entry, { eventTime: 'w', sides: ['late'] }), 'op')
+    const row = (w: number, price: number): Row => ({ w, k: 1, price, n: 0, text: null })
+    await bed.process([row(5, 1)])
+    await bed.watermark(5)
+    await bed.process([row(5, 2), row(6, 3)])
+    await bed.end()
+    expect(bed.out.rows.map(({ w, price }) => [w, price])).toEqual([
+      [5, 1],
+      [6, 3],
+    ])
+    expect(bed.late).toBe(1)
+    expect(bed.side('late').rows).toMatchObject([{ w: 5, price: 2 }])
   })
 })

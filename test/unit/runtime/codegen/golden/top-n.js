@@ -308,6 +308,9 @@ function offerKey(g, k0, value, at, since) {
   doubles[p + SLOTS + k] = slot
   return k
 }
+function select(record) {
+  entry = record
+}
 function ranked() {
   const a = entry
   const segment = a >>> 15, ints = INTS[segment], doubles = DOUBLES[segment]
@@ -320,7 +323,7 @@ function slot(place) {
   const start = arena.base[segment] + ((a & 32767) << 1), head = ints[start]
   return doubles[(start >> 1) + SLOTS + place]
 }
-const loop = { offer, offerKey, ranked, slot }
+const loop = { offer, offerKey, select, ranked, slot }
 return { find, look, findOf, touch, put, row, key, user, at, seq, claims, loop }
 
 // ----- key

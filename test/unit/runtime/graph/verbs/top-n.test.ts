@@ -39,6 +39,14 @@ describe('a topN that cannot be', () => {
     ['a rank that is a field already', top({ rank: 'price' }), 'DUPLICATE_FIELD', 'topN.rank'],
     ['a rank that is not a name', top({ rank: 'a b' }), 'FIELD_NAME_INVALID', 'topN.rank'],
     ['a time to live of nothing', top({ ttl: '0s' }), 'DURATION_INVALID', 'topN.ttl'],
+    ['a time when it comes that is not known', top({ emit: 'last' }), 'UNKNOWN_VALUE', 'topN.emit'],
+    ['the end of a key that has no time', top({ emit: 'final', ttl: undefined }), 'TOP_N_INVALID', 'topN.emit'],
+    [
+      'an end and a time to live',
+      { keyBy: 'at', topN: { limit: 3, by: 'price', ttl: '1h', emit: 'final' } },
+      'TOP_N_INVALID',
+      'topN.ttl',
+    ],
     ['an unknown option', top({ size: 3 }), 'UNKNOWN_FIELD', 'topN.size'],
   ])('with %s is refused with its code and place', (_what, entry, code, path) => {
     const result = validate(entry)
