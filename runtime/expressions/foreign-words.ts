@@ -82,7 +82,10 @@ const FUNCTIONS: ReadonlyMap<string, string> = new Map([
   ...['firstvalue', 'lastvalue'].map((name) => [name, `write ${name.slice(0, -5)}(field)`] as const),
   ...['listagg', 'collectlist', 'arrayagg', 'stringagg'].map((name) => [name, 'write collect(field)'] as const),
   ...['average', 'mean'].map((name) => [name, 'write avg(field)'] as const),
-  ...['stddevpop', 'stddevsamp'].map((name) => [name, 'write stddev(field)'] as const),
+  ['stddevpop', 'write stddevPop(field)'],
+  ['stddevsamp', 'write stddev(field)'],
+  ['varpop', 'write variancePop(field)'],
+  ['varsamp', 'write variance(field)'],
   ...['maxby', 'minby'].map((name) => [name, `write ${name === 'maxby' ? 'argMax' : 'argMin'}(field, by)`] as const),
 ])
 
