@@ -3,6 +3,7 @@ import type { BuildFailure } from 'esbuild'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
+import { foreignKey } from '../runtime/expressions/foreign-words.ts'
 import { nearest, suggestion } from '../runtime/expressions/suggest.ts'
 import * as api from '../runtime/front/typescript/millrace.ts'
 import { KeyedStream, Stream } from '../runtime/front/typescript/stream.ts'
@@ -169,14 +170,19 @@ async function unreadable(file: string): Promise<Place | undefined> {
 function thrownMistake(thrown: Error): Mistake {
   const place = placeOfFrame(thrown)
   const unknown = /(?:^|\.)([\w$]+) is not a function$/.exec(thrown.message)?.[1]
-  const meant = unknown === undefined ? undefined : nearest(unknown, VERBS)
+  const meant = unknown === undefined ? undefined : verbHint(unknown)
   const kind = thrown.name === 'Error' ? '' : `${thrown.name}: `
   return {
     place,
     code: 'MODULE_THROWS',
     message: `the module throws ${kind}${describeWithCauses(thrown)}`,
-    hint: meant === undefined ? hintOfThrown(thrown) : `did you mean "${meant}"?`,
+    hint: meant ?? hintOfThrown(thrown),
   }
+}
+
+function verbHint(unknown: string): string | undefined {
+  const meant = nearest(unknown, VERBS)
+  return foreignKey(unknown, VERBS) ?? (meant === undefined ? undefined : `did you mean "${meant}"?`)
 }
 
 function hintOfThrown({ message }: Error): string {

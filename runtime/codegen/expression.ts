@@ -1,5 +1,8 @@
 import type { BinaryOperator, Expression, ExpressionType } from '../expressions/ast.ts'
+import { DATE_CALLS, kindOf } from '../expressions/date-calls.ts'
 import { FUNCTIONS } from '../expressions/functions.ts'
+import { addTime, datePart, timeBetween, truncateTime } from '../model/calendar.ts'
+import { formatTime, parseFormatted } from '../model/time-format.ts'
 import { expressionText } from '../expressions/text.ts'
 import { asDecimal, isDecimalOperator, isExact } from '../expressions/typing.ts'
 import { bigintText, decimalParts, is64Bit } from '../model/decimal-text.ts'
@@ -274,6 +277,7 @@ export class ExpressionEmitter {
   }
 
   #call(name: string, args: readonly Expression[]): Code {
+    if (DATE_CALLS.has(name)) return this.#dateCall(name, args)
     const ofPattern = PATTERN_FUNCTIONS.get(name)
     if (ofPattern !== undefined) return this.#strict(args, (emitted) => js`${ofPattern}(${emitted})`, 'null')
     const listed = FUNCTIONS.get(name)
@@ -300,6 +304,28 @@ export class ExpressionEmitter {
       },
       'null',
       () => GUARDS.has(name),
+    )
+  }
+
+  /** Dates count days; the functions take moments. */
+  #dateCall(name: string, args: readonly Expression[]): Code {
+    const { takes = [], gives } = DATE_CALLS.get(name) ?? {}
+    const isDate = args.some((argument) => kindOf(argument) === 'date')
+    return this.#strict(
+      args,
+      (emitted) => {
+        const given = takes.map((parameter, index) => {
+          const value = emitted[index] ?? NOTHING
+          return parameter === 'moment' && isDate ? js`${value} * 86400000` : value
+        })
+        const zone = emitted[takes.length] ?? js`${'UTC'}`
+        const own = DATE_FUNCTIONS.get(name)
+        const [at = NOTHING] = given
+        if (own === undefined) return js`datePart(${at}, ${name.slice('Date.'.length)}, ${zone})`
+        const call = js`${own}(${[...given, zone]})`
+        return isDate && gives === 'same' ? js`Math.floor(${call} / 86400000)` : call
+      },
+      'null',
     )
   }
 
@@ -368,6 +394,14 @@ const TOTAL: ReadonlySet<string> = new Set([
 const CAN_THROW: ReadonlyMap<string, Code> = new Map([
   ['JSON.parse', js`parseJsonText`],
   ['number.toFixed', js`fixedText`],
+])
+
+const DATE_FUNCTIONS: ReadonlyMap<string, Code> = new Map([
+  ['Date.truncate', js`truncateTime`],
+  ['Date.add', js`addTime`],
+  ['Date.diff', js`timeBetween`],
+  ['Date.format', js`formatTime`],
+  ['Date.parseAs', js`parseFormatted`],
 ])
 
 /** What is called with the text, the pattern, its flags, and what the call wants besides. */
@@ -590,6 +624,12 @@ export const EXPRESSION_SCOPE: Readonly<Record<string, unknown>> = {
   toBigint,
   wholeQuotientOf,
   wholeOf,
+  datePart,
+  truncateTime,
+  addTime,
+  timeBetween,
+  formatTime,
+  parseFormatted,
   matchesPattern,
   extractPattern,
   replaceMatch,

@@ -3,6 +3,7 @@ import type { Expression, ExpressionType } from './ast.ts'
 import { checkExpression } from './check.ts'
 import { expressionError } from './expression-error.ts'
 import { parseSyntax } from './parse.ts'
+import { foreignFunction } from './foreign-words.ts'
 import { suggestion } from './suggest.ts'
 import { decimalAverage, decimalSum, type DecimalType } from '../model/decimal-type.ts'
 import { asDecimal, describeType, isExact } from './typing.ts'
@@ -106,7 +107,7 @@ export function parseAggregate(text: string, schema: Schema): ParsedAggregate {
       call.start,
       'AGGREGATE_INVALID',
       `there is no aggregate ${name}`,
-      suggestion(name, AGGREGATES),
+      foreignFunction(name) ?? suggestion(name, AGGREGATES),
     )
   return new AggregateReader(text, schema, call, known).read()
 }

@@ -1,4 +1,5 @@
 import { BINARY_OPERATORS } from './ast.ts'
+import { DATE_CALLS } from './date-calls.ts'
 import { CONVERSIONS } from './decimal-calls.ts'
 import { FUNCTIONS, isMemberKey } from './functions.ts'
 import { arePatternArguments, PATTERN_CALLS } from './pattern-calls.ts'
@@ -79,7 +80,7 @@ function membersOf(members: unknown): readonly unknown[] | undefined {
 }
 
 function isListed(name: string): boolean {
-  return FUNCTIONS.has(name) || CONVERSIONS.has(name)
+  return FUNCTIONS.has(name) || CONVERSIONS.has(name) || DATE_CALLS.has(name)
 }
 
 function isName(value: unknown): boolean {

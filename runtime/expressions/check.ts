@@ -31,6 +31,7 @@ import { bigintText, decimalText } from '../model/decimal-text.ts'
 import { MAX_PRECISION } from '../model/decimal-type.ts'
 import { patternCallType } from './pattern-calls.ts'
 import { readPattern, type PatternSyntax } from './pattern-syntax.ts'
+import { DATE_CALLS, dateCallType } from './date-calls.ts'
 import { CONVERSIONS, decimalCallType, isDecimalSource } from './decimal-calls.ts'
 import { parseValueType } from '../model/value-type.ts'
 import {
@@ -311,7 +312,7 @@ class Checker {
       const value = CONSTANTS.get(path)
       if (value !== undefined)
         return { kind: 'literal', value, type: Number.isInteger(value) ? 'long' : 'double', nullable: false }
-      if (FUNCTIONS.has(path)) throw this.#forbidden(node, `${path} can only be called`)
+      if (FUNCTIONS.has(path) || DATE_CALLS.has(path)) throw this.#forbidden(node, `${path} can only be called`)
       throw this.#error(
         node,
         'UNKNOWN_FUNCTION',
@@ -555,6 +556,8 @@ class Checker {
   #callOf(node: CallExpression, name: string, receiver: readonly Expression[], depth: number): Expression {
     if (name === 'Decimal') return this.#toDecimal(node, depth)
     if (name === 'BigInt') return this.#toBigint(node, depth)
+    if (DATE_CALLS.has(name) || (name === 'Date.parse' && node.arguments.length > 1))
+      return this.#dateCall(node, name === 'Date.parse' ? 'Date.parseAs' : name, depth)
     const listed = FUNCTIONS.get(name)
     if (listed === undefined || (receiver.length === 0 && listed.emission.emit === 'method'))
       throw this.#unknownFunction(node, name, receiver)
@@ -577,6 +580,17 @@ class Checker {
       throw this.#error(node, 'EXPRESSION_TYPE', `${name} takes ${signatureText(name, listed)}, not (${shown})`)
     }
     return { kind: 'call', function: name, arguments: given, ...type }
+  }
+
+  #dateCall(node: CallExpression, name: string, depth: number): Expression {
+    const given = node.arguments.map((argument) => {
+      if (argument.type === 'SpreadElement') throw this.#forbidden(argument, 'arguments cannot be spread')
+      return this.typed(argument, depth)
+    })
+    const type = dateCallType(name, given)
+    if (!('problem' in type)) return { kind: 'call', function: name, arguments: given, ...type }
+    const at = type.argument === undefined ? node : (node.arguments[type.argument] ?? node)
+    throw this.#error(at, 'EXPRESSION_TYPE', type.problem, type.hint)
   }
 
   /** `Decimal(x, precision, scale)`: the numbers are part of the type. */
@@ -625,7 +639,8 @@ class Checker {
         node,
         'UNKNOWN_FUNCTION',
         `there is no function ${name}`,
-        sayingOf(name) ?? suggestion(name, [...CONVERSIONS, ...[...FUNCTIONS.keys()].filter(isGlobalName)]),
+        sayingOf(name) ??
+          suggestion(name, [...CONVERSIONS, ...DATE_CALLS.keys(), ...[...FUNCTIONS.keys()].filter(isGlobalName)]),
       )
     const kind = receiverOf(object.type)
     const method = name.slice(kind.length + 1)

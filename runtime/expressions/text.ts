@@ -29,6 +29,7 @@ export function expressionText(expression: Expression): string {
 
 function callText(name: string, given: readonly Expression[]): string {
   if (PATTERN_CALLS.has(name)) return patternCallText(name, given)
+  if (name === 'Date.parseAs') return callText('Date.parse', given)
   const [receiver, ...rest] = given
   const method = /^(?:string|number|boolean|json)\.(.*)$/.exec(name)?.[1]
   if (method === undefined || receiver === undefined) return `${name}(${given.map(expressionText).join(', ')})`

@@ -1,6 +1,7 @@
 import { type Fields, isFields } from '../model/fields.ts'
 import { MillraceError, type Position } from '../model/errors.ts'
 import { redacted } from '../model/redacted.ts'
+import { foreignKey } from '../expressions/foreign-words.ts'
 import { suggestion } from '../expressions/suggest.ts'
 
 /** One thing wrong with a job, found by reading alone. */
@@ -134,7 +135,7 @@ export class Problems {
           'UNKNOWN_FIELD',
           join(path, name),
           `unknown field "${name}"`,
-          TRUTH_VALUES.get(name) ?? suggestion(name, known),
+          TRUTH_VALUES.get(name) ?? foreignKey(name, known) ?? suggestion(name, known),
         )
     }
     return value

@@ -1,4 +1,5 @@
 import { MOST_PROBLEMS } from './problems.ts'
+import { foreignKey } from '../expressions/foreign-words.ts'
 import { nearest } from '../expressions/suggest.ts'
 
 /** Takes one mistake in options; `path` is relative to them. */
@@ -17,7 +18,7 @@ export function unknownOptions(
     report(
       name,
       known.length === 0 ? 'unknown option; there are none' : `unknown option; known are ${known.join(', ')}`,
-      meant === undefined ? undefined : `did you mean "${meant}"?`,
+      foreignKey(name, known) ?? (meant === undefined ? undefined : `did you mean "${meant}"?`),
     )
   }
 }

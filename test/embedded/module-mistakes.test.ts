@@ -27,6 +27,7 @@ const MISTAKES: [line: string, at: string, code: string, said: string][] = [
   ["import { tumbel } from 'millrace'", '3:10', 'IMPORT_MISSING', 'did you mean "tumble"?'],
   ["throw new Error('no config')", '3:7', 'MODULE_THROWS', 'no config'],
   ["bids.fliter('dear', 'price > 1')", '3:6', 'MODULE_THROWS', 'did you mean "filter"?'],
+  ["bids.where('dear', 'price > 1')", '3:6', 'MODULE_THROWS', 'it is called filter'],
   ['bids.filter((bid) => bid.price > 1)', '3:6', 'ID_INVALID', "write filter('my-id', …)"],
   ['bids.map((bid) => bid)', '3:6', 'ID_INVALID', "write map('my-id', …)"],
   ["bids.map('m', (bid) => bid)", '3:6', 'TYPE_MISMATCH', 'with the shape first'],

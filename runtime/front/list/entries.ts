@@ -3,6 +3,7 @@ import type { Entry } from '../../graph/verbs/entry.ts'
 import { ALL_FIELDS, FORM_NAMES, formOf, formsNamed } from './forms.ts'
 import { isFields, type Fields } from '../../model/fields.ts'
 import { describe, join, type Problems } from '../../graph/problems.ts'
+import { foreignKey } from '../../expressions/foreign-words.ts'
 import { nearest, suggestion } from '../../expressions/suggest.ts'
 
 const MAX_OPERATORS = 64
@@ -81,7 +82,9 @@ function readVerb(fields: Fields, path: string, problems: Problems): string | un
     )
     return undefined
   }
-  const meantAVerb = unknown.some((name) => FORM_NAMES.includes(nearest(name, ALL_FIELDS) ?? ''))
+  const meantAVerb = unknown.some(
+    (name) => FORM_NAMES.includes(nearest(name, ALL_FIELDS) ?? '') || foreignKey(name, FORM_NAMES) !== undefined,
+  )
   if (verb === undefined && !meantAVerb) {
     problems.report('VERB_MISSING', path, 'does nothing', `write one of ${FORM_NAMES.join(', ')}`)
   }
@@ -101,7 +104,7 @@ function reportUnknown(
     nearest(name, allowed) === undefined && !ALL_FIELDS.includes(name) && nearest(name, ALL_FIELDS) !== undefined
       ? ALL_FIELDS
       : allowed
-  problems.report('UNKNOWN_FIELD', join(path, name), message, suggestion(name, meant))
+  problems.report('UNKNOWN_FIELD', join(path, name), message, foreignKey(name, ALL_FIELDS) ?? suggestion(name, meant))
 }
 
 function readFrom(
