@@ -6,10 +6,12 @@ import type { Rng } from '../runtime/ports/rng.ts'
 import { streamJobs } from './api/stream-job.ts'
 import type { StreamJob } from './api/stream-job.ts'
 import { streamSavepoints } from './api/stream-savepoint.ts'
+import type { StreamSavepoint } from './api/stream-savepoint.ts'
 import { Controller } from './controller/controller.ts'
 import { LeaderElection } from './controller/leader-election.ts'
 import { UNCONTESTED, whileLeading } from './controller/leadership.ts'
 import type { Leadership } from './controller/leadership.ts'
+import { wrapped } from './controller/wrapped.ts'
 import { OperatorMetrics } from './controller/metrics.ts'
 import { druidDatasources } from './druid/druid-datasource.ts'
 import type { DruidEndpoints } from './druid/druid-reconcile-parts.ts'
@@ -136,7 +138,17 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     concurrency: 8,
     reconcile: (ref) =>
       reconcileStreamJob(
-        { kube, jobClient, connectors, settings: settings.pods, tokenKeys, events, teller, leadership, logger },
+        {
+          kube,
+          jobClient: aside(jobClient, () => jobs),
+          connectors,
+          settings: settings.pods,
+          tokenKeys,
+          events,
+          teller,
+          leadership,
+          logger,
+        },
         ref,
       ),
     alsoWatch: [
@@ -147,12 +159,22 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
   metrics.gauge('jobs', 'StreamJobs by phase', 'phase', () =>
     countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'),
   )
-  const savepoints = new Controller(machinery, {
+  const savepoints: Controller<StreamSavepoint> = new Controller<StreamSavepoint>(machinery, {
     name: 'streamsavepoint',
     resource: streamSavepoints,
     ...scope,
     reconcile: (ref) =>
-      reconcileSavepoint({ kube, jobClient, tokenKeys, events, leadership, store: settings.pods.store }, ref),
+      reconcileSavepoint(
+        {
+          kube,
+          jobClient: aside(jobClient, () => savepoints),
+          tokenKeys,
+          events,
+          leadership,
+          store: settings.pods.store,
+        },
+        ref,
+      ),
   })
   const datasources = new Controller(machinery, {
     name: 'druiddatasource',
@@ -161,6 +183,11 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     reconcile: druidReconciler({ kube, clock, events, druids: parts.druids(leadership), leadership }),
   })
   return [jobs, savepoints, datasources]
+}
+
+/** Coordinators may hang: who waits for them holds up no other object. */
+function aside(jobClient: JobClient, controller: () => Pick<Controller<KubeObject>, 'aside'>): JobClient {
+  return wrapped(jobClient, (_, call) => controller().aside(async () => call()))
 }
 
 function jobOfPod(pod: KubeObject): ObjectRef[] {

@@ -118,6 +118,11 @@ export class Controller<T extends KubeObject> {
     return this.#primary.length > 0 && [...this.#primary, ...this.#informers].every((informer) => informer.hasSynced())
   }
 
+  /** See WorkQueue: for waits of a pass of this controller. */
+  aside<R>(wait: () => Promise<R>): Promise<R> {
+    return this.#queue.aside(wait)
+  }
+
   /** What the cache knows, for metrics; may be behind. */
   cached(): T[] {
     return this.#primary.flatMap((informer) => informer.items())
@@ -129,7 +134,7 @@ export class Controller<T extends KubeObject> {
 
   #scheduleResync(): void {
     this.#cancelResync = this.#parts.clock.after(this.#options.resyncMs ?? 300_000, () => {
-      for (const object of this.cached()) this.#queue.add(keyOf(refOf(object)))
+      for (const object of this.cached()) this.#queue.look(keyOf(refOf(object)))
       this.#scheduleResync()
     })
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../../runtime/ports/clock.ts'
 import { sleep } from '../../runtime/ports/clock.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import type { Rng } from '../../runtime/ports/rng.ts'
+import { askedToWaitMs } from '../kube/errors.ts'
 import type { Kube, Scope, Watch, WatchEvent } from '../kube/kube.ts'
 import type { KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
@@ -24,6 +25,8 @@ export interface InformerParts {
 
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 30_000
+/** A watch that ends sooner has told nothing; servers end one after minutes. */
+const SHORT_WATCH_MS = 1_000
 
 /**
  * A cache of one resource: list, then watch from there, watch again when the server ends it, list again after
@@ -63,12 +66,17 @@ export class Informer<T extends KubeObject> {
 
   async #run(): Promise<void> {
     let failures = 0
+    let shortWatches = 0
     let resourceVersion: string | undefined
     while (!this.#stopped) {
       try {
         resourceVersion ??= await this.#relist()
+        const startedAt = this.#parts.clock.now()
         resourceVersion = await this.#watchFrom(resourceVersion)
         failures = 0
+        shortWatches = this.#parts.clock.now() - startedAt < SHORT_WATCH_MS ? shortWatches + 1 : 0
+        // The first one may be an old one's end that was met late.
+        if (shortWatches > 1 && !this.#stopped) await this.#backOff(shortWatches - 1)
       } catch (error) {
         if (this.#stopped) return
         failures += 1
@@ -78,10 +86,14 @@ export class Informer<T extends KubeObject> {
           failures,
           error,
         })
-        const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10))
-        await sleep(this.#parts.clock, full / 2 + (full / 2) * this.#parts.rng.next())
+        await this.#backOff(failures, askedToWaitMs(error))
       }
     }
+  }
+
+  async #backOff(times: number, leastMs = 0): Promise<void> {
+    const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(times - 1, 10))
+    await sleep(this.#parts.clock, Math.max(leastMs, full / 2 + (full / 2) * this.#parts.rng.next()))
   }
 
   async #relist(): Promise<string> {

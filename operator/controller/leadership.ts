@@ -1,6 +1,7 @@
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { Order } from '../../runtime/control/job-report.ts'
 import type { KubeObject } from '../kube/objects.ts'
+import { wrapped } from './wrapped.ts'
 
 /** Whether this process may act, by its own clock: as long as no other one can have taken the lease. */
 export interface Leadership {
@@ -21,16 +22,9 @@ export function orderOf({ metadata }: KubeObject, leadership: Leadership): Order
 
 /** The port, whose `writes` reject with LEADERSHIP_LOST when this process leads no more. */
 export function whileLeading<T extends object>(port: T, writes: readonly (keyof T)[], leadership: Leadership): T {
-  return new Proxy(port, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target)
-      if (typeof member !== 'function') return member
-      return (...args: unknown[]): unknown => {
-        if ((writes as readonly PropertyKey[]).includes(name) && !leadership.isHeld())
-          return Promise.reject(leadershipLost(String(name)))
-        return (member as (...given: unknown[]) => unknown).apply(target, args)
-      }
-    },
+  return wrapped(port, (name, call) => {
+    const isWrite = (writes as readonly PropertyKey[]).includes(name)
+    return isWrite && !leadership.isHeld() ? Promise.reject(leadershipLost(String(name))) : call()
   })
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/ports/clock.ts'
+import { askedToWaitMs } from '../kube/errors.ts'
 import type { Rng } from '../../runtime/ports/rng.ts'
 
 export interface WorkQueueOptions {
@@ -14,13 +15,19 @@ const FIRST_BACKOFF_MS = 200
 const LONGEST_BACKOFF_MS = 60_000
 
 /**
- * Which keys need work. A key waits at most once, is never handled twice at the same time, and is handled again
+ * Which keys need work. Changes come before looks that are only made from time to time, and a key that waits for
+ * something outside leaves its slot to others meanwhile.
+ * A key waits at most once, is never handled twice at the same time, and is handled again
  * when it was added during its handling. Failures back off per key, doubling, with full jitter on the upper half
  * (as client-go's rate limiter, plus the jitter it lacks). Starts paused: keys are collected until resume().
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
-  readonly #waiting = new Set<string>()
+  readonly #changed = new Set<string>()
+  readonly #looks = new Set<string>()
+  /** Passes that have waited aside and want a slot again. */
+  readonly #returning: (() => void)[] = []
+  #slotsTaken = 0
   readonly #running = new Map<string, Promise<void>>()
   readonly #again = new Set<string>()
   readonly #later = new Map<string, { at: number; cancel: () => void }>()
@@ -31,14 +38,40 @@ export class WorkQueue {
     this.#options = options
   }
 
+  /** The object of the key has changed. */
   add(key: string): void {
     if (this.#state === 'stopped') return
     if (this.#running.has(key)) {
       this.#again.add(key)
       return
     }
-    this.#waiting.add(key)
+    this.#looks.delete(key)
+    this.#changed.add(key)
     this.#pump()
+  }
+
+  /** Nothing is known to have changed. */
+  look(key: string): void {
+    if (this.#state === 'stopped' || this.#running.has(key) || this.#changed.has(key)) return
+    this.#looks.add(key)
+    this.#pump()
+  }
+
+  /**
+   * For a pass that waits for somebody who may not answer at all: it goes on when `wait` has settled and a slot is free
+   * again. However many wait, the others are handled.
+   */
+  async aside<T>(wait: () => Promise<T>): Promise<T> {
+    this.#slotsTaken -= 1
+    this.#pump()
+    try {
+      return await wait()
+    } finally {
+      await new Promise<void>((resolve) => {
+        this.#returning.push(resolve)
+        this.#pump()
+      })
+    }
   }
 
   /** Adds the key after `ms`; an earlier appointment of the same key stays. */
@@ -50,7 +83,7 @@ export class WorkQueue {
     known?.cancel()
     const cancel = this.#options.clock.after(ms, () => {
       this.#later.delete(key)
-      this.add(key)
+      this.look(key)
     })
     this.#later.set(key, { at, cancel })
   }
@@ -66,19 +99,38 @@ export class WorkQueue {
     this.#state = 'stopped'
     for (const { cancel } of this.#later.values()) cancel()
     this.#later.clear()
-    this.#waiting.clear()
+    this.#changed.clear()
+    this.#looks.clear()
     await Promise.all(this.#running.values())
   }
 
   depth(): number {
-    return this.#waiting.size
+    return this.#changed.size + this.#looks.size
   }
 
   #pump(): void {
-    if (this.#state !== 'open') return
-    for (const key of this.#waiting) {
-      if (this.#running.size >= this.#options.concurrency) return
-      this.#waiting.delete(key)
+    while (this.#slotsTaken < this.#options.concurrency) {
+      const next = this.#next()
+      if (next === undefined) return
+      this.#slotsTaken += 1
+      next()
+    }
+  }
+
+  /** What is to have the next free slot. A pass that has begun goes on also when the queue is stopped. */
+  #next(): (() => void) | undefined {
+    const isOpen = this.#state === 'open'
+    const [changed] = this.#changed
+    if (isOpen && changed !== undefined) return this.#taking(changed, this.#changed)
+    const returning = this.#returning.shift()
+    if (returning !== undefined) return returning
+    const [look] = this.#looks
+    return isOpen && look !== undefined ? this.#taking(look, this.#looks) : undefined
+  }
+
+  #taking(key: string, from: Set<string>): () => void {
+    return () => {
+      from.delete(key)
       this.#running.set(key, this.#handle(key))
     }
   }
@@ -90,11 +142,12 @@ export class WorkQueue {
     try {
       nextMs = (await this.#options.handle(key)).requeueAfterMs
       this.#failures.delete(key)
-    } catch {
+    } catch (error) {
       // The handler has logged it: here a failure is only a reason to come back later.
-      nextMs = this.#backOffMs(key)
+      nextMs = Math.max(this.#backOffMs(key), askedToWaitMs(error))
     }
     this.#running.delete(key)
+    this.#slotsTaken -= 1
     if (this.#again.delete(key)) {
       // After a failure even a fresh change waits: a broken dependency must not be hammered by events.
       if (this.#failures.has(key) && nextMs !== undefined) this.addAfter(key, nextMs)

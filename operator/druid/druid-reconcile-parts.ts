@@ -14,7 +14,7 @@ export interface DruidReconcileParts {
   kube: Kube
   /** Only for when to look again: what stays in objects has the time of the API server. */
   clock: Clock
-  events: Pick<EventRecorder, 'record'>
+  events: Pick<EventRecorder, 'record' | 'recordOnce'>
   druids: DruidEndpoints
   leadership: Leadership
 }

@@ -10,6 +10,8 @@ import { ownerOf } from './supervisor-spec.ts'
 
 const DEFAULT_TIMEOUT_MS = 5 * 60_000
 const RETRY_MS = 2_000
+/** So long after its deadline a deletion waits for an Event that cannot be written. */
+const TELLING_PATIENCE_MS = 30_000
 
 /**
  * Deletion: does what `spec.deletionPolicy` says and releases the resource. Ends within `spec.deletionTimeout`
@@ -25,11 +27,13 @@ export async function finalize(parts: DruidReconcileParts, resource: DruidDataso
     await tell(parts, resource, { type: 'Warning', reason: 'DeletionWaits', message: leftover })
     return { requeueAfterMs: Math.min(RETRY_MS, leftMs) }
   }
-  await tell(parts, resource, {
+  const told = await parts.events.recordOnce(resource, {
+    id: `${resource.metadata.uid ?? ''}-released`,
     type: 'Warning',
     reason: 'DeletedWithLeftovers',
     message: `released after the deletion timeout; left behind: ${leftover}`,
   })
+  if (told === 'later' && leftMs > -TELLING_PATIENCE_MS) return { requeueAfterMs: RETRY_MS }
   return release(parts, resource)
 }
 

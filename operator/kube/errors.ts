@@ -57,3 +57,14 @@ export async function unlessNotFound<T>(reading: Promise<T>): Promise<T | undefi
     throw error
   }
 }
+
+/** What the server that has answered with this error asked us to wait (`Retry-After`); 0 when it did not. */
+export function askedToWaitMs(error: unknown): number {
+  return error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0
+}
+
+/** The header `Retry-After` in whole seconds, as the API server writes it. */
+export function retryAfterMs(header: string | string[] | undefined): { retryAfterMs?: number } {
+  const seconds = typeof header === 'string' ? Number(header) : NaN
+  return Number.isFinite(seconds) ? { retryAfterMs: seconds * 1000 } : {}
+}

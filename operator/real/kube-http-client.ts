@@ -1,6 +1,6 @@
 import { request } from 'undici'
 import { realClock } from '../../runtime/ports/real/clock.ts'
-import { KubeError } from '../kube/errors.ts'
+import { KubeError, retryAfterMs } from '../kube/errors.ts'
 import type {
   DeleteOptions,
   Kube,
@@ -173,7 +173,7 @@ export class KubeHttpClient implements Kube {
       })
     }
     if (status >= 200 && status < 300) return parse<T>(text, what)
-    throw errorOf(what, status, text, typeof retryAfter === 'string' ? Number(retryAfter) * 1000 : NaN)
+    throw errorOf(what, status, text, retryAfterMs(retryAfter))
   }
 }
 
@@ -185,7 +185,7 @@ function parse<T>(text: string, what: string): T {
   }
 }
 
-function errorOf(what: string, status: number, text: string, retryAfterMs: number): KubeError {
+function errorOf(what: string, status: number, text: string, waits: { retryAfterMs?: number }): KubeError {
   let message = text.slice(0, 500)
   let reason = 'Unknown'
   if (text.startsWith('{')) {
@@ -197,7 +197,7 @@ function errorOf(what: string, status: number, text: string, retryAfterMs: numbe
     status,
     reason,
     words: message,
-    ...(Number.isFinite(retryAfterMs) ? { retryAfterMs } : {}),
+    ...waits,
   })
 }
 

@@ -1,5 +1,5 @@
 import { request } from 'undici'
-import { KubeError } from '../kube/errors.ts'
+import { KubeError, retryAfterMs } from '../kube/errors.ts'
 import type { Watch, WatchEnd, WatchEvent } from '../kube/kube.ts'
 import type { KubeObject } from '../kube/objects.ts'
 import type { KubeConnection } from './kube-config.ts'
@@ -53,6 +53,7 @@ async function readEvents<T extends KubeObject>(
     throw new KubeError(`watch ${path.split('?')[0] ?? path}: ${text.slice(0, 300)} (${answer.statusCode})`, {
       status: answer.statusCode,
       reason: 'WatchRefused',
+      ...retryAfterMs(answer.headers['retry-after']),
     })
   }
   const decoder = new TextDecoder()

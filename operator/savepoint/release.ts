@@ -35,19 +35,16 @@ export async function releaseSavepoint(parts: SavepointParts, savepoint: StreamS
   const { finalizers = [] } = savepoint.metadata
   if (!finalizers.includes(FINALIZER)) return {}
   const left = await deleteFiles(parts, savepoint)
-  if (
-    left !== undefined &&
-    left.mayPass &&
-    parts.kube.now() < Date.parse(savepoint.metadata.deletionTimestamp ?? '') + DEADLINE_MS
-  ) {
-    return { requeueAfterMs: POLL_MS }
-  }
+  const isLate = parts.kube.now() >= Date.parse(savepoint.metadata.deletionTimestamp ?? '') + DEADLINE_MS
+  if (left?.mayPass === true && !isLate) return { requeueAfterMs: POLL_MS }
   if (left !== undefined) {
-    await parts.events.record(savepoint, {
+    const told = await parts.events.recordOnce(savepoint, {
+      id: `${savepoint.metadata.uid ?? ''}-released`,
       type: 'Warning',
       reason: 'DeletedWithLeftovers',
       message: `${savepoint.status?.location ?? 'The savepoint'} was left behind: ${left.why}`,
     })
+    if (told === 'later' && !isLate) return { requeueAfterMs: POLL_MS }
   }
   await setFinalizers(
     parts.kube,

@@ -1,5 +1,5 @@
 import { KubeError } from '../../operator/kube/errors.ts'
-import type { EventNote } from '../../operator/kube/events.ts'
+import type { EventNote, Occurrence } from '../../operator/kube/events.ts'
 import type { Kube, MergePatch, ObjectRef } from '../../operator/kube/kube.ts'
 import type { KubeObject } from '../../operator/kube/objects.ts'
 import { applyMergePatch } from './merge-patch.ts'
@@ -33,7 +33,15 @@ export class OneObjectKube {
     this.#merge({ metadata: { deletionTimestamp: at } })
   }
 
+  /** How often an Event that is recorded once is refused for now. */
+  refusedEvents = 0
+
   readonly recorder = {
+    recordOnce: (_about: KubeObject, { id: _, ...note }: Occurrence): Promise<'written' | 'later'> => {
+      if (this.refusedEvents-- > 0) return Promise.resolve('later')
+      this.events.push(note)
+      return Promise.resolve('written')
+    },
     record: (_about: KubeObject, note: EventNote): Promise<void> => {
       this.events.push(note)
       return Promise.resolve()

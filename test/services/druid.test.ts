@@ -92,6 +92,10 @@ describe.skipIf(why !== undefined)(
         druids: configuredDruids({ default: { routerUrl: druidBed.routerUrl } }),
         leadership: UNCONTESTED,
         events: {
+          recordOnce: (_, note) => {
+            events.push(note.reason)
+            return Promise.resolve('written')
+          },
           record: (_, note) => {
             events.push(note.reason)
             return Promise.resolve()

@@ -33,6 +33,8 @@ export class ClusterRules {
   readonly #ended = new Set<string>()
   #attempt = 0
   #checkpoint = 0
+  /** The newest attempt has a final checkpoint. A savepoint that was asked for meanwhile may come behind it. */
+  #isFinal = false
   #claimed: { revision: string; template: string | undefined; pods: ReadonlySet<string> } | undefined
   /** A pod of the newest attempt is going or has gone: it may end without a savepoint. */
   #isDisturbed = false
@@ -120,6 +122,7 @@ export class ClusterRules {
             `attempt ${entry.attempt} is claimed by other pods than those that run the job and have not stopped it`,
           )
         this.#attempt = entry.attempt
+        this.#isFinal = false
         this.#claimed = { revision, template: entry.template, pods: this.#podsOf(spec, entry.template ?? UNNAMED) }
         this.#isDisturbed = this.#state().pods.some(
           ({ metadata }) => metadata.deletionTimestamp !== undefined && this.#claimed?.pods.has(metadata.name) === true,
@@ -134,6 +137,11 @@ export class ClusterRules {
         )
         this.#must(id > this.#checkpoint, `checkpoint ${id} comes after ${this.#checkpoint}`)
         this.#checkpoint = id
+        this.#must(
+          !this.#isFinal || entry.savepoint !== null,
+          `checkpoint ${id}, which nobody asked for, comes behind the final one`,
+        )
+        this.#isFinal ||= entry.final
         if (entry.savepoint !== null) {
           this.#savepoints.push(entry.savepoint)
           this.keptPaths.push(entry.checkpoint.path)
@@ -147,7 +155,7 @@ export class ClusterRules {
         )
         break
       case 'finished':
-        this.#must(last?.kind === 'checkpoint' && last.final, 'the job is finished without a final checkpoint')
+        this.#must(last?.kind === 'checkpoint' && this.#isFinal, 'the job is finished without a final checkpoint')
         break
     }
   }

@@ -11,7 +11,7 @@ export const clusterScenario: Scenario = {
   finds: {
     switchWithoutSavepoint: 2,
     actBeforeIntent: 0,
-    blindStatus: 51,
+    blindStatus: 6,
     forgetTerminating: 2,
     upgradeWithoutSavepoint: 6,
     takesOverTooSoon: 6,

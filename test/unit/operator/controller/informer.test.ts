@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Informer } from '../../../../operator/controller/informer.ts'
 import { OperatorMetrics } from '../../../../operator/controller/metrics.ts'
+import { KubeError } from '../../../../operator/kube/errors.ts'
 import type { Pod } from '../../../../operator/kube/objects.ts'
 import { pods } from '../../../../operator/kube/resource-type.ts'
 import { FakeKube } from '../../../harness/fake-kube.ts'
@@ -91,5 +92,31 @@ describe('an informer', () => {
     informer.stop()
     await kube.create(pods, pod('b'))
     expect(seen).toEqual(['a'])
+  })
+
+  test('backs off from a server that ends every watch at once', async () => {
+    const { kube, clock } = await started(['a'])
+    const watch = kube.watch.bind(kube)
+    kube.watch = (resource, options, onEvent) => {
+      const begun = watch(resource, options, onEvent)
+      begun.stop()
+      return begun
+    }
+    kube.endWatches({ kind: 'closed' })
+    await clock.advance(60_000)
+    expect(kube.calls.filter((call) => call.startsWith('watch')).length).toBeLessThan(15)
+  })
+
+  test('lists again after a refusal not before the server wants it', async () => {
+    const { kube, clock } = await started(['a'])
+    kube.endWatches({
+      kind: 'failed',
+      error: new KubeError('too many', { status: 429, reason: 'TooManyRequests', retryAfterMs: 7_000 }),
+    })
+    const lists = (): number => kube.calls.filter((call) => call.startsWith('list')).length
+    await clock.advance(6_999)
+    expect(lists()).toBe(1)
+    await clock.advance(1)
+    expect(lists()).toBe(2)
   })
 })

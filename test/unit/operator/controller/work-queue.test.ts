@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { KubeError } from '../../../../operator/kube/errors.ts'
 import { WorkQueue } from '../../../../operator/controller/work-queue.ts'
 import { ManualClock, settle } from '../../../harness/manual-clock.ts'
 
@@ -129,5 +130,67 @@ describe('a work queue', () => {
     finish()
     await stopped
     expect(handled).toEqual(['a'])
+  })
+
+  test('gives the slot of a pass that waits aside to others, and takes it back when it goes on', async () => {
+    const order: string[] = []
+    const gates = new Map<string, () => void>()
+    const { queue } = queueOf(async (key) => {
+      order.push(`${key} begins`)
+      if (key.startsWith('hangs'))
+        await queue.aside(
+          () =>
+            new Promise<void>((resolve) => {
+              gates.set(key, resolve)
+            }),
+        )
+      order.push(`${key} ends`)
+      return {}
+    }, 1)
+    for (const key of ['hangs-1', 'hangs-2', 'quick']) queue.add(key)
+    await settle()
+    expect(order).toEqual(['hangs-1 begins', 'hangs-2 begins', 'quick begins', 'quick ends'])
+    gates.get('hangs-2')?.()
+    await settle()
+    expect(order.at(-1)).toBe('hangs-2 ends')
+    queue.add('hangs-1')
+    await settle()
+    expect(order.at(-1)).toBe('hangs-2 ends')
+    const stopped = queue.stop()
+    gates.get('hangs-1')?.()
+    await stopped
+    expect(order.at(-1)).toBe('hangs-1 ends')
+  })
+
+  test('handles what has changed before what is only looked at', async () => {
+    const handled: string[] = []
+    const clock = new ManualClock()
+    const queue = new WorkQueue({
+      clock,
+      rng: { next: () => 1, id: () => 'x' },
+      concurrency: 1,
+      handle: async (key) => {
+        handled.push(key)
+        return {}
+      },
+    })
+    for (const key of ['look-1', 'look-2', 'both']) queue.look(key)
+    for (const key of ['edit', 'both']) queue.add(key)
+    queue.resume()
+    await settle()
+    expect(handled).toEqual(['edit', 'both', 'look-1', 'look-2'])
+  })
+
+  test('comes back after a failure not before the server wants it', async () => {
+    let passes = 0
+    const { queue, clock } = queueOf(async () => {
+      passes += 1
+      throw new KubeError('too many', { status: 429, reason: 'TooManyRequests', retryAfterMs: 7_000 })
+    })
+    queue.add('a')
+    await clock.advance(6_999)
+    expect(passes).toBe(1)
+    await clock.advance(1)
+    expect(passes).toBe(2)
   })
 })

@@ -410,6 +410,19 @@ describe('a deleted DruidDatasource', () => {
     expect(kube.events.at(-1)?.message).toContain("supervisor 'clicks'")
   })
 
+  test('goes only when what is left behind has been told, or half a minute later', async () => {
+    apply({ deletionTimeout: '1m' })
+    await settle()
+    druid.failure = 'refuse'
+    kube.delete(new Date(now).toISOString())
+    kube.refusedEvents = 1
+    await settle()
+    expect([kube.object === undefined, reasons().includes('DeletedWithLeftovers')]).toEqual([false, false])
+    now -= 59_000
+    await settle()
+    expect([kube.object === undefined, reasons().includes('DeletedWithLeftovers')]).toEqual([true, true])
+  })
+
   test('is taken up again by an equal one after its supervisor was suspended', async () => {
     await deleted({})
     apply()
