@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
@@ -10,6 +10,7 @@ import type { JobTarget } from '../runtime/model/job.ts'
 import { subtasksOf } from '../runtime/plan/chaining.ts'
 import { planJob, type PlannedJob } from '../runtime/front/planned-job.ts'
 import { isFields } from '../runtime/model/fields.ts'
+import { makeFolder } from '../runtime/ports/real/durable-file.ts'
 import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
@@ -45,7 +46,7 @@ export async function run(options: RunOptions): Promise<number> {
   if (job.findings.some((finding) => finding.severity === 'error')) return 1
   const planned = planJob(job.spec, builtinConnectors)
   const baseDir = dirname(resolve(options.file))
-  const store = openedStore(planned.graph.checkpoints.store)
+  const store = await openedStore(planned.graph.checkpoints.store)
   const runs = { store, job: job.name }
   if (options.resume !== undefined) await checkRunExists(runs, options.resume)
   const uid = options.resume ?? `run-${randomBytes(6).toString('hex')}`
@@ -125,13 +126,13 @@ function restoreLocation({ restore, resume }: RunOptions, spec: unknown): string
  * The store's folder, made when it is missing. Throws STORE_UNAVAILABLE when it cannot be written: nothing is
  * started then.
  */
-function openedStore(written: string | undefined): string {
+async function openedStore(written: string | undefined): Promise<string> {
   const folder =
     written !== undefined && /^file:/i.test(written)
       ? fileURLToPath(written)
       : resolve(written ?? '.millrace/checkpoints')
   try {
-    mkdirSync(folder, { recursive: true })
+    await makeFolder(folder)
     accessSync(folder, constants.W_OK)
   } catch (cause) {
     throw new MillraceError('STORE_UNAVAILABLE', `checkpoint store ${folder} cannot be written`, {

@@ -40,8 +40,33 @@ async function openCreatingFolders(path: string, folder: string): ReturnType<typ
     return await open(path, 'wx')
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     return open(path, 'wx')
+  }
+}
+
+/**
+ * Makes a folder and those above it. Node's `recursive` is not used: of a read-only file system it says that there is no
+ * such folder, and below /proc it never returns (seen with Node 20 and 26).
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return
+    const parent = dirname(folder)
+    if (!isErrno(error, 'ENOENT') || parent === folder) throw error
+    await makeFolder(parent)
+    await makeLast(folder)
+  }
+}
+
+/** Another process may have made it meanwhile. */
+async function makeLast(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error
   }
 }
 

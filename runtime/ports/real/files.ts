@@ -1,7 +1,7 @@
-import { appendFile, glob, lstat, mkdir, open, realpath, rename, stat } from 'node:fs/promises'
+import { appendFile, glob, lstat, open, realpath, rename, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Files } from '../files.ts'
-import { isErrno, syncFolder, unlinkIfPresent, writeDurably } from './durable-file.ts'
+import { isErrno, makeFolder, syncFolder, unlinkIfPresent, writeDurably } from './durable-file.ts'
 
 /** The machine's file system. */
 export const realFiles: Files = {
@@ -40,7 +40,7 @@ export const realFiles: Files = {
       await appendFile(path, bytes)
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error
-      await mkdir(dirname(path), { recursive: true })
+      await makeFolder(dirname(path))
       await appendFile(path, bytes)
     }
   },
