@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { collectDefaultMetrics } from 'prom-client'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
 import { describeWithCauses } from '../runtime/model/errors.ts'
 import { realClock } from '../runtime/ports/real/clock.ts'
@@ -52,6 +53,8 @@ try {
           }),
     },
   })
+  // prom-client's own: memory, CPU, and for how long the loop was held up, which no pass over an object may do.
+  collectDefaultMetrics({ register: operator.metrics.registry })
   const health = await serveHealth(realHttp, config.health, operator)
   logger.info('operator started', { identity, health: health.address.port, namespaces: config.namespaces ?? 'all' })
   let ending = false
