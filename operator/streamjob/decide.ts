@@ -1,3 +1,4 @@
+import type { JobReport } from '../../runtime/control/job-report.ts'
 import type { ErrorReport } from '../../runtime/model/errors.ts'
 import { FINALIZER } from '../api/stream-job.ts'
 import type { Operation, OperationType, StreamJobPhase } from '../api/stream-job.ts'
@@ -329,7 +330,7 @@ function lead(all: Observed, observed: Observed, wanted: Wanted): Decision {
           : changeOperation(observed))
     return waitForPods(observed, begin(observed, type, 'deploy'))
   }
-  return tidyUp(all, wanted, report.runningWorkers)
+  return tidyUp(all, wanted, report)
 }
 
 /** Asking again would bring the same answer: another spec is needed. */
@@ -353,9 +354,10 @@ function changeOperation({ job }: Observed): OperationType {
   return job.status?.lastGood?.change === 'rescale' ? 'Rescale' : 'Upgrade'
 }
 
-function tidyUp(observed: Observed, wanted: Wanted, runningWorkers: readonly string[]): Decision {
+function tidyUp(observed: Observed, wanted: Wanted, { runningWorkers, error }: JobReport): Decision {
   const surplus = surplusPods(observed, wanted, runningWorkers)
-  const message = `${runningWorkers.length} workers run.`
+  // What the outside refuses: the pods run all the same.
+  const message = `${runningWorkers.length} workers run.${error === null ? '' : ` ${error.message}`}`
   return ending(observed, 'Succeeded', {
     act: surplus.length > 0 ? { kind: 'deletePods', pods: surplus } : { kind: 'none' },
     phase: 'Running',

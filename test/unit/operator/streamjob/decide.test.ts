@@ -651,4 +651,17 @@ describe('the next step of a StreamJob', () => {
     const { ended, operation } = decide(observed({ status: { operation: underWay('Rescale', 'deploy') } }))
     expect({ ended, operation }).toEqual({ ended: { type: 'Rescale', result: 'Succeeded' }, operation: null })
   })
+
+  test('of a job that runs and meets a refusal outside says so in the message of its status', () => {
+    const error = {
+      code: 'KAFKA_UNREACHABLE',
+      message: 'nobody answers at kafka:9092',
+      domain: 'dependency' as const,
+      retriable: true,
+    }
+    expect(decide(observed({ report: { error } }))).toMatchObject({
+      phase: 'Running',
+      message: '2 workers run. nobody answers at kafka:9092',
+    })
+  })
 })
