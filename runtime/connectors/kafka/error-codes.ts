@@ -1,3 +1,5 @@
+import { KAFKA_ERROR_NAMES } from './error-names.ts'
+
 /** Numbers of the Kafka protocol that the connector tells apart (kafka: Errors.java). */
 export const KAFKA_ERROR = {
   OFFSET_OUT_OF_RANGE: 1,
@@ -35,11 +37,9 @@ export const KAFKA_ERROR = {
   UNKNOWN_TOPIC_ID: 100,
 } as const
 
-const NAMES = new Map<number, string>(Object.entries(KAFKA_ERROR).map(([name, code]) => [code, name]))
-
-/** `NOT_COORDINATOR (16)`, or only the number when it has no name here. */
+/** `NOT_COORDINATOR (16)`, or only the number when it is newer than this table. */
 export function kafkaErrorName(code: number): string {
-  const name = NAMES.get(code)
+  const name = code === -1 ? 'UNKNOWN_SERVER_ERROR' : KAFKA_ERROR_NAMES[code]
   return name === undefined ? `error ${code}` : `${name} (${code})`
 }
 
