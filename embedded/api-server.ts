@@ -13,7 +13,7 @@ import type { JsonObject, KubeObject } from './objects.ts'
 import type { Reply } from './object-requests.ts'
 import { ObjectRequests } from './object-requests.ts'
 import { ObjectWriter } from './object-writer.ts'
-import { groupVersionOfPath, openApiDocument, openApiIndex } from './openapi.ts'
+import { groupVersionOfPath, openApiDocument, openApiIndex, openApiV2 } from './openapi.ts'
 import type { LogSource } from './pod-logs.ts'
 import { requestInfoOf } from './request-info.ts'
 import type { Fault, RequestInterceptor } from './request-interceptor.ts'
@@ -229,7 +229,7 @@ class Server {
     const user = this.tokens.userOf(request.headers.authorization)
     if (user === undefined) throw new ApiStatusError(401, 'Unauthorized', 'Unauthorized')
     const url = new URL(request.url ?? '/', 'https://embedded.invalid')
-    const fixed = this.#fixedPath(url.pathname)
+    const fixed = url.pathname === '/openapi/v2' ? openApiV2(request.headers.accept) : this.#fixedPath(url.pathname)
     if (typeof fixed === 'string') {
       response.writeHead(200, { 'content-type': 'text/plain' }).end(fixed)
       return

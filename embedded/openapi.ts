@@ -18,6 +18,20 @@ export function openApiIndex(registry: ResourceRegistry): JsonObject {
   return { paths }
 }
 
+/**
+ * OpenAPI v2, which kubectl asks for before it applies a List: without definitions, so that it leaves the checks to the
+ * server. An empty message of Protocol Buffers is a document without anything.
+ */
+export function openApiV2(accept: string | undefined): string {
+  if (accept?.includes('protobuf') === true) return ''
+  return JSON.stringify({
+    swagger: '2.0',
+    info: { title: 'Kubernetes', version: 'v1.36.3' },
+    paths: {},
+    definitions: {},
+  })
+}
+
 const pathOf = (group: string, version: string): string =>
   group === '' ? `api/${version}` : `apis/${group}/${version}`
 

@@ -105,6 +105,20 @@ describe('kubectl against the embedded server', { timeout: 60_000 }, () => {
     },
   )
 
+  test.skipIf(!hasKubectl)('a List is applied, and what is wrong in it is refused by the server', async () => {
+    const item = (data: JsonObject): JsonObject => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'of-a-list' },
+      data,
+    })
+    const list = (data: JsonObject): JsonObject => ({ apiVersion: 'v1', kind: 'List', items: [item(data)] })
+    expect(await apply(list({ a: 'b' }))).toMatchObject({ code: 0, out: 'configmap/of-a-list created\n' })
+    const wrong = await apply(list({ a: [1] }))
+    expect(wrong.code).toBe(1)
+    expect(wrong.err).toContain('data.a in body must be of type string')
+  })
+
   test.skipIf(!hasKubectl)('get prints the columns of the CRD, a category and wide columns', async () => {
     await apply(sampleMill('columns'))
     expect((await kubectl('get', 'ml', 'columns')).out).toMatch(/^NAME +REPLICAS +READY +AGE\ncolumns +1 +\d+s\n$/)
