@@ -372,6 +372,7 @@ export function processes(): void {
       context.state.total.set({ sum })
       context.state.by.set(row.distance, { rows: (context.state.by.get(row.distance)?.rows ?? 0) + 1 })
       context.timers.at(row.at + 1000)
+      context.processingTimers.at(context.now + 1000)
       context.emit({ origin: context.key.origin, total: sum })
       if (row.at < context.watermark) context.sideOutput('late', { origin: row.origin })
       // @ts-expect-error not of the declared state
@@ -388,6 +389,9 @@ export function processes(): void {
     onTimer(time, context) {
       context.emit({ origin: context.key.origin, total: time })
     },
+    onProcessingTimer(time, context) {
+      context.emit({ origin: context.key.origin, total: context.now - time })
+    },
   })
   totals.filter('big', (row) => row.total > 1)
   totals.side.late.filter('side', (row) => row.origin !== '')
@@ -398,6 +402,8 @@ export function processes(): void {
     onRow(_row, context) {
       // @ts-expect-error without a key there is no state
       context.state.clear()
+      // @ts-expect-error nor are there timers
+      context.processingTimers.at(context.now)
     },
   })
   flights
