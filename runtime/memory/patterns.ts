@@ -66,8 +66,14 @@ function filled(by: string, matcher: ReturnType<RE2JS['matcher']>, pattern: RE2J
   return by.replace(/\$(?:(\$)|(&)|(\d\d?)|<([^>]*)>)/g, (whole, dollar, match, digits, name) => {
     if (dollar !== undefined) return '$'
     if (match !== undefined) return matcher.group() ?? ''
-    if (typeof name === 'string') return Object.hasOwn(names, name) ? (matcher.group(name) ?? '') : whole
-    const group = Number(digits)
-    return group >= 1 && group <= pattern.groupCount() ? (matcher.group(group) ?? '') : whole
+    if (typeof name === 'string') {
+      if (Object.hasOwn(names, name)) return matcher.group(name) ?? ''
+      return Object.keys(names).length > 0 ? '' : whole
+    }
+    const isGroup = (group: number): boolean => group >= 1 && group <= pattern.groupCount()
+    if (isGroup(Number(digits))) return matcher.group(Number(digits)) ?? ''
+    // $10 of a pattern with fewer groups is its first group and a 0
+    const [first = '', rest = ''] = digits
+    return isGroup(Number(first)) ? (matcher.group(Number(first)) ?? '') + rest : whole
   })
 }

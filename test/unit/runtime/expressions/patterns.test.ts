@@ -28,6 +28,8 @@ describe('a regular expression', () => {
     ["url.replace(/\\d/, '#')", 'string', '/items/#7?id=345&tag=a b'],
     ["url.replace(/(\\w+)=(\\w+)/g, '$2=$1 $$ $& $7')", 'string', '/items/17?345=id $ id=345 $7&a=tag $ tag=a $7 b'],
     ["url.replaceAll(/(?<key>\\w+)=/, '$<key>:')", 'string', '/items/17?id:345&tag:a b'],
+    ["url.replace(/(items)/, '$10')", 'string', '/items0/17?id=345&tag=a b'],
+    ["url.replace(/(?<key>items)/, '<$<none>>')", 'string', '/<>/17?id=345&tag=a b'],
     ['city.matches(/a/)', 'boolean?', null],
     ["city.replaceAll(/a/, 'b')", 'string?', null],
   ])('%s is %s %j', (text, type, value) => {
