@@ -7,6 +7,8 @@ import type { Storage } from './storage.ts'
 const FORMAT = 1
 /** Changes of so long go into one write of the file. */
 const SAVE_AFTER_MS = 200
+/** A full disk may have room again. */
+const SAVE_AGAIN_MS = 10_000
 
 /**
  * What does not outlive the server: pods are processes of this run, leases and nodes belong to it, events are news,
@@ -25,6 +27,7 @@ export class KeptObjects {
   readonly #registry: ResourceRegistry
   #stopWatching = (): void => undefined
   #timer: NodeJS.Timeout | undefined
+  #isSaved = true
 
   constructor(path: string, storage: Storage, registry: ResourceRegistry) {
     this.#path = path
@@ -43,14 +46,17 @@ export class KeptObjects {
         this.#storage.put(definition, object, { user: 'system:kept-objects', fieldManager: 'kept-objects' })
     }
     this.#stopWatching = this.#storage.watchAll((_key, { object }) => {
-      if (!PASSING.has(object.kind)) this.#timer ??= setTimeout(() => this.#save(), SAVE_AFTER_MS)
+      if (PASSING.has(object.kind)) return
+      this.#isSaved = false
+      this.#timer ??= setTimeout(() => this.#save(), SAVE_AFTER_MS)
     })
   }
 
   /** Saves what has not been saved yet, and follows no more changes. */
   close(): void {
     this.#stopWatching()
-    if (this.#timer !== undefined) this.#save()
+    if (!this.#isSaved) this.#save()
+    clearTimeout(this.#timer)
   }
 
   #read(): KubeObject[] {
@@ -84,7 +90,9 @@ export class KeptObjects {
       // Secrets are among them.
       writeFileSync(unfinished, JSON.stringify({ format: FORMAT, objects }), { mode: 0o600 })
       renameSync(unfinished, this.#path)
+      this.#isSaved = true
     } catch (error) {
+      this.#timer = setTimeout(() => this.#save(), SAVE_AGAIN_MS)
       console.error(`embedded server: objects were not kept in ${this.#path}: ${String(error)}`)
     }
   }
