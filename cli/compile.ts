@@ -7,6 +7,7 @@ import type { Job } from '../runtime/front/typescript/job.ts'
 import { describeWithCauses, MillraceError } from '../runtime/model/errors.ts'
 import type { ModuleSource } from '../runtime/model/user-module.ts'
 import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
+import { standardConsole, writeDocument } from './console.ts'
 import { isJobModule, readJobModule } from './job-module.ts'
 import { findingsText } from './read-job.ts'
 import type { TypeCheck } from './type-check.ts'
@@ -32,7 +33,7 @@ export async function compile(
 ): Promise<number> {
   const text = await compiledText(file, connectors, form, typeCheck)
   if (text === undefined) return 1
-  process.stdout.write(text)
+  writeDocument(text)
   return 0
 }
 
@@ -49,7 +50,7 @@ export async function compiledText(
       hint: `a job in YAML is applied as it is: kubectl apply -f ${file}`,
     })
   const { job, findings } = await readJobModule(file, connectors, typeCheck)
-  process.stderr.write(findingsText(findings))
+  standardConsole.err(findingsText(findings))
   if (job === undefined || findings.some((finding) => finding.severity === 'error')) return undefined
   switch (form.kind) {
     case 'code':

@@ -12,6 +12,7 @@ import { createLogger } from '../runtime/ports/real/logger.ts'
 import { partPrefix } from '../runtime/connectors/file/part-names.ts'
 import { applyObject } from './apply-file.ts'
 import { compiledText } from './compile.ts'
+import { standardConsole } from './console.ts'
 import { lockFolder } from './folder-lock.ts'
 import { isJobModule } from './job-module.ts'
 import { forgetCluster, startLocalCluster } from './local-cluster.ts'
@@ -82,7 +83,7 @@ async function serve(dir: string, options: DevOptions, objects: readonly Resourc
 }
 
 function print(text: string): void {
-  process.stdout.write(`${text}\n`)
+  standardConsole.out(`${text}\n`)
 }
 
 function welcome(server: EmbeddedApiServer, job: string | undefined, tookMs: number): string {

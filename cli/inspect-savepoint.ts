@@ -92,8 +92,8 @@ function nodesOf(spec: unknown): Map<string, OperatorNode> {
 }
 
 function operatorContents({ manifest }: SavedState, id: string, node: OperatorNode | undefined): OperatorContents {
-  const snapshots = Object.values(manifest.subtasks).filter(
-    ({ splits, state, committables }) => id in splits || id in state || id in committables,
+  const snapshots = Object.values(manifest.subtasks).filter(({ splits, state, committables }) =>
+    [splits, state, committables].some((by) => Object.hasOwn(by, id)),
   )
   const files = snapshots.flatMap(({ state }) => memberOf(state, id) ?? [])
   return {
@@ -108,9 +108,9 @@ function operatorContents({ manifest }: SavedState, id: string, node: OperatorNo
     sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
     keyGroups: ranges(files.flatMap(({ groups }) => groups.map(([group]) => group))),
     positions: snapshots
-      .flatMap(({ splits }) => splits[id] ?? [])
+      .flatMap(({ splits }) => memberOf(splits, id) ?? [])
       .map(({ id: split, position, finished }) => ({ split, position, finished })),
-    pendingCommits: snapshots.reduce((sum, { committables }) => sum + (committables[id]?.length ?? 0), 0),
+    pendingCommits: snapshots.reduce((sum, { committables }) => sum + (memberOf(committables, id)?.length ?? 0), 0),
   }
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { Job } from '../runtime/front/typescript/job.ts'
 import { describeType } from '../runtime/expressions/typing.ts'
-import { MillraceError, type Position } from '../runtime/model/errors.ts'
+import { MillraceError } from '../runtime/model/errors.ts'
 import type { ConnectorDeclarations } from '../runtime/graph/connector-declaration.ts'
 import type { JobGraph } from '../runtime/graph/job-graph.ts'
 import { checkJobName } from '../runtime/front/job-file.ts'
@@ -11,6 +11,7 @@ import { Problems, type Problem } from '../runtime/graph/problems.ts'
 import { importFile } from '../runtime/ports/real/modules.ts'
 import { findingOf, type Finding } from './lint.ts'
 import { moduleMistake } from './module-mistake.ts'
+import { placeInModule } from './module-place.ts'
 import { typeFindings, type TypeCheck } from './type-check.ts'
 
 /** A job that is written as a module. */
@@ -80,32 +81,16 @@ export function localSpec(job: Job, file: string): unknown {
 }
 
 /**
- * As lint tells them. A module has no places, only paths in the spec it makes: of an operator that is where its id
- * first stands in the text as a literal, of anything else the beginning.
+ * As lint tells them; `text` is that of the module.
  */
 export function findingsOfModule(file: string, job: Job, connectors: ConnectorDeclarations, text = ''): Finding[] {
   const { problems, warnings } = moduleProblems(job, localSpec(job, file), connectors)
   const found = (problem: Problem, severity: Finding['severity']): Finding =>
-    findingOf(file, placeOf(problem.path, text, job), problem, severity)
+    findingOf(file, placeInModule(text, job.graph, problem), problem, severity)
   return [
     ...problems.map((problem) => found(problem, 'error')),
     ...warnings.map((warning) => found(warning, 'warning')),
   ]
-}
-
-function placeOf(path: string, text: string, job: Job): Position {
-  const index = /^spec\.graph\[(\d+)\]/.exec(path)?.[1]
-  const id = index === undefined ? undefined : job.graph[Number(index)]?.['id']
-  const offset =
-    typeof id !== 'string'
-      ? -1
-      : ([`'${id}'`, `"${id}"`, `\`${id}\``]
-          .map((literal) => text.indexOf(literal))
-          .filter((at) => at >= 0)
-          .toSorted((a, b) => a - b)[0] ?? -1)
-  if (offset < 0) return { line: 1, column: 1 }
-  const before = text.slice(0, offset).split('\n')
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
 }
 
 /**

@@ -17,6 +17,7 @@ import type { Logger } from '../runtime/ports/logger.ts'
 import type { Ports } from '../runtime/ports/ports.ts'
 import { connectKafka } from '../runtime/connectors/kafka/real/client.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
+import { standardConsole } from './console.ts'
 
 const FLIGHTS = new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url).pathname
 const flights = file.source({ path: FLIGHTS, format: 'parquet' })
@@ -62,6 +63,7 @@ export async function loadFlights(options: LoadOptions): Promise<number> {
   })
   const writer = sink.writer({
     jobUid: 'load-flights',
+    predecessors: [],
     operatorId: 'load-flights',
     slot: 0,
     attempt: 1,
@@ -131,7 +133,7 @@ function sourceContext(ports: Ports): ReaderContext {
 }
 
 function reportTrouble(error: Error | null): void {
-  if (error !== null) process.stderr.write(`still trying: ${describeWithCauses(error)}\n`)
+  if (error !== null) standardConsole.err(`still trying: ${describeWithCauses(error)}\n`)
 }
 
 function countOption(name: string, text: string): number {
@@ -161,17 +163,17 @@ async function main(): Promise<void> {
     onProgress: (count) => {
       if (count - told < 500_000) return
       told = count
-      process.stderr.write(`${count} flights written\n`)
+      standardConsole.err(`${count} flights written\n`)
     },
   })
-  process.stdout.write(`${written} flights are in topic ${values.topic}\n`)
+  standardConsole.out(`${written} flights are in topic ${values.topic}\n`)
 }
 
 if (import.meta.main) {
   try {
     await main()
   } catch (error) {
-    process.stderr.write(`load-flights: ${describeWithCauses(error)}\n`)
+    standardConsole.err(`load-flights: ${describeWithCauses(error)}\n`)
     process.exitCode = 1
   }
 }

@@ -106,6 +106,7 @@ export async function startLocalOperator(
         ports: keptPorts(options.dir),
       },
       tokenKeys: [tokenKey(options.dir)],
+      rolloutLimit: 1,
     },
   })
 }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { standardConsole } from './console.ts'
 import { freePort } from './free-port.ts'
 import type { JobReport } from '../runtime/control/job-report.ts'
 import { describeWithCauses, MillraceError, type ErrorReport } from '../runtime/model/errors.ts'
@@ -106,7 +107,7 @@ export class LocalJob {
       if (this.#target) await this.#put(this.#target)
     }
     this.#handOver = this.#handOver.then(remind).catch((error: unknown) => {
-      process.stderr.write(
+      standardConsole.err(
         `job ${this.#options.name}: the new coordinator refused its target: ${describeWithCauses(error)}\n`,
       )
     })

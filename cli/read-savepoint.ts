@@ -191,7 +191,7 @@ function isPlain({ type, nullable, logical }: Field): boolean {
 }
 
 function matches(key: PrintedEntry['key'], wanted: ReadonlyMap<string, string>): boolean {
-  return [...wanted].every(([name, value]) => key !== undefined && String(key[name]) === value)
+  return [...wanted].every(([name, value]) => key !== undefined && String(memberOf(key, name)) === value)
 }
 
 /** Rows as JSON sinks print them. */
@@ -237,7 +237,7 @@ function textOf({ table, keyGroup, key, member, value, time, note }: PrintedEntr
   const rest =
     value === undefined
       ? undefined
-      : Object.fromEntries(Object.entries(value).filter(([name]) => key === undefined || !(name in key)))
+      : Object.fromEntries(Object.entries(value).filter(([name]) => key === undefined || !Object.hasOwn(key, name)))
   const parts = [
     table,
     `group ${keyGroup}`,

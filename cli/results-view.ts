@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { isFields } from '../runtime/model/fields.ts'
+import { isFields, memberOf } from '../runtime/model/fields.ts'
 import { printable } from '../runtime/model/printable.ts'
 
 const TAIL_BYTES = 64 * 1024
@@ -58,17 +58,16 @@ function tailLines(path: string): string[] {
 /** Rows as an aligned table, numbers to the right. */
 export function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
-  const cells = rows.map((row) => columns.map((column) => cell(row[column])))
-  const widths = columns.map((column, index) =>
-    Math.max(column.length, ...cells.map((line) => line[index]?.length ?? 0)),
-  )
-  const numeric = columns.map((column) => rows.every((row) => typeof row[column] === 'number'))
+  const cells = rows.map((row) => columns.map((column) => cell(memberOf(row, column))))
+  const heads = columns.map(printable)
+  const widths = heads.map((head, index) => Math.max(head.length, ...cells.map((line) => line[index]?.length ?? 0)))
+  const numeric = columns.map((column) => rows.every((row) => typeof memberOf(row, column) === 'number'))
   const print = (line: readonly string[]): string =>
     line
       .map((text, index) => (numeric[index] ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)))
       .join('  ')
       .trimEnd()
-  return [print(columns), ...cells.map(print)].join('\n')
+  return [print(heads), ...cells.map(print)].join('\n')
 }
 
 function cell(value: unknown): string {

@@ -15,6 +15,7 @@ import { realHttp } from '../runtime/ports/real/http.ts'
 import { createLogger } from '../runtime/ports/real/logger.ts'
 import { realPorts } from '../runtime/ports/real/ports.ts'
 import { createWorker, startCoordinator } from '../runtime/processes.ts'
+import { standardConsole } from './console.ts'
 import { checkRunExists, type EarlierRuns, unfinishedRun } from './earlier-runs.ts'
 import { LocalJob } from './local-job.ts'
 import { findingsText, readJob } from './read-job.ts'
@@ -42,7 +43,7 @@ export interface RunOptions {
  */
 export async function run(options: RunOptions): Promise<number> {
   const job = await readJob(options.file, builtinConnectors, options.typeCheck)
-  process.stderr.write(findingsText(job.findings))
+  standardConsole.err(findingsText(job.findings))
   if (job.findings.some((finding) => finding.severity === 'error')) return 1
   const planned = planJob(job.spec, builtinConnectors)
   const baseDir = dirname(resolve(options.file))
@@ -68,7 +69,7 @@ export async function run(options: RunOptions): Promise<number> {
   if (options.output === 'text') await tellRun(runs, uid, options)
   const interrupted = new Promise<number>((done) => {
     process.once('SIGINT', () => {
-      if (options.output === 'text') process.stderr.write(`${job.name}: stopped; ${resumeText(uid, options)}\n`)
+      if (options.output === 'text') standardConsole.err(`${job.name}: stopped; ${resumeText(uid, options)}\n`)
       done(130)
     })
   })
@@ -87,15 +88,15 @@ export async function run(options: RunOptions): Promise<number> {
 /** Says under which id the run keeps its state, and whether an earlier one waits to be continued. */
 async function tellRun(runs: EarlierRuns, uid: string, options: RunOptions): Promise<void> {
   if (options.resume !== undefined) {
-    process.stderr.write(`${runs.job}: continues run ${uid}\n`)
+    standardConsole.err(`${runs.job}: continues run ${uid}\n`)
     return
   }
   const unfinished = options.restore === undefined ? await unfinishedRun(runs) : undefined
   if (unfinished !== undefined)
-    process.stderr.write(
+    standardConsole.err(
       `${runs.job}: run ${unfinished} has not finished, and this one begins anew beside its results; ${resumeText(unfinished, options)}\n`,
     )
-  process.stderr.write(`${runs.job}: run ${uid}\n`)
+  standardConsole.err(`${runs.job}: run ${uid}\n`)
 }
 
 function resumeText(uid: string, { file }: RunOptions): string {
@@ -171,7 +172,7 @@ async function startInProcess(settings: JobSettings, planned: PlannedJob, target
   const ports = realPorts({
     logger,
     printLine: (line) => {
-      process.stdout.write(`${line}\n`)
+      standardConsole.out(`${line}\n`)
     },
   })
   const anywhere = { host: '127.0.0.1', port: 0 }
@@ -212,13 +213,13 @@ async function watch(job: StartedJob, options: RunOptions, over: AbortSignal): P
     const report = await job.report()
     // Results own standard output.
     const line = report && (options.output === 'json' ? JSON.stringify(report) : progress.next(report, Date.now()))
-    if (line !== undefined && line !== shown) process.stderr.write(`${line}\n`)
+    if (line !== undefined && line !== shown) standardConsole.err(`${line}\n`)
     shown = line ?? shown
     if (report !== undefined && report.phase !== 'finished' && options.output === 'text')
-      for (const loss of progress.losses(report)) process.stderr.write(`${loss}\n`)
+      for (const loss of progress.losses(report)) standardConsole.err(`${loss}\n`)
     if (report?.phase === 'finished') {
       if (options.output === 'text')
-        for (const loss of report.losses ?? []) process.stderr.write(`${report.job}: ${lossText(loss)}\n`)
+        for (const loss of report.losses ?? []) standardConsole.err(`${report.job}: ${lossText(loss)}\n`)
       return 0
     }
     if (report?.phase === 'failed')

@@ -2,9 +2,14 @@ import type { TokenKeys } from './resources/job-token.ts'
 import { ENCRYPTIONS } from '../runtime/model/encryption.ts'
 import { parseArgs } from 'node:util'
 import { parseAddressBlock } from '../runtime/model/address-blocks.ts'
+import { isFields, membersOf } from '../runtime/model/fields.ts'
+import type { Fields } from '../runtime/model/fields.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { DruidEndpoint } from './druid/http-druid-client.ts'
+import type { JobDefaults } from './resources/job-defaults.ts'
 import type { PodSettings } from './resources/job-pod.ts'
+import type { JobNetwork } from './resources/network-policy.ts'
+import { podTemplateProblems } from './resources/pod-template.ts'
 import type { StoreVolume } from './resources/store-volume.ts'
 import { storeFolder } from './resources/store-volume.ts'
 
@@ -13,6 +18,8 @@ export interface OperatorConfig {
   namespaces: readonly string[] | undefined
   pods: PodSettings
   tokenKeys: TokenKeys
+  rolloutLimit: number
+  operatorClass: string | undefined
   leaderElection: { namespace: string; name: string } | undefined
   health: { host: string; port: number }
   druids: Readonly<Record<string, DruidEndpoint>>
@@ -33,6 +40,10 @@ const FLAGS = {
   'max-subtasks': { type: 'string' },
   'file-roots': { type: 'string' },
   'http-addresses': { type: 'string' },
+  'rollout-limit': { type: 'string' },
+  'operator-class': { type: 'string' },
+  'job-defaults': { type: 'string' },
+  'job-network': { type: 'string' },
   'leader-election': { type: 'string' },
   'lease-namespace': { type: 'string' },
   'lease-name': { type: 'string' },
@@ -72,11 +83,15 @@ export function readConfig(args: readonly string[], env: Environment): OperatorC
       },
       encryption: oneOf('job-encryption', setting('job-encryption') ?? 'on', ENCRYPTIONS),
       maxSubtasks: countOf('max-subtasks', setting('max-subtasks') ?? '1000'),
+      ...jobDefaultsOf(setting('job-defaults')),
+      ...jobNetworkOf(setting('job-network')),
     },
     tokenKeys: [
       tokenKeyOf(env['MILLRACE_TOKEN_KEY']),
       ...(listOf(env['MILLRACE_EARLIER_TOKEN_KEYS']) ?? []).map(tokenKeyOf),
     ],
+    rolloutLimit: countOf('rollout-limit', setting('rollout-limit') ?? '5'),
+    operatorClass: labelValueOf('operator-class', setting('operator-class')),
     leaderElection:
       (setting('leader-election') ?? 'on') === 'off'
         ? undefined
@@ -135,6 +150,12 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
   return found
 }
 
+function labelValueOf(name: FlagName, value: string | undefined): string | undefined {
+  if (value !== undefined && !/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(value))
+    throw invalid(name, `is ${JSON.stringify(value)}, not the value of a label`)
+  return value
+}
+
 function countOf(name: FlagName, value: string): number {
   const count = Number(value)
   if (!Number.isSafeInteger(count) || count < 1)
@@ -160,23 +181,49 @@ function tokenKeyOf(value: string | undefined): string {
   return value
 }
 
+/** A JobDefaults as JSON; absent, jobs get what the operator gives them. */
+function jobDefaultsOf(text: string | undefined): { defaults?: JobDefaults } {
+  if (text === undefined) return {}
+  const defaults = mappingOf('job-defaults', text)
+  const names = ['imagePullSecrets', 'podTemplate', 'resources', 'coordinator', 'tmpSize']
+  const unknown = Object.keys(defaults).find((name) => !names.includes(name))
+  if (unknown !== undefined)
+    throw invalid('job-defaults', `has ${JSON.stringify(unknown)}, not one of ${names.join(', ')}`)
+  const [problem] = podTemplateProblems(defaults['podTemplate'], 'podTemplate')
+  if (problem !== undefined) throw invalid('job-defaults', `is not allowed: ${problem.path} ${problem.message}`)
+  return { defaults }
+}
+
+/** `off`, or a JobNetwork as JSON; absent, jobs have no NetworkPolicy and none is removed. */
+function jobNetworkOf(text: string | undefined): { network?: JobNetwork | 'off' } {
+  if (text === undefined || text === 'off') return text === undefined ? {} : { network: text }
+  const { http, egress } = mappingOf('job-network', text)
+  if (!Array.isArray(http) || (egress !== undefined && !Array.isArray(egress)))
+    throw invalid('job-network', 'must be "off" or have lists: http of peers and, perhaps, egress of rules')
+  return { network: { http, ...(egress === undefined ? {} : { egress }) } }
+}
+
 /** `{"name": {"routerUrl": "http://router:8888", "username": "u", "passwordFile": "/path"}}` */
 export function druidsOf(text: string | undefined): Record<string, DruidEndpoint> {
   if (text === undefined) return {}
+  return Object.fromEntries(
+    Object.entries(mappingOf('druids', text)).map(([name, endpoint]) => [name, endpointOf(name, endpoint)]),
+  )
+}
+
+function mappingOf(name: FlagName, text: string): Fields {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw new MillraceError('CONFIG_INVALID', 'the setting druids is no JSON', { domain: 'user', cause })
+    throw new MillraceError('CONFIG_INVALID', `the setting ${name} is no JSON`, { domain: 'user', cause })
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid('druids', 'is not a mapping from names to endpoints')
-  return Object.fromEntries(Object.entries(value).map(([name, endpoint]) => [name, endpointOf(name, endpoint)]))
+  if (!isFields(value)) throw invalid(name, 'is not a mapping')
+  return value
 }
 
 function endpointOf(name: string, value: unknown): DruidEndpoint {
-  const { routerUrl, username, passwordFile } =
-    typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  const { routerUrl, username, passwordFile } = membersOf(value)
   if (typeof routerUrl !== 'string' || !URL.canParse(routerUrl))
     throw invalid('druids', `has no valid routerUrl for ${JSON.stringify(name)}`)
   return {

@@ -39,6 +39,8 @@ try {
       ...(config.namespaces === undefined ? {} : { namespaces: config.namespaces }),
       pods: config.pods,
       tokenKeys: config.tokenKeys,
+      rolloutLimit: config.rolloutLimit,
+      ...(config.operatorClass === undefined ? {} : { operatorClass: config.operatorClass }),
       ...(config.leaderElection === undefined
         ? {}
         : {

@@ -8,12 +8,15 @@ import type { StreamJob } from './api/stream-job.ts'
 import { streamSavepoints } from './api/stream-savepoint.ts'
 import type { StreamSavepoint } from './api/stream-savepoint.ts'
 import { Controller } from './controller/controller.ts'
+import type { AlsoWatch, Reconcile } from './controller/controller.ts'
+import { Managers } from './controller/managers.ts'
 import { LeaderElection } from './controller/leader-election.ts'
 import { UNCONTESTED, whileLeading } from './controller/leadership.ts'
 import type { Leadership } from './controller/leadership.ts'
 import { wrapped } from './controller/wrapped.ts'
 import { OperatorMetrics } from './controller/metrics.ts'
 import { druidDatasources } from './druid/druid-datasource.ts'
+import type { DruidDatasource } from './druid/druid-datasource.ts'
 import type { DruidEndpoints } from './druid/druid-reconcile-parts.ts'
 import { druidReconciler } from './druid/reconcile.ts'
 import { referredDatasources } from './druid/resolve-sinks.ts'
@@ -22,10 +25,14 @@ import { EventRecorder } from './kube/events.ts'
 import type { Kube, ObjectRef } from './kube/kube.ts'
 import type { KubeObject } from './kube/objects.ts'
 import { pods } from './kube/resource-type.ts'
+import type { ResourceType } from './kube/resource-type.ts'
+import { networkPolicies } from './resources/network-policy.ts'
 import type { PodSettings } from './resources/job-pod.ts'
 import { JOB_LABEL } from './resources/labels.ts'
 import { reconcileSavepoint } from './savepoint/reconcile.ts'
+import { Isolation } from './streamjob/isolation.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
+import { Rollout } from './streamjob/rollout.ts'
 import { Teller } from './streamjob/tell.ts'
 
 /** Everything from outside comes in here, so that the whole operator runs in one process under virtual time. */
@@ -44,9 +51,13 @@ export interface OperatorParts {
 export interface OperatorSettings {
   /** Absent: all namespaces. */
   namespaces?: readonly string[]
+  /** Objects with the label CLASS_LABEL of this value; absent: those without the label. */
+  operatorClass?: string
   pods: PodSettings
   /** Secret of this operator, from which every job's token is derived; the same after a restart. */
   tokenKeys: TokenKeys
+  /** How many jobs at once get other pods because the operator or its settings are others. */
+  rolloutLimit: number
   /** Absent: acts at once, without a lease; then no second operator may run. */
   leaderElection?: { lease: ObjectRef; identity: string; onLost: () => void }
 }
@@ -125,34 +136,60 @@ interface Shared {
 /** What all controllers have in common, whatever their kind. */
 type Steering = Pick<Controller<KubeObject>, 'watch' | 'begin' | 'stop' | 'hasSynced'>
 
+/** Tells the objects of several operators over one namespace apart. */
+const CLASS_LABEL = 'millrace.dev/operator-class'
+
+function selectorOfClass({ operatorClass }: OperatorSettings): string {
+  return operatorClass === undefined ? `!${CLASS_LABEL}` : `${CLASS_LABEL}=${operatorClass}`
+}
+
 function controllersOf(parts: OperatorParts, { metrics, logger, events, leadership }: Shared): Steering[] {
   const { kube, clock, rng, jobClient, connectors, settings } = parts
   const machinery = { kube, clock, rng, logger, metrics }
-  const scope = settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }
+  const scope = {
+    labelSelector: selectorOfClass(settings),
+    ...(settings.namespaces === undefined ? {} : { namespaces: settings.namespaces }),
+  }
+  const own = settings.leaderElection?.lease
+  const managers = own === undefined ? undefined : new Managers({ kube, clock, events, own })
+  const guarded = <T extends KubeObject>(
+    resource: ResourceType<T>,
+    controller: () => Controller<T>,
+    reconcile: Reconcile,
+  ): Reconcile => managers?.guard(resource, (ref) => controller().find(ref), reconcile) ?? reconcile
   const { tokenKeys } = settings
   const teller = new Teller({ kube, events, metrics })
+  const rollout = new Rollout(settings.rolloutLimit, () => jobs.cached())
+  const isolation = new Isolation({ kube, settings: settings.pods })
   const jobs: Controller<StreamJob> = new Controller<StreamJob>(machinery, {
     name: 'streamjob',
     resource: streamJobs,
     ...scope,
     concurrency: 8,
-    reconcile: (ref) =>
-      reconcileStreamJob(
-        {
-          kube,
-          jobClient: aside(jobClient, () => jobs),
-          connectors,
-          settings: settings.pods,
-          tokenKeys,
-          events,
-          teller,
-          leadership,
-          logger,
-        },
-        ref,
-      ),
+    reconcile: guarded(
+      streamJobs,
+      () => jobs,
+      (ref) =>
+        reconcileStreamJob(
+          {
+            kube,
+            jobClient: aside(jobClient, () => jobs),
+            connectors,
+            settings: settings.pods,
+            tokenKeys,
+            rollout,
+            events,
+            teller,
+            isolation,
+            leadership,
+            logger,
+          },
+          ref,
+        ),
+    ),
     alsoWatch: [
-      { resource: pods, labelSelector: JOB_LABEL, wakes: jobOfPod },
+      { resource: pods, labelSelector: JOB_LABEL, wakes: jobOf },
+      ...(settings.pods.network === undefined ? [] : [policiesOf(isolation)]),
       { resource: druidDatasources, wakes: (datasource) => jobsReading(jobs, datasource) },
     ],
   })
@@ -163,24 +200,32 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     name: 'streamsavepoint',
     resource: streamSavepoints,
     ...scope,
-    reconcile: (ref) =>
-      reconcileSavepoint(
-        {
-          kube,
-          jobClient: aside(jobClient, () => savepoints),
-          tokenKeys,
-          events,
-          leadership,
-          store: settings.pods.store,
-        },
-        ref,
-      ),
+    reconcile: guarded(
+      streamSavepoints,
+      () => savepoints,
+      (ref) =>
+        reconcileSavepoint(
+          {
+            kube,
+            jobClient: aside(jobClient, () => savepoints),
+            tokenKeys,
+            events,
+            leadership,
+            store: settings.pods.store,
+          },
+          ref,
+        ),
+    ),
   })
-  const datasources = new Controller(machinery, {
+  const datasources: Controller<DruidDatasource> = new Controller<DruidDatasource>(machinery, {
     name: 'druiddatasource',
     resource: druidDatasources,
     ...scope,
-    reconcile: druidReconciler({ kube, clock, events, druids: parts.druids(leadership), leadership }),
+    reconcile: guarded(
+      druidDatasources,
+      () => datasources,
+      druidReconciler({ kube, clock, events, druids: parts.druids(leadership), leadership }),
+    ),
   })
   return [jobs, savepoints, datasources]
 }
@@ -190,9 +235,22 @@ function aside(jobClient: JobClient, controller: () => Pick<Controller<KubeObjec
   return wrapped(jobClient, (_, call) => controller().aside(async () => call()))
 }
 
-function jobOfPod(pod: KubeObject): ObjectRef[] {
-  const name = pod.metadata.labels?.[JOB_LABEL]
-  return name === undefined ? [] : [{ namespace: pod.metadata.namespace ?? '', name }]
+/** A policy that somebody changes or removes is written again. */
+function policiesOf(isolation: Isolation): AlsoWatch<KubeObject> {
+  return {
+    resource: networkPolicies,
+    labelSelector: JOB_LABEL,
+    wakes: (policy) => {
+      for (const { uid } of policy.metadata.ownerReferences ?? []) isolation.forget(uid)
+      return jobOf(policy)
+    },
+  }
+}
+
+/** That a pod or a policy belongs to. */
+function jobOf({ metadata }: KubeObject): ObjectRef[] {
+  const name = metadata.labels?.[JOB_LABEL]
+  return name === undefined ? [] : [{ namespace: metadata.namespace ?? '', name }]
 }
 
 function jobsReading(jobs: Controller<StreamJob>, datasource: KubeObject): ObjectRef[] {

@@ -7,6 +7,7 @@ import { netOf } from './ports/real/encrypted-net.ts'
 import { encryptedHttp, realHttp } from './ports/real/http.ts'
 import { createLogger } from './ports/real/logger.ts'
 import { realPorts } from './ports/real/ports.ts'
+import { leaveReason } from './ports/real/termination-log.ts'
 import { createWorker, startCoordinator } from './processes.ts'
 
 /** Entry point of the runtime image: `main.ts coordinator | worker`, settings in the environment (config.ts). */
@@ -55,10 +56,9 @@ try {
   }
   process.exit(0)
 } catch (error) {
-  logger.error('process ends', {
-    reason: describeWithCauses(error),
-    code: error instanceof MillraceError ? error.code : 'UNEXPECTED',
-  })
+  const reason = describeWithCauses(error)
+  logger.error('process ends', { reason, code: error instanceof MillraceError ? error.code : 'UNEXPECTED' })
+  leaveReason(reason)
   process.exit(1)
 }
 

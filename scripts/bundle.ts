@@ -1,13 +1,26 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
-import { NODE_FLAGS } from '../runtime/node-flags.ts'
+import { IMAGE_FLAGS } from '../runtime/node-flags.ts'
+import { imageSbom, packageFolder } from './image-sbom.ts'
+import type { Sbom } from './image-sbom.ts'
 
 /**
  * Fills dist/ with what the Dockerfile copies: app/ (the two bundles, the entry that picks one, V8's cache), the Node
- * binary of the npm platform package and the one library it needs that slim base images lack.
+ * binary of the npm platform package and the one library it needs that slim base images lack. app/sbom.cdx.json says what
+ * is in all that.
  *   node cli/node.js scripts/bundle.ts [--out dist] [--runtime runtime/main.ts] [--operator operator/main.ts]
  */
 const ROOT = join(import.meta.dirname, '..')
@@ -23,8 +36,8 @@ rmSync(out, { recursive: true, force: true })
 const app = join(out, 'app')
 for (const folder of [app, join(out, 'lib')]) mkdirSync(folder, { recursive: true })
 
-await bundle(options.runtime, 'runtime')
-await bundle(options.operator, 'operator')
+const bundled = [...(await bundle(options.runtime, 'runtime')), ...(await bundle(options.operator, 'operator'))]
+writeSbom(bundled)
 copyFileSync(join(import.meta.dirname, 'image-entry.js'), join(app, 'main.mjs'))
 fillCompileCache()
 copyFileSync(process.execPath, join(out, 'node'))
@@ -34,9 +47,10 @@ process.stdout.write(
 )
 
 /** What is imported dynamically becomes files of its own beside `<name>.mjs`, which are loaded when they are needed. */
-async function bundle(entry: string, name: string): Promise<void> {
+async function bundle(entry: string, name: string): Promise<string[]> {
   if (!existsSync(entry)) throw new Error(`can not bundle ${entry}: there is no such file`)
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     entryPoints: { [name]: entry },
     outdir: app,
     outExtension: { '.js': '.mjs' },
@@ -62,6 +76,25 @@ async function bundle(entry: string, name: string): Promise<void> {
       js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
     },
   })
+  return Object.keys(metafile.inputs)
+}
+
+/** `files` are what esbuild has put into the bundles. */
+function writeSbom(files: readonly string[]): void {
+  const folders = new Set(files.flatMap((file) => packageFolder(file) ?? []))
+  const contained = [...folders].map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(resolve(folder, 'package.json'), 'utf8')) as PackageJson
+    return `${name}@${version}`
+  })
+  const args = ['sbom', '--sbom-format=cyclonedx']
+  const installed = JSON.parse(execFileSync('npm', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 1e8 })) as Sbom
+  const sbom = imageSbom(installed, new Set(contained), process.versions.node)
+  writeFileSync(join(app, 'sbom.cdx.json'), `${JSON.stringify(sbom, undefined, 2)}\n`)
+}
+
+interface PackageJson {
+  name: string
+  version: string
 }
 
 /**
@@ -71,13 +104,13 @@ async function bundle(entry: string, name: string): Promise<void> {
  */
 function fillCompileCache(): void {
   const cache = join(app, 'cache')
-  spawnSync(process.execPath, [...NODE_FLAGS, join(app, 'main.mjs'), 'worker'], { env: {}, stdio: 'ignore' })
+  spawnSync(process.execPath, [...IMAGE_FLAGS, join(app, 'main.mjs'), 'worker'], { env: {}, stdio: 'ignore' })
   const onDemand = readdirSync(app).filter((name) => /^runtime-.*\.mjs$/.test(name))
   const loadAll = `
     import { enableCompileCache } from 'node:module'
     enableCompileCache({ directory: ${JSON.stringify(cache)}, portable: true })
     for (const name of ${JSON.stringify(onDemand)}) await import(${JSON.stringify(`${app}/`)} + name)`
-  execFileSync(process.execPath, [...NODE_FLAGS, '--input-type=module', '--eval', loadAll], { env: {} })
+  execFileSync(process.execPath, [...IMAGE_FLAGS, '--input-type=module', '--eval', loadAll], { env: {} })
   const files = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) =>
     statSync(join(cache, name)).isFile(),
   )

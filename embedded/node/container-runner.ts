@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { JsonObject } from '../objects.ts'
 import { timestamp } from '../object-writer.ts'
@@ -14,6 +15,8 @@ export interface LaunchCommand {
   args: readonly string[]
   env: Readonly<Record<string, string>>
   cwd: string
+  /** Where the process may leave why it ends. */
+  terminationLog: string
 }
 
 export type ContainerState =
@@ -207,7 +210,12 @@ export class ContainerRunner {
       child.once('close', (code, signal) => {
         const number = signal === null ? undefined : constants.signals[signal]
         const exitCode = code ?? 128 + (number ?? 0)
-        finish({ exitCode, signal: number, reason: exitCode === 0 ? 'Completed' : 'Error', message: '' })
+        finish({
+          exitCode,
+          signal: number,
+          reason: exitCode === 0 ? 'Completed' : 'Error',
+          message: readFileSync(command.terminationLog, 'utf8'),
+        })
       })
     })
   }

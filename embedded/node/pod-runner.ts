@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { KubeObject } from '../objects.ts'
 import { ContainerLog } from './container-log.ts'
 import type { ContainerEnvironment, LaunchCommand, RestartBackoff } from './container-runner.ts'
@@ -149,6 +149,9 @@ export class PodRunner {
       throw new Error(
         `image ${JSON.stringify(container.image)} cannot be run here: the embedded node runs only Millrace's own image, as processes of this checkout`,
       )
+    const terminationLog = join(this.#logDir(container.name), 'termination-log')
+    await mkdir(dirname(terminationLog), { recursive: true })
+    await writeFile(terminationLog, '')
     return {
       command: chosen.command,
       args: chosen.args ?? [],
@@ -159,7 +162,9 @@ export class PodRunner {
         ...mappedEnv,
         ...chosen.env,
         MILLRACE_PARENT_FD: '3',
+        MILLRACE_TERMINATION_LOG: terminationLog,
       },
+      terminationLog,
     }
   }
 }

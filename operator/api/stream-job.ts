@@ -42,12 +42,15 @@ export interface StreamJobSpec {
   env?: readonly EnvVar[]
   /** Applies to every worker container. */
   resources?: Readonly<Record<string, unknown>>
+  coordinator?: { resources?: Readonly<Record<string, unknown>> }
   podTemplate?: Readonly<Record<string, unknown>>
   /** Any new text restarts the pods through a savepoint. */
   restartNonce?: string
   /** What the job's first start takes its state from. Exactly one of both. */
   restore?: { savepoint?: string; path?: string }
   deletion?: { deadline?: string; savepoint?: 'Take' | 'Skip' }
+  /** Whether a changed spec that does not hold for `stability` gives way to the one before it. */
+  upgrade?: { rollback?: 'Enabled' | 'Disabled'; stability?: string }
 }
 
 export interface EnvVar {
@@ -60,6 +63,8 @@ export type StreamJobPhase =
   | 'Pending'
   | 'Deploying'
   | 'Running'
+  /** It runs, and what the outside refuses it or what it loses stands in reason and message. */
+  | 'Degraded'
   | 'Rescaling'
   | 'Upgrading'
   | 'Recovering'
@@ -112,6 +117,12 @@ export interface StreamJobStatus {
   refusal?: Refusal | null
   /** The newest spec that passed; its text is in the ConfigMap `<job>-last-good`. */
   lastGood?: LastGood
+  /** Seal of the newest spec that has held, as in `lastGood`; empty when the last one failed after all. */
+  stable?: string
+  /** The spec that runs and has not held for long enough yet, and since when. */
+  observing?: { hash: string; since: string } | null
+  /** The spec that did not hold: the stable one runs in its place until the spec is another. */
+  rolledBack?: { hash: string; at: string; message: string } | null
   finishedAt?: string | null
   conditions?: Condition[]
 }
@@ -145,6 +156,8 @@ export interface Operation {
   id: string
   type: OperationType
   step: 'start' | 'savepoint' | 'stop' | 'replace' | 'removePods' | 'deploy'
+  /** For an upgrade: whether the spec asks for other pods, or only this operator renders them otherwise. */
+  cause?: 'operator' | 'spec'
   /** How often its savepoint was asked for again. */
   tries: number
   startedAt: string

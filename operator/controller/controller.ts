@@ -26,7 +26,7 @@ export interface ReconcileResult {
 export interface AlsoWatch<T extends KubeObject> {
   resource: ResourceType<T>
   labelSelector?: string
-  /** The objects to reconcile when this one changes. */
+  /** The objects to reconcile when this one changes; those that the controller does not know are left out. */
   wakes: (object: T) => readonly ObjectRef[]
 }
 
@@ -35,6 +35,8 @@ export interface ControllerOptions<T extends KubeObject> {
   resource: ResourceType<T>
   /** Absent: every namespace. */
   namespaces?: readonly string[]
+  /** The objects of this operator; absent: all. */
+  labelSelector?: string
   reconcile: Reconcile
   alsoWatch?: readonly AlsoWatch<KubeObject>[]
   /** How many objects are reconciled side by side; default 4. */
@@ -76,10 +78,11 @@ export class Controller<T extends KubeObject> {
   /** Starts watching; with `act: false` caches warm up but nothing is reconciled until begin(). */
   watch(): void {
     for (const namespace of this.#options.namespaces ?? [undefined]) {
+      const { labelSelector } = this.#options
       const scope = namespace === undefined ? {} : { namespace }
       const primary = new Informer<T>(this.#parts, {
         resource: this.#options.resource,
-        scope,
+        scope: { ...scope, ...(labelSelector === undefined ? {} : { labelSelector }) },
         onChange: (object) => {
           this.#queue.add(keyOf(refOf(object)))
         },
@@ -96,7 +99,7 @@ export class Controller<T extends KubeObject> {
       resource: also.resource,
       scope: { ...scope, ...(also.labelSelector === undefined ? {} : { labelSelector: also.labelSelector }) },
       onChange: (object) => {
-        for (const ref of also.wakes(object)) this.#queue.add(keyOf(ref))
+        for (const ref of also.wakes(object)) if (this.find(ref) !== undefined) this.#queue.add(keyOf(ref))
       },
     })
   }
@@ -126,6 +129,15 @@ export class Controller<T extends KubeObject> {
   /** What the cache knows, for metrics; may be behind. */
   cached(): T[] {
     return this.#primary.flatMap((informer) => informer.items())
+  }
+
+  /** As cached; undefined when it is gone, or another operator's. */
+  find(ref: ObjectRef): T | undefined {
+    for (const informer of this.#primary) {
+      const found = informer.find(ref)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
 
   queueDepth(): number {

@@ -3,7 +3,7 @@ import { sleep } from '../../runtime/ports/clock.ts'
 import type { Logger } from '../../runtime/ports/logger.ts'
 import type { Rng } from '../../runtime/ports/rng.ts'
 import { askedToWaitMs } from '../kube/errors.ts'
-import type { Kube, Scope, Watch, WatchEvent } from '../kube/kube.ts'
+import type { Kube, ObjectRef, Scope, Watch, WatchEvent } from '../kube/kube.ts'
 import type { KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import type { OperatorMetrics } from './metrics.ts'
@@ -58,6 +58,10 @@ export class Informer<T extends KubeObject> {
   /** True once the first list has been read. */
   hasSynced(): boolean {
     return this.#synced
+  }
+
+  find({ namespace, name }: ObjectRef): T | undefined {
+    return this.#objects.get(`${namespace}/${name}`)
   }
 
   items(): T[] {

@@ -2,7 +2,7 @@ import { OWNER_KEY } from './supervisor-spec.ts'
 import type { JsonObject } from './druid-client.ts'
 import { parseIsoPeriodMs } from './iso-period.ts'
 import type { Json } from './json.ts'
-import { isFields } from '../../runtime/model/fields.ts'
+import { isFields, memberOf } from '../../runtime/model/fields.ts'
 
 /**
  * Paths at which the live supervisor does not do what was asked: `desired ⊆ live` as Druid 33.0.0 answers
@@ -40,7 +40,7 @@ function compareObjects(desired: JsonObject, live: Json | undefined, path: strin
     if (Object.keys(desired).length > 0) paths.push(path)
     return
   }
-  for (const [key, value] of Object.entries(desired)) compare(value, live[key], `${path}.${key}`, paths)
+  for (const [key, value] of Object.entries(desired)) compare(value, memberOf(live, key), `${path}.${key}`, paths)
 }
 
 function compareLists(desired: Json | undefined, live: Json | undefined, path: string, paths: string[]): void {
@@ -76,7 +76,7 @@ function granularityName(value: Json | undefined): string {
   }
   const zone = value['timeZone'] ?? 'UTC'
   const period = String(value['period'])
-  return zone === 'UTC' && value['origin'] == null ? (names[period] ?? period) : `${period} ${String(zone)}`
+  return zone === 'UTC' && value['origin'] == null ? (memberOf(names, period) ?? period) : `${period} ${String(zone)}`
 }
 
 function expandDimensions(value: Json | undefined): Json[] {

@@ -8,6 +8,8 @@ export interface DruidAnswer {
   status: number
   json: Json | undefined
   text: string
+  /** When it was given, in milliseconds since the epoch by the clock of the server; NaN when it does not say. */
+  at: number
 }
 
 const MAX_TEXT = 600
@@ -98,14 +100,19 @@ function unreadOf({ latestOffsets, activeTasks }: JsonObject): string[] {
   return Object.keys(latestOffsets).filter((partition) => !read.has(partition))
 }
 
-export function parseTasks(json: Json | undefined): DruidTask[] {
+export function parseTasks({ json, at }: Pick<DruidAnswer, 'json' | 'at'>): DruidTask[] {
   return objects(json).map((task) => ({
     id: String(task['id']),
     type: String(task['type']),
     status: String(task['status'] ?? task['statusCode']),
-    createdAt: Date.parse(String(task['createdTime'])),
+    ageMs: ageOf(String(task['createdTime']), at),
     errorMessage: typeof task['errorMsg'] === 'string' ? firstLine(task['errorMsg']) : undefined,
   }))
+}
+
+function ageOf(createdTime: string, at: number): number | undefined {
+  const ageMs = at - Date.parse(createdTime)
+  return Number.isNaN(ageMs) ? undefined : ageMs
 }
 
 export function objects(json: Json | undefined): JsonObject[] {

@@ -64,7 +64,7 @@ export interface DruidTask {
   id: string
   type: string
   status: string
-  /** Milliseconds since the epoch by Druid's clock. */
-  createdAt: number
+  /** How long ago it was created, by Druid's own clock; undefined when it does not say. */
+  ageMs: number | undefined
   errorMessage: string | undefined
 }

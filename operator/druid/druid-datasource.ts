@@ -77,7 +77,7 @@ export interface DruidDatasourceStatus {
   publishingTasks?: number
   recentErrors?: { time: string; message: string }[]
   /** Intent: the specification whose POST has begun. Written before the POST, removed when its end is known. */
-  applying?: { hash: string }
+  applying?: { hash: string; time?: string }
   /** What Druid accepted from us last. */
   applied?: { hash: string; suspended: boolean; time: string; order?: Order }
   /** A specification that Druid refused: not sent again until the resource changes. */

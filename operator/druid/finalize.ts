@@ -10,6 +10,8 @@ import { ownerOf } from './supervisor-spec.ts'
 
 const DEFAULT_TIMEOUT_MS = 5 * 60_000
 const RETRY_MS = 2_000
+/** A specification that was never answered may take effect this much later: Druid holds one lock for all supervisors. */
+const LATE_MS = 60_000
 /** So long after its deadline a deletion waits for an Event that cannot be written. */
 const TELLING_PATIENCE_MS = 30_000
 
@@ -19,7 +21,7 @@ const TELLING_PATIENCE_MS = 30_000
  */
 export async function finalize(parts: DruidReconcileParts, resource: DruidDatasource): Promise<ReconcileResult> {
   if (!(resource.metadata.finalizers ?? []).includes(FINALIZER)) return {}
-  const leftover = await leftoverAfterPolicy(parts, resource)
+  const leftover = (await leftoverAfterPolicy(parts, resource)) ?? underWay(parts, resource)
   if (leftover === undefined) return release(parts, resource)
   const deadline = Date.parse(resource.metadata.deletionTimestamp ?? '') + timeoutMs(resource)
   const leftMs = deadline - parts.kube.now()
@@ -39,6 +41,13 @@ export async function finalize(parts: DruidReconcileParts, resource: DruidDataso
 
 function timeoutMs({ spec }: DruidDatasource): number {
   return parseDurationMs(spec.deletionTimeout ?? '') ?? DEFAULT_TIMEOUT_MS
+}
+
+/** A write whose answer no operator has heard: the supervisor that it makes would belong to nobody. */
+function underWay({ kube }: DruidReconcileParts, { spec, status }: DruidDatasource): string | undefined {
+  const sentAt = Date.parse(status?.applying?.time ?? '')
+  if (spec.deletionPolicy === 'Retain' || !(kube.now() < sentAt + LATE_MS)) return undefined
+  return `the specification that was sent at ${status?.applying?.time ?? ''}: Druid has not answered, and may still act on it`
 }
 
 /** Acts by policy; returns what is still in the way. */

@@ -15,7 +15,7 @@ const RECENT_MS = 5 * 60_000
  * Whether rows are flowing, which Druid's own `healthy` does not say: it stays true for a supervisor that cannot build
  * its Kafka client, whose tasks all fail or leave partitions unread, or whose offsets are beyond the end of the topic
  * (all seen on 33.0.0).
- * `tasks` are the newest completed ones; `now` in milliseconds since the epoch.
+ * `tasks` are the newest completed ones; `now`, in milliseconds since the epoch, is of the clock that `unread` is from.
  */
 export function healthOf(
   status: SupervisorStatus | undefined,
@@ -43,7 +43,7 @@ export function healthOf(
       `no task has read partition ${unread.partitions.join(', ')} since ${unread.since}`,
     )
   }
-  const failed = tasks.filter((task) => task.status === 'FAILED' && now - task.createdAt < RECENT_MS)
+  const failed = tasks.filter((task) => task.status === 'FAILED' && (task.ageMs ?? 0) < RECENT_MS)
   if (failed.length >= FAILING_TASKS) {
     return unhealthy('TasksFailing', `the newest tasks failed: ${failed[0]?.errorMessage ?? 'Druid gives no reason'}`)
   }

@@ -3,6 +3,7 @@ import type { Leadership } from '../controller/leadership.ts'
 import { readFile } from 'node:fs/promises'
 import { request } from 'undici'
 import { MillraceError } from '../../runtime/model/errors.ts'
+import { withoutSecrets } from '../../runtime/model/redacted.ts'
 import type { DruidAnswer } from './druid-answers.ts'
 import { answerError, objects, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
 import type {
@@ -94,7 +95,7 @@ export class HttpDruidClient implements DruidClient {
       ...(state === 'complete' ? { max: String(max) } : {}),
     })
     const answer = await this.#call('GET', `/druid/indexer/v1/tasks?${query.toString()}`)
-    return parseTasks(expectOk(`GET tasks of '${dataSource}'`, answer).json).slice(0, max)
+    return parseTasks(expectOk(`GET tasks of '${dataSource}'`, answer)).slice(0, max)
   }
 
   async query(sql: string): Promise<JsonObject[]> {
@@ -125,7 +126,8 @@ export class HttpDruidClient implements DruidClient {
   }
 
   async #call(method: 'GET' | 'POST', path: string, body?: JsonObject): Promise<DruidAnswer> {
-    const headers: Record<string, string> = { accept: 'application/json', ...(await this.#credentials()) }
+    const login = await this.#login()
+    const headers: Record<string, string> = { accept: 'application/json', ...authorizationOf(login) }
     if (body !== undefined) headers['content-type'] = 'application/json'
     try {
       const response = await request(this.#base + path, {
@@ -134,7 +136,11 @@ export class HttpDruidClient implements DruidClient {
         signal: AbortSignal.timeout(TIMEOUT_MS),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
-      return toAnswer(response.statusCode, await readCapped(response.body))
+      // A Router adds its own to that of the Overlord.
+      const date = [response.headers['date']].flat().at(-1)
+      const text = await readCapped(response.body)
+      const shown = response.statusCode >= 300 ? withoutSecrets(text, secretsOf(login)) : text
+      return toAnswer(response.statusCode, shown, Date.parse(date ?? ''))
     } catch (error) {
       if (error instanceof MillraceError) throw error
       throw new MillraceError('DRUID_UNREACHABLE', `cannot reach Druid at ${this.#base} for ${method} ${path}`, {
@@ -145,12 +151,13 @@ export class HttpDruidClient implements DruidClient {
     }
   }
 
-  async #credentials(): Promise<Record<string, string>> {
+  /** Read again for each call: passwords are changed. */
+  async #login(): Promise<Login | undefined> {
     const { username, passwordFile } = this.#endpoint
-    if (username === undefined) return {}
+    if (username === undefined) return undefined
     try {
       const password = passwordFile === undefined ? '' : (await readFile(passwordFile, 'utf8')).trimEnd()
-      return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
+      return { username, password }
     } catch (error) {
       throw new MillraceError('DRUID_UNAUTHORIZED', `cannot read the password for Druid user '${username}'`, {
         domain: 'platform',
@@ -159,6 +166,20 @@ export class HttpDruidClient implements DruidClient {
       })
     }
   }
+}
+
+interface Login {
+  username: string
+  password: string
+}
+
+function authorizationOf(login: Login | undefined): Record<string, string> {
+  if (login === undefined) return {}
+  return { authorization: `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}` }
+}
+
+function secretsOf(login: Login | undefined): readonly string[] {
+  return login === undefined ? [] : [login.password, `${login.username}:${login.password}`]
 }
 
 function supervisorPath(id: string): string {
@@ -205,11 +226,11 @@ async function readCapped(body: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function toAnswer(status: number, text: string): DruidAnswer {
+function toAnswer(status: number, text: string, at: number): DruidAnswer {
   try {
-    return { status, text, json: JSON.parse(text) as Json }
+    return { status, text, at, json: JSON.parse(text) as Json }
   } catch (error) {
-    if (error instanceof SyntaxError) return { status, text, json: undefined }
+    if (error instanceof SyntaxError) return { status, text, at, json: undefined }
     throw error
   }
 }

@@ -196,8 +196,8 @@ class Pass {
     desired: DesiredSupervisor,
     decision: Extract<Decision, { act: 'apply' }>,
   ): Promise<Decision> {
-    if (this.#status.applying?.hash !== desired.hash)
-      await this.#write({ ...this.#status, applying: { hash: desired.hash } })
+    const time = isoSeconds(this.#parts.kube.now())
+    await this.#write({ ...this.#status, applying: { hash: desired.hash, time } })
     try {
       await client.applySupervisor(withOrder(decision.spec, this.#order()))
     } catch (error) {

@@ -138,7 +138,7 @@ function mergeConditions(
   observedGeneration: number,
   now: number,
 ): Condition[] {
-  const kept = known.filter(({ type }) => !(type in verdicts))
+  const kept = known.filter(({ type }) => !Object.hasOwn(verdicts, type))
   const fresh = Object.entries(verdicts).map(([type, verdict]) => {
     const before = known.find((condition) => condition.type === type)
     const lastTransitionTime = before?.status === verdict.status ? before.lastTransitionTime : isoSeconds(now)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { memberOf } from '../../runtime/model/fields.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { Order } from '../../runtime/model/job.ts'
 import type { DruidDatasource } from './druid-datasource.ts'
@@ -163,6 +164,6 @@ export function isTombstone(spec: JsonObject): boolean {
 
 function member(value: Json, ...path: readonly string[]): Json | undefined {
   let current: Json | undefined = value
-  for (const key of path) current = isJsonObject(current) ? current[key] : undefined
+  for (const key of path) current = isJsonObject(current) ? memberOf(current, key) : undefined
   return current
 }

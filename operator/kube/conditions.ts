@@ -1,3 +1,4 @@
+import { withShortTexts } from './short-texts.ts'
 import type { Condition } from './objects.ts'
 import { isoSeconds } from './events.ts'
 
@@ -15,7 +16,7 @@ export function withConditions(
   at: { generation: number; now: number },
 ): Condition[] {
   const after = before.filter((condition) => !facts.some((fact) => fact.type === condition.type))
-  for (const fact of facts) {
+  for (const fact of withShortTexts(facts)) {
     const known = before.find((condition) => condition.type === fact.type)
     after.push({
       type: fact.type,

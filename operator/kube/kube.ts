@@ -81,4 +81,6 @@ export type MergePatch = Readonly<Record<string, unknown>>
 export interface DeleteOptions {
   preconditions?: { uid?: string; resourceVersion?: string }
   gracePeriodSeconds?: number
+  /** Background when it is absent. */
+  propagationPolicy?: 'Background' | 'Orphan'
 }

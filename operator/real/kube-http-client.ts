@@ -1,6 +1,7 @@
 import { request } from 'undici'
 import { realClock } from '../../runtime/ports/real/clock.ts'
 import { KubeError, retryAfterMs } from '../kube/errors.ts'
+import { FIELD_MANAGER } from '../kube/field-manager.ts'
 import type {
   DeleteOptions,
   Kube,
@@ -21,7 +22,6 @@ import { startWatch } from './kube-watch.ts'
 
 const TIMEOUT_MS = 15_000
 const PAGE = 500
-const FIELD_MANAGER = 'millrace-operator'
 
 /** The Kube port over HTTPS with undici. No retries: whoever calls decides what is safe to repeat. */
 export class KubeHttpClient implements Kube {

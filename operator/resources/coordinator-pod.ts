@@ -15,7 +15,6 @@ export function coordinatorPod(context: PodContext): Pod {
     name: coordinatorName(context.job.metadata.name),
     labels: {},
     env: [],
-    resources: { requests: { cpu: '100m', memory: '128Mi' } },
     ports: [
       { name: 'control', containerPort: control },
       { name: 'http', containerPort: http },

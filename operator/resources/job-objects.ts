@@ -18,7 +18,7 @@ export function tokenSecret(job: StreamJob, token: string): Secret {
     kind: 'Secret',
     type: 'Opaque',
     immutable: true,
-    metadata: metadataOf(job, tokenSecretName(job.metadata.name, token)),
+    metadata: jobObjectMetadata(job, tokenSecretName(job.metadata.name, token)),
     stringData: { token },
   }
 }
@@ -28,7 +28,7 @@ export function coordinatorService(job: StreamJob, { control, http }: JobPorts):
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: metadataOf(job, coordinatorName(job.metadata.name)),
+    metadata: jobObjectMetadata(job, coordinatorName(job.metadata.name)),
     spec: {
       clusterIP: 'None',
       publishNotReadyAddresses: true,
@@ -52,23 +52,27 @@ export interface LastGoodSpecs {
   running: StreamJobSpec | undefined
   /** The one that the status still names: an operator that dies before it names `spec` must find it. */
   previous: StreamJobSpec | undefined
+  /** The newest one that has held: what a job goes back to. */
+  stable: StreamJobSpec | undefined
 }
 
-export function lastGoodConfigMap(job: StreamJob, { spec, running, previous }: LastGoodSpecs): ConfigMap {
+export function lastGoodConfigMap(job: StreamJob, { spec, running, previous, stable }: LastGoodSpecs): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: metadataOf(job, lastGoodName(job.metadata.name)),
+    metadata: jobObjectMetadata(job, lastGoodName(job.metadata.name)),
     data: {
       uid: job.metadata.uid ?? '',
       spec: JSON.stringify(spec),
       running: JSON.stringify(running ?? null),
       previous: JSON.stringify(previous ?? null),
+      stable: JSON.stringify(stable ?? null),
     },
   }
 }
 
-function metadataOf(job: StreamJob, name: string): KubeObject['metadata'] {
+/** The metadata of an object that belongs to a job and goes with it. */
+export function jobObjectMetadata(job: StreamJob, name: string): KubeObject['metadata'] {
   return {
     name,
     ...(job.metadata.namespace === undefined ? {} : { namespace: job.metadata.namespace }),

@@ -6,7 +6,10 @@ import type { Pod } from '../kube/objects.ts'
 import { hashOf } from './hash.ts'
 import { HASH_ANNOTATION, jobLabels, ownedBy } from './labels.ts'
 import type { Role } from './labels.ts'
-import { CONTAINER_NAME, podTemplateOf, TMP_VOLUME } from './pod-template.ts'
+import type { JobNetwork } from './network-policy.ts'
+import { CONTAINER_NAME, TMP_VOLUME } from './pod-template.ts'
+import { pullSecretsOf, resourcesOf, templateFor } from './job-defaults.ts'
+import type { JobDefaults } from './job-defaults.ts'
 import { reachOf } from './job-reach.ts'
 import { mountedModules } from './modules-volume.ts'
 import type { MountedModules } from './modules-volume.ts'
@@ -27,6 +30,12 @@ export function portOf(pod: Pod, name: keyof JobPorts): number {
   const { containers = [] } = pod.spec as { containers?: readonly { ports?: readonly NamedPort[] }[] }
   const ports = containers.flatMap((container) => container.ports ?? [])
   return ports.find((port) => port.name === name)?.containerPort ?? JOB_PORTS[name]
+}
+
+/** The runtime image of a pod that was rendered, now or by an operator with other settings. */
+export function imageOf(pod: Pod | undefined): string | undefined {
+  const { containers = [] } = (pod?.spec ?? {}) as { containers?: readonly { name?: string; image?: string }[] }
+  return containers.find(({ name }) => name === CONTAINER_NAME)?.image
 }
 
 const ENCRYPTION_ENV = 'MILLRACE_ENCRYPTION'
@@ -65,6 +74,10 @@ export interface PodSettings {
    * jobs are processes of the author's own machine.
    */
   reach?: Pick<Reach, 'files' | 'addresses'>
+  /** What a release gives to all of its jobs. */
+  defaults?: JobDefaults
+  /** Absent: jobs have no NetworkPolicy; 'off': those of before are removed. */
+  network?: JobNetwork | 'off'
   /** Given to every pod besides its own, from the operator's configuration. */
   env?: readonly EnvVar[]
 }
@@ -83,7 +96,6 @@ export interface RolePart {
   name: string
   labels: Record<string, string>
   env: readonly EnvVar[]
-  resources: Readonly<Record<string, unknown>>
   ports: readonly { name: string; containerPort: number }[]
 }
 
@@ -93,7 +105,8 @@ export interface RolePart {
  */
 export function jobPod(context: PodContext, part: RolePart): Pod {
   const { job, spec, settings } = context
-  const template = podTemplateOf(spec.podTemplate)
+  const template = templateFor(spec, settings.defaults)
+  const pullSecrets = pullSecretsOf(spec, settings.defaults)
   const store = mountedStore(job, storeOf(spec, settings), settings.storeVolume, {
     template,
     // only coordinators take over the state of other jobs
@@ -112,9 +125,9 @@ export function jobPod(context: PodContext, part: RolePart): Pod {
     restartPolicy: 'OnFailure',
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    ...(spec.imagePullSecrets === undefined ? {} : { imagePullSecrets: spec.imagePullSecrets }),
+    ...(pullSecrets.length === 0 ? {} : { imagePullSecrets: pullSecrets }),
     securityContext: podSecurity(template.spec['securityContext']),
-    volumes: [...listOf(template.spec['volumes']), { name: TMP_VOLUME, emptyDir: {} }, ...mounted.volumes],
+    volumes: [...listOf(template.spec['volumes']), { name: TMP_VOLUME, emptyDir: tmpOf(settings) }, ...mounted.volumes],
     containers: [container(context, part, mounted)],
   }
   const annotations: Record<string, string> = {
@@ -141,7 +154,7 @@ function container(
   part: RolePart,
   mounted: MountedModules,
 ): Record<string, unknown> {
-  const template = podTemplateOf(spec.podTemplate).container
+  const template = templateFor(spec, settings.defaults).container
   const { envFrom } = template
   return {
     name: CONTAINER_NAME,
@@ -158,7 +171,7 @@ function container(
       ...part.env,
     ],
     ports: part.ports,
-    resources: part.resources,
+    resources: resourcesOf(part.role, spec, settings.defaults),
     ...probes((settings.ports ?? JOB_PORTS).http),
     volumeMounts: [...listOf(template['volumeMounts']), { name: TMP_VOLUME, mountPath: TMP_PATH }, ...mounted.mounts],
     securityContext: {
@@ -204,6 +217,11 @@ function commonEnv(job: StreamJob, spec: StreamJobSpec, settings: PodSettings, t
     { name: ENCRYPTION_ENV, value: settings.encryption },
     { name: TOKEN_ENV, valueFrom: { secretKeyRef: { name: tokenSecret, key: 'token' } } },
   ]
+}
+
+/** Rows of state that are more than `spec.state.memory` lie there. */
+function tmpOf({ defaults }: PodSettings): Record<string, unknown> {
+  return defaults?.tmpSize === undefined ? {} : { sizeLimit: defaults.tmpSize }
 }
 
 const DEFAULT_USER = 65_532

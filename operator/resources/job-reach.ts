@@ -1,8 +1,9 @@
 import { isFields } from '../../runtime/model/fields.ts'
 import { normalizedPath, type OpenedAs, type Reach } from '../../runtime/model/reach.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
+import { templateFor } from './job-defaults.ts'
+import type { JobDefaults } from './job-defaults.ts'
 import type { PodSettings } from './job-pod.ts'
-import { podTemplateOf } from './pod-template.ts'
 import { ownStoreFolder } from './store-volume.ts'
 
 /** A driver that brings secrets of a vault into a volume. */
@@ -18,7 +19,7 @@ const SECRET_SOURCES = ['secret', 'serviceAccountToken', 'clusterTrustBundle']
 export function reachOf(job: StreamJob, spec: StreamJobSpec, settings: PodSettings): Reach | undefined {
   const { reach } = settings
   if (reach === undefined) return undefined
-  const mounts = mountsOf(spec)
+  const mounts = mountsOf(spec, settings.defaults)
   const own = ownStoreFolder(job, spec.checkpoints?.store ?? settings.store, settings.storeVolume)
   return {
     files: [...reach.files.map(normalizedPath), ...pathsOf(mounts, 'file'), ...(own === undefined ? [] : [own.path])],
@@ -32,8 +33,8 @@ interface Mount {
   as: OpenedAs
 }
 
-function mountsOf({ podTemplate }: StreamJobSpec): Mount[] {
-  const { spec, container } = podTemplateOf(podTemplate)
+function mountsOf(job: StreamJobSpec, defaults: JobDefaults | undefined): Mount[] {
+  const { spec, container } = templateFor(job, defaults)
   const volumes = new Map(fieldsIn(spec['volumes']).map((volume) => [volume['name'], volume]))
   return fieldsIn(container['volumeMounts']).flatMap(({ name, mountPath }) => {
     const volume = volumes.get(name)

@@ -1,7 +1,7 @@
-import { isFields } from '../../runtime/model/fields.ts'
+import { isFields, memberOf, membersOf } from '../../runtime/model/fields.ts'
 import { join } from '../../runtime/graph/problems.ts'
 import type { Fields } from '../../runtime/model/fields.ts'
-import type { Problem } from '../../runtime/graph/problems.ts'
+import type { Origin, Problem } from '../../runtime/graph/problems.ts'
 
 /** What a podTemplate may say; everything else is refused with its path, never silently dropped. */
 const POD_FIELDS = [
@@ -51,35 +51,53 @@ export interface PodTemplate {
  * podTemplateProblems.
  */
 export function podTemplateOf(template: unknown): PodTemplate {
-  const { metadata, spec } = fieldsOf(template)
-  const { containers, ...rest } = fieldsOf(spec)
+  const { metadata, spec } = membersOf(template)
+  const { containers, ...rest } = membersOf(spec)
   return {
-    labels: texts(fieldsOf(metadata)['labels']),
-    annotations: texts(fieldsOf(metadata)['annotations']),
+    labels: texts(membersOf(metadata)['labels']),
+    annotations: texts(membersOf(metadata)['annotations']),
     spec: rest,
-    container: Array.isArray(containers) ? fieldsOf(containers[0]) : {},
+    container: Array.isArray(containers) ? membersOf(containers[0]) : {},
   }
 }
 
-/** Everything in a podTemplate or env that we do not allow. Pure; run before a spec is accepted. */
-export function podProblems(spec: Fields): Problem[] {
-  return [...podTemplateProblems(spec['podTemplate']), ...envProblems(spec['env'], 'spec.env')]
+/** Everything in a podTemplate, env or resources that we do not allow. Pure; run before a spec is accepted. */
+export function podProblems(spec: Fields, origin: Origin): Problem[] {
+  return [
+    ...podTemplateProblems(spec['podTemplate'], 'spec.podTemplate'),
+    ...envProblems(spec['env'], 'spec.env'),
+    // a spec that was kept by an operator which took both goes on as it was
+    ...(origin === 'written' ? resourceProblems(spec) : []),
+  ]
 }
 
-function podTemplateProblems(template: unknown): Problem[] {
+/** `resources` and the template may each name amounts. Two values for one amount are refused: no rule about which counts. */
+function resourceProblems({ resources, podTemplate }: Fields): Problem[] {
+  const inTemplate = membersOf(podTemplateOf(podTemplate).container['resources'])
+  return Object.entries(membersOf(resources)).flatMap(([amounts, values]) =>
+    Object.entries(membersOf(values)).flatMap(([name, value]) => {
+      const other = memberOf(membersOf(memberOf(inTemplate, amounts)), name)
+      if (other === undefined || other === value) return []
+      const message = `is ${JSON.stringify(value)}, and ${JSON.stringify(other)} in podTemplate.spec.containers[0]`
+      return [problem('RESOURCES_AMBIGUOUS', `spec.resources.${amounts}.${name}`, message, 'take one of them out')]
+    }),
+  )
+}
+
+/** `path` is where the template stands. */
+export function podTemplateProblems(template: unknown, path: string): Problem[] {
   if (template === undefined) return []
-  const path = 'spec.podTemplate'
   if (!isFields(template)) return [problem('TYPE_MISMATCH', path, 'must be a mapping with metadata and spec')]
   const found = unknownFields(template, ['metadata', 'spec'], path)
-  const metadata = fieldsOf(template['metadata'])
+  const metadata = membersOf(template['metadata'])
   found.push(...unknownFields(metadata, ['labels', 'annotations'], `${path}.metadata`))
-  for (const part of ['labels', 'annotations']) {
-    for (const name of Object.keys(fieldsOf(metadata[part]))) {
+  for (const part of ['labels', 'annotations'] as const) {
+    for (const name of Object.keys(membersOf(metadata[part]))) {
       if (OURS.test(name) || RESERVED_LABELS.test(name))
         found.push(problem('POD_FIELD_FORBIDDEN', join(`${path}.metadata.${part}`, name), 'is set by the operator'))
     }
   }
-  const spec = fieldsOf(template['spec'])
+  const spec = membersOf(template['spec'])
   found.push(...unknownFields(spec, POD_FIELDS, `${path}.spec`))
   found.push(...securityProblems(spec['securityContext'], `${path}.spec.securityContext`))
   found.push(...volumeProblems(spec['volumes'], `${path}.spec.volumes`))
@@ -89,10 +107,10 @@ function podTemplateProblems(template: unknown): Problem[] {
 
 function containerProblems(containers: unknown, path: string): Problem[] {
   if (containers === undefined) return []
-  if (!Array.isArray(containers) || containers.length !== 1 || fieldsOf(containers[0])['name'] !== CONTAINER_NAME) {
+  if (!Array.isArray(containers) || containers.length !== 1 || membersOf(containers[0])['name'] !== CONTAINER_NAME) {
     return [problem('POD_FIELD_FORBIDDEN', path, `may hold one container, named "${CONTAINER_NAME}"`)]
   }
-  const container = fieldsOf(containers[0])
+  const container = membersOf(containers[0])
   return [
     ...unknownFields(container, CONTAINER_FIELDS, `${path}[0]`),
     ...envProblems(container['env'], `${path}[0].env`),
@@ -100,7 +118,7 @@ function containerProblems(containers: unknown, path: string): Problem[] {
 }
 
 function securityProblems(context: unknown, path: string): Problem[] {
-  const fields = fieldsOf(context)
+  const fields = membersOf(context)
   const found = unknownFields(fields, SECURITY_FIELDS, path)
   if (fields['runAsUser'] === 0)
     found.push(
@@ -117,7 +135,7 @@ function securityProblems(context: unknown, path: string): Problem[] {
 function volumeProblems(volumes: unknown, path: string): Problem[] {
   if (!Array.isArray(volumes)) return []
   return volumes.flatMap((volume: unknown, index) => {
-    const { name, ...kinds } = fieldsOf(volume)
+    const { name, ...kinds } = membersOf(volume)
     const at = join(path, index)
     if (name === TMP_VOLUME || name === STORE_VOLUME || name === MODULES_VOLUME)
       return [problem('POD_FIELD_FORBIDDEN', at, `the name "${name}" is taken`)]
@@ -141,7 +159,7 @@ export const MODULES_VOLUME = 'millrace-modules'
 function envProblems(env: unknown, path: string): Problem[] {
   if (!Array.isArray(env)) return []
   return env.flatMap((entry: unknown, index) => {
-    const name = fieldsOf(entry)['name']
+    const name = membersOf(entry)['name']
     const taken = typeof name === 'string' && (name.startsWith('MILLRACE_') || name === 'NODE_OPTIONS')
     return taken ? [problem('ENV_RESERVED', join(join(path, index), 'name'), `"${name}" is set by the operator`)] : []
   })
@@ -164,12 +182,8 @@ function problem(code: string, path: string, message: string, hint?: string): Pr
   return { code, path, message, ...(hint === undefined ? {} : { hint }) }
 }
 
-function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {}
-}
-
 function texts(value: unknown): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(fieldsOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+    Object.entries(membersOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   )
 }

@@ -5,7 +5,6 @@ import { coordinatorName } from './coordinator-pod.ts'
 import { JOB_PORTS, jobPod, portOf } from './job-pod.ts'
 import type { PodContext } from './job-pod.ts'
 import { CHAIN_LABEL, COORDINATOR_ANNOTATION, SLOT_LABEL } from './labels.ts'
-import { podTemplateOf } from './pod-template.ts'
 
 export interface WorkerRef {
   chain: string
@@ -24,7 +23,7 @@ export function subtaskOf(pod: Pod): SubtaskId | undefined {
 
 /** One pod per operator chain and slot. Its coordinator's address is added by withCoordinator, outside of the hash. */
 export function workerPod(context: PodContext, worker: WorkerRef): Pod {
-  const { job, spec, settings } = context
+  const { job, settings } = context
   const { data, http } = settings.ports ?? JOB_PORTS
   return jobPod(context, {
     role: 'worker',
@@ -35,7 +34,6 @@ export function workerPod(context: PodContext, worker: WorkerRef): Pod {
       { name: 'MILLRACE_SLOT', value: String(worker.slot) },
       { name: 'MILLRACE_HEALTH_PORT', value: String(http) },
     ],
-    resources: spec.resources ?? containerResources(spec.podTemplate) ?? { requests: { cpu: '100m', memory: '128Mi' } },
     ports: [
       { name: 'data', containerPort: data },
       { name: 'health', containerPort: http },
@@ -82,9 +80,4 @@ export function withCoordinator(pod: Pod, address: string): Pod {
       })),
     },
   }
-}
-
-function containerResources(template: unknown): Record<string, unknown> | undefined {
-  const resources = podTemplateOf(template).container['resources']
-  return typeof resources === 'object' && resources !== null ? { ...resources } : undefined
 }

@@ -1,4 +1,4 @@
-import type { CheckpointReport, SavepointReport } from '../../runtime/control/job-report.ts'
+import type { SavepointReport } from '../../runtime/control/job-report.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { ErrorReport } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
@@ -13,6 +13,7 @@ import { unlessNotFound } from '../kube/errors.ts'
 import { isoSeconds } from '../kube/events.ts'
 import type { EventNote } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
+import { stateLocation } from '../resources/state-location.ts'
 import { coordinatorOf } from './job-coordinator.ts'
 import type { SavepointParts } from './job-coordinator.ts'
 import { holdWhenDeleting, releaseSavepoint } from './release.ts'
@@ -135,7 +136,7 @@ function nextStatus(
     if (report.phase === 'failed') return failed(report.error)
     if (report.phase === 'completed') {
       const { attempt, sizeBytes, durationMs, completedAt } = report.checkpoint
-      const location = locationOf(answer.job, report.checkpoint, store)
+      const location = stateLocation(answer.job, report.checkpoint, store)
       return done(
         {
           phase: 'Completed',
@@ -164,15 +165,6 @@ function nextStatus(
   return answer.kind === 'notYet'
     ? done({ phase: 'Pending' }, 'Waiting', why)
     : done({ phase: 'InProgress' }, 'InProgress', why)
-}
-
-/** The job's folder in its store is made of namespace, name and uid (runtime/config.ts). */
-function locationOf(
-  { metadata: { namespace, name, uid }, spec }: StreamJob,
-  { path }: CheckpointReport,
-  store: string,
-): string {
-  return `${(spec.checkpoints?.store ?? store).replace(/\/+$/, '')}/${namespace ?? ''}/${name}/${uid ?? ''}/${path.slice(0, path.lastIndexOf('/'))}`
 }
 
 async function write(

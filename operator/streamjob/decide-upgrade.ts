@@ -1,9 +1,11 @@
+import type { JobReport } from '../../runtime/control/job-report.ts'
 import type { Operation } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import { templateOf } from '../resources/template.ts'
 import { withCoordinator } from '../resources/worker-pod.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
+import { keptHash } from './kept-specs.ts'
 import { begin, isLate, renewed, savepointId, working } from './operation.ts'
 import {
   brokenPods,
@@ -48,8 +50,9 @@ export function decideUpgrade(observed: Observed, wanted: Wanted): Decision | un
 
 /** An upgrade that was in the middle of something else begins again: another template is wanted by now. */
 function underWay(observed: Observed, wanted: Wanted): Operation {
-  const operation = begin(observed, 'Upgrade', 'start')
-  const isMissing = missingPods(wanted, observed.pods, toSuccessors(observed)).length > 0
+  const isRollout = observed.running !== undefined && keptHash(observed.running.spec) === keptHash(wanted.spec)
+  const operation: Operation = { ...begin(observed, 'Upgrade', 'start'), cause: isRollout ? 'operator' : 'spec' }
+  const isMissing = missingSuccessors(observed, wanted).length > 0
   const isOver = operation.step === 'deploy' || operation.step === 'removePods'
   return isOver || (operation.step === 'stop' && isMissing) ? renewed(observed, operation, 'start') : operation
 }
@@ -148,8 +151,7 @@ function keepRunning({ observed, running, operation }: Upgrade): Decision | unde
       message: `Creating ${namesOf(missing)}, which went away.`,
       requeueAfterMs: 300,
     })
-  // Stopped for successors that are not wanted any more, or started without finding its target in the log.
-  if (report === undefined || (report.phase !== 'suspended' && report.targetRevision !== null)) return undefined
+  if (report === undefined || !needsTarget(report, running)) return undefined
   return working(operation, {
     act: { kind: 'putTarget', desiredState: 'running', template: running.template },
     message: 'The job goes on until other pods can take over.',
@@ -157,8 +159,23 @@ function keepRunning({ observed, running, operation }: Upgrade): Decision | unde
   })
 }
 
-function toSuccessors({ successor, now }: Observed): { address: string | undefined; now: number } {
-  return { address: successor?.address, now }
+/**
+ * The coordinator stopped for successors that are not wanted any more, it started without finding its target in the log,
+ * or it waits for a worker of a target that is not kept any more, which nobody creates.
+ */
+function needsTarget(
+  { phase, targetRevision, expectedWorkers, registeredWorkers }: JobReport,
+  running: Wanted,
+): boolean {
+  if (phase === 'suspended' || targetRevision === null) return true
+  if (phase !== 'waiting' && phase !== 'recovering') return false
+  const known = new Set([...registeredWorkers, ...running.workers.map(placeOf)])
+  return expectedWorkers.some((worker) => !known.has(worker))
+}
+
+/** Pods of other templates are in no place of this one. */
+function missingSuccessors({ pods, successor, now }: Observed, wanted: Wanted): Pod[] {
+  return missingPods(wanted, podsOfTemplate(pods, wanted.template), { address: successor?.address, now })
 }
 
 function startSuccessors({ observed, wanted, operation }: Upgrade): Decision | undefined {
@@ -171,7 +188,7 @@ function startSuccessors({ observed, wanted, operation }: Upgrade): Decision | u
       requeueAfterMs: 300,
       events: brokenPods(pods).map(podFailed),
     })
-  const missing = missingPods(wanted, pods, toSuccessors(observed))
+  const missing = missingSuccessors(observed, wanted)
   if (missing.length === 0) return undefined
   const isFirst = pods.length === 0 && observed.job.status?.operation?.id !== operation.id
   return working(operation, {
@@ -230,10 +247,7 @@ function waitsFor({ observed, wanted }: Upgrade): { message?: string; trouble?: 
 /** Proves that the state can be written, while the job still runs, and stays as what an upgrade can be undone with. */
 function savepoint(upgrade: Upgrade): Decision {
   const { observed, operation } = upgrade
-  if (
-    waitsFor(upgrade).message !== undefined ||
-    missingPods(upgrade.wanted, observed.pods, toSuccessors(observed)).length > 0
-  )
+  if (waitsFor(upgrade).message !== undefined || missingSuccessors(observed, upgrade.wanted).length > 0)
     return start({ ...upgrade, operation: renewed(observed, operation, 'start') })
   const upkeep = keepRunning(upgrade)
   if (upkeep !== undefined) return upkeep

@@ -26,6 +26,7 @@ import {
 import { blockedPod } from './pod-trouble.ts'
 import { asRefusedBefore, refused, targetRefusal } from './refusal.ts'
 import { hasStarted } from './restore-source.ts'
+import { decideRollback } from './stability.ts'
 import { waiting } from './waiting.ts'
 import type { Wanted } from './wanted.ts'
 import { wantsToRun } from './wanted.ts'
@@ -34,7 +35,7 @@ import { camelCase } from '../kube/camel-case.ts'
 /** Deleted this long after the job finished: until then their logs can be read. */
 const KEEP_FINISHED_MS = 10 * 60_000
 const SOON_MS = 1_000
-const STEADY_MS = 5_000
+const STEADY_MS = 3_000
 
 /**
  * The next step for a job, from what is observed, whatever was done before. Pure. The rules are in the order of their
@@ -93,6 +94,8 @@ function keepSpec(observed: Observed): Decision {
 }
 
 function decideRun(observed: Observed, wanted: Wanted): Decision {
+  const rollback = decideRollback(observed)
+  if (rollback !== undefined) return rollback
   if (isFinished(observed, wanted)) return finished(observed)
   if (observed.waitsFor !== undefined) {
     const { code, message } = observed.waitsFor
@@ -356,13 +359,14 @@ function changeOperation({ job }: Observed): OperationType {
 
 function tidyUp(observed: Observed, wanted: Wanted, { runningWorkers, error }: JobReport): Decision {
   const surplus = surplusPods(observed, wanted, runningWorkers)
-  // What the outside refuses: the pods run all the same.
-  const message = `${runningWorkers.length} workers run.${error === null ? '' : ` ${error.message}`}`
+  const running = `${runningWorkers.length} workers run.${observed.isDeferred ? ' The pods that this operator would render wait for their turn.' : ''}`
+  const outcome =
+    error === null
+      ? ({ phase: 'Running', reason: 'Running', message: running } as const)
+      : ({ phase: 'Degraded', reason: camelCase(error.code), message: `${running} ${error.message}` } as const)
   return ending(observed, 'Succeeded', {
     act: surplus.length > 0 ? { kind: 'deletePods', pods: surplus } : { kind: 'none' },
-    phase: 'Running',
-    reason: 'Running',
-    message,
+    ...outcome,
     requeueAfterMs: STEADY_MS,
   })
 }

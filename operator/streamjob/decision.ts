@@ -33,6 +33,8 @@ export interface Decision {
   refusal?: Refusal
   /** The template whose pods run the job from now on; absent: as before. */
   template?: string
+  /** The newest spec gives way to the one before it. */
+  rolledBack?: { hash: string; at: string; message: string }
   events: readonly EventNote[]
   requeueAfterMs?: number
 }

@@ -5,10 +5,11 @@ import type { Kube } from '../kube/kube.ts'
 import { sealOf } from '../resources/hash.ts'
 import { configMaps, lastGoodName } from '../resources/job-objects.ts'
 import { isOwnedBy } from '../resources/labels.ts'
+import { isRolledBack } from './stability.ts'
 
-/** What runs depends on all of the spec but whether it should run and how it is to be deleted. */
+/** What runs depends on all of the spec but whether it should run, and how it is to be upgraded and deleted. */
 export function keptHash(spec: StreamJobSpec): string {
-  return sealOf({ ...spec, desiredState: undefined, deletion: undefined })
+  return sealOf({ ...spec, desiredState: undefined, deletion: undefined, upgrade: undefined })
 }
 
 /** Earlier operators wrote these first digits only. */
@@ -23,6 +24,8 @@ export function isSealed(spec: StreamJobSpec, hash: string): boolean {
 export interface KeptSpecs {
   /** The last good one; undefined when there is none. */
   lastGood: StreamJobSpec | undefined
+  /** The newest one that has held; undefined when there is none. */
+  stable: StreamJobSpec | undefined
   /** Those from which the pods that run may have been made, the likeliest first. */
   candidates: readonly StreamJobSpec[]
   /** The ConfigMap holds something else than the operator wrote for this job. */
@@ -38,13 +41,17 @@ export async function readKept(kube: Kube, job: StreamJob): Promise<KeptSpecs> {
   const seals = job.status?.lastGood
   const isForeign = found !== undefined && !isOwnedBy(found, job)
   if (found === undefined || seals === undefined)
-    return { lastGood: undefined, candidates: [], isAltered: false, isForeign }
+    return { lastGood: undefined, stable: undefined, candidates: [], isAltered: false, isForeign }
   const isOfJob = found.data?.['uid'] === job.metadata.uid
-  const specs = ['running', 'spec', 'previous'].flatMap((name) => (isOfJob && parsedSpec(found.data?.[name])) || [])
+  const specs = ['running', 'spec', 'previous', 'stable'].flatMap(
+    (name) => (isOfJob && parsedSpec(found.data?.[name])) || [],
+  )
   const lastGood = specs.find((spec) => isSealed(spec, seals.hash))
-  const hashes = [seals.hash, ...(seals.running === undefined || seals.running === null ? [] : [seals.running])]
-  const candidates = specs.filter((spec) => hashes.some((hash) => isSealed(spec, hash)))
-  return { lastGood, candidates, isAltered: lastGood === undefined, isForeign }
+  const stable = specs.find((spec) => keptHash(spec) === job.status?.stable)
+  const ofRollback = isRolledBack(job.status) ? job.status?.stable : undefined
+  const hashes = [seals.running, ofRollback, seals.hash, job.status?.stable].flatMap((hash) => hash || [])
+  const candidates = hashes.flatMap((hash) => specs.find((spec) => isSealed(spec, hash)) ?? [])
+  return { lastGood, stable, candidates, isAltered: lastGood === undefined, isForeign }
 }
 
 function parsedSpec(text: string | undefined): StreamJobSpec | undefined {

@@ -17,7 +17,8 @@ export function notesOf(observed: Observed, decision: Decision): EventNote[] {
 }
 
 function rejection({ problems: [problem] }: Observed): EventNote[] {
-  if (problem === undefined) return []
+  // A rollback has said so itself.
+  if (problem === undefined || problem.code === 'ROLLED_BACK') return []
   const hint = problem.hint === undefined ? '' : `; ${problem.hint}`
   return [
     { type: 'Warning', reason: 'Rejected', message: `${problem.path}: ${problem.message} [${problem.code}]${hint}` },
@@ -32,8 +33,9 @@ function failure({ pods, job }: Observed): EventNote[] {
 
 function missingState({ coordinator, job }: Observed): EventNote[] {
   const known = job.status?.attempt ?? 0
-  if (coordinator.kind !== 'reached' || coordinator.report.attempt === 0 || coordinator.report.attempt >= known)
-    return []
+  if (coordinator.kind !== 'reached') return []
+  const { attempt, phase } = coordinator.report
+  if (phase !== 'running' || attempt === 0 || attempt >= known) return []
   return [
     {
       type: 'Warning',
@@ -54,7 +56,7 @@ function losses({ coordinator }: Observed): EventNote[] {
 
 function exception({ coordinator }: Observed, { phase }: Decision): EventNote[] {
   const error = coordinator.kind === 'reached' ? coordinator.report.error : null
-  return error === null || phase !== 'Running'
+  return error === null || phase !== 'Degraded'
     ? []
     : [{ type: 'Warning', reason: 'JobException', message: error.message }]
 }

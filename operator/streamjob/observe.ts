@@ -18,18 +18,22 @@ import { presentToken, tokenOf, type TokenKeys } from '../resources/job-token.ts
 import { lastGoodName } from '../resources/job-objects.ts'
 import { tokenSecretName } from '../resources/job-token.ts'
 import { reachOf } from '../resources/job-reach.ts'
-import { encryptionOf, portOf } from '../resources/job-pod.ts'
+import { encryptionOf, imageOf, portOf } from '../resources/job-pod.ts'
 import type { PodContext, PodSettings } from '../resources/job-pod.ts'
 import { isOwnedBy, JOB_LABEL } from '../resources/labels.ts'
+import { stateLocation } from '../resources/state-location.ts'
 import { templateHash, templateOf, UNNAMED } from '../resources/template.ts'
 import { coordinatorAddress } from '../resources/worker-pod.ts'
 import { bindDruidSinks } from './druid-sinks.ts'
 import type { CoordinatorView, Observed } from './observed.ts'
-import { isSealed, readKept, SHORT_HASH, type KeptSpecs } from './kept-specs.ts'
+import { isSealed, keptHash, readKept, SHORT_HASH, type KeptSpecs } from './kept-specs.ts'
 import { savepointId } from './operation.ts'
-import { asTemplate, coordinatorAmong, isLiving, withTemplates } from './pod-sets.ts'
+import { asTemplate, coordinatorAmong, isLiving, podsOfTemplate, withTemplates } from './pod-sets.ts'
+import { blockedPod } from './pod-trouble.ts'
+import { isRolledBack } from './stability.ts'
 import { hasStarted, restoreSource } from './restore-source.ts'
-import { readSpec, wantedOf } from './wanted.ts'
+import type { Rollout } from './rollout.ts'
+import { readSpec, wantedOf, wantsToRun } from './wanted.ts'
 import type { ReadSpec, Wanted } from './wanted.ts'
 
 export interface ObserveParts {
@@ -38,6 +42,7 @@ export interface ObserveParts {
   connectors: ConnectorDeclarations
   settings: PodSettings
   tokenKeys: TokenKeys
+  rollout: Rollout
 }
 
 /**
@@ -50,8 +55,9 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
   const all = await kube.list(podResource, { namespace, labelSelector: `${JOB_LABEL}=${job.metadata.name}` })
   const own = all.items.filter((pod) => isOwnedBy(pod, job))
   const spec = await chooseSpec(parts, job)
-  const wanted = spec.chosen === undefined ? undefined : await renderWanted(parts, job, own, spec.chosen)
-  const seen = wanted === undefined ? undefined : await runningPods(parts, { job, own, wanted, kept: spec.kept })
+  const newest = spec.chosen === undefined ? undefined : await renderWanted(parts, job, own, spec.chosen)
+  const seen =
+    newest === undefined ? undefined : await runningPods(parts, { job, own, wanted: newest, kept: spec.kept })
   const pods = seen?.pods ?? own
   const running = seen?.running
   const template = running?.set.template ?? job.status?.template ?? UNNAMED
@@ -60,14 +66,21 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     job,
     coordinatorAmong(pods, template) ?? (running === undefined ? coordinatorAmong(pods, UNNAMED) : undefined),
   )
+  const isDeferred =
+    newest !== undefined && seen !== undefined && isDeferredRollout(parts, { job, newest, ...seen }, coordinator.view)
+  const wanted = isDeferred ? running : newest
   return {
     now: kube.now(),
     job,
+    isDeferred,
     wanted: wanted?.set,
     running: running?.set,
     problems: spec.problems,
     keepSpec: spec.keep,
+    stableSpec: await stableSpecOf(parts, job, spec.kept),
     pods,
+    orphans: all.items.filter(({ metadata }) => (metadata.ownerReferences ?? []).length === 0),
+    stateLocation: locationOfState(parts, job, coordinator.view),
     taken: [
       ...takenPods(all.items, own, wanted?.set),
       ...(await takenService(parts, job, coordinatorAmong(pods, template))),
@@ -84,6 +97,52 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     savepoint: coordinator.savepoint,
     waitsFor: wanted?.waitsFor,
   }
+}
+
+/** Read only while another spec has to show that it holds. */
+async function stableSpecOf(
+  { kube }: ObserveParts,
+  job: StreamJob,
+  kept: KeptSpecs | undefined,
+): Promise<StreamJobSpec | undefined> {
+  const { stable, lastGood } = job.status ?? {}
+  if (!stable || lastGood === undefined || lastGood.hash === stable) return undefined
+  return (kept ?? (await readKept(kube, job))).stable
+}
+
+interface RolloutFacts {
+  job: StreamJob
+  newest: Rendered
+  running: Rendered
+  pods: readonly Pod[]
+}
+
+/**
+ * Whether a job waits for its turn to get new pods: its spec is the same, and only this operator renders them otherwise.
+ * The running pods are looked after meanwhile. A job whose pods cannot start, or whose coordinator cannot be asked for
+ * want of a key, waits for nothing.
+ */
+function isDeferredRollout({ rollout }: ObserveParts, facts: RolloutFacts, coordinator: CoordinatorView): boolean {
+  const { job, newest, running, pods } = facts
+  if (running.set.template === newest.set.template) {
+    rollout.ended(job)
+    return false
+  }
+  const living = podsOfTemplate(pods, running.set.template).filter(isLiving)
+  const isHelpless =
+    blockedPod(living) !== undefined ||
+    (coordinator.kind === 'unreachable' && coordinator.why.code === 'TOKEN_KEY_GONE')
+  const isSameSpec = keptHash(newest.from.spec) === keptHash(running.from.spec)
+  if (!isSameSpec || !wantsToRun(job) || isHelpless) return false
+  // A job that replaces nothing for now takes no other's place.
+  const isFinished = coordinator.kind === 'reached' && coordinator.report.phase === 'finished'
+  return isFinished || newest.waitsFor !== undefined || !rollout.mayBegin(job)
+}
+
+function locationOfState({ settings }: ObserveParts, job: StreamJob, coordinator: CoordinatorView): string | undefined {
+  const newest = coordinator.kind === 'reached' ? coordinator.report.checkpoint : null
+  const checkpoint = newest ?? job.status?.checkpoint ?? undefined
+  return checkpoint === undefined ? undefined : stateLocation(job, checkpoint, settings.store)
 }
 
 interface Rendered {
@@ -160,8 +219,13 @@ async function runningPods(parts: ObserveParts, facts: PodFacts): Promise<{ runn
   const candidates = kept.candidates.flatMap((spec) => usableSpec(spec, readJobSpec(parts, job, spec, 'kept')) ?? [])
   const token = tokenInUse(parts, job, own)
   const made = candidates.find(({ spec }) => templateHash(contextOf(parts, job, spec, token)) === template)
-  // Rendered by an operator of another version, or with other settings: the spec is still the one they were made from.
-  const running = await render(parts, job, made ?? candidates[0] ?? wanted.from, { token, template })
+  // Rendered by an operator of another version, or with other settings: the spec is still the one they were made from,
+  // and a pod that is lost comes back with the image of the others, with which it must understand itself.
+  const settings = {
+    ...parts.settings,
+    image: imageOf(podsOfTemplate(pods, template).find(isLiving)) ?? parts.settings.image,
+  }
+  const running = await render({ ...parts, settings }, job, made ?? candidates[0] ?? wanted.from, { token, template })
   const isNamed = pods.some((pod) => isLiving(pod) && templateOf(pod) === template)
   return { running, pods: isNamed ? withTemplates(pods, running.set) : asTemplate(pods, template) }
 }
@@ -223,6 +287,7 @@ interface UsableSpec {
 async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
   const hash = job.status?.lastGood?.hash
   const isKept = hash !== undefined && isSealed(job.spec, hash)
+  if (isKept && isRolledBack(job.status)) return stableSpec(parts, job)
   const read = readJobSpec(parts, job, job.spec, isKept ? 'kept' : 'written')
   const problems = [...nameProblems(job.metadata.name), ...read.problems]
   const newest = problems.length === 0 ? usableSpec(job.spec, read) : undefined
@@ -230,7 +295,8 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
   if (newest !== undefined && isKept && hash.length > SHORT_HASH)
     return { chosen: newest, problems, keep: undefined, kept: undefined }
   const kept = await readKept(parts.kube, job)
-  const { lastGood: last } = kept
+  // After a rollback the last good one is not what runs.
+  const last = (isRolledBack(job.status) ? kept.stable : undefined) ?? kept.lastGood
   // The kept spec was good; an operator of another version may read it otherwise.
   const usable = last === undefined ? undefined : usableSpec(last, readJobSpec(parts, job, last, 'kept'))
   if (newest === undefined) {
@@ -250,7 +316,21 @@ async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSp
     return { chosen: usable, problems: [incompatible(change)], keep: undefined, kept }
   }
   const taken = kept.isForeign ? lastGoodName(job.metadata.name) : undefined
-  return { chosen: newest, problems, keep: { change, previous: last, taken }, kept }
+  return { chosen: newest, problems, keep: { change, previous: last, stable: kept.stable, taken }, kept }
+}
+
+/** In place of one that did not hold. */
+async function stableSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
+  const kept = await readKept(parts.kube, job)
+  const { stable } = kept
+  const chosen = stable === undefined ? undefined : usableSpec(stable, readJobSpec(parts, job, stable, 'kept'))
+  const problem: Problem = {
+    code: 'ROLLED_BACK',
+    path: 'spec',
+    message: job.status?.rolledBack?.message ?? 'it did not hold',
+    hint: 'correct the spec; to try the same once more, change spec.restartNonce',
+  }
+  return { chosen, problems: [problem, ...(chosen === undefined ? [alteredSpec(job)] : [])], keep: undefined, kept }
 }
 
 function readJobSpec(

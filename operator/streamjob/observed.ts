@@ -10,6 +10,7 @@ export interface KeepSpec {
   change: Change | undefined
   /** The last good one until now, when it can still be read. */
   previous: StreamJobSpec | undefined
+  stable: StreamJobSpec | undefined
   /** The ConfigMap of that name, when it belongs to someone else. */
   taken: string | undefined
 }
@@ -19,10 +20,14 @@ export interface Observed {
   /** By the clock of the API server, as all stamps in objects. */
   now: number
   job: StreamJob
+  /** Pods rendered otherwise from the same spec have to wait for their turn; until then `wanted` is what runs. */
+  isDeferred: boolean
   /** From the newest spec that passed; undefined when none ever did. */
   wanted: Wanted | undefined
   /** What is wrong with the newest spec; then `wanted` is from an older one. */
   problems: readonly Problem[]
+  /** The newest spec that has held; undefined when none has, or its text is not what the status vouches for. */
+  stableSpec: StreamJobSpec | undefined
   /** The newest spec passed and is not yet kept as the last good one; what it changes when there was one before. */
   keepSpec: KeepSpec | undefined
   /**
@@ -32,6 +37,10 @@ export interface Observed {
   running: Wanted | undefined
   /** Pods owned by this job, by uid, of any template; those being deleted among them. */
   pods: readonly Pod[]
+  /** Pods with the name of this job that belong to nobody: `kubectl delete --cascade=orphan` leaves them so. */
+  orphans: readonly Pod[]
+  /** Where the newest checkpoint that is known lies; undefined when there is none. */
+  stateLocation: string | undefined
   /** Pods and the Service that we need and that belong to someone else, each with its kind. */
   taken: readonly string[]
   /** Where workers of `running` find their coordinator; undefined while that is not known. */

@@ -30,10 +30,7 @@ export function begin(observed: Observed, type: OperationType, step: Operation['
   if (underWay !== undefined && underWay !== null && (underWay.type === type || !maySupersede(underWay.type, type)))
     return underWay
   const uid = (job.metadata.uid ?? '').replaceAll('-', '').slice(0, 8)
-  const deadline =
-    type === 'Delete'
-      ? Date.parse(job.metadata.deletionTimestamp ?? '') + deletionDeadlineMs(job) / 2
-      : now + patienceMs(type, step)
+  const deadline = type === 'Delete' ? savepointDeadline(observed) : now + patienceMs(type, step)
   return {
     id: `${uid}-g${job.metadata.generation ?? 0}-${type.toLowerCase()}-${now.toString(36)}`,
     type,
@@ -42,6 +39,16 @@ export function begin(observed: Observed, type: OperationType, step: Operation['
     startedAt: new Date(now).toISOString(),
     deadline: new Date(deadline).toISOString(),
   }
+}
+
+/**
+ * Half of a deletion's time is for its savepoint. An operator that comes late still tries, as long as a quarter is left
+ * for the pods to go.
+ */
+function savepointDeadline({ job, now }: Observed): number {
+  const deletedAt = Date.parse(job.metadata.deletionTimestamp ?? '')
+  const wholeMs = deletionDeadlineMs(job)
+  return Math.max(deletedAt + wholeMs / 2, Math.min(now + wholeMs / 4, deletedAt + (wholeMs * 3) / 4))
 }
 
 /** The operation at its next step, or once more at one, with time of its own and another savepoint. */

@@ -1,3 +1,5 @@
+import { clipped } from '../../runtime/model/clipped.ts'
+import { memberOf } from '../../runtime/model/fields.ts'
 import type { Pod } from '../kube/objects.ts'
 
 export interface Trouble {
@@ -33,8 +35,11 @@ function troubleOf(pod: Pod): Trouble | undefined {
     return { reason: 'Unschedulable', message: withHint(unscheduled.message ?? 'no node takes it') }
   for (const container of pod.status?.containerStatuses ?? []) {
     const { reason = '', message } = container.state?.waiting ?? {}
-    const known = WAITING[reason]
-    if (known !== undefined) return { reason: known, message: message === undefined ? reason : `${reason}: ${message}` }
+    const known = memberOf(WAITING, reason)
+    if (known === undefined) continue
+    const why = container.lastState?.terminated?.message?.trim()
+    const words = [reason, message, why === undefined || why === '' ? undefined : clipped(why, 300)]
+    return { reason: known, message: words.filter((one) => one !== undefined).join(': ') }
   }
   return undefined
 }

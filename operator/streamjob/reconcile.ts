@@ -7,6 +7,7 @@ import { FINALIZER, streamJobs } from '../api/stream-job.ts'
 import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
+import { FIELD_MANAGER } from '../kube/field-manager.ts'
 import type { ObjectRef } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource, secrets, services } from '../kube/resource-type.ts'
@@ -22,21 +23,23 @@ import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
 import { deletionDeadlineMs } from './operation.ts'
 import { coordinatorAmong } from './pod-sets.ts'
-import { refused, refusalOf, targetRefusalOf } from './refusal.ts'
+import { predecessorOf } from './predecessor.ts'
+import { refused, refusalFrom, targetRefusalOf } from './refusal.ts'
 import type { Refused } from './refusal.ts'
+import type { Isolation } from './isolation.ts'
 import { statusOf } from './status.ts'
 import type { Teller } from './tell.ts'
 import { tellingOf } from './untold.ts'
+import { withShortTexts } from '../kube/short-texts.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 
 export interface StreamJobParts extends ObserveParts {
   events: EventRecorder
   teller: Teller
+  isolation: Isolation
   leadership: Leadership
   logger: Logger
 }
-
-const FIELD_MANAGER = 'millrace-operator'
 
 /** While something is untold, the job is looked at again after this time at the latest. */
 const TELL_AGAIN_MS = 1_000
@@ -110,7 +113,7 @@ async function writeStatus({ kube }: StreamJobParts, observed: Observed, decisio
   const { job } = observed
   const next = statusOf(observed, decision)
   const { untold, lasting } = tellingOf(observed, decision, next)
-  const status = { ...next, untold: untold.length === 0 ? null : untold }
+  const status = withShortTexts({ ...next, untold: untold.length === 0 ? null : untold })
   if (textWithoutNulls(status) === textWithoutNulls(job.status ?? {})) return { job, lasting }
   const { resourceVersion } = job.metadata
   return { job: await kube.patchStatus(streamJobs, refOf(job), { metadata: { resourceVersion }, status }), lasting }
@@ -121,11 +124,13 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
   const { job } = observed
   switch (act.kind) {
     case 'none':
+      await keepIsolated(parts, job)
       return undefined
     case 'addFinalizer':
       await setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])
       return undefined
     case 'release':
+      parts.isolation.forget(job.metadata.uid ?? '')
       await setFinalizers(
         parts,
         job,
@@ -154,17 +159,6 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
   }
 }
 
-async function refusalFrom(object: KubeObject, write: Promise<unknown>): Promise<Refused | undefined> {
-  try {
-    await write
-    return undefined
-  } catch (error) {
-    const refusal = refusalOf(error, object)
-    if (refusal === undefined) throw error
-    return refusal
-  }
-}
-
 async function setFinalizers({ kube }: StreamJobParts, job: StreamJob, finalizers: string[]): Promise<void> {
   const { resourceVersion } = job.metadata
   await kube.patch(streamJobs, refOf(job), { metadata: { resourceVersion, finalizers } }).catch((error: unknown) => {
@@ -182,6 +176,7 @@ async function keepSpec(
     spec: job.spec,
     running: isReplaced ? running.spec : undefined,
     previous: keep?.previous,
+    stable: keep?.stable,
   })
   const refusal = await refusalFrom(text, kube.apply(configMaps, text, FIELD_MANAGER))
   if (refusal !== undefined) return refusal
@@ -207,15 +202,22 @@ async function tryPods({ kube }: StreamJobParts, pods: readonly Pod[]): Promise<
   return undefined
 }
 
+/** A job that runs is not stopped because its NetworkPolicy is refused; new pods are. */
+async function keepIsolated({ isolation, events }: StreamJobParts, job: StreamJob): Promise<void> {
+  if (job.metadata.deletionTimestamp !== undefined) return
+  const refusal = await isolation.ensure(job)
+  if (refusal !== undefined) await events.record(job, { type: 'Warning', ...refusal })
+}
+
 async function createPods(
-  { kube, settings, tokenKeys, logger }: StreamJobParts,
+  { kube, settings, tokenKeys, isolation, logger }: StreamJobParts,
   job: StreamJob,
   pods: readonly Pod[],
 ): Promise<Refused | undefined> {
   const create = <T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<Refused | undefined> =>
     refusalFrom(object, unlessThere(kube.create(resource, object)))
   const tokens = new Set(pods.map((pod) => tokenOf(tokenKeys, job, pod)).filter((token) => token !== undefined))
-  let refusal: Refused | undefined
+  let refusal = await isolation.ensure(job)
   for (const token of tokens) refusal ??= await create(secrets, tokenSecret(job, token))
   if (settings.addressing === 'service')
     refusal ??= await create(services, coordinatorService(job, settings.ports ?? JOB_PORTS))
@@ -266,12 +268,16 @@ async function putTarget(
   const set = [observed.wanted, observed.running].find((one) => one?.template === template)
   const endpoint = coordinatorEndpoint(parts, observed, template)
   if (endpoint === undefined || set === undefined) return undefined
+  const { restore } = set
+  const predecessor =
+    restore === undefined ? undefined : await predecessorOf(parts.kube, observed.job.metadata.namespace ?? '', restore)
   try {
     await parts.jobClient.putTarget(endpoint, {
       revision: set.revision,
       spec: set.jobSpec,
       desiredState,
-      ...(set.restore === undefined ? {} : { restore: set.restore }),
+      ...(restore === undefined ? {} : { restore }),
+      ...(predecessor === undefined ? {} : { predecessor }),
       order: orderOf(observed.job, parts.leadership),
     })
     return undefined

@@ -16,13 +16,25 @@ export type Refused = Pick<Refusal, 'reason' | 'message'>
  * Why the API server does not take this object, in its own words; undefined for an error that passes by itself.
  * 400 is a quantity that cannot be read, 403 a quota or an admission, 422 a field that is invalid.
  */
-export function refusalOf(error: unknown, { kind, metadata }: KubeObject): Refused | undefined {
+function refusalOf(error: unknown, { kind, metadata }: KubeObject): Refused | undefined {
   if (!(error instanceof KubeError)) return undefined
   const isForGood = [400, 403, 413, 422].includes(error.status) || /admission webhook|calling webhook/.test(error.words)
   if (!isForGood) return undefined
   return {
     reason: /exceeded quota|must specify (limits|requests)/.test(error.words) ? 'QuotaExceeded' : `${kind}Refused`,
     message: `${kind} ${metadata.name} was refused: ${error.words}`,
+  }
+}
+
+/** Why a write of this object was refused for good, undefined when it was done. Throws what passes by itself. */
+export async function refusalFrom(object: KubeObject, write: Promise<unknown>): Promise<Refused | undefined> {
+  try {
+    await write
+    return undefined
+  } catch (error) {
+    const refusal = refusalOf(error, object)
+    if (refusal === undefined) throw error
+    return refusal
   }
 }
 

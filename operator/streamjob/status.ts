@@ -1,3 +1,4 @@
+import { clipped } from '../../runtime/model/clipped.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
 import type { CheckpointStatus, LastOperation, PodFailure, StreamJobStatus } from '../api/stream-job.ts'
 import type { Fact } from '../kube/conditions.ts'
@@ -11,6 +12,7 @@ import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { newestFailure } from './pod-failure.ts'
+import { stabilityAfter, stableFact } from './stability.ts'
 import { isLiving, isReady, podsOfTemplate } from './pod-sets.ts'
 import { wantsToRun } from './wanted.ts'
 
@@ -29,13 +31,13 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
   // A spec that is only being kept is not acted on yet: Ready must not speak of it.
   const generation =
     decision.act.kind === 'keepSpec' ? (before.observedGeneration ?? 0) : (job.metadata.generation ?? 0)
+  const stability = stabilityAfter(observed, decision)
   return {
     observedGeneration: generation,
     phase: decision.phase,
     reason: ready.reason,
     message: ready.message,
-    // A coordinator that cannot read its log yet does not know.
-    attempt: report !== undefined && report.attempt > 0 ? report.attempt : (before.attempt ?? 0),
+    attempt: attemptOf(report, before.attempt ?? 0),
     revision: report?.revision ?? before.revision ?? null,
     ...templateOfStatus(observed, decision),
     ...scaleOf(observed),
@@ -47,20 +49,53 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     operation: decision.operation,
     refusal: decision.refusal ?? null,
     ...(lastOperation === undefined ? {} : { lastOperation }),
-    ...(before.lastGood === undefined ? {} : { lastGood: before.lastGood }),
+    ...lastGoodOf(observed, decision),
+    ...stability,
     finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,
     conditions: withConditions(
       before.conditions ?? [],
-      [ready, reconcilingFact(decision), stalledFact(observed, decision), healthyFact(report, failure)],
+      [
+        ready,
+        reconcilingFact(decision),
+        stalledFact(observed, decision),
+        healthyFact(report, failure),
+        stableFact(observed, stability),
+      ],
       { generation, now },
     ),
   }
+}
+
+/**
+ * A coordinator that cannot read its log yet does not know, and one whose pods take the job back knows only its own until
+ * it has claimed the next.
+ */
+function attemptOf(report: JobReport | undefined, known: number): number {
+  if (report === undefined || report.attempt === 0) return known
+  return report.phase === 'running' ? report.attempt : Math.max(report.attempt, known)
 }
 
 function templateOfStatus({ running, job }: Observed, decision: Decision): { template?: string } {
   const template = decision.template ?? running?.template ?? job.status?.template
   return template === undefined ? {} : { template }
 }
+
+/** Once pods of the wanted template run the job, none are left that another spec must be kept for. */
+function lastGoodOf(
+  { job, running, wanted, isDeferred }: Observed,
+  decision: Decision,
+): Pick<StreamJobStatus, 'lastGood'> {
+  const lastGood = job.status?.lastGood
+  if (lastGood === undefined) return {}
+  const isOver =
+    decision.template !== undefined || (!isDeferred && running !== undefined && running.template === wanted?.template)
+  return { lastGood: isOver ? { ...lastGood, running: null } : lastGood }
+}
+
+const REASON_OF_PROBLEM: ReadonlyMap<string, string> = new Map([
+  ['STATE_INCOMPATIBLE', 'StateIncompatible'],
+  ['ROLLED_BACK', 'RolledBack'],
+])
 
 /** The desired state is reached for this generation. */
 function readyFact(observed: Observed, decision: Decision): Fact {
@@ -69,19 +104,20 @@ function readyFact(observed: Observed, decision: Decision): Fact {
     return {
       type: 'Ready',
       status: 'False',
-      reason: problem.code === 'STATE_INCOMPATIBLE' ? 'StateIncompatible' : 'SpecInvalid',
-      message: problemText(observed),
+      reason: REASON_OF_PROBLEM.get(problem.code) ?? 'SpecInvalid',
+      message: problemText(observed, decision),
     }
   }
   const isReady =
     decision.phase === 'Running' ||
+    decision.phase === 'Degraded' ||
     decision.phase === 'Finished' ||
     (decision.phase === 'Suspended' && !wantsToRun(observed.job))
   return { type: 'Ready', status: isReady ? 'True' : 'False', reason: decision.reason, message: decision.message }
 }
 
 /** What a coordinator sees of a process that died. A pod that died long ago explains no other error. */
-const SEEN_OF_A_DEATH: readonly string[] = ['WORKER_LOST', 'CHANNEL_LOST', 'START_TIMEOUT']
+const SEEN_OF_A_DEATH: readonly string[] = ['WORKER_LOST', 'CHANNEL_LOST', 'START_TIMEOUT', 'CRASH_LOOP']
 
 /** Whether the death of a pod may be why the job does not run: its coordinator says so, or is itself not there. */
 function explains(report: JobReport | undefined): boolean {
@@ -94,13 +130,14 @@ function withFailure(fact: Fact, { operation }: Decision, failure: PodFailure | 
   return { ...fact, message: `${failure.message} ${fact.message}` }
 }
 
-function problemText({ problems, wanted }: Observed): string {
+function problemText({ problems, wanted }: Observed, { refusal }: Decision): string {
   const lines = problems.slice(0, 5).map(({ code, path, message, hint, position }) => {
     const at = position === undefined ? '' : ` (line ${position.line}, column ${position.column})`
-    return `${path}${at}: ${message} [${code}]${hint === undefined ? '' : `; ${hint}`}`
+    return `${clipped(path, 200)}${at}: ${clipped(message, 400)} [${code}]${hint === undefined ? '' : `; ${clipped(hint, 200)}`}`
   })
   if (problems.length > 5) lines.push(`and ${problems.length - 5} more`)
-  lines.push(wanted === undefined ? 'Nothing runs.' : 'The last valid spec stays in force.')
+  const inForce = refusal?.message ?? 'The last valid spec stays in force.'
+  lines.push(wanted === undefined ? 'Nothing runs.' : inForce)
   return lines.join('\n')
 }
 
@@ -119,7 +156,7 @@ function stalledFact(observed: Observed, decision: Decision): Fact {
     return {
       type: 'Stalled',
       status: 'True',
-      reason: 'SpecInvalid',
+      reason: REASON_OF_PROBLEM.get(observed.problems[0]?.code ?? '') ?? 'SpecInvalid',
       message: 'The newest spec is not applied: correct it.',
     }
   if (decision.stalled === true)

@@ -14,10 +14,19 @@ export type StopStep =
   | { kind: 'ask'; message: string }
   | { kind: 'wait'; message: string }
 
-export const STOPPED_WITHOUT_SAVEPOINT: EventNote = {
-  type: 'Warning',
-  reason: 'StoppedWithoutSavepoint',
-  message: 'The coordinator gave no savepoint: the newest checkpoint is what is left.',
+export function stoppedWithoutSavepoint({ stateLocation }: Observed): EventNote {
+  return {
+    type: 'Warning',
+    reason: 'StoppedWithoutSavepoint',
+    message: `The coordinator gave no savepoint: the newest checkpoint is what is left${stateLocation === undefined ? '' : `, at ${stateLocation}`}.`,
+  }
+}
+
+/** Nobody else will say it once the resource is gone. */
+function finalSavepoint({ stateLocation }: Observed): EventNote[] {
+  if (stateLocation === undefined) return []
+  const message = `The last savepoint is at ${stateLocation}: spec.restore.path of another job continues from it.`
+  return [{ type: 'Normal', reason: 'FinalSavepoint', message }]
 }
 
 /**
@@ -63,7 +72,11 @@ export function carryOnStopping(observed: Observed, operation: Operation): Decis
   if (operation.step === 'removePods') return removing(observed, operation, remove)
   const step = stopStep(observed, operation)
   if (step.kind === 'remove') {
-    const events = step.withSavepoint === 'no' ? [STOPPED_WITHOUT_SAVEPOINT] : []
+    const events = {
+      yes: operation.type === 'Delete' ? finalSavepoint(observed) : [],
+      no: [stoppedWithoutSavepoint(observed)],
+      notNeeded: [],
+    }[step.withSavepoint]
     return working(
       { ...operation, step: 'removePods' },
       { act: remove, message: `Removing ${observed.pods.length} pods.`, requeueAfterMs: 500, events },

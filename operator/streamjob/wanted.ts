@@ -53,26 +53,44 @@ export function readSpec(
   { maxSubtasks, origin, reach }: SpecLimits,
 ): ReadSpec {
   const validation = validateJob(spec, connectors, origin)
-  const platform = isFields(spec) ? podProblems(spec).slice(0, MOST_PROBLEMS) : []
+  const platform = isFields(spec) ? podProblems(spec, origin).slice(0, MOST_PROBLEMS) : []
   if ('problems' in validation) return { problems: [...validation.problems, ...platform], graph: undefined }
   const { graph } = validation
   const problems = [
     ...platform,
-    ...sizeProblems(graph, maxSubtasks),
+    ...sizeProblems(spec, graph, maxSubtasks),
     ...(reach === undefined ? [] : reachProblems(spec, graph, connectors, reach)).slice(0, MOST_PROBLEMS),
   ]
   return { problems, graph: problems.length > 0 ? undefined : graph }
 }
 
-function sizeProblems(graph: JobGraph, maxSubtasks: number): Problem[] {
+/** What the pods of one job are made from, together. */
+const MAX_TEMPLATE_BYTES = 4 * 1024 * 1024
+
+function sizeProblems(spec: StreamJobSpec, graph: JobGraph, maxSubtasks: number): Problem[] {
   const subtasks = executionPlan(graph).chains.reduce((sum, { parallelism }) => sum + parallelism, 0)
-  if (subtasks <= maxSubtasks) return []
+  if (subtasks <= maxSubtasks) return templateProblems(spec, subtasks)
   return [
     {
       code: 'TOO_MANY_SUBTASKS',
       path: 'spec.replicas',
       message: `the job has ${subtasks} subtasks, a pod each; the operator takes ${maxSubtasks}`,
       hint: 'lower replicas of the job or of its operators, or have maxSubtasks of the operator raised',
+    },
+  ]
+}
+
+/** All pods are rendered in each pass over their job, while other jobs wait. */
+function templateProblems(spec: StreamJobSpec, subtasks: number): Problem[] {
+  const { podTemplate, env, resources, imagePullSecrets, modules } = spec
+  const bytes = JSON.stringify([podTemplate, env, resources, imagePullSecrets, modules]).length
+  if (bytes * subtasks <= MAX_TEMPLATE_BYTES) return []
+  return [
+    {
+      code: 'PODS_TOO_LARGE',
+      path: 'spec.podTemplate',
+      message: `${subtasks} pods are made from ${bytes} bytes each (podTemplate, env, resources, imagePullSecrets and modules); the operator takes ${MAX_TEMPLATE_BYTES} together`,
+      hint: 'move values to a ConfigMap and name it in envFrom, or lower replicas',
     },
   ]
 }

@@ -2,7 +2,7 @@ import type { CheckpointReport, JobTarget, Order } from '../model/job.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { Attempt } from '../model/ids.ts'
 import type { Store } from '../ports/store.ts'
-import { seal, unseal } from './sealed-file.ts'
+import { isSealed, seal, type SealDemand, sealMissing, unseal } from './sealed-file.ts'
 
 /**
  * The job's history as numbered entries, each written once by create-if-absent. It is the fence between
@@ -40,10 +40,17 @@ export interface LogView {
 
 const FOLDER = 'log'
 
+interface ReadEntry {
+  sequence: number
+  entry: LogEntry
+  /** Undefined for entries from before there were seals. */
+  seal: 'sealed' | undefined
+}
+
 export class JobLog {
   readonly #store: Store
   readonly #job: string | undefined
-  readonly #entries: { sequence: number; entry: LogEntry }[] = []
+  readonly #entries: ReadEntry[] = []
   #last = 0
   #lastWrite: Promise<void> = Promise.resolve()
 
@@ -52,7 +59,7 @@ export class JobLog {
     this.#job = job
   }
 
-  /** The log of the job with that UID. Throws LOG_CORRUPT, FILE_CORRUPT or FILE_MISPLACED naming the entry. */
+  /** The log of the job with that UID. Throws LOG_CORRUPT, FILE_CORRUPT, FILE_MISPLACED or SEAL_MISSING naming the entry. */
   static async open(store: Store, job: string): Promise<JobLog> {
     const log = new JobLog(store, job)
     await log.#catchUp()
@@ -72,13 +79,26 @@ export class JobLog {
       if (!Number.isSafeInteger(sequence) || sequence <= this.#last) continue
       const bytes = await this.#store.get(path)
       // Deleted between list and get: retention has deleted the checkpoint.
-      if (bytes) this.#entries.push({ sequence, entry: this.#parse(path, bytes) })
+      if (bytes)
+        this.#entries.push({
+          sequence,
+          entry: this.#parse(path, bytes),
+          seal: isSealed(bytes) ? 'sealed' : undefined,
+        })
       this.#last = sequence
     }
+    const bare = withoutItsSeal(this.#entries)
+    if (bare !== undefined) throw sealMissing(pathOf(bare.sequence))
   }
 
   view(): LogView {
     return foldLog(this.#entries)
+  }
+
+  /** Whether the manifest of a checkpoint must have a seal: its entry was written by the same coordinator. */
+  sealOf({ path }: Pick<CheckpointReport, 'path'>): SealDemand {
+    const item = this.#entries.findLast(({ entry }) => entry.kind === 'checkpoint' && entry.checkpoint.path === path)
+    return item !== undefined && item.seal === undefined ? 'optional' : 'required'
   }
 
   /**
@@ -90,7 +110,7 @@ export class JobLog {
     return claim === undefined || (await this.#store.get(pathOf(claim.sequence))) !== undefined
   }
 
-  #newestClaim(): { sequence: number; entry: LogEntry } | undefined {
+  #newestClaim(): ReadEntry | undefined {
     return this.#entries.findLast(({ entry }) => entry.kind === 'claim')
   }
 
@@ -154,7 +174,7 @@ export class JobLog {
     const result = await this.#store.createIfAbsent(path, bytes)
     if (result === 'created') {
       this.#last = sequence
-      this.#entries.push({ sequence, entry })
+      this.#entries.push({ sequence, entry, seal: 'sealed' })
     }
     return result
   }
@@ -177,6 +197,17 @@ export class JobLog {
     await this.#store.delete(pathOf(sequence))
     this.#entries.splice(index, 1)
   }
+}
+
+/**
+ * The first entry that has lost its seal. A coordinator that seals begins with a claim, and none that does not comes
+ * after it: an entry without seal is old only when nothing before it has one, and what follows has none up to a claim.
+ */
+function withoutItsSeal(entries: readonly ReadEntry[]): ReadEntry | undefined {
+  const first = entries.findIndex(({ seal }) => seal === 'sealed')
+  if (first < 0) return undefined
+  if (first > 0 && entries[first]?.entry.kind !== 'claim') return entries[first - 1]
+  return entries.slice(first).find(({ seal }) => seal === undefined)
 }
 
 function pathOf(sequence: number): string {

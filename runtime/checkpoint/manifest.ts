@@ -3,7 +3,7 @@ import { MillraceError } from '../model/errors.ts'
 import type { Attempt, CheckpointId, SubtaskId } from '../model/ids.ts'
 import type { CheckpointReport } from '../model/job.ts'
 import type { Store } from '../ports/store.ts'
-import { seal, type SealedPlace, unseal } from './sealed-file.ts'
+import { seal, type SealDemand, type SealedPlace, unseal } from './sealed-file.ts'
 
 /**
  * A checkpoint on disk. It is written last, after every file that it names is durable. A restore needs the manifest and
@@ -24,6 +24,8 @@ export interface Manifest {
   revision: string
   /** That spec itself: whether another job can take the state over is decided by it. */
   spec: unknown
+  /** UIDs of the jobs that are gone and whose work this one continues; absent where there are none. */
+  predecessors?: readonly string[]
   subtasks: Readonly<Record<SubtaskId, SubtaskSnapshot>>
 }
 
@@ -36,8 +38,12 @@ export function encodeManifest(manifest: Manifest, place: SealedPlace): Uint8Arr
  * A manifest of either version. `job` is absent where state of any job is read. Throws MANIFEST_CORRUPT naming the path
  * when the bytes are none, MANIFEST_VERSION for a later one, and as `unseal`.
  */
-export function decodeManifest({ path, job }: { path: string; job?: string }, bytes: Uint8Array): Manifest {
-  const text = unseal({ path, job }, bytes)
+export function decodeManifest(
+  { path, job }: { path: string; job?: string },
+  bytes: Uint8Array,
+  demand?: SealDemand,
+): Manifest {
+  const text = unseal({ path, job }, bytes, demand)
   let value: Partial<Manifest> | Partial<FirstManifest>
   try {
     value = JSON.parse(text) as Partial<Manifest> | Partial<FirstManifest>
@@ -56,6 +62,7 @@ export function decodeManifest({ path, job }: { path: string; job?: string }, by
   }
   const manifest = value.version === 1 ? listed(value as FirstManifest) : (value as Manifest)
   checkStateFiles(path, manifest)
+  checkPredecessors(path, manifest)
   return manifest
 }
 
@@ -84,18 +91,29 @@ function flawOf({ path, sizeBytes, sha256, groups }: StateFile, maxParallelism: 
   return isWhole(sizeBytes) && end <= sizeBytes ? undefined : `of ${sizeBytes} bytes with blocks up to ${end}`
 }
 
+/** They become prefixes of what is ended outside. */
+function checkPredecessors(path: string, { predecessors = [] }: Manifest): void {
+  const isUid = (uid: unknown): boolean => typeof uid === 'string' && /^[\w-]{1,64}$/.test(uid)
+  if (!Array.isArray(predecessors) || !predecessors.every(isUid))
+    throw new MillraceError('MANIFEST_CORRUPT', `${path} names predecessors that are no UIDs`, { domain: 'platform' })
+}
+
 const isWhole = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 
-/** The manifest of a checkpoint in the log of `job`. Throws MANIFEST_MISSING, or as decodeManifest. */
+/**
+ * The manifest of a checkpoint in the log of `job`, which says whether it must have a seal. Throws MANIFEST_MISSING, or
+ * as decodeManifest.
+ */
 export async function readManifest(
   store: Store,
   { path, attempt, id }: Pick<CheckpointReport, 'path' | 'attempt' | 'id'>,
   job: string,
+  demand: SealDemand,
 ): Promise<Manifest> {
   const bytes = await store.get(path)
   if (!bytes)
     throw new MillraceError('MANIFEST_MISSING', `manifest ${path} is not in the store`, { domain: 'platform' })
-  const manifest = decodeManifest({ path, job }, bytes)
+  const manifest = decodeManifest({ path, job }, bytes, demand)
   if (manifest.attempt !== attempt || manifest.id !== id)
     throw new MillraceError(
       'MANIFEST_CORRUPT',

@@ -12,12 +12,15 @@ import {
   withoutOutput,
   type Manifest,
 } from './manifest.ts'
+import { sealedFor } from './sealed-file.ts'
 import { checkedStateFile } from './state-file.ts'
 
 /** A savepoint or checkpoint of any job, found by its location. */
 export interface SavedState {
   location: string
   manifest: Manifest
+  /** The UID of the job that wrote it; undefined for state from before it was sealed. */
+  jobUid: string | undefined
   /** The folder of the job that wrote it: what paths in the manifest are relative to. */
   store: Store
 }
@@ -41,19 +44,24 @@ export async function openSavedState(openStore: (url: string) => Store, location
   }
   const manifest = decodeManifest({ path }, bytes)
   const isCommitted = await isMarkedCommitted(store, { path, attempt: manifest.attempt, id: manifest.id })
-  return { location, store, manifest: isCommitted ? withoutOutput(manifest) : manifest }
+  return { location, store, jobUid: sealedFor(bytes), manifest: isCommitted ? withoutOutput(manifest) : manifest }
 }
 
 /**
  * Copies a saved state into a job's own folder as checkpoint `0-<id>`, every file checked on the way, so that the job
- * stands on its own from then on. Repeating it writes the same again. Throws STATE_MISSING or STATE_CORRUPT.
+ * stands on its own from then on. `predecessor`: as in JobTarget; it counts only when it wrote the state. Repeating it
+ * writes the same again. Throws STATE_MISSING or STATE_CORRUPT.
  */
 export async function importSavedState(
   saved: SavedState,
   store: Store,
-  { job, jobUid }: { job: string; jobUid: string },
+  { job, jobUid, predecessor }: { job: string; jobUid: string; predecessor?: string | undefined },
 ): Promise<CheckpointReport> {
   const { manifest } = saved
+  const predecessors = [
+    ...(manifest.predecessors ?? []),
+    ...(predecessor !== undefined && predecessor === saved.jobUid ? [predecessor] : []),
+  ]
   const folder = checkpointFolder(0, manifest.id)
   const subtasks: Record<string, SubtaskSnapshot> = {}
   for (const [subtask, snapshot] of Object.entries(manifest.subtasks)) {
@@ -70,7 +78,8 @@ export async function importSavedState(
     subtasks[subtask] = { ...snapshot, state }
   }
   const path = `${folder}/manifest.json`
-  await store.put(path, encodeManifest({ ...manifest, job, attempt: 0, subtasks }, { path, job: jobUid }))
+  const own = { ...manifest, job, attempt: 0, subtasks, ...(predecessors.length === 0 ? {} : { predecessors }) }
+  await store.put(path, encodeManifest(own, { path, job: jobUid }))
   const { id, kind, completedAt, durationMs, sizeBytes } = manifest
   return { attempt: 0, id, kind, path, completedAt, durationMs, sizeBytes }
 }

@@ -7,6 +7,9 @@ export interface SealedPlace {
   readonly job: string
 }
 
+/** Whether a file must have a seal: `optional` where others of its time have none either. */
+export type SealDemand = 'required' | 'optional'
+
 const MAGIC = 'millrace-sealed-1'
 
 /**
@@ -20,12 +23,20 @@ export function seal({ path, job }: SealedPlace, text: string): Uint8Array {
 }
 
 /**
- * The text of a sealed file. Files from before there were seals are returned as they are. `job` is absent where state of
- * any job is read. Throws FILE_CORRUPT when the checksum is wrong, FILE_MISPLACED when the file belongs elsewhere.
+ * The text of a sealed file. Files from before there were seals are returned as they are, unless a seal is required.
+ * `job` is absent where state of any job is read. Throws FILE_CORRUPT when the checksum is wrong, FILE_MISPLACED when the
+ * file belongs elsewhere, SEAL_MISSING.
  */
-export function unseal({ path, job }: { path: string; job?: string | undefined }, bytes: Uint8Array): string {
+export function unseal(
+  { path, job }: { path: string; job?: string | undefined },
+  bytes: Uint8Array,
+  demand: SealDemand = 'optional',
+): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  if (!buffer.subarray(0, MAGIC.length).equals(Buffer.from(MAGIC))) return buffer.toString('utf8')
+  if (!isSealed(bytes)) {
+    if (demand === 'required') throw sealMissing(path)
+    return buffer.toString('utf8')
+  }
   const end = buffer.indexOf('\n')
   const [, sha256, sealedJob, sealedPath] = buffer.toString('utf8', 0, Math.max(end, 0)).split(' ')
   const body = buffer.subarray(end + 1)
@@ -42,6 +53,25 @@ export function unseal({ path, job }: { path: string; job?: string | undefined }
       { domain: 'platform', hint: 'a file was copied or renamed in the checkpoint store: put it back' },
     )
   return body.toString('utf8')
+}
+
+export function isSealed(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).subarray(0, MAGIC.length).equals(Buffer.from(MAGIC))
+}
+
+export function sealMissing(path: string): MillraceError {
+  return new MillraceError('SEAL_MISSING', `${path} has no seal, and what the job wrote with it has one`, {
+    domain: 'platform',
+    hint: 'somebody has changed the checkpoint store: restore from another checkpoint, or put the file back',
+  })
+}
+
+/** The UID of the job that a sealed file belongs to; undefined for files from before there were seals. */
+export function sealedFor(bytes: Uint8Array): string | undefined {
+  const [magic, , job] = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 1024))
+    .toString('utf8')
+    .split(' ')
+  return magic === MAGIC ? job : undefined
 }
 
 function checksum(place: string, text: Uint8Array): string {

@@ -9,6 +9,8 @@ import type { Committable } from '../model/snapshot.ts'
 export interface SinkContext {
   /** The UID of the job, which never changes: names of transactions and pending files derive from it. */
   jobUid: string
+  /** UIDs of jobs that are gone and whose work this one continues: what they left open belongs to no checkpoint. */
+  predecessors: readonly string[]
   operatorId: string
   slot: number
   attempt: Attempt

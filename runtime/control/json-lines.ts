@@ -20,15 +20,10 @@ export interface MessageReader {
 
 /** Reads messages until the connection ends. The receiver checks what a message claims to be. */
 export function onMessages(connection: Connection, { onMessage, onError, maxBytes }: MessageReader): void {
-  /** The beginning of a line that has not ended. */
-  let begun: Buffer[] = []
-  let begunBytes = 0
+  const begun = new BegunLine()
   let isOver = false
   const take = (line: Buffer): void => {
-    const whole = begun.length === 0 ? line : Buffer.concat([...begun, line])
-    begun = []
-    begunBytes = 0
-    if (onMessage(parseMessage(whole)) === 'over') isOver = true
+    if (onMessage(parseMessage(begun.endedBy(line))) === 'over') isOver = true
   }
   connection.onData((bytes) => {
     if (isOver) return
@@ -40,18 +35,45 @@ export function onMessages(connection: Connection, { onMessage, onError, maxByte
         from = end + 1
       }
       if (from === data.length || isOver) return
-      // The bytes are there during this call alone.
-      begun.push(Buffer.from(data.subarray(from)))
-      begunBytes += data.length - from
       const most = maxBytes?.() ?? MAX_LINE_BYTES
-      if (begunBytes > most)
+      if (begun.length + data.length - from > most)
         throw new MillraceError('CONTROL_CORRUPT', `a control message is longer than ${most} bytes`)
+      begun.add(data.subarray(from))
     } catch (error) {
       isOver = true
       connection.destroy()
       onError(error instanceof Error ? error : new Error(String(error)))
     }
   })
+}
+
+/**
+ * The beginning of a line that has not ended, as a copy. One buffer: a list of pieces would cost a hundred times their
+ * bytes when a peer sends them one by one.
+ */
+class BegunLine {
+  #buffer: Buffer = Buffer.alloc(0)
+  length = 0
+
+  add(part: Buffer): void {
+    const needed = this.length + part.length
+    if (needed > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(2 * needed)
+      this.#buffer.copy(larger, 0, 0, this.length)
+      this.#buffer = larger
+    }
+    part.copy(this.#buffer, this.length)
+    this.length = needed
+  }
+
+  /** The whole line; the next one begins with nothing. */
+  endedBy(part: Buffer): Buffer {
+    if (this.length === 0) return part
+    const line = Buffer.concat([this.#buffer.subarray(0, this.length), part])
+    this.#buffer = Buffer.alloc(0)
+    this.length = 0
+    return line
+  }
 }
 
 function parseMessage(line: Buffer): { kind: string } {

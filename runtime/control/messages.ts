@@ -19,6 +19,10 @@ export interface SubtaskSpec {
 export interface Deployment extends SubtaskSpec {
   attempt: Attempt
   jobUid: string
+  /** As in the manifest. */
+  predecessors: readonly string[]
+  /** Sources read for this share of the time until a checkpoint completes: 1, or less after attempts that crashed. */
+  readingShare: number
   /** Data addresses of all subtasks that this one reads from. */
   upstream: Readonly<Record<SubtaskId, NetAddress>>
   restore: SubtaskRestore

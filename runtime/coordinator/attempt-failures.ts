@@ -1,4 +1,5 @@
 import { MillraceError, type ErrorDomain } from '../model/errors.ts'
+import type { CheckpointTimes } from './periodic-checkpoints.ts'
 
 /**
  * How many attempts in a row the same error may end, with no checkpoint completed between, before it ends the job. What
@@ -17,6 +18,14 @@ const ATTEMPTS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ['TOO_MANY_BAD_RECORDS', 1],
 ])
 
+/** From so many attempts on that crashed in a row, sources read more slowly with each one. */
+const CRASH_LOOP = 3
+const SMALLEST_SHARE = 1 / 16
+/** An error that ends a job after so many attempts is seen soon enough. */
+const FEW_ATTEMPTS = 10
+/** In a crash loop the first checkpoint comes this soon: the job has made progress once it is complete. */
+const EARLY_CHECKPOINT_MS = 1_000
+
 const FIRST_WAIT_MS = 100
 const LAST_WAIT_MS = 15_000
 
@@ -34,6 +43,8 @@ export function attemptsFor(error: Error): number {
  */
 export class AttemptFailures {
   readonly #counts = new Map<string, number>()
+  #crashes = 0
+  #last: Error | undefined
   #waitMs = FIRST_WAIT_MS
   #hopeless = false
 
@@ -49,9 +60,55 @@ export class AttemptFailures {
     if (count >= attemptsFor(error)) this.#hopeless = true
   }
 
+  /** As add, for an attempt that ran. What is away outside ends attempts, too; reading more slowly brings it not back. */
+  addCrash(error: Error): void {
+    this.add(error)
+    if (error instanceof MillraceError && error.domain === 'dependency') return
+    this.#crashes += 1
+    this.#last = error
+  }
+
+  /** What share of the time sources are to read in the next attempt. */
+  get readingShare(): number {
+    return this.#crashes < CRASH_LOOP ? 1 : Math.max(SMALLEST_SHARE, 2 ** (CRASH_LOOP - 1 - this.#crashes))
+  }
+
+  /** When the next attempt takes its checkpoints. */
+  checkpointTimes(intervalMs: number): CheckpointTimes {
+    return {
+      intervalMs,
+      firstMs: this.#crashes < CRASH_LOOP ? intervalMs : Math.min(intervalMs, EARLY_CHECKPOINT_MS),
+    }
+  }
+
+  /** To be shown while an attempt runs and between two; undefined when there is no crash loop. */
+  get crashLoop(): MillraceError | undefined {
+    if (this.#crashes < CRASH_LOOP) return undefined
+    const why = this.#last instanceof MillraceError ? this.#last : undefined
+    const code = why === undefined ? '' : ` [${why.code}]`
+    const last = this.#last === undefined ? '' : ` The last one: ${this.#last.message}${code}`
+    return new MillraceError(
+      'CRASH_LOOP',
+      `${this.#crashes} attempts in a row ended before a checkpoint was complete: sources read for 1/${1 / this.readingShare} of the time until one is.${last}`,
+      {
+        domain: 'platform',
+        retriable: true,
+        hint: why?.hint ?? 'When workers run out of memory, raise their limit or spread the job over more replicas.',
+      },
+    )
+  }
+
+  /** The same between two attempts, where an error that soon ends the job is told itself. */
+  get crashLoopBetween(): MillraceError | undefined {
+    const endsSoon = this.#last !== undefined && attemptsFor(this.#last) <= FEW_ATTEMPTS
+    return endsSoon ? undefined : this.crashLoop
+  }
+
   /** A checkpoint is complete, or something else is wanted: what was before says nothing about what comes. */
   forget(): void {
     this.#counts.clear()
+    this.#crashes = 0
+    this.#last = undefined
     this.#waitMs = FIRST_WAIT_MS
     this.#hopeless = false
   }

@@ -32,6 +32,10 @@ export interface AttemptParts {
   subtasks: readonly SubtaskId[]
   job: string
   jobUid: string
+  /** As in the manifest that the attempt is restored from. */
+  predecessors: readonly string[]
+  /** As in Deployment. */
+  readingShare: number
   firstCheckpoint: CheckpointId
   timeoutMs: number
   clock: Clock
@@ -57,6 +61,8 @@ export class AttemptRun {
   /** Resolves when everything that was committed so far is marked so. */
   #marked: Promise<void> = Promise.resolve()
   #failure: Error | undefined
+  /** Nothing comes behind the barrier at which it stopped: a checkpoint that was queued would tell nothing new. */
+  #hasStopped = false
   #nextId: CheckpointId
   #pending: { checkpoint: PendingCheckpoint; resolve(): void; reject(error: Error): void } | undefined
   #queue: Promise<unknown> = Promise.resolve()
@@ -132,10 +138,17 @@ export class AttemptRun {
   async #take(request: CheckpointRequest): Promise<CheckpointReport> {
     if (this.#failure) throw this.#failure
     const { attempt, subtasks, clock } = this.parts
+    if (this.#hasStopped && request.kind === 'checkpoint')
+      throw new MillraceError('ATTEMPT_STOPPED', `attempt ${attempt} has stopped at its last checkpoint`, {
+        domain: 'platform',
+        retriable: true,
+      })
     const pending = new PendingCheckpoint(attempt, this.#nextId++, clock.now(), subtasks)
     try {
       await this.#collect(pending, request)
-      return await this.#complete(pending, request)
+      const report = await this.#complete(pending, request)
+      this.#hasStopped ||= request.thenStop
+      return report
     } catch (error) {
       this.leavesFiles = true
       this.#broadcast({ kind: 'abort', attempt, checkpoint: pending.id })
@@ -178,7 +191,7 @@ export class AttemptRun {
    * announced.
    */
   async #complete(pending: PendingCheckpoint, request: CheckpointRequest): Promise<CheckpointReport> {
-    const { attempt, target, plan, clock, store, log, job, jobUid } = this.parts
+    const { attempt, target, plan, clock, store, log, job, jobUid, predecessors } = this.parts
     const path = `${checkpointFolder(attempt, pending.id)}/manifest.json`
     const completedAt = clock.now()
     const report: CheckpointReport = {
@@ -206,6 +219,7 @@ export class AttemptRun {
           maxParallelism: plan.maxParallelism,
           revision: target.revision,
           spec: target.spec,
+          ...(predecessors.length === 0 ? {} : { predecessors }),
           subtasks: pending.snapshots,
         },
         { path, job: jobUid },

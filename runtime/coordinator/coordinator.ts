@@ -107,6 +107,8 @@ export class Coordinator {
   #restarts = 0
   readonly #failures = new AttemptFailures()
   readonly #error = new JobError()
+  /** As reported between two attempts. */
+  #crashLoop: MillraceError | undefined
   readonly #tellRefusal = this.#error.teller()
   #closed = false
   /** Resolves the promise of `run`; rejects it when this coordinator has been superseded. */
@@ -230,6 +232,12 @@ export class Coordinator {
     this.#accept(target)
     if (this.#error.current === this.#refused?.error) this.#error.current = undefined
     this.#refused = undefined
+    if (this.#phase === 'failed') {
+      // Until the first step towards it, a report would show the failure of the target before as its own.
+      this.#setPhase('waiting')
+      this.#error.current = undefined
+    }
+    if (this.#error.current === this.#crashLoop) this.#error.current = undefined
     // Others have written to the log since it was opened.
     if (this.#standsBy && target.desiredState === 'running') this.#log = undefined
     this.#failures.forget()
@@ -319,7 +327,7 @@ export class Coordinator {
       restarts: this.#restarts,
       lastPauseMs: this.#pause.pauseBefore(this.#attempt),
       ...summaryOf(metrics),
-      error: this.#error.current ? errorReport(this.#error.current) : (trouble ?? this.#lossReport()),
+      error: this.#error.current ? errorReport(this.#error.current) : (trouble ?? this.#runningReport()),
     }
   }
 
@@ -328,10 +336,11 @@ export class Coordinator {
     return excessiveLoss(lossesOf(metrics), this.#run?.parts.graph.maxBadShare)
   }
 
-  /** A job that never ends is not failed by what it skips, but it says so. */
-  #lossReport(): ErrorReport | null {
-    const loss = this.#run === undefined ? undefined : this.#excessiveLoss()
-    return loss === undefined ? null : errorReport(loss)
+  /** What a job says that runs: one that never ends is not failed by what it skips. */
+  #runningReport(): ErrorReport | null {
+    if (this.#run === undefined) return null
+    const error = this.#excessiveLoss() ?? this.#failures.crashLoop
+    return error === undefined ? null : errorReport(error)
   }
 
   /** What the subtasks of the newest attempt measure themselves, for /metrics. */
@@ -521,8 +530,9 @@ export class Coordinator {
     this.#restarts += 1
     this.#setPhase('recovering')
     const failure = run.failure
-    this.#error.current = failure
-    if (failure) this.#failures.add(failure)
+    if (failure) this.#failures.addCrash(failure)
+    this.#crashLoop = this.#failures.isHopeless ? undefined : this.#failures.crashLoopBetween
+    this.#error.current = this.#crashLoop ?? failure
     this.#ports.logger.warn('attempt ended', {
       attempt: run.parts.attempt,
       reason: failure ? describeWithCauses(failure) : 'unknown',
@@ -617,7 +627,7 @@ export class Coordinator {
   }
 
   #readManifest(checkpoint: CheckpointReport): Promise<Manifest> {
-    return readManifest(this.#store, checkpoint, this.#config.jobUid)
+    return readManifest(this.#store, checkpoint, this.#config.jobUid, this.#log?.sealOf(checkpoint) ?? 'required')
   }
 
   async #checkInitialState(wanted: Wanted): Promise<'again' | 'rest'> {
@@ -711,6 +721,8 @@ export class Coordinator {
       subtasks,
       job: this.#config.job,
       jobUid: this.#config.jobUid,
+      predecessors: manifest?.predecessors ?? [],
+      readingShare: this.#failures.readingShare,
       firstCheckpoint: (newest?.id ?? 0) + 1,
       timeoutMs: CHECKPOINT_TIMEOUT_MS,
       clock: this.#ports.clock,
@@ -739,7 +751,8 @@ export class Coordinator {
       subtasks: subtasks.length,
       from: newest ? `${newest.attempt}-${newest.id}` : 'nothing',
     })
-    this.#checkpoints.start(wanted.graph.checkpoints.intervalMs, () => this.#periodicCheckpoint(run))
+    const times = this.#failures.checkpointTimes(wanted.graph.checkpoints.intervalMs)
+    this.#checkpoints.start(times, () => this.#periodicCheckpoint(run))
     // The readers report a source that does not answer.
     watchSplits({ ...this.#sources(wanted), reportTrouble: () => undefined }, splits, {
       isCurrent: () => this.#run === run && !this.#closed,
@@ -784,7 +797,7 @@ export class Coordinator {
       if (this.#log) await retire(this.#log, this.#store, run.parts.attempt)
       if (this.#log && run.leavesFiles) await this.#sweep(this.#log, run, checkpoint)
     } catch (error) {
-      if (this.#run !== run) return 'over'
+      if (this.#run !== run || (error instanceof MillraceError && error.code === 'ATTEMPT_STOPPED')) return 'over'
       if (error instanceof MillraceError && error.code === 'ATTEMPT_SUPERSEDED') {
         this.#onSuperseded(this.#log?.view().attempt ?? 0)
         return 'over'

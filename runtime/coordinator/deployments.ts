@@ -9,7 +9,7 @@ import type { AttemptParts } from './attempt-run.ts'
 
 /** The deployment of each worker in an attempt. Throws WORKER_LOST when a worker has no address. */
 export function deploymentsOf(
-  { attempt, plan, graph }: AttemptParts,
+  { attempt, plan, graph, predecessors, readingShare }: AttemptParts,
   job: { jobUid: string; baseDir: string; storeUrl: string },
   restores: SubtaskRestores,
   addressOf: (subtask: SubtaskId) => NetAddress | undefined,
@@ -28,6 +28,8 @@ export function deploymentsOf(
       {
         attempt,
         jobUid,
+        predecessors,
+        readingShare,
         graph: encodeGraph(graph),
         baseDir,
         store,

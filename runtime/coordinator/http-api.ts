@@ -102,7 +102,7 @@ async function answer(
   if ((route === undefined || route.needsToken) && !hasToken)
     return failure(401, 'TOKEN_NEEDED', "the job's token is needed to change it")
   if (route === undefined) return failure(404, 'PATH_UNKNOWN', `${method} ${path} is not served`)
-  return route.answer(coordinator, { id: route.path.exec(path)?.[1] ?? '', body })
+  return route.answer(coordinator, { id: route.path.exec(path)?.[1] ?? '', body: hasToken ? await body() : '' })
 }
 
 function statusOf(error: unknown): number {
@@ -132,11 +132,14 @@ function parseTarget(body: string): JobTarget {
   }
   if (value.restore !== undefined && typeof value.restore !== 'string')
     throw new MillraceError('TARGET_INVALID', 'a target is restored from a path or URL', { domain: 'user' })
+  if (value.predecessor !== undefined && typeof value.predecessor !== 'string')
+    throw new MillraceError('TARGET_INVALID', 'the predecessor of a job is named by its UID', { domain: 'user' })
   return {
     revision: value.revision,
     spec: value.spec,
     desiredState: value.desiredState,
     ...(value.restore === undefined ? {} : { restore: value.restore }),
+    ...(value.predecessor === undefined ? {} : { predecessor: value.predecessor }),
     ...parseOrder(value),
   }
 }

@@ -42,6 +42,10 @@ export class InitialState {
     try {
       const saved = await openSavedState(this.#parts.openStore, restore)
       checkFit(saved, wanted, this.#parts.planJob)
+      if (saved.jobUid === undefined)
+        this.#parts.logger.warn('the saved state has no seal: it is older than seals, or was changed', {
+          from: restore,
+        })
       this.#saved = { ...saved, revision }
       return undefined
     } catch (error) {
@@ -52,9 +56,13 @@ export class InitialState {
   }
 
   /** Makes it this job's own first checkpoint. The claim before it keeps others from doing so too. */
-  async import(log: JobLog, attempt: Attempt, { restore }: JobTarget): Promise<CheckpointReport | undefined> {
+  async import(
+    log: JobLog,
+    attempt: Attempt,
+    { restore, predecessor }: JobTarget,
+  ): Promise<CheckpointReport | undefined> {
     if (!this.#saved || restore === undefined) return undefined
-    const checkpoint = await importSavedState(this.#saved, this.#parts.store, this.#parts)
+    const checkpoint = await importSavedState(this.#saved, this.#parts.store, { ...this.#parts, predecessor })
     await log.append(attempt, { kind: 'checkpoint', checkpoint, savepoint: null, final: false })
     this.#parts.logger.info('state taken over', { from: this.#saved.location, checkpoint: checkpoint.path })
     return checkpoint

@@ -1,5 +1,11 @@
 import type { Clock } from '../ports/clock.ts'
 
+export interface CheckpointTimes {
+  intervalMs: number
+  /** Until the first one. */
+  firstMs: number
+}
+
 /** Takes one checkpoint after the other, each so long after the one before has ended, in whatever way. */
 export class PeriodicCheckpoints {
   readonly #clock: Clock
@@ -11,17 +17,17 @@ export class PeriodicCheckpoints {
   }
 
   /** In place of those before. `take` never rejects; 'over' ends it. */
-  start(intervalMs: number, take: () => Promise<'goesOn' | 'over'>): void {
+  start({ intervalMs, firstMs }: CheckpointTimes, take: () => Promise<'goesOn' | 'over'>): void {
     this.stop()
     const turn = this.#turn
-    const schedule = (): void => {
-      this.#cancel = this.#clock.after(intervalMs, () => {
+    const schedule = (afterMs: number): void => {
+      this.#cancel = this.#clock.after(afterMs, () => {
         void take().then((what) => {
-          if (what === 'goesOn' && turn === this.#turn) schedule()
+          if (what === 'goesOn' && turn === this.#turn) schedule(intervalMs)
         })
       })
     }
-    schedule()
+    schedule(firstMs)
   }
 
   stop(): void {

@@ -3,9 +3,16 @@ import type { Attempt } from '../model/ids.ts'
 import { isSameSecret } from '../model/same-secret.ts'
 import type { Clock } from '../ports/clock.ts'
 import { MAX_PROOF_BYTES, StrangerLimit } from '../ports/stranger-limit.ts'
+import { WaitingPeers, type Patience } from '../ports/waiting-peers.ts'
 import type { Connection, Listener, Net, NetAddress } from '../ports/net.ts'
 import type { ChannelWriter } from './channel-writer.ts'
 import { encodeFrame, FrameDecoder, type ChannelHello } from './frame.ts'
+
+/**
+ * The most consumers that wait for an attempt at once, and how long. A job has about a thousand subtasks at most, and
+ * the coordinator ends an attempt that has not started after a minute.
+ */
+const EARLY: Patience = { most: 4096, ms: 120_000, yet: 'been offered the attempt that it asks for' }
 
 /** The channels one subtask offers in one attempt. */
 export interface OfferedChannels {
@@ -26,6 +33,7 @@ export class ChannelServer {
   /** The newest attempt this worker has been fenced for. */
   #seen: Attempt = 0
   readonly #early = new Map<Connection, ChannelHello>()
+  readonly #waiting: WaitingPeers<Connection>
   readonly #token: string
   readonly #strangers: StrangerLimit
   readonly #onRejected: (error: Error) => void
@@ -42,6 +50,10 @@ export class ChannelServer {
           `${remote}: ${reason}${others === 0 ? '' : `; ${others} other connections were refused`}`,
         ),
       )
+    })
+    this.#waiting = new WaitingPeers(parts.clock, EARLY, (connection, reason) => {
+      this.#early.delete(connection)
+      this.#strangers.report(connection.remote, reason)
     })
   }
 
@@ -70,7 +82,7 @@ export class ChannelServer {
     let greeted = false
     connection.onClose(() => {
       this.#strangers.forget(connection)
-      this.#early.delete(connection)
+      this.#forget(connection)
     })
     connection.onData((bytes) => {
       try {
@@ -102,10 +114,12 @@ export class ChannelServer {
       return
     }
     if (this.#offer?.attempt !== hello.attempt) {
+      if (this.#early.has(connection)) return
       this.#early.set(connection, hello)
+      this.#waiting.admit(connection)
       return
     }
-    this.#early.delete(connection)
+    this.#forget(connection)
     const writer =
       hello.jobUid === this.#offer.jobUid
         ? this.#offer.find(hello.exchange, hello.producerSlot, hello.consumerSlot)
@@ -120,18 +134,28 @@ export class ChannelServer {
       )
       return
     }
-    writer.attach(connection)
+    try {
+      writer.attach(connection)
+    } catch (error) {
+      // the channel has a consumer, which is not to suffer from another one
+      this.#strangers.report(connection.remote, describeWithCauses(error))
+    }
+  }
+
+  #forget(connection: Connection): void {
+    this.#early.delete(connection)
+    this.#waiting.forget(connection)
   }
 
   #refuse(connection: Connection): void {
-    this.#early.delete(connection)
+    this.#forget(connection)
     connection.write(encodeFrame({ kind: 'refused', seen: this.#seen }))
     connection.end()
   }
 
   async close(): Promise<void> {
     this.#strangers.close()
-    for (const connection of this.#early.keys()) connection.destroy()
+    this.#waiting.close()
     await this.#listener?.close()
   }
 }

@@ -1,5 +1,6 @@
 import { decimalText } from '../model/decimal-text.ts'
 import { textOfUnits, unitsOfBytes } from '../model/decimal-units.ts'
+import { clipped } from '../model/clipped.ts'
 import { MillraceError } from '../model/errors.ts'
 import { checkJsonBounds } from '../model/json-bounds.ts'
 import type { Field, ValueType } from '../model/schema.ts'
@@ -64,7 +65,7 @@ function fieldReader(type: AvroType, field: Field): Read {
 }
 
 function kindText(type: AvroType): string {
-  return type.kind === 'union' ? `a union of ${type.branches.map(kindText).join(', ')}` : type.kind
+  return type.kind === 'union' ? `a union of ${clipped(type.branches.map(kindText).join(', '))}` : type.kind
 }
 
 /** Undefined when no value of the Avro type can be one of the wanted type. The reader gives null for null. */

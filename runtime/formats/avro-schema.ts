@@ -1,3 +1,4 @@
+import { MAX_DEPTH } from '../model/decoding-limits.ts'
 import { MillraceError } from '../model/errors.ts'
 import type { ValueType } from '../model/schema.ts'
 
@@ -34,8 +35,17 @@ const PRIMITIVES = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes'
 
 class SchemaReader {
   readonly #named = new Map<string, AvroType>()
+  #depth = 0
 
   type(schema: unknown, namespace: string): AvroType {
+    this.#depth += 1
+    if (this.#depth > MAX_DEPTH) throw invalid(`it is nested more than ${MAX_DEPTH} deep`)
+    const type = this.#type(schema, namespace)
+    this.#depth -= 1
+    return type
+  }
+
+  #type(schema: unknown, namespace: string): AvroType {
     if (typeof schema === 'string') return this.#byName(schema, namespace)
     if (Array.isArray(schema)) return { kind: 'union', branches: schema.map((branch) => this.type(branch, namespace)) }
     if (typeof schema !== 'object' || schema === null) throw invalid(`${JSON.stringify(schema)} is not a type`)

@@ -1,3 +1,5 @@
+import { MAX_DEPTH } from '../model/decoding-limits.ts'
+import { clipped } from '../model/clipped.ts'
 import { MillraceError } from '../model/errors.ts'
 
 const SCALARS = [
@@ -71,7 +73,7 @@ export function messageNamed({ messages }: ProtoFile, name: string | undefined):
     throw invalid(
       name === undefined
         ? 'it has no message'
-        : `there is no message ${name} among ${all.map((message) => message.name).join(', ')}`,
+        : `there is no message ${name} among ${clipped(all.map(({ name: known }) => known).join(', '), 500)}`,
     )
   return found
 }
@@ -95,6 +97,12 @@ function withNested(message: ProtoMessage): ProtoMessage[] {
 const TOKENS =
   /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/|([A-Za-z_.][\w.]*|-?\d[\w.+-]*|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[{}[\]()<>=;,:+\-/&])/y
 
+/** The characters of a .proto text: each of its fields is looked for in every scope. */
+const MAX_TEXT_LENGTH = 256 * 1024
+/** The characters of a message's name, with its package and the messages that it stands in. */
+const MAX_NAME_LENGTH = 256
+const MAX_NAME_PARTS = 32
+
 /** Names are resolved when all of them are known. */
 interface Pending {
   field: ProtoField
@@ -105,15 +113,20 @@ interface Pending {
 class ProtoReader {
   readonly #tokens: readonly string[]
   #at = 0
+  /** How deep messages and oneofs stand in each other. */
+  #depth = 0
   #isProto3 = false
   #package = ''
   readonly #messages = new Map<string, ProtoMessage>()
   readonly #enums = new Map<string, Map<number, string>>()
+  readonly #takenOf = new Map<ProtoMessage, Set<string | number>>()
   readonly #pending: Pending[] = []
   /** What `map` stands for, written out: so says a registry that was given a compiled schema. */
   readonly #entries = new Set<ProtoMessage>()
 
   constructor(text: string) {
+    if (text.length > MAX_TEXT_LENGTH)
+      throw invalid(`it has ${text.length} characters, at most ${MAX_TEXT_LENGTH} are taken`)
     this.#tokens = tokensOf(text)
   }
 
@@ -145,6 +158,10 @@ class ProtoReader {
 
   #message(scope: string): ProtoMessage {
     const name = joined(scope, this.#next())
+    if (name.length > MAX_NAME_LENGTH || name.split('.').length > MAX_NAME_PARTS)
+      throw invalid(
+        `the name of message ${clipped(name)} is longer than ${MAX_NAME_PARTS} parts or ${MAX_NAME_LENGTH} characters`,
+      )
     const message: ProtoMessage = { name, fields: [], nested: [] }
     this.#messages.set(name, message)
     this.#expect('{')
@@ -154,6 +171,8 @@ class ProtoReader {
 
   /** Up to the closing brace of the message, or of a oneof in it. */
   #members(message: ProtoMessage, isOneof: boolean): void {
+    this.#depth += 1
+    if (this.#depth > MAX_DEPTH) throw invalid(`it is nested more than ${MAX_DEPTH} deep`)
     for (let word = this.#next(); word !== '}'; word = this.#next()) {
       switch (word) {
         case ';':
@@ -184,6 +203,16 @@ class ProtoReader {
           this.#field(message, word, isOneof)
       }
     }
+    this.#depth -= 1
+  }
+
+  /** Numbers and names of its fields. A look at each of them for each field would take minutes for a long text. */
+  #taken(message: ProtoMessage): Set<string | number> {
+    const known = this.#takenOf.get(message)
+    if (known !== undefined) return known
+    const taken = new Set<string | number>()
+    this.#takenOf.set(message, taken)
+    return taken
   }
 
   #field(message: ProtoMessage, first: string, isOneof: boolean): void {
@@ -206,8 +235,10 @@ class ProtoReader {
     field.number = Number(this.#next())
     if (!Number.isInteger(field.number) || field.number < 1 || field.number > 536_870_911)
       throw invalid(`field ${message.name}.${field.name} has the number ${field.number}`)
-    if (message.fields.some(({ number, name }) => number === field.number || name === field.name))
+    const taken = this.#taken(message)
+    if (taken.has(field.number) || taken.has(field.name))
       throw invalid(`${message.name} has two fields ${field.name} or numbered ${field.number}`)
+    taken.add(field.number).add(field.name)
     message.fields.push(field)
     this.#pending.push({ field, typeName, scope: message.name })
     this.#skipOptions()

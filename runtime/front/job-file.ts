@@ -197,7 +197,7 @@ function keyText(pair: Pair): string {
 }
 
 /** `spec.graph[1].schema["a-b"]` → its steps. The inverse of join. */
-function stepsOf(path: string): (string | number)[] {
+export function stepsOf(path: string): (string | number)[] {
   return [...path.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g)].map(([, index, quoted, name]) =>
     index !== undefined ? Number(index) : quoted !== undefined ? String(JSON.parse(quoted)) : (name ?? ''),
   )

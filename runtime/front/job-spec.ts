@@ -39,11 +39,13 @@ const PLATFORM_FIELDS: readonly string[] = [
   'imagePullSecrets',
   'env',
   'resources',
+  'coordinator',
   'podTemplate',
   'desiredState',
   'restartNonce',
   'restore',
   'deletion',
+  'upgrade',
 ]
 
 /** `warnings` are what a sound job should be asked about; they stop nothing. */

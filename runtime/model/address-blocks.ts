@@ -9,6 +9,10 @@ export interface AddressBlock {
 const MAPPED_IPV4 = 0xffffn << 32n
 /** 64:ff9b::/96 */
 const NAT64 = 0x64ff9bn << 64n
+/** 64:ff9b:1::/48 */
+const LOCAL_NAT64 = 0x64ff9b0001n
+/** ::ffff:0:0:0/96 */
+const TRANSLATED_IPV4 = 0xffff0000n
 /** 2002::/16 */
 const SIX_TO_FOUR = 0x2002n
 const BITS = 128
@@ -50,9 +54,10 @@ export function isInBlocks(address: string, blocks: readonly AddressBlock[]): bo
   )
 }
 
-/** The IPv4 address that an address of NAT64 (RFC 6052) or 6to4 (RFC 3056) leads to. */
+/** The IPv4 address that an address of NAT64 (RFC 6052, 8215), SIIT (RFC 2765) or 6to4 (RFC 3056) leads to. */
 function behindGateway(value: bigint): bigint[] {
-  if (value >> 32n === NAT64) return [MAPPED_IPV4 | (value & 0xffffffffn)]
+  const isTranslated = value >> 32n === NAT64 || value >> 80n === LOCAL_NAT64 || value >> 32n === TRANSLATED_IPV4
+  if (isTranslated) return [MAPPED_IPV4 | (value & 0xffffffffn)]
   return value >> 112n === SIX_TO_FOUR ? [MAPPED_IPV4 | ((value >> 80n) & 0xffffffffn)] : []
 }
 

@@ -1,4 +1,4 @@
 /** Enough of a text to recognize it in a log. */
-export function clipped(text: string): string {
-  return text.length <= 120 ? text : `${text.slice(0, 120)}…`
+export function clipped(text: string, most = 120): string {
+  return text.length <= most ? text : `${text.slice(0, most)}…`
 }

@@ -1,3 +1,4 @@
+import { printable } from './printable.ts'
 import { redacted } from './redacted.ts'
 
 /** Who has to act: the author of the job, an outside system, or us. */
@@ -63,7 +64,7 @@ export function errorReport(error: unknown): ErrorReport {
       domain: error.domain,
       retriable: error.retriable,
       ...(error.path === undefined ? {} : { path: error.path }),
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...(error.hint === undefined ? {} : { hint: printable(error.hint) }),
     }
   }
   return { code: 'UNEXPECTED', message: describeWithCauses(error), domain: 'bug', retriable: false }
@@ -71,7 +72,8 @@ export function errorReport(error: unknown): ErrorReport {
 
 /**
  * An error's message followed by those of its causes: `cannot write X: EACCES: permission denied`. Everything that
- * shows an error goes through here, so secrets that foreign code has put into its messages are left out.
+ * shows an error goes through here: secrets that foreign code has put into its messages are left out, and what steers a
+ * terminal is written out.
  */
 export function describeWithCauses(error: unknown): string {
   const parts: string[] = []
@@ -81,5 +83,5 @@ export function describeWithCauses(error: unknown): string {
     if (!parts.some((part) => part.includes(message))) parts.push(message)
     current = current instanceof Error ? current.cause : undefined
   }
-  return parts.join(': ')
+  return printable(parts.join(': '))
 }

@@ -13,3 +13,8 @@ export function memberOf<T>(record: Readonly<Record<string, T>>, name: string): 
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** Its members; none when it is not an object. */
+export function membersOf(value: unknown): Fields {
+  return isFields(value) ? value : {}
+}

@@ -9,6 +9,11 @@ export interface JobTarget {
   desiredState: 'running' | 'suspended'
   /** Where a job without a checkpoint of its own starts: the location of a savepoint or checkpoint of any job. */
   restore?: string
+  /**
+   * The UID of the job whose state `restore` names, given only when that job is gone for good: what it left open outside
+   * may then be ended. Absent where it may still run.
+   */
+  predecessor?: string
   /** Absent: from an operator that knew no orders. Such a target is never too late. */
   order?: Order
 }

@@ -17,3 +17,14 @@ const USER_INFO = /:[^\s"'/@]{1,256}@(?=[\w[])/g
 export function redacted(text: string): string {
   return text.replace(PAIR, '$1"…"').replace(USER_INFO, ':…@')
 }
+
+/** Shorter secrets would take words out of the text that are none. */
+const SHORTEST_SECRET = 4
+
+/** What somebody answered who was sent these secrets and may repeat them, as they are or in Base64. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets
+    .filter((secret) => secret.length >= SHORTEST_SECRET)
+    .flatMap((secret) => [secret, Buffer.from(secret).toString('base64')])
+    .reduce((left, secret) => left.replaceAll(secret, '…'), text)
+}

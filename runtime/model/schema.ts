@@ -48,7 +48,9 @@ export interface Schema {
 }
 
 /** A row seen without its schema; generated code knows the exact class. Rows are immutable. */
-export type Row = Readonly<{ [field: string]: unknown }>
+export interface Row {
+  readonly [field: string]: unknown
+}
 
 /**
  * Field names are identifiers, so a row can carry them as plain properties and generated code can never be steered by a

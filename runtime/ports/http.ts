@@ -1,8 +1,9 @@
 import type { NetAddress } from './net.ts'
 
 /**
- * A small HTTP server: whole requests in, whole responses out. Bodies are capped at 4 MB. Where the processes of a job
- * encrypt, it answers plain reads only that show no token, as probes and Prometheus send them.
+ * A small HTTP server: whole requests in, whole responses out. Where the processes of a job encrypt, it answers plain
+ * reads only that show no token, as probes and Prometheus send them. A connection is a stranger's (`Strangers`) until
+ * it is encrypted or the body of its request is asked for; one that is not encrypted carries one request.
  */
 export interface Http {
   serve(address: NetAddress, handle: HttpHandler): Promise<HttpServer>
@@ -18,7 +19,8 @@ export interface HttpRequest {
   host?: string | undefined
   /** The bearer token of the Authorization header. */
   token: string | undefined
-  body: string
+  /** At most 4 MB. To be asked for once it is known who sent it, whether there is one or not. */
+  body(): Promise<string>
 }
 
 export interface HttpResponse {

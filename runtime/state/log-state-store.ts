@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { compileKeyCodec } from '../codegen/keys/key-codec.ts'
 import { isNumberKey } from '../memory/state-key.ts'
 import { RecordArena } from '../memory/arena/record-arena.ts'
@@ -132,7 +133,7 @@ export class LogStateStore implements StateStore {
    * then.
    */
   #liesAsNow({ name, timed, keyIn }: ReadTable): boolean {
-    const shape = this.#shape.tables[tableName(name)]
+    const shape = memberOf(this.#shape.tables, tableName(name))
     return (
       shape === undefined ||
       shape.kind === 'timers' ||

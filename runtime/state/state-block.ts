@@ -1,3 +1,4 @@
+import { memberOf } from '../model/fields.ts'
 import { corruptBlock, HeadedBlock, magicOf, writeHeadedBlock } from '../memory/headed-block.ts'
 import { MillraceError } from '../model/errors.ts'
 import { namedField, type Field } from '../model/schema.ts'
@@ -145,7 +146,7 @@ function headedBlock(bytes: Uint8Array): HeadedBlock<BlockHeader> {
 }
 
 function checkTable(shape: StateShape, table: TableHeader): void {
-  const now = shape.tables[tableName(table.name)]
+  const now = memberOf(shape.tables, tableName(table.name))
   if (now === undefined)
     throw incompatible(
       `there is a table ${table.name} in it, the operator now has only ${Object.keys(shape.tables).join(', ')}`,
@@ -165,7 +166,7 @@ function incompatible(what: string): MillraceError {
 }
 
 function tableOf(shape: StateShape, name: string): TableShape {
-  const table = shape.tables[tableName(name)]
+  const table = memberOf(shape.tables, tableName(name))
   if (table === undefined)
     throw new MillraceError('TABLE_UNKNOWN', `there is no table ${name} among ${Object.keys(shape.tables).join(', ')}`)
   return table

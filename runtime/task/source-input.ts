@@ -8,6 +8,7 @@ import { MAX_TIMESTAMP, type Timestamp } from '../model/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Input, InputStep, TriggerMode } from './input.ts'
 import { EventTimeCheck } from './event-time-check.ts'
+import { SourcePace } from './source-pace.ts'
 import { SplitAlignment, type AlignmentParts } from './split-alignment.ts'
 import { WatermarkGenerator, type TimeSignal } from './watermark-generator.ts'
 
@@ -28,6 +29,8 @@ export class SourceInput implements Input {
   readonly #clock: Clock
   readonly #alignment: SplitAlignment | undefined
   readonly #timeCheck: EventTimeCheck
+  readonly #pace: SourcePace
+  #restsSince: number | undefined
   #lastTimeAt = -Infinity
   #barrier: { checkpoint: CheckpointId; extent: SnapshotExtent } | undefined
   #time: TimeSignal | undefined
@@ -44,6 +47,8 @@ export class SourceInput implements Input {
     align?: Pick<AlignmentParts, 'maxDriftMs' | 'tell'>
     /** Called once, with a time that must be of another unit and what to do about it. */
     onOddTime: (time: Timestamp, hint: string) => void
+    /** The share of the time in which it reads, until a checkpoint completes. */
+    readingShare: number
     clock: Clock
   }) {
     this.#operatorId = parts.operatorId
@@ -51,6 +56,7 @@ export class SourceInput implements Input {
     this.#maxEventTime = parts.eventTime?.max
     this.#clock = parts.clock
     this.#timeCheck = new EventTimeCheck(parts.onOddTime)
+    this.#pace = new SourcePace(parts.readingShare, parts.clock)
     const { outOfOrdernessMs = 0, idleAfterMs } = parts.eventTime ?? {}
     this.#generator = new WatermarkGenerator(
       { outOfOrdernessMs, ...(idleAfterMs === undefined ? {} : { idleAfterMs }), now: () => parts.clock.now() },
@@ -82,7 +88,10 @@ export class SourceInput implements Input {
     if (this.#time !== undefined) return this.#takeTime(this.#time)
     if (this.#barrier !== undefined) return this.#takeBarrier(this.#barrier)
     if (this.#stopped || this.#ended) return { kind: 'idle', retryMs: undefined }
+    const restMs = this.#restMs()
+    if (restMs > 0) return { kind: 'idle', retryMs: restMs }
     const batch = this.#alignment?.everythingWaits() === true ? undefined : await this.#reader.poll(BATCH_ROWS)
+    this.#pace.polled(batch === undefined ? 'nothing' : 'rows')
     if (batch === undefined || batch.split !== this.#lastSplit) this.#noteFinishedSplits()
     this.#lastSplit = batch?.split
     if (this.#reader.isFinished()) this.#ended = true
@@ -105,6 +114,17 @@ export class SourceInput implements Input {
         ...(batch.sides === undefined ? {} : { sides: batch.sides }),
       }
     return this.#time === undefined ? { kind: 'idle', retryMs: POLL_AGAIN_MS } : this.#takeTime(this.#time)
+  }
+
+  /** Splits that wait for their turn meanwhile may have rows: taken for idle, they would give late ones. */
+  #restMs(): number {
+    const restMs = this.#pace.restMs()
+    if (restMs > 0) this.#restsSince ??= this.#clock.now()
+    else if (this.#restsSince !== undefined) {
+      this.#generator.leaveOut(this.#clock.now() - this.#restsSince)
+      this.#restsSince = undefined
+    }
+    return restMs
   }
 
   #noteTime(split: string, largest: Timestamp): void {
@@ -156,6 +176,7 @@ export class SourceInput implements Input {
   }
 
   async notifyComplete(): Promise<void> {
+    this.#pace.lift()
     await this.#reader.notifyCheckpointComplete?.(this.#reader.snapshot())
   }
 

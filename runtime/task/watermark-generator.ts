@@ -97,6 +97,11 @@ export class WatermarkGenerator {
     return this.#current
   }
 
+  /** For so long since the last look the source was asked for nothing: no split was idle for it. */
+  leaveOut(ms: number): void {
+    this.#lookedAt += ms
+  }
+
   #look(): void {
     const now = this.#now()
     this.#looked += Math.min(now - this.#lookedAt, LONGEST_LOOK_MS)

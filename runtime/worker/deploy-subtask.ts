@@ -183,6 +183,7 @@ class Deployer {
       checkCurrent()
       const writer = connector.writer({
         jobUid: deployment.jobUid,
+        predecessors: deployment.predecessors,
         operatorId: operator.id,
         slot: deployment.slot,
         attempt: deployment.attempt,
@@ -275,6 +276,7 @@ class Deployer {
           hint,
         })
       },
+      readingShare: deployment.readingShare,
       clock: ports.clock,
     })
   }

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -6,6 +7,7 @@ import { startLocalCluster, type LocalCluster } from '../../cli/local-cluster.ts
 import { API_VERSION } from '../../operator/api/stream-job.ts'
 import type { DruidDatasource } from '../../operator/druid/druid-datasource.ts'
 import type { KubeEvent } from '../../operator/kube/objects.ts'
+import type { JobPorts } from '../../operator/resources/job-pod.ts'
 import { ClusterJob, conditionOf } from '../harness/cluster-job.ts'
 import { JobFolder } from '../harness/job-folder.ts'
 import { descendantsOf } from '../harness/processes.ts'
@@ -119,6 +121,27 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
     )
   })
 
+  test.each(['control', 'data', 'http'] as const)(
+    'when another program has the port for %s of its pods, status and an Event name the port',
+    async (name) => {
+      const { [name]: port } = JSON.parse(readFileSync(join(dir, 'job-ports.json'), 'utf8')) as JobPorts
+      const foreign = createServer()
+      await new Promise<void>((resolve, reject) => {
+        foreign.once('error', reject).listen(port, '0.0.0.0', resolve)
+      })
+      cleanups.push(() => void foreign.close())
+      const job = await create(`no-port-${name}`, endlessJob())
+      const said = new RegExp(`:${port}: listen EADDRINUSE`)
+      await job.whenSeen('told', (one) => said.test(one.status?.lastFailure?.message ?? ''))
+      await job.whenSeen('stalled', (one) => said.test(conditionOf(one, 'Ready')?.message ?? ''))
+      await until('an event tells it', async () =>
+        (await job.events()).some((event) => event.startsWith('ContainerFailed: ') && said.test(event))
+          ? true
+          : undefined,
+      )
+    },
+  )
+
   test('when its checkpoint store cannot be written at the start, it does not start and says why', async () => {
     writeFileSync(join(dir, 'in-the-way'), '')
     const job = await create('no-store', endlessJob({ store: `file://${join(dir, 'in-the-way')}` }))
@@ -144,7 +167,8 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
     renameSync(store, `${store}-away`)
     writeFileSync(store, '')
     const seen = await job.whenSeen('unhealthy', (one) => (one.status?.checkpoint?.failures ?? 0) >= 2)
-    expect(conditionOf(seen, 'Ready')).toMatchObject({ status: 'True', reason: 'Running' })
+    expect(seen.status?.phase).toBe('Degraded')
+    expect(conditionOf(seen, 'Ready')).toMatchObject({ status: 'True', reason: 'CheckpointFailed' })
     expect(conditionOf(seen, 'Healthy')).toMatchObject({ status: 'False', reason: 'CheckpointFailed' })
     const { recordsIn, attempt } = await job.whenReported('failing', ({ checkpointFailures }) => checkpointFailures > 2)
     await job.whenReported('reading on', (report) => report.recordsIn > recordsIn && report.attempt === attempt)
@@ -154,7 +178,7 @@ describe('what bad input and bad surroundings get on the embedded cluster', () =
       'healthy again',
       (one) => conditionOf(one, 'Healthy')?.status === 'True' && one.status?.checkpoint?.failures === 0,
     )
-    expect((await job.read())?.status).toMatchObject({ attempt: 1, restarts: 0 })
+    expect((await job.read())?.status).toMatchObject({ phase: 'Running', attempt: 1, restarts: 0 })
   })
 
   test('when Druid cannot be reached, the DruidDatasource says so, and its deletion ends in time and names what is left', async () => {

@@ -50,7 +50,7 @@ async function started(replicas: number, speed: object, restore?: string): Promi
     spec(replicas, speed),
     builtinConnectors,
     undefined,
-    restore === undefined ? {} : { restore },
+    restore === undefined ? {} : { start: { restore } },
   )
   jobs.push(job)
   await job.start()

@@ -312,6 +312,14 @@ describe('a StreamJob on the embedded cluster, where another program has the usu
     const reasons = (await job.events()).map((event) => event.split(':')[0])
     expect(reasons).not.toContain('DeletedWithLeftovers')
     expect(reasons).not.toContain('StoppedWithoutSavepoint')
+    const [, location = ''] =
+      /FinalSavepoint: The last savepoint is at (\S+):/.exec((await job.events()).join('\n')) ?? []
+    const next = await create('next', {
+      ...windowJob(1, { folder: folder.path, interval: '1h' }),
+      restore: { path: location },
+    })
+    await next.whenReady('Finished')
+    expect(folder.output()).toEqual(expectedOutput(2_000))
     const stored = readdirSync(join(dir, 'checkpoints', 'default', 'deleted'), {
       recursive: true,
       withFileTypes: true,
@@ -321,5 +329,21 @@ describe('a StreamJob on the embedded cluster, where another program has the usu
         readFileSync(join(parentPath, name), 'utf8').includes('"kind":"savepoint"'),
       ),
     ).not.toEqual([])
+  })
+
+  test('when it is deleted with --cascade=orphan, its processes run on, and an Event says how to stop them', async () => {
+    const folder = inputOf(2_000)
+    const job = await create('orphaned', windowJob(1, { folder: folder.path, interval: '1h', rate: '100/s' }))
+    await job.whenReady('Running')
+    const names = (await job.pods()).map(({ metadata }) => metadata.name)
+    const pids = names.map((name) => cluster.node.pidOf('default', name) ?? 0)
+    await job.delete({ propagationPolicy: 'Orphan' })
+    await until('the object is gone', async () => ((await job.read()) === undefined ? true : undefined))
+    expect(runningOf(pids)).toHaveLength(3)
+    expect(await job.events()).toContainEqual(
+      expect.stringMatching(/^Orphaned: .*kubectl delete pods,.* -l millrace.dev\/job=orphaned$/),
+    )
+    await job.deletePods()
+    await until('its processes have ended', () => (runningOf(pids).length === 0 ? true : undefined))
   })
 })

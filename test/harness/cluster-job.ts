@@ -2,6 +2,7 @@ import { request } from 'undici'
 import type { LocalCluster } from '../../cli/local-cluster.ts'
 import { API_VERSION, GROUP, streamJobs, type StreamJob, type StreamJobSpec } from '../../operator/api/stream-job.ts'
 import { isNotFound } from '../../operator/kube/errors.ts'
+import type { DeleteOptions } from '../../operator/kube/kube.ts'
 import type { Condition, KubeEvent, Pod } from '../../operator/kube/objects.ts'
 import { kubeEvents, pods } from '../../operator/kube/resource-type.ts'
 import { kubeConnection, type KubeConnection } from '../../operator/real/kube-config.ts'
@@ -59,8 +60,14 @@ export class ClusterJob {
     await this.#kube.patch(streamJobs, { namespace: NAMESPACE, name: this.name }, { spec })
   }
 
-  async delete(): Promise<void> {
-    await this.#kube.delete(streamJobs, { namespace: NAMESPACE, name: this.name })
+  async delete(options: DeleteOptions = {}): Promise<void> {
+    await this.#kube.delete(streamJobs, { namespace: NAMESPACE, name: this.name }, options)
+  }
+
+  /** As `kubectl delete pods -l millrace.dev/job=NAME`. */
+  async deletePods(): Promise<void> {
+    for (const { metadata } of await this.pods())
+      await this.#kube.delete(pods, { namespace: NAMESPACE, name: metadata.name })
   }
 
   /** As `kubectl scale` and an HPA do it. */

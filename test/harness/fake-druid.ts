@@ -26,6 +26,8 @@ export class FakeDruid {
   beforeWrite: () => void = () => undefined
   /** Whether writes are carried out and their answers lost. */
   losesAnswers = false
+  /** Specifications come later than their senders wait: those that are under way. */
+  delayed: (() => void)[] | undefined
   readonly #server = createServer((request, response) => {
     void this.#serve(request, response)
   })
@@ -68,13 +70,19 @@ export class FakeDruid {
       response.writeHead(this.failure, { location: 'http://169.254.169.254/' }).end()
       return
     }
+    if (this.delayed !== undefined && method === 'POST' && url.pathname.endsWith('/supervisor')) {
+      this.delayed.push(() => this.#answer(method, url, Buffer.concat(chunks).toString('utf8')))
+      request.socket.destroy()
+      return
+    }
     if (method === 'POST') this.beforeWrite()
     const { status, text } = this.#answer(method, url, Buffer.concat(chunks).toString('utf8'))
     if (method === 'POST' && this.losesAnswers) {
       request.socket.destroy()
       return
     }
-    response.writeHead(status).end(text)
+    const date = new Date().toUTCString()
+    response.setHeader('date', [date, date]).writeHead(status).end(text)
   }
 
   #answer(method: string, url: URL, body: string): { status: number; text: string } {

@@ -208,11 +208,16 @@ export class FakeKube implements Kube {
 
   #store(plural: string, key: string, object: KubeObject, type: Change['type']): KubeObject {
     this.#version += 1
+    const before = this.objects.get(key)
     object.metadata.resourceVersion = String(this.#version)
     if (type !== 'DELETED') this.objects.set(key, object)
     this.#history.push({ version: this.#version, plural, type, object: copy(object) })
     for (const watcher of [...this.watchers]) {
-      if (watcher.plural === plural && inScope(object, watcher.scope)) watcher.onEvent({ type, object: copy(object) })
+      if (watcher.plural !== plural) continue
+      if (inScope(object, watcher.scope)) watcher.onEvent({ type, object: copy(object) })
+      // To a watch with a selector, an object that it does not select any more is gone.
+      else if (before !== undefined && inScope(before, watcher.scope))
+        watcher.onEvent({ type: 'DELETED', object: copy(object) })
     }
     return copy(object)
   }
@@ -254,6 +259,7 @@ function inScope(object: KubeObject, { namespace, labelSelector }: Scope): boole
     .filter((term) => term !== '')
     .every((term) => {
       const [name = '', value] = term.split('=')
+      if (name.startsWith('!')) return object.metadata.labels?.[name.slice(1)] === undefined
       const label = object.metadata.labels?.[name]
       return value === undefined ? label !== undefined : label === value
     })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { scopedStore } from '../../runtime/checkpoint/scoped-store.ts'
 import type { Connectors } from '../../runtime/connectors/registry.ts'
-import type { CheckpointReport, JobReport, Order } from '../../runtime/control/job-report.ts'
+import type { CheckpointReport, JobReport, JobTarget, Order } from '../../runtime/control/job-report.ts'
 import { Coordinator } from '../../runtime/coordinator/coordinator.ts'
 import { httpApi } from '../../runtime/coordinator/http-api.ts'
 import { subtasksOf } from '../../runtime/plan/chaining.ts'
@@ -24,25 +24,32 @@ export class InProcessJob {
   readonly #coordinator: Coordinator
   readonly #connectors: Connectors
   readonly #spec: object
-  readonly #restore: string | undefined
+  readonly #start: Pick<JobTarget, 'restore' | 'predecessor'>
 
-  /** `restore`: where the saved state lies that it starts from. `folder`: of other processes of the same job, which `template` tells
-   * apart. */
+  /**
+   * `start`: the saved state that it starts from. `folder`: of other processes of the same job, which `template` tells
+   * apart.
+   */
   constructor(
     spec: object,
     connectors: Connectors,
     ports: Ports = quietPorts(),
-    { restore, folder, template }: { restore?: string; folder?: string; template?: string } = {},
+    {
+      start = {},
+      uid = 'job-uid',
+      folder,
+      template,
+    }: { start?: Pick<JobTarget, 'restore' | 'predecessor'>; uid?: string; folder?: string; template?: string } = {},
   ) {
     this.folder = folder ?? mkdtempSync(join(tmpdir(), 'millrace-job-'))
     this.#spec = spec
-    this.#restore = restore
+    this.#start = start
     this.#connectors = connectors
     this.#ports = ports
     this.#coordinator = new Coordinator(
       {
         job: 'job',
-        jobUid: 'job-uid',
+        jobUid: uid,
         token: 'token',
         control: LOOPBACK,
         baseDir: this.folder,
@@ -78,12 +85,12 @@ export class InProcessJob {
     return control
   }
 
-  want(desiredState: 'running' | 'suspended', order?: Order): void {
+  want(desiredState: 'running' | 'suspended', order?: Order, revision = '1'): void {
     this.#coordinator.setTarget({
-      revision: '1',
+      revision,
       spec: this.#spec,
       desiredState,
-      ...(this.#restore === undefined ? {} : { restore: this.#restore }),
+      ...this.#start,
       ...(order === undefined ? {} : { order }),
     })
   }
@@ -104,7 +111,7 @@ export class InProcessJob {
   /** What the coordinator serves at /metrics. */
   async metrics(): Promise<string> {
     const api = httpApi(this.#coordinator, 'token')
-    return (await api({ method: 'GET', path: '/metrics', token: undefined, body: '' })).body
+    return (await api({ method: 'GET', path: '/metrics', token: undefined, body: () => Promise.resolve('') })).body
   }
 
   reportWith(what: string, matches: (report: JobReport) => boolean): Promise<JobReport> {

@@ -20,6 +20,8 @@ export class OperatorSlots {
   readonly #id: string
   readonly #options: Pick<BedOptions, 'modules'>
   readonly #groupOf: (row: Row) => number
+  /** The keys of a pattern have what they have matched so far, which is counted when it is written. */
+  readonly #sizes: 'known' | 'estimated'
 
   constructor(graph: JobGraph, id: string, parallelism: number, options: Pick<BedOptions, 'modules'> = {}) {
     this.#graph = graph
@@ -28,6 +30,7 @@ export class OperatorSlots {
     const node = graph.operators.find((operator) => operator.id === id)
     const input = graph.operators.find((operator) => operator.id === node?.from[0])
     if (node === undefined || input === undefined) throw new Error(`there is no operator ${id} with an input`)
+    this.#sizes = node.verb.kind === 'pattern' ? 'estimated' : 'known'
     const grouper = compileKeyGrouper(fieldsOf(input.schema, node.keyBy ?? []), graph.maxParallelism)
     const groups = new Uint16Array(1)
     this.#groupOf = (row) => {
@@ -42,7 +45,7 @@ export class OperatorSlots {
       { length: parallelism },
       (_, slot) => new OperatorBed(this.#graph, this.#id, { ...this.#options, clock: this.clock, slot, parallelism }),
     )
-    this.#uploads = this.beds.map(() => new Uploads())
+    this.#uploads = this.beds.map(() => new Uploads(this.#sizes))
   }
 
   /** Begins a checkpoint, which `read` goes on with. */

@@ -16,9 +16,13 @@ import { isConflict, KubeError } from '../../operator/kube/errors.ts'
 import type { ObjectRef } from '../../operator/kube/kube.ts'
 import type { KubeEvent, Pod } from '../../operator/kube/objects.ts'
 import { kubeEvents, pods } from '../../operator/kube/resource-type.ts'
+import { imageOf } from '../../operator/resources/job-pod.ts'
+import type { PodSettings } from '../../operator/resources/job-pod.ts'
 import { templateOf } from '../../operator/resources/template.ts'
 import { subtaskOf } from '../../operator/resources/worker-pod.ts'
+import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
+import { Rollout } from '../../operator/streamjob/rollout.ts'
 import { Teller } from '../../operator/streamjob/tell.ts'
 import { FakeKube } from './fake-kube.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -72,8 +76,13 @@ export class OperatorWorld implements JobClient {
   readonly targets: JobTarget[] = []
   tokenKeys: TokenKeys = ['k'.repeat(32)]
   addressing: 'podIP' | 'service' = 'podIP'
+  /** For jobs that name none. */
+  image = 'millrace:1'
+  /** Shared with other jobs. */
+  rollout = new Rollout(1, () => [])
   /** Coordinators do not answer. */
   unreachable = false
+  network: PodSettings['network']
   /** The kubelet starts nothing of these. */
   isHeld: (pod: Pod) => boolean = () => false
   savepointFails = false
@@ -153,11 +162,28 @@ export class OperatorWorld implements JobClient {
     this.#operator = this.#newOperator()
   }
 
-  #newOperator(): { metrics: OperatorMetrics; events: EventRecorder; teller: Teller } {
+  #newOperator(): { metrics: OperatorMetrics; events: EventRecorder; teller: Teller; isolation: Isolation } {
     const { kube, clock } = this
     const metrics = new OperatorMetrics()
     const events = new EventRecorder({ kube, clock, logger: silentLogger, instance: 'test' })
-    return { metrics, events, teller: new Teller({ kube, events, metrics }) }
+    return {
+      metrics,
+      events,
+      teller: new Teller({ kube, events, metrics }),
+      isolation: new Isolation({ kube, settings: this.settings() }),
+    }
+  }
+
+  settings(): PodSettings {
+    return {
+      image: this.image,
+      imagePullPolicy: 'IfNotPresent',
+      store: 'file:///checkpoints',
+      addressing: this.addressing,
+      encryption: 'on',
+      maxSubtasks: 1000,
+      ...(this.network === undefined ? {} : { network: this.network }),
+    }
   }
 
   /** How many operations and pauses all operators have counted, by metric and labels. */
@@ -192,7 +218,7 @@ export class OperatorWorld implements JobClient {
   async pass(): Promise<number | undefined> {
     const { kube } = this
     if (this.isForgetful) this.restartOperator()
-    const { events, teller } = this.#operator
+    const { events, teller, isolation } = this.#operator
     try {
       const result = await reconcileStreamJob(
         {
@@ -200,18 +226,13 @@ export class OperatorWorld implements JobClient {
           jobClient: this,
           connectors: jobConnectors,
           tokenKeys: this.tokenKeys,
+          rollout: this.rollout,
           logger: silentLogger,
           events,
           teller,
+          isolation,
           leadership: this.leadership,
-          settings: {
-            image: 'millrace:1',
-            imagePullPolicy: 'IfNotPresent',
-            store: 'file:///checkpoints',
-            addressing: this.addressing,
-            encryption: 'on',
-            maxSubtasks: 1000,
-          },
+          settings: this.settings(),
         },
         REF,
       )
@@ -267,6 +288,22 @@ export class OperatorWorld implements JobClient {
     })
   }
 
+  /** The kubelet finds no such image. */
+  cannotPull(image: string): void {
+    this.isHeld = (pod) => {
+      if (imageOf(pod) !== image) return false
+      if (pod.status === undefined)
+        this.kube.update(pods, { namespace: REF.namespace, name: pod.metadata.name }, (one) => {
+          const state = { waiting: { reason: 'ErrImagePull', message: `${image} not found` } }
+          one.status = {
+            phase: 'Pending',
+            containerStatuses: [{ name: 'millrace', ready: false, restartCount: 0, state }],
+          }
+        })
+      return true
+    }
+  }
+
   /** What the coordinator behind this address says now. Its life goes on a step at every question. */
   async report(at: JobEndpoint): Promise<JobReport> {
     const { report } = this.#step(at)
@@ -278,6 +315,9 @@ export class OperatorWorld implements JobClient {
     const coordinator = this.#step(at)
     const told = this.refusesTarget(target, coordinator.image)
     if (told !== undefined) throw new CoordinatorRefusal('PUT /v1/target was refused', 422, told)
+    const { report } = coordinator
+    if (report.phase === 'failed' && report.targetRevision !== target.revision)
+      Object.assign(report, { phase: 'waiting', error: null, runningWorkers: [] })
     coordinator.target = structuredClone(target)
     this.targets.push(structuredClone(target))
     return this.report(at)
@@ -335,7 +375,11 @@ export class OperatorWorld implements JobClient {
         retriable: true,
       })
     const uid = pod.metadata.uid ?? ''
-    const coordinator = this.#coordinators.get(uid) ?? { target: undefined, image: imageOf(pod), report: freshReport() }
+    const coordinator = this.#coordinators.get(uid) ?? {
+      target: undefined,
+      image: imageOf(pod) ?? '',
+      report: freshReport(),
+    }
     this.#coordinators.set(uid, coordinator)
     if (templateOf(pod) === this.job()?.status?.template) this.#running = coordinator
     const { report, target } = coordinator
@@ -379,10 +423,6 @@ export class OperatorWorld implements JobClient {
     if (this.#running === undefined) throw new Error('no coordinator has been asked yet')
     return this.#running.report
   }
-}
-
-export function imageOf(pod: Pod | undefined): string {
-  return /"image":"([^"]*)"/.exec(JSON.stringify(pod?.spec ?? {}))?.[1] ?? 'none'
 }
 
 function shortName(pod: Pod): string {

@@ -249,6 +249,12 @@ describe.skipIf(why !== undefined)(
         (status) => status.lag !== undefined && conditionOf(status, 'Healthy')?.status === 'True',
       )
       expect(events).toEqual(['Created'])
+      const ages = (await druid.tasks('delays', 'running', 10)).map(({ ageMs }) => ageMs)
+      // the Date of an answer has no milliseconds
+      expect(
+        ages.map((ageMs) => (ageMs !== undefined && ageMs > -1_000 && ageMs < 3_600_000 ? 'recent' : ageMs)),
+      ).toEqual(ages.map(() => 'recent'))
+      expect(ages).not.toEqual([])
     })
 
     test('a lookup join asks it with bound parameters, and an answer without a row means no match', async () => {

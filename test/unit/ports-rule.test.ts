@@ -38,6 +38,13 @@ describe('the ports rule', () => {
     ).toEqual([])
   })
 
+  test('no command writes anywhere but through its console, which writes out what steers a terminal', () => {
+    const commands = sourceFiles('cli').filter(({ path }) => path !== 'cli/console.ts')
+    expect(
+      commands.flatMap((file) => findInCode(file, /\bprocess\.std(?:out|err)\b|\bconsole\.(?:log|error|warn|info)\b/g)),
+    ).toEqual([])
+  })
+
   test('no file switches a lint or type rule off', () => {
     const all = sourceFiles('runtime', 'operator', 'embedded', 'cli', 'test').filter(
       (file) => file.path !== 'test/unit/ports-rule.test.ts',

@@ -80,7 +80,7 @@ export class KafkaSinkWriter implements SinkWriter {
   }
 
   async open(recovered: readonly Committable[]): Promise<void> {
-    const { ports, jobUid, operatorId, slot, attempt } = this.#context
+    const { ports, jobUid, predecessors, operatorId, slot, attempt } = this.#context
     const { brokers, security, topic, transactionTimeoutMs, compression } = this.#options
     await loadBatchCodecs()
     const client = this.#connect(
@@ -103,6 +103,7 @@ export class KafkaSinkWriter implements SinkWriter {
       client,
       environment,
       jobUid,
+      predecessors,
       operatorId,
       slot,
       attempt,

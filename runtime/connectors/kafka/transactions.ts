@@ -51,6 +51,7 @@ export class Transactions {
   readonly #client: KafkaClient
   readonly #environment: RetryEnvironment
   readonly #prefix: string
+  readonly #predecessors: readonly string[]
   readonly #slot: number
   readonly #attempt: number
   readonly #topic: string
@@ -63,6 +64,7 @@ export class Transactions {
     client: KafkaClient
     environment: RetryEnvironment
     jobUid: string
+    predecessors: readonly string[]
     operatorId: string
     slot: number
     attempt: number
@@ -71,7 +73,8 @@ export class Transactions {
   }) {
     this.#client = parts.client
     this.#environment = parts.environment
-    this.#prefix = transactionPrefix(parts.jobUid, parts.operatorId)
+    this.#prefix = `${jobPrefix(parts.jobUid)}${parts.operatorId}-`
+    this.#predecessors = parts.predecessors.map(jobPrefix)
     this.#slot = parts.slot
     this.#attempt = parts.attempt
     this.#topic = parts.topic
@@ -156,7 +159,8 @@ export class Transactions {
 
   /**
    * Aborts every transaction that an older attempt of this operator has left open, in any slot: also slots that no
-   * longer exist, which nobody else would ever clean up, and whose open transactions hold back every reader.
+   * longer exist, which nobody else would ever clean up, and whose open transactions hold back every reader. The same
+   * for all that predecessors have left open, in any operator: nobody else is there to do it.
    * Must be called only when all transactions of the restored checkpoint are committed.
    */
   async fenceOlderAttempts(): Promise<string[]> {
@@ -183,6 +187,7 @@ export class Transactions {
   }
 
   #isOlder(transactionalId: string): boolean {
+    if (this.#predecessors.some((prefix) => transactionalId.startsWith(prefix))) return true
     if (!transactionalId.startsWith(this.#prefix)) return false
     const match = /^\d+-(\d+)-\d+$/.exec(transactionalId.slice(this.#prefix.length))
     return match !== null && Number(match[1]) < this.#attempt
@@ -235,8 +240,8 @@ export class Transactions {
 
 export type { OpenTransaction }
 
-function transactionPrefix(jobUid: string, operatorId: string): string {
-  return `millrace-${jobUid}-${operatorId}-`
+function jobPrefix(jobUid: string): string {
+  return `millrace-${jobUid}-`
 }
 
 export function preparedToJson(prepared: PreparedTransaction): Json {

@@ -2,9 +2,9 @@ import type { Encryption } from '../../model/encryption.ts'
 import type { Socket } from 'node:net'
 import { connect as connectTls, createServer, type ConnectionOptions, type Server, type TlsOptions } from 'node:tls'
 import type { Net, NetAddress } from '../net.ts'
-import { MOST_STRANGERS, TOO_MANY_STRANGERS } from '../stranger-limit.ts'
 import { clientTls, serverTls, type JobSecret } from './job-tls.ts'
-import { connected, HIGH_WATER_MARK, listening, realNet, remoteOf, SocketConnection } from './net.ts'
+import { connected, HIGH_WATER_MARK, listening, realNet, SocketConnection } from './net.ts'
+import { StrangerSockets } from './stranger-sockets.ts'
 
 /** The network of a process of that job. */
 export function netOf(config: JobSecret & { encryption: Encryption }): Net {
@@ -23,31 +23,22 @@ export function encryptedNet(secret: JobSecret): Net {
   }
 }
 
-/** A peer that has not shown the key within PROOF_MS is refused, and so is whoever comes while too many are at it. */
+/** A peer that has not shown the key is a stranger, and refused as one. */
 function encryptedServer(
   options: TlsOptions,
   onConnection: Parameters<Net['listen']>[1],
   onRefused: Parameters<Net['listen']>[2],
 ): Server {
-  const strangers = new Set<string>()
+  const strangers = new StrangerSockets(onRefused)
   const server = createServer(options, (socket) => {
-    strangers.delete(remoteOf(socket))
+    strangers.forget(socket)
     onConnection(new SocketConnection(socket))
   })
   server.on('connection', (socket: Socket) => {
-    const remote = remoteOf(socket)
-    if (strangers.size >= MOST_STRANGERS) {
-      socket.destroy()
-      onRefused?.(remote, TOO_MANY_STRANGERS)
-      return
-    }
-    strangers.add(remote)
-    socket.once('close', () => strangers.delete(remote))
+    strangers.admit(socket)
   })
   server.on('tlsClientError', (error, socket) => {
-    const remote = remoteOf(socket)
-    // those that were too many are told already
-    if (strangers.has(remote)) onRefused?.(remote, `no encrypted connection: ${error.message}`)
+    strangers.refuse(socket, `no encrypted connection: ${error.message}`)
     socket.destroy()
   })
   return server

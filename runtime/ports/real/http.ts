@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createEncryptedServer } from 'node:https'
-import { createServer as createTcpServer, type Server as TcpServer } from 'node:net'
+import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net'
 import { MillraceError } from '../../model/errors.ts'
 import type { Http, HttpHandler, HttpServer } from '../http.ts'
 import type { NetAddress } from '../net.ts'
-import { PROOF_MS } from '../stranger-limit.ts'
 import { serverTls, type JobSecret } from './job-tls.ts'
+import { StrangerSockets } from './stranger-sockets.ts'
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024
 
@@ -27,25 +27,32 @@ interface Serving {
 }
 
 function plainServer(handle: HttpHandler): Serving {
-  const server = createServer((request, response) => {
-    void respond(request, response, handle)
+  const strangers = new StrangerSockets()
+  const server = oneRequestServer((request, response) => {
+    void respond(request, response, handle, strangers)
+  })
+  server.on('connection', (socket: Socket) => {
+    strangers.admit(socket)
   })
   return { listener: server, servers: [server] }
 }
 
 function eitherServer(secret: JobSecret, handle: HttpHandler): Serving {
+  const strangers = new StrangerSockets()
   const encrypted = createEncryptedServer(serverTls(secret), (request, response) => {
-    void respond(request, response, handle)
+    void respond(request, response, handle, strangers)
   })
-  const plain = createServer((request, response) => {
-    if (request.method === 'GET' && request.headers.authorization === undefined) void respond(request, response, handle)
+  encrypted.on('secureConnection', (socket: Socket) => {
+    strangers.forget(socket)
+  })
+  const plain = oneRequestServer((request, response) => {
+    if (request.method === 'GET' && request.headers.authorization === undefined)
+      void respond(request, response, handle, strangers)
     else refuse(response)
   })
   const listener = createTcpServer((socket) => {
-    socket.setTimeout(PROOF_MS, () => socket.destroy())
-    socket.on('error', () => socket.destroy())
+    strangers.admit(socket)
     socket.once('data', (first: Buffer) => {
-      socket.setTimeout(0)
       socket.pause()
       socket.unshift(first)
       if (first[0] === HANDSHAKE) {
@@ -58,6 +65,20 @@ function eitherServer(secret: JobSecret, handle: HttpHandler): Serving {
     })
   })
   return { listener, servers: [encrypted, plain] }
+}
+
+/** What is sent behind the first request is not answered: it would cost as much memory as the sender likes. */
+function oneRequestServer(answer: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const asked = new WeakSet<Socket>()
+  return createServer((request, response) => {
+    if (asked.has(request.socket)) {
+      request.socket.destroy()
+      return
+    }
+    asked.add(request.socket)
+    response.shouldKeepAlive = false
+    answer(request, response)
+  })
 }
 
 /** The token of a request that came here may have been read on its way. */
@@ -94,13 +115,20 @@ async function serve({ listener, servers }: Serving, address: NetAddress): Promi
   }
 }
 
-async function respond(request: IncomingMessage, response: ServerResponse, handle: HttpHandler): Promise<void> {
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handle: HttpHandler,
+  strangers: StrangerSockets,
+): Promise<void> {
   try {
-    const body = await readBody(request)
     const answer = await handle({
       method: request.method ?? 'GET',
       path: (request.url ?? '/').split('?')[0] ?? '/',
-      body,
+      body: () => {
+        strangers.forget(request.socket)
+        return readBody(request)
+      },
       host: request.headers.host?.replace(/:\d*$/, ''),
       token: /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1],
     })

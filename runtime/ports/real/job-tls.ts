@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto'
 import type { ConnectionOptions, TlsOptions } from 'node:tls'
-import { PROOF_MS } from '../stranger-limit.ts'
+import { PROOF_MS } from '../strangers.ts'
 
 /** What the processes of one job know, and the operator that made its token. */
 export interface JobSecret {

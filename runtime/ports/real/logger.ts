@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import type { Logger as Pino } from 'pino'
+import type { DestinationStream, Logger as Pino } from 'pino'
 import { describeWithCauses } from '../../model/errors.ts'
 import { printable } from '../../model/printable.ts'
 import type { LogFields, Logger } from '../logger.ts'
@@ -21,7 +21,7 @@ export function createLogger(options: LoggerOptions): Logger {
           stream.write(readable(line))
         },
       }
-    : pino.destination({ fd: stream.fd, sync: true })
+    : printableLines(pino.destination({ fd: stream.fd, sync: true }))
   const root = pino(
     {
       level: options.level,
@@ -65,6 +65,15 @@ function plain(fields: LogFields): Record<string, unknown> {
   for (const [name, value] of Object.entries(fields))
     out[name] = value instanceof Error ? describeWithCauses(value) : value
   return out
+}
+
+/** JSON leaves C1 as it is, and somebody looks at the log of a pod on a terminal. */
+function printableLines(to: DestinationStream): DestinationStream {
+  return {
+    write: (line) => {
+      to.write(printable(line))
+    },
+  }
 }
 
 function readable(line: string): string {

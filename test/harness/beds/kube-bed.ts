@@ -10,7 +10,7 @@ import { installPrograms, programsMissing } from './system-packages.ts'
 import { watch } from './tied-process.ts'
 
 const SOURCES = join(import.meta.dirname, 'kube')
-const GO_FILES = ['go.mod', 'go.sum', 'hyperkube/main.go', 'coredns/main.go', 'pause/main.go']
+const GO_FILES = ['go.mod', 'go.sum', 'hyperkube/main.go', 'coredns/main.go', 'pause/main.go', 'netpol/main.go']
 const GO_NEEDED = [1, 26] as const
 const COMPONENTS = [
   'etcd',
@@ -23,7 +23,15 @@ const COMPONENTS = [
 ]
 /** The bridge of the pod network: node IP, API server, and where pods reach services of this machine. */
 const GATEWAY = '10.244.0.1'
-const PROGRAMS = { runc: 'runc', nft: 'nftables', ip: 'iproute2', openssl: 'openssl', curl: 'curl', buildah: 'buildah' }
+const PROGRAMS = {
+  runc: 'runc',
+  nft: 'nftables',
+  ip: 'iproute2',
+  iptables: 'iptables',
+  openssl: 'openssl',
+  curl: 'curl',
+  buildah: 'buildah',
+}
 
 export interface KubeNode {
   /** The administrator's. */
@@ -72,7 +80,7 @@ function powersMissing(): string | undefined {
 }
 
 /**
- * Builds Kubernetes 1.36.3, etcd, containerd, CoreDNS, metrics-server and helm from their Go modules into the cache
+ * Builds Kubernetes 1.36.3, etcd, containerd, CoreDNS, kube-network-policies, metrics-server and helm from their Go modules into the cache
  * folder, keyed by go.mod, go.sum and our sources; gives the folder of the programs. The first build takes 5 to 15
  * min at the lowest priority and 2.5 GB of modules; Go's own cache makes later ones short. Installs missing Debian
  * packages, saying so.
@@ -181,6 +189,7 @@ async function buildAll(bin: string): Promise<void> {
     ['loopback', `${cni}/main/loopback`, []],
     ['host-local', `${cni}/ipam/host-local`, []],
     ['pause', './pause', []],
+    ['netpol', './netpol', []],
   ]
   for (const [index, [name, path, stamps]] of programs.entries()) {
     const started = Date.now()

@@ -60,11 +60,12 @@ export function sourceContext(ports: Ports): ReaderContext & { reported: Reporte
 
 export function sinkContext(
   ports: Ports,
-  which: { slot?: number; attempt?: number; stopping?: AbortSignal } = {},
+  which: Partial<Pick<SinkContext, 'jobUid' | 'predecessors' | 'slot' | 'attempt' | 'stopping'>> = {},
 ): SinkContext & { reported: Reported } {
   const reported: Reported = { bad: [], trouble: [] }
   return {
-    jobUid: 'job-1',
+    jobUid: which.jobUid ?? 'job-1',
+    predecessors: which.predecessors ?? [],
     operatorId: 'out',
     slot: which.slot ?? 0,
     attempt: which.attempt ?? 1,

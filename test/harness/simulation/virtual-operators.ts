@@ -67,7 +67,11 @@ export class VirtualOperators {
       druids: () => ({ client: () => undefined }),
       jobClient: new JobHttpClient({
         send: async ({ host, port, token }, { method, path, body = '' }) => {
-          const answer = await this.#http.request(owner, { host, port }, { method, path, token, body })
+          const answer = await this.#http.request(
+            owner,
+            { host, port },
+            { method, path, token, body: () => Promise.resolve(body) },
+          )
           return { status: answer.status, text: answer.body }
         },
         close: () => Promise.resolve(),
@@ -75,6 +79,7 @@ export class VirtualOperators {
       settings: {
         pods: this.#pods,
         tokenKeys: ['k'.repeat(32)],
+        rolloutLimit: 1,
         ...(this.#lease === undefined
           ? {}
           : {

@@ -22,3 +22,7 @@ test('rows of other runs in the same folder are not shown', () => {
   writeFileSync(join(folder, 'part-2-0'), '{"n":2}\n')
   expect(newestRows(folder, 'part-2-', 5)).toEqual([{ n: 2 }])
 })
+
+test('a column that a row does not have is empty, also one that every object has', () => {
+  expect(table([{ constructor: 'x' }, {}])).toBe(['constructor', 'x', 'null'].join('\n'))
+})

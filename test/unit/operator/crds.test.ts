@@ -42,10 +42,12 @@ const streamJobSpec: FieldsOf<StreamJobSpec> = {
   imagePullSecrets: true,
   env: true,
   resources: true,
+  coordinator: true,
   podTemplate: true,
   restartNonce: true,
   restore: true,
   deletion: true,
+  upgrade: true,
 }
 const streamJobStatus: FieldsOf<StreamJobStatus> = {
   observedGeneration: true,
@@ -67,6 +69,9 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   untold: true,
   refusal: true,
   lastGood: true,
+  stable: true,
+  observing: true,
+  rolledBack: true,
   finishedAt: true,
   conditions: true,
 }

@@ -44,6 +44,7 @@ async function hangingCluster(): Promise<OperatorWorld> {
     druids: () => ({ client: () => undefined }),
     settings: {
       tokenKeys: world.tokenKeys,
+      rolloutLimit: 1,
       pods: {
         image: 'millrace:1',
         imagePullPolicy: 'IfNotPresent',

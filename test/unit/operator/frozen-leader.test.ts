@@ -56,6 +56,7 @@ function start(world: OperatorWorld, identity: string, ports: Pick<OperatorParts
     druids: () => ({ client: () => undefined }),
     settings: {
       tokenKeys: world.tokenKeys,
+      rolloutLimit: 1,
       leaderElection: { lease: { namespace: 'ops', name: 'millrace' }, identity, onLost: () => undefined },
       pods: {
         image: 'millrace:1',

@@ -18,7 +18,7 @@ async function statusOf(path: string, host: string): Promise<number> {
     metrics: { registry: { contentType: 'text/plain', metrics: () => Promise.resolve('millrace_x 1') } },
   } as unknown as RunningOperator
   await serveHealth(http, address, operator)
-  const answer = await handle?.({ method: 'GET', path, host, token: undefined, body: '' })
+  const answer = await handle?.({ method: 'GET', path, host, token: undefined, body: () => Promise.resolve('') })
   return answer?.status ?? 0
 }
 

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type * as PlatformaticKafka from '@platformatic/kafka'
 import type { Connection, ConnectionOptions, Writer } from '@platformatic/kafka'
 import { MillraceError } from '../../../model/errors.ts'
+import { withoutSecrets } from '../../../model/redacted.ts'
 import { checkHost, KafkaBrokerError } from '../client.ts'
 import type { KafkaClientOptions, KafkaCredentials } from '../client.ts'
 import type { KafkaFrameBuffers } from './frame-buffers.ts'
@@ -133,10 +134,10 @@ export class KafkaConnection {
 
   /** Not the author's mistake for certain: while a password is being changed its file or the broker may be behind. */
   #unauthenticated(refusal: string, { sasl }: KafkaCredentials): MillraceError {
-    const { mechanism, username } = sasl ?? { mechanism: 'none', username: '' }
+    const { mechanism, username, password } = sasl ?? { mechanism: 'none', username: '', password: '' }
     return new MillraceError(
       'KAFKA_AUTHENTICATION',
-      `the Kafka at ${this.address} did not accept user ${JSON.stringify(username)} by SASL ${mechanism}: ${refusal}`,
+      `the Kafka at ${this.address} did not accept user ${JSON.stringify(username)} by SASL ${mechanism}: ${withoutSecrets(refusal, [password])}`,
       {
         domain: 'dependency',
         hint: 'Check sasl.mechanism, sasl.username and what the file at sasl.passwordFile holds.',

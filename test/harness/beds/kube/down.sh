@@ -21,7 +21,7 @@ stop() { # ticks of 50 ms before SIGKILL, name...
   done
   for n; do mine "$n" && kill -9 "$p"; rm -f "$pids/$n"; done
 }
-stop 100 kubelet metrics-server coredns kube-scheduler kube-controller-manager
+stop 100 kubelet metrics-server coredns netpol kube-scheduler kube-controller-manager
 if mine containerd; then
   crictl() { "$bin/crictl" -r "unix://$state/containerd.sock" -t 30s "$@"; }
   crictl rmp -f -a > "$state/logs/down.log" 2>&1
@@ -32,6 +32,11 @@ for f in /proc/[0-9]*; do # shims that outlived a containerd that died
   { tr '\0' ' ' < "$f/cmdline"; } 2>/dev/null | grep -q "containerd-shim-runc-v2 .*-address $state/containerd.sock" && kill -9 "${f#/proc/}"
 done
 awk '{print $5}' /proc/self/mountinfo | grep "^$state/" | sort -r | while read -r m; do umount "$m" 2>/dev/null || umount -l "$m"; done
+if [ -s "$state/netpol" ]; then
+  iptables -w -D FORWARD -i "$(cat "$state/bridge")" -m conntrack --ctstate NEW -j NFQUEUE --queue-num "$(cat "$state/netpol")" 2>/dev/null
+  nft delete table inet kube-network-policies 2>/dev/null
+  rm -f "$state/netpol"
+fi
 if [ -s "$state/bridge" ]; then ip link del "$(cat "$state/bridge")" 2>/dev/null; rm -f "$state/bridge"; fi
 if [ -s "$state/node" ]; then
   for family in ip ip6; do nft delete table $family kube-proxy 2>/dev/null; done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings up one real Kubernetes node from the binaries that kube-bed.ts built: etcd, kube-apiserver, controller-manager,
-# scheduler, containerd, kubelet, kube-proxy, CoreDNS, metrics-server. kube-bed.ts starts and ends it; by hand:
+# scheduler, containerd, kubelet, kube-proxy, CoreDNS, NetworkPolicies, metrics-server. kube-bed.ts starts and ends it; by hand:
 #   KUBE_BED_BIN=... KUBE_BED_STATE=... up.sh     prints the path of the kubeconfig as its last line
 # Everything it writes lies under $KUBE_BED_STATE; down.sh undoes it. The API server listens on the pod network's bridge.
 set -euo pipefail
@@ -14,6 +14,7 @@ pod_net=10.244.0      # /24
 svc_net=10.96         # /16
 node=bed
 bridge=millrace0
+netpol_queue=100
 gateway=$pod_net.1
 host=$gateway
 pki=$state/pki logs=$state/logs pids=$state/pids
@@ -84,8 +85,9 @@ cert kube-scheduler ca "/CN=system:kube-scheduler"
 cert kubelet ca "/O=system:nodes/CN=system:node:$node" "IP:$gateway,DNS:$node"
 cert kube-proxy ca "/CN=system:kube-proxy"
 cert coredns ca "/CN=bed:coredns"
+cert netpol ca "/CN=bed:netpol"
 cert metrics-server ca "/CN=bed:metrics-server" "DNS:metrics-server.kube-system.svc,IP:$gateway"
-for n in kube-scheduler kubelet kube-proxy coredns metrics-server; do kubeconfig $n; done
+for n in kube-scheduler kubelet kube-proxy coredns netpol metrics-server; do kubeconfig $n; done
 kc() { "$bin/kubectl" --kubeconfig "$state/admin.kubeconfig" "$@"; }
 
 # --- the pod network's bridge; its address is also the node's and the API server's
@@ -227,6 +229,10 @@ put "$state/Corefile" <<END
 END
 sed -e "s/@GATEWAY@/$gateway/g" -e "s/@NODE@/$node/g" -e "s/@CA@/$(base64 -w0 "$pki/ca.crt" | sed 's/[&/]/\\&/g')/" "$here/addons.yaml" > "$state/addons.yaml"
 kc apply -f "$state/addons.yaml" > "$logs/addons.log" 2>&1
+echo "$netpol_queue" > "$state/netpol"
+queued() { iptables -w "$1" FORWARD -i "$bridge" -m conntrack --ctstate NEW -j NFQUEUE --queue-num "$netpol_queue"; }
+queued -C 2> /dev/null || queued -I
+start netpol "$bin/netpol" --kubeconfig "$state/netpol.kubeconfig" --node "$node" --queue "$netpol_queue"
 start coredns "$bin/coredns" -conf "$state/Corefile"
 start metrics-server "$bin/metrics-server" --kubeconfig="$state/metrics-server.kubeconfig" --authentication-kubeconfig="$state/metrics-server.kubeconfig" \
     --authorization-kubeconfig="$state/metrics-server.kubeconfig" --bind-address="$gateway" --secure-port=10443 \
@@ -234,5 +240,6 @@ start metrics-server "$bin/metrics-server" --kubeconfig="$state/metrics-server.k
     --kubelet-certificate-authority="$pki/ca.crt" --kubelet-preferred-address-types=InternalIP --metric-resolution=10s --kubelet-request-timeout=5s
 wait_for "the node" 90 kc wait --for=condition=Ready "node/$node" --timeout=1s
 wait_for "the default service account" 30 kc get serviceaccount default
+wait_for netpol 30 grep -q "^ *$netpol_queue " /proc/net/netfilter/nfnetlink_queue
 wait_for coredns 30 curl -sf "http://$gateway:8181/ready"
 echo "$state/admin.kubeconfig"

@@ -21,7 +21,7 @@ test.each([
 })
 
 test('a supervisor whose tasks all fail is unhealthy although Druid calls it healthy', () => {
-  const tasks = parseTasks(recordedJson('tasks-failed-stream') as never)
+  const tasks = parseTasks({ json: recordedJson('tasks-failed-stream') as never, at: now })
   const health = healthOf(statusOf('supervisor-status-running'), tasks, undefined, now)
   expect(health).toMatchObject({ status: 'False', reason: 'TasksFailing' })
   expect(health.message).toContain('Max parse exceptions[0] exceeded')
@@ -29,9 +29,15 @@ test('a supervisor whose tasks all fail is unhealthy although Druid calls it hea
 })
 
 test('tasks that failed long ago do not count', () => {
-  const tasks = parseTasks(recordedJson('tasks-failed-stream') as never)
-  expect(healthOf(statusOf('supervisor-status-running'), tasks, undefined, now + 3_600_000)).toMatchObject({
-    status: 'True',
+  const tasks = parseTasks({ json: recordedJson('tasks-failed-stream') as never, at: now + 3_600_000 })
+  expect(healthOf(statusOf('supervisor-status-running'), tasks, undefined, now)).toMatchObject({ status: 'True' })
+})
+
+test('tasks count when Druid does not say what time it is', () => {
+  const tasks = parseTasks({ json: recordedJson('tasks-failed-stream') as never, at: Number.NaN })
+  expect(healthOf(statusOf('supervisor-status-running'), tasks, undefined, now)).toMatchObject({
+    status: 'False',
+    reason: 'TasksFailing',
   })
 })
 

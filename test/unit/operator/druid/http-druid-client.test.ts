@@ -1,7 +1,9 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { HttpDruidClient } from '../../../../operator/druid/http-druid-client.ts'
 import { desiredSupervisor } from '../../../../operator/druid/supervisor-spec.ts'
 import { describeWithCauses } from '../../../../runtime/model/errors.ts'
@@ -34,6 +36,14 @@ describe('the HTTP client', () => {
     expect([await client.resume('clicks'), await client.resume('clicks')]).toEqual(['done', 'already'])
   })
 
+  test('tells the age of tasks by the clock of Druid, whose Router sends the time twice', async () => {
+    druid.completedTasks = 'tasks-failed-stream'
+    const [task] = await new HttpDruidClient({ routerUrl }).tasks('clicks', 'complete', 1)
+    const recordedAt = Date.parse('2026-11-21T07:30:00Z')
+    expect(task?.ageMs).toBeGreaterThan(0)
+    expect(Math.abs(Date.now() - recordedAt - (task?.ageMs ?? 0))).toBeLessThan(3_600_000)
+  })
+
   test('asks Druid not to restart what has not changed', async () => {
     const client = new HttpDruidClient({ routerUrl })
     await client.applySupervisor(spec)
@@ -61,6 +71,26 @@ describe('the HTTP client', () => {
       code: 'DRUID_UNREACHABLE',
       retriable: true,
     })
+  })
+
+  test.each([401, 500])('leaves its password out of an answer %i that repeats it', async (status) => {
+    const repeating = createServer(({ headers: { authorization = '' } }, response) => {
+      const [, sent = ''] = authorization.split(' ')
+      const login = Buffer.from(sent, 'base64').toString()
+      response.writeHead(status).end(JSON.stringify({ error: `no access for ${login}, who sent ${authorization}` }))
+    })
+    await new Promise<void>((resolve) => {
+      repeating.listen(0, '127.0.0.1', resolve)
+    })
+    onTestFinished(() => void repeating.close())
+    const passwordFile = join(await mkdtemp(join(tmpdir(), 'millrace-druid-')), 'password')
+    await writeFile(passwordFile, 'canary-5e1f\n')
+    const { port } = repeating.address() as AddressInfo
+    const client = new HttpDruidClient({ routerUrl: `http://127.0.0.1:${port}`, username: 'mill', passwordFile })
+    const error = await client.supervisor('clicks').then(undefined, describeWithCauses)
+    expect(error).toContain('no access for mill:…')
+    expect(error).not.toContain('canary')
+    expect(error).not.toContain(Buffer.from('mill:canary-5e1f').toString('base64'))
   })
 
   test('gives a refusal in the words of Druid', async () => {

@@ -97,7 +97,7 @@ describe('a DruidDatasource', () => {
       intents.push(status().applying)
     }
     await settle()
-    expect(intents).toEqual([{ hash: status().applied?.hash }])
+    expect(intents).toEqual([{ hash: status().applied?.hash, time: new Date(now).toISOString().replace('.000', '') }])
   })
 
   test('is not restarted when the answer to its creation is lost and the operator dies', async () => {
@@ -385,6 +385,26 @@ describe('a deleted DruidDatasource', () => {
     await settle()
     expect(kube.object).toBeUndefined()
   })
+
+  test.each(['Suspend', 'Terminate'] as const)(
+    'waits under %s for a specification that was sent and not answered, and leaves nothing of it behind',
+    async (deletionPolicy) => {
+      apply({ deletionPolicy })
+      druid.delayed = []
+      await settle()
+      const late = druid.delayed
+      druid.delayed = undefined
+      expect(late).toHaveLength(1)
+      kube.delete(new Date(now).toISOString())
+      await reconcile(ref)
+      expect(kube.object).toBeDefined()
+      expect(reasons()).toContain('DeletionWaits')
+      for (const arrive of late) arrive()
+      await settle()
+      expect(kube.object).toBeUndefined()
+      expect(druid.supervisors.get('clicks')?.suspended).toBe(deletionPolicy === 'Suspend' ? true : undefined)
+    },
+  )
 
   test('goes when the supervisor is gone already', async () => {
     apply({ deletionPolicy: 'Terminate' })

@@ -237,18 +237,21 @@ describe('pods of a job', () => {
   })
 
   test('with a forbidden template are refused with the path of each field', () => {
-    const problems = podProblems({
-      env: [{ name: 'MILLRACE_TOKEN', value: 'x' }],
-      podTemplate: {
-        metadata: { labels: { 'millrace.dev/job': 'other' } },
-        spec: {
-          hostNetwork: true,
-          securityContext: { runAsUser: 0 },
-          volumes: [{ name: 'v', hostPath: { path: '/' } }],
-          containers: [{ name: 'side' }],
+    const problems = podProblems(
+      {
+        env: [{ name: 'MILLRACE_TOKEN', value: 'x' }],
+        podTemplate: {
+          metadata: { labels: { 'millrace.dev/job': 'other' } },
+          spec: {
+            hostNetwork: true,
+            securityContext: { runAsUser: 0 },
+            volumes: [{ name: 'v', hostPath: { path: '/' } }],
+            containers: [{ name: 'side' }],
+          },
         },
       },
-    })
+      'written',
+    )
     expect(problems.map(({ path }) => path)).toEqual([
       'spec.podTemplate.metadata.labels["millrace.dev/job"]',
       'spec.podTemplate.spec.hostNetwork',
@@ -341,7 +344,9 @@ describe('pods of a job', () => {
       secrets: [],
       addresses: [],
     })
-    expect(podProblems({ env: [{ name: 'MILLRACE_REACH', value: '{}' }] })).toMatchObject([{ code: 'ENV_RESERVED' }])
+    expect(podProblems({ env: [{ name: 'MILLRACE_REACH', value: '{}' }] }, 'written')).toMatchObject([
+      { code: 'ENV_RESERVED' },
+    ])
   })
 
   test('of workers mount the modules that lie in ConfigMaps, each in a folder of its name; coordinators run no code of the user', () => {

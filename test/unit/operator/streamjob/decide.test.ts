@@ -16,6 +16,7 @@ import {
   TEMPLATE_LABEL,
 } from '../../../../operator/resources/labels.ts'
 import { decide } from '../../../../operator/streamjob/decide.ts'
+import { statusOf } from '../../../../operator/streamjob/status.ts'
 import type { Act } from '../../../../operator/streamjob/decision.ts'
 import type { Observed } from '../../../../operator/streamjob/observed.ts'
 import type { Wanted } from '../../../../operator/streamjob/wanted.ts'
@@ -132,11 +133,15 @@ function observed({ spec, metadata, status, report, more }: Facts): Observed {
   return {
     now: NOW,
     job,
+    isDeferred: false,
     wanted: { ...WANTED, spec: job.spec },
     running: { ...WANTED, spec: job.spec },
     problems: [],
+    stableSpec: undefined,
     keepSpec: undefined,
     pods: ALL,
+    orphans: [],
+    stateLocation: '/store/default/j/uid/checkpoints/1-7',
     taken: [],
     coordinatorAddress: ADDRESS,
     coordinator: { kind: 'reached', report: { ...REPORT, ...report } },
@@ -202,14 +207,14 @@ const TABLE: readonly Row[] = [
   ['it was just created', { metadata: { finalizers: [] } }, 'addFinalizer', 'Pending', 'Accepted'],
   [
     'a new spec is good and not kept yet',
-    { more: { keepSpec: { change: undefined, previous: undefined, taken: undefined } } },
+    { more: { keepSpec: { change: undefined, previous: undefined, stable: undefined, taken: undefined } } },
     'keepSpec',
     'Running',
     'Accepted',
   ],
   [
     'the ConfigMap of a new good spec is of someone else',
-    { more: { keepSpec: { change: undefined, previous: undefined, taken: 'j-last-good' } } },
+    { more: { keepSpec: { change: undefined, previous: undefined, stable: undefined, taken: 'j-last-good' } } },
     'none',
     'Running',
     'NameTaken',
@@ -271,6 +276,13 @@ const TABLE: readonly Row[] = [
     'Failed',
     'RecordInvalid',
   ],
+  [
+    'it runs and the outside is away',
+    { report: { error: { code: 'KAFKA_UNREACHABLE', message: 'no', domain: 'dependency', retriable: true } } },
+    'none',
+    'Degraded',
+    'KafkaUnreachable',
+  ],
   ['a worker is surplus after a rescale', { more: { pods: [...ALL, worker(2)] } }, 'deletePods', 'Running', 'Running'],
   [
     'a surplus worker still runs',
@@ -324,6 +336,22 @@ const TABLE: readonly Row[] = [
     'none',
     'Upgrading',
     'DeadlineExceeded',
+  ],
+  ...(['waiting', 'recovering'] as const).map(
+    (phase): Row => [
+      `other pods are wanted, and the coordinator is ${phase} for a worker of a target that is not kept`,
+      { report: { phase, targetRevision: 'a', expectedWorkers: ['bids-0', 'bids-1', 'bids-2'] }, more: OUTDATED },
+      'putTarget',
+      'Upgrading',
+      'Upgrading',
+    ],
+  ),
+  [
+    'other pods are wanted, and the coordinator recovers with workers that are kept',
+    { report: { phase: 'recovering', registeredWorkers: ['bids-0'] }, more: OUTDATED },
+    'startSuccessors',
+    'Upgrading',
+    'Upgrading',
   ],
   ['new pods are ready', { more: BESIDE }, 'putTarget', 'Upgrading', 'Upgrading'],
   [
@@ -543,6 +571,13 @@ const TABLE: readonly Row[] = [
     'Deleting',
   ],
   [
+    'it is deleted and its pods are to be set free',
+    { metadata: { ...DELETED, finalizers: [FINALIZER, 'orphan'] } },
+    'none',
+    'Deleting',
+    'Deleting',
+  ],
+  [
     'it is deleted and its pods are gone',
     { metadata: DELETED, more: { pods: [], ...ABSENT } },
     'release',
@@ -577,6 +612,13 @@ describe('a hand-over to new pods', () => {
       template: 'new',
       operation: { step: 'deploy' },
     })
+  })
+
+  test('whose new pods are gone when the job has stopped does not come about: the old pods run it on', () => {
+    const status = { operation: underWay('Upgrade', 'stop') }
+    const decision = decide(observed({ status, report: { phase: 'suspended' }, more: OUTDATED }))
+    expect(decision.act).toEqual({ kind: 'putTarget', desiredState: 'running', template: 'old' })
+    expect(decision.template).toBeUndefined()
   })
 
   test('that cannot stop the job in time goes on: the claim of the new coordinator fences the old one', () => {
@@ -615,6 +657,48 @@ describe('the next step of a StreamJob', () => {
 
   test('is the same whenever the facts are', () => {
     for (const [, facts] of TABLE) expect(decide(observed(facts))).toEqual(decide(observed(facts)))
+  })
+
+  test('of a deletion whose savepoint is taken tells where it lies, once', () => {
+    const facts: Facts = { metadata: DELETED, report: { phase: 'suspended' } }
+    const decision = decide(observed(facts))
+    expect(decision.events).toMatchObject([
+      { reason: 'FinalSavepoint', message: expect.stringContaining(' /store/default/j/uid/checkpoints/1-7:') },
+    ])
+    expect(decide(observed({ ...facts, status: { operation: decision.operation } })).events).toEqual([])
+  })
+
+  test.each([
+    ['at once', 0, 30],
+    ['late', 39, 45],
+    ['later still', 50, 45],
+  ])(
+    'of a deletion that an operator meets %s, after %d s of 60, gives its savepoint until second %d',
+    (_, afterS, untilS) => {
+      const deletedAt = NOW - afterS * 1000
+      const { operation } = decide(observed({ metadata: { deletionTimestamp: new Date(deletedAt).toISOString() } }))
+      expect(Date.parse(operation?.deadline ?? '') - deletedAt).toBe(untilS * 1000)
+    },
+  )
+
+  test('of a deletion that could take none tells where the newest checkpoint lies', () => {
+    expect(decide(observed({ metadata: DELETED, report: { phase: 'failed' } })).events).toMatchObject([
+      { reason: 'StoppedWithoutSavepoint', message: expect.stringContaining(', at /store/default/j/uid/') },
+    ])
+  })
+
+  test('of a deletion that sets the pods free names them and how to stop them', () => {
+    const decision = decide(observed({ metadata: DELETED, more: { pods: [], orphans: ALL, ...ABSENT } }))
+    expect(decision).toMatchObject({
+      act: { kind: 'release' },
+      events: [
+        {
+          type: 'Warning',
+          reason: 'Orphaned',
+          message: expect.stringMatching(/j-bids-1 run on .* -n default -l millrace.dev\/job=j$/),
+        },
+      ],
+    })
   })
 
   test('of an operation under way keeps its id, so that what is done twice is done once', () => {
@@ -660,8 +744,20 @@ describe('the next step of a StreamJob', () => {
       retriable: true,
     }
     expect(decide(observed({ report: { error } }))).toMatchObject({
-      phase: 'Running',
+      phase: 'Degraded',
       message: '2 workers run. nobody answers at kafka:9092',
     })
+  })
+})
+
+describe('the attempt in the status', () => {
+  test.each([
+    ['counts with that of a running coordinator', 'running', 4, 4],
+    ['falls back with a coordinator that runs without the state of before', 'running', 1, 1],
+    ['stays while pods take the job back that have run an older one', 'deploying', 2, 3],
+    ['stays while the log cannot be read', 'waiting', 0, 3],
+  ] as const)('%s', (_, phase, attempt, expected) => {
+    const seen = observed({ status: { attempt: 3 }, report: { phase, attempt } })
+    expect(statusOf(seen, decide(seen)).attempt).toBe(expected)
   })
 })

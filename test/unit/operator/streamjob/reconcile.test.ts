@@ -5,7 +5,8 @@ import type { KubeObject, Pod } from '../../../../operator/kube/objects.ts'
 import { pods, services } from '../../../../operator/kube/resource-type.ts'
 import { configMaps } from '../../../../operator/resources/job-objects.ts'
 import { TEMPLATE_LABEL } from '../../../../operator/resources/labels.ts'
-import { countsSpec, crash, imageOf, isCrash, OperatorWorld, REF } from '../../../harness/operator-world.ts'
+import { imageOf } from '../../../../operator/resources/job-pod.ts'
+import { countsSpec, crash, isCrash, OperatorWorld, REF } from '../../../harness/operator-world.ts'
 
 async function runningJob(): Promise<OperatorWorld> {
   const world = new OperatorWorld()
@@ -399,28 +400,6 @@ describe('a StreamJob whose pods are to be others', () => {
       spec['image'] = image
     })
   }
-  const cannotPull = (world: OperatorWorld, image: string): void => {
-    world.isHeld = (pod) => {
-      if (imageOf(pod) !== image) return false
-      const ref = { namespace: REF.namespace, name: pod.metadata.name }
-      if (pod.status === undefined)
-        world.kube.update(pods, ref, (one) => {
-          one.status = {
-            phase: 'Pending',
-            containerStatuses: [
-              {
-                name: 'millrace',
-                ready: false,
-                restartCount: 0,
-                state: { waiting: { reason: 'ErrImagePull', message: `${image} not found` } },
-              },
-            ],
-          }
-        })
-      return true
-    }
-  }
-
   test('gets them beside those it has, which go only when the new ones run it', async () => {
     const world = await runningJob()
     world.kube.before = (call) => {
@@ -455,7 +434,7 @@ describe('a StreamJob whose pods are to be others', () => {
 
   test('runs on with its own when the image of the new ones is missing, says so, and loses them when it is edited back', async () => {
     const world = await runningJob()
-    cannotPull(world, 'millrace:2')
+    world.cannotPull('millrace:2')
     toImage(world, 'millrace:2')
     await world.until('told', () => world.condition('Stalled') === 'True/ImagePullFailed')
     expect(world.job()?.status?.message).toMatch(/millrace:2 not found The job runs on with its previous pods\.$/)
@@ -471,7 +450,7 @@ describe('a StreamJob whose pods are to be others', () => {
 
   test('takes over a third template when the second cannot start', async () => {
     const world = await runningJob()
-    cannotPull(world, 'millrace:2')
+    world.cannotPull('millrace:2')
     toImage(world, 'millrace:2')
     await world.until('told', () => world.condition('Stalled') === 'True/ImagePullFailed')
     toImage(world, 'millrace:3')
@@ -483,7 +462,7 @@ describe('a StreamJob whose pods are to be others', () => {
 
   test('gets a lost pod back from the spec that runs, however long the new ones do not start', async () => {
     const world = await runningJob()
-    cannotPull(world, 'millrace:2')
+    world.cannotPull('millrace:2')
     toImage(world, 'millrace:2')
     await world.until('told', () => world.condition('Stalled') === 'True/ImagePullFailed')
     world.edit((spec) => {
@@ -546,7 +525,7 @@ describe('a StreamJob whose pods are to be others', () => {
 
   test('that never ran has the old ones replaced at once, since nothing is lost with them', async () => {
     const world = new OperatorWorld()
-    cannotPull(world, 'millrace:2')
+    world.cannotPull('millrace:2')
     await world.create(countsSpec({ image: 'millrace:2' }))
     await world.until('told', () => world.condition('Stalled') === 'True/ImagePullFailed')
     toImage(world, 'millrace:1')

@@ -62,9 +62,10 @@ async function savepoint(store: MemoryStore): Promise<void> {
 
 /** Everything that a restore reads, in its order. */
 async function restore(store: MemoryStore): Promise<string> {
-  const view = (await JobLog.open(store, JOB)).view()
+  const log = await JobLog.open(store, JOB)
+  const view = log.view()
   if (view.newest === undefined) throw new MillraceError('RESTORE_MISSING', 'the log names no checkpoint')
-  const manifest = await readManifest(store, view.newest, JOB)
+  const manifest = await readManifest(store, view.newest, JOB, log.sealOf(view.newest))
   const files = Object.values(manifest.subtasks).flatMap(({ state }) => Object.values(state).flat())
   const states = await Promise.all(files.map((file) => checkedStateFile(store, file)))
   return JSON.stringify([view, manifest, states.map((bytes) => Buffer.from(bytes).toString('hex'))])
@@ -126,6 +127,26 @@ describe('a savepoint in a store that errs', () => {
     for (const [path] of files)
       for (const [other, bytes] of files)
         if (other !== path) expect(await withFile(path, bytes), `${other} as ${path}`).toMatch(/^[A-Z_]+$/)
+  })
+
+  test('is refused with the seal taken off any file', async () => {
+    for (const [path, bytes] of files) {
+      if (path.endsWith('.state')) continue
+      const bare = Buffer.from(unseal({ path }, bytes))
+      expect(await withFile(path, bare), path).toBe('SEAL_MISSING')
+    }
+  })
+
+  test('is read when none of its files has a seal, and goes on with sealed ones', async () => {
+    const old = new MemoryStore()
+    for (const [path, bytes] of files)
+      old.objects.set(path, path.endsWith('.state') ? bytes : Buffer.from(unseal({ path }, bytes)))
+    expect(await restore(old)).toBe(whole)
+    const log = await JobLog.open(old, JOB)
+    await log.claim({ revision: 'r', spec: { graph: [] }, desiredState: 'running' })
+    const again = await JobLog.open(old, JOB)
+    expect(again.view()).toMatchObject({ attempt: 2, newest: report })
+    expect(again.sealOf(report)).toBe('optional')
   })
 
   test("is refused with the files of another job, of the same name and number, in this one's folder", async () => {

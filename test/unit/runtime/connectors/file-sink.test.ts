@@ -22,6 +22,7 @@ afterEach(async () => {
 
 const context = (jobUid: string) => ({
   jobUid,
+  predecessors: [],
   operatorId: 'out',
   schema: SCHEMA,
   ports: quietPorts(),

@@ -73,7 +73,7 @@ test('how many splits wait, the lag, the watermark and where state lies are metr
           series: () => [],
         } as unknown as Coordinator,
         'token',
-      )({ method: 'GET', path: '/metrics', token: undefined, body: '' })
+      )({ method: 'GET', path: '/metrics', token: undefined, body: () => Promise.resolve('') })
     ).body
   expect(await textOf({ pausedSplits: 3, lagRecords: 70, watermark: 1_700_000_000_500 })).toMatch(
     /^millrace_job_lag_records 70\n[^]*^millrace_job_watermark_timestamp_seconds 1700000000.5\n[^]*^millrace_job_paused_splits 3$/m,

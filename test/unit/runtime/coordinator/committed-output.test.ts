@@ -23,7 +23,7 @@ function jobInto(sink: object, kafka: VirtualKafka, restore?: string): InProcess
     },
     new Connectors([fileEntry, kafkaEntry((options) => kafka.connect(options))]),
     undefined,
-    restore === undefined ? {} : { restore },
+    restore === undefined ? {} : { start: { restore } },
   )
   cleanups.push(() => job.close())
   mkdirSync(job.folder, { recursive: true })

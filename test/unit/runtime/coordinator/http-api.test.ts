@@ -24,7 +24,7 @@ function api(
           ? Promise.reject(new Error('disk'))
           : Promise.resolve(),
   } as unknown as Coordinator
-  return httpApi(coordinator, 'secret')({ method, path, host, token, body })
+  return httpApi(coordinator, 'secret')({ method, path, host, token, body: () => Promise.resolve(body) })
 }
 
 test.each([

@@ -39,6 +39,8 @@ async function prepare(sizes: readonly number[]) {
     subtasks: WORKERS,
     job: 'job',
     jobUid: 'job-uid',
+    predecessors: [],
+    readingShare: 1,
     firstCheckpoint: 1,
     timeoutMs: 1,
     clock,

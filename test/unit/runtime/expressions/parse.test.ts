@@ -401,7 +401,7 @@ describe('ways out of an expression', () => {
   })
 })
 
-/** Every name in the tree is a field, a listed function, or a member that leads to no prototype. */
+/** Every name in the tree is a field, a listed function, a key of a json value, or a member that no object inherits. */
 function expectOnlyListed(expression: Expression): void {
   switch (expression.kind) {
     case 'literal':
@@ -424,7 +424,8 @@ function expectOnlyListed(expression: Expression): void {
       return expression.arguments.forEach(expectOnlyListed)
     }
     case 'member': {
-      expect(String(expression.property) in Object.prototype).toBe(false)
+      // Generated code reads only what a json value has itself.
+      if (expression.object.type !== 'json') expect(String(expression.property) in Object.prototype).toBe(false)
       return expectOnlyListed(expression.object)
     }
   }

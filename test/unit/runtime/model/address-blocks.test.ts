@@ -53,6 +53,10 @@ describe('blocks of addresses', () => {
   test.each([
     ['64:ff9b::169.254.169.254', true],
     ['64:ff9b::8.8.8.8', false],
+    ['64:ff9b:1::169.254.169.254', true],
+    ['64:ff9b:1::8.8.8.8', false],
+    ['::ffff:0:169.254.169.254', true],
+    ['::ffff:0:8.8.8.8', false],
     ['2002:7f00:1::', true],
     ['2002:808:808::', false],
     ['fe80::1%eth0', true],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { redacted } from '../../../../runtime/model/redacted.ts'
+import { redacted, withoutSecrets } from '../../../../runtime/model/redacted.ts'
 
 test.each([
   ['{"user":"a","password":"hunter2","n":1}', '{"user":"a","password":"…","n":1}'],
@@ -13,4 +13,9 @@ test.each([
   ['at 12:30 to a@b.c', 'at 12:30 to a@b.c'],
 ])('%s is shown as %s', (text, shown) => {
   expect(redacted(text)).toBe(shown)
+})
+
+test('an answer that repeats a secret it was sent, as it is or in Base64, is shown without it', () => {
+  const answer = `no user canary-5e1f, ${Buffer.from('canary-5e1f').toString('base64')}, abc`
+  expect(withoutSecrets(answer, ['canary-5e1f', 'abc', ''])).toBe('no user …, …, abc')
 })

@@ -240,5 +240,6 @@ describe('a state store', () => {
   test('knows its tables by name and kind', () => {
     expect(() => open().value('all')).toThrow(expect.objectContaining({ code: 'TABLE_UNKNOWN' }))
     expect(() => open().list('nope')).toThrow(expect.objectContaining({ code: 'TABLE_UNKNOWN' }))
+    expect(() => open().value('constructor')).toThrow(expect.objectContaining({ code: 'TABLE_UNKNOWN' }))
   })
 })

@@ -124,6 +124,8 @@ const deployment = (state: Preparation['state'], replicas = 2): Deployment => ({
   ...place(replicas),
   attempt: 2,
   jobUid: 'uid',
+  predecessors: [],
+  readingShare: 1,
   upstream: {},
   restore: { splits: {}, state, committables: {} },
 })

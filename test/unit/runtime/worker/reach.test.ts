@@ -4,6 +4,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { Connectors } from '../../../../runtime/connectors/registry.ts'
 import type { JobReport } from '../../../../runtime/control/job-report.ts'
+import { AddressGuard } from '../../../../runtime/ports/real/guarded-lookup.ts'
+import { RealHttpClient } from '../../../../runtime/ports/real/http-client.ts'
 import { filesWithin, secretFiles } from '../../../../runtime/ports/reached-files.ts'
 import { fileEntry, kafkaEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
@@ -19,10 +21,12 @@ interface Written {
   to?: string
   letters?: string
   sink?: object
+  /** Asked for each row before the sink. */
+  url?: string
 }
 
 /** A job that reads, writes and keeps letters in its folder, and reads secrets in no folder. */
-function boundedJob({ from = 'in.jsonl', to = 'out', letters = 'letters', sink }: Written): InProcessJob {
+function boundedJob({ from = 'in.jsonl', to = 'out', letters = 'letters', sink, url }: Written): InProcessJob {
   const kafka = new VirtualKafka()
   kafka.createTopic('t', 1)
   const ports = quietPorts()
@@ -37,7 +41,10 @@ function boundedJob({ from = 'in.jsonl', to = 'out', letters = 'letters', sink }
           schema: { n: 'long' },
           onError: { deadLetter: { file: { path: letters } } },
         },
-        { id: 'out', from: 'in', sink: sink ?? { file: { path: to } } },
+        ...(url === undefined
+          ? []
+          : [{ id: 'asked', from: 'in', asyncMap: { http: { url }, output: { answer: 'json' } } }]),
+        { id: 'out', from: url === undefined ? 'in' : 'asked', sink: sink ?? { file: { path: to } } },
       ],
     },
     new Connectors([fileEntry, kafkaEntry((options) => kafka.connect(options))]),
@@ -45,7 +52,11 @@ function boundedJob({ from = 'in.jsonl', to = 'out', letters = 'letters', sink }
   )
   cleanups.push(() => job.close())
   const reach = { files: [job.folder], secrets: [], addresses: [] }
-  Object.assign(ports, { files: filesWithin(files, reach), secretFiles: secretFiles(files, reach) })
+  Object.assign(ports, {
+    files: filesWithin(files, reach),
+    secretFiles: secretFiles(files, reach),
+    httpClient: new RealHttpClient({ guard: new AddressGuard(reach.addresses) }),
+  })
   writeFileSync(join(job.folder, 'in.jsonl'), '{"n":1}\n{"n":\n')
   symlinkSync('/proc/self/environ', join(job.folder, 'linked'))
   symlinkSync('/proc', join(job.folder, 'elsewhere'))
@@ -85,4 +96,13 @@ describe('a job whose reach is its own folder', () => {
     expect(error).toMatchObject({ retriable: false })
     expect(recordsOut).toBeLessThan(2)
   })
+
+  test.each(['169.254.169.254', '127.0.0.1', '2852039166', '[::ffff:a9fe:a9fe]', 'localhost'])(
+    'when it calls http://%s, ends with what it may not call',
+    async (host) => {
+      const { phase, error } = await ended(boundedJob({ url: `http://${host}/latest/` }))
+      expect(phase).not.toBe('finished')
+      expect(error?.message).toMatch(/may not be called by a job/)
+    },
+  )
 })

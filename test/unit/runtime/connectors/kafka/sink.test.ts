@@ -35,7 +35,7 @@ function sinkOf(more: Record<string, unknown> = {}): SinkConnector {
 }
 
 async function open(
-  which: { slot?: number; attempt?: number },
+  which: Parameters<typeof sinkContext>[1],
   recovered: readonly Committable[] = [],
   more: Record<string, unknown> = {},
 ): Promise<SinkWriter> {
@@ -142,6 +142,21 @@ describe('the Kafka sink', () => {
     for (const writer of [zero, one]) await writer.commit(await writer.prepareCommit(2))
     expect(kafka.transactionIds('Ongoing')).toEqual([])
     expect(await committed()).toEqual([...range(0, 5), ...range(10, 15), ...range(20, 25)])
+  })
+
+  test('when it continues a job that is gone, the first checkpoint aborts all that one left open, and nothing of a job that may live', async () => {
+    for (const [jobUid, from] of [
+      ['gone', 0],
+      ['alive', 10],
+    ] as const) {
+      const writer = await open({ jobUid, attempt: 7 })
+      await write(writer, from, from + 5)
+      await writer.prepareCommit(1)
+    }
+    const next = await open({ jobUid: 'next', predecessors: ['gone'] })
+    expect(kafka.transactionIds('Ongoing')).toHaveLength(2)
+    await next.commit(await next.prepareCommit(1))
+    expect(kafka.transactionIds('Ongoing')).toEqual([expect.stringContaining('millrace-alive-')])
   })
 
   test('when a zombie goes on writing after it was fenced, it is told and its rows stay invisible', async () => {

@@ -131,7 +131,7 @@ describe('the typed API', () => {
     ])
     expect(
       findingsOfModule('job.ts', written, builtinConnectors, "const bids = …\nbids.filter('dear', 'prcie > 1')"),
-    ).toMatchObject([{ line: 2, column: 13 }])
+    ).toMatchObject([{ line: 2, column: 22 }])
   })
 
   test('compiled, the ConfigMap is named after its text and the StreamJob names it', () => {
