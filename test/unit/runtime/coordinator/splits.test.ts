@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { loadBatchCodecs } from '../../../../runtime/connectors/kafka/batch-codecs.ts'
-import { RecordBatchWriter } from '../../../../runtime/connectors/kafka/record-batch-writer.ts'
 import { VirtualKafka } from '../../../../runtime/connectors/kafka/virtual/cluster.ts'
 import { Connectors } from '../../../../runtime/connectors/registry.ts'
 import { fileEntry, kafkaEntry } from '../../../harness/connector-entries.ts'
 import { InProcessJob } from '../../../harness/in-process-job.ts'
+import { putLines } from '../../../harness/kafka/put-lines.ts'
 
 await loadBatchCodecs()
 
@@ -14,12 +14,11 @@ afterEach(async () => {
 })
 
 function put(kafka: VirtualKafka, partition: number, count: number): void {
-  const { producerId, epoch } = kafka.initProducerId(null)
-  const writer = new RecordBatchWriter(64)
-  for (let n = 0; n < count; n++) writer.append(null, Buffer.from(`{"n":${n}}`), 1_700_000_000_000)
-  kafka.produce(1, null, [
-    { topic: 't', partition, batch: writer.finish({ producerId, epoch, sequence: 0, transactional: false }, 'none') },
-  ])
+  putLines(
+    kafka,
+    partition,
+    Array.from({ length: count }, (_, n) => `{"n":${n}}`),
+  )
 }
 
 async function startJob(kafka: VirtualKafka, partitions: number, replicas: number): Promise<InProcessJob> {
