@@ -1,3 +1,4 @@
+import { memberOf } from '../../runtime/model/fields.ts'
 import { UNCONTESTED } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import type { DruidClient } from './druid-client.ts'
@@ -12,5 +13,8 @@ export function configuredDruids(
 ): DruidEndpoints {
   const clients = new Map<string, DruidClient>()
   for (const [name, endpoint] of Object.entries(endpoints)) clients.set(name, new HttpDruidClient(endpoint, leadership))
-  return { client: (name) => clients.get(name) }
+  return {
+    client: (name) => clients.get(name),
+    allowed: (name) => memberOf(endpoints, name)?.allowed ?? [],
+  }
 }

@@ -2,11 +2,12 @@ import { describeWithCauses } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
 import type { EventNote } from '../kube/events.ts'
+import { useProblem } from './allowed-use.ts'
 import type { DruidClient } from './druid-client.ts'
 import type { DruidDatasource } from './druid-datasource.ts'
 import { FINALIZER, dataSourceOf, druidDatasources } from './druid-datasource.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
-import { ownerOf } from './supervisor-spec.ts'
+import { isMarkedElsewhere, markOwnerOf, ownerOf } from './supervisor-spec.ts'
 
 const DEFAULT_TIMEOUT_MS = 5 * 60_000
 const RETRY_MS = 2_000
@@ -60,6 +61,10 @@ async function leftoverAfterPolicy(parts: DruidReconcileParts, resource: DruidDa
   // a resource whose Druid was never known to the operator has made nothing there
   if (!client)
     return resource.status?.applied ? `supervisor '${id}': the operator no longer knows the Druid '${name}'` : undefined
+  if (useProblem(name, parts.druids.allowed(name), resource)) {
+    if (resource.status?.applied) await tellLeftAlone(parts, resource, id, 'may no longer be used from this namespace')
+    return undefined
+  }
   try {
     return policy === 'Suspend'
       ? await suspend(parts, client, resource, id)
@@ -113,14 +118,20 @@ async function isOurs(
 ): Promise<boolean> {
   const live = await client.supervisor(id)
   if (!live) return false
-  const { namespace = 'default', name } = resource.metadata
-  if (ownerOf(live) === `${namespace}/${name}`) return true
-  await tell(parts, resource, {
-    type: 'Warning',
-    reason: 'LeftAlone',
-    message: `supervisor '${id}' does not belong to this resource and is left as it is`,
-  })
+  const owner = markOwnerOf(resource, parts.leadership.turn())
+  if (ownerOf(live) === owner.name && !isMarkedElsewhere(live, owner)) return true
+  await tellLeftAlone(parts, resource, id, 'does not belong to this resource')
   return false
+}
+
+async function tellLeftAlone(
+  parts: DruidReconcileParts,
+  resource: DruidDatasource,
+  id: string,
+  why: string,
+): Promise<void> {
+  const message = `supervisor '${id}' ${why} and is left as it is`
+  await tell(parts, resource, { type: 'Warning', reason: 'LeftAlone', message })
 }
 
 async function tell(parts: DruidReconcileParts, resource: DruidDatasource, note: EventNote): Promise<void> {

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { request } from 'undici'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import { withoutSecrets } from '../../runtime/model/redacted.ts'
+import type { AllowedUse } from './allowed-use.ts'
 import type { DruidAnswer } from './druid-answers.ts'
 import { answerError, objects, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
 import type {
@@ -23,6 +24,8 @@ export interface DruidEndpoint {
   username?: string
   /** Read at every call, so that a rotated secret needs no restart. */
   passwordFile?: string
+  /** Who may use it; absent or empty: everybody. */
+  allowed?: readonly AllowedUse[]
 }
 
 const TIMEOUT_MS = 10_000

@@ -7,10 +7,11 @@ import { isNotFound, KubeError } from '../kube/errors.ts'
 import type { EventNote } from '../kube/events.ts'
 import { isoSeconds } from '../kube/events.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
+import { useProblem } from './allowed-use.ts'
 import type { Decision, Observation } from './decide.ts'
 import { decide } from './decide.ts'
 import { finalize } from './finalize.ts'
-import type { DruidClient, SupervisorStatus } from './druid-client.ts'
+import type { DruidClient, JsonObject, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
 import { FINALIZER, druidDatasources } from './druid-datasource.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
@@ -19,7 +20,7 @@ import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import type { PassResult } from './status.ts'
 import { conditionOf, statusAfter, statusPatch } from './status.ts'
 import type { DesiredSupervisor } from './supervisor-spec.ts'
-import { desiredSupervisor, ownerOf, withOrder } from './supervisor-spec.ts'
+import { desiredSupervisor, isMarkedElsewhere, markOwnerOf, ownerOf, withOrder } from './supervisor-spec.ts'
 import { unreadAfter, wantsHandOff } from './unread-partitions.ts'
 import { specProblems } from './validate-spec.ts'
 
@@ -99,12 +100,13 @@ class Pass {
 
   async #result(): Promise<PassResult> {
     const problems = specProblems(this.#resource)
-    if (problems.length > 0) return { kind: 'invalid', problems }
+    if (problems.length > 0) return { kind: 'invalid', reason: 'SpecInvalid', problems }
     const name = this.#resource.spec.druid?.name ?? 'default'
     const client = this.#parts.druids.client(name)
     if (!client) {
       return {
         kind: 'invalid',
+        reason: 'SpecInvalid',
         problems: [
           {
             path: 'spec.druid.name',
@@ -114,6 +116,8 @@ class Pass {
         ],
       }
     }
+    const unallowed = useProblem(name, this.#parts.druids.allowed(name), this.#resource)
+    if (unallowed) return { kind: 'invalid', reason: 'NotAllowed', problems: [unallowed] }
     try {
       return await this.#synchronise(client, desiredSupervisor(this.#resource))
     } catch (error) {
@@ -142,7 +146,14 @@ class Pass {
     const history = live ? [] : await client.history(id)
     const found = live ?? history[0]?.spec
     const marked = found === undefined ? undefined : ownerOf(found)
-    return { live, history, isOwnerGone: marked !== undefined && marked !== owner && (await this.#isGone(marked)) }
+    const elsewhere =
+      found !== undefined && isMarkedElsewhere(found, markOwnerOf(this.#resource, this.#parts.leadership.turn()))
+    return {
+      live,
+      history,
+      isOwnerGone: marked !== undefined && marked !== owner && !elsewhere && (await this.#isGone(marked)),
+      isMarkedElsewhere: elsewhere,
+    }
   }
 
   /** Where the operator may not look, the resource is taken to be there. */
@@ -199,7 +210,7 @@ class Pass {
     const time = isoSeconds(this.#parts.kube.now())
     await this.#write({ ...this.#status, applying: { hash: desired.hash, time } })
     try {
-      await client.applySupervisor(withOrder(decision.spec, this.#order()))
+      await client.applySupervisor(this.#marked(decision.spec))
     } catch (error) {
       return this.#afterRefusal(client, desired, error)
     }
@@ -226,7 +237,7 @@ class Pass {
     decision: Extract<Decision, { act: 'restore' }>,
     why: string | undefined,
   ): Promise<Decision> {
-    await client.applySupervisor(withOrder(decision.spec, this.#order()))
+    await client.applySupervisor(this.#marked(decision.spec))
     await this.#tell('Warning', 'LostAndRestored', decision.message)
     if (decision.rejects)
       return this.#reject(desired, why ?? 'the supervisor was gone after the specification had been sent')
@@ -250,6 +261,10 @@ class Pass {
       time: isoSeconds(this.#parts.kube.now()),
       order: this.#order(),
     }
+  }
+
+  #marked(spec: JsonObject): JsonObject {
+    return withOrder(spec, this.#order(), this.#resource.metadata.uid)
   }
 
   #order(): Order {

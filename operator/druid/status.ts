@@ -10,7 +10,7 @@ import type { SpecProblem } from './validate-spec.ts'
 
 /** How a pass ended. */
 export type PassResult =
-  | { kind: 'invalid'; problems: readonly SpecProblem[] }
+  | { kind: 'invalid'; reason: 'SpecInvalid' | 'NotAllowed'; problems: readonly SpecProblem[] }
   /** Druid could not be asked, or failed; what runs there goes on. */
   | { kind: 'unreachable'; reason: string; message: string }
   | { kind: 'seen'; decision: Decision; supervisor: SupervisorStatus | undefined; completedTasks: readonly DruidTask[] }
@@ -68,12 +68,7 @@ function verdictsOf(result: PassResult, unread: UnreadPartitions | undefined, no
     const message = result.problems
       .map(({ path, message: text, hint }) => `${path}: ${text}.${hint === undefined ? '' : ` ${hint}`}`)
       .join(' ')
-    return {
-      Ready: no('SpecInvalid', message),
-      Reconciling: no('SpecInvalid', ''),
-      Stalled: yes('SpecInvalid', message),
-      Applied: no('SpecInvalid', message),
-    }
+    return stalledBy(result.reason, message)
   }
   if (result.kind === 'unreachable') {
     return {
@@ -92,24 +87,12 @@ function verdictsOf(result: PassResult, unread: UnreadPartitions | undefined, no
 
 function verdictsOfDecision({ decision, supervisor }: Extract<PassResult, { kind: 'seen' }>): Record<string, Verdict> {
   if (decision.act === 'refuse') {
-    const { reason, message } = decision
-    return {
-      Ready: no(reason, message),
-      Reconciling: no(reason, ''),
-      Stalled: yes(reason, message),
-      Applied: no(reason, message),
-    }
+    return stalledBy(decision.reason, decision.message)
   }
   const rejected = decision.act === 'nothing' ? decision.rejected : undefined
   if (rejected !== undefined) {
     const runs = supervisor === undefined ? 'nothing runs' : 'the last good specification continues'
-    const message = `Druid refused the specification (${runs}): ${rejected}`
-    return {
-      Ready: no('Rejected', message),
-      Reconciling: no('Rejected', ''),
-      Stalled: yes('Rejected', message),
-      Applied: no('Rejected', message),
-    }
+    return stalledBy('Rejected', `Druid refused the specification (${runs}): ${rejected}`)
   }
   const drift = decision.act === 'nothing' ? decision.drift : []
   const drifted = drift.length > 0 ? yes('ChangedByOthers', `differs at ${drift.join(', ')}`) : no('AsWritten', '')
@@ -128,6 +111,16 @@ function verdictsOfDecision({ decision, supervisor }: Extract<PassResult, { kind
     Stalled: no('UpToDate', ''),
     Applied: yes('Accepted', 'Druid runs this specification'),
     Drifted: drifted,
+  }
+}
+
+/** A person has to act. */
+function stalledBy(reason: string, message: string): Record<string, Verdict> {
+  return {
+    Ready: no(reason, message),
+    Reconciling: no(reason, ''),
+    Stalled: yes(reason, message),
+    Applied: no(reason, message),
   }
 }
 

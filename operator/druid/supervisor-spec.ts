@@ -13,6 +13,9 @@ import { isJsonObject } from './json.ts'
 /** Key in the supervisor's context that names the resource it belongs to, as `namespace/name`. */
 export const OWNER_KEY = 'millrace.dev/owner'
 
+/** Key in the supervisor's context with the uid of that resource, since another cluster may have one of the same name. */
+const OWNER_UID_KEY = 'millrace.dev/owner-uid'
+
 /**
  * Key in the supervisor's context that says how much had been seen by whoever wrote the specification: JSON of an Order.
  * It is no part of what is asked for, and its change alone is not written.
@@ -125,9 +128,35 @@ export function ownerOf(spec: JsonObject): string | undefined {
 }
 
 /** As it is sent: Druid compares nothing, so what comes late must be recognised when it is read back. */
-export function withOrder(spec: JsonObject, order: Order): JsonObject {
+export function withOrder(spec: JsonObject, order: Order, ownerUid?: string): JsonObject {
   const context = isJsonObject(spec['context']) ? spec['context'] : {}
-  return { ...spec, context: { ...context, [ORDER_KEY]: JSON.stringify(order) } }
+  const uid = ownerUid === undefined ? {} : { [OWNER_UID_KEY]: ownerUid }
+  return { ...spec, context: { ...context, ...uid, [ORDER_KEY]: JSON.stringify(order) } }
+}
+
+/**
+ * Whether an operator of another cluster, or of another installation, has marked it for a resource that is not `owner`:
+ * such a resource cannot be looked for here, and one of the same name is not the same.
+ */
+export function isMarkedElsewhere(spec: JsonObject, owner: MarkOwner): boolean {
+  const marked = ownerOf(spec)
+  const lease = orderIn(spec)?.lease?.id
+  if (marked === undefined || lease === undefined || owner.lease === undefined || lease === owner.lease) return false
+  const uid = member(spec, 'context', OWNER_UID_KEY)
+  return marked !== owner.name || (typeof uid === 'string' && uid !== owner.uid)
+}
+
+/** A resource as marks know it. */
+export interface MarkOwner {
+  /** `namespace/name`. */
+  name: string
+  uid: string | undefined
+  /** Of the operator that looks after it; undefined where no lease is held. */
+  lease: string | undefined
+}
+
+export function markOwnerOf({ metadata }: DruidDatasource, lease: Order['lease']): MarkOwner {
+  return { name: `${metadata.namespace ?? 'default'}/${metadata.name}`, uid: metadata.uid, lease: lease?.id }
 }
 
 /** Undefined when whoever wrote the specification gave none, or somebody has changed it by hand. */

@@ -66,6 +66,7 @@ async function run(kube: OneObjectKube, crash?: CrashAt): Promise<void> {
     clock: { now: () => now, after: () => () => undefined, nextTurn: () => undefined },
     leadership: UNCONTESTED,
     druids: {
+      ...druids,
       client: (name) => {
         const client = druids.client(name)
         return client && (crash?.around(client) ?? client)
