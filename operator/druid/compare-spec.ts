@@ -69,9 +69,17 @@ function granularityName(value: Json | undefined): string {
   const names: Readonly<Record<string, string>> = {
     PT1S: 'SECOND',
     PT1M: 'MINUTE',
+    PT5M: 'FIVE_MINUTE',
+    PT10M: 'TEN_MINUTE',
+    PT15M: 'FIFTEEN_MINUTE',
+    PT30M: 'THIRTY_MINUTE',
     PT1H: 'HOUR',
+    PT6H: 'SIX_HOUR',
+    PT8H: 'EIGHT_HOUR',
     P1D: 'DAY',
+    P1W: 'WEEK',
     P1M: 'MONTH',
+    P3M: 'QUARTER',
     P1Y: 'YEAR',
   }
   const zone = value['timeZone'] ?? 'UTC'

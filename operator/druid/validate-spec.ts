@@ -1,6 +1,9 @@
+import { isFields, memberOf } from '../../runtime/model/fields.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
+import { codeProblems } from './code-in-json.ts'
 import type { DruidDatasource, DruidDatasourceSpec } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
+import { parseIsoPeriodMs } from './iso-period.ts'
 
 export interface SpecProblem {
   path: string
@@ -33,34 +36,37 @@ const CONSUMER_PROPERTIES: readonly string[] = [
 ]
 
 /** Druid takes unknown names with a 200 and ignores them, so a typing mistake would stay silent. */
-const TUNING_NUMBERS: readonly string[] = [
-  'maxRowsInMemory',
-  'maxBytesInMemory',
-  'maxRowsPerSegment',
-  'maxTotalRows',
-  'maxPendingPersists',
-  'handoffConditionTimeout',
-  'workerThreads',
-  'chatRetries',
-  'maxParseExceptions',
-  'maxSavedParseExceptions',
-  'numPersistThreads',
-  'maxColumnsToMerge',
-]
-const TUNING_OTHERS: readonly string[] = [
-  'intermediatePersistPeriod',
-  'intermediateHandoffPeriod',
-  'indexSpec',
-  'indexSpecForIntermediatePersists',
-  'reportParseExceptions',
-  'logParseExceptions',
-  'httpTimeout',
-  'shutdownTimeout',
-  'offsetFetchPeriod',
-  'releaseLocksOnHandoff',
-  'skipBytesInMemoryOverheadCheck',
-  'appendableIndexSpec',
-]
+const TUNING: Readonly<Record<string, 'number' | 'boolean' | 'period' | 'object'>> = {
+  maxRowsInMemory: 'number',
+  maxBytesInMemory: 'number',
+  maxRowsPerSegment: 'number',
+  maxTotalRows: 'number',
+  maxPendingPersists: 'number',
+  handoffConditionTimeout: 'number',
+  workerThreads: 'number',
+  chatRetries: 'number',
+  maxParseExceptions: 'number',
+  maxSavedParseExceptions: 'number',
+  numPersistThreads: 'number',
+  maxColumnsToMerge: 'number',
+  reportParseExceptions: 'boolean',
+  logParseExceptions: 'boolean',
+  releaseLocksOnHandoff: 'boolean',
+  skipBytesInMemoryOverheadCheck: 'boolean',
+  intermediatePersistPeriod: 'period',
+  intermediateHandoffPeriod: 'period',
+  httpTimeout: 'period',
+  shutdownTimeout: 'period',
+  offsetFetchPeriod: 'period',
+  indexSpec: 'object',
+  indexSpecForIntermediatePersists: 'object',
+  appendableIndexSpec: 'object',
+}
+/** Threads inside of Druid. */
+const MOST_THREADS = 256
+/** While Druid waits for tasks it holds the one lock of all its supervisors. */
+const LONGEST_WAIT_MS = 5 * 60_000
+const WAITS: readonly string[] = ['httpTimeout', 'shutdownTimeout']
 
 /** Shortest `taskDuration`: below a minute every task of Druid 33 dies at once. */
 const SHORTEST_TASK_MS = 60_000
@@ -78,6 +84,8 @@ export function specProblems(resource: DruidDatasource): SpecProblem[] {
     ...durationProblems(spec),
     ...ingestionProblems(spec.ingestion ?? {}),
     ...columnProblems(spec),
+    ...codeProblems(spec.metrics ?? [], 'spec.metrics'),
+    ...codeProblems(spec.tuning ?? {}, 'spec.tuning'),
   ]
 }
 
@@ -97,12 +105,17 @@ function nameProblems(name: string): SpecProblem[] {
 function brokerProblems(brokers: string): SpecProblem[] {
   return brokers
     .split(',')
-    .filter((broker) => !/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(broker))
+    .filter((broker) => !isBrokerAddress(broker))
     .map((broker) => ({
       path: 'spec.kafka.brokers',
       message: `'${broker}' is not a broker address`,
-      hint: 'Write host:port, several separated by commas without spaces.',
+      hint: 'Write host:port, several separated by commas without spaces; ports are from 1 to 65535.',
     }))
+}
+
+function isBrokerAddress(text: string): boolean {
+  const port = Number(/^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text)?.[1] ?? 0)
+  return port >= 1 && port <= 65_535
 }
 
 function allowedNames(
@@ -120,17 +133,34 @@ function allowedNames(
 }
 
 function tuningProblems(tuning: Readonly<Record<string, unknown>>): SpecProblem[] {
-  const problems = allowedNames('spec.tuning', tuning, [...TUNING_NUMBERS, ...TUNING_OTHERS])
-  for (const name of TUNING_NUMBERS) {
-    const value = tuning[name]
-    const least = name === 'maxColumnsToMerge' ? -1 : name === 'workerThreads' || name === 'numPersistThreads' ? 1 : 0
-    if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least)) continue
-    problems.push({
-      path: `spec.tuning.${name}`,
-      message: `${JSON.stringify(value)} is not a whole number of at least ${least}`,
-    })
+  const problems = allowedNames('spec.tuning', tuning, Object.keys(TUNING))
+  for (const [name, value] of Object.entries(tuning)) {
+    const wanted = wantedOfTuning(name, value)
+    if (wanted === undefined) continue
+    problems.push({ path: `spec.tuning.${name}`, message: `${shown(value)} is not ${wanted}` })
   }
   return problems
+}
+
+/** What the value should have been; undefined when it is that. */
+function wantedOfTuning(name: string, value: unknown): string | undefined {
+  const kind = memberOf(TUNING, name)
+  if (kind === 'number') {
+    const isThreads = name === 'workerThreads' || name === 'numPersistThreads'
+    const least = name === 'maxColumnsToMerge' ? -1 : isThreads ? 1 : 0
+    if (isThreads && Number(value) > MOST_THREADS) return `at most ${MOST_THREADS}`
+    return Number.isSafeInteger(value) && Number(value) >= least ? undefined : `a whole number of at least ${least}`
+  }
+  if (kind === 'boolean') return typeof value === 'boolean' ? undefined : 'true or false'
+  if (kind === 'object') return isFields(value) ? undefined : 'a mapping'
+  if (kind === undefined) return undefined
+  const ms = typeof value === 'string' ? parseIsoPeriodMs(value) : undefined
+  if (ms === undefined || ms === 0) return 'a period such as PT10M'
+  return WAITS.includes(name) && ms > LONGEST_WAIT_MS ? 'at most PT5M, for so long all supervisors may wait' : undefined
+}
+
+function shown(value: unknown): string {
+  return String(JSON.stringify(value)).slice(0, 100)
 }
 
 function durationProblems(spec: DruidDatasourceSpec): SpecProblem[] {
@@ -190,11 +220,6 @@ function columnProblems(spec: DruidDatasourceSpec): SpecProblem[] {
   spec.dimensions?.forEach((dimension, index) => check(dimension.name, `spec.dimensions[${index}].name`))
   spec.metrics?.forEach((metric, index) => {
     check(metric['name'], `spec.metrics[${index}].name`)
-    if (metric['type'] !== 'javascript') return
-    problems.push({
-      path: `spec.metrics[${index}].type`,
-      message: 'javascript would run code inside Druid and is not allowed',
-    })
   })
   return problems
 }
