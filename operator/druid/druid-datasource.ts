@@ -25,6 +25,16 @@ export const FINALIZER = 'millrace.dev/druid-supervisor'
 export interface DruidDatasourceSpec {
   /** Name of an endpoint in the operator's configuration; never a URL, so that a resource cannot aim credentials. */
   druid?: { name?: string }
+  /** In place of the operator's own login; by reference only, to Secrets of the resource's namespace. */
+  auth?: {
+    basic?: { secret: string; usernameKey?: string; passwordKey?: string }
+    bearer?: { secret: string; key?: string }
+  }
+  tls?: {
+    /** In place of the public authorities. */
+    ca?: { secret: string; key?: string }
+    certificate?: { secret: string; certificateKey?: string; privateKeyKey?: string }
+  }
   /** The datasource in Druid, and the id of its supervisor; the resource's own name when absent. */
   dataSource?: string
   kafka: {

@@ -6,6 +6,7 @@ import { useProblem } from './allowed-use.ts'
 import type { DruidClient } from './druid-client.ts'
 import type { DruidDatasource } from './druid-datasource.ts'
 import { FINALIZER, dataSourceOf, druidDatasources } from './druid-datasource.ts'
+import { readAccess } from './read-access.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
 import { isMarkedElsewhere, markOwnerOf, ownerOf } from './supervisor-spec.ts'
 
@@ -57,15 +58,16 @@ async function leftoverAfterPolicy(parts: DruidReconcileParts, resource: DruidDa
   const id = dataSourceOf(resource)
   if (policy === 'Retain') return undefined
   const name = resource.spec.druid?.name ?? 'default'
-  const client = parts.druids.client(name)
+  const druid = parts.druids.find(name)
   // a resource whose Druid was never known to the operator has made nothing there
-  if (!client)
+  if (!druid)
     return resource.status?.applied ? `supervisor '${id}': the operator no longer knows the Druid '${name}'` : undefined
-  if (useProblem(name, parts.druids.allowed(name), resource)) {
+  if (useProblem(name, druid.allowed, resource)) {
     if (resource.status?.applied) await tellLeftAlone(parts, resource, id, 'may no longer be used from this namespace')
     return undefined
   }
   try {
+    const client = druid.client(await readAccess(parts.kube, resource, druid.address))
     return policy === 'Suspend'
       ? await suspend(parts, client, resource, id)
       : await terminate(parts, client, resource, id)

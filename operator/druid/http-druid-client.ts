@@ -1,10 +1,13 @@
-import { leadershipLost, UNCONTESTED } from '../controller/leadership.ts'
-import type { Leadership } from '../controller/leadership.ts'
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { request } from 'undici'
+import { createSecureContext } from 'node:tls'
+import { Agent, request } from 'undici'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import { withoutSecrets } from '../../runtime/model/redacted.ts'
+import { UNCONTESTED } from '../controller/leadership.ts'
 import type { AllowedUse } from './allowed-use.ts'
+import { authorizationOf, secretsOf } from './druid-access.ts'
+import type { DruidAccess, Login } from './druid-access.ts'
 import type { DruidAnswer } from './druid-answers.ts'
 import { answerError, objects, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
 import type {
@@ -16,6 +19,7 @@ import type {
   SupervisorVersion,
 } from './druid-client.ts'
 import type { Json } from './json.ts'
+import { WriteQueue } from './write-queue.ts'
 import { isFields } from '../../runtime/model/fields.ts'
 
 /** One Druid of the operator's configuration. The URL is that of a Router that proxies management calls. */
@@ -36,14 +40,27 @@ const SUPERVISORS = '/druid/indexer/v1/supervisor'
 export class HttpDruidClient implements DruidClient {
   readonly #endpoint: DruidEndpoint
   readonly #base: string
-  readonly #leadership: Leadership
-  #lastWrite: Promise<unknown> = Promise.resolve()
+  readonly #writes: WriteQueue
+  readonly #access: DruidAccess | undefined
+  readonly #agent: Agent | undefined
 
-  /** Throws MillraceError DRUID_ENDPOINT_INVALID when the URL cannot be used. */
-  constructor(endpoint: DruidEndpoint, leadership: Leadership = UNCONTESTED) {
-    this.#leadership = leadership
+  /**
+   * `access` goes before the login of the endpoint. Throws MillraceError DRUID_ENDPOINT_INVALID when the URL cannot be
+   * used, and DRUID_SECRET_INVALID when the certificates cannot.
+   */
+  constructor(endpoint: DruidEndpoint, writes = new WriteQueue(UNCONTESTED), access?: DruidAccess) {
+    this.#writes = writes
     this.#endpoint = endpoint
-    this.#base = checkedBase(endpoint.routerUrl)
+    const url = checkedUrl(endpoint.routerUrl)
+    this.#base = url.origin + url.pathname.replace(/\/+$/, '')
+    this.#access = access
+    this.#agent = access?.tls === undefined ? undefined : agentOf(access.tls, url)
+  }
+
+  /** Calls under way are carried out. */
+  close(): void {
+    // Nobody waits for it, and sockets that do not close are the system's.
+    void this.#agent?.close().catch(() => undefined)
   }
 
   async supervisor(id: string): Promise<JsonObject | undefined> {
@@ -64,7 +81,17 @@ export class HttpDruidClient implements DruidClient {
 
   async status(id: string): Promise<SupervisorStatus | undefined> {
     const answer = await this.#call('GET', `${supervisorPath(id)}/status`)
-    return isAbsent(answer, id) ? undefined : parseStatus(expectOk(`GET status of supervisor '${id}'`, answer).json)
+    if (isAbsent(answer, id)) return undefined
+    const status = parseStatus(expectOk(`GET status of supervisor '${id}'`, answer).json)
+    if (status === undefined) return undefined
+    const secrets = secretsOf(await this.#login())
+    return {
+      ...status,
+      recentErrors: status.recentErrors.map(({ time, message }) => ({
+        time,
+        message: withoutSecrets(message, secrets),
+      })),
+    }
   }
 
   async applySupervisor(spec: JsonObject): Promise<void> {
@@ -114,21 +141,11 @@ export class HttpDruidClient implements DruidClient {
     return 'done'
   }
 
-  /**
-   * One write at a time: a failed one does not hold up the next. Druid compares nothing, so whether we still lead is asked
-   * when the turn has come.
-   */
-  #write(method: 'POST', path: string, body?: JsonObject): Promise<DruidAnswer> {
-    const call = async (): Promise<DruidAnswer> => {
-      if (!this.#leadership.isHeld()) throw leadershipLost(`${method} ${path}`)
-      return this.#call(method, path, body)
-    }
-    const answer = this.#lastWrite.then(call, call)
-    this.#lastWrite = answer
-    return answer
+  #write(method: 'POST' | 'DELETE', path: string, body?: Json): Promise<DruidAnswer> {
+    return this.#writes.add(`${method} ${path}`, () => this.#call(method, path, body))
   }
 
-  async #call(method: 'GET' | 'POST', path: string, body?: JsonObject): Promise<DruidAnswer> {
+  async #call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: Json): Promise<DruidAnswer> {
     const login = await this.#login()
     const headers: Record<string, string> = { accept: 'application/json', ...authorizationOf(login) }
     if (body !== undefined) headers['content-type'] = 'application/json'
@@ -137,6 +154,7 @@ export class HttpDruidClient implements DruidClient {
         method,
         headers,
         signal: AbortSignal.timeout(TIMEOUT_MS),
+        ...(this.#agent === undefined ? {} : { dispatcher: this.#agent }),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       // A Router adds its own to that of the Overlord.
@@ -156,6 +174,7 @@ export class HttpDruidClient implements DruidClient {
 
   /** Read again for each call: passwords are changed. */
   async #login(): Promise<Login | undefined> {
+    if (this.#access?.login !== undefined) return this.#access.login
     const { username, passwordFile } = this.#endpoint
     if (username === undefined) return undefined
     try {
@@ -171,18 +190,32 @@ export class HttpDruidClient implements DruidClient {
   }
 }
 
-interface Login {
-  username: string
-  password: string
-}
-
-function authorizationOf(login: Login | undefined): Record<string, string> {
-  if (login === undefined) return {}
-  return { authorization: `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}` }
-}
-
-function secretsOf(login: Login | undefined): readonly string[] {
-  return login === undefined ? [] : [login.password, `${login.username}:${login.password}`]
+/** Throws MillraceError DRUID_SECRET_INVALID, without anything of the certificates. */
+function agentOf({ ca, certificate, key }: NonNullable<DruidAccess['tls']>, url: URL): Agent {
+  const connect = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { cert: certificate }),
+    ...(key === undefined ? {} : { key }),
+  }
+  if (url.protocol !== 'https:') {
+    throw new MillraceError('DRUID_SECRET_INVALID', `spec.tls is given, and ${url.origin} is reached without TLS`, {
+      domain: 'user',
+      retriable: true,
+      hint: "Leave spec.tls out, or ask for an https URL in the operator's configuration.",
+    })
+  }
+  try {
+    if (ca !== undefined) new X509Certificate(ca)
+    createSecureContext(connect)
+  } catch (cause) {
+    throw new MillraceError('DRUID_SECRET_INVALID', 'the certificates or the key that spec.tls names cannot be used', {
+      domain: 'user',
+      retriable: true,
+      hint: 'They must be PEM, and the key must be that of the certificate.',
+      cause,
+    })
+  }
+  return new Agent({ connect })
 }
 
 function supervisorPath(id: string): string {
@@ -199,10 +232,11 @@ function expectOk(call: string, answer: DruidAnswer): DruidAnswer {
   throw answerError(call, answer)
 }
 
-function checkedBase(routerUrl: string): string {
+/** Of a Router. Throws MillraceError DRUID_ENDPOINT_INVALID. */
+export function checkedUrl(routerUrl: string): URL {
   const url = URL.canParse(routerUrl) ? new URL(routerUrl) : undefined
   if (url && (url.protocol === 'http:' || url.protocol === 'https:') && url.username === '' && url.password === '') {
-    return url.origin + url.pathname.replace(/\/+$/, '')
+    return url
   }
   throw new MillraceError(
     'DRUID_ENDPOINT_INVALID',

@@ -15,6 +15,7 @@ import type { DruidClient, JsonObject, SupervisorStatus } from './druid-client.t
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
 import { FINALIZER, druidDatasources } from './druid-datasource.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
+import { readAccess } from './read-access.ts'
 import { isTransitional } from './health.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import type { PassResult } from './status.ts'
@@ -102,8 +103,8 @@ class Pass {
     const problems = specProblems(this.#resource)
     if (problems.length > 0) return { kind: 'invalid', reason: 'SpecInvalid', problems }
     const name = this.#resource.spec.druid?.name ?? 'default'
-    const client = this.#parts.druids.client(name)
-    if (!client) {
+    const druid = this.#parts.druids.find(name)
+    if (!druid) {
       return {
         kind: 'invalid',
         reason: 'SpecInvalid',
@@ -116,13 +117,15 @@ class Pass {
         ],
       }
     }
-    const unallowed = useProblem(name, this.#parts.druids.allowed(name), this.#resource)
+    const unallowed = useProblem(name, druid.allowed, this.#resource)
     if (unallowed) return { kind: 'invalid', reason: 'NotAllowed', problems: [unallowed] }
     try {
+      const client = druid.client(await readAccess(this.#parts.kube, this.#resource, druid.address))
       return await this.#synchronise(client, desiredSupervisor(this.#resource))
     } catch (error) {
       if (error instanceof MillraceError && error.code.startsWith('DRUID_')) {
-        return { kind: 'unreachable', reason: REASONS[error.code] ?? 'DruidFailed', message: describeWithCauses(error) }
+        const message = `${describeWithCauses(error)}${error.hint === undefined ? '' : `. ${error.hint}`}`
+        return { kind: 'unreachable', reason: REASONS[error.code] ?? 'DruidFailed', message }
       }
       throw error
     }
@@ -306,6 +309,9 @@ const REASONS: Readonly<Record<string, string>> = {
   DRUID_UNAUTHORIZED: 'Unauthorized',
   DRUID_FAILED: 'DruidFailed',
   DRUID_REJECTED: 'Rejected',
+  DRUID_SECRET_MISSING: 'SecretMissing',
+  DRUID_SECRET_FORBIDDEN: 'SecretForbidden',
+  DRUID_SECRET_INVALID: 'SecretInvalid',
 }
 
 function vanished(id: string): MillraceError {

@@ -111,6 +111,13 @@ annotations: {{- toYaml . | nindent 2 }}
 - apiGroups: ['']
   resources: [secrets]
   verbs: [create]
+{{- with .Values.druidSecrets }}
+# what spec.auth and spec.tls of DruidDatasources may name
+- apiGroups: ['']
+  resources: [secrets]
+  resourceNames: {{ toJson . }}
+  verbs: [get]
+{{- end }}
 # the last good spec of a job
 - apiGroups: ['']
   resources: [configmaps]

@@ -90,6 +90,8 @@ const savepointStatus: FieldsOf<StreamSavepointStatus> = {
   conditions: true,
 }
 const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
+  auth: true,
+  tls: true,
   druid: true,
   dataSource: true,
   kafka: true,

@@ -41,7 +41,7 @@ async function hangingCluster(): Promise<OperatorWorld> {
     logger: silentLogger,
     connectors: jobConnectors,
     jobClient,
-    druids: () => ({ client: () => undefined, allowed: () => [] }),
+    druids: () => ({ find: () => undefined }),
     settings: {
       tokenKeys: world.tokenKeys,
       rolloutLimit: 1,

@@ -66,10 +66,10 @@ async function run(kube: OneObjectKube, crash?: CrashAt): Promise<void> {
     clock: { now: () => now, after: () => () => undefined, nextTurn: () => undefined },
     leadership: UNCONTESTED,
     druids: {
-      ...druids,
-      client: (name) => {
-        const client = druids.client(name)
-        return client && (crash?.around(client) ?? client)
+      find: (name) => {
+        const druid = druids.find(name)
+        const client = druid?.client()
+        return druid && client && { ...druid, client: () => crash?.around(client) ?? client }
       },
     },
   })

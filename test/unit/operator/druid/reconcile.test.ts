@@ -4,6 +4,7 @@ import type { AllowedUse } from '../../../../operator/druid/allowed-use.ts'
 import { UNCONTESTED } from '../../../../operator/controller/leadership.ts'
 import { configuredDruids } from '../../../../operator/druid/configured-druids.ts'
 import { HttpDruidClient } from '../../../../operator/druid/http-druid-client.ts'
+import { WriteQueue } from '../../../../operator/druid/write-queue.ts'
 import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
 import { conditionOf } from '../../../../operator/druid/status.ts'
 import type { Reconcile } from '../../../../operator/controller/controller.ts'
@@ -411,7 +412,7 @@ describe('a DruidDatasource whose leader was frozen', () => {
   test('gets no write of it, also of those that waited for their turn', async () => {
     apply()
     let isHeld = true
-    const frozen = new HttpDruidClient({ routerUrl }, { isHeld: () => isHeld, turn: () => undefined })
+    const frozen = new HttpDruidClient({ routerUrl }, new WriteQueue({ isHeld: () => isHeld, turn: () => undefined }))
     const first = frozen.suspend('clicks')
     const second = frozen.resume('clicks')
     isHeld = false
