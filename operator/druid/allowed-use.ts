@@ -1,6 +1,6 @@
 import type { DruidDatasource } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
-import type { SpecProblem } from './validate-spec.ts'
+import type { SpecProblem } from './spec-problem.ts'
 
 /** Names as the operator's configuration writes them: exact, or the beginning of a name and `*`. */
 export interface AllowedUse {

@@ -1,5 +1,5 @@
 import { isFields } from '../../runtime/model/fields.ts'
-import type { SpecProblem } from './validate-spec.ts'
+import type { SpecProblem } from './spec-problem.ts'
 
 /** Deeper than anything Druid has; what walks such a value may recurse. */
 const DEEPEST = 64

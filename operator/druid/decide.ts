@@ -133,7 +133,8 @@ function decideDrift(
   status: DruidDatasourceStatus,
   live: JsonObject,
 ): Decision {
-  const drift = differences(desired.spec, live)
+  const unkept = new Set(status.applied?.unkept)
+  const drift = differences(desired.spec, live).filter((path) => !unkept.has(path))
   if (isOlder(orderIn(live), status.applied?.order) && (drift.length > 0 || isSuspended(live) !== desired.suspended)) {
     return apply(
       'LateWriteCorrected',

@@ -37,12 +37,14 @@ export interface DruidDatasourceSpec {
   }
   /** The datasource in Druid, and the id of its supervisor; the resource's own name when absent. */
   dataSource?: string
-  kafka: {
+  /** The supervisor as Druid takes it, in place of the typed fields from `kafka` to `tuning`. */
+  rawSpec?: Readonly<Record<string, unknown>>
+  kafka?: {
     brokers: string
     topic: string
     consumerProperties?: Readonly<Record<string, string | number | boolean>>
   }
-  timestamp: { column: string; format?: string }
+  timestamp?: { column: string; format?: string }
   dimensions?: readonly { name: string; type?: DimensionType }[]
   /** Druid aggregators as Druid writes them. */
   metrics?: readonly Readonly<Record<string, unknown>>[]
@@ -89,7 +91,14 @@ export interface DruidDatasourceStatus {
   /** Intent: the specification whose POST has begun. Written before the POST, removed when its end is known. */
   applying?: { hash: string; time?: string }
   /** What Druid accepted from us last. */
-  applied?: { hash: string; suspended: boolean; time: string; order?: Order }
+  applied?: {
+    hash: string
+    suspended: boolean
+    time: string
+    order?: Order
+    /** Paths of a rawSpec that Druid did not keep when it took it: no drift. */
+    unkept?: string[]
+  }
   /** A specification that Druid refused: not sent again until the resource changes. */
   rejected?: { hash: string; message: string }
   /** Paths in the supervisor that were changed by someone else. */

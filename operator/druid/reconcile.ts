@@ -8,6 +8,7 @@ import type { EventNote } from '../kube/events.ts'
 import { isoSeconds } from '../kube/events.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
 import { useProblem } from './allowed-use.ts'
+import { differences } from './compare-spec.ts'
 import type { Decision, Observation } from './decide.ts'
 import { decide } from './decide.ts'
 import { finalize } from './finalize.ts'
@@ -28,6 +29,7 @@ import { specProblems } from './validate-spec.ts'
 const DEFAULT_SYNC_MS = 15_000
 const SOON_MS = 3_000
 const COMPLETED_TASKS_SEEN = 5
+const MOST_UNKEPT = 100
 
 /**
  * Reconciles DruidDatasources (see Reconcile): finalizer, observe, decide, intent, one act, status.
@@ -217,8 +219,9 @@ class Pass {
     } catch (error) {
       return this.#afterRefusal(client, desired, error)
     }
-    if (!(await client.supervisor(desired.id))) return this.#afterRefusal(client, desired, vanished(desired.id))
-    this.#recordApplied(desired)
+    const kept = await client.supervisor(desired.id)
+    if (!kept) return this.#afterRefusal(client, desired, vanished(desired.id))
+    this.#recordApplied(desired, kept)
     const warns = ALARMING.includes(decision.reason)
     await this.#tell(warns ? 'Warning' : 'Normal', decision.reason, decision.message)
     return this.#settled(desired)
@@ -244,7 +247,7 @@ class Pass {
     await this.#tell('Warning', 'LostAndRestored', decision.message)
     if (decision.rejects)
       return this.#reject(desired, why ?? 'the supervisor was gone after the specification had been sent')
-    if (decision.spec === desired.spec) this.#recordApplied(desired)
+    if (decision.spec === desired.spec) this.#recordApplied(desired, await client.supervisor(desired.id))
     return this.#settled(desired)
   }
 
@@ -255,7 +258,10 @@ class Pass {
     return this.#settled(desired)
   }
 
-  #recordApplied(desired: DesiredSupervisor): void {
+  /** `kept` is how Druid gives it back. */
+  #recordApplied(desired: DesiredSupervisor, kept: JsonObject | undefined): void {
+    const isRaw = this.#resource.spec.rawSpec !== undefined
+    const unkept = isRaw && kept ? differences(desired.spec, kept).slice(0, MOST_UNKEPT) : []
     delete this.#status.applying
     delete this.#status.rejected
     this.#status.applied = {
@@ -263,6 +269,8 @@ class Pass {
       suspended: desired.suspended,
       time: isoSeconds(this.#parts.kube.now()),
       order: this.#order(),
+      // an empty list, too: a merge patch keeps what it does not name
+      ...(isRaw || this.#status.applied?.unkept !== undefined ? { unkept } : {}),
     }
   }
 

@@ -5,8 +5,8 @@ import type { DruidTask, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
 import { healthOf } from './health.ts'
-import type { UnreadPartitions } from './unread-partitions.ts'
-import type { SpecProblem } from './validate-spec.ts'
+import { kafkaOf } from './kafka-of.ts'
+import type { SpecProblem } from './spec-problem.ts'
 
 /** How a pass ended. */
 export type PassResult =
@@ -28,12 +28,13 @@ export function statusAfter(
   now: number,
 ): DruidDatasourceStatus {
   const generation = resource.metadata.generation ?? 0
-  const verdicts = verdictsOf(result, base.unread, now)
+  const kafka = kafkaOf(resource.spec)
+  const verdicts = verdictsOf(result, base, now)
   const next: DruidDatasourceStatus = {
     ...base,
     observedGeneration: generation,
     dataSource: dataSourceOf(resource),
-    topic: resource.spec.kafka.topic,
+    ...(kafka === undefined ? {} : { topic: kafka.topic }),
     conditions: mergeConditions(base.conditions ?? [], verdicts, generation, now),
   }
   return result.kind === 'seen' ? withDruidView(next, result) : next
@@ -63,7 +64,7 @@ function withDruidView(
 }
 
 /** One verdict per condition; a condition left out keeps what it said. */
-function verdictsOf(result: PassResult, unread: UnreadPartitions | undefined, now: number): Record<string, Verdict> {
+function verdictsOf(result: PassResult, base: DruidDatasourceStatus, now: number): Record<string, Verdict> {
   if (result.kind === 'invalid') {
     const message = result.problems
       .map(({ path, message: text, hint }) => `${path}: ${text}.${hint === undefined ? '' : ` ${hint}`}`)
@@ -80,12 +81,15 @@ function verdictsOf(result: PassResult, unread: UnreadPartitions | undefined, no
   }
   return {
     Reachable: yes('Reached', ''),
-    ...verdictsOfDecision(result),
-    Healthy: healthOf(result.supervisor, result.completedTasks, unread, now),
+    ...verdictsOfDecision(result, base.applied?.unkept ?? []),
+    Healthy: healthOf(result.supervisor, result.completedTasks, base.unread, now),
   }
 }
 
-function verdictsOfDecision({ decision, supervisor }: Extract<PassResult, { kind: 'seen' }>): Record<string, Verdict> {
+function verdictsOfDecision(
+  { decision, supervisor }: Extract<PassResult, { kind: 'seen' }>,
+  unkept: readonly string[],
+): Record<string, Verdict> {
   if (decision.act === 'refuse') {
     return stalledBy(decision.reason, decision.message)
   }
@@ -109,9 +113,15 @@ function verdictsOfDecision({ decision, supervisor }: Extract<PassResult, { kind
     Ready: yes(ready, `supervisor ${supervisor.detailedState}`),
     Reconciling: no('UpToDate', ''),
     Stalled: no('UpToDate', ''),
-    Applied: yes('Accepted', 'Druid runs this specification'),
+    Applied:
+      unkept.length === 0 ? yes('Accepted', 'Druid runs this specification') : yes('Accepted', unkeptText(unkept)),
     Drifted: drifted,
   }
+}
+
+/** Druid passes over what it does not know, and says nothing. */
+function unkeptText(paths: readonly string[]): string {
+  return `Druid runs this specification, but gives back something else at ${paths.join(', ')}: it may not know what stands there`
 }
 
 /** A person has to act. */

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
-import { memberOf } from '../../runtime/model/fields.ts'
+import { memberOf, membersOf } from '../../runtime/model/fields.ts'
+import type { Fields } from '../../runtime/model/fields.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { Order } from '../../runtime/model/job.ts'
-import type { DruidDatasource } from './druid-datasource.ts'
+import type { DruidDatasource, DruidDatasourceSpec } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
 import type { JsonObject } from './druid-client.ts'
 import { isoPeriod } from './iso-period.ts'
+import { kafkaOf } from './kafka-of.ts'
 import type { Json } from './json.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import { isJsonObject } from './json.ts'
@@ -21,6 +23,9 @@ const OWNER_UID_KEY = 'millrace.dev/owner-uid'
  * It is no part of what is asked for, and its change alone is not written.
  */
 export const ORDER_KEY = 'millrace.dev/order'
+
+/** Shortest `taskDuration`: below a minute every task of Druid 33 dies at once. */
+export const SHORTEST_TASK_MS = 60_000
 
 /** The Kafka supervisor that a DruidDatasource asks for. */
 export interface DesiredSupervisor {
@@ -43,27 +48,43 @@ export function desiredSupervisor(resource: DruidDatasource): DesiredSupervisor 
   const id = dataSourceOf(resource)
   const owner = `${metadata.namespace ?? 'default'}/${metadata.name}`
   const suspended = spec.suspended ?? false
-  const body = {
-    type: 'kafka',
-    context: { [OWNER_KEY]: owner, useConcurrentLocks: true },
-    spec: {
-      dataSchema: dataSchema(id, resource),
-      ioConfig: ioConfig(resource),
-      tuningConfig: { resetOffsetAutomatically: false, ...spec.tuning, type: 'kafka' },
-    },
-  }
+  const body = isTypedSpec(spec) ? typedBody(id, owner, spec) : rawBody(owner, membersOf(spec.rawSpec))
   const text = textWithoutNulls(body)
   return {
     id,
     owner,
-    topic: spec.kafka.topic,
+    topic: kafkaOf(spec)?.topic ?? '',
     suspended,
-    spec: parseObject(textWithoutNulls({ ...body, suspended })),
+    spec: parseObject(textWithoutNulls({ ...membersOf(body), suspended })),
     hash: createHash('sha256').update(text).digest('hex').slice(0, 16),
   }
 }
 
-function dataSchema(id: string, { spec }: DruidDatasource): unknown {
+/** A spec without `rawSpec`. */
+type TypedSpec = DruidDatasourceSpec & Required<Pick<DruidDatasourceSpec, 'kafka' | 'timestamp'>>
+
+export function isTypedSpec(spec: DruidDatasourceSpec): spec is TypedSpec {
+  return spec.rawSpec === undefined && spec.kafka !== undefined && spec.timestamp !== undefined
+}
+
+function typedBody(id: string, owner: string, spec: TypedSpec): unknown {
+  return {
+    type: 'kafka',
+    context: { [OWNER_KEY]: owner, useConcurrentLocks: true },
+    spec: {
+      dataSchema: dataSchema(id, spec),
+      ioConfig: ioConfig(spec),
+      tuningConfig: { resetOffsetAutomatically: false, ...spec.tuning, type: 'kafka' },
+    },
+  }
+}
+
+/** As it was written, with our mark. */
+function rawBody(owner: string, raw: Fields): unknown {
+  return { ...raw, context: { ...membersOf(raw['context']), [OWNER_KEY]: owner } }
+}
+
+function dataSchema(id: string, spec: TypedSpec): unknown {
   return {
     dataSource: id,
     timestampSpec: { column: spec.timestamp.column, format: spec.timestamp.format ?? 'auto' },
@@ -85,7 +106,7 @@ function queryGranularity(name: string): unknown {
   return name === 'NONE' || name === 'ALL' ? { type: name.toLowerCase() } : name
 }
 
-function ioConfig({ spec }: DruidDatasource): unknown {
+function ioConfig(spec: TypedSpec): unknown {
   const ingestion = spec.ingestion ?? {}
   return {
     topic: spec.kafka.topic,

@@ -1,87 +1,30 @@
-import { isFields, memberOf } from '../../runtime/model/fields.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import { codeProblems } from './code-in-json.ts'
 import type { DruidDatasource, DruidDatasourceSpec } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
-import { parseIsoPeriodMs } from './iso-period.ts'
+import { allowedNames } from './spec-problem.ts'
+import type { SpecProblem } from './spec-problem.ts'
+import { isTypedSpec, SHORTEST_TASK_MS } from './supervisor-spec.ts'
+import { brokerProblems, CONSUMER_PROPERTIES } from './validate-kafka.ts'
+import { rawSpecProblems } from './validate-raw-spec.ts'
+import { tuningProblems } from './validate-tuning.ts'
 
-export interface SpecProblem {
-  path: string
-  message: string
-  hint?: string
-}
-
-/**
- * Consumer properties that cannot make Druid load classes, read files or talk to another host
- * (the class of CVE-2023-25194): no JAAS, no stores, no interceptors, no config providers.
- */
-const CONSUMER_PROPERTIES: readonly string[] = [
-  'client.id',
-  'client.rack',
-  'connections.max.idle.ms',
-  'default.api.timeout.ms',
-  'fetch.max.bytes',
-  'fetch.max.wait.ms',
-  'fetch.min.bytes',
-  'max.partition.fetch.bytes',
-  'max.poll.records',
-  'receive.buffer.bytes',
-  'reconnect.backoff.max.ms',
-  'reconnect.backoff.ms',
-  'request.timeout.ms',
-  'retry.backoff.ms',
-  'security.protocol',
-  'send.buffer.bytes',
-  'session.timeout.ms',
-]
-
-/** Druid takes unknown names with a 200 and ignores them, so a typing mistake would stay silent. */
-const TUNING: Readonly<Record<string, 'number' | 'boolean' | 'period' | 'object'>> = {
-  maxRowsInMemory: 'number',
-  maxBytesInMemory: 'number',
-  maxRowsPerSegment: 'number',
-  maxTotalRows: 'number',
-  maxPendingPersists: 'number',
-  handoffConditionTimeout: 'number',
-  workerThreads: 'number',
-  chatRetries: 'number',
-  maxParseExceptions: 'number',
-  maxSavedParseExceptions: 'number',
-  numPersistThreads: 'number',
-  maxColumnsToMerge: 'number',
-  reportParseExceptions: 'boolean',
-  logParseExceptions: 'boolean',
-  releaseLocksOnHandoff: 'boolean',
-  skipBytesInMemoryOverheadCheck: 'boolean',
-  intermediatePersistPeriod: 'period',
-  intermediateHandoffPeriod: 'period',
-  httpTimeout: 'period',
-  shutdownTimeout: 'period',
-  offsetFetchPeriod: 'period',
-  indexSpec: 'object',
-  indexSpecForIntermediatePersists: 'object',
-  appendableIndexSpec: 'object',
-}
-/** Threads inside of Druid. */
-const MOST_THREADS = 256
-/** While Druid waits for tasks it holds the one lock of all its supervisors. */
-const LONGEST_WAIT_MS = 5 * 60_000
-const WAITS: readonly string[] = ['httpTimeout', 'shutdownTimeout']
-
-/** Shortest `taskDuration`: below a minute every task of Druid 33 dies at once. */
-const SHORTEST_TASK_MS = 60_000
 const SHORTEST_SYNC_MS = 1000
 const LONGEST_SYNC_MS = 86_400_000
 
 /** What the CRD's schema cannot say. Values that make Druid lose a running supervisor are refused here. */
 export function specProblems(resource: DruidDatasource): SpecProblem[] {
   const { spec } = resource
+  const problems = [...nameProblems(dataSourceOf(resource)), ...durationProblems(spec)]
+  if (spec.rawSpec !== undefined) return [...problems, ...rawSpecProblems(resource)]
+  if (!isTypedSpec(spec)) {
+    return [{ path: 'spec', message: 'kafka and timestamp must be given, or rawSpec' }, ...problems]
+  }
   return [
-    ...nameProblems(dataSourceOf(resource)),
-    ...brokerProblems(spec.kafka.brokers),
+    ...problems,
+    ...brokerProblems(spec.kafka.brokers, 'spec.kafka.brokers'),
     ...allowedNames('spec.kafka.consumerProperties', spec.kafka.consumerProperties ?? {}, CONSUMER_PROPERTIES),
     ...tuningProblems(spec.tuning ?? {}),
-    ...durationProblems(spec),
     ...ingestionProblems(spec.ingestion ?? {}),
     ...columnProblems(spec),
     ...codeProblems(spec.metrics ?? [], 'spec.metrics'),
@@ -99,68 +42,6 @@ function nameProblems(name: string): SpecProblem[] {
       hint: 'Use letters, digits, "_", "-" and ".", at most 128, not starting with "." or "-".',
     },
   ]
-}
-
-/** Druid answers 200 to brokers without a port and then never starts a task. */
-function brokerProblems(brokers: string): SpecProblem[] {
-  return brokers
-    .split(',')
-    .filter((broker) => !isBrokerAddress(broker))
-    .map((broker) => ({
-      path: 'spec.kafka.brokers',
-      message: `'${broker}' is not a broker address`,
-      hint: 'Write host:port, several separated by commas without spaces; ports are from 1 to 65535.',
-    }))
-}
-
-function isBrokerAddress(text: string): boolean {
-  const port = Number(/^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text)?.[1] ?? 0)
-  return port >= 1 && port <= 65_535
-}
-
-function allowedNames(
-  path: string,
-  values: Readonly<Record<string, unknown>>,
-  allowed: readonly string[],
-): SpecProblem[] {
-  return Object.keys(values)
-    .filter((name) => !allowed.includes(name))
-    .map((name) => ({
-      path: `${path}[${name}]`,
-      message: `'${name}' is not allowed`,
-      hint: `Allowed are ${allowed.join(', ')}.`,
-    }))
-}
-
-function tuningProblems(tuning: Readonly<Record<string, unknown>>): SpecProblem[] {
-  const problems = allowedNames('spec.tuning', tuning, Object.keys(TUNING))
-  for (const [name, value] of Object.entries(tuning)) {
-    const wanted = wantedOfTuning(name, value)
-    if (wanted === undefined) continue
-    problems.push({ path: `spec.tuning.${name}`, message: `${shown(value)} is not ${wanted}` })
-  }
-  return problems
-}
-
-/** What the value should have been; undefined when it is that. */
-function wantedOfTuning(name: string, value: unknown): string | undefined {
-  const kind = memberOf(TUNING, name)
-  if (kind === 'number') {
-    const isThreads = name === 'workerThreads' || name === 'numPersistThreads'
-    const least = name === 'maxColumnsToMerge' ? -1 : isThreads ? 1 : 0
-    if (isThreads && Number(value) > MOST_THREADS) return `at most ${MOST_THREADS}`
-    return Number.isSafeInteger(value) && Number(value) >= least ? undefined : `a whole number of at least ${least}`
-  }
-  if (kind === 'boolean') return typeof value === 'boolean' ? undefined : 'true or false'
-  if (kind === 'object') return isFields(value) ? undefined : 'a mapping'
-  if (kind === undefined) return undefined
-  const ms = typeof value === 'string' ? parseIsoPeriodMs(value) : undefined
-  if (ms === undefined || ms === 0) return 'a period such as PT10M'
-  return WAITS.includes(name) && ms > LONGEST_WAIT_MS ? 'at most PT5M, for so long all supervisors may wait' : undefined
-}
-
-function shown(value: unknown): string {
-  return String(JSON.stringify(value)).slice(0, 100)
 }
 
 function durationProblems(spec: DruidDatasourceSpec): SpecProblem[] {

@@ -18,6 +18,8 @@ export class FakeDruid {
   status: string | undefined
   /** A partition that no task of a running supervisor has. */
   unread: string | undefined
+  /** A member of the ioConfig that this Druid does not know and does not give back. */
+  forgets: string | undefined
   runningTasks = 'none'
   completedTasks = 'none'
   /** 'refuse' closes every connection; a number is the status of every answer. */
@@ -100,7 +102,12 @@ export class FakeDruid {
     }
     const supervisor = this.supervisors.get(id)
     if (!supervisor) return replay('supervisor-get-404', id)
-    if (method === 'GET' && verb === undefined) return json(echo(supervisor))
+    if (method === 'GET' && verb === undefined) {
+      const { ioConfig: _, ...echoed } = echo(supervisor)
+      const inner = part(echoed, 'spec')
+      const { [this.forgets ?? '']: _forgotten, ...ioConfig } = part(inner, 'ioConfig')
+      return json({ ...echoed, spec: { ...inner, ioConfig }, ioConfig })
+    }
     if (verb === 'status') return this.#status(supervisor.suspended)
     if (verb === 'terminate') {
       this.supervisors.delete(id)

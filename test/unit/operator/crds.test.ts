@@ -94,6 +94,7 @@ const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
   tls: true,
   druid: true,
   dataSource: true,
+  rawSpec: true,
   kafka: true,
   timestamp: true,
   dimensions: true,
