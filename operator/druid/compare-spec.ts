@@ -18,6 +18,13 @@ export function differences(desired: JsonObject, live: JsonObject): string[] {
   return paths.filter((path) => path !== `context.${OWNER_KEY}`)
 }
 
+/** As `differences`, for any value that Druid keeps; paths begin with `path`. */
+export function subsetDifferences(desired: Json, live: Json, path: string): string[] {
+  const paths: string[] = []
+  compare(desired, live, path, paths)
+  return paths
+}
+
 function compare(desired: Json, live: Json | undefined, path: string, paths: string[]): void {
   if (desired === null) return
   if (/granularity$/i.test(path)) {

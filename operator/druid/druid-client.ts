@@ -29,6 +29,14 @@ export interface DruidClient {
   handOff(id: string, groups: readonly number[]): Promise<void>
   /** Tasks of the datasource, newest first. */
   tasks(dataSource: string, state: 'running' | 'complete', max: number): Promise<DruidTask[]>
+  /** Rules of retention that the datasource has of its own, in order. */
+  rules(dataSource: string): Promise<JsonObject[]>
+  /** An empty list takes its own rules away: then the default ones hold. */
+  setRules(dataSource: string, rules: readonly JsonObject[]): Promise<void>
+  /** Its automatic compaction. */
+  compaction(dataSource: string): Promise<JsonObject | undefined>
+  setCompaction(dataSource: string, config: JsonObject): Promise<void>
+  removeCompaction(dataSource: string): Promise<void>
   /** Rows of an SQL query as objects. */
   query(sql: string): Promise<JsonObject[]>
 }

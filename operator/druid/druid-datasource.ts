@@ -1,6 +1,7 @@
 import type { Order } from '../../runtime/model/job.ts'
 import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
+import type { SettingStatus } from './settings.ts'
 import type { UnreadPartitions } from './unread-partitions.ts'
 
 /**
@@ -62,6 +63,10 @@ export interface DruidDatasourceSpec {
   }
   /** Druid's tuningConfig; only names that Druid knows (Druid itself ignores misspelt ones silently). */
   tuning?: Readonly<Record<string, unknown>>
+  /** Druid's rules, in order; absent: left alone, empty: those of the datasource are removed. */
+  retention?: readonly Readonly<Record<string, unknown>>[]
+  /** Absent: left alone; `enabled: false`: removed. `config` is Druid's, without dataSource. */
+  compaction?: { enabled?: boolean; config?: Readonly<Record<string, unknown>> }
   suspended?: boolean
   driftPolicy?: 'Enforce' | 'Warn' | 'Ignore'
   adoption?: 'IfEqual' | 'Always' | 'Never'
@@ -101,6 +106,8 @@ export interface DruidDatasourceStatus {
   }
   /** A specification that Druid refused: not sent again until the resource changes. */
   rejected?: { hash: string; message: string }
+  /** Retention and compaction, as far as the resource says something about them. */
+  settings?: SettingStatus[]
   /** Paths in the supervisor that were changed by someone else. */
   drift?: string[]
 }

@@ -2,6 +2,7 @@ import { describeWithCauses } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
 import type { EventNote } from '../kube/events.ts'
+import { removeSettings } from './apply-settings.ts'
 import { useProblem } from './allowed-use.ts'
 import type { DruidClient } from './druid-client.ts'
 import type { DruidDatasource } from './druid-datasource.ts'
@@ -103,6 +104,7 @@ async function terminate(
   const live = await client.supervisor(id)
   if (live) {
     if (!(await isOurs(parts, client, resource, id))) return undefined
+    await removeSettings(client, resource)
     await client.terminate(id)
   } else if (!resource.status?.applied) {
     return undefined

@@ -18,6 +18,7 @@ import type {
   SupervisorStatus,
   SupervisorVersion,
 } from './druid-client.ts'
+import { isJsonObject } from './json.ts'
 import type { Json } from './json.ts'
 import { WriteQueue } from './write-queue.ts'
 import { isFields } from '../../runtime/model/fields.ts'
@@ -128,6 +129,31 @@ export class HttpDruidClient implements DruidClient {
     return parseTasks(expectOk(`GET tasks of '${dataSource}'`, answer)).slice(0, max)
   }
 
+  async rules(dataSource: string): Promise<JsonObject[]> {
+    return objects(expectOk(`GET rules of '${dataSource}'`, await this.#call('GET', rulesPath(dataSource))).json)
+  }
+
+  async setRules(dataSource: string, rules: readonly JsonObject[]): Promise<void> {
+    expectOk(`POST rules of '${dataSource}'`, await this.#write('POST', rulesPath(dataSource), rules))
+  }
+
+  async compaction(dataSource: string): Promise<JsonObject | undefined> {
+    const answer = await this.#call('GET', compactionPath(dataSource))
+    if (hasNoCompaction(answer)) return undefined
+    const { json } = expectOk(`GET compaction of '${dataSource}'`, answer)
+    return isJsonObject(json) ? json : undefined
+  }
+
+  async setCompaction(dataSource: string, config: JsonObject): Promise<void> {
+    const answer = await this.#write('POST', compactionPath(dataSource), { ...config, dataSource })
+    expectOk(`POST compaction of '${dataSource}'`, answer)
+  }
+
+  async removeCompaction(dataSource: string): Promise<void> {
+    const answer = await this.#write('DELETE', compactionPath(dataSource))
+    if (!hasNoCompaction(answer)) expectOk(`DELETE compaction of '${dataSource}'`, answer)
+  }
+
   async query(sql: string): Promise<JsonObject[]> {
     const answer = await this.#call('POST', '/druid/v2/sql', { query: sql, resultFormat: 'object' })
     return objects(expectOk('SQL query', answer).json)
@@ -220,6 +246,20 @@ function agentOf({ ca, certificate, key }: NonNullable<DruidAccess['tls']>, url:
 
 function supervisorPath(id: string): string {
   return `${SUPERVISORS}/${encodeURIComponent(id)}`
+}
+
+function rulesPath(dataSource: string): string {
+  return `/druid/coordinator/v1/rules/${encodeURIComponent(dataSource)}`
+}
+
+/** Of the Overlord: it works whether compaction is run by supervisors or by the Coordinator. */
+function compactionPath(dataSource: string): string {
+  return `/druid/indexer/v1/compaction/config/datasources/${encodeURIComponent(dataSource)}`
+}
+
+/** Any other 404 means that this Druid has no such call. */
+function hasNoCompaction({ status, json }: DruidAnswer): boolean {
+  return status === 404 && isJsonObject(json) && json['category'] === 'NOT_FOUND'
 }
 
 /** A 404 that names the supervisor; any other 404 means that this is not a Druid management API. */

@@ -7,6 +7,7 @@ import { isNotFound, KubeError } from '../kube/errors.ts'
 import type { EventNote } from '../kube/events.ts'
 import { isoSeconds } from '../kube/events.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
+import { applySettings } from './apply-settings.ts'
 import { useProblem } from './allowed-use.ts'
 import { differences } from './compare-spec.ts'
 import type { Decision, Observation } from './decide.ts'
@@ -78,6 +79,7 @@ class Pass {
   readonly #parts: DruidReconcileParts
   #resource: DruidDatasource
   #status: DruidDatasourceStatus
+  #settingsDrift: readonly string[] = []
 
   constructor(parts: DruidReconcileParts, resource: DruidDatasource) {
     this.#parts = parts
@@ -140,10 +142,20 @@ class Pass {
       desired,
       decide(desired, this.#resource.spec, this.#status, await this.#observe(client, desired)),
     )
+    if (decision.act !== 'refuse') await this.#configure(client)
     const supervisor = decision.act === 'refuse' ? undefined : await client.status(desired.id)
     await this.#watchPartitions(client, desired.id, supervisor)
     const completedTasks = supervisor ? await client.tasks(desired.id, 'complete', COMPLETED_TASKS_SEEN) : []
-    return { kind: 'seen', decision, supervisor, completedTasks }
+    return { kind: 'seen', decision, supervisor, completedTasks, settingsDrift: this.#settingsDrift }
+  }
+
+  async #configure(client: DruidClient): Promise<void> {
+    const { settings, drift } = await applySettings(client, this.#resource, (note) =>
+      this.#parts.events.record(this.#resource, note),
+    )
+    this.#settingsDrift = drift
+    const { settings: _, ...rest } = this.#status
+    this.#status = settings.length === 0 ? rest : { ...rest, settings }
   }
 
   async #observe(client: DruidClient, { id, owner }: DesiredSupervisor): Promise<Observation> {

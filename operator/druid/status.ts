@@ -13,7 +13,14 @@ export type PassResult =
   | { kind: 'invalid'; reason: 'SpecInvalid' | 'NotAllowed'; problems: readonly SpecProblem[] }
   /** Druid could not be asked, or failed; what runs there goes on. */
   | { kind: 'unreachable'; reason: string; message: string }
-  | { kind: 'seen'; decision: Decision; supervisor: SupervisorStatus | undefined; completedTasks: readonly DruidTask[] }
+  | {
+      kind: 'seen'
+      decision: Decision
+      supervisor: SupervisorStatus | undefined
+      completedTasks: readonly DruidTask[]
+      /** Paths of retention and compaction that others changed and that are left so. */
+      settingsDrift: readonly string[]
+    }
 
 type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
 
@@ -42,10 +49,10 @@ export function statusAfter(
 
 function withDruidView(
   next: DruidDatasourceStatus,
-  { decision, supervisor }: Extract<PassResult, { kind: 'seen' }>,
+  { decision, supervisor, settingsDrift }: Extract<PassResult, { kind: 'seen' }>,
 ): DruidDatasourceStatus {
   const { drift: _, state: _s, detailedState: _d, healthy: _h, suspended: _p, lag: _l, ...rest } = next
-  const drift = decision.act === 'nothing' ? [...decision.drift] : []
+  const drift = decision.act === 'nothing' ? [...decision.drift, ...settingsDrift] : []
   const shown = drift.length > 0 ? { ...rest, drift } : rest
   if (!supervisor) return { ...shown, activeTasks: 0, publishingTasks: 0, recentErrors: [] }
   return {
@@ -82,12 +89,13 @@ function verdictsOf(result: PassResult, base: DruidDatasourceStatus, now: number
   return {
     Reachable: yes('Reached', ''),
     ...verdictsOfDecision(result, base.applied?.unkept ?? []),
+    ...verdictsOfSettings(base),
     Healthy: healthOf(result.supervisor, result.completedTasks, base.unread, now),
   }
 }
 
 function verdictsOfDecision(
-  { decision, supervisor }: Extract<PassResult, { kind: 'seen' }>,
+  { decision, supervisor, settingsDrift }: Extract<PassResult, { kind: 'seen' }>,
   unkept: readonly string[],
 ): Record<string, Verdict> {
   if (decision.act === 'refuse') {
@@ -98,7 +106,7 @@ function verdictsOfDecision(
     const runs = supervisor === undefined ? 'nothing runs' : 'the last good specification continues'
     return stalledBy('Rejected', `Druid refused the specification (${runs}): ${rejected}`)
   }
-  const drift = decision.act === 'nothing' ? decision.drift : []
+  const drift = decision.act === 'nothing' ? [...decision.drift, ...settingsDrift] : []
   const drifted = drift.length > 0 ? yes('ChangedByOthers', `differs at ${drift.join(', ')}`) : no('AsWritten', '')
   if (!supervisor) {
     return {
@@ -116,6 +124,21 @@ function verdictsOfDecision(
     Applied:
       unkept.length === 0 ? yes('Accepted', 'Druid runs this specification') : yes('Accepted', unkeptText(unkept)),
     Drifted: drifted,
+  }
+}
+
+/** Of retention and compaction; a refusal of them does not stop the supervisor. */
+function verdictsOfSettings({ settings = [], conditions = [] }: DruidDatasourceStatus): Record<string, Verdict> {
+  const refused = settings.filter(({ rejected }) => rejected !== undefined)
+  const unkept = settings.flatMap((setting) => setting.unkept ?? [])
+  if (refused.length > 0) {
+    const message = refused.map(({ name, rejected }) => `Druid refused ${name}: ${rejected}`).join('; ')
+    return { Configured: no('Rejected', message) }
+  }
+  // said once, it must not stay when nothing is asked for any more
+  if (settings.length === 0 && !conditions.some(({ type }) => type === 'Configured')) return {}
+  return {
+    Configured: yes('AsWritten', unkept.length === 0 ? '' : `Druid gives back something else at ${unkept.join(', ')}`),
   }
 }
 
@@ -156,7 +179,7 @@ function mergeConditions(
   return [...kept, ...fresh].sort((a, b) => ORDER.indexOf(a.type) - ORDER.indexOf(b.type))
 }
 
-const ORDER = ['Ready', 'Reconciling', 'Stalled', 'Reachable', 'Applied', 'Healthy', 'Drifted']
+const ORDER = ['Ready', 'Reconciling', 'Stalled', 'Reachable', 'Applied', 'Configured', 'Healthy', 'Drifted']
 
 function yes(reason: string, message: string): Verdict {
   return { status: 'True', reason, message }

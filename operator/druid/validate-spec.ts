@@ -7,6 +7,7 @@ import type { SpecProblem } from './spec-problem.ts'
 import { isTypedSpec, SHORTEST_TASK_MS } from './supervisor-spec.ts'
 import { brokerProblems, CONSUMER_PROPERTIES } from './validate-kafka.ts'
 import { rawSpecProblems } from './validate-raw-spec.ts'
+import { settingsProblems } from './validate-settings.ts'
 import { tuningProblems } from './validate-tuning.ts'
 
 const SHORTEST_SYNC_MS = 1000
@@ -15,7 +16,7 @@ const LONGEST_SYNC_MS = 86_400_000
 /** What the CRD's schema cannot say. Values that make Druid lose a running supervisor are refused here. */
 export function specProblems(resource: DruidDatasource): SpecProblem[] {
   const { spec } = resource
-  const problems = [...nameProblems(dataSourceOf(resource)), ...durationProblems(spec)]
+  const problems = [...nameProblems(dataSourceOf(resource)), ...durationProblems(spec), ...settingsProblems(spec)]
   if (spec.rawSpec !== undefined) return [...problems, ...rawSpecProblems(resource)]
   if (!isTypedSpec(spec)) {
     return [{ path: 'spec', message: 'kafka and timestamp must be given, or rawSpec' }, ...problems]

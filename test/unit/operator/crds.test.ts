@@ -102,6 +102,8 @@ const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
   granularity: true,
   ingestion: true,
   tuning: true,
+  retention: true,
+  compaction: true,
   suspended: true,
   driftPolicy: true,
   adoption: true,
@@ -126,6 +128,7 @@ const datasourceStatus: FieldsOf<DruidDatasourceStatus> = {
   applying: true,
   applied: true,
   rejected: true,
+  settings: true,
   drift: true,
 }
 
