@@ -368,6 +368,67 @@ describe.skipIf(why !== undefined)(
       await everythingIsVisible()
     })
 
+    test('retention and compaction are set, restored when others change them, and removed', async () => {
+      const retention = [
+        { type: 'loadByPeriod', period: 'P20000D', tieredReplicants: { _default_tier: 1 } },
+        { type: 'dropForever' },
+      ]
+      await edit({ retention, compaction: { config: { skipOffsetFromLatest: 'P1D' } } })
+      await reconciledUntil('both are set', (status) => conditionOf(status, 'Configured')?.reason === 'AsWritten')
+      expect((await datasource())?.status?.settings?.map(({ name, unkept }) => [name, unkept])).toEqual([
+        ['retention', undefined],
+        ['compaction', undefined],
+      ])
+      const configured = [await druid.rules('delays'), await druid.compaction('delays')]
+      expect(configured).toMatchObject([
+        retention,
+        { dataSource: 'delays', skipOffsetFromLatest: 'P1D', taskContext: { useConcurrentLocks: true } },
+      ])
+      const told = events.length
+      restartOperator()
+      await reconcile(ref)
+      expect(events.slice(told)).toEqual([])
+      await druid.setRules('delays', [{ type: 'loadForever' }])
+      await druid.removeCompaction('delays')
+      await reconciledUntil('both are back', async () => {
+        const now = [await druid.rules('delays'), await druid.compaction('delays')]
+        return JSON.stringify(now) === JSON.stringify(configured)
+      })
+      await edit({ retention: [], compaction: { enabled: false, config: null } })
+      await reconciledUntil(
+        'both are gone',
+        async () => (await druid.rules('delays')).length === 0 && (await druid.compaction('delays')) === undefined,
+      )
+      await edit({ retention: null, compaction: null })
+      await druid.removeCompaction('delays')
+      await everythingIsVisible()
+    })
+
+    test('what Druid gives back is a rawSpec that is sent once and goes on where the typed one was', async () => {
+      const typed = (await datasource())?.spec
+      const live = await druid.supervisor('delays')
+      const { kafka, timestamp, dimensions, ingestion, tuning } = typed ?? {}
+      const rawSpec = { type: live?.['type'], spec: live?.['spec'], context: { useConcurrentLocks: true } }
+      await edit({ rawSpec, kafka: null, timestamp: null, dimensions: null, ingestion: null, tuning: null })
+      const generation = (await datasource())?.metadata.generation
+      await reconciledUntil(
+        'it runs',
+        (status) => status.observedGeneration === generation && ready(status) === 'True/Running',
+      )
+      expect((await datasource())?.status?.applied?.unkept).toEqual([])
+      await produce(3)
+      await everythingIsVisible()
+      const told = events.length
+      restartOperator()
+      await reconcile(ref)
+      expect(events.slice(told)).toEqual([])
+      await edit({ rawSpec: null, kafka, timestamp, dimensions, ingestion, tuning })
+      await reconciledUntil(
+        'it is typed again',
+        (status) => ready(status) === 'True/Running' && status.activeTasks === 1,
+      )
+    })
+
     test('another topic is refused by the API server', async () => {
       await expect(edit({ kafka: { topic: 'other' } })).rejects.toThrow(/topic cannot change/)
     })
