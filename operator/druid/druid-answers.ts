@@ -1,5 +1,5 @@
 import { MillraceError } from '../../runtime/model/errors.ts'
-import type { DruidTask, JsonObject, SupervisorStatus, SupervisorVersion } from './druid-client.ts'
+import type { DruidTask, JsonObject, SupervisorOverview, SupervisorStatus, SupervisorVersion } from './druid-client.ts'
 import type { Json } from './json.ts'
 import { isJsonObject } from './json.ts'
 
@@ -69,6 +69,28 @@ function druidText({ json, text }: DruidAnswer): string {
 
 export function parseVersions(json: Json | undefined): SupervisorVersion[] {
   return objects(json).flatMap(({ spec, version }) => (isJsonObject(spec) ? [{ spec, version: String(version) }] : []))
+}
+
+/** Entries that are no supervisors are left out: who looks for one then asks for it. */
+export function parseOverview(json: Json | undefined): Map<string, SupervisorOverview> {
+  return new Map(
+    objects(json).flatMap(({ id, spec, state, detailedState, healthy, suspended }) =>
+      typeof id === 'string' && isJsonObject(spec)
+        ? [
+            [
+              id,
+              {
+                spec,
+                state: wordOf(state),
+                detailedState: wordOf(detailedState ?? state),
+                healthy: healthy === true,
+                suspended: suspended === true,
+              },
+            ] as const,
+          ]
+        : [],
+    ),
+  )
 }
 
 export function parseStatus(json: Json | undefined): SupervisorStatus | undefined {

@@ -8,6 +8,8 @@ import type { Json } from './json.ts'
  * DRUID_FAILED (other 5xx; retriable, and after a POST the supervisor may have vanished: look again).
  */
 export interface DruidClient {
+  /** Every supervisor of the Druid that the login may see, by id, in one call. */
+  overview(): Promise<ReadonlyMap<string, SupervisorOverview>>
   /** The specification with every default written out, as Druid echoes it. */
   supervisor(id: string): Promise<JsonObject | undefined>
   /** Newest first. A `noop` specification is the tombstone of a terminated supervisor. */
@@ -66,6 +68,12 @@ export interface SupervisorStatus {
   activeTasks: number
   publishingTasks: number
   recentErrors: readonly { time: string; message: string }[]
+}
+
+export interface SupervisorOverview
+  extends Pick<SupervisorStatus, 'state' | 'detailedState' | 'healthy' | 'suspended'> {
+  /** As `supervisor` gives it. */
+  spec: JsonObject
 }
 
 export interface DruidTask {

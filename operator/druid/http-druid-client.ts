@@ -9,12 +9,13 @@ import type { AllowedUse } from './allowed-use.ts'
 import { authorizationOf, secretsOf } from './druid-access.ts'
 import type { DruidAccess, Login } from './druid-access.ts'
 import type { DruidAnswer } from './druid-answers.ts'
-import { answerError, objects, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
+import { answerError, objects, parseOverview, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
 import type {
   DruidClient,
   DruidTask,
   JsonObject,
   Outcome,
+  SupervisorOverview,
   SupervisorStatus,
   SupervisorVersion,
 } from './druid-client.ts'
@@ -35,6 +36,9 @@ export interface DruidEndpoint {
 
 const TIMEOUT_MS = 10_000
 const MAX_BODY_BYTES = 8 * 1024 * 1024
+/** Of all supervisors, each with its specification, twice. */
+const MAX_OVERVIEW_BYTES = 64 * 1024 * 1024
+const OVERVIEW_TIMEOUT_MS = 30_000
 const SUPERVISORS = '/druid/indexer/v1/supervisor'
 
 /** The port over HTTP with undici. Follows no redirect, so the credentials reach the configured host only. */
@@ -62,6 +66,13 @@ export class HttpDruidClient implements DruidClient {
   close(): void {
     // Nobody waits for it, and sockets that do not close are the system's.
     void this.#agent?.close().catch(() => undefined)
+  }
+
+  async overview(): Promise<ReadonlyMap<string, SupervisorOverview>> {
+    const limits = { timeoutMs: OVERVIEW_TIMEOUT_MS, maxBytes: MAX_OVERVIEW_BYTES }
+    return parseOverview(
+      expectOk('GET supervisors', await this.#call('GET', `${SUPERVISORS}?full`, undefined, limits)).json,
+    )
   }
 
   async supervisor(id: string): Promise<JsonObject | undefined> {
@@ -171,7 +182,12 @@ export class HttpDruidClient implements DruidClient {
     return this.#writes.add(`${method} ${path}`, () => this.#call(method, path, body))
   }
 
-  async #call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: Json): Promise<DruidAnswer> {
+  async #call(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: Json,
+    { timeoutMs, maxBytes } = { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BODY_BYTES },
+  ): Promise<DruidAnswer> {
     const login = await this.#login()
     const headers: Record<string, string> = { accept: 'application/json', ...authorizationOf(login) }
     if (body !== undefined) headers['content-type'] = 'application/json'
@@ -179,13 +195,13 @@ export class HttpDruidClient implements DruidClient {
       const response = await request(this.#base + path, {
         method,
         headers,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeoutMs),
         ...(this.#agent === undefined ? {} : { dispatcher: this.#agent }),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       // A Router adds its own to that of the Overlord.
       const date = [response.headers['date']].flat().at(-1)
-      const text = await readCapped(response.body)
+      const text = await readCapped(response.body, maxBytes)
       const shown = response.statusCode >= 300 ? withoutSecrets(text, secretsOf(login)) : text
       return toAnswer(response.statusCode, shown, Date.parse(date ?? ''))
     } catch (error) {
@@ -288,13 +304,13 @@ export function checkedUrl(routerUrl: string): URL {
   )
 }
 
-async function readCapped(body: AsyncIterable<Uint8Array>): Promise<string> {
+async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
     size += chunk.length
-    if (size > MAX_BODY_BYTES) {
-      throw new MillraceError('DRUID_FAILED', `an answer of Druid is larger than ${MAX_BODY_BYTES} bytes`, {
+    if (size > maxBytes) {
+      throw new MillraceError('DRUID_FAILED', `an answer of Druid is larger than ${maxBytes} bytes`, {
         domain: 'dependency',
       })
     }

@@ -18,6 +18,9 @@ import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.
 import { FINALIZER, druidDatasources } from './druid-datasource.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
 import { readAccess } from './read-access.ts'
+import { isSettled, isUnchanged } from './glance.ts'
+import { SharedLooks } from './shared-looks.ts'
+import type { Overview } from './shared-looks.ts'
 import { isTransitional } from './health.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import type { PassResult } from './status.ts'
@@ -38,6 +41,7 @@ const MOST_UNKEPT = 100
  */
 export function druidReconciler(parts: DruidReconcileParts): Reconcile {
   const nextLook = new Map<string, { generation: number | undefined; at: number }>()
+  const looks = new SharedLooks(parts.clock)
   return async (ref) => {
     const resource = await read(parts.kube, ref)
     const key = `${ref.namespace}/${ref.name}`
@@ -51,7 +55,7 @@ export function druidReconciler(parts: DruidReconcileParts): Reconcile {
     const now = parts.clock.now()
     if (planned && planned.generation === generation && now < planned.at) return { requeueAfterMs: planned.at - now }
     nextLook.delete(key)
-    const afterMs = await new Pass(parts, resource).run()
+    const afterMs = await new Pass(parts, looks, resource).run()
     nextLook.set(key, { generation, at: parts.clock.now() + afterMs })
     return { requeueAfterMs: afterMs }
   }
@@ -77,12 +81,17 @@ async function addFinalizer(kube: Kube, ref: ObjectRef, { metadata }: DruidDatas
 /** One pass over one resource that is not being deleted. */
 class Pass {
   readonly #parts: DruidReconcileParts
+  readonly #looks: SharedLooks
   #resource: DruidDatasource
   #status: DruidDatasourceStatus
   #settingsDrift: readonly string[] = []
 
-  constructor(parts: DruidReconcileParts, resource: DruidDatasource) {
+  /** With others, whose looks are had at the same moments. */
+  #isShared = false
+
+  constructor(parts: DruidReconcileParts, looks: SharedLooks, resource: DruidDatasource) {
     this.#parts = parts
+    this.#looks = looks
     this.#resource = resource
     this.#status = { ...resource.status }
   }
@@ -91,16 +100,26 @@ class Pass {
   async run(): Promise<number> {
     const before = this.#status
     const result = await this.#result()
+    if (result.kind === 'unchanged') return this.#untilNextCycle()
     const next = statusAfter(this.#resource, this.#status, result, this.#parts.kube.now())
     await this.#write(next)
     for (const note of transitionNotes(before, next)) await this.#parts.events.record(this.#resource, note)
-    const syncMs = parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
     const soon =
       result.kind === 'unreachable' ||
       (result.kind === 'seen' &&
         result.decision.act !== 'refuse' &&
         (isTransitional(result.supervisor) || next.unread !== undefined))
-    return soon ? Math.min(SOON_MS, syncMs) : syncMs
+    return soon ? Math.min(SOON_MS, this.#syncMs()) : this.#untilNextCycle()
+  }
+
+  #syncMs(): number {
+    return parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
+  }
+
+  /** Resources that share a Druid look at the same moments, so that one call serves them all. */
+  #untilNextCycle(): number {
+    const syncMs = this.#syncMs()
+    return this.#isShared ? syncMs - (this.#parts.clock.now() % syncMs) : syncMs
   }
 
   async #result(): Promise<PassResult> {
@@ -136,6 +155,11 @@ class Pass {
   }
 
   async #synchronise(client: DruidClient, desired: DesiredSupervisor): Promise<PassResult> {
+    const key = `${this.#resource.metadata.namespace ?? ''}/${this.#resource.metadata.name}`
+    const overview = await this.#looks.overview(client, key, this.#syncMs())
+    this.#isShared = this.#looks.isShared(client)
+    if (overview && this.#isUnchanged(overview, desired)) return { kind: 'unchanged' }
+    this.#looks.lookedClosely(client, key)
     if (this.#status.rejected && this.#status.rejected.hash !== desired.hash) delete this.#status.rejected
     const decision = await this.#act(
       client,
@@ -147,6 +171,12 @@ class Pass {
     await this.#watchPartitions(client, desired.id, supervisor)
     const completedTasks = supervisor ? await client.tasks(desired.id, 'complete', COMPLETED_TASKS_SEEN) : []
     return { kind: 'seen', decision, supervisor, completedTasks, settingsDrift: this.#settingsDrift }
+  }
+
+  #isUnchanged(overview: Overview, desired: DesiredSupervisor): boolean {
+    if (!isSettled(this.#resource, this.#status)) return false
+    const owner = markOwnerOf(this.#resource, this.#parts.leadership.turn())
+    return isUnchanged(overview.get(desired.id), this.#resource, this.#status, { desired, owner })
   }
 
   async #configure(client: DruidClient): Promise<void> {

@@ -10,6 +10,8 @@ import type { SpecProblem } from './spec-problem.ts'
 
 /** How a pass ended. */
 export type PassResult =
+  /** Nothing has changed since the last look. */
+  | { kind: 'unchanged' }
   | { kind: 'invalid'; reason: 'SpecInvalid' | 'NotAllowed'; problems: readonly SpecProblem[] }
   /** Druid could not be asked, or failed; what runs there goes on. */
   | { kind: 'unreachable'; reason: string; message: string }
@@ -31,7 +33,7 @@ const SHOWN_ERRORS = 3
 export function statusAfter(
   resource: DruidDatasource,
   base: DruidDatasourceStatus,
-  result: PassResult,
+  result: Exclude<PassResult, { kind: 'unchanged' }>,
   now: number,
 ): DruidDatasourceStatus {
   const generation = resource.metadata.generation ?? 0
@@ -71,7 +73,11 @@ function withDruidView(
 }
 
 /** One verdict per condition; a condition left out keeps what it said. */
-function verdictsOf(result: PassResult, base: DruidDatasourceStatus, now: number): Record<string, Verdict> {
+function verdictsOf(
+  result: Exclude<PassResult, { kind: 'unchanged' }>,
+  base: DruidDatasourceStatus,
+  now: number,
+): Record<string, Verdict> {
   if (result.kind === 'invalid') {
     const message = result.problems
       .map(({ path, message: text, hint }) => `${path}: ${text}.${hint === undefined ? '' : ` ${hint}`}`)

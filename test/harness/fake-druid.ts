@@ -21,6 +21,8 @@ export class FakeDruid {
   status: string | undefined
   /** A partition that no task of a running supervisor has. */
   unread: string | undefined
+  /** Whether all supervisors at once may not be read. */
+  refusesOverview = false
   /** A member of the ioConfig that this Druid does not know and does not give back. */
   forgets: string | undefined
   runningTasks = 'none'
@@ -100,6 +102,7 @@ export class FakeDruid {
     if (kind !== undefined) return this.#compactionOf(dataSource, method, body)
     if (url.pathname.endsWith('/taskGroups/handoff')) return replay('supervisor-handoff')
     const [, id, verb] = /^\/druid\/indexer\/v1\/supervisor(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? []
+    if (id === undefined && method === 'GET') return this.#overview()
     if (id === undefined)
       return this.#post(JSON.parse(body) as Spec, url.searchParams.get('skipRestartIfUnmodified') === 'true')
     if (verb === 'history') {
@@ -141,6 +144,17 @@ export class FakeDruid {
     if (method === 'GET') return json({ type: 'inline', taskPriority: 25, engine: null, ...config })
     this.compactions.delete(dataSource)
     return json({ success: true })
+  }
+
+  /** All, in the state that the status of each one has. */
+  #overview(): { status: number; text: string } {
+    if (this.refusesOverview) return { status: 403, text: 'Unauthorized' }
+    const entries = [...this.supervisors].map(([id, supervisor]) => {
+      const { payload } = JSON.parse(this.#status(supervisor.suspended).text) as { payload: Spec }
+      const { state, detailedState, healthy } = payload
+      return { id, state, detailedState, healthy, suspended: supervisor.suspended, spec: echo(supervisor) }
+    })
+    return json(entries)
   }
 
   #status(suspended: boolean): { status: number; text: string } {
