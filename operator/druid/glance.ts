@@ -8,13 +8,12 @@ import type { DesiredSupervisor } from './supervisor-spec.ts'
 import { isMarkedElsewhere, type MarkOwner } from './supervisor-spec.ts'
 
 /** Whether all that a look has to do is to see that nothing has changed. Pure. */
-export function isSettled({ metadata, spec }: DruidDatasource, status: DruidDatasourceStatus): boolean {
+export function isSettled({ metadata }: DruidDatasource, status: DruidDatasourceStatus): boolean {
   const { applied, applying, rejected, unread, drift, settings = [] } = status
   const isUnderWay = applying !== undefined || unread !== undefined || applied === undefined
   const isWrong = rejected !== undefined || settings.some((setting) => setting.rejected !== undefined)
   return (
     status.observedGeneration === metadata.generation &&
-    spec.driftPolicy !== 'Ignore' &&
     !isUnderWay &&
     !isWrong &&
     (drift ?? []).length === 0 &&

@@ -15,7 +15,7 @@ import { decide } from './decide.ts'
 import { finalize } from './finalize.ts'
 import type { DruidClient, JsonObject, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
-import { FINALIZER, druidDatasources } from './druid-datasource.ts'
+import { FINALIZER, dataSourceOf, druidDatasources } from './druid-datasource.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
 import { readAccess } from './read-access.ts'
 import { isSettled, isUnchanged } from './glance.ts'
@@ -198,16 +198,20 @@ class Pass {
     return {
       live,
       history,
-      isOwnerGone: marked !== undefined && marked !== owner && !elsewhere && (await this.#isGone(marked)),
+      isOwnerGone: marked !== undefined && marked !== owner && !elsewhere && (await this.#isGone(marked, id)),
       isMarkedElsewhere: elsewhere,
     }
   }
 
-  /** Where the operator may not look, the resource is taken to be there. */
-  async #isGone(owner: string): Promise<boolean> {
+  /**
+   * A resource of that name that was made since for another datasource is not the owner. Where the operator may not look,
+   * the resource is taken to be there.
+   */
+  async #isGone(owner: string, id: string): Promise<boolean> {
     const [namespace = '', name = ''] = owner.split('/')
     try {
-      return (await read(this.#parts.kube, { namespace, name })) === undefined
+      const resource = await read(this.#parts.kube, { namespace, name })
+      return resource === undefined || dataSourceOf(resource) !== id
     } catch (error) {
       if (error instanceof KubeError && error.status === 403) return false
       throw error

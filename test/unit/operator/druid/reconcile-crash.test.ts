@@ -98,6 +98,22 @@ const STORIES: Readonly<Record<string, { edit: object; reason: string; restarts:
     restarts: 0,
     contains: 'longSum',
   },
+  'a rawSpec in place of typed fields': {
+    edit: {
+      rawSpec: {
+        type: 'kafka',
+        spec: {
+          dataSchema: { dataSource: 'clicks', metricsSpec: [{ type: 'longSum', name: 'b', fieldName: 'b' }] },
+          ioConfig: { topic: 'clicks', taskCount: 3, consumerProperties: { 'bootstrap.servers': 'k:9092' } },
+        },
+      },
+      ...{ kafka: null, timestamp: null, dimensions: null, metrics: null, granularity: null },
+      ...{ ingestion: null, tuning: null },
+    },
+    reason: 'Running',
+    restarts: 1,
+    contains: '"taskCount":3',
+  },
   'a suspension': { edit: { suspended: true }, reason: 'Suspended', restarts: 0, contains: 'longSum' },
 }
 
@@ -122,6 +138,34 @@ test.each(Object.entries(STORIES))('%s ends the same wherever the operator dies 
       })
       expect(JSON.stringify(supervisor?.spec), where).toContain(story.contains)
       if (!crash.happened) break
+    }
+  }
+})
+
+test('retention and compaction end as written, and gone under Terminate, wherever the operator dies on the way', async () => {
+  for (const when of ['before', 'after'] as const) {
+    for (let call = 1; ; call += 1) {
+      for (const things of [druid.supervisors, druid.history, druid.rules, druid.compactions]) things.clear()
+      const kube = new OneObjectKube(sampleDatasource({ deletionPolicy: 'Terminate' }))
+      await run(kube)
+      kube.edit({ spec: { retention: [{ type: 'loadForever' }], compaction: { enabled: true } } })
+      const crash = new CrashAt(call, when)
+      await run(kube, crash)
+      await run(kube)
+      const kept = { rules: druid.rules.get('clicks'), compacts: druid.compactions.has('clicks'), reason: ready(kube) }
+      kube.delete(new Date(now).toISOString())
+      const crashOfDeletion = new CrashAt(call, when)
+      await run(kube, crashOfDeletion)
+      await run(kube)
+      const left = { rules: druid.rules.get('clicks'), compacts: druid.compactions.has('clicks') }
+      expect({ call, when, kept, left, gone: kube.object === undefined }).toEqual({
+        call,
+        when,
+        kept: { rules: [{ type: 'loadForever' }], compacts: true, reason: 'Running' },
+        left: { rules: [], compacts: false },
+        gone: true,
+      })
+      if (!crash.happened && !crashOfDeletion.happened) break
     }
   }
 })

@@ -8,6 +8,7 @@ import { WriteQueue } from '../../../../operator/druid/write-queue.ts'
 import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
 import { conditionOf } from '../../../../operator/druid/status.ts'
 import type { Reconcile } from '../../../../operator/controller/controller.ts'
+import type { Kube } from '../../../../operator/kube/kube.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
 import { OneObjectKube } from '../../../harness/one-object-kube.ts'
 import { sampleDatasource } from './sample.ts'
@@ -31,9 +32,17 @@ function apply(changes: Partial<DruidDatasourceSpec> = {}): void {
 }
 
 /** A new process remembers nothing. */
-function restartOperator({ allowed, lease }: { allowed?: AllowedUse[]; lease?: string } = {}): void {
+function restartOperator({
+  allowed,
+  lease,
+  kube: port,
+}: {
+  allowed?: AllowedUse[]
+  lease?: string
+  kube?: Kube
+} = {}): void {
   reconcile = druidReconciler({
-    kube: kube.asKube(() => now),
+    kube: port ?? kube.asKube(() => now),
     events: kube.recorder,
     druids: configuredDruids({ default: { routerUrl, ...(allowed === undefined ? {} : { allowed }) } }),
     leadership: lease === undefined ? UNCONTESTED : { ...UNCONTESTED, turn: () => ({ id: lease, transitions: 1 }) },
@@ -429,6 +438,23 @@ describe('a DruidDatasource whose leader was frozen', () => {
     apply({ dataSource: 'clicks' })
     await settle()
     expect(reasons()).toContain('Adopted')
+    expect(condition('Ready')).toBe('True/Running')
+  })
+})
+
+describe('a supervisor whose owner was made again for another datasource', () => {
+  test('is taken up, since the owner cannot want it any more', async () => {
+    apply()
+    await settle()
+    const spec = druid.supervisors.get('clicks')?.spec as { context: Record<string, string> }
+    spec.context['millrace.dev/owner'] = 'shop/first'
+    apply()
+    const own = kube.asKube(() => now)
+    const first = { ...sampleDatasource({ dataSource: 'other' }), metadata: { name: 'first', namespace: 'shop' } }
+    restartOperator({
+      kube: { ...own, get: (type, at) => (at.name === 'first' ? Promise.resolve(first as never) : own.get(type, at)) },
+    })
+    await settle()
     expect(condition('Ready')).toBe('True/Running')
   })
 })
