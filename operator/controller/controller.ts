@@ -121,6 +121,11 @@ export class Controller<T extends KubeObject> {
     return this.#primary.length > 0 && [...this.#primary, ...this.#informers].every((informer) => informer.hasSynced())
   }
 
+  /** Something that no watch tells is known to have changed. */
+  wake(ref: ObjectRef): void {
+    this.#queue.add(keyOf(ref))
+  }
+
   /** See WorkQueue: for waits of a pass of this controller. */
   aside<R>(wait: () => Promise<R>): Promise<R> {
     return this.#queue.aside(wait)
