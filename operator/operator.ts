@@ -31,6 +31,7 @@ import type { PodSettings } from './resources/job-pod.ts'
 import { JOB_LABEL } from './resources/labels.ts'
 import { reconcileSavepoint } from './savepoint/reconcile.ts'
 import { Isolation } from './streamjob/isolation.ts'
+import { Listener } from './streamjob/listener.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
 import { Rollout } from './streamjob/rollout.ts'
 import { Teller } from './streamjob/tell.ts'
@@ -80,6 +81,7 @@ export function startOperator(parts: OperatorParts): RunningOperator {
     for (const controller of controllers) controller.begin()
   }
   const stopControllers = async (): Promise<void> => {
+    listener.stop()
     await Promise.all(controllers.map((controller) => controller.stop()))
   }
   const election =
@@ -107,7 +109,10 @@ export function startOperator(parts: OperatorParts): RunningOperator {
     logger,
     instance: settings.leaderElection?.identity ?? 'operator',
   })
-  const controllers = controllersOf({ ...parts, kube, jobClient }, { metrics, logger, events, leadership })
+  const { controllers, listener } = controllersOf(
+    { ...parts, kube, jobClient },
+    { metrics, logger, events, leadership },
+  )
   for (const controller of controllers) controller.watch()
   if (election === undefined) lead()
   else election.start()
@@ -136,6 +141,14 @@ interface Shared {
 /** What all controllers have in common, whatever their kind. */
 type Steering = Pick<Controller<KubeObject>, 'watch' | 'begin' | 'stop' | 'hasSynced'>
 
+interface Controllers {
+  controllers: readonly Steering[]
+  listener: Listener
+}
+
+/** So many passes a second are made over all jobs at rest together: their figures in the status are as old as that. */
+const REST_PASSES_PER_SECOND = 2
+
 /** Tells the objects of several operators over one namespace apart. */
 const CLASS_LABEL = 'millrace.dev/operator-class'
 
@@ -143,7 +156,7 @@ function selectorOfClass({ operatorClass }: OperatorSettings): string {
   return operatorClass === undefined ? `!${CLASS_LABEL}` : `${CLASS_LABEL}=${operatorClass}`
 }
 
-function controllersOf(parts: OperatorParts, { metrics, logger, events, leadership }: Shared): Steering[] {
+function controllersOf(parts: OperatorParts, { metrics, logger, events, leadership }: Shared): Controllers {
   const { kube, clock, rng, jobClient, connectors, settings } = parts
   const machinery = { kube, clock, rng, logger, metrics }
   const scope = {
@@ -161,6 +174,15 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
   const teller = new Teller({ kube, events, metrics })
   const rollout = new Rollout(settings.rolloutLimit, () => jobs.cached())
   const isolation = new Isolation({ kube, settings: settings.pods })
+  const listener = new Listener({
+    jobClient,
+    clock,
+    wake: (ref) => {
+      jobs.wake(ref)
+    },
+    jobs: () => jobs.cached().length,
+    passesPerSecond: REST_PASSES_PER_SECOND,
+  })
   const jobs: Controller<StreamJob> = new Controller<StreamJob>(machinery, {
     name: 'streamjob',
     resource: streamJobs,
@@ -181,6 +203,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
             events,
             teller,
             isolation,
+            listener,
             leadership,
             logger,
           },
@@ -227,7 +250,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
       druidReconciler({ kube, clock, events, druids: parts.druids(leadership), leadership }),
     ),
   })
-  return [jobs, savepoints, datasources]
+  return { controllers: [jobs, savepoints, datasources], listener }
 }
 
 /** Coordinators may hang: who waits for them holds up no other object. */

@@ -15,7 +15,7 @@ import type { ResourceType } from '../kube/resource-type.ts'
 import { tokenOf } from '../resources/job-token.ts'
 import { configMaps, coordinatorService, lastGoodConfigMap, tokenSecret } from '../resources/job-objects.ts'
 import { JOB_PORTS } from '../resources/job-pod.ts'
-import { decide } from './decide.ts'
+import { decide, isAtRest } from './decide.ts'
 import type { Act, Decision } from './decision.ts'
 import { keptHash } from './kept-specs.ts'
 import { endpointOf, observe } from './observe.ts'
@@ -27,6 +27,7 @@ import { predecessorOf } from './predecessor.ts'
 import { refused, refusalFrom, targetRefusalOf } from './refusal.ts'
 import type { Refused } from './refusal.ts'
 import type { Isolation } from './isolation.ts'
+import type { Listener } from './listener.ts'
 import { statusOf } from './status.ts'
 import type { Teller } from './tell.ts'
 import { tellingOf } from './untold.ts'
@@ -37,6 +38,7 @@ export interface StreamJobParts extends ObserveParts {
   events: EventRecorder
   teller: Teller
   isolation: Isolation
+  listener: Listener
   leadership: Leadership
   logger: Logger
 }
@@ -49,16 +51,34 @@ const TELLING_PATIENCE_MS = 30_000
 /** observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. */
 export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef): Promise<ReconcileResult> {
   const read = await readJob(parts, ref)
-  if (read === undefined) return {}
+  if (read === undefined) {
+    parts.listener.forget(ref)
+    return {}
+  }
   const job = await parts.teller.tell(read)
   const observed = await observe(parts, job)
   const decision = decide(observed)
   const current = await writeStatus(parts, observed, decision)
   if (decision.act.kind === 'release') return release(parts, { ...observed, job: current.job }, decision)
   const refusal = await carryOut(parts, { ...observed, job: current.job }, decision.act)
-  if (refusal === undefined) return hasWrittenJob(decision) ? requeueAfter(decision) : tell(parts, current, decision)
+  if (refusal === undefined) {
+    const next = hasWrittenJob(decision) ? requeueAfter(decision) : await tell(parts, current, decision)
+    return rest(parts, { ...observed, job: current.job }, decision) ?? next
+  }
+  parts.listener.forget(ref)
   const outcome = refused(observed, decision, refusal)
   return tell(parts, await writeStatus(parts, { ...observed, job: current.job }, outcome), outcome)
+}
+
+/** Undefined when the job is not at rest: it is looked at again soon. */
+function rest(parts: StreamJobParts, observed: Observed, decision: Decision): ReconcileResult | undefined {
+  const { job, running, coordinator } = observed
+  const endpoint = coordinatorEndpoint(parts, observed, running?.template)
+  if (endpoint === undefined || coordinator.kind !== 'reached' || !isAtRest(observed, decision)) {
+    parts.listener.forget(refOf(job))
+    return undefined
+  }
+  return { requeueAfterMs: parts.listener.listen(refOf(job), endpoint, coordinator.report) }
 }
 
 /** Of an object that is gone nothing can be told: first all that is known, then the finalizer. */

@@ -9,6 +9,7 @@ import { CHAIN_LABEL, JOB_LABEL, selectorOf, TEMPLATE_LABEL } from '../resources
 import { UNNAMED } from '../resources/template.ts'
 import { camelCase } from '../kube/camel-case.ts'
 import type { Decision } from './decision.ts'
+import { decisionsAfter } from './decisions.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { newestFailure } from './pod-failure.ts'
@@ -51,6 +52,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     ...(lastOperation === undefined ? {} : { lastOperation }),
     ...lastGoodOf(observed, decision),
     ...stability,
+    decisions: decisionsAfter(observed, decision),
     finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,
     conditions: withConditions(
       before.conditions ?? [],
