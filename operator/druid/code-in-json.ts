@@ -3,12 +3,17 @@ import type { SpecProblem } from './spec-problem.ts'
 
 /** Deeper than anything Druid has; what walks such a value may recurse. */
 const DEEPEST = 64
-/** Druid's own name for aggregators, filters and extraction functions that are code. */
-const CODE = 'javascript'
+/** Types of Druid: aggregators, filters and functions that are code; passwords and properties from its environment. */
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ['javascript', 'would run code inside Druid'],
+  ['environment', 'would hand out the environment of Druid'],
+])
+/** A member, of any mapping of properties, in whose place Druid puts what it finds elsewhere. */
+const PROVIDER = 'druid.dynamic.config.provider'
 
 /**
- * Where a value that Druid takes as it is would run code inside of Druid, at whatever depth, or nests too deep to be
- * looked at. Pure; ends for any value.
+ * Where a value that Druid takes as it is would run code inside of Druid or hand out its environment, at whatever depth,
+ * or nests too deep to be looked at. Pure; ends for any value.
  */
 export function codeProblems(value: unknown, path: string): SpecProblem[] {
   const problems: SpecProblem[] = []
@@ -23,12 +28,10 @@ export function codeProblems(value: unknown, path: string): SpecProblem[] {
     } else if (isFields(next.value)) {
       for (const [name, member] of Object.entries(next.value)) {
         open.push({ value: member, path: `${next.path}.${name}`, depth: depth + 1 })
-        if (name === 'type' && typeof member === 'string' && member.trim().toLowerCase() === CODE) {
-          problems.push({
-            path: `${next.path}.type`,
-            message: `'${member}' would run code inside Druid and is not allowed`,
-          })
-        }
+        const why = name === 'type' && typeof member === 'string' ? REFUSED.get(member.trim().toLowerCase()) : undefined
+        if (why !== undefined)
+          problems.push({ path: `${next.path}.type`, message: `'${String(member)}' ${why} and is not allowed` })
+        if (name === PROVIDER) problems.push({ path: `${next.path}[${name}]`, message: `'${name}' is not allowed` })
       }
     }
   }

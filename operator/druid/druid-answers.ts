@@ -80,7 +80,7 @@ export function parseOverview(json: Json | undefined): Map<string, SupervisorOve
             [
               id,
               {
-                spec,
+                spec: withoutDoubles(spec),
                 state: wordOf(state),
                 detailedState: wordOf(detailedState ?? state),
                 healthy: healthy === true,
@@ -91,6 +91,11 @@ export function parseOverview(json: Json | undefined): Map<string, SupervisorOve
         : [],
     ),
   )
+}
+
+/** Druid gives the inner objects twice, and an overview stays in memory for a while. */
+function withoutDoubles({ dataSchema: _d, ioConfig: _i, tuningConfig: _t, ...spec }: JsonObject): JsonObject {
+  return spec
 }
 
 export function parseStatus(json: Json | undefined): SupervisorStatus | undefined {

@@ -72,7 +72,7 @@ export interface SupervisorStatus {
 
 export interface SupervisorOverview
   extends Pick<SupervisorStatus, 'state' | 'detailedState' | 'healthy' | 'suspended'> {
-  /** As `supervisor` gives it. */
+  /** As `supervisor` gives it, without what is there twice. */
   spec: JsonObject
 }
 

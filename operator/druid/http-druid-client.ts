@@ -217,6 +217,8 @@ export class HttpDruidClient implements DruidClient {
   /** Read again for each call: passwords are changed. */
   async #login(): Promise<Login | undefined> {
     if (this.#access?.login !== undefined) return this.#access.login
+    // An authority that a resource trusts is no reason to trust whoever it vouches for with the operator's login.
+    if (this.#access?.tls?.ca !== undefined) return undefined
     const { username, passwordFile } = this.#endpoint
     if (username === undefined) return undefined
     try {

@@ -129,10 +129,12 @@ test('certificates of Secrets are trusted and shown, and renewed ones after thei
   const [server, first, second] = await Promise.all(['127.0.0.1', '127.0.0.2', '127.0.0.3'].map(makeCertificate))
   if (server === undefined || first === undefined || second === undefined) throw new Error('no certificates')
   const shown: string[] = []
+  const logins: (string | undefined)[] = []
   const options = { key: server.key, cert: server.certificate, requestCert: true, rejectUnauthorized: false }
   const proxy = createServer(options, (request, response) => {
     const peer = (request.socket as TLSSocket).getPeerX509Certificate()
     if (peer !== undefined) shown.push(peer.fingerprint256)
+    logins.push(request.headers.authorization)
     response.writeHead(503).end()
   })
   await new Promise<void>((resolve) => {
@@ -149,6 +151,8 @@ test('certificates of Secrets are trusted and shown, and renewed ones after thei
   }
   const wanted = [first, second].map(({ certificate }) => new X509Certificate(certificate).fingerprint256)
   expect([...new Set(shown)]).toEqual(wanted)
+  // the login of the operator is not for whom an author's authority vouches for
+  expect(new Set(logins)).toEqual(new Set([undefined]))
   kube.secrets.set('ca', { 'ca.crt': first.certificate })
   await settle()
   expect(ready()).toContain('cannot reach Druid')

