@@ -8,6 +8,7 @@ import { parse } from 'yaml'
 import { startApiServer } from '../../embedded/api-server.ts'
 import type { EmbeddedApiServer } from '../../embedded/api-server.ts'
 import { UNCONTESTED } from '../../operator/controller/leadership.ts'
+import { wrapped } from '../../operator/controller/wrapped.ts'
 import { configuredDruids } from '../../operator/druid/configured-druids.ts'
 import type {
   DruidDatasource,
@@ -17,6 +18,7 @@ import type {
 import { druidDatasources } from '../../operator/druid/druid-datasource.ts'
 import { HttpDruidClient } from '../../operator/druid/http-druid-client.ts'
 import { druidReconciler } from '../../operator/druid/reconcile.ts'
+import type { DruidClient } from '../../operator/druid/druid-client.ts'
 import { conditionOf } from '../../operator/druid/status.ts'
 import { isNotFound } from '../../operator/kube/errors.ts'
 import type { Kube } from '../../operator/kube/kube.ts'
@@ -85,11 +87,11 @@ describe.skipIf(why !== undefined)(
       rmSync(dir, { recursive: true, force: true })
     })
 
-    function restartOperator(): void {
+    function restartOperator(druids = configuredDruids({ default: { routerUrl: druidBed.routerUrl } })): void {
       reconcile = druidReconciler({
         kube,
         clock: realClock,
-        druids: configuredDruids({ default: { routerUrl: druidBed.routerUrl } }),
+        druids,
         leadership: UNCONTESTED,
         events: {
           recordOnce: (_, note) => {
@@ -104,11 +106,11 @@ describe.skipIf(why !== undefined)(
       })
     }
 
-    async function create(changes: Partial<DruidDatasourceSpec> = {}): Promise<void> {
+    async function create(changes: Partial<DruidDatasourceSpec> = {}, metadata = ref): Promise<void> {
       await kube.create(druidDatasources, {
         apiVersion: 'millrace.dev/v1alpha1',
         kind: 'DruidDatasource',
-        metadata: ref,
+        metadata,
         spec: {
           kafka: { brokers: kafkaBed.bootstrap, topic: 'delays' },
           timestamp: { column: 'windowStart' },
@@ -470,6 +472,37 @@ describe.skipIf(why !== undefined)(
       )
       await create()
       await everythingIsVisible()
+    })
+
+    test('several resources are looked at with one call, which shows what others change', async () => {
+      const names = ['s0', 's1', 's2', 's3']
+      for (const name of names) await create({ suspended: true }, { ...ref, name })
+      const known = configuredDruids({ default: { routerUrl: druidBed.routerUrl } }).find('default')
+      if (known === undefined) throw new Error('no Druid')
+      const calls: PropertyKey[] = []
+      const counted = wrapped<DruidClient>(known.client(), (call, carryOut) => {
+        calls.push(call)
+        return carryOut()
+      })
+      restartOperator({ find: () => ({ ...known, client: () => counted }) })
+      const eachUntil = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
+        await waitFor(what, LONG_MS, async () => {
+          for (const name of names) await reconcile({ ...ref, name })
+          return holds()
+        })
+      }
+      const isSuspended = async (name: string): Promise<boolean> => {
+        const { status } = await kube.get(druidDatasources, { ...ref, name })
+        return status !== undefined && ready(status) === 'True/Suspended'
+      }
+      await eachUntil('all are suspended', async () => (await Promise.all(names.map(isSuspended))).every(Boolean))
+      calls.length = 0
+      await eachUntil('all were looked at with one call', () => calls.filter((call) => call === 'overview').length >= 8)
+      const closely = calls.filter((call) => call === 'status').length
+      // eight cycles of four resources: 32 looks
+      expect(closely).toBeLessThanOrEqual(16)
+      await druid.resume('s2')
+      await eachUntil('it is suspended again', async () => (await druid.supervisor('s2'))?.['suspended'] === true)
     })
   },
 )
