@@ -74,7 +74,7 @@ export function parseVersions(json: Json | undefined): SupervisorVersion[] {
 /** Entries that are no supervisors are left out: who looks for one then asks for it. */
 export function parseOverview(json: Json | undefined): Map<string, SupervisorOverview> {
   return new Map(
-    objects(json).flatMap(({ id, spec, state, detailedState, healthy, suspended }) =>
+    objects(json).flatMap(({ id, spec, state, detailedState, healthy }) =>
       typeof id === 'string' && isJsonObject(spec)
         ? [
             [
@@ -84,7 +84,8 @@ export function parseOverview(json: Json | undefined): Map<string, SupervisorOve
                 state: wordOf(state),
                 detailedState: wordOf(detailedState ?? state),
                 healthy: healthy === true,
-                suspended: suspended === true,
+                // beside the specification it is false for every supervisor (seen on 33.0.0)
+                suspended: spec['suspended'] === true,
               },
             ] as const,
           ]

@@ -152,7 +152,8 @@ export class FakeDruid {
     const entries = [...this.supervisors].map(([id, supervisor]) => {
       const { payload } = JSON.parse(this.#status(supervisor.suspended).text) as { payload: Spec }
       const { state, detailedState, healthy } = payload
-      return { id, state, detailedState, healthy, suspended: supervisor.suspended, spec: echo(supervisor) }
+      // `suspended` is false whatever the supervisor is, as that of 33.0.0
+      return { id, state, detailedState, healthy, suspended: false, spec: echo(supervisor) }
     })
     return json(entries)
   }

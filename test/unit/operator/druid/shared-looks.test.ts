@@ -139,6 +139,14 @@ test('a state that changes at all of many is shown by all within a cycle', async
   )
 })
 
+test('suspended ones rest as others do', async () => {
+  apply(60, { suspended: true })
+  await pass(6 * CYCLE_MS)
+  const calls = await callsDuring(CYCLE_MS)
+  // fifteen close looks
+  expect(calls.length).toBeLessThanOrEqual(1 + 15 * 3)
+})
+
 test('an edit is carried out at once, whatever the others wait for', async () => {
   apply(40)
   await pass(3 * CYCLE_MS)
