@@ -120,7 +120,7 @@ function nextStatus(
     ...fields,
     conditions: withConditions(
       savepoint.status?.conditions ?? [],
-      ['Completed', 'Ready'].map((type) => ({
+      (['Completed', 'Ready'] as const).map((type) => ({
         type,
         status: fields.phase === 'Completed' ? 'True' : 'False',
         reason,
