@@ -27,7 +27,7 @@ export const REASON_OF: Readonly<Record<OperationType, Reason>> = {
  * Which operation may replace one that is under way. An operation that is not listed waits until that one has ended.
  * Deleting and suspending pre-empt, and a suspended job only resumes or is deleted.
  */
-const SUPERSEDES: Readonly<Record<OperationType, readonly OperationType[]>> = {
+export const SUPERSEDES: Readonly<Record<OperationType, readonly OperationType[]>> = {
   Deploy: ['Rescale', 'Upgrade', 'Suspend', 'Delete'],
   Rescale: ['Upgrade', 'Suspend', 'Delete'],
   Upgrade: ['Suspend', 'Delete'],
