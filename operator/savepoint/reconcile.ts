@@ -13,6 +13,7 @@ import { unlessNotFound } from '../kube/errors.ts'
 import { isoSeconds } from '../kube/events.ts'
 import type { EventNote } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
+import type { Reason } from '../kube/reasons.ts'
 import { stateLocation } from '../resources/state-location.ts'
 import { coordinatorOf } from './job-coordinator.ts'
 import type { SavepointParts } from './job-coordinator.ts'
@@ -112,14 +113,14 @@ function nextStatus(
   const base = { observedGeneration: savepoint.metadata.generation ?? 0, id, startedAt }
   const done = (
     fields: Pick<StreamSavepointStatus, 'phase'> & Partial<StreamSavepointStatus>,
-    reason: string,
+    reason: Reason,
     message: string,
   ): StreamSavepointStatus => ({
     ...base,
     ...fields,
     conditions: withConditions(
       savepoint.status?.conditions ?? [],
-      ['Completed', 'Ready'].map((type) => ({
+      (['Completed', 'Ready'] as const).map((type) => ({
         type,
         status: fields.phase === 'Completed' ? 'True' : 'False',
         reason,
