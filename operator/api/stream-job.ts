@@ -49,8 +49,17 @@ export interface StreamJobSpec {
   /** What the job's first start takes its state from. Exactly one of both. */
   restore?: { savepoint?: string; path?: string }
   deletion?: { deadline?: string; savepoint?: 'Take' | 'Skip' }
+  upgrade?: UpgradePolicy
+}
+
+export interface UpgradePolicy {
   /** Whether a changed spec that does not hold for `stability` gives way to the one before it. */
-  upgrade?: { rollback?: 'Enabled' | 'Disabled'; stability?: string }
+  rollback?: 'Enabled' | 'Disabled'
+  stability?: string
+  /** As long as it is there, the kept spec of this number runs, whatever else the spec says. */
+  rollbackTo?: number
+  /** How many kept specs are listed in the status, besides those in use. */
+  revisionHistoryLimit?: number
 }
 
 export interface EnvVar {
@@ -115,8 +124,12 @@ export interface StreamJobStatus {
   untold?: readonly Untold[] | null
   /** What the API server does not take of this job; null when nothing. */
   refusal?: Refusal | null
-  /** The newest spec that passed; its text is in the ConfigMap `<job>-last-good`. */
+  /** The newest spec that passed. */
   lastGood?: LastGood
+  /** Specs that were kept, each in the ControllerRevision `<job>-<first 10 of hash>`, the newest first. */
+  revisions?: readonly KeptRevision[]
+  /** What `spec.upgrade.rollbackTo` has brought back. */
+  rollbackTo?: HeldRevision | null
   /** Seal of the newest spec that has held, as in `lastGood`; empty when the last one failed after all. */
   stable?: string
   /** The spec that runs and has not held for long enough yet, and since when. */
@@ -133,6 +146,24 @@ export interface LastGood {
   /** Hash of the spec of the pods that run, while those of this one are to take over. */
   running?: string | null
   change: 'none' | 'rescale' | 'graph' | 'incompatible'
+  /** A ConfigMap in which an earlier operator kept specs: deleted as soon as the status names their revisions. */
+  leftover?: string | null
+}
+
+export interface HeldRevision {
+  revision: number
+  hash: string
+}
+
+export interface KeptRevision {
+  hash: string
+  /** Counts up; a text that is kept again gets a new number. */
+  revision: number
+  at: string
+  /** Of the job, when the spec was kept; not known of those that an earlier operator kept. */
+  generation?: number
+  /** From the spec that was kept before it. */
+  change?: LastGood['change']
 }
 
 export interface CheckpointStatus {

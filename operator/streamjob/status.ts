@@ -9,6 +9,7 @@ import { CHAIN_LABEL, JOB_LABEL, selectorOf, TEMPLATE_LABEL } from '../resources
 import { UNNAMED } from '../resources/template.ts'
 import { camelCase } from '../kube/camel-case.ts'
 import type { Decision } from './decision.ts'
+import { keptHash } from './kept-specs.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { newestFailure } from './pod-failure.ts'
@@ -30,7 +31,9 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
   const lastOperation = lastOperationOf(observed, decision)
   // A spec that is only being kept is not acted on yet: Ready must not speak of it.
   const generation =
-    decision.act.kind === 'keepSpec' ? (before.observedGeneration ?? 0) : (job.metadata.generation ?? 0)
+    decision.act.kind === 'keepSpec' || decision.act.kind === 'deleteLeftover'
+      ? (before.observedGeneration ?? 0)
+      : (job.metadata.generation ?? 0)
   const stability = stabilityAfter(observed, decision)
   return {
     observedGeneration: generation,
@@ -50,6 +53,8 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     refusal: decision.refusal ?? null,
     ...(lastOperation === undefined ? {} : { lastOperation }),
     ...lastGoodOf(observed, decision),
+    ...(before.revisions === undefined ? {} : { revisions: before.revisions }),
+    rollbackTo: observed.held ?? null,
     ...stability,
     finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,
     conditions: withConditions(
@@ -80,16 +85,21 @@ function templateOfStatus({ running, job }: Observed, decision: Decision): { tem
   return template === undefined ? {} : { template }
 }
 
-/** Once pods of the wanted template run the job, none are left that another spec must be kept for. */
+/**
+ * Names the spec of the pods that run while those of another one are to take over. Once pods of the wanted template run
+ * the job, none are left that another spec must be kept for.
+ */
 function lastGoodOf(
   { job, running, wanted, isDeferred }: Observed,
   decision: Decision,
 ): Pick<StreamJobStatus, 'lastGood'> {
   const lastGood = job.status?.lastGood
   if (lastGood === undefined) return {}
-  const isOver =
-    decision.template !== undefined || (!isDeferred && running !== undefined && running.template === wanted?.template)
-  return { lastGood: isOver ? { ...lastGood, running: null } : lastGood }
+  if (running === undefined || wanted === undefined || isDeferred) return { lastGood }
+  if (decision.template !== undefined || running.template === wanted.template)
+    return { lastGood: { ...lastGood, running: null } }
+  const isNamed = (lastGood.running ?? null) !== null || keptHash(running.spec) === keptHash(wanted.spec)
+  return { lastGood: isNamed ? lastGood : { ...lastGood, running: keptHash(running.spec) } }
 }
 
 const REASON_OF_PROBLEM: ReadonlyMap<string, string> = new Map([

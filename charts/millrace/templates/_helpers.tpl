@@ -111,10 +111,14 @@ annotations: {{- toYaml . | nindent 2 }}
 - apiGroups: ['']
   resources: [secrets]
   verbs: [create]
-# the last good spec of a job
+# the specs of a job that were kept
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [get, list, create, patch, delete]
+# where an earlier operator kept them
 - apiGroups: ['']
   resources: [configmaps]
-  verbs: [get, create, patch]
+  verbs: [get, delete]
 - apiGroups: ['']
   resources: [events]
   verbs: [get, create, patch]

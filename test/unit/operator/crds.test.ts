@@ -69,6 +69,8 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   untold: true,
   refusal: true,
   lastGood: true,
+  revisions: true,
+  rollbackTo: true,
   stable: true,
   observing: true,
   rolledBack: true,
