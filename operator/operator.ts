@@ -28,8 +28,9 @@ import { pods } from './kube/resource-type.ts'
 import type { ResourceType } from './kube/resource-type.ts'
 import { networkPolicies } from './resources/network-policy.ts'
 import type { PodSettings } from './resources/job-pod.ts'
-import { JOB_LABEL } from './resources/labels.ts'
+import { CLASS_LABEL, JOB_LABEL } from './resources/labels.ts'
 import { reconcileSavepoint } from './savepoint/reconcile.ts'
+import { SavepointSchedule } from './savepoint/schedule.ts'
 import { Isolation } from './streamjob/isolation.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
 import { Rollout } from './streamjob/rollout.ts'
@@ -136,9 +137,6 @@ interface Shared {
 /** What all controllers have in common, whatever their kind. */
 type Steering = Pick<Controller<KubeObject>, 'watch' | 'begin' | 'stop' | 'hasSynced'>
 
-/** Tells the objects of several operators over one namespace apart. */
-const CLASS_LABEL = 'millrace.dev/operator-class'
-
 function selectorOfClass({ operatorClass }: OperatorSettings): string {
   return operatorClass === undefined ? `!${CLASS_LABEL}` : `${CLASS_LABEL}=${operatorClass}`
 }
@@ -158,9 +156,10 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     reconcile: Reconcile,
   ): Reconcile => managers?.guard(resource, (ref) => controller().find(ref), reconcile) ?? reconcile
   const { tokenKeys } = settings
-  const teller = new Teller({ kube, events, metrics })
+  const teller = new Teller({ kube, events, metrics, store: settings.pods.store })
   const rollout = new Rollout(settings.rolloutLimit, () => jobs.cached())
   const isolation = new Isolation({ kube, settings: settings.pods })
+  const schedule = new SavepointSchedule({ kube, events })
   const jobs: Controller<StreamJob> = new Controller<StreamJob>(machinery, {
     name: 'streamjob',
     resource: streamJobs,
@@ -181,6 +180,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
             events,
             teller,
             isolation,
+            schedule,
             leadership,
             logger,
           },

@@ -1,6 +1,7 @@
 import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import type { OperatorLoss } from '../../runtime/control/job-report.ts'
+import type { SavepointTrigger } from './stream-savepoint.ts'
 
 export const GROUP = 'millrace.dev'
 export const API_VERSION = `${GROUP}/v1alpha1`
@@ -46,10 +47,27 @@ export interface StreamJobSpec {
   podTemplate?: Readonly<Record<string, unknown>>
   /** Any new text restarts the pods through a savepoint. */
   restartNonce?: string
-  /** What the job's first start takes its state from. Exactly one of both. */
-  restore?: { savepoint?: string; path?: string }
+  /** What the job's first start takes its state from. */
+  restore?: RestoreFrom
+  /** Savepoints at regular times, and which of them stay. */
+  savepoints?: SavepointPolicy
   deletion?: { deadline?: string; savepoint?: 'Take' | 'Skip' }
   upgrade?: UpgradePolicy
+}
+
+export type RestoreFrom =
+  /** A StreamSavepoint of this namespace. */
+  | { readonly savepoint: string }
+  | { readonly path: string }
+  /** The newest completed StreamSavepoint of the job of that name; of several lives of it, with `uid`, of that one. */
+  | { readonly latestOf: string; readonly uid?: string }
+
+export interface SavepointPolicy {
+  every: string
+  /** How many completed ones stay. */
+  keep?: number
+  /** None but the newest one stays for longer. */
+  maxAge?: string
 }
 
 export interface UpgradePolicy {
@@ -201,7 +219,21 @@ export type Untold = { id: string } & (
   | { event: { type: 'Normal' | 'Warning'; reason: string; message: string } }
   | { ended: { type: OperationType; result: LastOperation['result']; ms: number } }
   | { paused: { type: OperationType; ms: number } }
+  | { savepoint: TakenSavepoint }
 )
+
+/** A savepoint that the operator has had taken and that is kept: it becomes a StreamSavepoint. */
+export interface TakenSavepoint {
+  trigger: Exclude<SavepointTrigger, 'Manual' | 'Periodic'>
+  /** What the coordinator knows it by. */
+  id: string
+  attempt: number
+  checkpoint: number
+  path: string
+  completedAt: number
+  durationMs: number
+  sizeBytes: number
+}
 
 export interface Refusal {
   /** What the operator was about to do. */

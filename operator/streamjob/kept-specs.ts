@@ -8,9 +8,12 @@ import { configMaps, lastGoodName } from '../resources/job-objects.ts'
 import { isOwnedBy, JOB_LABEL, selectorOf } from '../resources/labels.ts'
 import { isRolledBack } from './stability.ts'
 
-/** What runs depends on all of the spec but whether it should run, and how it is to be upgraded and deleted. */
+/**
+ * What runs depends on all of the spec but whether it should run, how it is to be upgraded and deleted, and when
+ * savepoints are taken.
+ */
 export function keptPart(spec: StreamJobSpec): StreamJobSpec {
-  const { desiredState: _desiredState, deletion: _deletion, upgrade: _upgrade, ...kept } = spec
+  const { desiredState: _state, deletion: _deletion, upgrade: _upgrade, savepoints: _savepoints, ...kept } = spec
   return kept
 }
 

@@ -4,7 +4,7 @@ import type { ReconcileResult } from '../controller/controller.ts'
 import { orderOf } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
-import type { StreamJob } from '../api/stream-job.ts'
+import type { StreamJob, StreamJobPhase } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
@@ -14,6 +14,7 @@ import type { ResourceType } from '../kube/resource-type.ts'
 import { tokenOf } from '../resources/job-token.ts'
 import { coordinatorService, tokenSecret } from '../resources/job-objects.ts'
 import { JOB_PORTS } from '../resources/job-pod.ts'
+import type { SavepointSchedule } from '../savepoint/schedule.ts'
 import { decide } from './decide.ts'
 import type { Act, Decision } from './decision.ts'
 import { deleteLeftover, keepSpec } from './keep-spec.ts'
@@ -36,6 +37,7 @@ export interface StreamJobParts extends ObserveParts {
   events: EventRecorder
   teller: Teller
   isolation: Isolation
+  schedule: SavepointSchedule
   leadership: Leadership
   logger: Logger
 }
@@ -44,6 +46,9 @@ export interface StreamJobParts extends ObserveParts {
 const TELL_AGAIN_MS = 1_000
 /** So long after its deadline a deletion waits for nobody, not even for an Event that cannot be written. */
 const TELLING_PATIENCE_MS = 30_000
+
+/** Then savepoints can be taken. */
+const RUNNING: readonly (StreamJobPhase | undefined)[] = ['Running', 'Degraded']
 
 /** observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. */
 export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef): Promise<ReconcileResult> {
@@ -124,12 +129,14 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
   switch (act.kind) {
     case 'none':
       await keepIsolated(parts, job)
+      if (RUNNING.includes(job.status?.phase)) await parts.schedule.keep(job)
       return undefined
     case 'addFinalizer':
       await setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])
       return undefined
     case 'release':
       parts.isolation.forget(job.metadata.uid ?? '')
+      parts.schedule.forget(job.metadata.uid ?? '')
       await setFinalizers(
         parts,
         job,

@@ -94,6 +94,10 @@ annotations: {{- toYaml . | nindent 2 }}
 - apiGroups: [millrace.dev]
   resources: [streamjobs, streamsavepoints, druiddatasources]
   verbs: [get, list, watch, patch]
+# periodic ones, and records of those that it has had taken
+- apiGroups: [millrace.dev]
+  resources: [streamsavepoints]
+  verbs: [create, delete]
 - apiGroups: [millrace.dev]
   resources: [streamjobs/status, streamsavepoints/status, druiddatasources/status]
   verbs: [patch]
