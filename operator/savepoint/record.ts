@@ -8,7 +8,7 @@ import type { EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
 import { CLASS_LABEL, JOB_LABEL, JOB_UID_LABEL } from '../resources/labels.ts'
 import { stateLocation } from '../resources/state-location.ts'
-import { nextStatus, writeStatus } from './status.ts'
+import { nextStatus } from './status.ts'
 
 interface RecordParts {
   kube: Kube
@@ -62,7 +62,13 @@ async function complete(
   const report = { id, phase: 'completed', checkpoint: { ...rest, id: checkpoint, kind: 'savepoint' } } as const
   const now = parts.kube.now()
   const status = nextStatus(record, id, { kind: 'report', report, job }, { now, store: parts.store })
-  await writeStatus(parts, record, { ...status, startedAt: isoSeconds(rest.completedAt - rest.durationMs) })
+  const { namespace = '', name, resourceVersion } = record.metadata
+  // What took it has Events of its own.
+  await parts.kube.patchStatus(
+    streamSavepoints,
+    { namespace, name },
+    { metadata: { resourceVersion }, status: { ...status, startedAt: isoSeconds(rest.completedAt - rest.durationMs) } },
+  )
 }
 
 /** The name comes from the savepoint, so that a repeat finds what there is. */

@@ -97,11 +97,14 @@ async function newestSpec(parts: ChooseParts, job: StreamJob, isKept: boolean): 
 /** What runs until another spec is taken. */
 function specInForce(parts: ChooseParts, job: StreamJob, kept: KeptSpecs): Pick<ChosenSpec, 'chosen' | 'held'> {
   const held = job.status?.rollbackTo ?? undefined
-  const ofHeld = held === undefined ? undefined : kept.texts.get(held.hash)
-  const spec = ofHeld ?? (isRolledBack(job.status) ? kept.stable : undefined) ?? kept.lastGood
+  // Without its text nothing else runs in its place: somebody has taken that off.
+  const spec =
+    held === undefined
+      ? ((isRolledBack(job.status) ? kept.stable : undefined) ?? kept.lastGood)
+      : kept.texts.get(held.hash)
   // It was good when it was kept; an operator of another version may read it otherwise.
   const chosen = spec === undefined ? undefined : usableSpec(spec, readJobSpec(parts, job, spec, 'kept'))
-  return { chosen, held: ofHeld === undefined ? undefined : held }
+  return { chosen, held }
 }
 
 /** Why a good spec cannot follow the one in force. */

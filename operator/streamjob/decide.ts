@@ -28,6 +28,7 @@ import { asRefusedBefore, refused, targetRefusal } from './refusal.ts'
 import { hasStarted } from './restore-source.ts'
 import { heldBy } from './revisions.ts'
 import { decideRollback } from './stability.ts'
+import { UNKEPT } from './status.ts'
 import { waiting } from './waiting.ts'
 import type { Wanted } from './wanted.ts'
 import { wantsToRun } from './wanted.ts'
@@ -67,10 +68,11 @@ function nextStep(observed: Observed): Decision {
   }
   if (job.status?.lastGood?.leftover) return asBefore(observed, { kind: 'deleteLeftover' }, [])
   if (wanted === undefined) {
+    const isEmpty = observed.pods.length === 0
     return settled(observed, {
-      phase: 'Pending',
+      phase: isEmpty ? 'Pending' : (job.status?.phase ?? 'Pending'),
       reason: 'SpecInvalid',
-      message: 'The spec has never been valid; nothing runs.',
+      message: isEmpty ? 'The spec has never been valid; nothing runs.' : UNKEPT,
       stalled: true,
     })
   }

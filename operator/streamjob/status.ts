@@ -140,14 +140,18 @@ function withFailure(fact: Fact, { operation }: Decision, failure: PodFailure | 
   return { ...fact, message: `${failure.message} ${fact.message}` }
 }
 
-function problemText({ problems, wanted }: Observed, { refusal }: Decision): string {
+/** Of pods whose spec is lost. */
+export const UNKEPT = 'What runs is left as it is, and nobody looks after it.'
+
+function problemText({ problems, wanted, pods }: Observed, { refusal }: Decision): string {
   const lines = problems.slice(0, 5).map(({ code, path, message, hint, position }) => {
     const at = position === undefined ? '' : ` (line ${position.line}, column ${position.column})`
     return `${clipped(path, 200)}${at}: ${clipped(message, 400)} [${code}]${hint === undefined ? '' : `; ${clipped(hint, 200)}`}`
   })
   if (problems.length > 5) lines.push(`and ${problems.length - 5} more`)
   const inForce = refusal?.message ?? 'The last valid spec stays in force.'
-  lines.push(wanted === undefined ? 'Nothing runs.' : inForce)
+  const without = pods.length === 0 ? 'Nothing runs.' : UNKEPT
+  lines.push(wanted === undefined ? without : inForce)
   return lines.join('\n')
 }
 

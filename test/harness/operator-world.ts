@@ -352,7 +352,7 @@ export class OperatorWorld implements JobClient {
               attempt: report.attempt,
               id: this.store.savepointsTaken,
               kind: 'savepoint',
-              path: id,
+              path: `checkpoints/${report.attempt}-${this.store.savepointsTaken}/manifest.json`,
               completedAt: this.clock.now(),
               durationMs: 1,
               sizeBytes: 1,

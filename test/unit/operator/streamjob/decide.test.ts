@@ -222,7 +222,8 @@ const TABLE: readonly Row[] = [
     'Running',
     'NameTaken',
   ],
-  ['no spec was ever good', { more: { wanted: undefined, problems: [] } }, 'none', 'Pending', 'SpecInvalid'],
+  ['no spec was ever good', { more: { wanted: undefined, pods: [] } }, 'none', 'Pending', 'SpecInvalid'],
+  ['no spec of what runs is left', { more: { wanted: undefined } }, 'none', 'Running', 'SpecInvalid'],
   ['nothing is left to do', {}, 'none', 'Running', 'Running'],
   [
     'it has no pods',

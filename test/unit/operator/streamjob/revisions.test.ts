@@ -328,6 +328,22 @@ describe('spec.upgrade.rollbackTo', () => {
     }
   })
 
+  test('of a revision that is lost later leaves the pods as they are, until the field is removed', async () => {
+    const world = await threeRevisions()
+    await edited(world, { upgrade: { rollbackTo: 1 } })
+    await world.until('tidy', () => world.podNames().length === 5)
+    await world.kube.delete(controllerRevisions, { ...REF, name: revisionName('counts', keptHash(countsSpec())) })
+    const targets = world.targets.length
+    await world.until('told', (job) => job?.status?.message?.includes('[REVISION_ALTERED]') === true)
+    for (let pass = 0; pass < 5; pass += 1) await world.pass()
+    expect(world.podNames()).toHaveLength(5)
+    expect(world.targets).toHaveLength(targets)
+    expect(world.job()?.status).toMatchObject({ phase: 'Running', message: expect.stringContaining('left as it is') })
+    await edited(world, { upgrade: {} })
+    await world.until('tidy', () => world.podNames().length === 7)
+    expect(images(world)).toEqual(['millrace:2'])
+  })
+
   test('is not rolled back itself, and what failed before is not tried again when it is removed', async () => {
     const world = await threeRevisions()
     world.afterReport = (report) => {
