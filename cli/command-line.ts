@@ -9,6 +9,7 @@ import { inferCommand } from './commands/infer.ts'
 import { lintCommand } from './commands/lint.ts'
 import { runCommand } from './commands/run.ts'
 import { savepointCommand } from './commands/savepoint.ts'
+import { whyCommand } from './commands/why.ts'
 import { simCommand } from './commands/sim.ts'
 import type { Console } from './console.ts'
 
@@ -46,7 +47,7 @@ export function millrace(cli: Cli): CommandUnknownOpts {
     })
     .addHelpText('after', example('millrace run examples/flights.yaml'))
   const commands = [runCommand, lintCommand, explainCommand, simCommand, compileCommand, inferCommand]
-  for (const command of [...commands, savepointCommand, devCommand]) program.addCommand(command(cli))
+  for (const command of [...commands, savepointCommand, whyCommand, devCommand]) program.addCommand(command(cli))
   inheritSettings(program, 'millrace')
   return program
 }

@@ -1,7 +1,13 @@
 import { MillraceError } from '../runtime/model/errors.ts'
 import type { ErrorReport } from '../runtime/model/errors.ts'
 import type { Encryption } from '../runtime/model/encryption.ts'
-import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../runtime/control/job-report.ts'
+import type {
+  JobReport,
+  JobTarget,
+  ReportWatch,
+  SavepointReport,
+  SavepointRequest,
+} from '../runtime/control/job-report.ts'
 
 /** Where one job's coordinator listens, and what proves to it that we may write. Never log it. */
 export interface JobEndpoint {
@@ -37,6 +43,8 @@ export class CoordinatorRefusal extends MillraceError {
  */
 export interface JobClient {
   report(at: JobEndpoint): Promise<JobReport>
+  /** Waits for a report with another digest; undefined when there was none in time. */
+  reportUnlike(at: JobEndpoint, known: ReportWatch): Promise<JobReport | undefined>
   putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport>
   requestSavepoint(at: JobEndpoint, request: SavepointRequest): Promise<SavepointReport>
   /** Undefined when the coordinator has not heard of this savepoint. */

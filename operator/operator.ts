@@ -32,6 +32,7 @@ import { CLASS_LABEL, JOB_LABEL } from './resources/labels.ts'
 import { reconcileSavepoint } from './savepoint/reconcile.ts'
 import { SavepointSchedule } from './savepoint/schedule.ts'
 import { Isolation } from './streamjob/isolation.ts'
+import { Listener } from './streamjob/listener.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
 import { Rollout } from './streamjob/rollout.ts'
 import { Teller } from './streamjob/tell.ts'
@@ -81,6 +82,7 @@ export function startOperator(parts: OperatorParts): RunningOperator {
     for (const controller of controllers) controller.begin()
   }
   const stopControllers = async (): Promise<void> => {
+    listener.stop()
     await Promise.all(controllers.map((controller) => controller.stop()))
   }
   const election =
@@ -108,7 +110,10 @@ export function startOperator(parts: OperatorParts): RunningOperator {
     logger,
     instance: settings.leaderElection?.identity ?? 'operator',
   })
-  const controllers = controllersOf({ ...parts, kube, jobClient }, { metrics, logger, events, leadership })
+  const { controllers, listener } = controllersOf(
+    { ...parts, kube, jobClient },
+    { metrics, logger, events, leadership },
+  )
   for (const controller of controllers) controller.watch()
   if (election === undefined) lead()
   else election.start()
@@ -137,11 +142,19 @@ interface Shared {
 /** What all controllers have in common, whatever their kind. */
 type Steering = Pick<Controller<KubeObject>, 'watch' | 'begin' | 'stop' | 'hasSynced'>
 
+interface Controllers {
+  controllers: readonly Steering[]
+  listener: Listener
+}
+
+/** So many passes a second are made over all jobs at rest together: their figures in the status are as old as that. */
+const REST_PASSES_PER_SECOND = 2
+
 function selectorOfClass({ operatorClass }: OperatorSettings): string {
   return operatorClass === undefined ? `!${CLASS_LABEL}` : `${CLASS_LABEL}=${operatorClass}`
 }
 
-function controllersOf(parts: OperatorParts, { metrics, logger, events, leadership }: Shared): Steering[] {
+function controllersOf(parts: OperatorParts, { metrics, logger, events, leadership }: Shared): Controllers {
   const { kube, clock, rng, jobClient, connectors, settings } = parts
   const machinery = { kube, clock, rng, logger, metrics }
   const scope = {
@@ -160,6 +173,15 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
   const rollout = new Rollout(settings.rolloutLimit, () => jobs.cached())
   const isolation = new Isolation({ kube, settings: settings.pods })
   const schedule = new SavepointSchedule({ kube, events })
+  const listener = new Listener({
+    jobClient,
+    clock,
+    wake: (ref) => {
+      jobs.wake(ref)
+    },
+    jobs: () => jobs.cached().length,
+    passesPerSecond: REST_PASSES_PER_SECOND,
+  })
   const jobs: Controller<StreamJob> = new Controller<StreamJob>(machinery, {
     name: 'streamjob',
     resource: streamJobs,
@@ -181,6 +203,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
             teller,
             isolation,
             schedule,
+            listener,
             leadership,
             logger,
           },
@@ -227,7 +250,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
       druidReconciler({ kube, clock, events, druids: parts.druids(leadership), leadership }),
     ),
   })
-  return [jobs, savepoints, datasources]
+  return { controllers: [jobs, savepoints, datasources], listener }
 }
 
 /** Coordinators may hang: who waits for them holds up no other object. */

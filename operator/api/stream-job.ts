@@ -155,7 +155,20 @@ export interface StreamJobStatus {
   /** The spec that did not hold: the stable one runs in its place until the spec is another. */
   rolledBack?: { hash: string; at: string; message: string } | null
   finishedAt?: string | null
+  /** The newest ones, the newest last: what was seen, what was done, and why. */
+  decisions?: readonly DecisionRecord[]
   conditions?: Condition[]
+}
+
+/** One decision of the operator over a job. */
+export interface DecisionRecord {
+  /** ISO 8601, by the time of the API server. */
+  at: string
+  saw: string
+  did: string
+  /** CamelCase, as in the Ready condition. */
+  reason: string
+  because: string
 }
 
 export interface LastGood {

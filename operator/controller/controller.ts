@@ -26,7 +26,10 @@ export interface ReconcileResult {
 export interface AlsoWatch<T extends KubeObject> {
   resource: ResourceType<T>
   labelSelector?: string
-  /** The objects to reconcile when this one changes; those that the controller does not know are left out. */
+  /**
+   * The objects to reconcile when this one changes; those that the controller does not know are left out. Of an object
+   * that is gone, identity, labels and owners are known.
+   */
   wakes: (object: T) => readonly ObjectRef[]
 }
 
@@ -98,6 +101,7 @@ export class Controller<T extends KubeObject> {
     return new Informer<KubeObject>(this.#parts, {
       resource: also.resource,
       scope: { ...scope, ...(also.labelSelector === undefined ? {} : { labelSelector: also.labelSelector }) },
+      kept: identityOf,
       onChange: (object) => {
         for (const ref of also.wakes(object)) if (this.find(ref) !== undefined) this.#queue.add(keyOf(ref))
       },
@@ -119,6 +123,11 @@ export class Controller<T extends KubeObject> {
 
   hasSynced(): boolean {
     return this.#primary.length > 0 && [...this.#primary, ...this.#informers].every((informer) => informer.hasSynced())
+  }
+
+  /** Something that no watch tells is known to have changed. */
+  wake(ref: ObjectRef): void {
+    this.#queue.add(keyOf(ref))
   }
 
   /** See WorkQueue: for waits of a pass of this controller. */
@@ -169,6 +178,12 @@ export class Controller<T extends KubeObject> {
       throw error
     }
   }
+}
+
+/** There may be many thousands, and nobody reads them from the cache. */
+function identityOf({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  const { annotations, finalizers, managedFields, ...identity } = metadata
+  return { apiVersion, kind, metadata: identity }
 }
 
 function refOf(object: KubeObject): ObjectRef {

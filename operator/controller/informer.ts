@@ -11,8 +11,10 @@ import type { OperatorMetrics } from './metrics.ts'
 export interface InformerOptions<T extends KubeObject> {
   resource: ResourceType<T>
   scope: Scope
-  /** Called with the new state of an object, or the last known one when it was deleted. */
+  /** Called with the new state of an object, or what was kept of it when it was deleted. */
   onChange: (object: T) => void
+  /** What the cache keeps of an object; absent: all but who manages which field. */
+  kept?: (object: T) => T
 }
 
 export interface InformerParts {
@@ -146,9 +148,14 @@ export class Informer<T extends KubeObject> {
     const key = keyOf(object)
     const known = this.#objects.get(key)
     if (known !== undefined && known.metadata.uid === object.metadata.uid && !isNewer(object, known)) return
-    this.#objects.set(key, object)
+    this.#objects.set(key, this.#options.kept?.(object) ?? withoutManagedFields(object))
     this.#options.onChange(object)
   }
+}
+
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  const { managedFields, ...metadata } = object.metadata
+  return managedFields === undefined ? object : { ...object, metadata }
 }
 
 function keyOf(object: KubeObject): string {

@@ -17,6 +17,8 @@ export interface ObjectMeta {
   annotations?: Record<string, string>
   finalizers?: string[]
   ownerReferences?: OwnerReference[]
+  /** Who has set which field: never read, and often more than half of an object. */
+  managedFields?: unknown
 }
 
 export interface OwnerReference {

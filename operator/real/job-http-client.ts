@@ -1,5 +1,11 @@
 import { Agent, request } from 'undici'
-import type { JobReport, JobTarget, SavepointReport, SavepointRequest } from '../../runtime/control/job-report.ts'
+import type {
+  JobReport,
+  JobTarget,
+  ReportWatch,
+  SavepointReport,
+  SavepointRequest,
+} from '../../runtime/control/job-report.ts'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import { clientTls } from '../../runtime/ports/real/job-tls.ts'
 import { CoordinatorRefusal } from '../job-client.ts'
@@ -14,6 +20,8 @@ export interface JobRequest {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE'
   path: string
   body?: string
+  /** How long the other end may take on purpose before it answers. */
+  waitMs?: number
 }
 
 /** How requests travel: over undici, or under virtual time. Rejects with whatever kept the answer away. */
@@ -36,6 +44,11 @@ export class JobHttpClient implements JobClient {
 
   async report(at: JobEndpoint): Promise<JobReport> {
     return this.#expect<JobReport>(await this.#call(at, 'GET', '/v1/job'))
+  }
+
+  async reportUnlike(at: JobEndpoint, known: ReportWatch): Promise<JobReport | undefined> {
+    const answer = await this.#call(at, 'POST', '/v1/changes', known, known.waitMs)
+    return answer.status === 204 ? undefined : this.#expect<JobReport>(answer)
   }
 
   async putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport> {
@@ -66,7 +79,13 @@ export class JobHttpClient implements JobClient {
     )
   }
 
-  async #call(at: JobEndpoint, method: JobRequest['method'], path: string, body?: unknown): Promise<Answer> {
+  async #call(
+    at: JobEndpoint,
+    method: JobRequest['method'],
+    path: string,
+    body?: unknown,
+    waitMs = 0,
+  ): Promise<Answer> {
     const what = `${method} ${urlOf(at, path)}`
     try {
       return {
@@ -74,6 +93,7 @@ export class JobHttpClient implements JobClient {
         ...(await this.#transport.send(at, {
           method,
           path,
+          waitMs,
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         })),
       }
@@ -129,12 +149,12 @@ function undiciTransport(): JobTransport {
     return agent
   }
   return {
-    async send(at, { method, path, body }) {
+    async send(at, { method, path, body, waitMs = 0 }) {
       const agent = at.encryption === 'on' ? encryptedTo(at) : plain
       const answer = await request(urlOf(at, path), {
         method,
         dispatcher: agent,
-        headersTimeout: TIMEOUT_MS,
+        headersTimeout: waitMs + TIMEOUT_MS,
         bodyTimeout: TIMEOUT_MS,
         headers: {
           authorization: `Bearer ${at.token}`,

@@ -7,6 +7,8 @@ import { MillraceError } from '../../runtime/model/errors.ts'
 export interface KubeConnection {
   server: string
   agent: Agent
+  /** That of the current context; `default` when it names none. */
+  namespace: string
   /** Asked for at every request: tokens in files are rotated. */
   headers(): Promise<Record<string, string>>
 }
@@ -42,7 +44,8 @@ async function connectionOf(config: KubeConfig): Promise<KubeConnection> {
       ...(cluster.tlsServerName === undefined ? {} : { servername: cluster.tlsServerName }),
     },
   })
-  return { server: cluster.server.replace(/\/$/, ''), agent, headers: () => headersOf(config) }
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'
+  return { server: cluster.server.replace(/\/$/, ''), agent, namespace, headers: () => headersOf(config) }
 }
 
 async function headersOf(config: KubeConfig): Promise<Record<string, string>> {

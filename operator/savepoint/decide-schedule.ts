@@ -8,6 +8,8 @@ import { compactUtc } from './record.ts'
 const DEFAULT_KEEP = 10
 /** What the API server takes at least, too. */
 const LEAST_MS = 60_000
+/** How long one takes that is asked for, mostly: then older ones may go. */
+const SETTLING_MS = 60_000
 
 export interface ScheduleFacts {
   job: StreamJob
@@ -22,7 +24,7 @@ export interface Schedule {
   due: string | undefined
   /** Those that need not stay. */
   old: readonly StreamSavepoint[]
-  /** When the next one is due. */
+  /** When there may be something to do again. */
   nextAt: number
 }
 
@@ -40,12 +42,15 @@ export function decideSchedule({ job, policy, now, savepoints }: ScheduleFacts):
   const [newest] = periodic
   const since = newest === undefined ? Date.parse(job.metadata.creationTimestamp ?? '') : createdAt(newest)
   const missed = Math.floor((now - since) / everyMs)
-  const isDue = missed >= 1 && !periodic.some(isUnderWay)
-  return {
-    due: isDue ? `${job.metadata.name}-${compactUtc(since + missed * everyMs)}` : undefined,
-    old: oldOnes(periodic, policy, now),
-    nextAt: since + (Math.max(0, missed) + 1) * everyMs,
-  }
+  const isOpen = periodic.some(isUnderWay)
+  const isDue = missed >= 1 && !isOpen
+  const due = isDue ? `${job.metadata.name}-${compactUtc(since + missed * everyMs)}` : undefined
+  const nextDueAt = since + (Math.max(0, missed) + 1) * everyMs
+  const settledAt = isOpen || isDue ? now + SETTLING_MS : Infinity
+  const maxAgeMs = parseDurationMs(policy.maxAge ?? '') ?? Infinity
+  const old = oldOnes(periodic, policy, now - maxAgeMs)
+  const expiries = periodic.filter((one) => !old.includes(one)).map((one) => createdAt(one) + maxAgeMs + 1)
+  return { due, old, nextAt: Math.min(nextDueAt, settledAt, ...expiries.filter((at) => at > now)) }
 }
 
 function isUnderWay({ status, metadata }: StreamSavepoint): boolean {
@@ -53,10 +58,12 @@ function isUnderWay({ status, metadata }: StreamSavepoint): boolean {
 }
 
 /** `periodic`: the newest first. Those that have failed are kept as long as those that have not, and apart from them. */
-function oldOnes(periodic: readonly StreamSavepoint[], policy: SavepointPolicy, now: number): StreamSavepoint[] {
-  const { keep = DEFAULT_KEEP } = policy
-  const maxAgeMs = parseDurationMs(policy.maxAge ?? '') ?? Infinity
-  const isOld = (one: StreamSavepoint): boolean => now - createdAt(one) > maxAgeMs
+function oldOnes(
+  periodic: readonly StreamSavepoint[],
+  { keep = DEFAULT_KEEP }: SavepointPolicy,
+  oldest: number,
+): StreamSavepoint[] {
+  const isOld = (one: StreamSavepoint): boolean => createdAt(one) < oldest
   const completed = periodic.filter(isCompleted)
   const failed = periodic.filter(
     ({ status, metadata }) => status?.phase === 'Failed' && metadata.deletionTimestamp === undefined,

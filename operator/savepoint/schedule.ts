@@ -10,9 +10,6 @@ import { refusalFrom } from '../streamjob/refusal.ts'
 import { decideSchedule, unpinned } from './decide-schedule.ts'
 import { savepointOf } from './record.ts'
 
-/** Savepoints that complete or go meanwhile are looked at after this time at the latest. */
-const LOOK_AGAIN_MS = 60_000
-
 interface ScheduleParts {
   kube: Kube
   events: EventRecorder
@@ -34,15 +31,18 @@ export class SavepointSchedule {
     this.#nextLooks.delete(jobUid)
   }
 
-  /** Called after a pass that found the job running. */
-  async keep(job: StreamJob): Promise<void> {
+  /**
+   * Called after a pass that found the job running. Resolves with the time after which it is to be called again;
+   * undefined when the job wants no such savepoints.
+   */
+  async keep(job: StreamJob): Promise<number | undefined> {
     const { kube } = this.#parts
     const { savepoints: policy } = job.spec
     const { uid = '', namespace = '' } = job.metadata
-    if (policy === undefined) return
+    if (policy === undefined) return undefined
     const known = this.#nextLooks.get(uid)
     const text = JSON.stringify(policy)
-    if (known?.policy === text && kube.now() < known.at) return
+    if (known?.policy === text && kube.now() < known.at) return known.at - kube.now()
     const { items } = await kube.list(streamSavepoints, {
       namespace,
       labelSelector: selectorOf({ [JOB_UID_LABEL]: uid }),
@@ -51,7 +51,8 @@ export class SavepointSchedule {
     const { due, old, nextAt } = decideSchedule({ job, policy, now, savepoints: items })
     if (due !== undefined) await this.#create(job, due)
     if (old.length > 0) await this.#delete(namespace, old)
-    this.#nextLooks.set(uid, { policy: text, at: Math.min(nextAt, now + LOOK_AGAIN_MS) })
+    this.#nextLooks.set(uid, { policy: text, at: nextAt })
+    return nextAt - now
   }
 
   async #create(job: StreamJob, name: string): Promise<void> {

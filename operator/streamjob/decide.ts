@@ -48,6 +48,25 @@ export function decide(observed: Observed): Decision {
   return asRefusedBefore(observed, nextStep(observed))
 }
 
+/**
+ * The next pass would decide the same, whenever it comes, as long as neither the job nor its pods change and the
+ * coordinator says the same. `job` is as it was written after the decision.
+ */
+export function isAtRest({ job, problems, isDeferred, waitsFor }: Observed, decision: Decision): boolean {
+  const { untold, observing } = job.status ?? {}
+  return (
+    (decision.phase === 'Running' || decision.phase === 'Degraded' || decision.phase === 'Failed') &&
+    decision.act.kind === 'none' &&
+    decision.operation === null &&
+    job.metadata.deletionTimestamp === undefined &&
+    problems.length === 0 &&
+    !isDeferred &&
+    waitsFor === undefined &&
+    (untold ?? []).length === 0 &&
+    (observing ?? undefined) === undefined
+  )
+}
+
 function nextStep(observed: Observed): Decision {
   const { job, wanted } = observed
   if (job.metadata.deletionTimestamp !== undefined) return decideDelete(observed)

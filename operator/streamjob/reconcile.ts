@@ -4,7 +4,7 @@ import type { ReconcileResult } from '../controller/controller.ts'
 import { orderOf } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
-import type { StreamJob, StreamJobPhase } from '../api/stream-job.ts'
+import type { StreamJob } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
@@ -15,7 +15,7 @@ import { tokenOf } from '../resources/job-token.ts'
 import { coordinatorService, tokenSecret } from '../resources/job-objects.ts'
 import { JOB_PORTS } from '../resources/job-pod.ts'
 import type { SavepointSchedule } from '../savepoint/schedule.ts'
-import { decide } from './decide.ts'
+import { decide, isAtRest } from './decide.ts'
 import type { Act, Decision } from './decision.ts'
 import { deleteLeftover, keepSpec } from './keep-spec.ts'
 import { endpointOf, observe } from './observe.ts'
@@ -27,6 +27,7 @@ import { predecessorOf } from './predecessor.ts'
 import { refused, refusalFrom, targetRefusalOf } from './refusal.ts'
 import type { Refused } from './refusal.ts'
 import type { Isolation } from './isolation.ts'
+import type { Listener } from './listener.ts'
 import { statusOf } from './status.ts'
 import type { Teller } from './tell.ts'
 import { tellingOf } from './untold.ts'
@@ -38,6 +39,7 @@ export interface StreamJobParts extends ObserveParts {
   teller: Teller
   isolation: Isolation
   schedule: SavepointSchedule
+  listener: Listener
   leadership: Leadership
   logger: Logger
 }
@@ -47,22 +49,48 @@ const TELL_AGAIN_MS = 1_000
 /** So long after its deadline a deletion waits for nobody, not even for an Event that cannot be written. */
 const TELLING_PATIENCE_MS = 30_000
 
-/** Then savepoints can be taken. */
-const RUNNING: readonly (StreamJobPhase | undefined)[] = ['Running', 'Degraded']
-
 /** observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. */
 export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef): Promise<ReconcileResult> {
   const read = await readJob(parts, ref)
-  if (read === undefined) return {}
+  if (read === undefined) {
+    parts.listener.forget(ref)
+    return {}
+  }
   const job = await parts.teller.tell(read)
   const observed = await observe(parts, job)
   const decision = decide(observed)
   const current = await writeStatus(parts, observed, decision)
   if (decision.act.kind === 'release') return release(parts, { ...observed, job: current.job }, decision)
   const refusal = await carryOut(parts, { ...observed, job: current.job }, decision.act)
-  if (refusal === undefined) return hasWrittenJob(decision) ? requeueAfter(decision) : tell(parts, current, decision)
+  if (refusal === undefined) {
+    const next = hasWrittenJob(decision) ? requeueAfter(decision) : await tell(parts, current, decision)
+    const looksIn = rest(parts, { ...observed, job: current.job }, decision) ?? next
+    return isSteady(decision) ? sooner(looksIn, await parts.schedule.keep(current.job)) : looksIn
+  }
+  parts.listener.forget(ref)
   const outcome = refused(observed, decision, refusal)
   return tell(parts, await writeStatus(parts, { ...observed, job: current.job }, outcome), outcome)
+}
+
+/** The job runs, and nothing is under way: savepoints can be taken. */
+function isSteady({ act, phase }: Decision): boolean {
+  return act.kind === 'none' && (phase === 'Running' || phase === 'Degraded')
+}
+
+function sooner({ requeueAfterMs = Infinity }: ReconcileResult, dueInMs: number = Infinity): ReconcileResult {
+  const ms = Math.min(requeueAfterMs, dueInMs)
+  return ms === Infinity ? {} : { requeueAfterMs: ms }
+}
+
+/** Undefined when the job is not at rest: it is looked at again soon. */
+function rest(parts: StreamJobParts, observed: Observed, decision: Decision): ReconcileResult | undefined {
+  const { job, running, coordinator } = observed
+  const endpoint = coordinatorEndpoint(parts, observed, running?.template)
+  if (endpoint === undefined || coordinator.kind !== 'reached' || !isAtRest(observed, decision)) {
+    parts.listener.forget(refOf(job))
+    return undefined
+  }
+  return { requeueAfterMs: parts.listener.listen(refOf(job), endpoint, coordinator.report) }
 }
 
 /** Of an object that is gone nothing can be told: first all that is known, then the finalizer. */
@@ -129,7 +157,6 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
   switch (act.kind) {
     case 'none':
       await keepIsolated(parts, job)
-      if (RUNNING.includes(job.status?.phase)) await parts.schedule.keep(job)
       return undefined
     case 'addFinalizer':
       await setFinalizers(parts, job, [...(job.metadata.finalizers ?? []), FINALIZER])

@@ -10,6 +10,7 @@ import { UNNAMED } from '../resources/template.ts'
 import { camelCase } from '../kube/camel-case.ts'
 import type { Decision } from './decision.ts'
 import { keptHash } from './kept-specs.ts'
+import { decisionsAfter } from './decisions.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
 import { newestFailure } from './pod-failure.ts'
@@ -56,6 +57,7 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     ...(before.revisions === undefined ? {} : { revisions: before.revisions }),
     rollbackTo: observed.held ?? null,
     ...stability,
+    decisions: decisionsAfter(observed, decision),
     finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,
     conditions: withConditions(
       before.conditions ?? [],

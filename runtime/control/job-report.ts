@@ -10,6 +10,7 @@ import type { CheckpointReport, Order } from '../model/job.ts'
  *   POST /v1/savepoints  SavepointRequest → SavepointReport; repeating an id asks for the same savepoint
  *   GET  /v1/savepoints/{id} → SavepointReport (404 when unknown)
  *   DELETE /v1/savepoints/{id} deletes its files (204, also when unknown; 409 while the job would restore from it)
+ *   POST /v1/changes     ReportWatch → JobReport once it is unlike the digest; 204 when it is not in time
  *   GET  /metrics        → Prometheus text      GET /healthz → 200
  */
 export type { CheckpointReport, JobTarget, Order } from '../model/job.ts'
@@ -95,6 +96,13 @@ export interface SavepointRequest {
   id: string
   /** As that of a target. */
   order?: Order
+}
+
+/** Waits for a report with another digest (report-digest.ts) than the one that is known. */
+export interface ReportWatch {
+  digest: string
+  /** At most a minute counts. */
+  waitMs: number
 }
 
 export type SavepointReport =

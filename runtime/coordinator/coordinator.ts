@@ -31,6 +31,7 @@ import { summaryOf } from './job-summary.ts'
 import type { SubtaskSeries } from './metrics.ts'
 import { PauseClock } from './pause-clock.ts'
 import { PeriodicCheckpoints } from './periodic-checkpoints.ts'
+import { ReportListeners } from './report-listeners.ts'
 import { lostState } from './restore-fit.ts'
 import { Savepoints } from './savepoints.ts'
 import { discoverSplits, type SplitParts, watchSplits } from './splits.ts'
@@ -72,6 +73,7 @@ interface Wanted extends PlannedJob {
  * fence the workers → only then read the newest checkpoint → restore → go.
  */
 export class Coordinator {
+  readonly listeners: ReportListeners
   readonly #config: CoordinatorConfig
   readonly #ports: Ports
   readonly #connectors: Connectors
@@ -120,6 +122,7 @@ export class Coordinator {
     this.#connectors = connectors
     this.#store = store
     this.#planJob = planJob
+    this.listeners = new ReportListeners(ports.clock, () => this.report())
     this.#registry = new WorkerRegistry({
       clock: ports.clock,
       logger: ports.logger,
@@ -207,6 +210,7 @@ export class Coordinator {
     this.#closed = true
     // the next one's time would hold up the end of a process that does more than this job
     this.#checkpoints.stop()
+    this.listeners.close()
     this.#preparation?.end()
     this.#run?.fail(
       new MillraceError('COORDINATOR_CLOSED', 'the coordinator is stopping', { domain: 'platform', retriable: true }),

@@ -1,7 +1,7 @@
 import { isSameSecret } from '../model/same-secret.ts'
 import { isFields } from '../model/fields.ts'
 import { errorReport, MillraceError } from '../model/errors.ts'
-import type { SavepointRequest } from '../control/job-report.ts'
+import type { ReportWatch, SavepointRequest } from '../control/job-report.ts'
 import type { JobTarget, Order } from '../model/job.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../ports/http.ts'
 import { isLocalHost } from '../ports/local-host.ts'
@@ -18,6 +18,8 @@ interface Route {
 
 const SAVEPOINT_ID = '[A-Za-z0-9._-]{1,128}'
 const SAVEPOINT = new RegExp(`^/v1/savepoints/(${SAVEPOINT_ID})$`)
+
+const NOTHING: HttpResponse = { status: 204, contentType: 'text/plain', body: '' }
 
 /** The REST surface that control/job-report.ts describes. */
 const ROUTES: readonly Route[] = [
@@ -63,6 +65,16 @@ const ROUTES: readonly Route[] = [
   },
   {
     method: 'POST',
+    path: /^\/v1\/changes$/,
+    needsToken: true,
+    answer: async (coordinator, { body }) => {
+      const { digest, waitMs } = parseWatch(body)
+      const report = await coordinator.listeners.unlike(digest, waitMs)
+      return report === undefined ? NOTHING : json(200, report)
+    },
+  },
+  {
+    method: 'POST',
     path: /^\/v1\/savepoints$/,
     needsToken: true,
     answer: async (coordinator, { body }) => json(202, coordinator.savepoint(parseSavepoint(body))),
@@ -73,7 +85,7 @@ const ROUTES: readonly Route[] = [
     needsToken: true,
     answer: async (coordinator, { id }) => {
       await coordinator.deleteSavepoint(id)
-      return { status: 204, contentType: 'text/plain', body: '' }
+      return NOTHING
     },
   },
 ]
@@ -152,6 +164,13 @@ function parseOrder({ order }: { order?: unknown }): { order?: Order } {
     throw new MillraceError('ORDER_INVALID', 'an order needs the generation of the job', { domain: 'user' })
   const isLed = typeof id === 'string' && typeof transitions === 'number'
   return { order: { generation, ...(isLed ? { lease: { id, transitions } } : {}) } }
+}
+
+function parseWatch(body: string): ReportWatch {
+  const { digest, waitMs } = parseJson(body) as { digest?: unknown; waitMs?: unknown }
+  if (typeof digest !== 'string' || typeof waitMs !== 'number' || !(waitMs >= 0))
+    throw new MillraceError('WATCH_INVALID', 'a watch needs the digest that is known and waitMs', { domain: 'user' })
+  return { digest, waitMs }
 }
 
 function parseSavepoint(body: string): SavepointRequest {

@@ -22,6 +22,7 @@ import { templateOf } from '../../operator/resources/template.ts'
 import { subtaskOf } from '../../operator/resources/worker-pod.ts'
 import { SavepointSchedule } from '../../operator/savepoint/schedule.ts'
 import { Isolation } from '../../operator/streamjob/isolation.ts'
+import { Listener } from '../../operator/streamjob/listener.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
 import { Rollout } from '../../operator/streamjob/rollout.ts'
 import { Teller } from '../../operator/streamjob/tell.ts'
@@ -98,6 +99,14 @@ export class OperatorWorld implements JobClient {
   cannotDelete: (call: string) => boolean = () => false
   /** A fresh operator makes each pass. */
   isForgetful = true
+  /** Passes are made by the test. */
+  readonly #listener = new Listener({
+    jobClient: this,
+    clock: this.clock,
+    wake: () => undefined,
+    jobs: () => 1,
+    passesPerSecond: 1,
+  })
   #operator = this.#newOperator()
   #scraped = new Map<string, number>()
   readonly #countedBefore = new Map<string, number>()
@@ -240,6 +249,7 @@ export class OperatorWorld implements JobClient {
           teller,
           isolation,
           schedule,
+          listener: this.#listener,
           leadership: this.leadership,
           settings: this.settings(),
         },
@@ -318,6 +328,11 @@ export class OperatorWorld implements JobClient {
     const { report } = this.#step(at)
     this.afterReport(report)
     return { ...report }
+  }
+
+  /** Nobody hears anything. */
+  reportUnlike(): Promise<undefined> {
+    return new Promise(() => undefined)
   }
 
   async putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport> {

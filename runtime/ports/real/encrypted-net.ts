@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { connect as connectTls, createServer, type ConnectionOptions, type Server, type TlsOptions } from 'node:tls'
 import type { Net, NetAddress } from '../net.ts'
 import { clientTls, serverTls, type JobSecret } from './job-tls.ts'
-import { connected, HIGH_WATER_MARK, listening, realNet, SocketConnection } from './net.ts'
+import { connected, ConnectionInput, HIGH_WATER_MARK, listening, realNet, SocketConnection } from './net.ts'
 import { StrangerSockets } from './stranger-sockets.ts'
 
 /** The network of a process of that job. */
@@ -45,6 +45,7 @@ function encryptedServer(
 }
 
 function connectEncrypted({ host, port }: NetAddress, options: ConnectionOptions): Promise<SocketConnection> {
-  const socket = connectTls({ ...options, host, port })
-  return connected(socket, 'secureConnect', { host, port }).then(() => new SocketConnection(socket))
+  const input = new ConnectionInput()
+  const socket = connectTls({ ...options, host, port, onread: input.onread } as ConnectionOptions)
+  return connected(socket, 'secureConnect', { host, port }).then(() => new SocketConnection(socket, input))
 }

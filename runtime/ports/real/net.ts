@@ -56,26 +56,50 @@ export function listening(server: Server, address: NetAddress): Promise<Listener
 }
 
 function connect(address: NetAddress): Promise<Connection> {
-  let connection: SocketConnection | undefined
+  const input = new ConnectionInput()
   // The socket passes its options on to the stream below it; the declared type leaves that out.
   const options: SocketConstructorOpts & { highWaterMark: number } = {
     highWaterMark: HIGH_WATER_MARK,
-    // without it Node allocates a buffer for each read
-    onread: {
-      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-      callback: (count, buffer) => {
-        connection?.receive(buffer.subarray(0, count))
-        return true
-      },
-    },
+    onread: input.onread,
   }
   const socket = new Socket(options)
   socket.connect({ host: address.host, port: address.port })
   return connected(socket, 'connect', address).then(() => {
     socket.setNoDelay(true)
-    connection = new SocketConnection(socket)
-    return connection
+    return new SocketConnection(socket, input)
   })
+}
+
+/**
+ * What a connection made here reads, in one buffer that is used again: otherwise Node allocates one for each read, and
+ * V8 collects everything as often.
+ */
+export class ConnectionInput {
+  readonly onread: NonNullable<SocketConstructorOpts['onread']> = {
+    buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+    callback: (count, buffer) => this.#receive(buffer.subarray(0, count)),
+  }
+  #handle: ((bytes: Uint8Array) => void) | undefined
+  /** What came before anybody listened, with the end of a handshake. */
+  #early: Uint8Array | undefined
+
+  /** To be called once. When bytes had come before, reading has stopped and the socket has to be resumed. */
+  onData(handle: (bytes: Uint8Array) => void): void {
+    this.#handle = handle
+    const early = this.#early
+    this.#early = undefined
+    if (early !== undefined) handle(early)
+  }
+
+  /** False stops reading. */
+  #receive(bytes: Uint8Array): boolean {
+    if (this.#handle === undefined) {
+      this.#early = Buffer.concat(this.#early === undefined ? [bytes] : [this.#early, bytes])
+      return false
+    }
+    this.#handle(bytes)
+    return true
+  }
 }
 
 /** Resolves when the socket says so; rejects with CONNECT_FAILED. No byte is read before the caller has gone on. */
@@ -111,13 +135,15 @@ export function connected(socket: Socket, event: 'connect' | 'secureConnect', ad
 export class SocketConnection implements Connection {
   readonly remote: string
   readonly #socket: Socket
+  readonly #input: ConnectionInput | undefined
   #error: Error | undefined
   #closed = false
-  #onData: ((bytes: Uint8Array) => void) | undefined
   #onClose: ((error?: Error) => void) | undefined
 
-  constructor(socket: Socket) {
+  /** `input`: that of a connection made here. */
+  constructor(socket: Socket, input?: ConnectionInput) {
     this.#socket = socket
+    this.#input = input
     this.remote = remoteOf(socket)
     // An error is always followed by 'close', which reports it.
     socket.on('error', (error) => {
@@ -145,15 +171,13 @@ export class SocketConnection implements Connection {
     )
   }
 
-  /** The bytes of an accepted connection come as events, those of a connection made here through `receive`. */
   onData(handle: (bytes: Uint8Array) => void): void {
-    this.#onData = handle
-    this.#socket.on('data', handle)
-  }
-
-  /** What was read, in a buffer that is used again. */
-  receive(bytes: Uint8Array): void {
-    this.#onData?.(bytes)
+    if (this.#input === undefined) {
+      this.#socket.on('data', handle)
+      return
+    }
+    this.#input.onData(handle)
+    if (!this.#socket.isPaused()) this.#socket.resume()
   }
 
   onDrain(handle: () => void): void {

@@ -8,7 +8,7 @@ const TIMEOUT_MS = 5_000
 /** What a request suffers: lost on its way there, its answer lost on the way back, or nothing. */
 export type HttpFault = 'before' | 'after' | undefined
 
-/** HTTP under virtual time: whole requests and answers, each taking some milliseconds; none is answered after 5 s. */
+/** HTTP under virtual time: whole requests and answers, each taking some milliseconds. */
 export class VirtualHttp {
   readonly #world: VirtualWorld
   readonly #servers = new Map<string, { owner: string; handle: HttpHandler }>()
@@ -37,14 +37,15 @@ export class VirtualHttp {
     }
   }
 
-  /** A client's request. Rejects with HTTP_UNREACHABLE. */
-  request(from: string, at: NetAddress, request: HttpRequest): Promise<HttpResponse> {
+  /** A client's request. Rejects with HTTP_UNREACHABLE, also when it was not answered 5 s after `waitMs`. */
+  request(from: string, at: NetAddress, request: HttpRequest, waitMs = 0): Promise<HttpResponse> {
+    const patienceMs = waitMs + TIMEOUT_MS
     const fault = this.fault()
     return new Promise((resolve, reject) => {
       const fail = (why: string) => (): void => {
         reject(new MillraceError('HTTP_UNREACHABLE', `${keyOf(at)} ${why}`, { domain: 'platform', retriable: true }))
       }
-      this.#world.schedule(from, TIMEOUT_MS, fail(`did not answer within ${TIMEOUT_MS} ms`))
+      this.#world.schedule(from, patienceMs, fail(`did not answer within ${patienceMs} ms`))
       this.#world.schedule('network', this.#delay(), () => {
         const server = this.#servers.get(keyOf(at))
         if (server === undefined || this.#world.isDead(server.owner)) {

@@ -66,11 +66,12 @@ export class VirtualOperators {
       connectors: simulatedConnectors,
       druids: () => ({ client: () => undefined }),
       jobClient: new JobHttpClient({
-        send: async ({ host, port, token }, { method, path, body = '' }) => {
+        send: async ({ host, port, token }, { method, path, body = '', waitMs }) => {
           const answer = await this.#http.request(
             owner,
             { host, port },
             { method, path, token, body: () => Promise.resolve(body) },
+            waitMs,
           )
           return { status: answer.status, text: answer.body }
         },

@@ -76,6 +76,7 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   observing: true,
   rolledBack: true,
   finishedAt: true,
+  decisions: true,
   conditions: true,
 }
 const savepointSpec: FieldsOf<StreamSavepoint['spec']> = {

@@ -22,6 +22,7 @@ async function hangingCluster(): Promise<OperatorWorld> {
     })
   const jobClient: JobClient = {
     report: hangs,
+    reportUnlike: hangs,
     putTarget: hangs,
     requestSavepoint: hangs,
     savepoint: hangs,

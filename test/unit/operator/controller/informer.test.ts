@@ -13,11 +13,13 @@ const pod = (name: string): Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: r
 
 async function started(
   names: string[] = [],
-): Promise<{ kube: FakeKube; clock: ManualClock; informer: Informer<Pod>; seen: string[] }> {
+  kept?: (object: Pod) => Pod,
+): Promise<{ kube: FakeKube; clock: ManualClock; informer: Informer<Pod>; seen: string[]; told: Pod[] }> {
   const clock = new ManualClock()
   const kube = new FakeKube(() => clock.now())
   for (const name of names) await kube.create(pods, pod(name))
   const seen: string[] = []
+  const told: Pod[] = []
   const informer = new Informer<Pod>(
     { kube, clock, rng: { next: () => 0, id: () => 'x' }, logger: silentLogger, metrics: new OperatorMetrics() },
     {
@@ -25,12 +27,14 @@ async function started(
       scope: { namespace: 'shop' },
       onChange: (object) => {
         seen.push(object.metadata.name)
+        told.push(object)
       },
+      ...(kept === undefined ? {} : { kept }),
     },
   )
   informer.start()
   await settle()
-  return { kube, clock, informer, seen }
+  return { kube, clock, informer, seen, told }
 }
 
 describe('an informer', () => {
@@ -51,6 +55,25 @@ describe('an informer', () => {
     expect(kube.calls.filter((call) => call.startsWith('list'))).toHaveLength(1)
     await kube.create(pods, pod('c'))
     expect(seen).toEqual(['a', 'b', 'c'])
+  })
+
+  test('keeps nothing of who manages which field, but tells all', async () => {
+    const { kube, informer, told } = await started()
+    const managedFields = [{ manager: 'kubectl' }]
+    await kube.create(pods, { ...pod('a'), metadata: { ...ref('a'), managedFields } })
+    expect(told.map(({ metadata }) => metadata.managedFields)).toEqual([managedFields])
+    expect(informer.find(ref('a'))?.metadata).not.toHaveProperty('managedFields')
+  })
+
+  test('keeps what it is told to', async () => {
+    const { kube, informer } = await started([], ({ apiVersion, kind, metadata }) => ({
+      apiVersion,
+      kind,
+      metadata,
+      spec: {},
+    }))
+    await kube.create(pods, { ...pod('a'), spec: { nodeName: 'n' } })
+    expect(informer.find(ref('a'))?.spec).toEqual({})
   })
 
   test('lists again after 410 and tells what vanished in the gap', async () => {

@@ -15,7 +15,7 @@ import {
   SLOT_LABEL,
   TEMPLATE_LABEL,
 } from '../../../../operator/resources/labels.ts'
-import { decide } from '../../../../operator/streamjob/decide.ts'
+import { decide, isAtRest } from '../../../../operator/streamjob/decide.ts'
 import { statusOf } from '../../../../operator/streamjob/status.ts'
 import type { Act } from '../../../../operator/streamjob/decision.ts'
 import type { Observed } from '../../../../operator/streamjob/observed.ts'
@@ -164,6 +164,7 @@ function underWay(type: Operation['type'], step: Operation['step'], deadline = N
   }
 }
 
+const TROUBLE: JobReport['error'] = { code: 'KAFKA_AWAY', message: 'm', domain: 'dependency', retriable: true }
 const DELETED = { deletionTimestamp: new Date(NOW - 1000).toISOString() }
 const SILENT: Observed['coordinator'] = {
   kind: 'unreachable',
@@ -764,4 +765,21 @@ describe('the attempt in the status', () => {
     const seen = observed({ status: { attempt: 3 }, report: { phase, attempt } })
     expect(statusOf(seen, decide(seen)).attempt).toBe(expected)
   })
+})
+
+const UNTOLD = { id: 'x', event: { type: 'Normal', reason: 'Finished', message: 'm' } } as const
+
+test.each<[boolean, string, Facts]>([
+  [true, 'runs what is wanted', {}],
+  [true, 'runs and is not well', { report: { error: TROUBLE } }],
+  [true, 'has failed for good', { report: { phase: 'failed', error: TROUBLE } }],
+  [false, 'recovers', { report: { phase: 'recovering' } }],
+  [false, 'has a surplus pod', { more: { pods: [...ALL, pod('more', { chain: 'more', slot: 1 })] } }],
+  [false, 'has something to tell', { status: { untold: [UNTOLD] } }],
+  [false, 'has yet to show that it holds', { status: { observing: { hash: 'b', since: '2026-11-22T12:00:00Z' } } }],
+  [false, 'waits for its turn', { more: { isDeferred: true } }],
+  [false, 'is deleted', { metadata: DELETED }],
+])('it is %s that a job is at rest that %s', (isRest, _, facts) => {
+  const before = observed(facts)
+  expect(isAtRest(before, decide(before))).toBe(isRest)
 })

@@ -13,6 +13,9 @@ function api(
 ) {
   const coordinator = {
     report: () => ({ job: 'job', lastPauseMs: null, checkpoint: null }),
+    listeners: {
+      unlike: (digest: string) => Promise.resolve(digest === 'known' ? undefined : { job: 'changed' }),
+    },
     series: () => [],
     setTarget: () => undefined,
     savepoint: ({ id }: { id: string }) => ({ id }),
@@ -42,6 +45,7 @@ test.each([
 test.each([
   ['PUT', '/v1/target'],
   ['POST', '/v1/savepoints'],
+  ['POST', '/v1/changes'],
   ['DELETE', '/v1/savepoints/sp-1'],
   ['GET', '/v1/other'],
   ['PATCH', '/v1/job'],
@@ -56,6 +60,10 @@ test.each([
 test.each([
   ['PUT', '/v1/target', TARGET, 200, '"job":"job"'],
   ['POST', '/v1/savepoints', '{"id":"sp-2"}', 202, '"id":"sp-2"'],
+  ['POST', '/v1/changes', '{"digest":"known","waitMs":20}', 204, ''],
+  ['POST', '/v1/changes', '{"digest":"old","waitMs":20}', 200, '"job":"changed"'],
+  ['POST', '/v1/changes', '{"digest":"old","waitMs":-1}', 422, 'WATCH_INVALID'],
+  ['POST', '/v1/changes', '{"waitMs":20}', 422, 'WATCH_INVALID'],
   ['DELETE', '/v1/savepoints/sp-1', '', 204, ''],
   ['DELETE', '/v1/savepoints/used', '', 409, 'SAVEPOINT_IN_USE'],
   ['DELETE', '/v1/savepoints/broken', '', 500, 'disk'],

@@ -108,3 +108,30 @@ describe('connections between the processes of a job', () => {
     for (const socket of strangers) socket.destroy()
   })
 })
+
+test.each([
+  ['encrypted', OWN],
+  ['plain', realNet],
+])('what comes over an %s connection before anybody listens is there when somebody does', async (_, net) => {
+  let sent = false
+  const listener = await net.listen(LOOPBACK, (connection) => {
+    connection.onClose(() => undefined)
+    connection.write(Buffer.from('early'), () => {
+      sent = true
+    })
+    connection.onData((bytes) => {
+      connection.write(bytes.slice())
+    })
+  })
+  onTestFinished(() => listener.close())
+  const connection = await net.connect(listener.address)
+  connection.onClose(() => undefined)
+  await until('it was sent', () => sent || undefined)
+  let received = ''
+  connection.onData((bytes) => {
+    received += Buffer.from(bytes).toString()
+  })
+  connection.write(Buffer.from(' late'))
+  await until('all of it came', () => received === 'early late' || undefined)
+  connection.destroy()
+})

@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson } from '../model/canonical-json.ts'
+import type { JobReport } from './job-report.ts'
+
+/**
+ * Sixteen hex digits of what a report says apart from its figures: equal for two reports between which only records,
+ * watermarks, sizes and periodic checkpoints went on.
+ */
+export function reportDigest(report: JobReport): string {
+  const { checkpoint, losses = [], ...rest } = report
+  const { recordsIn, recordsOut, badRecords, lateRecords, blockedMs, lagRecords, watermark, ...lasting } = rest
+  const { pausedSplits, stateBytes, ...said } = lasting
+  const kept = checkpoint === null ? null : { attempt: checkpoint.attempt, savepoint: checkpoint.savepoint ?? null }
+  const lost = losses.map(({ operator, firstReason }) => ({ operator, firstReason }))
+  return createHash('sha256')
+    .update(canonicalJson({ ...said, checkpoint: kept, losses: lost }))
+    .digest('hex')
+    .slice(0, 16)
+}
