@@ -6,6 +6,7 @@ import { configMaps } from '../../../../operator/resources/job-objects.ts'
 import { imageOf } from '../../../../operator/resources/job-pod.ts'
 import { keptHash } from '../../../../operator/streamjob/kept-specs.ts'
 import { withinLimit, withRevision } from '../../../../operator/streamjob/revisions.ts'
+import type { JobReport } from '../../../../runtime/control/job-report.ts'
 import { countsSpec, crash, isCrash, OperatorWorld, REF } from '../../../harness/operator-world.ts'
 
 async function runningJob(spec: StreamJobSpec = countsSpec()): Promise<OperatorWorld> {
@@ -344,37 +345,49 @@ describe('spec.upgrade.rollbackTo', () => {
     expect(images(world)).toEqual(['millrace:2'])
   })
 
-  test('is not rolled back itself, and what failed before is not tried again when it is removed', async () => {
-    const world = await threeRevisions()
-    world.afterReport = (report) => {
+  test('is not rolled back itself when that revision does not hold, though another one has held', async () => {
+    const world = await runningJob()
+    const holds = (report: JobReport, attempt: number): void => {
       if (report.phase !== 'running') return
-      const { attempt } = report
-      report.checkpoint = {
-        attempt,
-        id: 7,
-        kind: 'checkpoint',
-        path: 'p/manifest.json',
-        completedAt: 0,
-        durationMs: 1,
-        sizeBytes: 1,
-      }
+      const path = 'checkpoints/1-7/manifest.json'
+      report.checkpoint = { attempt, id: 7, kind: 'checkpoint', path, completedAt: 0, durationMs: 1, sizeBytes: 1 }
+    }
+    world.afterReport = (report) => {
+      holds(report, 1)
     }
     await world.until('stable', () => world.condition('Stable') === 'True/Passed', 200)
-    const stable = world.job()?.status?.stable
+    await edited(world, { image: 'millrace:2' })
+    await edited(world, { replicas: 3 })
+    const { stable } = world.job()?.status ?? {}
+    expect(stable).toBe(keptHash(countsSpec()))
     const broken = { code: 'USER_CODE_THREW', message: 'no function', domain: 'user', retriable: false } as const
-    world.edit((spec) => {
-      spec['upgrade'] = { rollbackTo: 1 }
-    })
     world.afterReport = (report) => {
-      if (imageOf(world.pod('counts-coordinator')) === 'millrace:1' && report.phase === 'running')
-        Object.assign(report, { phase: 'failed', error: broken, checkpoint: null })
+      holds(report, 1)
+      if (report.attempt > 3 && report.phase === 'running') Object.assign(report, { phase: 'failed', error: broken })
     }
+    world.edit((spec) => {
+      spec['upgrade'] = { rollbackTo: 2 }
+    })
     await world.until('failed', (job) => job?.status?.phase === 'Failed', 200)
     for (let pass = 0; pass < 5; pass += 1) await world.pass()
-    expect(world.job()?.status).toMatchObject({ stable, rollbackTo: { revision: 1 } })
+    expect(world.job()?.status).toMatchObject({ stable, phase: 'Failed', rollbackTo: { revision: 2 } })
     expect(await world.eventReasons()).not.toContain('RolledBack')
+    world.afterReport = () => undefined
     await edited(world, { upgrade: {} })
-    expect(images(world)).toEqual(['millrace:2'])
+    await world.until('three', () => world.podNames().length === 7)
+  })
+
+  test('becomes the stable revision when it holds', async () => {
+    const world = await threeRevisions()
+    await edited(world, { upgrade: { rollbackTo: 1 } })
+    world.afterReport = (report) => {
+      const { attempt, phase } = report
+      const path = `checkpoints/${attempt}-7/manifest.json`
+      if (phase === 'running')
+        report.checkpoint = { attempt, id: 7, kind: 'checkpoint', path, completedAt: 0, durationMs: 1, sizeBytes: 1 }
+    }
+    await world.until('stable', () => world.condition('Stable') === 'True/Passed', 200)
+    expect(world.job()?.status?.stable).toBe(keptHash(countsSpec()))
   })
 
   test('is obeyed once, whenever the operator dies', async () => {
