@@ -216,9 +216,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
       { resource: druidDatasources, wakes: (datasource) => jobsReading(jobs, datasource) },
     ],
   })
-  metrics.gauge('jobs', 'StreamJobs by phase', 'phase', () =>
-    countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'),
-  )
+  metrics.countJobs(() => countBy(jobs.cached(), (job) => job.status?.phase ?? 'Pending'))
   const savepoints: Controller<StreamSavepoint> = new Controller<StreamSavepoint>(machinery, {
     name: 'streamsavepoint',
     resource: streamSavepoints,

@@ -1,4 +1,5 @@
 import type { Condition, KubeObject } from '../kube/objects.ts'
+import type { Reason } from '../kube/reasons.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import type { OperatorLoss } from '../../runtime/control/job-report.ts'
 import type { SavepointTrigger } from './stream-savepoint.ts'
@@ -105,7 +106,7 @@ export type StreamJobPhase =
 export interface PodFailure {
   pod: string
   /** OOMKilled, ContainerKilled, ContainerFailed, PodEvicted, or the kubelet's own reason. */
-  reason: string
+  reason: Reason
   /** What happened, and what to do. */
   message: string
   /** ISO 8601, by the clock of the node. */
@@ -229,7 +230,7 @@ export interface Operation {
 
 /** Written with the status that it follows from, and removed when it is an Event or counted. */
 export type Untold = { id: string } & (
-  | { event: { type: 'Normal' | 'Warning'; reason: string; message: string } }
+  | { event: { type: 'Normal' | 'Warning'; reason: Reason; message: string } }
   | { ended: { type: OperationType; result: LastOperation['result']; ms: number } }
   | { paused: { type: OperationType; ms: number } }
   | { savepoint: TakenSavepoint }
@@ -252,7 +253,7 @@ export interface Refusal {
   /** What the operator was about to do. */
   act: string
   /** CamelCase. */
-  reason: string
+  reason: Reason
   /** In the words of whoever refused. */
   message: string
   /** Refused since then, perhaps for changing reasons. */

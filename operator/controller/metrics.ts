@@ -9,9 +9,21 @@ export class OperatorMetrics {
   readonly #leader: Gauge
   readonly #operationSeconds: Histogram
   readonly #pauseSeconds: Histogram
+  #jobs: () => ReadonlyMap<string, number> = () => new Map()
 
   constructor() {
     const registers = [this.registry]
+    const jobs = (): ReadonlyMap<string, number> => this.#jobs()
+    new Gauge({
+      name: 'millrace_operator_jobs',
+      help: 'StreamJobs by phase',
+      labelNames: ['phase'],
+      registers,
+      collect() {
+        this.reset()
+        for (const [phase, count] of jobs()) this.set({ phase }, count)
+      },
+    })
     this.#reconciles = new Counter({
       name: 'millrace_operator_reconcile_total',
       help: 'Passes by controller and result',
@@ -69,17 +81,8 @@ export class OperatorMetrics {
     this.#pauseSeconds.observe({ type }, pauseMs / 1000)
   }
 
-  /** A number read when scraped, by label: e.g. jobs per phase. */
-  gauge(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void {
-    new Gauge({
-      name: `millrace_operator_${name}`,
-      help,
-      labelNames: [label],
-      registers: [this.registry],
-      collect() {
-        this.reset()
-        for (const [value, count] of read()) this.set({ [label]: value }, count)
-      },
-    })
+  /** `read`: how many StreamJobs there are by phase, when scraped. */
+  countJobs(read: () => ReadonlyMap<string, number>): void {
+    this.#jobs = read
   }
 }

@@ -1,3 +1,4 @@
+import { derivedReason, type Reason } from '../kube/reasons.ts'
 import { MillraceError, describeWithCauses } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { Order } from '../../runtime/model/job.ts'
@@ -261,7 +262,7 @@ class Pass {
     return { act: 'nothing', drift: [], ...(rejected === undefined ? {} : { rejected }) }
   }
 
-  async #tell(type: EventNote['type'], reason: string, message: string): Promise<void> {
+  async #tell(type: EventNote['type'], reason: Reason, message: string): Promise<void> {
     await this.#parts.events.record(this.#resource, { type, reason, message })
   }
 
@@ -303,12 +304,12 @@ function vanished(id: string): MillraceError {
 /** Conditions that turned bad, or good again, since the last pass. */
 function transitionNotes(before: DruidDatasourceStatus, after: DruidDatasourceStatus): EventNote[] {
   const notes: EventNote[] = []
-  for (const type of ['Stalled', 'Reachable', 'Healthy', 'Drifted']) {
+  for (const type of ['Stalled', 'Reachable', 'Healthy', 'Drifted'] as const) {
     const was = conditionOf(before, type)
     const is = conditionOf(after, type)
     if (!is || (was?.status === is.status && was.reason === is.reason) || is.reason === 'Rejected') continue
     const bad = is.status === (type === 'Stalled' || type === 'Drifted' ? 'True' : 'False')
-    if (bad) notes.push({ type: 'Warning', reason: is.reason, message: is.message })
+    if (bad) notes.push({ type: 'Warning', reason: derivedReason(is.reason), message: is.message })
     else if (was?.status === 'False' && type !== 'Stalled' && type !== 'Drifted')
       notes.push({ type: 'Normal', reason: type, message: is.message || `${type} again` })
   }

@@ -1,11 +1,13 @@
 import { withShortTexts } from './short-texts.ts'
+import type { ConditionType } from './condition-types.ts'
 import type { Condition } from './objects.ts'
 import { isoSeconds } from './events.ts'
+import type { Reason } from './reasons.ts'
 
 export interface Fact {
-  type: string
+  type: ConditionType
   status: 'True' | 'False' | 'Unknown'
-  reason: string
+  reason: Reason
   message: string
 }
 

@@ -4,13 +4,13 @@ import { sealOf } from '../resources/hash.ts'
 import { isAlreadyExists, isConflict, KubeError, unlessNotFound } from './errors.ts'
 import type { Kube } from './kube.ts'
 import type { KubeEvent, KubeObject } from './objects.ts'
+import type { Reason } from './reasons.ts'
 import { kubeEvents } from './resource-type.ts'
 
 /** What `kubectl describe` shows under Events. */
 export interface EventNote {
   type: 'Normal' | 'Warning'
-  /** One CamelCase word. */
-  reason: string
+  reason: Reason
   message: string
 }
 

@@ -8,6 +8,7 @@ import { withConditions } from '../kube/conditions.ts'
 import { isoSeconds } from '../kube/events.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
+import type { Reason } from '../kube/reasons.ts'
 import { stateLocation } from '../resources/state-location.ts'
 
 const DEFAULT_TIMEOUT_MS = 10 * 60_000
@@ -29,14 +30,14 @@ export function nextStatus(
   const base = { observedGeneration: savepoint.metadata.generation ?? 0, id, startedAt }
   const done = (
     fields: Pick<StreamSavepointStatus, 'phase'> & Partial<StreamSavepointStatus>,
-    reason: string,
+    reason: Reason,
     message: string,
   ): StreamSavepointStatus => ({
     ...base,
     ...fields,
     conditions: withConditions(
       savepoint.status?.conditions ?? [],
-      ['Completed', 'Ready'].map((type) => ({
+      (['Completed', 'Ready'] as const).map((type) => ({
         type,
         status: fields.phase === 'Completed' ? 'True' : 'False',
         reason,

@@ -33,6 +33,7 @@ import { waiting } from './waiting.ts'
 import type { Wanted } from './wanted.ts'
 import { wantsToRun } from './wanted.ts'
 import { camelCase } from '../kube/camel-case.ts'
+import { derivedReason, type Reason } from '../kube/reasons.ts'
 
 /** Deleted this long after the job finished: until then their logs can be read. */
 const KEEP_FINISHED_MS = 10 * 60_000
@@ -113,7 +114,7 @@ function asBefore({ job: { status } }: Observed, act: Act, events: Decision['eve
   return {
     act,
     phase: status?.phase ?? 'Pending',
-    reason: status?.reason ?? 'Accepted',
+    reason: status?.reason === undefined ? 'Accepted' : derivedReason(status.reason),
     message: status?.message ?? 'The spec is valid.',
     operation: status?.operation ?? null,
     requeueAfterMs: 0,
@@ -256,7 +257,7 @@ function havePods(observed: Observed, wanted: Wanted): Decision | undefined {
         : [
             {
               type: 'Normal' as const,
-              reason: operation.type === 'Recover' ? 'Recovering' : eventOf(operation),
+              reason: BEGUN[operation.type],
               message: whyMissing(observed, wanted, operation, missing),
             },
           ]
@@ -282,16 +283,15 @@ function missingBecause(observed: Observed, wanted: Wanted): OperationType {
   return 'Recover'
 }
 
-function eventOf(operation: Operation): string {
-  return {
-    Deploy: 'Deploying',
-    Rescale: 'Rescaling',
-    Upgrade: 'UpgradeStarted',
-    Recover: 'Recovering',
-    Suspend: 'Suspending',
-    Resume: 'Resumed',
-    Delete: 'Deleting',
-  }[operation.type]
+/** The Event with which an operation begins. */
+const BEGUN: Readonly<Record<OperationType, Reason>> = {
+  Deploy: 'Deploying',
+  Rescale: 'Rescaling',
+  Upgrade: 'UpgradeStarted',
+  Recover: 'Recovering',
+  Suspend: 'Suspending',
+  Resume: 'Resumed',
+  Delete: 'Deleting',
 }
 
 function whyMissing(observed: Observed, wanted: Wanted, operation: Operation, missing: readonly Pod[]): string {

@@ -1,6 +1,7 @@
 import type { EventNote } from '../kube/events.ts'
 import type { Operation, OperationType, Refusal, StreamJobPhase, LastOperation } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
+import type { Reason } from '../kube/reasons.ts'
 
 /** One step. Each may be done twice without harm. */
 export type Act =
@@ -22,8 +23,7 @@ export type Act =
 export interface Decision {
   act: Act
   phase: StreamJobPhase
-  /** CamelCase. */
-  reason: string
+  reason: Reason
   message: string
   /** What status.operation says before the act; null: none is under way. */
   operation: Operation | null

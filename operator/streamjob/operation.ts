@@ -1,6 +1,7 @@
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { LastOperation, Operation, OperationType, StreamJob } from '../api/stream-job.ts'
 import type { EventNote } from '../kube/events.ts'
+import type { Reason } from '../kube/reasons.ts'
 import type { Act, Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { maySupersede, PHASE_OF, REASON_OF } from './phases.ts'
@@ -121,7 +122,7 @@ export function ending(observed: Observed, result: LastOperation['result'], outc
   }
 }
 
-const COMPLETED: Readonly<Record<OperationType, string>> = {
+const COMPLETED: Readonly<Record<OperationType, Reason>> = {
   Deploy: 'Running',
   Rescale: 'RescaleCompleted',
   Upgrade: 'UpgradeCompleted',

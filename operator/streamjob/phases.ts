@@ -1,4 +1,5 @@
 import type { OperationType, StreamJobPhase } from '../api/stream-job.ts'
+import type { Reason } from '../kube/reasons.ts'
 
 /** What users see while an operation is under way. */
 export const PHASE_OF: Readonly<Record<OperationType, StreamJobPhase>> = {
@@ -12,7 +13,7 @@ export const PHASE_OF: Readonly<Record<OperationType, StreamJobPhase>> = {
 }
 
 /** The reason of Reconciling and of a Ready that is not yet true. */
-export const REASON_OF: Readonly<Record<OperationType, string>> = {
+export const REASON_OF: Readonly<Record<OperationType, Reason>> = {
   Deploy: 'Deploying',
   Rescale: 'Rescaling',
   Upgrade: 'Upgrading',
@@ -26,7 +27,7 @@ export const REASON_OF: Readonly<Record<OperationType, string>> = {
  * Which operation may replace one that is under way. An operation that is not listed waits until that one has ended.
  * Deleting and suspending pre-empt, and a suspended job only resumes or is deleted.
  */
-const SUPERSEDES: Readonly<Record<OperationType, readonly OperationType[]>> = {
+export const SUPERSEDES: Readonly<Record<OperationType, readonly OperationType[]>> = {
   Deploy: ['Rescale', 'Upgrade', 'Suspend', 'Delete'],
   Rescale: ['Upgrade', 'Suspend', 'Delete'],
   Upgrade: ['Suspend', 'Delete'],

@@ -1,5 +1,6 @@
 import type { PodFailure } from '../api/stream-job.ts'
 import type { ContainerStatus, Pod } from '../kube/objects.ts'
+import { derivedReason } from '../kube/reasons.ts'
 
 type Termination = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>
 
@@ -40,7 +41,7 @@ function failuresOf(pod: Pod): PodFailure[] {
     {
       pod: name,
       at: startTime ?? creationTimestamp,
-      reason: reason === 'Evicted' ? 'PodEvicted' : reason,
+      reason: reason === 'Evicted' ? 'PodEvicted' : derivedReason(reason),
       message: `${name} was ended by its node: ${message ?? reason}${hint}`,
     },
   ]

@@ -1,13 +1,14 @@
 import { clipped } from '../../runtime/model/clipped.ts'
 import { memberOf } from '../../runtime/model/fields.ts'
 import type { Pod } from '../kube/objects.ts'
+import type { Reason } from '../kube/reasons.ts'
 
 export interface Trouble {
-  reason: string
+  reason: Reason
   message: string
 }
 
-const WAITING: Readonly<Record<string, string>> = {
+const WAITING: Readonly<Record<string, Reason>> = {
   ErrImagePull: 'ImagePullFailed',
   ImagePullBackOff: 'ImagePullFailed',
   InvalidImageName: 'ImagePullFailed',

@@ -2,6 +2,7 @@ import type { Refusal } from '../api/stream-job.ts'
 import { CoordinatorRefusal } from '../job-client.ts'
 import { camelCase } from '../kube/camel-case.ts'
 import { KubeError } from '../kube/errors.ts'
+import { derivedReason } from '../kube/reasons.ts'
 import type { KubeObject } from '../kube/objects.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
@@ -21,7 +22,9 @@ function refusalOf(error: unknown, { kind, metadata }: KubeObject): Refused | un
   const isForGood = [400, 403, 413, 422].includes(error.status) || /admission webhook|calling webhook/.test(error.words)
   if (!isForGood) return undefined
   return {
-    reason: /exceeded quota|must specify (limits|requests)/.test(error.words) ? 'QuotaExceeded' : `${kind}Refused`,
+    reason: /exceeded quota|must specify (limits|requests)/.test(error.words)
+      ? 'QuotaExceeded'
+      : derivedReason(`${kind}Refused`),
     message: `${kind} ${metadata.name} was refused: ${error.words}`,
   }
 }

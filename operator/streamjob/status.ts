@@ -5,6 +5,7 @@ import type { Fact } from '../kube/conditions.ts'
 import { withConditions } from '../kube/conditions.ts'
 import { isoSeconds } from '../kube/events.ts'
 import type { Pod } from '../kube/objects.ts'
+import type { Reason } from '../kube/reasons.ts'
 import { CHAIN_LABEL, JOB_LABEL, selectorOf, TEMPLATE_LABEL } from '../resources/labels.ts'
 import { UNNAMED } from '../resources/template.ts'
 import { camelCase } from '../kube/camel-case.ts'
@@ -104,7 +105,7 @@ function lastGoodOf(
   return { lastGood: isNamed ? lastGood : { ...lastGood, running: keptHash(running.spec) } }
 }
 
-const REASON_OF_PROBLEM: ReadonlyMap<string, string> = new Map([
+const REASON_OF_PROBLEM: ReadonlyMap<string, Reason> = new Map([
   ['STATE_INCOMPATIBLE', 'StateIncompatible'],
   ['ROLLED_BACK', 'RolledBack'],
 ])

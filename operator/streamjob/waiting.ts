@@ -23,7 +23,7 @@ export function waiting(
   operation: Operation,
   { message, requeueAfterMs, trouble }: Wait,
 ): Decision {
-  const late = isLate(observed, operation) ? { reason: 'DeadlineExceeded', message } : undefined
+  const late: Trouble | undefined = isLate(observed, operation) ? { reason: 'DeadlineExceeded', message } : undefined
   const told = trouble ?? late
   if (told === undefined) return working(operation, { act: { kind: 'none' }, message, requeueAfterMs })
   return {

@@ -19,7 +19,7 @@ interface JobMetric {
 const seconds = (ms: number | null | undefined): number | null => (ms == null ? null : ms / 1000)
 
 /** The metrics of the job as a whole. */
-const JOB_METRICS: readonly JobMetric[] = [
+export const JOB_METRICS: readonly JobMetric[] = [
   {
     name: 'millrace_job_attempt',
     type: 'gauge',
