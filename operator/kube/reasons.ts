@@ -149,7 +149,7 @@ export const REASONS = {
     means: 'A kept spec runs, as spec.upgrade.rollbackTo says.',
     act: 'Remove the field to run the newest spec.',
   },
-  RollbackToEnded: { means: 'spec.upgrade.rollbackTo was removed, and the newest spec runs again.' },
+  RollbackToEnded: { means: 'The newest spec runs again, since spec.upgrade.rollbackTo was removed.' },
   RolledBack: {
     means: 'An edited spec did not hold; the one before it runs again, from the newest checkpoint.',
     act: 'Correct the spec; to try the same once more, change spec.restartNonce.',
