@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { CoordinatorRefusal } from '../../../operator/job-client.ts'
 import { JobHttpClient } from '../../../operator/real/job-http-client.ts'
+import { CHECKPOINT, runningReport } from '../../harness/running-report.ts'
 
 const AT = { host: '10.0.0.1', port: 8081, jobUid: 'job', token: 'secret', encryption: 'off' } as const
 
@@ -24,3 +25,28 @@ test.each([
     expect(String(refusal)).not.toContain('secret')
   },
 )
+
+test.each([
+  ['no JSON', '<html>'],
+  ['nothing', ''],
+  ['null', 'null'],
+  ['a list', '[]'],
+  ['a nesting without end', '['.repeat(1_000_000)],
+  ['an empty object', '{}'],
+  ['no phase', JSON.stringify({ ...runningReport(), phase: 7 })],
+  ['workers that are no list', JSON.stringify({ ...runningReport(), runningWorkers: 'count-0' })],
+  ['an error that is a text', JSON.stringify({ ...runningReport(), error: 'STORE_DOWN' })],
+  ['a refusal without its error', JSON.stringify({ ...runningReport(), refused: { revision: 'r' } })],
+  ['a figure that is a text', JSON.stringify({ ...runningReport(), recordsIn: 'many' })],
+  ['a checkpoint without a path', JSON.stringify({ ...runningReport(), checkpoint: {} })],
+  ['losses that are no list', JSON.stringify({ ...runningReport(), losses: 5 })],
+])('when a coordinator answers %s, that is an error of the job, which its pass reports', async (_, text) => {
+  const client = answering(200, text)
+  for (const asked of [client.report(AT), client.reportUnlike(AT, { digest: '', waitMs: 0 })])
+    await expect(asked).rejects.toMatchObject({ code: 'COORDINATOR_ANSWER_INVALID', retriable: true })
+})
+
+test('when a coordinator answers with a report, it is taken', async () => {
+  const report = runningReport({ checkpoint: CHECKPOINT })
+  expect(await answering(200, JSON.stringify(report)).report(AT)).toEqual(report)
+})
