@@ -10,7 +10,7 @@ import { isoSeconds } from '../kube/events.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
 import { applySettings } from './apply-settings.ts'
 import { useProblem } from './allowed-use.ts'
-import { differences } from './compare-spec.ts'
+import { differences, fewPaths } from './compare-spec.ts'
 import type { Decision, Observation } from './decide.ts'
 import { decide } from './decide.ts'
 import { finalize } from './finalize.ts'
@@ -34,7 +34,6 @@ import { specProblems } from './validate-spec.ts'
 const DEFAULT_SYNC_MS = 15_000
 const SOON_MS = 3_000
 const COMPLETED_TASKS_SEEN = 5
-const MOST_UNKEPT = 100
 
 /**
  * Reconciles DruidDatasources (see Reconcile): finalizer, observe, decide, intent, one act, status.
@@ -308,7 +307,7 @@ class Pass {
   /** `kept` is how Druid gives it back. */
   #recordApplied(desired: DesiredSupervisor, kept: JsonObject | undefined): void {
     const isRaw = this.#resource.spec.rawSpec !== undefined
-    const unkept = isRaw && kept ? differences(desired.spec, kept).slice(0, MOST_UNKEPT) : []
+    const unkept = isRaw && kept ? fewPaths(differences(desired.spec, kept)) : []
     delete this.#status.applying
     delete this.#status.rejected
     this.#status.applied = {

@@ -171,7 +171,7 @@ describe('a DruidDatasource with a rawSpec', () => {
   })
 
   test('is not sent for ever when Druid does not keep a name that it does not know, and says so', async () => {
-    druid.forgets = 'taskCnt'
+    druid.knows = (member) => member !== 'taskCnt'
     kube = new OneObjectKube(resource(withIo({ taskCnt: 3 })))
     await settle()
     await settle()
@@ -181,5 +181,16 @@ describe('a DruidDatasource with a rawSpec', () => {
     kube.edit({ spec: { rawSpec: { spec: { ioConfig: { taskCnt: null } } } } })
     await settle()
     expect(status().applied?.unkept).toEqual([])
+  })
+
+  test('is not sent for ever either when Druid keeps hardly anything of it, and the status stays small', async () => {
+    druid.knows = (member) => !member.startsWith('wish')
+    kube = new OneObjectKube(
+      resource(withIo(Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`wish${n}`, n])))),
+    )
+    await settle()
+    await settle()
+    expect(druid.writes()).toHaveLength(1)
+    expect(status().applied?.unkept).toEqual(['spec.ioConfig'])
   })
 })
