@@ -21,16 +21,16 @@ export const REASONS = {
     act: 'Look at the store that the message names; the job runs on and its sources are read again from the last one.',
   },
   Completed: { means: 'The savepoint is complete and kept at the place that the message names.' },
-  ConfigMapRefused: {
-    means: 'The API server does not take a ConfigMap of the job.',
-    act: 'The message is what it said: a quota or an admission policy.',
-  },
   Configured: { means: 'Retention or compaction of the datasource was set or removed in Druid, as the resource says.' },
   ContainerFailed: {
     means: 'A container ended with an exit code.',
     act: 'Read its log with kubectl logs --previous; the message has its last words.',
   },
   ContainerKilled: { means: 'A container was ended by a signal.', act: 'Read its log with kubectl logs --previous.' },
+  ControllerRevisionRefused: {
+    means: 'The API server does not take the ControllerRevision in which a spec of the job is kept.',
+    act: 'The message is what it said: a quota or an admission policy.',
+  },
   Created: { means: 'The supervisor was created.' },
   DataSourceChanged: {
     means: 'The supervisor of that name writes to another datasource.',
@@ -153,6 +153,11 @@ export const REASONS = {
   Resumed: { means: 'The job, or the supervisor, runs again.' },
   Resuming: { means: 'A suspended job is started again from its savepoint.' },
   Retrying: { means: 'Druid is asked again.' },
+  RollbackTo: {
+    means: 'A kept spec runs, as spec.upgrade.rollbackTo says.',
+    act: 'Remove the field to run the newest spec.',
+  },
+  RollbackToEnded: { means: 'The newest spec runs again, since spec.upgrade.rollbackTo was removed.' },
   RolledBack: {
     means: 'An edited spec did not hold; the one before it runs again, from the newest checkpoint.',
     act: 'Correct the spec; to try the same once more, change spec.restartNonce.',
@@ -160,6 +165,10 @@ export const REASONS = {
   Running: { means: 'What is wanted runs.' },
   SavepointCompleted: { means: 'The savepoint is complete and kept at the place that the message names.' },
   SavepointFailed: { means: 'The savepoint did not complete.', act: 'The message says why; the job runs on.' },
+  SavepointNotRecorded: {
+    means: 'The API server does not take the StreamSavepoint of a savepoint that is there.',
+    act: 'The message says where it lies: spec.restore.path of a job starts from it.',
+  },
   SavepointStarted: { means: 'The coordinator was asked for the savepoint.' },
   SecretForbidden: {
     means: 'The operator may not read a Secret for Druid, or the Secret does not say that it may go there.',

@@ -20,6 +20,7 @@ import { imageOf } from '../../operator/resources/job-pod.ts'
 import type { PodSettings } from '../../operator/resources/job-pod.ts'
 import { templateOf } from '../../operator/resources/template.ts'
 import { subtaskOf } from '../../operator/resources/worker-pod.ts'
+import { SavepointSchedule } from '../../operator/savepoint/schedule.ts'
 import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { Listener } from '../../operator/streamjob/listener.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
@@ -171,15 +172,22 @@ export class OperatorWorld implements JobClient {
     this.#operator = this.#newOperator()
   }
 
-  #newOperator(): { metrics: OperatorMetrics; events: EventRecorder; teller: Teller; isolation: Isolation } {
+  #newOperator(): {
+    metrics: OperatorMetrics
+    events: EventRecorder
+    teller: Teller
+    isolation: Isolation
+    schedule: SavepointSchedule
+  } {
     const { kube, clock } = this
     const metrics = new OperatorMetrics()
     const events = new EventRecorder({ kube, clock, logger: silentLogger, instance: 'test' })
     return {
       metrics,
       events,
-      teller: new Teller({ kube, events, metrics }),
+      teller: new Teller({ kube, events, metrics, store: 'file:///checkpoints' }),
       isolation: new Isolation({ kube, settings: this.settings() }),
+      schedule: new SavepointSchedule({ kube, events }),
     }
   }
 
@@ -227,7 +235,7 @@ export class OperatorWorld implements JobClient {
   async pass(): Promise<number | undefined> {
     const { kube } = this
     if (this.isForgetful) this.restartOperator()
-    const { events, teller, isolation } = this.#operator
+    const { events, teller, isolation, schedule } = this.#operator
     try {
       const result = await reconcileStreamJob(
         {
@@ -240,6 +248,7 @@ export class OperatorWorld implements JobClient {
           events,
           teller,
           isolation,
+          schedule,
           listener: this.#listener,
           leadership: this.leadership,
           settings: this.settings(),
@@ -358,7 +367,7 @@ export class OperatorWorld implements JobClient {
               attempt: report.attempt,
               id: this.store.savepointsTaken,
               kind: 'savepoint',
-              path: id,
+              path: `checkpoints/${report.attempt}-${this.store.savepointsTaken}/manifest.json`,
               completedAt: this.clock.now(),
               durationMs: 1,
               sizeBytes: 1,

@@ -94,6 +94,10 @@ annotations: {{- toYaml . | nindent 2 }}
 - apiGroups: [millrace.dev]
   resources: [streamjobs, streamsavepoints, druiddatasources]
   verbs: [get, list, watch, patch]
+# periodic ones, and records of those that it has had taken
+- apiGroups: [millrace.dev]
+  resources: [streamsavepoints]
+  verbs: [create, delete]
 - apiGroups: [millrace.dev]
   resources: [streamjobs/status, streamsavepoints/status, druiddatasources/status]
   verbs: [patch]
@@ -118,10 +122,14 @@ annotations: {{- toYaml . | nindent 2 }}
   resourceNames: {{ toJson . }}
   verbs: [get]
 {{- end }}
-# the last good spec of a job
+# the specs of a job that were kept
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [get, list, create, patch, delete]
+# where an earlier operator kept them
 - apiGroups: ['']
   resources: [configmaps]
-  verbs: [get, create, patch]
+  verbs: [get, delete]
 - apiGroups: ['']
   resources: [events]
   verbs: [get, create, patch]
