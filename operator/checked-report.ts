@@ -1,6 +1,6 @@
 import type { JobReport } from '../runtime/control/job-report.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
-import { isFields } from '../runtime/model/fields.ts'
+import { isFields, memberOf } from '../runtime/model/fields.ts'
 import type { Fields } from '../runtime/model/fields.ts'
 
 /** What a member of a report must be for a pass to read it. */
@@ -31,7 +31,7 @@ const TIMES_AND_SIZES = ['attempt', 'id', 'completedAt', 'durationMs', 'sizeByte
  */
 export function checkedReport(answer: Fields): JobReport {
   for (const [name, isGood] of Object.entries(CHECKS)) {
-    if (isGood(answer[name])) continue
+    if (isGood(memberOf(answer, name))) continue
     throw new MillraceError('COORDINATOR_ANSWER_INVALID', `the coordinator answered no report: '${name}' is none`, {
       domain: 'user',
       retriable: true,
@@ -52,7 +52,7 @@ function isCount(value: unknown): boolean {
 
 function isCheckpoint(value: unknown): boolean {
   if (value === null) return true
-  return isFields(value) && typeof value['path'] === 'string' && TIMES_AND_SIZES.every((name) => isCount(value[name]))
+  return isFields(value) && typeof value['path'] === 'string' && TIMES_AND_SIZES.every((name) => isCount(memberOf(value, name)))
 }
 
 function isError(value: unknown): boolean {
