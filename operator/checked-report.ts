@@ -1,4 +1,4 @@
-import type { JobReport } from '../runtime/control/job-report.ts'
+import type { JobReport, SavepointReport } from '../runtime/control/job-report.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
 import { isFields, memberOf } from '../runtime/model/fields.ts'
 import type { Fields } from '../runtime/model/fields.ts'
@@ -10,7 +10,7 @@ const CHECKS: Readonly<Record<string, (value: unknown) => boolean>> = {
   expectedWorkers: areTexts,
   registeredWorkers: areTexts,
   runningWorkers: areTexts,
-  checkpoint: isCheckpoint,
+  checkpoint: (value) => value === null || isCheckpoint(value),
   checkpointFailures: isCount,
   restarts: isCount,
   recordsIn: isCount,
@@ -23,8 +23,6 @@ const CHECKS: Readonly<Record<string, (value: unknown) => boolean>> = {
   losses: (value) => value === undefined || (Array.isArray(value) && value.every(isFields)),
 }
 
-const TIMES_AND_SIZES = ['attempt', 'id', 'completedAt', 'durationMs', 'sizeBytes']
-
 /**
  * What a coordinator answered, as a report. A coordinator runs its user's image and may answer anything; a pass that
  * falls over its answer could not even delete the job. Throws MillraceError COORDINATOR_ANSWER_INVALID.
@@ -32,13 +30,30 @@ const TIMES_AND_SIZES = ['attempt', 'id', 'completedAt', 'durationMs', 'sizeByte
 export function checkedReport(answer: Fields): JobReport {
   for (const [name, isGood] of Object.entries(CHECKS)) {
     if (isGood(memberOf(answer, name))) continue
-    throw new MillraceError('COORDINATOR_ANSWER_INVALID', `the coordinator answered no report: '${name}' is none`, {
-      domain: 'user',
-      retriable: true,
-      hint: 'Is the image of the job one of Millrace, or built on one?',
-    })
+    throw invalidAnswer(`the coordinator answered no report: '${name}' is none`)
   }
   return answer as unknown as JobReport
+}
+
+/** The same for what it answers about a savepoint. */
+export function checkedSavepoint(answer: Fields): SavepointReport {
+  const { id, phase, checkpoint, error } = answer
+  const isGood =
+    typeof id === 'string' &&
+    (phase === 'inProgress' ||
+      (phase === 'completed' && isCheckpoint(checkpoint)) ||
+      (phase === 'failed' && error !== null && isError(error)))
+  if (!isGood) throw invalidAnswer(`the coordinator answered nothing about a savepoint`)
+  return answer as unknown as SavepointReport
+}
+
+/** Not what a coordinator of any version would answer. */
+export function invalidAnswer(message: string): MillraceError {
+  return new MillraceError('COORDINATOR_ANSWER_INVALID', message, {
+    domain: 'user',
+    retriable: true,
+    hint: 'Is the image of the job one of Millrace, or built on one?',
+  })
 }
 
 function areTexts(value: unknown): boolean {
@@ -50,9 +65,21 @@ function isCount(value: unknown): boolean {
   return value === undefined || (typeof value === 'number' && Number.isFinite(value))
 }
 
+/** As the runtime names it. Another one could lead out of the folder of the job, to the state of somebody else. */
+const MANIFEST = /^checkpoints\/\d{1,16}-\d{1,16}\/manifest\.json$/
+/** The end of the year 9999: later ones are not written as others are. */
+const LATEST = 253_402_300_799_999
+
 function isCheckpoint(value: unknown): boolean {
-  if (value === null) return true
-  return isFields(value) && typeof value['path'] === 'string' && TIMES_AND_SIZES.every((name) => isCount(memberOf(value, name)))
+  if (!isFields(value)) return false
+  const { attempt, id, path, completedAt, durationMs, sizeBytes, savepoint } = value
+  return (
+    typeof path === 'string' &&
+    MANIFEST.test(path) &&
+    [attempt, id, sizeBytes].every((count) => Number.isSafeInteger(count)) &&
+    [completedAt, durationMs].every((ms) => typeof ms === 'number' && Math.abs(ms) <= LATEST) &&
+    (savepoint === undefined || typeof savepoint === 'string')
+  )
 }
 
 function isError(value: unknown): boolean {

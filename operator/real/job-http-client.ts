@@ -10,7 +10,7 @@ import { MillraceError } from '../../runtime/model/errors.ts'
 import { isFields, membersOf } from '../../runtime/model/fields.ts'
 import type { Fields } from '../../runtime/model/fields.ts'
 import { clientTls } from '../../runtime/ports/real/job-tls.ts'
-import { checkedReport } from '../checked-report.ts'
+import { checkedReport, checkedSavepoint, invalidAnswer } from '../checked-report.ts'
 import { CoordinatorRefusal } from '../job-client.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
 
@@ -60,12 +60,12 @@ export class JobHttpClient implements JobClient {
   }
 
   async requestSavepoint(at: JobEndpoint, savepoint: SavepointRequest): Promise<SavepointReport> {
-    return this.#expect(await this.#call(at, 'POST', '/v1/savepoints', savepoint)) as unknown as SavepointReport
+    return checkedSavepoint(this.#expect(await this.#call(at, 'POST', '/v1/savepoints', savepoint)))
   }
 
   async savepoint(at: JobEndpoint, id: string): Promise<SavepointReport | undefined> {
     const answer = await this.#call(at, 'GET', `/v1/savepoints/${encodeURIComponent(id)}`)
-    return answer.status === 404 ? undefined : (this.#expect(answer) as unknown as SavepointReport)
+    return answer.status === 404 ? undefined : checkedSavepoint(this.#expect(answer))
   }
 
   async deleteSavepoint(at: JobEndpoint, id: string): Promise<void> {
@@ -114,11 +114,7 @@ export class JobHttpClient implements JobClient {
 function fieldsOf({ what, text }: Answer): Fields {
   const answer = parsed(text)
   if (isFields(answer)) return answer
-  throw new MillraceError('COORDINATOR_ANSWER_INVALID', `${what} was answered with no JSON object`, {
-    domain: 'user',
-    retriable: true,
-    hint: 'Is the image of the job one of Millrace, or built on one?',
-  })
+  throw invalidAnswer(`${what} was answered with no JSON object`)
 }
 
 /** Undefined when it is no JSON. */
