@@ -3,7 +3,7 @@ import { MillraceError } from '../runtime/model/errors.ts'
 import { isFields, memberOf } from '../runtime/model/fields.ts'
 import type { Fields } from '../runtime/model/fields.ts'
 
-/** What a member of a report must be for a pass to read it. */
+/** Each member that a pass reads, and whether a value is one of it. */
 const CHECKS: Readonly<Record<string, (value: unknown) => boolean>> = {
   phase: (value) => typeof value === 'string',
   attempt: (value) => Number.isSafeInteger(value),
@@ -24,7 +24,7 @@ const CHECKS: Readonly<Record<string, (value: unknown) => boolean>> = {
 }
 
 /**
- * What a coordinator answered, as a report. A coordinator runs its user's image and may answer anything; a pass that
+ * The answer of a coordinator as a report. A coordinator runs its user's image and may answer anything; a pass that
  * falls over its answer could not even delete the job. Throws MillraceError COORDINATOR_ANSWER_INVALID.
  */
 export function checkedReport(answer: Fields): JobReport {
@@ -35,7 +35,7 @@ export function checkedReport(answer: Fields): JobReport {
   return answer as unknown as JobReport
 }
 
-/** The same for what it answers about a savepoint. */
+/** As `checkedReport`, for an answer about a savepoint. */
 export function checkedSavepoint(answer: Fields): SavepointReport {
   const { id, phase, checkpoint, error } = answer
   const isGood =
@@ -47,7 +47,7 @@ export function checkedSavepoint(answer: Fields): SavepointReport {
   return answer as unknown as SavepointReport
 }
 
-/** Not what a coordinator of any version would answer. */
+/** For an answer that no version of the coordinator gives. */
 export function invalidAnswer(message: string): MillraceError {
   return new MillraceError('COORDINATOR_ANSWER_INVALID', message, {
     domain: 'user',

@@ -12,8 +12,8 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
 const PROVIDER = 'druid.dynamic.config.provider'
 
 /**
- * Where a value that Druid takes as it is would run code inside of Druid or hand out its environment, at whatever depth,
- * or nests too deep to be looked at. Pure; ends for any value.
+ * The places of a value, at whatever depth, where Druid would run code or hand out its environment, or that nest too
+ * deep to be looked at. Pure; ends for any value.
  */
 export function codeProblems(value: unknown, path: string): SpecProblem[] {
   const problems: SpecProblem[] = []

@@ -7,7 +7,7 @@ export interface DruidEndpoint {
   username?: string
   /** Read at every call, so that a rotated secret needs no restart. */
   passwordFile?: string
-  /** Who may use it; absent or empty: everybody. */
+  /** The rules of use; absent or empty: everybody may use it. */
   allowed?: readonly AllowedUse[]
 }
 

@@ -158,8 +158,8 @@ export class Pass {
   }
 
   /**
-   * A resource of that name that was made since for another datasource is not the owner. Where the operator may not look,
-   * the resource is taken to be there.
+   * A resource of that name that was made since for another datasource is not the owner. Where the operator may not
+   * look, the resource is taken to be there.
    */
   async #isGone(owner: string, id: string): Promise<boolean> {
     const [namespace = '', name = ''] = owner.split('/')

@@ -6,7 +6,7 @@ import type { DruidClient, JsonObject } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceSpec } from './druid-datasource.ts'
 import type { Json } from './json.ts'
 
-/** What a datasource has in Druid beside its supervisor; it bears no mark. */
+/** Something that a datasource has in Druid beside its supervisor; it bears no mark. */
 export interface Setting {
   name: 'retention' | 'compaction'
   /** Undefined when the resource leaves it alone; null when it wants none. */
@@ -16,10 +16,10 @@ export interface Setting {
   write(client: DruidClient, dataSource: string, value: Json): Promise<void>
 }
 
-/** What was done about a setting last. */
+/** The last that was done about a setting. */
 export interface SettingStatus {
   name: string
-  /** Of what the resource asked for. */
+  /** Hash of the value that the resource asked for. */
   hash: string
   /** Paths that Druid gives back otherwise than they were sent: no drift. */
   unkept?: string[]

@@ -17,7 +17,7 @@ const MISSED_LOOKS = 3
 export type Overview = ReadonlyMap<string, SupervisorOverview>
 
 /**
- * What one call says of all supervisors, for the looks of one cycle at the resources of one Druid with one login.
+ * Serves the looks of one cycle, at the resources of one Druid with one login, from one call for all supervisors.
  * Remembered in the process only: after a restart there is one more look at each.
  */
 export class SharedLooks {

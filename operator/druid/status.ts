@@ -134,7 +134,7 @@ function verdictsOfDecision(
   }
 }
 
-/** Of retention and compaction; a refusal of them does not stop the supervisor. */
+/** For retention and compaction; a refusal of them does not stop the supervisor. */
 function verdictsOfSettings({ settings = [], conditions = [] }: DruidDatasourceStatus): Record<string, Verdict> {
   const refused = settings.filter(({ rejected }) => rejected !== undefined)
   const unkept = settings.flatMap((setting) => setting.unkept ?? [])

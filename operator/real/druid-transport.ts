@@ -46,7 +46,7 @@ export class DruidTransport {
     void this.#agent?.close().catch(() => undefined)
   }
 
-  /** What Druid may repeat of the login and nobody should see. */
+  /** The texts of the login that Druid may repeat and that must not be shown. */
   async secrets(): Promise<readonly string[]> {
     return secretsOf(await this.#login())
   }

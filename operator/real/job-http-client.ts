@@ -127,7 +127,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What coordinator/http-api.ts says of an error; undefined when something else has answered. */
+/** The error in an answer of coordinator/http-api.ts; undefined when something else has answered. */
 function toldIn(text: string): CoordinatorRefusal['told'] | undefined {
   const { error } = membersOf(parsed(text))
   const { code, message } = membersOf(error)

@@ -109,7 +109,7 @@ function keepSpec(observed: Observed): Decision {
   return asBefore(observed, { kind: 'keepSpec' }, events)
 }
 
-/** What is only written down: the job is what it was, until the next pass. */
+/** The act is only written down: the job is what it was, until the next pass. */
 function asBefore({ job: { status } }: Observed, act: Act, events: Decision['events']): Decision {
   return {
     act,
