@@ -48,6 +48,16 @@ describe('a rawSpec', () => {
     ['another id', resource({ ...raw, id: 'payroll' }), 'spec.rawSpec.id'],
     ['a run state of its own', resource({ ...raw, suspended: true }), 'spec.rawSpec.suspended'],
     ['a context that is a text', resource({ ...raw, context: 'x' }), 'spec.rawSpec.context'],
+    [
+      'options of the JVM for its tasks, which may start a program',
+      resource({ ...raw, context: { 'druid.indexer.runner.javaOpts': '-XX:OnOutOfMemoryError=sh' } }),
+      'spec.rawSpec.context[druid.indexer.runner.javaOpts]',
+    ],
+    [
+      'properties of Druid for its tasks',
+      resource({ ...raw, context: { 'druid.indexer.fork.property.druid.javascript.enabled': true } }),
+      'spec.rawSpec.context[druid.indexer.fork.property.druid.javascript.enabled]',
+    ],
     ['no topic', resource(withIo({ topic: undefined })), 'spec.rawSpec.spec.ioConfig.topic'],
     ['a pattern of topics', resource(withIo({ topicPattern: '(' })), 'spec.rawSpec.spec.ioConfig.topicPattern'],
     ['no tasks', resource(withIo({ taskCount: -1 })), 'spec.rawSpec.spec.ioConfig.taskCount'],
