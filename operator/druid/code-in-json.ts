@@ -9,8 +9,8 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
   ['environment', 'would hand out the environment of Druid'],
 ])
 /**
- * Members of any mapping that are meant for Druid itself: `druid.dynamic.config.provider`, in whose place it puts what it
- * finds elsewhere; in the context of a task `druid.indexer.runner.javaOpts` and `druid.indexer.fork.property.…`, with
+ * Members of any mapping that are meant for Druid itself: `druid.dynamic.config.provider`, in whose place it puts what
+ * it finds elsewhere; in the context of a task `druid.indexer.runner.javaOpts` and `druid.indexer.fork.property.…`, with
  * which it starts the task's JVM.
  */
 const PROPERTY = /^\s*druid\./i
