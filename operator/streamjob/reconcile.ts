@@ -77,9 +77,9 @@ function isSteady({ act, phase }: Decision): boolean {
   return act.kind === 'none' && (phase === 'Running' || phase === 'Degraded')
 }
 
-function sooner({ requeueAfterMs = Infinity }: ReconcileResult, dueInMs: number = Infinity): ReconcileResult {
-  const ms = Math.min(requeueAfterMs, dueInMs)
-  return ms === Infinity ? {} : { requeueAfterMs: ms }
+function sooner(result: ReconcileResult, dueInMs: number = Infinity): ReconcileResult {
+  const ms = Math.min(result.requeueAfterMs ?? Infinity, dueInMs)
+  return ms === Infinity ? result : { ...result, requeueAfterMs: ms }
 }
 
 /** Undefined when the job is not at rest: it is looked at again soon. */
@@ -90,7 +90,8 @@ function rest(parts: StreamJobParts, observed: Observed, decision: Decision): Re
     parts.listener.forget(refOf(job))
     return undefined
   }
-  return { requeueAfterMs: parts.listener.listen(refOf(job), endpoint, coordinator.report) }
+  const requeueAfterMs = parts.listener.listen(refOf(job), endpoint, coordinator.report)
+  return { requeueAfterMs, settledAt: job.metadata.resourceVersion ?? '' }
 }
 
 /** Of an object that is gone nothing can be told: first all that is known, then the finalizer. */
