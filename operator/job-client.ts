@@ -38,8 +38,8 @@ export class CoordinatorRefusal extends MillraceError {
 
 /**
  * The coordinator as the operator sees it (runtime/control/job-report.ts). Real: real/job-http-client.ts; the
- * simulation calls the coordinator directly. Calls throw MillraceError: COORDINATOR_UNREACHABLE (retriable),
- * CoordinatorRefusal otherwise. Every call is safe to repeat.
+ * simulation calls the coordinator directly. Calls throw MillraceError: COORDINATOR_UNREACHABLE and
+ * COORDINATOR_ANSWER_INVALID (both retriable), CoordinatorRefusal otherwise. Every call is safe to repeat.
  */
 export interface JobClient {
   report(at: JobEndpoint): Promise<JobReport>

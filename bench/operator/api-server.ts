@@ -17,7 +17,7 @@ export interface ApiServer {
   stop(): Promise<void>
 }
 
-/** What is used of an audit event (audit.k8s.io/v1). */
+/** The members of an audit event (audit.k8s.io/v1) that are used. */
 export interface AuditedRequest {
   verb: string
   objectRef?: { resource?: string; namespace?: string; name?: string; subresource?: string }

@@ -147,7 +147,7 @@ export interface StreamJobStatus {
   lastGood?: LastGood
   /** Specs that were kept, each in the ControllerRevision `<job>-<first 10 of hash>`, the newest first. */
   revisions?: readonly KeptRevision[]
-  /** What `spec.upgrade.rollbackTo` has brought back. */
+  /** The revision that `spec.upgrade.rollbackTo` has brought back. */
   rollbackTo?: HeldRevision | null
   /** Seal of the newest spec that has held, as in `lastGood`; empty when the last one failed after all. */
   stable?: string
@@ -192,7 +192,7 @@ export interface KeptRevision {
   /** Counts up; a text that is kept again gets a new number. */
   revision: number
   at: string
-  /** Of the job, when the spec was kept; not known of those that an earlier operator kept. */
+  /** The job's, when the spec was kept; absent for those that an earlier operator kept. */
   generation?: number
   /** From the spec that was kept before it. */
   change?: LastGood['change']
@@ -239,7 +239,7 @@ export type Untold = { id: string } & (
 /** A savepoint that the operator has had taken and that is kept: it becomes a StreamSavepoint. */
 export interface TakenSavepoint {
   trigger: Exclude<SavepointTrigger, 'Manual' | 'Periodic'>
-  /** What the coordinator knows it by. */
+  /** The name by which the coordinator knows it. */
   id: string
   attempt: number
   checkpoint: number

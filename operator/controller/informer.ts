@@ -13,7 +13,7 @@ export interface InformerOptions<T extends KubeObject> {
   scope: Scope
   /** Called with the new state of an object, or what was kept of it when it was deleted. */
   onChange: (object: T) => void
-  /** What the cache keeps of an object; absent: all but who manages which field. */
+  /** The part of an object that the cache keeps; absent: all of it but `managedFields`. */
   kept?: (object: T) => T
 }
 

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../runtime/model/errors.ts'
 import type { EventNote } from '../kube/events.ts'
+import { fewPaths } from './compare-spec.ts'
 import type { DruidClient } from './druid-client.ts'
 import type { DruidDatasource } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
@@ -55,7 +56,7 @@ async function write(
     await tell({ type: 'Warning', reason: 'Rejected', message: `Druid refused ${name}: ${error.message}` })
     return { name, hash, rejected: error.message }
   }
-  const unkept = settingDifferences(name, wanted, await setting.read(client, dataSource))
+  const unkept = fewPaths(settingDifferences(name, wanted, await setting.read(client, dataSource)))
   await tell(
     isDrift
       ? {

@@ -8,12 +8,16 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
   ['javascript', 'would run code inside Druid'],
   ['environment', 'would hand out the environment of Druid'],
 ])
-/** A member, of any mapping of properties, in whose place Druid puts what it finds elsewhere. */
-const PROVIDER = 'druid.dynamic.config.provider'
+/**
+ * Members of any mapping that are meant for Druid itself: `druid.dynamic.config.provider`, in whose place it puts what
+ * it finds elsewhere; in the context of a task `druid.indexer.runner.javaOpts` and `druid.indexer.fork.property.…`, with
+ * which it starts the task's JVM.
+ */
+const PROPERTY = /^\s*druid\./i
 
 /**
- * Where a value that Druid takes as it is would run code inside of Druid or hand out its environment, at whatever depth,
- * or nests too deep to be looked at. Pure; ends for any value.
+ * The places of a value, at whatever depth, where Druid would run code or hand out its environment, or that nest too
+ * deep to be looked at. Pure; ends for any value.
  */
 export function codeProblems(value: unknown, path: string): SpecProblem[] {
   const problems: SpecProblem[] = []
@@ -31,7 +35,7 @@ export function codeProblems(value: unknown, path: string): SpecProblem[] {
         const why = name === 'type' && typeof member === 'string' ? REFUSED.get(member.trim().toLowerCase()) : undefined
         if (why !== undefined)
           problems.push({ path: `${next.path}.type`, message: `'${String(member)}' ${why} and is not allowed` })
-        if (name === PROVIDER) problems.push({ path: `${next.path}[${name}]`, message: `'${name}' is not allowed` })
+        if (PROPERTY.test(name)) problems.push({ path: `${next.path}[${name}]`, message: `'${name}' is not allowed` })
       }
     }
   }

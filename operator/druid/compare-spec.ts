@@ -25,6 +25,22 @@ export function subsetDifferences(desired: Json, live: Json, path: string): stri
   return paths
 }
 
+/** More make a status that an API server refuses. */
+const MOST_PATHS = 100
+
+/** For a status: when there are too many, the parts that they are in. */
+export function fewPaths(paths: readonly string[]): string[] {
+  const within = (depth: number): string[] => [...new Set(paths.map((path) => path.split('.', depth).join('.')))]
+  const few = () => [3, 2].map(within).find((found) => found.length <= MOST_PATHS)
+  return paths.length <= MOST_PATHS ? [...paths] : (few() ?? within(1))
+}
+
+/** Those that are neither in `known` nor within something that is. */
+export function pathsBeside(known: readonly string[] | undefined, paths: readonly string[]): string[] {
+  const inside = (known ?? []).flatMap((path) => [`${path}.`, `${path}[`])
+  return paths.filter((path) => known?.includes(path) !== true && !inside.some((part) => path.startsWith(part)))
+}
+
 function compare(desired: Json, live: Json | undefined, path: string, paths: string[]): void {
   if (desired === null) return
   if (/granularity$/i.test(path)) {

@@ -4,8 +4,9 @@ import { UNCONTESTED } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import type { DruidAccess } from './druid-access.ts'
 import type { DruidEndpoints, KnownDruid } from './druid-reconcile-parts.ts'
-import type { DruidEndpoint } from './http-druid-client.ts'
-import { checkedUrl, HttpDruidClient } from './http-druid-client.ts'
+import { checkedUrl } from './druid-endpoint.ts'
+import type { DruidEndpoint } from './druid-endpoint.ts'
+import { HttpDruidClient } from './http-druid-client.ts'
 import { WriteQueue } from './write-queue.ts'
 
 /** Secrets are changed, and what was read from them is of no use then. */

@@ -1,5 +1,5 @@
 import { isOlder } from '../../runtime/model/order.ts'
-import { differences } from './compare-spec.ts'
+import { differences, pathsBeside } from './compare-spec.ts'
 import type { JsonObject, SupervisorVersion } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
 import type { DesiredSupervisor } from './supervisor-spec.ts'
@@ -133,8 +133,7 @@ function decideDrift(
   status: DruidDatasourceStatus,
   live: JsonObject,
 ): Decision {
-  const unkept = new Set(status.applied?.unkept)
-  const drift = differences(desired.spec, live).filter((path) => !unkept.has(path))
+  const drift = pathsBeside(status.applied?.unkept, differences(desired.spec, live))
   if (isOlder(orderIn(live), status.applied?.order) && (drift.length > 0 || isSuspended(live) !== desired.suspended)) {
     return apply(
       'LateWriteCorrected',

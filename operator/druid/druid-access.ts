@@ -1,4 +1,4 @@
-/** What a resource brings to reach its Druid, read from Secrets; in place of the operator's own login. */
+/** Login and certificates that a resource brings from Secrets, in place of the operator's own login. */
 export interface DruidAccess {
   login?: Login
   tls?: { ca?: string; certificate?: string; key?: string }
@@ -6,7 +6,7 @@ export interface DruidAccess {
 
 export type Login = { username: string; password: string } | { token: string }
 
-/** What must not be shown. */
+/** The texts that must not be shown. */
 export function secretsOf(login: Login | undefined): readonly string[] {
   if (login === undefined) return []
   return 'token' in login ? [login.token] : [login.password, `${login.username}:${login.password}`]

@@ -14,7 +14,7 @@ export interface DruidEndpoints {
 export interface KnownDruid {
   /** host:port, an IPv6 host in brackets. */
   address: string
-  /** Who may use it; empty: everybody. */
+  /** The rules of use; empty: everybody may use it. */
   allowed: readonly AllowedUse[]
   /**
    * Without access, with the operator's own. The same access gets the same client. Throws MillraceError

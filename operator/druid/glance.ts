@@ -22,8 +22,8 @@ export function isSettled({ metadata }: DruidDatasource, status: DruidDatasource
 }
 
 /**
- * Whether what one call says of all supervisors shows that this one is as it was. An overview may be older than what has
- * been done since, so it never decides that something is to be done. Pure.
+ * Whether an overview of all supervisors shows that this one is as it was. An overview may be older than the last write,
+ * so it never decides that something is to be done. Pure.
  */
 export function isUnchanged(
   seen: SupervisorOverview | undefined,

@@ -59,8 +59,8 @@ const ON_THE_WAY: readonly string[] = [
 ]
 
 /**
- * True while the supervisor is on its way to running, or in trouble, and should be looked at again soon. States of newer
- * versions are not known: 38 has COMPLETED, which stays.
+ * True while the supervisor is on its way to running, or in trouble, and should be looked at again soon. States of
+ * newer versions are not known: 38 has COMPLETED, which stays.
  */
 export function isTransitional(status: Pick<SupervisorStatus, 'state' | 'detailedState'> | undefined): boolean {
   if (status === undefined || status.state.startsWith('UNHEALTHY')) return true

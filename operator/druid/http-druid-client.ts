@@ -1,13 +1,7 @@
-import { X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { createSecureContext } from 'node:tls'
-import { Agent, request } from 'undici'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import { withoutSecrets } from '../../runtime/model/redacted.ts'
 import { UNCONTESTED } from '../controller/leadership.ts'
-import type { AllowedUse } from './allowed-use.ts'
-import { authorizationOf, secretsOf } from './druid-access.ts'
-import type { DruidAccess, Login } from './druid-access.ts'
+import type { DruidAccess } from './druid-access.ts'
 import type { DruidAnswer } from './druid-answers.ts'
 import { answerError, objects, parseOverview, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
 import type {
@@ -19,67 +13,43 @@ import type {
   SupervisorStatus,
   SupervisorVersion,
 } from './druid-client.ts'
+import type { DruidEndpoint } from './druid-endpoint.ts'
+import { DruidTransport } from '../real/druid-transport.ts'
+import type { CallLimits } from '../real/druid-transport.ts'
 import { isJsonObject } from './json.ts'
 import type { Json } from './json.ts'
 import { WriteQueue } from './write-queue.ts'
-import { isFields } from '../../runtime/model/fields.ts'
 
-/** One Druid of the operator's configuration. The URL is that of a Router that proxies management calls. */
-export interface DruidEndpoint {
-  routerUrl: string
-  username?: string
-  /** Read at every call, so that a rotated secret needs no restart. */
-  passwordFile?: string
-  /** Who may use it; absent or empty: everybody. */
-  allowed?: readonly AllowedUse[]
-}
-
-const TIMEOUT_MS = 10_000
-const MAX_BODY_BYTES = 8 * 1024 * 1024
-/** Of all supervisors, each with its specification, twice. */
-const MAX_OVERVIEW_BYTES = 64 * 1024 * 1024
-const OVERVIEW_TIMEOUT_MS = 30_000
+/** All supervisors, each with its specification, twice. */
+const OVERVIEW_LIMITS: CallLimits = { timeoutMs: 30_000, maxBytes: 64 * 1024 * 1024 }
 const SUPERVISORS = '/druid/indexer/v1/supervisor'
 
-/** The port over HTTP with undici. Follows no redirect, so the credentials reach the configured host only. */
+/** The port over HTTP: a path for each call, and what its answers mean. */
 export class HttpDruidClient implements DruidClient {
-  readonly #endpoint: DruidEndpoint
-  readonly #base: string
+  readonly #transport: DruidTransport
   readonly #writes: WriteQueue
-  readonly #access: DruidAccess | undefined
-  readonly #agent: Agent | undefined
 
-  /**
-   * `access` goes before the login of the endpoint. Throws MillraceError DRUID_ENDPOINT_INVALID when the URL cannot be
-   * used, and DRUID_SECRET_INVALID when the certificates cannot.
-   */
+  /** `access` goes before the login of the endpoint. Throws as DruidTransport does. */
   constructor(endpoint: DruidEndpoint, writes = new WriteQueue(UNCONTESTED), access?: DruidAccess) {
+    this.#transport = new DruidTransport(endpoint, access)
     this.#writes = writes
-    this.#endpoint = endpoint
-    const url = checkedUrl(endpoint.routerUrl)
-    this.#base = url.origin + url.pathname.replace(/\/+$/, '')
-    this.#access = access
-    this.#agent = access?.tls === undefined ? undefined : agentOf(access.tls, url)
   }
 
   /** Calls under way are carried out. */
   close(): void {
-    // Nobody waits for it, and sockets that do not close are the system's.
-    void this.#agent?.close().catch(() => undefined)
+    this.#transport.close()
   }
 
   async overview(): Promise<ReadonlyMap<string, SupervisorOverview>> {
-    const limits = { timeoutMs: OVERVIEW_TIMEOUT_MS, maxBytes: MAX_OVERVIEW_BYTES }
-    return parseOverview(
-      expectOk('GET supervisors', await this.#call('GET', `${SUPERVISORS}?full`, undefined, limits)).json,
-    )
+    const answer = await this.#transport.call('GET', `${SUPERVISORS}?full`, undefined, OVERVIEW_LIMITS)
+    return parseOverview(expectOk('GET supervisors', answer).json)
   }
 
   async supervisor(id: string): Promise<JsonObject | undefined> {
-    const answer = await this.#call('GET', supervisorPath(id))
+    const answer = await this.#transport.call('GET', supervisorPath(id))
     if (isAbsent(answer, id)) return undefined
     const { json } = expectOk(`GET supervisor '${id}'`, answer)
-    if (isFields(json)) return json
+    if (isJsonObject(json)) return json
     throw new MillraceError('DRUID_FAILED', `Druid answered no object to GET supervisor '${id}'`, {
       domain: 'dependency',
       retriable: true,
@@ -87,16 +57,16 @@ export class HttpDruidClient implements DruidClient {
   }
 
   async history(id: string): Promise<SupervisorVersion[]> {
-    const answer = await this.#call('GET', `${supervisorPath(id)}/history`)
+    const answer = await this.#transport.call('GET', `${supervisorPath(id)}/history`)
     return isAbsent(answer, id) ? [] : parseVersions(expectOk(`GET history of supervisor '${id}'`, answer).json)
   }
 
   async status(id: string): Promise<SupervisorStatus | undefined> {
-    const answer = await this.#call('GET', `${supervisorPath(id)}/status`)
+    const answer = await this.#transport.call('GET', `${supervisorPath(id)}/status`)
     if (isAbsent(answer, id)) return undefined
     const status = parseStatus(expectOk(`GET status of supervisor '${id}'`, answer).json)
     if (status === undefined) return undefined
-    const secrets = secretsOf(await this.#login())
+    const secrets = await this.#transport.secrets()
     return {
       ...status,
       recentErrors: status.recentErrors.map(({ time, message }) => ({
@@ -136,12 +106,14 @@ export class HttpDruidClient implements DruidClient {
       datasource: dataSource,
       ...(state === 'complete' ? { max: String(max) } : {}),
     })
-    const answer = await this.#call('GET', `/druid/indexer/v1/tasks?${query.toString()}`)
+    const answer = await this.#transport.call('GET', `/druid/indexer/v1/tasks?${query.toString()}`)
     return parseTasks(expectOk(`GET tasks of '${dataSource}'`, answer)).slice(0, max)
   }
 
   async rules(dataSource: string): Promise<JsonObject[]> {
-    return objects(expectOk(`GET rules of '${dataSource}'`, await this.#call('GET', rulesPath(dataSource))).json)
+    return objects(
+      expectOk(`GET rules of '${dataSource}'`, await this.#transport.call('GET', rulesPath(dataSource))).json,
+    )
   }
 
   async setRules(dataSource: string, rules: readonly JsonObject[]): Promise<void> {
@@ -149,7 +121,7 @@ export class HttpDruidClient implements DruidClient {
   }
 
   async compaction(dataSource: string): Promise<JsonObject | undefined> {
-    const answer = await this.#call('GET', compactionPath(dataSource))
+    const answer = await this.#transport.call('GET', compactionPath(dataSource))
     if (hasNoCompaction(answer)) return undefined
     const { json } = expectOk(`GET compaction of '${dataSource}'`, answer)
     return isJsonObject(json) ? json : undefined
@@ -166,7 +138,7 @@ export class HttpDruidClient implements DruidClient {
   }
 
   async query(sql: string): Promise<JsonObject[]> {
-    const answer = await this.#call('POST', '/druid/v2/sql', { query: sql, resultFormat: 'object' })
+    const answer = await this.#transport.call('POST', '/druid/v2/sql', { query: sql, resultFormat: 'object' })
     return objects(expectOk('SQL query', answer).json)
   }
 
@@ -179,87 +151,8 @@ export class HttpDruidClient implements DruidClient {
   }
 
   #write(method: 'POST' | 'DELETE', path: string, body?: Json): Promise<DruidAnswer> {
-    return this.#writes.add(`${method} ${path}`, () => this.#call(method, path, body))
+    return this.#writes.add(`${method} ${path}`, () => this.#transport.call(method, path, body))
   }
-
-  async #call(
-    method: 'GET' | 'POST' | 'DELETE',
-    path: string,
-    body?: Json,
-    { timeoutMs, maxBytes } = { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BODY_BYTES },
-  ): Promise<DruidAnswer> {
-    const login = await this.#login()
-    const headers: Record<string, string> = { accept: 'application/json', ...authorizationOf(login) }
-    if (body !== undefined) headers['content-type'] = 'application/json'
-    try {
-      const response = await request(this.#base + path, {
-        method,
-        headers,
-        signal: AbortSignal.timeout(timeoutMs),
-        ...(this.#agent === undefined ? {} : { dispatcher: this.#agent }),
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      })
-      // A Router adds its own to that of the Overlord.
-      const date = [response.headers['date']].flat().at(-1)
-      const text = await readCapped(response.body, maxBytes)
-      const shown = response.statusCode >= 300 ? withoutSecrets(text, secretsOf(login)) : text
-      return toAnswer(response.statusCode, shown, Date.parse(date ?? ''))
-    } catch (error) {
-      if (error instanceof MillraceError) throw error
-      throw new MillraceError('DRUID_UNREACHABLE', `cannot reach Druid at ${this.#base} for ${method} ${path}`, {
-        domain: 'dependency',
-        retriable: true,
-        cause: error,
-      })
-    }
-  }
-
-  /** Read again for each call: passwords are changed. */
-  async #login(): Promise<Login | undefined> {
-    if (this.#access?.login !== undefined) return this.#access.login
-    // An authority that a resource trusts is no reason to trust whoever it vouches for with the operator's login.
-    if (this.#access?.tls?.ca !== undefined) return undefined
-    const { username, passwordFile } = this.#endpoint
-    if (username === undefined) return undefined
-    try {
-      const password = passwordFile === undefined ? '' : (await readFile(passwordFile, 'utf8')).trimEnd()
-      return { username, password }
-    } catch (error) {
-      throw new MillraceError('DRUID_UNAUTHORIZED', `cannot read the password for Druid user '${username}'`, {
-        domain: 'platform',
-        retriable: true,
-        cause: error,
-      })
-    }
-  }
-}
-
-/** Throws MillraceError DRUID_SECRET_INVALID, without anything of the certificates. */
-function agentOf({ ca, certificate, key }: NonNullable<DruidAccess['tls']>, url: URL): Agent {
-  const connect = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(certificate === undefined ? {} : { cert: certificate }),
-    ...(key === undefined ? {} : { key }),
-  }
-  if (url.protocol !== 'https:') {
-    throw new MillraceError('DRUID_SECRET_INVALID', `spec.tls is given, and ${url.origin} is reached without TLS`, {
-      domain: 'user',
-      retriable: true,
-      hint: "Leave spec.tls out, or ask for an https URL in the operator's configuration.",
-    })
-  }
-  try {
-    if (ca !== undefined) new X509Certificate(ca)
-    createSecureContext(connect)
-  } catch (cause) {
-    throw new MillraceError('DRUID_SECRET_INVALID', 'the certificates or the key that spec.tls names cannot be used', {
-      domain: 'user',
-      retriable: true,
-      hint: 'They must be PEM, and the key must be that of the certificate.',
-      cause,
-    })
-  }
-  return new Agent({ connect })
 }
 
 function supervisorPath(id: string): string {
@@ -270,7 +163,7 @@ function rulesPath(dataSource: string): string {
   return `/druid/coordinator/v1/rules/${encodeURIComponent(dataSource)}`
 }
 
-/** Of the Overlord: it works whether compaction is run by supervisors or by the Coordinator. */
+/** A call of the Overlord: it works whether compaction is run by supervisors or by the Coordinator. */
 function compactionPath(dataSource: string): string {
   return `/druid/indexer/v1/compaction/config/datasources/${encodeURIComponent(dataSource)}`
 }
@@ -288,44 +181,4 @@ function isAbsent(answer: DruidAnswer, id: string): boolean {
 function expectOk(call: string, answer: DruidAnswer): DruidAnswer {
   if (answer.status >= 200 && answer.status < 300) return answer
   throw answerError(call, answer)
-}
-
-/** Of a Router. Throws MillraceError DRUID_ENDPOINT_INVALID. */
-export function checkedUrl(routerUrl: string): URL {
-  const url = URL.canParse(routerUrl) ? new URL(routerUrl) : undefined
-  if (url && (url.protocol === 'http:' || url.protocol === 'https:') && url.username === '' && url.password === '') {
-    return url
-  }
-  throw new MillraceError(
-    'DRUID_ENDPOINT_INVALID',
-    'the routerUrl of a Druid must be an http or https URL without credentials',
-    {
-      domain: 'platform',
-      hint: 'Put the credentials into username and passwordFile.',
-    },
-  )
-}
-
-async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > maxBytes) {
-      throw new MillraceError('DRUID_FAILED', `an answer of Druid is larger than ${maxBytes} bytes`, {
-        domain: 'dependency',
-      })
-    }
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function toAnswer(status: number, text: string, at: number): DruidAnswer {
-  try {
-    return { status, text, at, json: JSON.parse(text) as Json }
-  } catch (error) {
-    if (error instanceof SyntaxError) return { status, text, at, json: undefined }
-    throw error
-  }
 }

@@ -8,8 +8,8 @@ import type { DruidAccess, Login } from './druid-access.ts'
 import type { DruidDatasource } from './druid-datasource.ts'
 
 /**
- * Reads what `spec.auth` and `spec.tls` name, in the namespace of the resource; undefined when they name nothing. A login
- * and a key of a certificate are given out only when their Secret says itself, in the key `allowed-hosts`, that they
+ * Reads what `spec.auth` and `spec.tls` name, in the namespace of the resource; undefined when they name nothing. A
+ * login and a key of a certificate are given out only when their Secret says itself, in the key `allowed-hosts`, that they
  * may go to `address`: whoever writes the resource need not be allowed to read the Secret. Throws MillraceError
  * DRUID_SECRET_MISSING, DRUID_SECRET_FORBIDDEN and DRUID_SECRET_INVALID; what is in a Secret is in none of them.
  */

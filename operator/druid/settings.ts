@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { isFields } from '../../runtime/model/fields.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
-import { subsetDifferences } from './compare-spec.ts'
+import { pathsBeside, subsetDifferences } from './compare-spec.ts'
 import type { DruidClient, JsonObject } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceSpec } from './druid-datasource.ts'
 import type { Json } from './json.ts'
 
-/** What a datasource has in Druid beside its supervisor; it bears no mark. */
+/** Something that a datasource has in Druid beside its supervisor; it bears no mark. */
 export interface Setting {
   name: 'retention' | 'compaction'
   /** Undefined when the resource leaves it alone; null when it wants none. */
@@ -16,10 +16,10 @@ export interface Setting {
   write(client: DruidClient, dataSource: string, value: Json): Promise<void>
 }
 
-/** What was done about a setting last. */
+/** The last that was done about a setting. */
 export interface SettingStatus {
   name: string
-  /** Of what the resource asked for. */
+  /** Hash of the value that the resource asked for. */
   hash: string
   /** Paths that Druid gives back otherwise than they were sent: no drift. */
   unkept?: string[]
@@ -58,8 +58,7 @@ export function decideSetting(
   { known, driftPolicy }: { known: SettingStatus | undefined; driftPolicy: DruidDatasourceSpec['driftPolicy'] },
 ): SettingDecision {
   const isWish = known?.hash !== settingHash(wanted)
-  const unkept = new Set(isWish ? [] : known.unkept)
-  const paths = settingDifferences(name, wanted, live).filter((path) => !unkept.has(path))
+  const paths = pathsBeside(isWish ? [] : known.unkept, settingDifferences(name, wanted, live))
   if (paths.length === 0 || (!isWish && known.rejected !== undefined)) return { act: 'nothing', drift: [] }
   if (isWish) return { act: 'write', isDrift: false, paths }
   if ((driftPolicy ?? 'Enforce') === 'Enforce') return { act: 'write', isDrift: true, paths }

@@ -8,6 +8,8 @@ const SHARED_FROM = 4
 const CLOSE_LOOK_MS = 1_000
 /** A call that has failed is not made by the next resource at once. */
 const FAILED_FOR_MS = 3_000
+/** An overview of many is much to read, so a short `syncInterval` of one of them does not have it read all the time. */
+const LASTS_PER_RESOURCE_MS = 10
 /** Looks that a resource may miss before it does not count any more. */
 const MISSED_LOOKS = 3
 
@@ -15,7 +17,7 @@ const MISSED_LOOKS = 3
 export type Overview = ReadonlyMap<string, SupervisorOverview>
 
 /**
- * What one call says of all supervisors, for the looks of one cycle at the resources of one Druid with one login.
+ * Serves the looks of one cycle, at the resources of one Druid with one login, from one call for all supervisors.
  * Remembered in the process only: after a restart there is one more look at each.
  */
 export class SharedLooks {
@@ -27,9 +29,9 @@ export class SharedLooks {
   }
 
   /**
-   * Undefined when the resource `key` should be looked at by itself: few share this Druid, its turn for a close look has
-   * come, or Druid does not answer for all at once. An overview is at most half a cycle old. Throws MillraceError
-   * DRUID_UNREACHABLE, for all of them alike.
+   * Undefined when the resource `key` should be looked at by itself: few share this Druid, its turn for a close look
+   * has come, or Druid does not answer for all at once. An overview is at most half a cycle old, or ten milliseconds
+   * for each resource, where that is more. Throws MillraceError DRUID_UNREACHABLE, for all of them alike.
    */
   async overview(client: DruidClient, key: string, syncMs: number): Promise<Overview | undefined> {
     const sharing = this.#of(client)
@@ -40,7 +42,8 @@ export class SharedLooks {
     const patienceMs = Math.max(syncMs, sharing.members.size * CLOSE_LOOK_MS)
     const isDue = closeAt === undefined || now - closeAt >= patienceMs
     if (isDue && takeTurn(sharing, now, syncMs)) return undefined
-    sharing.answer = freshOf(sharing.answer, now, syncMs / 2) ?? this.#ask(client, sharing, now)
+    const maxAgeMs = Math.max(syncMs / 2, sharing.members.size * LASTS_PER_RESOURCE_MS)
+    sharing.answer = freshOf(sharing.answer, now, maxAgeMs) ?? this.#ask(client, sharing, now)
     return sharing.answer.overview
   }
 

@@ -4,7 +4,7 @@ export interface SpecProblem {
   hint?: string
 }
 
-/** Of the names that a mapping from outside has, those that are not in the list. */
+/** The names in a mapping from outside that are not in the list. */
 export function allowedNames(
   path: string,
   values: Readonly<Record<string, unknown>>,

@@ -1,5 +1,6 @@
 import { isoSeconds } from '../kube/events.ts'
 import type { Condition } from '../kube/objects.ts'
+import { fewPaths } from './compare-spec.ts'
 import type { Decision } from './decide.ts'
 import type { DruidTask, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
@@ -55,7 +56,7 @@ function withDruidView(
 ): DruidDatasourceStatus {
   const { drift: _, state: _s, detailedState: _d, healthy: _h, suspended: _p, lag: _l, ...rest } = next
   const drift = decision.act === 'nothing' ? [...decision.drift, ...settingsDrift] : []
-  const shown = drift.length > 0 ? { ...rest, drift } : rest
+  const shown = drift.length > 0 ? { ...rest, drift: fewPaths(drift) } : rest
   if (!supervisor) return { ...shown, activeTasks: 0, publishingTasks: 0, recentErrors: [] }
   return {
     ...shown,
@@ -133,7 +134,7 @@ function verdictsOfDecision(
   }
 }
 
-/** Of retention and compaction; a refusal of them does not stop the supervisor. */
+/** For retention and compaction; a refusal of them does not stop the supervisor. */
 function verdictsOfSettings({ settings = [], conditions = [] }: DruidDatasourceStatus): Record<string, Verdict> {
   const refused = settings.filter(({ rejected }) => rejected !== undefined)
   const unkept = settings.flatMap((setting) => setting.unkept ?? [])

@@ -15,7 +15,7 @@ import { isJsonObject } from './json.ts'
 /** Key in the supervisor's context that names the resource it belongs to, as `namespace/name`. */
 export const OWNER_KEY = 'millrace.dev/owner'
 
-/** Key in the supervisor's context with the uid of that resource, since another cluster may have one of the same name. */
+/** Key in the supervisor's context with the uid of that resource: another cluster may have one of the same name. */
 const OWNER_UID_KEY = 'millrace.dev/owner-uid'
 
 /**
@@ -172,7 +172,7 @@ export interface MarkOwner {
   /** `namespace/name`. */
   name: string
   uid: string | undefined
-  /** Of the operator that looks after it; undefined where no lease is held. */
+  /** The lease of the operator that looks after it; undefined where none is held. */
   lease: string | undefined
 }
 

@@ -14,7 +14,7 @@ const OTHER_PROPERTIES: readonly string[] = ['bootstrap.servers', 'isolation.lev
 const TYPED = ['kafka', 'timestamp', 'dimensions', 'metrics', 'granularity', 'ingestion', 'tuning'] as const
 
 /**
- * What is wrong with `spec.rawSpec`: what Druid would not refuse and what makes it lose a running supervisor, run code,
+ * The faults of `spec.rawSpec` that Druid would not refuse and that make it lose a running supervisor, run code,
  * or write elsewhere. The rest is for Druid to say.
  */
 export function rawSpecProblems(resource: DruidDatasource): SpecProblem[] {

@@ -46,7 +46,7 @@ export function tuningProblems(tuning: Readonly<Record<string, unknown>>): SpecP
   return problems
 }
 
-/** What the value should have been; undefined when it is that. */
+/** The kind of value that it should have been; undefined when it is one. */
 export function wantedOfTuning(name: string, value: unknown): string | undefined {
   const kind = memberOf(TUNING, name)
   if (kind === 'number') {

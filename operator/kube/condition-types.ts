@@ -1,4 +1,4 @@
-/** What a condition of each type says, by the kind that has it; for docs/operations.md. */
+/** The meaning of each type of condition, by the kind that has it; for docs/operations.md. */
 export const CONDITION_TYPES = {
   Ready: {
     of: ['StreamJob', 'StreamSavepoint', 'DruidDatasource'],

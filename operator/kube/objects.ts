@@ -17,7 +17,7 @@ export interface ObjectMeta {
   annotations?: Record<string, string>
   finalizers?: string[]
   ownerReferences?: OwnerReference[]
-  /** Who has set which field: never read, and often more than half of an object. */
+  /** The managers of each field: never read, and often more than half of an object. */
   managedFields?: unknown
 }
 

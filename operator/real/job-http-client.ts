@@ -7,10 +7,14 @@ import type {
   SavepointRequest,
 } from '../../runtime/control/job-report.ts'
 import { MillraceError } from '../../runtime/model/errors.ts'
+import { isFields, membersOf } from '../../runtime/model/fields.ts'
+import type { Fields } from '../../runtime/model/fields.ts'
 import { clientTls } from '../../runtime/ports/real/job-tls.ts'
+import { checkedReport, checkedSavepoint, invalidAnswer } from '../checked-report.ts'
 import { CoordinatorRefusal } from '../job-client.ts'
 import type { JobClient, JobEndpoint } from '../job-client.ts'
 
+/** For the beginning of an answer, and as much again for the rest: a byte now and then holds up no pass. */
 const TIMEOUT_MS = 5_000
 const LONGEST_REFUSAL = 500
 /** A coordinator runs its user's image: what it answers is not trusted to be small. */
@@ -43,25 +47,25 @@ export class JobHttpClient implements JobClient {
   }
 
   async report(at: JobEndpoint): Promise<JobReport> {
-    return this.#expect<JobReport>(await this.#call(at, 'GET', '/v1/job'))
+    return checkedReport(this.#expect(await this.#call(at, 'GET', '/v1/job')))
   }
 
   async reportUnlike(at: JobEndpoint, known: ReportWatch): Promise<JobReport | undefined> {
     const answer = await this.#call(at, 'POST', '/v1/changes', known, known.waitMs)
-    return answer.status === 204 ? undefined : this.#expect<JobReport>(answer)
+    return answer.status === 204 ? undefined : checkedReport(this.#expect(answer))
   }
 
   async putTarget(at: JobEndpoint, target: JobTarget): Promise<JobReport> {
-    return this.#expect<JobReport>(await this.#call(at, 'PUT', '/v1/target', target))
+    return checkedReport(this.#expect(await this.#call(at, 'PUT', '/v1/target', target)))
   }
 
   async requestSavepoint(at: JobEndpoint, savepoint: SavepointRequest): Promise<SavepointReport> {
-    return this.#expect<SavepointReport>(await this.#call(at, 'POST', '/v1/savepoints', savepoint))
+    return checkedSavepoint(this.#expect(await this.#call(at, 'POST', '/v1/savepoints', savepoint)))
   }
 
   async savepoint(at: JobEndpoint, id: string): Promise<SavepointReport | undefined> {
     const answer = await this.#call(at, 'GET', `/v1/savepoints/${encodeURIComponent(id)}`)
-    return answer.status === 404 ? undefined : this.#expect<SavepointReport>(answer)
+    return answer.status === 404 ? undefined : checkedSavepoint(this.#expect(answer))
   }
 
   async deleteSavepoint(at: JobEndpoint, id: string): Promise<void> {
@@ -69,8 +73,8 @@ export class JobHttpClient implements JobClient {
     if (answer.status !== 204) this.#expect(answer)
   }
 
-  #expect<T>(answer: Answer): T {
-    if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.text) as T
+  #expect(answer: Answer): Fields {
+    if (answer.status >= 200 && answer.status < 300) return fieldsOf(answer)
     const text = answer.text.slice(0, LONGEST_REFUSAL)
     throw new CoordinatorRefusal(
       `${answer.what} was refused (${answer.status}): ${text}`,
@@ -107,16 +111,28 @@ export class JobHttpClient implements JobClient {
   }
 }
 
-/** What coordinator/http-api.ts says of an error; undefined when something else has answered. */
-function toldIn(text: string): CoordinatorRefusal['told'] | undefined {
+function fieldsOf({ what, text }: Answer): Fields {
+  const answer = parsed(text)
+  if (isFields(answer)) return answer
+  throw invalidAnswer(`${what} was answered with no JSON object`)
+}
+
+/** Undefined when it is no JSON. */
+function parsed(text: string): unknown {
   try {
-    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } }
-    if (typeof error?.code !== 'string' || typeof error.message !== 'string') return undefined
-    return { code: error.code, message: error.message.slice(0, LONGEST_REFUSAL) }
+    return JSON.parse(text)
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
+}
+
+/** The error in an answer of coordinator/http-api.ts; undefined when something else has answered. */
+function toldIn(text: string): CoordinatorRefusal['told'] | undefined {
+  const { error } = membersOf(parsed(text))
+  const { code, message } = membersOf(error)
+  if (typeof code !== 'string' || typeof message !== 'string') return undefined
+  return { code, message: message.slice(0, LONGEST_REFUSAL) }
 }
 
 interface Answer {
@@ -156,6 +172,7 @@ function undiciTransport(): JobTransport {
         dispatcher: agent,
         headersTimeout: waitMs + TIMEOUT_MS,
         bodyTimeout: TIMEOUT_MS,
+        signal: AbortSignal.timeout(waitMs + 2 * TIMEOUT_MS),
         headers: {
           authorization: `Bearer ${at.token}`,
           accept: 'application/json',

@@ -6,7 +6,7 @@ import { createdAt, isCompleted } from './newest.ts'
 import { compactUtc } from './record.ts'
 
 const DEFAULT_KEEP = 10
-/** What the API server takes at least, too. */
+/** The API server takes no shorter one either. */
 const LEAST_MS = 60_000
 /** How long one takes that is asked for, mostly: then older ones may go. */
 const SETTLING_MS = 60_000
@@ -57,7 +57,7 @@ function isUnderWay({ status, metadata }: StreamSavepoint): boolean {
   return status?.phase !== 'Completed' && status?.phase !== 'Failed' && metadata.deletionTimestamp === undefined
 }
 
-/** `periodic`: the newest first. Those that have failed are kept as long as those that have not, and apart from them. */
+/** `periodic`: the newest first. Failed ones are kept as long as completed ones, and counted apart. */
 function oldOnes(
   periodic: readonly StreamSavepoint[],
   { keep = DEFAULT_KEEP }: SavepointPolicy,

@@ -63,7 +63,7 @@ async function complete(
   const now = parts.kube.now()
   const status = nextStatus(record, id, { kind: 'report', report, job }, { now, store: parts.store })
   const { namespace = '', name, resourceVersion } = record.metadata
-  // What took it has Events of its own.
+  // The operation that took it has Events of its own.
   await parts.kube.patchStatus(
     streamSavepoints,
     { namespace, name },

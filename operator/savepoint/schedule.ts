@@ -16,8 +16,8 @@ interface ScheduleParts {
 }
 
 /**
- * Periodic savepoints of jobs that run: creates what is due, deletes what need not stay. What it remembers only spares it
- * looks at jobs for which nothing is due.
+ * Periodic savepoints of jobs that run: creates those that are due and deletes those that need not stay. Its memory only
+ * spares it looks at jobs for which nothing is due.
  */
 export class SavepointSchedule {
   readonly #parts: ScheduleParts

@@ -48,7 +48,7 @@ export async function chooseSpec(parts: ChooseParts, job: StreamJob): Promise<Ch
     : { ...chosen, keep: { ...keep, taken: await takenRevision(parts.kube, job, keep.specs) } }
 }
 
-/** What an operator kept that knew no revisions gets them, whichever spec runs. */
+/** Specs that were kept before there were revisions get theirs, whichever spec runs. */
 function earlierSpecs({ status }: StreamJob, kept: KeptSpecs | undefined): KeepSpec | undefined {
   const isVouchedFor = (status?.lastGood?.hash.length ?? 0) > SHORT_HASH
   if (kept?.lastGood === undefined || kept.unlisted.length === 0 || !isVouchedFor) return undefined
@@ -90,11 +90,11 @@ async function newestSpec(parts: ChooseParts, job: StreamJob, isKept: boolean): 
     taken: undefined,
     leftover: kept.leftover,
   }
-  // What was held stays so until the newest spec is kept.
+  // A revision that was held stays so until the newest spec is kept.
   return { chosen: newest, problems, keep, held: inForce.held, kept }
 }
 
-/** What runs until another spec is taken. */
+/** The spec that runs until another one is taken. */
 function specInForce(parts: ChooseParts, job: StreamJob, kept: KeptSpecs): Pick<ChosenSpec, 'chosen' | 'held'> {
   const held = job.status?.rollbackTo ?? undefined
   // Without its text nothing else runs in its place: somebody has taken that off.

@@ -53,13 +53,15 @@ export function decide(observed: Observed): Decision {
  * The next pass would decide the same, whenever it comes, as long as neither the job nor its pods change and the
  * coordinator says the same. `job` is as it was written after the decision.
  */
-export function isAtRest({ job, problems, isDeferred, waitsFor }: Observed, decision: Decision): boolean {
+export function isAtRest({ job, pods, problems, isDeferred, waitsFor }: Observed, decision: Decision): boolean {
   const { untold, observing } = job.status ?? {}
   return (
     (decision.phase === 'Running' || decision.phase === 'Degraded' || decision.phase === 'Failed') &&
     decision.act.kind === 'none' &&
     decision.operation === null &&
     job.metadata.deletionTimestamp === undefined &&
+    // One that is terminating for long is replaced, and no watch says that it has been long.
+    pods.every(isLiving) &&
     problems.length === 0 &&
     !isDeferred &&
     waitsFor === undefined &&
@@ -109,7 +111,7 @@ function keepSpec(observed: Observed): Decision {
   return asBefore(observed, { kind: 'keepSpec' }, events)
 }
 
-/** What is only written down: the job is what it was, until the next pass. */
+/** The act is only written down: the job is what it was, until the next pass. */
 function asBefore({ job: { status } }: Observed, act: Act, events: Decision['events']): Decision {
   return {
     act,

@@ -8,8 +8,8 @@ const MOST = 10
 const LONGEST = 300
 
 /**
- * The newest decisions with what they were made on, the newest last. A decision that only repeats the one before it adds
- * nothing, so that the reasons for not acting do not push out what was done. Pure.
+ * The newest decisions with what they were made on, the newest last. A decision that only repeats the one before it
+ * adds nothing, so that the reasons for not acting do not push out what was done. Pure.
  */
 export function decisionsAfter(observed: Observed, decision: Decision): readonly DecisionRecord[] {
   const before = observed.job.status?.decisions ?? []

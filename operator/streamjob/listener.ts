@@ -1,6 +1,5 @@
 import { reportDigest } from '../../runtime/control/report-digest.ts'
 import type { JobReport } from '../../runtime/control/job-report.ts'
-import { MillraceError } from '../../runtime/model/errors.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { sleep } from '../../runtime/ports/clock.ts'
 import { CoordinatorRefusal } from '../job-client.ts'
@@ -9,8 +8,10 @@ import type { ObjectRef } from '../kube/kube.ts'
 
 /** A coordinator that hangs is noticed after this time and the patience of the client. */
 const WAIT_MS = 20_000
-/** A coordinator of another version may take each digest for another one. */
+/** A coordinator that does not wait, or takes each digest for another one, is asked no more often. */
 const AGAIN_MS = 3_000
+/** A coordinator that says something else each time costs a pass in this time. */
+const LEAST_LISTENING_MS = 1_000
 const LEAST_REST_MS = 3_000
 const LONGEST_REST_MS = 15 * 60_000
 
@@ -40,18 +41,20 @@ export class Listener {
   readonly #listening = new Map<string, Listening>()
   /** Coordinators of images that cannot be listened to, by job. */
   readonly #deaf = new Map<string, string>()
+  #isStopped = false
 
   constructor(parts: ListenerParts) {
     this.#parts = parts
   }
 
   /**
-   * After a pass that found the job at rest, with the report that it decided on. Gives the time after which another pass
-   * is due even if nothing is heard: figures in the status are as old as that.
+   * After a pass that found the job at rest, with the report that it decided on. Gives the time after which another
+   * pass is due even if nothing is heard: figures in the status are as old as that.
    */
   listen(ref: ObjectRef, endpoint: JobEndpoint, report: JobReport): number {
     const key = keyOf(ref)
-    if (this.#deaf.get(key) === endpoint.host) return LEAST_REST_MS
+    // A pass that was under way when listening ended.
+    if (this.#isStopped || this.#deaf.get(key) === endpoint.host) return LEAST_REST_MS
     const digest = reportDigest(report)
     const known = this.#listening.get(key)
     if (known?.digest !== digest || known.endpoint.host !== endpoint.host || known.endpoint.token !== endpoint.token) {
@@ -70,36 +73,37 @@ export class Listener {
   }
 
   stop(): void {
+    this.#isStopped = true
     this.#listening.clear()
   }
 
   async #listen(ref: ObjectRef, listening: Listening): Promise<void> {
     const key = keyOf(ref)
+    const { clock, wake } = this.#parts
+    const mayWakeAt = clock.now() + LEAST_LISTENING_MS
     while (this.#listening.get(key) === listening) {
+      const askAgainAt = clock.now() + AGAIN_MS
       const heard = await this.#hear(listening)
-      if (this.#listening.get(key) !== listening) return
+      const restMs = (heard === 'same' ? askAgainAt : mayWakeAt) - clock.now()
+      if (restMs > 0) await sleep(clock, restMs)
       if (heard === 'same') continue
-      if (heard === 'other version') {
-        await sleep(this.#parts.clock, AGAIN_MS)
-        continue
-      }
+      if (this.#listening.get(key) !== listening) return
       if (heard === 'deaf') this.#deaf.set(key, listening.endpoint.host)
       this.#listening.delete(key)
-      this.#parts.wake(ref)
-      return
+      wake(ref)
     }
   }
 
-  /** Whatever goes wrong is the next pass's to find and to report. */
-  async #hear({ endpoint, digest }: Listening): Promise<'same' | 'other version' | 'changed' | 'deaf'> {
+  /**
+   * A coordinator runs its user's image and may answer anything. Whatever goes wrong is the next pass's to find and to
+   * report: it reads the same report again.
+   */
+  async #hear({ endpoint, digest }: Listening): Promise<'same' | 'changed' | 'deaf'> {
     try {
       const report = await this.#parts.jobClient.reportUnlike(endpoint, { digest, waitMs: WAIT_MS })
-      if (report === undefined) return 'same'
-      return reportDigest(report) === digest ? 'other version' : 'changed'
+      return report === undefined || reportDigest(report) === digest ? 'same' : 'changed'
     } catch (error) {
-      if (error instanceof CoordinatorRefusal && error.status === 404) return 'deaf'
-      if (error instanceof MillraceError) return 'changed'
-      throw error
+      return error instanceof CoordinatorRefusal ? 'deaf' : 'changed'
     }
   }
 }

@@ -10,7 +10,7 @@ export interface KeepSpec {
   /** earlier: only what an operator kept that knew no revisions; then the last good one stays. */
   kind: 'newest' | 'earlier'
   change: Change | undefined
-  /** What gets a revision each, the oldest first. */
+  /** The specs that get a revision each, the oldest first. */
   specs: readonly StreamJobSpec[]
   /** The ControllerRevision of one of them, when it belongs to someone else. */
   taken: string | undefined

@@ -2,7 +2,7 @@ import type { HeldRevision, KeptRevision, StreamJobStatus } from '../api/stream-
 
 const DEFAULT_LIMIT = 10
 
-/** Those known, newest first, and this one in front of them: the same text again gets a new number, as in Deployments. */
+/** Those known, newest first, with this one in front: the same text again gets a new number, as in Deployments. */
 export function withRevision(
   known: readonly KeptRevision[],
   added: Omit<KeptRevision, 'revision'>,
@@ -24,7 +24,7 @@ export function withinLimit(
   return known.filter(({ hash }, index) => index < limit || inUse.includes(hash))
 }
 
-/** What somebody who looks at the job has to know while `spec.upgrade.rollbackTo` is there. */
+/** For the message of the job while `spec.upgrade.rollbackTo` is there. */
 export function heldBy({ revision }: HeldRevision): string {
   return `Revision ${revision} runs in place of the newest spec until spec.upgrade.rollbackTo is removed.`
 }

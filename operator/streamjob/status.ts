@@ -143,7 +143,7 @@ function withFailure(fact: Fact, { operation }: Decision, failure: PodFailure | 
   return { ...fact, message: `${failure.message} ${fact.message}` }
 }
 
-/** Of pods whose spec is lost. */
+/** The message about pods whose spec is lost. */
 export const UNKEPT = 'What runs is left as it is, and nobody looks after it.'
 
 function problemText({ problems, wanted, pods }: Observed, { refusal }: Decision): string {

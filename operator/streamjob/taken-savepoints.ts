@@ -7,8 +7,8 @@ import type { Observed } from './observed.ts'
 const OF_A_STOP = /^suspended-\d+$/
 
 /**
- * The savepoints that this pass has learnt of, in the order in which they were taken, of those that the operator has had
- * taken and that are kept. Pure.
+ * The savepoints that the operator has had taken, that are kept, and that this pass has learnt of, in the order in which
+ * they were taken. Pure.
  */
 export function takenSavepoints(observed: Observed, decision: Decision): TakenSavepoint[] {
   return [...beforeUpgrade(observed, decision), ...atStop(observed, decision)]

@@ -24,7 +24,7 @@ export class ReportListeners {
     this.#closed = true
   }
 
-  /** Resolves with the report once its digest is another one than `digest`; undefined after `waitMs`, at most a minute. */
+  /** Resolves with the report once its digest is not `digest` any more; undefined after `waitMs`, at most a minute. */
   async unlike(digest: string, waitMs: number): Promise<JobReport | undefined> {
     if (this.#waiting >= MOST_LISTENERS) return this.#report()
     this.#waiting += 1

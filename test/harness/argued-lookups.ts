@@ -41,7 +41,7 @@ export const ARGUED_LOOKUPS: Readonly<Record<string, Readonly<Record<string, num
     'cli/dev.ts': 1,
     'operator/config.ts': 1,
     'operator/druid/druid-answers.ts': 1,
-    'operator/druid/reconcile.ts': 1,
+    'operator/druid/pass.ts': 1,
     'operator/real/kube-config.ts': 1,
     'operator/resources/job-reach.ts': 1,
     'runtime/codegen/rows/row-maker.ts': 1,

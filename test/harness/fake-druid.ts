@@ -23,8 +23,8 @@ export class FakeDruid {
   unread: string | undefined
   /** Whether all supervisors at once may not be read. */
   refusesOverview = false
-  /** A member of the ioConfig that this Druid does not know and does not give back. */
-  forgets: string | undefined
+  /** Whether this Druid knows a member of the ioConfig; one that it does not know it does not give back. */
+  knows: (member: string) => boolean = () => true
   runningTasks = 'none'
   completedTasks = 'none'
   /** 'refuse' closes every connection; a number is the status of every answer. */
@@ -114,7 +114,8 @@ export class FakeDruid {
     if (method === 'GET' && verb === undefined) {
       const { ioConfig: _, ...echoed } = echo(supervisor)
       const inner = part(echoed, 'spec')
-      const { [this.forgets ?? '']: _forgotten, ...ioConfig } = part(inner, 'ioConfig')
+      const known = Object.entries(part(inner, 'ioConfig')).filter(([name]) => this.knows(name))
+      const ioConfig = Object.fromEntries(known)
       return json({ ...echoed, spec: { ...inner, ioConfig }, ioConfig })
     }
     if (verb === 'status') return this.#status(supervisor.suspended)

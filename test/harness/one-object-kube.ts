@@ -5,7 +5,7 @@ import type { KubeObject } from '../../operator/kube/objects.ts'
 import type { ResourceType } from '../../operator/kube/resource-type.ts'
 import { applyMergePatch } from './merge-patch.ts'
 
-/** An API server that holds one object, and Secrets: optimistic locking, generation, finalizers and deletion as the real one. */
+/** An API server of one object and of Secrets: versions, generation, finalizers and deletion are as the real one's. */
 export class OneObjectKube {
   readonly events: EventNote[] = []
   statusWrites = 0

@@ -1,6 +1,6 @@
 import type { JobReport } from '../../runtime/control/job-report.ts'
 
-/** What the coordinator of a job says that runs in its first attempt and is well, but for `changes`. */
+/** The report of a job that runs in its first attempt and is well, but for `changes`. */
 export function runningReport(changes: Partial<JobReport> = {}): JobReport {
   return {
     job: 'job',

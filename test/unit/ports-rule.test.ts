@@ -7,8 +7,7 @@ import type { SourceFile } from '../harness/source-files.ts'
  * forbids most of the ways around; this test holds what a lint rule can not say (`new Date()` without a moment) and
  * that nobody switches the rules off.
  */
-const ADAPTERS =
-  /^(?:runtime\/(?:ports|connectors\/[^/]+)\/real\/|runtime\/main\.ts$|operator\/(?:real\/|druid\/http-druid-client\.ts$|main\.ts$))/
+const ADAPTERS = /^(?:runtime\/(?:ports|connectors\/[^/]+)\/real\/|runtime\/main\.ts$|operator\/(?:real\/|main\.ts$))/
 /** Where an expected error is the test: the compiler complains when there is none. */
 const TYPE_TESTS = ['test/unit/runtime/front/typescript/typed-jobs.ts']
 const OUTSIDE_CALLS =

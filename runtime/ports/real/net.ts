@@ -80,7 +80,7 @@ export class ConnectionInput {
     callback: (count, buffer) => this.#receive(buffer.subarray(0, count)),
   }
   #handle: ((bytes: Uint8Array) => void) | undefined
-  /** What came before anybody listened, with the end of a handshake. */
+  /** The bytes that came before anybody listened, with the end of a handshake. */
   #early: Uint8Array | undefined
 
   /** To be called once. When bytes had come before, reading has stopped and the socket has to be resumed. */

@@ -4,6 +4,7 @@ import type { JobEndpoint } from '../../../operator/job-client.ts'
 import { JobHttpClient } from '../../../operator/real/job-http-client.ts'
 import type { HttpHandler } from '../../../runtime/ports/http.ts'
 import { encryptedHttp } from '../../../runtime/ports/real/http.ts'
+import { runningReport } from '../../harness/running-report.ts'
 
 const SECRET = { jobUid: 'job', token: 'token' }
 const cleanups: (() => Promise<void>)[] = []
@@ -15,7 +16,7 @@ async function coordinator(): Promise<{ at: JobEndpoint; url: string; asked: str
   const asked: string[] = []
   const handle: HttpHandler = ({ method, path, token }) => {
     asked.push(`${method} ${path} ${token ?? 'without token'}`)
-    return Promise.resolve({ status: 200, contentType: 'application/json', body: '{}' })
+    return Promise.resolve({ status: 200, contentType: 'application/json', body: JSON.stringify(runningReport()) })
   }
   const server = await encryptedHttp(SECRET).serve({ host: '127.0.0.1', port: 0 }, handle)
   cleanups.push(() => server.close())

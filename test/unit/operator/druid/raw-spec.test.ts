@@ -48,6 +48,16 @@ describe('a rawSpec', () => {
     ['another id', resource({ ...raw, id: 'payroll' }), 'spec.rawSpec.id'],
     ['a run state of its own', resource({ ...raw, suspended: true }), 'spec.rawSpec.suspended'],
     ['a context that is a text', resource({ ...raw, context: 'x' }), 'spec.rawSpec.context'],
+    [
+      'options of the JVM for its tasks, which may start a program',
+      resource({ ...raw, context: { 'druid.indexer.runner.javaOpts': '-XX:OnOutOfMemoryError=sh' } }),
+      'spec.rawSpec.context[druid.indexer.runner.javaOpts]',
+    ],
+    [
+      'properties of Druid for its tasks',
+      resource({ ...raw, context: { 'druid.indexer.fork.property.druid.javascript.enabled': true } }),
+      'spec.rawSpec.context[druid.indexer.fork.property.druid.javascript.enabled]',
+    ],
     ['no topic', resource(withIo({ topic: undefined })), 'spec.rawSpec.spec.ioConfig.topic'],
     ['a pattern of topics', resource(withIo({ topicPattern: '(' })), 'spec.rawSpec.spec.ioConfig.topicPattern'],
     ['no tasks', resource(withIo({ taskCount: -1 })), 'spec.rawSpec.spec.ioConfig.taskCount'],
@@ -171,7 +181,7 @@ describe('a DruidDatasource with a rawSpec', () => {
   })
 
   test('is not sent for ever when Druid does not keep a name that it does not know, and says so', async () => {
-    druid.forgets = 'taskCnt'
+    druid.knows = (member) => member !== 'taskCnt'
     kube = new OneObjectKube(resource(withIo({ taskCnt: 3 })))
     await settle()
     await settle()
@@ -181,5 +191,16 @@ describe('a DruidDatasource with a rawSpec', () => {
     kube.edit({ spec: { rawSpec: { spec: { ioConfig: { taskCnt: null } } } } })
     await settle()
     expect(status().applied?.unkept).toEqual([])
+  })
+
+  test('is not sent for ever either when Druid keeps hardly anything of it, and the status stays small', async () => {
+    druid.knows = (member) => !member.startsWith('wish')
+    kube = new OneObjectKube(
+      resource(withIo(Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`wish${n}`, n])))),
+    )
+    await settle()
+    await settle()
+    expect(druid.writes()).toHaveLength(1)
+    expect(status().applied?.unkept).toEqual(['spec.ioConfig'])
   })
 })

@@ -58,6 +58,11 @@ test.each<[string, Partial<DruidDatasourceSpec>, string]>([
     { compaction: { config: { transformSpec: { filter: { type: 'javascript' } } } } },
     'spec.compaction.config.transformSpec.filter.type',
   ],
+  [
+    'options of the JVM for the tasks of compaction',
+    { compaction: { config: { taskContext: { 'druid.indexer.runner.javaOptsArray': ['-javaagent:/tmp/x'] } } } },
+    'spec.compaction.config.taskContext[druid.indexer.runner.javaOptsArray]',
+  ],
 ])('%s is refused', (_, changes, path) => {
   expect(specProblems(sampleDatasource(changes)).map((problem) => problem.path)).toContain(path)
 })

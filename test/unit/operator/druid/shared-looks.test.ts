@@ -129,6 +129,14 @@ test('what others change at one of many is corrected within a cycle', async () =
   expect(kubeOf('d8').events.map(({ reason }) => reason)).toContain('LostAndRestored')
 })
 
+test('one of many that wants to be looked at every second does not have all of them read every second', async () => {
+  apply(200)
+  await pass(3 * CYCLE_MS)
+  kubeOf('d0').edit({ spec: { syncInterval: '1s' } })
+  const calls = await callsDuring(2 * CYCLE_MS)
+  expect(calls.filter((path) => path === 'supervisor?full').length).toBeLessThanOrEqual(CYCLE_MS / 1000)
+})
+
 test('a state that changes at all of many is shown by all within a cycle', async () => {
   apply(40)
   await pass(3 * CYCLE_MS)

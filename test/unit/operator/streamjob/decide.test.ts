@@ -775,6 +775,11 @@ test.each<[boolean, string, Facts]>([
   [true, 'has failed for good', { report: { phase: 'failed', error: TROUBLE } }],
   [false, 'recovers', { report: { phase: 'recovering' } }],
   [false, 'has a surplus pod', { more: { pods: [...ALL, pod('more', { chain: 'more', slot: 1 })] } }],
+  [
+    false,
+    'has a pod that is terminating and may be replaced later',
+    { more: { pods: [...ALL, terminating(pod('more', { chain: 'more', slot: 1 }), NOW)] } },
+  ],
   [false, 'has something to tell', { status: { untold: [UNTOLD] } }],
   [false, 'has yet to show that it holds', { status: { observing: { hash: 'b', since: '2026-11-22T12:00:00Z' } } }],
   [false, 'waits for its turn', { more: { isDeferred: true } }],

@@ -39,3 +39,14 @@ test('when much happens, the ten newest are kept', async () => {
   expect(decisionsOf(world)).toHaveLength(10)
   expect(decisionsOf(world).at(-1)?.because).toBe('2 workers run.')
 })
+
+test('when a coordinator says half a character, that is decided on once, in a text that the API server keeps', async () => {
+  const world = await running()
+  world.afterReport = (report) => {
+    report.error = { code: 'STORE_DOWN', message: 'no \ud83d answer', domain: 'dependency', retriable: true }
+  }
+  for (let pass = 0; pass < 3; pass += 1) await world.pass()
+  const told = decisionsOf(world).filter(({ because }) => because.includes('answer'))
+  expect(told.map(({ because }) => because.isWellFormed())).toEqual([true])
+  expect(world.job()?.status?.message?.isWellFormed()).toBe(true)
+})

@@ -62,6 +62,7 @@ test('when a coordinator says something else, its job is woken once', async () =
 test('when nothing was heard, the coordinator is asked again', async () => {
   const world = new Listening()
   world.listen()
+  await world.clock.advance(20_000)
   await world.answer(undefined)
   expect({ woken: world.woken, asked: world.asked.length }).toEqual({ woken: [], asked: 2 })
 })
@@ -69,6 +70,7 @@ test('when nothing was heard, the coordinator is asked again', async () => {
 test('when a coordinator is gone, its job is woken', async () => {
   const world = new Listening()
   world.listen()
+  await world.clock.advance(1_000)
   await world.answer(new MillraceError('COORDINATOR_UNREACHABLE', 'cut', { domain: 'platform', retriable: true }))
   expect(world.woken).toEqual(['counts'])
 })
@@ -96,11 +98,16 @@ test('when the job is not at rest any more, what its coordinator answers wakes n
   expect({ woken: world.woken, asked: world.asked.length }).toEqual({ woken: [], asked: 1 })
 })
 
-test('when an older image knows no listening, its job is looked at every three seconds', async () => {
+test.each([
+  [404, 'PATH_UNKNOWN'],
+  [401, 'TOKEN_NEEDED'],
+  [500, 'INTERNAL'],
+])('when a coordinator answers %i to who listens, its job is looked at every three seconds', async (status, code) => {
   const world = new Listening()
   world.jobs = 1_000
   world.listen()
-  await world.answer(new CoordinatorRefusal('no', 404, { code: 'PATH_UNKNOWN', message: 'no' }))
+  await world.clock.advance(1_000)
+  await world.answer(new CoordinatorRefusal('no', status, { code, message: 'no' }))
   expect({ woken: world.woken, rest: world.listen(), asked: world.asked.length }).toEqual({
     woken: ['counts'],
     rest: 3_000,
@@ -115,6 +122,52 @@ test('when another image takes each digest for another one, its coordinator is n
   expect(world.asked).toHaveLength(1)
   await world.clock.advance(3_000)
   expect({ woken: world.woken, asked: world.asked.length }).toEqual({ woken: [], asked: 2 })
+})
+
+test('when a coordinator does not wait with its answer, it is not asked without a rest', async () => {
+  const world = new Listening()
+  world.listen()
+  for (let answers = 0; answers < 5; answers += 1) await world.answer(undefined)
+  expect(world.asked).toHaveLength(1)
+  await world.clock.advance(3_000)
+  expect({ woken: world.woken, asked: world.asked.length }).toEqual({ woken: [], asked: 2 })
+})
+
+test('when a coordinator says something else at once, time after time, its job is woken once a second', async () => {
+  const world = new Listening()
+  for (let pass = 0; pass < 3; pass += 1) {
+    world.listen()
+    await world.answer(runningReport({ restarts: pass + 1 }))
+    expect(world.woken).toHaveLength(pass)
+    await world.clock.advance(1_000)
+    expect(world.woken).toHaveLength(pass + 1)
+  }
+})
+
+test.each([
+  ['null', null],
+  ['losses that are no list', { ...REPORT, losses: 5 }],
+  ['a text', 'nothing'],
+])('when a coordinator answers %s, the operator goes on and the job is woken', async (_, answer) => {
+  const world = new Listening()
+  world.listen()
+  await world.clock.advance(1_000)
+  await world.answer(answer as unknown as JobReport)
+  expect(world.woken).toEqual(['counts'])
+})
+
+test('when what a coordinator answers cannot be read, the operator goes on and the job is woken', async () => {
+  const world = new Listening()
+  world.listen()
+  await world.clock.advance(1_000)
+  await world.answer(new SyntaxError('Unexpected token'))
+  expect(world.woken).toEqual(['counts'])
+})
+
+test('when a pass ends after the listener, nothing is asked any more', () => {
+  const world = new Listening()
+  world.listener.stop()
+  expect({ rest: world.listen(), asked: world.asked }).toEqual({ rest: 3_000, asked: [] })
 })
 
 test.each([

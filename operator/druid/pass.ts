@@ -1,0 +1,330 @@
+import type { Reason } from '../kube/reasons.ts'
+import { MillraceError, describeWithCauses } from '../../runtime/model/errors.ts'
+import { parseDurationMs } from '../../runtime/model/time.ts'
+import type { Order } from '../../runtime/model/job.ts'
+import { orderOf } from '../controller/leadership.ts'
+import { KubeError, unlessNotFound } from '../kube/errors.ts'
+import type { EventNote } from '../kube/events.ts'
+import { isoSeconds } from '../kube/events.ts'
+import { applySettings } from './apply-settings.ts'
+import { useProblem } from './allowed-use.ts'
+import { differences, fewPaths } from './compare-spec.ts'
+import type { Decision, Observation } from './decide.ts'
+import { decide } from './decide.ts'
+import type { DruidClient, JsonObject, SupervisorStatus } from './druid-client.ts'
+import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
+import { dataSourceOf, druidDatasources } from './druid-datasource.ts'
+import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
+import { readAccess } from './read-access.ts'
+import { isSettled, isUnchanged } from './glance.ts'
+import type { Overview, SharedLooks } from './shared-looks.ts'
+import { isTransitional } from './health.ts'
+import { textWithoutNulls } from '../kube/text-without-nulls.ts'
+import type { PassResult } from './status.ts'
+import { statusAfter, statusPatch } from './status.ts'
+import type { DesiredSupervisor } from './supervisor-spec.ts'
+import { desiredSupervisor, isMarkedElsewhere, markOwnerOf, ownerOf, withOrder } from './supervisor-spec.ts'
+import { unreadAfter, wantsHandOff } from './unread-partitions.ts'
+import { specProblems } from './validate-spec.ts'
+import { transitionNotes } from './transition-notes.ts'
+
+const DEFAULT_SYNC_MS = 15_000
+const SOON_MS = 3_000
+const COMPLETED_TASKS_SEEN = 5
+
+/** One pass over one resource that is not being deleted: observe, decide, intent, one act, status. */
+export class Pass {
+  readonly #parts: DruidReconcileParts
+  readonly #looks: SharedLooks
+  #resource: DruidDatasource
+  #status: DruidDatasourceStatus
+  #settingsDrift: readonly string[] = []
+
+  /** With others, whose looks are had at the same moments. */
+  #isShared = false
+
+  constructor(parts: DruidReconcileParts, looks: SharedLooks, resource: DruidDatasource) {
+    this.#parts = parts
+    this.#looks = looks
+    this.#resource = resource
+    this.#status = { ...resource.status }
+  }
+
+  /** Returns after how many milliseconds to look again. */
+  async run(): Promise<number> {
+    const before = this.#status
+    const result = await this.#result()
+    if (result.kind === 'unchanged') return this.#untilNextCycle()
+    const next = statusAfter(this.#resource, this.#status, result, this.#parts.kube.now())
+    await this.#write(next)
+    for (const note of transitionNotes(before, next)) await this.#parts.events.record(this.#resource, note)
+    const soon =
+      result.kind === 'unreachable' ||
+      (result.kind === 'seen' &&
+        result.decision.act !== 'refuse' &&
+        (isTransitional(result.supervisor) || next.unread !== undefined))
+    return soon ? Math.min(SOON_MS, this.#syncMs()) : this.#untilNextCycle()
+  }
+
+  #syncMs(): number {
+    return parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
+  }
+
+  /** Resources that share a Druid look at the same moments, so that one call serves them all. */
+  #untilNextCycle(): number {
+    const syncMs = this.#syncMs()
+    return this.#isShared ? syncMs - (this.#parts.clock.now() % syncMs) : syncMs
+  }
+
+  async #result(): Promise<PassResult> {
+    const problems = specProblems(this.#resource)
+    if (problems.length > 0) return { kind: 'invalid', reason: 'SpecInvalid', problems }
+    const name = this.#resource.spec.druid?.name ?? 'default'
+    const druid = this.#parts.druids.find(name)
+    if (!druid) {
+      return {
+        kind: 'invalid',
+        reason: 'SpecInvalid',
+        problems: [
+          {
+            path: 'spec.druid.name',
+            message: `the operator knows no Druid named '${name}'`,
+            hint: "Add it to druids in the operator's configuration.",
+          },
+        ],
+      }
+    }
+    const unallowed = useProblem(name, druid.allowed, this.#resource)
+    if (unallowed) return { kind: 'invalid', reason: 'NotAllowed', problems: [unallowed] }
+    try {
+      const client = druid.client(await readAccess(this.#parts.kube, this.#resource, druid.address))
+      return await this.#synchronise(client, desiredSupervisor(this.#resource))
+    } catch (error) {
+      if (error instanceof MillraceError && error.code.startsWith('DRUID_')) {
+        const message = `${describeWithCauses(error)}${error.hint === undefined ? '' : `. ${error.hint}`}`
+        return { kind: 'unreachable', reason: REASONS[error.code] ?? 'DruidFailed', message }
+      }
+      throw error
+    }
+  }
+
+  async #synchronise(client: DruidClient, desired: DesiredSupervisor): Promise<PassResult> {
+    const key = `${this.#resource.metadata.namespace ?? ''}/${this.#resource.metadata.name}`
+    const overview = await this.#looks.overview(client, key, this.#syncMs())
+    this.#isShared = this.#looks.isShared(client)
+    if (overview && this.#isUnchanged(overview, desired)) return { kind: 'unchanged' }
+    this.#looks.lookedClosely(client, key)
+    if (this.#status.rejected && this.#status.rejected.hash !== desired.hash) delete this.#status.rejected
+    const decision = await this.#act(
+      client,
+      desired,
+      decide(desired, this.#resource.spec, this.#status, await this.#observe(client, desired)),
+    )
+    if (decision.act !== 'refuse') await this.#configure(client)
+    const supervisor = decision.act === 'refuse' ? undefined : await client.status(desired.id)
+    await this.#watchPartitions(client, desired.id, supervisor)
+    const completedTasks = supervisor ? await client.tasks(desired.id, 'complete', COMPLETED_TASKS_SEEN) : []
+    return { kind: 'seen', decision, supervisor, completedTasks, settingsDrift: this.#settingsDrift }
+  }
+
+  #isUnchanged(overview: Overview, desired: DesiredSupervisor): boolean {
+    if (!isSettled(this.#resource, this.#status)) return false
+    const owner = markOwnerOf(this.#resource, this.#parts.leadership.turn())
+    return isUnchanged(overview.get(desired.id), this.#resource, this.#status, { desired, owner })
+  }
+
+  async #configure(client: DruidClient): Promise<void> {
+    const { settings, drift } = await applySettings(client, this.#resource, (note) =>
+      this.#parts.events.record(this.#resource, note),
+    )
+    this.#settingsDrift = drift
+    const { settings: _, ...rest } = this.#status
+    this.#status = settings.length === 0 ? rest : { ...rest, settings }
+  }
+
+  async #observe(client: DruidClient, { id, owner }: DesiredSupervisor): Promise<Observation> {
+    const live = await client.supervisor(id)
+    const history = live ? [] : await client.history(id)
+    const found = live ?? history[0]?.spec
+    const marked = found === undefined ? undefined : ownerOf(found)
+    const elsewhere =
+      found !== undefined && isMarkedElsewhere(found, markOwnerOf(this.#resource, this.#parts.leadership.turn()))
+    return {
+      live,
+      history,
+      isOwnerGone: marked !== undefined && marked !== owner && !elsewhere && (await this.#isGone(marked, id)),
+      isMarkedElsewhere: elsewhere,
+    }
+  }
+
+  /**
+   * A resource of that name that was made since for another datasource is not the owner. Where the operator may not
+   * look, the resource is taken to be there.
+   */
+  async #isGone(owner: string, id: string): Promise<boolean> {
+    const [namespace = '', name = ''] = owner.split('/')
+    try {
+      const resource = await unlessNotFound(this.#parts.kube.get(druidDatasources, { namespace, name }))
+      return resource === undefined || dataSourceOf(resource) !== id
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 403) return false
+      throw error
+    }
+  }
+
+  /** Partitions that Druid leaves without a reader are distributed again. */
+  async #watchPartitions(client: DruidClient, id: string, supervisor: SupervisorStatus | undefined): Promise<void> {
+    const now = this.#parts.kube.now()
+    const { unread: before, ...rest } = this.#status
+    const unread = unreadAfter(before, supervisor, now)
+    this.#status = unread === undefined ? rest : { ...rest, unread }
+    if (!supervisor || !unread || !wantsHandOff(unread, now)) return
+    await client.handOff(
+      id,
+      Array.from({ length: supervisor.partitions }, (_, group) => group),
+    )
+    this.#status.unread = { ...unread, handedOff: isoSeconds(now) }
+    await this.#tell(
+      'Warning',
+      'TasksHandedOff',
+      `no task of supervisor '${id}' has read partition ${unread.partitions.join(', ')} since ${unread.since}; ordered its tasks to publish, so that new tasks read all`,
+    )
+  }
+
+  /** Does what was decided; returns what then holds. */
+  async #act(client: DruidClient, desired: DesiredSupervisor, decision: Decision): Promise<Decision> {
+    if (decision.act === 'nothing' || decision.act === 'refuse') return decision
+    if (decision.act === 'apply') return this.#apply(client, desired, decision)
+    if (decision.act === 'restore') return this.#restore(client, desired, decision, undefined)
+    const outcome = decision.act === 'suspend' ? await client.suspend(desired.id) : await client.resume(desired.id)
+    if (outcome === 'absent')
+      throw new MillraceError('DRUID_FAILED', `supervisor '${desired.id}' went away meanwhile`, {
+        domain: 'dependency',
+        retriable: true,
+      })
+    if (this.#status.applied) this.#status.applied = { ...this.#status.applied, suspended: desired.suspended }
+    await this.#tell(decision.reason === 'DriftCorrected' ? 'Warning' : 'Normal', decision.reason, decision.message)
+    return this.#settled(desired)
+  }
+
+  async #apply(
+    client: DruidClient,
+    desired: DesiredSupervisor,
+    decision: Extract<Decision, { act: 'apply' }>,
+  ): Promise<Decision> {
+    const time = isoSeconds(this.#parts.kube.now())
+    await this.#write({ ...this.#status, applying: { hash: desired.hash, time } })
+    try {
+      await client.applySupervisor(this.#marked(decision.spec))
+    } catch (error) {
+      return this.#afterRefusal(client, desired, error)
+    }
+    const kept = await client.supervisor(desired.id)
+    if (!kept) return this.#afterRefusal(client, desired, vanished(desired.id))
+    this.#recordApplied(desired, kept)
+    const warns = ALARMING.includes(decision.reason)
+    await this.#tell(warns ? 'Warning' : 'Normal', decision.reason, decision.message)
+    return this.#settled(desired)
+  }
+
+  /** Druid said no: is what ran before still there? */
+  async #afterRefusal(client: DruidClient, desired: DesiredSupervisor, error: unknown): Promise<Decision> {
+    if (!(error instanceof MillraceError) || (error.code !== 'DRUID_REJECTED' && error.code !== 'DRUID_FAILED'))
+      throw error
+    const next = decide(desired, this.#resource.spec, this.#status, await this.#observe(client, desired))
+    if (next.act === 'restore' && next.rejects) return this.#restore(client, desired, next, error.message)
+    if (error.code === 'DRUID_FAILED') throw error
+    return this.#reject(desired, error.message)
+  }
+
+  async #restore(
+    client: DruidClient,
+    desired: DesiredSupervisor,
+    decision: Extract<Decision, { act: 'restore' }>,
+    why: string | undefined,
+  ): Promise<Decision> {
+    await client.applySupervisor(this.#marked(decision.spec))
+    await this.#tell('Warning', 'LostAndRestored', decision.message)
+    if (decision.rejects)
+      return this.#reject(desired, why ?? 'the supervisor was gone after the specification had been sent')
+    if (decision.spec === desired.spec) this.#recordApplied(desired, await client.supervisor(desired.id))
+    return this.#settled(desired)
+  }
+
+  async #reject(desired: DesiredSupervisor, message: string): Promise<Decision> {
+    delete this.#status.applying
+    this.#status.rejected = { hash: desired.hash, message }
+    await this.#tell('Warning', 'Rejected', `Druid refused the specification: ${message}`)
+    return this.#settled(desired)
+  }
+
+  /** `kept` is how Druid gives it back. */
+  #recordApplied(desired: DesiredSupervisor, kept: JsonObject | undefined): void {
+    const isRaw = this.#resource.spec.rawSpec !== undefined
+    const unkept = isRaw && kept ? fewPaths(differences(desired.spec, kept)) : []
+    delete this.#status.applying
+    delete this.#status.rejected
+    this.#status.applied = {
+      hash: desired.hash,
+      suspended: desired.suspended,
+      time: isoSeconds(this.#parts.kube.now()),
+      order: this.#order(),
+      // an empty list, too: a merge patch keeps what it does not name
+      ...(isRaw || this.#status.applied?.unkept !== undefined ? { unkept } : {}),
+    }
+  }
+
+  #marked(spec: JsonObject): JsonObject {
+    return withOrder(spec, this.#order(), this.#resource.metadata.uid)
+  }
+
+  #order(): Order {
+    return orderOf(this.#resource, this.#parts.leadership)
+  }
+
+  #settled(desired: DesiredSupervisor): Decision {
+    const rejected = this.#status.rejected?.hash === desired.hash ? this.#status.rejected.message : undefined
+    return { act: 'nothing', drift: [], ...(rejected === undefined ? {} : { rejected }) }
+  }
+
+  async #tell(type: EventNote['type'], reason: Reason, message: string): Promise<void> {
+    await this.#parts.events.record(this.#resource, { type, reason, message })
+  }
+
+  /** With the version that was read, so that two operators cannot both act on an intent. */
+  async #write(status: DruidDatasourceStatus): Promise<void> {
+    const stored = this.#resource.status ?? {}
+    if (textWithoutNulls(stored) !== textWithoutNulls(status)) {
+      const { namespace = 'default', name, resourceVersion } = this.#resource.metadata
+      this.#resource = await this.#parts.kube.patchStatus(
+        druidDatasources,
+        { namespace, name },
+        {
+          metadata: { resourceVersion },
+          status: statusPatch(stored, status),
+        },
+      )
+    }
+    this.#status = { ...status }
+  }
+}
+
+/** Others have done something that had to be undone. */
+const ALARMING: readonly string[] = ['DriftCorrected', 'RecreatedAfterTerminate', 'LateWriteCorrected']
+
+const REASONS: Readonly<Record<string, string>> = {
+  DRUID_UNREACHABLE: 'DruidUnreachable',
+  DRUID_UNAUTHORIZED: 'Unauthorized',
+  DRUID_FAILED: 'DruidFailed',
+  DRUID_REJECTED: 'Rejected',
+  DRUID_SECRET_MISSING: 'SecretMissing',
+  DRUID_SECRET_FORBIDDEN: 'SecretForbidden',
+  DRUID_SECRET_INVALID: 'SecretInvalid',
+}
+
+function vanished(id: string): MillraceError {
+  return new MillraceError('DRUID_FAILED', `Druid accepted the specification and has no supervisor '${id}'`, {
+    domain: 'dependency',
+    retriable: true,
+  })
+}
