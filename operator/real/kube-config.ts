@@ -14,16 +14,30 @@ export interface KubeConnection {
 }
 
 /** From a kubeconfig file, or else as kubectl finds it: $KUBECONFIG, the pod's service account, ~/.kube/config. */
-export function kubeConnection(kubeconfig: string | undefined): Promise<KubeConnection> {
+export async function kubeConnection(kubeconfig: string | undefined): Promise<KubeConnection> {
   const config = new KubeConfig()
   if (kubeconfig === undefined) config.loadFromDefault()
-  else config.loadFromFile(kubeconfig)
+  else loadFile(config, kubeconfig)
   return connectionOf(config)
 }
 
+function loadFile(config: KubeConfig, file: string): void {
+  try {
+    config.loadFromFile(file)
+  } catch (cause) {
+    throw new MillraceError('KUBE_CONFIG_UNREADABLE', `the kubeconfig ${file} cannot be read`, {
+      domain: 'user',
+      cause,
+    })
+  }
+}
+
+/** What the library takes when it finds no configuration. */
+const NO_CLUSTER = 'http://localhost:8080'
+
 async function connectionOf(config: KubeConfig): Promise<KubeConnection> {
   const cluster = config.getCurrentCluster()
-  if (cluster === null) {
+  if (cluster === null || cluster.server === NO_CLUSTER) {
     throw new MillraceError('KUBE_CONFIG_MISSING', 'no cluster is configured', {
       domain: 'user',
       hint: 'Name a kubeconfig with --kubeconfig or KUBECONFIG.',

@@ -5,7 +5,7 @@ import { orderOf } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
 import type { StreamJob } from '../api/stream-job.ts'
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
+import { isAlreadyExists, isConflict, isNotFound, unlessNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
@@ -51,7 +51,7 @@ const TELLING_PATIENCE_MS = 30_000
 
 /** observe → decide → status (the intent) → one act. Everything a later pass needs is in the status. */
 export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef): Promise<ReconcileResult> {
-  const read = await readJob(parts, ref)
+  const read = await unlessNotFound(parts.kube.get(streamJobs, ref))
   if (read === undefined) {
     parts.listener.forget(ref)
     return {}
@@ -122,15 +122,6 @@ function isUntold({ status }: StreamJob): boolean {
 
 function requeueAfter(decision: Decision): ReconcileResult {
   return decision.requeueAfterMs === undefined ? {} : { requeueAfterMs: decision.requeueAfterMs }
-}
-
-async function readJob({ kube }: StreamJobParts, ref: ObjectRef): Promise<StreamJob | undefined> {
-  try {
-    return await kube.get(streamJobs, ref)
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
 }
 
 interface Written {
