@@ -7,7 +7,7 @@ import { conditionOf } from '../../../../operator/druid/status.ts'
 import type { Kube } from '../../../../operator/kube/kube.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
 import { OneObjectKube } from '../../../harness/one-object-kube.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 class Crash extends Error {}
 

@@ -8,7 +8,7 @@ import { conditionOf } from '../../../../operator/druid/status.ts'
 import type { Reconcile } from '../../../../operator/controller/controller.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
 import { OneObjectKube } from '../../../harness/one-object-kube.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const ref = { namespace: 'shop', name: 'clicks' }
 let druid: FakeDruid
