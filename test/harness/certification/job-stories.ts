@@ -78,7 +78,11 @@ const isRolledBack = (scene: JobScene): boolean => {
   )
 }
 
-const imagesOf = ({ world }: JobScene): string => world.podNames().map((name) => imageOf(world.pod(name))).join(' ')
+const imagesOf = ({ world }: JobScene): string =>
+  world
+    .podNames()
+    .map((name) => imageOf(world.pod(name)))
+    .join(' ')
 
 const wants = (what: string, holds: (scene: JobScene) => boolean) => (scene: JobScene) =>
   holds(scene) ? undefined : `not so: ${what}`

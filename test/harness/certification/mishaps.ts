@@ -20,6 +20,8 @@ export interface Mishap {
   when: 'before' | 'after'
   /** What the operator gets instead of the answer; its death gets it nothing. */
   error: 'death' | ((call: string) => Error)
+  /** The reasons of Events that report the mishap itself; they are no difference. */
+  reports: readonly string[]
 }
 
 const answered = (status: number, reason: string) => (call: string) =>
@@ -29,7 +31,7 @@ const failed = (code: string) => (call: string) =>
   new MillraceError(code, `${call} got no answer`, { domain: 'dependency', retriable: true })
 
 /** Behind a read nothing has changed: death or silence there is that before the next call. */
-type Row = Omit<Mishap, 'peer' | 'strikes'> & { of: 'calls' | 'writes' }
+type Row = Omit<Mishap, 'peer' | 'strikes' | 'reports'> & { of: 'calls' | 'writes' }
 
 const ROWS: Readonly<Record<Peer, readonly Row[]>> = {
   'API server': [
@@ -58,12 +60,20 @@ const ROWS: Readonly<Record<Peer, readonly Row[]>> = {
   ],
 }
 
+/** Whoever looks at a DruidDatasource is to see that its Druid does not answer, and that it does again. */
+const REPORTS: Readonly<Record<Peer, readonly string[]>> = {
+  'API server': [],
+  coordinator: [],
+  Druid: ['DruidUnreachable', 'DruidFailed', 'Reachable', 'DeletionWaits'],
+}
+
 /** All that calls to these peers may meet, peer by peer. */
 export function mishapsOf(peers: readonly Peer[]): Mishap[] {
   return peers.flatMap((peer) =>
     ROWS[peer].map(({ of, ...row }) => ({
       ...row,
       peer,
+      reports: row.error === 'death' ? [] : REPORTS[peer],
       strikes: (call: Call) => call.peer === peer && (of === 'calls' || call.kind === 'write'),
     })),
   )

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../../runtime/model/errors.ts'
 import type { Peer } from './mishaps.ts'
-import { Strike } from './strike.ts'
+import type { Strike } from './strike.ts'
 
 /** What is compared, by name. */
 export type Facts = Readonly<Record<string, unknown>>

@@ -1,0 +1,18 @@
+import { describe, expect, test } from 'vitest'
+import { STORIES } from '../../harness/certification/all-stories.ts'
+import { mishapsOf } from '../../harness/certification/mishaps.ts'
+
+/** As much of the long run, `npm run test:crash`, as fits here: one call of each story and mishap, never the same one. */
+const chosen = (seed: number) => (points: number) => (points === 0 ? [] : [(seed * 7) % points])
+
+describe('a call of the operator', () => {
+  for (const [storyNr, story] of STORIES.entries())
+    test(`that meets a mishap, in ${story.name}, changes neither what is done nor what is told of it`, async () => {
+      const wrong: unknown[] = []
+      for (const [mishapNr, mishap] of mishapsOf(story.peers).entries()) {
+        const { differences } = await story.certify(mishap, chosen(storyNr * 3 + mishapNr * 5))
+        wrong.push(...differences.map((difference) => ({ mishap: mishap.name, ...difference })))
+      }
+      expect(wrong).toEqual([])
+    })
+})
