@@ -316,11 +316,13 @@ export class OperatorWorld implements JobClient {
     }
   }
 
+  /** A connection that ends is seen at once by the coordinator, whoever asks it. */
   kill(name: string): void {
     this.kube.update(pods, this.refOf(name), (pod) => {
       pod.metadata.deletionTimestamp = 'now'
       delete pod.metadata.finalizers
     })
+    for (const pod of this.#pods().filter((one) => this.#coordinators.has(one.metadata.uid ?? ''))) this.#stepOf(pod)
   }
 
   /** The kubelet finds no such image. */
@@ -414,6 +416,10 @@ export class OperatorWorld implements JobClient {
         domain: 'platform',
         retriable: true,
       })
+    return this.#stepOf(pod)
+  }
+
+  #stepOf(pod: Pod): Coordinator {
     const uid = pod.metadata.uid ?? ''
     const coordinator = this.#coordinators.get(uid) ?? {
       target: undefined,
@@ -424,7 +430,9 @@ export class OperatorWorld implements JobClient {
     if (templateOf(pod) === this.job()?.status?.template) this.#running = coordinator
     const { report, target } = coordinator
     const registered = this.#pods()
-      .filter((one) => one.metadata.annotations?.['millrace.dev/coordinator']?.startsWith(`${at.host}:`))
+      .filter((one) =>
+        one.metadata.annotations?.['millrace.dev/coordinator']?.startsWith(`${pod.status?.podIP ?? ''}:`),
+      )
       .filter((one) => one.status?.podIP !== undefined)
       .flatMap((one) => subtaskOf(one) ?? [])
     report.registeredWorkers = registered
