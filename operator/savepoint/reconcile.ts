@@ -32,12 +32,15 @@ export async function reconcileSavepoint(parts: SavepointParts, ref: ObjectRef):
   if (phase === 'Completed' || phase === 'Failed') return {}
   // The id comes from the uid, so it need not be written before the coordinator is asked: a repeat has the same.
   const id = `ssp-${savepoint.metadata.uid ?? ''}`
-  const next = nextStatus(savepoint, id, await askFor(parts, savepoint, id), {
-    now: parts.kube.now(),
-    store: parts.store,
-  })
-  await write(parts, savepoint, next)
-  return next.phase === 'Completed' || next.phase === 'Failed' ? {} : { requeueAfterMs: POLL_MS }
+  const answer = await askFor(parts, savepoint, id)
+  const next = nextStatus(savepoint, id, answer, { now: parts.kube.now(), store: parts.store })
+  if (isSame(savepoint.status, next)) return { requeueAfterMs: POLL_MS }
+  const isOver = next.phase === 'Completed' || next.phase === 'Failed'
+  const told = await tell(parts, savepoint, notesOf(id, answer, next))
+  if (told === 'later' && isOver && isInTime(savepoint, parts.kube.now())) return { requeueAfterMs: POLL_MS }
+  const { namespace = '', name, resourceVersion } = savepoint.metadata
+  await parts.kube.patchStatus(streamSavepoints, { namespace, name }, { metadata: { resourceVersion }, status: next })
+  return isOver ? {} : { requeueAfterMs: POLL_MS }
 }
 
 /** A report comes with the job it is of, since that says where its files are. */
@@ -153,7 +156,7 @@ function nextStatus(
       )
     }
   }
-  const timeoutMs = parseDurationMs(savepoint.spec.timeout ?? '10m') ?? DEFAULT_TIMEOUT_MS
+  const timeoutMs = timeoutOf(savepoint)
   const why = answer.kind === 'notYet' ? answer.why : 'The coordinator takes it.'
   if (now >= Date.parse(startedAt) + timeoutMs) {
     return failed({
@@ -168,30 +171,46 @@ function nextStatus(
     : done({ phase: 'InProgress' }, 'InProgress', why)
 }
 
-async function write(
-  { kube, events }: SavepointParts,
-  savepoint: StreamSavepoint,
-  status: StreamSavepointStatus,
-): Promise<void> {
-  const before = savepoint.status
-  const isSame = before?.phase === status.phase && before?.conditions?.[0]?.message === status.conditions?.[0]?.message
-  if (isSame) return
-  const { namespace = '', name, resourceVersion } = savepoint.metadata
-  await kube.patchStatus(streamSavepoints, { namespace, name }, { metadata: { resourceVersion }, status })
-  const note = eventOf(status)
-  if (note !== undefined) await events.record(savepoint, note)
+function timeoutOf({ spec }: StreamSavepoint): number {
+  return parseDurationMs(spec.timeout ?? '10m') ?? DEFAULT_TIMEOUT_MS
 }
 
-function eventOf(status: StreamSavepointStatus): EventNote | undefined {
-  if (status.phase === 'Completed')
-    return {
+function isSame(before: StreamSavepointStatus | undefined, next: StreamSavepointStatus): boolean {
+  return before?.phase === next.phase && before?.conditions?.[0]?.message === next.conditions?.[0]?.message
+}
+
+/** While it is, an end is not written before its Events are: nothing would come back to them. */
+function isInTime(savepoint: StreamSavepoint, now: number): boolean {
+  const { metadata, status } = savepoint
+  return now < Date.parse(status?.startedAt ?? metadata.creationTimestamp ?? '') + timeoutOf(savepoint)
+}
+
+/** Before the status: each Event is found again by its id, so whoever makes the pass again writes none twice. */
+async function tell(
+  { events }: SavepointParts,
+  savepoint: StreamSavepoint,
+  notes: readonly EventNote[],
+): Promise<'written' | 'later'> {
+  let told: 'written' | 'later' = 'written'
+  for (const note of notes) {
+    const id = `${savepoint.metadata.uid ?? ''}-${note.reason}`
+    if ((await events.recordOnce(savepoint, { id, ...note })) === 'later') told = 'later'
+  }
+  return told
+}
+
+/** At its end also how it began: whoever asked for it may have died before saying so. Pure. */
+function notesOf(id: string, answer: Answer, next: StreamSavepointStatus): EventNote[] {
+  const notes: EventNote[] = []
+  if (answer.kind === 'report' && answer.report.id === id)
+    notes.push({ type: 'Normal', reason: 'SavepointStarted', message: `Asked for as ${id}` })
+  if (next.phase === 'Completed')
+    notes.push({
       type: 'Normal',
       reason: 'SavepointCompleted',
-      message: `${status.location ?? ''}, ${status.sizeBytes ?? 0} bytes in ${status.durationMs ?? 0} ms`,
-    }
-  if (status.phase === 'Failed')
-    return { type: 'Warning', reason: 'SavepointFailed', message: status.error?.message ?? 'unknown' }
-  return status.phase === 'InProgress'
-    ? { type: 'Normal', reason: 'SavepointStarted', message: `Asked for as ${status.id ?? ''}` }
-    : undefined
+      message: `${next.location ?? ''}, ${next.sizeBytes ?? 0} bytes in ${next.durationMs ?? 0} ms`,
+    })
+  if (next.phase === 'Failed')
+    notes.push({ type: 'Warning', reason: 'SavepointFailed', message: next.error?.message ?? 'unknown' })
+  return notes
 }
