@@ -80,7 +80,7 @@ export const REASONS = {
     means: 'A supervisor was there already and is left as it is.',
     act: 'Make both equal, or choose another adoption.',
   },
-  NotReached: { means: 'The coordinator says nothing.' },
+  NotReached: { means: 'The coordinator says nothing. A job that ran counts as running for ten seconds more.' },
   NotRunning: { means: 'The spec has not been seen running yet.' },
   NotStarting: { means: 'The supervisor is pending and has trouble.', act: 'The message has it.' },
   OOMKilled: {

@@ -83,6 +83,19 @@ describe('a DruidDatasource', () => {
     expect(reasons()).toEqual(['Created'])
   })
 
+  test('that is suspended by an operator which dies behind the call has that noted by the next one', async () => {
+    apply()
+    await settle()
+    kube.edit({ spec: { suspended: true } })
+    await configuredDruids({ default: { routerUrl } }).client('default')?.suspend('clicks')
+    restartOperator()
+    await settle()
+    expect([status().applied?.suspended, condition('Ready')]).toEqual([true, 'True/Suspended'])
+    kube.edit({ spec: { suspended: false } })
+    await settle()
+    expect(reasons()).toEqual(['Created', 'Suspended', 'Resumed'])
+  })
+
   test('has its finalizer before Druid hears of it', async () => {
     apply()
     await reconcile(ref)
