@@ -29,6 +29,13 @@ export const KNOWN: readonly Known[] = [
     why: 'between the call and the status, the intent does not say that the supervisor was to be created, so the next pass says that it was updated',
   },
   {
+    kind: 'fault',
+    story: /^delete during savepoint$/,
+    call: /./,
+    what: /^savepoint: .*There is no StreamJob counts|^events: lost \["Normal SavepointCompleted/s,
+    why: 'the deletion of a job does not wait for a StreamSavepoint that is under way: its coordinator, which alone knows that it was taken, is gone before the next question, and the object waits until its timeout',
+  },
+  {
     kind: 'nature',
     story: /^update that makes Druid lose the supervisor$/,
     call: /./,
