@@ -78,6 +78,7 @@ const builtinResources = (): ResourceDefinition[] => [
   builtin('v1', 'Event', 'events', { shortNames: ['ev'], model: 'CoreV1Event' }),
   builtin('events.k8s.io/v1', 'Event', 'events', { shortNames: ['ev'], model: 'EventsV1Event' }),
   builtin('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims', { shortNames: ['pvc'], hasStatus: true }),
+  builtin('apps/v1', 'ControllerRevision', 'controllerrevisions'),
   builtin('coordination.k8s.io/v1', 'Lease', 'leases'),
   builtin('policy/v1', 'PodDisruptionBudget', 'poddisruptionbudgets', { shortNames: ['pdb'], hasStatus: true }),
   builtin('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies', { shortNames: ['netpol'] }),

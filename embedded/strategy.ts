@@ -152,6 +152,7 @@ export function validateObject(object: KubeObject, old: KubeObject | undefined, 
   // Rules assume values of the right type, so they run only when the schema holds, as on a real server.
   if (errors.length === 0 && definition.custom) errors.push(...validateCel(object, old, definition.schema, ''))
   if (definition.kind === 'Pod') errors.push(...validatePod(object, old))
+  if (definition.kind === 'ControllerRevision') errors.push(...validateRevision(object, old))
   if (errors.length > 0) throw invalid(definition, object.metadata.name, errors)
 }
 
@@ -216,6 +217,14 @@ function validatePod(pod: KubeObject, old: KubeObject | undefined): FieldError[]
     })
   }
   return errors
+}
+
+function validateRevision(revision: KubeObject, old: KubeObject | undefined): FieldError[] {
+  const { data = null } = revision
+  if (data === null)
+    return [{ type: 'FieldValueRequired', field: 'data', message: 'Required value: data is mandatory' }]
+  if (old === undefined || jsonEqual(data, old['data'] ?? null)) return []
+  return [invalidText('data', JSON.stringify(data), 'field is immutable')]
 }
 
 /** The part of a pod's spec that may never change; the node's name may be set once. */

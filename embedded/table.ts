@@ -149,6 +149,7 @@ const builtinColumns: Readonly<Record<string, Column[]>> = {
   ConfigMap: [
     column('Data', (one) => Object.keys({ ...objectAt(one, 'data'), ...objectAt(one, 'binaryData') }).length),
   ],
+  ControllerRevision: [column('Controller', controllerOf), column('Revision', (one) => Number(one['revision'] ?? 0))],
   Secret: [
     column('Type', (one) => stringAt(one, 'type') ?? ''),
     column('Data', (one) => Object.keys(objectAt(one, 'data')).length),
@@ -160,6 +161,13 @@ const builtinColumns: Readonly<Record<string, Column[]>> = {
     column('Port(s)', portsOf),
   ],
   Lease: [column('Holder', (one) => stringAt(one, 'spec', 'holderIdentity') ?? '')],
+}
+
+function controllerOf({ metadata }: KubeObject): string {
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true)
+  if (owner === undefined) return '<none>'
+  const [group, version] = owner.apiVersion.split('/')
+  return `${owner.kind.toLowerCase()}${version === undefined ? '' : `.${group ?? ''}`}/${owner.name}`
 }
 
 function conditionStatus(object: KubeObject, type: string): string | undefined {

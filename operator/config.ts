@@ -5,6 +5,8 @@ import { parseAddressBlock } from '../runtime/model/address-blocks.ts'
 import { isFields, membersOf } from '../runtime/model/fields.ts'
 import type { Fields } from '../runtime/model/fields.ts'
 import { MillraceError } from '../runtime/model/errors.ts'
+import { isNamePattern } from './druid/allowed-use.ts'
+import type { AllowedUse } from './druid/allowed-use.ts'
 import type { DruidEndpoint } from './druid/http-druid-client.ts'
 import type { JobDefaults } from './resources/job-defaults.ts'
 import type { PodSettings } from './resources/job-pod.ts'
@@ -203,7 +205,7 @@ function jobNetworkOf(text: string | undefined): { network?: JobNetwork | 'off' 
   return { network: { http, ...(egress === undefined ? {} : { egress }) } }
 }
 
-/** `{"name": {"routerUrl": "http://router:8888", "username": "u", "passwordFile": "/path"}}` */
+/** `{"name": {"routerUrl": "http://router:8888", "username": "u", "passwordFile": "/path", "allowed": […]}}` */
 export function druidsOf(text: string | undefined): Record<string, DruidEndpoint> {
   if (text === undefined) return {}
   return Object.fromEntries(
@@ -223,14 +225,43 @@ function mappingOf(name: FlagName, text: string): Fields {
 }
 
 function endpointOf(name: string, value: unknown): DruidEndpoint {
-  const { routerUrl, username, passwordFile } = membersOf(value)
+  const { routerUrl, username, passwordFile, allowed } = membersOf(value)
+  const known = ['routerUrl', 'username', 'passwordFile', 'allowed']
+  const unknown = Object.keys(membersOf(value)).find((member) => !known.includes(member))
+  if (unknown !== undefined)
+    throw invalid(
+      'druids',
+      `has ${JSON.stringify(unknown)} for ${JSON.stringify(name)}, not one of ${known.join(', ')}`,
+    )
   if (typeof routerUrl !== 'string' || !URL.canParse(routerUrl))
     throw invalid('druids', `has no valid routerUrl for ${JSON.stringify(name)}`)
   return {
     routerUrl,
     ...(typeof username === 'string' ? { username } : {}),
     ...(typeof passwordFile === 'string' ? { passwordFile } : {}),
+    ...(allowed === undefined ? {} : { allowed: usesOf(name, allowed) }),
   }
+}
+
+/** A rule that cannot be read must not open a Druid to all. */
+function usesOf(druid: string, value: unknown): AllowedUse[] {
+  const wrong = (what: unknown): MillraceError =>
+    invalid(
+      'druids',
+      `has ${JSON.stringify(what)} among allowed of ${JSON.stringify(druid)}, not lists of names`,
+      'Write [{"namespaces": ["shop"], "datasources": ["shop-*"]}]: a name, or its beginning and *.',
+    )
+  if (!Array.isArray(value)) throw wrong(value)
+  return value.map((use: unknown) => {
+    const { namespaces, datasources, ...others } = membersOf(use)
+    if (!areNamePatterns(namespaces) || !areNamePatterns(datasources) || Object.keys(others).length > 0)
+      throw wrong(use)
+    return { namespaces, datasources }
+  })
+}
+
+function areNamePatterns(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isNamePattern)
 }
 
 function invalid(name: string, why: string, hint?: string): MillraceError {

@@ -28,8 +28,9 @@ import { pods } from './kube/resource-type.ts'
 import type { ResourceType } from './kube/resource-type.ts'
 import { networkPolicies } from './resources/network-policy.ts'
 import type { PodSettings } from './resources/job-pod.ts'
-import { JOB_LABEL } from './resources/labels.ts'
+import { CLASS_LABEL, JOB_LABEL } from './resources/labels.ts'
 import { reconcileSavepoint } from './savepoint/reconcile.ts'
+import { SavepointSchedule } from './savepoint/schedule.ts'
 import { Isolation } from './streamjob/isolation.ts'
 import { Listener } from './streamjob/listener.ts'
 import { reconcileStreamJob } from './streamjob/reconcile.ts'
@@ -149,9 +150,6 @@ interface Controllers {
 /** So many passes a second are made over all jobs at rest together: their figures in the status are as old as that. */
 const REST_PASSES_PER_SECOND = 2
 
-/** Tells the objects of several operators over one namespace apart. */
-const CLASS_LABEL = 'millrace.dev/operator-class'
-
 function selectorOfClass({ operatorClass }: OperatorSettings): string {
   return operatorClass === undefined ? `!${CLASS_LABEL}` : `${CLASS_LABEL}=${operatorClass}`
 }
@@ -171,9 +169,10 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
     reconcile: Reconcile,
   ): Reconcile => managers?.guard(resource, (ref) => controller().find(ref), reconcile) ?? reconcile
   const { tokenKeys } = settings
-  const teller = new Teller({ kube, events, metrics })
+  const teller = new Teller({ kube, events, metrics, store: settings.pods.store })
   const rollout = new Rollout(settings.rolloutLimit, () => jobs.cached())
   const isolation = new Isolation({ kube, settings: settings.pods })
+  const schedule = new SavepointSchedule({ kube, events })
   const listener = new Listener({
     jobClient,
     clock,
@@ -203,6 +202,7 @@ function controllersOf(parts: OperatorParts, { metrics, logger, events, leadersh
             events,
             teller,
             isolation,
+            schedule,
             listener,
             leadership,
             logger,

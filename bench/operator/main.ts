@@ -10,7 +10,7 @@ import type { KubeObject } from '../../operator/kube/objects.ts'
 import { pods, type ResourceType } from '../../operator/kube/resource-type.ts'
 import { kubeConnection } from '../../operator/real/kube-config.ts'
 import { KubeHttpClient } from '../../operator/real/kube-http-client.ts'
-import { IMAGE_FLAGS } from '../../runtime/node-flags.ts'
+import { NODE_FLAGS } from '../../runtime/node-flags.ts'
 import { freePorts } from '../../test/harness/beds/free-port.ts'
 import { spawnTied, type TiedProcess } from '../../test/harness/beds/tied-process.ts'
 import { waitFor } from '../../test/harness/beds/wait-for.ts'
@@ -176,7 +176,9 @@ interface OperatorProcess {
 async function startOperator(api: ApiServer): Promise<OperatorProcess> {
   const [port = 0] = await freePorts(1)
   const args = [
-    ...IMAGE_FLAGS,
+    ...NODE_FLAGS,
+    // half of what the chart gives the operator, as in the image
+    '--max-old-space-size=256',
     app,
     'operator',
     `--kubeconfig=${api.kubeconfig('operator')}`,

@@ -2,6 +2,7 @@ import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { Reason } from '../kube/reasons.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import type { OperatorLoss } from '../../runtime/control/job-report.ts'
+import type { SavepointTrigger } from './stream-savepoint.ts'
 
 export const GROUP = 'millrace.dev'
 export const API_VERSION = `${GROUP}/v1alpha1`
@@ -47,11 +48,37 @@ export interface StreamJobSpec {
   podTemplate?: Readonly<Record<string, unknown>>
   /** Any new text restarts the pods through a savepoint. */
   restartNonce?: string
-  /** What the job's first start takes its state from. Exactly one of both. */
-  restore?: { savepoint?: string; path?: string }
+  /** What the job's first start takes its state from. */
+  restore?: RestoreFrom
+  /** Savepoints at regular times, and which of them stay. */
+  savepoints?: SavepointPolicy
   deletion?: { deadline?: string; savepoint?: 'Take' | 'Skip' }
+  upgrade?: UpgradePolicy
+}
+
+export type RestoreFrom =
+  /** A StreamSavepoint of this namespace. */
+  | { readonly savepoint: string }
+  | { readonly path: string }
+  /** The newest completed StreamSavepoint of the job of that name; of several lives of it, with `uid`, of that one. */
+  | { readonly latestOf: string; readonly uid?: string }
+
+export interface SavepointPolicy {
+  every: string
+  /** How many completed ones stay. */
+  keep?: number
+  /** None but the newest one stays for longer. */
+  maxAge?: string
+}
+
+export interface UpgradePolicy {
   /** Whether a changed spec that does not hold for `stability` gives way to the one before it. */
-  upgrade?: { rollback?: 'Enabled' | 'Disabled'; stability?: string }
+  rollback?: 'Enabled' | 'Disabled'
+  stability?: string
+  /** As long as it is there, the kept spec of this number runs, whatever else the spec says. */
+  rollbackTo?: number
+  /** How many kept specs are listed in the status, besides those in use. */
+  revisionHistoryLimit?: number
 }
 
 export interface EnvVar {
@@ -116,8 +143,12 @@ export interface StreamJobStatus {
   untold?: readonly Untold[] | null
   /** What the API server does not take of this job; null when nothing. */
   refusal?: Refusal | null
-  /** The newest spec that passed; its text is in the ConfigMap `<job>-last-good`. */
+  /** The newest spec that passed. */
   lastGood?: LastGood
+  /** Specs that were kept, each in the ControllerRevision `<job>-<first 10 of hash>`, the newest first. */
+  revisions?: readonly KeptRevision[]
+  /** What `spec.upgrade.rollbackTo` has brought back. */
+  rollbackTo?: HeldRevision | null
   /** Seal of the newest spec that has held, as in `lastGood`; empty when the last one failed after all. */
   stable?: string
   /** The spec that runs and has not held for long enough yet, and since when. */
@@ -147,6 +178,24 @@ export interface LastGood {
   /** Hash of the spec of the pods that run, while those of this one are to take over. */
   running?: string | null
   change: 'none' | 'rescale' | 'graph' | 'incompatible'
+  /** A ConfigMap in which an earlier operator kept specs: deleted as soon as the status names their revisions. */
+  leftover?: string | null
+}
+
+export interface HeldRevision {
+  revision: number
+  hash: string
+}
+
+export interface KeptRevision {
+  hash: string
+  /** Counts up; a text that is kept again gets a new number. */
+  revision: number
+  at: string
+  /** Of the job, when the spec was kept; not known of those that an earlier operator kept. */
+  generation?: number
+  /** From the spec that was kept before it. */
+  change?: LastGood['change']
 }
 
 export interface CheckpointStatus {
@@ -184,7 +233,21 @@ export type Untold = { id: string } & (
   | { event: { type: 'Normal' | 'Warning'; reason: Reason; message: string } }
   | { ended: { type: OperationType; result: LastOperation['result']; ms: number } }
   | { paused: { type: OperationType; ms: number } }
+  | { savepoint: TakenSavepoint }
 )
+
+/** A savepoint that the operator has had taken and that is kept: it becomes a StreamSavepoint. */
+export interface TakenSavepoint {
+  trigger: Exclude<SavepointTrigger, 'Manual' | 'Periodic'>
+  /** What the coordinator knows it by. */
+  id: string
+  attempt: number
+  checkpoint: number
+  path: string
+  completedAt: number
+  durationMs: number
+  sizeBytes: number
+}
 
 export interface Refusal {
   /** What the operator was about to do. */

@@ -16,11 +16,16 @@ export interface StreamSavepoint extends KubeObject {
     /** Name of a StreamJob in the same namespace. */
     job: string
     timeout?: string
+    /** Why it is taken; those of people are Manual. */
+    trigger?: SavepointTrigger
     /** What becomes of the files when this object is deleted. */
     deletionPolicy?: 'Retain' | 'Delete'
   }
   status?: StreamSavepointStatus
 }
+
+/** The last three are records of savepoints that the operator has had taken, which are asked for in other ways. */
+export type SavepointTrigger = 'Manual' | 'Periodic' | 'Suspend' | 'Upgrade' | 'Final'
 
 export interface StreamSavepointStatus {
   observedGeneration?: number

@@ -20,6 +20,11 @@ export type Reconcile = (ref: ObjectRef) => Promise<ReconcileResult>
 export interface ReconcileResult {
   /** Look again after this time even if nothing changes; absent: only changes and the resync wake it. */
   requeueAfterMs?: number
+  /**
+   * The resourceVersion of the object when nothing is left to do: a pass that only wrote down what it saw is not followed
+   * by another one for what it wrote.
+   */
+  settledAt?: string
 }
 
 /** Other objects whose changes wake a key: e.g. the pods of a job. */
@@ -64,6 +69,10 @@ export class Controller<T extends KubeObject> {
   readonly #queue: WorkQueue
   readonly #informers: Informer<KubeObject>[] = []
   readonly #primary: Informer<T>[] = []
+  /** By key, the versions in which objects were left by passes that had nothing to do. */
+  readonly #settledAt = new Map<string, string>()
+  /** By key of a pass under way, the newest version of its object that was seen meanwhile. */
+  readonly #seen = new Map<string, string>()
   #cancelResync: (() => void) | undefined
 
   constructor(parts: ControllerParts, options: ControllerOptions<T>) {
@@ -87,7 +96,7 @@ export class Controller<T extends KubeObject> {
         resource: this.#options.resource,
         scope: { ...scope, ...(labelSelector === undefined ? {} : { labelSelector }) },
         onChange: (object) => {
-          this.#queue.add(keyOf(refOf(object)))
+          this.#changed(object)
         },
       })
       this.#primary.push(primary)
@@ -95,6 +104,16 @@ export class Controller<T extends KubeObject> {
       primary.start()
     }
     for (const informer of this.#informers) informer.start()
+  }
+
+  /** What a pass has written itself comes back as a change, perhaps before the pass ends. */
+  #changed({ metadata }: T): void {
+    const ref = { namespace: metadata.namespace ?? '', name: metadata.name }
+    const key = keyOf(ref)
+    // Of an object that is gone the last version is told once more.
+    const version = this.find(ref) === undefined ? GONE : (metadata.resourceVersion ?? '')
+    if (this.#seen.has(key)) this.#seen.set(key, version)
+    else if (this.#settledAt.get(key) !== version) this.#queue.add(key)
   }
 
   #alsoInformer(also: AlsoWatch<KubeObject>, scope: { namespace?: string }): Informer<KubeObject> {
@@ -163,8 +182,12 @@ export class Controller<T extends KubeObject> {
   async #pass(key: string): Promise<{ requeueAfterMs?: number }> {
     const { clock, logger, metrics } = this.#parts
     const startedAt = clock.now()
+    let settledAt: string | undefined
+    this.#settledAt.delete(key)
+    this.#seen.set(key, '')
     try {
       const result = await this.#options.reconcile(refOfKey(key))
+      settledAt = result.settledAt
       metrics.reconciled(this.name, 'ok', clock.now() - startedAt)
       return result
     } catch (error) {
@@ -176,9 +199,16 @@ export class Controller<T extends KubeObject> {
       metrics.reconciled(this.name, 'error', clock.now() - startedAt)
       logger.warn('reconcile failed, will be tried again', { object: key, error: describeWithCauses(error) })
       throw error
+    } finally {
+      const seen = this.#seen.get(key)
+      this.#seen.delete(key)
+      if (settledAt !== undefined) this.#settledAt.set(key, settledAt)
+      if (seen !== '' && seen !== settledAt) this.#queue.add(key)
     }
   }
 }
+
+const GONE = 'gone'
 
 /** There may be many thousands, and nobody reads them from the cache. */
 function identityOf({ apiVersion, kind, metadata }: KubeObject): KubeObject {

@@ -18,6 +18,13 @@ export function differences(desired: JsonObject, live: JsonObject): string[] {
   return paths.filter((path) => path !== `context.${OWNER_KEY}`)
 }
 
+/** As `differences`, for any value that Druid keeps; paths begin with `path`. */
+export function subsetDifferences(desired: Json, live: Json, path: string): string[] {
+  const paths: string[] = []
+  compare(desired, live, path, paths)
+  return paths
+}
+
 function compare(desired: Json, live: Json | undefined, path: string, paths: string[]): void {
   if (desired === null) return
   if (/granularity$/i.test(path)) {
@@ -69,9 +76,17 @@ function granularityName(value: Json | undefined): string {
   const names: Readonly<Record<string, string>> = {
     PT1S: 'SECOND',
     PT1M: 'MINUTE',
+    PT5M: 'FIVE_MINUTE',
+    PT10M: 'TEN_MINUTE',
+    PT15M: 'FIFTEEN_MINUTE',
+    PT30M: 'THIRTY_MINUTE',
     PT1H: 'HOUR',
+    PT6H: 'SIX_HOUR',
+    PT8H: 'EIGHT_HOUR',
     P1D: 'DAY',
+    P1W: 'WEEK',
     P1M: 'MONTH',
+    P3M: 'QUARTER',
     P1Y: 'YEAR',
   }
   const zone = value['timeZone'] ?? 'UTC'

@@ -20,6 +20,8 @@ export interface Observation {
   history: readonly SupervisorVersion[]
   /** The resource that the mark of another owner names does not exist any more. */
   isOwnerGone: boolean
+  /** It bears a mark that was made elsewhere (isMarkedElsewhere). */
+  isMarkedElsewhere: boolean
 }
 
 /** The one thing to do now, and the reason that users see. */
@@ -65,7 +67,7 @@ function decideAbsent(
   desired: DesiredSupervisor,
   policies: Policies,
   status: DruidDatasourceStatus,
-  { history, isOwnerGone }: Observation,
+  { history, ...marks }: Observation,
 ): Decision {
   const newest = history[0]?.spec
   const isOurs = status.applied !== undefined
@@ -80,7 +82,7 @@ function decideAbsent(
       desired.spec,
     )
   }
-  return decideVanished(desired, policies, status, { spec: newest, isOwnerGone })
+  return decideVanished(desired, policies, status, { ...marks, spec: newest })
 }
 
 /** Druid stops a supervisor before it builds its successor; when that throws, nothing runs (apache/druid#18827). */
@@ -88,10 +90,10 @@ function decideVanished(
   desired: DesiredSupervisor,
   policies: Policies,
   status: DruidDatasourceStatus,
-  { spec: lastGood, isOwnerGone }: Found,
+  found: Found,
 ): Decision {
-  const refusal =
-    refuseForeign(desired, policies, status, { spec: lastGood, isOwnerGone }) ?? refuseImmutable(desired, lastGood)
+  const { spec: lastGood } = found
+  const refusal = refuseForeign(desired, policies, status, found) ?? refuseImmutable(desired, lastGood)
   if (refusal) return refusal
   const same = differences(desired.spec, lastGood).length === 0
   const rejects = !same && status.applying?.hash === desired.hash
@@ -107,10 +109,9 @@ function decideLive(
   desired: DesiredSupervisor,
   policies: Policies,
   status: DruidDatasourceStatus,
-  { live, isOwnerGone }: Observation & { live: JsonObject },
+  { live, ...marks }: Observation & { live: JsonObject },
 ): Decision {
-  const refusal =
-    refuseForeign(desired, policies, status, { spec: live, isOwnerGone }) ?? refuseImmutable(desired, live)
+  const refusal = refuseForeign(desired, policies, status, { ...marks, spec: live }) ?? refuseImmutable(desired, live)
   if (refusal) return refusal
   if (status.rejected?.hash === desired.hash) {
     return (
@@ -132,7 +133,8 @@ function decideDrift(
   status: DruidDatasourceStatus,
   live: JsonObject,
 ): Decision {
-  const drift = differences(desired.spec, live)
+  const unkept = new Set(status.applied?.unkept)
+  const drift = differences(desired.spec, live).filter((path) => !unkept.has(path))
   if (isOlder(orderIn(live), status.applied?.order) && (drift.length > 0 || isSuspended(live) !== desired.suspended)) {
     return apply(
       'LateWriteCorrected',
@@ -186,7 +188,7 @@ export function switchNote({ id, suspended }: Pick<DesiredSupervisor, 'id' | 'su
 }
 
 /** A specification in Druid, live or the last one. */
-type Found = { spec: JsonObject } & Pick<Observation, 'isOwnerGone'>
+type Found = { spec: JsonObject } & Pick<Observation, 'isOwnerGone' | 'isMarkedElsewhere'>
 
 /**
  * A supervisor marked by another resource is never touched; one without a mark, or with that of a resource that is gone,
@@ -196,9 +198,16 @@ function refuseForeign(
   desired: DesiredSupervisor,
   policies: Policies,
   status: DruidDatasourceStatus,
-  { spec: live, isOwnerGone }: Found,
+  { spec: live, isOwnerGone, isMarkedElsewhere }: Found,
 ): Decision | undefined {
   const owner = ownerOf(live)
+  if (isMarkedElsewhere) {
+    return refuse(
+      'OwnedByAnother',
+      `supervisor '${desired.id}' belongs to the DruidDatasource ${String(owner)} of another cluster or installation, ` +
+        `not to ${desired.owner} here; if that is no more, remove ${OWNER_KEY} from its context in Druid`,
+    )
+  }
   if (owner === desired.owner) return undefined
   if (owner !== undefined && !isOwnerGone) {
     return refuse(

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../runtime/model/errors.ts'
-import type { DruidTask, JsonObject, SupervisorStatus, SupervisorVersion } from './druid-client.ts'
+import type { DruidTask, JsonObject, SupervisorOverview, SupervisorStatus, SupervisorVersion } from './druid-client.ts'
 import type { Json } from './json.ts'
 import { isJsonObject } from './json.ts'
 
@@ -13,6 +13,9 @@ export interface DruidAnswer {
 }
 
 const MAX_TEXT = 600
+const MAX_WORD = 100
+/** More than a topic has; what an answer says goes into a status. */
+const MAX_PARTITIONS = 10_000
 
 /**
  * Turns an answer that is not a success into the error of the port's contract. Druid has six shapes of error bodies
@@ -68,18 +71,46 @@ export function parseVersions(json: Json | undefined): SupervisorVersion[] {
   return objects(json).flatMap(({ spec, version }) => (isJsonObject(spec) ? [{ spec, version: String(version) }] : []))
 }
 
+/** Entries that are no supervisors are left out: who looks for one then asks for it. */
+export function parseOverview(json: Json | undefined): Map<string, SupervisorOverview> {
+  return new Map(
+    objects(json).flatMap(({ id, spec, state, detailedState, healthy }) =>
+      typeof id === 'string' && isJsonObject(spec)
+        ? [
+            [
+              id,
+              {
+                spec: withoutDoubles(spec),
+                state: wordOf(state),
+                detailedState: wordOf(detailedState ?? state),
+                healthy: healthy === true,
+                // beside the specification it is false for every supervisor (seen on 33.0.0)
+                suspended: spec['suspended'] === true,
+              },
+            ] as const,
+          ]
+        : [],
+    ),
+  )
+}
+
+/** Druid gives the inner objects twice, and an overview stays in memory for a while. */
+function withoutDoubles({ dataSchema: _d, ioConfig: _i, tuningConfig: _t, ...spec }: JsonObject): JsonObject {
+  return spec
+}
+
 export function parseStatus(json: Json | undefined): SupervisorStatus | undefined {
   const payload = isJsonObject(json) ? json['payload'] : undefined
   if (!isJsonObject(payload)) return undefined
   const { state, detailedState, aggregateLag, minimumLag } = payload
   const lag = isJsonObject(minimumLag) ? minimumLag : {}
   return {
-    state: String(state ?? 'UNKNOWN'),
-    detailedState: String(detailedState ?? state ?? 'UNKNOWN'),
+    state: wordOf(state),
+    detailedState: wordOf(detailedState ?? state),
     healthy: payload['healthy'] === true,
     suspended: payload['suspended'] === true,
-    partitions: Number(payload['partitions'] ?? 0),
-    aggregateLag: typeof aggregateLag === 'number' ? aggregateLag : undefined,
+    partitions: Math.min(Number(payload['partitions'] ?? 0) || 0, MAX_PARTITIONS),
+    aggregateLag: Number.isSafeInteger(aggregateLag) ? Number(aggregateLag) : undefined,
     lagByPartition: Object.fromEntries(Object.entries(lag).map(([partition, value]) => [partition, Number(value)])),
     unread: unreadOf(payload),
     activeTasks: objects(payload['activeTasks']).length,
@@ -91,13 +122,20 @@ export function parseStatus(json: Json | undefined): SupervisorStatus | undefine
   }
 }
 
+/** Druid's word, of whatever version; an answer that has none says so. */
+function wordOf(value: Json | undefined): string {
+  return typeof value === 'string' && value !== '' ? value.slice(0, MAX_WORD) : 'UNKNOWN'
+}
+
 function unreadOf({ latestOffsets, activeTasks }: JsonObject): string[] {
   const reading = objects(activeTasks)
     .map((task) => task['startingOffsets'])
     .filter(isJsonObject)
   if (reading.length === 0 || !isJsonObject(latestOffsets)) return []
   const read = new Set(reading.flatMap((offsets) => Object.keys(offsets)))
-  return Object.keys(latestOffsets).filter((partition) => !read.has(partition))
+  return Object.keys(latestOffsets)
+    .filter((partition) => !read.has(partition))
+    .slice(0, MAX_PARTITIONS)
 }
 
 export function parseTasks({ json, at }: Pick<DruidAnswer, 'json' | 'at'>): DruidTask[] {

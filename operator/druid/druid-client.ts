@@ -8,6 +8,8 @@ import type { Json } from './json.ts'
  * DRUID_FAILED (other 5xx; retriable, and after a POST the supervisor may have vanished: look again).
  */
 export interface DruidClient {
+  /** Every supervisor of the Druid that the login may see, by id, in one call. */
+  overview(): Promise<ReadonlyMap<string, SupervisorOverview>>
   /** The specification with every default written out, as Druid echoes it. */
   supervisor(id: string): Promise<JsonObject | undefined>
   /** Newest first. A `noop` specification is the tombstone of a terminated supervisor. */
@@ -29,6 +31,14 @@ export interface DruidClient {
   handOff(id: string, groups: readonly number[]): Promise<void>
   /** Tasks of the datasource, newest first. */
   tasks(dataSource: string, state: 'running' | 'complete', max: number): Promise<DruidTask[]>
+  /** Rules of retention that the datasource has of its own, in order. */
+  rules(dataSource: string): Promise<JsonObject[]>
+  /** An empty list takes its own rules away: then the default ones hold. */
+  setRules(dataSource: string, rules: readonly JsonObject[]): Promise<void>
+  /** Its automatic compaction. */
+  compaction(dataSource: string): Promise<JsonObject | undefined>
+  setCompaction(dataSource: string, config: JsonObject): Promise<void>
+  removeCompaction(dataSource: string): Promise<void>
   /** Rows of an SQL query as objects. */
   query(sql: string): Promise<JsonObject[]>
 }
@@ -58,6 +68,12 @@ export interface SupervisorStatus {
   activeTasks: number
   publishingTasks: number
   recentErrors: readonly { time: string; message: string }[]
+}
+
+export interface SupervisorOverview
+  extends Pick<SupervisorStatus, 'state' | 'detailedState' | 'healthy' | 'suspended'> {
+  /** As `supervisor` gives it, without what is there twice. */
+  spec: JsonObject
 }
 
 export interface DruidTask {

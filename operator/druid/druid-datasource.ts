@@ -1,6 +1,7 @@
 import type { Order } from '../../runtime/model/job.ts'
 import type { Condition, KubeObject } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
+import type { SettingStatus } from './settings.ts'
 import type { UnreadPartitions } from './unread-partitions.ts'
 
 /**
@@ -25,14 +26,26 @@ export const FINALIZER = 'millrace.dev/druid-supervisor'
 export interface DruidDatasourceSpec {
   /** Name of an endpoint in the operator's configuration; never a URL, so that a resource cannot aim credentials. */
   druid?: { name?: string }
+  /** In place of the operator's own login; by reference only, to Secrets of the resource's namespace. */
+  auth?: {
+    basic?: { secret: string; usernameKey?: string; passwordKey?: string }
+    bearer?: { secret: string; key?: string }
+  }
+  tls?: {
+    /** In place of the public authorities. */
+    ca?: { secret: string; key?: string }
+    certificate?: { secret: string; certificateKey?: string; privateKeyKey?: string }
+  }
   /** The datasource in Druid, and the id of its supervisor; the resource's own name when absent. */
   dataSource?: string
-  kafka: {
+  /** The supervisor as Druid takes it, in place of the typed fields from `kafka` to `tuning`. */
+  rawSpec?: Readonly<Record<string, unknown>>
+  kafka?: {
     brokers: string
     topic: string
     consumerProperties?: Readonly<Record<string, string | number | boolean>>
   }
-  timestamp: { column: string; format?: string }
+  timestamp?: { column: string; format?: string }
   dimensions?: readonly { name: string; type?: DimensionType }[]
   /** Druid aggregators as Druid writes them. */
   metrics?: readonly Readonly<Record<string, unknown>>[]
@@ -50,6 +63,10 @@ export interface DruidDatasourceSpec {
   }
   /** Druid's tuningConfig; only names that Druid knows (Druid itself ignores misspelt ones silently). */
   tuning?: Readonly<Record<string, unknown>>
+  /** Druid's rules, in order; absent: left alone, empty: those of the datasource are removed. */
+  retention?: readonly Readonly<Record<string, unknown>>[]
+  /** Absent: left alone; `enabled: false`: removed. `config` is Druid's, without dataSource. */
+  compaction?: { enabled?: boolean; config?: Readonly<Record<string, unknown>> }
   suspended?: boolean
   driftPolicy?: 'Enforce' | 'Warn' | 'Ignore'
   adoption?: 'IfEqual' | 'Always' | 'Never'
@@ -79,9 +96,18 @@ export interface DruidDatasourceStatus {
   /** Intent: the specification whose POST has begun. Written before the POST, removed when its end is known. */
   applying?: { hash: string; time?: string }
   /** What Druid accepted from us last. */
-  applied?: { hash: string; suspended: boolean; time: string; order?: Order }
+  applied?: {
+    hash: string
+    suspended: boolean
+    time: string
+    order?: Order
+    /** Paths of a rawSpec that Druid did not keep when it took it: no drift. */
+    unkept?: string[]
+  }
   /** A specification that Druid refused: not sent again until the resource changes. */
   rejected?: { hash: string; message: string }
+  /** Retention and compaction, as far as the resource says something about them. */
+  settings?: SettingStatus[]
   /** Paths in the supervisor that were changed by someone else. */
   drift?: string[]
 }

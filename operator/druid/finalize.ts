@@ -2,11 +2,14 @@ import { describeWithCauses } from '../../runtime/model/errors.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
 import type { EventNote } from '../kube/events.ts'
+import { removeSettings } from './apply-settings.ts'
+import { useProblem } from './allowed-use.ts'
 import type { DruidClient } from './druid-client.ts'
 import type { DruidDatasource } from './druid-datasource.ts'
 import { FINALIZER, dataSourceOf, druidDatasources } from './druid-datasource.ts'
+import { readAccess } from './read-access.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
-import { ownerOf } from './supervisor-spec.ts'
+import { isMarkedElsewhere, markOwnerOf, ownerOf } from './supervisor-spec.ts'
 
 const DEFAULT_TIMEOUT_MS = 5 * 60_000
 const RETRY_MS = 2_000
@@ -56,11 +59,16 @@ async function leftoverAfterPolicy(parts: DruidReconcileParts, resource: DruidDa
   const id = dataSourceOf(resource)
   if (policy === 'Retain') return undefined
   const name = resource.spec.druid?.name ?? 'default'
-  const client = parts.druids.client(name)
+  const druid = parts.druids.find(name)
   // a resource whose Druid was never known to the operator has made nothing there
-  if (!client)
+  if (!druid)
     return resource.status?.applied ? `supervisor '${id}': the operator no longer knows the Druid '${name}'` : undefined
+  if (useProblem(name, druid.allowed, resource)) {
+    if (resource.status?.applied) await tellLeftAlone(parts, resource, id, 'may no longer be used from this namespace')
+    return undefined
+  }
   try {
+    const client = druid.client(await readAccess(parts.kube, resource, druid.address))
     return policy === 'Suspend'
       ? await suspend(parts, client, resource, id)
       : await terminate(parts, client, resource, id)
@@ -96,6 +104,7 @@ async function terminate(
   const live = await client.supervisor(id)
   if (live) {
     if (!(await isOurs(parts, client, resource, id))) return undefined
+    await removeSettings(client, resource)
     await client.terminate(id)
   } else if (!resource.status?.applied) {
     return undefined
@@ -113,14 +122,20 @@ async function isOurs(
 ): Promise<boolean> {
   const live = await client.supervisor(id)
   if (!live) return false
-  const { namespace = 'default', name } = resource.metadata
-  if (ownerOf(live) === `${namespace}/${name}`) return true
-  await tell(parts, resource, {
-    type: 'Warning',
-    reason: 'LeftAlone',
-    message: `supervisor '${id}' does not belong to this resource and is left as it is`,
-  })
+  const owner = markOwnerOf(resource, parts.leadership.turn())
+  if (ownerOf(live) === owner.name && !isMarkedElsewhere(live, owner)) return true
+  await tellLeftAlone(parts, resource, id, 'does not belong to this resource')
   return false
+}
+
+async function tellLeftAlone(
+  parts: DruidReconcileParts,
+  resource: DruidDatasource,
+  id: string,
+  why: string,
+): Promise<void> {
+  const message = `supervisor '${id}' ${why} and is left as it is`
+  await tell(parts, resource, { type: 'Warning', reason: 'LeftAlone', message })
 }
 
 async function tell(parts: DruidReconcileParts, resource: DruidDatasource, note: EventNote): Promise<void> {

@@ -50,12 +50,21 @@ export function healthOf(
   return { status: 'True', reason: camelCase(status.state), message: `Druid says ${status.detailedState}` }
 }
 
-/** True while the supervisor is on its way to running and should be looked at again soon. */
-export function isTransitional(status: SupervisorStatus | undefined): boolean {
-  return (
-    status === undefined ||
-    (status.state !== 'SUSPENDED' && status.detailedState !== 'RUNNING' && status.detailedState !== 'IDLE')
-  )
+const ON_THE_WAY: readonly string[] = [
+  'PENDING',
+  'STOPPING',
+  'CONNECTING_TO_STREAM',
+  'DISCOVERING_INITIAL_TASKS',
+  'CREATING_TASKS',
+]
+
+/**
+ * True while the supervisor is on its way to running, or in trouble, and should be looked at again soon. States of newer
+ * versions are not known: 38 has COMPLETED, which stays.
+ */
+export function isTransitional(status: Pick<SupervisorStatus, 'state' | 'detailedState'> | undefined): boolean {
+  if (status === undefined || status.state.startsWith('UNHEALTHY')) return true
+  return status.state !== 'SUSPENDED' && ON_THE_WAY.includes(status.detailedState)
 }
 
 function unhealthy(reason: string, message: string): Health {

@@ -1,20 +1,27 @@
-import { leadershipLost, UNCONTESTED } from '../controller/leadership.ts'
-import type { Leadership } from '../controller/leadership.ts'
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { request } from 'undici'
+import { createSecureContext } from 'node:tls'
+import { Agent, request } from 'undici'
 import { MillraceError } from '../../runtime/model/errors.ts'
 import { withoutSecrets } from '../../runtime/model/redacted.ts'
+import { UNCONTESTED } from '../controller/leadership.ts'
+import type { AllowedUse } from './allowed-use.ts'
+import { authorizationOf, secretsOf } from './druid-access.ts'
+import type { DruidAccess, Login } from './druid-access.ts'
 import type { DruidAnswer } from './druid-answers.ts'
-import { answerError, objects, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
+import { answerError, objects, parseOverview, parseStatus, parseTasks, parseVersions } from './druid-answers.ts'
 import type {
   DruidClient,
   DruidTask,
   JsonObject,
   Outcome,
+  SupervisorOverview,
   SupervisorStatus,
   SupervisorVersion,
 } from './druid-client.ts'
+import { isJsonObject } from './json.ts'
 import type { Json } from './json.ts'
+import { WriteQueue } from './write-queue.ts'
 import { isFields } from '../../runtime/model/fields.ts'
 
 /** One Druid of the operator's configuration. The URL is that of a Router that proxies management calls. */
@@ -23,24 +30,49 @@ export interface DruidEndpoint {
   username?: string
   /** Read at every call, so that a rotated secret needs no restart. */
   passwordFile?: string
+  /** Who may use it; absent or empty: everybody. */
+  allowed?: readonly AllowedUse[]
 }
 
 const TIMEOUT_MS = 10_000
 const MAX_BODY_BYTES = 8 * 1024 * 1024
+/** Of all supervisors, each with its specification, twice. */
+const MAX_OVERVIEW_BYTES = 64 * 1024 * 1024
+const OVERVIEW_TIMEOUT_MS = 30_000
 const SUPERVISORS = '/druid/indexer/v1/supervisor'
 
 /** The port over HTTP with undici. Follows no redirect, so the credentials reach the configured host only. */
 export class HttpDruidClient implements DruidClient {
   readonly #endpoint: DruidEndpoint
   readonly #base: string
-  readonly #leadership: Leadership
-  #lastWrite: Promise<unknown> = Promise.resolve()
+  readonly #writes: WriteQueue
+  readonly #access: DruidAccess | undefined
+  readonly #agent: Agent | undefined
 
-  /** Throws MillraceError DRUID_ENDPOINT_INVALID when the URL cannot be used. */
-  constructor(endpoint: DruidEndpoint, leadership: Leadership = UNCONTESTED) {
-    this.#leadership = leadership
+  /**
+   * `access` goes before the login of the endpoint. Throws MillraceError DRUID_ENDPOINT_INVALID when the URL cannot be
+   * used, and DRUID_SECRET_INVALID when the certificates cannot.
+   */
+  constructor(endpoint: DruidEndpoint, writes = new WriteQueue(UNCONTESTED), access?: DruidAccess) {
+    this.#writes = writes
     this.#endpoint = endpoint
-    this.#base = checkedBase(endpoint.routerUrl)
+    const url = checkedUrl(endpoint.routerUrl)
+    this.#base = url.origin + url.pathname.replace(/\/+$/, '')
+    this.#access = access
+    this.#agent = access?.tls === undefined ? undefined : agentOf(access.tls, url)
+  }
+
+  /** Calls under way are carried out. */
+  close(): void {
+    // Nobody waits for it, and sockets that do not close are the system's.
+    void this.#agent?.close().catch(() => undefined)
+  }
+
+  async overview(): Promise<ReadonlyMap<string, SupervisorOverview>> {
+    const limits = { timeoutMs: OVERVIEW_TIMEOUT_MS, maxBytes: MAX_OVERVIEW_BYTES }
+    return parseOverview(
+      expectOk('GET supervisors', await this.#call('GET', `${SUPERVISORS}?full`, undefined, limits)).json,
+    )
   }
 
   async supervisor(id: string): Promise<JsonObject | undefined> {
@@ -61,7 +93,17 @@ export class HttpDruidClient implements DruidClient {
 
   async status(id: string): Promise<SupervisorStatus | undefined> {
     const answer = await this.#call('GET', `${supervisorPath(id)}/status`)
-    return isAbsent(answer, id) ? undefined : parseStatus(expectOk(`GET status of supervisor '${id}'`, answer).json)
+    if (isAbsent(answer, id)) return undefined
+    const status = parseStatus(expectOk(`GET status of supervisor '${id}'`, answer).json)
+    if (status === undefined) return undefined
+    const secrets = secretsOf(await this.#login())
+    return {
+      ...status,
+      recentErrors: status.recentErrors.map(({ time, message }) => ({
+        time,
+        message: withoutSecrets(message, secrets),
+      })),
+    }
   }
 
   async applySupervisor(spec: JsonObject): Promise<void> {
@@ -98,6 +140,31 @@ export class HttpDruidClient implements DruidClient {
     return parseTasks(expectOk(`GET tasks of '${dataSource}'`, answer)).slice(0, max)
   }
 
+  async rules(dataSource: string): Promise<JsonObject[]> {
+    return objects(expectOk(`GET rules of '${dataSource}'`, await this.#call('GET', rulesPath(dataSource))).json)
+  }
+
+  async setRules(dataSource: string, rules: readonly JsonObject[]): Promise<void> {
+    expectOk(`POST rules of '${dataSource}'`, await this.#write('POST', rulesPath(dataSource), rules))
+  }
+
+  async compaction(dataSource: string): Promise<JsonObject | undefined> {
+    const answer = await this.#call('GET', compactionPath(dataSource))
+    if (hasNoCompaction(answer)) return undefined
+    const { json } = expectOk(`GET compaction of '${dataSource}'`, answer)
+    return isJsonObject(json) ? json : undefined
+  }
+
+  async setCompaction(dataSource: string, config: JsonObject): Promise<void> {
+    const answer = await this.#write('POST', compactionPath(dataSource), { ...config, dataSource })
+    expectOk(`POST compaction of '${dataSource}'`, answer)
+  }
+
+  async removeCompaction(dataSource: string): Promise<void> {
+    const answer = await this.#write('DELETE', compactionPath(dataSource))
+    if (!hasNoCompaction(answer)) expectOk(`DELETE compaction of '${dataSource}'`, answer)
+  }
+
   async query(sql: string): Promise<JsonObject[]> {
     const answer = await this.#call('POST', '/druid/v2/sql', { query: sql, resultFormat: 'object' })
     return objects(expectOk('SQL query', answer).json)
@@ -111,21 +178,16 @@ export class HttpDruidClient implements DruidClient {
     return 'done'
   }
 
-  /**
-   * One write at a time: a failed one does not hold up the next. Druid compares nothing, so whether we still lead is asked
-   * when the turn has come.
-   */
-  #write(method: 'POST', path: string, body?: JsonObject): Promise<DruidAnswer> {
-    const call = async (): Promise<DruidAnswer> => {
-      if (!this.#leadership.isHeld()) throw leadershipLost(`${method} ${path}`)
-      return this.#call(method, path, body)
-    }
-    const answer = this.#lastWrite.then(call, call)
-    this.#lastWrite = answer
-    return answer
+  #write(method: 'POST' | 'DELETE', path: string, body?: Json): Promise<DruidAnswer> {
+    return this.#writes.add(`${method} ${path}`, () => this.#call(method, path, body))
   }
 
-  async #call(method: 'GET' | 'POST', path: string, body?: JsonObject): Promise<DruidAnswer> {
+  async #call(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: Json,
+    { timeoutMs, maxBytes } = { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BODY_BYTES },
+  ): Promise<DruidAnswer> {
     const login = await this.#login()
     const headers: Record<string, string> = { accept: 'application/json', ...authorizationOf(login) }
     if (body !== undefined) headers['content-type'] = 'application/json'
@@ -133,12 +195,13 @@ export class HttpDruidClient implements DruidClient {
       const response = await request(this.#base + path, {
         method,
         headers,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(this.#agent === undefined ? {} : { dispatcher: this.#agent }),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       // A Router adds its own to that of the Overlord.
       const date = [response.headers['date']].flat().at(-1)
-      const text = await readCapped(response.body)
+      const text = await readCapped(response.body, maxBytes)
       const shown = response.statusCode >= 300 ? withoutSecrets(text, secretsOf(login)) : text
       return toAnswer(response.statusCode, shown, Date.parse(date ?? ''))
     } catch (error) {
@@ -153,6 +216,9 @@ export class HttpDruidClient implements DruidClient {
 
   /** Read again for each call: passwords are changed. */
   async #login(): Promise<Login | undefined> {
+    if (this.#access?.login !== undefined) return this.#access.login
+    // An authority that a resource trusts is no reason to trust whoever it vouches for with the operator's login.
+    if (this.#access?.tls?.ca !== undefined) return undefined
     const { username, passwordFile } = this.#endpoint
     if (username === undefined) return undefined
     try {
@@ -168,22 +234,50 @@ export class HttpDruidClient implements DruidClient {
   }
 }
 
-interface Login {
-  username: string
-  password: string
-}
-
-function authorizationOf(login: Login | undefined): Record<string, string> {
-  if (login === undefined) return {}
-  return { authorization: `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}` }
-}
-
-function secretsOf(login: Login | undefined): readonly string[] {
-  return login === undefined ? [] : [login.password, `${login.username}:${login.password}`]
+/** Throws MillraceError DRUID_SECRET_INVALID, without anything of the certificates. */
+function agentOf({ ca, certificate, key }: NonNullable<DruidAccess['tls']>, url: URL): Agent {
+  const connect = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { cert: certificate }),
+    ...(key === undefined ? {} : { key }),
+  }
+  if (url.protocol !== 'https:') {
+    throw new MillraceError('DRUID_SECRET_INVALID', `spec.tls is given, and ${url.origin} is reached without TLS`, {
+      domain: 'user',
+      retriable: true,
+      hint: "Leave spec.tls out, or ask for an https URL in the operator's configuration.",
+    })
+  }
+  try {
+    if (ca !== undefined) new X509Certificate(ca)
+    createSecureContext(connect)
+  } catch (cause) {
+    throw new MillraceError('DRUID_SECRET_INVALID', 'the certificates or the key that spec.tls names cannot be used', {
+      domain: 'user',
+      retriable: true,
+      hint: 'They must be PEM, and the key must be that of the certificate.',
+      cause,
+    })
+  }
+  return new Agent({ connect })
 }
 
 function supervisorPath(id: string): string {
   return `${SUPERVISORS}/${encodeURIComponent(id)}`
+}
+
+function rulesPath(dataSource: string): string {
+  return `/druid/coordinator/v1/rules/${encodeURIComponent(dataSource)}`
+}
+
+/** Of the Overlord: it works whether compaction is run by supervisors or by the Coordinator. */
+function compactionPath(dataSource: string): string {
+  return `/druid/indexer/v1/compaction/config/datasources/${encodeURIComponent(dataSource)}`
+}
+
+/** Any other 404 means that this Druid has no such call. */
+function hasNoCompaction({ status, json }: DruidAnswer): boolean {
+  return status === 404 && isJsonObject(json) && json['category'] === 'NOT_FOUND'
 }
 
 /** A 404 that names the supervisor; any other 404 means that this is not a Druid management API. */
@@ -196,10 +290,11 @@ function expectOk(call: string, answer: DruidAnswer): DruidAnswer {
   throw answerError(call, answer)
 }
 
-function checkedBase(routerUrl: string): string {
+/** Of a Router. Throws MillraceError DRUID_ENDPOINT_INVALID. */
+export function checkedUrl(routerUrl: string): URL {
   const url = URL.canParse(routerUrl) ? new URL(routerUrl) : undefined
   if (url && (url.protocol === 'http:' || url.protocol === 'https:') && url.username === '' && url.password === '') {
-    return url.origin + url.pathname.replace(/\/+$/, '')
+    return url
   }
   throw new MillraceError(
     'DRUID_ENDPOINT_INVALID',
@@ -211,13 +306,13 @@ function checkedBase(routerUrl: string): string {
   )
 }
 
-async function readCapped(body: AsyncIterable<Uint8Array>): Promise<string> {
+async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
     size += chunk.length
-    if (size > MAX_BODY_BYTES) {
-      throw new MillraceError('DRUID_FAILED', `an answer of Druid is larger than ${MAX_BODY_BYTES} bytes`, {
+    if (size > maxBytes) {
+      throw new MillraceError('DRUID_FAILED', `an answer of Druid is larger than ${maxBytes} bytes`, {
         domain: 'dependency',
       })
     }

@@ -8,25 +8,33 @@ import { isNotFound, KubeError } from '../kube/errors.ts'
 import type { EventNote } from '../kube/events.ts'
 import { isoSeconds } from '../kube/events.ts'
 import type { Kube, ObjectRef } from '../kube/kube.ts'
+import { applySettings } from './apply-settings.ts'
+import { useProblem } from './allowed-use.ts'
+import { differences } from './compare-spec.ts'
 import type { Decision, Observation } from './decide.ts'
 import { decide, switchNote } from './decide.ts'
 import { finalize } from './finalize.ts'
-import type { DruidClient, SupervisorStatus } from './druid-client.ts'
+import type { DruidClient, JsonObject, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
-import { FINALIZER, druidDatasources } from './druid-datasource.ts'
+import { FINALIZER, dataSourceOf, druidDatasources } from './druid-datasource.ts'
 import type { DruidReconcileParts } from './druid-reconcile-parts.ts'
+import { readAccess } from './read-access.ts'
+import { isSettled, isUnchanged } from './glance.ts'
+import { SharedLooks } from './shared-looks.ts'
+import type { Overview } from './shared-looks.ts'
 import { isTransitional } from './health.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import type { PassResult } from './status.ts'
 import { conditionOf, statusAfter, statusPatch } from './status.ts'
 import type { DesiredSupervisor } from './supervisor-spec.ts'
-import { desiredSupervisor, ownerOf, withOrder } from './supervisor-spec.ts'
+import { desiredSupervisor, isMarkedElsewhere, markOwnerOf, ownerOf, withOrder } from './supervisor-spec.ts'
 import { unreadAfter, wantsHandOff } from './unread-partitions.ts'
 import { specProblems } from './validate-spec.ts'
 
 const DEFAULT_SYNC_MS = 15_000
 const SOON_MS = 3_000
 const COMPLETED_TASKS_SEEN = 5
+const MOST_UNKEPT = 100
 
 /**
  * Reconciles DruidDatasources (see Reconcile): finalizer, observe, decide, intent, one act, status.
@@ -34,6 +42,7 @@ const COMPLETED_TASKS_SEEN = 5
  */
 export function druidReconciler(parts: DruidReconcileParts): Reconcile {
   const nextLook = new Map<string, { generation: number | undefined; at: number }>()
+  const looks = new SharedLooks(parts.clock)
   return async (ref) => {
     const resource = await read(parts.kube, ref)
     const key = `${ref.namespace}/${ref.name}`
@@ -47,7 +56,7 @@ export function druidReconciler(parts: DruidReconcileParts): Reconcile {
     const now = parts.clock.now()
     if (planned && planned.generation === generation && now < planned.at) return { requeueAfterMs: planned.at - now }
     nextLook.delete(key)
-    const afterMs = await new Pass(parts, resource).run()
+    const afterMs = await new Pass(parts, looks, resource).run()
     nextLook.set(key, { generation, at: parts.clock.now() + afterMs })
     return { requeueAfterMs: afterMs }
   }
@@ -73,11 +82,17 @@ async function addFinalizer(kube: Kube, ref: ObjectRef, { metadata }: DruidDatas
 /** One pass over one resource that is not being deleted. */
 class Pass {
   readonly #parts: DruidReconcileParts
+  readonly #looks: SharedLooks
   #resource: DruidDatasource
   #status: DruidDatasourceStatus
+  #settingsDrift: readonly string[] = []
 
-  constructor(parts: DruidReconcileParts, resource: DruidDatasource) {
+  /** With others, whose looks are had at the same moments. */
+  #isShared = false
+
+  constructor(parts: DruidReconcileParts, looks: SharedLooks, resource: DruidDatasource) {
     this.#parts = parts
+    this.#looks = looks
     this.#resource = resource
     this.#status = { ...resource.status }
   }
@@ -86,26 +101,37 @@ class Pass {
   async run(): Promise<number> {
     const before = this.#status
     const result = await this.#result()
+    if (result.kind === 'unchanged') return this.#untilNextCycle()
     const next = statusAfter(this.#resource, this.#status, result, this.#parts.kube.now())
     await this.#write(next)
     for (const note of transitionNotes(before, next)) await this.#parts.events.record(this.#resource, note)
-    const syncMs = parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
     const soon =
       result.kind === 'unreachable' ||
       (result.kind === 'seen' &&
         result.decision.act !== 'refuse' &&
         (isTransitional(result.supervisor) || next.unread !== undefined))
-    return soon ? Math.min(SOON_MS, syncMs) : syncMs
+    return soon ? Math.min(SOON_MS, this.#syncMs()) : this.#untilNextCycle()
+  }
+
+  #syncMs(): number {
+    return parseDurationMs(this.#resource.spec.syncInterval ?? '') ?? DEFAULT_SYNC_MS
+  }
+
+  /** Resources that share a Druid look at the same moments, so that one call serves them all. */
+  #untilNextCycle(): number {
+    const syncMs = this.#syncMs()
+    return this.#isShared ? syncMs - (this.#parts.clock.now() % syncMs) : syncMs
   }
 
   async #result(): Promise<PassResult> {
     const problems = specProblems(this.#resource)
-    if (problems.length > 0) return { kind: 'invalid', problems }
+    if (problems.length > 0) return { kind: 'invalid', reason: 'SpecInvalid', problems }
     const name = this.#resource.spec.druid?.name ?? 'default'
-    const client = this.#parts.druids.client(name)
-    if (!client) {
+    const druid = this.#parts.druids.find(name)
+    if (!druid) {
       return {
         kind: 'invalid',
+        reason: 'SpecInvalid',
         problems: [
           {
             path: 'spec.druid.name',
@@ -115,27 +141,52 @@ class Pass {
         ],
       }
     }
+    const unallowed = useProblem(name, druid.allowed, this.#resource)
+    if (unallowed) return { kind: 'invalid', reason: 'NotAllowed', problems: [unallowed] }
     try {
+      const client = druid.client(await readAccess(this.#parts.kube, this.#resource, druid.address))
       return await this.#synchronise(client, desiredSupervisor(this.#resource))
     } catch (error) {
       if (error instanceof MillraceError && error.code.startsWith('DRUID_')) {
-        return { kind: 'unreachable', reason: REASONS[error.code] ?? 'DruidFailed', message: describeWithCauses(error) }
+        const message = `${describeWithCauses(error)}${error.hint === undefined ? '' : `. ${error.hint}`}`
+        return { kind: 'unreachable', reason: REASONS[error.code] ?? 'DruidFailed', message }
       }
       throw error
     }
   }
 
   async #synchronise(client: DruidClient, desired: DesiredSupervisor): Promise<PassResult> {
+    const key = `${this.#resource.metadata.namespace ?? ''}/${this.#resource.metadata.name}`
+    const overview = await this.#looks.overview(client, key, this.#syncMs())
+    this.#isShared = this.#looks.isShared(client)
+    if (overview && this.#isUnchanged(overview, desired)) return { kind: 'unchanged' }
+    this.#looks.lookedClosely(client, key)
     if (this.#status.rejected && this.#status.rejected.hash !== desired.hash) delete this.#status.rejected
     const decision = await this.#act(
       client,
       desired,
       decide(desired, this.#resource.spec, this.#status, await this.#observe(client, desired)),
     )
+    if (decision.act !== 'refuse') await this.#configure(client)
     const supervisor = decision.act === 'refuse' ? undefined : await client.status(desired.id)
     await this.#watchPartitions(client, desired.id, supervisor)
     const completedTasks = supervisor ? await client.tasks(desired.id, 'complete', COMPLETED_TASKS_SEEN) : []
-    return { kind: 'seen', decision, supervisor, completedTasks }
+    return { kind: 'seen', decision, supervisor, completedTasks, settingsDrift: this.#settingsDrift }
+  }
+
+  #isUnchanged(overview: Overview, desired: DesiredSupervisor): boolean {
+    if (!isSettled(this.#resource, this.#status)) return false
+    const owner = markOwnerOf(this.#resource, this.#parts.leadership.turn())
+    return isUnchanged(overview.get(desired.id), this.#resource, this.#status, { desired, owner })
+  }
+
+  async #configure(client: DruidClient): Promise<void> {
+    const { settings, drift } = await applySettings(client, this.#resource, (note) =>
+      this.#parts.events.record(this.#resource, note),
+    )
+    this.#settingsDrift = drift
+    const { settings: _, ...rest } = this.#status
+    this.#status = settings.length === 0 ? rest : { ...rest, settings }
   }
 
   async #observe(client: DruidClient, { id, owner }: DesiredSupervisor): Promise<Observation> {
@@ -143,14 +194,25 @@ class Pass {
     const history = live ? [] : await client.history(id)
     const found = live ?? history[0]?.spec
     const marked = found === undefined ? undefined : ownerOf(found)
-    return { live, history, isOwnerGone: marked !== undefined && marked !== owner && (await this.#isGone(marked)) }
+    const elsewhere =
+      found !== undefined && isMarkedElsewhere(found, markOwnerOf(this.#resource, this.#parts.leadership.turn()))
+    return {
+      live,
+      history,
+      isOwnerGone: marked !== undefined && marked !== owner && !elsewhere && (await this.#isGone(marked, id)),
+      isMarkedElsewhere: elsewhere,
+    }
   }
 
-  /** Where the operator may not look, the resource is taken to be there. */
-  async #isGone(owner: string): Promise<boolean> {
+  /**
+   * A resource of that name that was made since for another datasource is not the owner. Where the operator may not look,
+   * the resource is taken to be there.
+   */
+  async #isGone(owner: string, id: string): Promise<boolean> {
     const [namespace = '', name = ''] = owner.split('/')
     try {
-      return (await read(this.#parts.kube, { namespace, name })) === undefined
+      const resource = await read(this.#parts.kube, { namespace, name })
+      return resource === undefined || dataSourceOf(resource) !== id
     } catch (error) {
       if (error instanceof KubeError && error.status === 403) return false
       throw error
@@ -213,12 +275,13 @@ class Pass {
     const time = isoSeconds(this.#parts.kube.now())
     await this.#write({ ...this.#status, applying: { hash: desired.hash, time } })
     try {
-      await client.applySupervisor(withOrder(decision.spec, this.#order()))
+      await client.applySupervisor(this.#marked(decision.spec))
     } catch (error) {
       return this.#afterRefusal(client, desired, error)
     }
-    if (!(await client.supervisor(desired.id))) return this.#afterRefusal(client, desired, vanished(desired.id))
-    this.#recordApplied(desired)
+    const kept = await client.supervisor(desired.id)
+    if (!kept) return this.#afterRefusal(client, desired, vanished(desired.id))
+    this.#recordApplied(desired, kept)
     const warns = ALARMING.includes(decision.reason)
     await this.#tell(warns ? 'Warning' : 'Normal', decision.reason, decision.message)
     return this.#settled(desired)
@@ -240,11 +303,11 @@ class Pass {
     decision: Extract<Decision, { act: 'restore' }>,
     why: string | undefined,
   ): Promise<Decision> {
-    await client.applySupervisor(withOrder(decision.spec, this.#order()))
+    await client.applySupervisor(this.#marked(decision.spec))
     await this.#tell('Warning', 'LostAndRestored', decision.message)
     if (decision.rejects)
       return this.#reject(desired, why ?? 'the supervisor was gone after the specification had been sent')
-    if (decision.spec === desired.spec) this.#recordApplied(desired)
+    if (decision.spec === desired.spec) this.#recordApplied(desired, await client.supervisor(desired.id))
     return this.#settled(desired)
   }
 
@@ -255,7 +318,10 @@ class Pass {
     return this.#settled(desired)
   }
 
-  #recordApplied(desired: DesiredSupervisor): void {
+  /** `kept` is how Druid gives it back. */
+  #recordApplied(desired: DesiredSupervisor, kept: JsonObject | undefined): void {
+    const isRaw = this.#resource.spec.rawSpec !== undefined
+    const unkept = isRaw && kept ? differences(desired.spec, kept).slice(0, MOST_UNKEPT) : []
     delete this.#status.applying
     delete this.#status.rejected
     this.#status.applied = {
@@ -263,7 +329,13 @@ class Pass {
       suspended: desired.suspended,
       time: isoSeconds(this.#parts.kube.now()),
       order: this.#order(),
+      // an empty list, too: a merge patch keeps what it does not name
+      ...(isRaw || this.#status.applied?.unkept !== undefined ? { unkept } : {}),
     }
+  }
+
+  #marked(spec: JsonObject): JsonObject {
+    return withOrder(spec, this.#order(), this.#resource.metadata.uid)
   }
 
   #order(): Order {
@@ -305,6 +377,9 @@ const REASONS: Readonly<Record<string, string>> = {
   DRUID_UNAUTHORIZED: 'Unauthorized',
   DRUID_FAILED: 'DruidFailed',
   DRUID_REJECTED: 'Rejected',
+  DRUID_SECRET_MISSING: 'SecretMissing',
+  DRUID_SECRET_FORBIDDEN: 'SecretForbidden',
+  DRUID_SECRET_INVALID: 'SecretInvalid',
 }
 
 function vanished(id: string): MillraceError {

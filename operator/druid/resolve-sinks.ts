@@ -1,5 +1,6 @@
 import type { DruidDatasource } from './druid-datasource.ts'
-import type { SpecProblem } from './validate-spec.ts'
+import { kafkaOf } from './kafka-of.ts'
+import type { SpecProblem } from './spec-problem.ts'
 import { isFields } from '../../runtime/model/fields.ts'
 
 /** Datasources of the job's own namespace, by the name of the resource: others cannot be referred to. */
@@ -41,7 +42,8 @@ function resolveEntry(entry: unknown, path: string, datasources: DatasourcesByNa
   if (!options || !isFields(entry) || !isFields(entry['sink'])) return entry
   const name = options['datasource']
   if (typeof name !== 'string') return entry
-  const kafka = datasources.get(name)?.spec.kafka
+  const datasource = datasources.get(name)
+  const kafka = datasource && kafkaOf(datasource.spec)
   if (!kafka) {
     if (options['brokers'] !== undefined && options['topic'] !== undefined) return entry
     problems.push({

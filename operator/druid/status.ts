@@ -5,15 +5,24 @@ import type { DruidTask, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
 import { healthOf } from './health.ts'
-import type { UnreadPartitions } from './unread-partitions.ts'
-import type { SpecProblem } from './validate-spec.ts'
+import { kafkaOf } from './kafka-of.ts'
+import type { SpecProblem } from './spec-problem.ts'
 
 /** How a pass ended. */
 export type PassResult =
-  | { kind: 'invalid'; problems: readonly SpecProblem[] }
+  /** Nothing has changed since the last look. */
+  | { kind: 'unchanged' }
+  | { kind: 'invalid'; reason: 'SpecInvalid' | 'NotAllowed'; problems: readonly SpecProblem[] }
   /** Druid could not be asked, or failed; what runs there goes on. */
   | { kind: 'unreachable'; reason: string; message: string }
-  | { kind: 'seen'; decision: Decision; supervisor: SupervisorStatus | undefined; completedTasks: readonly DruidTask[] }
+  | {
+      kind: 'seen'
+      decision: Decision
+      supervisor: SupervisorStatus | undefined
+      completedTasks: readonly DruidTask[]
+      /** Paths of retention and compaction that others changed and that are left so. */
+      settingsDrift: readonly string[]
+    }
 
 type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
 
@@ -24,16 +33,17 @@ const SHOWN_ERRORS = 3
 export function statusAfter(
   resource: DruidDatasource,
   base: DruidDatasourceStatus,
-  result: PassResult,
+  result: Exclude<PassResult, { kind: 'unchanged' }>,
   now: number,
 ): DruidDatasourceStatus {
   const generation = resource.metadata.generation ?? 0
-  const verdicts = verdictsOf(result, base.unread, now)
+  const kafka = kafkaOf(resource.spec)
+  const verdicts = verdictsOf(result, base, now)
   const next: DruidDatasourceStatus = {
     ...base,
     observedGeneration: generation,
     dataSource: dataSourceOf(resource),
-    topic: resource.spec.kafka.topic,
+    ...(kafka === undefined ? {} : { topic: kafka.topic }),
     conditions: mergeConditions(base.conditions ?? [], verdicts, generation, now),
   }
   return result.kind === 'seen' ? withDruidView(next, result) : next
@@ -41,10 +51,10 @@ export function statusAfter(
 
 function withDruidView(
   next: DruidDatasourceStatus,
-  { decision, supervisor }: Extract<PassResult, { kind: 'seen' }>,
+  { decision, supervisor, settingsDrift }: Extract<PassResult, { kind: 'seen' }>,
 ): DruidDatasourceStatus {
   const { drift: _, state: _s, detailedState: _d, healthy: _h, suspended: _p, lag: _l, ...rest } = next
-  const drift = decision.act === 'nothing' ? [...decision.drift] : []
+  const drift = decision.act === 'nothing' ? [...decision.drift, ...settingsDrift] : []
   const shown = drift.length > 0 ? { ...rest, drift } : rest
   if (!supervisor) return { ...shown, activeTasks: 0, publishingTasks: 0, recentErrors: [] }
   return {
@@ -63,17 +73,16 @@ function withDruidView(
 }
 
 /** One verdict per condition; a condition left out keeps what it said. */
-function verdictsOf(result: PassResult, unread: UnreadPartitions | undefined, now: number): Record<string, Verdict> {
+function verdictsOf(
+  result: Exclude<PassResult, { kind: 'unchanged' }>,
+  base: DruidDatasourceStatus,
+  now: number,
+): Record<string, Verdict> {
   if (result.kind === 'invalid') {
     const message = result.problems
       .map(({ path, message: text, hint }) => `${path}: ${text}.${hint === undefined ? '' : ` ${hint}`}`)
       .join(' ')
-    return {
-      Ready: no('SpecInvalid', message),
-      Reconciling: no('SpecInvalid', ''),
-      Stalled: yes('SpecInvalid', message),
-      Applied: no('SpecInvalid', message),
-    }
+    return stalledBy(result.reason, message)
   }
   if (result.kind === 'unreachable') {
     return {
@@ -85,33 +94,25 @@ function verdictsOf(result: PassResult, unread: UnreadPartitions | undefined, no
   }
   return {
     Reachable: yes('Reached', ''),
-    ...verdictsOfDecision(result),
-    Healthy: healthOf(result.supervisor, result.completedTasks, unread, now),
+    ...verdictsOfDecision(result, base.applied?.unkept ?? []),
+    ...verdictsOfSettings(base),
+    Healthy: healthOf(result.supervisor, result.completedTasks, base.unread, now),
   }
 }
 
-function verdictsOfDecision({ decision, supervisor }: Extract<PassResult, { kind: 'seen' }>): Record<string, Verdict> {
+function verdictsOfDecision(
+  { decision, supervisor, settingsDrift }: Extract<PassResult, { kind: 'seen' }>,
+  unkept: readonly string[],
+): Record<string, Verdict> {
   if (decision.act === 'refuse') {
-    const { reason, message } = decision
-    return {
-      Ready: no(reason, message),
-      Reconciling: no(reason, ''),
-      Stalled: yes(reason, message),
-      Applied: no(reason, message),
-    }
+    return stalledBy(decision.reason, decision.message)
   }
   const rejected = decision.act === 'nothing' ? decision.rejected : undefined
   if (rejected !== undefined) {
     const runs = supervisor === undefined ? 'nothing runs' : 'the last good specification continues'
-    const message = `Druid refused the specification (${runs}): ${rejected}`
-    return {
-      Ready: no('Rejected', message),
-      Reconciling: no('Rejected', ''),
-      Stalled: yes('Rejected', message),
-      Applied: no('Rejected', message),
-    }
+    return stalledBy('Rejected', `Druid refused the specification (${runs}): ${rejected}`)
   }
-  const drift = decision.act === 'nothing' ? decision.drift : []
+  const drift = decision.act === 'nothing' ? [...decision.drift, ...settingsDrift] : []
   const drifted = drift.length > 0 ? yes('ChangedByOthers', `differs at ${drift.join(', ')}`) : no('AsWritten', '')
   if (!supervisor) {
     return {
@@ -126,8 +127,39 @@ function verdictsOfDecision({ decision, supervisor }: Extract<PassResult, { kind
     Ready: yes(ready, `supervisor ${supervisor.detailedState}`),
     Reconciling: no('UpToDate', ''),
     Stalled: no('UpToDate', ''),
-    Applied: yes('Accepted', 'Druid runs this specification'),
+    Applied:
+      unkept.length === 0 ? yes('Accepted', 'Druid runs this specification') : yes('Accepted', unkeptText(unkept)),
     Drifted: drifted,
+  }
+}
+
+/** Of retention and compaction; a refusal of them does not stop the supervisor. */
+function verdictsOfSettings({ settings = [], conditions = [] }: DruidDatasourceStatus): Record<string, Verdict> {
+  const refused = settings.filter(({ rejected }) => rejected !== undefined)
+  const unkept = settings.flatMap((setting) => setting.unkept ?? [])
+  if (refused.length > 0) {
+    const message = refused.map(({ name, rejected }) => `Druid refused ${name}: ${rejected}`).join('; ')
+    return { Configured: no('Rejected', message) }
+  }
+  // said once, it must not stay when nothing is asked for any more
+  if (settings.length === 0 && !conditions.some(({ type }) => type === 'Configured')) return {}
+  return {
+    Configured: yes('AsWritten', unkept.length === 0 ? '' : `Druid gives back something else at ${unkept.join(', ')}`),
+  }
+}
+
+/** Druid passes over what it does not know, and says nothing. */
+function unkeptText(paths: readonly string[]): string {
+  return `Druid runs this specification, but gives back something else at ${paths.join(', ')}: it may not know what stands there`
+}
+
+/** A person has to act. */
+function stalledBy(reason: string, message: string): Record<string, Verdict> {
+  return {
+    Ready: no(reason, message),
+    Reconciling: no(reason, ''),
+    Stalled: yes(reason, message),
+    Applied: no(reason, message),
   }
 }
 
@@ -153,7 +185,7 @@ function mergeConditions(
   return [...kept, ...fresh].sort((a, b) => ORDER.indexOf(a.type) - ORDER.indexOf(b.type))
 }
 
-const ORDER = ['Ready', 'Reconciling', 'Stalled', 'Reachable', 'Applied', 'Healthy', 'Drifted']
+const ORDER = ['Ready', 'Reconciling', 'Stalled', 'Reachable', 'Applied', 'Configured', 'Healthy', 'Drifted']
 
 function yes(reason: string, message: string): Verdict {
   return { status: 'True', reason, message }

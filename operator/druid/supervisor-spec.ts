@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
-import { memberOf } from '../../runtime/model/fields.ts'
+import { memberOf, membersOf } from '../../runtime/model/fields.ts'
+import type { Fields } from '../../runtime/model/fields.ts'
 import { parseDurationMs } from '../../runtime/model/time.ts'
 import type { Order } from '../../runtime/model/job.ts'
-import type { DruidDatasource } from './druid-datasource.ts'
+import type { DruidDatasource, DruidDatasourceSpec } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
 import type { JsonObject } from './druid-client.ts'
 import { isoPeriod } from './iso-period.ts'
+import { kafkaOf } from './kafka-of.ts'
 import type { Json } from './json.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import { isJsonObject } from './json.ts'
@@ -13,11 +15,17 @@ import { isJsonObject } from './json.ts'
 /** Key in the supervisor's context that names the resource it belongs to, as `namespace/name`. */
 export const OWNER_KEY = 'millrace.dev/owner'
 
+/** Key in the supervisor's context with the uid of that resource, since another cluster may have one of the same name. */
+const OWNER_UID_KEY = 'millrace.dev/owner-uid'
+
 /**
  * Key in the supervisor's context that says how much had been seen by whoever wrote the specification: JSON of an Order.
  * It is no part of what is asked for, and its change alone is not written.
  */
 export const ORDER_KEY = 'millrace.dev/order'
+
+/** Shortest `taskDuration`: below a minute every task of Druid 33 dies at once. */
+export const SHORTEST_TASK_MS = 60_000
 
 /** The Kafka supervisor that a DruidDatasource asks for. */
 export interface DesiredSupervisor {
@@ -40,27 +48,43 @@ export function desiredSupervisor(resource: DruidDatasource): DesiredSupervisor 
   const id = dataSourceOf(resource)
   const owner = `${metadata.namespace ?? 'default'}/${metadata.name}`
   const suspended = spec.suspended ?? false
-  const body = {
-    type: 'kafka',
-    context: { [OWNER_KEY]: owner, useConcurrentLocks: true },
-    spec: {
-      dataSchema: dataSchema(id, resource),
-      ioConfig: ioConfig(resource),
-      tuningConfig: { resetOffsetAutomatically: false, ...spec.tuning, type: 'kafka' },
-    },
-  }
+  const body = isTypedSpec(spec) ? typedBody(id, owner, spec) : rawBody(owner, membersOf(spec.rawSpec))
   const text = textWithoutNulls(body)
   return {
     id,
     owner,
-    topic: spec.kafka.topic,
+    topic: kafkaOf(spec)?.topic ?? '',
     suspended,
-    spec: parseObject(textWithoutNulls({ ...body, suspended })),
+    spec: parseObject(textWithoutNulls({ ...membersOf(body), suspended })),
     hash: createHash('sha256').update(text).digest('hex').slice(0, 16),
   }
 }
 
-function dataSchema(id: string, { spec }: DruidDatasource): unknown {
+/** A spec without `rawSpec`. */
+type TypedSpec = DruidDatasourceSpec & Required<Pick<DruidDatasourceSpec, 'kafka' | 'timestamp'>>
+
+export function isTypedSpec(spec: DruidDatasourceSpec): spec is TypedSpec {
+  return spec.rawSpec === undefined && spec.kafka !== undefined && spec.timestamp !== undefined
+}
+
+function typedBody(id: string, owner: string, spec: TypedSpec): unknown {
+  return {
+    type: 'kafka',
+    context: { [OWNER_KEY]: owner, useConcurrentLocks: true },
+    spec: {
+      dataSchema: dataSchema(id, spec),
+      ioConfig: ioConfig(spec),
+      tuningConfig: { resetOffsetAutomatically: false, ...spec.tuning, type: 'kafka' },
+    },
+  }
+}
+
+/** As it was written, with our mark. */
+function rawBody(owner: string, raw: Fields): unknown {
+  return { ...raw, context: { ...membersOf(raw['context']), [OWNER_KEY]: owner } }
+}
+
+function dataSchema(id: string, spec: TypedSpec): unknown {
   return {
     dataSource: id,
     timestampSpec: { column: spec.timestamp.column, format: spec.timestamp.format ?? 'auto' },
@@ -82,7 +106,7 @@ function queryGranularity(name: string): unknown {
   return name === 'NONE' || name === 'ALL' ? { type: name.toLowerCase() } : name
 }
 
-function ioConfig({ spec }: DruidDatasource): unknown {
+function ioConfig(spec: TypedSpec): unknown {
   const ingestion = spec.ingestion ?? {}
   return {
     topic: spec.kafka.topic,
@@ -125,9 +149,35 @@ export function ownerOf(spec: JsonObject): string | undefined {
 }
 
 /** As it is sent: Druid compares nothing, so what comes late must be recognised when it is read back. */
-export function withOrder(spec: JsonObject, order: Order): JsonObject {
+export function withOrder(spec: JsonObject, order: Order, ownerUid?: string): JsonObject {
   const context = isJsonObject(spec['context']) ? spec['context'] : {}
-  return { ...spec, context: { ...context, [ORDER_KEY]: JSON.stringify(order) } }
+  const uid = ownerUid === undefined ? {} : { [OWNER_UID_KEY]: ownerUid }
+  return { ...spec, context: { ...context, ...uid, [ORDER_KEY]: JSON.stringify(order) } }
+}
+
+/**
+ * Whether an operator of another cluster, or of another installation, has marked it for a resource that is not `owner`:
+ * such a resource cannot be looked for here, and one of the same name is not the same.
+ */
+export function isMarkedElsewhere(spec: JsonObject, owner: MarkOwner): boolean {
+  const marked = ownerOf(spec)
+  const lease = orderIn(spec)?.lease?.id
+  if (marked === undefined || lease === undefined || owner.lease === undefined || lease === owner.lease) return false
+  const uid = member(spec, 'context', OWNER_UID_KEY)
+  return marked !== owner.name || (typeof uid === 'string' && uid !== owner.uid)
+}
+
+/** A resource as marks know it. */
+export interface MarkOwner {
+  /** `namespace/name`. */
+  name: string
+  uid: string | undefined
+  /** Of the operator that looks after it; undefined where no lease is held. */
+  lease: string | undefined
+}
+
+export function markOwnerOf({ metadata }: DruidDatasource, lease: Order['lease']): MarkOwner {
+  return { name: `${metadata.namespace ?? 'default'}/${metadata.name}`, uid: metadata.uid, lease: lease?.id }
 }
 
 /** Undefined when whoever wrote the specification gave none, or somebody has changed it by hand. */

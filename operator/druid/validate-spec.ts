@@ -1,83 +1,35 @@
 import { parseDurationMs } from '../../runtime/model/time.ts'
+import { codeProblems } from './code-in-json.ts'
 import type { DruidDatasource, DruidDatasourceSpec } from './druid-datasource.ts'
 import { dataSourceOf } from './druid-datasource.ts'
+import { allowedNames } from './spec-problem.ts'
+import type { SpecProblem } from './spec-problem.ts'
+import { isTypedSpec, SHORTEST_TASK_MS } from './supervisor-spec.ts'
+import { brokerProblems, CONSUMER_PROPERTIES } from './validate-kafka.ts'
+import { rawSpecProblems } from './validate-raw-spec.ts'
+import { settingsProblems } from './validate-settings.ts'
+import { tuningProblems } from './validate-tuning.ts'
 
-export interface SpecProblem {
-  path: string
-  message: string
-  hint?: string
-}
-
-/**
- * Consumer properties that cannot make Druid load classes, read files or talk to another host
- * (the class of CVE-2023-25194): no JAAS, no stores, no interceptors, no config providers.
- */
-const CONSUMER_PROPERTIES: readonly string[] = [
-  'client.id',
-  'client.rack',
-  'connections.max.idle.ms',
-  'default.api.timeout.ms',
-  'fetch.max.bytes',
-  'fetch.max.wait.ms',
-  'fetch.min.bytes',
-  'max.partition.fetch.bytes',
-  'max.poll.records',
-  'receive.buffer.bytes',
-  'reconnect.backoff.max.ms',
-  'reconnect.backoff.ms',
-  'request.timeout.ms',
-  'retry.backoff.ms',
-  'security.protocol',
-  'send.buffer.bytes',
-  'session.timeout.ms',
-]
-
-/** Druid takes unknown names with a 200 and ignores them, so a typing mistake would stay silent. */
-const TUNING_NUMBERS: readonly string[] = [
-  'maxRowsInMemory',
-  'maxBytesInMemory',
-  'maxRowsPerSegment',
-  'maxTotalRows',
-  'maxPendingPersists',
-  'handoffConditionTimeout',
-  'workerThreads',
-  'chatRetries',
-  'maxParseExceptions',
-  'maxSavedParseExceptions',
-  'numPersistThreads',
-  'maxColumnsToMerge',
-]
-const TUNING_OTHERS: readonly string[] = [
-  'intermediatePersistPeriod',
-  'intermediateHandoffPeriod',
-  'indexSpec',
-  'indexSpecForIntermediatePersists',
-  'reportParseExceptions',
-  'logParseExceptions',
-  'httpTimeout',
-  'shutdownTimeout',
-  'offsetFetchPeriod',
-  'releaseLocksOnHandoff',
-  'skipBytesInMemoryOverheadCheck',
-  'appendableIndexSpec',
-]
-
-/** Shortest `taskDuration`: below a minute every task of Druid 33 dies at once. */
-const SHORTEST_TASK_MS = 60_000
 const SHORTEST_SYNC_MS = 1000
 const LONGEST_SYNC_MS = 86_400_000
 
 /** What the CRD's schema cannot say. Values that make Druid lose a running supervisor are refused here. */
 export function specProblems(resource: DruidDatasource): SpecProblem[] {
   const { spec } = resource
+  const problems = [...nameProblems(dataSourceOf(resource)), ...durationProblems(spec), ...settingsProblems(spec)]
+  if (spec.rawSpec !== undefined) return [...problems, ...rawSpecProblems(resource)]
+  if (!isTypedSpec(spec)) {
+    return [{ path: 'spec', message: 'kafka and timestamp must be given, or rawSpec' }, ...problems]
+  }
   return [
-    ...nameProblems(dataSourceOf(resource)),
-    ...brokerProblems(spec.kafka.brokers),
+    ...problems,
+    ...brokerProblems(spec.kafka.brokers, 'spec.kafka.brokers'),
     ...allowedNames('spec.kafka.consumerProperties', spec.kafka.consumerProperties ?? {}, CONSUMER_PROPERTIES),
     ...tuningProblems(spec.tuning ?? {}),
-    ...durationProblems(spec),
     ...ingestionProblems(spec.ingestion ?? {}),
     ...columnProblems(spec),
+    ...codeProblems(spec.metrics ?? [], 'spec.metrics'),
+    ...codeProblems(spec.tuning ?? {}, 'spec.tuning'),
   ]
 }
 
@@ -91,46 +43,6 @@ function nameProblems(name: string): SpecProblem[] {
       hint: 'Use letters, digits, "_", "-" and ".", at most 128, not starting with "." or "-".',
     },
   ]
-}
-
-/** Druid answers 200 to brokers without a port and then never starts a task. */
-function brokerProblems(brokers: string): SpecProblem[] {
-  return brokers
-    .split(',')
-    .filter((broker) => !/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(broker))
-    .map((broker) => ({
-      path: 'spec.kafka.brokers',
-      message: `'${broker}' is not a broker address`,
-      hint: 'Write host:port, several separated by commas without spaces.',
-    }))
-}
-
-function allowedNames(
-  path: string,
-  values: Readonly<Record<string, unknown>>,
-  allowed: readonly string[],
-): SpecProblem[] {
-  return Object.keys(values)
-    .filter((name) => !allowed.includes(name))
-    .map((name) => ({
-      path: `${path}[${name}]`,
-      message: `'${name}' is not allowed`,
-      hint: `Allowed are ${allowed.join(', ')}.`,
-    }))
-}
-
-function tuningProblems(tuning: Readonly<Record<string, unknown>>): SpecProblem[] {
-  const problems = allowedNames('spec.tuning', tuning, [...TUNING_NUMBERS, ...TUNING_OTHERS])
-  for (const name of TUNING_NUMBERS) {
-    const value = tuning[name]
-    const least = name === 'maxColumnsToMerge' ? -1 : name === 'workerThreads' || name === 'numPersistThreads' ? 1 : 0
-    if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least)) continue
-    problems.push({
-      path: `spec.tuning.${name}`,
-      message: `${JSON.stringify(value)} is not a whole number of at least ${least}`,
-    })
-  }
-  return problems
 }
 
 function durationProblems(spec: DruidDatasourceSpec): SpecProblem[] {
@@ -190,11 +102,6 @@ function columnProblems(spec: DruidDatasourceSpec): SpecProblem[] {
   spec.dimensions?.forEach((dimension, index) => check(dimension.name, `spec.dimensions[${index}].name`))
   spec.metrics?.forEach((metric, index) => {
     check(metric['name'], `spec.metrics[${index}].name`)
-    if (metric['type'] !== 'javascript') return
-    problems.push({
-      path: `spec.metrics[${index}].type`,
-      message: 'javascript would run code inside Druid and is not allowed',
-    })
   })
   return problems
 }

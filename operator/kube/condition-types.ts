@@ -21,6 +21,10 @@ export const CONDITION_TYPES = {
   Completed: { of: ['StreamSavepoint'], means: 'The savepoint is complete.' },
   Reachable: { of: ['DruidDatasource'], means: 'Druid answers.' },
   Applied: { of: ['DruidDatasource'], means: 'Druid has taken the newest specification.' },
+  Configured: {
+    of: ['DruidDatasource'],
+    means: 'Retention and compaction are as written. Only where the resource names one; does not decide on Ready.',
+  },
   Drifted: { of: ['DruidDatasource'], means: 'Somebody has changed the supervisor in Druid.' },
 } as const
 

@@ -21,15 +21,16 @@ export const REASONS = {
     act: 'Look at the store that the message names; the job runs on and its sources are read again from the last one.',
   },
   Completed: { means: 'The savepoint is complete and kept at the place that the message names.' },
-  ConfigMapRefused: {
-    means: 'The API server does not take a ConfigMap of the job.',
-    act: 'The message is what it said: a quota or an admission policy.',
-  },
+  Configured: { means: 'Retention or compaction of the datasource was set or removed in Druid, as the resource says.' },
   ContainerFailed: {
     means: 'A container ended with an exit code.',
     act: 'Read its log with kubectl logs --previous; the message has its last words.',
   },
   ContainerKilled: { means: 'A container was ended by a signal.', act: 'Read its log with kubectl logs --previous.' },
+  ControllerRevisionRefused: {
+    means: 'The API server does not take the ControllerRevision in which a spec of the job is kept.',
+    act: 'The message is what it said: a quota or an admission policy.',
+  },
   Created: { means: 'The supervisor was created.' },
   DataSourceChanged: {
     means: 'The supervisor of that name writes to another datasource.',
@@ -61,7 +62,10 @@ export const REASONS = {
   InProgress: { means: 'The coordinator takes the savepoint.' },
   JobException: { means: 'A running job complains of what the message says.' },
   LateWriteCorrected: { means: 'A specification that an earlier operator sent late was replaced by the newest one.' },
-  LeftAlone: { means: 'The supervisor belongs to somebody else and stays as it is when this resource goes.' },
+  LeftAlone: {
+    means:
+      'The supervisor belongs to somebody else, or may not be used any more, and stays as it is when this resource goes.',
+  },
   LostAndRestored: { means: 'Druid lost the supervisor over a refused specification; the one before runs again.' },
   ManagedByAnother: {
     means: 'Another operator looks after this object.',
@@ -79,6 +83,10 @@ export const REASONS = {
   NotAdopted: {
     means: 'A supervisor was there already and is left as it is.',
     act: 'Make both equal, or choose another adoption.',
+  },
+  NotAllowed: {
+    means: 'The namespace may not use that datasource of that Druid.',
+    act: 'Ask who runs the operator for a rule in druids.NAME.allowed, or name a datasource that is allowed.',
   },
   NotReached: { means: 'The coordinator says nothing. A job that ran counts as running for ten seconds more.' },
   NotRunning: { means: 'The spec has not been seen running yet.' },
@@ -98,7 +106,7 @@ export const REASONS = {
   },
   OwnedByAnother: {
     means: 'The supervisor is marked by another DruidDatasource.',
-    act: 'Remove one of the two, or give them different names.',
+    act: 'Remove one of the two, or give them different names; the message says what to do when the other is of a cluster that is gone.',
   },
   PartitionsUnread: { means: 'Tasks have read nothing of some partitions for long.', act: 'The message names them.' },
   Passed: { means: 'The spec has run for its stability time and completed a checkpoint.' },
@@ -145,6 +153,11 @@ export const REASONS = {
   Resumed: { means: 'The job, or the supervisor, runs again.' },
   Resuming: { means: 'A suspended job is started again from its savepoint.' },
   Retrying: { means: 'Druid is asked again.' },
+  RollbackTo: {
+    means: 'A kept spec runs, as spec.upgrade.rollbackTo says.',
+    act: 'Remove the field to run the newest spec.',
+  },
+  RollbackToEnded: { means: 'The newest spec runs again, since spec.upgrade.rollbackTo was removed.' },
   RolledBack: {
     means: 'An edited spec did not hold; the one before it runs again, from the newest checkpoint.',
     act: 'Correct the spec; to try the same once more, change spec.restartNonce.',
@@ -152,7 +165,23 @@ export const REASONS = {
   Running: { means: 'What is wanted runs.' },
   SavepointCompleted: { means: 'The savepoint is complete and kept at the place that the message names.' },
   SavepointFailed: { means: 'The savepoint did not complete.', act: 'The message says why; the job runs on.' },
+  SavepointNotRecorded: {
+    means: 'The API server does not take the StreamSavepoint of a savepoint that is there.',
+    act: 'The message says where it lies: spec.restore.path of a job starts from it.',
+  },
   SavepointStarted: { means: 'The coordinator was asked for the savepoint.' },
+  SecretForbidden: {
+    means: 'The operator may not read a Secret for Druid, or the Secret does not say that it may go there.',
+    act: 'Add it to druidSecrets of the chart, or the host to its key allowed-hosts; the message says which.',
+  },
+  SecretInvalid: {
+    means: 'What is in a Secret for Druid cannot be used.',
+    act: 'Correct the key that the message names; it is read again.',
+  },
+  SecretMissing: {
+    means: 'A Secret for Druid, or a key of it, is not there.',
+    act: 'Make it; it is read again.',
+  },
   SecretRefused: {
     means: 'The API server does not take the Secret with the token of the job.',
     act: 'The message is what it said: a quota or an admission policy.',

@@ -1,5 +1,5 @@
 import type { JobPorts } from './job-pod.ts'
-import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
+import type { StreamJob } from '../api/stream-job.ts'
 import type { KubeObject, Secret, Service } from '../kube/objects.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import { coordinatorName } from './coordinator-pod.ts'
@@ -41,34 +41,9 @@ export function coordinatorService(job: StreamJob, { control, http }: JobPorts):
   }
 }
 
+/** Where operators that knew no revisions kept the specs of a job. */
 export function lastGoodName(job: string): string {
   return `${job}-last-good`
-}
-
-export interface LastGoodSpecs {
-  /** The newest spec that passed: what goes on running after a bad edit, and after a restart of the operator. */
-  spec: StreamJobSpec
-  /** That of the pods that run the job until those of `spec` have taken over. */
-  running: StreamJobSpec | undefined
-  /** The one that the status still names: an operator that dies before it names `spec` must find it. */
-  previous: StreamJobSpec | undefined
-  /** The newest one that has held: what a job goes back to. */
-  stable: StreamJobSpec | undefined
-}
-
-export function lastGoodConfigMap(job: StreamJob, { spec, running, previous, stable }: LastGoodSpecs): ConfigMap {
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: jobObjectMetadata(job, lastGoodName(job.metadata.name)),
-    data: {
-      uid: job.metadata.uid ?? '',
-      spec: JSON.stringify(spec),
-      running: JSON.stringify(running ?? null),
-      previous: JSON.stringify(previous ?? null),
-      stable: JSON.stringify(stable ?? null),
-    },
-  }
 }
 
 /** The metadata of an object that belongs to a job and goes with it. */

@@ -16,6 +16,11 @@ export const HASH_ANNOTATION = 'millrace.dev/pod-hash'
 /** The coordinator address that a worker was started with. */
 export const COORDINATOR_ANNOTATION = 'millrace.dev/coordinator'
 
+/** Tells the objects of several operators over one namespace apart. */
+export const CLASS_LABEL = 'millrace.dev/operator-class'
+/** On a StreamSavepoint that the operator has created: the UID of the job, which its name alone does not say. */
+export const JOB_UID_LABEL = 'millrace.dev/job-uid'
+
 export type Role = 'coordinator' | 'worker'
 
 export function jobLabels(job: string, role: Role): Record<string, string> {

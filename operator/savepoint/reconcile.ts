@@ -1,25 +1,19 @@
 import type { SavepointReport } from '../../runtime/control/job-report.ts'
 import { errorReport, MillraceError } from '../../runtime/model/errors.ts'
-import type { ErrorReport } from '../../runtime/model/errors.ts'
-import { parseDurationMs } from '../../runtime/model/time.ts'
 import { orderOf } from '../controller/leadership.ts'
 import { streamJobs } from '../api/stream-job.ts'
 import type { StreamJob } from '../api/stream-job.ts'
 import { streamSavepoints } from '../api/stream-savepoint.ts'
-import type { StreamSavepoint, StreamSavepointStatus } from '../api/stream-savepoint.ts'
+import type { SavepointTrigger, StreamSavepoint } from '../api/stream-savepoint.ts'
 import type { ReconcileResult } from '../controller/controller.ts'
-import { withConditions } from '../kube/conditions.ts'
 import { unlessNotFound } from '../kube/errors.ts'
-import { isoSeconds } from '../kube/events.ts'
-import type { EventNote } from '../kube/events.ts'
 import type { ObjectRef } from '../kube/kube.ts'
-import type { Reason } from '../kube/reasons.ts'
-import { stateLocation } from '../resources/state-location.ts'
 import { coordinatorOf } from './job-coordinator.ts'
 import type { SavepointParts } from './job-coordinator.ts'
 import { holdWhenDeleting, releaseSavepoint } from './release.ts'
+import { nextStatus, notesOf, writeStatus } from './status.ts'
+import type { SavepointAnswer } from './status.ts'
 
-const DEFAULT_TIMEOUT_MS = 10 * 60_000
 const POLL_MS = 500
 
 /** One savepoint request from Pending to Completed or Failed; what has ended only waits for its deletion. */
@@ -34,22 +28,19 @@ export async function reconcileSavepoint(parts: SavepointParts, ref: ObjectRef):
   const id = `ssp-${savepoint.metadata.uid ?? ''}`
   const answer = await askFor(parts, savepoint, id)
   const next = nextStatus(savepoint, id, answer, { now: parts.kube.now(), store: parts.store })
-  if (isSame(savepoint.status, next)) return { requeueAfterMs: POLL_MS }
   const isOver = next.phase === 'Completed' || next.phase === 'Failed'
-  const told = await tell(parts, savepoint, notesOf(id, answer, next))
-  if (told === 'later' && isOver && isInTime(savepoint, parts.kube.now())) return { requeueAfterMs: POLL_MS }
-  const { namespace = '', name, resourceVersion } = savepoint.metadata
-  await parts.kube.patchStatus(streamSavepoints, { namespace, name }, { metadata: { resourceVersion }, status: next })
-  return isOver ? {} : { requeueAfterMs: POLL_MS }
+  return (await writeStatus(parts, savepoint, next, notesOf(id, answer, next))) === 'written' && isOver
+    ? {}
+    : { requeueAfterMs: POLL_MS }
 }
 
-/** A report comes with the job it is of, since that says where its files are. */
-type Answer =
-  | { kind: 'report'; report: SavepointReport; job: StreamJob }
-  | { kind: 'refused'; error: ErrorReport }
-  | { kind: 'notYet'; why: string }
+/** Records of savepoints that have been taken: who has created one writes what it is. */
+const RECORDS: readonly SavepointTrigger[] = ['Suspend', 'Upgrade', 'Final']
 
-async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: string): Promise<Answer> {
+async function askFor(parts: SavepointParts, savepoint: StreamSavepoint, id: string): Promise<SavepointAnswer> {
+  const { trigger = 'Manual' } = savepoint.spec
+  if (RECORDS.includes(trigger))
+    return { kind: 'notYet', why: `The operator records it: to ask for one, leave out the trigger ${trigger}.` }
   const job = await unlessNotFound(
     parts.kube.get(streamJobs, { namespace: savepoint.metadata.namespace ?? '', name: savepoint.spec.job }),
   )
@@ -103,114 +94,4 @@ function keptBySuspension(job: StreamJob): SavepointReport | undefined {
     phase: 'completed',
     checkpoint: { attempt, id, kind, path, sizeBytes, durationMs, completedAt: Date.parse(checkpoint.completedAt) },
   }
-}
-
-/** Pure. */
-function nextStatus(
-  savepoint: StreamSavepoint,
-  id: string,
-  answer: Answer,
-  { now, store }: { now: number; store: string },
-): StreamSavepointStatus {
-  const startedAt = savepoint.status?.startedAt ?? isoSeconds(now)
-  const base = { observedGeneration: savepoint.metadata.generation ?? 0, id, startedAt }
-  const done = (
-    fields: Pick<StreamSavepointStatus, 'phase'> & Partial<StreamSavepointStatus>,
-    reason: Reason,
-    message: string,
-  ): StreamSavepointStatus => ({
-    ...base,
-    ...fields,
-    conditions: withConditions(
-      savepoint.status?.conditions ?? [],
-      (['Completed', 'Ready'] as const).map((type) => ({
-        type,
-        status: fields.phase === 'Completed' ? 'True' : 'False',
-        reason,
-        message,
-      })),
-      { generation: base.observedGeneration, now },
-    ),
-  })
-  const failed = (error: ErrorReport): StreamSavepointStatus =>
-    done({ phase: 'Failed', completedAt: isoSeconds(now), error }, 'Failed', error.message)
-  if (answer.kind === 'refused') return failed(answer.error)
-  if (answer.kind === 'report') {
-    const { report } = answer
-    if (report.phase === 'failed') return failed(report.error)
-    if (report.phase === 'completed') {
-      const { attempt, sizeBytes, durationMs, completedAt } = report.checkpoint
-      const location = stateLocation(answer.job, report.checkpoint, store)
-      return done(
-        {
-          phase: 'Completed',
-          id: report.id,
-          location,
-          attempt,
-          sizeBytes,
-          durationMs,
-          completedAt: isoSeconds(completedAt),
-        },
-        'Completed',
-        `Kept at ${location}.`,
-      )
-    }
-  }
-  const timeoutMs = timeoutOf(savepoint)
-  const why = answer.kind === 'notYet' ? answer.why : 'The coordinator takes it.'
-  if (now >= Date.parse(startedAt) + timeoutMs) {
-    return failed({
-      code: 'SAVEPOINT_TIMEOUT',
-      message: `Not completed within ${timeoutMs} ms. ${why}`,
-      domain: 'dependency',
-      retriable: true,
-    })
-  }
-  return answer.kind === 'notYet'
-    ? done({ phase: 'Pending' }, 'Waiting', why)
-    : done({ phase: 'InProgress' }, 'InProgress', why)
-}
-
-function timeoutOf({ spec }: StreamSavepoint): number {
-  return parseDurationMs(spec.timeout ?? '10m') ?? DEFAULT_TIMEOUT_MS
-}
-
-function isSame(before: StreamSavepointStatus | undefined, next: StreamSavepointStatus): boolean {
-  return before?.phase === next.phase && before?.conditions?.[0]?.message === next.conditions?.[0]?.message
-}
-
-/** While it is, an end is not written before its Events are: nothing would come back to them. */
-function isInTime(savepoint: StreamSavepoint, now: number): boolean {
-  const { metadata, status } = savepoint
-  return now < Date.parse(status?.startedAt ?? metadata.creationTimestamp ?? '') + timeoutOf(savepoint)
-}
-
-/** Before the status: each Event is found again by its id, so whoever makes the pass again writes none twice. */
-async function tell(
-  { events }: SavepointParts,
-  savepoint: StreamSavepoint,
-  notes: readonly EventNote[],
-): Promise<'written' | 'later'> {
-  let told: 'written' | 'later' = 'written'
-  for (const note of notes) {
-    const id = `${savepoint.metadata.uid ?? ''}-${note.reason}`
-    if ((await events.recordOnce(savepoint, { id, ...note })) === 'later') told = 'later'
-  }
-  return told
-}
-
-/** At its end also how it began: whoever asked for it may have died before saying so. Pure. */
-function notesOf(id: string, answer: Answer, next: StreamSavepointStatus): EventNote[] {
-  const notes: EventNote[] = []
-  if (answer.kind === 'report' && answer.report.id === id)
-    notes.push({ type: 'Normal', reason: 'SavepointStarted', message: `Asked for as ${id}` })
-  if (next.phase === 'Completed')
-    notes.push({
-      type: 'Normal',
-      reason: 'SavepointCompleted',
-      message: `${next.location ?? ''}, ${next.sizeBytes ?? 0} bytes in ${next.durationMs ?? 0} ms`,
-    })
-  if (next.phase === 'Failed')
-    notes.push({ type: 'Warning', reason: 'SavepointFailed', message: next.error?.message ?? 'unknown' })
-  return notes
 }

@@ -48,7 +48,7 @@ function released(observed: Observed, operation: Operation): Decision {
   const orphaned: EventNote = {
     type: 'Warning',
     reason: 'Orphaned',
-    message: `Deleted with --cascade=orphan: ${namesOf(orphans)} run on and belong to nobody. To stop them: kubectl delete pods,services,secrets,configmaps -n ${namespace} -l ${JOB_LABEL}=${name}`,
+    message: `Deleted with --cascade=orphan: ${namesOf(orphans)} run on and belong to nobody. To stop them: kubectl delete pods,services,secrets,controllerrevisions -n ${namespace} -l ${JOB_LABEL}=${name}`,
   }
   return working(operation, {
     act: { kind: 'release' },

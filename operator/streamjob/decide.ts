@@ -8,7 +8,7 @@ import { subtaskOf } from '../resources/worker-pod.ts'
 import { decideDelete } from './decide-delete.ts'
 import { decideSuspend } from './decide-suspend.ts'
 import { decideUpgrade } from './decide-upgrade.ts'
-import type { Decision } from './decision.ts'
+import type { Act, Decision } from './decision.ts'
 import { hangingWorkers, stuckPod } from './lasting-pods.ts'
 import type { CoordinatorView, Observed } from './observed.ts'
 import { begin, ending, settled, working } from './operation.ts'
@@ -26,7 +26,9 @@ import {
 import { blockedPod } from './pod-trouble.ts'
 import { asRefusedBefore, refused, targetRefusal } from './refusal.ts'
 import { hasStarted } from './restore-source.ts'
+import { heldBy } from './revisions.ts'
 import { decideRollback } from './stability.ts'
+import { UNKEPT } from './status.ts'
 import { waiting } from './waiting.ts'
 import type { Wanted } from './wanted.ts'
 import { wantsToRun } from './wanted.ts'
@@ -84,13 +86,15 @@ function nextStep(observed: Observed): Decision {
     const { taken } = observed.keepSpec
     return taken === undefined
       ? keepSpec(observed)
-      : nameTaken(observed, `ConfigMap ${taken}`, observed.job.status?.phase ?? 'Pending')
+      : nameTaken(observed, `ControllerRevision ${taken}`, observed.job.status?.phase ?? 'Pending')
   }
+  if (job.status?.lastGood?.leftover) return asBefore(observed, { kind: 'deleteLeftover' }, [])
   if (wanted === undefined) {
+    const isEmpty = observed.pods.length === 0
     return settled(observed, {
-      phase: 'Pending',
+      phase: isEmpty ? 'Pending' : (job.status?.phase ?? 'Pending'),
       reason: 'SpecInvalid',
-      message: 'The spec has never been valid; nothing runs.',
+      message: isEmpty ? 'The spec has never been valid; nothing runs.' : UNKEPT,
       stalled: true,
     })
   }
@@ -99,19 +103,24 @@ function nextStep(observed: Observed): Decision {
 }
 
 function keepSpec(observed: Observed): Decision {
-  const before = observed.job.status
   const change = observed.keepSpec?.change
+  const events: Decision['events'] =
+    change === undefined || change.class === 'none'
+      ? []
+      : [{ type: 'Normal', reason: 'SpecChanged', message: `${change.class}: ${change.reasons.join('; ')}` }]
+  return asBefore(observed, { kind: 'keepSpec' }, events)
+}
+
+/** What is only written down: the job is what it was, until the next pass. */
+function asBefore({ job: { status } }: Observed, act: Act, events: Decision['events']): Decision {
   return {
-    act: { kind: 'keepSpec' },
-    phase: before?.phase ?? 'Pending',
-    reason: before?.reason === undefined ? 'Accepted' : derivedReason(before.reason),
-    message: before?.message ?? 'The spec is valid.',
-    operation: before?.operation ?? null,
+    act,
+    phase: status?.phase ?? 'Pending',
+    reason: status?.reason === undefined ? 'Accepted' : derivedReason(status.reason),
+    message: status?.message ?? 'The spec is valid.',
+    operation: status?.operation ?? null,
     requeueAfterMs: 0,
-    events:
-      change === undefined || change.class === 'none'
-        ? []
-        : [{ type: 'Normal', reason: 'SpecChanged', message: `${change.class}: ${change.reasons.join('; ')}` }],
+    events,
   }
 }
 
@@ -396,16 +405,17 @@ function underWay({ job }: Observed): OperationType | undefined {
 }
 
 /** What bringing the running job to the wanted revision is called. */
-function changeOperation({ job }: Observed): OperationType {
-  return job.status?.lastGood?.change === 'rescale' ? 'Rescale' : 'Upgrade'
+function changeOperation({ job, held }: Observed): OperationType {
+  return held === undefined && job.status?.lastGood?.change === 'rescale' ? 'Rescale' : 'Upgrade'
 }
 
 function tidyUp(observed: Observed, wanted: Wanted, { runningWorkers, error }: JobReport): Decision {
   const surplus = surplusPods(observed, wanted, runningWorkers)
-  const running = `${runningWorkers.length} workers run.${observed.isDeferred ? ' The pods that this operator would render wait for their turn.' : ''}`
+  const { held } = observed
+  const running = `${runningWorkers.length} workers run.${observed.isDeferred ? ' The pods that this operator would render wait for their turn.' : ''}${held === undefined ? '' : ` ${heldBy(held)}`}`
   const outcome =
     error === null
-      ? ({ phase: 'Running', reason: 'Running', message: running } as const)
+      ? ({ phase: 'Running', reason: held === undefined ? 'Running' : 'RollbackTo', message: running } as const)
       : ({ phase: 'Degraded', reason: camelCase(error.code), message: `${running} ${error.message}` } as const)
   return ending(observed, 'Succeeded', {
     act: surplus.length > 0 ? { kind: 'deletePods', pods: surplus } : { kind: 'none' },

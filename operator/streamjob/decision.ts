@@ -8,6 +8,8 @@ export type Act =
   | { kind: 'none' }
   | { kind: 'addFinalizer' }
   | { kind: 'keepSpec' }
+  /** The ConfigMap in which an earlier operator kept specs. */
+  | { kind: 'deleteLeftover' }
   /** Creates the token and the Service too, when they are missing. */
   | { kind: 'createPods'; pods: readonly Pod[] }
   /** As createPods, when the API server would take each of them, and each of `probes`, which are not created yet. */

@@ -48,6 +48,8 @@ function didOf(act: Act): string {
       return 'put its finalizer on the job'
     case 'keepSpec':
       return 'keep the spec'
+    case 'deleteLeftover':
+      return 'delete the ConfigMap in which an earlier operator kept specs'
     case 'createPods':
     case 'startSuccessors':
       return `create ${namesOf(act.pods)}`

@@ -1,21 +1,30 @@
 import { isFields } from '../../runtime/model/fields.ts'
-import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
+import type { StreamJob, StreamJobSpec, StreamJobStatus } from '../api/stream-job.ts'
 import { unlessNotFound } from '../kube/errors.ts'
 import type { Kube } from '../kube/kube.ts'
+import { controllerRevisions, revisionName } from '../resources/controller-revision.ts'
 import { sealOf } from '../resources/hash.ts'
 import { configMaps, lastGoodName } from '../resources/job-objects.ts'
-import { isOwnedBy } from '../resources/labels.ts'
+import { isOwnedBy, JOB_LABEL, selectorOf } from '../resources/labels.ts'
 import { isRolledBack } from './stability.ts'
 
-/** What runs depends on all of the spec but whether it should run, and how it is to be upgraded and deleted. */
+/**
+ * What runs depends on all of the spec but whether it should run, how it is to be upgraded and deleted, and when
+ * savepoints are taken.
+ */
+export function keptPart(spec: StreamJobSpec): StreamJobSpec {
+  const { desiredState: _state, deletion: _deletion, upgrade: _upgrade, savepoints: _savepoints, ...kept } = spec
+  return kept
+}
+
 export function keptHash(spec: StreamJobSpec): string {
-  return sealOf({ ...spec, desiredState: undefined, deletion: undefined, upgrade: undefined })
+  return sealOf(keptPart(spec))
 }
 
 /** Earlier operators wrote these first digits only. */
 export const SHORT_HASH = 10
 
-/** Whether the status names this spec. The right to write ConfigMaps does not include the status. */
+/** Whether the status names this spec. The right to write revisions does not include the status. */
 export function isSealed(spec: StreamJobSpec, hash: string): boolean {
   return hash.length === SHORT_HASH ? keptHash(spec).startsWith(hash) : keptHash(spec) === hash
 }
@@ -26,32 +35,74 @@ export interface KeptSpecs {
   lastGood: StreamJobSpec | undefined
   /** The newest one that has held; undefined when there is none. */
   stable: StreamJobSpec | undefined
+  /** By their hashes. */
+  texts: ReadonlyMap<string, StreamJobSpec>
   /** Those from which the pods that run may have been made, the likeliest first. */
   candidates: readonly StreamJobSpec[]
-  /** The ConfigMap holds something else than the operator wrote for this job. */
+  /** The last good one is not there, or not as the operator wrote it. */
   isAltered: boolean
-  /** The ConfigMap has another owner. */
-  isForeign: boolean
+  /** Specs that an earlier operator kept, the oldest first: they have no revisions yet. */
+  unlisted: readonly StreamJobSpec[]
+  /** The ConfigMap of this job in which they are. */
+  leftover: string | undefined
 }
 
-/** Reads the ConfigMap. Whatever in it the status does not vouch for is left out. */
+/** Whether the job has a revision of this spec. */
+export function isListed(status: StreamJobStatus | undefined, hash: string): boolean {
+  return status?.revisions?.some((one) => one.hash === hash) === true
+}
+
+/** Reads what was kept. Whatever in it the status does not vouch for is left out. */
 export async function readKept(kube: Kube, job: StreamJob): Promise<KeptSpecs> {
+  const { lastGood, stable, rollbackTo, revisions = [] } = job.status ?? {}
+  const isEarlier = revisions.length === 0 && lastGood !== undefined
+  const { specs, leftover } = isEarlier ? await readConfigMap(kube, job) : await readRevisions(kube, job)
+  const ofRollback = isRolledBack(job.status) ? stable : undefined
+  const named = [lastGood?.running, rollbackTo?.hash, ofRollback, lastGood?.hash, stable]
+  const hashes = [...named, ...revisions.map(({ hash }) => hash)].flatMap((hash) => hash || [])
+  const texts = new Map<string, StreamJobSpec>()
+  for (const hash of hashes) {
+    const spec = specs.find((one) => isSealed(one, hash))
+    if (spec !== undefined) texts.set(hash, spec)
+  }
+  const last = texts.get(lastGood?.hash ?? '')
+  return {
+    lastGood: last,
+    stable: texts.get(stable ?? ''),
+    texts,
+    candidates: [...texts.values()],
+    isAltered: lastGood !== undefined && last === undefined,
+    unlisted: isEarlier ? [...texts].flatMap(([hash, spec]) => (hash.length > SHORT_HASH ? spec : [])).reverse() : [],
+    leftover,
+  }
+}
+
+interface Kept {
+  specs: readonly StreamJobSpec[]
+  leftover: string | undefined
+}
+
+async function readRevisions(kube: Kube, job: StreamJob): Promise<Kept> {
+  const { namespace = '', name } = job.metadata
+  const { items } = await kube.list(controllerRevisions, {
+    namespace,
+    labelSelector: selectorOf({ [JOB_LABEL]: name }),
+  })
+  const named = new Set(job.status?.revisions?.map(({ hash }) => revisionName(name, hash)))
+  const specs = items
+    .filter((one) => named.has(one.metadata.name) && isOwnedBy(one, job) && isFields(one.data))
+    .map(({ data }) => data as StreamJobSpec)
+  return { specs, leftover: undefined }
+}
+
+/** Where operators kept the last few specs before there were revisions. */
+async function readConfigMap(kube: Kube, job: StreamJob): Promise<Kept> {
   const ref = { namespace: job.metadata.namespace ?? '', name: lastGoodName(job.metadata.name) }
   const found = await unlessNotFound(kube.get(configMaps, ref))
-  const seals = job.status?.lastGood
-  const isForeign = found !== undefined && !isOwnedBy(found, job)
-  if (found === undefined || seals === undefined)
-    return { lastGood: undefined, stable: undefined, candidates: [], isAltered: false, isForeign }
-  const isOfJob = found.data?.['uid'] === job.metadata.uid
-  const specs = ['running', 'spec', 'previous', 'stable'].flatMap(
-    (name) => (isOfJob && parsedSpec(found.data?.[name])) || [],
-  )
-  const lastGood = specs.find((spec) => isSealed(spec, seals.hash))
-  const stable = specs.find((spec) => keptHash(spec) === job.status?.stable)
-  const ofRollback = isRolledBack(job.status) ? job.status?.stable : undefined
-  const hashes = [seals.running, ofRollback, seals.hash, job.status?.stable].flatMap((hash) => hash || [])
-  const candidates = hashes.flatMap((hash) => specs.find((spec) => isSealed(spec, hash)) ?? [])
-  return { lastGood, stable, candidates, isAltered: lastGood === undefined, isForeign }
+  if (found?.data?.['uid'] !== job.metadata.uid) return { specs: [], leftover: undefined }
+  const names = ['stable', 'previous', 'running', 'spec']
+  const specs = names.flatMap((name) => parsedSpec(found?.data?.[name]) ?? [])
+  return { specs, leftover: found !== undefined && isOwnedBy(found, job) ? ref.name : undefined }
 }
 
 function parsedSpec(text: string | undefined): StreamJobSpec | undefined {
@@ -62,4 +113,18 @@ function parsedSpec(text: string | undefined): StreamJobSpec | undefined {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
+}
+
+/** The name of a revision that one of these specs needs and that belongs to someone else; undefined when none does. */
+export async function takenRevision(
+  kube: Kube,
+  job: StreamJob,
+  specs: readonly StreamJobSpec[],
+): Promise<string | undefined> {
+  for (const spec of specs) {
+    const name = revisionName(job.metadata.name, keptHash(spec))
+    const found = await unlessNotFound(kube.get(controllerRevisions, { namespace: job.metadata.namespace ?? '', name }))
+    if (found !== undefined && !isOwnedBy(found, job)) return name
+  }
+  return undefined
 }

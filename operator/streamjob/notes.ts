@@ -2,18 +2,29 @@ import type { EventNote } from '../kube/events.ts'
 import type { Decision } from './decision.ts'
 import type { Observed } from './observed.ts'
 import { newestFailure } from './pod-failure.ts'
+import { heldBy } from './revisions.ts'
 import { SHOWN_LOSSES } from './status.ts'
 
 /** Everything that a pass has to say, in the order in which it is read. Pure. */
 export function notesOf(observed: Observed, decision: Decision): EventNote[] {
   return [
     ...decision.events,
+    ...rollbackTo(observed),
     ...rejection(observed),
     ...failure(observed),
     ...missingState(observed),
     ...losses(observed),
     ...exception(observed, decision),
   ]
+}
+
+function rollbackTo({ held, job, keepSpec }: Observed): EventNote[] {
+  const before = job.status?.rollbackTo ?? undefined
+  if (held !== undefined && held.hash !== before?.hash)
+    return [{ type: 'Normal', reason: 'RollbackTo', message: heldBy(held) }]
+  const isOver = before !== undefined && (held === undefined || keepSpec !== undefined)
+  const message = `Revision ${before?.revision ?? 0} gives way to the newest spec.`
+  return isOver ? [{ type: 'Normal', reason: 'RollbackToEnded', message }] : []
 }
 
 function rejection({ problems: [problem] }: Observed): EventNote[] {

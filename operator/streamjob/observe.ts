@@ -1,9 +1,5 @@
 import { jobSpecOf } from '../../runtime/front/job-spec.ts'
-import type { JobGraph } from '../../runtime/graph/job-graph.ts'
-import { changeOf } from '../../runtime/plan/change.ts'
-import type { Change } from '../../runtime/plan/change.ts'
 import type { ConnectorDeclarations } from '../../runtime/graph/connector-declaration.ts'
-import type { Origin, Problem } from '../../runtime/graph/problems.ts'
 import { errorReport, type ErrorReport, MillraceError } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
@@ -13,11 +9,8 @@ import type { Kube } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource, services } from '../kube/resource-type.ts'
 import { coordinatorName } from '../resources/coordinator-pod.ts'
-import { hashOf } from '../resources/hash.ts'
 import { presentToken, tokenOf, type TokenKeys } from '../resources/job-token.ts'
-import { lastGoodName } from '../resources/job-objects.ts'
 import { tokenSecretName } from '../resources/job-token.ts'
-import { reachOf } from '../resources/job-reach.ts'
 import { encryptionOf, imageOf, portOf } from '../resources/job-pod.ts'
 import type { PodContext, PodSettings } from '../resources/job-pod.ts'
 import { isOwnedBy, JOB_LABEL } from '../resources/labels.ts'
@@ -26,15 +19,16 @@ import { templateHash, templateOf, UNNAMED } from '../resources/template.ts'
 import { coordinatorAddress } from '../resources/worker-pod.ts'
 import { bindDruidSinks } from './druid-sinks.ts'
 import type { CoordinatorView, Observed } from './observed.ts'
-import { isSealed, keptHash, readKept, SHORT_HASH, type KeptSpecs } from './kept-specs.ts'
+import { chooseSpec, readJobSpec, usableSpec } from './choose-spec.ts'
+import type { UsableSpec } from './choose-spec.ts'
+import { keptHash, readKept, type KeptSpecs } from './kept-specs.ts'
 import { savepointId } from './operation.ts'
 import { asTemplate, coordinatorAmong, isLiving, podsOfTemplate, withTemplates } from './pod-sets.ts'
 import { blockedPod } from './pod-trouble.ts'
-import { isRolledBack } from './stability.ts'
-import { hasStarted, restoreSource } from './restore-source.ts'
+import { restoreSource } from './restore-source.ts'
 import type { Rollout } from './rollout.ts'
-import { readSpec, wantedOf, wantsToRun } from './wanted.ts'
-import type { ReadSpec, Wanted } from './wanted.ts'
+import { wantedOf, wantsToRun } from './wanted.ts'
+import type { Wanted } from './wanted.ts'
 
 export interface ObserveParts {
   kube: Kube
@@ -77,6 +71,7 @@ export async function observe(parts: ObserveParts, job: StreamJob): Promise<Obse
     running: running?.set,
     problems: spec.problems,
     keepSpec: spec.keep,
+    held: spec.held,
     stableSpec: await stableSpecOf(parts, job, spec.kept),
     pods,
     orphans: all.items.filter(({ metadata }) => (metadata.ownerReferences ?? []).length === 0),
@@ -267,122 +262,6 @@ function contextOf(
   token: string,
 ): PodContext {
   return { job, spec, settings, tokenSecret: tokenSecretName(job.metadata.name, token) }
-}
-
-interface ChosenSpec {
-  /** What should run, and its graph; undefined when no spec was ever good. */
-  chosen: UsableSpec | undefined
-  problems: readonly Problem[]
-  keep: Observed['keepSpec']
-  /** What the ConfigMap says, when it had to be read. */
-  kept: KeptSpecs | undefined
-}
-
-interface UsableSpec {
-  spec: StreamJobSpec
-  graph: JobGraph
-}
-
-/** The newest spec when it is good and its state fits what has run; else the last good one. */
-async function chooseSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
-  const hash = job.status?.lastGood?.hash
-  const isKept = hash !== undefined && isSealed(job.spec, hash)
-  if (isKept && isRolledBack(job.status)) return stableSpec(parts, job)
-  const read = readJobSpec(parts, job, job.spec, isKept ? 'kept' : 'written')
-  const problems = [...nameProblems(job.metadata.name), ...read.problems]
-  const newest = problems.length === 0 ? usableSpec(job.spec, read) : undefined
-  // the few digits of an earlier operator prove too little: the spec is kept anew
-  if (newest !== undefined && isKept && hash.length > SHORT_HASH)
-    return { chosen: newest, problems, keep: undefined, kept: undefined }
-  const kept = await readKept(parts.kube, job)
-  // After a rollback the last good one is not what runs.
-  const last = (isRolledBack(job.status) ? kept.stable : undefined) ?? kept.lastGood
-  // The kept spec was good; an operator of another version may read it otherwise.
-  const usable = last === undefined ? undefined : usableSpec(last, readJobSpec(parts, job, last, 'kept'))
-  if (newest === undefined) {
-    const altered = kept.isAltered ? [alteredSpec(job)] : []
-    return { chosen: usable, problems: [...problems, ...altered], keep: undefined, kept }
-  }
-  if (
-    usable !== undefined &&
-    hasStarted(job) &&
-    job.spec.restore !== undefined &&
-    hashOf(job.spec.restore) !== hashOf(usable.spec.restore ?? null)
-  ) {
-    return { chosen: usable, problems: [RESTORE_TOO_LATE], keep: undefined, kept }
-  }
-  const change = usable === undefined ? undefined : changeOf(usable.graph, newest.graph)
-  if (change?.class === 'incompatible' && hasStarted(job)) {
-    return { chosen: usable, problems: [incompatible(change)], keep: undefined, kept }
-  }
-  const taken = kept.isForeign ? lastGoodName(job.metadata.name) : undefined
-  return { chosen: newest, problems, keep: { change, previous: last, stable: kept.stable, taken }, kept }
-}
-
-/** In place of one that did not hold. */
-async function stableSpec(parts: ObserveParts, job: StreamJob): Promise<ChosenSpec> {
-  const kept = await readKept(parts.kube, job)
-  const { stable } = kept
-  const chosen = stable === undefined ? undefined : usableSpec(stable, readJobSpec(parts, job, stable, 'kept'))
-  const problem: Problem = {
-    code: 'ROLLED_BACK',
-    path: 'spec',
-    message: job.status?.rolledBack?.message ?? 'it did not hold',
-    hint: 'correct the spec; to try the same once more, change spec.restartNonce',
-  }
-  return { chosen, problems: [problem, ...(chosen === undefined ? [alteredSpec(job)] : [])], keep: undefined, kept }
-}
-
-function readJobSpec(
-  { connectors, settings }: ObserveParts,
-  job: StreamJob,
-  spec: StreamJobSpec,
-  origin: Origin,
-): ReadSpec {
-  const { maxSubtasks } = settings
-  return readSpec(spec, connectors, { maxSubtasks, origin, reach: reachOf(job, spec, settings) })
-}
-
-function usableSpec(spec: StreamJobSpec, { graph }: ReadSpec): UsableSpec | undefined {
-  return graph === undefined ? undefined : { spec, graph }
-}
-
-const RESTORE_TOO_LATE: Problem = {
-  code: 'RESTORE_TOO_LATE',
-  path: 'spec.restore',
-  message: 'the job has started and has state of its own',
-  hint: 'take it out again; to start from a savepoint, create another job',
-}
-
-function alteredSpec(job: StreamJob): Problem {
-  return {
-    code: 'LAST_GOOD_ALTERED',
-    path: 'spec',
-    message: `the last good spec cannot be used: ConfigMap ${lastGoodName(job.metadata.name)} is not as the operator wrote it`,
-    hint: 'correct the spec above: the next good one is kept again',
-  }
-}
-
-/** Pods and the Service are named after the job; a Service takes no dots and begins with a letter. */
-function nameProblems(name: string): Problem[] {
-  if (/^[a-z]([-a-z0-9]{0,49}[a-z0-9])?$/.test(name)) return []
-  return [
-    {
-      code: 'NAME_INVALID',
-      path: 'metadata.name',
-      message: `"${name}" cannot name a Service`,
-      hint: 'at most 51 of a-z, 0-9 and -, a letter first',
-    },
-  ]
-}
-
-function incompatible(change: Change): Problem {
-  return {
-    code: 'STATE_INCOMPATIBLE',
-    path: 'spec',
-    message: change.reasons.join('; '),
-    hint: 'give the changed operator a new id to start it without state, or undo the change',
-  }
 }
 
 const TOKEN_KEY_GONE: ErrorReport = {

@@ -2,17 +2,20 @@ import type { ErrorReport } from '../../runtime/model/errors.ts'
 import type { JobReport, SavepointReport } from '../../runtime/control/job-report.ts'
 import type { Change } from '../../runtime/plan/change.ts'
 import type { Problem } from '../../runtime/graph/problems.ts'
-import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
+import type { HeldRevision, StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import type { Pod } from '../kube/objects.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface KeepSpec {
+  /** earlier: only what an operator kept that knew no revisions; then the last good one stays. */
+  kind: 'newest' | 'earlier'
   change: Change | undefined
-  /** The last good one until now, when it can still be read. */
-  previous: StreamJobSpec | undefined
-  stable: StreamJobSpec | undefined
-  /** The ConfigMap of that name, when it belongs to someone else. */
+  /** What gets a revision each, the oldest first. */
+  specs: readonly StreamJobSpec[]
+  /** The ControllerRevision of one of them, when it belongs to someone else. */
   taken: string | undefined
+  /** The ConfigMap from which earlier ones were read. */
+  leftover: string | undefined
 }
 
 /** All that one pass knows: read at its start, never changed. Plain data. */
@@ -28,8 +31,10 @@ export interface Observed {
   problems: readonly Problem[]
   /** The newest spec that has held; undefined when none has, or its text is not what the status vouches for. */
   stableSpec: StreamJobSpec | undefined
-  /** The newest spec passed and is not yet kept as the last good one; what it changes when there was one before. */
+  /** Specs that are not kept yet: the newest one, which has passed. */
   keepSpec: KeepSpec | undefined
+  /** The kept spec that `wanted` is of because `spec.upgrade.rollbackTo` names it. */
+  held: HeldRevision | undefined
   /**
    * What the pods that run the job were made from: `wanted`, unless an upgrade is to replace them. Undefined when
    * `wanted` is.

@@ -4,20 +4,20 @@ import type { ReconcileResult } from '../controller/controller.ts'
 import { orderOf } from '../controller/leadership.ts'
 import type { Leadership } from '../controller/leadership.ts'
 import { FINALIZER, streamJobs } from '../api/stream-job.ts'
-import type { StreamJob, StreamJobStatus } from '../api/stream-job.ts'
+import type { StreamJob } from '../api/stream-job.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventNote, EventRecorder } from '../kube/events.ts'
-import { FIELD_MANAGER } from '../kube/field-manager.ts'
 import type { ObjectRef } from '../kube/kube.ts'
 import type { KubeObject, Pod } from '../kube/objects.ts'
 import { pods as podResource, secrets, services } from '../kube/resource-type.ts'
 import type { ResourceType } from '../kube/resource-type.ts'
 import { tokenOf } from '../resources/job-token.ts'
-import { configMaps, coordinatorService, lastGoodConfigMap, tokenSecret } from '../resources/job-objects.ts'
+import { coordinatorService, tokenSecret } from '../resources/job-objects.ts'
 import { JOB_PORTS } from '../resources/job-pod.ts'
+import type { SavepointSchedule } from '../savepoint/schedule.ts'
 import { decide, isAtRest } from './decide.ts'
 import type { Act, Decision } from './decision.ts'
-import { keptHash } from './kept-specs.ts'
+import { deleteLeftover, keepSpec } from './keep-spec.ts'
 import { endpointOf, observe } from './observe.ts'
 import type { ObserveParts } from './observe.ts'
 import type { Observed } from './observed.ts'
@@ -38,6 +38,7 @@ export interface StreamJobParts extends ObserveParts {
   events: EventRecorder
   teller: Teller
   isolation: Isolation
+  schedule: SavepointSchedule
   listener: Listener
   leadership: Leadership
   logger: Logger
@@ -63,11 +64,22 @@ export async function reconcileStreamJob(parts: StreamJobParts, ref: ObjectRef):
   const refusal = await carryOut(parts, { ...observed, job: current.job }, decision.act)
   if (refusal === undefined) {
     const next = hasWrittenJob(decision) ? requeueAfter(decision) : await tell(parts, current, decision)
-    return rest(parts, { ...observed, job: current.job }, decision) ?? next
+    const looksIn = rest(parts, { ...observed, job: current.job }, decision) ?? next
+    return isSteady(decision) ? sooner(looksIn, await parts.schedule.keep(current.job)) : looksIn
   }
   parts.listener.forget(ref)
   const outcome = refused(observed, decision, refusal)
   return tell(parts, await writeStatus(parts, { ...observed, job: current.job }, outcome), outcome)
+}
+
+/** The job runs, and nothing is under way: savepoints can be taken. */
+function isSteady({ act, phase }: Decision): boolean {
+  return act.kind === 'none' && (phase === 'Running' || phase === 'Degraded')
+}
+
+function sooner(result: ReconcileResult, dueInMs: number = Infinity): ReconcileResult {
+  const ms = Math.min(result.requeueAfterMs ?? Infinity, dueInMs)
+  return ms === Infinity ? result : { ...result, requeueAfterMs: ms }
 }
 
 /** Undefined when the job is not at rest: it is looked at again soon. */
@@ -78,7 +90,8 @@ function rest(parts: StreamJobParts, observed: Observed, decision: Decision): Re
     parts.listener.forget(refOf(job))
     return undefined
   }
-  return { requeueAfterMs: parts.listener.listen(refOf(job), endpoint, coordinator.report) }
+  const requeueAfterMs = parts.listener.listen(refOf(job), endpoint, coordinator.report)
+  return { requeueAfterMs, settledAt: job.metadata.resourceVersion ?? '' }
 }
 
 /** Of an object that is gone nothing can be told: first all that is known, then the finalizer. */
@@ -93,7 +106,7 @@ async function release(parts: StreamJobParts, observed: Observed, decision: Deci
 
 /** Then the version that is known is an old one: the next pass, which is made at once, tells. */
 function hasWrittenJob({ act }: Decision): boolean {
-  return act.kind === 'keepSpec' || act.kind === 'addFinalizer'
+  return act.kind === 'keepSpec' || act.kind === 'deleteLeftover' || act.kind === 'addFinalizer'
 }
 
 /** After the act, which waits for no Event. */
@@ -151,6 +164,7 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
       return undefined
     case 'release':
       parts.isolation.forget(job.metadata.uid ?? '')
+      parts.schedule.forget(job.metadata.uid ?? '')
       await setFinalizers(
         parts,
         job,
@@ -158,7 +172,10 @@ async function carryOut(parts: StreamJobParts, observed: Observed, act: Act): Pr
       )
       return undefined
     case 'keepSpec':
-      return keepSpec(parts, observed)
+      return keepSpec(parts.kube, observed)
+    case 'deleteLeftover':
+      await deleteLeftover(parts.kube, job)
+      return undefined
     case 'createPods':
       return createPods(parts, job, act.pods)
     case 'startSuccessors':
@@ -184,33 +201,6 @@ async function setFinalizers({ kube }: StreamJobParts, job: StreamJob, finalizer
   await kube.patch(streamJobs, refOf(job), { metadata: { resourceVersion, finalizers } }).catch((error: unknown) => {
     if (!isNotFound(error)) throw error
   })
-}
-
-/** First the text, then the status that points to it. */
-async function keepSpec(
-  { kube }: StreamJobParts,
-  { job, keepSpec: keep, wanted, running }: Observed,
-): Promise<Refused | undefined> {
-  const isReplaced = running !== undefined && running.template !== wanted?.template
-  const text = lastGoodConfigMap(job, {
-    spec: job.spec,
-    running: isReplaced ? running.spec : undefined,
-    previous: keep?.previous,
-    stable: keep?.stable,
-  })
-  const refusal = await refusalFrom(text, kube.apply(configMaps, text, FIELD_MANAGER))
-  if (refusal !== undefined) return refusal
-  const lastGood: StreamJobStatus['lastGood'] = {
-    generation: job.metadata.generation ?? 0,
-    hash: keptHash(job.spec),
-    running: isReplaced ? keptHash(running.spec) : null,
-    change: keep?.change?.class ?? 'graph',
-  }
-  await kube.patchStatus(streamJobs, refOf(job), {
-    metadata: { resourceVersion: job.metadata.resourceVersion },
-    status: { lastGood },
-  })
-  return undefined
 }
 
 /** Before the first of them is created; one that is there already was taken. */

@@ -1,7 +1,10 @@
+import type { Problem } from '../../runtime/graph/problems.ts'
 import type { ErrorReport } from '../../runtime/model/errors.ts'
+import { memberOf } from '../../runtime/model/fields.ts'
 import type { StreamJob, StreamJobSpec } from '../api/stream-job.ts'
 import { streamSavepoints } from '../api/stream-savepoint.ts'
 import type { StreamSavepoint } from '../api/stream-savepoint.ts'
+import { isOf, newestLocation } from '../savepoint/newest.ts'
 import { unlessNotFound } from '../kube/errors.ts'
 import type { Kube } from '../kube/kube.ts'
 
@@ -14,17 +17,51 @@ export interface RestoreSource {
 
 const NOTHING: RestoreSource = { location: undefined, waitsFor: undefined }
 
+/** The API server has said so already, unless its CRD is an older one. */
+export function restoreProblems({ restore }: StreamJobSpec): Problem[] {
+  const given = ['savepoint', 'path', 'latestOf'].filter((name) => typeof memberOf(restore ?? {}, name) === 'string')
+  if (restore === undefined || given.length === 1) return []
+  return [
+    {
+      code: 'RESTORE_INVALID',
+      path: 'spec.restore',
+      message: given.length === 0 ? 'it names nothing' : `it names ${given.join(' and ')}`,
+      hint: 'give one of savepoint, path and latestOf',
+    },
+  ]
+}
+
 /** What `spec.restore` means now; nothing once the job has started, since it has state of its own from then on. */
 export async function restoreSource(kube: Kube, job: StreamJob, { restore }: StreamJobSpec): Promise<RestoreSource> {
   if (restore === undefined || hasStarted(job)) return NOTHING
-  if (restore.savepoint === undefined) return { location: restore.path, waitsFor: undefined }
-  const savepoint = await unlessNotFound(
-    kube.get(streamSavepoints, { namespace: job.metadata.namespace ?? '', name: restore.savepoint }),
-  )
+  const { namespace = '' } = job.metadata
+  if ('path' in restore) return { location: restore.path, waitsFor: undefined }
+  if ('latestOf' in restore) return latestOf(kube, namespace, restore)
+  const savepoint = await unlessNotFound(kube.get(streamSavepoints, { namespace, name: restore.savepoint }))
   const location = savepoint?.status?.phase === 'Completed' ? savepoint.status.location : undefined
   return location === undefined
     ? { location, waitsFor: whyNot(restore.savepoint, savepoint) }
     : { location, waitsFor: undefined }
+}
+
+async function latestOf(
+  kube: Kube,
+  namespace: string,
+  { latestOf: name, uid }: { latestOf: string; uid?: string },
+): Promise<RestoreSource> {
+  const { items } = await kube.list(streamSavepoints, { namespace })
+  const location = newestLocation(items.filter((one) => one.spec.job === name && (uid === undefined || isOf(one, uid))))
+  if (location !== undefined) return { location, waitsFor: undefined }
+  const whose = uid === undefined ? name : `${name} with the UID ${uid}`
+  const path = 'spec.restore.latestOf'
+  const waitsFor: ErrorReport = {
+    code: 'SAVEPOINT_MISSING',
+    message: `${path}: there is no completed StreamSavepoint of a StreamJob ${whose} in this namespace.`,
+    domain: 'user',
+    retriable: true,
+    path,
+  }
+  return { location, waitsFor }
 }
 
 export function hasStarted(job: StreamJob): boolean {

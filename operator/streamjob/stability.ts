@@ -36,6 +36,8 @@ export function isRolledBack(status: StreamJobStatus | undefined): boolean {
 export function decideRollback(observed: Observed): Decision | undefined {
   const { job, coordinator, wanted, running, stableSpec, now } = observed
   const { stable, observing, lastGood } = job.status ?? {}
+  // Somebody has said which spec is to run: nothing else runs in its place.
+  if (observed.held !== undefined) return undefined
   if (job.spec.upgrade?.rollback === 'Disabled' || stableSpec === undefined || lastGood?.hash === stable)
     return undefined
   if (isRolledBack(job.status) || coordinator.kind !== 'reached') return undefined
@@ -63,12 +65,12 @@ export function decideRollback(observed: Observed): Decision | undefined {
 
 /** The part of the status that stability is read from, after a pass. */
 export function stabilityAfter(observed: Observed, decision: Decision): Stability {
-  const { job } = observed
+  const { job, held: named } = observed
   const rolledBack = decision.rolledBack ?? (isRolledBack(job.status) ? job.status?.rolledBack : null) ?? null
   const { stable } = job.status ?? {}
   const held = { ...(stable === undefined ? {} : { stable }), rolledBack }
-  const hash = job.status?.lastGood?.hash
-  if (rolledBack !== null || hash === undefined) return { ...held, observing: null }
+  const hash = named?.hash ?? job.status?.lastGood?.hash
+  if ((rolledBack !== null && named === undefined) || hash === undefined) return { ...held, observing: null }
   // A spec that fails after all is nothing to go back to.
   if (hash === stable)
     return decision.phase === 'Failed' ? { ...held, stable: '', observing: null } : { ...held, observing: null }
@@ -93,10 +95,10 @@ function observation(
   return holds ? { stable: hash, observing: null } : { observing: before }
 }
 
-export function stableFact({ job }: Observed, { stable, observing, rolledBack }: Stability): Fact {
-  if (rolledBack !== undefined && rolledBack !== null)
+export function stableFact({ job, held }: Observed, { stable, observing, rolledBack }: Stability): Fact {
+  if (rolledBack !== undefined && rolledBack !== null && held === undefined)
     return { type: 'Stable', status: 'False', reason: 'RolledBack', message: rolledBack.message }
-  if (stable !== undefined && stable !== '' && stable === job.status?.lastGood?.hash)
+  if (stable !== undefined && stable !== '' && stable === (held?.hash ?? job.status?.lastGood?.hash))
     return { type: 'Stable', status: 'True', reason: 'Passed', message: '' }
   return observing === undefined || observing === null
     ? { type: 'Stable', status: 'False', reason: 'NotRunning', message: '' }

@@ -10,6 +10,7 @@ import { CHAIN_LABEL, JOB_LABEL, selectorOf, TEMPLATE_LABEL } from '../resources
 import { UNNAMED } from '../resources/template.ts'
 import { camelCase } from '../kube/camel-case.ts'
 import type { Decision } from './decision.ts'
+import { keptHash } from './kept-specs.ts'
 import { decisionsAfter } from './decisions.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
@@ -32,7 +33,9 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
   const lastOperation = lastOperationOf(observed, decision)
   // A spec that is only being kept is not acted on yet: Ready must not speak of it.
   const generation =
-    decision.act.kind === 'keepSpec' ? (before.observedGeneration ?? 0) : (job.metadata.generation ?? 0)
+    decision.act.kind === 'keepSpec' || decision.act.kind === 'deleteLeftover'
+      ? (before.observedGeneration ?? 0)
+      : (job.metadata.generation ?? 0)
   const stability = stabilityAfter(observed, decision)
   return {
     observedGeneration: generation,
@@ -52,6 +55,8 @@ export function statusOf(observed: Observed, decision: Decision): StreamJobStatu
     refusal: decision.refusal ?? null,
     ...(lastOperation === undefined ? {} : { lastOperation }),
     ...lastGoodOf(observed, decision),
+    ...(before.revisions === undefined ? {} : { revisions: before.revisions }),
+    rollbackTo: observed.held ?? null,
     ...stability,
     decisions: decisionsAfter(observed, decision),
     finishedAt: decision.phase === 'Finished' ? (before.finishedAt ?? isoSeconds(now)) : null,
@@ -83,16 +88,21 @@ function templateOfStatus({ running, job }: Observed, decision: Decision): { tem
   return template === undefined ? {} : { template }
 }
 
-/** Once pods of the wanted template run the job, none are left that another spec must be kept for. */
+/**
+ * Names the spec of the pods that run while those of another one are to take over. Once pods of the wanted template run
+ * the job, none are left that another spec must be kept for.
+ */
 function lastGoodOf(
   { job, running, wanted, isDeferred }: Observed,
   decision: Decision,
 ): Pick<StreamJobStatus, 'lastGood'> {
   const lastGood = job.status?.lastGood
   if (lastGood === undefined) return {}
-  const isOver =
-    decision.template !== undefined || (!isDeferred && running !== undefined && running.template === wanted?.template)
-  return { lastGood: isOver ? { ...lastGood, running: null } : lastGood }
+  if (running === undefined || wanted === undefined || isDeferred) return { lastGood }
+  if (decision.template !== undefined || running.template === wanted.template)
+    return { lastGood: { ...lastGood, running: null } }
+  const isNamed = (lastGood.running ?? null) !== null || keptHash(running.spec) === keptHash(wanted.spec)
+  return { lastGood: isNamed ? lastGood : { ...lastGood, running: keptHash(running.spec) } }
 }
 
 const REASON_OF_PROBLEM: ReadonlyMap<string, Reason> = new Map([
@@ -133,14 +143,18 @@ function withFailure(fact: Fact, { operation }: Decision, failure: PodFailure | 
   return { ...fact, message: `${failure.message} ${fact.message}` }
 }
 
-function problemText({ problems, wanted }: Observed, { refusal }: Decision): string {
+/** Of pods whose spec is lost. */
+export const UNKEPT = 'What runs is left as it is, and nobody looks after it.'
+
+function problemText({ problems, wanted, pods }: Observed, { refusal }: Decision): string {
   const lines = problems.slice(0, 5).map(({ code, path, message, hint, position }) => {
     const at = position === undefined ? '' : ` (line ${position.line}, column ${position.column})`
     return `${clipped(path, 200)}${at}: ${clipped(message, 400)} [${code}]${hint === undefined ? '' : `; ${clipped(hint, 200)}`}`
   })
   if (problems.length > 5) lines.push(`and ${problems.length - 5} more`)
   const inForce = refusal?.message ?? 'The last valid spec stays in force.'
-  lines.push(wanted === undefined ? 'Nothing runs.' : inForce)
+  const without = pods.length === 0 ? 'Nothing runs.' : UNKEPT
+  lines.push(wanted === undefined ? without : inForce)
   return lines.join('\n')
 }
 

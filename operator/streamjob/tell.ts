@@ -3,6 +3,7 @@ import { streamJobs } from '../api/stream-job.ts'
 import type { OperatorMetrics } from '../controller/metrics.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { Kube } from '../kube/kube.ts'
+import { recordSavepoint } from '../savepoint/record.ts'
 
 const REMEMBERED = 2_000
 
@@ -10,6 +11,8 @@ interface TellParts {
   kube: Kube
   events: EventRecorder
   metrics: OperatorMetrics
+  /** The checkpoint store of jobs that name none. */
+  store: string
 }
 
 /**
@@ -40,6 +43,7 @@ export class Teller {
   }
 
   async #tellOne(job: StreamJob, one: Untold): Promise<'written' | 'later'> {
+    if ('savepoint' in one) return recordSavepoint(this.#parts, job, one.savepoint)
     if ('event' in one) return this.#parts.events.recordOnce(job, { id: one.id, ...one.event })
     if (this.#counted.has(one.id)) return 'written'
     this.#counted.add(one.id)

@@ -1,4 +1,11 @@
-import type { LastOperation, Operation, OperationType, StreamJobStatus, Untold } from '../api/stream-job.ts'
+import type {
+  LastOperation,
+  Operation,
+  OperationType,
+  StreamJobStatus,
+  TakenSavepoint,
+  Untold,
+} from '../api/stream-job.ts'
 import type { EventNote } from '../kube/events.ts'
 import { textWithoutNulls } from '../kube/text-without-nulls.ts'
 import { sealOf } from '../resources/hash.ts'
@@ -6,11 +13,16 @@ import type { Decision } from './decision.ts'
 import { notesOf } from './notes.ts'
 import type { Observed } from './observed.ts'
 import { learntPause } from './operation.ts'
+import { takenSavepoints } from './taken-savepoints.ts'
 
 /** More than a pass has to say; when nothing can be written for long, the oldest are given up. */
 const MOST = 32
 
-type News = { event: EventNote } | { ended: Ended } | { paused: { type: OperationType; ms: number } }
+type News =
+  | { event: EventNote }
+  | { savepoint: TakenSavepoint }
+  | { ended: Ended }
+  | { paused: { type: OperationType; ms: number } }
 type Ended = { type: OperationType; result: LastOperation['result']; ms: number }
 
 export interface Telling {
@@ -33,6 +45,7 @@ export function tellingOf(observed: Observed, decision: Decision, next: StreamJo
   const news: News[] = [
     ...endedOf(observed, decision),
     ...pausedOf(observed, decision),
+    ...takenSavepoints(observed, decision).map((savepoint) => ({ savepoint })),
     ...(isChange ? notes.map((event) => ({ event })) : []),
   ]
   const known = new Set(waiting.map(({ id: _, ...rest }) => textWithoutNulls(rest)))
@@ -46,7 +59,7 @@ export function tellingOf(observed: Observed, decision: Decision, next: StreamJo
 /** The part of a status that notes follow from: counters and sizes move in each pass and say nothing. */
 function told(status: StreamJobStatus): string {
   const { observedGeneration, phase, reason, message, attempt, template, operation, lastOperation } = status
-  const { refusal, lastFailure, conditions = [] } = status
+  const { refusal, lastFailure, rollbackTo, conditions = [] } = status
   return textWithoutNulls({
     observedGeneration,
     phase,
@@ -58,6 +71,7 @@ function told(status: StreamJobStatus): string {
     lastOperation,
     refusal,
     lastFailure,
+    rollbackTo,
     losses: (status.losses ?? []).map(({ operator, firstReason }) => ({ operator, firstReason })),
     conditions: conditions.map(({ type, status: state, reason: why }) => ({ type, state, why })),
   })

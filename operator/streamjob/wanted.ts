@@ -15,6 +15,7 @@ import { podProblems } from '../resources/pod-template.ts'
 import { inTemplate, templateHash } from '../resources/template.ts'
 import { workerPod } from '../resources/worker-pod.ts'
 import { reachProblems } from './reach-problems.ts'
+import { restoreProblems } from './restore-source.ts'
 
 /** What should be there for a spec that passed: pure, the same in every pass. */
 export interface Wanted {
@@ -53,7 +54,9 @@ export function readSpec(
   { maxSubtasks, origin, reach }: SpecLimits,
 ): ReadSpec {
   const validation = validateJob(spec, connectors, origin)
-  const platform = isFields(spec) ? podProblems(spec, origin).slice(0, MOST_PROBLEMS) : []
+  const platform = isFields(spec)
+    ? [...podProblems(spec, origin).slice(0, MOST_PROBLEMS), ...restoreProblems(spec)]
+    : []
   if ('problems' in validation) return { problems: [...validation.problems, ...platform], graph: undefined }
   const { graph } = validation
   const problems = [

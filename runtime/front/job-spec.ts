@@ -44,6 +44,7 @@ const PLATFORM_FIELDS: readonly string[] = [
   'desiredState',
   'restartNonce',
   'restore',
+  'savepoints',
   'deletion',
   'upgrade',
 ]

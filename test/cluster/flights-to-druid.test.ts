@@ -252,7 +252,7 @@ describe('flights from Kafka into Druid on a real Kubernetes node', () => {
       LONG_MS,
       250,
     )
-    for (const kind of ['secrets', 'services', 'configmaps']) {
+    for (const kind of ['secrets', 'services', 'controllerrevisions']) {
       await until(
         `no ${kind} are left`,
         async () =>

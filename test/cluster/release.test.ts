@@ -100,6 +100,7 @@ describe('a release on a real Kubernetes node', () => {
         { modules: { one: { image: '/app/one.mjs' } } },
         { modules: { one: { configMap: 'one', key: 'one.mjs' } } },
       ],
+      ['upgrade.rollbackTo', { upgrade: { rollbackTo: 1 } }, { upgrade: { rollbackTo: 2 } }],
     ]
     const suspended = (name: string, changes: Partial<StreamJobSpec> = {}): unknown =>
       job(name, { ...changes, desiredState: 'Suspended' })
@@ -164,7 +165,14 @@ describe('a release on a real Kubernetes node', () => {
           `--patch=${JSON.stringify({ status })}`,
         )
       const hash = 'f'.repeat(64)
-      for (const [field, value] of Object.entries({ lastGood: { hash }, stable: hash, rolledBack: { hash } })) {
+      const vouching = {
+        lastGood: { hash },
+        revisions: [{ hash, revision: 1 }],
+        rollbackTo: { hash, revision: 1 },
+        stable: hash,
+        rolledBack: { hash },
+      }
+      for (const [field, value] of Object.entries(vouching)) {
         const refusal = `changing status.${field} needs the right to create pods`
         await expect(patch(AUTHOR, { [field]: value })).rejects.toThrow(refusal)
         await patch(OWNER, { [field]: value })

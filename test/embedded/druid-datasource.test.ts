@@ -65,8 +65,6 @@ describe('the API server with the DruidDatasource CRD', () => {
       kafka: { brokers: 'k:9092', topic: 't' },
       timestamp: { column: 'at', format: 'auto' },
       dimensions: [{ name: 'a', type: 'string' }],
-      granularity: { segment: 'DAY', query: 'NONE', rollup: false },
-      ingestion: { taskCount: 1, replicas: 1, taskDuration: '1h', completionTimeout: '30m', useEarliestOffset: true },
       suspended: false,
       driftPolicy: 'Enforce',
       adoption: 'IfEqual',
@@ -81,11 +79,25 @@ describe('the API server with the DruidDatasource CRD', () => {
     ['an unknown granularity', { granularity: { segment: 'FORTNIGHT' } }, /FORTNIGHT/],
     ['a dimension that is there twice', { dimensions: [{ name: 'a' }, { name: 'a' }] }, /Duplicate/],
     ['no column at all', { dimensions: [] }, /dimensions or metrics must be given/],
+    ['neither a topic nor a rawSpec', { kafka: undefined }, /kafka and timestamp must be given, or rawSpec/],
+    ['a rawSpec beside typed fields', { rawSpec: { type: 'kafka' } }, /rawSpec says all of it/],
+    ['two logins', { auth: { basic: { secret: 'a' }, bearer: { secret: 'a' } } }, /exactly one of basic and bearer/],
     ['a topic that is not a name', { kafka: { brokers: 'k:9092', topic: 'a b' } }, /topic/],
     ['a text that is not a duration', { syncInterval: 'often' }, /syncInterval/],
     ['an unknown policy', { deletionPolicy: 'DropData' }, /DropData/],
   ])('refuses %s', (_, changes, message) => {
     expect(() => create(changes)).toThrow(message)
+  })
+
+  test('takes a rawSpec as it is, and fills in the names of keys', () => {
+    const rawSpec = { type: 'kafka', spec: { ioConfig: { topic: 't' } } }
+    const only = { kafka: undefined, timestamp: undefined, dimensions: undefined }
+    const name = create({ ...only, rawSpec, auth: { basic: { secret: 'login' } }, tls: { ca: { secret: 'ca' } } })
+    expect(specOf(name)).toMatchObject({
+      rawSpec,
+      auth: { basic: { secret: 'login', usernameKey: 'username', passwordKey: 'password' } },
+      tls: { ca: { secret: 'ca', key: 'ca.crt' } },
+    })
   })
 
   test('refuses another topic, datasource and Druid, and takes other changes', () => {

@@ -42,7 +42,6 @@ export const ARGUED_LOOKUPS: Readonly<Record<string, Readonly<Record<string, num
     'operator/config.ts': 1,
     'operator/druid/druid-answers.ts': 1,
     'operator/druid/reconcile.ts': 1,
-    'operator/druid/validate-spec.ts': 1,
     'operator/real/kube-config.ts': 1,
     'operator/resources/job-reach.ts': 1,
     'runtime/codegen/rows/row-maker.ts': 1,

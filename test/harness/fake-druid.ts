@@ -14,10 +14,17 @@ export class FakeDruid {
   readonly calls: { method: string; path: string; authorization: string | undefined }[] = []
   readonly supervisors = new Map<string, { spec: Spec; suspended: boolean; restarts: number }>()
   readonly history = new Map<string, { spec: Spec; version: string }[]>()
+  /** By datasource, as they were sent last. */
+  readonly rules = new Map<string, Spec[]>()
+  readonly compactions = new Map<string, Spec>()
   /** Answers of `GET …/status` in place of the usual ones. */
   status: string | undefined
   /** A partition that no task of a running supervisor has. */
   unread: string | undefined
+  /** Whether all supervisors at once may not be read. */
+  refusesOverview = false
+  /** A member of the ioConfig that this Druid does not know and does not give back. */
+  forgets: string | undefined
   runningTasks = 'none'
   completedTasks = 'none'
   /** 'refuse' closes every connection; a number is the status of every answer. */
@@ -48,7 +55,7 @@ export class FakeDruid {
   }
 
   writes(): string[] {
-    return this.calls.filter(({ method }) => method === 'POST').map(({ path }) => path)
+    return this.calls.filter(({ method }) => method !== 'GET').map(({ path }) => path)
   }
 
   /** As if its constructor had thrown: gone without a tombstone. */
@@ -75,7 +82,7 @@ export class FakeDruid {
       request.socket.destroy()
       return
     }
-    if (method === 'POST') this.beforeWrite()
+    if (method !== 'GET') this.beforeWrite()
     const { status, text } = this.#answer(method, url, Buffer.concat(chunks).toString('utf8'))
     if (method === 'POST' && this.losesAnswers) {
       request.socket.destroy()
@@ -90,8 +97,12 @@ export class FakeDruid {
       const name = url.searchParams.get('state') === 'running' ? this.runningTasks : this.completedTasks
       return name === 'none' ? json([]) : replay(name)
     }
+    const [, kind, dataSource = ''] = /\/(rules|compaction\/config\/datasources)\/([^/]+)$/.exec(url.pathname) ?? []
+    if (kind === 'rules') return this.#rulesOf(dataSource, method, body)
+    if (kind !== undefined) return this.#compactionOf(dataSource, method, body)
     if (url.pathname.endsWith('/taskGroups/handoff')) return replay('supervisor-handoff')
     const [, id, verb] = /^\/druid\/indexer\/v1\/supervisor(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? []
+    if (id === undefined && method === 'GET') return this.#overview()
     if (id === undefined)
       return this.#post(JSON.parse(body) as Spec, url.searchParams.get('skipRestartIfUnmodified') === 'true')
     if (verb === 'history') {
@@ -100,7 +111,12 @@ export class FakeDruid {
     }
     const supervisor = this.supervisors.get(id)
     if (!supervisor) return replay('supervisor-get-404', id)
-    if (method === 'GET' && verb === undefined) return json(echo(supervisor))
+    if (method === 'GET' && verb === undefined) {
+      const { ioConfig: _, ...echoed } = echo(supervisor)
+      const inner = part(echoed, 'spec')
+      const { [this.forgets ?? '']: _forgotten, ...ioConfig } = part(inner, 'ioConfig')
+      return json({ ...echoed, spec: { ...inner, ioConfig }, ioConfig })
+    }
     if (verb === 'status') return this.#status(supervisor.suspended)
     if (verb === 'terminate') {
       this.supervisors.delete(id)
@@ -108,6 +124,38 @@ export class FakeDruid {
       return json({ id })
     }
     return this.#switch(id, supervisor, verb === 'suspend')
+  }
+
+  #rulesOf(dataSource: string, method: string, body: string): { status: number; text: string } {
+    if (method === 'GET') return json((this.rules.get(dataSource) ?? []).map((rule) => ({ ...RULE_DEFAULTS, ...rule })))
+    const rules = JSON.parse(body) as Spec[]
+    if (rules.some(({ type }) => String(type).startsWith('broadcast'))) return replay('rules-post-bad')
+    this.rules.set(dataSource, rules)
+    return { status: 200, text: '' }
+  }
+
+  #compactionOf(dataSource: string, method: string, body: string): { status: number; text: string } {
+    const config = this.compactions.get(dataSource)
+    if (method === 'POST') {
+      this.compactions.set(dataSource, JSON.parse(body) as Spec)
+      return json({ success: true })
+    }
+    if (config === undefined) return replay('compaction-overlord-get-404')
+    if (method === 'GET') return json({ type: 'inline', taskPriority: 25, engine: null, ...config })
+    this.compactions.delete(dataSource)
+    return json({ success: true })
+  }
+
+  /** All, in the state that the status of each one has. */
+  #overview(): { status: number; text: string } {
+    if (this.refusesOverview) return { status: 403, text: 'Unauthorized' }
+    const entries = [...this.supervisors].map(([id, supervisor]) => {
+      const { payload } = JSON.parse(this.#status(supervisor.suspended).text) as { payload: Spec }
+      const { state, detailedState, healthy } = payload
+      // `suspended` is false whatever the supervisor is, as that of 33.0.0
+      return { id, state, detailedState, healthy, suspended: false, spec: echo(supervisor) }
+    })
+    return json(entries)
   }
 
   #status(suspended: boolean): { status: number; text: string } {
@@ -159,6 +207,8 @@ export class FakeDruid {
     ])
   }
 }
+
+const RULE_DEFAULTS = { includeFuture: true, useDefaultTierForNull: true }
 
 /** What GET answers: the recorded defaults under what was posted, the inner objects twice. */
 function echo({ spec, suspended }: { spec: Spec; suspended: boolean }): Spec {

@@ -2,12 +2,15 @@ import { KubeError } from '../../operator/kube/errors.ts'
 import type { EventNote, Occurrence } from '../../operator/kube/events.ts'
 import type { Kube, MergePatch, ObjectRef } from '../../operator/kube/kube.ts'
 import type { KubeObject } from '../../operator/kube/objects.ts'
+import type { ResourceType } from '../../operator/kube/resource-type.ts'
 import { applyMergePatch } from './merge-patch.ts'
 
-/** An API server that holds one object: optimistic locking, generation, finalizers and deletion as the real one. */
+/** An API server that holds one object, and Secrets: optimistic locking, generation, finalizers and deletion as the real one. */
 export class OneObjectKube {
   readonly events: EventNote[] = []
   statusWrites = 0
+  /** By name, in whatever namespace; 'forbidden' may not be read. */
+  readonly secrets = new Map<string, Readonly<Record<string, string>> | 'forbidden'>()
   #object: Record<string, unknown> | undefined
   #version = 1
 
@@ -54,7 +57,8 @@ export class OneObjectKube {
     }
     return {
       now,
-      get: <T extends KubeObject>(_type: unknown, ref: ObjectRef) => Promise.resolve().then(() => this.#read(ref) as T),
+      get: <T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef) =>
+        Promise.resolve().then(() => (type.plural === 'secrets' ? this.#secret(ref) : this.#read(ref)) as T),
       patch: <T extends KubeObject>(_type: unknown, ref: ObjectRef, patch: MergePatch) => this.#patched<T>(ref, patch),
       patchStatus: <T extends KubeObject>(_type: unknown, ref: ObjectRef, patch: MergePatch) => {
         this.statusWrites += 1
@@ -67,6 +71,14 @@ export class OneObjectKube {
       apply: refuse,
       delete: refuse,
     }
+  }
+
+  #secret({ name }: ObjectRef): unknown {
+    const texts = this.secrets.get(name)
+    if (texts === 'forbidden') throw new KubeError('forbidden', { status: 403, reason: 'Forbidden' })
+    if (texts === undefined) throw new KubeError('not found', { status: 404, reason: 'NotFound' })
+    const data = Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')])
+    return { metadata: { name }, data: Object.fromEntries(data) as unknown }
   }
 
   #read(ref: ObjectRef): unknown {

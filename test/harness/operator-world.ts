@@ -22,13 +22,14 @@ import type { PodSettings } from '../../operator/resources/job-pod.ts'
 import { templateOf } from '../../operator/resources/template.ts'
 import { subtaskOf } from '../../operator/resources/worker-pod.ts'
 import { reconcileSavepoint } from '../../operator/savepoint/reconcile.ts'
+import { SavepointSchedule } from '../../operator/savepoint/schedule.ts'
 import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { Listener } from '../../operator/streamjob/listener.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
 import { Rollout } from '../../operator/streamjob/rollout.ts'
 import { Teller } from '../../operator/streamjob/tell.ts'
 import { eventTexts } from './certification/facts.ts'
-import { Strike } from './certification/strike.ts'
+import { isCrash, Strike } from './certification/strike.ts'
 import { FakeKube } from './fake-kube.ts'
 import { ManualClock } from './manual-clock.ts'
 import { silentLogger } from './silent-logger.ts'
@@ -77,6 +78,7 @@ interface Operator {
   events: EventRecorder
   teller: Teller
   isolation: Isolation
+  schedule: SavepointSchedule
 }
 
 /**
@@ -200,8 +202,9 @@ export class OperatorWorld implements JobClient {
       jobClient: this.#strike.guard<JobClient>('coordinator', this),
       metrics,
       events,
-      teller: new Teller({ kube, events, metrics }),
+      teller: new Teller({ kube, events, metrics, store: 'file:///checkpoints' }),
       isolation: new Isolation({ kube, settings: this.settings() }),
+      schedule: new SavepointSchedule({ kube, events }),
     }
   }
 
@@ -271,12 +274,13 @@ export class OperatorWorld implements JobClient {
   async #pass(reconcile: (operator: Operator) => Promise<ReconcileResult>): Promise<number | undefined> {
     if (this.isForgetful) this.restartOperator()
     try {
-      return (await reconcile(this.#operator)).requeueAfterMs
+      const { requeueAfterMs } = await reconcile(this.#operator)
+      if (!this.#strike.isDead) await this.#scrape()
+      return requeueAfterMs
     } catch (error) {
+      if (!this.#strike.isDead && !isCrash(error)) await this.#scrape()
       if (isConflict(error)) return 50
       throw error
-    } finally {
-      if (!this.#strike.isDead) await this.#scrape()
     }
   }
 
@@ -385,7 +389,7 @@ export class OperatorWorld implements JobClient {
               attempt: report.attempt,
               id: this.store.savepointsTaken,
               kind: 'savepoint',
-              path: id,
+              path: `checkpoints/${report.attempt}-${this.store.savepointsTaken}/manifest.json`,
               completedAt: this.clock.now(),
               durationMs: 1,
               sizeBytes: 1,

@@ -8,6 +8,7 @@ import { parse } from 'yaml'
 import { startApiServer } from '../../embedded/api-server.ts'
 import type { EmbeddedApiServer } from '../../embedded/api-server.ts'
 import { UNCONTESTED } from '../../operator/controller/leadership.ts'
+import { wrapped } from '../../operator/controller/wrapped.ts'
 import { configuredDruids } from '../../operator/druid/configured-druids.ts'
 import type {
   DruidDatasource,
@@ -17,6 +18,7 @@ import type {
 import { druidDatasources } from '../../operator/druid/druid-datasource.ts'
 import { HttpDruidClient } from '../../operator/druid/http-druid-client.ts'
 import { druidReconciler } from '../../operator/druid/reconcile.ts'
+import type { DruidClient } from '../../operator/druid/druid-client.ts'
 import { conditionOf } from '../../operator/druid/status.ts'
 import { isNotFound } from '../../operator/kube/errors.ts'
 import type { Kube } from '../../operator/kube/kube.ts'
@@ -85,11 +87,11 @@ describe.skipIf(why !== undefined)(
       rmSync(dir, { recursive: true, force: true })
     })
 
-    function restartOperator(): void {
+    function restartOperator(druids = configuredDruids({ default: { routerUrl: druidBed.routerUrl } })): void {
       reconcile = druidReconciler({
         kube,
         clock: realClock,
-        druids: configuredDruids({ default: { routerUrl: druidBed.routerUrl } }),
+        druids,
         leadership: UNCONTESTED,
         events: {
           recordOnce: (_, note) => {
@@ -104,11 +106,11 @@ describe.skipIf(why !== undefined)(
       })
     }
 
-    async function create(changes: Partial<DruidDatasourceSpec> = {}): Promise<void> {
+    async function create(changes: Partial<DruidDatasourceSpec> = {}, metadata = ref): Promise<void> {
       await kube.create(druidDatasources, {
         apiVersion: 'millrace.dev/v1alpha1',
         kind: 'DruidDatasource',
-        metadata: ref,
+        metadata,
         spec: {
           kafka: { brokers: kafkaBed.bootstrap, topic: 'delays' },
           timestamp: { column: 'windowStart' },
@@ -368,6 +370,67 @@ describe.skipIf(why !== undefined)(
       await everythingIsVisible()
     })
 
+    test('retention and compaction are set, restored when others change them, and removed', async () => {
+      const retention = [
+        { type: 'loadByPeriod', period: 'P20000D', tieredReplicants: { _default_tier: 1 } },
+        { type: 'dropForever' },
+      ]
+      await edit({ retention, compaction: { config: { skipOffsetFromLatest: 'P1D' } } })
+      await reconciledUntil('both are set', (status) => conditionOf(status, 'Configured')?.reason === 'AsWritten')
+      expect((await datasource())?.status?.settings?.map(({ name, unkept }) => [name, unkept])).toEqual([
+        ['retention', undefined],
+        ['compaction', undefined],
+      ])
+      const configured = [await druid.rules('delays'), await druid.compaction('delays')]
+      expect(configured).toMatchObject([
+        retention,
+        { dataSource: 'delays', skipOffsetFromLatest: 'P1D', taskContext: { useConcurrentLocks: true } },
+      ])
+      const told = events.length
+      restartOperator()
+      await reconcile(ref)
+      expect(events.slice(told)).toEqual([])
+      await druid.setRules('delays', [{ type: 'loadForever' }])
+      await druid.removeCompaction('delays')
+      await reconciledUntil('both are back', async () => {
+        const now = [await druid.rules('delays'), await druid.compaction('delays')]
+        return JSON.stringify(now) === JSON.stringify(configured)
+      })
+      await edit({ retention: [], compaction: { enabled: false, config: null } })
+      await reconciledUntil(
+        'both are gone',
+        async () => (await druid.rules('delays')).length === 0 && (await druid.compaction('delays')) === undefined,
+      )
+      await edit({ retention: null, compaction: null })
+      await druid.removeCompaction('delays')
+      await everythingIsVisible()
+    })
+
+    test('what Druid gives back is a rawSpec that is sent once and goes on where the typed one was', async () => {
+      const typed = (await datasource())?.spec
+      const live = await druid.supervisor('delays')
+      const { kafka, timestamp, dimensions, ingestion, tuning } = typed ?? {}
+      const rawSpec = { type: live?.['type'], spec: live?.['spec'], context: { useConcurrentLocks: true } }
+      await edit({ rawSpec, kafka: null, timestamp: null, dimensions: null, ingestion: null, tuning: null })
+      const generation = (await datasource())?.metadata.generation
+      await reconciledUntil(
+        'it runs',
+        (status) => status.observedGeneration === generation && ready(status) === 'True/Running',
+      )
+      expect((await datasource())?.status?.applied?.unkept).toEqual([])
+      await produce(3)
+      await everythingIsVisible()
+      const told = events.length
+      restartOperator()
+      await reconcile(ref)
+      expect(events.slice(told)).toEqual([])
+      await edit({ rawSpec: null, kafka, timestamp, dimensions, ingestion, tuning })
+      await reconciledUntil(
+        'it is typed again',
+        (status) => ready(status) === 'True/Running' && status.activeTasks === 1,
+      )
+    })
+
     test('another topic is refused by the API server', async () => {
       await expect(edit({ kafka: { topic: 'other' } })).rejects.toThrow(/topic cannot change/)
     })
@@ -409,6 +472,37 @@ describe.skipIf(why !== undefined)(
       )
       await create()
       await everythingIsVisible()
+    })
+
+    test('several resources are looked at with one call, which shows what others change', async () => {
+      const names = ['s0', 's1', 's2', 's3']
+      for (const name of names) await create({ suspended: true }, { ...ref, name })
+      const known = configuredDruids({ default: { routerUrl: druidBed.routerUrl } }).find('default')
+      if (known === undefined) throw new Error('no Druid')
+      const calls: PropertyKey[] = []
+      const counted = wrapped<DruidClient>(known.client(), (call, carryOut) => {
+        calls.push(call)
+        return carryOut()
+      })
+      restartOperator({ find: () => ({ ...known, client: () => counted }) })
+      const eachUntil = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
+        await waitFor(what, LONG_MS, async () => {
+          for (const name of names) await reconcile({ ...ref, name })
+          return holds()
+        })
+      }
+      const isSuspended = async (name: string): Promise<boolean> => {
+        const { status } = await kube.get(druidDatasources, { ...ref, name })
+        return status !== undefined && ready(status) === 'True/Suspended'
+      }
+      await eachUntil('all are suspended', async () => (await Promise.all(names.map(isSuspended))).every(Boolean))
+      calls.length = 0
+      await eachUntil('all were looked at with one call', () => calls.filter((call) => call === 'overview').length >= 8)
+      const closely = calls.filter((call) => call === 'status').length
+      // eight cycles of four resources: 32 looks
+      expect(closely).toBeLessThanOrEqual(16)
+      await druid.resume('s2')
+      await eachUntil('it is suspended again', async () => (await druid.supervisor('s2'))?.['suspended'] === true)
     })
   },
 )

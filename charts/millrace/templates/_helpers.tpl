@@ -94,6 +94,10 @@ annotations: {{- toYaml . | nindent 2 }}
 - apiGroups: [millrace.dev]
   resources: [streamjobs, streamsavepoints, druiddatasources]
   verbs: [get, list, watch, patch]
+# periodic ones, and records of those that it has had taken
+- apiGroups: [millrace.dev]
+  resources: [streamsavepoints]
+  verbs: [create, delete]
 - apiGroups: [millrace.dev]
   resources: [streamjobs/status, streamsavepoints/status, druiddatasources/status]
   verbs: [patch]
@@ -111,10 +115,21 @@ annotations: {{- toYaml . | nindent 2 }}
 - apiGroups: ['']
   resources: [secrets]
   verbs: [create]
-# the last good spec of a job
+{{- with .Values.druidSecrets }}
+# what spec.auth and spec.tls of DruidDatasources may name
+- apiGroups: ['']
+  resources: [secrets]
+  resourceNames: {{ toJson . }}
+  verbs: [get]
+{{- end }}
+# the specs of a job that were kept
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [get, list, create, patch, delete]
+# where an earlier operator kept them
 - apiGroups: ['']
   resources: [configmaps]
-  verbs: [get, create, patch]
+  verbs: [get, delete]
 - apiGroups: ['']
   resources: [events]
   verbs: [get, create, patch]

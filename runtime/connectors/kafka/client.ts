@@ -1,6 +1,6 @@
 import { MillraceError } from '../../model/errors.ts'
 import type { TlsMaterial } from '../../ports/tls-material.ts'
-import { isAllowedHost } from '../kit/allowed-hosts.ts'
+import { isAllowedHost } from '../../model/allowed-hosts.ts'
 
 /**
  * A Kafka cluster as the connector needs it: one method per protocol call, no retries and no state of its own

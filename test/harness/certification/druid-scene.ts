@@ -40,15 +40,22 @@ export class DruidScene implements Scene {
 
   static async create(strike: Strike, resource: DruidDatasource): Promise<DruidScene> {
     const druid = new FakeDruid()
-    const client = configuredDruids({ default: { routerUrl: await druid.start() } }).client('default')
-    const guarded = client === undefined ? undefined : strike.guard<DruidClient>('Druid', client)
-    const scene = new DruidScene(strike, druid, { client: () => guarded })
+    const known = configuredDruids({ default: { routerUrl: await druid.start() } }).find('default')
+    if (known === undefined) throw new Error('the Druid of the scene is not configured')
+    const guarded = strike.guard<DruidClient>('Druid', known.client())
+    const scene = new DruidScene(strike, druid, { find: () => ({ ...known, client: () => guarded }) })
     await scene.#kube.create(druidDatasources, resource)
     return scene
   }
 
   edit(changes: Partial<DruidDatasourceSpec>): void {
     this.#kube.update(druidDatasources, REF, (resource) => Object.assign(resource.spec, changes))
+  }
+
+  replaceSpec(spec: DruidDatasourceSpec): void {
+    this.#kube.update(druidDatasources, REF, (resource) => {
+      resource.spec = spec
+    })
   }
 
   async delete(): Promise<void> {
@@ -101,6 +108,8 @@ export class DruidScene implements Scene {
       status: withoutOrder(withoutTimes(this.resource()?.status)),
       events: withoutTimes(eventTexts(this.#kube)),
       supervisor: withoutOrder(supervisor),
+      rules: this.druid.rules.get(REF.name) ?? [],
+      compaction: this.druid.compactions.get(REF.name),
       versions: this.druid.history.get(REF.name)?.length ?? 0,
     }
   }

@@ -25,6 +25,14 @@ const runs =
     return JSON.stringify(supervisor.spec).includes(text) ? undefined : `${text} is not in its specification`
   }
 
+const RAW_SPEC = {
+  type: 'kafka',
+  spec: {
+    dataSchema: { dataSource: 'clicks', metricsSpec: [{ type: 'longSum', name: 'b', fieldName: 'b' }] },
+    ioConfig: { topic: 'clicks', taskCount: 3, consumerProperties: { 'bootstrap.servers': 'k:9092' } },
+  },
+}
+
 /** Each operation of a DruidDatasource. */
 export const DRUID_STORIES: readonly DruidStory[] = [
   {
@@ -74,6 +82,45 @@ export const DRUID_STORIES: readonly DruidStory[] = [
     acts: [{ act: edits({ suspended: false }) }],
     isOver: isReady('Running'),
     wrong: runs({ restarts: 0, text: 'longSum' }),
+  },
+  {
+    name: 'write a supervisor as a rawSpec',
+    begin: running,
+    acts: [
+      {
+        act: (scene: DruidScene) => {
+          scene.replaceSpec({ rawSpec: RAW_SPEC })
+        },
+      },
+    ],
+    isOver: isReady('Running'),
+    wrong: runs({ restarts: 1, text: '"taskCount":3' }),
+  },
+  {
+    name: 'set retention and compaction of a supervisor',
+    begin: running,
+    acts: [{ act: edits({ retention: [{ type: 'loadForever' }], compaction: { enabled: true } }) }],
+    isOver: isReady('Running'),
+    wrong: ({ druid }: DruidScene) =>
+      druid.rules.get('clicks')?.length === 1 && druid.compactions.has('clicks') ? undefined : 'not both are set',
+  },
+  {
+    name: 'terminate a supervisor with retention and compaction',
+    begin: async (strike: Strike): Promise<DruidScene> =>
+      (
+        await DruidScene.create(
+          strike,
+          sampleDatasource({
+            deletionPolicy: 'Terminate',
+            retention: [{ type: 'loadForever' }],
+            compaction: { enabled: true },
+          }),
+        )
+      ).untilRunning(),
+    acts: [{ act: (scene: DruidScene) => scene.delete() }],
+    isOver: (scene: DruidScene) => scene.resource() === undefined,
+    wrong: ({ druid }: DruidScene) =>
+      druid.supervisors.has('clicks') || druid.compactions.has('clicks') ? 'something is left' : undefined,
   },
   {
     name: 'delete a DruidDatasource',

@@ -1,12 +1,21 @@
-import { MillraceError } from '../../../runtime/model/errors.ts'
+import { KubeError } from '../../../operator/kube/errors.ts'
 import type { Call, Mishap, Peer } from './mishaps.ts'
 
 /** The process has ended; nothing may be made of it but another one. */
-export class Crash extends MillraceError {
+class Crash extends KubeError {
   constructor(call: string) {
-    super('OPERATOR_CRASHED', `the operator died at ${call}`, { domain: 'platform', retriable: true })
+    super(`the operator died at ${call}`, { status: 0, reason: 'Crashed' })
     this.name = 'Crash'
   }
+}
+
+/** For a call that is not struck by a Strike: nothing after it happens. */
+export function crash(call: string): never {
+  throw new Crash(call)
+}
+
+export function isCrash(error: unknown): boolean {
+  return error instanceof Crash
 }
 
 /** No calls of the operator to somebody: they wait, or stand in for the clock of the server. */
@@ -14,7 +23,7 @@ const UNSTRUCK: ReadonlySet<PropertyKey> = new Set(['now', 'watch', 'reportUnlik
 const READS: ReadonlySet<PropertyKey> = new Set([
   ...['get', 'list', 'dryRunCreate'],
   ...['report', 'savepoint'],
-  ...['supervisor', 'history', 'status', 'tasks', 'query'],
+  ...['supervisor', 'history', 'status', 'tasks', 'query', 'overview', 'rules', 'compaction'],
 ])
 
 /**

@@ -245,7 +245,7 @@ class SimulatedCluster {
   #checkEnd(): void {
     this.#stage = 'done'
     const left = [...this.#server.objects.values()].filter(
-      ({ kind }) => kind === pods.kind || kind === 'Secret' || kind === 'ConfigMap' || kind === 'Service',
+      ({ kind }) => kind === pods.kind || kind === 'Secret' || kind === 'ControllerRevision' || kind === 'Service',
     )
     if (left.length > 0)
       this.#wrong.push(`left behind: ${left.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ')}`)

@@ -64,7 +64,7 @@ export class VirtualOperators {
       rng: world.rngOf(),
       logger: this.#machines.loggerOf(owner),
       connectors: simulatedConnectors,
-      druids: () => ({ client: () => undefined }),
+      druids: () => ({ find: () => undefined }),
       jobClient: new JobHttpClient({
         send: async ({ host, port, token }, { method, path, body = '', waitMs }) => {
           const answer = await this.#http.request(

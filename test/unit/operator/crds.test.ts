@@ -46,6 +46,7 @@ const streamJobSpec: FieldsOf<StreamJobSpec> = {
   podTemplate: true,
   restartNonce: true,
   restore: true,
+  savepoints: true,
   deletion: true,
   upgrade: true,
 }
@@ -69,6 +70,8 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   untold: true,
   refusal: true,
   lastGood: true,
+  revisions: true,
+  rollbackTo: true,
   stable: true,
   observing: true,
   rolledBack: true,
@@ -76,7 +79,12 @@ const streamJobStatus: FieldsOf<StreamJobStatus> = {
   decisions: true,
   conditions: true,
 }
-const savepointSpec: FieldsOf<StreamSavepoint['spec']> = { job: true, timeout: true, deletionPolicy: true }
+const savepointSpec: FieldsOf<StreamSavepoint['spec']> = {
+  job: true,
+  timeout: true,
+  trigger: true,
+  deletionPolicy: true,
+}
 const savepointStatus: FieldsOf<StreamSavepointStatus> = {
   observedGeneration: true,
   phase: true,
@@ -91,8 +99,11 @@ const savepointStatus: FieldsOf<StreamSavepointStatus> = {
   conditions: true,
 }
 const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
+  auth: true,
+  tls: true,
   druid: true,
   dataSource: true,
+  rawSpec: true,
   kafka: true,
   timestamp: true,
   dimensions: true,
@@ -100,6 +111,8 @@ const datasourceSpec: FieldsOf<DruidDatasourceSpec> = {
   granularity: true,
   ingestion: true,
   tuning: true,
+  retention: true,
+  compaction: true,
   suspended: true,
   driftPolicy: true,
   adoption: true,
@@ -124,6 +137,7 @@ const datasourceStatus: FieldsOf<DruidDatasourceStatus> = {
   applying: true,
   applied: true,
   rejected: true,
+  settings: true,
   drift: true,
 }
 
@@ -188,6 +202,8 @@ describe('durations that the operator waits for', () => {
   }
   const FIELDS = [
     { field: 'checkpoints.interval', crd: read('streamjobs'), least: '10ms', most: '7d' },
+    { field: 'savepoints.every', crd: read('streamjobs'), least: '1m', most: '7d' },
+    { field: 'savepoints.maxAge', crd: read('streamjobs'), least: '1m', most: '365d' },
     { field: 'deletion.deadline', crd: read('streamjobs'), least: '1s', most: '1d' },
     { field: 'timeout', crd: read('streamsavepoints'), least: '1s', most: '7d' },
     { field: 'deletionTimeout', crd: read('druiddatasources'), least: '1s', most: '7d' },
@@ -198,8 +214,8 @@ describe('durations that the operator waits for', () => {
     const schema = schemaAt(crd, ...field.split('.'))
     const problems = (value: string): string[] =>
       validateCel(value, undefined, schema as never, field).map(({ message }) => message)
-    for (const value of [least, most, '30s', '1.5h', '0.5d']) expect(problems(value), value).toEqual([])
-    for (const value of ['0s', '0.5ms', '0d', '40d', '1000h', '99999999s'])
+    for (const value of [least, most, '90s', '1.5h', '0.5d']) expect(problems(value), value).toEqual([])
+    for (const value of ['0s', '0.5ms', '0d', '400d', '9999h', '99999999s'])
       expect(problems(value), value).toEqual([
         expect.stringContaining(`must be from ${least} to ${most}, found ${value}`) as unknown,
       ])

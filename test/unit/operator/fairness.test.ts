@@ -42,7 +42,7 @@ async function hangingCluster(): Promise<OperatorWorld> {
     logger: silentLogger,
     connectors: jobConnectors,
     jobClient,
-    druids: () => ({ client: () => undefined }),
+    druids: () => ({ find: () => undefined }),
     settings: {
       tokenKeys: world.tokenKeys,
       rolloutLimit: 1,

@@ -53,7 +53,7 @@ function start(world: OperatorWorld, identity: string, ports: Pick<OperatorParts
     rng: { next: () => 0.5, id: () => identity },
     logger: silentLogger,
     connectors: jobConnectors,
-    druids: () => ({ client: () => undefined }),
+    druids: () => ({ find: () => undefined }),
     settings: {
       tokenKeys: world.tokenKeys,
       rolloutLimit: 1,

@@ -24,7 +24,7 @@ function start(world: OperatorWorld, { name, operatorClass, kube = world.kube }:
     rng: { next: () => 0.5, id: () => name },
     logger: silentLogger,
     connectors: jobConnectors,
-    druids: () => ({ client: () => undefined }),
+    druids: () => ({ find: () => undefined }),
     settings: {
       tokenKeys: world.tokenKeys,
       rolloutLimit: 1,

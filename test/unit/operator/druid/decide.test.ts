@@ -10,16 +10,16 @@ import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const wanted = desiredSupervisor(sampleDatasource())
 const applied: DruidDatasourceStatus = { applied: { hash: wanted.hash, suspended: false, time: '' } }
-const nothing: Observation = { live: undefined, history: [], isOwnerGone: false }
+const nothing: Observation = { live: undefined, history: [], isOwnerGone: false, isMarkedElsewhere: false }
 const tombstone: JsonObject = { type: 'noop' }
 const unmarked = recordedJson('supervisor-get')
 
 function live(changes: JsonObject = {}): Observation {
-  return { live: { ...wanted.spec, ...changes }, history: [], isOwnerGone: false }
+  return { live: { ...wanted.spec, ...changes }, history: [], isOwnerGone: false, isMarkedElsewhere: false }
 }
 
 function vanished(spec: JsonObject): Observation {
-  return { live: undefined, history: [{ spec, version: '2' }], isOwnerGone: false }
+  return { live: undefined, history: [{ spec, version: '2' }], isOwnerGone: false, isMarkedElsewhere: false }
 }
 
 function withTaskCount(taskCount: number): JsonObject {
@@ -114,7 +114,9 @@ describe('with a live supervisor', () => {
     ['Ignore', { act: 'nothing', drift: [] }],
   ] as const)('a change by someone else is answered by driftPolicy %s', (driftPolicy, expected) => {
     expect(
-      decided({ live: withTaskCount(3), history: [], isOwnerGone: false }, applied, { driftPolicy }),
+      decided({ live: withTaskCount(3), history: [], isOwnerGone: false, isMarkedElsewhere: false }, applied, {
+        driftPolicy,
+      }),
     ).toMatchObject(expected)
   })
 
@@ -161,7 +163,11 @@ describe('with a live supervisor', () => {
     ['Never', 'refuse'],
   ] as const)('one made by hand that differs is answered by adoption %s with %s', (adoption, act) => {
     expect(
-      decided({ live: unmarked, history: [], isOwnerGone: false }, {}, { adoption, ingestion: { taskCount: 5 } }),
+      decided(
+        { live: unmarked, history: [], isOwnerGone: false, isMarkedElsewhere: false },
+        {},
+        { adoption, ingestion: { taskCount: 5 } },
+      ),
     ).toMatchObject({
       act,
     })
@@ -173,6 +179,7 @@ describe('with a live supervisor', () => {
       live: { ...byHand, context: { useConcurrentLocks: true } },
       history: [],
       isOwnerGone: false,
+      isMarkedElsewhere: false,
     })
     expect(decision).toMatchObject({ act: 'apply', reason: 'Adopted' })
     expect((decision as { spec: JsonObject }).spec['context']).toMatchObject({ 'millrace.dev/owner': 'shop/clicks' })
@@ -189,6 +196,7 @@ describe('with a live supervisor', () => {
         live: withOrder(withTaskCount(3), order),
         history: [],
         isOwnerGone: false,
+        isMarkedElsewhere: false,
       })
       for (const late of [
         { generation: 2, lease },
@@ -212,7 +220,7 @@ describe('with a live supervisor', () => {
     ['Always', { ingestion: { taskCount: 5 } }, { act: 'apply', reason: 'Adopted' }],
   ] as const)('with the mark of a resource that is gone, adoption %s decides', (adoption, changes, expected) => {
     const context = { ...(wanted.spec['context'] as JsonObject), 'millrace.dev/owner': 'shop/gone' }
-    const observed = { ...live({ context }), isOwnerGone: true }
+    const observed = { ...live({ context }), isOwnerGone: true, isMarkedElsewhere: false }
     expect(decided(observed, {}, { adoption, ...changes })).toMatchObject(expected)
   })
 

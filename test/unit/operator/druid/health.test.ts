@@ -51,6 +51,23 @@ test('a partition without a reader is trouble only when it stays so', () => {
   })
 })
 
+test.each([
+  ['a state of a newer version', { state: 'COMPLETED', detailedState: 'COMPLETED' }, 'COMPLETED', 'Completed'],
+  ['a state that nobody knows', { state: 'ON_HOLIDAY', detailedState: 'AT_SEA' }, 'AT_SEA', 'OnHoliday'],
+  ['no state', { state: null, detailedState: 7 }, 'UNKNOWN', 'Unknown'],
+])('%s is shown as Druid says it, and looked at without hurry', (_, said, detailedState, reason) => {
+  const recorded = recordedJson('supervisor-status-running')
+  const seen = parseStatus({ ...recorded, payload: { ...(recorded['payload'] as object), ...said } })
+  expect(seen?.detailedState).toBe(detailedState)
+  expect(healthOf(seen, [], undefined, now)).toMatchObject({ status: 'True', reason })
+  expect(isTransitional(seen)).toBe(false)
+})
+
+test('numbers that no status could hold are left out', () => {
+  const payload = { state: 'RUNNING', partitions: 1e12, aggregateLag: 1e300, healthy: true }
+  expect(parseStatus({ payload })).toMatchObject({ partitions: 10_000, aggregateLag: undefined })
+})
+
 test('a supervisor is looked at again soon until it runs or is suspended', () => {
   expect(isTransitional(statusOf('supervisor-status-initial'))).toBe(true)
   expect(isTransitional(statusOf('supervisor-status-running'))).toBe(false)

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DruidDatasource, DruidDatasourceSpec } from '../../../../operator/druid/druid-datasource.ts'
+import type { AllowedUse } from '../../../../operator/druid/allowed-use.ts'
 import { UNCONTESTED } from '../../../../operator/controller/leadership.ts'
 import { configuredDruids } from '../../../../operator/druid/configured-druids.ts'
 import { HttpDruidClient } from '../../../../operator/druid/http-druid-client.ts'
+import { WriteQueue } from '../../../../operator/druid/write-queue.ts'
 import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
 import { conditionOf } from '../../../../operator/druid/status.ts'
 import type { Reconcile } from '../../../../operator/controller/controller.ts'
+import type { Kube } from '../../../../operator/kube/kube.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
 import { OneObjectKube } from '../../../harness/one-object-kube.ts'
 import { sampleDatasource } from '../../../harness/druid-sample.ts'
@@ -29,12 +32,20 @@ function apply(changes: Partial<DruidDatasourceSpec> = {}): void {
 }
 
 /** A new process remembers nothing. */
-function restartOperator(): void {
+function restartOperator({
+  allowed,
+  lease,
+  kube: port,
+}: {
+  allowed?: AllowedUse[]
+  lease?: string
+  kube?: Kube
+} = {}): void {
   reconcile = druidReconciler({
-    kube: kube.asKube(() => now),
+    kube: port ?? kube.asKube(() => now),
     events: kube.recorder,
-    druids: configuredDruids({ default: { routerUrl } }),
-    leadership: UNCONTESTED,
+    druids: configuredDruids({ default: { routerUrl, ...(allowed === undefined ? {} : { allowed }) } }),
+    leadership: lease === undefined ? UNCONTESTED : { ...UNCONTESTED, turn: () => ({ id: lease, transitions: 1 }) },
     // minutes ahead of the API server
     clock: { now: () => now + 300_000, after: () => () => undefined, nextTurn: () => undefined },
   })
@@ -87,7 +98,7 @@ describe('a DruidDatasource', () => {
     apply()
     await settle()
     kube.edit({ spec: { suspended: true } })
-    await configuredDruids({ default: { routerUrl } }).client('default')?.suspend('clicks')
+    await configuredDruids({ default: { routerUrl } }).find('default')?.client().suspend('clicks')
     restartOperator()
     await settle()
     expect([status().applied?.suspended, condition('Ready')]).toEqual([true, 'True/Suspended'])
@@ -331,6 +342,81 @@ describe('a DruidDatasource', () => {
   })
 })
 
+describe('a Druid that is open to some only', () => {
+  test('is not called for a namespace that has no rule, and the resource says what to ask for', async () => {
+    apply()
+    restartOperator({ allowed: [{ namespaces: ['bank'], datasources: ['*'] }] })
+    await settle()
+    expect(condition('Ready')).toBe('False/NotAllowed')
+    expect(condition('Stalled')).toBe('True/NotAllowed')
+    expect(conditionOf(status(), 'Ready')?.message).toMatch(/namespace 'shop' .* 'default', not 'clicks'.*allowed/)
+    expect(druid.calls).toEqual([])
+  })
+
+  test('is left as it is when the right was taken away, also by the deletion', async () => {
+    apply({ deletionPolicy: 'Terminate' })
+    await settle()
+    const writes = druid.writes().length
+    restartOperator({ allowed: [{ namespaces: ['bank'], datasources: ['*'] }] })
+    kube.delete(new Date(now).toISOString())
+    await settle()
+    expect(kube.object).toBeUndefined()
+    expect(druid.writes().length).toBe(writes)
+    expect(reasons()).toContain('LeftAlone')
+  })
+})
+
+describe('two clusters with one Druid', () => {
+  async function appliedElsewhere(): Promise<void> {
+    apply({ adoption: 'Always', deletionPolicy: 'Terminate' })
+    restartOperator({ lease: 'there' })
+    await settle()
+  }
+
+  test.each([
+    ['of another name', { name: 'mine', uid: 'uid-2' }, 'clicks'],
+    ['of the same name', { name: 'clicks', uid: 'uid-2' }, undefined],
+  ])('a resource %s neither takes nor ends what the other one has made', async (_, metadata, dataSource) => {
+    await appliedElsewhere()
+    const writes = druid.writes().length
+    const sample = sampleDatasource({
+      adoption: 'Always',
+      deletionPolicy: 'Terminate',
+      ...(dataSource && { dataSource }),
+    })
+    kube = new OneObjectKube({ ...sample, metadata: { ...sample.metadata, ...metadata } })
+    restartOperator({ lease: 'here' })
+    const own = { namespace: 'shop', name: metadata.name }
+    await reconcile(own)
+    await reconcile(own)
+    expect(condition('Stalled')).toBe('True/OwnedByAnother')
+    kube.delete(new Date(now).toISOString())
+    await reconcile(own)
+    expect(kube.object).toBeUndefined()
+    expect(druid.writes().length).toBe(writes)
+  })
+
+  test('a resource goes on with its supervisor under a new lease, since it is the same one', async () => {
+    await appliedElsewhere()
+    restartOperator({ lease: 'of a new installation' })
+    kube.edit({ spec: { ingestion: { taskCount: 2 } } })
+    await settle()
+    expect(condition('Ready')).toBe('True/Running')
+    expect(reasons()).toEqual(['Created', 'Updated'])
+  })
+
+  test('a resource that was made again under the same lease has the supervisor of the earlier one', async () => {
+    apply()
+    restartOperator({ lease: 'here' })
+    await settle()
+    const sample = sampleDatasource()
+    kube = new OneObjectKube({ ...sample, metadata: { ...sample.metadata, uid: 'uid-2' } })
+    restartOperator({ lease: 'here' })
+    await settle()
+    expect(condition('Ready')).toBe('True/Running')
+  })
+})
+
 describe('a DruidDatasource whose leader was frozen', () => {
   test('has its own specification back when an older one was sent late, although it only warns of drift', async () => {
     apply({ driftPolicy: 'Warn' })
@@ -348,7 +434,7 @@ describe('a DruidDatasource whose leader was frozen', () => {
   test('gets no write of it, also of those that waited for their turn', async () => {
     apply()
     let isHeld = true
-    const frozen = new HttpDruidClient({ routerUrl }, { isHeld: () => isHeld, turn: () => undefined })
+    const frozen = new HttpDruidClient({ routerUrl }, new WriteQueue({ isHeld: () => isHeld, turn: () => undefined }))
     const first = frozen.suspend('clicks')
     const second = frozen.resume('clicks')
     isHeld = false
@@ -365,6 +451,23 @@ describe('a DruidDatasource whose leader was frozen', () => {
     apply({ dataSource: 'clicks' })
     await settle()
     expect(reasons()).toContain('Adopted')
+    expect(condition('Ready')).toBe('True/Running')
+  })
+})
+
+describe('a supervisor whose owner was made again for another datasource', () => {
+  test('is taken up, since the owner cannot want it any more', async () => {
+    apply()
+    await settle()
+    const spec = druid.supervisors.get('clicks')?.spec as { context: Record<string, string> }
+    spec.context['millrace.dev/owner'] = 'shop/first'
+    apply()
+    const own = kube.asKube(() => now)
+    const first = { ...sampleDatasource({ dataSource: 'other' }), metadata: { name: 'first', namespace: 'shop' } }
+    restartOperator({
+      kube: { ...own, get: (type, at) => (at.name === 'first' ? Promise.resolve(first as never) : own.get(type, at)) },
+    })
+    await settle()
     expect(condition('Ready')).toBe('True/Running')
   })
 })

@@ -139,6 +139,7 @@ function observed({ spec, metadata, status, report, more }: Facts): Observed {
     problems: [],
     stableSpec: undefined,
     keepSpec: undefined,
+    held: undefined,
     pods: ALL,
     orphans: [],
     stateLocation: '/store/default/j/uid/checkpoints/1-7',
@@ -204,23 +205,26 @@ function runningSince(one: Pod, at: number): Pod {
 
 type Row = readonly [when: string, facts: Facts, act: Act['kind'], phase: string, reason: string]
 
+const KEEP: Observed['keepSpec'] & object = {
+  kind: 'newest',
+  change: undefined,
+  specs: [],
+  taken: undefined,
+  leftover: undefined,
+}
+
 const TABLE: readonly Row[] = [
   ['it was just created', { metadata: { finalizers: [] } }, 'addFinalizer', 'Pending', 'Accepted'],
+  ['a new spec is good and not kept yet', { more: { keepSpec: KEEP } }, 'keepSpec', 'Running', 'Accepted'],
   [
-    'a new spec is good and not kept yet',
-    { more: { keepSpec: { change: undefined, previous: undefined, stable: undefined, taken: undefined } } },
-    'keepSpec',
-    'Running',
-    'Accepted',
-  ],
-  [
-    'the ConfigMap of a new good spec is of someone else',
-    { more: { keepSpec: { change: undefined, previous: undefined, stable: undefined, taken: 'j-last-good' } } },
+    'the ControllerRevision of a new good spec is of someone else',
+    { more: { keepSpec: { ...KEEP, taken: 'j-0123456789' } } },
     'none',
     'Running',
     'NameTaken',
   ],
-  ['no spec was ever good', { more: { wanted: undefined, problems: [] } }, 'none', 'Pending', 'SpecInvalid'],
+  ['no spec was ever good', { more: { wanted: undefined, pods: [] } }, 'none', 'Pending', 'SpecInvalid'],
+  ['no spec of what runs is left', { more: { wanted: undefined } }, 'none', 'Running', 'SpecInvalid'],
   ['nothing is left to do', {}, 'none', 'Running', 'Running'],
   [
     'it has no pods',

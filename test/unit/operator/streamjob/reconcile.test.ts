@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { streamJobs } from '../../../../operator/api/stream-job.ts'
+import { streamJobs, type StreamJobSpec } from '../../../../operator/api/stream-job.ts'
 import { KubeError } from '../../../../operator/kube/errors.ts'
 import type { KubeObject, Pod } from '../../../../operator/kube/objects.ts'
 import { pods, services } from '../../../../operator/kube/resource-type.ts'
-import { configMaps } from '../../../../operator/resources/job-objects.ts'
+import { controllerRevisions, revisionName } from '../../../../operator/resources/controller-revision.ts'
 import { TEMPLATE_LABEL } from '../../../../operator/resources/labels.ts'
 import { imageOf } from '../../../../operator/resources/job-pod.ts'
+import { keptHash } from '../../../../operator/streamjob/kept-specs.ts'
 import { countsSpec, OperatorWorld, REF } from '../../../harness/operator-world.ts'
 
 async function runningJob(): Promise<OperatorWorld> {
@@ -302,14 +303,15 @@ describe('a StreamJob', () => {
     expect(world.job()?.status?.message).toContain(`pod ${name} exists and belongs to someone else`)
   })
 
-  test.each(['configmaps', 'services'] as const)(
+  test.each(['controllerrevisions', 'services'] as const)(
     'whose name would take one of the %s of a stranger leaves it as it is and starts nothing',
     async (plural) => {
       const world = new OperatorWorld()
       world.addressing = 'service'
-      const name = plural === 'configmaps' ? 'counts-last-good' : 'counts-coordinator'
-      const resource = plural === 'configmaps' ? configMaps : services
-      const kind = plural === 'configmaps' ? 'ConfigMap' : 'Service'
+      const isRevision = plural === 'controllerrevisions'
+      const name = isRevision ? revisionName('counts', keptHash(countsSpec())) : 'counts-coordinator'
+      const resource = isRevision ? controllerRevisions : services
+      const kind = isRevision ? 'ControllerRevision' : 'Service'
       await world.kube.create<KubeObject>(resource, {
         apiVersion: 'v1',
         kind,
@@ -328,7 +330,7 @@ describe('a StreamJob', () => {
 })
 
 describe('the last good spec of a StreamJob', () => {
-  const keptName = { ...REF, name: 'counts-last-good' }
+  const keptName = { ...REF, name: revisionName('counts', keptHash(countsSpec())) }
   const breakSpec = (world: OperatorWorld): void => {
     world.edit((spec) => {
       spec['graph'] = []
@@ -347,13 +349,11 @@ describe('the last good spec of a StreamJob', () => {
     ['a Secret', (spec) => Object.assign(spec, { env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 's' } } }] })],
     ['a number of pods', (spec) => Object.assign(spec, { replicas: 9 })],
   ])(
-    'when somebody has written %s into its ConfigMap, is used for no pod, and the condition says so',
+    'when somebody has put another revision with %s in its place, is used for no pod, and the condition says so',
     async (_what, change) => {
       const world = await runningJob()
-      world.kube.update(configMaps, keptName, (kept) => {
-        const spec = JSON.parse(kept.data?.['spec'] ?? '{}') as Record<string, unknown>
-        change(spec)
-        kept.data = { ...kept.data, spec: JSON.stringify(spec) }
+      world.kube.update(controllerRevisions, keptName, ({ data }) => {
+        change(data as Record<string, unknown>)
       })
       const before = world.kube.calls.length
       breakSpec(world)
@@ -367,15 +367,24 @@ describe('the last good spec of a StreamJob', () => {
     },
   )
 
-  test('when its ConfigMap is no JSON, or another shape, is taken for altered', async () => {
-    for (const text of ['', '{', 'null', '[]', '7']) {
+  test('when its revision is gone, or of another shape, is taken for altered, and kept again with the next good one', async () => {
+    for (const data of ['gone', '', null, [], 7]) {
       const world = await runningJob()
-      world.kube.update(configMaps, keptName, (kept) => {
-        kept.data = { ...kept.data, spec: text }
-      })
+      if (data === 'gone') await world.kube.delete(controllerRevisions, keptName)
+      else
+        world.kube.update(controllerRevisions, keptName, (kept) => {
+          kept.data = data
+        })
       breakSpec(world)
       await world.until('refused', () => world.condition('Ready') === 'False/SpecInvalid')
       expect(JSON.stringify(world.job()?.status?.conditions)).toContain('LAST_GOOD_ALTERED')
+      world.edit((spec) => Object.assign(spec, countsSpec({ restartNonce: 'b' })))
+      await world.untilRunning()
+      world.edit((spec) => Object.assign(spec, countsSpec({ restartNonce: undefined } as object)))
+      await world.untilRunning()
+      expect(keptHash(world.kube.peek(controllerRevisions, keptName)?.data as StreamJobSpec)).toBe(
+        keptHash(countsSpec()),
+      )
     }
   })
 
@@ -600,7 +609,13 @@ describe('a StreamJob of which the API server does not take an object', () => {
     ['a webhook does not answer', 'Pod', 500, 'failed calling webhook "x": connection refused', 'PodRefused'],
     ['Secrets are counted', 'Secret', 403, 'exceeded quota: small, requested: secrets=1', 'QuotaExceeded'],
     ['a policy forbids the Secret', 'Secret', 403, 'denied the request: no Secrets here', 'SecretRefused'],
-    ['its spec cannot be kept', 'ConfigMap', 403, 'denied the request: no ConfigMaps here', 'ConfigMapRefused'],
+    [
+      'its spec cannot be kept',
+      'ControllerRevision',
+      403,
+      'denied the request: none here',
+      'ControllerRevisionRefused',
+    ],
   ])(
     'because %s is stalled in the words of the server, and starts when that is mended',
     async (_, kind, status, words, reason) => {
