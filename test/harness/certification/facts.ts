@@ -9,11 +9,14 @@ const TIMES: ReadonlySet<string> = new Set([
 
 /** An operation's name ends in the time at which it began. */
 const OPERATION = /(-g\d+-[a-z]+)-[0-9a-z]+/g
+/** The name of a savepoint's record has the time at which it was completed. */
+const RECORD_TIME = /-\d{8}-\d{6}-/g
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g
 
 /** Without times, also in texts. */
 export function withoutTimes(value: unknown): unknown {
-  if (typeof value === 'string') return value.replace(OPERATION, '$1-T').replace(ISO_TIME, 'T')
+  if (typeof value === 'string')
+    return value.replace(OPERATION, '$1-T').replace(RECORD_TIME, '-T-').replace(ISO_TIME, 'T')
   if (Array.isArray(value)) return value.map(withoutTimes)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
@@ -23,11 +26,11 @@ export function withoutTimes(value: unknown): unknown {
   )
 }
 
-/** Kind and name of each object but Events, sorted. */
+/** Kind and name, without its time, of each object but Events, sorted. */
 export function objectNames(kube: FakeKube): string[] {
   return [...kube.objects.values()]
     .filter((one) => one.kind !== kubeEvents.kind)
-    .map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+    .map(({ kind, metadata }) => `${kind} ${metadata.name.replace(RECORD_TIME, '-T-')}`)
     .sort()
 }
 

@@ -30,6 +30,13 @@ export const KNOWN: readonly Known[] = [
   },
   {
     kind: 'fault',
+    story: /^set retention and compaction/,
+    call: /./,
+    what: /^events: lost \["Normal Configured: set/,
+    why: 'an operator that dies between setting it and saying so is followed by one that finds it set and says nothing',
+  },
+  {
+    kind: 'fault',
     story: /^delete during savepoint$/,
     call: /./,
     what: /^savepoint: .*There is no StreamJob counts|^events: lost \["Normal SavepointCompleted/s,
