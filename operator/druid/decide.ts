@@ -165,13 +165,24 @@ function switchRun(
   if (isSuspended(live) === desired.suspended) return undefined
   const act = desired.suspended ? 'suspend' : 'resume'
   if (status.applied?.suspended !== desired.suspended) {
-    return { act, reason: desired.suspended ? 'Suspended' : 'Resumed', message: `supervisor '${desired.id}': ${act}` }
+    return { act, ...switchNote(desired) }
   }
   if ((policies.driftPolicy ?? 'Enforce') !== 'Enforce') return undefined
   return {
     act,
     reason: 'DriftCorrected',
     message: `someone else had ${desired.suspended ? 'resumed' : 'suspended'} supervisor '${desired.id}'; corrected`,
+  }
+}
+
+/** What is said of a supervisor that was suspended or resumed because its resource wants it. */
+export function switchNote({ id, suspended }: Pick<DesiredSupervisor, 'id' | 'suspended'>): {
+  reason: 'Suspended' | 'Resumed'
+  message: string
+} {
+  return {
+    reason: suspended ? 'Suspended' : 'Resumed',
+    message: `supervisor '${id}': ${suspended ? 'suspend' : 'resume'}`,
   }
 }
 

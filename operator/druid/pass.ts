@@ -10,7 +10,7 @@ import { applySettings } from './apply-settings.ts'
 import { useProblem } from './allowed-use.ts'
 import { differences, fewPaths } from './compare-spec.ts'
 import type { Decision, Observation } from './decide.ts'
-import { decide } from './decide.ts'
+import { decide, switchNote } from './decide.ts'
 import type { DruidClient, JsonObject, SupervisorStatus } from './druid-client.ts'
 import type { DruidDatasource, DruidDatasourceStatus } from './druid-datasource.ts'
 import { dataSourceOf, druidDatasources } from './druid-datasource.ts'
@@ -193,6 +193,7 @@ export class Pass {
 
   /** Does what was decided; returns what then holds. */
   async #act(client: DruidClient, desired: DesiredSupervisor, decision: Decision): Promise<Decision> {
+    if (decision.act === 'nothing') await this.#noteSwitch(desired)
     if (decision.act === 'nothing' || decision.act === 'refuse') return decision
     if (decision.act === 'apply') return this.#apply(client, desired, decision)
     if (decision.act === 'restore') return this.#restore(client, desired, decision, undefined)
@@ -205,6 +206,18 @@ export class Pass {
     if (this.#status.applied) this.#status.applied = { ...this.#status.applied, suspended: desired.suspended }
     await this.#tell(decision.reason === 'DriftCorrected' ? 'Warning' : 'Normal', decision.reason, decision.message)
     return this.#settled(desired)
+  }
+
+  /**
+   * A pass that ended behind its call has suspended or resumed the supervisor, and nobody knows. Without it, the next
+   * change would be taken for somebody else's.
+   */
+  async #noteSwitch(desired: DesiredSupervisor): Promise<void> {
+    const { applied } = this.#status
+    if (applied === undefined || applied.suspended === desired.suspended) return
+    this.#status.applied = { ...applied, suspended: desired.suspended }
+    const { reason, message } = switchNote(desired)
+    await this.#tell('Normal', reason, message)
   }
 
   async #apply(

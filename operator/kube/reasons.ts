@@ -88,7 +88,7 @@ export const REASONS = {
     means: 'The namespace may not use that datasource of that Druid.',
     act: 'Ask who runs the operator for a rule in druids.NAME.allowed, or name a datasource that is allowed.',
   },
-  NotReached: { means: 'The coordinator says nothing.' },
+  NotReached: { means: 'The coordinator says nothing. A job that ran counts as running for ten seconds more.' },
   NotRunning: { means: 'The spec has not been seen running yet.' },
   NotStarting: { means: 'The supervisor is pending and has trouble.', act: 'The message has it.' },
   OOMKilled: {

@@ -11,7 +11,7 @@ import type { ObjectRef } from '../kube/kube.ts'
 import { coordinatorOf } from './job-coordinator.ts'
 import type { SavepointParts } from './job-coordinator.ts'
 import { holdWhenDeleting, releaseSavepoint } from './release.ts'
-import { nextStatus, writeStatus } from './status.ts'
+import { nextStatus, notesOf, writeStatus } from './status.ts'
 import type { SavepointAnswer } from './status.ts'
 
 const POLL_MS = 500
@@ -26,12 +26,12 @@ export async function reconcileSavepoint(parts: SavepointParts, ref: ObjectRef):
   if (phase === 'Completed' || phase === 'Failed') return {}
   // The id comes from the uid, so it need not be written before the coordinator is asked: a repeat has the same.
   const id = `ssp-${savepoint.metadata.uid ?? ''}`
-  const next = nextStatus(savepoint, id, await askFor(parts, savepoint, id), {
-    now: parts.kube.now(),
-    store: parts.store,
-  })
-  await writeStatus(parts, savepoint, next)
-  return next.phase === 'Completed' || next.phase === 'Failed' ? {} : { requeueAfterMs: POLL_MS }
+  const answer = await askFor(parts, savepoint, id)
+  const next = nextStatus(savepoint, id, answer, { now: parts.kube.now(), store: parts.store })
+  const isOver = next.phase === 'Completed' || next.phase === 'Failed'
+  return (await writeStatus(parts, savepoint, next, notesOf(id, answer, next))) === 'written' && isOver
+    ? {}
+    : { requeueAfterMs: POLL_MS }
 }
 
 /** Records of savepoints that have been taken: who has created one writes what it is. */

@@ -70,7 +70,7 @@ export function nextStatus(
       )
     }
   }
-  const timeoutMs = parseDurationMs(savepoint.spec.timeout ?? '10m') ?? DEFAULT_TIMEOUT_MS
+  const timeoutMs = timeoutOf(savepoint)
   const why = answer.kind === 'notYet' ? answer.why : 'The coordinator takes it.'
   if (now >= Date.parse(startedAt) + timeoutMs) {
     return failed({
@@ -85,31 +85,47 @@ export function nextStatus(
     : done({ phase: 'InProgress' }, 'InProgress', why)
 }
 
-/** Writes what has changed, on the version that it was made for. */
+function timeoutOf({ spec }: StreamSavepoint): number {
+  return parseDurationMs(spec.timeout ?? '10m') ?? DEFAULT_TIMEOUT_MS
+}
+
+/**
+ * Writes what has changed, on the version that it was made for, and first its Events: each is found again by its id, so
+ * whoever makes the pass again writes none twice. An end whose Events cannot be written for now is written later, since
+ * nothing comes back to it.
+ */
 export async function writeStatus(
   { kube, events }: { kube: Kube; events: EventRecorder },
   savepoint: StreamSavepoint,
   status: StreamSavepointStatus,
-): Promise<void> {
+  notes: readonly EventNote[],
+): Promise<'written' | 'later'> {
   const before = savepoint.status
   const isSame = before?.phase === status.phase && before?.conditions?.[0]?.message === status.conditions?.[0]?.message
-  if (isSame) return
-  const { namespace = '', name, resourceVersion } = savepoint.metadata
+  if (isSame) return 'written'
+  const { namespace = '', name, resourceVersion, uid = '', creationTimestamp = '' } = savepoint.metadata
+  let told: 'written' | 'later' = 'written'
+  for (const note of notes)
+    if ((await events.recordOnce(savepoint, { id: `${uid}-${note.reason}`, ...note })) === 'later') told = 'later'
+  const isOver = status.phase === 'Completed' || status.phase === 'Failed'
+  const isInTime = kube.now() < Date.parse(before?.startedAt ?? creationTimestamp) + timeoutOf(savepoint)
+  if (told === 'later' && isOver && isInTime) return 'later'
   await kube.patchStatus(streamSavepoints, { namespace, name }, { metadata: { resourceVersion }, status })
-  const note = eventOf(status)
-  if (note !== undefined) await events.record(savepoint, note)
+  return 'written'
 }
 
-function eventOf(status: StreamSavepointStatus): EventNote | undefined {
-  if (status.phase === 'Completed')
-    return {
+/** At its end also how it began: whoever asked for it may have died before saying so. Pure. */
+export function notesOf(id: string, answer: SavepointAnswer, next: StreamSavepointStatus): EventNote[] {
+  const notes: EventNote[] = []
+  if (answer.kind === 'report' && answer.report.id === id)
+    notes.push({ type: 'Normal', reason: 'SavepointStarted', message: `Asked for as ${id}` })
+  if (next.phase === 'Completed')
+    notes.push({
       type: 'Normal',
       reason: 'SavepointCompleted',
-      message: `${status.location ?? ''}, ${status.sizeBytes ?? 0} bytes in ${status.durationMs ?? 0} ms`,
-    }
-  if (status.phase === 'Failed')
-    return { type: 'Warning', reason: 'SavepointFailed', message: status.error?.message ?? 'unknown' }
-  return status.phase === 'InProgress'
-    ? { type: 'Normal', reason: 'SavepointStarted', message: `Asked for as ${status.id ?? ''}` }
-    : undefined
+      message: `${next.location ?? ''}, ${next.sizeBytes ?? 0} bytes in ${next.durationMs ?? 0} ms`,
+    })
+  if (next.phase === 'Failed')
+    notes.push({ type: 'Warning', reason: 'SavepointFailed', message: next.error?.message ?? 'unknown' })
+  return notes
 }

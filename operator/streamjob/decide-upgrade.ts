@@ -226,8 +226,11 @@ function giveTarget({ wanted, operation }: Upgrade): Decision {
   })
 }
 
-/** What successors are waited for, `message` undefined when for nothing; `trouble` when waiting alone will not help. */
-function waitsFor({ observed, wanted }: Upgrade): { message?: string; trouble?: Trouble } {
+/**
+ * What successors are waited for, `message` undefined when for nothing; `trouble` when waiting alone will not help;
+ * `isSilent` when nothing is known to be wrong with them, and their coordinator has not answered.
+ */
+function waitsFor({ observed, wanted }: Upgrade): { message?: string; trouble?: Trouble; isSilent?: boolean } {
   const pods = podsOfTemplate(observed.pods, wanted.template).filter(isLiving)
   const unready = pods.filter((pod) => !isReady(pod))
   const { coordinator } = observed.successor ?? { coordinator: { kind: 'absent' } as const }
@@ -235,6 +238,8 @@ function waitsFor({ observed, wanted }: Upgrade): { message?: string; trouble?: 
   const unknown = wanted.workers.map(placeOf).filter((place) => !registered.includes(place))
   const isWhole = pods.length > wanted.workers.length
   if (isWhole && unready.length === 0 && unknown.length === 0) return {}
+  if (isWhole && unready.length === 0 && coordinator.kind === 'unreachable')
+    return { message: 'The new coordinator does not answer.', isSilent: true }
   const message = !isWhole
     ? `${pods.length} of ${wanted.workers.length + 1} new pods are there.`
     : unready.length > 0
@@ -247,16 +252,19 @@ function waitsFor({ observed, wanted }: Upgrade): { message?: string; trouble?: 
 /** Proves that the state can be written, while the job still runs, and stays as what an upgrade can be undone with. */
 function savepoint(upgrade: Upgrade): Decision {
   const { observed, operation } = upgrade
-  if (waitsFor(upgrade).message !== undefined || missingSuccessors(observed, upgrade.wanted).length > 0)
+  const { message, isSilent } = waitsFor(upgrade)
+  const waitsOn = isSilent === true && !isLate(observed, operation)
+  if ((message !== undefined && !waitsOn) || missingSuccessors(observed, upgrade.wanted).length > 0)
     return start({ ...upgrade, operation: renewed(observed, operation, 'start') })
   const upkeep = keepRunning(upgrade)
   if (upkeep !== undefined) return upkeep
+  const wait = (why: string): Decision =>
+    working(operation, { act: { kind: 'none' }, message: why, requeueAfterMs: 500 })
+  if (message !== undefined) return wait(message)
   const { coordinator } = observed
   const isRunning = coordinator.kind === 'reached' && coordinator.report.phase === 'running'
   if (observed.savepoint?.phase === 'completed' || (!isRunning && isGivenUp(observed, operation)))
     return stop({ ...upgrade, operation: renewed(observed, operation, 'stop') })
-  const wait = (message: string): Decision =>
-    working(operation, { act: { kind: 'none' }, message, requeueAfterMs: 500 })
   if (coordinator.kind !== 'reached') return wait('Waiting for the coordinator, to take a savepoint.')
   if (!isRunning) return wait(`The job is ${coordinator.report.phase}: a savepoint is taken when it runs.`)
   if (observed.savepoint?.phase === 'failed') return tryAgain(operation, observed.savepoint.error.message)

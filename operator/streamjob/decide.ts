@@ -39,6 +39,8 @@ import { derivedReason, type Reason } from '../kube/reasons.ts'
 const KEEP_FINISHED_MS = 10 * 60_000
 const SOON_MS = 1_000
 const STEADY_MS = 3_000
+/** More than one call may take to fail. */
+const SILENCE_MS = 10_000
 
 /**
  * The next step for a job, from what is observed, whatever was done before. Pure. The rules are in the order of their
@@ -310,13 +312,16 @@ function whyMissing(observed: Observed, wanted: Wanted, operation: Operation, mi
 function lead(all: Observed, observed: Observed, wanted: Wanted): Decision {
   const { coordinator, job } = observed
   if (coordinator.kind !== 'reached') {
-    return waitForPods(
-      observed,
-      begin(
+    return (
+      notHeard(observed) ??
+      waitForPods(
         observed,
-        job.status?.revision === undefined || job.status.revision === null ? 'Deploy' : 'Recover',
-        'deploy',
-      ),
+        begin(
+          observed,
+          job.status?.revision === undefined || job.status.revision === null ? 'Deploy' : 'Recover',
+          'deploy',
+        ),
+      )
     )
   }
   const { report } = coordinator
@@ -364,6 +369,25 @@ function lead(all: Observed, observed: Observed, wanted: Wanted): Decision {
     return waitForPods(observed, begin(observed, type, 'deploy'))
   }
   return tidyUp(all, wanted, report)
+}
+
+/**
+ * A question without an answer stops no job: with all of its pods there it runs on, and is asked again. Only silence that
+ * lasts is something to recover from.
+ */
+function notHeard(observed: Observed): Decision | undefined {
+  const { job, coordinator, now } = observed
+  const { phase, reason, message, operation, conditions = [] } = job.status ?? {}
+  if (coordinator.kind !== 'unreachable' || coordinator.why.code === 'TOKEN_KEY_GONE') return undefined
+  if ((phase !== 'Running' && phase !== 'Degraded') || (operation ?? null) !== null) return undefined
+  const silence = conditions.find((one) => one.type === 'Healthy' && one.reason === 'NotReached')
+  if (silence !== undefined && now - Date.parse(silence.lastTransitionTime) >= SILENCE_MS) return undefined
+  return settled(observed, {
+    phase,
+    reason: derivedReason(reason ?? phase),
+    message: message ?? '',
+    requeueAfterMs: SOON_MS,
+  })
 }
 
 /** Asking again would bring the same answer: another spec is needed. */

@@ -7,25 +7,29 @@ import { MillraceError } from '../../runtime/model/errors.ts'
 import type { StreamJob, StreamJobSpec } from '../../operator/api/stream-job.ts'
 import { API_VERSION, streamJobs } from '../../operator/api/stream-job.ts'
 import { UNCONTESTED } from '../../operator/controller/leadership.ts'
+import type { ReconcileResult } from '../../operator/controller/controller.ts'
 import type { Leadership } from '../../operator/controller/leadership.ts'
 import { OperatorMetrics } from '../../operator/controller/metrics.ts'
 import { CoordinatorRefusal } from '../../operator/job-client.ts'
 import type { JobClient, JobEndpoint } from '../../operator/job-client.ts'
 import { EventRecorder } from '../../operator/kube/events.ts'
-import { isConflict, KubeError } from '../../operator/kube/errors.ts'
-import type { ObjectRef } from '../../operator/kube/kube.ts'
+import { isConflict } from '../../operator/kube/errors.ts'
+import type { Kube, ObjectRef } from '../../operator/kube/kube.ts'
 import type { KubeEvent, Pod } from '../../operator/kube/objects.ts'
 import { kubeEvents, pods } from '../../operator/kube/resource-type.ts'
 import { imageOf } from '../../operator/resources/job-pod.ts'
 import type { PodSettings } from '../../operator/resources/job-pod.ts'
 import { templateOf } from '../../operator/resources/template.ts'
 import { subtaskOf } from '../../operator/resources/worker-pod.ts'
+import { reconcileSavepoint } from '../../operator/savepoint/reconcile.ts'
 import { SavepointSchedule } from '../../operator/savepoint/schedule.ts'
 import { Isolation } from '../../operator/streamjob/isolation.ts'
 import { Listener } from '../../operator/streamjob/listener.ts'
 import { reconcileStreamJob } from '../../operator/streamjob/reconcile.ts'
 import { Rollout } from '../../operator/streamjob/rollout.ts'
 import { Teller } from '../../operator/streamjob/tell.ts'
+import { eventTexts } from './certification/facts.ts'
+import { isCrash, Strike } from './certification/strike.ts'
 import { FakeKube } from './fake-kube.ts'
 import { ManualClock } from './manual-clock.ts'
 import { silentLogger } from './silent-logger.ts'
@@ -66,6 +70,17 @@ interface Coordinator {
   report: JobReport
 }
 
+/** What a process of the operator has in its memory. */
+interface Operator {
+  kube: Kube
+  jobClient: JobClient
+  metrics: OperatorMetrics
+  events: EventRecorder
+  teller: Teller
+  isolation: Isolation
+  schedule: SavepointSchedule
+}
+
 /**
  * One job in a small cluster without processes: FakeKube, a kubelet that starts and ends pods at once, coordinators
  * that keep the contract of job-report.ts, and the real reconciler. Nothing is remembered between its passes, unless a test
@@ -95,8 +110,6 @@ export class OperatorWorld implements JobClient {
   /** An attempt has read all of its input before anybody asks again. */
   finishesAtOnce = false
   leadership: Leadership = UNCONTESTED
-  /** Calls that find nothing, however often they are made. */
-  cannotDelete: (call: string) => boolean = () => false
   /** A fresh operator makes each pass. */
   isForgetful = true
   /** Passes are made by the test. */
@@ -107,13 +120,20 @@ export class OperatorWorld implements JobClient {
     jobs: () => 1,
     passesPerSecond: 1,
   })
-  #operator = this.#newOperator()
+  /** What the operator's calls meet. */
+  readonly #strike: Strike
+  #operator: Operator
   #scraped = new Map<string, number>()
   readonly #countedBefore = new Map<string, number>()
   readonly #coordinators = new Map<string, Coordinator>()
   /** The coordinator that runs the job, or ran it last. */
   #running: Coordinator | undefined
   #addresses = 0
+
+  constructor(strike = new Strike()) {
+    this.#strike = strike
+    this.#operator = this.#newOperator()
+  }
 
   create(spec: StreamJobSpec = countsSpec()): Promise<StreamJob> {
     return this.kube.create(streamJobs, {
@@ -172,17 +192,14 @@ export class OperatorWorld implements JobClient {
     this.#operator = this.#newOperator()
   }
 
-  #newOperator(): {
-    metrics: OperatorMetrics
-    events: EventRecorder
-    teller: Teller
-    isolation: Isolation
-    schedule: SavepointSchedule
-  } {
-    const { kube, clock } = this
+  #newOperator(): Operator {
+    const { clock } = this
+    const kube = this.#strike.guard<Kube>('API server', this.kube)
     const metrics = new OperatorMetrics()
     const events = new EventRecorder({ kube, clock, logger: silentLogger, instance: 'test' })
     return {
+      kube,
+      jobClient: this.#strike.guard<JobClient>('coordinator', this),
       metrics,
       events,
       teller: new Teller({ kube, events, metrics, store: 'file:///checkpoints' }),
@@ -223,42 +240,45 @@ export class OperatorWorld implements JobClient {
     )
   }
 
-  /** Type, reason and message of each Event, sorted. */
   eventTexts(): string[] {
-    return [...this.kube.objects.values()]
-      .filter((one): one is KubeEvent => one.kind === kubeEvents.kind)
-      .map(({ type, reason, message }) => `${type} ${reason}: ${message}`)
-      .sort()
+    return eventTexts(this.kube)
   }
 
   /** One pass of the operator; answers what the controller would do next. A conflict is routine. */
-  async pass(): Promise<number | undefined> {
-    const { kube } = this
-    if (this.isForgetful) this.restartOperator()
-    const { events, teller, isolation, schedule } = this.#operator
-    try {
-      const result = await reconcileStreamJob(
+  pass(): Promise<number | undefined> {
+    return this.#pass(({ metrics: _, ...operator }) =>
+      reconcileStreamJob(
         {
-          kube,
-          jobClient: this,
+          ...operator,
           connectors: jobConnectors,
           tokenKeys: this.tokenKeys,
           rollout: this.rollout,
           logger: silentLogger,
-          events,
-          teller,
-          isolation,
-          schedule,
           listener: this.#listener,
           leadership: this.leadership,
           settings: this.settings(),
         },
         REF,
-      )
-      await this.#scrape()
-      return result.requeueAfterMs
+      ),
+    )
+  }
+
+  /** The same for a StreamSavepoint. */
+  savepointPass(ref: ObjectRef): Promise<number | undefined> {
+    const { tokenKeys, leadership } = this
+    return this.#pass(({ kube, jobClient, events }) =>
+      reconcileSavepoint({ kube, jobClient, events, tokenKeys, leadership, store: this.settings().store }, ref),
+    )
+  }
+
+  async #pass(reconcile: (operator: Operator) => Promise<ReconcileResult>): Promise<number | undefined> {
+    if (this.isForgetful) this.restartOperator()
+    try {
+      const { requeueAfterMs } = await reconcile(this.#operator)
+      if (!this.#strike.isDead) await this.#scrape()
+      return requeueAfterMs
     } catch (error) {
-      if (!isCrash(error)) await this.#scrape()
+      if (!this.#strike.isDead && !isCrash(error)) await this.#scrape()
       if (isConflict(error)) return 50
       throw error
     }
@@ -300,11 +320,13 @@ export class OperatorWorld implements JobClient {
     }
   }
 
+  /** A connection that ends is seen at once by the coordinator, whoever asks it. */
   kill(name: string): void {
     this.kube.update(pods, this.refOf(name), (pod) => {
       pod.metadata.deletionTimestamp = 'now'
       delete pod.metadata.finalizers
     })
+    for (const pod of this.#pods().filter((one) => this.#coordinators.has(one.metadata.uid ?? ''))) this.#stepOf(pod)
   }
 
   /** The kubelet finds no such image. */
@@ -398,6 +420,10 @@ export class OperatorWorld implements JobClient {
         domain: 'platform',
         retriable: true,
       })
+    return this.#stepOf(pod)
+  }
+
+  #stepOf(pod: Pod): Coordinator {
     const uid = pod.metadata.uid ?? ''
     const coordinator = this.#coordinators.get(uid) ?? {
       target: undefined,
@@ -408,7 +434,9 @@ export class OperatorWorld implements JobClient {
     if (templateOf(pod) === this.job()?.status?.template) this.#running = coordinator
     const { report, target } = coordinator
     const registered = this.#pods()
-      .filter((one) => one.metadata.annotations?.['millrace.dev/coordinator']?.startsWith(`${at.host}:`))
+      .filter((one) =>
+        one.metadata.annotations?.['millrace.dev/coordinator']?.startsWith(`${pod.status?.podIP ?? ''}:`),
+      )
       .filter((one) => one.status?.podIP !== undefined)
       .flatMap((one) => subtaskOf(one) ?? [])
     report.registeredWorkers = registered
@@ -473,13 +501,4 @@ function freshReport(): JobReport {
     lateRecords: 0,
     error: null,
   }
-}
-
-export function isCrash(error: unknown): boolean {
-  return error instanceof KubeError && error.reason === 'Crashed'
-}
-
-/** An API call that fails as when the operator dies at it: nothing after it happens. */
-export function crash(call: string): never {
-  throw new KubeError(`crashed at ${call}`, { status: 0, reason: 'Crashed' })
 }

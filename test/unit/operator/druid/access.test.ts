@@ -11,7 +11,7 @@ import { druidReconciler } from '../../../../operator/druid/reconcile.ts'
 import { conditionOf } from '../../../../operator/druid/status.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
 import { OneObjectKube } from '../../../harness/one-object-kube.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const PASSWORD = 'canary-77aa'
 const ref = { namespace: 'shop', name: 'clicks' }

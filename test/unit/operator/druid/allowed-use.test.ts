@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { druidsOf } from '../../../../operator/config.ts'
 import type { AllowedUse } from '../../../../operator/druid/allowed-use.ts'
 import { useProblem } from '../../../../operator/druid/allowed-use.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const clicks = sampleDatasource()
 

@@ -3,7 +3,7 @@ import { differences } from '../../../../operator/druid/compare-spec.ts'
 import type { JsonObject } from '../../../../operator/druid/druid-client.ts'
 import { desiredSupervisor } from '../../../../operator/druid/supervisor-spec.ts'
 import { recorded, recordedJson } from '../../../harness/druid-fixtures.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const posted = recorded('supervisor-create').request.body as JsonObject
 const live = recordedJson('supervisor-get')

@@ -6,7 +6,7 @@ import type { DruidDatasourceSpec, DruidDatasourceStatus } from '../../../../ope
 import { desiredSupervisor, withOrder } from '../../../../operator/druid/supervisor-spec.ts'
 import type { Order } from '../../../../runtime/model/job.ts'
 import { recordedJson } from '../../../harness/druid-fixtures.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const wanted = desiredSupervisor(sampleDatasource())
 const applied: DruidDatasourceStatus = { applied: { hash: wanted.hash, suspended: false, time: '' } }

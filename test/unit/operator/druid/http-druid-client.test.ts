@@ -8,7 +8,7 @@ import { HttpDruidClient } from '../../../../operator/druid/http-druid-client.ts
 import { desiredSupervisor } from '../../../../operator/druid/supervisor-spec.ts'
 import { describeWithCauses } from '../../../../runtime/model/errors.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const spec = desiredSupervisor(sampleDatasource()).spec
 let druid: FakeDruid

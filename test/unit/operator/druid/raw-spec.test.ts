@@ -8,7 +8,7 @@ import { conditionOf } from '../../../../operator/druid/status.ts'
 import { specProblems } from '../../../../operator/druid/validate-spec.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
 import { OneObjectKube } from '../../../harness/one-object-kube.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const ioConfig = {
   topic: 'clicks',

@@ -11,7 +11,7 @@ import type { Reconcile } from '../../../../operator/controller/controller.ts'
 import type { Kube } from '../../../../operator/kube/kube.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
 import { OneObjectKube } from '../../../harness/one-object-kube.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const ref = { namespace: 'shop', name: 'clicks' }
 let druid: FakeDruid
@@ -92,6 +92,19 @@ describe('a DruidDatasource', () => {
     })
     expect(status().applying).toBeUndefined()
     expect(reasons()).toEqual(['Created'])
+  })
+
+  test('that is suspended by an operator which dies behind the call has that noted by the next one', async () => {
+    apply()
+    await settle()
+    kube.edit({ spec: { suspended: true } })
+    await configuredDruids({ default: { routerUrl } }).find('default')?.client().suspend('clicks')
+    restartOperator()
+    await settle()
+    expect([status().applied?.suspended, condition('Ready')]).toEqual([true, 'True/Suspended'])
+    kube.edit({ spec: { suspended: false } })
+    await settle()
+    expect(reasons()).toEqual(['Created', 'Suspended', 'Resumed'])
   })
 
   test('has its finalizer before Druid hears of it', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { referredDatasources, resolveDruidSinks } from '../../../../operator/druid/resolve-sinks.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const datasources = new Map([['clicks', sampleDatasource()]])
 

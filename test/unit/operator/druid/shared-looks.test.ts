@@ -8,7 +8,7 @@ import { conditionOf } from '../../../../operator/druid/status.ts'
 import type { Kube, MergePatch, ObjectRef } from '../../../../operator/kube/kube.ts'
 import { FakeDruid } from '../../../harness/fake-druid.ts'
 import { OneObjectKube } from '../../../harness/one-object-kube.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const CYCLE_MS = 15_000
 let druid: FakeDruid

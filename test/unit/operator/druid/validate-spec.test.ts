@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { DruidDatasourceSpec } from '../../../../operator/druid/druid-datasource.ts'
 import { specProblems } from '../../../../operator/druid/validate-spec.ts'
-import { sampleDatasource } from './sample.ts'
+import { sampleDatasource } from '../../../harness/druid-sample.ts'
 
 const kafka = { brokers: 'k:9092', topic: 't' }
 

@@ -3,7 +3,8 @@ import { streamJobs } from '../../../../operator/api/stream-job.ts'
 import type { StreamSavepoint } from '../../../../operator/api/stream-savepoint.ts'
 import { KubeError } from '../../../../operator/kube/errors.ts'
 import type { JobReport } from '../../../../runtime/control/job-report.ts'
-import { countsSpec, crash, isCrash, OperatorWorld, REF } from '../../../harness/operator-world.ts'
+import { crash, isCrash } from '../../../harness/certification/strike.ts'
+import { countsSpec, OperatorWorld, REF } from '../../../harness/operator-world.ts'
 
 /** As a real coordinator stops: at a savepoint that is kept under a name. */
 function stopsAtSavepoint(report: JobReport): void {

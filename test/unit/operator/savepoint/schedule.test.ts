@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { API_VERSION, streamJobs, type SavepointPolicy, type StreamJob } from '../../../../operator/api/stream-job.ts'
 import { streamSavepoints, type StreamSavepoint } from '../../../../operator/api/stream-savepoint.ts'
 import { decideSchedule, unpinned } from '../../../../operator/savepoint/decide-schedule.ts'
-import { countsSpec, crash, isCrash, OperatorWorld, REF } from '../../../harness/operator-world.ts'
+import { crash, isCrash } from '../../../harness/certification/strike.ts'
+import { countsSpec, OperatorWorld, REF } from '../../../harness/operator-world.ts'
 
 const NOW = Date.parse('2026-11-23T12:00:00Z')
 const HOUR = 3_600_000

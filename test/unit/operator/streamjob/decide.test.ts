@@ -767,6 +767,39 @@ describe('the attempt in the status', () => {
   })
 })
 
+describe('a coordinator that does not answer', () => {
+  const silentSince = (ms: number): Facts['status'] => ({
+    phase: 'Running',
+    conditions: [
+      {
+        type: 'Healthy',
+        status: 'Unknown',
+        reason: 'NotReached',
+        message: '',
+        observedGeneration: 2,
+        lastTransitionTime: new Date(NOW - ms).toISOString(),
+      },
+    ],
+  })
+
+  test.each<[string, Facts['status'], string]>([
+    ['once is asked again, and its job runs', {}, 'Running'],
+    ['for a moment is asked again, and its job runs', silentSince(9_000), 'Running'],
+    ['for longer has a job that recovers', silentSince(10_000), 'Recovering'],
+    ['while an operation is under way holds that one up', { operation: underWay('Recover', 'deploy') }, 'Recovering'],
+  ])('%s', (_, status, phase) => {
+    const decision = decide(observed({ ...(status === undefined ? {} : { status }), more: { coordinator: SILENT } }))
+    expect([decision.phase, decision.act.kind]).toEqual([phase, 'none'])
+  })
+
+  test('while it is to take a job over keeps the savepoint that was taken for it', () => {
+    const operation = underWay('Upgrade', 'savepoint')
+    const successor = { address: ADDRESS, coordinator: SILENT }
+    const decision = decide(observed({ status: { operation }, more: { ...BESIDE, successor } }))
+    expect(decision.operation).toMatchObject({ step: 'savepoint', tries: operation.tries })
+  })
+})
+
 const UNTOLD = { id: 'x', event: { type: 'Normal', reason: 'Finished', message: 'm' } } as const
 
 test.each<[boolean, string, Facts]>([

@@ -7,7 +7,8 @@ import { imageOf } from '../../../../operator/resources/job-pod.ts'
 import { keptHash } from '../../../../operator/streamjob/kept-specs.ts'
 import { withinLimit, withRevision } from '../../../../operator/streamjob/revisions.ts'
 import type { JobReport } from '../../../../runtime/control/job-report.ts'
-import { countsSpec, crash, isCrash, OperatorWorld, REF } from '../../../harness/operator-world.ts'
+import { crash, isCrash } from '../../../harness/certification/strike.ts'
+import { countsSpec, OperatorWorld, REF } from '../../../harness/operator-world.ts'
 
 async function runningJob(spec: StreamJobSpec = countsSpec()): Promise<OperatorWorld> {
   const world = new OperatorWorld()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { imageOf } from '../../../../operator/resources/job-pod.ts'
 import type { JobReport } from '../../../../runtime/control/job-report.ts'
-import { countsSpec, crash, isCrash, OperatorWorld } from '../../../harness/operator-world.ts'
+import { countsSpec, OperatorWorld } from '../../../harness/operator-world.ts'
 
 /** Has a checkpoint, as every attempt that has run for a while. */
 function checkpointed(report: JobReport): void {
@@ -45,45 +45,6 @@ const toReplicas = (world: OperatorWorld, replicas: number): void => {
   world.edit((spec) => {
     spec['replicas'] = replicas
   })
-}
-
-/** Two edits, the second one before the first has held; the calls that changed something, at each of which it may die. */
-async function rolledBackJob(die: (call: string) => void): Promise<string[]> {
-  const world = await stableJob()
-  const { revision } = world.coordinatorReport()
-  const calls: string[] = []
-  const isWrite = (call: string): boolean => /^(create|patch|patchStatus|apply|delete) (?!events)/.test(call)
-  for (const when of ['before', 'after'] as const)
-    world.kube[when] = (call) => {
-      if (!isWrite(call)) return
-      calls.push(call)
-      die(call)
-    }
-  const until = async (what: string, holds: () => boolean): Promise<void> => {
-    for (let pass = 0; pass < 300; pass += 1) {
-      await world.pass().catch((error: unknown) => {
-        if (!isCrash(error)) throw error
-      })
-      world.kubelet()
-      if (holds()) return
-      await world.clock.advance(500)
-    }
-    throw new Error(`not reached: ${what}; ${JSON.stringify(world.job()?.status)}`)
-  }
-  toReplicas(world, 3)
-  await until('three', () => world.coordinatorReport().phase === 'running' && world.podNames().length === 7)
-  breaksAllBut(world, revision)
-  world.edit((spec) => {
-    Object.assign(spec, { replicas: 4, restartNonce: 'b' })
-  })
-  await until('back', () => {
-    const { phase, revision: runs } = world.coordinatorReport()
-    return world.job()?.status?.rolledBack != null && phase === 'running' && runs === revision
-  })
-  const targets = world.targets.length
-  await until('tidy', () => world.podNames().length === 5 && world.condition('Stable') === 'False/RolledBack')
-  expect(world.targets.slice(targets).filter((target) => target.revision !== revision)).toEqual([])
-  return calls
 }
 
 describe('an edit that does not hold', () => {
@@ -174,18 +135,6 @@ describe('an edit that does not hold', () => {
     await world.until('degraded', (job) => job?.status?.phase === 'Degraded')
     expect(world.job()?.status?.rolledBack ?? null).toBeNull()
     await world.until('back', () => world.job()?.status?.rolledBack != null, 200)
-  })
-
-  test('gives way wherever the operator dies meanwhile, once, and to the text that held', async () => {
-    const calls = await rolledBackJob(() => undefined)
-    for (const [nr, name] of calls.entries()) {
-      let count = -1
-      await rolledBackJob((call) => {
-        count += 1
-        if (count === nr) crash(`${name}, now ${call}`)
-      })
-    }
-    expect(calls.length).toBeGreaterThan(10)
   })
 
   test('says that the job stands still when the spec before it is refused, and another edit runs', async () => {

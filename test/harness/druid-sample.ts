@@ -1,4 +1,4 @@
-import type { DruidDatasource, DruidDatasourceSpec } from '../../../../operator/druid/druid-datasource.ts'
+import type { DruidDatasource, DruidDatasourceSpec } from '../../operator/druid/druid-datasource.ts'
 
 /** The resource that asks for the supervisor recorded in supervisor-create.json, apart from its sketches. */
 export function sampleDatasource(changes: Partial<DruidDatasourceSpec> = {}): DruidDatasource {

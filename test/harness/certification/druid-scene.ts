@@ -1,0 +1,143 @@
+import type { Reconcile } from '../../../operator/controller/controller.ts'
+import { UNCONTESTED } from '../../../operator/controller/leadership.ts'
+import { configuredDruids } from '../../../operator/druid/configured-druids.ts'
+import type { DruidClient } from '../../../operator/druid/druid-client.ts'
+import { druidDatasources } from '../../../operator/druid/druid-datasource.ts'
+import type { DruidDatasource, DruidDatasourceSpec } from '../../../operator/druid/druid-datasource.ts'
+import type { DruidEndpoints } from '../../../operator/druid/druid-reconcile-parts.ts'
+import { druidReconciler } from '../../../operator/druid/reconcile.ts'
+import { conditionOf } from '../../../operator/druid/status.ts'
+import { ORDER_KEY } from '../../../operator/druid/supervisor-spec.ts'
+import { isConflict } from '../../../operator/kube/errors.ts'
+import { EventRecorder } from '../../../operator/kube/events.ts'
+import type { Kube } from '../../../operator/kube/kube.ts'
+import { FakeDruid } from '../fake-druid.ts'
+import { FakeKube } from '../fake-kube.ts'
+import { ManualClock } from '../manual-clock.ts'
+import { silentLogger } from '../silent-logger.ts'
+import { eventTexts, objectNames, withoutTimes } from './facts.ts'
+import type { Facts, Scene } from './story.ts'
+import { onePass } from './story.ts'
+import type { Strike } from './strike.ts'
+
+const REF = { namespace: 'shop', name: 'clicks' }
+
+/** A DruidDatasource, its operator, and a Druid that answers as a real one did. */
+export class DruidScene implements Scene {
+  readonly druid: FakeDruid
+  readonly #clock = new ManualClock()
+  readonly #kube = new FakeKube(() => this.#clock.now())
+  readonly #strike: Strike
+  readonly #endpoints: DruidEndpoints
+  #reconcile: Reconcile
+
+  private constructor(strike: Strike, druid: FakeDruid, endpoints: DruidEndpoints) {
+    this.#strike = strike
+    this.druid = druid
+    this.#endpoints = endpoints
+    this.#reconcile = this.#newOperator()
+  }
+
+  static async create(strike: Strike, resource: DruidDatasource): Promise<DruidScene> {
+    const druid = new FakeDruid()
+    const known = configuredDruids({ default: { routerUrl: await druid.start() } }).find('default')
+    if (known === undefined) throw new Error('the Druid of the scene is not configured')
+    const guarded = strike.guard<DruidClient>('Druid', known.client())
+    const scene = new DruidScene(strike, druid, { find: () => ({ ...known, client: () => guarded }) })
+    await scene.#kube.create(druidDatasources, resource)
+    return scene
+  }
+
+  edit(changes: Partial<DruidDatasourceSpec>): void {
+    this.#kube.update(druidDatasources, REF, (resource) => Object.assign(resource.spec, changes))
+  }
+
+  replaceSpec(spec: DruidDatasourceSpec): void {
+    this.#kube.update(druidDatasources, REF, (resource) => {
+      resource.spec = spec
+    })
+  }
+
+  async delete(): Promise<void> {
+    await this.#kube.delete(druidDatasources, REF)
+  }
+
+  resource(): DruidDatasource | undefined {
+    return this.#kube.peek(druidDatasources, REF)
+  }
+
+  /** Whether the newest spec has come to this end. */
+  isReadyBecause(reason: string): boolean {
+    const { status, metadata } = this.resource() ?? {}
+    return (
+      conditionOf(status, 'Ready')?.reason === reason &&
+      status?.observedGeneration === metadata?.generation &&
+      conditionOf(status, 'Reconciling')?.status === 'False'
+    )
+  }
+
+  async untilRunning(): Promise<this> {
+    for (let pass = 0; pass < 20; pass += 1) {
+      if (this.isReadyBecause('Running')) return this
+      await onePass(this, this.#strike)
+    }
+    throw new Error(`no supervisor: ${JSON.stringify(this.resource()?.status)}`)
+  }
+
+  async pass(): Promise<number | undefined> {
+    try {
+      return (await this.#reconcile(REF)).requeueAfterMs
+    } catch (error) {
+      if (isConflict(error)) return 50
+      throw error
+    }
+  }
+
+  async liveOn(ms: number): Promise<void> {
+    await this.#clock.advance(ms)
+  }
+
+  restartOperator(): void {
+    this.#reconcile = this.#newOperator()
+  }
+
+  facts(): Facts {
+    const supervisor = this.druid.supervisors.get(REF.name)
+    return {
+      objects: objectNames(this.#kube),
+      status: withoutOrder(withoutTimes(this.resource()?.status)),
+      events: withoutTimes(eventTexts(this.#kube)),
+      supervisor: withoutOrder(supervisor),
+      rules: this.druid.rules.get(REF.name) ?? [],
+      compaction: this.druid.compactions.get(REF.name),
+      versions: this.druid.history.get(REF.name)?.length ?? 0,
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.druid.stop()
+  }
+
+  #newOperator(): Reconcile {
+    const clock = this.#clock
+    const kube = this.#strike.guard<Kube>('API server', this.#kube)
+    return druidReconciler({
+      kube,
+      clock,
+      events: new EventRecorder({ kube, clock, logger: silentLogger, instance: 'test' }),
+      leadership: UNCONTESTED,
+      druids: this.#endpoints,
+    })
+  }
+}
+
+/** Says how much of the resource its writer had seen: a version, which counts every write. */
+function withoutOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withoutOrder)
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => key !== ORDER_KEY && key !== 'order')
+      .map(([key, member]) => [key, withoutOrder(member)]),
+  )
+}
