@@ -43,7 +43,7 @@ const INTRODUCTION =
   'Conditions follow [kstatus](https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus): `kubectl wait`, Argo CD and Flux need no script for them. The message of a condition or Event says which object is meant, with its values. `millrace why NAME` shows how a job came to be as it is.'
 
 const OPERATIONS_NOTE =
-  'Whatever brings a StreamJob nearer to its spec is an operation: `status.operation` while it is under way, `status.lastOperation` when it has ended. It is written into the status before its first act, so that an operator that is started again goes on with it. Some give way to others before they have ended; all others wait.'
+  'An operation brings a StreamJob nearer to its spec: it stands in `status.operation` while it is under way, and in `status.lastOperation` when it has ended. It is written into the status before its first act, so that an operator that is started again goes on with it. Some give way to others before they have ended; all others wait.'
 
 const REASONS_NOTE =
   'A reason stands in a condition, in an Event, or in both. Reasons that are not listed are a word of somebody else in CamelCase, and their messages say what to do: the code of an error that a job reports (`KAFKA_UNREACHABLE` as `KafkaUnreachable`), a state of a Druid supervisor, why a kubelet ended a pod, or a kind of object that the API server does not take (`ControllerRevisionRefused`).'

@@ -32,6 +32,7 @@ import { eventTexts } from './certification/facts.ts'
 import { isCrash, Strike } from './certification/strike.ts'
 import { FakeKube } from './fake-kube.ts'
 import { ManualClock } from './manual-clock.ts'
+import { runningReport } from './running-report.ts'
 import { silentLogger } from './silent-logger.ts'
 
 export const REF = { namespace: 'shop', name: 'counts' }
@@ -481,8 +482,9 @@ function shortName(pod: Pod): string {
   return pod.metadata.name.replace(/-[0-9a-f]{8}$/, '')
 }
 
+/** Of a coordinator that was asked for nothing yet. */
 function freshReport(): JobReport {
-  return {
+  return runningReport({
     job: 'counts',
     phase: 'waiting',
     attempt: 0,
@@ -491,14 +493,5 @@ function freshReport(): JobReport {
     expectedWorkers: [],
     registeredWorkers: [],
     runningWorkers: [],
-    checkpoint: null,
-    checkpointFailures: 0,
-    restarts: 0,
-    lastPauseMs: null,
-    recordsIn: 0,
-    recordsOut: 0,
-    badRecords: 0,
-    lateRecords: 0,
-    error: null,
-  }
+  })
 }

@@ -1,26 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { RunProgress } from '../../../cli/run-progress.ts'
 import type { JobReport } from '../../../runtime/control/job-report.ts'
+import { runningReport } from '../../harness/running-report.ts'
 
-const REPORT: JobReport = {
-  job: 'hot',
-  phase: 'running',
-  attempt: 1,
-  revision: 'r',
-  targetRevision: 'r',
-  expectedWorkers: ['a'],
-  registeredWorkers: ['a'],
-  runningWorkers: ['a'],
-  checkpoint: null,
-  checkpointFailures: 0,
-  restarts: 0,
-  lastPauseMs: null,
-  recordsIn: 0,
-  recordsOut: 0,
-  badRecords: 0,
-  lateRecords: 0,
-  error: null,
-}
+const REPORT = runningReport({ job: 'hot' })
 const error = (retriable: boolean): JobReport['error'] => ({
   code: 'SINK_OUTPUT_LOST',
   message: 'part 1 is gone',

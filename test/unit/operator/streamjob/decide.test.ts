@@ -21,6 +21,7 @@ import type { Act } from '../../../../operator/streamjob/decision.ts'
 import type { Observed } from '../../../../operator/streamjob/observed.ts'
 import type { Wanted } from '../../../../operator/streamjob/wanted.ts'
 import type { JobReport } from '../../../../runtime/control/job-report.ts'
+import { runningReport } from '../../../harness/running-report.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
 const ADDRESS = '10.0.0.1:7000'
@@ -93,25 +94,11 @@ const OLD: Wanted = {
 }
 const OLD_PODS = ALL.map(asOld)
 
-const REPORT: JobReport = {
-  job: 'j',
-  phase: 'running',
-  attempt: 1,
-  revision: 'b',
-  targetRevision: 'b',
+const REPORT = runningReport({
   expectedWorkers: ['bids-0', 'bids-1'],
   registeredWorkers: ['bids-0', 'bids-1'],
   runningWorkers: ['bids-0', 'bids-1'],
-  checkpoint: null,
-  checkpointFailures: 0,
-  restarts: 0,
-  lastPauseMs: null,
-  recordsIn: 0,
-  recordsOut: 0,
-  badRecords: 0,
-  lateRecords: 0,
-  error: null,
-}
+})
 
 interface Facts {
   spec?: Partial<StreamJobSpec>

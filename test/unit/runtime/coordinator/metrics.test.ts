@@ -1,27 +1,16 @@
 import { expect, test } from 'vitest'
-import type { JobReport } from '../../../../runtime/control/job-report.ts'
 import { metricsText } from '../../../../runtime/coordinator/metrics.ts'
 import type { Series } from '../../../../runtime/telemetry/metric.ts'
+import { runningReport } from '../../../harness/running-report.ts'
 
-const REPORT: JobReport = {
-  job: 'job',
-  phase: 'running',
+const REPORT = runningReport({
   attempt: 3,
-  revision: '1',
-  targetRevision: '1',
-  expectedWorkers: [],
-  registeredWorkers: [],
-  runningWorkers: [],
-  checkpoint: null,
-  checkpointFailures: 0,
   restarts: 2,
   lastPauseMs: 1_500,
   recordsIn: 10,
   recordsOut: 9,
   badRecords: 1,
-  lateRecords: 0,
-  error: null,
-}
+})
 
 const ENTRIES = { name: 'millrace_operator_entries', type: 'gauge', help: 'Entries', scope: 'subtask' } as const
 const CALLS = { name: 'millrace_operator_calls_total', type: 'counter', help: 'Calls', scope: 'operator' } as const
