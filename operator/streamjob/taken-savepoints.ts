@@ -21,12 +21,14 @@ function beforeUpgrade({ job, savepoint }: Observed, { operation }: Decision): T
 }
 
 function atStop({ job, coordinator }: Observed, { operation }: Decision): TakenSavepoint[] {
+  // Otherwise nobody has asked it to stop, and it may name as many as it likes.
+  const type = operation?.type ?? job.status?.operation?.type
+  if (type === undefined) return []
   const newest = coordinator.kind === 'reached' ? coordinator.report.checkpoint : null
   const id = newest?.savepoint
   if (newest === null || id === undefined || !OF_A_STOP.test(id)) return []
   const known = job.status?.checkpoint
   if (known?.savepoint === id && known.attempt === newest.attempt && known.id === newest.id) return []
-  const type = operation?.type
   return [taken(type === 'Delete' ? 'Final' : type === 'Upgrade' ? 'Upgrade' : 'Suspend', id, newest)]
 }
 

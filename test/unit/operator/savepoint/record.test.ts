@@ -150,3 +150,25 @@ describe('the savepoints of', () => {
     ])
   })
 })
+
+test('when a coordinator that nobody asked to stop names one savepoint after another, none is recorded', async () => {
+  const world = await runningJob()
+  let number = 0
+  world.afterReport = (report) => {
+    number += 1
+    const path = `checkpoints/1-${number}/manifest.json`
+    const savepoint = `suspended-${number}`
+    report.checkpoint = {
+      attempt: 1,
+      id: number,
+      kind: 'savepoint',
+      savepoint,
+      path,
+      completedAt: 0,
+      durationMs: 1,
+      sizeBytes: 1,
+    }
+  }
+  for (let pass = 0; pass < 5; pass += 1) await world.pass()
+  expect(records(world)).toEqual([])
+})
