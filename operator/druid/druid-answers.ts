@@ -32,7 +32,7 @@ export function answerError(call: string, answer: DruidAnswer): MillraceError {
     return new MillraceError('DRUID_UNAUTHORIZED', `Druid answered ${status} to ${call}: ${said}`, {
       domain: 'platform',
       retriable: true,
-      hint: "Check username and password of this Druid in the operator's configuration.",
+      hint: "Check the login: that of spec.auth, or else the one for this Druid in the operator's configuration.",
     })
   }
   if (status === 503 || status === 504 || status === 429 || (status >= 300 && status < 400)) {

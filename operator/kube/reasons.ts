@@ -222,7 +222,7 @@ export const REASONS = {
   },
   Unauthorized: {
     means: 'Druid does not let the operator in.',
-    act: 'Correct the login in the settings of the Druid.',
+    act: 'Correct the login: that of spec.auth, or else the one for this Druid in the settings of the operator.',
   },
   Unschedulable: { means: 'No node takes a pod.', act: 'The message is what the scheduler said.' },
   UpToDate: { means: 'The supervisor is as the resource wants it.' },
