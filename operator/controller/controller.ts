@@ -32,8 +32,8 @@ export interface AlsoWatch<T extends KubeObject> {
   resource: ResourceType<T>
   labelSelector?: string
   /**
-   * The objects to reconcile when this one changes; those that the controller does not know are left out. Of an object
-   * that is gone, identity, labels and owners are known.
+   * The objects to reconcile when this one changes; those that the controller does not know are left out. When this one
+   * is gone, its identity, labels and owners are still known.
    */
   wakes: (object: T) => readonly ObjectRef[]
 }
@@ -110,7 +110,7 @@ export class Controller<T extends KubeObject> {
   #changed({ metadata }: T): void {
     const ref = { namespace: metadata.namespace ?? '', name: metadata.name }
     const key = keyOf(ref)
-    // Of an object that is gone the last version is told once more.
+    // When an object is gone, its last version is told once more.
     const version = this.find(ref) === undefined ? GONE : (metadata.resourceVersion ?? '')
     if (this.#seen.has(key)) this.#seen.set(key, version)
     else if (this.#settledAt.get(key) !== version) this.#queue.add(key)
