@@ -1,0 +1,60 @@
+/**
+ * Files as object stores know them, wherever they lie: in a folder, in S3, in HDFS. The file connector, Delta tables and
+ * the checkpoint store are written against this, so that each works on every storage.
+ *
+ * Paths are relative to the root that the URL named, `/`-separated, and never begin with `/` or contain `..`. Whatever
+ * `list` and `head` show is whole: an object that is being written is visible only once it is complete.
+ *
+ * Every method may reject with OBJECTS_UNAVAILABLE (domain dependency, retriable) while the storage cannot be reached,
+ * and with OBJECTS_REFUSED (domain user) when it will not serve: a missing bucket, a wrong credential, no permission.
+ * Both name the storage, the path and the reason in the storage's own words.
+ */
+export interface Objects {
+  /** All objects under a prefix, which may end inside of a name, in the order of the bytes of their paths. */
+  list(prefix: string, after?: string): AsyncIterable<StoredObject>
+  head(path: string): Promise<StoredObject | undefined>
+  /** At most `length` bytes from `offset`; fewer only at the end. Rejects with OBJECT_MISSING when there is no such object. */
+  read(path: string, offset: number, length: number): Promise<Uint8Array>
+  /** Replaces whatever is there; durable and whole when resolved. */
+  put(path: string, bytes: Uint8Array): Promise<void>
+  /** Atomic: of any number of callers exactly one gets 'created'. */
+  createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'>
+  /** Begins an object that nobody sees before `complete`. */
+  begin(path: string): Promise<Upload>
+  /**
+   * Makes a prepared upload visible under its path. May be called again, by any process, also when it was completed
+   * long ago. Rejects with OBJECT_LOST when neither the upload nor the object is there.
+   */
+  complete(upload: PreparedUpload): Promise<void>
+  /** Removes an upload that will not be completed; no error when it is gone. */
+  discard(upload: PreparedUpload): Promise<void>
+  /** Uploads under a prefix that were begun and neither completed nor discarded. */
+  unfinished(prefix: string): AsyncIterable<PreparedUpload>
+  /** No error when there is no such object. */
+  delete(path: string): Promise<void>
+}
+
+export interface StoredObject {
+  readonly path: string
+  readonly sizeBytes: number
+  /** Epoch milliseconds by the storage's clock. */
+  readonly modifiedMs: number
+}
+
+/** One object while it is written. Never called concurrently. */
+export interface Upload {
+  /** The bytes are the upload's until it resolves. */
+  write(bytes: Uint8Array): Promise<void>
+  /** Everything written so far is durable, and the object complete but for `complete`. Nothing can be written after. */
+  prepare(): Promise<PreparedUpload>
+  /** Ends without an object. */
+  discard(): Promise<void>
+}
+
+/** What `complete` needs, as a checkpoint keeps it: a JSON value. Read back from a checkpoint it is input, and is checked. */
+export interface PreparedUpload {
+  readonly path: string
+  readonly sizeBytes: number
+  /** What the storage itself has to know: a temporary name, the id and the parts of a multipart upload. */
+  readonly token: string
+}
