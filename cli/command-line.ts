@@ -36,6 +36,8 @@ export async function runCommandLine(args: readonly string[], console: Console):
 /** The `millrace` command with its subcommands. */
 export function millrace(cli: Cli): CommandUnknownOpts {
   const program: CommandUnknownOpts = new Command('millrace')
+    // so that `explain connector kafka -o json` is the option of the innermost command
+    .enablePositionalOptions()
     .description('Stream jobs on Kubernetes and on this machine.')
     .exitOverride()
     .configureOutput({

@@ -3,6 +3,7 @@ import { declaration as druid } from './connectors/druid/declaration.ts'
 import { declaration as file } from './connectors/file/declaration.ts'
 import { declaration as kafka } from './connectors/kafka/declaration.ts'
 import { declaration as nexmark } from './connectors/nexmark/declaration.ts'
+import { declaration as values } from './connectors/values/declaration.ts'
 import { Connectors } from './connectors/registry.ts'
 
 /** Every connector of the runtime image. To add one, add its entry here. */
@@ -12,4 +13,5 @@ export const builtinConnectors = new Connectors([
   { declaration: file, load: () => import('./connectors/file/connector.ts') },
   { declaration: kafka, load: () => import('./connectors/kafka/real/connector.ts') },
   { declaration: nexmark, load: () => import('./connectors/nexmark/connector.ts') },
+  { declaration: values, load: () => import('./connectors/values/connector.ts') },
 ])

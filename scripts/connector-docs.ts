@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { builtinConnectors } from '../runtime/builtin-connectors.ts'
-import { connectorPage } from './connector-page.ts'
+import { connectorPage } from '../cli/connector-page.ts'
 
 /**
  * Writes a page of documentation for each connector:

@@ -61,6 +61,8 @@ export interface ConnectorDeclaration {
 
 export interface SourceDeclaration {
   readonly options: DeclaredOptions
+  /** The option that a list stands for where the job has a list in place of the options. */
+  readonly shorthand?: string
   /** Returns the parts of the schema that the source cannot provide. */
   checkSchema?(options: Options, schema: Schema): readonly OptionProblem[]
   /** The schema that the source always has; a job then writes none. */

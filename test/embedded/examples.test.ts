@@ -15,6 +15,15 @@ interface Sink {
   sink?: { file: { path: string } } | 'console'
 }
 
+describe('the tour', () => {
+  test('the numbers of a list come out doubled', async () => {
+    const { code, stdout, stderr } = await startMillraceIn(ROOT, 'run', 'examples/tour/numbers.yaml', '--in-process')
+      .ended
+    expect(code, stderr).toBe(0)
+    expect(stdout.trim().split('\n')).toEqual([2, 4, 6, 8, 10].map((number) => JSON.stringify({ number })))
+  })
+})
+
 // A job that ends with nothing to show for it is not an example: its filter may name what the data does not have.
 describe('examples of verbs', () => {
   const files = readdirSync(join(ROOT, 'examples', 'verbs')).filter((file) => file.endsWith('.yaml'))

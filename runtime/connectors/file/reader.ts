@@ -5,7 +5,7 @@ import type { Timestamp } from '../../model/time.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
 import { FileAccess, nullableEventTime } from './file-access.ts'
 import type { FileSourceOptions } from './declaration.ts'
-import { pacing, type Pacing } from './pacing.ts'
+import { pacing, type Pacing } from '../kit/pacing.ts'
 import { SplitCursor } from './split-cursor.ts'
 
 /**

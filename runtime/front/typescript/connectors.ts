@@ -26,6 +26,10 @@ export function file(written: Options): object {
 export function druid(options: Options): Sink {
   return { kind: 'sink', written: { druid: options } }
 }
+/** The rows themselves, in their order; bare values where the schema has one field. */
+export function values(rows: readonly unknown[], options: Options = {}): Source<undefined> {
+  return { kind: 'source', written: { values: { rows, ...options } } }
+}
 /** Prints rows as JSON lines. */
 export function print(): Sink {
   return { kind: 'sink', written: { console: {} } }

@@ -31,7 +31,7 @@ export {
   variancePop,
   sum,
 } from './aggregates.ts'
-export { connector, druid, file, kafka, nexmark, print, type Sink, type Source } from './connectors.ts'
+export { connector, druid, file, kafka, nexmark, print, type Sink, type Source, values } from './connectors.ts'
 export { expr, type Expression } from './expressions.ts'
 export { job, type Job, type JobDefinition } from './job.ts'
 export type { AsyncContext, KeyedContext, ListState, MapState, ProcessContext, ValueState } from './process.ts'

@@ -25,13 +25,19 @@ async function ended(...args: string[]): Promise<Ended> {
   return { exitCode, out, err }
 }
 
-/** Every command that does something: `lint`, `savepoint read`, … */
+/** Every command that does something: `lint`, `explain`, `explain connector`, … */
 function leaves(command: CommandUnknownOpts, path: readonly string[] = []): string[][] {
-  if (command.commands.length === 0) return [[...path]]
-  return command.commands.flatMap((child) => leaves(child, [...path, child.name()]))
+  const own = command.commands.length === 0 || command.registeredArguments.length > 0 ? [[...path]] : []
+  return [...own, ...command.commands.flatMap((child) => leaves(child, [...path, child.name()]))]
 }
 
 const COMMANDS = leaves(millrace({ console: { out: () => undefined, err: () => undefined }, end: () => undefined }))
+
+test('an option behind a command within a command is that of the inner one', async () => {
+  const { exitCode, out } = await ended('explain', 'connector', 'values', '-o', 'json')
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(out)).toMatchObject({ name: 'values' })
+})
 
 describe('a wrong command line ends with exit code 2, writes nothing to standard output, and', () => {
   const WRONG: readonly [what: string, args: readonly string[], message: RegExp][] = [

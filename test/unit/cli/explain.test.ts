@@ -1,6 +1,7 @@
 import { parse } from 'acorn'
 import { expect, test } from 'vitest'
 import { explain } from '../../../cli/explain.ts'
+import { explainConnector } from '../../../cli/explain-connector.ts'
 import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 
 async function explained(
@@ -50,4 +51,37 @@ test('with --code every unit of a job parses as JavaScript', async () => {
   expect(code.length).toBeGreaterThan(2)
   for (const { source } of code.flatMap(({ units }) => units))
     expect(() => parse(source, { ecmaVersion: 'latest', allowReturnOutsideFunction: true })).not.toThrow()
+})
+
+function explainedConnector(name: string, output: 'text' | 'json'): { code: number; out: string; err: string } {
+  const written = { out: '', err: '' }
+  const code = explainConnector(name, output, builtinConnectors, {
+    out: (text) => {
+      written.out += text
+    },
+    err: (text) => {
+      written.err += text
+    },
+  })
+  return { code, ...written }
+}
+
+test('the options of a connector are shown by role, those of mappings with their path', () => {
+  const { code, out } = explainedConnector('kafka', 'text')
+  expect(code).toBe(0)
+  expect(out).toContain('Sink: sink: { kafka: … }')
+  expect(out).toContain('sasl.passwordFile: text (secret), required')
+})
+
+test('for programs the options of a connector are one JSON value', () => {
+  const { roles } = JSON.parse(explainedConnector('file', 'json').out) as { roles: { role: string }[] }
+  expect(roles.map(({ role }) => role)).toEqual(['Source', 'Sink', 'Dead letters'])
+})
+
+test('a misspelt connector is an error that names the one that was meant', () => {
+  expect(explainedConnector('kafak', 'text')).toEqual({
+    code: 2,
+    out: '',
+    err: 'millrace explain connector: there is no connector "kafak"; did you mean "kafka"?\n',
+  })
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { builtinConnectors } from '../../../runtime/builtin-connectors.ts'
 import type { OptionDescriptions } from '../../../runtime/graph/connector-declaration.ts'
-import { connectorPage } from '../../../scripts/connector-page.ts'
+import { connectorPage } from '../../../cli/connector-page.ts'
 import { ROOT } from '../../harness/source-files.ts'
 
 const FOLDER = join(ROOT, 'docs', 'connectors')

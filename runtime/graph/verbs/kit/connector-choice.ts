@@ -1,4 +1,4 @@
-import type { OptionProblem, Options } from '../../connector-declaration.ts'
+import type { DeclaredOptions, OptionProblem, Options } from '../../connector-declaration.ts'
 import { isFields } from '../../../model/fields.ts'
 import { describe, join, joinRelative, type Problems } from '../../problems.ts'
 import { suggestion } from '../../../expressions/suggest.ts'
@@ -10,11 +10,17 @@ export interface ConnectorChoice {
   path: string
 }
 
+/** The role of a connector, as far as its name and its options concern. */
+interface Declared {
+  readonly options: DeclaredOptions
+  readonly shorthand?: string
+}
+
 /** Reads `{ name: options }`, checks the name against the registry; options are not looked at. */
 export function readConnector(
   value: unknown,
   path: string,
-  known: Readonly<Record<string, unknown>>,
+  known: Readonly<Record<string, Declared>>,
   what: string,
   problems: Problems,
 ): ConnectorChoice | undefined {
@@ -48,8 +54,12 @@ export function readConnector(
     )
     return undefined
   }
-  const options = problems.fields(chosen[name] ?? {}, optionsPath)
+  const options = problems.fields(optionsOf(chosen[name], known[name]?.shorthand), optionsPath)
   return options === undefined ? undefined : { name, options, path: optionsPath }
+}
+
+function optionsOf(written: unknown, shorthand: string | undefined): unknown {
+  return shorthand !== undefined && Array.isArray(written) ? { [shorthand]: written } : (written ?? {})
 }
 
 /** True when there was nothing to report. */
