@@ -2,16 +2,18 @@ import { MillraceError } from '../../model/errors.ts'
 import type { KafkaConnect } from '../kafka/client.ts'
 import { kafkaSink } from '../kafka/sink.ts'
 import type { Connector } from '../registry.ts'
-import { readSinkOptions } from './declaration.ts'
+import { readSinkOptions, readSourceOptions } from './declaration.ts'
+import { druidSource } from './source.ts'
 
 /**
- * `sink: { druid: { datasource: NAME } }`: rows reach Druid through the Kafka topic that the DruidDatasource NAME
+ * The source asks Druid itself (`source.ts`). `sink: { druid: { datasource: NAME } }`: rows reach Druid through the Kafka topic that the DruidDatasource NAME
  * reads, in one transaction per checkpoint. Druid reads committed records only and stores offsets and segments
  * together, so the whole path is exactly once. The operator writes the datasource's brokers and topic into the
  * options; without a cluster they are given inline. All other options are those of the Kafka sink.
  */
-export function druidConnector(connect: KafkaConnect): Pick<Required<Connector>, 'sink'> {
+export function druidConnector(connect: KafkaConnect): Pick<Required<Connector>, 'source' | 'sink'> {
   return {
+    source: (options) => druidSource(readSourceOptions(options)),
     sink: (options) => {
       const { datasource, kafka } = readSinkOptions(options)
       return {
