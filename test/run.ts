@@ -5,6 +5,7 @@ import { join, relative } from 'node:path'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
+import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
 import { formatDuration } from './harness/beds/progress.ts'
 import { endWithStarter } from '../cli/end-with-starter.ts'
@@ -33,7 +34,12 @@ const RINGS: readonly Ring[] = [
     name: 'services',
     limitMinutes: 30,
     missing: () => kafkaBedMissing() ?? druidBedMissing(),
-    prepare: async () => [await fetchKafka(), await fetchDruid()],
+    // where a machine has no Kudu its tests leave themselves out and say so
+    prepare: async () => [
+      await fetchKafka(),
+      await fetchDruid(),
+      ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
+    ],
   },
   {
     name: 'cluster',
