@@ -6,6 +6,7 @@ import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
+import { fetchPython, pythonBedMissing } from './harness/beds/python-bed.ts'
 import { formatDuration } from './harness/beds/progress.ts'
 import { endWithStarter } from '../cli/end-with-starter.ts'
 
@@ -33,7 +34,11 @@ const RINGS: readonly Ring[] = [
     name: 'services',
     limitMinutes: 30,
     missing: () => kafkaBedMissing() ?? druidBedMissing(),
-    prepare: async () => [await fetchKafka(), await fetchDruid()],
+    prepare: async () => [
+      await fetchKafka(),
+      await fetchDruid(),
+      pythonBedMissing() === undefined ? await fetchPython() : undefined,
+    ],
   },
   {
     name: 'cluster',
