@@ -36,7 +36,7 @@ export interface ParquetFile {
 }
 
 /** Throws FILE_UNREADABLE naming the path. */
-export async function openParquetFile(files: Files, path: string): Promise<ParquetFile> {
+export async function openParquetFile(files: Pick<Files, 'sizeBytes' | 'read'>, path: string): Promise<ParquetFile> {
   try {
     const buffer: AsyncBuffer = {
       byteLength: await files.sizeBytes(path),

@@ -2,7 +2,7 @@ import type { Columns } from '../../memory/batch.ts'
 import type { Field } from '../../model/schema.ts'
 import { ENCODING, isNull, unwritable, type Bounds, type EncodedValues, type PageValues } from './page-values.ts'
 
-const FIRST_VALUES = 2048
+const FIRST_VALUES = 1024
 const TWO_32 = 4_294_967_296
 const DAY_MS = 86_400_000
 

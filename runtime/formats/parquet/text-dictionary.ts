@@ -1,5 +1,5 @@
-const FIRST_SLOTS = 1024
-const FIRST_BYTES = 16 * 1024
+const FIRST_SLOTS = 256
+const FIRST_BYTES = 4 * 1024
 /** What a reader holds of a column beside the page: a dictionary beyond that saves nothing. */
 const MAX_BYTES = 1024 * 1024
 const MAX_ENTRIES = 64 * 1024

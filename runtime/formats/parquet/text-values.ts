@@ -3,8 +3,8 @@ import { bitWidth, packedRun } from './bit-packing.ts'
 import { ENCODING, isNull, type Bounds, type EncodedValues, type PageValues } from './page-values.ts'
 import { copyBytes, TextDictionary } from './text-dictionary.ts'
 
-const FIRST_BYTES = 64 * 1024
-const FIRST_VALUES = 2048
+const FIRST_BYTES = 16 * 1024
+const FIRST_VALUES = 1024
 /** A column whose texts hardly repeat is written plain from here on: the dictionary would be all of it. */
 const TRIED_VALUES = 4096
 
@@ -25,7 +25,7 @@ export class TextValues implements PageValues {
   #count = 0
   #indexed = 0
   /** PLAIN values of the page. */
-  #plain = Buffer.alloc(FIRST_BYTES)
+  #plain = Buffer.alloc(0)
   #used = 0
   #scratch = Buffer.alloc(256)
   #min: Uint8Array | undefined
@@ -125,7 +125,7 @@ export class TextValues implements PageValues {
     const length = end - start
     if (this.#used + 4 + length > this.#plain.length) {
       const old = this.#plain
-      this.#plain = Buffer.alloc(Math.max(this.#used + 4 + length, 2 * old.length))
+      this.#plain = Buffer.alloc(Math.max(FIRST_BYTES, this.#used + 4 + length, 2 * old.length))
       this.#plain.set(old.subarray(0, this.#used))
     }
     this.#plain.writeUInt32LE(length, this.#used)

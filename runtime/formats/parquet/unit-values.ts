@@ -2,7 +2,7 @@ import type { Columns } from '../../memory/batch.ts'
 import type { Field } from '../../model/schema.ts'
 import { ENCODING, isNull, unwritable, type Bounds, type EncodedValues, type PageValues } from './page-values.ts'
 
-const FIRST_BYTES = 16 * 1024
+const FIRST_BYTES = 8 * 1024
 /** So many digits are exact in a double. */
 const EXACT_DIGITS = 15
 const TWO_32 = 4_294_967_296

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
+import { link, mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 
@@ -15,6 +15,24 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
     throw error
   }
   await syncFolder(dirname(path))
+}
+
+/**
+ * Makes `path` with all of the bytes unless it exists. link(2) fails when the name exists and makes the whole content
+ * visible at once: the atomic step.
+ */
+export async function createDurably(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  const temporary = await writeTemporary(path, bytes)
+  try {
+    await link(temporary, path)
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return 'exists'
+    throw error
+  } finally {
+    await unlinkIfPresent(temporary)
+  }
+  await syncFolder(dirname(path))
+  return 'created'
 }
 
 /** Writes and flushes the bytes beside `path`, under a name that starts with a dot; the caller moves or deletes it. */

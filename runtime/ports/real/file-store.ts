@@ -1,9 +1,9 @@
-import { link, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
 import type { Store } from '../store.ts'
-import { isErrno, removeIfEmpty, syncFolder, unlinkIfPresent, writeDurably, writeTemporary } from './durable-file.ts'
+import { createDurably, isErrno, removeIfEmpty, unlinkIfPresent, writeDurably } from './durable-file.ts'
 
 /** Opens `file:///folder` or a plain path. */
 export function openFileStore(url: string): Store {
@@ -38,21 +38,8 @@ class FileStore implements Store {
     return this.#attempt('write', path, (file) => writeDurably(file, bytes))
   }
 
-  /** link(2) fails when the name exists and makes the whole content visible at once: the atomic step. */
   createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
-    return this.#attempt('create', path, async (file) => {
-      const temporary = await writeTemporary(file, bytes)
-      try {
-        await link(temporary, file)
-      } catch (error) {
-        if (isErrno(error, 'EEXIST')) return 'exists'
-        throw error
-      } finally {
-        await unlinkIfPresent(temporary)
-      }
-      await syncFolder(dirname(file))
-      return 'created'
-    })
+    return this.#attempt('create', path, (file) => createDurably(file, bytes))
   }
 
   /** Any prefix, as in object stores: it may end inside a name. */
