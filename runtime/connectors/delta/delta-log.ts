@@ -8,6 +8,12 @@ import type { TableFiles } from './table-files.ts'
 const LOG = '_delta_log'
 const LAST_CHECKPOINT = `${LOG}/_last_checkpoint`
 
+interface Checkpoint {
+  readonly version: number
+  /** Undefined: it is one file. */
+  readonly parts: number | undefined
+}
+
 /**
  * The log of one table (Delta's PROTOCOL.md). Versions are read in order and never change, so that a state is kept and
  * only what is new is read. Methods reject with DELTA_LOG_INVALID for what is no log, and as TableFiles does.
@@ -39,9 +45,10 @@ export class DeltaLog {
     throw invalidLog(`the log of ${this.#files.name}`, 'it has no protocol and metadata')
   }
 
-  /** The state as of a version that is not before the last checkpoint. Throws DELTA_VERSION_GONE. */
+  /** The state as of a version. Throws DELTA_VERSION_GONE when the log does not reach back to it. */
   async stateAt(version: number): Promise<TableState> {
-    const builder = await this.#beginning()
+    const checkpoint = lastCheckpoint(await this.#files.namesIn(LOG), version)
+    const builder = await this.#beginningAt(checkpoint)
     while (builder.version < version) {
       const actions = await this.actionsOf(builder.version + 1)
       if (actions === undefined) break
@@ -78,10 +85,16 @@ export class DeltaLog {
   }
 
   async #beginning(): Promise<StateBuilder> {
-    const builder = new StateBuilder(this.#keeps)
     const pointer = await this.#files.read(LAST_CHECKPOINT)
-    if (pointer === undefined) return builder
-    const { version, parts } = parsePointer(pointer, `${LAST_CHECKPOINT} of ${this.#files.name}`)
+    return this.#beginningAt(
+      pointer === undefined ? undefined : parsePointer(pointer, `${LAST_CHECKPOINT} of ${this.#files.name}`),
+    )
+  }
+
+  async #beginningAt(checkpoint: Checkpoint | undefined): Promise<StateBuilder> {
+    const builder = new StateBuilder(this.#keeps)
+    if (checkpoint === undefined) return builder
+    const { version, parts } = checkpoint
     for (const path of checkpointPaths(version, parts))
       for await (const actions of readCheckpoint(this.#files, path)) builder.apply(version, actions)
     builder.version = version
@@ -114,9 +127,23 @@ function checkpointPaths(version: number, parts: number | undefined): string[] {
   return Array.from({ length: parts }, (_, part) => `${start}.${digits(part + 1, 10)}.${digits(parts, 10)}.parquet`)
 }
 
+/** The newest checkpoint that is whole and not after `version`. */
+function lastCheckpoint(names: readonly string[], version: number): Checkpoint | undefined {
+  const found = new Set(names)
+  return names
+    .map((name) => /^(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet$/.exec(name))
+    .filter((match) => match !== null)
+    .map(
+      ([, at, parts]): Checkpoint => ({ version: Number(at), parts: parts === undefined ? undefined : Number(parts) }),
+    )
+    .filter((one) => one.version <= version && (one.parts ?? 1) <= MAX_PARTS)
+    .sort((a, b) => b.version - a.version)
+    .find((one) => checkpointPaths(one.version, one.parts).every((path) => found.has(path.slice(LOG.length + 1))))
+}
+
 const MAX_PARTS = 100_000
 
-function parsePointer(bytes: Uint8Array, where: string): { version: number; parts: number | undefined } {
+function parsePointer(bytes: Uint8Array, where: string): Checkpoint {
   let pointer: unknown
   try {
     pointer = JSON.parse(Buffer.from(bytes).toString('utf8'))

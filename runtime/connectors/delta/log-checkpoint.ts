@@ -32,8 +32,9 @@ export async function* readCheckpoint(files: TableFiles, path: string): AsyncGen
       for (let chunk = await split.read(CHUNK_ROWS); chunk !== undefined; chunk = await split.read(CHUNK_ROWS))
         yield chunk.rows.flatMap((row) => actionsOf(plainMembers(row), where))
     }
-  } catch (cause) {
-    if (cause instanceof MillraceError && (cause.retriable || cause.code === 'DELTA_LOG_INVALID')) throw cause
+  } catch (error) {
+    const cause = storageError(error)
+    if (cause instanceof MillraceError && cause.code.startsWith('DELTA_')) throw cause
     throw invalidLog(where, 'it cannot be read', cause)
   }
 }
@@ -51,6 +52,13 @@ export function parquetBytes(files: TableFiles): Parameters<typeof openParquetFi
     },
     read: (path, offset, length) => files.readPart(path, offset, length),
   }
+}
+
+/** The error of the storage itself, which the reader of Parquet has taken for one of the file. */
+export function storageError(error: unknown): unknown {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (cause instanceof MillraceError && cause.code.startsWith('DELTA_')) return cause
+  return error
 }
 
 function plainMembers(row: object): Fields {

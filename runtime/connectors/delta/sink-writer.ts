@@ -5,14 +5,13 @@ import type { Committable } from '../../model/snapshot.ts'
 import { sleep } from '../../ports/clock.ts'
 import { partPrefix } from '../file/part-names.ts'
 import { resolvePath } from '../file/paths.ts'
-import { retrying } from '../kit/retry.ts'
-import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 import { parseCommittable, toCommittable, type DeltaCommittable, type PreparedFiles } from './committable.ts'
 import type { DeltaSinkOptions } from './declaration.ts'
 import { TableAppends } from './table-appends.ts'
 import { FolderTableFiles, type TableFiles } from './table-files.ts'
 import { TableParts } from './table-parts.ts'
+import { TableRetry } from './table-retry.ts'
 
 /** Storage that stays away longer restarts the job, which then waits and reports. */
 const PATIENCE_MS = 60_000
@@ -29,7 +28,7 @@ export class DeltaWriter implements SinkWriter {
   readonly #options: DeltaSinkOptions
   readonly #files: TableFiles
   readonly #appends: TableAppends
-  readonly #trouble: TroubleReporter
+  readonly #retry: TableRetry
   readonly #appId: string
   #parts: TableParts | undefined
   #partNumber = 0
@@ -42,8 +41,13 @@ export class DeltaWriter implements SinkWriter {
     this.#options = options
     this.#files = new FolderTableFiles(ports.files, resolvePath(context.baseDir, options.path))
     this.#appId = `${partPrefix(jobUid).replace('part', 'millrace')}${operatorId}-${slot}-${attempt}-${ports.rng.id()}`
-    this.#trouble = new TroubleReporter(ports.clock, (error) => {
-      context.reportTrouble(error)
+    this.#retry = new TableRetry({
+      ports,
+      table: this.#files.name,
+      signal: context.stopping,
+      reportTrouble: (error) => {
+        context.reportTrouble(error)
+      },
     })
     this.#appends = new TableAppends({
       files: this.#files,
@@ -58,7 +62,7 @@ export class DeltaWriter implements SinkWriter {
   async open(recovered: readonly Committable[]): Promise<void> {
     const { schema, operatorId, ports } = this.#context
     const committables = recovered.map((one) => parseCommittable(one, this.#files.name, operatorId))
-    const partitionBy = await this.#retrying('opening', () => this.#appends.prepare())
+    const partitionBy = await this.#retry.run('opening', PATIENCE_MS, () => this.#appends.prepare())
     this.#parts = new TableParts({
       files: this.#files,
       schema,
@@ -68,7 +72,7 @@ export class DeltaWriter implements SinkWriter {
       now: () => ports.clock.now(),
     })
     if (committables.length === 0) return
-    await this.#retrying('committing to', async () => {
+    await this.#retry.run('committing to', PATIENCE_MS, async () => {
       await this.#checkFiles(committables)
       await this.#appends.append(committables)
     })
@@ -88,7 +92,7 @@ export class DeltaWriter implements SinkWriter {
   async commit(committables: readonly Committable[]): Promise<void> {
     const { operatorId } = this.#context
     const parsed = committables.map((one) => parseCommittable(one, this.#files.name, operatorId))
-    await this.#retrying('committing to', () => this.#appends.append(parsed))
+    await this.#retry.run('committing to', PATIENCE_MS, () => this.#appends.append(parsed))
     const committed = parsed.flatMap(({ prepared }) => prepared.map(({ version }) => version))
     this.#prepared = this.#prepared.filter(({ version }) => !committed.includes(version))
   }
@@ -121,29 +125,6 @@ export class DeltaWriter implements SinkWriter {
         },
       )
     }
-  }
-
-  #retrying<T>(doing: string, call: () => Promise<T>): Promise<T> {
-    const { clock, rng } = this.#context.ports
-    return retrying(
-      {
-        clock,
-        rng,
-        trouble: this.#trouble,
-        signal: this.#context.stopping,
-        policy: {
-          isRetriable: (error) => error instanceof MillraceError && error.retriable,
-          describe: (what, error) =>
-            error instanceof MillraceError
-              ? error
-              : new MillraceError('DELTA_FAILED', `${what} failed`, { domain: 'bug', cause: error }),
-          closedCode: 'DELTA_CLOSED',
-        },
-      },
-      `${doing} the Delta table ${this.#files.name}`,
-      PATIENCE_MS,
-      call,
-    )
   }
 }
 
