@@ -18,8 +18,8 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
 }
 
 /**
- * Makes `path` with all of the bytes unless it exists. link(2) fails when the name exists and makes the whole content
- * visible at once: the atomic step.
+ * Creates `path` with its whole content unless it exists: link(2) fails when the name is taken and shows all bytes at
+ * once. Of any number of callers exactly one gets 'created'.
  */
 export async function createDurably(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
   const temporary = await writeTemporary(path, bytes)
