@@ -4,6 +4,7 @@ import type { ReportOption } from '../../graph/unknown-options.ts'
 import type { Field } from '../../model/schema.ts'
 import type { TlsFiles } from '../../model/tls-files.ts'
 import { formatProblems, recordFormat, timestampFormat } from '../kit/format-option.ts'
+import { hostList } from '../kit/host-list.ts'
 import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
 import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
@@ -54,21 +55,6 @@ export interface KafkaDeadLetterOptions extends KafkaConnectionOptions {
 
 const MECHANISMS = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512' } as const
 
-const brokerList: OptionType<readonly string[]> = {
-  name: 'host:port, or a list of them',
-  read: (value, report) => {
-    const list: unknown = typeof value === 'string' ? value.split(',') : value
-    if (!Array.isArray(list) || list.length === 0) {
-      report('', `must be host:port, or a list of them, found ${shown(value)}`)
-      return undefined
-    }
-    const brokers = list.map((broker: unknown) => String(broker).trim())
-    const wrong = brokers.filter((broker) => !isHostAndPort(broker))
-    for (const broker of wrong) report('', `${shown(broker)} is not host:port`)
-    return wrong.length === 0 ? brokers : undefined
-  },
-}
-
 const topicName: OptionType<string> = {
   name: 'topic name',
   read: (value, report) => {
@@ -105,7 +91,7 @@ const startFrom: OptionType<StartFrom> = {
 
 const CONNECTION = {
   brokers: {
-    type: brokerList,
+    type: hostList,
     required: 'host:port, or a list of them',
     doc: 'Where to find the cluster: some of its brokers are enough.',
   },
@@ -289,11 +275,6 @@ function securityOf({ tls: encrypts, sasl }: Pick<OptionValues<typeof CONNECTION
 
 function isLoopback(broker: string): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/i.test(broker)
-}
-
-function isHostAndPort(broker: string): boolean {
-  const port = Number(/^(?:\[[0-9a-fA-F:]+\]|[^:\s/]+):(\d{1,5})$/.exec(broker)?.[1])
-  return port > 0 && port < 65_536
 }
 
 /** Kafka's own rule (kafka: Topic.java). */

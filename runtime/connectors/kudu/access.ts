@@ -1,0 +1,54 @@
+import type { Ports } from '../../ports/ports.ts'
+import { retrying } from '../kit/retry.ts'
+import { TroubleReporter } from '../kit/trouble-reporter.ts'
+import type { KuduClient, KuduConnect } from './client.ts'
+import { asMillraceError, isRetriable } from './errors.ts'
+
+/** A client whose calls are tried again while the cluster cannot answer, which the user is told. */
+export class KuduAccess {
+  readonly client: KuduClient
+  readonly #ports: Ports
+  readonly #trouble: TroubleReporter
+  readonly #closing = new AbortController()
+  readonly #signal: AbortSignal
+
+  constructor(
+    connect: KuduConnect,
+    at: { masters: readonly string[]; user: string },
+    context: { ports: Ports; reportTrouble(error: Error | null): void; stopping?: AbortSignal },
+  ) {
+    const { ports, stopping } = context
+    this.#ports = ports
+    this.client = connect({ ...at, clock: ports.clock, clientId: ports.rng.id() })
+    this.#trouble = new TroubleReporter(ports.clock, (error) => {
+      context.reportTrouble(error)
+    })
+    this.#signal = stopping === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, stopping])
+  }
+
+  /** Rejects with a MillraceError: one that does not pass, the last one after `patienceMs`, or KUDU_CLOSED. */
+  async ask<T>(doing: string, patienceMs: number, call: (client: KuduClient) => Promise<T>): Promise<T> {
+    const { clock, rng } = this.#ports
+    const { masters } = this.client
+    const policy = {
+      isRetriable,
+      describe: (what: string, error: unknown) => asMillraceError(what, masters, error),
+      closedCode: 'KUDU_CLOSED',
+    }
+    try {
+      return await retrying(
+        { clock, rng, trouble: this.#trouble, policy, signal: this.#signal },
+        doing,
+        patienceMs,
+        () => call(this.client),
+      )
+    } catch (error) {
+      throw asMillraceError(doing, masters, error)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.client.close()
+  }
+}

@@ -1,0 +1,75 @@
+import type { ConnectorDeclaration } from '../../graph/connector-declaration.ts'
+import type { OptionProblem } from '../../graph/connector-declaration.ts'
+import type { Schema } from '../../model/schema.ts'
+import { hostList } from '../kit/host-list.ts'
+import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
+import { choice, duration, text } from '../kit/option-types.ts'
+
+const CONNECTION = {
+  masters: {
+    type: hostList,
+    required: 'host:port of the masters, or a list of them',
+    doc: 'All masters of the cluster; port 7051 by default of Kudu.',
+  },
+  user: {
+    type: text,
+    default: 'millrace',
+    doc: 'The name under which the job shows up; servers take it without a password.',
+  },
+  table: {
+    type: text,
+    required: 'the name of a table',
+    doc: 'The table; of one that Impala made `impala::database.table`.',
+  },
+} as const
+
+export const sourceOptions = new OptionSet({
+  ...CONNECTION,
+  continuous: {
+    type: mapping({
+      every: { type: duration('100ms'), default: '10s', doc: 'How often changes are looked for.' },
+      deletes: {
+        type: choice('fail', 'ignore'),
+        default: 'fail',
+        doc: 'What becomes of rows that were deleted: the job has no word for them.',
+      },
+    }),
+    doc: 'Continues with the rows that are inserted or changed, instead of ending. Of several changes of a row between two looks the last is read.',
+  },
+})
+
+export const sinkOptions = new OptionSet({
+  ...CONNECTION,
+  mode: {
+    type: choice('upsert', 'insertIgnore', 'updateIgnore', 'deleteIgnore'),
+    default: 'upsert',
+    doc: 'What a row does to the row of its key: replaces it, is left out where there is one, or where there is none, or deletes it (only the key is needed then). Each does the same when it is repeated.',
+  },
+})
+
+export type KuduSourceOptions = OptionValues<typeof sourceOptions.table>
+export type KuduSinkOptions = OptionValues<typeof sinkOptions.table>
+
+export const declaration: ConnectorDeclaration = {
+  name: 'kudu',
+  doc: 'Reads a table of Apache Kudu (1.12 or newer) at a snapshot or continuously, exactly once, and writes rows by their primary key, effectively once.',
+  source: {
+    options: sourceOptions,
+    checkSchema: (_options, schema) => withoutJson(schema),
+    lookAgainMs: (options) => (sourceOptions.read(options).continuous === undefined ? undefined : LOOK_AGAIN_MS),
+  },
+  sink: { options: sinkOptions, checkSchema: (_options, schema) => withoutJson(schema) },
+}
+
+/** How often tablets that are new are looked for. */
+const LOOK_AGAIN_MS = 30_000
+
+function withoutJson({ fields }: Schema): OptionProblem[] {
+  return fields
+    .filter(({ type }) => type === 'json')
+    .map(({ name }) => ({
+      path: '',
+      message: `${name} is nested, and Kudu has no type for that`,
+      hint: 'write JSON.stringify of it as a string',
+    }))
+}

@@ -1,0 +1,110 @@
+import { MillraceError } from '../../model/errors.ts'
+
+/** Who refused a call: the RPC layer, a master or a tablet server. Each has codes of its own. */
+export type KuduLayer = 'rpc' | 'master' | 'tablet server'
+
+/** What a server answered in place of a result. */
+export class KuduServerError extends Error {
+  readonly layer: KuduLayer
+  readonly code: number
+  /** A code of AppStatusPB; undefined for the RPC layer, which has none. */
+  readonly status: number | undefined
+
+  constructor(layer: KuduLayer, code: number, status: number | undefined, message: string) {
+    super(`${message} (${layer} error ${code}${status === undefined ? '' : `, status ${status}`})`)
+    this.name = 'KuduServerError'
+    this.layer = layer
+    this.code = code
+    this.status = status
+  }
+}
+
+/** ErrorStatusPB.RpcErrorCodePB of src/kudu/rpc/rpc_header.proto. */
+const RPC = { tooBusy: 4, unavailable: 7, invalidAuthorization: 17, firstFatal: 10, unauthorized: 15 } as const
+/** TabletServerErrorPB.Code of src/kudu/tserver/tserver.proto. */
+export const TABLET_SERVER = {
+  tabletNotFound: 6,
+  scannerExpired: 7,
+  tabletNotRunning: 12,
+  invalidSnapshot: 13,
+  notTheLeader: 15,
+  throttled: 19,
+} as const
+/** MasterErrorPB.Code of src/kudu/master/master.proto. */
+export const MASTER = { tableNotFound: 3, catalogNotReady: 6, notTheLeader: 7, tabletNotRunning: 9 } as const
+/** AppStatusPB.ErrorCode of src/kudu/common/wire_protocol.proto. */
+export const STATUS = { notFound: 1, alreadyPresent: 6, illegalState: 9, aborted: 11, unavailable: 13 } as const
+
+/** True when another server may have the tablet, or lead it. */
+export function isElsewhere(error: unknown): boolean {
+  if (error instanceof MillraceError) return error.code === 'KUDU_UNREACHABLE'
+  if (!(error instanceof KuduServerError) || error.layer !== 'tablet server') return false
+  return (
+    error.code === TABLET_SERVER.tabletNotFound ||
+    error.code === TABLET_SERVER.tabletNotRunning ||
+    error.code === TABLET_SERVER.notTheLeader ||
+    error.status === STATUS.illegalState ||
+    error.status === STATUS.aborted
+  )
+}
+
+/** True when the same call may succeed later (RpcProxy.java of apache/kudu). */
+export function isRetriable(error: unknown): boolean {
+  if (error instanceof MillraceError) return error.retriable
+  if (!(error instanceof KuduServerError)) return false
+  switch (error.layer) {
+    case 'rpc':
+      return error.code === RPC.tooBusy || error.code === RPC.unavailable || error.code === RPC.invalidAuthorization
+    case 'master':
+      return (
+        error.code === MASTER.notTheLeader ||
+        error.code === MASTER.catalogNotReady ||
+        error.code === MASTER.tabletNotRunning ||
+        error.status === STATUS.unavailable
+      )
+    case 'tablet server':
+      return (
+        isElsewhere(error) ||
+        error.code === TABLET_SERVER.throttled ||
+        // the scan is opened again where it was
+        error.code === TABLET_SERVER.scannerExpired ||
+        error.status === STATUS.unavailable
+      )
+  }
+}
+
+/** The error that the user sees; MillraceErrors pass unchanged. */
+export function asMillraceError(doing: string, masters: string, error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error
+  if (!(error instanceof KuduServerError))
+    return new MillraceError('KUDU_FAILED', `${doing} failed at the Kudu at ${masters}`, {
+      domain: 'bug',
+      cause: error,
+    })
+  const isForbidden = error.layer === 'rpc' && error.code >= RPC.firstFatal
+  return new MillraceError('KUDU_REFUSED', `the Kudu at ${masters} refused ${doing}: ${error.message}`, {
+    domain: isForbidden ? 'user' : 'dependency',
+    retriable: isRetriable(error),
+    ...(error.code === RPC.unauthorized && isForbidden
+      ? {
+          hint: 'The cluster demands TLS or Kerberos (--rpc_encryption, --rpc_authentication), which Millrace does not speak yet.',
+        }
+      : {}),
+  })
+}
+
+export function tableUnknown(table: string, masters: string): MillraceError {
+  return new MillraceError('KUDU_TABLE_UNKNOWN', `the Kudu at ${masters} has no table ${JSON.stringify(table)}`, {
+    domain: 'user',
+    retriable: true,
+    hint: 'Create the table; tables made through Impala are named impala::database.table.',
+  })
+}
+
+export function unreachable(address: string, cause: unknown): MillraceError {
+  return new MillraceError('KUDU_UNREACHABLE', `the Kudu server ${address} cannot be reached`, {
+    domain: 'dependency',
+    retriable: true,
+    cause,
+  })
+}

@@ -1,0 +1,451 @@
+import { MillraceError } from '../../../model/errors.ts'
+import type { Clock } from '../../../ports/clock.ts'
+import type {
+  KuduClient,
+  KuduConnectOptions,
+  KuduTable,
+  RefusedRow,
+  Scanner,
+  SnapshotTime,
+  Tablet,
+  TabletScan,
+  TabletWrite,
+} from '../client.ts'
+import { isKuduType, KUDU_TYPE, type KuduColumn } from '../columns.ts'
+import { isElsewhere, isRetriable, KuduServerError, MASTER, tableUnknown, unreachable } from '../errors.ts'
+import type { Partitioning } from '../partition-key.ts'
+import {
+  type columnSchema,
+  connectToMaster,
+  getTableLocations,
+  getTableSchema,
+  masterInfo,
+  type partitionSchema,
+  scanAnswer,
+  scanRequest,
+  type signedToken,
+  tableLocations,
+  tableSchema,
+  writeAnswer,
+  writeRequest,
+} from '../protocol/messages.ts'
+import type { AnyMessage, Values } from '../protocol/protobuf.ts'
+import type { RowOperations } from '../row-operations.ts'
+import { columnarBlock, type ScanBlock } from '../scan-block.ts'
+import { type KuduAnswer, type KuduCall, KuduConnection } from './connection.ts'
+
+const MASTER_SERVICE = 'kudu.master.MasterService'
+const TABLET_SERVICE = 'kudu.tserver.TabletServerService'
+const CONNECT_TO_MASTER_FEATURE = 3
+const LEADER = 1
+const LOCATIONS_A_CALL = 1000
+const CLIENT_PROPAGATED = 1
+const READ_AT_SNAPSHOT = 2
+const ORDERED = 2
+const COLUMNAR = 2
+const BATCH_BYTES = 1024 * 1024
+
+/** A table as this client knows it. */
+interface OpenTable extends KuduTable {
+  readonly authorization: Values<typeof signedToken> | undefined
+}
+
+interface Location extends Tablet {
+  /** host:port; undefined while no replica leads. */
+  readonly leader: string | undefined
+}
+
+export function connectKudu(options: KuduConnectOptions): KuduClient {
+  return new RealKuduClient(options)
+}
+
+/** Every method tries once and reports why it failed; what was wrong about the places of servers is forgotten then. */
+class RealKuduClient implements KuduClient {
+  readonly masters: string
+  readonly #options: KuduConnectOptions
+  readonly #clock: Clock
+  readonly #connections = new Map<string, Promise<KuduConnection>>()
+  readonly #locations = new Map<string, readonly Location[]>()
+  readonly #openWrites = new Set<number>()
+  #leaderMaster: string | undefined
+  #nextSeqNo = 0
+  /** The latest time that any server named: reads see what was written before. */
+  #propagated = 0n
+
+  constructor(options: KuduConnectOptions) {
+    this.#options = options
+    this.#clock = options.clock
+    this.masters = options.masters.join(',')
+  }
+
+  async openTable(name: string): Promise<KuduTable> {
+    const { values } = await this.#callMaster(
+      'GetTableSchema',
+      [getTableSchema, { table: { name } }],
+      tableSchema,
+      name,
+    )
+    return openTableOf(name, values)
+  }
+
+  async tablets(table: KuduTable, look: 'known' | 'anew'): Promise<readonly Tablet[]> {
+    const known = this.#locations.get(table.id)
+    if (known !== undefined && look === 'known') return known
+    const found: Location[] = []
+    for (let keyStart: Uint8Array | undefined; ; ) {
+      const { values } = await this.#callMaster(
+        'GetTableLocations',
+        [
+          getTableLocations,
+          { table: { id: Buffer.from(table.id) }, keyStart, most: LOCATIONS_A_CALL, internsServers: true },
+        ],
+        tableLocations,
+        table.name,
+      )
+      const page = locationsOf(values)
+      found.push(...page)
+      const end = page.at(-1)?.end
+      if (page.length < LOCATIONS_A_CALL || end === undefined || end.length === 0) break
+      keyStart = end
+    }
+    this.#locations.set(table.id, found)
+    return found
+  }
+
+  newWrite(tablet: Tablet, operations: RowOperations): TabletWrite {
+    const seqNo = this.#nextSeqNo++
+    this.#openWrites.add(seqNo)
+    return { tablet, operations, seqNo, tries: 0 }
+  }
+
+  async write(table: KuduTable, write: TabletWrite): Promise<readonly RefusedRow[]> {
+    const { tablet, operations, seqNo } = write
+    write.tries++
+    const { values } = await this.#callTablet(table, tablet.id, {
+      method: 'Write',
+      request: [
+        writeRequest,
+        {
+          tablet: Buffer.from(tablet.id),
+          schema: { columns: table.columns.map(wireColumn) },
+          operations: operations.parts,
+          consistency: CLIENT_PROPAGATED,
+          propagated: this.#propagatedTime(),
+          authorization: authorizationOf(table),
+        },
+      ],
+      answer: writeAnswer,
+      requestId: {
+        clientId: this.#options.clientId,
+        seqNo,
+        firstIncomplete: Math.min(...this.#openWrites),
+        attemptNo: write.tries,
+      },
+    })
+    this.#openWrites.delete(seqNo)
+    this.#see(values.timestamp)
+    return (values.rowErrors ?? []).map(({ row = 0, error }) => ({
+      row,
+      code: error?.code ?? 0,
+      message: error?.message ?? '',
+    }))
+  }
+
+  async openScan(table: KuduTable, scan: TabletScan): Promise<Scanner> {
+    const { values, sidecars } = await this.#callScan(table, scan.tabletId, {
+      opens: {
+        tablet: Buffer.from(scan.tabletId),
+        columns: scan.columns.map(projectedColumn),
+        readMode: READ_AT_SNAPSHOT,
+        orderMode: ORDERED,
+        snapshot: scan.snapshot,
+        snapshotStart: scan.since,
+        lastKey: scan.afterKey,
+        cacheBlocks: true,
+        formatFlags: COLUMNAR,
+        propagated: this.#propagatedTime(),
+        authorization: authorizationOf(table),
+      },
+      callSeqNo: 0,
+      batchBytes: BATCH_BYTES,
+    })
+    return this.#scannerOf(table, scan, { values, sidecars })
+  }
+
+  async now(table: KuduTable, tablet: Tablet): Promise<SnapshotTime> {
+    const [column] = table.columns
+    if (column === undefined) throw unreachable(this.masters, new Error(`table ${table.name} has no columns`))
+    const { values } = await this.#callScan(table, tablet.id, {
+      opens: {
+        tablet: Buffer.from(tablet.id),
+        columns: [projectedColumn(column)],
+        readMode: READ_AT_SNAPSHOT,
+        orderMode: ORDERED,
+        propagated: this.#propagatedTime(),
+        authorization: authorizationOf(table),
+      },
+      callSeqNo: 0,
+      batchBytes: 0,
+    })
+    if (values.scanner !== undefined) await this.#closeScanner(table, tablet.id, values.scanner)
+    if (values.snapshot === undefined) throw unreachable(this.masters, new Error('a server named no snapshot'))
+    return values.snapshot
+  }
+
+  async close(): Promise<void> {
+    const opened = await Promise.allSettled(this.#connections.values())
+    for (const result of opened) if (result.status === 'fulfilled') result.value.close()
+    this.#connections.clear()
+  }
+
+  #scannerOf(table: KuduTable, scan: TabletScan, first: KuduAnswer<typeof scanAnswer>): Scanner {
+    let answer: KuduAnswer<typeof scanAnswer> | undefined = first
+    let callSeqNo = 0
+    const scannerId = first.values.scanner
+    const more = async (): Promise<KuduAnswer<typeof scanAnswer> | undefined> => {
+      if (answer?.values.hasMore !== true) return undefined
+      return this.#callScan(table, scan.tabletId, {
+        scanner: scannerId,
+        callSeqNo: ++callSeqNo,
+        batchBytes: BATCH_BYTES,
+      })
+    }
+    let isFirst = true
+    return {
+      next: async () => {
+        if (!isFirst) answer = await more()
+        isFirst = false
+        return answer === undefined ? undefined : blockOf(scan.columns, answer)
+      },
+      close: async () => {
+        if (scannerId !== undefined && answer?.values.hasMore === true)
+          await this.#closeScanner(table, scan.tabletId, scannerId)
+        answer = undefined
+      },
+    }
+  }
+
+  /** A scanner that is left open ends by itself after a minute. */
+  async #closeScanner(table: KuduTable, tabletId: string, scanner: Uint8Array): Promise<void> {
+    try {
+      await this.#callScan(table, tabletId, { scanner, batchBytes: 0, closes: true })
+    } catch (error) {
+      if (!(error instanceof KuduServerError) && !(error instanceof MillraceError)) throw error
+    }
+  }
+
+  async #callScan(
+    table: KuduTable,
+    tabletId: string,
+    request: Values<typeof scanRequest>,
+  ): Promise<KuduAnswer<typeof scanAnswer>> {
+    const answer = await this.#callTablet(table, tabletId, {
+      method: 'Scan',
+      request: [scanRequest, request],
+      answer: scanAnswer,
+    })
+    this.#see(answer.values.propagated)
+    return answer
+  }
+
+  async #callTablet<Request extends AnyMessage, Answer extends AnyMessage>(
+    table: KuduTable,
+    tabletId: string,
+    call: Omit<KuduCall<Request, Answer>, 'service'>,
+  ): Promise<KuduAnswer<Answer>> {
+    await this.tablets(table, 'known')
+    const leader = this.#locations.get(table.id)?.find(({ id }) => id === tabletId)?.leader
+    try {
+      if (leader === undefined)
+        throw unreachable(this.masters, new Error(`no replica of tablet ${tabletId} of ${table.name} leads`))
+      const connection = await this.#connection(leader)
+      const answer = await connection.call({ ...call, service: TABLET_SERVICE })
+      throwErrorOf('tablet server', answer.values, leader)
+      return answer
+    } catch (error) {
+      if (isElsewhere(error)) this.#locations.delete(table.id)
+      throw error
+    }
+  }
+
+  async #callMaster<Request extends AnyMessage, Answer extends AnyMessage>(
+    method: string,
+    request: readonly [Request, Values<Request>],
+    answer: Answer,
+    table: string,
+  ): Promise<KuduAnswer<Answer>> {
+    try {
+      const address = (this.#leaderMaster ??= await this.#findLeader())
+      const connection = await this.#connection(address)
+      const answered = await connection.call({ service: MASTER_SERVICE, method, request, answer })
+      throwErrorOf('master', answered.values, address)
+      return answered
+    } catch (error) {
+      if (error instanceof KuduServerError && error.layer === 'master' && error.code === MASTER.tableNotFound)
+        throw tableUnknown(table, this.masters)
+      if (isRetriable(error)) this.#leaderMaster = undefined
+      throw error
+    }
+  }
+
+  async #findLeader(): Promise<string> {
+    const tries = await Promise.allSettled(
+      this.#options.masters.map(async (address) => {
+        const connection = await this.#connection(address)
+        const { values } = await connection.call({
+          service: MASTER_SERVICE,
+          method: 'ConnectToMaster',
+          request: [connectToMaster, {}],
+          answer: masterInfo,
+          features: [CONNECT_TO_MASTER_FEATURE],
+        })
+        throwErrorOf('master', values, address)
+        return { address, isLeader: values.role === LEADER }
+      }),
+    )
+    const leader = tries.find((found) => found.status === 'fulfilled' && found.value.isLeader)
+    if (leader?.status === 'fulfilled') return leader.value.address
+    const failed = tries.find((found) => found.status === 'rejected')
+    throw failed?.reason ?? unreachable(this.masters, new Error('no master leads'))
+  }
+
+  async #connection(address: string): Promise<KuduConnection> {
+    const known = this.#connections.get(address)
+    if (known !== undefined) {
+      const connection = await known.catch(() => undefined)
+      if (connection?.isOpen === true) return connection
+      if (this.#connections.get(address) === known) this.#connections.delete(address)
+    }
+    const opening = this.#connections.get(address) ?? KuduConnection.open(address, this.#options.user, this.#clock)
+    this.#connections.set(address, opening)
+    return opening
+  }
+
+  #see(timestamp: bigint | undefined): void {
+    if (timestamp !== undefined && timestamp > this.#propagated) this.#propagated = timestamp
+  }
+
+  #propagatedTime(): bigint | undefined {
+    return this.#propagated === 0n ? undefined : this.#propagated
+  }
+}
+
+type ServerError = {
+  readonly code?: number | undefined
+  readonly status?: { readonly code?: number | undefined; readonly message?: string | undefined } | undefined
+}
+
+function throwErrorOf(layer: 'master' | 'tablet server', values: object, address: string): void {
+  const { error } = values as { error?: ServerError }
+  if (error === undefined) return
+  throw new KuduServerError(layer, error.code ?? 0, error.status?.code, `${address}: ${error.status?.message ?? ''}`)
+}
+
+function openTableOf(name: string, values: Values<typeof tableSchema>): OpenTable {
+  const written = values.schema?.columns ?? []
+  if ((values.partition?.customRanges ?? []).length > 0)
+    throw new MillraceError(
+      'KUDU_TABLE_UNSUPPORTED',
+      `the Kudu table ${name} has ranges with hash schemas of their own`,
+      {
+        domain: 'user',
+        hint: 'Tables whose ranges all have the hash schema of the table are supported.',
+      },
+    )
+  const places = new Map(written.map(({ id }, index) => [id, index]))
+  return {
+    name,
+    id: Buffer.from(values.id ?? []).toString('latin1'),
+    columns: written.map((column) => columnOf(name, column)),
+    partitioning: partitioningOf(values.partition ?? {}, places),
+    authorization: values.authorization,
+  }
+}
+
+function partitioningOf(
+  { hash = [], range }: Values<typeof partitionSchema>,
+  places: ReadonlyMap<number | undefined, number>,
+): Partitioning {
+  const placeOf = ({ id }: { readonly id?: number | undefined }): number => places.get(id) ?? 0
+  return {
+    hash: hash.map(({ columns = [], buckets = 1, seed = 0 }) => ({ columns: columns.map(placeOf), buckets, seed })),
+    range: (range?.columns ?? []).map(placeOf),
+  }
+}
+
+function columnOf(table: string, column: Values<typeof columnSchema>): KuduColumn {
+  const { name = '', type, isKey = false, isNullable = false, attributes } = column
+  if (!isKuduType(type))
+    throw new MillraceError(
+      'KUDU_TABLE_UNSUPPORTED',
+      `column ${name} of the Kudu table ${table} has the unknown type ${type}`,
+      {
+        domain: 'user',
+      },
+    )
+  return {
+    name,
+    type,
+    isKey,
+    isNullable,
+    precision: attributes?.precision ?? 0,
+    scale: attributes?.scale ?? 0,
+    length: attributes?.length ?? 0,
+  }
+}
+
+/** As a write names it: without its id. */
+function wireColumn({
+  name,
+  type,
+  isKey,
+  isNullable,
+  precision,
+  scale,
+  length,
+}: KuduColumn): Values<typeof columnSchema> {
+  const isDecimal = type === KUDU_TYPE.decimal32 || type === KUDU_TYPE.decimal64 || type === KUDU_TYPE.decimal128
+  const attributes = isDecimal ? { precision, scale } : type === KUDU_TYPE.varchar ? { length } : undefined
+  return { name, type, isKey, isNullable, attributes }
+}
+
+/** As a scan names it: no column is a key there. */
+function projectedColumn(column: KuduColumn): Values<typeof columnSchema> {
+  const readDefault = column.type === KUDU_TYPE.isDeleted ? { readDefault: Buffer.from([0]) } : {}
+  return { ...wireColumn(column), isKey: false, ...readDefault }
+}
+
+function locationsOf({ tablets = [], servers = [] }: Values<typeof tableLocations>): Location[] {
+  return tablets.map(({ id, partition, replicas = [] }) => {
+    const leader = replicas.find(({ role }) => role === LEADER)
+    const address = leader === undefined ? undefined : servers[leader.server ?? 0]?.addresses?.[0]
+    return {
+      id: Buffer.from(id ?? []).toString('latin1'),
+      start: Buffer.from(partition?.keyStart ?? []),
+      end: Buffer.from(partition?.keyEnd ?? []),
+      leader: address === undefined ? undefined : `${address.host}:${address.port}`,
+    }
+  })
+}
+
+function authorizationOf(table: KuduTable): Values<typeof signedToken> | undefined {
+  return (table as OpenTable).authorization
+}
+
+function blockOf(columns: readonly KuduColumn[], { values, sidecars }: KuduAnswer<typeof scanAnswer>): ScanBlock {
+  const { columnar, lastKey, rowwise } = values
+  if ((rowwise?.rows ?? 0) > 0)
+    throw new MillraceError('KUDU_TOO_OLD', 'a tablet server gives no columns: Millrace needs Kudu 1.12 or newer', {
+      domain: 'user',
+    })
+  const bytes = (columnar?.columns ?? []).map(({ data, varlen, nonNull }) => ({
+    data: sidecarAt(sidecars, data) ?? Buffer.alloc(0),
+    varlen: sidecarAt(sidecars, varlen),
+    nonNull: sidecarAt(sidecars, nonNull),
+  }))
+  return columnarBlock(columns, bytes, columnar?.rows ?? 0, Buffer.from(lastKey ?? []))
+}
+
+function sidecarAt(sidecars: readonly Buffer[], index: number | undefined): Buffer | undefined {
+  return index === undefined ? undefined : sidecars[index]
+}

@@ -1,0 +1,200 @@
+import type { Batch } from '../../memory/batch.ts'
+import { MillraceError } from '../../model/errors.ts'
+import type { CheckpointId } from '../../model/ids.ts'
+import type { Row } from '../../model/schema.ts'
+import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
+import { KuduAccess } from './access.ts'
+import type { KuduConnect, KuduTable, RefusedRow, Tablet } from './client.ts'
+import type { Cell } from './columns.ts'
+import type { KuduSinkOptions } from './declaration.ts'
+import { STATUS } from './errors.ts'
+import { partitionKeyer, rangeHolding } from './partition-key.ts'
+import { OPERATION, RowOperations } from './row-operations.ts'
+import { columnsToWrite, type WrittenColumn } from './table-columns.ts'
+
+/** Then the subtask fails, and the job restarts from its checkpoint. */
+const PATIENCE_MS = 600_000
+/** One request a tablet and this many rows cost Kudu the least (measured: bench/README.md). */
+const ROWS_A_REQUEST = 1000
+const BYTES_A_REQUEST = 4 * 1024 * 1024
+
+interface Opened {
+  readonly table: KuduTable
+  readonly columns: readonly WrittenColumn[]
+  readonly keyOf: (cells: readonly (Cell | null)[]) => Buffer
+  readonly tablets: readonly Tablet[]
+}
+
+/** What waits for one tablet, and what is on its way there. */
+interface Lane {
+  readonly tablet: Tablet
+  operations: RowOperations
+  underWay: Promise<void> | undefined
+}
+
+/**
+ * Writes rows by their primary key. Everything is written before a checkpoint is prepared, and every operation does the
+ * same when it is repeated after a restore, so the table ends as if each row was written once. A tablet gets one request
+ * at a time, so changes of a key keep their order (KUDU-1767).
+ */
+export class KuduSinkWriter implements SinkWriter {
+  readonly #context: SinkContext
+  readonly #options: KuduSinkOptions
+  readonly #access: KuduAccess
+  readonly #lanes = new Map<string, Lane>()
+  #opened: Opened | undefined
+  /** The first error of a request that nobody waited for. */
+  #failure: unknown
+
+  constructor(context: SinkContext, options: KuduSinkOptions, connect: KuduConnect) {
+    this.#context = context
+    this.#options = options
+    this.#access = new KuduAccess(connect, options, context)
+  }
+
+  async open(): Promise<void> {
+    const needs = this.#options.mode === 'deleteIgnore' ? 'keys' : 'keys and values'
+    this.#opened = await this.#access.ask(`opening ${this.#options.table}`, PATIENCE_MS, async (client) => {
+      const table = await client.openTable(this.#options.table)
+      const columns = columnsToWrite(table, this.#context.schema, needs)
+      const places = table.columns.map((column) => columns.findIndex((written) => written.column.name === column.name))
+      const keyer = partitionKeyer(
+        columns.map(({ column }) => column),
+        {
+          hash: table.partitioning.hash.map((hash) => ({
+            ...hash,
+            columns: hash.columns.map((at) => places[at] ?? -1),
+          })),
+          range: table.partitioning.range.map((at) => places[at] ?? -1),
+        },
+      )
+      return { table, columns, keyOf: keyer, tablets: await client.tablets(table, 'anew') }
+    })
+  }
+
+  async write(batch: Batch): Promise<void> {
+    const rows = batch.rows()
+    for (let index = 0; index < batch.count; index++) {
+      const row = rows[index]
+      if (row === undefined) continue
+      const lane = await this.#add(row)
+      if (lane.operations.count < ROWS_A_REQUEST && lane.operations.sizeBytes < BYTES_A_REQUEST) continue
+      // a tablet that is slower than the job holds the job back
+      await lane.underWay
+      this.#send(lane)
+      this.#throwFailure()
+    }
+  }
+
+  async prepareCommit(_checkpoint: CheckpointId): Promise<Committable[]> {
+    await this.#flush()
+    return []
+  }
+
+  async commit(): Promise<void> {
+    // everything is visible since it was written
+  }
+
+  async close(): Promise<void> {
+    await this.#access.close()
+  }
+
+  async #flush(): Promise<void> {
+    for (const lane of this.#lanes.values()) {
+      await lane.underWay
+      if (lane.operations.count > 0) this.#send(lane)
+    }
+    for (const lane of this.#lanes.values()) await lane.underWay
+    this.#throwFailure()
+  }
+
+  async #add(row: Row): Promise<Lane> {
+    const opened = this.#open()
+    const cells = opened.columns.map(({ column, field, cellOf }) => {
+      const value = row[field.name]
+      if (value !== null && value !== undefined) return cellOf(value)
+      if (column.isNullable) return null
+      throw new MillraceError(
+        'VALUE_INVALID',
+        `${field.name} is null, and column ${column.name} of ${opened.table.name} takes none`,
+        {
+          domain: 'user',
+          hint: 'Filter such rows, or give the field a value with set.',
+        },
+      )
+    })
+    const key = opened.keyOf(cells)
+    const tablet = rangeHolding(opened.tablets, key) ?? (await this.#newTablet(Buffer.from(key), row))
+    const lane = this.#laneOf(tablet)
+    lane.operations.add(OPERATION[this.#options.mode], cells)
+    return lane
+  }
+
+  /** A range partition may have been added; until it is, the row is waited for, and that is reported. */
+  #newTablet(key: Buffer, row: Row): Promise<Tablet> {
+    const { table } = this.#open()
+    return this.#access.ask(`looking for the partition of a row of ${table.name}`, PATIENCE_MS, async (client) => {
+      const tablets = await client.tablets(table, 'anew')
+      this.#opened = { ...this.#open(), tablets }
+      const found = rangeHolding(tablets, key)
+      if (found !== undefined) return found
+      const shown = table.columns.filter(({ isKey }) => isKey).map(({ name }) => `${name} ${String(row[name])}`)
+      throw new MillraceError(
+        'KUDU_RANGE_MISSING',
+        `no range partition of the Kudu table ${table.name} holds ${shown.join(', ')}`,
+        {
+          domain: 'user',
+          retriable: true,
+          hint: 'Add the range partition: the job continues then.',
+        },
+      )
+    })
+  }
+
+  #laneOf(tablet: Tablet): Lane {
+    let lane = this.#lanes.get(tablet.id)
+    if (lane === undefined)
+      this.#lanes.set(tablet.id, (lane = { tablet, operations: this.#operations(), underWay: undefined }))
+    return lane
+  }
+
+  #operations(): RowOperations {
+    return new RowOperations(this.#open().columns.map(({ column }) => column))
+  }
+
+  #send(lane: Lane): void {
+    const { operations } = lane
+    lane.operations = this.#operations()
+    lane.underWay = this.#request(lane.tablet, operations).catch((error: unknown) => {
+      this.#failure ??= error
+    })
+  }
+
+  async #request(tablet: Tablet, operations: RowOperations): Promise<void> {
+    const { table, columns } = this.#open()
+    const written = { ...table, columns: columns.map(({ column }) => column) }
+    const write = this.#access.client.newWrite(tablet, operations)
+    const refused = await this.#access.ask(`writing ${operations.count} rows to ${table.name}`, PATIENCE_MS, (client) =>
+      client.write(written, write),
+    )
+    for (const row of refused) this.#checkRefusal(row)
+  }
+
+  /** A server that forgot a request within its retries may have carried it out: the rows then say so. */
+  #checkRefusal({ code, message }: RefusedRow): void {
+    const { mode, table } = this.#options
+    if (code === STATUS.notFound && mode === 'deleteIgnore') return
+    if (code === STATUS.alreadyPresent && mode === 'insertIgnore') return
+    throw new MillraceError('KUDU_ROW_REFUSED', `the Kudu table ${table} refused a row: ${message}`, { domain: 'user' })
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  #open(): Opened {
+    if (this.#opened === undefined)
+      throw new MillraceError('KUDU_SINK_NOT_OPEN', `the Kudu sink ${this.#context.operatorId} was used before open`)
+    return this.#opened
+  }
+}

@@ -1,0 +1,450 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type KuduBed, kuduBedMissing, startKudu } from '../harness/beds/kudu-bed.ts'
+import { createKuduTable, scanKuduTable } from '../harness/beds/kudu-tables.ts'
+import { waitFor } from '../harness/beds/wait-for.ts'
+import { descendantsOf, startMillrace, type StartedMillrace } from '../harness/processes.ts'
+
+const why = kuduBedMissing()
+const PATIENCE_MS = 60_000
+const LONG_MS = 300_000
+
+const TYPES = {
+  columns: {
+    k: 'INT64',
+    s: 'STRING',
+    i8: 'INT8?',
+    i16: 'INT16?',
+    i32: 'INT32?',
+    b: 'BOOL?',
+    f: 'FLOAT?',
+    d: 'DOUBLE?',
+    bin: 'BINARY?',
+    t: 'UNIXTIME_MICROS?',
+    d32: 'DECIMAL(9,2)?',
+    d64: 'DECIMAL(18,4)?',
+    d128: 'DECIMAL(38,6)?',
+    v: 'VARCHAR(5)?',
+    dt: 'DATE?',
+  },
+  keys: ['k', 's'],
+  hash: [{ columns: ['k', 's'], num_buckets: 3, seed: 42 }],
+}
+const TYPES_SCHEMA = {
+  k: 'bigint',
+  s: 'string',
+  i8: 'long?',
+  i16: 'long?',
+  i32: 'long?',
+  b: 'boolean?',
+  f: 'double?',
+  d: 'double?',
+  bin: 'bytes?',
+  t: 'timestamp?',
+  d32: 'decimal(9,2)?',
+  d64: 'decimal(18,4)?',
+  d128: 'decimal(38,6)?',
+  v: 'string?',
+  dt: 'date?',
+}
+const FULL_ROW = {
+  k: '9007199254740993',
+  s: 'a',
+  i8: -128,
+  i16: 32767,
+  i32: -2147483648,
+  b: true,
+  f: 1.5,
+  d: 0.1,
+  bin: 'AP8=',
+  t: '2026-11-23T00:00:00.123Z',
+  d32: '-1234567.89',
+  d64: '12345678901234.5678',
+  d128: '-12345678901234567890123456789012.123456',
+  v: 'ü€x',
+  dt: '1969-12-31',
+}
+const EMPTY_ROW = { k: '-9223372036854775808', s: 'zwei\u0000x' }
+
+describe.skipIf(why !== undefined)(`a real Kudu${why === undefined ? '' : ` (left out: ${why})`}`, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-kudu-'))
+  let kudu: KuduBed
+  let jobs = 0
+
+  beforeAll(async () => {
+    kudu = await startKudu({ dir: join(dir, 'kudu') })
+  }, PATIENCE_MS)
+
+  afterAll(async () => {
+    await kudu?.stop()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  /** Writes a job into a folder of its own: its file. */
+  function jobOf(graph: readonly object[], replicas = 2): string {
+    const folder = join(dir, `job-${++jobs}`)
+    mkdirSync(folder)
+    const file = join(folder, 'job.yaml')
+    const spec = { replicas, checkpoints: { interval: '200ms', store: join(folder, 'store') }, graph }
+    const metadata = { name: `job-${jobs}` }
+    writeFileSync(file, JSON.stringify({ apiVersion: 'millrace.dev/v1alpha1', kind: 'StreamJob', metadata, spec }))
+    return file
+  }
+
+  function table(name: string): { masters: string; table: string } {
+    return { masters: kudu.masters, table: name }
+  }
+
+  async function run(graph: readonly object[]): Promise<{ code: number | null; stderr: string; stdout: string }> {
+    return startMillrace('run', jobOf(graph, 1), '--in-process').ended
+  }
+
+  async function write(rows: readonly object[], schema: object, sink: object): Promise<void> {
+    const { code, stderr } = await run([
+      { id: 'rows', source: { values: rows }, schema },
+      { id: 'out', from: 'rows', sink: { kudu: sink } },
+    ])
+    expect(code, stderr).toBe(0)
+  }
+
+  /** Kudu's own generator fills a table of its own: key, int_val, string_val. */
+  async function generate(rows: number): Promise<string> {
+    const flags = ['--num_threads=1', '--keep_auto_table', '--table_num_hash_partitions=4', '--table_num_replicas=1']
+    const output = await kudu.command('perf', 'loadgen', kudu.masters, `--num_rows_per_thread=${rows}`, ...flags)
+    return /'(default\.loadgen_auto_\w+)'/.exec(output)?.[1] ?? ''
+  }
+
+  const LOADGEN = { key: 'long', int_val: 'long?', string_val: 'string?' }
+
+  function linesOf(out: string): string[] {
+    if (!existsSync(out)) return []
+    return readdirSync(out)
+      .filter((name) => !name.startsWith('.'))
+      .flatMap((name) => readFileSync(join(out, name), 'utf8').trim().split('\n'))
+  }
+
+  /** The first entry of a job's log is the claim, the second a checkpoint. */
+  function hasCheckpoint(file: string): boolean {
+    const store = join(file, '..', 'store')
+    return (
+      existsSync(store) &&
+      readdirSync(store, { recursive: true }).some((path) => Number(/log[/](\d+)$/.exec(String(path))?.[1]) > 1)
+    )
+  }
+
+  function kill(millrace: StartedMillrace): Promise<unknown> {
+    for (const { pid } of descendantsOf(millrace.process.pid ?? 0)) process.kill(pid, 'SIGKILL')
+    millrace.process.kill('SIGKILL')
+    return millrace.ended
+  }
+
+  function idOf({ stderr }: StartedMillrace): string {
+    return /run (run-[0-9a-f]{12})/.exec(stderr())?.[1] ?? ''
+  }
+
+  test(
+    'every type is written as Kudu itself reads it, and read back the same',
+    async () => {
+      await createKuduTable(kudu, 'types', TYPES)
+      await write([FULL_ROW, EMPTY_ROW], TYPES_SCHEMA, table('types'))
+      expect(await scanKuduTable(kudu, 'types')).toEqual([
+        '(int64 k=-9223372036854775808, string s="zwei\\000x", int8 i8=NULL, int16 i16=NULL, int32 i32=NULL, bool b=NULL, float f=NULL, double d=NULL, binary bin=NULL, unixtime_micros t=NULL, decimal d32=NULL, decimal d64=NULL, decimal d128=NULL, varchar v=NULL, date dt=NULL)',
+        '(int64 k=9007199254740993, string s="a", int8 i8=-128, int16 i16=32767, int32 i32=-2147483648, bool b=true, float f=1.5, double d=0.1, binary bin="\\x00\\xff", unixtime_micros t=2026-11-23T00:00:00.123000Z, decimal d32=-123456789_D32, decimal d64=123456789012345678_D64, decimal d128=-12345678901234567890123456789012123456_D128, varchar v="ü€x", date dt=1969-12-31)',
+      ])
+      const { stdout, stderr } = await run([
+        { id: 'rows', source: { kudu: table('types') }, schema: TYPES_SCHEMA },
+        { id: 'out', from: 'rows', sink: 'console' },
+      ])
+      const read = stdout.trim().split('\n').sort()
+      // the digits of a bigint are a number of JSON
+      const full = JSON.stringify(FULL_ROW).replace(`"${FULL_ROW.k}"`, FULL_ROW.k)
+      expect(read, stderr).toHaveLength(2)
+      expect(read).toContain(full)
+      expect(read.find((line) => line !== full)).toContain('"k":-9223372036854775808,"s":"zwei\\u0000x","i8":null')
+    },
+    LONG_MS,
+  )
+
+  test(
+    'when job and tablet server are killed in the middle, each row of a snapshot is read once',
+    async () => {
+      const rows = 1_000_000
+      const source = table(await generate(rows))
+      const out = join(dir, 'snapshot')
+      const file = jobOf([
+        { id: 'rows', source: { kudu: source }, schema: LOADGEN },
+        { id: 'out', from: 'rows', sink: { file: { path: out } } },
+      ])
+      let millrace = startMillrace('run', file)
+      await waitFor('rows are committed', PATIENCE_MS, async () => linesOf(out).length > 0, millrace.stderr)
+      const id = idOf(millrace)
+      await kill(millrace)
+      expect(linesOf(out).length).toBeLessThan(rows)
+      // rows that come now are not those of the snapshot
+      await write([{ key: 999_999_999, int_val: 1, string_val: 'late' }], LOADGEN, source)
+      const [server] = kudu.tabletServers
+      await server?.stop()
+      millrace = startMillrace('run', file, '--resume', id)
+      await waitFor(
+        'the trouble is reported',
+        PATIENCE_MS,
+        async () => millrace.stderr().includes('KUDU_'),
+        millrace.stderr,
+      )
+      await server?.start()
+      const { code, stderr } = await millrace.ended
+      expect(code, stderr).toBe(0)
+      const keys = linesOf(out).map((line) => (JSON.parse(line) as { key: number }).key)
+      expect(keys).toHaveLength(rows)
+      expect(new Set(keys).size).toBe(rows)
+      expect(keys).not.toContain(999_999_999)
+    },
+    LONG_MS,
+  )
+
+  test(
+    'when job and tablet server are killed while rows go from table to table, the target is what a plain computation gives',
+    async () => {
+      const rows = 1_000_000
+      const source = table(await generate(rows))
+      await createKuduTable(kudu, 'copied', {
+        columns: { key: 'INT64', doubled: 'INT64', text: 'STRING?' },
+        keys: ['key'],
+        hash: [{ columns: ['key'], num_buckets: 3 }],
+      })
+      const file = jobOf([
+        { id: 'rows', source: { kudu: source }, schema: LOADGEN },
+        { id: 'even', from: 'rows', filter: 'key % 2 === 0' },
+        { id: 'mapped', from: 'even', map: { key: 'key', doubled: 'key * 2', text: 'string_val' } },
+        { id: 'out', from: 'mapped', sink: { kudu: table('copied') } },
+      ])
+      let millrace = startMillrace('run', file)
+      await waitFor('it runs', PATIENCE_MS, async () => hasCheckpoint(file), millrace.stderr)
+      const [server] = kudu.tabletServers
+      await server?.stop()
+      await server?.start()
+      const id = idOf(millrace)
+      await kill(millrace)
+      millrace = startMillrace('run', file, '--resume', id)
+      const { code, stderr } = await millrace.ended
+      expect(code, stderr).toBe(0)
+      const wanted = (await scanKuduTable(kudu, source.table)).flatMap((line) => {
+        const [, key = '', text = ''] = /int64 key=(\d+), .*string string_val=("[^"]*")/.exec(line) ?? []
+        return BigInt(key) % 2n === 0n
+          ? [`(int64 key=${key}, int64 doubled=${BigInt(key) * 2n}, string text=${text})`]
+          : []
+      })
+      expect(wanted.length).toBeGreaterThan(rows / 3)
+      expect(await scanKuduTable(kudu, 'copied')).toEqual(wanted.sort())
+    },
+    LONG_MS,
+  )
+
+  test(
+    'a continuous source reads what is inserted and changed, and continues with it after it was killed',
+    async () => {
+      const schema = { id: 'long', name: 'string?' }
+      await createKuduTable(kudu, 'changing', {
+        columns: { id: 'INT64', name: 'STRING?' },
+        keys: ['id'],
+        hash: [{ columns: ['id'], num_buckets: 2 }],
+      })
+      await write(
+        [...Array(100).keys()].map((id) => ({ id, name: 'first' })),
+        schema,
+        table('changing'),
+      )
+      const out = join(dir, 'changes')
+      const file = jobOf([
+        { id: 'rows', source: { kudu: { ...table('changing'), continuous: { every: '100ms' } } }, schema },
+        { id: 'out', from: 'rows', sink: { file: { path: out } } },
+      ])
+      let millrace = startMillrace('run', file)
+      await waitFor('the first rows are there', PATIENCE_MS, async () => linesOf(out).length === 100, millrace.stderr)
+      await write(
+        [
+          { id: 7, name: 'second' },
+          { id: 1000, name: 'new' },
+        ],
+        schema,
+        table('changing'),
+      )
+      await waitFor('changes are there', PATIENCE_MS, async () => linesOf(out).length === 102, millrace.stderr)
+      const id = idOf(millrace)
+      await kill(millrace)
+      await write([{ id: 8, name: 'third' }], schema, table('changing'))
+      millrace = startMillrace('run', file, '--resume', id)
+      await waitFor('later ones too', PATIENCE_MS, async () => linesOf(out).length >= 103, millrace.stderr)
+      await write([{ id: 8 }], { id: 'long' }, { ...table('changing'), mode: 'deleteIgnore' })
+      await waitFor(
+        'a deletion is refused',
+        PATIENCE_MS,
+        async () => millrace.stderr().includes('KUDU_ROW_DELETED'),
+        millrace.stderr,
+      )
+      await kill(millrace)
+      const changed = linesOf(out).filter((line) => !line.includes('"first"'))
+      expect(changed.sort()).toEqual([
+        '{"id":1000,"name":"new"}',
+        '{"id":7,"name":"second"}',
+        '{"id":8,"name":"third"}',
+      ])
+    },
+    LONG_MS,
+  )
+
+  test(
+    'each mode does to a row what its name says',
+    async () => {
+      const schema = { id: 'long', name: 'string?' }
+      await createKuduTable(kudu, 'modes', {
+        columns: { id: 'INT64', name: 'STRING?' },
+        keys: ['id'],
+        hash: [{ columns: ['id'], num_buckets: 2 }],
+      })
+      await write(
+        [
+          { id: 1, name: 'a' },
+          { id: 2, name: 'b' },
+        ],
+        schema,
+        table('modes'),
+      )
+      await write(
+        [
+          { id: 2, name: 'x' },
+          { id: 3, name: 'c' },
+        ],
+        schema,
+        { ...table('modes'), mode: 'insertIgnore' },
+      )
+      await write(
+        [
+          { id: 3, name: 'changed' },
+          { id: 4, name: 'x' },
+        ],
+        schema,
+        { ...table('modes'), mode: 'updateIgnore' },
+      )
+      await write([{ id: 1 }, { id: 9 }], { id: 'long' }, { ...table('modes'), mode: 'deleteIgnore' })
+      expect(await scanKuduTable(kudu, 'modes')).toEqual([
+        '(int64 id=2, string name="b")',
+        '(int64 id=3, string name="changed")',
+      ])
+    },
+    LONG_MS,
+  )
+
+  test(
+    'a row that no range partition holds is waited for, and written once there is one',
+    async () => {
+      await createKuduTable(kudu, 'ranges', {
+        columns: { day: 'INT64', name: 'STRING?' },
+        keys: ['day'],
+        range: { column: 'day', bounds: [['0', '10']] },
+      })
+      const file = jobOf([
+        {
+          id: 'rows',
+          source: {
+            values: [
+              { day: 1, name: 'a' },
+              { day: 11, name: 'b' },
+            ],
+          },
+          schema: { day: 'long', name: 'string?' },
+        },
+        { id: 'out', from: 'rows', sink: { kudu: table('ranges') } },
+      ])
+      const millrace = startMillrace('run', file, '--in-process')
+      await waitFor(
+        'it is reported',
+        PATIENCE_MS,
+        async () => millrace.stderr().includes('KUDU_RANGE_MISSING'),
+        millrace.stderr,
+      )
+      await kudu.command('table', 'add_range_partition', kudu.masters, 'ranges', '[10]', '[20]')
+      const { code, stderr } = await millrace.ended
+      expect(code, stderr).toBe(0)
+      expect(await scanKuduTable(kudu, 'ranges')).toEqual(
+        ['(int64 day=11, string name="b")', '(int64 day=1, string name="a")'].sort(),
+      )
+    },
+    LONG_MS,
+  )
+
+  test.each([
+    ['a column that the table does not have', { keey: 'long' }, /COLUMN_MISSING.*has no column keey/],
+    [
+      'a type that does not fit',
+      { k: 'string' },
+      /KUDU_TYPE_MISMATCH.*column k of the Kudu table types is int64, the field is string/,
+    ],
+    [
+      'a decimal of fewer digits',
+      { d64: 'decimal(18,2)' },
+      /KUDU_TYPE_MISMATCH.*d64 of the Kudu table types is decimal\(18,4\)/,
+    ],
+  ])(
+    '%s ends the job with the reason',
+    async (_what, schema, reason) => {
+      const { code, stderr } = await run([
+        { id: 'rows', source: { kudu: table('types') }, schema },
+        { id: 'out', from: 'rows', sink: 'console' },
+      ])
+      expect(code).toBe(1)
+      expect(stderr).toMatch(reason)
+    },
+    LONG_MS,
+  )
+
+  test.each([
+    ['a number beyond its column', { k: '1', s: 'x', i8: 128 }, 'i8: 128 does not fit into int8'],
+    ['a varchar that is too long', { k: '1', s: 'x', v: '123456' }, 'v: "123456" does not fit into varchar(5)'],
+    ['a text beyond 64 KiB', { k: '1', s: 'x'.repeat(70_000) }, 's: "a text of 70000 bytes" does not fit into string'],
+  ])(
+    '%s ends the job with both values',
+    async (_what, row, reason) => {
+      const { code, stderr } = await run([
+        { id: 'rows', source: { values: [row] }, schema: TYPES_SCHEMA },
+        { id: 'out', from: 'rows', sink: { kudu: table('types') } },
+      ])
+      expect(code).toBe(1)
+      expect(stderr).toContain(reason)
+    },
+    LONG_MS,
+  )
+
+  test(
+    'a table and a master that do not exist are named',
+    async () => {
+      const missing = jobOf([
+        { id: 'rows', source: { kudu: table('nowhere') }, schema: { k: 'long' } },
+        { id: 'out', from: 'rows', sink: 'console' },
+      ])
+      const unknown = startMillrace('run', missing, '--in-process')
+      await waitFor(
+        'it is reported',
+        PATIENCE_MS,
+        async () => unknown.stderr().includes('has no table "nowhere"'),
+        unknown.stderr,
+      )
+      await kill(unknown)
+      const nobody = jobOf([
+        { id: 'rows', source: { kudu: { masters: '127.0.0.1:1', table: 'x' } }, schema: { k: 'long' } },
+        { id: 'out', from: 'rows', sink: 'console' },
+      ])
+      const refused = startMillrace('run', nobody, '--in-process')
+      await waitFor(
+        'it is reported',
+        PATIENCE_MS,
+        async () => refused.stderr().includes('the Kudu server 127.0.0.1:1 cannot be reached'),
+        refused.stderr,
+      )
+      await kill(refused)
+    },
+    LONG_MS,
+  )
+})
