@@ -7,8 +7,6 @@ export interface Files {
   read(path: string, offset: number, length: number): Promise<Uint8Array>
   /** Creates folders as needed; replaces what stands there; durable when resolved. */
   write(path: string, bytes: Uint8Array): Promise<void>
-  /** As write, but atomic: of any number of callers exactly one gets 'created', and nothing is replaced. */
-  createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'>
   append(path: string, bytes: Uint8Array): Promise<void>
   /** Flushes a file written by append to the disk. */
   sync(path: string): Promise<void>

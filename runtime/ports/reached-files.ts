@@ -24,7 +24,6 @@ export function filesWithin(files: Files, reach: Reach): Files {
     sizeBytes: async (path) => files.sizeBytes(await place(path)),
     read: async (path, offset, length) => files.read(await place(path), offset, length),
     write: async (path, bytes) => files.write(await place(path), bytes),
-    createIfAbsent: async (path, bytes) => files.createIfAbsent(await place(path), bytes),
     append: async (path, bytes) => files.append(await place(path), bytes),
     sync: async (path) => files.sync(await place(path)),
     rename: async (from, to) => files.rename(await place(from), await place(to)),

@@ -3,8 +3,6 @@ import { fieldOf, type Field, type Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
 import { mapping, OptionSet, type OptionValues } from '../kit/option-set.ts'
 import { choice, count, duration, filePath, textList } from '../kit/option-types.ts'
-import { isPartitionable } from './partition-values.ts'
-import { deltaType } from './table-schema.ts'
 
 const path = {
   type: filePath,
@@ -64,6 +62,30 @@ export const declaration: ConnectorDeclaration = {
       ...partitionProblems(sinkOptions.read(options).partitionBy ?? [], schema),
     ],
   },
+}
+
+/** The type of Delta in which the sink writes a field; undefined for a time of day, which Delta has not. */
+export function deltaType({ type, logical }: Field): string | undefined {
+  switch (logical?.kind) {
+    case 'date':
+      return 'date'
+    case 'time':
+      return undefined
+    case 'bigint':
+      return 'long'
+    case 'bytes':
+      return 'binary'
+    case 'decimal':
+      return `decimal(${logical.precision},${logical.scale})`
+    default:
+      return type === 'json' ? 'string' : type
+  }
+}
+
+/** Types whose values are written in one way by all writers ("Partition Value Serialization", PROTOCOL.md). */
+export function isPartitionable({ type, logical }: Field): boolean {
+  if (logical !== undefined) return ['date', 'decimal', 'bigint'].includes(logical.kind)
+  return type === 'string' || type === 'long' || type === 'boolean'
 }
 
 function typeProblems({ fields }: Schema): OptionProblem[] {

@@ -1,11 +1,10 @@
 import { compileRowClass } from '../../codegen/rows/row.ts'
 import { MillraceError } from '../../model/errors.ts'
-import { resolvePath } from '../file/paths.ts'
 import type { SourceContext, Split, SplitEnumerator } from '../source.ts'
 import type { DeltaSourceOptions } from './declaration.ts'
 import { DeltaLog } from './delta-log.ts'
 import { newSplit } from './split-position.ts'
-import { FolderTableFiles } from './table-files.ts'
+import { openTableFiles } from './table-files.ts'
 import { TableRetry } from './table-retry.ts'
 import { TableVersions } from './table-versions.ts'
 
@@ -26,7 +25,7 @@ export class TableEnumerator implements SplitEnumerator {
 
   constructor(context: SourceContext, options: DeltaSourceOptions) {
     const { ports, baseDir, schema } = context
-    const files = new FolderTableFiles(ports.files, resolvePath(baseDir, options.path))
+    const files = openTableFiles(ports, baseDir, options.path)
     this.#options = options
     this.#name = files.name
     this.#log = new DeltaLog(files, 'transactions only')

@@ -11,19 +11,24 @@ const MAX_COLUMNS = 32
 
 /** `stats` of an `add` ("Per-file Statistics", PROTOCOL.md): by them readers leave out files. */
 export function fileStatistics(schema: Schema, summary: ParquetSummary): string {
-  const minValues: Record<string, string | number> = {}
-  const maxValues: Record<string, string | number> = {}
-  const nullCount: Record<string, number> = {}
+  const minValues: [string, string | number][] = []
+  const maxValues: [string, string | number][] = []
+  const nullCount: [string, number][] = []
   for (const [place, field] of schema.fields.slice(0, MAX_COLUMNS).entries()) {
     const column = summary.columns[place]
     if (column === undefined) continue
-    nullCount[field.name] = column.nulls
+    nullCount.push([field.name, column.nulls])
     const [min, max] = boundsOf(field, column)
     if (min === undefined || max === undefined) continue
-    minValues[field.name] = min
-    maxValues[field.name] = max
+    minValues.push([field.name, min])
+    maxValues.push([field.name, max])
   }
-  return JSON.stringify({ numRecords: summary.rows, minValues, maxValues, nullCount })
+  return JSON.stringify({
+    numRecords: summary.rows,
+    minValues: Object.fromEntries(minValues),
+    maxValues: Object.fromEntries(maxValues),
+    nullCount: Object.fromEntries(nullCount),
+  })
 }
 
 function boundsOf(field: Field, { bounds }: ColumnSummary): (string | number | undefined)[] {

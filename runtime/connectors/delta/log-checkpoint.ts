@@ -34,7 +34,7 @@ export async function* readCheckpoint(files: TableFiles, path: string): AsyncGen
     }
   } catch (error) {
     const cause = storageError(error)
-    if (cause instanceof MillraceError && cause.code.startsWith('DELTA_')) throw cause
+    if (isOfStorage(cause)) throw cause
     throw invalidLog(where, 'it cannot be read', cause)
   }
 }
@@ -56,9 +56,12 @@ export function parquetBytes(files: TableFiles): Parameters<typeof openParquetFi
 
 /** The error of the storage itself, which the reader of Parquet has taken for one of the file. */
 export function storageError(error: unknown): unknown {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
-    if (cause instanceof MillraceError && cause.code.startsWith('DELTA_')) return cause
+  for (let cause = error; cause instanceof Error; cause = cause.cause) if (isOfStorage(cause)) return cause
   return error
+}
+
+function isOfStorage(error: unknown): boolean {
+  return error instanceof MillraceError && /^(DELTA|OBJECTS?)_|^FILE_FORBIDDEN$/.test(error.code)
 }
 
 function plainMembers(row: object): Fields {

@@ -10,12 +10,6 @@ const DAY_MS = 86_400_000
 const NULL_FOLDER = '__HIVE_DEFAULT_PARTITION__'
 const MAX_FOLDER_CHARACTERS = 64
 
-/** Types whose values are written in one way by all writers ("Partition Value Serialization", PROTOCOL.md). */
-export function isPartitionable({ type, logical }: Field): boolean {
-  if (logical !== undefined) return ['date', 'decimal', 'bigint'].includes(logical.kind)
-  return type === 'string' || type === 'long' || type === 'boolean'
-}
-
 /** The value of a row in `partitionValues`. Throws RECORD_INVALID for an empty text, which Delta takes for null. */
 export function partitionText(field: Field, row: Row): string | null {
   const value = row[field.name]

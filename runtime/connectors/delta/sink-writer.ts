@@ -4,12 +4,11 @@ import type { CheckpointId } from '../../model/ids.ts'
 import type { Committable } from '../../model/snapshot.ts'
 import { sleep } from '../../ports/clock.ts'
 import { partPrefix } from '../file/part-names.ts'
-import { resolvePath } from '../file/paths.ts'
 import type { SinkContext, SinkWriter } from '../sink.ts'
 import { parseCommittable, toCommittable, type DeltaCommittable, type PreparedFiles } from './committable.ts'
 import type { DeltaSinkOptions } from './declaration.ts'
 import { TableAppends } from './table-appends.ts'
-import { FolderTableFiles, type TableFiles } from './table-files.ts'
+import { openTableFiles, type TableFiles } from './table-files.ts'
 import { TableParts } from './table-parts.ts'
 import { TableRetry } from './table-retry.ts'
 
@@ -39,7 +38,7 @@ export class DeltaWriter implements SinkWriter {
     const { ports, jobUid, operatorId, slot, attempt, schema } = context
     this.#context = context
     this.#options = options
-    this.#files = new FolderTableFiles(ports.files, resolvePath(context.baseDir, options.path))
+    this.#files = openTableFiles(ports, context.baseDir, options.path)
     this.#appId = `${partPrefix(jobUid).replace('part', 'millrace')}${operatorId}-${slot}-${attempt}-${ports.rng.id()}`
     this.#retry = new TableRetry({
       ports,

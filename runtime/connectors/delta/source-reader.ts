@@ -2,12 +2,11 @@ import type { RowClass } from '../../codegen/rows/row.ts'
 import { RowBatch } from '../../memory/batch.ts'
 import type { Split } from '../../model/snapshot.ts'
 import { nullableEventTime } from '../file/file-access.ts'
-import { resolvePath } from '../file/paths.ts'
 import { PendingResult } from '../kit/pending-result.ts'
 import type { ReaderContext, SourceBatch, SourceReader } from '../source.ts'
 import type { DeltaSourceOptions } from './declaration.ts'
 import { TableCursor } from './table-cursor.ts'
-import { FolderTableFiles, type TableFiles } from './table-files.ts'
+import { openTableFiles, type TableFiles } from './table-files.ts'
 import { TableRetry } from './table-retry.ts'
 import { TableVersions } from './table-versions.ts'
 
@@ -32,7 +31,7 @@ export class TableReader implements SourceReader {
     const { ports, baseDir, schema } = context
     this.#context = context
     this.#everyMs = options.continuous?.every ?? 0
-    this.#files = new FolderTableFiles(ports.files, resolvePath(baseDir, options.path))
+    this.#files = openTableFiles(ports, baseDir, options.path)
     this.#versions = new TableVersions({ files: this.#files, schema, rows, onRemove: options.onRemove })
     this.#pending = new PendingResult(ports.clock)
     this.#retry = new TableRetry({

@@ -2,6 +2,7 @@ import { MillraceError } from '../../model/errors.ts'
 import { isFields, membersOf } from '../../model/fields.ts'
 import type { Field, Schema } from '../../model/schema.ts'
 import { valueTypeText } from '../../model/value-type.ts'
+import { deltaType } from './declaration.ts'
 import type { Json } from '../../model/snapshot.ts'
 
 /** A column as the metadata of a table has it. `type` is a primitive type's name, or JSON of a nested one. */
@@ -9,24 +10,6 @@ export interface TableColumn {
   readonly name: string
   readonly type: string
   readonly nullable: boolean
-}
-
-/** The type of Delta in which the sink writes a field; undefined for a time of day, which Delta has not. */
-export function deltaType({ type, logical }: Field): string | undefined {
-  switch (logical?.kind) {
-    case 'date':
-      return 'date'
-    case 'time':
-      return undefined
-    case 'bigint':
-      return 'long'
-    case 'bytes':
-      return 'binary'
-    case 'decimal':
-      return `decimal(${logical.precision},${logical.scale})`
-    default:
-      return type === 'json' ? 'string' : type
-  }
 }
 
 /** One member of `fields` in a schemaString ("Schema Serialization Format", PROTOCOL.md). */
@@ -109,12 +92,12 @@ function checkColumn(name: string, column: TableColumn, field: Field): void {
 }
 
 /** Types of columns that a source reads into a field of that type, besides that in which the sink writes it. */
-const ALSO_READ: Readonly<Record<string, readonly string[]>> = {
-  long: ['integer', 'short', 'byte'],
-  bigint: ['integer', 'short', 'byte'],
-  double: ['float', 'long', 'integer', 'short', 'byte'],
-  timestamp: ['timestamp_ntz'],
-}
+const ALSO_READ: ReadonlyMap<string, readonly string[]> = new Map([
+  ['long', ['integer', 'short', 'byte']],
+  ['bigint', ['integer', 'short', 'byte']],
+  ['double', ['float', 'long', 'integer', 'short', 'byte']],
+  ['timestamp', ['timestamp_ntz']],
+])
 
 /** Throws SCHEMA_MISMATCH when the source cannot read the schema of the job from the table. */
 export function checkReadColumns(name: string, columns: readonly TableColumn[], schema: Schema): void {
@@ -129,7 +112,7 @@ export function checkReadColumns(name: string, columns: readonly TableColumn[], 
     const kind = field.logical?.kind ?? field.type
     const isJson = field.type === 'json'
     const isDecimal = kind === 'decimal' && column.type.startsWith('decimal(')
-    const isRead = column.type === deltaType(field) || ALSO_READ[kind]?.includes(column.type) === true
+    const isRead = column.type === deltaType(field) || ALSO_READ.get(kind)?.includes(column.type) === true
     if (isRead || isJson || isDecimal) continue
     throw mismatch(
       `the column ${column.name} of the Delta table ${name} is a ${column.type}, the field is a ${valueTypeText(field)}`,

@@ -1,7 +1,7 @@
 import { appendFile, glob, lstat, open, realpath, rename, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Files } from '../files.ts'
-import { createDurably, isErrno, makeFolder, syncFolder, unlinkIfPresent, writeDurably } from './durable-file.ts'
+import { isErrno, makeFolder, syncFolder, unlinkIfPresent, writeDurably } from './durable-file.ts'
 
 /** The machine's file system. */
 export const realFiles: Files = {
@@ -34,7 +34,6 @@ export const realFiles: Files = {
   },
 
   write: writeDurably,
-  createIfAbsent: createDurably,
 
   async append(path, bytes) {
     try {

@@ -44,12 +44,6 @@ export class VirtualFiles {
         write(() => {
           this.contents.set(path, bytes.slice())
         }),
-      createIfAbsent: (path, bytes) =>
-        write(() => {
-          if (this.contents.has(path)) return 'exists'
-          this.contents.set(path, bytes.slice())
-          return 'created'
-        }),
       append: (path, bytes) =>
         write(() => {
           this.contents.set(path, Buffer.concat([this.contents.get(path) ?? Buffer.alloc(0), bytes]))

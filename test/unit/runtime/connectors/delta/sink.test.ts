@@ -263,10 +263,10 @@ test('when checkpointed output is gone, the restore fails loudly and the table s
   expect(await ids()).toEqual([])
 })
 
-test('a folder that is a file is refused with its name', async () => {
+test('when the folder is a file, that is reported with its name', async () => {
   writeFileSync(table(), '')
   await expect(opened(SCHEMA)).rejects.toMatchObject({
-    code: 'DELTA_UNAVAILABLE',
+    code: 'OBJECTS_UNAVAILABLE',
     message: expect.stringContaining('table'),
   })
   expect(existsSync(join(table(), '_delta_log'))).toBe(false)
