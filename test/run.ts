@@ -5,6 +5,7 @@ import { join, relative } from 'node:path'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
+import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
 import { fetchPython, pythonBedMissing } from './harness/beds/python-bed.ts'
 import { formatDuration } from './harness/beds/progress.ts'
@@ -34,10 +35,12 @@ const RINGS: readonly Ring[] = [
     name: 'services',
     limitMinutes: 30,
     missing: () => kafkaBedMissing() ?? druidBedMissing(),
+    // where a machine has no Kudu or no Python the tests leave themselves out and say so
     prepare: async () => [
       await fetchKafka(),
       await fetchDruid(),
-      pythonBedMissing() === undefined ? await fetchPython() : undefined,
+      ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
+      ...(pythonBedMissing() === undefined ? [await fetchPython()] : []),
     ],
   },
   {

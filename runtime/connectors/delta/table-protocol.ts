@@ -1,6 +1,7 @@
 import { MillraceError } from '../../model/errors.ts'
-import { isFields, membersOf } from '../../model/fields.ts'
+import { membersOf } from '../../model/fields.ts'
 import type { Protocol, TableMetadata } from './log-actions.ts'
+import { writtenColumns } from './table-schema.ts'
 
 /** Features that change nothing for who reads the files that the log names ("Table Features", PROTOCOL.md). */
 const READABLE: ReadonlySet<string> = new Set(['timestampNtz', 'vacuumProtocolCheck'])
@@ -50,7 +51,7 @@ export function checkAppendable(name: string, protocol: Protocol, metadata: Tabl
   checkMapping(name, metadata)
   for (const setting of metadata.configuration.keys())
     if (setting.startsWith('delta.constraints.')) throw unknown(name, `the constraint ${setting}`)
-  for (const { column, rule } of columnRules(metadata)) throw unknown(name, `${rule} of the column ${column}`)
+  for (const { column, rule } of columnRules(name, metadata)) throw unknown(name, `${rule} of the column ${column}`)
 }
 
 function checkMapping(name: string, { configuration }: TableMetadata): void {
@@ -58,14 +59,13 @@ function checkMapping(name: string, { configuration }: TableMetadata): void {
   if (mode !== 'none') throw unknown(name, `column mapping (delta.columnMapping.mode = ${mode})`)
 }
 
-function columnRules({ schemaString }: TableMetadata): { column: string; rule: string }[] {
-  const { fields } = membersOf(JSON.parse(schemaString))
-  if (!Array.isArray(fields)) return []
-  return fields.filter(isFields).flatMap((field) =>
-    Object.keys(membersOf(field['metadata']))
+function columnRules(name: string, { schemaString }: TableMetadata): { column: string; rule: string }[] {
+  return writtenColumns(name, schemaString).flatMap((column) => {
+    const field = membersOf(column)
+    return Object.keys(membersOf(field['metadata']))
       .filter((key) => COLUMN_RULES.includes(key))
-      .map((rule) => ({ column: String(field['name']), rule })),
-  )
+      .map((rule) => ({ column: String(field['name']), rule }))
+  })
 }
 
 function unknown(name: string, what: string): MillraceError {

@@ -96,13 +96,13 @@ export class BatchProducer {
   append(
     partition: number,
     key: Buffer | null,
-    value: Buffer,
+    value: Buffer | null,
     timestamp: number,
     headers?: readonly RecordHeader[],
   ): Promise<void> | undefined {
     this.#throwFailure()
     let batch = this.#openBatches.get(partition)
-    if (batch !== undefined && batch.sizeBytes + value.length > BATCH_BYTES) {
+    if (batch !== undefined && (batch.sizeBytes + (value?.length ?? 0) > BATCH_BYTES || !batch.holds(timestamp))) {
       this.#seal(partition, batch)
       batch = undefined
     }

@@ -8,6 +8,9 @@ import { hostList } from '../kit/host-list.ts'
 import { mapping, OptionSet, type OptionValues, type ValuesSoFar } from '../kit/option-set.ts'
 import { choice, count, duration, flag, secretFile, shown, text, type OptionType } from '../kit/option-types.ts'
 import { tls } from '../kit/tls-option.ts'
+import { isFields } from '../../model/fields.ts'
+import { metadataProblems, valueSchema, type MetadataFields } from './metadata-fields.ts'
+import { fieldsBesideValue, sinkFieldProblems, writtenSchema } from './sink-fields.ts'
 import type { Isolation, KafkaCredentials } from './client.ts'
 import type { WritableCodec } from './compression.ts'
 
@@ -33,6 +36,9 @@ export interface KafkaSourceOptions extends KafkaConnectionOptions {
   format: RecordFormat
   /** How often new partitions are looked for. */
   partitionDiscoveryMs: number
+  metadata: MetadataFields | undefined
+  /** What becomes of records without a value. */
+  tombstones: 'refuse' | 'rows'
 }
 
 export interface KafkaSinkOptions extends KafkaConnectionOptions {
@@ -47,6 +53,12 @@ export interface KafkaSinkOptions extends KafkaConnectionOptions {
   createTopic: { partitions: number; replication: number } | undefined
   format: RecordFormat
   timestampFormat: TimestampFormat
+  /** By the name of the header, the field that has its value. */
+  headers: Readonly<Record<string, string>>
+  /** Field whose value is the time of the record; the time of writing is when it is absent. */
+  timestamp: string | undefined
+  /** Field that says that the record has no value. */
+  tombstone: string | undefined
 }
 
 export interface KafkaDeadLetterOptions extends KafkaConnectionOptions {
@@ -85,6 +97,17 @@ const startFrom: OptionType<StartFrom> = {
     const time = typeof value === 'number' ? value : typeof value === 'string' ? Date.parse(value) : NaN
     if (Number.isSafeInteger(time) && time >= 0) return { kind: 'timestamp', time }
     report('', `must be earliest, latest, or a time (ISO 8601 or epoch milliseconds), found ${shown(value)}`)
+    return undefined
+  },
+}
+
+/** A mapping of texts; a name may be any. */
+const fieldsByHeader: OptionType<Readonly<Record<string, string>>> = {
+  name: 'mapping of fields by header',
+  read: (value, report) => {
+    if (isFields(value) && Object.values(value).every((field) => typeof field === 'string'))
+      return value as Readonly<Record<string, string>>
+    report('', `must be a mapping of header: field, found ${shown(value)}`)
     return undefined
   },
 }
@@ -162,6 +185,25 @@ export const sourceOptions = new OptionSet(
       default: false,
       doc: 'Ends the source at the offsets that were the last ones when the job started.',
     },
+    metadata: {
+      type: mapping({
+        key: { type: text, doc: 'The field for the key of a record: a `string` or `bytes`.' },
+        timestamp: { type: text, doc: 'The field for its time: a `timestamp`.' },
+        topic: { type: text, doc: 'The field for its topic: a `string`.' },
+        partition: { type: text, doc: 'The field for its partition: a `long`.' },
+        offset: { type: text, doc: 'The field for its offset: a `long` or `bigint`.' },
+        headers: {
+          type: fieldsByHeader,
+          doc: 'By the name of a header, the field for its value: a `string` or `bytes`, null where a record has no such header.',
+        },
+      }),
+      doc: 'Fields of the schema that have what a record says beside its value.',
+    },
+    tombstones: {
+      type: choice('refuse', 'rows'),
+      default: 'refuse',
+      doc: 'What becomes of records without a value: bad records, or rows whose fields are null but for those of `metadata`.',
+    },
     partitionDiscovery: {
       type: duration('100ms'),
       default: '30s',
@@ -208,7 +250,23 @@ export const SINK_TABLE = {
   timestampFormat: { type: timestampFormat, default: 'iso', doc: 'How JSON and CSV print timestamps.' },
 } as const
 
-export const sinkOptions = new OptionSet(SINK_TABLE, checkPlainPassword)
+const BESIDE_VALUE = {
+  headers: {
+    type: fieldsByHeader,
+    default: {},
+    doc: 'By the name of a header, the field that has its value; where it is null the record has no such header. These fields are left out of the value.',
+  },
+  timestamp: {
+    type: text,
+    doc: 'The field that has the time of the record, which is that of writing without it. It is left out of the value.',
+  },
+  tombstone: {
+    type: text,
+    doc: 'A `boolean` field: where it is true the record has a key and no value, which deletes the key in a compacted topic. It is left out of the value.',
+  },
+} as const
+
+export const sinkOptions = new OptionSet({ ...SINK_TABLE, ...BESIDE_VALUE }, checkPlainPassword)
 
 export const deadLetterOptions = new OptionSet(
   { ...CONNECTION, topic: { ...TOPIC, doc: 'The topic for the dead letters; it must exist.' } },
@@ -220,8 +278,17 @@ export const declaration: ConnectorDeclaration = {
   doc: 'Reads and writes the topics of an Apache Kafka cluster. A batch of records may unpack to 64 MB at most. A batch that is larger, damaged, or states impossible lengths ends the attempt with KAFKA_BATCH_CORRUPT, the partition and the offset: none of its records is read, so `onError` does not apply to it.',
   source: {
     options: sourceOptions,
-    checkSchema: (options, schema) => formatProblems(sourceOptions.read(options).format, schema, 'read'),
-    passesTexts: (options) => sourceOptions.read(options).format.passesTexts === true,
+    checkSchema: (options, schema) => {
+      const { format, metadata, tombstones } = sourceOptions.read(options)
+      return [
+        ...metadataProblems(schema, metadata, tombstones),
+        ...formatProblems(format, valueSchema(schema, metadata), 'read'),
+      ]
+    },
+    passesTexts: (options) => {
+      const { format, metadata } = sourceOptions.read(options)
+      return metadata === undefined && format.passesTexts === true
+    },
     lookAgainMs: (options) => {
       const { bounded, partitionDiscovery } = sourceOptions.read(options)
       return bounded ? undefined : partitionDiscovery
@@ -229,11 +296,16 @@ export const declaration: ConnectorDeclaration = {
   },
   sink: {
     options: sinkOptions,
-    checkSchema: (options, schema) => formatProblems(sinkOptions.read(options).format, schema, 'write'),
+    checkSchema: (options, schema) => {
+      const read = sinkOptions.read(options)
+      return [...sinkFieldProblems(schema, read), ...formatProblems(read.format, writtenSchema(schema, read), 'write')]
+    },
     takesTexts: (options, schema) => {
-      const { format, timestampFormat: printed, key, partitionBy } = sinkOptions.read(options)
+      const read = sinkOptions.read(options)
+      const { format, timestampFormat: printed, key, partitionBy } = read
+      const beside = fieldsBesideValue(read)
       const isTaken = ({ name, type }: Field): boolean =>
-        name !== key && name !== partitionBy && (type !== 'timestamp' || printed === 'epochMillis')
+        !beside.has(name) && name !== key && name !== partitionBy && (type !== 'timestamp' || printed === 'epochMillis')
       return new Set(format.passesTexts === true ? schema.fields.filter(isTaken).map(({ name }) => name) : [])
     },
   },
@@ -253,12 +325,22 @@ export function readSourceOptions(options: Options): KafkaSourceOptions {
 
 /** Throws OPTIONS_INVALID. */
 export function readSinkOptions(options: Options): KafkaSinkOptions {
-  return toSinkOptions(sinkOptions.read(options))
+  const { headers, timestamp, tombstone, ...shared } = sinkOptions.read(options)
+  return toSinkOptions(shared, { headers, timestamp, tombstone })
 }
 
-export function toSinkOptions(written: OptionValues<typeof SINK_TABLE>): KafkaSinkOptions {
+/** Without `beside` records have a key and a value alone. */
+export function toSinkOptions(
+  written: OptionValues<typeof SINK_TABLE>,
+  beside: OptionValues<typeof BESIDE_VALUE> = { headers: {}, timestamp: undefined, tombstone: undefined },
+): KafkaSinkOptions {
   const { transactionTimeout, tls: encrypts, sasl, ...values } = written
-  return { ...values, transactionTimeoutMs: transactionTimeout, security: securityOf({ tls: encrypts, sasl }) }
+  return {
+    ...values,
+    ...beside,
+    transactionTimeoutMs: transactionTimeout,
+    security: securityOf({ tls: encrypts, sasl }),
+  }
 }
 
 /** Throws OPTIONS_INVALID. */

@@ -2,6 +2,7 @@ import { MillraceError } from '../../model/errors.ts'
 import type { AbortedTransaction } from './client.ts'
 import { batchCodecs } from './batch-codecs.ts'
 import { decompress } from './compression.ts'
+import { metadataOf } from './record-metadata.ts'
 import type { RecordColumns } from './record-columns.ts'
 import { unreadable } from './unreadable.ts'
 
@@ -123,7 +124,14 @@ export class RecordBatchReader {
     const body = bytes.subarray(start + BATCH_HEADER_BYTES, end)
     try {
       const records = codec === 0 ? body : decompress(codec, body)
-      columns.decode(records, bytes.readInt32BE(start + 57), base, this.#from)
+      const count = bytes.readInt32BE(start + 57)
+      columns.decode(records, count, base, this.#from)
+      if (columns.wantsMetadata)
+        columns.metadata = metadataOf(bytes.subarray(start, end), records, {
+          count,
+          baseOffset: base,
+          from: this.#from,
+        })
     } catch (error) {
       if (error instanceof MillraceError && error.code === 'KAFKA_BATCH_CORRUPT') throw this.#corrupt(start, error)
       throw error

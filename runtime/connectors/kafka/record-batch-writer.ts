@@ -20,6 +20,7 @@ export interface RecordHeader {
 
 /** More than the varints and the attributes of one record can take. */
 const RECORD_OVERHEAD_BYTES = 32
+const MOST_DISTANCE_MS = 2 ** 31
 const NO_HEADERS: readonly RecordHeader[] = []
 
 /**
@@ -51,20 +52,31 @@ export class RecordBatchWriter {
     return this.#at
   }
 
-  /** `timestamp` is ms since the epoch; those of one batch lie within 24 days of each other. */
-  append(key: Buffer | null, value: Buffer, timestamp: number, headers: readonly RecordHeader[] = NO_HEADERS): void {
+  /** False for a time that is too far from the first one of the batch: the distance is written in 32 bits. */
+  holds(timestamp: number): boolean {
+    return this.count === 0 || Math.abs(timestamp - this.#firstTimestamp) < MOST_DISTANCE_MS
+  }
+
+  /** `timestamp` is ms since the epoch, one that the batch `holds`. */
+  append(
+    key: Buffer | null,
+    value: Buffer | null,
+    timestamp: number,
+    headers: readonly RecordHeader[] = NO_HEADERS,
+  ): void {
     const timestampDelta = this.#noteTimestamp(timestamp)
     const keyLength = key === null ? -1 : key.length
+    const valueLength = value === null ? -1 : value.length
     const headerBytes = headersBytes(headers)
-    this.#reserve(Math.max(0, keyLength) + value.length + headerBytes + RECORD_OVERHEAD_BYTES)
+    this.#reserve(Math.max(0, keyLength) + Math.max(0, valueLength) + headerBytes + RECORD_OVERHEAD_BYTES)
     this.#varint(
       1 +
         varintBytes(timestampDelta) +
         varintBytes(this.count) +
         varintBytes(keyLength) +
         Math.max(0, keyLength) +
-        varintBytes(value.length) +
-        value.length +
+        varintBytes(valueLength) +
+        Math.max(0, valueLength) +
         headerBytes,
     )
     this.#bytes[this.#at++] = 0
@@ -72,8 +84,8 @@ export class RecordBatchWriter {
     this.#varint(this.count)
     this.#varint(keyLength)
     if (key !== null) this.#copy(key)
-    this.#varint(value.length)
-    this.#copy(value)
+    this.#varint(valueLength)
+    if (value !== null) this.#copy(value)
     this.#varint(headers.length)
     for (const header of headers) {
       this.#varint(header.name.length)

@@ -1,3 +1,4 @@
+import type { Metadata } from './record-metadata.ts'
 import { unreadable } from './unreadable.ts'
 
 /**
@@ -11,6 +12,13 @@ export class RecordColumns {
   /** A null value has end < start. */
   valueStarts = new Int32Array(0)
   valueEnds = new Int32Array(0)
+  /** One for each record, where `wantsMetadata`. */
+  metadata: readonly Metadata[] = []
+  readonly wantsMetadata: boolean
+
+  constructor(wants: 'values' | 'metadata too' = 'values') {
+    this.wantsMetadata = wants === 'metadata too'
+  }
 
   /**
    * Decodes `count` records. Those below `from` are left out: a broker returns whole batches.

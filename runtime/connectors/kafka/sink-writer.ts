@@ -2,7 +2,7 @@ import type { Batch } from '../../memory/batch.ts'
 import type { RowWriter } from '../../codegen/contracts.ts'
 import { MillraceError } from '../../model/errors.ts'
 import type { CheckpointId } from '../../model/ids.ts'
-import type { Row } from '../../model/schema.ts'
+import { fieldOf, type Row } from '../../model/schema.ts'
 import type { KafkaClient, KafkaConnect } from './client.ts'
 import { KafkaBrokerError } from './client.ts'
 import type { Committable, SinkContext, SinkWriter } from '../sink.ts'
@@ -15,6 +15,7 @@ import { partitionOfKey } from './murmur2.ts'
 import type { KafkaSinkOptions } from './declaration.ts'
 import { retrying, type RetryEnvironment } from '../kit/retry.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
+import { fieldsBesideValue } from './sink-fields.ts'
 import { kafkaRetryPolicy } from './retry-policy.ts'
 import { preparedFromJson, preparedToJson, Transactions } from './transactions.ts'
 import type { OpenTransaction } from './transactions.ts'
@@ -64,6 +65,8 @@ export class KafkaSinkWriter implements SinkWriter {
   #nextFenceAt = -Infinity
   #rowsInPartition = 0
   #partition: number
+  /** Whether records have more than a key and a value. */
+  readonly #hasFieldsBeside: boolean
   readonly #closing = new AbortController()
 
   constructor(
@@ -77,6 +80,7 @@ export class KafkaSinkWriter implements SinkWriter {
     this.#openWriter = openWriter
     this.#connect = connect
     this.#partition = context.slot
+    this.#hasFieldsBeside = fieldsBesideValue(options).size > 0
   }
 
   async open(recovered: readonly Committable[]): Promise<void> {
@@ -131,7 +135,10 @@ export class KafkaSinkWriter implements SinkWriter {
         const row = rows[i]
         if (row === undefined) continue
         const key = this.#options.key === undefined ? null : fieldBytes(row[this.#options.key])
-        const waiting = producer.appendRow(this.#choosePartition(row, key, producer.partitions), key, row, writer, now)
+        const partition = this.#choosePartition(row, key, producer.partitions)
+        const waiting = this.#hasFieldsBeside
+          ? this.#appendWithFields(partition, key, row, now)
+          : producer.appendRow(partition, key, row, writer, now)
         if (waiting !== undefined) await waiting
       }
       // Outside of transactions readers wait for these records; within one nobody sees them before the barrier.
@@ -228,6 +235,34 @@ export class KafkaSinkWriter implements SinkWriter {
     producer.useSession({ producerId, epoch, transaction: null, begin: () => Promise.resolve() })
   }
 
+  /** Slower than appendRow, which writes the value straight into the batch. */
+  #appendWithFields(partition: number, key: Buffer | null, row: Row, now: number): Promise<void> | undefined {
+    const { producer, writer } = this.#open()
+    const { headers, timestamp, tombstone } = this.#options
+    const time = timestamp === undefined ? now : Number(row[timestamp] ?? now)
+    if (time < 0)
+      throw new MillraceError('VALUE_INVALID', `${timestamp} is ${time}: Kafka takes no time of a record before 1970`, {
+        domain: 'user',
+      })
+    const value = tombstone !== undefined && row[tombstone] === true ? null : recordOf(writer, row)
+    if (value === null && key === null)
+      throw new MillraceError('VALUE_INVALID', `a tombstone for topic ${this.#options.topic} has no key`, {
+        domain: 'user',
+      })
+    const own = Object.entries(headers).flatMap(([name, field]) => {
+      const text = this.#headerBytes(row, field)
+      return text === null ? [] : [{ name: Buffer.from(name), value: text }]
+    })
+    return producer.append(partition, key, value, time, own)
+  }
+
+  #headerBytes(row: Row, name: string): Buffer | null {
+    const value = row[name]
+    if (value === null || value === undefined) return null
+    const field = fieldOf(this.#context.schema, name)
+    return Buffer.from(String(value), field?.logical?.kind === 'bytes' ? 'latin1' : 'utf8')
+  }
+
   #choosePartition(row: Row, key: Buffer | null, partitions: number): number {
     const { partitionBy } = this.#options
     const by = partitionBy === undefined ? key : fieldBytes(row[partitionBy])
@@ -271,6 +306,16 @@ export class KafkaSinkWriter implements SinkWriter {
 
 function isFence(committable: Committable): boolean {
   return typeof committable === 'object' && committable !== null && 'fence' in committable
+}
+
+const FIRST_RECORD_BYTES = 1024
+
+function recordOf(writer: RowWriter, row: Row): Buffer {
+  for (let size = FIRST_RECORD_BYTES; ; size *= 2) {
+    const bytes = Buffer.allocUnsafe(size)
+    const length = writer.encodeInto(row, bytes, 0)
+    if (length >= 0) return bytes.subarray(0, length)
+  }
 }
 
 /** Texts as they are, everything else as its JSON; null stays null. */

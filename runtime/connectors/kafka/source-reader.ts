@@ -11,6 +11,7 @@ import { PartitionFetcher } from './partition-fetcher.ts'
 import type { FetchedChunk, FetchState } from './partition-fetcher.ts'
 import { RecordBatchReader } from './record-batch-reader.ts'
 import { RecordColumns } from './record-columns.ts'
+import type { MetadataRows, RecordPlace } from './metadata-fields.ts'
 import { TroubleReporter } from '../kit/trouble-reporter.ts'
 import { partitionOf, positionAt, positionOf } from './split-position.ts'
 
@@ -41,7 +42,9 @@ export class KafkaSourceReader implements SourceReader {
   #scanner: RowScanner | undefined
   /** What the scanner waits for before the decoded batch can be read. */
   #preparing: Promise<void> | undefined
-  readonly #columns = new RecordColumns()
+  readonly #columns: RecordColumns
+  /** Where rows have what records say beside their values. */
+  readonly #metadataRows: MetadataRows | undefined
   readonly #rows: Row[] = []
   #states: ReadState[] = []
   #client: KafkaClient | undefined
@@ -56,11 +59,14 @@ export class KafkaSourceReader implements SourceReader {
     options: KafkaSourceOptions,
     openScanner: () => Promise<RowScanner>,
     connect: KafkaConnect,
+    metadataRows?: MetadataRows,
   ) {
     this.#context = context
     this.#options = options
     this.#openScanner = openScanner
     this.#connect = connect
+    this.#metadataRows = metadataRows
+    this.#columns = new RecordColumns(metadataRows === undefined ? 'values' : 'metadata too')
   }
 
   async open(splits: readonly Split[]): Promise<void> {
@@ -216,17 +222,28 @@ export class KafkaSourceReader implements SourceReader {
     const start = valueStarts[index] ?? 0
     const end = valueEnds[index] ?? 0
     try {
-      if (end < start)
+      const isTombstone = end < start
+      if (isTombstone && this.#options.tombstones === 'refuse')
         throw new MillraceError(
           'RECORD_INVALID',
           `${state.id} offset ${offset}: the record has no value (a tombstone)`,
-          { domain: 'user' },
+          { domain: 'user', hint: 'tombstones: rows makes rows of them.' },
         )
-      if (scanner !== undefined) this.#rows.push(scanner.row(bytes, start, end))
+      const value = isTombstone ? undefined : scanner?.row(bytes, start, end)
+      const row = this.#metadataRows?.row(value, this.#placeOf(state, offset, index)) ?? value
+      if (row !== undefined) this.#rows.push(row)
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       this.#context.onBadRecord(error, `${state.id} offset ${offset}`, bytes.subarray(start, Math.max(start, end)))
     }
+  }
+
+  #placeOf({ topic, partition }: ReadState, offset: number, index: number): RecordPlace {
+    const { bytes, metadata } = this.#columns
+    const own = metadata[index]
+    if (own === undefined)
+      throw new MillraceError('KAFKA_METADATA_MISSING', `record ${index} of a batch has no metadata`)
+    return { topic, partition, offset, bytes, metadata: own }
   }
 
   #nextBatch(current: CurrentChunk): boolean {

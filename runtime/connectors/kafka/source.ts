@@ -4,6 +4,7 @@ import type { FormatContext, RecordFormat } from '../../formats/format.ts'
 import type { SourceConnector } from '../source.ts'
 import type { KafkaConnect } from './client.ts'
 import type { KafkaSourceOptions } from './declaration.ts'
+import { MetadataRows, valueSchema } from './metadata-fields.ts'
 import { KafkaSourceReader } from './source-reader.ts'
 import { KafkaSplitEnumerator } from './split-enumerator.ts'
 
@@ -19,14 +20,22 @@ export function kafkaSource(
     reader: (context, rows) => {
       const { schema, ports, baseDir } = context
       const [topic, second] = options.topics
+      const { metadata } = options
+      const metadataRows = metadata === undefined ? undefined : new MetadataRows(schema, metadata, rows)
       const format = {
-        schema,
+        schema: valueSchema(schema, metadata),
         ports,
         baseDir,
         ...(context.passed === undefined ? {} : { passed: context.passed }),
         ...(topic === undefined || second !== undefined ? {} : { topic }),
       }
-      return new KafkaSourceReader(context, options, async () => scannerOf(options.format, format, rows), connect)
+      return new KafkaSourceReader(
+        context,
+        options,
+        async () => scannerOf(options.format, format, metadataRows?.values ?? rows),
+        connect,
+        metadataRows,
+      )
     },
   }
 }

@@ -77,7 +77,10 @@ export function columnText({ type, precision, scale, length }: KuduColumn): stri
   return type === KUDU_TYPE.varchar ? `varchar(${length})` : name
 }
 
-/** A cell as the wire has it: a number of up to 32 bits or a double, a 64- or 128-bit integer, a text, or bytes. */
+/**
+ * A cell as the wire has it: a number, which 64-bit columns take too as long as it is exact, a 64- or 128-bit integer, a
+ * text, or bytes.
+ */
 export type Cell = number | bigint | string | Uint8Array | boolean
 
 /** A value of a row, never null → the cell. Throws VALUE_INVALID for one that the column cannot hold. */
@@ -111,9 +114,13 @@ export function cellWriter(field: Field, column: KuduColumn): CellOf | undefined
       return number
     }
   }
-  if (type === KUDU_TYPE.int64 && (kind === 'long' || kind === 'time' || kind === 'bigint'))
-    return (value) => BigInt(value as number | string)
-  if (type === KUDU_TYPE.unixtimeMicros && kind === 'timestamp') return (value) => BigInt(value as number) * 1000n
+  if (type === KUDU_TYPE.int64 && (kind === 'long' || kind === 'time')) return (value) => Number(value)
+  if (type === KUDU_TYPE.int64 && kind === 'bigint') return (value) => BigInt(String(value))
+  if (type === KUDU_TYPE.unixtimeMicros && kind === 'timestamp')
+    return (value) => {
+      const micros = Number(value) * 1000
+      return Number.isSafeInteger(micros) ? micros : BigInt(Number(value)) * 1000n
+    }
   if (type === KUDU_TYPE.unixtimeMicros && kind === 'bigint') return (value) => BigInt(String(value))
   if (type === KUDU_TYPE.date && kind === 'date')
     return (value) => {

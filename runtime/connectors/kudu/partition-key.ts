@@ -7,6 +7,8 @@ export interface Partitioning {
   readonly range: readonly number[]
 }
 
+const TWO_32 = 2 ** 32
+
 /** Bytes that grow as they are written, and are used again for the next row. */
 class KeyBytes {
   bytes = Buffer.alloc(256)
@@ -32,7 +34,11 @@ class KeyBytes {
   integer(value: number | bigint, width: number): void {
     this.reserve(width)
     if (width <= 4) this.bytes.writeIntBE(Number(value), this.length, width)
-    else {
+    else if (width === 8 && typeof value === 'number') {
+      const high = Math.floor(value / TWO_32)
+      this.bytes.writeInt32BE(high, this.length)
+      this.bytes.writeInt32BE((value - high * TWO_32) | 0, this.length + 4)
+    } else {
       const whole = BigInt(value)
       if (width === 16) this.bytes.writeBigInt64BE(whole >> 64n, this.length)
       this.bytes.writeBigUInt64BE(BigInt.asUintN(64, whole), this.length + width - 8)

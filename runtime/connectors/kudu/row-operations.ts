@@ -1,4 +1,4 @@
-import { isVariable, KUDU_TYPE, type Cell, type KuduColumn } from './columns.ts'
+import { isVariable, KUDU_TYPE, widthOf, type Cell, type KuduColumn } from './columns.ts'
 
 /** RowOperationsPB.Type: operations that do the same when they are repeated. */
 export const OPERATION = { upsert: 5, insertIgnore: 10, updateIgnore: 11, deleteIgnore: 12 } as const
@@ -6,6 +6,7 @@ export type Operation = (typeof OPERATION)[keyof typeof OPERATION]
 
 const FIRST_BYTES = 16 * 1024
 const INDIRECT_CELL_BYTES = 16
+const TWO_32 = 2 ** 32
 
 /**
  * Operations of rows for one tablet, as RowOperationsPB has them: per row its type, which columns are set, which are
@@ -83,7 +84,11 @@ export class RowOperations {
       rows.writeBigUInt64LE(BigInt.asUintN(64, cell as bigint), at)
       this.#rowsLength = rows.writeBigInt64LE((cell as bigint) >> 64n, at + 8)
     } else if (typeof cell === 'bigint') this.#rowsLength = rows.writeBigInt64LE(cell, at)
-    else this.#rowsLength = rows.writeInt32LE(cell as number, at)
+    else if (widthOf(type) === 8) {
+      const high = Math.floor((cell as number) / TWO_32)
+      rows.writeInt32LE(((cell as number) - high * TWO_32) | 0, at)
+      this.#rowsLength = rows.writeInt32LE(high, at + 4)
+    } else this.#rowsLength = rows.writeInt32LE(cell as number, at)
   }
 
   #variable(cell: string | Uint8Array): number {

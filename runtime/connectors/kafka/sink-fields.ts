@@ -1,0 +1,40 @@
+import type { OptionProblem } from '../../graph/connector-declaration.ts'
+import { fieldOf, type Schema } from '../../model/schema.ts'
+
+/** The options of a sink that name fields. */
+export interface SinkFields {
+  readonly key?: string | undefined
+  readonly headers: Readonly<Record<string, string>>
+  readonly timestamp?: string | undefined
+  readonly tombstone?: string | undefined
+}
+
+/** Fields that go beside the value of a record and are left out of it. */
+export function fieldsBesideValue({ headers, timestamp, tombstone }: SinkFields): ReadonlySet<string> {
+  return new Set([...Object.values(headers), timestamp, tombstone].filter((field) => field !== undefined))
+}
+
+/** The schema of the values. */
+export function writtenSchema({ fields }: Schema, options: SinkFields): Schema {
+  const beside = fieldsBesideValue(options)
+  return { fields: fields.filter(({ name }) => !beside.has(name)) }
+}
+
+export function sinkFieldProblems(schema: Schema, { key, headers, timestamp, tombstone }: SinkFields): OptionProblem[] {
+  const wrong = (path: string, name: string, kinds: readonly string[]): OptionProblem[] => {
+    const field = fieldOf(schema, name)
+    if (field === undefined) return [{ path, message: `there is no field "${name}"` }]
+    const kind = field.logical?.kind ?? field.type
+    return kinds.length === 0 || kinds.includes(kind)
+      ? []
+      : [{ path, message: `"${name}" is ${kind}, and must be ${kinds.join(' or ')}` }]
+  }
+  return [
+    ...Object.entries(headers).flatMap(([header, field]) => wrong(`headers.${header}`, field, ['string', 'bytes'])),
+    ...(timestamp === undefined ? [] : wrong('timestamp', timestamp, ['timestamp'])),
+    ...(tombstone === undefined ? [] : wrong('tombstone', tombstone, ['boolean'])),
+    ...(tombstone !== undefined && key === undefined
+      ? [{ path: 'tombstone', message: 'needs a key: a record without key and value says nothing' }]
+      : []),
+  ]
+}
