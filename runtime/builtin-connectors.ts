@@ -1,4 +1,5 @@
 import { declaration as console } from './connectors/console/declaration.ts'
+import { declaration as delta } from './connectors/delta/declaration.ts'
 import { declaration as druid } from './connectors/druid/declaration.ts'
 import { declaration as file } from './connectors/file/declaration.ts'
 import { declaration as http } from './connectors/http/declaration.ts'
@@ -11,6 +12,7 @@ import { Connectors } from './connectors/registry.ts'
 /** Every connector of the runtime image. To add one, add its entry here. */
 export const builtinConnectors = new Connectors([
   { declaration: console, load: () => import('./connectors/console/connector.ts') },
+  { declaration: delta, load: () => import('./connectors/delta/connector.ts') },
   { declaration: druid, load: () => import('./connectors/druid/real/connector.ts') },
   { declaration: file, load: () => import('./connectors/file/connector.ts') },
   { declaration: http, load: () => import('./connectors/http/connector.ts') },

@@ -69,6 +69,12 @@ export class SimulatedMachines {
       modules: this.#modules(owner),
       logger: this.loggerOf(owner),
       openStore: () => this.store.storeOf(owner),
+      openObjects: (url) => {
+        throw new MillraceError('OBJECTS_UNAVAILABLE', `the simulation has no storage for objects at ${url}`, {
+          domain: 'user',
+          hint: 'simulate the job with files in place of the table',
+        })
+      },
       openScratchFile: () => {
         this.note(`scratch file ${owner}`)
         return scratch.open()

@@ -7,6 +7,7 @@ import { druidBedMissing, fetchDruid } from './harness/beds/druid-bed.ts'
 import { fetchKafka, kafkaBedMissing } from './harness/beds/kafka-bed.ts'
 import { fetchKudu, kuduBedMissing } from './harness/beds/kudu-bed.ts'
 import { buildKube, kubeBedMissing } from './harness/beds/kube-bed.ts'
+import { fetchPython, pythonBedMissing } from './harness/beds/python-bed.ts'
 import { formatDuration } from './harness/beds/progress.ts'
 import { endWithStarter } from '../cli/end-with-starter.ts'
 
@@ -34,11 +35,12 @@ const RINGS: readonly Ring[] = [
     name: 'services',
     limitMinutes: 30,
     missing: () => kafkaBedMissing() ?? druidBedMissing(),
-    // where a machine has no Kudu its tests leave themselves out and say so
+    // where a machine has no Kudu or no Python the tests leave themselves out and say so
     prepare: async () => [
       await fetchKafka(),
       await fetchDruid(),
       ...(kuduBedMissing() === undefined ? [await fetchKudu()] : []),
+      ...(pythonBedMissing() === undefined ? [await fetchPython()] : []),
     ],
   },
   {

@@ -3,6 +3,7 @@ import type { Files, SecretFiles } from './files.ts'
 import type { HttpClient } from './http-client.ts'
 import type { ModuleLoader } from './modules.ts'
 import type { Net } from './net.ts'
+import type { Objects } from './objects.ts'
 import type { Rng } from './rng.ts'
 import type { OpenScratchFile } from './scratch.ts'
 import type { Store } from './store.ts'
@@ -22,6 +23,8 @@ export interface Ports {
   modules: ModuleLoader
   /** Opens the store named in the job (`file:///…`, or a plain path). Throws MillraceError STORE_UNSUPPORTED. */
   openStore(url: string): Store
+  /** Opens the storage for objects at a URL (`file:///…`, or a plain path). */
+  openObjects(url: string): Objects
   /** For state that does not fit into memory. */
   openScratchFile: OpenScratchFile
   /** Where the console sink prints, one line without its end. */

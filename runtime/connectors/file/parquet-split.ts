@@ -13,9 +13,17 @@ import type { BadRecordHandler, RowChunk, SplitStream } from './split-stream.ts'
 /** Times as milliseconds since the epoch instead of Date objects, which are days; local timestamps are read as UTC. */
 const PARSERS: Partial<ParquetParsers> = {
   timestampFromMilliseconds: (millis: bigint) => Number(millis),
-  timestampFromMicroseconds: (micros: bigint) => Math.floor(Number(micros) / 1000),
-  timestampFromNanoseconds: (nanos: bigint) => Number(nanos / 1_000_000n),
+  timestampFromMicroseconds: (micros: bigint) => wholeMillis(micros, 1000),
+  timestampFromNanoseconds: (nanos: bigint) => wholeMillis(nanos, 1_000_000),
   dateFromDays: (days: number) => new Date(days * 86_400_000),
+}
+
+/** What is finer than a millisecond is cut, before 1970 too. A double holds the microseconds of some 285 years only. */
+function wholeMillis(units: bigint, perMilli: number): number {
+  const approximate = Number(units)
+  if (Number.isSafeInteger(approximate)) return Math.floor(approximate / perMilli)
+  const rest = ((units % BigInt(perMilli)) + BigInt(perMilli)) % BigInt(perMilli)
+  return Number((units - rest) / BigInt(perMilli))
 }
 
 /** A Parquet file with its footer read. */
@@ -28,7 +36,7 @@ export interface ParquetFile {
 }
 
 /** Throws FILE_UNREADABLE naming the path. */
-export async function openParquetFile(files: Files, path: string): Promise<ParquetFile> {
+export async function openParquetFile(files: Pick<Files, 'sizeBytes' | 'read'>, path: string): Promise<ParquetFile> {
   try {
     const buffer: AsyncBuffer = {
       byteLength: await files.sizeBytes(path),
@@ -191,10 +199,15 @@ export class ParquetSplit implements SplitStream {
     try {
       if (rowGroup === undefined) throw unreadableParquet(`it has no row group ${group}`)
       const bounded = await boundedGroup(file.buffer, file.metadata, rowGroup, new Set(columns))
-      const scan = await parquetScan({ ...bounded, parsers: PARSERS, columns, ...range })
+      const about = { ...bounded, parsers: PARSERS, columns, ...range }
+      const scan = await parquetScan(about)
+      // of bytes that nothing says to be a text it makes one unless it is told not to
+      const scanOfBytes = schema.fields.some(isBytes) ? await parquetScan({ ...about, utf8: false }) : scan
       return await Promise.all(
         schema.fields.map(async (field) => {
-          const values = present.has(field.name) ? await scan.readColumn({ column: field.name, ...range }) : []
+          const values = present.has(field.name)
+            ? await (isBytes(field) ? scanOfBytes : scan).readColumn({ column: field.name, ...range })
+            : []
           if (present.has(field.name) && values.length < this.#groupRows)
             throw unreadableParquet(`${field.name} has ${values.length} values in ${this.#groupRows} rows`)
           return { field, convert: converterOf(field, file.scales.get(field.name)), values }
@@ -207,6 +220,10 @@ export class ParquetSplit implements SplitStream {
       })
     }
   }
+}
+
+function isBytes({ logical }: Field): boolean {
+  return logical?.kind === 'bytes'
 }
 
 /** Printing walks over a value, and overflows the stack where it is nested too deep. */

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
+import { link, mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 
@@ -17,11 +17,28 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
   await syncFolder(dirname(path))
 }
 
+/**
+ * Creates `path` with its whole content unless it exists: link(2) fails when the name is taken and shows all bytes at
+ * once. Of any number of callers exactly one gets 'created'.
+ */
+export async function createDurably(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  const temporary = await writeTemporary(path, bytes)
+  try {
+    await link(temporary, path)
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return 'exists'
+    throw error
+  } finally {
+    await unlinkIfPresent(temporary)
+  }
+  await syncFolder(dirname(path))
+  return 'created'
+}
+
 /** Writes and flushes the bytes beside `path`, under a name that starts with a dot; the caller moves or deletes it. */
 export async function writeTemporary(path: string, bytes: Uint8Array): Promise<string> {
-  const folder = dirname(path)
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
-  const file = await openCreatingFolders(temporary, folder)
+  const temporary = temporaryName(path)
+  const file = await openCreatingFolders(temporary)
   try {
     // writeFile would come back to the loop for every half megabyte, and wait there for its turn
     for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
@@ -35,12 +52,23 @@ export async function writeTemporary(path: string, bytes: Uint8Array): Promise<s
   return temporary
 }
 
-async function openCreatingFolders(path: string, folder: string): ReturnType<typeof open> {
+/** A new name beside `path`. */
+export function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+}
+
+/** The name of the file that a temporary one is written for; undefined for names that `temporaryName` does not give. */
+export function nameOfTemporary(name: string): string | undefined {
+  return /^\.([^/]+)\.[0-9a-f]{12}\.tmp$/.exec(name)?.[1]
+}
+
+/** Opens a new file for writing. */
+export async function openCreatingFolders(path: string): ReturnType<typeof open> {
   try {
     return await open(path, 'wx')
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error
-    await makeFolder(folder)
+    await makeFolder(dirname(path))
     return open(path, 'wx')
   }
 }
@@ -99,4 +127,10 @@ export async function removeIfEmpty(folder: string): Promise<void> {
 
 export function isErrno(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
+}
+
+/** A temporary file's name is new at every try: with it in the text, the same trouble would look new each time. */
+export function withoutPath(cause: unknown): unknown {
+  if (!(cause instanceof Error && 'syscall' in cause)) return cause
+  return new Error(cause.message.replace(/, \w+ '.*$/s, ''))
 }

@@ -1,16 +1,15 @@
-import { link, readdir, readFile } from 'node:fs/promises'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../model/errors.ts'
 import type { Store } from '../store.ts'
-import { isErrno, removeIfEmpty, syncFolder, unlinkIfPresent, writeDurably, writeTemporary } from './durable-file.ts'
+import { createDurably, isErrno, removeIfEmpty, unlinkIfPresent, withoutPath, writeDurably } from './durable-file.ts'
+import { filesUnder } from './folder-walk.ts'
 
 /** Opens `file:///folder` or a plain path. */
 export function openFileStore(url: string): Store {
   return new FileStore(resolve(/^file:/i.test(url) ? fileURLToPath(url) : url))
 }
-
-type FileKind = 'whole' | 'temporary'
 
 /**
  * A folder as a store. Files whose names start with a dot are temporary and never listed; folders go with what was
@@ -38,39 +37,17 @@ class FileStore implements Store {
     return this.#attempt('write', path, (file) => writeDurably(file, bytes))
   }
 
-  /** link(2) fails when the name exists and makes the whole content visible at once: the atomic step. */
   createIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
-    return this.#attempt('create', path, async (file) => {
-      const temporary = await writeTemporary(file, bytes)
-      try {
-        await link(temporary, file)
-      } catch (error) {
-        if (isErrno(error, 'EEXIST')) return 'exists'
-        throw error
-      } finally {
-        await unlinkIfPresent(temporary)
-      }
-      await syncFolder(dirname(file))
-      return 'created'
-    })
+    return this.#attempt('create', path, (file) => createDurably(file, bytes))
   }
 
-  /** Any prefix, as in object stores: it may end inside a name. */
+  /** Any prefix, as in object stores: it may end inside of a name. */
   list(prefix: string): Promise<string[]> {
-    return this.#find(prefix, 'whole')
+    return this.#attempt('list', prefix, () => filesUnder(this.#root, prefix, 'whole'))
   }
 
   unfinished(prefix: string): Promise<string[]> {
-    return this.#find(prefix, 'temporary')
-  }
-
-  #find(prefix: string, wanted: FileKind): Promise<string[]> {
-    return this.#attempt('list', prefix, async () => {
-      const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
-      const found: string[] = []
-      await this.#walk(join(this.#root, folder), wanted, found)
-      return found.filter((path) => path.startsWith(prefix)).sort()
-    })
+    return this.#attempt('list', prefix, () => filesUnder(this.#root, prefix, 'temporary'))
   }
 
   delete(path: string): Promise<void> {
@@ -79,23 +56,6 @@ class FileStore implements Store {
       const folder = dirname(file)
       if (folder !== this.#root) await removeIfEmpty(folder)
     })
-  }
-
-  async #walk(folder: string, wanted: FileKind, found: string[]): Promise<void> {
-    let entries
-    try {
-      entries = await readdir(folder, { withFileTypes: true })
-    } catch (error) {
-      if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return
-      throw error
-    }
-    for (const entry of entries) {
-      const kind: FileKind = entry.name.startsWith('.') ? 'temporary' : 'whole'
-      const path = join(folder, entry.name)
-      if (!entry.isDirectory()) {
-        if (kind === wanted) found.push(relative(this.#root, path).split(sep).join('/'))
-      } else if (kind === 'whole') await this.#walk(path, wanted, found)
-    }
   }
 
   async #attempt<T>(verb: string, path: string, run: (file: string) => Promise<T>): Promise<T> {
@@ -122,10 +82,4 @@ class FileStore implements Store {
       )
     }
   }
-}
-
-/** A temporary file's name is new at every try: with it in the text, the same trouble would look new each time. */
-function withoutPath(cause: unknown): unknown {
-  if (!(cause instanceof Error && 'syscall' in cause)) return cause
-  return new Error(cause.message.replace(/, \w+ '.*$/s, ''))
 }

@@ -10,6 +10,7 @@ import { NodeModules } from './modules.ts'
 import type { Net } from '../net.ts'
 import { realNet } from './net.ts'
 import { realRng } from './rng.ts'
+import { openFolderObjects } from './folder-objects.ts'
 import { openRealScratchFile } from './scratch.ts'
 import { openStore } from './open-store.ts'
 
@@ -25,11 +26,12 @@ export function realPorts(parts: {
 }): Ports {
   const { reach } = parts
   const secrets = secretFiles(realFiles, reach)
+  const files = reach === undefined ? realFiles : filesWithin(realFiles, reach)
   return {
     clock: realClock,
     rng: realRng,
     net: parts.net ?? realNet,
-    files: reach === undefined ? realFiles : filesWithin(realFiles, reach),
+    files,
     secretFiles: secrets,
     httpClient: new RealHttpClient({
       guard: reach === undefined ? undefined : new AddressGuard(reach.addresses),
@@ -38,6 +40,7 @@ export function realPorts(parts: {
     modules: new NodeModules(parts.modulesFolder),
     logger: parts.logger,
     openStore,
+    openObjects: (url) => openFolderObjects(url, files.realPath),
     openScratchFile: openRealScratchFile,
     printLine: parts.printLine,
   }

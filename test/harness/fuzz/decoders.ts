@@ -4,6 +4,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { compileRowClass } from '../../../runtime/codegen/rows/row.ts'
+import { parseActions } from '../../../runtime/connectors/delta/log-actions.ts'
+import { checkAppendable, checkReadable } from '../../../runtime/connectors/delta/table-protocol.ts'
+import { tableColumns } from '../../../runtime/connectors/delta/table-schema.ts'
+import { StateBuilder } from '../../../runtime/connectors/delta/table-state.ts'
 import { openParquetFile, ParquetSplit } from '../../../runtime/connectors/file/parquet-split.ts'
 import { loadBatchCodecs } from '../../../runtime/connectors/kafka/batch-codecs.ts'
 import { CODEC, decompress } from '../../../runtime/connectors/kafka/compression.ts'
@@ -109,6 +113,7 @@ export async function fuzzedDecoders(): Promise<FuzzedDecoder[]> {
     await format('json of flat rows', 'json', FLAT_JSON, FLAT_JSON_ROWS),
     await format('csv', 'csv', RICH, ROWS),
     await format('raw', 'raw', { text: 'string' }, [['text, of any kind: ž €'], ['']]),
+    deltaLog(),
     parquet('parquet', 'flat.parquet', FLAT),
     parquet('parquet of lists', 'lists.parquet', { id: 'long', tags: 'json?' }),
   ]
@@ -119,6 +124,53 @@ const FLAT_JSON_ROWS = [
   [1, 2.5, 'one', 1_700_000_000_000],
   [2, -0.25, 'two', 1_700_000_000_001],
 ]
+
+const COMMIT = [
+  {
+    protocol: {
+      minReaderVersion: 3,
+      minWriterVersion: 7,
+      readerFeatures: ['timestampNtz'],
+      writerFeatures: ['timestampNtz'],
+    },
+  },
+  {
+    metaData: {
+      id: 'table',
+      schemaString: '{"type":"struct","fields":[{"name":"n","type":"long","nullable":true,"metadata":{"a":"b"}}]}',
+      partitionColumns: ['day'],
+      configuration: { 'delta.appendOnly': 'true' },
+    },
+  },
+  { txn: { appId: 'app', version: 3 } },
+  { remove: { path: 'day=1/a%20b.parquet', dataChange: false } },
+  {
+    add: {
+      path: 'day=1/c.parquet',
+      partitionValues: { day: '1' },
+      size: 7,
+      modificationTime: 1,
+      dataChange: true,
+      stats: '{}',
+    },
+  },
+]
+
+function deltaLog(): FuzzedDecoder {
+  return {
+    name: 'delta log',
+    samples: [Buffer.from(COMMIT.map((action) => JSON.stringify(action)).join('\n'))],
+    decode(bytes) {
+      const builder = new StateBuilder('files')
+      builder.apply(0, parseActions(bytes, 'a commit'))
+      const { protocol, metadata } = builder
+      if (protocol === undefined || metadata === undefined) return
+      checkReadable('t', protocol, metadata)
+      checkAppendable('t', protocol, metadata)
+      tableColumns('t', metadata.schemaString)
+    },
+  }
+}
 
 function kafkaBatches(): FuzzedDecoder {
   return {

@@ -52,6 +52,7 @@ export function jumpingPorts(): Ports {
     logger: silent,
     printLine: () => undefined,
     openStore: () => unused('openStore'),
+    openObjects: () => unused('openObjects'),
     openScratchFile: () => unused('openScratchFile'),
     get httpClient() {
       return unused('httpClient')

@@ -1,0 +1,159 @@
+import { MillraceError } from '../../model/errors.ts'
+import { membersOf } from '../../model/fields.ts'
+import { readCheckpoint } from './log-checkpoint.ts'
+import { invalidLog, parseActions, type LogAction, type WrittenAction } from './log-actions.ts'
+import { StateBuilder, type TableState } from './table-state.ts'
+import type { TableFiles } from './table-files.ts'
+
+const LOG = '_delta_log'
+const LAST_CHECKPOINT = `${LOG}/_last_checkpoint`
+
+interface Checkpoint {
+  readonly version: number
+  /** Undefined: it is one file. */
+  readonly parts: number | undefined
+}
+
+/**
+ * The log of one table (Delta's PROTOCOL.md). Versions are read in order and never change, so that a state is kept and
+ * only what is new is read. Methods reject with DELTA_LOG_INVALID for what is no log, and as TableFiles does.
+ */
+export class DeltaLog {
+  readonly #files: TableFiles
+  readonly #keeps: 'files' | 'transactions only'
+  #known: StateBuilder | undefined
+
+  constructor(files: TableFiles, keeps: 'files' | 'transactions only') {
+    this.#files = files
+    this.#keeps = keeps
+  }
+
+  /** The newest state; undefined when there is no table. */
+  async refresh(): Promise<TableState | undefined> {
+    const known = (this.#known ??= await this.#beginning())
+    for (;;) {
+      const actions = await this.actionsOf(known.version + 1)
+      if (actions === undefined) break
+      known.apply(known.version + 1, actions)
+    }
+    if (known.version < 0) {
+      await this.#refuseLostBeginning()
+      return undefined
+    }
+    const state = known.state()
+    if (state !== undefined) return state
+    throw invalidLog(`the log of ${this.#files.name}`, 'it has no protocol and metadata')
+  }
+
+  /** The state as of a version. Throws DELTA_VERSION_GONE when the log does not reach back to it. */
+  async stateAt(version: number): Promise<TableState> {
+    const checkpoint = lastCheckpoint(await this.#files.namesIn(LOG), version)
+    const builder = await this.#beginningAt(checkpoint)
+    while (builder.version < version) {
+      const actions = await this.actionsOf(builder.version + 1)
+      if (actions === undefined) break
+      builder.apply(builder.version + 1, actions)
+    }
+    const state = builder.state()
+    if (builder.version === version && state !== undefined) return state
+    throw this.gone(version)
+  }
+
+  /** Undefined when there is no such version yet, or no more. */
+  async actionsOf(version: number): Promise<LogAction[] | undefined> {
+    const path = logPath(version)
+    const bytes = await this.#files.read(path)
+    return bytes === undefined ? undefined : parseActions(bytes, `${path} of ${this.#files.name}`)
+  }
+
+  /** Puts a version behind all that are there. 'taken' when another writer was faster: refresh, and try again. */
+  async commit(version: number, actions: readonly WrittenAction[]): Promise<'committed' | 'taken'> {
+    const lines = actions.map((action) => `${JSON.stringify(action)}\n`).join('')
+    const result = await this.#files.createIfAbsent(logPath(version), Buffer.from(lines))
+    return result === 'created' ? 'committed' : 'taken'
+  }
+
+  gone(version: number): MillraceError {
+    return new MillraceError(
+      'DELTA_VERSION_GONE',
+      `the log of the Delta table ${this.#files.name} has no version ${version} any more`,
+      {
+        domain: 'user',
+        hint: 'delta.logRetentionDuration of the table keeps its log longer; start the source without its old state',
+      },
+    )
+  }
+
+  async #beginning(): Promise<StateBuilder> {
+    const pointer = await this.#files.read(LAST_CHECKPOINT)
+    return this.#beginningAt(
+      pointer === undefined ? undefined : parsePointer(pointer, `${LAST_CHECKPOINT} of ${this.#files.name}`),
+    )
+  }
+
+  async #beginningAt(checkpoint: Checkpoint | undefined): Promise<StateBuilder> {
+    const builder = new StateBuilder(this.#keeps)
+    if (checkpoint === undefined) return builder
+    const { version, parts } = checkpoint
+    for (const path of checkpointPaths(version, parts))
+      for await (const actions of readCheckpoint(this.#files, path)) builder.apply(version, actions)
+    builder.version = version
+    return builder
+  }
+
+  /** A table whose first versions were cleaned up and whose pointer is lost must not be taken for no table. */
+  async #refuseLostBeginning(): Promise<void> {
+    const names = await this.#files.namesIn(LOG)
+    const version = names.find((name) => /^\d{20}\./.test(name))
+    if (version === undefined) return
+    throw invalidLog(
+      `the log of ${this.#files.name}`,
+      `it has ${version}, but neither version 0 nor a _last_checkpoint`,
+    )
+  }
+}
+
+export function logPath(version: number): string {
+  return `${LOG}/${digits(version)}.json`
+}
+
+function digits(version: number, width = 20): string {
+  return String(version).padStart(width, '0')
+}
+
+function checkpointPaths(version: number, parts: number | undefined): string[] {
+  const start = `${LOG}/${digits(version)}.checkpoint`
+  if (parts === undefined) return [`${start}.parquet`]
+  return Array.from({ length: parts }, (_, part) => `${start}.${digits(part + 1, 10)}.${digits(parts, 10)}.parquet`)
+}
+
+/** The newest checkpoint that is whole and not after `version`. */
+function lastCheckpoint(names: readonly string[], version: number): Checkpoint | undefined {
+  const found = new Set(names)
+  return names
+    .map((name) => /^(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet$/.exec(name))
+    .filter((match) => match !== null)
+    .map(
+      ([, at, parts]): Checkpoint => ({ version: Number(at), parts: parts === undefined ? undefined : Number(parts) }),
+    )
+    .filter((one) => one.version <= version && (one.parts ?? 1) <= MAX_PARTS)
+    .sort((a, b) => b.version - a.version)
+    .find((one) => checkpointPaths(one.version, one.parts).every((path) => found.has(path.slice(LOG.length + 1))))
+}
+
+const MAX_PARTS = 100_000
+
+function parsePointer(bytes: Uint8Array, where: string): Checkpoint {
+  let pointer: unknown
+  try {
+    pointer = JSON.parse(Buffer.from(bytes).toString('utf8'))
+  } catch (cause) {
+    throw invalidLog(where, 'it is not JSON', cause)
+  }
+  const { version, parts } = membersOf(pointer)
+  const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value)
+  if (!isCount(version) || version < 0) throw invalidLog(where, 'its version is no whole number')
+  if (parts === undefined || parts === null) return { version, parts: undefined }
+  if (!isCount(parts) || parts < 1 || parts > MAX_PARTS) throw invalidLog(where, `it has ${String(parts)} parts`)
+  return { version, parts }
+}

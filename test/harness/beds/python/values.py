@@ -1,0 +1,27 @@
+"""Values of Arrow as texts that lose nothing."""
+import datetime
+import decimal
+import struct
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+def text_of(value):
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime.datetime):
+        return str((value - EPOCH) // MICROSECOND)
+    if isinstance(value, datetime.date):
+        return str(value.toordinal() - 719163)
+    if isinstance(value, datetime.time):
+        return str(((value.hour * 60 + value.minute) * 60 + value.second) * 1000 + value.microsecond // 1000)
+    if isinstance(value, float):
+        return struct.pack(">d", value).hex()
+    if isinstance(value, decimal.Decimal):
+        return format(value, "f")
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
